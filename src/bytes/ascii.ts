@@ -1,0 +1,75 @@
+// ASCII letters without regard to case, and bytes made printable: the text rules of Redis's C locale.
+
+const UPPER_A = 0x41
+const UPPER_Z = 0x5a
+const CASE_BIT = 0x20
+
+/** Byte → the same byte with `A`–`Z` turned into `a`–`z` (C `tolower` in the C locale). */
+export const LOWER: Uint8Array = Uint8Array.from({ length: 256 }, (_, c) =>
+  c >= UPPER_A && c <= UPPER_Z ? c | CASE_BIT : c,
+)
+
+/** Byte → the same byte with `a`–`z` turned into `A`–`Z`. */
+export const UPPER: Uint8Array = Uint8Array.from({ length: 256 }, (_, c) =>
+  c >= (UPPER_A | CASE_BIT) && c <= (UPPER_Z | CASE_BIT) ? c ^ CASE_BIT : c,
+)
+
+/**
+ * Whether `bytes[start, end)` is `upper` in any mix of cases. Allocates nothing.
+ *
+ * @param upper an ASCII literal without lower-case letters.
+ */
+export function equalsUpper(bytes: Uint8Array, start: number, end: number, upper: string): boolean {
+  const length = end - start
+  if (length !== upper.length) return false
+  for (let i = 0; i < length; i++) {
+    if (UPPER[bytes[start + i]] !== upper.charCodeAt(i)) return false
+  }
+  return true
+}
+
+/** Whether two byte ranges are equal but for the case of ASCII letters. Allocates nothing. */
+export function equalsIgnoringCase(
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
+): boolean {
+  const length = aEnd - aStart
+  if (length !== bEnd - bStart) return false
+  for (let i = 0; i < length; i++) {
+    if (LOWER[a[aStart + i]] !== LOWER[b[bStart + i]]) return false
+  }
+  return true
+}
+
+/** What each byte becomes between quotes. */
+const QUOTED: readonly string[] = Array.from({ length: 256 }, (_, c) => {
+  switch (c) {
+    case 0x07:
+      return '\\a'
+    case 0x08:
+      return '\\b'
+    case 0x09:
+      return '\\t'
+    case 0x0a:
+      return '\\n'
+    case 0x0d:
+      return '\\r'
+    case 0x22:
+      return '\\"'
+    case 0x5c:
+      return '\\\\'
+    default:
+      return c >= 0x20 && c < 0x7f ? String.fromCharCode(c) : `\\x${c.toString(16).padStart(2, '0')}`
+  }
+})
+
+/** `bytes[start, end)` in double quotes, every byte printable: `"a\x00\n"` (Redis: `sdscatrepr`, as in MONITOR). */
+export function quoted(bytes: Uint8Array, start: number, end: number): string {
+  let text = '"'
+  for (let i = start; i < end; i++) text += QUOTED[bytes[i]]
+  return `${text}"`
+}
