@@ -1,0 +1,64 @@
+// Seeded hash of a byte range: HalfSipHash-1-3, the keyed hash that Linux uses for its own hash tables.
+
+import { randomBytes } from 'node:crypto'
+
+declare const hashBrand: unique symbol
+
+/** A 32-bit hash, any int32. Its unsigned order is the order of the index. */
+export type Hash = number & { readonly [hashBrand]: true }
+
+/** The 64-bit secret of one table, as two int32 words: without it, keys that collide cannot be crafted. */
+export interface HashSeed {
+  readonly low: number
+  readonly high: number
+}
+
+export function randomSeed(): HashSeed {
+  const bytes = randomBytes(8)
+  return { low: bytes.readInt32LE(0), high: bytes.readInt32LE(4) }
+}
+
+/**
+ * Hashes `bytes[start, end)`. Allocates nothing.
+ *
+ * Source: J.-P. Aumasson, D. J. Bernstein, "SipHash: a fast short-input PRF", and the reference `halfsiphash.c`
+ * with one compression and three finalisation rounds.
+ */
+export function hashBytes(bytes: Uint8Array, start: number, end: number, low: number, high: number): Hash {
+  let v0 = low
+  let v1 = high
+  let v2 = 0x6c796765 ^ low
+  let v3 = 0x74656462 ^ high
+  let at = start
+  // After the whole words, the last word holds the remaining bytes and the length, then come three rounds of
+  // finalisation: one loop, so that the round is written (and compiled) once.
+  const words = (end - start) >> 2
+  for (let i = 0; i < words + 4; i++) {
+    let word = 0
+    if (i < words) {
+      word = bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)
+      at += 4
+    } else if (i === words) {
+      word = (end - start) << 24
+      const rest = end - at
+      if (rest > 0) word |= bytes[at]
+      if (rest > 1) word |= bytes[at + 1] << 8
+      if (rest > 2) word |= bytes[at + 2] << 16
+    } else if (i === words + 1) {
+      v2 ^= 0xff
+    }
+    v3 ^= word
+    v0 = (v0 + v1) | 0
+    v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0
+    v0 = (v0 << 16) | (v0 >>> 16)
+    v2 = (v2 + v3) | 0
+    v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2
+    v0 = (v0 + v3) | 0
+    v3 = ((v3 << 7) | (v3 >>> 25)) ^ v0
+    v2 = (v2 + v1) | 0
+    v1 = ((v1 << 13) | (v1 >>> 19)) ^ v2
+    v2 = (v2 << 16) | (v2 >>> 16)
+    v0 ^= word
+  }
+  return (v1 ^ v3) as Hash
+}

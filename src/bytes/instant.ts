@@ -1,0 +1,34 @@
+// The present moment, read once per chunk and shared by everything that serves that chunk.
+
+import type { Clock } from './clock.ts'
+
+/**
+ * Milliseconds since the epoch in a cell: a number field or argument beyond 31 bits would be boxed on the heap
+ * at every call, a `Float64Array` element is not.
+ */
+export class Instant {
+  /** `ms[0]`: milliseconds since the Unix epoch. */
+  readonly ms = new Float64Array(1)
+  /** Whole seconds since this instant was made: the clock of recency, see `OBJECT IDLETIME`. */
+  second = 0
+  readonly #clock: Clock
+  readonly #born: number
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#born = clock.now()
+    this.ms[0] = this.#born
+  }
+
+  /** Reads the clock. Called once per chunk, per timer and per settled load. */
+  refresh(): void {
+    const now = this.#clock.now()
+    if (now === this.ms[0]) return
+    this.ms[0] = now
+    this.second = Math.max(0, Math.floor((now - this.#born) / 1000))
+  }
+
+  get now(): number {
+    return this.ms[0]
+  }
+}

@@ -1,0 +1,250 @@
+// The index: from hash to reference, as sorted linear probing in shards that grow one at a time.
+
+import type { Hash } from '../bytes/hash.ts'
+import { NULL_REF, type Ref } from './arena.ts'
+
+/*
+ * A shard is one Int32Array of slots, two words each:
+ *
+ *   | hash | ref | hash | ref | 0 | 0 | hash | ref | …            ref 0: empty
+ *
+ * The home of a hash is proportional to it, and the slots of a shard are kept in unsigned order of hash. So a
+ * probe ends at the first greater hash, equal hashes are neighbours, removing shifts the run back and leaves
+ * no tombstone, and walking the slots walks the keyspace in an order that no growth disturbs: the cursor of
+ * SCAN is simply the next hash.
+ *
+ * A directory maps the top bits of a hash to its shard. A full shard is rebuilt a quarter larger, and at
+ * MAX_SLOTS it splits in two (extendible hashing: Fagin et al., 1979), so the longest pause is the copying of
+ * one shard, whatever the number of entries, and the load stays between 0.64 and 0.8.
+ */
+
+const MIN_SLOTS = 64
+const MAX_SLOTS = 32768
+/** Slots behind the last home, for runs that pass it. */
+const OVERFLOW = 64
+/** What an entry's slot occupies. */
+export const SLOT_BYTES = 8
+
+class Shard {
+  slots: Int32Array
+  /** How many homes; the array has an overflow behind them. */
+  homes: number
+  /** How many top bits of the hash select this shard. */
+  readonly depth: number
+  count = 0
+
+  constructor(homes: number, depth: number, overflow = OVERFLOW) {
+    this.homes = homes
+    this.depth = depth
+    this.slots = new Int32Array((homes + overflow) * 2)
+  }
+
+  /** The word at which a probe for `hash` begins. */
+  home(hash: number): number {
+    return (Math.imul((hash << this.depth) >>> 15, this.homes) >>> 17) << 1
+  }
+
+  get bytes(): number {
+    return (this.slots.length >> 1) * SLOT_BYTES
+  }
+}
+
+/** What an empty index occupies, in bytes. */
+export const MIN_INDEX_BYTES = (MIN_SLOTS + OVERFLOW) * SLOT_BYTES
+
+export class Index {
+  /** The slots of the shard that the last `seek` led to. */
+  slots: Int32Array
+  /** Bytes of all slots, used or not. */
+  bytes = 0
+  count = 0
+  #directory: Shard[] = []
+  #depth = 0
+
+  constructor() {
+    this.slots = new Int32Array(0)
+    this.clear()
+  }
+
+  clear(): void {
+    const shard = new Shard(MIN_SLOTS, 0)
+    this.#directory = [shard]
+    this.#depth = 0
+    this.bytes = shard.bytes
+    this.count = 0
+    this.slots = shard.slots
+  }
+
+  /**
+   * Leads to the shard of `hash` and returns the word of its first slot that is empty or has a hash not less
+   * than `hash`: in `this.slots`, equal hashes stand from there on.
+   */
+  seek(hash: Hash): number {
+    const shard = this.#shard(hash)
+    const slots = shard.slots
+    this.slots = slots
+    let at = shard.home(hash)
+    while (slots[at + 1] !== 0 && slots[at] >>> 0 < hash >>> 0) at += 2
+    return at
+  }
+
+  insert(hash: Hash, ref: Ref): void {
+    let shard = this.#shard(hash)
+    if (shard.count * 5 >= shard.homes * 4) {
+      this.#grow(shard)
+      shard = this.#shard(hash)
+    }
+    while (!this.#place(shard, hash, ref)) {
+      this.#rebuild(shard, shard.homes, (shard.slots.length >> 1) - shard.homes + OVERFLOW)
+    }
+    shard.count++
+    this.count++
+  }
+
+  /** Removes the slot that holds exactly `hash` and `ref`; it must be there. */
+  remove(hash: Hash, ref: Ref): void {
+    const shard = this.#shard(hash)
+    const slots = shard.slots
+    let hole = this.#find(hash, ref)
+    for (let next = hole + 2; slots[next + 1] !== 0 && shard.home(slots[next]) < next; next += 2) {
+      slots[hole] = slots[next]
+      slots[hole + 1] = slots[next + 1]
+      hole = next
+    }
+    slots[hole + 1] = NULL_REF
+    shard.count--
+    this.count--
+    if (shard.count * 8 < shard.homes && shard.homes > MIN_SLOTS) {
+      this.#rebuild(shard, Math.max(MIN_SLOTS, shard.homes >> 2), OVERFLOW)
+    }
+  }
+
+  /** The entry of `hash` and `from` is now at `to`. */
+  replace(hash: Hash, from: Ref, to: Ref): void {
+    const at = this.#find(hash, from)
+    this.slots[at + 1] = to
+  }
+
+  /**
+   * Walks entries in unsigned order of hash from `cursor` on, at least until `visit` was called `limit` times or
+   * `steps` slots were looked at, and then to the end of the last hash. Returns the next cursor, 0 at the end.
+   * `visit` must not change the index.
+   */
+  walk(cursor: number, limit: number, steps: number, visit: (ref: Ref, hash: Hash) => void): number {
+    let visited = 0
+    let looked = 0
+    for (let from = cursor >>> 0; ; ) {
+      const shard = this.#shard(from as Hash)
+      const slots = shard.slots
+      let last = -1
+      for (let at = shard.home(from); at < slots.length; at += 2) {
+        looked++
+        if (slots[at + 1] === 0) continue
+        const hash = slots[at] >>> 0
+        // Runs shift entries to the right: some here may belong before the cursor.
+        if (hash < from) continue
+        if (hash !== last && (visited >= limit || looked > steps)) return hash
+        visit(slots[at + 1] as Ref, hash as Hash)
+        visited++
+        last = hash
+      }
+      const width = 2 ** (32 - shard.depth)
+      from = (Math.floor(from / width) + 1) * width
+      if (from >= 2 ** 32) return 0
+      if (visited >= limit || looked > steps) return from
+    }
+  }
+
+  #shard(hash: Hash): Shard {
+    return this.#directory[(hash >>> 1) >>> (31 - this.#depth)]
+  }
+
+  #find(hash: Hash, ref: Ref): number {
+    let at = this.seek(hash)
+    while (this.slots[at + 1] !== ref) {
+      if (this.slots[at + 1] === 0) throw new Error('the index lost an entry')
+      at += 2
+    }
+    return at
+  }
+
+  /** Shifts the run behind the place of `hash` by one slot. False: the overflow is full. */
+  #place(shard: Shard, hash: Hash, ref: Ref): boolean {
+    const at = this.seek(hash)
+    const slots = shard.slots
+    let empty = at
+    while (slots[empty + 1] !== 0) empty += 2
+    // The last slot stays empty: it ends every probe.
+    if (empty >= slots.length - 2) return false
+    for (; empty > at; empty -= 2) {
+      slots[empty] = slots[empty - 2]
+      slots[empty + 1] = slots[empty - 1]
+    }
+    slots[at] = hash
+    slots[at + 1] = ref
+    return true
+  }
+
+  #grow(shard: Shard): void {
+    const homes = shard.homes + (shard.homes >> 2)
+    if (homes <= MAX_SLOTS) this.#rebuild(shard, homes, OVERFLOW)
+    else this.#split(shard)
+  }
+
+  #rebuild(shard: Shard, homes: number, overflow: number): void {
+    const old = shard.slots
+    this.bytes -= shard.bytes
+    for (let room = overflow; ; room += OVERFLOW) {
+      shard.homes = homes
+      shard.slots = new Int32Array((homes + room) * 2)
+      if (refill(shard, old, 0, old.length)) break
+    }
+    this.bytes += shard.bytes
+  }
+
+  #split(shard: Shard): void {
+    if (shard.depth === this.#depth) {
+      this.#directory = this.#directory.flatMap((each) => [each, each])
+      this.#depth++
+    }
+    const depth = shard.depth + 1
+    const old = shard.slots
+    // In order of hash, the half whose next bit is 0 comes first.
+    let middle = 0
+    while (middle < old.length && (old[middle + 1] === 0 || ((old[middle] << shard.depth) & (1 << 31)) === 0))
+      middle += 2
+    const low = this.#half(old, 0, middle, depth)
+    const high = this.#half(old, middle, old.length, depth)
+    this.bytes += low.bytes + high.bytes - shard.bytes
+    const first = this.#directory.indexOf(shard)
+    const span = 1 << (this.#depth - depth)
+    this.#directory.fill(low, first, first + span)
+    this.#directory.fill(high, first + span, first + 2 * span)
+  }
+
+  #half(old: Int32Array, from: number, to: number, depth: number): Shard {
+    let count = 0
+    for (let at = from; at < to; at += 2) if (old[at + 1] !== 0) count++
+    const homes = Math.max(MIN_SLOTS, Math.ceil(count / 0.64))
+    for (let room = OVERFLOW; ; room += OVERFLOW) {
+      const half = new Shard(homes, depth, room)
+      half.count = count
+      if (refill(half, old, from, to)) return half
+    }
+  }
+}
+
+/** Copies the used slots of `old[from, to)` into an empty shard, in order. False: its overflow is too small. */
+function refill(shard: Shard, old: Int32Array, from: number, to: number): boolean {
+  const slots = shard.slots
+  let free = 0
+  for (let at = from; at < to; at += 2) {
+    if (old[at + 1] === 0) continue
+    const place = Math.max(shard.home(old[at]), free)
+    if (place >= slots.length - 2) return false
+    slots[place] = old[at]
+    slots[place + 1] = old[at + 1]
+    free = place + 2
+  }
+  return true
+}

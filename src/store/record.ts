@@ -1,0 +1,274 @@
+// The layout of a record inside its block of the arena.
+
+import { type Arena, OWNER_SHIFT, type Ref, UNIT_BYTES } from './arena.ts'
+
+/*
+ * A record is one block:
+ *
+ *   w0 | RAW 28 | WIDE 27 | LOADED 26 | EXPIRES 25 | type 24–22 | the arena's: 21–0 |     w = Int32 word
+ *   w1 | 31 …… 12: second of the last access | 11 …… 8: slack | 7 …… 0: key length  |
+ *   w2 | towards the most recently used record                                      |
+ *   w3 | towards the least recently used record                                     |
+ *   WIDE:    key length, value length          (key above 255 bytes, or slack above 15)
+ *   EXPIRES: deadline, ms since the epoch      (low word, high word)
+ *   LOADED:  when the origin gave it, ms since the epoch (low, high); how long that took, ms; reserved
+ *   key bytes, value bytes, slack
+ *
+ * Slack is what is left of the last unit (and of a rest too small to be a free block), so the length of the
+ * value follows from the size of the block. A 16-byte key with a 32-byte value takes 64 bytes and its index slot.
+ */
+
+/** What a record holds. `ABSENT` remembers that the origin has no such key. */
+export const ValueType = { STRING: 1, ABSENT: 7 } as const
+export type ValueType = (typeof ValueType)[keyof typeof ValueType]
+
+const TYPE_SHIFT = OWNER_SHIFT
+const TYPE_MASK = 7
+/** The record has a place for a deadline; 0 there: none. */
+export const EXPIRES = 1 << (OWNER_SHIFT + 3)
+/** The record came from the origin. */
+export const LOADED = 1 << (OWNER_SHIFT + 4)
+const WIDE = 1 << (OWNER_SHIFT + 5)
+const RAW = 1 << (OWNER_SHIFT + 6)
+
+const HEADER_BYTES = 16
+const MAX_NARROW_KEY = 255
+const MAX_SLACK = 15
+const SECOND_SHIFT = 12
+/** Seconds of access wrap after 12 days. */
+export const SECOND_MASK = 0xfffff
+const HIGH = 2 ** 32
+
+/** Word offsets of the links that `Recency` keeps. */
+export const NEWER = 2
+export const OLDER = 3
+
+/** Bytes between the header and the key. */
+function extension(w0: number): number {
+  return ((w0 & WIDE) === 0 ? 0 : 8) + ((w0 & EXPIRES) === 0 ? 0 : 8) + ((w0 & LOADED) === 0 ? 0 : 16)
+}
+
+/** Bytes of a record of this key and value, before rounding. */
+export function recordBytes(keyLength: number, valueLength: number, flags: number): number {
+  const wide = keyLength > MAX_NARROW_KEY ? WIDE : 0
+  return HEADER_BYTES + extension(flags | wide) + keyLength + valueLength
+}
+
+/** Units of a block for a record of so many bytes. */
+export function unitsFor(bytes: number): number {
+  return Math.ceil(bytes / UNIT_BYTES)
+}
+
+/** Reads and writes the fields of records. */
+export class Records {
+  /** Where `locate` found the value: `bytes[valueStart, valueEnd)`. */
+  bytes: Buffer = Buffer.alloc(0)
+  valueStart = 0
+  valueEnd = 0
+  readonly #arena: Arena
+
+  constructor(arena: Arena) {
+    this.#arena = arena
+  }
+
+  word(ref: Ref, offset: number): number {
+    return this.#arena.words[ref >>> this.#arena.shift][((ref & this.#arena.unitMask) << 1) + offset]
+  }
+
+  setWord(ref: Ref, offset: number, value: number): void {
+    this.#arena.words[ref >>> this.#arena.shift][((ref & this.#arena.unitMask) << 1) + offset] = value
+  }
+
+  /** Fills in everything of a new record but key, value, links and times; then `locate` points at its value. */
+  format(
+    ref: Ref,
+    type: ValueType,
+    flags: number,
+    keyLength: number,
+    valueLength: number,
+    second: number,
+  ): void {
+    const arena = this.#arena
+    const words = arena.words[ref >>> arena.shift]
+    const at = (ref & arena.unitMask) << 1
+    const slack = arena.units(ref) * UNIT_BYTES - recordBytes(keyLength, valueLength, flags)
+    const wide = keyLength > MAX_NARROW_KEY || slack > MAX_SLACK
+    const own = flags | (type << TYPE_SHIFT) | (wide ? WIDE : 0)
+    words[at] = (words[at] & ((1 << OWNER_SHIFT) - 1)) | own
+    words[at + 1] = ((second & SECOND_MASK) << SECOND_SHIFT) | (wide ? 0 : (slack << 8) | keyLength)
+    if (wide) {
+      words[at + 4] = keyLength
+      words[at + 5] = valueLength
+    }
+    this.locate(ref)
+  }
+
+  /** Points `bytes`, `valueStart` and `valueEnd` at the value of a record. */
+  locate(ref: Ref): void {
+    const arena = this.#arena
+    const segment = ref >>> arena.shift
+    const words = arena.words[segment]
+    const unit = ref & arena.unitMask
+    const w0 = words[unit << 1]
+    this.bytes = arena.bytes[segment]
+    const start = unit * UNIT_BYTES + HEADER_BYTES + extension(w0)
+    if ((w0 & WIDE) === 0) {
+      const w1 = words[(unit << 1) + 1]
+      this.valueStart = start + (w1 & MAX_NARROW_KEY)
+      this.valueEnd = (unit + arena.units(ref)) * UNIT_BYTES - ((w1 >>> 8) & MAX_SLACK)
+    } else {
+      this.valueStart = start + words[(unit << 1) + 4]
+      this.valueEnd = this.valueStart + words[(unit << 1) + 5]
+    }
+  }
+
+  /** Whether the record's key is `bytes[start, end)`. */
+  hasKey(ref: Ref, bytes: Uint8Array, start: number, end: number): boolean {
+    const arena = this.#arena
+    const segment = ref >>> arena.shift
+    const words = arena.words[segment]
+    const unit = ref & arena.unitMask
+    const w0 = words[unit << 1]
+    const length = end - start
+    if (length !== ((w0 & WIDE) === 0 ? words[(unit << 1) + 1] & MAX_NARROW_KEY : words[(unit << 1) + 4]))
+      return false
+    const own = arena.bytes[segment]
+    let at = unit * UNIT_BYTES + HEADER_BYTES + extension(w0)
+    for (let i = start; i < end; i++, at++) if (own[at] !== bytes[i]) return false
+    return true
+  }
+
+  keyLength(ref: Ref): number {
+    return (this.word(ref, 0) & WIDE) === 0 ? this.word(ref, 1) & MAX_NARROW_KEY : this.word(ref, 4)
+  }
+
+  /** Where the key begins in `arena.bytes` of the record's segment. */
+  keyStart(ref: Ref): number {
+    return (ref & this.#arena.unitMask) * UNIT_BYTES + HEADER_BYTES + extension(this.word(ref, 0))
+  }
+
+  type(ref: Ref): ValueType {
+    return ((this.word(ref, 0) >>> TYPE_SHIFT) & TYPE_MASK) as ValueType
+  }
+
+  flags(ref: Ref): number {
+    return this.word(ref, 0) & (EXPIRES | LOADED)
+  }
+
+  isRaw(ref: Ref): boolean {
+    return (this.word(ref, 0) & RAW) !== 0
+  }
+
+  markRaw(ref: Ref): void {
+    this.setWord(ref, 0, this.word(ref, 0) | RAW)
+  }
+
+  /** Units that the record needs: its block may have been given more. */
+  neededUnits(ref: Ref): number {
+    if ((this.word(ref, 0) & WIDE) !== 0) return this.#arena.units(ref)
+    return this.#arena.units(ref) - (((this.word(ref, 1) >>> 8) & MAX_SLACK) >>> 3)
+  }
+
+  /**
+   * Changes the length of the value within the block. False: it does not fit, or would leave more slack than
+   * is worth keeping.
+   */
+  setValueLength(ref: Ref, valueLength: number): boolean {
+    const keyLength = this.keyLength(ref)
+    const w0 = this.word(ref, 0)
+    const room = this.#arena.units(ref) * UNIT_BYTES - HEADER_BYTES - extension(w0) - keyLength
+    const slack = room - valueLength
+    if (slack < 0) return false
+    if ((w0 & WIDE) !== 0) {
+      if (slack > 64 && slack > room >> 1) return false
+      this.setWord(ref, 5, valueLength)
+      return true
+    }
+    if (slack > MAX_SLACK) return false
+    this.setWord(ref, 1, (this.word(ref, 1) & ~(MAX_SLACK << 8)) | (slack << 8))
+    return true
+  }
+
+  /** Moves a record to another block, of which it takes `units`. */
+  move(from: Ref, to: Ref, units: number): void {
+    const w0 = this.word(from, 0)
+    const length = (w0 & WIDE) === 0 ? this.#length(from) : 0
+    this.#arena.move(from, to, units)
+    if ((w0 & WIDE) === 0) {
+      const slack = this.#arena.units(to) * UNIT_BYTES - length
+      this.setWord(to, 1, (this.word(to, 1) & ~(MAX_SLACK << 8)) | (slack << 8))
+    }
+  }
+
+  /** Bytes of a narrow record without its slack. */
+  #length(ref: Ref): number {
+    return this.#arena.units(ref) * UNIT_BYTES - ((this.word(ref, 1) >>> 8) & MAX_SLACK)
+  }
+
+  second(ref: Ref): number {
+    return this.word(ref, 1) >>> SECOND_SHIFT
+  }
+
+  setSecond(ref: Ref, second: number): void {
+    const w1 = this.word(ref, 1)
+    const masked = second & SECOND_MASK
+    if (w1 >>> SECOND_SHIFT === masked) return
+    this.setWord(ref, 1, (w1 & ((1 << SECOND_SHIFT) - 1)) | (masked << SECOND_SHIFT))
+  }
+
+  /** Whether the record's deadline is before `now[0]` (Redis: a key lives through the millisecond of its deadline). */
+  isExpired(ref: Ref, now: Float64Array): boolean {
+    const words = this.#arena.words[ref >>> this.#arena.shift]
+    const at = (ref & this.#arena.unitMask) << 1
+    const w0 = words[at]
+    if ((w0 & EXPIRES) === 0) return false
+    const offset = at + ((w0 & WIDE) === 0 ? 4 : 6)
+    const deadline = (words[offset] >>> 0) + words[offset + 1] * HIGH
+    return deadline !== 0 && now[0] > deadline
+  }
+
+  /** The deadline in milliseconds since the epoch, 0 for none. */
+  deadline(ref: Ref): number {
+    const w0 = this.word(ref, 0)
+    return (w0 & EXPIRES) === 0 ? 0 : this.#time(ref, (w0 & WIDE) === 0 ? 4 : 6)
+  }
+
+  /** Only for records with `EXPIRES`. The time comes in a cell: an argument would be boxed. */
+  setDeadline(ref: Ref, ms: Float64Array): void {
+    this.#setTime(ref, (this.word(ref, 0) & WIDE) === 0 ? 4 : 6, ms)
+  }
+
+  /** When the origin gave the value, in milliseconds since the epoch; 0: it did not. */
+  loadedAt(ref: Ref): number {
+    const offset = this.#loadedOffset(ref)
+    return offset === 0 ? 0 : this.#time(ref, offset)
+  }
+
+  /** How long the origin took, in milliseconds. */
+  loadMs(ref: Ref): number {
+    const offset = this.#loadedOffset(ref)
+    return offset === 0 ? 0 : this.word(ref, offset + 2)
+  }
+
+  /** Only for records with `LOADED`. */
+  setLoaded(ref: Ref, at: Float64Array, ms: number): void {
+    const offset = this.#loadedOffset(ref)
+    this.#setTime(ref, offset, at)
+    this.setWord(ref, offset + 2, ms)
+    this.setWord(ref, offset + 3, 0)
+  }
+
+  #loadedOffset(ref: Ref): number {
+    const w0 = this.word(ref, 0)
+    return (w0 & LOADED) === 0 ? 0 : 4 + ((w0 & WIDE) === 0 ? 0 : 2) + ((w0 & EXPIRES) === 0 ? 0 : 2)
+  }
+
+  #time(ref: Ref, offset: number): number {
+    return (this.word(ref, offset) >>> 0) + this.word(ref, offset + 1) * HIGH
+  }
+
+  #setTime(ref: Ref, offset: number, ms: Float64Array): void {
+    this.setWord(ref, offset, (ms[0] % HIGH) | 0)
+    this.setWord(ref, offset + 1, Math.floor(ms[0] / HIGH))
+  }
+}

@@ -1,0 +1,475 @@
+// The store of one group: records found through the index, bounded in bytes, evicted in exact LRU order.
+
+import { copyBytes } from '../bytes/copy.ts'
+import { type Hash, type HashSeed, hashBytes } from '../bytes/hash.ts'
+import type { Instant } from '../bytes/instant.ts'
+import { Arena, NULL_REF, type Ref, UNIT_BYTES } from './arena.ts'
+import { Index, MIN_INDEX_BYTES, SLOT_BYTES } from './index.ts'
+import { Recency } from './recency.ts'
+import { EXPIRES, LOADED, Records, recordBytes, SECOND_MASK, unitsFor, ValueType } from './record.ts'
+
+const MIN_SEGMENT_BYTES = 64 * 1024
+const MAX_SEGMENT_BYTES = 4 * 1024 * 1024
+/** What the arena may commit beyond its live bytes before it is compacted: keeps RSS below 1.15 × budget. */
+const ARENA_OVERHEAD = 1.09
+/** Values made by growing get this much slack, so that appending byte by byte copies each byte a bounded number of times. */
+const GROWTH = 1.25
+const ROOMY_FROM = 256
+/** Units moved at one allocation while compacting: a base, and so many times the allocation. */
+const COMPACT_UNITS = 512
+const COMPACT_FACTOR = 16
+
+export interface StoreOptions {
+  /** The budget in bytes: keys, values, headers, rounding, index and links. */
+  readonly maxBytes: number
+  readonly seed: HashSeed
+  readonly instant: Instant
+}
+
+/**
+ * Keys and values live off the heap. A record is named by its `Ref`, valid until the next call that writes
+ * (any write may evict, move or free records). Byte ranges passed in must not lie in the store's own arena.
+ */
+export class Store {
+  /** Records evicted, records found expired: since the start or the last reset. */
+  evicted = 0
+  expired = 0
+  /** Argument of `put` with `EXPIRES` and of `expire`: milliseconds since the epoch. A cell: an argument would be boxed. */
+  readonly deadline = new Float64Array(1)
+  /** Arguments of `put` with `LOADED`: milliseconds since the epoch, milliseconds. */
+  readonly loadedAt = new Float64Array(1)
+  loadMs = 0
+  /** The fields of records; `locate` there points at a value without copying it. */
+  readonly records: Records
+  #expiring = 0
+  #absent = 0
+  #maxBytes: number
+  #sweepCursor = 0
+  readonly #arena: Arena
+  readonly #index = new Index()
+  readonly #recency: Recency
+  readonly #instant: Instant
+  readonly #low: number
+  readonly #high: number
+
+  constructor(options: StoreOptions) {
+    this.#maxBytes = options.maxBytes
+    this.#instant = options.instant
+    this.#low = options.seed.low
+    this.#high = options.seed.high
+    const share = 2 ** Math.floor(Math.log2(Math.max(1, options.maxBytes / 128)))
+    this.#arena = new Arena(Math.min(MAX_SEGMENT_BYTES, Math.max(MIN_SEGMENT_BYTES, share)))
+    this.records = new Records(this.#arena)
+    this.#recency = new Recency(this.#arena)
+    this.#limitArena()
+  }
+
+  /** Bytes occupied, exactly: live blocks and the whole index. At most `maxBytes` after every call. */
+  get usedBytes(): number {
+    return this.#arena.liveUnits * UNIT_BYTES + this.#index.bytes
+  }
+
+  get indexBytes(): number {
+    return this.#index.bytes
+  }
+
+  /** Bytes the arena has committed, holes included. */
+  get arenaBytes(): number {
+    return this.#arena.footprint * UNIT_BYTES
+  }
+
+  get maxBytes(): number {
+    return this.#maxBytes
+  }
+
+  /** Changing the budget evicts at once what no longer fits. */
+  set maxBytes(bytes: number) {
+    this.#maxBytes = bytes
+    this.#limitArena()
+    while (this.usedBytes > bytes && this.evict());
+  }
+
+  /** Keys that hold a value, expired ones that were not reclaimed yet included (as DBSIZE counts). */
+  get size(): number {
+    return this.#index.count - this.#absent
+  }
+
+  /** Records with a deadline. */
+  get expiring(): number {
+    return this.#expiring
+  }
+
+  /** Keys remembered as absent from the origin. */
+  get absent(): number {
+    return this.#absent
+  }
+
+  /** The live record of a key, not counted as an access; `NULL_REF` if there is none. */
+  peek(bytes: Uint8Array, start: number, end: number): Ref {
+    const hash = hashBytes(bytes, start, end, this.#low, this.#high)
+    const ref = this.#find(hash, bytes, start, end)
+    if (ref === NULL_REF || !this.records.isExpired(ref, this.#instant.ms)) return ref
+    this.#removeHashed(ref, hash)
+    this.expired++
+    return NULL_REF
+  }
+
+  /** The live record of a key, now the most recently used; `NULL_REF` if there is none. */
+  get(bytes: Uint8Array, start: number, end: number): Ref {
+    const ref = this.peek(bytes, start, end)
+    if (ref !== NULL_REF) this.touch(ref)
+    return ref
+  }
+
+  /** Makes a record the most recently used. */
+  touch(ref: Ref): void {
+    this.records.setSecond(ref, this.#instant.second)
+    this.#recency.touch(ref)
+  }
+
+  /** Seconds since the last access, exact for 12 days. */
+  idleSeconds(ref: Ref): number {
+    return (this.#instant.second - this.records.second(ref)) & SECOND_MASK
+  }
+
+  /** What a record occupies in bytes, its index slot included. */
+  bytesOf(ref: Ref): number {
+    return this.#arena.units(ref) * UNIT_BYTES + SLOT_BYTES
+  }
+
+  copyKey(ref: Ref): Buffer {
+    const start = this.records.keyStart(ref)
+    return Buffer.from(
+      this.#arena.bytes[ref >>> this.#arena.shift].subarray(start, start + this.records.keyLength(ref)),
+    )
+  }
+
+  copyValue(ref: Ref): Buffer {
+    this.records.locate(ref)
+    return Buffer.from(this.records.bytes.subarray(this.records.valueStart, this.records.valueEnd))
+  }
+
+  valueLength(ref: Ref): number {
+    this.records.locate(ref)
+    return this.records.valueEnd - this.records.valueStart
+  }
+
+  /** Whether a record of this size can be stored at all. `flags`: `EXPIRES`, `LOADED`. */
+  fits(keyLength: number, valueLength: number, flags = 0): boolean {
+    return this.#unitsFit(unitsFor(recordBytes(keyLength, valueLength, flags)))
+  }
+
+  /**
+   * Stores a value under a key as the most recently used, evicting the least recently used as needed. `flags`
+   * are `EXPIRES` (dies at `deadline`) and `LOADED` (came from the origin: `loadedAt`, `loadMs`).
+   * Returns its record, or `NULL_REF` when it alone exceeds the budget: then nothing has changed.
+   */
+  put(
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+    type: ValueType,
+    flags: number,
+  ): Ref {
+    const hash = hashBytes(key, keyStart, keyEnd, this.#low, this.#high)
+    const keyLength = keyEnd - keyStart
+    const valueLength = valueEnd - valueStart
+    const units = unitsFor(recordBytes(keyLength, valueLength, flags))
+    if (!this.#unitsFit(units)) return NULL_REF
+    let ref = this.#find(hash, key, keyStart, keyEnd)
+    const inPlace = ref !== NULL_REF && (this.#arena.units(ref) - units) >>> 0 <= 1
+    if (inPlace) {
+      this.#uncount(ref)
+      this.#recency.touch(ref)
+    } else {
+      if (ref !== NULL_REF) this.#removeHashed(ref, hash)
+      ref = this.#allocate(units)
+      if (ref === NULL_REF) return NULL_REF
+    }
+    this.#fill(ref, key, keyStart, keyEnd, type, flags, valueLength)
+    copyBytes(value, valueStart, valueEnd, this.records.bytes, this.records.valueStart)
+    if (!inPlace) this.#publish(hash, ref)
+    return ref
+  }
+
+  /**
+   * Changes the length of a value, keeping its bytes up to the shorter of both, and its deadline; bytes gained are
+   * zero. Returns the record, now the most recently used and possibly elsewhere, or `NULL_REF` when it would alone
+   * exceed the budget: then nothing has changed.
+   */
+  resize(ref: Ref, valueLength: number): Ref {
+    const records = this.records
+    const had = this.valueLength(ref)
+    if (records.setValueLength(ref, valueLength)) {
+      this.touch(ref)
+      records.locate(ref)
+      if (valueLength > had) records.bytes.fill(0, records.valueStart + had, records.valueEnd)
+      return ref
+    }
+    const flags = records.flags(ref)
+    const keyLength = records.keyLength(ref)
+    const bytes = recordBytes(keyLength, valueLength, flags)
+    if (!this.fits(keyLength, valueLength, flags)) return NULL_REF
+    let units = unitsFor(bytes)
+    if (valueLength > had && had >= ROOMY_FROM) {
+      const roomy = unitsFor(bytes + 8 + valueLength * (GROWTH - 1))
+      if (this.#unitsFit(roomy)) units = roomy
+    }
+    const key = this.copyKey(ref)
+    const value = this.copyValue(ref)
+    const type = records.type(ref)
+    const raw = records.isRaw(ref)
+    this.#keepTimes(ref)
+    this.deadline[0] = records.deadline(ref)
+    const hash = this.#hashOf(ref)
+    this.#removeHashed(ref, hash)
+    const moved = this.#allocate(units)
+    if (moved === NULL_REF) return NULL_REF
+    this.#fill(moved, key, 0, keyLength, type, flags, valueLength)
+    if (raw) records.markRaw(moved)
+    records.locate(moved)
+    value.copy(records.bytes, records.valueStart, 0, Math.min(had, valueLength))
+    if (valueLength > had) records.bytes.fill(0, records.valueStart + had, records.valueEnd)
+    this.#publish(hash, moved)
+    return moved
+  }
+
+  /**
+   * Sets the deadline of a record to `deadline[0]`, 0: none. Returns the record, now the most recently used and
+   * possibly elsewhere, or `NULL_REF` when with a deadline it would alone exceed the budget: then nothing has changed.
+   */
+  expire(ref: Ref): Ref {
+    const records = this.records
+    const flags = records.flags(ref)
+    if ((flags & EXPIRES) === 0 && this.deadline[0] !== 0) {
+      const key = this.copyKey(ref)
+      const value = this.copyValue(ref)
+      const raw = records.isRaw(ref)
+      this.#keepTimes(ref)
+      const moved = this.put(key, 0, key.length, value, 0, value.length, records.type(ref), flags | EXPIRES)
+      if (raw && moved !== NULL_REF) records.markRaw(moved)
+      return moved
+    }
+    if ((flags & EXPIRES) !== 0) {
+      this.#uncount(ref)
+      records.setDeadline(ref, this.deadline)
+      this.#count(ref)
+    }
+    this.touch(ref)
+    return ref
+  }
+
+  remove(ref: Ref): void {
+    this.#removeHashed(ref, this.#hashOf(ref))
+  }
+
+  /** Removes the least recently used record. False: there is none. */
+  evict(): boolean {
+    const ref = this.#recency.oldest
+    if (ref === NULL_REF) return false
+    this.evicted++
+    this.remove(ref)
+    return true
+  }
+
+  clear(): void {
+    this.#arena.clear()
+    this.#index.clear()
+    this.#recency.clear()
+    this.#expiring = 0
+    this.#absent = 0
+    this.#limitArena()
+  }
+
+  /**
+   * Visits live records in the order of their hashes, from `cursor` (0: the beginning), about `limit` of them.
+   * Returns the next cursor, 0 at the end. A key present from the first to the last call is visited.
+   * `visit` must not write to the store.
+   */
+  scan(cursor: number, limit: number, visit: (ref: Ref) => void): number {
+    return this.#index.walk(cursor, limit, Number.POSITIVE_INFINITY, (ref) => {
+      if (this.records.type(ref) !== ValueType.ABSENT && !this.records.isExpired(ref, this.#instant.ms))
+        visit(ref)
+    })
+  }
+
+  /** Some live record, each with about the same chance; `random` is uniform in [0, 1). `NULL_REF`: none was found. */
+  random(random: () => number): Ref {
+    let found = NULL_REF
+    for (let tries = 0; tries < 100 && found === NULL_REF && this.size > 0; tries++) {
+      this.scan(Math.floor(random() * 2 ** 32), 1, (ref) => {
+        if (found === NULL_REF) found = ref
+      })
+    }
+    if (found === NULL_REF)
+      this.scan(0, this.#index.count, (ref) => {
+        found = ref
+      })
+    return found
+  }
+
+  /**
+   * Reclaims expired records among the next `slots` of the index, going round. Returns how many.
+   * This is the active cycle: a caller bounds its pause by `slots`.
+   */
+  sweep(slots: number): number {
+    if (this.#expiring === 0) return 0
+    const dead: { ref: Ref; hash: Hash }[] = []
+    const visit = (ref: Ref, hash: Hash): void => {
+      if (this.records.isExpired(ref, this.#instant.ms)) dead.push({ ref, hash })
+    }
+    this.#sweepCursor = this.#index.walk(this.#sweepCursor, Number.POSITIVE_INFINITY, slots, visit)
+    for (const { ref, hash } of dead) this.#removeHashed(ref, hash)
+    this.expired += dead.length
+    return dead.length
+  }
+
+  /** Throws when arena, index and recency list contradict each other; for tests, O(n). */
+  verify(): void {
+    let live = 0
+    let holes = 0
+    this.#arena.walk((_ref, units, free) => {
+      if (free) holes += units
+      else live += units
+    })
+    if (live !== this.#arena.liveUnits)
+      throw new Error(`live units: ${live} walked, ${this.#arena.liveUnits} counted`)
+    if (!this.#arena.evacuating && holes !== this.#arena.binnedUnits()) throw new Error('a hole is in no bin')
+    let listed = 0
+    let listedUnits = 0
+    for (let ref = this.#recency.newest; ref !== NULL_REF; ref = this.records.word(ref, 3) as Ref) {
+      const key = this.copyKey(ref)
+      if (this.#find(this.#hashOf(ref), key, 0, key.length) !== ref)
+        throw new Error('a listed record is not in the index')
+      listed++
+      listedUnits += this.#arena.units(ref)
+    }
+    if (listed !== this.#index.count)
+      throw new Error(`${listed} records listed, ${this.#index.count} indexed`)
+    if (listedUnits !== live) throw new Error(`${listedUnits} units listed, ${live} live`)
+  }
+
+  /** The arena may give a block one unit more than asked. */
+  #unitsFit(units: number): boolean {
+    return (units + 1) * UNIT_BYTES + MIN_INDEX_BYTES <= this.#maxBytes
+  }
+
+  #find(hash: Hash, bytes: Uint8Array, start: number, end: number): Ref {
+    const index = this.#index
+    let at = index.seek(hash)
+    const slots = index.slots
+    for (; slots[at] === hash && slots[at + 1] !== NULL_REF; at += 2) {
+      const ref = slots[at + 1] as Ref
+      if (this.records.hasKey(ref, bytes, start, end)) return ref
+    }
+    return NULL_REF
+  }
+
+  #hashOf(ref: Ref): Hash {
+    const start = this.records.keyStart(ref)
+    const bytes = this.#arena.bytes[ref >>> this.#arena.shift]
+    return hashBytes(bytes, start, start + this.records.keyLength(ref), this.#low, this.#high)
+  }
+
+  #fill(
+    ref: Ref,
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    type: ValueType,
+    flags: number,
+    valueLength: number,
+  ): void {
+    const records = this.records
+    const keyLength = keyEnd - keyStart
+    records.format(ref, type, flags, keyLength, valueLength, this.#instant.second)
+    copyBytes(key, keyStart, keyEnd, records.bytes, records.valueStart - keyLength)
+    if ((flags & EXPIRES) !== 0) records.setDeadline(ref, this.deadline)
+    if ((flags & LOADED) !== 0) records.setLoaded(ref, this.loadedAt, this.loadMs)
+    this.#count(ref)
+  }
+
+  /** Enters a filled record into the list and the index. Its growth, or compacting, may evict others. */
+  #publish(hash: Hash, ref: Ref): void {
+    this.#recency.attach(ref)
+    const indexBytes = this.#index.bytes
+    this.#index.insert(hash, ref)
+    while (this.usedBytes > this.#maxBytes && this.#recency.oldest !== ref) this.evict()
+    if (this.usedBytes > this.#maxBytes) {
+      this.#index.clear()
+      this.#index.insert(hash, ref)
+    }
+    if (this.#index.bytes !== indexBytes) this.#limitArena()
+  }
+
+  #removeHashed(ref: Ref, hash: Hash): void {
+    this.#uncount(ref)
+    this.#index.remove(hash, ref)
+    this.#recency.detach(ref)
+    this.#arena.free(ref)
+  }
+
+  #count(ref: Ref): void {
+    if (this.records.deadline(ref) !== 0) this.#expiring++
+    if (this.records.type(ref) === ValueType.ABSENT) this.#absent++
+  }
+
+  #uncount(ref: Ref): void {
+    if (this.records.deadline(ref) !== 0) this.#expiring--
+    if (this.records.type(ref) === ValueType.ABSENT) this.#absent--
+  }
+
+  /** `put` will write the same times again. */
+  #keepTimes(ref: Ref): void {
+    this.loadedAt[0] = this.records.loadedAt(ref)
+    this.loadMs = this.records.loadMs(ref)
+  }
+
+  /** A block of at least `units`, after evicting what the budget asks for. `NULL_REF`: the address space is used up. */
+  #allocate(units: number): Ref {
+    const arena = this.#arena
+    while (this.usedBytes + (units + 1) * UNIT_BYTES > this.#maxBytes) {
+      if (this.evict()) continue
+      this.#index.clear()
+      break
+    }
+    if (arena.evacuating || arena.footprint > arena.limit) this.#compact(units)
+    for (;;) {
+      const ref = arena.alloc(units)
+      if (ref !== NULL_REF) return ref
+      // There are holes, but none fits. One block may pass the limit, compaction earns it back.
+      this.#compact(units)
+      const forced = arena.alloc(units, true)
+      if (forced !== NULL_REF || !this.evict()) return forced
+    }
+  }
+
+  /** Moves records out of sparse segments: work in proportion to the allocation that pays for it. */
+  #compact(units: number): void {
+    const arena = this.#arena
+    if (!arena.evacuating && !arena.beginEvacuation()) return
+    for (let quota = COMPACT_UNITS + units * COMPACT_FACTOR; quota > 0; ) {
+      const from = arena.nextToMove()
+      if (from === NULL_REF) {
+        if (arena.footprint > arena.limit && arena.beginEvacuation()) continue
+        return
+      }
+      const needed = this.records.neededUnits(from)
+      const to = arena.alloc(needed) || arena.alloc(needed, true)
+      if (to === NULL_REF) return
+      const hash = this.#hashOf(from)
+      this.records.move(from, to, needed)
+      this.#index.replace(hash, from, to)
+      this.#recency.moved(to)
+      quota -= needed + 8
+    }
+  }
+
+  #limitArena(): void {
+    const room = (this.#maxBytes - this.#index.bytes) * ARENA_OVERHEAD + this.#arena.segmentUnits * UNIT_BYTES
+    this.#arena.limit = Math.floor(room / UNIT_BYTES)
+  }
+}
