@@ -32,8 +32,9 @@ const DURATION_PART = /(\d+(?:\.\d+)?)(us|ms|s|m|h|d|w)/g
 /** Reads `'64mb'` as bytes, whole ones; undefined when it is not a size or is beyond 2^53. */
 export function parseSize(text: string): number | undefined {
   const match = SIZE.exec(text.trim())
-  const unit = match && SIZE_UNITS.get(match[2].toLowerCase())
-  if (!match || unit === undefined) return undefined
+  if (!match) return undefined
+  const unit = SIZE_UNITS.get(match[2].toLowerCase())
+  if (unit === undefined) return undefined
   const bytes = Math.floor(Number(match[1]) * unit)
   return Number.isSafeInteger(bytes) ? bytes : undefined
 }
