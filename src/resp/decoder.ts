@@ -1,0 +1,376 @@
+// Turns the chunks of a connection into requests: Redis's multibulk and inline formats, its limits and its errors.
+
+import { isCanonicalInteger, parseInteger } from '../bytes/decimal.ts'
+import type { Args } from './args.ts'
+import { splitInline } from './inline.ts'
+import { type DecoderLimits, MAX_FRAME, UNAUTHENTICATED_BULK, UNAUTHENTICATED_MULTIBULK } from './limits.ts'
+import { PartialFrame, WHOLE_LINE } from './partial.ts'
+
+export type { DecoderLimits } from './limits.ts'
+
+/** Every byte received has been used: feed more. */
+export const NEED_MORE = 0
+/** A request is in `args`. */
+export const REQUEST = 1
+/** The client broke the protocol: `error` says how, nothing more is decoded, the connection must close. */
+export const PROTOCOL_ERROR = 2
+
+/** A frame without a request: an empty line, a multibulk of no arguments. */
+const NO_REQUEST = 3
+
+export type Decoded = typeof NEED_MORE | typeof REQUEST | typeof PROTOCOL_ERROR
+type Step = Decoded | typeof NO_REQUEST
+
+const ASTERISK = 0x2a
+const DOLLAR = 0x24
+const CR = 0x0d
+const LF = 0x0a
+const ZERO = 0x30
+const MINUS = 0x2d
+
+/** What {@link RequestDecoder} gets for a line whose end has not arrived, or will not be waited for. */
+const INCOMPLETE = -1
+const TOO_LONG = -2
+
+/** `$0\r\n\r\n`, the shortest argument: so many bytes at least are still to come for each one missing. */
+const SHORTEST_ARGUMENT = 6
+
+/** What a range costs in {@link Args}: two int32. Counted as held, since a client decides how many there are. */
+const RANGE_BYTES = 8
+
+const NOTHING = Buffer.alloc(0)
+
+/**
+ * Decodes the requests of one connection, pulled one at a time:
+ *
+ * ```ts
+ * decoder.feed(chunk)
+ * while (decoder.next(args) === REQUEST) handle(args)
+ * ```
+ *
+ * Arguments are ranges of the chunk itself; nothing is allocated per request. Only a frame that ends in a later
+ * chunk is put together in a buffer of its own (see {@link PartialFrame}), and decoding goes on where it stopped, so
+ * the work is linear in the bytes however they are divided. Pulling may stop at any request and go on later, with
+ * or without further chunks fed meanwhile.
+ *
+ * As in Redis, the two bytes after an argument and the byte after a line's `\r` are skipped unread.
+ */
+export class RequestDecoder {
+  /** False while the client may send only what AUTH and HELLO need (Redis: unauthenticated limits). */
+  authenticated = true
+  /** What the client did wrong, without `-ERR `: `Protocol error: invalid bulk length`. */
+  error = ''
+  /** Whether the error is too many bytes held: Redis then closes the connection without a reply. */
+  overflow = false
+
+  private readonly limits: DecoderLimits
+  private chunk: Buffer = NOTHING
+  private at = 0
+  private limit = 0
+  private partial: PartialFrame | null = null
+  /** Chunks fed before the current one was used up, from `queueHead` on. */
+  private queue: Buffer[] | null = null
+  private queueHead = 0
+  private queuedBytes = 0
+
+  constructor(limits: DecoderLimits) {
+    this.limits = limits
+  }
+
+  /** Bytes held that have not become a request. */
+  get buffered(): number {
+    const partial = this.partial
+    const begun = partial === null || partial.complete ? 0 : partial.length
+    return begun + (this.limit - this.at) + this.queuedBytes
+  }
+
+  /** Takes over a received chunk, which must not change until it is used up. Ends the validity of `args`. */
+  feed(chunk: Buffer): void {
+    if (this.error !== '') return
+    if (this.at === this.limit && this.queue === null) {
+      this.chunk = chunk
+      this.at = 0
+      this.limit = chunk.length
+      return
+    }
+    this.queue ??= []
+    this.queue.push(chunk)
+    this.queuedBytes += chunk.length
+    if (this.buffered > this.limits.maxQueryBuffer) this.overflown()
+  }
+
+  /** Decodes the next request into `args`, which stay valid until the next call of this or of {@link feed}. */
+  next(args: Args): Decoded {
+    for (;;) {
+      let step: Step
+      if (this.partial !== null || this.at === this.limit) {
+        step = this.resume(args)
+        if (step === NEED_MORE) return NEED_MORE
+      } else {
+        const buf = this.chunk
+        const at = this.at
+        step =
+          buf[at] === ASTERISK
+            ? this.multibulk(args, buf, at, this.limit, 0, 0, -1)
+            : this.inline(args, buf, at, this.limit)
+      }
+      if (step === REQUEST) return REQUEST
+      if (step === PROTOCOL_ERROR) return PROTOCOL_ERROR
+    }
+  }
+
+  /** The slower part of {@link next}: continues a divided frame, or turns to the next chunk. */
+  private resume(args: Args): Step {
+    if (this.error !== '') return PROTOCOL_ERROR
+    if (this.partial?.complete) this.partial = null
+    while (this.at < this.limit || this.nextChunk()) {
+      const partial = this.partial
+      if (partial === null) return NO_REQUEST
+      const ready = this.extend(partial)
+      if (this.overflow) return PROTOCOL_ERROR
+      if (!ready) continue
+      partial.exchange(args)
+      const step =
+        partial.wanted === WHOLE_LINE
+          ? this.inline(args, partial.buf, 0, partial.length)
+          : this.multibulk(
+              args,
+              partial.buf,
+              partial.at,
+              partial.length,
+              partial.argc,
+              partial.index,
+              partial.bulk,
+            )
+      if (step === NEED_MORE) continue
+      partial.settle(args)
+      if (step === REQUEST) partial.complete = true
+      else this.partial = null
+      return step
+    }
+    args.clear()
+    return NEED_MORE
+  }
+
+  /** Moves what `partial` wants from the chunk to it; false when that cannot have brought it further. */
+  private extend(partial: PartialFrame): boolean {
+    const { chunk, at } = this
+    const available = this.limit - at
+    const whole = partial.wanted === WHOLE_LINE
+    const lineFeed = whole ? chunk.indexOf(LF, at) : -1
+    const wanted = whole ? (lineFeed < 0 ? available : lineFeed + 1 - at) : partial.wanted
+    const taken = Math.min(wanted, available)
+    const held = partial.length + taken + partial.index * RANGE_BYTES
+    if (held > Math.min(this.limits.maxQueryBuffer, MAX_FRAME)) {
+      this.overflown()
+      return false
+    }
+    partial.append(chunk, at, at + taken)
+    this.at = at + taken
+    if (whole) return lineFeed >= 0 || partial.length > this.limits.maxInline
+    partial.wanted -= taken
+    return partial.bulk < 0 || partial.at + partial.bulk + 2 <= partial.length
+  }
+
+  /** Makes the next queued chunk the current one; lets go of the current one in any case. */
+  private nextChunk(): boolean {
+    this.chunk = NOTHING
+    this.at = 0
+    this.limit = 0
+    while (this.queue !== null && this.limit === 0) {
+      this.chunk = this.queue[this.queueHead]
+      this.limit = this.chunk.length
+      this.queuedBytes -= this.limit
+      this.queueHead++
+      if (this.queueHead === this.queue.length) {
+        this.queue = null
+        this.queueHead = 0
+      }
+    }
+    return this.limit > 0
+  }
+
+  /**
+   * Decodes a multibulk frame from where it stopped: its own header (`announced` 0), or argument `index`, whose
+   * length is `length` or still to be read (-1).
+   */
+  private multibulk(
+    args: Args,
+    buf: Buffer,
+    from: number,
+    limit: number,
+    announced: number,
+    index: number,
+    length: number,
+  ): Step {
+    const { maxBulk, maxMultibulk } = this.limits
+    let at = from
+    let argc = announced
+    if (argc === 0) {
+      // One digit is read here, anything else in multibulkCount.
+      const digit = limit - at >= 4 && buf[at + 2] === CR ? buf[at + 1] - ZERO : 0
+      if (digit > 0 && digit <= 9 && digit <= maxMultibulk) {
+        argc = digit
+        at += 4
+      } else {
+        const end = this.lineEnd(buf, at, limit)
+        if (end === INCOMPLETE) return this.suspend(args, buf, at, limit, 0, 0, -1)
+        if (end === TOO_LONG) return this.fail(args, 'too big mbulk count string')
+        argc = multibulkCount(buf, at + 1, end)
+        if (!(argc <= maxMultibulk)) return this.fail(args, 'invalid multibulk length')
+        if (argc > UNAUTHENTICATED_MULTIBULK && !this.authenticated) {
+          return this.fail(args, 'unauthenticated multibulk length')
+        }
+        at = end + 2
+        if (argc <= 0) {
+          if (this.partial === null) this.at = at
+          return NO_REQUEST
+        }
+      }
+    }
+    let { start, end: ends } = args
+    let bulk = length
+    for (let i = index; i < argc; i++) {
+      if (bulk < 0) {
+        // One or two digits are read here, anything else in bulkLength.
+        const room = limit - at
+        if (room >= 5 && buf[at] === DOLLAR) {
+          const first = buf[at + 1] - ZERO
+          const second = buf[at + 2]
+          if (first >= 0 && first <= 9) {
+            if (second === CR) {
+              bulk = first
+              at += 4
+            } else if (first > 0 && second >= ZERO && second <= ZERO + 9 && buf[at + 3] === CR) {
+              bulk = first * 10 + (second - ZERO)
+              at += 5
+            }
+          }
+        }
+        if (bulk < 0) {
+          const end = this.lineEnd(buf, at, limit)
+          if (end === INCOMPLETE) return this.suspend(args, buf, at, limit, argc, i, -1)
+          if (end === TOO_LONG) return this.fail(args, 'too big bulk count string')
+          if (buf[at] !== DOLLAR) {
+            return this.fail(args, `expected '$', got '${String.fromCharCode(buf[at])}'`)
+          }
+          bulk = parseInteger(buf, at + 1, end)
+          if (!(bulk >= 0)) return this.fail(args, 'invalid bulk length')
+          at = end + 2
+        }
+        if (bulk > maxBulk) return this.fail(args, 'invalid bulk length')
+        if (bulk > UNAUTHENTICATED_BULK && !this.authenticated) {
+          return this.fail(args, 'unauthenticated bulk length')
+        }
+      }
+      const end = at + bulk
+      if (end + 2 > limit) return this.suspend(args, buf, at, limit, argc, i, bulk)
+      if (i === start.length) {
+        args.grow()
+        start = args.start
+        ends = args.end
+      }
+      start[i] = at
+      ends[i] = end
+      at = end + 2
+      bulk = -1
+    }
+    args.buf = buf
+    args.count = argc
+    if (this.partial === null) this.at = at
+    return REQUEST
+  }
+
+  /** Decodes an inline request: one line, ended by `\n` or `\r\n`. */
+  private inline(args: Args, buf: Buffer, at: number, limit: number): Step {
+    const last = Math.min(limit, at + this.limits.maxInline + 1)
+    let lineFeed = at
+    while (lineFeed < last && buf[lineFeed] !== LF) lineFeed++
+    if (lineFeed === last) {
+      if (limit - at > this.limits.maxInline) return this.fail(args, 'too big inline request')
+      this.partial = new PartialFrame(buf, at, limit, args, 0)
+      this.partial.wanted = WHOLE_LINE
+      this.at = limit
+      return NEED_MORE
+    }
+    const end = lineFeed > at && buf[lineFeed - 1] === CR ? lineFeed - 1 : lineFeed
+    if (!splitInline(args, buf, at, end)) return this.fail(args, 'unbalanced quotes in request')
+    if (this.partial === null) this.at = lineFeed + 1
+    return args.count === 0 ? NO_REQUEST : REQUEST
+  }
+
+  /** Index of the `\r` that ends the line at `at` and has a byte after it, or {@link INCOMPLETE}, {@link TOO_LONG}. */
+  private lineEnd(buf: Buffer, at: number, limit: number): number {
+    const last = Math.min(limit, at + this.limits.maxInline + 1)
+    let end = this.partial === null ? at : Math.max(at, this.partial.searched)
+    while (end < last && buf[end] !== CR) end++
+    if (end === last) return limit - at > this.limits.maxInline ? TOO_LONG : INCOMPLETE
+    return end + 1 < limit ? end : INCOMPLETE
+  }
+
+  /** Keeps what has arrived of a multibulk frame and how far it is decoded. The parameters are those of the frame. */
+  private suspend(
+    args: Args,
+    buf: Buffer,
+    at: number,
+    limit: number,
+    argc: number,
+    index: number,
+    bulk: number,
+  ): typeof NEED_MORE {
+    let origin = 0
+    let partial = this.partial
+    if (partial === null) {
+      origin = this.at
+      partial = new PartialFrame(buf, origin, limit, args, index)
+      this.partial = partial
+      this.at = limit
+    } else {
+      partial.exchange(args)
+    }
+    partial.at = at - origin
+    partial.argc = argc
+    partial.index = index
+    partial.bulk = bulk
+    const header = limit - at
+    const returned = bulk < 0 && header > 0 && buf[limit - 1] === CR
+    partial.searched = limit - origin - (returned ? 1 : 0)
+    if (argc === 0) {
+      partial.wanted = returned ? 1 : 2
+      return NEED_MORE
+    }
+    const later = (argc - index - 1) * SHORTEST_ARGUMENT
+    if (bulk >= 0) partial.wanted = bulk + 2 - header + later
+    else partial.wanted = (returned ? 3 : Math.max(4, SHORTEST_ARGUMENT - header)) + later
+    return NEED_MORE
+  }
+
+  private fail(args: Args, what: string): typeof PROTOCOL_ERROR {
+    args.clear()
+    this.abandon(`Protocol error: ${what}`)
+    return PROTOCOL_ERROR
+  }
+
+  private overflown(): void {
+    this.overflow = true
+    this.abandon('max query buffer length reached')
+  }
+
+  /** Decodes nothing more, and holds nothing. */
+  private abandon(error: string): void {
+    this.error = error
+    this.partial = null
+    this.queue = null
+    this.queuedBytes = 0
+    this.chunk = NOTHING
+    this.at = 0
+    this.limit = 0
+  }
+}
+
+/** The count that `buf[start, end)` spells; NaN when it is no int64. Below -2^53 only the sign is right. */
+function multibulkCount(buf: Buffer, start: number, end: number): number {
+  const count = parseInteger(buf, start, end)
+  if (Number.isNaN(count) && buf[start] === MINUS && isCanonicalInteger(buf, start, end)) return -1
+  return count
+}

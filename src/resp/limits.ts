@@ -1,0 +1,35 @@
+// How much a client may announce and send before the node refuses it; the defaults are Redis's.
+
+/**
+ * Limits shared by the decoders of a node. The object is read at every frame, so changing a field (CONFIG SET)
+ * takes effect at once on every connection.
+ */
+export interface DecoderLimits {
+  /** Most arguments of a request (Redis: `INT_MAX`). */
+  maxMultibulk: number
+  /** Most bytes of one argument (Redis: `proto-max-bulk-len`). */
+  maxBulk: number
+  /** Most bytes of an inline request, or of the line that announces a length (Redis: `PROTO_INLINE_MAX_SIZE`). */
+  maxInline: number
+  /** Most bytes held for one connection that have not become a request (Redis: `client-query-buffer-limit`). */
+  maxQueryBuffer: number
+}
+
+/** Most arguments of a request before the client has authenticated (Redis: `processMultibulkBuffer`). */
+export const UNAUTHENTICATED_MULTIBULK = 10
+
+/** Most bytes of an argument before the client has authenticated (Redis: `processMultibulkBuffer`). */
+export const UNAUTHENTICATED_BULK = 16_384
+
+/** Argument ranges are int32, so no frame that was put together may be longer, whatever the limits say. */
+export const MAX_FRAME = 0x7fff_ffff
+
+/** A new object with Redis's defaults. */
+export function defaultLimits(): DecoderLimits {
+  return {
+    maxMultibulk: 0x7fff_ffff,
+    maxBulk: 512 * 1024 * 1024,
+    maxInline: 64 * 1024,
+    maxQueryBuffer: 1024 * 1024 * 1024,
+  }
+}

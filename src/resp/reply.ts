@@ -1,0 +1,260 @@
+// Writes replies in RESP2 or RESP3 straight into output pages.
+
+import { integerDigits, writeInteger } from '../bytes/decimal.ts'
+import { formatDouble } from '../bytes/double.ts'
+import { OWN_BYTES, PagedOutput } from './output.ts'
+
+export type { Sink } from './output.ts'
+
+const CR = 0x0d
+const LF = 0x0a
+const ZERO = 0x30
+
+/** Room for a type byte, the digits of any integer with its sign, and the line's end. */
+const HEADER_BYTES = 24
+
+/** Up to this many characters text is tried as ASCII, character by character; more is left to the encoder. */
+const SHORT_TEXT = 128
+
+const ARRAY = 0x2a
+const BIG_NUMBER = 0x28
+const BULK = 0x24
+const DOUBLE = 0x2c
+const ERROR = 0x2d
+const INTEGER = 0x3a
+const MAP = 0x25
+const PUSH = 0x3e
+const SET = 0x7e
+const SIMPLE = 0x2b
+const VERBATIM = 0x3d
+
+const OK = Buffer.from('+OK\r\n')
+const NULL_2 = Buffer.from('$-1\r\n')
+const NULL_ARRAY_2 = Buffer.from('*-1\r\n')
+const NULL_3 = Buffer.from('_\r\n')
+const TRUE_3 = Buffer.from('#t\r\n')
+const FALSE_3 = Buffer.from('#f\r\n')
+
+/**
+ * Writes replies for all connections of a node: a connection is served for one chunk, then its replies are flushed.
+ *
+ * Each method writes one RESP value, or the header of an aggregate whose elements the caller writes next. A reply
+ * up to {@link OWN_BYTES} makes no object. Types that RESP2 lacks are written as Redis writes them to a RESP2 client.
+ */
+export class ReplyWriter extends PagedOutput {
+  protocol: 2 | 3 = 2
+
+  ok(): void {
+    this.constant(OK)
+  }
+
+  /** A simple string; the caller knows that it has no line ends. */
+  simple(text: string): void {
+    this.line(SIMPLE, text, 'utf8')
+  }
+
+  /**
+   * An error.
+   *
+   * @param text code and message, `ERR syntax error`; line ends become spaces.
+   * @param encoding `latin1` when every character stands for one byte, as in {@link Args.latin1}.
+   */
+  error(text: string, encoding: 'utf8' | 'latin1' = 'utf8'): void {
+    this.line(ERROR, /[\r\n]/.test(text) ? text.replace(/[\r\n]/g, ' ') : text, encoding)
+  }
+
+  /** @param n an integer with |n| ≤ 2^53 - 1 */
+  integer(n: number): void {
+    this.header(INTEGER, n)
+  }
+
+  bigint(n: bigint): void {
+    this.line(INTEGER, n.toString(), 'latin1')
+  }
+
+  /** The bytes `[start, end)` as a bulk string. */
+  bulk(bytes: Uint8Array, start: number, end: number): void {
+    const length = end - start
+    if (length > OWN_BYTES) {
+      this.ownBulk(bytes.subarray(start, end))
+      return
+    }
+    this.reserve(HEADER_BYTES + length + 2)
+    this.headerInPlace(BULK, length)
+    this.put(bytes, start, end)
+    this.endLine()
+  }
+
+  /** A bulk string of UTF-8 text. */
+  bulkText(text: string): void {
+    this.sizedText(BULK, text)
+  }
+
+  null(): void {
+    this.constant(this.protocol === 3 ? NULL_3 : NULL_2)
+  }
+
+  /** The absent array: where RESP2 answers `*-1`. */
+  nullArray(): void {
+    this.constant(this.protocol === 3 ? NULL_3 : NULL_ARRAY_2)
+  }
+
+  /** Header of an array of `n` values. */
+  array(n: number): void {
+    this.header(ARRAY, n)
+  }
+
+  /** Header of a map of `n` pairs; an array of `2n` in RESP2. */
+  map(n: number): void {
+    if (this.protocol === 3) this.header(MAP, n)
+    else this.header(ARRAY, 2 * n)
+  }
+
+  /** Header of a set of `n` values; an array in RESP2. */
+  set(n: number): void {
+    this.header(this.protocol === 3 ? SET : ARRAY, n)
+  }
+
+  /** Header of a push message of `n` values; an array in RESP2. */
+  push(n: number): void {
+    this.header(this.protocol === 3 ? PUSH : ARRAY, n)
+  }
+
+  /** A double in its shortest text; a bulk string in RESP2 (Redis: `addReplyDouble`). */
+  double(x: number): void {
+    if (this.protocol === 3) this.line(DOUBLE, formatDouble(x), 'latin1')
+    else this.bulkText(formatDouble(x))
+  }
+
+  /** A boolean; `1` or `0` in RESP2. */
+  boolean(b: boolean): void {
+    if (this.protocol === 3) this.constant(b ? TRUE_3 : FALSE_3)
+    else this.header(INTEGER, b ? 1 : 0)
+  }
+
+  /**
+   * Text with its format; a bulk string in RESP2.
+   *
+   * @param format three letters: `txt` or `mkd`
+   */
+  verbatim(format: string, text: string): void {
+    if (this.protocol === 3) this.sizedText(VERBATIM, `${format}:${text}`)
+    else this.bulkText(text)
+  }
+
+  /** An integer of any size in decimal text; a bulk string in RESP2. */
+  bigNumber(text: string): void {
+    if (this.protocol === 3) this.line(BIG_NUMBER, text, 'latin1')
+    else this.bulkText(text)
+  }
+
+  /** Bytes that are RESP already, such as a peer's reply; they are copied. */
+  raw(bytes: Buffer): void {
+    if (bytes.length > OWN_BYTES) {
+      const own = Buffer.allocUnsafeSlow(bytes.length)
+      own.set(bytes)
+      this.append(own)
+      return
+    }
+    this.reserve(bytes.length)
+    this.put(bytes, 0, bytes.length)
+  }
+
+  private constant(bytes: Buffer): void {
+    const { length } = bytes
+    this.reserve(length)
+    const { buf, at } = this
+    for (let i = 0; i < length; i++) buf[at + i] = bytes[i]
+    this.at = at + length
+  }
+
+  private header(type: number, n: number): void {
+    this.reserve(HEADER_BYTES)
+    this.headerInPlace(type, n)
+  }
+
+  private headerInPlace(type: number, n: number): void {
+    this.at = writeHeader(this.buf, this.at, type, n)
+  }
+
+  private endLine(): void {
+    const { buf, at } = this
+    buf[at] = CR
+    buf[at + 1] = LF
+    this.at = at + 2
+  }
+
+  /** A value too large for a page, in a buffer of its own with its header and end. */
+  private ownBulk(bytes: Uint8Array): void {
+    const { length } = bytes
+    const own = Buffer.allocUnsafeSlow(integerDigits(length) + length + 5)
+    const at = writeHeader(own, 0, BULK, length)
+    own.set(bytes, at)
+    own[at + length] = CR
+    own[at + length + 1] = LF
+    this.append(own)
+  }
+
+  /** Type byte, text, line end. */
+  private line(type: number, text: string, encoding: 'utf8' | 'latin1'): void {
+    const room = 3 * text.length + 3
+    if (room > OWN_BYTES) {
+      this.append(Buffer.from(`${String.fromCharCode(type)}${text}\r\n`, encoding))
+      return
+    }
+    this.reserve(room)
+    const before = this.at
+    this.buf[this.at++] = type
+    if (!this.putAscii(text)) this.at = before + 1 + this.buf.write(text, before + 1, encoding)
+    this.endLine()
+  }
+
+  /** Type byte, byte length of the text, line end, text, line end. */
+  private sizedText(type: number, text: string): void {
+    const room = 3 * text.length + HEADER_BYTES + 2
+    if (room <= OWN_BYTES) {
+      this.reserve(room)
+      const before = this.at
+      this.headerInPlace(type, text.length)
+      if (!this.putAscii(text)) {
+        this.at = before
+        this.headerInPlace(type, Buffer.byteLength(text))
+        this.at += this.buf.write(text, this.at)
+      }
+      this.endLine()
+      return
+    }
+    const header = `${String.fromCharCode(type)}${Buffer.byteLength(text)}\r\n`
+    this.append(Buffer.from(`${header}${text}\r\n`))
+  }
+
+  /** Writes short text whose characters are all ASCII; otherwise false, and nothing counts as written. */
+  private putAscii(text: string): boolean {
+    const { length } = text
+    if (length > SHORT_TEXT) return false
+    const { buf, at } = this
+    for (let i = 0; i < length; i++) {
+      const c = text.charCodeAt(i)
+      if (c > 0x7f) return false
+      buf[at + i] = c
+    }
+    this.at = at + length
+    return true
+  }
+}
+
+/** Writes a type byte, `n` and a line end at `buf[at]`; returns the index after them. */
+function writeHeader(buf: Buffer, at: number, type: number, n: number): number {
+  buf[at] = type
+  let end = at + 1
+  if (n >= 0 && n < 10) buf[end++] = ZERO + n
+  else if (n >= 10 && n < 100) {
+    const tens = (n / 10) | 0
+    buf[end] = ZERO + tens
+    buf[end + 1] = ZERO + (n - tens * 10)
+    end += 2
+  } else end = writeInteger(buf, end, n)
+  buf[end] = CR
+  buf[end + 1] = LF
+  return end + 2
+}
