@@ -24,9 +24,13 @@ export interface RedisServer {
 
 /**
  * A `describe` whose tests compare with a redis-server, which is started before them and stopped after them.
- * Without one on PATH the tests are skipped with a warning, or fail where ERINYS_TEST_REQUIRE names `redis`.
+ * The options go on its command line. Without a server on PATH the tests are skipped with a warning, or fail where ERINYS_TEST_REQUIRE names `redis`.
  */
-export function describeWithRedis(name: string, body: (redis: () => RedisServer) => void): void {
+export function describeWithRedis(
+  name: string,
+  body: (redis: () => RedisServer) => void,
+  ...options: string[]
+): void {
   const executable = findExecutable('redis-server')
   if (executable === undefined) {
     if ((process.env.ERINYS_TEST_REQUIRE ?? '').split(/[\s,]+/).includes('redis')) {
@@ -42,7 +46,7 @@ export function describeWithRedis(name: string, body: (redis: () => RedisServer)
   describe(name, () => {
     let server: RedisServer | undefined
     beforeAll(async () => {
-      server = await startRedis(executable)
+      server = await startRedis(executable, ...options)
     })
     afterAll(() => server?.stop())
     body(() => server ?? expect.fail('not started'))
