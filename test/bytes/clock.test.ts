@@ -1,0 +1,65 @@
+import { expect, test, vi } from 'vitest'
+import { ManualClock, systemClock, systemTimers } from '../../src/bytes/clock.ts'
+
+test('the system clock tells milliseconds since the epoch', () => {
+  const before = Date.now()
+  const now = systemClock.now()
+  expect(now).toBeGreaterThanOrEqual(before)
+  expect(now).toBeLessThanOrEqual(Date.now())
+})
+
+test('a system timer runs once, unless cancelled', () => {
+  vi.useFakeTimers()
+  try {
+    const run = vi.fn()
+    const cancelled = vi.fn()
+    systemTimers.after(5, run)
+    systemTimers.after(5, cancelled)()
+    vi.advanceTimersByTime(20)
+    expect(run).toHaveBeenCalledTimes(1)
+    expect(cancelled).not.toHaveBeenCalled()
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('manual time stands still, advances and jumps', () => {
+  const clock = new ManualClock(1000)
+  expect([clock.now(), clock.now()]).toStrictEqual([1000, 1000])
+  clock.advance(5)
+  expect(clock.now()).toBe(1005)
+  clock.set(10)
+  expect(clock.now()).toBe(10)
+  expect(() => clock.advance(-1)).toThrow(RangeError)
+})
+
+test('advancing runs what falls due, in order, each at its own moment', () => {
+  const clock = new ManualClock(0)
+  const log: string[] = []
+  const note = (name: string) => () => log.push(`${name}@${clock.now()}`)
+  clock.after(20, note('late'))
+  clock.after(10, () => {
+    note('first')()
+    clock.after(5, note('nested'))
+    clock.after(50, note('pending'))
+  })
+  clock.after(10, note('second'))
+  const cancel = clock.after(12, note('cancelled'))
+  cancel()
+  cancel()
+  clock.advance(20)
+  expect(log).toStrictEqual(['first@10', 'second@10', 'nested@15', 'late@20'])
+  expect(clock.now()).toBe(20)
+  expect(clock.pending).toBe(1)
+})
+
+test('a jump runs no timer; what is overdue then runs at the next advance', () => {
+  const clock = new ManualClock(0)
+  const run = vi.fn()
+  clock.after(10, run)
+  clock.set(100)
+  expect(run).not.toHaveBeenCalled()
+  clock.advance(0)
+  expect(run).toHaveBeenCalledTimes(1)
+  expect(clock.now()).toBe(100)
+})
