@@ -1,7 +1,7 @@
 // The longest common subsequence of two byte strings, chosen among equals exactly as Redis's LCS command chooses.
 
 /** One run of bytes common to both strings; offsets from the start of each, both ends inclusive. */
-export interface LcsMatch {
+interface LcsMatch {
   readonly aStart: number
   readonly aEnd: number
   readonly bStart: number

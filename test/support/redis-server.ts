@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 /** Strings are latin1, one character per byte; an error reply is an Error. */
 export type RedisReply = string | number | null | Error | RedisReply[]
 
-export type RedisArgument = string | Uint8Array
+type RedisArgument = string | Uint8Array
 
 export interface RedisServer {
   readonly socketPath: string
@@ -54,7 +54,7 @@ export function describeWithRedis(
 }
 
 /** Starts an empty server that saves nothing and listens on a Unix socket only. */
-export async function startRedis(executable: string, ...options: string[]): Promise<RedisServer> {
+async function startRedis(executable: string, ...options: string[]): Promise<RedisServer> {
   const directory = mkdtempSync(join(tmpdir(), 'erinys-redis-'))
   const socketPath = join(directory, 'redis.sock')
   const settings = ['--port', '0', '--unixsocket', socketPath, '--save', '', '--dir', directory, ...options]
