@@ -1,0 +1,98 @@
+// What a command is: data beside its handler. Routing, COMMAND, COMMAND DOCS and the README's table derive from it.
+
+import type { Context } from './context.ts'
+
+/** Redis's command flags, as COMMAND shows them. */
+export type CommandFlag =
+  | 'admin'
+  | 'allow_busy'
+  | 'blocking'
+  | 'denyoom'
+  | 'fast'
+  | 'loading'
+  | 'movablekeys'
+  | 'no_async_loading'
+  | 'no_auth'
+  | 'no_multi'
+  | 'noscript'
+  | 'readonly'
+  | 'skip_monitor'
+  | 'skip_slowlog'
+  | 'stale'
+  | 'write'
+
+/** Redis's documentation groups. */
+export type CommandGroup = 'string' | 'generic' | 'connection' | 'server' | 'erinys'
+
+/** Flags of a key specification (Redis: key-specs), as COMMAND and GETKEYSANDFLAGS show them. */
+export type KeyFlag =
+  | 'RO'
+  | 'RW'
+  | 'OW'
+  | 'RM'
+  | 'access'
+  | 'update'
+  | 'insert'
+  | 'delete'
+  | 'not_key'
+  | 'variable_flags'
+
+/** Where the keys stand among the arguments; the command name is argument 0. */
+export interface KeySpec {
+  readonly first: number
+  /** The last key's position; negative: counted from the end (-1 is the last argument). */
+  readonly last: number
+  readonly step: number
+  readonly flags: readonly KeyFlag[]
+}
+
+/** One argument as COMMAND DOCS describes it, from which redis-cli makes its hints. */
+export interface ArgumentSpec {
+  readonly name: string
+  readonly type:
+    | 'string'
+    | 'integer'
+    | 'double'
+    | 'key'
+    | 'pattern'
+    | 'unix-time'
+    | 'pure-token'
+    | 'oneof'
+    | 'block'
+  readonly token?: string
+  readonly optional?: true
+  readonly multiple?: true
+  readonly arguments?: readonly ArgumentSpec[]
+}
+
+/**
+ * How a command meets a key that is not held, in a group with an origin.
+ * `through`: a read that loads it and answers with what was loaded. It is run at once; if it misses, what it wrote
+ * is dropped and it is run again after the load, so it must have no effect before it has read all its keys.
+ * `first`: a read-modify-write; all its keys are loaded before it runs.
+ * Without it the command sees only what is held.
+ */
+export type LoadMode = 'through' | 'first'
+
+export interface CommandSpec {
+  /** In lower case. A subcommand has its own name only ('setname'). */
+  readonly name: string
+  /** With the command name (and the subcommand's); negative: at least so many. */
+  readonly arity: number
+  readonly flags: readonly CommandFlag[]
+  /** Redis's ACL categories without '@'. */
+  readonly categories: readonly string[]
+  readonly keys?: readonly KeySpec[]
+  readonly load?: LoadMode
+  /** It sees or changes more than its keys (KEYS, FLUSHDB, SWAPDB): it waits for all earlier commands of its connection. */
+  readonly wholeKeyspace?: true
+  readonly summary: string
+  readonly since: string
+  readonly group: CommandGroup
+  readonly complexity: string
+  readonly arguments?: readonly ArgumentSpec[]
+  readonly subcommands?: readonly CommandSpec[]
+  /** For a command whose keys depend on its arguments; `keys` then names the usual ones. */
+  readonly findKeys?: (context: Context) => number[]
+  run(context: Context): void
+}

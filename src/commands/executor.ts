@@ -1,0 +1,293 @@
+// Runs requests: finds the command, checks what may run, loads what it misses, and keeps the order per key.
+
+import type { Landing } from '../group/flights.ts'
+import type { Group } from '../group/group.ts'
+import type { Args } from '../resp/args.ts'
+import { NULL_REF } from '../store/arena.ts'
+import { ValueType } from '../store/record.ts'
+import { Store } from '../store/store.ts'
+import type { Client, HeldCommand, HeldReply } from './client.ts'
+import type { Context } from './context.ts'
+import type { Host } from './host.ts'
+import type { Command, CommandTable } from './table.ts'
+
+/** The request was run; its reply is written, or its place is held. */
+export const DONE = 0
+/** The request may not run yet: offer it again when the client is resumed. */
+export const STALLED = 1
+export type Outcome = typeof DONE | typeof STALLED
+
+/** A connection does not run ahead of more held commands than this. */
+const MAX_HELD = 10_000
+/** A read-modify-write whose load is fenced again and again gives up after this many loads. */
+const MAX_ATTEMPTS = 8
+
+interface Held extends HeldCommand {
+  readonly client: Client
+  readonly command: Command
+  readonly group: Group
+  readonly place: HeldReply
+  readonly silent: boolean
+  /** By key (latin1): how its load ended. */
+  readonly landings: Map<string, Landing>
+  waiting: number
+  attempts: number
+}
+
+export class Executor {
+  readonly #table: CommandTable
+  readonly #context: Context
+  readonly #host: Host
+
+  constructor(table: CommandTable, context: Context, host: Host) {
+    this.#table = table
+    this.#context = context
+    this.#host = host
+  }
+
+  /** Runs one request of a client. `args` may be reused afterwards, unless the outcome is `STALLED`. */
+  execute(client: Client, args: Args): Outcome {
+    const context = this.#context
+    const { reply } = context
+    context.args = args
+    context.client = client
+    reply.protocol = client.protocol
+    const mark = reply.mark()
+    const command = this.#resolve(client, args)
+    if (command === undefined) {
+      this.#silence(client, mark)
+      return DONE
+    }
+    if (client.held.size !== 0 && this.#mustWait(client, command)) return STALLED
+    if (this.#host.mustPause(client, command)) return STALLED
+    if (this.#host.monitors !== 0) this.#host.feedMonitors(client, args)
+    context.command = command
+    context.group = client.group
+    context.store = client.group.store
+    context.loaded = false
+    context.missed = false
+    command.calls++
+    const { flights } = client.group
+    if (flights !== undefined) {
+      if (command.loadsFirst && this.#hold(client, command)) return DONE
+      if (command.isWrite && flights.size !== 0) this.#fence(command)
+    }
+    this.#run(command, mark)
+    if (context.missed) {
+      reply.rewind(mark)
+      if (this.#hold(client, command)) return DONE
+      context.loaded = true
+      this.#run(command, mark)
+    }
+    this.#silence(client, mark)
+    return DONE
+  }
+
+  /** The command to run, or `undefined` after an error reply. */
+  #resolve(client: Client, args: Args): Command | undefined {
+    const { reply } = this.#context
+    let command = this.#table.find(args, 0)
+    if (command === undefined) {
+      if (!client.authenticated) reply.error('NOAUTH Authentication required.')
+      else reply.error(unknownCommand(args))
+      return undefined
+    }
+    if (command.subcommands.size !== 0 && args.count > 1) {
+      const sub = command.subcommands.get(args.latin1(1).toLowerCase())
+      if (sub === undefined) {
+        const name = printable(args.latin1(1), 128)
+        reply.error(`ERR unknown subcommand '${name}'. Try ${command.spec.name.toUpperCase()} HELP.`)
+        return undefined
+      }
+      command = sub
+    }
+    if (!command.accepts(args.count)) {
+      command.rejectedCalls++
+      reply.error(`ERR wrong number of arguments for '${command.fullName}' command`)
+      return undefined
+    }
+    if (!client.authenticated && !command.needsNoAuth) {
+      command.rejectedCalls++
+      reply.error('NOAUTH Authentication required.')
+      return undefined
+    }
+    return command
+  }
+
+  #run(command: Command, mark: number): void {
+    const context = this.#context
+    try {
+      command.run(context)
+    } catch (error) {
+      context.reply.rewind(mark)
+      context.missed = false
+      context.reply.error('ERR internal error')
+      this.#host.reportFault(error, command.fullName)
+    }
+  }
+
+  /** CLIENT REPLY: drops what was written since `mark` if this client wants no reply. */
+  #silence(client: Client, mark: number): void {
+    if (client.replyMode === 'on') return
+    if (client.replyMode === 'skip-next') {
+      client.replyMode = 'skip'
+      return
+    }
+    this.#context.reply.rewind(mark)
+    if (client.replyMode === 'skip') client.replyMode = 'on'
+  }
+
+  /** Whether running now could overtake a held command of the same connection on the same key. */
+  #mustWait(client: Client, command: Command): boolean {
+    if (command.spec.wholeKeyspace || client.held.size >= MAX_HELD) return true
+    const { args } = this.#context
+    for (const position of command.keysOf(this.#context)) {
+      const key = args.latin1(position)
+      for (const held of client.held) {
+        if ((held.write || command.isWrite) && held.keys.includes(key)) return true
+      }
+    }
+    return false
+  }
+
+  #fence(command: Command): void {
+    const context = this.#context
+    const { args } = context
+    for (const i of command.keysOf(context))
+      context.group.flights?.fence(args.buf, args.start[i], args.end[i])
+  }
+
+  /** Step 5: joins the loads this command misses, and holds the place of its reply. False: it misses none. */
+  #hold(client: Client, command: Command): boolean {
+    const context = this.#context
+    const positions = command.keysOf(context)
+    const { group } = context
+    const current = context.args
+    const missing = positions.filter((i) => group.wouldLoad(current.buf, current.start[i], current.end[i]))
+    if (missing.length === 0) return false
+    const args = current.detach()
+    const held: Held = {
+      client,
+      command,
+      args,
+      group,
+      keys: positions.map((i) => args.latin1(i)),
+      write: command.isWrite,
+      place: client.hold(),
+      silent: client.replyMode === 'off' || client.replyMode === 'skip',
+      landings: new Map(),
+      waiting: 0,
+      attempts: 0,
+    }
+    if (client.replyMode === 'skip') client.replyMode = 'on'
+    client.held.add(held)
+    this.#load(held, missing)
+    return true
+  }
+
+  #load(held: Held, positions: readonly number[]): void {
+    const keys = new Set(positions.map((i) => held.args.latin1(i)))
+    held.attempts++
+    held.waiting = keys.size
+    for (const key of keys) {
+      held.group.load(Buffer.from(key, 'latin1'), (landing) => {
+        held.landings.set(key, landing)
+        held.waiting--
+        if (held.waiting === 0) this.#resume(held)
+      })
+    }
+  }
+
+  /** All loads of a held command have ended. */
+  #resume(held: Held): void {
+    const context = this.#context
+    const { reply } = context
+    const { client, command, group, args } = held
+    context.instant.refresh()
+    context.args = args
+    context.client = client
+    context.command = command
+    context.group = group
+    context.store = group.store
+    context.missed = false
+    context.loaded = true
+    reply.protocol = client.protocol
+    const error = firstError(held)
+    if (error !== undefined) {
+      reply.error(`ORIGIN ${group.name}: ${error}`)
+    } else if (held.write) {
+      const again = this.#fencedAndGone(held)
+      if (again.length !== 0 && held.attempts < MAX_ATTEMPTS) {
+        this.#load(held, again)
+        return
+      }
+      if (again.length !== 0)
+        reply.error(`ORIGIN ${group.name}: the key was changed during each of ${held.attempts} loads`)
+      else {
+        this.#fence(command)
+        this.#run(command, 0)
+      }
+    } else {
+      context.store = this.#readingStore(held)
+      this.#run(command, 0)
+    }
+    const bytes = reply.take()
+    client.held.delete(held)
+    held.place.complete(held.silent ? bytes.subarray(0, 0) : bytes)
+  }
+
+  /** Keys whose load was fenced by a write that left nothing: a read-modify-write must load them anew. */
+  #fencedAndGone({ args, command, group, landings }: Held): number[] {
+    return command.keysOf(this.#context).filter((i) => {
+      return (
+        landings.get(args.latin1(i))?.fenced === true && group.wouldLoad(args.buf, args.start[i], args.end[i])
+      )
+    })
+  }
+
+  /**
+   * The keyspace a held read runs on: the group's own if it still has what was loaded, else a passing one. A fenced
+   * load's value is for its waiters only.
+   */
+  #readingStore({ args, command, group, landings }: Held): Store {
+    const { store } = group
+    const isHeld = (key: Buffer, landing: Landing): boolean =>
+      !landing.fenced && (landing.value === null || store.peek(key, 0, key.length) !== NULL_REF)
+    const lost = [...landings].filter(([key, landing]) => !isHeld(Buffer.from(key, 'latin1'), landing))
+    if (lost.length === 0) return store
+    const passing = new Store({
+      maxBytes: Number.MAX_SAFE_INTEGER,
+      seed: { low: 0, high: 0 },
+      instant: this.#context.instant,
+    })
+    for (const i of command.keysOf(this.#context)) {
+      const key = args.copy(i)
+      const landing = landings.get(args.latin1(i))
+      let value = landing?.value ?? null
+      if (landing === undefined) {
+        const ref = store.peek(key, 0, key.length)
+        if (ref !== NULL_REF && store.records.type(ref) !== ValueType.ABSENT) value = store.copyValue(ref)
+      }
+      if (value !== null) passing.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, 0)
+    }
+    return passing
+  }
+}
+
+function firstError(held: Held): string | undefined {
+  for (const landing of held.landings.values()) if (landing.error !== undefined) return landing.error
+  return undefined
+}
+
+/** Redis: `ERR unknown command 'foo', with args beginning with: 'a' 'b' `. */
+function unknownCommand(args: Args): string {
+  let beginning = ''
+  for (let i = 1; i < args.count && beginning.length < 128; i++) {
+    beginning += `'${printable(args.latin1(i), 128 - beginning.length)}' `
+  }
+  return `ERR unknown command '${printable(args.latin1(0), 128)}', with args beginning with: ${beginning}`
+}
+
+function printable(text: string, length: number): string {
+  return text.slice(0, length).replace(/[\r\n]/g, ' ')
+}

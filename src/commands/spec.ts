@@ -1,0 +1,47 @@
+// Short words for what many command specifications say.
+
+import type { ArgumentSpec, KeyFlag, KeySpec } from './command.ts'
+
+/** One key at argument 1. */
+export function oneKey(...flags: readonly KeyFlag[]): readonly KeySpec[] {
+  return [{ first: 1, last: 1, step: 1, flags }]
+}
+
+/** Keys from argument 1 to the last, every `step` arguments. */
+export function manyKeys(step: number, ...flags: readonly KeyFlag[]): readonly KeySpec[] {
+  return [{ first: 1, last: -1, step, flags }]
+}
+
+/** An argument of COMMAND DOCS. */
+export function arg(
+  name: string,
+  type: ArgumentSpec['type'],
+  more: Partial<ArgumentSpec> = {},
+): ArgumentSpec {
+  return { name, type, ...more }
+}
+
+/** A word that stands for itself: `NX`. */
+export function token(word: string, more: Partial<ArgumentSpec> = {}): ArgumentSpec {
+  return { name: word.toLowerCase(), type: 'pure-token', token: word, ...more }
+}
+
+/** A value behind its word: `EX seconds`. */
+export function option(
+  word: string,
+  name: string,
+  type: ArgumentSpec['type'],
+  more: Partial<ArgumentSpec> = {},
+): ArgumentSpec {
+  return { name, type, token: word, ...more }
+}
+
+export function oneOf(
+  name: string,
+  choices: readonly ArgumentSpec[],
+  more: Partial<ArgumentSpec> = {},
+): ArgumentSpec {
+  return { name, type: 'oneof', arguments: choices, ...more }
+}
+
+export const KEY: ArgumentSpec = { name: 'key', type: 'key' }

@@ -1,0 +1,115 @@
+// The command table: finds a command by the bytes of its name, without making a string.
+
+import type { Args } from '../resp/args.ts'
+import type { CommandSpec } from './command.ts'
+import type { Context } from './context.ts'
+import type { CommandTraits } from './host.ts'
+
+/** A command ready to run: what the executor asks at every call, as plain fields. */
+export class Command implements CommandTraits {
+  readonly spec: CommandSpec
+  /** 'client' or 'client|setname'. */
+  readonly fullName: string
+  readonly run: (context: Context) => void
+  readonly arity: number
+  readonly firstKey: number
+  readonly lastKey: number
+  readonly keyStep: number
+  readonly isWrite: boolean
+  readonly loadsThrough: boolean
+  readonly loadsFirst: boolean
+  readonly needsNoAuth: boolean
+  readonly subcommands = new Map<string, Command>()
+  calls = 0
+  failedCalls = 0
+  rejectedCalls = 0
+  /** Microseconds spent. */
+  usec = 0
+  /** The name's bytes in upper case. */
+  readonly name: Buffer
+
+  constructor(spec: CommandSpec, container?: string) {
+    this.spec = spec
+    this.fullName = container === undefined ? spec.name : `${container}|${spec.name}`
+    this.name = Buffer.from(spec.name.toUpperCase(), 'latin1')
+    this.run = spec.run
+    this.arity = spec.arity
+    const keys = spec.keys?.[0]
+    this.firstKey = keys?.first ?? 0
+    this.lastKey = keys?.last ?? 0
+    this.keyStep = keys?.step ?? 0
+    this.isWrite = spec.flags.includes('write')
+    this.loadsThrough = spec.load === 'through'
+    this.loadsFirst = spec.load === 'first'
+    this.needsNoAuth = spec.flags.includes('no_auth')
+    for (const sub of spec.subcommands ?? []) this.subcommands.set(sub.name, new Command(sub, spec.name))
+  }
+
+  /** Whether `count` arguments (the name included) satisfy the arity. */
+  accepts(count: number): boolean {
+    return this.arity < 0 ? count >= -this.arity : count === this.arity
+  }
+
+  /** The positions of the keys among the arguments. */
+  keysOf(context: Context): number[] {
+    if (this.spec.findKeys !== undefined) return this.spec.findKeys(context)
+    const positions: number[] = []
+    for (const keys of this.spec.keys ?? []) {
+      const last = keys.last < 0 ? context.args.count + keys.last : keys.last
+      for (let i = keys.first; i <= last && i < context.args.count; i += keys.step) positions.push(i)
+    }
+    return positions
+  }
+}
+
+const SLOTS = 2048
+
+export class CommandTable {
+  readonly all: readonly Command[]
+  readonly #slots: (Command | undefined)[] = new Array(SLOTS).fill(undefined)
+
+  constructor(specs: readonly CommandSpec[]) {
+    this.all = specs.map((spec) => new Command(spec))
+    for (const command of this.all) {
+      let at = hashName(command.name, 0, command.name.length)
+      while (this.#slots[at] !== undefined) {
+        if (this.#slots[at]?.fullName === command.fullName)
+          throw new Error(`command ${command.fullName} is defined twice`)
+        at = (at + 1) & (SLOTS - 1)
+      }
+      this.#slots[at] = command
+    }
+  }
+
+  /** The command that argument `i` names, in any case. */
+  find(args: Args, i: number): Command | undefined {
+    const { buf } = args
+    const start = args.start[i]
+    const end = args.end[i]
+    for (let at = hashName(buf, start, end); ; at = (at + 1) & (SLOTS - 1)) {
+      const command = this.#slots[at]
+      if (command === undefined || isNamed(command.name, buf, start, end)) return command
+    }
+  }
+
+  /** The command of a name in lower case: 'get'. */
+  byName(name: string): Command | undefined {
+    return this.all.find((command) => command.fullName === name)
+  }
+}
+
+/** Letters hash alike in both cases; what else falls together is told apart by `isNamed`. */
+function hashName(bytes: Uint8Array, start: number, end: number): number {
+  let hash = end - start
+  for (let i = start; i < end && i < start + 16; i++) hash = (Math.imul(hash, 31) + (bytes[i] & 0xdf)) | 0
+  return (hash ^ (hash >>> 11)) & (SLOTS - 1)
+}
+
+function isNamed(upper: Buffer, bytes: Uint8Array, start: number, end: number): boolean {
+  if (upper.length !== end - start) return false
+  for (let i = 0; i < upper.length; i++) {
+    const byte = bytes[start + i]
+    if ((byte >= 97 && byte <= 122 ? byte - 32 : byte) !== upper[i]) return false
+  }
+  return true
+}

@@ -1,0 +1,167 @@
+// Single flight: at most one load under way per key, shared by everyone who misses it meanwhile.
+
+import type { LoadContext, Origin, OriginValue } from './origin.ts'
+
+/** How a load ended. */
+export interface Landing {
+  /** The value; `null`: the origin has no such key. */
+  readonly value: Buffer | null
+  /** Why there is no answer, in words; then `value` means nothing. */
+  readonly error?: string
+  /** Whether a write of the key happened meanwhile: the waiters get the value, the store does not. */
+  readonly fenced: boolean
+  /** How long the origin took, in milliseconds. */
+  readonly ms: number
+}
+
+/** Called once, never synchronously with `join`. */
+export type Waiter = (landing: Landing) => void
+
+export interface Timers {
+  setTimeout(call: () => void, ms: number): unknown
+  clearTimeout(timer: unknown): void
+}
+
+/** One load under way. */
+export class Flight {
+  readonly key: Buffer
+  readonly waiters: Waiter[] = []
+  readonly startedAt: number
+  readonly abort = new AbortController()
+  fenced = false
+  landed = false
+  timer: unknown
+
+  constructor(key: Buffer, startedAt: number) {
+    this.key = key
+    this.startedAt = startedAt
+  }
+}
+
+export interface FlightOptions {
+  readonly group: string
+  readonly origin: Origin
+  /** A load longer than this fails for its waiters; 0: no limit. */
+  readonly timeoutMs: number
+  readonly now: () => number
+  readonly timers: Timers
+  /** Called before the waiters, with every landing that has no error and was not fenced. May return an error. */
+  readonly store: (key: Buffer, landing: Landing) => string | undefined
+}
+
+export class Flights {
+  /** Loads started, loads that failed, misses that joined a flight under way, flights fenced. */
+  loads = 0
+  failures = 0
+  joined = 0
+  fenced = 0
+  readonly #flights = new Map<string, Flight>()
+  readonly #options: FlightOptions
+
+  constructor(options: FlightOptions) {
+    this.#options = options
+  }
+
+  /** Loads under way that a new miss would join. */
+  get size(): number {
+    return this.#flights.size
+  }
+
+  get(key: Buffer): Flight | undefined {
+    return this.#flights.get(key.toString('latin1'))
+  }
+
+  /** Waits for the load of `key`, starting it if none is under way. The bytes of `key` must not change. */
+  join(key: Buffer, waiter: Waiter): void {
+    const name = key.toString('latin1')
+    const under = this.#flights.get(name)
+    if (under !== undefined) {
+      this.joined++
+      under.waiters.push(waiter)
+      return
+    }
+    const flight = new Flight(key, this.#options.now())
+    flight.waiters.push(waiter)
+    this.#flights.set(name, flight)
+    this.loads++
+    const { timeoutMs, timers } = this.#options
+    if (timeoutMs > 0) {
+      flight.timer = timers.setTimeout(
+        () => this.#land(flight, null, `timed out after ${timeoutMs} ms`),
+        timeoutMs,
+      )
+    }
+    void this.#fly(flight)
+  }
+
+  /** A write of `bytes[start, end)` happened: the load under way for it must not be stored, nor joined any more. */
+  fence(bytes: Buffer, start: number, end: number): void {
+    if (this.#flights.size === 0) return
+    const name = bytes.toString('latin1', start, end)
+    const flight = this.#flights.get(name)
+    if (flight === undefined) return
+    flight.fenced = true
+    this.fenced++
+    this.#flights.delete(name)
+  }
+
+  fenceAll(): void {
+    this.fenced += this.#flights.size
+    for (const flight of this.#flights.values()) flight.fenced = true
+    this.#flights.clear()
+  }
+
+  /** Ends every flight with an error, and tells the origin that the answers are no longer wanted. */
+  close(): void {
+    for (const flight of [...this.#flights.values()]) this.#land(flight, null, 'the node is closing')
+  }
+
+  async #fly(flight: Flight): Promise<void> {
+    const { origin, group } = this.#options
+    const context: LoadContext = { group, signal: flight.abort.signal }
+    try {
+      // The origin's own code runs after this turn: a loader that throws at once still fails as a load.
+      await undefined
+      this.#land(flight, toBuffer(await origin.load(flight.key.toString('utf8'), context)), undefined)
+    } catch (error) {
+      this.#land(flight, null, reasonOf(error))
+    }
+  }
+
+  #land(flight: Flight, value: Buffer | null, error: string | undefined): void {
+    if (flight.landed) return
+    flight.landed = true
+    this.#options.timers.clearTimeout(flight.timer)
+    // Released first: whatever the waiters do, a later miss starts anew.
+    const name = flight.key.toString('latin1')
+    if (this.#flights.get(name) === flight) this.#flights.delete(name)
+    if (error !== undefined) flight.abort.abort(new Error(error))
+    const ms = Math.max(0, Math.round(this.#options.now() - flight.startedAt))
+    let landing: Landing = { value, error, fenced: flight.fenced, ms }
+    if (error === undefined && !flight.fenced) {
+      const refused = this.#options.store(flight.key, landing)
+      if (refused !== undefined) landing = { ...landing, error: refused }
+    }
+    if (landing.error !== undefined) this.failures++
+    for (const waiter of flight.waiters) waiter(landing)
+  }
+}
+
+function toBuffer(value: OriginValue): Buffer | null {
+  if (value === null || value === undefined) return null
+  if (typeof value === 'string') return Buffer.from(value, 'utf8')
+  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  throw new TypeError(`the origin gave ${describe(value)}, not a string, bytes or null`)
+}
+
+function describe(value: unknown): string {
+  if (typeof value !== 'object') return `a ${typeof value}`
+  return Array.isArray(value) ? 'an array' : 'an object'
+}
+
+/** One line, short enough for an error reply. */
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message || error.name : String(error)
+  const line = text.replace(/\s+/g, ' ').trim()
+  return line.length > 200 ? `${line.slice(0, 200)}…` : line || 'failed'
+}

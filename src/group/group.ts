@@ -1,0 +1,153 @@
+// A group: one bounded keyspace with its origin and policies; the read path begins here.
+
+/*
+ * The read path, numbered as in the README:
+ *
+ *   1. A client sends `GET key` to any node, in the group it has selected.            (server, commands)
+ *   2. The node maps the key to a slot, and the ring maps the slot to its owner.      (Router)
+ *   3. Another node owns it: the request is forwarded, the answer returned as it is.  (Router)
+ *   4. This node owns it: a live entry in the store answers at once.                  (Group.read)
+ *   5. A miss with an origin joins the flight for that key; the first one starts it.  (Group.load)
+ *   6. The loaded value enters the store, unless a write of the key fenced the flight.
+ *   7. A miss without an origin answers nil, as Redis does.
+ */
+
+import type { HashSeed } from '../bytes/hash.ts'
+import type { Instant } from '../bytes/instant.ts'
+import { NULL_REF, type Ref } from '../store/arena.ts'
+import { EXPIRES, LOADED, ValueType } from '../store/record.ts'
+import { Store } from '../store/store.ts'
+import { Flights, type Landing, type Timers, type Waiter } from './flights.ts'
+import type { Origin } from './origin.ts'
+
+export interface GroupPolicy {
+  readonly name: string
+  readonly maxBytes: number
+  readonly origin?: Origin
+  /** Lifetime in ms of what is loaded or set without one of its own; 0: none. */
+  readonly ttlMs: number
+  /** A fraction of `ttlMs` by which each lifetime is shortened at random, so that what was loaded together does not expire together. */
+  readonly jitter: number
+  /** For how many ms the absence of a key is remembered; 0: not at all. */
+  readonly negativeTtlMs: number
+  /** A load longer than this fails; 0: no limit. */
+  readonly originTimeoutMs: number
+}
+
+export interface GroupEnvironment {
+  readonly instant: Instant
+  readonly seed: HashSeed
+  readonly timers: Timers
+  /** Uniform in [0, 1). */
+  readonly random: () => number
+}
+
+const NOTHING = Buffer.alloc(0)
+
+export class Group {
+  readonly policy: GroupPolicy
+  /** Reads that found a value, reads that did not. */
+  hits = 0
+  misses = 0
+  /** The keyspace; SWAPDB exchanges it with another group's. */
+  store: Store
+  /** Loads under way; `undefined` without an origin. */
+  readonly flights: Flights | undefined
+  readonly #environment: GroupEnvironment
+
+  constructor(policy: GroupPolicy, environment: GroupEnvironment) {
+    this.policy = policy
+    this.#environment = environment
+    this.store = new Store({
+      maxBytes: policy.maxBytes,
+      seed: environment.seed,
+      instant: environment.instant,
+    })
+    if (policy.origin === undefined) return
+    this.flights = new Flights({
+      group: policy.name,
+      origin: policy.origin,
+      timeoutMs: policy.originTimeoutMs,
+      now: () => {
+        environment.instant.refresh()
+        return environment.instant.now
+      },
+      timers: environment.timers,
+      store: (key, landing) => this.#storeLoaded(key, landing),
+    })
+  }
+
+  get name(): string {
+    return this.policy.name
+  }
+
+  /**
+   * Writes a string under a key, with the group's lifetime unless `flags` has `EXPIRES` (then it dies at
+   * `store.deadline`). `NULL_REF`: it alone exceeds the budget, nothing has changed.
+   */
+  set(
+    key: Buffer,
+    keyStart: number,
+    keyEnd: number,
+    value: Buffer,
+    valueStart: number,
+    valueEnd: number,
+    flags: number,
+  ): Ref {
+    if (flags === 0 && this.policy.ttlMs !== 0) {
+      this.#setDeadline()
+      flags = EXPIRES
+    }
+    return this.store.put(key, keyStart, keyEnd, value, valueStart, valueEnd, ValueType.STRING, flags)
+  }
+
+  /** Whether reading this key would ask the origin: it is neither held nor known to be absent. */
+  wouldLoad(bytes: Buffer, start: number, end: number): boolean {
+    return this.flights !== undefined && this.store.peek(bytes, start, end) === NULL_REF
+  }
+
+  /** Step 5. `key` must not change. Only for groups with an origin. */
+  load(key: Buffer, waiter: Waiter): void {
+    if (this.flights === undefined) throw new Error(`group ${this.name} has no origin`)
+    this.flights.join(key, waiter)
+  }
+
+  /** Removes everything and fences every load under way. */
+  clear(): void {
+    this.flights?.fenceAll()
+    this.store.clear()
+  }
+
+  async close(): Promise<void> {
+    this.flights?.close()
+    await this.policy.origin?.close?.()
+  }
+
+  /** Step 6. Returns why the value cannot be kept or given. */
+  #storeLoaded(key: Buffer, { value, ms }: Landing): string | undefined {
+    const { store } = this
+    store.loadedAt[0] = this.#environment.instant.now
+    store.loadMs = Math.min(ms, 0x7fffffff)
+    if (value === null) {
+      const { negativeTtlMs } = this.policy
+      if (negativeTtlMs === 0) return undefined
+      store.deadline[0] = this.#environment.instant.now + negativeTtlMs
+      store.put(key, 0, key.length, NOTHING, 0, 0, ValueType.ABSENT, EXPIRES | LOADED)
+      return undefined
+    }
+    let flags = LOADED
+    if (this.policy.ttlMs !== 0) {
+      this.#setDeadline()
+      flags |= EXPIRES
+    }
+    const ref = store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, flags)
+    if (ref !== NULL_REF) return undefined
+    return `a value of ${value.length} bytes exceeds the budget of ${this.policy.maxBytes} bytes`
+  }
+
+  #setDeadline(): void {
+    const { ttlMs, jitter } = this.policy
+    const shorter = jitter === 0 ? 0 : ttlMs * jitter * this.#environment.random()
+    this.store.deadline[0] = Math.ceil(this.#environment.instant.now + ttlMs - shorter)
+  }
+}
