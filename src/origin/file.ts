@@ -1,0 +1,104 @@
+// An origin that is a JSON file: one object, from key to text, number or null (no such key).
+
+import { readFileSync, type Stats, statSync } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
+import type { Clock } from '../bytes/clock.ts'
+import type { Origin, OriginValue } from '../group/origin.ts'
+
+/** How long the file is taken as unchanged after a look at it, in ms. */
+const LOOK_INTERVAL = 1000
+
+/** What tells one state of the file from another without reading it. */
+type Stamp = string
+
+/**
+ * Reads the file at once and again whenever it has changed, which a load notices within a second. A file that
+ * has become unreadable or wrong is an error of each load until it is right again, never an old value.
+ *
+ * @throws Error naming the path, when the file is missing or is not what it should be.
+ */
+export class FileOrigin implements Origin {
+  readonly kind = 'file'
+  readonly #path: string
+  readonly #clock: Clock
+  #values: ReadonlyMap<string, string | null>
+  /** Of the contents in `#values`; undefined after a failure, so that the next load reads again. */
+  #stamp: Stamp | undefined
+  #lookedAt: number
+  #looking: Promise<void> | undefined
+
+  constructor(path: string, clock: Clock) {
+    this.#path = path
+    this.#clock = clock
+    try {
+      this.#stamp = stampOf(statSync(path))
+      this.#values = parse(readFileSync(path, 'utf8'))
+    } catch (error) {
+      throw new Error(describe(path, error))
+    }
+    this.#lookedAt = clock.now()
+  }
+
+  load(key: string): OriginValue | Promise<OriginValue> {
+    const since = this.#clock.now() - this.#lookedAt
+    // A clock that was turned back looks too.
+    if (this.#looking === undefined && this.#stamp !== undefined && since >= 0 && since < LOOK_INTERVAL) {
+      return this.#values.get(key)
+    }
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined
+    })
+    return this.#looking.then(() => this.#values.get(key))
+  }
+
+  async #look(): Promise<void> {
+    const known = this.#stamp
+    try {
+      // The stamp is taken before the contents: a change in between is seen at the next look.
+      const stamp = stampOf(await stat(this.#path))
+      if (stamp !== known) {
+        this.#stamp = undefined
+        this.#values = parse(await readFile(this.#path, 'utf8'))
+        this.#stamp = stamp
+      }
+      this.#lookedAt = this.#clock.now()
+    } catch (error) {
+      this.#stamp = undefined
+      throw new Error(describe(this.#path, error))
+    }
+  }
+}
+
+function stampOf({ mtimeMs, size, ino }: Stats): Stamp {
+  return `${mtimeMs} ${size} ${ino}`
+}
+
+/** A Map, because in an object `__proto__` would not be a key like any other. */
+function parse(text: string): Map<string, string | null> {
+  const root: unknown = JSON.parse(text.replace(/^\uFEFF/, ''))
+  if (typeof root !== 'object' || root === null || Array.isArray(root)) {
+    throw new Error('wants one JSON object, from key to value')
+  }
+  return new Map(Object.entries(root).map(([key, value]) => [key, toText(key, value)]))
+}
+
+function toText(key: string, value: unknown): string | null {
+  if (typeof value === 'string' || value === null) return value
+  const name = JSON.stringify(key)
+  if (typeof value !== 'number') {
+    const got = Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : String(value)
+    throw new Error(`${name}: got ${got}, wants text, a number or null`)
+  }
+  if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
+    throw new Error(`${name}: the number is too large to be kept exactly, write it in quotes`)
+  }
+  return String(value)
+}
+
+function describe(path: string, error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'ENOENT') return `${path}: no such file`
+  if (code === 'EISDIR') return `${path}: is a folder, wants a JSON file`
+  if (code !== undefined) return `${path}: cannot be read (${code})`
+  return `${path}: ${error instanceof SyntaxError ? `is not JSON: ${message.replace(/\s+/g, ' ')}` : message}`
+}

@@ -1,0 +1,105 @@
+import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { ManualClock } from '../../src/bytes/clock.ts'
+import type { OriginValue } from '../../src/group/origin.ts'
+import { FileOrigin } from '../../src/origin/file.ts'
+import { originContract } from '../contracts/origin.contract.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'erinys-file-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+let files = 0
+let changes = 0
+
+function write(text: string, path = join(folder, `${++files}.json`)): string {
+  writeFileSync(path, text)
+  // Two writes may fall into one tick of the file system's clock.
+  const time = 1_700_000_000 + ++changes
+  utimesSync(path, time, time)
+  return path
+}
+
+/** JSON whose keys are taken as they are, which a literal object would not do for `__proto__`. */
+function json(contents: ReadonlyMap<string, string | null>): string {
+  return `{${[...contents].map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`
+}
+
+originContract('a JSON file', (contents) => ({
+  origin: new FileOrigin(write(json(contents)), new ManualClock()),
+}))
+
+test('numbers become their text', async () => {
+  const origin = new FileOrigin(
+    write('{"a": 630, "b": -1.5, "c": 0, "d": 9007199254740991}'),
+    new ManualClock(),
+  )
+  const values = ['a', 'b', 'c', 'd'].map((key) => origin.load(key))
+  expect(values).toEqual(['630', '-1.5', '0', '9007199254740991'])
+})
+
+test('a byte order mark is passed over', () => {
+  expect(new FileOrigin(write('\uFEFF{"a": "1"}'), new ManualClock()).load('a')).toBe('1')
+})
+
+test.each([
+  ['', 'is not JSON: '],
+  ['{"a": 1,}', 'is not JSON: '],
+  ['[1]', 'wants one JSON object'],
+  ['null', 'wants one JSON object'],
+  ['"text"', 'wants one JSON object'],
+  ['{"a": {"b": 1}}', '"a": got an object, wants text, a number or null'],
+  ['{"a": [1]}', '"a": got an array, wants text, a number or null'],
+  ['{"a": true}', '"a": got true, wants text, a number or null'],
+  ['{"a": 12345678901234567890}', '"a": the number is too large to be kept exactly, write it in quotes'],
+])('%j is refused at the start', (text, reason) => {
+  const path = write(text)
+  expect(() => new FileOrigin(path, new ManualClock())).toThrow(`${path}: ${reason}`)
+})
+
+test('a file that is not there, or is a folder, is refused at the start', () => {
+  const missing = join(folder, 'missing.json')
+  expect(() => new FileOrigin(missing, new ManualClock())).toThrow(`${missing}: no such file`)
+  expect(() => new FileOrigin(folder, new ManualClock())).toThrow(`${folder}: is a folder, wants a JSON file`)
+})
+
+test('a change is seen once a second has passed, and not before', async () => {
+  const clock = new ManualClock()
+  const path = write('{"Tom": "630"}')
+  const origin = new FileOrigin(path, clock)
+  write('{"Tom": "631"}', path)
+  clock.advance(999)
+  expect(await origin.load('Tom')).toBe('630')
+  clock.advance(1)
+  expect(await origin.load('Tom')).toBe('631')
+  write('{"Tom": "632"}', path)
+  expect(await origin.load('Tom')).toBe('631')
+  clock.advance(1000)
+  const both = [origin.load('Tom'), origin.load('Jack')]
+  expect(await Promise.all(both)).toEqual(['632', undefined])
+})
+
+test('a clock turned back does not keep changes from being seen', async () => {
+  const clock = new ManualClock()
+  const path = write('{"Tom": "630"}')
+  const origin = new FileOrigin(path, clock)
+  write('{"Tom": "631"}', path)
+  clock.set(clock.now() - 3_600_000)
+  expect(await origin.load('Tom')).toBe('631')
+})
+
+test('a file that goes wrong is an error of each load until it is right again', async () => {
+  const clock = new ManualClock()
+  const path = write('{"Tom": "630"}')
+  const origin = new FileOrigin(path, clock)
+  const load = async (): Promise<OriginValue> => origin.load('Tom')
+  write('{"Tom": ', path)
+  clock.advance(1000)
+  await expect(load()).rejects.toThrow(`${path}: is not JSON`)
+  await expect(load()).rejects.toThrow(`${path}: is not JSON`)
+  rmSync(path)
+  await expect(load()).rejects.toThrow(`${path}: no such file`)
+  write('{"Tom": "631"}', path)
+  expect(await load()).toBe('631')
+})

@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest'
+import type { LoadContext } from '../../src/group/origin.ts'
+import { functionOrigin } from '../../src/origin/function.ts'
+import { originContract } from '../contracts/origin.contract.ts'
+
+const context: LoadContext = { group: 'scores', signal: new AbortController().signal }
+
+originContract('a function', (contents) => ({ origin: functionOrigin((key) => contents.get(key)) }))
+
+originContract('an async function', (contents) => ({
+  origin: functionOrigin(async (key) => contents.get(key)),
+}))
+
+originContract('an object with load', (contents) => ({
+  origin: functionOrigin({ load: (key) => contents.get(key) }),
+}))
+
+originContract('a function that gives bytes', (contents) => ({
+  origin: functionOrigin((key) => {
+    const value = contents.get(key)
+    return typeof value === 'string' ? Buffer.from(value) : null
+  }),
+}))
+
+test('the function is given the group and the signal', () => {
+  let seen: LoadContext | undefined
+  const origin = functionOrigin((_, given) => {
+    seen = given
+    return null
+  })
+  origin.load('Tom', context)
+  expect(seen).toBe(context)
+})
+
+test('an object keeps its this, and names its kind', async () => {
+  class Scores {
+    readonly kind = 'scores'
+    closed = false
+    readonly #scores = new Map([['Tom', '630']])
+    load(key: string): string | undefined {
+      return this.#scores.get(key)
+    }
+    close(): void {
+      this.closed = true
+    }
+  }
+  const scores = new Scores()
+  const origin = functionOrigin(scores)
+  expect(origin.kind).toBe('scores')
+  expect(origin.load('Tom', context)).toBe('630')
+  await origin.close?.()
+  expect(scores.closed).toBe(true)
+})
+
+test('what the function throws comes through', async () => {
+  const boom = new Error('boom')
+  expect(() =>
+    functionOrigin(() => {
+      throw boom
+    }).load('Tom', context),
+  ).toThrow(boom)
+  await expect(
+    functionOrigin(async () => {
+      throw boom
+    }).load('Tom', context),
+  ).rejects.toBe(boom)
+})
