@@ -1,5 +1,6 @@
 // Single flight: at most one load under way per key, shared by everyone who misses it meanwhile.
 
+import type { CancelTimer, Timers } from '../bytes/clock.ts'
 import type { LoadContext, Origin, OriginValue } from './origin.ts'
 
 /** How a load ended. */
@@ -17,11 +18,6 @@ export interface Landing {
 /** Called once, never synchronously with `join`. */
 export type Waiter = (landing: Landing) => void
 
-export interface Timers {
-  setTimeout(call: () => void, ms: number): unknown
-  clearTimeout(timer: unknown): void
-}
-
 /** One load under way. */
 export class Flight {
   readonly key: Buffer
@@ -30,7 +26,7 @@ export class Flight {
   readonly abort = new AbortController()
   fenced = false
   landed = false
-  timer: unknown
+  cancelTimer: CancelTimer | undefined
 
   constructor(key: Buffer, startedAt: number) {
     this.key = key
@@ -131,7 +127,7 @@ export class Flights {
   #land(flight: Flight, value: Buffer | null, error: string | undefined): void {
     if (flight.landed) return
     flight.landed = true
-    this.#options.timers.clearTimeout(flight.timer)
+    flight.cancelTimer?.()
     // Released first: whatever the waiters do, a later miss starts anew.
     const name = flight.key.toString('latin1')
     if (this.#flights.get(name) === flight) this.#flights.delete(name)

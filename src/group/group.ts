@@ -12,12 +12,13 @@
  *   7. A miss without an origin answers nil, as Redis does.
  */
 
+import type { Timers } from '../bytes/clock.ts'
 import type { HashSeed } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import { NULL_REF, type Ref } from '../store/arena.ts'
 import { EXPIRES, LOADED, ValueType } from '../store/record.ts'
 import { Store } from '../store/store.ts'
-import { Flights, type Landing, type Timers, type Waiter } from './flights.ts'
+import { Flights, type Landing, type Waiter } from './flights.ts'
 import type { Origin } from './origin.ts'
 
 export interface GroupPolicy {
