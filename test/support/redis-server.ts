@@ -122,7 +122,8 @@ function client(socket: Socket): RedisServer['pipeline'] {
   }
 }
 
-function asText(reply: unknown): RedisReply {
+/** What redis-parser gave, its buffers turned into latin1 strings. */
+export function asText(reply: unknown): RedisReply {
   if (Buffer.isBuffer(reply)) return reply.toString('latin1')
   if (Array.isArray(reply)) return reply.map(asText)
   return reply as RedisReply

@@ -1,0 +1,269 @@
+// Runs commands on an executor without sockets: several groups, a clock that tests move, origins that are functions.
+
+import Parser from 'redis-parser'
+import { ManualClock } from '../../src/bytes/clock.ts'
+import { Instant } from '../../src/bytes/instant.ts'
+import { createCommandTable } from '../../src/commands/all.ts'
+import type { Client, HeldCommand, HeldReply } from '../../src/commands/client.ts'
+import { Context } from '../../src/commands/context.ts'
+import { Executor, STALLED } from '../../src/commands/executor.ts'
+import type { Host } from '../../src/commands/host.ts'
+import { Group, type GroupPolicy } from '../../src/group/group.ts'
+import { localRouter } from '../../src/group/router.ts'
+import { functionOrigin, type LoadFunction } from '../../src/origin/function.ts'
+import { Args } from '../../src/resp/args.ts'
+import { ReplyWriter } from '../../src/resp/reply.ts'
+import { asText, type RedisReply } from './redis-server.ts'
+
+/** A string has one character per byte. */
+export type Argument = string | number | Uint8Array
+
+export interface GroupSetting extends Partial<Omit<GroupPolicy, 'name' | 'origin'>> {
+  readonly origin?: LoadFunction
+}
+
+export interface HarnessOptions {
+  /** By name, in order; by default `cache` and `other`, both without an origin. */
+  readonly groups?: Readonly<Record<string, GroupSetting>>
+  /** Milliseconds since the epoch. */
+  readonly now?: number
+  readonly requirepass?: string
+  /** Uniform in [0, 1): the jitter of lifetimes, RANDOMKEY. */
+  readonly random?: () => number
+}
+
+interface Request {
+  readonly args: Args
+  readonly resolve: (reply: Buffer) => void
+  readonly reject: (error: unknown) => void
+  held: boolean
+}
+
+/** What its clients need of a harness. */
+interface HarnessParts {
+  readonly instant: Instant
+  readonly host: HarnessHost
+  readonly executor: Executor
+  readonly reply: ReplyWriter
+}
+
+export class Harness implements HarnessParts {
+  readonly clock: ManualClock
+  readonly instant: Instant
+  readonly groups: readonly Group[]
+  readonly host: HarnessHost
+  /** The client behind `call` and `raw`: RESP2, in the first group. */
+  readonly client: HarnessClient
+  readonly executor: Executor
+  readonly reply = new ReplyWriter()
+  #nextId = 1
+
+  constructor(options: HarnessOptions = {}) {
+    this.clock = new ManualClock(options.now)
+    this.instant = new Instant(this.clock)
+    const environment = {
+      instant: this.instant,
+      seed: { low: 0x01234567, high: 0x89abcdef | 0 },
+      timers: this.clock,
+      random: options.random ?? (() => 0.5),
+    }
+    this.groups = Object.entries(options.groups ?? { cache: {}, other: {} }).map(([name, setting]) => {
+      const origin = setting.origin === undefined ? undefined : functionOrigin(setting.origin)
+      return new Group({ ...DEFAULT_POLICY, ...setting, name, origin }, environment)
+    })
+    this.host = new HarnessHost(this.groups, options.requirepass ?? '')
+    const context = new Context(this.reply, this.instant, this.host)
+    this.executor = new Executor(createCommandTable(), context, this.host)
+    this.client = this.connect()
+  }
+
+  /** One more client; a new one is in the first group. */
+  connect(): HarnessClient {
+    const client = new HarnessClient(this.#nextId++, this)
+    this.host.clients.set(client.id, client)
+    return client
+  }
+
+  /** Runs a command; resolves when its reply is there, after loads if it misses. */
+  call(...command: Argument[]): Promise<RedisReply> {
+    return this.client.call(...command)
+  }
+
+  /** The reply as it would be sent, one character per byte. */
+  raw(...command: Argument[]): Promise<string> {
+    return this.client.raw(...command)
+  }
+
+  group(name: string): Group {
+    const group = this.groups.find((each) => each.name === name)
+    if (group === undefined) throw new Error(`the harness has no group ${name}`)
+    return group
+  }
+
+  /** Lets everything happen that waits for no timer and no other party: loads begin, settled loads land. */
+  settle(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+const DEFAULT_POLICY = {
+  maxBytes: 64 * 1024 * 1024,
+  ttlMs: 0,
+  jitter: 0,
+  negativeTtlMs: 0,
+  originTimeoutMs: 0,
+}
+
+export class HarnessHost implements Host {
+  readonly groups: readonly Group[]
+  readonly router = localRouter
+  readonly clients = new Map<number, HarnessClient>()
+  requirepass: string
+  monitors = 0
+  /** While set, every command waits; then call `resume` of its client. */
+  paused = false
+  /** What handlers threw. The call that met it is rejected with it. */
+  readonly faults: unknown[] = []
+
+  constructor(groups: readonly Group[], requirepass: string) {
+    this.groups = groups
+    this.requirepass = requirepass
+  }
+
+  feedMonitors(): void {}
+
+  mustPause(): boolean {
+    return this.paused
+  }
+
+  reportFault(error: unknown): void {
+    this.faults.push(error)
+  }
+}
+
+/** A client whose replies are taken one by one: of their order nothing is tested here. */
+export class HarnessClient implements Client {
+  readonly id: number
+  readonly address: string
+  readonly localAddress = '127.0.0.1:7000'
+  readonly createdAt: number
+  lastActiveAt: number
+  lastCommand = ''
+  name = ''
+  libName = ''
+  libVersion = ''
+  protocol: 2 | 3 = 2
+  authenticated: boolean
+  group: Group
+  replyMode: Client['replyMode'] = 'on'
+  noTouch = false
+  noEvict = false
+  monitor = false
+  readonly held = new Set<HeldCommand>()
+  readonly queryBufferBytes = 0
+  readonly outputBufferBytes = 0
+  /** What was sent outside the order of replies. */
+  readonly pushed: Buffer[] = []
+  closed = false
+  readonly #harness: HarnessParts
+  readonly #queue: Request[] = []
+  #running = false
+
+  constructor(id: number, harness: HarnessParts) {
+    this.id = id
+    this.#harness = harness
+    this.address = `127.0.0.1:${50_000 + id}`
+    this.group = harness.host.groups[0]
+    this.createdAt = harness.instant.now
+    this.lastActiveAt = harness.instant.now
+    this.authenticated = harness.host.requirepass === ''
+  }
+
+  async call(...command: Argument[]): Promise<RedisReply> {
+    return parseReply(await this.#request(command))
+  }
+
+  async raw(...command: Argument[]): Promise<string> {
+    return (await this.#request(command)).toString('latin1')
+  }
+
+  /** Goes on with a command that had to wait. */
+  resume(): void {
+    this.#serve()
+  }
+
+  hold(): HeldReply {
+    const request = this.#queue[0]
+    request.held = true
+    return {
+      complete: (reply) => {
+        this.#answer(request, reply)
+        this.#serve()
+      },
+    }
+  }
+
+  push(bytes: Buffer): void {
+    this.pushed.push(bytes)
+  }
+
+  close(): void {
+    this.closed = true
+  }
+
+  #request(command: readonly Argument[]): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ args: argsOf(command), resolve, reject, held: false })
+      this.#serve()
+    })
+  }
+
+  #serve(): void {
+    if (this.#running) return
+    this.#running = true
+    this.#harness.instant.refresh()
+    for (let request = this.#queue[0]; request !== undefined; request = this.#queue[0]) {
+      if (this.closed) request.reject(new Error('the client is closed'))
+      else if (this.#harness.executor.execute(this, request.args) === STALLED) break
+      else if (!request.held) this.#answer(request, this.#harness.reply.take())
+      this.#queue.shift()
+    }
+    this.#running = false
+  }
+
+  #answer(request: Request, reply: Buffer): void {
+    const fault = this.#harness.host.faults.shift()
+    if (fault === undefined) request.resolve(reply)
+    else request.reject(fault)
+  }
+}
+
+/** A request as a decoder gives it. */
+export function argsOf(command: readonly Argument[]): Args {
+  const parts = command.map((argument) => {
+    return typeof argument === 'object' ? argument : Buffer.from(String(argument), 'latin1')
+  })
+  const args = new Args(parts.length)
+  args.buf = Buffer.concat(parts)
+  args.count = parts.length
+  let at = 0
+  for (const [i, part] of parts.entries()) {
+    args.start[i] = at
+    at += part.length
+    args.end[i] = at
+  }
+  return args
+}
+
+/** A RESP2 reply as a value: strings are latin1, an error reply is an Error. */
+function parseReply(bytes: Buffer): RedisReply {
+  const replies: RedisReply[] = []
+  const parser = new Parser({
+    returnBuffers: true,
+    returnReply: (reply: unknown) => replies.push(asText(reply)),
+    returnError: (error) => replies.push(error),
+  })
+  parser.execute(bytes)
+  if (replies.length !== 1) throw new Error(`not one reply: ${JSON.stringify(bytes.toString('latin1'))}`)
+  return replies[0]
+}
