@@ -142,9 +142,9 @@ export class PagedOutput implements PageWriter {
     if (page === null) return
     page.parts--
     if (this.finished <= mark && page !== this.page) {
-      const left = this.page
-      left.writer = null
-      if (left.parts === 0) this.pool.put(left)
+      // It was taken after `mark`, so none of its parts is lent.
+      this.page.writer = null
+      this.pool.put(this.page)
       page.writer = this
       this.setPage(page, start)
     } else if (page === this.page) {
