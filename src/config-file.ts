@@ -1,0 +1,94 @@
+// The configuration file: where it is found, and how each kind is read.
+
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { dirname, extname, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { ConfigError, type Flags, type ResolvedConfig, resolveLayers, type Variables } from './config.ts'
+import { isObject, show } from './readers.ts'
+
+/** The names looked for in a folder that was given no other. */
+const FILE_NAMES = ['ts', 'mts', 'js', 'mjs', 'json'].map((extension) => `erinys.config.${extension}`)
+
+const NOT_FOUND = ['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_FOUND']
+
+/** What the command line and the environment say. */
+export interface Invocation {
+  /** The working directory. */
+  readonly directory: string
+  readonly variables: Variables
+  /** The file that `--config` names. */
+  readonly file?: string
+  readonly flags: Flags
+}
+
+/** A configuration, and the file it came from, if any. */
+export interface LoadedConfig extends ResolvedConfig {
+  readonly file: string | undefined
+}
+
+/**
+ * Finds the configuration file and puts variables and flags over it.
+ * @throws ConfigError
+ */
+export async function loadConfig({ directory, variables, file, flags }: Invocation): Promise<LoadedConfig> {
+  const named = file ?? (variables.ERINYS_CONFIG || undefined)
+  const name = named ?? findConfig(directory)
+  if (name === undefined) return { ...resolveLayers({ variables, flags }), file: undefined }
+  const path = resolve(directory, name)
+  const config = await readConfig(path, name)
+  const layers = { config, source: name, directory: dirname(path), variables, flags }
+  return { ...resolveLayers(layers), file: name }
+}
+
+function findConfig(directory: string): string | undefined {
+  const found = FILE_NAMES.filter((name) => existsSync(resolve(directory, name)))
+  if (found.length < 2) return found[0]
+  throw new ConfigError(`found ${found.join(' and ')}: keep one, or name one with --config`)
+}
+
+/** Reads a file of any kind; `name` is what messages call it. */
+async function readConfig(path: string, name: string): Promise<unknown> {
+  if (!existsSync(path)) throw new ConfigError(`${name}: no such file`)
+  if (!statSync(path).isFile()) throw new ConfigError(`${name}: is not a file`)
+  const extension = extname(path)
+  if (!FILE_NAMES.includes(`erinys.config${extension}`)) {
+    throw new ConfigError(
+      `${name}: got '${extension}', wants a file that ends in .ts, .mts, .js, .mjs or .json`,
+    )
+  }
+  try {
+    return extension === '.json'
+      ? JSON.parse(readFileSync(path, 'utf8').replace(/^\uFEFF/, ''))
+      : await importDefault(path)
+  } catch (error) {
+    throw new ConfigError(`${name}: ${reason(error)}`)
+  }
+}
+
+async function importDefault(path: string): Promise<unknown> {
+  const { tsImport } = await import('tsx/esm/api')
+  const module: unknown = await tsImport(pathToFileURL(path).href, import.meta.url)
+  // A file in a CommonJS package arrives as the default export of a wrapper.
+  const config = defaultOf(defaultOf(module))
+  if (config === undefined)
+    throw new Error('has no default export, wants `export default defineConfig({ … })`')
+  return config
+}
+
+function defaultOf(module: unknown): unknown {
+  if (!isObject(module)) return module
+  return 'default' in module || '__esModule' in module ? module.default : module
+}
+
+/** What went wrong in a file, without the stack and the loader's own traces. */
+function reason(error: unknown): string {
+  const { code, message } =
+    error instanceof Error ? (error as NodeJS.ErrnoException) : { code: undefined, message: show(error) }
+  const text = message
+    .replace(/\s*Require stack:.*$/s, '')
+    .replace(/\?namespace=[\w-]+/g, '')
+    .replace(/\s+/g, ' ')
+    .trim()
+  if (!NOT_FOUND.includes(code ?? '') || !/'erinys'/.test(text)) return text
+  return "cannot find 'erinys': npm install erinys beside the file, or export the object without defineConfig"
+}

@@ -1,0 +1,160 @@
+// The groups of a configuration: what a person may write, and the policies it becomes.
+
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { systemClock } from './bytes/clock.ts'
+import type { GroupPolicy } from './group/group.ts'
+import type { Origin } from './group/origin.ts'
+import { FileOrigin } from './origin/file.ts'
+import { functionOrigin, type Loader, type LoadFunction } from './origin/function.ts'
+import { duration, fields, fraction, isObject, reader, show, size, within } from './readers.ts'
+
+/** A JSON file as an origin; a relative path starts at the folder of the configuration file. */
+export interface FileOriginConfig {
+  readonly kind: 'file'
+  readonly path: string
+}
+
+/** An origin that is named by its kind. */
+export type OriginConfig = FileOriginConfig
+
+/** A group as a person writes it. Sizes: bytes or `'64mb'`; durations: ms or `'5m'`. */
+export interface GroupConfig {
+  /** The budget; by default `maxmemory`. */
+  readonly maxBytes?: number | string
+  /** Lifetime of what is loaded, or set without one of its own; 0, the default: none. */
+  readonly ttl?: number | string
+  /** The fraction of `ttl` by which lifetimes are shortened at random, so that they do not end together; 0.1. */
+  readonly jitter?: number
+  /** For how long the absence of a key is remembered; '5s'. */
+  readonly negativeTtl?: number | string
+  /** A load that takes longer fails; 0: no limit; '10s'. */
+  readonly originTimeout?: number | string
+  /** Loads what is not held: a function, an object with `load`, or an origin named by its kind. */
+  readonly origin?: LoadFunction | Loader | OriginConfig
+}
+
+/** A policy whose budget may still have to come from `maxmemory`. */
+export type WrittenGroup = Omit<GroupPolicy, 'maxBytes'> & { readonly maxBytes: number | undefined }
+
+const DEFAULT_JITTER = 0.1
+const DEFAULT_NEGATIVE_TTL = 5000
+const DEFAULT_ORIGIN_TIMEOUT = 10_000
+const DEMO_BYTES = 64 * 2 ** 20
+
+/**
+ * Reads an object of groups; relative paths start at `directory`. The names are walked by hand: `__proto__` is
+ * one like any other, and their order is the order of indexes.
+ */
+export function groupsSchema(directory: string): z.ZodType<readonly WrittenGroup[]> {
+  const schema = groupSchema(directory)
+  return z.unknown().transform((value, context): readonly WrittenGroup[] => {
+    const refuse = (message: string, ...path: string[]): void =>
+      context.addIssue({ code: 'custom', message, path })
+    if (!isObject(value)) {
+      refuse(`got ${show(value)}, wants an object of groups`)
+      return z.NEVER
+    }
+    if (!isPlain(value)) {
+      refuse(
+        "got an object that inherits, wants a plain one (a group named __proto__ is written ['__proto__'])",
+      )
+      return z.NEVER
+    }
+    const names = Object.keys(value)
+    if (names.length === 0) refuse('got no group, wants at least one')
+    return names.map((name, index) => {
+      const wrong = nameProblem(name, index)
+      if (wrong !== undefined) refuse(wrong, name)
+      return { name, ...within(context, schema.safeParse(value[name]), name) }
+    })
+  })
+}
+
+/** The groups of a node that was told of none: something to GET, and something to SET. */
+export function demoGroups(): readonly WrittenGroup[] {
+  const scores = new Map([
+    ['Tom', '630'],
+    ['Jack', '589'],
+    ['Sam', '567'],
+  ])
+  const policy = {
+    ttlMs: 0,
+    jitter: DEFAULT_JITTER,
+    negativeTtlMs: DEFAULT_NEGATIVE_TTL,
+    originTimeoutMs: DEFAULT_ORIGIN_TIMEOUT,
+  }
+  const origin = functionOrigin({ kind: 'demo', load: (key) => scores.get(key) })
+  return [
+    { name: 'scores', maxBytes: DEMO_BYTES, origin, ...policy },
+    { name: 'cache', maxBytes: undefined, origin: undefined, ...policy },
+  ]
+}
+
+function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
+  const schema = fields({
+    maxBytes: size('1kb').optional(),
+    ttl: duration(0).optional(),
+    jitter: fraction.optional(),
+    negativeTtl: duration(0).optional(),
+    originTimeout: duration(0, 'timed').optional(),
+    origin: originSchema(directory).optional(),
+  })
+  return schema.transform((written) => ({
+    maxBytes: written.maxBytes,
+    ttlMs: written.ttl ?? 0,
+    jitter: written.jitter ?? DEFAULT_JITTER,
+    negativeTtlMs: written.negativeTtl ?? DEFAULT_NEGATIVE_TTL,
+    originTimeoutMs: written.originTimeout ?? DEFAULT_ORIGIN_TIMEOUT,
+    origin: written.origin,
+  }))
+}
+
+/** SELECT takes names and indexes, so a name that reads as an index must be its own. */
+function nameProblem(name: string, index: number): string | undefined {
+  if (name === '') return 'a group needs a name'
+  if (/[\s\p{Cc}]/u.test(name)) return 'the name of a group has no spaces and no control characters'
+  if (!/^\d+$/.test(name) || name === String(index)) return undefined
+  return `SELECT takes names and indexes, so a name of digits must be the group's index, which is ${index} here (names of digits come first)`
+}
+
+function originSchema(directory: string): z.ZodType<Origin> {
+  const kinds = new Map([['file', fileSchema(directory)]])
+  const known = [...kinds.keys()].map(show).join(', ')
+  return z.unknown().transform((value, context): Origin => {
+    if (typeof value === 'function') return functionOrigin(value as LoadFunction)
+    if (!isObject(value)) {
+      const wants = `a function, an object with load, or an object whose kind is ${known}`
+      context.addIssue({ code: 'custom', message: `got ${show(value)}, wants ${wants}` })
+      return z.NEVER
+    }
+    if (typeof value.load === 'function') return functionOrigin(value as unknown as Loader)
+    const schema = kinds.get(value.kind as string)
+    if (schema === undefined) {
+      context.addIssue({ code: 'custom', message: `got ${show(value.kind)}, wants ${known}`, path: ['kind'] })
+      return z.NEVER
+    }
+    return within(context, schema.safeParse(value))
+  })
+}
+
+function fileSchema(directory: string): z.ZodType<Origin> {
+  const name = reader<string, string>('the path of a JSON file', (value) =>
+    typeof value === 'string' && value !== '' ? value : undefined,
+  )
+  const path = name.transform((value, context): Origin => {
+    try {
+      return new FileOrigin(resolve(directory, value), systemClock)
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message })
+      return z.NEVER
+    }
+  })
+  return fields({ kind: z.literal('file'), path }).transform((written) => written.path)
+}
+
+/** Whether an object inherits nothing but what every object does, also if another realm made it. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
