@@ -82,10 +82,9 @@ export class Flights {
     this.loads++
     const { timeoutMs, timers } = this.#options
     if (timeoutMs > 0) {
-      flight.timer = timers.setTimeout(
-        () => this.#land(flight, null, `timed out after ${timeoutMs} ms`),
-        timeoutMs,
-      )
+      flight.cancelTimer = timers.after(timeoutMs, () => {
+        this.#land(flight, null, `timed out after ${timeoutMs} ms`)
+      })
     }
     void this.#fly(flight)
   }
