@@ -67,17 +67,13 @@ async function readConfig(path: string, name: string): Promise<unknown> {
 
 async function importDefault(path: string): Promise<unknown> {
   const { tsImport } = await import('tsx/esm/api')
-  const module: unknown = await tsImport(pathToFileURL(path).href, import.meta.url)
-  // A file in a CommonJS package arrives as the default export of a wrapper.
-  const config = defaultOf(defaultOf(module))
+  const module: { default?: unknown } = await tsImport(pathToFileURL(path).href, import.meta.url)
+  const exported = module.default
+  // A file in a CommonJS package, written as a module, arrives whole as the default export.
+  const config = isObject(exported) && '__esModule' in exported ? exported.default : exported
   if (config === undefined)
     throw new Error('has no default export, wants `export default defineConfig({ … })`')
   return config
-}
-
-function defaultOf(module: unknown): unknown {
-  if (!isObject(module)) return module
-  return 'default' in module || '__esModule' in module ? module.default : module
 }
 
 /** What went wrong in a file, without the stack and the loader's own traces. */
