@@ -3,8 +3,9 @@
 import { isCanonicalInteger, parseInteger } from '../bytes/decimal.ts'
 import type { Args } from './args.ts'
 import { splitInline } from './inline.ts'
-import { type DecoderLimits, MAX_FRAME, UNAUTHENTICATED_BULK, UNAUTHENTICATED_MULTIBULK } from './limits.ts'
+import { type DecoderLimits, MAX_FRAME, refuseCount, refuseLength } from './limits.ts'
 import { PartialFrame, WHOLE_LINE } from './partial.ts'
+import { ChunkQueue } from './queue.ts'
 
 export type { DecoderLimits } from './limits.ts'
 
@@ -31,9 +32,6 @@ const MINUS = 0x2d
 /** What {@link RequestDecoder} gets for a line whose end has not arrived, or will not be waited for. */
 const INCOMPLETE = -1
 const TOO_LONG = -2
-
-/** `$0\r\n\r\n`, the shortest argument: so many bytes at least are still to come for each one missing. */
-const SHORTEST_ARGUMENT = 6
 
 /** What a range costs in {@link Args}: two int32. Counted as held, since a client decides how many there are. */
 const RANGE_BYTES = 8
@@ -68,10 +66,7 @@ export class RequestDecoder {
   private at = 0
   private limit = 0
   private partial: PartialFrame | null = null
-  /** Chunks fed before the current one was used up, from `queueHead` on. */
-  private queue: Buffer[] | null = null
-  private queueHead = 0
-  private queuedBytes = 0
+  private readonly queue = new ChunkQueue()
 
   constructor(limits: DecoderLimits) {
     this.limits = limits
@@ -81,21 +76,19 @@ export class RequestDecoder {
   get buffered(): number {
     const partial = this.partial
     const begun = partial === null || partial.complete ? 0 : partial.length
-    return begun + (this.limit - this.at) + this.queuedBytes
+    return begun + (this.limit - this.at) + this.queue.bytes
   }
 
   /** Takes over a received chunk, which must not change until it is used up. Ends the validity of `args`. */
   feed(chunk: Buffer): void {
     if (this.error !== '') return
-    if (this.at === this.limit && this.queue === null) {
+    if (this.at === this.limit && this.queue.empty) {
       this.chunk = chunk
       this.at = 0
       this.limit = chunk.length
       return
     }
-    this.queue ??= []
     this.queue.push(chunk)
-    this.queuedBytes += chunk.length
     if (this.buffered > this.limits.maxQueryBuffer) this.overflown()
   }
 
@@ -172,22 +165,14 @@ export class RequestDecoder {
     return partial.bulk < 0 || partial.at + partial.bulk + 2 <= partial.length
   }
 
-  /** Makes the next queued chunk the current one; lets go of the current one in any case. */
+  /** Makes the next chunk that waits the current one; false when none does. */
   private nextChunk(): boolean {
-    this.chunk = NOTHING
+    let chunk = this.queue.shift()
+    while (chunk !== null && chunk.length === 0) chunk = this.queue.shift()
+    this.chunk = chunk ?? NOTHING
     this.at = 0
-    this.limit = 0
-    while (this.queue !== null && this.limit === 0) {
-      this.chunk = this.queue[this.queueHead]
-      this.limit = this.chunk.length
-      this.queuedBytes -= this.limit
-      this.queueHead++
-      if (this.queueHead === this.queue.length) {
-        this.queue = null
-        this.queueHead = 0
-      }
-    }
-    return this.limit > 0
+    this.limit = this.chunk.length
+    return chunk !== null
   }
 
   /**
@@ -203,13 +188,13 @@ export class RequestDecoder {
     index: number,
     length: number,
   ): Step {
-    const { maxBulk, maxMultibulk } = this.limits
+    const { limits, authenticated } = this
     let at = from
     let argc = announced
     if (argc === 0) {
-      // One digit is read here, anything else in multibulkCount.
+      // One digit is read here, all else below.
       const digit = limit - at >= 4 && buf[at + 2] === CR ? buf[at + 1] - ZERO : 0
-      if (digit > 0 && digit <= 9 && digit <= maxMultibulk) {
+      if (digit > 0 && digit <= 9 && digit <= limits.maxMultibulk) {
         argc = digit
         at += 4
       } else {
@@ -217,10 +202,8 @@ export class RequestDecoder {
         if (end === INCOMPLETE) return this.suspend(args, buf, at, limit, 0, 0, -1)
         if (end === TOO_LONG) return this.fail(args, 'too big mbulk count string')
         argc = multibulkCount(buf, at + 1, end)
-        if (!(argc <= maxMultibulk)) return this.fail(args, 'invalid multibulk length')
-        if (argc > UNAUTHENTICATED_MULTIBULK && !this.authenticated) {
-          return this.fail(args, 'unauthenticated multibulk length')
-        }
+        const refused = refuseCount(argc, limits, authenticated)
+        if (refused !== '') return this.fail(args, refused)
         at = end + 2
         if (argc <= 0) {
           if (this.partial === null) this.at = at
@@ -232,9 +215,8 @@ export class RequestDecoder {
     let bulk = length
     for (let i = index; i < argc; i++) {
       if (bulk < 0) {
-        // One or two digits are read here, anything else in bulkLength.
-        const room = limit - at
-        if (room >= 5 && buf[at] === DOLLAR) {
+        // One or two digits are read here, all else below.
+        if (limit - at >= 5 && buf[at] === DOLLAR && limits.maxBulk >= 99) {
           const first = buf[at + 1] - ZERO
           const second = buf[at + 2]
           if (first >= 0 && first <= 9) {
@@ -255,12 +237,9 @@ export class RequestDecoder {
             return this.fail(args, `expected '$', got '${String.fromCharCode(buf[at])}'`)
           }
           bulk = parseInteger(buf, at + 1, end)
-          if (!(bulk >= 0)) return this.fail(args, 'invalid bulk length')
+          const refused = refuseLength(bulk, limits, authenticated)
+          if (refused !== '') return this.fail(args, refused)
           at = end + 2
-        }
-        if (bulk > maxBulk) return this.fail(args, 'invalid bulk length')
-        if (bulk > UNAUTHENTICATED_BULK && !this.authenticated) {
-          return this.fail(args, 'unauthenticated bulk length')
         }
       }
       const end = at + bulk
@@ -289,7 +268,6 @@ export class RequestDecoder {
     if (lineFeed === last) {
       if (limit - at > this.limits.maxInline) return this.fail(args, 'too big inline request')
       this.partial = new PartialFrame(buf, at, limit, args, 0)
-      this.partial.wanted = WHOLE_LINE
       this.at = limit
       return NEED_MORE
     }
@@ -308,7 +286,7 @@ export class RequestDecoder {
     return end + 1 < limit ? end : INCOMPLETE
   }
 
-  /** Keeps what has arrived of a multibulk frame and how far it is decoded. The parameters are those of the frame. */
+  /** Keeps what has arrived of a multibulk frame, and how far it is decoded: as in {@link PartialFrame.stop}. */
   private suspend(
     args: Args,
     buf: Buffer,
@@ -318,30 +296,14 @@ export class RequestDecoder {
     index: number,
     bulk: number,
   ): typeof NEED_MORE {
-    let origin = 0
-    let partial = this.partial
-    if (partial === null) {
-      origin = this.at
-      partial = new PartialFrame(buf, origin, limit, args, index)
-      this.partial = partial
-      this.at = limit
+    if (this.partial !== null) {
+      this.partial.exchange(args)
+      this.partial.stop(at, argc, index, bulk)
     } else {
-      partial.exchange(args)
+      this.partial = new PartialFrame(buf, this.at, limit, args, index)
+      this.partial.stop(at - this.at, argc, index, bulk)
+      this.at = limit
     }
-    partial.at = at - origin
-    partial.argc = argc
-    partial.index = index
-    partial.bulk = bulk
-    const header = limit - at
-    const returned = bulk < 0 && header > 0 && buf[limit - 1] === CR
-    partial.searched = limit - origin - (returned ? 1 : 0)
-    if (argc === 0) {
-      partial.wanted = returned ? 1 : 2
-      return NEED_MORE
-    }
-    const later = (argc - index - 1) * SHORTEST_ARGUMENT
-    if (bulk >= 0) partial.wanted = bulk + 2 - header + later
-    else partial.wanted = (returned ? 3 : Math.max(4, SHORTEST_ARGUMENT - header)) + later
     return NEED_MORE
   }
 
@@ -360,8 +322,7 @@ export class RequestDecoder {
   private abandon(error: string): void {
     this.error = error
     this.partial = null
-    this.queue = null
-    this.queuedBytes = 0
+    this.queue.clear()
     this.chunk = NOTHING
     this.at = 0
     this.limit = 0

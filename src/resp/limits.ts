@@ -15,11 +15,9 @@ export interface DecoderLimits {
   maxQueryBuffer: number
 }
 
-/** Most arguments of a request before the client has authenticated (Redis: `processMultibulkBuffer`). */
-export const UNAUTHENTICATED_MULTIBULK = 10
-
-/** Most bytes of an argument before the client has authenticated (Redis: `processMultibulkBuffer`). */
-export const UNAUTHENTICATED_BULK = 16_384
+/** Most arguments of a request, and most bytes of one, before the client has authenticated. */
+const UNAUTHENTICATED_MULTIBULK = 10
+const UNAUTHENTICATED_BULK = 16_384
 
 /** Argument ranges are int32, so no frame that was put together may be longer, whatever the limits say. */
 export const MAX_FRAME = 0x7fff_ffff
@@ -32,4 +30,16 @@ export function defaultLimits(): DecoderLimits {
     maxInline: 64 * 1024,
     maxQueryBuffer: 1024 * 1024 * 1024,
   }
+}
+
+/** What is wrong with an announced number of arguments, NaN if it was no number; '' if nothing is. */
+export function refuseCount(count: number, limits: DecoderLimits, authenticated: boolean): string {
+  if (!(count <= limits.maxMultibulk)) return 'invalid multibulk length'
+  return count > UNAUTHENTICATED_MULTIBULK && !authenticated ? 'unauthenticated multibulk length' : ''
+}
+
+/** What is wrong with an announced length of an argument, NaN if it was no number; '' if nothing is. */
+export function refuseLength(length: number, limits: DecoderLimits, authenticated: boolean): string {
+  if (!(length >= 0 && length <= limits.maxBulk)) return 'invalid bulk length'
+  return length > UNAUTHENTICATED_BULK && !authenticated ? 'unauthenticated bulk length' : ''
 }

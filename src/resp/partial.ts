@@ -11,6 +11,11 @@ const LOOP_BYTES = 64
 /** What `wanted` is for an inline request: everything through the next line feed. */
 export const WHOLE_LINE = -1
 
+/** `$0\r\n\r\n`, the shortest argument: so many bytes at least are still to come for each one missing. */
+const SHORTEST_ARGUMENT = 6
+
+const CR = 0x0d
+
 const NO_RANGES = new Int32Array(0)
 
 /**
@@ -32,7 +37,7 @@ export class PartialFrame {
   /** Length of argument `index`; -1 before its header is complete. */
   bulk = -1
   /** Bytes that the frame has for certain beyond `length`, or {@link WHOLE_LINE}. */
-  wanted = 0
+  wanted = WHOLE_LINE
   /** No line end lies between `at` and here: the line is not searched twice. */
   searched = 0
   /** Whether the frame has become a request, which may still be in use. */
@@ -63,6 +68,26 @@ export class PartialFrame {
       buf.copy(this.buf, this.length, from, to)
     }
     this.length = length
+  }
+
+  /**
+   * Notes where decoding stopped in a multibulk frame, and so how much more the frame has for certain.
+   *
+   * @param at the header of argument `index`, or its bytes when its length `bulk` is known and not -1
+   * @param argc announced arguments; 0 when the frame's own header is not complete
+   */
+  stop(at: number, argc: number, index: number, bulk: number): void {
+    this.at = at
+    this.argc = argc
+    this.index = index
+    this.bulk = bulk
+    const tail = this.length - at
+    const returned = bulk < 0 && tail > 0 && this.buf[this.length - 1] === CR
+    this.searched = returned ? this.length - 1 : this.length
+    const later = (argc - index - 1) * SHORTEST_ARGUMENT
+    if (argc === 0) this.wanted = returned ? 1 : 2
+    else if (bulk >= 0) this.wanted = bulk + 2 - tail + later
+    else this.wanted = (returned ? 3 : Math.max(4, SHORTEST_ARGUMENT - tail)) + later
   }
 
   /** Exchanges the ranges decoded so far with those of `args`: nothing is copied, however many there are. */

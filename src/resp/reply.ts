@@ -60,7 +60,7 @@ export class ReplyWriter extends PagedOutput {
    * @param encoding `latin1` when every character stands for one byte, as in {@link Args.latin1}.
    */
   error(text: string, encoding: 'utf8' | 'latin1' = 'utf8'): void {
-    this.line(ERROR, /[\r\n]/.test(text) ? text.replace(/[\r\n]/g, ' ') : text, encoding)
+    this.line(ERROR, hasLineEnd(text) ? text.replace(/[\r\n]/g, ' ') : text, encoding)
   }
 
   /** @param n an integer with |n| ≤ 2^53 - 1 */
@@ -241,6 +241,14 @@ export class ReplyWriter extends PagedOutput {
     this.at = at + length
     return true
   }
+}
+
+function hasLineEnd(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i)
+    if (c === CR || c === LF) return true
+  }
+  return false
 }
 
 /** Writes a type byte, `n` and a line end at `buf[at]`; returns the index after them. */

@@ -1,0 +1,87 @@
+// Measures hot functions: operations per second with tinybench, and bytes allocated per operation.
+
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { Bench } from 'tinybench'
+
+/** A function to measure; one call does `operations` operations, enough for the clock to see. */
+export interface Case {
+  readonly name: string
+  readonly operations: number
+  readonly run: () => void
+}
+
+export interface MeasureOptions {
+  /** Milliseconds to measure each case for. */
+  readonly time: number
+}
+
+export interface Row {
+  readonly name: string
+  /** Of the median call. */
+  readonly opsPerSecond: number
+  /** Heap and array buffers, garbage included. */
+  readonly bytesPerOp: number
+}
+
+/** Most operations between two looks at the heap. */
+const SLICE_OPERATIONS = 20_000
+
+/** Most bytes that a slice should allocate: far fewer than start a collection. */
+const SLICE_BYTES = 256 * 1024
+
+const SLICES = 31
+
+/** Measures the cases one after another in this process. */
+export async function measure(cases: readonly Case[], { time }: MeasureOptions): Promise<Row[]> {
+  const bench = new Bench({ time, iterations: 1, warmupTime: Math.max(time / 4, 50), warmupIterations: 1 })
+  for (const { name, run } of cases) bench.add(name, run)
+  await bench.run()
+  return cases.map(({ name, operations, run }) => {
+    const result = bench.getTask(name)?.result
+    if (result?.state !== 'completed') throw new Error(`benchmark ${name}: ${result?.state}`)
+    const opsPerSecond = (operations * 1000) / result.latency.p50
+    return { name, opsPerSecond, bytesPerOp: bytesPerCall(run, operations) / operations }
+  })
+}
+
+/**
+ * Bytes that one call allocates: the median over slices of calls, so that slices in which a collection ran, or
+ * something else allocated, do not count. What looking at the heap costs is measured alike and taken off.
+ */
+export function bytesPerCall(run: () => void, operations: number): number {
+  const most = Math.max(1, Math.round(SLICE_OPERATIONS / operations))
+  for (let i = 0; i < 5 * most; i++) run()
+  const first = Math.max(1, medianGrowth(run, 1))
+  const calls = Math.max(1, Math.min(most, Math.floor(SLICE_BYTES / first)))
+  const looking = medianGrowth(() => {}, calls)
+  return Math.max(0, medianGrowth(run, calls) - looking) / calls
+}
+
+function medianGrowth(run: () => void, calls: number): number {
+  const growths: number[] = []
+  collectGarbage()
+  for (let slice = 0; slice < SLICES; slice++) {
+    const before = allocated()
+    for (let i = 0; i < calls; i++) run()
+    growths.push(allocated() - before)
+  }
+  growths.sort((a, b) => a - b)
+  return growths[SLICES >> 1]
+}
+
+function allocated(): number {
+  const { heapUsed, arrayBuffers } = process.memoryUsage()
+  return heapUsed + arrayBuffers
+}
+
+let collect: (() => void) | undefined
+
+function collectGarbage(): void {
+  if (collect === undefined) {
+    // Works without --expose-gc on the command line: the flag counts for contexts made after it.
+    setFlagsFromString('--expose-gc')
+    collect = runInNewContext('gc') as () => void
+  }
+  collect()
+}
