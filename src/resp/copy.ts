@@ -18,12 +18,13 @@ const LOOP_BYTES = 16
 const LARGE_SOURCE = 128 * 1024
 
 const NOTHING = new Uint8Array(0)
+const NO_VIEW = new DataView(NOTHING.buffer)
 
 /** Copies out of the buffers it has come to know, for which it keeps views without keeping the buffers. */
 export class Copier {
   private readonly views = new WeakMap<Uint8Array, DataView>()
   private last: Uint8Array = NOTHING
-  private lastView: DataView = new DataView(NOTHING.buffer)
+  private lastView: DataView = NO_VIEW
   /** A small buffer seen once: it gets a view when it comes twice in a row. */
   private candidate: Uint8Array = NOTHING
 
@@ -42,6 +43,7 @@ export class Copier {
   /** Keeps no buffer alive beyond this call but a small one. */
   forget(): void {
     this.last = NOTHING
+    this.lastView = NO_VIEW
   }
 
   private find(source: Uint8Array): boolean {

@@ -43,6 +43,8 @@ const FALSE_3 = Buffer.from('#f\r\n')
  */
 export class ReplyWriter extends PagedOutput {
   protocol: 2 | 3 = 2
+  /** Told of every error written. */
+  onError: (text: string) => void = ignore
 
   ok(): void {
     this.constant(OK)
@@ -60,6 +62,7 @@ export class ReplyWriter extends PagedOutput {
    * @param encoding `latin1` when every character stands for one byte, as in {@link Args.latin1}.
    */
   error(text: string, encoding: 'utf8' | 'latin1' = 'utf8'): void {
+    this.onError(text)
     this.line(ERROR, hasLineEnd(text) ? text.replace(/[\r\n]/g, ' ') : text, encoding)
   }
 
@@ -250,6 +253,8 @@ function hasLineEnd(text: string): boolean {
   }
   return false
 }
+
+function ignore(): void {}
 
 /** Writes a type byte, `n` and a line end at `buf[at]`; returns the index after them. */
 function writeHeader(buf: Buffer, at: number, type: number, n: number): number {
