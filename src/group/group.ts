@@ -95,11 +95,15 @@ export class Group {
     valueEnd: number,
     flags: number,
   ): Ref {
-    if (flags === 0 && this.policy.ttlMs !== 0) {
-      this.#setDeadline()
-      flags = EXPIRES
-    }
+    if (flags === 0) flags = this.lifetime()
     return this.store.put(key, keyStart, keyEnd, value, valueStart, valueEnd, ValueType.STRING, flags)
+  }
+
+  /** The flags of what is written without a lifetime of its own: with `EXPIRES`, `store.deadline` is the group's. */
+  lifetime(): number {
+    if (this.policy.ttlMs === 0) return 0
+    this.#setDeadline()
+    return EXPIRES
   }
 
   /** Whether reading this key would ask the origin: it is neither held nor known to be absent. */
@@ -119,6 +123,33 @@ export class Group {
     this.store.clear()
   }
 
+  /** Some key that holds a value, each with about the same chance. */
+  randomKey(): Ref {
+    return this.store.random(this.#environment.random)
+  }
+
+  /**
+   * Exchanges the keys of two groups; budgets, policies and counters stay, and loads under way are fenced. A group
+   * with the smaller budget evicts at once what exceeds it.
+   */
+  exchange(other: Group): void {
+    const { store } = this
+    const { maxBytes, evicted, expired } = store
+    this.flights?.fenceAll()
+    other.flights?.fenceAll()
+    // What one origin lacks, the other may have.
+    store.forgetAbsent()
+    other.store.forgetAbsent()
+    this.store = other.store
+    other.store = store
+    store.evicted = this.store.evicted
+    store.expired = this.store.expired
+    store.maxBytes = this.store.maxBytes
+    this.store.evicted = evicted
+    this.store.expired = expired
+    this.store.maxBytes = maxBytes
+  }
+
   async close(): Promise<void> {
     this.flights?.close()
     await this.policy.origin?.close?.()
@@ -136,11 +167,7 @@ export class Group {
       store.put(key, 0, key.length, NOTHING, 0, 0, ValueType.ABSENT, EXPIRES | LOADED)
       return undefined
     }
-    let flags = LOADED
-    if (this.policy.ttlMs !== 0) {
-      this.#setDeadline()
-      flags |= EXPIRES
-    }
+    const flags = LOADED | this.lifetime()
     const ref = store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, flags)
     if (ref !== NULL_REF) return undefined
     return `a value of ${value.length} bytes exceeds the budget of ${this.policy.maxBytes} bytes`

@@ -38,6 +38,7 @@ const SECOND_SHIFT = 12
 /** Seconds of access wrap after 12 days. */
 export const SECOND_MASK = 0xfffff
 const HIGH = 2 ** 32
+const MAX_HIGH = 0x7fffffff
 
 /** Word offsets of the links that `Recency` keeps. */
 export const NEWER = 2
@@ -65,6 +66,9 @@ export class Records {
   bytes: Buffer = Buffer.alloc(0)
   valueStart = 0
   valueEnd = 0
+  /** Where `locateKey` found the key: `bytes[keyFrom, keyTo)`. */
+  keyFrom = 0
+  keyTo = 0
   readonly #arena: Arena
 
   constructor(arena: Arena) {
@@ -120,6 +124,13 @@ export class Records {
       this.valueStart = start + words[(unit << 1) + 4]
       this.valueEnd = this.valueStart + words[(unit << 1) + 5]
     }
+  }
+
+  /** Points `bytes`, `keyFrom` and `keyTo` at the key of a record. */
+  locateKey(ref: Ref): void {
+    this.bytes = this.#arena.bytes[ref >>> this.#arena.shift]
+    this.keyFrom = this.keyStart(ref)
+    this.keyTo = this.keyFrom + this.keyLength(ref)
   }
 
   /** Whether the record's key is `bytes[start, end)`. */
@@ -238,6 +249,21 @@ export class Records {
     this.#setTime(ref, (this.word(ref, 0) & WIDE) === 0 ? 4 : 6, ms)
   }
 
+  /** The same, exact beyond 2^53 too: an int64. */
+  exactDeadline(ref: Ref): bigint {
+    const w0 = this.word(ref, 0)
+    if ((w0 & EXPIRES) === 0) return 0n
+    const offset = (w0 & WIDE) === 0 ? 4 : 6
+    return (BigInt(this.word(ref, offset + 1)) << 32n) | BigInt(this.word(ref, offset) >>> 0)
+  }
+
+  /** Only for records with `EXPIRES` whose deadline is this one already but for what a double rounds off. */
+  setExactDeadline(ref: Ref, ms: bigint): void {
+    const offset = (this.word(ref, 0) & WIDE) === 0 ? 4 : 6
+    this.setWord(ref, offset, Number(BigInt.asIntN(32, ms)))
+    this.setWord(ref, offset + 1, Number(ms >> 32n))
+  }
+
   /** When the origin gave the value, in milliseconds since the epoch; 0: it did not. */
   loadedAt(ref: Ref): number {
     const offset = this.#loadedOffset(ref)
@@ -268,7 +294,9 @@ export class Records {
   }
 
   #setTime(ref: Ref, offset: number, ms: Float64Array): void {
-    this.setWord(ref, offset, (ms[0] % HIGH) | 0)
-    this.setWord(ref, offset + 1, Math.floor(ms[0] / HIGH))
+    const high = Math.floor(ms[0] / HIGH)
+    // The largest int64 becomes 2^63 as a double: one more than the words can hold.
+    this.setWord(ref, offset, high > MAX_HIGH ? -1 : (ms[0] % HIGH) | 0)
+    this.setWord(ref, offset + 1, high > MAX_HIGH ? MAX_HIGH : high)
   }
 }

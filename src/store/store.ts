@@ -18,6 +18,8 @@ const ROOMY_FROM = 256
 /** Units moved at one allocation while compacting: a base, and so many times the allocation. */
 const COMPACT_UNITS = 512
 const COMPACT_FACTOR = 16
+/** Index slots that `forgetAbsent` looks at before it removes what it found. */
+const FORGET_STEPS = 4096
 
 export interface StoreOptions {
   /** The budget in bytes: keys, values, headers, rounding, index and links. */
@@ -87,6 +89,8 @@ export class Store {
     this.#maxBytes = bytes
     this.#limitArena()
     while (this.usedBytes > bytes && this.evict());
+    // Shards never merge: an index that was large keeps their least size until it is empty.
+    if (this.usedBytes > bytes) this.#index.clear()
   }
 
   /** Keys that hold a value, expired ones that were not reclaimed yet included (as DBSIZE counts). */
@@ -273,6 +277,19 @@ export class Store {
     this.evicted++
     this.remove(ref)
     return true
+  }
+
+  /** Forgets which keys the origin lacks. */
+  forgetAbsent(): void {
+    const absent: { ref: Ref; hash: Hash }[] = []
+    const visit = (ref: Ref, hash: Hash): void => {
+      if (this.records.type(ref) === ValueType.ABSENT) absent.push({ ref, hash })
+    }
+    for (let cursor = 0; this.#absent > 0; ) {
+      cursor = this.#index.walk(cursor, FORGET_STEPS, FORGET_STEPS, visit)
+      for (const { ref, hash } of absent.splice(0)) this.#removeHashed(ref, hash)
+      if (cursor === 0) return
+    }
   }
 
   clear(): void {
