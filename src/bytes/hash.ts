@@ -62,3 +62,41 @@ export function hashBytes(bytes: Uint8Array, start: number, end: number, low: nu
   }
   return (v1 ^ v3) as Hash
 }
+
+const NO_BYTES = new Uint8Array(0)
+
+/**
+ * The keyed hash of one node. It can be told the hash of a range that was hashed ahead (`prime`), as long as the
+ * bytes do not change.
+ */
+export class Hasher {
+  readonly #low: number
+  readonly #high: number
+  #bytes: Uint8Array = NO_BYTES
+  #start = -1
+  #end = -1
+  #hash = 0 as Hash
+
+  constructor(seed: HashSeed) {
+    this.#low = seed.low
+    this.#high = seed.high
+  }
+
+  hash(bytes: Uint8Array, start: number, end: number): Hash {
+    if (start === this.#start && end === this.#end && bytes === this.#bytes) return this.#hash
+    return hashBytes(bytes, start, end, this.#low, this.#high)
+  }
+
+  /** Until `forget`, `hash` answers `hash` for exactly this range. */
+  prime(bytes: Uint8Array, start: number, end: number, hash: Hash): void {
+    this.#bytes = bytes
+    this.#start = start
+    this.#end = end
+    this.#hash = hash
+  }
+
+  forget(): void {
+    this.#bytes = NO_BYTES
+    this.#start = -1
+  }
+}

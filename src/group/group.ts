@@ -13,7 +13,7 @@
  */
 
 import type { Timers } from '../bytes/clock.ts'
-import type { HashSeed } from '../bytes/hash.ts'
+import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import { NULL_REF, type Ref } from '../store/arena.ts'
 import { EXPIRES, LOADED, ValueType } from '../store/record.ts'
@@ -37,7 +37,7 @@ export interface GroupPolicy {
 
 export interface GroupEnvironment {
   readonly instant: Instant
-  readonly seed: HashSeed
+  readonly hasher: Hasher
   readonly timers: Timers
   /** Uniform in [0, 1). */
   readonly random: () => number
@@ -61,7 +61,7 @@ export class Group {
     this.#environment = environment
     this.store = new Store({
       maxBytes: policy.maxBytes,
-      seed: environment.seed,
+      hasher: environment.hasher,
       instant: environment.instant,
     })
     if (policy.origin === undefined) return
@@ -148,6 +148,12 @@ export class Group {
     this.store.evicted = evicted
     this.store.expired = expired
     this.store.maxBytes = maxBytes
+  }
+
+  /** An unbounded store for one answer: what a fenced load gave is for its waiters only. */
+  passingStore(): Store {
+    const { hasher, instant } = this.#environment
+    return new Store({ maxBytes: Number.MAX_SAFE_INTEGER, hasher, instant })
   }
 
   async close(): Promise<void> {

@@ -6,19 +6,25 @@ import type { Client, HeldCommand, HeldReply } from '../commands/client.ts'
 import { type Executor, STALLED } from '../commands/executor.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
-import { type DecoderLimits, NEED_MORE, REQUEST, RequestDecoder } from '../resp/decoder.ts'
+import { type Decoded, type DecoderLimits, PROTOCOL_ERROR, REQUEST, RequestDecoder } from '../resp/decoder.ts'
 import type { ReplyWriter, Sink } from '../resp/reply.ts'
 import { Outbox } from './outbox.ts'
 
 /** A connection stops taking requests while this many bytes of replies wait for its client to read. */
 const OUTPUT_HIGH_WATER = 1024 * 1024
 
+/** Requests decoded ahead, so that what they need is read from memory together: see `Store.warm`. */
+export const BATCH = 64
+
+/** Below this many requests, reading ahead costs more than it saves. */
+const WARM_FROM = 4
+
 /** What all connections of a server share. */
 export interface ConnectionServices {
   readonly executor: Executor
   readonly reply: ReplyWriter
-  /** The one request object: a connection is served for one chunk at a time. */
-  readonly args: Args
+  /** The request objects, `BATCH` of them, for whichever connection is being served. */
+  readonly batch: readonly Args[]
   readonly instant: Instant
   readonly limits: DecoderLimits
   /** Called around the requests of one chunk: time is read here, not per command. */
@@ -50,8 +56,10 @@ export class Connection implements Client, Sink {
   readonly #services: ConnectionServices
   readonly #decoder: RequestDecoder
   readonly #outbox: Outbox
-  /** A request that had to wait, with memory of its own. */
-  #stalled: Args | undefined
+  /** Requests that had to wait, with memory of their own. */
+  readonly #waiting: Args[] = []
+  /** What follows the requests taken so far breaks the protocol. */
+  #refused = false
   #running = false
   /** No more requests are taken; it closes once its replies have left. */
   #closing = false
@@ -129,42 +137,69 @@ export class Connection implements Client, Sink {
   /** Serves what has arrived, as far as order and backpressure allow. */
   #serve(): void {
     if (this.#running) return
-    const { executor, reply, args } = this.#services
+    this.#running = true
     this.#services.beginChunk()
     this.lastActiveAt = this.#services.instant.now
-    this.#running = true
-    let blocked = false
-    while (!this.#closing) {
-      if (reply.size + this.outputBufferBytes > OUTPUT_HIGH_WATER) {
-        this.#flush()
-        blocked = this.outputBufferBytes > OUTPUT_HIGH_WATER
-        if (blocked) break
-      }
-      if (this.#stalled !== undefined) {
-        blocked = executor.execute(this, this.#stalled) === STALLED
-        if (blocked) break
-        this.#stalled = undefined
-        continue
-      }
-      const decoded = this.#decoder.next(args)
-      if (decoded === REQUEST) {
-        if (executor.execute(this, args) !== STALLED) continue
-        this.#stalled = args.detach()
-        blocked = true
-        break
-      }
-      if (decoded !== NEED_MORE) this.#refuse()
-      break
-    }
+    let more = true
+    while (more)
+      more = this.#hasRoom() && (this.#waiting.length === 0 ? this.#serveBatch() : this.#serveWaiting())
     this.#running = false
     this.#flush()
     this.#services.endChunk()
-    this.#pauseReading(blocked)
+    this.#pauseReading(this.#waiting.length !== 0 || this.outputBufferBytes > OUTPUT_HIGH_WATER)
     if (this.#closing) this.#finish()
+  }
+
+  /** Whether the client may be served: it is not closing, and reads its replies. */
+  #hasRoom(): boolean {
+    if (this.#closing) return false
+    if (this.#services.reply.size + this.outputBufferBytes <= OUTPUT_HIGH_WATER) return true
+    this.#flush()
+    return this.outputBufferBytes <= OUTPUT_HIGH_WATER
+  }
+
+  /** Decodes some requests and runs them. False: nothing is left to do for now. */
+  #serveBatch(): boolean {
+    const { executor, reply, batch } = this.#services
+    // Whether a request may be as large as it is depends on the one before it until AUTH has succeeded.
+    const size = this.#decoder.authenticated ? BATCH : 1
+    let count = 0
+    let decoded: Decoded = REQUEST
+    while (count < size) {
+      decoded = this.#decoder.next(batch[count])
+      if (decoded !== REQUEST) break
+      count++
+    }
+    const warm = count >= WARM_FROM
+    if (warm) executor.warm(this, batch, count)
+    let done = 0
+    while (done < count && !this.#closing && reply.size <= OUTPUT_HIGH_WATER) {
+      if (warm) executor.prime(batch[done], done)
+      if (executor.execute(this, batch[done]) === STALLED) break
+      done++
+    }
+    if (warm) executor.cool()
+    if (decoded === PROTOCOL_ERROR) this.#refused = true
+    for (let i = 0; i < count; i++) {
+      if (i >= done) this.#waiting.push(batch[i].detach())
+      // Not kept alive: a chunk, or what a giant request was put together in.
+      batch[i].clear()
+    }
+    if (this.#refused && this.#waiting.length === 0) this.#refuse()
+    return done === count ? decoded === REQUEST : reply.size > OUTPUT_HIGH_WATER
+  }
+
+  /** Runs the first of the requests that had to wait. False: it has to wait longer. */
+  #serveWaiting(): boolean {
+    if (this.#services.executor.execute(this, this.#waiting[0]) === STALLED) return false
+    this.#waiting.shift()
+    if (this.#refused && this.#waiting.length === 0) this.#refuse()
+    return true
   }
 
   /** The client broke the protocol. */
   #refuse(): void {
+    if (this.#closing) return
     this.#closing = true
     if (!this.#decoder.overflow) this.#services.reply.error(`ERR ${this.#decoder.error}`)
   }

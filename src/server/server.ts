@@ -1,6 +1,7 @@
 // The TCP server: accepts connections, keeps their registry, and runs the node's periodic work.
 
 import { type AddressInfo, createServer, type Server as NetServer } from 'node:net'
+import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import { createCommandTable } from '../commands/all.ts'
 import type { Client } from '../commands/client.ts'
@@ -12,12 +13,13 @@ import type { Router } from '../group/router.ts'
 import { Args } from '../resp/args.ts'
 import { type DecoderLimits, defaultLimits } from '../resp/limits.ts'
 import { ReplyWriter } from '../resp/reply.ts'
-import { Connection, type ConnectionServices } from './connection.ts'
+import { BATCH, Connection, type ConnectionServices } from './connection.ts'
 
 export interface ServerOptions {
   readonly groups: readonly Group[]
   readonly router: Router
   readonly instant: Instant
+  readonly hasher: Hasher
   readonly requirepass: string
 }
 
@@ -39,9 +41,9 @@ export class Server implements Host {
     const reply = new ReplyWriter()
     const context = new Context(reply, options.instant, this)
     this.#services = {
-      executor: new Executor(createCommandTable(), context, this),
+      executor: new Executor(createCommandTable(), context, this, options.hasher),
       reply,
-      args: new Args(),
+      batch: Array.from({ length: BATCH }, () => new Args()),
       instant: options.instant,
       limits: this.#limits,
       beginChunk: () => options.instant.refresh(),

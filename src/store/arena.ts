@@ -163,6 +163,13 @@ export class Arena {
     else this.#link(segment, start, units)
   }
 
+  /** Reads the first two cache lines of a block; the result means nothing. See `Store.warm`. */
+  touchLines(ref: Ref): number {
+    const words = this.words[ref >>> this.shift]
+    const at = (ref & this.unitMask) << 1
+    return words[at] ^ words[Math.min(at + 15, words.length - 1)]
+  }
+
   /** Whether a segment is being emptied. */
   get evacuating(): boolean {
     return this.#leaving >= 0

@@ -88,6 +88,16 @@ export class Index {
     return at
   }
 
+  /** Reads the slots where probes for `hashes` will begin; the result means nothing. See `Store.warm`. */
+  warm(hashes: Int32Array, count: number): number {
+    let sum = 0
+    for (let i = 0; i < count; i++) {
+      const shard = this.#shard(hashes[i] as Hash)
+      sum ^= shard.slots[shard.home(hashes[i])]
+    }
+    return sum
+  }
+
   insert(hash: Hash, ref: Ref): void {
     let shard = this.#shard(hash)
     if (shard.count * 5 >= shard.homes * 4) {

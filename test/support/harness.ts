@@ -2,12 +2,16 @@
 
 import Parser from 'redis-parser'
 import { ManualClock } from '../../src/bytes/clock.ts'
+import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
 import { createCommandTable } from '../../src/commands/all.ts'
 import type { Client, HeldCommand, HeldReply } from '../../src/commands/client.ts'
 import { Context } from '../../src/commands/context.ts'
 import { Executor, STALLED } from '../../src/commands/executor.ts'
-import type { Host } from '../../src/commands/host.ts'
+import type { CommandTraits, Host } from '../../src/commands/host.ts'
+import { NodeStats } from '../../src/commands/node-stats.ts'
+import type { Parameter } from '../../src/commands/parameter.ts'
+import { Telemetry } from '../../src/commands/telemetry.ts'
 import { Group, type GroupPolicy } from '../../src/group/group.ts'
 import { localRouter } from '../../src/group/router.ts'
 import { functionOrigin, type LoadFunction } from '../../src/origin/function.ts'
@@ -61,9 +65,10 @@ export class Harness implements HarnessParts {
   constructor(options: HarnessOptions = {}) {
     this.clock = new ManualClock(options.now)
     this.instant = new Instant(this.clock)
+    const hasher = new Hasher({ low: 0x01234567, high: 0x89abcdef | 0 })
     const environment = {
       instant: this.instant,
-      seed: { low: 0x01234567, high: 0x89abcdef | 0 },
+      hasher,
       timers: this.clock,
       random: options.random ?? (() => 0.5),
     }
@@ -71,9 +76,15 @@ export class Harness implements HarnessParts {
       const origin = setting.origin === undefined ? undefined : functionOrigin(setting.origin)
       return new Group({ ...DEFAULT_POLICY, ...setting, name, origin }, environment)
     })
-    this.host = new HarnessHost(this.groups, options.requirepass ?? '')
+    const table = createCommandTable()
+    const telemetry = new Telemetry({
+      commands: table.stats,
+      micros: () => this.clock.now() * 1000,
+      instant: this.instant,
+    })
+    this.host = new HarnessHost(this.groups, options.requirepass ?? '', telemetry, this.clock.now())
     const context = new Context(this.reply, this.instant, this.host)
-    this.executor = new Executor(createCommandTable(), context, this.host)
+    this.executor = new Executor(table, context, this.host, hasher)
     this.client = this.connect()
   }
 
@@ -119,18 +130,52 @@ export class HarnessHost implements Host {
   readonly router = localRouter
   readonly clients = new Map<number, HarnessClient>()
   requirepass: string
+  readonly telemetry: Telemetry
+  readonly stats: NodeStats
+  readonly parameters = new Map<string, Parameter>()
   monitors = 0
+  activeExpiry = true
+  /** What CLIENT PAUSE asked for, and SHUTDOWN. */
+  pausedUntil = 0
+  pausesAll = false
+  stopping: 'no' | 'soon' | 'now' = 'no'
+  /** What was to be shown to the clients in MONITOR: client, command, request. */
+  readonly shown: { client: number; command: string; request: string[] }[] = []
   /** While set, every command waits; then call `resume` of its client. */
   paused = false
   /** What handlers threw. The call that met it is rejected with it. */
   readonly faults: unknown[] = []
 
-  constructor(groups: readonly Group[], requirepass: string) {
+  constructor(groups: readonly Group[], requirepass: string, telemetry: Telemetry, startedAt: number) {
     this.groups = groups
     this.requirepass = requirepass
+    this.telemetry = telemetry
+    this.stats = new NodeStats({ version: '0.0.0', runId: 'a'.repeat(40), startedAt, configFile: '' })
   }
 
-  feedMonitors(): void {}
+  setMonitor(client: HarnessClient, on: boolean): void {
+    if (client.monitor !== on) this.monitors += on ? 1 : -1
+    client.monitor = on
+  }
+
+  feedMonitors(client: HarnessClient, command: CommandTraits, args: Args): void {
+    const request = Array.from({ length: args.count }, (_, i) => args.latin1(i))
+    for (const i of command.secretsOf(args)) request[i] = '(redacted)'
+    this.shown.push({ client: client.id, command: command.fullName, request })
+  }
+
+  pause(until: number, all: boolean): void {
+    this.pausedUntil = until
+    this.pausesAll = all
+  }
+
+  unpause(): void {
+    this.pausedUntil = 0
+  }
+
+  shutdown(now: boolean): void {
+    this.stopping = now ? 'now' : 'soon'
+  }
 
   mustPause(): boolean {
     return this.paused
@@ -165,6 +210,7 @@ export class HarnessClient implements Client {
   /** What was sent outside the order of replies. */
   readonly pushed: Buffer[] = []
   closed = false
+  closing = false
   readonly #harness: HarnessParts
   readonly #queue: Request[] = []
   #running = false
@@ -207,8 +253,9 @@ export class HarnessClient implements Client {
     this.pushed.push(bytes)
   }
 
-  close(): void {
-    this.closed = true
+  close(afterReplies: boolean): void {
+    this.closing = true
+    if (!afterReplies) this.closed = true
   }
 
   #request(command: readonly Argument[]): Promise<Buffer> {
