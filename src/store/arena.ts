@@ -14,7 +14,8 @@
  * Free neighbours are always merged: the last word of a free block and PREVIOUS_FREE are Knuth's boundary tags.
  * Free blocks wait in bins: one bin per size below 128 units, then 16 bins per power of two, with a bitmap over
  * them, so that finding the first bin whose every block fits takes two `clz32` (TLSF: Masmano et al., 2004).
- * A same-size workload reuses its holes exactly; a mixed one splits the smallest sufficient bin.
+ * Above 128 units the first blocks of the bin below are looked at before. So a same-size workload reuses its holes
+ * exactly; a mixed one splits the smallest sufficient bin.
  *
  * A block above half a segment is a span: a segment of its own, of exactly its size.
  *
@@ -44,6 +45,8 @@ const STEPS = 16
 const LEVELS = 13
 const BINS = LINEAR_BINS + LEVELS * STEPS
 const MIN_UNITS = 2
+/** Blocks looked at in a bin whose blocks are of several sizes, where those of just this size wait. */
+const NEAR_TRIES = 8
 
 const NO_WORDS = new Int32Array(0)
 const NO_BYTES = Buffer.alloc(0)
@@ -122,7 +125,12 @@ export class Arena {
    */
   alloc(units: number, force = false): Ref {
     if (units > this.spanThreshold) return this.#allocSpan(units, force)
-    const bin = this.#search(fittingBin(units))
+    const first = fittingBin(units)
+    if (first !== binOf(units)) {
+      const near = this.#nearFit(binOf(units), units)
+      if (near !== NULL_REF) return near
+    }
+    const bin = this.#search(first)
     if (bin >= 0) return this.#carve(this.#heads[bin] as Ref, bin, units)
     return this.#extend(units, force)
   }
@@ -303,7 +311,17 @@ export class Arena {
     return (group << 5) + 31 - Math.clz32(bits & -bits)
   }
 
-  /** Takes the free block at the head of `bin`, keeps `units` of it and gives the rest back. */
+  /** Looks for room among the first of a bin of which only some blocks hold `units`. */
+  #nearFit(bin: number, units: number): Ref {
+    let ref = this.#heads[bin]
+    for (let tries = NEAR_TRIES; ref !== 0 && tries > 0; tries--) {
+      if ((this.#word(ref, 0) & UNITS_MASK) >= units) return this.#carve(ref as Ref, bin, units)
+      ref = this.#word(ref, 1)
+    }
+    return NULL_REF
+  }
+
+  /** Takes a free block of `bin`, keeps `units` of it and gives the rest back. */
   #carve(ref: Ref, bin: number, units: number): Ref {
     const segment = ref >>> this.shift
     const words = this.words[segment]
@@ -344,9 +362,10 @@ export class Arena {
 
   #openSegment(): boolean {
     this.#closeCurrent()
+    // First of all: it throws when the machine has no memory.
+    const buffer = this.#spare ?? new ArrayBuffer(this.segmentUnits * UNIT_BYTES)
     const segment = this.#takeNumber()
     if (segment < 0) return false
-    const buffer = this.#spare ?? new ArrayBuffer(this.segmentUnits * UNIT_BYTES)
     this.#spare = undefined
     this.#install(segment, buffer, 0)
     this.#current = segment
@@ -373,9 +392,10 @@ export class Arena {
 
   #allocSpan(units: number, force: boolean): Ref {
     if (!force && this.footprint + units > this.limit) return NULL_REF
+    const buffer = new ArrayBuffer(units * UNIT_BYTES)
     const segment = this.#takeNumber()
     if (segment < 0) return NULL_REF
-    this.#install(segment, new ArrayBuffer(units * UNIT_BYTES), units)
+    this.#install(segment, buffer, units)
     this.footprint += units
     this.liveUnits += units
     return (segment << this.shift) as Ref
