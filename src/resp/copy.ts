@@ -11,54 +11,29 @@
 /** Above this many bytes the native copy is worth its garbage: three times as fast and rising. */
 const NATIVE_BYTES = 1024
 
-/** Up to this many bytes a loop beats looking a view up. */
+/** Up to this many bytes a loop is as fast as going through views. */
 const LOOP_BYTES = 16
 
-/** Buffers from this size on are long-lived (a socket's chunk has 64 KiB at most), and get a view at first sight. */
-const LARGE_SOURCE = 128 * 1024
-
-const NOTHING = new Uint8Array(0)
-const NO_VIEW = new DataView(NOTHING.buffer)
-
-/** Copies out of the buffers it has come to know, for which it keeps views without keeping the buffers. */
-export class Copier {
-  private readonly views = new WeakMap<Uint8Array, DataView>()
-  private last: Uint8Array = NOTHING
-  private lastView: DataView = NO_VIEW
-  /** A small buffer seen once: it gets a view when it comes twice in a row. */
-  private candidate: Uint8Array = NOTHING
-
-  /** Copies `source[start, end)` to `target` from `at` on; `view` shows the same bytes as `target`. */
-  copy(source: Uint8Array, start: number, end: number, target: Buffer, view: DataView, at: number): void {
-    const length = end - start
-    if (length <= LOOP_BYTES) {
-      for (let i = start, to = at; i < end; i++, to++) target[to] = source[i]
-    } else if (length <= NATIVE_BYTES && (source === this.last || this.find(source))) {
-      copyWords(this.lastView, start, end, view, at)
-    } else {
-      target.set(source.subarray(start, end), at)
-    }
-  }
-
-  /** Keeps no buffer alive beyond this call but a small one. */
-  forget(): void {
-    this.last = NOTHING
-    this.lastView = NO_VIEW
-  }
-
-  private find(source: Uint8Array): boolean {
-    let view = this.views.get(source)
-    if (view === undefined) {
-      if (source.length < LARGE_SOURCE && source !== this.candidate) {
-        this.candidate = source
-        return false
-      }
-      view = new DataView(source.buffer, source.byteOffset, source.length)
-      this.views.set(source, view)
-    }
-    this.last = source
-    this.lastView = view
-    return true
+/**
+ * Copies `source[start, end)` to `target` from `at` on; the views show the same bytes as the buffers. Without a view
+ * of the source, which is too dear to make for one copy, longer ranges are copied natively.
+ */
+export function copyOut(
+  source: Uint8Array,
+  start: number,
+  end: number,
+  target: Buffer,
+  view: DataView,
+  at: number,
+  sourceView: DataView | undefined,
+): void {
+  const length = end - start
+  if (length <= LOOP_BYTES) {
+    for (let i = start, to = at; i < end; i++, to++) target[to] = source[i]
+  } else if (sourceView !== undefined && length <= NATIVE_BYTES) {
+    copyWords(sourceView, start, end, view, at)
+  } else {
+    target.set(source.subarray(start, end), at)
   }
 }
 

@@ -1,6 +1,6 @@
 // Pending output: bytes written into pages one after another, to be handed to a socket or taken back.
 
-import { Copier } from './copy.ts'
+import { copyOut } from './copy.ts'
 import { PAGE_BYTES, type Page, PagePool, type PageWriter } from './pages.ts'
 
 /** Where pending bytes go. */
@@ -35,7 +35,6 @@ export class PagedOutput implements PageWriter {
   protected at = 0
 
   private readonly pool: PagePool
-  private readonly copier = new Copier()
   private page: Page
   private start = 0
   private pieces: Piece[] = []
@@ -66,7 +65,6 @@ export class PagedOutput implements PageWriter {
 
   /** Hands all pending bytes over, in order. */
   flush(sink: Sink): void {
-    this.copier.forget()
     const { page, pieces, start, at } = this
     this.pieces = pieces.length === 0 ? pieces : []
     this.finished = 0
@@ -102,8 +100,8 @@ export class PagedOutput implements PageWriter {
   }
 
   /** Copies `source[start, end)` to `at` and moves `at`; the room is reserved. */
-  protected put(source: Uint8Array, start: number, end: number): void {
-    this.copier.copy(source, start, end, this.buf, this.page.view, this.at)
+  protected put(source: Uint8Array, start: number, end: number, sourceView?: DataView): void {
+    copyOut(source, start, end, this.buf, this.page.view, this.at, sourceView)
     this.at += end - start
   }
 

@@ -75,8 +75,8 @@ export class ReplyWriter extends PagedOutput {
     this.line(INTEGER, n.toString(), 'latin1')
   }
 
-  /** The bytes `[start, end)` as a bulk string. */
-  bulk(bytes: Uint8Array, start: number, end: number): void {
+  /** The bytes `[start, end)` as a bulk string. Who has a `view` of the same bytes at hand saves looking one up. */
+  bulk(bytes: Uint8Array, start: number, end: number, view?: DataView): void {
     const length = end - start
     if (length > OWN_BYTES) {
       this.ownBulk(bytes.subarray(start, end))
@@ -84,7 +84,7 @@ export class ReplyWriter extends PagedOutput {
     }
     this.reserve(HEADER_BYTES + length + 2)
     this.headerInPlace(BULK, length)
-    this.put(bytes, start, end)
+    this.put(bytes, start, end, view)
     this.endLine()
   }
 

@@ -50,6 +50,7 @@ const NEAR_TRIES = 8
 
 const NO_WORDS = new Int32Array(0)
 const NO_BYTES = Buffer.alloc(0)
+const NO_VIEW = new DataView(new ArrayBuffer(0))
 
 function binOf(units: number): number {
   if (units < LINEAR_BINS) return units
@@ -65,9 +66,10 @@ function fittingBin(units: number): number {
 }
 
 export class Arena {
-  /** Per segment, its words and its bytes; both empty when the segment number is not in use. */
+  /** Per segment, its memory in three ways; all empty when the segment number is not in use. */
   readonly words: Int32Array[] = []
   readonly bytes: Buffer[] = []
+  readonly views: DataView[] = []
   /** A reference is `segment << shift | unit`. */
   readonly shift: number
   readonly unitMask: number
@@ -171,13 +173,6 @@ export class Arena {
     else this.#link(segment, start, units)
   }
 
-  /** Reads the first two cache lines of a block; the result means nothing. See `Store.warm`. */
-  touchLines(ref: Ref): number {
-    const words = this.words[ref >>> this.shift]
-    const at = (ref & this.unitMask) << 1
-    return words[at] ^ words[Math.min(at + 15, words.length - 1)]
-  }
-
   /** Whether a segment is being emptied. */
   get evacuating(): boolean {
     return this.#leaving >= 0
@@ -240,8 +235,10 @@ export class Arena {
   clear(): void {
     this.words.length = 1
     this.bytes.length = 1
+    this.views.length = 1
     this.words[0] = NO_WORDS
     this.bytes[0] = NO_BYTES
+    this.views[0] = NO_VIEW
     this.#live.length = 1
     this.#spans.length = 1
     this.#live[0] = 0
@@ -417,6 +414,7 @@ export class Arena {
   #install(segment: number, buffer: ArrayBuffer, span: number): void {
     this.words[segment] = new Int32Array(buffer)
     this.bytes[segment] = Buffer.from(buffer)
+    this.views[segment] = new DataView(buffer)
     this.#live[segment] = 0
     this.#spans[segment] = span
   }
@@ -424,6 +422,7 @@ export class Arena {
   #uninstall(segment: number): void {
     this.words[segment] = NO_WORDS
     this.bytes[segment] = NO_BYTES
+    this.views[segment] = NO_VIEW
     this.#spans[segment] = 0
     this.#live[segment] = 0
     this.#unused.push(segment)

@@ -54,19 +54,6 @@ export class Recency {
     else this.#set(older, NEWER, ref)
   }
 
-  /** Reads the links that `touch` will write; the result means nothing. See `Store.warm`. */
-  touchNeighbours(ref: Ref): number {
-    const arena = this.#arena
-    const words = arena.words[ref >>> arena.shift]
-    const at = (ref & arena.unitMask) << 1
-    const newer = words[at + NEWER]
-    const older = words[at + OLDER]
-    let sum = 0
-    if (newer !== NULL_REF) sum ^= arena.words[newer >>> arena.shift][((newer & arena.unitMask) << 1) + OLDER]
-    if (older !== NULL_REF) sum ^= arena.words[older >>> arena.shift][((older & arena.unitMask) << 1) + NEWER]
-    return sum
-  }
-
   clear(): void {
     this.newest = NULL_REF
     this.oldest = NULL_REF

@@ -57,13 +57,15 @@ export function recordBytes(keyLength: number, valueLength: number, flags: numbe
 
 /** Units of a block for a record of so many bytes. */
 export function unitsFor(bytes: number): number {
-  return Math.ceil(bytes / UNIT_BYTES)
+  return (bytes + UNIT_BYTES - 1) >>> 3
 }
 
 /** Reads and writes the fields of records. */
 export class Records {
-  /** Where `locate` found the value: `bytes[valueStart, valueEnd)`. */
+  /** Where `locate` found the value: `bytes[valueStart, valueEnd)`; `words` and `view` show the same memory. */
   bytes: Buffer = Buffer.alloc(0)
+  words: Int32Array = new Int32Array(0)
+  view: DataView = new DataView(this.bytes.buffer)
   valueStart = 0
   valueEnd = 0
   /** Where `locateKey` found the key: `bytes[keyFrom, keyTo)`. */
@@ -107,7 +109,37 @@ export class Records {
     this.locate(ref)
   }
 
-  /** Points `bytes`, `valueStart` and `valueEnd` at the value of a record. */
+  /**
+   * Takes a value of another length into a record of the same layout, if it fits its block; then `locate`
+   * points at it. False: nothing has changed.
+   */
+  refit(
+    ref: Ref,
+    type: ValueType,
+    flags: number,
+    keyLength: number,
+    valueLength: number,
+    second: number,
+  ): boolean {
+    const arena = this.#arena
+    const segment = ref >>> arena.shift
+    const words = arena.words[segment]
+    const unit = ref & arena.unitMask
+    const at = unit << 1
+    if (words[at] >>> OWNER_SHIFT !== (flags | (type << TYPE_SHIFT)) >>> OWNER_SHIFT) return false
+    const start = unit * UNIT_BYTES + HEADER_BYTES + extension(flags) + keyLength
+    const slack = (unit + arena.units(ref)) * UNIT_BYTES - start - valueLength
+    if (slack >>> 0 > MAX_SLACK) return false
+    words[at + 1] = ((second & SECOND_MASK) << SECOND_SHIFT) | (slack << 8) | keyLength
+    this.bytes = arena.bytes[segment]
+    this.words = words
+    this.view = arena.views[segment]
+    this.valueStart = start
+    this.valueEnd = start + valueLength
+    return true
+  }
+
+  /** Points `bytes`, `words`, `view`, `valueStart` and `valueEnd` at the value of a record. */
   locate(ref: Ref): void {
     const arena = this.#arena
     const segment = ref >>> arena.shift
@@ -115,6 +147,8 @@ export class Records {
     const unit = ref & arena.unitMask
     const w0 = words[unit << 1]
     this.bytes = arena.bytes[segment]
+    this.words = words
+    this.view = arena.views[segment]
     const start = unit * UNIT_BYTES + HEADER_BYTES + extension(w0)
     if ((w0 & WIDE) === 0) {
       const w1 = words[(unit << 1) + 1]
@@ -136,17 +170,23 @@ export class Records {
   /** Whether the record's key is `bytes[start, end)`. */
   hasKey(ref: Ref, bytes: Uint8Array, start: number, end: number): boolean {
     const arena = this.#arena
-    const segment = ref >>> arena.shift
-    const words = arena.words[segment]
-    const unit = ref & arena.unitMask
-    const w0 = words[unit << 1]
-    const length = end - start
-    if (length !== ((w0 & WIDE) === 0 ? words[(unit << 1) + 1] & MAX_NARROW_KEY : words[(unit << 1) + 4]))
-      return false
-    const own = arena.bytes[segment]
-    let at = unit * UNIT_BYTES + HEADER_BYTES + extension(w0)
-    for (let i = start; i < end; i++, at++) if (own[at] !== bytes[i]) return false
-    return true
+    const words = arena.words[ref >>> arena.shift]
+    const at = (ref & arena.unitMask) << 1
+    const w0 = words[at]
+    const length = (w0 & WIDE) === 0 ? words[at + 1] & MAX_NARROW_KEY : words[at + 4]
+    if (length !== end - start) return false
+    // A key begins at a whole unit, so it is compared by words.
+    let word = at + ((HEADER_BYTES + extension(w0)) >> 2)
+    let from = start
+    for (const last = end - 3; from < last; from += 4, word++) {
+      const four = bytes[from] | (bytes[from + 1] << 8) | (bytes[from + 2] << 16) | (bytes[from + 3] << 24)
+      if (words[word] !== four) return false
+    }
+    if (from === end) return true
+    let rest = bytes[from]
+    if (from + 1 < end) rest |= bytes[from + 1] << 8
+    if (from + 2 < end) rest |= bytes[from + 2] << 16
+    return (words[word] & ((1 << ((end - from) << 3)) - 1)) === rest
   }
 
   keyLength(ref: Ref): number {
