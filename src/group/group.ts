@@ -43,6 +43,11 @@ export interface GroupEnvironment {
   readonly random: () => number
 }
 
+/** The origin gave no answer; the message names the group and says why. */
+export class OriginError extends Error {
+  override readonly name = 'OriginError'
+}
+
 const NOTHING = Buffer.alloc(0)
 
 export class Group {
@@ -115,6 +120,49 @@ export class Group {
   load(key: Buffer, waiter: Waiter): void {
     if (this.flights === undefined) throw new Error(`group ${this.name} has no origin`)
     this.flights.join(key, waiter)
+  }
+
+  /**
+   * Steps 4 to 7 for whoever has no connection: the value as bytes of its own, `null` if there is none.
+   * @throws OriginError
+   */
+  async fetch(key: Buffer): Promise<Buffer | null> {
+    this.#environment.instant.refresh()
+    const { store } = this
+    const ref = store.get(key, 0, key.length)
+    if (ref !== NULL_REF && store.records.type(ref) !== ValueType.ABSENT) {
+      this.hits++
+      return store.copyValue(ref)
+    }
+    this.misses++
+    if (ref !== NULL_REF || this.flights === undefined) return null
+    const { value, error } = await new Promise<Landing>((resolve) => this.load(key, resolve))
+    if (error !== undefined) throw new OriginError(`${this.name}: ${error}`)
+    return value === null ? null : Buffer.from(value)
+  }
+
+  /**
+   * Writes a string; `ttlMs` 0 is the group's own lifetime.
+   * @throws RangeError when the entry alone exceeds the budget; then nothing has changed
+   */
+  write(key: Buffer, value: Buffer, ttlMs: number): void {
+    this.#environment.instant.refresh()
+    this.flights?.fence(key, 0, key.length)
+    this.store.deadline[0] = this.#environment.instant.now + ttlMs
+    const ref = this.set(key, 0, key.length, value, 0, value.length, ttlMs === 0 ? 0 : EXPIRES)
+    if (ref === NULL_REF)
+      throw new RangeError(`the entry alone exceeds the budget of ${this.store.maxBytes} bytes`)
+  }
+
+  /** Removes a key and fences its load. Whether it held a value. */
+  remove(key: Buffer): boolean {
+    this.#environment.instant.refresh()
+    this.flights?.fence(key, 0, key.length)
+    const ref = this.store.peek(key, 0, key.length)
+    if (ref === NULL_REF) return false
+    const held = this.store.records.type(ref) !== ValueType.ABSENT
+    this.store.remove(ref)
+    return held
   }
 
   /** Removes everything and fences every load under way. */

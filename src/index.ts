@@ -1,0 +1,26 @@
+// The library's face: a node inside a program, and the types of its configuration.
+
+import { type Config, resolveConfig } from './config.ts'
+import { createNode as compose, type Node, type NodeOptions } from './node.ts'
+
+export { type Config, ConfigError, defineConfig } from './config.ts'
+export { OriginError } from './group/group.ts'
+export type { LoadContext, Origin, OriginValue } from './group/origin.ts'
+export type { FileOriginConfig, GroupConfig, OriginConfig } from './group-config.ts'
+export type { ListenAddress, Log, Node, NodeOptions, SetOptions } from './node.ts'
+export type { Loader, LoadFunction } from './origin/function.ts'
+
+/**
+ * Makes a node from a configuration as `erinys.config.ts` has it.
+ *
+ * ```ts
+ * const node = await createNode({ groups: { scores: { ttl: '5m', origin: (key) => lookup(key) } } })
+ * await node.get('scores', 'Tom')
+ * await node.listen()
+ * ```
+ *
+ * @throws ConfigError
+ */
+export async function createNode(config: Config = {}, options?: NodeOptions): Promise<Node> {
+  return compose(resolveConfig(config), options)
+}

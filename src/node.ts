@@ -1,0 +1,149 @@
+// The composition root: one node, put together from the concrete parts of every floor.
+
+import { type Clock, systemClock, systemTimers } from './bytes/clock.ts'
+import { Hasher, randomSeed } from './bytes/hash.ts'
+import { Instant } from './bytes/instant.ts'
+import type { NodeConfig } from './config.ts'
+import { Group } from './group/group.ts'
+import { localRouter } from './group/router.ts'
+import { Server } from './server/server.ts'
+
+/** What a node tells of itself; pino's loggers are one. */
+export interface Log {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+const silent: Log = { info: () => {}, warn: () => {}, error: () => {} }
+
+/** Where a node listens. */
+export interface ListenAddress {
+  readonly host: string
+  readonly port: number
+}
+
+export interface NodeOptions {
+  readonly log?: Log
+  readonly clock?: Clock
+}
+
+export interface SetOptions {
+  /** Lifetime in milliseconds, at least 1; without one, the group's. */
+  readonly ttl?: number
+}
+
+/** One node of the cache: usable from the program it runs in, and, after `listen`, by any Redis client. */
+export class Node {
+  readonly #config: NodeConfig
+  readonly #groups: ReadonlyMap<string, Group>
+  readonly #server: Server
+  #listening: Promise<readonly ListenAddress[]> | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(config: NodeConfig, { log = silent, clock = systemClock }: NodeOptions = {}) {
+    const instant = new Instant(clock)
+    const hasher = new Hasher(randomSeed())
+    const environment = { instant, hasher, timers: systemTimers, random: Math.random }
+    const groups = config.groups.map((policy) => new Group(policy, environment))
+    this.#config = config
+    this.#groups = new Map(groups.map((group) => [group.name, group]))
+    this.#server = new Server({ groups, router: localRouter, instant, hasher, settings: config, log })
+  }
+
+  /**
+   * Starts to listen on every address of the configuration. Resolves to where it listens, with the port that the
+   * system chose if the configured one is 0; the same port on every address.
+   */
+  listen(): Promise<readonly ListenAddress[]> {
+    this.#listening ??= this.#listen()
+    return this.#listening
+  }
+
+  /**
+   * A value as text, loaded from the group's origin if it is not held; `null` if there is none.
+   * @throws OriginError, RangeError for an unknown group
+   */
+  async get(group: string, key: string): Promise<string | null> {
+    const value = await this.getBuffer(group, key)
+    return value === null ? null : value.toString('utf8')
+  }
+
+  /** The same as bytes. */
+  async getBuffer(group: string, key: string | Uint8Array): Promise<Buffer | null> {
+    return this.#group(group).fetch(bytesOf(key))
+  }
+
+  /**
+   * Writes a value to the cache. Loads under way for the key will not overwrite it.
+   * @throws RangeError for an unknown group, a lifetime that is none, an entry larger than the group's budget
+   */
+  async set(
+    group: string,
+    key: string | Uint8Array,
+    value: string | Uint8Array,
+    options: SetOptions = {},
+  ): Promise<void> {
+    const { ttl } = options
+    if (ttl !== undefined && !(ttl >= 1))
+      throw new RangeError(`got a ttl of ${ttl}, wants milliseconds, at least 1`)
+    this.#group(group).write(bytesOf(key), bytesOf(value), ttl ?? 0)
+  }
+
+  /** Removes a key from the cache; whether it was held. Loads under way for it will not be stored. */
+  async delete(group: string, key: string | Uint8Array): Promise<boolean> {
+    return this.#group(group).remove(bytesOf(key))
+  }
+
+  /**
+   * Stops accepting, lets replies in flight leave for up to `shutdownTimeout`, closes every connection, then the
+   * origins.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #listen(): Promise<readonly ListenAddress[]> {
+    const addresses: ListenAddress[] = []
+    let { port } = this.#config
+    for (const { host, optional } of this.#config.bind) {
+      try {
+        const address = await this.#server.listen(host === '*' ? '::' : host, port)
+        port = address.port
+        addresses.push({ host: address.address, port })
+      } catch (error) {
+        if (optional && isMissing(error)) continue
+        await this.close()
+        throw error
+      }
+    }
+    return addresses
+  }
+
+  async #close(): Promise<void> {
+    await this.#server.close()
+    await Promise.all([...this.#groups.values()].map((group) => group.close()))
+  }
+
+  #group(name: string): Group {
+    const group = this.#groups.get(name)
+    if (group === undefined) throw new RangeError(`there is no group ${JSON.stringify(name)}`)
+    return group
+  }
+}
+
+/** A node that is ready to be used; it listens once it is told to. */
+export async function createNode(config: NodeConfig, options?: NodeOptions): Promise<Node> {
+  return new Node(config, options)
+}
+
+function bytesOf(text: string | Uint8Array): Buffer {
+  return typeof text === 'string' ? Buffer.from(text, 'utf8') : Buffer.from(text)
+}
+
+/** Whether listening failed because this machine has no such address. */
+function isMissing(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT'
+}
