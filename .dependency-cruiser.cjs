@@ -11,7 +11,19 @@ const floors = [
 ]
 
 /** Files of the top floor, which may import from every floor. */
-const roof = ['readers', 'settings', 'group-config', 'config', 'config-file', 'log', 'report', 'node', 'main', 'index']
+const roof = [
+  'readers',
+  'settings',
+  'group-config',
+  'config',
+  'config-file',
+  'log',
+  'report',
+  'version',
+  'node',
+  'main',
+  'index',
+]
 
 /** Rooms that must not know of sockets. */
 const socketless = ['bytes', 'resp', 'store', 'group', 'commands']

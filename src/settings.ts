@@ -33,7 +33,7 @@ export interface Setting<Output, Input> {
 }
 
 /** When a connection that does not read is closed (Redis: `client-output-buffer-limit`); 0 is no limit. */
-export interface OutputLimit {
+interface OutputLimit {
   /** Bytes waiting that close it at once. */
   readonly hard: number
   /** Bytes waiting that close it once they have waited `softTime`. */

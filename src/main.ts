@@ -1,0 +1,112 @@
+#!/usr/bin/env node
+// The command line: starts a node, or checks a configuration.
+
+import { Command, Option } from 'commander'
+import type { Logger } from 'pino'
+import { ConfigError, type Flags } from './config.ts'
+import { type LoadedConfig, loadConfig } from './config-file.ts'
+import { createLog } from './log.ts'
+import { createNode, type Node } from './node.ts'
+import { addressText, describeConfig, groupText, sourceText, valueText } from './report.ts'
+import { kebabName, settingNames, settings } from './settings.ts'
+import { version } from './version.ts'
+
+const program = new Command('erinys')
+  .description('A read-through distributed cache that speaks the Redis protocol.')
+  .version(version, '-v, --version', 'print the version')
+  .helpOption('-h, --help', 'print this help')
+  .configureHelp({ showGlobalOptions: true })
+  .option('-c, --config <file>', 'configuration (default: erinys.config.{ts,mts,js,mjs,json} here)')
+  .addHelpText(
+    'after',
+    `
+Each option can also be a variable (ERINYS_PORT, ERINYS_CONFIG…) or, in camel case, a field of the
+configuration file; an option wins over a variable, and a variable over the file.
+Sizes are bytes or 64mb, durations milliseconds or 5m.`,
+  )
+  .action(async (options: Options) => start(await load(options)))
+
+for (const name of settingNames) {
+  const { argument, summary, fallback, fallbackText } = settings[name]
+  const standard = fallbackText ?? valueText(name, fallback)
+  program.addOption(new Option(`--${kebabName(name)} ${argument}`, `${summary} (default: ${standard})`))
+}
+
+program
+  .command('check')
+  .description('check the configuration, and print what it means')
+  .action(async (_, command: Command) => {
+    console.log(describeConfig(await load(command.optsWithGlobals())))
+  })
+
+type Options = Flags & { readonly config?: string }
+
+await program.parseAsync().catch(fail)
+
+function load({ config: file, ...flags }: Options): Promise<LoadedConfig> {
+  return loadConfig({ directory: process.cwd(), variables: process.env, file, flags })
+}
+
+async function start(loaded: LoadedConfig): Promise<void> {
+  const { config } = loaded
+  const log = createLog(config.loglevel, process.stdout.isTTY)
+  const node = await createNode(config, { log })
+  closeOnSignal(node, log, config.shutdownTimeout)
+  process.on('unhandledRejection', (error) =>
+    log.error({ err: error }, 'a promise failed, and nothing waited for it'),
+  )
+  const addresses = await node.listen()
+  banner(log, loaded)
+  for (const { host, port } of addresses) log.info({ host, port }, `listening on ${addressText(host, port)}`)
+}
+
+function banner(log: Logger, loaded: LoadedConfig): void {
+  const { config, sources } = loaded
+  log.info({ pid: process.pid }, `erinys ${version} on Node.js ${process.version}, ${sourceText(loaded)}`)
+  config.groups.forEach((group, index) => {
+    const { name, maxBytes, origin } = group
+    log.info({ index, maxBytes, origin: origin?.kind }, `group ${name}: ${groupText(group)}`)
+  })
+  const chosen = sources.get('maxmemory') ?? "a quarter of the machine's memory"
+  log.info(`a group that names no budget has ${valueText('maxmemory', config.maxmemory)} (${chosen})`)
+}
+
+/** The first SIGTERM or SIGINT lets replies in flight leave, for a while; a second one does not wait. */
+function closeOnSignal(node: Node, log: Logger, timeout: number): void {
+  let closing = false
+  const close = async (signal: NodeJS.Signals): Promise<void> => {
+    if (closing) {
+      log.warn(`${signal} again: exiting at once`)
+      process.exit(1)
+    }
+    closing = true
+    log.info(`${signal}: closing`)
+    const late = setTimeout(() => {
+      log.warn({ timeout }, 'some replies did not leave in time')
+      process.exit(0)
+    }, timeout)
+    await node.close().catch(fail)
+    clearTimeout(late)
+    log.info('closed')
+    process.exit(0)
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, (name) => void close(name))
+}
+
+/** Says in one line what a person can mend; anything else is a defect, whose stack is wanted. */
+function fail(error: unknown): never {
+  const lines = error instanceof ConfigError ? error.problems : [reason(error as NodeJS.ErrnoException)]
+  for (const line of lines) console.error(`erinys: ${line}`)
+  process.exit(1)
+}
+
+function reason(error: NodeJS.ErrnoException & { address?: string; port?: number }): string {
+  const { code, address = '', port = 0 } = error
+  const place = addressText(address, port)
+  if (code === 'EADDRINUSE')
+    return `${place} is taken: stop what listens there, or choose another port with --port`
+  if (code === 'EADDRNOTAVAIL') return `${place} is not an address of this machine: choose others with --bind`
+  if (code === 'EACCES') return `${place} is not allowed to this user: choose a port above 1023 with --port`
+  if (error.syscall === 'getaddrinfo') return `${error.message}: choose other addresses with --bind`
+  return code === undefined ? String(error.stack ?? error) : error.message
+}

@@ -1,0 +1,97 @@
+// The command line as a process of its own.
+
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { fileURLToPath } from 'node:url'
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const TSX = import.meta.resolve('tsx')
+
+/** A program and the arguments that come before any other. */
+type Program = readonly [string, ...string[]]
+
+/** The sources, compiled as they are loaded. */
+const SOURCES: Program = [process.execPath, '--import', TSX, MAIN]
+
+export interface Outcome {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface RunOptions {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly program?: Program
+}
+
+/** A process that is listening. */
+export interface Running {
+  readonly child: ChildProcess
+  readonly port: number
+  /** What it has logged so far. */
+  readonly log: () => string
+  /** When it has ended. */
+  readonly outcome: Promise<Outcome>
+}
+
+/** Runs the command line to its end. */
+export function run(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  return launch(args, options).outcome
+}
+
+/** Starts a node on a free port, and waits until it listens. */
+export async function start(args: readonly string[], options: RunOptions = {}): Promise<Running> {
+  const { child, outcome, stdout } = launch(['--port', '0', '--bind', '127.0.0.1', ...args], options)
+  const port = await Promise.race([
+    new Promise<number>((resolve) => {
+      child.stdout?.on('data', () => {
+        const found = /listening on 127\.0\.0\.1:(\d+)/.exec(stdout())
+        if (found) resolve(Number(found[1]))
+      })
+    }),
+    outcome.then(({ code, stderr }) => Promise.reject(new Error(`ended with code ${code}: ${stderr}`))),
+  ])
+  return { child, port, outcome, log: stdout }
+}
+
+/** Sends text to a port and resolves with what comes back until `last` is in it. */
+export async function exchange(port: number, text: string, last: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8')
+  try {
+    socket.write(text)
+    let reply = ''
+    for await (const part of socket) {
+      reply += part
+      if (reply.includes(last)) return reply
+    }
+    return reply
+  } finally {
+    socket.destroy()
+  }
+}
+
+function launch(args: readonly string[], { cwd, env, program = SOURCES }: RunOptions) {
+  const [file, ...before] = program
+  const child = spawn(file, [...before, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const killAtExit = (): unknown => child.kill('SIGKILL')
+  process.once('exit', killAtExit)
+  let stdout = ''
+  let stderr = ''
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    stdout += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text
+  })
+  const outcome = once(child, 'close').then(([code]: (number | null)[]): Outcome => {
+    process.off('exit', killAtExit)
+    return { code, stdout, stderr }
+  })
+  return { child, outcome, stdout: () => stdout }
+}
