@@ -67,4 +67,11 @@ export class Context {
     records.locate(ref)
     this.reply.bulk(records.bytes, records.valueStart, records.valueEnd, records.view)
   }
+
+  /** Writes the key of a record as a bulk string. */
+  replyKey(ref: Ref): void {
+    const { records } = this.store
+    records.locateKey(ref)
+    this.reply.bulk(records.bytes, records.keyFrom, records.keyTo)
+  }
 }
