@@ -1,10 +1,25 @@
 // Every command there is, as one table.
 
 import { connectionCommands } from './connection.ts'
+import { expiryCommands } from './expiry.ts'
+import { groupCommands } from './groups.ts'
+import { keyCommands } from './keys.ts'
+import { keyspaceCommands } from './keyspace.ts'
+import { memoryCommands } from './memory.ts'
+import { objectCommands } from './object.ts'
 import { stringCommands } from './strings.ts'
 import { CommandTable } from './table.ts'
 
 /** A table of its own: the counters of its commands belong to one node. */
 export function createCommandTable(): CommandTable {
-  return new CommandTable([...stringCommands, ...connectionCommands])
+  return new CommandTable([
+    ...stringCommands,
+    ...keyCommands,
+    ...expiryCommands,
+    ...keyspaceCommands,
+    ...objectCommands,
+    ...memoryCommands,
+    ...groupCommands,
+    ...connectionCommands,
+  ])
 }
