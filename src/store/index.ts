@@ -15,11 +15,14 @@ import { NULL_REF, type Ref } from './arena.ts'
  *
  * A directory maps the top bits of a hash to its shard. A full shard is rebuilt a quarter larger, and at
  * MAX_SLOTS it splits in two (extendible hashing: Fagin et al., 1979), so the longest pause is the copying of
- * one shard, whatever the number of entries, and the load stays between 0.64 and 0.8.
+ * one shard, whatever the number of entries, and the load stays between 0.64 and 0.8. (Only entries whose hashes
+ * share 17 bits by the ten thousand, which no keyed hash gives, would fill a shard further.)
  */
 
 const MIN_SLOTS = 64
 const MAX_SLOTS = 32768
+/** Shards of equal top bits are not split beyond this: the directory has at most 2^17 places. */
+const MAX_DEPTH = 17
 /** Slots behind the last home, for runs that pass it. */
 const OVERFLOW = 64
 /** What an entry's slot occupies. */
@@ -105,7 +108,8 @@ export class Index {
       shard = this.#shard(hash)
     }
     while (!this.#place(shard, hash, ref)) {
-      this.#rebuild(shard, shard.homes, (shard.slots.length >> 1) - shard.homes + OVERFLOW)
+      const overflow = (shard.slots.length >> 1) - shard.homes
+      this.#rebuild(shard, shard.homes, overflow + Math.max(OVERFLOW, overflow >> 2))
     }
     shard.count++
     this.count++
@@ -198,7 +202,7 @@ export class Index {
   #grow(shard: Shard): void {
     const homes = shard.homes + (shard.homes >> 2)
     if (homes <= MAX_SLOTS) this.#rebuild(shard, homes, OVERFLOW)
-    else this.#split(shard)
+    else if (shard.depth < MAX_DEPTH) this.#split(shard)
   }
 
   #rebuild(shard: Shard, homes: number, overflow: number): void {
@@ -214,8 +218,7 @@ export class Index {
 
   #split(shard: Shard): void {
     if (shard.depth === this.#depth) {
-      this.#directory = this.#directory.flatMap((each) => [each, each])
-      this.#depth++
+      this.#doubleDirectory()
     }
     const depth = shard.depth + 1
     const old = shard.slots
@@ -232,10 +235,18 @@ export class Index {
     this.#directory.fill(high, first + span, first + 2 * span)
   }
 
+  #doubleDirectory(): void {
+    const { length } = this.#directory
+    const doubled = new Array<Shard>(length * 2)
+    for (let i = 0; i < length; i++) doubled.fill(this.#directory[i], 2 * i, 2 * i + 2)
+    this.#directory = doubled
+    this.#depth++
+  }
+
   #half(old: Int32Array, from: number, to: number, depth: number): Shard {
     let count = 0
     for (let at = from; at < to; at += 2) if (old[at + 1] !== 0) count++
-    const homes = Math.max(MIN_SLOTS, Math.ceil(count / 0.64))
+    const homes = Math.min(MAX_SLOTS, Math.max(MIN_SLOTS, Math.ceil(count / 0.64)))
     for (let room = OVERFLOW; ; room += OVERFLOW) {
       const half = new Shard(homes, depth, room)
       half.count = count
