@@ -1,5 +1,6 @@
 // What a command is: data beside its handler. Routing, COMMAND, COMMAND DOCS and the README's table derive from it.
 
+import type { Args } from '../resp/args.ts'
 import type { Context } from './context.ts'
 
 /** Redis's command flags, as COMMAND shows them. */
@@ -60,6 +61,7 @@ export interface ArgumentSpec {
     | 'oneof'
     | 'block'
   readonly token?: string
+  readonly since?: string
   readonly optional?: true
   readonly multiple?: true
   readonly arguments?: readonly ArgumentSpec[]
@@ -70,7 +72,7 @@ export interface ArgumentSpec {
  * `through`: a read that loads it and answers with what was loaded. It is run at once; if it misses, what it wrote
  * is dropped and it is run again after the load, so it must have no effect before it has read all its keys.
  * `first`: a read-modify-write; all its keys are loaded before it runs.
- * Without it the command sees only what is held.
+ * Without it the command sees only what is held. A function decides by the arguments, which it must not keep.
  */
 export type LoadMode = 'through' | 'first'
 
@@ -83,13 +85,18 @@ export interface CommandSpec {
   /** Redis's ACL categories without '@'. */
   readonly categories: readonly string[]
   readonly keys?: readonly KeySpec[]
-  readonly load?: LoadMode
+  readonly load?: LoadMode | ((args: Args) => LoadMode | undefined)
   /** It sees or changes more than its keys (KEYS, FLUSHDB, SWAPDB): it waits for all earlier commands of its connection. */
   readonly wholeKeyspace?: true
   readonly summary: string
   readonly since: string
   readonly group: CommandGroup
   readonly complexity: string
+  /** Hints for clients and proxies (Redis: command tips), such as 'nondeterministic_output'. */
+  readonly tips?: readonly string[]
+  /** What changed in which version of Redis. */
+  readonly history?: readonly (readonly [version: string, change: string])[]
+  readonly deprecated?: { readonly since: string; readonly replacedBy: string }
   readonly arguments?: readonly ArgumentSpec[]
   readonly subcommands?: readonly CommandSpec[]
   /** For a command whose keys depend on its arguments; `keys` then names the usual ones. */

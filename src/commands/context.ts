@@ -8,6 +8,7 @@ import { NULL_REF, type Ref } from '../store/arena.ts'
 import { ValueType } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 import type { Client } from './client.ts'
+import { WRONG_TYPE } from './errors.ts'
 import type { CommandTraits, Host } from './host.ts'
 
 export class Context {
@@ -59,6 +60,13 @@ export class Context {
     const ref = this.peek(i)
     if (ref !== NULL_REF) this.store.touch(ref)
     return ref
+  }
+
+  /** Whether a record holds this type; if not, the reply says so. */
+  holds(ref: Ref, type: ValueType): boolean {
+    if (this.store.records.type(ref) === type) return true
+    this.reply.error(WRONG_TYPE)
+    return false
   }
 
   /** Writes the value of a record as a bulk string. */

@@ -3,6 +3,8 @@
 export const SYNTAX_ERROR = 'ERR syntax error'
 export const NOT_AN_INTEGER = 'ERR value is not an integer or out of range'
 export const NOT_A_FLOAT = 'ERR value is not a valid float'
+export const WRONG_TYPE = 'WRONGTYPE Operation against a key holding the wrong kind of value'
+export const STRING_TOO_LONG = 'ERR string exceeds maximum allowed size (proto-max-bulk-len)'
 export const NO_SUCH_KEY = 'ERR no such key'
 export const INDEX_OUT_OF_RANGE = 'ERR DB index is out of range'
 

@@ -69,7 +69,7 @@ export class Executor {
     command.calls++
     const { flights } = client.group
     if (flights !== undefined) {
-      if (command.loadsFirst && this.#hold(client, command)) return DONE
+      if (command.loadsFirst(args) && this.#hold(client, command)) return DONE
       if (command.isWrite && flights.size !== 0) this.#fence(command)
     }
     this.#run(command, mark)

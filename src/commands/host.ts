@@ -20,6 +20,8 @@ export interface Host {
   readonly clients: ReadonlyMap<number, Client>
   /** The password that AUTH wants; empty: none. */
   requirepass: string
+  /** The longest string that a command may make, in bytes (Redis: `proto-max-bulk-len`); CONFIG SET changes it. */
+  readonly protoMaxBulkLen: number
   /** How many clients are in MONITOR. */
   readonly monitors: number
   feedMonitors(client: Client, args: Args): void

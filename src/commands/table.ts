@@ -16,8 +16,6 @@ export class Command implements CommandTraits {
   readonly lastKey: number
   readonly keyStep: number
   readonly isWrite: boolean
-  readonly loadsThrough: boolean
-  readonly loadsFirst: boolean
   readonly needsNoAuth: boolean
   readonly subcommands = new Map<string, Command>()
   calls = 0
@@ -39,8 +37,6 @@ export class Command implements CommandTraits {
     this.lastKey = keys?.last ?? 0
     this.keyStep = keys?.step ?? 0
     this.isWrite = spec.flags.includes('write')
-    this.loadsThrough = spec.load === 'through'
-    this.loadsFirst = spec.load === 'first'
     this.needsNoAuth = spec.flags.includes('no_auth')
     for (const sub of spec.subcommands ?? []) this.subcommands.set(sub.name, new Command(sub, spec.name))
   }
@@ -48,6 +44,12 @@ export class Command implements CommandTraits {
   /** Whether `count` arguments (the name included) satisfy the arity. */
   accepts(count: number): boolean {
     return this.arity < 0 ? count >= -this.arity : count === this.arity
+  }
+
+  /** Whether all its keys are loaded before it runs. */
+  loadsFirst(args: Args): boolean {
+    const { load } = this.spec
+    return (typeof load === 'function' ? load(args) : load) === 'first'
   }
 
   /** The positions of the keys among the arguments. */

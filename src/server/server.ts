@@ -53,6 +53,10 @@ export class Server implements Host {
     }
   }
 
+  get protoMaxBulkLen(): number {
+    return this.#limits.maxBulk
+  }
+
   async listen(host: string, port: number): Promise<AddressInfo> {
     const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       const connection = new Connection(this.#nextId++, socket, this.groups[0], this.#services)

@@ -130,6 +130,7 @@ export class HarnessHost implements Host {
   readonly router = localRouter
   readonly clients = new Map<number, HarnessClient>()
   requirepass: string
+  protoMaxBulkLen = 512 * 1024 * 1024
   readonly telemetry: Telemetry
   readonly stats: NodeStats
   readonly parameters = new Map<string, Parameter>()
