@@ -1,19 +1,27 @@
 // Every command there is, as one table.
 
 import { connectionCommands } from './connection.ts'
+import { counterCommands } from './counters.ts'
 import { expiryCommands } from './expiry.ts'
 import { groupCommands } from './groups.ts'
 import { keyCommands } from './keys.ts'
 import { keyspaceCommands } from './keyspace.ts'
+import { lcsCommands } from './lcs.ts'
 import { memoryCommands } from './memory.ts'
 import { objectCommands } from './object.ts'
+import { rangeCommands } from './ranges.ts'
 import { stringCommands } from './strings.ts'
+import { manyStringCommands } from './strings-many.ts'
 import { CommandTable } from './table.ts'
 
 /** A table of its own: the counters of its commands belong to one node. */
 export function createCommandTable(): CommandTable {
   return new CommandTable([
     ...stringCommands,
+    ...manyStringCommands,
+    ...counterCommands,
+    ...rangeCommands,
+    ...lcsCommands,
     ...keyCommands,
     ...expiryCommands,
     ...keyspaceCommands,
