@@ -1,0 +1,103 @@
+// Runs the same commands on a real redis-server and on the harness, and compares the replies byte by byte.
+
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { expect } from 'vitest'
+import type { Argument, Harness } from './harness.ts'
+
+export type Command = readonly Argument[]
+
+/** A connection whose replies come as they were sent, one character per byte. */
+export class RawClient {
+  readonly #socket: Socket
+  #received: Buffer = Buffer.alloc(0)
+  #arrived: () => void = () => undefined
+
+  private constructor(socket: Socket) {
+    this.#socket = socket
+    socket.on('data', (chunk: Buffer) => {
+      this.#received = Buffer.concat([this.#received, chunk])
+      this.#arrived()
+    })
+  }
+
+  static async connect(socketPath: string): Promise<RawClient> {
+    const socket = connect(socketPath)
+    await once(socket, 'connect')
+    return new RawClient(socket)
+  }
+
+  /** Sends all commands at once; the replies come in the same order. */
+  async run(commands: readonly Command[]): Promise<string[]> {
+    this.#socket.write(Buffer.concat(commands.map(encode)))
+    const replies: string[] = []
+    let at = 0
+    while (replies.length < commands.length) {
+      const end = endOfReply(this.#received, at)
+      if (end < 0) {
+        await new Promise<void>((resolve) => {
+          this.#arrived = resolve
+        })
+        continue
+      }
+      replies.push(this.#received.toString('latin1', at, end))
+      at = end
+    }
+    this.#received = this.#received.subarray(at)
+    return replies
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+}
+
+/** Expects the same replies of both, command by command. */
+export async function expectSameReplies(
+  redis: RawClient,
+  harness: Harness,
+  commands: readonly Command[],
+): Promise<void> {
+  const wanted = await redis.run(commands)
+  const given: string[] = []
+  for (const command of commands) given.push(await harness.raw(...command))
+  const told = (replies: readonly string[]): string[] =>
+    commands.map((command, i) => `${command.map(shown).join(' ')} → ${shown(replies[i])}`)
+  if (given.some((reply, i) => reply !== wanted[i])) expect(told(given)).toEqual(told(wanted))
+}
+
+function shown(argument: Argument): string {
+  const text = typeof argument === 'object' ? Buffer.from(argument).toString('latin1') : String(argument)
+  const quoted = JSON.stringify(text)
+  return quoted.length < 200 ? quoted : `${quoted.slice(0, 200)}… (${text.length})`
+}
+
+function encode(command: Command): Buffer {
+  const parts: Uint8Array[] = [Buffer.from(`*${command.length}\r\n`)]
+  for (const argument of command) {
+    const bytes = typeof argument === 'object' ? argument : Buffer.from(String(argument), 'latin1')
+    parts.push(Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from('\r\n'))
+  }
+  return Buffer.concat(parts)
+}
+
+const ATTRIBUTE_OR_MAP = '|%'
+const AGGREGATES = '*~>'
+const BLOBS = '$=!'
+
+/** Where the RESP2 or RESP3 value that begins at `at` ends; -1: not all of it is there. */
+export function endOfReply(bytes: Buffer, at: number): number {
+  const lineEnd = bytes.indexOf('\r\n', at)
+  if (lineEnd < 0) return -1
+  const type = String.fromCharCode(bytes[at])
+  const next = lineEnd + 2
+  const n = Number(bytes.toString('latin1', at + 1, lineEnd))
+  if (BLOBS.includes(type)) {
+    const end = n < 0 ? next : next + n + 2
+    return end <= bytes.length ? end : -1
+  }
+  const elements = AGGREGATES.includes(type) ? n : ATTRIBUTE_OR_MAP.includes(type) ? 2 * n : 0
+  let end = next
+  for (let i = 0; i < elements && end >= 0; i++) end = endOfReply(bytes, end)
+  return end
+}
