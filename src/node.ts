@@ -1,5 +1,6 @@
 // The composition root: one node, put together from the concrete parts of every floor.
 
+import { randomBytes } from 'node:crypto'
 import { type Clock, systemClock, systemTimers } from './bytes/clock.ts'
 import { Hasher, randomSeed } from './bytes/hash.ts'
 import { Instant } from './bytes/instant.ts'
@@ -7,6 +8,7 @@ import type { NodeConfig } from './config.ts'
 import { Group } from './group/group.ts'
 import { localRouter } from './group/router.ts'
 import { Server } from './server/server.ts'
+import { version } from './version.ts'
 
 /** What a node tells of itself; pino's loggers are one. */
 export interface Log {
@@ -48,7 +50,23 @@ export class Node {
     const groups = config.groups.map((policy) => new Group(policy, environment))
     this.#config = config
     this.#groups = new Map(groups.map((group) => [group.name, group]))
-    this.#server = new Server({ groups, router: localRouter, instant, hasher, settings: config, log })
+    this.#server = new Server({
+      groups,
+      router: localRouter,
+      instant,
+      hasher,
+      settings: { ...config },
+      timers: systemTimers,
+      micros: () => performance.now() * 1000,
+      log,
+      identity: {
+        version,
+        runId: randomBytes(20).toString('hex'),
+        startedAt: instant.now,
+        configFile: '',
+      },
+      onShutdown: () => void this.close(),
+    })
   }
 
   /**

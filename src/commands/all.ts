@@ -1,5 +1,6 @@
 // Every command there is, as one table.
 
+import { clientCommands } from './clients.ts'
 import { connectionCommands } from './connection.ts'
 import { counterCommands } from './counters.ts'
 import { expiryCommands } from './expiry.ts'
@@ -8,6 +9,7 @@ import { keyCommands } from './keys.ts'
 import { keyspaceCommands } from './keyspace.ts'
 import { lcsCommands } from './lcs.ts'
 import { memoryCommands } from './memory.ts'
+import { monitorCommands } from './monitor.ts'
 import { objectCommands } from './object.ts'
 import { rangeCommands } from './ranges.ts'
 import { stringCommands } from './strings.ts'
@@ -29,5 +31,7 @@ export function createCommandTable(): CommandTable {
     ...memoryCommands,
     ...groupCommands,
     ...connectionCommands,
+    ...clientCommands,
+    ...monitorCommands,
   ])
 }

@@ -28,7 +28,10 @@ export interface Client {
   replyMode: 'on' | 'off' | 'skip' | 'skip-next'
   noTouch: boolean
   noEvict: boolean
+  /** Whether it is in MONITOR: set by the host. */
   monitor: boolean
+  /** It is served no more, and closed once its replies have left. */
+  readonly closing: boolean
   /** Commands whose replies are held. */
   readonly held: Set<HeldCommand>
   readonly queryBufferBytes: number

@@ -16,6 +16,7 @@ export type CommandFlag =
   | 'no_auth'
   | 'no_multi'
   | 'noscript'
+  | 'protected'
   | 'readonly'
   | 'skip_monitor'
   | 'skip_slowlog'
@@ -61,9 +62,14 @@ export interface ArgumentSpec {
     | 'oneof'
     | 'block'
   readonly token?: string
+  /** What a hint shows instead of the name. */
+  readonly display?: string
   readonly since?: string
+  readonly deprecatedSince?: string
   readonly optional?: true
   readonly multiple?: true
+  /** With `multiple`: the token is repeated too. */
+  readonly multipleToken?: true
   readonly arguments?: readonly ArgumentSpec[]
 }
 
@@ -97,9 +103,15 @@ export interface CommandSpec {
   /** What changed in which version of Redis. */
   readonly history?: readonly (readonly [version: string, change: string])[]
   readonly deprecated?: { readonly since: string; readonly replacedBy: string }
+  /** For operators and tools, not for applications. */
+  readonly isSystem?: true
   readonly arguments?: readonly ArgumentSpec[]
   readonly subcommands?: readonly CommandSpec[]
   /** For a command whose keys depend on its arguments; `keys` then names the usual ones. */
   readonly findKeys?: (context: Context) => number[]
+  /** For a command with the key flag 'variable_flags': how these arguments use their keys. */
+  readonly findKeyFlags?: (args: Args) => readonly KeyFlag[]
+  /** Positions of arguments that MONITOR and the slow log must not show. */
+  readonly secrets?: (args: Args) => readonly number[]
   run(context: Context): void
 }

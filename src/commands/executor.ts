@@ -1,15 +1,17 @@
 // Runs requests: finds the command, checks what may run, loads what it misses, and keeps the order per key.
 
+import type { Hash, Hasher } from '../bytes/hash.ts'
 import type { Landing } from '../group/flights.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
 import { NULL_REF } from '../store/arena.ts'
 import { ValueType } from '../store/record.ts'
-import { Store } from '../store/store.ts'
+import { MAX_WARM, type Store } from '../store/store.ts'
 import type { Client, HeldCommand, HeldReply } from './client.ts'
 import type { Context } from './context.ts'
 import type { Host } from './host.ts'
 import type { Command, CommandTable } from './table.ts'
+import type { Telemetry } from './telemetry.ts'
 
 /** The request was run; its reply is written, or its place is held. */
 export const DONE = 0
@@ -21,6 +23,9 @@ export type Outcome = typeof DONE | typeof STALLED
 const MAX_HELD = 10_000
 /** A read-modify-write whose load is fenced again and again gives up after this many loads. */
 const MAX_ATTEMPTS = 8
+
+/** Longer keys are not hashed ahead. */
+const MAX_WARM_KEY = 512
 
 interface Held extends HeldCommand {
   readonly client: Client
@@ -38,11 +43,42 @@ export class Executor {
   readonly #table: CommandTable
   readonly #context: Context
   readonly #host: Host
+  readonly #telemetry: Telemetry
+  readonly #hasher: Hasher
+  readonly #hashes = new Int32Array(MAX_WARM)
 
-  constructor(table: CommandTable, context: Context, host: Host) {
+  constructor(table: CommandTable, context: Context, host: Host, hasher: Hasher) {
+    this.#hasher = hasher
     this.#table = table
     this.#context = context
     this.#host = host
+    this.#telemetry = host.telemetry
+    context.reply.onError = (text) => this.#telemetry.errorReply(text)
+  }
+
+  /**
+   * Prepares for running `requests[0, count)` of a client one after the other: hashes the argument that is nearly
+   * always the key and reads ahead what the store will need. Before each one, `prime` tells its hash.
+   */
+  warm(client: Client, requests: readonly Args[], count: number): void {
+    for (let i = 0; i < count; i++) {
+      const args = requests[i]
+      const keyed = args.count > 1 && args.end[1] - args.start[1] <= MAX_WARM_KEY
+      this.#hashes[i] = keyed ? this.#hasher.hash(args.buf, args.start[1], args.end[1]) : 0
+    }
+    client.group.store.warm(this.#hashes, count)
+  }
+
+  /** `args` is request `i` of those that `warm` took. */
+  prime(args: Args, i: number): void {
+    if (args.count > 1 && args.end[1] - args.start[1] <= MAX_WARM_KEY) {
+      this.#hasher.prime(args.buf, args.start[1], args.end[1], this.#hashes[i] as Hash)
+    }
+  }
+
+  /** The requests of `warm` are done: their bytes may change. */
+  cool(): void {
+    this.#hasher.forget()
   }
 
   /** Runs one request of a client. `args` may be reused afterwards, unless the outcome is `STALLED`. */
@@ -55,32 +91,47 @@ export class Executor {
     const mark = reply.mark()
     const command = this.#resolve(client, args)
     if (command === undefined) {
+      this.#telemetry.failed = false
       this.#silence(client, mark)
       return DONE
     }
     if (client.held.size !== 0 && this.#mustWait(client, command)) return STALLED
     if (this.#host.mustPause(client, command)) return STALLED
-    if (this.#host.monitors !== 0) this.#host.feedMonitors(client, args)
+    client.lastCommand = command.fullName
+    const { stats } = command
+    const telemetry = this.#telemetry
+    const timed = stats.isTimed || telemetry.timesAll
+    const startedAt = timed ? telemetry.now() : 0
+    const ran = this.#runOrHold(client, command, mark)
+    if (this.#host.monitors !== 0 && command.isShown) this.#host.feedMonitors(client, command, args)
+    if (!ran) return DONE
+    if (timed) telemetry.finish(stats, startedAt, client, args, command.secretsOf(args))
+    else telemetry.count(stats)
+    this.#silence(client, mark)
+    return DONE
+  }
+
+  /** False: it waits for loads, and the place of its reply is held. */
+  #runOrHold(client: Client, command: Command, mark: number): boolean {
+    const context = this.#context
     context.command = command
     context.group = client.group
     context.store = client.group.store
     context.loaded = false
     context.missed = false
-    command.calls++
     const { flights } = client.group
     if (flights !== undefined) {
-      if (command.loadsFirst(args) && this.#hold(client, command)) return DONE
+      if (command.loadsFirst && this.#hold(client, command)) return false
       if (command.isWrite && flights.size !== 0) this.#fence(command)
     }
     this.#run(command, mark)
-    if (context.missed) {
-      reply.rewind(mark)
-      if (this.#hold(client, command)) return DONE
-      context.loaded = true
-      this.#run(command, mark)
-    }
-    this.#silence(client, mark)
-    return DONE
+    if (!context.missed) return true
+    context.reply.rewind(mark)
+    this.#telemetry.failed = false
+    if (this.#hold(client, command)) return false
+    context.loaded = true
+    this.#run(command, mark)
+    return true
   }
 
   /** The command to run, or `undefined` after an error reply. */
@@ -88,8 +139,7 @@ export class Executor {
     const { reply } = this.#context
     let command = this.#table.find(args, 0)
     if (command === undefined) {
-      if (!client.authenticated) reply.error('NOAUTH Authentication required.')
-      else reply.error(unknownCommand(args))
+      reply.error(unknownCommand(args))
       return undefined
     }
     if (command.subcommands.size !== 0 && args.count > 1) {
@@ -102,12 +152,12 @@ export class Executor {
       command = sub
     }
     if (!command.accepts(args.count)) {
-      command.rejectedCalls++
+      command.stats.rejectedCalls++
       reply.error(`ERR wrong number of arguments for '${command.fullName}' command`)
       return undefined
     }
     if (!client.authenticated && !command.needsNoAuth) {
-      command.rejectedCalls++
+      command.stats.rejectedCalls++
       reply.error('NOAUTH Authentication required.')
       return undefined
     }
@@ -204,6 +254,7 @@ export class Executor {
     const { reply } = context
     const { client, command, group, args } = held
     context.instant.refresh()
+    const startedAt = this.#telemetry.now()
     context.args = args
     context.client = client
     context.command = command
@@ -231,6 +282,7 @@ export class Executor {
       context.store = this.#readingStore(held)
       this.#run(command, 0)
     }
+    this.#telemetry.finish(command.stats, startedAt, client, args, command.secretsOf(args))
     const bytes = reply.take()
     client.held.delete(held)
     held.place.complete(held.silent ? bytes.subarray(0, 0) : bytes)
@@ -255,11 +307,7 @@ export class Executor {
       !landing.fenced && (landing.value === null || store.peek(key, 0, key.length) !== NULL_REF)
     const lost = [...landings].filter(([key, landing]) => !isHeld(Buffer.from(key, 'latin1'), landing))
     if (lost.length === 0) return store
-    const passing = new Store({
-      maxBytes: Number.MAX_SAFE_INTEGER,
-      seed: { low: 0, high: 0 },
-      instant: this.#context.instant,
-    })
+    const passing = group.passingStore()
     for (const i of command.keysOf(this.#context)) {
       const key = args.copy(i)
       const landing = landings.get(args.latin1(i))

@@ -4,12 +4,18 @@ import type { Group } from '../group/group.ts'
 import type { Router } from '../group/router.ts'
 import type { Args } from '../resp/args.ts'
 import type { Client } from './client.ts'
+import type { NodeStats } from './node-stats.ts'
+import type { Parameter } from './parameter.ts'
+import type { CommandStats, Telemetry } from './telemetry.ts'
 
 /** What is known of a command without knowing how it runs. */
 export interface CommandTraits {
   /** 'get', 'client|setname'. */
   readonly fullName: string
   readonly isWrite: boolean
+  readonly stats: CommandStats
+  /** Positions of arguments that nobody else may see. */
+  secretsOf(args: Args): readonly number[]
 }
 
 export interface Host {
@@ -19,14 +25,26 @@ export interface Host {
   /** By id. */
   readonly clients: ReadonlyMap<number, Client>
   /** The password that AUTH wants; empty: none. */
-  requirepass: string
+  readonly requirepass: string
   /** The longest string that a command may make, in bytes (Redis: `proto-max-bulk-len`); CONFIG SET changes it. */
   readonly protoMaxBulkLen: number
+  readonly telemetry: Telemetry
+  readonly stats: NodeStats
+  /** What CONFIG shows and sets, by name. */
+  readonly parameters: ReadonlyMap<string, Parameter>
   /** How many clients are in MONITOR. */
   readonly monitors: number
-  feedMonitors(client: Client, args: Args): void
+  setMonitor(client: Client, on: boolean): void
+  feedMonitors(client: Client, command: CommandTraits, args: Args): void
   /** Whether CLIENT PAUSE holds this command back now; its client is resumed when that ends. */
   mustPause(client: Client, command: CommandTraits): boolean
+  /** Holds commands that write back, or all, until `until` (ms since the epoch): at the latest of all calls' ends. */
+  pause(until: number, all: boolean): void
+  unpause(): void
+  /** Whether expired entries are looked for, or only found when they are asked for. */
+  activeExpiry: boolean
+  /** Begins to stop the node; with `now`, without waiting for replies under way. */
+  shutdown(now: boolean): void
   /** Logs what a handler threw, with its stack. */
   reportFault(error: unknown, command: string): void
 }

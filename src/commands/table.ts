@@ -4,6 +4,7 @@ import type { Args } from '../resp/args.ts'
 import type { CommandSpec } from './command.ts'
 import type { Context } from './context.ts'
 import type { CommandTraits } from './host.ts'
+import { CommandStats } from './telemetry.ts'
 
 /** A command ready to run: what the executor asks at every call, as plain fields. */
 export class Command implements CommandTraits {
@@ -17,12 +18,10 @@ export class Command implements CommandTraits {
   readonly keyStep: number
   readonly isWrite: boolean
   readonly needsNoAuth: boolean
+  /** Whether MONITOR shows it. */
+  readonly isShown: boolean
   readonly subcommands = new Map<string, Command>()
-  calls = 0
-  failedCalls = 0
-  rejectedCalls = 0
-  /** Microseconds spent. */
-  usec = 0
+  readonly stats: CommandStats
   /** The name's bytes in upper case. */
   readonly name: Buffer
 
@@ -38,6 +37,12 @@ export class Command implements CommandTraits {
     this.keyStep = keys?.step ?? 0
     this.isWrite = spec.flags.includes('write')
     this.needsNoAuth = spec.flags.includes('no_auth')
+    this.isShown = !spec.flags.includes('admin') && !spec.flags.includes('skip_monitor')
+    this.stats = new CommandStats(this.fullName, {
+      isTimed: !spec.complexity.startsWith('O(1)'),
+      isFast: spec.flags.includes('fast'),
+      skipsSlowLog: spec.flags.includes('skip_slowlog'),
+    })
     for (const sub of spec.subcommands ?? []) this.subcommands.set(sub.name, new Command(sub, spec.name))
   }
 
@@ -62,7 +67,13 @@ export class Command implements CommandTraits {
     }
     return positions
   }
+
+  secretsOf(args: Args): readonly number[] {
+    return this.spec.secrets?.(args) ?? NONE
+  }
 }
+
+const NONE: readonly number[] = []
 
 const SLOTS = 2048
 
@@ -94,9 +105,19 @@ export class CommandTable {
     }
   }
 
-  /** The command of a name in lower case: 'get'. */
+  /** The command or subcommand of a name in lower case: 'get', 'client|setname'. */
   byName(name: string): Command | undefined {
-    return this.all.find((command) => command.fullName === name)
+    const [container, sub] = name.split('|')
+    const command = this.all.find((each) => each.fullName === container)
+    return sub === undefined ? command : command?.subcommands.get(sub)
+  }
+
+  /** What is counted of every command and subcommand. */
+  get stats(): CommandStats[] {
+    return this.all.flatMap((command) => [
+      command.stats,
+      ...[...command.subcommands.values()].map((sub) => sub.stats),
+    ])
   }
 }
 

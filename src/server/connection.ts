@@ -4,11 +4,14 @@ import type { Socket } from 'node:net'
 import type { Instant } from '../bytes/instant.ts'
 import type { Client, HeldCommand, HeldReply } from '../commands/client.ts'
 import { type Executor, STALLED } from '../commands/executor.ts'
+import type { NodeStats } from '../commands/node-stats.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
 import { type Decoded, type DecoderLimits, PROTOCOL_ERROR, REQUEST, RequestDecoder } from '../resp/decoder.ts'
 import type { ReplyWriter, Sink } from '../resp/reply.ts'
+import type { Logger } from './logger.ts'
 import { Outbox } from './outbox.ts'
+import type { ServerSettings } from './settings.ts'
 
 /** A connection stops taking requests while this many bytes of replies wait for its client to read. */
 const OUTPUT_HIGH_WATER = 1024 * 1024
@@ -19,6 +22,9 @@ export const BATCH = 64
 /** Below this many requests, reading ahead costs more than it saves. */
 const WARM_FROM = 4
 
+/** A closed connection whose client neither reads what is left nor closes its end is kept for so long, ms. */
+const LINGER = 10_000
+
 /** What all connections of a server share. */
 export interface ConnectionServices {
   readonly executor: Executor
@@ -27,11 +33,12 @@ export interface ConnectionServices {
   readonly batch: readonly Args[]
   readonly instant: Instant
   readonly limits: DecoderLimits
+  readonly settings: ServerSettings
+  readonly stats: NodeStats
+  readonly log: Logger
   /** Called around the requests of one chunk: time is read here, not per command. */
   beginChunk(): void
   endChunk(): void
-  /** Bytes a client may leave unread before it is closed; 0: no limit. */
-  outputLimit(client: Client): number
   closed(connection: Connection): void
 }
 
@@ -63,7 +70,14 @@ export class Connection implements Client, Sink {
   #running = false
   /** No more requests are taken; it closes once its replies have left. */
   #closing = false
+  /** The client has closed its end: what has arrived is still served. */
+  #ended = false
   #paused = false
+  /** Since when more than the soft limit waits to be read, ms; 0: it does not. */
+  #softSince = 0
+  /** While closing: when last some output left, and how much was left then. */
+  #lingerSince = 0
+  #lingering = 0
 
   constructor(id: number, socket: Socket, group: Group, services: ConnectionServices) {
     this.id = id
@@ -76,19 +90,26 @@ export class Connection implements Client, Sink {
     this.lastActiveAt = this.createdAt
     this.#decoder = new RequestDecoder(services.limits)
     this.#outbox = new Outbox(
-      (bytes) => this.#socket.write(bytes),
+      (bytes) => this.#send(bytes),
       () => this.#serve(),
     )
-    socket.setNoDelay(true)
     socket.on('data', (chunk: Buffer) => {
+      services.stats.inputBytes += chunk.length
+      if (this.#closing) return
       this.#decoder.feed(chunk)
       this.#serve()
     })
     socket.on('drain', () => this.#serve())
-    // Half-open connections are not kept: the client's end is the end, once its replies have left.
-    socket.on('end', () => this.close(true))
+    socket.on('end', () => {
+      this.#ended = true
+      this.#serve()
+    })
     socket.on('error', () => socket.destroy())
     socket.on('close', () => services.closed(this))
+  }
+
+  get closing(): boolean {
+    return this.#closing
   }
 
   get authenticated(): boolean {
@@ -114,11 +135,14 @@ export class Connection implements Client, Sink {
   }
 
   write(bytes: Buffer, released: () => void): void {
+    this.#services.stats.outputBytes += bytes.length
     this.#socket.write(bytes, released)
   }
 
   push(bytes: Buffer): void {
-    if (this.#outbox.isEmpty) this.#socket.write(bytes)
+    if (this.#closing) return
+    if (this.#running) this.#services.reply.raw(bytes)
+    else if (this.#outbox.isEmpty) this.#send(bytes)
     else this.#outbox.push(bytes)
     this.#enforceOutputLimit()
   }
@@ -130,8 +154,38 @@ export class Connection implements Client, Sink {
 
   close(afterReplies: boolean): void {
     this.#closing = true
+    this.#lingerSince = this.#services.instant.now
     if (!afterReplies) this.#socket.destroy()
     else if (!this.#running) this.#finish()
+  }
+
+  /** Closes for good as soon as its replies have left, whether or not the client closes its end. */
+  retire(): void {
+    this.#socket.once('finish', () => this.#socket.destroy())
+    this.close(true)
+  }
+
+  /** Follows a change of how long it may be silent before it is probed. */
+  keepAlive(): void {
+    const { tcpKeepalive } = this.#services.settings
+    this.#socket.setKeepAlive(tcpKeepalive > 0, tcpKeepalive)
+  }
+
+  /** Closes what has been silent or stuck for too long. Called once a second. */
+  check(now: number): void {
+    const { settings, log } = this.#services
+    if (this.#closing) {
+      const left = this.outputBufferBytes
+      if (left < this.#lingering) this.#lingerSince = now
+      this.#lingering = left
+      if (now - this.#lingerSince > LINGER) this.#socket.destroy()
+      return
+    }
+    this.#enforceOutputLimit()
+    const isWaiting = this.monitor || this.held.size !== 0 || this.#waiting.length !== 0
+    if (settings.timeout === 0 || isWaiting || now - this.lastActiveAt <= settings.timeout) return
+    log.info({ client: this.id, address: this.address }, 'closing an idle client')
+    this.close(false)
   }
 
   /** Serves what has arrived, as far as order and backpressure allow. */
@@ -144,9 +198,11 @@ export class Connection implements Client, Sink {
     while (more)
       more = this.#hasRoom() && (this.#waiting.length === 0 ? this.#serveBatch() : this.#serveWaiting())
     this.#running = false
-    this.#flush()
     this.#services.endChunk()
-    this.#pauseReading(this.#waiting.length !== 0 || this.outputBufferBytes > OUTPUT_HIGH_WATER)
+    this.#flush()
+    const isBlocked = this.#waiting.length !== 0 || this.outputBufferBytes > OUTPUT_HIGH_WATER
+    this.#pauseReading(isBlocked && !this.#closing)
+    if (this.#ended && !isBlocked) this.#closing = true
     if (this.#closing) this.#finish()
   }
 
@@ -200,8 +256,12 @@ export class Connection implements Client, Sink {
   /** The client broke the protocol. */
   #refuse(): void {
     if (this.#closing) return
-    this.#closing = true
-    if (!this.#decoder.overflow) this.#services.reply.error(`ERR ${this.#decoder.error}`)
+    const { reply, stats, log } = this.#services
+    const { error, overflow } = this.#decoder
+    this.close(true)
+    if (overflow) stats.queryBufferDisconnections++
+    else reply.error(`ERR ${error}`)
+    log.info({ client: this.id, address: this.address }, error)
   }
 
   #flush(): void {
@@ -212,9 +272,26 @@ export class Connection implements Client, Sink {
     this.#enforceOutputLimit()
   }
 
+  #send(bytes: Buffer): void {
+    this.#services.stats.outputBytes += bytes.length
+    this.#socket.write(bytes)
+  }
+
   #enforceOutputLimit(): void {
-    const limit = this.#services.outputLimit(this)
-    if (limit !== 0 && this.outputBufferBytes > limit) this.close(false)
+    const { settings, instant, stats, log } = this.#services
+    const { normal, pubsub } = settings.clientOutputBufferLimit
+    // What MONITOR sends nobody asked for bit by bit, so that it is no reply which would hold its client back.
+    const { hard, soft, softTime } = this.monitor ? pubsub : normal
+    if (hard === 0 && soft === 0) return
+    const waiting = this.outputBufferBytes
+    if (soft === 0 || waiting <= soft) this.#softSince = 0
+    else if (this.#softSince === 0) this.#softSince = instant.now
+    const isLong = this.#softSince !== 0 && instant.now - this.#softSince > softTime
+    if (!isLong && (hard === 0 || waiting <= hard)) return
+    if (this.#socket.destroyed) return
+    stats.outputBufferDisconnections++
+    log.warn({ client: this.id, address: this.address, waiting }, 'closing a client that does not read')
+    this.close(false)
   }
 
   #pauseReading(pause: boolean): void {
@@ -225,7 +302,10 @@ export class Connection implements Client, Sink {
   }
 
   #finish(): void {
+    if (this.#lingerSince === 0) this.#lingerSince = this.#services.instant.now
     if (this.#outbox.isEmpty) this.#socket.end()
+    // Otherwise what the client still sends would keep its end from being seen.
+    this.#pauseReading(false)
   }
 }
 

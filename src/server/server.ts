@@ -1,6 +1,7 @@
-// The TCP server: accepts connections, keeps their registry, and runs the node's periodic work.
+// The TCP server: accepts connections, keeps their registry, and is what commands see of the node.
 
-import { type AddressInfo, createServer, type Server as NetServer } from 'node:net'
+import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net'
+import type { CancelTimer, Timers } from '../bytes/clock.ts'
 import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import { createCommandTable } from '../commands/all.ts'
@@ -8,81 +9,252 @@ import type { Client } from '../commands/client.ts'
 import { Context } from '../commands/context.ts'
 import { Executor } from '../commands/executor.ts'
 import type { CommandTraits, Host } from '../commands/host.ts'
+import { monitorLine } from '../commands/monitor.ts'
+import { type NodeIdentity, NodeStats } from '../commands/node-stats.ts'
+import type { Parameter } from '../commands/parameter.ts'
+import { Telemetry } from '../commands/telemetry.ts'
 import type { Group } from '../group/group.ts'
 import type { Router } from '../group/router.ts'
 import { Args } from '../resp/args.ts'
-import { type DecoderLimits, defaultLimits } from '../resp/limits.ts'
+import { defaultLimits } from '../resp/limits.ts'
 import { ReplyWriter } from '../resp/reply.ts'
 import { BATCH, Connection, type ConnectionServices } from './connection.ts'
+import { Housekeeping } from './housekeeping.ts'
+import type { Logger } from './logger.ts'
+import { applySettings, createParameters } from './parameters.ts'
+import type { ServerSettings } from './settings.ts'
 
 export interface ServerOptions {
   readonly groups: readonly Group[]
   readonly router: Router
   readonly instant: Instant
   readonly hasher: Hasher
-  readonly requirepass: string
+  /** Changed by CONFIG SET. */
+  readonly settings: ServerSettings
+  readonly timers: Timers
+  /** A clock that never goes back, in microseconds. */
+  readonly micros: () => number
+  readonly log: Logger
+  readonly identity: NodeIdentity
+  /** A client asks to stop the node (SHUTDOWN); with `now`, without waiting for replies under way. */
+  readonly onShutdown: (now: boolean) => void
 }
 
 export class Server implements Host {
   readonly groups: readonly Group[]
   readonly router: Router
   readonly clients = new Map<number, Connection>()
-  requirepass: string
-  monitors = 0
-  readonly #limits: DecoderLimits = defaultLimits()
+  readonly telemetry: Telemetry
+  readonly stats: NodeStats
+  readonly parameters: ReadonlyMap<string, Parameter>
+  activeExpiry = true
+  readonly #options: ServerOptions
   readonly #services: ConnectionServices
+  readonly #housekeeping: Housekeeping
   readonly #listeners: NetServer[] = []
+  readonly #monitors = new Set<Client>()
   #nextId = 1
+  #closed: Promise<void> | undefined
+  /** CLIENT PAUSE: until when (ms since the epoch, 0: not), and whether it holds reads back too. */
+  #pausedUntil = 0
+  #pausesAll = false
+  #cancelPause: CancelTimer | undefined
 
   constructor(options: ServerOptions) {
-    this.groups = options.groups
+    this.#options = options
+    const { groups, instant, settings, micros, log } = options
+    this.groups = groups
     this.router = options.router
-    this.requirepass = options.requirepass
+    this.stats = new NodeStats(options.identity)
+    const table = createCommandTable()
+    const telemetry = new Telemetry({ commands: table.stats, micros, instant })
+    this.telemetry = telemetry
+    const limits = defaultLimits()
+    const targets = {
+      settings,
+      groups,
+      limits,
+      telemetry,
+      log,
+      passwordChanged: () => this.#passwordChanged(),
+      keepaliveChanged: () => this.#keepaliveChanged(),
+      evicting: (run: () => void) => this.#evicting(run),
+    }
+    applySettings(targets)
+    this.parameters = createParameters(targets)
     const reply = new ReplyWriter()
-    const context = new Context(reply, options.instant, this)
     this.#services = {
-      executor: new Executor(createCommandTable(), context, this, options.hasher),
+      executor: new Executor(table, new Context(reply, instant, this), this, options.hasher),
       reply,
       batch: Array.from({ length: BATCH }, () => new Args()),
-      instant: options.instant,
-      limits: this.#limits,
-      beginChunk: () => options.instant.refresh(),
-      endChunk: () => undefined,
-      outputLimit: () => 0,
-      closed: (connection) => this.clients.delete(connection.id),
+      instant,
+      limits,
+      settings,
+      stats: this.stats,
+      log,
+      beginChunk: () => {
+        instant.refresh()
+        telemetry.begin()
+      },
+      endChunk: () => telemetry.settle(),
+      closed: (connection) => this.#removed(connection),
     }
+    this.#housekeeping = new Housekeeping({
+      host: this,
+      connections: this.clients,
+      instant,
+      settings,
+      timers: options.timers,
+      micros,
+      mayExpire: () => this.activeExpiry && !this.#isPaused,
+    })
+  }
+
+  get requirepass(): string {
+    return this.#options.settings.requirepass
   }
 
   get protoMaxBulkLen(): number {
-    return this.#limits.maxBulk
+    return this.#services.limits.maxBulk
   }
 
+  /** Listens on one more address. The port 0 is any free one. */
   async listen(host: string, port: number): Promise<AddressInfo> {
-    const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      const connection = new Connection(this.#nextId++, socket, this.groups[0], this.#services)
-      connection.authenticated = this.requirepass === ''
-      this.clients.set(connection.id, connection)
-    })
+    const { settings, log } = this.#options
+    const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket))
     await new Promise<void>((resolve, reject) => {
       listener.once('error', reject)
-      listener.listen({ host, port, backlog: 511 }, resolve)
+      listener.listen({ host, port, backlog: settings.tcpBacklog }, resolve)
     })
+    listener.removeAllListeners('error')
+    listener.on('error', (err) => log.error({ err }, 'a listening socket failed'))
     this.#listeners.push(listener)
-    return listener.address() as AddressInfo
+    this.#housekeeping.start()
+    const address = listener.address() as AddressInfo
+    this.stats.port ||= address.port
+    return address
   }
 
-  async close(): Promise<void> {
-    for (const listener of this.#listeners) listener.close()
-    for (const connection of this.clients.values()) connection.close(true)
+  /**
+   * Stops: accepts nobody, closes idle connections at once and the others when their replies have left, at the
+   * latest after `shutdownTimeout`. Resolves when all are gone.
+   */
+  close(timeout: number = this.#options.settings.shutdownTimeout): Promise<void> {
+    this.#closed ??= this.#close(timeout)
+    if (timeout === 0) this.#destroyAll()
+    return this.#closed
   }
 
-  feedMonitors(): void {}
-
-  mustPause(_client: Client, _command: CommandTraits): boolean {
-    return false
+  async #close(timeout: number): Promise<void> {
+    this.unpause()
+    this.#housekeeping.stop()
+    const gone = this.#listeners.map((listener) => new Promise((resolve) => listener.close(resolve)))
+    for (const connection of this.clients.values()) connection.retire()
+    const cancel = timeout > 0 ? this.#options.timers.after(timeout, () => this.#destroyAll()) : undefined
+    await Promise.all(gone)
+    cancel?.()
   }
 
-  reportFault(error: unknown, command: string): void {
-    console.error(command, error)
+  #destroyAll(): void {
+    for (const connection of this.clients.values()) connection.close(false)
+  }
+
+  #accept(socket: Socket): void {
+    const { settings, instant } = this.#options
+    if (this.clients.size >= settings.maxclients) {
+      this.stats.rejectedConnections++
+      socket.on('error', () => socket.destroy())
+      socket.end('-ERR max number of clients reached\r\n', () => socket.destroy())
+      return
+    }
+    instant.refresh()
+    this.stats.connections++
+    if (settings.tcpKeepalive > 0) socket.setKeepAlive(true, settings.tcpKeepalive)
+    const connection = new Connection(this.#nextId++, socket, this.groups[0], this.#services)
+    connection.authenticated = settings.requirepass === ''
+    this.clients.set(connection.id, connection)
+  }
+
+  #removed(connection: Connection): void {
+    this.clients.delete(connection.id)
+    this.#monitors.delete(connection)
+  }
+
+  get monitors(): number {
+    return this.#monitors.size
+  }
+
+  setMonitor(client: Client, on: boolean): void {
+    client.monitor = on
+    if (on) this.#monitors.add(client)
+    else this.#monitors.delete(client)
+  }
+
+  feedMonitors(client: Client, command: CommandTraits, args: Args): void {
+    const { now } = this.#options.instant
+    const index = this.groups.indexOf(client.group)
+    const line = monitorLine(now, index, client.address, args, command.secretsOf(args))
+    for (const monitor of this.#monitors) monitor.push(line)
+  }
+
+  get #isPaused(): boolean {
+    return this.#options.instant.now < this.#pausedUntil
+  }
+
+  mustPause(_client: Client, command: CommandTraits): boolean {
+    return this.#pausedUntil !== 0 && (this.#pausesAll || command.isWrite) && this.#isPaused
+  }
+
+  pause(until: number, all: boolean): void {
+    const { instant, timers } = this.#options
+    // A pause under way is never weakened (Redis: `pauseClients`).
+    this.#pausesAll = all || (this.#pausesAll && this.#isPaused)
+    this.#pausedUntil = Math.max(until, this.#pausedUntil)
+    this.#cancelPause?.()
+    this.#cancelPause = timers.after(Math.min(this.#pausedUntil - instant.now, LONGEST_TIMER), () => {
+      instant.refresh()
+      if (this.#isPaused) this.pause(this.#pausedUntil, this.#pausesAll)
+      else this.unpause()
+    })
+  }
+
+  unpause(): void {
+    if (this.#pausedUntil === 0) return
+    this.#cancelPause?.()
+    this.#pausedUntil = 0
+    this.#pausesAll = false
+    // Later, since it may be a command of another connection that ends the pause.
+    queueMicrotask(() => {
+      for (const connection of this.clients.values()) connection.resume()
+    })
+  }
+
+  shutdown(now: boolean): void {
+    this.#options.log.warn({}, 'a client asked to stop the node')
+    this.#options.onShutdown(now)
+  }
+
+  reportFault(err: unknown, command: string): void {
+    this.#options.log.error({ err, command }, 'a command failed')
+  }
+
+  /** Without a password nobody needs one; who was let in before there was one stays. */
+  #passwordChanged(): void {
+    if (this.requirepass !== '') return
+    for (const connection of this.clients.values()) connection.authenticated = true
+  }
+
+  #keepaliveChanged(): void {
+    for (const connection of this.clients.values()) connection.keepAlive()
+  }
+
+  #evicting(run: () => void): void {
+    const startedAt = this.telemetry.now()
+    run()
+    const ms = (this.telemetry.now() - startedAt) / 1000
+    this.telemetry.events.add('eviction-cycle', ms, Math.floor(this.#options.instant.now / 1000))
   }
 }
+
+/** The longest wait that a timer of Node.js keeps to, in ms. */
+const LONGEST_TIMER = 2 ** 31 - 1

@@ -1,0 +1,50 @@
+// Makes a container of subcommands: derives its HELP from their specifications.
+
+import type { ArgumentSpec, CommandSpec } from './command.ts'
+import { helpCommand, runSubcommand } from './help.ts'
+
+type ContainerSpec = Omit<CommandSpec, 'run' | 'arity' | 'complexity'> & {
+  readonly subcommands: readonly CommandSpec[]
+  /** In which version HELP came. */
+  readonly helpSince: string
+  /** Its arity and complexity, and what it does, if it can be called without a subcommand. */
+  readonly own?: Pick<CommandSpec, 'arity' | 'complexity' | 'run'>
+}
+
+/** The container with its subcommands and a HELP. */
+export function container({ helpSince, own, ...spec }: ContainerSpec): CommandSpec {
+  const subcommands = [...spec.subcommands].sort((a, b) => (a.name < b.name ? -1 : 1))
+  const lines = subcommands.flatMap((sub) => [syntaxOf(sub), `    ${sub.summary}`])
+  const categories = spec.categories
+  const help = helpCommand(spec.name, helpSince, lines, { group: spec.group, categories })
+  return {
+    arity: -2,
+    complexity: 'Depends on subcommand.',
+    run: runSubcommand,
+    ...spec,
+    ...own,
+    subcommands: [...subcommands, help],
+  }
+}
+
+/** How a command is written: `KILL <ip:port | [ID client-id] … >`, in the notation of Redis's documentation. */
+export function syntaxOf(spec: CommandSpec): string {
+  return [spec.name.toUpperCase(), ...(spec.arguments ?? []).map(argumentSyntax)].join(' ')
+}
+
+function argumentSyntax(argument: ArgumentSpec): string {
+  const { token, optional, multiple, multipleToken } = argument
+  const value = valueSyntax(argument)
+  const whole = token === undefined ? value : argument.type === 'pure-token' ? token : `${token} ${value}`
+  let text = whole
+  if (multiple) text += ` [${multipleToken ? whole : value} ...]`
+  return optional ? `[${text}]` : text
+}
+
+function valueSyntax(argument: ArgumentSpec): string {
+  const parts = (argument.arguments ?? []).map(argumentSyntax)
+  if (argument.type === 'block') return parts.join(' ')
+  if (argument.type !== 'oneof') return argument.display ?? argument.name
+  const choices = parts.join(' | ')
+  return argument.optional && argument.token === undefined ? choices : `<${choices}>`
+}

@@ -1,0 +1,73 @@
+// The active expiry: reclaims expired entries that nobody asks for, in short steps.
+
+import type { NodeStats } from '../commands/node-stats.ts'
+import type { Group } from '../group/group.ts'
+import { SLOT_BYTES } from '../store/index.ts'
+
+/** A step takes about this long, µs: no client waits noticeably longer for it. */
+const STEP_MICROS = 500
+
+/** Slots of the index that a step looks at: what the first one tries, and the bounds of what follows from its time. */
+const FIRST_SLOTS = 1024
+const LEAST_SLOTS = 64
+const MOST_SLOTS = 65_536
+
+/** Above this share of expired entries among those that can expire, another step follows (Redis: 10 %). */
+const ACCEPTABLE_STALE = 0.1
+
+export class ExpiryCycle {
+  readonly #groups: readonly Group[]
+  readonly #stats: NodeStats
+  readonly #micros: () => number
+  #slots = FIRST_SLOTS
+  /** Where the next round begins: a round that ran out of time is continued. */
+  #first = 0
+
+  /** @param micros a clock that never goes back, in microseconds */
+  constructor(groups: readonly Group[], stats: NodeStats, micros: () => number) {
+    this.#groups = groups
+    this.#stats = stats
+    this.#micros = micros
+  }
+
+  /**
+   * One round: a step in every group, and more where they find much. Ends after `budget` microseconds and at most
+   * one step more. Returns how long it took, µs.
+   */
+  run(budget: number): number {
+    const startedAt = this.#micros()
+    const count = this.#groups.length
+    for (let i = 0; i < count; i++) {
+      const at = (this.#first + i) % count
+      for (let stale = 1; stale > ACCEPTABLE_STALE; ) {
+        stale = this.#step(this.#groups[at])
+        if (this.#micros() - startedAt < budget) continue
+        this.#first = at
+        this.#stats.expiryTimeouts++
+        return this.#finish(startedAt)
+      }
+    }
+    return this.#finish(startedAt)
+  }
+
+  #finish(startedAt: number): number {
+    const took = this.#micros() - startedAt
+    this.#stats.expiryMs += took / 1000
+    return took
+  }
+
+  /** Looks at the next slots of a group; returns which share of those that can expire had. */
+  #step({ store }: Group): number {
+    if (store.expiring === 0) return 0
+    const looked = Math.min(this.#slots, store.indexBytes / SLOT_BYTES)
+    const expected = (looked * store.expiring * SLOT_BYTES) / store.indexBytes
+    const startedAt = this.#micros()
+    const expired = store.sweep(looked)
+    const took = this.#micros() - startedAt
+    if (took > STEP_MICROS) this.#slots = Math.max(LEAST_SLOTS, this.#slots >> 1)
+    else if (took < STEP_MICROS / 4) this.#slots = Math.min(MOST_SLOTS, this.#slots * 2)
+    const stale = Math.min(1, expired / expected)
+    this.#stats.stalePercent = this.#stats.stalePercent * 0.95 + stale * 100 * 0.05
+    return stale
+  }
+}

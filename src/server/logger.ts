@@ -1,0 +1,10 @@
+// The port to the log: what a server has to say that no client is told.
+
+/** A subset of pino's logger. */
+export interface Logger {
+  /** In pino's words: 'trace', 'debug', 'info', 'warn', 'silent'. */
+  level?: string
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}

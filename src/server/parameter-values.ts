@@ -1,0 +1,96 @@
+// Reads the values that CONFIG SET gives, with Redis's complaints about those it does not take.
+
+import { isCanonicalInteger } from '../bytes/decimal.ts'
+import { parseSize } from '../bytes/units.ts'
+import type { Apply } from '../commands/parameter.ts'
+import type { OutputLimit, OutputLimits } from './settings.ts'
+
+const INT_MAX = 2 ** 31 - 1
+const LONG_MAX = '9223372036854775807'
+
+/** The error in Redis's words, or the value in use. */
+type Accept<Value> = (text: string, use: (value: Value) => void) => string | Apply
+
+/** A whole number from `least` to `most`, or to what C's long long holds. */
+export function integer(least: number, most: number = Number.POSITIVE_INFINITY): Accept<number> {
+  return (text, use) => {
+    const bytes = Buffer.from(text, 'latin1')
+    if (!isCanonicalInteger(bytes, 0, bytes.length)) return "argument couldn't be parsed into an integer"
+    return within(Number(text), least, most, use)
+  }
+}
+
+/** C's int from `least`. */
+export const int = (least: number): Accept<number> => integer(least, INT_MAX)
+
+/** Bytes, with or without a unit. */
+export function memory(least: number, most: number = Number.POSITIVE_INFINITY): Accept<number> {
+  return (text, use) => {
+    const bytes = parseSize(text)
+    return bytes === undefined ? 'argument must be a memory value' : within(bytes, least, most, use)
+  }
+}
+
+function within(value: number, least: number, most: number, use: (value: number) => void): string | Apply {
+  if (value >= least && value <= most) return () => use(value)
+  return `argument must be between ${least} and ${most === Number.POSITIVE_INFINITY ? LONG_MAX : most} inclusive`
+}
+
+export const yesNo: Accept<boolean> = (text, use) => {
+  const word = text.toLowerCase()
+  return word === 'yes' || word === 'no' ? () => use(word === 'yes') : "argument must be 'yes' or 'no'"
+}
+
+/** One of some words, in any case. */
+export function oneOf(words: readonly string[]): Accept<string> {
+  return (text, use) => {
+    const word = words.find((each) => each === text.toLowerCase())
+    if (word !== undefined) return () => use(word)
+    return `argument(s) must be one of the following: ${words.join(', ')}`
+  }
+}
+
+export const anyText: Accept<string> = (text, use) => () => use(text)
+
+/** Percentages between spaces; none is fine. */
+export const percentiles: Accept<readonly number[]> = (text, use) => {
+  const words = text.split(/\s+/).filter((word) => word !== '')
+  const numbers = words.map(Number)
+  if (numbers.some(Number.isNaN)) return 'Invalid latency-tracking-info-percentiles parameters'
+  if (numbers.some((number) => number < 0 || number > 100))
+    return 'latency-tracking-info-percentiles parameters should sit between [0.0,100.0]'
+  return () => use(numbers)
+}
+
+/** `class hard soft seconds`, repeated; classes that are not named keep what they have. */
+export function outputLimits(current: () => OutputLimits): Accept<OutputLimits> {
+  return (text, use) => {
+    const words = text.split(/\s+/).filter((word) => word !== '')
+    if (words.length % 4 !== 0) return 'Wrong number of arguments in buffer limit configuration.'
+    const limits = { ...current() }
+    for (let i = 0; i < words.length; i += 4) {
+      const name = words[i].toLowerCase().replace('slave', 'replica')
+      if (name !== 'normal' && name !== 'replica' && name !== 'pubsub')
+        return 'Invalid client class specified in buffer limit configuration.'
+      const limit = outputLimit(words[i + 1], words[i + 2], words[i + 3])
+      if (limit === undefined)
+        return 'Error in hard, soft or soft_seconds setting in buffer limit configuration.'
+      limits[name] = limit
+    }
+    return () => use(limits)
+  }
+}
+
+function outputLimit(hardText: string, softText: string, seconds: string): OutputLimit | undefined {
+  const hard = parseSize(hardText)
+  const soft = parseSize(softText)
+  if (hard === undefined || soft === undefined || !/^\d{1,9}$/.test(seconds)) return undefined
+  return { hard, soft, softTime: Number(seconds) * 1000 }
+}
+
+/** As CONFIG GET shows them. */
+export function outputLimitsText({ normal, replica, pubsub }: OutputLimits): string {
+  const text = ({ hard, soft, softTime }: OutputLimit): string =>
+    `${hard} ${soft} ${Math.floor(softTime / 1000)}`
+  return `normal ${text(normal)} slave ${text(replica)} pubsub ${text(pubsub)}`
+}

@@ -1,0 +1,272 @@
+// What CONFIG GET shows and CONFIG SET changes: the server's settings under Redis's names.
+
+import type { Apply, Parameter } from '../commands/parameter.ts'
+import type { Telemetry } from '../commands/telemetry.ts'
+import type { Group } from '../group/group.ts'
+import type { DecoderLimits } from '../resp/limits.ts'
+import type { Logger } from './logger.ts'
+import {
+  anyText,
+  int,
+  integer,
+  memory,
+  oneOf,
+  outputLimits,
+  outputLimitsText,
+  percentiles,
+  yesNo,
+} from './parameter-values.ts'
+import type { BindAddress, ServerSettings } from './settings.ts'
+
+const MB = 2 ** 20
+const MAX_CLIENTS = 2 ** 32 - 1
+/** Redis takes more and less, and uses these bounds. */
+const LEAST_HZ = 1
+const MOST_HZ = 500
+/** A group's least budget (see the configuration). */
+const LEAST_BUDGET = 1024
+
+/** What parameters change. */
+export interface ParameterTargets {
+  readonly settings: ServerSettings
+  readonly groups: readonly Group[]
+  readonly limits: DecoderLimits
+  readonly telemetry: Telemetry
+  readonly log: Logger
+  /** The password changed. */
+  readonly passwordChanged: () => void
+  /** How long connections may be silent before they are probed changed. */
+  readonly keepaliveChanged: () => void
+  /** Runs what may evict many entries. */
+  readonly evicting: (run: () => void) => void
+}
+
+/** Redis's levels in pino's words. */
+const LOG_LEVELS: ReadonlyMap<string, string> = new Map([
+  ['debug', 'trace'],
+  ['verbose', 'debug'],
+  ['notice', 'info'],
+  ['warning', 'warn'],
+  ['nothing', 'silent'],
+])
+
+/** Copies the settings to where they are used, as when the server starts. */
+export function applySettings({ settings, limits, telemetry }: ParameterTargets): void {
+  limits.maxBulk = settings.protoMaxBulkLen
+  limits.maxQueryBuffer = settings.clientQueryBufferLimit
+  telemetry.slowerThan = settings.slowlogLogSlowerThan
+  telemetry.slowLog.maxLength = settings.slowlogMaxLen
+  telemetry.eventThreshold = settings.latencyMonitorThreshold
+}
+
+export function createParameters(targets: ParameterTargets): ReadonlyMap<string, Parameter> {
+  const { settings, groups, telemetry, log } = targets
+  const changed = (): void => applySettings(targets)
+  const parameters: Parameter[] = [
+    variable(
+      'requirepass',
+      () => settings.requirepass,
+      anyText,
+      (password) => {
+        settings.requirepass = password
+        targets.passwordChanged()
+      },
+    ),
+    variable(
+      'maxclients',
+      () => settings.maxclients,
+      integer(1, MAX_CLIENTS),
+      (count) => {
+        settings.maxclients = count
+      },
+    ),
+    variable(
+      'timeout',
+      () => inSeconds(settings.timeout),
+      int(0),
+      (seconds) => {
+        settings.timeout = seconds * 1000
+      },
+    ),
+    variable(
+      'tcp-keepalive',
+      () => inSeconds(settings.tcpKeepalive),
+      int(0),
+      (seconds) => {
+        settings.tcpKeepalive = seconds * 1000
+        targets.keepaliveChanged()
+      },
+    ),
+    variable(
+      'shutdown-timeout',
+      () => inSeconds(settings.shutdownTimeout),
+      int(0),
+      (seconds) => {
+        settings.shutdownTimeout = seconds * 1000
+      },
+    ),
+    variable(
+      'proto-max-bulk-len',
+      () => settings.protoMaxBulkLen,
+      memory(MB),
+      (bytes) => {
+        settings.protoMaxBulkLen = bytes
+        changed()
+      },
+    ),
+    variable(
+      'client-query-buffer-limit',
+      () => settings.clientQueryBufferLimit,
+      memory(MB),
+      (bytes) => {
+        settings.clientQueryBufferLimit = bytes
+        changed()
+      },
+    ),
+    variable(
+      'client-output-buffer-limit',
+      () => outputLimitsText(settings.clientOutputBufferLimit),
+      outputLimits(() => settings.clientOutputBufferLimit),
+      (limits) => {
+        settings.clientOutputBufferLimit = limits
+      },
+    ),
+    variable(
+      'slowlog-log-slower-than',
+      () => settings.slowlogLogSlowerThan,
+      integer(-1),
+      (micros) => {
+        settings.slowlogLogSlowerThan = micros
+        changed()
+      },
+    ),
+    variable(
+      'slowlog-max-len',
+      () => settings.slowlogMaxLen,
+      integer(0),
+      (length) => {
+        settings.slowlogMaxLen = length
+        changed()
+      },
+    ),
+    variable(
+      'latency-monitor-threshold',
+      () => settings.latencyMonitorThreshold,
+      integer(0),
+      (ms) => {
+        settings.latencyMonitorThreshold = ms
+        changed()
+      },
+    ),
+    variable(
+      'latency-tracking',
+      () => yesOrNo(telemetry.tracksLatency),
+      yesNo,
+      (on) => {
+        telemetry.tracksLatency = on
+      },
+    ),
+    variable(
+      'latency-tracking-info-percentiles',
+      () => telemetry.percentiles.join(' '),
+      percentiles,
+      (list) => {
+        telemetry.percentiles = list
+      },
+    ),
+    variable(
+      'hz',
+      () => settings.hz,
+      int(0),
+      (hz) => {
+        settings.hz = Math.max(LEAST_HZ, Math.min(MOST_HZ, hz))
+      },
+    ),
+    variable(
+      'loglevel',
+      () => settings.loglevel,
+      oneOf([...LOG_LEVELS.keys()]),
+      (level) => {
+        settings.loglevel = level
+        log.level = LOG_LEVELS.get(level)
+      },
+    ),
+    variable(
+      'maxmemory',
+      () => settings.maxmemory,
+      memory(LEAST_BUDGET),
+      (bytes) => {
+        const followers = groups.filter((group) => group.store.maxBytes === settings.maxmemory)
+        settings.maxmemory = bytes
+        targets.evicting(() => {
+          for (const group of followers) group.store.maxBytes = bytes
+        })
+      },
+    ),
+    ...groups.map((group) =>
+      variable(
+        `maxmemory-${group.name}`,
+        () => group.store.maxBytes,
+        memory(LEAST_BUDGET),
+        (bytes) =>
+          targets.evicting(() => {
+            group.store.maxBytes = bytes
+          }),
+      ),
+    ),
+    only('maxmemory-policy', 'allkeys-lru', 'the policy is allkeys-lru, always'),
+    only('appendonly', 'no', 'this server keeps nothing on disk'),
+    only('save', '', 'this server keeps nothing on disk'),
+    only('notify-keyspace-events', '', 'this server has no keyspace events'),
+    fixed('databases', () => groups.length),
+    fixed('port', () => settings.port),
+    fixed('bind', () => bindText(settings.bind)),
+    fixed('protected-mode', () => yesOrNo(settings.protectedMode)),
+    fixed('tcp-backlog', () => settings.tcpBacklog),
+    fixed('cluster-enabled', () => 'no'),
+    fixed('io-threads', () => 1),
+    fixed('maxmemory-samples', () => 0),
+    fixed('maxmemory-clients', () => 0),
+    fixed('lfu-log-factor', () => 10),
+    fixed('lfu-decay-time', () => 1),
+    fixed('enable-debug-command', () => 'local'),
+  ]
+  return new Map(parameters.map((parameter) => [parameter.name, parameter]))
+}
+
+/** A parameter that can be set while the server runs. */
+function variable<Value>(
+  name: string,
+  get: () => string | number,
+  accept: (text: string, use: (value: Value) => void) => string | Apply,
+  use: (value: Value) => void,
+): Parameter {
+  return {
+    name,
+    isSecret: name === 'requirepass',
+    get: () => String(get()),
+    accept: (text) => accept(text, use),
+  }
+}
+
+/** A parameter that Redis can set, with the one value that holds here. */
+function only(name: string, value: string, error: string): Parameter {
+  const accept = (text: string): string | Apply => (text.toLowerCase() === value ? () => {} : error)
+  return { name, isSecret: false, get: () => value, accept }
+}
+
+function fixed(name: string, get: () => string | number): Parameter {
+  return { name, isSecret: false, get: () => String(get()) }
+}
+
+function inSeconds(ms: number): number {
+  return Math.floor(ms / 1000)
+}
+
+function yesOrNo(on: boolean): string {
+  return on ? 'yes' : 'no'
+}
+
+function bindText(addresses: readonly BindAddress[]): string {
+  return addresses.map(({ host, optional }) => (optional ? `-${host}` : host)).join(' ')
+}
