@@ -121,7 +121,7 @@ export class Executor {
     context.missed = false
     const { flights } = client.group
     if (flights !== undefined) {
-      if (command.loadsFirst && this.#hold(client, command)) return false
+      if (command.loadsFirst(context.args) && this.#hold(client, command)) return false
       if (command.isWrite && flights.size !== 0) this.#fence(command)
     }
     this.#run(command, mark)
