@@ -1,0 +1,23 @@
+// Copying by words against the copying of the platform.
+
+import { expect, test } from 'vitest'
+import { copyBytes } from '../../src/bytes/copy.ts'
+
+const source = Uint8Array.from({ length: 700 }, (_, i) => (i * 167 + 13) & 255)
+
+test('every length, from and to every alignment, and nothing beside it', () => {
+  const lengths = [...Array(70).keys(), 255, 256, 257, 258, 600]
+  for (const length of lengths) {
+    for (let from = 0; from < 5; from++) {
+      for (let at = 0; at < 9; at++) {
+        const words = new Int32Array(160).fill(0x5a5a5a5a)
+        const target = new Uint8Array(words.buffer)
+        const expected = target.slice()
+        expected.set(source.subarray(from, from + length), at)
+        copyBytes(source, from, from + length, target, words, at)
+        if (Buffer.compare(target, expected) !== 0)
+          expect.fail(`${length} bytes from ${from} to ${at}: not what was there`)
+      }
+    }
+  }
+})

@@ -1,0 +1,25 @@
+// The shared present moment.
+
+import { expect, test } from 'vitest'
+import { ManualClock } from '../../src/bytes/clock.ts'
+import { Instant } from '../../src/bytes/instant.ts'
+
+test('stands still until it is refreshed', () => {
+  const clock = new ManualClock(1000)
+  const instant = new Instant(clock)
+  clock.advance(5)
+  expect([instant.now, instant.ms[0]]).toEqual([1000, 1000])
+  instant.refresh()
+  expect([instant.now, instant.ms[0]]).toEqual([1005, 1005])
+})
+
+test('seconds count from its making, and never below 0 when the clock is turned back', () => {
+  const clock = new ManualClock(10_500)
+  const instant = new Instant(clock)
+  const secondAt = (now: number): number => {
+    clock.set(now)
+    instant.refresh()
+    return instant.second
+  }
+  expect([10_500, 11_499, 11_500, 13_000, 9000].map(secondAt)).toEqual([0, 0, 1, 2, 0])
+})
