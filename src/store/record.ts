@@ -278,6 +278,14 @@ export class Records {
     return deadline !== 0 && now[0] > deadline
   }
 
+  /** Whether there is a deadline; `deadline` would give a number too large not to be boxed. */
+  expires(ref: Ref): boolean {
+    const w0 = this.word(ref, 0)
+    if ((w0 & EXPIRES) === 0) return false
+    const offset = (w0 & WIDE) === 0 ? 4 : 6
+    return (this.word(ref, offset) | this.word(ref, offset + 1)) !== 0
+  }
+
   /** The deadline in milliseconds since the epoch, 0 for none. */
   deadline(ref: Ref): number {
     const w0 = this.word(ref, 0)

@@ -482,12 +482,12 @@ export class Store {
   }
 
   #count(ref: Ref): void {
-    if (this.records.deadline(ref) !== 0) this.#expiring++
+    if (this.records.expires(ref)) this.#expiring++
     if (this.records.type(ref) === ValueType.ABSENT) this.#absent++
   }
 
   #uncount(ref: Ref): void {
-    if (this.records.deadline(ref) !== 0) this.#expiring--
+    if (this.records.expires(ref)) this.#expiring--
     if (this.records.type(ref) === ValueType.ABSENT) this.#absent--
   }
 

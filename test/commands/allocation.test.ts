@@ -1,0 +1,35 @@
+// What commands that answer from memory allocate on their way through the executor, counted in bytes.
+
+import { expect, test } from 'vitest'
+import { bytesPerCall } from '../../bench/micro/measure.ts'
+import { type Argument, argsOf, Harness } from '../support/harness.ts'
+
+const OPERATIONS = 1000
+
+/** Bytes that are not garbage of the operations: what looking at the heap varies by. */
+const NOISE = 0.25
+
+/** The time at which a command began, where its duration is measured. */
+const BOXED_NUMBER = 16
+
+const CASES: readonly { name: string; command: (i: number) => Argument[]; most?: number }[] = [
+  { name: 'SET', command: (i) => ['SET', `key:${i}`, 'x'.repeat(i & 63)] },
+  { name: 'GET', command: (i) => ['GET', `key:${i}`] },
+  { name: 'SET with EX', command: (i) => ['SET', `key:${i}`, 'value', 'EX', 100 + i] },
+  { name: 'INCR and DECRBY', command: (i) => (i % 2 === 0 ? ['INCR', 'n'] : ['DECRBY', 'n', i]) },
+  { name: 'MGET', command: (i) => ['MGET', `key:${i}`, 'key:1', 'none'], most: BOXED_NUMBER },
+]
+
+for (const { name, command, most = 0 } of CASES) {
+  test(`${name} allocates ${most === 0 ? 'nothing' : `at most ${most} bytes`}`, async () => {
+    const { executor, client, reply } = new Harness()
+    for (let i = 0; i < OPERATIONS; i++) await client.call('SET', `key:${i}`, 'x'.repeat(i & 63))
+    const requests = Array.from({ length: OPERATIONS }, (_, i) => argsOf(command(i)))
+    const run = () => {
+      for (const request of requests) executor.execute(client, request)
+      if (reply.size < OPERATIONS * 4) throw new Error('there are fewer replies than commands')
+      reply.rewind(0)
+    }
+    expect(bytesPerCall(run, OPERATIONS) / OPERATIONS).toBeLessThan(most + NOISE)
+  })
+}
