@@ -25,6 +25,8 @@ const MAX_SLOTS = 32768
 const MAX_DEPTH = 17
 /** Slots behind the last home, for runs that pass it. */
 const OVERFLOW = 64
+/** Flipped, the order of int32 is the order of the unsigned. */
+const SIGN = 1 << 31
 /** What an entry's slot occupies. */
 export const SLOT_BYTES = 8
 
@@ -150,17 +152,20 @@ export class Index {
     for (let from = cursor >>> 0; ; ) {
       const shard = this.#shard(from as Hash)
       const slots = shard.slots
+      // The slot of the last hash visited. Hashes stay int32 here: as unsigned numbers half of them would be boxed.
       let last = -1
+      const first = from ^ SIGN
       for (let at = shard.home(from); at < slots.length; at += 2) {
         looked++
         if (slots[at + 1] === 0) continue
-        const hash = slots[at] >>> 0
         // Runs shift entries to the right: some here may belong before the cursor.
-        if (hash < from) continue
-        if (hash !== last && (visited >= limit || looked > steps)) return hash
-        visit(slots[at + 1] as Ref, hash as Hash)
+        if ((slots[at] ^ SIGN) < first) continue
+        if (visited >= limit || looked > steps) {
+          if (last < 0 || slots[last] !== slots[at]) return slots[at] >>> 0
+        }
+        visit(slots[at + 1] as Ref, slots[at] as Hash)
         visited++
-        last = hash
+        last = at
       }
       const width = 2 ** (32 - shard.depth)
       from = (Math.floor(from / width) + 1) * width
