@@ -3,7 +3,7 @@
 import type { Args } from '../resp/args.ts'
 import { NULL_REF, type Ref } from '../store/arena.ts'
 import { EXPIRES, ValueType } from '../store/record.ts'
-import type { CommandSpec, LoadMode } from './command.ts'
+import type { CommandSpec } from './command.ts'
 import type { Context } from './context.ts'
 import { tooLarge } from './errors.ts'
 import { EX, EXAT, PX, PXAT, setKeepingDeadline, TIMED } from './lifetime.ts'
@@ -23,10 +23,10 @@ import {
   XX,
 } from './string-options.ts'
 
-/** SET answers with the old value only with GET, and then has to know it. */
-function loadModeOfSet(args: Args): LoadMode | undefined {
-  for (let i = 3; i < args.count; i++) if (args.is(i, 'GET')) return 'first'
-  return undefined
+/** Whether SET answers with the old value, which it then has to know. */
+function answersOld(args: Args): boolean {
+  for (let i = 3; i < args.count; i++) if (args.is(i, 'GET')) return true
+  return false
 }
 
 /** SET with options: apart from `run`, so that the plain SET stays small enough to be inlined. */
@@ -42,9 +42,9 @@ function setWithOptions(c: Context): void {
 function set(c: Context, valueAt: number, options: number): void {
   const { args, group, reply } = c
   const mark = reply.mark()
-  const answersOld = (options & GET) !== 0
+  const wantsOld = (options & GET) !== 0
   let ref: Ref = NULL_REF
-  if (answersOld) {
+  if (wantsOld) {
     ref = c.read(1)
     if (!replyString(c, ref)) return
   } else if ((options & (CONDITION | KEEPTTL)) !== 0) {
@@ -52,7 +52,7 @@ function set(c: Context, valueAt: number, options: number): void {
     ref = c.find(1)
   }
   if ((options & (ref === NULL_REF ? XX : NX)) !== 0) {
-    if (!answersOld) reply.null()
+    if (!wantsOld) reply.null()
     return
   }
   const start = args.start[valueAt]
@@ -68,7 +68,7 @@ function set(c: Context, valueAt: number, options: number): void {
     return
   }
   settleTime(c, written, options)
-  if (!answersOld) reply.ok()
+  if (!wantsOld) reply.ok()
 }
 
 /** Replies the value of a record, null for none. False: it is no string, and the reply says so. */
@@ -106,7 +106,8 @@ export const stringCommands: readonly CommandSpec[] = [
     flags: ['write', 'denyoom'],
     categories: ['write', 'string', 'slow'],
     keys: oneKey('RW', 'access', 'update', 'variable_flags'),
-    load: loadModeOfSet,
+    findKeyFlags: (args) => (answersOld(args) ? ['RW', 'access', 'update'] : ['OW', 'update']),
+    load: (args) => (answersOld(args) ? 'first' : undefined),
     summary: "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.",
     since: '1.0.0',
     group: 'string',
