@@ -80,7 +80,7 @@ export interface ArgumentSpec {
  * `first`: a read-modify-write; all its keys are loaded before it runs.
  * Without it the command sees only what is held. A function decides by the arguments, which it must not keep.
  */
-export type LoadMode = 'through' | 'first'
+type LoadMode = 'through' | 'first'
 
 export interface CommandSpec {
   /** In lower case. A subcommand has its own name only ('setname'). */

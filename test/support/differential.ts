@@ -86,7 +86,7 @@ const AGGREGATES = '*~>'
 const BLOBS = '$=!'
 
 /** Where the RESP2 or RESP3 value that begins at `at` ends; -1: not all of it is there. */
-export function endOfReply(bytes: Buffer, at: number): number {
+function endOfReply(bytes: Buffer, at: number): number {
   const lineEnd = bytes.indexOf('\r\n', at)
   if (lineEnd < 0) return -1
   const type = String.fromCharCode(bytes[at])

@@ -22,7 +22,7 @@ import { asText, type RedisReply } from './redis-server.ts'
 /** A string has one character per byte. */
 export type Argument = string | number | Uint8Array
 
-export interface GroupSetting extends Partial<Omit<GroupPolicy, 'name' | 'origin'>> {
+interface GroupSetting extends Partial<Omit<GroupPolicy, 'name' | 'origin'>> {
   readonly origin?: LoadFunction
 }
 
