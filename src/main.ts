@@ -6,7 +6,7 @@ import type { Logger } from 'pino'
 import { ConfigError, type Flags } from './config.ts'
 import { type LoadedConfig, loadConfig } from './config-file.ts'
 import { createLog } from './log.ts'
-import { createNode, type Node } from './node.ts'
+import type { Node } from './node.ts'
 import { addressText, describeConfig, groupText, sourceText, valueText } from './report.ts'
 import { kebabName, settingNames, settings } from './settings.ts'
 import { version } from './version.ts'
@@ -50,11 +50,11 @@ function load({ config: file, ...flags }: Options): Promise<LoadedConfig> {
 async function start(loaded: LoadedConfig): Promise<void> {
   const { config } = loaded
   const log = createLog(config.loglevel, process.stdout.isTTY)
+  // Not before it is needed: --help and check do without the server.
+  const { createNode } = await import('./node.ts')
   const node = await createNode(config, { log })
   closeOnSignal(node, log, config.shutdownTimeout)
-  process.on('unhandledRejection', (error) =>
-    log.error({ err: error }, 'a promise failed, and nothing waited for it'),
-  )
+  logDefects(log)
   const addresses = await node.listen()
   banner(log, loaded)
   for (const { host, port } of addresses) log.info({ host, port }, `listening on ${addressText(host, port)}`)
@@ -91,6 +91,14 @@ function closeOnSignal(node: Node, log: Logger, timeout: number): void {
     process.exit(0)
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, (name) => void close(name))
+}
+
+/** A promise that an origin forgot must not end the node; an exception that nobody caught does, and is in the log. */
+function logDefects(log: Logger): void {
+  process.on('unhandledRejection', (error) =>
+    log.error({ err: error }, 'a promise failed, and nothing waited for it'),
+  )
+  process.on('uncaughtExceptionMonitor', (error) => log.fatal({ err: error }, 'an exception was not caught'))
 }
 
 /** Says in one line what a person can mend; anything else is a defect, whose stack is wanted. */

@@ -185,6 +185,30 @@ describe.concurrent('a node', () => {
     ])
   })
 
+  test('survives a promise that an origin forgot, and logs it', async () => {
+    const origin = "(key) => { Promise.reject(new Error('forgotten')); return key }"
+    const config = write('forgets.mjs', `export default { groups: { a: { origin: ${origin} } } }`)
+    const node = await start(['--config', config], { cwd: folder })
+    expect(await exchange(node.port, 'GET Tom\r\n', 'Tom')).toBe('$3\r\nTom\r\n')
+    expect(await exchange(node.port, 'PING\r\n', 'PONG')).toBe('+PONG\r\n')
+    const { code, stdout, stderr } = await stop(node)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toMatch(
+      /"level":"error".*"message":"forgotten".*"a promise failed, and nothing waited for it"/,
+    )
+  })
+
+  test('ends at an exception that nothing caught, and logs it', async () => {
+    const origin = "() => new Promise(() => queueMicrotask(() => { throw new Error('loose') }))"
+    const config = write('throws.mjs', `export default { groups: { a: { origin: ${origin} } } }`)
+    const node = await start(['--config', config], { cwd: folder })
+    await exchange(node.port, 'GET Tom\r\n', 'never').catch(() => {})
+    const { code, stdout, stderr } = await node.outcome
+    expect(code).not.toBe(0)
+    expect(stderr).toContain('Error: loose')
+    expect(stdout).toMatch(/"level":"fatal".*"message":"loose".*"an exception was not caught"/)
+  })
+
   test('ends at SIGINT too', async () => {
     const node = await start([], { cwd: folder })
     const { code, stdout } = await stop(node, 'SIGINT')
