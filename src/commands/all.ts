@@ -1,24 +1,31 @@
 // Every command there is, as one table.
 
 import { clientCommands } from './clients.ts'
+import { configCommands } from './config.ts'
 import { connectionCommands } from './connection.ts'
 import { counterCommands } from './counters.ts'
+import { debugCommands } from './debug.ts'
 import { expiryCommands } from './expiry.ts'
 import { groupCommands } from './groups.ts'
+import { infoCommands } from './info.ts'
+import { introspectionCommands } from './introspection.ts'
 import { keyCommands } from './keys.ts'
 import { keyspaceCommands } from './keyspace.ts'
+import { latencyCommands } from './latency.ts'
 import { lcsCommands } from './lcs.ts'
 import { memoryCommands } from './memory.ts'
 import { monitorCommands } from './monitor.ts'
 import { objectCommands } from './object.ts'
 import { rangeCommands } from './ranges.ts'
+import { serverCommands } from './server.ts'
+import { slowLogCommands } from './slowlog.ts'
 import { stringCommands } from './strings.ts'
 import { manyStringCommands } from './strings-many.ts'
 import { CommandTable } from './table.ts'
 
 /** A table of its own: the counters of its commands belong to one node. */
 export function createCommandTable(): CommandTable {
-  return new CommandTable([
+  const table: CommandTable = new CommandTable([
     ...stringCommands,
     ...manyStringCommands,
     ...counterCommands,
@@ -33,5 +40,13 @@ export function createCommandTable(): CommandTable {
     ...connectionCommands,
     ...clientCommands,
     ...monitorCommands,
+    ...configCommands,
+    ...infoCommands,
+    ...slowLogCommands,
+    ...latencyCommands,
+    ...debugCommands,
+    ...serverCommands,
+    ...introspectionCommands(() => table),
   ])
+  return table
 }

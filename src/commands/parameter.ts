@@ -6,8 +6,6 @@ export type Apply = () => void
 export interface Parameter {
   /** In lower case: 'maxmemory', 'tcp-keepalive'. */
   readonly name: string
-  /** Whether its value is not to be seen in the slow log. */
-  readonly isSecret: boolean
   get(): string
   /**
    * Checks a new value without taking it over: the error in Redis's words, or how to. Absent where the value is

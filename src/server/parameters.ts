@@ -243,7 +243,7 @@ function variable<Value>(
 ): Parameter {
   return {
     name,
-    isSecret: name === 'requirepass',
+
     get: () => String(get()),
     accept: (text) => accept(text, use),
   }
@@ -252,11 +252,11 @@ function variable<Value>(
 /** A parameter that Redis can set, with the one value that holds here. */
 function only(name: string, value: string, error: string): Parameter {
   const accept = (text: string): string | Apply => (text.toLowerCase() === value ? () => {} : error)
-  return { name, isSecret: false, get: () => value, accept }
+  return { name, get: () => value, accept }
 }
 
 function fixed(name: string, get: () => string | number): Parameter {
-  return { name, isSecret: false, get: () => String(get()) }
+  return { name, get: () => String(get()) }
 }
 
 function inSeconds(ms: number): number {
