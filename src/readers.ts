@@ -4,15 +4,10 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 import { nearest } from './bytes/nearest.ts'
 import { parseDuration, parseSize } from './bytes/units.ts'
+import type { BindAddress } from './server/settings.ts'
 
 /** A schema whose only complaint is one phrase: what it got and what it wants. */
 export type Reader<Output, Input> = z.ZodType<Output, Input>
-
-/** An address to listen on. An optional one that this machine does not have is passed over (Redis: `-` in `bind`). */
-export interface BindAddress {
-  readonly host: string
-  readonly optional: boolean
-}
 
 /** The longest wait that a timer of Node.js keeps to, in ms. */
 const LONGEST_TIMER = 2 ** 31 - 1

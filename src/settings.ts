@@ -4,7 +4,6 @@ import { totalmem } from 'node:os'
 import { formatDuration, formatSize, parseSize } from './bytes/units.ts'
 import {
   addresses,
-  type BindAddress,
   duration,
   microseconds,
   oneOf,
@@ -16,6 +15,7 @@ import {
   whole,
   yesNo,
 } from './readers.ts'
+import type { BindAddress, OutputLimits } from './server/settings.ts'
 
 /**
  * One setting. Its key in `settings` is its field in a configuration file; in kebab case it is the flag and
@@ -30,23 +30,6 @@ export interface Setting<Output, Input> {
   /** The default in words, where its value would say less. */
   readonly fallbackText?: string
   readonly write: (value: Output) => string
-}
-
-/** When a connection that does not read is closed (Redis: `client-output-buffer-limit`); 0 is no limit. */
-interface OutputLimit {
-  /** Bytes waiting that close it at once. */
-  readonly hard: number
-  /** Bytes waiting that close it once they have waited `softTime`. */
-  readonly soft: number
-  /** Milliseconds. */
-  readonly softTime: number
-}
-
-/** One limit for each of Redis's classes of connection. */
-export interface OutputLimits {
-  readonly normal: OutputLimit
-  readonly replica: OutputLimit
-  readonly pubsub: OutputLimit
 }
 
 const DEFAULT_OUTPUT_LIMITS: OutputLimits = {
