@@ -16,7 +16,10 @@ import { Group, type GroupPolicy } from '../../src/group/group.ts'
 import { localRouter } from '../../src/group/router.ts'
 import { functionOrigin, type LoadFunction } from '../../src/origin/function.ts'
 import { Args } from '../../src/resp/args.ts'
+import { defaultLimits } from '../../src/resp/limits.ts'
 import { ReplyWriter } from '../../src/resp/reply.ts'
+import { createParameters } from '../../src/server/parameters.ts'
+import { defaultServerSettings, type ServerSettings } from '../../src/server/settings.ts'
 import { asText, type RedisReply } from './redis-server.ts'
 
 /** A string has one character per byte. */
@@ -129,11 +132,10 @@ export class HarnessHost implements Host {
   readonly groups: readonly Group[]
   readonly router = localRouter
   readonly clients = new Map<number, HarnessClient>()
-  requirepass: string
-  protoMaxBulkLen = 512 * 1024 * 1024
   readonly telemetry: Telemetry
   readonly stats: NodeStats
-  readonly parameters = new Map<string, Parameter>()
+  readonly settings: ServerSettings = defaultServerSettings(7000)
+  readonly parameters: ReadonlyMap<string, Parameter>
   monitors = 0
   activeExpiry = true
   /** What CLIENT PAUSE asked for, and SHUTDOWN. */
@@ -149,9 +151,31 @@ export class HarnessHost implements Host {
 
   constructor(groups: readonly Group[], requirepass: string, telemetry: Telemetry, startedAt: number) {
     this.groups = groups
-    this.requirepass = requirepass
+    this.settings.requirepass = requirepass
     this.telemetry = telemetry
     this.stats = new NodeStats({ version: '0.0.0', runId: 'a'.repeat(40), startedAt, configFile: '' })
+    this.parameters = createParameters({
+      settings: this.settings,
+      groups,
+      limits: defaultLimits(),
+      telemetry,
+      log: { info: () => undefined, warn: () => undefined, error: () => undefined },
+      passwordChanged: () => undefined,
+      keepaliveChanged: () => undefined,
+      evicting: (run) => run(),
+    })
+  }
+
+  get requirepass(): string {
+    return this.settings.requirepass
+  }
+
+  get protoMaxBulkLen(): number {
+    return this.settings.protoMaxBulkLen
+  }
+
+  set protoMaxBulkLen(bytes: number) {
+    this.settings.protoMaxBulkLen = bytes
   }
 
   setMonitor(client: HarnessClient, on: boolean): void {

@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest'
+import { monitorLine } from '../../src/commands/monitor.ts'
+import { argsOf } from '../support/harness.ts'
+
+test('a command as MONITOR shows it', () => {
+  const args = argsOf(['set', 'k"\r\n', Buffer.from([0, 0xff])])
+  expect(monitorLine(1_700_000_000_007.5, 3, '127.0.0.1:5000', args, []).toString('latin1')).toBe(
+    '+1700000000.007500 [3 127.0.0.1:5000] "set" "k\\"\\r\\n" "\\x00\\xff"\r\n',
+  )
+  expect(monitorLine(1000, 0, '[::1]:5000', args, [2]).toString()).toBe(
+    '+1.000000 [0 [::1]:5000] "set" "k\\"\\r\\n" "(redacted)"\r\n',
+  )
+})
