@@ -46,6 +46,7 @@ export class Executor {
   readonly #telemetry: Telemetry
   readonly #hasher: Hasher
   readonly #hashes = new Int32Array(MAX_WARM)
+  #isWarm = false
 
   constructor(table: CommandTable, context: Context, host: Host, hasher: Hasher) {
     this.#hasher = hasher
@@ -57,27 +58,30 @@ export class Executor {
   }
 
   /**
-   * Prepares for running `requests[0, count)` of a client one after the other: hashes the argument that is nearly
-   * always the key and reads ahead what the store will need. Before each one, `prime` tells its hash.
+   * Prepares for running `requests[from, to)`: hashes the argument that is nearly always the key and reads ahead
+   * what the store will need. Before each one, `prime` tells its hash.
    */
-  warm(client: Client, requests: readonly Args[], count: number): void {
-    for (let i = 0; i < count; i++) {
+  warm(store: Store, requests: readonly Args[], from: number, to: number): void {
+    const hashes = this.#hashes
+    for (let i = from; i < to; i++) {
       const args = requests[i]
       const keyed = args.count > 1 && args.end[1] - args.start[1] <= MAX_WARM_KEY
-      this.#hashes[i] = keyed ? this.#hasher.hash(args.buf, args.start[1], args.end[1]) : 0
+      hashes[i] = keyed ? this.#hasher.hash(args.buf, args.start[1], args.end[1]) : 0
     }
-    client.group.store.warm(this.#hashes, count)
+    store.warm(hashes, from, to)
+    this.#isWarm = true
   }
 
-  /** `args` is request `i` of those that `warm` took. */
+  /** `args` is request `i` of those that `warm` took, if it was called. */
   prime(args: Args, i: number): void {
-    if (args.count > 1 && args.end[1] - args.start[1] <= MAX_WARM_KEY) {
+    if (this.#isWarm && args.count > 1 && args.end[1] - args.start[1] <= MAX_WARM_KEY) {
       this.#hasher.prime(args.buf, args.start[1], args.end[1], this.#hashes[i] as Hash)
     }
   }
 
   /** The requests of `warm` are done: their bytes may change. */
   cool(): void {
+    this.#isWarm = false
     this.#hasher.forget()
   }
 

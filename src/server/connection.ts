@@ -7,20 +7,26 @@ import { type Executor, STALLED } from '../commands/executor.ts'
 import type { NodeStats } from '../commands/node-stats.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
-import { type Decoded, type DecoderLimits, PROTOCOL_ERROR, REQUEST, RequestDecoder } from '../resp/decoder.ts'
+import {
+  type Decoded,
+  type DecoderLimits,
+  NEED_MORE,
+  PROTOCOL_ERROR,
+  REQUEST,
+  RequestDecoder,
+} from '../resp/decoder.ts'
 import type { ReplyWriter, Sink } from '../resp/reply.ts'
+import type { Store } from '../store/store.ts'
 import type { Logger } from './logger.ts'
 import { Outbox } from './outbox.ts'
 import type { ServerSettings } from './settings.ts'
+import type { Served, Turn } from './turn.ts'
 
 /** A connection stops taking requests while this many bytes of replies wait for its client to read. */
 const OUTPUT_HIGH_WATER = 1024 * 1024
 
-/** Requests decoded ahead, so that what they need is read from memory together: see `Store.warm`. */
-export const BATCH = 64
-
-/** Below this many requests, reading ahead costs more than it saves. */
-const WARM_FROM = 4
+/** Replies are sent before a chunk is served to its end once they have this many bytes. */
+const FLUSH_FROM = 64 * 1024
 
 /** A closed connection whose client neither reads what is left nor closes its end is kept for so long, ms. */
 const LINGER = 10_000
@@ -29,20 +35,17 @@ const LINGER = 10_000
 export interface ConnectionServices {
   readonly executor: Executor
   readonly reply: ReplyWriter
-  /** The request objects, `BATCH` of them, for whichever connection is being served. */
-  readonly batch: readonly Args[]
+  readonly turn: Turn
   readonly instant: Instant
   readonly limits: DecoderLimits
   readonly settings: ServerSettings
   readonly stats: NodeStats
   readonly log: Logger
-  /** Called around the requests of one chunk: time is read here, not per command. */
-  beginChunk(): void
-  endChunk(): void
   closed(connection: Connection): void
 }
 
-export class Connection implements Client, Sink {
+export class Connection implements Client, Sink, Served {
+  isDue = false
   readonly id: number
   readonly address: string
   readonly localAddress: string
@@ -67,6 +70,8 @@ export class Connection implements Client, Sink {
   readonly #waiting: Args[] = []
   /** What follows the requests taken so far breaks the protocol. */
   #refused = false
+  /** How the last decoding ended. `REQUEST`: there may be more. */
+  #decoded: Decoded = NEED_MORE
   #running = false
   /** No more requests are taken; it closes once its replies have left. */
   #closing = false
@@ -91,18 +96,18 @@ export class Connection implements Client, Sink {
     this.#decoder = new RequestDecoder(services.limits)
     this.#outbox = new Outbox(
       (bytes) => this.#send(bytes),
-      () => this.#serve(),
+      () => this.resume(),
     )
     socket.on('data', (chunk: Buffer) => {
       services.stats.inputBytes += chunk.length
       if (this.#closing) return
       this.#decoder.feed(chunk)
-      this.#serve()
+      this.resume()
     })
-    socket.on('drain', () => this.#serve())
+    socket.on('drain', () => this.resume())
     socket.on('end', () => {
       this.#ended = true
-      this.#serve()
+      this.resume()
     })
     socket.on('error', () => socket.destroy())
     socket.on('close', () => services.closed(this))
@@ -147,9 +152,13 @@ export class Connection implements Client, Sink {
     this.#enforceOutputLimit()
   }
 
-  /** Goes on with what waited: a stalled request, requests not yet taken. */
+  /** Goes on, in the next turn, with what has arrived or had to wait. */
   resume(): void {
-    this.#serve()
+    this.#services.turn.add(this)
+  }
+
+  get store(): Store {
+    return this.group.store
   }
 
   close(afterReplies: boolean): void {
@@ -188,69 +197,59 @@ export class Connection implements Client, Sink {
     this.close(false)
   }
 
-  /** Serves what has arrived, as far as order and backpressure allow. */
-  #serve(): void {
-    if (this.#running) return
-    this.#running = true
-    this.#services.beginChunk()
-    this.lastActiveAt = this.#services.instant.now
-    let more = true
-    while (more)
-      more = this.#hasRoom() && (this.#waiting.length === 0 ? this.#serveBatch() : this.#serveWaiting())
-    this.#running = false
-    this.#services.endChunk()
-    this.#flush()
-    const isBlocked = this.#waiting.length !== 0 || this.outputBufferBytes > OUTPUT_HIGH_WATER
-    this.#pauseReading(isBlocked && !this.#closing)
-    if (this.#ended && !isBlocked) this.#closing = true
-    if (this.#closing) this.#finish()
-  }
-
-  /** Whether the client may be served: it is not closing, and reads its replies. */
-  #hasRoom(): boolean {
-    if (this.#closing) return false
-    if (this.#services.reply.size + this.outputBufferBytes <= OUTPUT_HIGH_WATER) return true
-    this.#flush()
-    return this.outputBufferBytes <= OUTPUT_HIGH_WATER
-  }
-
-  /** Decodes some requests and runs them. False: nothing is left to do for now. */
-  #serveBatch(): boolean {
-    const { executor, reply, batch } = this.#services
-    // Whether a request may be as large as it is depends on the one before it until AUTH has succeeded.
-    const size = this.#decoder.authenticated ? BATCH : 1
-    let count = 0
-    let decoded: Decoded = REQUEST
-    while (count < size) {
-      decoded = this.#decoder.next(batch[count])
+  decode(batch: readonly Args[], from: number): number {
+    const isFull = this.outputBufferBytes > OUTPUT_HIGH_WATER
+    this.#decoded = isFull || this.#closing ? NEED_MORE : REQUEST
+    if (this.#decoded === NEED_MORE || this.#waiting.length !== 0) return from
+    // Until AUTH has succeeded, how large a request may be depends on the one before it.
+    const limit = this.#decoder.authenticated ? batch.length : Math.min(from + 1, batch.length)
+    let end = from
+    while (end < limit) {
+      const decoded = this.#decoder.next(batch[end])
+      this.#decoded = decoded
       if (decoded !== REQUEST) break
-      count++
+      end++
     }
-    const warm = count >= WARM_FROM
-    if (warm) executor.warm(this, batch, count)
-    let done = 0
-    while (done < count && !this.#closing && reply.size <= OUTPUT_HIGH_WATER) {
-      if (warm) executor.prime(batch[done], done)
-      if (executor.execute(this, batch[done]) === STALLED) break
-      done++
-    }
-    if (warm) executor.cool()
-    if (decoded === PROTOCOL_ERROR) this.#refused = true
-    for (let i = 0; i < count; i++) {
-      if (i >= done) this.#waiting.push(batch[i].detach())
-      // Not kept alive: a chunk, or what a giant request was put together in.
-      batch[i].clear()
-    }
-    if (this.#refused && this.#waiting.length === 0) this.#refuse()
-    return done === count ? decoded === REQUEST : reply.size > OUTPUT_HIGH_WATER
+    if (this.#decoded === PROTOCOL_ERROR) this.#refused = true
+    return end
   }
 
-  /** Runs the first of the requests that had to wait. False: it has to wait longer. */
-  #serveWaiting(): boolean {
-    if (this.#services.executor.execute(this, this.#waiting[0]) === STALLED) return false
-    this.#waiting.shift()
+  serve(batch: readonly Args[], from: number, to: number, again: boolean): boolean {
+    const { executor, reply } = this.#services
+    this.lastActiveAt = this.#services.instant.now
+    this.#running = true
+    let stalled = this.#serveWaiting()
+    let next = from
+    while (next < to && !stalled && !this.#closing && reply.size <= OUTPUT_HIGH_WATER) {
+      executor.prime(batch[next], next)
+      stalled = executor.execute(this, batch[next]) === STALLED
+      if (!stalled) next++
+    }
+    for (; next < to; next++) this.#waiting.push(batch[next].detach())
     if (this.#refused && this.#waiting.length === 0) this.#refuse()
-    return true
+    this.#running = false
+    // One write for all the requests of a chunk: it is served again before anyone else.
+    const isWhole = this.#decoded !== REQUEST || this.#waiting.length !== 0 || this.#closing
+    if (again && !isWhole && reply.size <= FLUSH_FROM) return true
+    this.#flush()
+    const isFull = this.outputBufferBytes > OUTPUT_HIGH_WATER
+    const isBlocked = stalled || isFull
+    this.#pauseReading(isBlocked && !this.#closing)
+    const hasMore = !isBlocked && (this.#waiting.length !== 0 || this.#decoded === REQUEST)
+    if (this.#ended && !isBlocked && !hasMore) this.#closing = true
+    if (this.#closing) this.#finish()
+    return hasMore && !this.#closing
+  }
+
+  /** Runs requests that had to wait. True: the first of them still has to. */
+  #serveWaiting(): boolean {
+    const { executor, reply } = this.#services
+    while (this.#waiting.length !== 0 && !this.#closing && reply.size <= OUTPUT_HIGH_WATER) {
+      if (this.outputBufferBytes > OUTPUT_HIGH_WATER) return false
+      if (executor.execute(this, this.#waiting[0]) === STALLED) return true
+      this.#waiting.shift()
+    }
+    return false
   }
 
   /** The client broke the protocol. */

@@ -15,14 +15,15 @@ import type { Parameter } from '../commands/parameter.ts'
 import { Telemetry } from '../commands/telemetry.ts'
 import type { Group } from '../group/group.ts'
 import type { Router } from '../group/router.ts'
-import { Args } from '../resp/args.ts'
+import type { Args } from '../resp/args.ts'
 import { defaultLimits } from '../resp/limits.ts'
 import { ReplyWriter } from '../resp/reply.ts'
-import { BATCH, Connection, type ConnectionServices } from './connection.ts'
+import { Connection, type ConnectionServices } from './connection.ts'
 import { Housekeeping } from './housekeeping.ts'
 import type { Logger } from './logger.ts'
 import { applySettings, createParameters } from './parameters.ts'
 import type { ServerSettings } from './settings.ts'
+import { Turn } from './turn.ts'
 
 export interface ServerOptions {
   readonly groups: readonly Group[]
@@ -83,20 +84,20 @@ export class Server implements Host {
     applySettings(targets)
     this.parameters = createParameters(targets)
     const reply = new ReplyWriter()
+    const executor = new Executor(table, new Context(reply, instant, this), this, options.hasher)
+    const begin = (): void => {
+      instant.refresh()
+      telemetry.begin()
+    }
     this.#services = {
-      executor: new Executor(table, new Context(reply, instant, this), this, options.hasher),
+      executor,
       reply,
-      batch: Array.from({ length: BATCH }, () => new Args()),
+      turn: new Turn(executor, begin, () => telemetry.settle()),
       instant,
       limits,
       settings,
       stats: this.stats,
       log,
-      beginChunk: () => {
-        instant.refresh()
-        telemetry.begin()
-      },
-      endChunk: () => telemetry.settle(),
       closed: (connection) => this.#removed(connection),
     }
     this.#housekeeping = new Housekeeping({

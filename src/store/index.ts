@@ -93,10 +93,10 @@ export class Index {
     return at
   }
 
-  /** Reads the slots where probes for `hashes` will begin; the result means nothing. See `Store.warm`. */
-  warm(hashes: Int32Array, count: number): number {
+  /** Reads the slots where probes for `hashes[from, to)` will begin; the result means nothing. See `Store.warm`. */
+  warm(hashes: Int32Array, from: number, to: number): number {
     let sum = 0
-    for (let i = 0; i < count; i++) {
+    for (let i = from; i < to; i++) {
       const shard = this.#shard(hashes[i] as Hash)
       sum ^= shard.slots[shard.home(hashes[i])]
     }

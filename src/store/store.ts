@@ -139,23 +139,23 @@ export class Store {
   }
 
   /**
-   * Reads ahead what looking up and touching these keys will need. The processor overlaps reads that do not depend
+   * Reads ahead what looking up and touching the keys of `hashes[from, to)` will need. The processor overlaps reads that do not depend
    * on each other, hence a loop for each step, where one command after the other waits for each of its own in turn.
    * Changes nothing; the result means nothing, it keeps the reads from being optimised away.
    */
-  warm(hashes: Int32Array, count: number): number {
+  warm(hashes: Int32Array, from: number, to: number): number {
     const { words, shift, unitMask } = this.#arena
     const index = this.#index
     const refs = this.#warmed
-    let sum = index.warm(hashes, count)
-    for (let i = 0; i < count; i++) {
+    let sum = index.warm(hashes, from, to)
+    for (let i = from; i < to; i++) {
       const at = index.seek(hashes[i] as Hash)
       refs[i] = index.slots[at] === hashes[i] ? index.slots[at + 1] : NULL_REF
     }
-    for (let i = 0; i < count; i++) {
+    for (let i = from; i < to; i++) {
       if (refs[i] !== NULL_REF) sum ^= words[refs[i] >>> shift][(refs[i] & unitMask) << 1]
     }
-    for (let i = 0; i < count; i++) {
+    for (let i = from; i < to; i++) {
       if (refs[i] === NULL_REF) continue
       const own = words[refs[i] >>> shift]
       const at = (refs[i] & unitMask) << 1
