@@ -1,0 +1,373 @@
+// A store and a plain model of it that are told the same, and compared after every step.
+
+import { expect } from 'vitest'
+import { ManualClock } from '../../src/bytes/clock.ts'
+import { Hasher } from '../../src/bytes/hash.ts'
+import { Instant } from '../../src/bytes/instant.ts'
+import { NULL_REF, type Ref } from '../../src/store/arena.ts'
+import { EXPIRES, LOADED, ValueType } from '../../src/store/record.ts'
+import { Store } from '../../src/store/store.ts'
+
+interface Entry {
+  value: Buffer
+  /** Milliseconds since the epoch; 0: none. */
+  deadline: number
+  /** When it was loaded and how long that took. */
+  loaded: readonly [at: number, ms: number] | undefined
+  absent: boolean
+  raw: boolean
+  second: number
+  /** What the store says it occupied when it was written. */
+  bytes: number
+}
+
+export interface PutOptions {
+  /** Milliseconds from now. */
+  readonly ttl?: number
+  readonly loadMs?: number
+  readonly absent?: boolean
+}
+
+const NO_ENTRY: Entry = {
+  value: Buffer.alloc(0),
+  deadline: 0,
+  loaded: undefined,
+  absent: false,
+  raw: false,
+  second: 0,
+  bytes: 0,
+}
+
+/** Keys are texts of one byte per character. */
+export class Twin {
+  readonly clock = new ManualClock()
+  readonly instant = new Instant(this.clock)
+  readonly store: Store
+  /** In order of access, the least recent first. */
+  readonly model = new Map<string, Entry>()
+  evictions = 0
+  #cursor = 0
+  #scanned = new Set<string>()
+  /** Keys that were there since the scan began. */
+  #owed = new Set<string>()
+
+  constructor(maxBytes: number, seed = 1) {
+    const hasher = new Hasher({ low: seed, high: ~seed })
+    this.store = new Store({ maxBytes, hasher, instant: this.instant })
+  }
+
+  /** Returns whether it was taken. */
+  put(name: string, value: Buffer, options: PutOptions = {}): boolean {
+    const { store } = this
+    const key = Buffer.from(name, 'latin1')
+    let flags = 0
+    if (options.ttl !== undefined) {
+      flags |= EXPIRES
+      store.deadline[0] = this.instant.now + options.ttl
+    }
+    if (options.loadMs !== undefined) {
+      flags |= LOADED
+      store.loadedAt[0] = this.instant.now
+      store.loadMs = options.loadMs
+    }
+    const type = options.absent === true ? ValueType.ABSENT : ValueType.STRING
+    // Somewhere inside larger buffers, as the arguments of a request are.
+    const inKey = Buffer.concat([Buffer.from('>'), key, Buffer.from('<')])
+    const inValue = Buffer.concat([Buffer.from('<<'), value, Buffer.from('>')])
+    const write = (): Ref => store.put(inKey, 1, 1 + key.length, inValue, 2, 2 + value.length, type, flags)
+    const entry: Entry = {
+      ...NO_ENTRY,
+      value: Buffer.from(value),
+      deadline: options.ttl === undefined ? 0 : this.instant.now + options.ttl,
+      loaded: options.loadMs === undefined ? undefined : [this.instant.now, options.loadMs],
+      absent: options.absent === true,
+    }
+    return this.#write(name, write, entry, store.fits(key.length, value.length, flags))
+  }
+
+  /** Changes the length of a value. Returns false if the store has no such key or refused. */
+  resize(name: string, length: number): boolean {
+    const entry = this.#live(name)
+    const ref = this.#peek(name)
+    if (entry === undefined) return false
+    const { value } = entry
+    const changed = { ...entry, value: Buffer.alloc(length) }
+    value.copy(changed.value, 0, 0, Math.min(value.length, length))
+    // Within its block a value may be changed even when the block and one unit more would not fit the budget.
+    return this.#write(name, () => this.store.resize(ref, length), changed, undefined)
+  }
+
+  /** Gives a key a deadline in milliseconds from now; `undefined`: takes it away. */
+  expire(name: string, ttl: number | undefined): boolean {
+    const entry = this.#live(name)
+    const ref = this.#peek(name)
+    if (entry === undefined) return false
+    const deadline = ttl === undefined ? 0 : this.instant.now + ttl
+    this.store.deadline[0] = deadline
+    return this.#write(name, () => this.store.expire(ref), { ...entry, deadline }, undefined)
+  }
+
+  markRaw(name: string): void {
+    const entry = this.#live(name)
+    const ref = this.#peek(name)
+    if (entry === undefined) return
+    this.store.records.markRaw(ref)
+    entry.raw = true
+  }
+
+  get(name: string): void {
+    const key = Buffer.from(name, 'latin1')
+    const entry = this.#live(name)
+    const ref = this.store.get(key, 0, key.length)
+    if (entry === undefined) {
+      expect(ref).toBe(NULL_REF)
+    } else {
+      this.#makeNewest(name, entry)
+      this.#compare(ref, name, entry)
+    }
+    this.#checkCounts()
+  }
+
+  peek(name: string): void {
+    const entry = this.#live(name)
+    const ref = this.#peek(name)
+    if (entry !== undefined) this.#compare(ref, name, entry)
+    this.#checkCounts()
+  }
+
+  remove(name: string): void {
+    const entry = this.#live(name)
+    const ref = this.#peek(name)
+    if (entry === undefined) return
+    this.store.remove(ref)
+    this.#forget(name)
+    this.#checkCounts()
+  }
+
+  evict(): void {
+    const oldest = this.#oldest()
+    expect(this.store.evict()).toBe(oldest !== undefined)
+    if (oldest === undefined) return
+    this.#forget(oldest)
+    this.#expectGone(oldest)
+    this.#checkCounts()
+  }
+
+  advance(ms: number): void {
+    this.clock.advance(ms)
+    this.instant.refresh()
+  }
+
+  sweep(slots: number): void {
+    const expired = [...this.model].filter(([, entry]) => this.#isExpired(entry))
+    const found = this.store.sweep(slots)
+    let gone = 0
+    for (const [name] of expired) {
+      const key = Buffer.from(name, 'latin1')
+      const before = this.store.expired
+      this.store.peek(key, 0, key.length)
+      // What the sweep left is found by looking, and counted there.
+      if (this.store.expired === before) gone++
+      this.#forget(name)
+    }
+    expect(gone).toBe(found)
+    this.#checkCounts()
+  }
+
+  /** One call of a scan that goes on from where the last one ended. */
+  scan(limit: number): void {
+    if (this.#cursor === 0) {
+      this.#scanned = new Set()
+      this.#owed = new Set()
+      for (const [name, entry] of this.model)
+        if (!this.#isExpired(entry) && !entry.absent) this.#owed.add(name)
+    }
+    this.#cursor = this.store.scan(this.#cursor, limit, (ref) => {
+      const name = this.store.copyKey(ref).toString('latin1')
+      const entry = this.model.get(name)
+      if (entry === undefined || entry.absent || this.#isExpired(entry))
+        expect.fail(`a scan returned ${name}, which is not there`)
+      this.#scanned.add(name)
+    })
+    if (this.#cursor !== 0) return
+    for (const name of this.#owed) {
+      const entry = this.model.get(name)
+      if (entry === undefined || this.#isExpired(entry)) continue
+      if (!this.#scanned.has(name)) expect.fail(`a scan missed ${name}, which was there throughout`)
+    }
+  }
+
+  setMaxBytes(bytes: number): void {
+    const { evicted, indexBytes } = this.store
+    this.store.maxBytes = bytes
+    this.#evictFromModel(this.store.evicted - evicted, indexBytes - this.store.indexBytes)
+    this.#checkCounts()
+  }
+
+  forgetAbsent(): void {
+    this.store.forgetAbsent()
+    for (const [name, entry] of this.model) if (entry.absent) this.#forget(name)
+    this.#checkCounts()
+  }
+
+  clear(): void {
+    this.store.clear()
+    this.model.clear()
+    this.#owed.clear()
+    this.#checkCounts()
+    expect(this.store.arenaBytes).toBe(0)
+  }
+
+  /** Compares everything, and has the store check itself. */
+  check(): void {
+    this.store.verify()
+    const names = new Set<string>()
+    let cursor = 0
+    do {
+      cursor = this.store.scan(cursor, 100, (ref) => {
+        const name = this.store.copyKey(ref).toString('latin1')
+        const entry = this.model.get(name)
+        if (entry === undefined) expect.fail(`the store still has ${name}`)
+        this.#compare(ref, name, entry)
+        if (names.has(name)) expect.fail(`the store has ${name} twice`)
+        names.add(name)
+      })
+    } while (cursor !== 0)
+    for (const [name, entry] of this.model) {
+      if (entry.absent || this.#isExpired(entry) || names.has(name)) continue
+      expect.fail(`the store lost ${name}`)
+    }
+    this.#checkCounts()
+  }
+
+  /** Evicts everything, and compares the order with the model's. */
+  drain(): void {
+    this.check()
+    while (this.model.size > 0) this.evict()
+    this.evict()
+    expect(this.store.arenaBytes + this.store.indexBytes).toBeLessThan(this.store.indexBytes + 2 ** 22)
+    this.check()
+  }
+
+  #write(name: string, write: () => Ref, entry: Entry, fits: boolean | undefined): boolean {
+    const { store } = this
+    const evicted = store.evicted
+    const { indexBytes } = store
+    const before = this.#usage()
+    const ref = write()
+    if (ref === NULL_REF) {
+      if (fits === true) expect.fail('refused, although it fits')
+      expect(this.#usage()).toEqual(before)
+      this.peek(name)
+      return false
+    }
+    if (fits === false) expect.fail('taken, although it does not fit')
+    const had = this.model.get(name)
+    if (had !== undefined && this.#isExpired(had)) this.#owed.delete(name)
+    if (entry.absent) this.#owed.delete(name)
+    this.model.delete(name)
+    const slack = 8 + Math.max(0, indexBytes - store.indexBytes)
+    this.#evictFromModel(store.evicted - evicted, slack)
+    entry.second = this.instant.second
+    entry.bytes = store.bytesOf(ref)
+    this.model.set(name, entry)
+    this.#compare(ref, name, entry)
+    expect(this.#peek(name)).toBe(ref)
+    this.#checkCounts()
+    return true
+  }
+
+  #usage(): number[] {
+    const { usedBytes, size, absent, expiring, evicted, arenaBytes } = this.store
+    return [usedBytes, size, absent, expiring, evicted, arenaBytes]
+  }
+
+  /**
+   * The store says it evicted so many: they must be the oldest, and without the last of them the budget must have
+   * been exceeded (but for `slack`).
+   */
+  #evictFromModel(count: number, slack: number): void {
+    this.evictions += count
+    for (let i = 1; i <= count; i++) {
+      const oldest = this.#oldest()
+      if (oldest === undefined) expect.fail('evicted more than there was')
+      const { bytes } = this.model.get(oldest) as Entry
+      this.#forget(oldest)
+      this.#expectGone(oldest)
+      if (i === count && this.store.usedBytes + bytes + slack <= this.store.maxBytes)
+        expect.fail(`evicted ${oldest} of ${bytes} bytes without need: ${this.store.usedBytes} used`)
+    }
+  }
+
+  #expectGone(name: string): void {
+    const key = Buffer.from(name, 'latin1')
+    const before = this.store.expired
+    if (this.store.peek(key, 0, key.length) !== NULL_REF || this.store.expired !== before)
+      expect.fail(`${name} was the oldest, but another was evicted`)
+  }
+
+  #oldest(): string | undefined {
+    return this.model.keys().next().value
+  }
+
+  /** The model's entry of a key that has not expired; of one that has, the store is expected to notice now. */
+  #live(name: string): Entry | undefined {
+    const entry = this.model.get(name)
+    if (entry === undefined || !this.#isExpired(entry)) return entry
+    const before = this.store.expired
+    expect(this.#peek(name)).toBe(NULL_REF)
+    expect(this.store.expired).toBe(before + 1)
+    this.#forget(name)
+    return undefined
+  }
+
+  #peek(name: string): Ref {
+    const key = Buffer.from(name, 'latin1')
+    const ref = this.store.peek(key, 0, key.length)
+    if (!this.model.has(name)) expect(ref).toBe(NULL_REF)
+    return ref
+  }
+
+  #forget(name: string): void {
+    this.model.delete(name)
+    this.#owed.delete(name)
+  }
+
+  #makeNewest(name: string, entry: Entry): void {
+    this.model.delete(name)
+    this.model.set(name, entry)
+    entry.second = this.instant.second
+  }
+
+  #isExpired(entry: Entry): boolean {
+    return entry.deadline !== 0 && this.instant.now > entry.deadline
+  }
+
+  #compare(ref: Ref, name: string, entry: Entry): void {
+    const { store } = this
+    const { records } = store
+    if (ref === NULL_REF) expect.fail(`the store lost ${name}`)
+    if (store.copyKey(ref).toString('latin1') !== name) expect.fail(`the key of ${name} changed`)
+    if (store.valueLength(ref) !== entry.value.length || !store.copyValue(ref).equals(entry.value))
+      expect.fail(`the value of ${name} changed`)
+    const [at, ms] = entry.loaded ?? [0, 0]
+    const facts = [records.deadline(ref), records.loadedAt(ref), records.loadMs(ref), records.isRaw(ref)]
+    expect(facts).toEqual([entry.deadline, at, ms, entry.raw])
+    expect(records.type(ref)).toBe(entry.absent ? ValueType.ABSENT : ValueType.STRING)
+    expect(store.idleSeconds(ref)).toBe(this.instant.second - entry.second)
+  }
+
+  #checkCounts(): void {
+    const { store } = this
+    // An empty store has a small index.
+    if (store.usedBytes > Math.max(store.maxBytes, 1024)) expect.fail(`${store.usedBytes} bytes used`)
+    let absent = 0
+    let expiring = 0
+    for (const entry of this.model.values()) {
+      if (entry.absent) absent++
+      if (entry.deadline !== 0) expiring++
+    }
+    const counts = [store.size, store.absent, store.expiring]
+    expect(counts).toEqual([this.model.size - absent, absent, expiring])
+  }
+}
