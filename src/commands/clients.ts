@@ -13,7 +13,7 @@ import {
 import type { ArgumentSpec, CommandSpec } from './command.ts'
 import { container } from './container.ts'
 import type { Context } from './context.ts'
-import { NOT_AN_INTEGER, SYNTAX_ERROR } from './errors.ts'
+import { NOT_AN_INTEGER, SYNTAX_ERROR, wrongSubcommand } from './errors.ts'
 import { arg, oneOf, option, token } from './spec.ts'
 
 /** What most subcommands are, and those for operators. */
@@ -198,7 +198,8 @@ export const clientCommands: readonly CommandSpec[] = [
   container({
     name: 'client',
     flags: [],
-    categories: ['slow', 'connection'],
+    categories: ['slow'],
+    helpCategories: ['slow', 'connection'],
     summary: 'A container for client connection commands.',
     since: '2.4.0',
     helpSince: '5.0.0',
@@ -244,7 +245,7 @@ function list(c: Context): void {
 
 function pause({ args, host, instant, reply }: Context): void {
   if (args.count > 4) {
-    reply.error(SYNTAX_ERROR)
+    reply.error(wrongSubcommand('CLIENT', args.latin1(1)), 'latin1')
     return
   }
   const writesOnly = args.count === 4 && args.is(3, 'WRITE')
@@ -307,7 +308,7 @@ function trackingInfo({ reply }: Context): void {
 /** No command blocks: there is never anything to unblock. */
 function unblock({ args, reply }: Context): void {
   if (args.count > 4) {
-    reply.error(SYNTAX_ERROR)
+    reply.error(wrongSubcommand('CLIENT', args.latin1(1)), 'latin1')
     return
   }
   if (args.count === 4 && !args.is(3, 'TIMEOUT') && !args.is(3, 'ERROR')) {

@@ -78,11 +78,11 @@ export function writeCommandInfo(reply: ReplyWriter, { spec, fullName, subcomman
     CATEGORIES.map((name) => `@${name}`),
     spec.categories.map((name) => `@${name}`),
   )
-  reply.array(tips.length)
+  reply.set(tips.length)
   for (const tip of tips) reply.bulkText(tip)
-  reply.array(spec.keys?.length ?? 0)
+  reply.set(spec.keys?.length ?? 0)
   for (const each of spec.keys ?? []) writeKeySpec(reply, each)
-  reply.array(subcommands.size)
+  reply.set(subcommands.size)
   for (const sub of subcommands.values()) writeCommandInfo(reply, sub)
 }
 

@@ -137,7 +137,7 @@ function set({ args, host, reply }: Context): void {
   }
   const failed = errors.findIndex((error) => error !== undefined)
   if (failed >= 0) {
-    const name = parameters[failed]?.name
+    const name = names[failed]
     reply.error(`ERR CONFIG SET failed (possibly related to argument '${name}') - ${errors[failed]}`)
     return
   }

@@ -5,17 +5,18 @@ import { helpCommand, runSubcommand } from './help.ts'
 
 type ContainerSpec = Omit<CommandSpec, 'run' | 'arity' | 'complexity'> & {
   readonly subcommands: readonly CommandSpec[]
-  /** In which version HELP came. */
+  /** In which version HELP came, and its categories if they are not the container's. */
   readonly helpSince: string
+  readonly helpCategories?: readonly string[]
   /** Its arity and complexity, and what it does, if it can be called without a subcommand. */
   readonly own?: Pick<CommandSpec, 'arity' | 'complexity' | 'run'>
 }
 
 /** The container with its subcommands and a HELP. */
-export function container({ helpSince, own, ...spec }: ContainerSpec): CommandSpec {
+export function container({ helpSince, helpCategories, own, ...spec }: ContainerSpec): CommandSpec {
   const subcommands = [...spec.subcommands].sort((a, b) => (a.name < b.name ? -1 : 1))
   const lines = subcommands.flatMap((sub) => [syntaxOf(sub), `    ${sub.summary}`])
-  const categories = spec.categories
+  const categories = helpCategories ?? spec.categories
   const help = helpCommand(spec.name, helpSince, lines, { group: spec.group, categories })
   return {
     arity: -2,

@@ -6,7 +6,7 @@ import { NULL_REF } from '../store/arena.ts'
 import type { CommandSpec } from './command.ts'
 import type { Context } from './context.ts'
 import { protocolTypes, writeProtocolType } from './debug-protocol.ts'
-import { NO_SUCH_KEY, NOT_AN_INTEGER } from './errors.ts'
+import { NO_SUCH_KEY, NOT_AN_INTEGER, wrongSubcommand } from './errors.ts'
 import { encodingName } from './value.ts'
 
 const NOT_ALLOWED =
@@ -152,10 +152,7 @@ function debug(c: Context): void {
   if (!LOCAL.test(client.address)) reply.error(NOT_ALLOWED)
   else if (name.toUpperCase() === 'HELP' && args.count === 2) help(c)
   else if (command === undefined || args.count < command.count[0] || args.count > command.count[1])
-    reply.error(
-      `ERR unknown subcommand or wrong number of arguments for '${name.slice(0, 128)}'. Try DEBUG HELP.`,
-      'latin1',
-    )
+    reply.error(wrongSubcommand('DEBUG', name), 'latin1')
   else command.run(c)
 }
 
@@ -218,7 +215,7 @@ function replyBuffer({ args, reply }: Context): void {
   if (args.is(2, 'RESIZING') || (args.is(2, 'PEAK-RESET-TIME') && isNumber)) reply.ok()
   else if (args.is(2, 'PEAK-RESET-TIME') && (args.is(3, 'NEVER') || args.is(3, 'RESET'))) reply.ok()
   else if (args.is(2, 'PEAK-RESET-TIME')) reply.error(NOT_AN_INTEGER)
-  else reply.error("ERR unknown subcommand or wrong number of arguments for 'replybuffer'. Try DEBUG HELP.")
+  else reply.error(wrongSubcommand('DEBUG', args.latin1(1)), 'latin1')
 }
 
 /** Nothing else happens meanwhile, which is the point of it. */

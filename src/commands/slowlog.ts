@@ -4,6 +4,7 @@ import { parseInteger } from '../bytes/decimal.ts'
 import type { CommandSpec } from './command.ts'
 import { container } from './container.ts'
 import type { Context } from './context.ts'
+import { wrongSubcommand } from './errors.ts'
 import { arg } from './spec.ts'
 
 const COMMON = {
@@ -65,7 +66,11 @@ export const slowLogCommands: readonly CommandSpec[] = [
 
 function get({ args, host, reply }: Context): void {
   const count = args.count === 2 ? DEFAULT_COUNT : parseInteger(args.buf, args.start[2], args.end[2])
-  if (args.count > 3 || !(count >= -1)) {
+  if (args.count > 3) {
+    reply.error(wrongSubcommand('SLOWLOG', args.latin1(1)), 'latin1')
+    return
+  }
+  if (!(count >= -1)) {
     reply.error('ERR count should be greater than or equal to -1')
     return
   }
