@@ -25,11 +25,12 @@ export function randomSeed(): HashSeed {
  * with one compression and three finalisation rounds.
  */
 export function hashBytes(bytes: Uint8Array, start: number, end: number, low: number, high: number): Hash {
-  let v0 = low
-  let v1 = high
+  // `| 0` tells the compiler that the loop's variables are int32 from the first: half the time.
+  let v0 = low | 0
+  let v1 = high | 0
   let v2 = 0x6c796765 ^ low
   let v3 = 0x74656462 ^ high
-  let at = start
+  let at = start | 0
   // After the whole words, the last word holds the remaining bytes and the length, then come three rounds of
   // finalisation: one loop, so that the round is written (and compiled) once.
   const words = (end - start) >> 2
