@@ -19,7 +19,7 @@ import type { ReplyWriter, Sink } from '../resp/reply.ts'
 import type { Store } from '../store/store.ts'
 import type { Logger } from './logger.ts'
 import { Outbox } from './outbox.ts'
-import type { ServerSettings } from './settings.ts'
+import type { OutputLimit, ServerSettings } from './settings.ts'
 import type { Served, Turn } from './turn.ts'
 
 /** A connection stops taking requests while this many bytes of replies wait for its client to read. */
@@ -27,6 +27,9 @@ const OUTPUT_HIGH_WATER = 1024 * 1024
 
 /** Replies are sent before a chunk is served to its end once they have this many bytes. */
 const FLUSH_FROM = 64 * 1024
+
+/** Before it has authenticated, a client that leaves more than this unread is closed (Redis: its reply buffer, and 1 KiB). */
+const UNAUTHENTICATED: OutputLimit = { hard: 17 * 1024, soft: 0, softTime: 0 }
 
 /** A closed connection whose client neither reads what is left nor closes its end is kept for so long, ms. */
 const LINGER = 10_000
@@ -110,7 +113,10 @@ export class Connection implements Client, Sink, Served {
       this.resume()
     })
     socket.on('error', () => socket.destroy())
-    socket.on('close', () => services.closed(this))
+    socket.on('close', () => {
+      this.#closing = true
+      services.closed(this)
+    })
   }
 
   get closing(): boolean {
@@ -257,7 +263,7 @@ export class Connection implements Client, Sink, Served {
     if (this.#closing) return
     const { reply, stats, log } = this.#services
     const { error, overflow } = this.#decoder
-    this.close(true)
+    this.close(!overflow)
     if (overflow) stats.queryBufferDisconnections++
     else reply.error(`ERR ${error}`)
     log.info({ client: this.id, address: this.address }, error)
@@ -280,7 +286,7 @@ export class Connection implements Client, Sink, Served {
     const { settings, instant, stats, log } = this.#services
     const { normal, pubsub } = settings.clientOutputBufferLimit
     // What MONITOR sends nobody asked for bit by bit, so that it is no reply which would hold its client back.
-    const { hard, soft, softTime } = this.monitor ? pubsub : normal
+    const { hard, soft, softTime } = this.monitor ? pubsub : this.authenticated ? normal : UNAUTHENTICATED
     if (hard === 0 && soft === 0) return
     const waiting = this.outputBufferBytes
     if (soft === 0 || waiting <= soft) this.#softSince = 0

@@ -68,7 +68,7 @@ describe('CONFIG SET', () => {
       hz: '100',
       loglevel: 'warning',
     }
-    expect(await set(...Object.entries(values).flatMap(([name, value]) => [name, value]))).toBe('OK')
+    expect(await set(...Object.entries(values).flat())).toBe('OK')
     const { settings, telemetry } = harness.host
     expect(settings).toMatchObject({
       maxclients: 5,
@@ -130,7 +130,7 @@ describe('CONFIG SET', () => {
       error("ERR CONFIG SET failed (possibly related to argument 'port') - can't set immutable config"),
     )
     expect(await set('timeout', '5', 'TIMEOUT', '6')).toMatchObject(
-      error("ERR CONFIG SET failed (possibly related to argument 'timeout') - duplicate parameter"),
+      error("ERR CONFIG SET failed (possibly related to argument 'TIMEOUT') - duplicate parameter"),
     )
     expect(harness.host.settings.timeout).toBe(0)
   })

@@ -1,0 +1,173 @@
+// A server on a free port with a clock that tests move, and peers that send and receive bytes as they are.
+
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { ManualClock } from '../../src/bytes/clock.ts'
+import { Hasher } from '../../src/bytes/hash.ts'
+import { Instant } from '../../src/bytes/instant.ts'
+import { Group, type GroupPolicy } from '../../src/group/group.ts'
+import { localRouter } from '../../src/group/router.ts'
+import { functionOrigin, type LoadFunction } from '../../src/origin/function.ts'
+import { Server } from '../../src/server/server.ts'
+import { defaultServerSettings, type ServerSettings } from '../../src/server/settings.ts'
+
+export interface TestServerOptions {
+  readonly settings?: Partial<ServerSettings>
+  /** By name; by default `cache`, without an origin. */
+  readonly groups?: Readonly<
+    Record<string, Partial<Omit<GroupPolicy, 'name' | 'origin'>> & { origin?: LoadFunction }>
+  >
+}
+
+/** One line of the log. */
+export interface LogLine {
+  readonly level: 'info' | 'warn' | 'error'
+  readonly message: string
+  readonly fields: object
+}
+
+export class TestServer {
+  readonly clock = new ManualClock()
+  readonly groups: readonly Group[]
+  readonly server: Server
+  readonly settings: ServerSettings
+  readonly log: LogLine[] = []
+  /** What SHUTDOWN asked for: whether now. */
+  readonly shutdowns: boolean[] = []
+  readonly #peers: Peer[] = []
+  port = 0
+
+  private constructor({ settings = {}, groups = { cache: {} } }: TestServerOptions) {
+    const { clock } = this
+    const instant = new Instant(clock)
+    const hasher = new Hasher({ low: 1, high: 2 })
+    const environment = { instant, hasher, timers: clock, random: () => 0.5 }
+    this.groups = Object.entries(groups).map(([name, { origin, ...policy }]) => {
+      const loader = origin === undefined ? undefined : functionOrigin(origin)
+      return new Group({ ...DEFAULT_POLICY, ...policy, name, origin: loader }, environment)
+    })
+    this.settings = { ...defaultServerSettings(0), ...settings }
+    const line =
+      (level: LogLine['level']) =>
+      (fields: object, message: string): void => {
+        this.log.push({ level, message, fields })
+      }
+    this.server = new Server({
+      groups: this.groups,
+      router: localRouter,
+      instant,
+      hasher,
+      settings: this.settings,
+      timers: clock,
+      micros: () => clock.now() * 1000,
+      log: { info: line('info'), warn: line('warn'), error: line('error') },
+      identity: { version: '0.0.0', runId: 'f'.repeat(40), startedAt: clock.now(), configFile: '' },
+      onShutdown: (now) => this.shutdowns.push(now),
+    })
+  }
+
+  static async start(options: TestServerOptions = {}): Promise<TestServer> {
+    const test = new TestServer(options)
+    test.port = (await test.server.listen('127.0.0.1', 0)).port
+    return test
+  }
+
+  async connect(): Promise<Peer> {
+    const peer = await Peer.connect(this.port)
+    this.#peers.push(peer)
+    return peer
+  }
+
+  /** Ends everything at once. */
+  async stop(): Promise<void> {
+    for (const peer of this.#peers) peer.socket.destroy()
+    await this.server.close(0)
+    for (const group of this.groups) await group.close()
+  }
+}
+
+const DEFAULT_POLICY = {
+  maxBytes: 256 * 1024 * 1024,
+  ttlMs: 0,
+  jitter: 0,
+  negativeTtlMs: 0,
+  originTimeoutMs: 0,
+}
+
+/** A connection as a client has it; strings have one character per byte. */
+export class Peer {
+  readonly socket: Socket
+  /** Resolves when the connection is gone, whoever ended it. */
+  readonly closed: Promise<void>
+  /** Resolves when the server has closed its end. */
+  readonly ended: Promise<void>
+  #received: Buffer[] = []
+  #size = 0
+  #arrived: () => void = () => undefined
+
+  private constructor(socket: Socket) {
+    this.socket = socket
+    this.closed = new Promise((resolve) => socket.once('close', () => resolve()))
+    this.ended = new Promise((resolve) => {
+      socket.once('end', resolve)
+      socket.once('close', () => resolve())
+    })
+    socket.on('error', () => undefined)
+  }
+
+  static async connect(port: number): Promise<Peer> {
+    const socket = connect({ host: '127.0.0.1', port, noDelay: true, allowHalfOpen: true })
+    await once(socket, 'connect')
+    return new Peer(socket)
+  }
+
+  send(bytes: string | Buffer): void {
+    this.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
+  }
+
+  /** The next `length` bytes. Until it is called for the first time, nothing is read. */
+  async receive(length: number): Promise<string> {
+    this.#read()
+    while (this.#size < length) {
+      if (this.socket.destroyed || this.socket.readableEnded)
+        throw new Error(`closed after ${this.#size} of ${length} bytes: ${this.#take(this.#size)}`)
+      await new Promise<void>((resolve) => {
+        this.#arrived = resolve
+      })
+    }
+    return this.#take(length)
+  }
+
+  /** Everything until the server closes its end. */
+  async rest(): Promise<string> {
+    this.#read()
+    await this.ended
+    return this.#take(this.#size)
+  }
+
+  /** Sends and expects exactly this. */
+  async exchange(request: string, reply: string): Promise<void> {
+    this.send(request)
+    const received = await this.receive(reply.length)
+    if (received !== reply) throw new Error(`got ${JSON.stringify(received)}, wants ${JSON.stringify(reply)}`)
+  }
+
+  #read(): void {
+    if (this.socket.listenerCount('data') > 0) return
+    const wake = (): void => this.#arrived()
+    this.socket.on('data', (chunk: Buffer) => {
+      this.#received.push(chunk)
+      this.#size += chunk.length
+      wake()
+    })
+    this.socket.on('end', wake)
+    this.socket.on('close', wake)
+  }
+
+  #take(length: number): string {
+    const all = Buffer.concat(this.#received)
+    this.#received = [all.subarray(length)]
+    this.#size -= length
+    return all.toString('latin1', 0, length)
+  }
+}
