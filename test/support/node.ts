@@ -1,0 +1,58 @@
+// A node in this process that listens on a free port, and a look at its inside through commands.
+
+import { Redis } from 'ioredis'
+import { type Config, createNode } from '../../src/index.ts'
+
+/** A node that is listening. */
+export interface TestNode {
+  readonly port: number
+  /** Warnings and errors of its log. */
+  readonly complaints: readonly string[]
+  /** A client that takes no part in the test: what it asks changes nothing. */
+  readonly watcher: Redis
+  /** A field of GROUP INFO. */
+  groupInfo(group: string, field: string): Promise<unknown>
+  /** Resolves when so many commands wait for the load of a key. */
+  waiters(group: string, key: string, count: number): Promise<void>
+  /** Resolves when so many clients are connected, the watcher not counted. */
+  clients(count: number): Promise<void>
+  close(): Promise<void>
+}
+
+export async function startNode(config: Config): Promise<TestNode> {
+  const complaints: string[] = []
+  const complain = (fields: object, message: string): void => {
+    complaints.push(`${message} ${String((fields as { err?: Error }).err?.stack ?? '')}`)
+  }
+  const log = { info: () => undefined, warn: complain, error: complain }
+  const node = await createNode({ port: 0, bind: '127.0.0.1', ...config }, { log })
+  const [{ port }] = await node.listen()
+  const watcher = new Redis(port, { password: config.requirepass, replyMapping: 'resp3', lazyConnect: true })
+  const isIn = async (group: string, key: string, field: string): Promise<unknown> => {
+    await watcher.select(group)
+    return ((await watcher.call('EXPLAIN', key)) as Record<string, unknown>)[field]
+  }
+  return {
+    port,
+    complaints,
+    watcher,
+    async groupInfo(group, field) {
+      return ((await watcher.call('GROUP', 'INFO', group)) as Record<string, unknown>)[field]
+    },
+    async waiters(group, key, count) {
+      while ((await isIn(group, key, 'waiters')) !== count);
+    },
+    async clients(count) {
+      while (
+        String(await watcher.client('LIST'))
+          .trimEnd()
+          .split('\n').length !==
+        count + 1
+      );
+    },
+    async close() {
+      watcher.disconnect()
+      await node.close()
+    },
+  }
+}
