@@ -69,7 +69,15 @@ const QUOTED: readonly string[] = Array.from({ length: 256 }, (_, c) => {
 
 /** `bytes[start, end)` in double quotes, every byte printable: `"a\x00\n"` (Redis: `sdscatrepr`, as in MONITOR). */
 export function quoted(bytes: Uint8Array, start: number, end: number): string {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   let text = '"'
-  for (let i = start; i < end; i++) text += QUOTED[bytes[i]]
-  return `${text}"`
+  // Stretches that stay as they are, which may be megabytes, are taken whole.
+  let plain = start
+  for (let i = start; i < end; i++) {
+    const escaped = QUOTED[bytes[i]]
+    if (escaped.length === 1) continue
+    text += buffer.toString('latin1', plain, i) + escaped
+    plain = i + 1
+  }
+  return `${text}${buffer.toString('latin1', plain, end)}"`
 }

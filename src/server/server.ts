@@ -56,6 +56,8 @@ export class Server implements Host {
   readonly #monitors = new Set<Client>()
   #nextId = 1
   #closed: Promise<void> | undefined
+  /** Who waits for the last connection to be gone. */
+  readonly #emptied: ((value: undefined) => void)[] = []
   /** CLIENT PAUSE: until when (ms since the epoch, 0: not), and whether it holds reads back too. */
   #pausedUntil = 0
   #pausesAll = false
@@ -149,7 +151,10 @@ export class Server implements Host {
   async #close(timeout: number): Promise<void> {
     this.unpause()
     this.#housekeeping.stop()
-    const gone = this.#listeners.map((listener) => new Promise((resolve) => listener.close(resolve)))
+    const gone: Promise<unknown>[] = this.#listeners.map(
+      (listener) => new Promise((resolve) => listener.close(resolve)),
+    )
+    if (this.clients.size > 0) gone.push(new Promise((resolve) => this.#emptied.push(resolve)))
     for (const connection of this.clients.values()) connection.retire()
     const cancel = timeout > 0 ? this.#options.timers.after(timeout, () => this.#destroyAll()) : undefined
     await Promise.all(gone)
@@ -179,6 +184,7 @@ export class Server implements Host {
   #removed(connection: Connection): void {
     this.clients.delete(connection.id)
     this.#monitors.delete(connection)
+    if (this.clients.size === 0) for (const resolve of this.#emptied.splice(0)) resolve(undefined)
   }
 
   get monitors(): number {
