@@ -1,5 +1,7 @@
 // The allocator: blocks of 8-byte units in off-heap segments, O(1), coalescing, and emptied segment by segment.
 
+import { SpanBuffers } from './spans.ts'
+
 /*
  * A segment is one ArrayBuffer, seen as Int32 words and as bytes. The operating system commits its pages as
  * the frontier first passes them, so a segment costs what was used of it.
@@ -17,7 +19,9 @@
  * Above 128 units the first blocks of the bin below are looked at before. So a same-size workload reuses its holes
  * exactly; a mixed one splits the smallest sufficient bin.
  *
- * A block above half a segment is a span: a segment of its own, of exactly its size.
+ * A block above a sixteenth of a segment is a span: a segment of its own, of its size. Blocks below that waste less
+ * than a sixteenth of a segment even when all are of one size that does not divide it. Spans use up segment numbers:
+ * while those are too few for what the limit allows, only blocks above half a segment are spans.
  *
  * Blocks may move: when the holes of a mixed workload are of no use, the sparsest segment is emptied into the
  * others (`beginEvacuation`, `nextToMove`, `move`) and reused whole. That is what bounds fragmentation.
@@ -48,6 +52,9 @@ const MIN_UNITS = 2
 /** Blocks looked at in a bin whose blocks are of several sizes, where those of just this size wait. */
 const NEAR_TRIES = 8
 
+/** Smaller spans would cost more in JavaScript objects than they save. */
+const MIN_SPAN_UNITS = (16 * 1024) / UNIT_BYTES
+
 const NO_WORDS = new Int32Array(0)
 const NO_BYTES = Buffer.alloc(0)
 const NO_VIEW = new DataView(new ArrayBuffer(0))
@@ -75,6 +82,8 @@ export class Arena {
   readonly unitMask: number
   readonly segmentUnits: number
   readonly #maxSegments: number
+  readonly #spanAbove: number
+  readonly #spanBuffers: SpanBuffers
   /** Units in live blocks. */
   liveUnits = 0
   /** Units that were ever touched in the segments held: what the process has committed. */
@@ -103,12 +112,9 @@ export class Arena {
     this.shift = 31 - Math.clz32(this.segmentUnits)
     this.unitMask = this.segmentUnits - 1
     this.#maxSegments = 2 ** (32 - this.shift)
+    this.#spanAbove = Math.min(this.segmentUnits >>> 1, Math.max(this.segmentUnits >>> 4, MIN_SPAN_UNITS))
+    this.#spanBuffers = new SpanBuffers(segmentBytes)
     this.clear()
-  }
-
-  /** The largest block that shares a segment with others, in units. */
-  get spanThreshold(): number {
-    return this.segmentUnits >>> 1
   }
 
   get segmentCount(): number {
@@ -126,7 +132,7 @@ export class Arena {
    * Word 0 of the block has the owner's bits zero. `force` lets the footprint pass the limit.
    */
   alloc(units: number, force = false): Ref {
-    if (units > this.spanThreshold) return this.#allocSpan(units, force)
+    if (units > this.#spanAbove && this.#isSpan(units)) return this.#allocSpan(units, force)
     const first = fittingBin(units)
     if (first !== binOf(units)) {
       const near = this.#nearFit(binOf(units), units)
@@ -252,6 +258,7 @@ export class Arena {
     this.#frontierFlag = 0
     this.#leaving = -1
     this.#spare = undefined
+    this.#spanBuffers.clear()
     this.liveUnits = 0
     this.footprint = 0
   }
@@ -387,21 +394,30 @@ export class Arena {
     this.free(((segment << this.shift) | start) as Ref)
   }
 
+  /** Whether a block is to be a span: always above half a segment, below that if segment numbers are plenty. */
+  #isSpan(units: number): boolean {
+    if (units > this.segmentUnits >>> 1) return true
+    const numbersLeft = this.#maxSegments - this.words.length + this.#unused.length - 1
+    return numbersLeft * this.segmentUnits >= this.limit - this.footprint
+  }
+
   #allocSpan(units: number, force: boolean): Ref {
     if (!force && this.footprint + units > this.limit) return NULL_REF
-    const buffer = new ArrayBuffer(units * UNIT_BYTES)
+    const buffer = this.#spanBuffers.take(units * UNIT_BYTES) ?? new ArrayBuffer(units * UNIT_BYTES)
     const segment = this.#takeNumber()
     if (segment < 0) return NULL_REF
     this.#install(segment, buffer, units)
-    this.footprint += units
+    this.words[segment][0] = 0
+    this.footprint += this.words[segment].length >>> 1
     this.liveUnits += units
     return (segment << this.shift) as Ref
   }
 
   #freeSpan(segment: number): void {
-    const units = this.#spans[segment]
-    this.liveUnits -= units
-    this.footprint -= units
+    const words = this.words[segment]
+    this.liveUnits -= this.#spans[segment]
+    this.footprint -= words.length >>> 1
+    this.#spanBuffers.give(words.buffer as ArrayBuffer)
     this.#uninstall(segment)
   }
 

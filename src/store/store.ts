@@ -61,6 +61,8 @@ export class Store {
   #absent = 0
   #maxBytes: number
   #sweepCursor = 0
+  /** The size of the index that the arena's limit was computed from. */
+  #limitedIndexBytes = 0
   readonly #warmed = new Int32Array(MAX_WARM)
   readonly #arena: Arena
   readonly #index = new Index()
@@ -72,7 +74,7 @@ export class Store {
     this.#maxBytes = options.maxBytes
     this.#instant = options.instant
     this.#hasher = options.hasher
-    const share = 2 ** Math.floor(Math.log2(Math.max(1, options.maxBytes / 128)))
+    const share = 2 ** Math.floor(Math.log2(Math.max(1, options.maxBytes / 64)))
     this.#arena = new Arena(Math.min(MAX_SEGMENT_BYTES, Math.max(MIN_SEGMENT_BYTES, share)))
     this.records = new Records(this.#arena)
     this.#recency = new Recency(this.#arena)
@@ -464,14 +466,12 @@ export class Store {
   /** Enters a filled record into the list and the index. Its growth, or compacting, may evict others. */
   #publish(hash: Hash, ref: Ref): void {
     this.#recency.attach(ref)
-    const indexBytes = this.#index.bytes
     this.#index.insert(hash, ref)
     while (this.usedBytes > this.#maxBytes && this.#recency.oldest !== ref) this.evict()
     if (this.usedBytes > this.#maxBytes) {
       this.#index.clear()
       this.#index.insert(hash, ref)
     }
-    if (this.#index.bytes !== indexBytes) this.#limitArena()
   }
 
   #removeHashed(ref: Ref, hash: Hash): void {
@@ -511,6 +511,7 @@ export class Store {
       this.#index.clear()
       break
     }
+    if (this.#index.bytes !== this.#limitedIndexBytes) this.#limitArena()
     if (arena.evacuating || arena.footprint > arena.limit) this.#compact(units)
     for (;;) {
       const ref = arena.alloc(units)
@@ -529,7 +530,7 @@ export class Store {
     for (let quota = COMPACT_UNITS + units * COMPACT_FACTOR; quota > 0; ) {
       const from = arena.nextToMove()
       if (from === NULL_REF) {
-        if (arena.footprint > arena.limit && arena.beginEvacuation()) continue
+        if (arena.footprint + units > arena.limit && arena.beginEvacuation()) continue
         return
       }
       const needed = this.records.neededUnits(from)
@@ -546,5 +547,6 @@ export class Store {
   #limitArena(): void {
     const room = (this.#maxBytes - this.#index.bytes) * ARENA_OVERHEAD + this.#arena.segmentUnits * UNIT_BYTES
     this.#arena.limit = Math.floor(room / UNIT_BYTES)
+    this.#limitedIndexBytes = this.#index.bytes
   }
 }

@@ -72,6 +72,14 @@ class Live {
   }
 }
 
+/** What a span has committed; 0 for a block of a shared segment. */
+function spanUnits(arena: Arena, ref: Ref): number {
+  const words = arena.words[ref >>> arena.shift]
+  return words.length / 2 === arena.segmentUnits && arena.units(ref) < arena.segmentUnits
+    ? 0
+    : words.length / 2
+}
+
 /** Every unit is in exactly one block, live blocks are those of the test, holes are merged, tagged and binned. */
 function checkArena(arena: Arena, live: Live): void {
   let liveUnits = 0
@@ -90,7 +98,8 @@ function checkArena(arena: Arena, live: Live): void {
     if ((ref & arena.unitMask) !== expected) throw new Error('blocks do not tile their segment')
     if (units < 1) throw new Error('an empty block')
     expected += units
-    covered += units
+    // A span may lie in memory that is larger.
+    covered += Math.max(units, expected === units && !free ? spanUnits(arena, ref) : 0)
     if (free) {
       holes += units
       if (wasFree && !arena.evacuating) throw new Error('neighbours that are free were not merged')
@@ -219,18 +228,56 @@ function checkTiling(arena: Arena): void {
 }
 
 describe('spans', () => {
-  test('a block above half a segment is a segment of its own, of its size', () => {
+  test('a block above a quarter of a small segment is a span, of its size', () => {
     const arena = new Arena(SEGMENT_BYTES)
-    const shared = arena.alloc(arena.spanThreshold)
-    const span = arena.alloc(arena.spanThreshold + 1)
-    expect(arena.segmentCount).toBe(2)
-    expect(arena.units(span)).toBe(arena.spanThreshold + 1)
-    expect(arena.bytes[span >>> arena.shift].length).toBe((arena.spanThreshold + 1) * UNIT_BYTES)
-    expect(arena.footprint).toBe(2 * arena.spanThreshold + 1)
+    arena.limit = SEGMENT_UNITS * 100
+    const shared = arena.alloc(SEGMENT_UNITS / 4)
+    const span = arena.alloc(SEGMENT_UNITS / 4 + 1)
+    expect(span >>> arena.shift).not.toBe(shared >>> arena.shift)
+    expect(arena.units(span)).toBe(SEGMENT_UNITS / 4 + 1)
+    expect(arena.bytes[span >>> arena.shift].length).toBe((SEGMENT_UNITS / 4 + 1) * UNIT_BYTES)
+    expect(arena.footprint).toBe(SEGMENT_UNITS / 2 + 1)
     arena.free(span)
-    expect(arena.footprint).toBe(arena.spanThreshold)
+    expect(arena.footprint).toBe(SEGMENT_UNITS / 4)
     expect(arena.bytes[span >>> arena.shift].length).toBe(0)
-    expect(shared >>> arena.shift).toBe(1)
+  })
+
+  test('a large segment is shared by blocks of up to a sixteenth', () => {
+    const arena = new Arena(4 * 1024 * 1024)
+    arena.limit = arena.segmentUnits * 100
+    const sixteenth = arena.segmentUnits / 16
+    for (let i = 0; i < 4; i++) arena.alloc(sixteenth)
+    expect(arena.segmentCount).toBe(1)
+    arena.alloc(sixteenth + 1)
+    expect(arena.segmentCount).toBe(2)
+  })
+
+  test('when segment numbers are few for the limit, only blocks above half a segment are spans', () => {
+    const arena = new Arena(4 * 1024 * 1024)
+    const quarter = arena.segmentUnits / 4
+    arena.limit = 2 ** 32 - 3 * arena.segmentUnits
+    // Two numbers can be spared for spans: number 0 is never used.
+    const segments = Array.from({ length: 6 }, () => arena.alloc(quarter) >>> arena.shift)
+    expect(segments).toEqual([1, 2, 3, 3, 3, 3])
+    expect(arena.alloc(2 * quarter + 1) >>> arena.shift).toBe(4)
+  })
+
+  test('the memory of a freed span serves the next of about its size', () => {
+    const arena = new Arena(SEGMENT_BYTES)
+    arena.limit = SEGMENT_UNITS * 100
+    const first = arena.alloc(5000)
+    const memory = arena.bytes[first >>> arena.shift].buffer
+    arena.words[first >>> arena.shift].fill(-1)
+    arena.words[first >>> arena.shift][0] = 0
+    arena.free(first)
+    const second = arena.alloc(4900)
+    expect(arena.bytes[second >>> arena.shift].buffer).toBe(memory)
+    expect([arena.units(second), arena.liveUnits, arena.footprint]).toEqual([4900, 4900, 5000])
+    arena.free(second)
+    expect([arena.liveUnits, arena.footprint]).toEqual([0, 0])
+    const third = arena.alloc(4500)
+    expect(arena.bytes[third >>> arena.shift].buffer).not.toBe(memory)
+    expect(arena.footprint).toBe(4500)
   })
 
   test('a span may be larger than a segment, and its number is used again', () => {
@@ -270,8 +317,7 @@ describe('limit', () => {
   test('what the current segment has left counts when a block does not fit there', () => {
     const arena = new Arena(SEGMENT_BYTES)
     arena.limit = SEGMENT_UNITS + 100
-    arena.alloc(SEGMENT_UNITS / 2)
-    arena.alloc(SEGMENT_UNITS / 2 - 200)
+    for (let left = SEGMENT_UNITS - 200; left > 0; left -= 1024) arena.alloc(Math.min(1024, left))
     expect(arena.alloc(300)).toBe(NULL_REF)
     expect(arena.footprint).toBe(SEGMENT_UNITS - 200)
     expect(arena.alloc(200)).not.toBe(NULL_REF)
