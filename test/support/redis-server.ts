@@ -1,13 +1,14 @@
-// A real redis-server to compare with: found on PATH, started on a Unix socket of its own, stopped by its handle.
+// A real redis-server to compare with, started on a Unix socket of its own, stopped by its handle.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import Parser from 'redis-parser'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect } from 'vitest'
+import { describeWithExecutable } from './executable.ts'
 
 /** Strings are latin1, one character per byte; an error reply is an Error. */
 export type RedisReply = string | number | null | Error | RedisReply[]
@@ -31,19 +32,7 @@ export function describeWithRedis(
   body: (redis: () => RedisServer) => void,
   ...options: string[]
 ): void {
-  const executable = findExecutable('redis-server')
-  if (executable === undefined) {
-    if ((process.env.ERINYS_TEST_REQUIRE ?? '').split(/[\s,]+/).includes('redis')) {
-      describe(name, () => {
-        test('redis-server is on PATH', () => expect.fail('ERINYS_TEST_REQUIRE asks for redis-server'))
-      })
-    } else {
-      console.warn(`SKIPPED: ${name}: redis-server is not on PATH`)
-      describe.skip(name, () => body(() => expect.fail('not started')))
-    }
-    return
-  }
-  describe(name, () => {
+  describeWithExecutable('redis-server', name, (executable) => {
     let server: RedisServer | undefined
     beforeAll(async () => {
       server = await startRedis(executable, ...options)
@@ -78,19 +67,6 @@ async function startRedis(executable: string, ...options: string[]): Promise<Red
       rmSync(directory, { recursive: true, force: true })
     },
   }
-}
-
-function findExecutable(name: string): string | undefined {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
-    const path = join(folder, name)
-    try {
-      accessSync(path, constants.X_OK)
-      return path
-    } catch {
-      // Not in this folder.
-    }
-  }
-  return undefined
 }
 
 /** Resolves when the server says that it accepts connections. */

@@ -1,0 +1,68 @@
+// Programs that are not part of the project, such as redis-cli: found on PATH, or their tests are skipped loudly.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+
+/**
+ * A `describe` whose tests need a program of Redis's, whose path they are given. Where it is not on PATH they are
+ * skipped with a warning, or fail if ERINYS_TEST_REQUIRE names `redis`.
+ */
+export function describeWithExecutable(executable: string, name: string, body: (path: string) => void): void {
+  const path = findExecutable(executable)
+  if (path !== undefined) {
+    describe(name, () => body(path))
+  } else if ((process.env.ERINYS_TEST_REQUIRE ?? '').split(/[\s,]+/).includes('redis')) {
+    describe(name, () => {
+      test(`${executable} is on PATH`, () => expect.fail(`ERINYS_TEST_REQUIRE asks for ${executable}`))
+    })
+  } else {
+    console.warn(`SKIPPED: ${name}: ${executable} is not on PATH`)
+    describe.skip(name, () => body(executable))
+  }
+}
+
+export interface Execution {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a program to its end, with `input` as what it reads. */
+export async function execute(
+  path: string,
+  args: readonly string[],
+  input: string | Buffer = '',
+): Promise<Execution> {
+  const child = spawn(path, args, { stdio: ['pipe', 'pipe', 'pipe'] })
+  const killAtExit = (): unknown => child.kill('SIGKILL')
+  process.once('exit', killAtExit)
+  let stdout = ''
+  let stderr = ''
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    stdout += text
+  })
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text
+  })
+  // Whoever does not read its input may close it early.
+  child.stdin.on('error', () => undefined).end(input)
+  const [code] = (await once(child, 'close')) as [number | null]
+  process.off('exit', killAtExit)
+  return { code, stdout, stderr }
+}
+
+function findExecutable(name: string): string | undefined {
+  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+    const path = join(folder, name)
+    try {
+      accessSync(path, constants.X_OK)
+      return path
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return undefined
+}
