@@ -46,7 +46,8 @@ export class Executor {
   readonly #telemetry: Telemetry
   readonly #hasher: Hasher
   readonly #hashes = new Int32Array(MAX_WARM)
-  #isWarm = false
+  /** The stores that `warm` was called for, since `cool`. */
+  readonly #warmed: Store[] = []
 
   constructor(table: CommandTable, context: Context, host: Host, hasher: Hasher) {
     this.#hasher = hasher
@@ -69,19 +70,21 @@ export class Executor {
       hashes[i] = keyed ? this.#hasher.hash(args.buf, args.start[1], args.end[1]) : 0
     }
     store.warm(hashes, from, to)
-    this.#isWarm = true
+    this.#warmed.push(store)
   }
 
   /** `args` is request `i` of those that `warm` took, if it was called. */
-  prime(args: Args, i: number): void {
-    if (this.#isWarm && args.count > 1 && args.end[1] - args.start[1] <= MAX_WARM_KEY) {
-      this.#hasher.prime(args.buf, args.start[1], args.end[1], this.#hashes[i] as Hash)
-    }
+  prime(client: Client, args: Args, i: number): void {
+    if (this.#warmed.length === 0 || args.count < 2 || args.end[1] - args.start[1] > MAX_WARM_KEY) return
+    this.#hasher.prime(args.buf, args.start[1], args.end[1], this.#hashes[i] as Hash)
+    client.group.store.hint(i)
   }
 
   /** The requests of `warm` are done: their bytes may change. */
   cool(): void {
-    this.#isWarm = false
+    if (this.#warmed.length === 0) return
+    for (const store of this.#warmed) store.cool()
+    this.#warmed.length = 0
     this.#hasher.forget()
   }
 

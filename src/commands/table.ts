@@ -79,6 +79,7 @@ const SLOTS = 2048
 
 export class CommandTable {
   readonly all: readonly Command[]
+  #latest: Command | undefined
   readonly #slots: (Command | undefined)[] = new Array(SLOTS).fill(undefined)
 
   constructor(specs: readonly CommandSpec[]) {
@@ -99,9 +100,16 @@ export class CommandTable {
     const { buf } = args
     const start = args.start[i]
     const end = args.end[i]
+    // A pipeline mostly repeats one command.
+    const latest = this.#latest
+    if (latest !== undefined && isNamed(latest.name, buf, start, end)) return latest
     for (let at = hashName(buf, start, end); ; at = (at + 1) & (SLOTS - 1)) {
       const command = this.#slots[at]
-      if (command === undefined || isNamed(command.name, buf, start, end)) return command
+      if (command === undefined) return undefined
+      if (isNamed(command.name, buf, start, end)) {
+        this.#latest = command
+        return command
+      }
     }
   }
 

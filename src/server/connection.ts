@@ -227,7 +227,7 @@ export class Connection implements Client, Sink, Served {
     let stalled = this.#serveWaiting()
     let next = from
     while (next < to && !stalled && !this.#closing && reply.size <= OUTPUT_HIGH_WATER) {
-      executor.prime(batch[next], next)
+      executor.prime(this, batch[next], next)
       stalled = executor.execute(this, batch[next]) === STALLED
       if (!stalled) next++
     }

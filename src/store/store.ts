@@ -64,6 +64,11 @@ export class Store {
   /** The size of the index that the arena's limit was computed from. */
   #limitedIndexBytes = 0
   readonly #warmed = new Int32Array(MAX_WARM)
+  /** Counts what makes references invalid, and its value when `warm` found those in `#warmed`. */
+  #version = 0
+  #warmVersion = -1
+  /** Where the key of the present command was found by `warm`; valid while the version is the same. */
+  #hint = NULL_REF
   readonly #arena: Arena
   readonly #index = new Index()
   readonly #recency: Recency
@@ -150,6 +155,8 @@ export class Store {
     const index = this.#index
     const refs = this.#warmed
     let sum = index.warm(hashes, from, to)
+    if (this.#warmVersion !== this.#version) refs.fill(NULL_REF)
+    this.#warmVersion = this.#version
     for (let i = from; i < to; i++) {
       const at = index.seek(hashes[i] as Hash)
       refs[i] = index.slots[at] === hashes[i] ? index.slots[at + 1] : NULL_REF
@@ -167,6 +174,19 @@ export class Store {
       if (older !== NULL_REF) sum ^= words[older >>> shift][((older & unitMask) << 1) + NEWER]
     }
     return sum
+  }
+
+  /**
+   * The next key looked up is probably that of `hashes[i]`: unless something has been moved or removed since `warm`,
+   * it need not be searched again.
+   */
+  hint(i: number): void {
+    this.#hint = this.#warmed[i] as Ref
+  }
+
+  /** What `warm` found is forgotten. */
+  cool(): void {
+    this.#warmVersion = -1
   }
 
   /** Makes a record the most recently used. */
@@ -341,6 +361,7 @@ export class Store {
   }
 
   clear(): void {
+    this.#version++
     this.#arena.clear()
     this.#index.clear()
     this.#recency.clear()
@@ -423,6 +444,10 @@ export class Store {
   }
 
   #find(hash: Hash, bytes: Uint8Array, start: number, end: number): Ref {
+    if (this.#version === this.#warmVersion) {
+      const hint = this.#hint
+      if (hint !== NULL_REF && this.records.hasKey(hint, bytes, start, end)) return hint
+    }
     const index = this.#index
     let at = index.seek(hash)
     const slots = index.slots
@@ -478,6 +503,7 @@ export class Store {
     this.#uncount(ref)
     this.#index.remove(hash, ref)
     this.#recency.detach(ref)
+    this.#version++
     this.#arena.free(ref)
   }
 
@@ -537,6 +563,7 @@ export class Store {
       const to = arena.alloc(needed) || arena.alloc(needed, true)
       if (to === NULL_REF) return
       const hash = this.#hashOf(from)
+      this.#version++
       this.records.move(from, to, needed)
       this.#index.replace(hash, from, to)
       this.#recency.moved(to)
