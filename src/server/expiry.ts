@@ -7,10 +7,10 @@ import { SLOT_BYTES } from '../store/index.ts'
 /** A step takes about this long, µs: no client waits noticeably longer for it. */
 const STEP_MICROS = 500
 
-/** Slots of the index that a step looks at: what the first one tries, and the bounds of what follows from its time. */
+/** Slots that a step looks at: what the first tries, and the bounds of what follows from its time. All full of the dead, the most take 1 ms. */
 const FIRST_SLOTS = 1024
 const LEAST_SLOTS = 64
-const MOST_SLOTS = 65_536
+const MOST_SLOTS = 4096
 
 /** Above this share of expired entries among those that can expire, another step follows (Redis: 10 %). */
 const ACCEPTABLE_STALE = 0.1

@@ -1,0 +1,70 @@
+// Ten thousand clients that say nothing: what each of them costs, and that the node serves beside them as before.
+
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect, test } from 'vitest'
+import { TestServer } from '../support/server.ts'
+
+const WANTED = 10_000
+
+/** Bytes of memory that one more idle connection may cost. */
+const MOST_PER_CLIENT = 20 * 1024
+
+/** Opens connections in a process of its own, each once in use, says so, and keeps them until its input ends. */
+const CLIENTS = `
+const { connect } = require('node:net')
+const [port, count] = process.argv.slice(1).map(Number)
+let open = 0
+const more = () => {
+  if (open === count) return process.stdout.write('open')
+  const socket = connect(port, '127.0.0.1', () => socket.write('GET a\\r\\n'))
+  socket.once('data', () => { open++; more() })
+  socket.on('error', (error) => { console.error(error); process.exit(1) })
+}
+more()
+process.stdin.resume().on('end', () => process.exit(0))
+`
+
+/** As many as may be open here, with some left for everything else. */
+function possible(): number {
+  try {
+    const [, limit] = /Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'latin1')) ?? []
+    return limit === undefined ? 200 : Math.min(WANTED, Number(limit) - 500)
+  } catch {
+    return 200
+  }
+}
+
+/** Bytes that the process occupies, without garbage. */
+function memory(): number {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  collect()
+  collect()
+  return process.memoryUsage().rss
+}
+
+test('idle clients are cheap', async () => {
+  const count = possible()
+  const running = await TestServer.start({ settings: { maxclients: count + 10 } })
+  const peer = await running.connect()
+  await peer.exchange('SET a 1\r\n', '+OK\r\n')
+  const before = memory()
+  const clients = spawn(process.execPath, ['-e', CLIENTS, String(running.port), String(count)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  await once(clients.stdout, 'data')
+  while (running.server.clients.size < count + 1) await new Promise((resolve) => setImmediate(resolve))
+  const perClient = (memory() - before) / count
+  expect(perClient).toBeLessThan(MOST_PER_CLIENT)
+  await peer.exchange('GET a\r\n', '$1\r\n1\r\n')
+  running.clock.advance(2000)
+  clients.stdin.end()
+  await once(clients, 'exit')
+  while (running.server.clients.size > 1) await new Promise((resolve) => setImmediate(resolve))
+  await peer.exchange('GET a\r\n', '$1\r\n1\r\n')
+  await running.stop()
+}, 60_000)
