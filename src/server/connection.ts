@@ -47,6 +47,8 @@ export interface ConnectionServices {
   closed(connection: Connection): void
 }
 
+const NOTHING = Buffer.alloc(0)
+
 export class Connection implements Client, Sink, Served {
   isDue = false
   readonly id: number
@@ -73,6 +75,9 @@ export class Connection implements Client, Sink, Served {
   readonly #waiting: Args[] = []
   /** What follows the requests taken so far breaks the protocol. */
   #refused = false
+  /** Replies that are sent when everyone in the batch has been served. */
+  #unsent: Buffer = NOTHING
+  #released = (): void => {}
   /** How the last decoding ended. `REQUEST`: there may be more. */
   #decoded: Decoded = NEED_MORE
   #running = false
@@ -137,7 +142,7 @@ export class Connection implements Client, Sink, Served {
 
   /** Bytes of replies that have not left. */
   get outputBufferBytes(): number {
-    return this.#socket.writableLength + this.#outbox.size
+    return this.#socket.writableLength + this.#outbox.size + this.#unsent.length
   }
 
   hold(): HeldReply {
@@ -145,9 +150,19 @@ export class Connection implements Client, Sink, Served {
     return this.#outbox.hold()
   }
 
+  /** Takes replies over; `send` hands them to the socket. */
   write(bytes: Buffer, released: () => void): void {
+    this.send()
+    this.#unsent = bytes
+    this.#released = released
+  }
+
+  send(): void {
+    const bytes = this.#unsent
+    if (bytes.length === 0) return
+    this.#unsent = NOTHING
     this.#services.stats.outputBytes += bytes.length
-    this.#socket.write(bytes, released)
+    this.#socket.write(bytes, this.#released)
   }
 
   push(bytes: Buffer): void {
@@ -191,7 +206,7 @@ export class Connection implements Client, Sink, Served {
     const { settings, log } = this.#services
     if (this.#closing) {
       const left = this.outputBufferBytes
-      if (left < this.#lingering) this.#lingerSince = now
+      if (left < this.#lingering || this.held.size !== 0) this.#lingerSince = now
       this.#lingering = left
       if (now - this.#lingerSince > LINGER) this.#socket.destroy()
       return
@@ -278,6 +293,7 @@ export class Connection implements Client, Sink, Served {
   }
 
   #send(bytes: Buffer): void {
+    this.send()
     this.#services.stats.outputBytes += bytes.length
     this.#socket.write(bytes)
   }
@@ -308,6 +324,7 @@ export class Connection implements Client, Sink, Served {
 
   #finish(): void {
     if (this.#lingerSince === 0) this.#lingerSince = this.#services.instant.now
+    this.send()
     if (this.#outbox.isEmpty) this.#socket.end()
     // Otherwise what the client still sends would keep its end from being seen.
     this.#pauseReading(false)

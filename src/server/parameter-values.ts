@@ -33,7 +33,8 @@ export function memory(least: number, most: number = Number.POSITIVE_INFINITY): 
 
 function within(value: number, least: number, most: number, use: (value: number) => void): string | Apply {
   if (value >= least && value <= most) return () => use(value)
-  return `argument must be between ${least} and ${most === Number.POSITIVE_INFINITY ? LONG_MAX : most} inclusive`
+  const bound = most === Number.POSITIVE_INFINITY ? LONG_MAX : most
+  return `argument must be between ${least} and ${bound} inclusive`
 }
 
 export const yesNo: Accept<boolean> = (text, use) => {

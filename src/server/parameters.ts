@@ -23,6 +23,8 @@ const MAX_CLIENTS = 2 ** 32 - 1
 /** Redis takes more and less, and uses these bounds. */
 const LEAST_HZ = 1
 const MOST_HZ = 500
+/** The longest argument that there can be (see the configuration); Redis takes any length. */
+const MOST_BULK = 2 ** 30
 /** A group's least budget (see the configuration). */
 const LEAST_BUDGET = 1024
 
@@ -110,7 +112,7 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
       () => settings.protoMaxBulkLen,
       memory(MB),
       (bytes) => {
-        settings.protoMaxBulkLen = bytes
+        settings.protoMaxBulkLen = Math.min(bytes, MOST_BULK)
         changed()
       },
     ),

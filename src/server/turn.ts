@@ -20,9 +20,11 @@ export interface Served {
   decode(batch: readonly Args[], from: number): number
   /**
    * Runs `batch[from, to)`. True: it has more to do at once. Otherwise, or unless `again` promises that it is the
-   * next to be served, the replies have been sent.
+   * next to be served, the replies are ready to be sent.
    */
   serve(batch: readonly Args[], from: number, to: number, again: boolean): boolean
+  /** Hands the replies to the socket. */
+  send(): void
 }
 
 /**
@@ -88,6 +90,7 @@ export class Turn {
       if (connection.serve(batch, starts[i], starts[i + 1], false)) this.add(connection)
     }
     this.#serveLast(serving[first + last], starts[last], end)
+    for (let i = 0; i < taken; i++) serving[first + i].send()
     return taken
   }
 
