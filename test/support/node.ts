@@ -8,16 +8,18 @@ export interface TestNode {
   readonly port: number
   /** Warnings and errors of its log. */
   readonly complaints: readonly string[]
-  /** A client that takes no part in the test: what it asks changes nothing. */
+  /** A client in the first group that takes no part in the test. */
   readonly watcher: Redis
   /** A field of GROUP INFO. */
   groupInfo(group: string, field: string): Promise<unknown>
   /** Resolves when so many commands wait for the load of a key. */
   waiters(group: string, key: string, count: number): Promise<void>
-  /** Resolves when so many clients are connected, the watcher not counted. */
+  /** Resolves when so many clients are connected, the watchers not counted. */
   clients(count: number): Promise<void>
   close(): Promise<void>
 }
+
+const WATCHER = 'watcher'
 
 export async function startNode(config: Config): Promise<TestNode> {
   const complaints: string[] = []
@@ -27,10 +29,13 @@ export async function startNode(config: Config): Promise<TestNode> {
   const log = { info: () => undefined, warn: complain, error: complain }
   const node = await createNode({ port: 0, bind: '127.0.0.1', ...config }, { log })
   const [{ port }] = await node.listen()
-  const watcher = new Redis(port, { password: config.requirepass, replyMapping: 'resp3', lazyConnect: true })
-  const isIn = async (group: string, key: string, field: string): Promise<unknown> => {
-    await watcher.select(group)
-    return ((await watcher.call('EXPLAIN', key)) as Record<string, unknown>)[field]
+  const options = { password: config.requirepass, replyMapping: 'resp3', connectionName: WATCHER } as const
+  const watcher = new Redis(port, { ...options, lazyConnect: true })
+  /** Goes from group to group. */
+  const explorer = new Redis(port, { ...options, lazyConnect: true })
+  const explain = async (group: string, key: string): Promise<Record<string, unknown>> => {
+    await explorer.select(group)
+    return (await explorer.call('EXPLAIN', key)) as Record<string, unknown>
   }
   return {
     port,
@@ -40,7 +45,7 @@ export async function startNode(config: Config): Promise<TestNode> {
       return ((await watcher.call('GROUP', 'INFO', group)) as Record<string, unknown>)[field]
     },
     async waiters(group, key, count) {
-      while ((await isIn(group, key, 'waiters')) !== count);
+      while ((await explain(group, key)).waiters !== count);
     },
     async clients(count) {
       while (
@@ -52,6 +57,7 @@ export async function startNode(config: Config): Promise<TestNode> {
     },
     async close() {
       watcher.disconnect()
+      explorer.disconnect()
       await node.close()
     },
   }
