@@ -230,6 +230,6 @@ export class Group {
   #setDeadline(): void {
     const { ttlMs, jitter } = this.policy
     const shorter = jitter === 0 ? 0 : ttlMs * jitter * this.#environment.random()
-    this.store.deadline[0] = Math.ceil(this.#environment.instant.now + ttlMs - shorter)
+    this.store.deadline[0] = this.#environment.instant.now + Math.max(1, Math.ceil(ttlMs - shorter))
   }
 }
