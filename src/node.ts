@@ -65,7 +65,10 @@ export class Node {
         startedAt: instant.now,
         configFile: '',
       },
-      onShutdown: () => void this.close(),
+      onShutdown: (now) => {
+        if (now) void this.#server.close(0)
+        void this.close()
+      },
     })
   }
 

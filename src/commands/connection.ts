@@ -55,6 +55,8 @@ export const connectionCommands: readonly CommandSpec[] = [
     name: 'hello',
     arity: -1,
     flags: HANDSHAKE,
+    // What was asked for before is answered in the protocol of then.
+    wholeKeyspace: true,
     categories: FAST,
     summary: 'Handshakes with the Redis server.',
     since: '6.0.0',
@@ -118,6 +120,7 @@ export const connectionCommands: readonly CommandSpec[] = [
     name: 'reset',
     arity: 1,
     flags: HANDSHAKE,
+    wholeKeyspace: true,
     categories: FAST,
     summary: 'Resets the connection.',
     since: '6.2.0',

@@ -76,7 +76,7 @@ function trimmed(args: Args, secrets: readonly number[]): Buffer[] {
   return list
 }
 
-export interface LatencySample {
+interface LatencySample {
   /** Seconds since the epoch. */
   readonly second: number
   /** The longest of that second, in milliseconds. */

@@ -253,6 +253,8 @@ export class Connection implements Client, Sink, Served {
     const isWhole = this.#decoded !== REQUEST || this.#waiting.length !== 0 || this.#closing
     if (again && !isWhole && reply.size <= FLUSH_FROM) return true
     this.#flush()
+    // Only what the socket does not take at once is waited for: nothing else brings a 'drain'.
+    if (this.outputBufferBytes > OUTPUT_HIGH_WATER) this.send()
     const isFull = this.outputBufferBytes > OUTPUT_HIGH_WATER
     const isBlocked = stalled || isFull
     this.#pauseReading(isBlocked && !this.#closing)

@@ -54,6 +54,24 @@ describe('requests', () => {
   })
 })
 
+test('what was asked for before HELLO is answered in the protocol of then', async () => {
+  let resolve: (value: null) => void = () => undefined
+  const peer = await start({
+    groups: {
+      scores: {
+        origin: () =>
+          new Promise((settle) => {
+            resolve = settle
+          }),
+      },
+    },
+  })
+  peer.send('GET none\r\nHELLO 3\r\n')
+  await until(() => running.groups[0].flights?.size === 1)
+  resolve(null)
+  expect(await peer.receive(9)).toBe('$-1\r\n%7\r\n')
+})
+
 describe('a client that has closed its end', () => {
   test('gets the answers to what it had sent', async () => {
     const peer = await start()
@@ -81,6 +99,26 @@ describe('a client that has closed its end', () => {
     await until(() => running.groups[0].flights?.size === 1)
     resolve('630')
     expect(await peer.rest()).toBe('$3\r\n630\r\n+PONG\r\n')
+  })
+
+  test('also when that takes long', async () => {
+    let resolve: (value: string) => void = () => undefined
+    const peer = await start({
+      groups: {
+        scores: {
+          origin: () =>
+            new Promise((settle) => {
+              resolve = settle
+            }),
+        },
+      },
+    })
+    peer.send('GET Tom\r\nQUIT\r\n')
+    peer.socket.end()
+    await until(() => [...running.server.clients.values()].some(({ closing }) => closing))
+    running.clock.advance(60_000)
+    resolve('630')
+    expect(await peer.rest()).toBe('$3\r\n630\r\n+OK\r\n')
   })
 
   test('also when they were held back', async () => {
