@@ -1,0 +1,33 @@
+// Writes into README.md what is derived: the commands, the settings, and what was measured. `npm run readme`.
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { commandReference, settingReference } from './reference.ts'
+
+const README = fileURLToPath(new URL('../README.md', import.meta.url))
+
+/** What stands between `<!-- name -->` and `<!-- /name -->`, by name. */
+export type Sections = Readonly<Record<string, string>>
+
+/** The sections that the sources alone decide. */
+export function referenceSections(): Sections {
+  return { commands: commandReference(), settings: settingReference() }
+}
+
+/**
+ * The text with its sections replaced.
+ * @throws Error when it lacks one of them
+ */
+export function fill(text: string, sections: Sections): string {
+  return Object.entries(sections).reduce((filled, [name, content]) => {
+    const [opening, closing] = [`<!-- ${name} -->\n`, `<!-- /${name} -->`]
+    const start = filled.indexOf(opening) + opening.length
+    const end = filled.indexOf(closing, start)
+    if (start < opening.length || end < 0) throw new Error(`README.md has no section ${name}`)
+    return `${filled.slice(0, start)}\n${content}\n\n${filled.slice(end)}`
+  }, text)
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  writeFileSync(README, fill(readFileSync(README, 'utf8'), referenceSections()))
+}

@@ -1,0 +1,69 @@
+// The parts of the README that the sources decide: the commands and the settings, as Markdown.
+
+import { createCommandTable } from '../src/commands/all.ts'
+import type { CommandSpec } from '../src/commands/command.ts'
+import { syntaxOf } from '../src/commands/container.ts'
+import { valueText } from '../src/report.ts'
+import { kebabName, settingNames, settings, variableName } from '../src/settings.ts'
+
+const FAMILIES: readonly (readonly [group: CommandSpec['group'], title: string])[] = [
+  ['string', 'Strings'],
+  ['generic', 'Keys'],
+  ['connection', 'Connections'],
+  ['server', 'Server'],
+  ['erinys', "Erinys's own"],
+]
+
+/** Every command, by family: a table where some ask the origin, else a list. */
+export function commandReference(): string {
+  const specs = createCommandTable().all.map(({ spec }) => spec)
+  return FAMILIES.map(([group, title]) => {
+    const family = specs.filter((spec) => spec.group === group)
+    const asks = family.some(({ load }) => load !== undefined)
+    return `**${title}**\n\n${asks ? missTable(family) : list(family)}`
+  }).join('\n\n')
+}
+
+/** Every setting: what it is called in each place, its default and what it is for. */
+export function settingReference(): string {
+  const rows = settingNames.map((name) => {
+    const { argument, summary, fallback, fallbackText } = settings[name]
+    const standard = fallbackText ?? code(valueText(name, fallback))
+    const flag = code(`--${kebabName(name)} ${argument}`)
+    return [code(name), flag, code(variableName(name)), standard, summary]
+  })
+  return table(['Field', 'Flag', 'Variable', 'Default', 'Meaning'], rows)
+}
+
+/** A Markdown table; what would end a cell is escaped. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
+  return [line(head), `|${head.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n')
+}
+
+function missTable(specs: readonly CommandSpec[]): string {
+  return table(
+    ['Command', 'A key that is not held'],
+    specs.map((spec) => [code(syntaxOf(spec)), onMiss(spec)]),
+  )
+}
+
+function onMiss({ load }: CommandSpec): string {
+  if (load === undefined) return ''
+  if (load === 'through') return 'is loaded'
+  return load === 'first' ? 'is loaded first' : 'depends on the options'
+}
+
+function list(specs: readonly CommandSpec[]): string {
+  const item = (spec: CommandSpec): string => {
+    const own = `- ${code(syntaxOf(spec))}`
+    if (spec.subcommands === undefined) return own
+    return `${own}: ${spec.subcommands.map(({ name }) => code(name.toUpperCase())).join(' ')}`
+  }
+  return specs.map(item).join('\n')
+}
+
+function code(text: string): string {
+  return `\`${text}\``
+}
