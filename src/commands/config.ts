@@ -6,7 +6,7 @@ import type { CommandSpec } from './command.ts'
 import { container } from './container.ts'
 import type { Context } from './context.ts'
 import { SYNTAX_ERROR } from './errors.ts'
-import type { Apply } from './parameter.ts'
+import type { Apply, Parameter } from './parameter.ts'
 import { arg } from './spec.ts'
 
 const COMMON = {
@@ -86,42 +86,47 @@ export const configCommands: readonly CommandSpec[] = [
 
 const GLOB = /[*?[]/
 
-function get({ args, host, reply }: Context): void {
-  const found = new Map<string, string>()
+/** Redis's names are in lower case and found in any; those of groups are their own. */
+function findParameter({ host }: Context, name: string): Parameter | undefined {
+  return host.parameters.get(name) ?? host.parameters.get(name.toLowerCase())
+}
+
+/** Every parameter once, those given by a plain name under the name as it was written. */
+function get(c: Context): void {
+  const { args, host, reply } = c
+  const found = new Map<Parameter, string>()
   for (let i = 2; i < args.count; i++) {
-    const pattern = args.latin1(i)
-    const lower = pattern.toLowerCase()
+    const pattern = args.text(i)
     if (!GLOB.test(pattern)) {
-      // A plain name is answered as it was written.
-      const parameter = host.parameters.get(lower)
-      if (parameter !== undefined && !found.has(lower)) found.set(pattern, parameter.get())
+      const parameter = findParameter(c, pattern)
+      if (parameter !== undefined && !found.has(parameter)) found.set(parameter, pattern)
       continue
     }
     for (const [name, parameter] of host.parameters) {
       const bytes = Buffer.from(name)
       if (!globMatch(args.buf, args.start[i], args.end[i], bytes, 0, bytes.length, true)) continue
-      if (!found.has(name)) found.set(name, parameter.get())
+      if (!found.has(parameter)) found.set(parameter, name)
     }
   }
   reply.map(found.size)
-  for (const [name, value] of found) {
+  for (const [parameter, name] of found) {
     reply.bulkText(name)
-    reply.bulkText(value)
+    reply.bulkText(parameter.get())
   }
 }
 
 /** All pairs are taken over, or none. */
-function set({ args, host, reply }: Context): void {
+function set(c: Context): void {
+  const { args, reply } = c
   if (args.count % 2 !== 0) {
     reply.error(SYNTAX_ERROR)
     return
   }
-  const names = Array.from({ length: args.count / 2 - 1 }, (_, i) => args.latin1(2 + 2 * i))
-  const parameters = names.map((name) => host.parameters.get(name.toLowerCase()))
+  const names = Array.from({ length: args.count / 2 - 1 }, (_, i) => args.text(2 + 2 * i))
+  const parameters = names.map((name) => findParameter(c, name))
   const unknown = parameters.indexOf(undefined)
   if (unknown >= 0) {
-    const text = `ERR Unknown option or number of arguments for CONFIG SET - '${names[unknown]}'`
-    reply.error(text, 'latin1')
+    reply.error(`ERR Unknown option or number of arguments for CONFIG SET - '${names[unknown]}'`)
     return
   }
   const applies: Apply[] = []

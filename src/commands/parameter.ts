@@ -4,7 +4,7 @@
 export type Apply = () => void
 
 export interface Parameter {
-  /** In lower case: 'maxmemory', 'tcp-keepalive'. */
+  /** 'tcp-keepalive'; `maxmemory:` with a group's name is that group's budget. */
   readonly name: string
   get(): string
   /**

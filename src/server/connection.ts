@@ -214,7 +214,7 @@ export class Connection implements Client, Sink, Served {
     this.#enforceOutputLimit()
     const isWaiting = this.monitor || this.held.size !== 0 || this.#waiting.length !== 0
     if (settings.timeout === 0 || isWaiting || now - this.lastActiveAt <= settings.timeout) return
-    log.info({ client: this.id, address: this.address }, 'closing an idle client')
+    log.debug?.({ client: this.id, address: this.address }, 'closing an idle client')
     this.close(false)
   }
 
@@ -283,7 +283,7 @@ export class Connection implements Client, Sink, Served {
     this.close(!overflow)
     if (overflow) stats.queryBufferDisconnections++
     else reply.error(`ERR ${error}`)
-    log.info({ client: this.id, address: this.address }, error)
+    log.debug?.({ client: this.id, address: this.address }, error)
   }
 
   #flush(): void {

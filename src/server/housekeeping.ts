@@ -32,7 +32,7 @@ export class Housekeeping {
   readonly #input: Rate
   readonly #output: Rate
   #checkedAt: number
-  #cancel: CancelTimer | undefined
+  #cancel: CancelTimer
 
   constructor(parts: HousekeepingParts) {
     this.#parts = parts
@@ -42,20 +42,16 @@ export class Housekeeping {
     this.#input = new Rate(instant.now)
     this.#output = new Rate(instant.now)
     this.#checkedAt = instant.now
-  }
-
-  start(): void {
-    if (this.#cancel === undefined) this.#arm()
+    this.#cancel = this.#arm()
   }
 
   stop(): void {
-    this.#cancel?.()
-    this.#cancel = undefined
+    this.#cancel()
   }
 
-  #arm(): void {
-    this.#cancel = this.#parts.timers.after(1000 / this.#parts.settings.hz, () => {
-      this.#arm()
+  #arm(): CancelTimer {
+    return this.#parts.timers.after(1000 / this.#parts.settings.hz, () => {
+      this.#cancel = this.#arm()
       this.#round()
     })
   }

@@ -207,7 +207,7 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
     ),
     ...groups.map((group) =>
       variable(
-        `maxmemory-${group.name}`,
+        `maxmemory:${group.name}`,
         () => group.store.maxBytes,
         memory(LEAST_BUDGET),
         (bytes) =>

@@ -132,7 +132,6 @@ export class Server implements Host {
     listener.removeAllListeners('error')
     listener.on('error', (err) => log.error({ err }, 'a listening socket failed'))
     this.#listeners.push(listener)
-    this.#housekeeping.start()
     const address = listener.address() as AddressInfo
     this.stats.port ||= address.port
     return address

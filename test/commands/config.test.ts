@@ -21,6 +21,7 @@ describe('CONFIG GET', () => {
       'slowlog-log-slower-than',
       'slowlog-max-len',
     ])
+    expect(await get('SAVE', 'save', 'sav*')).toEqual({ SAVE: '' })
     expect(await get('no*such')).toEqual({})
   })
 
@@ -109,12 +110,12 @@ describe('CONFIG SET', () => {
     for (let i = 0; i < 1000; i++) await harness.call('SET', `key:${i}`, 'x'.repeat(100))
     const [cache, other] = harness.groups
     const before = cache.store.size
-    await set('maxmemory-cache', '64kb')
+    await set('maxmemory:cache', '64kb')
     expect(cache.store.usedBytes).toBeLessThanOrEqual(65_536)
     expect(cache.store.size).toBeLessThan(before)
     await set('maxmemory', '1mb')
     expect([cache.store.maxBytes, other.store.maxBytes]).toEqual([65_536, 1_048_576])
-    expect(await get('maxmemory*')).toMatchObject({ maxmemory: '1048576', 'maxmemory-cache': '65536' })
+    expect(await get('maxmemory*')).toMatchObject({ maxmemory: '1048576', 'maxmemory:cache': '65536' })
   })
 
   test('all of several pairs, or none', async () => {

@@ -303,7 +303,7 @@ test('a smaller budget that takes long to reach is a latency event', async () =>
     get: () => 1,
     set: () => running.clock.set(running.clock.now() + 7),
   })
-  await peer.exchange('CONFIG SET maxmemory-cache 64kb\r\n', '+OK\r\n')
+  await peer.exchange('CONFIG SET maxmemory:cache 64kb\r\n', '+OK\r\n')
   expect(running.server.telemetry.events.series.get('eviction-cycle')?.max).toBe(7)
   expect(running.server.telemetry.events.series.get('command')?.max).toBe(7)
 })
