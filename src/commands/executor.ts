@@ -46,8 +46,9 @@ export class Executor {
   readonly #telemetry: Telemetry
   readonly #hasher: Hasher
   readonly #hashes = new Int32Array(MAX_WARM)
-  /** The stores that `warm` was called for, since `cool`. */
+  /** The stores that `warm` was called for, since `cool`: the first `#warmedCount`. */
   readonly #warmed: Store[] = []
+  #warmedCount = 0
 
   constructor(table: CommandTable, context: Context, host: Host, hasher: Hasher) {
     this.#hasher = hasher
@@ -70,21 +71,20 @@ export class Executor {
       hashes[i] = keyed ? this.#hasher.hash(args.buf, args.start[1], args.end[1]) : 0
     }
     store.warm(hashes, from, to)
-    this.#warmed.push(store)
+    this.#warmed[this.#warmedCount++] = store
   }
 
   /** `args` is request `i` of those that `warm` took, if it was called. */
   prime(client: Client, args: Args, i: number): void {
-    if (this.#warmed.length === 0 || args.count < 2 || args.end[1] - args.start[1] > MAX_WARM_KEY) return
+    if (this.#warmedCount === 0 || args.count < 2 || args.end[1] - args.start[1] > MAX_WARM_KEY) return
     this.#hasher.prime(args.buf, args.start[1], args.end[1], this.#hashes[i] as Hash)
     client.group.store.hint(i)
   }
 
   /** The requests of `warm` are done: their bytes may change. */
   cool(): void {
-    if (this.#warmed.length === 0) return
-    for (const store of this.#warmed) store.cool()
-    this.#warmed.length = 0
+    // The list keeps its length: a shorter one would be allocated anew for every batch.
+    for (; this.#warmedCount > 0; this.#warmedCount--) this.#warmed[this.#warmedCount - 1].cool()
     this.#hasher.forget()
   }
 
