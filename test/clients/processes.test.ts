@@ -1,0 +1,167 @@
+// Clients of a node that is a process of its own: what they see when it ends, and when it is back.
+
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { GlideClient, Logger } from '@valkey/valkey-glide'
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { type Running, start } from '../support/cli.ts'
+
+Logger.init('off')
+
+const folder = mkdtempSync(join(tmpdir(), 'erinys-clients-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+/** `scores` answers at once, `gated` after a SIGUSR2; both print what they are asked for. */
+const config = join(folder, 'erinys.config.mjs')
+writeFileSync(
+  config,
+  `const gate = new Promise((resolve) => process.once('SIGUSR2', resolve))
+  const told = (key) => (console.log('asked for ' + key), key)
+  export default {
+    groups: {
+      scores: { maxBytes: '64mb', origin: (key) => told(key) + ' of ' + process.pid },
+      gated: { maxBytes: '64mb', origin: (key) => (told(key), gate.then(() => 'value of ' + key)) },
+    },
+  }`,
+)
+
+const nodes: Running[] = []
+
+async function startNode(...args: string[]): Promise<Running> {
+  const node = await start(['--config', config, ...args], { cwd: folder })
+  nodes.push(node)
+  return node
+}
+
+async function logs(node: Running, text: string): Promise<void> {
+  while (!node.log().includes(text)) await once(node.child.stdout!, 'data')
+}
+
+interface Client {
+  get(key: string): Promise<unknown>
+  close(): unknown
+}
+
+/** Every library with what it does by default; `index` is the group. */
+const libraries: Record<string, (port: number, index: number) => Promise<Client>> = {
+  async ioredis(port, db) {
+    const client = new Redis(port, {
+      db,
+      lazyConnect: true,
+      retryStrategy: () => 5,
+      maxRetriesPerRequest: null,
+    })
+    client.on('error', () => undefined)
+    await client.connect()
+    return { get: (key) => client.get(key), close: () => client.disconnect() }
+  },
+  async 'node-redis'(port, database) {
+    const socket = { port, host: '127.0.0.1', reconnectStrategy: 5 } as const
+    const client = createClient({ database, socket })
+    client.on('error', () => undefined)
+    await client.connect()
+    return { get: (key) => client.get(key), close: () => client.destroy() }
+  },
+  async 'valkey-glide'(port, databaseId) {
+    const client = await GlideClient.createClient({
+      addresses: [{ host: '127.0.0.1', port }],
+      databaseId,
+      requestTimeout: 10_000,
+      connectionBackoff: { numberOfRetries: 10, factor: 5, exponentBase: 1 },
+    })
+    return { get: (key) => client.get(key), close: () => client.close() }
+  },
+}
+
+let clients: Client[] = []
+
+async function connectAll(port: number, index: number): Promise<Client[]> {
+  clients = await Promise.all(Object.values(libraries).map((connect) => connect(port, index)))
+  return clients
+}
+
+afterEach(() => {
+  for (const client of clients.splice(0)) client.close()
+  for (const node of nodes.splice(0)) node.child.kill('SIGKILL')
+})
+
+describe('SIGTERM', () => {
+  test('lets replies under way leave to every client, and takes nobody else', async () => {
+    const node = await startNode()
+    const waiting = await connectAll(node.port, 1)
+    const replies = Promise.all(waiting.map((client, i) => client.get(`key ${i}`)))
+    await Promise.all(waiting.map((_, i) => logs(node, `asked for key ${i}`)))
+    node.child.kill('SIGTERM')
+    await logs(node, 'SIGTERM: closing')
+    const late = new Redis(node.port, { lazyConnect: true, retryStrategy: null })
+    late.on('error', () => undefined)
+    await expect(late.connect()).rejects.toThrow()
+    node.child.kill('SIGUSR2')
+    expect(await replies).toEqual(['value of key 0', 'value of key 1', 'value of key 2'])
+    const { code, stderr } = await node.outcome
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(node.log()).toContain('"closed"')
+  })
+})
+
+describe('SHUTDOWN', () => {
+  /** A node that was asked for it while every client waits for a load, and what the clients get. */
+  async function shutDown(...options: string[]): Promise<{ node: Running; replies: Promise<unknown[]> }> {
+    const node = await startNode()
+    await connectAll(node.port, 1)
+    const replies = Promise.all(clients.map((client) => client.get('Tom')))
+    replies.catch(() => undefined)
+    await logs(node, 'asked for Tom')
+    const asking = new Redis(node.port, { retryStrategy: null })
+    const ended = once(asking, 'end')
+    asking.call('SHUTDOWN', ...options).catch(() => undefined)
+    await ended
+    return { node, replies }
+  }
+
+  test('lets replies under way leave', async () => {
+    const { node, replies } = await shutDown()
+    node.child.kill('SIGUSR2')
+    expect(await replies).toEqual(Array(3).fill('value of Tom'))
+    expect(await node.outcome).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  test('NOW does not wait for them', async () => {
+    const { node } = await shutDown('NOW')
+    expect(await node.outcome).toMatchObject({ code: 0, stderr: '' })
+  })
+})
+
+describe('SIGKILL', () => {
+  test('every client comes back to the node that is started in its place, which is cold', async () => {
+    const first = await startNode()
+    const { port } = first
+    await connectAll(port, 0)
+    for (const client of clients) expect(await client.get('Tom')).toBe(`Tom of ${first.child.pid}`)
+    first.child.kill('SIGKILL')
+    expect((await first.outcome).code).toBeNull()
+    // ioredis and node-redis keep what is asked meanwhile; valkey-glide refuses it.
+    const kept = Promise.all(clients.slice(0, 2).map((client) => client.get('Jack')))
+    const second = await startNode('--port', String(port))
+    const { pid } = second.child
+    expect(await kept).toEqual([`Jack of ${pid}`, `Jack of ${pid}`])
+    for (const client of clients) expect(await answer(client, 'Tom')).toBe(`Tom of ${pid}`)
+    expect(second.log().match(/asked for Tom/g)).toHaveLength(1)
+    expect(second.log().match(/asked for Jack/g)).toHaveLength(1)
+  })
+})
+
+/** Asks until the client has come back. */
+async function answer(client: Client, key: string): Promise<unknown> {
+  for (;;) {
+    try {
+      return await client.get(key)
+    } catch {
+      // Not connected yet.
+    }
+  }
+}
