@@ -85,12 +85,13 @@ describe.each(natures)('hashes %s', (_name, draw) => {
     const index = new Index()
     const model = new Model()
     const entries: [hash: number, ref: number][] = []
-    let next = 1
+    // References wrap around to negative ones on the way.
+    let next = 2 ** 31 - 5000
     for (let i = 0; i < 30_000; i++) {
       const growing = (i >>> 12) % 2 === 0
       const choice = random() % 10
       if (choice < (growing ? 7 : 2)) {
-        const entry: [number, number] = [draw(random), next++]
+        const entry: [number, number] = [draw(random), next++ | 0]
         index.insert(entry[0] as Hash, entry[1] as Ref)
         model.add(...entry)
         entries.push(entry)
@@ -99,9 +100,10 @@ describe.each(natures)('hashes %s', (_name, draw) => {
         const [hash, ref] = entries[place]
         model.delete(hash, ref)
         if (choice === 9) {
-          index.replace(hash as Hash, ref as Ref, next as Ref)
-          model.add(hash, next)
-          entries[place] = [hash, next++]
+          const to = next++ | 0
+          index.replace(hash as Hash, ref as Ref, to as Ref)
+          model.add(hash, to)
+          entries[place] = [hash, to]
         } else {
           index.remove(hash as Hash, ref as Ref)
           const last = entries.pop() as [number, number]

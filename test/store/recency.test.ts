@@ -19,8 +19,13 @@ function walk(arena: Arena, recency: Recency): [Ref[], Ref[]] {
   return [down, up.reverse()]
 }
 
-test('random attaching, detaching, touching and moving', () => {
+test.each([
+  ['positive', 1],
+  ['negative', 2 ** 32 / 8192 / 2],
+])('random attaching, detaching, touching and moving, references are %s', (sign, first) => {
   const arena = new Arena(64 * 1024)
+  // As if so many segments were in use.
+  arena.words.length = first
   const recency = new Recency(arena)
   const random = seededRandom(8)
   const model: Ref[] = []
@@ -29,6 +34,7 @@ test('random attaching, detaching, touching and moving', () => {
     const place = model.length === 0 ? 0 : random() % model.length
     if (choice < (model.length > 50 ? 1 : 4) || model.length === 0) {
       const ref = arena.alloc(8)
+      if (ref < 0 !== (sign === 'negative')) throw new Error(`a reference of ${ref}`)
       recency.attach(ref)
       model.unshift(ref)
     } else if (choice === 4) {

@@ -121,6 +121,22 @@ test('hasKey tells keys apart at every byte and every length', () => {
   )
 })
 
+test('records far out, where references are negative', () => {
+  const parts = setUp()
+  const { arena, records } = parts
+  arena.words.length = 2 ** 32 / arena.segmentUnits / 2
+  const refs = Array.from({ length: 3000 }, (_, i) =>
+    make(parts, Buffer.from(`key${i}`), Buffer.alloc(i % 40, i), i % 2 === 0 ? EXPIRES | LOADED : 0),
+  )
+  for (const [i, ref] of refs.entries()) {
+    expect(ref).toBeLessThan(0)
+    if (i % 2 === 0) records.setDeadline(ref, new Float64Array([1e12 + i]))
+    expect(records.hasKey(ref, Buffer.from(`key${i}`), 0, `key${i}`.length)).toBe(true)
+    expect(valueOfRecord(records, ref)).toEqual(Buffer.alloc(i % 40, i))
+    expect(records.deadline(ref)).toBe(i % 2 === 0 ? 1e12 + i : 0)
+  }
+})
+
 test('a record moves to a block of the units it needs', () => {
   for (const spare of [0, 1, 3]) {
     const parts = setUp()
