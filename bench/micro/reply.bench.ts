@@ -15,6 +15,7 @@ const OPERATIONS = PIPELINE * FLUSHES
 
 const SEGMENT_BYTES = 1024 * 1024
 const segments = Array.from({ length: 32 }, (_, i) => Buffer.allocUnsafeSlow(SEGMENT_BYTES).fill(i))
+const views = segments.map((segment) => new DataView(segment.buffer))
 
 /** A socket that has sent everything at once. */
 const sink: Sink = { write: (_bytes, released) => released() }
@@ -37,7 +38,8 @@ function writes(name: string, write: (i: number) => void): Case {
 function bulks(length: number): Case {
   return writes(`bulk of ${length} bytes from 32 arenas`, (i) => {
     const start = (i * 4099) % (SEGMENT_BYTES - 16_384)
-    writer.bulk(segments[(i * 7) & 31], start, start + length)
+    const segment = (i * 7) & 31
+    writer.bulk(segments[segment], start, start + length, views[segment])
   })
 }
 
@@ -49,7 +51,7 @@ export function run(options: MeasureOptions): Promise<Row[]> {
       writes('integer of 1 digit', (i) => writer.integer(i & 7)),
       writes('integer of 7 digits', (i) => writer.integer(1_000_000 + i)),
       writes('bulk text of 10 characters', () => writer.bulkText('0123456789')),
-      writes('bulk of 32 bytes from one arena', (i) => writer.bulk(segments[0], i, i + 32)),
+      writes('bulk of 32 bytes from one arena', (i) => writer.bulk(segments[0], i, i + 32, views[0])),
       ...[3, 16, 32, 64, 200, 1024, 4096, 16_384].map(bulks),
       writes('error', () => writer.error('ERR syntax error')),
     ],

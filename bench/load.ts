@@ -1,0 +1,173 @@
+// A load of reads and writes with Zipf-distributed keys, as a process of its own: `tsx bench/load.ts PORT KEYS …`.
+
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+
+/** Keys are as redis-benchmark makes them: 16 bytes. */
+const keyOf = (i: number): string => `key:${String(i).padStart(12, '0')}`
+
+/** A deterministic generator (mulberry32), uniform in [0, 1). */
+export function randomFrom(seed: number): () => number {
+  let state = seed | 0
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let x = Math.imul(state ^ (state >>> 15), 1 | state)
+    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x
+    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/**
+ * Zipf-distributed ranks in [0, n) with exponent 0.99, as YCSB draws them
+ * (Gray et al., "Quickly generating billion-record synthetic databases", 1994).
+ */
+export function zipf(n: number, random: () => number, theta = 0.99): () => number {
+  let zeta = 0
+  for (let i = 1; i <= n; i++) zeta += 1 / i ** theta
+  const zeta2 = 1 + 0.5 ** theta
+  const alpha = 1 / (1 - theta)
+  const eta = (1 - (2 / n) ** (1 - theta)) / (1 - zeta2 / zeta)
+  return () => {
+    const u = random()
+    const uz = u * zeta
+    if (uz < 1) return 0
+    if (uz < zeta2) return 1
+    return Math.min(n - 1, Math.floor(n * (eta * u - eta + 1) ** alpha))
+  }
+}
+
+/** Spreads ranks over the keyspace, so that hot keys are not neighbours. */
+const scatter = (rank: number, keys: number): number => Number((BigInt(rank) * 2_654_435_761n) % BigInt(keys))
+
+export interface LoadResult {
+  readonly operations: number
+  readonly seconds: number
+  /** Milliseconds per pipeline, sorted. */
+  readonly percentiles: Readonly<Record<'p50' | 'p99' | 'p999' | 'max', number>>
+}
+
+export interface LoadOptions {
+  readonly port: number
+  readonly keys: number
+  readonly clients: number
+  /** Requests per pipeline. */
+  readonly depth: number
+  readonly operations: number
+  /** Of a hundred requests, how many are reads. */
+  readonly reads: number
+  readonly valueBytes: number
+  readonly seed: number
+}
+
+/** Runs a mixed load; the pipelines are made before the clock starts. */
+export async function runLoad(options: LoadOptions): Promise<LoadResult> {
+  const random = randomFrom(options.seed)
+  const rank = zipf(options.keys, random)
+  const value = 'x'.repeat(options.valueBytes)
+  const request = (): string => {
+    const key = keyOf(scatter(rank(), options.keys))
+    return random() * 100 < options.reads
+      ? `*2\r\n$3\r\nGET\r\n$16\r\n${key}\r\n`
+      : `*3\r\n$3\r\nSET\r\n$16\r\n${key}\r\n$${value.length}\r\n${value}\r\n`
+  }
+  const variants = Math.max(1, Math.min(20_000, Math.ceil(options.operations / options.depth)))
+  const pipelines = Array.from({ length: variants }, () =>
+    Buffer.from(Array.from({ length: options.depth }, request).join('')),
+  )
+  let left = Math.ceil(options.operations / options.depth)
+  const total = left
+  const latencies = new Float64Array(total)
+  let done = 0
+  const sockets = await Promise.all(Array.from({ length: options.clients }, () => open(options.port)))
+  const began = performance.now()
+  await Promise.all(
+    sockets.map(async (socket) => {
+      const replies = countReplies(socket)
+      while (left > 0) {
+        left--
+        const sent = performance.now()
+        socket.write(pipelines[left % variants])
+        await replies(options.depth)
+        latencies[done++] = performance.now() - sent
+      }
+      socket.destroy()
+    }),
+  )
+  const seconds = (performance.now() - began) / 1000
+  latencies.sort()
+  const at = (share: number): number => latencies[Math.min(total - 1, Math.floor(total * share))]
+  const percentiles = { p50: at(0.5), p99: at(0.99), p999: at(0.999), max: latencies[total - 1] }
+  return { operations: total * options.depth, seconds, percentiles }
+}
+
+/** Stores `count` keys, from `first` on, in long pipelines. */
+export async function fillKeys(
+  port: number,
+  first: number,
+  count: number,
+  valueBytes: number,
+): Promise<void> {
+  const socket = await open(port)
+  const replies = countReplies(socket)
+  const value = 'x'.repeat(valueBytes)
+  const depth = 1000
+  for (let i = first; i < first + count; i += depth) {
+    const length = Math.min(depth, first + count - i)
+    let text = ''
+    for (let k = i; k < i + length; k++) {
+      text += `*3\r\n$3\r\nSET\r\n$16\r\n${keyOf(k)}\r\n$${value.length}\r\n${value}\r\n`
+    }
+    socket.write(text)
+    await replies(length)
+  }
+  socket.destroy()
+}
+
+export async function open(port: number): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+  await once(socket, 'connect')
+  return socket
+}
+
+/** Returns what resolves once so many replies have come: simple strings, bulk strings and nulls of GET and SET. */
+export function countReplies(socket: Socket): (count: number) => Promise<void> {
+  let wanted = 0
+  let resolve: (() => void) | undefined
+  let skip = 0
+  let line = ''
+  socket.on('data', (chunk: Buffer) => {
+    for (let at = 0; at < chunk.length; ) {
+      if (skip > 0) {
+        const step = Math.min(skip, chunk.length - at)
+        skip -= step
+        at += step
+        if (skip === 0) wanted--
+        continue
+      }
+      const end = chunk.indexOf(10, at)
+      line += chunk.toString('latin1', at, end < 0 ? chunk.length : end + 1)
+      if (end < 0) break
+      at = end + 1
+      if (line[0] === '-') throw new Error(`the server answered ${line.trim()}`)
+      if (line[0] === '$' && line[1] !== '-') skip = Number.parseInt(line.slice(1), 10) + 2
+      else wanted--
+      line = ''
+    }
+    if (wanted <= 0 && resolve !== undefined) {
+      const call = resolve
+      resolve = undefined
+      call()
+    }
+  })
+  return (count) => {
+    wanted = count
+    return new Promise((done) => {
+      resolve = done
+    })
+  }
+}
+
+if (process.argv[1]?.endsWith('load.ts')) {
+  const options: LoadOptions = JSON.parse(process.argv[2])
+  console.log(JSON.stringify(await runLoad(options)))
+}

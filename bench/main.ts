@@ -1,0 +1,23 @@
+// `npm run bench [-- micro|server|memory] [-- --smoke]`: measures; `--smoke` only shows that measuring works.
+
+import { benchMemory } from './memory.ts'
+import { benchMicro } from './micro/main.ts'
+import { benchServers } from './server.ts'
+
+const PARTS = ['micro', 'server', 'memory'] as const
+
+const words = process.argv.slice(2)
+const smoke = words.includes('--smoke')
+const named = words.filter((word) => word !== '--smoke')
+const unknown = named.filter((word) => !PARTS.some((part) => part === word))
+if (unknown.length > 0) {
+  console.error(`bench: got ${unknown.join(' ')}, wants some of ${PARTS.join(', ')} and --smoke`)
+  process.exit(1)
+}
+
+const wanted = (part: (typeof PARTS)[number]): boolean => named.length === 0 || named.includes(part)
+const faults = wanted('micro') ? await benchMicro({ smoke }) : []
+if (wanted('server')) await benchServers({ smoke })
+if (wanted('memory')) await benchMemory({ smoke })
+for (const fault of faults) console.error(`bench: ${fault}`)
+if (faults.length > 0) process.exit(1)

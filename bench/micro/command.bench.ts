@@ -1,0 +1,44 @@
+// Measures commands answered from memory, from the bytes of the request to the bytes of the reply.
+
+import { argsOf, Harness } from '../../test/support/harness.ts'
+import { type Case, type MeasureOptions, measure, type Row } from './measure.ts'
+
+export const name = 'command'
+
+const REQUESTS = 1000
+
+/** Cases that may not allocate at all. */
+export const WITHOUT_GARBAGE = ['GET', 'SET of 32 bytes', 'SET with EX', 'INCR'] as const
+
+type Name = (typeof WITHOUT_GARBAGE)[number] | 'MGET of 10 keys'
+
+const COMMANDS: Readonly<Record<Name, (i: number) => string[]>> = {
+  GET: (i) => ['GET', keyOf(i)],
+  'SET of 32 bytes': (i) => ['SET', keyOf(i), 'x'.repeat(32)],
+  'SET with EX': (i) => ['SET', keyOf(i), 'x'.repeat(32), 'EX', '100'],
+  INCR: () => ['INCR', 'counter'],
+  'MGET of 10 keys': (i) => ['MGET', ...Array.from({ length: 10 }, (_, k) => keyOf(i + k))],
+}
+
+function keyOf(i: number): string {
+  return `key:${String(i).padStart(12, '0')}`
+}
+
+async function caseOf(command: Name): Promise<Case> {
+  const { executor, client, reply } = new Harness()
+  for (let i = 0; i < REQUESTS + 10; i++) await client.call('SET', keyOf(i), 'x'.repeat(32))
+  const requests = Array.from({ length: REQUESTS }, (_, i) => argsOf(COMMANDS[command](i)))
+  return {
+    name: command,
+    operations: REQUESTS,
+    run: () => {
+      for (const request of requests) executor.execute(client, request)
+      reply.rewind(0)
+    },
+  }
+}
+
+export async function run(options: MeasureOptions): Promise<Row[]> {
+  const names = Object.keys(COMMANDS) as Name[]
+  return measure(await Promise.all(names.map(caseOf)), options)
+}

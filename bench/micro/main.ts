@@ -1,0 +1,42 @@
+// The micro benchmarks together; fails when a hot path allocates.
+
+import * as commands from './command.bench.ts'
+import * as decoder from './decoder.bench.ts'
+import type { Row } from './measure.ts'
+import * as reply from './reply.bench.ts'
+import * as store from './store.bench.ts'
+
+/** Bytes per operation that are not garbage: what looking at the heap varies by. */
+const NOISE = 0.5
+
+const WITHOUT_GARBAGE = new Set<string>([
+  ...commands.WITHOUT_GARBAGE,
+  'get, 100,000 keys of 16 bytes',
+  'put in place, 32 bytes',
+  'put that evicts, 32 bytes',
+  'index probe, 100,000 entries',
+])
+
+/** Returns what is wrong, a line each. */
+export async function benchMicro({ smoke }: { readonly smoke: boolean }): Promise<string[]> {
+  const faults: string[] = []
+  for (const suite of [decoder, reply, store, commands]) {
+    const rows = await suite.run({ time: smoke ? 40 : 500 })
+    console.log(`\n${suite.name}`)
+    console.table(rows.map(shown))
+    for (const { name, bytesPerOp } of rows) {
+      if (!WITHOUT_GARBAGE.has(name) || bytesPerOp <= NOISE) continue
+      faults.push(`${suite.name}, ${name}: ${bytesPerOp.toFixed(2)} bytes allocated per operation, wants 0`)
+    }
+  }
+  return faults
+}
+
+function shown({ name, opsPerSecond, bytesPerOp }: Row): Record<string, string | number> {
+  return {
+    name,
+    'M ops/s': Number((opsPerSecond / 1e6).toFixed(2)),
+    ns: Number((1e9 / opsPerSecond).toFixed(1)),
+    'bytes/op': Number(bytesPerOp.toFixed(2)),
+  }
+}

@@ -1,0 +1,217 @@
+// The server benchmark: this server beside redis-server and valkey-server, interleaved in one run.
+
+import { execFile } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { serverChart } from './chart.ts'
+import type { LoadOptions, LoadResult } from './load.ts'
+import {
+  build,
+  conditions,
+  findProgram,
+  LOAD_CORE,
+  pinned,
+  type Server,
+  startErinys,
+  startRedis,
+} from './servers.ts'
+
+const run = promisify(execFile)
+const RESULTS = fileURLToPath(new URL('./results/', import.meta.url))
+const LOAD = fileURLToPath(new URL('./load.ts', import.meta.url))
+
+const KEYS = 1_000_000
+const VALUE_BYTES = 32
+const CLIENTS = 50
+
+/** What is asked of every server. */
+const WORKLOADS = ['SET', 'GET', 'mix'] as const
+export type Workload = (typeof WORKLOADS)[number]
+
+interface Sample {
+  readonly opsPerSecond: number
+  readonly cpuMicros: number
+}
+
+/** One workload at one depth of pipelining, for one server: medians over the rounds. */
+export interface Cell extends Sample {
+  readonly server: string
+  readonly workload: Workload
+  readonly depth: number
+  /** Throughput and CPU per operation as multiples of redis's: medians of the rounds' own ratios. */
+  readonly throughputRatio?: number
+  readonly cpuRatio?: number
+}
+
+export interface ServerResults {
+  readonly command: string
+  readonly conditions: Readonly<Record<string, string>>
+  readonly servers: readonly { readonly name: string; readonly version: string }[]
+  readonly rounds: number
+  readonly cells: readonly Cell[]
+}
+
+export interface ServerBenchOptions {
+  readonly smoke: boolean
+}
+
+/** Runs the benchmark, prints it, and keeps it in bench/results (not when only smoking). */
+export async function benchServers({ smoke }: ServerBenchOptions): Promise<void> {
+  if (findProgram('redis-benchmark') === undefined) {
+    console.log('server: skipped, redis-benchmark is not on PATH (Debian: redis-tools)')
+    return
+  }
+  build()
+  const rounds = smoke ? 1 : 5
+  const servers = [
+    await startErinys('1gb'),
+    await startRedis('redis-server'),
+    await startRedis('valkey-server'),
+  ]
+  const running = servers.filter((server) => server !== undefined)
+  try {
+    const results = await measure(running, rounds, smoke)
+    print(results)
+    if (smoke) return
+    mkdirSync(RESULTS, { recursive: true })
+    writeFileSync(`${RESULTS}server.json`, `${JSON.stringify(results, null, 2)}\n`)
+    writeFileSync(`${RESULTS}server.svg`, serverChart(results))
+  } finally {
+    await Promise.all(running.map((server) => server.stop()))
+  }
+}
+
+async function measure(servers: readonly Server[], rounds: number, smoke: boolean): Promise<ServerResults> {
+  const samples = new Map<string, Sample[]>()
+  const scale = smoke ? 20 : 1
+  // Every key is there before anything is measured, and every server is warm.
+  for (const server of servers) await benchmark(server, 'SET', 64, 3_000_000 / scale)
+  for (let round = 0; round < rounds; round++) {
+    for (const depth of [1, 16, 64]) {
+      for (const workload of WORKLOADS) {
+        const operations = (depth === 1 ? 200_000 : depth === 16 ? 1_500_000 : 3_000_000) / scale
+        for (const server of servers) {
+          const sample = await benchmark(server, workload, depth, operations)
+          const key = cellKey(server.name, workload, depth)
+          samples.set(key, [...(samples.get(key) ?? []), sample])
+        }
+      }
+    }
+    if (!smoke) console.log(`round ${round + 1} of ${rounds} done`)
+  }
+  const cells: Cell[] = []
+  for (const depth of [1, 16, 64]) {
+    for (const workload of WORKLOADS) {
+      for (const { name } of servers) {
+        const own = samples.get(cellKey(name, workload, depth)) ?? []
+        const redis = samples.get(cellKey('redis', workload, depth))
+        const ratio = (field: keyof Sample): number | undefined =>
+          redis && median(own.map((sample, round) => sample[field] / redis[round][field]))
+        cells.push({
+          server: name,
+          workload,
+          depth,
+          opsPerSecond: median(own.map((sample) => sample.opsPerSecond)),
+          cpuMicros: median(own.map((sample) => sample.cpuMicros)),
+          throughputRatio: ratio('opsPerSecond'),
+          cpuRatio: ratio('cpuMicros'),
+        })
+      }
+    }
+  }
+  return {
+    command: 'npm run bench -- server',
+    conditions: conditions(),
+    servers: servers.map(({ name, version }) => ({ name, version })),
+    rounds,
+    cells,
+  }
+}
+
+async function benchmark(
+  server: Server,
+  workload: Workload,
+  depth: number,
+  operations: number,
+): Promise<Sample> {
+  const before = server.cpuMicros()
+  const opsPerSecond =
+    workload === 'mix'
+      ? await mixed(server, depth, operations / 2)
+      : await uniform(server, workload, depth, operations)
+  const done = workload === 'mix' ? operations / 2 : operations
+  return { opsPerSecond, cpuMicros: (server.cpuMicros() - before) / done }
+}
+
+/** redis-benchmark with keys drawn evenly. */
+async function uniform(
+  server: Server,
+  workload: Workload,
+  depth: number,
+  operations: number,
+): Promise<number> {
+  const [program, ...args] = pinned(LOAD_CORE, [
+    'redis-benchmark',
+    ...[
+      '-p',
+      String(server.port),
+      '-t',
+      workload.toLowerCase(),
+      '-n',
+      String(operations),
+      '-r',
+      String(KEYS),
+    ],
+    ...['-d', String(VALUE_BYTES), '-c', String(CLIENTS), '-P', String(depth), '--csv'],
+  ])
+  const { stdout } = await run(program, args)
+  return Number(stdout.trim().split('\n').at(-1)?.split(',')[1].replaceAll('"', ''))
+}
+
+/** Nine reads to a write, Zipf-distributed. */
+async function mixed(server: Server, depth: number, operations: number): Promise<number> {
+  const options: LoadOptions = {
+    port: server.port,
+    keys: KEYS,
+    clients: CLIENTS,
+    depth,
+    operations,
+    reads: 90,
+    valueBytes: VALUE_BYTES,
+    seed: 7,
+  }
+  const [program, ...args] = pinned(LOAD_CORE, [
+    process.execPath,
+    '--import',
+    'tsx',
+    LOAD,
+    JSON.stringify(options),
+  ])
+  const { stdout } = await run(program, args)
+  const result: LoadResult = JSON.parse(stdout)
+  return result.operations / result.seconds
+}
+
+function print({ cells, servers, conditions: where }: ServerResults): void {
+  console.log(Object.values(where).join('; '))
+  console.log(servers.map(({ name, version }) => `${name} ${version}`).join(', '))
+  const rows = cells.map((cell) => ({
+    load: `${cell.workload} P=${cell.depth}`,
+    server: cell.server,
+    'k ops/s': Math.round(cell.opsPerSecond / 1000),
+    'CPU µs/op': Number(cell.cpuMicros.toFixed(2)),
+    '× redis': cell.throughputRatio && Number(cell.throughputRatio.toFixed(2)),
+    'CPU × redis': cell.cpuRatio && Number(cell.cpuRatio.toFixed(2)),
+  }))
+  console.table(rows)
+}
+
+function cellKey(server: string, workload: Workload, depth: number): string {
+  return `${server} ${workload} ${depth}`
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[sorted.length >> 1]
+}

@@ -1,0 +1,169 @@
+// The servers that are compared: started on free ports, pinned to one core, and watched through /proc.
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { availableParallelism, cpus, tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+/** A clock tick of /proc/PID/stat, in microseconds (USER_HZ is 100 on every Linux). */
+const TICK_MICROS = 10_000
+
+/** The core of the server and that of the load; only where they can be told apart. */
+export const SERVER_CORE = 0
+export const LOAD_CORE = 1
+
+export interface Server {
+  readonly name: string
+  readonly version: string
+  readonly port: number
+  /** User and system time so far, in microseconds. */
+  cpuMicros(): number
+  /** Resident memory in bytes. */
+  residentBytes(): number
+  stop(): Promise<void>
+}
+
+/** Where a program is, or undefined. */
+export function findProgram(name: string): string | undefined {
+  return (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, name))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK)
+        return true
+      } catch {
+        return false
+      }
+    })
+}
+
+/** A command on a core of its own, where there are two and `taskset` is found. */
+export function pinned(core: number, command: readonly string[]): readonly [string, ...string[]] {
+  const taskset = availableParallelism() > 1 ? findProgram('taskset') : undefined
+  const all = taskset === undefined ? command : [taskset, '-c', String(core), ...command]
+  return all as [string, ...string[]]
+}
+
+/** Whether servers and load have cores of their own. */
+export const isPinned = pinned(0, ['x']).length > 1
+
+/** Compiles this project, once per run. */
+export function build(): void {
+  execFileSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'inherit' })
+}
+
+/** This project's compiled server, with one group without an origin. */
+export async function startErinys(maxBytes: string, flags: readonly string[] = []): Promise<Server> {
+  const folder = mkdtempSync(join(tmpdir(), 'erinys-bench-'))
+  const config = join(folder, 'erinys.config.json')
+  writeFileSync(config, JSON.stringify({ groups: { cache: { maxBytes } } }))
+  const version = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version
+  return start('erinys', version, (port) => [
+    process.execPath,
+    ...flags,
+    join(ROOT, 'dist/main.js'),
+    '--config',
+    config,
+    '--bind',
+    '127.0.0.1',
+    '--port',
+    String(port),
+    '--loglevel',
+    'warning',
+  ]).finally(() => rmSync(folder, { recursive: true }))
+}
+
+/** `redis-server` or `valkey-server` without persistence, or undefined when it is not on PATH. */
+export async function startRedis(name: 'redis-server' | 'valkey-server'): Promise<Server | undefined> {
+  const program = findProgram(name)
+  if (program === undefined) return undefined
+  const version = /v=(\S+)/.exec(execFileSync(program, ['--version'], { encoding: 'utf8' }))?.[1] ?? '?'
+  return start(name.replace('-server', ''), version, (port) => [
+    program,
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+    '--loglevel',
+    'warning',
+  ])
+}
+
+/** What the figures hold for. */
+export function conditions(): Record<string, string> {
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    cpu: `${cpus()[0]?.model.trim() ?? 'unknown'}, ${availableParallelism()} cores`,
+    node: process.version,
+    cores: isPinned ? 'server on one core, load on another' : 'not pinned',
+  }
+}
+
+async function start(
+  name: string,
+  version: string,
+  command: (port: number) => readonly string[],
+): Promise<Server> {
+  const port = await freePort()
+  const [program, ...args] = pinned(SERVER_CORE, command(port))
+  const child = spawn(program, args, { cwd: tmpdir(), stdio: ['ignore', 'ignore', 'inherit'] })
+  await answers(child, name, port)
+  const stat = (): string[] => {
+    // The name of the process, in brackets, may have spaces.
+    const text = readFileSync(`/proc/${child.pid}/stat`, 'utf8')
+    return text.slice(text.lastIndexOf(')') + 2).split(' ')
+  }
+  return {
+    name,
+    version,
+    port,
+    cpuMicros: () => (Number(stat()[11]) + Number(stat()[12])) * TICK_MICROS,
+    residentBytes: () =>
+      Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) * 1024,
+    async stop() {
+      if (child.exitCode !== null) return
+      child.kill('SIGTERM')
+      await once(child, 'exit')
+    },
+  }
+}
+
+/** Waits until the server accepts connections. */
+async function answers(child: ChildProcess, name: string, port: number): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    if (child.exitCode !== null) throw new Error(`${name} ended with code ${child.exitCode}`)
+    const socket = connect(port, '127.0.0.1')
+    const isUp = await Promise.race([
+      once(socket, 'connect').then(() => true),
+      once(socket, 'error').then(
+        () => false,
+        () => false,
+      ),
+    ]).catch(() => false)
+    socket.destroy()
+    if (isUp) return
+    await pause(50)
+  }
+  throw new Error(`${name} does not listen on port ${port}`)
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const address = probe.address()
+  probe.close()
+  await once(probe, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
