@@ -28,8 +28,10 @@ const ROOMY_FROM = 256
 /** Units moved at one allocation while compacting: a base, and so many times the allocation. */
 const COMPACT_UNITS = 512
 const COMPACT_FACTOR = 16
-/** Index slots that `forgetAbsent` looks at before it removes what it found. */
-const FORGET_STEPS = 4096
+/** Entries looked at between two decisions when the whole index is walked. */
+const SCAN_STEPS = 4096
+/** How often `random` draws before it searches. */
+const RANDOM_TRIES = 100
 
 /** Most keys that `warm` takes at once. */
 export const MAX_WARM = 64
@@ -354,7 +356,7 @@ export class Store {
       if (this.records.type(ref) === ValueType.ABSENT) absent.push({ ref, hash })
     }
     for (let cursor = 0; this.#absent > 0; ) {
-      cursor = this.#index.walk(cursor, FORGET_STEPS, FORGET_STEPS, visit)
+      cursor = this.#index.walk(cursor, SCAN_STEPS, SCAN_STEPS, visit)
       for (const { ref, hash } of absent.splice(0)) this.#removeHashed(ref, hash)
       if (cursor === 0) return
     }
@@ -385,15 +387,17 @@ export class Store {
   /** Some live record, each with about the same chance; `random` is uniform in [0, 1). `NULL_REF`: none was found. */
   random(random: () => number): Ref {
     let found = NULL_REF
-    for (let tries = 0; tries < 100 && found === NULL_REF && this.size > 0; tries++) {
-      this.scan(Math.floor(random() * 2 ** 32), 1, (ref) => {
-        if (found === NULL_REF) found = ref
-      })
+    const visit = (ref: Ref): void => {
+      if (found === NULL_REF) found = ref
     }
-    if (found === NULL_REF)
-      this.scan(0, this.#index.count, (ref) => {
-        found = ref
-      })
+    if (this.size === 0) return NULL_REF
+    for (let tries = 0; tries < RANDOM_TRIES && found === NULL_REF; tries++)
+      this.scan(Math.floor(random() * 2 ** 32), 1, visit)
+    // Live records are few among expired and absent ones.
+    for (let cursor = 0; found === NULL_REF; ) {
+      cursor = this.scan(cursor, SCAN_STEPS, visit)
+      if (cursor === 0) break
+    }
     return found
   }
 

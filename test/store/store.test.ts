@@ -273,6 +273,16 @@ describe('random', () => {
     expect(found.size).toBe(10)
   })
 
+  test('finds the few among many that are expired or absent, without walking over all', () => {
+    const at = new Bench(16 * MIB)
+    for (let i = 0; i < 50_000; i++) at.put(`k${i}`, '', 10)
+    for (let i = 0; i < 100; i++) at.put(`live${i}`, '1')
+    at.advance(11)
+    let found = 0
+    for (let i = 0; i < 200; i++) if (at.store.random(() => 0.999_999_999) !== NULL_REF) found++
+    expect(found).toBe(200)
+  })
+
   test('finds no expired key', () => {
     const at = new Bench(MIB)
     for (let i = 0; i < 50; i++) at.put(`k${i}`, '1', 10)
