@@ -345,6 +345,6 @@ export class Records {
     const high = Math.floor(ms[0] / HIGH)
     // The largest int64 becomes 2^63 as a double: one more than the words can hold.
     this.setWord(ref, offset, high > MAX_HIGH ? -1 : (ms[0] % HIGH) | 0)
-    this.setWord(ref, offset + 1, high > MAX_HIGH ? MAX_HIGH : high)
+    this.setWord(ref, offset + 1, Math.min(high, MAX_HIGH))
   }
 }
