@@ -15,8 +15,11 @@ export interface Landing {
   readonly ms: number
 }
 
-/** Called once, never synchronously with `join`. */
+/** Called once, never synchronously with `join`. It must not throw. */
 export type Waiter = (landing: Landing) => void
+
+/** An origin is not asked for longer keys, of which several copies would be made for each load. */
+export const MAX_KEY_BYTES = 2 ** 20
 
 /** One load under way. */
 export class Flight {
@@ -41,7 +44,7 @@ export interface FlightOptions {
   readonly timeoutMs: number
   readonly now: () => number
   readonly timers: Timers
-  /** Called before the waiters, with every landing that has no error and was not fenced. May return an error. */
+  /** Called before the waiters, with every landing that has no error; keeps its value unless it was fenced. May return an error. */
   readonly store: (key: Buffer, landing: Landing) => string | undefined
 }
 
@@ -52,6 +55,8 @@ export class Flights {
   joined = 0
   fenced = 0
   readonly #flights = new Map<string, Flight>()
+  /** Flights that nobody can join any more, because a write fenced them. */
+  readonly #adrift = new Set<Flight>()
   readonly #options: FlightOptions
 
   constructor(options: FlightOptions) {
@@ -64,11 +69,16 @@ export class Flights {
   }
 
   get(key: Buffer): Flight | undefined {
-    return this.#flights.get(key.toString('latin1'))
+    return key.length > MAX_KEY_BYTES ? undefined : this.#flights.get(key.toString('latin1'))
   }
 
   /** Waits for the load of `key`, starting it if none is under way. The bytes of `key` must not change. */
   join(key: Buffer, waiter: Waiter): void {
+    if (key.length > MAX_KEY_BYTES) {
+      const error = `a key of ${key.length} bytes is not asked for, the longest has ${MAX_KEY_BYTES}`
+      queueMicrotask(() => waiter({ value: null, error, fenced: false, ms: 0 }))
+      return
+    }
     const name = key.toString('latin1')
     const under = this.#flights.get(name)
     if (under !== undefined) {
@@ -91,24 +101,29 @@ export class Flights {
 
   /** A write of `bytes[start, end)` happened: the load under way for it must not be stored, nor joined any more. */
   fence(bytes: Buffer, start: number, end: number): void {
-    if (this.#flights.size === 0) return
+    if (this.#flights.size === 0 || end - start > MAX_KEY_BYTES) return
     const name = bytes.toString('latin1', start, end)
     const flight = this.#flights.get(name)
     if (flight === undefined) return
-    flight.fenced = true
-    this.fenced++
+    this.#cast(flight)
     this.#flights.delete(name)
   }
 
   fenceAll(): void {
-    this.fenced += this.#flights.size
-    for (const flight of this.#flights.values()) flight.fenced = true
+    for (const flight of this.#flights.values()) this.#cast(flight)
     this.#flights.clear()
   }
 
   /** Ends every flight with an error, and tells the origin that the answers are no longer wanted. */
   close(): void {
-    for (const flight of [...this.#flights.values()]) this.#land(flight, null, 'the node is closing')
+    for (const flight of [...this.#flights.values(), ...this.#adrift])
+      this.#land(flight, null, 'the node is closing')
+  }
+
+  #cast(flight: Flight): void {
+    flight.fenced = true
+    this.fenced++
+    this.#adrift.add(flight)
   }
 
   async #fly(flight: Flight): Promise<void> {
@@ -130,15 +145,25 @@ export class Flights {
     // Released first: whatever the waiters do, a later miss starts anew.
     const name = flight.key.toString('latin1')
     if (this.#flights.get(name) === flight) this.#flights.delete(name)
+    this.#adrift.delete(flight)
     if (error !== undefined) flight.abort.abort(new Error(error))
     const ms = Math.max(0, Math.round(this.#options.now() - flight.startedAt))
     let landing: Landing = { value, error, fenced: flight.fenced, ms }
-    if (error === undefined && !flight.fenced) {
-      const refused = this.#options.store(flight.key, landing)
+    if (error === undefined) {
+      const refused = this.#store(flight.key, landing)
       if (refused !== undefined) landing = { ...landing, error: refused }
     }
     if (landing.error !== undefined) this.failures++
     for (const waiter of flight.waiters) waiter(landing)
+  }
+
+  /** Whoever waits is told, also when the machine has no memory for the value. */
+  #store(key: Buffer, landing: Landing): string | undefined {
+    try {
+      return this.#options.store(key, landing)
+    } catch (error) {
+      return reasonOf(error)
+    }
   }
 }
 
@@ -156,7 +181,15 @@ function describe(value: unknown): string {
 
 /** One line, short enough for an error reply. */
 function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message || error.name : String(error)
-  const line = text.replace(/\s+/g, ' ').trim()
+  const line = textOf(error).replace(/\s+/g, ' ').trim()
   return line.length > 200 ? `${line.slice(0, 200)}…` : line || 'failed'
+}
+
+/** Anything can be thrown, also what throws when it is looked at. */
+function textOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message || error.name : error)
+  } catch {
+    return 'failed with an error that has no text'
+  }
 }

@@ -50,6 +50,10 @@ export class OriginError extends Error {
 
 const NOTHING = Buffer.alloc(0)
 
+/** More than an empty store, and more than a record besides its key and value, occupies. */
+const PASSING_BYTES = 64 * 1024
+const RECORD_BYTES = 128
+
 export class Group {
   readonly policy: GroupPolicy
   /** Reads that found a value, reads that did not. */
@@ -198,10 +202,13 @@ export class Group {
     this.store.maxBytes = maxBytes
   }
 
-  /** An unbounded store for one answer: what a fenced load gave is for its waiters only. */
-  passingStore(): Store {
+  /**
+   * A store for one answer, with room for so many records whose keys and values have so many bytes: what a fenced
+   * load gave is for its waiters only.
+   */
+  passingStore(records: number, bytes: number): Store {
     const { hasher, instant } = this.#environment
-    return new Store({ maxBytes: Number.MAX_SAFE_INTEGER, hasher, instant })
+    return new Store({ maxBytes: PASSING_BYTES + 2 * (records * RECORD_BYTES + bytes), hasher, instant })
   }
 
   async close(): Promise<void> {
@@ -210,8 +217,13 @@ export class Group {
   }
 
   /** Step 6. Returns why the value cannot be kept or given. */
-  #storeLoaded(key: Buffer, { value, ms }: Landing): string | undefined {
+  #storeLoaded(key: Buffer, { value, ms, fenced }: Landing): string | undefined {
     const { store } = this
+    const lifetime = this.policy.ttlMs === 0 ? 0 : EXPIRES
+    // Whether it can be given must not depend on who else has written meanwhile.
+    if (value !== null && !store.fits(key.length, value.length, LOADED | lifetime))
+      return `a value of ${value.length} bytes exceeds the budget of ${store.maxBytes} bytes`
+    if (fenced) return undefined
     store.loadedAt[0] = this.#environment.instant.now
     store.loadMs = Math.min(ms, 0x7fffffff)
     if (value === null) {
@@ -221,10 +233,8 @@ export class Group {
       store.put(key, 0, key.length, NOTHING, 0, 0, ValueType.ABSENT, EXPIRES | LOADED)
       return undefined
     }
-    const flags = LOADED | this.lifetime()
-    const ref = store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, flags)
-    if (ref !== NULL_REF) return undefined
-    return `a value of ${value.length} bytes exceeds the budget of ${this.policy.maxBytes} bytes`
+    store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, LOADED | this.lifetime())
+    return undefined
   }
 
   #setDeadline(): void {
