@@ -314,7 +314,7 @@ export class Executor {
       !landing.fenced && (landing.value === null || store.peek(key, 0, key.length) !== NULL_REF)
     const lost = [...landings].filter(([key, landing]) => !isHeld(Buffer.from(key, 'latin1'), landing))
     if (lost.length === 0) return store
-    const passing = group.passingStore()
+    const passing = group.passingStore(landings.size, 2 ** 40)
     for (const i of command.keysOf(this.#context)) {
       const key = args.copy(i)
       const landing = landings.get(args.latin1(i))
