@@ -1,6 +1,6 @@
 // Draws the server benchmark as an SVG that is legible on light and on dark pages.
 
-import type { ServerResults } from './server.ts'
+import type { ServerResults } from './figures.ts'
 
 const COLOURS = ['#d9480f', '#868e96', '#4c6ef5']
 const BAR = 15

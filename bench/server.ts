@@ -5,6 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { serverChart } from './chart.ts'
+import { type Cell, median, type Sample, type ServerResults, type Workload } from './figures.ts'
 import type { LoadOptions, LoadResult } from './load.ts'
 import {
   build,
@@ -25,32 +26,7 @@ const KEYS = 1_000_000
 const VALUE_BYTES = 32
 const CLIENTS = 50
 
-/** What is asked of every server. */
-const WORKLOADS = ['SET', 'GET', 'mix'] as const
-export type Workload = (typeof WORKLOADS)[number]
-
-interface Sample {
-  readonly opsPerSecond: number
-  readonly cpuMicros: number
-}
-
-/** One workload at one depth of pipelining, for one server: medians over the rounds. */
-export interface Cell extends Sample {
-  readonly server: string
-  readonly workload: Workload
-  readonly depth: number
-  /** Throughput and CPU per operation as multiples of redis's: medians of the rounds' own ratios. */
-  readonly throughputRatio?: number
-  readonly cpuRatio?: number
-}
-
-export interface ServerResults {
-  readonly command: string
-  readonly conditions: Readonly<Record<string, string>>
-  readonly servers: readonly { readonly name: string; readonly version: string }[]
-  readonly rounds: number
-  readonly cells: readonly Cell[]
-}
+const WORKLOADS: readonly Workload[] = ['SET', 'GET', 'mix']
 
 export interface ServerBenchOptions {
   readonly smoke: boolean
@@ -209,9 +185,4 @@ function print({ cells, servers, conditions: where }: ServerResults): void {
 
 function cellKey(server: string, workload: Workload, depth: number): string {
   return `${server} ${workload} ${depth}`
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[sorted.length >> 1]
 }

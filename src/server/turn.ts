@@ -5,7 +5,7 @@ import { Args } from '../resp/args.ts'
 import type { Store } from '../store/store.ts'
 
 /** Most requests decoded ahead of being run. */
-export const BATCH = 64
+const BATCH = 64
 
 /** Below this many requests, reading ahead costs more than it saves. */
 const WARM_FROM = 4
