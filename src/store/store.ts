@@ -148,9 +148,9 @@ export class Store {
   }
 
   /**
-   * Reads ahead what looking up and touching the keys of `hashes[from, to)` will need. The processor overlaps reads that do not depend
-   * on each other, hence a loop for each step, where one command after the other waits for each of its own in turn.
-   * Changes nothing; the result means nothing, it keeps the reads from being optimised away.
+   * Reads ahead what looking up and touching the keys of `hashes[from, to)` will need. The processor overlaps reads
+   * that do not depend on each other, hence a loop for each step, where one command after the other waits for each
+   * of its own in turn. Changes nothing; the result means nothing, it keeps the reads from being optimised away.
    */
   warm(hashes: Int32Array, from: number, to: number): number {
     const { words, shift, unitMask } = this.#arena

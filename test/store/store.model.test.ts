@@ -142,6 +142,19 @@ const step: fc.Arbitrary<Step> = fc.oneof(
           twin.scan(limit),
     ),
   },
+  {
+    weight: 3,
+    arbitrary: fc.record({ names: fc.array(name, { minLength: 1, maxLength: 5 }), hinted: fc.nat(4) }).map(
+      ({ names, hinted }): Step =>
+        (twin) => {
+          twin.warm(names, hinted)
+          twin.get(names[0])
+          twin.put(names[hinted % names.length], sample(40, hinted))
+          twin.get(names[names.length - 1])
+        },
+    ),
+  },
+  { weight: 1, arbitrary: fc.constant<Step>((twin) => twin.store.cool()) },
   { weight: 1, arbitrary: fc.constant<Step>((twin) => twin.evict()) },
   {
     weight: 1,
@@ -215,7 +228,8 @@ function run(twin: Twin, random: Random, { keys, length }: Workload, steps: numb
     else if (choice < 90) twin.expire(name, random() % 2 === 0 ? undefined : random() % 60_000)
     else if (choice < 92) twin.put(name, Buffer.alloc(0), { ttl: 5000, loadMs: 1, absent: true })
     else if (choice < 95) twin.scan(200)
-    else if (choice < 97) twin.sweep(500)
+    else if (choice < 96) twin.sweep(500)
+    else if (choice < 98) twin.warm([name, `k${random() % keys}`], random() % 2)
     else twin.advance(random() % 50)
   }
 }

@@ -14,10 +14,16 @@ const MIB = 2 ** 20
 class Bench {
   readonly clock = new ManualClock()
   readonly instant = new Instant(this.clock)
+  readonly hasher = new Hasher({ low: 1, high: 2 })
   readonly store: Store
 
   constructor(maxBytes: number) {
-    this.store = new Store({ maxBytes, hasher: new Hasher({ low: 1, high: 2 }), instant: this.instant })
+    this.store = new Store({ maxBytes, hasher: this.hasher, instant: this.instant })
+  }
+
+  hash(name: string): number {
+    const key = Buffer.from(name)
+    return this.hasher.hash(key, 0, key.length)
   }
 
   put(name: string, value: string | Buffer, ttl?: number): Ref {
@@ -230,6 +236,36 @@ describe('recency', () => {
     at.advance(20_000_000)
     expect(at.store.idleSeconds(at.peek('a'))).toBe(20_000)
   })
+})
+
+test('what was read ahead is not used once records have moved', () => {
+  const at = new Bench(8 * MIB)
+  const names = Array.from({ length: 50_000 }, (_, i) => `k${i}`)
+  for (const name of names) at.put(name, `value of ${name} `.repeat(4))
+  for (let i = 0; i < names.length; i += 2) at.store.remove(at.peek(names[i]))
+  // Nothing has to be evicted, but the arena has to shrink: every write moves records.
+  at.store.maxBytes = at.store.usedBytes * 1.1
+  const { evicted } = at.store
+  let moved = 0
+  for (let first = 1; first < 12_000; first += 64) {
+    const batch = Array.from({ length: 32 }, (_, i) => names[first + 2 * i])
+    const before = batch.map((name) => at.peek(name))
+    at.store.warm(
+      Int32Array.from(batch, (name) => at.hash(name)),
+      0,
+      32,
+    )
+    at.put(`new${first}`, 'x')
+    for (const [i, name] of batch.entries()) {
+      at.store.hint(i)
+      expect(at.get(name)).toBe(`value of ${name} `.repeat(4))
+      if (at.peek(name) !== before[i]) moved++
+    }
+    at.store.cool()
+  }
+  expect(moved).toBeGreaterThan(100)
+  expect(at.store.evicted).toBe(evicted)
+  at.store.verify()
 })
 
 describe('absent keys', () => {

@@ -46,14 +46,15 @@ export class Twin {
   /** In order of access, the least recent first. */
   readonly model = new Map<string, Entry>()
   evictions = 0
+  readonly #hasher: Hasher
   #cursor = 0
   #scanned = new Set<string>()
   /** Keys that were there since the scan began. */
   #owed = new Set<string>()
 
   constructor(maxBytes: number, seed = 1) {
-    const hasher = new Hasher({ low: seed, high: ~seed })
-    this.store = new Store({ maxBytes, hasher, instant: this.instant })
+    this.#hasher = new Hasher({ low: seed, high: ~seed })
+    this.store = new Store({ maxBytes, hasher: this.#hasher, instant: this.instant })
   }
 
   /** Returns whether it was taken. */
@@ -113,6 +114,16 @@ export class Twin {
     if (entry === undefined) return
     this.store.records.markRaw(ref)
     entry.raw = true
+  }
+
+  /** Reads ahead as for a batch of requests, then hints at one of them; whatever comes next, it must not mislead. */
+  warm(names: readonly string[], hinted: number): void {
+    const hashes = Int32Array.from(names, (name) => {
+      const key = Buffer.from(name, 'latin1')
+      return this.#hasher.hash(key, 0, key.length)
+    })
+    this.store.warm(hashes, 0, hashes.length)
+    this.store.hint(hinted % hashes.length)
   }
 
   get(name: string): void {
