@@ -1,7 +1,7 @@
 // What commands see of the connection that sent them; the server implements it.
 
 import type { Group } from '../group/group.ts'
-import type { Args } from '../resp/args.ts'
+import type { HeldCommands } from './held.ts'
 
 /** The place of a reply that comes later: replies behind it wait. */
 export interface HeldReply {
@@ -33,7 +33,7 @@ export interface Client {
   /** It is served no more, and closed once its replies have left. */
   readonly closing: boolean
   /** Commands whose replies are held. */
-  readonly held: Set<HeldCommand>
+  readonly held: HeldCommands
   readonly queryBufferBytes: number
   readonly outputBufferBytes: number
   /** Reserves the place of the reply to the command that runs now. */
@@ -42,12 +42,4 @@ export interface Client {
   push(bytes: Buffer): void
   /** Closes; with `afterReplies`, once everything written so far has left. */
   close(afterReplies: boolean): void
-}
-
-/** A command that waits for its loads. */
-export interface HeldCommand {
-  readonly args: Args
-  readonly write: boolean
-  /** Names of its keys, latin1. */
-  readonly keys: readonly string[]
 }

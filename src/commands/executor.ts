@@ -7,8 +7,9 @@ import type { Args } from '../resp/args.ts'
 import { NULL_REF } from '../store/arena.ts'
 import { ValueType } from '../store/record.ts'
 import { MAX_WARM, type Store } from '../store/store.ts'
-import type { Client, HeldCommand, HeldReply } from './client.ts'
+import type { Client, HeldReply } from './client.ts'
 import type { Context } from './context.ts'
+import type { HeldCommand } from './held.ts'
 import type { Host } from './host.ts'
 import type { Command, CommandTable } from './table.ts'
 import type { Telemetry } from './telemetry.ts'
@@ -199,10 +200,7 @@ export class Executor {
     if (command.spec.wholeKeyspace || client.held.size >= MAX_HELD) return true
     const { args } = this.#context
     for (const position of command.keysOf(this.#context)) {
-      const key = args.latin1(position)
-      for (const held of client.held) {
-        if ((held.write || command.isWrite) && held.keys.includes(key)) return true
-      }
+      if (client.held.blocks(args.latin1(position), command.isWrite)) return true
     }
     return false
   }

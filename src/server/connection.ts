@@ -2,8 +2,9 @@
 
 import type { Socket } from 'node:net'
 import type { Instant } from '../bytes/instant.ts'
-import type { Client, HeldCommand, HeldReply } from '../commands/client.ts'
+import type { Client, HeldReply } from '../commands/client.ts'
 import { type Executor, STALLED } from '../commands/executor.ts'
+import { HeldCommands } from '../commands/held.ts'
 import type { NodeStats } from '../commands/node-stats.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
@@ -66,7 +67,7 @@ export class Connection implements Client, Sink, Served {
   noTouch = false
   noEvict = false
   monitor = false
-  readonly held = new Set<HeldCommand>()
+  readonly held = new HeldCommands()
   readonly #socket: Socket
   readonly #services: ConnectionServices
   readonly #decoder: RequestDecoder

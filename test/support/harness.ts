@@ -5,9 +5,10 @@ import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
 import { createCommandTable } from '../../src/commands/all.ts'
-import type { Client, HeldCommand, HeldReply } from '../../src/commands/client.ts'
+import type { Client, HeldReply } from '../../src/commands/client.ts'
 import { Context } from '../../src/commands/context.ts'
 import { Executor, STALLED } from '../../src/commands/executor.ts'
+import { HeldCommands } from '../../src/commands/held.ts'
 import type { CommandTraits, Host } from '../../src/commands/host.ts'
 import { NodeStats } from '../../src/commands/node-stats.ts'
 import type { Parameter } from '../../src/commands/parameter.ts'
@@ -229,7 +230,7 @@ export class HarnessClient implements Client {
   noTouch = false
   noEvict = false
   monitor = false
-  readonly held = new Set<HeldCommand>()
+  readonly held = new HeldCommands()
   readonly queryBufferBytes = 0
   readonly outputBufferBytes = 0
   /** What was sent outside the order of replies. */
