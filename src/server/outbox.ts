@@ -2,6 +2,8 @@
 
 import type { HeldReply } from '../commands/client.ts'
 
+const NOTHING = Buffer.alloc(0)
+
 class Place implements HeldReply {
   bytes: Buffer | undefined
   readonly #outbox: Outbox
@@ -13,15 +15,21 @@ class Place implements HeldReply {
   complete(reply: Buffer): void {
     if (this.bytes !== undefined) return
     this.bytes = reply
+    this.#outbox.size += reply.length
     this.#outbox.drain()
   }
 }
 
+/** So much of the queue may have been written before it is cut off: cutting moves all that is behind. */
+const COMPACT_FROM = 1024
+
 /** Empty unless a reply is held: then everything behind it waits here. */
 export class Outbox {
-  /** Bytes waiting behind a held reply. */
+  /** Bytes waiting behind a held reply: those of replies that came before their turn, too. */
   size = 0
   readonly #queue: (Buffer | Place)[] = []
+  /** What is before this index has been written. */
+  #next = 0
   readonly #write: (bytes: Buffer) => void
   readonly #drained: () => void
 
@@ -52,15 +60,21 @@ export class Outbox {
   }
 
   drain(): void {
-    let ready = 0
-    for (const item of this.#queue) {
+    const queue = this.#queue
+    let next = this.#next
+    for (; next < queue.length; next++) {
+      const item = queue[next]
       const bytes = item instanceof Place ? item.bytes : item
       if (bytes === undefined) break
-      ready++
-      if (item === bytes) this.size -= bytes.length
+      this.size -= bytes.length
+      queue[next] = NOTHING
       if (bytes.length !== 0) this.#write(bytes)
     }
-    this.#queue.splice(0, ready)
+    if (next === queue.length || next >= COMPACT_FROM) {
+      queue.splice(0, next)
+      next = 0
+    }
+    this.#next = next
     this.#drained()
   }
 }

@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest'
+import { Outbox } from '../../src/server/outbox.ts'
+
+function outbox(): { box: Outbox; written: string[] } {
+  const written: string[] = []
+  const box = new Outbox(
+    (bytes) => written.push(bytes.toString()),
+    () => undefined,
+  )
+  return { box, written }
+}
+
+test('what is behind a held reply leaves after it, in order', () => {
+  const { box, written } = outbox()
+  const first = box.hold()
+  box.push(Buffer.from('b'))
+  const second = box.hold()
+  box.push(Buffer.from('d'))
+  second.complete(Buffer.from('c'))
+  expect(written).toEqual([])
+  first.complete(Buffer.from('a'))
+  expect(written).toEqual(['a', 'b', 'c', 'd'])
+  expect(box.isEmpty).toBe(true)
+})
+
+test('every byte that waits is counted, also of a reply that came before its turn', () => {
+  const { box } = outbox()
+  const [first, second] = [box.hold(), box.hold()]
+  box.push(Buffer.alloc(10))
+  second.complete(Buffer.alloc(1000))
+  expect(box.size).toBe(1010)
+  first.complete(Buffer.alloc(100))
+  expect(box.size).toBe(0)
+})
+
+test('a place without a reply leaves nothing, and a second reply is ignored', () => {
+  const { box, written } = outbox()
+  const place = box.hold()
+  const silent = box.hold()
+  place.complete(Buffer.from('once'))
+  place.complete(Buffer.from('twice'))
+  silent.complete(Buffer.alloc(0))
+  expect(written).toEqual(['once'])
+  expect([box.isEmpty, box.size]).toEqual([true, 0])
+})
+
+test('thousands leave one by one while more come', () => {
+  const { box, written } = outbox()
+  const places = Array.from({ length: 5000 }, () => box.hold())
+  for (const [i, place] of places.entries()) {
+    box.push(Buffer.from(`pushed ${i}`))
+    place.complete(Buffer.from(String(i)))
+  }
+  expect(written.slice(0, 5000)).toEqual(Array.from({ length: 5000 }, (_, i) => String(i)))
+  expect(written.slice(5000)).toEqual(Array.from({ length: 5000 }, (_, i) => `pushed ${i}`))
+  expect([box.isEmpty, box.size]).toEqual([true, 0])
+})
