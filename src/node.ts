@@ -46,7 +46,13 @@ export class Node {
   constructor(config: NodeConfig, { log = silent, clock = systemClock }: NodeOptions = {}) {
     const instant = new Instant(clock)
     const hasher = new Hasher(randomSeed())
-    const environment = { instant, hasher, timers: systemTimers, random: Math.random }
+    const environment = {
+      instant,
+      hasher,
+      timers: systemTimers,
+      random: Math.random,
+      reportFault: (err: unknown) => log.error({ err }, 'a load could not land'),
+    }
     const groups = config.groups.map((policy) => new Group(policy, environment))
     this.#config = config
     this.#groups = new Map(groups.map((group) => [group.name, group]))

@@ -92,6 +92,7 @@ function flightCase(): Case {
     now: () => 0,
     timers: { after: () => () => {} },
     store: () => undefined,
+    reportFault: () => {},
   })
   const key = Buffer.from('Tom')
   flights.join(key, () => {})

@@ -15,11 +15,13 @@ export interface Landing {
   readonly ms: number
 }
 
-/** Called once, never synchronously with `join`. It must not throw. */
+/** Called once, never synchronously with `join`. */
 export type Waiter = (landing: Landing) => void
 
 /** An origin is not asked for longer keys, of which several copies would be made for each load. */
 export const MAX_KEY_BYTES = 2 ** 20
+
+const CLOSING = 'the node is closing'
 
 /** One load under way. */
 export class Flight {
@@ -46,6 +48,8 @@ export interface FlightOptions {
   readonly timers: Timers
   /** Called before the waiters, with every landing that has no error; keeps its value unless it was fenced. May return an error. */
   readonly store: (key: Buffer, landing: Landing) => string | undefined
+  /** Told what `store` or a waiter threw: a fault of the node, not of the origin. */
+  readonly reportFault: (error: unknown) => void
 }
 
 export class Flights {
@@ -57,6 +61,7 @@ export class Flights {
   readonly #flights = new Map<string, Flight>()
   /** Flights that nobody can join any more, because a write fenced them. */
   readonly #adrift = new Set<Flight>()
+  #closed = false
   readonly #options: FlightOptions
 
   constructor(options: FlightOptions) {
@@ -76,7 +81,7 @@ export class Flights {
   join(key: Buffer, waiter: Waiter): void {
     if (key.length > MAX_KEY_BYTES) {
       const error = `a key of ${key.length} bytes is not asked for, the longest has ${MAX_KEY_BYTES}`
-      queueMicrotask(() => waiter({ value: null, error, fenced: false, ms: 0 }))
+      queueMicrotask(() => this.#tell(waiter, { value: null, error, fenced: false, ms: 0 }))
       return
     }
     const name = key.toString('latin1')
@@ -114,10 +119,10 @@ export class Flights {
     this.#flights.clear()
   }
 
-  /** Ends every flight with an error, and tells the origin that the answers are no longer wanted. */
+  /** Ends every flight with an error, and tells the origin that the answers are no longer wanted. It is not asked again. */
   close(): void {
-    for (const flight of [...this.#flights.values(), ...this.#adrift])
-      this.#land(flight, null, 'the node is closing')
+    this.#closed = true
+    for (const flight of [...this.#flights.values(), ...this.#adrift]) this.#land(flight, null, CLOSING)
   }
 
   #cast(flight: Flight): void {
@@ -129,13 +134,17 @@ export class Flights {
   async #fly(flight: Flight): Promise<void> {
     const { origin, group } = this.#options
     const context: LoadContext = { group, signal: flight.abort.signal }
+    let value: Buffer | null = null
+    let error: string | undefined
     try {
       // The origin's own code runs after this turn: a loader that throws at once still fails as a load.
       await undefined
-      this.#land(flight, toBuffer(await origin.load(flight.key.toString('utf8'), context)), undefined)
-    } catch (error) {
-      this.#land(flight, null, reasonOf(error))
+      if (this.#closed) error = CLOSING
+      else value = toBuffer(await origin.load(flight.key.toString('utf8'), context))
+    } catch (thrown) {
+      error = reasonOf(thrown)
     }
+    this.#land(flight, value, error)
   }
 
   #land(flight: Flight, value: Buffer | null, error: string | undefined): void {
@@ -154,7 +163,16 @@ export class Flights {
       if (refused !== undefined) landing = { ...landing, error: refused }
     }
     if (landing.error !== undefined) this.failures++
-    for (const waiter of flight.waiters) waiter(landing)
+    for (const waiter of flight.waiters) this.#tell(waiter, landing)
+  }
+
+  /** A waiter that throws does not keep the others from their answer. */
+  #tell(waiter: Waiter, landing: Landing): void {
+    try {
+      waiter(landing)
+    } catch (error) {
+      this.#options.reportFault(error)
+    }
   }
 
   /** Whoever waits is told, also when the machine has no memory for the value. */
@@ -162,6 +180,7 @@ export class Flights {
     try {
       return this.#options.store(key, landing)
     } catch (error) {
+      this.#options.reportFault(error)
       return reasonOf(error)
     }
   }

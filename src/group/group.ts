@@ -41,6 +41,8 @@ export interface GroupEnvironment {
   readonly timers: Timers
   /** Uniform in [0, 1). */
   readonly random: () => number
+  /** Told what went wrong in the node itself while a load landed. */
+  readonly reportFault?: (error: unknown) => void
 }
 
 /** The origin gave no answer; the message names the group and says why. */
@@ -84,6 +86,7 @@ export class Group {
       },
       timers: environment.timers,
       store: (key, landing) => this.#storeLoaded(key, landing),
+      reportFault: (error) => environment.reportFault?.(error),
     })
   }
 

@@ -2,7 +2,7 @@
 
 /**
  * What an origin gives for a key. `null` and `undefined`: the key does not exist. A string (stored as UTF-8) or
- * bytes become a string value.
+ * bytes become a string value; the bytes are taken as they are, so they must not change afterwards.
  */
 export type OriginValue = string | Uint8Array | null | undefined
 
