@@ -1,10 +1,12 @@
 // Writes into README.md what is derived: the commands, the settings, and what was measured. `npm run readme`.
 
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { commandReference, settingReference } from './reference.ts'
+import { memorySection, serverSection } from './results.ts'
 
 const README = fileURLToPath(new URL('../README.md', import.meta.url))
+const RESULTS = new URL('./results/', import.meta.url)
 
 /** What stands between `<!-- name -->` and `<!-- /name -->`, by name. */
 export type Sections = Readonly<Record<string, string>>
@@ -28,6 +30,20 @@ export function fill(text: string, sections: Sections): string {
   }, text)
 }
 
+/** The sections of what the benchmarks have left in bench/results. */
+function measuredSections(): Sections {
+  return {
+    'bench:server': serverSection(read('server.json')),
+    'bench:memory': memorySection(read('memory.json')),
+  }
+}
+
+/** What a benchmark wrote; it is trusted to have the shape that its writer gave it. */
+function read<Results>(name: string): Results | undefined {
+  const file = new URL(name, RESULTS)
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  writeFileSync(README, fill(readFileSync(README, 'utf8'), referenceSections()))
+  writeFileSync(README, fill(readFileSync(README, 'utf8'), { ...referenceSections(), ...measuredSections() }))
 }

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { fill, referenceSections } from '../bench/readme.ts'
+import { memorySection, serverSection } from '../bench/results.ts'
 import manifest from '../package.json' with { type: 'json' }
 import { createNode, type Node } from '../src/index.ts'
 import { exchange, run, start } from './support/cli.ts'
@@ -73,6 +74,61 @@ describe('what the sources decide', () => {
 
   test('the scripts it names are there', () => {
     for (const [, name] of readme.matchAll(/npm run ([\w:]+)/g)) expect(manifest.scripts).toHaveProperty(name)
+  })
+})
+
+describe('what was measured', () => {
+  const conditions = { date: '2024-01-01', cpu: 'a processor, 2 cores' }
+  const servers = [
+    { name: 'erinys', version: '1.0.0' },
+    { name: 'redis', version: '7.0.15' },
+  ]
+
+  test('has a place', () => {
+    const sections = { 'bench:server': serverSection(undefined), 'bench:memory': memorySection(undefined) }
+    expect(fill(readme, sections)).toContain('not measured yet')
+    expect(() => fill(readme, { 'bench:nothing': '' })).toThrow('no section bench:nothing')
+  })
+
+  test('throughput and CPU time, with the ratios of erinys', () => {
+    const load = { workload: 'GET', depth: 16 } as const
+    const section = serverSection({
+      command: 'npm run bench -- server',
+      conditions,
+      servers,
+      rounds: 5,
+      cells: [
+        {
+          ...load,
+          server: 'erinys',
+          opsPerSecond: 1.25e6,
+          cpuMicros: 0.8,
+          throughputRatio: 1.25,
+          cpuRatio: 0.8,
+        },
+        { ...load, server: 'redis', opsPerSecond: 999_600, cpuMicros: 1, throughputRatio: 1, cpuRatio: 1 },
+      ],
+    })
+    expect(section).toContain('| Load | erinys | redis | erinys / redis: throughput | CPU |\n')
+    expect(section).toContain('| GET, P = 16 | 1.25M/s, 0.80 µs | 1000k/s, 1.00 µs | 1.25 × | 0.80 × |\n')
+    expect(section).toContain(
+      'erinys 1.0.0, redis 7.0.15; 2024-01-01; a processor, 2 cores; medians of 5 rounds',
+    )
+  })
+
+  test('memory per entry, also where there is nothing to compare with', () => {
+    const section = memorySection({
+      command: 'npm run bench -- memory',
+      conditions,
+      servers: servers.slice(0, 1),
+      rows: [{ server: 'erinys', entries: 2e6, valueBytes: 32, bytesPerEntry: 80.06, longestPing: 1.5 }],
+      latency: [{ server: 'erinys', entries: 2e6, opsPerSecond: 1e5, p50: 0.4, p99: 1, p999: 2, max: 3 }],
+      budget: { budgetBytes: 512 * 2 ** 20, growthBytes: 0, ratio: 1.1 },
+      growth: { entries: 18e6, gib: 4.5, longestPutMs: 1.5, over2ms: 0 },
+    })
+    expect(section).toContain('| 2,000,000 | 32 B | 80.1 B | – | 1.5 ms |\n')
+    expect(section).toContain('| erinys | 2,000,000 | 100k/s | 0.40 ms | 1.00 ms | 2.00 ms | 3.00 ms |')
+    expect(section).toContain('512 MiB')
   })
 })
 

@@ -1,0 +1,97 @@
+// What was measured, as the README's tables; without results, the tables with nothing in them.
+
+import type { Cell, ServerResults } from './figures.ts'
+import type { LatencyRow, MemoryResults, MemoryRow } from './memory.ts'
+import { table } from './reference.ts'
+
+const NONE = '–'
+const OURS = 'erinys'
+const THEIRS = 'redis'
+
+/** Throughput and CPU time per operation of each server for each load, and the ratios to redis of the same run. */
+export function serverSection(results: ServerResults | undefined): string {
+  const names = results?.servers.map(({ name }) => name) ?? [OURS, THEIRS]
+  const head = ['Load', ...names, `${OURS} / ${THEIRS}: throughput`, 'CPU']
+  const caption = source('npm run bench -- server', results, results && `medians of ${results.rounds} rounds`)
+  if (results === undefined) return `${table(head, [head.map(() => NONE)])}\n\n${caption}`
+  const loads = groupBy(results.cells, ({ workload, depth }) => `${workload}, P = ${depth}`)
+  const rows = [...loads].map(([load, cells]) => {
+    const of = (name: string): Cell | undefined => cells.find(({ server }) => server === name)
+    const shown = names.map((name) => rate(of(name)))
+    return [load, ...shown, times(of(OURS)?.throughputRatio), times(of(OURS)?.cpuRatio)]
+  })
+  const chart = '![Operations per second and CPU time per operation](bench/results/server.svg)'
+  return `${chart}\n\n${table(head, rows)}\n\n${caption}`
+}
+
+/** Bytes per entry, pauses, latency with many entries, and resident memory at a full budget. */
+export function memorySection(results: MemoryResults | undefined): string {
+  const names = results?.servers.map(({ name }) => name) ?? [OURS, THEIRS]
+  const head = ['Entries', 'Value', ...names.map((name) => `${name}, per entry`), `${OURS} / ${THEIRS}`]
+  const pauses = names.map((name) => `${name}, longest PING meanwhile`)
+  const whole = [...head, ...pauses]
+  const caption = source('npm run bench -- memory', results)
+  if (results === undefined) return `${table(whole, [whole.map(() => NONE)])}\n\n${caption}`
+  const { rows, latency, budget, growth } = results
+  const fillings = groupBy(rows, ({ entries, valueBytes }) => `${count(entries)} ${valueBytes} B`)
+  const filled = [...fillings.values()].map((ofOne) => {
+    const of = (name: string): MemoryRow | undefined => ofOne.find(({ server }) => server === name)
+    const { entries, valueBytes } = ofOne[0]
+    const bytes = names.map((name) => figure(of(name)?.bytesPerEntry, 1, ' B'))
+    const pings = names.map((name) => figure(of(name)?.longestPing, 1, ' ms'))
+    return [count(entries), `${valueBytes} B`, ...bytes, times(of(OURS)?.ratio), ...pings]
+  })
+  return [
+    table(whole, filled),
+    latencyTable(latency),
+    `A group of ${count(budget.budgetBytes / 2 ** 20)} MiB that was filled over and over with values of changing size: ` +
+      `${budget.ratio.toFixed(3)} × its budget resident. A store that grows to ${count(growth.entries)} entries ` +
+      `and ${growth.gib.toFixed(2)} GiB: the longest single write took ${growth.longestPutMs.toFixed(2)} ms, ` +
+      `${count(growth.over2ms)} took more than 2 ms.`,
+    caption,
+  ].join('\n\n')
+}
+
+function latencyTable(rows: readonly LatencyRow[]): string {
+  return table(
+    ['Under load', 'Entries', 'Operations', 'p50', 'p99', 'p99.9', 'longest'],
+    rows.map(({ server, entries, opsPerSecond, p50, p99, p999, max }) => {
+      const times = [p50, p99, p999, max].map((ms) => figure(ms, 2, ' ms'))
+      return [server, count(entries), perSecond(opsPerSecond), ...times]
+    }),
+  )
+}
+
+/** Where figures come from: the command, the versions, the machine, the day. */
+function source(command: string, results: ServerResults | MemoryResults | undefined, more = ''): string {
+  if (results === undefined) return `(\`${command}\`, then \`npm run readme\`: not measured yet.)`
+  const versions = results.servers.map(({ name, version }) => `${name} ${version}`).join(', ')
+  const where = Object.values(results.conditions).join('; ')
+  return `(\`${results.command}\`: ${[versions, where, more].filter((part) => part !== '').join('; ')}.)`
+}
+
+function rate(cell: Cell | undefined): string {
+  return cell === undefined ? NONE : `${perSecond(cell.opsPerSecond)}, ${cell.cpuMicros.toFixed(2)} µs`
+}
+
+function perSecond(n: number): string {
+  return n >= 1e6 ? `${(n / 1e6).toFixed(2)}M/s` : `${Math.round(n / 1000)}k/s`
+}
+
+function times(ratio: number | undefined): string {
+  return figure(ratio, 2, ' ×')
+}
+
+function figure(value: number | undefined, digits: number, unit: string): string {
+  return value === undefined ? NONE : `${value.toFixed(digits)}${unit}`
+}
+
+function count(n: number): string {
+  return n.toLocaleString('en-US')
+}
+
+function groupBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): ReadonlyMap<string, Item[]> {
+  const groups = new Map<string, Item[]>()
+  for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item])
+  return groups
+}
