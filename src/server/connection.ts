@@ -295,10 +295,16 @@ export class Connection implements Client, Sink, Served {
     this.#enforceOutputLimit()
   }
 
+  /** Sends, together with what follows before the event loop goes on: loads often end together. */
   #send(bytes: Buffer): void {
     this.send()
+    const socket = this.#socket
     this.#services.stats.outputBytes += bytes.length
-    this.#socket.write(bytes)
+    if (socket.writableCorked === 0) {
+      socket.cork()
+      process.nextTick(() => socket.uncork())
+    }
+    socket.write(bytes)
   }
 
   #enforceOutputLimit(): void {
