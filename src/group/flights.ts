@@ -28,14 +28,31 @@ export class Flight {
   readonly key: Buffer
   readonly waiters: Waiter[] = []
   readonly startedAt: number
-  readonly abort = new AbortController()
   fenced = false
   landed = false
   cancelTimer: CancelTimer | undefined
 
+  #abort: AbortController | undefined
+  #abortReason: Error | undefined
+
   constructor(key: Buffer, startedAt: number) {
     this.key = key
     this.startedAt = startedAt
+  }
+
+  /** Made when the origin asks for it: most do not, and it costs as much as the rest of a flight. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController()
+      if (this.#abortReason !== undefined) this.#abort.abort(this.#abortReason)
+    }
+    return this.#abort.signal
+  }
+
+  /** Tells the origin that its answer is no longer wanted. */
+  abort(reason: Error): void {
+    this.#abortReason = reason
+    this.#abort?.abort(reason)
   }
 }
 
@@ -133,7 +150,12 @@ export class Flights {
 
   async #fly(flight: Flight): Promise<void> {
     const { origin, group } = this.#options
-    const context: LoadContext = { group, signal: flight.abort.signal }
+    const context: LoadContext = {
+      group,
+      get signal() {
+        return flight.signal
+      },
+    }
     let value: Buffer | null = null
     let error: string | undefined
     try {
@@ -155,7 +177,7 @@ export class Flights {
     const name = flight.key.toString('latin1')
     if (this.#flights.get(name) === flight) this.#flights.delete(name)
     this.#adrift.delete(flight)
-    if (error !== undefined) flight.abort.abort(new Error(error))
+    if (error !== undefined) flight.abort(new Error(error))
     const ms = Math.max(0, Math.round(this.#options.now() - flight.startedAt))
     let landing: Landing = { value, error, fenced: flight.fenced, ms }
     if (error === undefined) {

@@ -240,6 +240,18 @@ describe('errors reach all waiters, are not stored, and let the key go', () => {
     expect(faults).toEqual([])
   })
 
+  test('an origin that asks for its signal late, or in a copy of the context, gets the same one', async () => {
+    const flights = flightsOf()
+    join(flights, 'Tom')
+    await settle()
+    const [{ context }] = calls
+    clock.advance(1000)
+    const { signal } = { ...context }
+    expect(signal.aborted).toBe(true)
+    expect((signal.reason as Error).message).toBe('timed out after 1000 ms')
+    expect(context.signal).toBe(signal)
+  })
+
   test('an origin that hangs: the time is up, it is told so, and what it says later is ignored', async () => {
     const flights = flightsOf()
     const landings = join(flights, 'Tom')
