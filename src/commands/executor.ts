@@ -5,8 +5,9 @@ import type { Landing } from '../group/flights.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
 import { NULL_REF } from '../store/arena.ts'
+import { MAX_WARM } from '../store/read-ahead.ts'
 import { ValueType } from '../store/record.ts'
-import { MAX_WARM, type Store } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import type { Client, HeldReply } from './client.ts'
 import type { Context } from './context.ts'
 import type { HeldCommand } from './held.ts'
@@ -71,7 +72,7 @@ export class Executor {
       const keyed = args.count > 1 && args.end[1] - args.start[1] <= MAX_WARM_KEY
       hashes[i] = keyed ? this.#hasher.hash(args.buf, args.start[1], args.end[1]) : 0
     }
-    store.warm(hashes, from, to)
+    store.readAhead.warm(hashes, from, to)
     this.#warmed[this.#warmedCount++] = store
   }
 
@@ -79,13 +80,13 @@ export class Executor {
   prime(client: Client, args: Args, i: number): void {
     if (this.#warmedCount === 0 || args.count < 2 || args.end[1] - args.start[1] > MAX_WARM_KEY) return
     this.#hasher.prime(args.buf, args.start[1], args.end[1], this.#hashes[i] as Hash)
-    client.group.store.hint(i)
+    client.group.store.readAhead.hint(i)
   }
 
   /** The requests of `warm` are done: their bytes may change. */
   cool(): void {
     // The list keeps its length: a shorter one would be allocated anew for every batch.
-    for (; this.#warmedCount > 0; this.#warmedCount--) this.#warmed[this.#warmedCount - 1].cool()
+    for (; this.#warmedCount > 0; this.#warmedCount--) this.#warmed[this.#warmedCount - 1].readAhead.cool()
     this.#hasher.forget()
   }
 

@@ -93,7 +93,7 @@ export class Index {
     return at
   }
 
-  /** Reads the slots where probes for `hashes[from, to)` will begin; the result means nothing. See `Store.warm`. */
+  /** Reads the slots where probes for `hashes[from, to)` will begin; the result means nothing. See `ReadAhead`. */
   warm(hashes: Int32Array, from: number, to: number): number {
     let sum = 0
     for (let i = from; i < to; i++) {

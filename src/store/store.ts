@@ -4,37 +4,22 @@ import { copyBytes } from '../bytes/copy.ts'
 import type { Hash, Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import { Arena, NULL_REF, type Ref, UNIT_BYTES } from './arena.ts'
+import { Compactor } from './compactor.ts'
 import { Index, MIN_INDEX_BYTES, SLOT_BYTES } from './index.ts'
+import { checkIntegrity, type StoreParts } from './integrity.ts'
+import { ReadAhead } from './read-ahead.ts'
 import { Recency } from './recency.ts'
-import {
-  EXPIRES,
-  LOADED,
-  NEWER,
-  OLDER,
-  Records,
-  recordBytes,
-  SECOND_MASK,
-  unitsFor,
-  ValueType,
-} from './record.ts'
+import { EXPIRES, LOADED, Records, recordBytes, SECOND_MASK, unitsFor, ValueType } from './record.ts'
 
 const MIN_SEGMENT_BYTES = 64 * 1024
 const MAX_SEGMENT_BYTES = 4 * 1024 * 1024
-/** What the arena may commit beyond its live bytes before it is compacted: keeps RSS below 1.15 × budget. */
-const ARENA_OVERHEAD = 1.09
 /** Values made by growing get this much slack, so that appending byte by byte copies each byte a bounded number of times. */
 const GROWTH = 1.25
 const ROOMY_FROM = 256
-/** Units moved at one allocation while compacting: a base, and so many times the allocation. */
-const COMPACT_UNITS = 512
-const COMPACT_FACTOR = 16
 /** Entries looked at between two decisions when the whole index is walked. */
 const SCAN_STEPS = 4096
 /** How often `random` draws before it searches. */
 const RANDOM_TRIES = 100
-
-/** Most keys that `warm` takes at once. */
-export const MAX_WARM = 64
 
 export interface StoreOptions {
   /** The budget in bytes: keys, values, headers, rounding, index and links. */
@@ -63,17 +48,13 @@ export class Store {
   #absent = 0
   #maxBytes: number
   #sweepCursor = 0
-  /** The size of the index that the arena's limit was computed from. */
-  #limitedIndexBytes = 0
-  readonly #warmed = new Int32Array(MAX_WARM)
-  /** Counts what makes references invalid, and its value when `warm` found those in `#warmed`. */
-  #version = 0
-  #warmVersion = -1
-  /** Where the key of the present command was found by `warm`; valid while the version is the same. */
-  #hint = NULL_REF
   readonly #arena: Arena
   readonly #index = new Index()
   readonly #recency: Recency
+  /** What the commands of a batch will need, read from memory together. */
+  readonly readAhead: ReadAhead
+  readonly #compactor: Compactor
+  readonly #parts: Omit<StoreParts, 'findOwnKey'>
   readonly #instant: Instant
   readonly #hasher: Hasher
 
@@ -85,7 +66,11 @@ export class Store {
     this.#arena = new Arena(Math.min(MAX_SEGMENT_BYTES, Math.max(MIN_SEGMENT_BYTES, share)))
     this.records = new Records(this.#arena)
     this.#recency = new Recency(this.#arena)
-    this.#limitArena()
+    this.readAhead = new ReadAhead(this.#arena, this.#index)
+    const { records, readAhead } = this
+    this.#parts = { arena: this.#arena, index: this.#index, recency: this.#recency, records }
+    this.#compactor = new Compactor({ ...this.#parts, readAhead, hashOf: (ref) => this.#hashOf(ref) })
+    this.#compactor.limit(this.#maxBytes)
   }
 
   /** Bytes occupied, exactly: live blocks and the whole index. At most `maxBytes` after every call. */
@@ -109,7 +94,7 @@ export class Store {
   /** Changing the budget evicts at once what no longer fits. */
   set maxBytes(bytes: number) {
     this.#maxBytes = bytes
-    this.#limitArena()
+    this.#compactor.limit(this.#maxBytes)
     while (this.usedBytes > bytes && this.evict());
     // Shards never merge: an index that was large keeps their least size until it is empty.
     if (this.usedBytes > bytes) this.#index.clear()
@@ -145,50 +130,6 @@ export class Store {
     const ref = this.peek(bytes, start, end)
     if (ref !== NULL_REF) this.touch(ref)
     return ref
-  }
-
-  /**
-   * Reads ahead what looking up and touching the keys of `hashes[from, to)` will need. The processor overlaps reads
-   * that do not depend on each other, hence a loop for each step, where one command after the other waits for each
-   * of its own in turn. Changes nothing; the result means nothing, it keeps the reads from being optimised away.
-   */
-  warm(hashes: Int32Array, from: number, to: number): number {
-    const { words, shift, unitMask } = this.#arena
-    const index = this.#index
-    const refs = this.#warmed
-    let sum = index.warm(hashes, from, to)
-    if (this.#warmVersion !== this.#version) refs.fill(NULL_REF)
-    this.#warmVersion = this.#version
-    for (let i = from; i < to; i++) {
-      const at = index.seek(hashes[i] as Hash)
-      refs[i] = index.slots[at] === hashes[i] ? index.slots[at + 1] : NULL_REF
-    }
-    for (let i = from; i < to; i++) {
-      if (refs[i] !== NULL_REF) sum ^= words[refs[i] >>> shift][(refs[i] & unitMask) << 1]
-    }
-    for (let i = from; i < to; i++) {
-      if (refs[i] === NULL_REF) continue
-      const own = words[refs[i] >>> shift]
-      const at = (refs[i] & unitMask) << 1
-      const newer = own[at + NEWER]
-      const older = own[at + OLDER]
-      if (newer !== NULL_REF) sum ^= words[newer >>> shift][((newer & unitMask) << 1) + OLDER]
-      if (older !== NULL_REF) sum ^= words[older >>> shift][((older & unitMask) << 1) + NEWER]
-    }
-    return sum
-  }
-
-  /**
-   * The next key looked up is probably that of `hashes[i]`: unless something has been moved or removed since `warm`,
-   * it need not be searched again.
-   */
-  hint(i: number): void {
-    this.#hint = this.#warmed[i] as Ref
-  }
-
-  /** What `warm` found is forgotten. */
-  cool(): void {
-    this.#warmVersion = -1
   }
 
   /** Makes a record the most recently used. */
@@ -363,13 +304,13 @@ export class Store {
   }
 
   clear(): void {
-    this.#version++
+    this.readAhead.invalidate()
     this.#arena.clear()
     this.#index.clear()
     this.#recency.clear()
     this.#expiring = 0
     this.#absent = 0
-    this.#limitArena()
+    this.#compactor.limit(this.#maxBytes)
   }
 
   /**
@@ -417,29 +358,13 @@ export class Store {
     return dead.length
   }
 
-  /** Throws when arena, index and recency list contradict each other; for tests, O(n). */
+  /** Throws when the parts of the store contradict each other; for tests, O(n). */
   verify(): void {
-    let live = 0
-    let holes = 0
-    this.#arena.walk((_ref, units, free) => {
-      if (free) holes += units
-      else live += units
-    })
-    if (live !== this.#arena.liveUnits)
-      throw new Error(`live units: ${live} walked, ${this.#arena.liveUnits} counted`)
-    if (!this.#arena.evacuating && holes !== this.#arena.binnedUnits()) throw new Error('a hole is in no bin')
-    let listed = 0
-    let listedUnits = 0
-    for (let ref = this.#recency.newest; ref !== NULL_REF; ref = this.records.word(ref, 3) as Ref) {
+    const findOwnKey = (ref: Ref): Ref => {
       const key = this.copyKey(ref)
-      if (this.#find(this.#hashOf(ref), key, 0, key.length) !== ref)
-        throw new Error('a listed record is not in the index')
-      listed++
-      listedUnits += this.#arena.units(ref)
+      return this.#find(this.#hashOf(ref), key, 0, key.length)
     }
-    if (listed !== this.#index.count)
-      throw new Error(`${listed} records listed, ${this.#index.count} indexed`)
-    if (listedUnits !== live) throw new Error(`${listedUnits} units listed, ${live} live`)
+    checkIntegrity({ ...this.#parts, findOwnKey })
   }
 
   /** The arena may give a block one unit more than asked. */
@@ -448,10 +373,8 @@ export class Store {
   }
 
   #find(hash: Hash, bytes: Uint8Array, start: number, end: number): Ref {
-    if (this.#version === this.#warmVersion) {
-      const hint = this.#hint
-      if (hint !== NULL_REF && this.records.hasKey(hint, bytes, start, end)) return hint
-    }
+    const { guess } = this.readAhead
+    if (guess !== NULL_REF && this.records.hasKey(guess, bytes, start, end)) return guess
     const index = this.#index
     let at = index.seek(hash)
     const slots = index.slots
@@ -507,7 +430,7 @@ export class Store {
     this.#uncount(ref)
     this.#index.remove(hash, ref)
     this.#recency.detach(ref)
-    this.#version++
+    this.readAhead.invalidate()
     this.#arena.free(ref)
   }
 
@@ -541,43 +464,15 @@ export class Store {
       this.#index.clear()
       break
     }
-    if (this.#index.bytes !== this.#limitedIndexBytes) this.#limitArena()
-    if (arena.evacuating || arena.footprint > arena.limit) this.#compact(units)
+    this.#compactor.limit(this.#maxBytes)
+    if (this.#compactor.isDue) this.#compactor.compact(units)
     for (;;) {
       const ref = arena.alloc(units)
       if (ref !== NULL_REF) return ref
       // There are holes, but none fits. One block may pass the limit, compaction earns it back.
-      this.#compact(units)
+      this.#compactor.compact(units)
       const forced = arena.alloc(units, true)
       if (forced !== NULL_REF || !this.evict()) return forced
     }
-  }
-
-  /** Moves records out of sparse segments: work in proportion to the allocation that pays for it. */
-  #compact(units: number): void {
-    const arena = this.#arena
-    if (!arena.evacuating && !arena.beginEvacuation()) return
-    for (let quota = COMPACT_UNITS + units * COMPACT_FACTOR; quota > 0; ) {
-      const from = arena.nextToMove()
-      if (from === NULL_REF) {
-        if (arena.footprint + units > arena.limit && arena.beginEvacuation()) continue
-        return
-      }
-      const needed = this.records.neededUnits(from)
-      const to = arena.alloc(needed) || arena.alloc(needed, true)
-      if (to === NULL_REF) return
-      const hash = this.#hashOf(from)
-      this.#version++
-      this.records.move(from, to, needed)
-      this.#index.replace(hash, from, to)
-      this.#recency.moved(to)
-      quota -= needed + 8
-    }
-  }
-
-  #limitArena(): void {
-    const room = (this.#maxBytes - this.#index.bytes) * ARENA_OVERHEAD + this.#arena.segmentUnits * UNIT_BYTES
-    this.#arena.limit = Math.floor(room / UNIT_BYTES)
-    this.#limitedIndexBytes = this.#index.bytes
   }
 }

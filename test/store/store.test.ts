@@ -250,18 +250,18 @@ test('what was read ahead is not used once records have moved', () => {
   for (let first = 1; first < 12_000; first += 64) {
     const batch = Array.from({ length: 32 }, (_, i) => names[first + 2 * i])
     const before = batch.map((name) => at.peek(name))
-    at.store.warm(
+    at.store.readAhead.warm(
       Int32Array.from(batch, (name) => at.hash(name)),
       0,
       32,
     )
     at.put(`new${first}`, 'x')
     for (const [i, name] of batch.entries()) {
-      at.store.hint(i)
+      at.store.readAhead.hint(i)
       expect(at.get(name)).toBe(`value of ${name} `.repeat(4))
       if (at.peek(name) !== before[i]) moved++
     }
-    at.store.cool()
+    at.store.readAhead.cool()
   }
   expect(moved).toBeGreaterThan(100)
   expect(at.store.evicted).toBe(evicted)

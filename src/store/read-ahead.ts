@@ -1,0 +1,76 @@
+// Reads from memory, together, what the commands of a batch will look up one after the other.
+
+import type { Hash } from '../bytes/hash.ts'
+import { type Arena, NULL_REF, type Ref } from './arena.ts'
+import type { Index } from './index.ts'
+import { NEWER, OLDER } from './record.ts'
+
+/** Most keys that are read ahead at once. */
+export const MAX_WARM = 64
+
+export class ReadAhead {
+  readonly #arena: Arena
+  readonly #index: Index
+  readonly #refs = new Int32Array(MAX_WARM)
+  /** Counts what makes references invalid, and its value when those in `#refs` were found. */
+  #version = 0
+  #warmVersion = -1
+  /** Where the key of the present command was found. */
+  #hint = NULL_REF
+
+  constructor(arena: Arena, index: Index) {
+    this.#arena = arena
+    this.#index = index
+  }
+
+  /**
+   * Reads what looking up and touching the keys of `hashes[from, to)` will need. The processor overlaps reads that
+   * do not depend on each other, hence a loop for each step, where one command after the other waits for each of
+   * its own in turn. Changes nothing; the result means nothing, it keeps the reads from being optimised away.
+   */
+  warm(hashes: Int32Array, from: number, to: number): number {
+    const { words, shift, unitMask } = this.#arena
+    const index = this.#index
+    const refs = this.#refs
+    let sum = index.warm(hashes, from, to)
+    if (this.#warmVersion !== this.#version) refs.fill(NULL_REF)
+    this.#warmVersion = this.#version
+    for (let i = from; i < to; i++) {
+      const at = index.seek(hashes[i] as Hash)
+      refs[i] = index.slots[at] === hashes[i] ? index.slots[at + 1] : NULL_REF
+    }
+    for (let i = from; i < to; i++) {
+      if (refs[i] !== NULL_REF) sum ^= words[refs[i] >>> shift][(refs[i] & unitMask) << 1]
+    }
+    for (let i = from; i < to; i++) {
+      if (refs[i] === NULL_REF) continue
+      const own = words[refs[i] >>> shift]
+      const at = (refs[i] & unitMask) << 1
+      const newer = own[at + NEWER]
+      const older = own[at + OLDER]
+      if (newer !== NULL_REF) sum ^= words[newer >>> shift][((newer & unitMask) << 1) + OLDER]
+      if (older !== NULL_REF) sum ^= words[older >>> shift][((older & unitMask) << 1) + NEWER]
+    }
+    return sum
+  }
+
+  /** The next key looked up is probably that of `hashes[i]`. */
+  hint(i: number): void {
+    this.#hint = this.#refs[i] as Ref
+  }
+
+  /** The batch is over. */
+  cool(): void {
+    this.#warmVersion = -1
+  }
+
+  /** A record was moved or removed: what was found may be gone. */
+  invalidate(): void {
+    this.#version++
+  }
+
+  /** Where the key looked up now may be found; `NULL_REF`: it has to be searched. */
+  get guess(): Ref {
+    return this.#version === this.#warmVersion ? this.#hint : NULL_REF
+  }
+}
