@@ -43,6 +43,7 @@ describe('ioredis', () => {
         scores: { maxBytes: '64mb', origin: (key) => (key === 'Tom' ? '630' : null) },
         cache: { maxBytes: '64mb' },
         gated: { maxBytes: '64mb', origin: gate },
+        echo: { maxBytes: '64mb', origin: (key) => key },
         throwing: { maxBytes: '1mb', origin: () => Promise.reject(new Error('down for repair')) },
       },
     })
@@ -96,7 +97,7 @@ describe('ioredis', () => {
       .get('Tom')
       .incr('piped')
       .get('nobody')
-      .select(3)
+      .select(4)
       .get('Tom')
       .select(0)
       .append('piped', 'y')
@@ -113,6 +114,19 @@ describe('ioredis', () => {
       2,
       'xy',
     ])
+  })
+
+  test('sends more misses at once than a connection may have under way, with writes behind them', async () => {
+    const client = connect({ db: 3 })
+    const keys = Array.from({ length: 12_000 }, (_, i) => `echo:${i}`)
+    const pipeline = client.pipeline()
+    for (const key of keys) pipeline.get(key)
+    for (const key of keys.slice(0, 1000)) pipeline.append(key, '!')
+    pipeline.mget(...keys)
+    const replies = (await pipeline.exec()) ?? []
+    expect(replies.slice(0, 12_000).map(([, reply]) => reply)).toEqual(keys)
+    expect(replies[12_000 + 999]).toEqual([null, keys[999].length + 1])
+    expect(replies.at(-1)?.[1]).toEqual(keys.map((key, i) => (i < 1000 ? `${key}!` : key)))
   })
 
   test('gathers commands by itself', async () => {

@@ -71,6 +71,7 @@ const libraries: Record<string, (port: number, index: number) => Promise<Client>
       addresses: [{ host: '127.0.0.1', port }],
       databaseId,
       requestTimeout: 10_000,
+      advancedConfiguration: { connectionTimeout: 10_000 },
       connectionBackoff: { numberOfRetries: 10, factor: 5, exponentBase: 1 },
     })
     return { get: (key) => client.get(key), close: () => client.close() }

@@ -31,6 +31,7 @@ function glide(protocol: 2 | 3): ClientLibrary {
         credentials: password === undefined ? undefined : { password },
         protocol: protocol === 2 ? ProtocolVersion.RESP2 : ProtocolVersion.RESP3,
         requestTimeout: 10_000,
+        advancedConfiguration: { connectionTimeout: 10_000 },
         inflightRequestsLimit: 10_000,
       })
       return {
@@ -70,6 +71,7 @@ describe.each([ProtocolVersion.RESP2, ProtocolVersion.RESP3])('valkey-glide, pro
       databaseId,
       clientName: 'tester',
       requestTimeout: 10_000,
+      advancedConfiguration: { connectionTimeout: 10_000 },
       connectionBackoff: { numberOfRetries: 10, factor: 1, exponentBase: 2 },
     }
   }

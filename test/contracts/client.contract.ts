@@ -5,7 +5,7 @@ import type { Config } from '../../src/index.ts'
 import { GatedOrigin } from '../support/gated-origin.ts'
 import { startNode, type TestNode } from '../support/node.ts'
 
-export interface ConnectOptions {
+interface ConnectOptions {
   readonly port: number
   /** The index of the group, as the library's own option for a database. */
   readonly index?: number
@@ -14,7 +14,7 @@ export interface ConnectOptions {
 
 type Command = readonly (string | Buffer)[]
 
-export interface ClientUnderTest {
+interface ClientUnderTest {
   /** Sends a command; strings come back as text, an error reply is thrown. */
   call(...command: Command): Promise<unknown>
   getBytes(key: string | Buffer): Promise<Buffer | null>
