@@ -8,7 +8,7 @@ import { type LoadedConfig, loadConfig } from './config-file.ts'
 import { createLog } from './log.ts'
 import type { Node } from './node.ts'
 import { addressText, describeConfig, groupText, sourceText, valueText } from './report.ts'
-import { kebabName, settingNames, settings } from './settings.ts'
+import { kebabName, machineMemory, settingNames, settings } from './settings.ts'
 import { version } from './version.ts'
 
 const program = new Command('erinys')
@@ -22,7 +22,7 @@ const program = new Command('erinys')
     `
 Each option can also be a variable (ERINYS_PORT, ERINYS_CONFIG…) or, in camel case, a field of the
 configuration file; an option wins over a variable, and a variable over the file.
-Sizes are bytes or 64mb, durations milliseconds or 5m.`,
+Sizes are bytes or 64mb, durations 250ms or 5m.`,
   )
   .action(async (options: Options) => start(await load(options)))
 
@@ -52,7 +52,7 @@ async function start(loaded: LoadedConfig): Promise<void> {
   const log = createLog(config.loglevel, process.stdout.isTTY)
   // Not before it is needed: --help and check do without the server.
   const { createNode } = await import('./node.ts')
-  const node = await createNode(config, { log })
+  const node = await createNode(config, { log, configFile: loaded.file })
   closeOnSignal(node, log, config.shutdownTimeout)
   logDefects(log)
   const addresses = await node.listen()
@@ -68,6 +68,9 @@ function banner(log: Logger, loaded: LoadedConfig): void {
     log.info({ index, maxBytes, origin: origin?.kind }, `group ${name}: ${groupText(group)}`)
   })
   const chosen = sources.get('maxmemory') ?? "a quarter of the machine's memory"
+  const total = config.groups.reduce((sum, { maxBytes }) => sum + maxBytes, 0)
+  if (total > machineMemory)
+    log.warn({ total, machineMemory }, 'the budgets together exceed the memory there is')
   log.info(`a group that names no budget has ${valueText('maxmemory', config.maxmemory)} (${chosen})`)
 }
 
@@ -87,9 +90,12 @@ function closeOnSignal(node: Node, log: Logger, timeout: number): void {
     }, timeout)
     await node.close().catch(fail)
     clearTimeout(late)
+  }
+  // Also after SHUTDOWN; what a configuration keeps open must not keep the process.
+  void node.closed.then(() => {
     log.info('closed')
     process.exit(0)
-  }
+  })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, (name) => void close(name))
 }
 

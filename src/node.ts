@@ -28,6 +28,8 @@ export interface ListenAddress {
 export interface NodeOptions {
   readonly log?: Log
   readonly clock?: Clock
+  /** The file that the configuration came from, for INFO. */
+  readonly configFile?: string
 }
 
 export interface SetOptions {
@@ -42,8 +44,14 @@ export class Node {
   readonly #server: Server
   #listening: Promise<readonly ListenAddress[]> | undefined
   #closing: Promise<void> | undefined
+  /** Resolves when the node has closed, whoever asked for it: the program, or a client with SHUTDOWN. */
+  readonly closed: Promise<void>
+  #setClosed = (): void => {}
 
-  constructor(config: NodeConfig, { log = silent, clock = systemClock }: NodeOptions = {}) {
+  constructor(config: NodeConfig, { log = silent, clock = systemClock, configFile = '' }: NodeOptions = {}) {
+    this.closed = new Promise((resolve) => {
+      this.#setClosed = resolve
+    })
     const instant = new Instant(clock)
     const hasher = new Hasher(randomSeed())
     const environment = {
@@ -69,7 +77,7 @@ export class Node {
         version,
         runId: randomBytes(20).toString('hex'),
         startedAt: instant.now,
-        configFile: '',
+        configFile,
       },
       onShutdown: (now) => {
         if (now) void this.#server.close(0)
@@ -151,6 +159,7 @@ export class Node {
   async #close(): Promise<void> {
     await this.#server.close()
     await Promise.all([...this.#groups.values()].map((group) => group.close()))
+    this.#setClosed()
   }
 
   #group(name: string): Group {

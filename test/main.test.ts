@@ -216,6 +216,16 @@ describe.concurrent('a node', () => {
     expect(stdout).toContain('SIGINT: closing')
   })
 
+  test('ends at SHUTDOWN, whatever its configuration keeps open', async () => {
+    const config = write('open.mjs', 'setInterval(() => {}, 1000)\nexport default { groups: { a: {} } }')
+    const node = await start(['--config', config], { cwd: folder })
+    const socket = connect(node.port, '127.0.0.1')
+    socket.write('SHUTDOWN\r\n')
+    const { code, stdout } = await node.outcome
+    expect(code).toBe(0)
+    expect(stdout).toContain('"closed"')
+  })
+
   test('does not wait for replies longer than the shutdown timeout', async () => {
     const node = await startHanging('--shutdown-timeout', '50ms')
     const { code, stdout } = await stop(node)
