@@ -56,6 +56,11 @@ async function start(loaded: LoadedConfig): Promise<void> {
   closeOnSignal(node, log, config.shutdownTimeout)
   logDefects(log)
   const addresses = await node.listen()
+  // By a signal or by SHUTDOWN; what a configuration keeps open must not keep the process.
+  void node.closed.then(() => {
+    log.info('closed')
+    process.exit(0)
+  })
   banner(log, loaded)
   for (const { host, port } of addresses) log.info({ host, port }, `listening on ${addressText(host, port)}`)
 }
@@ -91,11 +96,6 @@ function closeOnSignal(node: Node, log: Logger, timeout: number): void {
     await node.close().catch(fail)
     clearTimeout(late)
   }
-  // Also after SHUTDOWN; what a configuration keeps open must not keep the process.
-  void node.closed.then(() => {
-    log.info('closed')
-    process.exit(0)
-  })
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, (name) => void close(name))
 }
 
