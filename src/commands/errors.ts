@@ -1,5 +1,7 @@
 // Error replies that several commands give, in Redis's words.
 
+import type { Args } from '../resp/args.ts'
+
 export const SYNTAX_ERROR = 'ERR syntax error'
 export const NOT_AN_INTEGER = 'ERR value is not an integer or out of range'
 export const NOT_A_FLOAT = 'ERR value is not a valid float'
@@ -16,4 +18,21 @@ export function wrongSubcommand(container: string, name: string): string {
 /** An entry that alone exceeds the group's budget is refused, and nothing is evicted for it. */
 export function tooLarge(maxBytes: number): string {
   return `OOM the entry alone exceeds the group's budget of ${maxBytes} bytes`
+}
+
+/** So many characters of what is not understood are shown. */
+export const MAX_SHOWN = 128
+
+/** Redis: `ERR unknown command 'foo', with args beginning with: 'a' 'b' `. */
+export function unknownCommand(args: Args): string {
+  let beginning = ''
+  for (let i = 1; i < args.count && beginning.length < MAX_SHOWN; i++) {
+    beginning += `'${printable(args, i, MAX_SHOWN - beginning.length)}' `
+  }
+  return `ERR unknown command '${printable(args, 0, MAX_SHOWN)}', with args beginning with: ${beginning}`
+}
+
+/** The first bytes of an argument, `most` at most, on one line. */
+export function printable(args: Args, i: number, most: number): string {
+  return args.latin1(i, most).replace(/[\r\n]/g, ' ')
 }

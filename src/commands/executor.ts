@@ -1,17 +1,16 @@
 // Runs requests: finds the command, checks what may run, loads what it misses, and keeps the order per key.
 
 import type { Hash, Hasher } from '../bytes/hash.ts'
-import type { Landing } from '../group/flights.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
-import { NULL_REF } from '../store/arena.ts'
 import { MAX_WARM } from '../store/read-ahead.ts'
-import { ValueType } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 import type { Client, HeldReply } from './client.ts'
 import type { Context } from './context.ts'
+import { MAX_SHOWN, printable, unknownCommand } from './errors.ts'
 import type { HeldCommand } from './held.ts'
 import type { Host } from './host.ts'
+import { firstError, keyName, type Landings, readingStore } from './landings.ts'
 import type { Command, CommandTable } from './table.ts'
 import type { Telemetry } from './telemetry.ts'
 
@@ -29,14 +28,15 @@ const MAX_ATTEMPTS = 8
 /** Longer keys are not hashed ahead. */
 const MAX_WARM_KEY = 512
 
+const NOTHING: Buffer = Buffer.alloc(0)
+
 interface Held extends HeldCommand {
   readonly client: Client
   readonly command: Command
   readonly group: Group
   readonly place: HeldReply
   readonly silent: boolean
-  /** By key (latin1): how its load ended. */
-  readonly landings: Map<string, Landing>
+  readonly landings: Landings
   waiting: number
   attempts: number
 }
@@ -154,7 +154,7 @@ export class Executor {
     if (command.subcommands.size !== 0 && args.count > 1) {
       const sub = command.subcommands.get(args.latin1(1).toLowerCase())
       if (sub === undefined) {
-        const name = printable(args.latin1(1), 128)
+        const name = printable(args, 1, MAX_SHOWN)
         reply.error(`ERR unknown subcommand '${name}'. Try ${command.spec.name.toUpperCase()} HELP.`)
         return undefined
       }
@@ -178,11 +178,16 @@ export class Executor {
     try {
       command.run(context)
     } catch (error) {
-      context.reply.rewind(mark)
-      context.missed = false
-      context.reply.error('ERR internal error')
-      this.#host.reportFault(error, command.fullName)
+      this.#fail(command, mark, error)
     }
+  }
+
+  #fail(command: Command, mark: number, error: unknown): void {
+    const context = this.#context
+    context.reply.rewind(mark)
+    context.missed = false
+    context.reply.error('ERR internal error')
+    this.#host.reportFault(error, command.fullName)
   }
 
   /** CLIENT REPLY: drops what was written since `mark` if this client wants no reply. */
@@ -196,12 +201,16 @@ export class Executor {
     if (client.replyMode === 'skip') client.replyMode = 'on'
   }
 
-  /** Whether running now could overtake a held command of the same connection on the same key. */
+  /**
+   * Whether running now could overtake a held command of the same connection on the same key. Only two reads that
+   * both load do not see each other: one that does not load must see what the other has loaded.
+   */
   #mustWait(client: Client, command: Command): boolean {
     if (command.spec.wholeKeyspace || client.held.size >= MAX_HELD) return true
     const { args } = this.#context
+    const { loadsThrough } = command
     for (const position of command.keysOf(this.#context)) {
-      if (client.held.blocks(args.latin1(position), command.isWrite)) return true
+      if (client.held.blocks(keyName(args, position), !loadsThrough)) return true
     }
     return false
   }
@@ -227,7 +236,7 @@ export class Executor {
       command,
       args,
       group,
-      keys: positions.map((i) => args.latin1(i)),
+      keys: positions.map((i) => keyName(args, i)),
       write: command.isWrite,
       place: client.hold(),
       silent: client.replyMode === 'off' || client.replyMode === 'skip',
@@ -242,12 +251,13 @@ export class Executor {
   }
 
   #load(held: Held, positions: readonly number[]): void {
-    const keys = new Set(positions.map((i) => held.args.latin1(i)))
+    const { args } = held
+    const keys = new Map(positions.map((i) => [keyName(args, i), i]))
     held.attempts++
     held.waiting = keys.size
-    for (const key of keys) {
-      held.group.load(Buffer.from(key, 'latin1'), (landing) => {
-        held.landings.set(key, landing)
+    for (const [name, i] of keys) {
+      held.group.load(args.copy(i), (landing) => {
+        held.landings.set(name, landing)
         held.waiting--
         if (held.waiting === 0) this.#resume(held)
       })
@@ -261,6 +271,7 @@ export class Executor {
     const { client, command, group, args } = held
     context.instant.refresh()
     const startedAt = this.#telemetry.now()
+    let bytes: Buffer
     context.args = args
     context.client = client
     context.command = command
@@ -269,79 +280,52 @@ export class Executor {
     context.missed = false
     context.loaded = true
     reply.protocol = client.protocol
-    const error = firstError(held)
-    if (error !== undefined) {
-      reply.error(`ORIGIN ${group.name}: ${error}`)
-    } else if (held.write) {
-      const again = this.#fencedAndGone(held)
-      if (again.length !== 0 && held.attempts < MAX_ATTEMPTS) {
-        this.#load(held, again)
-        return
-      }
-      if (again.length !== 0)
-        reply.error(`ORIGIN ${group.name}: the key was changed during each of ${held.attempts} loads`)
-      else {
-        this.#fence(command)
-        this.#run(command, 0)
-      }
-    } else {
-      context.store = this.#readingStore(held)
-      this.#run(command, 0)
+    try {
+      if (!this.#answer(held)) return
+      bytes = reply.take()
+    } catch (error) {
+      this.#fail(command, 0, error)
+      bytes = reply.take()
     }
     this.#telemetry.finish(command.stats, startedAt, client, args, command.secretsOf(args))
-    const bytes = reply.take()
     client.held.delete(held)
-    held.place.complete(held.silent ? bytes.subarray(0, 0) : bytes)
+    held.place.complete(held.silent ? NOTHING : bytes)
   }
 
-  /** Keys whose load was fenced by a write that left nothing: a read-modify-write must load them anew. */
-  #fencedAndGone({ args, command, group, landings }: Held): number[] {
-    return command.keysOf(this.#context).filter((i) => {
-      return (
-        landings.get(args.latin1(i))?.fenced === true && group.wouldLoad(args.buf, args.start[i], args.end[i])
-      )
-    })
+  /** Writes the reply of a held command. False: it loads again. */
+  #answer(held: Held): boolean {
+    const context = this.#context
+    const { reply } = context
+    const { command, group } = held
+    const error = firstError(held.landings)
+    if (error !== undefined) {
+      reply.error(`ORIGIN ${group.name}: ${error}`)
+      return true
+    }
+    const gone = this.#gone(held)
+    if (gone.length !== 0 && (!held.write || held.attempts < MAX_ATTEMPTS)) {
+      this.#load(held, gone)
+      return false
+    }
+    if (gone.length !== 0) {
+      reply.error(`ORIGIN ${group.name}: the key was changed during each of ${held.attempts} loads`)
+      return true
+    }
+    if (held.write) this.#fence(command)
+    else context.store = readingStore(group, held.args, command.keysOf(context), held.landings)
+    this.#run(command, 0)
+    return true
   }
 
   /**
-   * The keyspace a held read runs on: the group's own if it still has what was loaded, else a passing one. A fenced
-   * load's value is for its waiters only.
+   * Keys to load (again): those that were held, and are not any more, and those that a read-modify-write has loaded,
+   * but which somebody has removed. A read is content with what its load gave, so that it loads no key twice.
    */
-  #readingStore({ args, command, group, landings }: Held): Store {
-    const { store } = group
-    const isHeld = (key: Buffer, landing: Landing): boolean =>
-      !landing.fenced && (landing.value === null || store.peek(key, 0, key.length) !== NULL_REF)
-    const lost = [...landings].filter(([key, landing]) => !isHeld(Buffer.from(key, 'latin1'), landing))
-    if (lost.length === 0) return store
-    const passing = group.passingStore(landings.size, 2 ** 40)
-    for (const i of command.keysOf(this.#context)) {
-      const key = args.copy(i)
-      const landing = landings.get(args.latin1(i))
-      let value = landing?.value ?? null
-      if (landing === undefined) {
-        const ref = store.peek(key, 0, key.length)
-        if (ref !== NULL_REF && store.records.type(ref) !== ValueType.ABSENT) value = store.copyValue(ref)
-      }
-      if (value !== null) passing.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, 0)
-    }
-    return passing
+  #gone({ args, command, group, landings, write }: Held): number[] {
+    return command.keysOf(this.#context).filter((i) => {
+      if (!group.wouldLoad(args.buf, args.start[i], args.end[i])) return false
+      const landing = landings.get(keyName(args, i))
+      return landing === undefined || (write && (landing.fenced || landing.value !== null))
+    })
   }
-}
-
-function firstError(held: Held): string | undefined {
-  for (const landing of held.landings.values()) if (landing.error !== undefined) return landing.error
-  return undefined
-}
-
-/** Redis: `ERR unknown command 'foo', with args beginning with: 'a' 'b' `. */
-function unknownCommand(args: Args): string {
-  let beginning = ''
-  for (let i = 1; i < args.count && beginning.length < 128; i++) {
-    beginning += `'${printable(args.latin1(i), 128 - beginning.length)}' `
-  }
-  return `ERR unknown command '${printable(args.latin1(0), 128)}', with args beginning with: ${beginning}`
-}
-
-function printable(text: string, length: number): string {
-  return text.slice(0, length).replace(/[\r\n]/g, ' ')
 }

@@ -6,7 +6,7 @@ import type { Args } from '../resp/args.ts'
 export interface HeldCommand {
   readonly args: Args
   readonly write: boolean
-  /** Names of its keys, latin1. */
+  /** Names of its keys. */
   readonly keys: readonly string[]
 }
 
@@ -49,9 +49,13 @@ export class HeldCommands {
     }
   }
 
-  /** Whether a command on this key would overtake one that is held: of two, at least one writes. */
-  blocks(key: string, write: boolean): boolean {
+  /**
+   * Whether a command on this key would overtake one that is held.
+   *
+   * @param sees whether it writes, or would see that a held read has loaded something
+   */
+  blocks(key: string, sees: boolean): boolean {
     const holders = this.#holders.get(key)
-    return holders !== undefined && (write || holders.writers !== 0)
+    return holders !== undefined && (sees || holders.writers !== 0)
   }
 }

@@ -17,6 +17,8 @@ export class Command implements CommandTraits {
   readonly lastKey: number
   readonly keyStep: number
   readonly isWrite: boolean
+  /** Whether it is a read that loads what it misses. */
+  readonly loadsThrough: boolean
   readonly needsNoAuth: boolean
   /** Whether MONITOR shows it. */
   readonly isShown: boolean
@@ -36,6 +38,7 @@ export class Command implements CommandTraits {
     this.lastKey = keys?.last ?? 0
     this.keyStep = keys?.step ?? 0
     this.isWrite = spec.flags.includes('write')
+    this.loadsThrough = spec.load === 'through'
     this.needsNoAuth = spec.flags.includes('no_auth')
     this.isShown = !spec.flags.includes('admin') && !spec.flags.includes('skip_monitor')
     this.stats = new CommandStats(this.fullName, {

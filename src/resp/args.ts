@@ -7,6 +7,9 @@ const NOTHING = Buffer.alloc(0)
 /** Room for this many arguments at first: more than most requests have. */
 const FIRST_CAPACITY = 16
 
+/** Text ends after so many bytes of an argument: V8's longest string has a little less than 2^29 characters. */
+const MAX_TEXT = 2 ** 28
+
 /** Range arrays above this capacity (two times 256 KiB) are given back after the request that needed them. */
 const KEPT_CAPACITY = 65_536
 
@@ -45,12 +48,14 @@ export class Args {
 
   /** Argument `i` as UTF-8 text. */
   text(i: number): string {
-    return this.buf.toString('utf8', this.start[i], this.end[i])
+    const start = this.start[i]
+    return this.buf.toString('utf8', start, Math.min(this.end[i], start + MAX_TEXT))
   }
 
-  /** Argument `i` as a string with one character per byte. */
-  latin1(i: number): string {
-    return this.buf.toString('latin1', this.start[i], this.end[i])
+  /** At most the first `most` bytes of argument `i` as a string with one character per byte. */
+  latin1(i: number, most: number = MAX_TEXT): string {
+    const start = this.start[i]
+    return this.buf.toString('latin1', start, Math.min(this.end[i], start + most))
   }
 
   /** The bytes of argument `i` in a buffer of their own. */

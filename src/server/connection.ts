@@ -105,7 +105,10 @@ export class Connection implements Client, Sink, Served {
     this.#decoder = new RequestDecoder(services.limits)
     this.#outbox = new Outbox(
       (bytes) => this.#send(bytes),
-      () => this.resume(),
+      () => {
+        this.#enforceOutputLimit()
+        this.resume()
+      },
     )
     socket.on('data', (chunk: Buffer) => {
       services.stats.inputBytes += chunk.length
