@@ -18,10 +18,13 @@ export interface Timers {
 /** The machine's clock. */
 export const systemClock: Clock = { now: () => Date.now() }
 
+/** The longest wait that Node.js keeps to, in ms: 25 days. It takes a longer one for 1 ms. */
+export const LONGEST_WAIT = 2 ** 31 - 1
+
 /** The event loop's timers. A pending one does not keep the process alive. */
 export const systemTimers: Timers = {
   after(ms, run) {
-    const timer = setTimeout(run, ms)
+    const timer = setTimeout(run, Math.min(ms, LONGEST_WAIT))
     timer.unref()
     return () => clearTimeout(timer)
   },

@@ -3,10 +3,11 @@
 import { parseInteger } from '../bytes/decimal.ts'
 import { globMatch } from '../bytes/glob.ts'
 import { NULL_REF } from '../store/arena.ts'
+import { EXPIRES } from '../store/record.ts'
 import type { CommandSpec } from './command.ts'
 import type { Context } from './context.ts'
 import { protocolTypes, writeProtocolType } from './debug-protocol.ts'
-import { NO_SUCH_KEY, NOT_AN_INTEGER, wrongSubcommand } from './errors.ts'
+import { NO_SUCH_KEY, NOT_AN_INTEGER, tooLarge, wrongSubcommand } from './errors.ts'
 import { encodingName } from './value.ts'
 
 const NOT_ALLOWED =
@@ -15,6 +16,9 @@ const NOT_ALLOWED =
 
 /** The loopback addresses, also as IPv6 shows those of IPv4. */
 const LOCAL = /^(127\.|\[::1\]|\[::ffff:127\.)/
+
+/** Characters of a colon and the number of a key. */
+const MAX_SUFFIX = 17
 
 const LRU_CLOCK_MASK = 0xffffff
 
@@ -198,6 +202,10 @@ function populate(c: Context): void {
     return
   }
   const prefix = args.count > 3 ? args.copy(3) : Buffer.from('key')
+  if (!c.store.fits(prefix.length + MAX_SUFFIX, size, EXPIRES)) {
+    reply.error(tooLarge(c.store.maxBytes))
+    return
+  }
   for (let i = 0; i < count; i++) {
     const key = Buffer.concat([prefix, Buffer.from(`:${i}`)])
     if (c.store.peek(key, 0, key.length) !== NULL_REF) continue

@@ -23,6 +23,9 @@ export const monitorCommands: readonly CommandSpec[] = [
 
 const REDACTED = '"(redacted)"'
 
+/** So many bytes of a request are shown: shown bytes grow up to fourfold, once for everyone who watches. */
+const MAX_SHOWN = 2 ** 20
+
 /**
  * A command as MONITOR shows it: `+1700000000.123000 [0 127.0.0.1:50000] "get" "key"`.
  *
@@ -39,8 +42,21 @@ export function monitorLine(
 ): Buffer {
   const micros = Math.floor((ms % 1000) * 1000)
   let line = `+${Math.floor(ms / 1000)}.${String(micros).padStart(6, '0')} [${index} ${address}]`
+  let room = MAX_SHOWN
   for (let i = 0; i < args.count; i++) {
-    line += ` ${secrets.includes(i) ? REDACTED : quoted(args.buf, args.start[i], args.end[i])}`
+    if (room <= 0) {
+      line += ` "... (${args.count - i} more arguments)"`
+      break
+    }
+    line += ` ${secrets.includes(i) ? REDACTED : shown(args, i, room)}`
+    room -= args.length(i) + 1
   }
   return Buffer.from(`${line}\r\n`, 'latin1')
+}
+
+/** An argument in quotes, cut like those of the slow log when it is longer than `room`. */
+function shown({ buf, start, end }: Args, i: number, room: number): string {
+  const excess = end[i] - start[i] - room
+  if (excess <= 0) return quoted(buf, start[i], end[i])
+  return `${quoted(buf, start[i], start[i] + room).slice(0, -1)}... (${excess} more bytes)"`
 }

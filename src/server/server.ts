@@ -1,7 +1,7 @@
 // The TCP server: accepts connections, keeps their registry, and is what commands see of the node.
 
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net'
-import type { CancelTimer, Timers } from '../bytes/clock.ts'
+import { type CancelTimer, LONGEST_WAIT, type Timers } from '../bytes/clock.ts'
 import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import { createCommandTable } from '../commands/all.ts'
@@ -217,7 +217,7 @@ export class Server implements Host {
     this.#pausesAll = all || (this.#pausesAll && this.#isPaused)
     this.#pausedUntil = Math.max(until, this.#pausedUntil)
     this.#cancelPause?.()
-    this.#cancelPause = timers.after(Math.min(this.#pausedUntil - instant.now, LONGEST_TIMER), () => {
+    this.#cancelPause = timers.after(Math.min(this.#pausedUntil - instant.now, LONGEST_WAIT), () => {
       instant.refresh()
       if (this.#isPaused) this.pause(this.#pausedUntil, this.#pausesAll)
       else this.unpause()
@@ -261,6 +261,3 @@ export class Server implements Host {
     this.telemetry.events.add('eviction-cycle', ms, Math.floor(this.#options.instant.now / 1000))
   }
 }
-
-/** The longest wait that a timer of Node.js keeps to, in ms. */
-const LONGEST_TIMER = 2 ** 31 - 1

@@ -44,6 +44,9 @@ const MAX_HIGH = 0x7fffffff
 export const NEWER = 2
 export const OLDER = 3
 
+/** The largest record, just below 2 GiB: lengths are int32. */
+export const MAX_UNITS = 2 ** 28 - 1
+
 /** Bytes between the header and the key. */
 function extension(w0: number): number {
   return ((w0 & WIDE) === 0 ? 0 : 8) + ((w0 & EXPIRES) === 0 ? 0 : 8) + ((w0 & LOADED) === 0 ? 0 : 16)
@@ -55,9 +58,9 @@ export function recordBytes(keyLength: number, valueLength: number, flags: numbe
   return HEADER_BYTES + extension(flags | wide) + keyLength + valueLength
 }
 
-/** Units of a block for a record of so many bytes. */
+/** Units of a block for a record of so many bytes; above `MAX_UNITS` for those that no record can have. */
 export function unitsFor(bytes: number): number {
-  return (bytes + UNIT_BYTES - 1) >>> 3
+  return bytes > MAX_UNITS * UNIT_BYTES ? MAX_UNITS + 1 : (bytes + UNIT_BYTES - 1) >>> 3
 }
 
 /** Reads and writes the fields of records. */

@@ -9,7 +9,16 @@ import { Index, MIN_INDEX_BYTES, SLOT_BYTES } from './index.ts'
 import { checkIntegrity, type StoreParts } from './integrity.ts'
 import { ReadAhead } from './read-ahead.ts'
 import { Recency } from './recency.ts'
-import { EXPIRES, LOADED, Records, recordBytes, SECOND_MASK, unitsFor, ValueType } from './record.ts'
+import {
+  EXPIRES,
+  LOADED,
+  MAX_UNITS,
+  Records,
+  recordBytes,
+  SECOND_MASK,
+  unitsFor,
+  ValueType,
+} from './record.ts'
 
 const MIN_SEGMENT_BYTES = 64 * 1024
 const MAX_SEGMENT_BYTES = 4 * 1024 * 1024
@@ -369,7 +378,7 @@ export class Store {
 
   /** The arena may give a block one unit more than asked. */
   #unitsFit(units: number): boolean {
-    return (units + 1) * UNIT_BYTES + MIN_INDEX_BYTES <= this.#maxBytes
+    return units <= MAX_UNITS && (units + 1) * UNIT_BYTES + MIN_INDEX_BYTES <= this.#maxBytes
   }
 
   #find(hash: Hash, bytes: Uint8Array, start: number, end: number): Ref {

@@ -1,7 +1,7 @@
 // What is attacked: a server with something to lose, and the question whether it has lost it.
 
 import { expect } from 'vitest'
-import { TestServer, type TestServerOptions } from '../support/server.ts'
+import { type LogLine, TestServer, type TestServerOptions } from '../support/server.ts'
 import { Talker } from './talker.ts'
 
 /** What is in the first group from the beginning, and must be there at the end. */
@@ -57,7 +57,7 @@ export class Fortress {
     expect(await guard.call('PING')).toBe('PONG')
     expect(await guard.call('MGET', ...TREASURE.keys())).toEqual([...TREASURE.values()])
     expect(server.server.monitors).toBe(0)
-    expect(faults(server)).toEqual([])
+    expect(takeFaults(server)).toEqual([])
     for (const { store } of server.groups) {
       expect(store.usedBytes).toBeLessThanOrEqual(store.maxBytes)
       store.verify()
@@ -71,9 +71,12 @@ export class Fortress {
   }
 }
 
-/** What handlers threw. */
-export function faults({ log }: TestServer): unknown[] {
-  return log.filter(({ level }) => level === 'error').map(({ fields, message }) => ({ message, ...fields }))
+/** What handlers threw since it was asked for the last time. */
+export function takeFaults({ log }: TestServer): unknown[] {
+  const isFault = ({ level }: LogLine): boolean => level === 'error'
+  const lines = log.splice(0)
+  log.push(...lines.filter((line) => !isFault(line)))
+  return lines.filter(isFault).map(({ fields, message }) => ({ message, ...fields }))
 }
 
 /** Resolves when something has come about, which needs no more than turns of the event loop. */

@@ -23,6 +23,17 @@ test('a system timer runs once, unless cancelled', () => {
   }
 })
 
+test('a system timer waits for no less than is asked for, however long that is', () => {
+  vi.useFakeTimers()
+  const timeout = vi.spyOn(globalThis, 'setTimeout')
+  try {
+    systemTimers.after(2 ** 40, () => undefined)()
+    expect(timeout.mock.calls[0][1]).toBe(2 ** 31 - 1)
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
 test('manual time stands still, advances and jumps', () => {
   const clock = new ManualClock(1000)
   expect([clock.now(), clock.now()]).toStrictEqual([1000, 1000])

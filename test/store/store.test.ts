@@ -105,6 +105,17 @@ describe('bytes', () => {
     expect(at.put('a', '')).toBe(NULL_REF)
     expect(at.store.fits(0, 0)).toBe(false)
   })
+
+  test('no budget takes a record of 2 GiB, whose lengths would not fit an int32', () => {
+    const at = new Bench(2 ** 40)
+    at.put('a', 'x')
+    expect(at.store.fits(1, 2 ** 31 - 100)).toBe(true)
+    for (const length of [2 ** 31 - 10, 2 ** 31, 2 ** 32, 2 ** 35 + 5, Number.MAX_SAFE_INTEGER]) {
+      expect(at.store.fits(1, length)).toBe(false)
+      expect(at.store.resize(at.peek('a'), length)).toBe(NULL_REF)
+    }
+    expect(at.get('a')).toBe('x')
+  })
 })
 
 describe('in place', () => {
