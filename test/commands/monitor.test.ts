@@ -13,15 +13,15 @@ test('a command as MONITOR shows it', () => {
 })
 
 test('a large command is cut', () => {
-  const line = (...command: Uint8Array[]): string =>
+  const line = (command: readonly Uint8Array[]): string =>
     monitorLine(1000, 0, 'me', argsOf(command), []).toString('latin1')
   const excess = 300 * 2 ** 20
-  expect(line(Buffer.from('set'), Buffer.alloc(2 ** 20 - 4 + excess))).toBe(
+  expect(line([Buffer.from('set'), Buffer.alloc(2 ** 20 - 4 + excess)])).toBe(
     `+1.000000 [0 me] "set" "${'\\x00'.repeat(2 ** 20 - 4)}... (${excess} more bytes)"\r\n`,
   )
   const many = new Array(600_000).fill(Buffer.from('k'))
   const shown = 2 ** 19
-  expect(line(...many)).toBe(
+  expect(line(many)).toBe(
     `+1.000000 [0 me]${' "k"'.repeat(shown)} "... (${many.length - shown} more arguments)"\r\n`,
   )
 })
