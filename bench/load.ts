@@ -100,6 +100,9 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   return { operations: total * options.depth, seconds, percentiles }
 }
 
+/** Bytes of values in one pipeline at most. */
+const FILL_BYTES = 4 * 2 ** 20
+
 /** Stores `count` keys, from `first` on, in long pipelines. */
 export async function fillKeys(
   port: number,
@@ -110,7 +113,7 @@ export async function fillKeys(
   const socket = await open(port)
   const replies = countReplies(socket)
   const value = 'x'.repeat(valueBytes)
-  const depth = 1000
+  const depth = Math.min(1000, Math.ceil(FILL_BYTES / (valueBytes + 1)))
   for (let i = first; i < first + count; i += depth) {
     const length = Math.min(depth, first + count - i)
     let text = ''

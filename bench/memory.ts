@@ -1,16 +1,19 @@
 // The memory benchmark: bytes per entry beside redis-server, pauses while filling, latency at ten million entries.
 
+import { spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { setTimeout as pause } from 'node:timers/promises'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { Hasher, randomSeed } from '../src/bytes/hash.ts'
 import { Instant } from '../src/bytes/instant.ts'
+import { NULL_REF } from '../src/store/arena.ts'
 import { ValueType } from '../src/store/record.ts'
 import { Store } from '../src/store/store.ts'
-import { countReplies, fillKeys, open, runLoad } from './load.ts'
-import { build, conditions, type Server, startErinys, startRedis } from './servers.ts'
+import { fillKeys, runLoad } from './load.ts'
+import { build, conditions, LOAD_CORE, pinned, type Server, startErinys, startRedis } from './servers.ts'
 
 const RESULTS = fileURLToPath(new URL('./results/', import.meta.url))
+const PING = fileURLToPath(new URL('./ping.ts', import.meta.url))
 const MIB = 2 ** 20
 
 export interface MemoryRow {
@@ -41,7 +44,7 @@ export interface MemoryResults {
   readonly servers: readonly { readonly name: string; readonly version: string }[]
   readonly rows: readonly MemoryRow[]
   readonly latency: readonly LatencyRow[]
-  /** A group at its budget under values of changing size. */
+  /** The most that is resident for a group at its budget under values of changing size. */
   readonly budget: { readonly budgetBytes: number; readonly growthBytes: number; readonly ratio: number }
   /** In one process, without a server: the longest single `put` while growing to so many entries. */
   readonly growth: {
@@ -88,15 +91,13 @@ export async function benchMemory({ smoke }: { readonly smoke: boolean }): Promi
   writeFileSync(`${RESULTS}memory.json`, `${JSON.stringify(results, null, 2)}\n`)
 }
 
-/** Fills a server, with another connection asking PING all the while. */
+/** Fills a server, with another process asking PING all the while. */
 async function fill(server: Server, entries: number, valueBytes: number): Promise<MemoryRow> {
   await fillKeys(server.port, 0, 1000, valueBytes)
   const before = server.residentBytes()
-  let filling = true
-  const pinging = longestPing(server.port, () => filling)
+  const pinging = await startPing(server.port)
   await fillKeys(server.port, 1000, entries, valueBytes)
-  filling = false
-  const longest = await pinging
+  const longest = await pinging.end()
   return {
     server: server.name,
     entries,
@@ -106,19 +107,19 @@ async function fill(server: Server, entries: number, valueBytes: number): Promis
   }
 }
 
-async function longestPing(port: number, isOn: () => boolean): Promise<number> {
-  const socket = await open(port)
-  const replies = countReplies(socket)
-  let longest = 0
-  while (isOn()) {
-    const sent = performance.now()
-    socket.write('PING\r\n')
-    await replies(1)
-    longest = Math.max(longest, performance.now() - sent)
-    await pause(1)
+/** `end` resolves to the longest wait for a PING, ms. */
+async function startPing(port: number): Promise<{ end(): Promise<number> }> {
+  const [program, ...args] = pinned(LOAD_CORE, [process.execPath, '--import', 'tsx', PING, String(port)])
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+  await lines.next()
+  return {
+    async end() {
+      child.stdin.end()
+      const { value } = await lines.next()
+      return JSON.parse(value).longest
+    },
   }
-  socket.destroy()
-  return longest
 }
 
 async function load(server: Server, entries: number, smoke: boolean): Promise<LatencyRow> {
@@ -145,15 +146,16 @@ async function load(server: Server, entries: number, smoke: boolean): Promise<La
   }
 }
 
-/** Resident memory at a full budget, beyond the idle process, after values of several sizes have passed through. */
+/** The most resident memory at a full budget, beyond the idle process, while values of several sizes pass through. */
 async function atBudget(budgetBytes: number): Promise<MemoryResults['budget']> {
   const server = await startErinys(String(budgetBytes))
   try {
     const idle = server.residentBytes()
-    for (const valueBytes of [32, 1000, 100, 4000, 300]) {
+    let growthBytes = 0
+    for (const valueBytes of [32, 1000, 100, 4000, 300, 60_000, 12, 350_000, 64]) {
       await fillKeys(server.port, 0, Math.ceil((budgetBytes * 1.5) / (valueBytes + 48)), valueBytes)
+      growthBytes = Math.max(growthBytes, server.residentBytes() - idle)
     }
-    const growthBytes = server.residentBytes() - idle
     return { budgetBytes, growthBytes, ratio: growthBytes / budgetBytes }
   } finally {
     await server.stop()
@@ -170,6 +172,7 @@ function growStore(entries: number): MemoryResults['growth'] {
   let over2ms = 0
   for (let i = 0; i < entries; i++) {
     key.write(String(i).padStart(16, '0'), 'latin1')
+    value.writeUInt32LE(i, 100)
     const began = performance.now()
     store.put(key, 0, 16, value, 0, 200, ValueType.STRING, 0)
     const took = performance.now() - began
@@ -177,6 +180,12 @@ function growStore(entries: number): MemoryResults['growth'] {
     if (took > 2) over2ms++
   }
   if (store.size !== entries) throw new Error(`${store.size} of ${entries} entries are there`)
+  for (let i = 0; i < entries; i += 101) {
+    key.write(String(i).padStart(16, '0'), 'latin1')
+    const ref = store.peek(key, 0, 16)
+    if (ref === NULL_REF || store.copyValue(ref).readUInt32LE(100) !== i)
+      throw new Error(`entry ${i} is wrong`)
+  }
   return { entries, gib: store.usedBytes / 2 ** 30, longestPutMs: longest, over2ms }
 }
 
