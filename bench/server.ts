@@ -18,7 +18,7 @@ import {
   startRedis,
 } from './servers.ts'
 
-const run = promisify(execFile)
+const execute = promisify(execFile)
 const RESULTS = fileURLToPath(new URL('./results/', import.meta.url))
 const LOAD = fileURLToPath(new URL('./load.ts', import.meta.url))
 
@@ -114,20 +114,18 @@ async function benchmark(
   operations: number,
 ): Promise<Sample> {
   const before = server.cpuMicros()
-  const opsPerSecond =
-    workload === 'mix'
-      ? await mixed(server, depth, operations / 2)
-      : await uniform(server, workload, depth, operations)
-  const done = workload === 'mix' ? operations / MIX_SHARE : operations
-  return { opsPerSecond, cpuMicros: (server.cpuMicros() - before) / done }
+  const count = workload === 'mix' ? Math.ceil(operations / MIX_SHARE) : operations
+  const run = workload === 'mix' ? mixed : uniform
+  const opsPerSecond = await run(server, depth, count, workload)
+  return { opsPerSecond, cpuMicros: (server.cpuMicros() - before) / count }
 }
 
 /** redis-benchmark with keys drawn evenly. */
 async function uniform(
   server: Server,
-  workload: Workload,
   depth: number,
   operations: number,
+  workload: Workload,
 ): Promise<number> {
   const [program, ...args] = pinned(LOAD_CORE, [
     'redis-benchmark',
@@ -143,7 +141,7 @@ async function uniform(
     ],
     ...['-d', String(VALUE_BYTES), '-c', String(CLIENTS), '-P', String(depth), '--csv'],
   ])
-  const { stdout } = await run(program, args)
+  const { stdout } = await execute(program, args)
   return Number(stdout.trim().split('\n').at(-1)?.split(',')[1].replaceAll('"', ''))
 }
 
@@ -166,7 +164,7 @@ async function mixed(server: Server, depth: number, operations: number): Promise
     LOAD,
     JSON.stringify(options),
   ])
-  const { stdout } = await run(program, args)
+  const { stdout } = await execute(program, args)
   const result: LoadResult = JSON.parse(stdout)
   return result.operations / result.seconds
 }
