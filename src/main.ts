@@ -24,7 +24,11 @@ Each option can also be a variable (ERINYS_PORT, ERINYS_CONFIG…) or, in camel 
 configuration file; an option wins over a variable, and a variable over the file.
 Sizes are bytes or 64mb, durations 250ms or 5m.`,
   )
-  .action(async (options: Options) => start(await load(options)))
+  .allowExcessArguments()
+  .action(async (options: Options, { args: [word] }: Command) => {
+    if (word !== undefined) program.error(`error: unknown command '${word}', known is check`)
+    await start(await load(options))
+  })
 
 for (const name of settingNames) {
   const { argument, summary, fallback, fallbackText } = settings[name]
@@ -34,6 +38,7 @@ for (const name of settingNames) {
 
 program
   .command('check')
+  .allowExcessArguments(false)
   .description('check the configuration, and print what it means')
   .action(async (_, command: Command) => {
     console.log(describeConfig(await load(command.optsWithGlobals())))

@@ -69,9 +69,9 @@ describe.concurrent('without a node', () => {
   })
 
   test('an unknown command', async () => {
-    const { code, stderr } = await run(['chekc'])
-    expect(code).toBe(1)
-    expect(stderr).toMatch(/^error: /)
+    const { code, stdout, stderr } = await run(['chekc'])
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toBe("error: unknown command 'chekc', known is check\n")
   })
 
   test('a configuration that is not there', async () => {
