@@ -15,7 +15,7 @@ import type { Command, CommandTable } from './table.ts'
 import type { Telemetry } from './telemetry.ts'
 
 /** The request was run; its reply is written, or its place is held. */
-export const DONE = 0
+const DONE = 0
 /** The request may not run yet: offer it again when the client is resumed. */
 export const STALLED = 1
 export type Outcome = typeof DONE | typeof STALLED

@@ -99,7 +99,7 @@ export class Talker {
 }
 
 /** A command as clients send it. */
-export function request(command: readonly Argument[]): Buffer {
+function request(command: readonly Argument[]): Buffer {
   const parts: Uint8Array[] = [Buffer.from(`*${command.length}\r\n`)]
   for (const argument of command) {
     const bytes = typeof argument === 'object' ? argument : Buffer.from(String(argument), 'latin1')
