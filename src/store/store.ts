@@ -194,11 +194,11 @@ export class Store {
     type: ValueType,
     flags: number,
   ): Ref {
-    const hash = this.#hasher.hash(key, keyStart, keyEnd)
     const keyLength = keyEnd - keyStart
     const valueLength = valueEnd - valueStart
     const units = unitsFor(recordBytes(keyLength, valueLength, flags))
     if (!this.#unitsFit(units)) return NULL_REF
+    const hash = this.#hasher.hash(key, keyStart, keyEnd)
     let ref = this.#find(hash, key, keyStart, keyEnd)
     const second = this.#instant.second
     const plain = ref !== NULL_REF && (flags & LOADED) === 0 && type !== ValueType.ABSENT

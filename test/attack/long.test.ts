@@ -1,0 +1,201 @@
+// Arguments as long as they may be: 512 MiB, more than V8 has strings for, and keys that no origin is asked for.
+
+import { connect } from 'node:net'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { createCommandTable } from '../../src/commands/all.ts'
+import { MAX_KEY_BYTES } from '../../src/group/flights.ts'
+import { Args } from '../../src/resp/args.ts'
+import { Harness } from '../support/harness.ts'
+import { error, Fortress } from './fortress.ts'
+
+const MB = 2 ** 20
+
+/** Redis's longest argument. */
+const LONGEST = 512 * MB
+
+/** To hash so long a key takes seconds, so that not every command is tried with one unless this is set. */
+const isThorough = (process.env.ERINYS_TEST_HEAVY ?? '') !== ''
+
+/** Its pages of zeros have no memory of their own until they are written to. */
+const zeros = Buffer.alloc(LONGEST + 1000)
+
+/** A request of these words, of which `long` is 512 MiB of zeros. */
+function requestWith(long: number, words: readonly string[]): Args {
+  const args = new Args(words.length)
+  args.buf = zeros
+  args.count = words.length
+  let at = 0
+  for (const [i, word] of words.entries()) {
+    args.start[i] = i === long ? zeros.length - LONGEST : at
+    args.end[i] = i === long ? zeros.length : at + zeros.write(word, at)
+    if (i !== long) at += word.length
+  }
+  return args
+}
+
+describe('512 MiB', () => {
+  let harness: Harness
+  /** Replies that were held. */
+  const late: string[] = []
+  beforeEach(() => {
+    late.length = 0
+    harness = new Harness({ groups: { cache: {}, loaded: { origin: () => '1' } } })
+  })
+  afterEach(() => zeros.fill(0, 0, 1000))
+
+  /** The reply's beginning. */
+  function ask(long: number, ...words: string[]): string {
+    harness.instant.refresh()
+    harness.client.hold = () => ({ complete: (reply) => late.push(reply.toString('latin1', 0, 100)) })
+    harness.executor.execute(harness.client, requestWith(long, words))
+    const reply = harness.reply.take()
+    expect(harness.host.faults).toEqual([])
+    return reply.toString('latin1', 0, 100)
+  }
+
+  test('as the name of a command', () => {
+    expect(ask(0, '')).toMatch(/^-ERR unknown command '\0+/)
+    expect(ask(1, 'BOGUS', '')).toMatch(/^-ERR unknown command 'BOGUS', with args beginning with: '\0+/)
+  })
+
+  test('as the name of a subcommand, an option, an address', () => {
+    expect(ask(1, 'CLIENT', '')).toMatch(/^-ERR unknown subcommand '\0+/)
+    expect(ask(3, 'SET', 'k', 'v', '')).toBe('-ERR syntax error\r\n')
+    expect(ask(2, 'CLIENT', 'KILL', '')).toBe('-ERR No such client\r\n')
+    expect(ask(2, 'INCRBY', 'k', '')).toMatch(/^-ERR value is not an integer/)
+    expect(ask(2, 'INCRBYFLOAT', 'k', '')).toMatch(/^-ERR value is not a valid float/)
+  })
+
+  test('as a key', () => {
+    // More than the budget: refused before anything is evicted for it.
+    expect(ask(1, 'SET', '', 'v')).toMatch(/^-OOM the entry alone exceeds/)
+  })
+
+  test.runIf(isThorough)('as a key that an origin would be asked for', { timeout: 120_000 }, async () => {
+    harness.client.group = harness.groups[1]
+    expect(ask(1, 'GET', '')).toBe('')
+    // It is compared with the one that is held.
+    expect(ask(1, 'STRLEN', '')).toBe('')
+    expect(harness.client.held.size).toBe(2)
+    await harness.settle()
+    expect(late).toEqual(
+      new Array(2).fill(expect.stringMatching(/^-ORIGIN loaded: a key of 536870912 bytes is not/)),
+    )
+    expect(harness.client.held.size).toBe(0)
+  })
+
+  const table = createCommandTable().all.flatMap((command) => [command, ...command.subcommands.values()])
+  for (const { fullName, arity } of table) {
+    const names = fullName.split('|')
+    const least = Math.max(Math.abs(arity), names.length + 1)
+    if (arity > 0 && arity < least) continue
+    test.runIf(isThorough)(`as each argument of ${fullName}`, { timeout: 120_000 }, async () => {
+      for (let i = names.length; i < least; i++) {
+        for (const group of harness.groups) {
+          harness.client.group = group
+          harness.client.closing = false
+          ask(i, ...names, ...new Array<string>(least - names.length).fill('1'))
+          await harness.settle()
+        }
+      }
+    })
+  }
+})
+
+describe('a key that no origin is asked for', () => {
+  const long = Buffer.alloc(MAX_KEY_BYTES + 1, 'k')
+  const longest = Buffer.alloc(MAX_KEY_BYTES, 'k')
+  const refused = error(`ORIGIN loaded: a key of ${MB + 1} bytes is not asked for, the longest has ${MB}`)
+  let fortress: Fortress
+  const asked: string[] = []
+  beforeEach(async () => {
+    asked.length = 0
+    const origin = (key: string): string => {
+      asked.push(key)
+      return String(key.length)
+    }
+    fortress = await Fortress.build({ groups: { loaded: { origin } } })
+  })
+  afterEach(() => fortress.tearDown())
+
+  test('is an error where it would be loaded, and a key like any other where not', async () => {
+    const talker = await fortress.connect('loaded')
+    expect(
+      await talker.pipeline(
+        ['GET', long],
+        ['MGET', 'short', long],
+        ['INCR', long],
+        ['EXISTS', long],
+        ['EXPLAIN', long],
+        ['DEL', long],
+        ['SET', long, '5'],
+        ['GET', long],
+        ['INCR', long],
+        ['DEL', long],
+        ['GET', longest],
+        ['GET', 'short'],
+      ),
+    ).toMatchObject([refused, refused, refused, 0, expect.any(Array), 0, 'OK', '5', 6, 1, String(MB), '5'])
+    expect(asked).toEqual(['short', longest.toString()])
+    await fortress.expectUnharmed()
+  })
+
+  test('is an error for who embeds the node', async () => {
+    const [, loaded] = fortress.server.groups
+    await expect(loaded.fetch(long)).rejects.toThrow('is not asked for')
+    expect(await loaded.fetch(longest)).toEqual(Buffer.from(String(MB)))
+  })
+})
+
+test('proto-max-bulk-len bounds keys, values and what commands make of them', async () => {
+  const fortress = await Fortress.build()
+  expect(await fortress.guard.call('CONFIG', 'SET', 'proto-max-bulk-len', '1mb')).toBe('OK')
+  const talker = await fortress.connect()
+  const key = Buffer.alloc(MB, 'k')
+  const tooLong = error('ERR string exceeds maximum allowed size (proto-max-bulk-len)')
+  expect(
+    await talker.pipeline(
+      ['SET', key, key],
+      ['STRLEN', key],
+      ['APPEND', key, 'x'],
+      ['SETRANGE', key, MB, 'x'],
+      ['SETRANGE', 'none', MB, 'x'],
+      ['EXISTS', 'none'],
+      ['RENAME', key, ''],
+      ['DEL', key],
+    ),
+  ).toMatchObject(['OK', MB, tooLong, tooLong, tooLong, 0, 'OK', 0])
+  talker.send(`*2\r\n$3\r\nGET\r\n$${MB + 1}\r\n`)
+  expect(await talker.rest()).toMatchObject([error('ERR Protocol error: invalid bulk length')])
+  expect(await fortress.guard.call('SET', '', 'under the empty key')).toBe('OK')
+  await fortress.expectUnharmed()
+  await fortress.tearDown()
+})
+
+test.runIf(isThorough)('512 MiB as key and as value over a socket', { timeout: 120_000 }, async () => {
+  const fortress = await Fortress.build({ groups: { large: { maxBytes: 4 * 1024 * MB } } })
+  const talker = await fortress.connect('large')
+  const long = Buffer.alloc(LONGEST, 'l')
+  const [, { store }] = fortress.server.groups
+  expect(
+    await talker.pipeline(['SET', long, 'v'], ['GET', long], ['SET', 'k', long], ['STRLEN', 'k']),
+  ).toEqual(['OK', 'v', 'OK', LONGEST])
+  expect(store.usedBytes).toBeGreaterThan(2 * LONGEST)
+  // Counted as it comes: it is longer than a string.
+  const reader = connect(fortress.port, '127.0.0.1')
+  reader.write('SELECT large\r\nGET k\r\nQUIT\r\n')
+  let received = 0
+  for await (const chunk of reader) received += (chunk as Buffer).length
+  expect(received).toBe(5 + `$${LONGEST}\r\n`.length + LONGEST + 2 + 5)
+  expect(await talker.pipeline(['APPEND', 'k', 'x'], ['DEL', 'k'], ['FLUSHDB'])).toMatchObject([
+    error(/^ERR string exceeds/),
+    1,
+    'OK',
+  ])
+  expect(
+    [...fortress.server.server.clients.values()].map(({ queryBufferBytes }) => queryBufferBytes),
+  ).toEqual([0, 0])
+  expect(store.arenaBytes).toBe(0)
+  await fortress.expectUnharmed()
+  await fortress.tearDown()
+})
