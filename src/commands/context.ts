@@ -39,11 +39,14 @@ export class Context {
       ? store.peek(args.buf, args.start[i], args.end[i])
       : store.get(args.buf, args.start[i], args.end[i])
     if (ref !== NULL_REF && store.records.type(ref) !== ValueType.ABSENT) {
-      if (this.loaded) this.group.misses++
-      else this.group.hits++
+      if (!this.loaded) this.group.hits++
+      else if (!this.command.loadsThrough) this.group.misses++
       return ref
     }
-    if (ref === NULL_REF && !this.loaded && this.group.flights !== undefined) this.missed = true
+    if (this.loaded) {
+      // A read that loads through was counted when it was held, key by key.
+      if (!this.command.loadsThrough) this.group.misses++
+    } else if (ref === NULL_REF && this.group.flights !== undefined) this.missed = true
     else this.group.misses++
     return NULL_REF
   }

@@ -230,6 +230,7 @@ export class Executor {
     const current = context.args
     const missing = positions.filter((i) => group.wouldLoad(current.buf, current.start[i], current.end[i]))
     if (missing.length === 0) return false
+    if (command.loadsThrough) group.misses += missing.length
     const args = current.detach()
     const held: Held = {
       client,

@@ -13,6 +13,8 @@ export interface CommandTraits {
   /** 'get', 'client|setname'. */
   readonly fullName: string
   readonly isWrite: boolean
+  /** Whether it is a read that loads what it misses. */
+  readonly loadsThrough: boolean
   readonly stats: CommandStats
   /** Positions of arguments that nobody else may see. */
   secretsOf(args: Args): readonly number[]

@@ -125,7 +125,7 @@ describe('GROUP', () => {
       absent: 1,
       expiring: 2,
       hits: 1,
-      misses: 2,
+      misses: 3,
       loads: 3,
       failures: 1,
       joined: 0,

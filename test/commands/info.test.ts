@@ -86,6 +86,15 @@ describe('INFO', () => {
     expect(sections['# Groups'].group1).toMatch(/^name=other,keys=1,/)
   })
 
+  test('counts each key of a command once, as a hit or as a miss', async () => {
+    const harness = new Harness({ groups: { scores: { origin: (key) => (key === 'none' ? null : key) } } })
+    await harness.call('GET', 'held')
+    await harness.call('CONFIG', 'RESETSTAT')
+    await harness.call('MGET', 'held', 'a', 'none')
+    await harness.call('GETDEL', 'b')
+    expect((await sectionsOf(harness))['# Stats']).toMatchObject({ keyspace_hits: '1', keyspace_misses: '3' })
+  })
+
   test('counts loads, and does not show absent keys as keys', async () => {
     const harness = new Harness({
       groups: {
@@ -102,7 +111,7 @@ describe('INFO', () => {
     const sections = await sectionsOf(harness)
     expect(sections['# Keyspace']).toEqual({ db0: 'keys=1,expires=0,avg_ttl=0' })
     expect(sections['# Groups'].group0).toMatch(
-      /,absent=1,.*hits=1,misses=2,.*loads=3,load_failures=1,joined=0,fenced=0,flights=0$/,
+      /,absent=1,.*hits=1,misses=3,.*loads=3,load_failures=1,joined=0,fenced=0,flights=0$/,
     )
     expect(sections['# Stats']).toMatchObject({ total_loads: '3', total_load_failures: '1' })
     expect(sections['# Errorstats']).toEqual({ errorstat_ORIGIN: 'count=1' })
