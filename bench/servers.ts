@@ -15,7 +15,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const TICK_MICROS = 10_000
 
 /** The core of the server and that of the load; only where they can be told apart. */
-export const SERVER_CORE = 0
+const SERVER_CORE = 0
 export const LOAD_CORE = 1
 
 export interface Server {
@@ -52,7 +52,7 @@ export function pinned(core: number, command: readonly string[]): readonly [stri
 }
 
 /** Whether servers and load have cores of their own. */
-export const isPinned = pinned(0, ['x']).length > 1
+const isPinned = pinned(0, ['x']).length > 1
 
 /** Compiles this project, once per run. */
 export function build(): void {
