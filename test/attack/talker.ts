@@ -59,6 +59,11 @@ export class Talker {
     this.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
   }
 
+  /** Sends commands at once; their replies are taken later. */
+  say(...commands: readonly (readonly Argument[])[]): void {
+    this.send(Buffer.concat(commands.map(request)))
+  }
+
   /** The next reply; `undefined` when the connection is gone before it has come. */
   async next(): Promise<RedisReply | undefined> {
     while (this.#replies.length === 0 && !this.#isClosed) {
@@ -82,12 +87,12 @@ export class Talker {
 
   /** The replies of commands that are sent at once. */
   pipeline(...commands: readonly (readonly Argument[])[]): Promise<RedisReply[]> {
-    this.send(Buffer.concat(commands.map(request)))
+    this.say(...commands)
     return this.take(commands.length)
   }
 
   async call(...command: readonly Argument[]): Promise<RedisReply | undefined> {
-    this.send(request(command))
+    this.say(command)
     return this.next()
   }
 
