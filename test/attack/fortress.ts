@@ -76,7 +76,10 @@ export function takeFaults({ log }: TestServer): unknown[] {
   const isFault = ({ level }: LogLine): boolean => level === 'error'
   const lines = log.splice(0)
   log.push(...lines.filter((line) => !isFault(line)))
-  return lines.filter(isFault).map(({ fields, message }) => ({ message, ...fields }))
+  return lines.filter(isFault).map(({ fields, message }) => {
+    const { err, ...others } = fields as { err?: Error }
+    return { message, ...others, stack: err?.stack }
+  })
 }
 
 /** Resolves when something has come about, which needs no more than turns of the event loop. */

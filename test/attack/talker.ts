@@ -12,29 +12,27 @@ export class Talker {
   readonly closed: Promise<void>
   /** What came that is no reply. */
   nonsense: Error | undefined
+  /** Replies that nobody has taken; who waits for the next ones. */
   readonly #replies: RedisReply[] = []
+  readonly #takers: ((reply: RedisReply | undefined) => void)[] = []
   #isClosed = false
-  #arrived: () => void = () => undefined
 
   private constructor(socket: Socket) {
     this.socket = socket
     const parser = new Parser({
       returnBuffers: true,
-      returnReply: (reply: unknown) => this.#replies.push(asText(reply)),
-      returnError: (error) => this.#replies.push(error),
+      returnReply: (reply: unknown) => this.#arrived(asText(reply)),
+      returnError: (error) => this.#arrived(error),
       returnFatalError: (error) => {
         this.nonsense = error
       },
     })
-    socket.on('data', (chunk: Buffer) => {
-      parser.execute(chunk)
-      this.#arrived()
-    })
+    socket.on('data', (chunk: Buffer) => parser.execute(chunk))
     socket.on('error', () => undefined)
     this.closed = new Promise((resolve) => {
       socket.once('close', () => {
         this.#isClosed = true
-        this.#arrived()
+        for (const take of this.#takers.splice(0)) take(undefined)
         resolve()
       })
     })
@@ -65,24 +63,15 @@ export class Talker {
   }
 
   /** The next reply; `undefined` when the connection is gone before it has come. */
-  async next(): Promise<RedisReply | undefined> {
-    while (this.#replies.length === 0 && !this.#isClosed) {
-      await new Promise<void>((resolve) => {
-        this.#arrived = resolve
-      })
-    }
-    return this.#replies.shift()
+  next(): Promise<RedisReply | undefined> {
+    if (this.#replies.length > 0 || this.#isClosed) return Promise.resolve(this.#replies.shift())
+    return new Promise((resolve) => this.#takers.push(resolve))
   }
 
   /** The next `count` replies, fewer when the connection is gone before they have come. */
   async take(count: number): Promise<RedisReply[]> {
-    const replies: RedisReply[] = []
-    for (let i = 0; i < count; i++) {
-      const reply = await this.next()
-      if (reply === undefined) break
-      replies.push(reply)
-    }
-    return replies
+    const replies = await Promise.all(Array.from({ length: count }, () => this.next()))
+    return replies.filter((reply) => reply !== undefined)
   }
 
   /** The replies of commands that are sent at once. */
@@ -100,6 +89,12 @@ export class Talker {
   async rest(): Promise<RedisReply[]> {
     await this.closed
     return this.#replies.splice(0)
+  }
+
+  #arrived(reply: RedisReply): void {
+    const take = this.#takers.shift()
+    if (take === undefined) this.#replies.push(reply)
+    else take(reply)
   }
 }
 
