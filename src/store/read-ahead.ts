@@ -35,6 +35,8 @@ export class ReadAhead {
     let sum = index.warm(hashes, from, to)
     if (this.#warmVersion !== this.#version) refs.fill(NULL_REF)
     this.#warmVersion = this.#version
+    // From an earlier batch it may name what is gone since.
+    this.#hint = NULL_REF
     for (let i = from; i < to; i++) {
       const at = index.seek(hashes[i] as Hash)
       refs[i] = index.slots[at] === hashes[i] ? index.slots[at + 1] : NULL_REF

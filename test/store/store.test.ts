@@ -432,3 +432,20 @@ describe('what the process commits', () => {
     }
   })
 })
+
+test('what an earlier batch found misleads nobody in a later one', () => {
+  const at = new Bench(1_000_000)
+  const hashes = Int32Array.of(at.hash('k'), at.hash('other'))
+  const { readAhead } = at.store
+  at.put('k', 'v')
+  readAhead.warm(hashes, 0, 2)
+  readAhead.hint(0)
+  expect(at.get('k')).toBe('v')
+  readAhead.cool()
+  at.store.remove(at.peek('k'))
+  readAhead.warm(hashes, 1, 2)
+  // Looked up without a hint of its own, as by a request that had waited, or by COPY … DB.
+  expect(at.get('k')).toBeUndefined()
+  at.put('k', 'again')
+  at.store.verify()
+})
