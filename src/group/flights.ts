@@ -1,7 +1,10 @@
 // Single flight: at most one load under way per key, shared by everyone who misses it meanwhile.
 
 import type { CancelTimer, Timers } from '../bytes/clock.ts'
-import type { LoadContext, Origin, OriginValue } from './origin.ts'
+import { type Batch, Batcher, type BatchPolicy, type Ending } from './batcher.ts'
+import { LateSignal } from './late-signal.ts'
+import type { LoadContext, LoadedFacts, Origin } from './origin.ts'
+import { type ReadResult, readResult, reasonOf } from './result.ts'
 
 /** How a load ended. */
 export interface Landing {
@@ -13,6 +16,8 @@ export interface Landing {
   readonly fenced: boolean
   /** How long the origin took, in milliseconds. */
   readonly ms: number
+  /** What the origin said about the value, or about its absence. */
+  readonly facts?: LoadedFacts
 }
 
 /** Called once, never synchronously with `join`. */
@@ -31,30 +36,36 @@ export class Flight {
   fenced = false
   landed = false
   cancelTimer: CancelTimer | undefined
-
-  #abort: AbortController | undefined
-  #abortReason: Error | undefined
+  /** Told when the load ends before the origin has answered. */
+  batch: Batch<Flight> | undefined
+  readonly #signal = new LateSignal()
+  #text: string | undefined
 
   constructor(key: Buffer, startedAt: number) {
     this.key = key
     this.startedAt = startedAt
   }
 
-  /** Made when the origin asks for it: most do not, and it costs as much as the rest of a flight. */
+  /** The key as the origin is asked for it. */
+  get text(): string {
+    this.#text ??= this.key.toString('utf8')
+    return this.#text
+  }
+
+  /** Of this load alone; one in a batch has the signal of the batch. */
   get signal(): AbortSignal {
-    if (this.#abort === undefined) {
-      this.#abort = new AbortController()
-      if (this.#abortReason !== undefined) this.#abort.abort(this.#abortReason)
-    }
-    return this.#abort.signal
+    return this.#signal.signal
   }
 
   /** Tells the origin that its answer is no longer wanted. */
   abort(reason: Error): void {
-    this.#abortReason = reason
-    this.#abort?.abort(reason)
+    this.#signal.abort(reason)
+    this.batch?.leave(this.text, this, reason)
   }
 }
+
+/** How keys are asked for together where a group does not say. */
+const DEFAULT_BATCH: BatchPolicy = { max: 100, windowMs: 0 }
 
 export interface FlightOptions {
   readonly group: string
@@ -63,6 +74,10 @@ export interface FlightOptions {
   readonly timeoutMs: number
   readonly now: () => number
   readonly timers: Timers
+  /** How misses become calls of `loadMany`, if the origin has it; by default at most 100 keys of one turn of the event loop. */
+  readonly batch?: BatchPolicy
+  /** Runs something when this turn of the event loop has read all sockets; by default `setImmediate`. */
+  readonly afterTurn?: (run: () => void) => CancelTimer
   /** Called before the waiters, with every landing that has no error; keeps its value unless it was fenced. May return an error. */
   readonly store: (key: Buffer, landing: Landing) => string | undefined
   /** Told what `store` or a waiter threw: a fault of the node, not of the origin. */
@@ -80,9 +95,25 @@ export class Flights {
   readonly #adrift = new Set<Flight>()
   #closed = false
   readonly #options: FlightOptions
+  readonly #batcher: Batcher<Flight> | undefined
 
   constructor(options: FlightOptions) {
     this.#options = options
+    const { group, origin, timers, batch = DEFAULT_BATCH, afterTurn = afterImmediate } = options
+    if (!isBatching(origin) || batch.max === 1) return
+    this.#batcher = new Batcher({
+      ...batch,
+      group,
+      origin,
+      timers,
+      afterTurn,
+      land: (flight, ending) => this.#settle(flight, ending),
+    })
+  }
+
+  /** Calls of the origin: fewer than loads where keys are asked for together. */
+  get calls(): number {
+    return this.#batcher?.calls ?? this.loads
   }
 
   /** Loads under way that a new miss would join. */
@@ -115,10 +146,11 @@ export class Flights {
     const { timeoutMs, timers } = this.#options
     if (timeoutMs > 0) {
       flight.cancelTimer = timers.after(timeoutMs, () => {
-        this.#land(flight, null, `timed out after ${timeoutMs} ms`)
+        this.#fail(flight, `timed out after ${timeoutMs} ms`)
       })
     }
-    void this.#fly(flight)
+    if (this.#batcher === undefined || this.#closed) void this.#fly(flight)
+    else flight.batch = this.#batcher.add(flight.text, flight)
   }
 
   /** A write of `bytes[start, end)` happened: the load under way for it must not be stored, nor joined any more. */
@@ -139,7 +171,7 @@ export class Flights {
   /** Ends every flight with an error, and tells the origin that the answers are no longer wanted. It is not asked again. */
   close(): void {
     this.#closed = true
-    for (const flight of [...this.#flights.values(), ...this.#adrift]) this.#land(flight, null, CLOSING)
+    for (const flight of [...this.#flights.values(), ...this.#adrift]) this.#fail(flight, CLOSING)
   }
 
   #cast(flight: Flight): void {
@@ -156,34 +188,56 @@ export class Flights {
         return flight.signal
       },
     }
-    let value: Buffer | null = null
-    let error: string | undefined
+    let ending: Ending
     try {
       // The origin's own code runs after this turn: a loader that throws at once still fails as a load.
       await undefined
-      if (this.#closed) error = CLOSING
-      else value = toBuffer(await origin.load(flight.key.toString('utf8'), context))
-    } catch (thrown) {
-      error = reasonOf(thrown)
+      ending = this.#closed ? { error: CLOSING } : { result: await origin.load(flight.text, context) }
+    } catch (error) {
+      ending = { error }
     }
-    this.#land(flight, value, error)
+    this.#settle(flight, ending)
   }
 
-  #land(flight: Flight, value: Buffer | null, error: string | undefined): void {
+  /** What the origin gave is looked at once it is known that somebody still waits for it. */
+  #settle(flight: Flight, ending: Ending): void {
     if (flight.landed) return
+    if ('error' in ending) {
+      this.#fail(flight, reasonOf(ending.error))
+      return
+    }
+    let result: ReadResult
+    try {
+      result = readResult(ending.result, flight.text)
+    } catch (error) {
+      this.#fail(flight, reasonOf(error))
+      return
+    }
+    const ms = this.#release(flight)
+    let landing: Landing = { ...result, fenced: flight.fenced, ms }
+    const refused = this.#store(flight.key, landing)
+    if (refused !== undefined) landing = { ...landing, error: refused }
+    this.#tellAll(flight, landing)
+  }
+
+  #fail(flight: Flight, error: string): void {
+    if (flight.landed) return
+    const ms = this.#release(flight)
+    flight.abort(new Error(error))
+    this.#tellAll(flight, { value: null, error, fenced: flight.fenced, ms })
+  }
+
+  /** Lets the key go before anybody is told: whatever the waiters do, a later miss starts anew. Gives the ms it took. */
+  #release(flight: Flight): number {
     flight.landed = true
     flight.cancelTimer?.()
-    // Released first: whatever the waiters do, a later miss starts anew.
     const name = flight.key.toString('latin1')
     if (this.#flights.get(name) === flight) this.#flights.delete(name)
     this.#adrift.delete(flight)
-    if (error !== undefined) flight.abort(new Error(error))
-    const ms = Math.max(0, Math.round(this.#options.now() - flight.startedAt))
-    let landing: Landing = { value, error, fenced: flight.fenced, ms }
-    if (error === undefined) {
-      const refused = this.#store(flight.key, landing)
-      if (refused !== undefined) landing = { ...landing, error: refused }
-    }
+    return Math.max(0, Math.round(this.#options.now() - flight.startedAt))
+  }
+
+  #tellAll(flight: Flight, landing: Landing): void {
     if (landing.error !== undefined) this.failures++
     for (const waiter of flight.waiters) this.#tell(waiter, landing)
   }
@@ -208,29 +262,12 @@ export class Flights {
   }
 }
 
-function toBuffer(value: OriginValue): Buffer | null {
-  if (value === null || value === undefined) return null
-  if (typeof value === 'string') return Buffer.from(value, 'utf8')
-  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-  throw new TypeError(`the origin gave ${describe(value)}, not a string, bytes or null`)
+function isBatching(origin: Origin): origin is Origin & Required<Pick<Origin, 'loadMany'>> {
+  return origin.loadMany !== undefined
 }
 
-function describe(value: unknown): string {
-  if (typeof value !== 'object') return `a ${typeof value}`
-  return Array.isArray(value) ? 'an array' : 'an object'
-}
-
-/** One line, short enough for an error reply. */
-function reasonOf(error: unknown): string {
-  const line = textOf(error).replace(/\s+/g, ' ').trim()
-  return line.length > 200 ? `${line.slice(0, 200)}…` : line || 'failed'
-}
-
-/** Anything can be thrown, also what throws when it is looked at. */
-function textOf(error: unknown): string {
-  try {
-    return String(error instanceof Error ? error.message || error.name : error)
-  } catch {
-    return 'failed with an error that has no text'
-  }
+/** Sockets are read between two rounds of immediates: what all clients have sent is then known. */
+function afterImmediate(run: () => void): CancelTimer {
+  const immediate = setImmediate(run)
+  return () => clearImmediate(immediate)
 }

@@ -18,8 +18,10 @@ import type { Instant } from '../bytes/instant.ts'
 import { NULL_REF, type Ref } from '../store/arena.ts'
 import { EXPIRES, LOADED, ValueType } from '../store/record.ts'
 import { Store } from '../store/store.ts'
+import type { BatchPolicy } from './batcher.ts'
 import { Flights, type Landing, type Waiter } from './flights.ts'
-import type { Origin } from './origin.ts'
+import type { Origin, OriginLog } from './origin.ts'
+import { reasonOf } from './result.ts'
 
 export interface GroupPolicy {
   readonly name: string
@@ -33,6 +35,8 @@ export interface GroupPolicy {
   readonly negativeTtlMs: number
   /** A load longer than this fails; 0: no limit. */
   readonly originTimeoutMs: number
+  /** How misses become calls of an origin that loads many keys at once; by default at most 100 keys of one turn. */
+  readonly batch?: BatchPolicy
 }
 
 export interface GroupEnvironment {
@@ -80,6 +84,7 @@ export class Group {
       group: policy.name,
       origin: policy.origin,
       timeoutMs: policy.originTimeoutMs,
+      batch: policy.batch,
       now: () => {
         environment.instant.refresh()
         return environment.instant.now
@@ -214,29 +219,48 @@ export class Group {
     return new Store({ maxBytes: PASSING_BYTES + 2 * (records * RECORD_BYTES + bytes), hasher, instant })
   }
 
+  /**
+   * Lets the origin look at its source before the first load.
+   * @throws OriginError for what will not mend itself, such as a query that the database refuses
+   */
+  async start(log: OriginLog): Promise<void> {
+    try {
+      await this.policy.origin?.start?.({
+        warn: (fields, message) =>
+          log.warn({ ...fields, group: this.name }, `group ${this.name}: ${message}`),
+      })
+    } catch (error) {
+      throw new OriginError(`group ${this.name}: ${reasonOf(error)}`, { cause: error })
+    }
+  }
+
   async close(): Promise<void> {
     this.flights?.close()
     await this.policy.origin?.close?.()
   }
 
   /** Step 6. Returns why the value cannot be kept or given. */
-  #storeLoaded(key: Buffer, { value, ms, fenced }: Landing): string | undefined {
+  #storeLoaded(key: Buffer, { value, ms, fenced, facts }: Landing): string | undefined {
     const { store } = this
-    const lifetime = this.policy.ttlMs === 0 ? 0 : EXPIRES
+    const ttl = facts?.ttl
+    const lifetime = (ttl ?? this.policy.ttlMs) === 0 || ttl === Infinity ? 0 : EXPIRES
     // Whether it can be given must not depend on who else has written meanwhile.
     if (value !== null && !store.fits(key.length, value.length, LOADED | lifetime))
       return `a value of ${value.length} bytes exceeds the budget of ${store.maxBytes} bytes`
-    if (fenced) return undefined
-    store.loadedAt[0] = this.#environment.instant.now
+    if (fenced || ttl === 0) return undefined
+    const { now } = this.#environment.instant
+    store.loadedAt[0] = now
     store.loadMs = Math.min(ms, 0x7fffffff)
     if (value === null) {
-      const { negativeTtlMs } = this.policy
-      if (negativeTtlMs === 0) return undefined
-      store.deadline[0] = this.#environment.instant.now + negativeTtlMs
+      const negativeTtl = ttl ?? this.policy.negativeTtlMs
+      if (negativeTtl === 0) return undefined
+      store.deadline[0] = deadlineAfter(now, negativeTtl)
       store.put(key, 0, key.length, NOTHING, 0, 0, ValueType.ABSENT, EXPIRES | LOADED)
       return undefined
     }
-    store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, LOADED | this.lifetime())
+    if (ttl === undefined) this.lifetime()
+    else store.deadline[0] = deadlineAfter(now, ttl)
+    store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, LOADED | lifetime)
     return undefined
   }
 
@@ -245,4 +269,9 @@ export class Group {
     const shorter = jitter === 0 ? 0 : ttlMs * jitter * this.#environment.random()
     this.store.deadline[0] = this.#environment.instant.now + Math.max(1, Math.ceil(ttlMs - shorter))
   }
+}
+
+/** A moment that a record can hold; an absence is remembered for no longer than that. */
+function deadlineAfter(now: number, ttl: number): number {
+  return Math.min(now + Math.max(1, Math.ceil(ttl)), Number.MAX_SAFE_INTEGER)
 }

@@ -6,18 +6,115 @@
  */
 export type OriginValue = string | Uint8Array | null | undefined
 
+/** A value alone, or with what the origin says about it. */
+export type OriginResult = OriginValue | Loaded
+
+/**
+ * What `loadMany` gives: a result for each key in the order of the keys, or by key (then one that is missing does
+ * not exist). An `Error` in the place of a result is the error of that key alone.
+ */
+export type OriginResults = readonly (OriginResult | Error)[] | ReadonlyMap<string, OriginResult | Error>
+
+/** What an origin can say about a value. Times in milliseconds. */
+export interface LoadedFacts {
+  /** The lifetime, also of an absence, instead of the group's; 0: whoever waits gets the value, it is not kept; Infinity: no end. */
+  readonly ttl?: number
+  /** Names under which it can be invalidated together with others. */
+  readonly tags?: readonly string[]
+  /** How long after its lifetime it may be served while it is loaded anew, or while that fails. */
+  readonly staleWhileRevalidate?: number
+  readonly staleIfError?: number
+  /** What tells this version of the value from others; comes back as `LoadContext.validator` when it is loaded anew. */
+  readonly validator?: string
+}
+
+/** A value with what the origin says about it; made by `loaded` and `unchanged`. */
+export class Loaded {
+  readonly value: OriginValue
+  readonly facts: LoadedFacts
+  /** The origin found the version that the group holds to be current, and gives no value. */
+  readonly unchanged: boolean
+
+  constructor(value: OriginValue, facts: LoadedFacts, unchanged: boolean) {
+    this.value = value
+    this.facts = facts
+    this.unchanged = unchanged
+  }
+}
+
+/**
+ * A value with what the origin says about it.
+ *
+ * ```ts
+ * origin: async (id) => loaded(await lookup(id), { ttl: 30_000 })
+ * ```
+ *
+ * @throws TypeError when a fact is not what it should be
+ */
+export function loaded(value: OriginValue, facts: LoadedFacts = {}): Loaded {
+  return new Loaded(value, checked(facts), false)
+}
+
+/**
+ * Says that the value whose validator came with the context is still current.
+ * @throws TypeError when a fact is not what it should be
+ */
+export function unchanged(facts: LoadedFacts = {}): Loaded {
+  return new Loaded(null, checked(facts), true)
+}
+
 export interface LoadContext {
   /** The name of the group that asks. */
   readonly group: string
   /** Aborted when the answer is no longer wanted: the load timed out, or the node closes. */
   readonly signal: AbortSignal
+  /** Of the version that the group holds, when it asks for the key anew: the origin may answer `unchanged()`. */
+  readonly validator?: string
+}
+
+/** Where an origin tells what its operator should know. */
+export interface OriginLog {
+  warn(fields: object, message: string): void
 }
 
 export interface Origin {
   /** Names the implementation: 'function', 'file', … */
   readonly kind: string
   /** Loads one key, given as UTF-8 text. Throwing or rejecting is an error for every waiter and is not cached. */
-  load(key: string, context: LoadContext): Promise<OriginValue> | OriginValue
+  load(key: string, context: LoadContext): Promise<OriginResult> | OriginResult
+  /** Loads several different keys at once, each as `load` would. Throwing or rejecting is an error for all of them. */
+  loadMany?(keys: readonly string[], context: LoadContext): Promise<OriginResults> | OriginResults
+  /**
+   * Called once, before the first load. What it throws keeps the node from starting: what is wrong with the
+   * configuration. What may pass (the source cannot be reached) is a warning.
+   */
+  start?(log: OriginLog): Promise<void> | void
   /** Releases what the origin holds; called once, when the node closes. */
   close?(): Promise<void> | void
+}
+
+/** The source is there and asks not to be asked for a while. */
+export class RetryLater extends Error {
+  override readonly name = 'RetryLater'
+  /** Milliseconds. */
+  readonly retryAfter: number
+
+  constructor(message: string, retryAfter: number) {
+    super(message)
+    this.retryAfter = retryAfter
+  }
+}
+
+function checked(facts: LoadedFacts): LoadedFacts {
+  for (const name of ['ttl', 'staleWhileRevalidate', 'staleIfError'] as const) {
+    const ms = facts[name]
+    if (ms !== undefined && !(typeof ms === 'number' && ms >= 0))
+      throw new TypeError(`got a ${name} of ${String(ms)}, wants milliseconds, at least 0`)
+  }
+  const { tags, validator } = facts
+  if (tags !== undefined && !(Array.isArray(tags) && tags.every((tag) => typeof tag === 'string')))
+    throw new TypeError('got tags that are not a list of texts')
+  if (validator !== undefined && typeof validator !== 'string')
+    throw new TypeError('got a validator that is not text')
+  return facts
 }

@@ -1,23 +1,35 @@
 // An origin that is a function of the program: `async (key, { group, signal }) => value`.
 
-import type { LoadContext, Origin, OriginValue } from '../group/origin.ts'
+import type { LoadContext, Origin, OriginResult, OriginResults } from '../group/origin.ts'
 
 /** Gives the value of a key, or null when it does not exist. What it throws is the reason that clients read. */
-export type LoadFunction = (key: string, context: LoadContext) => OriginValue | Promise<OriginValue>
+export type LoadFunction = (key: string, context: LoadContext) => OriginResult | Promise<OriginResult>
 
-/** An object that loads; it may name its kind, and release what it holds when the node closes. */
+/** Gives the values of several keys, each as `load` would. */
+export type LoadManyFunction = (
+  keys: readonly string[],
+  context: LoadContext,
+) => OriginResults | Promise<OriginResults>
+
+/** An object that loads, many keys at once if it can; it may name its kind, and release what it holds when the node closes. */
 export interface Loader {
   readonly kind?: string
   load: LoadFunction
+  loadMany?: LoadManyFunction
+  start?: Origin['start']
   close?(): Promise<void> | void
 }
 
 /** Wraps a function, or an object with `load`, which keeps its `this`. */
 export function functionOrigin(source: LoadFunction | Loader): Origin {
   if (typeof source === 'function') return { kind: 'function', load: source }
-  return {
+  const origin: Origin = {
     kind: source.kind ?? 'function',
     load: (key, context) => source.load(key, context),
+    start: (log) => source.start?.(log),
     close: () => source.close?.(),
   }
+  const { loadMany } = source
+  if (loadMany === undefined) return origin
+  return { ...origin, loadMany: (keys, context) => loadMany.call(source, keys, context) }
 }

@@ -1,7 +1,7 @@
 // What every origin must do, whatever its kind.
 
 import { describe, expect, test } from 'vitest'
-import type { LoadContext, Origin, OriginValue } from '../../src/group/origin.ts'
+import { type LoadContext, Loaded, type Origin, type OriginResult } from '../../src/group/origin.ts'
 
 /** An origin that holds what the suite asked for, and how to be rid of it. */
 export interface OriginUnderTest {
@@ -89,7 +89,8 @@ export function originContract(
   })
 }
 
-function asText(value: OriginValue): string | null {
+function asText(result: OriginResult): string | null {
+  const value = result instanceof Loaded ? result.value : result
   if (value === null || value === undefined) return null
   return typeof value === 'string' ? value : Buffer.from(value).toString()
 }

@@ -204,7 +204,7 @@ describe('errors reach all waiters, are not stored, and let the key go', () => {
     ['rejects with an empty message', () => Promise.reject(new TypeError('')), 'TypeError'],
     ['rejects with several lines', () => Promise.reject(new Error(' one\r\n two\n')), 'one two'],
     ['rejects at length', () => Promise.reject(new Error('x'.repeat(5000))), /^x{200}…$/],
-    ['gives a number', () => 5 as unknown as string, /gave a number, not a string/],
+    ['gives a number', () => 5 as unknown as string, /gave a number for "Tom", not a string/],
     ['gives an object', async () => ({}) as unknown as string, /gave an object/],
     ['gives an array', async () => [1] as unknown as string, /gave an array/],
     ['gives a function', async () => (() => 1) as unknown as string, /gave a function/],

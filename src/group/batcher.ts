@@ -1,0 +1,123 @@
+// Batching: the keys that are missed within one tick, or one window of time, are asked for by one call of the origin.
+
+import type { CancelTimer, Timers } from '../bytes/clock.ts'
+import { LateSignal } from './late-signal.ts'
+import type { LoadContext, Origin, OriginResult } from './origin.ts'
+import { readResults } from './result.ts'
+
+/** How batches are made. */
+export interface BatchPolicy {
+  /** Most keys of one call. */
+  readonly max: number
+  /** How long the first key waits for others, in ms; 0: for what else this turn of the event loop brings. */
+  readonly windowMs: number
+}
+
+export interface BatcherOptions<Member> extends BatchPolicy {
+  readonly group: string
+  readonly origin: Origin & Required<Pick<Origin, 'loadMany'>>
+  readonly timers: Timers
+  /** Runs something when this turn of the event loop has read all sockets; may be cancelled. */
+  readonly afterTurn: (run: () => void) => CancelTimer
+  /** How the load of a member ended: what the origin gave for its key, looked at by nobody, or why it gave nothing. */
+  readonly land: (member: Member, ending: Ending) => void
+}
+
+export type Ending = { readonly result: OriginResult } | { readonly error: unknown }
+
+/** Keys that are asked for together; it gathers until it departs. A member is one load of a key. */
+export class Batch<Member> {
+  /** By key: a load that a write fenced, and the one after it, are of the same key. */
+  readonly members = new Map<string, Set<Member>>()
+  readonly signal = new LateSignal()
+  cancelDeparture: CancelTimer | undefined
+
+  /** One load of a key has ended without the origin. When nobody waits any more, the origin is told so. */
+  leave(key: string, member: Member, reason: Error): void {
+    const loads = this.members.get(key)
+    if (loads === undefined || !loads.delete(member)) return
+    if (loads.size > 0) return
+    this.members.delete(key)
+    if (this.members.size > 0) return
+    this.cancelDeparture?.()
+    this.signal.abort(reason)
+  }
+}
+
+export class Batcher<Member> {
+  /** Calls of the origin, of one key too. */
+  calls = 0
+  readonly #options: BatcherOptions<Member>
+  #gathering: Batch<Member> | undefined
+
+  constructor(options: BatcherOptions<Member>) {
+    this.#options = options
+  }
+
+  /** Puts a load into the batch that is gathering, which departs when it is full. The origin is never called from here. */
+  add(key: string, member: Member): Batch<Member> {
+    let batch = this.#gathering
+    // One that everybody has left does not depart any more.
+    if (batch === undefined || batch.members.size === 0) batch = this.#open()
+    const loads = batch.members.get(key)
+    if (loads === undefined) batch.members.set(key, new Set([member]))
+    else loads.add(member)
+    if (batch.members.size >= this.#options.max) {
+      batch.cancelDeparture?.()
+      this.#gathering = undefined
+      queueMicrotask(() => this.#depart(batch))
+    }
+    return batch
+  }
+
+  #open(): Batch<Member> {
+    const { windowMs, timers, afterTurn } = this.#options
+    const batch = new Batch<Member>()
+    this.#gathering = batch
+    const depart = (): void => this.#depart(batch)
+    batch.cancelDeparture = windowMs > 0 ? timers.after(windowMs, depart) : afterTurn(depart)
+    return batch
+  }
+
+  #depart(batch: Batch<Member>): void {
+    if (this.#gathering === batch) this.#gathering = undefined
+    if (batch.members.size > 0) void this.#call(batch)
+  }
+
+  async #call(batch: Batch<Member>): Promise<void> {
+    const { origin, group, land } = this.#options
+    const keys = [...batch.members.keys()]
+    const { signal } = batch
+    const context: LoadContext = {
+      group,
+      get signal() {
+        return signal.signal
+      },
+    }
+    this.calls++
+    let results: readonly (OriginResult | Error)[] = []
+    let failure: { readonly error: unknown } | undefined
+    try {
+      results =
+        keys.length === 1
+          ? [await origin.load(keys[0], context)]
+          : readResults(await origin.loadMany(keys, context), keys)
+    } catch (error) {
+      failure = { error }
+    }
+    for (const [i, key] of keys.entries()) {
+      const ending = failure ?? endingOf(results, i)
+      for (const member of batch.members.get(key) ?? []) land(member, ending)
+    }
+  }
+}
+
+/** Looking at what an origin gave may throw. */
+function endingOf(results: readonly (OriginResult | Error)[], i: number): Ending {
+  try {
+    const result = results[i]
+    return result instanceof Error ? { error: result } : { result }
+  } catch (error) {
+    return { error }
+  }
+}

@@ -1,0 +1,72 @@
+// What an origin gave, looked at: anything that is not a result is an error of its key.
+
+import { Loaded, type LoadedFacts, type OriginResult, type OriginResults } from './origin.ts'
+
+/** A result that can be kept: bytes, or null when the key does not exist. */
+export interface ReadResult {
+  readonly value: Buffer | null
+  /** What the origin said about it, if anything. */
+  readonly facts: LoadedFacts | undefined
+}
+
+const MAX_SHOWN = 60
+
+/** @throws TypeError naming the key, when it is no result */
+export function readResult(result: OriginResult, key: string): ReadResult {
+  if (!(result instanceof Loaded)) return { value: toBuffer(result, key), facts: undefined }
+  if (result.unchanged)
+    throw new TypeError(`the origin said that ${show(key)} is unchanged, of which nothing is held`)
+  return { value: toBuffer(result.value, key), facts: result.facts }
+}
+
+/**
+ * The results of several keys in their order; what is in the place of a result is not looked at yet.
+ * @throws TypeError naming the keys, when they cannot be told apart
+ */
+export function readResults(
+  results: OriginResults,
+  keys: readonly string[],
+): readonly (OriginResult | Error)[] {
+  if (results instanceof Map)
+    return keys.map((key) => (results as ReadonlyMap<string, OriginResult | Error>).get(key))
+  const names = keys.length === 1 ? show(keys[0]) : `${show(keys[0])} and ${keys.length - 1} more keys`
+  if (!Array.isArray(results))
+    throw new TypeError(`loadMany gave ${describe(results)} for ${names}, not an array or a Map`)
+  if (results.length !== keys.length)
+    throw new TypeError(
+      `loadMany gave an array of ${results.length} for ${names}, wants one of ${keys.length}`,
+    )
+  return results
+}
+
+/** One line, short enough for an error reply. */
+export function reasonOf(error: unknown): string {
+  const line = textOf(error).replace(/\s+/g, ' ').trim()
+  return line.length > 200 ? `${line.slice(0, 200)}…` : line || 'failed'
+}
+
+function toBuffer(value: unknown, key: string): Buffer | null {
+  if (value === null || value === undefined) return null
+  if (typeof value === 'string') return Buffer.from(value, 'utf8')
+  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  throw new TypeError(`the origin gave ${describe(value)} for ${show(key)}, not a string, bytes or null`)
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return 'nothing'
+  if (typeof value !== 'object') return `a ${typeof value}`
+  return Array.isArray(value) ? 'an array' : 'an object'
+}
+
+function show(key: string): string {
+  return JSON.stringify(key.length > MAX_SHOWN ? `${key.slice(0, MAX_SHOWN)}…` : key)
+}
+
+/** Anything can be thrown, also what throws when it is looked at. */
+function textOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message || error.name : error)
+  } catch {
+    return 'failed with an error that has no text'
+  }
+}

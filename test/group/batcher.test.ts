@@ -1,0 +1,413 @@
+// Batching: many misses, one call of the origin, and each key still has a load of its own.
+
+import fc from 'fast-check'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { ManualClock } from '../../src/bytes/clock.ts'
+import type { BatchPolicy } from '../../src/group/batcher.ts'
+import { Flights, type Landing } from '../../src/group/flights.ts'
+import { type LoadContext, loaded, type OriginResults } from '../../src/group/origin.ts'
+
+interface Call {
+  readonly keys: readonly string[]
+  readonly context: LoadContext
+  resolve(results: OriginResults): void
+  reject(error: unknown): void
+}
+
+let clock: ManualClock
+let calls: Call[]
+let alone: string[]
+let stored: [key: string, value: string | null][]
+let faults: unknown[]
+
+beforeEach(() => {
+  clock = new ManualClock()
+  calls = []
+  alone = []
+  stored = []
+  faults = []
+})
+
+type LoadMany = (keys: readonly string[], context: LoadContext) => Promise<OriginResults> | OriginResults
+
+function flightsOf(batch?: BatchPolicy, loadMany?: LoadMany): Flights {
+  return new Flights({
+    group: 'scores',
+    origin: {
+      kind: 'test',
+      load: (key) => {
+        alone.push(key)
+        return `${key} alone`
+      },
+      loadMany:
+        loadMany ??
+        ((keys, context) => new Promise((resolve, reject) => calls.push({ keys, context, resolve, reject }))),
+    },
+    timeoutMs: 1000,
+    batch,
+    now: () => clock.now(),
+    timers: clock,
+    store: (key, { value, fenced }) => {
+      if (!fenced) stored.push([key.toString(), value === null ? null : value.toString()])
+      return undefined
+    },
+    reportFault: (error) => faults.push(error),
+  })
+}
+
+function join(flights: Flights, ...keys: string[]): Landing[] {
+  const landings: Landing[] = []
+  for (const key of keys) flights.join(Buffer.from(key), (landing) => landings.push(landing))
+  return landings
+}
+
+/** Lets this turn of the event loop and the next one end. */
+async function settle(): Promise<void> {
+  for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+const fence = (flights: Flights, key: string): void =>
+  flights.fence(Buffer.from(key), 0, Buffer.byteLength(key))
+
+const texts = (landings: Landing[]): (string | null | undefined)[] =>
+  landings.map(({ value, error }) => error ?? (value === null ? null : value.toString()))
+
+const asked = (): (readonly string[])[] => calls.map(({ keys }) => keys)
+
+describe('what is asked for together', () => {
+  test('the misses of one turn of the event loop, whoever has them, each key once', async () => {
+    const flights = flightsOf()
+    const landings = [join(flights, 'a', 'b'), join(flights, 'b', 'c')]
+    await Promise.resolve()
+    landings.push(join(flights, 'd'))
+    expect(calls).toEqual([])
+    await settle()
+    const later = join(flights, 'e', 'f')
+    await settle()
+    expect(asked()).toEqual([
+      ['a', 'b', 'c', 'd'],
+      ['e', 'f'],
+    ])
+    expect(calls[0].context.group).toBe('scores')
+    calls[0].resolve(['1', '2', null, undefined])
+    calls[1].resolve(
+      new Map([
+        ['f', '6'],
+        ['z', '?'],
+      ]),
+    )
+    await settle()
+    expect([...landings, later].map(texts)).toEqual([['1', '2'], ['2', null], [null], [null, '6']])
+    expect(stored).toEqual([
+      ['a', '1'],
+      ['b', '2'],
+      ['c', null],
+      ['d', null],
+      ['e', null],
+      ['f', '6'],
+    ])
+    expect([flights.loads, flights.joined, flights.calls, flights.size, clock.pending]).toEqual([
+      6, 1, 2, 0, 0,
+    ])
+  })
+
+  test('the misses of a window of time', async () => {
+    const flights = flightsOf({ max: 100, windowMs: 5 })
+    join(flights, 'a')
+    await settle()
+    clock.advance(4)
+    join(flights, 'b')
+    await settle()
+    expect(calls).toEqual([])
+    clock.advance(1)
+    join(flights, 'c')
+    await settle()
+    expect(asked()).toEqual([['a', 'b']])
+    clock.advance(5)
+    await settle()
+    expect(alone).toEqual(['c'])
+  })
+
+  test('at most so many keys, and a full batch does not wait', async () => {
+    const flights = flightsOf({ max: 3, windowMs: 5 })
+    const keys = Array.from({ length: 8 }, (_, i) => `k${i}`)
+    join(flights, ...keys)
+    expect(calls).toEqual([])
+    await settle()
+    expect(asked()).toEqual([keys.slice(0, 3), keys.slice(3, 6)])
+    clock.advance(5)
+    await settle()
+    expect(asked()[2]).toEqual(['k6', 'k7'])
+  })
+
+  test('a thousand cold keys are as few calls as can be', async () => {
+    const flights = flightsOf(undefined, (keys) => keys.map((key) => `${key}!`))
+    const keys = Array.from({ length: 1000 }, (_, i) => `k${i}`)
+    const landings = join(flights, ...keys)
+    await settle()
+    expect(texts(landings)).toEqual(keys.map((key) => `${key}!`))
+    expect([flights.loads, flights.calls]).toEqual([1000, 10])
+  })
+
+  test('one key is loaded by itself', async () => {
+    const flights = flightsOf()
+    const landings = join(flights, 'a', 'a')
+    await settle()
+    expect([alone, texts(landings)]).toEqual([['a'], ['a alone', 'a alone']])
+  })
+
+  test('batches of one do not wait', async () => {
+    const flights = flightsOf({ max: 1, windowMs: 1000 })
+    const landings = join(flights, 'a', 'b')
+    await settle()
+    expect(texts(landings)).toEqual(['a alone', 'b alone'])
+    expect([calls.length, flights.calls]).toEqual([0, 2])
+  })
+
+  test('keys of other bytes with the same text are asked for once', async () => {
+    const flights = flightsOf()
+    const landings: Landing[] = []
+    for (const byte of [0xff, 0xfe]) flights.join(Buffer.from([byte]), (landing) => landings.push(landing))
+    await settle()
+    expect([alone, landings.length, flights.loads]).toEqual([['\ufffd'], 2, 2])
+  })
+})
+
+describe('each key has its own ending', () => {
+  test('an error, a fact, a wrong result', async () => {
+    const flights = flightsOf()
+    const landings = join(flights, 'a', 'b', 'c', 'd')
+    await settle()
+    calls[0].resolve([new Error('no a'), loaded('2', { ttl: 7 }), 5 as unknown as string, '4'])
+    await settle()
+    expect(texts(landings)).toEqual([
+      'no a',
+      '2',
+      'the origin gave a number for "c", not a string, bytes or null',
+      '4',
+    ])
+    expect(landings[1].facts).toEqual({ ttl: 7 })
+    expect(stored).toEqual([
+      ['b', '2'],
+      ['d', '4'],
+    ])
+    expect(flights.failures).toBe(2)
+    expect(calls[0].context.signal.aborted).toBe(false)
+  })
+
+  test.each<[string, LoadMany, string]>([
+    ['rejects', () => Promise.reject(new Error('down')), 'down'],
+    [
+      'throws',
+      () => {
+        throw new Error('down')
+      },
+      'down',
+    ],
+    [
+      'gives nothing',
+      () => undefined as unknown as [],
+      'loadMany gave nothing for "a" and 1 more keys, not an array or a Map',
+    ],
+    [
+      'gives an object',
+      () => ({ a: '1' }) as unknown as [],
+      'loadMany gave an object for "a" and 1 more keys, not an array or a Map',
+    ],
+    [
+      'gives text',
+      () => '12' as unknown as [],
+      'loadMany gave a string for "a" and 1 more keys, not an array or a Map',
+    ],
+    ['gives too few', () => ['1'], 'loadMany gave an array of 1 for "a" and 1 more keys, wants one of 2'],
+    [
+      'gives too many',
+      () => ['1', '2', '3'],
+      'loadMany gave an array of 3 for "a" and 1 more keys, wants one of 2',
+    ],
+  ])('a loadMany that %s is an error of every key, and nothing is kept', async (_, loadMany, error) => {
+    const flights = flightsOf(undefined, loadMany)
+    const landings = join(flights, 'a', 'b')
+    await settle()
+    expect(texts(landings)).toEqual([error, error])
+    expect([stored, flights.failures, flights.size, clock.pending]).toEqual([[], 2, 0, 0])
+    expect(faults).toEqual([])
+  })
+
+  test('results that throw when they are looked at are errors of their keys', async () => {
+    const results = ['1', '2']
+    Object.defineProperty(results, 0, {
+      get: () => {
+        throw new Error('trap')
+      },
+    })
+    const flights = flightsOf(undefined, () => results)
+    const landings = join(flights, 'a', 'b')
+    await settle()
+    expect(texts(landings)).toEqual(['trap', '2'])
+  })
+
+  test('the time of a key is its own; the origin is told when nobody waits any more', async () => {
+    const flights = flightsOf({ max: 10, windowMs: 500 })
+    const first = join(flights, 'a')
+    clock.advance(400)
+    const second = join(flights, 'b')
+    clock.advance(100)
+    const { signal } = calls[0].context
+    clock.advance(500)
+    expect([texts(first), texts(second), signal.aborted]).toEqual([['timed out after 1000 ms'], [], false])
+    const again = join(flights, 'a')
+    clock.advance(400)
+    expect([texts(second), signal.aborted]).toEqual([['timed out after 1000 ms'], true])
+    calls[0].resolve(['late', 'late'])
+    await settle()
+    expect([again.length, stored.length, first.length, second.length]).toEqual([0, 0, 1, 1])
+  })
+
+  test('a batch that everybody has left does not depart', async () => {
+    const flights = flightsOf({ max: 10, windowMs: 2000 })
+    const landings = join(flights, 'a', 'b')
+    clock.advance(1000)
+    expect([landings.length, clock.pending]).toEqual([2, 0])
+    const next = join(flights, 'a', 'c')
+    await settle()
+    expect(calls).toEqual([])
+    flights.close()
+    expect(texts(next)).toEqual(['the node is closing', 'the node is closing'])
+    clock.advance(5000)
+    await settle()
+    expect([calls.length, clock.pending]).toEqual([0, 0])
+  })
+
+  test('closing ends what has departed and what gathers, and tells the origin', async () => {
+    const flights = flightsOf()
+    const landings = join(flights, 'a', 'b')
+    await settle()
+    landings.push(...join(flights, 'c', 'd'))
+    flights.close()
+    expect(calls[0].context.signal.aborted).toBe(true)
+    const after = join(flights, 'e')
+    await settle()
+    expect([texts(landings), texts(after)]).toEqual([
+      Array(2).fill('the node is closing'),
+      ['the node is closing'],
+    ])
+    expect([calls.length, alone.length, clock.pending, flights.size]).toEqual([1, 0, 0, 0])
+  })
+})
+
+test('fences: a write between the miss and the departure, or during the call', async () => {
+  const flights = flightsOf()
+  const before = join(flights, 'a', 'b')
+  fence(flights, 'a')
+  const after = join(flights, 'a')
+  await settle()
+  expect(asked()).toEqual([['a', 'b']])
+  fence(flights, 'b')
+  calls[0].resolve(['1', '2'])
+  await settle()
+  expect([texts(before), texts(after)]).toEqual([['1', '2'], ['1']])
+  expect(before.map(({ fenced }) => fenced)).toEqual([true, true])
+  expect(stored).toEqual([['a', '1']])
+})
+
+test('in every order of misses, writes, departures and answers each waiter gets one answer, and no stale one is kept', async () => {
+  type Operation = readonly ['join' | 'fence', string]
+  const operation: fc.Arbitrary<Operation> = fc.tuple(
+    fc.constantFrom('join', 'join', 'fence'),
+    fc.constantFrom('a', 'b', 'c', 'd'),
+  )
+  await fc.assert(
+    fc.asyncProperty(
+      fc.scheduler(),
+      fc.array(fc.array(operation, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 4 }),
+      fc.integer({ min: 2, max: 4 }),
+      fc.infiniteStream(fc.constantFrom('value', 'absent', 'error', 'all fail')),
+      async (scheduler, clients, max, endings) => {
+        let moment = 0
+        const written = new Map<string, number>()
+        const kept = new Map<string, number>()
+        const wrong: string[] = []
+        let [waiting, answered] = [0, 0]
+        const answer = (key: string, at: number): string | null | Error => {
+          const ending = endings.next().value
+          return ending === 'absent' ? null : ending === 'error' ? new Error(key) : `${key} ${at}`
+        }
+        const flights: Flights = new Flights({
+          group: 'g',
+          origin: {
+            kind: 'test',
+            async load(key) {
+              const at = moment++
+              await scheduler.schedule(Promise.resolve(), `load ${key}`)
+              const given = answer(key, at)
+              if (given instanceof Error) throw given
+              return given
+            },
+            async loadMany(keys) {
+              const at = moment++
+              if (keys.length > max || keys.length < 2 || new Set(keys).size < keys.length)
+                wrong.push(`asked for ${keys}`)
+              await scheduler.schedule(Promise.resolve(), `load ${keys}`)
+              if (endings.next().value === 'all fail') throw new Error('all')
+              return keys.map((key) => answer(key, at))
+            },
+          },
+          timeoutMs: 0,
+          batch: { max, windowMs: 0 },
+          now: () => 0,
+          timers: clock,
+          afterTurn: (run) => {
+            let cancelled = false
+            void scheduler.schedule(Promise.resolve(), 'departure').then(() => {
+              if (!cancelled) run()
+            })
+            return () => {
+              cancelled = true
+            }
+          },
+          store: (key, { value, fenced }) => {
+            const name = key.toString()
+            if (fenced) return undefined
+            kept.delete(name)
+            if (value !== null) kept.set(name, Number(value.toString().split(' ')[1]))
+            return undefined
+          },
+          reportFault: (error) => wrong.push(String(error)),
+        })
+        const run = ([kind, key]: Operation): void => {
+          if (kind === 'fence') {
+            fence(flights, key)
+            written.set(key, moment++)
+            kept.delete(key)
+            return
+          }
+          waiting++
+          const since = written.get(key) ?? -1
+          flights.join(Buffer.from(key), ({ value, error }) => {
+            answered++
+            if (error !== undefined && error !== key && error !== 'all') wrong.push(error)
+            if (error !== undefined || value === null) return
+            const [name, at] = value.toString().split(' ')
+            if (name !== key || Number(at) < since) wrong.push(`${key} after ${since} got ${value}`)
+          })
+        }
+        for (const [i, operations] of clients.entries()) {
+          scheduler.scheduleSequence(
+            operations.map((each) => ({
+              label: `client ${i}: ${each.join(' ')}`,
+              builder: async () => run(each),
+            })),
+          )
+        }
+        await scheduler.waitIdle()
+        await new Promise((resolve) => setImmediate(resolve))
+        await scheduler.waitIdle()
+        for (const [key, at] of kept) if (at < (written.get(key) ?? -1)) wrong.push(`kept ${key} ${at}`)
+        expect(wrong).toEqual([])
+        expect([answered, flights.size]).toEqual([waiting, 0])
+      },
+    ),
+    { numRuns: 200 },
+  )
+})

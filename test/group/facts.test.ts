@@ -1,0 +1,127 @@
+// What an origin says about a value: how long it lives, and what it may not say.
+
+import { expect, test } from 'vitest'
+import { ManualClock } from '../../src/bytes/clock.ts'
+import { Hasher } from '../../src/bytes/hash.ts'
+import { Instant } from '../../src/bytes/instant.ts'
+import { Group } from '../../src/group/group.ts'
+import { type LoadedFacts, loaded, type OriginResult, unchanged } from '../../src/group/origin.ts'
+import { NULL_REF } from '../../src/store/arena.ts'
+
+const KEY = Buffer.from('Tom')
+
+/** A group whose origin gives this, and its clock. */
+function groupOf(result: () => OriginResult, policy = {}): { group: Group; clock: ManualClock } {
+  const clock = new ManualClock()
+  const group = new Group(
+    {
+      name: 'scores',
+      maxBytes: 65_536,
+      ttlMs: 1000,
+      jitter: 0.5,
+      negativeTtlMs: 500,
+      originTimeoutMs: 0,
+      origin: { kind: 'test', load: result },
+      ...policy,
+    },
+    {
+      instant: new Instant(clock),
+      hasher: new Hasher({ low: 1, high: 2 }),
+      timers: clock,
+      random: () => 0.5,
+    },
+  )
+  return { group, clock }
+}
+
+/** Milliseconds until what is held dies; undefined: nothing is held, Infinity: never. */
+function lifetime({ group, clock }: { group: Group; clock: ManualClock }): number | undefined {
+  const ref = group.store.peek(KEY, 0, KEY.length)
+  if (ref === NULL_REF) return undefined
+  const deadline = group.store.records.deadline(ref)
+  return deadline === 0 ? Infinity : deadline - clock.now()
+}
+
+test.each<[name: string, result: OriginResult, lifetime: number | undefined]>([
+  ['none', '630', 750],
+  ['none in a result with facts', loaded('630'), 750],
+  ['one', loaded('630', { ttl: 30_000 }), 30_000],
+  ['a part of a millisecond', loaded('630', { ttl: 0.1 }), 1],
+  ['none at all', loaded('630', { ttl: 0 }), undefined],
+  ['no end', loaded('630', { ttl: Infinity }), Infinity],
+  [
+    'more than there is',
+    loaded('630', { ttl: Number.MAX_VALUE }),
+    Number.MAX_SAFE_INTEGER - 1_704_067_200_000,
+  ],
+  ['none of an absence', null, 500],
+  ['one of an absence', loaded(null, { ttl: 60_000 }), 60_000],
+  ['none at all of an absence', loaded(undefined, { ttl: 0 }), undefined],
+])('a lifetime from the origin: %s', async (name, result, expected) => {
+  const made = groupOf(() => result)
+  expect((await made.group.fetch(KEY))?.toString() ?? null).toBe(name.endsWith('absence') ? null : '630')
+  expect(lifetime(made)).toBe(expected)
+})
+
+test('a lifetime in a group without one', async () => {
+  const made = groupOf(() => loaded('630', { ttl: 50 }), { ttlMs: 0 })
+  await made.group.fetch(KEY)
+  expect(lifetime(made)).toBe(50)
+  made.clock.advance(51)
+  await made.group.fetch(KEY)
+  expect(made.group.flights?.loads).toBe(2)
+})
+
+test('a value that is not kept is loaded each time', async () => {
+  const made = groupOf(() => loaded('630', { ttl: 0 }))
+  for (let i = 1; i <= 3; i++) {
+    expect((await made.group.fetch(KEY))?.toString()).toBe('630')
+    expect(made.group.flights?.loads).toBe(i)
+  }
+})
+
+test.each<[LoadedFacts, string]>([
+  [{ ttl: -1 }, 'got a ttl of -1, wants milliseconds, at least 0'],
+  [{ ttl: Number.NaN }, 'got a ttl of NaN, wants'],
+  [{ ttl: '5m' as unknown as number }, 'got a ttl of 5m, wants'],
+  [{ staleIfError: -5 }, 'got a staleIfError of -5'],
+  [{ staleWhileRevalidate: null as unknown as number }, 'got a staleWhileRevalidate of null'],
+  [{ tags: 'a' as unknown as string[] }, 'got tags that are not a list of texts'],
+  [{ tags: [1] as unknown as string[] }, 'got tags that are not a list of texts'],
+  [{ validator: 5 as unknown as string }, 'got a validator that is not text'],
+])('%j is refused, and an error of the load', async (facts, message) => {
+  expect(() => loaded('1', facts)).toThrow(message)
+  expect(() => unchanged(facts)).toThrow(message)
+  const made = groupOf(() => loaded('1', facts))
+  await expect(made.group.fetch(KEY)).rejects.toThrow(`scores: ${message}`)
+  expect(lifetime(made)).toBe(undefined)
+})
+
+test('what is not held cannot be unchanged, and a wrong value with facts is wrong', async () => {
+  await expect(groupOf(() => unchanged()).group.fetch(KEY)).rejects.toThrow(
+    'scores: the origin said that "Tom" is unchanged, of which nothing is held',
+  )
+  await expect(groupOf(() => loaded(5 as unknown as string)).group.fetch(KEY)).rejects.toThrow(
+    'scores: the origin gave a number for "Tom", not a string, bytes or null',
+  )
+})
+
+test('start: warnings name the group, and so does what keeps the node from starting', async () => {
+  const warnings: unknown[] = []
+  const log = {
+    warn(fields: object, message: string): void {
+      warnings.push([fields, message])
+    },
+  }
+  const start = (given: typeof log): void => given.warn({ code: 1 }, 'cannot be reached')
+  const load = (): null => null
+  await groupOf(load, { origin: { kind: 'test', load, start } }).group.start(log)
+  expect(warnings).toEqual([[{ code: 1, group: 'scores' }, 'group scores: cannot be reached']])
+  const fail = (): never => {
+    throw new Error('no\nsuch table')
+  }
+  await expect(
+    groupOf(load, { origin: { kind: 'test', load, start: fail } }).group.start(log),
+  ).rejects.toThrow('group scores: no such table')
+  await groupOf(load).group.start(log)
+})
