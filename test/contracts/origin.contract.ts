@@ -3,36 +3,71 @@
 import { describe, expect, test } from 'vitest'
 import { type LoadContext, Loaded, type Origin, type OriginResult } from '../../src/group/origin.ts'
 
+/** What an origin is to hold; null is a key that does not exist. */
+export type Contents = ReadonlyMap<string, string | Uint8Array | null>
+
 /** An origin that holds what the suite asked for, and how to be rid of it. */
 export interface OriginUnderTest {
   readonly origin: Origin
+  /** Makes the source fail every load, until it is mended; for origins that have one. */
+  fail?(): Promise<void> | void
+  mend?(): Promise<void> | void
+  /** Makes the source answer nothing any more. */
+  stall?(): Promise<void> | void
   dispose?(): Promise<void> | void
 }
 
-const context: LoadContext = { group: 'scores', signal: new AbortController().signal }
+export interface ContractOptions {
+  /** Its values can be any bytes. */
+  readonly bytes?: boolean
+  /** It has `loadMany`. */
+  readonly batches?: boolean
+  /** Its source can fail and can stall. */
+  readonly faults?: boolean
+}
 
-/** Runs the suite on origins that `create` makes with the given contents; null is a key that does not exist. */
+type Given = [string, string | Uint8Array | null][]
+
+/** Every byte, twice, and what is no UTF-8. */
+const BYTES = Uint8Array.from({ length: 512 }, (_, i) => i & 255)
+
+function contextOf(signal = new AbortController().signal): LoadContext {
+  return { group: 'scores', signal }
+}
+
+/** Runs the suite on origins that `create` makes with the given contents. */
 export function originContract(
   name: string,
-  create: (contents: ReadonlyMap<string, string | null>) => Promise<OriginUnderTest> | OriginUnderTest,
+  create: (contents: Contents) => Promise<OriginUnderTest> | OriginUnderTest,
+  { bytes = false, batches = false, faults = false }: ContractOptions = {},
 ): void {
-  /** Loads keys through an origin made for the contents, as text. */
-  async function load(contents: [string, string | null][], ...keys: string[]): Promise<(string | null)[]> {
-    const { origin, dispose } = await create(new Map(contents))
+  async function using<T>(contents: Given, body: (under: OriginUnderTest) => Promise<T>): Promise<T> {
+    const under = await create(new Map(contents))
+    const warnings: string[] = []
+    await under.origin.start?.({ warn: (_, message) => void warnings.push(message) })
+    expect(warnings).toEqual([])
     try {
-      return (await Promise.all(keys.map((key) => origin.load(key, context)))).map(asText)
+      return await body(under)
     } finally {
-      await origin.close?.()
-      await dispose?.()
+      await under.origin.close?.()
+      await under.dispose?.()
     }
+  }
+
+  /** Loads keys through an origin made for the contents, as text, one by one and together. */
+  function load(contents: Given, ...keys: string[]): Promise<(string | null)[]> {
+    return using(contents, async ({ origin }) => {
+      const results = (await Promise.all(keys.map((key) => origin.load(key, contextOf())))).map(asText)
+      expect(origin.loadMany !== undefined).toBe(batches)
+      if (origin.loadMany === undefined) return results
+      expect((await loadMany(origin, keys)).map(asText)).toEqual(results)
+      return results
+    })
   }
 
   describe(`${name} as an origin`, () => {
     test('names its kind', async () => {
-      const { origin, dispose } = await create(new Map())
-      expect(origin.kind).toMatch(/^[a-z]+$/)
-      await origin.close?.()
-      await dispose?.()
+      await using([], async ({ origin }) => expect(origin.kind).toMatch(/^[a-z]+$/))
     })
 
     test('loads what is there', async () => {
@@ -63,7 +98,19 @@ export function originContract(
     })
 
     test('tells apart keys of any letters', async () => {
-      const keys = ['a b', 'a\nb', 'ключ', '鍵', '🔑', 'a:b:{c}', '\'quoted"', 'k'.repeat(500)]
+      const keys = [
+        'a b',
+        'a\nb',
+        'ключ',
+        '鍵',
+        '🔑',
+        'a:b:{c}',
+        '\'quoted"',
+        'a/../b',
+        '%00',
+        '..',
+        'k'.repeat(500),
+      ]
       expect(
         await load(
           keys.map((key, i) => [key, String(i)]),
@@ -86,11 +133,80 @@ export function originContract(
         ),
       ).toEqual(keys.map((key) => `${key}!`))
     })
+
+    test.runIf(batches)('keeps what is there apart from what is not among many keys', async () => {
+      expect(
+        await load(
+          [
+            ['a', '1'],
+            ['b', null],
+            ['c', ''],
+          ],
+          'c',
+          'none',
+          'a',
+          'b',
+        ),
+      ).toEqual(['', null, '1', null])
+    })
+
+    test.runIf(bytes)('gives bytes as they are', async () => {
+      await using([['bytes', BYTES]], async ({ origin }) => {
+        expect(asBytes(await origin.load('bytes', contextOf()))).toEqual(Buffer.from(BYTES))
+        if (origin.loadMany === undefined) return
+        const [value] = await loadMany(origin, ['bytes', 'none'])
+        expect(asBytes(value)).toEqual(Buffer.from(BYTES))
+      })
+    })
+
+    test.runIf(faults)(
+      'rejects with words when the source fails, and loads again when it is mended',
+      async () => {
+        await using([['Tom', '630']], async ({ origin, fail, mend }) => {
+          expect(asText(await origin.load('Tom', contextOf()))).toBe('630')
+          await fail?.()
+          const failures = [async () => origin.load('Tom', contextOf())]
+          if (origin.loadMany) failures.push(async () => loadMany(origin, ['Tom', 'Jack']) as never)
+          for (const failure of failures) await expect(failure()).rejects.toThrow(/\w{3}/)
+          await mend?.()
+          await expect.poll(async () => asText(await origin.load('Tom', contextOf()))).toBe('630')
+        })
+      },
+    )
+
+    test.runIf(faults)('gives up when it is told to', async () => {
+      await using([['Tom', '630']], async ({ origin, stall, mend }) => {
+        expect(asText(await origin.load('Tom', contextOf()))).toBe('630')
+        await stall?.()
+        const controller = new AbortController()
+        const loads = [(async () => origin.load('Tom', contextOf(controller.signal)))()]
+        if (origin.loadMany) loads.push(loadMany(origin, ['Tom', 'Jack'], controller.signal) as never)
+        setImmediate(() => controller.abort(new Error('no longer wanted')))
+        for (const load of loads) await expect(load).rejects.toThrow('no longer wanted')
+        await mend?.()
+      })
+    })
   })
 }
 
-function asText(result: OriginResult): string | null {
+/** As an array in the order of the keys. */
+async function loadMany(
+  origin: Origin,
+  keys: readonly string[],
+  signal?: AbortSignal,
+): Promise<(OriginResult | Error)[]> {
+  const results = await origin.loadMany?.(keys, contextOf(signal))
+  if (results === undefined) return []
+  if (!(results instanceof Map)) return [...(results as readonly (OriginResult | Error)[])]
+  return keys.map((key) => results.get(key))
+}
+
+function asBytes(result: OriginResult | Error): Buffer | null {
+  if (result instanceof Error) throw result
   const value = result instanceof Loaded ? result.value : result
-  if (value === null || value === undefined) return null
-  return typeof value === 'string' ? value : Buffer.from(value).toString()
+  return value === null || value === undefined ? null : Buffer.from(value)
+}
+
+function asText(result: OriginResult | Error): string | null {
+  return asBytes(result)?.toString() ?? null
 }

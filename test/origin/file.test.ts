@@ -5,7 +5,7 @@ import { afterAll, expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import type { OriginValue } from '../../src/group/origin.ts'
 import { FileOrigin } from '../../src/origin/file.ts'
-import { originContract } from '../contracts/origin.contract.ts'
+import { type Contents, originContract } from '../contracts/origin.contract.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'erinys-file-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -22,7 +22,7 @@ function write(text: string, path = join(folder, `${++files}.json`)): string {
 }
 
 /** JSON whose keys are taken as they are, which a literal object would not do for `__proto__`. */
-function json(contents: ReadonlyMap<string, string | null>): string {
+function json(contents: Contents): string {
   return `{${[...contents].map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`
 }
 

@@ -15,12 +15,39 @@ originContract('an object with load', (contents) => ({
   origin: functionOrigin({ load: (key) => contents.get(key) }),
 }))
 
-originContract('a function that gives bytes', (contents) => ({
-  origin: functionOrigin((key) => {
-    const value = contents.get(key)
-    return typeof value === 'string' ? Buffer.from(value) : null
+originContract(
+  'a function that gives bytes',
+  (contents) => ({
+    origin: functionOrigin((key) => {
+      const value = contents.get(key)
+      return typeof value === 'string' ? Buffer.from(value) : value
+    }),
   }),
-}))
+  { bytes: true },
+)
+
+originContract(
+  'an object with loadMany, which gives an array',
+  (contents) => ({
+    origin: functionOrigin({
+      load: (key) => contents.get(key),
+      loadMany: (keys) => keys.map((key) => contents.get(key)),
+    }),
+  }),
+  { bytes: true, batches: true },
+)
+
+originContract(
+  'an object with loadMany, which gives a Map',
+  (contents) => ({
+    origin: functionOrigin({
+      load: (key) => contents.get(key),
+      loadMany: async (keys) =>
+        new Map(keys.filter((key) => contents.has(key)).map((key) => [key, contents.get(key)])),
+    }),
+  }),
+  { bytes: true, batches: true },
+)
 
 test('the function is given the group and the signal', () => {
   let seen: LoadContext | undefined

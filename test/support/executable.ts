@@ -12,16 +12,34 @@ import { describe, expect, test } from 'vitest'
  */
 export function describeWithExecutable(executable: string, name: string, body: (path: string) => void): void {
   const path = findExecutable(executable)
-  if (path !== undefined) {
-    describe(name, () => body(path))
-  } else if ((process.env.ERINYS_TEST_REQUIRE ?? '').split(/[\s,]+/).includes('redis')) {
+  describeIfFound(path, name, executable, 'redis', body)
+}
+
+/** The same for any program; `required` is the word of ERINYS_TEST_REQUIRE, `wanted` names what is missing. */
+export function describeIfFound<T>(
+  found: T | undefined,
+  name: string,
+  wanted: string,
+  required: string,
+  body: (found: T) => void,
+): void {
+  if (found !== undefined) {
+    describe(name, () => body(found))
+  } else if (isRequired(required)) {
     describe(name, () => {
-      test(`${executable} is on PATH`, () => expect.fail(`ERINYS_TEST_REQUIRE asks for ${executable}`))
+      test(`${wanted} is on PATH`, () => expect.fail(`ERINYS_TEST_REQUIRE asks for ${wanted}`))
     })
   } else {
-    console.warn(`SKIPPED: ${name}: ${executable} is not on PATH`)
-    describe.skip(name, () => body(executable))
+    console.warn(`SKIPPED: ${name}: ${wanted} is not on PATH`)
+    describe.skip(name, () => {
+      test(`${wanted} is on PATH`, () => undefined)
+    })
   }
+}
+
+/** Whether ERINYS_TEST_REQUIRE, a list of words, has this one. */
+export function isRequired(word: string): boolean {
+  return (process.env.ERINYS_TEST_REQUIRE ?? '').split(/[\s,]+/).includes(word)
 }
 
 export interface Execution {
@@ -54,8 +72,9 @@ export async function execute(
   return { code, stdout, stderr }
 }
 
-function findExecutable(name: string): string | undefined {
-  for (const folder of (process.env.PATH ?? '').split(delimiter)) {
+/** Looks on PATH, then in other folders. */
+export function findExecutable(name: string, ...others: string[]): string | undefined {
+  for (const folder of [...(process.env.PATH ?? '').split(delimiter), ...others]) {
     const path = join(folder, name)
     try {
       accessSync(path, constants.X_OK)

@@ -1,0 +1,229 @@
+// An origin that is a SQL database: one query for a key, and one for many keys at once.
+
+import type { LoadContext, Origin, OriginLog, OriginValue } from '../group/origin.ts'
+import { errorText } from './abortable.ts'
+import type { KeyPattern } from './key-pattern.ts'
+import { type Cell, cellText, cellValue, rowJson } from './sql/cell.ts'
+import { type Driver, type DriverOptions, type Parameter, type Rows, StatementError } from './sql/driver.ts'
+
+/** Which database, by the protocol of the URL. */
+export const SQL_PROTOCOLS = ['postgres:', 'postgresql:', 'mysql:', 'mariadb:', 'sqlite:'] as const
+
+export interface SqlOptions extends Omit<DriverOptions, 'onIdleError'> {
+  /** Which keys there are, and what of them is the parameter; undefined: the whole key is. */
+  readonly keys: KeyPattern | undefined
+  /** The column that is the value; undefined: the only one, or all of them as JSON. */
+  readonly column: string | undefined
+  /** Do not look at the database before the first load. */
+  readonly lazy: boolean
+}
+
+/**
+ * `query` has one parameter, the key, and gives at most one row. `batchQuery` has one parameter, the set of keys; the
+ * first column of each of its rows is the key that the row belongs to, and the others are those of `query`.
+ */
+export class SqlOrigin implements Origin {
+  readonly kind = 'sql'
+  readonly loadMany: Origin['loadMany']
+  readonly #options: SqlOptions
+  #log: OriginLog = { warn: () => undefined }
+  #opening: Promise<Driver> | undefined
+  #checking: Promise<Driver> | undefined
+
+  constructor(options: SqlOptions) {
+    this.#options = options
+    if (options.batchQuery !== undefined) this.loadMany = (keys, context) => this.#loadMany(keys, context)
+  }
+
+  /** @throws StatementError for a query that the database refuses, Error for one whose columns do not fit */
+  async start(log: OriginLog): Promise<void> {
+    this.#log = log
+    await this.#open()
+    if (this.#options.lazy) return
+    try {
+      await this.#checked()
+    } catch (error) {
+      if (error instanceof StatementError) throw error
+      log.warn({ err: error }, `the database does not answer, loads fail until it does: ${errorText(error)}`)
+    }
+  }
+
+  async load(key: string, { signal }: LoadContext): Promise<OriginValue> {
+    const parameter = this.#parameterOf(key)
+    if (parameter === undefined) return null
+    try {
+      const driver = await this.#checked()
+      return this.#only(await driver.one(parameter, signal))
+    } catch (error) {
+      throw worded(error)
+    }
+  }
+
+  async close(): Promise<void> {
+    const driver = await this.#opening?.catch(() => undefined)
+    await driver?.close()
+  }
+
+  async #loadMany(keys: readonly string[], { signal }: LoadContext): Promise<(OriginValue | Error)[]> {
+    const parameters = keys.map((key) => this.#parameterOf(key))
+    /** By the text of a parameter, which several keys may have. */
+    const asked = new Map<string, Parameter>()
+    for (const parameter of parameters) if (parameter !== undefined) asked.set(String(parameter), parameter)
+    if (asked.size === 0) return keys.map(() => null)
+    const driver = await this.#checked().catch((error) => Promise.reject(worded(error)))
+    const found = await this.#find(driver, [...asked.values()], signal)
+    return parameters.map((parameter) => (parameter === undefined ? null : found.get(String(parameter))))
+  }
+
+  /** A key that the database refuses does not make the others fail: the batch is halved until it is alone. */
+  async #find(
+    driver: Driver,
+    parameters: readonly Parameter[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, OriginValue | Error>> {
+    let rows: Rows
+    try {
+      rows = await driver.many(parameters, signal)
+    } catch (error) {
+      if (!(error instanceof StatementError && error.ofParameter)) throw worded(error)
+      if (parameters.length === 1) return new Map([[String(parameters[0]), worded(error)]])
+      const half = parameters.length >> 1
+      const parts = [parameters.slice(0, half), parameters.slice(half)]
+      const found = await Promise.all(parts.map((part) => this.#find(driver, part, signal)))
+      return new Map([...found[0], ...found[1]])
+    }
+    return this.#assign(driver, parameters, rows, signal)
+  }
+
+  async #assign(
+    driver: Driver,
+    parameters: readonly Parameter[],
+    { columns, rows }: Rows,
+    signal: AbortSignal,
+  ): Promise<Map<string, OriginValue | Error>> {
+    const found = new Map<string, OriginValue | Error>(
+      parameters.map((parameter) => [String(parameter), undefined]),
+    )
+    const folded = new Set<string>()
+    let strangers = false
+    for (const row of rows) {
+      const name = cellText(row[0])
+      folded.add(fold(name))
+      if (!found.has(name)) strangers = true
+      else if (found.get(name) !== undefined) found.set(name, new Error('the query gave more than one row'))
+      else found.set(name, this.#valueOf(columns, row, 1))
+    }
+    // A database may take texts for equal that are not ('Tom' and 'tom', 7 and 07): it is asked for each of those.
+    const missing = parameters.filter((parameter) => {
+      const name = String(parameter)
+      return found.get(name) === undefined && (strangers || folded.has(fold(name)))
+    })
+    await Promise.all(
+      missing.map(async (parameter) => {
+        const one = await driver.one(parameter, signal).then((result) => this.#only(result), worded)
+        found.set(String(parameter), one)
+      }),
+    )
+    return found
+  }
+
+  #only({ columns, rows }: Rows): OriginValue {
+    if (rows.length > 1) throw new Error(`the query gave ${rows.length} rows for one key`)
+    return rows.length === 0 ? null : this.#valueOf(columns, rows[0], 0)
+  }
+
+  #valueOf(columns: readonly string[], row: readonly Cell[], first: number): OriginValue {
+    const { column } = this.#options
+    if (column !== undefined) return cellValue(row[columns.indexOf(column, first)])
+    return columns.length === first + 1 ? cellValue(row[first]) : rowJson(columns, row, first)
+  }
+
+  #parameterOf(key: string): Parameter | undefined {
+    const { keys } = this.#options
+    if (keys === undefined) return key
+    const text = keys.match(key)?.[0]
+    return text !== undefined && keys.types[0].startsWith('int') ? BigInt(text) : text
+  }
+
+  #open(): Promise<Driver> {
+    this.#opening ??= openDriver({
+      ...this.#options,
+      onIdleError: (error) => this.#log.warn({ err: error }, `a connection has broken: ${errorText(error)}`),
+    }).catch((error) => {
+      this.#opening = undefined
+      throw error
+    })
+    return this.#opening
+  }
+
+  /** The driver, once the database has accepted the queries. */
+  #checked(): Promise<Driver> {
+    this.#checking ??= this.#check().catch((error) => {
+      this.#checking = undefined
+      throw error
+    })
+    return this.#checking
+  }
+
+  async #check(): Promise<Driver> {
+    const { batchQuery, column, statementTimeout } = this.#options
+    const driver = await this.#open()
+    const signal = AbortSignal.timeout(statementTimeout + this.#options.connectTimeout)
+    const { columns } = await driver.one(null, signal).catch(named('query'))
+    checkColumns('query', columns, column)
+    if (batchQuery === undefined) return driver
+    const { columns: batched } = await driver.many(null, signal).catch(named('batchQuery'))
+    const [, ...rest] = batched
+    if (rest.join() !== columns.join())
+      refuse(
+        `batchQuery: its columns are ${batched.join(', ')}; the first one is to be the key, and the others those of query: ${columns.join(', ')}`,
+      )
+    return driver
+  }
+}
+
+/** The same for texts that some collation or type takes for equal. */
+function fold(text: string): string {
+  const letters = text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase()
+  return letters.trim().replace(/^0+(?=\d)/, '')
+}
+
+async function openDriver(options: DriverOptions): Promise<Driver> {
+  const { protocol } = new URL(options.url)
+  if (protocol === 'sqlite:') {
+    const { openSqlite } = await import('./sql/sqlite.ts')
+    return openSqlite(options.url.slice(protocol.length), options)
+  }
+  if (protocol === 'mysql:' || protocol === 'mariadb:') {
+    const { openMysql } = await import('./sql/mysql.ts')
+    return openMysql(options)
+  }
+  const { openPostgres } = await import('./sql/postgres.ts')
+  return openPostgres(options)
+}
+
+function checkColumns(field: string, columns: readonly string[], column: string | undefined): void {
+  if (columns.length === 0) refuse(`${field}: it gives no columns`)
+  if (column !== undefined && !columns.includes(column))
+    refuse(`column: ${field} gives no ${column}, but ${columns.join(', ')}`)
+  const twice = columns.find((name, i) => columns.indexOf(name) !== i)
+  if (twice !== undefined) refuse(`${field}: two columns are named ${twice}`)
+}
+
+function refuse(message: string): never {
+  throw new StatementError(message, false, undefined)
+}
+
+/** Says which of the queries it was. */
+function named(field: string): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof StatementError)) throw error
+    throw new StatementError(`${field}: ${error.message}`, error.ofParameter, error.cause)
+  }
+}
+
+/** An error with words, whatever it was. */
+function worded(error: unknown): Error {
+  if (error instanceof Error && error.message !== '') return error
+  return new Error(errorText(error), { cause: error })
+}

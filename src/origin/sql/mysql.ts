@@ -1,0 +1,174 @@
+// MySQL and MariaDB for the SQL origin, by `mysql2`.
+
+import type { FieldPacket, Pool, PoolConnection, RowDataPacket } from 'mysql2/promise'
+import { abortable } from '../abortable.ts'
+import { type Cell, Literal, numberCell, timestampCell } from './cell.ts'
+import {
+  type Driver,
+  type DriverOptions,
+  importPackage,
+  type Parameter,
+  type Rows,
+  StatementError,
+  statementError,
+} from './driver.ts'
+
+/** Types of columns (MySQL: enum_field_types). */
+const FLOAT = 4
+const TIMESTAMP = 7
+const DATETIME = 12
+const BIT = 16
+const JSON_TYPE = 245
+const GEOMETRY = 255
+/** decimal, tiny, short, long, double, longlong, int24, year, newdecimal */
+const NUMBERS = new Set([0, 1, 2, 3, 5, 8, 9, 13, 246])
+
+/** An illegal mix of collations and an incorrect string value are faults of one key. */
+const PARAMETER_ERRORS = new Set([1267, 1366])
+
+/** `IN (?)` in a batch query gets as many placeholders as there are keys; anywhere else `?` is a JSON array of them. */
+const IN_LIST = /\bin\s*\(\s*\?\s*\)/i
+
+type MysqlError = Error & { readonly errno?: number; readonly sqlState?: string }
+
+export async function openMysql(options: DriverOptions): Promise<Driver> {
+  const { createPool } = await importPackage('mysql2', () => import('mysql2/promise'))
+  const { url, pool: connectionLimit, tls, connectTimeout, statementTimeout } = options
+  const pool = createPool({
+    uri: url.replace(/^mariadb:/, 'mysql:'),
+    ...(tls === undefined || tls === false
+      ? {}
+      : {
+          ssl: {
+            ...(tls === true ? {} : tls),
+            verifyIdentity: tls === true || tls.rejectUnauthorized !== false,
+          },
+        }),
+    connectionLimit,
+    connectTimeout,
+    charset: 'utf8mb4',
+    dateStrings: true,
+    supportBigNumbers: true,
+    bigNumberStrings: true,
+    jsonStrings: true,
+    maxPreparedStatements: 64,
+  })
+  pool.pool.on('connection', (connection) => {
+    // mysql2 itself forgets a connection that breaks; a listener keeps the process from ending with it.
+    connection.on('error', (error: Error) => options.onIdleError(error))
+    const session = [
+      "SET time_zone='+00:00'",
+      // The one is MySQL's, the other MariaDB's.
+      `SET max_execution_time=${statementTimeout}`,
+      `SET max_statement_time=${statementTimeout / 1000}`,
+    ]
+    for (const statement of session) connection.query(statement, () => undefined)
+  })
+  return new MysqlDriver(pool, options)
+}
+
+class MysqlDriver implements Driver {
+  readonly #pool: Pool
+  readonly #options: DriverOptions
+  readonly #isList: boolean
+
+  constructor(pool: Pool, options: DriverOptions) {
+    this.#pool = pool
+    this.#options = options
+    this.#isList = IN_LIST.test(options.batchQuery ?? '')
+  }
+
+  one(parameter: Parameter | null, signal: AbortSignal): Promise<Rows> {
+    return this.#run(this.#options.query, [parameter], signal)
+  }
+
+  many(parameters: readonly Parameter[] | null, signal: AbortSignal): Promise<Rows> {
+    const { batchQuery = '' } = this.#options
+    if (!this.#isList) {
+      const json = parameters
+        ?.map((item) => (typeof item === 'bigint' ? item : JSON.stringify(item)))
+        .join(',')
+      return this.#run(batchQuery, [json === undefined ? null : `[${json}]`], signal)
+    }
+    const values = [...(parameters ?? [null])]
+    // Few lengths make few prepared statements; the last key again changes nothing.
+    while ((values.length & (values.length - 1)) !== 0) values.push(values[values.length - 1])
+    const places = `IN (${values.map(() => '?').join(',')})`
+    return this.#run(batchQuery.replace(IN_LIST, places), values, signal)
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.end()
+  }
+
+  async #run(sql: string, values: readonly (Parameter | null)[], signal: AbortSignal): Promise<Rows> {
+    const connection = await abortable(this.#pool.getConnection(), signal, (late) => late.release())
+    const [rows, fields] = await abortable(this.#execute(connection, sql, values), signal).catch((error) => {
+      throw released(connection, error)
+    })
+    connection.release()
+    return {
+      columns: fields.map(({ name }) => name),
+      rows: rows.map((row) => fields.map((field, i) => readCell(field, row[i]))),
+    }
+  }
+
+  async #execute(
+    connection: PoolConnection,
+    sql: string,
+    values: readonly (Parameter | null)[],
+  ): Promise<[readonly unknown[][], readonly FieldPacket[]]> {
+    // mysql2 drops the parameters that a statement has no place for.
+    if (!sql.includes('?')) throw new StatementError('it has no parameter, write ?', false, undefined)
+    const timeout = this.#options.statementTimeout + 1000
+    const [rows, fields] = await connection.execute<RowDataPacket[][]>({
+      sql,
+      values: [...values],
+      rowsAsArray: true,
+      timeout,
+    })
+    if (!Array.isArray(rows) || fields === undefined)
+      throw new StatementError('the query gives no rows', false, undefined)
+    return [rows, fields]
+  }
+}
+
+/** A connection whose statement may still run is closed. */
+function released(connection: PoolConnection, error: unknown): unknown {
+  if (error instanceof StatementError) {
+    connection.release()
+    return error
+  }
+  const { errno, sqlState } = error as MysqlError
+  if (!(error instanceof Error) || sqlState === undefined || errno === undefined) {
+    connection.destroy()
+    return error
+  }
+  connection.release()
+  if (PARAMETER_ERRORS.has(errno)) return new StatementError(error.message, true, error)
+  return statementError(error, sqlState)
+}
+
+function readCell({ columnType }: FieldPacket, value: unknown): Cell {
+  if (value === null || value === undefined) return null
+  if (Buffer.isBuffer(value)) {
+    if (columnType !== BIT) return value
+    return new Literal(BigInt(`0x${value.toString('hex')}`).toString())
+  }
+  if (columnType === FLOAT) return new Literal(floatText(Number(value)))
+  if (columnType === JSON_TYPE) return new Literal(String(value))
+  if (columnType === GEOMETRY) return new Literal(JSON.stringify(value))
+  if (columnType === TIMESTAMP) return timestampCell(String(value), 'Z')
+  if (columnType === DATETIME) return timestampCell(String(value), '')
+  if (columnType !== undefined && NUMBERS.has(columnType)) return numberCell(String(value))
+  return String(value)
+}
+
+/** The shortest digits that are still this single-precision number. */
+function floatText(value: number): string {
+  for (let digits = 6; digits < 9; digits++) {
+    const text = Number(value.toPrecision(digits))
+    if (Math.fround(text) === value) return String(text)
+  }
+  return String(value)
+}

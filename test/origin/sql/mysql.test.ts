@@ -1,0 +1,178 @@
+// MariaDB as an origin: types, both kinds of batches, faults.
+
+import { beforeAll, expect, test } from 'vitest'
+import { originContract } from '../../contracts/origin.contract.ts'
+import { describeWithMariadb } from '../../support/mariadb.ts'
+import { TcpProxy } from '../../support/proxy.ts'
+import { bulk, sqlOrigin, textOf } from './origins.ts'
+
+const quiet = { warn: () => undefined }
+
+describeWithMariadb('MariaDB', (mariadb) => {
+  const byId = { query: 'select name from users where id = ?', keys: 'user:{id:int}' }
+  const throughProxy = (proxy: TcpProxy): string => `mysql://root@127.0.0.1:${proxy.port}/things`
+
+  beforeAll(async () => {
+    await mariadb().run(`
+      create table users (id bigint primary key, name text);
+      insert into users values (1, 'one'), (2, 'two'), (9007199254740993, 'big'), (9007199254740992, 'nearly');
+      create table words (word varchar(50) primary key, value text) collate utf8mb4_general_ci;
+      insert into words values ('Tom', '630'), ('Jack', '589');
+    `)
+  })
+
+  let tables = 0
+  originContract(
+    'MariaDB',
+    async (contents) => {
+      const table = `contents${++tables}`
+      await mariadb().run(
+        `create table ${table} (k varchar(600) collate utf8mb4_bin primary key, value longblob) engine=memory`.replace(
+          ' engine=memory',
+          '',
+        ),
+      )
+      for (const [key, value] of contents)
+        await mariadb().run(`insert into ${table} values (?, ?)`, [
+          key,
+          value === null ? null : Buffer.from(value),
+        ])
+      const proxy = await TcpProxy.start(mariadb().target)
+      return {
+        origin: sqlOrigin({
+          url: throughProxy(proxy),
+          query: `select value from ${table} where k = ?`,
+          batchQuery: `select k, value from ${table} where k in (?)`,
+        }),
+        fail() {
+          proxy.fault = 'refuse'
+          proxy.cut()
+        },
+        mend() {
+          proxy.fault = 'pass'
+        },
+        stall() {
+          proxy.fault = 'silent'
+        },
+        dispose: () => proxy.close(),
+      }
+    },
+    { bytes: true, batches: true, faults: true },
+  )
+
+  test.each<[type: string, literal: string, alone: string | null, inJson: string]>([
+    ['text', "'a\"b🔑'", 'a"b🔑', '"a\\"b🔑"'],
+    ['varchar(9)', 'null', null, 'null'],
+    ['int', '-5', '-5', '-5'],
+    ['tinyint(1)', '1', '1', '1'],
+    ['bigint', '9223372036854775807', '9223372036854775807', '9223372036854775807'],
+    ['bigint unsigned', '18446744073709551615', '18446744073709551615', '18446744073709551615'],
+    [
+      'decimal(40, 6)',
+      "'12345678901234567890.000100'",
+      '12345678901234567890.000100',
+      '12345678901234567890.000100',
+    ],
+    ['float', '0.1', '0.1', '0.1'],
+    ['double', '0.1', '0.1', '0.1'],
+    ['bit(9)', "b'100000001'", '257', '257'],
+    ['year', '2024', '2024', '2024'],
+    ['date', "'2024-02-29'", '2024-02-29', '"2024-02-29"'],
+    ['time', "'12:30:00'", '12:30:00', '"12:30:00"'],
+    [
+      'datetime(6)',
+      "'2024-02-29 12:30:00.123456'",
+      '2024-02-29T12:30:00.123456',
+      '"2024-02-29T12:30:00.123456"',
+    ],
+    ['timestamp null', "'2024-02-29 12:30:00'", '2024-02-29T12:30:00Z', '"2024-02-29T12:30:00Z"'],
+    ['varbinary(9)', "'ab'", 'ab', '"YWI="'],
+    ['enum("a", "b")', "'b'", 'b', '"b"'],
+  ])('a %s %s is %j alone and %s in a row', async (type, literal, alone, inJson) => {
+    const table = `types${++tables}`
+    await mariadb().run(
+      `set time_zone='+00:00'; create table ${table} (v ${type}); insert into ${table} values (${literal})`,
+    )
+    const one = sqlOrigin({ url: mariadb().url, query: `select v from ${table} where ? <> ''` })
+    expect(await textOf(one, 'k')).toBe(alone)
+    const row = sqlOrigin({ url: mariadb().url, query: `select 1 as n, v from ${table} where ? <> ''` })
+    expect(await textOf(row, 'k')).toBe(`{"n":1,"v":${inJson}}`)
+    await Promise.all([one.close(), row.close()])
+  })
+
+  test.each([
+    ['a list', 'select id, name from users where id in (?)'],
+    [
+      'a table of JSON',
+      "select k.id, name from json_table(?, '$[*]' columns (id bigint path '$')) k join users on users.id = k.id",
+    ],
+  ])('integers are exact, alone and in %s', async (_, batchQuery) => {
+    const origin = sqlOrigin({ url: mariadb().url, ...byId, batchQuery })
+    const keys = ['user:9007199254740993', 'user:1', 'user:3', 'user:9007199254740992', 'user:2x']
+    expect(await bulk(origin, keys)).toEqual(['big', 'one', null, 'nearly', null])
+    expect(await Promise.all(keys.map((key) => textOf(origin, key)))).toEqual([
+      'big',
+      'one',
+      null,
+      'nearly',
+      null,
+    ])
+    await origin.close()
+  })
+
+  test('keys that a collation takes for equal are answered alike, one by one and together', async () => {
+    const origin = sqlOrigin({
+      url: mariadb().url,
+      query: 'select value from words where word = ?',
+      batchQuery: 'select word, value from words where word in (?)',
+    })
+    const keys = ['tom', 'Tom', 'JÁCK', 'Sam', "' or 1=1 -- "]
+    expect(await Promise.all(keys.map((key) => textOf(origin, key)))).toEqual([
+      '630',
+      '630',
+      '589',
+      null,
+      null,
+    ])
+    expect(await bulk(origin, keys)).toEqual(['630', '630', '589', null, null])
+    expect(await bulk(origin, ['tom', 'Tom'])).toEqual(['630', '630'])
+    await origin.close()
+  })
+
+  test.each([
+    [{ query: 'selec ?' }, 'query: You have an error in your SQL syntax'],
+    [{ query: 'select x from nowhere where id = ?' }, "query: Table 'things.nowhere' doesn't exist"],
+    [{ query: 'select nme from users where id = ?' }, "query: Unknown column 'nme' in"],
+    [{ query: 'select name from users' }, 'query: '],
+    [{ query: 'delete from users where id = ?' }, 'query: the query gives no rows'],
+  ])('%j does not start', async (options, message) => {
+    const origin = sqlOrigin({ url: mariadb().url, ...options })
+    await expect(origin.start(quiet)).rejects.toThrow(message)
+    await origin.close()
+  })
+
+  test('faults: a server that is away, a broken connection, a statement that takes too long', async () => {
+    const warnings: string[] = []
+    const proxy = await TcpProxy.start(mariadb().target)
+    proxy.fault = 'refuse'
+    const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, pool: 1 })
+    await origin.start({ warn: (_, message) => void warnings.push(message) })
+    expect(warnings).toEqual([expect.stringMatching(/^the database does not answer/)])
+    proxy.fault = 'pass'
+    expect(await textOf(origin, 'user:1')).toBe('one')
+    proxy.cut()
+    await expect.poll(() => textOf(origin, 'user:2').catch(() => 'broken')).toBe('two')
+    proxy.fault = 'drip'
+    expect(await textOf(origin, 'user:1')).toBe('one')
+    await origin.close()
+    const slow = sqlOrigin({
+      url: throughProxy(proxy),
+      query: 'select sleep(?)',
+      lazy: true,
+      statementTimeout: 50,
+    })
+    await expect(textOf(slow, '20')).rejects.toThrow(/max_statement_time|time/)
+    await slow.close()
+    await proxy.close()
+  })
+})

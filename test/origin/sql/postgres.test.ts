@@ -1,0 +1,291 @@
+// PostgreSQL as an origin: types, batches, faults of the statement and of the connection.
+
+import { beforeAll, describe, expect, test } from 'vitest'
+import { originContract } from '../../contracts/origin.contract.ts'
+import { describeWithPostgres } from '../../support/postgres.ts'
+import { TcpProxy } from '../../support/proxy.ts'
+import { bulk, context, sqlOrigin, textOf } from './origins.ts'
+
+const quiet = { warn: () => undefined }
+
+describeWithPostgres('PostgreSQL', (postgres) => {
+  const byId = { query: 'select name from users where id = $1', keys: 'user:{id:int}' }
+  const together = { ...byId, batchQuery: 'select id, name from users where id = any($1)' }
+  const throughProxy = (proxy: TcpProxy): string => `postgres://postgres@127.0.0.1:${proxy.port}/postgres`
+
+  beforeAll(async () => {
+    await postgres().run(`
+      create table users (id int primary key, name text);
+      insert into users select i, 'name ' || i from generate_series(1, 1000) i;
+      create table words (word text primary key, value text);
+      insert into words values ('7', 'seven'), ('Tom', '630');
+    `)
+  })
+
+  let tables = 0
+  originContract(
+    'PostgreSQL',
+    async (contents) => {
+      const table = `contents${++tables}`
+      await postgres().run(`create table ${table} (key text primary key, value bytea)`)
+      for (const [key, value] of contents)
+        await postgres().run(`insert into ${table} values ($1, $2)`, [
+          key,
+          value === null ? null : Buffer.from(value),
+        ])
+      const proxy = await TcpProxy.start(postgres().target)
+      return {
+        origin: sqlOrigin({
+          url: throughProxy(proxy),
+          query: `select value from ${table} where key = $1`,
+          batchQuery: `select key, value from ${table} where key = any($1)`,
+          // PGlite has one session for all.
+          pool: postgres().kind === 'pglite' ? 1 : 4,
+        }),
+        fail() {
+          proxy.fault = 'refuse'
+          proxy.cut()
+        },
+        mend() {
+          proxy.fault = 'pass'
+        },
+        stall() {
+          proxy.fault = 'silent'
+        },
+        dispose: () => proxy.close(),
+      }
+    },
+    { bytes: true, batches: true, faults: true },
+  )
+
+  test.each<[type: string, literal: string, alone: string | null, inJson: string]>([
+    ['text', "'a\"b'", 'a"b', '"a\\"b"'],
+    ['text', 'null', null, 'null'],
+    ['text', "''", '', '""'],
+    ['int', '-5', '-5', '-5'],
+    ['bigint', '9223372036854775807', '9223372036854775807', '9223372036854775807'],
+    ['numeric', '12345678901234567890.000100', '12345678901234567890.000100', '12345678901234567890.000100'],
+    ['numeric', "'NaN'", 'NaN', '"NaN"'],
+    ['float8', '0.1', '0.1', '0.1'],
+    ['float8', '1e300', '1e+300', '1e+300'],
+    ['float8', "'-infinity'", '-Infinity', '"-Infinity"'],
+    ['float4', '0.1', '0.1', '0.1'],
+    ['boolean', 'true', 'true', 'true'],
+    ['boolean', 'false', 'false', 'false'],
+    ['date', "'2024-02-29'", '2024-02-29', '"2024-02-29"'],
+    ['time', "'12:30:00.5'", '12:30:00.5', '"12:30:00.5"'],
+    [
+      'timestamp',
+      "'2024-02-29 12:30:00.123456'",
+      '2024-02-29T12:30:00.123456',
+      '"2024-02-29T12:30:00.123456"',
+    ],
+    ['timestamptz', "'2024-02-29 12:30:00+05:30'", '2024-02-29T07:00:00Z', '"2024-02-29T07:00:00Z"'],
+    ['timestamptz', "'infinity'", 'infinity', '"infinity"'],
+    ['interval', "'1 day 2 hours'", 'P1DT2H', '"P1DT2H"'],
+    ['bytea', "'\\x6162'", 'ab', '"YWI="'],
+    ['json', '\'{"a": [1,  2]}\'', '{"a": [1,  2]}', '{"a": [1,  2]}'],
+    ['jsonb', '\'{"a":[1,2.50]}\'', '{"a": [1, 2.50]}', '{"a": [1, 2.50]}'],
+    ['json', "'null'", 'null', 'null'],
+    [
+      'uuid',
+      "'6BA7B810-9DAD-11D1-80B4-00C04FD430C8'",
+      '6ba7b810-9dad-11d1-80b4-00c04fd430c8',
+      '"6ba7b810-9dad-11d1-80b4-00c04fd430c8"',
+    ],
+    ['inet', "'10.0.0.1'", '10.0.0.1', '"10.0.0.1"'],
+    ['int[]', "'{1,null,3}'", '[1,null,3]', '[1,null,3]'],
+    ['int[]', "'{}'", '[]', '[]'],
+    [
+      'text[]',
+      `array['a,b', 'c"d', 'NULL', null, '']`,
+      '["a,b","c\\"d","NULL",null,""]',
+      '["a,b","c\\"d","NULL",null,""]',
+    ],
+    ['int[][]', "'{{1,2},{3,4}}'", '[[1,2],[3,4]]', '[[1,2],[3,4]]'],
+    ['boolean[]', "'{t,f}'", '[true,false]', '[true,false]'],
+    ['jsonb[]', `array['{"a":1}'::jsonb]`, '[{"a": 1}]', '[{"a": 1}]'],
+  ])('a %s %s is %j alone and %s in a row', async (type, literal, alone, inJson) => {
+    const one = sqlOrigin({ url: postgres().url, query: `select ${literal}::${type} as v where $1 <> ''` })
+    expect(await textOf(one, 'k')).toBe(alone)
+    await one.close()
+    const row = sqlOrigin({
+      url: postgres().url,
+      query: `select 1 as n, ${literal}::${type} as v where $1 <> ''`,
+    })
+    expect(await textOf(row, 'k')).toBe(`{"n":1,"v":${inJson}}`)
+    await row.close()
+  })
+
+  test('keys by a pattern: others are absent without a query', async () => {
+    const origin = sqlOrigin({ url: postgres().url, ...together, keys: 'user:{id:int32}' })
+    const keys = ['user:7', 'user:x', '7', 'user:1001', 'user:99999999999', 'user:07']
+    expect(await bulk(origin, keys)).toEqual(['name 7', null, null, null, null, null])
+    expect(await Promise.all(keys.map((key) => textOf(origin, key)))).toEqual([
+      'name 7',
+      null,
+      null,
+      null,
+      null,
+      null,
+    ])
+    expect(await bulk(origin, ['x', 'y'])).toEqual([null, null])
+    await origin.close()
+  })
+
+  test('a key that the database refuses is an error of that key alone', async () => {
+    const origin = sqlOrigin({ url: postgres().url, ...together, keys: 'user:{id}' })
+    const refusal = 'invalid input syntax for type integer: "x"'
+    await expect(textOf(origin, 'user:x')).rejects.toThrow(refusal)
+    const keys = ['user:1', 'user:x', 'user:2', 'user:3', 'user:2000', 'user:\0']
+    expect(await bulk(origin, keys)).toEqual(['name 1', refusal, 'name 2', 'name 3', null, null])
+    // 07 is 7 for the database, and no text that it gives back.
+    expect(await bulk(origin, ['user:07', 'user:7', 'user:8'])).toEqual(['name 7', 'name 7', 'name 8'])
+    await origin.close()
+  })
+
+  test('many columns in a batch are the row without its key', async () => {
+    const origin = sqlOrigin({
+      url: postgres().url,
+      query: 'select id, name from users where id = $1',
+      batchQuery: 'select id, id, name from users where id = any($1)',
+      keys: 'user:{id:int}',
+    })
+    expect(await bulk(origin, ['user:5', 'user:6'])).toEqual([
+      '{"id":5,"name":"name 5"}',
+      '{"id":6,"name":"name 6"}',
+    ])
+    const column = sqlOrigin({
+      url: postgres().url,
+      query: 'select id, name from users where id = $1',
+      batchQuery: 'select id, id, name from users where id = any($1)',
+      keys: 'user:{id:int}',
+      column: 'id',
+    })
+    expect(await bulk(column, ['user:5', 'user:6'])).toEqual(['5', '6'])
+    await Promise.all([origin.close(), column.close()])
+  })
+
+  test('keys are never a part of the statement', async () => {
+    const origin = sqlOrigin({
+      url: postgres().url,
+      query: 'select value from words where word = $1',
+      batchQuery: 'select word, value from words where word = any($1)',
+    })
+    const keys = ["' or 1=1 --", '$1', '{Tom}', 'Tom', '"Tom"', 'NULL', '\\']
+    expect(await bulk(origin, keys)).toEqual([null, null, null, '630', null, null, null])
+    await origin.close()
+  })
+
+  test.each([
+    [{ query: 'selec 1' }, 'query: syntax error at or near "selec"'],
+    [{ query: 'select x from nowhere where id = $1' }, 'query: relation "nowhere" does not exist'],
+    [{ query: 'select nme from users where id = $1' }, 'query: column "nme" does not exist'],
+    [{ ...byId, column: 'id' }, 'column: query gives no id, but name'],
+    [
+      { ...byId, batchQuery: 'select id from users where id = any($1)' },
+      'batchQuery: its columns are id; the first',
+    ],
+    [
+      { ...byId, batchQuery: 'select id, nme from users where id = any($1)' },
+      'batchQuery: column "nme" does not exist',
+    ],
+    [{ query: 'create table t ()' }, 'query: '],
+  ])('%j does not start', async (options, message) => {
+    const origin = sqlOrigin({ url: postgres().url, ...options })
+    await expect(origin.start(quiet)).rejects.toThrow(message)
+    await origin.close()
+  })
+
+  test('a database that is not there, or lets nobody in, is a warning', async () => {
+    const warnings: string[] = []
+    const log = { warn: (_: object, message: string) => void warnings.push(message) }
+    const proxy = await TcpProxy.start(postgres().target)
+    proxy.fault = 'refuse'
+    const origin = sqlOrigin({ url: throughProxy(proxy), ...byId })
+    await origin.start(log)
+    expect(warnings).toEqual([
+      expect.stringMatching(/^the database does not answer, loads fail until it does: \w+/),
+    ])
+    await expect(textOf(origin, 'user:1')).rejects.toThrow(/\w/)
+    proxy.fault = 'pass'
+    expect(await textOf(origin, 'user:1')).toBe('name 1')
+    await origin.close()
+    await proxy.close()
+  })
+
+  describe('faults of the connection', () => {
+    test('a connection that breaks while nobody uses it is replaced, and one in use is an error', async () => {
+      const proxy = await TcpProxy.start(postgres().target)
+      const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, pool: 1 })
+      await origin.start(quiet)
+      expect(await textOf(origin, 'user:1')).toBe('name 1')
+      proxy.cut()
+      await expect.poll(() => textOf(origin, 'user:2').catch(() => 'broken')).toBe('name 2')
+      proxy.fault = 'silent'
+      const lost = textOf(origin, 'user:3')
+      setImmediate(() => proxy.cut())
+      await expect(lost).rejects.toThrow(/terminated|ended|reset/i)
+      proxy.fault = 'pass'
+      await expect.poll(() => textOf(origin, 'user:4').catch(() => 'broken')).toBe('name 4')
+      await origin.close()
+      await proxy.close()
+    })
+
+    test('bytes that come one by one, and late, are the same bytes', async () => {
+      const proxy = await TcpProxy.start(postgres().target)
+      proxy.fault = 'drip'
+      const origin = sqlOrigin({ url: throughProxy(proxy), ...together, pool: 1 })
+      expect(await bulk(origin, ['user:1', 'user:2'])).toEqual(['name 1', 'name 2'])
+      proxy.fault = 'pass'
+      proxy.latency = 20
+      expect(await textOf(origin, 'user:3')).toBe('name 3')
+      await origin.close()
+      await proxy.close()
+    })
+
+    test('a server that says nothing is given up', async () => {
+      const proxy = await TcpProxy.start(postgres().target)
+      proxy.fault = 'silent'
+      const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, connectTimeout: 50 })
+      await expect(textOf(origin, 'user:1')).rejects.toThrow(/time/i)
+      await origin.close()
+      await proxy.close()
+    })
+  })
+})
+
+describeWithPostgres('PostgreSQL, slowly', (postgres) => {
+  const slow = { query: 'select pg_sleep($1::float8)::text' }
+
+  test('a statement that takes too long is an error in its words', async (t) => {
+    t.skip(postgres().kind === 'pglite', 'PGlite has no timeout')
+    const origin = sqlOrigin({ url: postgres().url, ...slow, lazy: true, statementTimeout: 30 })
+    await expect(textOf(origin, '20')).rejects.toThrow('canceling statement due to statement timeout')
+    await origin.close()
+  })
+
+  test('a load that is not wanted gives its connection up, and the server its statement', async (t) => {
+    t.skip(postgres().kind === 'pglite', 'PGlite has one session for all')
+    const origin = sqlOrigin({ url: postgres().url, ...slow, pool: 1 })
+    await origin.start(quiet)
+    const controller = new AbortController()
+    const loads = ['20', '21'].map((key) => textOf(origin, key, controller.signal))
+    setImmediate(() => controller.abort(new Error('no longer wanted')))
+    for (const load of loads) await expect(load).rejects.toThrow('no longer wanted')
+    expect(await textOf(origin, '0')).toBe('')
+    const running =
+      "select count(*)::int as n from pg_stat_activity where query like '%pg_sleep%' and state = 'active' and pid <> pg_backend_pid()"
+    await expect.poll(async () => (await postgres().run(running))[0].n, { timeout: 5000 }).toBe(0)
+    await origin.close()
+  })
+
+  test('an aborted signal loads nothing', async () => {
+    const origin = sqlOrigin({ url: postgres().url, query: 'select $1::text', pool: 1 })
+    await expect(
+      (async () => origin.load('x', context(AbortSignal.abort(new Error('before')))))(),
+    ).rejects.toThrow('before')
+    expect(await textOf(origin, 'x')).toBe('x')
+    await origin.close()
+  })
+})

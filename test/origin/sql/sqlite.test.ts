@@ -1,0 +1,152 @@
+// SQLite as an origin: always tested, since it needs no server.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { originContract } from '../../contracts/origin.contract.ts'
+import { bulk, context, sqlOrigin, textOf } from './origins.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'erinys-sqlite-'))
+const path = join(folder, 'things.db')
+const url = `sqlite:${path}`
+let files = 0
+let db: Database.Database
+
+beforeAll(() => {
+  db = new Database(path)
+  db.exec(`
+    create table things (id integer primary key, name text, score real, data blob, big integer);
+    insert into things values (1, 'Tom', 6.5, x'00ff', 9007199254740993), (2, null, null, null, null);
+    create table names (name text collate nocase primary key, value text);
+    insert into names values ('Tom', '630'), ('Jack', '589');
+  `)
+})
+afterAll(() => {
+  db.close()
+  rmSync(folder, { recursive: true })
+})
+
+originContract(
+  'SQLite',
+  (contents) => {
+    const file = join(folder, `${++files}.db`)
+    const own = new Database(file)
+    own.exec('create table contents (key text primary key, value blob)')
+    const insert = own.prepare('insert into contents values (?, ?)')
+    for (const [key, value] of contents) if (value !== null) insert.run(key, value)
+    const origin = sqlOrigin({
+      url: `sqlite:${file}`,
+      query: 'select value from contents where key = ?',
+      batchQuery: 'select key, value from contents where key in (select value from json_each(?))',
+    })
+    return {
+      origin,
+      fail: () => void own.exec('alter table contents rename to gone'),
+      mend: () =>
+        void (own.inTransaction ? own.exec('rollback') : own.exec('alter table gone rename to contents')),
+      stall: () => void own.exec('begin exclusive'),
+      dispose: () => void own.close(),
+    }
+  },
+  { bytes: true, batches: true, faults: true },
+)
+
+test('a row as one column, or as JSON', async () => {
+  const keys = 'thing:{id:int}'
+  const one = (query: string, column?: string): Promise<unknown> => {
+    const origin = sqlOrigin({ url, query, keys, column })
+    return textOf(origin, 'thing:1').finally(() => origin.close())
+  }
+  expect(await one('select name from things where id = ?')).toBe('Tom')
+  expect(await one('select score from things where id = ?')).toBe('6.5')
+  expect(await one('select big from things where id = ?')).toBe('9007199254740993')
+  expect(await one('select id, name, score, data, big from things where id = ?')).toBe(
+    '{"id":1,"name":"Tom","score":6.5,"data":"AP8=","big":9007199254740993}',
+  )
+  expect(await one('select id, name from things where id = ?', 'name')).toBe('Tom')
+  const empty = sqlOrigin({ url, query: 'select id, name, data from things where id = ?', keys })
+  expect(await textOf(empty, 'thing:2')).toBe('{"id":2,"name":null,"data":null}')
+  const none = sqlOrigin({ url, query: 'select name from things where id = ?', keys })
+  expect([
+    await textOf(none, 'thing:2'),
+    await textOf(none, 'thing:3'),
+    await textOf(none, 'thing:x'),
+  ]).toEqual([null, null, null])
+})
+
+test('keys that the database takes for equal are answered alike, one by one and together', async () => {
+  const origin = sqlOrigin({
+    url,
+    query: 'select value from names where name = ?',
+    batchQuery: 'select name, value from names where name in (select value from json_each(?))',
+  })
+  const keys = ['tom', 'Tom', 'JACK', 'Sam']
+  expect(await Promise.all(keys.map((key) => textOf(origin, key)))).toEqual(['630', '630', '589', null])
+  expect(await bulk(origin, keys)).toEqual(['630', '630', '589', null])
+})
+
+test('more than one row is an error of its key', async () => {
+  const origin = sqlOrigin({
+    url,
+    query: "select value from names where ? = 'x'",
+    batchQuery: "select 'x', name as value from names where json_array_length(?) > 1",
+  })
+  await expect(textOf(origin, 'x')).rejects.toThrow('the query gave 2 rows for one key')
+  expect(await bulk(origin, ['x', 'y'])).toEqual(['the query gave more than one row', null])
+})
+
+test.each<[Parameters<typeof sqlOrigin>[0], string]>([
+  [{ url, query: 'selec 1' }, 'query: near "selec": syntax error'],
+  [{ url, query: 'select x from unknown where id = ?' }, 'query: no such table: unknown'],
+  [{ url, query: 'delete from things where id = ?' }, 'query: the query gives no rows'],
+  [{ url, query: 'select 1' }, 'query: Too many parameter values were provided'],
+  [{ url, query: 'select id, id from things where id = ?' }, 'query: two columns are named id'],
+  [
+    { url, query: 'select id from things where id = ?', column: 'name' },
+    'column: query gives no name, but id',
+  ],
+  [
+    { url, query: 'select id from things where id = ?', batchQuery: 'select id from things where id in (?)' },
+    'batchQuery: its columns are id; the first one is to be the key, and the others those of query: id',
+  ],
+])('wrong queries do not start: %#', async (options, message) => {
+  await expect((async () => sqlOrigin(options).start({ warn: () => undefined }))()).rejects.toThrow(message)
+  const lazy = sqlOrigin({ ...options, lazy: true })
+  await lazy.start({ warn: () => undefined })
+  await expect((async () => lazy.load('x', context()))()).rejects.toThrow(message)
+})
+
+test('a file that is not there is a warning, and is opened when it is', async () => {
+  const file = join(folder, 'late.db')
+  const warnings: string[] = []
+  const origin = sqlOrigin({ url: `sqlite:${file}`, query: 'select value from late where key = ?' })
+  await origin.start({ warn: (_, message) => void warnings.push(message) })
+  expect(warnings).toEqual([
+    'the database does not answer, loads fail until it does: unable to open database file',
+  ])
+  await expect(textOf(origin, 'a')).rejects.toThrow('unable to open database file')
+  new Database(file)
+    .exec("create table late (key text, value text); insert into late values ('a', '1')")
+    .close()
+  expect(await textOf(origin, 'a')).toBe('1')
+  await origin.close()
+})
+
+test('what a writer holds is waited for, until the time of a statement is up', async () => {
+  const file = join(folder, 'busy.db')
+  const writer = new Database(file)
+  writer.exec("create table t (k text, v text); insert into t values ('a', '1'); begin exclusive")
+  const origin = sqlOrigin({
+    url: `sqlite:${file}`,
+    query: 'select v from t where k = ?',
+    statementTimeout: 30,
+  })
+  await expect(textOf(origin, 'a')).rejects.toThrow('database is locked')
+  const patient = sqlOrigin({ url: `sqlite:${file}`, query: 'select v from t where k = ?' })
+  const value = textOf(patient, 'a')
+  setImmediate(() => writer.exec('commit'))
+  expect(await value).toBe('1')
+  writer.close()
+})

@@ -1,0 +1,78 @@
+// A MariaDB for tests, on a Unix socket of its own.
+
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Connection, createConnection } from 'mysql2/promise'
+import { afterAll, beforeAll, expect } from 'vitest'
+import { describeIfFound, findExecutable } from './executable.ts'
+import { saysReady } from './postgres.ts'
+import type { Target } from './proxy.ts'
+import { folderOf, unprivileged } from './unprivileged.ts'
+
+export interface Mariadb {
+  readonly url: string
+  /** Where a proxy connects to. */
+  readonly target: Target
+  run(sql: string, values?: readonly unknown[]): Promise<void>
+  stop(): Promise<void>
+}
+
+/** A `describe` whose tests have a MariaDB. Without one they are skipped with a warning, or fail where ERINYS_TEST_REQUIRE names `mariadb`. */
+export function describeWithMariadb(name: string, body: (mariadb: () => Mariadb) => void): void {
+  const program = findExecutable('mariadbd', '/usr/sbin')
+  const install = findExecutable('mariadb-install-db')
+  const found = program === undefined || install === undefined ? undefined : { program, install }
+  describeIfFound(found, name, 'mariadbd', 'mariadb', (executables) => {
+    let server: Mariadb | undefined
+    beforeAll(async () => {
+      server = await startMariadb(executables)
+    }, 60_000)
+    afterAll(() => server?.stop())
+    body(() => server ?? expect.fail('not started'))
+  })
+}
+
+async function startMariadb({ program, install }: { program: string; install: string }): Promise<Mariadb> {
+  const identity = unprivileged('mysql')
+  const folder = folderOf(identity, 'erinys-mariadb-')
+  const data = join(folder, 'data')
+  const socketPath = join(folder, 'mariadb.sock')
+  const common = [
+    '--no-defaults',
+    `--datadir=${data}`,
+    '--innodb-log-file-size=4M',
+    '--innodb-flush-method=nosync',
+  ]
+  execFileSync(install, [...common, '--auth-root-authentication-method=normal', '--skip-test-db'], {
+    ...identity,
+    cwd: folder,
+    stdio: 'pipe',
+  })
+  const settings = [`--socket=${socketPath}`, '--skip-networking', '--innodb-flush-log-at-trx-commit=0']
+  const child = spawn(program, [...common, ...settings], {
+    ...identity,
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const killAtExit = (): unknown => child.kill('SIGKILL')
+  process.once('exit', killAtExit)
+  await saysReady(child, 'ready for connections')
+  const admin: Connection = await createConnection({ user: 'root', socketPath, multipleStatements: true })
+  await admin.query('create database things character set utf8mb4')
+  await admin.query('use things')
+  return {
+    url: `mysql://root@localhost/things?socketPath=${encodeURIComponent(socketPath)}`,
+    target: { path: socketPath },
+    run: async (sql, values) => void (await admin.query(sql, values && [...values])),
+    async stop() {
+      admin.destroy()
+      const exited = once(child, 'exit')
+      child.kill('SIGKILL')
+      await exited
+      process.off('exit', killAtExit)
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}

@@ -1,0 +1,27 @@
+// Database servers that refuse to run as root: a user to run them as, and a folder of its own.
+
+import { execFileSync, spawnSync } from 'node:child_process'
+import { chownSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Whom to run a server as; nothing when this process is not root. */
+export interface Identity {
+  readonly uid?: number
+  readonly gid?: number
+}
+
+/** The first of these users that the machine has, if this process is root. */
+export function unprivileged(...users: string[]): Identity {
+  if (process.getuid?.() !== 0) return {}
+  const user = [...users, 'nobody'].find((name) => spawnSync('id', ['-u', name]).status === 0) ?? 'nobody'
+  const id = (flag: string): number => Number(execFileSync('id', [flag, user], { encoding: 'utf8' }))
+  return { uid: id('-u'), gid: id('-g') }
+}
+
+/** A new folder that belongs to the user. */
+export function folderOf({ uid, gid }: Identity, prefix: string): string {
+  const folder = mkdtempSync(join(tmpdir(), prefix))
+  if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid)
+  return folder
+}
