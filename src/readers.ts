@@ -57,7 +57,7 @@ export function fields<Shape extends z.ZodRawShape>(shape: Shape): z.ZodType<z.o
 export function within<Output>(
   context: z.core.$RefinementCtx,
   { error, data }: z.ZodSafeParseResult<Output>,
-  ...path: string[]
+  ...path: (string | number)[]
 ): Output {
   for (const { message, path: rest } of error?.issues ?? []) {
     context.addIssue({ code: 'custom', message, path: [...path, ...rest] })
@@ -186,7 +186,8 @@ export function show(value: unknown): string {
   return kindOf(value)
 }
 
-function kindOf(value: unknown): string {
+/** What kind of value it is, for messages that must not repeat it. */
+export function kindOf(value: unknown): string {
   if (value === undefined) return 'nothing'
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'an array'

@@ -1,5 +1,6 @@
 // The port to a database: what the SQL origin asks of each kind.
 
+import type { TlsOptions } from '../tls-options.ts'
 import type { Cell } from './cell.ts'
 
 /** What a key is in a statement: text, or an integer where the pattern says so. */
@@ -8,13 +9,6 @@ export type Parameter = string | bigint
 export interface Rows {
   readonly columns: readonly string[]
   readonly rows: readonly (readonly Cell[])[]
-}
-
-export interface TlsOptions {
-  readonly ca?: string
-  readonly cert?: string
-  readonly key?: string
-  readonly rejectUnauthorized?: boolean
 }
 
 export interface DriverOptions {

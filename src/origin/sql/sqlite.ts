@@ -63,8 +63,9 @@ class SqliteDriver implements Driver {
   }
 
   #all(sql: string, parameter: Parameter | null): Rows {
+    this.#database ??= this.#open()
     try {
-      const statement = this.#prepare(sql)
+      const statement = this.#prepare(this.#database, sql)
       const rows = statement.all(parameter) as unknown[][]
       return {
         columns: statement.columns().map(({ name }) => name),
@@ -75,11 +76,10 @@ class SqliteDriver implements Driver {
     }
   }
 
-  #prepare(sql: string): Statement {
+  #prepare(database: Database, sql: string): Statement {
     let statement = this.#statements.get(sql)
     if (statement === undefined) {
-      this.#database ??= this.#open()
-      statement = this.#database.prepare(sql)
+      statement = database.prepare(sql)
       if (!statement.reader) throw new StatementError('the query gives no rows', false, undefined)
       statement.safeIntegers().raw()
       this.#statements.set(sql, statement)

@@ -151,6 +151,14 @@ describeWithMariadb('MariaDB', (mariadb) => {
     await origin.close()
   })
 
+  test('where TLS is wanted, nothing goes without', async () => {
+    const proxy = await TcpProxy.start(mariadb().target)
+    const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, tls: true })
+    await expect(textOf(origin, 'user:1')).rejects.toThrow(/(SSL|secure) connection/i)
+    await origin.close()
+    await proxy.close()
+  })
+
   test('faults: a server that is away, a broken connection, a statement that takes too long', async () => {
     const warnings: string[] = []
     const proxy = await TcpProxy.start(mariadb().target)

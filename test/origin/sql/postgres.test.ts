@@ -214,6 +214,14 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     await proxy.close()
   })
 
+  test('where TLS is wanted, nothing goes without', async () => {
+    const proxy = await TcpProxy.start(postgres().target)
+    const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, tls: true })
+    await expect(textOf(origin, 'user:1')).rejects.toThrow(/(SSL|secure) connection/i)
+    await origin.close()
+    await proxy.close()
+  })
+
   describe('faults of the connection', () => {
     test('a connection that breaks while nobody uses it is replaced, and one in use is an error', async () => {
       const proxy = await TcpProxy.start(postgres().target)

@@ -1,0 +1,209 @@
+// An origin that is an HTTP server: a URL for each key, and one that is posted many keys at once.
+
+import type { Agent, Dispatcher } from 'undici'
+import type { Clock } from '../bytes/clock.ts'
+import {
+  type LoadContext,
+  type LoadedFacts,
+  loaded,
+  type Origin,
+  type OriginResult,
+  type OriginResults,
+  type OriginValue,
+  RetryLater,
+  unchanged,
+} from '../group/origin.ts'
+import { errorText } from './abortable.ts'
+import { conditionsOf, factsOf, type ResponseHeaders, retryAfter } from './http-caching.ts'
+import type { KeyPattern } from './key-pattern.ts'
+import type { TlsOptions } from './tls-options.ts'
+import type { UrlTemplate } from './url-template.ts'
+
+export interface HttpOptions {
+  readonly url: UrlTemplate
+  /** Posted a JSON array of keys, it answers a JSON object from key to value. */
+  readonly batchUrl: string | undefined
+  /** Which keys there are; undefined: all. */
+  readonly keys: KeyPattern | undefined
+  readonly headers: Readonly<Record<string, string>>
+  readonly tls: TlsOptions | undefined
+  /** Most connections to one server. */
+  readonly connections: number
+  /** Most redirects of one load. */
+  readonly redirects: number
+  /** Most bytes of one response. */
+  readonly maxResponse: number
+  /** Milliseconds; `timeout` is the longest silence of a server. */
+  readonly connectTimeout: number
+  readonly timeout: number
+  readonly clock: Clock
+}
+
+type Response = Dispatcher.ResponseData
+
+const REDIRECTS = new Set([301, 302, 303, 307, 308])
+
+export class HttpOrigin implements Origin {
+  readonly kind = 'http'
+  readonly loadMany: Origin['loadMany']
+  readonly #options: HttpOptions
+  #agent: Promise<Agent> | undefined
+
+  constructor(options: HttpOptions) {
+    this.#options = options
+    const { batchUrl } = options
+    if (batchUrl !== undefined) this.loadMany = (keys, context) => this.#loadMany(batchUrl, keys, context)
+  }
+
+  async load(key: string, { signal, validator }: LoadContext): Promise<OriginResult> {
+    const { url, keys, redirects } = this.#options
+    const captures = keys === undefined ? [] : keys.match(key)
+    const address = captures === undefined ? undefined : url.fill(key, captures)
+    if (address === undefined) return null
+    const conditions = validator === undefined ? {} : conditionsOf(validator)
+    try {
+      const response = await this.#get(
+        address,
+        { ...this.#options.headers, ...conditions },
+        signal,
+        redirects,
+      )
+      return await this.#read(response, validator !== undefined)
+    } catch (error) {
+      throw this.#worded(error, signal)
+    }
+  }
+
+  async close(): Promise<void> {
+    const agent = await this.#agent?.catch(() => undefined)
+    await agent?.destroy()
+  }
+
+  async #loadMany(url: string, keys: readonly string[], { signal }: LoadContext): Promise<OriginResults> {
+    const pattern = this.#options.keys
+    const asked = pattern === undefined ? keys : keys.filter((key) => pattern.match(key) !== undefined)
+    if (asked.length === 0) return new Map()
+    const headers = { ...this.#options.headers, 'content-type': 'application/json' }
+    const body = JSON.stringify(asked)
+    try {
+      const response = await this.#request(url, { method: 'POST', headers, body, signal })
+      if (response.statusCode !== 200) throw await this.#refusal(response)
+      const facts = this.#factsOf(response.headers)
+      const { validator: _, ...shared } = facts
+      return readMap(await textOf(response), asked, shared)
+    } catch (error) {
+      throw this.#worded(error, signal)
+    }
+  }
+
+  /** To another server go none of the headers: they may be secrets. */
+  async #get(
+    url: string,
+    headers: Record<string, string>,
+    signal: AbortSignal,
+    redirects: number,
+  ): Promise<Response> {
+    const response = await this.#request(url, { method: 'GET', headers, signal })
+    const { location } = response.headers
+    if (!REDIRECTS.has(response.statusCode) || typeof location !== 'string') return response
+    await response.body.dump()
+    if (redirects === 0) throw new Error(`was redirected more than ${this.#options.redirects} times`)
+    const target = URL.canParse(location, url) ? new URL(location, url) : undefined
+    if (target === undefined || !/^https?:$/.test(target.protocol))
+      throw new Error('was redirected to what is no URL')
+    const isSame = target.origin === new URL(url).origin
+    return this.#get(target.href, isSame ? headers : {}, signal, redirects - 1)
+  }
+
+  async #read(response: Response, isConditional: boolean): Promise<OriginResult> {
+    const { statusCode, headers } = response
+    const facts = this.#factsOf(headers)
+    if (statusCode === 200 || statusCode === 203) return loaded(await bytesOf(response), facts)
+    if (statusCode === 304 && isConditional) {
+      await response.body.dump()
+      return unchanged(facts)
+    }
+    if (statusCode !== 404 && statusCode !== 410) throw await this.#refusal(response)
+    await response.body.dump()
+    const { validator: _, ...rest } = facts
+    return loaded(null, rest)
+  }
+
+  async #request(
+    url: string,
+    options: Omit<Dispatcher.RequestOptions, 'origin' | 'path'>,
+  ): Promise<Response> {
+    this.#agent ??= this.#connect()
+    const { request } = await import('undici')
+    const headers = { 'accept-encoding': 'identity', ...(options.headers as Record<string, string>) }
+    const response = await request(url, { ...options, headers, dispatcher: await this.#agent })
+    const encoding = response.headers['content-encoding']
+    if (encoding === undefined || encoding === 'identity') return response
+    await response.body.dump()
+    throw new Error(`answered in ${String(encoding)}, which was not asked for`)
+  }
+
+  async #connect(): Promise<Agent> {
+    const { Agent } = await import('undici')
+    const { tls, connections, connectTimeout, timeout, maxResponse } = this.#options
+    return new Agent({
+      connections,
+      headersTimeout: timeout,
+      bodyTimeout: timeout,
+      maxResponseSize: maxResponse,
+      connect: { ...tls, timeout: connectTimeout },
+    })
+  }
+
+  #factsOf(headers: ResponseHeaders): LoadedFacts {
+    return factsOf(headers, this.#options.clock.now())
+  }
+
+  async #refusal({ statusCode, headers, body }: Response): Promise<Error> {
+    await body.dump()
+    const after = retryAfter(headers, this.#options.clock.now())
+    if (after === undefined) return new Error(`answered ${statusCode}`)
+    return new RetryLater(
+      `answered ${statusCode}, and asks not to be asked for ${Math.ceil(after / 1000)} s`,
+      after,
+    )
+  }
+
+  /** undici ends a response that is too long, and a load that is not wanted, with errors of its own. */
+  #worded(error: unknown, signal: AbortSignal): unknown {
+    if (signal.aborted) return signal.reason
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE')
+      return new Error(`answered more than ${this.#options.maxResponse} bytes`, { cause: error })
+    return error instanceof AggregateError ? new Error(errorText(error), { cause: error }) : error
+  }
+}
+
+async function bytesOf(response: Response): Promise<Uint8Array> {
+  return response.body.bytes()
+}
+
+function textOf(response: Response): Promise<string> {
+  return response.body.text()
+}
+
+/** Text is a value as it is, null none, and anything else its JSON. */
+function readMap(json: string, keys: readonly string[], facts: LoadedFacts): OriginResults {
+  let map: unknown
+  try {
+    map = JSON.parse(json)
+  } catch (error) {
+    throw new Error(`answered what is not JSON: ${(error as Error).message}`)
+  }
+  if (typeof map !== 'object' || map === null || Array.isArray(map))
+    throw new Error('answered JSON that is not an object from key to value')
+  const values = new Map<string, unknown>(Object.entries(map))
+  return new Map(keys.map((key) => [key, readValue(values.get(key), facts)]))
+}
+
+function readValue(value: unknown, facts: LoadedFacts): OriginResult | Error {
+  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value))
+    return new Error('the number is too large to be kept exactly, the server should quote it')
+  const text: OriginValue = typeof value === 'string' || value == null ? value : JSON.stringify(value)
+  return loaded(text, facts)
+}

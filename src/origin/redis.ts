@@ -1,0 +1,182 @@
+// An origin that is another Redis, Valkey or cluster of these.
+
+import type { ChainableCommander, Cluster, Redis } from 'ioredis'
+import { keySlot } from '../bytes/crc16.ts'
+import { type LoadContext, loaded, type Origin, type OriginLog, type OriginResult } from '../group/origin.ts'
+import { abortable, errorText } from './abortable.ts'
+import type { TlsOptions } from './tls-options.ts'
+
+export interface RedisOptions {
+  /** `redis://` or `rediss://`; of a cluster, some of its nodes. */
+  readonly urls: readonly string[]
+  readonly cluster: boolean
+  /** What every key has before it there. */
+  readonly prefix: string
+  readonly tls: TlsOptions | undefined
+  /** Milliseconds. */
+  readonly connectTimeout: number
+  readonly timeout: number
+}
+
+type Client = Redis | Cluster
+type PipelineReplies = readonly [Error | null, unknown][]
+
+/** The longest pause between two attempts to connect, in ms. */
+const LONGEST_PAUSE = 2000
+
+/** PTTL: there is no such key; it has no end. */
+const GONE = -2
+const ENDLESS = -1
+
+export class RedisOrigin implements Origin {
+  readonly kind = 'redis'
+  readonly #options: RedisOptions
+  #client: Promise<Client> | undefined
+  #log: OriginLog = { warn: () => undefined }
+  /** Said once for each time that it happens. */
+  #isLost = false
+
+  constructor(options: RedisOptions) {
+    this.#options = options
+  }
+
+  async start(log: OriginLog): Promise<void> {
+    this.#log = log
+    const client = await this.#connected()
+    // A cluster of which no node answers is looked for on and on.
+    const limit = AbortSignal.timeout(this.#options.connectTimeout)
+    await abortable(client.connect(), limit).catch((error) => this.#lose(error))
+  }
+
+  async load(key: string, { signal }: LoadContext): Promise<OriginResult> {
+    const client = await this.#connected()
+    const name = this.#options.prefix + key
+    const [value, ttl] = await this.#run(client.pipeline().getBuffer(name).pttl(name), signal)
+    if (value[0] !== null) throw reworded(value[0])
+    return resultOf(value[1] as Buffer | null, ttl)
+  }
+
+  async loadMany(
+    keys: readonly string[],
+    context: LoadContext,
+  ): Promise<ReadonlyMap<string, OriginResult | Error>> {
+    const client = await this.#connected()
+    const parts = this.#options.cluster ? [...this.#bySlot(keys).values()] : [keys]
+    const results = await Promise.all(parts.map((part) => this.#loadPart(client, part, context)))
+    return new Map(results.flat())
+  }
+
+  async close(): Promise<void> {
+    const client = await this.#client?.catch(() => undefined)
+    client?.disconnect()
+  }
+
+  async #loadPart(
+    client: Client,
+    keys: readonly string[],
+    context: LoadContext,
+  ): Promise<[string, OriginResult | Error][]> {
+    const names = keys.map((key) => this.#options.prefix + key)
+    const pipeline = client.pipeline().mgetBuffer(...names)
+    for (const name of names) pipeline.pttl(name)
+    const [values, ...ttls] = await this.#run(pipeline, context.signal)
+    if (values[0] !== null) throw reworded(values[0])
+    return Promise.all(
+      keys.map(async (key, i): Promise<[string, OriginResult | Error]> => {
+        const value = (values[1] as (Buffer | null)[])[i]
+        // MGET gives nil for what is there and is no string: GET says so.
+        if (value === null && ttls[i][0] === null && ttls[i][1] !== GONE)
+          return [key, await this.load(key, context).catch((error: Error) => error)]
+        try {
+          return [key, resultOf(value, ttls[i])]
+        } catch (error) {
+          return [key, error as Error]
+        }
+      }),
+    )
+  }
+
+  /** Commands wait while there is no connection, but not for ever. */
+  async #run(pipeline: ChainableCommander, signal: AbortSignal): Promise<PipelineReplies> {
+    const limit = AbortSignal.timeout(this.#options.timeout + 500)
+    const replies = await abortable(pipeline.exec(), AbortSignal.any([signal, limit])).catch((error) => {
+      throw limit.aborted && !signal.aborted ? new Error('Redis does not answer', { cause: error }) : error
+    })
+    if (replies === null) throw new Error('the transaction was aborted')
+    return replies
+  }
+
+  /** Keys of one slot are on one node of a cluster, which takes no MGET of others. */
+  #bySlot(keys: readonly string[]): ReadonlyMap<number, string[]> {
+    const slots = new Map<number, string[]>()
+    for (const key of keys) {
+      const name = Buffer.from(this.#options.prefix + key)
+      const slot = keySlot(name, 0, name.length)
+      const others = slots.get(slot)
+      if (others === undefined) slots.set(slot, [key])
+      else others.push(key)
+    }
+    return slots
+  }
+
+  #connected(): Promise<Client> {
+    this.#client ??= this.#create()
+    return this.#client
+  }
+
+  async #create(): Promise<Client> {
+    const { Cluster, Redis } = await import('ioredis')
+    const { urls, cluster, tls, connectTimeout, timeout } = this.#options
+    const pause = (attempt: number): number => Math.min(50 * 2 ** attempt, LONGEST_PAUSE)
+    const options = {
+      ...(tls === undefined ? {} : { tls: { ...tls } }),
+      lazyConnect: true,
+      connectTimeout,
+      commandTimeout: timeout,
+      // A connection that swallows commands and gives nothing back is replaced.
+      socketTimeout: timeout + 1000,
+      maxRetriesPerRequest: 1,
+      retryStrategy: pause,
+    }
+    const client = cluster
+      ? new Cluster([...urls], {
+          lazyConnect: true,
+          clusterRetryStrategy: pause,
+          redisOptions: { ...options, ...credentialsOf(urls[0]) },
+        })
+      : new Redis(urls[0], options)
+    client.on('error', (error) => this.#lose(error))
+    client.on('ready', () => {
+      this.#isLost = false
+    })
+    return client
+  }
+
+  #lose(error: unknown): void {
+    if (this.#isLost) return
+    this.#isLost = true
+    this.#log.warn({ err: error }, `Redis does not answer, loads fail until it does: ${errorText(error)}`)
+  }
+}
+
+/** The nodes of a cluster that it names itself have the same password and the same TLS. */
+function credentialsOf(url: string): { username?: string; password?: string; tls?: object } {
+  const { username, password, protocol } = new URL(url)
+  return {
+    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+    ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+    ...(protocol === 'rediss:' ? { tls: {} } : {}),
+  }
+}
+
+/** A key that ended between the two commands is given to whoever waits, and not kept. */
+function resultOf(value: Buffer | null, [error, ttl]: PipelineReplies[number]): OriginResult {
+  if (value === null) return null
+  if (error !== null) throw reworded(error)
+  return ttl === ENDLESS ? value : loaded(value, { ttl: Math.max(0, Number(ttl)) })
+}
+
+function reworded(error: Error): Error {
+  if (!error.message.startsWith('WRONGTYPE')) return error
+  return new Error('the key holds another type than a string', { cause: error })
+}

@@ -1,0 +1,347 @@
+// HTTP as an origin, against servers of this process.
+
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { afterEach, describe, expect, test } from 'vitest'
+import { ManualClock } from '../../src/bytes/clock.ts'
+import { type LoadContext, Loaded, RetryLater } from '../../src/group/origin.ts'
+import { type HttpOptions, HttpOrigin } from '../../src/origin/http.ts'
+import { KeyPattern } from '../../src/origin/key-pattern.ts'
+import { UrlTemplate } from '../../src/origin/url-template.ts'
+import { originContract } from '../contracts/origin.contract.ts'
+import { certificate, key as privateKey } from '../support/certificate.ts'
+import { TcpProxy } from '../support/proxy.ts'
+
+type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => void
+type Options = Partial<Omit<HttpOptions, 'url' | 'keys'>> & { readonly url: string; readonly keys?: string }
+
+const endings: (() => unknown)[] = []
+afterEach(async () => {
+  for (const end of endings.splice(0)) await end()
+})
+
+async function serve(handler: Handler): Promise<number> {
+  const server: Server = createServer(async (request, response) => {
+    let body = ''
+    for await (const chunk of request.setEncoding('utf8')) body += chunk
+    handler(request, response, body)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  endings.push(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return (server.address() as AddressInfo).port
+}
+
+function originOf({ url, keys, ...options }: Options): HttpOrigin {
+  const pattern = keys === undefined ? undefined : new KeyPattern(keys)
+  const origin = new HttpOrigin({
+    batchUrl: undefined,
+    headers: {},
+    tls: undefined,
+    connections: 8,
+    redirects: 3,
+    maxResponse: 2 ** 20,
+    connectTimeout: 2000,
+    timeout: 5000,
+    clock: new ManualClock(),
+    ...options,
+    keys: pattern,
+    url: new UrlTemplate(url, pattern?.names ?? []),
+  })
+  endings.push(() => origin.close())
+  return origin
+}
+
+function context(validator?: string, signal = new AbortController().signal): LoadContext {
+  return { group: 'things', signal, validator }
+}
+
+async function load(origin: HttpOrigin, key: string, validator?: string): Promise<Loaded | null> {
+  const result = await origin.load(key, context(validator))
+  if (result !== null && !(result instanceof Loaded)) throw new Error('wants facts')
+  return result
+}
+
+const textOf = (result: Loaded | null): string | null =>
+  result?.value == null ? null : Buffer.from(result.value).toString()
+
+originContract(
+  'HTTP',
+  async (contents) => {
+    const port = await serve((request, response, body) => {
+      if (request.method === 'POST') {
+        const keys = JSON.parse(body) as string[]
+        const found = keys.map((key) => {
+          const value = contents.get(key)
+          return `${JSON.stringify(key)}:${JSON.stringify(value == null ? null : Buffer.from(value).toString())}`
+        })
+        response.end(`{${found.join(',')}}`)
+        return
+      }
+      const key = new URL(String(request.url), 'http://h').searchParams.get('key')
+      const value = contents.get(String(key))
+      response.statusCode = value == null ? 404 : 200
+      response.end(value ?? 'no such key')
+    })
+    const proxy = await TcpProxy.start({ port })
+    return {
+      origin: originOf({
+        url: `http://127.0.0.1:${proxy.port}/values?key={key}`,
+        batchUrl: `http://127.0.0.1:${proxy.port}/values`,
+      }),
+      fail() {
+        proxy.fault = 'refuse'
+        proxy.cut()
+      },
+      mend() {
+        proxy.fault = 'pass'
+      },
+      stall() {
+        proxy.fault = 'silent'
+      },
+      dispose: () => proxy.close(),
+    }
+  },
+  { batches: true, faults: true },
+)
+
+originContract(
+  'HTTP without batches',
+  async (contents) => {
+    const port = await serve((request, response) => {
+      const value = contents.get(String(new URL(String(request.url), 'http://h').searchParams.get('key')))
+      response.statusCode = value == null ? 410 : 200
+      response.end(value ?? '')
+    })
+    return { origin: originOf({ url: `http://127.0.0.1:${port}/values?key={key}` }) }
+  },
+  { bytes: true },
+)
+
+describe('what is asked', () => {
+  test('the URL, the headers, and nothing for keys that are not of the pattern', async () => {
+    const asked: unknown[] = []
+    const port = await serve(({ method, url, headers }, response) => {
+      asked.push([method, url, headers.authorization, headers['accept-encoding']])
+      response.end('x')
+    })
+    const origin = originOf({
+      url: `http://127.0.0.1:${port}/users/{id}?all={key}`,
+      keys: 'user:{id}',
+      headers: { authorization: 'Bearer x' },
+    })
+    expect(textOf(await load(origin, 'user:a/b c'))).toBe('x')
+    expect([await load(origin, 'user:..'), await load(origin, 'other:1')]).toEqual([null, null])
+    expect(asked).toEqual([['GET', '/users/a%2Fb%20c?all=user%3Aa%2Fb%20c', 'Bearer x', 'identity']])
+  })
+
+  test('conditions, when a version is held; 304 is unchanged', async () => {
+    const port = await serve(({ headers }, response) => {
+      response.setHeader('etag', '"2"').setHeader('cache-control', 'max-age=9')
+      response.statusCode = headers['if-none-match'] === '"2"' ? 304 : 200
+      response.end(response.statusCode === 200 ? 'two' : undefined)
+    })
+    const origin = originOf({ url: `http://127.0.0.1:${port}/{key}` })
+    const first = await load(origin, 'a')
+    expect([textOf(first), first?.facts.ttl, first?.unchanged]).toEqual(['two', 9000, false])
+    const second = await load(origin, 'a', first?.facts.validator)
+    expect([second?.unchanged, second?.facts]).toEqual([true, first?.facts])
+    const third = await load(origin, 'a', JSON.stringify({ etag: '"1"' }))
+    expect([textOf(third), third?.unchanged]).toEqual(['two', false])
+  })
+
+  test('redirects are followed so far, and take no headers to another server', async () => {
+    const seen: unknown[] = []
+    const other = await serve(({ headers, url }, response) => {
+      seen.push([url, headers['x-secret']])
+      response.end('there')
+    })
+    const port = await serve(({ url, headers }, response) => {
+      seen.push([url, headers['x-secret']])
+      const [, hops] = String(url).split('/')
+      const next = Number(hops) - 1
+      response.writeHead(302, {
+        location: next > 0 ? `/${next}` : hops === 'bad' ? 'ftp://x/' : `http://127.0.0.1:${other}/end`,
+      })
+      response.end()
+    })
+    const origin = originOf({
+      url: `http://127.0.0.1:${port}/{key}`,
+      headers: { 'x-secret': 's' },
+      redirects: 2,
+    })
+    expect(textOf(await load(origin, '2'))).toBe('there')
+    expect(seen).toEqual([
+      ['/2', 's'],
+      ['/1', 's'],
+      ['/end', undefined],
+    ])
+    await expect(load(origin, '3')).rejects.toThrow('was redirected more than 2 times')
+    await expect(load(origin, 'bad')).rejects.toThrow('was redirected to what is no URL')
+  })
+})
+
+describe('what is answered', () => {
+  test.each<[number, Record<string, string>, string]>([
+    [500, {}, 'answered 500'],
+    [204, {}, 'answered 204'],
+    [206, {}, 'answered 206'],
+    [304, {}, 'answered 304'],
+    [301, {}, 'answered 301'],
+    [401, {}, 'answered 401'],
+    [200, { 'content-encoding': 'gzip' }, 'answered in gzip, which was not asked for'],
+    [503, { 'retry-after': '7' }, 'answered 503, and asks not to be asked for 7 s'],
+  ])('%i %j is an error', async (status, headers, message) => {
+    const port = await serve((_, response) => response.writeHead(status, headers).end())
+    await expect(load(originOf({ url: `http://127.0.0.1:${port}/{key}` }), 'a')).rejects.toThrow(message)
+  })
+
+  test('how long the server wants to be left alone comes with the error', async () => {
+    const port = await serve((_, response) => response.writeHead(429, { 'retry-after': '7' }).end())
+    const error = await load(originOf({ url: `http://127.0.0.1:${port}/{key}` }), 'a').catch(
+      (thrown) => thrown,
+    )
+    expect(error).toBeInstanceOf(RetryLater)
+    expect((error as RetryLater).retryAfter).toBe(7000)
+  })
+
+  test('an absence has a lifetime too, and no version', async () => {
+    const headers = { 'cache-control': 'max-age=5', etag: '"x"' }
+    const port = await serve((_, response) => response.writeHead(404, headers).end('not here'))
+    const result = await load(originOf({ url: `http://127.0.0.1:${port}/{key}` }), 'a')
+    expect([result?.value, result?.facts.ttl, result?.facts.validator]).toEqual([null, 5000, undefined])
+  })
+
+  test.each(['announced', 'streamed'])('a response that is too long, %s', async (how) => {
+    const port = await serve((_, response) => {
+      if (how === 'announced') response.setHeader('content-length', 2000)
+      response.write('x'.repeat(1000))
+      response.end('x'.repeat(1000))
+    })
+    const url = `http://127.0.0.1:${port}/{key}`
+    await expect(load(originOf({ url, maxResponse: 1999 }), 'a')).rejects.toThrow(
+      'answered more than 1999 bytes',
+    )
+    expect(textOf(await load(originOf({ url, maxResponse: 2000 }), 'a'))).toHaveLength(2000)
+  })
+})
+
+describe('batches', () => {
+  async function batch(
+    answer: string,
+    keys: string[],
+    options: Partial<Options> = {},
+    status = 200,
+  ): Promise<unknown[]> {
+    const port = await serve((request, response, body) => {
+      asked.push([request.method, request.headers['content-type'], body])
+      response.writeHead(status, { 'cache-control': 'max-age=3', etag: '"all"' }).end(answer)
+    })
+    const asked: unknown[] = []
+    const url = `http://127.0.0.1:${port}/{key}`
+    const origin = originOf({ url, batchUrl: `http://127.0.0.1:${port}/batch`, ...options })
+    const results = (await origin.loadMany?.(keys, context())) as ReadonlyMap<string, Loaded | Error>
+    return [
+      ...asked,
+      ...[...results].map(([key, result]) => [
+        key,
+        result instanceof Error ? result.message : result.value,
+        (result as Loaded).facts,
+      ]),
+    ]
+  }
+  const facts = { ttl: 3000 }
+
+  test('text is as it is, null and what is missing are none, other JSON is JSON', async () => {
+    const json =
+      '{"a":"1","b":null,"d":1.5,"e":{"x":[1]},"f":true,"g":12345678901234567890,"__proto__":"p","z":"?"}'
+    expect(await batch(json, ['a', 'b', 'c', 'd', 'e', 'f', 'g', '__proto__'])).toEqual([
+      ['POST', 'application/json', '["a","b","c","d","e","f","g","__proto__"]'],
+      ['a', '1', facts],
+      ['b', null, facts],
+      ['c', undefined, facts],
+      ['d', '1.5', facts],
+      ['e', '{"x":[1]}', facts],
+      ['f', 'true', facts],
+      ['g', 'the number is too large to be kept exactly, the server should quote it', undefined],
+      ['__proto__', 'p', facts],
+    ])
+  })
+
+  test('keys that are not of the pattern are not posted', async () => {
+    expect((await batch('{}', ['user:1', 'x', 'user:y'], { keys: 'user:{id:int}' }))[0]).toEqual([
+      'POST',
+      'application/json',
+      '["user:1"]',
+    ])
+    expect(await batch('{}', ['x', 'y'], { keys: 'user:{id:int}' })).toEqual([])
+  })
+
+  test.each<[string, number, string]>([
+    ['[1]', 200, 'answered JSON that is not an object from key to value'],
+    ['null', 200, 'answered JSON that is not an object'],
+    ['{"a":', 200, 'answered what is not JSON: '],
+    ['{}', 404, 'answered 404'],
+    ['{}', 302, 'answered 302'],
+  ])('%s with %i is an error of all', async (answer, status, message) => {
+    await expect(batch(answer, ['a', 'b'], {}, status)).rejects.toThrow(message)
+  })
+})
+
+describe('faults', () => {
+  test('a server that is not there, breaks off, or is silent', async () => {
+    const port = await serve((request, response) => {
+      if (request.url === '/half') {
+        response.writeHead(200, { 'content-length': 10 }).write('half')
+        setImmediate(() => response.destroy())
+      }
+    })
+    const proxy = await TcpProxy.start({ port })
+    const url = `http://127.0.0.1:${proxy.port}/{key}`
+    await expect(load(originOf({ url }), 'half')).rejects.toThrow(/\w/)
+    await expect(load(originOf({ url, timeout: 50 }), 'silent')).rejects.toThrow(/timeout/i)
+    await proxy.close()
+    await expect(load(originOf({ url }), 'x')).rejects.toThrow('ECONNREFUSED')
+  })
+
+  test('a slow drip is waited for while it is wanted', async () => {
+    const port = await serve((_, response) => response.end('dripping'))
+    const proxy = await TcpProxy.start({ port })
+    proxy.fault = 'drip'
+    expect(textOf(await load(originOf({ url: `http://127.0.0.1:${proxy.port}/{key}` }), 'a'))).toBe(
+      'dripping',
+    )
+    await proxy.close()
+  })
+})
+
+test('TLS: only who is trusted is asked, and a certificate is shown', async () => {
+  const tls = {
+    cert: certificate,
+    key: privateKey,
+    ca: certificate,
+    requestCert: true,
+    rejectUnauthorized: false,
+  }
+  const server = createTlsServer(tls, (request, response) => {
+    response.end((request.socket as TLSSocket).authorized ? 'known' : 'unknown')
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  endings.push(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/{key}`
+  await expect(load(originOf({ url }), 'a')).rejects.toThrow('self-signed certificate')
+  expect(textOf(await load(originOf({ url, tls: { ca: certificate } }), 'a'))).toBe('unknown')
+  expect(textOf(await load(originOf({ url, tls: { rejectUnauthorized: false } }), 'a'))).toBe('unknown')
+  const mutual = { ca: certificate, cert: certificate, key: privateKey }
+  expect(textOf(await load(originOf({ url, tls: mutual }), 'a'))).toBe('known')
+})

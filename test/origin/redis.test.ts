@@ -1,0 +1,181 @@
+// Redis as an origin: a real server when there is one.
+
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
+import { afterEach, expect, test } from 'vitest'
+import { type LoadContext, Loaded, type OriginResult } from '../../src/group/origin.ts'
+import { type RedisOptions, RedisOrigin } from '../../src/origin/redis.ts'
+import { originContract } from '../contracts/origin.contract.ts'
+import { certificate, key as privateKey } from '../support/certificate.ts'
+import { TcpProxy } from '../support/proxy.ts'
+import { describeWithRedis } from '../support/redis-server.ts'
+
+const endings: (() => unknown)[] = []
+afterEach(async () => {
+  for (const end of endings.splice(0)) await end()
+})
+
+function originOf(port: number, options: Partial<RedisOptions> = {}): RedisOrigin {
+  const origin = new RedisOrigin({
+    urls: [`redis://127.0.0.1:${port}`],
+    cluster: false,
+    prefix: '',
+    tls: undefined,
+    connectTimeout: 2000,
+    timeout: 2000,
+    ...options,
+  })
+  endings.push(() => origin.close())
+  return origin
+}
+
+const context = (): LoadContext => ({ group: 'things', signal: new AbortController().signal })
+
+/** The value, and its lifetime: undefined where the origin says nothing. */
+function seen(result: OriginResult | Error): unknown {
+  if (result instanceof Error) return result.message
+  if (result instanceof Loaded) return [Buffer.from(result.value as Buffer).toString(), result.facts.ttl]
+  return result === null || result === undefined ? null : Buffer.from(result).toString()
+}
+
+describeWithRedis('Redis', (redis) => {
+  let prefixes = 0
+  originContract(
+    'Redis',
+    async (contents) => {
+      const prefix = `${++prefixes}:`
+      for (const [key, value] of contents)
+        if (value !== null) await redis().call('SET', Buffer.from(prefix + key), Buffer.from(value))
+      const proxy = await TcpProxy.start({ path: redis().socketPath })
+      return {
+        origin: originOf(proxy.port, { prefix }),
+        fail() {
+          proxy.fault = 'refuse'
+          proxy.cut()
+        },
+        mend() {
+          proxy.fault = 'pass'
+        },
+        stall() {
+          proxy.fault = 'silent'
+        },
+        dispose: () => proxy.close(),
+      }
+    },
+    { bytes: true, batches: true, faults: true },
+  )
+
+  test('the lifetime comes along; other types are errors of their keys', async () => {
+    const proxy = await TcpProxy.start({ path: redis().socketPath })
+    await redis().pipeline([
+      ['SET', 'forever', '1'],
+      ['SET', 'mortal', '2', 'PX', '100000'],
+      ['RPUSH', 'list', 'x'],
+    ])
+    const origin = originOf(proxy.port)
+    const keys = ['forever', 'list', 'none', 'mortal']
+    const mortal = ['2', expect.closeTo(100_000, -4)]
+    const error = 'the key holds another type than a string'
+    const many = await origin.loadMany(keys, context())
+    expect(keys.map((key) => seen(many.get(key)))).toEqual(['1', error, null, mortal])
+    expect([...many.keys()].toSorted()).toEqual(keys.toSorted())
+    const one = keys.map(async (key) =>
+      seen(await origin.load(key, context()).catch((thrown: Error) => thrown)),
+    )
+    expect(await Promise.all(one)).toEqual(['1', error, null, mortal])
+    await proxy.close()
+  })
+
+  test('a server that is away is one warning, and is asked again when it is back', async () => {
+    const warnings: string[] = []
+    const proxy = await TcpProxy.start({ path: redis().socketPath })
+    proxy.fault = 'refuse'
+    const origin = originOf(proxy.port)
+    await redis().call('SET', 'Tom', '630')
+    await origin.start({ warn: (_, message) => void warnings.push(message) })
+    await expect(origin.load('Tom', context())).rejects.toThrow(/\w/)
+    expect(warnings).toEqual([expect.stringMatching(/^Redis does not answer, loads fail until it does: /)])
+    proxy.fault = 'pass'
+    await expect
+      .poll(async () => seen(await origin.load('Tom', context()).catch(() => null)), { timeout: 5000 })
+      .toBe('630')
+    await proxy.close()
+  })
+
+  test('TLS: only who is trusted is asked', async () => {
+    await redis().call('SET', 'Tom', '630')
+    const server = createTlsServer({ cert: certificate, key: privateKey }, (client) => {
+      client.on('error', () => undefined)
+      client.pipe(connect(redis().socketPath)).pipe(client)
+    })
+    server.on('tlsClientError', () => undefined).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const urls = [`rediss://127.0.0.1:${port}`]
+    expect(seen(await originOf(0, { urls, tls: { ca: certificate } }).load('Tom', context()))).toBe('630')
+    await expect(originOf(0, { urls, timeout: 300 }).load('Tom', context())).rejects.toThrow(/\w/)
+    server.close()
+  })
+
+  test('a server that swallows commands is an error in time', async () => {
+    const proxy = await TcpProxy.start({ path: redis().socketPath })
+    const origin = originOf(proxy.port, { timeout: 50 })
+    expect(seen(await origin.load('none', context()))).toBe(null)
+    proxy.fault = 'silent'
+    await expect(origin.load('none', context())).rejects.toThrow('timed out')
+    await proxy.close()
+  })
+})
+
+test('a cluster that is not there is a warning in time', async () => {
+  const warnings: string[] = []
+  const origin = originOf(await freePort(), { cluster: true, connectTimeout: 100, timeout: 100 })
+  await origin.start({ warn: (_, message) => void warnings.push(message) })
+  expect(warnings).toEqual([expect.stringMatching(/^Redis does not answer/)])
+  await expect((async () => origin.load('a', context()))()).rejects.toThrow(/\w/)
+})
+
+const clusterPort = await freePort()
+
+describeWithRedis(
+  'a Redis cluster',
+  (redis) => {
+    test('keys of many slots, one by one and together', async () => {
+      await redis().call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+      await expect
+        .poll(() => redis().call('CLUSTER', 'INFO'), { timeout: 10_000 })
+        .toContain('cluster_state:ok')
+      const keys = Array.from({ length: 20 }, (_, i) => `k${i}`)
+      for (const key of keys) await redis().call('SET', key, `${key}!`)
+      const origin = originOf(clusterPort, { cluster: true })
+      const warnings: string[] = []
+      await origin.start({ warn: (_, message) => void warnings.push(message) })
+      const many = await origin.loadMany([...keys, 'none'], context())
+      expect([...keys, 'none'].map((key) => seen(many.get(key)))).toEqual([
+        ...keys.map((key) => `${key}!`),
+        null,
+      ])
+      expect(seen(await origin.load('k3', context()))).toBe('k3!')
+      expect(warnings).toEqual([])
+    })
+  },
+  '--cluster-enabled',
+  'yes',
+  '--cluster-announce-ip',
+  '127.0.0.1',
+  '--port',
+  String(clusterPort),
+)
+
+/** One whose cluster bus, 10,000 above, is a port too. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    server.close()
+    await once(server, 'close')
+    if (port < 55_000) return port
+  }
+}
