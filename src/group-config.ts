@@ -1,22 +1,10 @@
 // The groups of a configuration: what a person may write, and the policies it becomes.
 
-import { resolve } from 'node:path'
 import { z } from 'zod'
-import { systemClock } from './bytes/clock.ts'
 import type { GroupPolicy } from './group/group.ts'
-import type { Origin } from './group/origin.ts'
-import { FileOrigin } from './origin/file.ts'
 import { functionOrigin, type Loader, type LoadFunction } from './origin/function.ts'
-import { duration, fields, fraction, isObject, reader, show, size, within } from './readers.ts'
-
-/** A JSON file as an origin; a relative path starts at the folder of the configuration file. */
-export interface FileOriginConfig {
-  readonly kind: 'file'
-  readonly path: string
-}
-
-/** An origin that is named by its kind. */
-export type OriginConfig = FileOriginConfig
+import { type OriginConfig, originSchema } from './origin-config.ts'
+import { duration, fields, fraction, isObject, show, size, whole, within } from './readers.ts'
 
 /** A group as a person writes it. Sizes: bytes or `'64mb'`; durations: ms or `'5m'`. */
 export interface GroupConfig {
@@ -30,6 +18,10 @@ export interface GroupConfig {
   readonly negativeTtl?: number | string
   /** A load that takes longer fails; 0: no limit; '10s'. */
   readonly originTimeout?: number | string
+  /** Most keys of one call of an origin that loads many at once; 100. */
+  readonly batchMax?: number
+  /** How long the first of them waits for others; 0, the default: for what else the same turn of the event loop brings. */
+  readonly batchWindow?: number | string
   /** Loads what is not held: a function, an object with `load`, or an origin named by its kind. */
   readonly origin?: LoadFunction | Loader | OriginConfig
 }
@@ -40,6 +32,9 @@ export type WrittenGroup = Omit<GroupPolicy, 'maxBytes'> & { readonly maxBytes: 
 const DEFAULT_JITTER = 0.1
 const DEFAULT_NEGATIVE_TTL = 5000
 const DEFAULT_ORIGIN_TIMEOUT = 10_000
+const DEFAULT_BATCH_MAX = 100
+const DEFAULT_BATCH_WINDOW = 0
+const MOST_BATCHED = 10_000
 const DEMO_BYTES = 64 * 2 ** 20
 
 /**
@@ -98,6 +93,8 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
     jitter: fraction.optional(),
     negativeTtl: duration(0).optional(),
     originTimeout: duration(0, 'timed').optional(),
+    batchMax: whole(1, MOST_BATCHED).optional(),
+    batchWindow: duration(0, 'timed').optional(),
     origin: originSchema(directory).optional(),
   })
   return schema.transform((written) => ({
@@ -106,6 +103,10 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
     jitter: written.jitter ?? DEFAULT_JITTER,
     negativeTtlMs: written.negativeTtl ?? DEFAULT_NEGATIVE_TTL,
     originTimeoutMs: written.originTimeout ?? DEFAULT_ORIGIN_TIMEOUT,
+    batch: {
+      max: written.batchMax ?? DEFAULT_BATCH_MAX,
+      windowMs: written.batchWindow ?? DEFAULT_BATCH_WINDOW,
+    },
     origin: written.origin,
   }))
 }
@@ -116,41 +117,6 @@ function nameProblem(name: string, index: number): string | undefined {
   if (/[\s\p{Cc}]/u.test(name)) return 'the name of a group has no spaces and no control characters'
   if (!/^\d+$/.test(name) || name === String(index)) return undefined
   return `SELECT takes names and indexes, so a name of digits must be the group's index, which is ${index} here (names of digits come first)`
-}
-
-function originSchema(directory: string): z.ZodType<Origin> {
-  const kinds = new Map([['file', fileSchema(directory)]])
-  const known = [...kinds.keys()].map(show).join(', ')
-  return z.unknown().transform((value, context): Origin => {
-    if (typeof value === 'function') return functionOrigin(value as LoadFunction)
-    if (!isObject(value)) {
-      const wants = `a function, an object with load, or an object whose kind is ${known}`
-      context.addIssue({ code: 'custom', message: `got ${show(value)}, wants ${wants}` })
-      return z.NEVER
-    }
-    if (typeof value.load === 'function') return functionOrigin(value as unknown as Loader)
-    const schema = kinds.get(value.kind as string)
-    if (schema === undefined) {
-      context.addIssue({ code: 'custom', message: `got ${show(value.kind)}, wants ${known}`, path: ['kind'] })
-      return z.NEVER
-    }
-    return within(context, schema.safeParse(value))
-  })
-}
-
-function fileSchema(directory: string): z.ZodType<Origin> {
-  const name = reader<string, string>('the path of a JSON file', (value) =>
-    typeof value === 'string' && value !== '' ? value : undefined,
-  )
-  const path = name.transform((value, context): Origin => {
-    try {
-      return new FileOrigin(resolve(directory, value), systemClock)
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: (error as Error).message })
-      return z.NEVER
-    }
-  })
-  return fields({ kind: z.literal('file'), path }).transform((written) => written.path)
 }
 
 /** Whether an object inherits nothing but what every object does, also if another realm made it. */

@@ -5,10 +5,33 @@ import { createNode as compose, type Node, type NodeOptions } from './node.ts'
 
 export { type Config, ConfigError, defineConfig } from './config.ts'
 export { OriginError } from './group/group.ts'
-export type { LoadContext, Origin, OriginValue } from './group/origin.ts'
-export type { FileOriginConfig, GroupConfig, OriginConfig } from './group-config.ts'
+export {
+  type LoadContext,
+  type Loaded,
+  type LoadedFacts,
+  loaded,
+  type Origin,
+  type OriginLog,
+  type OriginResult,
+  type OriginResults,
+  type OriginValue,
+  RetryLater,
+  unchanged,
+} from './group/origin.ts'
+export type { GroupConfig } from './group-config.ts'
 export type { ListenAddress, Log, Node, NodeOptions, SetOptions } from './node.ts'
-export type { Loader, LoadFunction } from './origin/function.ts'
+export type { Loader, LoadFunction, LoadManyFunction } from './origin/function.ts'
+export {
+  type FileOriginConfig,
+  type HttpOriginConfig,
+  http,
+  type OriginConfig,
+  type RedisOriginConfig,
+  redis,
+  type SqlOriginConfig,
+  sql,
+  type TlsConfig,
+} from './origin-config.ts'
 
 /**
  * Makes a node from a configuration as `erinys.config.ts` has it.

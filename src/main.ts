@@ -5,6 +5,7 @@ import { Command, Option } from 'commander'
 import type { Logger } from 'pino'
 import { ConfigError, type Flags } from './config.ts'
 import { type LoadedConfig, loadConfig } from './config-file.ts'
+import { OriginError } from './group/group.ts'
 import { createLog } from './log.ts'
 import type { Node } from './node.ts'
 import { addressText, describeConfig, groupText, sourceText, valueText } from './report.ts'
@@ -114,7 +115,10 @@ function logDefects(log: Logger): void {
 
 /** Says in one line what a person can mend; anything else is a defect, whose stack is wanted. */
 function fail(error: unknown): never {
-  const lines = error instanceof ConfigError ? error.problems : [reason(error as NodeJS.ErrnoException)]
+  const lines =
+    error instanceof ConfigError
+      ? error.problems
+      : [error instanceof OriginError ? error.message : reason(error as NodeJS.ErrnoException)]
   for (const line of lines) console.error(`erinys: ${line}`)
   process.exit(1)
 }

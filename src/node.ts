@@ -46,9 +46,11 @@ export class Node {
   #closing: Promise<void> | undefined
   /** Resolves when the node has closed, whoever asked for it: the program, or a client with SHUTDOWN. */
   readonly closed: Promise<void>
+  readonly #log: Log
   #setClosed = (): void => {}
 
   constructor(config: NodeConfig, { log = silent, clock = systemClock, configFile = '' }: NodeOptions = {}) {
+    this.#log = log
     this.closed = new Promise((resolve) => {
       this.#setClosed = resolve
     })
@@ -84,6 +86,18 @@ export class Node {
         void this.close()
       },
     })
+  }
+
+  /**
+   * Lets every origin look at its source; called once, before anything is loaded.
+   * @throws OriginError for what will not mend itself, such as a query that the database refuses
+   */
+  async start(): Promise<void> {
+    const starts = [...this.#groups.values()].map((group) => group.start(this.#log))
+    const failed = (await Promise.allSettled(starts)).find(({ status }) => status === 'rejected')
+    if (failed === undefined) return
+    await this.close()
+    throw (failed as PromiseRejectedResult).reason
   }
 
   /**
@@ -169,9 +183,14 @@ export class Node {
   }
 }
 
-/** A node that is ready to be used; it listens once it is told to. */
+/**
+ * A node that is ready to be used; it listens once it is told to.
+ * @throws OriginError for an origin that cannot work
+ */
 export async function createNode(config: NodeConfig, options?: NodeOptions): Promise<Node> {
-  return new Node(config, options)
+  const node = new Node(config, options)
+  await node.start()
+  return node
 }
 
 function bytesOf(text: string | Uint8Array): Buffer {

@@ -93,6 +93,7 @@ describe('defaults', () => {
         jitter: 0.1,
         negativeTtlMs: 5000,
         originTimeoutMs: 10_000,
+        batch: { max: 100, windowMs: 0 },
         origin: undefined,
       },
     ])
@@ -127,6 +128,8 @@ describe('a whole configuration', () => {
           jitter: 0,
           negativeTtl: 0,
           originTimeout: '1s',
+          batchMax: 500,
+          batchWindow: '2ms',
           origin: (key) => key,
         },
         cache: { maxBytes: 4096, ttl: 1500 },
@@ -165,6 +168,7 @@ describe('a whole configuration', () => {
         jitter: 0,
         negativeTtlMs: 0,
         originTimeoutMs: 1000,
+        batch: { max: 500, windowMs: 2 },
       },
       { name: 'cache', maxBytes: 4096, ttlMs: 1500 },
     ])
@@ -242,12 +246,15 @@ describe('a wrong field says its path, what it got and what it wants', () => {
     ],
     [
       { groups: { scores: { origin: 'lookup' } } },
-      "groups.scores.origin: got 'lookup', wants a function, an object with load, or an object whose kind is 'file'",
+      "groups.scores.origin: got 'lookup', wants a function, an object with load, or an object whose kind is one of 'file', 'sql', 'http', 'redis'",
     ],
-    [{ groups: { scores: { origin: {} } } }, "groups.scores.origin.kind: got nothing, wants 'file'"],
+    [
+      { groups: { scores: { origin: {} } } },
+      "groups.scores.origin.kind: got nothing, wants one of 'file', 'sql', 'http', 'redis'",
+    ],
     [
       { groups: { scores: { origin: { kind: 'fiel' } } } },
-      "groups.scores.origin.kind: got 'fiel', wants 'file'",
+      "groups.scores.origin.kind: got 'fiel', wants one of 'file', 'sql', 'http', 'redis'",
     ],
     [
       { groups: { scores: { origin: { kind: 'file' } } } },
@@ -278,7 +285,7 @@ describe('unknown fields are refused', () => {
     [{ groups: { a: { maxByte: 1 } } }, 'groups.a.maxByte: unknown field, did you mean maxBytes?'],
     [
       { groups: { a: JSON.parse('{"__proto__": 1}') } },
-      'groups.a.__proto__: unknown field, known are maxBytes, ttl, jitter, negativeTtl, originTimeout, origin',
+      'groups.a.__proto__: unknown field, known are maxBytes, ttl, jitter, negativeTtl, originTimeout, batchMax, batchWindow, origin',
     ],
   ])('%j', (config, problem) => {
     expect(problems({ config })).toEqual([problem])

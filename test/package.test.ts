@@ -65,10 +65,18 @@ describe.skipIf(!isInstalled)('the packed package', { timeout: 60_000 }, () => {
     expect((await node.outcome).code).toBe(0)
   })
 
+  test('says which package a database wants', async () => {
+    const config = { groups: { users: { origin: { kind: 'sql', url: 'postgres://h/db', query: 'q' } } } }
+    writeFileSync(join(app, 'sql.json'), JSON.stringify(config))
+    const { stderr } = await execute(erinys, ['--config', 'sql.json'], { cwd: app }).catch((error) => error)
+    expect(stderr).toBe('erinys: group users: wants the package pg, which is not installed: npm install pg\n')
+  })
+
   test('embeds, with types', async () => {
     writeFileSync(
       join(app, 'embed.mts'),
-      `import { createNode } from 'erinys'
+      `import { createNode, http, loaded, sql } from 'erinys'
+      sql({ url: 'postgres://h/db', query: 'select 1' }) && http({ url: 'http://h/{key}' }) && loaded('x', { ttl: 5 })
       const node = await createNode({ port: 0, groups: { scores: { origin: (key, { group }) => group + key } } })
       await node.close()
       // @ts-expect-error: no such field

@@ -1,0 +1,273 @@
+// The origins of a configuration: what a person may write for each kind, and the origin it becomes.
+
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { systemClock } from './bytes/clock.ts'
+import type { Origin } from './group/origin.ts'
+import { FileOrigin } from './origin/file.ts'
+import { functionOrigin, type Loader, type LoadFunction } from './origin/function.ts'
+import { HttpOrigin } from './origin/http.ts'
+import { RedisOrigin } from './origin/redis.ts'
+import { SQL_PROTOCOLS, SqlOrigin } from './origin/sql.ts'
+import { UrlTemplate } from './origin/url-template.ts'
+import { headers, pattern, text, tls, tlsOrSwitch, url } from './origin-readers.ts'
+import { duration, fields, isObject, secret, show, size, whole, within, yesNo } from './readers.ts'
+
+/** A JSON file as an origin; a relative path starts at the folder of the configuration file. */
+export interface FileOriginConfig {
+  readonly kind: 'file'
+  readonly path: string
+}
+
+/** TLS of an origin: certificates as PEM, or as paths of PEM files. */
+export interface TlsConfig {
+  /** Whom to trust instead of the authorities that Node.js knows. */
+  readonly ca?: string
+  /** The certificate of this node, and its key. */
+  readonly cert?: string
+  readonly key?: string
+  /** Whether to look at the certificate of the server; true. */
+  readonly verify?: boolean | 'yes' | 'no'
+}
+
+/** A database as an origin. Durations: ms or `'5s'`. */
+export interface SqlOriginConfig {
+  readonly kind: 'sql'
+  /** `postgres://…`, `mysql://…`, `mariadb://…` or `sqlite:path`. */
+  readonly url: string
+  /** Gives at most one row for the key, which is its one parameter: `$1`, or `?` except in PostgreSQL. */
+  readonly query: string
+  /**
+   * Gives the rows of many keys, its one parameter: `= any($1)` in PostgreSQL, `in (?)` in MySQL,
+   * `in (select value from json_each(?))` in SQLite. Its first column is the key, the others are those of `query`.
+   */
+  readonly batchQuery?: string
+  /** Which keys there are, and what of them is the parameter: `'user:{id}'`, `'user:{id:int}'`. By default the key. */
+  readonly keys?: string
+  /** The column that is the value; by default the only one, or the row as JSON. */
+  readonly column?: string
+  /** Most connections; 10. */
+  readonly pool?: number
+  readonly ssl?: boolean | 'yes' | 'no' | TlsConfig
+  readonly connectTimeout?: number | string
+  /** How long the database may take for a statement; '5s'. */
+  readonly statementTimeout?: number | string
+  /** Do not look at the database before the first load; false. */
+  readonly lazy?: boolean | 'yes' | 'no'
+}
+
+/** An HTTP server as an origin. */
+export interface HttpOriginConfig {
+  readonly kind: 'http'
+  /** With places for the key or the captures of `keys`: `'https://api.example/users/{id}'`. */
+  readonly url: string
+  /** Posted a JSON array of keys, it answers a JSON object from key to value. */
+  readonly batchUrl?: string
+  /** Which keys there are: `'user:{id}'`. By default all. */
+  readonly keys?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly tls?: TlsConfig
+  /** Most connections to one server; 32. */
+  readonly connections?: number
+  /** Most redirects of one load; 3. */
+  readonly redirects?: number
+  /** Most bytes of one response; '16mb'. */
+  readonly maxResponse?: number | string
+  readonly connectTimeout?: number | string
+  /** The longest silence of a server; '10s'. */
+  readonly timeout?: number | string
+}
+
+/** Another Redis, Valkey or cluster as an origin. */
+export interface RedisOriginConfig {
+  readonly kind: 'redis'
+  /** `redis://…` or `rediss://…`; of a cluster, some of its nodes. */
+  readonly url: string | readonly string[]
+  /** Whether it is a cluster; true where there are several URLs. */
+  readonly cluster?: boolean | 'yes' | 'no'
+  /** What every key has before it there; none. */
+  readonly prefix?: string
+  readonly tls?: TlsConfig
+  readonly connectTimeout?: number | string
+  /** How long a command may take; '5s'. */
+  readonly timeout?: number | string
+}
+
+/** An origin that is named by its kind. */
+export type OriginConfig = FileOriginConfig | SqlOriginConfig | HttpOriginConfig | RedisOriginConfig
+
+const CONNECT_TIMEOUT = 5000
+const STATEMENT_TIMEOUT = 5000
+const POOL = 10
+const MOST_CONNECTIONS = 10_000
+
+/** A database as an origin: `sql({ url: 'postgres://…', query: 'select name from users where id = $1' })`. */
+export function sql(config: Omit<SqlOriginConfig, 'kind'>): SqlOriginConfig {
+  return { kind: 'sql', ...config }
+}
+
+/** An HTTP server as an origin: `http({ url: 'https://api.example/users/{key}' })`. */
+export function http(config: Omit<HttpOriginConfig, 'kind'>): HttpOriginConfig {
+  return { kind: 'http', ...config }
+}
+
+/** Another Redis as an origin: `redis({ url: 'redis://db.example:6379/2' })`. */
+export function redis(config: Omit<RedisOriginConfig, 'kind'>): RedisOriginConfig {
+  return { kind: 'redis', ...config }
+}
+
+/** Reads whatever may stand for an origin; relative paths start at `directory`. */
+export function originSchema(directory: string): z.ZodType<Origin> {
+  const kinds = new Map<unknown, z.ZodType<Origin>>([
+    ['file', fileSchema(directory)],
+    ['sql', sqlSchema(directory)],
+    ['http', httpSchema(directory)],
+    ['redis', redisSchema(directory)],
+  ])
+  const known = [...kinds.keys()].map(show).join(', ')
+  return z.unknown().transform((value, context): Origin => {
+    if (typeof value === 'function') return functionOrigin(value as LoadFunction)
+    if (!isObject(value)) {
+      const wants = `a function, an object with load, or an object whose kind is one of ${known}`
+      context.addIssue({ code: 'custom', message: `got ${show(value)}, wants ${wants}` })
+      return z.NEVER
+    }
+    if (typeof value.load === 'function') {
+      if (value.loadMany === undefined || typeof value.loadMany === 'function')
+        return functionOrigin(value as unknown as Loader)
+      const message = `got ${show(value.loadMany)}, wants a function`
+      context.addIssue({ code: 'custom', message, path: ['loadMany'] })
+      return z.NEVER
+    }
+    const schema = kinds.get(value.kind)
+    if (schema === undefined) {
+      context.addIssue({
+        code: 'custom',
+        message: `got ${show(value.kind)}, wants one of ${known}`,
+        path: ['kind'],
+      })
+      return z.NEVER
+    }
+    return within(context, schema.safeParse(value))
+  })
+}
+
+function fileSchema(directory: string): z.ZodType<Origin> {
+  const path = text('the path of a JSON file').transform((value, context): Origin => {
+    try {
+      return new FileOrigin(resolve(directory, value), systemClock)
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message })
+      return z.NEVER
+    }
+  })
+  return fields({ kind: z.literal('file'), path }).transform((written) => written.path)
+}
+
+function sqlSchema(directory: string): z.ZodType<Origin> {
+  return fields({
+    kind: z.literal('sql'),
+    url: url(SQL_PROTOCOLS, "'postgres://user@host/database', 'mysql://…' or 'sqlite:path'"),
+    query: text('a query with one parameter'),
+    batchQuery: text('a query with one parameter, the set of keys').optional(),
+    keys: pattern().optional(),
+    column: text('the name of a column').optional(),
+    pool: whole(1, MOST_CONNECTIONS).optional(),
+    ssl: tlsOrSwitch(directory).optional(),
+    connectTimeout: duration(1, 'timed').optional(),
+    statementTimeout: duration(1, 'timed').optional(),
+    lazy: yesNo.optional(),
+  }).transform((written, context): Origin => {
+    if (written.keys !== undefined && written.keys.names.length !== 1) {
+      const message = `got ${written.keys.names.length} captures, wants one, since a query has one parameter`
+      context.addIssue({ code: 'custom', message, path: ['keys'] })
+      return z.NEVER
+    }
+    return new SqlOrigin({
+      url: absolute(written.url, directory),
+      query: written.query,
+      batchQuery: written.batchQuery,
+      keys: written.keys,
+      column: written.column,
+      pool: written.pool ?? POOL,
+      tls: written.ssl,
+      connectTimeout: written.connectTimeout ?? CONNECT_TIMEOUT,
+      statementTimeout: written.statementTimeout ?? STATEMENT_TIMEOUT,
+      lazy: written.lazy ?? false,
+    })
+  })
+}
+
+function httpSchema(directory: string): z.ZodType<Origin> {
+  return fields({
+    kind: z.literal('http'),
+    url: text("a URL with a place for the key, such as 'https://host/users/{key}'"),
+    batchUrl: url(['http:', 'https:'], "'https://host/batch'").optional(),
+    keys: pattern().optional(),
+    headers: headers.optional(),
+    tls: tls(directory).optional(),
+    connections: whole(1, MOST_CONNECTIONS).optional(),
+    redirects: whole(0, 20).optional(),
+    maxResponse: size('1b', '1gb').optional(),
+    connectTimeout: duration(1, 'timed').optional(),
+    timeout: duration(1, 'timed').optional(),
+  }).transform((written, context): Origin => {
+    let template: UrlTemplate
+    try {
+      template = new UrlTemplate(written.url, written.keys?.names ?? [])
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message, path: ['url'] })
+      return z.NEVER
+    }
+    return new HttpOrigin({
+      url: template,
+      batchUrl: written.batchUrl,
+      keys: written.keys,
+      headers: written.headers ?? {},
+      tls: written.tls,
+      connections: written.connections ?? 32,
+      redirects: written.redirects ?? 3,
+      maxResponse: written.maxResponse ?? 16 * 2 ** 20,
+      connectTimeout: written.connectTimeout ?? CONNECT_TIMEOUT,
+      timeout: written.timeout ?? 10_000,
+      clock: systemClock,
+    })
+  })
+}
+
+function redisSchema(directory: string): z.ZodType<Origin> {
+  const one = url(['redis:', 'rediss:'], "'redis://host:6379'")
+  const urls = z.unknown().transform((value, context): readonly string[] => {
+    const list = Array.isArray(value) && value.length > 0 ? value : [value]
+    return list.map((item, i) => within(context, one.safeParse(item), ...(list === value ? [i] : [])))
+  })
+  return fields({
+    kind: z.literal('redis'),
+    url: urls,
+    cluster: yesNo.optional(),
+    prefix: secret.optional(),
+    tls: tls(directory).optional(),
+    connectTimeout: duration(1, 'timed').optional(),
+    timeout: duration(1, 'timed').optional(),
+  }).transform((written, context): Origin => {
+    const cluster = written.cluster ?? written.url.length > 1
+    if (!cluster && written.url.length > 1) {
+      context.addIssue({ code: 'custom', message: 'several URLs are those of a cluster', path: ['cluster'] })
+      return z.NEVER
+    }
+    return new RedisOrigin({
+      urls: written.url,
+      cluster,
+      prefix: written.prefix ?? '',
+      tls: written.tls,
+      connectTimeout: written.connectTimeout ?? CONNECT_TIMEOUT,
+      timeout: written.timeout ?? 5000,
+    })
+  })
+}
+
+/** The file of a SQLite URL, from the folder of the configuration. */
+function absolute(address: string, directory: string): string {
+  const path = /^sqlite:(?:\/\/)?(.+)$/i.exec(address)?.[1]
+  return path === undefined ? address : `sqlite:${resolve(directory, path)}`
+}
