@@ -90,7 +90,7 @@ export class HttpOrigin implements Origin {
       if (response.statusCode !== 200) throw await this.#refusal(response)
       const facts = this.#factsOf(response.headers)
       const { validator: _, ...shared } = facts
-      return readMap(await textOf(response), asked, shared)
+      return readMap(await response.body.text(), asked, shared)
     } catch (error) {
       throw this.#worded(error, signal)
     }
@@ -118,7 +118,7 @@ export class HttpOrigin implements Origin {
   async #read(response: Response, isConditional: boolean): Promise<OriginResult> {
     const { statusCode, headers } = response
     const facts = this.#factsOf(headers)
-    if (statusCode === 200 || statusCode === 203) return loaded(await bytesOf(response), facts)
+    if (statusCode === 200 || statusCode === 203) return loaded(await response.body.bytes(), facts)
     if (statusCode === 304 && isConditional) {
       await response.body.dump()
       return unchanged(facts)
@@ -133,8 +133,8 @@ export class HttpOrigin implements Origin {
     url: string,
     options: Omit<Dispatcher.RequestOptions, 'origin' | 'path'>,
   ): Promise<Response> {
-    this.#agent ??= this.#connect()
     const { request } = await import('undici')
+    this.#agent ??= this.#connect()
     const headers = { 'accept-encoding': 'identity', ...(options.headers as Record<string, string>) }
     const response = await request(url, { ...options, headers, dispatcher: await this.#agent })
     const encoding = response.headers['content-encoding']
@@ -177,14 +177,6 @@ export class HttpOrigin implements Origin {
       return new Error(`answered more than ${this.#options.maxResponse} bytes`, { cause: error })
     return error instanceof AggregateError ? new Error(errorText(error), { cause: error }) : error
   }
-}
-
-async function bytesOf(response: Response): Promise<Uint8Array> {
-  return response.body.bytes()
-}
-
-function textOf(response: Response): Promise<string> {
-  return response.body.text()
 }
 
 /** Text is a value as it is, null none, and anything else its JSON. */

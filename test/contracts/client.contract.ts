@@ -193,7 +193,7 @@ export function clientContract(library: ClientLibrary): void {
 
     test('an origin that gives the wrong type is an error', async () => {
       const client = await connect('wrong')
-      const error = 'ORIGIN wrong: the origin gave a number, not a string, bytes or null'
+      const error = 'ORIGIN wrong: the origin gave a number for "Tom", not a string, bytes or null'
       await expectError(client, error, 'GET', 'Tom')
       expect(await client.call('EXISTS', 'Tom')).toBe(0)
     })

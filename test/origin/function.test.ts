@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { LoadContext } from '../../src/group/origin.ts'
+import type { LoadContext, OriginLog } from '../../src/group/origin.ts'
 import { functionOrigin } from '../../src/origin/function.ts'
 import { originContract } from '../contracts/origin.contract.ts'
 
@@ -91,4 +91,26 @@ test('what the function throws comes through', async () => {
       throw boom
     }).load('Tom', context),
   ).rejects.toBe(boom)
+})
+
+test('an object starts and loads many with its this', async () => {
+  const warnings: string[] = []
+  class Scores {
+    #started = false
+    start(log: OriginLog): void {
+      this.#started = true
+      log.warn({}, 'started')
+    }
+    load(): string {
+      return String(this.#started)
+    }
+    loadMany(keys: readonly string[]): string[] {
+      return keys.map(() => String(this.#started))
+    }
+  }
+  const origin = functionOrigin(new Scores())
+  await origin.start?.({ warn: (_, message) => void warnings.push(message) })
+  expect(await origin.loadMany?.(['a', 'b'], context)).toEqual(['true', 'true'])
+  expect(warnings).toEqual(['started'])
+  expect(functionOrigin(() => null).loadMany).toBe(undefined)
 })
