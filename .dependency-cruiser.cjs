@@ -15,6 +15,7 @@ const roof = [
   'readers',
   'settings',
   'group-config',
+  'cluster-config',
   'config',
   'config-file',
   'log',
