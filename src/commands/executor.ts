@@ -128,11 +128,10 @@ export class Executor {
     context.store = client.group.store
     context.loaded = false
     context.missed = false
-    const { flights } = client.group
-    if (flights !== undefined) {
-      if (command.loadsFirst(context.args) && this.#hold(client, command)) return false
-      if (command.isWrite && flights.size !== 0) this.#fence(command)
-    }
+    const { group } = client
+    if (group.flights !== undefined && command.loadsFirst(context.args) && this.#hold(client, command))
+      return false
+    if (command.isWrite && group.isWatched) this.#fence(command)
     this.#run(command, mark)
     if (!context.missed) return true
     context.reply.rewind(mark)
@@ -218,8 +217,7 @@ export class Executor {
   #fence(command: Command): void {
     const context = this.#context
     const { args } = context
-    for (const i of command.keysOf(context))
-      context.group.flights?.fence(args.buf, args.start[i], args.end[i])
+    for (const i of command.keysOf(context)) context.group.fence(args.buf, args.start[i], args.end[i])
   }
 
   /** Step 5: joins the loads this command misses, and holds the place of its reply. False: it misses none. */
@@ -312,8 +310,8 @@ export class Executor {
       reply.error(`ORIGIN ${group.name}: the key was changed during each of ${held.attempts} loads`)
       return true
     }
-    if (held.write) this.#fence(command)
-    else context.store = readingStore(group, held.args, command.keysOf(context), held.landings)
+    if (held.write && group.isWatched) this.#fence(command)
+    if (!held.write) context.store = readingStore(group, held.args, command.keysOf(context), held.landings)
     this.#run(command, 0)
     return true
   }

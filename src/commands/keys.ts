@@ -269,11 +269,9 @@ function holds({ store }: Group, { args }: Context, i: number): boolean {
 /** Copies the entry of `ref` to the key of argument `i` in a group. False after an error reply: nothing has changed. */
 function transfer(c: Context, ref: Ref, target: Group, i: number): boolean {
   const { args } = c
-  if (!putEntry(target, args.buf, args.start[i], args.end[i], copyEntry(c.group, ref))) {
-    c.reply.error(tooLarge(target.store.maxBytes))
-    return false
-  }
   // In this group the executor has raised the fence.
-  if (target !== c.group) target.flights?.fence(args.buf, args.start[i], args.end[i])
-  return true
+  if (target !== c.group && target.isWatched) target.fence(args.buf, args.start[i], args.end[i])
+  if (putEntry(target, args.buf, args.start[i], args.end[i], copyEntry(c.group, ref))) return true
+  c.reply.error(tooLarge(target.store.maxBytes))
+  return false
 }

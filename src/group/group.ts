@@ -45,6 +45,15 @@ export interface GroupEnvironment {
   readonly reportFault?: (error: unknown) => void
 }
 
+/**
+ * Told of every write before it happens, also of one that then changes nothing. What goes without a word: eviction,
+ * expiry, and loads, which only enter where no entry is.
+ */
+export interface Watcher {
+  written(group: Group, bytes: Buffer, start: number, end: number): void
+  flushed(group: Group): void
+}
+
 /** The origin gave no answer; the message names the group and says why. */
 export class OriginError extends Error {
   override readonly name = 'OriginError'
@@ -66,6 +75,8 @@ export class Group {
   /** Loads under way; `undefined` without an origin. */
   readonly flights: Flights | undefined
   readonly #environment: GroupEnvironment
+  /** Never changed in place: a watcher may leave while all are told. */
+  #watchers: readonly Watcher[] = []
 
   constructor(policy: GroupPolicy, environment: GroupEnvironment) {
     this.policy = policy
@@ -123,6 +134,31 @@ export class Group {
     return this.flights !== undefined && this.store.peek(bytes, start, end) === NULL_REF
   }
 
+  /** Whether anybody must be told of writes: else `fence` does nothing and need not be called. */
+  get isWatched(): boolean {
+    return this.#watchers.length !== 0 || (this.flights !== undefined && this.flights.size !== 0)
+  }
+
+  /** The key `bytes[start, end)` is about to be written, removed or given another deadline. */
+  fence(bytes: Buffer, start: number, end: number): void {
+    this.flights?.fence(bytes, start, end)
+    for (const watcher of this.#watchers) watcher.written(this, bytes, start, end)
+  }
+
+  /** All keys are about to be removed or exchanged. */
+  fenceAll(): void {
+    this.flights?.fenceAll()
+    for (const watcher of this.#watchers) watcher.flushed(this)
+  }
+
+  /** Tells `watcher` of writes until the function returned is called; either may happen while it is being told. */
+  watch(watcher: Watcher): () => void {
+    this.#watchers = [...this.#watchers, watcher]
+    return () => {
+      this.#watchers = this.#watchers.filter((each) => each !== watcher)
+    }
+  }
+
   /** Step 5. `key` must not change. Only for groups with an origin. */
   load(key: Buffer, waiter: Waiter): void {
     if (this.flights === undefined) throw new Error(`group ${this.name} has no origin`)
@@ -154,7 +190,7 @@ export class Group {
    */
   write(key: Buffer, value: Buffer, ttlMs: number): void {
     this.#environment.instant.refresh()
-    this.flights?.fence(key, 0, key.length)
+    if (this.isWatched) this.fence(key, 0, key.length)
     this.store.deadline[0] = this.#environment.instant.now + ttlMs
     const ref = this.set(key, 0, key.length, value, 0, value.length, ttlMs === 0 ? 0 : EXPIRES)
     if (ref === NULL_REF)
@@ -164,7 +200,7 @@ export class Group {
   /** Removes a key and fences its load. Whether it held a value. */
   remove(key: Buffer): boolean {
     this.#environment.instant.refresh()
-    this.flights?.fence(key, 0, key.length)
+    if (this.isWatched) this.fence(key, 0, key.length)
     const ref = this.store.peek(key, 0, key.length)
     if (ref === NULL_REF) return false
     const held = this.store.records.type(ref) !== ValueType.ABSENT
@@ -174,7 +210,7 @@ export class Group {
 
   /** Removes everything and fences every load under way. */
   clear(): void {
-    this.flights?.fenceAll()
+    this.fenceAll()
     this.store.clear()
   }
 
@@ -190,8 +226,8 @@ export class Group {
   exchange(other: Group): void {
     const { store } = this
     const { maxBytes, evicted, expired } = store
-    this.flights?.fenceAll()
-    other.flights?.fenceAll()
+    this.fenceAll()
+    other.fenceAll()
     // What one origin lacks, the other may have.
     store.forgetAbsent()
     other.store.forgetAbsent()
