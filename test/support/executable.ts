@@ -7,14 +7,19 @@ import { delimiter, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
 /**
- * A `describe` whose tests need a program of Redis's, whose path they are given. Where it is not on PATH they are
- * skipped with a warning, or fail if ERINYS_TEST_REQUIRE names `redis`.
+ * A `describe` whose tests need a program, whose path they are given. Where it is not on PATH they are skipped with
+ * a warning, or fail if ERINYS_TEST_REQUIRE names what it is part of: `redis`, where nothing else is said.
  */
-export function describeWithExecutable(executable: string, name: string, body: (path: string) => void): void {
+export function describeWithExecutable(
+  executable: string,
+  name: string,
+  body: (path: string) => void,
+  requirement = 'redis',
+): void {
   const path = findExecutable(executable)
   if (path !== undefined) {
     describe(name, () => body(path))
-  } else if ((process.env.ERINYS_TEST_REQUIRE ?? '').split(/[\s,]+/).includes('redis')) {
+  } else if ((process.env.ERINYS_TEST_REQUIRE ?? '').split(/[\s,]+/).includes(requirement)) {
     describe(name, () => {
       test(`${executable} is on PATH`, () => expect.fail(`ERINYS_TEST_REQUIRE asks for ${executable}`))
     })

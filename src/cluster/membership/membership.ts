@@ -2,11 +2,11 @@
 
 import type { Member } from '../member.ts'
 
-/** What a membership tells. It is told from timers and sockets, never from within `start`'s own call. */
+/** What a membership tells, from `start` on. */
 export interface MembershipWatcher {
   /**
-   * The whole list, sorted by name, each name once: at first and after every change, never twice the same. This
-   * node may be in it or not. A source that cannot be asked changes nothing: the last list stands.
+   * The whole list, sorted by name, each name once: at first and after every change, never the same twice running.
+   * This node may be in it or not. A source that cannot be asked changes nothing: the last list stands.
    */
   changed(members: readonly Member[]): void
   /** This node's standing, after every change of it; it is true at first. */
@@ -30,7 +30,10 @@ export interface Membership {
    * @throws Error only when the configuration can never work
    */
   start(self: Member, watcher: MembershipWatcher): Promise<void>
-  /** Takes this node off the list (a planned leave) and keeps watching. It does not come back by itself. */
+  /**
+   * Takes this node off the list, where that is the node's to do, and keeps watching (a planned leave). It does not
+   * come back by itself.
+   */
   leave(): Promise<void>
   /** Ends all of it; the watcher is told nothing more. Without `leave` first, the list forgets this node in its own time. */
   close(): Promise<void>
