@@ -1,0 +1,82 @@
+// What one peer has told this node: its latest state, and how often it declared this node dead.
+
+import type { Marks, StateMessage } from './state.ts'
+
+/** Runs of a peer that are remembered, so that what a process sent before it ended is known as such. */
+const RUNS_KEPT = 8
+
+interface Run {
+  /** Another run has spoken since. */
+  over: boolean
+  deposed: number
+  alone: number
+}
+
+export class Correspondent {
+  /** The run that speaks now; '' before the first contact. */
+  runId = ''
+  /** The newest message of that run. */
+  message: StateMessage | undefined
+  /** True while this node may not have noticed that the peer had reason to declare it dead. */
+  unsure = false
+  readonly #self: string
+  readonly #runs = new Map<string, Run>()
+
+  constructor(self: string) {
+    this.#self = self
+  }
+
+  /** Whether that run has ended: another one has spoken since. */
+  over(runId: string): boolean {
+    return this.#runs.get(runId)?.over === true
+  }
+
+  /** Notes the run that speaks. True when it took the place of another. */
+  meet(runId: string): boolean {
+    if (runId === this.runId) return false
+    const previous = this.#runs.get(this.runId)
+    if (previous) previous.over = true
+    this.runId = runId
+    this.message = undefined
+    this.#run(runId)
+    return previous !== undefined
+  }
+
+  /** Takes in a message of the present run. False when it says nothing new of the others. */
+  take(message: StateMessage): boolean {
+    const before = this.message
+    if (before && message.serial <= before.serial) return false
+    this.message = message
+    return !before || !sameContent(before, message)
+  }
+
+  /** Whether the marks tell that this node was declared dead since it last looked, and may have been rightly. */
+  condemns(runId: string, deposed: Marks, alone: Marks): boolean {
+    if (this.over(runId)) return false
+    const seen = this.#run(runId)
+    const news = (deposed[this.#self] ?? 0) > seen.deposed
+    const newsAlone = (alone[this.#self] ?? 0) > seen.alone
+    seen.deposed = Math.max(seen.deposed, deposed[this.#self] ?? 0)
+    seen.alone = Math.max(seen.alone, alone[this.#self] ?? 0)
+    return news || (newsAlone && this.unsure)
+  }
+
+  #run(runId: string): Run {
+    let run = this.#runs.get(runId)
+    if (!run) {
+      run = { over: false, deposed: 0, alone: 0 }
+      this.#runs.set(runId, run)
+      for (const old of this.#runs.keys()) {
+        if (this.#runs.size <= RUNS_KEPT) break
+        if (old !== this.runId) this.#runs.delete(old)
+      }
+    }
+    return run
+  }
+}
+
+function sameContent(a: StateMessage, b: StateMessage): boolean {
+  const content = ({ weight, leaving, accused, unknown, hearsay }: StateMessage) =>
+    JSON.stringify([weight, leaving, accused, unknown, hearsay])
+  return content(a) === content(b)
+}
