@@ -69,7 +69,7 @@ export function clientsSection({ host }: Context): Fields {
 /** `used_memory` is what entries occupy: what `maxmemory`, the sum of the groups' budgets, bounds. */
 export function memorySection({ host }: Context): Fields {
   const used = total(host.groups, (group) => group.store.usedBytes)
-  const budget = total(host.groups, (group) => group.store.maxBytes)
+  const budget = total(host.groups, (group) => group.maxBytes)
   const arenas = total(host.groups, (group) => group.store.arenaBytes + group.store.indexBytes)
   const { rss, heapUsed, heapTotal, external, arrayBuffers } = process.memoryUsage()
   const peak = Math.max(host.stats.peakBytes, used)
@@ -187,7 +187,7 @@ export function groupsSection({ host }: Context): Fields {
       keys: store.size,
       absent: store.absent,
       bytes: store.usedBytes,
-      max_bytes: store.maxBytes,
+      max_bytes: group.maxBytes,
       hits: group.hits,
       misses: group.misses,
       evictions: store.evicted,

@@ -18,6 +18,7 @@ import type { Instant } from '../bytes/instant.ts'
 import { NULL_REF, type Ref } from '../store/arena.ts'
 import { EXPIRES, LOADED, ValueType } from '../store/record.ts'
 import { Store } from '../store/store.ts'
+import { Copies, type CopyPolicy } from './copies.ts'
 import { Flights, type Landing, type Waiter } from './flights.ts'
 import type { Origin } from './origin.ts'
 
@@ -74,13 +75,17 @@ export class Group {
   store: Store
   /** Loads under way; `undefined` without an origin. */
   readonly flights: Flights | undefined
+  /** What is held for a moment of other nodes' keys; `undefined` on a node that owns every key. */
+  copies: Copies | undefined
   readonly #environment: GroupEnvironment
+  #maxBytes: number
   /** Never changed in place: a watcher may leave while all are told. */
   #watchers: readonly Watcher[] = []
 
   constructor(policy: GroupPolicy, environment: GroupEnvironment) {
     this.policy = policy
     this.#environment = environment
+    this.#maxBytes = policy.maxBytes
     this.store = new Store({
       maxBytes: policy.maxBytes,
       hasher: environment.hasher,
@@ -103,6 +108,32 @@ export class Group {
 
   get name(): string {
     return this.policy.name
+  }
+
+  /** The budget: what the store and the copies may occupy together. */
+  get maxBytes(): number {
+    return this.#maxBytes
+  }
+
+  /** A smaller budget evicts at once what no longer fits. */
+  set maxBytes(bytes: number) {
+    this.#maxBytes = bytes
+    this.copies?.setBudget(bytes)
+    this.store.maxBytes = bytes - (this.copies?.reserved ?? 0)
+  }
+
+  /**
+   * Keeps copies of other nodes' keys from now on. They take their share of the budget as they come, from the least
+   * recently used entries; before the first one, and when none is left, the whole budget is the store's.
+   */
+  keepCopies(policy: CopyPolicy): void {
+    const { instant, hasher } = this.#environment
+    const reserve = (bytes: number): void => {
+      this.store.maxBytes = this.#maxBytes - bytes
+    }
+    const copies = new Copies({ policy, budget: this.#maxBytes, instant, hasher, reserve })
+    this.copies?.dropAll()
+    this.copies = copies
   }
 
   /**
@@ -211,6 +242,7 @@ export class Group {
   /** Removes everything and fences every load under way. */
   clear(): void {
     this.fenceAll()
+    this.copies?.dropAll()
     this.store.clear()
   }
 
@@ -224,10 +256,12 @@ export class Group {
    * with the smaller budget evicts at once what exceeds it.
    */
   exchange(other: Group): void {
-    const { store } = this
-    const { maxBytes, evicted, expired } = store
     this.fenceAll()
     other.fenceAll()
+    this.copies?.dropAll()
+    other.copies?.dropAll()
+    const { store } = this
+    const { evicted, expired } = store
     // What one origin lacks, the other may have.
     store.forgetAbsent()
     other.store.forgetAbsent()
@@ -235,10 +269,10 @@ export class Group {
     other.store = store
     store.evicted = this.store.evicted
     store.expired = this.store.expired
-    store.maxBytes = this.store.maxBytes
+    store.maxBytes = other.#maxBytes
     this.store.evicted = evicted
     this.store.expired = expired
-    this.store.maxBytes = maxBytes
+    this.store.maxBytes = this.#maxBytes
   }
 
   /**
