@@ -301,25 +301,24 @@ export class Ownership {
     answer: { agreed: boolean; granted: number[]; given: number[]; held: number[] },
   ): void {
     const holds = this.owners[slot] === SELF
-    if (this.#given[slot] === voice.index && !holds && this.#taking[slot] === 0) {
-      // It was given, and the answer was lost. A claim of our own begins anew: the receiver may have agreed before.
-      if (this.#target[slot] === SELF) {
-        this.#begin(slot)
-        this.#consents.recount()
-      }
-      this.owners[slot] = voice.index
-    } else {
-      const agreed = answer.agreed && this.#target[slot] === voice.index
-      if (!agreed || this.#taking[slot] !== 0) return
-      if (holds && (!take || this.#options.gaining(slot))) {
-        answer.held.push(slot)
-        return
-      }
-      this.#given[slot] = holds ? voice.index : 0
-      if (holds) this.#disown(slot, voice.index)
+    const agreed = answer.agreed && this.#target[slot] === voice.index
+    const given = this.#given[slot] === voice.index && !holds
+    if (this.#taking[slot] !== 0 || !(agreed || (take && given))) return
+    if (holds && (!take || this.#options.gaining(slot))) {
+      answer.held.push(slot)
+      return
     }
     answer.granted.push(slot)
-    if (this.#given[slot] === 0) return
+    if (holds) {
+      this.#given[slot] = voice.index
+      this.#disown(slot, voice.index)
+    } else if (!given) return
+    // If it was given before, that answer was lost. A claim of our own begins anew: it may have been consented to.
+    if (this.#target[slot] === SELF) {
+      this.#begin(slot)
+      this.#consents.recount()
+      this.owners[slot] = voice.index
+    }
     answer.given.push(slot)
     note(this.#losses, voice.name, slot)
   }
