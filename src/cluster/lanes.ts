@@ -52,6 +52,11 @@ export class Lanes implements LinkOwner {
     return this.#control
   }
 
+  /** Ends the wait before the control link is opened again, if there is one: the peer was heard of. */
+  hurry(): void {
+    if (this.#cancel !== undefined) this.#reopen()
+  }
+
   isControl(link: Link): boolean {
     return link === this.#control
   }
@@ -101,9 +106,12 @@ export class Lanes implements LinkOwner {
     const { timers, random } = this.#options
     const most = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#attempts)
     this.#attempts++
-    this.#cancel = timers.after(most / 2 + (random() * most) / 2, () => {
-      this.#cancel = undefined
-      this.#control = this.#open()
-    })
+    this.#cancel = timers.after(most / 2 + (random() * most) / 2, () => this.#reopen())
+  }
+
+  #reopen(): void {
+    this.#cancel?.()
+    this.#cancel = undefined
+    this.#control = this.#open()
   }
 }

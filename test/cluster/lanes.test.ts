@@ -145,3 +145,18 @@ test('closing while the control link waits ends the wait', async () => {
   lanes.close()
   expect(clock.pending).toBe(0)
 })
+
+test('the wait for the control link can be cut short', async () => {
+  const control = lanes.control()
+  lanes.hurry()
+  expect(lanes.control()).toBe(control)
+  await until(() => control.isReady)
+  peer.sockets[0].destroy()
+  await until(() => control.isClosed)
+  lanes.hurry()
+  lanes.hurry()
+  expect([connects, lanes.control() === control]).toEqual([2, false])
+  await until(() => lanes.control().isReady)
+  clock.advance(100)
+  expect(connects).toBe(2)
+})
