@@ -20,10 +20,13 @@ export class Correspondent {
   /** True while this node may not have noticed that the peer had reason to declare it dead. */
   unsure = false
   readonly #self: string
+  readonly #selfRun: string
   readonly #runs = new Map<string, Run>()
 
-  constructor(self: string) {
+  /** @param self the name of this node, and its run */
+  constructor(self: string, selfRun: string) {
     this.#self = self
+    this.#selfRun = selfRun
   }
 
   /** Whether that run has ended: another one has spoken since. */
@@ -54,11 +57,18 @@ export class Correspondent {
   condemns(runId: string, deposed: Marks, alone: Marks): boolean {
     if (this.over(runId)) return false
     const seen = this.#run(runId)
-    const news = (deposed[this.#self] ?? 0) > seen.deposed
-    const newsAlone = (alone[this.#self] ?? 0) > seen.alone
-    seen.deposed = Math.max(seen.deposed, deposed[this.#self] ?? 0)
-    seen.alone = Math.max(seen.alone, alone[this.#self] ?? 0)
-    return news || (newsAlone && this.unsure)
+    const count = this.#countOf(deposed)
+    const countAlone = this.#countOf(alone)
+    const news = count > seen.deposed || (countAlone > seen.alone && this.unsure)
+    seen.deposed = Math.max(seen.deposed, count)
+    seen.alone = Math.max(seen.alone, countAlone)
+    return news
+  }
+
+  /** The mark of this node, when it is meant in this run. */
+  #countOf(marks: Marks): number {
+    const mark = marks[this.#self]
+    return mark && (mark.runId === '' || mark.runId === this.#selfRun) ? mark.count : 0
   }
 
   #run(runId: string): Run {
@@ -76,7 +86,7 @@ export class Correspondent {
 }
 
 function sameContent(a: StateMessage, b: StateMessage): boolean {
-  const content = ({ weight, leaving, accused, unknown, hearsay }: StateMessage) =>
-    JSON.stringify([weight, leaving, accused, unknown, hearsay])
+  const content = ({ weight, leaving, accused, deaf, unknown, hearsay }: StateMessage) =>
+    JSON.stringify([weight, leaving, accused, deaf, unknown, hearsay])
   return content(a) === content(b)
 }

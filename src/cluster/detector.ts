@@ -1,88 +1,27 @@
 // Decides which members of the cluster are alive, from what the links tell and what the other members say.
 
-import type { Clock } from '../bytes/clock.ts'
 import { Correspondent } from './correspondent.ts'
-import { type Break, type HealthRules, PeerHealth, type Verdict } from './health.ts'
+import { Doubt } from './doubt.ts'
+import type { DetectorOptions, PeerReport, View } from './events.ts'
+import { hearsayOf, isolationOf, type Peer, reportsOf } from './evidence.ts'
+import { type Break, type HealthRules, PeerHealth } from './health.ts'
 import { DeathMarks } from './marks.ts'
 import type { Member } from './member.ts'
-import type { Charge, Charges, Hearsay, StateMessage } from './state.ts'
-import { agree, type Opinion } from './view.ts'
+import { Standpoint } from './standpoint.ts'
+import type { StateMessage } from './state.ts'
 
-/** The members that are alive, as this node sees it. */
-export interface View {
-  /** Sorted by name. Without this node, when it leaves or others took its slots over. */
-  readonly members: readonly Member[]
-  /** The fingerprint of the members: the same on every node that has the same view. */
-  readonly epoch: number
-  /** Counts the views of this process. */
-  readonly counter: number
-}
-
-/** What the detector tells. All are called outside of its own work: they may call it. */
-export interface DetectorEvents {
-  /** The view has changed. Not called before the node is settled. */
-  onView(view: View): void
-  /** Others have declared this node dead and took its slots over: what it holds may be out of date. */
-  onDeposed(): void
-  /** True: this process stood still and may have been declared dead. False: it knows (`onDeposed` came before). */
-  onDoubt(doubtful: boolean): void
-  /** Whether most of the others are silent, so that this node may be the one that is cut off. */
-  onIsolated(isolated: boolean): void
-  /** Each listed member was reached, or failed, or the timeout has passed: the first view follows. */
-  onSettled(): void
-  /** What this node says of the others has changed: `message()` should go to all peers now. */
-  onChanged(): void
-}
-
-export interface DetectorOptions {
-  readonly self: Member
-  /** Different for each start of the process. */
-  readonly runId: string
-  readonly clock: Clock
-  /** A peer that is not heard for so long is down, in ms; several pings long. */
-  readonly timeout: number
-  /** The fingerprint of a set of members. */
-  readonly epochOf: (members: readonly Member[]) => number
-  readonly events: DetectorEvents
-  /** This process stood still when it did not come to its turn for so long, in ms; the default is half the timeout. */
-  readonly gap?: number
-  /** Probation, in ms: the first one, the longest, and after how long without a fall it starts anew. */
-  readonly probation?: { readonly shortest?: number; readonly longest?: number; readonly window?: number }
-}
-
-/** One peer, for INFO and CLUSTER NODES. Times in ms since the epoch of the clock. */
-export interface PeerReport {
-  readonly name: string
-  readonly runId: string
-  readonly verdict: Verdict
-  readonly charge: Charge | undefined
-  readonly since: number
-  readonly lastHeard: number
-  /** Milliseconds. */
-  readonly latency: number | undefined
-  readonly falls: number
-  readonly linked: boolean
-}
-
-interface Peer {
-  readonly member: Member
-  readonly health: PeerHealth
-  readonly said: Correspondent
-}
-
-interface Doubt {
-  /** Only answers to later messages tell what happened while this process stood still. */
-  readonly serial: number
-  readonly until: number
-  readonly waiting: Set<string>
-}
+/** How many members that are not listed any more are remembered. */
+const FORMER_KEPT = 1000
 
 export class Detector {
   readonly #options: DetectorOptions
   readonly #rules: HealthRules
   readonly #gap: number
   readonly #peers = new Map<string, Peer>()
+  /** What those that are not listed any more have said: they may come back. */
+  readonly #former = new Map<string, Correspondent>()
   readonly #marks = new DeathMarks()
+  readonly #standpoint: Standpoint
   #serial = 0
   /** When this process was last seen running. */
   #beat: number
@@ -94,8 +33,7 @@ export class Detector {
   #doubt: Doubt | undefined
   #doubtTold = false
   #isolated = false
-  #isolatedAlone = false
-  #reached: ReadonlySet<string> = new Set()
+  #alone = false
   #view: View
   #viewKey = ''
   #said = ''
@@ -109,30 +47,35 @@ export class Detector {
     this.#rules = { timeout, shortest, longest, window }
     this.#gap = options.gap ?? timeout / 2
     this.#beat = clock.now()
+    this.#standpoint = new Standpoint(options.self, this.#peers)
     this.#view = { members: [], epoch: options.epochOf([]), counter: 0 }
-    this.#said = this.#opinionText()
   }
 
   /** The members that the membership source lists, this node among them or not. */
   members(list: readonly Member[]): void {
     const now = this.#wake()
-    const { self } = this.#options
+    const { self, runId } = this.#options
     this.#listedAt ??= now
     const listed = new Map(list.map((member) => [member.name, member]))
     listed.delete(self.name)
     for (const [name, { health, said }] of this.#peers) {
       if (listed.has(name)) continue
       // It may not know that it is not listed any more, and think that it still owns its slots.
-      if (health.talking) this.#marks.declare(name, said.runId, now)
+      if (health.talking && !said.message?.leaving) this.#marks.declare(name, said.runId, now)
       this.#peers.delete(name)
+      said.message = undefined
+      this.#former.set(name, said)
     }
     for (const [name, member] of listed) {
       const known = this.#peers.get(name)
-      this.#peers.set(name, {
-        member,
-        health: known?.health ?? new PeerHealth(this.#rules, now),
-        said: known?.said ?? new Correspondent(self.name),
-      })
+      const health = known?.health ?? new PeerHealth(this.#rules, now)
+      const said = known?.said ?? this.#former.get(name) ?? new Correspondent(self.name, runId)
+      this.#peers.set(name, { member, health, said })
+      this.#former.delete(name)
+    }
+    for (const name of this.#former.keys()) {
+      if (this.#former.size <= FORMER_KEPT) break
+      this.#former.delete(name)
     }
     this.#conclude(now)
   }
@@ -180,7 +123,8 @@ export class Detector {
       const { verdict, tried } = health
       health.answered(now)
       said.unsure = false
-      if (this.#doubt && message.answers > this.#doubt.serial) this.#doubt.waiting.delete(name)
+      if (this.#marks.alive(name)) this.#deposed = true
+      this.#doubt?.answered(name, message.answers)
       news ||= health.verdict !== verdict || !tried
     }
     if (news || this.#deposed || this.#doubt) this.#judge(now)
@@ -210,7 +154,19 @@ export class Detector {
 
   /** The state of this node, for a ping. */
   message(): StateMessage {
-    return { ...this.#message(), serial: ++this.#serial }
+    const { self, runId } = this.#options
+    return {
+      name: self.name,
+      runId,
+      serial: ++this.#serial,
+      epoch: this.#view.epoch,
+      weight: self.weight,
+      leaving: !this.#present,
+      ...this.#standpoint.opinion,
+      deposed: this.#marks.deposed,
+      alone: this.#marks.alone,
+      hearsay: hearsayOf(this.#peers, this.#standpoint.reached),
+    }
   }
 
   /** The state of this node, as the answer to a ping whose message was given to `state` before. */
@@ -235,10 +191,7 @@ export class Detector {
   }
 
   peers(): PeerReport[] {
-    return [...this.#peers].map(([name, { said, health }]) => {
-      const { verdict, charge, since, lastHeard, latency, falls, linked } = health
-      return { name, runId: said.runId, verdict, charge, since, lastHeard, latency, falls, linked }
-    })
+    return reportsOf(this.#peers)
   }
 
   /** Every entry passes here: finds out whether this process stood still since the last one. */
@@ -253,7 +206,9 @@ export class Detector {
       said.unsure = true
       if (health.talking) waiting.add(name)
     }
-    this.#doubt = { serial: this.#serial, until: now + this.#options.timeout, waiting }
+    this.#doubt = new Doubt(waiting, this.#serial, now + this.#options.timeout)
+    // Whoever is asked now tells soonest.
+    this.#said = ''
     this.#conclude(now)
     return now
   }
@@ -305,9 +260,10 @@ export class Detector {
   #tell(now: number): void {
     const { events } = this.#options
     const isolated = this.#measureIsolation(now)
-    const view = this.#computeView()
-    if (this.#doubt) this.#pruneDoubt(this.#doubt, now)
-    const said = this.#opinionText()
+    const view = this.#standpoint.look(this.#present)
+    const awaited = (name: string) => this.#peers.get(name)?.health.talking === true
+    if (this.#doubt?.over(now, awaited)) this.#doubt = undefined
+    const said = JSON.stringify([this.#standpoint.opinion, this.#present])
 
     // What must be forgotten is told before anything that lets this node serve.
     if (this.#deposed) {
@@ -322,20 +278,24 @@ export class Detector {
       this.#isolated = isolated
       events.onIsolated(isolated)
     }
-    const settles = !this.#settled && this.#triedAll(now)
-    this.#settled ||= settles
-    if (settles) events.onSettled()
-    const key = JSON.stringify(view.map(({ name, weight }) => [name, weight]))
-    if (key !== this.#viewKey || settles) {
-      this.#viewKey = key
-      const counter = this.#settled ? this.#view.counter + 1 : 0
-      this.#view = { members: view, epoch: this.#options.epochOf(view), counter }
-      if (this.#settled) events.onView(this.#view)
+    if (!this.#settled && this.#triedAll(now)) {
+      this.#settled = true
+      events.onSettled()
     }
+    if (this.#settled) this.#show(view)
     if (said !== this.#said) {
       this.#said = said
       events.onChanged()
     }
+  }
+
+  #show(members: readonly Member[]): void {
+    const key = JSON.stringify(members.map(({ name, weight }) => [name, weight]))
+    if (key === this.#viewKey) return
+    this.#viewKey = key
+    const { epochOf, events } = this.#options
+    this.#view = { members, epoch: epochOf(members), counter: this.#view.counter + 1 }
+    events.onView(this.#view)
   }
 
   #triedAll(now: number): boolean {
@@ -345,107 +305,19 @@ export class Detector {
     return true
   }
 
-  #pruneDoubt(doubt: Doubt, now: number): void {
-    for (const name of doubt.waiting) if (!this.#peers.get(name)?.health.talking) doubt.waiting.delete(name)
-    if (doubt.waiting.size === 0 || now >= doubt.until) this.#doubt = undefined
-  }
-
-  /** Whether more than half of the others are silent; those whose process is certainly gone do not count. */
   #measureIsolation(now: number): boolean {
-    let silent = 0
-    let others = 0
-    for (const { health, said } of this.#peers.values()) {
-      if (health.charge === 'refused' || said.message?.leaving) continue
-      others++
-      if (health.charge === 'silent') silent++
-    }
-    const isolated = silent * 2 > others
+    const { isolated, others } = isolationOf(this.#peers)
     // Of two, nobody can tell who was cut off: what each declared holds.
     const alone = isolated && others > 1
-    if (alone) {
-      for (const [name, { health }] of this.#peers) {
-        if (health.charge === 'silent') this.#marks.doubt(name, now - this.#options.timeout)
-      }
-    }
-    if (alone && !this.#isolatedAlone) for (const { said } of this.#peers.values()) said.unsure = true
-    this.#isolatedAlone = alone
-    return isolated
-  }
-
-  #computeView(): Member[] {
-    const { self } = this.#options
-    const eligible = new Set<string>()
-    const opinions = new Map<string, Opinion | undefined>()
-    const hearsay = new Map<string, Charges>()
-    if (this.#present) eligible.add(self.name)
-    opinions.set(self.name, this.#opinion())
     for (const [name, { health, said }] of this.#peers) {
-      if (!said.message?.leaving) eligible.add(name)
-      if (health.talking) opinions.set(name, said.message)
+      if (alone && health.charge === 'silent') this.#marks.doubt(name, now - this.#options.timeout)
+      if (alone && !this.#alone) said.unsure = true
     }
-    for (const [witness, { health, said }] of this.#peers) {
-      if (!health.talking || !eligible.has(witness) || !said.message) continue
-      for (const [name, { accused }] of Object.entries(said.message.hearsay)) {
-        hearsay.set(name, { ...hearsay.get(name), ...accused })
-      }
-    }
-    const { members, reached } = agree({ eligible, opinions, hearsay })
-    this.#reached = reached
-    return [...members].sort().map((name) => {
-      if (name === self.name) return self
-      const { member, said } = this.#peers.get(name)!
-      const weight = said.message?.weight ?? member.weight
-      return weight === member.weight ? member : { ...member, weight }
-    })
+    this.#alone = alone
+    return isolated
   }
 
   get #present(): boolean {
     return this.#standing && !this.#leaving
-  }
-
-  #opinion(): Opinion {
-    const accused: Record<string, Charge> = {}
-    const unknown: string[] = []
-    for (const [name, { health }] of this.#peers) {
-      if (health.charge) accused[name] = health.charge
-      if (health.verdict === 'unknown') unknown.push(name)
-    }
-    return { accused, unknown }
-  }
-
-  #opinionText(): string {
-    return JSON.stringify([this.#opinion(), this.#present])
-  }
-
-  #message(): Omit<StateMessage, 'serial'> {
-    const { self, runId } = this.#options
-    return {
-      name: self.name,
-      runId,
-      epoch: this.#view.epoch,
-      weight: self.weight,
-      leaving: !this.#present,
-      ...this.#opinion(),
-      deposed: this.#marks.deposed,
-      alone: this.#marks.alone,
-      hearsay: this.#hearsay(),
-    }
-  }
-
-  /** What the peers say against members that somebody can talk to: those cannot hear it from them. */
-  #hearsay(): Record<string, Hearsay> {
-    const all: Record<string, Hearsay> = {}
-    for (const [name, { health, said }] of this.#peers) {
-      if (!health.talking || !said.message || said.message.leaving) continue
-      const accused: Record<string, Charge> = {}
-      const deposed: Record<string, number> = {}
-      for (const [other, charge] of Object.entries(said.message.accused)) {
-        if (!this.#reached.has(other)) continue
-        accused[other] = charge
-        if (said.message.deposed[other]) deposed[other] = said.message.deposed[other]
-      }
-      if (Object.keys(accused).length > 0) all[name] = { runId: said.runId, accused, deposed }
-    }
-    return all
   }
 }

@@ -1,6 +1,6 @@
 // Remembers which members this node has declared dead, for telling them when they can be told.
 
-import type { Marks } from './state.ts'
+import type { Mark, Marks } from './state.ts'
 
 /** How long a member that is no longer listed can still learn that it was declared dead, in ms. */
 const KEPT = 600_000
@@ -16,6 +16,8 @@ interface Entry {
   before: number
   /** The latest mark made while this node had lost touch with most of the others; 0: none. */
   alone: number
+  /** Whether what was declared in doubt is still to be taken back, should that run turn out to live. */
+  open: boolean
   at: number
 }
 
@@ -26,7 +28,7 @@ export class DeathMarks {
   declare(name: string, runId: string, now: number): void {
     let entry = this.#entries.get(name)
     if (!entry) {
-      entry = { runId, latest: 0, deposed: 0, before: 0, alone: 0, at: now }
+      entry = { runId, latest: 0, deposed: 0, before: 0, alone: 0, open: false, at: now }
       this.#entries.set(name, entry)
     }
     entry.runId = runId
@@ -41,13 +43,25 @@ export class DeathMarks {
     if (!entry || entry.at < since || entry.deposed < entry.latest) return
     entry.alone = entry.deposed
     entry.deposed = entry.before
+    entry.open = true
+  }
+
+  /** That run of the member answers. True, once, when it was declared dead in doubt: what was taken is not ours. */
+  alive(name: string): boolean {
+    const entry = this.#entries.get(name)
+    if (!entry?.open) return false
+    entry.open = false
+    return true
   }
 
   /** A run speaks there. What was declared of a run before it is no concern of this one. */
   met(name: string, runId: string): void {
     const entry = this.#entries.get(name)
     if (!entry) return
-    if (entry.runId !== runId && entry.runId !== '') entry.deposed = entry.before = entry.alone = 0
+    if (entry.runId !== runId && entry.runId !== '') {
+      entry.deposed = entry.before = entry.alone = 0
+      entry.open = false
+    }
     entry.runId = runId
   }
 
@@ -66,8 +80,10 @@ export class DeathMarks {
   }
 
   #pick(mark: (entry: Entry) => number): Marks {
-    const picked: Record<string, number> = {}
-    for (const [name, entry] of this.#entries) if (mark(entry) > 0) picked[name] = mark(entry)
+    const picked: Record<string, Mark> = {}
+    for (const [name, entry] of this.#entries) {
+      if (mark(entry) > 0) picked[name] = { runId: entry.runId, count: mark(entry) }
+    }
     return picked
   }
 }

@@ -10,12 +10,20 @@ export type Charge = 'refused' | 'silent' | 'probation' | 'willing'
 /** Names of members and what they are charged with. */
 export type Charges = Readonly<Record<string, Charge>>
 
-/** Names of members and a mark that rises with each time that they were declared dead. */
-export type Marks = Readonly<Record<string, number>>
+/** A declaration that a run of a member is dead. */
+export interface Mark {
+  /** '' when no run of it was ever met: whichever it is. */
+  readonly runId: string
+  /** Rises with each declaration. */
+  readonly count: number
+}
+
+export type Marks = Readonly<Record<string, Mark>>
 
 /** What a third member has said, for those who cannot hear it themselves. */
 export interface Hearsay {
   readonly runId: string
+  readonly deaf: boolean
   /** Only charges against members that somebody still vouches for. */
   readonly accused: Charges
   readonly deposed: Marks
@@ -36,9 +44,11 @@ export interface StateMessage {
   /** True while the sender drains or may not own anything: it is not in anybody's view. */
   readonly leaving: boolean
   readonly accused: Charges
+  /** True from when the sender accused most of those that others can talk to, until it accuses none of them. */
+  readonly deaf: boolean
   /** Members that the sender was told of and has not reached yet. */
   readonly unknown: readonly string[]
-  /** Declared dead by the sender, in the run that it knows of them: their slots were taken over. */
+  /** Declared dead by the sender: their slots were taken over. */
   readonly deposed: Marks
   /**
    * Declared dead while the sender lost touch with most of the others: it was more probably the one who was cut
