@@ -118,6 +118,19 @@ describe('among a million asks a second for a million keys', () => {
   })
 })
 
+test('among asks of which most are for a thousand keys, hardly any other seems hot', () => {
+  const heat = new Heat(instant)
+  const hot = hashes(1000)
+  const others = hashes(1_000_000)
+  let wrong = 0
+  for (let ms = 0; ms < 1000; ms++) {
+    for (let i = 0; i < 100; i++) heat.touch(hot[random() % hot.length])
+    for (let i = 0; i < 100; i++) if (heat.touch(others[random() % others.length])) wrong++
+    pass(1)
+  }
+  expect(wrong / 100_000).toBeLessThan(0.001)
+})
+
 test('by itself a key is hot at 32 asks a second, and is not at 26', () => {
   expect(simulate(new Heat(instant), hashes(50), 32, [], 0).found).toBeGreaterThan(0.9)
   expect(simulate(new Heat(instant), hashes(50), 26, [], 0).found).toBe(0)
