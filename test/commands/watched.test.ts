@@ -53,7 +53,7 @@ const WRITES: readonly (readonly [Argument[], string[]])[] = [
   ],
   [
     ['COPY', 'Tom', 'Sam', 'DB', 1],
-    ['cache Sam', 'other Sam'],
+    ['cache Tom', 'cache Sam', 'other Sam'],
   ],
   [
     ['MOVE', 'Tom', 1],
