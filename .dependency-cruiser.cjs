@@ -15,6 +15,7 @@ const roof = [
   'readers',
   'settings',
   'group-config',
+  'cluster-settings',
   'cluster-config',
   'config',
   'config-file',

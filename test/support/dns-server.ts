@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { isIP } from 'node:net'
 
 /** What the server knows of a name: addresses, SRV records, or which error it answers; nothing: no such name. */
-export type Answer =
+type Answer =
   | { readonly addresses: readonly string[] }
   | { readonly services: readonly (readonly [target: string, port: number])[] }
   | { readonly error: 'SERVFAIL' | 'REFUSED' | 'silence' }
