@@ -79,8 +79,9 @@ export class Lanes implements LinkOwner {
   }
 
   onReady(link: Link, hello: Hello): void {
-    if (link === this.#control) this.#attempts = 0
     this.#owner.onReady(link, hello)
+    // An owner that does not want this peer has closed the link.
+    if (link === this.#control && !link.isClosed) this.#attempts = 0
   }
 
   onPush(link: Link, frame: Buffer): void {

@@ -16,6 +16,7 @@ import { lcsCommands } from './lcs.ts'
 import { memoryCommands } from './memory.ts'
 import { monitorCommands } from './monitor.ts'
 import { objectCommands } from './object.ts'
+import { peerCommands } from './peer.ts'
 import { rangeCommands } from './ranges.ts'
 import { serverCommands } from './server.ts'
 import { slowLogCommands } from './slowlog.ts'
@@ -45,6 +46,7 @@ export function createCommandTable(): CommandTable {
     ...slowLogCommands,
     ...latencyCommands,
     ...debugCommands,
+    ...peerCommands,
     ...serverCommands,
     ...introspectionCommands(() => table),
   ])

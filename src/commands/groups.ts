@@ -26,8 +26,10 @@ interface Reading {
   readonly ref: Ref
   /** The load under way that a miss would join. */
   readonly flight: Flight | undefined
-  /** The address of the node that owns the key; `undefined`: this one. */
+  /** The name of the node that owns the key; `undefined`: this one. */
   readonly owner: string | undefined
+  /** Whether this node holds a copy for the owner. */
+  readonly isCopied: boolean
 }
 
 const EXPLAIN_FIELDS: Fields<Reading> = {
@@ -37,7 +39,8 @@ const EXPLAIN_FIELDS: Fields<Reading> = {
   owner: ({ owner }) => owner ?? 'self',
   /**
    * Where a read would be served from now: 'memory'; 'absence' (nil, for the origin lacks the key); 'flight' (joins
-   * the load under way); 'origin' (starts a load); 'peer' (asks the owner); 'nowhere' (nil, for there is no origin).
+   * the load under way); 'origin' (starts a load); 'copy' (of what another node owns); 'peer' (asks the owner);
+   * 'nowhere' (nil, for there is no origin).
    */
   source: sourceOf,
   /** As TYPE tells it. */
@@ -74,7 +77,7 @@ const GROUP_FIELDS: Fields<{ readonly group: Group; readonly index: number }> = 
   /** What SELECT takes. */
   index: ({ index }) => index,
   /** Bytes: the most that may be used; used (index included); of the index; committed by the arena, holes included. */
-  budget: ({ group }) => group.store.maxBytes,
+  budget: ({ group }) => group.maxBytes,
   used: ({ group }) => group.store.usedBytes,
   'index-bytes': ({ group }) => group.store.indexBytes,
   'arena-bytes': ({ group }) => group.store.arenaBytes,
@@ -153,6 +156,7 @@ export const groupCommands: readonly CommandSpec[] = [
     flags: ['readonly', 'fast'],
     categories: ['keyspace', 'read', 'fast'],
     keys: oneKey('RO'),
+    stays: true,
     summary: 'Returns where a read of a key would be served from, and what is known of its entry.',
     since: '0.1.0',
     group: 'erinys',
@@ -167,15 +171,16 @@ export const groupCommands: readonly CommandSpec[] = [
         c,
         ref: store.peek(args.buf, start, end),
         flight: c.group.flights?.get(args.copy(1)),
-        owner: host.router.ownsEverything ? undefined : host.router.owner(args.buf, start, end),
+        owner: host.cluster?.ownerOf(args.buf, start, end),
+        isCopied: c.group.copies?.holds(args.buf, start, end) ?? false,
       })
     },
   },
 ]
 
-function sourceOf({ c, ref, flight, owner }: Reading): string {
+function sourceOf({ c, ref, flight, owner, isCopied }: Reading): string {
+  if (owner !== undefined) return isCopied ? 'copy' : 'peer'
   if (ref !== NULL_REF) return c.store.records.type(ref) === ValueType.ABSENT ? 'absence' : 'memory'
-  if (owner !== undefined) return 'peer'
   if (flight !== undefined) return 'flight'
   return c.group.flights === undefined ? 'nowhere' : 'origin'
 }

@@ -14,7 +14,6 @@ import { NodeStats } from '../../src/commands/node-stats.ts'
 import type { Parameter } from '../../src/commands/parameter.ts'
 import { Telemetry } from '../../src/commands/telemetry.ts'
 import { Group, type GroupPolicy } from '../../src/group/group.ts'
-import { localRouter } from '../../src/group/router.ts'
 import { functionOrigin, type LoadFunction } from '../../src/origin/function.ts'
 import { Args } from '../../src/resp/args.ts'
 import { defaultLimits } from '../../src/resp/limits.ts'
@@ -131,7 +130,7 @@ const DEFAULT_POLICY = {
 
 export class HarnessHost implements Host {
   readonly groups: readonly Group[]
-  readonly router = localRouter
+  readonly cluster = undefined
   readonly clients = new Map<number, HarnessClient>()
   readonly telemetry: Telemetry
   readonly stats: NodeStats
@@ -230,6 +229,11 @@ export class HarnessClient implements Client {
   noTouch = false
   noEvict = false
   monitor = false
+  readonly peer = undefined
+  nonce = ''
+  asking = false
+  routedIn = 0
+  readonly isWaiting = false
   readonly held = new HeldCommands()
   readonly queryBufferBytes = 0
   readonly outputBufferBytes = 0
@@ -273,6 +277,10 @@ export class HarnessClient implements Client {
         this.#serve()
       },
     }
+  }
+
+  relay(): never {
+    throw new Error('a harness is in no cluster')
   }
 
   push(bytes: Buffer): void {
