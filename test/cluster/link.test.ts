@@ -81,3 +81,198 @@ test('requests that lie one behind the other are copied together', async () => {
   await until(() => test.link.unanswered === 0)
   expect(recorder.events).toEqual(['3 $1\r\nx\r\n$2\r\nyy\r\n$3\r\nzzz\r\n'])
 })
+
+test('a request larger than a page travels alone, in its place', async () => {
+  const test = await ready()
+  const recorder = new Recorder()
+  const large = 'L'.repeat(200_000)
+  for (const key of ['a', large, 'b', 'c']) test.get(recorder, key)
+  test.link.flush()
+  await until(() => test.link.unanswered === 0)
+  expect(peer.requests.map(([, key]) => key)).toEqual(['CONTEXT', 'a', large, 'b', 'c'])
+  const events = ['1 $1\r\na\r\n', `1 $200000\r\n${large}\r\n`, '2 $1\r\nb\r\n$1\r\nc\r\n']
+  expect(recorder.events).toEqual(events)
+  expect([test.link.writes, test.pages.idle]).toEqual([1, 2])
+})
+
+test('a context is set when it differs from the one before, and again on the next link', async () => {
+  const recorder = new Recorder()
+  for (let round = 0; round < 2; round++) {
+    const test = await ready()
+    peer.requests.length = 0
+    for (const [key, context] of [
+      ['a', 7],
+      ['b', 7],
+      ['c', 8],
+      ['d', 8],
+      ['e', 7],
+    ] as const) {
+      test.get(recorder, key, context)
+    }
+    test.link.flush()
+    await until(() => test.link.unanswered === 0)
+    test.get(recorder, 'f', 7)
+    test.link.flush()
+    await until(() => test.link.unanswered === 0)
+    const seen = peer.requests.map((request) => request.at(request.length === 2 ? 1 : 2))
+    expect(seen).toEqual(['group7', 'a', 'b', 'group8', 'c', 'd', 'group7', 'e', 'f'])
+  }
+})
+
+test('a deferred reply comes after those behind it', async () => {
+  const answers = ['@1', '$1\r\nb', '@20', '$1\r\nd', '^20\r\n$1\r\nc', '^1\r\n*2\r\n$1\r\na\r\n:1']
+  const test = await ready()
+  peer.answer = ([, key], socket) => {
+    if (key === 'd') setImmediate(() => socket.write(`${answers.slice(4).join('\r\n')}\r\n`))
+    return `${answers['abcd'.indexOf(key)]}\r\n`
+  }
+  const recorder = new Recorder()
+  for (const key of 'abcd') test.get(recorder, key)
+  test.link.flush()
+  await until(() => recorder.events.length >= 4)
+  expect([test.link.unanswered, test.link.deferred]).toEqual([2, 2])
+  await until(() => test.link.unanswered === 0)
+  expect(recorder.events).toEqual([
+    'later1',
+    '1 $1\r\nb\r\n',
+    'later2',
+    '1 $1\r\nd\r\n',
+    'later2 1 $1\r\nc\r\n',
+    'later1 1 *2\r\n$1\r\na\r\n:1\r\n',
+  ])
+  expect([test.link.replies, test.link.deferred]).toEqual([4, 0])
+})
+
+test('a request that was not run is given back with whom to ask', async () => {
+  peer.answer = ([, key]) => (key === 'b' ? '?other:3\r\n' : `$1\r\n${key}\r\n`)
+  const test = await ready()
+  const recorder = new Recorder()
+  for (const key of ['a', 'b', 'c']) test.get(recorder, key)
+  test.link.flush()
+  await until(() => test.link.unanswered === 0)
+  expect(recorder.events).toEqual(['1 $1\r\na\r\n', `moved other:3 ${get('b')}`, '1 $1\r\nc\r\n'])
+  expect([test.pages.idle, test.link.replies]).toEqual([1, 2])
+})
+
+test('a push between replies is the owner’s', async () => {
+  const push = '>3\r\n$10\r\ninvalidate\r\n$5\r\ncache\r\n$1\r\nk\r\n'
+  peer.answer = ([, key]) => `${push}$1\r\n${key}\r\n${push}`
+  const test = await ready()
+  const recorder = new Recorder()
+  for (const key of ['a', 'b']) test.get(recorder, key)
+  test.link.flush()
+  await until(() => test.told.length === 6)
+  expect(test.told).toEqual(['ready peer:2', 'dirty', ...Array(4).fill(`push ${push}`)])
+  expect(recorder.events).toEqual(['1 $1\r\na\r\n', '1 $1\r\nb\r\n'])
+})
+
+test('senders may send more while they are answered', async () => {
+  const test = await ready()
+  const events: string[] = []
+  const recorder = new Recorder('', events)
+  const eager = {
+    ...recorder,
+    replies(bytes: Buffer, count: number): void {
+      events.push(`eager ${count} ${bytes}`)
+      test.get(recorder, 'more')
+    },
+    later: () => recorder,
+    moved() {},
+    lost() {},
+  }
+  test.get(eager, 'a')
+  test.get(recorder, 'b')
+  test.link.flush()
+  await until(() => events.length === 2)
+  expect(test.link.isDirty).toBe(true)
+  test.link.flush()
+  await until(() => test.link.unanswered === 0)
+  expect(events).toEqual(['eager 1 $1\r\na\r\n', '1 $1\r\nb\r\n', '1 $4\r\nmore\r\n'])
+})
+
+test('replies of megabytes in chunks of any size arrive as one', async () => {
+  const value = Buffer.alloc(5_000_001, 'v\r\n$1\r\n')
+  const head = Buffer.from(`*2\r\n$${value.length}\r\n`)
+  peer.answer = ([, key], socket) => {
+    if (key === 'small') return '+OK\r\n'
+    const bytes = Buffer.concat([head, value, Buffer.from('\r\n:1\r\n')])
+    for (let at = 0, size = 1; at < bytes.length; at += size, size = (size * 7) % 60_013) {
+      socket.write(bytes.subarray(at, at + size))
+    }
+    return undefined
+  }
+  const test = await ready()
+  const recorder = new Recorder()
+  for (const key of ['small', 'large', 'small']) {
+    test.get(recorder, key)
+    test.link.flush()
+    const before = test.link.bytesIn
+    await until(() => test.link.bytesIn !== before)
+  }
+  await until(() => test.link.unanswered === 0)
+  const [first, large, last] = recorder.kept
+  expect([recorder.kept.length, String(first), String(last)]).toEqual([3, '+OK\r\n', '+OK\r\n'])
+  expect(large.length).toBe(head.length + value.length + 6)
+  expect(large.subarray(head.length, head.length + value.length).equals(value)).toBe(true)
+})
+
+test('a page is not used again before its bytes have left', async () => {
+  const test = await ready()
+  const recorder = new Recorder()
+  const [socket] = peer.sockets
+  // The peer answers what it has not read, as no peer would, so that only the writes keep the pages.
+  socket.pause()
+  const keys = Array.from({ length: 400 }, (_, i) => String(i).repeat(9000).slice(0, 9000))
+  let answered = 0
+  for (const key of keys) {
+    test.get(recorder, key)
+    test.link.flush()
+    socket.write('+OK\r\n')
+    answered++
+    if (answered % 50 === 0) await until(() => test.link.replies === answered)
+  }
+  peer.answer = () => undefined
+  socket.resume()
+  await until(() => peer.requests.length === keys.length + 1)
+  expect(peer.requests.slice(1).every(([, key], i) => key === keys[i])).toBe(true)
+})
+
+test('a link that is full says so, refuses in the end, and says when it has room', async () => {
+  const held: (() => void)[] = []
+  peer.answer = ([, key], socket) => {
+    held.push(() => socket.write(`$${key.length}\r\n${key}\r\n`))
+    return undefined
+  }
+  const test = await ready({ full: { requests: 4, bytes: 1_000_000 } })
+  const recorder = new Recorder()
+  const fullAt: boolean[] = []
+  const taken = Array.from({ length: 20 }, (_, i) => {
+    const isTaken = test.get(recorder, `k${i}`)
+    fullAt.push(test.link.isFull)
+    return isTaken
+  })
+  expect(fullAt.indexOf(true)).toBe(4)
+  expect(taken.indexOf(false)).toBe(17)
+  expect(recorder.events).toEqual(
+    [17, 18, 19].map((i) => `lost unsent ${get(`k${i}`)} the queue to peer:2 is full`),
+  )
+  test.link.flush()
+  await until(() => held.length === 17)
+  for (const answer of held.splice(0, 14)) answer()
+  await until(() => test.link.unanswered === 3)
+  expect([test.link.isFull, test.told.includes('drain')]).toEqual([false, false])
+  held.shift()?.()
+  await until(() => test.link.unanswered === 2)
+  expect(test.told.filter((event) => event === 'drain')).toEqual(['drain'])
+  expect(test.get(recorder, 'again')).toBe(true)
+})
+
+test('bytes fill a link, too', async () => {
+  peer.answer = () => undefined
+  const test = await ready({ full: { requests: 1000, bytes: 1000 } })
+  const recorder = new Recorder()
+  expect([test.get(recorder, 'x'.repeat(900)), test.link.isFull]).toEqual([true, false])
+  // However large it is, one request is taken while there is room.
+  expect([test.get(recorder, 'x'.repeat(9000)), test.link.isFull]).toEqual([true, true])
+  expect(test.get(recorder, 'x')).toBe(false)
+})
