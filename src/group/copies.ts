@@ -205,6 +205,14 @@ export class Copies {
     this.#release()
   }
 
+  resetCounters(): void {
+    this.hits = 0
+    this.installs = 0
+    this.invalidations = 0
+    this.#expiredBefore = 0
+    if (this.store !== undefined) this.store.expired = 0
+  }
+
   /** Reclaims expired copies among the next `slots` of the index, and the slice when none is left. */
   sweep(slots: number): void {
     this.#keepTime()

@@ -252,6 +252,21 @@ describe('copies are dropped', () => {
   })
 })
 
+test('what was counted starts anew', () => {
+  copy('Tom', '630', 10)
+  find('Tom')
+  pass(10)
+  copies.sweep(1000)
+  copy('Jack', '589', 10)
+  drop('Jack')
+  copy('Sam', '567', 10)
+  pass(10)
+  find('Sam')
+  expect(counters()).toMatchObject({ hits: 1, installs: 3, invalidations: 1, expired: 2 })
+  copies.resetCounters()
+  expect(counters()).toMatchObject({ hits: 0, installs: 0, invalidations: 0, expired: 0 })
+})
+
 describe('the budget', () => {
   const value = 'v'.repeat(10 * KB)
 
