@@ -91,7 +91,9 @@ export class DnsMembership implements Membership {
       if (this.#isClosed) return
       this.#missing = 0
       this.#note(members.length === 0 ? `the answer is empty${KEPT}` : undefined)
-      if (members.length > 0) this.#roster!.tell(members)
+      const self = this.#self!
+      if (members.length > 0)
+        this.#roster!.tell(members.map((each) => (each.name === self.name ? self : each)))
     } catch (error) {
       if (this.#isClosed) return
       const { code = String(error) } = error as NodeJS.ErrnoException

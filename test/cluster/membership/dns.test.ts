@@ -96,6 +96,15 @@ describe('A and AAAA records', () => {
     expect((await start('[fd00:0::1]:7000')).watch.names).toEqual(['[fd00::1]:7000', '[fd00::2]:7000'])
   })
 
+  test('this node has its own weight', async () => {
+    server.names.set(NAME, { addresses: ['10.0.0.1', '10.0.0.2'] })
+    const config: DnsConfig = { kind: 'dns', name: NAME, type: 'a', interval: INTERVAL }
+    const watch = new MembershipWatch()
+    const membership = new DnsMembership(config, { timers: clock, resolver: resolver() })
+    await membership.start(memberNamed('10.0.0.2:7000', 3), watch)
+    expect(watch.lists[0].map(({ weight }) => weight)).toEqual([1, 3])
+  })
+
   test('another order is no change', async () => {
     server.names.set(NAME, { addresses: ['10.0.0.1', '10.0.0.2'] })
     const { watch } = await start('10.0.0.1:7000')

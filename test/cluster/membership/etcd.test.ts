@@ -1,5 +1,6 @@
 import { Etcd3 } from 'etcd3'
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { ManualClock } from '../../../src/bytes/clock.ts'
 import { parseAddress } from '../../../src/cluster/member.ts'
 import { EtcdMembership } from '../../../src/cluster/membership/etcd.ts'
 import type { EtcdConfig } from '../../../src/cluster/membership/membership.ts'
@@ -42,7 +43,7 @@ function client({ endpoint }: EtcdServer) {
 
 describeWithEtcd('etcd', (etcd) => {
   membershipContract('etcd', async (addresses) => {
-    const config = configOf(etcd())
+    const config = configOf(etcd(), { lease: 3000 })
     const tool = client(etcd())
     const list = async (next: readonly string[]): Promise<void> => {
       for (const name of next) await tool.put(config, name)
@@ -79,7 +80,7 @@ describeWithEtcd('etcd', (etcd) => {
     }
 
     test('registers with its weight, and sees the others come', async () => {
-      const config = configOf(etcd())
+      const config = configOf(etcd(), { lease: 60_000 })
       const a = await start(A, config)
       expect(a.watch.names).toEqual([A])
       const b = await start(B, config, 3)
@@ -106,7 +107,7 @@ describeWithEtcd('etcd', (etcd) => {
     })
 
     test('that ends without leaving is gone when its lease has ended, and one that runs is not', async () => {
-      const config = configOf(etcd())
+      const config = configOf(etcd(), { lease: 2000 })
       const a = await start(A, config)
       const b = await start(B, config)
       await a.watch.untilNames(A, B)
@@ -142,7 +143,7 @@ describeWithEtcd('etcd', (etcd) => {
     })
 
     test('passes over what is no member', async () => {
-      const config = configOf(etcd())
+      const config = configOf(etcd(), { lease: 60_000 })
       await tool.put(config, B, '{"host":"127.0.0.1"}')
       await tool.put(config, C, 'not JSON')
       const { watch } = await start(A, config)
@@ -203,13 +204,52 @@ describeWithEtcd('etcd', (etcd) => {
       )
     })
 
+    test('shows its name and password to an etcd that wants them', async () => {
+      const open = new Etcd3({ hosts: etcd().endpoint })
+      const root = await open.user('root').create('hush')
+      await open.role('root').create()
+      await root.addRole('root')
+      await open.auth.authEnable()
+      try {
+        const config = configOf(etcd(), { username: 'root', password: 'hush' })
+        expect((await start(A, config)).watch.names).toEqual([A])
+        const wrong = await start(B, { ...config, password: 'hash' })
+        expect(wrong.watch.lists).toEqual([])
+        expect(wrong.watch.warnings).toEqual([
+          expect.stringMatching(/etcd does not answer \(.*authentication failed/),
+        ])
+        const none = await start(C, { ...config, username: undefined, password: undefined })
+        expect(none.watch.warnings).toEqual([
+          expect.stringMatching(/etcd does not answer \(.*user name is empty/),
+        ])
+      } finally {
+        const auth = { username: 'root', password: 'hush' }
+        const closed = new Etcd3({ hosts: etcd().endpoint, auth })
+        await closed.auth.authDisable()
+        closed.close()
+        open.close()
+      }
+    })
+
+    test('that was stopped for longer than its lease knows by the clock', async () => {
+      const config = configOf(etcd(), { lease: 60_000 })
+      const clock = new ManualClock()
+      const membership = new EtcdMembership(config, { clock })
+      running.push(membership)
+      await membership.start(memberNamed(A), new MembershipWatch())
+      clock.advance(59_999)
+      expect(membership.standing).toBe(true)
+      clock.advance(1)
+      expect(membership.standing).toBe(false)
+    })
+
     test('can leave while etcd does not answer', async () => {
-      const config = configOf(etcd())
+      const config = configOf(etcd(), { lease: 2000 })
       const { membership, watch } = await start(A, config)
       etcd().pause()
       await membership.leave()
       etcd().resume()
-      expect(watch.warnings.at(-1)).toMatch(/^members from etcd: this node stays listed for up to 1 s: /)
+      expect(watch.warnings.at(-1)).toMatch(/^members from etcd: this node stays listed for up to 2 s: /)
       expect(watch.standings).toEqual([])
     })
   })
