@@ -17,16 +17,26 @@ export class Correspondent {
   runId = ''
   /** The newest message of that run. */
   message: StateMessage | undefined
-  /** True while this node may not have noticed that the peer had reason to declare it dead. */
-  unsure = false
   readonly #self: string
   readonly #selfRun: string
   readonly #runs = new Map<string, Run>()
+  /** While this node may not have noticed that the peer had reason to declare it dead: answers to later messages tell. */
+  #unsure: number | undefined
 
   /** @param self the name of this node, and its run */
   constructor(self: string, selfRun: string) {
     this.#self = self
     this.#selfRun = selfRun
+  }
+
+  /** This node stood still or was cut off, after it had sent the message of that serial. */
+  doubt(serial: number): void {
+    this.#unsure = serial
+  }
+
+  /** The message of that serial was answered, and the answer was looked at. */
+  answered(serial: number): void {
+    if (this.#unsure !== undefined && serial > this.#unsure) this.#unsure = undefined
   }
 
   /** Whether that run has ended: another one has spoken since. */
@@ -59,7 +69,7 @@ export class Correspondent {
     const seen = this.#run(runId)
     const count = this.#countOf(deposed)
     const countAlone = this.#countOf(alone)
-    const news = count > seen.deposed || (countAlone > seen.alone && this.unsure)
+    const news = count > seen.deposed || (countAlone > seen.alone && this.#unsure !== undefined)
     seen.deposed = Math.max(seen.deposed, count)
     seen.alone = Math.max(seen.alone, countAlone)
     return news

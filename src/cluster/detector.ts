@@ -122,12 +122,12 @@ export class Detector {
     if (message.answers !== undefined) {
       const { verdict, tried } = health
       health.answered(now)
-      said.unsure = false
+      said.answered(message.answers)
       if (this.#marks.alive(name)) this.#deposed = true
       this.#doubt?.answered(name, message.answers)
       news ||= health.verdict !== verdict || !tried
     }
-    if (news || this.#deposed || this.#doubt) this.#judge(now)
+    if (news || this.#deposed || this.#doubt) this.#conclude(now)
   }
 
   /** Whether this node may be a member: false while its lease is lost. */
@@ -148,13 +148,18 @@ export class Detector {
   /** Looks at the clock: to be called with each ping, and whenever this process may have stood still. */
   tick(): void {
     const now = this.#wake()
+    const { name: self } = this.#options.self
     this.#marks.prune((name) => this.#peers.has(name), now)
-    this.#judge(now)
+    for (const [name, peer] of this.#peers) {
+      this.#change(name, peer, now, () => peer.health.tick(now, peer.said.message?.accused[self]))
+    }
+    this.#conclude(now)
   }
 
   /** The state of this node, for a ping. */
   message(): StateMessage {
     const { self, runId } = this.#options
+    const { opinion, reached } = this.#standpoint
     return {
       name: self.name,
       runId,
@@ -162,10 +167,10 @@ export class Detector {
       epoch: this.#view.epoch,
       weight: self.weight,
       leaving: !this.#present,
-      ...this.#standpoint.opinion,
+      ...opinion,
       deposed: this.#marks.deposed,
       alone: this.#marks.alone,
-      hearsay: hearsayOf(this.#peers, this.#standpoint.reached),
+      hearsay: hearsayOf(this.#peers, reached, opinion),
     }
   }
 
@@ -203,7 +208,7 @@ export class Detector {
     const waiting = new Set<string>()
     for (const [name, { health, said }] of this.#peers) {
       health.excused(now)
-      said.unsure = true
+      said.doubt(this.#serial)
       if (health.talking) waiting.add(name)
     }
     this.#doubt = new Doubt(waiting, this.#serial, now + this.#options.timeout)
@@ -230,14 +235,6 @@ export class Detector {
     const { verdict } = health
     act()
     if (health.verdict === 'down' && verdict !== 'down') this.#marks.declare(name, said.runId, now)
-  }
-
-  #judge(now: number): void {
-    const { name: self } = this.#options.self
-    for (const [name, peer] of this.#peers) {
-      this.#change(name, peer, now, () => peer.health.tick(now, peer.said.message?.accused[self]))
-    }
-    this.#conclude(now)
   }
 
   /** Draws the conclusions from all that is known, and tells those that are new. */
@@ -311,7 +308,7 @@ export class Detector {
     const alone = isolated && others > 1
     for (const [name, { health, said }] of this.#peers) {
       if (alone && health.charge === 'silent') this.#marks.doubt(name, now - this.#options.timeout)
-      if (alone && !this.#alone) said.unsure = true
+      if (alone && !this.#alone) said.doubt(this.#serial)
     }
     this.#alone = alone
     return isolated

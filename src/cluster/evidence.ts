@@ -4,8 +4,8 @@ import type { Correspondent } from './correspondent.ts'
 import type { PeerReport } from './events.ts'
 import type { PeerHealth } from './health.ts'
 import type { Member } from './member.ts'
-import type { Charge, Charges, Hearsay, Mark } from './state.ts'
-import type { Evidence, Opinion } from './view.ts'
+import type { Charge, Charges, Hearsay, Mark, StateMessage } from './state.ts'
+import { answers, type Evidence, type Opinion } from './view.ts'
 
 /** One other member, as this node knows it. */
 export interface Peer {
@@ -36,40 +36,58 @@ export function opinionOf(peers: Peers, deaf: boolean): Opinion {
 export function evidenceOf(peers: Peers, self: string, own: Opinion, present: boolean): Evidence {
   const eligible = new Set<string>()
   const opinions = new Map<string, Opinion | undefined>([[self, own]])
-  const hearsay = new Map<string, Opinion>()
+  const hearsay = new Map<string, Hearsay>()
   if (present) eligible.add(self)
   for (const [name, { health, said }] of peers) {
     if (said.message?.leaving) continue
     eligible.add(name)
     if (!health.talking) continue
     opinions.set(name, said.message)
-    for (const [other, { accused, deaf }] of Object.entries(said.message?.hearsay ?? {})) {
-      const heard = hearsay.get(other)
-      hearsay.set(other, {
-        accused: { ...heard?.accused, ...accused },
-        deaf: deaf || heard?.deaf === true,
-        unknown: [],
-      })
+    for (const [other, heard] of Object.entries(said.message?.hearsay ?? {})) {
+      const known = hearsay.get(other)
+      if (!known || heard.serial > known.serial) hearsay.set(other, heard)
     }
   }
-  return { eligible, opinions, hearsay }
+  const reported = new Map<string, Opinion>()
+  for (const [name, heard] of hearsay) {
+    const opinion = opinions.get(name)
+    const message = peers.get(name)?.said.message
+    if (!opinion) reported.set(name, { ...heard, unknown: [] })
+    else if (message && message.runId === heard.runId && message.serial < heard.serial) {
+      // A third member heard it sooner. It does not pass on all, so that what is missing there may still hold.
+      opinions.set(name, { ...message, deaf: heard.deaf, accused: { ...message.accused, ...heard.accused } })
+    }
+  }
+  return { eligible, opinions, hearsay: reported }
 }
 
-/** What the peers say against members that somebody can talk to: those may not hear it from them. */
-export function hearsayOf(peers: Peers, reached: ReadonlySet<string>): Record<string, Hearsay> {
-  const all: Record<string, Hearsay> = {}
+/**
+ * What peers that somebody may not hear say against members that somebody can talk to.
+ *
+ * @param own this node's opinion
+ */
+export function hearsayOf(peers: Peers, reached: ReadonlySet<string>, own: Opinion): Record<string, Hearsay> {
+  const messages = new Map<string, StateMessage>()
   for (const [name, { health, said }] of peers) {
-    const { message } = said
-    if (!health.talking || !message || message.leaving) continue
+    if (health.talking && said.message && !said.message.leaving) messages.set(name, said.message)
+  }
+  const unheard = new Set<string>()
+  for (const { accused, deaf } of [own, ...messages.values()]) {
+    for (const name in accused) if (!deaf || !answers(accused[name])) unheard.add(name)
+  }
+  const all: Record<string, Hearsay> = {}
+  for (const name of unheard) {
+    const message = messages.get(name)
+    if (!message) continue
+    const { runId, serial, deaf } = message
     const accused: Record<string, Charge> = {}
     const deposed: Record<string, Mark> = {}
-    for (const [other, charge] of Object.entries(message.accused)) {
+    for (const other in message.accused) {
       if (!reached.has(other)) continue
-      accused[other] = charge
+      accused[other] = message.accused[other]
       if (message.deposed[other]) deposed[other] = message.deposed[other]
     }
-    if (Object.keys(accused).length > 0)
-      all[name] = { runId: said.runId, deaf: message.deaf, accused, deposed }
+    if (Object.keys(accused).length > 0) all[name] = { runId, serial, deaf, accused, deposed }
   }
   return all
 }

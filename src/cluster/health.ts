@@ -88,14 +88,14 @@ export class PeerHealth {
     const wasLinked = this.linked
     this.linked = false
     if (this.verdict === 'down') {
-      if (how === 'refused' && this.charge === 'silent') this.charge = 'refused'
-    } else if (how !== 'closed') this.#fall(how, now)
+      if (how === 'refused') this.charge = 'refused'
+    } else if (how === 'refused' || (how === 'silent' && this.#silent(now))) this.#fall(how, now)
     else if (this.verdict === 'probation' && wasLinked) this.#relapse(now)
   }
 
   /** @param accusedBy what the peer charges this node with. */
   tick(now: number, accusedBy: Charge | undefined): void {
-    if (this.verdict !== 'down' && now - this.lastHeard >= this.#rules.timeout) this.#fall('silent', now)
+    if (this.verdict !== 'down' && this.#silent(now)) this.#fall('silent', now)
     if (this.verdict !== 'probation' || now < this.#probationEnds) return
     // Two that accused each other take each other back in the same moment: else the one who is quicker to forgive
     // would be the accused one meanwhile, and lose its place.
@@ -106,6 +106,11 @@ export class PeerHealth {
   /** This process itself stood still: that nothing was heard meanwhile tells nothing of the peer. */
   excused(now: number): void {
     this.lastHeard = now
+  }
+
+  /** The clock decides, not the link: when this process stood still, the link did not listen either. */
+  #silent(now: number): boolean {
+    return now - this.lastHeard >= this.#rules.timeout
   }
 
   #fall(how: 'refused' | 'silent', now: number): void {

@@ -23,6 +23,8 @@ export type Marks = Readonly<Record<string, Mark>>
 /** What a third member has said, for those who cannot hear it themselves. */
 export interface Hearsay {
   readonly runId: string
+  /** The serial of the message that said so. */
+  readonly serial: number
   readonly deaf: boolean
   /** Only charges against members that somebody still vouches for. */
   readonly accused: Charges

@@ -73,7 +73,7 @@ export function hearsBadly(accused: Charges, accuser: string, candidates: Readon
 }
 
 /** Whether one that is charged with this, or nothing, answers its accuser. */
-function answers(charge: Charge | undefined): boolean {
+export function answers(charge: Charge | undefined): boolean {
   return charge !== 'refused' && charge !== 'silent'
 }
 
