@@ -2,6 +2,8 @@
 
 import * as commands from './command.bench.ts'
 import * as decoder from './decoder.bench.ts'
+import * as framer from './framer.bench.ts'
+import * as link from './link.bench.ts'
 import type { Row } from './measure.ts'
 import * as reply from './reply.bench.ts'
 import * as store from './store.bench.ts'
@@ -11,6 +13,7 @@ const NOISE = 0.5
 
 const WITHOUT_GARBAGE = new Set<string>([
   ...commands.WITHOUT_GARBAGE,
+  ...framer.WITHOUT_GARBAGE,
   'get, 100,000 keys of 16 bytes',
   'put in place, 32 bytes',
   'put that evicts, 32 bytes',
@@ -20,7 +23,7 @@ const WITHOUT_GARBAGE = new Set<string>([
 /** Returns what is wrong, a line each. */
 export async function benchMicro({ smoke }: { readonly smoke: boolean }): Promise<string[]> {
   const faults: string[] = []
-  for (const suite of [decoder, reply, store, commands]) {
+  for (const suite of [decoder, framer, reply, store, link, commands]) {
     const rows = await suite.run({ time: smoke ? 40 : 500 })
     console.log(`\n${suite.name}`)
     console.table(rows.map(shown))
