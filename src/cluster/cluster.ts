@@ -21,6 +21,7 @@ import type { Membership } from './membership/membership.ts'
 import { type Answer, type Claim, Ownership, SELF } from './ownership.ts'
 import { RequestPages } from './pages.ts'
 import { Peer, type Waiter } from './peer.ts'
+import { type ClusterReport, reportOf } from './report.ts'
 import { ask, type Reply } from './request.ts'
 import { assignSlots, epochOf } from './slots.ts'
 import type { StateMessage } from './state.ts'
@@ -125,7 +126,7 @@ export class Cluster {
       timers,
       fraction: settings.copies,
       maxAgeMs: settings.copyMaxAge,
-      fetch: (owner, group, key) => this.#askPeer(owner, group, ['PEER', 'COPY', key]),
+      fetch: (owner, group, key) => this.askPeer(owner, group, ['PEER', 'COPY', key]),
     })
   }
 
@@ -190,6 +191,11 @@ export class Cluster {
     return this.#contexts.number(group, protocol, noTouch, isFinal)
   }
 
+  /** What a number of `contextOf` stands for. */
+  circumstancesOf(context: number): { group: Group; protocol: 2 | 3; noTouch: boolean } {
+    return this.#contexts.circumstances(context)
+  }
+
   /** The number of the member of this name, 0 for this node; `undefined`: there is none. */
   indexOf(name: string): number | undefined {
     return name === this.#running?.self.name ? SELF : this.#byName.get(name)?.index
@@ -213,6 +219,11 @@ export class Cluster {
     return [SELF, ...[...live].map((name) => this.#byName.get(name)?.index ?? SELF).filter((n) => n !== SELF)]
   }
 
+  /** What this node knows of the cluster; `undefined`: it has not joined yet. */
+  get report(): ClusterReport | undefined {
+    return this.#running && reportOf(this.#running, this.#byName.values())
+  }
+
   /** The order in which a walk over all nodes goes through them. */
   get walk(): readonly WalkStep[] {
     const taken = new Set<number>()
@@ -224,6 +235,13 @@ export class Cluster {
       return { token, owner: this.indexOf(name) ?? SELF }
     })
     return steps.sort((a, b) => a.token - b.token)
+  }
+
+  /** Asks a member something of its own. Rejects when there is no reply. */
+  async askPeer(name: string, group: Group, args: readonly (string | Buffer)[]): Promise<Reply> {
+    const peer = this.#byName.get(name)
+    if (peer === undefined) throw new Error(`${name} is no member`)
+    return ask(peer.control, this.contextOf(group, 2, false, true), args)
   }
 
   beginTurn(): void {
@@ -400,6 +418,7 @@ export class Cluster {
       },
       onClose: (link, reason, refused) => {
         const isControl = lanes.isControl(link)
+        peer.retire(link)
         log.info({ peer: member.name, reason }, 'a link to another node is over')
         if (isControl) this.copies.lostTouch(member.name)
         if (refused) detector.broken(member.name, 'refused')
@@ -474,12 +493,6 @@ export class Cluster {
 
   #restamp(): void {
     this.#contexts.stamp = this.#parts.ownership.stamp
-  }
-
-  async #askPeer(name: string, group: Group, args: readonly (string | Buffer)[]): Promise<Reply> {
-    const peer = this.#byName.get(name)
-    if (peer === undefined) throw new Error(`${name} is no member`)
-    return ask(peer.control, this.contextOf(group, 2, false, true), args)
   }
 
   #markDirty(link: Link): void {

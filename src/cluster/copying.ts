@@ -110,6 +110,11 @@ export class Copying {
     for (const holders of this.#holders.values()) holders.flushed()
   }
 
+  /** Who holds copies of a group's keys that this node owns. */
+  holdersOf(group: Group): Holders<Holder> | undefined {
+    return this.#holders.get(group)
+  }
+
   /** The connection of another node is closed. */
   left(holder: Holder): void {
     for (const holders of this.#holders.values()) holders.gone(holder)

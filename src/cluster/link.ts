@@ -78,6 +78,8 @@ interface Deferred {
  */
 export class Link implements Sender, Consumer {
   readonly peer: string
+  /** Milliseconds since the epoch. */
+  readonly openedAt: number
   /** Why it is closed; '' before. */
   reason = ''
   requests = 0
@@ -105,6 +107,7 @@ export class Link implements Sender, Consumer {
 
   constructor(options: LinkOptions, owner: LinkOwner) {
     this.peer = options.peer
+    this.openedAt = options.clock.now()
     this.#options = options
     this.#owner = owner
     this.#fullRequests = options.full?.requests ?? FULL_REQUESTS
@@ -133,6 +136,11 @@ export class Link implements Sender, Consumer {
   /** Requests without a reply, those that wait to be sent and those deferred included. */
   get unanswered(): number {
     return this.#outgoing.count + this.#deferred.size
+  }
+
+  /** Bytes of these. */
+  get unansweredBytes(): number {
+    return this.#outgoing.bytes + this.#deferredBytes
   }
 
   /** Requests whose replies the peer has deferred. */

@@ -9,12 +9,24 @@ export interface Waiter {
   resume(): void
 }
 
+/** What went over links, since the peer is known. */
+export interface Traffic {
+  requests: number
+  replies: number
+  lost: number
+  bytesOut: number
+  bytesIn: number
+}
+
 export class Peer {
   readonly member: Member
   /** Its number in tables of owners, from 1. */
   readonly index: number
   readonly lanes: Lanes
   #waiting = new Set<Waiter>()
+  /** Of links that are closed: of data links, of control links. */
+  readonly #pastData = noTraffic()
+  readonly #pastControl = noTraffic()
 
   constructor(member: Member, index: number, lanes: Lanes) {
     this.member = member
@@ -41,6 +53,27 @@ export class Peer {
     return this.control.isReady
   }
 
+  /** What clients of this node asked of the peer. */
+  get traffic(): Traffic {
+    return this.#sum(this.#pastData, false)
+  }
+
+  /** What the nodes said to each other. */
+  get talk(): Traffic {
+    return this.#sum(this.#pastControl, true)
+  }
+
+  /** A link is closed: what went over it still counts. */
+  retire(link: Link): void {
+    add(this.lanes.isControl(link) ? this.#pastControl : this.#pastData, link)
+  }
+
+  #sum(past: Traffic, control: boolean): Traffic {
+    const sum = { ...past }
+    for (const link of this.lanes.links) if (this.lanes.isControl(link) === control) add(sum, link)
+    return sum
+  }
+
   /** Resumes `waiter` when the links have room again, or break. */
   whenDrained(waiter: Waiter): void {
     this.#waiting.add(waiter)
@@ -52,4 +85,16 @@ export class Peer {
     this.#waiting = new Set()
     for (const waiter of waiting) waiter.resume()
   }
+}
+
+function noTraffic(): Traffic {
+  return { requests: 0, replies: 0, lost: 0, bytesOut: 0, bytesIn: 0 }
+}
+
+function add(sum: Traffic, { requests, replies, lost, bytesOut, bytesIn }: Readonly<Traffic>): void {
+  sum.requests += requests
+  sum.replies += replies
+  sum.lost += lost
+  sum.bytesOut += bytesOut
+  sum.bytesIn += bytesIn
 }
