@@ -75,6 +75,14 @@ export class Correspondent {
     return news
   }
 
+  /** Whether the sender holds this node for dead, and may be right: it owns meanwhile what this node does. */
+  replaces({ accused, deposed, alone }: StateMessage): boolean {
+    if (accused[this.#self] === undefined) return false
+    const count = this.#countOf(deposed)
+    const countAlone = this.#countOf(alone)
+    return count > countAlone || (countAlone > 0 && this.#unsure !== undefined)
+  }
+
   /** The mark of this node, when it is meant in this run. */
   #countOf(marks: Marks): number {
     const mark = marks[this.#self]

@@ -120,10 +120,12 @@ export class Detector {
     this.#listen(message)
     let news = said.take(message)
     if (message.answers !== undefined) {
-      const { verdict, tried } = health
+      const { verdict, tried, talking } = health
       health.answered(now)
-      said.answered(message.answers)
+      // As long as each held the other for dead, both owned the same: what came in since the mark counts no more.
+      if (!talking && health.talking && said.replaces(message)) this.#deposed = true
       if (this.#marks.alive(name)) this.#deposed = true
+      said.answered(message.answers)
       this.#doubt?.answered(name, message.answers)
       news ||= health.verdict !== verdict || !tried
     }

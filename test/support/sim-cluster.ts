@@ -4,7 +4,6 @@ import { ManualClock } from '../../src/bytes/clock.ts'
 import { Detector } from '../../src/cluster/detector.ts'
 import type { DetectorOptions, View } from '../../src/cluster/events.ts'
 import type { Member } from '../../src/cluster/member.ts'
-import type { StateMessage } from '../../src/cluster/state.ts'
 import { type Random, seededRandom } from './random.ts'
 
 export interface SimOptions {
@@ -237,13 +236,13 @@ export class SimCluster {
   }
 
   #sendPing(node: SimNode, link: Link): void {
-    const message = wire(node.detector.message())
+    const message = node.detector.message()
     link.pinged.set(message.serial, this.clock.now())
     const { to } = link
     this.#travel(node, to, () => {
       if (link.run !== to.run) return
       to.detector.state(node.name, message)
-      const answer = wire(to.detector.answer(message))
+      const answer = to.detector.answer(message)
       this.#travel(to, node, () => {
         if (link.state !== 'open' || node.links.get(to.name) !== link) return
         link.heard = this.clock.now()
@@ -321,8 +320,4 @@ export class SimCluster {
 
 function text(view: View): string {
   return view.members.map(({ name }) => name[0]).join('')
-}
-
-function wire(message: StateMessage): StateMessage {
-  return JSON.parse(JSON.stringify(message)) as StateMessage
 }
