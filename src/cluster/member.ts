@@ -1,6 +1,7 @@
 // Names the members of a cluster: what one is, its address as text, and its id.
 
 import { createHash } from 'node:crypto'
+import { isIPv6 } from 'node:net'
 
 /** A node of a cluster, as every node of it knows it. */
 export interface Member {
@@ -23,7 +24,6 @@ const MAX_PORT = 65_535
 
 /** What cannot be in a host: white space, control characters and what delimits an address. */
 const HOST = /^[^\s\p{Cc}:[\]/@,]+$/u
-const IPV6 = /^[\dA-Fa-f:.]*:[\dA-Fa-f:.]*(?:%[^\s\p{Cc}[\]/@,]+)?$/u
 const PORT = /^[1-9]\d{0,4}$/
 
 /** The id of the member of this name, as cluster-aware clients see it: 40 hexadecimal digits, of SHA-1. */
@@ -41,7 +41,7 @@ export function parseAddress(text: string): Address | undefined {
   const before = text.slice(0, colon)
   const bracketed = before.startsWith('[') && before.endsWith(']')
   const host = bracketed ? before.slice(1, -1) : before
-  return (bracketed ? IPV6 : HOST).test(host) ? { host, port } : undefined
+  return (bracketed ? isIPv6(host) : HOST.test(host)) ? { host, port } : undefined
 }
 
 /** The text that `parseAddress` reads: an IPv6 host gets brackets. */

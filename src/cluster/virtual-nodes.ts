@@ -8,11 +8,12 @@ import type { Member } from './member.ts'
 const DIGITS = 128
 const DIGIT_BITS = 7
 
-/** Bits behind the two digits, which decide between members of the same rank. */
+/** Where the digit is in a word of the tables. */
+const DIGIT_SHIFT = 25
+
+/** Bits behind the rank, which decide between members of the same rank. */
 const FRACTION_BITS = 18
 const FRACTION = 2 ** FRACTION_BITS - 1
-
-const FIRST_DIGIT = 0xfe000000
 
 const ROUNDS = 3
 
@@ -29,7 +30,7 @@ const FIRST_KEY = [0x45726e79, 0x736c6f74] as const
 const SECOND_KEY = [0x72696e67, 0x6e6f6465] as const
 
 /**
- * Members by index, in the order they were given; between members equally far the first is nearer.
+ * Members by index, in the order they were given; of members equally far the first is nearer.
  *
  * A member's ranks are a Feistel permutation of the slots, of three rounds over two digits with tables drawn from
  * its name; whatever the rank leaves open the bits behind it decide.
@@ -57,7 +58,16 @@ export class VirtualNodes {
   /** Fills in the nearest member of every slot and its distance. */
   nearest(owners: Uint16Array, distances: Float64Array): void {
     distances.fill(Infinity)
-    for (let member = 0; member < this.#count; member++) this.#offer(member, owners, distances)
+    let farthest = Infinity
+    let looked = 0
+    for (let member = 0; member < this.#count; member++) {
+      // It only gets nearer: a look at every slot pays when there are an eighth more members.
+      if (member > looked + (looked >> 3)) {
+        farthest = greatest(distances)
+        looked = member
+      }
+      this.#offer(member, farthest, owners, distances)
+    }
   }
 
   /** Fills in the member that is the next nearest to `slot` after `owners[slot]`. */
@@ -74,39 +84,37 @@ export class VirtualNodes {
     distances[slot] = nearest
   }
 
-  #offer(member: number, owners: Uint16Array, distances: Float64Array): void {
+  /** Goes through the slots from the member's nearest on, as far as one may have no nearer member. */
+  #offer(member: number, farthest: number, owners: Uint16Array, distances: Float64Array): void {
     const at = member * ROUNDS * DIGITS
     const first = this.#tables.subarray(at, at + DIGITS)
     const second = this.#tables.subarray(at + DIGITS, at + 2 * DIGITS)
     const third = this.#tables.subarray(at + 2 * DIGITS, at + 3 * DIGITS)
     const weight = this.#weights[member]
-    // A distance is never below its position over 2^32: most members are passed over by that alone.
-    const least = 2 ** -32 / weight
-    for (let slot = 0; slot < SLOT_COUNT; ) {
-      const high = slot >>> DIGIT_BITS
-      const turn = first[high] >>> 25
-      for (let low = 0; low < DIGITS; low++, slot++) {
-        const turned = low ^ turn
-        const word = second[turned]
-        const middle = high ^ (word >>> 25)
-        const position = joined(turned, middle, word, third[middle])
-        if (position * least >= distances[slot]) continue
-        const distance = distanceAt(position) / weight
-        if (distance >= distances[slot]) continue
-        distances[slot] = distance
-        owners[slot] = member
-      }
+    for (let rank = 0; rank < SLOT_COUNT && PASSED[rank] / weight < farthest; rank++) {
+      const middle = rank & (DIGITS - 1)
+      const last = third[middle]
+      const turned = (rank >>> DIGIT_BITS) ^ (last >>> DIGIT_SHIFT)
+      const word = second[turned]
+      const high = middle ^ (word >>> DIGIT_SHIFT)
+      const slot = (high << DIGIT_BITS) | (turned ^ (first[high] >>> DIGIT_SHIFT))
+      const distance = distanceAt(rank, word ^ last) / weight
+      if (distance >= distances[slot]) continue
+      distances[slot] = distance
+      owners[slot] = member
     }
   }
 
+  /** The same rounds from the slot to its rank. */
   #distance(member: number, slot: number): number {
     const at = member * ROUNDS * DIGITS
     const high = slot >>> DIGIT_BITS
-    const turned = (slot & (DIGITS - 1)) ^ (this.#tables[at + high] >>> 25)
-    const second = this.#tables[at + DIGITS + turned]
-    const middle = high ^ (second >>> 25)
-    const third = this.#tables[at + 2 * DIGITS + middle]
-    return distanceAt(joined(turned, middle, second, third)) / this.#weights[member]
+    const turned = (slot & (DIGITS - 1)) ^ (this.#tables[at + high] >>> DIGIT_SHIFT)
+    const word = this.#tables[at + DIGITS + turned]
+    const middle = high ^ (word >>> DIGIT_SHIFT)
+    const last = this.#tables[at + 2 * DIGITS + middle]
+    const rank = ((turned ^ (last >>> DIGIT_SHIFT)) << DIGIT_BITS) | middle
+    return distanceAt(rank, word ^ last) / this.#weights[member]
   }
 
   #draw(member: number, name: string): void {
@@ -119,18 +127,16 @@ export class VirtualNodes {
   }
 }
 
-/**
- * Where a slot is in the order of a member, 0 to 2^32 − 1: its rank of two digits, of which the third round turns the
- * first, then the fraction.
- */
-function joined(turned: number, middle: number, second: number, third: number): number {
-  const rank = (turned << 25) ^ (third & FIRST_DIGIT) ^ (middle << FRACTION_BITS)
-  return (rank | ((second ^ third) & FRACTION)) >>> 0
+function distanceAt(rank: number, fraction: number): number {
+  return PASSED[rank] + (fraction & FRACTION) / 2 ** FRACTION_BITS / (SLOT_COUNT - rank)
 }
 
-function distanceAt(position: number): number {
-  const rank = position >>> FRACTION_BITS
-  return PASSED[rank] + (position & FRACTION) / 2 ** FRACTION_BITS / (SLOT_COUNT - rank)
+function greatest(distances: Float64Array): number {
+  let most = 0
+  for (let slot = 0; slot < distances.length; slot++) {
+    if (distances[slot] > most) most = distances[slot]
+  }
+  return most
 }
 
 /** The i-th word of the sequence of a 64-bit seed; MurmurHash3's finaliser over a Weyl sequence, twice. */
