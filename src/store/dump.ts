@@ -100,6 +100,13 @@ export function restoreEntry(
   return true
 }
 
+/** Makes of a dump what it would be had it been made `ms` later. */
+export function ageDump(dump: Buffer, ms: number): void {
+  let at = HEADER_BYTES
+  if ((dump[2] & HAS_DEADLINE) !== 0) at = dump.writeBigInt64LE(dump.readBigInt64LE(at) - BigInt(ms), at)
+  if ((dump[2] & HAS_ORIGIN) !== 0) dump.writeBigInt64LE(dump.readBigInt64LE(at) + BigInt(ms), at)
+}
+
 /** Whether a record is what it was when it was dumped, `deadline` being its `exactDeadline` then. */
 export function isUnchanged(store: Store, ref: Ref, dump: Buffer, deadline: bigint): boolean {
   const { records } = store
