@@ -81,15 +81,16 @@ function relays(what: string, senders: number, depth: number, apart: boolean): C
     moved() {},
     lost() {},
   })
-  const receivers = Array.from({ length: senders }, receiver)
+  const all = Array.from({ length: senders }, () => ({ receiver: receiver(), chunk: Buffer.from(chunk) }))
   const replies = Buffer.from(`$16\r\n${'x'.repeat(16)}\r\n`.repeat(senders * depth))
   const operations = TURNS * senders * depth
   const run = () => {
     answered = 0
     for (let turn = 0; turn < TURNS; turn++) {
-      for (const one of receivers) {
-        for (let i = 0, at = 0; i < depth; i++, at += stride)
-          link.send(one, 0, chunk, at, at + request.length)
+      for (const { receiver, chunk } of all) {
+        for (let i = 0, at = 0; i < depth; i++, at += stride) {
+          link.send(receiver, 0, chunk, at, at + request.length)
+        }
       }
       link.flush()
       socket.emit('data', replies)

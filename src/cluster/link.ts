@@ -174,7 +174,11 @@ export class Link implements Sender, Consumer {
 
   /** Writes all that is pending at once; until the link is ready, it stays pending. Called once per turn. */
   flush(): void {
-    if (!this.#outgoing.isDirty || this.#state !== READY) return
+    if (!this.#outgoing.isDirty) return
+    if (this.#state !== READY) {
+      this.#outgoing.settle()
+      return
+    }
     this.#patience.sent()
     this.writes++
     this.bytesOut += this.#outgoing.write(this.#socket)

@@ -3,11 +3,15 @@
 
 import type { Socket } from 'node:net'
 import { copyBytes } from '../bytes/copy.ts'
+import { copyOut } from '../resp/copy.ts'
 import type { PageWriter, RequestPage, RequestPages } from './pages.ts'
 import type { Receiver } from './receiver.ts'
 import { Runs } from './runs.ts'
 
 const NOTHING = Buffer.alloc(0)
+
+/** A view of a sender's buffer, which halves the time of a copy, is made for so many: it costs as much as four. */
+const VIEW_FROM = 4
 
 /** No context: the first request sets its own. */
 const UNSET = -1
@@ -32,6 +36,10 @@ export class Outgoing implements PageWriter {
   #sourceFrom = 0
   #sourceTo = 0
   #sourceAt = 0
+  /** The buffer copied from last, how often, and a view of it. */
+  #viewed: Buffer | null = null
+  #copies = 0
+  #view: DataView | undefined
 
   constructor(pages: RequestPages, contextBytes: (context: number) => Buffer) {
     this.#pages = pages
@@ -74,7 +82,7 @@ export class Outgoing implements PageWriter {
   /** Writes what is to be written, at once. Returns how many bytes. Only when there is something. */
   write(socket: Socket): number {
     this.isDirty = false
-    this.#copy()
+    this.settle()
     const page = this.#page as RequestPage
     if (this.#filled.length === 0) return writePage(page, socket)
     const filled = this.#filled
@@ -85,6 +93,13 @@ export class Outgoing implements PageWriter {
     bytes += writePage(page, socket)
     socket.uncork()
     return bytes
+  }
+
+  /** Copies what is to be copied: senders' buffers are theirs again. */
+  settle(): void {
+    this.#copy()
+    this.#viewed = null
+    this.#view = undefined
   }
 
   /** How many requests the oldest run has; 0 if there is none. */
@@ -114,7 +129,7 @@ export class Outgoing implements PageWriter {
   /** Writes nothing any more, and tells every sender, in order. */
   lose(reason: string): void {
     this.isDirty = false
-    this.#copy()
+    this.settle()
     this.#filled = []
     while (this.#runs.size !== 0) {
       const { receiver } = this.#runs.head
@@ -155,8 +170,18 @@ export class Outgoing implements PageWriter {
     const source = this.#source
     if (source === null) return
     this.#source = null
-    const { buf, words } = this.#page as RequestPage
-    copyBytes(source, this.#sourceFrom, this.#sourceTo, buf, words, this.#sourceAt)
+    const { buf, words, view } = this.#page as RequestPage
+    if (source !== this.#viewed) {
+      this.#viewed = source
+      this.#view = undefined
+      this.#copies = 0
+    }
+    if (++this.#copies < VIEW_FROM) {
+      copyBytes(source, this.#sourceFrom, this.#sourceTo, buf, words, this.#sourceAt)
+      return
+    }
+    this.#view ??= new DataView(source.buffer, source.byteOffset, source.length)
+    copyOut(source, this.#sourceFrom, this.#sourceTo, buf, view, this.#sourceAt, this.#view)
   }
 }
 

@@ -25,6 +25,7 @@ export interface PageWriter {
 export class RequestPage {
   readonly buf: Buffer
   readonly words: Int32Array
+  readonly view: DataView
   /** Where each request ends. */
   readonly ends: Int32Array
   /** How many requests there are. */
@@ -41,6 +42,7 @@ export class RequestPage {
     const own = Buffer.allocUnsafeSlow((bytes + 3) & ~3)
     this.buf = own.subarray(0, bytes)
     this.words = new Int32Array(own.buffer)
+    this.view = new DataView(own.buffer)
     this.ends = new Int32Array(requests)
     this.release = () => {
       if (--this.uses > 0) return
