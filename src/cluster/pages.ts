@@ -1,7 +1,7 @@
 // Pages that requests to a peer are gathered in, and stay in until they are answered.
 
 /** Size of a page: what one write to a socket usefully carries, and room for more than a thousand small requests. */
-export const PAGE_BYTES = 65_536
+const PAGE_BYTES = 65_536
 
 /** Most requests in a page. The shortest one with a key has 23 bytes. */
 const PAGE_REQUESTS = 4096

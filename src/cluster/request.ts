@@ -4,7 +4,7 @@ import Parser from 'redis-parser'
 import type { Receiver, Sender } from './receiver.ts'
 
 /** An error that a peer answered; its message begins with the code, `ERR syntax error`. */
-export type ReplyError = Error
+type ReplyError = Error
 
 /** A RESP2 reply. */
 export type Reply = Buffer | number | null | ReplyError | Reply[]
