@@ -18,15 +18,15 @@ import { VirtualNodes } from './virtual-nodes.ts'
  * down at some members and up at others by a phase of their own: rounded alike, they would shrink everywhere at
  * the same join.
  *
- * What a join or leave moves, as a multiple of the ideal (the share of the joiner, the slots of the leaver), in up
- * to 2,000 changes of random memberships of equal weights (of 500 and 1,000 members, 24 changes):
+ * What a join or leave moves, as a multiple of the ideal (the share of the joiner, the slots of the leaver), in 200
+ * to 1,200 changes of random memberships of equal weights (12 changes of 500 and of 1,000 members):
  *
  *     members   20    50    80    90    100   150   200   500  1,000
  *     average  1.00  1.03  1.09  1.11  1.13  1.27  1.45  2.0   2.3
  *     most     1.06  1.10  1.23  1.25  1.26  1.46  1.70  2.3   2.6
  *
- * So 1.25 holds for up to 90 members (50 when their weights are 1, 1, 2, 4, as it is the small that count), and on
- * average for up to 140. With more, a member has so few slots (82 of 200 members) that their plain spread is
+ * So 1.25 held for up to 90 members (50 when their weights are 1, 1, 2, 4, as it is the small that count), and on
+ * average for up to 120, not for 150. With more, a member has so few slots (82 of 200 members) that their plain spread is
  * beyond 5 %: a fifth of the members stand at the bound, and each of them whose nearest slots or capacity a
  * change touches has to correct it by a slot. The load bound holds for any number; of 1,000 members the share is
  * 16.4 slots and the bound, rounded up, 18.
