@@ -126,7 +126,7 @@ export class Cluster {
       timers,
       fraction: settings.copies,
       maxAgeMs: settings.copyMaxAge,
-      fetch: (owner, group, key) => this.askPeer(owner, group, ['PEER', 'COPY', key]),
+      fetch: (owner, group, key) => this.#fetchCopy(owner, group, key),
     })
   }
 
@@ -156,7 +156,11 @@ export class Cluster {
       assign: (names) => assignSlots(names.map((name) => this.#memberOf(name))),
       gaining: () => false,
       gained: () => this.#ownersChanged(),
-      lost: () => this.#ownersChanged(),
+      lost: () => {
+        // Their new owners do not know who holds copies.
+        this.copies.recall()
+        this.#ownersChanged()
+      },
     })
     const conversation = new Conversation({
       detector,
@@ -420,7 +424,7 @@ export class Cluster {
         const isControl = lanes.isControl(link)
         peer.retire(link)
         log.info({ peer: member.name, reason }, 'a link to another node is over')
-        if (isControl) this.copies.lostTouch(member.name)
+        if (link === peer.copyLink) this.copies.lostTouch(member.name)
         if (refused) detector.broken(member.name, 'refused')
         else if (isControl) detector.broken(member.name, SILENCE.test(reason) ? 'silent' : 'closed')
         peer.drained()
@@ -493,6 +497,19 @@ export class Cluster {
 
   #restamp(): void {
     this.#contexts.stamp = this.#parts.ownership.stamp
+  }
+
+  /**
+   * By a link for requests, so that with one such link to each peer (the default) a client that has written sees
+   * no copy from before: word of the write comes before its reply.
+   */
+  async #fetchCopy(name: string, group: Group, key: Buffer): Promise<Reply> {
+    const peer = this.#byName.get(name)
+    if (peer === undefined) throw new Error(`${name} is no member`)
+    const link = peer.data(0)
+    if (peer.copyLink !== link) this.copies.lostTouch(name)
+    peer.copyLink = link
+    return ask(link, this.contextOf(group, 2, false, true), ['PEER', 'COPY', key])
   }
 
   #markDirty(link: Link): void {

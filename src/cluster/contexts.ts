@@ -60,6 +60,12 @@ export class Contexts {
     )
   }
 
+  /** What a number stands for. */
+  circumstances(context: number): { group: Group; protocol: 2 | 3; noTouch: boolean } {
+    const group = this.#groups[(context >> GROUP_SHIFT) & (GROUPS - 1)]
+    return { group, protocol: (context & RESP3) === 0 ? 2 : 3, noTouch: (context & NO_TOUCH) !== 0 }
+  }
+
   /** The request that sets this context. */
   request(context: number): Buffer {
     let request = this.#requests.get(context)

@@ -96,10 +96,11 @@ export class Copying {
 
   /** What `holder` may keep of a key that this node owns; `undefined`: nothing. */
   give(holder: Holder, group: Group, bytes: Buffer, start: number, end: number): Copied | undefined {
-    const mayKeep = this.#holders.get(group)?.add(bytes, start, end, holder) ?? 0
     const { store } = group
     const ref = store.peek(bytes, start, end)
-    if (mayKeep === 0 || ref === NULL_REF || store.records.type(ref) !== ValueType.STRING) return undefined
+    if (ref === NULL_REF || store.records.type(ref) !== ValueType.STRING) return undefined
+    const mayKeep = this.#holders.get(group)?.add(bytes, start, end, holder) ?? 0
+    if (mayKeep === 0) return undefined
     const deadline = store.records.deadline(ref)
     const left = deadline === 0 ? mayKeep : deadline - this.#options.instant.now
     return { value: store.copyValue(ref), remainingMs: Math.min(mayKeep, left) }

@@ -23,6 +23,8 @@ export class Peer {
   /** Its number in tables of owners, from 1. */
   readonly index: number
   readonly lanes: Lanes
+  /** The link by which copies came, and word of writes to them comes. */
+  copyLink: Link | undefined
   #waiting = new Set<Waiter>()
   /** Of links that are closed: of data links, of control links. */
   readonly #pastData = noTraffic()

@@ -1,6 +1,7 @@
 // Runs requests: finds the command, checks what may run, loads what it misses, and keeps the order per key.
 
 import type { Hash, Hasher } from '../bytes/hash.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
 import { MAX_WARM } from '../store/read-ahead.ts'
@@ -8,7 +9,7 @@ import type { Store } from '../store/store.ts'
 import { type Client, placeOf } from './client.ts'
 import type { Context } from './context.ts'
 import { Dispatcher } from './dispatcher.ts'
-import { type Circumstances, circumstancesOf, type Errand } from './errand.ts'
+import { circumstancesOf, type Errand } from './errand.ts'
 import { MAX_SHOWN, printable, unknownCommand } from './errors.ts'
 import type { HeldCommand } from './held.ts'
 import type { Host } from './host.ts'
@@ -74,9 +75,12 @@ export class Executor {
     this.#routing = new Routing(cluster, context, this.#dispatcher)
   }
 
-  /** Who takes a reply that comes from another node. Only in a cluster. */
-  errand(circumstances: Circumstances, complete: (reply: Buffer) => void): Errand {
-    return (this.#dispatcher as Dispatcher).errand(circumstances, complete)
+  /** Who takes the reply, from another node, to a request of a client's that was sent in this context. */
+  relayed(client: Client, context: number, complete: (reply: Buffer) => void): Errand {
+    return (this.#dispatcher as Dispatcher).errand(
+      { client, ...(this.#host.cluster as Cluster).circumstancesOf(context) },
+      complete,
+    )
   }
 
   /**
@@ -223,7 +227,7 @@ export class Executor {
 
   /** An errand for the place of the command that runs now. */
   #errandFor(client: Client): Errand {
-    return this.errand(circumstancesOf(client), placeOf(client))
+    return (this.#dispatcher as Dispatcher).errand(circumstancesOf(client), placeOf(client))
   }
 
   /** Runs a peer's command once those before it that have its keys are done. */

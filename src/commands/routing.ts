@@ -44,6 +44,7 @@ export class Routing {
       cluster.whenCertain(client)
       return WAIT
     }
+    if (cluster.isAlone) return HERE
     if (client.peer !== undefined) return this.#check(client, command)
     if (client.routedIn !== cluster.counter) {
       // What was sent before the view changed is answered before anything is sent elsewhere.
@@ -57,7 +58,8 @@ export class Routing {
     const owner = cluster.owners[slot]
     if (owner === SELF) return HERE
     if (cluster.redirects) return client.asking ? HERE : this.#redirect(slot, owner)
-    const peer = cluster.peers[owner] as Peer
+    const peer = cluster.peers[owner]
+    if (peer === undefined) return HERE
     if (command.loadsThrough) {
       if (cluster.copies.serve(client.group, args, i, peer.name)) return COPY
     } else if (command.isWrite) cluster.copies.written(client.group, args, i)
@@ -72,7 +74,8 @@ export class Routing {
       return WAIT
     }
     const context = this.#cluster.contextOf(client.group, client.protocol, client.noTouch, false)
-    const receiver = client.replyMode === 'on' ? client.relay(link, context) : this.#errand(client)
+    const isPlain = client.replyMode === 'on' && !link.isClosed
+    const receiver = isPlain ? client.relay(link, context) : this.#errand(client)
     if (args.frameStart >= 0) link.send(receiver, context, args.buf, args.frameStart, args.frameEnd)
     else {
       const request = requestBytes(args)
@@ -112,14 +115,16 @@ export class Routing {
     if (positions.length === 0) return HERE
     const parts = this.#dispatcher.partsOf(args, positions)
     if (cluster.redirects) return client.asking ? HERE : this.#redirectMany(positions, parts)
-    if (parts.length === 1 && parts[0].owner === SELF) return HERE
     const full = parts.map(({ owner }) => cluster.peers[owner]).find((peer) => peer?.data(client.id).isFull)
     if (full !== undefined) {
       full.whenDrained(client)
       return WAIT
     }
     if (command.isWrite) for (const i of positions) cluster.copies.written(client.group, args, i)
-    if (parts.length === 1) return this.#forward(client, args, cluster.peers[parts[0].owner] as Peer)
+    if (parts.length === 1) {
+      const peer = cluster.peers[parts[0].owner]
+      return peer === undefined ? HERE : this.#forward(client, args, peer)
+    }
     if (command.spec.merge === undefined) reply.error(CROSS_SLOT)
     else this.#dispatcher.scatter(this.#errand(client), command, args, parts)
     return SENT
@@ -143,7 +148,7 @@ export class Routing {
 
   #span(client: Client, { spec: { span } }: Command): Route {
     const cluster = this.#cluster
-    if (cluster.isAlone || cluster.redirects || span === undefined) return HERE
+    if (cluster.redirects || span === undefined) return HERE
     // It sees all keys: what was sent before is done first.
     if (client.isWaiting) return WAIT
     const { args, reply } = this.#context

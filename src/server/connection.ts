@@ -4,7 +4,6 @@ import type { Socket } from 'node:net'
 import type { Instant } from '../bytes/instant.ts'
 import type { Link, Receiver } from '../cluster/link.ts'
 import type { Client, HeldReply, PeerSession } from '../commands/client.ts'
-import { circumstancesOf } from '../commands/errand.ts'
 import { type Executor, STALLED } from '../commands/executor.ts'
 import { HeldCommands } from '../commands/held.ts'
 import type { NodeStats } from '../commands/node-stats.ts'
@@ -118,9 +117,9 @@ export class Connection implements Client, Sink, Served {
       (bytes) => this.#send(bytes),
       () => {
         this.#enforceOutputLimit()
-        this.resume()
+        if (this.#mayGoOn) this.resume()
       },
-      (from, complete) => this.#services.executor.errand(from, complete),
+      (context, complete) => this.#services.executor.relayed(this, context, complete),
     )
     socket.on('data', (chunk: Buffer) => {
       services.stats.inputBytes += chunk.length
@@ -181,7 +180,13 @@ export class Connection implements Client, Sink, Served {
 
   relay(link: Link, context: number): Receiver {
     this.#flush()
-    return this.#outbox.relay(link, context, () => circumstancesOf(this))
+    return this.#outbox.relay(link, context)
+  }
+
+  /** Whether something besides replies was waiting for replies to leave. */
+  get #mayGoOn(): boolean {
+    const hasMore = this.#waiting.length !== 0 || this.#decoded === REQUEST
+    return hasMore || this.#paused || this.#ended || this.#closing
   }
 
   /** Takes replies over; `send` hands them to the socket. */

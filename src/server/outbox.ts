@@ -2,7 +2,6 @@
 
 import type { Link, Receiver } from '../cluster/link.ts'
 import type { HeldReply } from '../commands/client.ts'
-import type { Circumstances } from '../commands/errand.ts'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -22,26 +21,27 @@ class Place implements HeldReply {
   }
 }
 
-/** Makes a receiver of one reply, whose request was made in these circumstances. */
-export type MakeReceiver = (circumstances: Circumstances, complete: (reply: Buffer) => void) => Receiver
+/** Makes a receiver of one reply, whose request was sent in this context. */
+export type MakeReceiver = (context: number, complete: (reply: Buffer) => void) => Receiver
+
+/** Shared by all runs whose replies come as they should. */
+const NO_PARTS: readonly (Buffer | Place)[] = []
 
 /** The place of the replies to requests in a row that were forwarded by the same link. */
 class Run implements Receiver {
   readonly link: Link
   readonly context: number
-  readonly circumstances: Circumstances
   /** Replies asked for, and those of them that came or have a place among `parts`. */
   asked = 1
   settled = 0
   /** What came before its turn, or waits for a reply that comes later. */
-  parts: (Buffer | Place)[] = []
+  parts: readonly (Buffer | Place)[] = NO_PARTS
   readonly #outbox: Outbox
 
-  constructor(outbox: Outbox, link: Link, context: number, circumstances: Circumstances) {
+  constructor(outbox: Outbox, link: Link, context: number) {
     this.#outbox = outbox
     this.link = link
     this.context = context
-    this.circumstances = circumstances
   }
 
   get isOver(): boolean {
@@ -56,8 +56,8 @@ class Run implements Receiver {
   later(): Receiver {
     this.settled++
     const place = new Place(this.#outbox)
-    this.parts.push(place)
-    return this.#outbox.makeReceiver(this.circumstances, (reply) => place.complete(reply))
+    this.parts = [...this.parts, place]
+    return this.#outbox.makeReceiver(this.context, (reply) => place.complete(reply))
   }
 
   moved(request: Buffer, to: string): void {
@@ -108,13 +108,13 @@ export class Outbox {
   }
 
   /** Reserves the next place for a reply that comes by a link. */
-  relay(link: Link, context: number, circumstances: () => Circumstances): Receiver {
+  relay(link: Link, context: number): Receiver {
     const last = this.#queue[this.#queue.length - 1]
     if (last instanceof Run && last.link === link && last.context === context) {
       last.asked++
       return last
     }
-    const run = new Run(this, link, context, circumstances())
+    const run = new Run(this, link, context)
     this.#queue.push(run)
     return run
   }
@@ -129,7 +129,7 @@ export class Outbox {
   arrived(run: Run, bytes: Buffer): void {
     if (run.parts.length !== 0 || this.#queue[this.#next] !== run) {
       this.size += bytes.length
-      run.parts.push(ownBytes(bytes))
+      run.parts = [...run.parts, ownBytes(bytes)]
       if (this.#queue[this.#next] !== run) return
       this.drain()
       return
@@ -153,7 +153,10 @@ export class Outbox {
       }
       queue[next] = NOTHING
     }
-    if (next === queue.length || next >= COMPACT_FROM) {
+    if (next === queue.length) {
+      queue.length = 0
+      next = 0
+    } else if (next >= COMPACT_FROM) {
       queue.splice(0, next)
       next = 0
     }
