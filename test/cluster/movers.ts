@@ -61,6 +61,8 @@ export class MovingNode {
   readonly takeover: Takeover
   handover!: Handover
   expecting = false
+  /** Of whom more was written than could be remembered. */
+  readonly overflows: string[] = []
 
   constructor(name: string, now: number, chance: Chance, groups: number, maxKeys?: number) {
     this.name = name
@@ -79,6 +81,7 @@ export class MovingNode {
       micros: ticking(),
       pause: () => chance.turn(),
       maxKeys,
+      overflowed: (from) => void this.overflows.push(from),
     })
   }
 

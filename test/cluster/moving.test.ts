@@ -1,6 +1,8 @@
 // Slots on the move: commands, expiry and flushes on both sides, in any order, and nothing is lost nor comes back.
 
 import { describe, expect, test } from 'vitest'
+import { keySlot } from '../../src/bytes/crc16.ts'
+import { ValueType } from '../../src/store/record.ts'
 import { seededRandom } from '../support/random.ts'
 import { ALL_SLOTS, Chance, Client, MovingNode } from './movers.ts'
 
@@ -42,8 +44,18 @@ function flush({ chance, model }: Scene, node: MovingNode, previous: MovingNode 
   if (previous !== undefined) void chance.travel().then(() => previous.groups[group].clear())
 }
 
+/** An entry where it does not belong. */
+function stray({ chance }: Scene, node: MovingNode): void {
+  const { store } = node.groups[chance.draw(GROUPS)]
+  const key = Buffer.from(`key ${chance.draw(2 * KEYS)}`)
+  store.put(key, 0, key.length, key, 0, key.length, ValueType.STRING, 0)
+  node.takeover.strayed(keySlot(key, 0, key.length))
+}
+
 /** All slots go from one node to the other while commands run. */
 async function move(scene: Scene, from: MovingNode, to: MovingNode, flushes: boolean): Promise<void> {
+  // What final requests left there.
+  for (let i = scene.chance.draw(80); i > 0; i--) stray(scene, to)
   const { chance, client } = scene
   const early = chance.draw(2) === 0
   to.expecting = early
