@@ -1,6 +1,7 @@
 // The composition root: one node, put together from the concrete parts of every floor.
 
 import { randomBytes } from 'node:crypto'
+import type { Socket } from 'node:net'
 import { type Clock, systemClock, systemTimers } from './bytes/clock.ts'
 import { Hasher, randomSeed } from './bytes/hash.ts'
 import { Instant } from './bytes/instant.ts'
@@ -32,6 +33,8 @@ export interface NodeOptions {
   readonly clock?: Clock
   /** The file that the configuration came from, for INFO. */
   readonly configFile?: string
+  /** Begins a connection to another member of the cluster, where that takes more than its host and port: a tunnel. */
+  readonly connectPeer?: (member: ListenAddress) => Socket
 }
 
 export interface SetOptions {
@@ -52,7 +55,8 @@ export class Node {
   readonly closed: Promise<void>
   #setClosed = (): void => {}
 
-  constructor(config: NodeConfig, { log = silent, clock = systemClock, configFile = '' }: NodeOptions = {}) {
+  constructor(config: NodeConfig, options: NodeOptions = {}) {
+    const { log = silent, clock = systemClock, configFile = '' } = options
     this.closed = new Promise((resolve) => {
       this.#setClosed = resolve
     })
@@ -84,6 +88,7 @@ export class Node {
         timers: systemTimers,
         micros,
         random: Math.random,
+        connect: options.connectPeer,
         log,
       })
     this.#server = new Server({

@@ -1,7 +1,7 @@
 // The cluster as one of its nodes sees it: who owns each slot, the links to the others, and what moves between them.
 
 import { createHash } from 'node:crypto'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import type { Clock, Timers } from '../bytes/clock.ts'
 import { keySlot, SLOT_COUNT } from '../bytes/crc16.ts'
 import type { Hasher } from '../bytes/hash.ts'
@@ -55,6 +55,8 @@ export interface ClusterOptions {
   readonly micros: () => number
   /** Uniform in [0, 1). */
   readonly random: () => number
+  /** Begins a connection to a member; by default to its host and port. */
+  readonly connect?: ((member: Member) => Socket) | undefined
   readonly log: Log
 }
 
@@ -394,7 +396,7 @@ export class Cluster {
     const { timeout } = settings
     const links = {
       peer: member.name,
-      connect: () => connect({ host: member.host, port: member.port }),
+      connect: () => this.#connect(member),
       identity: this.identity,
       contextBytes: (context: number) => this.#contexts.request(context),
       pages: this.#pages,
@@ -434,6 +436,10 @@ export class Cluster {
     this.#byName.set(member.name, peer)
     this.peers[index] = peer
     lanes.control()
+  }
+
+  #connect(member: Member): Socket {
+    return this.#options.connect?.(member) ?? connect({ host: member.host, port: member.port })
   }
 
   #viewed({ members, epoch }: View): void {
