@@ -20,6 +20,8 @@ export class Correspondent {
   readonly #self: string
   readonly #selfRun: string
   readonly #runs = new Map<string, Run>()
+  /** Whether the peer owned what this node did, when it last spoke: it held this node for dead. */
+  #rivals = false
   /** While this node may not have noticed that the peer had reason to declare it dead: answers to later messages tell. */
   #unsure: number | undefined
 
@@ -51,6 +53,7 @@ export class Correspondent {
     if (previous) previous.over = true
     this.runId = runId
     this.message = undefined
+    this.#rivals = false
     this.#run(runId)
     return previous !== undefined
   }
@@ -75,9 +78,33 @@ export class Correspondent {
     return news
   }
 
-  /** Whether the sender holds this node for dead, and may be right: it owns meanwhile what this node does. */
-  replaces({ accused, deposed, alone }: StateMessage): boolean {
-    if (accused[this.#self] === undefined) return false
+  /**
+   * Whether a time is over in which the peer owned what this node did, as it held this node for dead: what came in
+   * since its mark was seen counts no more than what was there before.
+   *
+   * @param met whether this node can talk to the peer from now on, and could not before
+   * @param owns whether this node is in its own view
+   * @param epoch the epoch of this node
+   */
+  rivalryEnds(message: StateMessage, met: boolean, owns: boolean, epoch: number): boolean {
+    if (owns && message.epoch !== epoch && this.#replaces(message)) this.#rivals = true
+    return (met && this.#reconcile()) || this.agrees(message, epoch)
+  }
+
+  /** The same, when a third member has heard that the peer is of our mind. */
+  agrees({ runId, epoch }: { readonly runId: string; readonly epoch: number }, ours: number): boolean {
+    return epoch === ours && runId === this.runId && this.#reconcile()
+  }
+
+  #reconcile(): boolean {
+    const ended = this.#rivals
+    this.#rivals = false
+    return ended
+  }
+
+  #replaces({ accused, deposed, alone }: StateMessage): boolean {
+    const charge = accused[this.#self]
+    if (charge === undefined || charge === 'willing') return false
     const count = this.#countOf(deposed)
     const countAlone = this.#countOf(alone)
     return count > countAlone || (countAlone > 0 && this.#unsure !== undefined)

@@ -119,11 +119,12 @@ export class Detector {
     if (said.condemns(message.runId, message.deposed, message.alone)) this.#deposed = true
     this.#listen(message)
     let news = said.take(message)
+    const { verdict, tried, talking } = health
+    if (message.answers !== undefined) health.answered(now)
+    const met = !talking && health.talking
+    const owns = this.#view.members.includes(this.#options.self)
+    if (said.rivalryEnds(message, met, owns, this.#view.epoch)) this.#deposed = true
     if (message.answers !== undefined) {
-      const { verdict, tried, talking } = health
-      health.answered(now)
-      // As long as each held the other for dead, both owned the same: what came in since the mark counts no more.
-      if (!talking && health.talking && said.replaces(message)) this.#deposed = true
       if (this.#marks.alive(name)) this.#deposed = true
       said.answered(message.answers)
       this.#doubt?.answered(name, message.answers)
@@ -227,8 +228,10 @@ export class Detector {
 
   /** Takes in what a peer has heard of members that this node cannot hear. */
   #listen(message: StateMessage): void {
-    for (const [name, { runId, deposed }] of Object.entries(message.hearsay)) {
-      if (this.#peers.get(name)?.said.condemns(runId, deposed, {})) this.#deposed = true
+    for (const [name, heard] of Object.entries(message.hearsay)) {
+      const said = this.#peers.get(name)?.said
+      if (said?.condemns(heard.runId, heard.deposed, {})) this.#deposed = true
+      if (said?.agrees(heard, this.#view.epoch)) this.#deposed = true
     }
   }
 

@@ -16,7 +16,7 @@ export interface View {
 }
 
 /** What the detector tells. Each may call the detector. */
-export interface DetectorEvents {
+interface DetectorEvents {
   /** The view has changed. Not called before the node is settled. */
   onView(view: View): void
   /**

@@ -79,7 +79,7 @@ export function hearsayOf(peers: Peers, reached: ReadonlySet<string>, own: Opini
   for (const name of unheard) {
     const message = messages.get(name)
     if (!message) continue
-    const { runId, serial, deaf } = message
+    const { runId, serial, epoch, deaf } = message
     const accused: Record<string, Charge> = {}
     const deposed: Record<string, Mark> = {}
     for (const other in message.accused) {
@@ -87,7 +87,7 @@ export function hearsayOf(peers: Peers, reached: ReadonlySet<string>, own: Opini
       accused[other] = message.accused[other]
       if (message.deposed[other]) deposed[other] = message.deposed[other]
     }
-    if (Object.keys(accused).length > 0) all[name] = { runId, serial, deaf, accused, deposed }
+    if (Object.keys(accused).length > 0) all[name] = { runId, serial, epoch, deaf, accused, deposed }
   }
   return all
 }

@@ -25,6 +25,7 @@ export interface Hearsay {
   readonly runId: string
   /** The serial of the message that said so. */
   readonly serial: number
+  readonly epoch: number
   readonly deaf: boolean
   /** Only charges against members that somebody still vouches for. */
   readonly accused: Charges

@@ -102,7 +102,7 @@ describe('after random faults', () => {
         cluster.run(3000)
         expect(living.map(({ told }) => told.length)).toEqual(before)
       }),
-      { numRuns: 25, seed: 7 },
+      { numRuns: 20, seed: 7 },
     )
   })
 
