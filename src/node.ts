@@ -192,8 +192,9 @@ export class Node {
   }
 
   async #close(): Promise<void> {
-    await this.#cluster?.close()
+    await this.#cluster?.drain(this.#config.shutdownTimeout)
     await this.#server.close()
+    await this.#cluster?.close()
     await Promise.all([...this.#groups.values()].map((group) => group.close()))
     this.#setClosed()
   }

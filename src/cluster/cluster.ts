@@ -21,10 +21,12 @@ import type { Membership } from './membership/membership.ts'
 import { type Answer, type Claim, Ownership, SELF } from './ownership.ts'
 import { RequestPages } from './pages.ts'
 import { Peer, type Waiter } from './peer.ts'
+import { Relocation } from './relocation.ts'
 import { type ClusterReport, reportOf } from './report.ts'
 import { ask, type Reply } from './request.ts'
 import { assignSlots, epochOf } from './slots.ts'
 import type { StateMessage } from './state.ts'
+import type { Moving } from './takeover.ts'
 
 export interface ClusterSettings {
   readonly secret: string
@@ -78,6 +80,7 @@ interface Running {
   readonly detector: Detector
   readonly ownership: Ownership
   readonly conversation: Conversation
+  readonly relocation: Relocation
 }
 
 export class Cluster {
@@ -106,9 +109,15 @@ export class Cluster {
   /** When this process was last seen running, ms since the epoch. */
   #beat = 0
   #flushing = false
+  /** The members that live, those that leave included; and the peers that have said that they leave. */
+  #live: ReadonlySet<string> = new Set()
+  readonly #leavers = new Set<string>()
+  #isLeaving = false
   #waiting = new Set<Waiter>()
   #running: Running | undefined
   #setReady = (): void => {}
+  #draining: Promise<boolean> | undefined
+  #drainCheck = (): void => {}
   /** Resolves when the node knows who else there is. */
   readonly ready: Promise<void>
 
@@ -134,7 +143,7 @@ export class Cluster {
 
   /** Joins: finds the others, and asks them for what this node is to own. */
   async start(self: Member): Promise<void> {
-    const { settings, clock, timers, runId, membership, log } = this.#options
+    const { settings, groups, clock, instant, timers, micros, runId, membership, log } = this.#options
     const detector = new Detector({
       self,
       runId,
@@ -150,19 +159,33 @@ export class Cluster {
         onChanged: () => conversation.tellAll(),
       },
     })
-    const ownership = new Ownership({
+    const ownership: Ownership = new Ownership({
       self: self.name,
       born: clock.now(),
       indexOf: (name) => this.#numberOf(name),
       nameOf: (index) => this.peers[index]?.name ?? '',
       assign: (names) => assignSlots(names.map((name) => this.#memberOf(name))),
-      gaining: () => false,
-      gained: () => this.#ownersChanged(),
-      lost: () => {
-        // Their new owners do not know who holds copies.
-        this.copies.recall()
+      gaining: (slot) => relocation.takeover.covers(slot),
+      gained: (slots, from) => {
+        relocation.gained(slots, from)
         this.#ownersChanged()
       },
+      lost: (slots, to) => {
+        // Their new owners do not know who holds copies.
+        this.copies.recall()
+        relocation.lost(slots, to)
+        this.#ownersChanged()
+      },
+    })
+    const relocation: Relocation = new Relocation({
+      groups,
+      instant,
+      timers,
+      micros,
+      rate: settings.handoverRate,
+      expects: (slot, from) => ownership.expects(slot, from),
+      ask: (name, group, args) => this.askPeer(name, group, args),
+      warn: (message) => log.warn({}, message),
     })
     const conversation = new Conversation({
       detector,
@@ -171,10 +194,11 @@ export class Cluster {
       clock,
       timers,
       pingInterval: settings.pingInterval,
+      heard: (name, message) => this.#heard(name, message),
       context: () => this.#plainContext,
       changed: () => this.#restamp(),
     })
-    this.#running = { self, detector, ownership, conversation }
+    this.#running = { self, detector, ownership, conversation, relocation }
     this.owners = ownership.owners
     await membership.start(self, {
       changed: (members) => this.#listed(members),
@@ -279,7 +303,7 @@ export class Cluster {
   hear(name: string, message: unknown): StateMessage | undefined {
     const { detector } = this.#parts
     if (!isState(message) || message.name !== name) return undefined
-    detector.state(name, message)
+    this.#heard(name, message)
     return detector.answer(message)
   }
 
@@ -305,31 +329,42 @@ export class Cluster {
     this.copies.left(connection)
   }
 
-  /** Whether entries of some slots are still with their previous owners. */
+  /** Whether entries of some slots are still with their previous owners, or stale ones here. */
   get isSettling(): boolean {
-    return false
+    return this.#running?.relocation.takeover.active ?? false
   }
 
-  mustPull(_group: Group, _args: Args, _i: number): boolean {
-    return false
+  /** Whether a previous owner is to be asked for the key of argument `i` before a command runs on it. */
+  mustPull(group: Group, args: Args, i: number): boolean {
+    return this.#parts.relocation.needed(group, args, i) !== undefined
   }
 
-  pull(_group: Group, _key: Buffer): Promise<void> {
-    return Promise.resolve()
+  /** Asks it. */
+  pull(group: Group, key: Buffer): Promise<void> {
+    return this.#parts.relocation.pull(group, key)
   }
 
-  peek(_group: Group, _bytes: Buffer, _start: number, _end: number): Buffer | undefined {
-    return undefined
+  /** What is left here of a key whose new owner asks for it. */
+  peek(group: Group, key: Buffer): Buffer | undefined {
+    return this.#parts.relocation.handover.peek(group, key)
   }
 
-  accept(_from: string, _group: Group, _key: Buffer, _entry: Buffer): string {
-    return 'later'
+  /** A peer hands entries over. */
+  accept(from: string, group: Group, entries: readonly Moving[]): string {
+    return this.#parts.relocation.takeover.acceptAll(group, entries, from)
   }
 
-  handedOver(_from: string): void {}
+  /** A peer has handed over everything in these slots. */
+  handedOver(from: string, slots: readonly number[]): string {
+    const answer = this.#parts.relocation.takeover.done(from, slots)
+    this.#parts.conversation.claimAll()
+    return answer
+  }
 
-  /** A request was run here whose keys others own. */
-  ranForeign(): void {}
+  /** A request was run here for a slot that another node owns. */
+  ranForeign(slot: number): void {
+    this.#parts.relocation.strayed(slot)
+  }
 
   /** What a peer may keep of a key. */
   copyFor(holder: Holder, group: Group, bytes: Buffer, start: number, end: number): Copied | undefined {
@@ -337,11 +372,45 @@ export class Cluster {
     return this.copies.give(holder, group, bytes, start, end)
   }
 
-  /** Leaves: what it owns goes to the others. */
+  /**
+   * Gives its slots to the others, with what it holds of them. Resolves when all of it is handed over, at the latest
+   * after `timeout` ms: whether it was.
+   */
+  drain(timeout: number): Promise<boolean> {
+    this.#draining ??= this.#drain(timeout)
+    return this.#draining
+  }
+
+  async #drain(timeout: number): Promise<boolean> {
+    const running = this.#running
+    if (running === undefined || this.#live.size <= 1) return true
+    const { detector, ownership, relocation, conversation } = running
+    this.#isLeaving = true
+    this.#options.log.info({}, 'leaving: the slots of this node go to the others')
+    detector.leave()
+    conversation.tellAll()
+    void this.#options.membership.leave().catch(() => undefined)
+    const over = new Promise<boolean>((resolve) => {
+      const check = async (): Promise<void> => {
+        if (ownership.held > 0 && this.#live.size > 1) return
+        await relocation.handover.drained
+        resolve(ownership.held === 0)
+      }
+      this.#drainCheck = () => void check()
+      this.#drainCheck()
+    })
+    const late = new Promise<boolean>(
+      (resolve) => void this.#options.timers.after(timeout, () => resolve(false)),
+    )
+    return Promise.race([over, late])
+  }
+
+  /** Ends all links. */
   async close(): Promise<void> {
     const running = this.#running
     if (running === undefined) return
     running.conversation.stop()
+    running.relocation.handover.close()
     await this.#options.membership.close()
     for (const peer of this.#byName.values()) peer.lanes.close()
   }
@@ -418,6 +487,8 @@ export class Cluster {
           link.close()
           return
         }
+        if (peer.runId !== '' && peer.runId !== hello.runId) this.#parts.relocation.gone(member.name)
+        peer.runId = hello.runId
         detector.ready(member.name, hello.runId)
         conversation.tell(peer)
         conversation.claimAll()
@@ -442,22 +513,47 @@ export class Cluster {
     return this.#options.connect?.(member) ?? connect({ host: member.host, port: member.port })
   }
 
-  #viewed({ members, epoch }: View): void {
-    const { self, detector, ownership } = this.#parts
-    const names = members.map(({ name }) => name)
-    this.#options.log.info({ members: names, epoch }, 'the cluster has changed')
-    const target = assignSlots(members)
-    const leaving = this.#leaving
-    ownership.view({ epoch: epoch + epochOfNames(leaving), members: names, target, leaving })
-    this.isAlone = names.length === 1 && names[0] === self.name && detector.peers().every(isNotThere)
+  #viewed(view: View): void {
+    const names = view.members.map(({ name }) => name)
+    this.#options.log.info({ members: names, epoch: view.epoch }, 'the cluster has changed')
     this.copies.dropAll()
-    this.#ownersChanged()
-    this.#parts.conversation.claimAll()
+    this.#assign(view)
   }
 
-  /** The peers that live and give their slots away, and this node if it does. */
+  /** Divides the slots among the members that stay. */
+  #assign({ members, epoch }: View): void {
+    const { self, detector, ownership, relocation, conversation } = this.#parts
+    const leaving = this.#leaving
+    const names = members.map(({ name }) => name)
+    const live = new Set([...names, ...leaving])
+    for (const name of this.#live) if (!live.has(name)) relocation.gone(name)
+    this.#live = live
+    const target = members.length === 0 ? new Uint16Array(SLOT_COUNT) : assignSlots(members)
+    ownership.view({ epoch: epoch + epochOfNames(leaving), members: names, target, leaving })
+    this.isAlone = names.length === 1 && names[0] === self.name && detector.peers().every(isNotThere)
+    this.#ownersChanged()
+    conversation.claimAll()
+  }
+
+  /** The peers that live and give their slots away, and this node if it does; sorted. */
   get #leaving(): readonly string[] {
-    return []
+    const { self, detector } = this.#parts
+    const names = detector
+      .peers()
+      .filter(({ name, verdict }) => this.#leavers.has(name) && verdict !== 'down' && verdict !== 'unknown')
+      .map(({ name }) => name)
+    if (this.#isLeaving) names.push(self.name)
+    return names.sort()
+  }
+
+  /** What a peer says of itself: also whether it is about to leave. */
+  #heard(name: string, message: StateMessage): void {
+    const { detector } = this.#parts
+    const { size } = this.#leavers
+    if (message.leaving) this.#leavers.add(name)
+    else this.#leavers.delete(name)
+    detector.state(name, message)
+    if (this.#leavers.size !== size) this.#assign(detector.view)
   }
 
   /** A node is known by the name it gives itself: by another one, it would own other slots than it thinks. */
@@ -481,9 +577,18 @@ export class Cluster {
     this.#ownersChanged()
   }
 
-  /** What is written elsewhere meanwhile is not known here. */
+  /**
+   * Most of the others are silent: they may have taken this node for dead and write its keys, which is not known
+   * here. What can be loaded again is dropped, and kept only for as long as they would wait for a sign of life.
+   */
   #isolate(isolated: boolean): void {
-    this.#options.log.warn({}, isolated ? 'most of the other nodes are silent' : 'the other nodes are back')
+    const { log, groups, settings } = this.#options
+    log.warn({}, isolated ? 'most of the other nodes are silent' : 'the other nodes are back')
+    for (const group of groups) {
+      if (group.flights === undefined) continue
+      group.limitLifetime(isolated ? settings.timeout : 0)
+      if (isolated) group.clear()
+    }
   }
 
   #settle(): void {
@@ -499,6 +604,7 @@ export class Cluster {
   #ownersChanged(): void {
     this.counter++
     this.#restamp()
+    this.#drainCheck()
   }
 
   #restamp(): void {

@@ -19,6 +19,8 @@ export interface ConversationOptions {
   readonly pingInterval: number
   /** The context of requests that depend on none. */
   readonly context: () => number
+  /** A peer has answered with its state. */
+  readonly heard: (name: string, message: StateMessage) => void
   /** Owners may have changed. */
   readonly changed: () => void
 }
@@ -56,7 +58,7 @@ export class Conversation {
     void this.#ask(peer, 'STATE', detector.message()).then((answer) => {
       if (answer === undefined) return
       detector.heard(peer.name, clock.now() - sentAt)
-      detector.state(peer.name, answer as StateMessage)
+      this.#options.heard(peer.name, answer as StateMessage)
     })
   }
 

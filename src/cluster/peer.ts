@@ -25,6 +25,8 @@ export class Peer {
   readonly lanes: Lanes
   /** The link by which copies came, and word of writes to them comes. */
   copyLink: Link | undefined
+  /** Changes with each start of its process; '': not known yet. */
+  runId = ''
   #waiting = new Set<Waiter>()
   /** Of links that are closed: of data links, of control links. */
   readonly #pastData = noTraffic()

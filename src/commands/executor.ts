@@ -167,7 +167,7 @@ export class Executor {
    * Runs a request for an errand: one of a peer's or several parts that this node owns a part of. Nothing may be
    * pending in the reply writer.
    */
-  #perform(errand: Errand, args: Args): void {
+  #perform(errand: Errand, args: Args, isPulled = false): void {
     const context = this.#context
     const { reply } = context
     const { client, group, protocol } = errand.circumstances
@@ -181,7 +181,8 @@ export class Executor {
     context.client = client
     context.group = group
     reply.protocol = protocol
-    if (this.#host.cluster?.isSettling && command.isRouted && this.#pull(client, command, errand)) return
+    const mayPull = !isPulled && command.isRouted && this.#host.cluster?.isSettling
+    if (mayPull && this.#pull(client, command, errand)) return
     const startedAt = this.#telemetry.now()
     if (!this.#runOrHold(client, command, 0, errand)) return
     const bytes = reply.take()
@@ -260,7 +261,7 @@ export class Executor {
       void cluster.pull(group, own.copy(i)).then(() => {
         if (--missing !== 0) return
         client.held.delete(held)
-        this.#perform(place, own)
+        this.#perform(place, own, true)
         client.held.unpark()
       })
     }

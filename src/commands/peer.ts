@@ -1,13 +1,15 @@
 // What nodes of a cluster say to each other; ordinary clients are refused.
 
+import { SLOT_COUNT } from '../bytes/crc16.ts'
 import { CONTEXT_FINAL, CONTEXT_NO_TOUCH } from '../cluster/contexts.ts'
 import { answerHello, makeNonce, PEER_VERSION } from '../cluster/handshake.ts'
 import type { CommandSpec } from './command.ts'
 import { container } from './container.ts'
 import type { Context } from './context.ts'
+import { CLUSTER_DISABLED } from './errors.ts'
+import { explainHere } from './explain.ts'
 import { arg } from './spec.ts'
 
-const NOT_IN_A_CLUSTER = 'ERR This instance has cluster support disabled'
 const NOT_A_PEER = 'NOPERM only nodes of the cluster may say this: they show its secret first'
 
 type Subcommand = Pick<CommandSpec, 'name' | 'arity' | 'summary' | 'arguments' | 'run'> & {
@@ -53,7 +55,7 @@ export const peerCommands: readonly CommandSpec[] = [
         summary: 'Asks for a nonce, which the hello that follows must prove itself on.',
         run(c) {
           if (c.host.cluster === undefined) {
-            c.reply.error(NOT_IN_A_CLUSTER)
+            c.reply.error(CLUSTER_DISABLED)
             return
           }
           c.client.nonce = makeNonce()
@@ -105,10 +107,10 @@ export const peerCommands: readonly CommandSpec[] = [
         name: 'peek',
         arity: 3,
         summary: 'Returns the entry of a key as bytes; it stays.',
-        arguments: [arg('key', 'key')],
+        arguments: [arg('key', 'string')],
         run: forPeers((c) => {
           const { args, reply, group } = c
-          const entry = c.host.cluster?.peek(group, args.buf, args.start[2], args.end[2])
+          const entry = c.host.cluster?.peek(group, args.copy(2))
           if (entry === undefined) reply.null()
           else reply.bulk(entry, 0, entry.length)
         }),
@@ -119,17 +121,21 @@ export const peerCommands: readonly CommandSpec[] = [
         complexity: 'O(N) where N is the number of entries.',
         summary: 'Hands entries over.',
         arguments: [
-          arg('data', 'block', { multiple: true, arguments: [arg('key', 'key'), arg('entry', 'string')] }),
+          arg('data', 'block', { multiple: true, arguments: [arg('key', 'string'), arg('entry', 'string')] }),
         ],
         run: forPeers(take),
       }),
       subcommand({
         name: 'done',
-        arity: 2,
-        summary: 'Says that all entries were handed over.',
+        arity: 3,
+        complexity: 'O(N) where N is the number of slots.',
+        summary: 'Says that all entries of some slots were handed over.',
+        arguments: [arg('slots', 'string')],
         run: forPeers((c) => {
-          c.host.cluster?.handedOver(c.client.peer?.name ?? '')
-          c.reply.ok()
+          const slots = c.args.text(2).split(' ').map(Number)
+          if (!slots.every((slot) => Number.isInteger(slot) && slot >= 0 && slot < SLOT_COUNT))
+            c.reply.error('ERR invalid slot')
+          else c.reply.simple(c.host.cluster?.handedOver(c.client.peer?.name ?? '', slots) ?? 'later')
         }),
       }),
       subcommand({
@@ -137,8 +143,15 @@ export const peerCommands: readonly CommandSpec[] = [
         arity: 3,
         summary:
           'Returns a value, for how long it may be kept, and its lifetime; a write of the key is told.',
-        arguments: [arg('key', 'key')],
+        arguments: [arg('key', 'string')],
         run: forPeers(copy),
+      }),
+      subcommand({
+        name: 'explain',
+        arity: 3,
+        summary: 'Returns what EXPLAIN tells of a key that is asked for here.',
+        arguments: [arg('key', 'string')],
+        run: forPeers((c) => explainHere(c, 2)),
       }),
     ],
   }),
@@ -150,7 +163,7 @@ function hello(c: Context): void {
   const [version, name, runId, proof, nonce] = [2, 3, 4, 5, 6].map((i) => args.text(i))
   const { nonce: challenge } = client
   client.nonce = ''
-  if (cluster === undefined) reply.error(NOT_IN_A_CLUSTER)
+  if (cluster === undefined) reply.error(CLUSTER_DISABLED)
   else if (version !== PEER_VERSION)
     reply.error(`NOPERM this node speaks version ${PEER_VERSION} to its peers`)
   else if (challenge === '') reply.error('NOPERM a hello follows a challenge')
@@ -210,13 +223,10 @@ function take(c: Context): void {
     reply.error("ERR wrong number of arguments for 'peer|take' command")
     return
   }
-  const answers: string[] = []
-  for (let i = 2; i < args.count; i += 2)
-    answers.push(
-      host.cluster?.accept(client.peer?.name ?? '', c.group, args.copy(i), args.copy(i + 1)) ?? 'later',
-    )
-  reply.array(answers.length)
-  for (const answer of answers) reply.simple(answer)
+  const entries = Array.from({ length: args.count / 2 - 1 }, (_, i) => {
+    return { key: args.copy(2 * i + 2), dump: args.copy(2 * i + 3) }
+  })
+  reply.simple(host.cluster?.accept(client.peer?.name ?? '', c.group, entries) ?? 'later')
 }
 
 function copy(c: Context): void {

@@ -95,11 +95,12 @@ export class Routing {
     if (agreesIn === cluster.generation) return HERE
     const { args, reply } = this.#context
     for (const i of command.keysOf(this.#context)) {
-      const owner = cluster.owners[keySlot(args.buf, args.start[i], args.end[i])]
+      const slot = keySlot(args.buf, args.start[i], args.end[i])
+      const owner = cluster.owners[slot]
       if (owner === SELF) continue
       if (isFinal) {
-        cluster.ranForeign()
-        return HERE
+        cluster.ranForeign(slot)
+        continue
       }
       reply.raw(Buffer.from(`?${cluster.peers[owner]?.name ?? ''}\r\n`))
       return SENT

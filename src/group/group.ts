@@ -79,6 +79,8 @@ export class Group {
   copies: Copies | undefined
   readonly #environment: GroupEnvironment
   #maxBytes: number
+  /** See `limitLifetime`. */
+  #longestMs = 0
   /** Never changed in place: a watcher may leave while all are told. */
   #watchers: readonly Watcher[] = []
 
@@ -151,6 +153,11 @@ export class Group {
   ): Ref {
     if (flags === 0) flags = this.lifetime()
     return this.store.put(key, keyStart, keyEnd, value, valueStart, valueEnd, ValueType.STRING, flags)
+  }
+
+  /** Keeps what is loaded for so many ms at most; 0: for as long as the policy says. */
+  limitLifetime(ms: number): void {
+    this.#longestMs = ms
   }
 
   /** The flags of what is written without a lifetime of its own: with `EXPIRES`, `store.deadline` is the group's. */
@@ -292,7 +299,7 @@ export class Group {
   /** Step 6. Returns why the value cannot be kept or given. */
   #storeLoaded(key: Buffer, { value, ms, fenced }: Landing): string | undefined {
     const { store } = this
-    const lifetime = this.policy.ttlMs === 0 ? 0 : EXPIRES
+    const lifetime = this.policy.ttlMs === 0 && this.#longestMs === 0 ? 0 : EXPIRES
     // Whether it can be given must not depend on who else has written meanwhile.
     if (value !== null && !store.fits(key.length, value.length, LOADED | lifetime))
       return `a value of ${value.length} bytes exceeds the budget of ${store.maxBytes} bytes`
@@ -302,11 +309,18 @@ export class Group {
     if (value === null) {
       const { negativeTtlMs } = this.policy
       if (negativeTtlMs === 0) return undefined
-      store.deadline[0] = this.#environment.instant.now + negativeTtlMs
+      store.deadline[0] =
+        this.#environment.instant.now + Math.min(negativeTtlMs, this.#longestMs || negativeTtlMs)
       store.put(key, 0, key.length, NOTHING, 0, 0, ValueType.ABSENT, EXPIRES | LOADED)
       return undefined
     }
-    store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, LOADED | this.lifetime())
+    let flags = LOADED | this.lifetime()
+    if (this.#longestMs !== 0) {
+      const latest = this.#environment.instant.now + this.#longestMs
+      store.deadline[0] = (flags & EXPIRES) === 0 ? latest : Math.min(latest, store.deadline[0])
+      flags |= EXPIRES
+    }
+    store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, flags)
     return undefined
   }
 
