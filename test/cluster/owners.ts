@@ -132,14 +132,17 @@ export class Cluster {
     if (running.length > 0) this.#claim(running[this.draw(running.length)])
   }
 
-  /** One of the messages under way arrives, or is lost. */
+  /** One of the messages under way arrives, or is lost, or late. */
   deliver(lossy: boolean): boolean {
     const { length } = this.#messages
     if (length === 0) return false
     const [message] = this.#messages.splice(this.draw(length), 1)
     const to = this.nodes.get(message.to)
-    if (lossy && this.draw(8) === 0) message.lose?.()
-    else if (to?.running) message.run(to)
+    if (lossy && this.draw(8) === 0) {
+      message.lose?.()
+      // Not lost after all: it comes when nobody waits for it any more.
+      if (this.draw(2) === 0) this.#messages.push({ ...message, lose: undefined })
+    } else if (to?.running) message.run(to)
     else message.lose?.()
     return true
   }
