@@ -12,6 +12,7 @@ const FAMILIES: readonly (readonly [group: CommandSpec['group'], title: string])
   ['generic', 'Keys'],
   ['connection', 'Connections'],
   ['server', 'Server'],
+  ['cluster', 'Cluster'],
   ['erinys', "Erinys's own"],
 ]
 
