@@ -13,7 +13,7 @@ import type { Moving } from './takeover.ts'
 const BATCH_BYTES = 64 * 1024
 const BATCH_ENTRIES = 256
 /** A slice takes about this long, µs, and looks at so many slots of the index at a time. */
-const SLICE_MICROS = 1000
+const SLICE_MICROS = 500
 const STEPS = 256
 /** Before what a member would not take yet is sent again, ms. */
 const RETRY_MS = 50

@@ -7,7 +7,7 @@ import type { Store } from '../store/store.ts'
 import { KeySet } from './key-set.ts'
 
 /** A slice of the walk takes about this long, µs, and looks at so many slots of the index at a time. */
-const SLICE_MICROS = 1000
+const SLICE_MICROS = 500
 const STEPS = 1024
 
 const CLEAN = 0

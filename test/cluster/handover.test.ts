@@ -254,6 +254,6 @@ test('100,000 keys from one node to another', { timeout: 20_000 }, async () => {
   expect(to.groups[0].store.size).toBe(100_000)
   expect(group.store.size).toBe(0)
   expect(to.takeover.active).toBe(false)
-  // A slice takes 1 ms; the rest is for a busy machine and the garbage collector.
+  // A slice takes half a millisecond; the rest is for a busy machine and the garbage collector.
   expect(longest).toBeLessThan(50)
 })
