@@ -71,6 +71,9 @@ export interface WalkStep {
 /** A link that ended for one of these reasons may lead to a node that is there. */
 const SILENCE = /^no (?:answer|connection|handshake) /
 
+/** A node that gave up a slot says so on its control link and on others: what is said there may be heard so much later. */
+const WORD_MS = 5
+
 /** How many nodes a walk over all of them can tell apart. */
 const TOKENS = 2 ** 20
 
@@ -113,6 +116,8 @@ export class Cluster {
   #live: ReadonlySet<string> = new Set()
   readonly #leavers = new Set<string>()
   #isLeaving = false
+  /** The names of those that left when slots were assigned last. */
+  #assignedLeaving = ''
   #waiting = new Set<Waiter>()
   #running: Running | undefined
   #setReady = (): void => {}
@@ -173,6 +178,7 @@ export class Cluster {
       lost: (slots, to) => {
         // Their new owners do not know who holds copies.
         this.copies.recall()
+        for (const { flights } of groups) flights?.fenceAll()
         relocation.lost(slots, to)
         this.#ownersChanged()
       },
@@ -196,7 +202,10 @@ export class Cluster {
       pingInterval: settings.pingInterval,
       heard: (name, message) => this.#heard(name, message),
       context: () => this.#plainContext,
-      changed: () => this.#restamp(),
+      changed: () => {
+        this.#restamp()
+        this.#drainCheck()
+      },
     })
     this.#running = { self, detector, ownership, conversation, relocation }
     this.owners = ownership.owners
@@ -234,6 +243,11 @@ export class Cluster {
   /** Resumes `waiter` when this node knows again what it owns. */
   whenCertain(waiter: Waiter): void {
     this.#waiting.add(waiter)
+  }
+
+  /** Runs something when word from the owners of slots, which is under way, has probably come. */
+  soon(run: () => void): void {
+    this.#options.timers.after(WORD_MS, run)
   }
 
   /** The name of the member that owns a key; `undefined`: this node. */
@@ -312,6 +326,7 @@ export class Cluster {
     if (!isClaim(claim)) return undefined
     const answer = this.#parts.ownership.claimed(name, claim)
     this.#restamp()
+    this.#drainCheck()
     return answer
   }
 
@@ -392,9 +407,9 @@ export class Cluster {
     void this.#options.membership.leave().catch(() => undefined)
     const over = new Promise<boolean>((resolve) => {
       const check = async (): Promise<void> => {
-        if (ownership.held > 0 && this.#live.size > 1) return
+        if (!ownership.released && this.#live.size > 1) return
         await relocation.handover.drained
-        resolve(ownership.held === 0)
+        resolve(ownership.released)
       }
       this.#drainCheck = () => void check()
       this.#drainCheck()
@@ -500,6 +515,7 @@ export class Cluster {
         if (link === peer.copyLink) this.copies.lostTouch(member.name)
         if (refused) detector.broken(member.name, 'refused')
         else if (isControl) detector.broken(member.name, SILENCE.test(reason) ? 'silent' : 'closed')
+        if (detector.settled) this.#reviewLeaving()
         peer.drained()
       },
     })
@@ -524,6 +540,7 @@ export class Cluster {
   #assign({ members, epoch }: View): void {
     const { self, detector, ownership, relocation, conversation } = this.#parts
     const leaving = this.#leaving
+    this.#assignedLeaving = leaving.join()
     const names = members.map(({ name }) => name)
     const live = new Set([...names, ...leaving])
     for (const name of this.#live) if (!live.has(name)) relocation.gone(name)
@@ -549,11 +566,16 @@ export class Cluster {
   /** What a peer says of itself: also whether it is about to leave. */
   #heard(name: string, message: StateMessage): void {
     const { detector } = this.#parts
-    const { size } = this.#leavers
     if (message.leaving) this.#leavers.add(name)
     else this.#leavers.delete(name)
     detector.state(name, message)
-    if (this.#leavers.size !== size) this.#assign(detector.view)
+    this.#reviewLeaving()
+  }
+
+  /** Assigns anew if others leave than when it was done last: no view tells of a leaving node's end. */
+  #reviewLeaving(): void {
+    const leaving = this.#leaving
+    if (leaving.join() !== this.#assignedLeaving) this.#assign(this.#parts.detector.view)
   }
 
   /** A node is known by the name it gives itself: by another one, it would own other slots than it thinks. */

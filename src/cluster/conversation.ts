@@ -86,17 +86,12 @@ export class Conversation {
       this.#claiming.delete(name)
       if (this.#isOver) return
       if (answer !== undefined) {
-        ownership.answered(name, claim, answer as Answer)
+        const mayAskMore = ownership.answered(name, claim, answer as Answer)
         this.#options.changed()
-        // What one has granted may let another be asked.
-        this.#claimOthers(name)
+        if (mayAskMore) this.claimAll()
       }
       this.#claimLater()
     })
-  }
-
-  #claimOthers(name: string): void {
-    for (const peer of this.#options.peers()) if (peer.name !== name) this.#claim(peer)
   }
 
   #claimLater(): void {

@@ -16,6 +16,9 @@ const MAX_LOSSES = 8
 /** After so many nodes have named another one, the next is made to answer. */
 const MAX_REDIRECTIONS = 3
 
+/** This node, in the table of owners. */
+const SELF = 0
+
 interface DispatcherParts {
   readonly cluster: Cluster
   readonly context: Context
@@ -96,7 +99,8 @@ export class Dispatcher implements Errands {
     const { cluster } = this.#parts
     const owner = cluster.indexOf(to)
     errand.redirections++
-    if (owner === undefined) this.#sendToOwners(errand, request)
+    if (owner === SELF) cluster.soon(() => this.#sendToOwners(errand, request))
+    else if (owner === undefined) this.#sendToOwners(errand, request)
     else this.send(errand, request, owner)
   }
 
