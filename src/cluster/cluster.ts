@@ -200,6 +200,7 @@ export class Cluster {
       clock,
       timers,
       pingInterval: settings.pingInterval,
+      isLeaving: () => this.#isLeaving,
       heard: (name, message) => this.#heard(name, message),
       context: () => this.#plainContext,
       changed: () => {
@@ -417,7 +418,13 @@ export class Cluster {
     const late = new Promise<boolean>(
       (resolve) => void this.#options.timers.after(timeout, () => resolve(false)),
     )
-    return Promise.race([over, late])
+    const isOver = await Promise.race([over, late])
+    if (!isOver) {
+      const { held, released } = ownership
+      const { pending } = relocation.handover
+      this.#options.log.warn({ held, released, pending }, 'not everything was handed over in time')
+    }
+    return isOver
   }
 
   /** Ends all links. */

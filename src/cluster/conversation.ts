@@ -21,6 +21,8 @@ export interface ConversationOptions {
   readonly context: () => number
   /** A peer has answered with its state. */
   readonly heard: (name: string, message: StateMessage) => void
+  /** Whether this node gives its slots away: all others are to have heard of it. */
+  readonly isLeaving: () => boolean
   /** Owners may have changed. */
   readonly changed: () => void
 }
@@ -96,7 +98,8 @@ export class Conversation {
 
   #claimLater(): void {
     this.#cancelClaim?.()
-    if (!this.#options.ownership.pending) return
+    const { ownership, isLeaving } = this.#options
+    if (!ownership.pending && !isLeaving()) return
     this.#cancelClaim = this.#options.timers.after(CLAIM_AGAIN, () => this.claimAll())
   }
 
