@@ -266,7 +266,7 @@ export class Cluster {
 
   /** What this node knows of the cluster; `undefined`: it has not joined yet. */
   get report(): ClusterReport | undefined {
-    return this.#running && reportOf(this.#running, this.#byName.values())
+    return this.#running && reportOf(this.#running, this.#byName.values(), this.#leaving)
   }
 
   /** The order in which a walk over all nodes goes through them. */

@@ -7,9 +7,10 @@ import { NOBODY, SELF } from './ownership.ts'
 import type { Peer } from './peer.ts'
 
 /**
- * `suspect`: on probation, or up for this node and not for the others. `unknown`: this node has not reached it yet.
+ * `leaving`: there, and giving its slots away. `suspect`: on probation, or up for this node and not for the others.
+ * `unknown`: this node has not reached it yet.
  */
-export type MemberState = 'self' | 'up' | 'suspect' | 'down' | 'unknown'
+export type MemberState = 'self' | 'up' | 'leaving' | 'suspect' | 'down' | 'unknown'
 
 export interface MemberReport {
   readonly member: Member
@@ -41,7 +42,12 @@ export interface Known {
   readonly ownership: { readonly pending: boolean }
 }
 
-export function reportOf({ self, detector, ownership }: Known, peers: Iterable<Peer>): ClusterReport {
+/** @param leaving those that give their slots away, by name */
+export function reportOf(
+  { self, detector, ownership }: Known,
+  peers: Iterable<Peer>,
+  leaving: readonly string[],
+): ClusterReport {
   const { members: living, epoch, counter } = detector.view
   const inView = new Set(living.map(({ name }) => name))
   const healths = new Map(detector.peers().map((health) => [health.name, health]))
@@ -50,7 +56,7 @@ export function reportOf({ self, detector, ownership }: Known, peers: Iterable<P
   ]
   for (const peer of peers) {
     const health = healths.get(peer.name)
-    const state = stateOf(health, inView.has(peer.name))
+    const state = stateOf(health, inView.has(peer.name), leaving.includes(peer.name))
     members.push({ member: peer.member, index: peer.index, state, peer, health })
   }
   members.sort((a, b) => (a.member.name < b.member.name ? -1 : 1))
@@ -58,10 +64,12 @@ export function reportOf({ self, detector, ownership }: Known, peers: Iterable<P
   return { self, epoch, views: counter, living: living.length, isPending, members }
 }
 
-function stateOf(health: PeerReport | undefined, isInView: boolean): MemberState {
+function stateOf(health: PeerReport | undefined, isInView: boolean, isLeaving: boolean): MemberState {
   if (health === undefined || health.verdict === 'unknown') return 'unknown'
   if (health.verdict === 'down') return 'down'
-  return health.verdict === 'up' && isInView ? 'up' : 'suspect'
+  if (health.verdict !== 'up') return 'suspect'
+  if (isLeaving) return 'leaving'
+  return isInView ? 'up' : 'suspect'
 }
 
 /** Slots from one to another, both included, of one owner. */

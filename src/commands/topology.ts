@@ -13,6 +13,7 @@ import type { ReplyWriter } from '../resp/reply.ts'
 const FLAGS: Readonly<Record<MemberReport['state'], string>> = {
   self: 'myself,master',
   up: 'master',
+  leaving: 'master',
   suspect: 'master,fail?',
   down: 'master,fail',
   unknown: 'master,handshake',
@@ -22,6 +23,7 @@ const FLAGS: Readonly<Record<MemberReport['state'], string>> = {
 const HEALTHS: Readonly<Record<MemberReport['state'], string>> = {
   self: 'online',
   up: 'online',
+  leaving: 'online',
   suspect: 'online',
   down: 'fail',
   unknown: 'loading',
@@ -71,7 +73,7 @@ export class Topology {
         .filter(({ state }) => states.includes(state))
         .reduce((sum, each) => sum + lengthOf(this.of(each)), 0)
     return {
-      assigned: of('self', 'up', 'suspect', 'down', 'unknown'),
+      assigned: of('self', 'up', 'leaving', 'suspect', 'down', 'unknown'),
       suspect: of('suspect'),
       down: of('down', 'unknown'),
     }
