@@ -17,6 +17,8 @@ const roof = [
   'group-config',
   'origin-config',
   'origin-readers',
+  'cluster-settings',
+  'cluster-config',
   'config',
   'config-file',
   'log',

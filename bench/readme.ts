@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { commandReference, settingReference } from './reference.ts'
+import { clusterReference, commandReference, settingReference } from './reference.ts'
 import { memorySection, serverSection } from './results.ts'
 
 const README = fileURLToPath(new URL('../README.md', import.meta.url))
@@ -13,7 +13,7 @@ export type Sections = Readonly<Record<string, string>>
 
 /** The sections that the sources alone decide. */
 export function referenceSections(): Sections {
-  return { commands: commandReference(), settings: settingReference() }
+  return { commands: commandReference(), settings: settingReference(), cluster: clusterReference() }
 }
 
 /**

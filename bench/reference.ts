@@ -1,9 +1,10 @@
 // The parts of the README that the sources decide: the commands and the settings, as Markdown.
 
+import { clusterSettingNames, clusterSettings } from '../src/cluster-settings.ts'
 import { createCommandTable } from '../src/commands/all.ts'
 import type { CommandSpec } from '../src/commands/command.ts'
 import { syntaxOf } from '../src/commands/container.ts'
-import { valueText } from '../src/report.ts'
+import { clusterFallbackText, valueText } from '../src/report.ts'
 import { kebabName, settingNames, settings, variableName } from '../src/settings.ts'
 
 const FAMILIES: readonly (readonly [group: CommandSpec['group'], title: string])[] = [
@@ -11,8 +12,11 @@ const FAMILIES: readonly (readonly [group: CommandSpec['group'], title: string])
   ['generic', 'Keys'],
   ['connection', 'Connections'],
   ['server', 'Server'],
+  ['cluster', 'Cluster'],
   ['erinys', "Erinys's own"],
 ]
+
+const HEAD = ['Field', 'Flag', 'Variable', 'Default', 'Meaning'] as const
 
 /** Every command, by family: a table where some ask the origin, else a list. */
 export function commandReference(): string {
@@ -32,7 +36,18 @@ export function settingReference(): string {
     const flag = code(`--${kebabName(name)} ${argument}`)
     return [code(name), flag, code(variableName(name)), standard, summary]
   })
-  return table(['Field', 'Flag', 'Variable', 'Default', 'Meaning'], rows)
+  return table(HEAD, rows)
+}
+
+/** The same of those that make a cluster. */
+export function clusterReference(): string {
+  const rows = clusterSettingNames.map((name) => {
+    const { field, argument, summary, fallbackText } = clusterSettings[name]
+    const standard = fallbackText ?? code(clusterFallbackText(name))
+    const flag = code(`--${kebabName(name)} ${argument}`)
+    return [code(`cluster.${field}`), flag, code(variableName(name)), standard, summary]
+  })
+  return table(HEAD, rows)
 }
 
 /** A Markdown table; what would end a cell is escaped. */

@@ -2,6 +2,19 @@
 
 import type { z } from 'zod'
 import { nearest } from './bytes/nearest.ts'
+import {
+  type ClusterConfig,
+  type ClusterInput,
+  clusterSchema,
+  decideCluster,
+  type Given,
+} from './cluster-config.ts'
+import {
+  type ClusterSettingName,
+  type ClusterValues,
+  clusterSettingNames,
+  clusterSettings,
+} from './cluster-settings.ts'
 import type { GroupPolicy } from './group/group.ts'
 import { demoGroups, type GroupConfig, groupsSchema, type WrittenGroup } from './group-config.ts'
 import { fields, isLoopback, show } from './readers.ts'
@@ -19,16 +32,21 @@ import {
 export interface Config extends SettingsInput {
   /** By name, in the order of their indexes. Without any: `scores` with a demo origin, and `cache`. */
   readonly groups?: Readonly<Record<string, GroupConfig>>
+  /** Without one the node is alone. */
+  readonly cluster?: ClusterInput
 }
 
 /** A configuration with everything decided: bytes, ms, and origins that are ready to load. */
 export interface NodeConfig extends Settings {
   /** In the order of their indexes. */
   readonly groups: readonly GroupPolicy[]
+  readonly cluster: ClusterConfig | undefined
 }
 
+type AnySettingName = SettingName | ClusterSettingName
+
 /** Texts from a command line, by setting. */
-export type Flags = { readonly [Name in SettingName]?: string | readonly string[] }
+export type Flags = { readonly [Name in AnySettingName]?: string | readonly string[] }
 
 /** Texts from the environment, by variable. */
 export type Variables = Readonly<Record<string, string | undefined>>
@@ -48,7 +66,7 @@ export interface ConfigLayers {
 /** A configuration, and where each setting that is not a default came from. */
 export interface ResolvedConfig {
   readonly config: NodeConfig
-  readonly sources: ReadonlyMap<SettingName, string>
+  readonly sources: ReadonlyMap<AnySettingName, string>
 }
 
 /** A configuration that cannot be used; `problems` has one line for each thing that is wrong. */
@@ -63,7 +81,10 @@ export class ConfigError extends Error {
 }
 
 /** What the schema of a whole configuration gives. */
-type Written = Partial<Settings> & { readonly groups?: readonly WrittenGroup[] }
+type Written = Partial<Settings> & {
+  readonly groups?: readonly WrittenGroup[]
+  readonly cluster?: ClusterValues
+}
 
 const PREFIX = 'ERINYS_'
 
@@ -102,39 +123,63 @@ export function resolveLayers({
       ({ path, message }) => place + (path.length === 0 ? message : `${pathText(path)}: ${message}`),
     ),
   )
-  problems.push(...Object.keys(variables).flatMap(misspelt))
+  const said = Object.keys(variables).filter((variable) => !isOfKubernetes(variables[variable]))
+  problems.push(...said.flatMap(misspelt))
 
-  const { groups = demoGroups(), ...written } = data ?? {}
-  const values: Record<string, unknown> = { ...written }
-  const sources = new Map<SettingName, string>()
-  for (const name of settingNames) {
-    if (values[name] !== undefined) sources.set(name, source ?? 'the program')
-    for (const [origin, text] of [
-      [variableName(name), variableText(variables, name)],
-      [`--${kebabName(name)}`, flags[name]],
+  const { groups = demoGroups(), cluster: writtenCluster, ...written } = data ?? {}
+  const values: Record<string, unknown> = { ...written, ...writtenCluster }
+  const sources = new Map<AnySettingName, string>()
+  const given = new Map<ClusterSettingName, Given>()
+  const label = (field: string): string => `${place}cluster.${field}`
+  for (const name of [...settingNames, ...clusterSettingNames]) {
+    const ofCluster = isOfCluster(name)
+    const { reads } = ofCluster ? clusterSettings[name] : settings[name]
+    if (values[name] !== undefined) {
+      sources.set(name, source ?? 'the program')
+      if (ofCluster) given.set(name, { rank: 0, label: label(clusterSettings[name].field) })
+    }
+    for (const [rank, origin, text] of [
+      [1, variableName(name), variableText(variables, name)],
+      [2, `--${kebabName(name)}`, flags[name]],
     ] as const) {
       if (text === undefined) continue
-      const read = settings[name].reads.safeParse(text)
+      const read = reads.safeParse(text)
       if (read.error) problems.push(`${origin}: ${read.error.issues[0].message}`)
       values[name] = read.data
       sources.set(name, origin)
+      if (ofCluster) given.set(name, { rank, label: origin })
     }
-    values[name] ??= settings[name].fallback
+    if (!ofCluster) values[name] ??= settings[name].fallback
+  }
+  if (writtenCluster !== undefined && given.size === 0) {
+    problems.push(`${place}cluster: got nothing, wants one of peers, dns and etcd`)
   }
 
-  const decided = values as Settings
-  if (problems.length === 0) problems.push(...exposed(decided))
+  const decided = values as unknown as Settings
+  const refuse = (problem: string): unknown => problems.push(problem)
+  const cluster =
+    problems.length === 0 ? decideCluster(values as ClusterValues, given, decided, label, refuse) : undefined
+  if (problems.length === 0) problems.push(...exposed(decided, cluster))
   if (problems.length > 0) throw new ConfigError(...problems)
+  const plain = Object.fromEntries(settingNames.map((name) => [name, decided[name]])) as unknown as Settings
   const budget = (group: WrittenGroup): GroupPolicy => ({
     ...group,
     maxBytes: group.maxBytes ?? decided.maxmemory,
   })
-  return { config: { ...decided, groups: groups.map(budget) }, sources }
+  return { config: { ...plain, groups: groups.map(budget), cluster }, sources }
+}
+
+function isOfCluster(name: AnySettingName): name is ClusterSettingName {
+  return Object.hasOwn(clusterSettings, name)
 }
 
 function schemaOf(directory: string): z.ZodType<Written> {
   const readers = settingNames.map((name) => [name, settings[name].reads.optional()] as const)
-  const schema = fields({ ...Object.fromEntries(readers), groups: groupsSchema(directory).optional() })
+  const schema = fields({
+    ...Object.fromEntries(readers),
+    groups: groupsSchema(directory).optional(),
+    cluster: clusterSchema().optional(),
+  })
   return schema as z.ZodType<Written>
 }
 
@@ -149,31 +194,43 @@ function pathText(path: readonly PropertyKey[]): string {
 }
 
 /** The text of a setting's variable; an empty one counts as none. */
-function variableText(variables: Variables, name: SettingName): string | undefined {
+function variableText(variables: Variables, name: AnySettingName): string | undefined {
   const text = variables[variableName(name)]
-  // Kubernetes tells every container of a service called `erinys` ERINYS_PORT=tcp://10.0.0.1:7000.
-  if (name === 'port' && text?.startsWith('tcp://')) return undefined
-  return text === '' ? undefined : text
+  const isPort = name === 'port' || name === 'dnsPort'
+  return text === '' || (isPort && isOfKubernetes(text)) ? undefined : text
+}
+
+/**
+ * Kubernetes tells every container of a service called `erinys` ERINYS_PORT=tcp://10.0.0.1:7000, and of one called
+ * `erinys-dns` ERINYS_DNS_PORT.
+ */
+function isOfKubernetes(text: string | undefined): boolean {
+  return text !== undefined && /^(tcp|udp|sctp):\/\//.test(text)
 }
 
 /** Complains about a variable that is nearly a setting's. Others may belong to something else. */
 function misspelt(variable: string): string[] {
   if (!variable.startsWith(PREFIX)) return []
-  const known = [...settingNames.map(variableName), ...OTHER_VARIABLES].map((name) =>
-    name.slice(PREFIX.length),
-  )
+  const names = [...settingNames, ...clusterSettingNames].map(variableName)
+  const known = [...names, ...OTHER_VARIABLES].map((name) => name.slice(PREFIX.length))
   const rest = variable.slice(PREFIX.length)
   const meant = known.includes(rest) ? undefined : nearest(rest, known)
   return meant === undefined ? [] : [`${variable}: unknown variable, did you mean ${PREFIX}${meant}?`]
 }
 
 /** Without a password only this machine may reach the node, unless protected mode is off (Redis: protected-mode). */
-function exposed({ bind, requirepass, protectedMode }: Settings): string[] {
+function exposed(
+  { bind, requirepass, protectedMode }: Settings,
+  cluster: ClusterConfig | undefined,
+): readonly string[] {
   if (!protectedMode || requirepass !== '') return []
   const open = bind.filter(({ host }) => !isLoopback(host)).map(({ host }) => host)
   if (open.length === 0) return []
+  const isBare = cluster !== undefined && cluster.secret === ''
   return [
-    `bind: ${open.join(' and ')} can be reached from other machines and there is no password: set requirepass, ` +
+    `bind: ${open.join(' and ')} can be reached from other machines and there is no password` +
+      `${isBare ? ', nor a secret that keeps strangers out of the cluster' : ''}: set requirepass` +
+      `${isBare ? ' (the secret too, unless cluster.secret names another)' : ''}, ` +
       'bind to 127.0.0.1, or turn protected mode off (--protected-mode no)',
   ]
 }

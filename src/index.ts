@@ -3,6 +3,8 @@
 import { type Config, resolveConfig } from './config.ts'
 import { createNode as compose, type Node, type NodeOptions } from './node.ts'
 
+export { HashRing, type HashRingOptions, type RingHash } from './cluster/ring.ts'
+export type { ClusterInput } from './cluster-config.ts'
 export { type Config, ConfigError, defineConfig } from './config.ts'
 export { OriginError } from './group/group.ts'
 export {

@@ -3,12 +3,21 @@
 
 import { Command, Option } from 'commander'
 import type { Logger } from 'pino'
+import { addressName } from './cluster/member.ts'
+import { clusterSettingNames, clusterSettings } from './cluster-settings.ts'
 import { ConfigError, type Flags } from './config.ts'
 import { type LoadedConfig, loadConfig } from './config-file.ts'
 import { OriginError } from './group/group.ts'
 import { createLog } from './log.ts'
 import type { Node } from './node.ts'
-import { addressText, describeConfig, groupText, sourceText, valueText } from './report.ts'
+import {
+  clusterFallbackText,
+  clusterText,
+  describeConfig,
+  groupText,
+  sourceText,
+  valueText,
+} from './report.ts'
 import { kebabName, machineMemory, settingNames, settings } from './settings.ts'
 import { version } from './version.ts'
 
@@ -22,7 +31,8 @@ const program = new Command('erinys')
     'after',
     `
 Each option can also be a variable (ERINYS_PORT, ERINYS_CONFIG…) or, in camel case, a field of the
-configuration file; an option wins over a variable, and a variable over the file.
+configuration file (those of the cluster below its field cluster); an option wins over a variable, and a
+variable over the file.
 Sizes are bytes or 64mb, durations 250ms or 5m.`,
   )
   .allowExcessArguments()
@@ -35,6 +45,12 @@ for (const name of settingNames) {
   const { argument, summary, fallback, fallbackText } = settings[name]
   const standard = fallbackText ?? valueText(name, fallback)
   program.addOption(new Option(`--${kebabName(name)} ${argument}`, `${summary} (default: ${standard})`))
+}
+
+for (const name of clusterSettingNames) {
+  const { argument, summary } = clusterSettings[name]
+  const text = `${summary} (default: ${clusterFallbackText(name)})`
+  program.addOption(new Option(`--${kebabName(name)} ${argument}`, text).helpGroup('Cluster:'))
 }
 
 program
@@ -68,7 +84,7 @@ async function start(loaded: LoadedConfig): Promise<void> {
     process.exit(0)
   })
   banner(log, loaded)
-  for (const { host, port } of addresses) log.info({ host, port }, `listening on ${addressText(host, port)}`)
+  for (const { host, port } of addresses) log.info({ host, port }, `listening on ${addressName(host, port)}`)
 }
 
 function banner(log: Logger, loaded: LoadedConfig): void {
@@ -78,6 +94,7 @@ function banner(log: Logger, loaded: LoadedConfig): void {
     const { name, maxBytes, origin } = group
     log.info({ index, maxBytes, origin: origin?.kind }, `group ${name}: ${groupText(group)}`)
   })
+  if (config.cluster !== undefined) log.info(`cluster: ${clusterText(config.cluster)}`)
   const chosen = sources.get('maxmemory') ?? "a quarter of the machine's memory"
   const total = config.groups.reduce((sum, { maxBytes }) => sum + maxBytes, 0)
   if (total > machineMemory)
@@ -125,7 +142,7 @@ function fail(error: unknown): never {
 
 function reason(error: NodeJS.ErrnoException & { address?: string; port?: number }): string {
   const { code, address = '', port = 0 } = error
-  const place = addressText(address, port)
+  const place = addressName(address, port)
   if (code === 'EADDRINUSE')
     return `${place} is taken: stop what listens there, or choose another port with --port`
   if (code === 'EADDRNOTAVAIL') return `${place} is not an address of this machine: choose others with --bind`

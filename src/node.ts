@@ -1,12 +1,15 @@
 // The composition root: one node, put together from the concrete parts of every floor.
 
 import { randomBytes } from 'node:crypto'
+import type { Socket } from 'node:net'
 import { type Clock, systemClock, systemTimers } from './bytes/clock.ts'
 import { Hasher, randomSeed } from './bytes/hash.ts'
 import { Instant } from './bytes/instant.ts'
+import { Cluster } from './cluster/cluster.ts'
+import { addressName, type Member } from './cluster/member.ts'
+import { createMembership } from './cluster/membership/create.ts'
 import type { NodeConfig } from './config.ts'
 import { Group } from './group/group.ts'
-import { localRouter } from './group/router.ts'
 import { Server } from './server/server.ts'
 import { version } from './version.ts'
 
@@ -30,6 +33,8 @@ export interface NodeOptions {
   readonly clock?: Clock
   /** The file that the configuration came from, for INFO. */
   readonly configFile?: string
+  /** Begins a connection to another member of the cluster, where that takes more than its host and port: a tunnel. */
+  readonly connectPeer?: (member: ListenAddress) => Socket
 }
 
 export interface SetOptions {
@@ -42,6 +47,8 @@ export class Node {
   readonly #config: NodeConfig
   readonly #groups: ReadonlyMap<string, Group>
   readonly #server: Server
+  /** `undefined`: the node owns every key. */
+  readonly #cluster: Cluster | undefined
   #listening: Promise<readonly ListenAddress[]> | undefined
   #closing: Promise<void> | undefined
   /** Resolves when the node has closed, whoever asked for it: the program, or a client with SHUTDOWN. */
@@ -49,7 +56,8 @@ export class Node {
   readonly #log: Log
   #setClosed = (): void => {}
 
-  constructor(config: NodeConfig, { log = silent, clock = systemClock, configFile = '' }: NodeOptions = {}) {
+  constructor(config: NodeConfig, options: NodeOptions = {}) {
+    const { log = silent, clock = systemClock, configFile = '' } = options
     this.#log = log
     this.closed = new Promise((resolve) => {
       this.#setClosed = resolve
@@ -66,18 +74,37 @@ export class Node {
     const groups = config.groups.map((policy) => new Group(policy, environment))
     this.#config = config
     this.#groups = new Map(groups.map((group) => [group.name, group]))
+    const runId = randomBytes(20).toString('hex')
+    const micros = (): number => performance.now() * 1000
+    const settings = config.cluster
+    this.#cluster =
+      settings &&
+      new Cluster({
+        settings,
+        membership: createMembership(settings.membership),
+        groups,
+        runId,
+        clock,
+        instant,
+        hasher,
+        timers: systemTimers,
+        micros,
+        random: Math.random,
+        connect: options.connectPeer,
+        log,
+      })
     this.#server = new Server({
       groups,
-      router: localRouter,
+      cluster: this.#cluster,
       instant,
       hasher,
       settings: { ...config },
       timers: systemTimers,
-      micros: () => performance.now() * 1000,
+      micros,
       log,
       identity: {
         version,
-        runId: randomBytes(20).toString('hex'),
+        runId,
         startedAt: instant.now,
         configFile,
       },
@@ -167,11 +194,21 @@ export class Node {
         throw error
       }
     }
+    await this.#cluster?.start(this.#member(addresses[0]))
     return addresses
   }
 
+  /** This node, as the others know it. */
+  #member({ host, port }: ListenAddress): Member {
+    const { announce, weight } = this.#config.cluster as NonNullable<NodeConfig['cluster']>
+    const own = { host: announce.host || host, port: announce.port || port }
+    return { name: addressName(own.host, own.port), ...own, weight }
+  }
+
   async #close(): Promise<void> {
+    await this.#cluster?.drain(this.#config.shutdownTimeout)
     await this.#server.close()
+    await this.#cluster?.close()
     await Promise.all([...this.#groups.values()].map((group) => group.close()))
     this.#setClosed()
   }

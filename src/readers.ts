@@ -3,7 +3,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { nearest } from './bytes/nearest.ts'
-import { parseDuration, parseSize } from './bytes/units.ts'
+import { formatDuration, parseDuration, parseSize } from './bytes/units.ts'
 import type { BindAddress } from './server/settings.ts'
 
 /** A schema whose only complaint is one phrase: what it got and what it wants. */
@@ -88,6 +88,14 @@ export const fraction: Reader<number, number> = reader('a fraction from 0 to 1',
   typeof value === 'number' && value >= 0 && value <= 1 ? value : undefined,
 )
 
+/** A number from 0 to `most`, also as text. */
+export function fractionTo(most: number): Reader<number, number | string> {
+  return reader(`a fraction from 0 to ${most}`, (value) => {
+    const number = typeof value === 'string' && /^\d*\.?\d+$/.test(value) ? Number(value) : value
+    return typeof number === 'number' && number >= 0 && number <= most ? number : undefined
+  })
+}
+
 /** Bytes: a number, or text with one of Redis's units. The bounds are given as such text. */
 export function size(least: string, most?: string): Reader<number, number | string> {
   const bounds = most === undefined ? `at least ${least}` : `from ${least} to ${most}`
@@ -99,10 +107,13 @@ export function size(least: string, most?: string): Reader<number, number | stri
   })
 }
 
-/** Milliseconds: a number, or text with a unit. A `timed` one must fit a timer. */
-export function duration(least: number, timed?: 'timed'): Reader<number, number | string> {
-  const most = timed ? LONGEST_TIMER : Number.MAX_SAFE_INTEGER
-  const bounds = `${least > 0 ? `, at least ${least}ms` : ''}${timed ? ', at most 24d' : ''}`
+/** Milliseconds: a number, or text with a unit. A `timed` one must fit a timer; a number is the most that is accepted. */
+export function duration(least: number, limit?: 'timed' | number): Reader<number, number | string> {
+  const most = limit === 'timed' ? LONGEST_TIMER : (limit ?? Number.MAX_SAFE_INTEGER)
+  const bounds =
+    typeof limit === 'number'
+      ? `, from ${formatDuration(least)} to ${formatDuration(limit)}`
+      : `${least > 0 ? `, at least ${least}ms` : ''}${limit ? ', at most 24d' : ''}`
   return reader(`a duration such as '5m' or '250ms', or a number of milliseconds${bounds}`, (value) => {
     const ms = readMilliseconds(value)
     return isWithin(ms, least, most) ? ms : undefined
@@ -156,7 +167,21 @@ export function oneOf<const Word extends string>(...words: Word[]): Reader<Word,
   return reader(`one of ${words.join(', ')}`, (value) => words.find((word) => word === value))
 }
 
-/** A list of addresses, or text that separates them by spaces or commas. */
+/** A list of texts, or text that separates them by spaces or commas; each is read, at least one is wanted. */
+export function list<Item>(
+  wants: string,
+  read: (text: string) => Item | undefined,
+): Reader<readonly Item[], string | readonly string[]> {
+  return reader(`${wants}, at least one`, (value) => {
+    const texts = typeof value === 'string' ? [value] : value
+    if (!Array.isArray(texts) || !texts.every((text) => typeof text === 'string')) return undefined
+    const words = texts.flatMap((text) => text.split(/[\s,]+/)).filter((word) => word !== '')
+    const items = words.map(read)
+    return items.length === 0 || items.includes(undefined) ? undefined : (items as Item[])
+  })
+}
+
+/** A list of addresses to listen on, or text that separates them by spaces or commas. */
 export const addresses: Reader<readonly BindAddress[], string | readonly string[]> = reader(
   "addresses such as ['127.0.0.1', '::1'], at least one",
   (value) => {

@@ -1,6 +1,15 @@
 // What a configuration means, in words: for the banner and for `erinys check`.
 
 import { formatDuration, formatSize } from './bytes/units.ts'
+import { addressName } from './cluster/member.ts'
+import type { MembershipConfig } from './cluster/membership/membership.ts'
+import type { ClusterConfig } from './cluster-config.ts'
+import {
+  type ClusterSetting,
+  type ClusterSettingName,
+  clusterSettingNames,
+  clusterSettings,
+} from './cluster-settings.ts'
 import type { LoadedConfig } from './config-file.ts'
 import type { GroupPolicy } from './group/group.ts'
 import {
@@ -11,11 +20,6 @@ import {
   settingNames,
   settings,
 } from './settings.ts'
-
-/** `127.0.0.1:7000`, `[::1]:7000`. */
-export function addressText(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-}
 
 /** `64mb, origin demo, absent keys for 5s`: what a group has and does. */
 export function groupText(group: GroupPolicy): string {
@@ -33,6 +37,12 @@ export function groupText(group: GroupPolicy): string {
   return parts.join(', ')
 }
 
+/** `10.0.0.1:7000, with a secret, members from etcd at http://10.0.0.9:2379`: what a node is in its cluster. */
+export function clusterText({ announce: { host, port }, membership, secret }: ClusterConfig): string {
+  const name = port === 0 ? `${host} on the port that it gets` : addressName(host, port)
+  return [name, secret === '' ? 'without a secret' : 'with a secret', membershipText(membership)].join(', ')
+}
+
 /** Where the configuration came from. */
 export function sourceText({ file }: LoadedConfig): string {
   return file ?? 'no configuration file, defaults'
@@ -42,10 +52,14 @@ export function sourceText({ file }: LoadedConfig): string {
 export function describeConfig(loaded: LoadedConfig): string {
   const { config, sources } = loaded
   const addresses = config.bind.map(
-    ({ host, optional }) => `${addressText(host, config.port)}${optional ? ' (if it is there)' : ''}`,
+    ({ host, optional }) => `${addressName(host, config.port)}${optional ? ' (if it is there)' : ''}`,
   )
   const total = config.groups.reduce((sum, { maxBytes }) => sum + maxBytes, 0)
   const widest = Math.max(...config.groups.map(({ name }) => name.length))
+  const row = (name: SettingName | ClusterSettingName, value: string): string => {
+    const source = sources.get(name)
+    return `  ${kebabName(name).padEnd(28)}${value}${source === undefined ? '' : `  (${source})`}`
+  }
   return [
     `Valid: ${sourceText(loaded)}`,
     '',
@@ -57,12 +71,12 @@ export function describeConfig(loaded: LoadedConfig): string {
       total > machineMemory ? ': MORE THAN THERE IS' : ''
     }.`,
     '',
+    ...(config.cluster === undefined ? [] : [`Cluster: ${clusterText(config.cluster)}.`, '']),
     'Settings:',
-    ...settingNames.map((name) => {
-      const source = sources.get(name)
-      const value = valueText(name, config[name])
-      return `  ${kebabName(name).padEnd(28)}${value}${source === undefined ? '' : `  (${source})`}`
-    }),
+    ...settingNames.map((name) => row(name, valueText(name, config[name]))),
+    ...(config.cluster === undefined ? [] : clusterRows(config.cluster)).map(([name, value]) =>
+      row(name, value),
+    ),
   ].join('\n')
 }
 
@@ -70,4 +84,66 @@ export function describeConfig(loaded: LoadedConfig): string {
 export function valueText(name: SettingName, value: unknown): string {
   const { write } = settings[name] as Setting<unknown, unknown>
   return write(value)
+}
+
+/** What the flag of a cluster's setting says when it is left out. */
+export function clusterFallbackText(name: ClusterSettingName): string {
+  const { fallback, fallbackText, write } = clusterSettings[name] as ClusterSetting<unknown, unknown>
+  return fallbackText ?? write(fallback)
+}
+
+/** The settings that make a cluster what it is, in their order; what belongs to another kind of members is left out. */
+function clusterRows(cluster: ClusterConfig): readonly (readonly [ClusterSettingName, string])[] {
+  const { membership } = cluster
+  const values: Readonly<Record<ClusterSettingName, unknown>> = {
+    peers: membership.kind === 'static' ? membership.peers : undefined,
+    ...dnsValues(membership),
+    ...etcdValues(membership),
+    secret: cluster.secret,
+    announce: cluster.announce,
+    redirect: cluster.redirect,
+    clusterTimeout: cluster.timeout,
+    clusterPingInterval: cluster.pingInterval,
+    clusterLinks: cluster.links,
+    clusterWeight: cluster.weight,
+    clusterCopies: cluster.copies,
+    clusterCopyMaxAge: cluster.copyMaxAge,
+    clusterHandoverRate: cluster.handoverRate,
+  }
+  return clusterSettingNames
+    .filter((name) => values[name] !== undefined)
+    .map((name) => [name, (clusterSettings[name] as ClusterSetting<unknown, unknown>).write(values[name])])
+}
+
+function dnsValues(membership: MembershipConfig) {
+  const dns = membership.kind === 'dns' ? membership : undefined
+  return {
+    dns: dns?.name,
+    dnsPort: dns?.port,
+    dnsType: dns?.type,
+    dnsInterval: dns?.interval,
+    dnsServers: dns?.servers,
+  }
+}
+
+function etcdValues(membership: MembershipConfig) {
+  const etcd = membership.kind === 'etcd' ? membership : undefined
+  return {
+    etcd: etcd?.endpoints,
+    etcdPrefix: etcd?.prefix,
+    etcdLease: etcd?.lease,
+    etcdUsername: etcd?.username,
+    etcdPassword: etcd?.password,
+  }
+}
+
+function membershipText(membership: MembershipConfig): string {
+  switch (membership.kind) {
+    case 'static':
+      return `members ${membership.peers.join(' ')}`
+    case 'dns':
+      return `members from the ${membership.type === 'a' ? 'A and AAAA' : 'SRV'} records of ${membership.name}`
+    case 'etcd':
+      return `members from etcd at ${membership.endpoints.join(' ')}`
+  }
 }

@@ -214,12 +214,12 @@ export type SettingsInput = {
 export const settingNames = Object.keys(settings) as readonly SettingName[]
 
 /** Redis's name, which is also the flag's: `tcpKeepalive` is `tcp-keepalive`. */
-export function kebabName(name: SettingName): string {
+export function kebabName(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }
 
 /** The environment variable: `tcpKeepalive` is `ERINYS_TCP_KEEPALIVE`. */
-export function variableName(name: SettingName): string {
+export function variableName(name: string): string {
   return `ERINYS_${kebabName(name).replaceAll('-', '_').toUpperCase()}`
 }
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import manifest from '../package.json' with { type: 'json' }
+import { clusterSettingNames } from '../src/cluster-settings.ts'
 import { settingNames, variableName } from '../src/settings.ts'
 import { exchange, type Outcome, type Running, run, start } from './support/cli.ts'
 
@@ -56,7 +57,7 @@ describe.concurrent('without a node', () => {
     ]) {
       expect(stdout).toContain(option)
     }
-    for (const name of settingNames)
+    for (const name of [...settingNames, ...clusterSettingNames])
       expect(stdout).toContain(variableName(name).slice(7).replaceAll('_', '-').toLowerCase())
     expect(stdout).toContain("(default: a quarter of the machine's memory)")
     expect(stdout).toMatch(/check +check the configuration/)
@@ -149,6 +150,24 @@ describe.concurrent('erinys check', () => {
     expect(stdout).toMatch(/requirepass +set, not shown {2}\(ERINYS_REQUIREPASS\)\n/)
     expect(stdout).toMatch(/hz +10\n/)
     expect(stdout).not.toContain('secret')
+  })
+
+  test('prints the cluster that flags make', async () => {
+    const args = [
+      '--port',
+      '7001',
+      '--peers',
+      '127.0.0.1:7000,127.0.0.1:7001',
+      '127.0.0.1:7002',
+      '--secret',
+      'hush',
+    ]
+    const { code, stdout, stderr } = await run(['check', ...args], { cwd: folder })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const peers = '127.0.0.1:7000 127.0.0.1:7001 127.0.0.1:7002'
+    expect(stdout).toContain(`\nCluster: 127.0.0.1:7001, with a secret, members ${peers}.\n`)
+    expect(stdout).toMatch(/secret +set, not shown {2}\(--secret\)\n/)
+    expect(stdout).not.toContain('hush')
   })
 
   test('refuses what a start would refuse', async () => {

@@ -1,9 +1,12 @@
-// The micro benchmarks together; fails when a hot path allocates.
+// The micro benchmarks together; fails when a hot path allocates, or what has a limit takes longer.
 
 import * as commands from './command.bench.ts'
 import * as decoder from './decoder.bench.ts'
+import * as framer from './framer.bench.ts'
+import * as link from './link.bench.ts'
 import type { Row } from './measure.ts'
 import * as reply from './reply.bench.ts'
+import * as slots from './slots.bench.ts'
 import * as store from './store.bench.ts'
 
 /** Bytes per operation that are not garbage: what looking at the heap varies by. */
@@ -11,20 +14,30 @@ const NOISE = 0.5
 
 const WITHOUT_GARBAGE = new Set<string>([
   ...commands.WITHOUT_GARBAGE,
+  ...slots.WITHOUT_GARBAGE,
+  ...framer.WITHOUT_GARBAGE,
   'get, 100,000 keys of 16 bytes',
   'put in place, 32 bytes',
   'put that evicts, 32 bytes',
   'index probe, 100,000 entries',
 ])
 
+/** Nanoseconds that an operation may take. */
+const LIMITS = new Map(Object.entries(slots.LIMITS))
+
 /** Returns what is wrong, a line each. */
 export async function benchMicro({ smoke }: { readonly smoke: boolean }): Promise<string[]> {
   const faults: string[] = []
-  for (const suite of [decoder, reply, store, commands]) {
+  for (const suite of [decoder, framer, reply, store, slots, link, commands]) {
     const rows = await suite.run({ time: smoke ? 40 : 500 })
     console.log(`\n${suite.name}`)
     console.table(rows.map(shown))
-    for (const { name, bytesPerOp } of rows) {
+    for (const { name, opsPerSecond, bytesPerOp } of rows) {
+      const limit = LIMITS.get(name)
+      const ns = 1e9 / opsPerSecond
+      if (limit !== undefined && ns > limit) {
+        faults.push(`${suite.name}, ${name}: ${ns.toFixed(0)} ns, wants at most ${limit.toFixed(0)}`)
+      }
       if (!WITHOUT_GARBAGE.has(name) || bytesPerOp <= NOISE) continue
       faults.push(`${suite.name}, ${name}: ${bytesPerOp.toFixed(2)} bytes allocated per operation, wants 0`)
     }

@@ -11,6 +11,8 @@ export class Instant {
   readonly ms = new Float64Array(1)
   /** Whole seconds since this instant was made: the clock of recency, see `OBJECT IDLETIME`. */
   second = 0
+  /** How often the clock was found turned back: what was timed before knows no longer how old it is. */
+  setbacks = 0
   readonly #clock: Clock
   readonly #born: number
 
@@ -24,6 +26,7 @@ export class Instant {
   refresh(): void {
     const now = this.#clock.now()
     if (now === this.ms[0]) return
+    if (now < this.ms[0]) this.setbacks++
     this.ms[0] = now
     this.second = Math.max(0, Math.floor((now - this.#born) / 1000))
   }

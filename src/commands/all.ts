@@ -1,11 +1,13 @@
 // Every command there is, as one table.
 
 import { clientCommands } from './clients.ts'
+import { clusterCommands } from './cluster.ts'
 import { configCommands } from './config.ts'
 import { connectionCommands } from './connection.ts'
 import { counterCommands } from './counters.ts'
 import { debugCommands } from './debug.ts'
 import { expiryCommands } from './expiry.ts'
+import { explainCommands } from './explain.ts'
 import { groupCommands } from './groups.ts'
 import { infoCommands } from './info.ts'
 import { introspectionCommands } from './introspection.ts'
@@ -16,6 +18,7 @@ import { lcsCommands } from './lcs.ts'
 import { memoryCommands } from './memory.ts'
 import { monitorCommands } from './monitor.ts'
 import { objectCommands } from './object.ts'
+import { peerCommands } from './peer.ts'
 import { rangeCommands } from './ranges.ts'
 import { serverCommands } from './server.ts'
 import { slowLogCommands } from './slowlog.ts'
@@ -37,6 +40,7 @@ export function createCommandTable(): CommandTable {
     ...objectCommands,
     ...memoryCommands,
     ...groupCommands,
+    ...explainCommands,
     ...connectionCommands,
     ...clientCommands,
     ...monitorCommands,
@@ -45,6 +49,8 @@ export function createCommandTable(): CommandTable {
     ...slowLogCommands,
     ...latencyCommands,
     ...debugCommands,
+    ...clusterCommands(),
+    ...peerCommands,
     ...serverCommands,
     ...introspectionCommands(() => table),
   ])

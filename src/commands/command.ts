@@ -24,7 +24,7 @@ export type CommandFlag =
   | 'write'
 
 /** Redis's documentation groups. */
-type CommandGroup = 'string' | 'generic' | 'connection' | 'server' | 'erinys'
+type CommandGroup = 'string' | 'generic' | 'connection' | 'server' | 'cluster' | 'erinys'
 
 /** Flags of a key specification (Redis: key-specs), as COMMAND and GETKEYSANDFLAGS show them. */
 export type KeyFlag =
@@ -82,6 +82,9 @@ export interface ArgumentSpec {
  */
 type LoadMode = 'through' | 'first'
 
+/** The sum, all elements, OK from all, any that is not nil, or one node after the other by a cursor. */
+export type Span = 'sum' | 'list' | 'ok' | 'any' | 'cursor'
+
 export interface CommandSpec {
   /** In lower case. A subcommand has its own name only ('setname'). */
   readonly name: string
@@ -92,6 +95,17 @@ export interface CommandSpec {
   readonly categories: readonly string[]
   readonly keys?: readonly KeySpec[]
   readonly load?: LoadMode | ((args: Args) => LoadMode | undefined)
+  /**
+   * How a command whose keys have several owners is put together from the replies of all: one value per key, the
+   * sum, or OK. Without it such a command is refused.
+   */
+  readonly merge?: 'values' | 'sum' | 'ok'
+  /** How a command without keys is put together from the replies of all nodes. Without it, it is of this node only. */
+  readonly span?: Span
+  /** A write that may be run twice, since the second time changes nothing: a function decides by the arguments. */
+  readonly repeatable?: true | ((args: Args) => boolean)
+  /** It is run where it is asked, whoever owns its key. */
+  readonly stays?: true
   /** It sees or changes more than its keys (KEYS, FLUSHDB, SWAPDB): it waits for all earlier commands of its connection. */
   readonly wholeKeyspace?: true
   readonly summary: string

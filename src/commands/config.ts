@@ -166,6 +166,7 @@ function resetStatistics({ host, reply }: Context): void {
     group.misses = 0
     store.evicted = 0
     store.expired = 0
+    group.copies?.resetCounters()
     if (flights === undefined) continue
     flights.loads = 0
     flights.failures = 0

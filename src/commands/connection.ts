@@ -7,6 +7,7 @@ import { isPlainName, NAME_ERROR } from './client-names.ts'
 import type { CommandSpec } from './command.ts'
 import type { Context } from './context.ts'
 import { SYNTAX_ERROR } from './errors.ts'
+import { modeOf } from './info-sections.ts'
 import { REDIS_VERSION } from './redis-version.ts'
 import { arg, option } from './spec.ts'
 
@@ -212,7 +213,7 @@ function hello(c: Context): void {
   reply.bulkText('id')
   reply.integer(client.id)
   reply.bulkText('mode')
-  reply.bulkText('standalone')
+  reply.bulkText(modeOf(c.host))
   reply.bulkText('role')
   reply.bulkText('master')
   reply.bulkText('modules')
@@ -234,6 +235,7 @@ function reset(c: Context): void {
   client.replyMode = 'on'
   client.noTouch = false
   client.noEvict = false
+  client.asking = false
   client.authenticated = host.requirepass === ''
   reply.protocol = 2
   reply.simple('RESET')

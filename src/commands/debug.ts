@@ -212,7 +212,7 @@ function populate(c: Context): void {
     const text = Buffer.from(`value:${i}`)
     const value =
       size === 0 ? text : Buffer.concat([text, Buffer.alloc(Math.max(0, size - text.length))], size)
-    group.flights?.fence(key, 0, key.length)
+    if (group.isWatched) group.fence(key, 0, key.length)
     group.set(key, 0, key.length, value, 0, value.length, 0)
   }
   reply.ok()

@@ -9,6 +9,7 @@ export const WRONG_TYPE = 'WRONGTYPE Operation against a key holding the wrong k
 export const STRING_TOO_LONG = 'ERR string exceeds maximum allowed size (proto-max-bulk-len)'
 export const NO_SUCH_KEY = 'ERR no such key'
 export const INDEX_OUT_OF_RANGE = 'ERR DB index is out of range'
+export const CLUSTER_DISABLED = 'ERR This instance has cluster support disabled'
 
 /** What a container answers about a subcommand, as it was written, with too many arguments. */
 export function wrongSubcommand(container: string, name: string): string {

@@ -1,16 +1,20 @@
 // Runs requests: finds the command, checks what may run, loads what it misses, and keeps the order per key.
 
 import type { Hash, Hasher } from '../bytes/hash.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
 import { MAX_WARM } from '../store/read-ahead.ts'
 import type { Store } from '../store/store.ts'
-import type { Client, HeldReply } from './client.ts'
+import { type Client, placeOf } from './client.ts'
 import type { Context } from './context.ts'
+import { Dispatcher } from './dispatcher.ts'
+import { circumstancesOf, type Errand } from './errand.ts'
 import { MAX_SHOWN, printable, unknownCommand } from './errors.ts'
 import type { HeldCommand } from './held.ts'
 import type { Host } from './host.ts'
 import { firstError, keyName, type Landings, readingStore } from './landings.ts'
+import { COPY, HERE, Routing, WAIT } from './routing.ts'
 import type { Command, CommandTable } from './table.ts'
 import type { Telemetry } from './telemetry.ts'
 
@@ -22,20 +26,22 @@ export type Outcome = typeof DONE | typeof STALLED
 
 /** A connection does not run ahead of more held commands than this. */
 const MAX_HELD = 10_000
+/** The same for another node, by whose connection many clients ask. */
+const MAX_HELD_OF_PEER = 1_000_000
 /** A read-modify-write whose load is fenced again and again gives up after this many loads. */
 const MAX_ATTEMPTS = 8
 
 /** Longer keys are not hashed ahead. */
 const MAX_WARM_KEY = 512
 
-const NOTHING: Buffer = Buffer.alloc(0)
-
 interface Held extends HeldCommand {
   readonly client: Client
   readonly command: Command
+  readonly args: Args
   readonly group: Group
-  readonly place: HeldReply
-  readonly silent: boolean
+  readonly protocol: 2 | 3
+  /** Takes the reply. */
+  readonly complete: (reply: Buffer) => void
   readonly landings: Landings
   waiting: number
   attempts: number
@@ -47,6 +53,9 @@ export class Executor {
   readonly #host: Host
   readonly #telemetry: Telemetry
   readonly #hasher: Hasher
+  /** `undefined`: this node is in no cluster. */
+  readonly #routing: Routing | undefined
+  readonly #dispatcher: Dispatcher | undefined
   readonly #hashes = new Int32Array(MAX_WARM)
   /** The stores that `warm` was called for, since `cool`: the first `#warmedCount`. */
   readonly #warmed: Store[] = []
@@ -59,6 +68,19 @@ export class Executor {
     this.#host = host
     this.#telemetry = host.telemetry
     context.reply.onError = (text) => this.#telemetry.errorReply(text)
+    const { cluster } = host
+    if (cluster === undefined) return
+    const perform = (errand: Errand, args: Args): void => this.#perform(errand, args)
+    this.#dispatcher = new Dispatcher({ cluster, context, table, perform })
+    this.#routing = new Routing(cluster, context, this.#dispatcher)
+  }
+
+  /** Who takes the reply, from another node, to a request of a client's that was sent in this context. */
+  relayed(client: Client, context: number, complete: (reply: Buffer) => void): Errand {
+    return (this.#dispatcher as Dispatcher).errand(
+      { client, ...(this.#host.cluster as Cluster).circumstancesOf(context) },
+      complete,
+    )
   }
 
   /**
@@ -104,13 +126,34 @@ export class Executor {
       this.#silence(client, mark)
       return DONE
     }
-    if (client.held.size !== 0 && this.#mustWait(client, command)) return STALLED
-    if (this.#host.mustPause(client, command)) return STALLED
+    if (client.held.size !== 0 && this.#mustWait(client, command)) {
+      if (client.peer === undefined || command.spec.wholeKeyspace) return STALLED
+      // Others' commands, behind it on the same connection, do not wait with it.
+      this.#park(client, command)
+      return DONE
+    }
+    // A pause of clients must not make this node seem dead.
+    const mayPause = client.peer === undefined || command.isRouted
+    if (mayPause && this.#host.mustPause(client, command)) return STALLED
     client.lastCommand = command.fullName
+    if (this.#routing !== undefined && command.isRouted) {
+      const route = this.#routing.route(client, command)
+      if (route === WAIT) return STALLED
+      if (client.asking) client.asking = false
+      if (route === COPY) this.#runOnCopy(client, command, mark)
+      if (route !== HERE) {
+        if (this.#host.monitors !== 0 && command.isShown) this.#host.feedMonitors(client, command, args)
+        this.#telemetry.count(command.stats)
+        if (reply.mark() > mark) this.#silence(client, mark)
+        return DONE
+      }
+      if (this.#host.cluster?.isSettling && this.#pull(client, command)) return DONE
+    }
     const { stats } = command
     const telemetry = this.#telemetry
     const timed = stats.isTimed || telemetry.timesAll
     const startedAt = timed ? telemetry.now() : 0
+    context.group = client.group
     const ran = this.#runOrHold(client, command, mark)
     if (this.#host.monitors !== 0 && command.isShown) this.#host.feedMonitors(client, command, args)
     if (!ran) return DONE
@@ -120,26 +163,108 @@ export class Executor {
     return DONE
   }
 
-  /** False: it waits for loads, and the place of its reply is held. */
-  #runOrHold(client: Client, command: Command, mark: number): boolean {
+  /**
+   * Runs a request for an errand: one of a peer's or several parts that this node owns a part of. Nothing may be
+   * pending in the reply writer.
+   */
+  #perform(errand: Errand, args: Args, isPulled = false): void {
     const context = this.#context
+    const { reply } = context
+    const { client, group, protocol } = errand.circumstances
+    const command = this.#table.resolve(args)
+    if (command === undefined || !command.accepts(args.count)) {
+      errand.fail('ERR the request was changed on its way')
+      return
+    }
+    context.instant.refresh()
+    context.args = args
+    context.client = client
+    context.group = group
+    reply.protocol = protocol
+    const mayPull = !isPulled && command.isRouted && this.#host.cluster?.isSettling
+    if (mayPull && this.#pull(client, command, errand)) return
+    const startedAt = this.#telemetry.now()
+    if (!this.#runOrHold(client, command, 0, errand)) return
+    const bytes = reply.take()
+    this.#telemetry.finish(command.stats, startedAt, client, args, command.secretsOf(args))
+    errand.complete(bytes)
+  }
+
+  /** False: it waits for loads, and the place of its reply is held. */
+  #runOrHold(client: Client, command: Command, mark: number, errand?: Errand): boolean {
+    const context = this.#context
+    const { group } = context
     context.command = command
-    context.group = client.group
-    context.store = client.group.store
+    context.store = group.store
     context.loaded = false
     context.missed = false
-    const { flights } = client.group
-    if (flights !== undefined) {
-      if (command.loadsFirst(context.args) && this.#hold(client, command)) return false
-      if (command.isWrite && flights.size !== 0) this.#fence(command)
-    }
+    if (
+      group.flights !== undefined &&
+      command.loadsFirst(context.args) &&
+      this.#hold(client, command, errand)
+    )
+      return false
+    if (command.isWrite && group.isWatched) this.#fence(command)
     this.#run(command, mark)
     if (!context.missed) return true
     context.reply.rewind(mark)
     this.#telemetry.failed = false
-    if (this.#hold(client, command)) return false
+    if (this.#hold(client, command, errand)) return false
     context.loaded = true
     this.#run(command, mark)
+    return true
+  }
+
+  /** Runs a read on the copies that this node holds of others' values. */
+  #runOnCopy(client: Client, command: Command, mark: number): void {
+    const context = this.#context
+    context.command = command
+    context.group = client.group
+    context.store = client.group.copies?.store ?? client.group.store
+    context.loaded = true
+    context.missed = false
+    this.#run(command, mark)
+  }
+
+  /** An errand for the place of the command that runs now. */
+  #errandFor(client: Client): Errand {
+    return (this.#dispatcher as Dispatcher).errand(circumstancesOf(client), placeOf(client))
+  }
+
+  /** Runs a peer's command once those before it that have its keys are done. */
+  #park(client: Client, command: Command): void {
+    const context = this.#context
+    const keys = command.keysOf(context).map((i) => keyName(context.args, i))
+    const args = context.args.detach()
+    const errand = this.#errandFor(client)
+    client.held.park({ keys, sees: !command.loadsThrough, run: () => this.#perform(errand, args) })
+  }
+
+  /**
+   * Asks the previous owners of slots that this node is taking over for the keys that it does not hold; then the
+   * command runs. False: there is nothing to ask for.
+   */
+  #pull(client: Client, command: Command, errand?: Errand): boolean {
+    const { cluster } = this.#host
+    const context = this.#context
+    const { args } = context
+    const group = errand?.circumstances.group ?? client.group
+    const positions = command.keysOf(context)
+    const pulls = positions.filter((i) => cluster?.mustPull(group, args, i))
+    if (cluster === undefined || pulls.length === 0) return false
+    const held = { keys: positions.map((i) => keyName(args, i)), write: true }
+    const own = args.detach()
+    const place = errand ?? this.#errandFor(client)
+    client.held.add(held)
+    let missing = pulls.length
+    for (const i of pulls) {
+      void cluster.pull(group, own.copy(i)).then(() => {
+        if (--missing !== 0) return
+        client.held.delete(held)
+        this.#perform(place, own, true)
+        client.held.unpark()
+      })
+    }
     return true
   }
 
@@ -206,7 +331,8 @@ export class Executor {
    * both load do not see each other: one that does not load must see what the other has loaded.
    */
   #mustWait(client: Client, command: Command): boolean {
-    if (command.spec.wholeKeyspace || client.held.size >= MAX_HELD) return true
+    const most = client.peer === undefined ? MAX_HELD : MAX_HELD_OF_PEER
+    if (command.spec.wholeKeyspace || client.held.size >= most) return true
     const { args } = this.#context
     const { loadsThrough } = command
     for (const position of command.keysOf(this.#context)) {
@@ -218,12 +344,11 @@ export class Executor {
   #fence(command: Command): void {
     const context = this.#context
     const { args } = context
-    for (const i of command.keysOf(context))
-      context.group.flights?.fence(args.buf, args.start[i], args.end[i])
+    for (const i of command.keysOf(context)) context.group.fence(args.buf, args.start[i], args.end[i])
   }
 
   /** Step 5: joins the loads this command misses, and holds the place of its reply. False: it misses none. */
-  #hold(client: Client, command: Command): boolean {
+  #hold(client: Client, command: Command, errand?: Errand): boolean {
     const context = this.#context
     const positions = command.keysOf(context)
     const { group } = context
@@ -232,20 +357,20 @@ export class Executor {
     if (missing.length === 0) return false
     if (command.loadsThrough) group.misses += missing.length
     const args = current.detach()
+    const protocol = errand?.circumstances.protocol ?? client.protocol
     const held: Held = {
       client,
       command,
       args,
       group,
+      protocol,
       keys: positions.map((i) => keyName(args, i)),
       write: command.isWrite,
-      place: client.hold(),
-      silent: client.replyMode === 'off' || client.replyMode === 'skip',
+      complete: errand?.complete ?? placeOf(client),
       landings: new Map(),
       waiting: 0,
       attempts: 0,
     }
-    if (client.replyMode === 'skip') client.replyMode = 'on'
     client.held.add(held)
     this.#load(held, missing)
     return true
@@ -280,7 +405,7 @@ export class Executor {
     context.store = group.store
     context.missed = false
     context.loaded = true
-    reply.protocol = client.protocol
+    reply.protocol = held.protocol
     try {
       if (!this.#answer(held)) return
       bytes = reply.take()
@@ -290,7 +415,8 @@ export class Executor {
     }
     this.#telemetry.finish(command.stats, startedAt, client, args, command.secretsOf(args))
     client.held.delete(held)
-    held.place.complete(held.silent ? NOTHING : bytes)
+    held.complete(bytes)
+    client.held.unpark()
   }
 
   /** Writes the reply of a held command. False: it loads again. */
@@ -312,8 +438,8 @@ export class Executor {
       reply.error(`ORIGIN ${group.name}: the key was changed during each of ${held.attempts} loads`)
       return true
     }
-    if (held.write) this.#fence(command)
-    else context.store = readingStore(group, held.args, command.keysOf(context), held.landings)
+    if (held.write && group.isWatched) this.#fence(command)
+    if (!held.write) context.store = readingStore(group, held.args, command.keysOf(context), held.landings)
     this.#run(command, 0)
     return true
   }

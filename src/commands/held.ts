@@ -1,10 +1,7 @@
 // The commands of one connection that wait for loads, and the keys they keep later commands from.
 
-import type { Args } from '../resp/args.ts'
-
 /** A command that waits for its loads. */
 export interface HeldCommand {
-  readonly args: Args
   readonly write: boolean
   /** Names of its keys. */
   readonly keys: readonly string[]
@@ -16,13 +13,56 @@ interface Holders {
   writers: number
 }
 
+/** A command that has to wait for another one, and lets those behind it go on meanwhile. */
+export interface ParkedCommand {
+  readonly keys: readonly string[]
+  /** As in `HeldCommands.blocks`. */
+  readonly sees: boolean
+  readonly run: () => void
+}
+
 export class HeldCommands {
   #size = 0
+  #parked: ParkedCommand[] = []
+  #isUnparking = false
+  /** By key: how many parked commands have it. */
+  readonly #parkedKeys = new Map<string, number>()
   /** By key: thousands of commands may be held, and each one behind them asks. */
   readonly #holders = new Map<string, Holders>()
 
   get size(): number {
-    return this.#size
+    return this.#size + this.#parked.length
+  }
+
+  /** Keeps a command until none of those before it has its keys. */
+  park(command: ParkedCommand): void {
+    this.#parked.push(command)
+    for (const key of command.keys) this.#parkedKeys.set(key, (this.#parkedKeys.get(key) ?? 0) + 1)
+  }
+
+  /** Runs, in their order, the parked commands that nothing keeps any more. */
+  unpark(): void {
+    const parked = this.#parked
+    if (parked.length === 0 || this.#isUnparking) return
+    this.#isUnparking = true
+    const ahead = new Set<string>()
+    // What runs may be held in its turn, which those behind it then see.
+    this.#parked = parked.filter(({ keys, sees, run }) => {
+      if (keys.some((key) => ahead.has(key) || this.#isHeld(key, sees))) {
+        for (const key of keys) ahead.add(key)
+        return true
+      }
+      for (const key of keys) this.#unparkKey(key)
+      run()
+      return false
+    })
+    this.#isUnparking = false
+  }
+
+  #unparkKey(key: string): void {
+    const left = (this.#parkedKeys.get(key) ?? 0) - 1
+    if (left > 0) this.#parkedKeys.set(key, left)
+    else this.#parkedKeys.delete(key)
   }
 
   add({ keys, write }: HeldCommand): void {
@@ -55,6 +95,10 @@ export class HeldCommands {
    * @param sees whether it writes, or would see that a held read has loaded something
    */
   blocks(key: string, sees: boolean): boolean {
+    return this.#parkedKeys.has(key) || this.#isHeld(key, sees)
+  }
+
+  #isHeld(key: string, sees: boolean): boolean {
     const holders = this.#holders.get(key)
     return holders !== undefined && (sees || holders.writers !== 0)
   }

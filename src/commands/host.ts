@@ -1,7 +1,7 @@
 // What commands ask of the node they run on.
 
+import type { Cluster } from '../cluster/cluster.ts'
 import type { Group } from '../group/group.ts'
-import type { Router } from '../group/router.ts'
 import type { Args } from '../resp/args.ts'
 import type { Client } from './client.ts'
 import type { NodeStats } from './node-stats.ts'
@@ -23,7 +23,8 @@ export interface CommandTraits {
 export interface Host {
   /** In configured order; SELECT takes an index of it or a name. */
   readonly groups: readonly Group[]
-  readonly router: Router
+  /** `undefined`: this node owns every key. */
+  readonly cluster: Cluster | undefined
   /** By id. */
   readonly clients: ReadonlyMap<number, Client>
   /** The password that AUTH wants; empty: none. */

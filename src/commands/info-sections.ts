@@ -21,7 +21,7 @@ export function serverSection({ host, instant }: Context): Fields {
     ['redis_git_sha1', '00000000'],
     ['redis_git_dirty', 0],
     ['redis_build_id', '0000000000000000'],
-    ['redis_mode', 'standalone'],
+    ['redis_mode', modeOf(host)],
     ['os', `${systemType()} ${release()} ${arch() === 'x64' ? 'x86_64' : arch()}`],
     ['arch_bits', 64],
     ['multiplexing_api', 'libuv'],
@@ -54,7 +54,7 @@ export function clientsSection({ host }: Context): Fields {
   }
   return [
     ['connected_clients', host.clients.size],
-    ['cluster_connections', 0],
+    ['cluster_connections', peerCount(host)],
     ['maxclients', parameter(host, 'maxclients')],
     ['client_recent_max_input_buffer', input],
     ['client_recent_max_output_buffer', output],
@@ -69,7 +69,7 @@ export function clientsSection({ host }: Context): Fields {
 /** `used_memory` is what entries occupy: what `maxmemory`, the sum of the groups' budgets, bounds. */
 export function memorySection({ host }: Context): Fields {
   const used = total(host.groups, (group) => group.store.usedBytes)
-  const budget = total(host.groups, (group) => group.store.maxBytes)
+  const budget = total(host.groups, (group) => group.maxBytes)
   const arenas = total(host.groups, (group) => group.store.arenaBytes + group.store.indexBytes)
   const { rss, heapUsed, heapTotal, external, arrayBuffers } = process.memoryUsage()
   const peak = Math.max(host.stats.peakBytes, used)
@@ -164,10 +164,6 @@ export function cpuSection(): Fields {
   ]
 }
 
-export function clusterSection(): Fields {
-  return [['cluster_enabled', 0]]
-}
-
 /** Groups under the indexes that SELECT takes; those without keys are not shown (Redis: empty databases). */
 export function keyspaceSection({ host }: Context): Fields {
   return host.groups.flatMap(({ store }, index) => {
@@ -187,7 +183,7 @@ export function groupsSection({ host }: Context): Fields {
       keys: store.size,
       absent: store.absent,
       bytes: store.usedBytes,
-      max_bytes: store.maxBytes,
+      max_bytes: group.maxBytes,
       hits: group.hits,
       misses: group.misses,
       evictions: store.evicted,
@@ -203,6 +199,11 @@ export function groupsSection({ host }: Context): Fields {
   })
 }
 
+/** What clients are told to expect. */
+export function modeOf({ cluster }: Context['host']): string {
+  return cluster === undefined ? 'standalone' : 'cluster'
+}
+
 function parameter(host: Context['host'], name: string): string {
   return host.parameters.get(name)?.get() ?? ''
 }
@@ -215,6 +216,13 @@ function clientBytes(host: Context['host']): number {
   let bytes = 0
   for (const client of host.clients.values()) bytes += client.queryBufferBytes + client.outputBufferBytes
   return bytes
+}
+
+/** Connections that other nodes have opened. */
+function peerCount(host: Context['host']): number {
+  let count = 0
+  for (const { peer } of host.clients.values()) if (peer !== undefined) count++
+  return count
 }
 
 function ratio(a: number, b: number): string {

@@ -1,10 +1,10 @@
 // INFO: the state of the node as text, in Redis's sections.
 
+import { clusterSection } from './cluster-report.ts'
 import type { CommandSpec } from './command.ts'
 import type { Context } from './context.ts'
 import {
   clientsSection,
-  clusterSection,
   cpuSection,
   type Fields,
   groupsSection,

@@ -24,6 +24,8 @@ export const keyCommands: readonly CommandSpec[] = [
     flags: ['write'],
     categories: ['keyspace', 'write', 'slow'],
     keys: manyKeys(1, 'RM', 'delete'),
+    merge: 'sum',
+    repeatable: true,
     summary: 'Deletes one or more keys.',
     since: '1.0.0',
     group: 'generic',
@@ -38,6 +40,8 @@ export const keyCommands: readonly CommandSpec[] = [
     flags: ['write', 'fast'],
     categories: ['keyspace', 'write', 'fast'],
     keys: manyKeys(1, 'RM', 'delete'),
+    merge: 'sum',
+    repeatable: true,
     summary: 'Asynchronously deletes one or more keys.',
     since: '4.0.0',
     group: 'generic',
@@ -52,6 +56,7 @@ export const keyCommands: readonly CommandSpec[] = [
     flags: ['readonly', 'fast'],
     categories: ['keyspace', 'read', 'fast'],
     keys: manyKeys(1, 'RO'),
+    merge: 'sum',
     summary: 'Determines whether one or more keys exist.',
     since: '1.0.0',
     group: 'generic',
@@ -71,6 +76,7 @@ export const keyCommands: readonly CommandSpec[] = [
     flags: ['readonly', 'fast'],
     categories: ['keyspace', 'read', 'fast'],
     keys: manyKeys(1, 'RO'),
+    merge: 'sum',
     summary:
       'Returns the number of existing keys out of those specified after updating the time they were last accessed.',
     since: '3.2.1',
@@ -269,11 +275,9 @@ function holds({ store }: Group, { args }: Context, i: number): boolean {
 /** Copies the entry of `ref` to the key of argument `i` in a group. False after an error reply: nothing has changed. */
 function transfer(c: Context, ref: Ref, target: Group, i: number): boolean {
   const { args } = c
-  if (!putEntry(target, args.buf, args.start[i], args.end[i], copyEntry(c.group, ref))) {
-    c.reply.error(tooLarge(target.store.maxBytes))
-    return false
-  }
   // In this group the executor has raised the fence.
-  if (target !== c.group) target.flights?.fence(args.buf, args.start[i], args.end[i])
-  return true
+  if (target !== c.group && target.isWatched) target.fence(args.buf, args.start[i], args.end[i])
+  if (putEntry(target, args.buf, args.start[i], args.end[i], copyEntry(c.group, ref))) return true
+  c.reply.error(tooLarge(target.store.maxBytes))
+  return false
 }

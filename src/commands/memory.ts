@@ -173,8 +173,8 @@ function allocatorReport(groups: readonly Group[]): string {
 /** A line for each group that its budget troubles. */
 function diagnose(groups: readonly Group[]): string {
   const lines: string[] = []
-  for (const { name, store, hits, misses } of groups) {
-    const { maxBytes, evicted, usedBytes, size } = store
+  for (const { name, store, maxBytes, hits, misses } of groups) {
+    const { evicted, usedBytes, size } = store
     if (evicted === 0) continue
     const share = hits + misses === 0 ? 0 : (100 * hits) / (hits + misses)
     lines.push(

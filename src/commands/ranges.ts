@@ -157,6 +157,7 @@ export const rangeCommands: readonly CommandSpec[] = [
     categories: ['write', 'string', 'slow'],
     keys: oneKey('RW', 'update'),
     load: 'first',
+    repeatable: true,
     summary:
       "Overwrites a part of a string value with another by an offset. Creates the key if it doesn't exist.",
     since: '2.2.0',

@@ -81,6 +81,13 @@ function replyString(c: Context, ref: Ref): boolean {
 
 const VALUE = arg('value', 'string')
 
+/** SET without what makes it depend on, or tell of, the value before. */
+function isUnconditional(args: Args): boolean {
+  for (let i = 3; i < args.count; i++)
+    if (args.is(i, 'NX') || args.is(i, 'XX') || args.is(i, 'GET')) return false
+  return true
+}
+
 export const stringCommands: readonly CommandSpec[] = [
   {
     name: 'get',
@@ -108,6 +115,7 @@ export const stringCommands: readonly CommandSpec[] = [
     keys: oneKey('RW', 'access', 'update', 'variable_flags'),
     findKeyFlags: (args) => (answersOld(args) ? ['RW', 'access', 'update'] : ['OW', 'update']),
     load: (args) => (answersOld(args) ? 'first' : undefined),
+    repeatable: isUnconditional,
     summary: "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.",
     since: '1.0.0',
     group: 'string',
@@ -176,6 +184,7 @@ export const stringCommands: readonly CommandSpec[] = [
     flags: ['write', 'denyoom'],
     categories: ['write', 'string', 'slow'],
     keys: oneKey('OW', 'update'),
+    repeatable: true,
     summary: "Sets the string value and expiration time of a key. Creates the key if it doesn't exist.",
     since: '2.0.0',
     group: 'string',
@@ -193,6 +202,7 @@ export const stringCommands: readonly CommandSpec[] = [
     flags: ['write', 'denyoom'],
     categories: ['write', 'string', 'slow'],
     keys: oneKey('OW', 'update'),
+    repeatable: true,
     summary:
       "Sets both string value and expiration time in milliseconds of a key. The key is created if it doesn't exist.",
     since: '2.6.0',
@@ -229,6 +239,7 @@ export const stringCommands: readonly CommandSpec[] = [
     categories: ['write', 'string', 'fast'],
     keys: oneKey('RW', 'access', 'update'),
     load: 'first',
+    repeatable: true,
     summary: 'Returns the string value of a key after setting its expiration time.',
     since: '6.2.0',
     group: 'string',

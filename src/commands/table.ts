@@ -16,6 +16,10 @@ export class Command implements CommandTraits {
   readonly firstKey: number
   readonly lastKey: number
   readonly keyStep: number
+  /** Whether its keys, if it has any, are all at one fixed place. */
+  readonly hasOneKey: boolean
+  /** Whether the node that owns its keys runs it. */
+  readonly isRouted: boolean
   readonly isWrite: boolean
   /** Whether it is a read that loads what it misses. */
   readonly loadsThrough: boolean
@@ -37,6 +41,9 @@ export class Command implements CommandTraits {
     this.firstKey = keys?.first ?? 0
     this.lastKey = keys?.last ?? 0
     this.keyStep = keys?.step ?? 0
+    this.isRouted = !spec.stays && (keys !== undefined || spec.span !== undefined)
+    this.hasOneKey =
+      keys !== undefined && keys.first === keys.last && spec.keys?.length === 1 && spec.findKeys === undefined
     this.isWrite = spec.flags.includes('write')
     this.loadsThrough = spec.load === 'through'
     this.needsNoAuth = spec.flags.includes('no_auth')
@@ -69,6 +76,13 @@ export class Command implements CommandTraits {
       for (let i = keys.first; i <= last && i < context.args.count; i += keys.step) positions.push(i)
     }
     return positions
+  }
+
+  /** Whether it can be run once more when nobody knows whether it was. */
+  isRepeatable(args: Args): boolean {
+    const { repeatable } = this.spec
+    if (typeof repeatable === 'function') return repeatable(args)
+    return !this.isWrite || repeatable === true
   }
 
   secretsOf(args: Args): readonly number[] {
@@ -114,6 +128,13 @@ export class CommandTable {
         return command
       }
     }
+  }
+
+  /** The command or subcommand of a request; `undefined`: there is none. */
+  resolve(args: Args): Command | undefined {
+    const command = this.find(args, 0)
+    if (command === undefined || command.subcommands.size === 0 || args.count === 1) return command
+    return command.subcommands.get(args.latin1(1, 64).toLowerCase())
   }
 
   /** The command or subcommand of a name in lower case: 'get', 'client|setname'. */

@@ -19,6 +19,7 @@ import { NULL_REF, type Ref } from '../store/arena.ts'
 import { EXPIRES, LOADED, ValueType } from '../store/record.ts'
 import { Store } from '../store/store.ts'
 import type { BatchPolicy } from './batcher.ts'
+import { Copies, type CopyPolicy } from './copies.ts'
 import { Flights, type Landing, type Waiter } from './flights.ts'
 import type { Origin, OriginLog } from './origin.ts'
 import { reasonOf } from './result.ts'
@@ -49,6 +50,15 @@ export interface GroupEnvironment {
   readonly reportFault?: (error: unknown) => void
 }
 
+/**
+ * Told of every write before it happens, also of one that then changes nothing. What goes without a word: eviction,
+ * expiry, and loads, which only enter where no entry is.
+ */
+export interface Watcher {
+  written(group: Group, bytes: Buffer, start: number, end: number): void
+  flushed(group: Group): void
+}
+
 /** The origin gave no answer; the message names the group and says why. */
 export class OriginError extends Error {
   override readonly name = 'OriginError'
@@ -69,11 +79,19 @@ export class Group {
   store: Store
   /** Loads under way; `undefined` without an origin. */
   readonly flights: Flights | undefined
+  /** What is held for a moment of other nodes' keys; `undefined` on a node that owns every key. */
+  copies: Copies | undefined
   readonly #environment: GroupEnvironment
+  #maxBytes: number
+  /** See `limitLifetime`. */
+  #longestMs = 0
+  /** Never changed in place: a watcher may leave while all are told. */
+  #watchers: readonly Watcher[] = []
 
   constructor(policy: GroupPolicy, environment: GroupEnvironment) {
     this.policy = policy
     this.#environment = environment
+    this.#maxBytes = policy.maxBytes
     this.store = new Store({
       maxBytes: policy.maxBytes,
       hasher: environment.hasher,
@@ -99,6 +117,32 @@ export class Group {
     return this.policy.name
   }
 
+  /** The budget: what the store and the copies may occupy together. */
+  get maxBytes(): number {
+    return this.#maxBytes
+  }
+
+  /** A smaller budget evicts at once what no longer fits. */
+  set maxBytes(bytes: number) {
+    this.#maxBytes = bytes
+    this.copies?.setBudget(bytes)
+    this.store.maxBytes = bytes - (this.copies?.reserved ?? 0)
+  }
+
+  /**
+   * Keeps copies of other nodes' keys from now on. They take their share of the budget as they come, from the least
+   * recently used entries; before the first one, and when none is left, the whole budget is the store's.
+   */
+  keepCopies(policy: CopyPolicy): void {
+    const { instant, hasher } = this.#environment
+    const reserve = (bytes: number): void => {
+      this.store.maxBytes = this.#maxBytes - bytes
+    }
+    const copies = new Copies({ policy, budget: this.#maxBytes, instant, hasher, reserve })
+    this.copies?.dropAll()
+    this.copies = copies
+  }
+
   /**
    * Writes a string under a key, with the group's lifetime unless `flags` has `EXPIRES` (then it dies at
    * `store.deadline`). `NULL_REF`: it alone exceeds the budget, nothing has changed.
@@ -116,6 +160,11 @@ export class Group {
     return this.store.put(key, keyStart, keyEnd, value, valueStart, valueEnd, ValueType.STRING, flags)
   }
 
+  /** Keeps what is loaded for so many ms at most; 0: for as long as the policy says. */
+  limitLifetime(ms: number): void {
+    this.#longestMs = ms
+  }
+
   /** The flags of what is written without a lifetime of its own: with `EXPIRES`, `store.deadline` is the group's. */
   lifetime(): number {
     if (this.policy.ttlMs === 0) return 0
@@ -126,6 +175,31 @@ export class Group {
   /** Whether reading this key would ask the origin: it is neither held nor known to be absent. */
   wouldLoad(bytes: Buffer, start: number, end: number): boolean {
     return this.flights !== undefined && this.store.peek(bytes, start, end) === NULL_REF
+  }
+
+  /** Whether anybody must be told of writes: else `fence` does nothing and need not be called. */
+  get isWatched(): boolean {
+    return this.#watchers.length !== 0 || (this.flights !== undefined && this.flights.size !== 0)
+  }
+
+  /** The key `bytes[start, end)` is about to be written, removed or given another deadline. */
+  fence(bytes: Buffer, start: number, end: number): void {
+    this.flights?.fence(bytes, start, end)
+    for (const watcher of this.#watchers) watcher.written(this, bytes, start, end)
+  }
+
+  /** All keys are about to be removed or exchanged. */
+  fenceAll(): void {
+    this.flights?.fenceAll()
+    for (const watcher of this.#watchers) watcher.flushed(this)
+  }
+
+  /** Tells `watcher` of writes until the function returned is called; either may happen while it is being told. */
+  watch(watcher: Watcher): () => void {
+    this.#watchers = [...this.#watchers, watcher]
+    return () => {
+      this.#watchers = this.#watchers.filter((each) => each !== watcher)
+    }
   }
 
   /** Step 5. `key` must not change. Only for groups with an origin. */
@@ -159,7 +233,7 @@ export class Group {
    */
   write(key: Buffer, value: Buffer, ttlMs: number): void {
     this.#environment.instant.refresh()
-    this.flights?.fence(key, 0, key.length)
+    if (this.isWatched) this.fence(key, 0, key.length)
     this.store.deadline[0] = this.#environment.instant.now + ttlMs
     const ref = this.set(key, 0, key.length, value, 0, value.length, ttlMs === 0 ? 0 : EXPIRES)
     if (ref === NULL_REF)
@@ -169,7 +243,7 @@ export class Group {
   /** Removes a key and fences its load. Whether it held a value. */
   remove(key: Buffer): boolean {
     this.#environment.instant.refresh()
-    this.flights?.fence(key, 0, key.length)
+    if (this.isWatched) this.fence(key, 0, key.length)
     const ref = this.store.peek(key, 0, key.length)
     if (ref === NULL_REF) return false
     const held = this.store.records.type(ref) !== ValueType.ABSENT
@@ -179,7 +253,8 @@ export class Group {
 
   /** Removes everything and fences every load under way. */
   clear(): void {
-    this.flights?.fenceAll()
+    this.fenceAll()
+    this.copies?.dropAll()
     this.store.clear()
   }
 
@@ -193,10 +268,12 @@ export class Group {
    * with the smaller budget evicts at once what exceeds it.
    */
   exchange(other: Group): void {
+    this.fenceAll()
+    other.fenceAll()
+    this.copies?.dropAll()
+    other.copies?.dropAll()
     const { store } = this
-    const { maxBytes, evicted, expired } = store
-    this.flights?.fenceAll()
-    other.flights?.fenceAll()
+    const { evicted, expired } = store
     // What one origin lacks, the other may have.
     store.forgetAbsent()
     other.store.forgetAbsent()
@@ -204,10 +281,10 @@ export class Group {
     other.store = store
     store.evicted = this.store.evicted
     store.expired = this.store.expired
-    store.maxBytes = this.store.maxBytes
+    store.maxBytes = other.#maxBytes
     this.store.evicted = evicted
     this.store.expired = expired
-    this.store.maxBytes = maxBytes
+    this.store.maxBytes = this.#maxBytes
   }
 
   /**
@@ -243,7 +320,8 @@ export class Group {
   #storeLoaded(key: Buffer, { value, ms, fenced, facts }: Landing): string | undefined {
     const { store } = this
     const ttl = facts?.ttl
-    const lifetime = (ttl ?? this.policy.ttlMs) === 0 || ttl === Infinity ? 0 : EXPIRES
+    const longest = this.#longestMs || Infinity
+    const lifetime = Math.min(ttl ?? (this.policy.ttlMs || Infinity), longest) === Infinity ? 0 : EXPIRES
     // Whether it can be given must not depend on who else has written meanwhile.
     if (value !== null && !store.fits(key.length, value.length, LOADED | lifetime))
       return `a value of ${value.length} bytes exceeds the budget of ${store.maxBytes} bytes`
@@ -252,14 +330,15 @@ export class Group {
     store.loadedAt[0] = now
     store.loadMs = Math.min(ms, 0x7fffffff)
     if (value === null) {
-      const negativeTtl = ttl ?? this.policy.negativeTtlMs
+      const negativeTtl = Math.min(ttl ?? this.policy.negativeTtlMs, longest)
       if (negativeTtl === 0) return undefined
       store.deadline[0] = deadlineAfter(now, negativeTtl)
       store.put(key, 0, key.length, NOTHING, 0, 0, ValueType.ABSENT, EXPIRES | LOADED)
       return undefined
     }
-    if (ttl === undefined) this.lifetime()
-    else store.deadline[0] = deadlineAfter(now, ttl)
+    let deadline = deadlineAfter(now, ttl ?? Infinity)
+    if (ttl === undefined && this.lifetime() !== 0) deadline = store.deadline[0]
+    store.deadline[0] = Math.min(deadline, deadlineAfter(now, longest))
     store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, LOADED | lifetime)
     return undefined
   }

@@ -24,6 +24,9 @@ export class Args {
   buf: Buffer = NOTHING
   /** How many arguments there are, the command's name included. */
   count = 0
+  /** The whole frame as it arrived is `buf[frameStart, frameEnd)`; -1: it was written inline, or is a copy. */
+  frameStart = -1
+  frameEnd = -1
   start: Int32Array
   end: Int32Array
 

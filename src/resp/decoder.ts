@@ -256,7 +256,11 @@ export class RequestDecoder {
     }
     args.buf = buf
     args.count = argc
-    if (this.partial === null) this.at = at
+    args.frameEnd = at
+    if (this.partial === null) {
+      args.frameStart = this.at
+      this.at = at
+    } else args.frameStart = 0
     return REQUEST
   }
 
@@ -272,6 +276,7 @@ export class RequestDecoder {
       return NEED_MORE
     }
     const end = lineFeed > at && buf[lineFeed - 1] === CR ? lineFeed - 1 : lineFeed
+    args.frameStart = -1
     if (!splitInline(args, buf, at, end)) return this.fail(args, 'unbalanced quotes in request')
     if (this.partial === null) this.at = lineFeed + 1
     return args.count === 0 ? NO_REQUEST : REQUEST

@@ -43,3 +43,8 @@ export function refuseLength(length: number, limits: DecoderLimits, authenticate
   if (!(length >= 0 && length <= limits.maxBulk)) return 'invalid bulk length'
   return length > UNAUTHENTICATED_BULK && !authenticated ? 'unauthenticated bulk length' : ''
 }
+
+/** A new object that refuses only what no buffer can hold: for what another node has let in. */
+export function unlimited(): DecoderLimits {
+  return { ...defaultLimits(), maxBulk: MAX_FRAME, maxQueryBuffer: MAX_FRAME }
+}

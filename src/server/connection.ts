@@ -2,7 +2,8 @@
 
 import type { Socket } from 'node:net'
 import type { Instant } from '../bytes/instant.ts'
-import type { Client, HeldReply } from '../commands/client.ts'
+import type { Link, Receiver } from '../cluster/link.ts'
+import type { Client, HeldReply, PeerSession } from '../commands/client.ts'
 import { type Executor, STALLED } from '../commands/executor.ts'
 import { HeldCommands } from '../commands/held.ts'
 import type { NodeStats } from '../commands/node-stats.ts'
@@ -18,6 +19,7 @@ import {
 } from '../resp/decoder.ts'
 import type { ReplyWriter, Sink } from '../resp/reply.ts'
 import type { Store } from '../store/store.ts'
+import type { Departures } from './departures.ts'
 import type { Logger } from './logger.ts'
 import { Outbox } from './outbox.ts'
 import type { OutputLimit, ServerSettings } from './settings.ts'
@@ -40,6 +42,7 @@ export interface ConnectionServices {
   readonly executor: Executor
   readonly reply: ReplyWriter
   readonly turn: Turn
+  readonly departures: Departures
   readonly instant: Instant
   readonly limits: DecoderLimits
   readonly settings: ServerSettings
@@ -52,6 +55,7 @@ const NOTHING = Buffer.alloc(0)
 
 export class Connection implements Client, Sink, Served {
   isDue = false
+  isDeparting = false
   readonly id: number
   readonly address: string
   readonly localAddress: string
@@ -67,7 +71,13 @@ export class Connection implements Client, Sink, Served {
   noTouch = false
   noEvict = false
   monitor = false
+  peer: PeerSession | undefined
+  nonce = ''
+  asking = false
+  routedIn = 0
   readonly held = new HeldCommands()
+  /** The number of the last reply that another node was told comes later. */
+  #latest = 0
   readonly #socket: Socket
   readonly #services: ConnectionServices
   readonly #decoder: RequestDecoder
@@ -107,8 +117,9 @@ export class Connection implements Client, Sink, Served {
       (bytes) => this.#send(bytes),
       () => {
         this.#enforceOutputLimit()
-        this.resume()
+        if (this.#mayGoOn) this.resume()
       },
+      (context, complete) => this.#services.executor.relayed(this, context, complete),
     )
     socket.on('data', (chunk: Buffer) => {
       services.stats.inputBytes += chunk.length
@@ -149,9 +160,33 @@ export class Connection implements Client, Sink, Served {
     return this.#socket.writableLength + this.#outbox.size + this.#unsent.length
   }
 
+  get isWaiting(): boolean {
+    return !this.#outbox.isEmpty
+  }
+
   hold(): HeldReply {
+    if (this.peer !== undefined) return this.#holdForPeer()
     this.#flush()
     return this.#outbox.hold()
+  }
+
+  /** Other replies do not wait for this one: its place is taken by a number, under which it follows. */
+  #holdForPeer(): HeldReply {
+    const { reply } = this.#services
+    const number = ++this.#latest
+    reply.raw(Buffer.from(`@${number}\r\n`))
+    return { complete: (bytes) => this.push(Buffer.concat([Buffer.from(`^${number}\r\n`), bytes])) }
+  }
+
+  relay(link: Link, context: number): Receiver {
+    this.#flush()
+    return this.#outbox.relay(link, context)
+  }
+
+  /** Whether something besides replies was waiting for replies to leave. */
+  get #mayGoOn(): boolean {
+    const hasMore = this.#waiting.length !== 0 || this.#decoded === REQUEST
+    return hasMore || this.#paused || this.#ended || this.#closing
   }
 
   /** Takes replies over; `send` hands them to the socket. */
@@ -298,16 +333,25 @@ export class Connection implements Client, Sink, Served {
     this.#enforceOutputLimit()
   }
 
-  /** Sends, together with what follows before the event loop goes on: loads often end together. */
+  /** Sends, together with what follows before the event loop goes on: replies from elsewhere often come together. */
   #send(bytes: Buffer): void {
-    this.send()
-    const socket = this.#socket
-    this.#services.stats.outputBytes += bytes.length
-    if (socket.writableCorked === 0) {
-      socket.cork()
-      process.nextTick(() => socket.uncork())
+    if (this.#unsent.length === 0) {
+      this.#unsent = bytes
+      this.#released = nothing
+    } else {
+      const socket = this.#socket
+      if (socket.writableCorked === 0) socket.cork()
+      this.send()
+      this.#services.stats.outputBytes += bytes.length
+      socket.write(bytes)
     }
-    socket.write(bytes)
+    this.#services.departures.add(this)
+  }
+
+  /** Lets what `#send` has collected leave. */
+  depart(): void {
+    this.send()
+    if (this.#socket.writableCorked !== 0) this.#socket.uncork()
   }
 
   #enforceOutputLimit(): void {
@@ -342,6 +386,8 @@ export class Connection implements Client, Sink, Served {
     this.#pauseReading(false)
   }
 }
+
+function nothing(): void {}
 
 function formatAddress(host: string | undefined, port: number | undefined): string {
   if (host === undefined) return '?:0'

@@ -36,6 +36,7 @@ export class ExpiryCycle {
    */
   run(budget: number): number {
     const startedAt = this.#micros()
+    for (const { copies } of this.#groups) copies?.sweep(FIRST_SLOTS)
     const count = this.#groups.length
     for (let i = 0; i < count; i++) {
       const at = (this.#first + i) % count

@@ -1,5 +1,6 @@
 // The replies of one connection on their way out, in order, also around places whose reply is still to come.
 
+import type { Link, Receiver } from '../cluster/link.ts'
 import type { HeldReply } from '../commands/client.ts'
 
 const NOTHING = Buffer.alloc(0)
@@ -20,6 +21,57 @@ class Place implements HeldReply {
   }
 }
 
+/** Makes a receiver of one reply, whose request was sent in this context. */
+export type MakeReceiver = (context: number, complete: (reply: Buffer) => void) => Receiver
+
+/** Shared by all runs whose replies come as they should. */
+const NO_PARTS: readonly (Buffer | Place)[] = []
+
+/** The place of the replies to requests in a row that were forwarded by the same link. */
+class Run implements Receiver {
+  readonly link: Link
+  readonly context: number
+  /** Replies asked for, and those of them that came or have a place among `parts`. */
+  asked = 1
+  settled = 0
+  /** What came before its turn, or waits for a reply that comes later. */
+  parts: readonly (Buffer | Place)[] = NO_PARTS
+  readonly #outbox: Outbox
+
+  constructor(outbox: Outbox, link: Link, context: number) {
+    this.#outbox = outbox
+    this.link = link
+    this.context = context
+  }
+
+  get isOver(): boolean {
+    return this.settled === this.asked && this.parts.length === 0
+  }
+
+  replies(bytes: Buffer, count: number): void {
+    this.settled += count
+    this.#outbox.arrived(this, bytes)
+  }
+
+  later(): Receiver {
+    this.settled++
+    const place = new Place(this.#outbox)
+    this.parts = [...this.parts, place]
+    return this.#outbox.makeReceiver(this.context, (reply) => place.complete(reply))
+  }
+
+  moved(request: Buffer, to: string): void {
+    this.later().moved(request, to)
+  }
+
+  lost(request: Buffer, sent: boolean, reason: string): void {
+    this.later().lost(request, sent, reason)
+  }
+}
+
+/** What is shorter is copied when it has to wait, rather than keep the chunk it came in. */
+const SHORT_BYTES = 8192
+
 /** So much of the queue may have been written before it is cut off: cutting moves all that is behind. */
 const COMPACT_FROM = 1024
 
@@ -27,7 +79,8 @@ const COMPACT_FROM = 1024
 export class Outbox {
   /** Bytes waiting behind a held reply: those of replies that came before their turn, too. */
   size = 0
-  readonly #queue: (Buffer | Place)[] = []
+  readonly makeReceiver: MakeReceiver
+  readonly #queue: (Buffer | Place | Run)[] = []
   /** What is before this index has been written. */
   #next = 0
   readonly #write: (bytes: Buffer) => void
@@ -37,9 +90,10 @@ export class Outbox {
    * @param write takes bytes whose turn has come
    * @param drained called after a held reply was completed and what it let go has been written
    */
-  constructor(write: (bytes: Buffer) => void, drained: () => void) {
+  constructor(write: (bytes: Buffer) => void, drained: () => void, makeReceiver: MakeReceiver) {
     this.#write = write
     this.#drained = drained
+    this.makeReceiver = makeReceiver
   }
 
   get isEmpty(): boolean {
@@ -53,10 +107,35 @@ export class Outbox {
     return place
   }
 
+  /** Reserves the next place for a reply that comes by a link. */
+  relay(link: Link, context: number): Receiver {
+    const last = this.#queue[this.#queue.length - 1]
+    if (last instanceof Run && last.link === link && last.context === context) {
+      last.asked++
+      return last
+    }
+    const run = new Run(this, link, context)
+    this.#queue.push(run)
+    return run
+  }
+
   /** Queues bytes behind the places held. */
   push(bytes: Buffer): void {
     this.size += bytes.length
     this.#queue.push(bytes)
+  }
+
+  /** Replies of a run have come. */
+  arrived(run: Run, bytes: Buffer): void {
+    if (run.parts.length !== 0 || this.#queue[this.#next] !== run) {
+      this.size += bytes.length
+      run.parts = [...run.parts, ownBytes(bytes)]
+      if (this.#queue[this.#next] !== run) return
+      this.drain()
+      return
+    }
+    this.#write(bytes)
+    if (run.settled === run.asked) this.drain()
   }
 
   drain(): void {
@@ -64,17 +143,44 @@ export class Outbox {
     let next = this.#next
     for (; next < queue.length; next++) {
       const item = queue[next]
-      const bytes = item instanceof Place ? item.bytes : item
-      if (bytes === undefined) break
-      this.size -= bytes.length
+      if (item instanceof Run) {
+        this.#drainRun(item)
+        if (!item.isOver) break
+      } else {
+        const bytes = item instanceof Place ? item.bytes : item
+        if (bytes === undefined) break
+        this.#let(bytes)
+      }
       queue[next] = NOTHING
-      if (bytes.length !== 0) this.#write(bytes)
     }
-    if (next === queue.length || next >= COMPACT_FROM) {
+    if (next === queue.length) {
+      queue.length = 0
+      next = 0
+    } else if (next >= COMPACT_FROM) {
       queue.splice(0, next)
       next = 0
     }
     this.#next = next
     this.#drained()
   }
+
+  #drainRun(run: Run): void {
+    let done = 0
+    for (const part of run.parts) {
+      const bytes = part instanceof Place ? part.bytes : part
+      if (bytes === undefined) break
+      this.#let(bytes)
+      done++
+    }
+    if (done !== 0) run.parts = run.parts.slice(done)
+  }
+
+  #let(bytes: Buffer): void {
+    this.size -= bytes.length
+    if (bytes.length !== 0) this.#write(bytes)
+  }
+}
+
+function ownBytes(bytes: Buffer): Buffer {
+  return bytes.length < SHORT_BYTES ? Buffer.from(bytes) : bytes
 }

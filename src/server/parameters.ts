@@ -198,21 +198,21 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
       () => settings.maxmemory,
       memory(LEAST_BUDGET),
       (bytes) => {
-        const followers = groups.filter((group) => group.store.maxBytes === settings.maxmemory)
+        const followers = groups.filter((group) => group.maxBytes === settings.maxmemory)
         settings.maxmemory = bytes
         targets.evicting(() => {
-          for (const group of followers) group.store.maxBytes = bytes
+          for (const group of followers) group.maxBytes = bytes
         })
       },
     ),
     ...groups.map((group) =>
       variable(
         `maxmemory:${group.name}`,
-        () => group.store.maxBytes,
+        () => group.maxBytes,
         memory(LEAST_BUDGET),
         (bytes) =>
           targets.evicting(() => {
-            group.store.maxBytes = bytes
+            group.maxBytes = bytes
           }),
       ),
     ),

@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Server as NetServer, type Socket }
 import { type CancelTimer, LONGEST_WAIT, type Timers } from '../bytes/clock.ts'
 import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
+import type { Cluster } from '../cluster/cluster.ts'
 import { createCommandTable } from '../commands/all.ts'
 import type { Client } from '../commands/client.ts'
 import { Context } from '../commands/context.ts'
@@ -14,11 +15,11 @@ import { type NodeIdentity, NodeStats } from '../commands/node-stats.ts'
 import type { Parameter } from '../commands/parameter.ts'
 import { Telemetry } from '../commands/telemetry.ts'
 import type { Group } from '../group/group.ts'
-import type { Router } from '../group/router.ts'
 import type { Args } from '../resp/args.ts'
 import { defaultLimits } from '../resp/limits.ts'
 import { ReplyWriter } from '../resp/reply.ts'
 import { Connection, type ConnectionServices } from './connection.ts'
+import { Departures } from './departures.ts'
 import { Housekeeping } from './housekeeping.ts'
 import type { Logger } from './logger.ts'
 import { applySettings, createParameters } from './parameters.ts'
@@ -27,7 +28,8 @@ import { Turn } from './turn.ts'
 
 export interface ServerOptions {
   readonly groups: readonly Group[]
-  readonly router: Router
+  /** `undefined`: this node owns every key. */
+  readonly cluster: Cluster | undefined
   readonly instant: Instant
   readonly hasher: Hasher
   /** Changed by CONFIG SET. */
@@ -43,7 +45,7 @@ export interface ServerOptions {
 
 export class Server implements Host {
   readonly groups: readonly Group[]
-  readonly router: Router
+  readonly cluster: Cluster | undefined
   readonly clients = new Map<number, Connection>()
   readonly telemetry: Telemetry
   readonly stats: NodeStats
@@ -67,7 +69,7 @@ export class Server implements Host {
     this.#options = options
     const { groups, instant, settings, micros, log } = options
     this.groups = groups
-    this.router = options.router
+    this.cluster = options.cluster
     this.stats = new NodeStats(options.identity)
     const table = createCommandTable()
     const telemetry = new Telemetry({ commands: table.stats, micros, instant })
@@ -87,14 +89,21 @@ export class Server implements Host {
     this.parameters = createParameters(targets)
     const reply = new ReplyWriter()
     const executor = new Executor(table, new Context(reply, instant, this), this, options.hasher)
+    const { cluster } = options
     const begin = (): void => {
       instant.refresh()
       telemetry.begin()
+      cluster?.beginTurn()
+    }
+    const end = (): void => {
+      telemetry.settle()
+      cluster?.endTurn()
     }
     this.#services = {
       executor,
       reply,
-      turn: new Turn(executor, begin, () => telemetry.settle()),
+      turn: new Turn(executor, begin, end),
+      departures: new Departures(),
       instant,
       limits,
       settings,
@@ -183,6 +192,7 @@ export class Server implements Host {
   #removed(connection: Connection): void {
     this.clients.delete(connection.id)
     this.#monitors.delete(connection)
+    if (connection.peer !== undefined) this.cluster?.left(connection)
     if (this.clients.size === 0) for (const resolve of this.#emptied.splice(0)) resolve(undefined)
   }
 

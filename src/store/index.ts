@@ -161,7 +161,8 @@ export class Index {
         // Runs shift entries to the right: some here may belong before the cursor.
         if ((slots[at] ^ SIGN) < first) continue
         if (visited >= limit || looked > steps) {
-          if (last < 0 || slots[last] !== slots[at]) return slots[at] >>> 0
+          // In a long run the entry at the cursor lies far from home: it is visited, or there would be no progress.
+          if (last < 0 ? slots[at] !== (cursor | 0) : slots[last] !== slots[at]) return slots[at] >>> 0
         }
         visit(slots[at + 1] as Ref, slots[at] as Hash)
         visited++

@@ -91,6 +91,11 @@ export class Store {
     return this.#index.bytes
   }
 
+  /** The present moment, as expiry sees it: milliseconds since the epoch. */
+  get now(): number {
+    return this.#instant.now
+  }
+
   /** Bytes the arena has committed, holes included. */
   get arenaBytes(): number {
     return this.#arena.footprint * UNIT_BYTES
@@ -332,6 +337,34 @@ export class Store {
       if (this.records.type(ref) !== ValueType.ABSENT && !this.records.isExpired(ref, this.#instant.ms))
         visit(ref)
     })
+  }
+
+  /**
+   * Visits every record, expired and absent ones too, in the order of their hashes, from `cursor` (0: the beginning),
+   * looking at about `steps` slots of the index. Returns the next cursor, 0 at the end. A key present from the first
+   * to the last call is visited. `visit` must not write to the store.
+   */
+  walk(cursor: number, steps: number, visit: (ref: Ref) => void): number {
+    return this.#index.walk(cursor, Number.POSITIVE_INFINITY, steps, visit)
+  }
+
+  /**
+   * The same walk, which removes each record, expired and absent ones too, whose key `bytes[start, end)` is not to be
+   * kept. `keep` must not write to the store.
+   */
+  prune(
+    cursor: number,
+    steps: number,
+    keep: (bytes: Uint8Array, start: number, end: number) => boolean,
+  ): number {
+    const { records } = this
+    const unwanted: { ref: Ref; hash: Hash }[] = []
+    const next = this.#index.walk(cursor, Number.POSITIVE_INFINITY, steps, (ref, hash) => {
+      records.locateKey(ref)
+      if (!keep(records.bytes, records.keyFrom, records.keyTo)) unwanted.push({ ref, hash })
+    })
+    for (const { ref, hash } of unwanted) this.#removeHashed(ref, hash)
+    return next
   }
 
   /** Some live record, each with about the same chance; `random` is uniform in [0, 1). `NULL_REF`: none was found. */

@@ -23,3 +23,14 @@ test('seconds count from its making, and never below 0 when the clock is turned 
   }
   expect([10_500, 11_499, 11_500, 13_000, 9000].map(secondAt)).toEqual([0, 0, 1, 2, 0])
 })
+
+test('counts how often the clock was turned back', () => {
+  const clock = new ManualClock(1000)
+  const instant = new Instant(clock)
+  const setbacksAt = (now: number): number => {
+    clock.set(now)
+    instant.refresh()
+    return instant.setbacks
+  }
+  expect([1000, 2000, 1999, 1999, 5000, 1].map(setbacksAt)).toEqual([0, 0, 1, 1, 1, 2])
+})

@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest'
 import { type HeldCommand, HeldCommands } from '../../src/commands/held.ts'
-import { Args } from '../../src/resp/args.ts'
 
 function command(write: boolean, ...keys: string[]): HeldCommand {
-  return { args: new Args(0), write, keys }
+  return { write, keys }
 }
 
 test('reads pass a held read, writes do not', () => {

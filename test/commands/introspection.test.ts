@@ -38,6 +38,9 @@ describe('the table', () => {
   })
 
   test('every container answers HELP', async () => {
+    // CLUSTER does so in a cluster only, as in Redis.
+    const { client, joined } = new Harness({ cluster: { host: '127.0.0.1', port: 7000 } })
+    await joined
     for (const { name, subcommands } of everySpec) {
       if (subcommands === undefined) continue
       const lines = (await client.call(name, 'help')) as string[]

@@ -297,3 +297,72 @@ test('close ends loads and closes the origin', async () => {
   expect((await landing).error).toBe('the node is closing')
   expect(closed).toBe(1)
 })
+
+describe('who watches writes', () => {
+  function watching(...groups: Group[]): { log: string[]; leave: () => void } {
+    const log: string[] = []
+    const leaves = groups.map((group) =>
+      group.watch({
+        written: ({ name }, bytes, start, end) =>
+          log.push(`${name} ${bytes.toString('latin1', start, end)} ${held(group, 'Tom')}`),
+        flushed: ({ name }) => log.push(`${name} ${group.store.size}`),
+      }),
+    )
+    return {
+      log,
+      leave() {
+        for (const leave of leaves) leave()
+      },
+    }
+  }
+
+  test('is told of each one before it happens, until leaving', () => {
+    const group = withoutOrigin()
+    const { log, leave } = watching(group)
+    expect(group.isWatched).toBe(true)
+    group.write(Buffer.from('Tom'), Buffer.from('1'), 0)
+    group.remove(Buffer.from('Tom'))
+    group.write(Buffer.from('Tom'), Buffer.from('2'), 0)
+    group.clear()
+    expect(log).toEqual(['scores Tom undefined', 'scores Tom 1', 'scores Tom undefined', 'scores 1'])
+    leave()
+    expect(group.isWatched).toBe(false)
+    group.write(Buffer.from('Tom'), Buffer.from('3'), 0)
+    group.clear()
+    expect(log.length).toBe(4)
+  })
+
+  test('of both groups when they exchange their keys', () => {
+    const small = withoutOrigin({ name: 'small' })
+    const large = withoutOrigin({ name: 'large' })
+    const { log } = watching(small, large)
+    small.exchange(large)
+    expect(log).toEqual(['small 0', 'large 0'])
+  })
+
+  test('may leave while all are told', () => {
+    const group = withoutOrigin()
+    const log: string[] = []
+    const flushed = (): void => {}
+    const leaveFirst = group.watch({
+      written: () => {
+        log.push('first')
+        leaveFirst()
+      },
+      flushed,
+    })
+    group.watch({ written: () => log.push('second'), flushed })
+    for (let i = 0; i < 2; i++) group.fence(Buffer.from('Tom'), 0, 3)
+    expect(log).toEqual(['first', 'second', 'second'])
+  })
+
+  test('a load under way is watched, until it is fenced', async () => {
+    const group = groupOf()
+    expect(group.isWatched).toBe(false)
+    const landing = load(group, 'Tom')
+    expect(group.isWatched).toBe(true)
+    group.fence(Buffer.from('Tom'), 0, 3)
+    expect(group.isWatched).toBe(false)
+    expect((await landing).fenced).toBe(true)
+  })
+})

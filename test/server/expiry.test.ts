@@ -3,6 +3,7 @@ import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
 import { NodeStats } from '../../src/commands/node-stats.ts'
+import { defaultCopyPolicy } from '../../src/group/copies.ts'
 import { Group } from '../../src/group/group.ts'
 import { ExpiryCycle } from '../../src/server/expiry.ts'
 
@@ -96,4 +97,18 @@ test('a group in which nothing can expire costs nothing', () => {
     throw new Error('swept')
   }
   expect(new ExpiryCycle([group], statsOf(), () => 0).run(25_000)).toBe(0)
+})
+
+test('copies of other nodes’ keys that are past their time are reclaimed too', () => {
+  const group = groupOf(10, 0)
+  group.keepCopies(defaultCopyPolicy)
+  const cycle = new ExpiryCycle([groupOf(10, 0), group], statsOf(), () => 0)
+  const key = Buffer.from('Tom')
+  const ticket = group.copies?.begin(key, 0, key.length, 'peer:1')
+  if (ticket !== undefined) group.copies?.install(ticket, key, 500)
+  cycle.run(25_000)
+  expect(group.copies?.entries).toBe(1)
+  pass(500)
+  cycle.run(25_000)
+  expect([group.copies?.entries, group.copies?.expired]).toEqual([0, 1])
 })

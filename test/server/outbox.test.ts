@@ -6,6 +6,9 @@ function outbox(): { box: Outbox; written: string[] } {
   const box = new Outbox(
     (bytes) => written.push(bytes.toString()),
     () => undefined,
+    () => {
+      throw new Error('nothing was relayed')
+    },
   )
   return { box, written }
 }

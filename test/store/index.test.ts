@@ -245,6 +245,13 @@ describe('walk', () => {
     expect(calls).toBeGreaterThan(60)
   })
 
+  test.each([1, 2, 16])('a run longer than %i steps does not stop it', (steps) => {
+    const index = new Index()
+    // Hashes next to each other share a home, and so lie ever farther from it.
+    for (let i = 1; i <= 200; i++) index.insert((0x4000_0000 + i) as Hash, i as Ref)
+    expect(walkAll(index, Number.POSITIVE_INFINITY, steps)).toHaveLength(200)
+  })
+
   test('the greatest and the least hash', () => {
     const index = new Index()
     for (const [i, hash] of [0, -1, 1, -2, 2 ** 31 - 1, -(2 ** 31)].entries())

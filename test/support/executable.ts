@@ -7,12 +7,17 @@ import { delimiter, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
 /**
- * A `describe` whose tests need a program of Redis's, whose path they are given. Where it is not on PATH they are
- * skipped with a warning, or fail if ERINYS_TEST_REQUIRE names `redis`.
+ * A `describe` whose tests need a program, whose path they are given. Where it is not on PATH they are skipped with
+ * a warning, or fail if ERINYS_TEST_REQUIRE names what it is part of: `redis`, where nothing else is said.
  */
-export function describeWithExecutable(executable: string, name: string, body: (path: string) => void): void {
+export function describeWithExecutable(
+  executable: string,
+  name: string,
+  body: (path: string) => void,
+  requirement = 'redis',
+): void {
   const path = findExecutable(executable)
-  describeIfFound(path, name, executable, 'redis', body)
+  describeIfFound(path, name, executable, requirement, body)
 }
 
 /** The same for any program; `required` is the word of ERINYS_TEST_REQUIRE, `wanted` names what is missing. */

@@ -4,6 +4,9 @@ import Parser from 'redis-parser'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
+import { Cluster, type ClusterOptions } from '../../src/cluster/cluster.ts'
+import { addressName, type Member } from '../../src/cluster/member.ts'
+import { createMembership } from '../../src/cluster/membership/create.ts'
 import { createCommandTable } from '../../src/commands/all.ts'
 import type { Client, HeldReply } from '../../src/commands/client.ts'
 import { Context } from '../../src/commands/context.ts'
@@ -14,7 +17,6 @@ import { NodeStats } from '../../src/commands/node-stats.ts'
 import type { Parameter } from '../../src/commands/parameter.ts'
 import { Telemetry } from '../../src/commands/telemetry.ts'
 import { Group, type GroupPolicy } from '../../src/group/group.ts'
-import { localRouter } from '../../src/group/router.ts'
 import { functionOrigin, type LoadFunction } from '../../src/origin/function.ts'
 import { Args } from '../../src/resp/args.ts'
 import { defaultLimits } from '../../src/resp/limits.ts'
@@ -38,6 +40,8 @@ export interface HarnessOptions {
   readonly requirepass?: string
   /** Uniform in [0, 1): the jitter of lifetimes, RANDOMKEY. */
   readonly random?: () => number
+  /** Where it is the only node of a cluster; it has joined when `joined` has resolved. */
+  readonly cluster?: { readonly host: string; readonly port: number }
 }
 
 interface Request {
@@ -64,6 +68,8 @@ export class Harness implements HarnessParts {
   readonly client: HarnessClient
   readonly executor: Executor
   readonly reply = new ReplyWriter()
+  /** In a cluster: when it knows that it is alone. */
+  readonly joined: Promise<void>
   #nextId = 1
 
   constructor(options: HarnessOptions = {}) {
@@ -86,7 +92,11 @@ export class Harness implements HarnessParts {
       micros: () => this.clock.now() * 1000,
       instant: this.instant,
     })
-    this.host = new HarnessHost(this.groups, options.requirepass ?? '', telemetry, this.clock.now())
+    const random = environment.random
+    const { groups, clock, instant } = this
+    const cluster = options.cluster && loneCluster({ groups, clock, timers: clock, instant, hasher, random })
+    this.joined = Promise.resolve(options.cluster && cluster?.start(memberAt(options.cluster)))
+    this.host = new HarnessHost(groups, options.requirepass ?? '', telemetry, clock.now(), cluster)
     const context = new Context(this.reply, this.instant, this.host)
     this.executor = new Executor(table, context, this.host, hasher)
     this.client = this.connect()
@@ -121,6 +131,33 @@ export class Harness implements HarnessParts {
   }
 }
 
+type Environment = Pick<ClusterOptions, 'groups' | 'clock' | 'timers' | 'instant' | 'hasher' | 'random'>
+
+function loneCluster(environment: Environment): Cluster {
+  return new Cluster({
+    ...environment,
+    settings: {
+      secret: '',
+      redirect: 'forward',
+      timeout: 2000,
+      pingInterval: 500,
+      links: 1,
+      weight: 1,
+      copies: 0.125,
+      copyMaxAge: 1000,
+      handoverRate: 2 ** 20,
+    },
+    membership: createMembership({ kind: 'static', peers: [] }),
+    runId: 'a'.repeat(40),
+    micros: () => environment.clock.now() * 1000,
+    log: { info: () => undefined, warn: () => undefined },
+  })
+}
+
+function memberAt({ host, port }: { readonly host: string; readonly port: number }): Member {
+  return { name: addressName(host, port), host, port, weight: 1 }
+}
+
 const DEFAULT_POLICY = {
   maxBytes: 64 * 1024 * 1024,
   ttlMs: 0,
@@ -131,7 +168,7 @@ const DEFAULT_POLICY = {
 
 export class HarnessHost implements Host {
   readonly groups: readonly Group[]
-  readonly router = localRouter
+  readonly cluster: Cluster | undefined
   readonly clients = new Map<number, HarnessClient>()
   readonly telemetry: Telemetry
   readonly stats: NodeStats
@@ -150,8 +187,15 @@ export class HarnessHost implements Host {
   /** What handlers threw. The call that met it is rejected with it. */
   readonly faults: unknown[] = []
 
-  constructor(groups: readonly Group[], requirepass: string, telemetry: Telemetry, startedAt: number) {
+  constructor(
+    groups: readonly Group[],
+    requirepass: string,
+    telemetry: Telemetry,
+    startedAt: number,
+    cluster: Cluster | undefined,
+  ) {
     this.groups = groups
+    this.cluster = cluster
     this.settings.requirepass = requirepass
     this.telemetry = telemetry
     this.stats = new NodeStats({ version: '0.0.0', runId: 'a'.repeat(40), startedAt, configFile: '' })
@@ -230,6 +274,11 @@ export class HarnessClient implements Client {
   noTouch = false
   noEvict = false
   monitor = false
+  readonly peer = undefined
+  nonce = ''
+  asking = false
+  routedIn = 0
+  readonly isWaiting = false
   readonly held = new HeldCommands()
   readonly queryBufferBytes = 0
   readonly outputBufferBytes = 0
@@ -273,6 +322,10 @@ export class HarnessClient implements Client {
         this.#serve()
       },
     }
+  }
+
+  relay(): never {
+    throw new Error('a harness knows no other node')
   }
 
   push(bytes: Buffer): void {

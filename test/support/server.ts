@@ -6,7 +6,6 @@ import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
 import { Group, type GroupPolicy } from '../../src/group/group.ts'
-import { localRouter } from '../../src/group/router.ts'
 import { functionOrigin, type LoadFunction } from '../../src/origin/function.ts'
 import { Server } from '../../src/server/server.ts'
 import { defaultServerSettings, type ServerSettings } from '../../src/server/settings.ts'
@@ -54,7 +53,7 @@ export class TestServer {
       }
     this.server = new Server({
       groups: this.groups,
-      router: localRouter,
+      cluster: undefined,
       instant,
       hasher,
       settings: this.settings,

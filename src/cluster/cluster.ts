@@ -1,0 +1,702 @@
+// The cluster as one of its nodes sees it: who owns each slot, the links to the others, and what moves between them.
+
+import { createHash } from 'node:crypto'
+import { connect, type Socket } from 'node:net'
+import type { Clock, Timers } from '../bytes/clock.ts'
+import { keySlot, SLOT_COUNT } from '../bytes/crc16.ts'
+import type { Hasher } from '../bytes/hash.ts'
+import type { Instant } from '../bytes/instant.ts'
+import type { Group } from '../group/group.ts'
+import type { Args } from '../resp/args.ts'
+import { Contexts } from './contexts.ts'
+import { Conversation } from './conversation.ts'
+import { type Copied, Copying, type Holder } from './copying.ts'
+import { Detector } from './detector.ts'
+import type { PeerReport, View } from './events.ts'
+import type { Identity } from './handshake.ts'
+import { Lanes } from './lanes.ts'
+import type { Link } from './link.ts'
+import { type Member, nodeId } from './member.ts'
+import type { Membership } from './membership/membership.ts'
+import { type Answer, type Claim, Ownership, SELF } from './ownership.ts'
+import { RequestPages } from './pages.ts'
+import { Peer, type Waiter } from './peer.ts'
+import { Relocation } from './relocation.ts'
+import { type ClusterReport, reportOf } from './report.ts'
+import { ask, type Reply } from './request.ts'
+import { assignSlots, epochOf } from './slots.ts'
+import type { StateMessage } from './state.ts'
+import type { Moving } from './takeover.ts'
+
+export interface ClusterSettings {
+  readonly secret: string
+  readonly redirect: 'forward' | 'moved'
+  readonly timeout: number
+  readonly pingInterval: number
+  readonly links: number
+  readonly weight: number
+  readonly copies: number
+  readonly copyMaxAge: number
+  readonly handoverRate: number
+}
+
+interface Log {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+}
+
+export interface ClusterOptions {
+  readonly settings: ClusterSettings
+  readonly membership: Membership
+  readonly groups: readonly Group[]
+  readonly runId: string
+  readonly clock: Clock
+  readonly instant: Instant
+  readonly hasher: Hasher
+  readonly timers: Timers
+  readonly micros: () => number
+  /** Uniform in [0, 1). */
+  readonly random: () => number
+  /** Begins a connection to a member; by default to its host and port. */
+  readonly connect?: ((member: Member) => Socket) | undefined
+  readonly log: Log
+}
+
+/** A node, and where it comes in a walk over all nodes: an integer from 1 to 2^20 - 1 that no other node has. */
+export interface WalkStep {
+  readonly token: number
+  readonly owner: number
+}
+
+/** A link that ended for one of these reasons may lead to a node that is there. */
+const SILENCE = /^no (?:answer|connection|handshake) /
+
+/** A node that gave up a slot says so on its control link and on others: what is said there may be heard so much later. */
+const WORD_MS = 5
+
+/** How many nodes a walk over all of them can tell apart. */
+const TOKENS = 2 ** 20
+
+/** What there is once the node knows its own name. */
+interface Running {
+  readonly self: Member
+  readonly detector: Detector
+  readonly ownership: Ownership
+  readonly conversation: Conversation
+  readonly relocation: Relocation
+}
+
+export class Cluster {
+  /** By slot: the number of the member that owns it, 0: this node. */
+  owners: Uint16Array = new Uint16Array(SLOT_COUNT)
+  /** By number; 0, this node, is no peer. */
+  readonly peers: (Peer | undefined)[] = [undefined]
+  /** Whether this node owns every slot, and no other is known to live. */
+  isAlone = false
+  /** Counts the changes of owners. */
+  counter = 1
+  /** Whether this node may have been replaced, or does not know yet who else there is: then it serves nothing. */
+  inDoubt = true
+  /** Whether clients are told whom to ask, rather than served through this node. */
+  readonly redirects: boolean
+  readonly random: () => number
+  readonly copies: Copying
+  readonly #options: ClusterOptions
+  readonly #contexts: Contexts
+  readonly #pages = new RequestPages()
+  readonly #byName = new Map<string, Peer>()
+  /** Numbers are never given to another name. */
+  readonly #numbers = new Map<string, number>()
+  #dirty: Link[] = []
+  #inTurn = false
+  /** When this process was last seen running, ms since the epoch. */
+  #beat = 0
+  #flushing = false
+  /** The members that live, those that leave included; and the peers that have said that they leave. */
+  #live: ReadonlySet<string> = new Set()
+  readonly #leavers = new Set<string>()
+  #isLeaving = false
+  /** The names of those that left when slots were assigned last. */
+  #assignedLeaving = ''
+  #waiting = new Set<Waiter>()
+  #running: Running | undefined
+  #setReady = (): void => {}
+  #draining: Promise<boolean> | undefined
+  #drainCheck = (): void => {}
+  /** Resolves when the node knows who else there is. */
+  readonly ready: Promise<void>
+
+  constructor(options: ClusterOptions) {
+    const { settings, groups, instant, hasher, timers, random } = options
+    this.#options = options
+    this.redirects = settings.redirect === 'moved'
+    this.random = random
+    this.#contexts = new Contexts(groups)
+    this.ready = new Promise((resolve) => {
+      this.#setReady = resolve
+    })
+    this.copies = new Copying({
+      groups,
+      instant,
+      hasher,
+      timers,
+      fraction: settings.copies,
+      maxAgeMs: settings.copyMaxAge,
+      fetch: (owner, group, key) => this.#fetchCopy(owner, group, key),
+    })
+  }
+
+  /** Joins: finds the others, and asks them for what this node is to own. */
+  async start(self: Member): Promise<void> {
+    const { settings, groups, clock, instant, timers, micros, runId, membership, log } = this.#options
+    const detector = new Detector({
+      self,
+      runId,
+      clock,
+      timeout: settings.timeout,
+      epochOf,
+      events: {
+        onView: (view) => this.#viewed(view),
+        onDeposed: () => this.#deposed(),
+        onDoubt: () => this.#settle(),
+        onIsolated: (isolated) => this.#isolate(isolated),
+        onSettled: () => this.#settle(),
+        onChanged: () => conversation.tellAll(),
+      },
+    })
+    const ownership: Ownership = new Ownership({
+      self: self.name,
+      born: clock.now(),
+      indexOf: (name) => this.#numberOf(name),
+      nameOf: (index) => this.peers[index]?.name ?? '',
+      assign: (names) => assignSlots(names.map((name) => this.#memberOf(name))),
+      gaining: (slot) => relocation.takeover.covers(slot),
+      gained: (slots, from) => {
+        relocation.gained(slots, from)
+        this.#ownersChanged()
+      },
+      lost: (slots, to) => {
+        // Their new owners do not know who holds copies.
+        this.copies.recall()
+        for (const { flights } of groups) flights?.fenceAll()
+        relocation.lost(slots, to)
+        this.#ownersChanged()
+      },
+    })
+    const relocation: Relocation = new Relocation({
+      groups,
+      instant,
+      timers,
+      micros,
+      rate: settings.handoverRate,
+      expects: (slot, from) => ownership.expects(slot, from),
+      ask: (name, group, args) => this.askPeer(name, group, args),
+      warn: (message) => log.warn({}, message),
+    })
+    const conversation = new Conversation({
+      detector,
+      ownership,
+      peers: () => this.#byName.values(),
+      clock,
+      timers,
+      pingInterval: settings.pingInterval,
+      isLeaving: () => this.#isLeaving,
+      heard: (name, message) => this.#heard(name, message),
+      context: () => this.#plainContext,
+      changed: () => {
+        this.#restamp()
+        this.#drainCheck()
+      },
+    })
+    this.#running = { self, detector, ownership, conversation, relocation }
+    this.owners = ownership.owners
+    await membership.start(self, {
+      changed: (members) => this.#listed(members),
+      standing: (standing) => detector.standing(standing),
+      warn: (message) => log.warn({}, message),
+    })
+    conversation.start()
+    await this.ready
+  }
+
+  // What routing asks, for each command.
+
+  /** The generation of this node's view: see `agreedGeneration`. */
+  get generation(): number {
+    return this.#contexts.generation
+  }
+
+  /** The number of requests in these circumstances, for `Link.send`. */
+  contextOf(group: Group, protocol: 2 | 3, noTouch: boolean, isFinal: boolean): number {
+    return this.#contexts.number(group, protocol, noTouch, isFinal)
+  }
+
+  /** What a number of `contextOf` stands for. */
+  circumstancesOf(context: number): { group: Group; protocol: 2 | 3; noTouch: boolean } {
+    return this.#contexts.circumstances(context)
+  }
+
+  /** The number of the member of this name, 0 for this node; `undefined`: there is none. */
+  indexOf(name: string): number | undefined {
+    return name === this.#running?.self.name ? SELF : this.#byName.get(name)?.index
+  }
+
+  /** Resumes `waiter` when this node knows again what it owns. */
+  whenCertain(waiter: Waiter): void {
+    this.#waiting.add(waiter)
+  }
+
+  /** Runs something when word from the owners of slots, which is under way, has probably come. */
+  soon(run: () => void): void {
+    this.#options.timers.after(WORD_MS, run)
+  }
+
+  /** The name of the member that owns a key; `undefined`: this node. */
+  ownerOf(bytes: Uint8Array, start: number, end: number): string | undefined {
+    return this.peers[this.owners[keySlot(bytes, start, end)]]?.name
+  }
+
+  /** The members that live, by number; this node is one of them. */
+  get liveOwners(): readonly number[] {
+    const { detector } = this.#parts
+    const live = new Set(detector.view.members.map(({ name }) => name))
+    for (const { name, verdict } of detector.peers()) if (verdict === 'up') live.add(name)
+    return [SELF, ...[...live].map((name) => this.#byName.get(name)?.index ?? SELF).filter((n) => n !== SELF)]
+  }
+
+  /** What this node knows of the cluster; `undefined`: it has not joined yet. */
+  get report(): ClusterReport | undefined {
+    return this.#running && reportOf(this.#running, this.#byName.values(), this.#leaving)
+  }
+
+  /** The order in which a walk over all nodes goes through them. */
+  get walk(): readonly WalkStep[] {
+    const taken = new Set<number>()
+    const names = this.liveOwners.map((owner) => this.peers[owner]?.name ?? this.#parts.self.name)
+    const steps = names.sort().map((name) => {
+      let token = Number.parseInt(nodeId(name).slice(0, 5), 16) || 1
+      while (taken.has(token)) token = (token % (TOKENS - 1)) + 1
+      taken.add(token)
+      return { token, owner: this.indexOf(name) ?? SELF }
+    })
+    return steps.sort((a, b) => a.token - b.token)
+  }
+
+  /** Asks a member something of its own. Rejects when there is no reply. */
+  async askPeer(name: string, group: Group, args: readonly (string | Buffer)[]): Promise<Reply> {
+    const peer = this.#byName.get(name)
+    if (peer === undefined) throw new Error(`${name} is no member`)
+    return ask(peer.control, this.contextOf(group, 2, false, true), args)
+  }
+
+  beginTurn(): void {
+    this.#inTurn = true
+    const { now } = this.#options.instant
+    // This process may have stood still, and been replaced.
+    if (now - this.#beat > this.#options.settings.timeout / 4) this.#running?.detector.tick()
+    this.#beat = now
+  }
+
+  endTurn(): void {
+    this.#inTurn = false
+    this.#flush()
+  }
+
+  // What other nodes ask, on connections that they have opened.
+
+  get identity(): Identity {
+    const { self } = this.#parts
+    return { name: self.name, runId: this.#options.runId, secret: this.#options.settings.secret }
+  }
+
+  /** The generation in which a peer's stamp is this node's own; -1: they may not agree about who owns what. */
+  agreedGeneration(stamp: number): number {
+    return stamp !== 0 && stamp === this.#contexts.stamp ? this.#contexts.generation : -1
+  }
+
+  /** A peer tells its state; the answer is this node's. */
+  hear(name: string, message: unknown): StateMessage | undefined {
+    const { detector } = this.#parts
+    if (!isState(message) || message.name !== name) return undefined
+    this.#heard(name, message)
+    return detector.answer(message)
+  }
+
+  /** A peer claims slots. */
+  claimed(name: string, claim: unknown): Answer | undefined {
+    if (!isClaim(claim)) return undefined
+    const answer = this.#parts.ownership.claimed(name, claim)
+    this.#restamp()
+    this.#drainCheck()
+    return answer
+  }
+
+  /** A connection has shown that it is another node's. */
+  greeted(name: string): void {
+    this.#byName.get(name)?.lanes.hurry()
+  }
+
+  refusedPeer(name: string, address: string): void {
+    this.#options.log.warn({ name, address }, 'a connection that says it is a node does not know the secret')
+  }
+
+  /** The connection of a peer was closed. */
+  left(connection: Holder): void {
+    this.copies.left(connection)
+  }
+
+  /** Whether entries of some slots are still with their previous owners, or stale ones here. */
+  get isSettling(): boolean {
+    return this.#running?.relocation.takeover.active ?? false
+  }
+
+  /** Whether a previous owner is to be asked for the key of argument `i` before a command runs on it. */
+  mustPull(group: Group, args: Args, i: number): boolean {
+    return this.#parts.relocation.needed(group, args, i) !== undefined
+  }
+
+  /** Asks it. */
+  pull(group: Group, key: Buffer): Promise<void> {
+    return this.#parts.relocation.pull(group, key)
+  }
+
+  /** What is left here of a key whose new owner asks for it. */
+  peek(group: Group, key: Buffer): Buffer | undefined {
+    return this.#parts.relocation.handover.peek(group, key)
+  }
+
+  /** A peer hands entries over. */
+  accept(from: string, group: Group, entries: readonly Moving[]): string {
+    return this.#parts.relocation.takeover.acceptAll(group, entries, from)
+  }
+
+  /** A peer has handed over everything in these slots. */
+  handedOver(from: string, slots: readonly number[]): string {
+    const answer = this.#parts.relocation.takeover.done(from, slots)
+    this.#parts.conversation.claimAll()
+    return answer
+  }
+
+  /** A request was run here for a slot that another node owns. */
+  ranForeign(slot: number): void {
+    this.#parts.relocation.strayed(slot)
+  }
+
+  /** What a peer may keep of a key. */
+  copyFor(holder: Holder, group: Group, bytes: Buffer, start: number, end: number): Copied | undefined {
+    if (this.owners[keySlot(bytes, start, end)] !== SELF) return undefined
+    return this.copies.give(holder, group, bytes, start, end)
+  }
+
+  /**
+   * Gives its slots to the others, with what it holds of them. Resolves when all of it is handed over, at the latest
+   * after `timeout` ms: whether it was.
+   */
+  drain(timeout: number): Promise<boolean> {
+    this.#draining ??= this.#drain(timeout)
+    return this.#draining
+  }
+
+  async #drain(timeout: number): Promise<boolean> {
+    const running = this.#running
+    if (running === undefined || this.#live.size <= 1) return true
+    const { detector, ownership, relocation, conversation } = running
+    this.#isLeaving = true
+    this.#options.log.info({}, 'leaving: the slots of this node go to the others')
+    detector.leave()
+    conversation.tellAll()
+    void this.#options.membership.leave().catch(() => undefined)
+    const over = new Promise<boolean>((resolve) => {
+      const check = async (): Promise<void> => {
+        if (!ownership.released && this.#live.size > 1) return
+        await relocation.handover.drained
+        resolve(ownership.released)
+      }
+      this.#drainCheck = () => void check()
+      this.#drainCheck()
+    })
+    const late = new Promise<boolean>(
+      (resolve) => void this.#options.timers.after(timeout, () => resolve(false)),
+    )
+    const isOver = await Promise.race([over, late])
+    if (!isOver) {
+      const { held, released } = ownership
+      const { pending } = relocation.handover
+      this.#options.log.warn({ held, released, pending }, 'not everything was handed over in time')
+    }
+    return isOver
+  }
+
+  /** Ends all links. */
+  async close(): Promise<void> {
+    const running = this.#running
+    if (running === undefined) return
+    running.conversation.stop()
+    running.relocation.handover.close()
+    await this.#options.membership.close()
+    for (const peer of this.#byName.values()) peer.lanes.close()
+  }
+
+  get #parts(): Running {
+    if (this.#running === undefined) throw new Error('the cluster has not been started')
+    return this.#running
+  }
+
+  /** The context of what depends on none. */
+  get #plainContext(): number {
+    return this.#contexts.number(this.#options.groups[0], 2, false, true)
+  }
+
+  #numberOf(name: string): number {
+    let number = this.#numbers.get(name)
+    if (number === undefined) {
+      number = this.#numbers.size + 1
+      this.#numbers.set(name, number)
+    }
+    return number
+  }
+
+  #memberOf(name: string): Member {
+    const { self, detector } = this.#parts
+    if (name === self.name) return self
+    const member = detector.view.members.find((each) => each.name === name) ?? this.#byName.get(name)?.member
+    if (member === undefined) throw new Error(`${name} is no member`)
+    return member
+  }
+
+  /** The members that may be there. */
+  #listed(members: readonly Member[]): void {
+    const { self, detector } = this.#parts
+    const names = new Set(members.map(({ name }) => name))
+    for (const peer of [...this.#byName.values()]) {
+      if (names.has(peer.name)) continue
+      this.#byName.delete(peer.name)
+      this.peers[peer.index] = undefined
+      peer.lanes.close()
+    }
+    for (const member of members) {
+      if (member.name !== self.name && !this.#byName.has(member.name)) this.#meet(member)
+    }
+    detector.members(members)
+  }
+
+  #meet(member: Member): void {
+    const { timers, random, log, settings, clock } = this.#options
+    const { detector, conversation } = this.#parts
+    const index = this.#numberOf(member.name)
+    const { timeout } = settings
+    const links = {
+      peer: member.name,
+      connect: () => this.#connect(member),
+      identity: this.identity,
+      contextBytes: (context: number) => this.#contexts.request(context),
+      pages: this.#pages,
+      clock,
+      timers,
+      connectTimeout: timeout,
+      handshakeTimeout: timeout,
+      responseTimeout: timeout,
+      size: settings.links,
+      random,
+    }
+    const lanes = new Lanes(links, {
+      onDirty: (link) => this.#markDirty(link),
+      onPush: (_link, frame) => this.copies.take(frame),
+      onDrain: () => peer.drained(),
+      onReady: (link, hello) => {
+        if (!lanes.isControl(link)) return
+        if (!this.#isRightPeer(member, hello.name)) {
+          link.close()
+          return
+        }
+        if (peer.runId !== '' && peer.runId !== hello.runId) this.#parts.relocation.gone(member.name)
+        peer.runId = hello.runId
+        detector.ready(member.name, hello.runId)
+        conversation.tell(peer)
+        conversation.claimAll()
+      },
+      onClose: (link, reason, refused) => {
+        const isControl = lanes.isControl(link)
+        peer.retire(link)
+        log.info({ peer: member.name, reason }, 'a link to another node is over')
+        if (link === peer.copyLink) this.copies.lostTouch(member.name)
+        if (refused) detector.broken(member.name, 'refused')
+        else if (isControl) detector.broken(member.name, SILENCE.test(reason) ? 'silent' : 'closed')
+        if (detector.settled) this.#reviewLeaving()
+        peer.drained()
+      },
+    })
+    const peer = new Peer(member, index, lanes)
+    this.#byName.set(member.name, peer)
+    this.peers[index] = peer
+    lanes.control()
+  }
+
+  #connect(member: Member): Socket {
+    return this.#options.connect?.(member) ?? connect({ host: member.host, port: member.port })
+  }
+
+  #viewed(view: View): void {
+    const names = view.members.map(({ name }) => name)
+    this.#options.log.info({ members: names, epoch: view.epoch }, 'the cluster has changed')
+    this.copies.dropAll()
+    this.#assign(view)
+  }
+
+  /** Divides the slots among the members that stay. */
+  #assign({ members, epoch }: View): void {
+    const { self, detector, ownership, relocation, conversation } = this.#parts
+    const leaving = this.#leaving
+    this.#assignedLeaving = leaving.join()
+    const names = members.map(({ name }) => name)
+    const live = new Set([...names, ...leaving])
+    for (const name of this.#live) if (!live.has(name)) relocation.gone(name)
+    this.#live = live
+    const target = members.length === 0 ? new Uint16Array(SLOT_COUNT) : assignSlots(members)
+    ownership.view({ epoch: epoch + epochOfNames(leaving), members: names, target, leaving })
+    this.isAlone = names.length === 1 && names[0] === self.name && detector.peers().every(isNotThere)
+    this.#ownersChanged()
+    conversation.claimAll()
+  }
+
+  /** The peers that live and give their slots away, and this node if it does; sorted. */
+  get #leaving(): readonly string[] {
+    const { self, detector } = this.#parts
+    const names = detector
+      .peers()
+      .filter(({ name, verdict }) => this.#leavers.has(name) && verdict !== 'down' && verdict !== 'unknown')
+      .map(({ name }) => name)
+    if (this.#isLeaving) names.push(self.name)
+    return names.sort()
+  }
+
+  /** What a peer says of itself: also whether it is about to leave. */
+  #heard(name: string, message: StateMessage): void {
+    const { detector } = this.#parts
+    if (message.leaving) this.#leavers.add(name)
+    else this.#leavers.delete(name)
+    detector.state(name, message)
+    this.#reviewLeaving()
+  }
+
+  /** Assigns anew if others leave than when it was done last: no view tells of a leaving node's end. */
+  #reviewLeaving(): void {
+    const leaving = this.#leaving
+    if (leaving.join() !== this.#assignedLeaving) this.#assign(this.#parts.detector.view)
+  }
+
+  /** A node is known by the name it gives itself: by another one, it would own other slots than it thinks. */
+  #isRightPeer(member: Member, name: string): boolean {
+    if (name === member.name) return true
+    const { self } = this.#parts
+    this.#options.log.warn(
+      { listed: member.name, name },
+      name === self.name
+        ? `this node calls itself ${name} but is listed as ${member.name}: announce ${member.name}, or list ${name}`
+        : `the node listed as ${member.name} calls itself ${name}: list it so, or let it announce ${member.name}`,
+    )
+    return false
+  }
+
+  /** Others took over what this node owned: it may hold what is out of date. */
+  #deposed(): void {
+    this.#options.log.warn({}, 'others took over the slots of this node: what it held is dropped')
+    for (const group of this.#options.groups) group.clear()
+    this.#parts.ownership.deposed()
+    this.#ownersChanged()
+  }
+
+  /**
+   * Most of the others are silent: they may have taken this node for dead and write its keys, which is not known
+   * here. What can be loaded again is dropped, and kept only for as long as they would wait for a sign of life.
+   */
+  #isolate(isolated: boolean): void {
+    const { log, groups, settings } = this.#options
+    log.warn({}, isolated ? 'most of the other nodes are silent' : 'the other nodes are back')
+    for (const group of groups) {
+      if (group.flights === undefined) continue
+      group.limitLifetime(isolated ? settings.timeout : 0)
+      if (isolated) group.clear()
+    }
+  }
+
+  #settle(): void {
+    const { detector } = this.#parts
+    this.inDoubt = detector.doubtful || !detector.settled
+    if (this.inDoubt) return
+    this.#setReady()
+    const waiting = this.#waiting
+    this.#waiting = new Set()
+    for (const waiter of waiting) waiter.resume()
+  }
+
+  #ownersChanged(): void {
+    this.counter++
+    this.#restamp()
+    this.#drainCheck()
+  }
+
+  #restamp(): void {
+    this.#contexts.stamp = this.#parts.ownership.stamp
+  }
+
+  /**
+   * By a link for requests, so that with one such link to each peer (the default) a client that has written sees
+   * no copy from before: word of the write comes before its reply.
+   */
+  async #fetchCopy(name: string, group: Group, key: Buffer): Promise<Reply> {
+    const peer = this.#byName.get(name)
+    if (peer === undefined) throw new Error(`${name} is no member`)
+    const link = peer.data(0)
+    if (peer.copyLink !== link) this.copies.lostTouch(name)
+    peer.copyLink = link
+    return ask(link, this.contextOf(group, 2, false, true), ['PEER', 'COPY', key])
+  }
+
+  #markDirty(link: Link): void {
+    this.#dirty.push(link)
+    if (this.#inTurn || this.#flushing) return
+    this.#flushing = true
+    queueMicrotask(() => this.#flush())
+  }
+
+  #flush(): void {
+    this.#flushing = false
+    const dirty = this.#dirty
+    if (dirty.length === 0) return
+    this.#dirty = []
+    for (const link of dirty) link.flush()
+  }
+}
+
+/** Whether a peer is not known to live. */
+function isNotThere({ verdict }: PeerReport): boolean {
+  return verdict === 'down' || verdict === 'unknown'
+}
+
+/** A fingerprint of names that are in order. */
+function epochOfNames(names: readonly string[]): number {
+  if (names.length === 0) return 0
+  return Number.parseInt(createHash('sha1').update(names.join()).digest('hex').slice(0, 12), 16)
+}
+
+function isState(message: unknown): message is StateMessage {
+  const { name, runId, serial, accused } = (message ?? {}) as Partial<StateMessage>
+  return (
+    typeof name === 'string' &&
+    typeof runId === 'string' &&
+    typeof serial === 'number' &&
+    typeof accused === 'object'
+  )
+}
+
+function isClaim(claim: unknown): claim is Claim {
+  const { id, epoch, ask: asked, take } = (claim ?? {}) as Partial<Claim>
+  return typeof id === 'number' && typeof epoch === 'number' && [asked, take].every(areSlots)
+}
+
+function areSlots(slots: unknown): boolean {
+  return (
+    Array.isArray(slots) && slots.every((slot) => Number.isInteger(slot) && slot >= 0 && slot < SLOT_COUNT)
+  )
+}

@@ -1,0 +1,18 @@
+// Makes the membership that a configuration asks for.
+
+import { DnsMembership } from './dns.ts'
+import { EtcdMembership } from './etcd.ts'
+import type { Membership, MembershipConfig } from './membership.ts'
+import { StaticMembership } from './static.ts'
+
+/** A membership that has not begun to watch. */
+export function createMembership(config: MembershipConfig): Membership {
+  switch (config.kind) {
+    case 'static':
+      return new StaticMembership(config)
+    case 'dns':
+      return new DnsMembership(config)
+    case 'etcd':
+      return new EtcdMembership(config)
+  }
+}

@@ -1,0 +1,33 @@
+// A membership that is written down: the same list for as long as the node runs.
+
+import { addressName } from '../member.ts'
+import type { Membership, MembershipWatcher, StaticConfig } from './membership.ts'
+import { memberAt, Roster, readAddress } from './roster.ts'
+
+/** The members that the configuration names. Who leaves stays listed: the others see it go on their links. */
+export class StaticMembership implements Membership {
+  readonly kind = 'static'
+  readonly standing = true
+  readonly #peers: readonly string[]
+
+  constructor({ peers }: StaticConfig) {
+    this.#peers = peers
+  }
+
+  async start(
+    self: { readonly name: string; readonly weight: number },
+    watcher: MembershipWatcher,
+  ): Promise<void> {
+    const members = this.#peers.map((peer) => {
+      const address = readAddress(peer)
+      if (address === undefined) throw new Error(`got '${peer}', wants host:port`)
+      const { host, port } = address
+      return memberAt(host, port, addressName(host, port) === self.name ? self.weight : undefined)
+    })
+    new Roster((list) => watcher.changed(list)).tell(members)
+  }
+
+  async leave(): Promise<void> {}
+
+  async close(): Promise<void> {}
+}

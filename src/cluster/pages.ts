@@ -1,0 +1,82 @@
+// Pages that requests to a peer are gathered in, and stay in until they are answered.
+
+/** Size of a page: what one write to a socket usefully carries, and room for more than a thousand small requests. */
+const PAGE_BYTES = 65_536
+
+/** Most requests in a page. The shortest one with a key has 23 bytes. */
+const PAGE_REQUESTS = 4096
+
+/** Free pages kept for the next burst; more go back to the system. */
+const KEPT_PAGES = 32
+
+/** Whoever is writing into a page. */
+export interface PageWriter {
+  /** The page is used by nobody any more. */
+  pageOver(page: RequestPage): void
+}
+
+/**
+ * A page, or the buffer of one large request:
+ *
+ *     answered … | sent, unanswered … | flushed: not sent … | at: free
+ *
+ * It is in use while a run of requests in it is unanswered, or a socket still reads from it.
+ */
+export class RequestPage {
+  readonly buf: Buffer
+  readonly words: Int32Array
+  readonly view: DataView
+  /** Where each request ends. */
+  readonly ends: Int32Array
+  /** How many requests there are. */
+  count = 0
+  at = 0
+  flushed = 0
+  uses = 0
+  writer: PageWriter | null = null
+  /** Ends one use. Made once, so that a write makes no closure. */
+  readonly release: () => void
+
+  constructor(pool: RequestPages, bytes: number, requests: number) {
+    // A multiple of four, so that it can be seen as words.
+    const own = Buffer.allocUnsafeSlow((bytes + 3) & ~3)
+    this.buf = own.subarray(0, bytes)
+    this.words = new Int32Array(own.buffer)
+    this.view = new DataView(own.buffer)
+    this.ends = new Int32Array(requests)
+    this.release = () => {
+      if (--this.uses > 0) return
+      this.writer?.pageOver(this)
+      this.writer = null
+      pool.put(this)
+    }
+  }
+}
+
+/** The free pages of a node. */
+export class RequestPages {
+  readonly #free: RequestPage[] = []
+
+  /** An empty page with room for a request of `bytes`. */
+  take(writer: PageWriter, bytes: number): RequestPage {
+    let page: RequestPage
+    if (bytes > PAGE_BYTES) page = new RequestPage(this, bytes, 1)
+    else page = this.#free.pop() ?? new RequestPage(this, PAGE_BYTES, PAGE_REQUESTS)
+    page.writer = writer
+    return page
+  }
+
+  /** Takes back a page that nobody uses. */
+  put(page: RequestPage): void {
+    if (page.buf.length !== PAGE_BYTES || this.#free.length === KEPT_PAGES) return
+    page.count = 0
+    page.at = 0
+    page.flushed = 0
+    this.#free.push(page)
+  }
+
+  /** How many pages wait for use. */
+  get idle(): number {
+    return this.#free.length
+  }
+}

@@ -1,0 +1,130 @@
+// Sends requests to the nodes that own their keys, and sees to it that a reply comes of each.
+
+import { keySlot } from '../bytes/crc16.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { Args } from '../resp/args.ts'
+import type { Context } from './context.ts'
+import { type Circumstances, Errand, type Errands } from './errand.ts'
+import { readRequest } from './request.ts'
+import { type Part, scatter } from './scatter.ts'
+import type { Command, CommandTable } from './table.ts'
+
+export const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot"
+
+/** A request is given up when it was lost with so many links. */
+const MAX_LOSSES = 8
+/** After so many nodes have named another one, the next is made to answer. */
+const MAX_REDIRECTIONS = 3
+
+/** This node, in the table of owners. */
+const SELF = 0
+
+interface DispatcherParts {
+  readonly cluster: Cluster
+  readonly context: Context
+  readonly table: CommandTable
+  /** Runs a request here; nothing may be pending in `context.reply`. */
+  readonly perform: (errand: Errand, args: Args) => void
+}
+
+export class Dispatcher implements Errands {
+  readonly #parts: DispatcherParts
+
+  constructor(parts: DispatcherParts) {
+    this.#parts = parts
+  }
+
+  errand(circumstances: Circumstances, complete: (reply: Buffer) => void): Errand {
+    return new Errand(circumstances, this, complete)
+  }
+
+  /** The positions of keys by the owners of these, in order of appearance. */
+  partsOf(args: Args, positions: readonly number[]): Part[] {
+    const { owners } = this.#parts.cluster
+    const byOwner = new Map<number, Part>()
+    for (const i of positions) {
+      const owner = owners[keySlot(args.buf, args.start[i], args.end[i])]
+      const part = byOwner.get(owner)
+      if (part === undefined) byOwner.set(owner, { owner, positions: [i] })
+      else part.positions.push(i)
+    }
+    return [...byOwner.values()]
+  }
+
+  /** Asks every owner of a part for its own, and puts the reply together. */
+  scatter(whole: Errand, command: Command, args: Args, parts: readonly Part[]): void {
+    const { circumstances, complete } = whole
+    const { reply } = this.#parts.context
+    const apart: Circumstances = { ...circumstances, protocol: 2 }
+    scatter(
+      { command, args, parts, protocol: circumstances.protocol, reply, complete },
+      (owner, request, done) => {
+        const errand = this.errand(apart, done)
+        errand.redirections = whole.redirections
+        errand.losses = whole.losses
+        this.send(errand, request, owner)
+      },
+    )
+  }
+
+  /** Sends a request to a node. */
+  send(errand: Errand, request: Buffer, owner: number): void {
+    const { cluster, perform } = this.#parts
+    const peer = cluster.peers[owner]
+    if (peer === undefined) {
+      perform(errand, readRequest(request))
+      return
+    }
+    const { client, group, protocol, noTouch } = errand.circumstances
+    const isFinal = errand.redirections >= MAX_REDIRECTIONS
+    const context = cluster.contextOf(group, protocol, noTouch, isFinal)
+    peer.data(client.id).send(errand, context, request, 0, request.length)
+  }
+
+  /** Sends a request on its own way: it is not lost with its node, but the node with it. */
+  sendByControl(errand: Errand, request: Buffer, owner: number): void {
+    const { cluster, perform } = this.#parts
+    const peer = cluster.peers[owner]
+    errand.losses = MAX_LOSSES
+    if (peer === undefined) {
+      perform(errand, readRequest(request))
+      return
+    }
+    const { group, protocol, noTouch } = errand.circumstances
+    const context = cluster.contextOf(group, protocol, noTouch, true)
+    peer.control.send(errand, context, request, 0, request.length)
+  }
+
+  redirect(errand: Errand, request: Buffer, to: string): void {
+    const { cluster } = this.#parts
+    const owner = cluster.indexOf(to)
+    errand.redirections++
+    if (owner === SELF) cluster.soon(() => this.#sendToOwners(errand, request))
+    else if (owner === undefined) this.#sendToOwners(errand, request)
+    else this.send(errand, request, owner)
+  }
+
+  retry(errand: Errand, request: Buffer, sent: boolean, reason: string): void {
+    errand.losses++
+    const args = readRequest(request)
+    const command = this.#parts.table.resolve(args)
+    const mayRepeat = !sent || command === undefined || command.isRepeatable(args)
+    if (!mayRepeat) errand.fail(`PEERDOWN ${reason}, and the command may have been run`)
+    else if (errand.losses >= MAX_LOSSES) errand.fail(`PEERDOWN ${reason}`)
+    // Not before those behind it on the same link are lost too, nor within a command that is being run.
+    else queueMicrotask(() => this.#sendToOwners(errand, request))
+  }
+
+  /** Asks whoever owns the keys now. */
+  #sendToOwners(errand: Errand, request: Buffer): void {
+    const { table, context } = this.#parts
+    const args = readRequest(request)
+    const command = table.resolve(args)
+    context.args = args
+    const parts = command === undefined ? [] : this.partsOf(args, command.keysOf(context))
+    if (command === undefined || parts.length === 0) errand.fail('PEERDOWN the node that was asked has gone')
+    else if (parts.length === 1) this.send(errand, request, parts[0].owner)
+    else if (command.spec.merge === undefined) errand.fail(CROSS_SLOT)
+    else this.scatter(errand, command, args, parts)
+  }
+}

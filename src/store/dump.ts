@@ -1,0 +1,122 @@
+// An entry as bytes, to be moved to another node whose clock may show another time.
+
+import { NULL_REF, type Ref } from './arena.ts'
+import { EXPIRES, LOADED, ValueType } from './record.ts'
+import type { Store } from './store.ts'
+
+/*
+ *   0 | version | 1 | type | 2 | flags | 3 | 0 |
+ *   4 | length of the value, uint32 |                                      numbers are little-endian
+ *   HAS_DEADLINE: remaining life in ms, int64
+ *   HAS_ORIGIN:   ms since the origin gave it, int64 | how long that took, ms, int32
+ *   value bytes
+ *
+ * Times are relative to the moment of the dump. The key goes beside it.
+ */
+
+const VERSION = 1
+const HEADER_BYTES = 8
+const DEADLINE_BYTES = 8
+const ORIGIN_BYTES = 12
+
+const HAS_DEADLINE = 1
+const HAS_ORIGIN = 2
+const IS_RAW = 4
+const ALL_FLAGS = HAS_DEADLINE | HAS_ORIGIN | IS_RAW
+
+/** The last deadline that a record can have. */
+const FOREVER = 2n ** 63n - 1n
+
+export function dumpEntry(store: Store, ref: Ref): Buffer {
+  const { records } = store
+  const deadline = records.exactDeadline(ref)
+  const loaded = (records.flags(ref) & LOADED) !== 0
+  records.locate(ref)
+  const { bytes, valueStart, valueEnd } = records
+  const expiring = deadline !== 0n
+  const head = HEADER_BYTES + (expiring ? DEADLINE_BYTES : 0) + (loaded ? ORIGIN_BYTES : 0)
+  const dump = Buffer.allocUnsafe(head + valueEnd - valueStart)
+  dump[0] = VERSION
+  dump[1] = records.type(ref)
+  dump[2] = (expiring ? HAS_DEADLINE : 0) | (loaded ? HAS_ORIGIN : 0) | (records.isRaw(ref) ? IS_RAW : 0)
+  dump[3] = 0
+  dump.writeUInt32LE(valueEnd - valueStart, 4)
+  let at = HEADER_BYTES
+  if (expiring) at = dump.writeBigInt64LE(deadline - BigInt(Math.floor(store.now)), at)
+  if (loaded) {
+    at = dump.writeBigInt64LE(BigInt(Math.floor(store.now) - Math.floor(records.loadedAt(ref))), at)
+    at = dump.writeInt32LE(records.loadMs(ref), at)
+  }
+  dump.set(bytes.subarray(valueStart, valueEnd), at)
+  return dump
+}
+
+/**
+ * Stores under a key what `dumpEntry` wrote, as the most recently used entry; nothing if its life has ended. False:
+ * it is not an entry that this version knows, or alone exceeds the budget; then nothing has changed.
+ */
+export function restoreEntry(
+  store: Store,
+  key: Uint8Array,
+  keyStart: number,
+  keyEnd: number,
+  dump: Buffer,
+): boolean {
+  if (dump.length < HEADER_BYTES || dump[0] !== VERSION || dump[3] !== 0) return false
+  const type = dump[1]
+  const shape = dump[2]
+  const expiring = (shape & HAS_DEADLINE) !== 0
+  const loaded = (shape & HAS_ORIGIN) !== 0
+  const valueStart = HEADER_BYTES + (expiring ? DEADLINE_BYTES : 0) + (loaded ? ORIGIN_BYTES : 0)
+  if ((shape & ~ALL_FLAGS) !== 0 || dump.length !== valueStart + dump.readUInt32LE(4)) return false
+  const raw = (shape & IS_RAW) !== 0
+  if (type === ValueType.ABSENT) {
+    if (!loaded || !expiring || raw || dump.length !== valueStart) return false
+  } else if (type !== ValueType.STRING) return false
+
+  const now = Math.floor(store.now)
+  let deadline = 0n
+  let at = HEADER_BYTES
+  if (expiring) {
+    const remaining = dump.readBigInt64LE(at)
+    at += DEADLINE_BYTES
+    deadline = BigInt(now) + remaining
+    if (deadline > FOREVER) deadline = FOREVER
+    // A key lives through the millisecond of its deadline.
+    if (remaining < 0n || deadline <= 0n) return true
+  }
+  if (loaded) {
+    const loadMs = dump.readInt32LE(at + 8)
+    if (loadMs < 0) return false
+    store.loadedAt[0] = Math.min(Math.max(1, now - Number(dump.readBigInt64LE(at))), Number.MAX_SAFE_INTEGER)
+    store.loadMs = loadMs
+  }
+  store.deadline[0] = Number(deadline)
+  const flags = (expiring ? EXPIRES : 0) | (loaded ? LOADED : 0)
+  const ref = store.put(key, keyStart, keyEnd, dump, valueStart, dump.length, type, flags)
+  if (ref === NULL_REF) return false
+  if (raw) store.records.markRaw(ref)
+  if (expiring) store.records.setExactDeadline(ref, deadline)
+  return true
+}
+
+/** Makes of a dump what it would be had it been made `ms` later. */
+export function ageDump(dump: Buffer, ms: number): void {
+  let at = HEADER_BYTES
+  if ((dump[2] & HAS_DEADLINE) !== 0) at = dump.writeBigInt64LE(dump.readBigInt64LE(at) - BigInt(ms), at)
+  if ((dump[2] & HAS_ORIGIN) !== 0) dump.writeBigInt64LE(dump.readBigInt64LE(at) + BigInt(ms), at)
+}
+
+/** Whether a record is what it was when it was dumped, `deadline` being its `exactDeadline` then. */
+export function isUnchanged(store: Store, ref: Ref, dump: Buffer, deadline: bigint): boolean {
+  const { records } = store
+  if (records.type(ref) !== dump[1] || records.exactDeadline(ref) !== deadline) return false
+  if (records.isRaw(ref) !== ((dump[2] & IS_RAW) !== 0)) return false
+  records.locate(ref)
+  const { bytes, valueStart, valueEnd } = records
+  const length = dump.readUInt32LE(4)
+  return (
+    length === valueEnd - valueStart &&
+    dump.compare(bytes, valueStart, valueEnd, dump.length - length, dump.length) === 0
+  )
+}

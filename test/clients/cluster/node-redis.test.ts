@@ -1,0 +1,21 @@
+import { createCluster } from 'redis'
+import { clusterContract } from '../../contracts/cluster-client.contract.ts'
+
+clusterContract({
+  name: 'node-redis',
+  losses: ['DisconnectsClientError', 'SocketClosedUnexpectedlyError'],
+  async connect(ports) {
+    const client = createCluster({
+      rootNodes: ports.map((port) => ({ url: `redis://127.0.0.1:${port}` })),
+      // By default it asks who owns what 5 s after it lost a node.
+      topologyRefreshOnReconnectionAttemptStrategy: 50,
+    })
+    client.on('error', () => undefined)
+    await client.connect()
+    return {
+      set: (key, value) => client.set(key, value),
+      get: (key) => client.get(key),
+      close: () => client.destroy(),
+    }
+  },
+})

@@ -1,0 +1,16 @@
+import { GlideClusterClient } from '@valkey/valkey-glide'
+import { clusterContract } from '../../contracts/cluster-client.contract.ts'
+
+clusterContract({
+  name: 'valkey-glide',
+  losses: ['ConnectionError', 'RequestError'],
+  async connect(ports) {
+    const addresses = ports.map((port) => ({ host: '127.0.0.1', port }))
+    const client = await GlideClusterClient.createClient({ addresses, requestTimeout: 5000 })
+    return {
+      set: (key, value) => client.set(key, value),
+      get: async (key) => (await client.get(key))?.toString() ?? null,
+      close: () => client.close(),
+    }
+  },
+})

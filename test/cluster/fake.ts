@@ -1,0 +1,56 @@
+// A socket without a network: what is written to it can be seen, and what it receives comes when a test says so.
+
+import { EventEmitter } from 'node:events'
+import type { Socket } from 'node:net'
+import { answerHello, makeNonce } from '../../src/cluster/handshake.ts'
+import { encodeRequest } from '../../src/cluster/request.ts'
+import { PEER, SELF } from './peer.ts'
+
+export class FakeSocket extends EventEmitter {
+  readonly written: Buffer[] = []
+  /** Callbacks of writes that are not through. */
+  readonly released: (() => void)[] = []
+  destroyed = false
+
+  get socket(): Socket {
+    return this as unknown as Socket
+  }
+
+  write(bytes: Buffer, released: () => void = () => undefined): boolean {
+    this.written.push(bytes)
+    this.released.push(released)
+    return true
+  }
+
+  destroy(): void {
+    this.destroyed = true
+  }
+
+  /** Every write so far is through. */
+  release(): void {
+    for (const released of this.released.splice(0)) released()
+  }
+
+  receive(bytes: string | Buffer): void {
+    this.emit('data', Buffer.from(bytes as string, 'latin1'))
+  }
+
+  /** Connects, and answers the handshake as the peer does. */
+  greet(): void {
+    const nonce = makeNonce()
+    this.emit('connect')
+    this.receive(`$${nonce.length}\r\n${nonce}\r\n`)
+    const words = String(this.written.at(-1)).split('\r\n')
+    const [proof, caller] = [words[12], words[14]]
+    const hello = answerHello(PEER, { caller, answerer: nonce }, SELF, proof)
+    if (hello === null) throw new Error('the handshake failed')
+    this.receive(encodeRequest(hello))
+    this.release()
+    this.written.length = 0
+  }
+
+  cork(): void {}
+  uncork(): void {}
+  setNoDelay(): void {}
+  setKeepAlive(): void {}
+}

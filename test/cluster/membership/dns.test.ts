@@ -1,0 +1,230 @@
+import { promises as dns } from 'node:dns'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { ManualClock } from '../../../src/bytes/clock.ts'
+import { parseAddress } from '../../../src/cluster/member.ts'
+import { DnsMembership } from '../../../src/cluster/membership/dns.ts'
+import type { DnsConfig } from '../../../src/cluster/membership/membership.ts'
+import { membershipContract } from '../../contracts/membership.contract.ts'
+import { type DnsServer, startDns } from '../../support/dns-server.ts'
+import { MembershipWatch, memberNamed } from '../../support/membership-watch.ts'
+
+const NAME = 'cache.default.svc.cluster.local'
+const INTERVAL = 5000
+
+let server: DnsServer
+beforeAll(async () => {
+  server = await startDns()
+})
+afterAll(() => server.close())
+
+/** A resolver that asks the server of the test, and gives up fast. */
+function resolver(): dns.Resolver {
+  const own = new dns.Resolver({ timeout: 100, tries: 1 })
+  own.setServers([server.address])
+  return own
+}
+
+/** Resolves when a round has ended, which is when the next is planned. */
+async function planned(clock: ManualClock): Promise<void> {
+  while (clock.pending === 0) await new Promise(setImmediate)
+}
+
+function services(addresses: readonly string[]): [string, number][] {
+  return addresses.map((address) => {
+    const { host, port } = parseAddress(address)!
+    const target = `${host.replaceAll('.', '-')}.${NAME}`
+    server.names.set(target, { addresses: [host] })
+    return [target, port]
+  })
+}
+
+membershipContract('SRV records', async (addresses) => {
+  const clock = new ManualClock()
+  let listed = addresses
+  const list = async (next: readonly string[]): Promise<void> => {
+    listed = next
+    server.names.set(NAME, { services: services(next) })
+  }
+  await list(addresses)
+  const config: DnsConfig = { kind: 'dns', name: NAME, type: 'srv', interval: INTERVAL }
+  return {
+    create: () => new DnsMembership(config, { timers: clock, resolver: resolver() }),
+    list,
+    fail: async () => void server.names.set(NAME, { error: 'SERVFAIL' }),
+    recover: () => list(listed),
+    wait: async () => {
+      await planned(clock)
+      clock.advance(INTERVAL * 1.1)
+    },
+    dispose: async () => {},
+  }
+})
+
+describe('A and AAAA records', () => {
+  let clock: ManualClock
+  beforeEach(() => {
+    clock = new ManualClock()
+    server.names.clear()
+  })
+
+  async function start(self: string, options: Partial<DnsConfig> = {}) {
+    const config: DnsConfig = { kind: 'dns', name: NAME, type: 'a', interval: INTERVAL, ...options }
+    const membership = new DnsMembership(config, { timers: clock, resolver: resolver(), random: () => 0.5 })
+    const watch = new MembershipWatch()
+    await membership.start(memberNamed(self), watch)
+    return { membership, watch }
+  }
+
+  /** Lets an interval pass, and waits for the answer. */
+  async function again(): Promise<void> {
+    clock.advance(INTERVAL)
+    await planned(clock)
+  }
+
+  test('have the port of this node, or the one that is configured', async () => {
+    server.names.set(NAME, { addresses: ['10.0.0.2', '10.0.0.1'] })
+    expect((await start('10.0.0.1:7000')).watch.names).toEqual(['10.0.0.1:7000', '10.0.0.2:7000'])
+    expect((await start('10.0.0.1:7000', { port: 7100 })).watch.names).toEqual([
+      '10.0.0.1:7100',
+      '10.0.0.2:7100',
+    ])
+  })
+
+  test('a member with both families is one, in the family of this node', async () => {
+    server.names.set(NAME, { addresses: ['10.0.0.2', 'fd00::2', '10.0.0.1', 'fd00::1'] })
+    expect((await start('10.0.0.1:7000')).watch.names).toEqual(['10.0.0.1:7000', '10.0.0.2:7000'])
+    expect((await start('[fd00:0::1]:7000')).watch.names).toEqual(['[fd00::1]:7000', '[fd00::2]:7000'])
+  })
+
+  test('this node has its own weight', async () => {
+    server.names.set(NAME, { addresses: ['10.0.0.1', '10.0.0.2'] })
+    const config: DnsConfig = { kind: 'dns', name: NAME, type: 'a', interval: INTERVAL }
+    const watch = new MembershipWatch()
+    const membership = new DnsMembership(config, { timers: clock, resolver: resolver() })
+    await membership.start(memberNamed('10.0.0.2:7000', 3), watch)
+    expect(watch.lists[0].map(({ weight }) => weight)).toEqual([1, 3])
+  })
+
+  test('another order is no change', async () => {
+    server.names.set(NAME, { addresses: ['10.0.0.1', '10.0.0.2'] })
+    const { watch } = await start('10.0.0.1:7000')
+    server.names.set(NAME, { addresses: ['10.0.0.2', '10.0.0.1'] })
+    await again()
+    await again()
+    expect(watch.lists).toHaveLength(1)
+    expect(watch.warnings).toEqual([])
+  })
+
+  test('an empty answer keeps the list', async () => {
+    server.names.set(NAME, { addresses: ['10.0.0.1', '10.0.0.2'] })
+    const { watch } = await start('10.0.0.1:7000')
+    server.names.set(NAME, { addresses: [] })
+    for (let i = 0; i < 10; i++) await again()
+    expect(watch.lists).toHaveLength(1)
+    expect(watch.warnings).toEqual([`members from DNS, ${NAME}: the answer is empty; the last list stands`])
+  })
+
+  test.each(['SERVFAIL', 'REFUSED', 'silence'] as const)('%s keeps the list', async (error) => {
+    server.names.set(NAME, { addresses: ['10.0.0.1', '10.0.0.2'] })
+    const { watch } = await start('10.0.0.1:7000')
+    server.names.set(NAME, { error })
+    for (let i = 0; i < 3; i++) await again()
+    expect(watch.lists).toHaveLength(1)
+    expect(watch.warnings).toEqual([
+      expect.stringMatching(/: it does not resolve \(E[A-Z]+\); the last list stands$/),
+    ])
+    server.names.set(NAME, { addresses: ['10.0.0.1', '10.0.0.3'] })
+    await again()
+    expect(watch.names).toEqual(['10.0.0.1:7000', '10.0.0.3:7000'])
+    expect(watch.warnings.at(-1)).toBe(`members from DNS, ${NAME}: it resolves again`)
+  })
+
+  test('a name that is gone empties the list once it has been gone for a while', async () => {
+    server.names.set(NAME, { addresses: ['10.0.0.1', '10.0.0.2'] })
+    const { watch } = await start('10.0.0.1:7000')
+    server.names.delete(NAME)
+    for (let i = 0; i < 3; i++) await again()
+    expect(watch.lists).toHaveLength(1)
+    // Another failure in between begins the count anew.
+    server.names.set(NAME, { error: 'SERVFAIL' })
+    await again()
+    server.names.delete(NAME)
+    for (let i = 0; i < 3; i++) await again()
+    expect(watch.lists).toHaveLength(1)
+    await again()
+    expect(watch.names).toEqual([])
+    expect(watch.warnings.at(-1)).toMatch(/there is no such name, again and again; the list is empty now$/)
+    server.names.set(NAME, { addresses: ['10.0.0.1'] })
+    await again()
+    expect(watch.names).toEqual(['10.0.0.1:7000'])
+  })
+
+  test('a node that announces a name cannot be found among addresses', async () => {
+    await expect(start('cache-1:7000')).rejects.toThrow('this node has to announce one')
+  })
+
+  test('are asked for at intervals that differ by up to a tenth', async () => {
+    server.names.set(NAME, { addresses: ['10.0.0.1'] })
+    const due = async (random: number): Promise<number> => {
+      const waits: number[] = []
+      const timers = {
+        after(ms: number) {
+          waits.push(ms)
+          return () => {}
+        },
+      }
+      const config: DnsConfig = { kind: 'dns', name: NAME, type: 'a', interval: INTERVAL }
+      const membership = new DnsMembership(config, { timers, resolver: resolver(), random: () => random })
+      await membership.start(memberNamed('10.0.0.1:7000'), new MembershipWatch())
+      return waits[0]
+    }
+    expect(await due(0)).toBe(INTERVAL * 0.9)
+    expect(await due(0.5)).toBe(INTERVAL)
+    expect(await due(0.999)).toBeCloseTo(INTERVAL * 1.1, -2)
+  })
+
+  test('closing ends a question under way', async () => {
+    server.names.set(NAME, { error: 'silence' })
+    const config: DnsConfig = {
+      kind: 'dns',
+      name: NAME,
+      type: 'a',
+      interval: INTERVAL,
+      servers: [server.address],
+    }
+    const membership = new DnsMembership(config)
+    const watch = new MembershipWatch()
+    const starting = membership.start(memberNamed('10.0.0.1:7000'), watch)
+    await membership.close()
+    await starting
+    expect(watch.warnings).toEqual([])
+  })
+})
+
+describe('SRV records', () => {
+  const config: DnsConfig = { kind: 'dns', name: NAME, type: 'srv', interval: INTERVAL }
+
+  async function names(self: string): Promise<readonly string[] | undefined> {
+    const watch = new MembershipWatch()
+    await new DnsMembership(config, { timers: new ManualClock(), resolver: resolver() }).start(
+      memberNamed(self),
+      watch,
+    )
+    return watch.names
+  }
+
+  test('give names to nodes that announce names, and addresses to the others', async () => {
+    server.names.set(NAME, { services: [...services(['10.0.0.1:7001', '10.0.0.2:7002'])] })
+    expect(await names(`10-0-0-1.${NAME}:7001`)).toEqual([`10-0-0-1.${NAME}:7001`, `10-0-0-2.${NAME}:7002`])
+    expect(await names('10.0.0.1:7001')).toEqual(['10.0.0.1:7001', '10.0.0.2:7002'])
+  })
+
+  test('a target that has just gone is passed over, one that does not resolve for now keeps the list', async () => {
+    const targets = services(['10.0.0.1:7001', '10.0.0.2:7002'])
+    server.names.set(NAME, { services: targets })
+    server.names.delete(targets[1][0])
+    expect(await names('10.0.0.1:7001')).toEqual(['10.0.0.1:7001'])
+    server.names.set(targets[1][0], { error: 'SERVFAIL' })
+    expect(await names('10.0.0.1:7001')).toBeUndefined()
+  })
+})

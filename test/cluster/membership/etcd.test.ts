@@ -1,0 +1,256 @@
+import { Etcd3 } from 'etcd3'
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { ManualClock } from '../../../src/bytes/clock.ts'
+import { parseAddress } from '../../../src/cluster/member.ts'
+import { EtcdMembership } from '../../../src/cluster/membership/etcd.ts'
+import type { EtcdConfig } from '../../../src/cluster/membership/membership.ts'
+import { membershipContract } from '../../contracts/membership.contract.ts'
+import { describeWithEtcd, type EtcdServer } from '../../support/etcd.ts'
+import { MembershipWatch, memberNamed } from '../../support/membership-watch.ts'
+
+const A = '127.0.0.1:7000'
+const B = '127.0.0.1:7001'
+const C = '127.0.0.1:7002'
+
+let prefixes = 0
+
+function configOf({ endpoint }: EtcdServer, options: Partial<EtcdConfig> = {}): EtcdConfig {
+  return { kind: 'etcd', endpoints: [endpoint], prefix: `/test/${++prefixes}`, lease: 1000, ...options }
+}
+
+/** A client beside the memberships, for what people and other programs do. */
+function client({ endpoint }: EtcdServer) {
+  const etcd = new Etcd3({ hosts: endpoint })
+  return {
+    put: async (config: EtcdConfig, name: string, value?: string) => {
+      const { host, port } = parseAddress(name)!
+      await etcd
+        .put(`${config.prefix}/members/${name}`)
+        .value(value ?? JSON.stringify({ host, port, weight: 1 }))
+    },
+    remove: async (config: EtcdConfig, name: string) =>
+      void (await etcd.delete().key(`${config.prefix}/members/${name}`)),
+    names: (config: EtcdConfig) => etcd.namespace(`${config.prefix}/members/`).getAll().keys(),
+    get: (config: EtcdConfig, name: string) => etcd.get(`${config.prefix}/members/${name}`).json(),
+    revokeAll: async () => {
+      for (const { ID } of (await etcd.leaseClient.leaseLeases()).leases) {
+        await etcd.leaseClient.leaseRevoke({ ID })
+      }
+    },
+    close: () => etcd.close(),
+  }
+}
+
+describeWithEtcd('etcd', (etcd) => {
+  membershipContract('etcd', async (addresses) => {
+    const config = configOf(etcd(), { lease: 3000 })
+    const tool = client(etcd())
+    const list = async (next: readonly string[]): Promise<void> => {
+      for (const name of next) await tool.put(config, name)
+      for (const name of await tool.names(config)) if (!next.includes(name)) await tool.remove(config, name)
+    }
+    await list(addresses.slice(1).concat(addresses[0]))
+    return {
+      create: () => new EtcdMembership(config),
+      list,
+      fail: () => etcd().kill(),
+      recover: () => etcd().restart(),
+      wait: async () => {},
+      dispose: async () => tool.close(),
+    }
+  })
+
+  describe('a node', () => {
+    const running: EtcdMembership[] = []
+    let tool: ReturnType<typeof client>
+    beforeAll(() => {
+      tool = client(etcd())
+      return () => tool.close()
+    })
+    afterEach(async () => {
+      for (const membership of running.splice(0)) await membership.close()
+    })
+
+    async function start(name: string, config: EtcdConfig, weight?: number) {
+      const membership = new EtcdMembership(config)
+      running.push(membership)
+      const watch = new MembershipWatch()
+      await membership.start(memberNamed(name, weight), watch)
+      return { membership, watch }
+    }
+
+    test('registers with its weight, and sees the others come', async () => {
+      const config = configOf(etcd(), { lease: 60_000 })
+      const a = await start(A, config)
+      expect(a.watch.names).toEqual([A])
+      const b = await start(B, config, 3)
+      expect(b.watch.names).toEqual([A, B])
+      await a.watch.untilNames(A, B)
+      expect(a.watch.lists.at(-1)).toEqual([memberNamed(A), memberNamed(B, 3)])
+      expect(await tool.get(config, B)).toEqual({ host: '127.0.0.1', port: 7001, weight: 3 })
+      expect(
+        await start(C, { ...config, prefix: `${config.prefix}0` }).then(({ watch }) => watch.names),
+      ).toEqual([C])
+    })
+
+    test('that leaves is gone at once, and still sees the others', async () => {
+      const config = configOf(etcd(), { lease: 60_000 })
+      const a = await start(A, config)
+      const b = await start(B, config)
+      await b.membership.leave()
+      await b.watch.untilNames(A)
+      await a.watch.untilNames(A)
+      await start(C, config)
+      await b.watch.untilNames(A, C)
+      expect(b.membership.standing).toBe(true)
+      expect(await tool.names(config)).toEqual([A, C])
+    })
+
+    test('that ends without leaving is gone when its lease has ended, and one that runs is not', async () => {
+      const config = configOf(etcd(), { lease: 2000 })
+      const a = await start(A, config)
+      const b = await start(B, config)
+      await a.watch.untilNames(A, B)
+      await b.membership.close()
+      await a.watch.untilNames(A)
+      expect(await tool.names(config)).toEqual([A])
+      expect(a.watch.standings).toEqual([])
+      expect(a.membership.standing).toBe(true)
+    })
+
+    test('whose lease was revoked has no standing until it is registered again', async () => {
+      const config = configOf(etcd(), { lease: 60_000 })
+      const { membership, watch } = await start(A, config)
+      await tool.revokeAll()
+      await watch.until(() => watch.standings.length === 2)
+      expect(watch.standings).toEqual([false, true])
+      await watch.until(() => watch.lists.length === 3)
+      expect(watch.lists.map((list) => list.map(({ name }) => name))).toEqual([[A], [], [A]])
+      expect(membership.standing).toBe(true)
+      expect(watch.warnings).toEqual([
+        'members from etcd: this node is no longer listed: the lease had ended',
+        'members from etcd: this node is registered again',
+      ])
+    })
+
+    test('whose key was removed by hand puts it back', async () => {
+      const config = configOf(etcd(), { lease: 60_000 })
+      const { watch } = await start(A, config)
+      await tool.remove(config, A)
+      await watch.until(() => watch.lists.length === 3)
+      expect(watch.names).toEqual([A])
+      expect(watch.standings).toEqual([])
+    })
+
+    test('passes over what is no member', async () => {
+      const config = configOf(etcd(), { lease: 60_000 })
+      await tool.put(config, B, '{"host":"127.0.0.1"}')
+      await tool.put(config, C, 'not JSON')
+      const { watch } = await start(A, config)
+      expect(watch.names).toEqual([A])
+      expect(watch.warnings).toEqual([
+        `members from etcd: ${B} is passed over: not a member: {"host":"127.0.0.1"}`,
+        `members from etcd: ${C} is passed over: not a member: not JSON`,
+      ])
+    })
+
+    test('without etcd for longer than its lease has no standing, keeps the list, and comes back', async () => {
+      const config = configOf(etcd())
+      const a = await start(A, config)
+      const b = await start(B, config)
+      await a.watch.untilNames(A, B)
+      etcd().pause()
+      await Promise.all([a, b].map(({ watch }) => watch.until(() => watch.standings.length === 1)))
+      expect([a, b].map(({ membership }) => membership.standing)).toEqual([false, false])
+      etcd().resume()
+      await Promise.all([a, b].map(({ watch }) => watch.until(() => watch.standings.length === 2)))
+      expect([a, b].map(({ membership }) => membership.standing)).toEqual([true, true])
+      await start(C, config)
+      await a.watch.untilNames(A, B, C)
+      // Nobody was ever without the other: both had the time of a lease to register again.
+      expect(a.watch.lists.map((list) => list.map(({ name }) => name))).toEqual([[A], [A, B], [A, B, C]])
+    })
+
+    test('finds etcd again after a restart, and what changed meanwhile', async () => {
+      const config = configOf(etcd(), { lease: 5000 })
+      const a = await start(A, config)
+      await etcd().kill()
+      await a.watch.until(() => a.watch.warnings.length > 0)
+      await etcd().restart()
+      await start(B, config)
+      await a.watch.untilNames(A, B)
+      expect(a.watch.standings).toEqual([])
+    })
+
+    test('registers anew at an etcd that has lost its data', async () => {
+      const config = configOf(etcd(), { lease: 2000 })
+      const a = await start(A, config)
+      const b = await start(B, config)
+      await a.watch.untilNames(A, B)
+      await etcd().kill()
+      await etcd().restart('empty')
+      await Promise.all([a, b].map(({ watch }) => watch.until(() => watch.standings.length === 2)))
+      await start(C, config)
+      await a.watch.untilNames(A, B, C)
+      expect(a.watch.lists.map((list) => list.length)).toEqual([1, 2, 3])
+    })
+
+    test('goes on at another endpoint when one does not answer', async () => {
+      const config = configOf(etcd(), { endpoints: ['127.0.0.1:1', etcd().endpoint] })
+      const { watch } = await start(A, config)
+      await watch.untilNames(A)
+      expect(watch.warnings[0]).toMatch(
+        /^members from etcd: etcd does not answer \(.*ECONNREFUSED.*; the last list stands$/,
+      )
+    })
+
+    test('shows its name and password to an etcd that wants them', async () => {
+      const open = new Etcd3({ hosts: etcd().endpoint })
+      const root = await open.user('root').create('hush')
+      await open.role('root').create()
+      await root.addRole('root')
+      await open.auth.authEnable()
+      try {
+        const config = configOf(etcd(), { username: 'root', password: 'hush' })
+        expect((await start(A, config)).watch.names).toEqual([A])
+        const wrong = await start(B, { ...config, password: 'hash' })
+        expect(wrong.watch.lists).toEqual([])
+        expect(wrong.watch.warnings).toEqual([
+          expect.stringMatching(/etcd does not answer \(.*authentication failed/),
+        ])
+        const none = await start(C, { ...config, username: undefined, password: undefined })
+        expect(none.watch.warnings).toEqual([
+          expect.stringMatching(/etcd does not answer \(.*user name is empty/),
+        ])
+      } finally {
+        const auth = { username: 'root', password: 'hush' }
+        const closed = new Etcd3({ hosts: etcd().endpoint, auth })
+        await closed.auth.authDisable()
+        closed.close()
+        open.close()
+      }
+    })
+
+    test('that was stopped for longer than its lease knows by the clock', async () => {
+      const config = configOf(etcd(), { lease: 60_000 })
+      const clock = new ManualClock()
+      const membership = new EtcdMembership(config, { clock })
+      running.push(membership)
+      await membership.start(memberNamed(A), new MembershipWatch())
+      clock.advance(59_999)
+      expect(membership.standing).toBe(true)
+      clock.advance(1)
+      expect(membership.standing).toBe(false)
+    })
+
+    test('can leave while etcd does not answer', async () => {
+      const config = configOf(etcd(), { lease: 2000 })
+      const { membership, watch } = await start(A, config)
+      etcd().pause()
+      await membership.leave()
+      etcd().resume()
+      expect(watch.warnings.at(-1)).toMatch(/^members from etcd: this node stays listed for up to 2 s: /)
+      expect(watch.standings).toEqual([])
+    })
+  })
+})

@@ -1,0 +1,113 @@
+// Whoever watches a group is told, before a command that writes, of every key it names, and of reads nothing.
+
+import { beforeEach, describe, expect, test } from 'vitest'
+import { type Argument, Harness } from '../support/harness.ts'
+
+let harness: Harness
+let told: string[]
+
+beforeEach(async () => {
+  harness = new Harness({ groups: { cache: {}, other: {}, loaded: { origin: () => '7' } } })
+  told = []
+  for (const key of ['Tom', 'Jack']) await harness.call('SET', key, '1')
+  for (const group of harness.groups) {
+    group.watch({
+      written: ({ name }, bytes, start, end) => told.push(`${name} ${bytes.toString('latin1', start, end)}`),
+      flushed: ({ name, store }) => told.push(`${name} *${store.size}`),
+    })
+  }
+})
+
+const TOM = ['cache Tom']
+const BOTH = ['cache Tom', 'cache Jack']
+
+const WRITES: readonly (readonly [Argument[], string[]])[] = [
+  [['SET', 'Tom', '2'], TOM],
+  [['SET', 'Tom', '2', 'NX'], TOM],
+  [['SETNX', 'Tom', '2'], TOM],
+  [['SETEX', 'Tom', 10, '2'], TOM],
+  [['PSETEX', 'Tom', 10, '2'], TOM],
+  [['GETSET', 'Tom', '2'], TOM],
+  [['GETDEL', 'Tom'], TOM],
+  [['GETEX', 'Tom', 'EX', 10], TOM],
+  [['APPEND', 'Tom', '2'], TOM],
+  [['SETRANGE', 'Tom', 0, '2'], TOM],
+  [['INCR', 'Tom'], TOM],
+  [['DECRBY', 'Tom', 2], TOM],
+  [['INCRBYFLOAT', 'Tom', 2], TOM],
+  [['EXPIRE', 'Tom', 10], TOM],
+  [['PEXPIREAT', 'Tom', 10], TOM],
+  [['PERSIST', 'Tom'], TOM],
+  [['MSET', 'Tom', 2, 'Jack', 3], BOTH],
+  [['MSETNX', 'Tom', 2, 'Jack', 3], BOTH],
+  [['DEL', 'Tom', 'Jack'], BOTH],
+  [['UNLINK', 'Tom', 'Jack'], BOTH],
+  [['RENAME', 'Tom', 'Jack'], BOTH],
+  [
+    ['RENAMENX', 'Tom', 'Sam'],
+    ['cache Tom', 'cache Sam'],
+  ],
+  [
+    ['COPY', 'Tom', 'Sam'],
+    ['cache Tom', 'cache Sam'],
+  ],
+  [
+    ['COPY', 'Tom', 'Sam', 'DB', 1],
+    ['cache Tom', 'cache Sam', 'other Sam'],
+  ],
+  [
+    ['MOVE', 'Tom', 1],
+    ['cache Tom', 'other Tom'],
+  ],
+  [
+    ['SWAPDB', 0, 1],
+    ['cache *2', 'other *0'],
+  ],
+  [['FLUSHDB'], ['cache *2']],
+  [['FLUSHALL'], ['cache *2', 'other *0', 'loaded *0']],
+  [
+    ['DEBUG', 'POPULATE', 2, 'k'],
+    ['cache k:0', 'cache k:1'],
+  ],
+]
+
+test.each(WRITES)('%j', async (command, expected) => {
+  await harness.call(...command)
+  expect(told).toEqual(expected)
+})
+
+const READS: readonly Argument[][] = [
+  ['GET', 'Tom'],
+  ['MGET', 'Tom', 'Sam'],
+  ['STRLEN', 'Tom'],
+  ['GETRANGE', 'Tom', 0, 1],
+  ['EXISTS', 'Tom'],
+  ['TTL', 'Tom'],
+  ['TYPE', 'Tom'],
+  ['TOUCH', 'Tom'],
+  ['SCAN', 0],
+  ['KEYS', '*'],
+]
+
+test.each(READS)('%s %s tells nobody', async (...command) => {
+  await harness.call(...command)
+  expect(told).toEqual([])
+})
+
+describe('in a group with an origin', () => {
+  beforeEach(async () => {
+    await harness.call('SELECT', 'loaded')
+  })
+
+  test('a load is no write', async () => {
+    expect(await harness.call('GET', 'Tom')).toBe('7')
+    expect(told).toEqual([])
+  })
+
+  test('a write that loads first tells of it once, when it is loaded', async () => {
+    const reply = harness.call('INCR', 'Tom')
+    expect(told).toEqual([])
+    expect(await reply).toBe(8)
+    expect(told).toEqual(['loaded Tom'])
+  })
+})

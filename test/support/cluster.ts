@@ -1,0 +1,119 @@
+// Several nodes in this process that form a cluster, and what they tell of it.
+
+import { Redis } from 'ioredis'
+import { type ClusterInput, type Config, createNode, type Node } from '../../src/index.ts'
+import { freePorts } from './ports.ts'
+
+/** One node of the cluster, as another one or a client knows it. */
+export interface TestMember {
+  /** Where it says that it can be reached. */
+  readonly port: number
+  readonly node: Node
+  /** A client in the first group that takes no part in the test. */
+  readonly watcher: Redis
+  /** The fields of INFO's section about the cluster. */
+  info(): Promise<Record<string, string>>
+  /** How many requests it has sent to each of the others, in any order. */
+  forwarded(): Promise<number[]>
+  close(): Promise<void>
+}
+
+export interface TestCluster {
+  readonly members: readonly TestMember[]
+  readonly ports: readonly number[]
+  /** Warnings and errors of the logs. */
+  readonly complaints: readonly string[]
+  /** How many requests nodes have sent to other nodes for clients. */
+  forwarded(): Promise<number>
+  /** Resolves when the nodes at these places, by default all, see each other only, and agree about every slot. */
+  agreed(...places: number[]): Promise<void>
+  close(): Promise<void>
+}
+
+export interface ClusterOptions extends Config {
+  readonly cluster?: Partial<ClusterInput>
+}
+
+/** Where a node listens, and where the others and clients find it. */
+interface Place {
+  readonly listens: number
+  readonly announced: number
+}
+
+/** Starts `count` nodes, or one for each place. */
+export async function startCluster(
+  count: number | readonly Place[],
+  { cluster, ...config }: ClusterOptions = {},
+): Promise<TestCluster> {
+  const complaints: string[] = []
+  const complain = (fields: object, message: string): void => {
+    complaints.push(`${message} ${JSON.stringify(fields)}`)
+  }
+  const log = { info: () => undefined, warn: complain, error: complain }
+  const places: readonly Place[] =
+    typeof count === 'number'
+      ? (await freePorts(count)).map((port) => ({ listens: port, announced: port }))
+      : count
+  const peers = places.map(({ announced }) => `127.0.0.1:${announced}`)
+  const members = await Promise.all(
+    places.map(async ({ listens, announced }, i): Promise<TestMember> => {
+      const own = { announce: peers[i], peers, ...cluster }
+      const settings = { port: listens, bind: '127.0.0.1', shutdownTimeout: 100, ...config, cluster: own }
+      const node = await createNode(settings, { log })
+      await node.listen()
+      return memberOf(node, announced, listens)
+    }),
+  )
+  const test: TestCluster = {
+    members,
+    ports: places.map(({ announced }) => announced),
+    complaints,
+    async forwarded() {
+      const counts = await Promise.all(members.map((member) => member.forwarded()))
+      return counts.flat().reduce((sum, each) => sum + each, 0)
+    },
+    async agreed(...chosen) {
+      const living = chosen.length === 0 ? members : chosen.map((i) => members[i])
+      while (!(await agree(living)));
+    },
+    async close() {
+      await Promise.all(members.map((member) => member.close()))
+    },
+  }
+  await test.agreed()
+  return test
+}
+
+function memberOf(node: Node, port: number, listens: number): TestMember {
+  const watcher = new Redis(listens, { lazyConnect: true, retryStrategy: null })
+  watcher.on('error', () => undefined)
+  const info = async (): Promise<Record<string, string>> => {
+    const lines = (await watcher.info('cluster')).split('\r\n')
+    return Object.fromEntries(lines.map((line) => line.split(/:(.*)/s, 2)))
+  }
+  return {
+    port,
+    node,
+    watcher,
+    info,
+    async forwarded() {
+      const peers = Object.entries(await info()).filter(([name]) => /^peer\d/.test(name))
+      return peers.map(([, line]) => Number(/,requests=(\d+)/.exec(line)?.[1]))
+    },
+    async close() {
+      watcher.disconnect()
+      await node.close()
+    },
+  }
+}
+
+async function agree(members: readonly TestMember[]): Promise<boolean> {
+  const infos = await Promise.all(members.map((member) => member.info()))
+  const isSettled = infos.every(
+    ({ cluster_state, cluster_members, cluster_pending }) =>
+      cluster_state === 'ok' && Number(cluster_members) === members.length && cluster_pending === '0',
+  )
+  if (!isSettled) return false
+  const tables = await Promise.all(members.map(({ watcher }) => watcher.cluster('SLOTS')))
+  return new Set(tables.map((table) => JSON.stringify(table))).size === 1
+}
