@@ -72,6 +72,22 @@ test('a lifetime in a group without one', async () => {
   expect(made.group.flights?.loads).toBe(2)
 })
 
+test('no lifetime of the origin exceeds the longest that there may be', async () => {
+  const ends: [OriginResult, number][] = [
+    [loaded('630', { ttl: 30_000 }), 200],
+    [loaded('630', { ttl: Infinity }), 200],
+    [loaded('630', { ttl: 100 }), 100],
+    [loaded(null, { ttl: 30_000 }), 200],
+    ['630', 200],
+  ]
+  for (const [result, expected] of ends) {
+    const made = groupOf(() => result)
+    made.group.limitLifetime(200)
+    await made.group.fetch(KEY)
+    expect(lifetime(made)).toBe(expected)
+  }
+})
+
 test('a value that is not kept is loaded each time', async () => {
   const made = groupOf(() => loaded('630', { ttl: 0 }))
   for (let i = 1; i <= 3; i++) {
