@@ -166,7 +166,7 @@ export class Cluster {
     })
     const ownership: Ownership = new Ownership({
       self: self.name,
-      born: clock.now(),
+      born: clock.now() * 1000,
       indexOf: (name) => this.#numberOf(name),
       nameOf: (index) => this.peers[index]?.name ?? '',
       assign: (names) => assignSlots(names.map((name) => this.#memberOf(name))),
