@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
-import type { Clock, Timers } from '../bytes/clock.ts'
+import type { CancelTimer, Clock, Timers } from '../bytes/clock.ts'
 import { keySlot, SLOT_COUNT } from '../bytes/crc16.ts'
 import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
@@ -166,7 +166,7 @@ export class Cluster {
     })
     const ownership: Ownership = new Ownership({
       self: self.name,
-      born: clock.now(),
+      born: clock.now() * 1000,
       indexOf: (name) => this.#numberOf(name),
       nameOf: (index) => this.peers[index]?.name ?? '',
       assign: (names) => assignSlots(names.map((name) => this.#memberOf(name))),
@@ -389,42 +389,52 @@ export class Cluster {
   }
 
   /**
-   * Gives its slots to the others, with what it holds of them. Resolves when all of it is handed over, at the latest
-   * after `timeout` ms: whether it was.
+   * Gives its slots to the others, with what it holds of them; may be asked for again. Resolves when all of it is
+   * handed over, or when nobody stays to take it, at the latest after `timeout` ms: whether all of it was.
    */
-  drain(timeout: number): Promise<boolean> {
-    this.#draining ??= this.#drain(timeout)
-    return this.#draining
-  }
-
-  async #drain(timeout: number): Promise<boolean> {
+  async drain(timeout: number): Promise<boolean> {
     const running = this.#running
     if (running === undefined || this.#live.size <= 1) return true
-    const { detector, ownership, relocation, conversation } = running
-    this.#isLeaving = true
-    this.#options.log.info({}, 'leaving: the slots of this node go to the others')
-    detector.leave()
-    conversation.tellAll()
-    void this.#options.membership.leave().catch(() => undefined)
-    const over = new Promise<boolean>((resolve) => {
-      const check = async (): Promise<void> => {
-        if (!ownership.released && this.#live.size > 1) return
-        await relocation.handover.drained
-        resolve(ownership.released)
+    const { timers, log } = this.#options
+    let stop: CancelTimer = () => {}
+    const late = new Promise<undefined>((resolve) => {
+      stop = timers.after(timeout, () => resolve(undefined))
+    })
+    this.#draining ??= this.#drain(running)
+    const isOver = await Promise.race([this.#draining, late])
+    stop()
+    if (isOver === true) return true
+    const { held, released } = running.ownership
+    const { pending } = running.relocation.handover
+    if (isOver === undefined) log.warn({ held, released, pending }, 'not everything was handed over in time')
+    return false
+  }
+
+  async #drain({ detector, ownership, relocation, conversation }: Running): Promise<boolean> {
+    const { log, membership } = this.#options
+    if (!this.#isLeaving) {
+      this.#isLeaving = true
+      log.info({}, 'leaving: the slots of this node go to the others')
+      detector.leave()
+      conversation.tellAll()
+      void membership.leave().catch(() => undefined)
+    }
+    await new Promise<void>((resolve) => {
+      this.#drainCheck = () => {
+        const { length } = detector.view.members
+        if (length === 0) resolve()
+        else if (ownership.released || this.#live.size <= 1) void relocation.handover.drained.then(resolve)
       }
-      this.#drainCheck = () => void check()
       this.#drainCheck()
     })
-    const late = new Promise<boolean>(
-      (resolve) => void this.#options.timers.after(timeout, () => resolve(false)),
-    )
-    const isOver = await Promise.race([over, late])
-    if (!isOver) {
-      const { held, released } = ownership
-      const { pending } = relocation.handover
-      this.#options.log.warn({ held, released, pending }, 'not everything was handed over in time')
+    const isDone = ownership.released && relocation.handover.pending === 0
+    if (isDone) log.info({}, 'everything is handed over')
+    else {
+      log.info({}, 'no other node stays: what this one holds goes with it')
+      // Somebody may come.
+      this.#draining = undefined
     }
-    return isOver
+    return isDone
   }
 
   /** Ends all links. */

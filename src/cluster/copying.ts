@@ -36,14 +36,19 @@ export interface Copied {
   readonly remainingMs: number
 }
 
+/** One of four asks is counted, and a key is hot with so many: those asked for some 60 times a second are. */
+const SAMPLE = 3
+const HOT = 8
+
 export class Copying {
   readonly #options: CopyingOptions
   readonly #heat: Heat
+  #asks = 0
   readonly #holders = new Map<Group, Holders<Holder>>()
 
   constructor(options: CopyingOptions) {
     this.#options = options
-    this.#heat = new Heat(options.instant)
+    this.#heat = new Heat(options.instant, { threshold: HOT })
     const { groups, fraction, maxAgeMs, hasher, timers } = options
     for (const group of groups) {
       if (fraction > 0) group.keepCopies({ ...defaultCopyPolicy, share: fraction, maxAgeMs })
@@ -58,12 +63,14 @@ export class Copying {
     const { buf } = args
     const start = args.start[i]
     const end = args.end[i]
-    if (copies.find(buf, start, end) !== NULL_REF) {
+    // What is asked for here stays hot while its copy lives. Hashing costs more than all else here.
+    const isCounted = (++this.#asks & SAMPLE) === 0
+    const isHot = isCounted && this.#heat.touch(this.#options.hasher.hash(buf, start, end))
+    if (copies.store !== undefined && copies.find(buf, start, end) !== NULL_REF) {
       group.hits++
       return true
     }
-    if (this.#heat.touch(this.#options.hasher.hash(buf, start, end)))
-      this.#fetch(group, buf, start, end, owner)
+    if (isHot) this.#fetch(group, buf, start, end, owner)
     return false
   }
 
@@ -138,11 +145,10 @@ export class Copying {
 }
 
 const ARRAY = Buffer.from('*')
+const PUSH = 0x3e
 
 function tell(holder: Holder, group: string, key: Buffer | undefined): void {
   const request = encodeRequest(key === undefined ? ['invalidate', group] : ['invalidate', group, key])
   request[0] = PUSH
   holder.push(request)
 }
-
-const PUSH = 0x3e

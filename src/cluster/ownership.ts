@@ -64,7 +64,10 @@ export interface OwnershipOptions {
   readonly gained: (slots: readonly number[], from: string | undefined) => void
   /** This node no longer owns these slots; `to` takes their entries, `undefined`: nobody does. */
   readonly lost: (slots: readonly number[], to: string | undefined) => void
-  /** More than that of any earlier run of this node, as milliseconds since the epoch are: claims are numbered from it. */
+  /**
+   * More than any number that an earlier run of this node had counted to, from its own: microseconds since the epoch
+   * are. Claims are numbered from it, and a change of the members may count up by the number of slots.
+   */
   readonly born: number
   /** How many slots there are; for tests. */
   readonly slots?: number

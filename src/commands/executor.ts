@@ -98,6 +98,11 @@ export class Executor {
     this.#warmed[this.#warmedCount++] = store
   }
 
+  /** Whether the store will probably be asked for what this client wants: else `warm` and `prime` are not worth it. */
+  asksStore(client: Client): boolean {
+    return this.#routing === undefined || client.peer !== undefined || !this.#routing.sendsMost
+  }
+
   /** `args` is request `i` of those that `warm` took, if it was called. */
   prime(client: Client, args: Args, i: number): void {
     if (this.#warmedCount === 0 || args.count < 2 || args.end[1] - args.start[1] > MAX_WARM_KEY) return

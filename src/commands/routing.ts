@@ -26,7 +26,14 @@ export type Route = typeof HERE | typeof COPY | typeof SENT | typeof WAIT
 /** This node, in the table of owners. */
 const SELF = 0
 
+/** Of so many commands with one key, it is counted how many were sent elsewhere. */
+const SHARE_OF = 256
+
 export class Routing {
+  /** Whether most commands of clients go elsewhere: then reading ahead in the store for them is wasted. */
+  sendsMost = false
+  #routed = 0
+  #sent = 0
   readonly #cluster: Cluster
   readonly #context: Context
   readonly #dispatcher: Dispatcher
@@ -56,7 +63,9 @@ export class Routing {
     const i = command.firstKey
     const slot = keySlot(args.buf, args.start[i], args.end[i])
     const owner = cluster.owners[slot]
+    if (++this.#routed === SHARE_OF) this.#review()
     if (owner === SELF) return HERE
+    this.#sent++
     if (cluster.redirects) return client.asking ? HERE : this.#redirect(slot, owner)
     const peer = cluster.peers[owner]
     if (peer === undefined) return HERE
@@ -64,6 +73,12 @@ export class Routing {
       if (cluster.copies.serve(client.group, args, i, peer.name)) return COPY
     } else if (command.isWrite) cluster.copies.written(client.group, args, i)
     return this.#forward(client, args, peer)
+  }
+
+  #review(): void {
+    this.sendsMost = this.#sent > SHARE_OF / 2
+    this.#routed = 0
+    this.#sent = 0
   }
 
   /** Sends the request as it came in; its reply leaves as it comes. */

@@ -91,6 +91,8 @@ export class Connection implements Client, Sink, Served {
   #released = (): void => {}
   /** How the last decoding ended. `REQUEST`: there may be more. */
   #decoded: Decoded = NEED_MORE
+  /** Whether the requests decoded last will probably ask the store of this node. */
+  #asksStore = true
   #running = false
   /** No more requests are taken; it closes once its replies have left. */
   #closing = false
@@ -217,8 +219,8 @@ export class Connection implements Client, Sink, Served {
     this.#services.turn.add(this)
   }
 
-  get store(): Store {
-    return this.group.store
+  get store(): Store | undefined {
+    return this.#asksStore ? this.group.store : undefined
   }
 
   close(afterReplies: boolean): void {
@@ -258,6 +260,7 @@ export class Connection implements Client, Sink, Served {
   }
 
   decode(batch: readonly Args[], from: number): number {
+    this.#asksStore = this.#services.executor.asksStore(this)
     const isFull = this.outputBufferBytes > OUTPUT_HIGH_WATER
     this.#decoded = isFull || this.#closing ? NEED_MORE : REQUEST
     if (this.#decoded === NEED_MORE || this.#waiting.length !== 0) return from
@@ -281,7 +284,7 @@ export class Connection implements Client, Sink, Served {
     let stalled = this.#serveWaiting()
     let next = from
     while (next < to && !stalled && !this.#closing && reply.size <= OUTPUT_HIGH_WATER) {
-      executor.prime(this, batch[next], next)
+      if (this.#asksStore) executor.prime(this, batch[next], next)
       stalled = executor.execute(this, batch[next]) === STALLED
       if (!stalled) next++
     }

@@ -14,8 +14,8 @@ const WARM_FROM = 4
 export interface Served {
   /** Whether it has been added since it was last served; kept by the turn. */
   isDue: boolean
-  /** The keyspace that its next requests will most likely need. */
-  readonly store: Store
+  /** The keyspace that its next requests will most likely need; `undefined`: none. Stays the same from `decode` on. */
+  readonly store: Store | undefined
   /** Decodes requests into `batch` from `from` on, as many as fit and may run. Returns the end of them. */
   decode(batch: readonly Args[], from: number): number
   /**
@@ -104,7 +104,8 @@ export class Turn {
       this.#cool(end)
       start = 0
       end = connection.decode(batch, 0)
-      if (end >= WARM_FROM) this.#executor.warm(connection.store, batch, 0, end)
+      const { store } = connection
+      if (end >= WARM_FROM && store !== undefined) this.#executor.warm(store, batch, 0, end)
     }
     this.#cool(end)
   }
@@ -123,7 +124,7 @@ export class Turn {
       const { store } = serving[first + i]
       let next = i + 1
       while (next < taken && serving[first + next].store === store) next++
-      this.#executor.warm(store, this.#batch, starts[i], starts[next])
+      if (store !== undefined) this.#executor.warm(store, this.#batch, starts[i], starts[next])
       i = next
     }
   }

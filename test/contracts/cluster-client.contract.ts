@@ -5,7 +5,7 @@ import { startCluster, type TestCluster } from '../support/cluster.ts'
 import { Forwarder } from '../support/forwarder.ts'
 import { freePorts } from '../support/ports.ts'
 
-export interface ClusterClient {
+interface ClusterClient {
   set(key: string, value: string): Promise<unknown>
   get(key: string): Promise<string | null>
   close(): Promise<void> | void
@@ -81,6 +81,33 @@ export function clusterContract({ name, losses, connect }: ClusterLibrary): void
       await cluster.agreed(0, 1)
       expect(await Promise.all(KEYS.map(read))).toEqual(wanted)
     })
+  })
+
+  test(`${name} learns of a node that joins, by being sent there`, async () => {
+    const settings = { redirect: 'moved', timeout: '500ms' } as const
+    const cluster = await startCluster(3, { starts: 2, cluster: settings, groups: READ })
+    const client = await connect(cluster.ports.slice(0, 2))
+    const read = async (): Promise<void> => {
+      const values = await Promise.all(KEYS.map((key) => client.get(key)))
+      expect(values).toEqual(KEYS.map((key) => `value of ${key}`))
+    }
+    const sent = async (): Promise<number> => {
+      const infos = await Promise.all(cluster.members.map(({ watcher }) => watcher.info('errorstats')))
+      return infos.reduce((sum, info) => sum + Number(/MOVED:count=(\d+)/.exec(info)?.[1] ?? 0), 0)
+    }
+    await read()
+    expect(await sent()).toBe(0)
+    await Promise.all([cluster.start(), read()])
+    await cluster.agreed()
+    await read()
+    let before: number
+    do {
+      before = await sent()
+      await read()
+    } while ((await sent()) !== before)
+    expect(before).toBeGreaterThan(0)
+    await client.close()
+    await cluster.close()
   })
 
   test(`${name} connects to the addresses that nodes announce`, async () => {

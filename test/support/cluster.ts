@@ -19,19 +19,24 @@ export interface TestMember {
 }
 
 export interface TestCluster {
+  /** Those that have been started, in the order of the places. */
   readonly members: readonly TestMember[]
   readonly ports: readonly number[]
   /** Warnings and errors of the logs. */
   readonly complaints: readonly string[]
   /** How many requests nodes have sent to other nodes for clients. */
   forwarded(): Promise<number>
+  /** Starts the node at the first place that has none yet. */
+  start(): Promise<TestMember>
   /** Resolves when the nodes at these places, by default all, see each other only, and agree about every slot. */
   agreed(...places: number[]): Promise<void>
   close(): Promise<void>
 }
 
-export interface ClusterOptions extends Config {
+interface ClusterOptions extends Config {
   readonly cluster?: Partial<ClusterInput>
+  /** How many are started, the first ones; by default all. */
+  readonly starts?: number
 }
 
 /** Where a node listens, and where the others and clients find it. */
@@ -43,7 +48,7 @@ interface Place {
 /** Starts `count` nodes, or one for each place. */
 export async function startCluster(
   count: number | readonly Place[],
-  { cluster, ...config }: ClusterOptions = {},
+  { cluster, starts, ...config }: ClusterOptions = {},
 ): Promise<TestCluster> {
   const complaints: string[] = []
   const complain = (fields: object, message: string): void => {
@@ -55,15 +60,14 @@ export async function startCluster(
       ? (await freePorts(count)).map((port) => ({ listens: port, announced: port }))
       : count
   const peers = places.map(({ announced }) => `127.0.0.1:${announced}`)
-  const members = await Promise.all(
-    places.map(async ({ listens, announced }, i): Promise<TestMember> => {
-      const own = { announce: peers[i], peers, ...cluster }
-      const settings = { port: listens, bind: '127.0.0.1', shutdownTimeout: 100, ...config, cluster: own }
-      const node = await createNode(settings, { log })
-      await node.listen()
-      return memberOf(node, announced, listens)
-    }),
-  )
+  const start = async ({ listens, announced }: Place): Promise<TestMember> => {
+    const own = { announce: `127.0.0.1:${announced}`, peers, ...cluster }
+    const settings = { port: listens, bind: '127.0.0.1', shutdownTimeout: 100, ...config, cluster: own }
+    const node = await createNode(settings, { log })
+    await node.listen()
+    return memberOf(node, announced, listens)
+  }
+  const members = await Promise.all(places.slice(0, starts).map(start))
   const test: TestCluster = {
     members,
     ports: places.map(({ announced }) => announced),
@@ -71,6 +75,11 @@ export async function startCluster(
     async forwarded() {
       const counts = await Promise.all(members.map((member) => member.forwarded()))
       return counts.flat().reduce((sum, each) => sum + each, 0)
+    },
+    async start() {
+      const member = await start(places[members.length])
+      members.push(member)
+      return member
     },
     async agreed(...chosen) {
       const living = chosen.length === 0 ? members : chosen.map((i) => members[i])

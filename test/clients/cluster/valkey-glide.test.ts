@@ -1,5 +1,8 @@
-import { GlideClusterClient } from '@valkey/valkey-glide'
+import { GlideClusterClient, Logger } from '@valkey/valkey-glide'
 import { clusterContract } from '../../contracts/cluster-client.contract.ts'
+
+// It tells of every connection that is lost.
+Logger.setLoggerConfig('off')
 
 clusterContract({
   name: 'valkey-glide',
