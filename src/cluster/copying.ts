@@ -110,6 +110,8 @@ export class Copying {
     if (mayKeep === 0) return undefined
     const deadline = store.records.deadline(ref)
     const left = deadline === 0 ? mayKeep : deadline - this.#options.instant.now
+    // Stale: only the owner knows whether it may still be served.
+    if (left < 0) return undefined
     return { value: store.copyValue(ref), remainingMs: Math.min(mayKeep, left) }
   }
 

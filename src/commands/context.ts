@@ -51,11 +51,20 @@ export class Context {
     return NULL_REF
   }
 
-  /** The record that argument `i` names, not counted as an access (EXISTS, TTL, OBJECT). */
+  /**
+   * The record that argument `i` names, not counted as an access (EXISTS, TTL, OBJECT). One past its lifetime is only
+   * there for reads that load; a write reclaims it.
+   */
   peek(i: number): Ref {
     const { args, store } = this
     const ref = store.peek(args.buf, args.start[i], args.end[i])
-    return ref !== NULL_REF && store.records.type(ref) === ValueType.ABSENT ? NULL_REF : ref
+    if (ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT) return NULL_REF
+    if (!store.records.isStale(ref, this.instant.ms)) return ref
+    if (this.command.isWrite) {
+      store.remove(ref)
+      store.expired++
+    }
+    return NULL_REF
   }
 
   /** The record that argument `i` names, to be changed: counts as an access, not as a hit or miss. */

@@ -192,7 +192,7 @@ function deleteKeys(c: Context): void {
     const ref = store.peek(args.buf, args.start[i], args.end[i])
     if (ref === NULL_REF) continue
     // A remembered absence goes too, so that the key is asked for anew, but no key was deleted.
-    if (store.records.type(ref) !== ValueType.ABSENT) count++
+    if (store.records.type(ref) !== ValueType.ABSENT && !store.records.isStale(ref, c.instant.ms)) count++
     store.remove(ref)
   }
   c.reply.integer(count)
@@ -267,9 +267,10 @@ function move(c: Context): void {
 }
 
 /** Whether a group holds a value for the key of argument `i`. */
-function holds({ store }: Group, { args }: Context, i: number): boolean {
+function holds({ store }: Group, { args, instant }: Context, i: number): boolean {
   const ref = store.peek(args.buf, args.start[i], args.end[i])
-  return ref !== NULL_REF && store.records.type(ref) !== ValueType.ABSENT
+  if (ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT) return false
+  return !store.records.isStale(ref, instant.ms)
 }
 
 /** Copies the entry of `ref` to the key of argument `i` in a group. False after an error reply: nothing has changed. */

@@ -1,7 +1,7 @@
 // An entry as bytes, to be moved to another node whose clock may show another time.
 
 import { NULL_REF, type Ref } from './arena.ts'
-import { EXPIRES, LOADED, ValueType } from './record.ts'
+import { EXPIRES, LOADED, NOTED, ValueType, Windows } from './record.ts'
 import type { Store } from './store.ts'
 
 /*
@@ -9,6 +9,7 @@ import type { Store } from './store.ts'
  *   4 | length of the value, uint32 |                                      numbers are little-endian
  *   HAS_DEADLINE: remaining life in ms, int64
  *   HAS_ORIGIN:   ms since the origin gave it, int64 | how long that took, ms, int32
+ *   HAS_NOTES:    windows in ms: lead, while it is loaded anew, when that fails, kept; bytes of notes; all int32; notes
  *   value bytes
  *
  * Times are relative to the moment of the dump. The key goes beside it.
@@ -18,11 +19,14 @@ const VERSION = 1
 const HEADER_BYTES = 8
 const DEADLINE_BYTES = 8
 const ORIGIN_BYTES = 12
+const WINDOW_BYTES = 20
+const windows = new Windows()
 
 const HAS_DEADLINE = 1
 const HAS_ORIGIN = 2
 const IS_RAW = 4
-const ALL_FLAGS = HAS_DEADLINE | HAS_ORIGIN | IS_RAW
+const HAS_NOTES = 8
+const ALL_FLAGS = HAS_DEADLINE | HAS_ORIGIN | IS_RAW | HAS_NOTES
 
 /** The last deadline that a record can have. */
 const FOREVER = 2n ** 63n - 1n
@@ -34,11 +38,18 @@ export function dumpEntry(store: Store, ref: Ref): Buffer {
   records.locate(ref)
   const { bytes, valueStart, valueEnd } = records
   const expiring = deadline !== 0n
-  const head = HEADER_BYTES + (expiring ? DEADLINE_BYTES : 0) + (loaded ? ORIGIN_BYTES : 0)
+  const isNoted = expiring && records.isNoted(ref)
+  const notes = records.notes(ref)
+  const noted = isNoted ? WINDOW_BYTES + notes.length : 0
+  const head = HEADER_BYTES + (expiring ? DEADLINE_BYTES : 0) + (loaded ? ORIGIN_BYTES : 0) + noted
   const dump = Buffer.allocUnsafe(head + valueEnd - valueStart)
   dump[0] = VERSION
   dump[1] = records.type(ref)
-  dump[2] = (expiring ? HAS_DEADLINE : 0) | (loaded ? HAS_ORIGIN : 0) | (records.isRaw(ref) ? IS_RAW : 0)
+  dump[2] =
+    (expiring ? HAS_DEADLINE : 0) |
+    (loaded ? HAS_ORIGIN : 0) |
+    (records.isRaw(ref) ? IS_RAW : 0) |
+    (isNoted ? HAS_NOTES : 0)
   dump[3] = 0
   dump.writeUInt32LE(valueEnd - valueStart, 4)
   let at = HEADER_BYTES
@@ -46,6 +57,12 @@ export function dumpEntry(store: Store, ref: Ref): Buffer {
   if (loaded) {
     at = dump.writeBigInt64LE(BigInt(Math.floor(store.now) - Math.floor(records.loadedAt(ref))), at)
     at = dump.writeInt32LE(records.loadMs(ref), at)
+  }
+  if (isNoted) {
+    records.readWindows(ref, windows)
+    for (const ms of [windows.lead, windows.whileRevalidate, windows.ifError, windows.grace, notes.length])
+      at = dump.writeInt32LE(ms, at)
+    at += notes.copy(dump, at)
   }
   dump.set(bytes.subarray(valueStart, valueEnd), at)
   return dump
@@ -67,11 +84,16 @@ export function restoreEntry(
   const shape = dump[2]
   const expiring = (shape & HAS_DEADLINE) !== 0
   const loaded = (shape & HAS_ORIGIN) !== 0
-  const valueStart = HEADER_BYTES + (expiring ? DEADLINE_BYTES : 0) + (loaded ? ORIGIN_BYTES : 0)
+  const isNoted = (shape & HAS_NOTES) !== 0
+  if (isNoted && !(expiring && loaded)) return false
+  const notedAt = HEADER_BYTES + (expiring ? DEADLINE_BYTES : 0) + (loaded ? ORIGIN_BYTES : 0)
+  if (isNoted && !readWindows(dump, notedAt)) return false
+  const notesLength = isNoted ? dump.readInt32LE(notedAt + 16) : 0
+  const valueStart = isNoted ? notedAt + WINDOW_BYTES + notesLength : notedAt
   if ((shape & ~ALL_FLAGS) !== 0 || dump.length !== valueStart + dump.readUInt32LE(4)) return false
   const raw = (shape & IS_RAW) !== 0
   if (type === ValueType.ABSENT) {
-    if (!loaded || !expiring || raw || dump.length !== valueStart) return false
+    if (!loaded || !expiring || raw || isNoted || dump.length !== valueStart) return false
   } else if (type !== ValueType.STRING) return false
 
   const now = Math.floor(store.now)
@@ -83,7 +105,7 @@ export function restoreEntry(
     deadline = BigInt(now) + remaining
     if (deadline > FOREVER) deadline = FOREVER
     // A key lives through the millisecond of its deadline.
-    if (remaining < 0n || deadline <= 0n) return true
+    if (remaining < (isNoted ? -BigInt(windows.grace) : 0n) || deadline <= 0n) return true
   }
   if (loaded) {
     const loadMs = dump.readInt32LE(at + 8)
@@ -92,12 +114,26 @@ export function restoreEntry(
     store.loadMs = loadMs
   }
   store.deadline[0] = Number(deadline)
-  const flags = (expiring ? EXPIRES : 0) | (loaded ? LOADED : 0)
+  if (isNoted) {
+    Object.assign(store.windows, windows)
+    store.notes = dump.subarray(valueStart - notesLength, valueStart)
+  }
+  const flags = (expiring ? EXPIRES : 0) | (loaded ? LOADED : 0) | (isNoted ? NOTED : 0)
   const ref = store.put(key, keyStart, keyEnd, dump, valueStart, dump.length, type, flags)
   if (ref === NULL_REF) return false
   if (raw) store.records.markRaw(ref)
   if (expiring) store.records.setExactDeadline(ref, deadline)
   return true
+}
+
+/** False: they are not what `dumpEntry` writes. */
+function readWindows(dump: Buffer, at: number): boolean {
+  if (dump.length < at + WINDOW_BYTES) return false
+  windows.lead = dump.readInt32LE(at)
+  windows.whileRevalidate = dump.readInt32LE(at + 4)
+  windows.ifError = dump.readInt32LE(at + 8)
+  windows.grace = dump.readInt32LE(at + 12)
+  return Object.values(windows).every((ms) => ms >= 0) && dump.readInt32LE(at + 16) >= 0
 }
 
 /** Makes of a dump what it would be had it been made `ms` later. */

@@ -1,18 +1,22 @@
 // The layout of a record inside its block of the arena.
 
 import { type Arena, OWNER_SHIFT, type Ref, UNIT_BYTES } from './arena.ts'
+import type { Tagging } from './tags.ts'
 
 /*
  * A record is one block:
  *
- *   w0 | RAW 28 | WIDE 27 | LOADED 26 | EXPIRES 25 | type 24–22 | the arena's: 21–0 |     w = Int32 word
+ *   w0 | TAGS 31–30 | NOTED 29 | RAW 28 | WIDE 27 | LOADED 26 | EXPIRES 25 | type 24–22 | the arena's: 21–0 |   w = Int32 word
  *   w1 | 31 …… 12: second of the last access | 11 …… 8: slack | 7 …… 0: key length  |
  *   w2 | towards the most recently used record                                      |
  *   w3 | towards the least recently used record                                     |
  *   WIDE:    key length, value length          (key above 255 bytes, or slack above 15)
  *   EXPIRES: deadline, ms since the epoch      (low word, high word)
  *   LOADED:  when the origin gave it, ms since the epoch (low, high); how long that took, ms; reserved
- *   key bytes, value bytes, slack
+ *   NOTED:   ms before the deadline from which a read looks closer; after it: served while loaded anew, served when
+ *            that fails, kept; bytes of notes; reserved
+ *   TAGS:    from when on their invalidation counts (low, high); hashes of tags: 2, 6 or 16, of which 0 is none
+ *   notes, in whole units; key bytes, value bytes, slack
  *
  * Slack is what is left of the last unit (and of a rest too small to be a free block), so the length of the
  * value follows from the size of the block. A 16-byte key with a 32-byte value takes 64 bytes and its index slot.
@@ -28,6 +32,13 @@ const TYPE_MASK = 7
 export const EXPIRES = 1 << (OWNER_SHIFT + 3)
 /** The record came from the origin. */
 export const LOADED = 1 << (OWNER_SHIFT + 4)
+/** It is kept for a while after its deadline; only together with `EXPIRES` and `LOADED`. */
+export const NOTED = 1 << (OWNER_SHIFT + 7)
+/** The record carries tags: the size of their place, see `tagFlags`. */
+export const TAGS: number = 3 << (OWNER_SHIFT + 8)
+const TAGS_SHIFT = OWNER_SHIFT + 8
+/** Bytes of the place by its size. */
+const TAG_BYTES = [0, 16, 32, 72] as const
 const WIDE = 1 << (OWNER_SHIFT + 5)
 const RAW = 1 << (OWNER_SHIFT + 6)
 
@@ -47,15 +58,58 @@ export const OLDER = 3
 /** The largest record, just below 2 GiB: lengths are int32. */
 export const MAX_UNITS = 2 ** 28 - 1
 
-/** Bytes between the header and the key. */
+/** The fields of `NOTED` follow those of `WIDE`, `EXPIRES` and `LOADED`, of which the last two are always there. */
+const NOTED_BYTES = 24
+const NOTED_OFFSET = 10
+/** Word offsets from the first of them. */
+const LEAD = 0
+const WHILE_REVALIDATE = 1
+const IF_ERROR = 2
+const GRACE = 3
+const NOTES_LENGTH = 4
+/** The most ms that such a field can hold. */
+export const LONGEST_WINDOW = 2 ** 31 - 1
+
+/** For how long, in ms, a record with `NOTED` is of use before and after its deadline; cells, as boxed numbers are garbage. */
+export class Windows {
+  /** Before the deadline: from when a read looks whether to load it anew. */
+  lead = 0
+  /** After it: served while it is loaded anew; served when that fails; kept, at least as long as the others. */
+  whileRevalidate = 0
+  ifError = 0
+  grace = 0
+}
+
+/** Bytes between the header and the key, or the notes. */
 function extension(w0: number): number {
-  return ((w0 & WIDE) === 0 ? 0 : 8) + ((w0 & EXPIRES) === 0 ? 0 : 8) + ((w0 & LOADED) === 0 ? 0 : 16)
+  return (
+    ((w0 & WIDE) === 0 ? 0 : 8) +
+    ((w0 & EXPIRES) === 0 ? 0 : 8) +
+    ((w0 & LOADED) === 0 ? 0 : 16) +
+    ((w0 & NOTED) === 0 ? 0 : NOTED_BYTES) +
+    ((w0 & TAGS) === 0 ? 0 : TAG_BYTES[w0 >>> TAGS_SHIFT])
+  )
+}
+
+/** The flags of a record with so many tags, at most `MAX_TAGS`. */
+export function tagFlags(count: number): number {
+  return (count === 0 ? 0 : count <= 2 ? 1 : count <= 6 ? 2 : 3) << TAGS_SHIFT
+}
+
+/** Notes are kept in whole units: a key begins at one. */
+function paddedNotes(length: number): number {
+  return (length + UNIT_BYTES - 1) & -UNIT_BYTES
 }
 
 /** Bytes of a record of this key and value, before rounding. */
-export function recordBytes(keyLength: number, valueLength: number, flags: number): number {
+export function recordBytes(
+  keyLength: number,
+  valueLength: number,
+  flags: number,
+  notesLength: number = 0,
+): number {
   const wide = keyLength > MAX_NARROW_KEY ? WIDE : 0
-  return HEADER_BYTES + extension(flags | wide) + keyLength + valueLength
+  return HEADER_BYTES + extension(flags | wide) + paddedNotes(notesLength) + keyLength + valueLength
 }
 
 /** Units of a block for a record of so many bytes; above `MAX_UNITS` for those that no record can have. */
@@ -96,11 +150,12 @@ export class Records {
     keyLength: number,
     valueLength: number,
     second: number,
+    notesLength = 0,
   ): void {
     const arena = this.#arena
     const words = arena.words[ref >>> arena.shift]
     const at = (ref & arena.unitMask) << 1
-    const slack = arena.units(ref) * UNIT_BYTES - recordBytes(keyLength, valueLength, flags)
+    const slack = arena.units(ref) * UNIT_BYTES - recordBytes(keyLength, valueLength, flags, notesLength)
     const wide = keyLength > MAX_NARROW_KEY || slack > MAX_SLACK
     const own = flags | (type << TYPE_SHIFT) | (wide ? WIDE : 0)
     words[at] = (words[at] & ((1 << OWNER_SHIFT) - 1)) | own
@@ -109,6 +164,7 @@ export class Records {
       words[at + 4] = keyLength
       words[at + 5] = valueLength
     }
+    if ((flags & NOTED) !== 0) words[at + NOTED_OFFSET + (wide ? 2 : 0) + NOTES_LENGTH] = notesLength
     this.locate(ref)
   }
 
@@ -152,7 +208,8 @@ export class Records {
     this.bytes = arena.bytes[segment]
     this.words = words
     this.view = arena.views[segment]
-    const start = unit * UNIT_BYTES + HEADER_BYTES + extension(w0)
+    let start = unit * UNIT_BYTES + HEADER_BYTES + extension(w0)
+    if ((w0 & NOTED) !== 0) start += this.#notesBytes(words, unit << 1)
     if ((w0 & WIDE) === 0) {
       const w1 = words[(unit << 1) + 1]
       this.valueStart = start + (w1 & MAX_NARROW_KEY)
@@ -180,6 +237,7 @@ export class Records {
     if (length !== end - start) return false
     // A key begins at a whole unit, so it is compared by words.
     let word = at + ((HEADER_BYTES + extension(w0)) >> 2)
+    if ((w0 & NOTED) !== 0) word += this.#notesBytes(words, at) >> 2
     let from = start
     for (const last = end - 3; from < last; from += 4, word++) {
       const four = bytes[from] | (bytes[from + 1] << 8) | (bytes[from + 2] << 16) | (bytes[from + 3] << 24)
@@ -198,7 +256,9 @@ export class Records {
 
   /** Where the key begins in `arena.bytes` of the record's segment. */
   keyStart(ref: Ref): number {
-    return (ref & this.#arena.unitMask) * UNIT_BYTES + HEADER_BYTES + extension(this.word(ref, 0))
+    const w0 = this.word(ref, 0)
+    const start = (ref & this.#arena.unitMask) * UNIT_BYTES + HEADER_BYTES + extension(w0)
+    return (w0 & NOTED) === 0 ? start : start + paddedNotes(this.#noted(ref, NOTES_LENGTH))
   }
 
   type(ref: Ref): ValueType {
@@ -224,7 +284,7 @@ export class Records {
   }
 
   /**
-   * Changes the length of the value within the block. False: it does not fit, or would leave more slack than
+   * Changes the length of the value within the block, of a record without `NOTED`. False: it does not fit, or would leave more slack than
    * is worth keeping.
    */
   setValueLength(ref: Ref, valueLength: number): boolean {
@@ -270,7 +330,10 @@ export class Records {
     this.setWord(ref, 1, (w1 & ((1 << SECOND_SHIFT) - 1)) | (masked << SECOND_SHIFT))
   }
 
-  /** Whether the record's deadline is before `now[0]` (Redis: a key lives through the millisecond of its deadline). */
+  /**
+   * Whether the record's deadline, and with `NOTED` the time that it is kept after it, is before `now[0]` (Redis: a key
+   * lives through the millisecond of its deadline).
+   */
   isExpired(ref: Ref, now: Float64Array): boolean {
     const words = this.#arena.words[ref >>> this.#arena.shift]
     const at = (ref & this.#arena.unitMask) << 1
@@ -278,7 +341,18 @@ export class Records {
     if ((w0 & EXPIRES) === 0) return false
     const offset = at + ((w0 & WIDE) === 0 ? 4 : 6)
     const deadline = (words[offset] >>> 0) + words[offset + 1] * HIGH
-    return deadline !== 0 && now[0] > deadline
+    if (deadline === 0 || now[0] <= deadline) return false
+    return (w0 & NOTED) === 0 || now[0] > deadline + this.#noted(ref, GRACE)
+  }
+
+  /** Whether the record is kept although its deadline is before `now[0]`. */
+  isStale(ref: Ref, now: Float64Array): boolean {
+    return (this.word(ref, 0) & NOTED) !== 0 && this.#isPast(ref, now, 0)
+  }
+
+  /** Whether a read should look closer: the record is stale, or soon will be. */
+  isDue(ref: Ref, now: Float64Array): boolean {
+    return (this.word(ref, 0) & NOTED) !== 0 && this.#isPast(ref, now, this.#noted(ref, LEAD))
   }
 
   /** Whether there is a deadline; `deadline` would give a number too large not to be boxed. */
@@ -333,6 +407,97 @@ export class Records {
     this.#setTime(ref, offset, at)
     this.setWord(ref, offset + 2, ms)
     this.setWord(ref, offset + 3, 0)
+  }
+
+  /** Whether the origin gave the value at `moment[0]` or before. */
+  isLoadedUntil(ref: Ref, moment: Float64Array): boolean {
+    const offset = this.#loadedOffset(ref)
+    if (offset === 0) return false
+    return (this.word(ref, offset) >>> 0) + this.word(ref, offset + 1) * HIGH <= moment[0]
+  }
+
+  /** The flags that say how much room a record has for tags; 0: it carries none. */
+  tagFlags(ref: Ref): number {
+    return this.word(ref, 0) & TAGS
+  }
+
+  /** The tags of a record; none without `TAGS`. */
+  readTags(ref: Ref, tagging: Tagging): void {
+    const size = this.word(ref, 0) >>> TAGS_SHIFT
+    tagging.count = 0
+    if (size === 0) return
+    const offset = this.#tagsOffset(ref)
+    const end = offset + (TAG_BYTES[size] >> 2)
+    tagging.moment[0] = (this.word(ref, offset) >>> 0) + this.word(ref, offset + 1) * HIGH
+    for (let i = offset + 2; i < end; i++) {
+      const hash = this.word(ref, i)
+      if (hash === 0) break
+      tagging.hashes[tagging.count++] = hash
+    }
+  }
+
+  /** Only for records with the `tagFlags` of as many tags. */
+  setTags(ref: Ref, tagging: Tagging): void {
+    const offset = this.#tagsOffset(ref)
+    const places = (TAG_BYTES[this.word(ref, 0) >>> TAGS_SHIFT] >> 2) - 2
+    this.#setTime(ref, offset, tagging.moment)
+    for (let i = 0; i < places; i++)
+      this.setWord(ref, offset + 2 + i, i < tagging.count ? tagging.hashes[i] : 0)
+  }
+
+  #tagsOffset(ref: Ref): number {
+    const w0 = this.word(ref, 0)
+    return (HEADER_BYTES + extension(w0) - TAG_BYTES[w0 >>> TAGS_SHIFT]) >> 2
+  }
+
+  isNoted(ref: Ref): boolean {
+    return (this.word(ref, 0) & NOTED) !== 0
+  }
+
+  /** The windows of a record; all 0 without `NOTED`. */
+  readWindows(ref: Ref, windows: Windows): void {
+    const isNoted = this.isNoted(ref)
+    windows.lead = isNoted ? this.#noted(ref, LEAD) : 0
+    windows.whileRevalidate = isNoted ? this.#noted(ref, WHILE_REVALIDATE) : 0
+    windows.ifError = isNoted ? this.#noted(ref, IF_ERROR) : 0
+    windows.grace = isNoted ? this.#noted(ref, GRACE) : 0
+  }
+
+  /** Only for records with `NOTED`. */
+  setWindows(ref: Ref, windows: Windows): void {
+    const offset = NOTED_OFFSET + ((this.word(ref, 0) & WIDE) === 0 ? 0 : 2)
+    this.setWord(ref, offset + LEAD, windows.lead)
+    this.setWord(ref, offset + WHILE_REVALIDATE, windows.whileRevalidate)
+    this.setWord(ref, offset + IF_ERROR, windows.ifError)
+    this.setWord(ref, offset + GRACE, windows.grace)
+  }
+
+  /** A copy of the notes; empty without `NOTED`. */
+  notes(ref: Ref): Buffer {
+    const length = this.isNoted(ref) ? this.#noted(ref, NOTES_LENGTH) : 0
+    const end = this.keyStart(ref) - paddedNotes(length) + length
+    return Buffer.from(this.#arena.bytes[ref >>> this.#arena.shift].subarray(end - length, end))
+  }
+
+  /** Only for records with `NOTED`, formatted for notes of this length. */
+  setNotes(ref: Ref, notes: Uint8Array): void {
+    const start = this.keyStart(ref) - paddedNotes(notes.length)
+    this.#arena.bytes[ref >>> this.#arena.shift].set(notes, start)
+  }
+
+  #noted(ref: Ref, field: number): number {
+    return this.word(ref, NOTED_OFFSET + ((this.word(ref, 0) & WIDE) === 0 ? 0 : 2) + field)
+  }
+
+  #notesBytes(words: Int32Array, at: number): number {
+    return paddedNotes(words[at + NOTED_OFFSET + ((words[at] & WIDE) === 0 ? 0 : 2) + NOTES_LENGTH])
+  }
+
+  /** Whether a deadline is less than `lead` ms after `now[0]`. Only for records with `EXPIRES`. */
+  #isPast(ref: Ref, now: Float64Array, lead: number): boolean {
+    const offset = (this.word(ref, 0) & WIDE) === 0 ? 4 : 6
+    const deadline = (this.word(ref, offset) >>> 0) + this.word(ref, offset + 1) * HIGH
+    return deadline !== 0 && now[0] > deadline - lead
   }
 
   #loadedOffset(ref: Ref): number {

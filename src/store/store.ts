@@ -13,12 +13,16 @@ import {
   EXPIRES,
   LOADED,
   MAX_UNITS,
+  NOTED,
   Records,
   recordBytes,
   SECOND_MASK,
+  TAGS,
   unitsFor,
   ValueType,
+  Windows,
 } from './record.ts'
+import { TagEpochs, Tagging } from './tags.ts'
 
 const MIN_SEGMENT_BYTES = 64 * 1024
 const MAX_SEGMENT_BYTES = 4 * 1024 * 1024
@@ -27,6 +31,8 @@ const GROWTH = 1.25
 const ROOMY_FROM = 256
 /** Entries looked at between two decisions when the whole index is walked. */
 const SCAN_STEPS = 4096
+const NO_NOTES = Buffer.alloc(0)
+const NO_WINDOWS = new Windows()
 /** How often `random` draws before it searches. */
 const RANDOM_TRIES = 100
 
@@ -51,6 +57,20 @@ export class Store {
   /** Arguments of `put` with `LOADED`: milliseconds since the epoch, milliseconds. */
   readonly loadedAt = new Float64Array(1)
   loadMs = 0
+  /** Arguments of `put` with `NOTED`. */
+  readonly windows = new Windows()
+  notes: Uint8Array = NO_NOTES
+  /** Argument of `put` with `TAGS`. */
+  readonly tagging = new Tagging()
+  /** Entries that were invalidated by a tag, or by `distrust`, and found to be so. */
+  invalidated = 0
+  /** When which tag was invalidated. */
+  readonly tags: TagEpochs
+  /** What the origin gave until then is invalid. */
+  readonly #distrusted = new Float64Array(1)
+  readonly #checked = new Tagging()
+  /** Whether there is something to be checked besides deadlines. */
+  #isGuarded = false
   /** The fields of records; `locate` there points at a value without copying it. */
   readonly records: Records
   #expiring = 0
@@ -70,6 +90,7 @@ export class Store {
   constructor(options: StoreOptions) {
     this.#maxBytes = options.maxBytes
     this.#instant = options.instant
+    this.tags = new TagEpochs(options.instant.ms)
     this.#hasher = options.hasher
     const share = 2 ** Math.floor(Math.log2(Math.max(1, options.maxBytes / 64)))
     this.#arena = new Arena(Math.min(MAX_SEGMENT_BYTES, Math.max(MIN_SEGMENT_BYTES, share)))
@@ -133,9 +154,9 @@ export class Store {
   peek(bytes: Uint8Array, start: number, end: number): Ref {
     const hash = this.#hasher.hash(bytes, start, end)
     const ref = this.#find(hash, bytes, start, end)
-    if (ref === NULL_REF || !this.records.isExpired(ref, this.#instant.ms)) return ref
+    if (ref === NULL_REF || !this.#isDead(ref)) return ref
+    this.#countDead(ref)
     this.#removeHashed(ref, hash)
-    this.expired++
     return NULL_REF
   }
 
@@ -144,6 +165,25 @@ export class Store {
     const ref = this.peek(bytes, start, end)
     if (ref !== NULL_REF) this.touch(ref)
     return ref
+  }
+
+  /** All entries that carry the tag by now are invalid: found to be so when they are asked for. O(1). */
+  invalidateTag(hash: number): void {
+    this.tags.invalidate(hash)
+    this.#isGuarded = true
+  }
+
+  /** All that the origin has given by now is invalid. O(1). */
+  distrust(): void {
+    this.#distrusted[0] = this.#instant.now
+    this.#isGuarded = true
+  }
+
+  /** Makes the tags of a record the argument of `put`, and returns the flags that go with them. */
+  keepTags(ref: Ref): number {
+    const flags = this.records.tagFlags(ref)
+    if (flags !== 0) this.records.readTags(ref, this.tagging)
+    return flags
   }
 
   /** Makes a record the most recently used. */
@@ -179,14 +219,15 @@ export class Store {
     return this.records.valueEnd - this.records.valueStart
   }
 
-  /** Whether a record of this size can be stored at all. `flags`: `EXPIRES`, `LOADED`. */
-  fits(keyLength: number, valueLength: number, flags = 0): boolean {
-    return this.#unitsFit(unitsFor(recordBytes(keyLength, valueLength, flags)))
+  /** Whether a record of this size can be stored at all. `flags`: `EXPIRES`, `LOADED`, `NOTED`. */
+  fits(keyLength: number, valueLength: number, flags = 0, notesLength = 0): boolean {
+    return this.#unitsFit(unitsFor(recordBytes(keyLength, valueLength, flags, notesLength)))
   }
 
   /**
    * Stores a value under a key as the most recently used, evicting the least recently used as needed. `flags`
-   * are `EXPIRES` (dies at `deadline`) and `LOADED` (came from the origin: `loadedAt`, `loadMs`).
+   * are `EXPIRES` (dies at `deadline`), `LOADED` (came from the origin: `loadedAt`, `loadMs`) and, with both of them,
+   * `NOTED` (is kept after its deadline: `windows`, `notes`).
    * Returns its record, or `NULL_REF` when it alone exceeds the budget: then nothing has changed.
    */
   put(
@@ -201,12 +242,13 @@ export class Store {
   ): Ref {
     const keyLength = keyEnd - keyStart
     const valueLength = valueEnd - valueStart
-    const units = unitsFor(recordBytes(keyLength, valueLength, flags))
+    const notesLength = (flags & NOTED) === 0 ? 0 : this.notes.length
+    const units = unitsFor(recordBytes(keyLength, valueLength, flags, notesLength))
     if (!this.#unitsFit(units)) return NULL_REF
     const hash = this.#hasher.hash(key, keyStart, keyEnd)
     let ref = this.#find(hash, key, keyStart, keyEnd)
     const second = this.#instant.second
-    const plain = ref !== NULL_REF && (flags & LOADED) === 0 && type !== ValueType.ABSENT
+    const plain = ref !== NULL_REF && (flags & (LOADED | TAGS)) === 0 && type !== ValueType.ABSENT
     if (plain && this.records.refit(ref, type, flags, keyLength, valueLength, second)) {
       if (flags !== 0) this.#replaceDeadline(ref)
       this.#recency.touch(ref)
@@ -231,12 +273,12 @@ export class Store {
   /**
    * Changes the length of a value, keeping its bytes up to the shorter of both, and its deadline; bytes gained are
    * zero. Returns the record, now the most recently used and possibly elsewhere, or `NULL_REF` when it would alone
-   * exceed the budget: then nothing has changed.
+   * exceed the budget: then nothing has changed. What was changed here is not kept after its deadline any more.
    */
   resize(ref: Ref, valueLength: number): Ref {
     const records = this.records
     const had = this.valueLength(ref)
-    if (records.setValueLength(ref, valueLength)) {
+    if (!records.isNoted(ref) && records.setValueLength(ref, valueLength)) {
       this.touch(ref)
       records.locate(ref)
       if (valueLength > had) records.bytes.fill(0, records.valueStart + had, records.valueEnd)
@@ -271,7 +313,7 @@ export class Store {
   }
 
   /**
-   * Sets the deadline of a record to `deadline[0]`, 0: none. Returns the record, now the most recently used and
+   * Sets the deadline of a record to `deadline[0]`, 0: none; it is not kept after that. Returns the record, now the most recently used and
    * possibly elsewhere, or `NULL_REF` when with a deadline it would alone exceed the budget: then nothing has changed.
    */
   expire(ref: Ref): Ref {
@@ -287,6 +329,7 @@ export class Store {
       return moved
     }
     if ((flags & EXPIRES) !== 0) this.#replaceDeadline(ref)
+    if (records.isNoted(ref)) records.setWindows(ref, NO_WINDOWS)
     this.touch(ref)
     return ref
   }
@@ -328,13 +371,15 @@ export class Store {
   }
 
   /**
-   * Visits live records in the order of their hashes, from `cursor` (0: the beginning), about `limit` of them.
+   * Visits live records, no stale ones, in the order of their hashes, from `cursor` (0: the beginning), about `limit` of them.
    * Returns the next cursor, 0 at the end. A key present from the first to the last call is visited.
    * `visit` must not write to the store.
    */
   scan(cursor: number, limit: number, visit: (ref: Ref) => void): number {
     return this.#index.walk(cursor, limit, Number.POSITIVE_INFINITY, (ref) => {
-      if (this.records.type(ref) !== ValueType.ABSENT && !this.records.isExpired(ref, this.#instant.ms))
+      const { records } = this
+      const { ms } = this.#instant
+      if (records.type(ref) !== ValueType.ABSENT && !this.#isDead(ref) && !records.isStale(ref, ms))
         visit(ref)
     })
   }
@@ -392,11 +437,13 @@ export class Store {
     if (this.#expiring === 0) return 0
     const dead: { ref: Ref; hash: Hash }[] = []
     const visit = (ref: Ref, hash: Hash): void => {
-      if (this.records.isExpired(ref, this.#instant.ms)) dead.push({ ref, hash })
+      if (this.#isDead(ref)) dead.push({ ref, hash })
     }
     this.#sweepCursor = this.#index.walk(this.#sweepCursor, Number.POSITIVE_INFINITY, slots, visit)
-    for (const { ref, hash } of dead) this.#removeHashed(ref, hash)
-    this.expired += dead.length
+    for (const { ref, hash } of dead) {
+      this.#countDead(ref)
+      this.#removeHashed(ref, hash)
+    }
     return dead.length
   }
 
@@ -427,6 +474,24 @@ export class Store {
     return NULL_REF
   }
 
+  /** Whether its life has ended, or a tag of it, or all that was loaded when it was, has been invalidated. */
+  #isDead(ref: Ref): boolean {
+    return this.records.isExpired(ref, this.#instant.ms) || (this.#isGuarded && this.#isInvalid(ref))
+  }
+
+  #isInvalid(ref: Ref): boolean {
+    const { records } = this
+    if (this.#distrusted[0] !== 0 && records.isLoadedUntil(ref, this.#distrusted)) return true
+    if (records.tagFlags(ref) === 0) return false
+    records.readTags(ref, this.#checked)
+    return this.tags.isInvalid(this.#checked)
+  }
+
+  #countDead(ref: Ref): void {
+    if (this.records.isExpired(ref, this.#instant.ms)) this.expired++
+    else this.invalidated++
+  }
+
   #hashOf(ref: Ref): Hash {
     const start = this.records.keyStart(ref)
     const bytes = this.#arena.bytes[ref >>> this.#arena.shift]
@@ -444,10 +509,17 @@ export class Store {
   ): void {
     const records = this.records
     const keyLength = keyEnd - keyStart
-    records.format(ref, type, flags, keyLength, valueLength, this.#instant.second)
+    const isNoted = (flags & NOTED) !== 0
+    const notesLength = isNoted ? this.notes.length : 0
+    records.format(ref, type, flags, keyLength, valueLength, this.#instant.second, notesLength)
     copyBytes(key, keyStart, keyEnd, records.bytes, records.words, records.valueStart - keyLength)
     if ((flags & EXPIRES) !== 0) records.setDeadline(ref, this.deadline)
     if ((flags & LOADED) !== 0) records.setLoaded(ref, this.loadedAt, this.loadMs)
+    if ((flags & TAGS) !== 0) records.setTags(ref, this.tagging)
+    if (isNoted) {
+      records.setWindows(ref, this.windows)
+      records.setNotes(ref, this.notes)
+    }
     this.#count(ref)
   }
 

@@ -6,8 +6,8 @@ import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
 import { NULL_REF, type Ref } from '../../src/store/arena.ts'
-import { dumpEntry, isUnchanged, restoreEntry } from '../../src/store/dump.ts'
-import { EXPIRES, LOADED, ValueType } from '../../src/store/record.ts'
+import { ageDump, dumpEntry, isUnchanged, restoreEntry } from '../../src/store/dump.ts'
+import { EXPIRES, LOADED, NOTED, ValueType, Windows } from '../../src/store/record.ts'
 import { Store } from '../../src/store/store.ts'
 
 const key = Buffer.from('a key')
@@ -192,4 +192,34 @@ describe('an entry as bytes', () => {
     expect(isUnchanged(store, place.put(Buffer.from('valuE'), 50n, undefined), dump, deadline)).toBe(false)
     expect(isUnchanged(store, place.put(Buffer.from('value'), 50n, undefined), dump, deadline)).toBe(true)
   })
+})
+
+test('what is kept after its deadline arrives with its windows and notes, unless it is not kept any longer', () => {
+  const [from, to] = [new Place(1_700_000_000_000), new Place(1_800_000_000_000)]
+  const windows = { lead: 5, whileRevalidate: 100, ifError: 300, grace: 400 }
+  Object.assign(from.store.windows, windows)
+  from.store.notes = Buffer.from('"7"')
+  from.store.deadline[0] = from.clock.now() + 50
+  from.store.loadedAt[0] = from.clock.now()
+  const value = Buffer.from('630')
+  const flags = EXPIRES | LOADED | NOTED
+  from.store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, flags)
+  from.advance(250)
+  const dump = dumpEntry(from.store, from.find())
+  expect(to.restore(dump)).toBe(true)
+  expect(to.describe()).toEqual({ ...(from.describe() as object), life: -200n })
+  const { records } = to.store
+  const found = new Windows()
+  records.readWindows(to.find(), found)
+  expect({ ...found }).toEqual(windows)
+  expect(records.notes(to.find()).toString()).toBe('"7"')
+  to.store.verify()
+  for (let length = 0; length < dump.length; length++)
+    expect(to.restore(dump.subarray(0, length))).toBe(false)
+  to.advance(201)
+  expect(to.find()).toBe(NULL_REF)
+  from.advance(200)
+  const last = dumpEntry(from.store, from.find())
+  ageDump(last, 1)
+  expect([to.restore(last), to.find()]).toEqual([true, NULL_REF])
 })

@@ -7,14 +7,18 @@ import {
   EXPIRES,
   LOADED,
   NEWER,
+  NOTED,
   OLDER,
   Records,
   recordBytes,
   unitsFor,
   ValueType,
+  Windows,
 } from '../../src/store/record.ts'
 
 const SEGMENT_BYTES = 64 * 1024
+const NOTES = Buffer.from('"etag 7"')
+const WINDOWS = Object.assign(new Windows(), { lead: 5, whileRevalidate: 100, ifError: 300, grace: 400 })
 
 function setUp(): { arena: Arena; records: Records } {
   const arena = new Arena(SEGMENT_BYTES)
@@ -30,8 +34,9 @@ function make(
   spare = 0,
   type: ValueType = ValueType.STRING,
 ): Ref {
-  const ref = arena.alloc(unitsFor(recordBytes(key.length, value.length, flags)) + spare)
-  records.format(ref, type, flags, key.length, value.length, 12)
+  const notes = (flags & NOTED) === 0 ? 0 : NOTES.length
+  const ref = arena.alloc(unitsFor(recordBytes(key.length, value.length, flags, notes)) + spare)
+  records.format(ref, type, flags, key.length, value.length, 12, notes)
   records.bytes.set(key, records.valueStart - key.length)
   records.bytes.set(value, records.valueStart)
   return ref
@@ -48,11 +53,21 @@ function valueOfRecord(records: Records, ref: Ref): Buffer {
   return Buffer.from(records.bytes.subarray(records.valueStart, records.valueEnd))
 }
 
-const layouts = [0, EXPIRES, LOADED, EXPIRES | LOADED].flatMap((flags) =>
+const layouts = [0, EXPIRES, LOADED, EXPIRES | LOADED, EXPIRES | LOADED | NOTED].flatMap((flags) =>
   [0, 1, 16, 255, 256, 1000].flatMap((keyLength) =>
     [0, 1, 2, 5].map((spare) => [flags, keyLength, spare] as const),
   ),
 )
+
+/** Before and after the deadline: whether a read looks closer, the record is stale, and expired. */
+const MOMENTS: readonly (readonly [ms: number, isDue: boolean, isStale: boolean, isExpired: boolean])[] = [
+  [-5, false, false, false],
+  [-4, true, false, false],
+  [0, true, false, false],
+  [1, true, true, false],
+  [400, true, true, false],
+  [401, true, true, true],
+]
 
 describe.each(layouts)('flags %i, a key of %i bytes, %i units to spare', (flags, keyLength, spare) => {
   test('all fields', () => {
@@ -70,11 +85,24 @@ describe.each(layouts)('flags %i, a key of %i bytes, %i units to spare', (flags,
     records.setSecond(ref, 987_654)
     if (flags & EXPIRES) records.setDeadline(ref, cell)
     if (flags & LOADED) records.setLoaded(ref, new Float64Array([1_700_000_000_456]), 321)
+    if (flags & NOTED) {
+      records.setWindows(ref, WINDOWS)
+      records.setNotes(ref, NOTES)
+    }
     const check = (): void => {
+      const windows = new Windows()
+      records.readWindows(ref, windows)
+      expect(windows).toEqual(flags & NOTED ? WINDOWS : new Windows())
+      expect(records.notes(ref).toString()).toBe(flags & NOTED ? '"etag 7"' : '')
+      for (const [ms, ...states] of MOMENTS) {
+        const now = new Float64Array([cell[0] + ms])
+        const found = [records.isDue(ref, now), records.isStale(ref, now), records.isExpired(ref, now)]
+        expect(found).toEqual(flags & NOTED ? states : [false, false, (flags & EXPIRES) !== 0 && ms > 0])
+      }
       expect(keyOf(arena, records, ref)).toEqual(key)
       expect(records.hasKey(ref, Buffer.concat([Buffer.from('x'), key]), 1, keyLength + 1)).toBe(true)
       expect(records.keyLength(ref)).toBe(keyLength)
-      expect(records.flags(ref)).toBe(flags)
+      expect(records.flags(ref)).toBe(flags & ~NOTED)
       expect(records.type(ref)).toBe(ValueType.STRING)
       expect(records.deadline(ref)).toBe(flags & EXPIRES ? cell[0] : 0)
       expect(records.loadedAt(ref)).toBe(flags & LOADED ? 1_700_000_000_456 : 0)
@@ -89,6 +117,7 @@ describe.each(layouts)('flags %i, a key of %i bytes, %i units to spare', (flags,
     records.markRaw(ref)
     check()
     expect(records.isRaw(ref)).toBe(true)
+    if (flags & NOTED) return
     // Refused when it would leave more slack than the layout can say.
     const shortened = records.setValueLength(ref, 3)
     check()
