@@ -1,8 +1,9 @@
 // An entry as bytes, to be moved to another node whose clock may show another time.
 
 import { NULL_REF, type Ref } from './arena.ts'
-import { EXPIRES, LOADED, NOTED, ValueType, Windows } from './record.ts'
+import { EXPIRES, LOADED, NOTED, tagFlags, ValueType, Windows } from './record.ts'
 import type { Store } from './store.ts'
+import { MAX_TAGS, Tagging } from './tags.ts'
 
 /*
  *   0 | version | 1 | type | 2 | flags | 3 | 0 |
@@ -10,6 +11,7 @@ import type { Store } from './store.ts'
  *   HAS_DEADLINE: remaining life in ms, int64
  *   HAS_ORIGIN:   ms since the origin gave it, int64 | how long that took, ms, int32
  *   HAS_NOTES:    windows in ms: lead, while it is loaded anew, when that fails, kept; bytes of notes; all int32; notes
+ *   HAS_TAGS:     number of tags, int32 | ms since their invalidation counts, int64 | their hashes, int32 each
  *   value bytes
  *
  * Times are relative to the moment of the dump. The key goes beside it.
@@ -21,12 +23,22 @@ const DEADLINE_BYTES = 8
 const ORIGIN_BYTES = 12
 const WINDOW_BYTES = 20
 const windows = new Windows()
+const TAG_BYTES = 4
+const TAGS_BYTES = 12
+const tagging = new Tagging()
+
+/**
+ * The clock of the dump's receiver starts where the dump arrives: an entry counts as older by more than it travels, so
+ * that an invalidation that it has met on its way is not missed.
+ */
+const TRAVEL_MS = 10_000
 
 const HAS_DEADLINE = 1
 const HAS_ORIGIN = 2
 const IS_RAW = 4
 const HAS_NOTES = 8
-const ALL_FLAGS = HAS_DEADLINE | HAS_ORIGIN | IS_RAW | HAS_NOTES
+const HAS_TAGS = 16
+const ALL_FLAGS = HAS_DEADLINE | HAS_ORIGIN | IS_RAW | HAS_NOTES | HAS_TAGS
 
 /** The last deadline that a record can have. */
 const FOREVER = 2n ** 63n - 1n
@@ -41,7 +53,9 @@ export function dumpEntry(store: Store, ref: Ref): Buffer {
   const isNoted = expiring && records.isNoted(ref)
   const notes = records.notes(ref)
   const noted = isNoted ? WINDOW_BYTES + notes.length : 0
-  const head = HEADER_BYTES + (expiring ? DEADLINE_BYTES : 0) + (loaded ? ORIGIN_BYTES : 0) + noted
+  records.readTags(ref, tagging)
+  const tagged = tagging.count === 0 ? 0 : TAGS_BYTES + TAG_BYTES * tagging.count
+  const head = HEADER_BYTES + (expiring ? DEADLINE_BYTES : 0) + (loaded ? ORIGIN_BYTES : 0) + noted + tagged
   const dump = Buffer.allocUnsafe(head + valueEnd - valueStart)
   dump[0] = VERSION
   dump[1] = records.type(ref)
@@ -49,7 +63,8 @@ export function dumpEntry(store: Store, ref: Ref): Buffer {
     (expiring ? HAS_DEADLINE : 0) |
     (loaded ? HAS_ORIGIN : 0) |
     (records.isRaw(ref) ? IS_RAW : 0) |
-    (isNoted ? HAS_NOTES : 0)
+    (isNoted ? HAS_NOTES : 0) |
+    (tagged === 0 ? 0 : HAS_TAGS)
   dump[3] = 0
   dump.writeUInt32LE(valueEnd - valueStart, 4)
   let at = HEADER_BYTES
@@ -63,6 +78,11 @@ export function dumpEntry(store: Store, ref: Ref): Buffer {
     for (const ms of [windows.lead, windows.whileRevalidate, windows.ifError, windows.grace, notes.length])
       at = dump.writeInt32LE(ms, at)
     at += notes.copy(dump, at)
+  }
+  if (tagged !== 0) {
+    at = dump.writeInt32LE(tagging.count, at)
+    at = dump.writeBigInt64LE(BigInt(store.tags.age(tagging.moment[0])), at)
+    for (let i = 0; i < tagging.count; i++) at = dump.writeInt32LE(tagging.hashes[i], at)
   }
   dump.set(bytes.subarray(valueStart, valueEnd), at)
   return dump
@@ -89,7 +109,11 @@ export function restoreEntry(
   const notedAt = HEADER_BYTES + (expiring ? DEADLINE_BYTES : 0) + (loaded ? ORIGIN_BYTES : 0)
   if (isNoted && !readWindows(dump, notedAt)) return false
   const notesLength = isNoted ? dump.readInt32LE(notedAt + 16) : 0
-  const valueStart = isNoted ? notedAt + WINDOW_BYTES + notesLength : notedAt
+  const taggedAt = isNoted ? notedAt + WINDOW_BYTES + notesLength : notedAt
+  const isTagged = (shape & HAS_TAGS) !== 0
+  const tagCount = isTagged ? countTags(dump, taggedAt) : 0
+  if (isTagged && tagCount === 0) return false
+  const valueStart = isTagged ? taggedAt + TAGS_BYTES + TAG_BYTES * tagCount : taggedAt
   if ((shape & ~ALL_FLAGS) !== 0 || dump.length !== valueStart + dump.readUInt32LE(4)) return false
   const raw = (shape & IS_RAW) !== 0
   if (type === ValueType.ABSENT) {
@@ -116,14 +140,27 @@ export function restoreEntry(
   store.deadline[0] = Number(deadline)
   if (isNoted) {
     Object.assign(store.windows, windows)
-    store.notes = dump.subarray(valueStart - notesLength, valueStart)
+    store.notes = dump.subarray(taggedAt - notesLength, taggedAt)
   }
-  const flags = (expiring ? EXPIRES : 0) | (loaded ? LOADED : 0) | (isNoted ? NOTED : 0)
+  const flags = (expiring ? EXPIRES : 0) | (loaded ? LOADED : 0) | (isNoted ? NOTED : 0) | tagFlags(tagCount)
+  if (isTagged) readTags(store, dump, taggedAt, tagCount)
   const ref = store.put(key, keyStart, keyEnd, dump, valueStart, dump.length, type, flags)
   if (ref === NULL_REF) return false
   if (raw) store.records.markRaw(ref)
   if (expiring) store.records.setExactDeadline(ref, deadline)
   return true
+}
+
+/** 0: they are not what `dumpEntry` writes. */
+function countTags(dump: Buffer, at: number): number {
+  const count = dump.length < at + TAGS_BYTES ? 0 : dump.readInt32LE(at)
+  return count > 0 && count <= MAX_TAGS && dump.length >= at + TAGS_BYTES + TAG_BYTES * count ? count : 0
+}
+
+function readTags({ tagging, tags }: Store, dump: Buffer, at: number, count: number): void {
+  tagging.moment[0] = tags.ago(Number(dump.readBigInt64LE(at + 4)) + TRAVEL_MS)
+  tagging.count = 0
+  for (let i = 0; i < count; i++) tagging.add(dump.readInt32LE(at + TAGS_BYTES + TAG_BYTES * i))
 }
 
 /** False: they are not what `dumpEntry` writes. */
@@ -140,14 +177,20 @@ function readWindows(dump: Buffer, at: number): boolean {
 export function ageDump(dump: Buffer, ms: number): void {
   let at = HEADER_BYTES
   if ((dump[2] & HAS_DEADLINE) !== 0) at = dump.writeBigInt64LE(dump.readBigInt64LE(at) - BigInt(ms), at)
-  if ((dump[2] & HAS_ORIGIN) !== 0) dump.writeBigInt64LE(dump.readBigInt64LE(at) + BigInt(ms), at)
+  if ((dump[2] & HAS_ORIGIN) !== 0) {
+    dump.writeBigInt64LE(dump.readBigInt64LE(at) + BigInt(ms), at)
+    at += ORIGIN_BYTES
+  }
+  if ((dump[2] & HAS_TAGS) === 0) return
+  if ((dump[2] & HAS_NOTES) !== 0) at += WINDOW_BYTES + dump.readInt32LE(at + 16)
+  dump.writeBigInt64LE(dump.readBigInt64LE(at + 4) + BigInt(ms), at + 4)
 }
 
 /** Whether a record is what it was when it was dumped, `deadline` being its `exactDeadline` then. */
 export function isUnchanged(store: Store, ref: Ref, dump: Buffer, deadline: bigint): boolean {
   const { records } = store
   if (records.type(ref) !== dump[1] || records.exactDeadline(ref) !== deadline) return false
-  if (records.isRaw(ref) !== ((dump[2] & IS_RAW) !== 0)) return false
+  if (records.isRaw(ref) !== ((dump[2] & IS_RAW) !== 0) || !hasTags(store, ref, dump)) return false
   records.locate(ref)
   const { bytes, valueStart, valueEnd } = records
   const length = dump.readUInt32LE(4)
@@ -155,4 +198,16 @@ export function isUnchanged(store: Store, ref: Ref, dump: Buffer, deadline: bigi
     length === valueEnd - valueStart &&
     dump.compare(bytes, valueStart, valueEnd, dump.length - length, dump.length) === 0
   )
+}
+
+function hasTags({ records }: Store, ref: Ref, dump: Buffer): boolean {
+  records.readTags(ref, tagging)
+  if ((dump[2] & HAS_TAGS) === 0) return tagging.count === 0
+  let at = HEADER_BYTES + ((dump[2] & HAS_DEADLINE) === 0 ? 0 : DEADLINE_BYTES)
+  if ((dump[2] & HAS_ORIGIN) !== 0) at += ORIGIN_BYTES
+  if ((dump[2] & HAS_NOTES) !== 0) at += WINDOW_BYTES + dump.readInt32LE(at + 16)
+  if (dump.readInt32LE(at) !== tagging.count) return false
+  for (let i = 0; i < tagging.count; i++)
+    if (dump.readInt32LE(at + TAGS_BYTES + TAG_BYTES * i) !== tagging.hashes[i]) return false
+  return true
 }

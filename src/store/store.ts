@@ -227,7 +227,7 @@ export class Store {
   /**
    * Stores a value under a key as the most recently used, evicting the least recently used as needed. `flags`
    * are `EXPIRES` (dies at `deadline`), `LOADED` (came from the origin: `loadedAt`, `loadMs`) and, with both of them,
-   * `NOTED` (is kept after its deadline: `windows`, `notes`).
+   * `NOTED` (is kept after its deadline: `windows`, `notes`); `tagFlags` go with `tagging`.
    * Returns its record, or `NULL_REF` when it alone exceeds the budget: then nothing has changed.
    */
   put(
@@ -284,7 +284,7 @@ export class Store {
       if (valueLength > had) records.bytes.fill(0, records.valueStart + had, records.valueEnd)
       return ref
     }
-    const flags = records.flags(ref)
+    const flags = records.flags(ref) | this.keepTags(ref)
     const keyLength = records.keyLength(ref)
     const bytes = recordBytes(keyLength, valueLength, flags)
     if (!this.fits(keyLength, valueLength, flags)) return NULL_REF
@@ -324,7 +324,8 @@ export class Store {
       const value = this.copyValue(ref)
       const raw = records.isRaw(ref)
       this.#keepTimes(ref)
-      const moved = this.put(key, 0, key.length, value, 0, value.length, records.type(ref), flags | EXPIRES)
+      const kept = flags | EXPIRES | this.keepTags(ref)
+      const moved = this.put(key, 0, key.length, value, 0, value.length, records.type(ref), kept)
       if (raw && moved !== NULL_REF) records.markRaw(moved)
       return moved
     }

@@ -1,0 +1,194 @@
+// Tags: what carries one is invalid once it is invalidated, and nothing else as long as there is room to remember.
+
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { ManualClock } from '../../src/bytes/clock.ts'
+import { Hasher } from '../../src/bytes/hash.ts'
+import { Instant } from '../../src/bytes/instant.ts'
+import { NULL_REF } from '../../src/store/arena.ts'
+import { ageDump, dumpEntry, isUnchanged, restoreEntry } from '../../src/store/dump.ts'
+import { EXPIRES, LOADED, tagFlags, ValueType } from '../../src/store/record.ts'
+import { Store } from '../../src/store/store.ts'
+import { MAX_TAGS, TagEpochs, Tagging, tagHash } from '../../src/store/tags.ts'
+
+const hasher = new Hasher({ low: 1, high: 2 })
+
+function hashOf(tag: string): number {
+  const bytes = Buffer.from(tag)
+  return tagHash(bytes, 0, bytes.length)
+}
+
+class Tagged {
+  readonly clock = new ManualClock(1_000_000)
+  readonly instant = new Instant(this.clock)
+  readonly store = new Store({ maxBytes: 1 << 20, hasher, instant: this.instant })
+
+  set(key: string, value: string, tags: readonly string[], flags = 0): void {
+    const { store } = this
+    store.tagging.count = 0
+    for (const tag of tags) store.tagging.add(hashOf(tag))
+    store.tagging.moment[0] = store.tags.moment()
+    store.loadedAt[0] = store.now
+    const bytes = Buffer.from(key)
+    const text = Buffer.from(value)
+    store.put(bytes, 0, bytes.length, text, 0, text.length, ValueType.STRING, flags | tagFlags(tags.length))
+  }
+
+  get(key: string): string | null {
+    const bytes = Buffer.from(key)
+    const ref = this.store.get(bytes, 0, bytes.length)
+    return ref === NULL_REF ? null : this.store.copyValue(ref).toString()
+  }
+
+  invalidate(tag: string): void {
+    this.store.invalidateTag(hashOf(tag))
+  }
+
+  pass(ms: number): void {
+    this.clock.advance(ms)
+    this.instant.refresh()
+  }
+}
+
+describe('tags', () => {
+  test('within one millisecond the order counts', () => {
+    const tagged = new Tagged()
+    tagged.set('a', '1', ['x'])
+    tagged.invalidate('x')
+    tagged.set('b', '2', ['x'])
+    expect([tagged.get('a'), tagged.get('b')]).toEqual([null, '2'])
+    expect(tagged.store.invalidated).toBe(1)
+    tagged.invalidate('x')
+    expect(tagged.get('b')).toBe(null)
+  })
+
+  test('a clock that goes back changes nothing', () => {
+    const tagged = new Tagged()
+    tagged.set('a', '1', ['x'])
+    tagged.clock.set(995_000)
+    tagged.instant.refresh()
+    tagged.set('b', '2', ['x'])
+    tagged.invalidate('x')
+    tagged.set('c', '3', ['x'])
+    expect([tagged.get('a'), tagged.get('b'), tagged.get('c')]).toEqual([null, null, '3'])
+  })
+
+  test.each([1, 2, 3, 6, 7, MAX_TAGS])('each of %i tags invalidates', (count) => {
+    for (let which = 0; which < count; which++) {
+      const tagged = new Tagged()
+      const tags = Array.from({ length: count }, (_, i) => `t${i}`)
+      tagged.set('key', 'value', tags, EXPIRES | LOADED)
+      tagged.invalidate('another')
+      expect(tagged.get('key')).toBe('value')
+      tagged.invalidate(`t${which}`)
+      expect(tagged.get('key')).toBe(null)
+      expect(tagged.store.size).toBe(0)
+      tagged.store.verify()
+    }
+  })
+
+  test('a value that grows, and one that is given a deadline, keeps them', () => {
+    const tagged = new Tagged()
+    for (const key of ['a', 'b']) tagged.set(key, 'short', ['x', 'y', 'z'])
+    const { store } = tagged
+    store.resize(store.peek(Buffer.from('a'), 0, 1), 5000)
+    store.deadline[0] = store.now + 1000
+    store.expire(store.peek(Buffer.from('b'), 0, 1))
+    expect(tagged.get('b')).toBe('short')
+    store.verify()
+    tagged.invalidate('y')
+    expect([tagged.get('a'), tagged.get('b')]).toEqual([null, null])
+  })
+
+  test('a walk skips, and the sweep reclaims, what is invalid', () => {
+    const tagged = new Tagged()
+    tagged.set('a', '1', ['x'])
+    tagged.set('b', '2', [], EXPIRES)
+    tagged.store.deadline[0] = 0
+    tagged.set('c', '3', [], EXPIRES)
+    tagged.pass(1)
+    tagged.invalidate('x')
+    const seen: string[] = []
+    tagged.store.scan(0, 100, (ref) => seen.push(tagged.store.copyKey(ref).toString()))
+    expect(seen).not.toContain('a')
+  })
+
+  test('what the origin gave before a gap is invalid, what was set is not', () => {
+    const tagged = new Tagged()
+    tagged.set('loaded', '1', [], LOADED)
+    tagged.set('set', '2', [])
+    tagged.store.distrust()
+    tagged.pass(1)
+    tagged.set('later', '3', [], LOADED)
+    expect([tagged.get('loaded'), tagged.get('set'), tagged.get('later')]).toEqual([null, '2', '3'])
+  })
+
+  test('they travel, and an invalidation on the way counts', () => {
+    for (const [flags, tags] of [
+      [0, ['x']],
+      [LOADED, ['x', 'y', 'z']],
+    ] as const) {
+      const from = new Tagged()
+      const to = new Tagged()
+      to.pass(77_000)
+      from.set('key', 'value', tags, flags)
+      from.pass(60_000)
+      to.invalidate('w')
+      const ref = from.store.peek(Buffer.from('key'), 0, 3)
+      const dump = dumpEntry(from.store, ref)
+      expect(isUnchanged(from.store, ref, dump, 0n)).toBe(true)
+      ageDump(dump, 50)
+      const restore = (): boolean => restoreEntry(to.store, Buffer.from('key'), 0, 3, dump)
+      expect(restore()).toBe(true)
+      expect(to.get('key')).toBe('value')
+      to.invalidate('x')
+      expect(to.get('key')).toBe(null)
+      // It arrives once more, as if it had been on its way while the tag was invalidated here.
+      to.pass(500)
+      expect(restore()).toBe(true)
+      expect(to.get('key')).toBe(null)
+      from.set('key', 'value', ['another'], flags)
+      expect(isUnchanged(from.store, from.store.peek(Buffer.from('key'), 0, 3), dump, 0n)).toBe(false)
+    }
+  })
+
+  test('no dump that is cut short or changed is taken for what it is not', () => {
+    const from = new Tagged()
+    from.set('key', 'value', ['x', 'y', 'z'], LOADED)
+    const dump = dumpEntry(from.store, from.store.peek(Buffer.from('key'), 0, 3))
+    for (let length = 0; length < dump.length; length++) {
+      const to = new Tagged()
+      expect(restoreEntry(to.store, Buffer.from('key'), 0, 3, dump.subarray(0, length))).toBe(false)
+    }
+  })
+})
+
+test('a table of bounded size never misses an invalidation', () => {
+  const step = fc.record({ tag: fc.nat(400), invalidate: fc.boolean() })
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 600 }), (steps) => {
+      const now = new Float64Array([1000])
+      const epochs = new TagEpochs(now, 128)
+      const last = new Map<number, number>()
+      const entries: { tag: number; at: number; tagging: Tagging }[] = []
+      steps.forEach(({ tag, invalidate }, at) => {
+        const hash = hashOf(String(tag))
+        if (invalidate) {
+          epochs.invalidate(hash)
+          last.set(tag, at)
+          return
+        }
+        const tagging = new Tagging()
+        tagging.add(hash)
+        tagging.moment[0] = epochs.moment()
+        entries.push({ tag, at, tagging })
+      })
+      const roomy = last.size <= 8
+      for (const { tag, at, tagging } of entries) {
+        const wanted = (last.get(tag) ?? -1) > at
+        if (wanted || roomy) expect(epochs.isInvalid(tagging)).toBe(wanted)
+      }
+    }),
+    { numRuns: 50 },
+  )
+})
