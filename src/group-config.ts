@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { GroupPolicy } from './group/group.ts'
 import { functionOrigin, type Loader, type LoadFunction } from './origin/function.ts'
 import { type OriginConfig, originSchema } from './origin-config.ts'
-import { duration, fields, fraction, isObject, show, size, whole, within } from './readers.ts'
+import { duration, fields, fraction, isObject, reader, show, size, whole, within } from './readers.ts'
 
 /** A group as a person writes it. Sizes: bytes or `'64mb'`; durations: ms or `'5m'`. */
 export interface GroupConfig {
@@ -18,6 +18,15 @@ export interface GroupConfig {
   readonly negativeTtl?: number | string
   /** A load that takes longer fails; 0: no limit; '10s'. */
   readonly originTimeout?: number | string
+  /** For how long after its lifetime a value is served while it is loaded anew in the background; 0, the default: not at all. */
+  readonly staleWhileRevalidate?: number | string
+  /** For how long after its lifetime a value is served when loading it fails; 0, the default: not at all. */
+  readonly staleIfError?: number | string
+  /**
+   * How eagerly values are loaded anew before their lifetime ends: the β of XFetch, 1 to begin about as early as a
+   * load takes; 0, the default: not at all.
+   */
+  readonly refreshAhead?: number
   /** Most keys of one call of an origin that loads many at once; 100. */
   readonly batchMax?: number
   /** How long the first of them waits for others; 0, the default: for what else the same turn of the event loop brings. */
@@ -35,6 +44,7 @@ const DEFAULT_ORIGIN_TIMEOUT = 10_000
 const DEFAULT_BATCH_MAX = 100
 const DEFAULT_BATCH_WINDOW = 0
 const MOST_BATCHED = 10_000
+const MOST_EAGER = 100
 const DEMO_BYTES = 64 * 2 ** 20
 
 /**
@@ -86,6 +96,10 @@ export function demoGroups(): readonly WrittenGroup[] {
   ]
 }
 
+const eagerness = reader<number, number>(`a number from 0 to ${MOST_EAGER}`, (value) =>
+  typeof value === 'number' && value >= 0 && value <= MOST_EAGER ? value : undefined,
+)
+
 function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
   const schema = fields({
     maxBytes: size('1kb').optional(),
@@ -93,6 +107,9 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
     jitter: fraction.optional(),
     negativeTtl: duration(0).optional(),
     originTimeout: duration(0, 'timed').optional(),
+    staleWhileRevalidate: duration(0, 'timed').optional(),
+    staleIfError: duration(0, 'timed').optional(),
+    refreshAhead: eagerness.optional(),
     batchMax: whole(1, MOST_BATCHED).optional(),
     batchWindow: duration(0, 'timed').optional(),
     origin: originSchema(directory).optional(),
@@ -103,6 +120,11 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
     jitter: written.jitter ?? DEFAULT_JITTER,
     negativeTtlMs: written.negativeTtl ?? DEFAULT_NEGATIVE_TTL,
     originTimeoutMs: written.originTimeout ?? DEFAULT_ORIGIN_TIMEOUT,
+    freshness: {
+      staleWhileRevalidateMs: written.staleWhileRevalidate ?? 0,
+      staleIfErrorMs: written.staleIfError ?? 0,
+      refreshAhead: written.refreshAhead ?? 0,
+    },
     batch: {
       max: written.batchMax ?? DEFAULT_BATCH_MAX,
       windowMs: written.batchWindow ?? DEFAULT_BATCH_WINDOW,

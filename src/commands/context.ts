@@ -35,9 +35,11 @@ export class Context {
   /** A read of argument `i` as a key: counts as an access and as a hit or miss. `NULL_REF`: answer as for no key. */
   read(i: number): Ref {
     const { args, store } = this
-    const ref = this.client.noTouch
+    let ref = this.client.noTouch
       ? store.peek(args.buf, args.start[i], args.end[i])
       : store.get(args.buf, args.start[i], args.end[i])
+    if (ref !== NULL_REF && store.records.isDue(ref, this.instant.ms) && !this.#isServed(ref, i))
+      ref = NULL_REF
     if (ref !== NULL_REF && store.records.type(ref) !== ValueType.ABSENT) {
       if (!this.loaded) this.group.hits++
       else if (!this.command.loadsThrough) this.group.misses++
@@ -72,6 +74,14 @@ export class Context {
     const ref = this.peek(i)
     if (ref !== NULL_REF) this.store.touch(ref)
     return ref
+  }
+
+  /** Whether a read is answered with a record that is stale or soon will be; it may begin to load it anew. */
+  #isServed(ref: Ref, i: number): boolean {
+    if (this.loaded) return true
+    const { args, group, store } = this
+    if (this.command.isWrite) return !store.records.isStale(ref, this.instant.ms)
+    return group.serves(ref, args.buf, args.start[i], args.end[i])
   }
 
   /** Whether a record holds this type; if not, the reply says so. */

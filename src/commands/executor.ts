@@ -358,7 +358,9 @@ export class Executor {
     const positions = command.keysOf(context)
     const { group } = context
     const current = context.args
-    const missing = positions.filter((i) => group.wouldLoad(current.buf, current.start[i], current.end[i]))
+    const missing = positions.filter((i) =>
+      group.wouldLoad(current.buf, current.start[i], current.end[i], command.isWrite),
+    )
     if (missing.length === 0) return false
     if (command.loadsThrough) group.misses += missing.length
     const args = current.detach()
@@ -429,7 +431,7 @@ export class Executor {
     const context = this.#context
     const { reply } = context
     const { command, group } = held
-    const error = firstError(held.landings)
+    const error = firstError(held.landings, held.write)
     if (error !== undefined) {
       reply.error(`ORIGIN ${group.name}: ${error}`)
       return true
@@ -455,7 +457,7 @@ export class Executor {
    */
   #gone({ args, command, group, landings, write }: Held): number[] {
     return command.keysOf(this.#context).filter((i) => {
-      if (!group.wouldLoad(args.buf, args.start[i], args.end[i])) return false
+      if (!group.wouldLoad(args.buf, args.start[i], args.end[i], write)) return false
       const landing = landings.get(keyName(args, i))
       return landing === undefined || (write && (landing.fenced || landing.value !== null))
     })

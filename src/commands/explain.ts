@@ -33,6 +33,15 @@ const FIELDS: Fields<Reading> = {
    * node owns: 'peer' (the owner is asked); 'copy' (this node holds one); 'moved' (the client is told to ask there).
    */
   source: sourceOf,
+  /**
+   * 'fresh'; 'stale' (past its lifetime: served while it is loaded anew, when that fails, or not at all); 'absent' (the
+   * origin lacks the key); 'none' (nothing is held).
+   */
+  state: ({ c, ref }) => {
+    if (ref === NULL_REF) return 'none'
+    if (c.store.records.type(ref) === ValueType.ABSENT) return 'absent'
+    return c.store.records.isStale(ref, c.instant.ms) ? 'stale' : 'fresh'
+  },
   /** As TYPE tells it. */
   type: ({ c, ref }) => (ref === NULL_REF ? 'none' : typeName(c.store.records.type(ref))),
   /** Milliseconds since the origin gave the value or said that there is none; null: it did not. */
@@ -42,7 +51,7 @@ const FIELDS: Fields<Reading> = {
   },
   /** As PTTL tells it: -1 without a deadline, -2 when nothing is held. Of an absence: for how long it is remembered. */
   'ttl-ms': ({ c, ref }) => {
-    if (ref === NULL_REF) return -2
+    if (ref === NULL_REF || c.store.records.isStale(ref, c.instant.ms)) return -2
     const deadline = c.store.records.deadline(ref)
     return deadline === 0 ? -1 : Math.min(deadline - c.instant.now, Number.MAX_SAFE_INTEGER)
   },
@@ -52,6 +61,12 @@ const FIELDS: Fields<Reading> = {
   'load-ms': ({ c, ref }) => {
     const { records } = c.store
     return ref === NULL_REF || records.loadedAt(ref) === 0 ? null : records.loadMs(ref)
+  },
+  /** Milliseconds until a read loads it anew, if it is loaded ahead on average; null: none will. */
+  'next-refresh-ms': ({ c, ref }) => {
+    if (ref === NULL_REF || c.group.flights === undefined || c.store.records.deadline(ref) === 0) return null
+    const next = c.group.freshness.nextRefresh(c.store.records, ref, c.instant.now)
+    return Math.min(next, Number.MAX_SAFE_INTEGER)
   },
   /** 'loading' or 'none'. */
   flight: ({ flight }) => (flight === undefined ? 'none' : 'loading'),
@@ -139,8 +154,10 @@ function fieldsOf(map: unknown): Map<string, FieldValue> {
   return fields
 }
 
-function sourceOf({ c, ref, flight }: Reading): string {
-  if (ref !== NULL_REF) return c.store.records.type(ref) === ValueType.ABSENT ? 'absence' : 'memory'
+function sourceOf({ c, i, ref, flight }: Reading): string {
+  const { args } = c
+  if (ref !== NULL_REF && !c.group.wouldLoad(args.buf, args.start[i], args.end[i]))
+    return c.store.records.type(ref) === ValueType.ABSENT ? 'absence' : 'memory'
   if (flight !== undefined) return 'flight'
   return c.group.flights === undefined ? 'nowhere' : 'origin'
 }

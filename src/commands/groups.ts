@@ -30,6 +30,12 @@ const GROUP_FIELDS: Fields<{ readonly group: Group; readonly index: number }> = 
   fenced: ({ group }) => group.flights?.fenced ?? 0,
   /** Loads under way. */
   loading: ({ group }) => group.flights?.size ?? 0,
+  /** Of the hits, those after the lifetime of what they found; of the misses, those given it because the load failed. */
+  'stale-hits': ({ group }) => group.staleHits,
+  rescued: ({ group }) => group.flights?.rescued ?? 0,
+  /** Of the loads, those in the background, and those that found what was held unchanged. */
+  refreshes: ({ group }) => group.flights?.refreshes ?? 0,
+  unchanged: ({ group }) => group.flights?.unchanged ?? 0,
   evicted: ({ group }) => group.store.evicted,
   expired: ({ group }) => group.store.expired,
   /** The policy; times in ms, 0: none, no limit. `jitter` is the fraction by which lifetimes are shortened at random. */
@@ -37,6 +43,10 @@ const GROUP_FIELDS: Fields<{ readonly group: Group; readonly index: number }> = 
   jitter: ({ group }) => ({ double: group.policy.jitter }),
   'negative-ttl-ms': ({ group }) => group.policy.negativeTtlMs,
   'origin-timeout-ms': ({ group }) => group.policy.originTimeoutMs,
+  'stale-while-revalidate-ms': ({ group }) => group.policy.freshness?.staleWhileRevalidateMs ?? 0,
+  'stale-if-error-ms': ({ group }) => group.policy.freshness?.staleIfErrorMs ?? 0,
+  /** The β of XFetch; 0: nothing is loaded ahead. */
+  'refresh-ahead': ({ group }) => ({ double: group.policy.freshness?.refreshAhead ?? 0 }),
   /** The kind of origin; null: none. */
   origin: ({ group }) => group.policy.origin?.kind ?? null,
 }

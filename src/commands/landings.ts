@@ -19,8 +19,10 @@ export function keyName(args: Args, i: number): string {
   return length <= MAX_KEY_BYTES ? args.latin1(i) : `${args.latin1(i, MAX_KEY_BYTES)} ${length}`
 }
 
-export function firstError(landings: Landings): string | undefined {
-  for (const { error } of landings.values()) if (error !== undefined) return error
+/** Why a command fails. A read is content with a stale value where the load failed, a write is not. */
+export function firstError(landings: Landings, isWrite: boolean): string | undefined {
+  for (const { error, isStale } of landings.values())
+    if (error !== undefined && (isWrite || isStale !== true)) return error
   return undefined
 }
 

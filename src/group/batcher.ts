@@ -21,6 +21,8 @@ export interface BatcherOptions<Member> extends BatchPolicy {
   readonly afterTurn: (run: () => void) => CancelTimer
   /** How the load of a member ended: what the origin gave for its key, looked at by nobody, or why it gave nothing. */
   readonly land: (member: Member, ending: Ending) => void
+  /** What tells the version of a member's value that is held from others; passed on where one key is asked for. */
+  readonly validatorOf?: (member: Member) => string | undefined
 }
 
 export type Ending = { readonly result: OriginResult } | { readonly error: unknown }
@@ -90,6 +92,7 @@ export class Batcher<Member> {
     const { signal } = batch
     const context: LoadContext = {
       group,
+      validator: keys.length === 1 ? this.#validatorOf(batch.members.get(keys[0])) : undefined,
       get signal() {
         return signal.signal
       },
@@ -109,6 +112,13 @@ export class Batcher<Member> {
       const ending = failure ?? endingOf(results, i)
       for (const member of batch.members.get(key) ?? []) land(member, ending)
     }
+  }
+
+  /** Of a key; undefined where some of its loads hold another version, or none. */
+  #validatorOf(members: Iterable<Member> = []): string | undefined {
+    const validators = new Set([...members].map((member) => this.#options.validatorOf?.(member)))
+    const [validator] = validators
+    return validators.size === 1 ? validator : undefined
   }
 }
 

@@ -10,14 +10,22 @@ import { type ReadResult, readResult, reasonOf } from './result.ts'
 export interface Landing {
   /** The value; `null`: the origin has no such key. */
   readonly value: Buffer | null
-  /** Why there is no answer, in words; then `value` means nothing. */
+  /** Why there is no answer, in words; then `value` means nothing, unless it `isStale`. */
   readonly error?: string
+  /** The load failed, and `value` is what was held before: good enough for a read. */
+  readonly isStale?: boolean
   /** Whether a write of the key happened meanwhile: the waiters get the value, the store does not. */
   readonly fenced: boolean
   /** How long the origin took, in milliseconds. */
   readonly ms: number
   /** What the origin said about the value, or about its absence. */
   readonly facts?: LoadedFacts
+}
+
+/** The version of a value that is held while it is loaded anew. */
+export interface HeldVersion {
+  readonly validator: string
+  readonly value: Buffer
 }
 
 /** Called once, never synchronously with `join`. */
@@ -33,6 +41,8 @@ export class Flight {
   readonly key: Buffer
   readonly waiters: Waiter[] = []
   readonly startedAt: number
+  /** What the origin may find unchanged. */
+  readonly held: HeldVersion | undefined
   fenced = false
   landed = false
   cancelTimer: CancelTimer | undefined
@@ -41,9 +51,10 @@ export class Flight {
   readonly #signal = new LateSignal()
   #text: string | undefined
 
-  constructor(key: Buffer, startedAt: number) {
+  constructor(key: Buffer, startedAt: number, held: HeldVersion | undefined) {
     this.key = key
     this.startedAt = startedAt
+    this.held = held
   }
 
   /** The key as the origin is asked for it. */
@@ -80,6 +91,10 @@ export interface FlightOptions {
   readonly afterTurn?: (run: () => void) => CancelTimer
   /** Called before the waiters, with every landing that has no error; keeps its value unless it was fenced. May return an error. */
   readonly store: (key: Buffer, landing: Landing) => string | undefined
+  /** What is held of a key that is about to be loaded, if the origin gave a validator with it. */
+  readonly held?: (key: Buffer) => HeldVersion | undefined
+  /** What a read of a key may be given whose load has failed. */
+  readonly stale?: (key: Buffer) => Buffer | undefined
   /** Told what `store` or a waiter threw: a fault of the node, not of the origin. */
   readonly reportFault: (error: unknown) => void
 }
@@ -90,6 +105,10 @@ export class Flights {
   failures = 0
   joined = 0
   fenced = 0
+  /** Of the loads those in the background, those that found the version held unchanged; and waiters that were given it because their load failed. */
+  refreshes = 0
+  unchanged = 0
+  rescued = 0
   readonly #flights = new Map<string, Flight>()
   /** Flights that nobody can join any more, because a write fenced them. */
   readonly #adrift = new Set<Flight>()
@@ -108,6 +127,7 @@ export class Flights {
       timers,
       afterTurn,
       land: (flight, ending) => this.#settle(flight, ending),
+      validatorOf: (flight) => flight.held?.validator,
     })
   }
 
@@ -139,8 +159,20 @@ export class Flights {
       under.waiters.push(waiter)
       return
     }
-    const flight = new Flight(key, this.#options.now())
-    flight.waiters.push(waiter)
+    this.#launch(key, name).waiters.push(waiter)
+  }
+
+  /** Loads a key that nobody waits for, unless it is being loaded. The bytes of `key` must not change. */
+  refresh(key: Buffer): void {
+    if (key.length > MAX_KEY_BYTES || this.#closed) return
+    const name = key.toString('latin1')
+    if (this.#flights.has(name)) return
+    this.refreshes++
+    this.#launch(key, name)
+  }
+
+  #launch(key: Buffer, name: string): Flight {
+    const flight = new Flight(key, this.#options.now(), this.#options.held?.(key))
     this.#flights.set(name, flight)
     this.loads++
     const { timeoutMs, timers } = this.#options
@@ -151,6 +183,7 @@ export class Flights {
     }
     if (this.#batcher === undefined || this.#closed) void this.#fly(flight)
     else flight.batch = this.#batcher.add(flight.text, flight)
+    return flight
   }
 
   /** A write of `bytes[start, end)` happened: the load under way for it must not be stored, nor joined any more. */
@@ -184,6 +217,7 @@ export class Flights {
     const { origin, group } = this.#options
     const context: LoadContext = {
       group,
+      validator: flight.held?.validator,
       get signal() {
         return flight.signal
       },
@@ -208,13 +242,14 @@ export class Flights {
     }
     let result: ReadResult
     try {
-      result = readResult(ending.result, flight.text)
+      result = readResult(ending.result, flight.text, flight.held)
     } catch (error) {
       this.#fail(flight, reasonOf(error))
       return
     }
+    if (flight.held !== undefined && result.value === flight.held.value) this.unchanged++
     const ms = this.#release(flight)
-    let landing: Landing = { ...result, fenced: flight.fenced, ms }
+    let landing: Landing = { value: result.value, facts: result.facts, fenced: flight.fenced, ms }
     const refused = this.#store(flight.key, landing)
     if (refused !== undefined) landing = { ...landing, error: refused }
     this.#tellAll(flight, landing)
@@ -224,7 +259,14 @@ export class Flights {
     if (flight.landed) return
     const ms = this.#release(flight)
     flight.abort(new Error(error))
-    this.#tellAll(flight, { value: null, error, fenced: flight.fenced, ms })
+    const { fenced, key, waiters } = flight
+    const stale = fenced || waiters.length === 0 ? undefined : this.#options.stale?.(key)
+    if (stale === undefined) {
+      this.#tellAll(flight, { value: null, error, fenced, ms })
+      return
+    }
+    this.rescued += waiters.length
+    this.#tellAll(flight, { value: stale, error, fenced, ms, isStale: true })
   }
 
   /** Lets the key go before anybody is told: whatever the waiters do, a later miss starts anew. Gives the ms it took. */

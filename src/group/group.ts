@@ -16,11 +16,12 @@ import type { Timers } from '../bytes/clock.ts'
 import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import { NULL_REF, type Ref } from '../store/arena.ts'
-import { EXPIRES, LOADED, ValueType } from '../store/record.ts'
+import { EXPIRES, LOADED, NOTED, ValueType, Windows } from '../store/record.ts'
 import { Store } from '../store/store.ts'
 import type { BatchPolicy } from './batcher.ts'
 import { Copies, type CopyPolicy } from './copies.ts'
-import { Flights, type Landing, type Waiter } from './flights.ts'
+import { Flights, type HeldVersion, type Landing, type Waiter } from './flights.ts'
+import { Freshness, type FreshnessPolicy, noFreshness } from './freshness.ts'
 import type { Origin, OriginLog } from './origin.ts'
 import { reasonOf } from './result.ts'
 
@@ -38,6 +39,8 @@ export interface GroupPolicy {
   readonly originTimeoutMs: number
   /** How misses become calls of an origin that loads many keys at once; by default at most 100 keys of one turn. */
   readonly batch?: BatchPolicy
+  /** What is served after its lifetime, and loaded before its end; by default nothing. */
+  readonly freshness?: FreshnessPolicy
 }
 
 export interface GroupEnvironment {
@@ -52,7 +55,7 @@ export interface GroupEnvironment {
 
 /**
  * Told of every write before it happens, also of one that then changes nothing. What goes without a word: eviction,
- * expiry, and loads, which only enter where no entry is.
+ * expiry, and loads that enter where no entry is.
  */
 export interface Watcher {
   written(group: Group, bytes: Buffer, start: number, end: number): void
@@ -75,6 +78,10 @@ export class Group {
   /** Reads that found a value, reads that did not. */
   hits = 0
   misses = 0
+  /** Of the hits, those after the lifetime of what they found. */
+  staleHits = 0
+  readonly freshness: Freshness
+  readonly #windows = new Windows()
   /** The keyspace; SWAPDB exchanges it with another group's. */
   store: Store
   /** Loads under way; `undefined` without an origin. */
@@ -92,6 +99,7 @@ export class Group {
     this.policy = policy
     this.#environment = environment
     this.#maxBytes = policy.maxBytes
+    this.freshness = new Freshness(policy.freshness ?? noFreshness, environment.random)
     this.store = new Store({
       maxBytes: policy.maxBytes,
       hasher: environment.hasher,
@@ -109,6 +117,8 @@ export class Group {
       },
       timers: environment.timers,
       store: (key, landing) => this.#storeLoaded(key, landing),
+      held: (key) => this.#heldVersion(key),
+      stale: (key) => this.#staleValue(key),
       reportFault: (error) => environment.reportFault?.(error),
     })
   }
@@ -172,9 +182,33 @@ export class Group {
     return EXPIRES
   }
 
-  /** Whether reading this key would ask the origin: it is neither held nor known to be absent. */
-  wouldLoad(bytes: Buffer, start: number, end: number): boolean {
-    return this.flights !== undefined && this.store.peek(bytes, start, end) === NULL_REF
+  /**
+   * Whether reading this key would wait for the origin: it is neither held nor known to be absent, or it is too stale.
+   * What is read to be changed is never stale.
+   */
+  wouldLoad(bytes: Buffer, start: number, end: number, isWrite = false): boolean {
+    if (this.flights === undefined) return false
+    const ref = this.store.peek(bytes, start, end)
+    const { ms } = this.#environment.instant
+    if (ref === NULL_REF || !this.store.records.isStale(ref, ms)) return ref === NULL_REF
+    return isWrite || this.freshness.look(this.store.records, ref, this.#windows, ms[0]) === 'load'
+  }
+
+  /**
+   * Whether a read is answered with the value at `ref`, for which `isDue` holds; begins to load it anew if it is time.
+   * No write of the same command may follow: it would not fence that load.
+   */
+  serves(ref: Ref, bytes: Buffer, start: number, end: number): boolean {
+    const { records } = this.store
+    const { ms } = this.#environment.instant
+    const isStale = records.isStale(ref, ms)
+    // Without an origin only by SWAPDB: then it lives as long as its lifetime.
+    if (this.flights === undefined) return !isStale
+    const verdict = this.freshness.look(records, ref, this.#windows, ms[0])
+    if (verdict === 'load') return false
+    if (isStale) this.staleHits++
+    if (verdict === 'refresh') this.flights.refresh(Buffer.from(bytes.subarray(start, end)))
+    return true
   }
 
   /** Whether anybody must be told of writes: else `fence` does nothing and need not be called. */
@@ -215,15 +249,18 @@ export class Group {
   async fetch(key: Buffer): Promise<Buffer | null> {
     this.#environment.instant.refresh()
     const { store } = this
-    const ref = store.get(key, 0, key.length)
+    let ref = store.get(key, 0, key.length)
+    const isDue = ref !== NULL_REF && store.records.isDue(ref, this.#environment.instant.ms)
+    if (isDue && !this.serves(ref, key, 0, key.length)) ref = NULL_REF
     if (ref !== NULL_REF && store.records.type(ref) !== ValueType.ABSENT) {
       this.hits++
       return store.copyValue(ref)
     }
     this.misses++
     if (ref !== NULL_REF || this.flights === undefined) return null
-    const { value, error } = await new Promise<Landing>((resolve) => this.load(key, resolve))
-    if (error !== undefined) throw new OriginError(`${this.name}: ${error}`)
+    const landing = await new Promise<Landing>((resolve) => this.load(key, resolve))
+    const { value, error, isStale } = landing
+    if (error !== undefined && isStale !== true) throw new OriginError(`${this.name}: ${error}`)
     return value === null ? null : Buffer.from(value)
   }
 
@@ -246,7 +283,9 @@ export class Group {
     if (this.isWatched) this.fence(key, 0, key.length)
     const ref = this.store.peek(key, 0, key.length)
     if (ref === NULL_REF) return false
-    const held = this.store.records.type(ref) !== ValueType.ABSENT
+    const { records } = this.store
+    const { ms } = this.#environment.instant
+    const held = records.type(ref) !== ValueType.ABSENT && !records.isStale(ref, ms)
     this.store.remove(ref)
     return held
   }
@@ -319,14 +358,25 @@ export class Group {
   /** Step 6. Returns why the value cannot be kept or given. */
   #storeLoaded(key: Buffer, { value, ms, fenced, facts }: Landing): string | undefined {
     const { store } = this
+    const { now } = this.#environment.instant
     const ttl = facts?.ttl
     const longest = this.#longestMs || Infinity
-    const lifetime = Math.min(ttl ?? (this.policy.ttlMs || Infinity), longest) === Infinity ? 0 : EXPIRES
+    let deadline = deadlineAfter(now, ttl ?? Infinity)
+    let flags = LOADED
+    if (Math.min(ttl ?? (this.policy.ttlMs || Infinity), longest) !== Infinity) {
+      if (ttl === undefined && this.lifetime() !== 0) deadline = store.deadline[0]
+      deadline = Math.min(deadline, deadlineAfter(now, longest))
+      const notes = this.freshness.plan(store.windows, facts, ms, deadline - now, longest)
+      flags |= EXPIRES | (notes === undefined ? 0 : NOTED)
+      if (notes !== undefined) store.notes = notes
+    }
     // Whether it can be given must not depend on who else has written meanwhile.
-    if (value !== null && !store.fits(key.length, value.length, LOADED | lifetime))
+    const notesLength = (flags & NOTED) === 0 ? 0 : store.notes.length
+    if (value !== null && !store.fits(key.length, value.length, flags, notesLength))
       return `a value of ${value.length} bytes exceeds the budget of ${store.maxBytes} bytes`
-    if (fenced || ttl === 0) return undefined
-    const { now } = this.#environment.instant
+    if (fenced) return undefined
+    this.#forgetLoaded(key)
+    if (ttl === 0) return undefined
     store.loadedAt[0] = now
     store.loadMs = Math.min(ms, 0x7fffffff)
     if (value === null) {
@@ -336,11 +386,33 @@ export class Group {
       store.put(key, 0, key.length, NOTHING, 0, 0, ValueType.ABSENT, EXPIRES | LOADED)
       return undefined
     }
-    let deadline = deadlineAfter(now, ttl ?? Infinity)
-    if (ttl === undefined && this.lifetime() !== 0) deadline = store.deadline[0]
-    store.deadline[0] = Math.min(deadline, deadlineAfter(now, longest))
-    store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, LOADED | lifetime)
+    store.deadline[0] = deadline
+    store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, flags)
     return undefined
+  }
+
+  /** What was loaded takes the place of what was held: whoever keeps a copy of that is told. */
+  #forgetLoaded(key: Buffer): void {
+    const ref = this.store.peek(key, 0, key.length)
+    if (ref === NULL_REF) return
+    for (const watcher of this.#watchers) watcher.written(this, key, 0, key.length)
+    this.store.remove(ref)
+  }
+
+  #heldVersion(key: Buffer): HeldVersion | undefined {
+    const { store } = this
+    const ref = store.peek(key, 0, key.length)
+    if (ref === NULL_REF || store.records.type(ref) !== ValueType.STRING) return undefined
+    const validator = store.records.notes(ref).toString('utf8')
+    return validator === '' ? undefined : { validator, value: store.copyValue(ref) }
+  }
+
+  #staleValue(key: Buffer): Buffer | undefined {
+    const { store } = this
+    const ref = store.peek(key, 0, key.length)
+    if (ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT) return undefined
+    const { now } = this.#environment.instant
+    return this.freshness.rescues(store.records, ref, this.#windows, now) ? store.copyValue(ref) : undefined
   }
 
   #setDeadline(): void {

@@ -12,8 +12,17 @@ export interface ReadResult {
 const MAX_SHOWN = 60
 
 /** @throws TypeError naming the key, when it is no result */
-export function readResult(result: OriginResult, key: string): ReadResult {
+export function readResult(
+  result: OriginResult,
+  key: string,
+  held?: { readonly value: Buffer; readonly validator: string },
+): ReadResult {
   if (!(result instanceof Loaded)) return { value: toBuffer(result, key), facts: undefined }
+  if (result.unchanged && held !== undefined)
+    return {
+      value: held.value,
+      facts: { ...result.facts, validator: result.facts.validator ?? held.validator },
+    }
   if (result.unchanged)
     throw new TypeError(`the origin said that ${show(key)} is unchanged, of which nothing is held`)
   return { value: toBuffer(result.value, key), facts: result.facts }

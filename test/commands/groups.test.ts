@@ -25,11 +25,13 @@ describe('EXPLAIN', () => {
       slot: 9233,
       owner: 'self',
       source: 'origin',
+      state: 'none',
       type: 'none',
       'age-ms': null,
       'ttl-ms': -2,
       bytes: null,
       'load-ms': null,
+      'next-refresh-ms': null,
       flight: 'none',
       'flight-ms': null,
       waiters: 0,
@@ -86,7 +88,7 @@ describe('EXPLAIN', () => {
     const harness = new Harness()
     harness.client.protocol = 3
     expect(await harness.raw('EXPLAIN', 'a')).toMatch(
-      /^%12\r\n\$5\r\ngroup\r\n(?:.*\r\n)*\$6\r\nage-ms\r\n_\r\n/,
+      /^%14\r\n\$5\r\ngroup\r\n(?:.*\r\n)*\$6\r\nage-ms\r\n_\r\n/,
     )
   })
 })
@@ -131,12 +133,19 @@ describe('GROUP', () => {
       joined: 0,
       fenced: 0,
       loading: 0,
+      'stale-hits': 0,
+      rescued: 0,
+      refreshes: 0,
+      unchanged: 0,
       evicted: 0,
       expired: 0,
       'ttl-ms': 5000,
       jitter: '0.25',
       'negative-ttl-ms': 1000,
       'origin-timeout-ms': 700,
+      'stale-while-revalidate-ms': 0,
+      'stale-if-error-ms': 0,
+      'refresh-ahead': '0',
       origin: 'function',
     })
     expect(await fields(harness, 'GROUP', 'INFO', '1')).toMatchObject({

@@ -1,0 +1,273 @@
+// Freshness: what is served past its lifetime, and what is loaded before its end, to the millisecond.
+
+import { expect, test } from 'vitest'
+import { ManualClock } from '../../src/bytes/clock.ts'
+import { Hasher } from '../../src/bytes/hash.ts'
+import { Instant } from '../../src/bytes/instant.ts'
+import type { FreshnessPolicy } from '../../src/group/freshness.ts'
+import { Group, type GroupPolicy } from '../../src/group/group.ts'
+import { type LoadContext, loaded, type OriginResult, unchanged } from '../../src/group/origin.ts'
+import { NULL_REF } from '../../src/store/arena.ts'
+
+const KEY = Buffer.from('Tom')
+
+interface Call {
+  readonly context: LoadContext
+  resolve(value: OriginResult): void
+  reject(error: Error): void
+}
+
+interface Settings extends Partial<FreshnessPolicy> {
+  readonly policy?: Partial<GroupPolicy>
+  readonly random?: () => number
+}
+
+/** A group whose loads the test answers one by one, and whose values live for a second. */
+class Place {
+  readonly clock = new ManualClock()
+  readonly calls: Call[] = []
+  readonly group: Group
+  readonly #instant = new Instant(this.clock)
+
+  constructor({ policy, random = () => 0, ...freshness }: Settings = {}) {
+    const load = (_key: string, context: LoadContext): Promise<OriginResult> =>
+      new Promise((resolve, reject) => this.calls.push({ context, resolve, reject }))
+    this.group = new Group(
+      {
+        name: 'scores',
+        maxBytes: 65_536,
+        origin: { kind: 'test', load },
+        ttlMs: 1000,
+        jitter: 0,
+        negativeTtlMs: 0,
+        originTimeoutMs: 0,
+        freshness: { staleWhileRevalidateMs: 0, staleIfErrorMs: 0, refreshAhead: 0, ...freshness },
+        ...policy,
+      },
+      { instant: this.#instant, hasher: new Hasher({ low: 1, high: 2 }), timers: this.clock, random },
+    )
+  }
+
+  settle(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve))
+  }
+
+  advance(ms: number): void {
+    this.clock.advance(ms)
+    this.#instant.refresh()
+  }
+
+  /** What a read gives, or 'waiting' if it is not answered at once. */
+  async read(): Promise<string | null> {
+    const got = this.group.fetch(KEY).then(
+      (value) => value?.toString() ?? null,
+      (error: Error) => `-${error.message}`,
+    )
+    return Promise.race([got, this.settle().then(() => 'waiting')])
+  }
+
+  /** Loads a value in so many ms; the read that waited for it gets it. */
+  async load(result: OriginResult | Error, ms = 0): Promise<string | null> {
+    const got = this.group.fetch(KEY).then(
+      (value) => value?.toString() ?? null,
+      (error: Error) => `-${error.message}`,
+    )
+    await this.settle()
+    this.answer(result, ms)
+    return got
+  }
+
+  /** Answers the last call. */
+  answer(result: OriginResult | Error, ms = 0): void {
+    this.advance(ms)
+    const call = this.calls.at(-1)
+    if (result instanceof Error) call?.reject(result)
+    else call?.resolve(result)
+  }
+}
+
+test('without a policy a value is gone after its lifetime', async () => {
+  const at = new Place()
+  await at.load('630')
+  at.advance(1000)
+  expect(await at.read()).toBe('630')
+  at.advance(1)
+  expect(await at.read()).toBe('waiting')
+  expect(at.group.store.size).toBe(0)
+})
+
+test('stale while revalidate: served at once, loaded by one in the background', async () => {
+  const at = new Place({ staleWhileRevalidateMs: 300 })
+  await at.load('630')
+  at.advance(1000)
+  expect([await at.read(), at.calls.length, at.group.staleHits]).toEqual(['630', 1, 0])
+  at.advance(1)
+  expect([await at.read(), await at.read(), at.calls.length]).toEqual(['630', '630', 2])
+  at.advance(299)
+  expect([await at.read(), at.calls.length, at.group.staleHits]).toEqual(['630', 2, 3])
+  at.answer('700')
+  await at.settle()
+  expect([await at.read(), at.calls.length]).toEqual(['700', 2])
+  at.advance(1301)
+  expect([await at.read(), at.calls.length, at.group.flights?.refreshes]).toEqual(['waiting', 3, 1])
+  at.group.store.verify()
+})
+
+test('a background load that fails leaves what is held, and the next read tries again', async () => {
+  const at = new Place({ staleWhileRevalidateMs: 300 })
+  await at.load('630')
+  at.advance(1100)
+  expect(await at.read()).toBe('630')
+  at.answer(new Error('down'))
+  await at.settle()
+  expect([await at.read(), at.calls.length]).toEqual(['630', 3])
+})
+
+test('a background load that finds no such key takes the value away', async () => {
+  for (const result of [null, loaded('x', { ttl: 0 })]) {
+    const at = new Place({ staleWhileRevalidateMs: 300 })
+    await at.load('630')
+    at.advance(1100)
+    await at.read()
+    at.answer(result)
+    await at.settle()
+    expect([at.group.store.size, at.group.store.absent]).toEqual([0, 0])
+  }
+})
+
+test('stale if error: loaded first, and served if that fails', async () => {
+  const at = new Place({ staleIfErrorMs: 500, policy: { originTimeoutMs: 100 } })
+  await at.load('630')
+  at.advance(1001)
+  expect(await at.load(new Error('down'))).toBe('630')
+  expect([at.group.flights?.rescued, at.group.flights?.failures]).toEqual([1, 1])
+  expect(await at.load('700')).toBe('700')
+  at.advance(1400)
+  const got = at.group.fetch(KEY)
+  await at.settle()
+  at.advance(100)
+  expect((await got)?.toString()).toBe('700')
+  at.advance(1)
+  expect(await at.load(new Error('down'))).toBe('-scores: down')
+  expect(at.group.store.peek(KEY, 0, 3)).toBe(NULL_REF)
+})
+
+test('a write voids the load under way for what is stale', async () => {
+  const at = new Place({ staleWhileRevalidateMs: 300 })
+  await at.load('630')
+  at.advance(1100)
+  await at.read()
+  at.group.write(KEY, Buffer.from('1'), 0)
+  at.answer('700')
+  await at.settle()
+  expect(await at.read()).toBe('1')
+  expect(at.group.store.peek(KEY, 0, 3)).not.toBe(NULL_REF)
+  at.advance(1001)
+  // What was written is not the origin's: it is not stale, it is gone.
+  expect(await at.read()).toBe('waiting')
+})
+
+test.each([
+  // XFetch: loadMs × β × −ln(1 − random) ≥ what is left of the lifetime; here the load takes 100 ms.
+  { beta: 1, random: 1 - Math.exp(-2), ahead: 200 },
+  { beta: 2, random: 1 - Math.exp(-2), ahead: 400 },
+  { beta: 0.5, random: 1 - Math.exp(-2), ahead: 100 },
+  { beta: 1, random: 0, ahead: 0 },
+])('refresh ahead: β $beta, drawn $random', async ({ beta, random, ahead }) => {
+  const at = new Place({ refreshAhead: beta, random: () => random - 1e-9 * Math.sign(random) })
+  await at.load('630', 100)
+  at.advance(1000 - ahead)
+  expect([await at.read(), at.calls.length]).toEqual(['630', ahead === 0 ? 2 : 1])
+  if (ahead === 0) return
+  at.advance(1)
+  expect([await at.read(), at.calls.length]).toEqual(['630', 2])
+  at.answer('700', 50)
+  await at.settle()
+  at.advance(999)
+  expect(await at.read()).toBe('700')
+})
+
+test('without luck a value is loaded when its lifetime is over, and before its last moments nobody draws', async () => {
+  let drawn = 0
+  const at = new Place({
+    refreshAhead: 1,
+    random: () => {
+      drawn++
+      return 0
+    },
+  })
+  await at.load('630', 10)
+  at.advance(800)
+  await at.read()
+  expect(drawn).toBe(0)
+  at.advance(1)
+  await at.read()
+  expect(drawn).toBe(1)
+  at.advance(200)
+  expect(await at.read()).toBe('waiting')
+})
+
+test('the origin says for how long its value may be served', async () => {
+  const at = new Place({ staleWhileRevalidateMs: 300, staleIfErrorMs: 300 })
+  await at.load(loaded('630', { ttl: 50, staleWhileRevalidate: 0, staleIfError: 20 }))
+  at.advance(51)
+  expect(await at.load(new Error('down'))).toBe('630')
+  at.advance(20)
+  expect(await at.load(new Error('down'))).toBe('-scores: down')
+})
+
+test('the longest lifetime bounds what is stale too', async () => {
+  const at = new Place({ staleWhileRevalidateMs: 300 })
+  at.group.limitLifetime(1100)
+  await at.load('630')
+  at.advance(1100)
+  expect(await at.read()).toBe('630')
+  at.advance(1)
+  expect(await at.read()).toBe('waiting')
+})
+
+test('a version that the origin finds unchanged lives on', async () => {
+  const at = new Place()
+  await at.load(loaded('630', { validator: '"7"', ttl: 200 }))
+  expect(at.calls[0].context.validator).toBeUndefined()
+  at.advance(400)
+  expect(await at.load(unchanged({ ttl: 300 }))).toBe('630')
+  expect(at.calls[1].context.validator).toBe('"7"')
+  expect(at.group.flights?.unchanged).toBe(1)
+  at.advance(300)
+  expect([await at.read(), at.calls.length]).toEqual(['630', 2])
+  at.advance(1)
+  expect(await at.load(loaded('700', { validator: '"8"', ttl: 300 }))).toBe('700')
+  expect(at.calls[2].context.validator).toBe('"7"')
+  // Kept for as long again as it has lived, then asked for without.
+  at.advance(601)
+  expect(await at.load('800')).toBe('800')
+  expect(at.calls[3].context.validator).toBeUndefined()
+})
+
+test('a stale value is there for reads only', async () => {
+  const at = new Place({ staleWhileRevalidateMs: 300 })
+  await at.load('630')
+  at.advance(1100)
+  let seen = 0
+  at.group.store.scan(0, 100, () => seen++)
+  expect(seen).toBe(0)
+  expect(at.group.remove(KEY)).toBe(false)
+  expect(await at.read()).toBe('waiting')
+})
+
+test('watchers are told when a load takes the place of what is held', async () => {
+  const at = new Place({ staleWhileRevalidateMs: 300 })
+  const told: string[] = []
+  const written = (_group: Group, bytes: Buffer, start: number, end: number): void => {
+    told.push(bytes.toString('utf8', start, end))
+  }
+  at.group.watch({ written, flushed: () => undefined })
+  await at.load('630')
+  expect(told).toEqual([])
+  at.advance(1100)
+  await at.read()
+  at.answer('700')
+  await at.settle()
+  expect(told).toEqual(['Tom'])
+})
