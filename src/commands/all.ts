@@ -11,6 +11,7 @@ import { explainCommands } from './explain.ts'
 import { groupCommands } from './groups.ts'
 import { infoCommands } from './info.ts'
 import { introspectionCommands } from './introspection.ts'
+import { invalidateCommands } from './invalidate.ts'
 import { keyCommands } from './keys.ts'
 import { keyspaceCommands } from './keyspace.ts'
 import { latencyCommands } from './latency.ts'
@@ -37,6 +38,7 @@ export function createCommandTable(): CommandTable {
     ...keyCommands,
     ...expiryCommands,
     ...keyspaceCommands,
+    ...invalidateCommands,
     ...objectCommands,
     ...memoryCommands,
     ...groupCommands,

@@ -100,8 +100,13 @@ export interface CommandSpec {
    * sum, or OK. Without it such a command is refused.
    */
   readonly merge?: 'values' | 'sum' | 'ok'
-  /** How a command without keys is put together from the replies of all nodes. Without it, it is of this node only. */
-  readonly span?: Span
+  /**
+   * How a command without keys is put together from the replies of all nodes. Without it, it is of this node only. A
+   * function decides by the arguments; where it gives none, the command has keys.
+   */
+  readonly span?: Span | ((args: Args) => Span | undefined)
+  /** What stands before the keys in the part of a command that one of several owners is sent. */
+  readonly partHead?: readonly string[]
   /** A write that may be run twice, since the second time changes nothing: a function decides by the arguments. */
   readonly repeatable?: true | ((args: Args) => boolean)
   /** It is run where it is asked, whoever owns its key. */

@@ -2,14 +2,15 @@
 
 import type { Group } from '../group/group.ts'
 import { NULL_REF, type Ref } from '../store/arena.ts'
-import { EXPIRES, LOADED, type ValueType } from '../store/record.ts'
+import { EXPIRES, LOADED, TAGS, type ValueType } from '../store/record.ts'
+import { Tagging } from '../store/tags.ts'
 
 /** A copy: writing to the store that it came from may move or evict the record. */
 export interface Entry {
   readonly from: Group
   readonly value: Buffer
   readonly type: ValueType
-  /** `EXPIRES`, `LOADED`. */
+  /** `EXPIRES`, `LOADED`, and those of tags. */
   readonly flags: number
   readonly isRaw: boolean
   /** With `EXPIRES`: an int64, milliseconds since the epoch. */
@@ -17,20 +18,24 @@ export interface Entry {
   /** With `LOADED`: milliseconds since the epoch, milliseconds. */
   readonly loadedAt: number
   readonly loadMs: number
+  readonly tagging: Tagging
 }
 
 export function copyEntry(from: Group, ref: Ref): Entry {
   const { records } = from.store
   const deadline = records.exactDeadline(ref)
+  const tagging = new Tagging()
+  records.readTags(ref, tagging)
   return {
     from,
     value: from.store.copyValue(ref),
     type: records.type(ref),
-    flags: (records.flags(ref) & LOADED) | (deadline === 0n ? 0 : EXPIRES),
+    flags: (records.flags(ref) & LOADED) | (deadline === 0n ? 0 : EXPIRES) | records.tagFlags(ref),
     isRaw: records.isRaw(ref),
     deadline,
     loadedAt: records.loadedAt(ref),
     loadMs: records.loadMs(ref),
+    tagging,
   }
 }
 
@@ -43,10 +48,11 @@ export function putEntry(group: Group, key: Buffer, start: number, end: number, 
   const { store } = group
   const { value } = entry
   let flags = entry.flags
-  if (group !== entry.from) flags = flags & EXPIRES || group.lifetime()
+  if (group !== entry.from) flags = (flags & EXPIRES || group.lifetime()) | (flags & TAGS)
   if ((entry.flags & EXPIRES) !== 0) store.deadline[0] = Number(entry.deadline)
   store.loadedAt[0] = entry.loadedAt
   store.loadMs = entry.loadMs
+  store.tagging.take(entry.tagging)
   const ref = store.put(key, start, end, value, 0, value.length, entry.type, flags)
   if (ref === NULL_REF) return false
   if (entry.isRaw) store.records.markRaw(ref)

@@ -3,6 +3,7 @@
 import type { Group } from '../group/group.ts'
 import type { CommandSpec } from './command.ts'
 import { container } from './container.ts'
+import { wrongSubcommand } from './errors.ts'
 import { type Fields, replyFields } from './fields.ts'
 import { findGroup } from './selection.ts'
 import { arg } from './spec.ts'
@@ -38,6 +39,8 @@ const GROUP_FIELDS: Fields<{ readonly group: Group; readonly index: number }> = 
   unchanged: ({ group }) => group.flights?.unchanged ?? 0,
   evicted: ({ group }) => group.store.evicted,
   expired: ({ group }) => group.store.expired,
+  /** Entries found to be invalid by a tag, or since word from the origin was lost. */
+  invalidated: ({ group }) => group.store.invalidated,
   /** The policy; times in ms, 0: none, no limit. `jitter` is the fraction by which lifetimes are shortened at random. */
   'ttl-ms': ({ group }) => group.policy.ttlMs,
   jitter: ({ group }) => ({ double: group.policy.jitter }),
@@ -61,6 +64,29 @@ export const groupCommands: readonly CommandSpec[] = [
     group: 'erinys',
     helpSince: '0.1.0',
     subcommands: [
+      {
+        name: 'flush',
+        arity: -2,
+        flags: ['write'],
+        categories: ['keyspace', 'write', 'slow', 'dangerous'],
+        wholeKeyspace: true,
+        span: 'ok',
+        repeatable: true,
+        summary: 'Removes all keys of a group, by default the selected one, from the caches of all nodes.',
+        since: '0.1.0',
+        group: 'erinys',
+        complexity: 'O(1)',
+        arguments: [arg('name', 'string', { optional: true })],
+        run(c) {
+          const group = c.args.count > 2 ? findGroup(c, 2) : c.group
+          if (c.args.count > 3) c.reply.error(wrongSubcommand('GROUP', c.args.latin1(1)))
+          else if (group === undefined) c.reply.error('ERR no such group')
+          else {
+            group.clear()
+            c.reply.ok()
+          }
+        },
+      },
       {
         name: 'info',
         arity: 3,

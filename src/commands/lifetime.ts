@@ -67,16 +67,24 @@ function refuse(c: Context): boolean {
 
 /**
  * Writes a string under argument 1, which `ref` holds, and keeps the deadline it had. A new key (`NULL_REF`) gets the
- * lifetime of its group. `NULL_REF`: it alone exceeds the budget, nothing has changed.
+ * lifetime of its group. It has the tags that `tags` stands for: by default those that it had. `NULL_REF`: it alone
+ * exceeds the budget, nothing has changed.
  */
-export function setKeepingDeadline(c: Context, ref: Ref, value: Buffer, start: number, end: number): Ref {
+export function setKeepingDeadline(
+  c: Context,
+  ref: Ref,
+  value: Buffer,
+  start: number,
+  end: number,
+  tags: number = ref === NULL_REF ? 0 : c.group.store.keepTags(ref),
+): Ref {
   const { args, group } = c
   const { store } = group
-  if (ref === NULL_REF) return group.set(args.buf, args.start[1], args.end[1], value, start, end, 0)
+  if (ref === NULL_REF) return group.set(args.buf, args.start[1], args.end[1], value, start, end, tags)
   const { records } = store
   store.deadline[0] = records.deadline(ref)
   const exact = store.deadline[0] > Number.MAX_SAFE_INTEGER ? records.exactDeadline(ref) : 0n
-  const flags = store.deadline[0] === 0 ? 0 : EXPIRES
+  const flags = tags | (store.deadline[0] === 0 ? 0 : EXPIRES)
   const { buf } = args
   const written = store.put(buf, args.start[1], args.end[1], value, start, end, ValueType.STRING, flags)
   if (written !== NULL_REF && exact !== 0n) records.setExactDeadline(written, exact)

@@ -5,6 +5,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { Peer } from '../cluster/peer.ts'
 import type { Args } from '../resp/args.ts'
 import { type Client, placeOf } from './client.ts'
+import type { Span } from './command.ts'
 import type { Context } from './context.ts'
 import { CROSS_SLOT, type Dispatcher } from './dispatcher.ts'
 import { circumstancesOf, type Errand } from './errand.ts'
@@ -124,7 +125,8 @@ export class Routing {
   }
 
   #routeMany(client: Client, command: Command): Route {
-    if (command.spec.span !== undefined) return this.#span(client, command)
+    const span = command.spanOf(this.#context.args)
+    if (span !== undefined) return this.#span(client, span)
     const cluster = this.#cluster
     const { args, reply } = this.#context
     const positions = command.keysOf(this.#context)
@@ -162,9 +164,9 @@ export class Routing {
     return SENT
   }
 
-  #span(client: Client, { spec: { span } }: Command): Route {
+  #span(client: Client, span: Span): Route {
     const cluster = this.#cluster
-    if (cluster.redirects || span === undefined) return HERE
+    if (cluster.redirects) return HERE
     // It sees all keys: what was sent before is done first.
     if (client.isWaiting) return WAIT
     const { args, reply } = this.#context

@@ -40,7 +40,8 @@ export function scatter(whole: Whole, ask: Ask): void {
 
 /** The command's name, and each key of the part with what belongs to it. */
 function partArguments(command: Command, args: Args, { positions }: Part): Buffer[] {
-  const own = [args.copy(0)]
+  const head = command.spec.partHead ?? []
+  const own = [args.copy(0), ...head.map((word) => Buffer.from(word))]
   for (const i of positions) for (let j = i; j < i + command.keyStep; j++) own.push(args.copy(j))
   return own
 }

@@ -2,7 +2,7 @@
 
 import type { Args } from '../resp/args.ts'
 import { NULL_REF, type Ref } from '../store/arena.ts'
-import { EXPIRES, ValueType } from '../store/record.ts'
+import { EXPIRES, tagFlags, ValueType } from '../store/record.ts'
 import type { CommandSpec } from './command.ts'
 import type { Context } from './context.ts'
 import { tooLarge } from './errors.ts'
@@ -19,6 +19,7 @@ import {
   readTime,
   SET_OPTIONS,
   settleTime,
+  TAGGED,
   timeAt,
   XX,
 } from './string-options.ts'
@@ -57,10 +58,11 @@ function set(c: Context, valueAt: number, options: number): void {
   }
   const start = args.start[valueAt]
   const end = args.end[valueAt]
-  const flags = (options & TIMED) !== 0 ? EXPIRES : 0
+  const tags = (options & TAGGED) === 0 ? 0 : tagFlags(group.store.tagging.count)
+  const flags = tags | ((options & TIMED) !== 0 ? EXPIRES : 0)
   const written =
     (options & KEEPTTL) !== 0
-      ? setKeepingDeadline(c, ref, args.buf, start, end)
+      ? setKeepingDeadline(c, ref, args.buf, start, end, tags)
       : group.set(args.buf, args.start[1], args.end[1], args.buf, start, end, flags)
   if (written === NULL_REF) {
     reply.rewind(mark)

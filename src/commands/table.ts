@@ -1,7 +1,7 @@
 // The command table: finds a command by the bytes of its name, without making a string.
 
 import type { Args } from '../resp/args.ts'
-import type { CommandSpec } from './command.ts'
+import type { CommandSpec, Span } from './command.ts'
 import type { Context } from './context.ts'
 import type { CommandTraits } from './host.ts'
 import { CommandStats } from './telemetry.ts'
@@ -76,6 +76,12 @@ export class Command implements CommandTraits {
       for (let i = keys.first; i <= last && i < context.args.count; i += keys.step) positions.push(i)
     }
     return positions
+  }
+
+  /** How it is put together from the replies of all nodes; undefined: it is not asked of all. */
+  spanOf(args: Args): Span | undefined {
+    const { span } = this.spec
+    return typeof span === 'function' ? span(args) : span
   }
 
   /** Whether it can be run once more when nobody knows whether it was. */

@@ -106,6 +106,11 @@ export class Holders<Holder extends object> implements Watcher {
     for (const holder of holders) this.#tell(holder, undefined)
   }
 
+  /** Of which keys there are old copies is not known. */
+  distrusted(): void {
+    this.flushed()
+  }
+
   /** The connection is closed: it is told nothing more, and allowed nothing more. */
   gone(holder: Holder): void {
     this.#gone.add(holder)

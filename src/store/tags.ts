@@ -34,6 +34,12 @@ export class Tagging {
   /** In a cell: as a field it would be boxed. */
   readonly moment = new Float64Array(1)
 
+  take(other: Tagging): void {
+    this.count = other.count
+    this.hashes.set(other.hashes)
+    this.moment[0] = other.moment[0]
+  }
+
   /** False: it has as many as an entry can have. */
   add(hash: number): boolean {
     for (let i = 0; i < this.count; i++) if (this.hashes[i] === hash) return true

@@ -1,0 +1,60 @@
+// INVALIDATE drops what is held but old at the source: a command of Erinys's own.
+
+import type { Args } from '../resp/args.ts'
+import type { CommandSpec } from './command.ts'
+import type { Context } from './context.ts'
+import { arg, manyKeys, oneOf, token } from './spec.ts'
+
+/** What its arguments are: a word before them may say so, else they are keys. */
+function namesTags(args: Args): boolean {
+  return args.count > 2 && args.is(1, 'TAG')
+}
+
+function firstKey(args: Args): number {
+  return args.count > 2 && args.is(1, 'KEY') ? 2 : 1
+}
+
+function keysOf({ args }: Context): number[] {
+  if (namesTags(args)) return []
+  const first = firstKey(args)
+  return Array.from({ length: args.count - first }, (_, i) => first + i)
+}
+
+function invalidate(c: Context): void {
+  const { args, group, reply } = c
+  if (namesTags(args)) {
+    for (let i = 2; i < args.count; i++) group.invalidateTag(args.copy(i))
+    reply.ok()
+    return
+  }
+  let held = 0
+  for (let i = firstKey(args); i < args.count; i++) if (group.invalidate(args.copy(i))) held++
+  reply.integer(held)
+}
+
+export const invalidateCommands: readonly CommandSpec[] = [
+  {
+    name: 'invalidate',
+    arity: -2,
+    flags: ['write'],
+    categories: ['keyspace', 'write', 'slow'],
+    keys: manyKeys(1, 'RM', 'delete'),
+    findKeys: keysOf,
+    merge: 'sum',
+    // A key may have the name of a word.
+    partHead: ['KEY'],
+    span: (args) => (namesTags(args) ? 'ok' : undefined),
+    repeatable: true,
+    wholeKeyspace: true,
+    summary: 'Drops keys, or all entries that carry one of the tags, and what is being loaded of them.',
+    since: '0.1.0',
+    group: 'erinys',
+    complexity: 'O(N) where N is the number of keys or tags, whatever the number of entries.',
+    tips: ['request_policy:multi_shard', 'response_policy:agg_sum'],
+    arguments: [
+      oneOf('kind', [token('KEY'), token('TAG')], { optional: true }),
+      arg('name', 'key', { multiple: true }),
+    ],
+    run: invalidate,
+  },
+]

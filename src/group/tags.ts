@@ -1,0 +1,31 @@
+// Tags of entries, as origins and clients name them.
+
+import type { Ref } from '../store/arena.ts'
+import type { Store } from '../store/store.ts'
+import { MAX_TAGS, Tagging, tagHash } from '../store/tags.ts'
+import type { Landing } from './flights.ts'
+
+export function hashOfTag(tag: Uint8Array): number {
+  return tagHash(tag, 0, tag.length)
+}
+
+/** The hashes of the tags that a record carries. */
+export function tagsOf(store: Store, ref: Ref): readonly number[] {
+  const tagging = new Tagging()
+  store.records.readTags(ref, tagging)
+  return [...tagging.hashes.subarray(0, tagging.count)]
+}
+
+/**
+ * Makes the tags of what was loaded the argument of `store.put`, as of when its load began: an invalidation after that
+ * concerns it. What is found unchanged keeps those it had. False: there are more than an entry can have.
+ */
+export function takeLoadedTags({ tagging, tags }: Store, { facts, keptTags, moment }: Landing): boolean {
+  tagging.count = 0
+  tagging.moment[0] = moment ?? tags.moment()
+  const names = facts?.tags
+  const hashes = names === undefined ? keptTags : names.map((name) => hashOfTag(Buffer.from(name, 'utf8')))
+  return hashes === undefined || hashes.every((hash) => tagging.add(hash))
+}
+
+export const TOO_MANY_TAGS = `got more than ${MAX_TAGS} tags`
