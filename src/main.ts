@@ -10,6 +10,7 @@ import { type LoadedConfig, loadConfig } from './config-file.ts'
 import { OriginError } from './group/group.ts'
 import { createLog } from './log.ts'
 import type { Node } from './node.ts'
+import { type TriggerOptions, triggerSql } from './origin/sql/trigger.ts'
 import {
   clusterFallbackText,
   clusterText,
@@ -59,6 +60,20 @@ program
   .description('check the configuration, and print what it means')
   .action(async (_, command: Command) => {
     console.log(describeConfig(await load(command.optsWithGlobals())))
+  })
+
+program
+  .command('sql')
+  .description('what a SQL origin needs in its database')
+  .command('trigger')
+  .allowExcessArguments(false)
+  .description('print the triggers by which PostgreSQL tells of changes to a table')
+  .requiredOption('--table <name>', 'the table, with its schema if it needs one')
+  .requiredOption('--column <name>', 'the column that is in the key')
+  .option('--channel <name>', 'what the origin of the group has for listen', 'erinys')
+  .option('--key <pattern>', "the key, with a place for the column: 'user:{id}'", '{key}')
+  .action((options: TriggerOptions) => {
+    process.stdout.write(triggerSql(options))
   })
 
 type Options = Flags & { readonly config?: string }

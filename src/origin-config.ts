@@ -54,6 +54,8 @@ export interface SqlOriginConfig {
   readonly statementTimeout?: number | string
   /** Do not look at the database before the first load; false. */
   readonly lazy?: boolean | 'yes' | 'no'
+  /** The channel of PostgreSQL on which triggers tell of changes (`erinys sql trigger` prints them); none. */
+  readonly listen?: string
 }
 
 /** An HTTP server as an origin. */
@@ -87,6 +89,11 @@ export interface RedisOriginConfig {
   readonly cluster?: boolean | 'yes' | 'no'
   /** What every key has before it there; none. */
   readonly prefix?: string
+  /**
+   * Whether to hear of changes by keyspace notifications, which that Redis must be configured to send
+   * (`notify-keyspace-events KEA`); false. Not of a cluster.
+   */
+  readonly listen?: boolean | 'yes' | 'no'
   readonly tls?: TlsConfig
   readonly connectTimeout?: number | string
   /** How long a command may take; '5s'. */
@@ -177,10 +184,15 @@ function sqlSchema(directory: string): z.ZodType<Origin> {
     connectTimeout: duration(1, 'timed').optional(),
     statementTimeout: duration(1, 'timed').optional(),
     lazy: yesNo.optional(),
+    listen: text('the name of a channel').optional(),
   }).transform((written, context): Origin => {
     if (written.keys !== undefined && written.keys.names.length !== 1) {
       const message = `got ${written.keys.names.length} captures, wants one, since a query has one parameter`
       context.addIssue({ code: 'custom', message, path: ['keys'] })
+      return z.NEVER
+    }
+    if (written.listen !== undefined && !/^postgres/i.test(written.url)) {
+      context.addIssue({ code: 'custom', message: 'only PostgreSQL has channels', path: ['listen'] })
       return z.NEVER
     }
     return new SqlOrigin({
@@ -194,6 +206,7 @@ function sqlSchema(directory: string): z.ZodType<Origin> {
       connectTimeout: written.connectTimeout ?? CONNECT_TIMEOUT,
       statementTimeout: written.statementTimeout ?? STATEMENT_TIMEOUT,
       lazy: written.lazy ?? false,
+      listen: written.listen,
     })
   })
 }
@@ -246,6 +259,7 @@ function redisSchema(directory: string): z.ZodType<Origin> {
     url: urls,
     cluster: yesNo.optional(),
     prefix: secret.optional(),
+    listen: yesNo.optional(),
     tls: tls(directory).optional(),
     connectTimeout: duration(1, 'timed').optional(),
     timeout: duration(1, 'timed').optional(),
@@ -255,10 +269,16 @@ function redisSchema(directory: string): z.ZodType<Origin> {
       context.addIssue({ code: 'custom', message: 'several URLs are those of a cluster', path: ['cluster'] })
       return z.NEVER
     }
+    if (cluster && written.listen === true) {
+      const message = 'a cluster tells of changes node by node, which is not heard'
+      context.addIssue({ code: 'custom', message, path: ['listen'] })
+      return z.NEVER
+    }
     return new RedisOrigin({
       urls: written.url,
       cluster,
       prefix: written.prefix ?? '',
+      listen: written.listen ?? false,
       tls: written.tls,
       connectTimeout: written.connectTimeout ?? CONNECT_TIMEOUT,
       timeout: written.timeout ?? 5000,

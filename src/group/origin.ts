@@ -77,6 +77,20 @@ export interface OriginLog {
   warn(fields: object, message: string): void
 }
 
+/** Told what has changed at the source, in whose words: keys are those of the cache. */
+export interface ChangeListener {
+  /** The name of the group that listens. */
+  readonly group: string
+  key(key: Buffer): void
+  tag(tag: Buffer): void
+  /** Everything may have changed. */
+  all(): void
+  /** Word is heard from now on: of changes before, it may have been lost. */
+  gap(): void
+  /** No word is heard until the next `gap`. */
+  lost(error: unknown): void
+}
+
 export interface Origin {
   /** Names the implementation: 'function', 'file', … */
   readonly kind: string
@@ -84,11 +98,15 @@ export interface Origin {
   load(key: string, context: LoadContext): Promise<OriginResult> | OriginResult
   /** Loads several different keys at once, each as `load` would. Throwing or rejecting is an error for all of them. */
   loadMany?(keys: readonly string[], context: LoadContext): Promise<OriginResults> | OriginResults
+  /** Whether a load may be repeated; true. */
+  readonly isIdempotent?: boolean
   /**
    * Called once, before the first load. What it throws keeps the node from starting: what is wrong with the
    * configuration. What may pass (the source cannot be reached) is a warning.
    */
   start?(log: OriginLog): Promise<void> | void
+  /** Hears of changes at the source from now on, until `close`; called at most once, after `start`. */
+  listen?(listener: ChangeListener): Promise<void> | void
   /** Releases what the origin holds; called once, when the node closes. */
   close?(): Promise<void> | void
 }

@@ -2,7 +2,14 @@
 
 import type { ChainableCommander, Cluster, Redis } from 'ioredis'
 import { keySlot } from '../bytes/crc16.ts'
-import { type LoadContext, loaded, type Origin, type OriginLog, type OriginResult } from '../group/origin.ts'
+import {
+  type ChangeListener,
+  type LoadContext,
+  loaded,
+  type Origin,
+  type OriginLog,
+  type OriginResult,
+} from '../group/origin.ts'
 import { abortable, errorText } from './abortable.ts'
 import type { TlsOptions } from './tls-options.ts'
 
@@ -12,6 +19,8 @@ export interface RedisOptions {
   readonly cluster: boolean
   /** What every key has before it there. */
   readonly prefix: string
+  /** Whether to hear of changes by keyspace notifications. */
+  readonly listen?: boolean
   readonly tls: TlsOptions | undefined
   /** Milliseconds. */
   readonly connectTimeout: number
@@ -32,6 +41,7 @@ export class RedisOrigin implements Origin {
   readonly kind = 'redis'
   readonly #options: RedisOptions
   #client: Promise<Client> | undefined
+  #subscriber: Redis | undefined
   #log: OriginLog = { warn: () => undefined }
   /** Said once for each time that it happens. */
   #isLost = false
@@ -66,9 +76,51 @@ export class RedisOrigin implements Origin {
     return new Map(results.flat())
   }
 
+  /** Every event on a key is heard, of whatever kind: also that it has expired or was evicted there. */
+  async listen(listener: ChangeListener): Promise<void> {
+    if (this.#options.listen !== true) return
+    const client = (await this.#connected()) as Redis
+    const { prefix } = this.#options
+    const db = client.options.db ?? 0
+    const subscriber = client.duplicate({ autoResubscribe: false, commandTimeout: undefined })
+    this.#subscriber = subscriber
+    subscriber.on('error', (error) => listener.lost(error))
+    subscriber.on('close', () => listener.lost(new Error('the connection was closed')))
+    subscriber.on('pmessageBuffer', (_pattern: Buffer, _channel: Buffer, key: Buffer) => {
+      const start = Buffer.byteLength(prefix)
+      if (key.subarray(0, start).toString() === prefix) listener.key(Buffer.from(key.subarray(start)))
+    })
+    const heard = new Promise<void>((resolve) => {
+      subscriber.on('ready', () => {
+        subscriber.psubscribe(`__keyevent@${db}__:*`).then(
+          () => {
+            // What happened before is not told any more.
+            listener.gap()
+            resolve()
+          },
+          () => subscriber.disconnect(true),
+        )
+      })
+    })
+    await subscriber.connect().then(
+      () => heard,
+      () => undefined,
+    )
+    await this.#checkNotifications(client)
+  }
+
   async close(): Promise<void> {
+    this.#subscriber?.removeAllListeners('close').disconnect()
     const client = await this.#client?.catch(() => undefined)
     client?.disconnect()
+  }
+
+  /** A server that does not send notifications does not say so. */
+  async #checkNotifications(client: Redis): Promise<void> {
+    const [, events = ''] = (await client.config('GET', 'notify-keyspace-events').catch(() => [])) as string[]
+    if (events.includes('E') && events.includes('A')) return
+    const message = `Redis is configured to tell of ${events === '' ? 'no' : 'few'} changes: CONFIG SET notify-keyspace-events EA`
+    this.#log.warn({ events }, message)
   }
 
   async #loadPart(

@@ -1,10 +1,12 @@
 // An origin that is a SQL database: one query for a key, and one for many keys at once.
 
-import type { LoadContext, Origin, OriginLog, OriginValue } from '../group/origin.ts'
+import { systemTimers } from '../bytes/clock.ts'
+import type { ChangeListener, LoadContext, Origin, OriginLog, OriginValue } from '../group/origin.ts'
 import { errorText } from './abortable.ts'
 import type { KeyPattern } from './key-pattern.ts'
 import { type Cell, cellText, cellValue, rowJson } from './sql/cell.ts'
 import { type Driver, type DriverOptions, type Parameter, type Rows, StatementError } from './sql/driver.ts'
+import type { PostgresListener } from './sql/postgres-listener.ts'
 
 /** Which database, by the protocol of the URL. */
 export const SQL_PROTOCOLS = ['postgres:', 'postgresql:', 'mysql:', 'mariadb:', 'sqlite:'] as const
@@ -16,6 +18,8 @@ export interface SqlOptions extends Omit<DriverOptions, 'onIdleError'> {
   readonly column: string | undefined
   /** Do not look at the database before the first load. */
   readonly lazy: boolean
+  /** The channel of PostgreSQL that tells of changes. */
+  readonly listen?: string
 }
 
 /**
@@ -27,6 +31,7 @@ export class SqlOrigin implements Origin {
   readonly loadMany: Origin['loadMany']
   readonly #options: SqlOptions
   #log: OriginLog = { warn: () => undefined }
+  #listener: PostgresListener | undefined
   #opening: Promise<Driver> | undefined
   #checking: Promise<Driver> | undefined
 
@@ -59,7 +64,23 @@ export class SqlOrigin implements Origin {
     }
   }
 
+  async listen(listener: ChangeListener): Promise<void> {
+    const { listen: channel, url, tls, connectTimeout } = this.#options
+    if (channel === undefined) return
+    const { PostgresListener } = await import('./sql/postgres-listener.ts')
+    this.#listener = new PostgresListener({
+      url,
+      tls,
+      channel,
+      connectTimeout,
+      timers: systemTimers,
+      listener,
+    })
+    await this.#listener.start()
+  }
+
   async close(): Promise<void> {
+    this.#listener?.close()
     const driver = await this.#opening?.catch(() => undefined)
     await driver?.close()
   }

@@ -175,6 +175,7 @@ export class Store {
 
   /** All that the origin has given by now is invalid. O(1). */
   distrust(): void {
+    if (this.#index.count === 0) return
     this.#distrusted[0] = this.#instant.now
     this.#isGuarded = true
   }

@@ -1,0 +1,133 @@
+// PostgreSQL tells of changes: by the triggers that are printed, over a connection that breaks.
+
+import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { ManualClock } from '../../../src/bytes/clock.ts'
+import type { ChangeListener } from '../../../src/group/origin.ts'
+import { readChange } from '../../../src/origin/changes.ts'
+import { PostgresListener } from '../../../src/origin/sql/postgres-listener.ts'
+import { triggerSql } from '../../../src/origin/sql/trigger.ts'
+import { describeWithPostgres } from '../../support/postgres.ts'
+import { TcpProxy } from '../../support/proxy.ts'
+
+/** Takes down what it is told; `next` resolves when so much was told. */
+class Told implements ChangeListener {
+  readonly group = 'users'
+  readonly all_: string[] = []
+  #wanted = Number.POSITIVE_INFINITY
+  #resolve: () => void = () => undefined
+
+  key = (key: Buffer): void => this.#tell(`key ${key.toString()}`)
+  tag = (tag: Buffer): void => this.#tell(`tag ${tag.toString()}`)
+  all = (): void => this.#tell('all')
+  gap = (): void => this.#tell('gap')
+  lost = (): void => this.#tell('lost')
+
+  async next(count: number): Promise<string[]> {
+    if (this.all_.length < count) {
+      this.#wanted = count
+      await new Promise<void>((resolve) => {
+        this.#resolve = resolve
+      })
+    }
+    return this.all_.splice(0)
+  }
+
+  #tell(what: string): void {
+    this.all_.push(what)
+    if (this.all_.length >= this.#wanted) {
+      this.#wanted = Number.POSITIVE_INFINITY
+      this.#resolve()
+    }
+  }
+}
+
+describe('a payload', () => {
+  test.each([
+    ['user:7', ['key user:7']],
+    ['{user}:7', ['key {user}:7']],
+    ['{"key": "a b"}', ['key a b']],
+    ['{"key": "a", "group": "users"}', ['key a']],
+    ['{"key": "a", "group": "others"}', []],
+    ['{"tag": "red"}', ['tag red']],
+    ['{"all": true}', ['all']],
+    ['{"all": false}', []],
+    ['{"other": 1}', ['key {"other": 1}']],
+    ['{"key": 7}', []],
+    ['', []],
+  ])('%j', (payload, wanted) => {
+    const told = new Told()
+    readChange(payload, told)
+    expect(told.all_).toEqual(wanted)
+  })
+})
+
+describe('a key pattern', () => {
+  test.each(['user', '{a}{b}', ''])('%j is refused', (key) => {
+    expect(() => triggerSql({ table: 't', column: 'c', channel: 'x', key })).toThrow('wants one place')
+  })
+})
+
+describeWithPostgres('the triggers of PostgreSQL', (postgres) => {
+  const clock = new ManualClock(1_000_000)
+  let listener: PostgresListener | undefined
+
+  const listen = (told: Told, channel: string, url = postgres().url): Promise<void> => {
+    listener = new PostgresListener({
+      url,
+      tls: undefined,
+      channel,
+      connectTimeout: 5000,
+      timers: clock,
+      listener: told,
+    })
+    return listener.start()
+  }
+  afterEach(() => listener?.close())
+
+  beforeAll(async () => {
+    await postgres().run(`create table "odd ""table""" ("it's" int primary key, name text)`)
+    const options = { table: 'odd "table"', column: "it's", channel: `it's "a" channel`, key: `o'user:{id}!` }
+    // Twice: a table whose key pattern has changed gets the triggers anew.
+    await postgres().run(triggerSql({ ...options, key: '{id}' }))
+    await postgres().run(triggerSql(options))
+  })
+
+  test('tell of rows that are written, of both keys of one that gets another, and of a truncated table', async () => {
+    const told = new Told()
+    await listen(told, `it's "a" channel`)
+    const table = `"odd ""table"""`
+    await postgres().run(`insert into ${table} values (1, 'a'), (2, 'b')`)
+    await postgres().run(`update ${table} set name = 'c' where "it's" = 1`)
+    await postgres().run(`update ${table} set "it's" = 3 where "it's" = 2`)
+    await postgres().run(`delete from ${table} where "it's" = 1`)
+    await postgres().run(`truncate ${table}`)
+    expect(await told.next(8)).toEqual([
+      'gap',
+      "key o'user:1!",
+      "key o'user:2!",
+      "key o'user:1!",
+      "key o'user:2!",
+      "key o'user:3!",
+      "key o'user:1!",
+      'all',
+    ])
+  })
+
+  test('a connection that breaks is renewed, and the gap is told', async () => {
+    const proxy = await TcpProxy.start(postgres().target)
+    const told = new Told()
+    await listen(told, 'plain', `postgres://postgres@127.0.0.1:${proxy.port}/postgres`)
+    await postgres().run(`notify plain, 'a'`)
+    expect(await told.next(2)).toEqual(['gap', 'key a'])
+    proxy.fault = 'refuse'
+    proxy.cut()
+    expect(await told.next(1)).toEqual(['lost'])
+    await postgres().run(`notify plain, 'unheard'`)
+    proxy.fault = 'pass'
+    clock.advance(100)
+    expect(await told.next(1)).toEqual(['gap'])
+    await postgres().run(`notify plain, 'b'`)
+    expect(await told.next(1)).toEqual(['key b'])
+    await proxy.close()
+  })
+})
