@@ -1,6 +1,7 @@
 // The groups of a configuration: what a person may write, and the policies it becomes.
 
 import { z } from 'zod'
+import { defaultGovernor } from './group/governor.ts'
 import type { GroupPolicy } from './group/group.ts'
 import { functionOrigin, type Loader, type LoadFunction } from './origin/function.ts'
 import { type OriginConfig, originSchema } from './origin-config.ts'
@@ -27,6 +28,18 @@ export interface GroupConfig {
    * load takes; 0, the default: not at all.
    */
   readonly refreshAhead?: number
+  /** Most calls of the origin at once; 0: any number; 256. */
+  readonly originConcurrency?: number
+  /** Most calls that wait for their turn, one more fails at once; 10000. */
+  readonly originQueue?: number
+  /** How often a load that failed is tried again; 0. */
+  readonly originRetries?: number
+  /** How long before the first of these tries, at most; twice as long before each further one; '50ms'. */
+  readonly originBackoff?: number | string
+  /** So many failures in a row, and the origin is left alone for a while; 0: it never is; 20. */
+  readonly breakAfter?: number
+  /** For how long at first, at most; twice as long each time that it is still down; '1s'. */
+  readonly breakFor?: number | string
   /** Most keys of one call of an origin that loads many at once; 100. */
   readonly batchMax?: number
   /** How long the first of them waits for others; 0, the default: for what else the same turn of the event loop brings. */
@@ -44,6 +57,8 @@ const DEFAULT_ORIGIN_TIMEOUT = 10_000
 const DEFAULT_BATCH_MAX = 100
 const DEFAULT_BATCH_WINDOW = 0
 const MOST_BATCHED = 10_000
+const MOST_CALLS = 1_000_000
+const MOST_RETRIES = 10
 const MOST_EAGER = 100
 const DEMO_BYTES = 64 * 2 ** 20
 
@@ -110,6 +125,12 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
     staleWhileRevalidate: duration(0, 'timed').optional(),
     staleIfError: duration(0, 'timed').optional(),
     refreshAhead: eagerness.optional(),
+    originConcurrency: whole(0, MOST_CALLS).optional(),
+    originQueue: whole(0, MOST_CALLS).optional(),
+    originRetries: whole(0, MOST_RETRIES).optional(),
+    originBackoff: duration(1, 60_000).optional(),
+    breakAfter: whole(0, MOST_CALLS).optional(),
+    breakFor: duration(1, 3_600_000).optional(),
     batchMax: whole(1, MOST_BATCHED).optional(),
     batchWindow: duration(0, 'timed').optional(),
     origin: originSchema(directory).optional(),
@@ -125,12 +146,32 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
       staleIfErrorMs: written.staleIfError ?? 0,
       refreshAhead: written.refreshAhead ?? 0,
     },
+    governor: {
+      ...defaultGovernor,
+      ...defined({
+        concurrency: written.originConcurrency === 0 ? Infinity : written.originConcurrency,
+        queue: written.originQueue,
+        retries: written.originRetries,
+        backoffMs: written.originBackoff,
+        breakAfter: written.breakAfter,
+        breakMs: written.breakFor,
+      }),
+    },
     batch: {
       max: written.batchMax ?? DEFAULT_BATCH_MAX,
       windowMs: written.batchWindow ?? DEFAULT_BATCH_WINDOW,
     },
     origin: written.origin,
   }))
+}
+
+/** Only the fields that have a value. */
+function defined<Fields extends object>(
+  fields: Fields,
+): { [Name in keyof Fields]?: NonNullable<Fields[Name]> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<{
+    [Name in keyof Fields]: NonNullable<Fields[Name]>
+  }>
 }
 
 /** SELECT takes names and indexes, so a name that reads as an index must be its own. */

@@ -37,6 +37,16 @@ const GROUP_FIELDS: Fields<{ readonly group: Group; readonly index: number }> = 
   /** Of the loads, those in the background, and those that found what was held unchanged. */
   refreshes: ({ group }) => group.flights?.refreshes ?? 0,
   unchanged: ({ group }) => group.flights?.unchanged ?? 0,
+  /** Calls of the origin under way, and those that wait for their turn. */
+  'origin-active': ({ group }) => group.governor?.active ?? 0,
+  'origin-waiting': ({ group }) => group.governor?.waiting ?? 0,
+  /** Calls tried again; refused since too many waited; since the breaker was open. */
+  retries: ({ group }) => group.governor?.retried ?? 0,
+  shed: ({ group }) => group.governor?.shed ?? 0,
+  refused: ({ group }) => group.governor?.refused ?? 0,
+  /** 'closed', 'open' or 'half-open', 'none' where there is none; how often it has opened. */
+  breaker: ({ group }) => group.governor?.state ?? 'none',
+  'breaker-opened': ({ group }) => group.governor?.opened ?? 0,
   evicted: ({ group }) => group.store.evicted,
   expired: ({ group }) => group.store.expired,
   /** Entries found to be invalid by a tag, or since word from the origin was lost. */

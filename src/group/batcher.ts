@@ -1,6 +1,7 @@
 // Batching: the keys that are missed within one tick, or one window of time, are asked for by one call of the origin.
 
 import type { CancelTimer, Timers } from '../bytes/clock.ts'
+import type { Governor } from './governor.ts'
 import { LateSignal } from './late-signal.ts'
 import type { LoadContext, Origin, OriginResult } from './origin.ts'
 import { readResults } from './result.ts'
@@ -21,6 +22,8 @@ export interface BatcherOptions<Member> extends BatchPolicy {
   readonly afterTurn: (run: () => void) => CancelTimer
   /** How the load of a member ended: what the origin gave for its key, looked at by nobody, or why it gave nothing. */
   readonly land: (member: Member, ending: Ending) => void
+  /** Decides when the origin is called, and whether; by default always. */
+  readonly governor?: Governor
   /** What tells the version of a member's value that is held from others; passed on where one key is asked for. */
   readonly validatorOf?: (member: Member) => string | undefined
 }
@@ -87,7 +90,7 @@ export class Batcher<Member> {
   }
 
   async #call(batch: Batch<Member>): Promise<void> {
-    const { origin, group, land } = this.#options
+    const { origin, group, land, governor } = this.#options
     const keys = [...batch.members.keys()]
     const { signal } = batch
     const context: LoadContext = {
@@ -101,10 +104,12 @@ export class Batcher<Member> {
     let results: readonly (OriginResult | Error)[] = []
     let failure: { readonly error: unknown } | undefined
     try {
-      results =
+      const call = async (): Promise<readonly (OriginResult | Error)[]> =>
         keys.length === 1
           ? [await origin.load(keys[0], context)]
           : readResults(await origin.loadMany(keys, context), keys)
+      results =
+        governor === undefined ? await call() : await governor.run(signal, origin.isIdempotent ?? true, call)
     } catch (error) {
       failure = { error }
     }

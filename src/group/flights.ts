@@ -2,6 +2,7 @@
 
 import type { CancelTimer, Timers } from '../bytes/clock.ts'
 import { type Batch, Batcher, type BatchPolicy, type Ending } from './batcher.ts'
+import type { Governor } from './governor.ts'
 import { LateSignal } from './late-signal.ts'
 import type { LoadContext, LoadedFacts, Origin } from './origin.ts'
 import { type ReadResult, readResult, reasonOf } from './result.ts'
@@ -18,6 +19,10 @@ export interface Landing {
   readonly fenced: boolean
   /** How long the origin took, in milliseconds. */
   readonly ms: number
+  /** What `FlightOptions.moment` gave when the load began. */
+  readonly moment?: number
+  /** The hashes of the tags of what was found to be unchanged. */
+  readonly keptTags?: readonly number[]
   /** What the origin said about the value, or about its absence. */
   readonly facts?: LoadedFacts
 }
@@ -26,6 +31,8 @@ export interface Landing {
 export interface HeldVersion {
   readonly validator: string
   readonly value: Buffer
+  /** The hashes of its tags. */
+  readonly tags?: readonly number[]
 }
 
 /** Called once, never synchronously with `join`. */
@@ -44,11 +51,12 @@ export class Flight {
   /** What the origin may find unchanged. */
   readonly held: HeldVersion | undefined
   fenced = false
+  moment: number | undefined
   landed = false
   cancelTimer: CancelTimer | undefined
   /** Told when the load ends before the origin has answered. */
   batch: Batch<Flight> | undefined
-  readonly #signal = new LateSignal()
+  readonly late = new LateSignal()
   #text: string | undefined
 
   constructor(key: Buffer, startedAt: number, held: HeldVersion | undefined) {
@@ -65,12 +73,12 @@ export class Flight {
 
   /** Of this load alone; one in a batch has the signal of the batch. */
   get signal(): AbortSignal {
-    return this.#signal.signal
+    return this.late.signal
   }
 
   /** Tells the origin that its answer is no longer wanted. */
   abort(reason: Error): void {
-    this.#signal.abort(reason)
+    this.late.abort(reason)
     this.batch?.leave(this.text, this, reason)
   }
 }
@@ -85,6 +93,8 @@ export interface FlightOptions {
   readonly timeoutMs: number
   readonly now: () => number
   readonly timers: Timers
+  /** Takes down when a load begins; comes back with its landing. */
+  readonly moment?: () => number
   /** How misses become calls of `loadMany`, if the origin has it; by default at most 100 keys of one turn of the event loop. */
   readonly batch?: BatchPolicy
   /** Runs something when this turn of the event loop has read all sockets; by default `setImmediate`. */
@@ -95,6 +105,8 @@ export interface FlightOptions {
   readonly held?: (key: Buffer) => HeldVersion | undefined
   /** What a read of a key may be given whose load has failed. */
   readonly stale?: (key: Buffer) => Buffer | undefined
+  /** Decides when the origin is called, and whether; by default always. */
+  readonly governor?: Governor
   /** Told what `store` or a waiter threw: a fault of the node, not of the origin. */
   readonly reportFault: (error: unknown) => void
 }
@@ -118,7 +130,7 @@ export class Flights {
 
   constructor(options: FlightOptions) {
     this.#options = options
-    const { group, origin, timers, batch = DEFAULT_BATCH, afterTurn = afterImmediate } = options
+    const { group, origin, timers, batch = DEFAULT_BATCH, afterTurn = afterImmediate, governor } = options
     if (!isBatching(origin) || batch.max === 1) return
     this.#batcher = new Batcher({
       ...batch,
@@ -126,6 +138,7 @@ export class Flights {
       origin,
       timers,
       afterTurn,
+      governor,
       land: (flight, ending) => this.#settle(flight, ending),
       validatorOf: (flight) => flight.held?.validator,
     })
@@ -164,7 +177,8 @@ export class Flights {
 
   /** Loads a key that nobody waits for, unless it is being loaded. The bytes of `key` must not change. */
   refresh(key: Buffer): void {
-    if (key.length > MAX_KEY_BYTES || this.#closed) return
+    // While the origin is left alone, what is stale stays so.
+    if (key.length > MAX_KEY_BYTES || this.#closed || this.#options.governor?.isOpen === true) return
     const name = key.toString('latin1')
     if (this.#flights.has(name)) return
     this.refreshes++
@@ -173,6 +187,7 @@ export class Flights {
 
   #launch(key: Buffer, name: string): Flight {
     const flight = new Flight(key, this.#options.now(), this.#options.held?.(key))
+    flight.moment = this.#options.moment?.()
     this.#flights.set(name, flight)
     this.loads++
     const { timeoutMs, timers } = this.#options
@@ -214,7 +229,7 @@ export class Flights {
   }
 
   async #fly(flight: Flight): Promise<void> {
-    const { origin, group } = this.#options
+    const { origin, group, governor } = this.#options
     const context: LoadContext = {
       group,
       validator: flight.held?.validator,
@@ -222,11 +237,14 @@ export class Flights {
         return flight.signal
       },
     }
+    const call = (): ReturnType<Origin['load']> => origin.load(flight.text, context)
     let ending: Ending
     try {
       // The origin's own code runs after this turn: a loader that throws at once still fails as a load.
       await undefined
-      ending = this.#closed ? { error: CLOSING } : { result: await origin.load(flight.text, context) }
+      if (this.#closed) ending = { error: CLOSING }
+      else if (governor === undefined) ending = { result: await call() }
+      else ending = { result: await governor.run(flight.late, origin.isIdempotent ?? true, call) }
     } catch (error) {
       ending = { error }
     }
@@ -247,9 +265,12 @@ export class Flights {
       this.#fail(flight, reasonOf(error))
       return
     }
-    if (flight.held !== undefined && result.value === flight.held.value) this.unchanged++
+    const isUnchanged = flight.held !== undefined && result.value === flight.held.value
+    if (isUnchanged) this.unchanged++
     const ms = this.#release(flight)
-    let landing: Landing = { value: result.value, facts: result.facts, fenced: flight.fenced, ms }
+    const { fenced, moment } = flight
+    const keptTags = isUnchanged ? flight.held?.tags : undefined
+    let landing: Landing = { value: result.value, facts: result.facts, fenced, ms, moment, keptTags }
     const refused = this.#store(flight.key, landing)
     if (refused !== undefined) landing = { ...landing, error: refused }
     this.#tellAll(flight, landing)

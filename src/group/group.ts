@@ -16,14 +16,17 @@ import type { Timers } from '../bytes/clock.ts'
 import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import { NULL_REF, type Ref } from '../store/arena.ts'
-import { EXPIRES, LOADED, NOTED, ValueType, Windows } from '../store/record.ts'
+import { EXPIRES, LOADED, NOTED, tagFlags, ValueType, Windows } from '../store/record.ts'
 import { Store } from '../store/store.ts'
 import type { BatchPolicy } from './batcher.ts'
 import { Copies, type CopyPolicy } from './copies.ts'
 import { Flights, type HeldVersion, type Landing, type Waiter } from './flights.ts'
 import { Freshness, type FreshnessPolicy, noFreshness } from './freshness.ts'
+import { Governor, type GovernorPolicy } from './governor.ts'
 import type { Origin, OriginLog } from './origin.ts'
 import { reasonOf } from './result.ts'
+import { hashOfTag, TOO_MANY_TAGS, tagsOf, takeLoadedTags } from './tags.ts'
+import { defaultWrites, seeingWrites, type WritePolicy, Writes } from './writes.ts'
 
 export interface GroupPolicy {
   readonly name: string
@@ -41,6 +44,10 @@ export interface GroupPolicy {
   readonly batch?: BatchPolicy
   /** What is served after its lifetime, and loaded before its end; by default nothing. */
   readonly freshness?: FreshnessPolicy
+  /** What a write does besides changing the cache; by default nothing. */
+  readonly writes?: WritePolicy
+  /** How the origin is spared; by default not at all. */
+  readonly governor?: GovernorPolicy
 }
 
 export interface GroupEnvironment {
@@ -60,6 +67,8 @@ export interface GroupEnvironment {
 export interface Watcher {
   written(group: Group, bytes: Buffer, start: number, end: number): void
   flushed(group: Group): void
+  /** Some entries, nobody knows which, are invalid. */
+  distrusted?(group: Group): void
 }
 
 /** The origin gave no answer; the message names the group and says why. */
@@ -68,6 +77,9 @@ export class OriginError extends Error {
 }
 
 const NOTHING = Buffer.alloc(0)
+
+/** Of a group that refuses writes. */
+const NO_ORIGIN: Origin = { kind: 'none', load: () => null }
 
 /** More than an empty store, and more than a record besides its key and value, occupies. */
 const PASSING_BYTES = 64 * 1024
@@ -81,11 +93,16 @@ export class Group {
   /** Of the hits, those after the lifetime of what they found. */
   staleHits = 0
   readonly freshness: Freshness
+  /** `undefined` without a policy for it, or without an origin. */
+  readonly governor: Governor | undefined
   readonly #windows = new Windows()
   /** The keyspace; SWAPDB exchanges it with another group's. */
   store: Store
   /** Loads under way; `undefined` without an origin. */
   readonly flights: Flights | undefined
+  /** Writes to the origin; `undefined` where a write changes the cache only. */
+  readonly writes: Writes | undefined
+  #scratch: Group | undefined
   /** What is held for a moment of other nodes' keys; `undefined` on a node that owns every key. */
   copies: Copies | undefined
   readonly #environment: GroupEnvironment
@@ -105,17 +122,33 @@ export class Group {
       hasher: environment.hasher,
       instant: environment.instant,
     })
+    const writes = policy.writes ?? defaultWrites
+    if (writes.mode !== 'around') {
+      this.writes = new Writes({
+        ...writes,
+        group: policy.name,
+        origin: policy.origin ?? NO_ORIGIN,
+        timeoutMs: policy.originTimeoutMs,
+        now: () => environment.instant.now,
+        timers: environment.timers,
+      })
+    }
     if (policy.origin === undefined) return
+    const now = (): number => {
+      environment.instant.refresh()
+      return environment.instant.now
+    }
+    const { timers, random } = environment
+    this.governor = policy.governor && new Governor({ ...policy.governor, now, timers, random })
     this.flights = new Flights({
       group: policy.name,
-      origin: policy.origin,
+      origin: this.writes?.mode === 'behind' ? seeingWrites(policy.origin, this.writes) : policy.origin,
       timeoutMs: policy.originTimeoutMs,
       batch: policy.batch,
-      now: () => {
-        environment.instant.refresh()
-        return environment.instant.now
-      },
-      timers: environment.timers,
+      now,
+      timers,
+      governor: this.governor,
+      moment: () => this.store.tags.moment(),
       store: (key, landing) => this.#storeLoaded(key, landing),
       held: (key) => this.#heldVersion(key),
       stale: (key) => this.#staleValue(key),
@@ -155,7 +188,8 @@ export class Group {
 
   /**
    * Writes a string under a key, with the group's lifetime unless `flags` has `EXPIRES` (then it dies at
-   * `store.deadline`). `NULL_REF`: it alone exceeds the budget, nothing has changed.
+   * `store.deadline`), and with the tags of `store.tagging` if it has their `tagFlags`.
+   * `NULL_REF`: it alone exceeds the budget, nothing has changed.
    */
   set(
     key: Buffer,
@@ -166,7 +200,7 @@ export class Group {
     valueEnd: number,
     flags: number,
   ): Ref {
-    if (flags === 0) flags = this.lifetime()
+    if ((flags & EXPIRES) === 0) flags |= this.lifetime()
     return this.store.put(key, keyStart, keyEnd, value, valueStart, valueEnd, ValueType.STRING, flags)
   }
 
@@ -209,6 +243,15 @@ export class Group {
     if (isStale) this.staleHits++
     if (verdict === 'refresh') this.flights.refresh(Buffer.from(bytes.subarray(start, end)))
     return true
+  }
+
+  /** An empty keyspace with the policy of this group, for what is run before it counts; the same one every time. */
+  scratch(): Group {
+    const { policy } = this
+    this.#scratch ??= new Group({ ...policy, origin: undefined, writes: undefined }, this.#environment)
+    this.#scratch.maxBytes = this.#maxBytes
+    this.#scratch.clear()
+    return this.#scratch
   }
 
   /** Whether anybody must be told of writes: else `fence` does nothing and need not be called. */
@@ -290,6 +333,35 @@ export class Group {
     return held
   }
 
+  /**
+   * What is held of a key, of another node's too, is old: it is removed, and a load under way is not kept. Whether it
+   * held a value.
+   */
+  invalidate(key: Buffer): boolean {
+    this.copies?.drop(key, 0, key.length)
+    return this.remove(key)
+  }
+
+  /**
+   * Everything that carries a tag by now, and what a load under way brings with it, is invalid. Copies of other nodes'
+   * keys know no tags: all are dropped.
+   */
+  invalidateTag(tag: Buffer): void {
+    this.#environment.instant.refresh()
+    this.copies?.dropAll()
+    for (const watcher of this.#watchers) watcher.distrusted?.(this)
+    this.store.invalidateTag(hashOfTag(tag))
+  }
+
+  /** Word of changes at the source may have been lost: what it has given by now, or is about to give, is invalid. */
+  distrust(): void {
+    this.#environment.instant.refresh()
+    this.flights?.fenceAll()
+    this.copies?.dropAll()
+    for (const watcher of this.#watchers) watcher.distrusted?.(this)
+    this.store.distrust()
+  }
+
   /** Removes everything and fences every load under way. */
   clear(): void {
     this.fenceAll()
@@ -348,21 +420,38 @@ export class Group {
     } catch (error) {
       throw new OriginError(`group ${this.name}: ${reasonOf(error)}`, { cause: error })
     }
+    await this.policy.origin?.listen?.({
+      group: this.name,
+      key: (key) => void this.invalidate(key),
+      tag: (tag) => this.invalidateTag(tag),
+      all: () => this.distrust(),
+      gap: () => this.distrust(),
+      lost: (error) => {
+        const message = `group ${this.name}: nothing is heard of changes at the origin: ${reasonOf(error)}`
+        log.warn({ err: error, group: this.name }, message)
+      },
+    })
   }
 
-  async close(): Promise<void> {
+  /** Resolves to how many keys could not be written to the origin any more. */
+  async close(): Promise<number> {
     this.flights?.close()
+    const lost = (await this.writes?.close()) ?? 0
     await this.policy.origin?.close?.()
+    return lost
   }
 
   /** Step 6. Returns why the value cannot be kept or given. */
-  #storeLoaded(key: Buffer, { value, ms, fenced, facts }: Landing): string | undefined {
+  #storeLoaded(key: Buffer, landing: Landing): string | undefined {
+    const { value, ms, fenced, facts } = landing
     const { store } = this
+    if (!takeLoadedTags(store, landing)) return TOO_MANY_TAGS
+    const tags = tagFlags(store.tagging.count)
     const { now } = this.#environment.instant
     const ttl = facts?.ttl
     const longest = this.#longestMs || Infinity
     let deadline = deadlineAfter(now, ttl ?? Infinity)
-    let flags = LOADED
+    let flags = LOADED | tags
     if (Math.min(ttl ?? (this.policy.ttlMs || Infinity), longest) !== Infinity) {
       if (ttl === undefined && this.lifetime() !== 0) deadline = store.deadline[0]
       deadline = Math.min(deadline, deadlineAfter(now, longest))
@@ -374,7 +463,7 @@ export class Group {
     const notesLength = (flags & NOTED) === 0 ? 0 : store.notes.length
     if (value !== null && !store.fits(key.length, value.length, flags, notesLength))
       return `a value of ${value.length} bytes exceeds the budget of ${store.maxBytes} bytes`
-    if (fenced) return undefined
+    if (fenced || store.tags.isInvalid(store.tagging)) return undefined
     this.#forgetLoaded(key)
     if (ttl === 0) return undefined
     store.loadedAt[0] = now
@@ -383,7 +472,7 @@ export class Group {
       const negativeTtl = Math.min(ttl ?? this.policy.negativeTtlMs, longest)
       if (negativeTtl === 0) return undefined
       store.deadline[0] = deadlineAfter(now, negativeTtl)
-      store.put(key, 0, key.length, NOTHING, 0, 0, ValueType.ABSENT, EXPIRES | LOADED)
+      store.put(key, 0, key.length, NOTHING, 0, 0, ValueType.ABSENT, EXPIRES | LOADED | tags)
       return undefined
     }
     store.deadline[0] = deadline
@@ -404,7 +493,7 @@ export class Group {
     const ref = store.peek(key, 0, key.length)
     if (ref === NULL_REF || store.records.type(ref) !== ValueType.STRING) return undefined
     const validator = store.records.notes(ref).toString('utf8')
-    return validator === '' ? undefined : { validator, value: store.copyValue(ref) }
+    return validator === '' ? undefined : { validator, value: store.copyValue(ref), tags: tagsOf(store, ref) }
   }
 
   #staleValue(key: Buffer): Buffer | undefined {

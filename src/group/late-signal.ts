@@ -3,6 +3,7 @@
 export class LateSignal {
   #controller: AbortController | undefined
   #reason: Error | undefined
+  #listener: ((reason: Error) => void) | undefined
 
   /** The same one each time, aborted already if that has happened. */
   get signal(): AbortSignal {
@@ -13,8 +14,23 @@ export class LateSignal {
     return this.#controller.signal
   }
 
+  get isAborted(): boolean {
+    return this.#reason !== undefined
+  }
+
+  /** Has one listener told, at once if it is aborted already, until the function returned is called. */
+  onAbort(listener: (reason: Error) => void): () => void {
+    this.#listener = listener
+    if (this.#reason !== undefined) listener(this.#reason)
+    return () => {
+      if (this.#listener === listener) this.#listener = undefined
+    }
+  }
+
   abort(reason: Error): void {
-    this.#reason ??= reason
+    if (this.#reason !== undefined) return
+    this.#reason = reason
+    this.#listener?.(reason)
     this.#controller?.abort(reason)
   }
 }

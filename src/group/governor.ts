@@ -1,0 +1,255 @@
+// The governor of an origin: how many calls it gets at once, which are tried again, and when it is left alone.
+
+import type { Timers } from '../bytes/clock.ts'
+import type { LateSignal } from './late-signal.ts'
+import { RetryLater } from './origin.ts'
+import { reasonOf } from './result.ts'
+
+/*
+ *   closed ── so many failures in a row, or the source asks to be left alone ──→ open: every call fails at once
+ *     ↑                                                                            │ a pause, longer each time
+ *     └──── it succeeds: then one call at a time, ever more as they succeed ←── half-open: one call is tried
+ *                                                                (it fails: open again)
+ *
+ * Written here and not with a library, for those read the clock and draw at random by themselves: nothing of theirs
+ * is exact under an injected clock.
+ */
+
+export interface GovernorPolicy {
+  /** Most calls at once; Infinity: any number. */
+  readonly concurrency: number
+  /** Most calls that wait for their turn; one more fails at once. */
+  readonly queue: number
+  /** How often a call that failed is tried again. */
+  readonly retries: number
+  /** Before the first of these; twice as long before each further one, less up to a half at random. */
+  readonly backoffMs: number
+  /** So many failures in a row open the breaker; 0: it never opens. */
+  readonly breakAfter: number
+  /** For how long at first; twice as long each time that the source is still down, less up to a half at random. */
+  readonly breakMs: number
+}
+
+/** What a configuration without a word on it means. */
+export const defaultGovernor: GovernorPolicy = {
+  concurrency: 256,
+  queue: 10_000,
+  retries: 0,
+  backoffMs: 50,
+  breakAfter: 20,
+  breakMs: 1000,
+}
+
+export interface GovernorOptions extends GovernorPolicy {
+  readonly now: () => number
+  readonly timers: Timers
+  /** Uniform in [0, 1). */
+  readonly random: () => number
+}
+
+interface Waiting {
+  readonly admit: () => void
+  readonly refuse: (error: Error) => void
+}
+
+/** A pause is at most so many times the first. */
+const LONGEST_PAUSE = 32
+/** Recovery without a limit of its own is over when so many calls may run at once. */
+const RECOVERED = 1024
+
+export class Governor {
+  /** Calls under way; of all: tried again, refused for the queue was full or the breaker open; openings of the breaker. */
+  active = 0
+  retried = 0
+  shed = 0
+  refused = 0
+  opened = 0
+  #state: 'closed' | 'open' | 'half-open' = 'closed'
+  /** Calls that may be under way: fewer than the most while the source recovers. */
+  #limit: number
+  /** Failures in a row; openings since the source was well. */
+  #failures = 0
+  #openings = 0
+  #openUntil = 0
+  #lastFailure = ''
+  /** What began before the breaker changed says nothing about the source any more. */
+  #epoch = 0
+  readonly #queue = new Set<Waiting>()
+  readonly #options: GovernorOptions
+
+  constructor(options: GovernorOptions) {
+    this.#options = options
+    this.#limit = options.concurrency
+  }
+
+  /** Calls that wait for their turn. */
+  get waiting(): number {
+    return this.#queue.size
+  }
+
+  /** 'half-open' also when the next call will be tried. */
+  get state(): 'closed' | 'open' | 'half-open' {
+    return this.#state === 'open' && this.#options.now() >= this.#openUntil ? 'half-open' : this.#state
+  }
+
+  /** Whether a call would fail without being made. */
+  get isOpen(): boolean {
+    return this.#state === 'half-open' || this.state === 'open'
+  }
+
+  /**
+   * Makes a call when it is its turn, again if it fails and may be repeated, unless `signal` is aborted: then it has
+   * failed, whatever becomes of it.
+   */
+  async run<Result>(
+    signal: LateSignal,
+    isIdempotent: boolean,
+    call: () => Promise<Result> | Result,
+  ): Promise<Result> {
+    await this.#enter(signal)
+    const epoch = this.#epoch
+    try {
+      for (let attempt = 0; ; attempt++) {
+        try {
+          const result = await untilAborted(signal, call)
+          this.#succeeded(epoch)
+          return result
+        } catch (error) {
+          this.#failed(epoch, error)
+          const mayRetry = isIdempotent && attempt < this.#options.retries && !(error instanceof RetryLater)
+          if (!mayRetry || signal.isAborted || this.#state !== 'closed') throw error
+          this.retried++
+          await this.#pause(signal, attempt)
+          // It may have opened meanwhile.
+          if (this.isOpen) throw error
+        }
+      }
+    } finally {
+      this.active--
+      this.#admit()
+    }
+  }
+
+  async #enter(signal: LateSignal): Promise<void> {
+    if (this.isOpen) {
+      this.refused++
+      throw this.#refusal()
+    }
+    if (this.#state === 'open') {
+      this.#state = 'half-open'
+      this.#epoch++
+    } else if (this.active >= this.#limit) {
+      await this.#wait(signal)
+      return
+    }
+    this.active++
+  }
+
+  #wait(signal: LateSignal): Promise<void> {
+    if (this.#queue.size >= this.#options.queue) {
+      this.shed++
+      const reason = `is overloaded: ${this.active} loads are under way and ${this.#queue.size} wait`
+      return Promise.reject(new Error(reason))
+    }
+    return new Promise((resolve, reject) => {
+      let leave = (): void => undefined
+      const waiting: Waiting = {
+        admit: () => {
+          leave()
+          resolve()
+        },
+        refuse: (error) => {
+          leave()
+          reject(error)
+        },
+      }
+      this.#queue.add(waiting)
+      leave = signal.onAbort((reason) => {
+        this.#queue.delete(waiting)
+        reject(reason)
+      })
+    })
+  }
+
+  /** Lets in those whose turn it is. */
+  #admit(): void {
+    for (const waiting of this.#queue) {
+      if (this.#state !== 'closed' || this.active >= this.#limit) return
+      this.#queue.delete(waiting)
+      this.active++
+      waiting.admit()
+    }
+  }
+
+  #succeeded(epoch: number): void {
+    if (epoch !== this.#epoch) return
+    this.#failures = 0
+    const { concurrency } = this.#options
+    if (this.#state === 'half-open') {
+      this.#state = 'closed'
+      this.#limit = 1
+    } else if (this.#limit < concurrency) this.#limit++
+    if (this.#limit >= Math.min(concurrency, RECOVERED)) {
+      this.#limit = concurrency
+      this.#openings = 0
+    }
+  }
+
+  #failed(epoch: number, error: unknown): void {
+    if (epoch !== this.#epoch || this.#options.breakAfter === 0) return
+    this.#lastFailure = reasonOf(error)
+    this.#failures++
+    if (error instanceof RetryLater) this.#open(error.retryAfter)
+    else if (this.#state === 'half-open' || this.#failures >= this.#options.breakAfter) this.#open(0)
+  }
+
+  /** Leaves the source alone for the next pause, at least for so many ms. */
+  #open(leastMs: number): void {
+    const { breakMs, now, random } = this.#options
+    const pause = breakMs * Math.min(2 ** this.#openings, LONGEST_PAUSE)
+    this.#state = 'open'
+    this.#epoch++
+    this.#openings++
+    this.opened++
+    this.#openUntil = now() + Math.max(Math.ceil(pause * (1 - random() / 2)), leastMs)
+    const refusal = this.#refusal()
+    this.refused += this.#queue.size
+    for (const waiting of this.#queue) waiting.refuse(refusal)
+    this.#queue.clear()
+  }
+
+  #refusal(): Error {
+    const left = Math.max(0, Math.ceil(this.#openUntil - this.#options.now()))
+    const next = this.#state === 'half-open' ? 'is being tried' : `is not asked for ${left} ms`
+    return new Error(`${next}, after ${this.#failures} failures in a row: ${this.#lastFailure}`)
+  }
+
+  #pause(signal: LateSignal, attempt: number): Promise<void> {
+    const { backoffMs, timers, random } = this.#options
+    return new Promise((resolve, reject) => {
+      const cancel = timers.after(Math.ceil(backoffMs * 2 ** attempt * (1 - random() / 2)), () => {
+        leave()
+        resolve()
+      })
+      const leave = signal.onAbort((reason) => {
+        cancel()
+        reject(reason)
+      })
+    })
+  }
+}
+
+async function untilAborted<Result>(
+  signal: LateSignal,
+  call: () => Promise<Result> | Result,
+): Promise<Result> {
+  let leave = (): void => undefined
+  const aborted = new Promise<never>((_resolve, reject) => {
+    leave = signal.onAbort(reject)
+  })
+  try {
+    return await Promise.race([aborted, call()])
+  } finally {
+    leave()
+  }
+}

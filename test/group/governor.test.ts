@@ -1,0 +1,273 @@
+// The governor: what an origin is spared, and that it is asked again.
+
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { ManualClock } from '../../src/bytes/clock.ts'
+import { defaultGovernor, Governor, type GovernorPolicy } from '../../src/group/governor.ts'
+import { LateSignal } from '../../src/group/late-signal.ts'
+import { RetryLater } from '../../src/group/origin.ts'
+
+interface Call {
+  resolve(value: string): void
+  reject(error: Error): void
+}
+
+/** A governor whose calls the test ends. Without luck: pauses are as long as they can be. */
+class Place {
+  readonly clock = new ManualClock()
+  readonly governor: Governor
+  readonly calls: Call[] = []
+
+  constructor(policy: Partial<GovernorPolicy> = {}, random = () => 0) {
+    this.governor = new Governor({
+      ...defaultGovernor,
+      ...policy,
+      now: () => this.clock.now(),
+      timers: this.clock,
+      random,
+    })
+  }
+
+  /** What becomes of a call: its result, or why there is none. */
+  run(signal = new LateSignal(), isIdempotent = true): Promise<string> {
+    const call = (): Promise<string> => new Promise((resolve, reject) => this.calls.push({ resolve, reject }))
+    return this.governor.run(signal, isIdempotent, call).catch((error: Error) => `-${error.message}`)
+  }
+
+  settle(): Promise<void> {
+    return new Promise((resolve) => setImmediate(resolve))
+  }
+
+  /** Ends the call of this number. */
+  async end(i: number, result: string | Error): Promise<void> {
+    await this.settle()
+    if (result instanceof Error) this.calls[i].reject(result)
+    else this.calls[i].resolve(result)
+    await this.settle()
+  }
+
+  /** Makes a call that fails. */
+  async fail(error = new Error('down')): Promise<string> {
+    const before = this.calls.length
+    const ending = this.run()
+    await this.settle()
+    if (this.calls.length > before) this.calls[before].reject(error)
+    return ending
+  }
+}
+
+describe('concurrency', () => {
+  test('so many at once, the others in their order, one too many fails at once', async () => {
+    const at = new Place({ concurrency: 2, queue: 2 })
+    const endings = Array.from({ length: 5 }, () => at.run())
+    expect(await endings[4]).toBe('-is overloaded: 2 loads are under way and 2 wait')
+    expect([at.calls.length, at.governor.active, at.governor.waiting, at.governor.shed]).toEqual([2, 2, 2, 1])
+    await at.end(1, 'b')
+    expect([at.calls.length, at.governor.active, at.governor.waiting]).toEqual([3, 2, 1])
+    for (const [i, value] of [
+      [0, 'a'],
+      [2, 'c'],
+      [3, 'd'],
+    ] as const)
+      await at.end(i, value)
+    expect(await Promise.all(endings.slice(0, 4))).toEqual(['a', 'b', 'c', 'd'])
+    expect([at.governor.active, at.governor.waiting]).toEqual([0, 0])
+  })
+
+  test('a call that is not wanted any more gives its place free, or its turn', async () => {
+    const at = new Place({ concurrency: 1 })
+    const signals = [new LateSignal(), new LateSignal()]
+    const endings = [at.run(signals[0]), at.run(signals[1]), at.run()]
+    await at.settle()
+    signals[1].abort(new Error('late'))
+    expect(await endings[1]).toBe('-late')
+    expect([at.calls.length, at.governor.waiting]).toEqual([1, 1])
+    signals[0].abort(new Error('timed out'))
+    expect(await endings[0]).toBe('-timed out')
+    await at.end(1, 'c')
+    expect([await endings[2], at.governor.active]).toEqual(['c', 0])
+  })
+})
+
+describe('retries', () => {
+  test('after pauses that double', async () => {
+    const at = new Place({ retries: 2, backoffMs: 50 })
+    const ending = at.run()
+    await at.end(0, new Error('1'))
+    at.clock.advance(49)
+    await at.settle()
+    expect(at.calls).toHaveLength(1)
+    at.clock.advance(1)
+    await at.end(1, new Error('2'))
+    at.clock.advance(99)
+    await at.settle()
+    expect(at.calls).toHaveLength(2)
+    at.clock.advance(1)
+    await at.end(2, new Error('3'))
+    expect([await ending, at.governor.retried, at.clock.pending]).toEqual(['-3', 2, 0])
+  })
+
+  test('one that succeeds is an answer', async () => {
+    const at = new Place({ retries: 1, backoffMs: 50 }, () => 0.5)
+    const ending = at.run()
+    await at.end(0, new Error('1'))
+    at.clock.advance(38)
+    await at.end(1, 'a')
+    expect(await ending).toBe('a')
+  })
+
+  test('not of what must not be repeated, what asks for time, nor what is not wanted any more', async () => {
+    const at = new Place({ retries: 1 })
+    const once = at.run(new LateSignal(), false)
+    await at.end(0, new Error('no'))
+    expect(await once).toBe('-no')
+    const signal = new LateSignal()
+    const unwanted = at.run(signal)
+    await at.end(1, new Error('down'))
+    signal.abort(new Error('timed out'))
+    expect([await unwanted, at.clock.pending]).toEqual(['-timed out', 0])
+    const later = at.run()
+    await at.end(2, new RetryLater('busy', 5000))
+    expect([await later, at.governor.state]).toEqual(['-busy', 'open'])
+    at.clock.advance(4999)
+    expect(at.governor.isOpen).toBe(true)
+    at.clock.advance(1)
+    expect(at.governor.isOpen).toBe(false)
+  })
+})
+
+describe('the breaker', () => {
+  test('opens after so many failures in a row, and calls fail at once', async () => {
+    const at = new Place({ breakAfter: 3, breakMs: 1000 })
+    await at.fail()
+    await at.fail()
+    const good = at.run()
+    await at.end(2, 'a')
+    expect(await good).toBe('a')
+    for (let i = 0; i < 3; i++) expect(await at.fail()).toBe('-down')
+    expect(at.governor.state).toBe('open')
+    expect(await at.run()).toBe('-is not asked for 1000 ms, after 3 failures in a row: down')
+    expect([at.calls.length, at.governor.refused, at.governor.opened]).toEqual([6, 1, 1])
+  })
+
+  test('tries one call after a pause, each pause twice as long until the source is well', async () => {
+    const at = new Place({ breakAfter: 1, breakMs: 1000 })
+    await at.fail()
+    for (const pause of [1000, 2000, 4000, 8000, 16_000, 32_000, 32_000]) {
+      at.clock.advance(pause - 1)
+      expect(at.governor.state).toBe('open')
+      at.clock.advance(1)
+      expect(at.governor.state).toBe('half-open')
+      await at.fail()
+    }
+    at.clock.advance(32_000)
+    const made = at.calls.length
+    const probe = at.run()
+    expect(await at.run()).toBe('-is being tried, after 8 failures in a row: down')
+    await at.end(made, 'a')
+    expect([await probe, at.governor.state]).toEqual(['a', 'closed'])
+  })
+
+  test('then lets in ever more', async () => {
+    const at = new Place({ breakAfter: 1, breakMs: 1000, concurrency: 8 })
+    await at.fail()
+    at.clock.advance(1000)
+    const probe = at.run()
+    await at.end(1, 'a')
+    await probe
+    const endings = Array.from({ length: 40 }, () => at.run())
+    const most: number[] = []
+    for (let i = 2; i < 42; i++) {
+      await at.settle()
+      most.push(at.governor.active)
+      await at.end(i, 'a')
+    }
+    await Promise.all(endings)
+    expect(most.slice(0, 8)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+    expect(Math.max(...most)).toBe(8)
+  })
+
+  test('refuses those that wait, and what began before says nothing any more', async () => {
+    const at = new Place({ breakAfter: 1, concurrency: 2 })
+    const endings = [at.run(), at.run(), at.run()]
+    await at.end(0, new Error('down'))
+    expect(await endings[2]).toBe('-is not asked for 1000 ms, after 1 failures in a row: down')
+    await at.end(1, 'a')
+    expect([await endings[1], at.governor.state, at.governor.active]).toEqual(['a', 'open', 0])
+  })
+
+  test('counts a load that timed out', async () => {
+    const at = new Place({ breakAfter: 1 })
+    const signal = new LateSignal()
+    const ending = at.run(signal)
+    await at.settle()
+    signal.abort(new Error('timed out'))
+    expect([await ending, at.governor.state]).toEqual(['-timed out', 'open'])
+  })
+
+  test('never opens with a threshold of 0', async () => {
+    const at = new Place({ breakAfter: 0 })
+    for (let i = 0; i < 50; i++) await at.fail()
+    expect(at.governor.state).toBe('closed')
+  })
+})
+
+test('whatever happens: bounds hold, nothing is asked of an open breaker, and every call ends', async () => {
+  const kinds = fc.constantFrom('ok' as const, 'fail' as const, 'abort' as const)
+  await fc.assert(
+    fc.asyncProperty(
+      fc.scheduler(),
+      fc.array(fc.record({ kind: kinds, after: fc.nat({ max: 3000 }) }), { minLength: 1, maxLength: 30 }),
+      fc.record({
+        concurrency: fc.integer({ min: 1, max: 4 }),
+        queue: fc.nat({ max: 4 }),
+        retries: fc.nat({ max: 2 }),
+        breakAfter: fc.nat({ max: 4 }),
+      }),
+      async (scheduler, loads, policy) => {
+        const at = new Place({ ...policy, backoffMs: 10, breakMs: 1000 })
+        const { governor, clock } = at
+        let running = 0
+        let ended = 0
+        const check = (): void => {
+          expect(governor.active).toBeLessThanOrEqual(policy.concurrency + 1)
+          expect(governor.waiting).toBeLessThanOrEqual(policy.queue)
+        }
+        const load = async (kind: 'ok' | 'fail' | 'abort'): Promise<void> => {
+          const signal = new LateSignal()
+          const call = async (): Promise<string> => {
+            // Only a call that is tried begins while the breaker is not closed.
+            if (governor.state !== 'closed') expect(governor.state).toBe('half-open')
+            running++
+            check()
+            await scheduler.schedule(Promise.resolve(), kind)
+            running--
+            if (kind === 'fail') throw new Error('down')
+            return 'a'
+          }
+          const ending = governor.run(signal, true, call).catch(() => 'failed')
+          if (kind === 'abort')
+            void scheduler.schedule(Promise.resolve(), 'abort').then(() => signal.abort(new Error('late')))
+          await ending
+          ended++
+          check()
+        }
+        for (const { kind, after } of loads) {
+          void scheduler.schedule(Promise.resolve(), 'begin').then(() => {
+            clock.advance(after)
+            void load(kind)
+          })
+        }
+        for (let idle = 0; idle < 5; ) {
+          if (scheduler.count() === 0) idle++
+          else await scheduler.waitOne()
+          // Pauses before a repetition.
+          clock.advance(20)
+          await at.settle()
+        }
+        expect([ended, running, governor.active, governor.waiting]).toEqual([loads.length, 0, 0, 0])
+      },
+    ),
+    { numRuns: 60 },
+  )
+})
