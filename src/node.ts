@@ -151,7 +151,8 @@ export class Node {
   }
 
   /**
-   * Writes a value to the cache. Loads under way for the key will not overwrite it.
+   * Writes a value to the cache, and to the origin where the group says so. Loads under way for the key will not
+   * overwrite it.
    * @throws RangeError for an unknown group, a lifetime that is none, an entry larger than the group's budget
    */
   async set(
@@ -163,12 +164,12 @@ export class Node {
     const { ttl } = options
     if (ttl !== undefined && !(ttl >= 1))
       throw new RangeError(`got a ttl of ${ttl}, wants milliseconds, at least 1`)
-    this.#group(group).write(bytesOf(key), bytesOf(value), ttl ?? 0)
+    await this.#group(group).change(bytesOf(key), bytesOf(value), ttl ?? 0)
   }
 
   /** Removes a key from the cache; whether it was held. Loads under way for it will not be stored. */
   async delete(group: string, key: string | Uint8Array): Promise<boolean> {
-    return this.#group(group).remove(bytesOf(key))
+    return this.#group(group).change(bytesOf(key), null, 0)
   }
 
   /**
@@ -209,7 +210,14 @@ export class Node {
     await this.#cluster?.drain(this.#config.shutdownTimeout)
     await this.#server.close()
     await this.#cluster?.close()
-    await Promise.all([...this.#groups.values()].map((group) => group.close()))
+    await Promise.all(
+      [...this.#groups.values()].map(async (group) => {
+        const lost = await group.close()
+        if (lost === 0) return
+        const message = `group ${group.name}: ${lost} keys could not be written to the origin and are lost`
+        this.#log.error({ group: group.name, lost }, message)
+      }),
+    )
     this.#setClosed()
   }
 

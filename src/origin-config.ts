@@ -56,6 +56,10 @@ export interface SqlOriginConfig {
   readonly lazy?: boolean | 'yes' | 'no'
   /** The channel of PostgreSQL on which triggers tell of changes (`erinys sql trigger` prints them); none. */
   readonly listen?: string
+  /** For groups that write: a statement with two parameters, the key (as in `query`) and the value. PostgreSQL only. */
+  readonly writeQuery?: string
+  /** The same with one parameter, the key. */
+  readonly removeQuery?: string
 }
 
 /** An HTTP server as an origin. */
@@ -185,6 +189,8 @@ function sqlSchema(directory: string): z.ZodType<Origin> {
     statementTimeout: duration(1, 'timed').optional(),
     lazy: yesNo.optional(),
     listen: text('the name of a channel').optional(),
+    writeQuery: text('a statement with the key and the value as parameters').optional(),
+    removeQuery: text('a statement with the key as its parameter').optional(),
   }).transform((written, context): Origin => {
     if (written.keys !== undefined && written.keys.names.length !== 1) {
       const message = `got ${written.keys.names.length} captures, wants one, since a query has one parameter`
@@ -193,6 +199,11 @@ function sqlSchema(directory: string): z.ZodType<Origin> {
     }
     if (written.listen !== undefined && !/^postgres/i.test(written.url)) {
       context.addIssue({ code: 'custom', message: 'only PostgreSQL has channels', path: ['listen'] })
+      return z.NEVER
+    }
+    for (const name of ['writeQuery', 'removeQuery'] as const) {
+      if (written[name] === undefined || /^postgres/i.test(written.url)) continue
+      context.addIssue({ code: 'custom', message: 'only PostgreSQL is written to', path: [name] })
       return z.NEVER
     }
     return new SqlOrigin({
@@ -207,6 +218,8 @@ function sqlSchema(directory: string): z.ZodType<Origin> {
       statementTimeout: written.statementTimeout ?? STATEMENT_TIMEOUT,
       lazy: written.lazy ?? false,
       listen: written.listen,
+      writeQuery: written.writeQuery,
+      removeQuery: written.removeQuery,
     })
   })
 }

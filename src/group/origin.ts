@@ -100,6 +100,10 @@ export interface Origin {
   loadMany?(keys: readonly string[], context: LoadContext): Promise<OriginResults> | OriginResults
   /** Whether a load may be repeated; true. */
   readonly isIdempotent?: boolean
+  /** Keeps a value under a key, for groups that write through or behind. What is written again changes nothing more. */
+  store?(key: string, value: Buffer, context: LoadContext): Promise<void> | void
+  /** Removes a key, which need not exist. */
+  remove?(key: string, context: LoadContext): Promise<void> | void
   /**
    * Called once, before the first load. What it throws keeps the node from starting: what is wrong with the
    * configuration. What may pass (the source cannot be reached) is a warning.

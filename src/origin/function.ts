@@ -16,6 +16,9 @@ export interface Loader {
   readonly kind?: string
   load: LoadFunction
   loadMany?: LoadManyFunction
+  /** Keeps a value, and removes a key: for groups that write through or behind. */
+  store?: Origin['store']
+  remove?: Origin['remove']
   start?: Origin['start']
   close?(): Promise<void> | void
 }
@@ -29,7 +32,9 @@ export function functionOrigin(source: LoadFunction | Loader): Origin {
     start: (log) => source.start?.(log),
     close: () => source.close?.(),
   }
-  const { loadMany } = source
-  if (loadMany === undefined) return origin
-  return { ...origin, loadMany: (keys, context) => loadMany.call(source, keys, context) }
+  const { loadMany, store, remove } = source
+  if (loadMany !== undefined) origin.loadMany = (keys, context) => loadMany.call(source, keys, context)
+  if (store !== undefined) origin.store = (key, value, context) => store.call(source, key, value, context)
+  if (remove !== undefined) origin.remove = (key, context) => remove.call(source, key, context)
+  return origin
 }

@@ -74,6 +74,37 @@ export class HttpOrigin implements Origin {
     }
   }
 
+  /** PUT, which the server is to answer with 2xx. */
+  async store(key: string, value: Buffer, context: LoadContext): Promise<void> {
+    await this.#change('PUT', key, value, context)
+  }
+
+  /** DELETE, which the server is to answer with 2xx, 404 or 410. */
+  async remove(key: string, context: LoadContext): Promise<void> {
+    await this.#change('DELETE', key, undefined, context)
+  }
+
+  async #change(
+    method: 'PUT' | 'DELETE',
+    key: string,
+    body: Buffer | undefined,
+    { signal }: LoadContext,
+  ): Promise<void> {
+    const { url, keys, headers } = this.#options
+    const captures = keys === undefined ? [] : keys.match(key)
+    const address = captures === undefined ? undefined : url.fill(key, captures)
+    if (address === undefined) throw new Error('there are no such keys')
+    try {
+      const response = await this.#request(address, { method, headers: { ...headers }, body, signal })
+      const { statusCode } = response
+      const isGone = method === 'DELETE' && (statusCode === 404 || statusCode === 410)
+      if (!isGone && (statusCode < 200 || statusCode > 299)) throw await this.#refusal(response)
+      await response.body.dump()
+    } catch (error) {
+      throw this.#worded(error, signal)
+    }
+  }
+
   async close(): Promise<void> {
     const agent = await this.#agent?.catch(() => undefined)
     await agent?.destroy()

@@ -76,6 +76,19 @@ export class RedisOrigin implements Origin {
     return new Map(results.flat())
   }
 
+  /** It is kept there without a lifetime: those of the cache are its own. */
+  async store(key: string, value: Buffer, { signal }: LoadContext): Promise<void> {
+    const client = await this.#connected()
+    const [[error]] = await this.#run(client.pipeline().set(this.#options.prefix + key, value), signal)
+    if (error !== null) throw error
+  }
+
+  async remove(key: string, { signal }: LoadContext): Promise<void> {
+    const client = await this.#connected()
+    const [[error]] = await this.#run(client.pipeline().del(this.#options.prefix + key), signal)
+    if (error !== null) throw error
+  }
+
   /** Every event on a key is heard, of whatever kind: also that it has expired or was evicted there. */
   async listen(listener: ChangeListener): Promise<void> {
     if (this.#options.listen !== true) return

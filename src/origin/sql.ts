@@ -1,5 +1,6 @@
 // An origin that is a SQL database: one query for a key, and one for many keys at once.
 
+import { isUtf8 } from 'node:buffer'
 import { systemTimers } from '../bytes/clock.ts'
 import type { ChangeListener, LoadContext, Origin, OriginLog, OriginValue } from '../group/origin.ts'
 import { errorText } from './abortable.ts'
@@ -18,6 +19,9 @@ export interface SqlOptions extends Omit<DriverOptions, 'onIdleError'> {
   readonly column: string | undefined
   /** Do not look at the database before the first load. */
   readonly lazy: boolean
+  /** A statement with the key and the value as its parameters, and one with the key. */
+  readonly writeQuery?: string
+  readonly removeQuery?: string
   /** The channel of PostgreSQL that tells of changes. */
   readonly listen?: string
 }
@@ -29,6 +33,8 @@ export interface SqlOptions extends Omit<DriverOptions, 'onIdleError'> {
 export class SqlOrigin implements Origin {
   readonly kind = 'sql'
   readonly loadMany: Origin['loadMany']
+  readonly store: Origin['store']
+  readonly remove: Origin['remove']
   readonly #options: SqlOptions
   #log: OriginLog = { warn: () => undefined }
   #listener: PostgresListener | undefined
@@ -37,6 +43,11 @@ export class SqlOrigin implements Origin {
 
   constructor(options: SqlOptions) {
     this.#options = options
+    const { writeQuery, removeQuery } = options
+    if (writeQuery !== undefined)
+      this.store = (key, value, { signal }) => this.#change(writeQuery, key, [written(value)], signal)
+    if (removeQuery !== undefined)
+      this.remove = (key, { signal }) => this.#change(removeQuery, key, [], signal)
     if (options.batchQuery !== undefined) this.loadMany = (keys, context) => this.#loadMany(keys, context)
   }
 
@@ -83,6 +94,19 @@ export class SqlOrigin implements Origin {
     this.#listener?.close()
     const driver = await this.#opening?.catch(() => undefined)
     await driver?.close()
+  }
+
+  async #change(
+    sql: string,
+    key: string,
+    values: readonly (string | Buffer)[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const parameter = this.#parameterOf(key)
+    if (parameter === undefined) throw new Error('there are no such keys')
+    const driver = await this.#checked()
+    if (driver.change === undefined) throw new Error('this database is not written to')
+    await driver.change(sql, [parameter, ...values], signal)
   }
 
   async #loadMany(keys: readonly string[], { signal }: LoadContext): Promise<(OriginValue | Error)[]> {
@@ -201,6 +225,11 @@ export class SqlOrigin implements Origin {
       )
     return driver
   }
+}
+
+/** Text, which any column takes that can be read from it, or the bytes of what is none. */
+function written(value: Buffer): string | Buffer {
+  return isUtf8(value) ? value.toString('utf8') : value
 }
 
 /** The same for texts that some collation or type takes for equal. */

@@ -117,6 +117,11 @@ export class Store {
     return this.#instant.now
   }
 
+  /** The same in a cell. */
+  get nowCell(): Float64Array {
+    return this.#instant.ms
+  }
+
   /** Bytes the arena has committed, holes included. */
   get arenaBytes(): number {
     return this.#arena.footprint * UNIT_BYTES

@@ -17,7 +17,7 @@ import { NodeStats } from '../../src/commands/node-stats.ts'
 import type { Parameter } from '../../src/commands/parameter.ts'
 import { Telemetry } from '../../src/commands/telemetry.ts'
 import { Group, type GroupPolicy } from '../../src/group/group.ts'
-import { functionOrigin, type LoadFunction } from '../../src/origin/function.ts'
+import { functionOrigin, type Loader, type LoadFunction } from '../../src/origin/function.ts'
 import { Args } from '../../src/resp/args.ts'
 import { defaultLimits } from '../../src/resp/limits.ts'
 import { ReplyWriter } from '../../src/resp/reply.ts'
@@ -29,7 +29,7 @@ import { asText, type RedisReply } from './redis-server.ts'
 export type Argument = string | number | Uint8Array
 
 interface GroupSetting extends Partial<Omit<GroupPolicy, 'name' | 'origin'>> {
-  readonly origin?: LoadFunction
+  readonly origin?: LoadFunction | Loader
 }
 
 export interface HarnessOptions {

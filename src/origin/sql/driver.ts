@@ -34,6 +34,8 @@ export interface Driver {
   one(parameter: Parameter | null, signal: AbortSignal): Promise<Rows>
   /** Runs `batchQuery`; the same. */
   many(parameters: readonly Parameter[] | null, signal: AbortSignal): Promise<Rows>
+  /** Runs a statement that changes something; its parameters are used in their order. */
+  change?(sql: string, parameters: readonly (Parameter | Buffer)[], signal: AbortSignal): Promise<void>
   close(): Promise<void>
 }
 

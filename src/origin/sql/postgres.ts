@@ -98,6 +98,19 @@ class PostgresDriver implements Driver {
     return this.#run(this.#options.batchQuery ?? '', values, signal)
   }
 
+  async change(
+    text: string,
+    parameters: readonly (Parameter | Buffer)[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const values = parameters.map((value) => (Buffer.isBuffer(value) ? value : String(value)))
+    const client = await abortable(this.#pool.connect(), signal, (late) => late.release())
+    await abortable(client.query({ text, values }), signal).catch((error) => {
+      throw this.#released(client, error)
+    })
+    client.release()
+  }
+
   async close(): Promise<void> {
     await this.#pool.end()
   }
