@@ -164,6 +164,9 @@ function resetStatistics({ host, reply }: Context): void {
     const { store, flights } = group
     group.hits = 0
     group.misses = 0
+    group.staleHits = 0
+    group.rescued = 0
+    group.governor?.resetCounters()
     store.evicted = 0
     store.expired = 0
     group.copies?.resetCounters()
@@ -172,6 +175,8 @@ function resetStatistics({ host, reply }: Context): void {
     flights.failures = 0
     flights.joined = 0
     flights.fenced = 0
+    flights.refreshes = 0
+    flights.unchanged = 0
   }
   reply.ok()
 }

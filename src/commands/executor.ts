@@ -391,6 +391,7 @@ export class Executor {
     for (const [name, i] of keys) {
       held.group.load(args.copy(i), (landing) => {
         held.landings.set(name, landing)
+        if (landing.isStale === true && !held.write) held.group.rescued++
         held.waiting--
         if (held.waiting === 0) this.#resume(held)
       })

@@ -33,7 +33,7 @@ const GROUP_FIELDS: Fields<{ readonly group: Group; readonly index: number }> = 
   loading: ({ group }) => group.flights?.size ?? 0,
   /** Of the hits, those after the lifetime of what they found; of the misses, those given it because the load failed. */
   'stale-hits': ({ group }) => group.staleHits,
-  rescued: ({ group }) => group.flights?.rescued ?? 0,
+  rescued: ({ group }) => group.rescued,
   /** Of the loads, those in the background, and those that found what was held unchanged. */
   refreshes: ({ group }) => group.flights?.refreshes ?? 0,
   unchanged: ({ group }) => group.flights?.unchanged ?? 0,

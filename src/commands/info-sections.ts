@@ -191,7 +191,7 @@ export function groupsSection({ host }: Context): Fields {
       stale_hits: group.staleHits,
       refreshes: flights?.refreshes ?? 0,
       unchanged: flights?.unchanged ?? 0,
-      rescued: flights?.rescued ?? 0,
+      rescued: group.rescued,
       retries: group.governor?.retried ?? 0,
       shed: group.governor?.shed ?? 0,
       refused: group.governor?.refused ?? 0,

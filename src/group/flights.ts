@@ -117,10 +117,9 @@ export class Flights {
   failures = 0
   joined = 0
   fenced = 0
-  /** Of the loads those in the background, those that found the version held unchanged; and waiters that were given it because their load failed. */
+  /** Of the loads those in the background, and those that found the version held unchanged. */
   refreshes = 0
   unchanged = 0
-  rescued = 0
   readonly #flights = new Map<string, Flight>()
   /** Flights that nobody can join any more, because a write fenced them. */
   readonly #adrift = new Set<Flight>()
@@ -286,7 +285,6 @@ export class Flights {
       this.#tellAll(flight, { value: null, error, fenced, ms })
       return
     }
-    this.rescued += waiters.length
     this.#tellAll(flight, { value: stale, error, fenced, ms, isStale: true })
   }
 

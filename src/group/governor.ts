@@ -97,6 +97,13 @@ export class Governor {
     return this.#state === 'half-open' || this.state === 'open'
   }
 
+  resetCounters(): void {
+    this.retried = 0
+    this.shed = 0
+    this.refused = 0
+    this.opened = 0
+  }
+
   /**
    * Makes a call when it is its turn, again if it fails and may be repeated, unless `signal` is aborted: then it has
    * failed, whatever becomes of it.

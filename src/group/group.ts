@@ -92,6 +92,8 @@ export class Group {
   misses = 0
   /** Of the hits, those after the lifetime of what they found. */
   staleHits = 0
+  /** Of the misses, those given what was held because the load failed. */
+  rescued = 0
   readonly freshness: Freshness
   /** `undefined` without a policy for it, or without an origin. */
   readonly governor: Governor | undefined
@@ -303,6 +305,7 @@ export class Group {
     if (ref !== NULL_REF || this.flights === undefined) return null
     const landing = await new Promise<Landing>((resolve) => this.load(key, resolve))
     const { value, error, isStale } = landing
+    if (isStale === true) this.rescued++
     if (error !== undefined && isStale !== true) throw new OriginError(`${this.name}: ${error}`)
     return value === null ? null : Buffer.from(value)
   }

@@ -14,6 +14,8 @@ export type LoadManyFunction = (
 /** An object that loads, many keys at once if it can; it may name its kind, and release what it holds when the node closes. */
 export interface Loader {
   readonly kind?: string
+  /** Whether a load may be repeated; true. */
+  readonly isIdempotent?: boolean
   load: LoadFunction
   loadMany?: LoadManyFunction
   /** Keeps a value, and removes a key: for groups that write through or behind. */
@@ -28,6 +30,7 @@ export function functionOrigin(source: LoadFunction | Loader): Origin {
   if (typeof source === 'function') return { kind: 'function', load: source }
   const origin: Origin = {
     kind: source.kind ?? 'function',
+    isIdempotent: source.isIdempotent ?? true,
     load: (key, context) => source.load(key, context),
     start: (log) => source.start?.(log),
     close: () => source.close?.(),

@@ -1,6 +1,7 @@
 // Freshness through commands: what GET, EXPLAIN and writes see of a value past its lifetime.
 
 import { expect, test } from 'vitest'
+import { defaultGovernor } from '../../src/group/governor.ts'
 import { loaded, type OriginResult } from '../../src/group/origin.ts'
 import { Harness } from '../support/harness.ts'
 
@@ -137,4 +138,40 @@ test('a write that reads begins no load ahead that it would not fence', async ()
   expect(await harness.call('GETSET', 'Tom', '1')).toBe('630')
   await harness.settle()
   expect([await harness.call('GET', 'Tom'), harness.groups[0].flights?.loads]).toEqual(['1', 1])
+})
+
+test('an origin that is down: what is stale is served, misses fail at once, and it is asked again', async () => {
+  let isDown = false
+  let asked = 0
+  const harness: Harness = new Harness({
+    groups: {
+      scores: {
+        ttlMs: 1000,
+        freshness: { staleWhileRevalidateMs: 0, staleIfErrorMs: 100_000, refreshAhead: 0 },
+        governor: { ...defaultGovernor, breakAfter: 3, breakMs: 500 },
+        origin: () => {
+          asked++
+          return isDown ? fail() : '630'
+        },
+      },
+    },
+  })
+  await harness.call('GET', 'Tom')
+  isDown = true
+  harness.clock.advance(1001)
+  for (let i = 0; i < 10; i++) expect(await harness.call('GET', 'Tom')).toBe('630')
+  expect(asked).toBe(4)
+  const refusal = '-ORIGIN scores: is not asked for 375 ms, after 3 failures in a row: down\r\n'
+  expect(await harness.raw('GET', 'Jack')).toBe(refusal)
+  expect(await harness.raw('INCR', 'Tom')).toBe(refusal)
+  const info = (await harness.call('INFO', 'groups')) as string
+  expect(info).toContain('rescued=10,retries=0,shed=0,refused=9,breaker_opened=1,breaker=open,')
+  isDown = false
+  harness.clock.advance(375)
+  expect(await harness.call('GET', 'Jack')).toBe('630')
+  expect(await harness.call('GROUP', 'INFO', 'scores')).toContain('closed')
+  expect(await harness.call('CONFIG', 'RESETSTAT')).toBe('OK')
+  expect(await harness.call('INFO', 'groups')).toContain(
+    'rescued=0,retries=0,shed=0,refused=0,breaker_opened=0,',
+  )
 })

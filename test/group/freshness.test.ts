@@ -140,7 +140,7 @@ test('stale if error: loaded first, and served if that fails', async () => {
   await at.load('630')
   at.advance(1001)
   expect(await at.load(new Error('down'))).toBe('630')
-  expect([at.group.flights?.rescued, at.group.flights?.failures]).toEqual([1, 1])
+  expect([at.group.rescued, at.group.flights?.failures]).toEqual([1, 1])
   expect(await at.load('700')).toBe('700')
   at.advance(1400)
   const got = at.group.fetch(KEY)
