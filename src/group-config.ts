@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import { defaultGovernor } from './group/governor.ts'
 import type { GroupPolicy } from './group/group.ts'
+import { defaultWrites, WRITE_MODES, type WriteMode } from './group/writes.ts'
 import { functionOrigin, type Loader, type LoadFunction } from './origin/function.ts'
 import { type OriginConfig, originSchema } from './origin-config.ts'
 import { duration, fields, fraction, isObject, reader, show, size, whole, within } from './readers.ts'
@@ -44,6 +45,13 @@ export interface GroupConfig {
   readonly batchMax?: number
   /** How long the first of them waits for others; 0, the default: for what else the same turn of the event loop brings. */
   readonly batchWindow?: number | string
+  /**
+   * What a client's write does besides changing the cache: nothing (`around`, the default), writes to the origin first
+   * (`through`) or later (`behind`); or there are no writes (`refuse`).
+   */
+  readonly write?: WriteMode
+  /** Behind: most keys that wait to be written to the origin; 10000. */
+  readonly writeQueue?: number
   /** Loads what is not held: a function, an object with `load`, or an origin named by its kind. */
   readonly origin?: LoadFunction | Loader | OriginConfig
 }
@@ -133,9 +141,21 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
     breakFor: duration(1, 3_600_000).optional(),
     batchMax: whole(1, MOST_BATCHED).optional(),
     batchWindow: duration(0, 'timed').optional(),
+    write: z
+      .enum(WRITE_MODES, {
+        error: ({ input }) => `got ${show(input)}, wants one of ${WRITE_MODES.join(', ')}`,
+      })
+      .optional(),
+    writeQueue: whole(1, MOST_CALLS).optional(),
     origin: originSchema(directory).optional(),
   })
-  return schema.transform((written) => ({
+  const writable = schema.superRefine(({ write, origin }, context) => {
+    if (write !== 'through' && write !== 'behind') return
+    if (origin?.store !== undefined && origin.remove !== undefined) return
+    const message = `got ${write}, but the origin has no way to store and remove`
+    context.addIssue({ code: 'custom', message, path: ['write'] })
+  })
+  return writable.transform((written) => ({
     maxBytes: written.maxBytes,
     ttlMs: written.ttl ?? 0,
     jitter: written.jitter ?? DEFAULT_JITTER,
@@ -160,6 +180,11 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
     batch: {
       max: written.batchMax ?? DEFAULT_BATCH_MAX,
       windowMs: written.batchWindow ?? DEFAULT_BATCH_WINDOW,
+    },
+    writes: {
+      ...defaultWrites,
+      mode: written.write ?? defaultWrites.mode,
+      queue: written.writeQueue ?? defaultWrites.queue,
     },
     origin: written.origin,
   }))

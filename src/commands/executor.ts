@@ -17,6 +17,7 @@ import { firstError, keyName, type Landings, readingStore } from './landings.ts'
 import { COPY, HERE, Routing, WAIT } from './routing.ts'
 import type { Command, CommandTable } from './table.ts'
 import type { Telemetry } from './telemetry.ts'
+import { refusal, write, writesOrigin } from './writing.ts'
 
 /** The request was run; its reply is written, or its place is held. */
 const DONE = 0
@@ -203,6 +204,8 @@ export class Executor {
     context.store = group.store
     context.loaded = false
     context.missed = false
+    if (group.writes !== undefined && writesOrigin(command.fullName))
+      return this.#write(client, command, errand)
     if (
       group.flights !== undefined &&
       command.loadsFirst(context.args) &&
@@ -218,6 +221,39 @@ export class Executor {
     context.loaded = true
     this.#run(command, mark)
     return true
+  }
+
+  /** Runs a command that changes the origin too, and holds the place of its reply. True: it is refused. */
+  #write(client: Client, command: Command, errand?: Errand): boolean {
+    const context = this.#context
+    const { group } = context
+    const refused = refusal(group, command.fullName)
+    if (refused !== undefined) {
+      context.reply.error(refused)
+      return true
+    }
+    const positions = command.keysOf(context)
+    const args = context.args.detach()
+    const protocol = errand?.circumstances.protocol ?? client.protocol
+    const complete = errand?.complete ?? placeOf(client)
+    const held = { keys: positions.map((i) => keyName(args, i)), write: true }
+    client.held.add(held)
+    const run = (scratch: Group): Buffer => {
+      Object.assign(context, { args, client, command, group: scratch, store: scratch.store })
+      Object.assign(context, { missed: false, loaded: true })
+      context.instant.refresh()
+      context.reply.protocol = protocol
+      this.#run(command, 0)
+      return context.reply.take()
+    }
+    const loadsFirst = group.flights !== undefined && command.loadsFirst(args)
+    void write({ group, command: command.fullName, args, positions, loadsFirst, run }).then((reply) => {
+      client.held.delete(held)
+      complete(reply)
+      this.#telemetry.count(command.stats)
+      client.held.unpark()
+    })
+    return false
   }
 
   /** Runs a read on the copies that this node holds of others' values. */

@@ -177,7 +177,7 @@ export function keyspaceSection({ host }: Context): Fields {
 /** What each group holds and did, under its index. */
 export function groupsSection({ host }: Context): Fields {
   return host.groups.map((group, index) => {
-    const { store, flights, name } = group
+    const { store, flights, writes, name } = group
     const values = {
       name,
       keys: store.size,
@@ -204,6 +204,12 @@ export function groupsSection({ host }: Context): Fields {
       joined: flights?.joined ?? 0,
       fenced: flights?.fenced ?? 0,
       flights: flights?.size ?? 0,
+      invalidated: store.invalidated,
+      writes: writes?.written ?? 0,
+      write_failures: writes?.failures ?? 0,
+      writes_coalesced: writes?.coalesced ?? 0,
+      writes_pending: writes?.pending ?? 0,
+      write_lag_ms: writes?.lagMs ?? 0,
     }
     const text = Object.entries(values).map(([field, value]) => `${field}=${value}`)
     return [`group${index}`, text.join(',')] as const

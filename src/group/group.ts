@@ -323,6 +323,34 @@ export class Group {
       throw new RangeError(`the entry alone exceeds the budget of ${this.store.maxBytes} bytes`)
   }
 
+  /**
+   * Writes a key, or with `null` removes it, and does what the policy says of writes; resolves to whether the cache
+   * changed. For whoever has no connection.
+   * @throws OriginError, RangeError as `write`
+   */
+  async change(key: Buffer, value: Buffer | null, ttlMs: number): Promise<boolean> {
+    const apply = (): boolean => {
+      if (value === null) return this.remove(key)
+      this.write(key, value, ttlMs)
+      return true
+    }
+    const { writes } = this
+    if (writes === undefined) return apply()
+    if (writes.mode === 'refuse') throw new OriginError(`${this.name}: the group refuses writes`)
+    // Then nothing is written to the origin either.
+    if (value !== null && !this.store.fits(key.length, value.length, EXPIRES)) return apply()
+    return writes.alone([key], async () => {
+      const change = [{ key, value }]
+      try {
+        if (writes.mode === 'through') await writes.through(change)
+        else if (!writes.enqueue(change)) throw new Error('too many writes wait for it')
+      } catch (error) {
+        throw new OriginError(`${this.name}: ${reasonOf(error)}`, { cause: error })
+      }
+      return apply()
+    })
+  }
+
   /** Removes a key and fences its load. Whether it held a value. */
   remove(key: Buffer): boolean {
     this.#environment.instant.refresh()
