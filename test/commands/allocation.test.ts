@@ -33,3 +33,24 @@ for (const { name, command, most = 0 } of CASES) {
     expect(bytesPerCall(run, OPERATIONS) / OPERATIONS).toBeLessThan(most + NOISE)
   })
 }
+
+test('GET of what may be served stale or loaded ahead, and is fresh, allocates nothing', async () => {
+  const { executor, client, reply, groups } = new Harness({
+    groups: {
+      scores: {
+        ttlMs: 60_000,
+        freshness: { staleWhileRevalidateMs: 1000, staleIfErrorMs: 1000, refreshAhead: 1 },
+        origin: (key) => key,
+      },
+    },
+  })
+  for (let i = 0; i < OPERATIONS; i++) await client.call('GET', `key:${i}`)
+  const requests = Array.from({ length: OPERATIONS }, (_, i) => argsOf(['GET', `key:${i}`]))
+  const run = () => {
+    for (const request of requests) executor.execute(client, request)
+    if (reply.size < OPERATIONS * 4) throw new Error('there are fewer replies than commands')
+    reply.rewind(0)
+  }
+  expect(bytesPerCall(run, OPERATIONS) / OPERATIONS).toBeLessThan(NOISE)
+  expect(groups[0].flights?.loads).toBe(OPERATIONS)
+})

@@ -271,3 +271,35 @@ test('watchers are told when a load takes the place of what is held', async () =
   await at.settle()
   expect(told).toEqual(['Tom'])
 })
+
+test('an origin that loads many is given the validator of a key that is asked for alone', async () => {
+  const validators: (string | undefined)[] = []
+  const load = (_key: string, { validator }: LoadContext): OriginResult => {
+    validators.push(validator)
+    return validator === undefined ? loaded('630', { validator: '"7"', ttl: 100 }) : unchanged({ ttl: 100 })
+  }
+  const at = new Place({
+    policy: {
+      origin: { kind: 'test', load, loadMany: (keys, context) => keys.map((key) => load(key, context)) },
+    },
+  })
+  for (let i = 0; i < 3; i++) {
+    expect((await at.group.fetch(KEY))?.toString()).toBe('630')
+    at.advance(150)
+  }
+  const others = [KEY, Buffer.from('Jack')].map((key) => at.group.fetch(key))
+  expect((await Promise.all(others)).map(String)).toEqual(['630', '630'])
+  expect(validators).toEqual([undefined, '"7"', '"7"', undefined, undefined])
+})
+
+test('a group without an origin serves nothing stale that it got by an exchange', async () => {
+  const at = new Place({ staleWhileRevalidateMs: 5000 })
+  const other = new Place({ policy: { origin: undefined } })
+  await at.load('630')
+  at.group.exchange(other.group)
+  // Their stores have clocks of their own.
+  expect((await other.group.fetch(KEY))?.toString()).toBe('630')
+  at.advance(1001)
+  other.advance(1001)
+  expect(await other.group.fetch(KEY)).toBeNull()
+})
