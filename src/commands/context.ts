@@ -35,12 +35,10 @@ export class Context {
   /** A read of argument `i` as a key: counts as an access and as a hit or miss. `NULL_REF`: answer as for no key. */
   read(i: number): Ref {
     const { args, store } = this
-    let ref = this.client.noTouch
+    const ref = this.client.noTouch
       ? store.peek(args.buf, args.start[i], args.end[i])
       : store.get(args.buf, args.start[i], args.end[i])
-    if (ref !== NULL_REF && store.records.isDue(ref, this.instant.ms) && !this.#isServed(ref, i))
-      ref = NULL_REF
-    if (ref !== NULL_REF && store.records.type(ref) !== ValueType.ABSENT) {
+    if (ref !== NULL_REF && (store.records.isPlain(ref) || this.#isServed(ref, i))) {
       if (!this.loaded) this.group.hits++
       else if (!this.command.loadsThrough) this.group.misses++
       return ref
@@ -48,7 +46,8 @@ export class Context {
     if (this.loaded) {
       // A read that loads through was counted when it was held, key by key.
       if (!this.command.loadsThrough) this.group.misses++
-    } else if (ref === NULL_REF && this.group.flights !== undefined) this.missed = true
+    } else if (this.group.flights === undefined) this.group.misses++
+    else if (ref === NULL_REF || store.records.type(ref) !== ValueType.ABSENT) this.missed = true
     else this.group.misses++
     return NULL_REF
   }
@@ -76,10 +75,11 @@ export class Context {
     return ref
   }
 
-  /** Whether a read is answered with a record that is stale or soon will be; it may begin to load it anew. */
+  /** Whether a read is answered with a record, which may be an absence, or stale; it may begin to load it anew. */
   #isServed(ref: Ref, i: number): boolean {
-    if (this.loaded) return true
     const { args, group, store } = this
+    if (store.records.type(ref) === ValueType.ABSENT) return false
+    if (this.loaded || !store.records.isDue(ref, this.instant.ms)) return true
     if (this.command.isWrite) return !store.records.isStale(ref, this.instant.ms)
     return group.serves(ref, args.buf, args.start[i], args.end[i])
   }

@@ -345,6 +345,12 @@ export class Records {
     return (w0 & NOTED) === 0 || now[0] > deadline + this.#noted(ref, GRACE)
   }
 
+  /** Whether the record is a value without `NOTED`: a read is answered with it as it is. */
+  isPlain(ref: Ref): boolean {
+    const w0 = this.word(ref, 0)
+    return (w0 & NOTED) === 0 && ((w0 >>> TYPE_SHIFT) & TYPE_MASK) !== ValueType.ABSENT
+  }
+
   /** Whether the record is kept although its deadline is before `now[0]`. */
   isStale(ref: Ref, now: Float64Array): boolean {
     return (this.word(ref, 0) & NOTED) !== 0 && this.#isPast(ref, now, 0)
@@ -352,7 +358,13 @@ export class Records {
 
   /** Whether a read should look closer: the record is stale, or soon will be. */
   isDue(ref: Ref, now: Float64Array): boolean {
-    return (this.word(ref, 0) & NOTED) !== 0 && this.#isPast(ref, now, this.#noted(ref, LEAD))
+    const words = this.#arena.words[ref >>> this.#arena.shift]
+    const at = (ref & this.#arena.unitMask) << 1
+    const w0 = words[at]
+    if ((w0 & NOTED) === 0) return false
+    const fields = at + ((w0 & WIDE) === 0 ? 0 : 2)
+    const deadline = (words[fields + 4] >>> 0) + words[fields + 5] * HIGH
+    return deadline !== 0 && now[0] > deadline - words[fields + NOTED_OFFSET + LEAD]
   }
 
   /** Whether there is a deadline; `deadline` would give a number too large not to be boxed. */
