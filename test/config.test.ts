@@ -103,9 +103,30 @@ describe('defaults', () => {
           breakMs: 1000,
         },
         batch: { max: 100, windowMs: 0 },
+        writes: { mode: 'around', queue: 10_000, queueBytes: 64 * MB },
         origin: undefined,
       },
     ])
+  })
+})
+
+describe('what a group does with writes', () => {
+  const store = { load: () => null, store: () => undefined, remove: () => undefined }
+  const policyOf = (group: object): unknown =>
+    resolveConfig({ groups: { a: group } as never }).groups[0].writes
+
+  test('to its origin, behind', () => {
+    const wanted = { mode: 'behind', queue: 7, queueBytes: 64 * MB }
+    expect(policyOf({ write: 'behind', writeQueue: 7, origin: store })).toEqual(wanted)
+    expect(policyOf({ write: 'refuse' })).toMatchObject({ mode: 'refuse' })
+  })
+
+  test.each([
+    [{ write: 'later' }, 'wants one of around, through, behind, refuse'],
+    [{ write: 'through' }, 'the origin has no way to store and remove'],
+    [{ write: 'behind', origin: () => null }, 'the origin has no way to store and remove'],
+  ])('%j is refused', (group, message) => {
+    expect(() => policyOf(group)).toThrow(message)
   })
 })
 

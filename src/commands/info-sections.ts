@@ -188,6 +188,12 @@ export function groupsSection({ host }: Context): Fields {
       misses: group.misses,
       evictions: store.evicted,
       expired: store.expired,
+      invalidated: store.invalidated,
+      writes: writes?.written ?? 0,
+      write_failures: writes?.failures ?? 0,
+      writes_coalesced: writes?.coalesced ?? 0,
+      writes_pending: writes?.pending ?? 0,
+      write_lag_ms: writes?.lagMs ?? 0,
       stale_hits: group.staleHits,
       refreshes: flights?.refreshes ?? 0,
       unchanged: flights?.unchanged ?? 0,
@@ -204,12 +210,6 @@ export function groupsSection({ host }: Context): Fields {
       joined: flights?.joined ?? 0,
       fenced: flights?.fenced ?? 0,
       flights: flights?.size ?? 0,
-      invalidated: store.invalidated,
-      writes: writes?.written ?? 0,
-      write_failures: writes?.failures ?? 0,
-      writes_coalesced: writes?.coalesced ?? 0,
-      writes_pending: writes?.pending ?? 0,
-      write_lag_ms: writes?.lagMs ?? 0,
     }
     const text = Object.entries(values).map(([field, value]) => `${field}=${value}`)
     return [`group${index}`, text.join(',')] as const
