@@ -5,7 +5,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { Args } from '../resp/args.ts'
 import type { Context } from './context.ts'
 import { type Circumstances, Errand, type Errands } from './errand.ts'
-import { readRequest } from './request.ts'
+import { readRequest, requestBytes } from './request.ts'
 import { type Part, scatter } from './scatter.ts'
 import type { Command, CommandTable } from './table.ts'
 
@@ -93,6 +93,13 @@ export class Dispatcher implements Errands {
     const { group, protocol, noTouch } = errand.circumstances
     const context = cluster.contextOf(group, protocol, noTouch, true)
     peer.control.send(errand, context, request, 0, request.length)
+  }
+
+  /** Sends a request that has waited here to the owners of its keys, who are to run it. */
+  sendOn(circumstances: Circumstances, args: Args, complete: (reply: Buffer) => void): void {
+    const errand = this.errand(circumstances, complete)
+    errand.redirections = MAX_REDIRECTIONS
+    this.#sendToOwners(errand, requestBytes(args))
   }
 
   redirect(errand: Errand, request: Buffer, to: string): void {
