@@ -11,6 +11,7 @@ export type { LoadContext, Origin, OriginValue } from './group/origin.ts'
 export type { FileOriginConfig, GroupConfig, OriginConfig } from './group-config.ts'
 export type { ListenAddress, Log, Node, NodeOptions, SetOptions } from './node.ts'
 export type { Loader, LoadFunction } from './origin/function.ts'
+export { PeerDownError } from './server/program.ts'
 
 /**
  * Makes a node from a configuration as `erinys.config.ts` has it.

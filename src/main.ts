@@ -3,6 +3,7 @@
 
 import { Command, Option } from 'commander'
 import type { Logger } from 'pino'
+import { systemTimers } from './bytes/clock.ts'
 import { addressName } from './cluster/member.ts'
 import { clusterSettingNames, clusterSettings } from './cluster-settings.ts'
 import { ConfigError, type Flags } from './config.ts'
@@ -74,7 +75,7 @@ async function start(loaded: LoadedConfig): Promise<void> {
   // Not before it is needed: --help and check do without the server.
   const { createNode } = await import('./node.ts')
   const node = await createNode(config, { log, configFile: loaded.file })
-  closeOnSignal(node, log, config.shutdownTimeout)
+  closeOnSignal(node, log)
   logDefects(log)
   const addresses = await node.listen()
   // By a signal or by SHUTDOWN; what a configuration keeps open must not keep the process.
@@ -101,8 +102,11 @@ function banner(log: Logger, loaded: LoadedConfig): void {
   log.info(`a group that names no budget has ${valueText('maxmemory', config.maxmemory)} (${chosen})`)
 }
 
-/** The first SIGTERM or SIGINT lets replies in flight leave, for a while; a second one does not wait. */
-function closeOnSignal(node: Node, log: Logger, timeout: number): void {
+/** What an origin may take to close, ms. */
+const ORIGINS_TIMEOUT = 1000
+
+/** The first SIGTERM or SIGINT lets keys go to other nodes and replies in flight leave, for a while; a second one does not wait. */
+function closeOnSignal(node: Node, log: Logger): void {
   let closing = false
   const close = async (signal: NodeJS.Signals): Promise<void> => {
     if (closing) {
@@ -111,12 +115,12 @@ function closeOnSignal(node: Node, log: Logger, timeout: number): void {
     }
     closing = true
     log.info(`${signal}: closing`)
-    const late = setTimeout(() => {
-      log.warn({ timeout }, 'some replies did not leave in time')
+    const late = systemTimers.after(node.shutdownTimeout + ORIGINS_TIMEOUT, () => {
+      log.warn('the origins did not close in time')
       process.exit(0)
-    }, timeout)
+    })
     await node.close().catch(fail)
-    clearTimeout(late)
+    late()
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, (name) => void close(name))
 }

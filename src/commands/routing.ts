@@ -66,7 +66,7 @@ export class Routing {
     if (++this.#routed === SHARE_OF) this.#review()
     if (owner === SELF) return HERE
     this.#sent++
-    if (cluster.redirects) return client.asking ? HERE : this.#redirect(slot, owner)
+    if (cluster.redirects && !client.isProgram) return client.asking ? HERE : this.#redirect(slot, owner)
     const peer = cluster.peers[owner]
     if (peer === undefined) return HERE
     if (command.loadsThrough) {
@@ -130,7 +130,8 @@ export class Routing {
     const positions = command.keysOf(this.#context)
     if (positions.length === 0) return HERE
     const parts = this.#dispatcher.partsOf(args, positions)
-    if (cluster.redirects) return client.asking ? HERE : this.#redirectMany(positions, parts)
+    if (cluster.redirects && !client.isProgram)
+      return client.asking ? HERE : this.#redirectMany(positions, parts)
     const full = parts.map(({ owner }) => cluster.peers[owner]).find((peer) => peer?.data(client.id).isFull)
     if (full !== undefined) {
       full.whenDrained(client)
