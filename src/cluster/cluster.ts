@@ -1,7 +1,7 @@
 // The cluster as one of its nodes sees it: who owns each slot, the links to the others, and what moves between them.
 
 import { createHash } from 'node:crypto'
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { CancelTimer, Clock, Timers } from '../bytes/clock.ts'
 import { keySlot, SLOT_COUNT } from '../bytes/crc16.ts'
 import type { Hasher } from '../bytes/hash.ts'
@@ -14,19 +14,21 @@ import { type Copied, Copying, type Holder } from './copying.ts'
 import { Detector } from './detector.ts'
 import type { PeerReport, View } from './events.ts'
 import type { Identity } from './handshake.ts'
-import { Lanes } from './lanes.ts'
+import type { Break } from './health.ts'
 import type { Link } from './link.ts'
-import { type Member, nodeId } from './member.ts'
+import type { Member } from './member.ts'
 import type { Membership } from './membership/membership.ts'
-import { type Answer, type Claim, Ownership, SELF } from './ownership.ts'
-import { RequestPages } from './pages.ts'
-import { Peer, type Waiter } from './peer.ts'
+import { Mesh } from './mesh.ts'
+import { isClaim, isState } from './messages.ts'
+import { type Answer, Ownership, SELF } from './ownership.ts'
+import type { Peer, Waiter } from './peer.ts'
 import { Relocation } from './relocation.ts'
 import { type ClusterReport, reportOf } from './report.ts'
 import { ask, type Reply } from './request.ts'
 import { assignSlots, epochOf } from './slots.ts'
 import type { StateMessage } from './state.ts'
 import type { Moving } from './takeover.ts'
+import { type WalkStep, walkOf } from './walk.ts'
 
 export interface ClusterSettings {
   readonly secret: string
@@ -62,20 +64,8 @@ export interface ClusterOptions {
   readonly log: Log
 }
 
-/** A node, and where it comes in a walk over all nodes: an integer from 1 to 2^20 - 1 that no other node has. */
-export interface WalkStep {
-  readonly token: number
-  readonly owner: number
-}
-
-/** A link that ended for one of these reasons may lead to a node that is there. */
-const SILENCE = /^no (?:answer|connection|handshake) /
-
 /** A node that gave up a slot says so on its control link and on others: what is said there may be heard so much later. */
 const WORD_MS = 5
-
-/** How many nodes a walk over all of them can tell apart. */
-const TOKENS = 2 ** 20
 
 /** What there is once the node knows its own name. */
 interface Running {
@@ -89,8 +79,6 @@ interface Running {
 export class Cluster {
   /** By slot: the number of the member that owns it, 0: this node. */
   owners: Uint16Array = new Uint16Array(SLOT_COUNT)
-  /** By number; 0, this node, is no peer. */
-  readonly peers: (Peer | undefined)[] = [undefined]
   /** Whether this node owns every slot, and no other is known to live. */
   isAlone = false
   /** Counts the changes of owners. */
@@ -103,15 +91,9 @@ export class Cluster {
   readonly copies: Copying
   readonly #options: ClusterOptions
   readonly #contexts: Contexts
-  readonly #pages = new RequestPages()
-  readonly #byName = new Map<string, Peer>()
-  /** Numbers are never given to another name. */
-  readonly #numbers = new Map<string, number>()
-  #dirty: Link[] = []
-  #inTurn = false
+  readonly #mesh: Mesh
   /** When this process was last seen running, ms since the epoch. */
   #beat = 0
-  #flushing = false
   /** The members that live, those that leave included; and the peers that have said that they leave. */
   #live: ReadonlySet<string> = new Set()
   readonly #leavers = new Set<string>()
@@ -127,11 +109,24 @@ export class Cluster {
   readonly ready: Promise<void>
 
   constructor(options: ClusterOptions) {
-    const { settings, groups, instant, hasher, timers, random } = options
+    const { settings, groups, clock, instant, hasher, timers, random, log, connect } = options
     this.#options = options
     this.redirects = settings.redirect === 'moved'
     this.random = random
     this.#contexts = new Contexts(groups)
+    this.#mesh = new Mesh({
+      clock,
+      timers,
+      random,
+      log,
+      connect,
+      timeout: settings.timeout,
+      links: settings.links,
+      contextBytes: (context) => this.#contexts.request(context),
+      ready: (peer, isNew) => this.#met(peer, isNew),
+      closed: (peer, link, how) => this.#lostTouch(peer, link, how),
+      pushed: (frame) => this.copies.take(frame),
+    })
     this.ready = new Promise((resolve) => {
       this.#setReady = resolve
     })
@@ -167,7 +162,7 @@ export class Cluster {
     const ownership: Ownership = new Ownership({
       self: self.name,
       born: clock.now() * 1000,
-      indexOf: (name) => this.#numberOf(name),
+      indexOf: (name) => this.#mesh.numberOf(name),
       nameOf: (index) => this.peers[index]?.name ?? '',
       assign: (names) => assignSlots(names.map((name) => this.#memberOf(name))),
       gaining: (slot) => relocation.takeover.covers(slot),
@@ -178,7 +173,9 @@ export class Cluster {
       lost: (slots, to) => {
         // Their new owners do not know who holds copies.
         this.copies.recall()
-        for (const { flights } of groups) flights?.fenceAll()
+        const given = new Set(slots)
+        const isGiven = (key: Buffer): boolean => given.has(keySlot(key, 0, key.length))
+        for (const { flights } of groups) flights?.fenceThose(isGiven)
         relocation.lost(slots, to)
         this.#ownersChanged()
       },
@@ -196,7 +193,7 @@ export class Cluster {
     const conversation = new Conversation({
       detector,
       ownership,
-      peers: () => this.#byName.values(),
+      peers: () => this.#mesh,
       clock,
       timers,
       pingInterval: settings.pingInterval,
@@ -212,7 +209,7 @@ export class Cluster {
     this.owners = ownership.owners
     await membership.start(self, {
       changed: (members) => this.#listed(members),
-      standing: (standing) => detector.standing(standing),
+      standing: (standing) => this.#standing(standing),
       warn: (message) => log.warn({}, message),
     })
     conversation.start()
@@ -220,6 +217,11 @@ export class Cluster {
   }
 
   // What routing asks, for each command.
+
+  /** By number; 0, this node, is no peer. */
+  get peers(): readonly (Peer | undefined)[] {
+    return this.#mesh.peers
+  }
 
   /** The generation of this node's view: see `agreedGeneration`. */
   get generation(): number {
@@ -238,7 +240,7 @@ export class Cluster {
 
   /** The number of the member of this name, 0 for this node; `undefined`: there is none. */
   indexOf(name: string): number | undefined {
-    return name === this.#running?.self.name ? SELF : this.#byName.get(name)?.index
+    return name === this.#running?.self.name ? SELF : this.#mesh.get(name)?.index
   }
 
   /** Resumes `waiter` when this node knows again what it owns. */
@@ -261,36 +263,29 @@ export class Cluster {
     const { detector } = this.#parts
     const live = new Set(detector.view.members.map(({ name }) => name))
     for (const { name, verdict } of detector.peers()) if (verdict === 'up') live.add(name)
-    return [SELF, ...[...live].map((name) => this.#byName.get(name)?.index ?? SELF).filter((n) => n !== SELF)]
+    return [SELF, ...[...live].map((name) => this.#mesh.get(name)?.index ?? SELF).filter((n) => n !== SELF)]
   }
 
   /** What this node knows of the cluster; `undefined`: it has not joined yet. */
   get report(): ClusterReport | undefined {
-    return this.#running && reportOf(this.#running, this.#byName.values(), this.#leaving)
+    return this.#running && reportOf(this.#running, this.#mesh, this.#leaving)
   }
 
   /** The order in which a walk over all nodes goes through them. */
   get walk(): readonly WalkStep[] {
-    const taken = new Set<number>()
-    const names = this.liveOwners.map((owner) => this.peers[owner]?.name ?? this.#parts.self.name)
-    const steps = names.sort().map((name) => {
-      let token = Number.parseInt(nodeId(name).slice(0, 5), 16) || 1
-      while (taken.has(token)) token = (token % (TOKENS - 1)) + 1
-      taken.add(token)
-      return { token, owner: this.indexOf(name) ?? SELF }
-    })
-    return steps.sort((a, b) => a.token - b.token)
+    const { self } = this.#parts
+    return walkOf(this.liveOwners.map((owner) => ({ name: this.peers[owner]?.name ?? self.name, owner })))
   }
 
   /** Asks a member something of its own. Rejects when there is no reply. */
   async askPeer(name: string, group: Group, args: readonly (string | Buffer)[]): Promise<Reply> {
-    const peer = this.#byName.get(name)
+    const peer = this.#mesh.get(name)
     if (peer === undefined) throw new Error(`${name} is no member`)
     return ask(peer.control, this.contextOf(group, 2, false, true), args)
   }
 
   beginTurn(): void {
-    this.#inTurn = true
+    this.#mesh.beginTurn()
     const { now } = this.#options.instant
     // This process may have stood still, and been replaced.
     if (now - this.#beat > this.#options.settings.timeout / 4) this.#running?.detector.tick()
@@ -298,8 +293,7 @@ export class Cluster {
   }
 
   endTurn(): void {
-    this.#inTurn = false
-    this.#flush()
+    this.#mesh.endTurn()
   }
 
   // What other nodes ask, on connections that they have opened.
@@ -333,7 +327,7 @@ export class Cluster {
 
   /** A connection has shown that it is another node's. */
   greeted(name: string): void {
-    this.#byName.get(name)?.lanes.hurry()
+    this.#mesh.get(name)?.lanes.hurry()
   }
 
   refusedPeer(name: string, address: string): void {
@@ -444,7 +438,7 @@ export class Cluster {
     running.conversation.stop()
     running.relocation.handover.close()
     await this.#options.membership.close()
-    for (const peer of this.#byName.values()) peer.lanes.close()
+    this.#mesh.close()
   }
 
   get #parts(): Running {
@@ -457,93 +451,52 @@ export class Cluster {
     return this.#contexts.number(this.#options.groups[0], 2, false, true)
   }
 
-  #numberOf(name: string): number {
-    let number = this.#numbers.get(name)
-    if (number === undefined) {
-      number = this.#numbers.size + 1
-      this.#numbers.set(name, number)
-    }
-    return number
-  }
-
   #memberOf(name: string): Member {
     const { self, detector } = this.#parts
     if (name === self.name) return self
-    const member = detector.view.members.find((each) => each.name === name) ?? this.#byName.get(name)?.member
+    const member = detector.view.members.find((each) => each.name === name) ?? this.#mesh.get(name)?.member
     if (member === undefined) throw new Error(`${name} is no member`)
     return member
   }
 
   /** The members that may be there. */
   #listed(members: readonly Member[]): void {
-    const { self, detector } = this.#parts
+    const { self, detector, conversation } = this.#parts
     const names = new Set(members.map(({ name }) => name))
-    for (const peer of [...this.#byName.values()]) {
-      if (names.has(peer.name)) continue
-      this.#byName.delete(peer.name)
-      this.peers[peer.index] = undefined
-      peer.lanes.close()
-    }
-    for (const member of members) {
-      if (member.name !== self.name && !this.#byName.has(member.name)) this.#meet(member)
-    }
+    const former = [...this.#mesh].filter(({ name }) => !names.has(name))
+    for (const peer of former) this.#mesh.forget(peer)
+    for (const member of members)
+      if (member.name !== self.name && this.#mesh.get(member.name) === undefined)
+        this.#mesh.meet(member, this.identity)
     detector.members(members)
+    // Who was taken off the list may not know it, and learns that its slots are others' now.
+    for (const peer of former) void conversation.tell(peer).then(() => peer.lanes.close())
   }
 
-  #meet(member: Member): void {
-    const { timers, random, log, settings, clock } = this.#options
-    const { detector, conversation } = this.#parts
-    const index = this.#numberOf(member.name)
-    const { timeout } = settings
-    const links = {
-      peer: member.name,
-      connect: () => this.#connect(member),
-      identity: this.identity,
-      contextBytes: (context: number) => this.#contexts.request(context),
-      pages: this.#pages,
-      clock,
-      timers,
-      connectTimeout: timeout,
-      handshakeTimeout: timeout,
-      responseTimeout: timeout,
-      size: settings.links,
-      random,
-    }
-    const lanes = new Lanes(links, {
-      onDirty: (link) => this.#markDirty(link),
-      onPush: (_link, frame) => this.copies.take(frame),
-      onDrain: () => peer.drained(),
-      onReady: (link, hello) => {
-        if (!lanes.isControl(link)) return
-        if (!this.#isRightPeer(member, hello.name)) {
-          link.close()
-          return
-        }
-        if (peer.runId !== '' && peer.runId !== hello.runId) this.#parts.relocation.gone(member.name)
-        peer.runId = hello.runId
-        detector.ready(member.name, hello.runId)
-        conversation.tell(peer)
-        conversation.claimAll()
-      },
-      onClose: (link, reason, refused) => {
-        const isControl = lanes.isControl(link)
-        peer.retire(link)
-        log.info({ peer: member.name, reason }, 'a link to another node is over')
-        if (link === peer.copyLink) this.copies.lostTouch(member.name)
-        if (refused) detector.broken(member.name, 'refused')
-        else if (isControl) detector.broken(member.name, SILENCE.test(reason) ? 'silent' : 'closed')
-        if (detector.settled) this.#reviewLeaving()
-        peer.drained()
-      },
-    })
-    const peer = new Peer(member, index, lanes)
-    this.#byName.set(member.name, peer)
-    this.peers[index] = peer
-    lanes.control()
+  /**
+   * Only etcd takes a node's standing away. That alone says nothing: etcd may be away, for everybody, and the members
+   * that are linked still agree. If it was taken off their lists, they say so.
+   */
+  #standing(standing: boolean): void {
+    this.#options.log.warn(
+      {},
+      standing ? 'this node is listed again' : 'this node may not be listed any more',
+    )
   }
 
-  #connect(member: Member): Socket {
-    return this.#options.connect?.(member) ?? connect({ host: member.host, port: member.port })
+  #met(peer: Peer, isNew: boolean): void {
+    const { detector, conversation, relocation } = this.#parts
+    if (isNew) relocation.gone(peer.name)
+    detector.ready(peer.name, peer.runId)
+    void conversation.tell(peer)
+    conversation.claimAll()
+  }
+
+  #lostTouch(peer: Peer, link: Link, how: Break | undefined): void {
+    const { detector } = this.#parts
+    if (link === peer.copyLink) this.copies.lostTouch(peer.name)
+    if (how !== undefined) detector.broken(peer.name, how)
+    if (detector.settled) this.#reviewLeaving()
   }
 
   #viewed(view: View): void {
@@ -595,19 +548,6 @@ export class Cluster {
     if (leaving.join() !== this.#assignedLeaving) this.#assign(this.#parts.detector.view)
   }
 
-  /** A node is known by the name it gives itself: by another one, it would own other slots than it thinks. */
-  #isRightPeer(member: Member, name: string): boolean {
-    if (name === member.name) return true
-    const { self } = this.#parts
-    this.#options.log.warn(
-      { listed: member.name, name },
-      name === self.name
-        ? `this node calls itself ${name} but is listed as ${member.name}: announce ${member.name}, or list ${name}`
-        : `the node listed as ${member.name} calls itself ${name}: list it so, or let it announce ${member.name}`,
-    )
-    return false
-  }
-
   /** Others took over what this node owned: it may hold what is out of date. */
   #deposed(): void {
     this.#options.log.warn({}, 'others took over the slots of this node: what it held is dropped')
@@ -655,27 +595,12 @@ export class Cluster {
    * no copy from before: word of the write comes before its reply.
    */
   async #fetchCopy(name: string, group: Group, key: Buffer): Promise<Reply> {
-    const peer = this.#byName.get(name)
+    const peer = this.#mesh.get(name)
     if (peer === undefined) throw new Error(`${name} is no member`)
     const link = peer.data(0)
     if (peer.copyLink !== link) this.copies.lostTouch(name)
     peer.copyLink = link
     return ask(link, this.contextOf(group, 2, false, true), ['PEER', 'COPY', key])
-  }
-
-  #markDirty(link: Link): void {
-    this.#dirty.push(link)
-    if (this.#inTurn || this.#flushing) return
-    this.#flushing = true
-    queueMicrotask(() => this.#flush())
-  }
-
-  #flush(): void {
-    this.#flushing = false
-    const dirty = this.#dirty
-    if (dirty.length === 0) return
-    this.#dirty = []
-    for (const link of dirty) link.flush()
   }
 }
 
@@ -688,25 +613,4 @@ function isNotThere({ verdict }: PeerReport): boolean {
 function epochOfNames(names: readonly string[]): number {
   if (names.length === 0) return 0
   return Number.parseInt(createHash('sha1').update(names.join()).digest('hex').slice(0, 12), 16)
-}
-
-function isState(message: unknown): message is StateMessage {
-  const { name, runId, serial, accused } = (message ?? {}) as Partial<StateMessage>
-  return (
-    typeof name === 'string' &&
-    typeof runId === 'string' &&
-    typeof serial === 'number' &&
-    typeof accused === 'object'
-  )
-}
-
-function isClaim(claim: unknown): claim is Claim {
-  const { id, epoch, ask: asked, take } = (claim ?? {}) as Partial<Claim>
-  return typeof id === 'number' && typeof epoch === 'number' && [asked, take].every(areSlots)
-}
-
-function areSlots(slots: unknown): boolean {
-  return (
-    Array.isArray(slots) && slots.every((slot) => Number.isInteger(slot) && slot >= 0 && slot < SLOT_COUNT)
-  )
 }
