@@ -2,7 +2,8 @@
 
 import type { CancelTimer, Clock, Timers } from '../bytes/clock.ts'
 import type { Detector } from './detector.ts'
-import type { Answer, Claim, Ownership } from './ownership.ts'
+import { isAnswer, isState } from './messages.ts'
+import type { Claim, Ownership } from './ownership.ts'
 import type { Peer } from './peer.ts'
 import { ask, type Reply } from './request.ts'
 import type { StateMessage } from './state.ts'
@@ -50,18 +51,17 @@ export class Conversation {
 
   /** Tells every peer this node's state, and hears theirs. */
   tellAll(): void {
-    for (const peer of this.#options.peers()) this.tell(peer)
+    for (const peer of this.#options.peers()) void this.tell(peer)
   }
 
-  tell(peer: Peer): void {
+  async tell(peer: Peer): Promise<void> {
     if (this.#isOver || !peer.isReachable) return
-    const { detector, clock } = this.#options
+    const { detector, clock, heard } = this.#options
     const sentAt = clock.now()
-    void this.#ask(peer, 'STATE', detector.message()).then((answer) => {
-      if (answer === undefined) return
-      detector.heard(peer.name, clock.now() - sentAt)
-      this.#options.heard(peer.name, answer as StateMessage)
-    })
+    const answer = await this.#ask(peer, 'STATE', detector.message())
+    if (!isState(answer) || answer.name !== peer.name) return
+    detector.heard(peer.name, clock.now() - sentAt)
+    heard(peer.name, answer)
   }
 
   /** Claims what this node is to own and does not. */
@@ -87,8 +87,8 @@ export class Conversation {
     void this.#ask(peer, 'CLAIM', claim).then((answer) => {
       this.#claiming.delete(name)
       if (this.#isOver) return
-      if (answer !== undefined) {
-        const mayAskMore = ownership.answered(name, claim, answer as Answer)
+      if (isAnswer(answer)) {
+        const mayAskMore = ownership.answered(name, claim, answer)
         this.#options.changed()
         if (mayAskMore) this.claimAll()
       }

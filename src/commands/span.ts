@@ -1,7 +1,7 @@
 // A command on the keys of all nodes: asked of each, and one reply put together from theirs.
 
-import type { WalkStep } from '../cluster/cluster.ts'
 import { encodeRequest, parseReplies, type Reply } from '../cluster/request.ts'
+import type { WalkStep } from '../cluster/walk.ts'
 import type { Args } from '../resp/args.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
 import type { Span } from './command.ts'
