@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
-import type { CancelTimer, Clock, Timers } from '../bytes/clock.ts'
+import type { Clock, Timers } from '../bytes/clock.ts'
 import { keySlot, SLOT_COUNT } from '../bytes/crc16.ts'
 import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
@@ -15,6 +15,7 @@ import { Detector } from './detector.ts'
 import type { PeerReport, View } from './events.ts'
 import type { Identity } from './handshake.ts'
 import type { Break } from './health.ts'
+import { Leaving } from './leaving.ts'
 import type { Link } from './link.ts'
 import type { Member } from './member.ts'
 import type { Membership } from './membership/membership.ts'
@@ -74,6 +75,7 @@ interface Running {
   readonly ownership: Ownership
   readonly conversation: Conversation
   readonly relocation: Relocation
+  readonly leaving: Leaving
 }
 
 export class Cluster {
@@ -94,17 +96,13 @@ export class Cluster {
   readonly #mesh: Mesh
   /** When this process was last seen running, ms since the epoch. */
   #beat = 0
-  /** The members that live, those that leave included; and the peers that have said that they leave. */
+  /** The members that live, those that leave included. */
   #live: ReadonlySet<string> = new Set()
-  readonly #leavers = new Set<string>()
-  #isLeaving = false
   /** The names of those that left when slots were assigned last. */
   #assignedLeaving = ''
   #waiting = new Set<Waiter>()
   #running: Running | undefined
   #setReady = (): void => {}
-  #draining: Promise<boolean> | undefined
-  #drainCheck = (): void => {}
   /** Resolves when the node knows who else there is. */
   readonly ready: Promise<void>
 
@@ -197,15 +195,26 @@ export class Cluster {
       clock,
       timers,
       pingInterval: settings.pingInterval,
-      isLeaving: () => this.#isLeaving,
+      isLeaving: () => leaving.isLeaving,
       heard: (name, message) => this.#heard(name, message),
       context: () => this.#plainContext,
       changed: () => {
         this.#restamp()
-        this.#drainCheck()
+        leaving.check()
       },
     })
-    this.#running = { self, detector, ownership, conversation, relocation }
+    const leaving: Leaving = new Leaving({
+      self: self.name,
+      detector,
+      ownership,
+      handover: relocation.handover,
+      conversation,
+      membership,
+      timers,
+      log,
+      isLast: () => this.#live.size <= 1,
+    })
+    this.#running = { self, detector, ownership, conversation, relocation, leaving }
     this.owners = ownership.owners
     await membership.start(self, {
       changed: (members) => this.#listed(members),
@@ -268,7 +277,7 @@ export class Cluster {
 
   /** What this node knows of the cluster; `undefined`: it has not joined yet. */
   get report(): ClusterReport | undefined {
-    return this.#running && reportOf(this.#running, this.#mesh, this.#leaving)
+    return this.#running && reportOf(this.#running, this.#mesh, this.#running.leaving.names)
   }
 
   /** The order in which a walk over all nodes goes through them. */
@@ -321,7 +330,7 @@ export class Cluster {
     if (!isClaim(claim)) return undefined
     const answer = this.#parts.ownership.claimed(name, claim)
     this.#restamp()
-    this.#drainCheck()
+    this.#parts.leaving.check()
     return answer
   }
 
@@ -387,48 +396,8 @@ export class Cluster {
    * handed over, or when nobody stays to take it, at the latest after `timeout` ms: whether all of it was.
    */
   async drain(timeout: number): Promise<boolean> {
-    const running = this.#running
-    if (running === undefined || this.#live.size <= 1) return true
-    const { timers, log } = this.#options
-    let stop: CancelTimer = () => {}
-    const late = new Promise<undefined>((resolve) => {
-      stop = timers.after(timeout, () => resolve(undefined))
-    })
-    this.#draining ??= this.#drain(running)
-    const isOver = await Promise.race([this.#draining, late])
-    stop()
-    if (isOver === true) return true
-    const { held, released } = running.ownership
-    const { pending } = running.relocation.handover
-    if (isOver === undefined) log.warn({ held, released, pending }, 'not everything was handed over in time')
-    return false
-  }
-
-  async #drain({ detector, ownership, relocation, conversation }: Running): Promise<boolean> {
-    const { log, membership } = this.#options
-    if (!this.#isLeaving) {
-      this.#isLeaving = true
-      log.info({}, 'leaving: the slots of this node go to the others')
-      detector.leave()
-      conversation.tellAll()
-      void membership.leave().catch(() => undefined)
-    }
-    await new Promise<void>((resolve) => {
-      this.#drainCheck = () => {
-        const { length } = detector.view.members
-        if (length === 0) resolve()
-        else if (ownership.released || this.#live.size <= 1) void relocation.handover.drained.then(resolve)
-      }
-      this.#drainCheck()
-    })
-    const isDone = ownership.released && relocation.handover.pending === 0
-    if (isDone) log.info({}, 'everything is handed over')
-    else {
-      log.info({}, 'no other node stays: what this one holds goes with it')
-      // Somebody may come.
-      this.#draining = undefined
-    }
-    return isDone
+    if (this.#running === undefined || this.#live.size <= 1) return true
+    return this.#running.leaving.drain(timeout)
   }
 
   /** Ends all links. */
@@ -509,7 +478,7 @@ export class Cluster {
   /** Divides the slots among the members that stay. */
   #assign({ members, epoch }: View): void {
     const { self, detector, ownership, relocation, conversation } = this.#parts
-    const leaving = this.#leaving
+    const leaving = this.#parts.leaving.names
     this.#assignedLeaving = leaving.join()
     const names = members.map(({ name }) => name)
     const live = new Set([...names, ...leaving])
@@ -522,30 +491,18 @@ export class Cluster {
     conversation.claimAll()
   }
 
-  /** The peers that live and give their slots away, and this node if it does; sorted. */
-  get #leaving(): readonly string[] {
-    const { self, detector } = this.#parts
-    const names = detector
-      .peers()
-      .filter(({ name, verdict }) => this.#leavers.has(name) && verdict !== 'down' && verdict !== 'unknown')
-      .map(({ name }) => name)
-    if (this.#isLeaving) names.push(self.name)
-    return names.sort()
-  }
-
   /** What a peer says of itself: also whether it is about to leave. */
   #heard(name: string, message: StateMessage): void {
-    const { detector } = this.#parts
-    if (message.leaving) this.#leavers.add(name)
-    else this.#leavers.delete(name)
+    const { detector, leaving } = this.#parts
+    leaving.note(name, message.leaving)
     detector.state(name, message)
     this.#reviewLeaving()
   }
 
   /** Assigns anew if others leave than when it was done last: no view tells of a leaving node's end. */
   #reviewLeaving(): void {
-    const leaving = this.#leaving
-    if (leaving.join() !== this.#assignedLeaving) this.#assign(this.#parts.detector.view)
+    const { leaving, detector } = this.#parts
+    if (leaving.names.join() !== this.#assignedLeaving) this.#assign(detector.view)
   }
 
   /** Others took over what this node owned: it may hold what is out of date. */
@@ -583,7 +540,7 @@ export class Cluster {
   #ownersChanged(): void {
     this.counter++
     this.#restamp()
-    this.#drainCheck()
+    this.#parts.leaving.check()
   }
 
   #restamp(): void {
