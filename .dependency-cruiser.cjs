@@ -21,6 +21,7 @@ const roof = [
   'config-file',
   'log',
   'report',
+  'local-nodes',
   'version',
   'node',
   'main',

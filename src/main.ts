@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// The command line: starts a node, or checks a configuration.
+// The command line: starts a node, or several, or checks a configuration.
 
+import { fileURLToPath } from 'node:url'
 import { Command, Option } from 'commander'
 import type { Logger } from 'pino'
 import { systemTimers } from './bytes/clock.ts'
@@ -8,6 +9,7 @@ import { addressName } from './cluster/member.ts'
 import { clusterSettingNames, clusterSettings } from './cluster-settings.ts'
 import { ConfigError, type Flags } from './config.ts'
 import { type LoadedConfig, loadConfig } from './config-file.ts'
+import { countNodes, LISTENING, LocalNodes, MEMBER, planNodes } from './local-nodes.ts'
 import { createLog } from './log.ts'
 import type { Node } from './node.ts'
 import {
@@ -20,6 +22,9 @@ import {
 } from './report.ts'
 import { kebabName, machineMemory, settingNames, settings } from './settings.ts'
 import { version } from './version.ts'
+
+/** What an origin may take to close, ms. */
+const ORIGINS_TIMEOUT = 1000
 
 const program = new Command('erinys')
   .description('A read-through distributed cache that speaks the Redis protocol.')
@@ -37,7 +42,7 @@ Sizes are bytes or 64mb, durations 250ms or 5m.`,
   )
   .allowExcessArguments()
   .action(async (options: Options, { args: [word] }: Command) => {
-    if (word !== undefined) program.error(`error: unknown command '${word}', known is check`)
+    if (word !== undefined) program.error(`error: unknown command '${word}', known are check and cluster`)
     await start(await load(options))
   })
 
@@ -61,12 +66,48 @@ program
     console.log(describeConfig(await load(command.optsWithGlobals())))
   })
 
+program
+  .command('cluster')
+  .allowExcessArguments(false)
+  .description('start several nodes on this machine, which form a cluster, on ports that follow each other')
+  .option('--nodes <number>', 'how many', '3')
+  .action(async ({ nodes }: { nodes: string }, command: Command) => {
+    await startMany(nodes, command.parent?.opts() ?? {})
+  })
+
+// What `cluster` starts: it ends with the process that has started it, at once.
+program
+  .command('member', { hidden: true })
+  .allowExcessArguments(false)
+  .action(async (_, command: Command) => {
+    process.once('disconnect', () => process.exit(1))
+    await start(await load(command.optsWithGlobals()))
+    process.send?.(LISTENING)
+  })
+
 type Options = Flags & { readonly config?: string }
 
 await program.parseAsync().catch(fail)
 
 function load({ config: file, ...flags }: Options): Promise<LoadedConfig> {
   return loadConfig({ directory: process.cwd(), variables: process.env, file, flags })
+}
+
+async function startMany(count: string, options: Options): Promise<void> {
+  const { config: file, ...flags } = options
+  const number = countNodes(count, flags)
+  const loaded = await load({ ...options, ...MEMBER })
+  const { loglevel, shutdownTimeout } = loaded.config
+  const isTerminal = process.stdout.isTTY
+  const log = createLog(loglevel, isTerminal)
+  const nodes = new LocalNodes(planNodes(number, file, flags, loaded), {
+    program: fileURLToPath(import.meta.url),
+    log,
+    isTerminal,
+    stopTimeout: shutdownTimeout + 2 * ORIGINS_TIMEOUT,
+  })
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => nodes.stop())
+  process.exit(await nodes.run())
 }
 
 async function start(loaded: LoadedConfig): Promise<void> {
@@ -101,9 +142,6 @@ function banner(log: Logger, loaded: LoadedConfig): void {
     log.warn({ total, machineMemory }, 'the budgets together exceed the memory there is')
   log.info(`a group that names no budget has ${valueText('maxmemory', config.maxmemory)} (${chosen})`)
 }
-
-/** What an origin may take to close, ms. */
-const ORIGINS_TIMEOUT = 1000
 
 /** The first SIGTERM or SIGINT lets keys go to other nodes and replies in flight leave, for a while; a second one does not wait. */
 function closeOnSignal(node: Node, log: Logger): void {

@@ -72,7 +72,7 @@ describe.concurrent('without a node', () => {
   test('an unknown command', async () => {
     const { code, stdout, stderr } = await run(['chekc'])
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-    expect(stderr).toBe("error: unknown command 'chekc', known is check\n")
+    expect(stderr).toBe("error: unknown command 'chekc', known are check and cluster\n")
   })
 
   test('a configuration that is not there', async () => {
