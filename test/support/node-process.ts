@@ -1,12 +1,8 @@
 // Nodes as processes of their own: on ports that stay theirs, stopped, killed and started again.
 
-import { createServer } from 'node:net'
 import { type Outcome, type Running, type RunOptions, start } from './cli.ts'
 import { compiledMain } from './compiled.ts'
-
-/** Below where systems take the ports of outgoing connections from, so that a node that is down keeps its port. */
-const FIRST_PORT = 20_000
-const LAST_PORT = 30_000
+import { freePorts } from './ports.ts'
 
 /** One node; its process may be another one after `restart`. */
 export class NodeProcess {
@@ -131,22 +127,4 @@ export class Members {
   async end(): Promise<void> {
     await Promise.all(this.nodes.filter(({ isRunning }) => isRunning).map((node) => node.kill()))
   }
-}
-
-/** Ports that nobody listens on. */
-async function freePorts(count: number): Promise<number[]> {
-  const ports = new Set<number>()
-  while (ports.size < count) {
-    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT))
-    if (await isFree(port)) ports.add(port)
-  }
-  return [...ports]
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer()
-    server.once('error', () => resolve(false))
-    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
-  })
 }

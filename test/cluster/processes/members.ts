@@ -6,6 +6,7 @@ import type { Member } from '../../../src/cluster/member.ts'
 import { parseAddress } from '../../../src/cluster/member.ts'
 import { assignSlots } from '../../../src/cluster/slots.ts'
 import { Talker } from '../../attack/talker.ts'
+import { FaultyCluster, type FaultyClusterOptions } from '../../support/faulty-cluster.ts'
 import { History, type Promises } from '../../support/history.ts'
 import { Members, type MembersOptions, type NodeProcess } from '../../support/node-process.ts'
 import { poll } from '../../support/poll.ts'
@@ -33,6 +34,18 @@ export async function startMembers(
   return nodes
 }
 
+/** Starts nodes in this process, with proxies between them, that end with the test; resolves when they agree. */
+export async function startFaulty(count: number, options: FaultyClusterOptions = {}): Promise<FaultyCluster> {
+  const { config } = options
+  const cluster = await FaultyCluster.start(count, {
+    ...options,
+    config: { ...config, cluster: { timeout: TIMEOUT, ...config?.cluster } },
+  })
+  onTestFinished(() => cluster.close())
+  await agree(cluster.nodes)
+  return cluster
+}
+
 /** A node that can be asked. */
 interface Listening {
   readonly port: number
@@ -52,6 +65,14 @@ export async function agree(nodes: readonly Listening[], timeout?: number): Prom
   } finally {
     for (const { socket } of talkers) socket.destroy()
   }
+}
+
+/** Resolves when a node says that so many own slots. */
+export async function ownersSeen({ port }: Listening, count: number): Promise<void> {
+  const talker = await Talker.connect(port)
+  const isSeen = async (): Promise<boolean> =>
+    String(await talker.call('CLUSTER', 'INFO')).includes(`cluster_size:${count}\r`)
+  await poll(isSeen, `${count} owners`).finally(() => talker.socket.destroy())
 }
 
 /** The nodes and their slots. */
