@@ -31,7 +31,8 @@ export function clusterSection(results: ClusterResults | undefined): string {
       'table, the most that one member has, what a join moves, and what is said about it in the whole cluster.',
     slotsTable(scaling),
     'Then what each node has to do with the others: connections, memory, and messages at the default interval of ' +
-      'pings. The last two columns: all members start at the same time, until one of them knows the others.',
+      'pings, also while a tenth of the members is dead; what it takes to take in that this tenth has died at once; ' +
+      'and, in the last two columns, that all members start at the same time, until one knows the others.',
     talkTable(scaling),
     `(\`${results.command}\`: ${said}.)`,
   ].join('\n\n')
@@ -101,6 +102,7 @@ function talkTable(rows: readonly ScalingRow[]): string {
     'CPU',
     'Bytes with a tenth dead',
     'CPU',
+    'When it dies: CPU',
     'Start: CPU',
     'Bytes sent',
   ]

@@ -91,6 +91,7 @@ function printScaling(rows: readonly ScalingRow[]): void {
       '… 1/10 dead': Math.round(row.messageBytesTenthDead),
       'core %': round(row.coreShare * 100),
       '… dead': round(row.coreShareTenthDead * 100),
+      'death s': round(row.deathSeconds),
       'start s': row.startSeconds === undefined ? '> 60' : round(row.startSeconds),
       'start MB': row.startBytes === undefined ? '' : round(row.startBytes / 1e6),
     })),

@@ -106,6 +106,8 @@ export interface ScalingRow {
   /** Share of a core that pings and answers take. */
   readonly coreShare: number
   readonly coreShareTenthDead: number
+  /** A tenth of the members dies at once: seconds of CPU time of one of the others until it has heard so from all. */
+  readonly deathSeconds: number
   /**
    * All members start at once: seconds of CPU time, and bytes sent, of one node until it knows them. Undefined: more
    * than a minute.

@@ -13,8 +13,9 @@ import { clusterSection } from '../bench/cluster-results.ts'
 import { fill, referenceSections } from '../bench/readme.ts'
 import { memorySection, serverSection } from '../bench/results.ts'
 import manifest from '../package.json' with { type: 'json' }
+import { resolveLayers } from '../src/config.ts'
 import { createNode, type Node } from '../src/index.ts'
-import { exchange, run, start } from './support/cli.ts'
+import { exchange, run, start, startMany } from './support/cli.ts'
 import { describeWithExecutable, execute } from './support/executable.ts'
 
 const project = fileURLToPath(new URL('..', import.meta.url))
@@ -28,7 +29,9 @@ interface Block {
 }
 
 const blocks: readonly Block[] = [
-  ...readme.matchAll(/<!-- (example|output|check|session)(?:: |, | )?([^\n]*?) ?-->\n```\w+\n(.*?)```/gs),
+  ...readme.matchAll(
+    /<!-- (example|output|check|session|shell|cluster config)(?:: |, | )?([^\n]*?) ?-->\n```\w+\n(.*?)```/gs,
+  ),
 ].map(([, kind, options, text]) => ({ kind, options, text }))
 
 function blocksOf(kind: string): readonly Block[] {
@@ -160,7 +163,9 @@ describe('what was measured of clusters', () => {
         { copies: false, writes: 1, opsPerSecond: 2e5, ownerMicros: 1, entryMicros: 3, forwarded: 0.966 },
       ],
     },
-    scaling: [{ ...sizes, ...slots, ...talk, coreShare: 0.0123, coreShareTenthDead: 0.5 }],
+    scaling: [
+      { ...sizes, ...slots, ...talk, coreShare: 0.0123, coreShareTenthDead: 0.5, deathSeconds: 1.234 },
+    ],
   }
 
   test('the hop, with what its ratios are to be', () => {
@@ -189,7 +194,7 @@ describe('what was measured of clusters', () => {
     expect(section).toContain('| 1 of 1,000 | no | 200k/s | 1.00 µs | 3.00 µs | 97 % |')
     expect(section).toContain('| 1,000 | 42.4 ms | 1.10 × | 38 | 2.30 × | 30,000 | 5.0 MB |')
     expect(section).toContain(
-      '| 1,000 | 3,996 | 25 MB | 3,996/s | 999 kB/s | 1.2 % of a core | 44 MB/s | 50 % of a core | > 1 min | – |',
+      '| 1,000 | 3,996 | 25 MB | 3,996/s | 999 kB/s | 1.2 % of a core | 44 MB/s | 50 % of a core | 1.23 s | > 1 min | – |',
     )
   })
 })
@@ -268,6 +273,15 @@ describe('examples', () => {
     expect((await node.outcome).code).toBe(0)
   })
 
+  test('configurations of clusters are valid', () => {
+    const kinds = blocksOf('cluster config').map(({ text }) => {
+      const { cluster } = resolveLayers({ config: JSON.parse(text) }).config
+      expect(cluster?.announce).toEqual({ host: '10.0.0.1', port: 7000 })
+      return cluster?.membership.kind
+    })
+    expect(kinds).toEqual(['static', 'dns', 'etcd'])
+  })
+
   test('programs print what is shown', async () => {
     const program = [process.execPath, '--import', import.meta.resolve('tsx')] as const
     for (const { options, text } of blocksOf('output')) {
@@ -297,6 +311,21 @@ describeWithExecutable('redis-cli', 'sessions', (redisCli) => {
       expect(mask(stdout)).toBe(mask(replies))
     })
   }
+})
+
+describeWithExecutable('redis-cli', 'commands to paste', () => {
+  test('three nodes answer what is shown, and two of them when one has been killed', async () => {
+    const [{ text }] = blocksOf('shell')
+    const nodes = await startMany([])
+    const script = text.replace(/\b700([0-2])\b/g, (_, i) => String(nodes.ports[Number(i)]))
+    for (const [, command, shown] of script.matchAll(/^\$ (.*)\n((?:[^$].*\n)*)/gm)) {
+      const { stdout } = await execute('sh', ['-c', command])
+      // For a pipe, redis-cli writes values as they are.
+      expect(stdout, command).toBe(shown.replace(/^\d+\) |"/gm, ''))
+    }
+    nodes.child.kill('SIGTERM')
+    expect((await nodes.outcome).code).toBe(0)
+  })
 })
 
 /** The commands behind the prompts, and all that was answered. */

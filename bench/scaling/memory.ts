@@ -30,7 +30,7 @@ export function memoryFigures(count: number): Pick<ScalingRow, 'connections' | '
   )
   const talk = retainedBytes(() => {
     const talker = new Talker(count, new ManualClock(1_000_000))
-    while (talker.reached < talker.peers.length) talker.reach(0)
+    talker.reachAll()
     return talker
   })
   return { connections: connectionsOf(count), tableBytes: alone, peerBytes: table - alone + links + talk }

@@ -18,6 +18,7 @@ type TalkFigures = Pick<
   | 'messageBytesTenthDead'
   | 'coreShare'
   | 'coreShareTenthDead'
+  | 'deathSeconds'
   | 'startSeconds'
   | 'startBytes'
 >
@@ -26,10 +27,12 @@ type TalkFigures = Pick<
 export async function talkFigures(count: number, rounds: number): Promise<TalkFigures> {
   const start = await startFigures(count)
   const talker = new Talker(count, new ManualClock(1_000_000))
-  // One that nobody misses: what the others do not know would be asked about again and again.
-  while (talker.reached < talker.peers.length) talker.reach(0)
+  talker.reachAll()
   const well = await quickest(talker, rounds)
+  const began = performance.now()
   for (const { name } of talker.killTenth()) talker.detector.broken(name, 'refused')
+  const breaking = performance.now() - began
+  const first = await pingRound(talker)
   const worse = await quickest(talker, rounds)
   return {
     // Of this node and of the others, a ping each, and as many answers.
@@ -38,6 +41,7 @@ export async function talkFigures(count: number, rounds: number): Promise<TalkFi
     messageBytesTenthDead: worse.bytes,
     coreShare: well.ms / talker.pingInterval,
     coreShareTenthDead: worse.ms / talker.pingInterval,
+    deathSeconds: (breaking + first.ms) / 1000,
     ...start,
   }
 }
@@ -86,7 +90,7 @@ async function startFigures(count: number): Promise<Pick<ScalingRow, 'startSecon
   while (talker.reached < peers.length) {
     const { messages } = talker
     const began = performance.now()
-    talker.reach(peers.length - talker.reached - 1)
+    talker.reach()
     talker.clock.advance(REACH_MS)
     ms += performance.now() - began
     const text = talker.textFrom(peers[(talker.reached * 7) % talker.reached])

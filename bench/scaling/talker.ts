@@ -78,14 +78,24 @@ export class Talker {
     return this.peers.filter((peer) => !this.#dead.includes(peer))
   }
 
-  /** One more peer is there and has answered, which has not reached the last `unknown` ones of all yet. */
-  reach(unknown: number): void {
+  /** One more peer is there and has answered: it has reached as many as this node. All those reached are told. */
+  reach(): void {
     const { name } = this.peers[this.reached++]
-    const link = { name, isReachable: true, control: { send: this.#sender(name) } } as unknown as Peer
+    const link = this.#linkTo(name)
     this.#links.push(link)
     this.detector.ready(name, runIdOf(name))
     this.#conversation.tell(link)
-    this.#take({ ...this.#says(name, unknown), answers: 1 })
+    this.#take({ ...this.#says(name), answers: 1 })
+  }
+
+  /** Everybody has reached everybody, and was told nothing until then. */
+  reachAll(): void {
+    this.reached = this.peers.length
+    for (const { name } of this.peers) {
+      this.detector.ready(name, runIdOf(name))
+      this.#take({ ...this.#says(name), answers: 1 })
+    }
+    this.#links.push(...this.peers.map(({ name }) => this.#linkTo(name)))
   }
 
   /** A tenth of the others is gone, as everybody knows. */
@@ -97,7 +107,7 @@ export class Talker {
 
   /** What a peer says of itself and the others, knowing as many as this node does. */
   textFrom({ name }: Member): string {
-    return JSON.stringify(this.#says(name, this.peers.length - this.reached))
+    return JSON.stringify(this.#says(name))
   }
 
   /** A peer's ping arrives, and is answered. */
@@ -110,7 +120,7 @@ export class Talker {
   /** The next ping to each peer is answered at once. */
   prepareAnswers(): void {
     for (const { name } of this.alive) {
-      const text = JSON.stringify({ ...this.#says(name, 0), answers: 1 })
+      const text = JSON.stringify({ ...this.#says(name), answers: 1 })
       this.#answers.set(name, Buffer.from(`$${text.length}\r\n${text}\r\n`))
     }
   }
@@ -135,7 +145,11 @@ export class Talker {
     }
   }
 
-  #says(name: string, unknown: number): StateMessage {
+  #linkTo(name: string): Peer {
+    return { name, isReachable: true, control: { send: this.#sender(name) } } as unknown as Peer
+  }
+
+  #says(name: string): StateMessage {
     const serial = (this.#serials.get(name) ?? 0) + 1
     this.#serials.set(name, serial)
     const dead = this.#dead.map((each) => each.name)
@@ -148,7 +162,7 @@ export class Talker {
       leaving: false,
       accused: Object.fromEntries(dead.map((each) => [each, 'refused' as const])),
       deaf: false,
-      unknown: unknown === 0 ? [] : this.peers.slice(-unknown).map((peer) => peer.name),
+      unknown: this.peers.slice(this.reached).map((peer) => peer.name),
       deposed: Object.fromEntries(
         dead.map((each): [string, Mark] => [each, { runId: runIdOf(each), count: 1 }]),
       ),
