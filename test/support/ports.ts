@@ -16,6 +16,15 @@ export async function freePorts(count: number): Promise<number[]> {
   return [...ports]
 }
 
+/** The first of so many ports in a row that nobody listens on. */
+export async function freePortRun(count: number): Promise<number> {
+  for (;;) {
+    const first = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT - count))
+    const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(first + i)))
+    if (!free.includes(false)) return first
+  }
+}
+
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const server = createServer()
