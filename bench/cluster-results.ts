@@ -20,7 +20,7 @@ export function clusterSection(results: ClusterResults | undefined): string {
   return [
     '**The hop.** A cell has the operations per second, and the CPU time per operation of the process that is asked ' +
       'and of the one that owns the key. Behind each ratio is what it is to reach.',
-    table(HOP_HEAD, (hop?.cells ?? []).map(hopRow)),
+    table(HOP_HEAD, hop?.cells.map(hopRow) ?? [HOP_HEAD.map(() => NONE)]),
     hop === undefined
       ? '(Not measured: twemproxy was not there.)'
       : `(${hop.conditions}; medians of ${hop.rounds} rounds.)`,
@@ -118,6 +118,7 @@ function talkTable(rows: readonly ScalingRow[]): string {
       core(row.coreShare),
       `${bytes(row.messageBytesTenthDead * row.messagesPerSecond)}/s`,
       core(row.coreShareTenthDead),
+      figure(row.deathSeconds, 2, ' s'),
       row.startSeconds === undefined
         ? '> 1 min'
         : figure(row.startSeconds, row.startSeconds < 10 ? 2 : 0, ' s'),
