@@ -194,3 +194,34 @@ test('a node that closes serves its own program until it is closed', async () =>
   expect(values).toEqual(KEYS.map(() => 'before'))
   await closing
 })
+
+test('what cannot be handed over in time does not keep a node from serving, nor its clients from their last replies', async () => {
+  let asked = (): void => {}
+  let answer = (): void => {}
+  const isAsked = new Promise<void>((resolve) => {
+    asked = resolve
+  })
+  const answered = new Promise<string>((resolve) => {
+    answer = () => resolve('630')
+  })
+  const origin = (): Promise<string> => {
+    asked()
+    return answered
+  }
+  const groups = { cache, scores: { ...cache, origin } }
+  const [node] = await start({ groups, cluster: { handoverRate: '64kb' }, shutdownTimeout: 1000 })
+  const large = 'x'.repeat(30_000)
+  await Promise.all(KEYS.map((key) => node.set('cache', key, large)))
+  const { watcher } = cluster.members[0]
+  const closing = node.close()
+  expect(await watcher.mget(KEYS)).toEqual(KEYS.map(() => large))
+  await watcher.select('scores')
+  const late = watcher.get('Tom')
+  await isAsked
+  const isUnfinished = (line: string): boolean => line.startsWith('not everything was handed over in time')
+  while (!cluster.complaints.some(isUnfinished)) await new Promise(setImmediate)
+  answer()
+  expect(await late).toBe('630')
+  await closing
+  expect(cluster.complaints.filter((line) => line.startsWith('some replies'))).toEqual([])
+})
