@@ -4,7 +4,7 @@
 import type { Socket } from 'node:net'
 import { copyBytes } from '../bytes/copy.ts'
 import { copyOut } from '../resp/copy.ts'
-import type { PageWriter, RequestPage, RequestPages } from './pages.ts'
+import { type PageWriter, type RequestPage, type RequestPages, wasLittle } from './pages.ts'
 import type { Receiver } from './receiver.ts'
 import { Runs } from './runs.ts'
 
@@ -30,6 +30,8 @@ export class Outgoing implements PageWriter {
   /** The page that is filled, and full ones before it of which something is to be written. */
   #page: RequestPage | null = null
   #filled: RequestPage[] = []
+  /** Whether a small page will do next: there is little under way. */
+  #isLight = true
   #context = UNSET
   /** Requests one behind the other in a sender's buffer, to be copied at once to the page at `#sourceAt`. */
   #source: Buffer | null = null
@@ -141,7 +143,9 @@ export class Outgoing implements PageWriter {
   }
 
   pageOver(page: RequestPage): void {
-    if (page === this.#page) this.#page = null
+    if (page !== this.#page) return
+    this.#page = null
+    this.#isLight = wasLittle(page)
   }
 
   /** A page with room for a request of `length` bytes, whose context is set in it. */
@@ -156,8 +160,9 @@ export class Outgoing implements PageWriter {
       if (page !== null) {
         page.writer = null
         if (page.at > page.flushed) this.#filled.push(page)
+        this.#isLight = false
       }
-      page = this.#pages.take(this, room)
+      page = this.#pages.take(this, room, this.#isLight)
       this.#page = page
     }
     page.buf.set(prefix, page.at)
