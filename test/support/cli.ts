@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
 import { freePortRun } from './ports.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
@@ -84,6 +85,8 @@ export async function startMany(
   const port = first ?? (await freePortRun(3))
   const own = ['cluster', '--port', String(port), '--bind', '127.0.0.1', ...args]
   const { child, outcome, stdout } = launch(own, options)
+  // A test that fails leaves no nodes behind.
+  onTestFinished(() => void child.kill('SIGKILL'))
   const lines = (): LogLine[] =>
     stdout()
       .split('\n')
