@@ -344,9 +344,11 @@ export class Connection implements Client, Sink, Served {
     if (this.#closing) return
     const { reply, stats, log } = this.#services
     const { error, overflow } = this.#decoder
-    this.close(!overflow)
+    // Another node would take an error for the reply to a request of its clients'; it sends these again elsewhere.
+    const isTold = !overflow && this.peer === undefined
+    this.close(isTold)
     if (overflow) stats.queryBufferDisconnections++
-    else reply.error(`ERR ${error}`)
+    else if (isTold) reply.error(`ERR ${error}`)
     log.debug?.({ client: this.id, address: this.address }, error)
   }
 
