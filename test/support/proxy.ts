@@ -68,6 +68,11 @@ export class FaultyProxy {
     this.#faults[direction].budget = bytes
   }
 
+  /** Says something on every connection that nobody has said; in the middle of what is said, perhaps. */
+  inject(bytes: string | Buffer, direction: Direction): void {
+    for (const pipe of this.#pipes) pipe.inject(bytes, direction)
+  }
+
   /** Cuts all connections now. */
   cut(): void {
     for (const pipe of this.#pipes) pipe.cut()
@@ -140,6 +145,11 @@ class Pipe {
     this.#from.resetAndDestroy()
     this.#to.resetAndDestroy()
     this.#over(isOutOfBudget)
+  }
+
+  inject(bytes: string | Buffer, direction: Direction): void {
+    const to = direction === 'there' ? this.#to : this.#from
+    to.write(bytes)
   }
 
   goOn(): void {

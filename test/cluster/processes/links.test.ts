@@ -45,14 +45,15 @@ test.each([
   ['one node does not hear another one, and is heard', false],
 ])('%s', async (_, both) => {
   const cluster = await startFaulty(3)
-  const history = historyOf()
-  const workload = work({ history, nodes: cluster.nodes, keys: someKeys(100), clients: 3 })
+  // The one of them that is no member meanwhile cannot ask the other.
+  const history = historyOf({ errors: /^PEERDOWN no (answer|handshake) / })
+  const workload = work({ history, nodes: cluster.nodes, keys: someKeys(100), clients: 3, pause: 5 })
   await workload.progress(500)
   const heal = history.fault()
   cluster.silence(0, 1)
   if (both) cluster.silence(1, 0)
   await ownersSeen(cluster.nodes[2], 2)
-  await workload.progress(1000)
+  await workload.progress(2000)
   cluster.heal()
   await agree(cluster.nodes)
   heal()
