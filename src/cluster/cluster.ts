@@ -100,6 +100,9 @@ export class Cluster {
   #live: ReadonlySet<string> = new Set()
   /** The names of those that left when slots were assigned last. */
   #assignedLeaving = ''
+  /** The members that are listed, and the names of those that are not any more, but leave. */
+  #list: readonly Member[] = []
+  #delisted: readonly string[] = []
   #waiting = new Set<Waiter>()
   #running: Running | undefined
   #setReady = (): void => {}
@@ -428,9 +431,13 @@ export class Cluster {
     return member
   }
 
-  /** The members that may be there. */
-  #listed(members: readonly Member[]): void {
-    const { self, detector, conversation } = this.#parts
+  /** The members that may be there. Who leaves hands over what it owns, whether or not it is listed meanwhile. */
+  #listed(list: readonly Member[]): void {
+    const { self, detector, conversation, leaving } = this.#parts
+    this.#list = list
+    const isListed = new Set(list.map(({ name }) => name))
+    this.#delisted = leaving.names.filter((name) => name !== self.name && !isListed.has(name))
+    const members = [...list, ...this.#delisted.map((name) => this.#memberOf(name))]
     const names = new Set(members.map(({ name }) => name))
     const former = [...this.#mesh].filter(({ name }) => !names.has(name))
     for (const peer of former) this.#mesh.forget(peer)
@@ -502,6 +509,7 @@ export class Cluster {
   /** Assigns anew if others leave than when it was done last: no view tells of a leaving node's end. */
   #reviewLeaving(): void {
     const { leaving, detector } = this.#parts
+    if (this.#delisted.some((name) => !leaving.names.includes(name))) this.#listed(this.#list)
     if (leaving.names.join() !== this.#assignedLeaving) this.#assign(detector.view)
   }
 

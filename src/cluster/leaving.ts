@@ -7,6 +7,9 @@ import type { Handover } from './handover.ts'
 import type { Membership } from './membership/membership.ts'
 import type { Ownership } from './ownership.ts'
 
+/** How long the list of members may take to strike this node off, ms. */
+const UNLIST_TIMEOUT = 1000
+
 export interface LeavingOptions {
   readonly self: string
   readonly detector: Detector
@@ -85,8 +88,10 @@ export class Leaving {
       this.#check()
     })
     const isDone = ownership.released && handover.pending === 0
-    if (isDone) log.info({}, 'everything is handed over')
-    else {
+    if (isDone) {
+      log.info({}, 'everything is handed over')
+      await this.#unlist()
+    } else {
       log.info({}, 'no other node stays: what this one holds goes with it')
       // Somebody may come.
       this.#draining = undefined
@@ -94,13 +99,25 @@ export class Leaving {
     return isDone
   }
 
+  /** Not before everything is handed over: the others would think no more of who is not listed. */
+  #unlist(): Promise<void> {
+    const { membership, timers } = this.#options
+    return new Promise((resolve) => {
+      const cancel = timers.after(UNLIST_TIMEOUT, resolve)
+      const done = (): void => {
+        cancel()
+        resolve()
+      }
+      membership.leave().then(done, done)
+    })
+  }
+
   #begin(): void {
     if (this.isLeaving) return
-    const { log, detector, conversation, membership } = this.#options
+    const { log, detector, conversation } = this.#options
     this.isLeaving = true
     log.info({}, 'leaving: the slots of this node go to the others')
     detector.leave()
     conversation.tellAll()
-    void membership.leave().catch(() => undefined)
   }
 }
