@@ -13,6 +13,8 @@ export const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot
 
 /** A request is given up when it was lost with so many links. */
 const MAX_LOSSES = 8
+/** The same for what only one node can answer, which is asked every 5 ms. */
+const MAX_ATTEMPTS = 1000
 /** After so many nodes have named another one, the next is made to answer. */
 const MAX_REDIRECTIONS = 3
 
@@ -81,11 +83,11 @@ export class Dispatcher implements Errands {
     peer.data(client.id).send(errand, context, request, 0, request.length)
   }
 
-  /** Sends a request on its own way: it is not lost with its node, but the node with it. */
+  /** Sends a request to a node that alone can answer it: again for as long as that lives. */
   sendByControl(errand: Errand, request: Buffer, owner: number): void {
     const { cluster, perform } = this.#parts
     const peer = cluster.peers[owner]
-    errand.losses = MAX_LOSSES
+    errand.member = owner
     if (peer === undefined) {
       perform(errand, readRequest(request))
       return
@@ -113,6 +115,10 @@ export class Dispatcher implements Errands {
 
   retry(errand: Errand, request: Buffer, sent: boolean, reason: string): void {
     errand.losses++
+    if (errand.member !== undefined) {
+      this.#retryMember(errand, request, errand.member, reason)
+      return
+    }
     const args = readRequest(request)
     const command = this.#parts.table.resolve(args)
     const mayRepeat = !sent || command === undefined || command.isRepeatable(args)
@@ -120,6 +126,14 @@ export class Dispatcher implements Errands {
     else if (errand.losses >= MAX_LOSSES) errand.fail(`PEERDOWN ${reason}`)
     // Not before those behind it on the same link are lost too, nor within a command that is being run.
     else queueMicrotask(() => this.#sendToOwners(errand, request))
+  }
+
+  /** A link that broke says nothing of the node, whose keys must not be passed over. */
+  #retryMember(errand: Errand, request: Buffer, member: number, reason: string): void {
+    const { cluster } = this.#parts
+    const mayAnswer = errand.losses < MAX_ATTEMPTS && cluster.liveOwners.includes(member)
+    if (mayAnswer) cluster.soon(() => this.sendByControl(errand, request, member))
+    else errand.fail(`PEERDOWN ${reason}`)
   }
 
   /** Asks whoever owns the keys now. */

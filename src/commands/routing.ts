@@ -158,7 +158,9 @@ export class Routing {
   }
 
   #redirect(slot: number, owner: number): Route {
-    const { host, port } = (this.#cluster.peers[owner] as Peer).member
+    const peer = this.#cluster.peers[owner]
+    if (peer === undefined) return HERE
+    const { host, port } = peer.member
     this.#context.reply.error(`MOVED ${slot} ${host}:${port}`)
     return SENT
   }
