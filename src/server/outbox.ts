@@ -24,8 +24,8 @@ class Place implements HeldReply {
 /** Makes a receiver of one reply, whose request was sent in this context. */
 export type MakeReceiver = (context: number, complete: (reply: Buffer) => void) => Receiver
 
-/** Shared by all runs whose replies come as they should. */
-const NO_PARTS: readonly (Buffer | Place)[] = []
+/** Shared by all runs whose replies come as they should; never written to. */
+const NO_PARTS: (Buffer | Place)[] = []
 
 /** The place of the replies to requests in a row that were forwarded by the same link. */
 class Run implements Receiver {
@@ -34,8 +34,9 @@ class Run implements Receiver {
   /** Replies asked for, and those of them that came or have a place among `parts`. */
   asked = 1
   settled = 0
-  /** What came before its turn, or waits for a reply that comes later. */
-  parts: readonly (Buffer | Place)[] = NO_PARTS
+  /** What came before its turn, or waits for a reply that comes later; before `next` it has been written. */
+  parts: (Buffer | Place)[] = NO_PARTS
+  next = 0
   readonly #outbox: Outbox
 
   constructor(outbox: Outbox, link: Link, context: number) {
@@ -48,6 +49,11 @@ class Run implements Receiver {
     return this.settled === this.asked && this.parts.length === 0
   }
 
+  add(part: Buffer | Place): void {
+    if (this.parts === NO_PARTS) this.parts = [part]
+    else this.parts.push(part)
+  }
+
   replies(bytes: Buffer, count: number): void {
     this.settled += count
     this.#outbox.arrived(this, bytes)
@@ -56,7 +62,7 @@ class Run implements Receiver {
   later(): Receiver {
     this.settled++
     const place = new Place(this.#outbox)
-    this.parts = [...this.parts, place]
+    this.add(place)
     return this.#outbox.makeReceiver(this.context, (reply) => place.complete(reply))
   }
 
@@ -129,7 +135,7 @@ export class Outbox {
   arrived(run: Run, bytes: Buffer): void {
     if (run.parts.length !== 0 || this.#queue[this.#next] !== run) {
       this.size += bytes.length
-      run.parts = [...run.parts, ownBytes(bytes)]
+      run.add(ownBytes(bytes))
       if (this.#queue[this.#next] !== run) return
       this.drain()
       return
@@ -165,14 +171,23 @@ export class Outbox {
   }
 
   #drainRun(run: Run): void {
-    let done = 0
-    for (const part of run.parts) {
+    const { parts } = run
+    let { next } = run
+    for (; next < parts.length; next++) {
+      const part = parts[next]
       const bytes = part instanceof Place ? part.bytes : part
       if (bytes === undefined) break
       this.#let(bytes)
-      done++
+      parts[next] = NOTHING
     }
-    if (done !== 0) run.parts = run.parts.slice(done)
+    if (next === parts.length) {
+      run.parts = NO_PARTS
+      next = 0
+    } else if (next >= COMPACT_FROM) {
+      parts.splice(0, next)
+      next = 0
+    }
+    run.next = next
   }
 
   #let(bytes: Buffer): void {
