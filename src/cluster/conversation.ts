@@ -11,6 +11,9 @@ import type { StateMessage } from './state.ts'
 /** A claim that was not granted whole is made again after so many ms. */
 const CLAIM_AGAIN = 100
 
+/** When many members come or go together, all are told of it so many ms apart. */
+const NEWS_APART = 10
+
 export interface ConversationOptions {
   readonly detector: Detector
   readonly ownership: Ownership
@@ -33,6 +36,9 @@ export class Conversation {
   readonly #claiming = new Set<string>()
   #cancelPing: CancelTimer | undefined
   #cancelClaim: CancelTimer | undefined
+  #cancelTell: CancelTimer | undefined
+  /** Something has changed since all were told. */
+  #hasNews = false
   #isOver = false
 
   constructor(options: ConversationOptions) {
@@ -47,10 +53,20 @@ export class Conversation {
     this.#isOver = true
     this.#cancelPing?.()
     this.#cancelClaim?.()
+    this.#cancelTell?.()
   }
 
-  /** Tells every peer this node's state, and hears theirs. */
+  /** Tells every peer this node's state, and hears theirs: at once, but not again and again. */
   tellAll(): void {
+    if (this.#cancelTell !== undefined) {
+      this.#hasNews = true
+      return
+    }
+    this.#hasNews = false
+    this.#cancelTell = this.#options.timers.after(NEWS_APART, () => {
+      this.#cancelTell = undefined
+      if (this.#hasNews) this.tellAll()
+    })
     for (const peer of this.#options.peers()) void this.tell(peer)
   }
 
