@@ -307,7 +307,7 @@ export class Connection implements Client, Sink, Served {
         break
       }
       if (this.#asksStore) executor.prime(this, batch[next], next)
-      stalled = executor.execute(this, batch[next]) === STALLED
+      stalled = this.#outbox.isFull || executor.execute(this, batch[next]) === STALLED
       if (!stalled) next++
     }
     for (; next < to; next++) this.#waiting.push(batch[next].detach())
@@ -333,7 +333,7 @@ export class Connection implements Client, Sink, Served {
     const { executor, reply } = this.#services
     while (this.#waiting.length !== 0 && !this.#closing && reply.size <= OUTPUT_HIGH_WATER) {
       if (this.outputBufferBytes > OUTPUT_HIGH_WATER) return false
-      if (executor.execute(this, this.#waiting[0]) === STALLED) return true
+      if (this.#outbox.isFull || executor.execute(this, this.#waiting[0]) === STALLED) return true
       this.#waiting.shift()
     }
     return false

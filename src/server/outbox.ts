@@ -56,6 +56,7 @@ class Run implements Receiver {
 
   replies(bytes: Buffer, count: number): void {
     this.settled += count
+    this.#outbox.came(bytes.length, count)
     this.#outbox.arrived(this, bytes)
   }
 
@@ -63,7 +64,10 @@ class Run implements Receiver {
     this.settled++
     const place = new Place(this.#outbox)
     this.add(place)
-    return this.#outbox.makeReceiver(this.context, (reply) => place.complete(reply))
+    return this.#outbox.makeReceiver(this.context, (reply) => {
+      this.#outbox.came(reply.length, 1)
+      place.complete(reply)
+    })
   }
 
   moved(request: Buffer, to: string): void {
@@ -81,10 +85,20 @@ const SHORT_BYTES = 8192
 /** So much of the queue may have been written before it is cut off: cutting moves all that is behind. */
 const COMPACT_FROM = 1024
 
+/** So many bytes may be on their way from other nodes: what they will be is guessed from those that came last. */
+const AWAITED_BYTES = 8 * 1024 * 1024
+
+/** What a reply is taken for before one has come, and at least ever after, bytes. */
+const FIRST_GUESS = 32 * 1024
+const LEAST_GUESS = 8 * 1024
+
 /** Empty unless a reply is held: then everything behind it waits here. */
 export class Outbox {
   /** Bytes waiting behind a held reply: those of replies that came before their turn, too. */
   size = 0
+  /** Replies that come by links, and how long one probably is, bytes. */
+  #awaited = 0
+  #guess = FIRST_GUESS
   readonly makeReceiver: MakeReceiver
   readonly #queue: (Buffer | Place | Run)[] = []
   /** What is before this index has been written. */
@@ -106,6 +120,17 @@ export class Outbox {
     return this.#queue.length === 0
   }
 
+  /** Whether no more is to be asked of other nodes before replies have come. */
+  get isFull(): boolean {
+    return this.#awaited > 1 && this.#awaited * this.#guess > AWAITED_BYTES
+  }
+
+  /** Replies to what was relayed have come. */
+  came(bytes: number, count: number): void {
+    this.#awaited -= count
+    this.#guess = Math.max(bytes / count, this.#guess / 2, LEAST_GUESS)
+  }
+
   /** Reserves the next place. */
   hold(): HeldReply {
     const place = new Place(this)
@@ -115,6 +140,7 @@ export class Outbox {
 
   /** Reserves the next place for a reply that comes by a link. */
   relay(link: Link, context: number): Receiver {
+    this.#awaited++
     const last = this.#queue[this.#queue.length - 1]
     if (last instanceof Run && last.link === link && last.context === context) {
       last.asked++
