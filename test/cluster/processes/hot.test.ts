@@ -4,6 +4,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { Talker } from '../../attack/talker.ts'
 import type { History } from '../../support/history.ts'
 import { poll } from '../../support/poll.ts'
+import type { Workload } from '../../support/workload.ts'
 import { agree, DETECTION, GROUP, historyOf, keysOf, startFaulty, startMembers, work } from './members.ts'
 
 /** Copies live longer than anything stale may be seen: what owners say of writes, and what links tell, must end them. */
@@ -53,37 +54,68 @@ test('word of every write reaches those who hold copies', async () => {
   expect(history.check()).toEqual([])
 })
 
+/** Nothing is written before `write` is called; then a client of one node writes, and others of all nodes read. */
+function heatOnly(history: History, nodes: readonly Listening[], writer: Listening) {
+  const names = nodes.map(({ name }) => name)
+  const keys = keysOf(names[0], names, 8, 'hot')
+  const read = work({ history, nodes, keys, clients: 4, depth: 16, writes: 0, deletions: 0 })
+  const write = (): Workload =>
+    work({
+      history,
+      nodes: [writer],
+      keys,
+      clients: 1,
+      depth: 4,
+      writes: 1,
+      deletions: 0,
+      pause: 20,
+      seed: 50,
+    })
+  return { keys, read, write }
+}
+
 test('a holder that does not hear the owner any more lets its copies go', async () => {
   const cluster = await startFaulty(3, { config: { cluster: COPIES } })
   const { nodes } = cluster
   const history = historyOf({ errors: /^PEERDOWN no (answer|handshake) / })
-  const { keys, readers, stop } = heat(history, nodes, nodes)
+  const { keys, read, write } = heatOnly(history, nodes, nodes[2])
+  const before = write()
+  await before.progress(100)
+  await before.stop()
   await copied(nodes[1], keys)
   const heal = history.fault()
   cluster.silence(0, 1)
-  const until = performance.now() + 2 * DETECTION
-  await poll(() => performance.now() > until, 'the time in which copies must go')
+  const after = write()
+  await passed(2 * DETECTION)
   cluster.heal()
   await agree(nodes)
   heal()
-  await readers.progress(1000)
-  await stop()
+  await after.stop()
+  await read.stop()
   expect(history.check()).toEqual([])
 })
 
-test('connections on which copies came are cut again and again', async () => {
+test('with the connection on which they came copies go', async () => {
   const cluster = await startFaulty(3, { config: { cluster: COPIES } })
   const { nodes } = cluster
   const history = historyOf({ keeps: 'always' })
-  const { keys, readers, stop } = heat(history, nodes, nodes)
-  for (let i = 0; i < 10; i++) {
-    await copied(nodes[1 + (i % 2)], keys)
-    cluster.link(1 + (i % 2), 0).cut()
-    await readers.progress(500)
+  const { keys, read, write } = heatOnly(history, nodes, nodes[2])
+  for (let i = 0; i < 3; i++) {
+    const writing = write()
+    await writing.progress(50)
+    await passed(500)
+    await writing.stop()
+    await copied(nodes[1], keys)
+    cluster.link(1, 0).cut()
   }
-  await stop()
+  await read.stop()
   expect(history.check()).toEqual([])
 })
+
+async function passed(ms: number): Promise<void> {
+  const until = performance.now() + ms
+  await poll(() => performance.now() > until, `${ms} ms`)
+}
 
 test.each(['killed', 'stopped'] as const)('the owner is %s', async (fate) => {
   const nodes = await startMembers(3, { args: COPY_ARGS })
