@@ -89,7 +89,7 @@ async function ownersAsTold(talker: Talker): Promise<string> {
 }
 
 /** Whose keys these are, once nodes of these names agree. */
-export function ownerOf(names: readonly string[], key: string): string {
+function ownerOf(names: readonly string[], key: string): string {
   const members = names.map((name): Member => ({ name, ...parseAddress(name)!, weight: 1 }))
   members.sort((a, b) => (a.name < b.name ? -1 : 1))
   const bytes = Buffer.from(key)
