@@ -31,7 +31,7 @@ import type { StateMessage } from './state.ts'
 import type { Moving } from './takeover.ts'
 import { type WalkStep, walkOf } from './walk.ts'
 
-export interface ClusterSettings {
+interface ClusterSettings {
   readonly secret: string
   readonly redirect: 'forward' | 'moved'
   readonly timeout: number
@@ -187,6 +187,7 @@ export class Cluster {
       timers,
       micros,
       rate: settings.handoverRate,
+      timeout: settings.timeout,
       expects: (slot, from) => ownership.expects(slot, from),
       ask: (name, group, args) => this.askPeer(name, group, args),
       warn: (message) => log.warn({}, message),
@@ -323,9 +324,20 @@ export class Cluster {
   /** A peer tells its state; the answer is this node's. */
   hear(name: string, message: unknown): StateMessage | undefined {
     const { detector } = this.#parts
-    if (!isState(message) || message.name !== name) return undefined
+    if (!isState(message) || message.name !== name || this.#isImpostor(message)) return undefined
     this.#heard(name, message)
     return detector.answer(message)
+  }
+
+  /** Whether somebody uses the name of a member that is there: it is another process than the one at its address. */
+  #isImpostor({ name, runId }: StateMessage): boolean {
+    const peer = this.#mesh.get(name)
+    if (peer === undefined || !peer.isReachable || peer.runId === runId) return false
+    this.#options.log.warn(
+      { name },
+      'two nodes call themselves by this name: announce another address for one',
+    )
+    return true
   }
 
   /** A peer claims slots. */

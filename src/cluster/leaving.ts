@@ -41,6 +41,8 @@ export class Leaving {
   /** The members that live and leave, this node among them or not; sorted. */
   get names(): readonly string[] {
     const { self, detector } = this.#options
+    // Asked with every message: nearly always nobody leaves.
+    if (this.#leavers.size === 0) return this.isLeaving ? [self] : []
     const names = detector
       .peers()
       .filter(({ name, verdict }) => this.#leavers.has(name) && verdict !== 'down' && verdict !== 'unknown')

@@ -10,6 +10,9 @@ import { Runs } from './runs.ts'
 
 const NOTHING = Buffer.alloc(0)
 
+/** More than that is not written at once. */
+const SLICE_BYTES = 1024 * 1024
+
 /** A view of a sender's buffer, which halves the time of a copy, is made for so many: it costs as much as seven. */
 const VIEW_FROM = 8
 
@@ -82,17 +85,17 @@ export class Outgoing implements PageWriter {
   }
 
   /** Writes what is to be written, at once. Returns how many bytes. Only when there is something. */
-  write(socket: Socket): number {
+  write(socket: Socket, progressed: () => void): number {
     this.isDirty = false
     this.settle()
     const page = this.#page as RequestPage
-    if (this.#filled.length === 0) return writePage(page, socket)
+    if (this.#filled.length === 0) return writePage(page, socket, progressed)
     const filled = this.#filled
     this.#filled = []
     let bytes = 0
     socket.cork()
-    for (const earlier of filled) bytes += writePage(earlier, socket)
-    bytes += writePage(page, socket)
+    for (const earlier of filled) bytes += writePage(earlier, socket, progressed)
+    bytes += writePage(page, socket, progressed)
     socket.uncork()
     return bytes
   }
@@ -190,11 +193,15 @@ export class Outgoing implements PageWriter {
   }
 }
 
-function writePage(page: RequestPage, socket: Socket): number {
+/** Writes what is unsent of a page: what is large by slices, each of which shows that the peer still reads. */
+function writePage(page: RequestPage, socket: Socket, progressed: () => void): number {
   const { flushed, at } = page
   page.flushed = at
   page.uses++
-  socket.write(page.buf.subarray(flushed, at), page.release)
+  let from = flushed
+  for (; at - from > SLICE_BYTES; from += SLICE_BYTES)
+    socket.write(page.buf.subarray(from, from + SLICE_BYTES), progressed)
+  socket.write(page.buf.subarray(from, at), page.release)
   return at - flushed
 }
 

@@ -18,7 +18,7 @@ export const HERE = 0
 /** It is run on a copy of the value that this node holds. */
 export const COPY = 1
 /** The reply is written, or has its place. */
-export const SENT = 2
+const SENT = 2
 /** It cannot be sent yet: offer it again when the client is resumed. */
 export const WAIT = 3
 export type Route = typeof HERE | typeof COPY | typeof SENT | typeof WAIT

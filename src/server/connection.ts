@@ -193,7 +193,14 @@ export class Connection implements Client, Sink, Served {
     const { reply } = this.#services
     const number = ++this.#latest
     reply.raw(Buffer.from(`@${number}\r\n`))
-    return { complete: (bytes) => this.push(Buffer.concat([Buffer.from(`^${number}\r\n`), bytes])) }
+    return {
+      complete: (bytes) => {
+        const late = Buffer.concat([Buffer.from(`^${number}\r\n`), bytes])
+        if (this.#running) this.#services.reply.raw(late)
+        else if (!this.#socket.destroyed) this.#send(late)
+        if (this.#closing && !this.#running && this.held.size === 0) this.#finish()
+      },
+    }
   }
 
   relay(link: Link, context: number): Receiver {
@@ -408,7 +415,9 @@ export class Connection implements Client, Sink, Served {
   #finish(): void {
     if (this.#lingerSince === 0) this.#lingerSince = this.#services.instant.now
     this.send()
-    if (this.#outbox.isEmpty) this.#socket.end()
+    // Other nodes are told the replies that come later, too.
+    const isOwing = this.#peer !== undefined && this.held.size !== 0
+    if (this.#outbox.isEmpty && !isOwing) this.#socket.end()
     // Otherwise what the client still sends would keep its end from being seen.
     this.#pauseReading(false)
   }
