@@ -256,6 +256,14 @@ export class Cluster {
     return name === this.#running?.self.name ? SELF : this.#mesh.get(name)?.index
   }
 
+  /** Whether this node itself has found the member of this number dead. Others may still reach it. */
+  isDown(number: number): boolean {
+    const name = this.peers[number]?.name
+    return (
+      this.#running?.detector.peers().some((peer) => peer.name === name && peer.verdict === 'down') ?? false
+    )
+  }
+
   /** Resumes `waiter` when this node knows again what it owns. */
   whenCertain(waiter: Waiter): void {
     this.#waiting.add(waiter)
@@ -473,8 +481,11 @@ export class Cluster {
   }
 
   #met(peer: Peer, isNew: boolean): void {
-    const { detector, conversation, relocation } = this.#parts
-    if (isNew) relocation.gone(peer.name)
+    const { detector, conversation, relocation, ownership } = this.#parts
+    if (isNew) {
+      relocation.gone(peer.name)
+      ownership.restarted(peer.name)
+    }
     detector.ready(peer.name, peer.runId)
     void conversation.tell(peer)
     conversation.claimAll()

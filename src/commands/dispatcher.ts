@@ -15,6 +15,8 @@ export const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot
 const MAX_LOSSES = 8
 /** The same for what only one node can answer, which is asked every 5 ms. */
 const MAX_ATTEMPTS = 1000
+/** An owner that this node has found dead itself is tried so often: others, which still reach it, may let it stay. */
+const BEFORE_GIVING_UP = 2
 /** After so many nodes have named another one, the next is made to answer. */
 const MAX_REDIRECTIONS = 3
 
@@ -138,14 +140,27 @@ export class Dispatcher implements Errands {
 
   /** Asks whoever owns the keys now. */
   #sendToOwners(errand: Errand, request: Buffer): void {
-    const { table, context } = this.#parts
+    const { table, context, cluster } = this.#parts
     const args = readRequest(request)
     const command = table.resolve(args)
     context.args = args
     const parts = command === undefined ? [] : this.partsOf(args, command.keysOf(context))
     if (command === undefined || parts.length === 0) errand.fail('PEERDOWN the node that was asked has gone')
-    else if (parts.length === 1) this.send(errand, request, parts[0].owner)
-    else if (command.spec.merge === undefined) errand.fail(CROSS_SLOT)
-    else this.scatter(errand, command, args, parts)
+    else if (parts.length > 1 && command.spec.merge === undefined) errand.fail(CROSS_SLOT)
+    else if (parts.length > 1) this.scatter(errand, command, args, parts)
+    else if (errand.losses < BEFORE_GIVING_UP || !cluster.isDown(parts[0].owner))
+      this.send(errand, request, parts[0].owner)
+    else this.#doWithout(errand, command, args, parts[0])
+  }
+
+  /** Others reach the owner, this node does not: it asks the origin itself, and keeps nothing of what it gives. */
+  #doWithout(errand: Errand, command: Command, args: Args, { owner, positions }: Part): void {
+    const { cluster, perform } = this.#parts
+    if (!command.loadsThrough || errand.circumstances.group.flights === undefined) {
+      errand.fail(`PEERDOWN ${cluster.peers[owner]?.name} cannot be reached from here`)
+      return
+    }
+    for (const i of positions) cluster.ranForeign(keySlot(args.buf, args.start[i], args.end[i]))
+    perform(errand, args)
   }
 }

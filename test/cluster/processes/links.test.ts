@@ -46,7 +46,7 @@ test.each([
 ])('%s', async (_, both) => {
   const cluster = await startFaulty(3)
   // The one of them that is no member meanwhile cannot ask the other.
-  const history = historyOf({ errors: /^PEERDOWN no (answer|handshake) / })
+  const history = historyOf({ errors: /^PEERDOWN (no (answer|handshake) |\S+ cannot be reached from here)/ })
   const workload = work({ history, nodes: cluster.nodes, keys: someKeys(100), clients: 3, pause: 5 })
   await workload.progress(500)
   const heal = history.fault()
@@ -60,6 +60,19 @@ test.each([
   await workload.progress(500)
   await workload.stop()
   expect(history.check()).toEqual([])
+})
+
+test('two nodes do not hear each other: what has an origin is answered by all three', async () => {
+  const load = (key: string): string => `loaded ${key}`
+  const cluster = await startFaulty(3, { config: { groups: { cache: { maxBytes: '16mb', origin: load } } } })
+  cluster.silence(0, 1)
+  cluster.silence(1, 0)
+  await ownersSeen(cluster.nodes[2], 2)
+  const keys = someKeys(60)
+  for (const { node } of cluster.nodes)
+    expect(await Promise.all(keys.map((key) => node.get('cache', key)))).toEqual(keys.map(load))
+  cluster.heal()
+  await agree(cluster.nodes)
 })
 
 test('a node is cut off from all others, which then own its keys', async () => {
