@@ -65,10 +65,19 @@ export class Copying {
     const end = args.end[i]
     // What is asked for here stays hot while its copy lives. Hashing costs more than all else here.
     const isCounted = (++this.#asks & SAMPLE) === 0
-    const isHot = isCounted && this.#heat.touch(this.#options.hasher.hash(buf, start, end))
-    if (copies.store !== undefined && copies.find(buf, start, end) !== NULL_REF) {
-      group.hits++
-      return true
+    const hasCopies = copies.store !== undefined
+    if (!isCounted && !hasCopies) return false
+    const { hasher } = this.#options
+    const hash = hasher.hash(buf, start, end)
+    const isHot = isCounted && this.#heat.touch(hash)
+    if (hasCopies) {
+      // For finding the copy now, and for reading it then.
+      hasher.prime(buf, start, end, hash)
+      if (copies.find(buf, start, end) !== NULL_REF) {
+        group.hits++
+        return true
+      }
+      hasher.forget()
     }
     if (isHot) this.#fetch(group, buf, start, end, owner)
     return false
