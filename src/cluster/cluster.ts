@@ -137,7 +137,8 @@ export class Cluster {
       hasher,
       timers,
       fraction: settings.copies,
-      maxAgeMs: settings.copyMaxAge,
+      // While a link is down nobody tells of writes: no copy outlives the wait for a sign of life.
+      maxAgeMs: Math.min(settings.copyMaxAge, settings.timeout),
       fetch: (owner, group, key) => this.#fetchCopy(owner, group, key),
     })
   }
