@@ -23,6 +23,7 @@ const roof = [
   'config-file',
   'log',
   'report',
+  'local-nodes',
   'version',
   'node',
   'main',

@@ -1,10 +1,12 @@
-// A load of reads and writes with Zipf-distributed keys, as a process of its own: `tsx bench/load.ts PORT KEYS …`.
+// A load of reads and writes with keys that are not drawn evenly, as a process of its own: `tsx bench/load.ts OPTIONS`, as JSON.
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 
+const KEY_START = 'key:'
+
 /** Keys are as redis-benchmark makes them: 16 bytes. */
-const keyOf = (i: number): string => `key:${String(i).padStart(12, '0')}`
+const keyOf = (i: number, start = KEY_START): string => start + String(i).padStart(12, '0')
 
 /** A deterministic generator (mulberry32), uniform in [0, 1). */
 export function randomFrom(seed: number): () => number {
@@ -17,11 +19,14 @@ export function randomFrom(seed: number): () => number {
   }
 }
 
+/** The exponent that YCSB draws keys with. */
+export const ZIPF = 0.99
+
 /**
- * Zipf-distributed ranks in [0, n) with exponent 0.99, as YCSB draws them
+ * Zipf-distributed ranks in [0, n), as YCSB draws them
  * (Gray et al., "Quickly generating billion-record synthetic databases", 1994).
  */
-export function zipf(n: number, random: () => number, theta = 0.99): () => number {
+export function zipf(n: number, random: () => number, theta: number): () => number {
   let zeta = 0
   for (let i = 1; i <= n; i++) zeta += 1 / i ** theta
   const zeta2 = 1 + 0.5 ** theta
@@ -47,8 +52,13 @@ export interface LoadResult {
 }
 
 export interface LoadOptions {
-  readonly port: number
+  /** One of them for each client in turn. */
+  readonly ports: readonly number[]
   readonly keys: number
+  /** The exponent of the keys' distribution; 0: each is drawn as often as any other. */
+  readonly skew: number
+  /** Draws one key besides: the share of requests that are for it. */
+  readonly hot?: { readonly key: string; readonly share: number }
   readonly clients: number
   /** Requests per pipeline. */
   readonly depth: number
@@ -62,13 +72,15 @@ export interface LoadOptions {
 /** Runs a mixed load; the pipelines are made before the clock starts. */
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const random = randomFrom(options.seed)
-  const rank = zipf(options.keys, random)
+  const { hot } = options
+  const rank = zipf(options.keys, random, options.skew)
   const value = 'x'.repeat(options.valueBytes)
   const request = (): string => {
-    const key = keyOf(scatter(rank(), options.keys))
+    const isHot = hot !== undefined && random() < hot.share
+    const key = isHot ? hot.key : keyOf(scatter(rank(), options.keys))
     return random() * 100 < options.reads
-      ? `*2\r\n$3\r\nGET\r\n$16\r\n${key}\r\n`
-      : `*3\r\n$3\r\nSET\r\n$16\r\n${key}\r\n$${value.length}\r\n${value}\r\n`
+      ? `*2\r\n$3\r\nGET\r\n$${key.length}\r\n${key}\r\n`
+      : `*3\r\n$3\r\nSET\r\n$${key.length}\r\n${key}\r\n$${value.length}\r\n${value}\r\n`
   }
   const variants = Math.max(1, Math.min(20_000, Math.ceil(options.operations / options.depth)))
   const pipelines = Array.from({ length: variants }, () =>
@@ -78,7 +90,10 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const total = left
   const latencies = new Float64Array(total)
   let done = 0
-  const sockets = await Promise.all(Array.from({ length: options.clients }, () => open(options.port)))
+  const { ports } = options
+  const sockets = await Promise.all(
+    Array.from({ length: options.clients }, (_, i) => open(ports[i % ports.length])),
+  )
   const began = performance.now()
   await Promise.all(
     sockets.map(async (socket) => {
@@ -103,12 +118,13 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
 /** Bytes of values in one pipeline at most. */
 const FILL_BYTES = 4 * 2 ** 20
 
-/** Stores `count` keys, from `first` on, in long pipelines. */
+/** Stores `count` keys, from `first` on, in long pipelines. `start` is what they begin with, 4 bytes. */
 export async function fillKeys(
   port: number,
   first: number,
   count: number,
   valueBytes: number,
+  start = KEY_START,
 ): Promise<void> {
   const socket = await open(port)
   const replies = countReplies(socket)
@@ -118,7 +134,7 @@ export async function fillKeys(
     const length = Math.min(depth, first + count - i)
     let text = ''
     for (let k = i; k < i + length; k++) {
-      text += `*3\r\n$3\r\nSET\r\n$16\r\n${keyOf(k)}\r\n$${value.length}\r\n${value}\r\n`
+      text += `*3\r\n$3\r\nSET\r\n$16\r\n${keyOf(k, start)}\r\n$${value.length}\r\n${value}\r\n`
     }
     socket.write(text)
     await replies(length)

@@ -1,10 +1,11 @@
-// `npm run bench [-- micro|server|memory] [-- --smoke]`: measures; `--smoke` only shows that measuring works.
+// `npm run bench [-- micro|server|memory|cluster] [-- --smoke]`: measures; `--smoke` only shows that measuring works.
 
+import { benchCluster } from './cluster.ts'
 import { benchMemory } from './memory.ts'
 import { benchMicro } from './micro/main.ts'
 import { benchServers } from './server.ts'
 
-const PARTS = ['micro', 'server', 'memory'] as const
+const PARTS = ['micro', 'server', 'memory', 'cluster'] as const
 
 const words = process.argv.slice(2)
 const smoke = words.includes('--smoke')
@@ -19,5 +20,6 @@ const wanted = (part: (typeof PARTS)[number]): boolean => named.length === 0 || 
 const faults = wanted('micro') ? await benchMicro({ smoke }) : []
 if (wanted('server')) await benchServers({ smoke })
 if (wanted('memory')) await benchMemory({ smoke })
+if (wanted('cluster')) await benchCluster({ smoke })
 for (const fault of faults) console.error(`bench: ${fault}`)
 if (faults.length > 0) process.exit(1)

@@ -9,7 +9,7 @@ import { Instant } from '../src/bytes/instant.ts'
 import { NULL_REF } from '../src/store/arena.ts'
 import { ValueType } from '../src/store/record.ts'
 import { Store } from '../src/store/store.ts'
-import { fillKeys, runLoad } from './load.ts'
+import { fillKeys, runLoad, ZIPF } from './load.ts'
 import { build, conditions, LOAD_CORE, pinned, type Server, startErinys, startRedis } from './servers.ts'
 
 const RESULTS = fileURLToPath(new URL('./results/', import.meta.url))
@@ -63,7 +63,7 @@ export async function benchMemory({ smoke }: { readonly smoke: boolean }): Promi
   const servers = new Map<string, string>()
   for (const valueBytes of [32, 200]) {
     for (const entries of sizes) {
-      for (const start of [() => startErinys('8gb'), () => startRedis('redis-server')]) {
+      for (const start of [() => startErinys({ maxBytes: '8gb' }), () => startRedis('redis-server')]) {
         const server = await start()
         if (server === undefined) continue
         servers.set(server.name, server.version)
@@ -125,8 +125,9 @@ async function startPing(port: number): Promise<{ end(): Promise<number> }> {
 async function load(server: Server, entries: number, smoke: boolean): Promise<LatencyRow> {
   const operations = smoke ? 5000 : 500_000
   const options = {
-    port: server.port,
+    ports: [server.port],
     keys: entries,
+    skew: ZIPF,
     clients: 50,
     depth: 1,
     reads: 90,
@@ -148,7 +149,7 @@ async function load(server: Server, entries: number, smoke: boolean): Promise<La
 
 /** The most resident memory at a full budget, beyond the idle process, while values of several sizes pass through. */
 async function atBudget(budgetBytes: number): Promise<MemoryResults['budget']> {
-  const server = await startErinys(String(budgetBytes))
+  const server = await startErinys({ maxBytes: String(budgetBytes) })
   try {
     const idle = server.residentBytes()
     let growthBytes = 0

@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { clusterSection } from './cluster-results.ts'
 import { clusterReference, commandReference, settingReference } from './reference.ts'
 import { memorySection, serverSection } from './results.ts'
 
@@ -35,6 +36,7 @@ function measuredSections(): Sections {
   return {
     'bench:server': serverSection(read('server.json')),
     'bench:memory': memorySection(read('memory.json')),
+    'bench:cluster': clusterSection(read('cluster.json')),
   }
 }
 

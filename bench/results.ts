@@ -3,8 +3,8 @@
 import type { Cell, ServerResults } from './figures.ts'
 import type { LatencyRow, MemoryResults, MemoryRow } from './memory.ts'
 import { table } from './reference.ts'
+import { count, figure, NONE, perSecond, times } from './shown.ts'
 
-const NONE = '–'
 const OURS = 'erinys'
 const THEIRS = 'redis'
 
@@ -72,22 +72,6 @@ function source(command: string, results: ServerResults | MemoryResults | undefi
 
 function rate(cell: Cell | undefined): string {
   return cell === undefined ? NONE : `${perSecond(cell.opsPerSecond)}, ${cell.cpuMicros.toFixed(2)} µs`
-}
-
-function perSecond(n: number): string {
-  return n >= 1e6 ? `${(n / 1e6).toFixed(2)}M/s` : `${Math.round(n / 1000)}k/s`
-}
-
-function times(ratio: number | undefined): string {
-  return figure(ratio, 2, ' ×')
-}
-
-function figure(value: number | undefined, digits: number, unit: string): string {
-  return value === undefined ? NONE : `${value.toFixed(digits)}${unit}`
-}
-
-function count(n: number): string {
-  return n.toLocaleString('en-US')
 }
 
 function groupBy<Item>(items: readonly Item[], keyOf: (item: Item) => string): ReadonlyMap<string, Item[]> {

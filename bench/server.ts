@@ -1,26 +1,14 @@
 // The server benchmark: this server beside redis-server and valkey-server, interleaved in one run.
 
-import { execFile } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { serverChart } from './chart.ts'
 import { type Cell, median, type Sample, type ServerResults, type Workload } from './figures.ts'
-import type { LoadOptions, LoadResult } from './load.ts'
-import {
-  build,
-  conditions,
-  findProgram,
-  LOAD_CORE,
-  pinned,
-  type Server,
-  startErinys,
-  startRedis,
-} from './servers.ts'
+import { mixedLoad, uniformLoad } from './generators.ts'
+import { ZIPF } from './load.ts'
+import { build, conditions, findProgram, type Server, startErinys, startRedis } from './servers.ts'
 
-const execute = promisify(execFile)
 const RESULTS = fileURLToPath(new URL('./results/', import.meta.url))
-const LOAD = fileURLToPath(new URL('./load.ts', import.meta.url))
 
 const KEYS = 1_000_000
 const VALUE_BYTES = 32
@@ -43,7 +31,7 @@ export async function benchServers({ smoke }: ServerBenchOptions): Promise<void>
   build()
   const rounds = smoke ? 1 : 5
   const servers = [
-    await startErinys('1gb'),
+    await startErinys({ maxBytes: '1gb' }),
     await startRedis('redis-server'),
     await startRedis('valkey-server'),
   ]
@@ -120,52 +108,24 @@ async function benchmark(
   return { opsPerSecond, cpuMicros: (server.cpuMicros() - before) / count }
 }
 
-/** redis-benchmark with keys drawn evenly. */
-async function uniform(
-  server: Server,
-  depth: number,
-  operations: number,
-  workload: Workload,
-): Promise<number> {
-  const [program, ...args] = pinned(LOAD_CORE, [
-    'redis-benchmark',
-    ...[
-      '-p',
-      String(server.port),
-      '-t',
-      workload.toLowerCase(),
-      '-n',
-      String(operations),
-      '-r',
-      String(KEYS),
-    ],
-    ...['-d', String(VALUE_BYTES), '-c', String(CLIENTS), '-P', String(depth), '--csv'],
-  ])
-  const { stdout } = await execute(program, args)
-  return Number(stdout.trim().split('\n').at(-1)?.split(',')[1].replaceAll('"', ''))
+function uniform(server: Server, depth: number, operations: number, workload: Workload): Promise<number> {
+  const load = { port: server.port, clients: CLIENTS, depth, operations, keys: KEYS, valueBytes: VALUE_BYTES }
+  return uniformLoad({ ...load, asks: ['-t', workload.toLowerCase()] })
 }
 
 /** Nine reads to a write, Zipf-distributed. */
 async function mixed(server: Server, depth: number, operations: number): Promise<number> {
-  const options: LoadOptions = {
-    port: server.port,
+  const result = await mixedLoad({
+    ports: [server.port],
     keys: KEYS,
+    skew: ZIPF,
     clients: CLIENTS,
     depth,
     operations,
     reads: 90,
     valueBytes: VALUE_BYTES,
     seed: 7,
-  }
-  const [program, ...args] = pinned(LOAD_CORE, [
-    process.execPath,
-    '--import',
-    'tsx',
-    LOAD,
-    JSON.stringify(options),
-  ])
-  const { stdout } = await execute(program, args)
-  const result: LoadResult = JSON.parse(stdout)
+  })
   return result.operations / result.seconds
 }
 

@@ -15,8 +15,11 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const TICK_MICROS = 10_000
 
 /** The core of the server and that of the load; only where they can be told apart. */
-const SERVER_CORE = 0
+export const SERVER_CORE = 0
 export const LOAD_CORE = 1
+
+/** For a process that may run where the system sees fit. */
+export const ANY_CORE = -1
 
 export interface Server {
   readonly name: string
@@ -46,26 +49,47 @@ export function findProgram(name: string): string | undefined {
 
 /** A command on a core of its own, where there are two and `taskset` is found. */
 export function pinned(core: number, command: readonly string[]): readonly [string, ...string[]] {
-  const taskset = availableParallelism() > 1 ? findProgram('taskset') : undefined
+  const isPinned = core !== ANY_CORE && availableParallelism() > 1
+  const taskset = isPinned ? findProgram('taskset') : undefined
   const all = taskset === undefined ? command : [taskset, '-c', String(core), ...command]
   return all as [string, ...string[]]
 }
 
 /** Whether servers and load have cores of their own. */
-const isPinned = pinned(0, ['x']).length > 1
+const isPinned = pinned(SERVER_CORE, ['x']).length > 1
+
+let isBuilt = false
 
 /** Compiles this project, once per run. */
 export function build(): void {
-  execFileSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'inherit' })
+  if (!isBuilt) execFileSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'inherit' })
+  isBuilt = true
+}
+
+/** What a node of this project is configured with, but for what depends on the machine. */
+export interface NodeOptions {
+  readonly maxBytes: string
+  readonly cluster?: { readonly peers: readonly string[]; readonly copies?: number }
+  /** By default a free one. */
+  readonly port?: number
+  readonly core?: number
+  /** Of Node.js. */
+  readonly flags?: readonly string[]
 }
 
 /** This project's compiled server, with one group without an origin. */
-export async function startErinys(maxBytes: string, flags: readonly string[] = []): Promise<Server> {
+export async function startErinys({
+  maxBytes,
+  cluster,
+  port,
+  core,
+  flags = [],
+}: NodeOptions): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), 'erinys-bench-'))
   const config = join(folder, 'erinys.config.json')
-  writeFileSync(config, JSON.stringify({ groups: { cache: { maxBytes } } }))
+  writeFileSync(config, JSON.stringify({ groups: { cache: { maxBytes } }, cluster }))
   const version = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version
-  return start('erinys', version, (port) => [
+  const command = (listens: number): readonly string[] => [
     process.execPath,
     ...flags,
     join(ROOT, 'dist/main.js'),
@@ -74,18 +98,23 @@ export async function startErinys(maxBytes: string, flags: readonly string[] = [
     '--bind',
     '127.0.0.1',
     '--port',
-    String(port),
+    String(listens),
     '--loglevel',
     'warning',
-  ]).finally(() => rmSync(folder, { recursive: true }))
+  ]
+  const started = start({ name: 'erinys', version, command, port, core })
+  return started.finally(() => rmSync(folder, { recursive: true }))
 }
 
 /** `redis-server` or `valkey-server` without persistence, or undefined when it is not on PATH. */
-export async function startRedis(name: 'redis-server' | 'valkey-server'): Promise<Server | undefined> {
+export async function startRedis(
+  name: 'redis-server' | 'valkey-server',
+  core = SERVER_CORE,
+): Promise<Server | undefined> {
   const program = findProgram(name)
   if (program === undefined) return undefined
   const version = /v=(\S+)/.exec(execFileSync(program, ['--version'], { encoding: 'utf8' }))?.[1] ?? '?'
-  return start(name.replace('-server', ''), version, (port) => [
+  const command = (port: number): readonly string[] => [
     program,
     '--port',
     String(port),
@@ -97,7 +126,8 @@ export async function startRedis(name: 'redis-server' | 'valkey-server'): Promis
     'no',
     '--loglevel',
     'warning',
-  ])
+  ]
+  return start({ name: name.replace('-server', ''), version, command, core })
 }
 
 /** What the figures hold for. */
@@ -110,13 +140,20 @@ export function conditions(): Record<string, string> {
   }
 }
 
-async function start(
-  name: string,
-  version: string,
-  command: (port: number) => readonly string[],
-): Promise<Server> {
-  const port = await freePort()
-  const [program, ...args] = pinned(SERVER_CORE, command(port))
+interface Program {
+  readonly name: string
+  readonly version: string
+  readonly command: (port: number) => readonly string[]
+  /** By default a free one. */
+  readonly port?: number | undefined
+  /** By default that of servers. */
+  readonly core?: number | undefined
+}
+
+/** Starts a server, and waits until it accepts connections. */
+export async function start(given: Program): Promise<Server> {
+  const { name, version, command, port = await freePort(), core = SERVER_CORE } = given
+  const [program, ...args] = pinned(core, command(port))
   const child = spawn(program, args, { cwd: tmpdir(), stdio: ['ignore', 'ignore', 'inherit'] })
   await answers(child, name, port)
   const stat = (): string[] => {
@@ -158,7 +195,7 @@ async function answers(child: ChildProcess, name: string, port: number): Promise
   throw new Error(`${name} does not listen on port ${port}`)
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1')
   await once(probe, 'listening')
   const address = probe.address()

@@ -34,6 +34,7 @@ export {
   sql,
   type TlsConfig,
 } from './origin-config.ts'
+export { PeerDownError } from './server/program.ts'
 
 /**
  * Makes a node from a configuration as `erinys.config.ts` has it.

@@ -37,7 +37,7 @@ export function createLog(
 }
 
 /** `12:00:00.000 warn  message field=value`, and the stack of an error below it. */
-function asText(line: string): string {
+export function asText(line: string): string {
   const { time, level, msg = '', err, ...fields } = JSON.parse(line)
   const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${JSON.stringify(value)}`)
   const stack = err?.stack === undefined ? '' : `\n${err.stack}`

@@ -1,13 +1,16 @@
 #!/usr/bin/env node
-// The command line: starts a node, or checks a configuration.
+// The command line: starts a node, or several, or checks a configuration.
 
+import { fileURLToPath } from 'node:url'
 import { Command, Option } from 'commander'
 import type { Logger } from 'pino'
+import { systemTimers } from './bytes/clock.ts'
 import { addressName } from './cluster/member.ts'
 import { clusterSettingNames, clusterSettings } from './cluster-settings.ts'
 import { ConfigError, type Flags } from './config.ts'
 import { type LoadedConfig, loadConfig } from './config-file.ts'
 import { OriginError } from './group/group.ts'
+import { countNodes, LISTENING, LocalNodes, MEMBER, planNodes } from './local-nodes.ts'
 import { createLog } from './log.ts'
 import type { Node } from './node.ts'
 import { type TriggerOptions, triggerSql } from './origin/sql/trigger.ts'
@@ -21,6 +24,9 @@ import {
 } from './report.ts'
 import { kebabName, machineMemory, settingNames, settings } from './settings.ts'
 import { version } from './version.ts'
+
+/** What an origin may take to close, ms. */
+const ORIGINS_TIMEOUT = 1000
 
 const program = new Command('erinys')
   .description('A read-through distributed cache that speaks the Redis protocol.')
@@ -38,7 +44,7 @@ Sizes are bytes or 64mb, durations 250ms or 5m.`,
   )
   .allowExcessArguments()
   .action(async (options: Options, { args: [word] }: Command) => {
-    if (word !== undefined) program.error(`error: unknown command '${word}', known is check`)
+    if (word !== undefined) program.error(`error: unknown command '${word}', known are check and cluster`)
     await start(await load(options))
   })
 
@@ -76,6 +82,25 @@ program
     process.stdout.write(triggerSql(options))
   })
 
+program
+  .command('cluster')
+  .allowExcessArguments(false)
+  .description('start several nodes on this machine, which form a cluster, on ports that follow each other')
+  .option('--nodes <number>', 'how many', '3')
+  .action(async ({ nodes }: { nodes: string }, command: Command) => {
+    await startMany(nodes, command.parent?.opts() ?? {})
+  })
+
+// What `cluster` starts: it ends with the process that has started it, at once.
+program
+  .command('member', { hidden: true })
+  .allowExcessArguments(false)
+  .action(async (_, command: Command) => {
+    process.once('disconnect', () => process.exit(1))
+    await start(await load(command.optsWithGlobals()))
+    process.send?.(LISTENING)
+  })
+
 type Options = Flags & { readonly config?: string }
 
 await program.parseAsync().catch(fail)
@@ -84,13 +109,30 @@ function load({ config: file, ...flags }: Options): Promise<LoadedConfig> {
   return loadConfig({ directory: process.cwd(), variables: process.env, file, flags })
 }
 
+async function startMany(count: string, options: Options): Promise<void> {
+  const { config: file, ...flags } = options
+  const number = countNodes(count, flags)
+  const loaded = await load({ ...options, ...MEMBER })
+  const { loglevel, shutdownTimeout } = loaded.config
+  const isTerminal = process.stdout.isTTY
+  const log = createLog(loglevel, isTerminal)
+  const nodes = new LocalNodes(planNodes(number, file, flags, loaded), {
+    program: fileURLToPath(import.meta.url),
+    log,
+    isTerminal,
+    stopTimeout: shutdownTimeout + 2 * ORIGINS_TIMEOUT,
+  })
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => nodes.stop())
+  process.exit(await nodes.run())
+}
+
 async function start(loaded: LoadedConfig): Promise<void> {
   const { config } = loaded
   const log = createLog(config.loglevel, process.stdout.isTTY)
   // Not before it is needed: --help and check do without the server.
   const { createNode } = await import('./node.ts')
   const node = await createNode(config, { log, configFile: loaded.file })
-  closeOnSignal(node, log, config.shutdownTimeout)
+  closeOnSignal(node, log)
   logDefects(log)
   const addresses = await node.listen()
   // By a signal or by SHUTDOWN; what a configuration keeps open must not keep the process.
@@ -117,8 +159,8 @@ function banner(log: Logger, loaded: LoadedConfig): void {
   log.info(`a group that names no budget has ${valueText('maxmemory', config.maxmemory)} (${chosen})`)
 }
 
-/** The first SIGTERM or SIGINT lets replies in flight leave, for a while; a second one does not wait. */
-function closeOnSignal(node: Node, log: Logger, timeout: number): void {
+/** The first SIGTERM or SIGINT lets keys go to other nodes and replies in flight leave, for a while; a second one does not wait. */
+function closeOnSignal(node: Node, log: Logger): void {
   let closing = false
   const close = async (signal: NodeJS.Signals): Promise<void> => {
     if (closing) {
@@ -127,12 +169,12 @@ function closeOnSignal(node: Node, log: Logger, timeout: number): void {
     }
     closing = true
     log.info(`${signal}: closing`)
-    const late = setTimeout(() => {
-      log.warn({ timeout }, 'some replies did not leave in time')
+    const late = systemTimers.after(node.shutdownTimeout + ORIGINS_TIMEOUT, () => {
+      log.warn('the origins did not close in time')
       process.exit(0)
-    }, timeout)
+    })
     await node.close().catch(fail)
-    clearTimeout(late)
+    late()
   }
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, (name) => void close(name))
 }

@@ -11,6 +11,7 @@ import { createMembership } from './cluster/membership/create.ts'
 import type { NodeConfig } from './config.ts'
 import { Group } from './group/group.ts'
 import { Server } from './server/server.ts'
+import type { ServerSettings } from './server/settings.ts'
 import { version } from './version.ts'
 
 /** What a node tells of itself; pino's loggers are one. */
@@ -37,6 +38,9 @@ export interface NodeOptions {
   readonly connectPeer?: (member: ListenAddress) => Socket
 }
 
+/** The part of a shutdown's time in which a node hands over what it owns; the rest is for replies under way. */
+const HANDOVER_SHARE = 0.8
+
 export interface SetOptions {
   /** Lifetime in milliseconds, at least 1; without one, the group's. */
   readonly ttl?: number
@@ -45,6 +49,8 @@ export interface SetOptions {
 /** One node of the cache: usable from the program it runs in, and, after `listen`, by any Redis client. */
 export class Node {
   readonly #config: NodeConfig
+  /** Changed by CONFIG SET. */
+  readonly #settings: ServerSettings
   readonly #groups: ReadonlyMap<string, Group>
   readonly #server: Server
   /** `undefined`: the node owns every key. */
@@ -55,12 +61,19 @@ export class Node {
   readonly closed: Promise<void>
   readonly #log: Log
   #setClosed = (): void => {}
+  /** Resolves when the node is to close without waiting for anything. */
+  readonly #hurried: Promise<void>
+  #isHurried = false
+  #hurry = (): void => {}
 
   constructor(config: NodeConfig, options: NodeOptions = {}) {
     const { log = silent, clock = systemClock, configFile = '' } = options
     this.#log = log
     this.closed = new Promise((resolve) => {
       this.#setClosed = resolve
+    })
+    this.#hurried = new Promise((resolve) => {
+      this.#hurry = resolve
     })
     const instant = new Instant(clock)
     const hasher = new Hasher(randomSeed())
@@ -73,6 +86,7 @@ export class Node {
     }
     const groups = config.groups.map((policy) => new Group(policy, environment))
     this.#config = config
+    this.#settings = { ...config }
     this.#groups = new Map(groups.map((group) => [group.name, group]))
     const runId = randomBytes(20).toString('hex')
     const micros = (): number => performance.now() * 1000
@@ -98,7 +112,7 @@ export class Node {
       cluster: this.#cluster,
       instant,
       hasher,
-      settings: { ...config },
+      settings: this.#settings,
       timers: systemTimers,
       micros,
       log,
@@ -109,10 +123,19 @@ export class Node {
         configFile,
       },
       onShutdown: (now) => {
-        if (now) void this.#server.close(0)
+        if (now) {
+          this.#isHurried = true
+          this.#hurry()
+          void this.#server.close(0)
+        }
         void this.close()
       },
     })
+  }
+
+  /** For how many ms `close` waits at most for others: for members that take keys over, for replies to leave. */
+  get shutdownTimeout(): number {
+    return this.#settings.shutdownTimeout
   }
 
   /**
@@ -128,8 +151,8 @@ export class Node {
   }
 
   /**
-   * Starts to listen on every address of the configuration. Resolves to where it listens, with the port that the
-   * system chose if the configured one is 0; the same port on every address.
+   * Starts to listen on every address of the configuration, and joins the cluster if there is one. Resolves to where
+   * it listens, with the port that the system chose if the configured one is 0; the same port on every address.
    */
   listen(): Promise<readonly ListenAddress[]> {
     this.#listening ??= this.#listen()
@@ -137,8 +160,9 @@ export class Node {
   }
 
   /**
-   * A value as text, loaded from the group's origin if it is not held; `null` if there is none.
-   * @throws OriginError, RangeError for an unknown group
+   * A value as text, loaded from the group's origin if it is not held; `null` if there is none. In a cluster, this
+   * and the others ask the node that owns the key.
+   * @throws OriginError, PeerDownError, RangeError for an unknown group
    */
   async get(group: string, key: string): Promise<string | null> {
     const value = await this.getBuffer(group, key)
@@ -147,13 +171,17 @@ export class Node {
 
   /** The same as bytes. */
   async getBuffer(group: string, key: string | Uint8Array): Promise<Buffer | null> {
-    return this.#group(group).fetch(bytesOf(key))
+    const own = this.#group(group)
+    if (this.#cluster === undefined) return own.fetch(bytesOf(key))
+    const value = (await this.#ask(own, 'GET', bytesOf(key))) as Buffer | null
+    return value && Buffer.from(value)
   }
 
   /**
    * Writes a value to the cache, and to the origin where the group says so. Loads under way for the key will not
    * overwrite it.
-   * @throws RangeError for an unknown group, a lifetime that is none, an entry larger than the group's budget
+   * @throws PeerDownError, OriginError, RangeError for an unknown group, a lifetime that is none, an entry larger than
+   * the group's budget
    */
   async set(
     group: string,
@@ -164,17 +192,25 @@ export class Node {
     const { ttl } = options
     if (ttl !== undefined && !(ttl >= 1))
       throw new RangeError(`got a ttl of ${ttl}, wants milliseconds, at least 1`)
-    await this.#group(group).change(bytesOf(key), bytesOf(value), ttl ?? 0)
-  }
-
-  /** Removes a key from the cache; whether it was held. Loads under way for it will not be stored. */
-  async delete(group: string, key: string | Uint8Array): Promise<boolean> {
-    return this.#group(group).change(bytesOf(key), null, 0)
+    const own = this.#group(group)
+    if (this.#cluster === undefined) await own.change(bytesOf(key), bytesOf(value), ttl ?? 0)
+    else await this.#ask(own, 'SET', bytesOf(key), bytesOf(value), ...lifetime(ttl))
   }
 
   /**
-   * Stops accepting, lets replies in flight leave for up to `shutdownTimeout`, closes every connection, then the
-   * origins.
+   * Removes a key from the cache, and from the origin where the group says so; whether it was held. Loads under way
+   * for it will not be stored.
+   * @throws PeerDownError, OriginError, RangeError for an unknown group
+   */
+  async delete(group: string, key: string | Uint8Array): Promise<boolean> {
+    const own = this.#group(group)
+    if (this.#cluster === undefined) return own.change(bytesOf(key), null, 0)
+    return (await this.#ask(own, 'DEL', bytesOf(key))) === 1
+  }
+
+  /**
+   * Hands what it owns over to the rest of the cluster while it serves on; then stops accepting, lets replies in
+   * flight leave, closes every connection, then the origins. Both within `shutdownTimeout`.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -207,8 +243,11 @@ export class Node {
   }
 
   async #close(): Promise<void> {
-    await this.#cluster?.drain(this.#config.shutdownTimeout)
-    await this.#server.close()
+    const budget = this.shutdownTimeout
+    const startedAt = performance.now()
+    if (budget > 0 && !this.#isHurried)
+      await Promise.race([this.#cluster?.drain(budget * HANDOVER_SHARE), this.#hurried])
+    await this.#server.close(budget === 0 ? 0 : Math.max(1, budget - (performance.now() - startedAt)))
     await this.#cluster?.close()
     await Promise.all(
       [...this.#groups.values()].map(async (group) => {
@@ -219,6 +258,16 @@ export class Node {
       }),
     )
     this.#setClosed()
+  }
+
+  /** Runs a command where the key is. */
+  async #ask(group: Group, name: string, ...args: (string | Buffer)[]) {
+    if (this.#listening === undefined)
+      throw new Error('this node is in a cluster, which it joins when it listens: call listen() before')
+    const most = this.#settings.protoMaxBulkLen
+    const longest = Math.max(...args.map(({ length }) => length))
+    if (longest > most) throw new RangeError(`got ${longest} bytes, wants ${most} at most (protoMaxBulkLen)`)
+    return this.#server.program.ask(group, name, ...args)
   }
 
   #group(name: string): Group {
@@ -236,6 +285,13 @@ export async function createNode(config: NodeConfig, options?: NodeOptions): Pro
   const node = new Node(config, options)
   await node.start()
   return node
+}
+
+/** The arguments of SET that give this lifetime. */
+function lifetime(ttl: number | undefined): string[] {
+  if (ttl === undefined) return []
+  if (!Number.isSafeInteger(Math.ceil(ttl))) throw new RangeError(`got a ttl of ${ttl}, wants less`)
+  return ['PX', String(Math.ceil(ttl))]
 }
 
 function bytesOf(text: string | Uint8Array): Buffer {

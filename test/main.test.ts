@@ -72,7 +72,7 @@ describe.concurrent('without a node', () => {
   test('an unknown command', async () => {
     const { code, stdout, stderr } = await run(['chekc'])
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-    expect(stderr).toBe("error: unknown command 'chekc', known is check\n")
+    expect(stderr).toBe("error: unknown command 'chekc', known are check and cluster\n")
   })
 
   test('a configuration that is not there', async () => {
@@ -249,7 +249,14 @@ describe.concurrent('a node', () => {
     const node = await startHanging('--shutdown-timeout', '50ms')
     const { code, stdout } = await stop(node)
     expect(code).toBe(0)
-    expect(stdout).toContain('SIGTERM: closing')
+    expect(stdout).toMatch(/SIGTERM: closing.*some replies did not leave in time.*"closed"/s)
+  })
+
+  test('follows a shutdown timeout that was changed', async () => {
+    const node = await startHanging('--shutdown-timeout', '10m')
+    await exchange(node.port, 'CONFIG SET shutdown-timeout 0\r\n', '+OK')
+    const { code } = await stop(node)
+    expect(code).toBe(0)
   })
 
   test('exits at once at a second signal', async () => {

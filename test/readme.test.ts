@@ -9,11 +9,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { clusterSection } from '../bench/cluster-results.ts'
 import { fill, referenceSections } from '../bench/readme.ts'
 import { memorySection, serverSection } from '../bench/results.ts'
 import manifest from '../package.json' with { type: 'json' }
+import { resolveLayers } from '../src/config.ts'
 import { createNode, type Node } from '../src/index.ts'
-import { exchange, run, start } from './support/cli.ts'
+import { exchange, run, start, startMany } from './support/cli.ts'
 import { describeWithExecutable, execute } from './support/executable.ts'
 
 const project = fileURLToPath(new URL('..', import.meta.url))
@@ -27,7 +29,9 @@ interface Block {
 }
 
 const blocks: readonly Block[] = [
-  ...readme.matchAll(/<!-- (example|output|check|session)(?:: |, | )?([^\n]*?) ?-->\n```\w+\n(.*?)```/gs),
+  ...readme.matchAll(
+    /<!-- (example|output|check|session|shell|cluster config)(?:: |, | )?([^\n]*?) ?-->\n```\w+\n(.*?)```/gs,
+  ),
 ].map(([, kind, options, text]) => ({ kind, options, text }))
 
 function blocksOf(kind: string): readonly Block[] {
@@ -79,15 +83,19 @@ describe('what the sources decide', () => {
   })
 })
 
-describe('what was measured', () => {
-  const conditions = { date: '2024-01-01', cpu: 'a processor, 2 cores' }
-  const servers = [
-    { name: 'erinys', version: '1.0.0' },
-    { name: 'redis', version: '7.0.15' },
-  ]
+const conditions = { date: '2024-01-01', cpu: 'a processor, 2 cores' }
+const servers = [
+  { name: 'erinys', version: '1.0.0' },
+  { name: 'redis', version: '7.0.15' },
+]
 
+describe('what was measured', () => {
   test('has a place', () => {
-    const sections = { 'bench:server': serverSection(undefined), 'bench:memory': memorySection(undefined) }
+    const sections = {
+      'bench:server': serverSection(undefined),
+      'bench:memory': memorySection(undefined),
+      'bench:cluster': clusterSection(undefined),
+    }
     expect(fill(readme, sections)).toContain('not measured yet')
     expect(() => fill(readme, { 'bench:nothing': '' })).toThrow('no section bench:nothing')
   })
@@ -131,6 +139,65 @@ describe('what was measured', () => {
     expect(section).toContain('| 2,000,000 | 32 B | 80.1 B | – | 1.5 ms |\n')
     expect(section).toContain('| erinys | 2,000,000 | 100k/s | 0.40 ms | 1.00 ms | 2.00 ms | 3.00 ms |')
     expect(section).toContain('512 MiB')
+  })
+})
+
+describe('what was measured of clusters', () => {
+  const side = { opsPerSecond: 105_000, entryMicros: 7.3, ownerMicros: 2.1 }
+  const sizes = { members: 1000, connections: 3996, tableBytes: 600_000, peerBytes: 24.4e6 }
+  const slots = {
+    buildMs: 42.42,
+    worstLoad: 1.0986,
+    moved: 37.6,
+    movedRatio: 2.3,
+    claims: 30_000,
+    claimBytes: 5e6,
+  }
+  const talk = { messagesPerSecond: 3996, messageBytes: 250, messageBytesTenthDead: 11_000 }
+  const results = {
+    command: 'npm run bench -- cluster',
+    conditions,
+    hot: {
+      rounds: 3,
+      conditions: '3 nodes',
+      rows: [
+        { copies: true, writes: 0, opsPerSecond: 5e5, ownerMicros: 0.1, entryMicros: 2, forwarded: 0.066 },
+        { copies: false, writes: 1, opsPerSecond: 2e5, ownerMicros: 1, entryMicros: 3, forwarded: 0.966 },
+      ],
+    },
+    scaling: [
+      { ...sizes, ...slots, ...talk, coreShare: 0.0123, coreShareTenthDead: 0.5, deathSeconds: 1.234 },
+    ],
+  }
+
+  test('the hop, with what its ratios are to be', () => {
+    const cell = { ours: side, theirs: side, throughputRatio: 1.5, entryRatio: 0.7, ownerRatio: 0.9 }
+    const hop = {
+      rounds: 5,
+      conditions: '50 connections',
+      servers,
+      cells: [
+        { command: 'GET', depth: 16, ...cell },
+        { command: 'SET', depth: 16, ...cell },
+      ],
+    } as const
+    const section = clusterSection({ ...results, hop })
+    const figures = '105k/s, 7.30 + 2.10 µs | 105k/s, 7.30 + 2.10 µs'
+    expect(section).toContain(`| GET, P = 16 | ${figures} | 1.50 × (≥ 1.4) | 0.70 × (≤ 0.75) | 0.90 × |\n`)
+    expect(section).toContain(`| SET, P = 16 | ${figures} | 1.50 × | 0.70 × | 0.90 × |\n`)
+    expect(section).toContain('(50 connections; medians of 5 rounds.)')
+    expect(section).toContain('erinys 1.0.0; redis 7.0.15; 2024-01-01; a processor, 2 cores.)')
+  })
+
+  test('the hot key and the simulation, also where there was no twemproxy', () => {
+    const section = clusterSection(results)
+    expect(section).toContain('twemproxy was not there')
+    expect(section).toContain('| none | yes | 500k/s | 0.10 µs | 2.00 µs | 7 % |\n')
+    expect(section).toContain('| 1 of 1,000 | no | 200k/s | 1.00 µs | 3.00 µs | 97 % |')
+    expect(section).toContain('| 1,000 | 42.4 ms | 1.10 × | 38 | 2.30 × | 30,000 | 5.0 MB |')
+    expect(section).toContain(
+      '| 1,000 | 3,996 | 25 MB | 3,996/s | 999 kB/s | 1.2 % of a core | 44 MB/s | 50 % of a core | 1.23 s | > 1 min | – |',
+    )
   })
 })
 
@@ -208,6 +275,15 @@ describe('examples', () => {
     expect((await node.outcome).code).toBe(0)
   })
 
+  test('configurations of clusters are valid', () => {
+    const kinds = blocksOf('cluster config').map(({ text }) => {
+      const { cluster } = resolveLayers({ config: JSON.parse(text) }).config
+      expect(cluster?.announce).toEqual({ host: '10.0.0.1', port: 7000 })
+      return cluster?.membership.kind
+    })
+    expect(kinds).toEqual(['static', 'dns', 'etcd'])
+  })
+
   test('programs print what is shown', async () => {
     const program = [process.execPath, '--import', import.meta.resolve('tsx')] as const
     for (const { options, text } of blocksOf('output')) {
@@ -237,6 +313,21 @@ describeWithExecutable('redis-cli', 'sessions', (redisCli) => {
       expect(mask(stdout)).toBe(mask(replies))
     })
   }
+})
+
+describeWithExecutable('redis-cli', 'commands to paste', () => {
+  test('three nodes answer what is shown, and two of them when one has been killed', async () => {
+    const [{ text }] = blocksOf('shell')
+    const nodes = await startMany([])
+    const script = text.replace(/\b700([0-2])\b/g, (_, i) => String(nodes.ports[Number(i)]))
+    for (const [, command, shown] of script.matchAll(/^\$ (.*)\n((?:[^$].*\n)*)/gm)) {
+      const { stdout } = await execute('sh', ['-c', command])
+      // For a pipe, redis-cli writes values as they are.
+      expect(stdout, command).toBe(shown.replace(/^\d+\) |"/gm, ''))
+    }
+    nodes.child.kill('SIGTERM')
+    expect((await nodes.outcome).code).toBe(0)
+  })
 })
 
 /** The commands behind the prompts, and all that was answered. */

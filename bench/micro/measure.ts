@@ -32,6 +32,9 @@ const SLICE_BYTES = 256 * 1024
 
 const SLICES = 31
 
+/** How often what is held is measured. */
+const RETAINED = 5
+
 /** Measures the cases one after another in this process. */
 export async function measure(cases: readonly Case[], { time }: MeasureOptions): Promise<Row[]> {
   const bench = new Bench({ time, iterations: 1, warmupTime: Math.max(time / 4, 50), warmupIterations: 1 })
@@ -56,6 +59,20 @@ export function bytesPerCall(run: () => void, operations: number): number {
   const calls = Math.max(1, Math.min(most, Math.floor(SLICE_BYTES / first)))
   const looking = medianGrowth(() => {}, calls)
   return Math.max(0, medianGrowth(run, calls) - looking) / calls
+}
+
+/** Bytes that are held as long as what `make` returns: the median of several, as code that is compiled counts too. */
+export function retainedBytes<Held>(make: () => Held, discard: (held: Held) => void = () => {}): number {
+  const growths = Array.from({ length: RETAINED }, () => {
+    collectGarbage()
+    const before = allocated()
+    const held = make()
+    collectGarbage()
+    const growth = allocated() - before
+    discard(held)
+    return growth
+  })
+  return growths.sort((a, b) => a - b)[RETAINED >> 1]
 }
 
 function medianGrowth(run: () => void, calls: number): number {

@@ -1,8 +1,8 @@
 // The cluster as one of its nodes sees it: who owns each slot, the links to the others, and what moves between them.
 
 import { createHash } from 'node:crypto'
-import { connect, type Socket } from 'node:net'
-import type { CancelTimer, Clock, Timers } from '../bytes/clock.ts'
+import type { Socket } from 'node:net'
+import type { Clock, Timers } from '../bytes/clock.ts'
 import { keySlot, SLOT_COUNT } from '../bytes/crc16.ts'
 import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
@@ -14,21 +14,24 @@ import { type Copied, Copying, type Holder } from './copying.ts'
 import { Detector } from './detector.ts'
 import type { PeerReport, View } from './events.ts'
 import type { Identity } from './handshake.ts'
-import { Lanes } from './lanes.ts'
+import type { Break } from './health.ts'
+import { Leaving } from './leaving.ts'
 import type { Link } from './link.ts'
-import { type Member, nodeId } from './member.ts'
+import type { Member } from './member.ts'
 import type { Membership } from './membership/membership.ts'
-import { type Answer, type Claim, Ownership, SELF } from './ownership.ts'
-import { RequestPages } from './pages.ts'
-import { Peer, type Waiter } from './peer.ts'
+import { Mesh } from './mesh.ts'
+import { isClaim, isState } from './messages.ts'
+import { type Answer, Ownership, SELF } from './ownership.ts'
+import type { Peer, Waiter } from './peer.ts'
 import { Relocation } from './relocation.ts'
 import { type ClusterReport, reportOf } from './report.ts'
 import { ask, type Reply } from './request.ts'
 import { assignSlots, epochOf } from './slots.ts'
 import type { StateMessage } from './state.ts'
 import type { Moving } from './takeover.ts'
+import { type WalkStep, walkOf } from './walk.ts'
 
-export interface ClusterSettings {
+interface ClusterSettings {
   readonly secret: string
   readonly redirect: 'forward' | 'moved'
   readonly timeout: number
@@ -62,20 +65,8 @@ export interface ClusterOptions {
   readonly log: Log
 }
 
-/** A node, and where it comes in a walk over all nodes: an integer from 1 to 2^20 - 1 that no other node has. */
-export interface WalkStep {
-  readonly token: number
-  readonly owner: number
-}
-
-/** A link that ended for one of these reasons may lead to a node that is there. */
-const SILENCE = /^no (?:answer|connection|handshake) /
-
 /** A node that gave up a slot says so on its control link and on others: what is said there may be heard so much later. */
 const WORD_MS = 5
-
-/** How many nodes a walk over all of them can tell apart. */
-const TOKENS = 2 ** 20
 
 /** What there is once the node knows its own name. */
 interface Running {
@@ -84,13 +75,12 @@ interface Running {
   readonly ownership: Ownership
   readonly conversation: Conversation
   readonly relocation: Relocation
+  readonly leaving: Leaving
 }
 
 export class Cluster {
   /** By slot: the number of the member that owns it, 0: this node. */
   owners: Uint16Array = new Uint16Array(SLOT_COUNT)
-  /** By number; 0, this node, is no peer. */
-  readonly peers: (Peer | undefined)[] = [undefined]
   /** Whether this node owns every slot, and no other is known to live. */
   isAlone = false
   /** Counts the changes of owners. */
@@ -103,35 +93,41 @@ export class Cluster {
   readonly copies: Copying
   readonly #options: ClusterOptions
   readonly #contexts: Contexts
-  readonly #pages = new RequestPages()
-  readonly #byName = new Map<string, Peer>()
-  /** Numbers are never given to another name. */
-  readonly #numbers = new Map<string, number>()
-  #dirty: Link[] = []
-  #inTurn = false
+  readonly #mesh: Mesh
   /** When this process was last seen running, ms since the epoch. */
   #beat = 0
-  #flushing = false
-  /** The members that live, those that leave included; and the peers that have said that they leave. */
+  /** The members that live, those that leave included. */
   #live: ReadonlySet<string> = new Set()
-  readonly #leavers = new Set<string>()
-  #isLeaving = false
   /** The names of those that left when slots were assigned last. */
   #assignedLeaving = ''
+  /** The members that are listed, and the names of those that are not any more, but leave. */
+  #list: readonly Member[] = []
+  #delisted: readonly string[] = []
   #waiting = new Set<Waiter>()
   #running: Running | undefined
   #setReady = (): void => {}
-  #draining: Promise<boolean> | undefined
-  #drainCheck = (): void => {}
   /** Resolves when the node knows who else there is. */
   readonly ready: Promise<void>
 
   constructor(options: ClusterOptions) {
-    const { settings, groups, instant, hasher, timers, random } = options
+    const { settings, groups, clock, instant, hasher, timers, random, log, connect } = options
     this.#options = options
     this.redirects = settings.redirect === 'moved'
     this.random = random
     this.#contexts = new Contexts(groups)
+    this.#mesh = new Mesh({
+      clock,
+      timers,
+      random,
+      log,
+      connect,
+      timeout: settings.timeout,
+      links: settings.links,
+      contextBytes: (context) => this.#contexts.request(context),
+      ready: (peer, isNew) => this.#met(peer, isNew),
+      closed: (peer, link, how) => this.#lostTouch(peer, link, how),
+      pushed: (frame) => this.copies.take(frame),
+    })
     this.ready = new Promise((resolve) => {
       this.#setReady = resolve
     })
@@ -141,7 +137,8 @@ export class Cluster {
       hasher,
       timers,
       fraction: settings.copies,
-      maxAgeMs: settings.copyMaxAge,
+      // While a link is down nobody tells of writes: no copy outlives the wait for a sign of life.
+      maxAgeMs: Math.min(settings.copyMaxAge, settings.timeout),
       fetch: (owner, group, key) => this.#fetchCopy(owner, group, key),
     })
   }
@@ -167,7 +164,7 @@ export class Cluster {
     const ownership: Ownership = new Ownership({
       self: self.name,
       born: clock.now() * 1000,
-      indexOf: (name) => this.#numberOf(name),
+      indexOf: (name) => this.#mesh.numberOf(name),
       nameOf: (index) => this.peers[index]?.name ?? '',
       assign: (names) => assignSlots(names.map((name) => this.#memberOf(name))),
       gaining: (slot) => relocation.takeover.covers(slot),
@@ -178,7 +175,9 @@ export class Cluster {
       lost: (slots, to) => {
         // Their new owners do not know who holds copies.
         this.copies.recall()
-        for (const { flights } of groups) flights?.fenceAll()
+        const given = new Set(slots)
+        const isGiven = (key: Buffer): boolean => given.has(keySlot(key, 0, key.length))
+        for (const { flights } of groups) flights?.fenceThose(isGiven)
         relocation.lost(slots, to)
         this.#ownersChanged()
       },
@@ -189,6 +188,7 @@ export class Cluster {
       timers,
       micros,
       rate: settings.handoverRate,
+      timeout: settings.timeout,
       expects: (slot, from) => ownership.expects(slot, from),
       ask: (name, group, args) => this.askPeer(name, group, args),
       warn: (message) => log.warn({}, message),
@@ -196,23 +196,34 @@ export class Cluster {
     const conversation = new Conversation({
       detector,
       ownership,
-      peers: () => this.#byName.values(),
+      peers: () => this.#mesh,
       clock,
       timers,
       pingInterval: settings.pingInterval,
-      isLeaving: () => this.#isLeaving,
+      isLeaving: () => leaving.isLeaving,
       heard: (name, message) => this.#heard(name, message),
       context: () => this.#plainContext,
       changed: () => {
         this.#restamp()
-        this.#drainCheck()
+        leaving.check()
       },
     })
-    this.#running = { self, detector, ownership, conversation, relocation }
+    const leaving: Leaving = new Leaving({
+      self: self.name,
+      detector,
+      ownership,
+      handover: relocation.handover,
+      conversation,
+      membership,
+      timers,
+      log,
+      isLast: () => this.#live.size <= 1,
+    })
+    this.#running = { self, detector, ownership, conversation, relocation, leaving }
     this.owners = ownership.owners
     await membership.start(self, {
       changed: (members) => this.#listed(members),
-      standing: (standing) => detector.standing(standing),
+      standing: (standing) => this.#standing(standing),
       warn: (message) => log.warn({}, message),
     })
     conversation.start()
@@ -220,6 +231,11 @@ export class Cluster {
   }
 
   // What routing asks, for each command.
+
+  /** By number; 0, this node, is no peer. */
+  get peers(): readonly (Peer | undefined)[] {
+    return this.#mesh.peers
+  }
 
   /** The generation of this node's view: see `agreedGeneration`. */
   get generation(): number {
@@ -238,7 +254,15 @@ export class Cluster {
 
   /** The number of the member of this name, 0 for this node; `undefined`: there is none. */
   indexOf(name: string): number | undefined {
-    return name === this.#running?.self.name ? SELF : this.#byName.get(name)?.index
+    return name === this.#running?.self.name ? SELF : this.#mesh.get(name)?.index
+  }
+
+  /** Whether this node itself has found the member of this number dead. Others may still reach it. */
+  isDown(number: number): boolean {
+    const name = this.peers[number]?.name
+    return (
+      this.#running?.detector.peers().some((peer) => peer.name === name && peer.verdict === 'down') ?? false
+    )
   }
 
   /** Resumes `waiter` when this node knows again what it owns. */
@@ -261,36 +285,29 @@ export class Cluster {
     const { detector } = this.#parts
     const live = new Set(detector.view.members.map(({ name }) => name))
     for (const { name, verdict } of detector.peers()) if (verdict === 'up') live.add(name)
-    return [SELF, ...[...live].map((name) => this.#byName.get(name)?.index ?? SELF).filter((n) => n !== SELF)]
+    return [SELF, ...[...live].map((name) => this.#mesh.get(name)?.index ?? SELF).filter((n) => n !== SELF)]
   }
 
   /** What this node knows of the cluster; `undefined`: it has not joined yet. */
   get report(): ClusterReport | undefined {
-    return this.#running && reportOf(this.#running, this.#byName.values(), this.#leaving)
+    return this.#running && reportOf(this.#running, this.#mesh, this.#running.leaving.names)
   }
 
   /** The order in which a walk over all nodes goes through them. */
   get walk(): readonly WalkStep[] {
-    const taken = new Set<number>()
-    const names = this.liveOwners.map((owner) => this.peers[owner]?.name ?? this.#parts.self.name)
-    const steps = names.sort().map((name) => {
-      let token = Number.parseInt(nodeId(name).slice(0, 5), 16) || 1
-      while (taken.has(token)) token = (token % (TOKENS - 1)) + 1
-      taken.add(token)
-      return { token, owner: this.indexOf(name) ?? SELF }
-    })
-    return steps.sort((a, b) => a.token - b.token)
+    const { self } = this.#parts
+    return walkOf(this.liveOwners.map((owner) => ({ name: this.peers[owner]?.name ?? self.name, owner })))
   }
 
   /** Asks a member something of its own. Rejects when there is no reply. */
   async askPeer(name: string, group: Group, args: readonly (string | Buffer)[]): Promise<Reply> {
-    const peer = this.#byName.get(name)
+    const peer = this.#mesh.get(name)
     if (peer === undefined) throw new Error(`${name} is no member`)
     return ask(peer.control, this.contextOf(group, 2, false, true), args)
   }
 
   beginTurn(): void {
-    this.#inTurn = true
+    this.#mesh.beginTurn()
     const { now } = this.#options.instant
     // This process may have stood still, and been replaced.
     if (now - this.#beat > this.#options.settings.timeout / 4) this.#running?.detector.tick()
@@ -298,8 +315,7 @@ export class Cluster {
   }
 
   endTurn(): void {
-    this.#inTurn = false
-    this.#flush()
+    this.#mesh.endTurn()
   }
 
   // What other nodes ask, on connections that they have opened.
@@ -317,9 +333,20 @@ export class Cluster {
   /** A peer tells its state; the answer is this node's. */
   hear(name: string, message: unknown): StateMessage | undefined {
     const { detector } = this.#parts
-    if (!isState(message) || message.name !== name) return undefined
+    if (!isState(message) || message.name !== name || this.#isImpostor(message)) return undefined
     this.#heard(name, message)
     return detector.answer(message)
+  }
+
+  /** Whether somebody uses the name of a member that is there: it is another process than the one at its address. */
+  #isImpostor({ name, runId }: StateMessage): boolean {
+    const peer = this.#mesh.get(name)
+    if (peer === undefined || !peer.isReachable || peer.runId === runId) return false
+    this.#options.log.warn(
+      { name },
+      'two nodes call themselves by this name: announce another address for one',
+    )
+    return true
   }
 
   /** A peer claims slots. */
@@ -327,13 +354,13 @@ export class Cluster {
     if (!isClaim(claim)) return undefined
     const answer = this.#parts.ownership.claimed(name, claim)
     this.#restamp()
-    this.#drainCheck()
+    this.#parts.leaving.check()
     return answer
   }
 
   /** A connection has shown that it is another node's. */
   greeted(name: string): void {
-    this.#byName.get(name)?.lanes.hurry()
+    this.#mesh.get(name)?.lanes.hurry()
   }
 
   refusedPeer(name: string, address: string): void {
@@ -393,48 +420,8 @@ export class Cluster {
    * handed over, or when nobody stays to take it, at the latest after `timeout` ms: whether all of it was.
    */
   async drain(timeout: number): Promise<boolean> {
-    const running = this.#running
-    if (running === undefined || this.#live.size <= 1) return true
-    const { timers, log } = this.#options
-    let stop: CancelTimer = () => {}
-    const late = new Promise<undefined>((resolve) => {
-      stop = timers.after(timeout, () => resolve(undefined))
-    })
-    this.#draining ??= this.#drain(running)
-    const isOver = await Promise.race([this.#draining, late])
-    stop()
-    if (isOver === true) return true
-    const { held, released } = running.ownership
-    const { pending } = running.relocation.handover
-    if (isOver === undefined) log.warn({ held, released, pending }, 'not everything was handed over in time')
-    return false
-  }
-
-  async #drain({ detector, ownership, relocation, conversation }: Running): Promise<boolean> {
-    const { log, membership } = this.#options
-    if (!this.#isLeaving) {
-      this.#isLeaving = true
-      log.info({}, 'leaving: the slots of this node go to the others')
-      detector.leave()
-      conversation.tellAll()
-      void membership.leave().catch(() => undefined)
-    }
-    await new Promise<void>((resolve) => {
-      this.#drainCheck = () => {
-        const { length } = detector.view.members
-        if (length === 0) resolve()
-        else if (ownership.released || this.#live.size <= 1) void relocation.handover.drained.then(resolve)
-      }
-      this.#drainCheck()
-    })
-    const isDone = ownership.released && relocation.handover.pending === 0
-    if (isDone) log.info({}, 'everything is handed over')
-    else {
-      log.info({}, 'no other node stays: what this one holds goes with it')
-      // Somebody may come.
-      this.#draining = undefined
-    }
-    return isDone
+    if (this.#running === undefined || this.#live.size <= 1) return true
+    return this.#running.leaving.drain(timeout)
   }
 
   /** Ends all links. */
@@ -444,7 +431,7 @@ export class Cluster {
     running.conversation.stop()
     running.relocation.handover.close()
     await this.#options.membership.close()
-    for (const peer of this.#byName.values()) peer.lanes.close()
+    this.#mesh.close()
   }
 
   get #parts(): Running {
@@ -457,93 +444,59 @@ export class Cluster {
     return this.#contexts.number(this.#options.groups[0], 2, false, true)
   }
 
-  #numberOf(name: string): number {
-    let number = this.#numbers.get(name)
-    if (number === undefined) {
-      number = this.#numbers.size + 1
-      this.#numbers.set(name, number)
-    }
-    return number
-  }
-
   #memberOf(name: string): Member {
     const { self, detector } = this.#parts
     if (name === self.name) return self
-    const member = detector.view.members.find((each) => each.name === name) ?? this.#byName.get(name)?.member
+    const member = detector.view.members.find((each) => each.name === name) ?? this.#mesh.get(name)?.member
     if (member === undefined) throw new Error(`${name} is no member`)
     return member
   }
 
-  /** The members that may be there. */
-  #listed(members: readonly Member[]): void {
-    const { self, detector } = this.#parts
+  /** The members that may be there. Who leaves hands over what it owns, whether or not it is listed meanwhile. */
+  #listed(list: readonly Member[]): void {
+    const { self, detector, conversation, leaving } = this.#parts
+    this.#list = list
+    const isListed = new Set(list.map(({ name }) => name))
+    this.#delisted = leaving.names.filter((name) => name !== self.name && !isListed.has(name))
+    const members = [...list, ...this.#delisted.map((name) => this.#memberOf(name))]
     const names = new Set(members.map(({ name }) => name))
-    for (const peer of [...this.#byName.values()]) {
-      if (names.has(peer.name)) continue
-      this.#byName.delete(peer.name)
-      this.peers[peer.index] = undefined
-      peer.lanes.close()
-    }
-    for (const member of members) {
-      if (member.name !== self.name && !this.#byName.has(member.name)) this.#meet(member)
-    }
+    const former = [...this.#mesh].filter(({ name }) => !names.has(name))
+    for (const peer of former) this.#mesh.forget(peer)
+    for (const member of members)
+      if (member.name !== self.name && this.#mesh.get(member.name) === undefined)
+        this.#mesh.meet(member, this.identity)
     detector.members(members)
+    // Who was taken off the list may not know it, and learns that its slots are others' now.
+    for (const peer of former) void conversation.tell(peer).then(() => peer.lanes.close())
   }
 
-  #meet(member: Member): void {
-    const { timers, random, log, settings, clock } = this.#options
-    const { detector, conversation } = this.#parts
-    const index = this.#numberOf(member.name)
-    const { timeout } = settings
-    const links = {
-      peer: member.name,
-      connect: () => this.#connect(member),
-      identity: this.identity,
-      contextBytes: (context: number) => this.#contexts.request(context),
-      pages: this.#pages,
-      clock,
-      timers,
-      connectTimeout: timeout,
-      handshakeTimeout: timeout,
-      responseTimeout: timeout,
-      size: settings.links,
-      random,
+  /**
+   * Only etcd takes a node's standing away. That alone says nothing: etcd may be away, for everybody, and the members
+   * that are linked still agree. If it was taken off their lists, they say so.
+   */
+  #standing(standing: boolean): void {
+    this.#options.log.warn(
+      {},
+      standing ? 'this node is listed again' : 'this node may not be listed any more',
+    )
+  }
+
+  #met(peer: Peer, isNew: boolean): void {
+    const { detector, conversation, relocation, ownership } = this.#parts
+    if (isNew) {
+      relocation.gone(peer.name)
+      ownership.restarted(peer.name)
     }
-    const lanes = new Lanes(links, {
-      onDirty: (link) => this.#markDirty(link),
-      onPush: (_link, frame) => this.copies.take(frame),
-      onDrain: () => peer.drained(),
-      onReady: (link, hello) => {
-        if (!lanes.isControl(link)) return
-        if (!this.#isRightPeer(member, hello.name)) {
-          link.close()
-          return
-        }
-        if (peer.runId !== '' && peer.runId !== hello.runId) this.#parts.relocation.gone(member.name)
-        peer.runId = hello.runId
-        detector.ready(member.name, hello.runId)
-        conversation.tell(peer)
-        conversation.claimAll()
-      },
-      onClose: (link, reason, refused) => {
-        const isControl = lanes.isControl(link)
-        peer.retire(link)
-        log.info({ peer: member.name, reason }, 'a link to another node is over')
-        if (link === peer.copyLink) this.copies.lostTouch(member.name)
-        if (refused) detector.broken(member.name, 'refused')
-        else if (isControl) detector.broken(member.name, SILENCE.test(reason) ? 'silent' : 'closed')
-        if (detector.settled) this.#reviewLeaving()
-        peer.drained()
-      },
-    })
-    const peer = new Peer(member, index, lanes)
-    this.#byName.set(member.name, peer)
-    this.peers[index] = peer
-    lanes.control()
+    detector.ready(peer.name, peer.runId)
+    void conversation.tell(peer)
+    conversation.claimAll()
   }
 
-  #connect(member: Member): Socket {
-    return this.#options.connect?.(member) ?? connect({ host: member.host, port: member.port })
+  #lostTouch(peer: Peer, link: Link, how: Break | undefined): void {
+    const { detector } = this.#parts
+    if (link === peer.copyLink) this.copies.lostTouch(peer.name)
+    if (how !== undefined) detector.broken(peer.name, how)
+    if (detector.settled) this.#reviewLeaving()
   }
 
   #viewed(view: View): void {
@@ -556,7 +509,7 @@ export class Cluster {
   /** Divides the slots among the members that stay. */
   #assign({ members, epoch }: View): void {
     const { self, detector, ownership, relocation, conversation } = this.#parts
-    const leaving = this.#leaving
+    const leaving = this.#parts.leaving.names
     this.#assignedLeaving = leaving.join()
     const names = members.map(({ name }) => name)
     const live = new Set([...names, ...leaving])
@@ -569,43 +522,19 @@ export class Cluster {
     conversation.claimAll()
   }
 
-  /** The peers that live and give their slots away, and this node if it does; sorted. */
-  get #leaving(): readonly string[] {
-    const { self, detector } = this.#parts
-    const names = detector
-      .peers()
-      .filter(({ name, verdict }) => this.#leavers.has(name) && verdict !== 'down' && verdict !== 'unknown')
-      .map(({ name }) => name)
-    if (this.#isLeaving) names.push(self.name)
-    return names.sort()
-  }
-
   /** What a peer says of itself: also whether it is about to leave. */
   #heard(name: string, message: StateMessage): void {
-    const { detector } = this.#parts
-    if (message.leaving) this.#leavers.add(name)
-    else this.#leavers.delete(name)
+    const { detector, leaving } = this.#parts
+    leaving.note(name, message.leaving)
     detector.state(name, message)
     this.#reviewLeaving()
   }
 
   /** Assigns anew if others leave than when it was done last: no view tells of a leaving node's end. */
   #reviewLeaving(): void {
-    const leaving = this.#leaving
-    if (leaving.join() !== this.#assignedLeaving) this.#assign(this.#parts.detector.view)
-  }
-
-  /** A node is known by the name it gives itself: by another one, it would own other slots than it thinks. */
-  #isRightPeer(member: Member, name: string): boolean {
-    if (name === member.name) return true
-    const { self } = this.#parts
-    this.#options.log.warn(
-      { listed: member.name, name },
-      name === self.name
-        ? `this node calls itself ${name} but is listed as ${member.name}: announce ${member.name}, or list ${name}`
-        : `the node listed as ${member.name} calls itself ${name}: list it so, or let it announce ${member.name}`,
-    )
-    return false
+    const { leaving, detector } = this.#parts
+    if (this.#delisted.some((name) => !leaving.names.includes(name))) this.#listed(this.#list)
+    if (leaving.names.join() !== this.#assignedLeaving) this.#assign(detector.view)
   }
 
   /** Others took over what this node owned: it may hold what is out of date. */
@@ -643,7 +572,7 @@ export class Cluster {
   #ownersChanged(): void {
     this.counter++
     this.#restamp()
-    this.#drainCheck()
+    this.#parts.leaving.check()
   }
 
   #restamp(): void {
@@ -655,27 +584,12 @@ export class Cluster {
    * no copy from before: word of the write comes before its reply.
    */
   async #fetchCopy(name: string, group: Group, key: Buffer): Promise<Reply> {
-    const peer = this.#byName.get(name)
+    const peer = this.#mesh.get(name)
     if (peer === undefined) throw new Error(`${name} is no member`)
     const link = peer.data(0)
     if (peer.copyLink !== link) this.copies.lostTouch(name)
     peer.copyLink = link
     return ask(link, this.contextOf(group, 2, false, true), ['PEER', 'COPY', key])
-  }
-
-  #markDirty(link: Link): void {
-    this.#dirty.push(link)
-    if (this.#inTurn || this.#flushing) return
-    this.#flushing = true
-    queueMicrotask(() => this.#flush())
-  }
-
-  #flush(): void {
-    this.#flushing = false
-    const dirty = this.#dirty
-    if (dirty.length === 0) return
-    this.#dirty = []
-    for (const link of dirty) link.flush()
   }
 }
 
@@ -688,25 +602,4 @@ function isNotThere({ verdict }: PeerReport): boolean {
 function epochOfNames(names: readonly string[]): number {
   if (names.length === 0) return 0
   return Number.parseInt(createHash('sha1').update(names.join()).digest('hex').slice(0, 12), 16)
-}
-
-function isState(message: unknown): message is StateMessage {
-  const { name, runId, serial, accused } = (message ?? {}) as Partial<StateMessage>
-  return (
-    typeof name === 'string' &&
-    typeof runId === 'string' &&
-    typeof serial === 'number' &&
-    typeof accused === 'object'
-  )
-}
-
-function isClaim(claim: unknown): claim is Claim {
-  const { id, epoch, ask: asked, take } = (claim ?? {}) as Partial<Claim>
-  return typeof id === 'number' && typeof epoch === 'number' && [asked, take].every(areSlots)
-}
-
-function areSlots(slots: unknown): boolean {
-  return (
-    Array.isArray(slots) && slots.every((slot) => Number.isInteger(slot) && slot >= 0 && slot < SLOT_COUNT)
-  )
 }

@@ -2,13 +2,17 @@
 
 import type { CancelTimer, Clock, Timers } from '../bytes/clock.ts'
 import type { Detector } from './detector.ts'
-import type { Answer, Claim, Ownership } from './ownership.ts'
+import { isAnswer, isState } from './messages.ts'
+import type { Claim, Ownership } from './ownership.ts'
 import type { Peer } from './peer.ts'
 import { ask, type Reply } from './request.ts'
 import type { StateMessage } from './state.ts'
 
 /** A claim that was not granted whole is made again after so many ms. */
 const CLAIM_AGAIN = 100
+
+/** When many members come or go together, all are told of it so many ms apart. */
+const NEWS_APART = 10
 
 export interface ConversationOptions {
   readonly detector: Detector
@@ -32,6 +36,9 @@ export class Conversation {
   readonly #claiming = new Set<string>()
   #cancelPing: CancelTimer | undefined
   #cancelClaim: CancelTimer | undefined
+  #cancelTell: CancelTimer | undefined
+  /** Something has changed since all were told. */
+  #hasNews = false
   #isOver = false
 
   constructor(options: ConversationOptions) {
@@ -46,22 +53,31 @@ export class Conversation {
     this.#isOver = true
     this.#cancelPing?.()
     this.#cancelClaim?.()
+    this.#cancelTell?.()
   }
 
-  /** Tells every peer this node's state, and hears theirs. */
+  /** Tells every peer this node's state, and hears theirs: at once, but not again and again. */
   tellAll(): void {
-    for (const peer of this.#options.peers()) this.tell(peer)
+    if (this.#cancelTell !== undefined) {
+      this.#hasNews = true
+      return
+    }
+    this.#hasNews = false
+    this.#cancelTell = this.#options.timers.after(NEWS_APART, () => {
+      this.#cancelTell = undefined
+      if (this.#hasNews) this.tellAll()
+    })
+    for (const peer of this.#options.peers()) void this.tell(peer)
   }
 
-  tell(peer: Peer): void {
+  async tell(peer: Peer): Promise<void> {
     if (this.#isOver || !peer.isReachable) return
-    const { detector, clock } = this.#options
+    const { detector, clock, heard } = this.#options
     const sentAt = clock.now()
-    void this.#ask(peer, 'STATE', detector.message()).then((answer) => {
-      if (answer === undefined) return
-      detector.heard(peer.name, clock.now() - sentAt)
-      this.#options.heard(peer.name, answer as StateMessage)
-    })
+    const answer = await this.#ask(peer, 'STATE', detector.message())
+    if (!isState(answer) || answer.name !== peer.name) return
+    detector.heard(peer.name, clock.now() - sentAt)
+    heard(peer.name, answer)
   }
 
   /** Claims what this node is to own and does not. */
@@ -87,8 +103,8 @@ export class Conversation {
     void this.#ask(peer, 'CLAIM', claim).then((answer) => {
       this.#claiming.delete(name)
       if (this.#isOver) return
-      if (answer !== undefined) {
-        const mayAskMore = ownership.answered(name, claim, answer as Answer)
+      if (isAnswer(answer)) {
+        const mayAskMore = ownership.answered(name, claim, answer)
         this.#options.changed()
         if (mayAskMore) this.claimAll()
       }

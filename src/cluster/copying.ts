@@ -36,9 +36,9 @@ export interface Copied {
   readonly remainingMs: number
 }
 
-/** One of four asks is counted, and a key is hot with so many: those asked for some 60 times a second are. */
-const SAMPLE = 3
-const HOT = 8
+/** One of eight asks is counted, and a key is hot with so many: those asked for some 60 times a second are. */
+const SAMPLE = 7
+const HOT = 4
 
 export class Copying {
   readonly #options: CopyingOptions
@@ -65,10 +65,19 @@ export class Copying {
     const end = args.end[i]
     // What is asked for here stays hot while its copy lives. Hashing costs more than all else here.
     const isCounted = (++this.#asks & SAMPLE) === 0
-    const isHot = isCounted && this.#heat.touch(this.#options.hasher.hash(buf, start, end))
-    if (copies.store !== undefined && copies.find(buf, start, end) !== NULL_REF) {
-      group.hits++
-      return true
+    const hasCopies = copies.store !== undefined
+    if (!isCounted && !hasCopies) return false
+    const { hasher } = this.#options
+    const hash = hasher.hash(buf, start, end)
+    const isHot = isCounted && this.#heat.touch(hash)
+    if (hasCopies) {
+      // For finding the copy now, and for reading it then.
+      hasher.prime(buf, start, end, hash)
+      if (copies.find(buf, start, end) !== NULL_REF) {
+        group.hits++
+        return true
+      }
+      hasher.forget()
     }
     if (isHot) this.#fetch(group, buf, start, end, owner)
     return false
@@ -91,9 +100,8 @@ export class Copying {
 
   /** The owner says that a key, or without one every key of the group, is about to change. */
   take(frame: Buffer): void {
-    // A push is an array but for its first byte.
-    const [parts] = parseReplies(Buffer.concat([ARRAY, frame.subarray(1)]))
-    if (!Array.isArray(parts)) return
+    const parts = partsOf(frame)
+    if (parts === undefined) return
     const [kind, name, key] = parts
     if (String(kind) !== 'invalidate') return
     const group = this.#options.groups.find((each) => each.name === String(name))
@@ -148,6 +156,16 @@ export class Copying {
 
 const ARRAY = Buffer.from('*')
 const PUSH = 0x3e
+
+/** A push is an array but for its first byte. `undefined`: not one in RESP2. */
+function partsOf(frame: Buffer): Reply[] | undefined {
+  try {
+    const [parts] = parseReplies(Buffer.concat([ARRAY, frame.subarray(1)]))
+    return Array.isArray(parts) ? parts : undefined
+  } catch {
+    return undefined
+  }
+}
 
 function tell(holder: Holder, group: string, key: Buffer | undefined): void {
   const request = encodeRequest(key === undefined ? ['invalidate', group] : ['invalidate', group, key])

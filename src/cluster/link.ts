@@ -93,6 +93,8 @@ export class Link implements Sender, Consumer {
   readonly #owner: LinkOwner
   readonly #socket: Socket
   readonly #patience: Patience
+  /** A part of a large request has left. */
+  readonly #progressed = (): void => this.#patience.heard()
   readonly #greeting: Greeting
   readonly #outgoing: Outgoing
   readonly #incoming: Incoming
@@ -181,7 +183,7 @@ export class Link implements Sender, Consumer {
     }
     this.#patience.sent()
     this.writes++
-    this.bytesOut += this.#outgoing.write(this.#socket)
+    this.bytesOut += this.#outgoing.write(this.#socket, this.#progressed)
   }
 
   /** Ends the link at once; what has no reply is lost. */

@@ -4,11 +4,14 @@
 import type { Socket } from 'node:net'
 import { copyBytes } from '../bytes/copy.ts'
 import { copyOut } from '../resp/copy.ts'
-import type { PageWriter, RequestPage, RequestPages } from './pages.ts'
+import { type PageWriter, type RequestPage, type RequestPages, wasLittle } from './pages.ts'
 import type { Receiver } from './receiver.ts'
 import { Runs } from './runs.ts'
 
 const NOTHING = Buffer.alloc(0)
+
+/** More than that is not written at once. */
+const SLICE_BYTES = 1024 * 1024
 
 /** A view of a sender's buffer, which halves the time of a copy, is made for so many: it costs as much as seven. */
 const VIEW_FROM = 8
@@ -30,6 +33,8 @@ export class Outgoing implements PageWriter {
   /** The page that is filled, and full ones before it of which something is to be written. */
   #page: RequestPage | null = null
   #filled: RequestPage[] = []
+  /** Whether a small page will do next: there is little under way. */
+  #isLight = true
   #context = UNSET
   /** Requests one behind the other in a sender's buffer, to be copied at once to the page at `#sourceAt`. */
   #source: Buffer | null = null
@@ -80,17 +85,17 @@ export class Outgoing implements PageWriter {
   }
 
   /** Writes what is to be written, at once. Returns how many bytes. Only when there is something. */
-  write(socket: Socket): number {
+  write(socket: Socket, progressed: () => void): number {
     this.isDirty = false
     this.settle()
     const page = this.#page as RequestPage
-    if (this.#filled.length === 0) return writePage(page, socket)
+    if (this.#filled.length === 0) return writePage(page, socket, progressed)
     const filled = this.#filled
     this.#filled = []
     let bytes = 0
     socket.cork()
-    for (const earlier of filled) bytes += writePage(earlier, socket)
-    bytes += writePage(page, socket)
+    for (const earlier of filled) bytes += writePage(earlier, socket, progressed)
+    bytes += writePage(page, socket, progressed)
     socket.uncork()
     return bytes
   }
@@ -141,7 +146,9 @@ export class Outgoing implements PageWriter {
   }
 
   pageOver(page: RequestPage): void {
-    if (page === this.#page) this.#page = null
+    if (page !== this.#page) return
+    this.#page = null
+    this.#isLight = wasLittle(page)
   }
 
   /** A page with room for a request of `length` bytes, whose context is set in it. */
@@ -156,8 +163,9 @@ export class Outgoing implements PageWriter {
       if (page !== null) {
         page.writer = null
         if (page.at > page.flushed) this.#filled.push(page)
+        this.#isLight = false
       }
-      page = this.#pages.take(this, room)
+      page = this.#pages.take(this, room, this.#isLight)
       this.#page = page
     }
     page.buf.set(prefix, page.at)
@@ -185,11 +193,15 @@ export class Outgoing implements PageWriter {
   }
 }
 
-function writePage(page: RequestPage, socket: Socket): number {
+/** Writes what is unsent of a page: what is large by slices, each of which shows that the peer still reads. */
+function writePage(page: RequestPage, socket: Socket, progressed: () => void): number {
   const { flushed, at } = page
   page.flushed = at
   page.uses++
-  socket.write(page.buf.subarray(flushed, at), page.release)
+  let from = flushed
+  for (; at - from > SLICE_BYTES; from += SLICE_BYTES)
+    socket.write(page.buf.subarray(from, from + SLICE_BYTES), progressed)
+  socket.write(page.buf.subarray(from, at), page.release)
   return at - flushed
 }
 

@@ -215,6 +215,11 @@ export class Ownership {
     return { id, epoch: this.epoch, ask, take: [...voice.taking] }
   }
 
+  /** Another process has taken a member's place: it numbers its claims by a clock that may have been set back. */
+  restarted(name: string): void {
+    this.#heard.delete(name)
+  }
+
   /** Answers the claim of another member. `lost` is called before the answer is there to be sent. */
   claimed(by: string, claim: Claim): Answer {
     const answer = { agreed: claim.epoch === this.epoch, granted: [], given: [], held: [] }

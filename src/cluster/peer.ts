@@ -27,6 +27,8 @@ export class Peer {
   copyLink: Link | undefined
   /** Changes with each start of its process; '': not known yet. */
   runId = ''
+  /** Whether it is known that there is no link: said once. */
+  isBroken = false
   #waiting = new Set<Waiter>()
   /** Of links that are closed: of data links, of control links. */
   readonly #pastData = noTraffic()

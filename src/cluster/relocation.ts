@@ -9,7 +9,7 @@ import { Handover } from './handover.ts'
 import type { Reply } from './request.ts'
 import { type Moving, Takeover } from './takeover.ts'
 
-/** The previous owner of a slot is waited for so long, ms; then the command runs without it. */
+/** The previous owner of a slot is waited for so long, ms; then the origin is asked. */
 const PEEK_TIMEOUT = 250
 
 export interface RelocationOptions {
@@ -17,6 +17,8 @@ export interface RelocationOptions {
   readonly instant: Instant
   readonly timers: Timers
   readonly micros: () => number
+  /** For so long, ms, the previous owner is waited for where there is no origin to ask. */
+  readonly timeout: number
   /** Bytes that are handed over per second. */
   readonly rate: number
   readonly expects: (slot: number, from: string) => boolean
@@ -92,9 +94,10 @@ export class Relocation {
   async pull(group: Group, key: Buffer): Promise<void> {
     const from = this.takeover.needed(group, keySlot(key, 0, key.length), key, 0, key.length)
     if (from === undefined) return
-    const { timers, ask, instant } = this.#options
+    const { timers, ask, instant, timeout } = this.#options
     const entry = await new Promise<Reply | undefined>((resolve) => {
-      const cancel = timers.after(PEEK_TIMEOUT, () => resolve(undefined))
+      const patience = group.flights === undefined ? Math.max(timeout, PEEK_TIMEOUT) : PEEK_TIMEOUT
+      const cancel = timers.after(patience, () => resolve(undefined))
       ask(from, group, ['PEER', 'PEEK', key])
         .then(resolve, () => resolve(undefined))
         .finally(cancel)

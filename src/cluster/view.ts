@@ -26,17 +26,14 @@ export interface Evidence {
  */
 export function reachable({ eligible, opinions }: Evidence): Set<string> {
   const found = new Set<string>()
-  for (const name of eligible) {
-    if (opinions.has(name)) {
-      found.add(name)
-      continue
-    }
-    for (const [witness, opinion] of opinions) {
-      if (!opinion || !eligible.has(witness)) continue
-      if (!answers(opinion.accused[name]) || opinion.unknown.includes(name)) continue
-      found.add(name)
-      break
-    }
+  const absent: string[] = []
+  for (const name of eligible) if (opinions.has(name)) found.add(name)
+  for (const name of eligible) if (!found.has(name)) absent.push(name)
+  if (absent.length === 0) return found
+  for (const [witness, opinion] of opinions) {
+    if (!opinion || !eligible.has(witness)) continue
+    const unknown = new Set(opinion.unknown)
+    for (const name of absent) if (answers(opinion.accused[name]) && !unknown.has(name)) found.add(name)
   }
   return found
 }

@@ -48,6 +48,8 @@ export interface Client {
   readonly closing: boolean
   /** Another node of the cluster, which has shown that it is one; `undefined`: an ordinary client. */
   peer: PeerSession | undefined
+  /** The program that the node is part of: it is not told to ask another node itself. */
+  readonly isProgram?: boolean
   /** What PEER CHALLENGE gave it; empty: nothing. */
   nonce: string
   /** ASKING, until the next command: it is served here whoever owns its key. */

@@ -1,16 +1,19 @@
 // Commands for clients that know of clusters: CLUSTER and its subcommands, READONLY, READWRITE and ASKING.
 
+import { LONGEST_WAIT } from '../bytes/clock.ts'
 import { keySlot } from '../bytes/crc16.ts'
+import { parseInteger } from '../bytes/decimal.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { nodeId } from '../cluster/member.ts'
 import type { ClusterReport } from '../cluster/report.ts'
+import { placeOf } from './client.ts'
 import { clusterInfo, clusterLinks } from './cluster-report.ts'
 import type { CommandSpec } from './command.ts'
 import { container } from './container.ts'
 import type { Context } from './context.ts'
-import { CLUSTER_DISABLED } from './errors.ts'
+import { CLUSTER_DISABLED, NOT_AN_INTEGER, SYNTAX_ERROR } from './errors.ts'
 import { countKeysInSlot, listKeysInSlot } from './slot-keys.ts'
-import { arg } from './spec.ts'
+import { arg, option } from './spec.ts'
 import { Topology } from './topology.ts'
 
 /** Redis answers so when a node does not know who owns what; clients then ask another one. */
@@ -162,6 +165,17 @@ export function clusterCommands(): readonly CommandSpec[] {
         arguments: [arg('slot', 'integer'), arg('count', 'integer')],
         run: listKeysInSlot,
       }),
+      subcommand({
+        name: 'drain',
+        arity: -2,
+        flags: ['admin', 'stale'],
+        categories: ['admin', 'slow', 'dangerous'],
+        summary: 'Hands everything that this node holds over to the others, and goes on without slots.',
+        since: '7.2.0',
+        complexity: 'O(N) where N is the number of keys that this node holds.',
+        arguments: [option('TIMEOUT', 'milliseconds', 'integer', { optional: true })],
+        run: joined(drain),
+      }),
     ],
   })
   return [
@@ -205,6 +219,30 @@ export function clusterCommands(): readonly CommandSpec[] {
     }),
   ]
 }
+
+/** The reply comes when it is done; the node stays, and forwards what it is asked. */
+function drain(c: Context, { cluster }: Joined): void {
+  const { args, reply, client } = c
+  const isTimed = args.count === 4 && args.is(2, 'TIMEOUT')
+  if (args.count > 2 && !isTimed) {
+    reply.error(SYNTAX_ERROR)
+    return
+  }
+  const timeout = isTimed ? parseInteger(args.buf, args.start[3], args.end[3]) : LONGEST_WAIT
+  if (!(timeout >= 0)) {
+    reply.error(Number.isNaN(timeout) ? NOT_AN_INTEGER : 'ERR timeout is negative')
+    return
+  }
+  if (cluster.liveOwners.length === 1) {
+    reply.error('ERR there is no other node to hand anything over to')
+    return
+  }
+  const complete = placeOf(client)
+  void cluster.drain(timeout).then((isDone) => complete(isDone ? DRAINED : NOT_DRAINED))
+}
+
+const DRAINED = Buffer.from('+OK\r\n')
+const NOT_DRAINED = Buffer.from('-ERR not everything is handed over yet: ask again, or see the log\r\n')
 
 /** A command that a node which is in no cluster refuses. */
 function inCluster(spec: CommandSpec): CommandSpec {

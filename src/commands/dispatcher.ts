@@ -5,7 +5,7 @@ import type { Cluster } from '../cluster/cluster.ts'
 import type { Args } from '../resp/args.ts'
 import type { Context } from './context.ts'
 import { type Circumstances, Errand, type Errands } from './errand.ts'
-import { readRequest } from './request.ts'
+import { readRequest, requestBytes } from './request.ts'
 import { type Part, scatter } from './scatter.ts'
 import type { Command, CommandTable } from './table.ts'
 
@@ -13,6 +13,10 @@ export const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot
 
 /** A request is given up when it was lost with so many links. */
 const MAX_LOSSES = 8
+/** The same for what only one node can answer, which is asked every 5 ms. */
+const MAX_ATTEMPTS = 1000
+/** An owner that this node has found dead itself is tried so often: others, which still reach it, may let it stay. */
+const BEFORE_GIVING_UP = 2
 /** After so many nodes have named another one, the next is made to answer. */
 const MAX_REDIRECTIONS = 3
 
@@ -81,11 +85,11 @@ export class Dispatcher implements Errands {
     peer.data(client.id).send(errand, context, request, 0, request.length)
   }
 
-  /** Sends a request on its own way: it is not lost with its node, but the node with it. */
+  /** Sends a request to a node that alone can answer it: again for as long as that lives. */
   sendByControl(errand: Errand, request: Buffer, owner: number): void {
     const { cluster, perform } = this.#parts
     const peer = cluster.peers[owner]
-    errand.losses = MAX_LOSSES
+    errand.member = owner
     if (peer === undefined) {
       perform(errand, readRequest(request))
       return
@@ -93,6 +97,13 @@ export class Dispatcher implements Errands {
     const { group, protocol, noTouch } = errand.circumstances
     const context = cluster.contextOf(group, protocol, noTouch, true)
     peer.control.send(errand, context, request, 0, request.length)
+  }
+
+  /** Sends a request that has waited here to the owners of its keys, who are to run it. */
+  sendOn(circumstances: Circumstances, args: Args, complete: (reply: Buffer) => void): void {
+    const errand = this.errand(circumstances, complete)
+    errand.redirections = MAX_REDIRECTIONS
+    this.#sendToOwners(errand, requestBytes(args))
   }
 
   redirect(errand: Errand, request: Buffer, to: string): void {
@@ -106,6 +117,10 @@ export class Dispatcher implements Errands {
 
   retry(errand: Errand, request: Buffer, sent: boolean, reason: string): void {
     errand.losses++
+    if (errand.member !== undefined) {
+      this.#retryMember(errand, request, errand.member, reason)
+      return
+    }
     const args = readRequest(request)
     const command = this.#parts.table.resolve(args)
     const mayRepeat = !sent || command === undefined || command.isRepeatable(args)
@@ -115,16 +130,37 @@ export class Dispatcher implements Errands {
     else queueMicrotask(() => this.#sendToOwners(errand, request))
   }
 
+  /** A link that broke says nothing of the node, whose keys must not be passed over. */
+  #retryMember(errand: Errand, request: Buffer, member: number, reason: string): void {
+    const { cluster } = this.#parts
+    const mayAnswer = errand.losses < MAX_ATTEMPTS && cluster.liveOwners.includes(member)
+    if (mayAnswer) cluster.soon(() => this.sendByControl(errand, request, member))
+    else errand.fail(`PEERDOWN ${reason}`)
+  }
+
   /** Asks whoever owns the keys now. */
   #sendToOwners(errand: Errand, request: Buffer): void {
-    const { table, context } = this.#parts
+    const { table, context, cluster } = this.#parts
     const args = readRequest(request)
     const command = table.resolve(args)
     context.args = args
     const parts = command === undefined ? [] : this.partsOf(args, command.keysOf(context))
     if (command === undefined || parts.length === 0) errand.fail('PEERDOWN the node that was asked has gone')
-    else if (parts.length === 1) this.send(errand, request, parts[0].owner)
-    else if (command.spec.merge === undefined) errand.fail(CROSS_SLOT)
-    else this.scatter(errand, command, args, parts)
+    else if (parts.length > 1 && command.spec.merge === undefined) errand.fail(CROSS_SLOT)
+    else if (parts.length > 1) this.scatter(errand, command, args, parts)
+    else if (errand.losses < BEFORE_GIVING_UP || !cluster.isDown(parts[0].owner))
+      this.send(errand, request, parts[0].owner)
+    else this.#doWithout(errand, command, args, parts[0])
+  }
+
+  /** Others reach the owner, this node does not: it asks the origin itself, and keeps nothing of what it gives. */
+  #doWithout(errand: Errand, command: Command, args: Args, { owner, positions }: Part): void {
+    const { cluster, perform } = this.#parts
+    if (!command.loadsThrough || errand.circumstances.group.flights === undefined) {
+      errand.fail(`PEERDOWN ${cluster.peers[owner]?.name} cannot be reached from here`)
+      return
+    }
+    for (const i of positions) cluster.ranForeign(keySlot(args.buf, args.start[i], args.end[i]))
+    perform(errand, args)
   }
 }

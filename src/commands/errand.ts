@@ -30,6 +30,8 @@ export class Errand implements Receiver {
   /** How often it was lost with its link, and how often it was sent on to somebody else. */
   losses = 0
   redirections = 0
+  /** The number of the node whose answer it is to bring: nobody else has it. */
+  member: number | undefined
   /** Takes the reply; called once. */
   readonly complete: (reply: Buffer) => void
   readonly #errands: Errands

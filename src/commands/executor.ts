@@ -2,22 +2,22 @@
 
 import type { Hash, Hasher } from '../bytes/hash.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
 import { MAX_WARM } from '../store/read-ahead.ts'
 import type { Store } from '../store/store.ts'
 import { type Client, placeOf } from './client.ts'
 import type { Context } from './context.ts'
 import { Dispatcher } from './dispatcher.ts'
-import { circumstancesOf, type Errand } from './errand.ts'
+import { type Circumstances, circumstancesOf, type Errand } from './errand.ts'
 import { MAX_SHOWN, printable, unknownCommand } from './errors.ts'
-import type { HeldCommand } from './held.ts'
 import type { Host } from './host.ts'
-import { firstError, keyName, type Landings, readingStore } from './landings.ts'
+import { keyName } from './landings.ts'
+import { Loading } from './loading.ts'
+import { OriginWrites, writesOrigin } from './origin-writes.ts'
 import { COPY, HERE, Routing, WAIT } from './routing.ts'
+import { Runner } from './runner.ts'
 import type { Command, CommandTable } from './table.ts'
 import type { Telemetry } from './telemetry.ts'
-import { refusal, write, writesOrigin } from './writing.ts'
 
 /** The request was run; its reply is written, or its place is held. */
 const DONE = 0
@@ -29,23 +29,17 @@ export type Outcome = typeof DONE | typeof STALLED
 const MAX_HELD = 10_000
 /** The same for another node, by whose connection many clients ask. */
 const MAX_HELD_OF_PEER = 1_000_000
-/** A read-modify-write whose load is fenced again and again gives up after this many loads. */
-const MAX_ATTEMPTS = 8
 
 /** Longer keys are not hashed ahead. */
 const MAX_WARM_KEY = 512
 
-interface Held extends HeldCommand {
-  readonly client: Client
+interface Waited extends Circumstances {
   readonly command: Command
+}
+
+interface Held extends Waited {
   readonly args: Args
-  readonly group: Group
-  readonly protocol: 2 | 3
-  /** Takes the reply. */
   readonly complete: (reply: Buffer) => void
-  readonly landings: Landings
-  waiting: number
-  attempts: number
 }
 
 export class Executor {
@@ -57,6 +51,9 @@ export class Executor {
   /** `undefined`: this node is in no cluster. */
   readonly #routing: Routing | undefined
   readonly #dispatcher: Dispatcher | undefined
+  readonly #runner: Runner
+  readonly #loading: Loading
+  readonly #originWrites: OriginWrites
   readonly #hashes = new Int32Array(MAX_WARM)
   /** The stores that `warm` was called for, since `cool`: the first `#warmedCount`. */
   readonly #warmed: Store[] = []
@@ -69,6 +66,10 @@ export class Executor {
     this.#host = host
     this.#telemetry = host.telemetry
     context.reply.onError = (text) => this.#telemetry.errorReply(text)
+    this.#runner = new Runner(context, host)
+    const sendOn = (held: Held): boolean => this.#sendOn(held, held.args, held.complete)
+    this.#loading = new Loading(this.#runner, host.telemetry, sendOn)
+    this.#originWrites = new OriginWrites(this.#runner, host.telemetry, sendOn)
     const { cluster } = host
     if (cluster === undefined) return
     const perform = (errand: Errand, args: Args): void => this.#perform(errand, args)
@@ -145,7 +146,7 @@ export class Executor {
     if (this.#routing !== undefined && command.isRouted) {
       const route = this.#routing.route(client, command)
       if (route === WAIT) return STALLED
-      if (client.asking) client.asking = false
+      client.asking = false
       if (route === COPY) this.#runOnCopy(client, command, mark)
       if (route !== HERE) {
         if (this.#host.monitors !== 0 && command.isShown) this.#host.feedMonitors(client, command, args)
@@ -154,7 +155,7 @@ export class Executor {
         return DONE
       }
       if (this.#host.cluster?.isSettling && this.#pull(client, command)) return DONE
-    }
+    } else if (client.asking) client.asking = false
     const { stats } = command
     const telemetry = this.#telemetry
     const timed = stats.isTimed || telemetry.timesAll
@@ -205,55 +206,22 @@ export class Executor {
     context.loaded = false
     context.missed = false
     if (group.writes !== undefined && writesOrigin(command.fullName))
-      return this.#write(client, command, errand)
+      return !this.#originWrites.hold(client, command, errand)
     if (
       group.flights !== undefined &&
       command.loadsFirst(context.args) &&
-      this.#hold(client, command, errand)
+      this.#loading.hold(client, command, errand)
     )
       return false
-    if (command.isWrite && group.isWatched) this.#fence(command)
-    this.#run(command, mark)
+    if (command.isWrite && group.isWatched) this.#runner.fence(command)
+    this.#runner.run(command, mark)
     if (!context.missed) return true
     context.reply.rewind(mark)
     this.#telemetry.failed = false
-    if (this.#hold(client, command, errand)) return false
+    if (this.#loading.hold(client, command, errand)) return false
     context.loaded = true
-    this.#run(command, mark)
+    this.#runner.run(command, mark)
     return true
-  }
-
-  /** Runs a command that changes the origin too, and holds the place of its reply. True: it is refused. */
-  #write(client: Client, command: Command, errand?: Errand): boolean {
-    const context = this.#context
-    const { group } = context
-    const refused = refusal(group, command.fullName)
-    if (refused !== undefined) {
-      context.reply.error(refused)
-      return true
-    }
-    const positions = command.keysOf(context)
-    const args = context.args.detach()
-    const protocol = errand?.circumstances.protocol ?? client.protocol
-    const complete = errand?.complete ?? placeOf(client)
-    const held = { keys: positions.map((i) => keyName(args, i)), write: true }
-    client.held.add(held)
-    const run = (scratch: Group): Buffer => {
-      Object.assign(context, { args, client, command, group: scratch, store: scratch.store })
-      Object.assign(context, { missed: false, loaded: true })
-      context.instant.refresh()
-      context.reply.protocol = protocol
-      this.#run(command, 0)
-      return context.reply.take()
-    }
-    const loadsFirst = group.flights !== undefined && command.loadsFirst(args)
-    void write({ group, command: command.fullName, args, positions, loadsFirst, run }).then((reply) => {
-      client.held.delete(held)
-      complete(reply)
-      this.#telemetry.count(command.stats)
-      client.held.unpark()
-    })
-    return false
   }
 
   /** Runs a read on the copies that this node holds of others' values. */
@@ -264,7 +232,7 @@ export class Executor {
     context.store = client.group.copies?.store ?? client.group.store
     context.loaded = true
     context.missed = false
-    this.#run(command, mark)
+    this.#runner.run(command, mark)
   }
 
   /** An errand for the place of the command that runs now. */
@@ -278,7 +246,14 @@ export class Executor {
     const keys = command.keysOf(context).map((i) => keyName(context.args, i))
     const args = context.args.detach()
     const errand = this.#errandFor(client)
-    client.held.park({ keys, sees: !command.loadsThrough, run: () => this.#perform(errand, args) })
+    const { circumstances, complete } = errand
+    client.held.park({
+      keys,
+      sees: !command.loadsThrough,
+      run: () => {
+        if (!this.#sendOn({ ...circumstances, command }, args, complete)) this.#perform(errand, args)
+      },
+    })
   }
 
   /**
@@ -302,10 +277,24 @@ export class Executor {
       void cluster.pull(group, own.copy(i)).then(() => {
         if (--missing !== 0) return
         client.held.delete(held)
-        this.#perform(place, own, true)
+        const from = place.circumstances
+        if (!this.#sendOn({ ...from, command }, own, place.complete)) this.#perform(place, own, true)
         client.held.unpark()
       })
     }
+    return true
+  }
+
+  /** Sends a command that waited here to whoever owns its keys by now. False: this node does, or nobody else. */
+  #sendOn(waited: Waited, args: Args, complete: (reply: Buffer) => void): boolean {
+    const { cluster } = this.#host
+    if (cluster === undefined || cluster.isAlone) return false
+    const context = this.#context
+    context.args = args
+    const isMoved = (i: number): boolean =>
+      cluster.ownerOf(args.buf, args.start[i], args.end[i]) !== undefined
+    if (!waited.command.keysOf(context).some(isMoved)) return false
+    ;(this.#dispatcher as Dispatcher).sendOn(waited, args, complete)
     return true
   }
 
@@ -339,23 +328,6 @@ export class Executor {
     return command
   }
 
-  #run(command: Command, mark: number): void {
-    const context = this.#context
-    try {
-      command.run(context)
-    } catch (error) {
-      this.#fail(command, mark, error)
-    }
-  }
-
-  #fail(command: Command, mark: number, error: unknown): void {
-    const context = this.#context
-    context.reply.rewind(mark)
-    context.missed = false
-    context.reply.error('ERR internal error')
-    this.#host.reportFault(error, command.fullName)
-  }
-
   /** CLIENT REPLY: drops what was written since `mark` if this client wants no reply. */
   #silence(client: Client, mark: number): void {
     if (client.replyMode === 'on') return
@@ -380,123 +352,5 @@ export class Executor {
       if (client.held.blocks(keyName(args, position), !loadsThrough)) return true
     }
     return false
-  }
-
-  #fence(command: Command): void {
-    const context = this.#context
-    const { args } = context
-    for (const i of command.keysOf(context)) context.group.fence(args.buf, args.start[i], args.end[i])
-  }
-
-  /** Step 5: joins the loads this command misses, and holds the place of its reply. False: it misses none. */
-  #hold(client: Client, command: Command, errand?: Errand): boolean {
-    const context = this.#context
-    const positions = command.keysOf(context)
-    const { group } = context
-    const current = context.args
-    const missing = positions.filter((i) =>
-      group.wouldLoad(current.buf, current.start[i], current.end[i], command.isWrite),
-    )
-    if (missing.length === 0) return false
-    if (command.loadsThrough) group.misses += missing.length
-    const args = current.detach()
-    const protocol = errand?.circumstances.protocol ?? client.protocol
-    const held: Held = {
-      client,
-      command,
-      args,
-      group,
-      protocol,
-      keys: positions.map((i) => keyName(args, i)),
-      write: command.isWrite,
-      complete: errand?.complete ?? placeOf(client),
-      landings: new Map(),
-      waiting: 0,
-      attempts: 0,
-    }
-    client.held.add(held)
-    this.#load(held, missing)
-    return true
-  }
-
-  #load(held: Held, positions: readonly number[]): void {
-    const { args } = held
-    const keys = new Map(positions.map((i) => [keyName(args, i), i]))
-    held.attempts++
-    held.waiting = keys.size
-    for (const [name, i] of keys) {
-      held.group.load(args.copy(i), (landing) => {
-        held.landings.set(name, landing)
-        if (landing.isStale === true && !held.write) held.group.rescued++
-        held.waiting--
-        if (held.waiting === 0) this.#resume(held)
-      })
-    }
-  }
-
-  /** All loads of a held command have ended. */
-  #resume(held: Held): void {
-    const context = this.#context
-    const { reply } = context
-    const { client, command, group, args } = held
-    context.instant.refresh()
-    const startedAt = this.#telemetry.now()
-    let bytes: Buffer
-    context.args = args
-    context.client = client
-    context.command = command
-    context.group = group
-    context.store = group.store
-    context.missed = false
-    context.loaded = true
-    reply.protocol = held.protocol
-    try {
-      if (!this.#answer(held)) return
-      bytes = reply.take()
-    } catch (error) {
-      this.#fail(command, 0, error)
-      bytes = reply.take()
-    }
-    this.#telemetry.finish(command.stats, startedAt, client, args, command.secretsOf(args))
-    client.held.delete(held)
-    held.complete(bytes)
-    client.held.unpark()
-  }
-
-  /** Writes the reply of a held command. False: it loads again. */
-  #answer(held: Held): boolean {
-    const context = this.#context
-    const { reply } = context
-    const { command, group } = held
-    const error = firstError(held.landings, held.write)
-    if (error !== undefined) {
-      reply.error(`ORIGIN ${group.name}: ${error}`)
-      return true
-    }
-    const gone = this.#gone(held)
-    if (gone.length !== 0 && (!held.write || held.attempts < MAX_ATTEMPTS)) {
-      this.#load(held, gone)
-      return false
-    }
-    if (gone.length !== 0) {
-      reply.error(`ORIGIN ${group.name}: the key was changed during each of ${held.attempts} loads`)
-      return true
-    }
-    if (held.write && group.isWatched) this.#fence(command)
-    if (!held.write) context.store = readingStore(group, held.args, command.keysOf(context), held.landings)
-    this.#run(command, 0)
-    return true
-  }
-
-  /**
-   * Keys to load (again): those that were held, and are not any more, and those that a read-modify-write has loaded,
-   * but which somebody has removed. A read is content with what its load gave, so that it loads no key twice.
-   */
-  #gone({ args, command, group, landings, write }: Held): number[] {
-    return command.keysOf(this.#context).filter((i) => {
-      if (!group.wouldLoad(args.buf, args.start[i], args.end[i], write)) return false
-      const landing = landings.get(keyName(args, i))
-      return landing === undefined || (write && (landing.fenced || landing.value !== null))
-    })
   }
 }

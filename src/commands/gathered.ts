@@ -1,7 +1,16 @@
 // Writes what other nodes have replied, read from RESP2, in the protocol of the client.
 
-import type { Reply } from '../cluster/request.ts'
+import { parseReplies, type Reply } from '../cluster/request.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
+
+/** A reply of another node; an error if that is none in RESP2. */
+export function readReply(bytes: Buffer): Reply {
+  try {
+    return parseReplies(bytes)[0] ?? null
+  } catch {
+    return new Error('ERR another node answered what is not understood')
+  }
+}
 
 export function writeReply(reply: ReplyWriter, value: Reply): void {
   if (value === null) reply.null()

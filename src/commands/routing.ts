@@ -19,7 +19,7 @@ export const HERE = 0
 /** It is run on a copy of the value that this node holds. */
 export const COPY = 1
 /** The reply is written, or has its place. */
-export const SENT = 2
+const SENT = 2
 /** It cannot be sent yet: offer it again when the client is resumed. */
 export const WAIT = 3
 export type Route = typeof HERE | typeof COPY | typeof SENT | typeof WAIT
@@ -67,7 +67,7 @@ export class Routing {
     if (++this.#routed === SHARE_OF) this.#review()
     if (owner === SELF) return HERE
     this.#sent++
-    if (cluster.redirects) return client.asking ? HERE : this.#redirect(slot, owner)
+    if (cluster.redirects && !client.isProgram) return client.asking ? HERE : this.#redirect(slot, owner)
     const peer = cluster.peers[owner]
     if (peer === undefined) return HERE
     if (command.loadsThrough) {
@@ -132,7 +132,8 @@ export class Routing {
     const positions = command.keysOf(this.#context)
     if (positions.length === 0) return HERE
     const parts = this.#dispatcher.partsOf(args, positions)
-    if (cluster.redirects) return client.asking ? HERE : this.#redirectMany(positions, parts)
+    if (cluster.redirects && !client.isProgram)
+      return client.asking ? HERE : this.#redirectMany(positions, parts)
     const full = parts.map(({ owner }) => cluster.peers[owner]).find((peer) => peer?.data(client.id).isFull)
     if (full !== undefined) {
       full.whenDrained(client)
@@ -159,7 +160,9 @@ export class Routing {
   }
 
   #redirect(slot: number, owner: number): Route {
-    const { host, port } = (this.#cluster.peers[owner] as Peer).member
+    const peer = this.#cluster.peers[owner]
+    if (peer === undefined) return HERE
+    const { host, port } = peer.member
     this.#context.reply.error(`MOVED ${slot} ${host}:${port}`)
     return SENT
   }

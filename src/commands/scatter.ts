@@ -1,9 +1,9 @@
 // A command whose keys have several owners: one request to each, and one reply put together from theirs.
 
-import { encodeRequest, parseReplies, type Reply } from '../cluster/request.ts'
+import { encodeRequest, type Reply } from '../cluster/request.ts'
 import type { Args } from '../resp/args.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
-import { writeReply } from './gathered.ts'
+import { readReply, writeReply } from './gathered.ts'
 import type { Command } from './table.ts'
 
 /** The keys that one node owns: their positions among the arguments. */
@@ -32,7 +32,7 @@ export function scatter(whole: Whole, ask: Ask): void {
   const requests = parts.map((part) => encodeRequest(partArguments(command, args, part)))
   parts.forEach(({ owner }, i) => {
     ask(owner, requests[i], (bytes) => {
-      replies[i] = parseReplies(bytes)[0]
+      replies[i] = readReply(bytes)
       if (--missing === 0) gather(whole, replies)
     })
   })
@@ -61,8 +61,8 @@ function gather({ command, parts, protocol, reply, complete }: Whole, replies: r
 function writeValues(reply: ReplyWriter, parts: readonly Part[], replies: readonly Reply[]): void {
   const values = new Map<number, Reply>()
   parts.forEach(({ positions }, part) => {
-    const own = replies[part] as Reply[]
-    positions.forEach((position, i) => void values.set(position, own[i]))
+    const own = replies[part]
+    positions.forEach((position, i) => void values.set(position, Array.isArray(own) ? own[i] : null))
   })
   const positions = [...values.keys()].sort((a, b) => a - b)
   reply.array(positions.length)

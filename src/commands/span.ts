@@ -1,11 +1,11 @@
 // A command on the keys of all nodes: asked of each, and one reply put together from theirs.
 
-import type { WalkStep } from '../cluster/cluster.ts'
-import { encodeRequest, parseReplies, type Reply } from '../cluster/request.ts'
+import { encodeRequest, type Reply } from '../cluster/request.ts'
+import type { WalkStep } from '../cluster/walk.ts'
 import type { Args } from '../resp/args.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
 import type { Span } from './command.ts'
-import { writeReply } from './gathered.ts'
+import { readReply, writeReply } from './gathered.ts'
 import type { Ask } from './scatter.ts'
 
 interface Whole {
@@ -30,7 +30,7 @@ export function spanAll(whole: All, ask: Ask): void {
   let missing = owners.length
   for (const owner of owners) {
     ask(owner, request, (bytes) => {
-      const [answer] = parseReplies(bytes)
+      const answer = readReply(bytes)
       if (!isGone(answer)) replies.push(answer)
       if (--missing !== 0) return
       reply.protocol = protocol
@@ -80,12 +80,12 @@ export function spanByCursor({ args, steps, protocol, reply, complete }: Walk, a
   // A cursor that is none, or that is of nobody's walk, is the asked node's to refuse or to end.
   const parts = Array.from({ length: args.count }, (_, i) => (i === 1 ? Buffer.from(local) : args.copy(i)))
   ask(step.owner, encodeRequest(parts), (bytes) => {
-    const [answer] = parseReplies(bytes)
+    const answer = readReply(bytes)
     reply.protocol = protocol
     if (answer instanceof Error && !isGone(answer)) writeReply(reply, answer)
     else {
-      const [next, keys] = isGone(answer) ? [Buffer.from('0'), []] : (answer as [Buffer, Reply[]])
-      writeReply(reply, [Buffer.from(String(cursorAfter(steps, step, Number(next)))), keys])
+      const [next, keys] = Array.isArray(answer) ? answer : [0, []]
+      writeReply(reply, [Buffer.from(String(cursorAfter(steps, step, Number(next)))), keys ?? []])
     }
     complete(reply.take())
   })

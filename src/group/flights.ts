@@ -211,8 +211,16 @@ export class Flights {
   }
 
   fenceAll(): void {
-    for (const flight of this.#flights.values()) this.#cast(flight)
-    this.#flights.clear()
+    this.fenceThose(() => true)
+  }
+
+  /** Fences the loads of keys that a test picks. */
+  fenceThose(isMeant: (key: Buffer) => boolean): void {
+    for (const [name, flight] of this.#flights) {
+      if (!isMeant(flight.key)) continue
+      this.#cast(flight)
+      this.#flights.delete(name)
+    }
   }
 
   /** Ends every flight with an error, and tells the origin that the answers are no longer wanted. It is not asked again. */

@@ -61,7 +61,7 @@ export class RequestDecoder {
   /** Whether the error is too many bytes held: Redis then closes the connection without a reply. */
   overflow = false
 
-  private readonly limits: DecoderLimits
+  private limits: DecoderLimits
   private chunk: Buffer = NOTHING
   private at = 0
   private limit = 0
@@ -77,6 +77,11 @@ export class RequestDecoder {
     const partial = this.partial
     const begun = partial === null || partial.complete ? 0 : partial.length
     return begun + (this.limit - this.at) + this.queue.bytes
+  }
+
+  /** What follows was let in elsewhere already: other limits hold for it. */
+  relimit(limits: DecoderLimits): void {
+    this.limits = limits
   }
 
   /** Takes over a received chunk, which must not change until it is used up. Ends the validity of `args`. */

@@ -17,6 +17,7 @@ import {
   REQUEST,
   RequestDecoder,
 } from '../resp/decoder.ts'
+import { unlimited } from '../resp/limits.ts'
 import type { ReplyWriter, Sink } from '../resp/reply.ts'
 import type { Store } from '../store/store.ts'
 import type { Departures } from './departures.ts'
@@ -24,6 +25,8 @@ import type { Logger } from './logger.ts'
 import { Outbox } from './outbox.ts'
 import type { OutputLimit, ServerSettings } from './settings.ts'
 import type { Served, Turn } from './turn.ts'
+
+export const TOO_MANY_CLIENTS = 'ERR max number of clients reached'
 
 /** A connection stops taking requests while this many bytes of replies wait for its client to read. */
 const OUTPUT_HIGH_WATER = 1024 * 1024
@@ -71,7 +74,9 @@ export class Connection implements Client, Sink, Served {
   noTouch = false
   noEvict = false
   monitor = false
-  peer: PeerSession | undefined
+  #peer: PeerSession | undefined
+  /** There was no room for another client: it must be a peer. */
+  readonly #mustBePeer: boolean
   nonce = ''
   asking = false
   routedIn = 0
@@ -105,8 +110,9 @@ export class Connection implements Client, Sink, Served {
   #lingerSince = 0
   #lingering = 0
 
-  constructor(id: number, socket: Socket, group: Group, services: ConnectionServices) {
+  constructor(id: number, socket: Socket, group: Group, services: ConnectionServices, mustBePeer = false) {
     this.id = id
+    this.#mustBePeer = mustBePeer
     this.#socket = socket
     this.group = group
     this.#services = services
@@ -162,6 +168,16 @@ export class Connection implements Client, Sink, Served {
     return this.#socket.writableLength + this.#outbox.size + this.#unsent.length
   }
 
+  get peer(): PeerSession | undefined {
+    return this.#peer
+  }
+
+  set peer(peer: PeerSession | undefined) {
+    this.#peer = peer
+    // How long a request may be, its own client's node has decided.
+    if (peer !== undefined) this.#decoder.relimit(unlimited())
+  }
+
   get isWaiting(): boolean {
     return !this.#outbox.isEmpty
   }
@@ -177,7 +193,14 @@ export class Connection implements Client, Sink, Served {
     const { reply } = this.#services
     const number = ++this.#latest
     reply.raw(Buffer.from(`@${number}\r\n`))
-    return { complete: (bytes) => this.push(Buffer.concat([Buffer.from(`^${number}\r\n`), bytes])) }
+    return {
+      complete: (bytes) => {
+        const late = Buffer.concat([Buffer.from(`^${number}\r\n`), bytes])
+        if (this.#running) this.#services.reply.raw(late)
+        else if (!this.#socket.destroyed) this.#send(late)
+        if (this.#closing && !this.#running && this.held.size === 0) this.#finish()
+      },
+    }
   }
 
   relay(link: Link, context: number): Receiver {
@@ -253,7 +276,8 @@ export class Connection implements Client, Sink, Served {
       return
     }
     this.#enforceOutputLimit()
-    const isWaiting = this.monitor || this.held.size !== 0 || this.#waiting.length !== 0
+    const isWaiting =
+      this.monitor || this.#peer !== undefined || this.held.size !== 0 || this.#waiting.length !== 0
     if (settings.timeout === 0 || isWaiting || now - this.lastActiveAt <= settings.timeout) return
     log.debug?.({ client: this.id, address: this.address }, 'closing an idle client')
     this.close(false)
@@ -284,8 +308,13 @@ export class Connection implements Client, Sink, Served {
     let stalled = this.#serveWaiting()
     let next = from
     while (next < to && !stalled && !this.#closing && reply.size <= OUTPUT_HIGH_WATER) {
+      if (this.#mustBePeer && this.#peer === undefined && !batch[next].is(0, 'PEER')) {
+        reply.error(TOO_MANY_CLIENTS)
+        this.close(true)
+        break
+      }
       if (this.#asksStore) executor.prime(this, batch[next], next)
-      stalled = executor.execute(this, batch[next]) === STALLED
+      stalled = this.#outbox.isFull || executor.execute(this, batch[next]) === STALLED
       if (!stalled) next++
     }
     for (; next < to; next++) this.#waiting.push(batch[next].detach())
@@ -311,7 +340,7 @@ export class Connection implements Client, Sink, Served {
     const { executor, reply } = this.#services
     while (this.#waiting.length !== 0 && !this.#closing && reply.size <= OUTPUT_HIGH_WATER) {
       if (this.outputBufferBytes > OUTPUT_HIGH_WATER) return false
-      if (executor.execute(this, this.#waiting[0]) === STALLED) return true
+      if (this.#outbox.isFull || executor.execute(this, this.#waiting[0]) === STALLED) return true
       this.#waiting.shift()
     }
     return false
@@ -322,9 +351,11 @@ export class Connection implements Client, Sink, Served {
     if (this.#closing) return
     const { reply, stats, log } = this.#services
     const { error, overflow } = this.#decoder
-    this.close(!overflow)
+    // Another node would take an error for the reply to a request of its clients'; it sends these again elsewhere.
+    const isTold = !overflow && this.peer === undefined
+    this.close(isTold)
     if (overflow) stats.queryBufferDisconnections++
-    else reply.error(`ERR ${error}`)
+    else if (isTold) reply.error(`ERR ${error}`)
     log.debug?.({ client: this.id, address: this.address }, error)
   }
 
@@ -384,7 +415,9 @@ export class Connection implements Client, Sink, Served {
   #finish(): void {
     if (this.#lingerSince === 0) this.#lingerSince = this.#services.instant.now
     this.send()
-    if (this.#outbox.isEmpty) this.#socket.end()
+    // Other nodes are told the replies that come later, too.
+    const isOwing = this.#peer !== undefined && this.held.size !== 0
+    if (this.#outbox.isEmpty && !isOwing) this.#socket.end()
     // Otherwise what the client still sends would keep its end from being seen.
     this.#pauseReading(false)
   }

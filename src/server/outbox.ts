@@ -24,8 +24,8 @@ class Place implements HeldReply {
 /** Makes a receiver of one reply, whose request was sent in this context. */
 export type MakeReceiver = (context: number, complete: (reply: Buffer) => void) => Receiver
 
-/** Shared by all runs whose replies come as they should. */
-const NO_PARTS: readonly (Buffer | Place)[] = []
+/** Shared by all runs whose replies come as they should; never written to. */
+const NO_PARTS: (Buffer | Place)[] = []
 
 /** The place of the replies to requests in a row that were forwarded by the same link. */
 class Run implements Receiver {
@@ -34,8 +34,9 @@ class Run implements Receiver {
   /** Replies asked for, and those of them that came or have a place among `parts`. */
   asked = 1
   settled = 0
-  /** What came before its turn, or waits for a reply that comes later. */
-  parts: readonly (Buffer | Place)[] = NO_PARTS
+  /** What came before its turn, or waits for a reply that comes later; before `next` it has been written. */
+  parts: (Buffer | Place)[] = NO_PARTS
+  next = 0
   readonly #outbox: Outbox
 
   constructor(outbox: Outbox, link: Link, context: number) {
@@ -48,16 +49,25 @@ class Run implements Receiver {
     return this.settled === this.asked && this.parts.length === 0
   }
 
+  add(part: Buffer | Place): void {
+    if (this.parts === NO_PARTS) this.parts = [part]
+    else this.parts.push(part)
+  }
+
   replies(bytes: Buffer, count: number): void {
     this.settled += count
+    this.#outbox.came(bytes.length, count)
     this.#outbox.arrived(this, bytes)
   }
 
   later(): Receiver {
     this.settled++
     const place = new Place(this.#outbox)
-    this.parts = [...this.parts, place]
-    return this.#outbox.makeReceiver(this.context, (reply) => place.complete(reply))
+    this.add(place)
+    return this.#outbox.makeReceiver(this.context, (reply) => {
+      this.#outbox.came(reply.length, 1)
+      place.complete(reply)
+    })
   }
 
   moved(request: Buffer, to: string): void {
@@ -75,10 +85,20 @@ const SHORT_BYTES = 8192
 /** So much of the queue may have been written before it is cut off: cutting moves all that is behind. */
 const COMPACT_FROM = 1024
 
+/** So many bytes may be on their way from other nodes: what they will be is guessed from those that came last. */
+const AWAITED_BYTES = 8 * 1024 * 1024
+
+/** What a reply is taken for before one has come, and at least ever after, bytes. */
+const FIRST_GUESS = 32 * 1024
+const LEAST_GUESS = 8 * 1024
+
 /** Empty unless a reply is held: then everything behind it waits here. */
 export class Outbox {
   /** Bytes waiting behind a held reply: those of replies that came before their turn, too. */
   size = 0
+  /** Replies that come by links, and how long one probably is, bytes. */
+  #awaited = 0
+  #guess = FIRST_GUESS
   readonly makeReceiver: MakeReceiver
   readonly #queue: (Buffer | Place | Run)[] = []
   /** What is before this index has been written. */
@@ -100,6 +120,17 @@ export class Outbox {
     return this.#queue.length === 0
   }
 
+  /** Whether no more is to be asked of other nodes before replies have come. */
+  get isFull(): boolean {
+    return this.#awaited > 1 && this.#awaited * this.#guess > AWAITED_BYTES
+  }
+
+  /** Replies to what was relayed have come. */
+  came(bytes: number, count: number): void {
+    this.#awaited -= count
+    this.#guess = Math.max(bytes / count, this.#guess / 2, LEAST_GUESS)
+  }
+
   /** Reserves the next place. */
   hold(): HeldReply {
     const place = new Place(this)
@@ -109,6 +140,7 @@ export class Outbox {
 
   /** Reserves the next place for a reply that comes by a link. */
   relay(link: Link, context: number): Receiver {
+    this.#awaited++
     const last = this.#queue[this.#queue.length - 1]
     if (last instanceof Run && last.link === link && last.context === context) {
       last.asked++
@@ -129,7 +161,7 @@ export class Outbox {
   arrived(run: Run, bytes: Buffer): void {
     if (run.parts.length !== 0 || this.#queue[this.#next] !== run) {
       this.size += bytes.length
-      run.parts = [...run.parts, ownBytes(bytes)]
+      run.add(ownBytes(bytes))
       if (this.#queue[this.#next] !== run) return
       this.drain()
       return
@@ -165,14 +197,23 @@ export class Outbox {
   }
 
   #drainRun(run: Run): void {
-    let done = 0
-    for (const part of run.parts) {
+    const { parts } = run
+    let { next } = run
+    for (; next < parts.length; next++) {
+      const part = parts[next]
       const bytes = part instanceof Place ? part.bytes : part
       if (bytes === undefined) break
       this.#let(bytes)
-      done++
+      parts[next] = NOTHING
     }
-    if (done !== 0) run.parts = run.parts.slice(done)
+    if (next === parts.length) {
+      run.parts = NO_PARTS
+      next = 0
+    } else if (next >= COMPACT_FROM) {
+      parts.splice(0, next)
+      next = 0
+    }
+    run.next = next
   }
 
   #let(bytes: Buffer): void {

@@ -18,11 +18,12 @@ import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
 import { defaultLimits } from '../resp/limits.ts'
 import { ReplyWriter } from '../resp/reply.ts'
-import { Connection, type ConnectionServices } from './connection.ts'
+import { Connection, type ConnectionServices, TOO_MANY_CLIENTS } from './connection.ts'
 import { Departures } from './departures.ts'
 import { Housekeeping } from './housekeeping.ts'
 import type { Logger } from './logger.ts'
 import { applySettings, createParameters } from './parameters.ts'
+import { Program } from './program.ts'
 import type { ServerSettings } from './settings.ts'
 import { Turn } from './turn.ts'
 
@@ -43,6 +44,9 @@ export interface ServerOptions {
   readonly onShutdown: (now: boolean) => void
 }
 
+/** Connections beyond `maxclients` that only other nodes may use. */
+const RESERVED_FOR_PEERS = 4096
+
 export class Server implements Host {
   readonly groups: readonly Group[]
   readonly cluster: Cluster | undefined
@@ -50,6 +54,8 @@ export class Server implements Host {
   readonly telemetry: Telemetry
   readonly stats: NodeStats
   readonly parameters: ReadonlyMap<string, Parameter>
+  /** What asks without a connection. */
+  readonly program: Program
   activeExpiry = true
   readonly #options: ServerOptions
   readonly #services: ConnectionServices
@@ -99,10 +105,12 @@ export class Server implements Host {
       telemetry.settle()
       cluster?.endTurn()
     }
+    const turn = new Turn(executor, begin, end)
+    this.program = new Program({ executor, reply, turn, now: () => instant.now })
     this.#services = {
       executor,
       reply,
-      turn: new Turn(executor, begin, end),
+      turn,
       departures: new Departures(),
       instant,
       limits,
@@ -152,7 +160,7 @@ export class Server implements Host {
    */
   close(timeout: number = this.#options.settings.shutdownTimeout): Promise<void> {
     this.#closed ??= this.#close(timeout)
-    if (timeout === 0) this.#destroyAll()
+    if (timeout === 0) this.#endAll()
     return this.#closed
   }
 
@@ -163,28 +171,37 @@ export class Server implements Host {
       (listener) => new Promise((resolve) => listener.close(resolve)),
     )
     if (this.clients.size > 0) gone.push(new Promise((resolve) => this.#emptied.push(resolve)))
+    gone.push(this.program.close())
     for (const connection of this.clients.values()) connection.retire()
-    const cancel = timeout > 0 ? this.#options.timers.after(timeout, () => this.#destroyAll()) : undefined
+    const late = (): void => {
+      this.#options.log.warn({ timeout }, 'some replies did not leave in time')
+      this.#endAll()
+    }
+    const cancel = timeout > 0 ? this.#options.timers.after(timeout, late) : undefined
     await Promise.all(gone)
     cancel?.()
   }
 
-  #destroyAll(): void {
+  #endAll(): void {
     for (const connection of this.clients.values()) connection.close(false)
+    this.program.abandon()
   }
 
   #accept(socket: Socket): void {
     const { settings, instant } = this.#options
-    if (this.clients.size >= settings.maxclients) {
+    const isFull = this.clients.size >= settings.maxclients
+    // Clients must not keep the nodes of the cluster from each other.
+    const reserved = this.cluster === undefined ? 0 : RESERVED_FOR_PEERS
+    if (isFull && this.clients.size >= settings.maxclients + reserved) {
       this.stats.rejectedConnections++
       socket.on('error', () => socket.destroy())
-      socket.end('-ERR max number of clients reached\r\n', () => socket.destroy())
+      socket.end(`-${TOO_MANY_CLIENTS}\r\n`, () => socket.destroy())
       return
     }
     instant.refresh()
     this.stats.connections++
     if (settings.tcpKeepalive > 0) socket.setKeepAlive(true, settings.tcpKeepalive)
-    const connection = new Connection(this.#nextId++, socket, this.groups[0], this.#services)
+    const connection = new Connection(this.#nextId++, socket, this.groups[0], this.#services, isFull)
     connection.authenticated = settings.requirepass === ''
     this.clients.set(connection.id, connection)
   }
@@ -242,6 +259,7 @@ export class Server implements Host {
     // Later, since it may be a command of another connection that ends the pause.
     queueMicrotask(() => {
       for (const connection of this.clients.values()) connection.resume()
+      this.program.resume()
     })
   }
 

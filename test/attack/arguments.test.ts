@@ -76,6 +76,8 @@ const RANGE = 'ERR DB index is out of range'
 
 /** Options that do not exist, or do not go together, by command. */
 const WRONG_OPTIONS: Readonly<Record<string, readonly (readonly [Argument[], string | RegExp])[]>> = {
+  // This node is in no cluster.
+  'cluster|drain': [[['BOGUS'], 'ERR This instance has cluster support disabled']],
   set: [
     [['k', 'v', 'BOGUS'], SYNTAX],
     [['k', 'v', '\xff'], SYNTAX],
@@ -256,7 +258,7 @@ const WRONG_OPTIONS: Readonly<Record<string, readonly (readonly [Argument[], str
 const WITHOUT_OPTIONS = new Set(
   (
     'del unlink exists touch mget mset msetnx ping quit ' +
-    'client cluster config command debug group info latency memory object slowlog ' +
+    'client cluster config command debug group info latency memory object peer peer|take slowlog ' +
     'config|get command|info command|docs latency|histogram latency|reset'
   ).split(' '),
 )

@@ -417,6 +417,7 @@ describeWithRedis(
         }
       }
       expect(own.filter((name) => !SINCE_7_2.has(name) && !/^peer\b/.test(name)).sort()).toEqual([
+        'cluster|drain',
         'explain',
         'group',
         'group|help',

@@ -188,6 +188,20 @@ describe('fences', () => {
     expect(stored.map(([key]) => key)).toEqual(['c'])
     expect(flights.fenced).toBe(2)
   })
+
+  test('fenceThose fences the loads that are meant, and the others are still joined', async () => {
+    const flights = flightsOf()
+    const landings = [join(flights, 'a'), join(flights, 'b')]
+    await settle()
+    flights.fenceThose((key) => String(key) === 'a')
+    landings.push(join(flights, 'a'), join(flights, 'b'))
+    await settle()
+    expect(calls).toHaveLength(3)
+    for (const call of calls) call.resolve('x')
+    await settle()
+    expect(landings.map(([landing]) => landing.fenced)).toEqual([true, false, false, false])
+    expect(stored.map(([key]) => key).sort()).toEqual(['a', 'b'])
+  })
 })
 
 describe('errors reach all waiters, are not stored, and let the key go', () => {

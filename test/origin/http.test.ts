@@ -13,7 +13,7 @@ import { KeyPattern } from '../../src/origin/key-pattern.ts'
 import { UrlTemplate } from '../../src/origin/url-template.ts'
 import { originContract } from '../contracts/origin.contract.ts'
 import { certificate, key as privateKey } from '../support/certificate.ts'
-import { TcpProxy } from '../support/proxy.ts'
+import { FaultyProxy } from '../support/proxy.ts'
 
 type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => void
 type Options = Partial<Omit<HttpOptions, 'url' | 'keys'>> & { readonly url: string; readonly keys?: string }
@@ -89,21 +89,20 @@ originContract(
       response.statusCode = value == null ? 404 : 200
       response.end(value ?? 'no such key')
     })
-    const proxy = await TcpProxy.start({ port })
+    const proxy = await FaultyProxy.start(() => ({ port }))
     return {
       origin: originOf({
         url: `http://127.0.0.1:${proxy.port}/values?key={key}`,
         batchUrl: `http://127.0.0.1:${proxy.port}/values`,
       }),
       fail() {
-        proxy.fault = 'refuse'
-        proxy.cut()
+        proxy.refuse()
       },
       mend() {
-        proxy.fault = 'pass'
+        proxy.heal()
       },
       stall() {
-        proxy.fault = 'silent'
+        proxy.silence()
       },
       dispose: () => proxy.close(),
     }
@@ -302,7 +301,7 @@ describe('faults', () => {
         setImmediate(() => response.destroy())
       }
     })
-    const proxy = await TcpProxy.start({ port })
+    const proxy = await FaultyProxy.start(() => ({ port }))
     const url = `http://127.0.0.1:${proxy.port}/{key}`
     await expect(load(originOf({ url }), 'half')).rejects.toThrow(/\w/)
     await expect(load(originOf({ url, timeout: 50 }), 'silent')).rejects.toThrow(/timeout/i)
@@ -312,8 +311,8 @@ describe('faults', () => {
 
   test('a slow drip is waited for while it is wanted', async () => {
     const port = await serve((_, response) => response.end('dripping'))
-    const proxy = await TcpProxy.start({ port })
-    proxy.fault = 'drip'
+    const proxy = await FaultyProxy.start(() => ({ port }))
+    proxy.drip()
     expect(textOf(await load(originOf({ url: `http://127.0.0.1:${proxy.port}/{key}` }), 'a'))).toBe(
       'dripping',
     )

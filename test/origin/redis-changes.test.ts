@@ -3,12 +3,12 @@
 import { expect, test } from 'vitest'
 import type { ChangeListener } from '../../src/group/origin.ts'
 import { RedisOrigin } from '../../src/origin/redis.ts'
-import { TcpProxy } from '../support/proxy.ts'
+import { FaultyProxy } from '../support/proxy.ts'
 import { describeWithRedis } from '../support/redis-server.ts'
 
 describeWithRedis('the changes of a Redis', (redis) => {
   test('are heard by key, without the prefix', async () => {
-    const proxy = await TcpProxy.start({ path: redis().socketPath })
+    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
     const told: string[] = []
     let resolve = (): void => undefined
     const tell = (what: string): void => {

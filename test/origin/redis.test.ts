@@ -8,7 +8,7 @@ import { type LoadContext, Loaded, type OriginResult } from '../../src/group/ori
 import { type RedisOptions, RedisOrigin } from '../../src/origin/redis.ts'
 import { originContract } from '../contracts/origin.contract.ts'
 import { certificate, key as privateKey } from '../support/certificate.ts'
-import { TcpProxy } from '../support/proxy.ts'
+import { FaultyProxy } from '../support/proxy.ts'
 import { describeWithRedis } from '../support/redis-server.ts'
 
 const endings: (() => unknown)[] = []
@@ -47,18 +47,17 @@ describeWithRedis('Redis', (redis) => {
       const prefix = `${++prefixes}:`
       for (const [key, value] of contents)
         if (value !== null) await redis().call('SET', Buffer.from(prefix + key), Buffer.from(value))
-      const proxy = await TcpProxy.start({ path: redis().socketPath })
+      const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
       return {
         origin: originOf(proxy.port, { prefix }),
         fail() {
-          proxy.fault = 'refuse'
-          proxy.cut()
+          proxy.refuse()
         },
         mend() {
-          proxy.fault = 'pass'
+          proxy.heal()
         },
         stall() {
-          proxy.fault = 'silent'
+          proxy.silence()
         },
         dispose: () => proxy.close(),
       }
@@ -67,7 +66,7 @@ describeWithRedis('Redis', (redis) => {
   )
 
   test('the lifetime comes along; other types are errors of their keys', async () => {
-    const proxy = await TcpProxy.start({ path: redis().socketPath })
+    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
     await redis().pipeline([
       ['SET', 'forever', '1'],
       ['SET', 'mortal', '2', 'PX', '100000'],
@@ -89,14 +88,14 @@ describeWithRedis('Redis', (redis) => {
 
   test('a server that is away is one warning, and is asked again when it is back', async () => {
     const warnings: string[] = []
-    const proxy = await TcpProxy.start({ path: redis().socketPath })
-    proxy.fault = 'refuse'
+    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+    proxy.refuse()
     const origin = originOf(proxy.port)
     await redis().call('SET', 'Tom', '630')
     await origin.start({ warn: (_, message) => void warnings.push(message) })
     await expect(origin.load('Tom', context())).rejects.toThrow(/\w/)
     expect(warnings).toEqual([expect.stringMatching(/^Redis does not answer, loads fail until it does: /)])
-    proxy.fault = 'pass'
+    proxy.heal()
     await expect
       .poll(async () => seen(await origin.load('Tom', context()).catch(() => null)), { timeout: 5000 })
       .toBe('630')
@@ -119,10 +118,10 @@ describeWithRedis('Redis', (redis) => {
   })
 
   test('a server that swallows commands is an error in time', async () => {
-    const proxy = await TcpProxy.start({ path: redis().socketPath })
+    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
     const origin = originOf(proxy.port, { timeout: 50 })
     expect(seen(await origin.load('none', context()))).toBe(null)
-    proxy.fault = 'silent'
+    proxy.silence()
     await expect(origin.load('none', context())).rejects.toThrow('timed out')
     await proxy.close()
   })

@@ -4,6 +4,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { fileURLToPath } from 'node:url'
+import { onTestFinished } from 'vitest'
+import { freePortRun } from './ports.ts'
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const TSX = import.meta.resolve('tsx')
@@ -54,6 +56,55 @@ export async function start(args: readonly string[], options: RunOptions = {}): 
     outcome.then(({ code, stderr }) => Promise.reject(new Error(`ended with code ${code}: ${stderr}`))),
   ])
   return { child, port, outcome, log: stdout }
+}
+
+/** Several nodes that one process has started. */
+export interface RunningMany {
+  readonly child: ChildProcess
+  readonly ports: readonly number[]
+  /** The lines of the log so far. */
+  readonly lines: () => readonly LogLine[]
+  /** Resolves when the log is as wanted. */
+  readonly logged: (isWanted: (lines: readonly LogLine[]) => boolean) => Promise<void>
+  readonly outcome: Promise<Outcome>
+}
+
+interface LogLine {
+  /** The port of the node whose line it is. */
+  readonly node?: number
+  readonly msg: string
+  readonly pid?: number
+  readonly members?: readonly string[]
+}
+
+/** Starts three nodes on free ports with `erinys cluster`, and waits until all know each other. */
+export async function startMany(
+  args: readonly string[],
+  { first, ...options }: RunOptions & { readonly first?: number } = {},
+): Promise<RunningMany> {
+  const port = first ?? (await freePortRun(3))
+  const own = ['cluster', '--port', String(port), '--bind', '127.0.0.1', ...args]
+  const { child, outcome, stdout } = launch(own, options)
+  // A test that fails leaves no nodes behind.
+  onTestFinished(() => void child.kill('SIGKILL'))
+  const lines = (): LogLine[] =>
+    stdout()
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line))
+  const failed = outcome.then(({ code, stderr }) =>
+    Promise.reject(new Error(`ended with ${code}: ${stderr}`)),
+  )
+  failed.catch(() => undefined)
+  const logged: RunningMany['logged'] = async (isWanted) => {
+    while (!isWanted(lines())) await Promise.race([once(child.stdout, 'data'), failed])
+  }
+  const ports = [port, port + 1, port + 2]
+  await logged((all) =>
+    ports.every((each) => all.some(({ node, members }) => node === each && members?.length === ports.length)),
+  )
+  await logged((all) => all.some(({ msg }) => msg.startsWith('all 3 nodes listen')))
+  return { child, ports, outcome, lines, logged }
 }
 
 /** Sends text to a port and resolves with what comes back until `last` is in it. */

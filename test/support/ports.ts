@@ -1,13 +1,34 @@
-// Ports for nodes that must be known before they listen.
+// Ports for nodes that are told of each other before they listen.
 
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
+import { createServer } from 'node:net'
 
-/** So many ports of 127.0.0.1 that are free now: all taken before one is given back, so that no two are the same. */
+/** Below where systems take the ports of outgoing connections from, so that a node that is down keeps its port. */
+const FIRST_PORT = 20_000
+const LAST_PORT = 30_000
+
+/** Ports that nobody listens on. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map((server) => once(server, 'listening')))
-  const ports = servers.map((server) => (server.address() as AddressInfo).port)
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
+  const ports = new Set<number>()
+  while (ports.size < count) {
+    const port = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT))
+    if (await isFree(port)) ports.add(port)
+  }
+  return [...ports]
+}
+
+/** The first of so many ports in a row that nobody listens on. */
+export async function freePortRun(count: number): Promise<number> {
+  for (;;) {
+    const first = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT - count))
+    const free = await Promise.all(Array.from({ length: count }, (_, i) => isFree(first + i)))
+    if (!free.includes(false)) return first
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
+  })
 }

@@ -3,14 +3,14 @@
 import { beforeAll, expect, test } from 'vitest'
 import { originContract } from '../../contracts/origin.contract.ts'
 import { describeWithMariadb } from '../../support/mariadb.ts'
-import { TcpProxy } from '../../support/proxy.ts'
+import { FaultyProxy } from '../../support/proxy.ts'
 import { bulk, sqlOrigin, textOf } from './origins.ts'
 
 const quiet = { warn: () => undefined }
 
 describeWithMariadb('MariaDB', (mariadb) => {
   const byId = { query: 'select name from users where id = ?', keys: 'user:{id:int}' }
-  const throughProxy = (proxy: TcpProxy): string => `mysql://root@127.0.0.1:${proxy.port}/things`
+  const throughProxy = (proxy: FaultyProxy): string => `mysql://root@127.0.0.1:${proxy.port}/things`
 
   beforeAll(async () => {
     await mariadb().run(`
@@ -37,7 +37,7 @@ describeWithMariadb('MariaDB', (mariadb) => {
           key,
           value === null ? null : Buffer.from(value),
         ])
-      const proxy = await TcpProxy.start(mariadb().target)
+      const proxy = await FaultyProxy.start(() => mariadb().target)
       return {
         origin: sqlOrigin({
           url: throughProxy(proxy),
@@ -45,14 +45,13 @@ describeWithMariadb('MariaDB', (mariadb) => {
           batchQuery: `select k, value from ${table} where k in (?)`,
         }),
         fail() {
-          proxy.fault = 'refuse'
-          proxy.cut()
+          proxy.refuse()
         },
         mend() {
-          proxy.fault = 'pass'
+          proxy.heal()
         },
         stall() {
-          proxy.fault = 'silent'
+          proxy.silence()
         },
         dispose: () => proxy.close(),
       }
@@ -152,7 +151,7 @@ describeWithMariadb('MariaDB', (mariadb) => {
   })
 
   test('where TLS is wanted, nothing goes without', async () => {
-    const proxy = await TcpProxy.start(mariadb().target)
+    const proxy = await FaultyProxy.start(() => mariadb().target)
     const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, tls: true })
     await expect(textOf(origin, 'user:1')).rejects.toThrow(/(SSL|secure) connection/i)
     await origin.close()
@@ -161,16 +160,16 @@ describeWithMariadb('MariaDB', (mariadb) => {
 
   test('faults: a server that is away, a broken connection, a statement that takes too long', async () => {
     const warnings: string[] = []
-    const proxy = await TcpProxy.start(mariadb().target)
-    proxy.fault = 'refuse'
+    const proxy = await FaultyProxy.start(() => mariadb().target)
+    proxy.refuse()
     const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, pool: 1 })
     await origin.start({ warn: (_, message) => void warnings.push(message) })
     expect(warnings).toEqual([expect.stringMatching(/^the database does not answer/)])
-    proxy.fault = 'pass'
+    proxy.heal()
     expect(await textOf(origin, 'user:1')).toBe('one')
     proxy.cut()
     await expect.poll(() => textOf(origin, 'user:2').catch(() => 'broken')).toBe('two')
-    proxy.fault = 'drip'
+    proxy.drip()
     expect(await textOf(origin, 'user:1')).toBe('one')
     await origin.close()
     const slow = sqlOrigin({

@@ -7,7 +7,7 @@ import { readChange } from '../../../src/origin/changes.ts'
 import { PostgresListener } from '../../../src/origin/sql/postgres-listener.ts'
 import { triggerSql } from '../../../src/origin/sql/trigger.ts'
 import { describeWithPostgres } from '../../support/postgres.ts'
-import { TcpProxy } from '../../support/proxy.ts'
+import { FaultyProxy } from '../../support/proxy.ts'
 import { context, sqlOrigin } from './origins.ts'
 
 /** Takes down what it is told; `next` resolves when so much was told. */
@@ -115,16 +115,15 @@ describeWithPostgres('the triggers of PostgreSQL', (postgres) => {
   })
 
   test('a connection that breaks is renewed, and the gap is told', async () => {
-    const proxy = await TcpProxy.start(postgres().target)
+    const proxy = await FaultyProxy.start(() => postgres().target)
     const told = new Told()
     await listen(told, 'plain', `postgres://postgres@127.0.0.1:${proxy.port}/postgres`)
     await postgres().run(`notify plain, 'a'`)
     expect(await told.next(2)).toEqual(['gap', 'key a'])
-    proxy.fault = 'refuse'
-    proxy.cut()
+    proxy.refuse()
     expect(await told.next(1)).toEqual(['lost'])
     await postgres().run(`notify plain, 'unheard'`)
-    proxy.fault = 'pass'
+    proxy.heal()
     clock.advance(100)
     expect(await told.next(1)).toEqual(['gap'])
     await postgres().run(`notify plain, 'b'`)

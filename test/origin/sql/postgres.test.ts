@@ -3,7 +3,7 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { originContract } from '../../contracts/origin.contract.ts'
 import { describeWithPostgres } from '../../support/postgres.ts'
-import { TcpProxy } from '../../support/proxy.ts'
+import { FaultyProxy } from '../../support/proxy.ts'
 import { bulk, context, sqlOrigin, textOf } from './origins.ts'
 
 const quiet = { warn: () => undefined }
@@ -11,7 +11,7 @@ const quiet = { warn: () => undefined }
 describeWithPostgres('PostgreSQL', (postgres) => {
   const byId = { query: 'select name from users where id = $1', keys: 'user:{id:int}' }
   const together = { ...byId, batchQuery: 'select id, name from users where id = any($1)' }
-  const throughProxy = (proxy: TcpProxy): string => `postgres://postgres@127.0.0.1:${proxy.port}/postgres`
+  const throughProxy = (proxy: FaultyProxy): string => `postgres://postgres@127.0.0.1:${proxy.port}/postgres`
 
   beforeAll(async () => {
     await postgres().run(`
@@ -33,7 +33,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
           key,
           value === null ? null : Buffer.from(value),
         ])
-      const proxy = await TcpProxy.start(postgres().target)
+      const proxy = await FaultyProxy.start(() => postgres().target)
       return {
         origin: sqlOrigin({
           url: throughProxy(proxy),
@@ -43,14 +43,13 @@ describeWithPostgres('PostgreSQL', (postgres) => {
           pool: postgres().kind === 'pglite' ? 1 : 4,
         }),
         fail() {
-          proxy.fault = 'refuse'
-          proxy.cut()
+          proxy.refuse()
         },
         mend() {
-          proxy.fault = 'pass'
+          proxy.heal()
         },
         stall() {
-          proxy.fault = 'silent'
+          proxy.silence()
         },
         dispose: () => proxy.close(),
       }
@@ -200,22 +199,22 @@ describeWithPostgres('PostgreSQL', (postgres) => {
   test('a database that is not there, or lets nobody in, is a warning', async () => {
     const warnings: string[] = []
     const log = { warn: (_: object, message: string) => void warnings.push(message) }
-    const proxy = await TcpProxy.start(postgres().target)
-    proxy.fault = 'refuse'
+    const proxy = await FaultyProxy.start(() => postgres().target)
+    proxy.refuse()
     const origin = sqlOrigin({ url: throughProxy(proxy), ...byId })
     await origin.start(log)
     expect(warnings).toEqual([
       expect.stringMatching(/^the database does not answer, loads fail until it does: \w+/),
     ])
     await expect(textOf(origin, 'user:1')).rejects.toThrow(/\w/)
-    proxy.fault = 'pass'
+    proxy.heal()
     expect(await textOf(origin, 'user:1')).toBe('name 1')
     await origin.close()
     await proxy.close()
   })
 
   test('where TLS is wanted, nothing goes without', async () => {
-    const proxy = await TcpProxy.start(postgres().target)
+    const proxy = await FaultyProxy.start(() => postgres().target)
     const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, tls: true })
     await expect(textOf(origin, 'user:1')).rejects.toThrow(/(SSL|secure) connection/i)
     await origin.close()
@@ -224,37 +223,37 @@ describeWithPostgres('PostgreSQL', (postgres) => {
 
   describe('faults of the connection', () => {
     test('a connection that breaks while nobody uses it is replaced, and one in use is an error', async () => {
-      const proxy = await TcpProxy.start(postgres().target)
+      const proxy = await FaultyProxy.start(() => postgres().target)
       const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, pool: 1 })
       await origin.start(quiet)
       expect(await textOf(origin, 'user:1')).toBe('name 1')
       proxy.cut()
       await expect.poll(() => textOf(origin, 'user:2').catch(() => 'broken')).toBe('name 2')
-      proxy.fault = 'silent'
+      proxy.silence()
       const lost = textOf(origin, 'user:3')
       setImmediate(() => proxy.cut())
       await expect(lost).rejects.toThrow(/terminated|ended|reset/i)
-      proxy.fault = 'pass'
+      proxy.heal()
       await expect.poll(() => textOf(origin, 'user:4').catch(() => 'broken')).toBe('name 4')
       await origin.close()
       await proxy.close()
     })
 
     test('bytes that come one by one, and late, are the same bytes', async () => {
-      const proxy = await TcpProxy.start(postgres().target)
-      proxy.fault = 'drip'
+      const proxy = await FaultyProxy.start(() => postgres().target)
+      proxy.drip()
       const origin = sqlOrigin({ url: throughProxy(proxy), ...together, pool: 1 })
       expect(await bulk(origin, ['user:1', 'user:2'])).toEqual(['name 1', 'name 2'])
-      proxy.fault = 'pass'
-      proxy.latency = 20
+      proxy.heal()
+      proxy.slow(20, 'back')
       expect(await textOf(origin, 'user:3')).toBe('name 3')
       await origin.close()
       await proxy.close()
     })
 
     test('a server that says nothing is given up', async () => {
-      const proxy = await TcpProxy.start(postgres().target)
-      proxy.fault = 'silent'
+      const proxy = await FaultyProxy.start(() => postgres().target)
+      proxy.silence()
       const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, connectTimeout: 50 })
       await expect(textOf(origin, 'user:1')).rejects.toThrow(/time/i)
       await origin.close()

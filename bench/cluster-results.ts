@@ -1,0 +1,128 @@
+// What the cluster benchmark measured, as the README's tables; without results, a table with nothing in it.
+
+import { type ClusterResults, HOP_MARKS, type HopCell, type HotResults, type ScalingRow } from './figures.ts'
+import { table } from './reference.ts'
+import { bytes, count, figure, NONE, perSecond, times } from './shown.ts'
+
+const COMMAND = 'npm run bench -- cluster'
+const SIDES = ['erinys', 'twemproxy → redis'] as const
+const HOP_HEAD = ['Forwarded', ...SIDES, 'throughput', 'entry CPU', 'owner CPU']
+
+export function clusterSection(results: ClusterResults | undefined): string {
+  if (results === undefined) {
+    const caption = `(\`${COMMAND}\`, then \`npm run readme\`: not measured yet.)`
+    return `${table(HOP_HEAD, [HOP_HEAD.map(() => NONE)])}\n\n${caption}`
+  }
+  const { hop, hot, scaling } = results
+  const { date, ...machine } = results.conditions
+  const versions = (hop?.servers ?? []).map(({ name, version }) => `${name} ${version}`)
+  const said = [...versions, date, ...Object.values(machine)].join('; ')
+  return [
+    '**The hop.** A cell has the operations per second, and the CPU time per operation of the process that is asked ' +
+      'and of the one that owns the key. Behind each ratio is what it is to reach.',
+    table(HOP_HEAD, hop?.cells.map(hopRow) ?? [HOP_HEAD.map(() => NONE)]),
+    hop === undefined
+      ? '(Not measured: twemproxy was not there.)'
+      : `(${hop.conditions}; medians of ${hop.rounds} rounds.)`,
+    '**A hot key.** Nine requests of ten are for one key, and no request is sent to its owner.',
+    hotTable(hot),
+    `(${hot.conditions}; medians of ${hot.rounds} rounds.)`,
+    '**Many members,** by simulation, without processes or connections. The slots first: the time to make their ' +
+      'table, the most that one member has, what a join moves, and what is said about it in the whole cluster.',
+    slotsTable(scaling),
+    'Then what each node has to do with the others: connections, memory, and messages at the default interval of ' +
+      'pings, also while a tenth of the members is dead; what it takes to take in that this tenth has died at once; ' +
+      'and, in the last two columns, that all members start at the same time, until one knows the others.',
+    talkTable(scaling),
+    `(\`${results.command}\`: ${said}.)`,
+  ].join('\n\n')
+}
+
+function hopRow(cell: HopCell): string[] {
+  const { command, depth, ours, theirs, throughputRatio, entryRatio, ownerRatio } = cell
+  const marks = command === 'GET' ? HOP_MARKS[depth] : undefined
+  const side = ({ opsPerSecond, entryMicros, ownerMicros }: HopCell['ours']): string =>
+    `${perSecond(opsPerSecond)}, ${entryMicros.toFixed(2)} + ${ownerMicros.toFixed(2)} µs`
+  return [
+    `${command}, P = ${depth}`,
+    side(ours),
+    side(theirs),
+    times(throughputRatio) + (marks ? ` (≥ ${marks.throughput})` : ''),
+    times(entryRatio) + (marks ? ` (≤ ${marks.entry})` : ''),
+    times(ownerRatio),
+  ]
+}
+
+function hotTable({ rows }: HotResults): string {
+  const head = ['Writes', 'Copies', 'Throughput', 'Owner CPU', 'CPU of those asked', 'Requests forwarded']
+  return table(
+    head,
+    rows.map(({ writes, copies, opsPerSecond, ownerMicros, entryMicros, forwarded }) => [
+      writes === 0 ? 'none' : `${writes} of 1,000`,
+      copies ? 'yes' : 'no',
+      perSecond(opsPerSecond),
+      figure(ownerMicros, 2, ' µs'),
+      figure(entryMicros, 2, ' µs'),
+      figure(forwarded * 100, 0, ' %'),
+    ]),
+  )
+}
+
+function slotsTable(rows: readonly ScalingRow[]): string {
+  const head = [
+    'Members',
+    'Table',
+    'Worst load',
+    'Moved by a join',
+    '× ideal',
+    'Claims and answers',
+    'Their bytes',
+  ]
+  return table(
+    head,
+    rows.map((row) => [
+      count(row.members),
+      figure(row.buildMs, 1, ' ms'),
+      times(row.worstLoad),
+      count(Math.round(row.moved)),
+      times(row.movedRatio),
+      count(row.claims),
+      bytes(row.claimBytes),
+    ]),
+  )
+}
+
+function talkTable(rows: readonly ScalingRow[]): string {
+  const head = [
+    'Members',
+    'Connections',
+    'Memory',
+    'Messages sent',
+    'Bytes sent',
+    'CPU',
+    'Bytes with a tenth dead',
+    'CPU',
+    'When it dies: CPU',
+    'Start: CPU',
+    'Bytes sent',
+  ]
+  const core = (share: number): string => figure(share * 100, share < 0.1 ? 1 : 0, ' % of a core')
+  return table(
+    head,
+    rows.map((row) => [
+      count(row.members),
+      count(row.connections),
+      bytes(row.tableBytes + row.peerBytes),
+      `${count(row.messagesPerSecond)}/s`,
+      `${bytes(row.messageBytes * row.messagesPerSecond)}/s`,
+      core(row.coreShare),
+      `${bytes(row.messageBytesTenthDead * row.messagesPerSecond)}/s`,
+      core(row.coreShareTenthDead),
+      figure(row.deathSeconds, 2, ' s'),
+      row.startSeconds === undefined
+        ? '> 1 min'
+        : figure(row.startSeconds, row.startSeconds < 10 ? 2 : 0, ' s'),
+      row.startBytes === undefined ? NONE : bytes(row.startBytes),
+    ]),
+  )
+}

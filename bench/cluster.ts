@@ -1,0 +1,103 @@
+// The cluster benchmark: the hop beside twemproxy, a hot key with and without copies, and large clusters by simulation.
+
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import {
+  type ClusterResults,
+  HOP_MARKS,
+  type HopResults,
+  type HotResults,
+  type ScalingRow,
+} from './figures.ts'
+import { measureHop } from './hop.ts'
+import { measureHot } from './hot.ts'
+import { SIZES, simulate } from './scaling/main.ts'
+import { build, conditions, findProgram } from './servers.ts'
+
+const RESULTS = fileURLToPath(new URL('./results/', import.meta.url))
+
+/** Runs the benchmark, prints it, and keeps it in bench/results (not when only smoking). */
+export async function benchCluster({ smoke }: { readonly smoke: boolean }): Promise<void> {
+  const scaling: ScalingRow[] = []
+  for (const members of smoke ? [3, 20] : SIZES) scaling.push(await simulate(members, smoke ? 1 : 5))
+  printScaling(scaling)
+  build()
+  const hop = await measureHop(smoke)
+  if (hop !== undefined) printHop(hop)
+  const hot = await measureHot(smoke)
+  printHot(hot)
+  if (smoke) return
+  const { date, cpu, node } = conditions()
+  const measured = { conditions: { date, cpu, node }, ...(hop && { hop }), hot, scaling }
+  const results: ClusterResults = { command: 'npm run bench -- cluster', ...measured }
+  mkdirSync(RESULTS, { recursive: true })
+  writeFileSync(`${RESULTS}cluster.json`, `${JSON.stringify(results, null, 2)}\n`)
+  if (findProgram('taskset') === undefined)
+    console.error('cluster: no taskset, so nothing had a core of its own')
+}
+
+function printHop({ cells, servers, conditions: where }: HopResults): void {
+  console.log(`the hop: ${servers.map(({ name, version }) => `${name} ${version}`).join(', ')}; ${where}`)
+  console.table(
+    cells.map(({ command, depth, ours, theirs, throughputRatio, entryRatio, ownerRatio }) => {
+      const marks = command === 'GET' ? HOP_MARKS[depth] : undefined
+      return {
+        load: `${command} P=${depth}`,
+        'k ops/s': Math.round(ours.opsPerSecond / 1000),
+        theirs: Math.round(theirs.opsPerSecond / 1000),
+        '×': round(throughputRatio),
+        'wants ≥': marks?.throughput,
+        'entry µs': round(ours.entryMicros),
+        'their entry': round(theirs.entryMicros),
+        'entry ×': round(entryRatio),
+        'wants ≤': marks?.entry,
+        'owner µs': round(ours.ownerMicros),
+        'owner ×': round(ownerRatio),
+      }
+    }),
+  )
+}
+
+function printHot({ rows, conditions: where }: HotResults): void {
+  console.log(`a hot key: ${where}`)
+  console.table(
+    rows.map(({ copies, writes, opsPerSecond, ownerMicros, entryMicros, forwarded }) => ({
+      copies: copies ? 'yes' : 'no',
+      'writes ‰': writes,
+      'k ops/s': Math.round(opsPerSecond / 1000),
+      'owner µs/op': round(ownerMicros),
+      'entries µs/op': round(entryMicros),
+      forwarded: round(forwarded),
+    })),
+  )
+}
+
+function printScaling(rows: readonly ScalingRow[]): void {
+  console.log('large clusters, by simulation')
+  console.table(
+    rows.map((row) => ({
+      members: row.members,
+      'table ms': round(row.buildMs),
+      'worst load': round(row.worstLoad),
+      moved: Math.round(row.moved),
+      'moved ×': round(row.movedRatio),
+      claims: row.claims,
+      'claims KB': Math.round(row.claimBytes / 1000),
+      connections: row.connections,
+      'table KB': Math.round(row.tableBytes / 1000),
+      'peers KB': Math.round(row.peerBytes / 1000),
+      'msg/s': row.messagesPerSecond,
+      'msg B': Math.round(row.messageBytes),
+      '… 1/10 dead': Math.round(row.messageBytesTenthDead),
+      'core %': round(row.coreShare * 100),
+      '… dead': round(row.coreShareTenthDead * 100),
+      'death s': round(row.deathSeconds),
+      'start s': row.startSeconds === undefined ? '> 60' : round(row.startSeconds),
+      'start MB': row.startBytes === undefined ? '' : round(row.startBytes / 1e6),
+    })),
+  )
+}
+
+function round(x: number): number {
+  return Number(x.toFixed(2))
+}

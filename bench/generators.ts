@@ -1,0 +1,56 @@
+// The processes that ask: redis-benchmark, and this project's own load, each on the core of the load.
+
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { LoadOptions, LoadResult } from './load.ts'
+import { LOAD_CORE, pinned } from './servers.ts'
+
+const execute = promisify(execFile)
+const LOAD = fileURLToPath(new URL('./load.ts', import.meta.url))
+
+/** Longer than any of them takes, ms: what is asked may hang. */
+const TIMEOUT = 180_000
+
+/** What redis-benchmark says when it may not ask a proxy for its configuration; all else is an error. */
+const HARMLESS = /^\s*$|Could not fetch server CONFIG/
+
+export interface Uniform {
+  readonly port: number
+  readonly clients: number
+  readonly depth: number
+  readonly operations: number
+  /** Different keys. */
+  readonly keys: number
+  readonly valueBytes?: number
+  /** A test of redis-benchmark's (`-t get`), or a command in which `__rand_int__` is replaced. */
+  readonly asks: readonly string[]
+}
+
+/**
+ * redis-benchmark with keys drawn evenly: operations per second.
+ *
+ * @throws Error when it was answered an error, or a connection was closed
+ */
+export async function uniformLoad(options: Uniform): Promise<number> {
+  const { port, clients, depth, operations, keys, valueBytes = 3, asks } = options
+  const [program, ...args] = pinned(LOAD_CORE, [
+    'redis-benchmark',
+    ...['-p', String(port), '-n', String(operations), '-r', String(keys), '-d', String(valueBytes)],
+    ...['-c', String(clients), '-P', String(depth), '--csv', ...asks],
+  ])
+  const { stdout, stderr } = await execute(program, args, { timeout: TIMEOUT })
+  const complaint = stderr.split('\n').find((line) => !HARMLESS.test(line))
+  if (complaint !== undefined) throw new Error(`redis-benchmark: ${complaint}`)
+  const rate = Number(stdout.trim().split('\n').at(-1)?.split(',')[1]?.replaceAll('"', ''))
+  if (!(rate > 0)) throw new Error(`redis-benchmark said ${stdout.trim()}`)
+  return rate
+}
+
+/** Reads and writes whose keys need not be drawn evenly. */
+export async function mixedLoad(options: LoadOptions): Promise<LoadResult> {
+  const command = [process.execPath, '--import', 'tsx', LOAD, JSON.stringify(options)]
+  const [program, ...args] = pinned(LOAD_CORE, command)
+  const { stdout } = await execute(program, args, { timeout: TIMEOUT })
+  return JSON.parse(stdout)
+}

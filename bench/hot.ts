@@ -1,0 +1,109 @@
+// A hot key: what its owner pays when other nodes are asked for it, with and without copies there.
+
+import { ownedBy, startNodes, stopAll, withClient } from './clusters.ts'
+import { type HotResults, type HotRow, median } from './figures.ts'
+import { mixedLoad } from './generators.ts'
+import { fillKeys } from './load.ts'
+import { ANY_CORE, type Server } from './servers.ts'
+
+const CLIENTS = 50
+const DEPTH = 16
+const SHARE = 0.9
+const VALUE_BYTES = 32
+
+/** Writes among a thousand requests. */
+const WRITES = [0, 1] as const
+
+/** Three nodes, of which the last owns the key and the others are asked. */
+interface Trio {
+  readonly copies: boolean
+  readonly nodes: readonly Server[]
+  readonly hotKey: string
+}
+
+export async function measureHot(smoke: boolean): Promise<HotResults> {
+  const keys = smoke ? 10_000 : 100_000
+  const rounds = smoke ? 1 : 5
+  const trios: Trio[] = []
+  try {
+    for (const copies of [true, false]) trios.push(await startTrio(copies, keys))
+    const samples = new Map<string, HotRow[]>()
+    for (let round = 0; round < rounds; round++) {
+      for (const writes of WRITES) {
+        for (const trio of trios) {
+          const row = await benchmark(trio, writes, keys, smoke ? 20_000 : 1_000_000)
+          const key = `${trio.copies} ${writes}`
+          samples.set(key, [...(samples.get(key) ?? []), row])
+        }
+      }
+      if (!smoke) console.log(`the hot key: round ${round + 1} of ${rounds} done`)
+    }
+    const rows = [...samples.values()].map(medians)
+    const conditions =
+      `3 nodes, ${CLIENTS} connections to the two that do not own the key, P = ${DEPTH}, values of ${VALUE_BYTES} B, ` +
+      `the other tenth drawn evenly from ${keys.toLocaleString('en-US')} keys of all nodes; load on core 1, nodes anywhere`
+    return { rounds, conditions, rows }
+  } finally {
+    await stopAll(trios.flatMap(({ nodes }) => nodes))
+  }
+}
+
+async function startTrio(copies: boolean, keys: number): Promise<Trio> {
+  const cores = [ANY_CORE, ANY_CORE, ANY_CORE]
+  const nodes = await startNodes(
+    copies ? { maxBytes: '256mb', cores } : { maxBytes: '256mb', copies: 0, cores },
+  )
+  const [entry, , owner] = nodes
+  await fillKeys(entry.port, 0, keys, VALUE_BYTES)
+  const candidates = Array.from({ length: 100 }, (_, i) => `hot:${i}`)
+  const hotKey = await ownedBy(owner, entry, candidates, (candidate) => candidate)
+  await withClient(entry, (client) => client.set(hotKey, 'x'.repeat(VALUE_BYTES)))
+  const trio = { copies, nodes, hotKey }
+  await benchmark(trio, 0, keys, 20_000)
+  return trio
+}
+
+async function benchmark(trio: Trio, writes: number, keys: number, wanted: number): Promise<HotRow> {
+  const { copies, nodes, hotKey } = trio
+  const [first, second, owner] = nodes
+  const look = async () => ({
+    owner: owner.cpuMicros(),
+    entries: first.cpuMicros() + second.cpuMicros(),
+    forwarded: (await forwardedBy(first)) + (await forwardedBy(second)),
+  })
+  const before = await look()
+  const { operations, seconds } = await mixedLoad({
+    ports: [first.port, second.port],
+    keys,
+    skew: 0,
+    hot: { key: hotKey, share: SHARE },
+    clients: CLIENTS,
+    depth: DEPTH,
+    operations: wanted,
+    reads: 100 - writes / 10,
+    valueBytes: VALUE_BYTES,
+    seed: 5,
+  })
+  const after = await look()
+  return {
+    copies,
+    writes,
+    opsPerSecond: operations / seconds,
+    ownerMicros: (after.owner - before.owner) / operations,
+    entryMicros: (after.entries - before.entries) / operations,
+    forwarded: (after.forwarded - before.forwarded) / operations,
+  }
+}
+
+function medians(rows: readonly HotRow[]): HotRow {
+  const of = (field: 'opsPerSecond' | 'ownerMicros' | 'entryMicros' | 'forwarded'): number =>
+    median(rows.map((row) => row[field]))
+  const figures = { opsPerSecond: of('opsPerSecond'), ownerMicros: of('ownerMicros') }
+  return { ...rows[0], ...figures, entryMicros: of('entryMicros'), forwarded: of('forwarded') }
+}
+
+/** How many requests a node has sent to others so far. */
+async function forwardedBy(node: Server): Promise<number> {
+  const info = await withClient(node, (client) => client.info('cluster'))
+  return [...info.matchAll(/^peer\d+:.*,requests=(\d+)/gm)].reduce((sum, [, count]) => sum + Number(count), 0)
+}

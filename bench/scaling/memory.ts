@@ -1,0 +1,87 @@
+// What a node holds of the others: the table of slots, and for each of them links, what it said and how it fares.
+
+import { Socket } from 'node:net'
+import { ManualClock } from '../../src/bytes/clock.ts'
+import { Lanes } from '../../src/cluster/lanes.ts'
+import { Ownership } from '../../src/cluster/ownership.ts'
+import { RequestPages } from '../../src/cluster/pages.ts'
+import { Peer } from '../../src/cluster/peer.ts'
+import { assignSlots } from '../../src/cluster/slots.ts'
+import type { ScalingRow } from '../figures.ts'
+import { retainedBytes } from '../micro/measure.ts'
+import { fallbackOf } from './defaults.ts'
+import { membersOf } from './table.ts'
+import { Talker } from './talker.ts'
+
+const LINKS = fallbackOf('clusterLinks')
+
+/** To each of the others: links for data and one for control; and as many from it. */
+function connectionsOf(count: number): number {
+  return 2 * (LINKS + 1) * (count - 1)
+}
+
+/** The buffers of connections in the system are not counted: nothing is connected. */
+export function memoryFigures(count: number): Pick<ScalingRow, 'connections' | 'tableBytes' | 'peerBytes'> {
+  const alone = retainedBytes(() => tableOf(1))
+  const table = retainedBytes(() => tableOf(count))
+  const links = retainedBytes(
+    () => linksTo(count),
+    (close) => close(),
+  )
+  const talk = retainedBytes(() => {
+    const talker = new Talker(count, new ManualClock(1_000_000))
+    talker.reachAll()
+    return talker
+  })
+  return { connections: connectionsOf(count), tableBytes: alone, peerBytes: table - alone + links + talk }
+}
+
+function tableOf(count: number): Ownership {
+  const members = membersOf(count)
+  const names = members.map(({ name }) => name)
+  const ownership = new Ownership({
+    self: names[0],
+    born: 0,
+    indexOf: (name) => names.indexOf(name) + 1,
+    nameOf: (index) => names[index - 1],
+    assign: (some) => assignSlots(some.map((name) => members[names.indexOf(name)])),
+    gaining: () => false,
+    gained: () => undefined,
+    lost: () => undefined,
+  })
+  ownership.view({ epoch: 1, members: names, target: assignSlots(members), leaving: [] })
+  return ownership
+}
+
+/** Opens links to nowhere. Returns what closes them. */
+function linksTo(count: number): () => void {
+  const timers = new ManualClock(0)
+  const pages = new RequestPages()
+  const nothing = (): void => undefined
+  const peers = membersOf(count - 1, 1).map((member, i) => {
+    const lanes = new Lanes(
+      {
+        peer: member.name,
+        connect: () => new Socket(),
+        identity: { name: '10.0.0.0:7000', runId: '0', secret: '' },
+        contextBytes: () => Buffer.alloc(0),
+        pages,
+        clock: timers,
+        timers,
+        connectTimeout: 1000,
+        handshakeTimeout: 1000,
+        responseTimeout: 1000,
+        size: LINKS,
+        random: () => 0,
+      },
+      { onDirty: nothing, onPush: nothing, onDrain: nothing, onReady: nothing, onClose: nothing },
+    )
+    const peer = new Peer(member, i + 1, lanes)
+    for (let link = 0; link < LINKS; link++) peer.data(link)
+    peer.control
+    return peer
+  })
+  return () => {
+    for (const { lanes } of peers) lanes.close()
+  }
+}

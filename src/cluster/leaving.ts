@@ -1,0 +1,125 @@
+// Who gives its slots away: peers that have said so, and this node once it drains.
+
+import type { CancelTimer, Timers } from '../bytes/clock.ts'
+import type { Conversation } from './conversation.ts'
+import type { Detector } from './detector.ts'
+import type { Handover } from './handover.ts'
+import type { Membership } from './membership/membership.ts'
+import type { Ownership } from './ownership.ts'
+
+/** How long the list of members may take to strike this node off, ms. */
+const UNLIST_TIMEOUT = 1000
+
+export interface LeavingOptions {
+  readonly self: string
+  readonly detector: Detector
+  readonly ownership: Ownership
+  readonly handover: Handover
+  readonly conversation: Conversation
+  readonly membership: Membership
+  readonly timers: Timers
+  readonly log: {
+    info(fields: object, message: string): void
+    warn(fields: object, message: string): void
+  }
+  /** Whether no other node lives. */
+  readonly isLast: () => boolean
+}
+
+export class Leaving {
+  /** Whether this node drains. */
+  isLeaving = false
+  readonly #options: LeavingOptions
+  readonly #leavers = new Set<string>()
+  #draining: Promise<boolean> | undefined
+  #check = (): void => {}
+
+  constructor(options: LeavingOptions) {
+    this.#options = options
+  }
+
+  /** The members that live and leave, this node among them or not; sorted. */
+  get names(): readonly string[] {
+    const { self, detector } = this.#options
+    // Asked with every message: nearly always nobody leaves.
+    if (this.#leavers.size === 0) return this.isLeaving ? [self] : []
+    const names = detector
+      .peers()
+      .filter(({ name, verdict }) => this.#leavers.has(name) && verdict !== 'down' && verdict !== 'unknown')
+      .map(({ name }) => name)
+    if (this.isLeaving) names.push(self)
+    return names.sort()
+  }
+
+  /** What a peer says of itself. */
+  note(name: string, isLeaving: boolean): void {
+    if (isLeaving) this.#leavers.add(name)
+    else this.#leavers.delete(name)
+  }
+
+  /** Looks whether a drain is over: after whatever may have ended it. */
+  check(): void {
+    this.#check()
+  }
+
+  /** See `Cluster.drain`. */
+  async drain(timeout: number): Promise<boolean> {
+    const { timers, log, ownership, handover } = this.#options
+    let stop: CancelTimer = () => {}
+    const late = new Promise<undefined>((resolve) => {
+      stop = timers.after(timeout, () => resolve(undefined))
+    })
+    this.#draining ??= this.#drain()
+    const isOver = await Promise.race([this.#draining, late])
+    stop()
+    if (isOver === true) return true
+    const { held, released } = ownership
+    if (isOver === undefined)
+      log.warn({ held, released, pending: handover.pending }, 'not everything was handed over in time')
+    return false
+  }
+
+  async #drain(): Promise<boolean> {
+    const { log, detector, ownership, handover, isLast } = this.#options
+    this.#begin()
+    await new Promise<void>((resolve) => {
+      this.#check = () => {
+        if (detector.view.members.length === 0) resolve()
+        else if (ownership.released || isLast()) void handover.drained.then(resolve)
+      }
+      this.#check()
+    })
+    const isDone = ownership.released && handover.pending === 0
+    if (isDone) {
+      log.info({}, 'everything is handed over')
+      await this.#unlist()
+    } else {
+      log.info({}, 'no other node stays: what this one holds goes with it')
+      // Somebody may come.
+      this.#draining = undefined
+    }
+    return isDone
+  }
+
+  /** Not before everything is handed over: the others would think no more of who is not listed. */
+  #unlist(): Promise<void> {
+    const { membership, timers } = this.#options
+    return new Promise((resolve) => {
+      const cancel = timers.after(UNLIST_TIMEOUT, resolve)
+      const done = (): void => {
+        cancel()
+        resolve()
+      }
+      membership.leave().then(done, done)
+    })
+  }
+
+  #begin(): void {
+    if (this.isLeaving) return
+    const { log, detector, conversation } = this.#options
+    this.isLeaving = true
+    log.info({}, 'leaving: the slots of this node go to the others')
+    detector.leave()
+    conversation.tellAll()
+  }
+}

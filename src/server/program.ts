@@ -1,0 +1,181 @@
+// The program that a node is part of, as one of its clients: what it asks for goes the way of all other requests.
+
+import type { Link, Receiver } from '../cluster/link.ts'
+import { encodeRequest, parseReplies, type Reply } from '../cluster/request.ts'
+import type { Client, HeldReply } from '../commands/client.ts'
+import { type Executor, STALLED } from '../commands/executor.ts'
+import { HeldCommands } from '../commands/held.ts'
+import { readRequest } from '../commands/request.ts'
+import { type Group, OriginError } from '../group/group.ts'
+import type { Args } from '../resp/args.ts'
+import type { ReplyWriter } from '../resp/reply.ts'
+import type { Served, Turn } from './turn.ts'
+
+/** The node that owns a key gave no answer, and no other one could; the message says why. */
+export class PeerDownError extends Error {
+  override readonly name = 'PeerDownError'
+}
+
+export interface ProgramServices {
+  readonly executor: Executor
+  readonly reply: ReplyWriter
+  readonly turn: Turn
+  readonly now: () => number
+}
+
+export class Program {
+  readonly #services: ProgramServices
+  /** Requests without a reply. */
+  readonly #pending = new Set<Request>()
+  #isClosed = false
+  #emptied = (): void => {}
+
+  constructor(services: ProgramServices) {
+    this.#services = services
+  }
+
+  /**
+   * Runs a command on a group, wherever its key is. Each is a client of its own: what waits for a load keeps nothing
+   * else from being done, also where the program writes the key that is being loaded.
+   *
+   * @throws OriginError, PeerDownError; RangeError for what the command refuses
+   */
+  async ask(group: Group, ...args: (string | Buffer)[]): Promise<Exclude<Reply, Error>> {
+    if (this.#isClosed) throw new Error(CLOSED)
+    const request = new Request(this.#services, group, readRequest(encodeRequest(args)))
+    this.#pending.add(request)
+    request.resume()
+    const bytes = await request.reply.finally(() => {
+      this.#pending.delete(request)
+      if (this.#pending.size === 0) this.#emptied()
+    })
+    const [reply] = parseReplies(bytes)
+    if (reply instanceof Error) throw errorOf(reply.message)
+    return reply
+  }
+
+  /** Goes on with what had to wait. */
+  resume(): void {
+    for (const request of this.#pending) request.resume()
+  }
+
+  /** Takes nothing more. Resolves when everything has been answered. */
+  close(): Promise<void> {
+    this.#isClosed = true
+    if (this.#pending.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#emptied = resolve
+    })
+  }
+
+  /** Whoever still waits is told that the node is closed. */
+  abandon(): void {
+    for (const request of this.#pending) request.abandon()
+  }
+}
+
+const CLOSED = 'the node is closed'
+
+class Request implements Client, Served {
+  isDue = false
+  readonly id = 0
+  readonly address = 'program'
+  readonly localAddress = 'program'
+  readonly createdAt: number
+  lastActiveAt: number
+  lastCommand = ''
+  name = ''
+  libName = ''
+  libVersion = ''
+  protocol: 2 | 3 = 2
+  authenticated = true
+  group: Group
+  replyMode: Client['replyMode'] = 'on'
+  noTouch = false
+  noEvict = false
+  monitor = false
+  readonly closing = false
+  readonly peer = undefined
+  readonly isProgram = true
+  nonce = ''
+  asking = false
+  routedIn = 0
+  readonly isWaiting = false
+  readonly held = new HeldCommands()
+  readonly queryBufferBytes = 0
+  readonly outputBufferBytes = 0
+  readonly #services: ProgramServices
+  readonly #args: Args
+  /** Rejects when it is abandoned. */
+  readonly reply: Promise<Buffer>
+  #resolve = (_reply: Buffer): void => {}
+  #reject = (_error: Error): void => {}
+  /** Whether its reply is written, or on its way, or not wanted any more. */
+  #isTaken = false
+
+  constructor(services: ProgramServices, group: Group, args: Args) {
+    this.#services = services
+    this.group = group
+    this.#args = args
+    this.reply = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    this.createdAt = services.now()
+    this.lastActiveAt = this.createdAt
+  }
+
+  get store(): undefined {
+    return undefined
+  }
+
+  resume(): void {
+    if (!this.#isTaken) this.#services.turn.add(this)
+  }
+
+  decode(_batch: readonly Args[], from: number): number {
+    return from
+  }
+
+  serve(): boolean {
+    if (this.#isTaken) return false
+    const { executor, reply } = this.#services
+    if (executor.execute(this, this.#args) === STALLED) return false
+    this.#isTaken = true
+    if (reply.size !== 0) this.complete(reply.take())
+    return false
+  }
+
+  send(): void {}
+
+  hold(): HeldReply {
+    return this
+  }
+
+  relay(_link: Link, context: number): Receiver {
+    return this.#services.executor.relayed(this, context, (reply) => this.complete(reply))
+  }
+
+  complete(reply: Buffer): void {
+    this.#resolve(reply)
+  }
+
+  abandon(): void {
+    this.#isTaken = true
+    this.#reject(new Error(CLOSED))
+  }
+
+  /** Nobody watches. */
+  push(): void {}
+
+  /** It ends with its reply. */
+  close(): void {}
+}
+
+/** An error reply as what a program catches. */
+function errorOf(message: string): Error {
+  const [, code, text] = /^(\S+) ?(.*)$/s.exec(message) as RegExpExecArray
+  if (code === 'ORIGIN') return new OriginError(text)
+  if (code === 'PEERDOWN') return new PeerDownError(text)
+  return code === 'OOM' || text.startsWith('invalid expire') ? new RangeError(text) : new Error(message)
+}

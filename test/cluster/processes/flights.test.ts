@@ -1,0 +1,148 @@
+// One load per key: however many clients ask however many nodes, and while nodes join and die.
+
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { Talker } from '../../attack/talker.ts'
+import type { NodeProcess } from '../../support/node-process.ts'
+import { poll } from '../../support/poll.ts'
+import { agree, keysOf, startMembers } from './members.ts'
+
+const CLIENTS = 300
+
+/** What the nodes load from: answers when the test says so, and counts. */
+class SlowOrigin {
+  readonly asked: string[] = []
+  readonly #server = createServer((request, response) => {
+    const key = decodeURIComponent(String(request.url).slice(1))
+    this.asked.push(key)
+    if (this.#open) response.end(`value of ${key}`)
+    else this.#waiting.push([key, response])
+  })
+  readonly #waiting: [key: string, response: ServerResponse][] = []
+  #open = false
+
+  static async start(): Promise<SlowOrigin> {
+    const origin = new SlowOrigin()
+    origin.#server.listen(0, '127.0.0.1')
+    await once(origin.#server, 'listening')
+    onTestFinished(() => {
+      origin.#server.closeAllConnections()
+      origin.#server.close()
+    })
+    return origin
+  }
+
+  /** A configuration, in TypeScript, whose only group loads from here. */
+  config(): string {
+    const folder = mkdtempSync(join(tmpdir(), 'erinys-flights-'))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const file = join(folder, 'erinys.config.ts')
+    const { port } = this.#server.address() as AddressInfo
+    writeFileSync(
+      file,
+      `const origin = async (key: string): Promise<string> =>
+        (await fetch('http://127.0.0.1:${port}/' + encodeURIComponent(key))).text()
+      export default { groups: { scores: { maxBytes: '64mb', origin } } }`,
+    )
+    return file
+  }
+
+  /** Answers what waits, and from now on everything at once. */
+  open(): void {
+    this.#open = true
+    for (const [key, response] of this.#waiting.splice(0)) response.end(`value of ${key}`)
+  }
+
+  times(key: string): number {
+    return this.asked.filter((each) => each === key).length
+  }
+}
+
+async function crowdOf(nodes: readonly NodeProcess[]): Promise<Talker[]> {
+  const crowd = await Promise.all(
+    Array.from({ length: CLIENTS }, (_, i) => Talker.connect(nodes[i % nodes.length].port)),
+  )
+  onTestFinished(() => {
+    for (const { socket } of crowd) socket.destroy()
+  })
+  return crowd
+}
+
+/** Resolves when so many commands, of clients and of other nodes, wait for the load of a key. */
+async function waiters(nodes: readonly NodeProcess[], key: string, count: number): Promise<void> {
+  const talker = await Talker.connect(nodes[0].port)
+  let seen: unknown
+  await poll(async () => {
+    const fields = (await talker.call('EXPLAIN', key)) as unknown[]
+    seen = fields[fields.indexOf('waiters') + 1]
+    return seen === count
+  }, `${count} waiters`).catch((error: unknown) => {
+    throw new Error(`there are ${String(seen)}`, { cause: error })
+  })
+  talker.socket.destroy()
+}
+
+test('300 clients of 3 nodes ask for one cold key: the origin is asked once', async () => {
+  const origin = await SlowOrigin.start()
+  const nodes = await startMembers(3, { args: ['--config', origin.config()] })
+  const crowd = await crowdOf(nodes)
+  const replies = Promise.all(crowd.map((client) => client.call('GET', 'cold')))
+  await waiters(nodes, 'cold', CLIENTS)
+  origin.open()
+  expect(new Set(await replies)).toEqual(new Set(['value of cold']))
+  expect(origin.times('cold')).toBe(1)
+})
+
+test('while a node joins: once for each view', async () => {
+  const origin = await SlowOrigin.start()
+  const nodes = await startMembers(3, { args: ['--config', origin.config()], started: 2 })
+  const names = nodes.map(({ name }) => name)
+  // Keys that the new node is to own, and one that stays where it is.
+  const moving = keysOf(nodes[2].name, names, 4)
+  const crowd = await crowdOf(nodes.slice(0, 2))
+  const first = Promise.all(crowd.map((client, i) => client.call('GET', moving[i % moving.length])))
+  await poll(() => origin.asked.length === moving.length, 'all loads')
+  await nodes[2].start()
+  await agree(nodes)
+  const latecomers = await crowdOf(nodes)
+  const second = Promise.all(latecomers.map((client, i) => client.call('GET', moving[i % moving.length])))
+  await waiters(nodes, moving[0], CLIENTS / moving.length)
+  origin.open()
+  for (const replies of [await first, await second]) {
+    expect(replies).toEqual(replies.map((_, i) => `value of ${moving[i % moving.length]}`))
+  }
+  for (const key of moving) expect(origin.times(key)).toBeLessThanOrEqual(2)
+  // From now on the new owner has them.
+  const loads = origin.asked.length
+  const third = await Promise.all(
+    latecomers.map((client, i) => client.call('GET', moving[i % moving.length])),
+  )
+  expect(third).toEqual(third.map((_, i) => `value of ${moving[i % moving.length]}`))
+  expect(origin.asked.length).toBe(loads)
+})
+
+test('while the owner dies: once for each view', async () => {
+  const origin = await SlowOrigin.start()
+  const nodes = await startMembers(3, { args: ['--config', origin.config()] })
+  const survivors = nodes.slice(0, 2)
+  const [key] = keysOf(
+    nodes[2].name,
+    nodes.map(({ name }) => name),
+    1,
+  )
+  const crowd = await crowdOf(survivors)
+  const replies = Promise.all(crowd.map((client) => client.call('GET', key)))
+  await waiters(nodes, key, CLIENTS)
+  await poll(() => origin.times(key) === 1, 'the load')
+  await nodes[2].kill()
+  await waiters(nodes, key, CLIENTS)
+  await poll(() => origin.times(key) === 2, 'the load of the next owner')
+  origin.open()
+  expect(new Set(await replies)).toEqual(new Set([`value of ${key}`]))
+  expect(origin.times(key)).toBe(2)
+})

@@ -1,0 +1,171 @@
+// A hot key, of which nodes that do not own it keep copies, while its owner is cut off, stopped or killed.
+
+import { expect, onTestFinished, test } from 'vitest'
+import { Talker } from '../../attack/talker.ts'
+import type { History } from '../../support/history.ts'
+import { poll } from '../../support/poll.ts'
+import type { Workload } from '../../support/workload.ts'
+import { agree, DETECTION, GROUP, historyOf, keysOf, startFaulty, startMembers, work } from './members.ts'
+
+/** Copies live longer than anything stale may be seen: what owners say of writes, and what links tell, must end them. */
+const COPIES = { copyMaxAge: 5000 }
+const COPY_ARGS = ['--cluster-copy-max-age', '5s']
+
+interface Listening {
+  readonly name: string
+  readonly port: number
+}
+
+/** The first node owns what clients of these read much, and write now and then. */
+function heat(history: History, nodes: readonly Listening[], asked: readonly Listening[]) {
+  const names = nodes.map(({ name }) => name)
+  const common = { history, nodes: asked, keys: keysOf(names[0], names, 3, 'hot') }
+  const readers = work({ ...common, clients: 4, depth: 16, writes: 0, deletions: 0 })
+  const writers = work({ ...common, clients: 1, depth: 1, writes: 0.9, deletions: 0.1, pause: 100, seed: 50 })
+  const stop = async (): Promise<void> => {
+    await readers.stop()
+    await writers.stop()
+  }
+  return { keys: common.keys, readers, writers, stop }
+}
+
+/** Resolves when a node serves a key from a copy. */
+async function copied({ port }: Listening, keys: readonly string[]): Promise<void> {
+  const talker = await Talker.connect(port)
+  onTestFinished(() => void talker.socket.destroy())
+  await talker.call('SELECT', GROUP)
+  await poll(async () => {
+    for (const key of keys) {
+      const fields = (await talker.call('EXPLAIN', key)) as unknown[]
+      if (fields[fields.indexOf('source') + 1] === 'copy') return true
+    }
+    return false
+  }, `a copy at ${port}`)
+}
+
+test('word of every write reaches those who hold copies', async () => {
+  const { nodes } = await startFaulty(3, { config: { cluster: COPIES } })
+  const history = historyOf({ keeps: 'always' })
+  const { keys, writers, stop } = heat(history, nodes, nodes)
+  await copied(nodes[1], keys)
+  await copied(nodes[2], keys)
+  await writers.progress(50)
+  await stop()
+  expect(history.check()).toEqual([])
+})
+
+/** Nothing is written before `write` is called; then a client of one node writes, and others of all nodes read. */
+function heatOnly(history: History, nodes: readonly Listening[], writer: Listening) {
+  const names = nodes.map(({ name }) => name)
+  const keys = keysOf(names[0], names, 8, 'hot')
+  const read = work({ history, nodes, keys, clients: 4, depth: 16, writes: 0, deletions: 0 })
+  const write = (): Workload =>
+    work({
+      history,
+      nodes: [writer],
+      keys,
+      clients: 1,
+      depth: 4,
+      writes: 1,
+      deletions: 0,
+      pause: 20,
+      seed: 50,
+    })
+  return { keys, read, write }
+}
+
+test('a holder that does not hear the owner any more lets its copies go', async () => {
+  const cluster = await startFaulty(3, { config: { cluster: COPIES } })
+  const { nodes } = cluster
+  const history = historyOf({ errors: /^PEERDOWN (no (answer|handshake) |\S+ cannot be reached from here)/ })
+  const { keys, read, write } = heatOnly(history, nodes, nodes[2])
+  const before = write()
+  await before.progress(100)
+  await before.stop()
+  await copied(nodes[1], keys)
+  const heal = history.fault()
+  cluster.silence(0, 1)
+  const after = write()
+  await passed(2 * DETECTION)
+  cluster.heal()
+  await agree(nodes)
+  heal()
+  await after.stop()
+  await read.stop()
+  expect(history.check()).toEqual([])
+})
+
+test('with the connection on which they came copies go', async () => {
+  const cluster = await startFaulty(3, { config: { cluster: COPIES } })
+  const { nodes } = cluster
+  const history = historyOf({ keeps: 'always' })
+  const { keys, read, write } = heatOnly(history, nodes, nodes[2])
+  for (let i = 0; i < 3; i++) {
+    const writing = write()
+    await writing.progress(50)
+    await passed(500)
+    await writing.stop()
+    await copied(nodes[1], keys)
+    cluster.link(1, 0).cut()
+  }
+  await read.stop()
+  expect(history.check()).toEqual([])
+})
+
+async function passed(ms: number): Promise<void> {
+  const until = performance.now() + ms
+  await poll(() => performance.now() > until, `${ms} ms`)
+}
+
+test.each(['killed', 'stopped'] as const)('the owner is %s', async (fate) => {
+  const nodes = await startMembers(3, { args: COPY_ARGS })
+  const [owner, ...others] = nodes
+  const history = historyOf()
+  const { keys, readers, stop } = heat(history, nodes, others)
+  await copied(others[0], keys)
+  await copied(others[1], keys)
+  const heal = history.fault()
+  if (fate === 'killed') await owner.kill()
+  else owner.stop()
+  await agree(others)
+  await readers.progress(2000)
+  if (fate === 'killed') await owner.start()
+  else owner.resume()
+  await agree(nodes)
+  heal()
+  await readers.progress(1000)
+  await stop()
+  expect(history.check()).toEqual([])
+})
+
+test('a holder stands still while the key is written elsewhere', async () => {
+  const nodes = await startMembers(3, { args: COPY_ARGS })
+  const holder = nodes[2]
+  const history = historyOf()
+  const { keys, readers, stop } = heat(history, nodes, nodes.slice(0, 2))
+  const own = work({
+    history,
+    nodes: [holder],
+    keys,
+    clients: 4,
+    depth: 16,
+    writes: 0,
+    deletions: 0,
+    seed: 50,
+  })
+  await copied(holder, keys)
+  const heal = history.fault()
+  const goesOn = history.pause(holder.port)
+  holder.stop()
+  await readers.progress(1000)
+  await agree(nodes.slice(0, 2))
+  await readers.progress(1000)
+  goesOn()
+  holder.resume()
+  await own.progress(1000)
+  await agree(nodes)
+  heal()
+  await stop()
+  await own.stop()
+  expect(history.check()).toEqual([])
+})

@@ -1,0 +1,85 @@
+// Nodes that are processes of their own, killed or stopped while clients of the others read and write.
+
+import { expect, test } from 'vitest'
+import { poll } from '../../support/poll.ts'
+import { agree, historyOf, someKeys, startMembers, TIMEOUT, work } from './members.ts'
+
+test('the owner of some keys is killed, and comes back', async () => {
+  const nodes = await startMembers(3)
+  const [first, second, killed] = nodes
+  const history = historyOf()
+  const workload = work({ history, nodes: [first, second], keys: someKeys(200), clients: 4 })
+  await workload.progress(2000)
+  const heal = history.fault()
+  await killed.kill()
+  await agree([first, second])
+  await workload.progress(2000)
+  await killed.start()
+  await agree(nodes)
+  heal()
+  await workload.progress(2000)
+  await workload.stop()
+  expect(history.check()).toEqual([])
+})
+
+test('a node is killed, and its own clients come back to it', async () => {
+  const nodes = await startMembers(3)
+  const history = historyOf()
+  const workload = work({ history, nodes, keys: someKeys(200), clients: 3 })
+  await workload.progress(1000)
+  const heal = history.fault()
+  history.mayEnd(nodes[0].port)
+  await nodes[0].kill()
+  await nodes[0].start()
+  await agree(nodes)
+  heal()
+  await workload.progress(1000)
+  await workload.stop()
+  expect(history.check()).toEqual([])
+})
+
+test('an owner stands still for longer than it may: what others wrote meanwhile is not forgotten', async () => {
+  const nodes = await startMembers(3)
+  const [first, second, stopped] = nodes
+  const history = historyOf()
+  const keys = someKeys(200)
+  const workload = work({ history, nodes: [first, second], keys, clients: 3 })
+  const own = work({ history, nodes: [stopped], keys, clients: 3, seed: 100 })
+  await workload.progress(1000)
+  const heal = history.fault()
+  const goesOn = history.pause(stopped.port)
+  stopped.stop()
+  await agree([first, second])
+  await workload.progress(2000)
+  goesOn()
+  stopped.resume()
+  await own.progress(1000)
+  await agree(nodes)
+  heal()
+  await workload.progress(1000)
+  await workload.stop()
+  await own.stop()
+  expect(history.check()).toEqual([])
+})
+
+test('an owner stands still again and again for less than it may', async () => {
+  const nodes = await startMembers(3)
+  const stopped = nodes[2]
+  const history = historyOf()
+  const workload = work({ history, nodes, keys: someKeys(100), clients: 3 })
+  await workload.progress(500)
+  for (const share of [0.3, 0.5, 0.7, 0.9, 1]) {
+    const heal = history.fault()
+    const goesOn = history.pause(stopped.port)
+    stopped.stop()
+    const until = performance.now() + share * TIMEOUT
+    await poll(() => performance.now() > until, 'the pause')
+    goesOn()
+    stopped.resume()
+    await workload.progress(500)
+    heal()
+  }
+  await agree(nodes)
+  await workload.stop()
+  expect(history.check()).toEqual([])
+})

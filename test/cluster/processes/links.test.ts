@@ -1,0 +1,98 @@
+// Nodes between which connections break, slow down, or carry nothing in one direction or both.
+
+import { expect, test } from 'vitest'
+import { poll } from '../../support/poll.ts'
+import { agree, historyOf, ownersSeen, someKeys, startFaulty, work } from './members.ts'
+
+test('connections that are cut in the middle of replies: nobody notices', async () => {
+  const cluster = await startFaulty(3)
+  const history = historyOf({ keeps: 'always' })
+  const workload = work({ history, nodes: cluster.nodes, keys: someKeys(100), clients: 3, depth: 20 })
+  await workload.progress(500)
+  const heal = history.fault()
+  for (let i = 0; i < 30; i++) {
+    const from = i % 3
+    const link = cluster.link(from, (from + 1 + (i % 2)) % 3)
+    link.cutAfter(97 * (i + 1), i % 4 === 3 ? 'there' : 'back')
+    await workload.progress(200)
+  }
+  cluster.heal()
+  heal()
+  await agree(cluster.nodes)
+  await workload.progress(500)
+  await workload.stop()
+  expect(history.check()).toEqual([])
+})
+
+test('a node that is slow to reach', async () => {
+  const cluster = await startFaulty(3)
+  const history = historyOf({ keeps: 'always' })
+  const workload = work({ history, nodes: cluster.nodes, keys: someKeys(100), clients: 3 })
+  await workload.progress(500)
+  const heal = history.fault()
+  for (const link of cluster.around(2)) link.slow(60)
+  await workload.progress(2000)
+  cluster.heal()
+  heal()
+  await workload.progress(500)
+  await workload.stop()
+  expect(history.check()).toEqual([])
+  expect(cluster.nodes.flatMap(({ warnings }) => warnings)).toEqual([])
+})
+
+test.each([
+  ['two nodes do not hear each other, and a third hears both', true],
+  ['one node does not hear another one, and is heard', false],
+])('%s', async (_, both) => {
+  const cluster = await startFaulty(3)
+  // The one of them that is no member meanwhile cannot ask the other.
+  const history = historyOf({ errors: /^PEERDOWN (no (answer|handshake) |\S+ cannot be reached from here)/ })
+  const workload = work({ history, nodes: cluster.nodes, keys: someKeys(100), clients: 3, pause: 5 })
+  await workload.progress(500)
+  const heal = history.fault()
+  cluster.silence(0, 1)
+  if (both) cluster.silence(1, 0)
+  await ownersSeen(cluster.nodes[2], 2)
+  await workload.progress(2000)
+  cluster.heal()
+  await agree(cluster.nodes)
+  heal()
+  await workload.progress(500)
+  await workload.stop()
+  expect(history.check()).toEqual([])
+})
+
+test('two nodes do not hear each other: what has an origin is answered by all three', async () => {
+  const load = (key: string): string => `loaded ${key}`
+  const cluster = await startFaulty(3, { config: { groups: { cache: { maxBytes: '16mb', origin: load } } } })
+  cluster.silence(0, 1)
+  cluster.silence(1, 0)
+  await ownersSeen(cluster.nodes[2], 2)
+  const keys = someKeys(60)
+  for (const { node } of cluster.nodes)
+    expect(await Promise.all(keys.map((key) => node.get('cache', key)))).toEqual(keys.map(load))
+  cluster.heal()
+  await agree(cluster.nodes)
+})
+
+test('a node is cut off from all others, which then own its keys', async () => {
+  const cluster = await startFaulty(3)
+  const [first, second, cutOff] = cluster.nodes
+  const history = historyOf()
+  const keys = someKeys(100)
+  const workload = work({ history, nodes: [first, second], keys, clients: 3 })
+  await workload.progress(500)
+  const heal = history.fault()
+  for (const link of cluster.around(2)) link.silence()
+  await agree([first, second])
+  await workload.progress(1000)
+  cluster.heal()
+  await poll(() => cutOff.warnings.some((each) => each.startsWith('others took over')), 'the node to know')
+  const own = work({ history, nodes: [cutOff], keys, clients: 3, seed: 100 })
+  await agree(cluster.nodes)
+  heal()
+  await workload.progress(500)
+  await workload.stop()
+  await own.stop()
+  expect(history.check()).toEqual([])
+})

@@ -1,0 +1,97 @@
+// One connection, thousands of commands at once: local, forwarded, scattered; in order for each key.
+
+import { expect, onTestFinished, test } from 'vitest'
+import { Talker } from '../../attack/talker.ts'
+import { seededRandom } from '../../support/random.ts'
+import type { RedisReply } from '../../support/redis-server.ts'
+import { agree, GROUP, someKeys, startMembers } from './members.ts'
+
+const COMMANDS = 10_000
+const KEYS = someKeys(40)
+
+/** What one client would see if nobody else wrote. */
+class Model {
+  readonly values = new Map<string, string>()
+
+  run([name, ...args]: readonly string[]): RedisReply {
+    const { values } = this
+    if (name === 'SET') {
+      values.set(args[0], args[1])
+      return 'OK'
+    }
+    if (name === 'GET') return values.get(args[0]) ?? null
+    if (name === 'APPEND') {
+      const value = (values.get(args[0]) ?? '') + args[1]
+      values.set(args[0], value)
+      return value.length
+    }
+    if (name === 'MGET') return args.map((key) => values.get(key) ?? null)
+    if (name === 'MSET') {
+      for (let i = 0; i < args.length; i += 2) values.set(args[i], args[i + 1])
+      return 'OK'
+    }
+    if (name === 'DEL') return args.filter((key) => values.delete(key)).length
+    return args.filter((key) => values.has(key)).length
+  }
+}
+
+function draw(random: () => number, i: number, names: readonly string[]): string[] {
+  const key = (): string => KEYS[random() % KEYS.length]
+  const some = (): string[] => [...new Set(Array.from({ length: 1 + (random() % 6) }, key))]
+  const name = names[random() % names.length]
+  if (name === 'SET' || name === 'APPEND') return [name, key(), `${i}.`]
+  if (name === 'GET') return [name, key()]
+  if (name === 'MSET') return [name, ...some().flatMap((each) => [each, `${i}.`])]
+  return [name, ...some()]
+}
+
+async function talk(port: number): Promise<Talker> {
+  const talker = await Talker.connect(port)
+  onTestFinished(() => void talker.socket.destroy())
+  await talker.call('SELECT', GROUP)
+  return talker
+}
+
+test('10,000 commands give what a single node would give', async () => {
+  const [node] = await startMembers(3)
+  const talker = await talk(node.port)
+  const random = seededRandom(7)
+  const names = ['SET', 'GET', 'GET', 'APPEND', 'MGET', 'MSET', 'DEL', 'EXISTS']
+  const commands = Array.from({ length: COMMANDS }, (_, i) => draw(random, i, names))
+  const model = new Model()
+  expect(await talker.pipeline(...commands)).toEqual(commands.map((command) => model.run(command)))
+})
+
+test('while a node dies, each key has what was written last or nothing', async () => {
+  const nodes = await startMembers(3)
+  const talker = await talk(nodes[0].port)
+  const random = seededRandom(8)
+  const commands = Array.from({ length: COMMANDS }, (_, i) =>
+    draw(random, i, ['SET', 'GET', 'MGET', 'MSET', 'DEL']),
+  )
+  const half = commands.length / 2
+  const first = talker.pipeline(...commands.slice(0, half))
+  const dead = nodes[2].kill()
+  const second = talker.pipeline(...commands.slice(half))
+  const replies = [...(await first), ...(await second)]
+  await dead
+  expect(replies).toHaveLength(COMMANDS)
+  const model = new Model()
+  const wrong: unknown[] = []
+  replies.forEach((reply, i) => {
+    const wanted = model.run(commands[i])
+    if (!isKept(commands[i][0], wanted, reply)) wrong.push([i, commands[i], wanted, reply])
+  })
+  expect(wrong).toEqual([])
+  await agree(nodes.slice(0, 2))
+  for (const [key, value] of model.values) expect([value, null]).toContain(await talker.call('GET', key))
+})
+
+/** Whether a reply is right, or is so but for what the dead node has taken with it. */
+function isKept(name: string, wanted: RedisReply, reply: RedisReply): boolean {
+  if (reply instanceof Error) return false
+  if (name === 'DEL') return Number(reply) <= Number(wanted)
+  if (!Array.isArray(wanted) || !Array.isArray(reply))
+    return reply === wanted || (name === 'GET' && reply === null)
+  return wanted.length === reply.length && reply.every((each, i) => each === null || each === wanted[i])
+}

@@ -1,0 +1,124 @@
+// Who is let in: nodes that know the secret, and what becomes of connections that say something else.
+
+import { expect, onTestFinished, test } from 'vitest'
+import { Talker } from '../../attack/talker.ts'
+import { FaultyCluster } from '../../support/faulty-cluster.ts'
+import { poll } from '../../support/poll.ts'
+import type { Direction } from '../../support/proxy.ts'
+import {
+  agree,
+  historyOf,
+  keysOf,
+  ownersSeen,
+  someKeys,
+  startFaulty,
+  startMembers,
+  TIMEOUT,
+  work,
+} from './members.ts'
+
+async function talkTo({ port }: { readonly port: number }): Promise<Talker> {
+  const talker = await Talker.connect(port)
+  onTestFinished(() => void talker.socket.destroy())
+  await talker.call('SELECT', 'cache')
+  return talker
+}
+
+test('a node with another secret is no member, and says why', async () => {
+  const cluster = await FaultyCluster.start(3, {
+    config: { cluster: { timeout: TIMEOUT, secret: 'right' } },
+    cluster: [{}, {}, { secret: 'wrong' }],
+  })
+  onTestFinished(() => cluster.close())
+  const [first, second, stranger] = cluster.nodes
+  await agree([first, second])
+  await poll(
+    () => [first, second].every(({ warnings }) => warnings.some((each) => /secret/.test(each))),
+    'the warnings',
+  )
+  // It serves its own clients as one alone, and sees nothing of the others.
+  const names = cluster.nodes.map(({ name }) => name)
+  const keys = names.flatMap((name) => keysOf(name, names, 3))
+  const [inside, outside] = [await talkTo(first), await talkTo(stranger)]
+  for (const key of keys) expect(await inside.call('SET', key, 'inside')).toBe('OK')
+  await ownersSeen(stranger, 1)
+  for (const key of keys) {
+    expect(await outside.call('GET', key)).toBeNull()
+    expect(await outside.call('SET', key, 'outside')).toBe('OK')
+    expect(await inside.call('GET', key)).toBe('inside')
+  }
+})
+
+test('clients are refused what only nodes may say, and lose nothing else', async () => {
+  const [node] = (await startFaulty(2, { config: { cluster: { secret: 'right' } } })).nodes
+  const client = await talkTo(node)
+  const state = JSON.stringify({ name: '10.0.0.2:7000', runId: 'x', serial: 1e9, accused: {}, leaving: true })
+  const said: readonly (readonly string[])[] = [
+    ['STATE', state],
+    ['CLAIM', JSON.stringify({ id: 1e18, epoch: 1, ask: [1], take: [1] })],
+    ['CONTEXT', 'cache', '2', '2', '0'],
+    ['TAKE', 'key', 'dump'],
+    ['PEEK', 'key'],
+    ['DONE', '1'],
+    ['COPY', 'key'],
+    ['EXPLAIN', 'key'],
+  ]
+  for (const words of said) {
+    expect(String(await client.call('PEER', ...words)), words[0]).toMatch(/NOPERM/)
+  }
+  const proof = 'f'.repeat(64)
+  const hello = ['PEER', 'HELLO', '1', '10.0.0.2:7000', 'run', proof, 'nonce'] as const
+  expect(String(await client.call(...hello))).toMatch(/NOPERM/)
+  expect(await client.call('PEER', 'CHALLENGE')).toEqual(expect.any(String))
+  expect(String(await client.call(...hello))).toMatch(/NOPERM/)
+  expect(String(await client.call('PEER', 'STATE', state))).toMatch(/NOPERM/)
+  expect(await client.call('SET', 'key', 'value')).toBe('OK')
+  expect(await client.call('GET', 'key')).toBe('value')
+})
+
+test.each([
+  ['no RESP at all', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
+  ['a deferral without a number', '@x\r\n'],
+  ['a deferred reply that nobody waits for', '^7\r\n+OK\r\n'],
+  ['a push that means nothing', '>1\r\n$7\r\nnothing\r\n'],
+  ['a length without end', `$${'9'.repeat(40)}\r\n`],
+  ['a length that is none', '*x\r\n'],
+])('%s among what a node answers ends that connection at most', async (_, garbage) => {
+  await disturb(garbage, 'back')
+})
+
+test.each([
+  ['an argument that is none', '*1\r\n:5\r\n'],
+  ['a length that is none', '*x\r\n'],
+  ['an argument without end', `*1\r\n$${'9'.repeat(40)}\r\n`],
+])('%s among what a node asks ends that connection at most', async (_, garbage) => {
+  await disturb(garbage, 'there')
+})
+
+async function disturb(garbage: string, direction: Direction): Promise<void> {
+  const cluster = await startFaulty(3)
+  const history = historyOf({ keeps: 'always' })
+  const workload = work({ history, nodes: cluster.nodes, keys: someKeys(50) })
+  await workload.progress(200)
+  const heal = history.fault()
+  cluster.link(0, 1).inject(garbage, direction)
+  await workload.progress(300)
+  heal()
+  await agree(cluster.nodes)
+  await workload.stop()
+  expect(history.check()).toEqual([])
+}
+
+test('nodes that are told of different members answer, and nothing that is wrong', async () => {
+  const nodes = await startMembers(3, {
+    // The first knows all, the others not of each other.
+    peersOf: (i, names) => (i === 0 ? names : [names[0], names[i]]),
+  })
+  // Two that do not know of each other do not see what the other one has written.
+  const history = historyOf({ keeps: 'never', detection: Number.POSITIVE_INFINITY })
+  history.fault()
+  const workload = work({ history, nodes, keys: someKeys(100) })
+  await workload.progress(3000)
+  await workload.stop()
+  expect(history.check()).toEqual([])
+})

@@ -1,0 +1,49 @@
+// A client that asks for much by way of another node and does not read: it waits, rather than fill the node's memory.
+
+import { connect } from 'node:net'
+import { expect, test } from 'vitest'
+import { startCluster } from '../support/cluster.ts'
+import { poll } from '../support/poll.ts'
+
+const VALUE = 'v'.repeat(65_536)
+const REQUESTS = 2000
+/** A length, the value, two line ends. */
+const REPLY_BYTES = `$${VALUE.length}\r\n`.length + VALUE.length + 2
+
+test('what another node owns is not asked for without end', async () => {
+  const cluster = await startCluster(2, { groups: { cache: {} } })
+  const [entry, owner] = cluster.members
+  const socket = connect(entry.port, '127.0.0.1')
+  try {
+    const own = `127.0.0.1:${owner.port}`
+    const keys = Array.from({ length: 100 }, (_, i) => `key:${i}`)
+    const plans = await Promise.all(
+      keys.map(async (key) => [key, String(await entry.watcher.call('EXPLAIN', key))]),
+    )
+    const [key] = plans.find(([, plan]) => plan.includes(own)) as [string, string]
+    await entry.watcher.set(key, VALUE)
+    const [before] = await entry.forwarded()
+    socket.pause()
+    // A write, since reads are served from a copy after a while.
+    socket.write(`*3\r\n$5\r\nGETEX\r\n$${key.length}\r\n${key}\r\n$7\r\nPERSIST\r\n`.repeat(REQUESTS))
+    let seen = -1
+    let calm = 0
+    await poll(async () => {
+      const [now] = await entry.forwarded()
+      calm = now === seen && now > before ? calm + 1 : 0
+      seen = now
+      return calm > 10
+    }, 'no more to be asked')
+    expect(seen - before).toBeLessThan(REQUESTS / 2)
+
+    let bytes = 0
+    socket.on('data', (chunk) => {
+      bytes += chunk.length
+    })
+    socket.resume()
+    await poll(() => bytes === REQUESTS * REPLY_BYTES, 'all replies')
+  } finally {
+    socket.destroy()
+    await cluster.close()
+  }
+})

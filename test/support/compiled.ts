@@ -1,0 +1,70 @@
+// The sources as plain JavaScript, for tests that start many processes: these start three times as fast.
+
+import { createHash } from 'node:crypto'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+
+const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
+/** Where modules find what they import. */
+const CACHE = join(PROJECT, 'node_modules', '.cache', 'erinys')
+
+/** Of other states of the sources nothing is kept for longer, ms. */
+const KEPT = 24 * 60 * 60 * 1000
+
+/** The compiled command line; types are not checked. */
+export function compiledMain(): string {
+  const files = readdirSync(join(PROJECT, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => ({ file, text: readFileSync(join(PROJECT, 'src', file), 'utf8') }))
+  const hash = createHash('sha1')
+  for (const { file, text } of files) hash.update(`${file}\0${text}\0`)
+  const folder = join(CACHE, hash.digest('hex'))
+  const main = join(folder, 'dist', 'main.js')
+  if (existsSync(main)) return main
+  mkdirSync(CACHE, { recursive: true })
+  prune()
+  // Others may do the same at this moment.
+  const made = mkdtempSync(join(CACHE, 'new-'))
+  writeFileSync(join(made, 'package.json'), readFileSync(join(PROJECT, 'package.json')))
+  for (const { file, text } of files) {
+    const output = join(made, 'dist', file.replace(/\.ts$/, '.js'))
+    mkdirSync(dirname(output), { recursive: true })
+    writeFileSync(output, compile(text))
+  }
+  try {
+    renameSync(made, folder)
+  } catch {
+    rmSync(made, { recursive: true })
+  }
+  return main
+}
+
+function compile(text: string): string {
+  return ts.transpileModule(text, {
+    compilerOptions: {
+      target: ts.ScriptTarget.ES2023,
+      module: ts.ModuleKind.ESNext,
+      verbatimModuleSyntax: true,
+      rewriteRelativeImportExtensions: true,
+    },
+  }).outputText
+}
+
+function prune(): void {
+  for (const name of readdirSync(CACHE)) {
+    const folder = join(CACHE, name)
+    if (Date.now() - statSync(folder).mtimeMs > KEPT) rmSync(folder, { recursive: true, force: true })
+  }
+}
