@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import type { z } from 'zod'
 import { formatDuration } from './bytes/units.ts'
+import type { ClusterSettings } from './cluster/cluster.ts'
 import { addressName } from './cluster/member.ts'
 import type { MembershipConfig } from './cluster/membership/membership.ts'
 import { canonicalHost, readAddress } from './cluster/membership/roster.ts'
@@ -66,28 +67,13 @@ export interface ClusterInput {
 }
 
 /** The cluster that a node is in, with everything decided. Sizes in bytes, times in ms. */
-export interface ClusterConfig {
+export interface ClusterConfig extends ClusterSettings {
   /** Where the members are listed. */
   readonly membership: MembershipConfig
-  /** What nodes show each other; empty: nothing. By default `requirepass`. */
-  readonly secret: string
   /** The address that others reach this node at, which is its name too. Port 0: the one that it listens on. */
   readonly announce: { readonly host: string; readonly port: number }
-  /** What a node does with a command whose keys are another's: send it there itself, or tell the client to. */
-  readonly redirect: 'forward' | 'moved'
-  /** How long a silent peer is waited for before it counts as dead. */
-  readonly timeout: number
-  readonly pingInterval: number
-  /** Connections for requests to each peer. */
-  readonly links: number
   /** This node's share of slots relative to the others'. */
   readonly weight: number
-  /** The fraction of each group's budget that copies of other nodes' hot keys may take. */
-  readonly copies: number
-  /** For how long a copy is served without asking. */
-  readonly copyMaxAge: number
-  /** Bytes a second that a handover may send. */
-  readonly handoverRate: number
 }
 
 /** A value that was given: how much its layer counts, and what messages call the setting there. */

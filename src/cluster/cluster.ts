@@ -8,7 +8,7 @@ import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
-import { Contexts } from './contexts.ts'
+import { Contexts, type Selection } from './contexts.ts'
 import { Conversation } from './conversation.ts'
 import { type Copied, Copying, type Holder } from './copying.ts'
 import { Detector } from './detector.ts'
@@ -17,35 +17,39 @@ import type { Identity } from './handshake.ts'
 import type { Break } from './health.ts'
 import { Leaving } from './leaving.ts'
 import type { Link } from './link.ts'
+import type { Log } from './log.ts'
 import type { Member } from './member.ts'
 import type { Membership } from './membership/membership.ts'
 import { Mesh } from './mesh.ts'
 import { isClaim, isState } from './messages.ts'
 import { type Answer, Ownership, SELF } from './ownership.ts'
-import type { Peer, Waiter } from './peer.ts'
+import type { Peer } from './peer.ts'
 import { Relocation } from './relocation.ts'
 import { type ClusterReport, reportOf } from './report.ts'
 import { ask, type Reply } from './request.ts'
 import { assignSlots, epochOf } from './slots.ts'
 import type { StateMessage } from './state.ts'
 import type { Moving } from './takeover.ts'
+import { type Waiter, Waiters } from './waiters.ts'
 import { type WalkStep, walkOf } from './walk.ts'
 
-interface ClusterSettings {
+/** Sizes in bytes, times in ms. */
+export interface ClusterSettings {
+  /** What nodes show each other; empty: nothing. By default `requirepass`. */
   readonly secret: string
+  /** What a node does with a command whose keys are another's: send it there itself, or tell the client to. */
   readonly redirect: 'forward' | 'moved'
+  /** How long a silent peer is waited for before it counts as dead. */
   readonly timeout: number
   readonly pingInterval: number
+  /** Connections for requests to each peer. */
   readonly links: number
-  readonly weight: number
+  /** The fraction of each group's budget that copies of other nodes' hot keys may take. */
   readonly copies: number
+  /** For how long a copy is served without asking. */
   readonly copyMaxAge: number
+  /** Bytes a second that a handover may send. */
   readonly handoverRate: number
-}
-
-interface Log {
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
 }
 
 export interface ClusterOptions {
@@ -103,7 +107,7 @@ export class Cluster {
   /** The members that are listed, and the names of those that are not any more, but leave. */
   #list: readonly Member[] = []
   #delisted: readonly string[] = []
-  #waiting = new Set<Waiter>()
+  readonly #waiters = new Waiters()
   #running: Running | undefined
   #setReady = (): void => {}
   /** Resolves when the node knows who else there is. */
@@ -248,7 +252,7 @@ export class Cluster {
   }
 
   /** What a number of `contextOf` stands for. */
-  circumstancesOf(context: number): { group: Group; protocol: 2 | 3; noTouch: boolean } {
+  circumstancesOf(context: number): Selection {
     return this.#contexts.circumstances(context)
   }
 
@@ -267,7 +271,7 @@ export class Cluster {
 
   /** Resumes `waiter` when this node knows again what it owns. */
   whenCertain(waiter: Waiter): void {
-    this.#waiting.add(waiter)
+    this.#waiters.add(waiter)
   }
 
   /** Runs something when word from the owners of slots, which is under way, has probably come. */
@@ -301,9 +305,7 @@ export class Cluster {
 
   /** Asks a member something of its own. Rejects when there is no reply. */
   async askPeer(name: string, group: Group, args: readonly (string | Buffer)[]): Promise<Reply> {
-    const peer = this.#mesh.get(name)
-    if (peer === undefined) throw new Error(`${name} is no member`)
-    return ask(peer.control, this.contextOf(group, 2, false, true), args)
+    return this.#ask(this.#peer(name).control, group, args)
   }
 
   beginTurn(): void {
@@ -447,9 +449,7 @@ export class Cluster {
   #memberOf(name: string): Member {
     const { self, detector } = this.#parts
     if (name === self.name) return self
-    const member = detector.view.members.find((each) => each.name === name) ?? this.#mesh.get(name)?.member
-    if (member === undefined) throw new Error(`${name} is no member`)
-    return member
+    return detector.view.members.find((each) => each.name === name) ?? this.#peer(name).member
   }
 
   /** The members that may be there. Who leaves hands over what it owns, whether or not it is listed meanwhile. */
@@ -564,9 +564,7 @@ export class Cluster {
     this.inDoubt = detector.doubtful || !detector.settled
     if (this.inDoubt) return
     this.#setReady()
-    const waiting = this.#waiting
-    this.#waiting = new Set()
-    for (const waiter of waiting) waiter.resume()
+    this.#waiters.resume()
   }
 
   #ownersChanged(): void {
@@ -584,12 +582,21 @@ export class Cluster {
    * no copy from before: word of the write comes before its reply.
    */
   async #fetchCopy(name: string, group: Group, key: Buffer): Promise<Reply> {
-    const peer = this.#mesh.get(name)
-    if (peer === undefined) throw new Error(`${name} is no member`)
+    const peer = this.#peer(name)
     const link = peer.data(0)
     if (peer.copyLink !== link) this.copies.lostTouch(name)
     peer.copyLink = link
-    return ask(link, this.contextOf(group, 2, false, true), ['PEER', 'COPY', key])
+    return this.#ask(link, group, ['PEER', 'COPY', key])
+  }
+
+  #peer(name: string): Peer {
+    const peer = this.#mesh.get(name)
+    if (peer === undefined) throw new Error(`${name} is no member`)
+    return peer
+  }
+
+  #ask(link: Link, group: Group, args: readonly (string | Buffer)[]): Promise<Reply> {
+    return ask(link, this.contextOf(group, 2, false, true), args)
   }
 }
 

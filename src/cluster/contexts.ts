@@ -18,6 +18,13 @@ const GROUPS = 2 ** (GENERATION_SHIFT - GROUP_SHIFT)
 export const CONTEXT_NO_TOUCH: number = NO_TOUCH
 export const CONTEXT_FINAL: number = FINAL
 
+/** In which state of its client a request is run. */
+export interface Selection {
+  readonly group: Group
+  readonly protocol: 2 | 3
+  readonly noTouch: boolean
+}
+
 export class Contexts {
   /** Counts the stamps: a number made for an earlier one is another number. */
   generation = 1
@@ -61,7 +68,7 @@ export class Contexts {
   }
 
   /** What a number stands for. */
-  circumstances(context: number): { group: Group; protocol: 2 | 3; noTouch: boolean } {
+  circumstances(context: number): Selection {
     const group = this.#groups[(context >> GROUP_SHIFT) & (GROUPS - 1)]
     return { group, protocol: (context & RESP3) === 0 ? 2 : 3, noTouch: (context & NO_TOUCH) !== 0 }
   }

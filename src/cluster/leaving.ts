@@ -4,6 +4,7 @@ import type { CancelTimer, Timers } from '../bytes/clock.ts'
 import type { Conversation } from './conversation.ts'
 import type { Detector } from './detector.ts'
 import type { Handover } from './handover.ts'
+import type { Log } from './log.ts'
 import type { Membership } from './membership/membership.ts'
 import type { Ownership } from './ownership.ts'
 
@@ -18,10 +19,7 @@ export interface LeavingOptions {
   readonly conversation: Conversation
   readonly membership: Membership
   readonly timers: Timers
-  readonly log: {
-    info(fields: object, message: string): void
-    warn(fields: object, message: string): void
-  }
+  readonly log: Log
   /** Whether no other node lives. */
   readonly isLast: () => boolean
 }

@@ -6,14 +6,10 @@ import type { Identity } from './handshake.ts'
 import type { Break } from './health.ts'
 import { Lanes } from './lanes.ts'
 import type { Link } from './link.ts'
+import type { Log } from './log.ts'
 import type { Member } from './member.ts'
 import { RequestPages } from './pages.ts'
 import { Peer } from './peer.ts'
-
-interface Log {
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-}
 
 export interface MeshOptions {
   readonly clock: Clock

@@ -3,11 +3,7 @@
 import type { Lanes } from './lanes.ts'
 import type { Link } from './link.ts'
 import type { Member } from './member.ts'
-
-/** Who waits, and is told to go on. */
-export interface Waiter {
-  resume(): void
-}
+import { type Waiter, Waiters } from './waiters.ts'
 
 /** What went over links, since the peer is known. */
 export interface Traffic {
@@ -29,7 +25,7 @@ export class Peer {
   runId = ''
   /** Whether it is known that there is no link: said once. */
   isBroken = false
-  #waiting = new Set<Waiter>()
+  readonly #waiters = new Waiters()
   /** Of links that are closed: of data links, of control links. */
   readonly #pastData = noTraffic()
   readonly #pastControl = noTraffic()
@@ -82,14 +78,11 @@ export class Peer {
 
   /** Resumes `waiter` when the links have room again, or break. */
   whenDrained(waiter: Waiter): void {
-    this.#waiting.add(waiter)
+    this.#waiters.add(waiter)
   }
 
   drained(): void {
-    const waiting = this.#waiting
-    if (waiting.size === 0) return
-    this.#waiting = new Set()
-    for (const waiter of waiting) waiter.resume()
+    this.#waiters.resume()
   }
 }
 

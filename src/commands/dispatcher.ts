@@ -2,6 +2,7 @@
 
 import { keySlot } from '../bytes/crc16.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { SELF } from '../cluster/ownership.ts'
 import type { Args } from '../resp/args.ts'
 import type { Context } from './context.ts'
 import { type Circumstances, Errand, type Errands } from './errand.ts'
@@ -19,9 +20,6 @@ const MAX_ATTEMPTS = 1000
 const BEFORE_GIVING_UP = 2
 /** After so many nodes have named another one, the next is made to answer. */
 const MAX_REDIRECTIONS = 3
-
-/** This node, in the table of owners. */
-const SELF = 0
 
 interface DispatcherParts {
   readonly cluster: Cluster
@@ -71,7 +69,7 @@ export class Dispatcher implements Errands {
     )
   }
 
-  /** Sends a request to a node. */
+  /** Sends a request to a node. What only that one can answer goes by its control link, and is run there. */
   send(errand: Errand, request: Buffer, owner: number): void {
     const { cluster, perform } = this.#parts
     const peer = cluster.peers[owner]
@@ -80,23 +78,16 @@ export class Dispatcher implements Errands {
       return
     }
     const { client, group, protocol, noTouch } = errand.circumstances
-    const isFinal = errand.redirections >= MAX_REDIRECTIONS
+    const isFinal = errand.member !== undefined || errand.redirections >= MAX_REDIRECTIONS
     const context = cluster.contextOf(group, protocol, noTouch, isFinal)
-    peer.data(client.id).send(errand, context, request, 0, request.length)
+    const link = errand.member === undefined ? peer.data(client.id) : peer.control
+    link.send(errand, context, request, 0, request.length)
   }
 
   /** Sends a request to a node that alone can answer it: again for as long as that lives. */
-  sendByControl(errand: Errand, request: Buffer, owner: number): void {
-    const { cluster, perform } = this.#parts
-    const peer = cluster.peers[owner]
+  sendToMember(errand: Errand, request: Buffer, owner: number): void {
     errand.member = owner
-    if (peer === undefined) {
-      perform(errand, readRequest(request))
-      return
-    }
-    const { group, protocol, noTouch } = errand.circumstances
-    const context = cluster.contextOf(group, protocol, noTouch, true)
-    peer.control.send(errand, context, request, 0, request.length)
+    this.send(errand, request, owner)
   }
 
   /** Sends a request that has waited here to the owners of its keys, who are to run it. */
@@ -134,7 +125,7 @@ export class Dispatcher implements Errands {
   #retryMember(errand: Errand, request: Buffer, member: number, reason: string): void {
     const { cluster } = this.#parts
     const mayAnswer = errand.losses < MAX_ATTEMPTS && cluster.liveOwners.includes(member)
-    if (mayAnswer) cluster.soon(() => this.sendByControl(errand, request, member))
+    if (mayAnswer) cluster.soon(() => this.sendToMember(errand, request, member))
     else errand.fail(`PEERDOWN ${reason}`)
   }
 

@@ -1,15 +1,12 @@
 // One request on its way to a reply at a place of its own: retried and redirected until it has one.
 
+import type { Selection } from '../cluster/contexts.ts'
 import type { Receiver } from '../cluster/link.ts'
-import type { Group } from '../group/group.ts'
 import type { Client } from './client.ts'
 
 /** What a request depends on besides its bytes. */
-export interface Circumstances {
+export interface Circumstances extends Selection {
   readonly client: Client
-  readonly group: Group
-  readonly protocol: 2 | 3
-  readonly noTouch: boolean
 }
 
 export function circumstancesOf(client: Client): Circumstances {

@@ -301,19 +301,15 @@ export class Executor {
   /** The command to run, or `undefined` after an error reply. */
   #resolve(client: Client, args: Args): Command | undefined {
     const { reply } = this.#context
-    let command = this.#table.find(args, 0)
+    const command = this.#table.resolve(args)
     if (command === undefined) {
-      reply.error(unknownCommand(args))
-      return undefined
-    }
-    if (command.subcommands.size !== 0 && args.count > 1) {
-      const sub = command.subcommands.get(args.latin1(1).toLowerCase())
-      if (sub === undefined) {
+      const container = this.#table.find(args, 0)
+      if (container === undefined) reply.error(unknownCommand(args))
+      else {
         const name = printable(args, 1, MAX_SHOWN)
-        reply.error(`ERR unknown subcommand '${name}'. Try ${command.spec.name.toUpperCase()} HELP.`)
-        return undefined
+        reply.error(`ERR unknown subcommand '${name}'. Try ${container.spec.name.toUpperCase()} HELP.`)
       }
-      command = sub
+      return undefined
     }
     if (!command.accepts(args.count)) {
       command.stats.rejectedCalls++

@@ -1,8 +1,8 @@
 // What nodes of a cluster say to each other; ordinary clients are refused.
 
-import { SLOT_COUNT } from '../bytes/crc16.ts'
 import { CONTEXT_FINAL, CONTEXT_NO_TOUCH } from '../cluster/contexts.ts'
 import { answerHello, makeNonce, PEER_VERSION } from '../cluster/handshake.ts'
+import { areSlots } from '../cluster/messages.ts'
 import type { CommandSpec } from './command.ts'
 import { container } from './container.ts'
 import type { Context } from './context.ts'
@@ -133,16 +133,14 @@ export const peerCommands: readonly CommandSpec[] = [
         arguments: [arg('slots', 'string')],
         run: forPeers((c) => {
           const slots = c.args.text(2).split(' ').map(Number)
-          if (!slots.every((slot) => Number.isInteger(slot) && slot >= 0 && slot < SLOT_COUNT))
-            c.reply.error('ERR invalid slot')
+          if (!areSlots(slots)) c.reply.error('ERR invalid slot')
           else c.reply.simple(c.host.cluster?.handedOver(c.client.peer?.name ?? '', slots) ?? 'later')
         }),
       }),
       subcommand({
         name: 'copy',
         arity: 3,
-        summary:
-          'Returns a value, for how long it may be kept, and its lifetime; a write of the key is told.',
+        summary: 'Returns a value, and for how long it may be kept; a write of the key is told.',
         arguments: [arg('key', 'string')],
         run: forPeers(copy),
       }),

@@ -2,6 +2,7 @@
 
 import { keySlot } from '../bytes/crc16.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { SELF } from '../cluster/ownership.ts'
 import type { Peer } from '../cluster/peer.ts'
 import type { Args } from '../resp/args.ts'
 import { type Client, placeOf } from './client.ts'
@@ -23,9 +24,6 @@ const SENT = 2
 /** It cannot be sent yet: offer it again when the client is resumed. */
 export const WAIT = 3
 export type Route = typeof HERE | typeof COPY | typeof SENT | typeof WAIT
-
-/** This node, in the table of owners. */
-const SELF = 0
 
 /** Of so many commands with one key, it is counted how many were sent elsewhere. */
 const SHARE_OF = 256
@@ -177,7 +175,7 @@ export class Routing {
     const whole = { protocol: circumstances.protocol, reply, complete }
     const ask: Ask = (owner, request, done) => {
       const errand = this.#dispatcher.errand({ ...circumstances, protocol: 2 }, done)
-      this.#dispatcher.sendByControl(errand, request, owner)
+      this.#dispatcher.sendToMember(errand, request, owner)
     }
     if (span === 'cursor') spanByCursor({ ...whole, args, steps: cluster.walk }, ask)
     else {

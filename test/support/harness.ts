@@ -142,7 +142,6 @@ function loneCluster(environment: Environment): Cluster {
       timeout: 2000,
       pingInterval: 500,
       links: 1,
-      weight: 1,
       copies: 0.125,
       copyMaxAge: 1000,
       handoverRate: 2 ** 20,
