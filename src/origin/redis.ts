@@ -97,8 +97,13 @@ export class RedisOrigin implements Origin {
     const db = client.options.db ?? 0
     const subscriber = client.duplicate({ autoResubscribe: false, commandTimeout: undefined })
     this.#subscriber = subscriber
-    subscriber.on('error', (error) => listener.lost(error))
-    subscriber.on('close', () => listener.lost(new Error('the connection was closed')))
+    let isLost = false
+    const lose = (error: unknown): void => {
+      if (!isLost) listener.lost(error)
+      isLost = true
+    }
+    subscriber.on('error', lose)
+    subscriber.on('close', () => lose(new Error('the connection was closed')))
     subscriber.on('pmessageBuffer', (_pattern: Buffer, _channel: Buffer, key: Buffer) => {
       const start = Buffer.byteLength(prefix)
       if (key.subarray(0, start).toString() === prefix) listener.key(Buffer.from(key.subarray(start)))
@@ -107,6 +112,7 @@ export class RedisOrigin implements Origin {
       subscriber.on('ready', () => {
         subscriber.psubscribe(`__keyevent@${db}__:*`).then(
           () => {
+            isLost = false
             // What happened before is not told any more.
             listener.gap()
             resolve()

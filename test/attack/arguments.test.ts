@@ -78,6 +78,7 @@ const RANGE = 'ERR DB index is out of range'
 const WRONG_OPTIONS: Readonly<Record<string, readonly (readonly [Argument[], string | RegExp])[]>> = {
   // This node is in no cluster.
   'cluster|drain': [[['BOGUS'], 'ERR This instance has cluster support disabled']],
+  'group|flush': [[['bogus'], 'ERR no such group']],
   set: [
     [['k', 'v', 'BOGUS'], SYNTAX],
     [['k', 'v', '\xff'], SYNTAX],
@@ -257,7 +258,7 @@ const WRONG_OPTIONS: Readonly<Record<string, readonly (readonly [Argument[], str
 /** Whose further arguments are all alike, or are not looked at. */
 const WITHOUT_OPTIONS = new Set(
   (
-    'del unlink exists touch mget mset msetnx ping quit ' +
+    'del unlink invalidate exists touch mget mset msetnx ping quit ' +
     'client cluster config command debug group info latency memory object peer peer|take slowlog ' +
     'config|get command|info command|docs latency|histogram latency|reset'
   ).split(' '),

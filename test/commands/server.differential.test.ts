@@ -420,9 +420,11 @@ describeWithRedis(
         'cluster|drain',
         'explain',
         'group',
+        'group|flush',
         'group|help',
         'group|info',
         'group|list',
+        'invalidate',
       ])
     })
 

@@ -157,7 +157,9 @@ class Pipe {
     if (this.#isCut) return
     this.#isCut = true
     this.#from.resetAndDestroy()
-    this.#to.resetAndDestroy()
+    // Only TCP knows resets.
+    if (this.#to.remoteFamily === undefined) this.#to.destroy()
+    else this.#to.resetAndDestroy()
     this.#over(isOutOfBudget)
   }
 
