@@ -353,7 +353,7 @@ export class Records {
 
   /** Whether the record is kept although its deadline is before `now[0]`. */
   isStale(ref: Ref, now: Float64Array): boolean {
-    return (this.word(ref, 0) & NOTED) !== 0 && this.#isPast(ref, now, 0)
+    return this.isNoted(ref) && this.#isPast(ref, now)
   }
 
   /** Whether a read should look closer: the record is stale, or soon will be. */
@@ -505,11 +505,11 @@ export class Records {
     return paddedNotes(words[at + NOTED_OFFSET + ((words[at] & WIDE) === 0 ? 0 : 2) + NOTES_LENGTH])
   }
 
-  /** Whether a deadline is less than `lead` ms after `now[0]`. Only for records with `EXPIRES`. */
-  #isPast(ref: Ref, now: Float64Array, lead: number): boolean {
+  /** Whether the deadline is before `now[0]`. Only for records with `EXPIRES`. */
+  #isPast(ref: Ref, now: Float64Array): boolean {
     const offset = (this.word(ref, 0) & WIDE) === 0 ? 4 : 6
     const deadline = (this.word(ref, offset) >>> 0) + this.word(ref, offset + 1) * HIGH
-    return deadline !== 0 && now[0] > deadline - lead
+    return deadline !== 0 && now[0] > deadline
   }
 
   #loadedOffset(ref: Ref): number {
