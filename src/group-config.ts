@@ -1,10 +1,15 @@
 // The groups of a configuration: what a person may write, and the policies it becomes.
 
 import { z } from 'zod'
+import { formatDuration } from './bytes/units.ts'
+import { noFreshness } from './group/freshness.ts'
 import { defaultGovernor } from './group/governor.ts'
 import type { GroupPolicy } from './group/group.ts'
+import type { Origin } from './group/origin.ts'
 import { defaultWrites, WRITE_MODES, type WriteMode } from './group/writes.ts'
+import { FileOrigin } from './origin/file.ts'
 import { functionOrigin, type Loader, type LoadFunction } from './origin/function.ts'
+import { SqlOrigin } from './origin/sql.ts'
 import { type OriginConfig, originSchema } from './origin-config.ts'
 import { duration, fields, fraction, isObject, reader, show, size, whole, within } from './readers.ts'
 
@@ -59,11 +64,21 @@ export interface GroupConfig {
 /** A policy whose budget may still have to come from `maxmemory`. */
 export type WrittenGroup = Omit<GroupPolicy, 'maxBytes'> & { readonly maxBytes: number | undefined }
 
-const DEFAULT_JITTER = 0.1
-const DEFAULT_NEGATIVE_TTL = 5000
-const DEFAULT_ORIGIN_TIMEOUT = 10_000
-const DEFAULT_BATCH_MAX = 100
-const DEFAULT_BATCH_WINDOW = 0
+/** Everything about a group but what it is. */
+export type Policies = Required<Omit<GroupPolicy, 'name' | 'maxBytes' | 'origin'>>
+
+/** What a group without a word on it does. */
+export const defaultPolicies: Policies = {
+  ttlMs: 0,
+  jitter: 0.1,
+  negativeTtlMs: 5000,
+  originTimeoutMs: 10_000,
+  freshness: noFreshness,
+  governor: defaultGovernor,
+  batch: { max: 100, windowMs: 0 },
+  writes: defaultWrites,
+}
+
 const MOST_BATCHED = 10_000
 const MOST_CALLS = 1_000_000
 const MOST_RETRIES = 10
@@ -106,16 +121,10 @@ export function demoGroups(): readonly WrittenGroup[] {
     ['Jack', '589'],
     ['Sam', '567'],
   ])
-  const policy = {
-    ttlMs: 0,
-    jitter: DEFAULT_JITTER,
-    negativeTtlMs: DEFAULT_NEGATIVE_TTL,
-    originTimeoutMs: DEFAULT_ORIGIN_TIMEOUT,
-  }
   const origin = functionOrigin({ kind: 'demo', load: (key) => scores.get(key) })
   return [
-    { name: 'scores', maxBytes: DEMO_BYTES, origin, ...policy },
-    { name: 'cache', maxBytes: undefined, origin: undefined, ...policy },
+    { name: 'scores', maxBytes: DEMO_BYTES, origin, ...defaultPolicies },
+    { name: 'cache', maxBytes: undefined, origin: undefined, ...defaultPolicies },
   ]
 }
 
@@ -149,45 +158,88 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
     writeQueue: whole(1, MOST_CALLS).optional(),
     origin: originSchema(directory).optional(),
   })
-  const writable = schema.superRefine(({ write, origin }, context) => {
-    if (write !== 'through' && write !== 'behind') return
-    if (origin?.store !== undefined && origin.remove !== undefined) return
-    const message = `got ${write}, but the origin has no way to store and remove`
-    context.addIssue({ code: 'custom', message, path: ['write'] })
+  return schema.transform((written, context) => {
+    const policies = {
+      ttlMs: written.ttl ?? defaultPolicies.ttlMs,
+      jitter: written.jitter ?? defaultPolicies.jitter,
+      negativeTtlMs: written.negativeTtl ?? defaultPolicies.negativeTtlMs,
+      originTimeoutMs: written.originTimeout ?? defaultPolicies.originTimeoutMs,
+      freshness: {
+        ...defaultPolicies.freshness,
+        ...defined({
+          staleWhileRevalidateMs: written.staleWhileRevalidate,
+          staleIfErrorMs: written.staleIfError,
+          refreshAhead: written.refreshAhead,
+        }),
+      },
+      governor: {
+        ...defaultPolicies.governor,
+        ...defined({
+          concurrency: written.originConcurrency === 0 ? Infinity : written.originConcurrency,
+          queue: written.originQueue,
+          retries: written.originRetries,
+          backoffMs: written.originBackoff,
+          breakAfter: written.breakAfter,
+          breakMs: written.breakFor,
+        }),
+      },
+      batch: {
+        ...defaultPolicies.batch,
+        ...defined({ max: written.batchMax, windowMs: written.batchWindow }),
+      },
+      writes: {
+        ...defaultPolicies.writes,
+        ...defined({ mode: written.write, queue: written.writeQueue }),
+      },
+    }
+    for (const [field, message] of contradictions(policies, written.origin))
+      context.addIssue({ code: 'custom', message, path: [field] })
+    return { maxBytes: written.maxBytes, origin: written.origin, ...policies }
   })
-  return writable.transform((written) => ({
-    maxBytes: written.maxBytes,
-    ttlMs: written.ttl ?? 0,
-    jitter: written.jitter ?? DEFAULT_JITTER,
-    negativeTtlMs: written.negativeTtl ?? DEFAULT_NEGATIVE_TTL,
-    originTimeoutMs: written.originTimeout ?? DEFAULT_ORIGIN_TIMEOUT,
-    freshness: {
-      staleWhileRevalidateMs: written.staleWhileRevalidate ?? 0,
-      staleIfErrorMs: written.staleIfError ?? 0,
-      refreshAhead: written.refreshAhead ?? 0,
-    },
-    governor: {
-      ...defaultGovernor,
-      ...defined({
-        concurrency: written.originConcurrency === 0 ? Infinity : written.originConcurrency,
-        queue: written.originQueue,
-        retries: written.originRetries,
-        backoffMs: written.originBackoff,
-        breakAfter: written.breakAfter,
-        breakMs: written.breakFor,
-      }),
-    },
-    batch: {
-      max: written.batchMax ?? DEFAULT_BATCH_MAX,
-      windowMs: written.batchWindow ?? DEFAULT_BATCH_WINDOW,
-    },
-    writes: {
-      ...defaultWrites,
-      mode: written.write ?? defaultWrites.mode,
-      queue: written.writeQueue ?? defaultWrites.queue,
-    },
-    origin: written.origin,
-  }))
+}
+
+/** What a group is told to do, each by itself possible, and together with the rest it is not. */
+function contradictions(
+  { ttlMs, originTimeoutMs, freshness, batch, writes }: Policies,
+  origin: Origin | undefined,
+): (readonly [field: keyof GroupConfig, message: string])[] {
+  const found: (readonly [field: keyof GroupConfig, message: string])[] = []
+  const refuse = (field: keyof GroupConfig, got: string, but: string): void => {
+    found.push([field, `got ${got}, but ${but}`])
+  }
+  const { staleWhileRevalidateMs, staleIfErrorMs, refreshAhead } = freshness
+  const endless = endlessness(ttlMs, origin)
+  if (endless !== undefined) {
+    if (staleWhileRevalidateMs > 0)
+      refuse('staleWhileRevalidate', formatDuration(staleWhileRevalidateMs), endless)
+    if (staleIfErrorMs > 0) refuse('staleIfError', formatDuration(staleIfErrorMs), endless)
+    if (refreshAhead > 0) refuse('refreshAhead', String(refreshAhead), endless)
+  }
+  if (batch.windowMs > 0) {
+    const window = formatDuration(batch.windowMs)
+    if (origin?.loadMany === undefined)
+      refuse('batchWindow', window, 'the origin loads one key at a time (batchQuery, batchUrl or loadMany)')
+    else if (batch.max === 1)
+      refuse('batchWindow', window, 'batchMax is 1: there is no other key to wait for')
+    if (originTimeoutMs > 0 && batch.windowMs >= originTimeoutMs)
+      refuse('batchWindow', window, `a load fails after originTimeout, ${formatDuration(originTimeoutMs)}`)
+  }
+  const storesNothing = origin?.store === undefined || origin.remove === undefined
+  if ((writes.mode === 'through' || writes.mode === 'behind') && storesNothing)
+    refuse(
+      'write',
+      writes.mode,
+      'the origin has no way to store and remove (SQL: writeQuery and removeQuery; a function: store and remove)',
+    )
+  return found
+}
+
+/** Why no value of a group is ever loaded anew before or after its end; undefined: some may be. */
+function endlessness(ttlMs: number, origin: Origin | undefined): string | undefined {
+  if (origin === undefined) return 'there is no origin to load from'
+  // The others may say themselves how long a value lives.
+  const saysNothing = origin instanceof SqlOrigin || origin instanceof FileOrigin
+  return ttlMs === 0 && saysNothing ? 'nothing ever ends: the group has no ttl' : undefined
 }
 
 /** Only the fields that have a value. */

@@ -20,6 +20,7 @@ import {
   describeConfig,
   groupText,
   sourceText,
+  unusualText,
   valueText,
 } from './report.ts'
 import { kebabName, machineMemory, settingNames, settings } from './settings.ts'
@@ -44,7 +45,8 @@ Sizes are bytes or 64mb, durations 250ms or 5m.`,
   )
   .allowExcessArguments()
   .action(async (options: Options, { args: [word] }: Command) => {
-    if (word !== undefined) program.error(`error: unknown command '${word}', known are check and cluster`)
+    if (word !== undefined)
+      program.error(`error: unknown command '${word}', known are check, cluster and sql`)
     await start(await load(options))
   })
 
@@ -149,7 +151,8 @@ function banner(log: Logger, loaded: LoadedConfig): void {
   log.info({ pid: process.pid }, `erinys ${version} on Node.js ${process.version}, ${sourceText(loaded)}`)
   config.groups.forEach((group, index) => {
     const { name, maxBytes, origin } = group
-    log.info({ index, maxBytes, origin: origin?.kind }, `group ${name}: ${groupText(group)}`)
+    const text = [groupText(group), unusualText(group)].filter((part) => part !== '').join(', ')
+    log.info({ index, maxBytes, origin: origin?.kind }, `group ${name}: ${text}`)
   })
   if (config.cluster !== undefined) log.info(`cluster: ${clusterText(config.cluster)}`)
   const chosen = sources.get('maxmemory') ?? "a quarter of the machine's memory"

@@ -9,7 +9,7 @@ import { functionOrigin, type Loader, type LoadFunction } from './origin/functio
 import { HttpOrigin } from './origin/http.ts'
 import { RedisOrigin } from './origin/redis.ts'
 import { SQL_PROTOCOLS, SqlOrigin } from './origin/sql.ts'
-import { UrlTemplate } from './origin/url-template.ts'
+import { NO_CREDENTIALS, UrlTemplate } from './origin/url-template.ts'
 import { headers, pattern, text, tls, tlsOrSwitch, url } from './origin-readers.ts'
 import { duration, fields, isObject, secret, show, size, whole, within, yesNo } from './readers.ts'
 
@@ -144,10 +144,11 @@ export function originSchema(directory: string): z.ZodType<Origin> {
       return z.NEVER
     }
     if (typeof value.load === 'function') {
-      if (value.loadMany === undefined || typeof value.loadMany === 'function')
-        return functionOrigin(value as unknown as Loader)
-      const message = `got ${show(value.loadMany)}, wants a function`
-      context.addIssue({ code: 'custom', message, path: ['loadMany'] })
+      const wrong = wrongPart(value)
+      if (wrong === undefined) return functionOrigin(value as unknown as Loader)
+      const [name, wanted] = wrong
+      const message = `got ${show(value[name])}, wants ${wanted}`
+      context.addIssue({ code: 'custom', message, path: [name] })
       return z.NEVER
     }
     const schema = kinds.get(value.kind)
@@ -161,6 +162,22 @@ export function originSchema(directory: string): z.ZodType<Origin> {
     }
     return within(context, schema.safeParse(value))
   })
+}
+
+/** What an object with `load` may have besides. */
+const LOADER_PARTS: Readonly<Record<string, readonly [type: string, wants: string]>> = {
+  kind: ['string', 'text'],
+  isIdempotent: ['boolean', 'true or false'],
+  ...Object.fromEntries(
+    ['loadMany', 'store', 'remove', 'start', 'close'].map((name) => [name, ['function', 'a function']]),
+  ),
+}
+
+/** A part of such an object that is not what it should be, and what it should be. */
+function wrongPart(loader: Record<string, unknown>): readonly [name: string, wants: string] | undefined {
+  for (const [name, [type, wants]] of Object.entries(LOADER_PARTS))
+    if (loader[name] !== undefined && typeof loader[name] !== type) return [name, wants]
+  return undefined
 }
 
 function fileSchema(directory: string): z.ZodType<Origin> {
@@ -195,6 +212,10 @@ function sqlSchema(directory: string): z.ZodType<Origin> {
     if (written.keys !== undefined && written.keys.names.length !== 1) {
       const message = `got ${written.keys.names.length} captures, wants one, since a query has one parameter`
       context.addIssue({ code: 'custom', message, path: ['keys'] })
+      return z.NEVER
+    }
+    if (/^sqlite:(?:\/\/)?$/i.test(written.url)) {
+      context.addIssue({ code: 'custom', message: 'got no path, wants sqlite:path', path: ['url'] })
       return z.NEVER
     }
     if (written.listen !== undefined && !/^postgres/i.test(written.url)) {
@@ -238,6 +259,11 @@ function httpSchema(directory: string): z.ZodType<Origin> {
     connectTimeout: duration(1, 'timed').optional(),
     timeout: duration(1, 'timed').optional(),
   }).transform((written, context): Origin => {
+    const posted = written.batchUrl === undefined ? undefined : new URL(written.batchUrl)
+    if (posted !== undefined && posted.username + posted.password !== '') {
+      context.addIssue({ code: 'custom', message: NO_CREDENTIALS, path: ['batchUrl'] })
+      return z.NEVER
+    }
     let template: UrlTemplate
     try {
       template = new UrlTemplate(written.url, written.keys?.names ?? [])
@@ -265,7 +291,15 @@ function redisSchema(directory: string): z.ZodType<Origin> {
   const one = url(['redis:', 'rediss:'], "'redis://host:6379'")
   const urls = z.unknown().transform((value, context): readonly string[] => {
     const list = Array.isArray(value) && value.length > 0 ? value : [value]
-    return list.map((item, i) => within(context, one.safeParse(item), ...(list === value ? [i] : [])))
+    return list.map((item, i) => {
+      const path = list === value ? [i] : []
+      const read = one.safeParse(item)
+      if (read.success && !/^\/?\d*$/.test(new URL(read.data).pathname)) {
+        const message = "got a path that is no number, wants a database such as '/2', or none"
+        context.addIssue({ code: 'custom', message, path })
+      }
+      return within(context, read, ...path)
+    })
   })
   return fields({
     kind: z.literal('redis'),

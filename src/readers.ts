@@ -197,10 +197,11 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 }
 
-/** A value as a message shows it: short, and on one line. */
+/** A value as a message shows it: short, on one line, and without the user and the password of a URL. */
 export function show(value: unknown): string {
   if (typeof value === 'string') {
-    const text = value.length > MOST_SHOWN ? `${value.slice(0, MOST_SHOWN)}…` : value
+    const bare = value.replace(/:\/\/.*@/s, '://…@')
+    const text = bare.length > MOST_SHOWN ? `${bare.slice(0, MOST_SHOWN)}…` : bare
     return `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"')}'`
   }
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)

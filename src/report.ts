@@ -12,6 +12,7 @@ import {
 } from './cluster-settings.ts'
 import type { LoadedConfig } from './config-file.ts'
 import type { GroupPolicy } from './group/group.ts'
+import { defaultPolicies, type GroupConfig, type Policies } from './group-config.ts'
 import {
   kebabName,
   machineMemory,
@@ -21,20 +22,56 @@ import {
   settings,
 } from './settings.ts'
 
-/** `64mb, origin demo, absent keys for 5s`: what a group has and does. */
+/** `64mb, origin demo within 10s, absent keys kept for 5s`: what a group has and does. */
 export function groupText(group: GroupPolicy): string {
   const { ttlMs, jitter, origin, negativeTtlMs, originTimeoutMs } = group
   const spread = jitter === 0 ? '' : ` less up to ${Number((jitter * 100).toFixed(2))}%`
   const parts = [formatSize(group.maxBytes)]
   if (ttlMs > 0) parts.push(`ttl ${formatDuration(ttlMs)}${spread}`)
   if (origin === undefined) return [...parts, 'no origin'].join(', ')
-  parts.push(
-    `origin ${origin.kind} within ${originTimeoutMs === 0 ? 'any time' : formatDuration(originTimeoutMs)}`,
-  )
+  const limit = originTimeoutMs === 0 ? 'any time' : formatDuration(originTimeoutMs)
+  const tells = origin.listen === undefined ? '' : ', which tells of changes'
+  parts.push(`origin ${origin.kind} within ${limit}${tells}`)
   parts.push(
     negativeTtlMs === 0 ? 'absent keys not kept' : `absent keys kept for ${formatDuration(negativeTtlMs)}`,
   )
   return parts.join(', ')
+}
+
+/** `staleIfError 1h, write behind`: the policies that are not the default ones, besides those of `groupText`; or ''. */
+export function unusualText(group: GroupPolicy): string {
+  const usual = new Map(policyFields(defaultPolicies))
+  const unusual = policyFields({ ...defaultPolicies, ...group }).filter(
+    ([field, text]) => !SAID.has(field) && usual.get(field) !== text,
+  )
+  return unusual.map(([field, text]) => `${field} ${text}`).join(', ')
+}
+
+/** What `groupText` says in its own words. */
+const SAID: ReadonlySet<string> = new Set(['ttl', 'jitter', 'negativeTtl', 'originTimeout'])
+
+/** Policies by the fields that set them, in their order, as a person would write them. */
+export function policyFields(policies: Policies): readonly (readonly [keyof GroupConfig, string])[] {
+  const { freshness, governor, batch, writes } = policies
+  return [
+    ['ttl', formatDuration(policies.ttlMs)],
+    ['jitter', String(policies.jitter)],
+    ['negativeTtl', formatDuration(policies.negativeTtlMs)],
+    ['originTimeout', formatDuration(policies.originTimeoutMs)],
+    ['staleWhileRevalidate', formatDuration(freshness.staleWhileRevalidateMs)],
+    ['staleIfError', formatDuration(freshness.staleIfErrorMs)],
+    ['refreshAhead', String(freshness.refreshAhead)],
+    ['originConcurrency', String(governor.concurrency === Infinity ? 0 : governor.concurrency)],
+    ['originQueue', String(governor.queue)],
+    ['originRetries', String(governor.retries)],
+    ['originBackoff', formatDuration(governor.backoffMs)],
+    ['breakAfter', String(governor.breakAfter)],
+    ['breakFor', formatDuration(governor.breakMs)],
+    ['batchMax', String(batch.max)],
+    ['batchWindow', formatDuration(batch.windowMs)],
+    ['write', writes.mode],
+    ['writeQueue', String(writes.queue)],
+  ]
 }
 
 /** `10.0.0.1:7000, with a secret, members from etcd at http://10.0.0.9:2379`: what a node is in its cluster. */
@@ -66,7 +103,12 @@ export function describeConfig(loaded: LoadedConfig): string {
     `Listens on ${addresses.join(', ')}, ${config.requirepass === '' ? 'without a password' : 'with a password'}.`,
     '',
     'Groups:',
-    ...config.groups.map((group, index) => `  ${index}  ${group.name.padEnd(widest)}  ${groupText(group)}`),
+    ...config.groups.flatMap((group, index) => {
+      const head = `  ${index}  ${group.name.padEnd(widest)}  `
+      const unusual = unusualText(group)
+      const rest = unusual === '' ? [] : [`${' '.repeat(head.length)}${unusual}`]
+      return [`${head}${groupText(group)}`, ...rest]
+    }),
     `Together ${formatSize(total)} of the ${formatSize(machineMemory)} of memory here${
       total > machineMemory ? ': MORE THAN THERE IS' : ''
     }.`,

@@ -169,7 +169,7 @@ describe('a whole configuration', () => {
           breakFor: '10s',
           batchMax: 500,
           batchWindow: '2ms',
-          origin: (key) => key,
+          origin: { load: (key) => key, loadMany: (keys) => keys },
         },
         cache: { maxBytes: 4096, ttl: 1500 },
       },

@@ -72,7 +72,7 @@ describe.concurrent('without a node', () => {
   test('an unknown command', async () => {
     const { code, stdout, stderr } = await run(['chekc'])
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-    expect(stderr).toBe("error: unknown command 'chekc', known are check and cluster\n")
+    expect(stderr).toBe("error: unknown command 'chekc', known are check, cluster and sql\n")
   })
 
   test('a configuration that is not there', async () => {
@@ -132,6 +132,10 @@ describe.concurrent('erinys check', () => {
       `export default { maxmemory: '1gb', groups: {
         scores: { maxBytes: '64mb', ttl: '5m', origin: (key: string) => key },
         cache: {},
+        users: {
+          maxBytes: '1mb', ttl: '1m', staleIfError: '1h', write: 'refuse',
+          origin: { kind: 'sql', url: 'postgres://me:hush@h/db', query: 'q', listen: 'users' },
+        },
       } }`,
     )
     const env = { ERINYS_REQUIREPASS: 'secret' }
@@ -146,6 +150,11 @@ describe.concurrent('erinys check', () => {
       '0  scores  64mb, ttl 5m less up to 10%, origin function within 10s, absent keys kept for 5s\n',
     )
     expect(stdout).toContain('1  cache   1gb, no origin\n')
+    expect(stdout).toContain(
+      '  2  users   1mb, ttl 1m less up to 10%, origin sql within 10s, which tells of changes, absent keys kept for 5s\n' +
+        '             staleIfError 1h, write refuse\n',
+    )
+    expect(stdout).not.toContain('hush')
     expect(stdout).toMatch(/port +7001 {2}\(--port\)\n/)
     expect(stdout).toMatch(/requirepass +set, not shown {2}\(ERINYS_REQUIREPASS\)\n/)
     expect(stdout).toMatch(/hz +10\n/)

@@ -39,6 +39,7 @@ const ENDLESS = -1
 
 export class RedisOrigin implements Origin {
   readonly kind = 'redis'
+  readonly listen: Origin['listen']
   readonly #options: RedisOptions
   #client: Promise<Client> | undefined
   #subscriber: Redis | undefined
@@ -48,6 +49,7 @@ export class RedisOrigin implements Origin {
 
   constructor(options: RedisOptions) {
     this.#options = options
+    if (options.listen === true) this.listen = (listener) => this.#listen(listener)
   }
 
   async start(log: OriginLog): Promise<void> {
@@ -90,8 +92,7 @@ export class RedisOrigin implements Origin {
   }
 
   /** Every event on a key is heard, of whatever kind: also that it has expired or was evicted there. */
-  async listen(listener: ChangeListener): Promise<void> {
-    if (this.#options.listen !== true) return
+  async #listen(listener: ChangeListener): Promise<void> {
     const client = (await this.#connected()) as Redis
     const { prefix } = this.#options
     const db = client.options.db ?? 0

@@ -1,18 +1,31 @@
 // An origin that is a SQL database: one query for a key, and one for many keys at once.
 
-import { isUtf8 } from 'node:buffer'
 import { systemTimers } from '../bytes/clock.ts'
 import type { ChangeListener, LoadContext, Origin, OriginLog, OriginValue } from '../group/origin.ts'
 import { errorText } from './abortable.ts'
 import type { KeyPattern } from './key-pattern.ts'
 import { type Cell, cellText, cellValue, rowJson } from './sql/cell.ts'
-import { type Driver, type DriverOptions, type Parameter, type Rows, StatementError } from './sql/driver.ts'
+import {
+  type Change,
+  type Driver,
+  type DriverOptions,
+  type Parameter,
+  type Rows,
+  StatementError,
+} from './sql/driver.ts'
 import type { PostgresListener } from './sql/postgres-listener.ts'
 
 /** Which database, by the protocol of the URL. */
 export const SQL_PROTOCOLS = ['postgres:', 'postgresql:', 'mysql:', 'mariadb:', 'sqlite:'] as const
 
-export interface SqlOptions extends Omit<DriverOptions, 'onIdleError'> {
+/** What a database has accepted. */
+interface Checked {
+  readonly driver: Driver
+  readonly write: Change | undefined
+  readonly remove: Change | undefined
+}
+
+export interface SqlOptions extends Omit<DriverOptions, 'onIdleError' | 'writes'> {
   /** Which keys there are, and what of them is the parameter; undefined: the whole key is. */
   readonly keys: KeyPattern | undefined
   /** The column that is the value; undefined: the only one, or all of them as JSON. */
@@ -35,19 +48,21 @@ export class SqlOrigin implements Origin {
   readonly loadMany: Origin['loadMany']
   readonly store: Origin['store']
   readonly remove: Origin['remove']
+  readonly listen: Origin['listen']
   readonly #options: SqlOptions
   #log: OriginLog = { warn: () => undefined }
   #listener: PostgresListener | undefined
   #opening: Promise<Driver> | undefined
-  #checking: Promise<Driver> | undefined
+  #checking: Promise<Checked> | undefined
 
   constructor(options: SqlOptions) {
     this.#options = options
-    const { writeQuery, removeQuery } = options
+    const { writeQuery, removeQuery, listen } = options
     if (writeQuery !== undefined)
-      this.store = (key, value, { signal }) => this.#change(writeQuery, key, [written(value)], signal)
+      this.store = (key, value, { signal }) => this.#change('write', key, [value], signal)
     if (removeQuery !== undefined)
-      this.remove = (key, { signal }) => this.#change(removeQuery, key, [], signal)
+      this.remove = (key, { signal }) => this.#change('remove', key, [], signal)
+    if (listen !== undefined) this.listen = (listener) => this.#listen(listen, listener)
     if (options.batchQuery !== undefined) this.loadMany = (keys, context) => this.#loadMany(keys, context)
   }
 
@@ -68,16 +83,21 @@ export class SqlOrigin implements Origin {
     const parameter = this.#parameterOf(key)
     if (parameter === undefined) return null
     try {
-      const driver = await this.#checked()
+      const { driver } = await this.#checked()
       return this.#only(await driver.one(parameter, signal))
     } catch (error) {
       throw worded(error)
     }
   }
 
-  async listen(listener: ChangeListener): Promise<void> {
-    const { listen: channel, url, tls, connectTimeout } = this.#options
-    if (channel === undefined) return
+  async close(): Promise<void> {
+    this.#listener?.close()
+    const driver = await this.#opening?.catch(() => undefined)
+    await driver?.close()
+  }
+
+  async #listen(channel: string, listener: ChangeListener): Promise<void> {
+    const { url, tls, connectTimeout } = this.#options
     const { PostgresListener } = await import('./sql/postgres-listener.ts')
     this.#listener = new PostgresListener({
       url,
@@ -90,23 +110,20 @@ export class SqlOrigin implements Origin {
     await this.#listener.start()
   }
 
-  async close(): Promise<void> {
-    this.#listener?.close()
-    const driver = await this.#opening?.catch(() => undefined)
-    await driver?.close()
-  }
-
   async #change(
-    sql: string,
+    which: 'write' | 'remove',
     key: string,
-    values: readonly (string | Buffer)[],
+    values: readonly Uint8Array[],
     signal: AbortSignal,
   ): Promise<void> {
     const parameter = this.#parameterOf(key)
     if (parameter === undefined) throw new Error('there are no such keys')
-    const driver = await this.#checked()
-    if (driver.change === undefined) throw new Error('this database is not written to')
-    await driver.change(sql, [parameter, ...values], signal)
+    try {
+      const { [which]: change } = await this.#checked()
+      await change?.(parameter, values, signal)
+    } catch (error) {
+      throw worded(error)
+    }
   }
 
   async #loadMany(keys: readonly string[], { signal }: LoadContext): Promise<(OriginValue | Error)[]> {
@@ -115,7 +132,7 @@ export class SqlOrigin implements Origin {
     const asked = new Map<string, Parameter>()
     for (const parameter of parameters) if (parameter !== undefined) asked.set(String(parameter), parameter)
     if (asked.size === 0) return keys.map(() => null)
-    const driver = await this.#checked().catch((error) => Promise.reject(worded(error)))
+    const { driver } = await this.#checked().catch((error) => Promise.reject(worded(error)))
     const found = await this.#find(driver, [...asked.values()], signal)
     return parameters.map((parameter) => (parameter === undefined ? null : found.get(String(parameter))))
   }
@@ -191,8 +208,10 @@ export class SqlOrigin implements Origin {
   }
 
   #open(): Promise<Driver> {
+    const { writeQuery, removeQuery } = this.#options
     this.#opening ??= openDriver({
       ...this.#options,
+      writes: writeQuery !== undefined || removeQuery !== undefined,
       onIdleError: (error) => this.#log.warn({ err: error }, `a connection has broken: ${errorText(error)}`),
     }).catch((error) => {
       this.#opening = undefined
@@ -201,8 +220,8 @@ export class SqlOrigin implements Origin {
     return this.#opening
   }
 
-  /** The driver, once the database has accepted the queries. */
-  #checked(): Promise<Driver> {
+  /** The driver, once the database has accepted the queries and statements. */
+  #checked(): Promise<Checked> {
     this.#checking ??= this.#check().catch((error) => {
       this.#checking = undefined
       throw error
@@ -210,26 +229,28 @@ export class SqlOrigin implements Origin {
     return this.#checking
   }
 
-  async #check(): Promise<Driver> {
-    const { batchQuery, column, statementTimeout } = this.#options
+  async #check(): Promise<Checked> {
+    const { batchQuery, writeQuery, removeQuery, column, statementTimeout } = this.#options
     const driver = await this.#open()
     const signal = AbortSignal.timeout(statementTimeout + this.#options.connectTimeout)
     const { columns } = await driver.one(null, signal).catch(named('query'))
     checkColumns('query', columns, column)
-    if (batchQuery === undefined) return driver
-    const { columns: batched } = await driver.many(null, signal).catch(named('batchQuery'))
-    const [, ...rest] = batched
-    if (rest.join() !== columns.join())
-      refuse(
-        `batchQuery: its columns are ${batched.join(', ')}; the first one is to be the key, and the others those of query: ${columns.join(', ')}`,
-      )
-    return driver
+    if (batchQuery !== undefined) {
+      const { columns: batched } = await driver.many(null, signal).catch(named('batchQuery'))
+      checkBatchColumns(batched, columns)
+    }
+    const prepare = async (
+      field: string,
+      text: string | undefined,
+      parameters: number,
+    ): Promise<Change | undefined> =>
+      text === undefined ? undefined : driver.prepare(text, parameters, signal).catch(named(field))
+    return {
+      driver,
+      write: await prepare('writeQuery', writeQuery, 2),
+      remove: await prepare('removeQuery', removeQuery, 1),
+    }
   }
-}
-
-/** Text, which any column takes that can be read from it, or the bytes of what is none. */
-function written(value: Buffer): string | Buffer {
-  return isUtf8(value) ? value.toString('utf8') : value
 }
 
 /** The same for texts that some collation or type takes for equal. */
@@ -258,6 +279,14 @@ function checkColumns(field: string, columns: readonly string[], column: string 
     refuse(`column: ${field} gives no ${column}, but ${columns.join(', ')}`)
   const twice = columns.find((name, i) => columns.indexOf(name) !== i)
   if (twice !== undefined) refuse(`${field}: two columns are named ${twice}`)
+}
+
+function checkBatchColumns(columns: readonly string[], wanted: readonly string[]): void {
+  const [, ...rest] = columns
+  if (rest.join() === wanted.join()) return
+  refuse(
+    `batchQuery: its columns are ${columns.join(', ')}; the first one is to be the key, and the others those of query: ${wanted.join(', ')}`,
+  )
 }
 
 function refuse(message: string): never {

@@ -4,6 +4,10 @@
 const BASE = /^https?:\/\/[^/?#{}]+[/?]/i
 const PLACE = /\{([^{}]*)\}/g
 
+/** A client of HTTP leaves them out (RFC 9110 §4.2.4). */
+export const NO_CREDENTIALS =
+  'it has a user or a password, which are not sent: put them into headers, as authorization'
+
 /** The place of the whole key. */
 const KEY = 'key'
 
@@ -21,6 +25,8 @@ export class UrlTemplate {
     if (names.length === 0) throw new Error('it has no place for the key: write {key}')
     if (!BASE.test(template) || !URL.canParse(template.replace(PLACE, 'x')))
       throw new Error('it does not begin with the address of a server')
+    const { username, password } = new URL(template.replace(PLACE, 'x'))
+    if (username !== '' || password !== '') throw new Error(NO_CREDENTIALS)
     const unknown = names.find((name) => name !== KEY && !captures.includes(name))
     if (unknown !== undefined)
       throw new Error(`{${unknown}} is no capture of keys, known are ${[KEY, ...captures].join(', ')}`)

@@ -41,7 +41,7 @@ describeWithRedis('the changes of a Redis', (redis) => {
       timeout: 5000,
     })
     await origin.start({ warn: (_, message) => warnings.push(message) })
-    await origin.listen(listener)
+    await origin.listen?.(listener)
     expect(await until(1)).toEqual(['gap'])
     expect(warnings).toEqual([expect.stringContaining('notify-keyspace-events EA')])
     await redis().call('CONFIG', 'SET', 'notify-keyspace-events', 'EA')
