@@ -56,7 +56,10 @@ export interface SqlOriginConfig {
   readonly lazy?: boolean | 'yes' | 'no'
   /** The channel of PostgreSQL on which triggers tell of changes (`erinys sql trigger` prints them); none. */
   readonly listen?: string
-  /** For groups that write: a statement with two parameters, the key (as in `query`) and the value. PostgreSQL only. */
+  /**
+   * For groups that write: a statement with two parameters, first the key (as in `query`), then the value, which is text,
+   * or bytes where it is no UTF-8. SQLite can number them: `?1`, `?2`.
+   */
   readonly writeQuery?: string
   /** The same with one parameter, the key. */
   readonly removeQuery?: string
@@ -220,11 +223,6 @@ function sqlSchema(directory: string): z.ZodType<Origin> {
     }
     if (written.listen !== undefined && !/^postgres/i.test(written.url)) {
       context.addIssue({ code: 'custom', message: 'only PostgreSQL has channels', path: ['listen'] })
-      return z.NEVER
-    }
-    for (const name of ['writeQuery', 'removeQuery'] as const) {
-      if (written[name] === undefined || /^postgres/i.test(written.url)) continue
-      context.addIssue({ code: 'custom', message: 'only PostgreSQL is written to', path: [name] })
       return z.NEVER
     }
     return new SqlOrigin({

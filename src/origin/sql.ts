@@ -60,8 +60,7 @@ export class SqlOrigin implements Origin {
     const { writeQuery, removeQuery, listen } = options
     if (writeQuery !== undefined)
       this.store = (key, value, { signal }) => this.#change('write', key, [value], signal)
-    if (removeQuery !== undefined)
-      this.remove = (key, { signal }) => this.#change('remove', key, [], signal)
+    if (removeQuery !== undefined) this.remove = (key, { signal }) => this.#change('remove', key, [], signal)
     if (listen !== undefined) this.listen = (listener) => this.#listen(listen, listener)
     if (options.batchQuery !== undefined) this.loadMany = (keys, context) => this.#loadMany(keys, context)
   }

@@ -24,6 +24,8 @@ export interface ContractOptions {
   readonly batches?: boolean
   /** Its source can fail and can stall. */
   readonly faults?: boolean
+  /** It stores and removes. */
+  readonly writes?: boolean
 }
 
 type Given = [string, string | Uint8Array | null][]
@@ -39,7 +41,7 @@ function contextOf(signal = new AbortController().signal): LoadContext {
 export function originContract(
   name: string,
   create: (contents: Contents) => Promise<OriginUnderTest> | OriginUnderTest,
-  { bytes = false, batches = false, faults = false }: ContractOptions = {},
+  { bytes = false, batches = false, faults = false, writes = false }: ContractOptions = {},
 ): void {
   async function using<T>(contents: Given, body: (under: OriginUnderTest) => Promise<T>): Promise<T> {
     const under = await create(new Map(contents))
@@ -173,6 +175,93 @@ export function originContract(
         })
       },
     )
+
+    test.runIf(writes)('keeps what is stored as it is, over what was there', async () => {
+      const values = [
+        '',
+        '0',
+        'null',
+        'NULL',
+        "'); --",
+        'a\\b\\x41',
+        '\\x4142',
+        'välue',
+        '🔑',
+        'a\0b',
+        '[1]',
+        '{}',
+      ]
+      const bytes = [...values.map((value) => Buffer.from(value)), Buffer.from(BYTES), Buffer.from([0xff])]
+      await using([['key 0', 'before']], async ({ origin }) => {
+        for (const [i, value] of bytes.entries()) await origin.store?.(`key ${i}`, value, contextOf())
+        for (const [i, value] of bytes.entries())
+          expect(asBytes(await origin.load(`key ${i}`, contextOf()))).toEqual(value)
+        for (const value of bytes) {
+          await origin.store?.('key', value, contextOf())
+          expect(asBytes(await origin.load('key', contextOf()))).toEqual(value)
+        }
+      })
+    })
+
+    test.runIf(writes)('stores and removes keys of any letters, each for itself', async () => {
+      const keys = ['a b', 'a/b', 'ключ', '🔑', "'", '"', '\\x41', '%', '?', '$1', '{a}', 'k'.repeat(500)]
+      await using([], async ({ origin }) => {
+        await Promise.all(keys.map((key) => origin.store?.(key, Buffer.from(`of ${key}`), contextOf())))
+        for (const key of keys) expect(asText(await origin.load(key, contextOf()))).toBe(`of ${key}`)
+        for (const key of keys) {
+          await origin.remove?.(key, contextOf())
+          expect(asText(await origin.load(key, contextOf()))).toBe(null)
+        }
+      })
+    })
+
+    test.runIf(writes)('removes what is there, and what is not', async () => {
+      await using(
+        [
+          ['Tom', '630'],
+          ['Jack', '589'],
+        ],
+        async ({ origin }) => {
+          for (const key of ['Tom', 'Tom', 'none']) await origin.remove?.(key, contextOf())
+          expect(asText(await origin.load('Tom', contextOf()))).toBe(null)
+          expect(asText(await origin.load('Jack', contextOf()))).toBe('589')
+        },
+      )
+    })
+
+    test.runIf(writes && faults)('rejects writes with words when the source fails', async () => {
+      await using([], async ({ origin, fail, mend }) => {
+        await fail?.()
+        await expect((async () => origin.store?.('Tom', Buffer.from('1'), contextOf()))()).rejects.toThrow(
+          /\w{3}/,
+        )
+        await expect((async () => origin.remove?.('Tom', contextOf()))()).rejects.toThrow(/\w{3}/)
+        await mend?.()
+        await expect
+          .poll(async () => {
+            await origin.store?.('Tom', Buffer.from('2'), contextOf())
+            return 'stored'
+          })
+          .toBe('stored')
+        expect(asText(await origin.load('Tom', contextOf()))).toBe('2')
+      })
+    })
+
+    test.runIf(writes && faults)('gives writes up when it is told to', async () => {
+      await using([['Tom', '630']], async ({ origin, stall, mend }) => {
+        expect(asText(await origin.load('Tom', contextOf()))).toBe('630')
+        await stall?.()
+        const controller = new AbortController()
+        const context = contextOf(controller.signal)
+        const written = [
+          (async () => origin.store?.('Tom', Buffer.from('1'), context))(),
+          (async () => origin.remove?.('Jack', context))(),
+        ]
+        setImmediate(() => controller.abort(new Error('no longer wanted')))
+        for (const write of written) await expect(write).rejects.toThrow('no longer wanted')
+        await mend?.()
+      })
+    })
 
     test.runIf(faults)('gives up when it is told to', async () => {
       await using([['Tom', '630']], async ({ origin, stall, mend }) => {

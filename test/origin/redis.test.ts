@@ -62,7 +62,7 @@ describeWithRedis('Redis', (redis) => {
         dispose: () => proxy.close(),
       }
     },
-    { bytes: true, batches: true, faults: true },
+    { bytes: true, batches: true, faults: true, writes: true },
   )
 
   test('the lifetime comes along; other types are errors of their keys', async () => {

@@ -1,5 +1,6 @@
 // The port to a database: what the SQL origin asks of each kind.
 
+import { isUtf8 } from 'node:buffer'
 import type { TlsOptions } from '../tls-options.ts'
 import type { Cell } from './cell.ts'
 
@@ -24,9 +25,14 @@ export interface DriverOptions {
   /** Milliseconds. */
   readonly connectTimeout: number
   readonly statementTimeout: number
+  /** Whether statements will be prepared that change something. */
+  readonly writes: boolean
   /** Told when a connection breaks while nobody uses it. */
   readonly onIdleError: (error: Error) => void
 }
+
+/** Runs a statement that changes something, with the key and what else it takes, in the order of its parameters. */
+export type Change = (key: Parameter, values: readonly Uint8Array[], signal: AbortSignal) => Promise<void>
 
 /** Each of its promises rejects when the signal is aborted, with the signal's reason. */
 export interface Driver {
@@ -34,8 +40,11 @@ export interface Driver {
   one(parameter: Parameter | null, signal: AbortSignal): Promise<Rows>
   /** Runs `batchQuery`; the same. */
   many(parameters: readonly Parameter[] | null, signal: AbortSignal): Promise<Rows>
-  /** Runs a statement that changes something; its parameters are used in their order. */
-  change?(sql: string, parameters: readonly (Parameter | Buffer)[], signal: AbortSignal): Promise<void>
+  /**
+   * Shows the database a statement that changes something, and does not run it yet.
+   * @param parameters how many it is to have
+   */
+  prepare(sql: string, parameters: number, signal: AbortSignal): Promise<Change>
   close(): Promise<void>
 }
 
@@ -66,6 +75,18 @@ export function statementError(error: Error, state: string): Error {
   return PASSING.has(group) && state !== WRONG_PARAMETERS
     ? error
     : new StatementError(error.message, group === '22', error)
+}
+
+/** @throws StatementError for a statement that has more parameters than it will be given, or fewer */
+export function checkParameters(found: number, wanted: number): void {
+  if (found !== wanted)
+    throw new StatementError(`its parameters are ${found}, not ${wanted}`, false, undefined)
+}
+
+/** A value as text, which any column takes that can be read from it, or as the bytes of what is none. */
+export function textOrBytes(value: Uint8Array): string | Buffer {
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  return isUtf8(bytes) ? bytes.toString('utf8') : bytes
 }
 
 /** @throws Error that says how to install it, when the package is not there */

@@ -4,6 +4,8 @@ import type { FieldPacket, Pool, PoolConnection, RowDataPacket } from 'mysql2/pr
 import { abortable } from '../abortable.ts'
 import { type Cell, Literal, numberCell, timestampCell } from './cell.ts'
 import {
+  type Change,
+  checkParameters,
   type Driver,
   type DriverOptions,
   importPackage,
@@ -11,6 +13,7 @@ import {
   type Rows,
   StatementError,
   statementError,
+  textOrBytes,
 } from './driver.ts'
 
 /** Types of columns (MySQL: enum_field_types). */
@@ -61,6 +64,8 @@ export async function openMysql(options: DriverOptions): Promise<Driver> {
       // The one is MySQL's, the other MariaDB's.
       `SET max_execution_time=${statementTimeout}`,
       `SET max_statement_time=${statementTimeout / 1000}`,
+      // Otherwise what does not fit would be cut off, and that would be a success.
+      "SET sql_mode=CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",
     ]
     for (const statement of session) connection.query(statement, () => undefined)
   })
@@ -97,20 +102,40 @@ class MysqlDriver implements Driver {
     return this.#run(batchQuery.replace(IN_LIST, places), values, signal)
   }
 
+  async prepare(sql: string, parameters: number, signal: AbortSignal): Promise<Change> {
+    const statement = await this.#with(signal, (connection) => connection.prepare(sql))
+    const { statement: prepared } = statement as unknown as { statement: { parameters: readonly unknown[] } }
+    checkParameters(prepared.parameters.length, parameters)
+    const timeout = this.#options.statementTimeout + 1000
+    return async (key, values, until) => {
+      const given = [key, ...values.map(textOrBytes)]
+      await this.#with(until, (connection) => connection.execute({ sql, values: given, timeout }))
+    }
+  }
+
   async close(): Promise<void> {
     await this.#pool.end()
   }
 
   async #run(sql: string, values: readonly (Parameter | null)[], signal: AbortSignal): Promise<Rows> {
-    const connection = await abortable(this.#pool.getConnection(), signal, (late) => late.release())
-    const [rows, fields] = await abortable(this.#execute(connection, sql, values), signal).catch((error) => {
-      throw released(connection, error)
-    })
-    connection.release()
+    const [rows, fields] = await this.#with(signal, (connection) => this.#execute(connection, sql, values))
     return {
       columns: fields.map(({ name }) => name),
       rows: rows.map((row) => fields.map((field, i) => readCell(field, row[i]))),
     }
+  }
+
+  /** Lends a connection. */
+  async #with<Result>(
+    signal: AbortSignal,
+    run: (connection: PoolConnection) => Promise<Result>,
+  ): Promise<Result> {
+    const connection = await abortable(this.#pool.getConnection(), signal, (late) => late.release())
+    const result = await abortable(run(connection), signal).catch((error) => {
+      throw released(connection, error)
+    })
+    connection.release()
+    return result
   }
 
   async #execute(

@@ -1,15 +1,18 @@
 // PostgreSQL for the SQL origin, by `pg`.
 
-import type { Client, Pool, PoolClient } from 'pg'
+import type { Client, Connection, Pool, PoolClient, Submittable } from 'pg'
 import { abortable } from '../abortable.ts'
 import { type Cell, cellJson, Literal, numberCell, timestampCell } from './cell.ts'
 import {
+  type Change,
+  checkParameters,
   type Driver,
   type DriverOptions,
   importPackage,
   type Parameter,
   type Rows,
   statementError,
+  textOrBytes,
 } from './driver.ts'
 
 type Pg = typeof import('pg')
@@ -21,12 +24,15 @@ const SESSION =
 /** The server ends the statements of clients that have gone (PostgreSQL 14, not on every system). */
 const NOTICE_GONE_CLIENTS = "SET client_connection_check_interval='1s'"
 
+/** The OID of bytes: text would be read as an escaped form of them. */
+const BYTEA = 17
+
 /** By OID of the type (PostgreSQL: pg_type.dat); others are text as the server writes it. */
 const READERS: ReadonlyMap<number, (text: string) => Cell> = new Map([
   [16, (text) => new Literal(text === 't' ? 'true' : 'false')],
   ...[20, 21, 23, 26, 700, 701, 1700].map((oid) => [oid, numberCell] as const),
   ...[114, 3802].map((oid) => [oid, (text: string) => new Literal(text)] as const),
-  [17, (text) => Buffer.from(text.slice(2), 'hex')],
+  [BYTEA, (text) => Buffer.from(text.slice(2), 'hex')],
   [1114, (text) => timestampCell(text, '')],
   [1184, (text) => timestampCell(text.replace(/\+00$/, ''), 'Z')],
 ])
@@ -98,17 +104,19 @@ class PostgresDriver implements Driver {
     return this.#run(this.#options.batchQuery ?? '', values, signal)
   }
 
-  async change(
-    text: string,
-    parameters: readonly (Parameter | Buffer)[],
-    signal: AbortSignal,
-  ): Promise<void> {
-    const values = parameters.map((value) => (Buffer.isBuffer(value) ? value : String(value)))
-    const client = await abortable(this.#pool.connect(), signal, (late) => late.release())
-    await abortable(client.query({ text, values }), signal).catch((error) => {
-      throw this.#released(client, error)
+  async prepare(text: string, parameters: number, signal: AbortSignal): Promise<Change> {
+    const types = await this.#with(signal, (client) => {
+      const description = new Description(text)
+      client.query(description)
+      return description.types
     })
-    client.release()
+    checkParameters(types.length, parameters)
+    return async (key, values, until) => {
+      const given = [Buffer.from(String(key)), ...values].map((value, i) =>
+        types[i] === BYTEA ? value : textOrBytes(value),
+      )
+      await this.#with(until, (client) => client.query({ text, values: given }))
+    }
   }
 
   async close(): Promise<void> {
@@ -116,14 +124,9 @@ class PostgresDriver implements Driver {
   }
 
   async #run(text: string, value: string | readonly string[] | null, signal: AbortSignal): Promise<Rows> {
-    const client = await abortable(this.#pool.connect(), signal, (late) => late.release())
-    const { fields, rows } = await abortable(
+    const { fields, rows } = await this.#with(signal, (client) =>
       client.query<(string | null)[]>({ text, values: [value], rowMode: 'array' }),
-      signal,
-    ).catch((error) => {
-      throw this.#released(client, error)
-    })
-    client.release()
+    )
     const readers = fields.map(
       ({ dataTypeID }) =>
         (cell: string | null) =>
@@ -133,6 +136,16 @@ class PostgresDriver implements Driver {
       columns: fields.map(({ name }) => name),
       rows: rows.map((row) => row.map((cell, i) => readers[i](cell))),
     }
+  }
+
+  /** Lends a connection. */
+  async #with<Result>(signal: AbortSignal, run: (client: PoolClient) => Promise<Result>): Promise<Result> {
+    const client = await abortable(this.#pool.connect(), signal, (late) => late.release())
+    const result = await abortable(run(client), signal).catch((error) => {
+      throw this.#released(client, error)
+    })
+    client.release()
+    return result
   }
 
   /** A connection whose statement may still run is closed. */
@@ -160,6 +173,49 @@ class PostgresDriver implements Driver {
         : cellJson(this.#read(element, item as string | null)),
     )
     return `[${texts.join(',')}]`
+  }
+}
+
+/** Asks what the parameters of a statement are, which is not run (PostgreSQL: extended query, Parse and Describe). */
+class Description implements Submittable {
+  /** OIDs. */
+  readonly types: Promise<readonly number[]>
+  /** Called at the end; `pg` puts something of its own here. */
+  callback: (() => void) | undefined
+  readonly #text: string
+  #found: readonly number[] = []
+  #resolve: (types: readonly number[]) => void = () => undefined
+  #reject: (error: unknown) => void = () => undefined
+
+  constructor(text: string) {
+    this.#text = text
+    this.types = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+  }
+
+  submit(connection: Connection): void {
+    connection.once('parameterDescription', ({ dataTypeIDs }: { dataTypeIDs: readonly number[] }) => {
+      this.#found = dataTypeIDs
+    })
+    connection.parse({ name: '', text: this.#text, types: [] }, true)
+    connection.describe({ type: 'S', name: '' }, true)
+    connection.sync()
+  }
+
+  handleRowDescription(): void {
+    // Of a statement that returns what it has changed.
+  }
+
+  handleReadyForQuery(): void {
+    this.callback?.()
+    this.#resolve(this.#found)
+  }
+
+  handleError(error: unknown): void {
+    this.callback?.()
+    this.#reject(error)
   }
 }
 

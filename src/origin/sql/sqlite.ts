@@ -5,12 +5,14 @@ import type { Database, Statement } from 'better-sqlite3'
 import { abortable } from '../abortable.ts'
 import { type Cell, Literal, numberCell } from './cell.ts'
 import {
+  type Change,
   type Driver,
   type DriverOptions,
   importPackage,
   type Parameter,
   type Rows,
   StatementError,
+  textOrBytes,
 } from './driver.ts'
 
 /** How long a statement waits before it looks whether a writer has let go of the file, in ms. */
@@ -18,10 +20,11 @@ const BUSY_INTERVAL = 10
 
 type SqliteError = Error & { readonly code?: string }
 
-/** @param path of a file, which is opened when it is needed, for reading only */
+/** @param path of a file, which is opened when it is needed, for reading only unless it is written to */
 export async function openSqlite(path: string, options: DriverOptions): Promise<Driver> {
   const { default: open } = await importPackage('better-sqlite3', () => import('better-sqlite3'))
-  return new SqliteDriver(() => new open(path, { readonly: true, fileMustExist: true, timeout: 0 }), options)
+  const readonly = !options.writes
+  return new SqliteDriver(() => new open(path, { readonly, fileMustExist: true, timeout: 0 }), options)
 }
 
 class SqliteDriver implements Driver {
@@ -36,12 +39,38 @@ class SqliteDriver implements Driver {
   }
 
   one(parameter: Parameter | null, signal: AbortSignal): Promise<Rows> {
-    return this.#run(this.#options.query, parameter, signal)
+    return this.#patiently(signal, (database) => this.#all(database, this.#options.query, parameter))
   }
 
   many(parameters: readonly Parameter[] | null, signal: AbortSignal): Promise<Rows> {
     const json = parameters?.map((item) => (typeof item === 'bigint' ? item : JSON.stringify(item))).join(',')
-    return this.#run(this.#options.batchQuery ?? '', json === undefined ? null : `[${json}]`, signal)
+    const parameter = json === undefined ? null : `[${json}]`
+    return this.#patiently(signal, (database) =>
+      this.#all(database, this.#options.batchQuery ?? '', parameter),
+    )
+  }
+
+  async prepare(sql: string, parameters: number, signal: AbortSignal): Promise<Change> {
+    const [statement, isNumbered] = await this.#patiently(signal, (database) => {
+      const nulls = new Array<null>(parameters).fill(null)
+      try {
+        // A statement keeps what it is bound to: this one is only for looking.
+        database.prepare(sql).bind(...nulls)
+        return [database.prepare(sql), false] as const
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error
+        if (!/\?\d/.test(sql)) throw error
+        database.prepare(sql).bind(numbered(nulls))
+        return [database.prepare(sql), true] as const
+      }
+    })
+    return async (key, values, until) => {
+      const given = [key, ...values.map(textOrBytes)]
+      const bound = isNumbered ? [numbered(given)] : given
+      await this.#patiently(until, () =>
+        statement.reader ? statement.all(...bound) : statement.run(...bound),
+      )
+    }
   }
 
   async close(): Promise<void> {
@@ -49,34 +78,32 @@ class SqliteDriver implements Driver {
     this.#database?.close()
   }
 
-  async #run(sql: string, parameter: Parameter | null, signal: AbortSignal): Promise<Rows> {
+  /** Does something again until nobody else writes, for as long as a statement may take. */
+  async #patiently<Result>(signal: AbortSignal, run: (database: Database) => Result): Promise<Result> {
     const until = performance.now() + this.#options.statementTimeout
     for (;;) {
       signal.throwIfAborted()
       try {
-        return this.#all(sql, parameter)
+        this.#database ??= this.#open()
+        return run(this.#database)
       } catch (error) {
+        if (isOfStatement(error)) throw new StatementError((error as Error).message, false, error)
         if (!isBusy(error) || performance.now() >= until) throw error
       }
       await abortable(wait(BUSY_INTERVAL), signal)
     }
   }
 
-  #all(sql: string, parameter: Parameter | null): Rows {
-    this.#database ??= this.#open()
-    try {
-      const statement = this.#prepare(this.#database, sql)
-      const rows = statement.all(parameter) as unknown[][]
-      return {
-        columns: statement.columns().map(({ name }) => name),
-        rows: rows.map((row) => row.map(readCell)),
-      }
-    } catch (error) {
-      throw isOfStatement(error) ? new StatementError((error as Error).message, false, error) : error
+  #all(database: Database, sql: string, parameter: Parameter | null): Rows {
+    const statement = this.#reading(database, sql)
+    const rows = statement.all(parameter) as unknown[][]
+    return {
+      columns: statement.columns().map(({ name }) => name),
+      rows: rows.map((row) => row.map(readCell)),
     }
   }
 
-  #prepare(database: Database, sql: string): Statement {
+  #reading(database: Database, sql: string): Statement {
     let statement = this.#statements.get(sql)
     if (statement === undefined) {
       statement = database.prepare(sql)
@@ -86,6 +113,11 @@ class SqliteDriver implements Driver {
     }
     return statement
   }
+}
+
+/** By the numbers of `?1`, `?2`, which better-sqlite3 takes for names. */
+function numbered(values: readonly unknown[]): Record<string, unknown> {
+  return Object.fromEntries(values.map((value, i) => [i + 1, value]))
 }
 
 function isBusy(error: unknown): boolean {

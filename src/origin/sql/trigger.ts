@@ -1,7 +1,9 @@
 // The SQL that makes PostgreSQL tell of changes to a table: triggers that notify the channel of a group.
 
+import { createHash } from 'node:crypto'
+
 export interface TriggerOptions {
-  /** With its schema, if it needs one: `shop.users`. */
+  /** With its schema, if it needs one: `shop.users`; a name with a dot in it in quotes: `shop."a.b"`. */
   readonly table: string
   /** The column that is in the key. */
   readonly column: string
@@ -14,50 +16,110 @@ export interface TriggerOptions {
 const QUOTE = '$erinys$'
 
 const PLACE = /\{[^{}]*\}/
+const NAME_PART = /(?:"((?:[^"]|"")+)"|([^.]+))(?:\.|$)/y
 
-/** @throws Error for a key that has no place for the column, or several */
+/** Bytes of the longest name (PostgreSQL: NAMEDATALEN); a longer channel would make every change of the table fail. */
+const LONGEST_NAME = 63
+
+/** Bytes that a payload must be below (PostgreSQL: NOTIFY); a longer one would make the change fail. */
+const PAYLOAD_END = 8000
+
+/**
+ * Names are written as they are, never folded to lower case. A table has triggers for each of several channels; the
+ * SQL for one that has them already replaces them.
+ * @throws Error that says which option is wrong
+ */
 export function triggerSql({ table, column, channel, key }: TriggerOptions): string {
   const [before, after, ...rest] = key.split(PLACE)
   if (after === undefined || rest.length > 0)
-    throw new Error(`got the key ${JSON.stringify(key)}, wants one place for the column, as in 'user:{id}'`)
-  if ([table, column, channel, key].some((text) => text.includes(QUOTE)))
-    throw new Error(`a name with ${QUOTE} in it cannot be written`)
-  const parts = table.split('.')
-  const target = parts.map(quoted).join('.')
-  const name = [...parts.slice(0, -1), `erinys_${parts.at(-1)}_changed`.slice(0, 60)].map(quoted).join('.')
+    refuse('key', key, "one place for the column, as in 'user:{id}'")
+  const path = readTable(table)
+  if (column === '') refuse('column', column, 'the name of a column')
+  if (channel === '' || Buffer.byteLength(channel) > LONGEST_NAME)
+    refuse('channel', channel, `a name of 1 to ${LONGEST_NAME} bytes`)
+  for (const [option, text] of Object.entries({ column, channel, key }))
+    if (text.includes(QUOTE)) refuse(option, text, `a text without ${QUOTE}`)
+
+  const target = path.map(quoted).join('.')
+  const called = [...path.slice(0, -1), shortened(`erinys_${path.at(-1)}_to_${channel}`)]
+  const name = called.map(quoted).join('.')
+  const [changed, truncated] = ['changed', 'truncated'].map((what) =>
+    quoted(shortened(`erinys_${what}_to_${channel}`)),
+  )
   const keyOf = (row: string): string =>
     [
       ...(before === '' ? [] : [literal(before)]),
       `${row}.${quoted(column)}::text`,
       ...(after === '' ? [] : [literal(after)]),
     ].join(' || ')
-  const notify = (payload: string): string => `perform pg_notify(${literal(channel)}, ${payload});`
-  const tell = (row: string): string => notify(`json_build_object('key', ${keyOf(row)})::text`)
   return `-- Tells the channel ${oneLine(channel)} of every change to ${oneLine(table)}, once its transaction is committed.
+begin;
+
 create or replace function ${name}() returns trigger language plpgsql as ${QUOTE}
+declare
+  everything constant text := '{"all": true}';
+  old_key text;
+  new_key text;
+  changed_key text;
+  payload text;
 begin
   if tg_op = 'TRUNCATE' then
-    ${notify(`'{"all": true}'`)}
+    perform pg_notify(${literal(channel)}, everything);
     return null;
   end if;
   if tg_op <> 'INSERT' then
-    ${tell('old')}
+    old_key := ${keyOf('old')};
   end if;
-  if tg_op <> 'DELETE' and (tg_op = 'INSERT' or new.${quoted(column)} is distinct from old.${quoted(column)}) then
-    ${tell('new')}
+  if tg_op <> 'DELETE' then
+    new_key := ${keyOf('new')};
   end if;
+  foreach changed_key in array array[old_key, nullif(new_key, old_key)] loop
+    continue when changed_key is null;
+    payload := json_build_object('key', changed_key)::text;
+    perform pg_notify(${literal(channel)}, case when octet_length(payload) < ${PAYLOAD_END} then payload else everything end);
+  end loop;
   return null;
 end
 ${QUOTE};
 
-drop trigger if exists erinys_changed on ${target};
-create trigger erinys_changed after insert or update or delete on ${target}
+drop trigger if exists ${changed} on ${target};
+create trigger ${changed} after insert or update or delete on ${target}
   for each row execute function ${name}();
 
-drop trigger if exists erinys_truncated on ${target};
-create trigger erinys_truncated after truncate on ${target}
+drop trigger if exists ${truncated} on ${target};
+create trigger ${truncated} after truncate on ${target}
   for each statement execute function ${name}();
+
+commit;
 `
+}
+
+/** The names of a table and its schema, if it has one. */
+function readTable(table: string): readonly string[] {
+  const parts: string[] = []
+  NAME_PART.lastIndex = 0
+  for (let end = 0; end < table.length; end = NAME_PART.lastIndex) {
+    const found = NAME_PART.exec(table)
+    if (found === null) break
+    parts.push(found[1]?.replaceAll('""', '"') ?? found[2])
+  }
+  const isWhole = parts.length > 0 && NAME_PART.lastIndex === table.length && !table.endsWith('.')
+  if (!isWhole || parts.length > 2 || table.includes(QUOTE))
+    refuse('table', table, "a table, such as 'users' or 'shop.users'")
+  return parts
+}
+
+function refuse(option: string, got: string, wants: string): never {
+  throw new Error(`--${option}: got ${JSON.stringify(got)}, wants ${wants}`)
+}
+
+/** The name, or as much of it as PostgreSQL keeps, told from others that begin alike. */
+function shortened(name: string): string {
+  if (Buffer.byteLength(name) <= LONGEST_NAME) return name
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, 8)
+  let kept = name
+  while (Buffer.byteLength(kept) + 1 + hash.length > LONGEST_NAME) kept = [...kept].slice(0, -1).join('')
+  return `${kept}_${hash}`
 }
 
 function quoted(name: string): string {

@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { originContract } from '../../contracts/origin.contract.ts'
 import { describeWithMariadb } from '../../support/mariadb.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
-import { bulk, sqlOrigin, textOf } from './origins.ts'
+import { bulk, bytesOf, context, sqlOrigin, textOf } from './origins.ts'
 
 const quiet = { warn: () => undefined }
 
@@ -27,10 +27,7 @@ describeWithMariadb('MariaDB', (mariadb) => {
     async (contents) => {
       const table = `contents${++tables}`
       await mariadb().run(
-        `create table ${table} (k varchar(600) collate utf8mb4_bin primary key, value longblob) engine=memory`.replace(
-          ' engine=memory',
-          '',
-        ),
+        `create table ${table} (k varchar(600) collate utf8mb4_bin primary key, value longblob)`,
       )
       for (const [key, value] of contents)
         await mariadb().run(`insert into ${table} values (?, ?)`, [
@@ -43,6 +40,8 @@ describeWithMariadb('MariaDB', (mariadb) => {
           url: throughProxy(proxy),
           query: `select value from ${table} where k = ?`,
           batchQuery: `select k, value from ${table} where k in (?)`,
+          writeQuery: `replace into ${table} values (?, ?)`,
+          removeQuery: `delete from ${table} where k = ?`,
         }),
         fail() {
           proxy.refuse()
@@ -56,7 +55,7 @@ describeWithMariadb('MariaDB', (mariadb) => {
         dispose: () => proxy.close(),
       }
     },
-    { bytes: true, batches: true, faults: true },
+    { bytes: true, batches: true, faults: true, writes: true },
   )
 
   test.each<[type: string, literal: string, alone: string | null, inJson: string]>([
@@ -144,9 +143,52 @@ describeWithMariadb('MariaDB', (mariadb) => {
     [{ query: 'select nme from users where id = ?' }, "query: Unknown column 'nme' in"],
     [{ query: 'select name from users' }, 'query: '],
     [{ query: 'delete from users where id = ?' }, 'query: the query gives no rows'],
+    [
+      { ...byId, writeQuery: 'replace into nowhere values (?, ?)' },
+      "writeQuery: Table 'things.nowhere' doesn't exist",
+    ],
+    [{ ...byId, writeQuery: 'replac into users' }, 'writeQuery: You have an error in your SQL syntax'],
+    [{ ...byId, writeQuery: 'delete from users where id = ?' }, 'writeQuery: its parameters are 1, not 2'],
+    [{ ...byId, removeQuery: 'delete from users' }, 'removeQuery: its parameters are 0, not 1'],
   ])('%j does not start', async (options, message) => {
     const origin = sqlOrigin({ url: mariadb().url, ...options })
     await expect(origin.start(quiet)).rejects.toThrow(message)
+    await origin.close()
+  })
+
+  test.each<[type: string, value: string | Buffer, error: string | undefined]>([
+    ['text', '', undefined],
+    ['text', 'NULL', undefined],
+    ['text', '\\x41', undefined],
+    ['text', '🔑', undefined],
+    ['text', Buffer.from([0xff]), 'Incorrect string value'],
+    ['varchar(3)', 'four', 'Data too long for column'],
+    ['int', '7', undefined],
+    ['int', '', 'Incorrect integer value'],
+    ['int', 'seven', 'Incorrect integer value'],
+    ['json', '{"a": [1, "b"]}', undefined],
+    ['json', '{', 'CONSTRAINT'],
+    ['decimal(30, 1)', '12345678901234567890.5', undefined],
+    ['date', '2024-02-29', undefined],
+    ['date', '2023-02-29', 'Incorrect date value'],
+    ['varbinary(9)', Buffer.from([0, 0xff, 0x5c]), undefined],
+    ['varbinary(9)', 'ключ', undefined],
+  ])('a column of type %s takes %j, or says why not', async (type, value, error) => {
+    const table = `written${++tables}`
+    // Also where the server by itself would cut off what does not fit.
+    await mariadb().run(
+      `create table ${table} (id int primary key, value ${type} not null); set global sql_mode=''`,
+    )
+    const origin = sqlOrigin({
+      url: mariadb().url,
+      query: `select value from ${table} where id = ?`,
+      keys: '{id:int}',
+      writeQuery: `insert into ${table} values (?, ?) on duplicate key update value = values(value)`,
+    })
+    const stored = (async () => origin.store?.('1', Buffer.from(value), context()))()
+    if (error === undefined) await stored
+    else await expect(stored).rejects.toThrow(error)
+    expect(await bytesOf(origin, '1')).toEqual(error === undefined ? Buffer.from(value) : null)
     await origin.close()
   })
 

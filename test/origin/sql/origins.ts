@@ -29,6 +29,12 @@ export async function textOf(origin: SqlOrigin, key: string, signal?: AbortSigna
   return asText(await origin.load(key, context(signal)))
 }
 
+/** What a key holds, or null. */
+export async function bytesOf(origin: SqlOrigin, key: string): Promise<Buffer | null> {
+  const value = await origin.load(key, context())
+  return value === null || value === undefined ? null : Buffer.from(value)
+}
+
 /** What loadMany gives; an error as its message. */
 export async function bulk(origin: SqlOrigin, keys: readonly string[]): Promise<(string | null)[]> {
   const results = (await origin.loadMany?.(keys, context())) as readonly (OriginValue | Error)[]

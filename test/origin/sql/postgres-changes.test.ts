@@ -8,7 +8,6 @@ import { PostgresListener } from '../../../src/origin/sql/postgres-listener.ts'
 import { triggerSql } from '../../../src/origin/sql/trigger.ts'
 import { describeWithPostgres } from '../../support/postgres.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
-import { context, sqlOrigin } from './origins.ts'
 
 /** Takes down what it is told; `next` resolves when so much was told. */
 class Told implements ChangeListener {
@@ -129,27 +128,5 @@ describeWithPostgres('the triggers of PostgreSQL', (postgres) => {
     await postgres().run(`notify plain, 'b'`)
     expect(await told.next(1)).toEqual(['key b'])
     await proxy.close()
-  })
-
-  test('writes and removals go to the table', async () => {
-    await postgres().run('create table texts (id int primary key, value bytea)')
-    const origin = sqlOrigin({
-      url: postgres().url,
-      pool: 1,
-      keys: 'text:{id:int}',
-      query: 'select value from texts where id = $1',
-      writeQuery: 'insert into texts values ($1, $2) on conflict (id) do update set value = $2',
-      removeQuery: 'delete from texts where id = $1',
-    })
-    await origin.store?.('text:1', Buffer.from('plain'), context())
-    await origin.store?.('text:1', Buffer.from([0xff, 0]), context())
-    expect(await origin.load('text:1', context())).toEqual(Buffer.from([0xff, 0]))
-    await origin.remove?.('text:1', context())
-    await origin.remove?.('text:1', context())
-    expect(await origin.load('text:1', context())).toBe(null)
-    await expect(origin.store?.('other', Buffer.from(''), context())).rejects.toThrow(
-      'there are no such keys',
-    )
-    await origin.close()
   })
 })

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { originContract } from '../../contracts/origin.contract.ts'
 import { describeWithPostgres } from '../../support/postgres.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
-import { bulk, context, sqlOrigin, textOf } from './origins.ts'
+import { bulk, bytesOf, context, sqlOrigin, textOf } from './origins.ts'
 
 const quiet = { warn: () => undefined }
 
@@ -39,6 +39,8 @@ describeWithPostgres('PostgreSQL', (postgres) => {
           url: throughProxy(proxy),
           query: `select value from ${table} where key = $1`,
           batchQuery: `select key, value from ${table} where key = any($1)`,
+          writeQuery: `insert into ${table} values ($1, $2) on conflict (key) do update set value = excluded.value`,
+          removeQuery: `delete from ${table} where key = $1`,
           // PGlite has one session for all.
           pool: postgres().kind === 'pglite' ? 1 : 4,
         }),
@@ -54,7 +56,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
         dispose: () => proxy.close(),
       }
     },
-    { bytes: true, batches: true, faults: true },
+    { bytes: true, batches: true, faults: true, writes: true },
   )
 
   test.each<[type: string, literal: string, alone: string | null, inJson: string]>([
@@ -190,9 +192,84 @@ describeWithPostgres('PostgreSQL', (postgres) => {
       'batchQuery: column "nme" does not exist',
     ],
     [{ query: 'create table t ()' }, 'query: '],
+    [
+      { ...byId, writeQuery: 'insert into nowhere values ($1, $2)' },
+      'writeQuery: relation "nowhere" does not',
+    ],
+    [{ ...byId, writeQuery: 'updat users' }, 'writeQuery: syntax error at or near "updat"'],
+    [{ ...byId, writeQuery: 'update users set name = $1' }, 'writeQuery: its parameters are 1, not 2'],
+    [
+      { ...byId, writeQuery: 'update users set name = $3 where id = $1' },
+      'writeQuery: could not determine data type',
+    ],
+    [
+      { ...byId, removeQuery: 'delete from users where id = $1 or name = $2' },
+      'removeQuery: its parameters are 2, not 1',
+    ],
+    [{ ...byId, removeQuery: 'delete from users' }, 'removeQuery: its parameters are 0, not 1'],
   ])('%j does not start', async (options, message) => {
     const origin = sqlOrigin({ url: postgres().url, ...options })
     await expect(origin.start(quiet)).rejects.toThrow(message)
+    await origin.close()
+  })
+
+  test('what writes is looked at and not run, or when it is needed first', async () => {
+    const writing = {
+      ...byId,
+      writeQuery: 'insert into users values ($1, $2) on conflict (id) do update set name = $2 returning id',
+      removeQuery: 'delete from users where id = coalesce($1, id)',
+    }
+    const origin = sqlOrigin({ url: postgres().url, ...writing, pool: 1 })
+    await origin.start(quiet)
+    expect(await postgres().run('select count(*)::int as n from users')).toEqual([{ n: 1000 }])
+    await origin.store?.('user:1001', Buffer.from('a\\b'), context())
+    expect(await textOf(origin, 'user:1001')).toBe('a\\b')
+    await origin.remove?.('user:1001', context())
+    await expect(origin.store?.('other', Buffer.from(''), context())).rejects.toThrow(
+      'there are no such keys',
+    )
+    await expect(origin.remove?.('user:x', context())).rejects.toThrow('there are no such keys')
+    await origin.close()
+    const lazy = sqlOrigin({ url: postgres().url, ...writing, removeQuery: 'delet', lazy: true })
+    await lazy.start(quiet)
+    await expect(lazy.store?.('user:1001', Buffer.from('x'), context())).rejects.toThrow(
+      'removeQuery: syntax error',
+    )
+    await lazy.close()
+  })
+
+  test.each<[type: string, value: string | Buffer, error: string | undefined]>([
+    ['text', '', undefined],
+    ['text', 'NULL', undefined],
+    ['text', '\\x41', undefined],
+    ['text', Buffer.from([0xff]), 'invalid byte sequence for encoding "UTF8"'],
+    ['text', 'a\0b', 'invalid byte sequence for encoding "UTF8"'],
+    ['varchar(3)', 'four', 'value too long for type character varying(3)'],
+    ['int', '7', undefined],
+    ['int', '', 'invalid input syntax for type integer: ""'],
+    ['int', 'seven', 'invalid input syntax for type integer: "seven"'],
+    ['jsonb', '{"a": [1, "b"]}', undefined],
+    ['jsonb', '{', 'invalid input syntax for type json'],
+    ['numeric', '12345678901234567890.5', undefined],
+    ['boolean', 'true', undefined],
+    ['date', '2024-02-29', undefined],
+    ['date', '2023-02-29', 'date/time field value out of range'],
+    ['bytea', Buffer.from([0, 0xff, 0x5c]), undefined],
+    ['bytea', '\\x41', undefined],
+  ])('a column of type %s takes %j, or says why not', async (type, value, error) => {
+    const table = `written${++tables}`
+    await postgres().run(`create table ${table} (id int primary key, value ${type} not null)`)
+    const origin = sqlOrigin({
+      url: postgres().url,
+      pool: 1,
+      query: `select value from ${table} where id = $1`,
+      keys: '{id:int}',
+      writeQuery: `insert into ${table} values ($1, $2) on conflict (id) do update set value = $2`,
+    })
+    const stored = (async () => origin.store?.('1', Buffer.from(value), context()))()
+    if (error === undefined) await stored
+    else await expect(stored).rejects.toThrow(error)
+    expect(await bytesOf(origin, '1')).toEqual(error === undefined ? Buffer.from(value) : null)
     await origin.close()
   })
 

@@ -40,6 +40,8 @@ originContract(
       url: `sqlite:${file}`,
       query: 'select value from contents where key = ?',
       batchQuery: 'select key, value from contents where key in (select value from json_each(?))',
+      writeQuery: 'insert into contents values (?, ?) on conflict (key) do update set value = excluded.value',
+      removeQuery: 'delete from contents where key = ?',
     })
     return {
       origin,
@@ -50,7 +52,7 @@ originContract(
       dispose: () => void own.close(),
     }
   },
-  { bytes: true, batches: true, faults: true },
+  { bytes: true, batches: true, faults: true, writes: true },
 )
 
 test('a row as one column, or as JSON', async () => {
@@ -101,6 +103,26 @@ test.each<[Parameters<typeof sqlOrigin>[0], string]>([
   [{ url, query: 'selec 1' }, 'query: near "selec": syntax error'],
   [{ url, query: 'select x from unknown where id = ?' }, 'query: no such table: unknown'],
   [{ url, query: 'delete from things where id = ?' }, 'query: the query gives no rows'],
+  [
+    { url, query: 'select 1 where ?', writeQuery: 'insert into unknown values (?, ?)' },
+    'writeQuery: no such table: unknown',
+  ],
+  [
+    { url, query: 'select 1 where ?', writeQuery: 'insert into names values (?, ?, ?)' },
+    'writeQuery: table names has 2 columns but 3 values were supplied',
+  ],
+  [
+    { url, query: 'select 1 where ?', writeQuery: 'delete from names where name = ?' },
+    'writeQuery: Too many parameter values were provided',
+  ],
+  [
+    { url, query: 'select 1 where ?', removeQuery: 'delete from names where name = ? or name = ?' },
+    'removeQuery: Too few parameter values were provided',
+  ],
+  [
+    { url, query: 'select 1 where ?', writeQuery: 'insert into names values (?1, ?3)' },
+    'writeQuery: Missing named parameter "3"',
+  ],
   [{ url, query: 'select 1' }, 'query: Too many parameter values were provided'],
   [{ url, query: 'select id, id from things where id = ?' }, 'query: two columns are named id'],
   [
@@ -116,6 +138,69 @@ test.each<[Parameters<typeof sqlOrigin>[0], string]>([
   const lazy = sqlOrigin({ ...options, lazy: true })
   await lazy.start({ warn: () => undefined })
   await expect((async () => lazy.load('x', context()))()).rejects.toThrow(message)
+})
+
+test.each<[writeQuery: string, removeQuery: string]>([
+  ['insert into w values (?, ?) on conflict (k) do update set v = excluded.v', 'delete from w where k = ?'],
+  ['insert or replace into w values (?1, ?2)', 'delete from w where k = ?1 returning k'],
+  [
+    'insert into w (v, k) values (?2, ?1) on conflict (k) do update set v = ?2 returning v',
+    'delete from w where ?1 = k',
+  ],
+])('%s writes, %s removes', async (writeQuery, removeQuery) => {
+  const file = join(folder, `${++files}.db`)
+  const own = new Database(file)
+  own.exec("create table w (k text primary key, v text not null); insert into w values ('other', 'o')")
+  const types = own.prepare('select v, typeof(v) from w where k <> ? order by k').raw()
+  const origin = sqlOrigin({
+    url: `sqlite:${file}`,
+    query: 'select v from w where k = ?',
+    writeQuery,
+    removeQuery,
+  })
+  await origin.start({ warn: () => undefined })
+  expect(types.all('other')).toEqual([])
+  await origin.store?.('a', Buffer.from(''), context())
+  await origin.store?.('b', Buffer.from('b'), context())
+  await origin.store?.('b', Buffer.from('b2'), context())
+  await origin.store?.('c', Buffer.from([0xff]), context())
+  expect(types.all('other')).toEqual([
+    ['', 'text'],
+    ['b2', 'text'],
+    [Buffer.from([0xff]), 'blob'],
+  ])
+  await origin.remove?.('b', context())
+  await origin.remove?.('none', context())
+  expect(types.all('other')).toEqual([
+    ['', 'text'],
+    [Buffer.from([0xff]), 'blob'],
+  ])
+  await origin.close()
+  own.close()
+})
+
+test('a file that is not written to is opened for reading only, and one that cannot be written says so', async () => {
+  const file = join(folder, `${++files}.db`)
+  new Database(file).exec('create table w (k text primary key, v text)').close()
+  const sneaky = sqlOrigin({
+    url: `sqlite:${file}`,
+    query: 'insert into w values (?1, 1) returning v',
+    lazy: true,
+  })
+  await expect((async () => sneaky.load('a', context()))()).rejects.toThrow(/readonly|parameter/)
+  const query = 'select v from w where k = ?'
+  const origin = sqlOrigin({ url: `sqlite:${file}`, query, writeQuery: 'insert into w values (?, upper(?))' })
+  const lock = new Database(file)
+  lock.exec('begin exclusive')
+  const stored = origin.store?.('a', Buffer.from('x'), context())
+  setImmediate(() => lock.exec('commit'))
+  await stored
+  await expect(origin.store?.('a', Buffer.from('x'), context())).rejects.toThrow(
+    'UNIQUE constraint failed: w.k',
+  )
+  expect(await textOf(origin, 'a')).toBe('X')
+  await origin.close()
+  lock.close()
 })
 
 test('a file that is not there is a warning, and is opened when it is', async () => {
