@@ -72,6 +72,7 @@ program
 
 program
   .command('sql')
+  .configureHelp({ showGlobalOptions: false })
   .description('what a SQL origin needs in its database')
   .command('trigger')
   .allowExcessArguments(false)
@@ -80,8 +81,18 @@ program
   .requiredOption('--column <name>', 'the column that is in the key')
   .option('--channel <name>', 'what the origin of the group has for listen', 'erinys')
   .option('--key <pattern>', "the key, with a place for the column: 'user:{id}'", '{key}')
+  .addHelpText(
+    'after',
+    `
+Names are written as they are, not folded to lower case. Give the SQL to psql:
+  erinys sql trigger --table users --column id --channel users --key 'user:{id}' | psql "$DATABASE_URL"`,
+  )
   .action((options: TriggerOptions) => {
-    process.stdout.write(triggerSql(options))
+    try {
+      process.stdout.write(triggerSql(options))
+    } catch (error) {
+      program.error(`error: ${(error as Error).message}`)
+    }
   })
 
 program

@@ -75,6 +75,24 @@ describe.concurrent('without a node', () => {
     expect(stderr).toBe("error: unknown command 'chekc', known are check, cluster and sql\n")
   })
 
+  test('sql trigger prints SQL, or what is wrong with its options', async () => {
+    const trigger = ['sql', 'trigger', '--table', 'shop.users', '--column', 'id']
+    const { code, stdout, stderr } = await run([...trigger, '--channel', 'users', '--key', 'user:{id}'])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toContain('after insert or update or delete on "shop"."users"')
+    expect(await run([...trigger, '--key', 'user'])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `error: --key: got "user", wants one place for the column, as in 'user:{id}'\n`,
+    })
+    expect((await run(['sql', 'trigger', '--column', 'id'])).stderr).toBe(
+      "error: required option '--table <name>' not specified\n",
+    )
+    const help = await run(['sql', 'trigger', '--help'])
+    expect(help.stdout).toContain('what the origin of the group has for listen')
+    expect(help.stdout).not.toContain('--maxmemory')
+  })
+
   test('a configuration that is not there', async () => {
     const none = await run(['--config', 'none.json'], { cwd: folder })
     expect(none).toEqual({ code: 1, stdout: '', stderr: 'erinys: none.json: no such file\n' })
