@@ -144,6 +144,12 @@ export const stringCommands: readonly CommandSpec[] = [
         ],
         { optional: true },
       ),
+      // Erinys's own.
+      arg('tags', 'block', {
+        token: 'TAGS',
+        optional: true,
+        arguments: [arg('numtags', 'integer'), arg('tag', 'string', { multiple: true })],
+      }),
     ],
     run(c) {
       const { args, group } = c

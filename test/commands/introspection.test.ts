@@ -137,6 +137,25 @@ describe('COMMAND DOCS', () => {
     expect(await client.call('COMMAND', 'DOCS', 'nosuch')).toEqual([])
   })
 
+  test('of what Redis does not have', async () => {
+    const docs = mapOf(await client.call('COMMAND', 'DOCS', 'set', 'invalidate', 'group|flush'))
+    const last = (mapOf(docs.set).arguments as RedisReply[]).at(-1)!
+    expect(mapOf(last)).toMatchObject({ name: 'tags', type: 'block', token: 'TAGS', flags: ['optional'] })
+    const [numtags, tag] = (mapOf(last).arguments as RedisReply[]).map(mapOf)
+    expect([numtags, tag]).toMatchObject([
+      { name: 'numtags', type: 'integer' },
+      { name: 'tag', type: 'string', flags: ['multiple'] },
+    ])
+    const [what] = mapOf(docs.invalidate).arguments as RedisReply[]
+    const [keys, tags] = (mapOf(what).arguments as RedisReply[]).map(mapOf)
+    expect(mapOf(what)).toMatchObject({ type: 'oneof' })
+    expect([keys, tags]).toMatchObject([
+      { type: 'block' },
+      { name: 'tag', token: 'TAG', type: 'string', flags: ['multiple'] },
+    ])
+    expect(mapOf(docs['group|flush'])).toMatchObject({ group: 'erinys', since: '0.1.0' })
+  })
+
   test('of all', async () => {
     const docs = mapOf(await client.call('COMMAND', 'DOCS'))
     expect(Object.keys(docs)).toHaveLength(everySpec.length)

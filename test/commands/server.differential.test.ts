@@ -346,12 +346,16 @@ function infoOf(reply: RedisReply): Record<string, unknown> {
   }
 }
 
+/** Words that Redis's commands have here and not there. */
+const OWN_TOKENS: ReadonlySet<RedisReply> = new Set(['TAGS'])
+
 /** The parts of COMMAND DOCS that do not change between 7.0 and 7.2, by command. */
 function docsOf(reply: RedisReply): Map<string, unknown> {
   return new Map(
     pairsOf(reply).map(([name, docs]) => {
       const { since, group, history, ...rest } = Object.fromEntries(pairsOf(docs))
-      return [name, { since, group, history, tokens: tokensOf(rest.arguments ?? []) }]
+      const tokens = tokensOf(rest.arguments ?? []).filter((token) => !OWN_TOKENS.has(token))
+      return [name, { since, group, history, tokens }]
     }),
   )
 }
