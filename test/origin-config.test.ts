@@ -22,9 +22,9 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-function problems(origin: unknown): readonly string[] {
+function problems(origin: unknown, policies: object = {}): readonly string[] {
   try {
-    resolveLayers({ config: { groups: { users: { origin } } }, directory: folder })
+    resolveLayers({ config: { groups: { users: { ...policies, origin } } }, directory: folder })
   } catch (error) {
     if (error instanceof ConfigError) return error.problems
     throw error
@@ -133,6 +133,33 @@ test.each<[origin: unknown, ...problems: string[]]>([
   expect(found.join()).not.toContain('secret')
 })
 
+const w = 'replace into users values (?, ?)'
+const r = 'delete from users where id = ?'
+
+test.each<[origin: unknown, isWritten: boolean]>([
+  [sql({ url: pg, query, writeQuery: 'w', removeQuery: 'r' }), true],
+  [sql({ url: 'mysql://h/db', query: 'q', writeQuery: w, removeQuery: r }), true],
+  [sql({ url: 'mariadb://h/db', query: 'q', writeQuery: w, removeQuery: r }), true],
+  [sql({ url: 'sqlite:users.db', query: 'q', writeQuery: w, removeQuery: r }), true],
+  [sql({ url: 'sqlite:users.db', query: 'q', writeQuery: w }), false],
+  [sql({ url: 'sqlite:users.db', query: 'q', removeQuery: r }), false],
+  [http({ url: 'https://h/{key}' }), true],
+  [redis({ url: 'redis://h' }), true],
+  [{ kind: 'file', path: 'users.json' }, false],
+  [() => null, false],
+  [{ load: () => null, store: () => undefined }, false],
+  [{ load: () => null, remove: () => undefined }, false],
+  [{ load: () => null, store: () => undefined, remove: () => undefined }, true],
+])('%j is written to: %s', (origin, isWritten) => {
+  writeFileSync(join(folder, 'users.json'), '{}')
+  for (const write of ['through', 'behind'] as const)
+    expect(problems(origin, { write })).toEqual(
+      isWritten
+        ? []
+        : [expect.stringContaining(`groups.users.write: got ${write}, but the origin has no way`)],
+    )
+})
+
 describe('a node', () => {
   const users = {
     kind: 'sql',
@@ -160,6 +187,25 @@ describe('a node', () => {
     const lazy = await createNode({ groups: { users: { origin: { ...origin, lazy: true } } } })
     await expect(lazy.get('users', 'user:1')).rejects.toThrow('users: query: no such column: nme')
     await lazy.close()
+  })
+
+  test('writes to its database, which looks at the statements first', async () => {
+    const written = sql({ ...users, writeQuery: w, removeQuery: r })
+    const wrong = sql({ ...written, removeQuery: 'delete from nobody where id = ?' })
+    const of = (origin: ReturnType<typeof sql>): Config => ({
+      groups: { users: { write: 'through', origin } },
+    })
+    await expect(createNode(of(wrong))).rejects.toThrow('group users: removeQuery: no such table: nobody')
+    const node = await startNode(of(written))
+    const other = await startNode(of(written))
+    expect(await node.watcher.set('user:2000', 'new')).toBe('OK')
+    expect(await other.watcher.get('user:2000')).toBe('new')
+    expect(await node.watcher.del('user:2000')).toBe(1)
+    await expect(node.watcher.set('other', 'x')).rejects.toThrow('ORIGIN users: there are no such keys')
+    await Promise.all([node.close(), other.close()])
+    const third = await startNode(of(written))
+    expect(await third.watcher.get('user:2000')).toBe(null)
+    await third.close()
   })
 
   test('serves while its database is not there', async () => {

@@ -83,8 +83,9 @@ class SqliteDriver implements Driver {
     const until = performance.now() + this.#options.statementTimeout
     for (;;) {
       signal.throwIfAborted()
+      // A file that cannot be opened says nothing about the statement.
+      this.#database ??= this.#open()
       try {
-        this.#database ??= this.#open()
         return run(this.#database)
       } catch (error) {
         if (isOfStatement(error)) throw new StatementError((error as Error).message, false, error)
