@@ -47,6 +47,11 @@ const GROUP_FIELDS: Fields<{ readonly group: Group; readonly index: number }> = 
   /** 'closed', 'open' or 'half-open', 'none' where there is none; how often it has opened. */
   breaker: ({ group }) => group.governor?.state ?? 'none',
   'breaker-opened': ({ group }) => group.governor?.opened ?? 0,
+  /** Writes that the origin took; tries of them that failed; keys that wait to be written, the first one for so long. */
+  writes: ({ group }) => group.writes?.written ?? 0,
+  'write-failures': ({ group }) => group.writes?.failures ?? 0,
+  'writes-pending': ({ group }) => group.writes?.pending ?? 0,
+  'write-lag-ms': ({ group }) => group.writes?.lagMs ?? 0,
   evicted: ({ group }) => group.store.evicted,
   expired: ({ group }) => group.store.expired,
   /** Entries found to be invalid by a tag, or since word from the origin was lost. */
@@ -60,6 +65,8 @@ const GROUP_FIELDS: Fields<{ readonly group: Group; readonly index: number }> = 
   'stale-if-error-ms': ({ group }) => group.policy.freshness?.staleIfErrorMs ?? 0,
   /** The β of XFetch; 0: nothing is loaded ahead. */
   'refresh-ahead': ({ group }) => ({ double: group.policy.freshness?.refreshAhead ?? 0 }),
+  /** What a client's write does: 'around', 'through', 'behind' or 'refuse'. */
+  write: ({ group }) => group.policy.writes?.mode ?? 'around',
   /** The kind of origin; null: none. */
   origin: ({ group }) => group.policy.origin?.kind ?? null,
 }

@@ -144,6 +144,10 @@ describe('GROUP', () => {
       refused: 0,
       breaker: 'none',
       'breaker-opened': 0,
+      writes: 0,
+      'write-failures': 0,
+      'writes-pending': 0,
+      'write-lag-ms': 0,
       invalidated: 0,
       evicted: 0,
       expired: 0,
@@ -154,6 +158,7 @@ describe('GROUP', () => {
       'stale-while-revalidate-ms': 0,
       'stale-if-error-ms': 0,
       'refresh-ahead': '0',
+      write: 'around',
       origin: 'function',
     })
     expect(await fields(harness, 'GROUP', 'INFO', '1')).toMatchObject({
