@@ -6,7 +6,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { findProgram, freePort, type NodeOptions, type Server, start, startErinys } from './servers.ts'
+import {
+  findProgram,
+  freePort,
+  type Groups,
+  type NodeOptions,
+  type Server,
+  start,
+  startErinys,
+} from './servers.ts'
 
 /** How long nodes may take to find each other, ms. */
 const PATIENCE = 20_000
@@ -18,6 +26,8 @@ function nameOf({ port }: Server): string {
 
 export interface ClusterOptions {
   readonly maxBytes: string
+  /** By default one without an origin. */
+  readonly groups?: Groups
   /** The part of the budget for hot copies; by default what a node does by default. */
   readonly copies?: number
   /** The core of each node. */
@@ -25,7 +35,7 @@ export interface ClusterOptions {
 }
 
 /** Starts a node for each core, and resolves once they agree who owns what. */
-export async function startNodes({ maxBytes, copies, cores }: ClusterOptions): Promise<Server[]> {
+export async function startNodes({ maxBytes, groups, copies, cores }: ClusterOptions): Promise<Server[]> {
   const ports: number[] = []
   while (ports.length < cores.length) {
     const port = await freePort()
@@ -33,7 +43,7 @@ export async function startNodes({ maxBytes, copies, cores }: ClusterOptions): P
   }
   const peers = ports.map((port) => `127.0.0.1:${port}`)
   const cluster: NodeOptions['cluster'] = copies === undefined ? { peers } : { peers, copies }
-  const starting = ports.map((port, i) => startErinys({ maxBytes, cluster, port, core: cores[i] }))
+  const starting = ports.map((port, i) => startErinys({ maxBytes, groups, cluster, port, core: cores[i] }))
   const started = await Promise.allSettled(starting)
   const nodes = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
   try {

@@ -23,28 +23,41 @@ export interface Uniform {
   /** Different keys. */
   readonly keys: number
   readonly valueBytes?: number
+  /** The index of the group; 0. */
+  readonly group?: number
   /** A test of redis-benchmark's (`-t get`), or a command in which `__rand_int__` is replaced. */
   readonly asks: readonly string[]
 }
 
+export interface UniformResult {
+  readonly opsPerSecond: number
+  /** Milliseconds from the sending of a pipeline to its last reply. */
+  readonly p50: number
+  readonly p99: number
+}
+
+/** The columns of redis-benchmark's last line: the test, then these. */
+const COLUMNS = ['rps', 'avg', 'min', 'p50', 'p95', 'p99', 'max'] as const
+
 /**
- * redis-benchmark with keys drawn evenly: operations per second.
+ * redis-benchmark with keys drawn evenly.
  *
  * @throws Error when it was answered an error, or a connection was closed
  */
-export async function uniformLoad(options: Uniform): Promise<number> {
-  const { port, clients, depth, operations, keys, valueBytes = 3, asks } = options
+export async function uniformLoad(options: Uniform): Promise<UniformResult> {
+  const { port, clients, depth, operations, keys, valueBytes = 3, group = 0, asks } = options
   const [program, ...args] = pinned(LOAD_CORE, [
     'redis-benchmark',
     ...['-p', String(port), '-n', String(operations), '-r', String(keys), '-d', String(valueBytes)],
-    ...['-c', String(clients), '-P', String(depth), '--csv', ...asks],
+    ...['-c', String(clients), '-P', String(depth), '--dbnum', String(group), '--csv', ...asks],
   ])
   const { stdout, stderr } = await execute(program, args, { timeout: TIMEOUT })
   const complaint = stderr.split('\n').find((line) => !HARMLESS.test(line))
   if (complaint !== undefined) throw new Error(`redis-benchmark: ${complaint}`)
-  const rate = Number(stdout.trim().split('\n').at(-1)?.split(',')[1]?.replaceAll('"', ''))
-  if (!(rate > 0)) throw new Error(`redis-benchmark said ${stdout.trim()}`)
-  return rate
+  const [, ...cells] = (stdout.trim().split('\n').at(-1) ?? '').replaceAll('"', '').split(',').map(Number)
+  const of = (name: (typeof COLUMNS)[number]): number => cells[COLUMNS.indexOf(name)]
+  if (!(of('rps') > 0)) throw new Error(`redis-benchmark said ${stdout.trim()}`)
+  return { opsPerSecond: of('rps'), p50: of('p50'), p99: of('p99') }
 }
 
 /** Reads and writes whose keys need not be drawn evenly. */

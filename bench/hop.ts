@@ -134,7 +134,7 @@ interface Ask {
 async function benchmark({ entry, owner }: Relay, ask: Ask): Promise<HopSample> {
   const { command, depth, operations, keys, start } = ask
   const [entryBefore, ownerBefore] = [entry.cpuMicros(), owner.cpuMicros()]
-  const opsPerSecond = await uniformLoad({
+  const { opsPerSecond } = await uniformLoad({
     port: entry.port,
     clients: CLIENTS,
     depth,

@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net'
 const KEY_START = 'key:'
 
 /** Keys are as redis-benchmark makes them: 16 bytes. */
-const keyOf = (i: number, start = KEY_START): string => start + String(i).padStart(12, '0')
+export const keyOf = (i: number, start = KEY_START): string => start + String(i).padStart(12, '0')
 
 /** A deterministic generator (mulberry32), uniform in [0, 1). */
 export function randomFrom(seed: number): () => number {

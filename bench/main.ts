@@ -1,11 +1,12 @@
-// `npm run bench [-- micro|server|memory|cluster] [-- --smoke]`: measures; `--smoke` only shows that measuring works.
+// `npm run bench [-- micro|server|memory|cluster|origins] [-- --smoke]`: measures; `--smoke` only shows that measuring works.
 
 import { benchCluster } from './cluster.ts'
 import { benchMemory } from './memory.ts'
 import { benchMicro } from './micro/main.ts'
+import { benchOrigins } from './origins/main.ts'
 import { benchServers } from './server.ts'
 
-const PARTS = ['micro', 'server', 'memory', 'cluster'] as const
+const PARTS = ['micro', 'server', 'memory', 'cluster', 'origins'] as const
 
 const words = process.argv.slice(2)
 const smoke = words.includes('--smoke')
@@ -17,9 +18,10 @@ if (unknown.length > 0) {
 }
 
 const wanted = (part: (typeof PARTS)[number]): boolean => named.length === 0 || named.includes(part)
-const faults = wanted('micro') ? await benchMicro({ smoke }) : []
+const faults = wanted('micro') ? [...(await benchMicro({ smoke }))] : []
 if (wanted('server')) await benchServers({ smoke })
 if (wanted('memory')) await benchMemory({ smoke })
 if (wanted('cluster')) await benchCluster({ smoke })
+if (wanted('origins')) faults.push(...(await benchOrigins({ smoke })))
 for (const fault of faults) console.error(`bench: ${fault}`)
 if (faults.length > 0) process.exit(1)

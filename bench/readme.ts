@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { clusterSection } from './cluster-results.ts'
+import { originSection } from './origins/section.ts'
 import { clusterReference, commandReference, settingReference } from './reference.ts'
 import { memorySection, serverSection } from './results.ts'
 
@@ -37,6 +38,7 @@ function measuredSections(): Sections {
     'bench:server': serverSection(read('server.json')),
     'bench:memory': memorySection(read('memory.json')),
     'bench:cluster': clusterSection(read('cluster.json')),
+    'bench:origins': originSection(read('origins.json')),
   }
 }
 

@@ -108,9 +108,14 @@ async function benchmark(
   return { opsPerSecond, cpuMicros: (server.cpuMicros() - before) / count }
 }
 
-function uniform(server: Server, depth: number, operations: number, workload: Workload): Promise<number> {
+async function uniform(
+  server: Server,
+  depth: number,
+  operations: number,
+  workload: Workload,
+): Promise<number> {
   const load = { port: server.port, clients: CLIENTS, depth, operations, keys: KEYS, valueBytes: VALUE_BYTES }
-  return uniformLoad({ ...load, asks: ['-t', workload.toLowerCase()] })
+  return (await uniformLoad({ ...load, asks: ['-t', workload.toLowerCase()] })).opsPerSecond
 }
 
 /** Nine reads to a write, Zipf-distributed. */

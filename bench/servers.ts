@@ -8,6 +8,7 @@ import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { GroupConfig } from '../src/group-config.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
@@ -32,10 +33,9 @@ export interface Server {
   stop(): Promise<void>
 }
 
-/** Where a program is, or undefined. */
-export function findProgram(name: string): string | undefined {
-  return (process.env.PATH ?? '')
-    .split(delimiter)
+/** Where a program is, on PATH or in one of the folders, or undefined. */
+export function findProgram(name: string, ...folders: readonly string[]): string | undefined {
+  return [...(process.env.PATH ?? '').split(delimiter), ...folders]
     .map((folder) => join(folder, name))
     .find((path) => {
       try {
@@ -66,9 +66,15 @@ export function build(): void {
   isBuilt = true
 }
 
+/** Groups by name, but for their budget; only what JSON can say. */
+export type Groups = Readonly<Record<string, Omit<GroupConfig, 'maxBytes'>>>
+
 /** What a node of this project is configured with, but for what depends on the machine. */
 export interface NodeOptions {
+  /** Of each group. */
   readonly maxBytes: string
+  /** By default one without an origin. */
+  readonly groups?: Groups
   readonly cluster?: { readonly peers: readonly string[]; readonly copies?: number }
   /** By default a free one. */
   readonly port?: number
@@ -77,9 +83,10 @@ export interface NodeOptions {
   readonly flags?: readonly string[]
 }
 
-/** This project's compiled server, with one group without an origin. */
+/** This project's compiled server. */
 export async function startErinys({
   maxBytes,
+  groups = { cache: {} },
   cluster,
   port,
   core,
@@ -87,7 +94,8 @@ export async function startErinys({
 }: NodeOptions): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), 'erinys-bench-'))
   const config = join(folder, 'erinys.config.json')
-  writeFileSync(config, JSON.stringify({ groups: { cache: { maxBytes } }, cluster }))
+  const budgeted = Object.entries(groups).map(([name, group]) => [name, { maxBytes, ...group }])
+  writeFileSync(config, JSON.stringify({ groups: Object.fromEntries(budgeted), cluster }))
   const version = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version
   const command = (listens: number): readonly string[] => [
     process.execPath,

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { clusterSection } from '../bench/cluster-results.ts'
+import { originSection } from '../bench/origins/section.ts'
 import { fill, referenceSections } from '../bench/readme.ts'
 import { memorySection, serverSection } from '../bench/results.ts'
 import manifest from '../package.json' with { type: 'json' }
@@ -95,6 +96,7 @@ describe('what was measured', () => {
       'bench:server': serverSection(undefined),
       'bench:memory': memorySection(undefined),
       'bench:cluster': clusterSection(undefined),
+      'bench:origins': originSection(undefined),
     }
     expect(fill(readme, sections)).toContain('not measured yet')
     expect(() => fill(readme, { 'bench:nothing': '' })).toThrow('no section bench:nothing')
@@ -199,6 +201,51 @@ describe('what was measured of clusters', () => {
       '| 1,000 | 3,996 | 25 MB | 3,996/s | 999 kB/s | 1.2 % of a core | 44 MB/s | 50 % of a core | 1.23 s | > 1 min | – |',
     )
   })
+})
+
+test('what was measured of origins, with what it is to be', () => {
+  const read = { opsPerSecond: 1.2e6, cpuMicros: 0.8, p50: 2.5, p99: 5 }
+  const path = { keysPerSecond: 3210, p50: 0.3, p99: 1.25, queries: 1000, rows: 1000 }
+  const rush = { p99: 12.34, worstP99: 23.45, max: 34.56 }
+  const section = originSection({
+    command: 'npm run bench -- origins',
+    conditions: { ...conditions, postgres: 'PostgreSQL 15.18' },
+    rounds: 7,
+    keys: 500_000,
+    hits: [{ depth: 64, plain: read, fresh: { ...read, p50: 2.6 }, throughputRatio: 0.98, cpuRatio: 1.02 }],
+    batch: {
+      keys: 1000,
+      speedup: 38.6,
+      wideSpeedup: 36.3,
+      rows: [
+        { path: 'database', ...path },
+        { path: 'MGET', ...path, cpuMicros: 16.7, queries: 10 },
+      ],
+    },
+    stale: { keys: 300, clients: 4, rows: [{ path: 'stale', ...path, cpuMicros: 33.6, rows: 300 }] },
+    stampede: {
+      nodes: 3,
+      clients: 1000,
+      repeats: 20,
+      originMs: 201.3,
+      sentMs: 8.9,
+      rows: [
+        { key: 'cold', ...rush, queries: 1 },
+        { key: 'held', ...rush, queries: 0 },
+      ],
+    },
+  })
+  const rate = '1.20M/s, 0.80 µs'
+  expect(section).toContain(
+    `| GET, P = 64 | ${rate} | ${rate} | 0.98 × (≥ 0.97) | 1.02 × | 2.50, 2.60 ms | 5.00, 5.00 ms |\n`,
+  )
+  expect(section).toContain('| PostgreSQL itself, one by one | 3.2k/s | – | 0.30 ms | 1.25 ms | 1,000 |\n')
+  expect(section).toContain('| One `MGET` | 3.2k/s | 16.7 µs | 0.30 ms | 1.25 ms | 10 |\n')
+  expect(section).toContain('38.60 × as long as by one `MGET` (≥ 20)')
+  expect(section).toContain('| After it | 0.30 ms | 1.25 ms | 33.6 µs | 300 |\n')
+  expect(section).toContain('| cold | 12.3 ms (≤ 25) | 23.4 ms | 34.6 ms | 1 |\n')
+  expect(section).toContain('| held | 12.3 ms | 23.4 ms | 34.6 ms | 0 |\n')
+  expect(section).toContain('2024-01-01; a processor, 2 cores; PostgreSQL 15.18.)')
 })
 
 describe('examples', () => {

@@ -1,0 +1,67 @@
+// A crowd: connections to several nodes that ask for one key at the same instant. A process of its own (`helper.ts`).
+
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { serveJobs } from './helper.ts'
+
+export type CrowdJob =
+  /** Opens the connections, spread evenly over the ports. */
+  | { readonly ports: readonly number[]; readonly size: number }
+  /** All of them ask; the answer has so many bytes. */
+  | { readonly request: string; readonly replyBytes: number }
+
+export interface Rush {
+  /** Milliseconds until the last one has asked. */
+  readonly sentMs: number
+  /** Milliseconds from the first one's asking to the answer of each, sorted. */
+  readonly waits: readonly number[]
+  /** What they were told, without repetitions. */
+  readonly replies: readonly string[]
+}
+
+interface Member {
+  readonly socket: Socket
+  reply: string
+}
+
+const members: Member[] = []
+let told: (member: Member) => void = () => undefined
+
+serveJobs(async (job: CrowdJob): Promise<Rush> => {
+  if ('request' in job) return rush(Buffer.from(job.request), job.replyBytes)
+  for (let i = 0; i < job.size; i++) members.push(await join(job.ports[i % job.ports.length]))
+  return { sentMs: 0, waits: [], replies: [] }
+})
+
+async function join(port: number): Promise<Member> {
+  // One buffer for all of them, and no streams: what is measured is how long others take.
+  const buffer = Buffer.allocUnsafe(16_384)
+  const callback = (bytes: number): boolean => {
+    member.reply += buffer.toString('latin1', 0, bytes)
+    told(member)
+    return true
+  }
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true, onread: { buffer, callback } })
+  const member: Member = { socket, reply: '' }
+  await once(socket, 'connect')
+  return member
+}
+
+function rush(request: Buffer, replyBytes: number): Promise<Rush> {
+  return new Promise((resolve) => {
+    const waits: number[] = []
+    for (const member of members) member.reply = ''
+    let sentMs = 0
+    const began = performance.now()
+    told = ({ reply }) => {
+      // An error is shorter than a value, or longer.
+      if (reply.length < replyBytes && !(reply.startsWith('-') && reply.endsWith('\r\n'))) return
+      waits.push(performance.now() - began)
+      if (waits.length < members.length) return
+      const replies = [...new Set(members.map((member) => member.reply))]
+      resolve({ sentMs, waits, replies })
+    }
+    for (const { socket } of members) socket.write(request)
+    sentMs = performance.now() - began
+  })
+}

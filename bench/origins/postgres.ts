@@ -1,0 +1,119 @@
+// A PostgreSQL for a benchmark: a real server on a Unix socket, on the core of the load, that counts what it is asked.
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { Client } from 'pg'
+import { folderOf, unprivileged } from '../../test/support/unprivileged.ts'
+import { findProgram, LOAD_CORE, pinned } from '../servers.ts'
+
+/** What the table `items` was asked for. */
+interface Asked {
+  readonly queries: number
+  /** Rows given: the keys that were loaded. */
+  readonly rows: number
+  /** How long the server ran these queries, ms. */
+  readonly ms: number
+}
+
+export interface Database {
+  readonly version: string
+  readonly url: string
+  /** Since the last `forget`. */
+  asked(): Promise<Asked>
+  forget(): Promise<void>
+  stop(): Promise<void>
+}
+
+const DEBIAN = '/usr/lib/postgresql'
+
+/** How a node reads the table. */
+export const QUERIES = {
+  query: 'select body from items where id = $1',
+  batchQuery: 'select id, body from items where id = any($1)',
+} as const
+
+/** A table of so many items, with the keys of `keyOf`; undefined where there is no server: then it has said so. */
+export async function startPostgres(items: number): Promise<Database | undefined> {
+  const [initdb, program] = ['initdb', 'postgres'].map((name) => findProgram(name, ...debianFolders()))
+  if (initdb === undefined || program === undefined) {
+    console.error('\norigins: NOT MEASURED, there is no PostgreSQL here (Debian: postgresql)\n')
+    return undefined
+  }
+  const identity = unprivileged('postgres')
+  const folder = folderOf(identity, 'erinys-bench-')
+  const data = join(folder, 'data')
+  const options = ['-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', '-D', data]
+  execFileSync(initdb, options, { ...identity, cwd: folder, stdio: 'pipe' })
+  const settings = [
+    'listen_addresses=',
+    `unix_socket_directories=${folder}`,
+    'fsync=off',
+    'max_connections=100',
+    // Everything that is read is in memory.
+    'shared_buffers=512MB',
+    // Nothing happens meanwhile that is not asked for.
+    'autovacuum=off',
+    'shared_preload_libraries=pg_stat_statements',
+  ]
+  const command = [program, '-D', data, ...settings.flatMap((setting) => ['-c', setting])]
+  const [first, ...rest] = pinned(LOAD_CORE, command)
+  const child = spawn(first, rest, { ...identity, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] })
+  const killAtExit = (): unknown => child.kill('SIGQUIT')
+  process.once('exit', killAtExit)
+  await isReady(child)
+  const url = `postgres:///postgres?user=postgres&host=${encodeURIComponent(folder)}`
+  const admin = new Client({ connectionString: url })
+  await admin.connect()
+  await admin.query('create extension pg_stat_statements')
+  await admin.query('create unlogged table items (id text primary key, body text not null)')
+  await admin.query(
+    "insert into items select 'key:' || lpad(i::text, 12, '0'), md5(i::text) from generate_series(0, $1::int - 1) i",
+    [items],
+  )
+  await admin.query('vacuum analyze items')
+  const { rows } = await admin.query('show server_version')
+  return {
+    version: /\S+/.exec(rows[0].server_version)?.[0] ?? '?',
+    url,
+    async asked() {
+      const found = await admin.query(
+        'select coalesce(sum(calls), 0)::int as queries, coalesce(sum(rows), 0)::int as rows, ' +
+          "coalesce(sum(total_exec_time), 0)::float as ms from pg_stat_statements where query like '%from items%'",
+      )
+      return found.rows[0]
+    },
+    async forget() {
+      await admin.query('select pg_stat_statements_reset()')
+    },
+    async stop() {
+      await admin.end()
+      const exited = once(child, 'exit')
+      child.kill('SIGQUIT')
+      await exited
+      process.off('exit', killAtExit)
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+function isReady(child: ChildProcess): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let log = ''
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      if (log.length < 10_000) log += text
+      if (log.includes('ready to accept connections')) resolve()
+    })
+    child.once('error', reject)
+    child.once('exit', (code) => reject(new Error(`postgres ended with code ${code}:\n${log}`)))
+  })
+}
+
+function debianFolders(): string[] {
+  try {
+    return readdirSync(DEBIAN).map((version) => join(DEBIAN, version, 'bin'))
+  } catch {
+    return []
+  }
+}
