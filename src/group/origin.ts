@@ -72,6 +72,11 @@ export interface LoadContext {
   readonly validator?: string
 }
 
+export interface StoreContext extends LoadContext {
+  /** The lifetime that the client gave the value, in ms; undefined: none. */
+  readonly ttl?: number
+}
+
 /** Where an origin tells what its operator should know. */
 export interface OriginLog {
   warn(fields: object, message: string): void
@@ -101,7 +106,7 @@ export interface Origin {
   /** Whether a load may be repeated; true. */
   readonly isIdempotent?: boolean
   /** Keeps a value under a key, for groups that write through or behind. What is written again changes nothing more. */
-  store?(key: string, value: Buffer, context: LoadContext): Promise<void> | void
+  store?(key: string, value: Buffer, context: StoreContext): Promise<void> | void
   /** Removes a key, which need not exist. */
   remove?(key: string, context: LoadContext): Promise<void> | void
   /**

@@ -40,6 +40,10 @@ export interface HttpOptions {
 }
 
 type Response = Dispatcher.ResponseData
+type RequestOptions = Omit<Dispatcher.RequestOptions, 'origin' | 'path'>
+
+/** What a value is to a server that is not told more by `headers`. */
+const BYTES = { 'content-type': 'application/octet-stream' }
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
 
@@ -75,33 +79,31 @@ export class HttpOrigin implements Origin {
   }
 
   /** PUT, which the server is to answer with 2xx. */
-  async store(key: string, value: Buffer, context: LoadContext): Promise<void> {
-    await this.#change('PUT', key, value, context)
+  async store(key: string, value: Buffer, { signal }: LoadContext): Promise<void> {
+    const headers = { ...BYTES, ...this.#options.headers }
+    await this.#change(key, { method: 'PUT', headers, body: value, signal })
   }
 
   /** DELETE, which the server is to answer with 2xx, 404 or 410. */
-  async remove(key: string, context: LoadContext): Promise<void> {
-    await this.#change('DELETE', key, undefined, context)
+  async remove(key: string, { signal }: LoadContext): Promise<void> {
+    await this.#change(key, { method: 'DELETE', headers: { ...this.#options.headers }, signal })
   }
 
-  async #change(
-    method: 'PUT' | 'DELETE',
-    key: string,
-    body: Buffer | undefined,
-    { signal }: LoadContext,
-  ): Promise<void> {
-    const { url, keys, headers } = this.#options
+  /** Redirects are not followed: what has been written is what the next load asks for. */
+  async #change(key: string, request: RequestOptions & { readonly signal: AbortSignal }): Promise<void> {
+    const { url, keys } = this.#options
     const captures = keys === undefined ? [] : keys.match(key)
     const address = captures === undefined ? undefined : url.fill(key, captures)
     if (address === undefined) throw new Error('there are no such keys')
     try {
-      const response = await this.#request(address, { method, headers: { ...headers }, body, signal })
+      const response = await this.#request(address, request)
       const { statusCode } = response
-      const isGone = method === 'DELETE' && (statusCode === 404 || statusCode === 410)
-      if (!isGone && (statusCode < 200 || statusCode > 299)) throw await this.#refusal(response)
+      const isGone = request.method === 'DELETE' && (statusCode === 404 || statusCode === 410)
+      if (!isGone && (statusCode < 200 || statusCode > 299))
+        throw await this.#refusal(response, ` to ${request.method}`)
       await response.body.dump()
     } catch (error) {
-      throw this.#worded(error, signal)
+      throw this.#worded(error, request.signal)
     }
   }
 
@@ -119,6 +121,7 @@ export class HttpOrigin implements Origin {
     try {
       const response = await this.#request(url, { method: 'POST', headers, body, signal })
       if (response.statusCode !== 200) throw await this.#refusal(response)
+      await checkEncoding(response)
       const facts = this.#factsOf(response.headers)
       const { validator: _, ...shared } = facts
       return readMap(await response.body.text(), asked, shared)
@@ -142,14 +145,20 @@ export class HttpOrigin implements Origin {
     const target = URL.canParse(location, url) ? new URL(location, url) : undefined
     if (target === undefined || !/^https?:$/.test(target.protocol))
       throw new Error('was redirected to what is no URL')
-    const isSame = target.origin === new URL(url).origin
+    const { origin, protocol } = new URL(url)
+    if (protocol === 'https:' && target.protocol !== protocol)
+      throw new Error('was redirected to what is not encrypted')
+    const isSame = target.origin === origin
     return this.#get(target.href, isSame ? headers : {}, signal, redirects - 1)
   }
 
   async #read(response: Response, isConditional: boolean): Promise<OriginResult> {
     const { statusCode, headers } = response
     const facts = this.#factsOf(headers)
-    if (statusCode === 200 || statusCode === 203) return loaded(await response.body.bytes(), facts)
+    if (statusCode === 200 || statusCode === 203) {
+      await checkEncoding(response)
+      return loaded(await response.body.bytes(), facts)
+    }
     if (statusCode === 304 && isConditional) {
       await response.body.dump()
       return unchanged(facts)
@@ -160,18 +169,11 @@ export class HttpOrigin implements Origin {
     return loaded(null, rest)
   }
 
-  async #request(
-    url: string,
-    options: Omit<Dispatcher.RequestOptions, 'origin' | 'path'>,
-  ): Promise<Response> {
+  async #request(url: string, options: RequestOptions): Promise<Response> {
     const { request } = await import('undici')
     this.#agent ??= this.#connect()
     const headers = { 'accept-encoding': 'identity', ...(options.headers as Record<string, string>) }
-    const response = await request(url, { ...options, headers, dispatcher: await this.#agent })
-    const encoding = response.headers['content-encoding']
-    if (encoding === undefined || encoding === 'identity') return response
-    await response.body.dump()
-    throw new Error(`answered in ${String(encoding)}, which was not asked for`)
+    return request(url, { ...options, headers, dispatcher: await this.#agent })
   }
 
   async #connect(): Promise<Agent> {
@@ -190,12 +192,12 @@ export class HttpOrigin implements Origin {
     return factsOf(headers, this.#options.clock.now())
   }
 
-  async #refusal({ statusCode, headers, body }: Response): Promise<Error> {
+  async #refusal({ statusCode, headers, body }: Response, toWhat = ''): Promise<Error> {
     await body.dump()
     const after = retryAfter(headers, this.#options.clock.now())
-    if (after === undefined) return new Error(`answered ${statusCode}`)
+    if (after === undefined) return new Error(`answered ${statusCode}${toWhat}`)
     return new RetryLater(
-      `answered ${statusCode}, and asks not to be asked for ${Math.ceil(after / 1000)} s`,
+      `answered ${statusCode}${toWhat}, and asks not to be asked for ${Math.ceil(after / 1000)} s`,
       after,
     )
   }
@@ -208,6 +210,14 @@ export class HttpOrigin implements Origin {
       return new Error(`answered more than ${this.#options.maxResponse} bytes`, { cause: error })
     return error instanceof AggregateError ? new Error(errorText(error), { cause: error }) : error
   }
+}
+
+/** Nothing is unpacked: what is small here may be large there. */
+async function checkEncoding({ headers, body }: Response): Promise<void> {
+  const encoding = headers['content-encoding']
+  if (encoding === undefined || encoding === 'identity') return
+  await body.dump()
+  throw new Error(`answered in ${String(encoding)}, which was not asked for`)
 }
 
 /** Text is a value as it is, null none, and anything else its JSON. */

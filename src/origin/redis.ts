@@ -9,6 +9,7 @@ import {
   type Origin,
   type OriginLog,
   type OriginResult,
+  type StoreContext,
 } from '../group/origin.ts'
 import { abortable, errorText } from './abortable.ts'
 import type { TlsOptions } from './tls-options.ts'
@@ -78,10 +79,14 @@ export class RedisOrigin implements Origin {
     return new Map(results.flat())
   }
 
-  /** It is kept there without a lifetime: those of the cache are its own. */
-  async store(key: string, value: Buffer, { signal }: LoadContext): Promise<void> {
+  /** It is kept there for as long as the client said, who may have said nothing: what the group's `ttl` is, is its own. */
+  async store(key: string, value: Buffer, { signal, ttl }: StoreContext): Promise<void> {
     const client = await this.#connected()
-    const [[error]] = await this.#run(client.pipeline().set(this.#options.prefix + key, value), signal)
+    const name = this.#options.prefix + key
+    const pipeline = client.pipeline()
+    if (ttl === undefined) pipeline.set(name, value)
+    else pipeline.set(name, value, 'PX', Math.max(1, Math.ceil(ttl)))
+    const [[error]] = await this.#run(pipeline, signal)
     if (error !== null) throw error
   }
 

@@ -23,10 +23,10 @@ afterEach(async () => {
   for (const end of endings.splice(0)) await end()
 })
 
-async function serve(handler: Handler): Promise<number> {
+async function serve(handler: Handler, encoding: BufferEncoding = 'utf8'): Promise<number> {
   const server: Server = createServer(async (request, response) => {
     let body = ''
-    for await (const chunk of request.setEncoding('utf8')) body += chunk
+    for await (const chunk of request.setEncoding(encoding)) body += chunk
     handler(request, response, body)
   })
   server.listen(0, '127.0.0.1')
@@ -123,6 +123,36 @@ originContract(
   { bytes: true },
 )
 
+originContract(
+  'HTTP, written to',
+  async (contents) => {
+    const values = new Map(contents)
+    const port = await serve(({ method, url }, response, body) => {
+      const key = String(new URL(String(url), 'http://h').searchParams.get('key'))
+      const value = values.get(key)
+      if (method === 'PUT') values.set(key, Buffer.from(body, 'latin1'))
+      if (method === 'DELETE') values.delete(key)
+      if (method === 'PUT') response.writeHead(value == null ? 201 : 204).end()
+      else response.writeHead(value == null ? 404 : 200).end(method === 'GET' ? value : 'gone')
+    }, 'latin1')
+    const proxy = await FaultyProxy.start(() => ({ port }))
+    return {
+      origin: originOf({ url: `http://127.0.0.1:${proxy.port}/values?key={key}` }),
+      fail() {
+        proxy.refuse()
+      },
+      mend() {
+        proxy.heal()
+      },
+      stall() {
+        proxy.silence()
+      },
+      dispose: () => proxy.close(),
+    }
+  },
+  { bytes: true, faults: true, writes: true },
+)
+
 describe('what is asked', () => {
   test('the URL, the headers, and nothing for keys that are not of the pattern', async () => {
     const asked: unknown[] = []
@@ -186,6 +216,103 @@ describe('what is asked', () => {
   })
 })
 
+describe('writes', () => {
+  const text = Buffer.from('text')
+
+  test('are a PUT and a DELETE of the same URL, with the headers', async () => {
+    const asked: unknown[] = []
+    const port = await serve(({ method, url, headers }, response, body) => {
+      const { authorization, 'content-type': type, 'content-length': length } = headers
+      asked.push([method, url, authorization, type, length, body])
+      response.end()
+    })
+    const url = `http://127.0.0.1:${port}/users/{id}`
+    const origin = originOf({ url, keys: 'user:{id}', headers: { authorization: 'Bearer x' } })
+    await origin.store('user:a/b', text, context())
+    await origin.store('user:empty', Buffer.from(''), context())
+    await origin.remove('user:a/b', context())
+    const json = originOf({ url, keys: 'user:{id}', headers: { 'content-type': 'application/json' } })
+    await json.store('user:1', Buffer.from('{}'), context())
+    const bytes = 'application/octet-stream'
+    expect(asked).toEqual([
+      ['PUT', '/users/a%2Fb', 'Bearer x', bytes, '4', 'text'],
+      ['PUT', '/users/empty', 'Bearer x', bytes, '0', ''],
+      ['DELETE', '/users/a%2Fb', 'Bearer x', undefined, undefined, ''],
+      ['PUT', '/users/1', undefined, 'application/json', '2', '{}'],
+    ])
+    for (const key of ['other', 'user:', 'user:..'])
+      await expect(origin.store(key, text, context())).rejects.toThrow('there are no such keys')
+    expect(asked).toHaveLength(4)
+  })
+
+  test.each<[status: number, put: string | undefined, remove?: string]>([
+    [200, undefined],
+    [201, undefined],
+    [202, undefined],
+    [204, undefined],
+    [404, 'answered 404 to PUT', undefined],
+    [410, 'answered 410 to PUT', undefined],
+    [301, 'answered 301 to PUT', 'answered 301 to DELETE'],
+    [307, 'answered 307 to PUT', 'answered 307 to DELETE'],
+    [308, 'answered 308 to PUT', 'answered 308 to DELETE'],
+    [304, 'answered 304 to PUT', 'answered 304 to DELETE'],
+    [400, 'answered 400 to PUT', 'answered 400 to DELETE'],
+    [405, 'answered 405 to PUT', 'answered 405 to DELETE'],
+    [409, 'answered 409 to PUT', 'answered 409 to DELETE'],
+    [500, 'answered 500 to PUT', 'answered 500 to DELETE'],
+  ])('%i: %s, %s', async (status, put, remove) => {
+    let asked = 0
+    const port = await serve((_, response) => {
+      asked++
+      // What it says besides does not matter, nor how it is packed.
+      const headers = { location: '/elsewhere', 'content-encoding': 'gzip' }
+      response.writeHead(status, headers).end(status === 204 || status === 304 ? undefined : 'said')
+    })
+    const origin = originOf({ url: `http://127.0.0.1:${port}/{key}` })
+    const of = (write: Promise<void>): Promise<string | undefined> =>
+      write.then(
+        () => undefined,
+        (error: Error) => error.message,
+      )
+    expect(await of(origin.store('a', text, context()))).toBe(put)
+    expect(await of(origin.remove('a', context()))).toBe(remove)
+    // Neither redirects nor errors are asked again.
+    expect(asked).toBe(2)
+  })
+
+  test('are told how long the server wants to be left alone', async () => {
+    const port = await serve((_, response) => response.writeHead(503, { 'retry-after': '7' }).end())
+    const origin = originOf({ url: `http://127.0.0.1:${port}/{key}` })
+    const error = await origin.store('a', text, context()).catch((thrown) => thrown)
+    expect(error).toBeInstanceOf(RetryLater)
+    expect(error).toMatchObject({
+      message: 'answered 503 to PUT, and asks not to be asked for 7 s',
+      retryAfter: 7000,
+    })
+  })
+
+  test('have been made, however much the server has to say about it, or breaks off saying it', async () => {
+    const port = await serve(({ url }, response) => {
+      if (url === '/long') {
+        response.end('x'.repeat(2_000_000))
+        return
+      }
+      response.writeHead(200, { 'content-length': 10 }).write('half')
+      setImmediate(() => response.destroy())
+    })
+    const origin = originOf({ url: `http://127.0.0.1:${port}/{key}`, maxResponse: 1000 })
+    await origin.store('long', text, context())
+    await origin.store('half', text, context())
+    await origin.remove('long', context())
+  })
+
+  test('give up on a server that says nothing', async () => {
+    const port = await serve(() => undefined)
+    const origin = originOf({ url: `http://127.0.0.1:${port}/{key}`, timeout: 50 })
+    await expect(origin.store('a', text, context())).rejects.toThrow(/timeout/i)
+  })
+})
+
 describe('what is answered', () => {
   test.each<[number, Record<string, string>, string]>([
     [500, {}, 'answered 500'],
@@ -195,7 +322,11 @@ describe('what is answered', () => {
     [301, {}, 'answered 301'],
     [401, {}, 'answered 401'],
     [200, { 'content-encoding': 'gzip' }, 'answered in gzip, which was not asked for'],
+    [500, { 'content-encoding': 'gzip' }, 'answered 500'],
     [503, { 'retry-after': '7' }, 'answered 503, and asks not to be asked for 7 s'],
+    [503, { 'retry-after': 'Mon, 01 Jan 2024 00:00:07 GMT' }, 'asks not to be asked for 7 s'],
+    [503, { 'retry-after': 'Mon, 01 Jan 2001 00:00:00 GMT' }, 'asks not to be asked for 0 s'],
+    [503, { 'retry-after': 'soon' }, 'answered 503'],
   ])('%i %j is an error', async (status, headers, message) => {
     const port = await serve((_, response) => response.writeHead(status, headers).end())
     await expect(load(originOf({ url: `http://127.0.0.1:${port}/{key}` }), 'a')).rejects.toThrow(message)
@@ -320,6 +451,30 @@ describe('faults', () => {
   })
 })
 
+test('so many connections are made, and no more', async () => {
+  const waiting: ServerResponse[] = []
+  let wake = (): void => undefined
+  const port = await serve((_, response) => {
+    waiting.push(response)
+    wake()
+  })
+  const proxy = await FaultyProxy.start(() => ({ port }))
+  endings.push(() => proxy.close())
+  const origin = originOf({ url: `http://127.0.0.1:${proxy.port}/{key}`, connections: 2 })
+  const loads = ['a', 'b', 'c', 'd', 'e'].map((key) => load(origin, key))
+  for (let answered = 0; answered < 5; ) {
+    const most = Math.min(2, 5 - answered)
+    while (waiting.length < most)
+      await new Promise<void>((resolve) => {
+        wake = resolve
+      })
+    expect([waiting.length, proxy.connections]).toEqual([most, 2])
+    answered += waiting.length
+    for (const response of waiting.splice(0)) response.end('x')
+  }
+  expect((await Promise.all(loads)).map(textOf)).toEqual(['x', 'x', 'x', 'x', 'x'])
+})
+
 test('TLS: only who is trusted is asked, and a certificate is shown', async () => {
   const tls = {
     cert: certificate,
@@ -329,6 +484,7 @@ test('TLS: only who is trusted is asked, and a certificate is shown', async () =
     rejectUnauthorized: false,
   }
   const server = createTlsServer(tls, (request, response) => {
+    if (request.url === '/redirected') response.writeHead(302, { location: 'http://127.0.0.1:1/' })
     response.end((request.socket as TLSSocket).authorized ? 'known' : 'unknown')
   })
   server.listen(0, '127.0.0.1')
@@ -343,4 +499,7 @@ test('TLS: only who is trusted is asked, and a certificate is shown', async () =
   expect(textOf(await load(originOf({ url, tls: { rejectUnauthorized: false } }), 'a'))).toBe('unknown')
   const mutual = { ca: certificate, cert: certificate, key: privateKey }
   expect(textOf(await load(originOf({ url, tls: mutual }), 'a'))).toBe('known')
+  await expect(load(originOf({ url, tls: mutual }), 'redirected')).rejects.toThrow(
+    'was redirected to what is not encrypted',
+  )
 })

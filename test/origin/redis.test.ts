@@ -86,6 +86,32 @@ describeWithRedis('Redis', (redis) => {
     await proxy.close()
   })
 
+  test('a value is stored with the lifetime that the client gave it', async () => {
+    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+    const origin = originOf(proxy.port, { prefix: 'app:' })
+    await origin.store('a', Buffer.from('1'), { ...context(), ttl: 100_000.5 })
+    expect(seen(await origin.load('a', context()))).toEqual(['1', expect.closeTo(100_000, -4)])
+    await origin.store('a', Buffer.from('2'), context())
+    expect(seen(await origin.load('a', context()))).toBe('2')
+    expect(await redis().call('PTTL', 'app:a')).toBe(-1)
+    // One that has ended before it could be written.
+    await origin.store('a', Buffer.from('3'), { ...context(), ttl: 0 })
+    await expect.poll(() => redis().call('EXISTS', 'app:a')).toBe(0)
+    await proxy.close()
+  })
+
+  test('a value that the server does not take is an error in its words', async () => {
+    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+    const origin = originOf(proxy.port)
+    await redis().pipeline([
+      ['CONFIG', 'SET', 'maxmemory', '1'],
+      ['CONFIG', 'SET', 'maxmemory-policy', 'noeviction'],
+    ])
+    await expect(origin.store('a', Buffer.from('1'), context())).rejects.toThrow(/^OOM /)
+    await redis().call('CONFIG', 'SET', 'maxmemory', '0')
+    await proxy.close()
+  })
+
   test('a server that is away is one warning, and is asked again when it is back', async () => {
     const warnings: string[] = []
     const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
