@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { type LoadedConfig, loadConfig } from '../src/config-file.ts'
+import { createNode } from '../src/node.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'erinys-config-file-'))
 afterAll(() => rmSync(root, { recursive: true }))
@@ -133,4 +134,25 @@ describe('what is wrong with a file is one line that names it', () => {
     await expect(load(folder, 'none.json')).rejects.toThrow('none.json: no such file')
     await expect(load(root, String(folders))).rejects.toThrow(`${folders}: is not a file`)
   })
+})
+
+test('what its functions say by what they import from the package is understood', async () => {
+  const entry = JSON.stringify(new URL('../src/index.ts', import.meta.url).href)
+  const folder = folderWith({
+    'erinys.config.mts': `import { loaded, RetryLater } from 'erinys'
+      const origin = (key) => {
+        if (key === 'later') throw new RetryLater('busy', 60_000)
+        return loaded(key + '!', { ttl: 50_000 })
+      }
+      export default { groups: { a: { origin } } }`,
+  })
+  const installed = join(folder, 'node_modules', 'erinys')
+  mkdirSync(installed, { recursive: true })
+  writeFileSync(join(installed, 'package.json'), '{ "type": "module", "exports": "./index.js" }')
+  writeFileSync(join(installed, 'index.js'), `export * from ${entry}`)
+  const node = await createNode((await load(folder)).config)
+  expect(await node.get('a', 'Tom')).toBe('Tom!')
+  await expect(node.get('a', 'later')).rejects.toThrow('busy')
+  await expect(node.get('a', 'Jack')).rejects.toThrow(/is not asked for \d+ ms/)
+  await node.close()
 })

@@ -28,8 +28,16 @@ export interface LoadedFacts {
   readonly validator?: string
 }
 
+/**
+ * What tells instances of a class: a file of a configuration has a copy of this module of its own, whose classes are
+ * not those of the node that it is given to.
+ */
+const LOADED = Symbol.for('erinys.Loaded')
+const RETRY_LATER = Symbol.for('erinys.RetryLater')
+
 /** A value with what the origin says about it; made by `loaded` and `unchanged`. */
 export class Loaded {
+  readonly [LOADED] = true
   readonly value: OriginValue
   readonly facts: LoadedFacts
   /** The origin found the version that the group holds to be current, and gives no value. */
@@ -39,6 +47,10 @@ export class Loaded {
     this.value = value
     this.facts = facts
     this.unchanged = unchanged
+  }
+
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return isMarked(value, LOADED)
   }
 }
 
@@ -123,6 +135,7 @@ export interface Origin {
 /** The source is there and asks not to be asked for a while. */
 export class RetryLater extends Error {
   override readonly name = 'RetryLater'
+  readonly [RETRY_LATER] = true
   /** Milliseconds. */
   readonly retryAfter: number
 
@@ -130,6 +143,14 @@ export class RetryLater extends Error {
     super(message)
     this.retryAfter = retryAfter
   }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isMarked(value, RETRY_LATER)
+  }
+}
+
+function isMarked(value: unknown, mark: symbol): boolean {
+  return typeof value === 'object' && value !== null && mark in value
 }
 
 function checked(facts: LoadedFacts): LoadedFacts {
