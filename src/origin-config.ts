@@ -97,8 +97,7 @@ export interface RedisOriginConfig {
   /** What every key has before it there; none. */
   readonly prefix?: string
   /**
-   * Whether to hear of changes by keyspace notifications, which that Redis must be configured to send
-   * (`notify-keyspace-events KEA`); false. Not of a cluster.
+   * Whether to hear of changes, by the tracking of keys that Redis 6 and later and Valkey have; false.
    */
   readonly listen?: boolean | 'yes' | 'no'
   readonly tls?: TlsConfig
@@ -312,11 +311,6 @@ function redisSchema(directory: string): z.ZodType<Origin> {
     const cluster = written.cluster ?? written.url.length > 1
     if (!cluster && written.url.length > 1) {
       context.addIssue({ code: 'custom', message: 'several URLs are those of a cluster', path: ['cluster'] })
-      return z.NEVER
-    }
-    if (cluster && written.listen === true) {
-      const message = 'a cluster tells of changes node by node, which is not heard'
-      context.addIssue({ code: 'custom', message, path: ['listen'] })
       return z.NEVER
     }
     return new RedisOrigin({

@@ -1,6 +1,7 @@
 // An origin that is another Redis, Valkey or cluster of these.
 
 import type { ChainableCommander, Cluster, Redis } from 'ioredis'
+import { systemTimers } from '../bytes/clock.ts'
 import { keySlot } from '../bytes/crc16.ts'
 import {
   type ChangeListener,
@@ -12,6 +13,8 @@ import {
   type StoreContext,
 } from '../group/origin.ts'
 import { abortable, errorText } from './abortable.ts'
+import type { Listening } from './listening.ts'
+import { mastersOf, redisListener } from './redis-listener.ts'
 import type { TlsOptions } from './tls-options.ts'
 
 export interface RedisOptions {
@@ -20,7 +23,7 @@ export interface RedisOptions {
   readonly cluster: boolean
   /** What every key has before it there. */
   readonly prefix: string
-  /** Whether to hear of changes by keyspace notifications. */
+  /** Whether to hear of changes. */
   readonly listen?: boolean
   readonly tls: TlsOptions | undefined
   /** Milliseconds. */
@@ -43,7 +46,7 @@ export class RedisOrigin implements Origin {
   readonly listen: Origin['listen']
   readonly #options: RedisOptions
   #client: Promise<Client> | undefined
-  #subscriber: Redis | undefined
+  #listening: Listening | undefined
   #log: OriginLog = { warn: () => undefined }
   /** Said once for each time that it happens. */
   #isLost = false
@@ -96,56 +99,29 @@ export class RedisOrigin implements Origin {
     if (error !== null) throw error
   }
 
-  /** Every event on a key is heard, of whatever kind: also that it has expired or was evicted there. */
   async #listen(listener: ChangeListener): Promise<void> {
-    const client = (await this.#connected()) as Redis
-    const { prefix } = this.#options
-    const db = client.options.db ?? 0
-    const subscriber = client.duplicate({ autoResubscribe: false, commandTimeout: undefined })
-    this.#subscriber = subscriber
-    let isLost = false
-    const lose = (error: unknown): void => {
-      if (!isLost) listener.lost(error)
-      isLost = true
-    }
-    subscriber.on('error', lose)
-    subscriber.on('close', () => lose(new Error('the connection was closed')))
-    subscriber.on('pmessageBuffer', (_pattern: Buffer, _channel: Buffer, key: Buffer) => {
-      const start = Buffer.byteLength(prefix)
-      if (key.subarray(0, start).toString() === prefix) listener.key(Buffer.from(key.subarray(start)))
+    const { prefix, connectTimeout } = this.#options
+    this.#listening = redisListener({
+      servers: () => this.#servers(),
+      prefix,
+      connectTimeout,
+      timers: systemTimers,
+      listener,
     })
-    const heard = new Promise<void>((resolve) => {
-      subscriber.on('ready', () => {
-        subscriber.psubscribe(`__keyevent@${db}__:*`).then(
-          () => {
-            isLost = false
-            // What happened before is not told any more.
-            listener.gap()
-            resolve()
-          },
-          () => subscriber.disconnect(true),
-        )
-      })
-    })
-    await subscriber.connect().then(
-      () => heard,
-      () => undefined,
-    )
-    await this.#checkNotifications(client)
+    await this.#listening.start()
   }
 
   async close(): Promise<void> {
-    this.#subscriber?.removeAllListeners('close').disconnect()
+    this.#listening?.close()
     const client = await this.#client?.catch(() => undefined)
     client?.disconnect()
   }
 
-  /** A server that does not send notifications does not say so. */
-  async #checkNotifications(client: Redis): Promise<void> {
-    const [, events = ''] = (await client.config('GET', 'notify-keyspace-events').catch(() => [])) as string[]
-    if (events.includes('E') && events.includes('A')) return
-    const message = `Redis is configured to tell of ${events === '' ? 'no' : 'few'} changes: CONFIG SET notify-keyspace-events EA`
-    this.#log.warn({ events }, message)
+  /** Those that hold keys, as of now. */
+  async #servers(): Promise<readonly Redis[]> {
+    const client = await this.#connected()
+    if (!client.isCluster) return [client as Redis]
+    return mastersOf(client as Cluster)
   }
 
   async #loadPart(

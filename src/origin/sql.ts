@@ -4,6 +4,7 @@ import { systemTimers } from '../bytes/clock.ts'
 import type { ChangeListener, LoadContext, Origin, OriginLog, OriginValue } from '../group/origin.ts'
 import { errorText } from './abortable.ts'
 import type { KeyPattern } from './key-pattern.ts'
+import type { Listening } from './listening.ts'
 import { type Cell, cellText, cellValue, rowJson } from './sql/cell.ts'
 import {
   type Change,
@@ -13,7 +14,6 @@ import {
   type Rows,
   StatementError,
 } from './sql/driver.ts'
-import type { PostgresListener } from './sql/postgres-listener.ts'
 
 /** Which database, by the protocol of the URL. */
 export const SQL_PROTOCOLS = ['postgres:', 'postgresql:', 'mysql:', 'mariadb:', 'sqlite:'] as const
@@ -51,7 +51,7 @@ export class SqlOrigin implements Origin {
   readonly listen: Origin['listen']
   readonly #options: SqlOptions
   #log: OriginLog = { warn: () => undefined }
-  #listener: PostgresListener | undefined
+  #listening: Listening | undefined
   #opening: Promise<Driver> | undefined
   #checking: Promise<Checked> | undefined
 
@@ -90,15 +90,15 @@ export class SqlOrigin implements Origin {
   }
 
   async close(): Promise<void> {
-    this.#listener?.close()
+    this.#listening?.close()
     const driver = await this.#opening?.catch(() => undefined)
     await driver?.close()
   }
 
   async #listen(channel: string, listener: ChangeListener): Promise<void> {
     const { url, tls, connectTimeout } = this.#options
-    const { PostgresListener } = await import('./sql/postgres-listener.ts')
-    this.#listener = new PostgresListener({
+    const { postgresListener } = await import('./sql/postgres-listener.ts')
+    this.#listening = postgresListener({
       url,
       tls,
       channel,
@@ -106,7 +106,7 @@ export class SqlOrigin implements Origin {
       timers: systemTimers,
       listener,
     })
-    await this.#listener.start()
+    await this.#listening.start()
   }
 
   async #change(

@@ -2,44 +2,13 @@
 
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
-import type { ChangeListener } from '../../../src/group/origin.ts'
 import { readChange } from '../../../src/origin/changes.ts'
-import { PostgresListener } from '../../../src/origin/sql/postgres-listener.ts'
+import { HEARTBEAT, type Listening } from '../../../src/origin/listening.ts'
+import { postgresListener } from '../../../src/origin/sql/postgres-listener.ts'
 import { triggerSql } from '../../../src/origin/sql/trigger.ts'
 import { describeWithPostgres } from '../../support/postgres.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
-
-/** Takes down what it is told; `next` resolves when so much was told. */
-class Told implements ChangeListener {
-  readonly group = 'users'
-  readonly all_: string[] = []
-  #wanted = Number.POSITIVE_INFINITY
-  #resolve: () => void = () => undefined
-
-  key = (key: Buffer): void => this.#tell(`key ${key.toString()}`)
-  tag = (tag: Buffer): void => this.#tell(`tag ${tag.toString()}`)
-  all = (): void => this.#tell('all')
-  gap = (): void => this.#tell('gap')
-  lost = (): void => this.#tell('lost')
-
-  async next(count: number): Promise<string[]> {
-    if (this.all_.length < count) {
-      this.#wanted = count
-      await new Promise<void>((resolve) => {
-        this.#resolve = resolve
-      })
-    }
-    return this.all_.splice(0)
-  }
-
-  #tell(what: string): void {
-    this.all_.push(what)
-    if (this.all_.length >= this.#wanted) {
-      this.#wanted = Number.POSITIVE_INFINITY
-      this.#resolve()
-    }
-  }
-}
+import { Told } from '../../support/told.ts'
 
 describe('a payload', () => {
   test.each([
@@ -57,7 +26,7 @@ describe('a payload', () => {
   ])('%j', (payload, wanted) => {
     const told = new Told()
     readChange(payload, told)
-    expect(told.all_).toEqual(wanted)
+    expect(told.words).toEqual(wanted)
   })
 })
 
@@ -69,10 +38,10 @@ describe('a key pattern', () => {
 
 describeWithPostgres('the triggers of PostgreSQL', (postgres) => {
   const clock = new ManualClock(1_000_000)
-  let listener: PostgresListener | undefined
+  let listener: Listening | undefined
 
   const listen = (told: Told, channel: string, url = postgres().url): Promise<void> => {
-    listener = new PostgresListener({
+    listener = postgresListener({
       url,
       tls: undefined,
       channel,
@@ -111,6 +80,24 @@ describeWithPostgres('the triggers of PostgreSQL', (postgres) => {
       "key o'user:1!",
       'all',
     ])
+  })
+
+  test('a connection that is dead, and nobody says so, is noticed', async () => {
+    const proxy = await FaultyProxy.start(() => postgres().target)
+    const told = new Told()
+    await listen(told, 'plain', `postgres://postgres@127.0.0.1:${proxy.port}/postgres`)
+    clock.advance(HEARTBEAT)
+    await postgres().run(`notify plain, 'a'`)
+    expect(await told.next(2)).toEqual(['gap', 'key a'])
+    proxy.silence()
+    await postgres().run(`notify plain, 'unheard'`)
+    clock.advance(HEARTBEAT)
+    clock.advance(HEARTBEAT)
+    expect(await told.next(1)).toEqual(['lost'])
+    proxy.heal()
+    clock.advance(100)
+    expect(await told.next(1)).toEqual(['gap'])
+    await proxy.close()
   })
 
   test('a connection that breaks is renewed, and the gap is told', async () => {

@@ -1,0 +1,146 @@
+// A line on which word of changes comes: when it is checked, given up and replaced, by an injected clock.
+
+import { expect, test } from 'vitest'
+import { ManualClock } from '../../src/bytes/clock.ts'
+import { HEARTBEAT, type Line, Listening } from '../../src/origin/listening.ts'
+import { Told } from '../support/told.ts'
+
+/** What is asked of lines, and how it is answered. */
+class Lines {
+  readonly clock = new ManualClock()
+  readonly told = new Told()
+  readonly asked: string[] = []
+  readonly listening: Listening
+  /** The answers, by what was asked, the oldest first. */
+  readonly #answers: { resolve: () => void; reject: (error: Error) => void }[] = []
+  lose: (error: unknown) => void = () => undefined
+
+  constructor() {
+    const ask = (what: string): Promise<void> => {
+      this.asked.push(what)
+      return new Promise((resolve, reject) => this.#answers.push({ resolve, reject }))
+    }
+    this.listening = new Listening({
+      line: (lose): Line => {
+        this.lose = lose
+        return { open: () => ask('open'), check: () => ask('check'), close: () => this.asked.push('close') }
+      },
+      connectTimeout: 1000,
+      timers: this.clock,
+      listener: this.told,
+    })
+  }
+
+  /** Answers what was asked first, and lets that be heard. */
+  async answer(error?: Error): Promise<void> {
+    const { resolve, reject } = this.#answers.shift() ?? expect.fail('nothing was asked')
+    if (error === undefined) resolve()
+    else reject(error)
+    await new Promise(setImmediate)
+  }
+
+  /** What was asked and told since the last time. */
+  seen(): string[] {
+    return [...this.asked.splice(0), ...this.told.words.splice(0)]
+  }
+}
+
+/** Lines of which the first one hears. */
+async function opened(): Promise<Lines> {
+  const lines = new Lines()
+  const started = lines.listening.start()
+  await lines.answer()
+  await started
+  expect(lines.seen()).toEqual(['open', 'gap'])
+  return lines
+}
+
+test('a line that answers is checked again and again', async () => {
+  const lines = await opened()
+  for (let i = 0; i < 3; i++) {
+    lines.clock.advance(HEARTBEAT - 1)
+    expect(lines.seen()).toEqual([])
+    lines.clock.advance(1)
+    expect(lines.seen()).toEqual(['check'])
+    await lines.answer()
+  }
+  lines.listening.close()
+  expect([lines.seen(), lines.clock.pending]).toEqual([['close'], 0])
+})
+
+test('one that answers no more, and does not break, is given up', async () => {
+  const lines = await opened()
+  lines.clock.advance(HEARTBEAT)
+  lines.clock.advance(HEARTBEAT - 1)
+  expect(lines.seen()).toEqual(['check'])
+  lines.clock.advance(1)
+  expect(lines.seen()).toEqual(['close', 'lost'])
+  expect(lines.told.losses).toEqual(['no answer came within 5000 ms'])
+  // The answer comes after all, on a line that nobody listens to any more.
+  await lines.answer()
+  lines.clock.advance(100)
+  expect(lines.seen()).toEqual(['open'])
+  await lines.answer()
+  expect(lines.seen()).toEqual(['gap'])
+  lines.listening.close()
+})
+
+test('an outage is told once, however often the line is tried again, ever more seldom', async () => {
+  const lines = await opened()
+  lines.lose(new Error('broken'))
+  lines.lose(new Error('broken still'))
+  expect(lines.seen()).toEqual(['close', 'lost'])
+  for (const pause of [100, 200, 400, 800, 1600, 3200, 5000, 5000]) {
+    lines.clock.advance(pause - 1)
+    expect(lines.seen()).toEqual([])
+    lines.clock.advance(1)
+    await lines.answer(new Error('refused'))
+    expect(lines.seen()).toEqual(['open', 'close'])
+  }
+  lines.clock.advance(5000)
+  await lines.answer()
+  expect(lines.seen()).toEqual(['open', 'gap'])
+  lines.lose(new Error('broken again'))
+  lines.clock.advance(100)
+  expect(lines.seen()).toEqual(['close', 'open', 'lost'])
+  expect(lines.told.losses).toEqual(['broken', 'broken again'])
+  lines.listening.close()
+})
+
+test('a check that fails, and a line that breaks while it opens, are outages', async () => {
+  const lines = await opened()
+  lines.clock.advance(HEARTBEAT)
+  await lines.answer(new Error('changed'))
+  expect(lines.seen()).toEqual(['check', 'close', 'lost'])
+  lines.clock.advance(100)
+  lines.lose(new Error('broken'))
+  await lines.answer()
+  // It has opened, and was given up before.
+  expect(lines.seen()).toEqual(['open', 'close'])
+  lines.clock.advance(200)
+  await lines.answer()
+  expect(lines.seen()).toEqual(['open', 'gap'])
+  lines.listening.close()
+})
+
+test('one that does not open in time is given up, and the start goes on', async () => {
+  const lines = new Lines()
+  const started = lines.listening.start()
+  lines.clock.advance(1000 + HEARTBEAT)
+  expect(lines.seen()).toEqual(['open', 'close', 'lost'])
+  // To be closed makes opening fail.
+  await lines.answer(new Error('closed'))
+  await started
+  lines.listening.close()
+  expect(lines.clock.pending).toBe(0)
+})
+
+test('after the end nothing is told or tried', async () => {
+  const lines = await opened()
+  lines.lose(new Error('broken'))
+  lines.listening.close()
+  lines.clock.advance(60_000)
+  lines.lose(new Error('broken'))
+  await lines.listening.start()
+  expect(lines.seen()).toEqual(['close', 'lost'])
+})
