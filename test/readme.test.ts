@@ -1,23 +1,27 @@
 // The README: its tables are those of the sources, its examples compile and run, its sessions answer what they show.
 
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { clusterSection } from '../bench/cluster-results.ts'
 import { originSection } from '../bench/origins/section.ts'
 import { fill, referenceSections } from '../bench/readme.ts'
 import { memorySection, serverSection } from '../bench/results.ts'
 import manifest from '../package.json' with { type: 'json' }
 import { resolveLayers } from '../src/config.ts'
+import { defaultPolicies } from '../src/group-config.ts'
 import { createNode, type Node } from '../src/index.ts'
+import { policyFields } from '../src/report.ts'
 import { exchange, run, start, startMany } from './support/cli.ts'
 import { describeWithExecutable, execute } from './support/executable.ts'
+import { poll } from './support/poll.ts'
+import { describeWithPostgres } from './support/postgres.ts'
 
 const project = fileURLToPath(new URL('..', import.meta.url))
 const readme = readFileSync(join(project, 'README.md'), 'utf8')
@@ -31,7 +35,7 @@ interface Block {
 
 const blocks: readonly Block[] = [
   ...readme.matchAll(
-    /<!-- (example|output|check|session|shell|cluster config)(?:: |, | )?([^\n]*?) ?-->\n```\w+\n(.*?)```/gs,
+    /<!-- (example|output|check|session|shell|postgres|cluster config)(?:: |, | )?([^\n]*?) ?-->\n```\w+\n(.*?)```/gs,
   ),
 ].map(([, kind, options, text]) => ({ kind, options, text }))
 
@@ -64,6 +68,13 @@ describe('what the sources decide', () => {
     const shown = [...section('policies').matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name)
     expect(known.length).toBeGreaterThan(0)
     expect(shown).toEqual(known)
+  })
+
+  test('what they are where a group says nothing', () => {
+    const cells = section('policies').matchAll(/^\| `(\w+)` \| `?(\w[\w.]*)/gm)
+    const shown = [...cells].map(([, field, standard]) => [field, standard])
+    const defaults = policyFields(defaultPolicies).map(([field, text]) => [field, text.replace(/^0ms$/, '0')])
+    expect(shown).toEqual([['maxBytes', 'maxmemory'], ...defaults, ['origin', 'none']])
   })
 
   test('links lead somewhere', () => {
@@ -265,7 +276,7 @@ describe('examples', () => {
 
   test('compile', () => {
     const names = [...examples.keys()].filter((name) => /\.m?ts$/.test(name))
-    expect(names).toHaveLength(2)
+    expect(names).toHaveLength(3)
     const program = ts.createProgram({
       rootNames: names.map((name) => join(folder, name)),
       options: {
@@ -374,6 +385,42 @@ describeWithExecutable('redis-cli', 'commands to paste', () => {
     }
     nodes.child.kill('SIGTERM')
     expect((await nodes.outcome).code).toBe(0)
+  })
+})
+
+describeWithExecutable('psql', 'with a PostgreSQL', () => {
+  describeWithExecutable('redis-cli', 'and a client', () => {
+    describeWithPostgres('what is to be pasted', (postgres) => {
+      test('serves rows, and hears of their changes', async () => {
+        // What a clone has, and a file that is made in it.
+        const clone = mkdtempSync(join(tmpdir(), 'erinys-clone-'))
+        onTestFinished(() => rmSync(clone, { recursive: true }))
+        for (const name of ['package.json', 'src', 'node_modules'])
+          symlinkSync(join(project, name), join(clone, name))
+        const env = { PATH: process.env.PATH ?? '', DATABASE_URL: postgres().url }
+        const [setup, session] = blocksOf('postgres').map(({ text }) => text)
+        const script = setup.replace(/^export DATABASE_URL=.*$/m, '')
+        const [prepare, npm] = script.split(/^(npm start .*)$/m)
+        const { code, stderr } = await run(['-c', prepare], { cwd: clone, env, program: ['sh', '-e'] })
+        expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+
+        const [, ...words] = (manifest.scripts.start + npm.replace('npm start --', '')).split(' ')
+        const node = await start([], {
+          cwd: clone,
+          env,
+          program: [process.execPath, '--import', import.meta.resolve('tsx'), ...words],
+        })
+        for (const [, command, shown] of session.matchAll(/^\$ (.*)\n((?:[^$].*\n)*)/gm)) {
+          const line = command.replace('redis-cli -p 7000', `redis-cli --no-raw -p ${node.port}`)
+          const answer = async (): Promise<string> =>
+            (await run(['-c', line], { env, program: ['sh', '-e'] })).stdout
+          // Word of a change is on its way for a moment.
+          await poll(async () => (await answer()) === shown, `${command}: ${shown}`)
+        }
+        node.child.kill('SIGTERM')
+        expect((await node.outcome).code).toBe(0)
+      })
+    })
   })
 })
 

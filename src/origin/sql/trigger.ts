@@ -54,6 +54,7 @@ export function triggerSql({ table, column, channel, key }: TriggerOptions): str
     ].join(' || ')
   return `-- Tells the channel ${oneLine(channel)} of every change to ${oneLine(table)}, once its transaction is committed.
 begin;
+set local client_min_messages = warning;
 
 create or replace function ${name}() returns trigger language plpgsql as ${QUOTE}
 declare
