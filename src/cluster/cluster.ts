@@ -292,6 +292,11 @@ export class Cluster {
     return [SELF, ...[...live].map((name) => this.#mesh.get(name)?.index ?? SELF).filter((n) => n !== SELF)]
   }
 
+  /** Whether most of several others are silent: they may serve on without this node. */
+  get isCutOff(): boolean {
+    return this.#running?.detector.isCutOff ?? false
+  }
+
   /** What this node knows of the cluster; `undefined`: it has not joined yet. */
   get report(): ClusterReport | undefined {
     return this.#running && reportOf(this.#running, this.#mesh, this.#running.leaving.names)

@@ -194,6 +194,11 @@ export class Detector {
     return this.#isolated
   }
 
+  /** Whether most of several others are silent: of two nodes, what each has declared of the other holds. */
+  get isCutOff(): boolean {
+    return this.#alone
+  }
+
   get doubtful(): boolean {
     return this.#doubtTold
   }

@@ -5,7 +5,7 @@ import { keySlot, SLOT_COUNT } from '../bytes/crc16.ts'
 import type { Instant } from '../bytes/instant.ts'
 import type { Group } from '../group/group.ts'
 import { NULL_REF, type Ref } from '../store/arena.ts'
-import { ageDump, dumpEntry, isUnchanged } from '../store/dump.ts'
+import { ageDump, doubtDump, dumpEntry, isUnchanged } from '../store/dump.ts'
 import type { Store } from '../store/store.ts'
 import type { Moving } from './takeover.ts'
 
@@ -157,7 +157,10 @@ export class Handover {
   peek(group: Group, key: Buffer): Buffer | undefined {
     const { store } = group
     const ref = store.peek(key, 0, key.length)
-    return ref === NULL_REF ? undefined : dumpEntry(store, ref)
+    if (ref === NULL_REF) return undefined
+    const dump = dumpEntry(store, ref)
+    if (group.isDeaf) doubtDump(dump)
+    return dump
   }
 
   close(): void {
@@ -249,17 +252,21 @@ export class Handover {
   async #deliver(
     store: Store,
     destination: Destination,
-    batch: readonly Departing[],
+    entries: readonly Departing[],
     bytes: number,
   ): Promise<void> {
     const { groups, instant, send } = this.#options
+    let batch = entries
     while (!destination.gone && !this.#closed) {
       const group = groups.find((each) => each.store === store)
       if (group === undefined) break
       instant.refresh()
+      batch = this.#unchanged(store, destination, batch)
+      if (batch.length === 0) return
       for (const entry of batch) {
         ageDump(entry.dump, store.now - entry.at)
         entry.at = store.now
+        if (group.isDeaf) doubtDump(entry.dump)
       }
       const answer = await send(destination.name!, group, batch).catch(() => 'later' as const)
       this.sentBytes += bytes
@@ -270,6 +277,18 @@ export class Handover {
       await this.#wait(RETRY_MS)
     }
     this.#settle(store, destination, batch, false)
+  }
+
+  /** A batch without what was removed or changed since: it may have waited for long. */
+  #unchanged(store: Store, destination: Destination, batch: readonly Departing[]): readonly Departing[] {
+    return batch.filter(({ key, slot, dump, deadline }) => {
+      if (this.#destinationOf[slot] !== destination) return false
+      const ref = store.peek(key, 0, key.length)
+      if (ref === NULL_REF) return false
+      const isSame = isUnchanged(store, ref, dump, deadline)
+      if (!isSame) this.#changed.add(slot)
+      return isSame
+    })
   }
 
   /** What was taken and is still the same goes; what was refused goes in any case. */

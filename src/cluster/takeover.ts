@@ -143,7 +143,7 @@ export class Takeover implements Watcher {
     this.#stale.touch(group, slot, key, 0, key.length)
     if (store.peek(key, 0, key.length) !== NULL_REF) return 'kept'
     if (this.#isNewer(source, store, slot, key, 0, key.length)) return 'kept'
-    return restoreEntry(store, key, 0, key.length, dump) ? 'stored' : 'refused'
+    return restoreEntry(store, key, 0, key.length, dump, group.isDeaf) ? 'stored' : 'refused'
   }
 
   /** A batch that `from` handed over: all of it is `later`, or is dealt with. */

@@ -9,6 +9,9 @@ export const WRONG_TYPE = 'WRONGTYPE Operation against a key holding the wrong k
 export const STRING_TOO_LONG = 'ERR string exceeds maximum allowed size (proto-max-bulk-len)'
 export const NO_SUCH_KEY = 'ERR no such key'
 export const INDEX_OUT_OF_RANGE = 'ERR DB index is out of range'
+/** What was to be dropped everywhere was dropped by this node, and those that it reaches. */
+export const CUT_OFF =
+  'PEERDOWN most of the other nodes cannot be reached from here, and may not have dropped it'
 export const CLUSTER_DISABLED = 'ERR This instance has cluster support disabled'
 
 /** What a container answers about a subcommand, as it was written, with too many arguments. */

@@ -3,7 +3,7 @@
 import type { Group } from '../group/group.ts'
 import type { CommandSpec } from './command.ts'
 import { container } from './container.ts'
-import { wrongSubcommand } from './errors.ts'
+import { CUT_OFF, wrongSubcommand } from './errors.ts'
 import { type Fields, replyFields } from './fields.ts'
 import { findGroup } from './selection.ts'
 import { arg } from './spec.ts'
@@ -100,7 +100,8 @@ export const groupCommands: readonly CommandSpec[] = [
           else if (group === undefined) c.reply.error('ERR no such group')
           else {
             group.clear()
-            c.reply.ok()
+            if (c.host.cluster?.isCutOff) c.reply.error(CUT_OFF)
+            else c.reply.ok()
           }
         },
       },

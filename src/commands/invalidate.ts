@@ -3,6 +3,7 @@
 import type { Args } from '../resp/args.ts'
 import type { CommandSpec } from './command.ts'
 import type { Context } from './context.ts'
+import { CUT_OFF } from './errors.ts'
 import { arg, manyKeys, oneOf, token } from './spec.ts'
 
 /** What its arguments are: a word before them may say so, else they are keys. */
@@ -21,15 +22,18 @@ function keysOf({ args }: Context): number[] {
 }
 
 function invalidate(c: Context): void {
-  const { args, group, reply } = c
+  const { args, group, reply, host } = c
+  const isCutOff = host.cluster?.isCutOff ?? false
   if (namesTags(args)) {
     for (let i = 2; i < args.count; i++) group.invalidateTag(args.copy(i))
-    reply.ok()
+    if (isCutOff) reply.error(CUT_OFF)
+    else reply.ok()
     return
   }
   let held = 0
   for (let i = firstKey(args); i < args.count; i++) if (group.invalidate(args.copy(i))) held++
-  reply.integer(held)
+  if (isCutOff) reply.error(CUT_OFF)
+  else reply.integer(held)
 }
 
 export const invalidateCommands: readonly CommandSpec[] = [
@@ -45,7 +49,6 @@ export const invalidateCommands: readonly CommandSpec[] = [
     partHead: ['KEY'],
     span: (args) => (namesTags(args) ? 'ok' : undefined),
     repeatable: true,
-    wholeKeyspace: true,
     summary: 'Drops keys, or all entries that carry one of the tags, and what is being loaded of them.',
     since: '0.1.0',
     group: 'erinys',

@@ -180,7 +180,9 @@ export class Routing {
     if (span === 'cursor') spanByCursor({ ...whole, args, steps: cluster.walk }, ask)
     else {
       const request = requestBytes(args)
-      spanAll({ ...whole, merge: span, request, owners: cluster.liveOwners, random: cluster.random }, ask)
+      const { random } = cluster
+      const owners = (): readonly number[] => cluster.liveOwners
+      spanAll({ ...whole, merge: span, request, owners, isCutOff: () => cluster.isCutOff, random }, ask)
     }
     return SENT
   }

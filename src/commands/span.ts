@@ -5,6 +5,7 @@ import type { WalkStep } from '../cluster/walk.ts'
 import type { Args } from '../resp/args.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
 import type { Span } from './command.ts'
+import { CUT_OFF } from './errors.ts'
 import { readReply, writeReply } from './gathered.ts'
 import type { Ask } from './scatter.ts'
 
@@ -17,27 +18,43 @@ interface Whole {
 interface All extends Whole {
   readonly merge: Span
   readonly request: Buffer
-  /** The nodes to ask. */
-  readonly owners: readonly number[]
+  /** The nodes that there are at this moment. */
+  readonly owners: () => readonly number[]
+  /** Whether others may serve on that cannot be asked. */
+  readonly isCutOff: () => boolean
   /** Uniform in [0, 1). */
   readonly random: () => number
 }
 
-/** Asks all nodes at once. One that is gone has no keys: it does not count. */
+/**
+ * Asks all nodes at once. One that is gone has no keys: it does not count. What is to be done on all of them is done
+ * on those too that have come meanwhile, which may have been given keys by a node before that one was asked.
+ */
 export function spanAll(whole: All, ask: Ask): void {
-  const { owners, request, reply, complete, protocol } = whole
+  const { owners, request, reply, complete, protocol, isCutOff } = whole
+  const isDone = whole.merge === 'ok'
   const replies: Reply[] = []
-  let missing = owners.length
-  for (const owner of owners) {
-    ask(owner, request, (bytes) => {
-      const answer = readReply(bytes)
-      if (!isGone(answer)) replies.push(answer)
-      if (--missing !== 0) return
-      reply.protocol = protocol
-      merge(whole, replies)
-      complete(reply.take())
-    })
+  const asked = new Set<number>()
+  let missing = 0
+  const askThose = (some: readonly number[]): void => {
+    missing += some.length
+    for (const owner of some) asked.add(owner)
+    for (const owner of some) ask(owner, request, (bytes) => take(owner, readReply(bytes)))
   }
+  const take = (owner: number, answer: Reply): void => {
+    if (!isGone(answer) || (isDone && owners().includes(owner))) replies.push(answer)
+    if (--missing !== 0) return
+    const others = isDone ? owners().filter((each) => !asked.has(each)) : []
+    if (others.length !== 0) {
+      askThose(others)
+      return
+    }
+    if (isDone && isCutOff()) replies.push(new Error(CUT_OFF))
+    reply.protocol = protocol
+    merge(whole, replies)
+    complete(reply.take())
+  }
+  askThose(owners())
 }
 
 function merge({ merge, reply, random }: All, replies: readonly Reply[]): void {

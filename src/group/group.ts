@@ -111,6 +111,8 @@ export class Group {
   #maxBytes: number
   /** See `limitLifetime`. */
   #longestMs = 0
+  /** Whether the source, which tells of changes, is not heard at present. */
+  isDeaf = false
   /** Never changed in place: a watcher may leave while all are told. */
   #watchers: readonly Watcher[] = []
 
@@ -373,6 +375,13 @@ export class Group {
     return this.remove(key)
   }
 
+  /** The source says that a key has changed: nor is it taken from a node that had it before. */
+  #changed(key: Buffer): void {
+    this.#environment.instant.refresh()
+    this.store.noteChange(key, 0, key.length)
+    this.invalidate(key)
+  }
+
   /**
    * Everything that carries a tag by now, and what a load under way brings with it, is invalid. Copies of other nodes'
    * keys know no tags: all are dropped.
@@ -453,11 +462,15 @@ export class Group {
     }
     await this.policy.origin?.listen?.({
       group: this.name,
-      key: (key) => void this.invalidate(key),
+      key: (key) => this.#changed(key),
       tag: (tag) => this.invalidateTag(tag),
       all: () => this.distrust(),
-      gap: () => this.distrust(),
+      gap: () => {
+        this.isDeaf = false
+        this.distrust()
+      },
       lost: (error) => {
+        this.isDeaf = true
         const message = `group ${this.name}: nothing is heard of changes at the origin: ${reasonOf(error)}`
         log.warn({ err: error, group: this.name }, message)
       },

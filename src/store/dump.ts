@@ -13,6 +13,7 @@ import { MAX_TAGS, Tagging } from './tags.ts'
  *   HAS_NOTES:    windows in ms: lead, while it is loaded anew, when that fails, kept; bytes of notes; all int32; notes
  *   HAS_TAGS:     number of tags, int32 | ms since their invalidation counts, int64 | their hashes, int32 each
  *   value bytes
+ *   IS_DOUBTFUL: the node that gave it does not hear any more what changes at the source
  *
  * Times are relative to the moment of the dump. The key goes beside it.
  */
@@ -38,7 +39,8 @@ const HAS_ORIGIN = 2
 const IS_RAW = 4
 const HAS_NOTES = 8
 const HAS_TAGS = 16
-const ALL_FLAGS = HAS_DEADLINE | HAS_ORIGIN | IS_RAW | HAS_NOTES | HAS_TAGS
+const IS_DOUBTFUL = 32
+const ALL_FLAGS = HAS_DEADLINE | HAS_ORIGIN | IS_RAW | HAS_NOTES | HAS_TAGS | IS_DOUBTFUL
 
 /** The last deadline that a record can have. */
 const FOREVER = 2n ** 63n - 1n
@@ -89,8 +91,11 @@ export function dumpEntry(store: Store, ref: Ref): Buffer {
 }
 
 /**
- * Stores under a key what `dumpEntry` wrote, as the most recently used entry; nothing if its life has ended. False:
- * it is not an entry that this version knows, or alone exceeds the budget; then nothing has changed.
+ * Stores under a key what `dumpEntry` wrote, as the most recently used entry; nothing if its life has ended, if the
+ * source has changed it since, or if that is in doubt. False: it is not an entry that this version knows, or alone
+ * exceeds the budget; then nothing has changed.
+ *
+ * @param isDeaf whether this node, too, will doubt what it holds as soon as it hears of changes again
  */
 export function restoreEntry(
   store: Store,
@@ -98,6 +103,7 @@ export function restoreEntry(
   keyStart: number,
   keyEnd: number,
   dump: Buffer,
+  isDeaf = false,
 ): boolean {
   if (dump.length < HEADER_BYTES || dump[0] !== VERSION || dump[3] !== 0) return false
   const type = dump[1]
@@ -120,7 +126,9 @@ export function restoreEntry(
     if (!loaded || !expiring || raw || isNoted || dump.length !== valueStart) return false
   } else if (type !== ValueType.STRING) return false
 
+  if (!isDeaf && (shape & IS_DOUBTFUL) !== 0) return true
   const now = Math.floor(store.now)
+  let since = 0
   let deadline = 0n
   let at = HEADER_BYTES
   if (expiring) {
@@ -134,9 +142,12 @@ export function restoreEntry(
   if (loaded) {
     const loadMs = dump.readInt32LE(at + 8)
     if (loadMs < 0) return false
-    store.loadedAt[0] = Math.min(Math.max(1, now - Number(dump.readBigInt64LE(at))), Number.MAX_SAFE_INTEGER)
+    const age = Number(dump.readBigInt64LE(at))
+    store.loadedAt[0] = Math.min(Math.max(1, now - age), Number.MAX_SAFE_INTEGER)
     store.loadMs = loadMs
+    since = Math.max(0, age) + loadMs
   }
+  if (store.isOutdated(key, keyStart, keyEnd, since + TRAVEL_MS)) return true
   store.deadline[0] = Number(deadline)
   if (isNoted) {
     Object.assign(store.windows, windows)
@@ -171,6 +182,11 @@ function readWindows(dump: Buffer, at: number): boolean {
   windows.ifError = dump.readInt32LE(at + 8)
   windows.grace = dump.readInt32LE(at + 12)
   return Object.values(windows).every((ms) => ms >= 0) && dump.readInt32LE(at + 16) >= 0
+}
+
+/** The node that gives the entry away does not hear what changes at the source. */
+export function doubtDump(dump: Buffer): void {
+  if ((dump[2] & HAS_ORIGIN) !== 0) dump[2] |= IS_DOUBTFUL
 }
 
 /** Makes of a dump what it would be had it been made `ms` later. */

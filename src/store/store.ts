@@ -22,7 +22,7 @@ import {
   ValueType,
   Windows,
 } from './record.ts'
-import { TagEpochs, Tagging } from './tags.ts'
+import { MOST_CHANGES, TagEpochs, Tagging } from './tags.ts'
 
 const MIN_SEGMENT_BYTES = 64 * 1024
 const MAX_SEGMENT_BYTES = 4 * 1024 * 1024
@@ -66,6 +66,8 @@ export class Store {
   invalidated = 0
   /** When which tag was invalidated. */
   readonly tags: TagEpochs
+  /** When the source said of which key that it has changed: see `isOutdated`. */
+  readonly #changes: TagEpochs
   /** What the origin gave until then is invalid. */
   readonly #distrusted = new Float64Array(1)
   readonly #checked = new Tagging()
@@ -91,6 +93,7 @@ export class Store {
     this.#maxBytes = options.maxBytes
     this.#instant = options.instant
     this.tags = new TagEpochs(options.instant.ms)
+    this.#changes = new TagEpochs(options.instant.ms, MOST_CHANGES)
     this.#hasher = options.hasher
     const share = 2 ** Math.floor(Math.log2(Math.max(1, options.maxBytes / 64)))
     this.#arena = new Arena(Math.min(MAX_SEGMENT_BYTES, Math.max(MIN_SEGMENT_BYTES, share)))
@@ -183,6 +186,24 @@ export class Store {
     if (this.#index.count === 0) return
     this.#distrusted[0] = this.#instant.now
     this.#isGuarded = true
+  }
+
+  /** The source says that a key has changed. What is held of it stays. */
+  noteChange(bytes: Uint8Array, start: number, end: number): void {
+    this.#changes.invalidate(this.#hasher.hash(bytes, start, end))
+  }
+
+  /**
+   * Whether the source may have changed a key within the last so many ms: then what another node has had of it for as
+   * long is old, whether or not that node has heard of the change.
+   */
+  isOutdated(bytes: Uint8Array, start: number, end: number, ms: number): boolean {
+    if (this.#changes.isEmpty) return false
+    const key = this.#checked
+    key.count = 0
+    key.add(this.#hasher.hash(bytes, start, end))
+    key.moment[0] = this.#changes.ago(ms)
+    return this.#changes.isInvalid(key)
   }
 
   /** Makes the tags of a record the argument of `put`, and returns the flags that go with them. */

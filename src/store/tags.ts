@@ -27,6 +27,9 @@ export function tagHash(bytes: Uint8Array, start: number, end: number): number {
   return hashBytes(bytes, start, end, LOW, HIGH) || 1
 }
 
+/** The same of keys that their source has told of: 768 KiB. */
+export const MOST_CHANGES = 2 ** 16
+
 /** The tags of an entry, and the moment from which on their invalidation concerns it. */
 export class Tagging {
   readonly hashes = new Int32Array(MAX_TAGS)
