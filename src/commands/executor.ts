@@ -134,7 +134,7 @@ export class Executor {
       return DONE
     }
     if (client.held.size !== 0 && this.#mustWait(client, command)) {
-      if (client.peer === undefined || command.spec.wholeKeyspace) return STALLED
+      if (client.peer === undefined || this.#seesAll(command)) return STALLED
       // Others' commands, behind it on the same connection, do not wait with it.
       this.#park(client, command)
       return DONE
@@ -341,12 +341,17 @@ export class Executor {
    */
   #mustWait(client: Client, command: Command): boolean {
     const most = client.peer === undefined ? MAX_HELD : MAX_HELD_OF_PEER
-    if (command.spec.wholeKeyspace || client.held.size >= most) return true
+    if (this.#seesAll(command) || client.held.size >= most) return true
     const { args } = this.#context
     const { loadsThrough } = command
     for (const position of command.keysOf(this.#context)) {
       if (client.held.blocks(keyName(args, position), !loadsThrough)) return true
     }
     return false
+  }
+
+  /** Whether the context's command may see every key. */
+  #seesAll(command: Command): boolean {
+    return command.spec.wholeKeyspace === true || command.spanOf(this.#context.args) !== undefined
   }
 }

@@ -199,6 +199,8 @@ export class Connection implements Client, Sink, Served {
         if (this.#running) this.#services.reply.raw(late)
         else if (!this.#socket.destroyed) this.#send(late)
         if (this.#closing && !this.#running && this.held.size === 0) this.#finish()
+        // What sees every key has waited for it.
+        else if (this.#mayGoOn) this.resume()
       },
     }
   }
