@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ConfigError, resolveLayers } from '../src/config.ts'
+import type { GroupConfig } from '../src/group-config.ts'
 import { type Config, createNode, http, loaded, redis, sql } from '../src/index.ts'
 import { startNode } from './support/node.ts'
 
@@ -206,6 +207,26 @@ describe('a node', () => {
     const third = await startNode(of(written))
     expect(await third.watcher.get('user:2000')).toBe(null)
     await third.close()
+  })
+
+  test('gives what is of the wrong shape to nobody, names its group and key, and keeps nothing of it', async () => {
+    const origins: [name: string, origin: GroupConfig['origin'], error: string][] = [
+      ['rows', { ...users, query: 'select name from users where id >= ?' }, 'more than one row for "user:1"'],
+      ['function', () => 5 as never, 'the origin gave a number for "user:1", not a string, bytes or null'],
+      ['facts', () => loaded([] as never), 'the origin gave an array for "user:1"'],
+    ]
+    const groups = Object.fromEntries(origins.map(([name, origin]) => [name, { origin }]))
+    const node = await startNode({ groups })
+    for (const [name, , error] of origins) {
+      await node.watcher.select(name as never)
+      for (const loads of [1, 2]) {
+        await expect(node.watcher.get('user:1')).rejects.toThrow(`ORIGIN ${name}: `)
+        await expect(node.watcher.mget('user:1', 'user:1')).rejects.toThrow(error)
+        expect(await node.watcher.exists('user:1')).toBe(0)
+        expect(await node.groupInfo(name, 'loads')).toBe(2 * loads)
+      }
+    }
+    await node.close()
   })
 
   test('serves while its database is not there', async () => {

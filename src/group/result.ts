@@ -24,7 +24,7 @@ export function readResult(
       facts: { ...result.facts, validator: result.facts.validator ?? held.validator },
     }
   if (result.unchanged)
-    throw new TypeError(`the origin said that ${show(key)} is unchanged, of which nothing is held`)
+    throw new TypeError(`the origin said that ${showKey(key)} is unchanged, of which nothing is held`)
   return { value: toBuffer(result.value, key), facts: result.facts }
 }
 
@@ -38,7 +38,7 @@ export function readResults(
 ): readonly (OriginResult | Error)[] {
   if (results instanceof Map)
     return keys.map((key) => (results as ReadonlyMap<string, OriginResult | Error>).get(key))
-  const names = keys.length === 1 ? show(keys[0]) : `${show(keys[0])} and ${keys.length - 1} more keys`
+  const names = keys.length === 1 ? showKey(keys[0]) : `${showKey(keys[0])} and ${keys.length - 1} more keys`
   if (!Array.isArray(results))
     throw new TypeError(`loadMany gave ${describe(results)} for ${names}, not an array or a Map`)
   if (results.length !== keys.length)
@@ -58,7 +58,7 @@ function toBuffer(value: unknown, key: string): Buffer | null {
   if (value === null || value === undefined) return null
   if (typeof value === 'string') return Buffer.from(value, 'utf8')
   if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-  throw new TypeError(`the origin gave ${describe(value)} for ${show(key)}, not a string, bytes or null`)
+  throw new TypeError(`the origin gave ${describe(value)} for ${showKey(key)}, not a string, bytes or null`)
 }
 
 function describe(value: unknown): string {
@@ -67,7 +67,8 @@ function describe(value: unknown): string {
   return Array.isArray(value) ? 'an array' : 'an object'
 }
 
-function show(key: string): string {
+/** A key in an error: in quotes, and not too long. */
+export function showKey(key: string): string {
   return JSON.stringify(key.length > MAX_SHOWN ? `${key.slice(0, MAX_SHOWN)}…` : key)
 }
 

@@ -13,6 +13,7 @@ import {
   RetryLater,
   unchanged,
 } from '../group/origin.ts'
+import { showKey } from '../group/result.ts'
 import { errorText } from './abortable.ts'
 import { conditionsOf, factsOf, type ResponseHeaders, retryAfter } from './http-caching.ts'
 import type { KeyPattern } from './key-pattern.ts'
@@ -231,12 +232,14 @@ function readMap(json: string, keys: readonly string[], facts: LoadedFacts): Ori
   if (typeof map !== 'object' || map === null || Array.isArray(map))
     throw new Error('answered JSON that is not an object from key to value')
   const values = new Map<string, unknown>(Object.entries(map))
-  return new Map(keys.map((key) => [key, readValue(values.get(key), facts)]))
+  return new Map(keys.map((key) => [key, readValue(key, values.get(key), facts)]))
 }
 
-function readValue(value: unknown, facts: LoadedFacts): OriginResult | Error {
+function readValue(key: string, value: unknown, facts: LoadedFacts): OriginResult | Error {
   if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value))
-    return new Error('the number is too large to be kept exactly, the server should quote it')
+    return new Error(
+      `the number for ${showKey(key)} is too large to be kept exactly, the server should quote it`,
+    )
   const text: OriginValue = typeof value === 'string' || value == null ? value : JSON.stringify(value)
   return loaded(text, facts)
 }

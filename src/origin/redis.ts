@@ -12,6 +12,7 @@ import {
   type OriginResult,
   type StoreContext,
 } from '../group/origin.ts'
+import { showKey } from '../group/result.ts'
 import { abortable, errorText } from './abortable.ts'
 import type { Listening } from './listening.ts'
 import { mastersOf, redisListener } from './redis-listener.ts'
@@ -68,8 +69,8 @@ export class RedisOrigin implements Origin {
     const client = await this.#connected()
     const name = this.#options.prefix + key
     const [value, ttl] = await this.#run(client.pipeline().getBuffer(name).pttl(name), signal)
-    if (value[0] !== null) throw reworded(value[0])
-    return resultOf(value[1] as Buffer | null, ttl)
+    if (value[0] !== null) throw reworded(value[0], key)
+    return resultOf(key, value[1] as Buffer | null, ttl)
   }
 
   async loadMany(
@@ -133,7 +134,7 @@ export class RedisOrigin implements Origin {
     const pipeline = client.pipeline().mgetBuffer(...names)
     for (const name of names) pipeline.pttl(name)
     const [values, ...ttls] = await this.#run(pipeline, context.signal)
-    if (values[0] !== null) throw reworded(values[0])
+    if (values[0] !== null) throw values[0]
     return Promise.all(
       keys.map(async (key, i): Promise<[string, OriginResult | Error]> => {
         const value = (values[1] as (Buffer | null)[])[i]
@@ -141,7 +142,7 @@ export class RedisOrigin implements Origin {
         if (value === null && ttls[i][0] === null && ttls[i][1] !== GONE)
           return [key, await this.load(key, context).catch((error: Error) => error)]
         try {
-          return [key, resultOf(value, ttls[i])]
+          return [key, resultOf(key, value, ttls[i])]
         } catch (error) {
           return [key, error as Error]
         }
@@ -223,13 +224,13 @@ function credentialsOf(url: string): { username?: string; password?: string; tls
 }
 
 /** A key that ended between the two commands is given to whoever waits, and not kept. */
-function resultOf(value: Buffer | null, [error, ttl]: PipelineReplies[number]): OriginResult {
+function resultOf(key: string, value: Buffer | null, [error, ttl]: PipelineReplies[number]): OriginResult {
   if (value === null) return null
-  if (error !== null) throw reworded(error)
+  if (error !== null) throw reworded(error, key)
   return ttl === ENDLESS ? value : loaded(value, { ttl: Math.max(0, Number(ttl)) })
 }
 
-function reworded(error: Error): Error {
+function reworded(error: Error, key: string): Error {
   if (!error.message.startsWith('WRONGTYPE')) return error
-  return new Error('the key holds another type than a string', { cause: error })
+  return new Error(`${showKey(key)} holds another type than a string`, { cause: error })
 }

@@ -2,6 +2,7 @@
 
 import { systemTimers } from '../bytes/clock.ts'
 import type { ChangeListener, LoadContext, Origin, OriginLog, OriginValue } from '../group/origin.ts'
+import { showKey } from '../group/result.ts'
 import { errorText } from './abortable.ts'
 import type { KeyPattern } from './key-pattern.ts'
 import type { Listening } from './listening.ts'
@@ -85,7 +86,7 @@ export class SqlOrigin implements Origin {
       const { driver } = await this.#checked()
       return this.#only(await driver.one(parameter, signal))
     } catch (error) {
-      throw worded(error)
+      throw worded(ofKey(error, key))
     }
   }
 
@@ -133,7 +134,9 @@ export class SqlOrigin implements Origin {
     if (asked.size === 0) return keys.map(() => null)
     const { driver } = await this.#checked().catch((error) => Promise.reject(worded(error)))
     const found = await this.#find(driver, [...asked.values()], signal)
-    return parameters.map((parameter) => (parameter === undefined ? null : found.get(String(parameter))))
+    return parameters.map((parameter, i) =>
+      parameter === undefined ? null : ofKey(found.get(String(parameter)), keys[i]),
+    )
   }
 
   /** A key that the database refuses does not make the others fail: the batch is halved until it is alone. */
@@ -171,7 +174,7 @@ export class SqlOrigin implements Origin {
       const name = cellText(row[0])
       folded.add(fold(name))
       if (!found.has(name)) strangers = true
-      else if (found.get(name) !== undefined) found.set(name, new Error('the query gave more than one row'))
+      else if (found.get(name) !== undefined) found.set(name, new SeveralRows())
       else found.set(name, this.#valueOf(columns, row, 1))
     }
     // A database may take texts for equal that are not ('Tom' and 'tom', 7 and 07): it is asked for each of those.
@@ -189,7 +192,7 @@ export class SqlOrigin implements Origin {
   }
 
   #only({ columns, rows }: Rows): OriginValue {
-    if (rows.length > 1) throw new Error(`the query gave ${rows.length} rows for one key`)
+    if (rows.length > 1) throw new SeveralRows()
     return rows.length === 0 ? null : this.#valueOf(columns, rows[0], 0)
   }
 
@@ -250,6 +253,17 @@ export class SqlOrigin implements Origin {
       remove: await prepare('removeQuery', removeQuery, 1),
     }
   }
+}
+
+class SeveralRows extends Error {
+  constructor() {
+    super('the query gave more than one row')
+  }
+}
+
+/** Says which key it was. */
+function ofKey<Result>(result: Result, key: string): Result | Error {
+  return result instanceof SeveralRows ? new Error(`${result.message} for ${showKey(key)}`) : result
 }
 
 /** The same for texts that some collation or type takes for equal. */

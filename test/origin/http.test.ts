@@ -399,7 +399,7 @@ describe('batches', () => {
       ['d', '1.5', facts],
       ['e', '{"x":[1]}', facts],
       ['f', 'true', facts],
-      ['g', 'the number is too large to be kept exactly, the server should quote it', undefined],
+      ['g', 'the number for "g" is too large to be kept exactly, the server should quote it', undefined],
       ['__proto__', 'p', facts],
     ])
   })

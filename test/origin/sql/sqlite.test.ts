@@ -89,14 +89,29 @@ test('keys that the database takes for equal are answered alike, one by one and 
   expect(await bulk(origin, keys)).toEqual(['630', '630', '589', null])
 })
 
+test('keys that are not of the pattern are absent without a question', async () => {
+  const origin = sqlOrigin({
+    url: 'sqlite:/nowhere/things.db',
+    query: 'select name from things where id = ?',
+    batchQuery: 'select id, name from things where id in (select value from json_each(?))',
+    keys: 'thing:{id:int}',
+    lazy: true,
+  })
+  expect([await textOf(origin, 'x'), await bulk(origin, ['x', 'thing:', 'thing:01'])]).toEqual([
+    null,
+    [null, null, null],
+  ])
+  await expect(textOf(origin, 'thing:1')).rejects.toThrow('directory does not exist')
+})
+
 test('more than one row is an error of its key', async () => {
   const origin = sqlOrigin({
     url,
     query: "select value from names where ? = 'x'",
     batchQuery: "select 'x', name as value from names where json_array_length(?) > 1",
   })
-  await expect(textOf(origin, 'x')).rejects.toThrow('the query gave 2 rows for one key')
-  expect(await bulk(origin, ['x', 'y'])).toEqual(['the query gave more than one row', null])
+  await expect(textOf(origin, 'x')).rejects.toThrow('the query gave more than one row for "x"')
+  expect(await bulk(origin, ['x', 'y'])).toEqual(['the query gave more than one row for "x"', null])
 })
 
 test.each<[Parameters<typeof sqlOrigin>[0], string]>([
