@@ -247,17 +247,27 @@ export class Node {
     const startedAt = performance.now()
     if (budget > 0 && !this.#isHurried)
       await Promise.race([this.#cluster?.drain(budget * HANDOVER_SHARE), this.#hurried])
-    await this.#server.close(budget === 0 ? 0 : Math.max(1, budget - (performance.now() - startedAt)))
+    const left = (): number => (budget === 0 ? 0 : Math.max(1, budget - (performance.now() - startedAt)))
+    // Once the others see this node go, they write its keys: then what waits here would be older.
+    if (this.#cluster?.isAlone === false) await this.#endWrites(left() / 2)
+    await this.#server.close(left())
     await this.#cluster?.close()
-    await Promise.all(
-      [...this.#groups.values()].map(async (group) => {
-        const lost = await group.close()
-        if (lost === 0) return
-        const message = `group ${group.name}: ${lost} keys could not be written to the origin and are lost`
-        this.#log.error({ group: group.name, lost }, message)
-      }),
-    )
+    await this.#endWrites(left())
+    await Promise.all([...this.#groups.values()].map((group) => group.close(left())))
     this.#setClosed()
+  }
+
+  /** Writes what waits for an origin, for so many ms at most, and nothing more. */
+  async #endWrites(mostMs: number): Promise<void> {
+    const end = async ({ name, writes }: Group, ms: number): Promise<void> => {
+      const lost = (await writes?.close(ms)) ?? 0
+      if (lost === 0) return
+      const message = `group ${name}: ${lost} keys could not be written to the origin and are lost`
+      this.#log.error({ group: name, lost }, message)
+    }
+    const endAll = (ms: number): Promise<unknown> =>
+      Promise.all([...this.#groups.values()].map((group) => end(group, ms)))
+    await Promise.race([endAll(this.#isHurried ? 0 : mostMs), this.#hurried.then(() => endAll(0))])
   }
 
   /** Runs a command where the key is. */

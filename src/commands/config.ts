@@ -161,12 +161,13 @@ function resetStatistics({ host, reply }: Context): void {
   host.telemetry.reset()
   host.stats.reset()
   for (const group of host.groups) {
-    const { store, flights } = group
+    const { store, flights, writes } = group
     group.hits = 0
     group.misses = 0
     group.staleHits = 0
     group.rescued = 0
     group.governor?.resetCounters()
+    writes?.resetCounters()
     store.evicted = 0
     store.expired = 0
     group.copies?.resetCounters()

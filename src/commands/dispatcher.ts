@@ -90,10 +90,14 @@ export class Dispatcher implements Errands {
     this.send(errand, request, owner)
   }
 
-  /** Sends a request that has waited here to the owners of its keys, who are to run it. */
-  sendOn(circumstances: Circumstances, args: Args, complete: (reply: Buffer) => void): void {
+  /**
+   * Sends a request that has waited here to the owners of its keys, who are to run it.
+   *
+   * @param isFresh whether they may not know yet that they own them
+   */
+  sendOn(circumstances: Circumstances, args: Args, complete: (reply: Buffer) => void, isFresh = false): void {
     const errand = this.errand(circumstances, complete)
-    errand.redirections = MAX_REDIRECTIONS
+    errand.redirections = isFresh ? 0 : MAX_REDIRECTIONS
     this.#sendToOwners(errand, requestBytes(args))
   }
 

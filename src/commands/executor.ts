@@ -13,7 +13,7 @@ import { MAX_SHOWN, printable, unknownCommand } from './errors.ts'
 import type { Host } from './host.ts'
 import { keyName } from './landings.ts'
 import { Loading } from './loading.ts'
-import { OriginWrites, writesOrigin } from './origin-writes.ts'
+import { OriginWrites } from './origin-writes.ts'
 import { COPY, HERE, Routing, WAIT } from './routing.ts'
 import { Runner } from './runner.ts'
 import type { Command, CommandTable } from './table.ts'
@@ -69,7 +69,9 @@ export class Executor {
     this.#runner = new Runner(context, host)
     const sendOn = (held: Held): boolean => this.#sendOn(held, held.args, held.complete)
     this.#loading = new Loading(this.#runner, host.telemetry, sendOn)
-    this.#originWrites = new OriginWrites(this.#runner, host.telemetry, sendOn)
+    this.#originWrites = new OriginWrites(this.#runner, host.telemetry, (held) =>
+      this.#sendOn(held, held.args, held.complete, true),
+    )
     const { cluster } = host
     if (cluster === undefined) return
     const perform = (errand: Errand, args: Args): void => this.#perform(errand, args)
@@ -205,7 +207,7 @@ export class Executor {
     context.store = group.store
     context.loaded = false
     context.missed = false
-    if (group.writes !== undefined && writesOrigin(command.fullName))
+    if (group.writes !== undefined && this.#originWrites.concerns(command))
       return !this.#originWrites.hold(client, command, errand)
     if (
       group.flights !== undefined &&
@@ -286,7 +288,7 @@ export class Executor {
   }
 
   /** Sends a command that waited here to whoever owns its keys by now. False: this node does, or nobody else. */
-  #sendOn(waited: Waited, args: Args, complete: (reply: Buffer) => void): boolean {
+  #sendOn(waited: Waited, args: Args, complete: (reply: Buffer) => void, isFresh = false): boolean {
     const { cluster } = this.#host
     if (cluster === undefined || cluster.isAlone) return false
     const context = this.#context
@@ -294,7 +296,7 @@ export class Executor {
     const isMoved = (i: number): boolean =>
       cluster.ownerOf(args.buf, args.start[i], args.end[i]) !== undefined
     if (!waited.command.keysOf(context).some(isMoved)) return false
-    ;(this.#dispatcher as Dispatcher).sendOn(waited, args, complete)
+    ;(this.#dispatcher as Dispatcher).sendOn(waited, args, complete, isFresh)
     return true
   }
 

@@ -2,20 +2,24 @@
 
 import type { Landing } from '../group/flights.ts'
 import type { Group } from '../group/group.ts'
-import type { Write } from '../group/writes.ts'
+import { reasonOf } from '../group/result.ts'
+import type { Write } from '../group/write-queue.ts'
+import type { Writes } from '../group/writes.ts'
 import type { Args } from '../resp/args.ts'
 import { NULL_REF, type Ref } from '../store/arena.ts'
-import { LOADED, ValueType } from '../store/record.ts'
+import { EXPIRES, LOADED, ValueType } from '../store/record.ts'
 import { type Client, placeOf } from './client.ts'
-import { copyEntry, putEntry } from './entry.ts'
+import { copyEntry, type Entry, putEntry } from './entry.ts'
 import { type Circumstances, circumstancesOf, type Errand } from './errand.ts'
+import { tooLarge } from './errors.ts'
 import type { HeldCommand } from './held.ts'
 import { keyName } from './landings.ts'
 import type { Runner } from './runner.ts'
+import { givesTime } from './string-options.ts'
 import type { Command } from './table.ts'
 import type { Telemetry } from './telemetry.ts'
 
-/** What changes values. Lifetimes, invalidation and flushes are the cache's own. */
+/** What changes values. Invalidation and flushes are the cache's own, and so are lifetimes. */
 const WRITING = new Set(
   (
     'set setnx setex psetex getset getdel del unlink incr decr incrby decrby incrbyfloat append setrange mset msetnx ' +
@@ -24,21 +28,31 @@ const WRITING = new Set(
 )
 /** What removes keys from the origin whether they are held or not. */
 const REMOVING = new Set(['del', 'unlink'])
+/** What asks whether a key is there, and must not take one for absent that only the cache lacks. */
+const ASKING = new Set(['setnx', 'msetnx', 'rename', 'renamenx'])
+/** What changes lifetimes: in the cache only, though in turn with the writes of the key. */
+const TIMING = new Set(['expire', 'pexpire', 'expireat', 'pexpireat', 'persist', 'getex'])
 /** What may write to another group. */
 const CROSSING = new Set(['copy', 'move'])
 
 /** A read-modify-write whose load is fenced again and again gives up after this many loads. */
 const MAX_ATTEMPTS = 8
 
-export function writesOrigin(command: string): boolean {
-  return WRITING.has(command)
-}
-
 /** Why a group does not let a command write; `undefined`: it does. */
 function refusal(group: Group, command: string): string | undefined {
   if (group.writes?.mode === 'refuse') return `ERR group ${group.name} refuses writes`
   if (!CROSSING.has(command)) return undefined
   return `ERR group ${group.name} writes to its origin: ${command.toUpperCase()} is not possible there`
+}
+
+function loadsFirst(command: Command, args: Args): boolean {
+  const isConditional = command.fullName === 'set' && !command.isRepeatable(args)
+  return isConditional || ASKING.has(command.fullName) || command.loadsFirst(args)
+}
+
+/** Whether the client says for how long the value is to live. */
+function givesLifetime({ fullName }: Command, args: Args): boolean {
+  return fullName === 'setex' || fullName === 'psetex' || (fullName === 'set' && givesTime(args, 3))
 }
 
 /** A command under way, with what it needs to be run. */
@@ -53,6 +67,11 @@ interface Written extends HeldCommand, Circumstances {
   readonly complete: (reply: Buffer) => void
 }
 
+/** What a command does to a key at the origin, and in the cache: `entry` undefined, it is removed there. */
+interface Change extends Write {
+  readonly entry: Entry | undefined
+}
+
 export class OriginWrites {
   readonly #runner: Runner
   readonly #telemetry: Telemetry
@@ -63,6 +82,13 @@ export class OriginWrites {
     this.#runner = runner
     this.#telemetry = telemetry
     this.#sendOn = sendOn
+  }
+
+  /** Whether a command, in a group that writes to its origin, is to be held. */
+  concerns({ fullName }: Command): boolean {
+    if (WRITING.has(fullName)) return true
+    const { args, group } = this.#runner.context
+    return TIMING.has(fullName) && group.writes?.has(args.latin1(1)) === true
   }
 
   /** Begins the context's command, and holds the place of its reply. False: it is refused, with an error. */
@@ -83,12 +109,13 @@ export class OriginWrites {
       group,
       positions,
       keys: positions.map((i) => keyName(args, i)),
+      bytes: args.buf.length,
       write: true,
-      loadsFirst: group.flights !== undefined && command.loadsFirst(args),
+      loadsFirst: group.flights !== undefined && loadsFirst(command, args),
       complete: errand?.complete ?? placeOf(client),
     }
     client.held.add(written)
-    void this.#write(written).then((reply) => {
+    void this.#perform(written).then((reply) => {
       client.held.delete(written)
       if (reply !== undefined) {
         written.complete(reply)
@@ -99,30 +126,46 @@ export class OriginWrites {
     return true
   }
 
-  /** Writes what the command changes to the origin and to the cache. Resolves to its reply, if it has one here. */
-  async #write(written: Written): Promise<Buffer | undefined> {
-    const { group, args, positions } = written
+  /** Runs the command when it is its turn. Resolves to its reply, if it has one here. */
+  #perform(written: Written): Promise<Buffer | undefined> {
+    const { group, args, positions, command } = written
     const { writes } = group
     if (writes === undefined) throw new Error(`group ${group.name} does not write`)
     const keys = [...new Map(positions.map((i) => [args.latin1(i), args.copy(i)])).values()]
     return writes.alone(keys, async () => {
       try {
-        const landings = written.loadsFirst ? await load(group, keys) : new Map()
+        const landings = written.loadsFirst ? await load(group, keys) : NO_LANDINGS
         if (this.#sendOn(written)) return undefined
-        const { reply, scratch, changed } = this.#rehearse(written, keys, landings)
-        if (writes.mode === 'behind') {
-          if (!writes.enqueue(changed)) return errorReply(group, 'too many writes wait for it')
-          perform(group, scratch, changed)
-          return reply
-        }
-        const entries = new Map(changed.map(({ key }) => [key, entryOf(scratch, key)]))
-        await writes.through(changed)
-        for (const [key, entry] of entries) apply(group, key, entry)
-        return reply
+        if (TIMING.has(command.fullName)) return this.#run(written, group)
+        return await this.#write(writes, written, keys, landings)
       } catch (error) {
-        return errorReply(group, (error as Error).message)
+        return this.#failure(group, reasonOf(error))
       }
     })
+  }
+
+  /** Writes what the command changes to the origin and to the cache. Resolves to its reply. */
+  async #write(
+    writes: Writes,
+    written: Written,
+    keys: readonly Buffer[],
+    landings: ReadonlyMap<Buffer, Landing>,
+  ): Promise<Buffer> {
+    const { group } = written
+    const { reply, changes } = this.#rehearse(written, keys, landings)
+    if (changes.length === 0) return reply
+    let error: string | undefined
+    let taken: readonly Change[] = changes
+    if (writes.mode === 'behind') error = writes.enqueue(changes)
+    else {
+      const outcome = await writes.through(changes)
+      error = outcome.error
+      if (error !== undefined) taken = changes.filter((change) => outcome.taken.includes(change))
+      this.#runner.context.instant.refresh()
+    }
+    // Of several keys the cache follows those that the origin has taken.
+    if (error === undefined || writes.mode === 'through') for (const change of taken) apply(group, change)
+    return error === undefined ? reply : this.#failure(group, error)
   }
 
   /** Runs the command on what its keys hold, apart from the cache. */
@@ -130,50 +173,65 @@ export class OriginWrites {
     written: Written,
     keys: readonly Buffer[],
     landings: ReadonlyMap<Buffer, Landing>,
-  ): { reply: Buffer; scratch: Group; changed: Write[] } {
-    const { group, command } = written
-    const scratch = group.scratch()
-    const before = new Map<Buffer, Buffer>()
-    for (const key of keys) {
-      const value = prepare(group, scratch, key, landings.get(key))
-      if (value !== undefined) before.set(key, value)
-    }
+  ): { reply: Buffer; changes: Change[] } {
+    const { group, command, args } = written
+    this.#runner.context.instant.refresh()
+    const scratch = group.scratch(keys.length)
+    const { store } = scratch
+    const before = keys.map((key) => prepare(group, scratch, key, landings.get(key)))
     const reply = this.#run(written, scratch)
-    const changed: Write[] = []
-    for (const key of keys) {
-      const ref = scratch.store.peek(key, 0, key.length)
-      const old = before.get(key)
+    const isTimed = givesLifetime(command, args)
+    const changes: Change[] = []
+    for (const [i, key] of keys.entries()) {
+      const ref = store.peek(key, 0, key.length)
+      const old = before[i]
       if (ref === NULL_REF) {
-        if (old !== undefined || REMOVING.has(command.fullName)) changed.push({ key, value: null })
+        if (old !== undefined || REMOVING.has(command.fullName))
+          changes.push({ key, value: null, entry: undefined })
         continue
       }
-      const value = scratch.store.copyValue(ref)
+      const entry = copyEntry(scratch, ref)
+      const { value } = entry
       // What was set, even to the value that it had, came anew.
-      const isSet = (scratch.store.records.flags(ref) & LOADED) === 0
-      if (isSet || old === undefined || !old.equals(value)) changed.push({ key, value })
+      const isSet = (entry.flags & LOADED) === 0
+      if (!isSet && old?.equals(value)) continue
+      if (!group.store.fits(key.length, value.length, entry.flags))
+        return { reply: this.#refusal(tooLarge(group.store.maxBytes)), changes: [] }
+      changes.push({ key, value, entry, deadline: isTimed ? Number(entry.deadline) : undefined })
     }
-    return { reply, scratch, changed }
+    return { reply, changes }
   }
 
-  /** The reply of the command on a group that stands for the real one. */
-  #run({ client, command, args, protocol }: Written, scratch: Group): Buffer {
+  /** The reply of the command on a group, which may stand for the real one. */
+  #run({ client, command, args, protocol }: Written, group: Group): Buffer {
     const { context } = this.#runner
     const { reply } = context
     context.instant.refresh()
     context.args = args
     context.client = client
     context.command = command
-    context.group = scratch
-    context.store = scratch.store
+    context.group = group
+    context.store = group.store
     context.missed = false
     context.loaded = true
     reply.protocol = protocol
+    if (group.isWatched) this.#runner.fence(command)
     this.#runner.run(command, 0)
+    return reply.take()
+  }
+
+  #failure(group: Group, reason: string): Buffer {
+    return this.#refusal(`ORIGIN ${group.name}: ${reason}`)
+  }
+
+  #refusal(text: string): Buffer {
+    const { reply } = this.#runner.context
+    reply.error(text)
     return reply.take()
   }
 }
 
-type Entry = ReturnType<typeof copyEntry>
+const NO_LANDINGS: ReadonlyMap<Buffer, Landing> = new Map()
 
 /** The values at the origin of the keys that are not held. */
 async function load(group: Group, keys: readonly Buffer[]): Promise<Map<Buffer, Landing>> {
@@ -210,8 +268,19 @@ function prepare(
   }
   const value = landing?.value
   if (value === null || value === undefined) return undefined
-  scratch.store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, LOADED)
+  const deadline = endOf(group, landing)
+  scratch.store.deadline[0] = deadline
+  const flags = deadline === Infinity ? LOADED : LOADED | EXPIRES
+  scratch.store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, flags)
   return value
+}
+
+/** When a value ends that was loaded and is not held. One that is never kept lives through this millisecond. */
+function endOf(group: Group, landing: Landing | undefined): number {
+  const ttl = landing?.facts?.ttl
+  if (ttl === Infinity) return ttl
+  if (ttl !== undefined) return Math.min(group.store.now + Math.ceil(ttl), Number.MAX_SAFE_INTEGER)
+  return group.lifetime() === 0 ? Infinity : group.store.deadline[0]
 }
 
 function isValue({ store }: Group, ref: Ref): boolean {
@@ -219,27 +288,15 @@ function isValue({ store }: Group, ref: Ref): boolean {
   return !store.records.isStale(ref, store.nowCell)
 }
 
-function entryOf(scratch: Group, key: Buffer): Entry | undefined {
-  const ref = scratch.store.peek(key, 0, key.length)
-  return ref === NULL_REF ? undefined : copyEntry(scratch, ref)
-}
-
-function perform(group: Group, scratch: Group, changed: readonly Write[]): void {
-  for (const { key } of changed) apply(group, key, entryOf(scratch, key))
-}
-
-/** Makes the cache hold what the scratch did. */
-function apply(group: Group, key: Buffer, entry: Entry | undefined): void {
+/** Makes the cache hold what the origin does. */
+function apply(group: Group, { key, entry }: Change): void {
   if (entry === undefined) {
     group.remove(key)
     return
   }
+  const isOver = (entry.flags & EXPIRES) !== 0 && Number(entry.deadline) <= group.store.now
   if (group.isWatched) group.fence(key, 0, key.length)
   const flags = entry.flags & ~LOADED
-  // One that has become too large meanwhile is not kept: the budget has changed.
-  if (!putEntry(group, key, 0, key.length, { ...entry, from: group, flags })) group.remove(key)
-}
-
-function errorReply(group: Group, reason: string): Buffer {
-  return Buffer.from(`-ORIGIN ${group.name}: ${reason.replace(/[\r\n]+/g, ' ')}\r\n`)
+  // One that has become too large meanwhile is not kept either: the budget has changed.
+  if (isOver || !putEntry(group, key, 0, key.length, { ...entry, from: group, flags })) group.remove(key)
 }

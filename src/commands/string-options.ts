@@ -77,6 +77,17 @@ function readTags({ args, group, reply }: Context, at: number): number {
   return at + count
 }
 
+/** Whether one of the options from argument `first` on is a time. */
+export function givesTime(args: Args, first: number): boolean {
+  for (let i = first; i < args.count; i++) {
+    const one = optionAt(args, i)
+    if ((one & TIMED) !== 0) return true
+    if (one === TAGGED && i + 1 < args.count)
+      i += 1 + parseInteger(args.buf, args.start[i + 1], args.end[i + 1])
+  }
+  return false
+}
+
 /** Reads the time among the options, if there is one, into `store.deadline`. False: as `readDeadline`. */
 export function readTime(c: Context, options: number): boolean {
   return (options & TIMED) === 0 || readDeadline(c, Math.floor(options / POSITION), options)

@@ -4,7 +4,7 @@ import type { CancelTimer, Timers } from '../bytes/clock.ts'
 import { type Batch, Batcher, type BatchPolicy, type Ending } from './batcher.ts'
 import type { Governor } from './governor.ts'
 import { LateSignal } from './late-signal.ts'
-import type { LoadContext, LoadedFacts, Origin } from './origin.ts'
+import type { LoadContext, LoadedFacts, Origin, OriginResult } from './origin.ts'
 import { type ReadResult, readResult, reasonOf } from './result.ts'
 
 /** How a load ended. */
@@ -105,6 +105,8 @@ export interface FlightOptions {
   readonly held?: (key: Buffer) => HeldVersion | undefined
   /** What a read of a key may be given whose load has failed. */
   readonly stale?: (key: Buffer) => Buffer | undefined
+  /** What is known of a key without the origin; `undefined`: nothing. */
+  readonly known?: (key: Buffer) => { readonly value: OriginResult } | undefined
   /** Decides when the origin is called, and whether; by default always. */
   readonly governor?: Governor
   /** Told what `store` or a waiter threw: a fault of the node, not of the origin. */
@@ -195,7 +197,9 @@ export class Flights {
         this.#fail(flight, `timed out after ${timeoutMs} ms`)
       })
     }
-    if (this.#batcher === undefined || this.#closed) void this.#fly(flight)
+    const known = this.#options.known?.(key)
+    if (known !== undefined) queueMicrotask(() => this.#settle(flight, { result: known.value }))
+    else if (this.#batcher === undefined || this.#closed) void this.#fly(flight)
     else flight.batch = this.#batcher.add(flight.text, flight)
     return flight
   }

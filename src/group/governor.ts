@@ -18,7 +18,7 @@ import { reasonOf } from './result.ts'
 export interface GovernorPolicy {
   /** Most calls at once; Infinity: any number. */
   readonly concurrency: number
-  /** Most calls that wait for their turn; one more fails at once. */
+  /** Most loads, and most writes, that wait for their turn; one more fails at once. */
   readonly queue: number
   /** How often a call that failed is tried again. */
   readonly retries: number
@@ -47,6 +47,9 @@ export interface GovernorOptions extends GovernorPolicy {
   readonly random: () => number
 }
 
+/** They take turns where they have to wait: neither keeps the others from the origin. */
+export type Kind = 'load' | 'write'
+
 interface Waiting {
   readonly admit: () => void
   readonly refuse: (error: Error) => void
@@ -74,7 +77,9 @@ export class Governor {
   #lastFailure = ''
   /** What began before the breaker changed says nothing about the source any more. */
   #epoch = 0
-  readonly #queue = new Set<Waiting>()
+  readonly #queues = { load: new Set<Waiting>(), write: new Set<Waiting>() }
+  /** Whose turn it is next. */
+  #turn: Kind = 'load'
   readonly #options: GovernorOptions
 
   constructor(options: GovernorOptions) {
@@ -84,7 +89,7 @@ export class Governor {
 
   /** Calls that wait for their turn. */
   get waiting(): number {
-    return this.#queue.size
+    return this.#queues.load.size + this.#queues.write.size
   }
 
   /** 'half-open' also when the next call will be tried. */
@@ -95,6 +100,11 @@ export class Governor {
   /** Whether a call would fail without being made. */
   get isOpen(): boolean {
     return this.#state === 'half-open' || this.state === 'open'
+  }
+
+  /** For how many ms the source is still left alone for certain. */
+  get restMs(): number {
+    return this.state === 'open' ? this.#openUntil - this.#options.now() : 0
   }
 
   resetCounters(): void {
@@ -112,8 +122,9 @@ export class Governor {
     signal: LateSignal,
     isIdempotent: boolean,
     call: () => Promise<Result> | Result,
+    kind: Kind = 'load',
   ): Promise<Result> {
-    await this.#enter(signal)
+    await this.#enter(signal, kind)
     const epoch = this.#epoch
     try {
       for (let attempt = 0; ; attempt++) {
@@ -137,7 +148,7 @@ export class Governor {
     }
   }
 
-  async #enter(signal: LateSignal): Promise<void> {
+  async #enter(signal: LateSignal, kind: Kind): Promise<void> {
     if (this.isOpen) {
       this.refused++
       throw this.#refusal()
@@ -146,16 +157,16 @@ export class Governor {
       this.#state = 'half-open'
       this.#epoch++
     } else if (this.active >= this.#limit) {
-      await this.#wait(signal)
+      await this.#wait(signal, this.#queues[kind])
       return
     }
     this.active++
   }
 
-  #wait(signal: LateSignal): Promise<void> {
-    if (this.#queue.size >= this.#options.queue) {
+  #wait(signal: LateSignal, queue: Set<Waiting>): Promise<void> {
+    if (queue.size >= this.#options.queue) {
       this.shed++
-      const reason = `is overloaded: ${this.active} loads are under way and ${this.#queue.size} wait`
+      const reason = `is overloaded: ${this.active} calls are under way and ${queue.size} wait`
       return Promise.reject(new Error(reason))
     }
     return new Promise((resolve, reject) => {
@@ -170,9 +181,9 @@ export class Governor {
           reject(error)
         },
       }
-      this.#queue.add(waiting)
+      queue.add(waiting)
       leave = signal.onAbort((reason) => {
-        this.#queue.delete(waiting)
+        queue.delete(waiting)
         reject(reason)
       })
     })
@@ -180,11 +191,14 @@ export class Governor {
 
   /** Lets in those whose turn it is. */
   #admit(): void {
-    for (const waiting of this.#queue) {
-      if (this.#state !== 'closed' || this.active >= this.#limit) return
-      this.#queue.delete(waiting)
+    while (this.#state === 'closed' && this.active < this.#limit && this.waiting > 0) {
+      const other = this.#turn === 'load' ? 'write' : 'load'
+      const kind = this.#queues[this.#turn].size > 0 ? this.#turn : other
+      const [next] = this.#queues[kind]
+      this.#queues[kind].delete(next)
+      this.#turn = kind === 'load' ? 'write' : 'load'
       this.active++
-      waiting.admit()
+      next.admit()
     }
   }
 
@@ -220,9 +234,11 @@ export class Governor {
     this.opened++
     this.#openUntil = now() + Math.max(Math.ceil(pause * (1 - random() / 2)), leastMs)
     const refusal = this.#refusal()
-    this.refused += this.#queue.size
-    for (const waiting of this.#queue) waiting.refuse(refusal)
-    this.#queue.clear()
+    this.refused += this.waiting
+    for (const queue of Object.values(this.#queues)) {
+      for (const waiting of queue) waiting.refuse(refusal)
+      queue.clear()
+    }
   }
 
   #refusal(): Error {
@@ -246,7 +262,8 @@ export class Governor {
   }
 }
 
-async function untilAborted<Result>(
+/** What a call gives, unless it is not wanted any more before. */
+export async function untilAborted<Result>(
   signal: LateSignal,
   call: () => Promise<Result> | Result,
 ): Promise<Result> {

@@ -26,7 +26,7 @@ import { Governor, type GovernorPolicy } from './governor.ts'
 import type { Origin, OriginLog } from './origin.ts'
 import { reasonOf } from './result.ts'
 import { hashOfTag, TOO_MANY_TAGS, tagsOf, takeLoadedTags } from './tags.ts'
-import { defaultWrites, seeingWrites, type WritePolicy, Writes } from './writes.ts'
+import { defaultWrites, type WritePolicy, Writes } from './writes.ts'
 
 export interface GroupPolicy {
   readonly name: string
@@ -81,6 +81,9 @@ const NOTHING = Buffer.alloc(0)
 /** Of a group that refuses writes. */
 const NO_ORIGIN: Origin = { kind: 'none', load: () => null }
 
+/** An origin has so many ms to close. */
+const LEAST_CLOSING = 1000
+
 /** More than an empty store, and more than a record besides its key and value, occupies. */
 const PASSING_BYTES = 64 * 1024
 const RECORD_BYTES = 128
@@ -126,32 +129,30 @@ export class Group {
       hasher: environment.hasher,
       instant: environment.instant,
     })
-    const writes = policy.writes ?? defaultWrites
-    if (writes.mode !== 'around') {
-      this.writes = new Writes({
-        ...writes,
-        group: policy.name,
-        origin: policy.origin ?? NO_ORIGIN,
-        timeoutMs: policy.originTimeoutMs,
-        now: () => environment.instant.now,
-        timers: environment.timers,
-      })
-    }
-    if (policy.origin === undefined) return
     const now = (): number => {
       environment.instant.refresh()
       return environment.instant.now
     }
     const { timers, random } = environment
-    this.governor = policy.governor && new Governor({ ...policy.governor, now, timers, random })
+    const { origin = NO_ORIGIN } = policy
+    if (origin !== NO_ORIGIN)
+      this.governor = policy.governor && new Governor({ ...policy.governor, now, timers, random })
+    const { governor } = this
+    const writes = policy.writes ?? defaultWrites
+    if (writes.mode !== 'around') {
+      const timeoutMs = policy.originTimeoutMs
+      this.writes = new Writes({ ...writes, group: policy.name, origin, timeoutMs, now, timers, governor })
+    }
+    if (origin === NO_ORIGIN) return
     this.flights = new Flights({
       group: policy.name,
-      origin: this.writes?.mode === 'behind' ? seeingWrites(policy.origin, this.writes) : policy.origin,
+      origin,
+      known: (key) => this.writes?.unwritten(key),
       timeoutMs: policy.originTimeoutMs,
       batch: policy.batch,
       now,
       timers,
-      governor: this.governor,
+      governor,
       moment: () => this.store.tags.moment(),
       store: (key, landing) => this.#storeLoaded(key, landing),
       held: (key) => this.#heldVersion(key),
@@ -249,13 +250,19 @@ export class Group {
     return true
   }
 
-  /** An empty keyspace with the policy of this group, for what is run before it counts; the same one every time. */
-  scratch(): Group {
+  /**
+   * An empty keyspace with the policy of this group, for what is run before it counts; the same one every time. Of so
+   * many keys none is evicted from it, though one alone may exceed the budget of this group.
+   */
+  scratch(keys: number): Group {
     const { policy } = this
     this.#scratch ??= new Group({ ...policy, origin: undefined, writes: undefined }, this.#environment)
-    this.#scratch.maxBytes = this.#maxBytes
-    this.#scratch.clear()
-    return this.#scratch
+    const scratch = this.#scratch
+    // One key has the room that it has in the group, so that what is too large is refused in the same words.
+    scratch.maxBytes = this.store.maxBytes * (keys === 1 ? 1 : keys + 1)
+    scratch.clear()
+    scratch.store.tags.follow(this.store.tags)
+    return scratch
   }
 
   /** Whether anybody must be told of writes: else `fence` does nothing and need not be called. */
@@ -342,13 +349,12 @@ export class Group {
     // Then nothing is written to the origin either.
     if (value !== null && !this.store.fits(key.length, value.length, EXPIRES)) return apply()
     return writes.alone([key], async () => {
-      const change = [{ key, value }]
-      try {
-        if (writes.mode === 'through') await writes.through(change)
-        else if (!writes.enqueue(change)) throw new Error('too many writes wait for it')
-      } catch (error) {
-        throw new OriginError(`${this.name}: ${reasonOf(error)}`, { cause: error })
-      }
+      const { instant } = this.#environment
+      instant.refresh()
+      const deadline = value === null || ttlMs === 0 ? undefined : instant.now + ttlMs
+      const change = [{ key, value, deadline }]
+      const refused = writes.mode === 'behind' ? writes.enqueue(change) : (await writes.through(change)).error
+      if (refused !== undefined) throw new OriginError(`${this.name}: ${refused}`)
       return apply()
     })
   }
@@ -477,12 +483,10 @@ export class Group {
     })
   }
 
-  /** Resolves to how many keys could not be written to the origin any more. */
-  async close(): Promise<number> {
+  /** Ends every load, and closes the origin, for which it waits so many ms at most, but at least a second. */
+  async close(timeoutMs = 0): Promise<void> {
     this.flights?.close()
-    const lost = (await this.writes?.close()) ?? 0
-    await this.policy.origin?.close?.()
-    return lost
+    await within(Math.max(timeoutMs, LEAST_CLOSING), this.#environment.timers, this.policy.origin?.close?.())
   }
 
   /** Step 6. Returns why the value cannot be kept or given. */
@@ -553,6 +557,16 @@ export class Group {
     const shorter = jitter === 0 ? 0 : ttlMs * jitter * this.#environment.random()
     this.store.deadline[0] = this.#environment.instant.now + Math.max(1, Math.ceil(ttlMs - shorter))
   }
+}
+
+/** Waits for something, for so many ms at most. */
+async function within(ms: number, timers: Timers, end: Promise<void> | void): Promise<void> {
+  if (end === undefined) return
+  let cancel = (): void => undefined
+  const late = new Promise<void>((resolve) => {
+    cancel = timers.after(ms, resolve)
+  })
+  await Promise.race([end, late]).finally(cancel)
 }
 
 /** A moment that a record can hold; an absence is remembered for no longer than that. */

@@ -1,9 +1,14 @@
 // Writes that go to the origin: before the cache (through), or after it (behind), in order for each key.
 
 import { isUtf8 } from 'node:buffer'
-import type { CancelTimer, Timers } from '../bytes/clock.ts'
-import type { LoadContext, Origin, OriginResult } from './origin.ts'
+import type { Timers } from '../bytes/clock.ts'
+import { keySlot } from '../bytes/crc16.ts'
+import { type Governor, untilAborted } from './governor.ts'
+import { LateSignal } from './late-signal.ts'
+import type { LoadContext, Origin } from './origin.ts'
 import { reasonOf } from './result.ts'
+import { Turns } from './turns.ts'
+import { type Write, WriteQueue } from './write-queue.ts'
 
 /**
  * What a write of a client does besides changing the cache. `around`: nothing; `through`: the origin is written first;
@@ -21,12 +26,6 @@ export interface WritePolicy {
 
 export const defaultWrites: WritePolicy = { mode: 'around', queue: 10_000, queueBytes: 64 * 2 ** 20 }
 
-/** What a key has become: its value, or nothing. */
-export interface Write {
-  readonly key: Buffer
-  readonly value: Buffer | null
-}
-
 export interface WritesOptions extends WritePolicy {
   readonly group: string
   readonly origin: Origin
@@ -34,230 +33,199 @@ export interface WritesOptions extends WritePolicy {
   readonly timeoutMs: number
   readonly now: () => number
   readonly timers: Timers
+  /** Decides when the origin is called, and whether; by default always. */
+  readonly governor?: Governor | undefined
 }
 
-/** Behind: calls of the origin at once, and pauses between tries, in ms. */
-const AT_ONCE = 8
-const FIRST_PAUSE = 100
-const LONGEST_PAUSE = 30_000
-
-interface Pending extends Write {
-  /** When the oldest of the writes that it stands for came. */
-  readonly since: number
+/** What became of writes that belong together. */
+export interface Outcome {
+  /** Those that the origin has. */
+  readonly taken: readonly Write[]
+  /** Why it does not have all of them. */
+  readonly error?: string
 }
+
+/** Behind: the origin is looked at again after so many ms when somebody else tries whether it is well. */
+const LOOK_AGAIN = 100
+
+/**
+ * For so many ms at most, new writes of the keys of a slot wait for those before them to end, so that the slot can go.
+ * Not again before the origin has taken something, if that was not enough.
+ */
+const GIVE_WAY = 2000
 
 export class Writes {
-  /** Writes that the origin has taken, tries that failed, and writes that a later one of their key replaced. */
+  /** Writes that the origin has taken, and tries that failed. */
   written = 0
   failures = 0
-  coalesced = 0
   readonly mode: WriteMode
   readonly #options: WritesOptions
-  /** By key: ends when the last of those that want it alone has had it. */
-  readonly #turns = new Map<string, Promise<void>>()
-  /** Behind: what waits and what is being written, by key, the oldest first. */
-  readonly #pending = new Map<string, Pending>()
-  readonly #writing = new Map<string, Pending>()
-  #bytes = 0
-  #pause = FIRST_PAUSE
-  #cancelPause: CancelTimer | undefined
-  #isClosing = false
-  #idle: (() => void)[] = []
+  readonly #turns = new Turns()
+  readonly #queue: WriteQueue
+  /** Calls of the origin under way. */
+  readonly #calls = new Set<LateSignal>()
+  #givesWay = true
 
   constructor(options: WritesOptions) {
     this.#options = options
     this.mode = options.mode
+    this.#queue = new WriteQueue({
+      ...options,
+      write: (write) => this.#write(write),
+      restMs: () => this.#restMs(),
+    })
   }
 
-  /** Keys whose last write the origin has not taken yet. */
+  resetCounters(): void {
+    this.written = 0
+    this.failures = 0
+    this.#queue.coalesced = 0
+  }
+
+  /** Behind: writes that a later one of their key replaced. */
+  get coalesced(): number {
+    return this.#queue.coalesced
+  }
+
+  /** Behind: keys whose last write the origin has not taken yet. */
   get pending(): number {
-    let both = 0
-    for (const name of this.#writing.keys()) if (this.#pending.has(name)) both++
-    return this.#pending.size + this.#writing.size - both
+    return this.#queue.size
   }
 
-  /** For how many ms the oldest of them has waited. */
+  /** Behind: for how many ms the oldest of them has waited. */
   get lagMs(): number {
-    let since = Number.POSITIVE_INFINITY
-    for (const queue of [this.#writing, this.#pending])
-      for (const write of queue.values()) since = Math.min(since, write.since)
-    return since === Number.POSITIVE_INFINITY ? 0 : Math.max(0, this.#options.now() - since)
+    return this.#queue.lagMs
+  }
+
+  /** Whether somebody has this key alone; it is given as latin1. */
+  has(name: string): boolean {
+    return this.#turns.has(name)
   }
 
   /** Runs something while nobody else has one of these keys, in the order of the calls. */
-  async alone<T>(keys: readonly Buffer[], run: () => Promise<T>): Promise<T> {
-    const names = new Set(keys.map((key) => key.toString('latin1')))
-    const before = [...names].map((name) => this.#turns.get(name))
-    let end = (): void => undefined
-    const turn = new Promise<void>((resolve) => {
-      end = resolve
-    })
-    for (const name of names) this.#turns.set(name, turn)
-    try {
-      await Promise.all(before)
-      return await run()
-    } finally {
-      for (const name of names) if (this.#turns.get(name) === turn) this.#turns.delete(name)
-      end()
+  alone<T>(keys: readonly Buffer[], run: () => Promise<T>): Promise<T> {
+    return this.#turns.alone(keys, run)
+  }
+
+  /** Through: removals only when all values are there, so that what is renamed is never nowhere. Never rejects. */
+  async through(writes: readonly Write[]): Promise<Outcome> {
+    const bad = writes.find(({ key }) => !isUtf8(key))
+    if (bad !== undefined) return { taken: [], error: NOT_TEXT }
+    if (writes.length === 1) {
+      const error = await this.#write(writes[0]).catch(reasonOf)
+      return error === undefined ? { taken: writes } : { taken: [], error }
     }
+    const stored = await this.#writeAll(writes.filter(({ value }) => value !== null))
+    if (stored.error !== undefined) return stored
+    const removed = await this.#writeAll(writes.filter(({ value }) => value === null))
+    return { ...removed, taken: [...stored.taken, ...removed.taken] }
   }
 
-  /** Through: resolves when the origin has taken all. Rejects when it refused one: others may have been taken. */
-  async through(writes: readonly Write[]): Promise<void> {
-    for (const write of writes) checkKey(write.key)
-    const ends = await Promise.allSettled(writes.map((write) => this.#write(write)))
-    const failed = ends.find((end) => end.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
+  /** Behind: why these writes cannot be remembered, and none is; `undefined`: they are. */
+  enqueue(writes: readonly Write[]): string | undefined {
+    const isBad = writes.some(({ key }) => !isUtf8(key))
+    return isBad ? NOT_TEXT : this.#queue.add(writes)
   }
 
-  /** Behind: whether these writes could be remembered; if not, none is. */
-  enqueue(writes: readonly Write[]): boolean {
-    const { queue, queueBytes, now } = this.#options
-    for (const write of writes) checkKey(write.key)
-    const added = writes.filter(({ key }) => !this.#pending.has(key.toString('latin1')))
-    const bytes = writes.reduce((sum, write) => sum + bytesOf(write), 0)
-    const isFull = this.#pending.size + added.length > queue || this.#bytes + bytes > queueBytes
-    if (this.#isClosing || (isFull && writes.length > 0)) return false
-    for (const write of writes) {
-      const name = write.key.toString('latin1')
-      const earlier = this.#pending.get(name)
-      if (earlier !== undefined) {
-        this.coalesced++
-        this.#bytes -= bytesOf(earlier)
+  /** What a load has to give for a key that the origin does not know yet; `undefined`: ask the origin. */
+  unwritten(key: Buffer): Write | undefined {
+    return this.mode === 'behind' ? this.#queue.get(key.toString('latin1')) : undefined
+  }
+
+  // Where slots change hands: nobody else may own one while writes of its keys are on their way from here.
+
+  /** The slots of the keys that are being written, or wait for it. */
+  slots(): ReadonlySet<number> {
+    const slots = new Set<number>()
+    for (const names of [this.#turns.names, this.#queue.names()]) {
+      for (const name of names) {
+        const key = Buffer.from(name, 'latin1')
+        slots.add(keySlot(key, 0, key.length))
       }
-      this.#pending.set(name, { ...write, since: earlier?.since ?? now() })
-      this.#bytes += bytesOf(write)
     }
-    this.#pump()
-    return true
+    return slots
   }
 
-  /** What a load has to give for a key that the origin does not have yet; `undefined`: ask the origin. */
-  unwritten(key: string): Write | undefined {
-    const name = Buffer.from(key, 'utf8').toString('latin1')
-    return this.#pending.get(name) ?? this.#writing.get(name)
+  /** Somebody else is to own these slots as soon as their keys are written: new writes of these wait for that. */
+  giveWay(slots: readonly number[]): void {
+    if (!this.#givesWay) return
+    this.#turns.shut(slots, GIVE_WAY, this.#options.timers)
+    // An origin that is down must not keep clients waiting again and again.
+    this.#givesWay = false
   }
 
-  /** Writes what waits, each at most once more. Resolves to how many keys are lost. */
-  async close(): Promise<number> {
-    this.#isClosing = true
-    this.#cancelPause?.()
-    this.#cancelPause = undefined
-    this.#pump()
-    if (this.pending > 0) await new Promise<void>((resolve) => this.#idle.push(resolve))
-    return this.#lost
+  /** Somebody else owns these slots. Returns how many keys will not be written that should have been. */
+  lost(slots: ReadonlySet<number>): number {
+    const forgotten = this.#queue.forget(slots)
+    this.#turns.open([...slots])
+    return forgotten
   }
 
-  #lost = 0
+  /** While it is not certain that this node owns what it writes, nothing that waits is written. */
+  hold(isHeld: boolean): void {
+    this.#queue.hold(isHeld)
+  }
 
-  #pump(): void {
-    if (this.#cancelPause !== undefined) return
-    for (const [name, write] of this.#pending) {
-      if (this.#writing.size >= AT_ONCE) return
-      // The one before it of the same key comes first.
-      if (this.#writing.has(name)) continue
-      this.#pending.delete(name)
-      this.#bytes -= bytesOf(write)
-      this.#writing.set(name, write)
-      void this.#write(write).then(
-        () => this.#taken(name),
-        () => this.#refused(name, write),
-      )
+  /** Writes what waits for so many ms at most. Resolves to how many keys are lost: the origin may have taken some. */
+  async close(ms: number): Promise<number> {
+    const lost = await this.#queue.close(ms)
+    for (const call of this.#calls) call.abort(new Error('the node is closing'))
+    return lost
+  }
+
+  async #writeAll(writes: readonly Write[]): Promise<Outcome> {
+    const errors = await Promise.all(writes.map((write) => this.#write(write).catch(reasonOf)))
+    const taken = writes.filter((_, i) => errors[i] === undefined)
+    const error = errors.find((each) => each !== undefined)
+    return error === undefined ? { taken } : { taken, error }
+  }
+
+  async #write({ key, value, deadline }: Write): Promise<undefined> {
+    const { origin, group, timeoutMs, timers, governor, now } = this.#options
+    const late = new LateSignal()
+    const context = {
+      group,
+      ...(deadline === undefined ? undefined : { ttl: Math.max(1, deadline - now()) }),
+      get signal() {
+        return late.signal
+      },
     }
-    if (this.pending === 0) for (const resolve of this.#idle.splice(0)) resolve()
-  }
-
-  #taken(name: string): void {
-    this.#writing.delete(name)
-    this.#pause = FIRST_PAUSE
-    this.#pump()
-  }
-
-  /** It is tried again, unless a later write of the key takes its place. */
-  #refused(name: string, write: Pending): void {
-    this.#writing.delete(name)
-    const later = this.#pending.get(name)
-    if (this.#isClosing && later === undefined) this.#lost++
-    else if (later !== undefined) {
-      this.coalesced++
-      this.#pending.set(name, { ...later, since: write.since })
-    } else {
-      this.#pending.set(name, write)
-      this.#bytes += bytesOf(write)
-    }
-    if (this.#isClosing || this.#cancelPause !== undefined) {
-      this.#pump()
-      return
-    }
-    this.#cancelPause = this.#options.timers.after(this.#pause, () => {
-      this.#cancelPause = undefined
-      this.#pump()
-    })
-    this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE)
-  }
-
-  async #write({ key, value }: Write): Promise<void> {
-    const { origin, group, timeoutMs, timers } = this.#options
-    const controller = new AbortController()
-    const context: LoadContext = { group, signal: controller.signal }
-    let cancel: CancelTimer = () => undefined
-    const late = new Promise<never>((_, reject) => {
-      if (timeoutMs === 0) return
-      cancel = timers.after(timeoutMs, () => {
-        const error = new Error(`timed out after ${timeoutMs} ms`)
-        controller.abort(error)
-        reject(error)
-      })
-    })
+    const call = (): Promise<void> | void => write(origin, key.toString('utf8'), value, context)
+    const expire = (): void => late.abort(new Error(`timed out after ${timeoutMs} ms`))
+    const cancel = timeoutMs === 0 ? undefined : timers.after(timeoutMs, expire)
+    this.#calls.add(late)
     try {
-      await Promise.race([call(origin, key.toString('utf8'), value, context), late])
+      await (governor === undefined ? untilAborted(late, call) : governor.run(late, false, call, 'write'))
       this.written++
+      this.#givesWay = true
     } catch (error) {
       this.failures++
-      throw new Error(reasonOf(error), { cause: error })
+      throw error
     } finally {
-      cancel()
+      cancel?.()
+      this.#calls.delete(late)
     }
   }
-}
 
-/** An origin whose loads see what is still to be written to it. */
-export function seeingWrites(origin: Origin, writes: Writes): Origin {
-  const ask = async (key: string, context: LoadContext): Promise<OriginResult> => {
-    const write = writes.unwritten(key)
-    return write === undefined ? origin.load(key, context) : write.value
+  #restMs(): number {
+    const { governor } = this.#options
+    return governor?.isOpen === true ? Math.max(governor.restMs, LOOK_AGAIN) : 0
   }
-  if (origin.loadMany === undefined) return { kind: origin.kind, load: ask }
-  return {
-    kind: origin.kind,
-    load: ask,
-    async loadMany(keys, context) {
-      const asked = keys.filter((key) => writes.unwritten(key) === undefined)
-      const unwritten = new Map(keys.map((key) => [key, writes.unwritten(key)?.value]))
-      const results = asked.length === 0 ? [] : await origin.loadMany?.(asked, context)
-      if (asked.length === keys.length) return results ?? []
-      const found =
-        results instanceof Map ? results : new Map(asked.map((key, i) => [key, (results as [])[i]]))
-      return new Map(keys.map((key) => [key, found.has(key) ? found.get(key) : unwritten.get(key)]))
-    },
-  }
-}
-
-async function call(origin: Origin, key: string, value: Buffer | null, context: LoadContext): Promise<void> {
-  if (value !== null) {
-    if (origin.store === undefined) throw new Error('the origin cannot store')
-    await origin.store(key, value, context)
-    return
-  }
-  if (origin.remove === undefined) throw new Error('the origin cannot remove')
-  await origin.remove(key, context)
 }
 
 /** An origin knows keys as text: what is none would be written under another one. */
-function checkKey(key: Buffer): void {
-  if (!isUtf8(key)) throw new Error('a key that is not UTF-8 cannot be written to the origin')
-}
+const NOT_TEXT = 'a key that is not UTF-8 cannot be written to the origin'
 
-function bytesOf({ key, value }: Write): number {
-  return key.length + (value?.length ?? 0)
+function write(
+  origin: Origin,
+  key: string,
+  value: Buffer | null,
+  context: LoadContext,
+): Promise<void> | void {
+  if (value !== null) {
+    if (origin.store === undefined) throw new Error('the origin cannot store')
+    return origin.store(key, value, context)
+  }
+  if (origin.remove === undefined) throw new Error('the origin cannot remove')
+  return origin.remove(key, context)
 }

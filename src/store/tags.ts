@@ -84,6 +84,11 @@ export class TagEpochs {
     return Math.max(0, this.moment() - ms * PARTS)
   }
 
+  /** No moment from now on is before the present one of another table. */
+  follow(other: TagEpochs): void {
+    this.#latest[0] = Math.max(this.#latest[0], other.moment())
+  }
+
   /** How many ms ago a moment was, a fraction more at most. */
   age(moment: number): number {
     return Math.ceil((this.moment() - moment) / PARTS)

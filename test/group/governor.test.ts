@@ -60,7 +60,7 @@ describe('concurrency', () => {
   test('so many at once, the others in their order, one too many fails at once', async () => {
     const at = new Place({ concurrency: 2, queue: 2 })
     const endings = Array.from({ length: 5 }, () => at.run())
-    expect(await endings[4]).toBe('-is overloaded: 2 loads are under way and 2 wait')
+    expect(await endings[4]).toBe('-is overloaded: 2 calls are under way and 2 wait')
     expect([at.calls.length, at.governor.active, at.governor.waiting, at.governor.shed]).toEqual([2, 2, 2, 1])
     await at.end(1, 'b')
     expect([at.calls.length, at.governor.active, at.governor.waiting]).toEqual([3, 2, 1])
