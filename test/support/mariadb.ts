@@ -6,10 +6,11 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Connection, createConnection } from 'mysql2/promise'
 import { afterAll, beforeAll, expect } from 'vitest'
+import { certificate, key } from './certificate.ts'
 import { describeIfFound, findExecutable } from './executable.ts'
 import { saysReady } from './postgres.ts'
 import type { Target } from './proxy.ts'
-import { folderOf, unprivileged } from './unprivileged.ts'
+import { folderOf, secretFile, unprivileged } from './unprivileged.ts'
 
 export interface Mariadb {
   readonly url: string
@@ -19,22 +20,29 @@ export interface Mariadb {
   stop(): Promise<void>
 }
 
-/** A `describe` whose tests have a MariaDB. Without one they are skipped with a warning, or fail where ERINYS_TEST_REQUIRE names `mariadb`. */
-export function describeWithMariadb(name: string, body: (mariadb: () => Mariadb) => void): void {
+/** A `describe` whose tests have a MariaDB; `tls`: with the certificate of `certificate.ts`. Without one they are skipped with a warning, or fail where ERINYS_TEST_REQUIRE names `mariadb`. */
+export function describeWithMariadb(
+  name: string,
+  body: (mariadb: () => Mariadb) => void,
+  options: { readonly tls?: boolean } = {},
+): void {
   const program = findExecutable('mariadbd', '/usr/sbin')
   const install = findExecutable('mariadb-install-db')
   const found = program === undefined || install === undefined ? undefined : { program, install }
   describeIfFound(found, name, 'mariadbd', 'mariadb', (executables) => {
     let server: Mariadb | undefined
     beforeAll(async () => {
-      server = await startMariadb(executables)
+      server = await startMariadb(executables, options.tls === true)
     }, 60_000)
     afterAll(() => server?.stop())
     body(() => server ?? expect.fail('not started'))
   })
 }
 
-async function startMariadb({ program, install }: { program: string; install: string }): Promise<Mariadb> {
+async function startMariadb(
+  { program, install }: { program: string; install: string },
+  tls: boolean,
+): Promise<Mariadb> {
   const identity = unprivileged('mysql')
   const folder = folderOf(identity, 'erinys-mariadb-')
   const data = join(folder, 'data')
@@ -51,6 +59,11 @@ async function startMariadb({ program, install }: { program: string; install: st
     stdio: 'pipe',
   })
   const settings = [`--socket=${socketPath}`, '--skip-networking', '--innodb-flush-log-at-trx-commit=0']
+  if (tls)
+    settings.push(
+      `--ssl-cert=${secretFile(identity, join(folder, 'server.crt'), certificate)}`,
+      `--ssl-key=${secretFile(identity, join(folder, 'server.key'), key)}`,
+    )
   const child = spawn(program, [...common, ...settings], {
     ...identity,
     cwd: folder,

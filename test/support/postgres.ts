@@ -8,13 +8,17 @@ import { PGlite } from '@electric-sql/pglite'
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { certificate, key } from './certificate.ts'
 import { findExecutable, isRequired } from './executable.ts'
+import { freePorts } from './ports.ts'
 import type { Target } from './proxy.ts'
-import { folderOf, unprivileged } from './unprivileged.ts'
+import { folderOf, secretFile, unprivileged } from './unprivileged.ts'
 
 export interface Postgres {
   readonly kind: 'postgres' | 'pglite'
   readonly url: string
+  /** Where it is reached by TLS, with the certificate of `certificate.ts`; PGlite is not. */
+  readonly tlsUrl?: string
   /** Where a proxy connects to. */
   readonly target: Target
   /** Runs statements as the superuser. */
@@ -54,8 +58,14 @@ async function startPostgres(initdb: string, program: string): Promise<Postgres>
   const data = join(folder, 'data')
   const options = ['-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', '-D', data]
   execFileSync(initdb, options, { ...identity, cwd: folder, stdio: 'pipe' })
+  const [port] = await freePorts(1)
   const settings = [
-    'listen_addresses=',
+    // A Unix socket knows no TLS.
+    'listen_addresses=127.0.0.1',
+    `port=${port}`,
+    'ssl=on',
+    `ssl_cert_file=${secretFile(identity, join(folder, 'server.crt'), certificate)}`,
+    `ssl_key_file=${secretFile(identity, join(folder, 'server.key'), key)}`,
     'fsync=off',
     `unix_socket_directories=${folder}`,
     'max_connections=30',
@@ -68,13 +78,14 @@ async function startPostgres(initdb: string, program: string): Promise<Postgres>
   const killAtExit = (): unknown => child.kill('SIGQUIT')
   process.once('exit', killAtExit)
   await saysReady(child, 'ready to accept connections')
-  const url = `postgres:///postgres?user=postgres&host=${encodeURIComponent(folder)}`
+  const url = `postgres:///postgres?user=postgres&port=${port}&host=${encodeURIComponent(folder)}`
   const admin = new Client({ connectionString: url })
   await admin.connect()
   return {
     kind: 'postgres',
     url,
-    target: { path: join(folder, '.s.PGSQL.5432') },
+    tlsUrl: `postgres://postgres@localhost:${port}/postgres`,
+    target: { path: join(folder, `.s.PGSQL.${port}`) },
     run: async (sql, values) => (await admin.query(sql, values && [...values])).rows,
     async stop() {
       await admin.end()

@@ -1,7 +1,7 @@
 // Database servers that refuse to run as root: a user to run them as, and a folder of its own.
 
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chownSync, mkdtempSync } from 'node:fs'
+import { chownSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -17,6 +17,13 @@ export function unprivileged(...users: string[]): Identity {
   const user = [...users, 'nobody'].find((name) => spawnSync('id', ['-u', name]).status === 0) ?? 'nobody'
   const id = (flag: string): number => Number(execFileSync('id', [flag, user], { encoding: 'utf8' }))
   return { uid: id('-u'), gid: id('-g') }
+}
+
+/** A file in such a folder that only the user reads. */
+export function secretFile({ uid, gid }: Identity, path: string, contents: string): string {
+  writeFileSync(path, contents, { mode: 0o600 })
+  if (uid !== undefined && gid !== undefined) chownSync(path, uid, gid)
+  return path
 }
 
 /** A new folder that belongs to the user. */

@@ -1,7 +1,9 @@
 // MariaDB as an origin: types, both kinds of batches, faults.
 
 import { beforeAll, expect, test } from 'vitest'
+import type { SqlOptions } from '../../../src/origin/sql.ts'
 import { originContract } from '../../contracts/origin.contract.ts'
+import { certificate } from '../../support/certificate.ts'
 import { describeWithMariadb } from '../../support/mariadb.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
 import { bulk, bytesOf, context, sqlOrigin, textOf } from './origins.ts'
@@ -192,6 +194,16 @@ describeWithMariadb('MariaDB', (mariadb) => {
     await origin.close()
   })
 
+  test('so many connections are made, and no more', async () => {
+    const proxy = await FaultyProxy.start(() => mariadb().target)
+    const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, pool: 3 })
+    const names = await Promise.all(Array.from({ length: 50 }, () => textOf(origin, 'user:1')))
+    expect(new Set(names)).toEqual(new Set(['one']))
+    expect(proxy.connections).toBe(3)
+    await origin.close()
+    await proxy.close()
+  })
+
   test('where TLS is wanted, nothing goes without', async () => {
     const proxy = await FaultyProxy.start(() => mariadb().target)
     const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, tls: true })
@@ -225,3 +237,25 @@ describeWithMariadb('MariaDB', (mariadb) => {
     await proxy.close()
   })
 })
+
+describeWithMariadb(
+  'MariaDB by TLS',
+  (mariadb) => {
+    test('only who is trusted is asked', async () => {
+      const proxy = await FaultyProxy.start(() => mariadb().target)
+      const query = 'select variable_value from information_schema.session_status where variable_name = ?'
+      const cipher = async (tls: SqlOptions['tls'], host = '127.0.0.1'): Promise<string | null> => {
+        const origin = sqlOrigin({ url: `mysql://root@${host}:${proxy.port}/things`, query, tls, pool: 1 })
+        return textOf(origin, 'Ssl_cipher').finally(() => origin.close())
+      }
+      expect(await cipher({ ca: certificate })).toMatch(/^TLS/)
+      expect(await cipher({ ca: certificate }, 'localhost')).toMatch(/^TLS/)
+      expect(await cipher({ rejectUnauthorized: false })).toMatch(/^TLS/)
+      for (const tls of [true, {}, { rejectUnauthorized: true }])
+        await expect(cipher(tls)).rejects.toThrow('self-signed certificate')
+      expect(await cipher(undefined)).toBe('')
+      await proxy.close()
+    })
+  },
+  { tls: true },
+)

@@ -1,7 +1,9 @@
 // PostgreSQL as an origin: types, batches, faults of the statement and of the connection.
 
 import { beforeAll, describe, expect, test } from 'vitest'
+import type { SqlOptions } from '../../../src/origin/sql.ts'
 import { originContract } from '../../contracts/origin.contract.ts'
+import { certificate } from '../../support/certificate.ts'
 import { describeWithPostgres } from '../../support/postgres.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
 import { bulk, bytesOf, context, sqlOrigin, textOf } from './origins.ts'
@@ -286,6 +288,35 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     await expect(textOf(origin, 'user:1')).rejects.toThrow(/\w/)
     proxy.heal()
     expect(await textOf(origin, 'user:1')).toBe('name 1')
+    await origin.close()
+    await proxy.close()
+  })
+
+  test('TLS: only who is trusted is asked', async (t) => {
+    const { tlsUrl: url } = postgres()
+    if (url === undefined) return t.skip('PGlite has no TLS')
+    const query = "select ssl::text from pg_stat_ssl where pid = pg_backend_pid() and $1 <> ''"
+    const trusts = async (tls: SqlOptions['tls'], address = url): Promise<string | null> => {
+      const origin = sqlOrigin({ url: address, query, tls, pool: 1 })
+      return textOf(origin, 'k').finally(() => origin.close())
+    }
+    expect(await trusts({ ca: certificate })).toBe('true')
+    expect(await trusts({ rejectUnauthorized: false })).toBe('true')
+    for (const tls of [true, {}, { rejectUnauthorized: true }])
+      await expect(trusts(tls)).rejects.toThrow('self-signed certificate')
+    // The certificate is of this address, and of localhost.
+    expect(await trusts({ ca: certificate }, url.replace('localhost', '127.0.0.1'))).toBe('true')
+    expect(await trusts(undefined)).toBe('false')
+  })
+
+  test('so many connections are made, and no more', async (t) => {
+    t.skip(postgres().kind === 'pglite', 'PGlite has one session for all')
+    const proxy = await FaultyProxy.start(() => postgres().target)
+    const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, pool: 3 })
+    const keys = Array.from({ length: 50 }, (_, i) => `user:${i + 1}`)
+    const names = await Promise.all(keys.map((key) => textOf(origin, key)))
+    expect(names).toEqual(keys.map((key) => `name ${key.slice(5)}`))
+    expect(proxy.connections).toBe(3)
     await origin.close()
     await proxy.close()
   })
