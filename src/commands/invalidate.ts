@@ -4,7 +4,7 @@ import type { Args } from '../resp/args.ts'
 import type { CommandSpec } from './command.ts'
 import type { Context } from './context.ts'
 import { CUT_OFF } from './errors.ts'
-import { arg, manyKeys, oneOf, token } from './spec.ts'
+import { arg, KEY, manyKeys, oneOf, option, token } from './spec.ts'
 
 /** What its arguments are: a word before them may say so, else they are keys. */
 function namesTags(args: Args): boolean {
@@ -40,7 +40,7 @@ export const invalidateCommands: readonly CommandSpec[] = [
   {
     name: 'invalidate',
     arity: -2,
-    flags: ['write'],
+    flags: ['write', 'movablekeys'],
     categories: ['keyspace', 'write', 'slow'],
     keys: manyKeys(1, 'RM', 'delete'),
     findKeys: keysOf,
@@ -55,8 +55,12 @@ export const invalidateCommands: readonly CommandSpec[] = [
     complexity: 'O(N) where N is the number of keys or tags, whatever the number of entries.',
     tips: ['request_policy:multi_shard', 'response_policy:agg_sum'],
     arguments: [
-      oneOf('kind', [token('KEY'), token('TAG')], { optional: true }),
-      arg('name', 'key', { multiple: true }),
+      oneOf('what', [
+        arg('keys', 'block', {
+          arguments: [token('KEY', { optional: true, name: 'word' }), { ...KEY, multiple: true }],
+        }),
+        option('TAG', 'tag', 'string', { multiple: true }),
+      ]),
     ],
     run: invalidate,
   },
