@@ -86,7 +86,7 @@ function takeOver(
     indexOf: (name) => names.indexOf(name) + 1,
     nameOf: (index) => names[index - 1],
     assign,
-    gaining: () => false,
+    busy: () => false,
     gained: () => undefined,
     lost: () => undefined,
   })

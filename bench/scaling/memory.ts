@@ -45,7 +45,7 @@ function tableOf(count: number): Ownership {
     indexOf: (name) => names.indexOf(name) + 1,
     nameOf: (index) => names[index - 1],
     assign: (some) => assignSlots(some.map((name) => members[names.indexOf(name)])),
-    gaining: () => false,
+    busy: () => false,
     gained: () => undefined,
     lost: () => undefined,
   })

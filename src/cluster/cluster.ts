@@ -30,6 +30,7 @@ import { ask, type Reply } from './request.ts'
 import { assignSlots, epochOf } from './slots.ts'
 import type { StateMessage } from './state.ts'
 import type { Moving } from './takeover.ts'
+import { Unwritten } from './unwritten.ts'
 import { type Waiter, Waiters } from './waiters.ts'
 import { type WalkStep, walkOf } from './walk.ts'
 
@@ -108,6 +109,7 @@ export class Cluster {
   #list: readonly Member[] = []
   #delisted: readonly string[] = []
   readonly #waiters = new Waiters()
+  readonly #unwritten: Unwritten
   #running: Running | undefined
   #setReady = (): void => {}
   /** Resolves when the node knows who else there is. */
@@ -118,6 +120,7 @@ export class Cluster {
     this.#options = options
     this.redirects = settings.redirect === 'moved'
     this.random = random
+    this.#unwritten = new Unwritten(groups, log)
     this.#contexts = new Contexts(groups)
     this.#mesh = new Mesh({
       clock,
@@ -171,7 +174,7 @@ export class Cluster {
       indexOf: (name) => this.#mesh.numberOf(name),
       nameOf: (index) => this.peers[index]?.name ?? '',
       assign: (names) => assignSlots(names.map((name) => this.#memberOf(name))),
-      gaining: (slot) => relocation.takeover.covers(slot),
+      busy: (slot) => relocation.takeover.covers(slot) || this.#unwritten.has(slot),
       gained: (slots, from) => {
         relocation.gained(slots, from)
         this.#ownersChanged()
@@ -182,6 +185,7 @@ export class Cluster {
         const given = new Set(slots)
         const isGiven = (key: Buffer): boolean => given.has(keySlot(key, 0, key.length))
         for (const { flights } of groups) flights?.fenceThose(isGiven)
+        this.#unwritten.lost(given)
         relocation.lost(slots, to)
         this.#ownersChanged()
       },
@@ -359,6 +363,7 @@ export class Cluster {
   /** A peer claims slots. */
   claimed(name: string, claim: unknown): Answer | undefined {
     if (!isClaim(claim)) return undefined
+    this.#unwritten.look(claim.take)
     const answer = this.#parts.ownership.claimed(name, claim)
     this.#restamp()
     this.#parts.leaving.check()
@@ -567,6 +572,7 @@ export class Cluster {
   #settle(): void {
     const { detector } = this.#parts
     this.inDoubt = detector.doubtful || !detector.settled
+    this.#unwritten.hold(this.inDoubt)
     if (this.inDoubt) return
     this.#setReady()
     this.#waiters.resume()

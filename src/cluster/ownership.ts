@@ -58,8 +58,8 @@ export interface OwnershipOptions {
   readonly nameOf: (index: number) => string
   /** The target table for these members. */
   readonly assign: (members: readonly string[]) => Uint16Array
-  /** Whether entries of this slot are still on their way to this node: until they are here it is not given up. */
-  readonly gaining: (slot: number) => boolean
+  /** Whether something of this slot is on its way, entries to this node or writes from it: until then it is not given up. */
+  readonly busy: (slot: number) => boolean
   /** This node now owns these slots; `from` has their entries and hands them over. */
   readonly gained: (slots: readonly number[], from: string | undefined) => void
   /** This node no longer owns these slots; `to` takes their entries, `undefined`: nobody does. */
@@ -312,7 +312,7 @@ export class Ownership {
     const agreed = answer.agreed && this.#target[slot] === voice.index
     const given = this.#given[slot] === voice.index && !holds
     if (this.#taking[slot] !== 0 || !(agreed || (take && given))) return
-    if (holds && (!take || this.#options.gaining(slot))) {
+    if (holds && (!take || this.#options.busy(slot))) {
       answer.held.push(slot)
       return
     }

@@ -105,9 +105,29 @@ export class Dispatcher implements Errands {
     const { cluster } = this.#parts
     const owner = cluster.indexOf(to)
     errand.redirections++
+    if (this.#sendApart(errand, request)) return
     if (owner === SELF) cluster.soon(() => this.#sendToOwners(errand, request))
     else if (owner === undefined) this.#sendToOwners(errand, request)
     else this.send(errand, request, owner)
+  }
+
+  /** Asks slot by slot: while they change hands, what is one owner's here may be several others'. False: it is one slot. */
+  #sendApart(errand: Errand, request: Buffer): boolean {
+    const { table, context, cluster } = this.#parts
+    const args = readRequest(request)
+    const command = table.resolve(args)
+    if (command?.spec.merge === undefined) return false
+    context.args = args
+    const bySlot = new Map<number, Part>()
+    for (const i of command.keysOf(context)) {
+      const slot = keySlot(args.buf, args.start[i], args.end[i])
+      const part = bySlot.get(slot)
+      if (part === undefined) bySlot.set(slot, { owner: cluster.owners[slot], positions: [i] })
+      else part.positions.push(i)
+    }
+    if (bySlot.size < 2) return false
+    this.scatter(errand, command, args, [...bySlot.values()])
+    return true
   }
 
   retry(errand: Errand, request: Buffer, sent: boolean, reason: string): void {

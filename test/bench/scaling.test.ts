@@ -96,7 +96,7 @@ function ownershipOf(
     indexOf: (name) => names.indexOf(name) + 1,
     nameOf: (index) => names[index - 1],
     assign,
-    gaining: () => false,
+    busy: () => false,
     gained: () => undefined,
     lost: () => undefined,
   })

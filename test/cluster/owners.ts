@@ -201,7 +201,7 @@ export class Cluster {
         assign,
         indexOf: (other) => this.numberOf(other),
         nameOf: (index) => this.#nameOf(index)!,
-        gaining: (slot) => node.gaining.has(slot),
+        busy: (slot) => node.gaining.has(slot),
         gained: (slots, from) => {
           for (const slot of slots) {
             if (from === undefined) node.gaining.delete(slot)

@@ -100,7 +100,7 @@ describe('messages that come too late', () => {
       indexOf: () => 1,
       nameOf: () => 'b',
       assign: () => Uint16Array.of(0, 0),
-      gaining: () => false,
+      busy: () => false,
       gained: (slots, from) => this.events.push(`gained ${slots} from ${from}`),
       lost: (slots, to) => this.events.push(`lost ${slots} to ${to}`),
     })

@@ -1,0 +1,147 @@
+// Slots on the move while their keys are written: the origin and every node end with the last write of each key.
+
+import { afterEach, describe, expect, test } from 'vitest'
+import { keySlot } from '../../src/bytes/crc16.ts'
+import type { WriteMode } from '../../src/group/writes.ts'
+import { startCluster, type TestCluster, type TestMember } from '../support/cluster.ts'
+import { HeldSource } from '../support/held-source.ts'
+import { seededRandom } from '../support/random.ts'
+
+let cluster: TestCluster
+afterEach(() => cluster?.close())
+
+const KEYS = Array.from({ length: 24 }, (_, i) => `key:${i}`)
+
+function start(write: WriteMode, source: HeldSource, starts: number): Promise<TestCluster> {
+  return startCluster(3, {
+    groups: { users: { origin: source, write, originTimeout: 0 } },
+    starts,
+    shutdownTimeout: '10m',
+    // A copy may be as old as word of a write is under way: here every node is to see every write.
+    cluster: { copies: 0 },
+  })
+}
+
+/** Not by the client that reads: its replies come in the order of its commands. */
+function setAll({ node }: TestMember, value: string): Promise<unknown> {
+  return Promise.all(KEYS.map((key) => node.set('users', key, value)))
+}
+
+async function expectAll(value: string): Promise<void> {
+  for (const { watcher } of cluster.members) expect(await watcher.mget(KEYS)).toEqual(KEYS.map(() => value))
+}
+
+/** Resolves when no node has anything to write. */
+async function written(): Promise<void> {
+  for (const { watcher } of cluster.members) while (!(await watcher.info()).includes('writes_pending=0,'));
+}
+
+/** How many slots a node owns. */
+async function share({ watcher, port }: TestMember): Promise<number> {
+  const ranges = (await watcher.cluster('SLOTS')).filter(([, , [, owner]]) => Number(owner) === port)
+  return ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0)
+}
+
+/** Which node owns each key, by its port. */
+async function owners({ watcher }: TestMember): Promise<number[]> {
+  const slots = await watcher.cluster('SLOTS')
+  return KEYS.map((key) => {
+    const slot = keySlot(Buffer.from(key), 0, key.length)
+    const found = slots.find(([first, last]) => first <= slot && slot <= last)
+    return Number(found?.[2][1])
+  })
+}
+
+/** What the origin was told of each key, in order. */
+function told(source: HeldSource): string[][] {
+  return KEYS.map((key) => source.history.filter(([name]) => name === key).map(([, value]) => String(value)))
+}
+
+describe.each(['through', 'behind'] as const)('write %s', (write) => {
+  test('a node that comes gets no slot before what was written in it is at the origin', async () => {
+    const source = new HeldSource()
+    cluster = await start(write, source, 2)
+    await setAll(cluster.members[0], 'old')
+    await written()
+    source.hold()
+    const sent = setAll(cluster.members[1], 'new')
+    await (write === 'behind' ? sent : source.reached(KEYS.length))
+    const before = await owners(cluster.members[0])
+    const newcomer = await cluster.start()
+    while ((await share(newcomer)) < 1000);
+    // Its slots are those that nobody writes.
+    expect(await owners(newcomer)).toEqual(before)
+    if (write === 'behind') await expectAll('new')
+    const again = setAll(newcomer, 'newer')
+    source.release()
+    await Promise.all([sent, again])
+    await expectAll('newer')
+    await cluster.agreed()
+    await expectAll('newer')
+    await written()
+    for (const values of told(source))
+      expect(values.filter((value, i) => value !== values[i - 1])).toEqual([...new Set(values)])
+    expect([...source.values.values()]).toEqual(KEYS.map(() => 'newer'))
+  })
+
+  test('a node that goes keeps the slots until what was written in them is at the origin', async () => {
+    const source = new HeldSource()
+    cluster = await start(write, source, 3)
+    await setAll(cluster.members[0], 'old')
+    await written()
+    source.hold()
+    const sent = setAll(cluster.members[1], 'new')
+    await (write === 'behind' ? sent : source.reached(KEYS.length))
+    const [leaver] = cluster.members
+    const before = await owners(leaver)
+    const drained = leaver.watcher.duplicate().call('CLUSTER', 'DRAIN')
+    while ((await share(leaver)) > KEYS.length);
+    expect(await owners(leaver)).toEqual(before)
+    if (write === 'behind') await expectAll('new')
+    source.release()
+    await sent
+    expect(await drained).toBe('OK')
+    expect(await share(leaver)).toBe(0)
+    await expectAll('new')
+    await setAll(cluster.members[2], 'newer')
+    await expectAll('newer')
+    await written()
+    expect([...source.values.values()]).toEqual(KEYS.map(() => 'newer'))
+  })
+
+  test('while nodes come and go, no node reads less than was acknowledged, and the origin ends with it', async () => {
+    const source = new HeldSource()
+    cluster = await start(write, source, 2)
+    const random = seededRandom(1)
+    let isOver = false
+    // Stores end in bursts.
+    const bursts = (async () => {
+      while (!isOver) {
+        source.hold()
+        for (let i = random() % 20; i > 0; i--) await new Promise(setImmediate)
+        source.release()
+        for (let i = random() % 20; i > 0; i--) await new Promise(setImmediate)
+      }
+    })()
+    const anyone = (): TestMember => cluster.members[random() % cluster.members.length]
+    const writers = KEYS.slice(0, 8).map(async (key) => {
+      let last = 0
+      while (!isOver) {
+        await anyone().node.set('users', key, String(++last))
+        expect(Number(await anyone().watcher.get(key))).toBe(last)
+      }
+      return last
+    })
+    await cluster.start()
+    await cluster.agreed()
+    expect(await cluster.members[0].watcher.duplicate().call('CLUSTER', 'DRAIN')).toBe('OK')
+    isOver = true
+    await bursts
+    source.release()
+    const lasts = await Promise.all(writers)
+    await written()
+    expect(KEYS.slice(0, 8).map((key) => Number(source.values.get(key)))).toEqual(lasts)
+    for (const values of told(source).slice(0, 8))
+      expect(values).toEqual([...values].sort((a, b) => Number(a) - Number(b)))
+  })
+})
