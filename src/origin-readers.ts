@@ -42,20 +42,25 @@ export function pattern(): z.ZodType<KeyPattern> {
 const HEADER_NAME = /^[!#$%&'*+.^_`|~\w-]+$/
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
-/** Their values may be secrets. */
-export const headers: Reader<Readonly<Record<string, string>>, Readonly<Record<string, string>>> = reader(
-  'an object from the names of headers to text',
-  (value) => {
-    if (!isObject(value)) return undefined
-    const isRight = ([name, content]: [string, unknown]): boolean =>
-      HEADER_NAME.test(name) && typeof content === 'string' && HEADER_VALUE.test(content)
-    if (!Object.entries(value).every(isRight)) return undefined
-    return Object.fromEntries(
-      Object.entries(value).map(([name, content]) => [name.toLowerCase(), String(content)]),
-    )
-  },
-  kindOf,
-)
+/** Names in lower case, and their values, which may be secrets. */
+export const headers: z.ZodType<Readonly<Record<string, string>>> = z
+  .unknown()
+  .transform((value, context) => {
+    if (!isObject(value)) {
+      const message = `got ${kindOf(value)}, wants an object from the names of headers to text`
+      context.addIssue({ code: 'custom', message })
+      return z.NEVER
+    }
+    const found: Record<string, string> = {}
+    for (const [name, content] of Object.entries(value)) {
+      const refuse = (message: string): void => context.addIssue({ code: 'custom', message, path: [name] })
+      if (!HEADER_NAME.test(name)) refuse('is not the name of a header')
+      else if (typeof content !== 'string') refuse(`got ${kindOf(content)}, wants text`)
+      else if (!HEADER_VALUE.test(content)) refuse('got text with a character that no header may have')
+      else found[name.toLowerCase()] = content
+    }
+    return found
+  })
 
 /** Certificates and keys; relative paths start at `directory`. */
 export function tls(directory: string): z.ZodType<TlsOptions> {

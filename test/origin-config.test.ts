@@ -107,12 +107,16 @@ test.each<[origin: unknown, ...problems: string[]]>([
   [{ kind: 'sql', url: pg, query, lazy: 1 }, 'lazy: got 1, wants yes or no'],
   [{ kind: 'http', url: 'https://h/' }, 'url: it has no place for the key: write {key}'],
   [{ kind: 'http', url: 'https://h/{id}' }, 'url: {id} is no capture of keys, known are key'],
+  [{ kind: 'http', url: 'https://h/{key}', headers: { a: 1 } }, 'headers.a: got a number, wants text'],
   [
-    { kind: 'http', url: 'https://h/{key}', headers: { a: 1 } },
-    'headers: got an object, wants an object from the names',
+    { kind: 'http', url: 'https://h/{key}', headers: { a: 'secret\r\ny: z' } },
+    'headers.a: got text with a character',
   ],
-  [{ kind: 'http', url: 'https://h/{key}', headers: { a: 'x\r\ny: z' } }, 'headers: got an object, wants'],
-  [{ kind: 'http', url: 'https://h/{key}', headers: { 'a b': 'x' } }, 'headers: got an object, wants'],
+  [
+    { kind: 'http', url: 'https://h/{key}', headers: { 'a b': 'secret' } },
+    "headers['a b']: is not the name of a header",
+  ],
+  [{ kind: 'http', url: 'https://h/{key}', headers: ['secret'] }, 'headers: got an array, wants an object'],
   [{ kind: 'http', url: 'https://h/{key}', batchUrl: '/b' }, 'batchUrl: got a string, wants a URL'],
   [
     { kind: 'http', url: 'https://h/{key}', redirects: 21 },
