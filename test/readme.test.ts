@@ -333,6 +333,11 @@ describe('examples', () => {
     expect((await node.outcome).code).toBe(0)
   })
 
+  test('the one with several kinds of origins is valid', async () => {
+    const { code, stderr } = await run(['check', '--config', 'origins.config.ts'], { cwd: folder })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  })
+
   test('configurations of clusters are valid', () => {
     const kinds = blocksOf('cluster config').map(({ text }) => {
       const { cluster } = resolveLayers({ config: JSON.parse(text) }).config
