@@ -3,6 +3,7 @@
 import { keySlot } from '../bytes/crc16.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { Flight } from '../group/flights.ts'
+import { tagsOf } from '../group/tags.ts'
 import { NULL_REF, type Ref } from '../store/arena.ts'
 import { ValueType } from '../store/record.ts'
 import { placeOf } from './client.ts'
@@ -68,6 +69,8 @@ const FIELDS: Fields<Reading> = {
     const next = c.group.freshness.nextRefresh(c.store.records, ref, c.instant.now)
     return Math.min(next, Number.MAX_SAFE_INTEGER)
   },
+  /** How many tags it carries: their names are not kept. What one of them has invalidated is held no more. */
+  tags: ({ c, ref }) => (ref === NULL_REF ? 0 : tagsOf(c.store, ref).length),
   /** 'loading' or 'none'. */
   flight: ({ flight }) => (flight === undefined ? 'none' : 'loading'),
   /** For how long it has been loading. */

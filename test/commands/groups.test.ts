@@ -32,6 +32,7 @@ describe('EXPLAIN', () => {
       bytes: null,
       'load-ms': null,
       'next-refresh-ms': null,
+      tags: 0,
       flight: 'none',
       'flight-ms': null,
       waiters: 0,
@@ -88,7 +89,7 @@ describe('EXPLAIN', () => {
     const harness = new Harness()
     harness.client.protocol = 3
     expect(await harness.raw('EXPLAIN', 'a')).toMatch(
-      /^%14\r\n\$5\r\ngroup\r\n(?:.*\r\n)*\$6\r\nage-ms\r\n_\r\n/,
+      /^%15\r\n\$5\r\ngroup\r\n(?:.*\r\n)*\$6\r\nage-ms\r\n_\r\n/,
     )
   })
 })
