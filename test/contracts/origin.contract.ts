@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { type LoadContext, Loaded, type Origin, type OriginResult } from '../../src/group/origin.ts'
+import type { FaultyProxy } from '../support/proxy.ts'
 
 /** What an origin is to hold; null is a key that does not exist. */
 export type Contents = ReadonlyMap<string, string | Uint8Array | null>
@@ -14,6 +15,9 @@ export interface OriginUnderTest {
   mend?(): Promise<void> | void
   /** Makes the source answer nothing any more. */
   stall?(): Promise<void> | void
+  /** Makes it answer byte by byte, and say what nobody understands, if it is somewhere else. */
+  drip?(): void
+  garble?(): void
   dispose?(): Promise<void> | void
 }
 
@@ -27,6 +31,21 @@ export interface ContractOptions {
   /** It stores and removes. */
   readonly writes?: boolean
 }
+
+/** Faults of a source that is reached through a proxy. */
+export function behind(proxy: FaultyProxy): Omit<OriginUnderTest, 'origin'> {
+  return {
+    fail: () => proxy.refuse(),
+    mend: () => proxy.heal(),
+    stall: () => proxy.silence(),
+    drip: () => proxy.drip(),
+    garble: () => proxy.inject(NONSENSE, 'back'),
+    dispose: () => proxy.close(),
+  }
+}
+
+/** No protocol begins an answer so; whole messages, as far as lengths go, so that nobody waits for the rest. */
+const NONSENSE = Buffer.alloc(300, '\xff\x00\x00\x00\x04nonsense', 'latin1')
 
 type Given = [string, string | Uint8Array | null][]
 
@@ -172,6 +191,34 @@ export function originContract(
           for (const failure of failures) await expect(failure()).rejects.toThrow(/\w{3}/)
           await mend?.()
           await expect.poll(async () => asText(await origin.load('Tom', contextOf()))).toBe('630')
+        })
+      },
+    )
+
+    test.runIf(faults)('gives what comes byte by byte whole', async () => {
+      await using(
+        [
+          ['Tom', '630'],
+          ['Jack', '589'],
+        ],
+        async ({ origin, drip }) => {
+          drip?.()
+          expect(asText(await origin.load('Tom', contextOf()))).toBe('630')
+          if (origin.loadMany === undefined) return
+          expect((await loadMany(origin, ['Jack', 'none', 'Tom'])).map(asText)).toEqual(['589', null, '630'])
+        },
+      )
+    })
+
+    test.runIf(faults)(
+      'gives no wrong value when the source talks nonsense, and the right one again',
+      async () => {
+        await using([['Tom', '630']], async ({ origin, garble }) => {
+          expect(asText(await origin.load('Tom', contextOf()))).toBe('630')
+          garble?.()
+          const load = async (): Promise<string | null> => asText(await origin.load('Tom', contextOf()))
+          expect(await load().catch(() => 'an error')).toMatch(/^(630|an error)$/)
+          await expect.poll(load).toBe('630')
         })
       },
     )

@@ -11,7 +11,7 @@ import { type LoadContext, Loaded, RetryLater } from '../../src/group/origin.ts'
 import { type HttpOptions, HttpOrigin } from '../../src/origin/http.ts'
 import { KeyPattern } from '../../src/origin/key-pattern.ts'
 import { UrlTemplate } from '../../src/origin/url-template.ts'
-import { originContract } from '../contracts/origin.contract.ts'
+import { behind, originContract } from '../contracts/origin.contract.ts'
 import { certificate, key as privateKey } from '../support/certificate.ts'
 import { FaultyProxy } from '../support/proxy.ts'
 
@@ -95,16 +95,7 @@ originContract(
         url: `http://127.0.0.1:${proxy.port}/values?key={key}`,
         batchUrl: `http://127.0.0.1:${proxy.port}/values`,
       }),
-      fail() {
-        proxy.refuse()
-      },
-      mend() {
-        proxy.heal()
-      },
-      stall() {
-        proxy.silence()
-      },
-      dispose: () => proxy.close(),
+      ...behind(proxy),
     }
   },
   { batches: true, faults: true },
@@ -138,16 +129,7 @@ originContract(
     const proxy = await FaultyProxy.start(() => ({ port }))
     return {
       origin: originOf({ url: `http://127.0.0.1:${proxy.port}/values?key={key}` }),
-      fail() {
-        proxy.refuse()
-      },
-      mend() {
-        proxy.heal()
-      },
-      stall() {
-        proxy.silence()
-      },
-      dispose: () => proxy.close(),
+      ...behind(proxy),
     }
   },
   { bytes: true, faults: true, writes: true },

@@ -6,7 +6,7 @@ import { createServer as createTlsServer } from 'node:tls'
 import { afterEach, expect, test } from 'vitest'
 import { type LoadContext, Loaded, type OriginResult } from '../../src/group/origin.ts'
 import { type RedisOptions, RedisOrigin } from '../../src/origin/redis.ts'
-import { originContract } from '../contracts/origin.contract.ts'
+import { behind, originContract } from '../contracts/origin.contract.ts'
 import { certificate, key as privateKey } from '../support/certificate.ts'
 import { FaultyProxy } from '../support/proxy.ts'
 import { describeWithRedis } from '../support/redis-server.ts'
@@ -50,16 +50,7 @@ describeWithRedis('Redis', (redis) => {
       const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
       return {
         origin: originOf(proxy.port, { prefix }),
-        fail() {
-          proxy.refuse()
-        },
-        mend() {
-          proxy.heal()
-        },
-        stall() {
-          proxy.silence()
-        },
-        dispose: () => proxy.close(),
+        ...behind(proxy),
       }
     },
     { bytes: true, batches: true, faults: true, writes: true },

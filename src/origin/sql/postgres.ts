@@ -150,12 +150,13 @@ class PostgresDriver implements Driver {
 
   /** A connection whose statement may still run is closed. */
   #released(client: PoolClient, error: unknown): unknown {
-    if (!(error instanceof this.#pg.DatabaseError)) {
+    // What has no SQLSTATE is not from the database: `pg` did not understand what came.
+    if (!(error instanceof this.#pg.DatabaseError) || error.code === undefined) {
       client.release(true)
       return error
     }
     client.release()
-    return statementError(error, error.code ?? '')
+    return statementError(error, error.code)
   }
 
   #read(oid: number, text: string | null): Cell {

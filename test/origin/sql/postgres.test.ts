@@ -2,7 +2,7 @@
 
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { SqlOptions } from '../../../src/origin/sql.ts'
-import { originContract } from '../../contracts/origin.contract.ts'
+import { behind, originContract } from '../../contracts/origin.contract.ts'
 import { certificate } from '../../support/certificate.ts'
 import { describeWithPostgres } from '../../support/postgres.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
@@ -46,16 +46,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
           // PGlite has one session for all.
           pool: postgres().kind === 'pglite' ? 1 : 4,
         }),
-        fail() {
-          proxy.refuse()
-        },
-        mend() {
-          proxy.heal()
-        },
-        stall() {
-          proxy.silence()
-        },
-        dispose: () => proxy.close(),
+        ...behind(proxy),
       }
     },
     { bytes: true, batches: true, faults: true, writes: true },
@@ -273,6 +264,22 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     else await expect(stored).rejects.toThrow(error)
     expect(await bytesOf(origin, '1')).toEqual(error === undefined ? Buffer.from(value) : null)
     await origin.close()
+  })
+
+  test('nonsense says nothing about a query', async () => {
+    const proxy = await FaultyProxy.start(() => postgres().target)
+    const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, pool: 1 })
+    proxy.silence('back')
+    const warnings: string[] = []
+    const started = origin.start({ warn: (_, message) => void warnings.push(message) })
+    await expect.poll(() => proxy.connections).toBe(1)
+    proxy.inject(Buffer.from([0xff, 0, 0, 0, 4]), 'back')
+    await started
+    expect(warnings).toEqual([expect.stringMatching(/^the database does not answer.*: received invalid/)])
+    proxy.heal()
+    await expect.poll(() => textOf(origin, 'user:1').catch(() => 'broken')).toBe('name 1')
+    await origin.close()
+    await proxy.close()
   })
 
   test('a database that is not there, or lets nobody in, is a warning', async () => {
