@@ -165,7 +165,7 @@ export class WriteQueue {
       if (this.#writing.size >= AT_ONCE) return
       // The one before it of the same key comes first.
       if (this.#writing.has(name)) continue
-      // Whoever closes has no time to wait.
+      // See `Writes.close`.
       const ms = this.#isClosing ? 0 : this.#options.restMs()
       if (ms > 0) {
         this.#rest(ms)

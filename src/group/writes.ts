@@ -65,6 +65,7 @@ export class Writes {
   /** Calls of the origin under way. */
   readonly #calls = new Set<LateSignal>()
   #givesWay = true
+  #isClosing = false
 
   constructor(options: WritesOptions) {
     this.#options = options
@@ -166,8 +167,12 @@ export class Writes {
     this.#queue.hold(isHeld)
   }
 
-  /** Writes what waits for so many ms at most. Resolves to how many keys are lost: the origin may have taken some. */
+  /**
+   * Writes what waits for so many ms at most, whatever the breaker says. Resolves to how many keys are lost: the origin
+   * may have taken some.
+   */
   async close(ms: number): Promise<number> {
+    this.#isClosing = true
     const lost = await this.#queue.close(ms)
     for (const call of this.#calls) call.abort(new Error('the node is closing'))
     return lost
@@ -194,8 +199,9 @@ export class Writes {
     const expire = (): void => late.abort(new Error(`timed out after ${timeoutMs} ms`))
     const cancel = timeoutMs === 0 ? undefined : timers.after(timeoutMs, expire)
     this.#calls.add(late)
+    const isFree = governor === undefined || (this.#isClosing && this.mode === 'behind')
     try {
-      await (governor === undefined ? untilAborted(late, call) : governor.run(late, false, call, 'write'))
+      await (isFree ? untilAborted(late, call) : governor.run(late, false, call, 'write'))
       this.written++
       this.#givesWay = true
     } catch (error) {
