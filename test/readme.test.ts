@@ -217,7 +217,7 @@ describe('what was measured of clusters', () => {
 test('what was measured of origins, with what it is to be', () => {
   const read = { opsPerSecond: 1.2e6, cpuMicros: 0.8, p50: 2.5, p99: 5 }
   const path = { keysPerSecond: 3210, p50: 0.3, p99: 1.25, queries: 1000, rows: 1000 }
-  const rush = { p99: 12.34, worstP99: 23.45, max: 34.56 }
+  const rush = { p99: 12.34, worstP99: 23.45, max: 34.56, nodesCpuMs: 11, crowdCpuMs: 9.87 }
   const section = originSection({
     command: 'npm run bench -- origins',
     conditions: { ...conditions, postgres: 'PostgreSQL 15.18' },
@@ -254,8 +254,8 @@ test('what was measured of origins, with what it is to be', () => {
   expect(section).toContain('| One `MGET` | 3.2k/s | 16.7 µs | 0.30 ms | 1.25 ms | 10 |\n')
   expect(section).toContain('38.60 × as long as by one `MGET` (≥ 20)')
   expect(section).toContain('| After it | 0.30 ms | 1.25 ms | 33.6 µs | 300 |\n')
-  expect(section).toContain('| cold | 12.3 ms (≤ 25) | 23.4 ms | 34.6 ms | 1 |\n')
-  expect(section).toContain('| held | 12.3 ms | 23.4 ms | 34.6 ms | 0 |\n')
+  expect(section).toContain('| cold | 12.3 ms (≤ 25) | 23.4 ms | 34.6 ms | 11.0 ms | 9.9 ms | 1 |\n')
+  expect(section).toContain('| held | 12.3 ms | 23.4 ms | 34.6 ms | 11.0 ms | 9.9 ms | 0 |\n')
   expect(section).toContain('2024-01-01; a processor, 2 cores; PostgreSQL 15.18.)')
 })
 

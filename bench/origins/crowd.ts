@@ -15,6 +15,8 @@ export interface Rush {
   readonly sentMs: number
   /** Milliseconds from the first one's asking to the answer of each, sorted. */
   readonly waits: readonly number[]
+  /** CPU time that it took to ask and to listen, ms. */
+  readonly cpuMs: number
   /** What they were told, without repetitions. */
   readonly replies: readonly string[]
 }
@@ -30,7 +32,7 @@ let told: (member: Member) => void = () => undefined
 serveJobs(async (job: CrowdJob): Promise<Rush> => {
   if ('request' in job) return rush(Buffer.from(job.request), job.replyBytes)
   for (let i = 0; i < job.size; i++) members.push(await join(job.ports[i % job.ports.length]))
-  return { sentMs: 0, waits: [], replies: [] }
+  return { sentMs: 0, waits: [], cpuMs: 0, replies: [] }
 })
 
 async function join(port: number): Promise<Member> {
@@ -52,6 +54,7 @@ function rush(request: Buffer, replyBytes: number): Promise<Rush> {
     const waits: number[] = []
     for (const member of members) member.reply = ''
     let sentMs = 0
+    const cpuBefore = process.cpuUsage()
     const began = performance.now()
     told = ({ reply }) => {
       // An error is shorter than a value, or longer.
@@ -59,7 +62,8 @@ function rush(request: Buffer, replyBytes: number): Promise<Rush> {
       waits.push(performance.now() - began)
       if (waits.length < members.length) return
       const replies = [...new Set(members.map((member) => member.reply))]
-      resolve({ sentMs, waits, replies })
+      const { user, system } = process.cpuUsage(cpuBefore)
+      resolve({ sentMs, waits, cpuMs: (user + system) / 1000, replies })
     }
     for (const { socket } of members) socket.write(request)
     sentMs = performance.now() - began

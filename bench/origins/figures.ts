@@ -61,6 +61,9 @@ export interface CrowdRow {
   readonly p99: number
   readonly worstP99: number
   readonly max: number
+  /** CPU time per key of the process that asks for all clients, and of all nodes together, ms: averages. */
+  readonly crowdCpuMs: number
+  readonly nodesCpuMs: number
   /** Most queries that one key took. */
   readonly queries: number
 }

@@ -17,8 +17,8 @@ const RESULTS = fileURLToPath(new URL('../results/', import.meta.url))
 /** What a group does by default. */
 const BATCH_MAX = 100
 /** Lifetime of what is to become stale, ms: longer than reading all of it takes. */
-const STALE_TTL = 2000
-const STALE_KEYS = 300
+const STALE_TTL = { smoke: 800, full: 2000 } as const
+const STALE_KEYS = { smoke: 60, full: 300 } as const
 
 /** Runs the benchmark, prints it, and keeps it in bench/results (not when only smoking). Gives what was miscounted. */
 export async function benchOrigins({ smoke }: { readonly smoke: boolean }): Promise<readonly string[]> {
@@ -65,13 +65,14 @@ async function measureNode(
   blame: (fault: string) => void,
 ): Promise<Pick<OriginResults, 'hits' | 'batch' | 'stale'>> {
   const origin = { kind: 'sql', url: database.url, ...QUERIES } as const
+  const size = smoke ? 'smoke' : 'full'
   const policies = { staleWhileRevalidate: '1m', staleIfError: '10m', refreshAhead: 1, jitter: 0.1 }
   const groups = {
     plain: {},
     fresh: { ttl: '1h', ...policies, origin },
     cold: { ttl: '1h', ...policies, batchMax: BATCH_MAX, origin },
     wide: { ttl: '1h', ...policies, batchMax: 1000, origin },
-    stale: { ttl: STALE_TTL, jitter: 0, staleWhileRevalidate: '1h', origin },
+    stale: { ttl: STALE_TTL[size], jitter: 0, staleWhileRevalidate: '1h', origin },
   } satisfies Groups
   const index = (name: keyof typeof groups): number => Object.keys(groups).indexOf(name)
   const node = await startErinys({ maxBytes: '256mb', groups })
@@ -88,8 +89,9 @@ async function measureNode(
       wide: index('wide'),
       batchMax: BATCH_MAX,
       stale: index('stale'),
-      staleTtl: STALE_TTL,
-      staleKeys: smoke ? 100 : STALE_KEYS,
+      staleTtl: STALE_TTL[size],
+      staleKeys: STALE_KEYS[size],
+      warmUps: smoke ? 1 : 3,
       flush,
     }
     return {
@@ -138,6 +140,8 @@ function print({ hits, batch, stale, stampede, conditions: where }: OriginResult
       'worst p99': round(row.worstP99),
       'wants ≤': MARKS.stampedeMs,
       last: round(row.max),
+      'CPU of nodes': round(row.nodesCpuMs),
+      'of clients': round(row.crowdCpuMs),
       queries: row.queries,
     })),
   )

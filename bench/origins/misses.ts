@@ -34,13 +34,15 @@ export interface MissBench {
   readonly database: Database
   readonly asker: Helper<Ask, Waits>
   readonly rounds: number
+  /** Rounds before these that do not count. */
+  readonly warmUps: number
   /** Makes every key cold again. */
   readonly flush: () => Promise<void>
   readonly blame: (fault: string) => void
 }
 
 export async function measureMisses(bench: MissBench): Promise<BatchResults> {
-  const { node, cold, wide, batchMax, rounds, database, flush, blame } = bench
+  const { node, cold, wide, batchMax, rounds, warmUps, database, flush, blame } = bench
   const get = { port: node.port, group: cold, clients: 1, command: 'GET' } as const
   const mget = { ...get, command: 'MGET', step: KEYS } as const
   const batches = Math.ceil(KEYS / batchMax)
@@ -53,8 +55,6 @@ export async function measureMisses(bench: MissBench): Promise<BatchResults> {
     ['wide MGET', { ...mget, group: wide }, 1],
   ]
   const samples = new Map<PathRow['path'], PathSample[]>()
-  // The first ones are warming up.
-  const warmUps = 3
   for (let round = -warmUps; round < rounds; round++) {
     for (const [path, of, most] of ways) {
       await flush()

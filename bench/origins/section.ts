@@ -100,12 +100,14 @@ function staleTable({ rows }: StaleResults): string {
 
 function stampedeTable({ rows }: StampedeResults): string {
   return table(
-    ['Key', 'p99', 'Worst p99', 'Last answer', 'Queries per key'],
-    rows.map(({ key, p99, worstP99, max, queries }) => [
+    ['Key', 'p99', 'Worst p99', 'Last answer', 'CPU of the nodes', 'of the clients', 'Queries per key'],
+    rows.map(({ key, p99, worstP99, max, nodesCpuMs, crowdCpuMs, queries }) => [
       key,
       figure(p99, 1, ' ms') + (key === 'cold' ? ` (≤ ${MARKS.stampedeMs})` : ''),
       figure(worstP99, 1, ' ms'),
       figure(max, 1, ' ms'),
+      figure(nodesCpuMs, 1, ' ms'),
+      figure(crowdCpuMs, 1, ' ms'),
       count(queries),
     ]),
   )

@@ -23,6 +23,8 @@ interface Sample {
   readonly queries: number
   readonly originMs: number
   readonly sentMs: number
+  readonly crowdCpuMs: number
+  readonly nodesCpuMs: number
 }
 
 export interface StampedeBench {
@@ -43,17 +45,20 @@ export async function measureStampede(bench: StampedeBench): Promise<StampedeRes
   try {
     await crowd.run({ ports: nodes.map(({ port }) => port), size: CLIENTS })
     const samples: Record<CrowdRow['key'], Sample[]> = { cold: [], held: [] }
+    const nodesCpuMs = (): number => nodes.reduce((sum, node) => sum + node.cpuMicros() / 1000, 0)
     const rush = async (key: CrowdRow['key'], name: string): Promise<Sample> => {
       await database.forget()
       const request = `*2\r\n$3\r\nGET\r\n$16\r\n${name}\r\n`
-      const { waits, replies, sentMs } = await crowd.run({ request, replyBytes: REPLY_BYTES })
+      const before = nodesCpuMs()
+      const { waits, replies, sentMs, cpuMs } = await crowd.run({ request, replyBytes: REPLY_BYTES })
+      const spent = { crowdCpuMs: cpuMs, nodesCpuMs: nodesCpuMs() - before }
       const { queries, ms: originMs } = await database.asked()
       const right = key === 'cold' ? 1 : 0
       if (queries !== right) blame(`stampede: ${queries} queries for a ${key} key`)
       if (replies.length !== 1 || !replies[0].startsWith('$32\r\n'))
         blame(`stampede: the answers were ${replies.map((reply) => JSON.stringify(reply)).join(', ')}`)
       const beyond = (part: number): number => quantile(waits, part) - originMs
-      return { p99: beyond(0.99), max: beyond(1), queries, originMs, sentMs }
+      return { p99: beyond(0.99), max: beyond(1), queries, originMs, sentMs, ...spent }
     }
     for (let repeat = 0; repeat < warmUps + repeats; repeat++) {
       const cold = await rush('cold', keyOf(repeat))
@@ -82,6 +87,12 @@ function crowdRow(key: CrowdRow['key'], samples: readonly Sample[]): CrowdRow {
     p99: median(samples.map(({ p99 }) => p99)),
     worstP99: Math.max(...samples.map(({ p99 }) => p99)),
     max: Math.max(...samples.map(({ max }) => max)),
+    crowdCpuMs: mean(samples.map(({ crowdCpuMs }) => crowdCpuMs)),
+    nodesCpuMs: mean(samples.map(({ nodesCpuMs }) => nodesCpuMs)),
     queries: Math.max(...samples.map(({ queries }) => queries)),
   }
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
 }
