@@ -37,6 +37,8 @@ interface ClusterOptions extends Config {
   readonly cluster?: Partial<ClusterInput>
   /** How many are started, the first ones; by default all. */
   readonly starts?: number
+  /** Settings of the node at a place. */
+  readonly each?: (place: number) => Config
 }
 
 /** Where a node listens, and where the others and clients find it. */
@@ -48,7 +50,7 @@ interface Place {
 /** Starts `count` nodes, or one for each place. */
 export async function startCluster(
   count: number | readonly Place[],
-  { cluster, starts, ...config }: ClusterOptions = {},
+  { cluster, starts, each, ...config }: ClusterOptions = {},
 ): Promise<TestCluster> {
   const complaints: string[] = []
   const complain = (fields: object, message: string): void => {
@@ -60,9 +62,10 @@ export async function startCluster(
       ? (await freePorts(count)).map((port) => ({ listens: port, announced: port }))
       : count
   const peers = places.map(({ announced }) => `127.0.0.1:${announced}`)
-  const start = async ({ listens, announced }: Place): Promise<TestMember> => {
+  const start = async ({ listens, announced }: Place, i: number): Promise<TestMember> => {
     const own = { announce: `127.0.0.1:${announced}`, peers, ...cluster }
-    const settings = { port: listens, bind: '127.0.0.1', shutdownTimeout: 100, ...config, cluster: own }
+    const address = { port: listens, bind: '127.0.0.1' }
+    const settings = { ...address, shutdownTimeout: 100, ...config, ...each?.(i), cluster: own }
     const node = await createNode(settings, { log })
     await node.listen()
     return memberOf(node, announced, listens)
@@ -77,7 +80,7 @@ export async function startCluster(
       return counts.flat().reduce((sum, each) => sum + each, 0)
     },
     async start() {
-      const member = await start(places[members.length])
+      const member = await start(places[members.length], members.length)
       members.push(member)
       return member
     },

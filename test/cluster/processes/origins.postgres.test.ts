@@ -1,0 +1,113 @@
+// A PostgreSQL that tells three nodes of what changes, each on a connection of its own, which breaks or falls silent.
+
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { sql } from '../../../src/index.ts'
+import { triggerSql } from '../../../src/origin/sql/trigger.ts'
+import { startCluster, type TestCluster } from '../../support/cluster.ts'
+import { poll } from '../../support/poll.ts'
+import { describeWithPostgres } from '../../support/postgres.ts'
+import { FaultyProxy } from '../../support/proxy.ts'
+
+const KEYS = Array.from({ length: 30 }, (_, i) => `user:${i}`)
+/** A connection that is silent is given up after twice as long as it is asked whether it lives, 5 s. */
+const SILENCE = 30_000
+
+describeWithPostgres('word from PostgreSQL', (postgres) => {
+  let cluster: TestCluster
+  /** Of each node, to the database. */
+  let proxies: FaultyProxy[]
+  let round = 0
+
+  beforeAll(async () => {
+    await postgres().run('create table users (id int primary key, name text)')
+    await postgres().run(triggerSql({ table: 'users', column: 'id', channel: 'users', key: 'user:{id}' }))
+    await postgres().run(`insert into users select id, 'name 0' from generate_series(0, 29) as id`)
+    proxies = await Promise.all([0, 1, 2].map(() => FaultyProxy.start(() => postgres().target)))
+    cluster = await startCluster(3, {
+      each: (place) => ({
+        groups: {
+          users: {
+            maxBytes: '16mb',
+            originTimeout: '2s',
+            breakAfter: 0,
+            origin: sql({
+              url: `postgres://postgres@127.0.0.1:${proxies[place].port}/postgres`,
+              keys: 'user:{id:int}',
+              query: 'select name from users where id = $1',
+              batchQuery: 'select id, name from users where id = any($1)',
+              pool: 2,
+              listen: 'users',
+            }),
+          },
+        },
+      }),
+    })
+  })
+  afterAll(async () => {
+    await cluster.close()
+    await Promise.all(proxies.map((proxy) => proxy.close()))
+  })
+
+  const read = (node: number): Promise<(string | null)[]> => cluster.members[node].watcher.mget(KEYS)
+  const update = async (): Promise<void> => {
+    await postgres().run(`update users set name = 'name ${++round}'`)
+  }
+  /** Resolves when every node gives what the last update made of all rows. */
+  const seenByAll = async (): Promise<void> => {
+    for (const node of [0, 1, 2]) {
+      const isNew = async (): Promise<boolean> => {
+        const names = await read(node).catch(() => [])
+        return names.length === KEYS.length && names.every((name) => name === `name ${round}`)
+      }
+      await poll(isNew, `the names of round ${round} at ${node}`)
+    }
+  }
+
+  beforeEach(async () => {
+    await update()
+    await seenByAll()
+  })
+
+  test('is heard by every node', async () => {
+    for (let i = 0; i < 5; i++) {
+      await update()
+      await seenByAll()
+    }
+    await postgres().run('delete from users where id = 7')
+    await poll(async () => (await read(1))[7] === null, 'a row that is gone')
+    await postgres().run(`insert into users values (7, 'name ${round}')`)
+    await seenByAll()
+  })
+
+  test('is lost with the connection of one node: what it held is doubted when it hears again', async () => {
+    for (const node of [0, 1, 2]) {
+      proxies[node].refuse()
+      await update()
+      // It serves what it holds, old or not.
+      await expect(cluster.members[node].watcher.get(KEYS[0])).resolves.toMatch(/^name /)
+      proxies[node].heal()
+      await seenByAll()
+    }
+  })
+
+  test('is lost without a word', { timeout: 2 * SILENCE }, async () => {
+    const before = cluster.complaints.length
+    proxies[0].silence()
+    await update()
+    const isFound = (): boolean =>
+      cluster.complaints.slice(before).some((each) => each.includes('nothing is heard of changes'))
+    await poll(isFound, 'the silence to be noticed', SILENCE)
+    proxies[0].heal()
+    await seenByAll()
+  })
+
+  test('keeps what a node takes over from another one from being old', async () => {
+    proxies[0].refuse()
+    await poll(() => proxies[0].connections === 0, 'the connections to end')
+    await update()
+    const [{ watcher }] = cluster.members
+    expect(await watcher.call('CLUSTER', 'DRAIN', 'TIMEOUT', 10_000)).toBe('OK')
+    for (const node of [0, 1, 2])
+      expect(new Set(await read(node)), `at ${node}`).toEqual(new Set([`name ${round}`]))
+  })
+})
