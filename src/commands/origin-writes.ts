@@ -186,7 +186,9 @@ export class OriginWrites {
       const ref = store.peek(key, 0, key.length)
       const old = before[i]
       if (ref === NULL_REF) {
-        if (old !== undefined || REMOVING.has(command.fullName))
+        // A value whose time is over when it is set is gone at once.
+        const isOver = isTimed && reply[0] !== ERROR
+        if (old !== undefined || isOver || REMOVING.has(command.fullName))
           changes.push({ key, value: null, entry: undefined })
         continue
       }
@@ -230,6 +232,9 @@ export class OriginWrites {
     return reply.take()
   }
 }
+
+/** What an error reply begins with. */
+const ERROR = 0x2d
 
 const NO_LANDINGS: ReadonlyMap<Buffer, Landing> = new Map()
 
