@@ -7,35 +7,17 @@ import { errorText } from './abortable.ts'
 import type { KeyPattern } from './key-pattern.ts'
 import type { Listening } from './listening.ts'
 import { type Cell, cellText, cellValue, rowJson } from './sql/cell.ts'
-import {
-  type Change,
-  type Driver,
-  type DriverOptions,
-  type Parameter,
-  type Rows,
-  StatementError,
-} from './sql/driver.ts'
+import { type Checked, checkStatements, type Statements } from './sql/checks.ts'
+import { type Driver, type DriverOptions, type Parameter, type Rows, StatementError } from './sql/driver.ts'
 
 /** Which database, by the protocol of the URL. */
 export const SQL_PROTOCOLS = ['postgres:', 'postgresql:', 'mysql:', 'mariadb:', 'sqlite:'] as const
 
-/** What a database has accepted. */
-interface Checked {
-  readonly driver: Driver
-  readonly write: Change | undefined
-  readonly remove: Change | undefined
-}
-
-export interface SqlOptions extends Omit<DriverOptions, 'onIdleError' | 'writes'> {
+export interface SqlOptions extends Omit<DriverOptions, 'onIdleError' | 'writes'>, Statements {
   /** Which keys there are, and what of them is the parameter; undefined: the whole key is. */
   readonly keys: KeyPattern | undefined
-  /** The column that is the value; undefined: the only one, or all of them as JSON. */
-  readonly column: string | undefined
   /** Do not look at the database before the first load. */
   readonly lazy: boolean
-  /** A statement with the key and the value as its parameters, and one with the key. */
-  readonly writeQuery?: string
-  readonly removeQuery?: string
   /** The channel of PostgreSQL that tells of changes. */
   readonly listen?: string
 }
@@ -232,26 +214,9 @@ export class SqlOrigin implements Origin {
   }
 
   async #check(): Promise<Checked> {
-    const { batchQuery, writeQuery, removeQuery, column, statementTimeout } = this.#options
+    const { statementTimeout, connectTimeout } = this.#options
     const driver = await this.#open()
-    const signal = AbortSignal.timeout(statementTimeout + this.#options.connectTimeout)
-    const { columns } = await driver.one(null, signal).catch(named('query'))
-    checkColumns('query', columns, column)
-    if (batchQuery !== undefined) {
-      const { columns: batched } = await driver.many(null, signal).catch(named('batchQuery'))
-      checkBatchColumns(batched, columns)
-    }
-    const prepare = async (
-      field: string,
-      text: string | undefined,
-      parameters: number,
-    ): Promise<Change | undefined> =>
-      text === undefined ? undefined : driver.prepare(text, parameters, signal).catch(named(field))
-    return {
-      driver,
-      write: await prepare('writeQuery', writeQuery, 2),
-      remove: await prepare('removeQuery', removeQuery, 1),
-    }
+    return checkStatements(driver, this.#options, AbortSignal.timeout(statementTimeout + connectTimeout))
   }
 }
 
@@ -284,34 +249,6 @@ async function openDriver(options: DriverOptions): Promise<Driver> {
   }
   const { openPostgres } = await import('./sql/postgres.ts')
   return openPostgres(options)
-}
-
-function checkColumns(field: string, columns: readonly string[], column: string | undefined): void {
-  if (columns.length === 0) refuse(`${field}: it gives no columns`)
-  if (column !== undefined && !columns.includes(column))
-    refuse(`column: ${field} gives no ${column}, but ${columns.join(', ')}`)
-  const twice = columns.find((name, i) => columns.indexOf(name) !== i)
-  if (twice !== undefined) refuse(`${field}: two columns are named ${twice}`)
-}
-
-function checkBatchColumns(columns: readonly string[], wanted: readonly string[]): void {
-  const [, ...rest] = columns
-  if (rest.join() === wanted.join()) return
-  refuse(
-    `batchQuery: its columns are ${columns.join(', ')}; the first one is to be the key, and the others those of query: ${wanted.join(', ')}`,
-  )
-}
-
-function refuse(message: string): never {
-  throw new StatementError(message, false, undefined)
-}
-
-/** Says which of the queries it was. */
-function named(field: string): (error: unknown) => never {
-  return (error) => {
-    if (!(error instanceof StatementError)) throw error
-    throw new StatementError(`${field}: ${error.message}`, error.ofParameter, error.cause)
-  }
 }
 
 /** An error with words, whatever it was. */

@@ -1,6 +1,6 @@
 // PostgreSQL for the SQL origin, by `pg`.
 
-import type { Client, Connection, Pool, PoolClient, Submittable } from 'pg'
+import type { Client, ClientConfig, Connection, Pool, PoolClient, Submittable } from 'pg'
 import { abortable } from '../abortable.ts'
 import { type Cell, cellJson, Literal, numberCell, timestampCell } from './cell.ts'
 import {
@@ -79,7 +79,12 @@ class PostgresDriver implements Driver {
       connectionString: url,
       ...(tls === undefined ? {} : { ssl: tls }),
       max: pool,
-      connectionTimeoutMillis: connectTimeout,
+      // The pool's own limit would also be one for who waits until another has done: that is up to who loads.
+      Client: class extends pg.Client {
+        constructor(config?: ClientConfig) {
+          super({ ...config, connectionTimeoutMillis: connectTimeout })
+        }
+      },
       // A server that says nothing at all: its own limit ends a statement earlier.
       query_timeout: statementTimeout + 1000,
       keepAlive: true,

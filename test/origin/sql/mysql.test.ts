@@ -81,6 +81,7 @@ describeWithMariadb('MariaDB', (mariadb) => {
     ['timestamp null', "'2024-02-29 12:30:00'", '2024-02-29T12:30:00Z', '"2024-02-29T12:30:00Z"'],
     ['varbinary(9)', "'ab'", 'ab', '"YWI="'],
     ['enum("a", "b")', "'b'", 'b', '"b"'],
+    ['json', '\'{"a":[1,2.50]}\'', '{"a":[1,2.50]}', '"{\\"a\\":[1,2.50]}"'],
   ])('a %s %s is %j alone and %s in a row', async (type, literal, alone, inJson) => {
     const table = `types${++tables}`
     await mariadb().run(

@@ -402,6 +402,22 @@ describeWithPostgres('PostgreSQL, slowly', (postgres) => {
     await origin.close()
   })
 
+  test('who waits for a connection does not fail for as long as it is wanted', async (t) => {
+    t.skip(postgres().kind === 'pglite', 'PGlite has one session for all')
+    const origin = sqlOrigin({ url: postgres().url, ...slow, pool: 1, connectTimeout: 500 })
+    await origin.start(quiet)
+    const loads = ['0.7', '0', '0.1'].map((key) => textOf(origin, key))
+    expect(await Promise.all(loads)).toEqual(['', '', ''])
+    const controller = new AbortController()
+    const held = textOf(origin, '0.3')
+    const waiting = textOf(origin, '0', controller.signal)
+    setImmediate(() => controller.abort(new Error('no longer wanted')))
+    await expect(waiting).rejects.toThrow('no longer wanted')
+    expect(await held).toBe('')
+    expect(await textOf(origin, '0')).toBe('')
+    await origin.close()
+  })
+
   test('an aborted signal loads nothing', async () => {
     const origin = sqlOrigin({ url: postgres().url, query: 'select $1::text', pool: 1 })
     await expect(
