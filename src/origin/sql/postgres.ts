@@ -24,8 +24,9 @@ const SESSION =
 /** The server ends the statements of clients that have gone (PostgreSQL 14, not on every system). */
 const NOTICE_GONE_CLIENTS = "SET client_connection_check_interval='1s'"
 
-/** The OID of bytes: text would be read as an escaped form of them. */
+/** The OIDs of bytes and of an array of them: text would be read as an escaped form of these. */
 const BYTEA = 17
+const BYTEA_ARRAY = 1001
 
 /** By OID of the type (PostgreSQL: pg_type.dat); others are text as the server writes it. */
 const READERS: ReadonlyMap<number, (text: string) => Cell> = new Map([
@@ -40,7 +41,7 @@ const READERS: ReadonlyMap<number, (text: string) => Cell> = new Map([
 /** The types of the elements of arrays, by OID of the array's. */
 const ELEMENTS: ReadonlyMap<number, number> = new Map([
   [1000, 16],
-  [1001, 17],
+  [BYTEA_ARRAY, BYTEA],
   [1016, 20],
   [1005, 21],
   [1007, 23],
@@ -70,6 +71,8 @@ class PostgresDriver implements Driver {
   readonly #pg: Pg
   readonly #options: DriverOptions
   readonly #pool: Pool
+  /** What the parameters of a statement are, once it is known. */
+  readonly #types = new Map<string, readonly number[]>()
 
   constructor(pg: Pg, options: DriverOptions) {
     const { url, pool, tls, connectTimeout, statementTimeout, onIdleError } = options
@@ -97,24 +100,26 @@ class PostgresDriver implements Driver {
     this.#pool.on('connect', (client) => client.on('error', () => undefined))
   }
 
-  one(parameter: Parameter | null, signal: AbortSignal): Promise<Rows> {
-    const value = parameter === null ? null : String(parameter)
-    // No text of PostgreSQL has a NUL, so no row has such a key.
-    if (value?.includes('\0')) return Promise.resolve({ columns: [], rows: [] })
-    return this.#run(this.#options.query, value, signal)
+  async one(parameter: Parameter | null, signal: AbortSignal): Promise<Rows> {
+    const { query } = this.#options
+    const [type] = await this.#typesOf(query, signal)
+    if (parameter === null) return this.#run(query, null, signal)
+    const text = String(parameter)
+    if (type === BYTEA) return this.#run(query, Buffer.from(text), signal)
+    return isText(text) ? this.#run(query, text, signal) : { columns: [], rows: [] }
   }
 
-  many(parameters: readonly Parameter[] | null, signal: AbortSignal): Promise<Rows> {
-    const values = parameters === null ? null : parameters.map(String).filter((text) => !text.includes('\0'))
-    return this.#run(this.#options.batchQuery ?? '', values, signal)
+  async many(parameters: readonly Parameter[] | null, signal: AbortSignal): Promise<Rows> {
+    const { batchQuery = '' } = this.#options
+    const [type] = await this.#typesOf(batchQuery, signal)
+    if (parameters === null) return this.#run(batchQuery, null, signal)
+    const texts = parameters.map(String)
+    const values = type === BYTEA_ARRAY ? texts.map((text) => Buffer.from(text)) : texts.filter(isText)
+    return this.#run(batchQuery, values, signal)
   }
 
   async prepare(text: string, parameters: number, signal: AbortSignal): Promise<Change> {
-    const types = await this.#with(signal, (client) => {
-      const description = new Description(text)
-      client.query(description)
-      return description.types
-    })
+    const types = await this.#typesOf(text, signal)
     checkParameters(types.length, parameters)
     return async (key, values, until) => {
       const given = [Buffer.from(String(key)), ...values].map((value, i) =>
@@ -128,7 +133,24 @@ class PostgresDriver implements Driver {
     await this.#pool.end()
   }
 
-  async #run(text: string, value: string | readonly string[] | null, signal: AbortSignal): Promise<Rows> {
+  /** Asks at the first use what the parameters of a statement are. */
+  async #typesOf(text: string, signal: AbortSignal): Promise<readonly number[]> {
+    const known = this.#types.get(text)
+    if (known !== undefined) return known
+    const types = await this.#with(signal, (client) => {
+      const description = new Description(text)
+      client.query(description)
+      return description.types
+    })
+    this.#types.set(text, types)
+    return types
+  }
+
+  async #run(
+    text: string,
+    value: string | Buffer | readonly (string | Buffer)[] | null,
+    signal: AbortSignal,
+  ): Promise<Rows> {
     const { fields, rows } = await this.#with(signal, (client) =>
       client.query<(string | null)[]>({ text, values: [value], rowMode: 'array' }),
     )
@@ -223,6 +245,11 @@ class Description implements Submittable {
     this.callback?.()
     this.#reject(error)
   }
+}
+
+/** No text of PostgreSQL has a NUL, so no row has such a key. */
+function isText(text: string): boolean {
+  return !text.includes('\0')
 }
 
 async function prepareSession(client: Client, statementTimeout: number): Promise<void> {

@@ -160,6 +160,28 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     await Promise.all([origin.close(), column.close()])
   })
 
+  test('keys that are bytes there are those of their text', async () => {
+    await postgres().run('create table bytes (key bytea primary key, value text)')
+    const keys = ['a\\b', '\\x41', 'A', '', 'ключ', 'a\0b', '"{},']
+    const values = keys.map((key) => (key.includes('\0') ? 'with NUL' : key))
+    for (const [i, key] of keys.entries())
+      await postgres().run('insert into bytes values ($1, $2)', [Buffer.from(key), values[i]])
+    const origin = sqlOrigin({
+      url: postgres().url,
+      pool: 1,
+      query: 'select value from bytes where key = $1',
+      batchQuery: 'select key, value from bytes where key = any($1)',
+      writeQuery: 'insert into bytes values ($1, $2)',
+      removeQuery: 'delete from bytes where key = $1',
+    })
+    expect(await Promise.all(keys.map((key) => textOf(origin, key)))).toEqual(values)
+    expect(await bulk(origin, [...keys, '\\x42'])).toEqual([...values, null])
+    await origin.remove?.('\\x41', context())
+    await origin.store?.('\\x42', Buffer.from('new'), context())
+    expect(await bulk(origin, ['\\x41', 'A', '\\x42', 'B'])).toEqual([null, 'A', 'new', null])
+    await origin.close()
+  })
+
   test('keys are never a part of the statement', async () => {
     const origin = sqlOrigin({
       url: postgres().url,
