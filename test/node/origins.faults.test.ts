@@ -1,0 +1,286 @@
+// A node whose origin is slow, silent, cut off in the middle, or says what nobody asked for: over TCP, as databases fail.
+
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { type Config, http, redis, sql } from '../../src/index.ts'
+import { startNode, type TestNode } from '../support/node.ts'
+import { poll } from '../support/poll.ts'
+import { describeWithPostgres } from '../support/postgres.ts'
+import { FaultyProxy, type Target } from '../support/proxy.ts'
+import { describeWithRedis } from '../support/redis-server.ts'
+
+type GroupInput = NonNullable<Config['groups']>[string]
+
+/** Long enough to be cut in the middle. */
+const VALUE = 'value '.repeat(4000)
+/** Longer than a busy machine takes to answer. */
+const TIMEOUT = '2s'
+
+/** Something that has `VALUE` under the keys 1 to 1000, and nothing under others. */
+interface Source {
+  target(): Target
+  /** An origin at this port. */
+  origin(port: number): GroupInput['origin']
+}
+
+interface Faulty {
+  readonly node: TestNode
+  readonly proxy: FaultyProxy
+  get(key: number): Promise<string | null>
+}
+
+async function startFaulty(source: Source, group: GroupInput = {}, isThere = true): Promise<Faulty> {
+  const proxy = await FaultyProxy.start(() => source.target())
+  if (!isThere) proxy.refuse()
+  const origin = source.origin(proxy.port)
+  const node = await startNode({
+    groups: { things: { originTimeout: TIMEOUT, breakAfter: 0, ...group, origin } },
+  })
+  onTestFinished(async () => {
+    proxy.heal()
+    await node.close()
+    await proxy.close()
+  })
+  return { node, proxy, get: (key) => node.watcher.get(String(key)) }
+}
+
+/** What a read ends with: the value, or the words of the error. */
+function ending(read: Promise<string | null>): Promise<string | null> {
+  return read.catch((error: Error) => error.message)
+}
+
+/** What failed may have been tried again, by the driver. */
+function expectValueOrError(end: string | null): void {
+  if (end !== VALUE) expect(end).toMatch(/^ORIGIN things: ./)
+}
+
+function faults(source: () => Source): void {
+  /** It is whole again, perhaps not by the first connection. */
+  const recovers = async ({ get }: Faulty, key: number): Promise<void> => {
+    await poll(async () => (await ending(get(key))) === VALUE, 'a value')
+  }
+
+  test('slow, within the time that a load has', async () => {
+    const faulty = await startFaulty(source())
+    faulty.proxy.slow(30)
+    expect(await faulty.get(1)).toBe(VALUE)
+    expect(await faulty.get(0)).toBe(null)
+  })
+
+  test('silent: an error in time, and never the answer to another question', async () => {
+    const faulty = await startFaulty(source(), { originTimeout: '200ms' })
+    await recovers(faulty, 1)
+    faulty.proxy.silence()
+    const endings = await Promise.all([2, 3, 0].map((key) => ending(faulty.get(key))))
+    expect(new Set(endings)).toEqual(new Set(['ORIGIN things: timed out after 200 ms']))
+    expect(await faulty.get(1)).toBe(VALUE)
+    faulty.proxy.heal()
+    await recovers(faulty, 4)
+    expect(await poll(async () => (await ending(faulty.get(0))) ?? 'none', 'an absence')).toBe('none')
+    await recovers(faulty, 2)
+  })
+
+  test('cut in the middle of a value: it is whole, or an error, and the next load is whole', async () => {
+    const faulty = await startFaulty(source())
+    await recovers(faulty, 1)
+    for (const key of [2, 3, 4]) {
+      faulty.proxy.cutAfter(VALUE.length / 2, 'back')
+      expectValueOrError(await ending(faulty.get(key)))
+      await recovers(faulty, key)
+    }
+  })
+
+  test('byte by byte', async () => {
+    const faulty = await startFaulty(source())
+    faulty.proxy.drip()
+    await recovers(faulty, 1)
+  })
+
+  test.each(['garbage\r\n', '\0\0\0\0\0'])(
+    'says %j of itself: no value but the right one',
+    async (garbage) => {
+      const faulty = await startFaulty(source(), { originTimeout: '500ms' })
+      await recovers(faulty, 1)
+      faulty.proxy.inject(garbage, 'back')
+      for (const key of [2, 3, 4]) expectValueOrError(await ending(faulty.get(key)))
+      faulty.proxy.slow(50, 'there')
+      const under = [5, 6, 7].map((key) => ending(faulty.get(key)))
+      await new Promise((resolve) => setImmediate(resolve))
+      faulty.proxy.inject(garbage, 'back')
+      for (const each of await Promise.all(under)) expectValueOrError(each)
+      faulty.proxy.heal()
+      for (const key of [2, 3, 4, 5, 6, 7]) await recovers(faulty, key)
+    },
+  )
+
+  test('not there when the node starts: a warning, and it is asked when it is there', async () => {
+    const faulty = await startFaulty(source(), {}, false)
+    expect(await ending(faulty.get(1))).toMatch(/^ORIGIN things: ./)
+    expect(await faulty.node.watcher.ping()).toBe('PONG')
+    faulty.proxy.heal()
+    await recovers(faulty, 1)
+  })
+
+  test('down: what is held is served past its lifetime, misses fail at once, and it comes back', async () => {
+    const faulty = await startFaulty(source(), {
+      ttl: '20ms',
+      jitter: 0,
+      staleIfError: '60s',
+      breakAfter: 5,
+      breakFor: '100ms',
+    })
+    const { node, proxy, get } = faulty
+    expect(await get(1)).toBe(VALUE)
+    proxy.refuse()
+    const isOpen = async (): Promise<boolean> => {
+      expect(await get(1)).toBe(VALUE)
+      return Number(await node.groupInfo('things', 'breaker-opened')) > 0
+    }
+    await poll(isOpen, 'the breaker to open')
+    const refusal = /^ORIGIN things: is (not asked for \d+ ms|being tried), after \d+ failures in a row: ./
+    await poll(async () => refusal.test((await ending(get(2))) ?? ''), 'a refusal')
+    for (let i = 0; i < 20; i++) expect(await get(1)).toBe(VALUE)
+    proxy.heal()
+    await recovers(faulty, 2)
+    await poll(async () => (await node.groupInfo('things', 'breaker')) === 'closed', 'the breaker to close')
+  })
+}
+
+describeWithPostgres('a PostgreSQL', (postgres) => {
+  faults(() => ({
+    target: () => postgres().target,
+    origin: (port) =>
+      sql({
+        url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+        keys: '{id:int}',
+        query: `select repeat('value ', 4000) where $1 between 1 and 1000`,
+        pool: 3,
+        connectTimeout: '1s',
+        statementTimeout: '1s',
+      }),
+  }))
+})
+
+describeWithRedis('a Redis', (server) => {
+  faults(() => ({
+    target: () => ({ path: server().socketPath }),
+    origin: (port) => {
+      void server().pipeline(Array.from({ length: 1000 }, (_, i) => ['SET', String(i + 1), VALUE]))
+      return redis({ url: `redis://127.0.0.1:${port}`, connectTimeout: '1s', timeout: '1s' })
+    },
+  }))
+})
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void
+
+async function serve(handler: Handler): Promise<number> {
+  const server = createServer(handler)
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return (server.address() as AddressInfo).port
+}
+
+describe('an HTTP server', () => {
+  let port = 0
+  faults(() => ({
+    target: () => ({ port }),
+    origin: (through) => {
+      void serve((request, response) => {
+        const key = Number(request.url?.slice(1))
+        if (key >= 1 && key <= 1000) response.end(VALUE)
+        else response.writeHead(404).end('no such thing')
+      }).then((own) => {
+        port = own
+      })
+      return http({ url: `http://127.0.0.1:${through}/{key}`, connectTimeout: '1s', timeout: '1s' })
+    },
+  }))
+
+  test.each([
+    ['a body shorter than it says', { 'content-length': '100' }, 'short', /^ORIGIN things: ./],
+    ['a list where keys and values are wanted', {}, '["a"]', /not an object from key to value/],
+    ['JSON that ends early', {}, '{"1": "a', /not JSON/],
+    [
+      'numbers that are too large',
+      {},
+      '{"1": 12345678901234567890, "2": 12345678901234567890}',
+      /too large to be kept exactly/,
+    ],
+  ])('a batch with %s is an error, and is not kept', async (_name, headers, body, message) => {
+    let isWrong = true
+    const own = await serve((_, response) => {
+      if (!isWrong) {
+        response.end('{"1": "one", "2": {"two": 2}}')
+        return
+      }
+      response.writeHead(200, headers)
+      response.write(body)
+      if ('content-length' in headers) response.destroy()
+      else response.end()
+    })
+    const base = `http://127.0.0.1:${own}`
+    const node = await startNode({
+      groups: {
+        things: { breakAfter: 0, origin: http({ url: `${base}/{key}`, batchUrl: `${base}/batch` }) },
+      },
+    })
+    onTestFinished(() => node.close())
+    await expect(node.watcher.mget('1', '2')).rejects.toThrow(message)
+    expect(await node.groupInfo('things', 'keys')).toBe(0)
+    isWrong = false
+    expect(await node.watcher.mget('1', '2', '3')).toEqual(['one', '{"two":2}', null])
+  })
+
+  test('that comes back is asked by one, then ever more: never by all who wait', async () => {
+    const KEYS = Array.from({ length: 1000 }, (_, i) => i)
+    let active = 0
+    let answered = 0
+    let isBack = false
+    /** How many were being asked at the same time, at most, by how many had been answered. */
+    const crowds: { readonly active: number; readonly answered: number }[] = []
+    const own = await serve((request, response) => {
+      if (!isBack) {
+        response.destroy()
+        return
+      }
+      crowds.push({ active: ++active, answered })
+      setTimeout(() => {
+        active--
+        answered++
+        response.end(`value of ${request.url}`)
+      }, 2)
+    })
+    const node = await startNode({
+      groups: {
+        things: {
+          maxBytes: '16mb',
+          breakAfter: 5,
+          breakFor: '50ms',
+          origin: http({ url: `http://127.0.0.1:${own}/{key}`, connections: 1000 }),
+        },
+      },
+    })
+    onTestFinished(() => node.close())
+    const wait = async (key: number): Promise<void> => {
+      await poll(
+        async () => (await ending(node.watcher.get(String(key)))) === `value of /${key}`,
+        `${key}`,
+        30_000,
+      )
+    }
+    const waiting = Promise.all(KEYS.map(wait))
+    await poll(async () => Number(await node.groupInfo('things', 'refused')) > 5000, 'a crowd of refused')
+    isBack = true
+    await waiting
+    expect(crowds).toHaveLength(1000)
+    expect(crowds[0]).toEqual({ active: 1, answered: 0 })
+    for (const crowd of crowds) expect(crowd.active).toBeLessThanOrEqual(Math.min(256, 1 + crowd.answered))
+    expect(Math.max(...crowds.map(({ active }) => active))).toBeGreaterThan(8)
+  })
+})
