@@ -25,10 +25,12 @@ const DONE = 0
 export const STALLED = 1
 export type Outcome = typeof DONE | typeof STALLED
 
-/** A connection does not run ahead of more held commands than this. */
+/** A connection does not run ahead of more held commands than this, nor of more bytes of their arguments. */
 const MAX_HELD = 10_000
+const MAX_HELD_BYTES = 16 * 2 ** 20
 /** The same for another node, by whose connection many clients ask. */
 const MAX_HELD_OF_PEER = 1_000_000
+const MAX_HELD_BYTES_OF_PEER = 256 * 2 ** 20
 
 /** Longer keys are not hashed ahead. */
 const MAX_WARM_KEY = 512
@@ -136,7 +138,7 @@ export class Executor {
       return DONE
     }
     if (client.held.size !== 0 && this.#mustWait(client, command)) {
-      if (client.peer === undefined || this.#seesAll(command)) return STALLED
+      if (client.peer === undefined || this.#seesAll(command) || holdsMost(client)) return STALLED
       // Others' commands, behind it on the same connection, do not wait with it.
       this.#park(client, command)
       return DONE
@@ -251,6 +253,7 @@ export class Executor {
     const { circumstances, complete } = errand
     client.held.park({
       keys,
+      bytes: args.buf.length,
       sees: !command.loadsThrough,
       run: () => {
         if (!this.#sendOn({ ...circumstances, command }, args, complete)) this.#perform(errand, args)
@@ -270,8 +273,9 @@ export class Executor {
     const positions = command.keysOf(context)
     const pulls = positions.filter((i) => cluster?.mustPull(group, args, i))
     if (cluster === undefined || pulls.length === 0) return false
-    const held = { keys: positions.map((i) => keyName(args, i)), write: true }
     const own = args.detach()
+    const keys = positions.map((i) => keyName(args, i))
+    const held = { keys, bytes: own.buf.length, write: true }
     const place = errand ?? this.#errandFor(client)
     client.held.add(held)
     let missing = pulls.length
@@ -342,8 +346,7 @@ export class Executor {
    * both load do not see each other: one that does not load must see what the other has loaded.
    */
   #mustWait(client: Client, command: Command): boolean {
-    const most = client.peer === undefined ? MAX_HELD : MAX_HELD_OF_PEER
-    if (this.#seesAll(command) || client.held.size >= most) return true
+    if (this.#seesAll(command) || holdsMost(client)) return true
     const { args } = this.#context
     const { loadsThrough } = command
     for (const position of command.keysOf(this.#context)) {
@@ -356,4 +359,11 @@ export class Executor {
   #seesAll(command: Command): boolean {
     return command.spec.wholeKeyspace === true || command.spanOf(this.#context.args) !== undefined
   }
+}
+
+/** Whether so much is held for a connection that it has to wait. */
+function holdsMost({ held, peer }: Client): boolean {
+  return peer === undefined
+    ? held.size >= MAX_HELD || held.bytes >= MAX_HELD_BYTES
+    : held.size >= MAX_HELD_OF_PEER || held.bytes >= MAX_HELD_BYTES_OF_PEER
 }

@@ -5,6 +5,8 @@ export interface HeldCommand {
   readonly write: boolean
   /** Names of its keys. */
   readonly keys: readonly string[]
+  /** Of its arguments. */
+  readonly bytes: number
 }
 
 /** How many held commands have a key, and how many of these write it. */
@@ -16,12 +18,15 @@ interface Holders {
 /** A command that has to wait for another one, and lets those behind it go on meanwhile. */
 export interface ParkedCommand {
   readonly keys: readonly string[]
+  readonly bytes: number
   /** As in `HeldCommands.blocks`. */
   readonly sees: boolean
   readonly run: () => void
 }
 
 export class HeldCommands {
+  /** Bytes of all their arguments. */
+  bytes = 0
   #size = 0
   #parked: ParkedCommand[] = []
   #isUnparking = false
@@ -37,6 +42,7 @@ export class HeldCommands {
   /** Keeps a command until none of those before it has its keys. */
   park(command: ParkedCommand): void {
     this.#parked.push(command)
+    this.bytes += command.bytes
     for (const key of command.keys) this.#parkedKeys.set(key, (this.#parkedKeys.get(key) ?? 0) + 1)
   }
 
@@ -47,12 +53,13 @@ export class HeldCommands {
     this.#isUnparking = true
     const ahead = new Set<string>()
     // What runs may be held in its turn, which those behind it then see.
-    this.#parked = parked.filter(({ keys, sees, run }) => {
+    this.#parked = parked.filter(({ keys, bytes, sees, run }) => {
       if (keys.some((key) => ahead.has(key) || this.#isHeld(key, sees))) {
         for (const key of keys) ahead.add(key)
         return true
       }
       for (const key of keys) this.#unparkKey(key)
+      this.bytes -= bytes
       run()
       return false
     })
@@ -65,8 +72,9 @@ export class HeldCommands {
     else this.#parkedKeys.delete(key)
   }
 
-  add({ keys, write }: HeldCommand): void {
+  add({ keys, write, bytes }: HeldCommand): void {
     this.#size++
+    this.bytes += bytes
     for (const key of keys) {
       let holders = this.#holders.get(key)
       if (holders === undefined) {
@@ -79,8 +87,9 @@ export class HeldCommands {
   }
 
   /** Lets go of a command that was added. */
-  delete({ keys, write }: HeldCommand): void {
+  delete({ keys, write, bytes }: HeldCommand): void {
     this.#size--
+    this.bytes -= bytes
     for (const key of keys) {
       const holders = this.#holders.get(key)
       if (holders === undefined) continue

@@ -53,6 +53,7 @@ export class Loading {
       args,
       group,
       keys: positions.map((i) => keyName(args, i)),
+      bytes: args.buf.length,
       write: command.isWrite,
       complete: errand?.complete ?? placeOf(client),
       landings: new Map(),

@@ -378,3 +378,17 @@ describe('a pipeline', () => {
     await fortress.expectUnharmed()
   })
 })
+
+test('a connection does not run ahead with more than 16 MiB of what waits', async () => {
+  const reader = await fortress.connect('loaded')
+  const key = (i: number): string => String(i).padEnd(2 ** 20, 'k')
+  const replies = reader.pipeline(...Array.from({ length: 40 }, (_, i) => ['GET', key(i)]))
+  for (let i = 0; i < 40; i++) {
+    await until(() => loads.length === Math.min(16, 40 - i))
+    await turn()
+    expect(loads.length).toBeLessThanOrEqual(16)
+    loads.shift()?.give(String(i))
+  }
+  expect(await replies).toEqual(Array.from({ length: 40 }, (_, i) => String(i)))
+  await fortress.expectUnharmed()
+})

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { type HeldCommand, HeldCommands } from '../../src/commands/held.ts'
 
 function command(write: boolean, ...keys: string[]): HeldCommand {
-  return { write, keys }
+  return { write, keys, bytes: 10 }
 }
 
 test('reads pass a held read, writes do not', () => {
