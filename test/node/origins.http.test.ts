@@ -1,0 +1,169 @@
+// What an HTTP server says about a value, followed by a node: versions, lifetimes, and being left alone.
+
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { expect, onTestFinished, test } from 'vitest'
+import { type Config, http } from '../../src/index.ts'
+import { startNode, type TestNode } from '../support/node.ts'
+import { poll } from '../support/poll.ts'
+
+type GroupInput = NonNullable<Config['groups']>[string]
+
+interface Served {
+  readonly node: TestNode
+  get(key?: string): Promise<string | null>
+  explain(): Promise<Record<string, unknown>>
+  /** Requests so far. */
+  readonly requests: IncomingMessage[]
+}
+
+async function serve(
+  handler: (request: IncomingMessage, response: ServerResponse) => void,
+  group: GroupInput = {},
+): Promise<Served> {
+  const requests: IncomingMessage[] = []
+  const server = createServer((request, response) => {
+    requests.push(request)
+    handler(request, response)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const origin = http({ url: `http://127.0.0.1:${port}/{key}` })
+  const node = await startNode({ groups: { pages: { jitter: 0, ...group, origin } } })
+  onTestFinished(async () => {
+    await node.close()
+    server.closeAllConnections()
+    server.close()
+  })
+  return {
+    node,
+    requests,
+    get: (key = 'page') => node.watcher.get(key),
+    explain: async () => (await node.watcher.call('EXPLAIN', 'page')) as Record<string, unknown>,
+  }
+}
+
+const LAST_MODIFIED = 'Wed, 21 Oct 2015 07:28:00 GMT'
+
+test.each([
+  ['ETag', { etag: '"v1"' }, 'if-none-match', '"v1"'],
+  ['Last-Modified', { 'last-modified': LAST_MODIFIED }, 'if-modified-since', LAST_MODIFIED],
+])(
+  'by %s a version is found unchanged: its lifetime begins anew, its body stays where it is',
+  async (_name, version, condition, wanted) => {
+    let maxAge = 1
+    let bodies = 0
+    const { node, get, explain, requests } = await serve((request, response) => {
+      const headers = { ...version, 'cache-control': `max-age=${maxAge}` }
+      if (request.headers[condition] === wanted) {
+        response.writeHead(304, headers).end()
+        return
+      }
+      bodies++
+      response.writeHead(200, headers).end('the body')
+    })
+    expect(await get()).toBe('the body')
+    expect(requests[0].headers[condition]).toBe(undefined)
+    await poll(async () => (await explain()).state === 'stale', 'the end of its lifetime')
+    maxAge = 60
+    expect(await get()).toBe('the body')
+    expect([bodies, requests.length]).toEqual([1, 2])
+    expect(await node.groupInfo('pages', 'unchanged')).toBe(1)
+    const { state, 'ttl-ms': ttl } = await explain()
+    expect(state).toBe('fresh')
+    expect(Number(ttl)).toBeGreaterThan(30_000)
+    expect(await get()).toBe('the body')
+    expect(requests).toHaveLength(2)
+  },
+)
+
+test('a version that has changed takes the place of the one held', async () => {
+  let version = 1
+  const { get, explain, requests } = await serve((request, response) => {
+    const etag = `"v${version}"`
+    const headers = { etag, 'cache-control': version === 1 ? 'max-age=1' : 'max-age=60' }
+    if (request.headers['if-none-match'] === etag) response.writeHead(304, headers).end()
+    else response.writeHead(200, headers).end(`body ${version}`)
+  })
+  expect(await get()).toBe('body 1')
+  await poll(async () => (await explain()).state === 'stale', 'the end of its lifetime')
+  version = 2
+  expect(await get()).toBe('body 2')
+  expect(requests[1].headers['if-none-match']).toBe('"v1"')
+  expect(await get()).toBe('body 2')
+  expect(requests).toHaveLength(2)
+})
+
+test('what was invalidated is not asked for by its version', async () => {
+  const { node, get, requests } = await serve((request, response) => {
+    if (request.headers['if-none-match'] !== undefined) response.writeHead(304).end()
+    else response.writeHead(200, { etag: '"v"' }).end(`body ${requests.length}`)
+  })
+  expect(await get()).toBe('body 1')
+  expect(await node.watcher.call('INVALIDATE', 'page')).toBe(1)
+  expect(await get()).toBe('body 2')
+})
+
+test.each(['max-age=0', 'no-store', 'no-cache', 'private', 's-maxage=0, max-age=60'])(
+  '%s: who waits is given it, and it is not kept',
+  async (control) => {
+    const { node, get, requests } = await serve(
+      (_, response) => {
+        response.writeHead(200, { 'cache-control': control }).end(`body ${requests.length}`)
+      },
+      { ttl: '60s', staleIfError: '60s' },
+    )
+    const first = await Promise.all([get(), node.watcher.strlen('page')])
+    expect(first).toEqual(['body 1', 6])
+    expect(await get()).toBe(`body ${requests.length}`)
+    expect(requests.length).toBeGreaterThanOrEqual(2)
+    expect(await node.groupInfo('pages', 'keys')).toBe(0)
+  },
+)
+
+test('an age that has passed on the way counts, and must-revalidate is never served stale', async () => {
+  let isDown = false
+  const { get, explain } = await serve(
+    (_, response) => {
+      const headers = { 'cache-control': 'max-age=100, must-revalidate', age: '99' }
+      if (isDown) response.writeHead(500).end()
+      else response.writeHead(200, headers).end('body')
+    },
+    { staleIfError: '60s', staleWhileRevalidate: '60s', breakAfter: 0 },
+  )
+  expect(await get()).toBe('body')
+  expect(Number((await explain())['ttl-ms'])).toBeLessThanOrEqual(1000)
+  isDown = true
+  await poll(async () => (await explain()).state !== 'fresh', 'the end of its lifetime')
+  await expect(get()).rejects.toThrow('ORIGIN pages: answered 500')
+})
+
+test('Retry-After leaves the server alone for so long, and what is held is served', async () => {
+  let isBusy = false
+  const { node, get, explain, requests } = await serve(
+    (request, response) => {
+      if (isBusy) response.writeHead(503, { 'retry-after': '2' }).end()
+      else response.writeHead(200, { 'cache-control': 'max-age=1' }).end(`body of ${request.url}`)
+    },
+    { staleIfError: '60s', breakFor: '10ms' },
+  )
+  expect(await get()).toBe('body of /page')
+  isBusy = true
+  const from = performance.now()
+  await expect(get('other')).rejects.toThrow('ORIGIN pages: answered 503, and asks not to be asked for 2 s')
+  expect(await node.groupInfo('pages', 'breaker')).toBe('open')
+  await expect(get('third')).rejects.toThrow(
+    /^ORIGIN pages: is not asked for \d+ ms, after 1 failures? in a row/,
+  )
+  await poll(async () => (await explain()).state === 'stale', 'the end of its lifetime')
+  expect(await get()).toBe('body of /page')
+  expect(requests).toHaveLength(2)
+  isBusy = false
+  const value = await poll(() => get('other').catch(() => undefined), 'the server to be asked again')
+  expect(value).toBe('body of /other')
+  expect(requests).toHaveLength(3)
+  // What `setTimeout` and clocks may be apart.
+  expect(performance.now() - from).toBeGreaterThan(1990)
+})
