@@ -196,7 +196,7 @@ export class RedisOrigin implements Origin {
       ? new Cluster([...urls], {
           lazyConnect: true,
           clusterRetryStrategy: pause,
-          redisOptions: { ...options, ...credentialsOf(urls[0]) },
+          redisOptions: { ...credentialsOf(urls[0]), ...options },
         })
       : new Redis(urls[0], options)
     client.on('error', (error) => this.#lose(error))

@@ -1,15 +1,17 @@
 // Redis as an origin: a real server when there is one.
 
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, beforeAll, expect, test } from 'vitest'
 import { type LoadContext, Loaded, type OriginResult } from '../../src/group/origin.ts'
 import { type RedisOptions, RedisOrigin } from '../../src/origin/redis.ts'
 import { behind, originContract } from '../contracts/origin.contract.ts'
 import { certificate, key as privateKey } from '../support/certificate.ts'
+import { poll } from '../support/poll.ts'
+import { freePorts } from '../support/ports.ts'
 import { FaultyProxy } from '../support/proxy.ts'
-import { describeWithRedis } from '../support/redis-server.ts'
+import { describeWithRedis, type RedisServer } from '../support/redis-server.ts'
 
 const endings: (() => unknown)[] = []
 afterEach(async () => {
@@ -146,52 +148,74 @@ describeWithRedis('Redis', (redis) => {
 
 test('a cluster that is not there is a warning in time', async () => {
   const warnings: string[] = []
-  const origin = originOf(await freePort(), { cluster: true, connectTimeout: 100, timeout: 100 })
+  const origin = originOf((await freePorts(1))[0], { cluster: true, connectTimeout: 100, timeout: 100 })
   await origin.start({ warn: (_, message) => void warnings.push(message) })
   expect(warnings).toEqual([expect.stringMatching(/^Redis does not answer/)])
   await expect((async () => origin.load('a', context()))()).rejects.toThrow(/\w/)
 })
 
-const clusterPort = await freePort()
+const [clusterPort, clusterBus, tlsPort, tlsBus] = await freePorts(4)
+const cluster = (bus: number): string[] => [
+  ...['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1', '--cluster-port', String(bus)],
+]
+
+/** Gives a server all slots. */
+async function owningAll(redis: RedisServer): Promise<void> {
+  await redis.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+  const isWhole = async (): Promise<boolean> => /state:ok/.test(String(await redis.call('CLUSTER', 'INFO')))
+  await poll(isWhole, 'the cluster to have all slots')
+}
 
 describeWithRedis(
   'a Redis cluster',
   (redis) => {
+    beforeAll(() => owningAll(redis()))
+
     test('keys of many slots, one by one and together', async () => {
-      await redis().call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
-      await expect
-        .poll(() => redis().call('CLUSTER', 'INFO'), { timeout: 10_000 })
-        .toContain('cluster_state:ok')
       const keys = Array.from({ length: 20 }, (_, i) => `k${i}`)
-      for (const key of keys) await redis().call('SET', key, `${key}!`)
       const origin = originOf(clusterPort, { cluster: true })
       const warnings: string[] = []
       await origin.start({ warn: (_, message) => void warnings.push(message) })
+      for (const key of keys) await origin.store(key, Buffer.from(`${key}!`), context())
       const many = await origin.loadMany([...keys, 'none'], context())
       expect([...keys, 'none'].map((key) => seen(many.get(key)))).toEqual([
         ...keys.map((key) => `${key}!`),
         null,
       ])
+      await origin.remove('k4', context())
       expect(seen(await origin.load('k3', context()))).toBe('k3!')
+      expect(seen(await origin.load('k4', context()))).toBe(null)
       expect(warnings).toEqual([])
     })
   },
-  '--cluster-enabled',
-  'yes',
-  '--cluster-announce-ip',
-  '127.0.0.1',
-  '--port',
-  String(clusterPort),
+  ...cluster(clusterBus),
+  ...['--port', String(clusterPort)],
 )
 
-/** One whose cluster bus, 10,000 above, is a port too. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    const { port } = server.address() as AddressInfo
-    server.close()
-    await once(server, 'close')
-    if (port < 55_000) return port
-  }
-}
+describeWithRedis(
+  'a Redis cluster by TLS',
+  (redis) => {
+    beforeAll(() => owningAll(redis()))
+
+    test('only who is trusted is asked', async () => {
+      const server = createTlsServer({ cert: certificate, key: privateKey }, (client) => {
+        client.on('error', () => undefined)
+        client.pipe(connect(redis().socketPath)).pipe(client)
+      })
+      server.on('tlsClientError', () => undefined).listen(tlsPort, '127.0.0.1')
+      await once(server, 'listening')
+      const urls = [`rediss://127.0.0.1:${tlsPort}`]
+      const trusting = originOf(0, { urls, cluster: true, tls: { ca: certificate } })
+      await trusting.store('Tom', Buffer.from('630'), context())
+      expect(seen(await trusting.load('Tom', context()))).toBe('630')
+      const warnings: string[] = []
+      const suspicious = originOf(0, { urls, cluster: true, connectTimeout: 500, timeout: 300 })
+      await suspicious.start({ warn: (_, message) => void warnings.push(message) })
+      expect(warnings).toEqual([expect.stringMatching(/^Redis does not answer/)])
+      await expect((async () => suspicious.load('Tom', context()))()).rejects.toThrow(/\w/)
+      server.close()
+    })
+  },
+  ...cluster(tlsBus),
+  ...['--cluster-announce-port', String(tlsPort)],
+)
