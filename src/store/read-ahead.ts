@@ -3,7 +3,10 @@
 import type { Hash } from '../bytes/hash.ts'
 import { type Arena, NULL_REF, type Ref } from './arena.ts'
 import type { Index } from './index.ts'
-import { NEWER, OLDER } from './record.ts'
+import { LOADED, NEWER, OLDER } from './record.ts'
+
+/** Words of a cache line. */
+const LINE_WORDS = 16
 
 /** Most keys that are read ahead at once. */
 export const MAX_WARM = 64
@@ -52,6 +55,8 @@ export class ReadAhead {
       const older = own[at + OLDER]
       if (newer !== NULL_REF) sum ^= words[newer >>> shift][((newer & unitMask) << 1) + OLDER]
       if (older !== NULL_REF) sum ^= words[older >>> shift][((older & unitMask) << 1) + NEWER]
+      // Times and windows push the key and the value out of the first cache line.
+      if ((own[at] & LOADED) !== 0 && at + LINE_WORDS < own.length) sum ^= own[at + LINE_WORDS]
     }
     return sum
   }

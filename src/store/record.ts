@@ -12,9 +12,9 @@ import type { Tagging } from './tags.ts'
  *   w3 | towards the least recently used record                                     |
  *   WIDE:    key length, value length          (key above 255 bytes, or slack above 15)
  *   EXPIRES: deadline, ms since the epoch      (low word, high word)
- *   LOADED:  when the origin gave it, ms since the epoch (low, high); how long that took, ms; reserved
- *   NOTED:   ms before the deadline from which a read looks closer; after it: served while loaded anew, served when
- *            that fails, kept; bytes of notes; reserved
+ *   LOADED:  when the origin gave it, ms since the epoch (low, high); how long that took, ms; with NOTED: ms before
+ *            the deadline from which a read looks closer
+ *   NOTED:   ms after the deadline: served while loaded anew, served when that fails, kept; bytes of notes
  *   TAGS:    from when on their invalidation counts (low, high); hashes of tags: 2, 6 or 16, of which 0 is none
  *   notes, in whole units; key bytes, value bytes, slack
  *
@@ -58,9 +58,12 @@ export const OLDER = 3
 /** The largest record, just below 2 GiB: lengths are int32. */
 export const MAX_UNITS = 2 ** 28 - 1
 
-/** The fields of `NOTED` follow those of `WIDE`, `EXPIRES` and `LOADED`, of which the last two are always there. */
-const NOTED_BYTES = 24
-const NOTED_OFFSET = 10
+/**
+ * The fields of `NOTED` follow those of `WIDE`, `EXPIRES` and `LOADED`, of which the last two are always there; the
+ * first one is in the word that `LOADED` leaves over.
+ */
+const NOTED_BYTES = 16
+const NOTED_OFFSET = 9
 /** Word offsets from the first of them. */
 const LEAD = 0
 const WHILE_REVALIDATE = 1
@@ -413,7 +416,7 @@ export class Records {
     return offset === 0 ? 0 : this.word(ref, offset + 2)
   }
 
-  /** Only for records with `LOADED`. */
+  /** Only for records with `LOADED`, before their windows are set. */
   setLoaded(ref: Ref, at: Float64Array, ms: number): void {
     const offset = this.#loadedOffset(ref)
     this.#setTime(ref, offset, at)
