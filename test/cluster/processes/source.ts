@@ -4,8 +4,6 @@ import { type Loaded, loaded } from '../../../src/group/origin.ts'
 import type { History, Operation } from '../../support/history.ts'
 
 export class Source {
-  /** How often each key was asked for. */
-  readonly asked = new Map<string, number>()
   readonly #values = new Map<string, string>()
   readonly #history: History
   readonly #tagOf: (key: string) => string
@@ -20,7 +18,6 @@ export class Source {
   }
 
   readonly load = async (key: string): Promise<Loaded> => {
-    this.asked.set(key, (this.asked.get(key) ?? 0) + 1)
     const value = this.#values.get(key) ?? null
     await this.#pause()
     return loaded(value, { tags: [this.#tagOf(key)] })
