@@ -3,10 +3,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Talker } from '../../attack/talker.ts'
 import { startCluster, type TestCluster, type TestMember } from '../../support/cluster.ts'
-import type { FaultyNode } from '../../support/faulty-cluster.ts'
 import { poll } from '../../support/poll.ts'
 import { type Random, seededRandom } from '../../support/random.ts'
-import { historyOf, startFaulty } from './members.ts'
+import { agree, GROUP, historyOf, keysOf, startFaulty, startMembers } from './members.ts'
 import { Source } from './source.ts'
 
 const TAGS = 30
@@ -122,7 +121,7 @@ describe.each([
 })
 
 /** A connection in the group that the nodes have. */
-async function talkTo({ port }: FaultyNode): Promise<Talker> {
+async function talkTo({ port }: { readonly port: number }): Promise<Talker> {
   const talker = await Talker.connect(port)
   onTestFinished(() => void talker.socket.destroy())
   return talker
@@ -189,4 +188,26 @@ describe('nodes that are cut off', () => {
       expect(await source.load(KEYS[0]).then(({ value }) => value)).toBe((values[0] as string[])[0])
     }
   })
+})
+
+test.each([
+  ['INVALIDATE TAG', ['INVALIDATE', 'TAG', 'red']],
+  ['GROUP FLUSH', ['GROUP', 'FLUSH']],
+])('a node that stood still during %s answers nothing from before', async (_name, command) => {
+  const nodes = await startMembers(3)
+  const keys = keysOf(
+    nodes[2].name,
+    nodes.map(({ name }) => name),
+    20,
+  )
+  const [talker, , own] = await Promise.all(nodes.map(talkTo))
+  for (const each of [talker, own]) await each.call('SELECT', GROUP)
+  for (const key of keys) await talker.call('SET', key, 'before', 'TAGS', '1', 'red')
+  expect(await own.call('EXISTS', ...keys)).toBe(20)
+  nodes[2].stop()
+  expect(await talker.call(...command)).toBe('OK')
+  nodes[2].resume()
+  expect(new Set((await own.call('MGET', ...keys)) as null[])).toEqual(new Set([null]))
+  await agree(nodes)
+  expect(new Set((await own.call('MGET', ...keys)) as null[])).toEqual(new Set([null]))
 })
