@@ -8,6 +8,7 @@ export type { ClusterInput } from './cluster-config.ts'
 export { type Config, ConfigError, defineConfig } from './config.ts'
 export { OriginError } from './group/group.ts'
 export {
+  type ChangeListener,
   type LoadContext,
   type Loaded,
   type LoadedFacts,
@@ -18,6 +19,7 @@ export {
   type OriginResults,
   type OriginValue,
   RetryLater,
+  type StoreContext,
   unchanged,
 } from './group/origin.ts'
 export type { GroupConfig } from './group-config.ts'

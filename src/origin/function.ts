@@ -22,6 +22,8 @@ export interface Loader {
   store?: Origin['store']
   remove?: Origin['remove']
   start?: Origin['start']
+  /** Told, after `start`, whom to tell of changes at the source. */
+  listen?: Origin['listen']
   close?(): Promise<void> | void
 }
 
@@ -35,9 +37,10 @@ export function functionOrigin(source: LoadFunction | Loader): Origin {
     start: (log) => source.start?.(log),
     close: () => source.close?.(),
   }
-  const { loadMany, store, remove } = source
+  const { loadMany, store, remove, listen } = source
   if (loadMany !== undefined) origin.loadMany = (keys, context) => loadMany.call(source, keys, context)
   if (store !== undefined) origin.store = (key, value, context) => store.call(source, key, value, context)
   if (remove !== undefined) origin.remove = (key, context) => remove.call(source, key, context)
+  if (listen !== undefined) origin.listen = (listener) => listen.call(source, listener)
   return origin
 }

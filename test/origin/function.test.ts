@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
-import type { LoadContext, OriginLog } from '../../src/group/origin.ts'
+import type { ChangeListener, LoadContext, OriginLog } from '../../src/group/origin.ts'
 import { functionOrigin } from '../../src/origin/function.ts'
 import { originContract } from '../contracts/origin.contract.ts'
+import { Told } from '../support/told.ts'
 
 const context: LoadContext = { group: 'scores', signal: new AbortController().signal }
 
@@ -49,6 +50,21 @@ originContract(
   { bytes: true, batches: true },
 )
 
+originContract(
+  'an object that is written to',
+  (contents) => {
+    const values = new Map(contents)
+    return {
+      origin: functionOrigin({
+        load: (key) => values.get(key),
+        store: (key, value) => void values.set(key, value),
+        remove: (key) => void values.delete(key),
+      }),
+    }
+  },
+  { bytes: true, writes: true },
+)
+
 test('the function is given the group and the signal', () => {
   let seen: LoadContext | undefined
   const origin = functionOrigin((_, given) => {
@@ -77,6 +93,29 @@ test('an object keeps its this, and names its kind', async () => {
   expect(origin.load('Tom', context)).toBe('630')
   await origin.close?.()
   expect(scores.closed).toBe(true)
+})
+
+test('an object tells of changes, with its this', async () => {
+  class Scores {
+    readonly #scores = new Map([['Tom', '630']])
+    #listener: ChangeListener | undefined
+    load(key: string): string | undefined {
+      return this.#scores.get(key)
+    }
+    listen(listener: ChangeListener): void {
+      this.#listener = listener
+    }
+    change(key: string, score: string): void {
+      this.#scores.set(key, score)
+      this.#listener?.key(Buffer.from(key))
+    }
+  }
+  const scores = new Scores()
+  const told = new Told()
+  await functionOrigin(scores).listen?.(told)
+  scores.change('Tom', '631')
+  expect(told.words).toEqual(['key Tom'])
+  expect(functionOrigin(() => null).listen).toBe(undefined)
 })
 
 test('what the function throws comes through', async () => {
