@@ -212,6 +212,7 @@ class Description implements Submittable {
   callback: (() => void) | undefined
   readonly #text: string
   #found: readonly number[] = []
+  #leave: () => void = () => undefined
   #resolve: (types: readonly number[]) => void = () => undefined
   #reject: (error: unknown) => void = () => undefined
 
@@ -224,9 +225,11 @@ class Description implements Submittable {
   }
 
   submit(connection: Connection): void {
-    connection.once('parameterDescription', ({ dataTypeIDs }: { dataTypeIDs: readonly number[] }) => {
+    const find = ({ dataTypeIDs }: { dataTypeIDs: readonly number[] }): void => {
       this.#found = dataTypeIDs
-    })
+    }
+    connection.on('parameterDescription', find)
+    this.#leave = () => void connection.off('parameterDescription', find)
     connection.parse({ name: '', text: this.#text, types: [] }, true)
     connection.describe({ type: 'S', name: '' }, true)
     connection.sync()
@@ -237,11 +240,13 @@ class Description implements Submittable {
   }
 
   handleReadyForQuery(): void {
+    this.#leave()
     this.callback?.()
     this.#resolve(this.#found)
   }
 
   handleError(error: unknown): void {
+    this.#leave()
     this.callback?.()
     this.#reject(error)
   }

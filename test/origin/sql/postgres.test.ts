@@ -288,6 +288,17 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     await origin.close()
   })
 
+  test('a statement that is refused again and again leaves nothing behind', async () => {
+    const warnings: Error[] = []
+    const warn = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', warn)
+    const origin = sqlOrigin({ url: postgres().url, query: 'selec $1', lazy: true, pool: 1 })
+    for (let i = 0; i < 20; i++) await expect(textOf(origin, 'k')).rejects.toThrow('syntax error')
+    await origin.close()
+    process.off('warning', warn)
+    expect(warnings).toEqual([])
+  })
+
   test('nonsense says nothing about a query', async () => {
     const proxy = await FaultyProxy.start(() => postgres().target)
     const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, pool: 1 })
