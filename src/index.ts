@@ -8,6 +8,7 @@ export type { ClusterInput } from './cluster-config.ts'
 export { type Config, ConfigError, defineConfig } from './config.ts'
 export { OriginError } from './group/group.ts'
 export {
+  BadRequest,
   type ChangeListener,
   type LoadContext,
   type Loaded,

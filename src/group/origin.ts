@@ -34,6 +34,7 @@ export interface LoadedFacts {
  */
 const LOADED = Symbol.for('erinys.Loaded')
 const RETRY_LATER = Symbol.for('erinys.RetryLater')
+const BAD_REQUEST = Symbol.for('erinys.BadRequest')
 
 /** A value with what the origin says about it; made by `loaded` and `unchanged`. */
 export class Loaded {
@@ -111,7 +112,7 @@ export interface ChangeListener {
 export interface Origin {
   /** Names the implementation: 'function', 'file', … */
   readonly kind: string
-  /** Loads one key, given as UTF-8 text. Throwing or rejecting is an error for every waiter and is not cached. */
+  /** Loads one key, given as UTF-8 text. Throwing or rejecting is an error for every waiter and is not cached: see `BadRequest` and `RetryLater`. */
   load(key: string, context: LoadContext): Promise<OriginResult> | OriginResult
   /** Loads several different keys at once, each as `load` would. Throwing or rejecting is an error for all of them. */
   loadMany?(keys: readonly string[], context: LoadContext): Promise<OriginResults> | OriginResults
@@ -147,6 +148,23 @@ export class RetryLater extends Error {
   static override [Symbol.hasInstance](value: unknown): boolean {
     return isMarked(value, RETRY_LATER)
   }
+}
+
+/**
+ * The source has answered, and would answer the same to this key or value again: no sign that it is unwell, and not worth
+ * another try.
+ */
+export class BadRequest extends Error {
+  override readonly name = 'BadRequest'
+  readonly [BAD_REQUEST] = true
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return isBadRequest(value)
+  }
+}
+
+export function isBadRequest(error: unknown): error is BadRequest {
+  return isMarked(error, BAD_REQUEST)
 }
 
 function isMarked(value: unknown, mark: symbol): boolean {
