@@ -152,7 +152,9 @@ export class OriginWrites {
     landings: ReadonlyMap<Buffer, Landing>,
   ): Promise<Buffer> {
     const { group } = written
-    const { reply, changes } = this.#rehearse(written, keys, landings)
+    const scratch = group.scratch(keys.length)
+    const { reply, changes } = this.#rehearse(written, scratch, keys, landings)
+    for (const key of keys) scratch.remove(key)
     if (changes.length === 0) return reply
     let error: string | undefined
     let taken: readonly Change[] = changes
@@ -171,12 +173,12 @@ export class OriginWrites {
   /** Runs the command on what its keys hold, apart from the cache. */
   #rehearse(
     written: Written,
+    scratch: Group,
     keys: readonly Buffer[],
     landings: ReadonlyMap<Buffer, Landing>,
   ): { reply: Buffer; changes: Change[] } {
     const { group, command, args } = written
     this.#runner.context.instant.refresh()
-    const scratch = group.scratch(keys.length)
     const { store } = scratch
     const before = keys.map((key) => prepare(group, scratch, key, landings.get(key)))
     const reply = this.#run(written, scratch)

@@ -112,6 +112,6 @@ test.each(['through', 'behind'] as const)('write %s', async (mode) => {
     fc.asyncProperty(fc.array(step, { maxLength: 14 }), fc.scheduler(), (steps, scheduler) =>
       run(mode, steps, scheduler),
     ),
-    { numRuns: 150 },
+    { numRuns: 400 },
   )
 })
