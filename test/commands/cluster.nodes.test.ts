@@ -64,8 +64,10 @@ describe('EXPLAIN', () => {
     const [here, there] = [await explain(owner, key), await explain(other, key)]
     expect(here).toMatchObject({ group, owner: 'self', source })
     expect(there).toMatchObject({ group, owner: nameOf(owner), source: 'peer', 'owner-source': source })
-    expect({ ...facts(there), 'ttl-ms': 0 }).toEqual({ ...facts(here), 'ttl-ms': 0 })
-    expect(Math.abs(Number(there['ttl-ms']) - Number(here['ttl-ms']))).toBeLessThan(5000)
+    const times = ['ttl-ms', 'next-refresh-ms', 'age-ms'] as const
+    for (const time of times) expect(Math.abs(Number(there[time]) - Number(here[time]))).toBeLessThan(5000)
+    const untimed = { 'ttl-ms': 0, 'next-refresh-ms': 0, 'age-ms': 0 }
+    expect({ ...facts(there), ...untimed }).toEqual({ ...facts(here), ...untimed })
     for (const { watcher } of [owner, other]) await watcher.select('cache')
   })
 
