@@ -16,6 +16,7 @@ const roof = [
   'settings',
   'group-config',
   'origin-config',
+  'origin-schema',
   'origin-readers',
   'cluster-settings',
   'cluster-config',

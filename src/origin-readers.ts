@@ -5,7 +5,18 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { KeyPattern } from './origin/key-pattern.ts'
 import type { TlsOptions } from './origin/tls-options.ts'
-import { fields, isObject, kindOf, type Reader, reader, secret, show, within, yesNo } from './readers.ts'
+import {
+  fields,
+  isObject,
+  kindOf,
+  list,
+  type Reader,
+  reader,
+  secret,
+  show,
+  within,
+  yesNo,
+} from './readers.ts'
 
 /** Text that is not empty. */
 export function text(wants: string): Reader<string, string> {
@@ -26,6 +37,16 @@ export function url(protocols: readonly string[], example: string): Reader<strin
     },
   )
 }
+
+/** Servers as the origins of URLs (`URL.origin`). */
+export const servers: Reader<readonly string[], string | readonly string[]> = list(
+  "servers such as 'https://cdn.example'",
+  (word) => {
+    if (!URL.canParse(word)) return undefined
+    const { origin, href, protocol } = new URL(word)
+    return /^https?:$/.test(protocol) && href === `${origin}/` ? origin : undefined
+  },
+)
 
 /** A pattern of keys. */
 export function pattern(): z.ZodType<KeyPattern> {
