@@ -55,6 +55,7 @@ test.each([
     batchUrl: 'http://h/b',
     headers: { 'X-Key': 'k' },
     redirects: 0,
+    redirectTo: ['https://cdn.example', 'http://10.0.0.1:8080/'],
   }),
   http({
     url: 'http://h/{key}',
@@ -118,6 +119,10 @@ test.each<[origin: unknown, ...problems: string[]]>([
   ],
   [{ kind: 'http', url: 'https://h/{key}', headers: ['secret'] }, 'headers: got an array, wants an object'],
   [{ kind: 'http', url: 'https://h/{key}', batchUrl: '/b' }, 'batchUrl: got a string, wants a URL'],
+  [
+    { kind: 'http', url: 'https://h/{key}', redirectTo: ['https://h/x'] },
+    "redirectTo: got ['https://h/x'], wants servers such as 'https://cdn.example', at least one",
+  ],
   [
     { kind: 'http', url: 'https://h/{key}', redirects: 21 },
     'redirects: got 21, wants a whole number, from 0 to 20',

@@ -2,10 +2,21 @@
 
 import type { LoadedFacts } from '../group/origin.ts'
 
+/** What tells one version of a response from others. */
+interface Version {
+  readonly etag?: string | undefined
+  readonly modified?: string | undefined
+}
+
+type Lifetimes = Pick<LoadedFacts, 'ttl' | 'staleWhileRevalidate' | 'staleIfError'>
+
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>
 
 /** RFC 9111 §1.2.2: more seconds than these are these. */
 const MOST_SECONDS = 2 ** 31
+
+/** No server is left alone for longer than this by its own word, in ms: a mistake in one answer must not last. */
+const LONGEST_REST = 5 * 60_000
 
 const DIRECTIVE = /([\w-]+)(?:\s*=\s*(?:"([^"]*)"|([^\s,"]*)))?/g
 
@@ -16,29 +27,38 @@ export function factsOf(headers: ResponseHeaders, now: number): LoadedFacts {
   const isStrict = directives.has('must-revalidate') || directives.has('proxy-revalidate')
   const stale = (name: string): number | undefined =>
     isStrict ? 0 : directives.has(name) ? seconds(directives.get(name)) * 1000 : undefined
-  return {
+  const said = {
     ttl,
     staleWhileRevalidate: stale('stale-while-revalidate'),
     staleIfError: stale('stale-if-error'),
-    validator: validatorOf(headers),
   }
+  return { ...said, validator: validatorOf(versionOf(headers), said) }
 }
 
-/** The headers that ask whether a version is still current. */
+/** What a 304 says about the version that it is about: what it leaves out is as it was (RFC 9111 §4.3.4). */
+export function renewedFacts(headers: ResponseHeaders, validator: string, now: number): LoadedFacts {
+  const { etag, modified, ...said } = readVersion(validator)
+  const facts = factsOf(headers, now)
+  const saysHowLong = headers['cache-control'] !== undefined || headers.expires !== undefined
+  const { etag: newEtag = etag, modified: newModified = modified } = versionOf(headers)
+  const kept = saysHowLong ? lifetimesOf(facts) : said
+  return { ...kept, validator: validatorOf({ etag: newEtag, modified: newModified }, kept) }
+}
+
+/** The headers that ask whether a version is still current; none for what is no validator of ours. */
 export function conditionsOf(validator: string): Record<string, string> {
-  const { etag, modified } = JSON.parse(validator) as { etag?: string; modified?: string }
+  const { etag, modified } = readVersion(validator)
   return {
     ...(etag === undefined ? {} : { 'if-none-match': etag }),
     ...(modified === undefined ? {} : { 'if-modified-since': modified }),
   }
 }
 
-/** How long a server asks to be left alone, in ms (RFC 9110 §10.2.3). */
+/** How long a server asks to be left alone, in ms (RFC 9110 §10.2.3); undefined: not at all. */
 export function retryAfter(headers: ResponseHeaders, now: number): number | undefined {
   const after = text(headers, 'retry-after').trim()
-  if (/^\d+$/.test(after)) return seconds(after) * 1000
-  const at = Date.parse(after)
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now)
+  const ms = /^\d+$/.test(after) ? seconds(after) * 1000 : Date.parse(after) - now
+  return ms > 0 ? Math.min(ms, LONGEST_REST) : undefined
 }
 
 /** In ms; 0: it must not be served again. */
@@ -59,10 +79,30 @@ function lifetime(
   return Number.isNaN(until) ? 0 : Math.max(0, until - (Number.isNaN(date) ? now : date) - age)
 }
 
-function validatorOf(headers: ResponseHeaders): string | undefined {
-  const etag = text(headers, 'etag') || undefined
-  const modified = text(headers, 'last-modified') || undefined
-  return etag === undefined && modified === undefined ? undefined : JSON.stringify({ etag, modified })
+function versionOf(headers: ResponseHeaders): Version {
+  return {
+    etag: text(headers, 'etag') || undefined,
+    modified: text(headers, 'last-modified') || undefined,
+  }
+}
+
+/** The lifetimes are kept with a version, for the answer that finds it current and says nothing about them. */
+function validatorOf({ etag, modified }: Version, said: Lifetimes): string | undefined {
+  return etag === undefined && modified === undefined
+    ? undefined
+    : JSON.stringify({ etag, modified, ...said })
+}
+
+function readVersion(validator: string): Version & Lifetimes {
+  try {
+    return JSON.parse(validator) ?? {}
+  } catch {
+    return {}
+  }
+}
+
+function lifetimesOf({ ttl, staleWhileRevalidate, staleIfError }: LoadedFacts): Lifetimes {
+  return { ttl, staleWhileRevalidate, staleIfError }
 }
 
 /** The first of several with one name counts. */

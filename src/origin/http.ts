@@ -3,19 +3,19 @@
 import type { Agent, Dispatcher } from 'undici'
 import type { Clock } from '../bytes/clock.ts'
 import {
+  BadRequest,
   type LoadContext,
   type LoadedFacts,
   loaded,
   type Origin,
   type OriginResult,
   type OriginResults,
-  type OriginValue,
   RetryLater,
   unchanged,
 } from '../group/origin.ts'
-import { showKey } from '../group/result.ts'
 import { errorText } from './abortable.ts'
-import { conditionsOf, factsOf, type ResponseHeaders, retryAfter } from './http-caching.ts'
+import { conditionsOf, factsOf, type ResponseHeaders, renewedFacts, retryAfter } from './http-caching.ts'
+import { jsonMembers } from './json-members.ts'
 import type { KeyPattern } from './key-pattern.ts'
 import type { TlsOptions } from './tls-options.ts'
 import type { UrlTemplate } from './url-template.ts'
@@ -30,8 +30,9 @@ export interface HttpOptions {
   readonly tls: TlsOptions | undefined
   /** Most connections to one server. */
   readonly connections: number
-  /** Most redirects of one load. */
+  /** Most redirects of one load; and other servers that one may lead to, as `URL.origin`. */
   readonly redirects: number
+  readonly redirectTo: readonly string[]
   /** Most bytes of one response. */
   readonly maxResponse: number
   /** Milliseconds; `timeout` is the longest silence of a server. */
@@ -48,11 +49,19 @@ const BYTES = { 'content-type': 'application/octet-stream' }
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
 
+/** Of the refusals (4xx) those that are not about the key: who asks (401, 403, 407), too slow, too early, too often. */
+const PASSING = new Set([401, 403, 407, 408, 425, 429])
+
+/** With these a server may say how long it is to be left alone (RFC 6585 §4, RFC 9110 §15.6.4). */
+const RETRIED_LATER = new Set([429, 503])
+
 export class HttpOrigin implements Origin {
   readonly kind = 'http'
   readonly loadMany: Origin['loadMany']
   readonly #options: HttpOptions
   #agent: Promise<Agent> | undefined
+  /** Shows no certificate of ours. */
+  #strangersAgent: Promise<Agent> | undefined
 
   constructor(options: HttpOptions) {
     this.#options = options
@@ -73,7 +82,8 @@ export class HttpOrigin implements Origin {
         signal,
         redirects,
       )
-      return await this.#read(response, validator !== undefined)
+      const isConditional = Object.keys(conditions).length > 0
+      return await this.#read(response, isConditional ? validator : undefined)
     } catch (error) {
       throw this.#worded(error, signal)
     }
@@ -95,7 +105,7 @@ export class HttpOrigin implements Origin {
     const { url, keys } = this.#options
     const captures = keys === undefined ? [] : keys.match(key)
     const address = captures === undefined ? undefined : url.fill(key, captures)
-    if (address === undefined) throw new Error('there are no such keys')
+    if (address === undefined) throw new BadRequest('there are no such keys')
     try {
       const response = await this.#request(address, request)
       const { statusCode } = response
@@ -109,8 +119,10 @@ export class HttpOrigin implements Origin {
   }
 
   async close(): Promise<void> {
-    const agent = await this.#agent?.catch(() => undefined)
-    await agent?.destroy()
+    for (const opening of [this.#agent, this.#strangersAgent]) {
+      const agent = await opening?.catch(() => undefined)
+      await agent?.destroy()
+    }
   }
 
   async #loadMany(url: string, keys: readonly string[], { signal }: LoadContext): Promise<OriginResults> {
@@ -131,38 +143,42 @@ export class HttpOrigin implements Origin {
     }
   }
 
-  /** To another server go none of the headers: they may be secrets. */
+  /** To another server go neither headers nor a certificate: they are secrets, or say who asks. */
   async #get(
     url: string,
     headers: Record<string, string>,
     signal: AbortSignal,
     redirects: number,
+    isStranger = false,
   ): Promise<Response> {
-    const response = await this.#request(url, { method: 'GET', headers, signal })
+    const response = await this.#request(url, { method: 'GET', headers, signal }, isStranger)
     const { location } = response.headers
     if (!REDIRECTS.has(response.statusCode) || typeof location !== 'string') return response
     await response.body.dump()
-    if (redirects === 0) throw new Error(`was redirected more than ${this.#options.redirects} times`)
+    if (redirects === 0) throw new BadRequest(`was redirected more than ${this.#options.redirects} times`)
     const target = URL.canParse(location, url) ? new URL(location, url) : undefined
     if (target === undefined || !/^https?:$/.test(target.protocol))
-      throw new Error('was redirected to what is no URL')
+      throw new BadRequest('was redirected to what is no URL')
     const { origin, protocol } = new URL(url)
     if (protocol === 'https:' && target.protocol !== protocol)
-      throw new Error('was redirected to what is not encrypted')
+      throw new BadRequest('was redirected to what is not encrypted')
     const isSame = target.origin === origin
-    return this.#get(target.href, isSame ? headers : {}, signal, redirects - 1)
+    if (!isSame && !this.#options.redirectTo.includes(target.origin))
+      throw new BadRequest(`was redirected to ${target.origin}, which is not one of redirectTo`)
+    return this.#get(target.href, isSame ? headers : {}, signal, redirects - 1, isStranger || !isSame)
   }
 
-  async #read(response: Response, isConditional: boolean): Promise<OriginResult> {
+  /** @param validator what was asked for on condition that it has changed */
+  async #read(response: Response, validator: string | undefined): Promise<OriginResult> {
     const { statusCode, headers } = response
+    if (statusCode === 304 && validator !== undefined) {
+      await response.body.dump()
+      return unchanged(renewedFacts(headers, validator, this.#options.clock.now()))
+    }
     const facts = this.#factsOf(headers)
     if (statusCode === 200 || statusCode === 203) {
       await checkEncoding(response)
       return loaded(await response.body.bytes(), facts)
-    }
-    if (statusCode === 304 && isConditional) {
-      await response.body.dump()
-      return unchanged(facts)
     }
     if (statusCode !== 404 && statusCode !== 410) throw await this.#refusal(response)
     await response.body.dump()
@@ -170,16 +186,27 @@ export class HttpOrigin implements Origin {
     return loaded(null, rest)
   }
 
-  async #request(url: string, options: RequestOptions): Promise<Response> {
+  async #request(url: string, options: RequestOptions, isStranger = false): Promise<Response> {
     const { request } = await import('undici')
-    this.#agent ??= this.#connect()
     const headers = { 'accept-encoding': 'identity', ...(options.headers as Record<string, string>) }
-    return request(url, { ...options, headers, dispatcher: await this.#agent })
+    const dispatcher = await this.#agentFor(isStranger)
+    return request(url, { ...options, headers, dispatcher })
   }
 
-  async #connect(): Promise<Agent> {
+  #agentFor(isStranger: boolean): Promise<Agent> {
+    const { tls } = this.#options
+    if (!isStranger) {
+      this.#agent ??= this.#connect(tls)
+      return this.#agent
+    }
+    const { cert: _cert, key: _key, ...trust } = tls ?? {}
+    this.#strangersAgent ??= this.#connect(trust)
+    return this.#strangersAgent
+  }
+
+  async #connect(tls: TlsOptions | undefined): Promise<Agent> {
     const { Agent } = await import('undici')
-    const { tls, connections, connectTimeout, timeout, maxResponse } = this.#options
+    const { connections, connectTimeout, timeout, maxResponse } = this.#options
     return new Agent({
       connections,
       headersTimeout: timeout,
@@ -195,12 +222,11 @@ export class HttpOrigin implements Origin {
 
   async #refusal({ statusCode, headers, body }: Response, toWhat = ''): Promise<Error> {
     await body.dump()
-    const after = retryAfter(headers, this.#options.clock.now())
-    if (after === undefined) return new Error(`answered ${statusCode}${toWhat}`)
-    return new RetryLater(
-      `answered ${statusCode}${toWhat}, and asks not to be asked for ${Math.ceil(after / 1000)} s`,
-      after,
-    )
+    const said = `answered ${statusCode}${toWhat}`
+    if (statusCode >= 400 && statusCode < 500 && !PASSING.has(statusCode)) return new BadRequest(said)
+    const after = RETRIED_LATER.has(statusCode) ? retryAfter(headers, this.#options.clock.now()) : undefined
+    if (after === undefined) return new Error(said)
+    return new RetryLater(`${said}, and asks not to be asked for ${Math.ceil(after / 1000)} s`, after)
   }
 
   /** undici ends a response that is too long, and a load that is not wanted, with errors of its own. */
@@ -208,7 +234,7 @@ export class HttpOrigin implements Origin {
     if (signal.aborted) return signal.reason
     const { code } = error as NodeJS.ErrnoException
     if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE')
-      return new Error(`answered more than ${this.#options.maxResponse} bytes`, { cause: error })
+      return new BadRequest(`answered more than ${this.#options.maxResponse} bytes`, { cause: error })
     return error instanceof AggregateError ? new Error(errorText(error), { cause: error }) : error
   }
 }
@@ -218,28 +244,22 @@ async function checkEncoding({ headers, body }: Response): Promise<void> {
   const encoding = headers['content-encoding']
   if (encoding === undefined || encoding === 'identity') return
   await body.dump()
-  throw new Error(`answered in ${String(encoding)}, which was not asked for`)
+  throw new BadRequest(`answered in ${String(encoding)}, which was not asked for`)
 }
 
 /** Text is a value as it is, null none, and anything else its JSON. */
 function readMap(json: string, keys: readonly string[], facts: LoadedFacts): OriginResults {
-  let map: unknown
+  let members: ReadonlyMap<string, string> | undefined
   try {
-    map = JSON.parse(json)
+    members = jsonMembers(json)
   } catch (error) {
     throw new Error(`answered what is not JSON: ${(error as Error).message}`)
   }
-  if (typeof map !== 'object' || map === null || Array.isArray(map))
-    throw new Error('answered JSON that is not an object from key to value')
-  const values = new Map<string, unknown>(Object.entries(map))
-  return new Map(keys.map((key) => [key, readValue(key, values.get(key), facts)]))
+  if (members === undefined) throw new Error('answered JSON that is not an object from key to value')
+  return new Map(keys.map((key) => [key, loaded(toValue(members.get(key)), facts)]))
 }
 
-function readValue(key: string, value: unknown, facts: LoadedFacts): OriginResult | Error {
-  if (typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value))
-    return new Error(
-      `the number for ${showKey(key)} is too large to be kept exactly, the server should quote it`,
-    )
-  const text: OriginValue = typeof value === 'string' || value == null ? value : JSON.stringify(value)
-  return loaded(text, facts)
+function toValue(json: string | undefined): string | null {
+  if (json === undefined || json === 'null') return null
+  return json.startsWith('"') ? (JSON.parse(json) as string) : json
 }

@@ -1,6 +1,9 @@
 // Patterns of keys, such as `user:{id:int}`: which keys an origin knows, and what they hold.
 
-/** What a capture accepts. `int` is 64 bits, written in one way only; `text` is what has no type. */
+/**
+ * What a capture accepts; `text` is what has no type. What is no text is written in one way only, so that a row has one
+ * key: an `int` of 64 bits without zeros in front, a `uuid` in lower case.
+ */
 export type CaptureType = 'text' | 'int' | 'int32' | 'uuid'
 
 interface Capture {
@@ -57,7 +60,7 @@ export class KeyPattern {
     this.types = parts.map(({ capture }) => capture.type)
   }
 
-  /** What the captures hold, in their order; undefined when the key is not one of the pattern's. UUIDs are in lower case. */
+  /** What the captures hold, in their order; undefined when the key is not one of the pattern's. */
   match(key: string): readonly string[] | undefined {
     const texts: string[] = []
     const parts = this.#parts
@@ -67,7 +70,7 @@ export class KeyPattern {
       const next = i + 1 < parts.length ? parts[i + 1].literal : this.#tail
       const end = i + 1 < parts.length ? key.indexOf(next, at + 1) : key.length - next.length
       if (end <= at || !key.startsWith(next, end)) return undefined
-      const text = capture.type === 'uuid' ? key.slice(at, end).toLowerCase() : key.slice(at, end)
+      const text = key.slice(at, end)
       if (!ACCEPTS[capture.type](text)) return undefined
       texts.push(text)
       at = end + next.length

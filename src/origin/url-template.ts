@@ -35,15 +35,27 @@ export class UrlTemplate {
     this.#places = names.map((name) => captures.indexOf(name))
   }
 
-  /** The URL of a key, what it holds escaped; undefined for a key that would lead elsewhere: an empty one, or `..` in a path. */
+  /**
+   * The URL of a key, what it holds escaped; undefined for a key that would lead elsewhere: an empty one, or one that makes
+   * a segment `.` or `..` of the path, also on a server that unescapes slashes before it looks.
+   */
   fill(key: string, captures: readonly string[]): string | undefined {
     let url = this.#literals[0]
+    let [path] = url.split('?', 1)
+    let isPath = path === url
     for (const [i, place] of this.#places.entries()) {
       const text = place < 0 ? key : captures[place]
       if (text === '') return undefined
-      url += encodeURIComponent(text) + this.#literals[i + 1]
+      const literal = this.#literals[i + 1]
+      url += encodeURIComponent(text) + literal
+      const [before] = literal.split('?', 1)
+      if (isPath) path += text + before
+      isPath &&= before === literal
     }
-    const [path] = url.split('?', 1)
-    return path.split('/').some((segment) => segment === '.' || segment === '..') ? undefined : url
+    return hasDots(path) ? undefined : url
   }
+}
+
+function hasDots(path: string): boolean {
+  return path.split(/[/\\]/).some((segment) => segment === '.' || segment === '..')
 }

@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest'
-import { conditionsOf, factsOf, type ResponseHeaders, retryAfter } from '../../src/origin/http-caching.ts'
+import {
+  conditionsOf,
+  factsOf,
+  type ResponseHeaders,
+  renewedFacts,
+  retryAfter,
+} from '../../src/origin/http-caching.ts'
 
 const NOW = Date.parse('Mon, 01 Jan 2024 00:00:00 GMT')
 
@@ -57,12 +63,49 @@ test('what tells a version comes back as conditions', () => {
   expect(factsOf({}, NOW).validator).toBe(undefined)
 })
 
+test.each(['', 'x', 'null', '5', '"x"', '[]'])('%j is no version, and asks for no condition', (validator) => {
+  expect(conditionsOf(validator)).toEqual({})
+})
+
+test('what a 304 does not say is as it was', () => {
+  const modified = 'Mon, 01 Jan 2024 00:00:00 GMT'
+  const control = 'max-age=60, stale-while-revalidate=30, stale-if-error=600'
+  const first = factsOf({ 'cache-control': control, etag: '"a"', 'last-modified': modified }, NOW)
+  const renewed = (headers: ResponseHeaders): [typeof first, Record<string, string>] => {
+    const facts = renewedFacts(headers, String(first.validator), NOW)
+    // The next 304 finds the same again.
+    expect(renewedFacts({}, String(facts.validator), NOW)).toEqual(facts)
+    return [facts, conditionsOf(String(facts.validator))]
+  }
+  const conditions = { 'if-none-match': '"a"', 'if-modified-since': modified }
+  const windows = { staleWhileRevalidate: 30_000, staleIfError: 600_000 }
+  expect(renewed({})).toEqual([first, conditions])
+  expect(renewed({ etag: '"a"' })).toEqual([first, conditions])
+  expect(renewed({ 'last-modified': modified })).toEqual([first, conditions])
+  expect(renewed({ etag: '"b"' })).toMatchObject([
+    { ttl: 60_000, ...windows },
+    { ...conditions, 'if-none-match': '"b"' },
+  ])
+  expect(renewed({ 'cache-control': 'max-age=5' })).toMatchObject([
+    { ttl: 5000, staleWhileRevalidate: undefined, staleIfError: undefined },
+    conditions,
+  ])
+  expect(renewed({ expires: 'Mon, 01 Jan 2024 00:00:07 GMT' })).toMatchObject([{ ttl: 7000 }, conditions])
+  const plain = factsOf({ etag: '"a"' }, NOW)
+  expect(renewedFacts({}, String(plain.validator), NOW)).toEqual(plain)
+})
+
 test.each<[string | undefined, number | undefined]>([
   [undefined, undefined],
   ['120', 120_000],
-  ['0', 0],
+  ['0', undefined],
+  ['00', undefined],
+  ['300', 300_000],
+  ['301', 300_000],
+  ['99999999', 300_000],
+  ['Tue, 01 Jan 2044 00:00:00 GMT', 300_000],
   ['Mon, 01 Jan 2024 00:00:05 GMT', 5000],
-  ['Sun, 31 Dec 2023 00:00:00 GMT', 0],
+  ['Sun, 31 Dec 2023 00:00:00 GMT', undefined],
   ['later', undefined],
 ])('Retry-After: %s is %s ms', (header, ms) => {
   expect(retryAfter({ 'retry-after': header }, NOW)).toBe(ms)

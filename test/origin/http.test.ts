@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
-import { type LoadContext, Loaded, RetryLater } from '../../src/group/origin.ts'
+import { isBadRequest, type LoadContext, Loaded, RetryLater } from '../../src/group/origin.ts'
 import { type HttpOptions, HttpOrigin } from '../../src/origin/http.ts'
 import { KeyPattern } from '../../src/origin/key-pattern.ts'
 import { UrlTemplate } from '../../src/origin/url-template.ts'
@@ -46,6 +46,7 @@ function originOf({ url, keys, ...options }: Options): HttpOrigin {
     tls: undefined,
     connections: 8,
     redirects: 3,
+    redirectTo: [],
     maxResponse: 2 ** 20,
     connectTimeout: 2000,
     timeout: 5000,
@@ -182,11 +183,8 @@ describe('what is asked', () => {
       })
       response.end()
     })
-    const origin = originOf({
-      url: `http://127.0.0.1:${port}/{key}`,
-      headers: { 'x-secret': 's' },
-      redirects: 2,
-    })
+    const options = { url: `http://127.0.0.1:${port}/{key}`, headers: { 'x-secret': 's' }, redirects: 2 }
+    const origin = originOf({ ...options, redirectTo: [`http://127.0.0.1:${other}`] })
     expect(textOf(await load(origin, '2'))).toBe('there')
     expect(seen).toEqual([
       ['/2', 's'],
@@ -195,6 +193,28 @@ describe('what is asked', () => {
     ])
     await expect(load(origin, '3')).rejects.toThrow('was redirected more than 2 times')
     await expect(load(origin, 'bad')).rejects.toThrow('was redirected to what is no URL')
+    seen.length = 0
+    await expect(load(originOf(options), '2')).rejects.toThrow(
+      `was redirected to http://127.0.0.1:${other}, which is not one of redirectTo`,
+    )
+    expect(seen).toEqual([
+      ['/2', 's'],
+      ['/1', 's'],
+    ])
+  })
+
+  test('a 304 that says nothing about the lifetime leaves it as it was', async () => {
+    const port = await serve(({ headers }, response) => {
+      response.setHeader('etag', '"2"')
+      if (headers['if-none-match'] === '"2"') response.writeHead(304).end()
+      else response.setHeader('cache-control', 'max-age=9, stale-if-error=60').end('two')
+    })
+    const origin = originOf({ url: `http://127.0.0.1:${port}/{key}` })
+    const first = await load(origin, 'a')
+    const second = await load(origin, 'a', first?.facts.validator)
+    expect([second?.unchanged, second?.facts]).toEqual([true, first?.facts])
+    // What is no validator of ours is no condition.
+    expect(textOf(await load(origin, 'a', 'x'))).toBe('two')
   })
 })
 
@@ -307,11 +327,50 @@ describe('what is answered', () => {
     [500, { 'content-encoding': 'gzip' }, 'answered 500'],
     [503, { 'retry-after': '7' }, 'answered 503, and asks not to be asked for 7 s'],
     [503, { 'retry-after': 'Mon, 01 Jan 2024 00:00:07 GMT' }, 'asks not to be asked for 7 s'],
-    [503, { 'retry-after': 'Mon, 01 Jan 2001 00:00:00 GMT' }, 'asks not to be asked for 0 s'],
     [503, { 'retry-after': 'soon' }, 'answered 503'],
   ])('%i %j is an error', async (status, headers, message) => {
     const port = await serve((_, response) => response.writeHead(status, headers).end())
     await expect(load(originOf({ url: `http://127.0.0.1:${port}/{key}` }), 'a')).rejects.toThrow(message)
+  })
+
+  test.each<[status: number, retryAfter: string | undefined, kind: 'bad' | 'later' | 'failure']>([
+    [400, undefined, 'bad'],
+    [400, '99', 'bad'],
+    [405, undefined, 'bad'],
+    [409, undefined, 'bad'],
+    [413, '99', 'bad'],
+    [422, undefined, 'bad'],
+    [451, undefined, 'bad'],
+    [401, '99', 'failure'],
+    [403, undefined, 'failure'],
+    [407, undefined, 'failure'],
+    [408, '99', 'failure'],
+    [425, undefined, 'failure'],
+    [429, undefined, 'failure'],
+    [429, '0', 'failure'],
+    [429, '99', 'later'],
+    [500, '99', 'failure'],
+    [502, '99', 'failure'],
+    [503, undefined, 'failure'],
+    [503, '0', 'failure'],
+    [503, 'Mon, 01 Jan 2001 00:00:00 GMT', 'failure'],
+    [503, '99', 'later'],
+    [304, '99', 'failure'],
+  ])('%i with Retry-After %s is about the key, or the server: %s', async (status, after, kind) => {
+    const headers: Record<string, string> = after === undefined ? {} : { 'retry-after': after }
+    const port = await serve((_, response) => response.writeHead(status, headers).end())
+    const url = `http://127.0.0.1:${port}/{key}`
+    const origin = originOf({ url, batchUrl: `http://127.0.0.1:${port}/` })
+    const asked = [
+      () => origin.load('a', context()),
+      () => origin.loadMany?.(['a', 'b'], context()),
+      () => origin.store('a', Buffer.from('1'), context()),
+    ]
+    for (const ask of asked) {
+      const error: unknown = await (async () => ask())().catch((thrown) => thrown)
+      const is = isBadRequest(error) ? 'bad' : error instanceof RetryLater ? 'later' : 'failure'
+      expect([is, error]).toEqual([kind, expect.any(Error)])
+    }
   })
 
   test('how long the server wants to be left alone comes with the error', async () => {
@@ -337,9 +396,8 @@ describe('what is answered', () => {
       response.end('x'.repeat(1000))
     })
     const url = `http://127.0.0.1:${port}/{key}`
-    await expect(load(originOf({ url, maxResponse: 1999 }), 'a')).rejects.toThrow(
-      'answered more than 1999 bytes',
-    )
+    const error = await load(originOf({ url, maxResponse: 1999 }), 'a').catch((thrown) => thrown)
+    expect([isBadRequest(error), error.message]).toEqual([true, 'answered more than 1999 bytes'])
     expect(textOf(await load(originOf({ url, maxResponse: 2000 }), 'a'))).toHaveLength(2000)
   })
 })
@@ -377,12 +435,25 @@ describe('batches', () => {
       ['POST', 'application/json', '["a","b","c","d","e","f","g","__proto__"]'],
       ['a', '1', facts],
       ['b', null, facts],
-      ['c', undefined, facts],
+      ['c', null, facts],
       ['d', '1.5', facts],
       ['e', '{"x":[1]}', facts],
       ['f', 'true', facts],
-      ['g', 'the number for "g" is too large to be kept exactly, the server should quote it', undefined],
+      ['g', '12345678901234567890', facts],
       ['__proto__', 'p', facts],
+    ])
+  })
+
+  test('no number loses digits, at whatever depth', async () => {
+    const json =
+      '{ "a": {"id":9007199254740993}, "b": {"x": [1e400]}, "c" : 1e400 , "d":0.10, "e":[" \\"},{", "\\\\"] }'
+    const [, ...results] = await batch(json, ['a', 'b', 'c', 'd', 'e'])
+    expect(results).toEqual([
+      ['a', '{"id":9007199254740993}', facts],
+      ['b', '{"x": [1e400]}', facts],
+      ['c', '1e400', facts],
+      ['d', '0.10', facts],
+      ['e', '[" \\"},{", "\\\\"]', facts],
     ])
   })
 
@@ -484,4 +555,39 @@ test('TLS: only who is trusted is asked, and a certificate is shown', async () =
   await expect(load(originOf({ url, tls: mutual }), 'redirected')).rejects.toThrow(
     'was redirected to what is not encrypted',
   )
+})
+
+test('another server is shown no certificate of ours, wherever it redirects to', async () => {
+  const shown: unknown[] = []
+  const serveTls = async (redirect: (path: string) => string | undefined): Promise<number> => {
+    const identity = { cert: certificate, key: privateKey, ca: certificate }
+    const options = { ...identity, requestCert: true, rejectUnauthorized: false }
+    const server = createTlsServer(options, ({ url, socket }, response) => {
+      shown.push([url, (socket as TLSSocket).getPeerCertificate().subject !== undefined])
+      const location = redirect(String(url))
+      response
+        .writeHead(location === undefined ? 200 : 307, location === undefined ? {} : { location })
+        .end('x')
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    endings.push(() => {
+      server.closeAllConnections()
+      server.close()
+    })
+    return (server.address() as AddressInfo).port
+  }
+  const other = await serveTls((path) => (path === '/there' ? '/here' : undefined))
+  const port = await serveTls((path) => (path === '/a' ? `https://127.0.0.1:${other}/there` : undefined))
+  const origin = originOf({
+    url: `https://127.0.0.1:${port}/{key}`,
+    tls: { ca: certificate, cert: certificate, key: privateKey },
+    redirectTo: [`https://127.0.0.1:${other}`],
+  })
+  expect(textOf(await load(origin, 'a'))).toBe('x')
+  expect(shown).toEqual([
+    ['/a', true],
+    ['/there', false],
+    ['/here', false],
+  ])
 })

@@ -1,0 +1,41 @@
+// The members of a JSON object, each value as it is written: a number keeps all its digits.
+
+/**
+ * By name; of several with one name the last counts. Undefined: it is JSON of another kind.
+ * @throws SyntaxError for what is not JSON
+ */
+export function jsonMembers(json: string): ReadonlyMap<string, string> | undefined {
+  const whole: unknown = JSON.parse(json)
+  if (typeof whole !== 'object' || whole === null || Array.isArray(whole)) return undefined
+  // From here on each character is where the grammar has it.
+  const members = new Map<string, string>()
+  let depth = 0
+  let name: string | undefined
+  let start = 0
+  for (let at = 0; at < json.length; at++) {
+    const char = json[at]
+    if (char === '"') {
+      const end = endOfString(json, at)
+      if (depth === 1) name ??= JSON.parse(json.slice(at, end + 1)) as string
+      at = end
+    } else if (char === ':' && depth === 1) {
+      start = at + 1
+    } else if (char === '{' || char === '[') {
+      depth++
+    } else if (char === '}' || char === ']' || char === ',') {
+      if (depth === 1 && name !== undefined) {
+        members.set(name, json.slice(start, at).trim())
+        name = undefined
+      }
+      if (char !== ',') depth--
+    }
+  }
+  return members
+}
+
+/** The place of the quote that ends the string which begins at `start`. */
+function endOfString(json: string, start: number): number {
+  let at = start + 1
+  while (json[at] !== '"') at += json[at] === '\\' ? 2 : 1
+  return at
+}
