@@ -13,6 +13,8 @@ export class Instant {
   second = 0
   /** How often the clock was found turned back: what was timed before knows no longer how old it is. */
   setbacks = 0
+  /** By how many ms the clock was turned back, all in all. */
+  #turnedBack = 0
   readonly #clock: Clock
   readonly #born: number
 
@@ -26,12 +28,20 @@ export class Instant {
   refresh(): void {
     const now = this.#clock.now()
     if (now === this.ms[0]) return
-    if (now < this.ms[0]) this.setbacks++
+    if (now < this.ms[0]) {
+      this.setbacks++
+      this.#turnedBack += this.ms[0] - now
+    }
     this.ms[0] = now
     this.second = Math.max(0, Math.floor((now - this.#born) / 1000))
   }
 
   get now(): number {
     return this.ms[0]
+  }
+
+  /** Milliseconds that never go back, for how long something takes: while the clock is turned back they stand still. */
+  get steady(): number {
+    return this.ms[0] + this.#turnedBack
   }
 }

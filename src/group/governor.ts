@@ -2,7 +2,7 @@
 
 import type { Timers } from '../bytes/clock.ts'
 import type { LateSignal } from './late-signal.ts'
-import { RetryLater } from './origin.ts'
+import { isBadRequest, RetryLater } from './origin.ts'
 import { reasonOf } from './result.ts'
 
 /*
@@ -10,6 +10,8 @@ import { reasonOf } from './result.ts'
  *     ↑                                                                            │ a pause, longer each time
  *     └──── it succeeds: then one call at a time, ever more as they succeed ←── half-open: one call is tried
  *                                                                (it fails: open again)
+ *
+ * A source that says `BadRequest` has answered: it is well, and is not asked the same again.
  *
  * Written here and not with a library, for those read the clock and draw at random by themselves: nothing of theirs
  * is exact under an injected clock.
@@ -41,6 +43,7 @@ export const defaultGovernor: GovernorPolicy = {
 }
 
 export interface GovernorOptions extends GovernorPolicy {
+  /** Milliseconds that never go back, whatever is done to the clock: else a source might be left alone for hours. */
   readonly now: () => number
   readonly timers: Timers
   /** Uniform in [0, 1). */
@@ -51,14 +54,22 @@ export interface GovernorOptions extends GovernorPolicy {
 export type Kind = 'load' | 'write'
 
 interface Waiting {
-  readonly admit: () => void
+  readonly admit: (place: Place) => void
   readonly refuse: (error: Error) => void
 }
 
 /** A pause is at most so many times the first. */
 const LONGEST_PAUSE = 32
+/** A source that asks for time gets so many ms at most: one answer must not shut it off for years. */
+const LONGEST_REST = 5 * 60_000
 /** Recovery without a limit of its own is over when so many calls may run at once. */
 const RECOVERED = 1024
+
+/** A call that has been let in, until it gives its place back. */
+interface Place {
+  readonly epoch: number
+  readonly since: number
+}
 
 export class Governor {
   /** Calls under way; of all: tried again, refused for the queue was full or the breaker open; openings of the breaker. */
@@ -70,10 +81,14 @@ export class Governor {
   #state: 'closed' | 'open' | 'half-open' = 'closed'
   /** Calls that may be under way: fewer than the most while the source recovers. */
   #limit: number
+  /** Those under way of this epoch: what hangs since the source was down does not keep it from recovering. */
+  #running = 0
   /** Failures in a row; openings since the source was well. */
   #failures = 0
   #openings = 0
   #openUntil = 0
+  /** Half-open: when one more call may be tried, should the one before it hang. */
+  #tryAgainAt = 0
   #lastFailure = ''
   /** What began before the breaker changed says nothing about the source any more. */
   #epoch = 0
@@ -99,7 +114,9 @@ export class Governor {
 
   /** Whether a call would fail without being made. */
   get isOpen(): boolean {
-    return this.#state === 'half-open' || this.state === 'open'
+    if (this.#state === 'closed') return false
+    const now = this.#options.now()
+    return this.#state === 'open' ? now < this.#openUntil : this.#running > 0 && now < this.#tryAgainAt
   }
 
   /** For how many ms the source is still left alone for certain. */
@@ -116,7 +133,8 @@ export class Governor {
 
   /**
    * Makes a call when it is its turn, again if it fails and may be repeated, unless `signal` is aborted: then it has
-   * failed, whatever becomes of it.
+   * failed, whatever becomes of it. One that goes on nevertheless keeps its place, though for no longer than it has had
+   * it by then.
    */
   async run<Result>(
     signal: LateSignal,
@@ -124,18 +142,26 @@ export class Governor {
     call: () => Promise<Result> | Result,
     kind: Kind = 'load',
   ): Promise<Result> {
-    await this.#enter(signal, kind)
-    const epoch = this.#epoch
+    const place = this.#enter() ?? (await this.#wait(signal, this.#queues[kind]))
+    let ended: Promise<unknown> | undefined
     try {
       for (let attempt = 0; ; attempt++) {
         try {
-          const result = await untilAborted(signal, call)
-          this.#succeeded(epoch)
+          const result = await untilAborted(signal, () => {
+            const given = call()
+            if (given instanceof Promise) ended = given
+            return given
+          })
+          ended = undefined
+          this.#succeeded(place.epoch)
           return result
         } catch (error) {
-          this.#failed(epoch, error)
+          if (!signal.isAborted) ended = undefined
+          const isAnswer = isBadRequest(error)
+          if (isAnswer) this.#succeeded(place.epoch)
+          else this.#failed(place.epoch, error)
           const mayRetry = isIdempotent && attempt < this.#options.retries && !(error instanceof RetryLater)
-          if (!mayRetry || signal.isAborted || this.#state !== 'closed') throw error
+          if (isAnswer || !mayRetry || signal.isAborted || this.#state !== 'closed') throw error
           this.retried++
           await this.#pause(signal, attempt)
           // It may have opened meanwhile.
@@ -143,27 +169,56 @@ export class Governor {
         }
       }
     } finally {
-      this.active--
-      this.#admit()
+      if (ended === undefined) this.#leave(place)
+      else this.#leaveLate(place, ended)
     }
   }
 
-  async #enter(signal: LateSignal, kind: Kind): Promise<void> {
+  /** `undefined`: it has to wait. */
+  #enter(): Place | undefined {
+    if (this.#state === 'closed') return this.#running < this.#limit ? this.#place() : undefined
     if (this.isOpen) {
       this.refused++
       throw this.#refusal()
     }
-    if (this.#state === 'open') {
-      this.#state = 'half-open'
-      this.#epoch++
-    } else if (this.active >= this.#limit) {
-      await this.#wait(signal, this.#queues[kind])
-      return
-    }
-    this.active++
+    if (this.#state === 'open') this.#change('half-open')
+    this.#tryAgainAt = this.#options.now() + this.#options.breakMs * LONGEST_PAUSE
+    return this.#place()
   }
 
-  #wait(signal: LateSignal, queue: Set<Waiting>): Promise<void> {
+  #place(): Place {
+    this.active++
+    this.#running++
+    return { epoch: this.#epoch, since: this.#options.now() }
+  }
+
+  #leave({ epoch }: Place): void {
+    this.active--
+    if (epoch === this.#epoch) this.#running--
+    this.#admit()
+  }
+
+  #leaveLate(place: Place, ended: Promise<unknown>): void {
+    const { timers, now } = this.#options
+    let leave = (): void => {
+      leave = () => undefined
+      cancel()
+      this.#leave(place)
+    }
+    const cancel = timers.after(now() - place.since, () => leave())
+    ended.then(
+      () => leave(),
+      () => leave(),
+    )
+  }
+
+  #change(state: 'closed' | 'open' | 'half-open'): void {
+    this.#state = state
+    this.#epoch++
+    this.#running = 0
+  }
+
+  #wait(signal: LateSignal, queue: Set<Waiting>): Promise<Place> {
     if (queue.size >= this.#options.queue) {
       this.shed++
       const reason = `is overloaded: ${this.active} calls are under way and ${queue.size} wait`
@@ -172,9 +227,9 @@ export class Governor {
     return new Promise((resolve, reject) => {
       let leave = (): void => undefined
       const waiting: Waiting = {
-        admit: () => {
+        admit: (place) => {
           leave()
-          resolve()
+          resolve(place)
         },
         refuse: (error) => {
           leave()
@@ -191,14 +246,13 @@ export class Governor {
 
   /** Lets in those whose turn it is. */
   #admit(): void {
-    while (this.#state === 'closed' && this.active < this.#limit && this.waiting > 0) {
+    while (this.#state === 'closed' && this.#running < this.#limit && this.waiting > 0) {
       const other = this.#turn === 'load' ? 'write' : 'load'
       const kind = this.#queues[this.#turn].size > 0 ? this.#turn : other
       const [next] = this.#queues[kind]
       this.#queues[kind].delete(next)
       this.#turn = kind === 'load' ? 'write' : 'load'
-      this.active++
-      next.admit()
+      next.admit(this.#place())
     }
   }
 
@@ -207,7 +261,7 @@ export class Governor {
     this.#failures = 0
     const { concurrency } = this.#options
     if (this.#state === 'half-open') {
-      this.#state = 'closed'
+      this.#change('closed')
       this.#limit = 1
     } else if (this.#limit < concurrency) this.#limit++
     if (this.#limit >= Math.min(concurrency, RECOVERED)) {
@@ -217,19 +271,25 @@ export class Governor {
   }
 
   #failed(epoch: number, error: unknown): void {
-    if (epoch !== this.#epoch || this.#options.breakAfter === 0) return
+    if (epoch !== this.#epoch) return
+    const { breakAfter, concurrency } = this.#options
     this.#lastFailure = reasonOf(error)
     this.#failures++
-    if (error instanceof RetryLater) this.#open(error.retryAfter)
-    else if (this.#state === 'half-open' || this.#failures >= this.#options.breakAfter) this.#open(0)
+    const restMs = error instanceof RetryLater ? Math.min(error.retryAfter, LONGEST_REST) : 0
+    const isBroken = breakAfter > 0 && (this.#state === 'half-open' || this.#failures >= breakAfter)
+    if (restMs > 0 || isBroken) this.#open(restMs)
+    else if (this.#state === 'half-open') {
+      // It had asked for time, and got it.
+      this.#change('closed')
+      this.#limit = concurrency
+    }
   }
 
   /** Leaves the source alone for the next pause, at least for so many ms. */
   #open(leastMs: number): void {
-    const { breakMs, now, random } = this.#options
-    const pause = breakMs * Math.min(2 ** this.#openings, LONGEST_PAUSE)
-    this.#state = 'open'
-    this.#epoch++
+    const { breakAfter, breakMs, now, random } = this.#options
+    const pause = breakAfter === 0 ? 0 : breakMs * Math.min(2 ** this.#openings, LONGEST_PAUSE)
+    this.#change('open')
     this.#openings++
     this.opened++
     this.#openUntil = now() + Math.max(Math.ceil(pause * (1 - random() / 2)), leastMs)
@@ -267,6 +327,7 @@ export async function untilAborted<Result>(
   signal: LateSignal,
   call: () => Promise<Result> | Result,
 ): Promise<Result> {
+  signal.throwIfAborted()
   let leave = (): void => undefined
   const aborted = new Promise<never>((_resolve, reject) => {
     leave = signal.onAbort(reject)

@@ -18,6 +18,10 @@ export class LateSignal {
     return this.#reason !== undefined
   }
 
+  throwIfAborted(): void {
+    if (this.#reason !== undefined) throw this.#reason
+  }
+
   /** Has one listener told, at once if it is aborted already, until the function returned is called. */
   onAbort(listener: (reason: Error) => void): () => void {
     this.#listener = listener

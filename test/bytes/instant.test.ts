@@ -34,3 +34,14 @@ test('counts how often the clock was turned back', () => {
   }
   expect([1000, 2000, 1999, 1999, 5000, 1].map(setbacksAt)).toEqual([0, 0, 1, 1, 1, 2])
 })
+
+test('what takes how long is not told by a clock that was turned back', () => {
+  const clock = new ManualClock(1000)
+  const instant = new Instant(clock)
+  const steadyAt = (now: number): number => {
+    clock.set(now)
+    instant.refresh()
+    return instant.steady
+  }
+  expect([1000, 2000, 1500, 1700, 100, 101].map(steadyAt)).toEqual([1000, 2000, 2000, 2200, 2200, 2201])
+})

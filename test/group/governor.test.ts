@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { defaultGovernor, Governor, type GovernorPolicy } from '../../src/group/governor.ts'
 import { LateSignal } from '../../src/group/late-signal.ts'
-import { RetryLater } from '../../src/group/origin.ts'
+import { BadRequest, RetryLater } from '../../src/group/origin.ts'
 
 interface Call {
   resolve(value: string): void
@@ -84,8 +84,56 @@ describe('concurrency', () => {
     expect([at.calls.length, at.governor.waiting]).toEqual([1, 1])
     signals[0].abort(new Error('timed out'))
     expect(await endings[0]).toBe('-timed out')
+    at.clock.advance(0)
     await at.end(1, 'c')
     expect([await endings[2], at.governor.active]).toEqual(['c', 0])
+  })
+
+  test('one that goes on although it is not wanted keeps its place, for as long again at most', async () => {
+    const at = new Place({ concurrency: 2, breakAfter: 0 })
+    const signals = [new LateSignal(), new LateSignal()]
+    const endings = signals.map((signal) => at.run(signal))
+    await at.settle()
+    at.clock.advance(1000)
+    for (const signal of signals) signal.abort(new Error('timed out'))
+    expect(await Promise.all(endings)).toEqual(['-timed out', '-timed out'])
+    const others = [at.run(), at.run()]
+    await at.settle()
+    expect([at.calls.length, at.governor.active]).toEqual([2, 2])
+    // The first one ends, which nobody waits for; the second never does.
+    await at.end(0, new Error('late'))
+    expect([at.calls.length, at.governor.active]).toEqual([3, 2])
+    at.clock.advance(999)
+    await at.settle()
+    expect(at.calls.length).toBe(3)
+    at.clock.advance(1)
+    await at.settle()
+    expect([at.calls.length, at.governor.active]).toEqual([4, 2])
+    await at.end(1, 'much later')
+    await at.end(2, 'c')
+    await at.end(3, 'd')
+    expect([await Promise.all(others), at.governor.active, at.clock.pending]).toEqual([['c', 'd'], 0, 0])
+  })
+})
+
+describe('a request that the source refuses as such', () => {
+  test('is an answer: it is not made again, and opens nothing', async () => {
+    const at = new Place({ breakAfter: 2, retries: 3 })
+    for (let i = 0; i < 10; i++) expect(await at.fail(new BadRequest('no such type'))).toBe('-no such type')
+    expect([at.calls.length, at.governor.state, at.governor.retried]).toEqual([10, 'closed', 0])
+    const once = new Place({ breakAfter: 2 })
+    await once.fail()
+    await once.fail(new BadRequest('no such type'))
+    await once.fail()
+    expect(once.governor.state).toBe('closed')
+  })
+
+  test('shows, when it is tried, that the source is well', async () => {
+    const at = new Place({ breakAfter: 1, breakMs: 1000 })
+    await at.fail()
+    at.clock.advance(1000)
+    await at.fail(new BadRequest('no such type'))
+    expect(at.governor.state).toBe('closed')
   })
 })
 
@@ -205,10 +253,65 @@ describe('the breaker', () => {
     expect([await ending, at.governor.state]).toEqual(['-timed out', 'open'])
   })
 
-  test('never opens with a threshold of 0', async () => {
-    const at = new Place({ breakAfter: 0 })
+  test('never opens with a threshold of 0, but when the source asks for time', async () => {
+    const at = new Place({ breakAfter: 0, breakMs: 10_000, concurrency: 2 })
     for (let i = 0; i < 50; i++) await at.fail()
     expect(at.governor.state).toBe('closed')
+    await at.fail(new RetryLater('busy', 1000))
+    expect(at.governor.restMs).toBe(1000)
+    at.clock.advance(1000)
+    await at.fail()
+    expect([at.governor.state, at.governor.isOpen]).toEqual(['closed', false])
+    const made = at.calls.length
+    void at.run()
+    void at.run()
+    expect(at.calls.length).toBe(made + 2)
+  })
+
+  test('gives the source the time it asks for, five minutes at most; asking for none is a failure like others', async () => {
+    const at = new Place({ breakAfter: 2 })
+    await at.fail(new RetryLater('busy', 0))
+    expect(at.governor.state).toBe('closed')
+    await at.fail(new RetryLater('busy', 99_999_999_000))
+    expect(at.governor.restMs).toBe(300_000)
+  })
+
+  test('what hangs since the source was down does not keep it from recovering', async () => {
+    const at = new Place({ breakAfter: 1, breakMs: 1000, concurrency: 5 })
+    for (let i = 0; i < 6; i++) void at.run()
+    await at.end(0, new Error('down'))
+    expect([at.governor.state, at.governor.active]).toEqual(['open', 4])
+    at.clock.advance(1000)
+    const probe = at.run()
+    await at.end(5, 'a')
+    expect([await probe, at.governor.state]).toEqual(['a', 'closed'])
+    const next = [at.run(), at.run()]
+    await at.end(6, 'b')
+    expect(await next[0]).toBe('b')
+    await at.end(7, 'c')
+    expect(await next[1]).toBe('c')
+    for (let i = 1; i < 5; i++) await at.end(i, 'late')
+    expect([at.governor.active, at.governor.waiting]).toEqual([0, 0])
+  })
+
+  test('a call that is tried and hangs does not keep it open for good', async () => {
+    const at = new Place({ breakAfter: 1, breakMs: 1000 })
+    await at.fail()
+    at.clock.advance(1000)
+    void at.run()
+    at.clock.advance(31_999)
+    expect(at.governor.isOpen).toBe(true)
+    at.clock.advance(1)
+    expect(at.governor.isOpen).toBe(false)
+    const second = at.run()
+    expect(at.governor.isOpen).toBe(true)
+    await at.end(2, 'a')
+    expect([await second, at.governor.state]).toEqual(['a', 'closed'])
+    const third = at.run()
+    await at.end(3, 'b')
+    expect(await third).toBe('b')
+    await at.end(1, 'late')
+    expect(at.governor.active).toBe(0)
   })
 })
 
