@@ -35,8 +35,8 @@ const FIELDS: Fields<Reading> = {
    */
   source: sourceOf,
   /**
-   * 'fresh'; 'stale' (past its lifetime: served while it is loaded anew, when that fails, or not at all); 'absent' (the
-   * origin lacks the key); 'none' (nothing is held).
+   * 'fresh'; 'stale' (past its lifetime, or the source may have changed it unheard: served while it is loaded anew, when
+   * that fails, or not at all); 'absent' (the origin lacks the key); 'none' (nothing is held).
    */
   state: ({ c, ref }) => {
     if (ref === NULL_REF) return 'none'
@@ -64,10 +64,9 @@ const FIELDS: Fields<Reading> = {
     return ref === NULL_REF || records.loadedAt(ref) === 0 ? null : records.loadMs(ref)
   },
   /** Milliseconds until a read loads it anew, if it is loaded ahead on average; null: none will. */
-  'next-refresh-ms': ({ c, ref }) => {
+  'next-refresh-ms': ({ c, i, ref }) => {
     if (ref === NULL_REF || c.group.flights === undefined || c.store.records.deadline(ref) === 0) return null
-    const next = c.group.freshness.nextRefresh(c.store.records, ref, c.instant.now)
-    return Math.min(next, Number.MAX_SAFE_INTEGER)
+    return Math.min(c.group.nextRefresh(ref, c.args.copy(i)), Number.MAX_SAFE_INTEGER)
   },
   /** How many tags it carries: their names are not kept. What one of them has invalidated is held no more. */
   tags: ({ c, ref }) => (ref === NULL_REF ? 0 : tagsOf(c.store, ref).length),

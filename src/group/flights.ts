@@ -5,6 +5,7 @@ import { type Batch, Batcher, type BatchPolicy, type Ending } from './batcher.ts
 import type { Governor } from './governor.ts'
 import { LateSignal } from './late-signal.ts'
 import type { LoadContext, LoadedFacts, Origin, OriginResult } from './origin.ts'
+import { Pauses } from './pauses.ts'
 import { type ReadResult, readResult, reasonOf } from './result.ts'
 
 /** How a load ended. */
@@ -53,6 +54,8 @@ export class Flight {
   fenced = false
   moment: number | undefined
   landed = false
+  /** Nobody waited for it when it began. */
+  isRefresh = false
   cancelTimer: CancelTimer | undefined
   /** Told when the load ends before the origin has answered. */
   batch: Batch<Flight> | undefined
@@ -125,6 +128,8 @@ export class Flights {
   readonly #flights = new Map<string, Flight>()
   /** Flights that nobody can join any more, because a write fenced them. */
   readonly #adrift = new Set<Flight>()
+  /** `undefined` while no load in the background has failed. */
+  #pauses: Pauses | undefined
   #closed = false
   readonly #options: FlightOptions
   readonly #batcher: Batcher<Flight> | undefined
@@ -176,14 +181,22 @@ export class Flights {
     this.#launch(key, name).waiters.push(waiter)
   }
 
-  /** Loads a key that nobody waits for, unless it is being loaded. The bytes of `key` must not change. */
+  /**
+   * Loads a key that nobody waits for, unless it is being loaded, or has just been so in vain. The bytes of `key` must
+   * not change.
+   */
   refresh(key: Buffer): void {
     // While the origin is left alone, what is stale stays so.
     if (key.length > MAX_KEY_BYTES || this.#closed || this.#options.governor?.isOpen === true) return
     const name = key.toString('latin1')
-    if (this.#flights.has(name)) return
+    if (this.#flights.has(name) || this.pauseOf(key) > 0) return
     this.refreshes++
-    this.#launch(key, name)
+    this.#launch(key, name).isRefresh = true
+  }
+
+  /** For how many ms a key is not loaded in the background, because that has just failed. */
+  pauseOf(key: Buffer): number {
+    return this.#pauses?.left(key, this.#options.now()) ?? 0
   }
 
   #launch(key: Buffer, name: string): Flight {
@@ -311,8 +324,17 @@ export class Flights {
   }
 
   #tellAll(flight: Flight, landing: Landing): void {
-    if (landing.error !== undefined) this.failures++
+    if (landing.error === undefined) this.#pauses?.end(flight.key)
+    else {
+      this.failures++
+      if (flight.isRefresh) this.#pause(flight.key)
+    }
     for (const waiter of flight.waiters) this.#tell(waiter, landing)
+  }
+
+  #pause(key: Buffer): void {
+    this.#pauses ??= new Pauses()
+    this.#pauses.begin(key, this.#options.now())
   }
 
   /** A waiter that throws does not keep the others from their answer. */

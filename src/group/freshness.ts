@@ -49,13 +49,18 @@ export class Freshness {
     this.#random = random
   }
 
-  /** What a read at `now` does with a record for which `isDue` holds. */
+  /** What a read at `now` does with a record, but for what is loaded ahead. */
   look(records: Records, ref: Ref, windows: Windows, now: number): Verdict {
-    const deadline = records.deadline(ref)
+    const past = now - records.deadline(ref)
+    if (past <= 0) return 'serve'
     records.readWindows(ref, windows)
-    if (now > deadline) return now - deadline <= windows.whileRevalidate ? 'refresh' : 'load'
+    return past <= windows.whileRevalidate ? 'refresh' : 'load'
+  }
+
+  /** Draws whether this read is the one that loads a record anew before its end. Only for one with a deadline. */
+  loadsAhead(records: Records, ref: Ref, now: number): boolean {
     const ahead = this.#cost(records.loadMs(ref)) * -Math.log(1 - this.#random())
-    return ahead >= deadline - now ? 'refresh' : 'serve'
+    return ahead >= records.deadline(ref) - now
   }
 
   /** Whether a stale record may be served when loading it has failed. */
@@ -66,11 +71,14 @@ export class Freshness {
 
   /**
    * Milliseconds until a read loads the record anew: when it lives no longer, or on average so much sooner as it is
-   * loaded ahead.
+   * loaded ahead; in the background not for the next `pause` ms.
    */
-  nextRefresh(records: Records, ref: Ref, now: number): number {
+  nextRefresh(records: Records, ref: Ref, windows: Windows, now: number, pause: number): number {
+    records.readWindows(ref, windows)
+    const left = records.deadline(ref) - now
     const ahead = records.isNoted(ref) ? this.#cost(records.loadMs(ref)) : 0
-    return Math.max(0, Math.ceil(records.deadline(ref) - ahead - now))
+    const inBackground = Math.max(left - ahead, pause)
+    return Math.max(0, Math.ceil(Math.min(inBackground, left + windows.whileRevalidate)))
   }
 
   /**
@@ -101,6 +109,11 @@ export class Freshness {
   #cost(ms: number): number {
     return Math.max(1, ms) * this.#policy.refreshAhead
   }
+}
+
+/** Whether what has no lifetime at all is kept as stale: the origin itself says that it may be served so. */
+export function isForLater({ staleWhileRevalidate = 0, staleIfError = 0 }: LoadedFacts): boolean {
+  return staleWhileRevalidate > 0 || staleIfError > 0
 }
 
 function validatorOf(facts: LoadedFacts | undefined): Buffer | undefined {

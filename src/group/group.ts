@@ -8,7 +8,7 @@
  *   3. Another node owns it: the request is forwarded, the answer returned as it is.  (Router)
  *   4. This node owns it: a live entry in the store answers at once.                  (Group.read)
  *   5. A miss with an origin joins the flight for that key; the first one starts it.  (Group.load)
- *   6. The loaded value enters the store, unless a write of the key fenced the flight.
+ *   6. The loaded value enters the store, unless a write of the key fenced the flight. (Keeper.keep)
  *   7. A miss without an origin answers nil, as Redis does.
  */
 
@@ -16,16 +16,17 @@ import type { Timers } from '../bytes/clock.ts'
 import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import { NULL_REF, type Ref } from '../store/arena.ts'
-import { EXPIRES, LOADED, NOTED, tagFlags, ValueType, Windows } from '../store/record.ts'
+import { EXPIRES, ValueType, Windows } from '../store/record.ts'
 import { Store } from '../store/store.ts'
 import type { BatchPolicy } from './batcher.ts'
 import { Copies, type CopyPolicy } from './copies.ts'
-import { Flights, type HeldVersion, type Landing, type Waiter } from './flights.ts'
+import { Flights, type Landing, type Waiter } from './flights.ts'
 import { Freshness, type FreshnessPolicy, noFreshness } from './freshness.ts'
 import { Governor, type GovernorPolicy } from './governor.ts'
+import { Keeper } from './keeper.ts'
 import type { Origin, OriginLog } from './origin.ts'
 import { reasonOf } from './result.ts'
-import { hashOfTag, TOO_MANY_TAGS, tagsOf, takeLoadedTags } from './tags.ts'
+import { hashOfTag } from './tags.ts'
 import { defaultWrites, type WritePolicy, Writes } from './writes.ts'
 
 export interface GroupPolicy {
@@ -67,7 +68,7 @@ export interface GroupEnvironment {
 export interface Watcher {
   written(group: Group, bytes: Buffer, start: number, end: number): void
   flushed(group: Group): void
-  /** Some entries, nobody knows which, are invalid. */
+  /** Some entries, nobody knows which, are invalid or stale. */
   distrusted?(group: Group): void
 }
 
@@ -75,8 +76,6 @@ export interface Watcher {
 export class OriginError extends Error {
   override readonly name = 'OriginError'
 }
-
-const NOTHING = Buffer.alloc(0)
 
 /** Of a group that refuses writes. */
 const NO_ORIGIN: Origin = { kind: 'none', load: () => null }
@@ -112,8 +111,7 @@ export class Group {
   copies: Copies | undefined
   readonly #environment: GroupEnvironment
   #maxBytes: number
-  /** See `limitLifetime`. */
-  #longestMs = 0
+  readonly #keeper: Keeper
   /** Whether the source, which tells of changes, is not heard at present. */
   isDeaf = false
   /** Never changed in place: a watcher may leave while all are told. */
@@ -129,14 +127,19 @@ export class Group {
       hasher: environment.hasher,
       instant: environment.instant,
     })
+    this.#keeper = new Keeper(this, environment.instant)
     const now = (): number => {
       environment.instant.refresh()
       return environment.instant.now
     }
+    const steady = (): number => {
+      environment.instant.refresh()
+      return environment.instant.steady
+    }
     const { timers, random } = environment
     const { origin = NO_ORIGIN } = policy
     if (origin !== NO_ORIGIN)
-      this.governor = policy.governor && new Governor({ ...policy.governor, now, timers, random })
+      this.governor = policy.governor && new Governor({ ...policy.governor, now: steady, timers, random })
     const { governor } = this
     const writes = policy.writes ?? defaultWrites
     if (writes.mode !== 'around') {
@@ -154,9 +157,9 @@ export class Group {
       timers,
       governor,
       moment: () => this.store.tags.moment(),
-      store: (key, landing) => this.#storeLoaded(key, landing),
-      held: (key) => this.#heldVersion(key),
-      stale: (key) => this.#staleValue(key),
+      store: (key, landing) => this.#keeper.keep(key, landing),
+      held: (key) => this.#keeper.heldVersion(key),
+      stale: (key) => this.#keeper.rescue(key),
       reportFault: (error) => environment.reportFault?.(error),
     })
   }
@@ -211,7 +214,7 @@ export class Group {
 
   /** Keeps what is loaded for so many ms at most; 0: for as long as the policy says. */
   limitLifetime(ms: number): void {
-    this.#longestMs = ms
+    this.#keeper.longestMs = ms || Infinity
   }
 
   /** The flags of what is written without a lifetime of its own: with `EXPIRES`, `store.deadline` is the group's. */
@@ -240,14 +243,21 @@ export class Group {
   serves(ref: Ref, bytes: Buffer, start: number, end: number): boolean {
     const { records } = this.store
     const { ms } = this.#environment.instant
-    const isStale = records.isStale(ref, ms)
     // Without an origin only by SWAPDB: then it lives as long as its lifetime.
-    if (this.flights === undefined) return !isStale
+    if (this.flights === undefined) return !records.isStale(ref, ms)
     const verdict = this.freshness.look(records, ref, this.#windows, ms[0])
     if (verdict === 'load') return false
-    if (isStale) this.staleHits++
-    if (verdict === 'refresh') this.flights.refresh(Buffer.from(bytes.subarray(start, end)))
+    if (verdict === 'refresh') this.staleHits++
+    if (verdict === 'refresh' || this.freshness.loadsAhead(records, ref, ms[0]))
+      this.flights.refresh(Buffer.from(bytes.subarray(start, end)))
     return true
+  }
+
+  /** Milliseconds until a read loads the value at `ref` anew, which has a deadline. Only for groups with an origin. */
+  nextRefresh(ref: Ref, key: Buffer): number {
+    const pause = this.flights?.pauseOf(key) ?? 0
+    const { now } = this.#environment.instant
+    return this.freshness.nextRefresh(this.store.records, ref, this.#windows, now, pause)
   }
 
   /**
@@ -401,7 +411,10 @@ export class Group {
     this.store.invalidateTag(hashOfTag(tag))
   }
 
-  /** Word of changes at the source may have been lost: what it has given by now, or is about to give, is invalid. */
+  /**
+   * Word of changes at the source may have been lost: what it has given by now is stale, if it is of use then, and else
+   * invalid, as is what it is about to give.
+   */
   distrust(): void {
     this.#environment.instant.refresh()
     this.flights?.fenceAll()
@@ -433,9 +446,11 @@ export class Group {
     other.copies?.dropAll()
     const { store } = this
     const { evicted, expired } = store
-    // What one origin lacks, the other may have.
-    store.forgetAbsent()
-    other.store.forgetAbsent()
+    // What one origin lacks, the other may have, and it tells versions in words of its own.
+    for (const each of [store, other.store]) {
+      each.forgetAbsent()
+      each.forgetVersions()
+    }
     this.store = other.store
     other.store = store
     store.evicted = this.store.evicted
@@ -472,7 +487,10 @@ export class Group {
       group: this.name,
       key: (key) => this.#changed(key),
       tag: (tag) => this.invalidateTag(tag),
-      all: () => this.distrust(),
+      all: () => {
+        this.store.noteAllChanged()
+        this.distrust()
+      },
       gap: () => {
         this.isDeaf = false
         this.distrust()
@@ -491,69 +509,6 @@ export class Group {
     await within(Math.max(timeoutMs, LEAST_CLOSING), this.#environment.timers, this.policy.origin?.close?.())
   }
 
-  /** Step 6. Returns why the value cannot be kept or given. */
-  #storeLoaded(key: Buffer, landing: Landing): string | undefined {
-    const { value, ms, fenced, facts } = landing
-    const { store } = this
-    if (!takeLoadedTags(store, landing)) return TOO_MANY_TAGS
-    const tags = tagFlags(store.tagging.count)
-    const { now } = this.#environment.instant
-    const ttl = facts?.ttl
-    const longest = this.#longestMs || Infinity
-    let deadline = deadlineAfter(now, ttl ?? Infinity)
-    let flags = LOADED | tags
-    if (Math.min(ttl ?? (this.policy.ttlMs || Infinity), longest) !== Infinity) {
-      if (ttl === undefined && this.lifetime() !== 0) deadline = store.deadline[0]
-      deadline = Math.min(deadline, deadlineAfter(now, longest))
-      const notes = this.freshness.plan(store.windows, facts, ms, deadline - now, longest)
-      flags |= EXPIRES | (notes === undefined ? 0 : NOTED)
-      if (notes !== undefined) store.notes = notes
-    }
-    // Whether it can be given must not depend on who else has written meanwhile.
-    const notesLength = (flags & NOTED) === 0 ? 0 : store.notes.length
-    if (value !== null && !store.fits(key.length, value.length, flags, notesLength))
-      return `a value of ${value.length} bytes exceeds the budget of ${store.maxBytes} bytes`
-    if (fenced || store.tags.isInvalid(store.tagging)) return undefined
-    this.#forgetLoaded(key)
-    if (ttl === 0) return undefined
-    store.loadedAt[0] = now
-    store.loadMs = Math.min(ms, 0x7fffffff)
-    if (value === null) {
-      const negativeTtl = Math.min(ttl ?? this.policy.negativeTtlMs, longest)
-      if (negativeTtl === 0) return undefined
-      store.deadline[0] = deadlineAfter(now, negativeTtl)
-      store.put(key, 0, key.length, NOTHING, 0, 0, ValueType.ABSENT, EXPIRES | LOADED | tags)
-      return undefined
-    }
-    store.deadline[0] = deadline
-    store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, flags)
-    return undefined
-  }
-
-  /** What was loaded takes the place of what was held: whoever keeps a copy of that is told. */
-  #forgetLoaded(key: Buffer): void {
-    const ref = this.store.peek(key, 0, key.length)
-    if (ref === NULL_REF) return
-    for (const watcher of this.#watchers) watcher.written(this, key, 0, key.length)
-    this.store.remove(ref)
-  }
-
-  #heldVersion(key: Buffer): HeldVersion | undefined {
-    const { store } = this
-    const ref = store.peek(key, 0, key.length)
-    if (ref === NULL_REF || store.records.type(ref) !== ValueType.STRING) return undefined
-    const validator = store.records.notes(ref).toString('utf8')
-    return validator === '' ? undefined : { validator, value: store.copyValue(ref), tags: tagsOf(store, ref) }
-  }
-
-  #staleValue(key: Buffer): Buffer | undefined {
-    const { store } = this
-    const ref = store.peek(key, 0, key.length)
-    if (ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT) return undefined
-    const { now } = this.#environment.instant
-    return this.freshness.rescues(store.records, ref, this.#windows, now) ? store.copyValue(ref) : undefined
-  }
-
   #setDeadline(): void {
     const { ttlMs, jitter } = this.policy
     const shorter = jitter === 0 ? 0 : ttlMs * jitter * this.#environment.random()
@@ -569,9 +524,4 @@ async function within(ms: number, timers: Timers, end: Promise<void> | void): Pr
     cancel = timers.after(ms, resolve)
   })
   await Promise.race([end, late]).finally(cancel)
-}
-
-/** A moment that a record can hold; an absence is remembered for no longer than that. */
-function deadlineAfter(now: number, ttl: number): number {
-  return Math.min(now + Math.max(1, Math.ceil(ttl)), Number.MAX_SAFE_INTEGER)
 }

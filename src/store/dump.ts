@@ -53,7 +53,7 @@ export function dumpEntry(store: Store, ref: Ref): Buffer {
   const { bytes, valueStart, valueEnd } = records
   const expiring = deadline !== 0n
   const isNoted = expiring && records.isNoted(ref)
-  const notes = records.notes(ref)
+  const notes = store.version(ref)
   const noted = isNoted ? WINDOW_BYTES + notes.length : 0
   records.readTags(ref, tagging)
   const tagged = tagging.count === 0 ? 0 : TAGS_BYTES + TAG_BYTES * tagging.count
@@ -91,9 +91,9 @@ export function dumpEntry(store: Store, ref: Ref): Buffer {
 }
 
 /**
- * Stores under a key what `dumpEntry` wrote, as the most recently used entry; nothing if its life has ended, if the
- * source has changed it since, or if that is in doubt. False: it is not an entry that this version knows, or alone
- * exceeds the budget; then nothing has changed.
+ * Stores under a key what `dumpEntry` wrote, as the most recently used entry; nothing if its life has ended, or if the
+ * source has changed it since. If that is in doubt, it is stale, or where it cannot be, nothing is stored. False: it is
+ * not an entry that this version knows, or alone exceeds the budget; then nothing has changed.
  *
  * @param isDeaf whether this node, too, will doubt what it holds as soon as it hears of changes again
  */
@@ -126,14 +126,16 @@ export function restoreEntry(
     if (!loaded || !expiring || raw || isNoted || dump.length !== valueStart) return false
   } else if (type !== ValueType.STRING) return false
 
-  if (!isDeaf && (shape & IS_DOUBTFUL) !== 0) return true
+  const isDoubted = !isDeaf && (shape & IS_DOUBTFUL) !== 0
+  if (isDoubted && (!isNoted || windows.grace === 0)) return true
   const now = Math.floor(store.now)
   let since = 0
   let deadline = 0n
   let at = HEADER_BYTES
   if (expiring) {
-    const remaining = dump.readBigInt64LE(at)
+    let remaining = dump.readBigInt64LE(at)
     at += DEADLINE_BYTES
+    if (isDoubted && remaining >= 0n) remaining = -1n
     deadline = BigInt(now) + remaining
     if (deadline > FOREVER) deadline = FOREVER
     // A key lives through the millisecond of its deadline.

@@ -431,6 +431,16 @@ export class Records {
     return (this.word(ref, offset) >>> 0) + this.word(ref, offset + 1) * HIGH <= moment[0]
   }
 
+  /**
+   * Ends the life of a record with `NOTED` at `end[0]`, if it does not end before. False: it is not kept after its end,
+   * and nothing has changed.
+   */
+  endBy(ref: Ref, end: Float64Array): boolean {
+    if (!this.isNoted(ref) || this.#noted(ref, GRACE) === 0) return false
+    if (this.#time(ref, (this.word(ref, 0) & WIDE) === 0 ? 4 : 6) > end[0]) this.setDeadline(ref, end)
+    return true
+  }
+
   /** The flags that say how much room a record has for tags; 0: it carries none. */
   tagFlags(ref: Ref): number {
     return this.word(ref, 0) & TAGS

@@ -31,7 +31,7 @@ const GROWTH = 1.25
 const ROOMY_FROM = 256
 /** Entries looked at between two decisions when the whole index is walked. */
 const SCAN_STEPS = 4096
-const NO_NOTES = Buffer.alloc(0)
+const NOTHING = Buffer.alloc(0)
 const NO_WINDOWS = new Windows()
 /** How often `random` draws before it searches. */
 const RANDOM_TRIES = 100
@@ -54,22 +54,30 @@ export class Store {
   expired = 0
   /** Argument of `put` with `EXPIRES` and of `expire`: milliseconds since the epoch. A cell: an argument would be boxed. */
   readonly deadline = new Float64Array(1)
-  /** Arguments of `put` with `LOADED`: milliseconds since the epoch, milliseconds. */
+  /** Arguments of `put` with `LOADED`: a `loadMoment`, milliseconds since the epoch; milliseconds. */
   readonly loadedAt = new Float64Array(1)
   loadMs = 0
   /** Arguments of `put` with `NOTED`. */
   readonly windows = new Windows()
-  notes: Uint8Array = NO_NOTES
+  notes: Uint8Array = NOTHING
   /** Argument of `put` with `TAGS`. */
   readonly tagging = new Tagging()
-  /** Entries that were invalidated by a tag, or by `distrust`, and found to be so. */
+  /** Entries that were invalidated by a tag, or by `distrust` without being kept stale, and found to be so. */
   invalidated = 0
   /** When which tag was invalidated. */
   readonly tags: TagEpochs
   /** When the source said of which key that it has changed: see `isOutdated`. */
   readonly #changes: TagEpochs
-  /** What the origin gave until then is invalid. */
+  /** `#changes` of all keys; 0: never. */
+  #allChanged = 0
+  /** What the origin gave until then is not fresh any more; nor is its version known to the origin. 0: never. */
   readonly #distrusted = new Float64Array(1)
+  readonly #versionless = new Float64Array(1)
+  /** The later of both, and when the latest of what is held was loaded: of a clock that goes back the past is longer. */
+  #border = 0
+  readonly #latest = new Float64Array(1)
+  /** When what is found to be distrusted ends: see `#isKeptStale`. */
+  readonly #end = new Float64Array(1)
   readonly #checked = new Tagging()
   /** Whether there is something to be checked besides deadlines. */
   #isGuarded = false
@@ -181,11 +189,36 @@ export class Store {
     this.#isGuarded = true
   }
 
-  /** All that the origin has given by now is invalid. O(1). */
+  /**
+   * Word of changes may have been lost: what the origin has given by now is stale from now on. What is not kept after
+   * its lifetime, and every absence, is invalid. O(1): found to be so when it is asked for.
+   */
   distrust(): void {
     if (this.#index.count === 0) return
-    this.#distrusted[0] = this.#instant.now
+    this.#distrusted[0] = this.#markLoaded()
     this.#isGuarded = true
+  }
+
+  /** The origin that gave what is held is another one from now on: versions of that mean nothing to it. O(1). */
+  forgetVersions(): void {
+    if (this.#index.count === 0) return
+    this.#versionless[0] = this.#markLoaded()
+  }
+
+  /** A moment not before any load by now, and before all that come: their `loadedAt` is a `loadMoment`. */
+  #markLoaded(): number {
+    this.#border = Math.max(this.#instant.now, this.#latest[0])
+    return this.#border
+  }
+
+  /** When something is loaded now: later than every load before the last mark, though the clock may have gone back. */
+  loadMoment(): number {
+    return Math.max(this.#instant.now, this.#border + 1)
+  }
+
+  /** A copy of what the origin knows the version of a record by; empty: nothing. */
+  version(ref: Ref): Buffer {
+    return this.records.isLoadedUntil(ref, this.#versionless) ? NOTHING : this.records.notes(ref)
   }
 
   /** The source says that a key has changed. What is held of it stays. */
@@ -193,11 +226,17 @@ export class Store {
     this.#changes.invalidate(this.#hasher.hash(bytes, start, end))
   }
 
+  /** The same of every key. */
+  noteAllChanged(): void {
+    this.#allChanged = this.#changes.moment() + 1
+  }
+
   /**
    * Whether the source may have changed a key within the last so many ms: then what another node has had of it for as
    * long is old, whether or not that node has heard of the change.
    */
   isOutdated(bytes: Uint8Array, start: number, end: number, ms: number): boolean {
+    if (this.#allChanged > this.#changes.ago(ms)) return true
     if (this.#changes.isEmpty) return false
     const key = this.#checked
     key.count = 0
@@ -502,17 +541,27 @@ export class Store {
     return NULL_REF
   }
 
-  /** Whether its life has ended, or a tag of it, or all that was loaded when it was, has been invalidated. */
+  /** Whether its life has ended, or it is invalid: by a tag of it, or as what was loaded when it was is distrusted. */
   #isDead(ref: Ref): boolean {
     return this.records.isExpired(ref, this.#instant.ms) || (this.#isGuarded && this.#isInvalid(ref))
   }
 
   #isInvalid(ref: Ref): boolean {
     const { records } = this
-    if (this.#distrusted[0] !== 0 && records.isLoadedUntil(ref, this.#distrusted)) return true
+    const isDistrusted = this.#distrusted[0] !== 0 && records.isLoadedUntil(ref, this.#distrusted)
+    if (isDistrusted && !this.#isKeptStale(ref)) return true
     if (records.tagFlags(ref) === 0) return false
     records.readTags(ref, this.#checked)
     return this.tags.isInvalid(this.#checked)
+  }
+
+  /**
+   * Ends the life of what is distrusted when that began, before this millisecond in any case; whether it is of use
+   * after that. What is written down here is all that a dump, or whoever else looks, has to know.
+   */
+  #isKeptStale(ref: Ref): boolean {
+    this.#end[0] = Math.max(1, Math.min(this.#distrusted[0], this.#instant.now) - 1)
+    return this.records.endBy(ref, this.#end) && !this.records.isExpired(ref, this.#instant.ms)
   }
 
   #countDead(ref: Ref): void {
@@ -542,7 +591,10 @@ export class Store {
     records.format(ref, type, flags, keyLength, valueLength, this.#instant.second, notesLength)
     copyBytes(key, keyStart, keyEnd, records.bytes, records.words, records.valueStart - keyLength)
     if ((flags & EXPIRES) !== 0) records.setDeadline(ref, this.deadline)
-    if ((flags & LOADED) !== 0) records.setLoaded(ref, this.loadedAt, this.loadMs)
+    if ((flags & LOADED) !== 0) {
+      records.setLoaded(ref, this.loadedAt, this.loadMs)
+      if (this.loadedAt[0] > this.#latest[0]) this.#latest[0] = this.loadedAt[0]
+    }
     if ((flags & TAGS) !== 0) records.setTags(ref, this.tagging)
     if (isNoted) {
       records.setWindows(ref, this.windows)

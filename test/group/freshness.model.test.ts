@@ -1,4 +1,4 @@
-// Freshness against a model: any sequence of reads, writes, failures and pauses, to the millisecond.
+// Freshness against a model: any sequence of reads, writes, failures, gaps and pauses, to the millisecond.
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -6,6 +6,7 @@ import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
 import { Group } from '../../src/group/group.ts'
+import { PAUSE_MS } from '../../src/group/pauses.ts'
 
 const KEY = Buffer.from('Tom')
 
@@ -13,12 +14,14 @@ type Step =
   | { readonly do: 'wait'; readonly ms: number }
   | { readonly do: 'read'; readonly fails: boolean }
   | { readonly do: 'write' }
+  | { readonly do: 'gap' }
 
 const steps: fc.Arbitrary<Step> = fc.oneof(
-  fc.record({ do: fc.constant('wait' as const), ms: fc.nat({ max: 60 }) }),
+  fc.record({ do: fc.constant('wait' as const), ms: fc.nat({ max: 900 }) }),
   fc.record({ do: fc.constant('read' as const), fails: fc.boolean() }),
   fc.record({ do: fc.constant('read' as const), fails: fc.boolean() }),
   fc.record({ do: fc.constant('write' as const) }),
+  fc.record({ do: fc.constant('gap' as const) }),
 )
 
 interface Policy {
@@ -27,31 +30,61 @@ interface Policy {
   readonly ifError: number
 }
 
+interface Held {
+  readonly value: string
+  /** The last moment of its lifetime. */
+  end: number
+  readonly isLoaded: boolean
+}
+
 /** What a group should hold, and do. */
 class Model {
   loads = 0
-  #held: { readonly value: string; readonly at: number; readonly isLoaded: boolean } | undefined
+  #held: Held | undefined
+  /** When word of changes was lost, if nobody has looked since. */
+  #gap: number | undefined
+  #pausedUntil = 0
   readonly #policy: Policy
 
   constructor(policy: Policy) {
     this.#policy = policy
   }
 
-  write(value: string, at: number): void {
-    this.#held = { value, at, isLoaded: false }
+  write(value: string, now: number): void {
+    this.#hold(value, now, false)
+  }
+
+  distrust(now: number): void {
+    if (this.#held?.isLoaded === true) this.#gap = now
   }
 
   /** What a read gives, when a load that begins now gives `loaded`, undefined: fails. */
   read(loaded: string | undefined, now: number): string | undefined {
-    const { ttl, revalidate, ifError } = this.#policy
+    const { revalidate, ifError } = this.#policy
+    this.#see()
     const had = this.#held
-    const past = had === undefined ? Infinity : now - had.at - ttl
-    if (past <= 0) return had?.value
+    const past = had === undefined ? Infinity : now - had.end
+    if (had !== undefined && past <= 0) return had.value
+    const isServed = had?.isLoaded === true && past <= revalidate
+    if (isServed && now < this.#pausedUntil) return had.value
     this.loads++
-    if (loaded !== undefined) this.#held = { value: loaded, at: now, isLoaded: true }
-    if (had === undefined || !had.isLoaded) return loaded
-    if (past <= revalidate) return had.value
+    this.#pausedUntil = isServed && loaded === undefined ? now + PAUSE_MS : 0
+    if (loaded !== undefined) this.#hold(loaded, now, true)
+    if (isServed) return had.value
+    if (had?.isLoaded !== true) return loaded
     return loaded ?? (past <= ifError ? had.value : undefined)
+  }
+
+  #hold(value: string, now: number, isLoaded: boolean): void {
+    this.#held = { value, end: now + this.#policy.ttl, isLoaded }
+    this.#gap = undefined
+  }
+
+  /** The gap ends the lifetime of what is held. */
+  #see(): void {
+    if (this.#gap === undefined || this.#held === undefined) return
+    this.#held.end = Math.min(this.#held.end, this.#gap - 1)
+    this.#gap = undefined
   }
 }
 
@@ -59,9 +92,9 @@ test('a group does what its policy says', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.record({
-        ttl: fc.integer({ min: 1, max: 50 }),
-        revalidate: fc.nat({ max: 50 }),
-        ifError: fc.nat({ max: 100 }),
+        ttl: fc.integer({ min: 1, max: 1000 }),
+        revalidate: fc.nat({ max: 2000 }),
+        ifError: fc.nat({ max: 2000 }),
       }),
       fc.array(steps, { maxLength: 60 }),
       async (policy, todo) => {
@@ -101,6 +134,9 @@ test('a group does what its policy says', async () => {
           else if (step.do === 'write') {
             group.write(KEY, Buffer.from(`written ${version}`), 0)
             model.write(`written ${version}`, clock.now())
+          } else if (step.do === 'gap') {
+            group.distrust()
+            model.distrust(clock.now())
           } else {
             fails = step.fails
             const expected = model.read(fails ? undefined : `loaded ${version}`, clock.now())
@@ -112,6 +148,6 @@ test('a group does what its policy says', async () => {
         group.store.verify()
       },
     ),
-    { numRuns: 100 },
+    { numRuns: 500 },
   )
 })

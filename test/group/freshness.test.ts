@@ -1,6 +1,6 @@
 // Freshness: what is served past its lifetime, and what is loaded before its end, to the millisecond.
 
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
@@ -113,14 +113,131 @@ test('stale while revalidate: served at once, loaded by one in the background', 
   at.group.store.verify()
 })
 
-test('a background load that fails leaves what is held, and the next read tries again', async () => {
+test.each([
+  { name: 'fails', result: new Error('down') },
+  { name: 'brings what is too large', result: 'x'.repeat(70_000) },
+])(
+  'after a background load that $name, what is held is served for a second before the next',
+  async ({ result }) => {
+    const at = new Place({ staleWhileRevalidateMs: 5000, random: () => 0 })
+    await at.load('630')
+    at.advance(1100)
+    expect(await at.read()).toBe('630')
+    at.answer(result, 40)
+    await at.settle()
+    const ref = at.group.store.peek(KEY, 0, 3)
+    for (const left of [1000, 600, 200]) {
+      expect([await at.read(), at.calls.length, at.group.nextRefresh(ref, KEY)]).toEqual(['630', 2, left])
+      at.advance(400)
+    }
+    expect([at.group.nextRefresh(ref, KEY), await at.read(), at.calls.length]).toEqual([0, '630', 3])
+    at.answer('700')
+    await at.settle()
+    expect(await at.read()).toBe('700')
+  },
+)
+
+test('the pause is over when what it was for is loaded, or cannot be served any more', async () => {
   const at = new Place({ staleWhileRevalidateMs: 300 })
   await at.load('630')
   at.advance(1100)
-  expect(await at.read()).toBe('630')
+  await at.read()
   at.answer(new Error('down'))
   await at.settle()
-  expect([await at.read(), at.calls.length]).toEqual(['630', 3])
+  at.advance(200)
+  const ref = at.group.store.peek(KEY, 0, 3)
+  expect([at.group.nextRefresh(ref, KEY), await at.read(), at.calls.length]).toEqual([0, '630', 2])
+  at.advance(1)
+  expect(await at.load(loaded('700', { ttl: 10 }))).toBe('700')
+  at.advance(11)
+  expect([await at.read(), at.calls.length]).toEqual(['700', 4])
+})
+
+test('a miss knows no pause', async () => {
+  const at = new Place({ staleWhileRevalidateMs: 300 })
+  await at.load('630')
+  at.advance(1100)
+  await at.read()
+  at.answer(new Error('down'))
+  await at.settle()
+  at.group.remove(KEY)
+  expect(await at.load(new Error('down'))).toBe('-scores: down')
+  expect(await at.load('700')).toBe('700')
+})
+
+describe('after a gap in the word of changes', () => {
+  test('a value is served while it is loaded anew', async () => {
+    const at = new Place({ staleWhileRevalidateMs: 300 })
+    await at.load('630')
+    at.advance(10)
+    at.group.distrust()
+    expect([await at.read(), at.calls.length, at.group.staleHits]).toEqual(['630', 2, 1])
+    at.answer('700')
+    await at.settle()
+    expect([await at.read(), at.calls.length]).toEqual(['700', 2])
+  })
+
+  test('it is served when loading it fails, for as long as the policy says', async () => {
+    const at = new Place({ staleIfErrorMs: 300 })
+    await at.load('630')
+    at.group.distrust()
+    at.advance(299)
+    expect(await at.load(new Error('down'))).toBe('630')
+    at.advance(1)
+    expect(await at.load(new Error('down'))).toBe('-scores: down')
+  })
+
+  test('the origin is asked whether the version that is held is current', async () => {
+    const at = new Place()
+    await at.load(loaded('630', { validator: '"7"', ttl: 500 }))
+    at.group.distrust()
+    expect(await at.load(unchanged({ ttl: 500 }))).toBe('630')
+    expect(at.calls[1].context.validator).toBe('"7"')
+    expect([await at.read(), at.calls.length]).toEqual(['630', 2])
+  })
+
+  test('an absence is forgotten, and so is a value that is of no use after its lifetime', async () => {
+    for (const result of [null, '630']) {
+      const at = new Place({ policy: { negativeTtlMs: 1000 } })
+      await at.load(result)
+      at.group.distrust()
+      expect(await at.read()).toBe('waiting')
+    }
+  })
+
+  test('what is loaded is fresh, whatever the clock does', async () => {
+    const at = new Place({ staleWhileRevalidateMs: 300 })
+    await at.load('630')
+    at.group.distrust()
+    at.clock.set(at.clock.now() - 3_600_000)
+    await at.read()
+    at.answer('700')
+    await at.settle()
+    expect([await at.read(), at.calls.length, at.group.staleHits]).toEqual(['700', 2, 1])
+  })
+})
+
+test('a value without a lifetime that may be served stale is kept as such', async () => {
+  const at = new Place({ staleIfErrorMs: 300 })
+  await at.load(loaded('630', { ttl: 0, staleWhileRevalidate: 200, staleIfError: 0 }))
+  expect([await at.read(), at.calls.length]).toEqual(['630', 2])
+  at.answer(loaded('700', { ttl: 0, staleWhileRevalidate: 0, staleIfError: 50 }))
+  await at.settle()
+  expect(await at.load(new Error('down'))).toBe('700')
+  await at.load(loaded('800', { ttl: 0 }))
+  expect(at.group.store.size).toBe(0)
+})
+
+test('an exchange leaves the versions of one origin unknown to the other', async () => {
+  const place = (): Place => new Place({ policy: { name: 'scores' } })
+  const [at, other] = [place(), place()]
+  await at.load(loaded('630', { validator: '"1"', ttl: 100 }))
+  await other.load(loaded('7', { validator: '"1"', ttl: 100 }))
+  at.group.exchange(other.group)
+  at.advance(150)
+  other.advance(150)
+  expect(await at.load('700')).toBe('700')
+  expect(at.calls[1].context.validator).toBeUndefined()
 })
 
 test('a background load that finds no such key takes the value away', async () => {

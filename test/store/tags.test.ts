@@ -113,16 +113,6 @@ describe('tags', () => {
     expect(seen).not.toContain('a')
   })
 
-  test('what the origin gave before a gap is invalid, what was set is not', () => {
-    const tagged = new Tagged()
-    tagged.set('loaded', '1', [], LOADED)
-    tagged.set('set', '2', [])
-    tagged.store.distrust()
-    tagged.pass(1)
-    tagged.set('later', '3', [], LOADED)
-    expect([tagged.get('loaded'), tagged.get('set'), tagged.get('later')]).toEqual([null, '2', '3'])
-  })
-
   test('they travel, and an invalidation on the way counts', () => {
     for (const [flags, tags] of [
       [0, ['x']],

@@ -1,0 +1,113 @@
+// Step 6 of the read path: keeps what the origin gave, and finds what is held of it when it is asked for anew.
+
+import type { Instant } from '../bytes/instant.ts'
+import { NULL_REF } from '../store/arena.ts'
+import { EXPIRES, LOADED, NOTED, tagFlags, ValueType, Windows } from '../store/record.ts'
+import type { Store } from '../store/store.ts'
+import type { HeldVersion, Landing } from './flights.ts'
+import { type Freshness, isForLater } from './freshness.ts'
+import { TOO_MANY_TAGS, tagsOf, takeLoadedTags } from './tags.ts'
+
+/** The group that keeps it. */
+export interface KeepingGroup {
+  readonly policy: { readonly ttlMs: number; readonly negativeTtlMs: number }
+  readonly freshness: Freshness
+  /** SWAPDB exchanges it. */
+  readonly store: Store
+  lifetime(): number
+  fence(bytes: Buffer, start: number, end: number): void
+}
+
+const NOTHING = Buffer.alloc(0)
+
+export class Keeper {
+  /** Nothing is kept for longer, in ms, whatever policy and origin say. */
+  longestMs = Infinity
+  readonly #group: KeepingGroup
+  readonly #instant: Instant
+  readonly #windows = new Windows()
+
+  constructor(group: KeepingGroup, instant: Instant) {
+    this.#group = group
+    this.#instant = instant
+  }
+
+  /** Keeps a value, or its absence, unless its load was fenced. Returns why it cannot be kept or given. */
+  keep(key: Buffer, landing: Landing): string | undefined {
+    const { value, ms, fenced, facts } = landing
+    const { store } = this.#group
+    if (!takeLoadedTags(store, landing)) return TOO_MANY_TAGS
+    const flags = LOADED | tagFlags(store.tagging.count) | this.#plan(landing)
+    const deadline = store.deadline[0]
+    // Whether it can be given must not depend on who else has written meanwhile.
+    const notesLength = (flags & NOTED) === 0 ? 0 : store.notes.length
+    if (value !== null && !store.fits(key.length, value.length, flags, notesLength))
+      return `a value of ${value.length} bytes exceeds the budget of ${store.maxBytes} bytes`
+    if (fenced || store.tags.isInvalid(store.tagging)) return undefined
+    this.#forget(key)
+    store.loadedAt[0] = store.loadMoment()
+    store.loadMs = Math.min(ms, 0x7fffffff)
+    if (value === null) {
+      const ttl = Math.min(facts?.ttl ?? this.#group.policy.negativeTtlMs, this.longestMs)
+      if (ttl === 0) return undefined
+      store.deadline[0] = deadlineAfter(this.#instant.now, ttl)
+      const absent = (flags & ~NOTED) | EXPIRES
+      store.put(key, 0, key.length, NOTHING, 0, 0, ValueType.ABSENT, absent)
+      return undefined
+    }
+    if (facts?.ttl === 0 && !isForLater(facts)) return undefined
+    store.deadline[0] = deadline
+    store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, flags)
+    return undefined
+  }
+
+  /** The version that is held of a key, if the origin can be asked whether it is current. */
+  heldVersion(key: Buffer): HeldVersion | undefined {
+    const { store } = this.#group
+    const ref = store.peek(key, 0, key.length)
+    if (ref === NULL_REF || store.records.type(ref) !== ValueType.STRING) return undefined
+    const validator = store.version(ref).toString('utf8')
+    return validator === '' ? undefined : { validator, value: store.copyValue(ref), tags: tagsOf(store, ref) }
+  }
+
+  /** What a read of a key is given whose load has failed. */
+  rescue(key: Buffer): Buffer | undefined {
+    const { store, freshness } = this.#group
+    const ref = store.peek(key, 0, key.length)
+    if (ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT) return undefined
+    return freshness.rescues(store.records, ref, this.#windows, this.#instant.now)
+      ? store.copyValue(ref)
+      : undefined
+  }
+
+  /** Makes for how long a value lives the arguments of `store.put`, and returns the flags that go with them. */
+  #plan({ facts, ms }: Landing): number {
+    const { store, policy, freshness } = this.#group
+    const { now } = this.#instant
+    const { longestMs } = this
+    const ttl = facts?.ttl
+    if (Math.min(ttl ?? (policy.ttlMs || Infinity), longestMs) === Infinity) return 0
+    if (ttl !== undefined) store.deadline[0] = ttl === 0 ? now - 1 : deadlineAfter(now, ttl)
+    else if (this.#group.lifetime() === 0) store.deadline[0] = Infinity
+    store.deadline[0] = Math.min(store.deadline[0], deadlineAfter(now, longestMs))
+    const lifetime = Math.max(0, store.deadline[0] - now)
+    const notes = freshness.plan(store.windows, facts, ms, lifetime, longestMs)
+    if (notes === undefined) return EXPIRES
+    store.notes = notes
+    return EXPIRES | NOTED
+  }
+
+  /** What was loaded takes the place of what was held: whoever keeps a copy of that is told. */
+  #forget(key: Buffer): void {
+    const { store } = this.#group
+    const ref = store.peek(key, 0, key.length)
+    if (ref === NULL_REF) return
+    this.#group.fence(key, 0, key.length)
+    store.remove(ref)
+  }
+}
+
+/** A moment that a record can hold; an absence is remembered for no longer than that. */
+function deadlineAfter(now: number, ttl: number): number {
+  return Math.min(now + Math.max(1, Math.ceil(ttl)), Number.MAX_SAFE_INTEGER)
+}
