@@ -4,7 +4,7 @@ import { type Landing, MAX_KEY_BYTES } from '../group/flights.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
 import { NULL_REF } from '../store/arena.ts'
-import { ValueType } from '../store/record.ts'
+import { EXPIRES, ValueType } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 
 /** By the names of keys. */
@@ -57,6 +57,37 @@ export function readingStore(
   for (const [i, value] of values)
     passing.put(buf, start[i], end[i], value, 0, value.length, ValueType.STRING, 0)
   return passing
+}
+
+/** Whether a load gave a value that has no lifetime, though no write came between. */
+function isMomentary({ value, fenced, facts }: Landing): boolean {
+  return value !== null && !fenced && facts?.ttl === 0
+}
+
+/** Whether a read-modify-write has to load again: somebody has changed what its load gave. */
+export function isChanged(landing: Landing): boolean {
+  return landing.fenced || (landing.value !== null && !isMomentary(landing))
+}
+
+/**
+ * Holds what has no lifetime through this millisecond, for a command that changes it; what that makes of it has none
+ * either.
+ */
+export function holdMomentary(
+  group: Group,
+  args: Args,
+  positions: readonly number[],
+  landings: Landings,
+): void {
+  const { store } = group
+  const { buf, start, end } = args
+  for (const i of positions) {
+    const landing = landings.get(keyName(args, i))
+    if (!landing?.value || !isMomentary(landing) || !group.wouldLoad(buf, start[i], end[i], true)) continue
+    const { value } = landing
+    store.deadline[0] = store.now
+    store.put(buf, start[i], end[i], value, 0, value.length, ValueType.STRING, EXPIRES)
+  }
 }
 
 function heldValue(store: Store, args: Args, i: number): Buffer | null {

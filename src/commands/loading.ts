@@ -4,7 +4,7 @@ import type { Args } from '../resp/args.ts'
 import { type Client, placeOf } from './client.ts'
 import { type Circumstances, circumstancesOf, type Errand } from './errand.ts'
 import type { HeldCommand } from './held.ts'
-import { firstError, keyName, type Landings, readingStore } from './landings.ts'
+import { firstError, holdMomentary, isChanged, keyName, type Landings, readingStore } from './landings.ts'
 import type { Runner } from './runner.ts'
 import type { Command } from './table.ts'
 import type { Telemetry } from './telemetry.ts'
@@ -134,7 +134,9 @@ export class Loading {
       return true
     }
     if (held.write && group.isWatched) this.#runner.fence(command)
-    if (!held.write) context.store = readingStore(group, held.args, command.keysOf(context), held.landings)
+    const positions = command.keysOf(context)
+    if (held.write) holdMomentary(group, held.args, positions, held.landings)
+    else context.store = readingStore(group, held.args, positions, held.landings)
     this.#runner.run(command, 0)
     return true
   }
@@ -147,7 +149,7 @@ export class Loading {
     return command.keysOf(this.#runner.context).filter((i) => {
       if (!group.wouldLoad(args.buf, args.start[i], args.end[i], write)) return false
       const landing = landings.get(keyName(args, i))
-      return landing === undefined || (write && (landing.fenced || landing.value !== null))
+      return landing === undefined || (write && isChanged(landing))
     })
   }
 }

@@ -1,6 +1,6 @@
 // Freshness through commands: what GET, EXPLAIN and writes see of a value past its lifetime.
 
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { defaultGovernor } from '../../src/group/governor.ts'
 import { loaded, type OriginResult } from '../../src/group/origin.ts'
 import { Harness } from '../support/harness.ts'
@@ -174,4 +174,35 @@ test('an origin that is down: what is stale is served, misses fail at once, and 
   expect(await harness.call('INFO', 'groups')).toContain(
     'rescued=0,retries=0,shed=0,refused=0,breaker_opened=0,',
   )
+})
+
+describe('a value that is not to be kept', () => {
+  const facts = [
+    { ttl: 0 },
+    // Kept, but only to be served while it is loaded anew, which a write does not do.
+    { ttl: 0, staleWhileRevalidate: 5000 },
+  ]
+  test.each([
+    { command: ['INCR', 'Tom'], reply: 631 },
+    { command: ['INCRBYFLOAT', 'Tom', '0.5'], reply: '630.5' },
+    { command: ['APPEND', 'Tom', '1'], reply: 4 },
+    { command: ['SETRANGE', 'Tom', '5', 'x'], reply: 6 },
+    { command: ['GETDEL', 'Tom'], reply: '630' },
+    { command: ['GETSET', 'Tom', '1'], reply: '630' },
+    { command: ['SET', 'Tom', '1', 'GET'], reply: '630' },
+    { command: ['GETEX', 'Tom', 'EX', '5'], reply: '630' },
+  ])('$command.0 works on it', async ({ command, reply }) => {
+    for (const each of facts) {
+      const { harness, asked } = nodeOf(() => loaded('630', each))
+      expect([await harness.call(...command), asked()]).toEqual([reply, 1])
+      harness.groups[0].store.verify()
+    }
+  })
+
+  test('is gone a moment after it was changed', async () => {
+    const { harness, asked } = nodeOf(() => loaded('630', { ttl: 0 }))
+    expect(await harness.call('INCR', 'Tom')).toBe(631)
+    harness.clock.advance(1)
+    expect([await harness.call('GET', 'Tom'), asked()]).toEqual(['630', 2])
+  })
 })
