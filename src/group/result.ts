@@ -1,6 +1,6 @@
 // What an origin gave, looked at: anything that is not a result is an error of its key.
 
-import { Loaded, type LoadedFacts, type OriginResult, type OriginResults } from './origin.ts'
+import { BadRequest, Loaded, type LoadedFacts, type OriginResult, type OriginResults } from './origin.ts'
 
 /** A result that can be kept: bytes, or null when the key does not exist. */
 export interface ReadResult {
@@ -30,7 +30,7 @@ export function readResult(
 
 /**
  * The results of several keys in their order; what is in the place of a result is not looked at yet.
- * @throws TypeError naming the keys, when they cannot be told apart
+ * @throws BadRequest naming the keys, when they cannot be told apart
  */
 export function readResults(
   results: OriginResults,
@@ -40,9 +40,9 @@ export function readResults(
     return keys.map((key) => (results as ReadonlyMap<string, OriginResult | Error>).get(key))
   const names = keys.length === 1 ? showKey(keys[0]) : `${showKey(keys[0])} and ${keys.length - 1} more keys`
   if (!Array.isArray(results))
-    throw new TypeError(`loadMany gave ${describe(results)} for ${names}, not an array or a Map`)
+    throw new BadRequest(`loadMany gave ${describe(results)} for ${names}, not an array or a Map`)
   if (results.length !== keys.length)
-    throw new TypeError(
+    throw new BadRequest(
       `loadMany gave an array of ${results.length} for ${names}, wants one of ${keys.length}`,
     )
   return results

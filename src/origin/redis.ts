@@ -1,9 +1,10 @@
 // An origin that is another Redis, Valkey or cluster of these.
 
 import type { ChainableCommander, Cluster, Redis } from 'ioredis'
-import { systemTimers } from '../bytes/clock.ts'
+import { type CancelTimer, systemTimers } from '../bytes/clock.ts'
 import { keySlot } from '../bytes/crc16.ts'
 import {
+  BadRequest,
   type ChangeListener,
   type LoadContext,
   loaded,
@@ -152,10 +153,13 @@ export class RedisOrigin implements Origin {
 
   /** Commands wait while there is no connection, but not for ever. */
   async #run(pipeline: ChainableCommander, signal: AbortSignal): Promise<PipelineReplies> {
-    const limit = AbortSignal.timeout(this.#options.timeout + 500)
-    const replies = await abortable(pipeline.exec(), AbortSignal.any([signal, limit])).catch((error) => {
-      throw limit.aborted && !signal.aborted ? new Error('Redis does not answer', { cause: error }) : error
+    let cancel: CancelTimer = () => undefined
+    const late = new Promise<never>((_, reject) => {
+      const give = (): void => reject(new Error('Redis does not answer'))
+      // Not by a signal: one of those, and its timer, would stay for the whole time after the answer has come.
+      cancel = systemTimers.after(this.#options.timeout + 500, give)
     })
+    const replies = await abortable(Promise.race([pipeline.exec(), late]), signal).finally(cancel)
     if (replies === null) throw new Error('the transaction was aborted')
     return replies
   }
@@ -232,5 +236,5 @@ function resultOf(key: string, value: Buffer | null, [error, ttl]: PipelineRepli
 
 function reworded(error: Error, key: string): Error {
   if (!error.message.startsWith('WRONGTYPE')) return error
-  return new Error(`${showKey(key)} holds another type than a string`, { cause: error })
+  return new BadRequest(`${showKey(key)} holds another type than a string`, { cause: error })
 }

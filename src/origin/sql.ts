@@ -1,14 +1,21 @@
 // An origin that is a SQL database: one query for a key, and one for many keys at once.
 
 import { systemTimers } from '../bytes/clock.ts'
-import type { ChangeListener, LoadContext, Origin, OriginLog, OriginValue } from '../group/origin.ts'
-import { showKey } from '../group/result.ts'
+import {
+  BadRequest,
+  type ChangeListener,
+  type LoadContext,
+  type Origin,
+  type OriginLog,
+  type OriginValue,
+} from '../group/origin.ts'
 import { errorText } from './abortable.ts'
 import type { KeyPattern } from './key-pattern.ts'
 import type { Listening } from './listening.ts'
-import { type Cell, cellText, cellValue, rowJson } from './sql/cell.ts'
+import { Batch } from './sql/batch.ts'
 import { type Checked, checkStatements, type Statements } from './sql/checks.ts'
-import { type Driver, type DriverOptions, type Parameter, type Rows, StatementError } from './sql/driver.ts'
+import { type Driver, type DriverOptions, type Parameter, StatementError, worded } from './sql/driver.ts'
+import { ofKey, RowReader } from './sql/row-reader.ts'
 
 /** Which database, by the protocol of the URL. */
 export const SQL_PROTOCOLS = ['postgres:', 'postgresql:', 'mysql:', 'mariadb:', 'sqlite:'] as const
@@ -33,6 +40,7 @@ export class SqlOrigin implements Origin {
   readonly remove: Origin['remove']
   readonly listen: Origin['listen']
   readonly #options: SqlOptions
+  readonly #reader: RowReader
   #log: OriginLog = { warn: () => undefined }
   #listening: Listening | undefined
   #opening: Promise<Driver> | undefined
@@ -40,6 +48,7 @@ export class SqlOrigin implements Origin {
 
   constructor(options: SqlOptions) {
     this.#options = options
+    this.#reader = new RowReader(options.column)
     const { writeQuery, removeQuery, listen } = options
     if (writeQuery !== undefined)
       this.store = (key, value, { signal }) => this.#change('write', key, [value], signal)
@@ -66,7 +75,7 @@ export class SqlOrigin implements Origin {
     if (parameter === undefined) return null
     try {
       const { driver } = await this.#checked()
-      return this.#only(await driver.one(parameter, signal))
+      return this.#reader.only(await driver.one(parameter, signal))
     } catch (error) {
       throw worded(ofKey(error, key))
     }
@@ -99,7 +108,7 @@ export class SqlOrigin implements Origin {
     signal: AbortSignal,
   ): Promise<void> {
     const parameter = this.#parameterOf(key)
-    if (parameter === undefined) throw new Error('there are no such keys')
+    if (parameter === undefined) throw new BadRequest('there are no such keys')
     try {
       const { [which]: change } = await this.#checked()
       await change?.(parameter, values, signal)
@@ -115,73 +124,10 @@ export class SqlOrigin implements Origin {
     for (const parameter of parameters) if (parameter !== undefined) asked.set(String(parameter), parameter)
     if (asked.size === 0) return keys.map(() => null)
     const { driver } = await this.#checked().catch((error) => Promise.reject(worded(error)))
-    const found = await this.#find(driver, [...asked.values()], signal)
+    const found = await new Batch(driver, this.#reader, signal).find([...asked.values()])
     return parameters.map((parameter, i) =>
       parameter === undefined ? null : ofKey(found.get(String(parameter)), keys[i]),
     )
-  }
-
-  /** A key that the database refuses does not make the others fail: the batch is halved until it is alone. */
-  async #find(
-    driver: Driver,
-    parameters: readonly Parameter[],
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, OriginValue | Error>> {
-    let rows: Rows
-    try {
-      rows = await driver.many(parameters, signal)
-    } catch (error) {
-      if (!(error instanceof StatementError && error.ofParameter)) throw worded(error)
-      if (parameters.length === 1) return new Map([[String(parameters[0]), worded(error)]])
-      const half = parameters.length >> 1
-      const parts = [parameters.slice(0, half), parameters.slice(half)]
-      const found = await Promise.all(parts.map((part) => this.#find(driver, part, signal)))
-      return new Map([...found[0], ...found[1]])
-    }
-    return this.#assign(driver, parameters, rows, signal)
-  }
-
-  async #assign(
-    driver: Driver,
-    parameters: readonly Parameter[],
-    { columns, rows }: Rows,
-    signal: AbortSignal,
-  ): Promise<Map<string, OriginValue | Error>> {
-    const found = new Map<string, OriginValue | Error>(
-      parameters.map((parameter) => [String(parameter), undefined]),
-    )
-    const folded = new Set<string>()
-    let strangers = false
-    for (const row of rows) {
-      const name = cellText(row[0])
-      folded.add(fold(name))
-      if (!found.has(name)) strangers = true
-      else if (found.get(name) !== undefined) found.set(name, new SeveralRows())
-      else found.set(name, this.#valueOf(columns, row, 1))
-    }
-    // A database may take texts for equal that are not ('Tom' and 'tom', 7 and 07): it is asked for each of those.
-    const missing = parameters.filter((parameter) => {
-      const name = String(parameter)
-      return found.get(name) === undefined && (strangers || folded.has(fold(name)))
-    })
-    await Promise.all(
-      missing.map(async (parameter) => {
-        const one = await driver.one(parameter, signal).then((result) => this.#only(result), worded)
-        found.set(String(parameter), one)
-      }),
-    )
-    return found
-  }
-
-  #only({ columns, rows }: Rows): OriginValue {
-    if (rows.length > 1) throw new SeveralRows()
-    return rows.length === 0 ? null : this.#valueOf(columns, rows[0], 0)
-  }
-
-  #valueOf(columns: readonly string[], row: readonly Cell[], first: number): OriginValue {
-    const { column } = this.#options
-    if (column !== undefined) return cellValue(row[columns.indexOf(column, first)])
-    return columns.length === first + 1 ? cellValue(row[first]) : rowJson(columns, row, first)
   }
 
   #parameterOf(key: string): Parameter | undefined {
@@ -220,23 +166,6 @@ export class SqlOrigin implements Origin {
   }
 }
 
-class SeveralRows extends Error {
-  constructor() {
-    super('the query gave more than one row')
-  }
-}
-
-/** Says which key it was. */
-function ofKey<Result>(result: Result, key: string): Result | Error {
-  return result instanceof SeveralRows ? new Error(`${result.message} for ${showKey(key)}`) : result
-}
-
-/** The same for texts that some collation or type takes for equal. */
-function fold(text: string): string {
-  const letters = text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase()
-  return letters.trim().replace(/^0+(?=\d)/, '')
-}
-
 async function openDriver(options: DriverOptions): Promise<Driver> {
   const { protocol } = new URL(options.url)
   if (protocol === 'sqlite:') {
@@ -249,10 +178,4 @@ async function openDriver(options: DriverOptions): Promise<Driver> {
   }
   const { openPostgres } = await import('./sql/postgres.ts')
   return openPostgres(options)
-}
-
-/** An error with words, whatever it was. */
-function worded(error: unknown): Error {
-  if (error instanceof Error && error.message !== '') return error
-  return new Error(errorText(error), { cause: error })
 }

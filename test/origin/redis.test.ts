@@ -3,8 +3,9 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
-import { afterEach, beforeAll, expect, test } from 'vitest'
-import { type LoadContext, Loaded, type OriginResult } from '../../src/group/origin.ts'
+import { afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { systemTimers } from '../../src/bytes/clock.ts'
+import { isBadRequest, type LoadContext, Loaded, type OriginResult } from '../../src/group/origin.ts'
 import { type RedisOptions, RedisOrigin } from '../../src/origin/redis.ts'
 import { behind, originContract } from '../contracts/origin.contract.ts'
 import { certificate, key as privateKey } from '../support/certificate.ts'
@@ -76,6 +77,25 @@ describeWithRedis('Redis', (redis) => {
       seen(await origin.load(key, context()).catch((thrown: Error) => thrown)),
     )
     expect(await Promise.all(one)).toEqual(['1', error, null, mortal])
+    const wrong: unknown = await origin.load('list', context()).catch((thrown) => thrown)
+    expect([isBadRequest(wrong), isBadRequest(many.get('list'))]).toEqual([true, true])
+    await proxy.close()
+  })
+
+  test('a load leaves no timer behind', async () => {
+    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+    const origin = originOf(proxy.port)
+    await origin.load('none', context())
+    const [set, cleared, signals] = [
+      vi.spyOn(systemTimers, 'after'),
+      vi.spyOn(globalThis, 'clearTimeout'),
+      vi.spyOn(AbortSignal, 'timeout'),
+    ]
+    await origin.load('none', context())
+    await origin.loadMany(['none', 'either'], context())
+    expect([set.mock.calls.length, signals.mock.calls.length]).toEqual([2, 0])
+    expect(cleared.mock.calls.length).toBeGreaterThanOrEqual(2)
+    vi.restoreAllMocks()
     await proxy.close()
   })
 

@@ -1,6 +1,8 @@
 // The port to a database: what the SQL origin asks of each kind.
 
 import { isUtf8 } from 'node:buffer'
+import { BadRequest } from '../../group/origin.ts'
+import { errorText } from '../abortable.ts'
 import type { TlsOptions } from '../tls-options.ts'
 import type { Cell } from './cell.ts'
 
@@ -51,7 +53,7 @@ export interface Driver {
 /** The database refused the statement, in its own words. */
 export class StatementError extends Error {
   override readonly name = 'StatementError'
-  /** It refused the parameter (SQLSTATE class 22, data exception): another one may do. */
+  /** It refused what the statement was given, a key or a value: another one may do. */
   readonly ofParameter: boolean
 
   constructor(message: string, ofParameter: boolean, cause: unknown) {
@@ -62,9 +64,15 @@ export class StatementError extends Error {
 
 /**
  * SQLSTATE classes that say nothing about the statement: connection, authorization, catalog, resources, intervention
- * (a timeout, a shutdown), system, transaction.
+ * (a timeout, a shutdown; of MySQL the class 70), system, transaction.
  */
-const PASSING = new Set(['08', '25', '28', '3D', '40', '53', '55', '57', '58', 'XX'])
+const PASSING = new Set(['08', '25', '28', '3D', '40', '53', '55', '57', '58', '70', 'XX'])
+
+/**
+ * Classes that are about what it was given: cardinality, data, constraints, the refusal of a view or of a trigger (of
+ * MySQL the class 45), limits.
+ */
+const OF_PARAMETER = new Set(['21', '22', '23', '44', '45', '54', 'P0'])
 
 /** PostgreSQL: protocol violation; what it says of a statement with another number of parameters. */
 const WRONG_PARAMETERS = '08P01'
@@ -74,7 +82,15 @@ export function statementError(error: Error, state: string): Error {
   const group = state.slice(0, 2)
   return PASSING.has(group) && state !== WRONG_PARAMETERS
     ? error
-    : new StatementError(error.message, group === '22', error)
+    : new StatementError(error.message, OF_PARAMETER.has(group), error)
+}
+
+/** An error with words, whatever it was; what the database refuses of a key or a value it will refuse again. */
+export function worded(error: unknown): Error {
+  if (error instanceof StatementError && error.ofParameter)
+    return new BadRequest(error.message, { cause: error })
+  if (error instanceof Error && error.message !== '') return error
+  return new Error(errorText(error), { cause: error })
 }
 
 /** @throws StatementError for a statement that has more parameters than it will be given, or fewer */

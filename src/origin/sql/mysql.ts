@@ -26,8 +26,19 @@ const GEOMETRY = 255
 /** decimal, tiny, short, long, double, longlong, int24, year, newdecimal */
 const NUMBERS = new Set([0, 1, 2, 3, 5, 8, 9, 13, 246])
 
-/** An illegal mix of collations and an incorrect string value are faults of one key. */
-const PARAMETER_ERRORS = new Set([1267, 1366])
+/**
+ * Errors without a class of their own that are about a key or a value: a packet that is too large, data that is cut off, an
+ * illegal mix of collations, text that is none, values of a wrong form, a check (MySQL: ER_…).
+ */
+const PARAMETER_ERRORS = new Set([1153, 1265, 1267, 1300, 1366, 1411, 1525, 3819])
+
+/**
+ * Those that say nothing about the statement: disk, storage, memory, who may connect, a host that is blocked, threads,
+ * connections of a user, locks, limits of a user, a server that only reads, a timeout, an idle connection.
+ */
+const PASSING_ERRORS = new Set([
+  1021, 1030, 1037, 1038, 1041, 1044, 1049, 1129, 1130, 1135, 1203, 1205, 1206, 1226, 1290, 1836, 3024, 4031,
+])
 
 /** `IN (?)` in a batch query gets as many placeholders as there are keys; anywhere else `?` is a JSON array of them. */
 const IN_LIST = /\bin\s*\(\s*\?\s*\)/i
@@ -169,9 +180,11 @@ function released(connection: PoolConnection, error: unknown): unknown {
     connection.destroy()
     return error
   }
-  connection.release()
+  // After these the server hangs up.
+  if (sqlState.startsWith('08')) connection.destroy()
+  else connection.release()
   if (PARAMETER_ERRORS.has(errno)) return new StatementError(error.message, true, error)
-  return statementError(error, sqlState)
+  return PASSING_ERRORS.has(errno) ? error : statementError(error, sqlState)
 }
 
 function readCell({ columnType }: FieldPacket, value: unknown): Cell {

@@ -39,15 +39,15 @@ class SqliteDriver implements Driver {
   }
 
   one(parameter: Parameter | null, signal: AbortSignal): Promise<Rows> {
-    return this.#patiently(signal, (database) => this.#all(database, this.#options.query, parameter))
+    const { query } = this.#options
+    return this.#patiently(signal, (database) => this.#all(database, query, parameter), query)
   }
 
   many(parameters: readonly Parameter[] | null, signal: AbortSignal): Promise<Rows> {
     const json = parameters?.map((item) => (typeof item === 'bigint' ? item : JSON.stringify(item))).join(',')
     const parameter = json === undefined ? null : `[${json}]`
-    return this.#patiently(signal, (database) =>
-      this.#all(database, this.#options.batchQuery ?? '', parameter),
-    )
+    const { batchQuery = '' } = this.#options
+    return this.#patiently(signal, (database) => this.#all(database, batchQuery, parameter), batchQuery)
   }
 
   async prepare(sql: string, parameters: number, signal: AbortSignal): Promise<Change> {
@@ -67,9 +67,8 @@ class SqliteDriver implements Driver {
     return async (key, values, until) => {
       const given = [key, ...values.map(textOrBytes)]
       const bound = isNumbered ? [numbered(given)] : given
-      await this.#patiently(until, () =>
-        statement.reader ? statement.all(...bound) : statement.run(...bound),
-      )
+      const run = (): unknown => (statement.reader ? statement.all(...bound) : statement.run(...bound))
+      await this.#patiently(until, run, sql)
     }
   }
 
@@ -78,8 +77,15 @@ class SqliteDriver implements Driver {
     this.#database?.close()
   }
 
-  /** Does something again until nobody else writes, for as long as a statement may take. */
-  async #patiently<Result>(signal: AbortSignal, run: (database: Database) => Result): Promise<Result> {
+  /**
+   * Does something again until nobody else writes, for as long as a statement may take.
+   * @param sql the statement that is run, if one is
+   */
+  async #patiently<Result>(
+    signal: AbortSignal,
+    run: (database: Database) => Result,
+    sql?: string,
+  ): Promise<Result> {
     const until = performance.now() + this.#options.statementTimeout
     for (;;) {
       signal.throwIfAborted()
@@ -88,10 +94,22 @@ class SqliteDriver implements Driver {
       try {
         return run(this.#database)
       } catch (error) {
-        if (isOfStatement(error)) throw new StatementError((error as Error).message, false, error)
+        const { message } = error as Error
+        if (isOfValue(error)) throw new StatementError(message, true, error)
+        if (isOfStatement(error)) throw new StatementError(message, this.#compiles(sql), error)
         if (!isBusy(error) || performance.now() >= until) throw error
       }
       await abortable(wait(BUSY_INTERVAL), signal)
+    }
+  }
+
+  /** Then what is wrong is what it was run with (text that is no JSON, say): SQLite has one code for both. */
+  #compiles(sql: string | undefined): boolean {
+    if (sql === undefined || this.#database === undefined) return false
+    try {
+      return this.#database.prepare(sql).source === sql
+    } catch {
+      return false
     }
   }
 
@@ -124,6 +142,12 @@ function numbered(values: readonly unknown[]): Record<string, unknown> {
 function isBusy(error: unknown): boolean {
   const { code = '' } = error as SqliteError
   return code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')
+}
+
+/** A constraint, a type, a length. */
+function isOfValue(error: unknown): boolean {
+  const { code = '' } = error as SqliteError
+  return code.startsWith('SQLITE_CONSTRAINT') || code === 'SQLITE_MISMATCH' || code === 'SQLITE_TOOBIG'
 }
 
 /** Syntax, unknown tables and columns; a number of parameters that is not one. */

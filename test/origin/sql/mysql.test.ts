@@ -6,7 +6,7 @@ import { behind, originContract } from '../../contracts/origin.contract.ts'
 import { certificate } from '../../support/certificate.ts'
 import { describeWithMariadb } from '../../support/mariadb.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
-import { bulk, bytesOf, context, sqlOrigin, textOf } from './origins.ts'
+import { bulk, bytesOf, context, outcomeOf, sqlOrigin, textOf } from './origins.ts'
 
 const quiet = { warn: () => undefined }
 
@@ -183,9 +183,81 @@ describeWithMariadb('MariaDB', (mariadb) => {
     })
     const stored = (async () => origin.store?.('1', Buffer.from(value), context()))()
     if (error === undefined) await stored
-    else await expect(stored).rejects.toThrow(error)
+    else
+      await expect(stored).rejects.toMatchObject({
+        name: 'BadRequest',
+        message: expect.stringContaining(error),
+      })
     expect(await bytesOf(origin, '1')).toEqual(error === undefined ? Buffer.from(value) : null)
     await origin.close()
+  })
+
+  test('what is about a key or a value is told from what is about the statement or the database', async () => {
+    const table = `refusals${++tables}`
+    const codes = [1205, 1290].map(
+      (code) => `when ${code} then signal sqlstate 'HY000' set mysql_errno = ${code}`,
+    )
+    await mariadb().run(`
+      create table ${table} (id int primary key check (id <> 13), v varchar(9) unique not null);
+      insert into ${table} values (1, 'taken');
+      create trigger ${table} before insert on ${table} for each row
+        if new.v = 'refused' then signal sqlstate '45000' set message_text = 'not so'; end if;
+      create function raise(code int) returns int deterministic
+        begin case code ${codes.join('; ')}; else return code; end case; end;
+    `)
+    const origin = sqlOrigin({
+      url: mariadb().url,
+      query: 'select raise(?)',
+      writeQuery: `insert into ${table} values (?, ?)`,
+    })
+    const load = (key: string): unknown => origin.load(key, context())
+    const store = (key: string, value: string): unknown => origin.store?.(key, Buffer.from(value), context())
+    expect(await outcomeOf(store('2', 'fine'))).toBe('taken')
+    for (const [key, value] of [
+      ['13', 'unlucky'],
+      ['3', 'taken'],
+      ['4', 'refused'],
+      ['five', 'x'],
+      ['6', 'much too long'],
+    ])
+      expect([value, await outcomeOf(store(key, value))]).toEqual([value, 'bad'])
+    for (const [key, outcome] of [
+      ['7', 'taken'],
+      ['99999999999', 'bad'],
+      ['1205', 'failure'],
+      ['1290', 'failure'],
+    ])
+      expect([key, await outcomeOf(load(key))]).toEqual([key, outcome])
+    await origin.close()
+  })
+
+  test('what may pass is a warning at the start', async () => {
+    await mariadb().run(`
+      create function limited(code int) returns int deterministic
+        begin signal sqlstate '42000' set mysql_errno = 1226, message_text = 'no more today'; return 1; end;
+    `)
+    const started = async (
+      options: Partial<Omit<SqlOptions, 'keys'>> & { query: string },
+    ): Promise<string[]> => {
+      const warnings: string[] = []
+      const origin = sqlOrigin({ url: mariadb().url, ...options })
+      await origin.start({ warn: (_fields, message) => void warnings.push(message) })
+      await origin.close()
+      return warnings
+    }
+    // The key is NULL at the start.
+    const slow = { query: 'select sleep(if(? is null, 20, 0))', statementTimeout: 50 }
+    expect(await started(slow)).toEqual([
+      expect.stringMatching(/^the database does not answer.*max_statement_time/),
+    ])
+    const limited = { query: 'select limited(?)' }
+    expect(await started(limited)).toEqual([
+      expect.stringMatching(/^the database does not answer.*no more today/),
+    ])
+    const nowhere = { url: mariadb().url.replace('/things', '/nowhere'), query: 'select ?' }
+    expect(await started(nowhere)).toEqual([
+      expect.stringMatching(/^the database does not answer.*Unknown database/),
+    ])
   })
 
   test('so many connections are made, and no more', async () => {

@@ -1,6 +1,6 @@
 // SQL origins for tests: options with defaults, and what they load as text.
 
-import type { LoadContext, OriginValue } from '../../../src/group/origin.ts'
+import { isBadRequest, type LoadContext, type OriginValue } from '../../../src/group/origin.ts'
 import { KeyPattern } from '../../../src/origin/key-pattern.ts'
 import { type SqlOptions, SqlOrigin } from '../../../src/origin/sql.ts'
 
@@ -33,6 +33,16 @@ export async function textOf(origin: SqlOrigin, key: string, signal?: AbortSigna
 export async function bytesOf(origin: SqlOrigin, key: string): Promise<Buffer | null> {
   const value = await origin.load(key, context())
   return value === null || value === undefined ? null : Buffer.from(value)
+}
+
+/** What became of a load or a write: whether it is the key or the value that the database refuses. */
+export async function outcomeOf(asked: unknown): Promise<'taken' | 'bad' | 'failure'> {
+  try {
+    await asked
+    return 'taken'
+  } catch (error) {
+    return isBadRequest(error) ? 'bad' : 'failure'
+  }
 }
 
 /** What loadMany gives; an error as its message. */

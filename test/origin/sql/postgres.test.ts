@@ -6,7 +6,7 @@ import { behind, originContract } from '../../contracts/origin.contract.ts'
 import { certificate } from '../../support/certificate.ts'
 import { describeWithPostgres } from '../../support/postgres.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
-import { bulk, bytesOf, context, sqlOrigin, textOf } from './origins.ts'
+import { bulk, bytesOf, context, outcomeOf, sqlOrigin, textOf } from './origins.ts'
 
 const quiet = { warn: () => undefined }
 
@@ -283,8 +283,44 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     })
     const stored = (async () => origin.store?.('1', Buffer.from(value), context()))()
     if (error === undefined) await stored
-    else await expect(stored).rejects.toThrow(error)
+    else
+      await expect(stored).rejects.toMatchObject({
+        name: 'BadRequest',
+        message: expect.stringContaining(error),
+      })
     expect(await bytesOf(origin, '1')).toEqual(error === undefined ? Buffer.from(value) : null)
+    await origin.close()
+  })
+
+  test('what is about a key or a value is told from what is about the statement or the database', async () => {
+    const table = `refusals${++tables}`
+    await postgres().run(`
+      create table ${table} (id int primary key check (id <> 13), v text unique not null);
+      insert into ${table} values (1, 'taken');
+      create function refuse() returns trigger language plpgsql as 'begin raise exception ''not so''; end';
+      create trigger refuse before insert on ${table} for each row when (new.v = 'refused') execute function refuse();
+      create table ${table}_gone (id int);
+    `)
+    const origin = sqlOrigin({
+      url: postgres().url,
+      pool: 1,
+      query: `select v from ${table} where id = $1`,
+      writeQuery: `insert into ${table} values ($1, $2)`,
+      removeQuery: `delete from ${table}_gone where id = $1`,
+    })
+    await origin.start(quiet)
+    const store = (key: string, value: string): unknown => origin.store?.(key, Buffer.from(value), context())
+    expect(await outcomeOf(origin.load('99999999999', context()))).toBe('bad')
+    expect(await outcomeOf(store('2', 'fine'))).toBe('taken')
+    for (const [key, value] of [
+      ['13', 'unlucky'],
+      ['3', 'taken'],
+      ['4', 'refused'],
+      ['five', 'x'],
+    ])
+      expect([value, await outcomeOf(store(key, value))]).toEqual([value, 'bad'])
+    await postgres().run(`drop table ${table}_gone`)
+    expect(await outcomeOf(origin.remove?.('1', context()))).toBe('failure')
     await origin.close()
   })
 

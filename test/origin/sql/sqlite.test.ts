@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { originContract } from '../../contracts/origin.contract.ts'
-import { bulk, context, sqlOrigin, textOf } from './origins.ts'
+import { bulk, context, outcomeOf, sqlOrigin, textOf } from './origins.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'erinys-sqlite-'))
 const path = join(folder, 'things.db')
@@ -112,6 +112,35 @@ test('more than one row is an error of its key', async () => {
   })
   await expect(textOf(origin, 'x')).rejects.toThrow('the query gave more than one row for "x"')
   expect(await bulk(origin, ['x', 'y'])).toEqual(['the query gave more than one row for "x"', null])
+})
+
+test('what is about a key or a value is told from what is about the statement or the file', async () => {
+  const file = join(folder, `${++files}.db`)
+  const own = new Database(file)
+  own.exec(`
+    create table w (k text primary key, v text not null unique check (v <> 'unlucky')) strict;
+    create table gone (k text);
+    create trigger t before insert on w when new.v = 'refused' begin select raise(abort, 'not so'); end;
+    insert into w values ('a', 'taken');
+  `)
+  const origin = sqlOrigin({
+    url: `sqlite:${file}`,
+    query: "select json_extract(?, '$.a') as v",
+    batchQuery: "select value, json_extract(value, '$.a') as v from json_each(?)",
+    writeQuery: 'insert into w values (?, ?)',
+    removeQuery: 'delete from gone where k = ?',
+  })
+  await origin.start({ warn: () => undefined })
+  expect(await outcomeOf(origin.load('{', context()))).toBe('bad')
+  expect(await bulk(origin, ['{"a":1}', '{', '{"a":2}'])).toEqual(['1', 'malformed JSON', '2'])
+  const store = (value: string): unknown => origin.store?.('b', Buffer.from(value, 'latin1'), context())
+  for (const value of ['unlucky', 'taken', 'refused', '\xff'])
+    expect([value, await outcomeOf(store(value))]).toEqual([value, 'bad'])
+  expect(await outcomeOf(store('fine'))).toBe('taken')
+  own.exec('drop table gone')
+  expect(await outcomeOf(origin.remove?.('b', context()))).toBe('failure')
+  await origin.close()
+  own.close()
 })
 
 test.each<[Parameters<typeof sqlOrigin>[0], string]>([
