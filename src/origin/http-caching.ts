@@ -23,12 +23,18 @@ const DIRECTIVE = /([\w-]+)(?:\s*=\s*(?:"([^"]*)"|([^\s,"]*)))?/g
 /** What a response says about itself to a shared cache. Without a word on it there is no ttl. */
 export function factsOf(headers: ResponseHeaders, now: number): LoadedFacts {
   const directives = parseDirectives(text(headers, 'cache-control'))
-  const ttl = lifetime(headers, directives, now)
-  const isStrict = directives.has('must-revalidate') || directives.has('proxy-revalidate')
-  const stale = (name: string): number | undefined =>
-    isStrict ? 0 : directives.has(name) ? seconds(directives.get(name)) * 1000 : undefined
+  const isOnce = mayServeOnce(headers, directives)
+  const left = isOnce ? 0 : lifetime(headers, directives, now)
+  const isStrict = isOnce || directives.has('must-revalidate') || directives.has('proxy-revalidate')
+  const stale = (name: string): number | undefined => {
+    if (isStrict) return 0
+    // What came stale has been so for a part of that time.
+    return directives.has(name)
+      ? Math.max(0, seconds(directives.get(name)) * 1000 + Math.min(0, left ?? 0))
+      : undefined
+  }
   const said = {
-    ttl,
+    ttl: left === undefined ? undefined : Math.max(0, left),
     staleWhileRevalidate: stale('stale-while-revalidate'),
     staleIfError: stale('stale-if-error'),
   }
@@ -61,22 +67,28 @@ export function retryAfter(headers: ResponseHeaders, now: number): number | unde
   return ms > 0 ? Math.min(ms, LONGEST_REST) : undefined
 }
 
-/** In ms; 0: it must not be served again. */
+/** Whether it is for those who wait only: not to be kept, or not to be served again unasked. */
+function mayServeOnce(headers: ResponseHeaders, directives: ReadonlyMap<string, string>): boolean {
+  return (
+    ['no-store', 'no-cache', 'private'].some((name) => directives.has(name)) ||
+    text(headers, 'vary').includes('*')
+  )
+}
+
+/** How long it is still fresh, in ms; below 0: since when it is not. */
 function lifetime(
   headers: ResponseHeaders,
   directives: ReadonlyMap<string, string>,
   now: number,
 ): number | undefined {
-  for (const name of ['no-store', 'no-cache', 'private']) if (directives.has(name)) return 0
-  if (text(headers, 'vary').includes('*')) return 0
   const age = seconds(text(headers, 'age')) * 1000
   const maxAge = directives.get('s-maxage') ?? directives.get('max-age')
-  if (maxAge !== undefined) return Math.max(0, seconds(maxAge) * 1000 - age)
+  if (maxAge !== undefined) return seconds(maxAge) * 1000 - age
   if (headers.expires === undefined) return undefined
   const date = Date.parse(text(headers, 'date'))
   const until = Date.parse(text(headers, 'expires'))
   // A time that is none, 0 say, has passed.
-  return Number.isNaN(until) ? 0 : Math.max(0, until - (Number.isNaN(date) ? now : date) - age)
+  return Number.isNaN(until) ? 0 : until - (Number.isNaN(date) ? now : date) - age
 }
 
 function versionOf(headers: ResponseHeaders): Version {

@@ -167,3 +167,19 @@ test('Retry-After leaves the server alone for so long, and what is held is serve
   // What `setTimeout` and clocks may be apart.
   expect(performance.now() - from).toBeGreaterThan(1990)
 })
+
+test('what is stale from the first is served while it is asked for anew, and what is not to be stored is not', async () => {
+  let control = 'max-age=0, stale-while-revalidate=1000'
+  let served = 0
+  const { get, explain, requests } = await serve((_request, response) => {
+    served++
+    response.writeHead(200, { 'cache-control': control }).end(`body ${served}`)
+  })
+  expect(await get()).toBe('body 1')
+  expect(await explain()).toMatchObject({ state: 'stale', source: 'memory' })
+  control = 'no-store, stale-while-revalidate=1000'
+  expect(await get()).toBe('body 1')
+  await poll(async () => (await explain()).state === 'none', 'the second answer')
+  expect(requests).toHaveLength(2)
+  expect(await get()).toBe('body 3')
+})

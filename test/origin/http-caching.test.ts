@@ -53,6 +53,18 @@ test('how long it may be served stale', () => {
   expect(factsOf({ 'cache-control': 'max-age=1' }, NOW).staleIfError).toBe(undefined)
 })
 
+test.each([
+  ['max-age=0, stale-while-revalidate=30', undefined, 30_000],
+  ['max-age=60, stale-while-revalidate=30', '70', 20_000],
+  ['max-age=60, stale-while-revalidate=30', '99', 0],
+  ['no-store, stale-while-revalidate=30', undefined, 0],
+  ['no-cache, max-age=0, stale-while-revalidate=30', undefined, 0],
+  ['private, stale-while-revalidate=30', undefined, 0],
+])('what comes stale as %j, of age %s, may be served so for %i ms', (control, age, ms) => {
+  const facts = factsOf({ 'cache-control': control, age }, NOW)
+  expect([facts.ttl, facts.staleWhileRevalidate]).toEqual([0, ms])
+})
+
 test('what tells a version comes back as conditions', () => {
   const modified = 'Mon, 01 Jan 2024 00:00:00 GMT'
   expect(conditionsOf(String(factsOf({ etag: 'W/"a"', 'last-modified': modified }, NOW).validator))).toEqual({
