@@ -1,5 +1,6 @@
 // Single flight: at most one load under way per key, shared by everyone who misses it meanwhile.
 
+import { isUtf8 } from 'node:buffer'
 import type { CancelTimer, Timers } from '../bytes/clock.ts'
 import { type Batch, Batcher, type BatchPolicy, type Ending } from './batcher.ts'
 import type { Governor } from './governor.ts'
@@ -41,6 +42,9 @@ export type Waiter = (landing: Landing) => void
 
 /** An origin is not asked for longer keys, of which several copies would be made for each load. */
 export const MAX_KEY_BYTES = 2 ** 20
+
+/** Most bytes of a key in an error. */
+const MAX_SHOWN = 60
 
 const CLOSING = 'the node is closing'
 
@@ -166,8 +170,8 @@ export class Flights {
 
   /** Waits for the load of `key`, starting it if none is under way. The bytes of `key` must not change. */
   join(key: Buffer, waiter: Waiter): void {
-    if (key.length > MAX_KEY_BYTES) {
-      const error = `a key of ${key.length} bytes is not asked for, the longest has ${MAX_KEY_BYTES}`
+    const error = refusalOf(key)
+    if (error !== undefined) {
       queueMicrotask(() => this.#tell(waiter, { value: null, error, fenced: false, ms: 0 }))
       return
     }
@@ -187,7 +191,7 @@ export class Flights {
    */
   refresh(key: Buffer): void {
     // While the origin is left alone, what is stale stays so.
-    if (key.length > MAX_KEY_BYTES || this.#closed || this.#options.governor?.isOpen === true) return
+    if (refusalOf(key) !== undefined || this.#closed || this.#options.governor?.isOpen === true) return
     const name = key.toString('latin1')
     if (this.#flights.has(name) || this.pauseOf(key) > 0) return
     this.refreshes++
@@ -355,6 +359,20 @@ export class Flights {
       return reasonOf(error)
     }
   }
+}
+
+/** Why the origin, which knows keys as text, cannot be asked for this one. */
+function refusalOf(key: Buffer): string | undefined {
+  if (key.length > MAX_KEY_BYTES)
+    return `a key of ${key.length} bytes is not asked for, the longest has ${MAX_KEY_BYTES}`
+  // Decoded, several such keys would be one.
+  return isUtf8(key) ? undefined : `the key "${escaped(key)}" is not UTF-8, and is not asked for`
+}
+
+/** As `redis-cli` shows it, shortened. */
+function escaped(key: Buffer): string {
+  const shown = key.toString('latin1', 0, MAX_SHOWN)
+  return shown.replace(/[^ !#-[\]-~]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
 
 function isBatching(origin: Origin): origin is Origin & Required<Pick<Origin, 'loadMany'>> {

@@ -96,7 +96,7 @@ describe('one load per key', () => {
     const flights = flightsOf()
     const keys = [
       Buffer.from('é'),
-      Buffer.from([0xe9]),
+      Buffer.from('\ufffd'),
       Buffer.from([0]),
       Buffer.alloc(0),
       Buffer.from('__proto__'),
@@ -107,6 +107,27 @@ describe('one load per key', () => {
     expect(calls.map(({ key }) => key)).toEqual(['é', '\ufffd', '\0', '', '__proto__'])
     expect(flights.get(keys[1])?.key).toBe(keys[1])
   })
+})
+
+test('keys that are no text are not asked for, and each is told so by its name', async () => {
+  const flights = flightsOf()
+  const landings: Landing[] = []
+  for (const bytes of ['k\xff', 'k\xfe', '\xc3']) {
+    const key = Buffer.from(bytes, 'latin1')
+    flights.join(key, (landing) => landings.push(landing))
+    flights.refresh(key)
+    flights.fence(key, 0, key.length)
+  }
+  expect(landings).toEqual([])
+  await settle()
+  expect(landings.map(({ error }) => error)).toEqual([
+    'the key "k\\xff" is not UTF-8, and is not asked for',
+    'the key "k\\xfe" is not UTF-8, and is not asked for',
+    'the key "\\xc3" is not UTF-8, and is not asked for',
+  ])
+  join(flights, 'kÿ')
+  await settle()
+  expect([calls.map(({ key }) => key), flights.loads, flights.size]).toEqual([['kÿ'], 1, 1])
 })
 
 test('keys above 1 MiB are not asked for', async () => {
