@@ -62,6 +62,21 @@ test('EXPLAIN tells state, age, the last load and the next', async () => {
   expect(await explain(harness, ...fields)).toEqual(['stale', 'origin', 1301, -2, 7, 0])
 })
 
+test('after a gap in the word of changes a value is stale: served to reads, and there for nothing else', async () => {
+  const { harness, asked } = nodeOf(() => '630')
+  await harness.call('GET', 'Tom')
+  const [group] = harness.groups
+  group.distrust()
+  const fields = ['state', 'source', 'ttl-ms', 'next-refresh-ms']
+  expect(await explain(harness, ...fields)).toEqual(['stale', 'memory', -2, 0])
+  expect([await harness.call('EXISTS', 'Tom'), await harness.call('KEYS', '*')]).toEqual([0, []])
+  expect([await harness.call('GET', 'Tom'), group.staleHits, asked()]).toEqual(['630', 1, 2])
+  await harness.settle()
+  expect(await explain(harness, ...fields)).toEqual(['fresh', 'memory', 1000, 1000])
+  group.distrust()
+  expect([await harness.call('INCR', 'Tom'), asked()]).toEqual([631, 3])
+})
+
 test('EXPLAIN tells of a remembered absence', async () => {
   const { harness } = nodeOf(() => loaded(null, { ttl: 500 }))
   await harness.call('GET', 'Tom')
