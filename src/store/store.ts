@@ -4,6 +4,7 @@ import { copyBytes } from '../bytes/copy.ts'
 import type { Hash, Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import { Arena, NULL_REF, type Ref, UNIT_BYTES } from './arena.ts'
+import { Changes } from './changes.ts'
 import { Compactor } from './compactor.ts'
 import { Index, MIN_INDEX_BYTES, SLOT_BYTES } from './index.ts'
 import { checkIntegrity, type StoreParts } from './integrity.ts'
@@ -22,7 +23,8 @@ import {
   ValueType,
   Windows,
 } from './record.ts'
-import { MOST_CHANGES, TagEpochs, Tagging } from './tags.ts'
+import { TagEpochs, Tagging } from './tags.ts'
+import { Trust } from './trust.ts'
 
 const MIN_SEGMENT_BYTES = 64 * 1024
 const MAX_SEGMENT_BYTES = 4 * 1024 * 1024
@@ -66,18 +68,9 @@ export class Store {
   invalidated = 0
   /** When which tag was invalidated. */
   readonly tags: TagEpochs
-  /** When the source said of which key that it has changed: see `isOutdated`. */
-  readonly #changes: TagEpochs
-  /** `#changes` of all keys; 0: never. */
-  #allChanged = 0
-  /** What the origin gave until then is not fresh any more; nor is its version known to the origin. 0: never. */
-  readonly #distrusted = new Float64Array(1)
-  readonly #versionless = new Float64Array(1)
-  /** The later of both, and when the latest of what is held was loaded: of a clock that goes back the past is longer. */
-  #border = 0
-  readonly #latest = new Float64Array(1)
-  /** When what is found to be distrusted ends: see `#isKeptStale`. */
-  readonly #end = new Float64Array(1)
+  /** What the source says to have changed: see `isOutdated`. */
+  readonly #changes: Changes
+  readonly #trust: Trust
   readonly #checked = new Tagging()
   /** Whether there is something to be checked besides deadlines. */
   #isGuarded = false
@@ -101,11 +94,12 @@ export class Store {
     this.#maxBytes = options.maxBytes
     this.#instant = options.instant
     this.tags = new TagEpochs(options.instant.ms)
-    this.#changes = new TagEpochs(options.instant.ms, MOST_CHANGES)
+    this.#changes = new Changes(options.instant.ms)
     this.#hasher = options.hasher
     const share = 2 ** Math.floor(Math.log2(Math.max(1, options.maxBytes / 64)))
     this.#arena = new Arena(Math.min(MAX_SEGMENT_BYTES, Math.max(MIN_SEGMENT_BYTES, share)))
     this.records = new Records(this.#arena)
+    this.#trust = new Trust(this.records, options.instant.ms)
     this.#recency = new Recency(this.#arena)
     this.readAhead = new ReadAhead(this.#arena, this.#index)
     const { records, readAhead } = this
@@ -195,40 +189,33 @@ export class Store {
    */
   distrust(): void {
     if (this.#index.count === 0) return
-    this.#distrusted[0] = this.#markLoaded()
+    this.#trust.distrust()
     this.#isGuarded = true
   }
 
   /** The origin that gave what is held is another one from now on: versions of that mean nothing to it. O(1). */
   forgetVersions(): void {
-    if (this.#index.count === 0) return
-    this.#versionless[0] = this.#markLoaded()
-  }
-
-  /** A moment not before any load by now, and before all that come: their `loadedAt` is a `loadMoment`. */
-  #markLoaded(): number {
-    this.#border = Math.max(this.#instant.now, this.#latest[0])
-    return this.#border
-  }
-
-  /** When something is loaded now: later than every load before the last mark, though the clock may have gone back. */
-  loadMoment(): number {
-    return Math.max(this.#instant.now, this.#border + 1)
+    this.#trust.forgetVersions()
   }
 
   /** A copy of what the origin knows the version of a record by; empty: nothing. */
   version(ref: Ref): Buffer {
-    return this.records.isLoadedUntil(ref, this.#versionless) ? NOTHING : this.records.notes(ref)
+    return this.#trust.isVersionless(ref) ? NOTHING : this.records.notes(ref)
+  }
+
+  /** The `loadedAt` of what is loaded now. */
+  loadMoment(): number {
+    return this.#trust.moment()
   }
 
   /** The source says that a key has changed. What is held of it stays. */
   noteChange(bytes: Uint8Array, start: number, end: number): void {
-    this.#changes.invalidate(this.#hasher.hash(bytes, start, end))
+    this.#changes.note(this.#hasher.hash(bytes, start, end))
   }
 
   /** The same of every key. */
   noteAllChanged(): void {
-    this.#allChanged = this.#changes.moment() + 1
+    this.#changes.noteAll()
   }
 
   /**
@@ -236,13 +223,7 @@ export class Store {
    * long is old, whether or not that node has heard of the change.
    */
   isOutdated(bytes: Uint8Array, start: number, end: number, ms: number): boolean {
-    if (this.#allChanged > this.#changes.ago(ms)) return true
-    if (this.#changes.isEmpty) return false
-    const key = this.#checked
-    key.count = 0
-    key.add(this.#hasher.hash(bytes, start, end))
-    key.moment[0] = this.#changes.ago(ms)
-    return this.#changes.isInvalid(key)
+    return this.#changes.isWithin(this.#hasher.hash(bytes, start, end), ms)
   }
 
   /** Makes the tags of a record the argument of `put`, and returns the flags that go with them. */
@@ -548,20 +529,10 @@ export class Store {
 
   #isInvalid(ref: Ref): boolean {
     const { records } = this
-    const isDistrusted = this.#distrusted[0] !== 0 && records.isLoadedUntil(ref, this.#distrusted)
-    if (isDistrusted && !this.#isKeptStale(ref)) return true
+    if (this.#trust.isDistrusted(ref) && !this.#trust.isKeptStale(ref)) return true
     if (records.tagFlags(ref) === 0) return false
     records.readTags(ref, this.#checked)
     return this.tags.isInvalid(this.#checked)
-  }
-
-  /**
-   * Ends the life of what is distrusted when that began, before this millisecond in any case; whether it is of use
-   * after that. What is written down here is all that a dump, or whoever else looks, has to know.
-   */
-  #isKeptStale(ref: Ref): boolean {
-    this.#end[0] = Math.max(1, Math.min(this.#distrusted[0], this.#instant.now) - 1)
-    return this.records.endBy(ref, this.#end) && !this.records.isExpired(ref, this.#instant.ms)
   }
 
   #countDead(ref: Ref): void {
@@ -593,7 +564,7 @@ export class Store {
     if ((flags & EXPIRES) !== 0) records.setDeadline(ref, this.deadline)
     if ((flags & LOADED) !== 0) {
       records.setLoaded(ref, this.loadedAt, this.loadMs)
-      if (this.loadedAt[0] > this.#latest[0]) this.#latest[0] = this.loadedAt[0]
+      this.#trust.note(this.loadedAt)
     }
     if ((flags & TAGS) !== 0) records.setTags(ref, this.tagging)
     if (isNoted) {

@@ -1,0 +1,66 @@
+// What of all that the origin has given counts as stale, or as of no known version, since it was given before some moment.
+
+import type { Ref } from './arena.ts'
+import type { Records } from './record.ts'
+
+/** Keeps the order of loads and of such moments whatever the clock does: of one that goes back the past is longer. */
+export class Trust {
+  /** What was given until then is not fresh; 0: there was no such moment. */
+  readonly #distrusted = new Float64Array(1)
+  /** What was given until then was so by an origin that is another one now. */
+  readonly #versionless = new Float64Array(1)
+  /** The later of both. */
+  #border = 0
+  /** When the latest of all loads was. */
+  readonly #latest = new Float64Array(1)
+  readonly #end = new Float64Array(1)
+  readonly #records: Records
+  readonly #now: Float64Array
+
+  /** @param now milliseconds since the epoch, in a cell */
+  constructor(records: Records, now: Float64Array) {
+    this.#records = records
+    this.#now = now
+  }
+
+  /** When something is loaded now: after every load that is distrusted. */
+  moment(): number {
+    return Math.max(this.#now[0], this.#border + 1)
+  }
+
+  /** Something was loaded at `at[0]`. */
+  note(at: Float64Array): void {
+    if (at[0] > this.#latest[0]) this.#latest[0] = at[0]
+  }
+
+  distrust(): void {
+    this.#distrusted[0] = this.#draw()
+  }
+
+  forgetVersions(): void {
+    this.#versionless[0] = this.#draw()
+  }
+
+  /** Draws the line between all loads so far and those to come. */
+  #draw(): number {
+    this.#border = Math.max(this.#now[0], this.#latest[0])
+    return this.#border
+  }
+
+  isDistrusted(ref: Ref): boolean {
+    return this.#distrusted[0] !== 0 && this.#records.isLoadedUntil(ref, this.#distrusted)
+  }
+
+  isVersionless(ref: Ref): boolean {
+    return this.#records.isLoadedUntil(ref, this.#versionless)
+  }
+
+  /**
+   * Ends the life of what is distrusted when that began, before this millisecond in any case; whether it is of use
+   * after that. What is written down here is all that a dump, or whoever else looks, has to know.
+   */
+  isKeptStale(ref: Ref): boolean {
+    this.#end[0] = Math.max(1, Math.min(this.#distrusted[0], this.#now[0]) - 1)
+    return this.#records.endBy(ref, this.#end) && !this.#records.isExpired(ref, this.#now)
+  }
+}
