@@ -1,4 +1,4 @@
-// A certificate of 127.0.0.1 and localhost that signs itself, valid for a hundred years, for tests only.
+// Certificates that sign themselves, valid for a hundred years, for tests only: one of 127.0.0.1 and localhost, one of 127.0.0.1.
 
 export const certificate = `-----BEGIN CERTIFICATE-----
 MIIBnDCCAUGgAwIBAgIUXFvwb+yiXIVMnxEUmz61iBJPF1kwCgYIKoZIzj0EAwIw
@@ -16,4 +16,22 @@ export const key = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgEQcT7pIp1vgsYBnZ
 dIEgRRZJF1+ft/V+N+QlSgtF9GChRANCAASJ9DaXozrmFoS7DegvFkQ6mzrsun1X
 DIPuAUNTX/lcLo0Qj0IRBVMosokTtZNfhaN+eQPVsl9IzgcZ+Jwqm+W7
+-----END PRIVATE KEY-----`
+
+export const addressCertificate = `-----BEGIN CERTIFICATE-----
+MIIBjTCCATKgAwIBAgIUL+weNLlbvsVUVuoCflpIQekBttgwCgYIKoZIzj0EAwIw
+EjEQMA4GA1UEAwwHYWRkcmVzczAgFw0yNjExMjMwNzU4MjhaGA8yMTI2MTAzMDA3
+NTgyOFowEjEQMA4GA1UEAwwHYWRkcmVzczBZMBMGByqGSM49AgEGCCqGSM49AwEH
+A0IABNH1q1hIeC1CorPgW2AhwtTT9cXeq5p123Ck9HD8Wi8SMlpx2vPnqCAc3FoC
+UfMHSNxG+YW+StnybytD0TDW+iKjZDBiMB0GA1UdDgQWBBRDWCqYojJrt7JgSMwx
+TOoJmDBe+jAfBgNVHSMEGDAWgBRDWCqYojJrt7JgSMwxTOoJmDBe+jAPBgNVHRMB
+Af8EBTADAQH/MA8GA1UdEQQIMAaHBH8AAAEwCgYIKoZIzj0EAwIDSQAwRgIhAOpn
+Vkn/juxrLwBF2LKVm4Np+uE53eilS4MO75UoFZYvAiEAiryKDQeDnnbNxzeTa18/
+jeR/yQLvvEk5YdM4XJPIqDI=
+-----END CERTIFICATE-----`
+
+export const addressKey = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgaEzQwIqkkG/uS2EJ
+rHXNbeZ8iEhJ2MemdjyRkHO4yK+hRANCAATR9atYSHgtQqKz4FtgIcLU0/XF3qua
+ddtwpPRw/FovEjJacdrz56ggHNxaAlHzB0jcRvmFvkrZ8m8rQ9Ew1voi
 -----END PRIVATE KEY-----`

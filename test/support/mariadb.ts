@@ -6,7 +6,7 @@ import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Connection, createConnection } from 'mysql2/promise'
 import { afterAll, beforeAll, expect } from 'vitest'
-import { certificate, key } from './certificate.ts'
+import { addressCertificate, addressKey } from './certificate.ts'
 import { describeIfFound, findExecutable } from './executable.ts'
 import { saysReady } from './postgres.ts'
 import type { Target } from './proxy.ts'
@@ -20,7 +20,7 @@ export interface Mariadb {
   stop(): Promise<void>
 }
 
-/** A `describe` whose tests have a MariaDB; `tls`: with the certificate of `certificate.ts`. Without one they are skipped with a warning, or fail where ERINYS_TEST_REQUIRE names `mariadb`. */
+/** A `describe` whose tests have a MariaDB; `tls`: with the certificate of 127.0.0.1. Without one they are skipped with a warning, or fail where ERINYS_TEST_REQUIRE names `mariadb`. */
 export function describeWithMariadb(
   name: string,
   body: (mariadb: () => Mariadb) => void,
@@ -61,8 +61,8 @@ async function startMariadb(
   const settings = [`--socket=${socketPath}`, '--skip-networking', '--innodb-flush-log-at-trx-commit=0']
   if (tls)
     settings.push(
-      `--ssl-cert=${secretFile(identity, join(folder, 'server.crt'), certificate)}`,
-      `--ssl-key=${secretFile(identity, join(folder, 'server.key'), key)}`,
+      `--ssl-cert=${secretFile(identity, join(folder, 'server.crt'), addressCertificate)}`,
+      `--ssl-key=${secretFile(identity, join(folder, 'server.key'), addressKey)}`,
     )
   const child = spawn(program, [...common, ...settings], {
     ...identity,

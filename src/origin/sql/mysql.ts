@@ -1,5 +1,6 @@
 // MySQL and MariaDB for the SQL origin, by `mysql2`.
 
+import { connect, isIP, type Socket } from 'node:net'
 import type { FieldPacket, Pool, PoolConnection, RowDataPacket } from 'mysql2/promise'
 import { abortable } from '../abortable.ts'
 import { type Cell, Literal, numberCell, timestampCell } from './cell.ts'
@@ -57,6 +58,7 @@ export async function openMysql(options: DriverOptions): Promise<Driver> {
             ...(tls === true ? {} : tls),
             verifyIdentity: tls === true || tls.rejectUnauthorized !== false,
           },
+          ...(isIP(new URL(url).hostname) === 0 ? {} : { stream: connectByAddress }),
         }),
     connectionLimit,
     connectTimeout,
@@ -81,6 +83,15 @@ export async function openMysql(options: DriverOptions): Promise<Driver> {
     for (const statement of session) connection.query(statement, () => undefined)
   })
   return new MysqlDriver(pool, options)
+}
+
+/**
+ * `node:tls` compares a certificate with the name that it is told, or that its socket was told. mysql2 tells it none for an
+ * address, and a socket keeps none of these: the certificate would have to be of `localhost`.
+ */
+function connectByAddress({ config: { host, port } }: { config: { host: string; port: number } }): Socket {
+  const socket = connect({ host, port, noDelay: true, keepAlive: true })
+  return Object.assign(socket, { _host: host })
 }
 
 class MysqlDriver implements Driver {

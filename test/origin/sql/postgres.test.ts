@@ -1,9 +1,12 @@
 // PostgreSQL as an origin: types, batches, faults of the statement and of the connection.
 
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { SqlOptions } from '../../../src/origin/sql.ts'
 import { behind, originContract } from '../../contracts/origin.contract.ts'
-import { certificate } from '../../support/certificate.ts'
+import { addressCertificate, addressKey, certificate } from '../../support/certificate.ts'
 import { describeWithPostgres } from '../../support/postgres.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
 import { bulk, bytesOf, context, outcomeOf, sqlOrigin, textOf } from './origins.ts'
@@ -383,6 +386,34 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     // The certificate is of this address, and of localhost.
     expect(await trusts({ ca: certificate }, url.replace('localhost', '127.0.0.1'))).toBe('true')
     expect(await trusts(undefined)).toBe('false')
+  })
+
+  test('TLS: a certificate of an address is of who is called by that', async () => {
+    const server = createServer((socket) => {
+      socket
+        .on('error', () => undefined)
+        .once('data', () => {
+          // The answer to SSLRequest; behind it there is a PostgreSQL without TLS.
+          socket.write('S')
+          const secure = new TLSSocket(socket, { isServer: true, cert: addressCertificate, key: addressKey })
+          secure.on('error', () => undefined)
+          secure
+            .pipe(connect(postgres().target))
+            .on('error', () => undefined)
+            .pipe(secure)
+        })
+    })
+    server.listen(0)
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const load = async (host: string): Promise<string | null> => {
+      const url = `postgres://postgres@${host}:${port}/postgres`
+      const origin = sqlOrigin({ url, ...byId, tls: { ca: addressCertificate }, pool: 1 })
+      return textOf(origin, 'user:1').finally(() => origin.close())
+    }
+    expect(await load('127.0.0.1')).toBe('name 1')
+    await expect(load('localhost')).rejects.toThrow("does not match certificate's altnames")
+    server.close()
   })
 
   test('so many connections are made, and no more', async (t) => {
