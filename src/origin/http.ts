@@ -69,10 +69,13 @@ export class HttpOrigin implements Origin {
     if (batchUrl !== undefined) this.loadMany = (keys, context) => this.#loadMany(batchUrl, keys, context)
   }
 
+  knows(key: string): boolean {
+    return this.#addressOf(key) !== undefined
+  }
+
   async load(key: string, { signal, validator }: LoadContext): Promise<OriginResult> {
-    const { url, keys, redirects } = this.#options
-    const captures = keys === undefined ? [] : keys.match(key)
-    const address = captures === undefined ? undefined : url.fill(key, captures)
+    const { redirects } = this.#options
+    const address = this.#addressOf(key)
     if (address === undefined) return null
     const conditions = validator === undefined ? {} : conditionsOf(validator)
     try {
@@ -102,9 +105,7 @@ export class HttpOrigin implements Origin {
 
   /** Redirects are not followed: what has been written is what the next load asks for. */
   async #change(key: string, request: RequestOptions & { readonly signal: AbortSignal }): Promise<void> {
-    const { url, keys } = this.#options
-    const captures = keys === undefined ? [] : keys.match(key)
-    const address = captures === undefined ? undefined : url.fill(key, captures)
+    const address = this.#addressOf(key)
     if (address === undefined) throw new BadRequest('there are no such keys')
     try {
       const response = await this.#request(address, request)
@@ -126,8 +127,8 @@ export class HttpOrigin implements Origin {
   }
 
   async #loadMany(url: string, keys: readonly string[], { signal }: LoadContext): Promise<OriginResults> {
-    const pattern = this.#options.keys
-    const asked = pattern === undefined ? keys : keys.filter((key) => pattern.match(key) !== undefined)
+    // Together or alone, the same keys are absent.
+    const asked = keys.filter((key) => this.knows(key))
     if (asked.length === 0) return new Map()
     const headers = { ...this.#options.headers, 'content-type': 'application/json' }
     const body = JSON.stringify(asked)
@@ -141,6 +142,12 @@ export class HttpOrigin implements Origin {
     } catch (error) {
       throw this.#worded(error, signal)
     }
+  }
+
+  #addressOf(key: string): string | undefined {
+    const { url, keys } = this.#options
+    const captures = keys === undefined ? [] : keys.match(key)
+    return captures === undefined ? undefined : url.fill(key, captures)
   }
 
   /** To another server go neither headers nor a certificate: they are secrets, or say who asks. */

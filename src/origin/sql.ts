@@ -70,6 +70,10 @@ export class SqlOrigin implements Origin {
     }
   }
 
+  knows(key: string): boolean {
+    return this.#parameterOf(key) !== undefined
+  }
+
   async load(key: string, { signal }: LoadContext): Promise<OriginValue> {
     const parameter = this.#parameterOf(key)
     if (parameter === undefined) return null

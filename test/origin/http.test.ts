@@ -150,6 +150,7 @@ describe('what is asked', () => {
     })
     expect(textOf(await load(origin, 'user:a/b c'))).toBe('x')
     expect([await load(origin, 'user:..'), await load(origin, 'other:1')]).toEqual([null, null])
+    expect(['user:..', 'other:1', 'user:a'].map((key) => origin.knows(key))).toEqual([false, false, true])
     expect(asked).toEqual([['GET', '/users/a%2Fb%20c?all=user%3Aa%2Fb%20c', 'Bearer x', 'identity']])
   })
 
@@ -457,7 +458,12 @@ describe('batches', () => {
     ])
   })
 
-  test('keys that are not of the pattern are not posted', async () => {
+  test('keys that are not of the pattern, or lead elsewhere alone, are not posted', async () => {
+    expect((await batch('{}', ['a', '..', 'a/../b', '', 'b']))[0]).toEqual([
+      'POST',
+      'application/json',
+      '["a","b"]',
+    ])
     expect((await batch('{}', ['user:1', 'x', 'user:y'], { keys: 'user:{id:int}' }))[0]).toEqual([
       'POST',
       'application/json',

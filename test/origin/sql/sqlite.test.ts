@@ -101,6 +101,7 @@ test('keys that are not of the pattern are absent without a question', async () 
     null,
     [null, null, null],
   ])
+  expect(['x', 'thing:01', 'thing:1'].map((key) => origin.knows(key))).toEqual([false, false, true])
   await expect(textOf(origin, 'thing:1')).rejects.toThrow('directory does not exist')
 })
 
