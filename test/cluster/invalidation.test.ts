@@ -8,7 +8,7 @@ import { Instant } from '../../src/bytes/instant.ts'
 import { Handover } from '../../src/cluster/handover.ts'
 import { type Moving, Takeover } from '../../src/cluster/takeover.ts'
 import { Group } from '../../src/group/group.ts'
-import { type ChangeListener, loaded } from '../../src/group/origin.ts'
+import { type ChangeListener, type LoadedFacts, loaded } from '../../src/group/origin.ts'
 
 const KEY = Buffer.from('user:1')
 const SLOT = keySlot(KEY, 0, KEY.length)
@@ -29,8 +29,9 @@ class Side {
   /** What the source tells this node. */
   word!: ChangeListener
   expecting = false
-  /** What it is to load next. */
+  /** What it is to load next, and what is said of it. */
   version = 1
+  facts: LoadedFacts = { tags: ['red'] }
 
   constructor(now: number) {
     this.clock = new ManualClock(now)
@@ -45,7 +46,7 @@ class Side {
         originTimeoutMs: 0,
         origin: {
           kind: 'test',
-          load: () => loaded(`v${this.version}`, { tags: ['red'] }),
+          load: () => loaded(`v${this.version}`, this.facts),
           listen: (listener) => {
             this.word = listener
           },
@@ -208,6 +209,43 @@ describe('an entry that is handed over', () => {
     change()
     next.group.invalidateTag(TAG)
     old.group.invalidateTag(TAG)
+    next.takeover.accept(next.group, KEY, dump ?? KEY, 'old')
+    expect([await next.get(), next.loads]).toEqual(['v2', 1])
+  })
+})
+
+describe('what may be served stale', () => {
+  beforeEach(async () => {
+    old.facts = { ttl: 600_000, staleWhileRevalidate: 5000 }
+    old.group.invalidate(KEY)
+    await old.get()
+    old.pass(1000)
+    next.pass(1000)
+    change()
+    next.takeover.gain([SLOT], 'old')
+  })
+
+  function give(): void {
+    const dump = handoverOf(old).handover.peek(old.group, KEY)
+    next.takeover.accept(next.group, KEY, dump ?? KEY, 'old')
+  }
+
+  test.each([
+    ['after a gap, does so elsewhere too', () => old.word.gap()],
+    ['and comes from who does not hear, is so at once', () => old.word.lost(new Error('cut'))],
+  ])('%s', async (_name, happen) => {
+    happen()
+    give()
+    expect(await next.get()).toBe('v1')
+    await turns()
+    expect([await next.get(), next.loads, next.group.staleHits]).toEqual(['v2', 1, 1])
+  })
+
+  test('while everything changes is not taken', async () => {
+    const dump = handoverOf(old).handover.peek(old.group, KEY)
+    next.word.all()
+    old.word.all()
+    next.pass(500)
     next.takeover.accept(next.group, KEY, dump ?? KEY, 'old')
     expect([await next.get(), next.loads]).toEqual(['v2', 1])
   })
