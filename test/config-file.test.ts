@@ -139,18 +139,20 @@ describe('what is wrong with a file is one line that names it', () => {
 test('what its functions say by what they import from the package is understood', async () => {
   const entry = JSON.stringify(new URL('../src/index.ts', import.meta.url).href)
   const folder = folderWith({
-    'erinys.config.mts': `import { loaded, RetryLater } from 'erinys'
+    'erinys.config.mts': `import { BadRequest, loaded, RetryLater } from 'erinys'
       const origin = (key) => {
+        if (key === 'bad') throw new BadRequest('no such thing')
         if (key === 'later') throw new RetryLater('busy', 60_000)
         return loaded(key + '!', { ttl: 50_000 })
       }
-      export default { groups: { a: { origin } } }`,
+      export default { groups: { a: { origin, breakAfter: 1 } } }`,
   })
   const installed = join(folder, 'node_modules', 'erinys')
   mkdirSync(installed, { recursive: true })
   writeFileSync(join(installed, 'package.json'), '{ "type": "module", "exports": "./index.js" }')
   writeFileSync(join(installed, 'index.js'), `export * from ${entry}`)
   const node = await createNode((await load(folder)).config)
+  await expect(node.get('a', 'bad')).rejects.toThrow('no such thing')
   expect(await node.get('a', 'Tom')).toBe('Tom!')
   await expect(node.get('a', 'later')).rejects.toThrow('busy')
   await expect(node.get('a', 'Jack')).rejects.toThrow(/is not asked for \d+ ms/)
