@@ -57,7 +57,8 @@ export class Trust {
 
   /**
    * Ends the life of what is distrusted when that began, before this millisecond in any case; whether it is of use
-   * after that. What is written down here is all that a dump, or whoever else looks, has to know.
+   * after that. What is written down here is all that a dump, or whoever else looks, has to know. If that began several
+   * times before anybody looked, the last one counts: never beyond what the lifetime itself would have allowed.
    */
   isKeptStale(ref: Ref): boolean {
     this.#end[0] = Math.max(1, Math.min(this.#distrusted[0], this.#now[0]) - 1)
