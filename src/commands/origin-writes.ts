@@ -3,17 +3,15 @@
 import type { Landing } from '../group/flights.ts'
 import type { Group } from '../group/group.ts'
 import { reasonOf } from '../group/result.ts'
-import type { Write } from '../group/write-queue.ts'
 import type { Writes } from '../group/writes.ts'
 import type { Args } from '../resp/args.ts'
-import { NULL_REF, type Ref } from '../store/arena.ts'
-import { EXPIRES, LOADED, ValueType } from '../store/record.ts'
+import { apply, type Change, follow } from './changes.ts'
 import { type Client, placeOf } from './client.ts'
-import { copyEntry, type Entry, putEntry } from './entry.ts'
-import { type Circumstances, circumstancesOf, type Errand } from './errand.ts'
-import { tooLarge } from './errors.ts'
+import type { Circumstances, Errand } from './errand.ts'
 import type { HeldCommand } from './held.ts'
 import { keyName } from './landings.ts'
+import { countOf, type PlainWrite, plainWrite, replyOf } from './plain-writes.ts'
+import { rehearse } from './rehearsal.ts'
 import type { Runner } from './runner.ts'
 import { givesTime } from './string-options.ts'
 import type { Command } from './table.ts'
@@ -63,13 +61,10 @@ interface Written extends HeldCommand, Circumstances {
   readonly positions: readonly number[]
   /** Whether it has to know what its keys hold at the origin. */
   readonly loadsFirst: boolean
+  /** What it changes, if that is known. */
+  readonly plain: PlainWrite | undefined
   /** Takes the reply. */
   readonly complete: (reply: Buffer) => void
-}
-
-/** What a command does to a key at the origin, and in the cache: `entry` undefined, it is removed there. */
-interface Change extends Write {
-  readonly entry: Entry | undefined
 }
 
 export class OriginWrites {
@@ -91,7 +86,7 @@ export class OriginWrites {
     return TIMING.has(fullName) && group.writes?.has(args.latin1(1)) === true
   }
 
-  /** Begins the context's command, and holds the place of its reply. False: it is refused, with an error. */
+  /** Begins the context's command, and holds the place of its reply. False: its reply is written, maybe an error. */
   hold(client: Client, command: Command, errand?: Errand): boolean {
     const { context } = this.#runner
     const { group } = context
@@ -100,18 +95,27 @@ export class OriginWrites {
       context.reply.error(refused)
       return false
     }
+    const plain = plainWrite(context)
+    if (plain === 'refused') return false
+    if (plain !== undefined && group.writes?.mode === 'behind' && this.#writeNow(group.writes, plain))
+      return false
     const positions = command.keysOf(context)
     const args = context.args.detach()
+    // Spelt out: an object that begins with a spread one is a dictionary, which costs as much as all the rest here.
+    const { protocol, noTouch } = errand?.circumstances ?? client
     const written: Written = {
-      ...(errand?.circumstances ?? circumstancesOf(client)),
+      client: errand?.circumstances.client ?? client,
+      group,
+      protocol,
+      noTouch,
       command,
       args,
-      group,
       positions,
       keys: positions.map((i) => keyName(args, i)),
       bytes: args.buf.length,
       write: true,
-      loadsFirst: group.flights !== undefined && loadsFirst(command, args),
+      loadsFirst: plain === undefined && group.flights !== undefined && loadsFirst(command, args),
+      plain,
       complete: errand?.complete ?? placeOf(client),
     }
     client.held.add(written)
@@ -126,84 +130,61 @@ export class OriginWrites {
     return true
   }
 
+  /** Behind: nobody need wait for anything, unless others have the keys. False: they do. */
+  #writeNow(writes: Writes, { changes, counts }: PlainWrite): boolean {
+    if (writes.areBusy(changes)) return false
+    const { group, reply } = this.#runner.context
+    const error = writes.enqueue(changes)
+    if (error !== undefined) {
+      reply.error(`ORIGIN ${group.name}: ${error}`)
+      return true
+    }
+    if (counts) reply.integer(countOf(changes, group))
+    else reply.ok()
+    for (const change of changes) apply(group, change)
+    return true
+  }
+
   /** Runs the command when it is its turn. Resolves to its reply, if it has one here. */
   #perform(written: Written): Promise<Buffer | undefined> {
-    const { group, args, positions, command } = written
+    const { group, args, positions, command, plain } = written
     const { writes } = group
     if (writes === undefined) throw new Error(`group ${group.name} does not write`)
-    const keys = [...new Map(positions.map((i) => [args.latin1(i), args.copy(i)])).values()]
+    const keys = plain?.changes.map(({ key }) => key) ?? [
+      ...new Map(positions.map((i) => [args.latin1(i), args.copy(i)])).values(),
+    ]
     return writes.alone(keys, async () => {
       try {
         const landings = written.loadsFirst ? await load(group, keys) : NO_LANDINGS
         if (this.#sendOn(written)) return undefined
+        this.#runner.context.instant.refresh()
+        if (plain !== undefined) return await this.#write(group, writes, replyOf(plain, group), plain.changes)
         if (TIMING.has(command.fullName)) return this.#run(written, group)
-        return await this.#write(writes, written, keys, landings)
+        const { reply, changes, refusal } = rehearse(group, keys, landings, {
+          isTimed: givesLifetime(command, args),
+          removes: REMOVING.has(command.fullName),
+          run: (scratch) => this.#run(written, scratch),
+        })
+        if (refusal !== undefined) return this.#refusal(refusal)
+        return changes.length === 0 ? reply : await this.#write(group, writes, reply, changes)
       } catch (error) {
         return this.#failure(group, reasonOf(error))
       }
     })
   }
 
-  /** Writes what the command changes to the origin and to the cache. Resolves to its reply. */
-  async #write(
-    writes: Writes,
-    written: Written,
-    keys: readonly Buffer[],
-    landings: ReadonlyMap<Buffer, Landing>,
-  ): Promise<Buffer> {
-    const { group } = written
-    const scratch = group.scratch(keys.length)
-    const { reply, changes } = this.#rehearse(written, scratch, keys, landings)
-    for (const key of keys) scratch.remove(key)
-    if (changes.length === 0) return reply
-    let error: string | undefined
-    let taken: readonly Change[] = changes
-    if (writes.mode === 'behind') error = writes.enqueue(changes)
-    else {
-      const outcome = await writes.through(changes)
-      error = outcome.error
-      if (error !== undefined) taken = changes.filter((change) => outcome.taken.includes(change))
-      this.#runner.context.instant.refresh()
-    }
-    // Of several keys the cache follows those that the origin has taken.
-    if (error === undefined || writes.mode === 'through') for (const change of taken) apply(group, change)
-    return error === undefined ? reply : this.#failure(group, error)
-  }
-
-  /** Runs the command on what its keys hold, apart from the cache. */
-  #rehearse(
-    written: Written,
-    scratch: Group,
-    keys: readonly Buffer[],
-    landings: ReadonlyMap<Buffer, Landing>,
-  ): { reply: Buffer; changes: Change[] } {
-    const { group, command, args } = written
-    this.#runner.context.instant.refresh()
-    const { store } = scratch
-    const before = keys.map((key) => prepare(group, scratch, key, landings.get(key)))
-    const reply = this.#run(written, scratch)
-    const isTimed = givesLifetime(command, args)
-    const changes: Change[] = []
-    for (const [i, key] of keys.entries()) {
-      const ref = store.peek(key, 0, key.length)
-      const old = before[i]
-      if (ref === NULL_REF) {
-        // A value whose time is over when it is set is gone at once.
-        const isOver = isTimed && reply[0] !== ERROR
-        if (old !== undefined || isOver || REMOVING.has(command.fullName))
-          changes.push({ key, value: null, entry: undefined })
-        continue
-      }
-      const entry = copyEntry(scratch, ref)
-      const { value } = entry
-      // What was set, even to the value that it had, came anew.
-      const isSet = (entry.flags & LOADED) === 0
-      if (!isSet && old?.equals(value)) continue
-      if (!group.store.fits(key.length, value.length, entry.flags))
-        return { reply: this.#refusal(tooLarge(group.store.maxBytes)), changes: [] }
-      changes.push({ key, value, entry, deadline: isTimed ? Number(entry.deadline) : undefined })
-    }
-    return { reply, changes }
+  /** Writes what a command changes to the origin and to the cache. Gives its reply. */
+  #write(group: Group, writes: Writes, reply: Buffer, changes: readonly Change[]): Promise<Buffer> | Buffer {
+    if (writes.mode === 'through')
+      return writes.through(changes, (outcome) => {
+        this.#runner.context.instant.refresh()
+        follow(group, changes, outcome)
+        return outcome.error === undefined ? reply : this.#failure(group, outcome.error)
+      })
+    const error = writes.enqueue(changes)
+    if (error !== undefined) return this.#failure(group, error)
+    for (const change of changes) apply(group, change)
+    return reply
   }
 
   /** The reply of the command on a group, which may stand for the real one. */
@@ -235,9 +216,6 @@ export class OriginWrites {
   }
 }
 
-/** What an error reply begins with. */
-const ERROR = 0x2d
-
 const NO_LANDINGS: ReadonlyMap<Buffer, Landing> = new Map()
 
 /** The values at the origin of the keys that are not held. */
@@ -256,54 +234,4 @@ async function load(group: Group, keys: readonly Buffer[]): Promise<Map<Buffer, 
     }
   }
   throw new Error(`the key was changed during each of ${MAX_ATTEMPTS} loads`)
-}
-
-/** Puts what a key holds into the scratch, marked as loaded so that what is set there can be told from it. */
-function prepare(
-  group: Group,
-  scratch: Group,
-  key: Buffer,
-  landing: Landing | undefined,
-): Buffer | undefined {
-  const { store } = group
-  const ref = store.peek(key, 0, key.length)
-  if (isValue(group, ref)) {
-    const entry = copyEntry(group, ref)
-    const { value } = entry
-    putEntry(scratch, key, 0, key.length, { ...entry, from: scratch, flags: entry.flags | LOADED })
-    return value
-  }
-  const value = landing?.value
-  if (value === null || value === undefined) return undefined
-  const deadline = endOf(group, landing)
-  scratch.store.deadline[0] = deadline
-  const flags = deadline === Infinity ? LOADED : LOADED | EXPIRES
-  scratch.store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, flags)
-  return value
-}
-
-/** When a value ends that was loaded and is not held. One that is never kept lives through this millisecond. */
-function endOf(group: Group, landing: Landing | undefined): number {
-  const ttl = landing?.facts?.ttl
-  if (ttl === Infinity) return ttl
-  if (ttl !== undefined) return Math.min(group.store.now + Math.ceil(ttl), Number.MAX_SAFE_INTEGER)
-  return group.lifetime() === 0 ? Infinity : group.store.deadline[0]
-}
-
-function isValue({ store }: Group, ref: Ref): boolean {
-  if (ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT) return false
-  return !store.records.isStale(ref, store.nowCell)
-}
-
-/** Makes the cache hold what the origin does. */
-function apply(group: Group, { key, entry }: Change): void {
-  if (entry === undefined) {
-    group.remove(key)
-    return
-  }
-  const isOver = (entry.flags & EXPIRES) !== 0 && Number(entry.deadline) <= group.store.now
-  if (group.isWatched) group.fence(key, 0, key.length)
-  const flags = entry.flags & ~LOADED
-  // One that has become too large meanwhile is not kept either: the budget has changed.
-  if (isOver || !putEntry(group, key, 0, key.length, { ...entry, from: group, flags })) group.remove(key)
 }

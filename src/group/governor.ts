@@ -149,7 +149,7 @@ export class Governor {
         try {
           const result = await untilAborted(signal, () => {
             const given = call()
-            if (given instanceof Promise) ended = given
+            if (isPromise(given)) ended = given
             return given
           })
           ended = undefined
@@ -322,19 +322,30 @@ export class Governor {
   }
 }
 
-/** What a call gives, unless it is not wanted any more before. */
-export async function untilAborted<Result>(
+/** What a call gives, unless it is not wanted any more before. Throws what the call throws at once. */
+export function untilAborted<Result>(
   signal: LateSignal,
   call: () => Promise<Result> | Result,
-): Promise<Result> {
+): Promise<Result> | Result {
   signal.throwIfAborted()
-  let leave = (): void => undefined
-  const aborted = new Promise<never>((_resolve, reject) => {
-    leave = signal.onAbort(reject)
+  const given = call()
+  if (!isPromise(given)) return given
+  return new Promise((resolve, reject) => {
+    const leave = signal.onAbort(reject)
+    given.then(
+      (result) => {
+        leave()
+        resolve(result)
+      },
+      (error) => {
+        leave()
+        reject(error)
+      },
+    )
   })
-  try {
-    return await Promise.race([aborted, call()])
-  } finally {
-    leave()
-  }
+}
+
+/** One of a library's own too. */
+function isPromise<Result>(given: Promise<Result> | Result): given is Promise<Result> {
+  return typeof (given as Partial<Promise<Result>> | null | undefined)?.then === 'function'
 }

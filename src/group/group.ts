@@ -27,7 +27,7 @@ import { Keeper } from './keeper.ts'
 import type { Origin, OriginLog } from './origin.ts'
 import { reasonOf } from './result.ts'
 import { hashOfTag } from './tags.ts'
-import { defaultWrites, type WritePolicy, Writes } from './writes.ts'
+import { defaultWrites, type Outcome, type WritePolicy, Writes } from './writes.ts'
 
 export interface GroupPolicy {
   readonly name: string
@@ -77,6 +77,12 @@ export class OriginError extends Error {
   override readonly name = 'OriginError'
 }
 
+/** What is known of a key that the origin need not be asked for. */
+const NONE = { value: null }
+
+/** Most bytes of a key in the log. */
+const MAX_SHOWN = 200
+
 /** Of a group that refuses writes. */
 const NO_ORIGIN: Origin = { kind: 'none', load: () => null }
 
@@ -112,6 +118,7 @@ export class Group {
   readonly #environment: GroupEnvironment
   #maxBytes: number
   readonly #keeper: Keeper
+  #log: OriginLog | undefined
   /** Whether the source, which tells of changes, is not heard at present. */
   isDeaf = false
   /** Never changed in place: a watcher may leave while all are told. */
@@ -144,13 +151,15 @@ export class Group {
     const writes = policy.writes ?? defaultWrites
     if (writes.mode !== 'around') {
       const timeoutMs = policy.originTimeoutMs
-      this.writes = new Writes({ ...writes, group: policy.name, origin, timeoutMs, now, timers, governor })
+      const doubts = (key: Buffer, reason: string | undefined): void => this.#doubts(key, reason)
+      const source = { group: policy.name, origin, timeoutMs, governor, doubts }
+      this.writes = new Writes({ ...writes, ...source, now, timers })
     }
     if (origin === NO_ORIGIN) return
     this.flights = new Flights({
       group: policy.name,
       origin,
-      known: (key) => this.writes?.unwritten(key),
+      known: (key) => this.#known(key),
       timeoutMs: policy.originTimeoutMs,
       batch: policy.batch,
       now,
@@ -365,9 +374,13 @@ export class Group {
       instant.refresh()
       const deadline = value === null || ttlMs === 0 ? undefined : instant.now + ttlMs
       const change = [{ key, value, deadline }]
-      const refused = writes.mode === 'behind' ? writes.enqueue(change) : (await writes.through(change)).error
-      if (refused !== undefined) throw new OriginError(`${this.name}: ${refused}`)
-      return apply()
+      const conclude = ({ unsure, error }: Pick<Outcome, 'unsure' | 'error'>): boolean => {
+        if (unsure.length > 0) this.remove(key)
+        if (error !== undefined) throw new OriginError(`${this.name}: ${error}`)
+        return unsure.length > 0 || apply()
+      }
+      if (writes.mode === 'through') return writes.through(change, conclude)
+      return conclude({ unsure: [], error: writes.enqueue(change) })
     })
   }
 
@@ -390,7 +403,24 @@ export class Group {
    */
   invalidate(key: Buffer): boolean {
     this.copies?.drop(key, 0, key.length)
+    this.writes?.noteChange(key)
     return this.remove(key)
+  }
+
+  /** What is known of a key without the origin. */
+  #known(key: Buffer): { readonly value: Buffer | null } | undefined {
+    const { writes, policy } = this
+    return (
+      writes?.unwritten(key) ?? (policy.origin?.knows?.(key.toString('utf8')) === false ? NONE : undefined)
+    )
+  }
+
+  /** See `WritesOptions.doubts`. */
+  #doubts(key: Buffer, reason: string | undefined): void {
+    this.invalidate(key)
+    if (reason === undefined) return
+    const message = `group ${this.name}: the origin does not take a write that is lost now: ${reason}`
+    this.#log?.warn({ group: this.name, key: key.toString('utf8', 0, MAX_SHOWN) }, message)
   }
 
   /** The source says that a key has changed: nor is it taken from a node that had it before. */
@@ -417,6 +447,7 @@ export class Group {
    */
   distrust(): void {
     this.#environment.instant.refresh()
+    this.writes?.noteAllChanged()
     this.flights?.fenceAll()
     this.copies?.dropAll()
     for (const watcher of this.#watchers) watcher.distrusted?.(this)
@@ -475,6 +506,7 @@ export class Group {
    * @throws OriginError for what will not mend itself, such as a query that the database refuses
    */
   async start(log: OriginLog): Promise<void> {
+    this.#log = log
     try {
       await this.policy.origin?.start?.({
         warn: (fields, message) =>

@@ -116,6 +116,8 @@ export interface Origin {
   load(key: string, context: LoadContext): Promise<OriginResult> | OriginResult
   /** Loads several different keys at once, each as `load` would. Throwing or rejecting is an error for all of them. */
   loadMany?(keys: readonly string[], context: LoadContext): Promise<OriginResults> | OriginResults
+  /** Whether the source is to be asked for a key at all, which must not be asked here; by default for any. */
+  knows?(key: string): boolean
   /** Whether a load may be repeated; true. */
   readonly isIdempotent?: boolean
   /** Keeps a value under a key, for groups that write through or behind. What is written again changes nothing more. */

@@ -24,6 +24,14 @@ export class Turns {
     return this.#turns.has(name)
   }
 
+  /** Whether somebody has one of these keys, or a gate is before it. */
+  areBusy(writes: readonly { readonly key: Buffer }[]): boolean {
+    if (this.#turns.size === 0 && this.#gates.size === 0) return false
+    return writes.some(
+      ({ key }) => this.#turns.has(key.toString('latin1')) || this.#gateOf([key]) !== undefined,
+    )
+  }
+
   /** Runs something while nobody else has one of these keys, in the order of the calls. */
   async alone<T>(keys: readonly Buffer[], run: () => Promise<T>): Promise<T> {
     for (let gate = this.#gateOf(keys); gate !== undefined; gate = this.#gateOf(keys)) await gate.opened

@@ -2,6 +2,7 @@
 
 import type { CancelTimer, Timers } from '../bytes/clock.ts'
 import { keySlot } from '../bytes/crc16.ts'
+import { isBadRequest } from './origin.ts'
 
 /** What a key has become: its value, or nothing. */
 export interface Write {
@@ -11,12 +12,21 @@ export interface Write {
   readonly deadline?: number | undefined
 }
 
+/** Why an origin has not taken a write. */
+export interface Failure {
+  readonly error: unknown
+  /** It may have taken it all the same. */
+  readonly isUnsure: boolean
+}
+
 export interface WriteQueueOptions {
   /** Most keys that wait, and most bytes of these. */
   readonly queue: number
   readonly queueBytes: number
-  /** Resolves when the origin has taken it. */
-  readonly write: (write: Write) => Promise<void>
+  /** Resolves when the origin has taken it, or to why it has not. */
+  readonly write: (write: Write) => Promise<Failure | undefined>
+  /** Told of one that is not tried again: the origin would never take it. */
+  readonly drop: (write: Write, error: unknown) => void
   /** For how many ms the origin is to be left alone; 0: not at all. */
   readonly restMs: () => number
   readonly now: () => number
@@ -174,10 +184,10 @@ export class WriteQueue {
       this.#waiting.delete(name)
       this.#bytes -= bytesOf(write)
       this.#writing.set(name, write)
-      this.#options.write(write).then(
-        () => this.#taken(name, write),
-        () => this.#refused(name, write),
-      )
+      void this.#options.write(write).then((failure) => {
+        if (failure === undefined) this.#taken(name, write)
+        else this.#refused(name, write, failure)
+      })
     }
     if (this.#isClosing && this.size === 0) this.#tellEmpty()
   }
@@ -194,11 +204,17 @@ export class WriteQueue {
     this.#pump()
   }
 
-  /** It is tried again, or the one that takes its place is. */
-  #refused(name: string, write: Queued): void {
+  /** It is tried again, unless that is of no use, or the one that takes its place is. */
+  #refused(name: string, write: Queued, { error }: Failure): void {
     // It was forgotten meanwhile.
     if (this.#writing.get(name) !== write) return
     this.#writing.delete(name)
+    if (isBadRequest(error)) {
+      if (this.#waiting.has(name)) this.coalesced++
+      else this.#options.drop(write, error)
+      this.#pump()
+      return
+    }
     const later = this.#waiting.get(name)
     if (later === undefined) this.#bytes += bytesOf(write)
     else this.coalesced++

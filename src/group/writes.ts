@@ -5,10 +5,10 @@ import type { Timers } from '../bytes/clock.ts'
 import { keySlot } from '../bytes/crc16.ts'
 import { type Governor, untilAborted } from './governor.ts'
 import { LateSignal } from './late-signal.ts'
-import type { LoadContext, Origin } from './origin.ts'
+import { BadRequest, isBadRequest, type LoadContext, type Origin } from './origin.ts'
 import { reasonOf } from './result.ts'
 import { Turns } from './turns.ts'
-import { type Write, WriteQueue } from './write-queue.ts'
+import { type Failure, type Write, WriteQueue } from './write-queue.ts'
 
 /**
  * What a write of a client does besides changing the cache. `around`: nothing; `through`: the origin is written first;
@@ -35,15 +35,24 @@ export interface WritesOptions extends WritePolicy {
   readonly timers: Timers
   /** Decides when the origin is called, and whether; by default always. */
   readonly governor?: Governor | undefined
+  /**
+   * Told of a key of which the origin may hold something else than was written: it has refused a write that waited,
+   * for good and for this reason; or, without one, a write that was given up has ended after all.
+   */
+  readonly doubts?: (key: Buffer, reason: string | undefined) => void
 }
 
-/** What became of writes that belong together. */
+/** What became of writes that belong together. The origin does not have the others, for certain. */
 export interface Outcome {
   /** Those that the origin has. */
   readonly taken: readonly Write[]
+  /** Those that it may have, or that something came after: nobody knows what these keys are. */
+  readonly unsure: readonly Write[]
   /** Why it does not have all of them. */
   readonly error?: string
 }
+
+const NOTHING: readonly Write[] = []
 
 /** Behind: the origin is looked at again after so many ms when somebody else tries whether it is well. */
 const LOOK_AGAIN = 100
@@ -55,15 +64,18 @@ const LOOK_AGAIN = 100
 const GIVE_WAY = 2000
 
 export class Writes {
-  /** Writes that the origin has taken, and tries that failed. */
+  /** Writes that the origin has taken, tries that failed, and, behind, writes that it has refused for good. */
   written = 0
   failures = 0
+  refused = 0
   readonly mode: WriteMode
   readonly #options: WritesOptions
   readonly #turns = new Turns()
   readonly #queue: WriteQueue
   /** Calls of the origin under way. */
   readonly #calls = new Set<LateSignal>()
+  /** Keys, as latin1, that somebody has and that were said meanwhile to have changed at the source. */
+  readonly #changed = new Set<string>()
   #givesWay = true
   #isClosing = false
 
@@ -74,12 +86,17 @@ export class Writes {
       ...options,
       write: (write) => this.#write(write),
       restMs: () => this.#restMs(),
+      drop: ({ key }, error) => {
+        this.refused++
+        options.doubts?.(key, reasonOf(error))
+      },
     })
   }
 
   resetCounters(): void {
     this.written = 0
     this.failures = 0
+    this.refused = 0
     this.#queue.coalesced = 0
   }
 
@@ -98,9 +115,14 @@ export class Writes {
     return this.#queue.lagMs
   }
 
-  /** Whether somebody has this key alone; it is given as latin1. */
+  /** Whether somebody has this key alone, or has to wait for it; it is given as latin1. */
   has(name: string): boolean {
     return this.#turns.has(name)
+  }
+
+  /** Whether somebody has one of these keys, or nobody may have it now. */
+  areBusy(writes: readonly Write[]): boolean {
+    return this.#turns.areBusy(writes)
   }
 
   /** Runs something while nobody else has one of these keys, in the order of the calls. */
@@ -108,24 +130,42 @@ export class Writes {
     return this.#turns.alone(keys, run)
   }
 
-  /** Through: removals only when all values are there, so that what is renamed is never nowhere. Never rejects. */
-  async through(writes: readonly Write[]): Promise<Outcome> {
-    const bad = writes.find(({ key }) => !isUtf8(key))
-    if (bad !== undefined) return { taken: [], error: NOT_TEXT }
+  /** The source says, or somebody who should know, that a key has changed there: what is being written may be older. */
+  noteChange(key: Buffer): void {
+    if (this.mode !== 'through') return
+    const name = key.toString('latin1')
+    if (this.#turns.has(name)) this.#changed.add(name)
+  }
+
+  /** Any key may have changed there. */
+  noteAllChanged(): void {
+    if (this.mode === 'through') for (const name of this.#turns.names) this.#changed.add(name)
+  }
+
+  /**
+   * Through: removals only when all values are there, so that what is renamed is never nowhere. Whoever has the keys
+   * alone may call it. `conclude` is called at once when it is known what became of them.
+   */
+  async through<T>(writes: readonly Write[], conclude: (outcome: Outcome) => T): Promise<T> {
+    const refused = this.#refusalOf(writes)
+    if (refused !== undefined) return conclude({ taken: NOTHING, unsure: NOTHING, error: refused })
+    for (const { key } of this.#changed.size === 0 ? NOTHING : writes)
+      this.#changed.delete(key.toString('latin1'))
     if (writes.length === 1) {
-      const error = await this.#write(writes[0]).catch(reasonOf)
-      return error === undefined ? { taken: writes } : { taken: [], error }
+      const failure = await this.#write(writes[0])
+      return conclude(this.#outcomeOf(writes, [failure]))
     }
-    const stored = await this.#writeAll(writes.filter(({ value }) => value !== null))
-    if (stored.error !== undefined) return stored
-    const removed = await this.#writeAll(writes.filter(({ value }) => value === null))
-    return { ...removed, taken: [...stored.taken, ...removed.taken] }
+    const stores = writes.filter(({ value }) => value !== null)
+    const removals = writes.filter(({ value }) => value === null)
+    const failures = await Promise.all(stores.map((write) => this.#write(write)))
+    if (!failures.some((failure) => failure !== undefined))
+      failures.push(...(await Promise.all(removals.map((write) => this.#write(write)))))
+    return conclude(this.#outcomeOf([...stores, ...removals], failures))
   }
 
   /** Behind: why these writes cannot be remembered, and none is; `undefined`: they are. */
   enqueue(writes: readonly Write[]): string | undefined {
-    const isBad = writes.some(({ key }) => !isUtf8(key))
-    return isBad ? NOT_TEXT : this.#queue.add(writes)
+    return this.#refusalOf(writes) ?? this.#queue.add(writes)
   }
 
   /** What a load has to give for a key that the origin does not know yet; `undefined`: ask the origin. */
@@ -178,24 +218,48 @@ export class Writes {
     return lost
   }
 
-  async #writeAll(writes: readonly Write[]): Promise<Outcome> {
-    const errors = await Promise.all(writes.map((write) => this.#write(write).catch(reasonOf)))
-    const taken = writes.filter((_, i) => errors[i] === undefined)
-    const error = errors.find((each) => each !== undefined)
-    return error === undefined ? { taken } : { taken, error }
+  /** Why the origin is not to be told of these. */
+  #refusalOf(writes: readonly Write[]): string | undefined {
+    const { origin } = this.#options
+    for (const { key } of writes) {
+      if (!isUtf8(key)) return NOT_TEXT
+      if (origin.knows?.(key.toString('utf8')) === false) return NO_SUCH_KEY
+    }
+    return undefined
   }
 
-  async #write({ key, value, deadline }: Write): Promise<undefined> {
-    const { origin, group, timeoutMs, timers, governor, now } = this.#options
+  /** Of so many of the writes as there are failures: the others were not tried. */
+  #outcomeOf(writes: readonly Write[], failures: readonly (Failure | undefined)[]): Outcome {
+    const taken: Write[] = []
+    const unsure: Write[] = []
+    let error: string | undefined
+    for (const [i, failure] of failures.entries()) {
+      const { key } = writes[i]
+      const isOld = this.#changed.size > 0 && this.#changed.delete(key.toString('latin1'))
+      if (isOld || failure?.isUnsure === true) unsure.push(writes[i])
+      else if (failure === undefined) taken.push(writes[i])
+      if (failure !== undefined) error ??= reasonOf(failure.error)
+    }
+    return error === undefined ? { taken, unsure } : { taken, unsure, error }
+  }
+
+  /** Resolves to why the origin has not taken it. */
+  async #write({ key, value, deadline }: Write): Promise<Failure | undefined> {
+    const { origin, group, timeoutMs, timers, governor, now, doubts } = this.#options
     const late = new LateSignal()
     const context = {
       group,
-      ...(deadline === undefined ? undefined : { ttl: Math.max(1, deadline - now()) }),
+      ttl: deadline === undefined ? undefined : Math.max(1, deadline - now()),
       get signal() {
         return late.signal
       },
     }
-    const call = (): Promise<void> | void => write(origin, key.toString('utf8'), value, context)
+    const asked: { was: boolean; ends?: Promise<void> | void } = { was: false }
+    const call = (): Promise<void> | void => {
+      asked.was = true
+      asked.ends = write(origin, key.toString('utf8'), value, context)
+      return asked.ends
+    }
     const expire = (): void => late.abort(new Error(`timed out after ${timeoutMs} ms`))
     const cancel = timeoutMs === 0 ? undefined : timers.after(timeoutMs, expire)
     this.#calls.add(late)
@@ -204,9 +268,16 @@ export class Writes {
       await (isFree ? untilAborted(late, call) : governor.run(late, false, call, 'write'))
       this.written++
       this.#givesWay = true
+      return undefined
     } catch (error) {
       this.failures++
-      throw error
+      // Since it was given up, somebody may have loaded what was there before.
+      if (late.isAborted)
+        asked.ends?.then(
+          () => doubts?.(key, undefined),
+          () => undefined,
+        )
+      return { error, isUnsure: asked.was && !isBadRequest(error) }
     } finally {
       cancel?.()
       this.#calls.delete(late)
@@ -221,6 +292,7 @@ export class Writes {
 
 /** An origin knows keys as text: what is none would be written under another one. */
 const NOT_TEXT = 'a key that is not UTF-8 cannot be written to the origin'
+const NO_SUCH_KEY = 'there are no such keys'
 
 function write(
   origin: Origin,
@@ -229,9 +301,9 @@ function write(
   context: LoadContext,
 ): Promise<void> | void {
   if (value !== null) {
-    if (origin.store === undefined) throw new Error('the origin cannot store')
+    if (origin.store === undefined) throw new BadRequest('the origin cannot store')
     return origin.store(key, value, context)
   }
-  if (origin.remove === undefined) throw new Error('the origin cannot remove')
+  if (origin.remove === undefined) throw new BadRequest('the origin cannot remove')
   return origin.remove(key, context)
 }

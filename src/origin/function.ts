@@ -14,6 +14,8 @@ export type LoadManyFunction = (
 /** An object that loads, many keys at once if it can; it may name its kind, and release what it holds when the node closes. */
 export interface Loader {
   readonly kind?: string
+  /** Whether there may be such a key, without a look at the source; others are absent. */
+  knows?: Origin['knows']
   /** Whether a load may be repeated; true. */
   readonly isIdempotent?: boolean
   load: LoadFunction
@@ -37,7 +39,8 @@ export function functionOrigin(source: LoadFunction | Loader): Origin {
     start: (log) => source.start?.(log),
     close: () => source.close?.(),
   }
-  const { loadMany, store, remove, listen } = source
+  const { knows, loadMany, store, remove, listen } = source
+  if (knows !== undefined) origin.knows = (key) => knows.call(source, key)
   if (loadMany !== undefined) origin.loadMany = (keys, context) => loadMany.call(source, keys, context)
   if (store !== undefined) origin.store = (key, value, context) => store.call(source, key, value, context)
   if (remove !== undefined) origin.remove = (key, context) => remove.call(source, key, context)

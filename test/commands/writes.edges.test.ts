@@ -1,7 +1,7 @@
 // Groups that write to their origin, at the edges: conditions, lifetimes, budgets, keys that are no text, tags, flushes.
 
 import { expect, test } from 'vitest'
-import { loaded, type OriginResult, type StoreContext } from '../../src/group/origin.ts'
+import { BadRequest, loaded, type OriginResult, type StoreContext } from '../../src/group/origin.ts'
 import { defaultWrites, type WriteMode } from '../../src/group/writes.ts'
 import { Harness, type HarnessClient } from '../support/harness.ts'
 
@@ -13,8 +13,14 @@ class Source {
   readonly lifetimes: (number | undefined)[] = []
   /** Keys that it refuses. */
   readonly refused = new Set<string>()
+  /** Keys that it knows without a look not to be there. */
+  readonly unknown = new Set<string>()
   gate: Promise<void> | undefined
   ttl: number | undefined
+
+  knows(key: string): boolean {
+    return !this.unknown.has(key)
+  }
 
   load(key: string): OriginResult {
     this.calls.push(`load ${key}`)
@@ -26,7 +32,7 @@ class Source {
     this.calls.push(`store ${key} ${value}`)
     this.lifetimes.push(ttl)
     await this.gate
-    if (this.refused.has(key)) throw new Error('no')
+    if (this.refused.has(key)) throw new BadRequest('no')
     this.values.set(key, String(value))
   }
 
@@ -56,7 +62,10 @@ interface Place {
   readonly other: HarnessClient
 }
 
-function writing(mode: WriteMode, policy: { ttlMs?: number; maxBytes?: number } = {}): Place {
+function writing(
+  mode: WriteMode,
+  policy: { ttlMs?: number; maxBytes?: number; originTimeoutMs?: number } = {},
+): Place {
   const source = new Source()
   const writes = { ...defaultWrites, mode }
   const harness = new Harness({ groups: { users: { origin: source, writes, ...policy }, other: {} } })
@@ -213,6 +222,78 @@ test('through: of several keys the cache follows those that the origin has taken
     ['b', '1'],
     ['c', '2'],
   ])
+})
+
+test('through: what is said to have changed while it is written is not held afterwards', async () => {
+  const { harness, source, other } = writing('through')
+  await harness.call('MSET', 'a', '0', 'b', '0')
+  for (const happens of [
+    () => other.call('INVALIDATE', 'a'),
+    () => harness.group('users').invalidate(Buffer.from('a')),
+    () => harness.group('users').distrust(),
+  ]) {
+    const release = source.hold()
+    const written = harness.call('SET', 'a', 'ours')
+    await harness.settle()
+    const before = source.calls.length
+    await happens()
+    release()
+    expect(await written).toBe('OK')
+    source.values.set('a', 'theirs')
+    expect(await harness.call('GET', 'a')).toBe('theirs')
+    expect(source.calls.slice(before)).toEqual(['load a'])
+  }
+  const release = source.hold()
+  const written = harness.connect().call('SET', 'a', 'ours')
+  await harness.settle()
+  await other.call('INVALIDATE', 'b')
+  release()
+  await written
+  source.values.set('a', 'theirs')
+  expect(await harness.call('GET', 'a')).toBe('ours')
+})
+
+test('through: a write that was given up and is taken after all concerns what was loaded meanwhile', async () => {
+  const { harness, source } = writing('through', { originTimeoutMs: 50 })
+  await harness.call('SET', 'a', '1')
+  const release = source.hold()
+  const written = harness.raw('SET', 'a', '2')
+  await harness.settle()
+  harness.clock.advance(50)
+  expect(await written).toBe('-ORIGIN users: timed out after 50 ms\r\n')
+  expect(await harness.call('GET', 'a')).toBe('1')
+  release()
+  await harness.settle()
+  expect(await harness.call('GET', 'a')).toBe('2')
+})
+
+test('behind: what the origin refuses for good is lost, said, counted, and held no more', async () => {
+  const { harness, source } = writing('behind')
+  const warnings: object[] = []
+  await harness.group('users').start({ warn: (fields) => void warnings.push(fields) })
+  source.values.set('bad', 'before')
+  source.refused.add('bad')
+  const release = source.hold()
+  await harness.call('MSET', 'bad', '1', 'good', '1')
+  await harness.settle()
+  // A later one takes its place.
+  await harness.call('SET', 'bad', '2')
+  release()
+  await harness.settle()
+  const { writes } = harness.group('users')
+  expect([writes?.pending, writes?.refused, writes?.coalesced]).toEqual([0, 1, 1])
+  expect(warnings).toEqual([{ group: 'users', key: 'bad' }])
+  expect(await harness.call('MGET', 'bad', 'good')).toEqual(['before', '1'])
+  expect(harness.clock.pending).toBe(0)
+})
+
+test.each(MODES)('%s: keys that the origin does not know are refused at once, and absent', async (mode) => {
+  const { harness, source } = writing(mode)
+  source.unknown.add('a')
+  expect(await harness.raw('SET', 'a', '1')).toBe('-ORIGIN users: there are no such keys\r\n')
+  expect(await harness.raw('MSET', 'user:1', '1', 'a', '1')).toBe('-ORIGIN users: there are no such keys\r\n')
+  expect(await harness.call('MGET', 'a', 'user:1')).toEqual([null, null])
+  expect(source.calls).toEqual(['load user:1'])
 })
 
 test('through: a lifetime that is given while the key is written is not lost', async () => {

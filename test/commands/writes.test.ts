@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
-import type { Origin } from '../../src/group/origin.ts'
+import { BadRequest, type Origin } from '../../src/group/origin.ts'
 import { defaultWrites, type WriteMode, Writes } from '../../src/group/writes.ts'
 import { Harness } from '../support/harness.ts'
 
@@ -13,6 +13,8 @@ class Source implements Origin {
   readonly values = new Map<string, string>()
   readonly calls: string[] = []
   error: string | undefined
+  /** Whether it says clearly that it has not taken a write. */
+  refuses = false
 
   load(key: string): string | null {
     return this.values.get(key) ?? null
@@ -30,7 +32,7 @@ class Source implements Origin {
 
   #call(what: string): void {
     this.calls.push(what)
-    if (this.error !== undefined) throw new Error(this.error)
+    if (this.error !== undefined) throw this.refuses ? new BadRequest(this.error) : new Error(this.error)
   }
 }
 
@@ -116,20 +118,31 @@ describe('write through', () => {
     expect(source.calls).toEqual(wanted)
   })
 
-  test('an error of the origin is that of the command, and the cache is as before', async () => {
+  test('a refusal of the origin is the error of the command, and the cache is as before', async () => {
     const { harness, source } = writing('through')
     await harness.call('SET', 'a', '1', 'EX', 50)
-    source.error = 'disk\r\nfull'
+    source.error = 'too\r\nlong'
+    source.refuses = true
     for (const command of [
       ['SET', 'a', '2'],
       ['DEL', 'a'],
       ['INCR', 'a'],
       ['MSET', 'b', '1', 'a', '3'],
     ])
-      expect(await harness.raw(...command)).toBe('-ORIGIN users: disk full\r\n')
+      expect(await harness.raw(...command)).toBe('-ORIGIN users: too long\r\n')
     expect(await harness.call('GET', 'a')).toBe('1')
     expect(await harness.call('TTL', 'a')).toBe(50)
     expect(await harness.call('EXISTS', 'b')).toBe(0)
+  })
+
+  test('what the origin may have taken nevertheless is held no more', async () => {
+    const { harness, source } = writing('through')
+    await harness.call('MSET', 'a', '1', 'b', '1')
+    source.error = 'the connection broke'
+    expect(await harness.raw('SET', 'a', '2')).toBe('-ORIGIN users: the connection broke\r\n')
+    source.values.set('a', '2')
+    expect(await harness.call('EXISTS', 'a', 'b')).toBe(1)
+    expect(await harness.call('GET', 'a')).toBe('2')
   })
 
   test('a counter of the origin goes on, and keeps its lifetime', async () => {

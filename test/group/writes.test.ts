@@ -47,9 +47,7 @@ class Place {
   }
 
   through(key: string): Promise<string | undefined> {
-    return this.writes
-      .through([{ key: Buffer.from(key), value: Buffer.from('1') }])
-      .then(({ error }) => error)
+    return this.writes.through([{ key: Buffer.from(key), value: Buffer.from('1') }], ({ error }) => error)
   }
 
   behind(key: string, value: string | null = '1'): string | undefined {
