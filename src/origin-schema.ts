@@ -60,7 +60,7 @@ const LOADER_PARTS: Readonly<Record<string, readonly [type: string, wants: strin
   kind: ['string', 'text'],
   isIdempotent: ['boolean', 'true or false'],
   ...Object.fromEntries(
-    ['loadMany', 'store', 'remove', 'start', 'listen', 'close'].map((name) => [
+    ['knows', 'loadMany', 'store', 'remove', 'start', 'listen', 'close'].map((name) => [
       name,
       ['function', 'a function'],
     ]),

@@ -69,7 +69,8 @@ export function loaded(value: OriginValue, facts: LoadedFacts = {}): Loaded {
 }
 
 /**
- * Says that the value whose validator came with the context is still current.
+ * Says that the value whose validator came with the context is still current. What the facts leave out is as the group's
+ * policy says: what an origin has said before is its own to remember, in the validator say.
  * @throws TypeError when a fact is not what it should be
  */
 export function unchanged(facts: LoadedFacts = {}): Loaded {
