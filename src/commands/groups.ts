@@ -47,9 +47,13 @@ const GROUP_FIELDS: Fields<{ readonly group: Group; readonly index: number }> = 
   /** 'closed', 'open' or 'half-open', 'none' where there is none; how often it has opened. */
   breaker: ({ group }) => group.governor?.state ?? 'none',
   'breaker-opened': ({ group }) => group.governor?.opened ?? 0,
-  /** Writes that the origin took; tries of them that failed; keys that wait to be written, the first one for so long. */
+  /**
+   * Writes that the origin took; tries of them that failed; behind, those that it refused for good, and keys that wait to
+   * be written, the first one for so long.
+   */
   writes: ({ group }) => group.writes?.written ?? 0,
   'write-failures': ({ group }) => group.writes?.failures ?? 0,
+  'writes-refused': ({ group }) => group.writes?.refused ?? 0,
   'writes-pending': ({ group }) => group.writes?.pending ?? 0,
   'write-lag-ms': ({ group }) => group.writes?.lagMs ?? 0,
   evicted: ({ group }) => group.store.evicted,

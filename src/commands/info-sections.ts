@@ -191,6 +191,7 @@ export function groupsSection({ host }: Context): Fields {
       invalidated: store.invalidated,
       writes: writes?.written ?? 0,
       write_failures: writes?.failures ?? 0,
+      writes_refused: writes?.refused ?? 0,
       writes_coalesced: writes?.coalesced ?? 0,
       writes_pending: writes?.pending ?? 0,
       write_lag_ms: writes?.lagMs ?? 0,

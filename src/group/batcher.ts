@@ -22,6 +22,8 @@ export interface BatcherOptions<Member> extends BatchPolicy {
   readonly afterTurn: (run: () => void) => CancelTimer
   /** How the load of a member ended: what the origin gave for its key, looked at by nobody, or why it gave nothing. */
   readonly land: (member: Member, ending: Ending) => void
+  /** Told of each member when the origin is asked for it, each time. */
+  readonly asks?: (member: Member) => void
   /** Decides when the origin is called, and whether; by default always. */
   readonly governor?: Governor
   /** What tells the version of a member's value that is held from others; passed on where one key is asked for. */
@@ -90,7 +92,7 @@ export class Batcher<Member> {
   }
 
   async #call(batch: Batch<Member>): Promise<void> {
-    const { origin, group, land, governor } = this.#options
+    const { origin, group, land, asks, governor } = this.#options
     const keys = [...batch.members.keys()]
     const { signal } = batch
     const context: LoadContext = {
@@ -104,10 +106,13 @@ export class Batcher<Member> {
     let results: readonly (OriginResult | Error)[] = []
     let failure: { readonly error: unknown } | undefined
     try {
-      const call = async (): Promise<readonly (OriginResult | Error)[]> =>
-        keys.length === 1
+      const call = async (): Promise<readonly (OriginResult | Error)[]> => {
+        if (asks !== undefined)
+          for (const members of batch.members.values()) for (const member of members) asks(member)
+        return keys.length === 1
           ? [await origin.load(keys[0], context)]
           : readResults(await origin.loadMany(keys, context), keys)
+      }
       results =
         governor === undefined ? await call() : await governor.run(signal, origin.isIdempotent ?? true, call)
     } catch (error) {

@@ -53,6 +53,8 @@ export class Flight {
   readonly key: Buffer
   readonly waiters: Waiter[] = []
   readonly startedAt: number
+  /** When the origin was asked, the last time if it was asked again. */
+  askedAt: number | undefined
   /** What the origin may find unchanged. */
   readonly held: HeldVersion | undefined
   fenced = false
@@ -149,6 +151,9 @@ export class Flights {
       timers,
       afterTurn,
       governor,
+      asks: (flight) => {
+        flight.askedAt = this.#options.now()
+      },
       land: (flight, ending) => this.#settle(flight, ending),
       validatorOf: (flight) => flight.held?.validator,
     })
@@ -265,7 +270,10 @@ export class Flights {
         return flight.signal
       },
     }
-    const call = (): ReturnType<Origin['load']> => origin.load(flight.text, context)
+    const call = (): ReturnType<Origin['load']> => {
+      flight.askedAt = this.#options.now()
+      return origin.load(flight.text, context)
+    }
     let ending: Ending
     try {
       // The origin's own code runs after this turn: a loader that throws at once still fails as a load.
@@ -324,7 +332,7 @@ export class Flights {
     const name = flight.key.toString('latin1')
     if (this.#flights.get(name) === flight) this.#flights.delete(name)
     this.#adrift.delete(flight)
-    return Math.max(0, Math.round(this.#options.now() - flight.startedAt))
+    return Math.max(0, Math.round(this.#options.now() - (flight.askedAt ?? flight.startedAt)))
   }
 
   #tellAll(flight: Flight, landing: Landing): void {

@@ -1,7 +1,7 @@
 // The governor of an origin: how many calls it gets at once, which are tried again, and when it is left alone.
 
 import type { Timers } from '../bytes/clock.ts'
-import type { LateSignal } from './late-signal.ts'
+import { isPromise, type LateSignal, untilAborted } from './late-signal.ts'
 import { isBadRequest, RetryLater } from './origin.ts'
 import { reasonOf } from './result.ts'
 
@@ -320,32 +320,4 @@ export class Governor {
       })
     })
   }
-}
-
-/** What a call gives, unless it is not wanted any more before. Throws what the call throws at once. */
-export function untilAborted<Result>(
-  signal: LateSignal,
-  call: () => Promise<Result> | Result,
-): Promise<Result> | Result {
-  signal.throwIfAborted()
-  const given = call()
-  if (!isPromise(given)) return given
-  return new Promise((resolve, reject) => {
-    const leave = signal.onAbort(reject)
-    given.then(
-      (result) => {
-        leave()
-        resolve(result)
-      },
-      (error) => {
-        leave()
-        reject(error)
-      },
-    )
-  })
-}
-
-/** One of a library's own too. */
-function isPromise<Result>(given: Promise<Result> | Result): given is Promise<Result> {
-  return typeof (given as Partial<Promise<Result>> | null | undefined)?.then === 'function'
 }

@@ -38,3 +38,31 @@ export class LateSignal {
     this.#controller?.abort(reason)
   }
 }
+
+/** What a call gives, unless it is not wanted any more before. Throws what the call throws at once. */
+export function untilAborted<Result>(
+  signal: LateSignal,
+  call: () => Promise<Result> | Result,
+): Promise<Result> | Result {
+  signal.throwIfAborted()
+  const given = call()
+  if (!isPromise(given)) return given
+  return new Promise((resolve, reject) => {
+    const leave = signal.onAbort(reject)
+    given.then(
+      (result) => {
+        leave()
+        resolve(result)
+      },
+      (error) => {
+        leave()
+        reject(error)
+      },
+    )
+  })
+}
+
+/** One of a library's own too. */
+export function isPromise<Result>(given: Promise<Result> | Result): given is Promise<Result> {
+  return typeof (given as Partial<Promise<Result>> | null | undefined)?.then === 'function'
+}

@@ -147,6 +147,7 @@ describe('GROUP', () => {
       'breaker-opened': 0,
       writes: 0,
       'write-failures': 0,
+      'writes-refused': 0,
       'writes-pending': 0,
       'write-lag-ms': 0,
       invalidated: 0,
