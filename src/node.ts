@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { type Clock, systemClock, systemTimers } from './bytes/clock.ts'
+import { type Clock, LONGEST_WAIT, systemClock, systemTimers } from './bytes/clock.ts'
 import { Hasher, randomSeed } from './bytes/hash.ts'
 import { Instant } from './bytes/instant.ts'
 import { Cluster } from './cluster/cluster.ts'
@@ -243,6 +243,13 @@ export class Node {
   }
 
   async #close(): Promise<void> {
+    // Nothing that is waited for here keeps the process alive: it would end before what waits is written.
+    const alive = setTimeout(() => undefined, LONGEST_WAIT)
+    await this.#closeAll().finally(() => clearTimeout(alive))
+    this.#setClosed()
+  }
+
+  async #closeAll(): Promise<void> {
     const budget = this.shutdownTimeout
     const startedAt = performance.now()
     if (budget > 0 && !this.#isHurried)
@@ -254,7 +261,6 @@ export class Node {
     await this.#cluster?.close()
     await this.#endWrites(left())
     await Promise.all([...this.#groups.values()].map((group) => group.close(left())))
-    this.#setClosed()
   }
 
   /** Writes what waits for an origin, for so many ms at most, and nothing more. */
