@@ -82,6 +82,8 @@ const NONE = { value: null }
 
 /** Most bytes of a key in the log. */
 const MAX_SHOWN = 200
+/** Of writes that are lost one is named in so many ms. */
+const COMPLAINT_PAUSE = 1000
 
 /** Of a group that refuses writes. */
 const NO_ORIGIN: Origin = { kind: 'none', load: () => null }
@@ -119,6 +121,8 @@ export class Group {
   #maxBytes: number
   readonly #keeper: Keeper
   #log: OriginLog | undefined
+  /** When a write was last said to be lost. */
+  #complainedAt = -Infinity
   /** Whether the source, which tells of changes, is not heard at present. */
   isDeaf = false
   /** Never changed in place: a watcher may leave while all are told. */
@@ -419,8 +423,12 @@ export class Group {
   #doubts(key: Buffer, reason: string | undefined): void {
     this.invalidate(key)
     if (reason === undefined) return
-    const message = `group ${this.name}: the origin does not take a write that is lost now: ${reason}`
-    this.#log?.warn({ group: this.name, key: key.toString('utf8', 0, MAX_SHOWN) }, message)
+    const { steady } = this.#environment.instant
+    if (steady - this.#complainedAt < COMPLAINT_PAUSE) return
+    this.#complainedAt = steady
+    const message = `group ${this.name}: the origin does not take a write, which is lost: ${reason}`
+    const refused = this.writes?.refused
+    this.#log?.warn({ group: this.name, key: key.toString('utf8', 0, MAX_SHOWN), refused }, message)
   }
 
   /** The source says that a key has changed: nor is it taken from a node that had it before. */

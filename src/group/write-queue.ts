@@ -62,6 +62,7 @@ export class WriteQueue {
   #cancelRest: CancelTimer | undefined
   #isHeld = false
   #isClosing = false
+  #isPumpDue = false
   #tellEmpty = (): void => undefined
 
   constructor(options: WriteQueueOptions) {
@@ -110,7 +111,7 @@ export class WriteQueue {
       const { since, refusals } = earlier ?? { since: now(), refusals: 0 }
       ;(rests ? this.#resting : this.#waiting).set(name, { ...write, since, refusals })
     }
-    this.#pump()
+    this.#pumpSoon()
     return undefined
   }
 
@@ -167,6 +168,16 @@ export class WriteQueue {
 
   #next(name: string): Queued | undefined {
     return this.#waiting.get(name) ?? this.#resting.get(name)
+  }
+
+  /** The origin's own code does not run within a command: it may send commands itself. */
+  #pumpSoon(): void {
+    if (this.#isPumpDue) return
+    this.#isPumpDue = true
+    queueMicrotask(() => {
+      this.#isPumpDue = false
+      this.#pump()
+    })
   }
 
   #pump(): void {

@@ -282,9 +282,16 @@ test('behind: what the origin refuses for good is lost, said, counted, and held 
   await harness.settle()
   const { writes } = harness.group('users')
   expect([writes?.pending, writes?.refused, writes?.coalesced]).toEqual([0, 1, 1])
-  expect(warnings).toEqual([{ group: 'users', key: 'bad' }])
+  expect(warnings).toEqual([{ group: 'users', key: 'bad', refused: 1 }])
   expect(await harness.call('MGET', 'bad', 'good')).toEqual(['before', '1'])
   expect(harness.clock.pending).toBe(0)
+  // The log is not flooded.
+  for (const pause of [0, 0, 1000]) {
+    harness.clock.advance(pause)
+    await harness.call('SET', 'bad', '3')
+    await harness.settle()
+  }
+  expect(warnings.slice(1)).toEqual([{ group: 'users', key: 'bad', refused: 4 }])
 })
 
 test.each(MODES)('%s: keys that the origin does not know are refused at once, and absent', async (mode) => {

@@ -159,6 +159,14 @@ describe('through', () => {
 })
 
 describe('behind', () => {
+  test('the origin is not called before whoever writes is done', async () => {
+    const at = new Place('behind')
+    for (const value of ['1', '2', '3']) at.behind('a', value)
+    expect(at.calls).toEqual([])
+    await at.settle()
+    expect(at.calls.map(({ value }) => value)).toEqual(['3'])
+  })
+
   test('waits while the source is down, tries one when it may be well, then ever more', async () => {
     const at = new Place('behind', { breakAfter: 3, breakMs: 1000 })
     for (let i = 0; i < 30; i++) expect(at.behind(`key ${i}`)).toBeUndefined()
