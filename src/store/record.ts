@@ -43,6 +43,8 @@ const TAG_BYTES = [0, 16, 32, 72] as const
 const WIDE = 1 << (OWNER_SHIFT + 5)
 const RAW = 1 << (OWNER_SHIFT + 6)
 
+/** The lowest of these flags. */
+const EXTENSION_SHIFT = OWNER_SHIFT + 3
 const HEADER_BYTES = 16
 const MAX_NARROW_KEY = 255
 const MAX_SLACK = 15
@@ -84,8 +86,9 @@ export class Windows {
   grace = 0
 }
 
-/** Bytes between the header and the key, or the notes. */
-function extension(w0: number): number {
+/** Flags of `EXPIRES` and above make the extension: bytes of it by these bits. */
+const EXTENSIONS = Uint8Array.from({ length: 1 << (32 - EXTENSION_SHIFT) }, (_, i) => {
+  const w0 = i << EXTENSION_SHIFT
   return (
     ((w0 & WIDE) === 0 ? 0 : 8) +
     ((w0 & EXPIRES) === 0 ? 0 : 8) +
@@ -93,6 +96,11 @@ function extension(w0: number): number {
     ((w0 & NOTED) === 0 ? 0 : NOTED_BYTES) +
     ((w0 & TAGS) === 0 ? 0 : TAG_BYTES[w0 >>> TAGS_SHIFT])
   )
+})
+
+/** Bytes between the header and the key, or the notes. */
+function extension(w0: number): number {
+  return EXTENSIONS[w0 >>> EXTENSION_SHIFT]
 }
 
 /** The flags of a record with so many tags, at most `MAX_TAGS`. */
@@ -346,7 +354,7 @@ export class Records {
     const offset = at + ((w0 & WIDE) === 0 ? 4 : 6)
     const deadline = (words[offset] >>> 0) + words[offset + 1] * HIGH
     if (deadline === 0 || now[0] <= deadline) return false
-    return (w0 & NOTED) === 0 || now[0] > deadline + this.#noted(ref, GRACE)
+    return (w0 & NOTED) === 0 || this.#isPastGrace(ref, now, deadline)
   }
 
   /** Whether the record is a value without `NOTED`: a read is answered with it as it is. */
@@ -509,6 +517,10 @@ export class Records {
   setNotes(ref: Ref, notes: Uint8Array): void {
     const start = this.keyStart(ref) - paddedNotes(notes.length)
     this.#arena.bytes[ref >>> this.#arena.shift].set(notes, start)
+  }
+
+  #isPastGrace(ref: Ref, now: Float64Array, deadline: number): boolean {
+    return now[0] > deadline + this.#noted(ref, GRACE)
   }
 
   #noted(ref: Ref, field: number): number {

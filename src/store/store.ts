@@ -165,8 +165,7 @@ export class Store {
     const hash = this.#hasher.hash(bytes, start, end)
     const ref = this.#find(hash, bytes, start, end)
     if (ref === NULL_REF || !this.#isDead(ref)) return ref
-    this.#countDead(ref)
-    this.#removeHashed(ref, hash)
+    this.#bury(ref, hash)
     return NULL_REF
   }
 
@@ -489,8 +488,7 @@ export class Store {
     }
     this.#sweepCursor = this.#index.walk(this.#sweepCursor, Number.POSITIVE_INFINITY, slots, visit)
     for (const { ref, hash } of dead) {
-      this.#countDead(ref)
-      this.#removeHashed(ref, hash)
+      this.#bury(ref, hash)
     }
     return dead.length
   }
@@ -535,9 +533,10 @@ export class Store {
     return this.tags.isInvalid(this.#checked)
   }
 
-  #countDead(ref: Ref): void {
+  #bury(ref: Ref, hash: Hash): void {
     if (this.records.isExpired(ref, this.#instant.ms)) this.expired++
     else this.invalidated++
+    this.#removeHashed(ref, hash)
   }
 
   #hashOf(ref: Ref): Hash {
