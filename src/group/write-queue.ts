@@ -109,7 +109,7 @@ export class WriteQueue {
       if (earlier !== undefined) this.coalesced++
       const rests = this.#resting.has(name)
       const { since, refusals } = earlier ?? { since: now(), refusals: 0 }
-      ;(rests ? this.#resting : this.#waiting).set(name, { ...write, since, refusals })
+      ;(rests ? this.#resting : this.#waiting).set(name, queued(write, since, refusals))
     }
     this.#pumpSoon()
     return undefined
@@ -147,7 +147,7 @@ export class WriteQueue {
     this.#isClosing = true
     this.#cancelRest?.()
     this.#cancelRest = undefined
-    for (const [name, write] of [...this.#resting]) this.#wake(name, { ...write, refusals: 0 })
+    for (const [name, write] of [...this.#resting]) this.#wake(name, queued(write, write.since, 0))
     this.#pump()
     if (this.size > 0 && ms > 0 && !this.#isHeld) {
       await new Promise<void>((resolve) => {
@@ -231,7 +231,7 @@ export class WriteQueue {
     else this.coalesced++
     this.#waiting.delete(name)
     const { since, refusals } = write
-    this.#resting.set(name, { ...(later ?? write), since, refusals: refusals + 1 })
+    this.#resting.set(name, queued(later ?? write, since, refusals + 1))
     const pause = Math.min(FIRST_PAUSE * 2 ** Math.min(refusals, MOST_DOUBLINGS), LONGEST_PAUSE)
     const wake = (): void => {
       this.#wake(name, this.#resting.get(name))
@@ -247,6 +247,11 @@ export class WriteQueue {
     this.#resting.delete(name)
     if (write !== undefined) this.#waiting.set(name, write)
   }
+}
+
+/** Spelt out, and without what else came with the write: an object that begins with a spread one is a dictionary. */
+function queued({ key, value, deadline }: Write, since: number, refusals: number): Queued {
+  return { key, value, deadline, since, refusals }
 }
 
 function nameOf({ key }: Write): string {

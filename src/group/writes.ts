@@ -5,7 +5,7 @@ import type { Timers } from '../bytes/clock.ts'
 import { keySlot } from '../bytes/crc16.ts'
 import type { Governor } from './governor.ts'
 import { LateSignal, untilAborted } from './late-signal.ts'
-import { BadRequest, isBadRequest, type LoadContext, type Origin } from './origin.ts'
+import { BadRequest, isBadRequest, type LoadContext, type Origin, type StoreContext } from './origin.ts'
 import { reasonOf } from './result.ts'
 import { Turns } from './turns.ts'
 import { type Failure, type Write, WriteQueue } from './write-queue.ts'
@@ -53,6 +53,23 @@ export interface Outcome {
 }
 
 const NOTHING: readonly Write[] = []
+
+/** A class: a literal with a getter costs more than the rest of a write. */
+class Circumstances implements StoreContext {
+  readonly group: string
+  readonly ttl?: number | undefined
+  readonly #late: LateSignal
+
+  constructor(group: string, ttl: number | undefined, late: LateSignal) {
+    this.group = group
+    this.ttl = ttl
+    this.#late = late
+  }
+
+  get signal(): AbortSignal {
+    return this.#late.signal
+  }
+}
 
 /** Behind: the origin is looked at again after so many ms when somebody else tries whether it is well. */
 const LOOK_AGAIN = 100
@@ -247,13 +264,8 @@ export class Writes {
   async #write({ key, value, deadline }: Write): Promise<Failure | undefined> {
     const { origin, group, timeoutMs, timers, governor, now, doubts } = this.#options
     const late = new LateSignal()
-    const context = {
-      group,
-      ttl: deadline === undefined ? undefined : Math.max(1, deadline - now()),
-      get signal() {
-        return late.signal
-      },
-    }
+    const ttl = deadline === undefined ? undefined : Math.max(1, deadline - now())
+    const context = new Circumstances(group, ttl, late)
     const asked: { was: boolean; ends?: Promise<void> | void } = { was: false }
     const call = (): Promise<void> | void => {
       asked.was = true
