@@ -2,7 +2,7 @@
 
 import type { Args } from '../resp/args.ts'
 import { type Client, placeOf } from './client.ts'
-import { type Circumstances, circumstancesOf, type Errand } from './errand.ts'
+import type { Circumstances, Errand } from './errand.ts'
 import type { HeldCommand } from './held.ts'
 import { firstError, holdMomentary, isChanged, keyName, type Landings, readingStore } from './landings.ts'
 import type { Runner } from './runner.ts'
@@ -47,8 +47,11 @@ export class Loading {
     if (missing.length === 0) return false
     if (command.loadsThrough) group.misses += missing.length
     const args = current.detach()
+    const { protocol, noTouch } = errand?.circumstances ?? client
     const held: Held = {
-      ...(errand?.circumstances ?? circumstancesOf(client)),
+      client,
+      protocol,
+      noTouch,
       command,
       args,
       group,
