@@ -8,11 +8,16 @@ import { arg, KEY, manyKeys, oneOf, option, token } from './spec.ts'
 
 /** What its arguments are: a word before them may say so, else they are keys. */
 function namesTags(args: Args): boolean {
-  return args.count > 2 && args.is(1, 'TAG')
+  return args.is(1, 'TAG')
 }
 
 function firstKey(args: Args): number {
-  return args.count > 2 && args.is(1, 'KEY') ? 2 : 1
+  return args.is(1, 'KEY') ? 2 : 1
+}
+
+/** A word alone: a list of nothing, not a key of that name. */
+function isEmpty(args: Args): boolean {
+  return args.count === 2 && (args.is(1, 'TAG') || args.is(1, 'KEY'))
 }
 
 function keysOf({ args }: Context): number[] {
@@ -24,6 +29,10 @@ function keysOf({ args }: Context): number[] {
 function invalidate(c: Context): void {
   const { args, group, reply, host } = c
   const isCutOff = host.cluster?.isCutOff ?? false
+  if (isEmpty(args)) {
+    reply.error("ERR wrong number of arguments for 'invalidate' command")
+    return
+  }
   if (namesTags(args)) {
     for (let i = 2; i < args.count; i++) group.invalidateTag(args.copy(i))
     if (isCutOff) reply.error(CUT_OFF)
@@ -47,7 +56,7 @@ export const invalidateCommands: readonly CommandSpec[] = [
     merge: 'sum',
     // A key may have the name of a word.
     partHead: ['KEY'],
-    span: (args) => (namesTags(args) ? 'ok' : undefined),
+    span: (args) => (namesTags(args) && !isEmpty(args) ? 'ok' : undefined),
     repeatable: true,
     summary: 'Drops keys, or all entries that carry one of the tags, and what is being loaded of them.',
     since: '0.1.0',

@@ -28,10 +28,19 @@ describe('INVALIDATE', () => {
     )
   })
 
+  test.each(['TAG', 'key'])('%s and nothing is no key', async (word) => {
+    const harness = new Harness()
+    await harness.call('MSET', 'TAG', '1', 'key', '2')
+    expect(await harness.raw('INVALIDATE', word)).toBe(
+      "-ERR wrong number of arguments for 'invalidate' command\r\n",
+    )
+    expect(await harness.call('DBSIZE')).toBe(2)
+  })
+
   test('a key may have the name of a word', async () => {
     const harness = new Harness()
     await harness.call('MSET', 'TAG', '1', 'KEY', '2', 'x', '3')
-    expect(await harness.call('INVALIDATE', 'TAG')).toBe(1)
+    expect(await harness.call('INVALIDATE', 'KEY', 'TAG')).toBe(1)
     expect(await harness.call('INVALIDATE', 'key', 'KEY')).toBe(1)
     expect(await harness.call('INVALIDATE', 'x', 'TAG')).toBe(1)
     expect(await harness.call('DBSIZE')).toBe(0)
