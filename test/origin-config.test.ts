@@ -6,21 +6,14 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ConfigError, resolveLayers } from '../src/config.ts'
 import type { GroupConfig } from '../src/group-config.ts'
 import { type Config, createNode, http, loaded, redis, sql } from '../src/index.ts'
 import { startNode } from './support/node.ts'
+import { describeWithSqlite } from './support/sqlite.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'erinys-origins-'))
-beforeAll(() => {
-  const db = new Database(join(folder, 'users.db'))
-  db.exec('create table users (id integer primary key, name text)')
-  const insert = db.prepare('insert into users values (?, ?)')
-  for (let i = 1; i <= 1000; i++) insert.run(i, `name ${i}`)
-  db.close()
-})
 afterAll(() => rmSync(folder, { recursive: true }))
 
 function problems(origin: unknown, policies: object = {}): readonly string[] {
@@ -170,7 +163,15 @@ test.each<[origin: unknown, isWritten: boolean]>([
     )
 })
 
-describe('a node', () => {
+describeWithSqlite('a node', (Database) => {
+  beforeAll(() => {
+    const db = new Database(join(folder, 'users.db'))
+    db.exec('create table users (id integer primary key, name text)')
+    const insert = db.prepare('insert into users values (?, ?)')
+    for (let i = 1; i <= 1000; i++) insert.run(i, `name ${i}`)
+    db.close()
+  })
+
   const users = {
     kind: 'sql',
     url: `sqlite:${join(folder, 'users.db')}`,

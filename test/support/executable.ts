@@ -32,12 +32,12 @@ export function describeIfFound<T>(
     describe(name, () => body(found))
   } else if (isRequired(required)) {
     describe(name, () => {
-      test(`${wanted} is on PATH`, () => expect.fail(`ERINYS_TEST_REQUIRE asks for ${wanted}`))
+      test(`${wanted} is there`, () => expect.fail(`ERINYS_TEST_REQUIRE asks for ${wanted}`))
     })
   } else {
-    console.warn(`SKIPPED: ${name}: ${wanted} is not on PATH`)
+    console.warn(`SKIPPED: ${name}: ${wanted} is not there`)
     describe.skip(name, () => {
-      test(`${wanted} is on PATH`, () => undefined)
+      test(`${wanted} is there`, () => undefined)
     })
   }
 }
