@@ -148,7 +148,10 @@ describe('an origin that would not do what it says', () => {
       http({ url: 'https://h/{key}', batchUrl: 'https://me:secret@h/batch' }),
       'batchUrl: it has a user or a password',
     ],
-    [http({ url: 'file:///secret/{key}' }), 'url: it does not begin with the address of a server'],
+    [
+      http({ url: 'file:///secret/{key}' }),
+      'url: it does not begin with http:// or https:// and the address of a server',
+    ],
     [
       redis({ url: 'redis://me:secret@h/users' }),
       "url: got a path that is no number, wants a database such as '/2'",

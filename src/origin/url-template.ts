@@ -24,7 +24,7 @@ export class UrlTemplate {
     const names = [...template.matchAll(PLACE)].map(([, name]) => name)
     if (names.length === 0) throw new Error('it has no place for the key: write {key}')
     if (!BASE.test(template) || !URL.canParse(template.replace(PLACE, 'x')))
-      throw new Error('it does not begin with the address of a server')
+      throw new Error('it does not begin with http:// or https:// and the address of a server')
     const { username, password } = new URL(template.replace(PLACE, 'x'))
     if (username !== '' || password !== '') throw new Error(NO_CREDENTIALS)
     const unknown = names.find((name) => name !== KEY && !captures.includes(name))

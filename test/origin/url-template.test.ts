@@ -26,7 +26,7 @@ test.each<[template: string, key: string, captures: string[], url: string | unde
 
 test.each([
   ['http://h/', 'it has no place for the key'],
-  ['http://{key}/', 'it does not begin with the address of a server'],
+  ['http://{key}/', 'it does not begin with http:// or https:// and the address of a server'],
   ['http://h{key}', 'it does not begin'],
   ['{key}', 'it does not begin'],
   ['ftp://h/{key}', 'it does not begin'],
