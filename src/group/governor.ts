@@ -48,6 +48,10 @@ export interface GovernorOptions extends GovernorPolicy {
   readonly timers: Timers
   /** Uniform in [0, 1). */
   readonly random: () => number
+  /** Told once the source is not asked any more, and why; not of the pauses after the first. */
+  readonly onOpen?: (reason: string) => void
+  /** Told when it is asked again. */
+  readonly onClose?: () => void
 }
 
 /** They take turns where they have to wait: neither keeps the others from the origin. */
@@ -260,10 +264,8 @@ export class Governor {
     if (epoch !== this.#epoch) return
     this.#failures = 0
     const { concurrency } = this.#options
-    if (this.#state === 'half-open') {
-      this.#change('closed')
-      this.#limit = 1
-    } else if (this.#limit < concurrency) this.#limit++
+    if (this.#state === 'half-open') this.#close(1)
+    else if (this.#limit < concurrency) this.#limit++
     if (this.#limit >= Math.min(concurrency, RECOVERED)) {
       this.#limit = concurrency
       this.#openings = 0
@@ -278,16 +280,21 @@ export class Governor {
     const restMs = error instanceof RetryLater ? Math.min(error.retryAfter, LONGEST_REST) : 0
     const isBroken = breakAfter > 0 && (this.#state === 'half-open' || this.#failures >= breakAfter)
     if (restMs > 0 || isBroken) this.#open(restMs)
-    else if (this.#state === 'half-open') {
-      // It had asked for time, and got it.
-      this.#change('closed')
-      this.#limit = concurrency
-    }
+    // It had asked for time, and got it.
+    else if (this.#state === 'half-open') this.#close(concurrency)
+  }
+
+  /** Asks the source again, with so many calls at once. */
+  #close(limit: number): void {
+    this.#change('closed')
+    this.#limit = limit
+    this.#options.onClose?.()
   }
 
   /** Leaves the source alone for the next pause, at least for so many ms. */
   #open(leastMs: number): void {
-    const { breakAfter, breakMs, now, random } = this.#options
+    const { breakAfter, breakMs, now, random, onOpen } = this.#options
+    const wasClosed = this.#state === 'closed'
     const pause = breakAfter === 0 ? 0 : breakMs * Math.min(2 ** this.#openings, LONGEST_PAUSE)
     this.#change('open')
     this.#openings++
@@ -299,6 +306,7 @@ export class Governor {
       for (const waiting of queue) waiting.refuse(refusal)
       queue.clear()
     }
+    if (wasClosed) onOpen?.(refusal.message)
   }
 
   #refusal(): Error {

@@ -22,7 +22,7 @@ import type { BatchPolicy } from './batcher.ts'
 import { Copies, type CopyPolicy } from './copies.ts'
 import { Flights, type Landing, type Waiter } from './flights.ts'
 import { Freshness, type FreshnessPolicy, noFreshness } from './freshness.ts'
-import { Governor, type GovernorPolicy } from './governor.ts'
+import { Governor, type GovernorOptions, type GovernorPolicy } from './governor.ts'
 import { Keeper } from './keeper.ts'
 import type { Origin, OriginLog } from './origin.ts'
 import { reasonOf } from './result.ts'
@@ -150,7 +150,7 @@ export class Group {
     const { timers, random } = environment
     const { origin = NO_ORIGIN } = policy
     if (origin !== NO_ORIGIN)
-      this.governor = policy.governor && new Governor({ ...policy.governor, now: steady, timers, random })
+      this.governor = policy.governor && this.#govern({ ...policy.governor, now: steady, timers, random })
     const { governor } = this
     const writes = policy.writes ?? defaultWrites
     if (writes.mode !== 'around') {
@@ -515,16 +515,17 @@ export class Group {
    */
   async start(log: OriginLog): Promise<void> {
     this.#log = log
+    const group = this.name
     try {
       await this.policy.origin?.start?.({
-        warn: (fields, message) =>
-          log.warn({ ...fields, group: this.name }, `group ${this.name}: ${message}`),
+        info: (fields, message) => log.info({ ...fields, group }, `group ${group}: ${message}`),
+        warn: (fields, message) => log.warn({ ...fields, group }, `group ${group}: ${message}`),
       })
     } catch (error) {
-      throw new OriginError(`group ${this.name}: ${reasonOf(error)}`, { cause: error })
+      throw new OriginError(`group ${group}: ${reasonOf(error)}`, { cause: error })
     }
     await this.policy.origin?.listen?.({
-      group: this.name,
+      group,
       key: (key) => this.#changed(key),
       tag: (tag) => this.invalidateTag(tag),
       all: () => {
@@ -532,13 +533,14 @@ export class Group {
         this.distrust()
       },
       gap: () => {
+        if (this.isDeaf) log.info({ group }, `group ${group}: changes at the origin are heard of again`)
         this.isDeaf = false
         this.distrust()
       },
       lost: (error) => {
         this.isDeaf = true
-        const message = `group ${this.name}: nothing is heard of changes at the origin: ${reasonOf(error)}`
-        log.warn({ err: error, group: this.name }, message)
+        const message = `group ${group}: nothing is heard of changes at the origin: ${reasonOf(error)}`
+        log.warn({ err: error, group }, message)
       },
     })
   }
@@ -547,6 +549,15 @@ export class Group {
   async close(timeoutMs = 0): Promise<void> {
     this.flights?.close()
     await within(Math.max(timeoutMs, LEAST_CLOSING), this.#environment.timers, this.policy.origin?.close?.())
+  }
+
+  #govern(options: GovernorOptions): Governor {
+    const group = this.name
+    return new Governor({
+      ...options,
+      onOpen: (reason) => this.#log?.warn({ group }, `group ${group}: the origin ${reason}`),
+      onClose: () => this.#log?.info({ group }, `group ${group}: the origin is asked again`),
+    })
   }
 
   #setDeadline(): void {

@@ -93,6 +93,7 @@ export interface StoreContext extends LoadContext {
 
 /** Where an origin tells what its operator should know. */
 export interface OriginLog {
+  info(fields: object, message: string): void
   warn(fields: object, message: string): void
 }
 

@@ -39,6 +39,10 @@ type PipelineReplies = readonly [Error | null, unknown][]
 /** The longest pause between two attempts to connect, in ms. */
 const LONGEST_PAUSE = 2000
 
+/** ioredis: the names of an error that the server replied, and of that of a command for which there is no connection. */
+const REPLY_ERROR = 'ReplyError'
+const GIVEN_UP = 'MaxRetriesPerRequestError'
+
 /** PTTL: there is no such key; it has no end. */
 const GONE = -2
 const ENDLESS = -1
@@ -49,9 +53,11 @@ export class RedisOrigin implements Origin {
   readonly #options: RedisOptions
   #client: Promise<Client> | undefined
   #listening: Listening | undefined
-  #log: OriginLog = { warn: () => undefined }
+  #log: OriginLog | undefined
   /** Said once for each time that it happens. */
   #isLost = false
+  /** Why there is no connection. */
+  #lastError: unknown
 
   constructor(options: RedisOptions) {
     this.#options = options
@@ -161,6 +167,8 @@ export class RedisOrigin implements Origin {
     })
     const replies = await abortable(Promise.race([pipeline.exec(), late]), signal).finally(cancel)
     if (replies === null) throw new Error('the transaction was aborted')
+    const unanswered = replies.find(([error]) => error !== null && error.name !== REPLY_ERROR)?.[0]
+    if (unanswered) throw this.#reworded(unanswered)
     return replies
   }
 
@@ -175,6 +183,15 @@ export class RedisOrigin implements Origin {
       else others.push(key)
     }
     return slots
+  }
+
+  /**
+   * Why a command has no answer, in words of the network where there is no connection. Their error is not the cause: the
+   * command may have been sent before, on a connection that was lost.
+   */
+  #reworded(error: Error): Error {
+    if (this.#lastError !== undefined) return new Error(errorText(this.#lastError))
+    return error.name === GIVEN_UP ? new Error('the connection was closed') : error
   }
 
   #connected(): Promise<Client> {
@@ -204,16 +221,21 @@ export class RedisOrigin implements Origin {
         })
       : new Redis(urls[0], options)
     client.on('error', (error) => this.#lose(error))
-    client.on('ready', () => {
-      this.#isLost = false
-    })
+    client.on('ready', () => this.#find())
     return client
   }
 
+  #find(): void {
+    if (this.#isLost) this.#log?.info({}, 'Redis answers again')
+    this.#isLost = false
+    this.#lastError = undefined
+  }
+
   #lose(error: unknown): void {
+    this.#lastError = error
     if (this.#isLost) return
     this.#isLost = true
-    this.#log.warn({ err: error }, `Redis does not answer, loads fail until it does: ${errorText(error)}`)
+    this.#log?.warn({ err: error }, `Redis does not answer, loads fail until it does: ${errorText(error)}`)
   }
 }
 

@@ -20,6 +20,9 @@ import { ofKey, RowReader } from './sql/row-reader.ts'
 /** Which database, by the protocol of the URL. */
 export const SQL_PROTOCOLS = ['postgres:', 'postgresql:', 'mysql:', 'mariadb:', 'sqlite:'] as const
 
+/** Connections of a pool break together: one of them is told of in so many ms. */
+const COMPLAINT_PAUSE = 1000
+
 export interface SqlOptions extends Omit<DriverOptions, 'onIdleError' | 'writes'>, Statements {
   /** Which keys there are, and what of them is the parameter; undefined: the whole key is. */
   readonly keys: KeyPattern | undefined
@@ -27,6 +30,8 @@ export interface SqlOptions extends Omit<DriverOptions, 'onIdleError' | 'writes'
   readonly lazy: boolean
   /** The channel of PostgreSQL that tells of changes. */
   readonly listen?: string
+  /** Milliseconds that never go back; by default those of the process. */
+  readonly now?: () => number
 }
 
 /**
@@ -41,7 +46,9 @@ export class SqlOrigin implements Origin {
   readonly listen: Origin['listen']
   readonly #options: SqlOptions
   readonly #reader: RowReader
-  #log: OriginLog = { warn: () => undefined }
+  #log: OriginLog | undefined
+  /** When a connection was last said to have broken. */
+  #complainedAt = -Infinity
   #listening: Listening | undefined
   #opening: Promise<Driver> | undefined
   #checking: Promise<Checked> | undefined
@@ -146,12 +153,20 @@ export class SqlOrigin implements Origin {
     this.#opening ??= openDriver({
       ...this.#options,
       writes: writeQuery !== undefined || removeQuery !== undefined,
-      onIdleError: (error) => this.#log.warn({ err: error }, `a connection has broken: ${errorText(error)}`),
+      onIdleError: (error) => this.#complain(error),
     }).catch((error) => {
       this.#opening = undefined
       throw error
     })
     return this.#opening
+  }
+
+  #complain(error: Error): void {
+    const { now = () => performance.now() } = this.#options
+    const at = now()
+    if (at - this.#complainedAt < COMPLAINT_PAUSE) return
+    this.#complainedAt = at
+    this.#log?.warn({ err: error }, `a connection has broken: ${errorText(error)}`)
   }
 
   /** The driver, once the database has accepted the queries and statements. */

@@ -68,7 +68,7 @@ class Side {
   }
 
   async start(): Promise<this> {
-    await this.group.start({ warn: () => undefined })
+    await this.group.start({ info: () => undefined, warn: () => undefined })
     this.word.gap()
     this.pass(1)
     return this

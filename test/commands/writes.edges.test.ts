@@ -270,7 +270,7 @@ test('through: a write that was given up and is taken after all concerns what wa
 test('behind: what the origin refuses for good is lost, said, counted, and held no more', async () => {
   const { harness, source } = writing('behind')
   const warnings: object[] = []
-  await harness.group('users').start({ warn: (fields) => void warnings.push(fields) })
+  await harness.group('users').start({ info: () => undefined, warn: (fields) => void warnings.push(fields) })
   source.values.set('bad', 'before')
   source.refused.add('bad')
   const release = source.hold()

@@ -65,7 +65,7 @@ export function originContract(
   async function using<T>(contents: Given, body: (under: OriginUnderTest) => Promise<T>): Promise<T> {
     const under = await create(new Map(contents))
     const warnings: string[] = []
-    await under.origin.start?.({ warn: (_, message) => void warnings.push(message) })
+    await under.origin.start?.({ info: () => undefined, warn: (_, message) => void warnings.push(message) })
     expect(warnings).toEqual([])
     try {
       return await body(under)

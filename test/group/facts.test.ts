@@ -5,7 +5,14 @@ import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
 import { Group } from '../../src/group/group.ts'
-import { type LoadedFacts, loaded, type OriginResult, unchanged } from '../../src/group/origin.ts'
+import {
+  type ChangeListener,
+  type LoadedFacts,
+  loaded,
+  type OriginLog,
+  type OriginResult,
+  unchanged,
+} from '../../src/group/origin.ts'
 import { NULL_REF } from '../../src/store/arena.ts'
 
 const KEY = Buffer.from('Tom')
@@ -122,17 +129,22 @@ test('what is not held cannot be unchanged, and a wrong value with facts is wron
   )
 })
 
-test('start: warnings name the group, and so does what keeps the node from starting', async () => {
-  const warnings: unknown[] = []
-  const log = {
-    warn(fields: object, message: string): void {
-      warnings.push([fields, message])
-    },
+test('start: what the origin says names the group, and so does what keeps the node from starting', async () => {
+  const said: unknown[] = []
+  const log: OriginLog = {
+    info: (fields, message) => void said.push(['info', fields, message]),
+    warn: (fields, message) => void said.push(['warn', fields, message]),
   }
-  const start = (given: typeof log): void => given.warn({ code: 1 }, 'cannot be reached')
+  const start = (given: OriginLog): void => {
+    given.warn({ code: 1 }, 'cannot be reached')
+    given.info({}, 'answers again')
+  }
   const load = (): null => null
   await groupOf(load, { origin: { kind: 'test', load, start } }).group.start(log)
-  expect(warnings).toEqual([[{ code: 1, group: 'scores' }, 'group scores: cannot be reached']])
+  expect(said).toEqual([
+    ['warn', { code: 1, group: 'scores' }, 'group scores: cannot be reached'],
+    ['info', { group: 'scores' }, 'group scores: answers again'],
+  ])
   const fail = (): never => {
     throw new Error('no\nsuch table')
   }
@@ -140,4 +152,27 @@ test('start: warnings name the group, and so does what keeps the node from start
     groupOf(load, { origin: { kind: 'test', load, start: fail } }).group.start(log),
   ).rejects.toThrow('group scores: no such table')
   await groupOf(load).group.start(log)
+})
+
+test('a source that is not heard is said once, and so is that it is heard again', async () => {
+  const said: string[] = []
+  const log: OriginLog = {
+    info: (_, message) => void said.push(`info ${message}`),
+    warn: (_, message) => void said.push(`warn ${message}`),
+  }
+  let word: ChangeListener | undefined
+  const listen = (listener: ChangeListener): void => {
+    word = listener
+  }
+  const { group } = groupOf(() => null, { origin: { kind: 'test', load: () => null, listen } })
+  await group.start(log)
+  word?.gap()
+  expect(said).toEqual([])
+  word?.lost(new Error('broken'))
+  word?.gap()
+  word?.gap()
+  expect(said).toEqual([
+    'warn group scores: nothing is heard of changes at the origin: broken',
+    'info group scores: changes at the origin are heard of again',
+  ])
 })

@@ -18,6 +18,8 @@ class Place {
   readonly clock = new ManualClock()
   readonly governor: Governor
   readonly calls: Call[] = []
+  /** What it has told of its breaker. */
+  readonly told: string[] = []
 
   constructor(policy: Partial<GovernorPolicy> = {}, random = () => 0) {
     this.governor = new Governor({
@@ -26,6 +28,8 @@ class Place {
       now: () => this.clock.now(),
       timers: this.clock,
       random,
+      onOpen: (reason) => this.told.push(reason),
+      onClose: () => this.told.push('asked again'),
     })
   }
 
@@ -217,6 +221,33 @@ describe('the breaker', () => {
     expect([await probe, at.governor.state]).toEqual(['a', 'closed'])
   })
 
+  test('an outage is told once, however often the source is tried, and so is its end', async () => {
+    const at = new Place({ breakAfter: 2, breakMs: 1000 })
+    await at.fail()
+    expect(at.told).toEqual([])
+    await at.fail()
+    for (const pause of [1000, 2000, 4000]) {
+      at.clock.advance(pause)
+      await at.fail(new Error('still down'))
+    }
+    expect(at.told).toEqual(['is not asked for 1000 ms, after 2 failures in a row: down'])
+    at.clock.advance(8000)
+    const probe = at.run()
+    await at.end(5, 'a')
+    expect([await probe, at.told.splice(0)[1]]).toEqual(['a', 'asked again'])
+    await at.fail()
+    await at.fail()
+    expect(at.told).toEqual(['is not asked for 16000 ms, after 2 failures in a row: down'])
+  })
+
+  test('the end of the time that a source asked for is told, too', async () => {
+    const at = new Place({ breakAfter: 0 })
+    await at.fail(new RetryLater('busy', 3000))
+    at.clock.advance(3000)
+    await at.fail()
+    expect(at.told).toEqual(['is not asked for 3000 ms, after 1 failures in a row: busy', 'asked again'])
+  })
+
   test('then lets in ever more', async () => {
     const at = new Place({ breakAfter: 1, breakMs: 1000, concurrency: 8 })
     await at.fail()
@@ -327,6 +358,31 @@ describe('in a group', () => {
     })
     return { harness, calls }
   }
+
+  test('the log tells when the origin is left alone, and when it is asked again', async () => {
+    const { harness, calls } = grouped({ breakAfter: 1, breakMs: 1000 })
+    const said: unknown[] = []
+    await harness.group('users').start({
+      info: (...line) => void said.push(['info', ...line]),
+      warn: (...line) => void said.push(['warn', ...line]),
+    })
+    const failed = harness.raw('GET', 'a')
+    await harness.settle()
+    calls[0].reject(new Error('down'))
+    await failed
+    harness.clock.advance(1000)
+    const tried = harness.call('GET', 'a')
+    await harness.settle()
+    calls[1].resolve('1')
+    expect(await tried).toBe('1')
+    const reason = expect.stringMatching(
+      /^group users: the origin is not asked for \d+ ms, after 1 failures in a row: down$/,
+    )
+    expect(said).toEqual([
+      ['warn', { group: 'users' }, reason],
+      ['info', { group: 'users' }, 'group users: the origin is asked again'],
+    ])
+  })
 
   async function loadMs(harness: Harness, key: string): Promise<unknown> {
     const facts = (await harness.call('EXPLAIN', key)) as unknown[]

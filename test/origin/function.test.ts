@@ -148,7 +148,7 @@ test('an object starts and loads many with its this', async () => {
     }
   }
   const origin = functionOrigin(new Scores())
-  await origin.start?.({ warn: (_, message) => void warnings.push(message) })
+  await origin.start?.({ info: () => undefined, warn: (_, message) => void warnings.push(message) })
   expect(await origin.loadMany?.(['a', 'b'], context)).toEqual(['true', 'true'])
   expect(warnings).toEqual(['started'])
   expect(functionOrigin(() => null).loadMany).toBe(undefined)

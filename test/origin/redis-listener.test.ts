@@ -32,7 +32,7 @@ function originOf(url: string, options: Partial<RedisOptions> = {}): RedisOrigin
   return origin
 }
 
-const quiet = { warn: () => undefined }
+const quiet = { info: () => undefined, warn: () => undefined }
 
 describeWithRedis('the changes of a Redis', (redis) => {
   async function proxied(): Promise<FaultyProxy> {

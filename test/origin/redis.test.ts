@@ -125,20 +125,45 @@ describeWithRedis('Redis', (redis) => {
     await proxy.close()
   })
 
-  test('a server that is away is one warning, and is asked again when it is back', async () => {
+  test('a server that is away is one warning, and is asked again when it is back, which is told', async () => {
     const warnings: string[] = []
+    const news: string[] = []
     const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
     proxy.refuse()
     const origin = originOf(proxy.port)
     await redis().call('SET', 'Tom', '630')
-    await origin.start({ warn: (_, message) => void warnings.push(message) })
+    await origin.start({
+      info: (_, message) => void news.push(message),
+      warn: (_, message) => void warnings.push(message),
+    })
     await expect(origin.load('Tom', context())).rejects.toThrow(/\w/)
     expect(warnings).toEqual([expect.stringMatching(/^Redis does not answer, loads fail until it does: /)])
     proxy.heal()
     await expect
       .poll(async () => seen(await origin.load('Tom', context()).catch(() => null)), { timeout: 5000 })
       .toBe('630')
+    expect([warnings.length, news]).toEqual([1, ['Redis answers again']])
     await proxy.close()
+  })
+
+  test('while a server is away, every call says why in words of the network', async () => {
+    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+    const origin = originOf(proxy.port)
+    await origin.store('Tom', Buffer.from('630'), context())
+    proxy.refuse()
+    for (let i = 0; i < 2; i++) {
+      const calls = [
+        origin.load('Tom', context()),
+        origin.loadMany(['Tom', 'none'], context()),
+        origin.store('Tom', Buffer.from('631'), context()),
+        origin.remove('Tom', context()),
+      ]
+      for (const call of await Promise.allSettled(calls))
+        expect(call).toMatchObject({ reason: { message: expect.stringMatching(/ E[A-Z]+|was closed/) } })
+    }
+    await proxy.close()
+    const late = originOf((await freePorts(1))[0])
+    await expect(late.load('Tom', context())).rejects.toThrow(/^connect ECONNREFUSED /)
   })
 
   test('TLS: only who is trusted is asked', async () => {
@@ -169,7 +194,7 @@ describeWithRedis('Redis', (redis) => {
 test('a cluster that is not there is a warning in time', async () => {
   const warnings: string[] = []
   const origin = originOf((await freePorts(1))[0], { cluster: true, connectTimeout: 100, timeout: 100 })
-  await origin.start({ warn: (_, message) => void warnings.push(message) })
+  await origin.start({ info: () => undefined, warn: (_, message) => void warnings.push(message) })
   expect(warnings).toEqual([expect.stringMatching(/^Redis does not answer/)])
   await expect((async () => origin.load('a', context()))()).rejects.toThrow(/\w/)
 })
@@ -195,7 +220,7 @@ describeWithRedis(
       const keys = Array.from({ length: 20 }, (_, i) => `k${i}`)
       const origin = originOf(clusterPort, { cluster: true })
       const warnings: string[] = []
-      await origin.start({ warn: (_, message) => void warnings.push(message) })
+      await origin.start({ info: () => undefined, warn: (_, message) => void warnings.push(message) })
       for (const key of keys) await origin.store(key, Buffer.from(`${key}!`), context())
       const many = await origin.loadMany([...keys, 'none'], context())
       expect([...keys, 'none'].map((key) => seen(many.get(key)))).toEqual([
@@ -230,7 +255,7 @@ describeWithRedis(
       expect(seen(await trusting.load('Tom', context()))).toBe('630')
       const warnings: string[] = []
       const suspicious = originOf(0, { urls, cluster: true, connectTimeout: 500, timeout: 300 })
-      await suspicious.start({ warn: (_, message) => void warnings.push(message) })
+      await suspicious.start({ info: () => undefined, warn: (_, message) => void warnings.push(message) })
       expect(warnings).toEqual([expect.stringMatching(/^Redis does not answer/)])
       await expect((async () => suspicious.load('Tom', context()))()).rejects.toThrow(/\w/)
       server.close()

@@ -1,6 +1,7 @@
 // MariaDB as an origin: types, both kinds of batches, faults.
 
 import { beforeAll, expect, test } from 'vitest'
+import { ManualClock } from '../../../src/bytes/clock.ts'
 import type { SqlOptions } from '../../../src/origin/sql.ts'
 import { behind, originContract } from '../../contracts/origin.contract.ts'
 import { addressCertificate as certificate } from '../../support/certificate.ts'
@@ -8,7 +9,7 @@ import { describeWithMariadb } from '../../support/mariadb.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
 import { bulk, bytesOf, context, outcomeOf, sqlOrigin, textOf } from './origins.ts'
 
-const quiet = { warn: () => undefined }
+const quiet = { info: () => undefined, warn: () => undefined }
 
 describeWithMariadb('MariaDB', (mariadb) => {
   const byId = { query: 'select name from users where id = ?', keys: 'user:{id:int}' }
@@ -241,7 +242,7 @@ describeWithMariadb('MariaDB', (mariadb) => {
     ): Promise<string[]> => {
       const warnings: string[] = []
       const origin = sqlOrigin({ url: mariadb().url, ...options })
-      await origin.start({ warn: (_fields, message) => void warnings.push(message) })
+      await origin.start({ info: () => undefined, warn: (_fields, message) => void warnings.push(message) })
       await origin.close()
       return warnings
     }
@@ -270,6 +271,29 @@ describeWithMariadb('MariaDB', (mariadb) => {
     await proxy.close()
   })
 
+  test('connections of a pool that break together are one warning', async () => {
+    const proxy = await FaultyProxy.start(() => mariadb().target)
+    const clock = new ManualClock()
+    const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, pool: 3, now: () => clock.now() })
+    const warnings: string[] = []
+    await origin.start({ info: () => undefined, warn: (_, message) => void warnings.push(message) })
+    /** Breaks all three while they rest, and ends when the origin has new ones. */
+    const breakAll = async (): Promise<void> => {
+      await Promise.all(Array.from({ length: 20 }, () => textOf(origin, 'user:1')))
+      expect(proxy.connections).toBe(3)
+      proxy.cut()
+      await expect.poll(() => textOf(origin, 'user:2').catch(() => 'broken')).toBe('two')
+    }
+    await breakAll()
+    await breakAll()
+    await expect.poll(() => warnings).toEqual([expect.stringMatching(/^a connection has broken: /)])
+    clock.advance(1000)
+    await breakAll()
+    await expect.poll(() => warnings.length).toBe(2)
+    await origin.close()
+    await proxy.close()
+  })
+
   test('where TLS is wanted, nothing goes without', async () => {
     const proxy = await FaultyProxy.start(() => mariadb().target)
     const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, tls: true })
@@ -283,7 +307,7 @@ describeWithMariadb('MariaDB', (mariadb) => {
     const proxy = await FaultyProxy.start(() => mariadb().target)
     proxy.refuse()
     const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, pool: 1 })
-    await origin.start({ warn: (_, message) => void warnings.push(message) })
+    await origin.start({ info: () => undefined, warn: (_, message) => void warnings.push(message) })
     expect(warnings).toEqual([expect.stringMatching(/^the database does not answer/)])
     proxy.heal()
     expect(await textOf(origin, 'user:1')).toBe('one')

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { ManualClock } from '../../../src/bytes/clock.ts'
 import type { SqlOptions } from '../../../src/origin/sql.ts'
 import { behind, originContract } from '../../contracts/origin.contract.ts'
 import { addressCertificate, addressKey, certificate } from '../../support/certificate.ts'
@@ -11,7 +12,7 @@ import { describeWithPostgres } from '../../support/postgres.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
 import { bulk, bytesOf, context, outcomeOf, sqlOrigin, textOf } from './origins.ts'
 
-const quiet = { warn: () => undefined }
+const quiet = { info: () => undefined, warn: () => undefined }
 
 describeWithPostgres('PostgreSQL', (postgres) => {
   const byId = { query: 'select name from users where id = $1', keys: 'user:{id:int}' }
@@ -343,7 +344,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, pool: 1 })
     proxy.silence('back')
     const warnings: string[] = []
-    const started = origin.start({ warn: (_, message) => void warnings.push(message) })
+    const started = origin.start({ info: () => undefined, warn: (_, message) => void warnings.push(message) })
     await expect.poll(() => proxy.connections).toBe(1)
     proxy.inject(Buffer.from([0xff, 0, 0, 0, 4]), 'back')
     await started
@@ -356,7 +357,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
 
   test('a database that is not there, or lets nobody in, is a warning', async () => {
     const warnings: string[] = []
-    const log = { warn: (_: object, message: string) => void warnings.push(message) }
+    const log = { info: () => undefined, warn: (_: object, message: string) => void warnings.push(message) }
     const proxy = await FaultyProxy.start(() => postgres().target)
     proxy.refuse()
     const origin = sqlOrigin({ url: throughProxy(proxy), ...byId })
@@ -424,6 +425,30 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     const names = await Promise.all(keys.map((key) => textOf(origin, key)))
     expect(names).toEqual(keys.map((key) => `name ${key.slice(5)}`))
     expect(proxy.connections).toBe(3)
+    await origin.close()
+    await proxy.close()
+  })
+
+  test('connections of a pool that break together are one warning', async (t) => {
+    t.skip(postgres().kind === 'pglite', 'PGlite has one session for all')
+    const proxy = await FaultyProxy.start(() => postgres().target)
+    const clock = new ManualClock()
+    const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, pool: 3, now: () => clock.now() })
+    const warnings: string[] = []
+    await origin.start({ info: () => undefined, warn: (_, message) => void warnings.push(message) })
+    /** Breaks all three while they rest, and ends when the origin has new ones. */
+    const breakAll = async (): Promise<void> => {
+      await Promise.all(Array.from({ length: 20 }, () => textOf(origin, 'user:1')))
+      expect(proxy.connections).toBe(3)
+      proxy.cut()
+      await expect.poll(() => textOf(origin, 'user:2').catch(() => 'broken')).toBe('name 2')
+    }
+    await breakAll()
+    await breakAll()
+    await expect.poll(() => warnings).toEqual([expect.stringMatching(/^a connection has broken: /)])
+    clock.advance(1000)
+    await breakAll()
+    await expect.poll(() => warnings.length).toBe(2)
     await origin.close()
     await proxy.close()
   })
