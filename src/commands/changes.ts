@@ -31,10 +31,15 @@ export function apply(group: Group, { key, entry }: Change): void {
   if (isOver || !putEntry(group, key, 0, key.length, { ...entry, from: group, flags })) group.remove(key)
 }
 
-/** Makes the cache follow those that the origin has taken; what nobody knows, it does not hold either. */
-export function follow(group: Group, changes: readonly Change[], { taken, unsure }: Outcome): void {
+/**
+ * Makes the cache follow those that the origin has taken. Of what nobody knows it holds what is stale at most, and nothing
+ * once the client has been told that it is written: no read may find less than that.
+ */
+export function follow(group: Group, changes: readonly Change[], { taken, unsure, error }: Outcome): void {
   for (const change of changes) {
     if (taken.includes(change)) apply(group, change)
-    else if (unsure.includes(change)) group.remove(change.key)
+    else if (!unsure.includes(change)) continue
+    else if (error === undefined) group.remove(change.key)
+    else group.doubt(change.key)
   }
 }

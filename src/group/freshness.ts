@@ -12,7 +12,8 @@ import type { LoadedFacts } from './origin.ts'
  *                   load anew    ground by one read      fails                    origin gave, if it did
  *
  * The order of the two stale windows is that of their lengths. An absence is never stale, nor loaded ahead.
- * A gap in the word of changes ends the lifetimes of all that was loaded before it.
+ * A gap in the word of changes ends the lifetimes of all that was loaded before it; a write that failed and may have been
+ * taken all the same, that of its key.
  */
 
 export interface FreshnessPolicy {

@@ -379,9 +379,13 @@ export class Group {
       const deadline = value === null || ttlMs === 0 ? undefined : instant.now + ttlMs
       const change = [{ key, value, deadline }]
       const conclude = ({ unsure, error }: Pick<Outcome, 'unsure' | 'error'>): boolean => {
-        if (unsure.length > 0) this.remove(key)
-        if (error !== undefined) throw new OriginError(`${this.name}: ${error}`)
-        return unsure.length > 0 || apply()
+        if (error !== undefined) {
+          if (unsure.length > 0) this.doubt(key)
+          throw new OriginError(`${this.name}: ${error}`)
+        }
+        if (unsure.length === 0) return apply()
+        this.remove(key)
+        return true
       }
       if (writes.mode === 'through') return writes.through(change, conclude)
       return conclude({ unsure: [], error: writes.enqueue(change) })
@@ -399,6 +403,17 @@ export class Group {
     const held = records.type(ref) !== ValueType.ABSENT && !records.isStale(ref, ms)
     this.store.remove(ref)
     return held
+  }
+
+  /**
+   * A write that has failed may have changed a key at the origin all the same: what is held of it is stale from now on,
+   * as after a gap in the word of changes, or removed if it is of no use then. A load under way is not kept.
+   */
+  doubt(key: Buffer): void {
+    this.#environment.instant.refresh()
+    if (this.isWatched) this.fence(key, 0, key.length)
+    const ref = this.store.peek(key, 0, key.length)
+    if (ref !== NULL_REF) this.store.distrustOne(ref)
   }
 
   /**
@@ -421,8 +436,13 @@ export class Group {
 
   /** See `WritesOptions.doubts`. */
   #doubts(key: Buffer, reason: string | undefined): void {
+    if (reason === undefined) {
+      this.copies?.drop(key, 0, key.length)
+      this.writes?.noteChange(key)
+      this.doubt(key)
+      return
+    }
     this.invalidate(key)
-    if (reason === undefined) return
     const { steady } = this.#environment.instant
     if (steady - this.#complainedAt < COMPLAINT_PAUSE) return
     this.#complainedAt = steady

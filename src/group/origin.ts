@@ -35,6 +35,7 @@ export interface LoadedFacts {
 const LOADED = Symbol.for('erinys.Loaded')
 const RETRY_LATER = Symbol.for('erinys.RetryLater')
 const BAD_REQUEST = Symbol.for('erinys.BadRequest')
+const NOT_TAKEN = Symbol.for('erinys.NotTaken')
 
 /** A value with what the origin says about it; made by `loaded` and `unchanged`. */
 export class Loaded {
@@ -170,6 +171,28 @@ export class BadRequest extends Error {
 export function isBadRequest(error: unknown): error is BadRequest {
   return isMarked(error, BAD_REQUEST)
 }
+
+/** Marks the error of a source that has done nothing of what it was asked, for certain, but may another time. */
+export function notTaken<Failure extends Error>(error: Failure): Failure {
+  return Object.assign(error, { [NOT_TAKEN]: true })
+}
+
+/** Whether the source has done nothing of what failed so: it says that, or no connection to it was made. */
+export function isNotTaken(error: unknown, depth = DEEPEST_CAUSE): boolean {
+  if (depth === 0 || !(error instanceof Error)) return false
+  const { code = '', syscall } = error as NodeJS.ErrnoException
+  if (isMarked(error, NOT_TAKEN) || syscall === 'connect' || UNCONNECTED.has(code)) return true
+  // One for each address of a host, say.
+  if (error instanceof AggregateError && error.errors.length > 0)
+    return error.errors.every((each) => isNotTaken(each, depth - 1))
+  return isNotTaken(error.cause, depth - 1)
+}
+
+/** What only the making of a connection fails with; a host or network that cannot be reached may break one, too. */
+const UNCONNECTED: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN'])
+
+/** Causes may go in a circle. */
+const DEEPEST_CAUSE = 8
 
 function isMarked(value: unknown, mark: symbol): boolean {
   return typeof value === 'object' && value !== null && mark in value

@@ -5,7 +5,14 @@ import type { Timers } from '../bytes/clock.ts'
 import { keySlot } from '../bytes/crc16.ts'
 import type { Governor } from './governor.ts'
 import { LateSignal, untilAborted } from './late-signal.ts'
-import { BadRequest, isBadRequest, type LoadContext, type Origin, type StoreContext } from './origin.ts'
+import {
+  BadRequest,
+  isBadRequest,
+  isNotTaken,
+  type LoadContext,
+  type Origin,
+  type StoreContext,
+} from './origin.ts'
 import { reasonOf } from './result.ts'
 import { Turns } from './turns.ts'
 import { type Failure, type Write, WriteQueue } from './write-queue.ts'
@@ -289,7 +296,7 @@ export class Writes {
           () => doubts?.(key, undefined),
           () => undefined,
         )
-      return { error, isUnsure: asked.was && !isBadRequest(error) }
+      return { error, isUnsure: asked.was && !isBadRequest(error) && !isNotTaken(error) }
     } finally {
       cancel?.()
       this.#calls.delete(late)

@@ -192,6 +192,11 @@ export class Store {
     this.#isGuarded = true
   }
 
+  /** What the origin has instead of a record is not known: it is stale from now on, or removed if it is of no use then. */
+  distrustOne(ref: Ref): void {
+    if (!this.#trust.isKeptUntrusted(ref)) this.remove(ref)
+  }
+
   /** The origin that gave what is held is another one from now on: versions of that mean nothing to it. O(1). */
   forgetVersions(): void {
     this.#trust.forgetVersions()

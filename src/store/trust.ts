@@ -61,7 +61,16 @@ export class Trust {
    * times before anybody looked, the last one counts: never beyond what the lifetime itself would have allowed.
    */
   isKeptStale(ref: Ref): boolean {
-    this.#end[0] = Math.max(1, Math.min(this.#distrusted[0], this.#now[0]) - 1)
+    return this.#isKeptAfter(ref, Math.min(this.#distrusted[0], this.#now[0]))
+  }
+
+  /** Ends the life of one value now, whoever gave it, as `isKeptStale` does. */
+  isKeptUntrusted(ref: Ref): boolean {
+    return this.#isKeptAfter(ref, this.#now[0])
+  }
+
+  #isKeptAfter(ref: Ref, moment: number): boolean {
+    this.#end[0] = Math.max(1, moment - 1)
     return this.#records.endBy(ref, this.#end) && !this.#records.isExpired(ref, this.#now)
   }
 }

@@ -1,7 +1,7 @@
 // The port to a database: what the SQL origin asks of each kind.
 
 import { isUtf8 } from 'node:buffer'
-import { BadRequest } from '../../group/origin.ts'
+import { BadRequest, notTaken } from '../../group/origin.ts'
 import { errorText } from '../abortable.ts'
 import type { TlsOptions } from '../tls-options.ts'
 import type { Cell } from './cell.ts'
@@ -77,6 +77,12 @@ const OF_PARAMETER = new Set(['21', '22', '23', '44', '45', '54', 'P0'])
 /** PostgreSQL: protocol violation; what it says of a statement with another number of parameters. */
 const WRONG_PARAMETERS = '08P01'
 
+/**
+ * SQLSTATEs after which it has changed nothing, or their beginnings: a transaction that only reads, say, authorization,
+ * resources, a server that is starting or shutting down.
+ */
+const NOTHING_CHANGED = /^(25|28|53|57P03)/
+
 /** The error of a database with its SQLSTATE, as a StatementError if it is one. */
 export function statementError(error: Error, state: string): Error {
   const group = state.slice(0, 2)
@@ -89,8 +95,15 @@ export function statementError(error: Error, state: string): Error {
 export function worded(error: unknown): Error {
   if (error instanceof StatementError && error.ofParameter)
     return new BadRequest(error.message, { cause: error })
-  if (error instanceof Error && error.message !== '') return error
+  if (error instanceof Error && error.message !== '')
+    return hasChangedNothing(error) ? notTaken(error) : error
   return new Error(errorText(error), { cause: error })
+}
+
+/** PostgreSQL gives the SQLSTATE as the code, MySQL beside one of its own; no other code begins like those. */
+function hasChangedNothing(error: Error): boolean {
+  const { code, sqlState = code } = error as { readonly code?: unknown; readonly sqlState?: unknown }
+  return typeof sqlState === 'string' && NOTHING_CHANGED.test(sqlState)
 }
 
 /** @throws StatementError for a statement that has more parameters than it will be given, or fewer */
