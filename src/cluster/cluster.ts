@@ -251,8 +251,8 @@ export class Cluster {
   }
 
   /** The number of requests in these circumstances, for `Link.send`. */
-  contextOf(group: Group, protocol: 2 | 3, noTouch: boolean, isFinal: boolean): number {
-    return this.#contexts.number(group, protocol, noTouch, isFinal)
+  contextOf(group: Group, protocol: 2 | 3, noTouch: boolean, isFinal: boolean, isToldSo = false): number {
+    return this.#contexts.number(group, protocol, noTouch, isFinal, isToldSo)
   }
 
   /** What a number of `contextOf` stands for. */

@@ -12,6 +12,8 @@ const RESP3 = 4
 const GROUP_SHIFT = 3
 const GENERATION_SHIFT = 13
 const GENERATIONS = 2 ** 17
+/** Of requests that say nothing of this node's view: one who was told whom to ask knows less than whom he asks. */
+const UNSTAMPED = 0
 const GROUPS = 2 ** (GENERATION_SHIFT - GROUP_SHIFT)
 
 /** The flags as PEER CONTEXT has them. */
@@ -44,7 +46,7 @@ export class Contexts {
   set stamp(stamp: number) {
     if (stamp === this.#stamp) return
     this.#stamp = stamp
-    this.generation = (this.generation + 1) % GENERATIONS
+    this.generation = (this.generation % (GENERATIONS - 1)) + 1
     this.#requests.clear()
   }
 
@@ -52,14 +54,17 @@ export class Contexts {
     return this.#stamp
   }
 
-  /** @param isFinal whether the peer is to run it whoever owns the keys */
-  number(group: Group, protocol: 2 | 3, noTouch: boolean, isFinal: boolean): number {
+  /**
+   * @param isFinal whether the peer is to run it whoever owns the keys
+   * @param isToldSo whether it goes there because another node has said so, and not by this node's view
+   */
+  number(group: Group, protocol: 2 | 3, noTouch: boolean, isFinal: boolean, isToldSo = false): number {
     if (group !== this.#latest) {
       this.#latest = group
       this.#latestIndex = this.#groups.indexOf(group)
     }
     return (
-      (this.generation << GENERATION_SHIFT) |
+      ((isToldSo ? UNSTAMPED : this.generation) << GENERATION_SHIFT) |
       (this.#latestIndex << GROUP_SHIFT) |
       (protocol === 3 ? RESP3 : 0) |
       (isFinal ? FINAL : 0) |
@@ -80,7 +85,8 @@ export class Contexts {
       const group = this.#groups[(context >> GROUP_SHIFT) & (GROUPS - 1)]
       const protocol = (context & RESP3) === 0 ? '2' : '3'
       const flags = String(context & (NO_TOUCH | FINAL))
-      request = encodeRequest(['PEER', 'CONTEXT', group.name, protocol, flags, String(this.#stamp)])
+      const stamp = context >> GENERATION_SHIFT === UNSTAMPED ? 0 : this.#stamp
+      request = encodeRequest(['PEER', 'CONTEXT', group.name, protocol, flags, String(stamp)])
       this.#requests.set(context, request)
     }
     return request

@@ -79,7 +79,7 @@ export class Dispatcher implements Errands {
     }
     const { client, group, protocol, noTouch } = errand.circumstances
     const isFinal = errand.member !== undefined || errand.redirections >= MAX_REDIRECTIONS
-    const context = cluster.contextOf(group, protocol, noTouch, isFinal)
+    const context = cluster.contextOf(group, protocol, noTouch, isFinal, errand.redirections > 0)
     const link = errand.member === undefined ? peer.data(client.id) : peer.control
     link.send(errand, context, request, 0, request.length)
   }
