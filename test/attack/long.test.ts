@@ -73,14 +73,14 @@ describe('512 MiB', () => {
 
   test.runIf(isThorough)('as a key that an origin would be asked for', { timeout: 120_000 }, async () => {
     harness.client.group = harness.groups[1]
-    expect(ask(1, 'GET', '')).toBe('')
-    // It is compared with the one that is held.
-    expect(ask(1, 'STRLEN', '')).toBe('')
-    expect(harness.client.held.size).toBe(2)
-    await harness.settle()
-    expect(late).toEqual(
-      new Array(2).fill(expect.stringMatching(/^-ORIGIN loaded: a key of 536870912 bytes is not/)),
-    )
+    for (const [i, command] of ['GET', 'STRLEN'].entries()) {
+      expect(ask(1, command, '')).toBe('')
+      expect(harness.client.held.size).toBe(1)
+      await harness.settle()
+      expect(late).toEqual(
+        new Array(i + 1).fill(expect.stringMatching(/^-ORIGIN loaded: a key of 536870912 bytes is not/)),
+      )
+    }
     expect(harness.client.held.size).toBe(0)
   })
 
