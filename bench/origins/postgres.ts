@@ -1,11 +1,7 @@
 // A PostgreSQL for a benchmark: a real server on a Unix socket, on the core of the load, that counts what it is asked.
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { readdirSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
 import { Client } from 'pg'
-import { folderOf, unprivileged } from '../../test/support/unprivileged.ts'
+import { postgresFolders, startPostgresServer } from '../../test/support/postgres-server.ts'
 import { findProgram, LOAD_CORE, pinned } from '../servers.ts'
 
 /** What the table `items` was asked for. */
@@ -26,8 +22,6 @@ export interface Database {
   stop(): Promise<void>
 }
 
-const DEBIAN = '/usr/lib/postgresql'
-
 /** How a node reads the table. */
 export const QUERIES = {
   query: 'select body from items where id = $1',
@@ -36,34 +30,27 @@ export const QUERIES = {
 
 /** A table of so many items, with the keys of `keyOf`; undefined where there is no server: then it has said so. */
 export async function startPostgres(items: number): Promise<Database | undefined> {
-  const [initdb, program] = ['initdb', 'postgres'].map((name) => findProgram(name, ...debianFolders()))
+  const [initdb, program] = ['initdb', 'postgres'].map((name) => findProgram(name, ...postgresFolders()))
   if (initdb === undefined || program === undefined) {
     console.error('\norigins: NOT MEASURED, there is no PostgreSQL here (Debian: postgresql)\n')
     return undefined
   }
-  const identity = unprivileged('postgres')
-  const folder = folderOf(identity, 'erinys-bench-')
-  const data = join(folder, 'data')
-  const options = ['-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', '-D', data]
-  execFileSync(initdb, options, { ...identity, cwd: folder, stdio: 'pipe' })
-  const settings = [
-    'listen_addresses=',
-    `unix_socket_directories=${folder}`,
-    'fsync=off',
-    'max_connections=100',
-    // Everything that is read is in memory.
-    'shared_buffers=512MB',
-    // Nothing happens meanwhile that is not asked for.
-    'autovacuum=off',
-    'shared_preload_libraries=pg_stat_statements',
-  ]
-  const command = [program, '-D', data, ...settings.flatMap((setting) => ['-c', setting])]
-  const [first, ...rest] = pinned(LOAD_CORE, command)
-  const child = spawn(first, rest, { ...identity, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] })
-  const killAtExit = (): unknown => child.kill('SIGQUIT')
-  process.once('exit', killAtExit)
-  await isReady(child)
-  const url = `postgres:///postgres?user=postgres&host=${encodeURIComponent(folder)}`
+  const server = await startPostgresServer({
+    initdb,
+    program,
+    prefix: 'erinys-bench-',
+    settings: () => [
+      'listen_addresses=',
+      'max_connections=100',
+      // Everything that is read is in memory.
+      'shared_buffers=512MB',
+      // Nothing happens meanwhile that is not asked for.
+      'autovacuum=off',
+      'shared_preload_libraries=pg_stat_statements',
+    ],
+    wrap: (command) => pinned(LOAD_CORE, command),
+  })
+  const url = `postgres:///postgres?user=postgres&host=${encodeURIComponent(server.folder)}`
   const admin = new Client({ connectionString: url })
   await admin.connect()
   await admin.query('create extension pg_stat_statements')
@@ -89,31 +76,7 @@ export async function startPostgres(items: number): Promise<Database | undefined
     },
     async stop() {
       await admin.end()
-      const exited = once(child, 'exit')
-      child.kill('SIGQUIT')
-      await exited
-      process.off('exit', killAtExit)
-      rmSync(folder, { recursive: true, force: true })
+      await server.stop()
     },
-  }
-}
-
-function isReady(child: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let log = ''
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      if (log.length < 10_000) log += text
-      if (log.includes('ready to accept connections')) resolve()
-    })
-    child.once('error', reject)
-    child.once('exit', (code) => reject(new Error(`postgres ended with code ${code}:\n${log}`)))
-  })
-}
-
-function debianFolders(): string[] {
-  try {
-    return readdirSync(DEBIAN).map((version) => join(DEBIAN, version, 'bin'))
-  } catch {
-    return []
   }
 }

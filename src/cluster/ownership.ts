@@ -132,8 +132,9 @@ export class Ownership {
   }
 
   /**
-   * What goes with a request to a peer. Two nodes with the same stamp, unless it is 0, agree about the owner of
-   * every slot: the receiver need not look.
+   * What goes with a request that this node's own view sends to a peer. If the peer has the same stamp, and it is not
+   * 0, its view would send the request to the same node: it need not look. Where another node has said that one still
+   * has a slot, the stamp says nothing: it may have given that away since.
    */
   get stamp(): number {
     return this.pending || this.#view?.members.length === 0 ? 0 : this.epoch

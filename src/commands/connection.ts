@@ -6,7 +6,7 @@ import type { Args } from '../resp/args.ts'
 import { isPlainName, NAME_ERROR } from './client-names.ts'
 import type { CommandSpec } from './command.ts'
 import type { Context } from './context.ts'
-import { SYNTAX_ERROR } from './errors.ts'
+import { SYNTAX_ERROR, wrongArguments } from './errors.ts'
 import { modeOf } from './info-sections.ts'
 import { REDIS_VERSION } from './redis-version.ts'
 import { arg, option } from './spec.ts'
@@ -96,8 +96,8 @@ export const connectionCommands: readonly CommandSpec[] = [
     complexity: 'O(1)',
     tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
     arguments: [arg('message', 'string', { optional: true })],
-    run({ args, reply }) {
-      if (args.count > 2) reply.error("ERR wrong number of arguments for 'ping' command")
+    run({ args, reply, command }) {
+      if (args.count > 2) reply.error(wrongArguments(command.fullName))
       else if (args.count === 2) reply.bulk(args.buf, args.start[1], args.end[1])
       else reply.simple('PONG')
     },

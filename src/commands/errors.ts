@@ -14,6 +14,11 @@ export const CUT_OFF =
   'PEERDOWN most of the other nodes cannot be reached from here, and may not have dropped it'
 export const CLUSTER_DISABLED = 'ERR This instance has cluster support disabled'
 
+/** `name` is the whole one of a command: 'config|get'. */
+export function wrongArguments(name: string): string {
+  return `ERR wrong number of arguments for '${name}' command`
+}
+
 /** What a container answers about a subcommand, as it was written, with too many arguments. */
 export function wrongSubcommand(container: string, name: string): string {
   return `ERR unknown subcommand or wrong number of arguments for '${name.slice(0, 128)}'. Try ${container} HELP.`

@@ -9,7 +9,7 @@ import { type Client, placeOf } from './client.ts'
 import type { Context } from './context.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { type Circumstances, circumstancesOf, type Errand } from './errand.ts'
-import { MAX_SHOWN, printable, unknownCommand } from './errors.ts'
+import { MAX_SHOWN, printable, unknownCommand, wrongArguments } from './errors.ts'
 import type { Host } from './host.ts'
 import { keyName } from './landings.ts'
 import { Loading } from './loading.ts'
@@ -319,7 +319,7 @@ export class Executor {
     }
     if (!command.accepts(args.count)) {
       command.stats.rejectedCalls++
-      reply.error(`ERR wrong number of arguments for '${command.fullName}' command`)
+      reply.error(wrongArguments(command.fullName))
       return undefined
     }
     if (!client.authenticated && !command.needsNoAuth) {

@@ -3,7 +3,7 @@
 import type { Args } from '../resp/args.ts'
 import type { CommandSpec } from './command.ts'
 import type { Context } from './context.ts'
-import { CUT_OFF } from './errors.ts'
+import { CUT_OFF, wrongArguments } from './errors.ts'
 import { arg, KEY, manyKeys, oneOf, option, token } from './spec.ts'
 
 /** What its arguments are: a word before them may say so, else they are keys. */
@@ -27,10 +27,10 @@ function keysOf({ args }: Context): number[] {
 }
 
 function invalidate(c: Context): void {
-  const { args, group, reply, host } = c
+  const { args, group, reply, host, command } = c
   const isCutOff = host.cluster?.isCutOff ?? false
   if (isEmpty(args)) {
-    reply.error("ERR wrong number of arguments for 'invalidate' command")
+    reply.error(wrongArguments(command.fullName))
     return
   }
   if (namesTags(args)) {

@@ -87,7 +87,7 @@ export class Loading {
   #resume(held: Held): void {
     const { context } = this.#runner
     const { reply } = context
-    const { client, command, group, args } = held
+    const { client, command, args } = held
     context.instant.refresh()
     if (held.write && this.#sendOn(held)) {
       client.held.delete(held)
@@ -96,14 +96,7 @@ export class Loading {
     }
     const startedAt = this.#telemetry.now()
     let bytes: Buffer
-    context.args = args
-    context.client = client
-    context.command = command
-    context.group = group
-    context.store = group.store
-    context.missed = false
-    context.loaded = true
-    reply.protocol = held.protocol
+    this.#runner.resume(held, held.group)
     try {
       if (!this.#answer(held)) return
       bytes = reply.take()

@@ -188,21 +188,14 @@ export class OriginWrites {
   }
 
   /** The reply of the command on a group, which may stand for the real one. */
-  #run({ client, command, args, protocol }: Written, group: Group): Buffer {
+  #run(written: Written, group: Group): Buffer {
     const { context } = this.#runner
-    const { reply } = context
+    const { command } = written
     context.instant.refresh()
-    context.args = args
-    context.client = client
-    context.command = command
-    context.group = group
-    context.store = group.store
-    context.missed = false
-    context.loaded = true
-    reply.protocol = protocol
+    this.#runner.resume(written, group)
     if (group.isWatched) this.#runner.fence(command)
     this.#runner.run(command, 0)
-    return reply.take()
+    return context.reply.take()
   }
 
   #failure(group: Group, reason: string): Buffer {

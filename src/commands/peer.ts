@@ -6,7 +6,7 @@ import { areSlots } from '../cluster/messages.ts'
 import type { CommandSpec } from './command.ts'
 import { container } from './container.ts'
 import type { Context } from './context.ts'
-import { CLUSTER_DISABLED } from './errors.ts'
+import { CLUSTER_DISABLED, wrongArguments } from './errors.ts'
 import { explainHere } from './explain.ts'
 import { arg } from './spec.ts'
 
@@ -218,7 +218,7 @@ function answerJson(c: Context, answer: (name: string, message: unknown) => unkn
 function take(c: Context): void {
   const { args, reply, client, host } = c
   if (args.count % 2 !== 0) {
-    reply.error("ERR wrong number of arguments for 'peer|take' command")
+    reply.error(wrongArguments(c.command.fullName))
     return
   }
   const entries = Array.from({ length: args.count / 2 - 1 }, (_, i) => {

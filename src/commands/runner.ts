@@ -1,8 +1,19 @@
 // Runs a handler, so that whatever it throws becomes a reply, and tells the group of the keys that it is about to write.
 
+import type { Group } from '../group/group.ts'
+import type { Args } from '../resp/args.ts'
+import type { Client } from './client.ts'
 import type { Context } from './context.ts'
 import type { Host } from './host.ts'
 import type { Command } from './table.ts'
+
+/** A command that has waited, with what it needs to be run. */
+export interface Resumable {
+  readonly client: Client
+  readonly command: Command
+  readonly args: Args
+  readonly protocol: 2 | 3
+}
 
 export class Runner {
   readonly context: Context
@@ -11,6 +22,19 @@ export class Runner {
   constructor(context: Context, host: Host) {
     this.context = context
     this.#host = host
+  }
+
+  /** Makes a command that has waited the context's, on a group; nothing more is loaded for it. */
+  resume({ client, command, args, protocol }: Resumable, group: Group): void {
+    const context = this.context
+    context.args = args
+    context.client = client
+    context.command = command
+    context.group = group
+    context.store = group.store
+    context.missed = false
+    context.loaded = true
+    context.reply.protocol = protocol
   }
 
   /** Runs the context's command; what it wrote since `mark` is dropped if it throws. */

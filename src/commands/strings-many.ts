@@ -4,13 +4,13 @@ import { NULL_REF } from '../store/arena.ts'
 import { EXPIRES, ValueType } from '../store/record.ts'
 import type { ArgumentSpec, CommandSpec } from './command.ts'
 import type { Context } from './context.ts'
-import { tooLarge } from './errors.ts'
+import { tooLarge, wrongArguments } from './errors.ts'
 import { arg, KEY, manyKeys } from './spec.ts'
 
 /** Whether every key has its value; if not, the reply is Redis's for the wrong number of arguments. */
 function arePairs(c: Context): boolean {
   if (c.args.count % 2 === 1) return true
-  c.reply.error(`ERR wrong number of arguments for '${c.command.fullName}' command`)
+  c.reply.error(wrongArguments(c.command.fullName))
   return false
 }
 

@@ -8,7 +8,7 @@ import { type Connection, createConnection } from 'mysql2/promise'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { addressCertificate, addressKey } from './certificate.ts'
 import { describeIfFound, findExecutable } from './executable.ts'
-import { saysReady } from './postgres.ts'
+import { saysReady } from './postgres-server.ts'
 import type { Target } from './proxy.ts'
 import { folderOf, secretFile, unprivileged } from './unprivileged.ts'
 

@@ -1,8 +1,5 @@
 // A PostgreSQL for tests: a real server on a Unix socket, or PGlite where there is none.
 
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { PGLiteSocketServer } from '@electric-sql/pglite-socket'
@@ -11,8 +8,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { certificate, key } from './certificate.ts'
 import { findExecutable, isRequired } from './executable.ts'
 import { freePorts } from './ports.ts'
+import { postgresFolders, startPostgresServer } from './postgres-server.ts'
 import type { Target } from './proxy.ts'
-import { folderOf, secretFile, unprivileged } from './unprivileged.ts'
+import { secretFile } from './unprivileged.ts'
 
 export interface Postgres {
   readonly kind: 'postgres' | 'pglite'
@@ -26,14 +24,12 @@ export interface Postgres {
   stop(): Promise<void>
 }
 
-const DEBIAN = '/usr/lib/postgresql'
-
 /**
  * A `describe` whose tests have a PostgreSQL. Without a server on PATH (or where Debian keeps it) they run on PGlite
  * with a warning; where ERINYS_TEST_REQUIRE names `postgres` they fail.
  */
 export function describeWithPostgres(name: string, body: (postgres: () => Postgres) => void): void {
-  const folders = debianFolders()
+  const folders = postgresFolders()
   const initdb = findExecutable('initdb', ...folders)
   const program = findExecutable('postgres', ...folders)
   const isFound = initdb !== undefined && program !== undefined
@@ -53,47 +49,33 @@ export function describeWithPostgres(name: string, body: (postgres: () => Postgr
 }
 
 async function startPostgres(initdb: string, program: string): Promise<Postgres> {
-  const identity = unprivileged('postgres')
-  const folder = folderOf(identity, 'erinys-postgres-')
-  const data = join(folder, 'data')
-  const options = ['-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync', '-D', data]
-  execFileSync(initdb, options, { ...identity, cwd: folder, stdio: 'pipe' })
   const [port] = await freePorts(1)
-  const settings = [
-    // A Unix socket knows no TLS.
-    'listen_addresses=127.0.0.1',
-    `port=${port}`,
-    'ssl=on',
-    `ssl_cert_file=${secretFile(identity, join(folder, 'server.crt'), certificate)}`,
-    `ssl_key_file=${secretFile(identity, join(folder, 'server.key'), key)}`,
-    'fsync=off',
-    `unix_socket_directories=${folder}`,
-    'max_connections=30',
-  ]
-  const child = spawn(program, ['-D', data, ...settings.flatMap((setting) => ['-c', setting])], {
-    ...identity,
-    cwd: folder,
-    stdio: ['ignore', 'ignore', 'pipe'],
+  const server = await startPostgresServer({
+    initdb,
+    program,
+    prefix: 'erinys-postgres-',
+    settings: (folder, identity) => [
+      // A Unix socket knows no TLS.
+      'listen_addresses=127.0.0.1',
+      `port=${port}`,
+      'ssl=on',
+      `ssl_cert_file=${secretFile(identity, join(folder, 'server.crt'), certificate)}`,
+      `ssl_key_file=${secretFile(identity, join(folder, 'server.key'), key)}`,
+      'max_connections=30',
+    ],
   })
-  const killAtExit = (): unknown => child.kill('SIGQUIT')
-  process.once('exit', killAtExit)
-  await saysReady(child, 'ready to accept connections')
-  const url = `postgres:///postgres?user=postgres&port=${port}&host=${encodeURIComponent(folder)}`
+  const url = `postgres:///postgres?user=postgres&port=${port}&host=${encodeURIComponent(server.folder)}`
   const admin = new Client({ connectionString: url })
   await admin.connect()
   return {
     kind: 'postgres',
     url,
     tlsUrl: `postgres://postgres@localhost:${port}/postgres`,
-    target: { path: join(folder, `.s.PGSQL.${port}`) },
+    target: { path: join(server.folder, `.s.PGSQL.${port}`) },
     run: async (sql, values) => (await admin.query(sql, values && [...values])).rows,
     async stop() {
       await admin.end()
-      const exited = once(child, 'exit')
-      child.kill('SIGQUIT')
-      await exited
-      process.off('exit', killAtExit)
-      rmSync(folder, { recursive: true, force: true })
+      await server.stop()
     },
   }
 }
@@ -115,27 +97,5 @@ async function startPglite(): Promise<Postgres> {
       await server.stop()
       await db.close()
     },
-  }
-}
-
-/** Resolves when the server's log says so. */
-export function saysReady(child: ChildProcess, words: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let log = ''
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-      if (log.includes(words)) return
-      log += text
-      if (log.includes(words)) resolve()
-    })
-    child.once('error', reject)
-    child.once('exit', (code) => reject(new Error(`the server ended with code ${code}:\n${log}`)))
-  })
-}
-
-function debianFolders(): string[] {
-  try {
-    return readdirSync(DEBIAN).map((version) => join(DEBIAN, version, 'bin'))
-  } catch {
-    return []
   }
 }

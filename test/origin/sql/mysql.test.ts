@@ -1,13 +1,12 @@
 // MariaDB as an origin: types, both kinds of batches, faults.
 
 import { beforeAll, expect, test } from 'vitest'
-import { ManualClock } from '../../../src/bytes/clock.ts'
 import type { SqlOptions } from '../../../src/origin/sql.ts'
 import { behind, originContract } from '../../contracts/origin.contract.ts'
 import { addressCertificate as certificate } from '../../support/certificate.ts'
 import { describeWithMariadb } from '../../support/mariadb.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
-import { bulk, bytesOf, context, outcomeOf, sqlOrigin, textOf } from './origins.ts'
+import { bulk, bytesOf, context, outcomeOf, sqlOrigin, textOf, warnsOnceOfBroken } from './origins.ts'
 
 const quiet = { info: () => undefined, warn: () => undefined }
 
@@ -273,25 +272,7 @@ describeWithMariadb('MariaDB', (mariadb) => {
 
   test('connections of a pool that break together are one warning', async () => {
     const proxy = await FaultyProxy.start(() => mariadb().target)
-    const clock = new ManualClock()
-    const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, pool: 3, now: () => clock.now() })
-    const warnings: string[] = []
-    await origin.start({ info: () => undefined, warn: (_, message) => void warnings.push(message) })
-    /** Breaks all three while they rest, and ends when the origin has new ones. */
-    const breakAll = async (): Promise<void> => {
-      await Promise.all(Array.from({ length: 20 }, () => textOf(origin, 'user:1')))
-      expect(proxy.connections).toBe(3)
-      proxy.cut()
-      await expect.poll(() => textOf(origin, 'user:2').catch(() => 'broken')).toBe('two')
-    }
-    await breakAll()
-    await breakAll()
-    await expect.poll(() => warnings).toEqual([expect.stringMatching(/^a connection has broken: /)])
-    clock.advance(1000)
-    await breakAll()
-    await expect.poll(() => warnings.length).toBe(2)
-    await origin.close()
-    await proxy.close()
+    await warnsOnceOfBroken(proxy, { url: throughProxy(proxy), ...byId }, 'two')
   })
 
   test('where TLS is wanted, nothing goes without', async () => {

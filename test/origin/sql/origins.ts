@@ -1,8 +1,11 @@
 // SQL origins for tests: options with defaults, and what they load as text.
 
+import { expect } from 'vitest'
+import { ManualClock } from '../../../src/bytes/clock.ts'
 import { isBadRequest, type LoadContext, type OriginValue } from '../../../src/group/origin.ts'
 import { KeyPattern } from '../../../src/origin/key-pattern.ts'
 import { type SqlOptions, SqlOrigin } from '../../../src/origin/sql.ts'
+import type { FaultyProxy } from '../../support/proxy.ts'
 
 type Options = Partial<Omit<SqlOptions, 'keys'>> &
   Pick<SqlOptions, 'url' | 'query'> & { readonly keys?: string }
@@ -49,6 +52,33 @@ export async function outcomeOf(asked: unknown): Promise<'taken' | 'bad' | 'fail
 export async function bulk(origin: SqlOrigin, keys: readonly string[]): Promise<(string | null)[]> {
   const results = (await origin.loadMany?.(keys, context())) as readonly (OriginValue | Error)[]
   return results.map((result) => (result instanceof Error ? result.message : asText(result)))
+}
+
+/**
+ * Connections of a pool that break together are one warning; those that break a second later are another.
+ *
+ * @param second what `user:2` holds
+ */
+export async function warnsOnceOfBroken(proxy: FaultyProxy, options: Options, second: string): Promise<void> {
+  const clock = new ManualClock()
+  const origin = sqlOrigin({ ...options, pool: 3, now: () => clock.now() })
+  const warnings: string[] = []
+  await origin.start({ info: () => undefined, warn: (_, message) => void warnings.push(message) })
+  /** Breaks all three while they rest, and ends when the origin has new ones. */
+  const breakAll = async (): Promise<void> => {
+    await Promise.all(Array.from({ length: 20 }, () => textOf(origin, 'user:1')))
+    expect(proxy.connections).toBe(3)
+    proxy.cut()
+    await expect.poll(() => textOf(origin, 'user:2').catch(() => 'broken')).toBe(second)
+  }
+  await breakAll()
+  await breakAll()
+  await expect.poll(() => warnings).toEqual([expect.stringMatching(/^a connection has broken: /)])
+  clock.advance(1000)
+  await breakAll()
+  await expect.poll(() => warnings.length).toBe(2)
+  await origin.close()
+  await proxy.close()
 }
 
 function asText(value: OriginValue): string | null {

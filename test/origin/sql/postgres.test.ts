@@ -4,13 +4,12 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { ManualClock } from '../../../src/bytes/clock.ts'
 import type { SqlOptions } from '../../../src/origin/sql.ts'
 import { behind, originContract } from '../../contracts/origin.contract.ts'
 import { addressCertificate, addressKey, certificate } from '../../support/certificate.ts'
 import { describeWithPostgres } from '../../support/postgres.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
-import { bulk, bytesOf, context, outcomeOf, sqlOrigin, textOf } from './origins.ts'
+import { bulk, bytesOf, context, outcomeOf, sqlOrigin, textOf, warnsOnceOfBroken } from './origins.ts'
 
 const quiet = { info: () => undefined, warn: () => undefined }
 
@@ -432,25 +431,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
   test('connections of a pool that break together are one warning', async (t) => {
     t.skip(postgres().kind === 'pglite', 'PGlite has one session for all')
     const proxy = await FaultyProxy.start(() => postgres().target)
-    const clock = new ManualClock()
-    const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, pool: 3, now: () => clock.now() })
-    const warnings: string[] = []
-    await origin.start({ info: () => undefined, warn: (_, message) => void warnings.push(message) })
-    /** Breaks all three while they rest, and ends when the origin has new ones. */
-    const breakAll = async (): Promise<void> => {
-      await Promise.all(Array.from({ length: 20 }, () => textOf(origin, 'user:1')))
-      expect(proxy.connections).toBe(3)
-      proxy.cut()
-      await expect.poll(() => textOf(origin, 'user:2').catch(() => 'broken')).toBe('name 2')
-    }
-    await breakAll()
-    await breakAll()
-    await expect.poll(() => warnings).toEqual([expect.stringMatching(/^a connection has broken: /)])
-    clock.advance(1000)
-    await breakAll()
-    await expect.poll(() => warnings.length).toBe(2)
-    await origin.close()
-    await proxy.close()
+    await warnsOnceOfBroken(proxy, { url: throughProxy(proxy), ...byId }, 'name 2')
   })
 
   test('where TLS is wanted, nothing goes without', async () => {
