@@ -1,11 +1,11 @@
 // The parts of the README that the sources decide: the commands and the settings, as Markdown.
 
-import { clusterSettingNames, clusterSettings } from '../src/cluster-settings.ts'
-import { createCommandTable } from '../src/commands/all.ts'
-import type { CommandSpec } from '../src/commands/command.ts'
-import { syntaxOf } from '../src/commands/container.ts'
-import { clusterFallbackText, valueText } from '../src/report.ts'
-import { kebabName, settingNames, settings, variableName } from '../src/settings.ts'
+import type { CommandSpec } from '../src/commands/spec/command.ts'
+import { syntaxOf } from '../src/commands/spec/container.ts'
+import { clusterSettingNames, clusterSettings } from '../src/config/cluster-settings.ts'
+import { clusterFallbackText, valueText } from '../src/config/describe.ts'
+import { kebabName, settingNames, settings, variableName } from '../src/config/settings.ts'
+import { createCommandTable } from '../src/execution/table.ts'
 
 const FAMILIES: readonly (readonly [group: CommandSpec['group'], title: string])[] = [
   ['string', 'Strings'],

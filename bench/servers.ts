@@ -8,7 +8,7 @@ import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { GroupConfig } from '../src/group-config.ts'
+import type { GroupConfig } from '../src/config/groups.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 

@@ -1,11 +1,23 @@
 // The library's face: a node inside a program, and the types of its configuration.
 
-import { type Config, resolveConfig } from './config.ts'
+import { type Config, resolveConfig } from './config/config.ts'
 import { createNode as compose, type Node, type NodeOptions } from './node.ts'
 
-export { HashRing, type HashRingOptions, type RingHash } from './cluster/ring.ts'
-export type { ClusterInput } from './cluster-config.ts'
-export { type Config, ConfigError, defineConfig } from './config.ts'
+export { HashRing, type HashRingOptions, type RingHash } from './cluster/ring/hash-ring.ts'
+export type { ClusterInput } from './config/cluster.ts'
+export { type Config, ConfigError, defineConfig } from './config/config.ts'
+export type { GroupConfig } from './config/groups.ts'
+export {
+  type FileOriginConfig,
+  type HttpOriginConfig,
+  http,
+  type OriginConfig,
+  type RedisOriginConfig,
+  redis,
+  type SqlOriginConfig,
+  sql,
+  type TlsConfig,
+} from './config/origins.ts'
 export { OriginError } from './group/group.ts'
 export {
   BadRequest,
@@ -23,20 +35,8 @@ export {
   type StoreContext,
   unchanged,
 } from './group/origin.ts'
-export type { GroupConfig } from './group-config.ts'
 export type { ListenAddress, Log, Node, NodeOptions, SetOptions } from './node.ts'
 export type { Loader, LoadFunction, LoadManyFunction } from './origin/function.ts'
-export {
-  type FileOriginConfig,
-  type HttpOriginConfig,
-  http,
-  type OriginConfig,
-  type RedisOriginConfig,
-  redis,
-  type SqlOriginConfig,
-  sql,
-  type TlsConfig,
-} from './origin-config.ts'
 export { PeerDownError } from './server/program.ts'
 
 /**

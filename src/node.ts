@@ -8,11 +8,11 @@ import { Instant } from './bytes/instant.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { addressName, type Member } from './cluster/member.ts'
 import { createMembership } from './cluster/membership/create.ts'
-import type { NodeConfig } from './config.ts'
+import type { NodeConfig } from './config/config.ts'
+import { version } from './config/version.ts'
 import { Group } from './group/group.ts'
 import { Server } from './server/server.ts'
 import type { ServerSettings } from './server/settings.ts'
-import { version } from './version.ts'
 
 /** What a node tells of itself; pino's loggers are one. */
 export interface Log {

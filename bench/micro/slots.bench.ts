@@ -1,7 +1,7 @@
 // The table of the slots' owners: building it for clusters of several sizes, and looking a key up in it.
 
 import { keySlot, SLOT_COUNT } from '../../src/bytes/crc16.ts'
-import { assignSlots } from '../../src/cluster/slots.ts'
+import { assignSlots } from '../../src/cluster/ring/slots.ts'
 import { randomFrom } from '../load.ts'
 import { type Case, type MeasureOptions, measure, type Row } from './measure.ts'
 

@@ -1,7 +1,7 @@
 // What members say to each other about slots when one more joins.
 
-import { type Answer, type Claim, Ownership } from '../../src/cluster/ownership.ts'
-import { assignSlots } from '../../src/cluster/slots.ts'
+import { type Answer, type Claim, Ownership } from '../../src/cluster/ownership/ownership.ts'
+import { assignSlots } from '../../src/cluster/ring/slots.ts'
 import type { ScalingRow } from '../figures.ts'
 import { membersOf } from './table.ts'
 

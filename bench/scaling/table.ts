@@ -2,7 +2,7 @@
 
 import { SLOT_COUNT } from '../../src/bytes/crc16.ts'
 import type { Member } from '../../src/cluster/member.ts'
-import { assignSlots } from '../../src/cluster/slots.ts'
+import { assignSlots } from '../../src/cluster/ring/slots.ts'
 import { median, type ScalingRow } from '../figures.ts'
 
 /** Members as a cluster in one network has them. */

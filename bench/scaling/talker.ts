@@ -1,14 +1,14 @@
 // One node of a simulated cluster: its own view of the others is real, what they say to it is made up.
 
 import type { ManualClock } from '../../src/bytes/clock.ts'
-import { Conversation } from '../../src/cluster/conversation.ts'
-import { Detector } from '../../src/cluster/detector.ts'
+import { Conversation } from '../../src/cluster/control-channel.ts'
+import type { Peer } from '../../src/cluster/links/peer.ts'
+import type { Receiver } from '../../src/cluster/links/receiver.ts'
+import { Detector } from '../../src/cluster/liveness/detector.ts'
+import type { Mark, StateMessage } from '../../src/cluster/liveness/state.ts'
 import type { Member } from '../../src/cluster/member.ts'
-import type { Ownership } from '../../src/cluster/ownership.ts'
-import type { Peer } from '../../src/cluster/peer.ts'
-import type { Receiver } from '../../src/cluster/receiver.ts'
-import { epochOf } from '../../src/cluster/slots.ts'
-import type { Mark, StateMessage } from '../../src/cluster/state.ts'
+import type { Ownership } from '../../src/cluster/ownership/ownership.ts'
+import { epochOf } from '../../src/cluster/ring/slots.ts'
 import { fallbackOf } from './defaults.ts'
 import { membersOf } from './table.ts'
 

@@ -8,31 +8,30 @@ import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
-import { Contexts, type Selection } from './contexts.ts'
-import { Conversation } from './conversation.ts'
-import { type Copied, Copying, type Holder } from './copying.ts'
-import { Detector } from './detector.ts'
-import type { PeerReport, View } from './events.ts'
-import type { Identity } from './handshake.ts'
-import type { Break } from './health.ts'
+import { Conversation } from './control-channel.ts'
+import { type Copied, Copying, type Holder } from './copies/copying.ts'
+import { Unwritten } from './handover/pending-writes.ts'
+import { Relocation } from './handover/relocation.ts'
+import type { Moving } from './handover/takeover.ts'
 import { Leaving } from './leaving.ts'
-import type { Link } from './link.ts'
+import type { Identity } from './links/handshake.ts'
+import type { Link, LinkFailure } from './links/link.ts'
+import { Mesh } from './links/mesh.ts'
+import type { Peer } from './links/peer.ts'
+import { ask, type Reply } from './links/request.ts'
+import { Contexts, type Selection } from './links/request-contexts.ts'
+import { type Waiter, Waiters } from './links/waiters.ts'
+import { Detector } from './liveness/detector.ts'
+import type { PeerReport, View } from './liveness/events.ts'
+import type { StateMessage } from './liveness/state.ts'
 import type { Log } from './log.ts'
 import type { Member } from './member.ts'
 import type { Membership } from './membership/membership.ts'
-import { Mesh } from './mesh.ts'
 import { isClaim, isState } from './messages.ts'
-import { type Answer, Ownership, SELF } from './ownership.ts'
-import type { Peer } from './peer.ts'
-import { Relocation } from './relocation.ts'
+import { type Answer, Ownership, SELF } from './ownership/ownership.ts'
 import { type ClusterReport, reportOf } from './report.ts'
-import { ask, type Reply } from './request.ts'
-import { assignSlots, epochOf } from './slots.ts'
-import type { StateMessage } from './state.ts'
-import type { Moving } from './takeover.ts'
-import { Unwritten } from './unwritten.ts'
-import { type Waiter, Waiters } from './waiters.ts'
-import { type WalkStep, walkOf } from './walk.ts'
+import { assignSlots, epochOf } from './ring/slots.ts'
+import { type WalkStep, walkOf } from './scan-order.ts'
 
 /** Sizes in bytes, times in ms. */
 export interface ClusterSettings {
@@ -502,7 +501,7 @@ export class Cluster {
     conversation.claimAll()
   }
 
-  #lostTouch(peer: Peer, link: Link, how: Break | undefined): void {
+  #lostTouch(peer: Peer, link: Link, how: LinkFailure | undefined): void {
     const { detector } = this.#parts
     if (link === peer.copyLink) this.copies.lostTouch(peer.name)
     if (how !== undefined) detector.broken(peer.name, how)

@@ -1,12 +1,12 @@
 // Who gives its slots away: peers that have said so, and this node once it drains.
 
 import type { CancelTimer, Timers } from '../bytes/clock.ts'
-import type { Conversation } from './conversation.ts'
-import type { Detector } from './detector.ts'
-import type { Handover } from './handover.ts'
+import type { Conversation } from './control-channel.ts'
+import type { Handover } from './handover/handover.ts'
+import type { Detector } from './liveness/detector.ts'
 import type { Log } from './log.ts'
 import type { Membership } from './membership/membership.ts'
-import type { Ownership } from './ownership.ts'
+import type { Ownership } from './ownership/ownership.ts'
 
 /** How long the list of members may take to strike this node off, ms. */
 const UNLIST_TIMEOUT = 1000

@@ -1,8 +1,8 @@
 // Whether what a peer has sent is what it should be.
 
 import { SLOT_COUNT } from '../bytes/crc16.ts'
-import type { Answer, Claim } from './ownership.ts'
-import type { StateMessage } from './state.ts'
+import type { StateMessage } from './liveness/state.ts'
+import type { Answer, Claim } from './ownership/ownership.ts'
 
 type Unchecked<T> = { readonly [Field in keyof T]?: unknown }
 

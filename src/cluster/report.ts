@@ -1,10 +1,10 @@
 // What a node tells of its cluster: who the members are, how each is doing, and which slots they own.
 
-import type { Detector } from './detector.ts'
-import type { PeerReport } from './events.ts'
+import type { Peer } from './links/peer.ts'
+import type { Detector } from './liveness/detector.ts'
+import type { PeerReport } from './liveness/events.ts'
 import type { Member } from './member.ts'
-import { NOBODY, SELF } from './ownership.ts'
-import type { Peer } from './peer.ts'
+import { NOBODY, SELF } from './ownership/ownership.ts'
 
 /**
  * `leaving`: there, and giving its slots away. `suspect`: on probation, or up for this node and not for the others.

@@ -2,7 +2,7 @@
 
 import type { CancelTimer, Timers } from '../bytes/clock.ts'
 import type { Governor } from './governor.ts'
-import { LateSignal } from './late-signal.ts'
+import { LateSignal } from './lazy-abort-signal.ts'
 import type { LoadContext, Origin, OriginResult } from './origin.ts'
 import { readResults } from './result.ts'
 

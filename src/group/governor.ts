@@ -1,7 +1,7 @@
 // The governor of an origin: how many calls it gets at once, which are tried again, and when it is left alone.
 
 import type { Timers } from '../bytes/clock.ts'
-import { isPromise, type LateSignal, untilAborted } from './late-signal.ts'
+import { isPromise, type LateSignal, untilAborted } from './lazy-abort-signal.ts'
 import { isBadRequest, RetryLater } from './origin.ts'
 import { reasonOf } from './result.ts'
 

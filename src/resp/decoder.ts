@@ -1,6 +1,6 @@
 // Turns the chunks of a connection into requests: Redis's multibulk and inline formats, its limits and its errors.
 
-import { isCanonicalInteger, parseInteger } from '../bytes/decimal.ts'
+import { isCanonicalInteger, parseInteger } from '../bytes/numbers/decimal.ts'
 import type { Args } from './args.ts'
 import { splitInline } from './inline.ts'
 import { type DecoderLimits, MAX_FRAME, refuseCount, refuseLength } from './limits.ts'

@@ -1,7 +1,7 @@
 // Writes replies in RESP2 or RESP3 straight into output pages.
 
-import { integerDigits, writeInteger } from '../bytes/decimal.ts'
-import { formatDouble } from '../bytes/double.ts'
+import { integerDigits, writeInteger } from '../bytes/numbers/decimal.ts'
+import { formatDouble } from '../bytes/numbers/double.ts'
 import { OWN_BYTES, PagedOutput } from './output.ts'
 
 export type { Sink } from './output.ts'

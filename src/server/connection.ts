@@ -2,11 +2,10 @@
 
 import type { Socket } from 'node:net'
 import type { Instant } from '../bytes/instant.ts'
-import type { Link, Receiver } from '../cluster/link.ts'
-import type { Client, HeldReply, PeerSession } from '../commands/client.ts'
-import { type Executor, STALLED } from '../commands/executor.ts'
-import { HeldCommands } from '../commands/held.ts'
-import type { NodeStats } from '../commands/node-stats.ts'
+import type { Link, Receiver } from '../cluster/links/link.ts'
+import type { Client, HeldReply, PeerSession } from '../commands/spec/client.ts'
+import { HeldCommands } from '../commands/spec/pending-commands.ts'
+import { type Executor, STALLED } from '../execution/executor.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
 import {
@@ -20,11 +19,12 @@ import {
 import { unlimited } from '../resp/limits.ts'
 import type { ReplyWriter, Sink } from '../resp/reply.ts'
 import type { Store } from '../store/store.ts'
-import type { Departures } from './departures.ts'
+import type { NodeStats } from '../telemetry/node-stats.ts'
+import type { Served, Turn } from './event-loop-batch.ts'
+import type { Departures } from './flush-queue.ts'
 import type { Logger } from './logger.ts'
 import { Outbox } from './outbox.ts'
 import type { OutputLimit, ServerSettings } from './settings.ts'
-import type { Served, Turn } from './turn.ts'
 
 export const TOO_MANY_CLIENTS = 'ERR max number of clients reached'
 

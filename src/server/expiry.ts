@@ -1,8 +1,8 @@
 // The active expiry: reclaims expired entries that nobody asks for, in short steps.
 
-import type { NodeStats } from '../commands/node-stats.ts'
 import type { Group } from '../group/group.ts'
 import { SLOT_BYTES } from '../store/index.ts'
+import type { NodeStats } from '../telemetry/node-stats.ts'
 
 /** A step takes about this long, µs: no client waits noticeably longer for it. */
 const STEP_MICROS = 500

@@ -2,7 +2,7 @@
 
 import type { CancelTimer, Timers } from '../bytes/clock.ts'
 import type { Instant } from '../bytes/instant.ts'
-import type { Host } from '../commands/host.ts'
+import type { Host } from '../commands/spec/host.ts'
 import type { Connection } from './connection.ts'
 import { ExpiryCycle } from './expiry.ts'
 import { Rate } from './rates.ts'

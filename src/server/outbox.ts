@@ -1,7 +1,7 @@
 // The replies of one connection on their way out, in order, also around places whose reply is still to come.
 
-import type { Link, Receiver } from '../cluster/link.ts'
-import type { HeldReply } from '../commands/client.ts'
+import type { Link, Receiver } from '../cluster/links/link.ts'
+import type { HeldReply } from '../commands/spec/client.ts'
 
 const NOTHING = Buffer.alloc(0)
 

@@ -1,8 +1,8 @@
 // Reads the values that CONFIG SET gives, with Redis's complaints about those it does not take.
 
-import { isCanonicalInteger } from '../bytes/decimal.ts'
+import { isCanonicalInteger } from '../bytes/numbers/decimal.ts'
 import { parseSize } from '../bytes/units.ts'
-import type { Apply } from '../commands/parameter.ts'
+import type { Apply } from '../commands/spec/parameter.ts'
 import type { OutputLimit, OutputLimits } from './settings.ts'
 
 const INT_MAX = 2 ** 31 - 1

@@ -1,9 +1,9 @@
 // What CONFIG GET shows and CONFIG SET changes: the server's settings under Redis's names.
 
-import type { Apply, Parameter } from '../commands/parameter.ts'
-import type { Telemetry } from '../commands/telemetry.ts'
+import type { Apply, Parameter } from '../commands/spec/parameter.ts'
 import type { Group } from '../group/group.ts'
 import type { DecoderLimits } from '../resp/limits.ts'
+import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Logger } from './logger.ts'
 import {
   anyText,

@@ -1,15 +1,15 @@
 // The program that a node is part of, as one of its clients: what it asks for goes the way of all other requests.
 
-import type { Link, Receiver } from '../cluster/link.ts'
-import { encodeRequest, parseReplies, type Reply } from '../cluster/request.ts'
-import type { Client, HeldReply } from '../commands/client.ts'
-import { type Executor, STALLED } from '../commands/executor.ts'
-import { HeldCommands } from '../commands/held.ts'
-import { readRequest } from '../commands/request.ts'
+import type { Link, Receiver } from '../cluster/links/link.ts'
+import { encodeRequest, parseReplies, type Reply } from '../cluster/links/request.ts'
+import type { Client, HeldReply } from '../commands/spec/client.ts'
+import { HeldCommands } from '../commands/spec/pending-commands.ts'
+import { type Executor, STALLED } from '../execution/executor.ts'
+import { readRequest } from '../execution/routing/request.ts'
 import { type Group, OriginError } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
-import type { Served, Turn } from './turn.ts'
+import type { Served, Turn } from './event-loop-batch.ts'
 
 /** The node that owns a key gave no answer, and no other one could; the message says why. */
 export class PeerDownError extends Error {

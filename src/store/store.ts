@@ -24,7 +24,7 @@ import {
   Windows,
 } from './record.ts'
 import { TagEpochs, Tagging } from './tags.ts'
-import { Trust } from './trust.ts'
+import { Trust } from './validity.ts'
 
 const MIN_SEGMENT_BYTES = 64 * 1024
 const MAX_SEGMENT_BYTES = 4 * 1024 * 1024

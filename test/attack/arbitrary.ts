@@ -1,9 +1,9 @@
 // Random commands made of the real command table: of its arguments as they are described, and of what they are not.
 
 import fc from 'fast-check'
-import { createCommandTable } from '../../src/commands/all.ts'
-import type { ArgumentSpec, CommandSpec } from '../../src/commands/command.ts'
-import type { Command } from '../../src/commands/table.ts'
+import type { ArgumentSpec, CommandSpec } from '../../src/commands/spec/command.ts'
+import type { Command } from '../../src/commands/spec/ready-command.ts'
+import { createCommandTable } from '../../src/execution/table.ts'
 
 type Words = readonly string[]
 

@@ -1,8 +1,8 @@
 // Wrong arguments of every command of the table: each gets its error, and nothing has changed.
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { createCommandTable } from '../../src/commands/all.ts'
-import type { Command } from '../../src/commands/table.ts'
+import type { Command } from '../../src/commands/spec/ready-command.ts'
+import { createCommandTable } from '../../src/execution/table.ts'
 import type { Argument } from '../support/harness.ts'
 import { error, Fortress, takeFaults } from './fortress.ts'
 import type { Talker } from './talker.ts'

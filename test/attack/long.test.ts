@@ -2,7 +2,7 @@
 
 import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createCommandTable } from '../../src/commands/all.ts'
+import { createCommandTable } from '../../src/execution/table.ts'
 import { MAX_KEY_BYTES } from '../../src/group/flights.ts'
 import { Args } from '../../src/resp/args.ts'
 import { Harness } from '../support/harness.ts'

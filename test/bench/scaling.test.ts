@@ -4,8 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { joinFigures } from '../../bench/scaling/join.ts'
 import { membersOf, tableFigures } from '../../bench/scaling/table.ts'
 import { talkFigures } from '../../bench/scaling/talk.ts'
-import { type Claim, Ownership } from '../../src/cluster/ownership.ts'
-import { assignSlots } from '../../src/cluster/slots.ts'
+import { type Claim, Ownership } from '../../src/cluster/ownership/ownership.ts'
+import { assignSlots } from '../../src/cluster/ring/slots.ts'
 
 test('the table: no member above its bound, a join moves about its share', () => {
   for (const count of [3, 40]) {

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Receiver } from '../../src/cluster/receiver.ts'
+import type { Receiver } from '../../src/cluster/links/receiver.ts'
 import { ReplyFramer } from '../../src/resp/framer.ts'
 import { FakeSocket } from './fake.ts'
 import { get, Recorder, TestLink } from './peer.ts'

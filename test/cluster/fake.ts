@@ -2,8 +2,8 @@
 
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
-import { answerHello, makeNonce } from '../../src/cluster/handshake.ts'
-import { encodeRequest } from '../../src/cluster/request.ts'
+import { answerHello, makeNonce } from '../../src/cluster/links/handshake.ts'
+import { encodeRequest } from '../../src/cluster/links/request.ts'
 import { PEER, SELF } from './peer.ts'
 
 export class FakeSocket extends EventEmitter {

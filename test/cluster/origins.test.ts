@@ -1,7 +1,7 @@
 // Origins, freshness and invalidation through a cluster: the same for whoever asks, whichever node is asked.
 
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { Config } from '../../src/config.ts'
+import type { Config } from '../../src/config/config.ts'
 import { type LoadFunction, loaded, type OriginResult } from '../../src/index.ts'
 import { startCluster, type TestCluster } from '../support/cluster.ts'
 import { GatedOrigin } from '../support/gated-origin.ts'

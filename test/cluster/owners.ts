@@ -1,7 +1,7 @@
 // A simulated cluster of slot tables: messages between them take their time, and nothing else connects them.
 
-import type { Answer, Claim, View } from '../../src/cluster/ownership.ts'
-import { Ownership, SELF } from '../../src/cluster/ownership.ts'
+import type { Answer, Claim, View } from '../../src/cluster/ownership/ownership.ts'
+import { Ownership, SELF } from '../../src/cluster/ownership/ownership.ts'
 import type { Random } from '../support/random.ts'
 
 export const SLOTS = 24

@@ -2,7 +2,7 @@
 
 import { afterEach, describe, expect, test } from 'vitest'
 import { keySlot } from '../../src/bytes/crc16.ts'
-import type { WriteMode } from '../../src/group/writes.ts'
+import type { WriteMode } from '../../src/group/writes/writes.ts'
 import { startCluster, type TestCluster, type TestMember } from '../support/cluster.ts'
 import { HeldSource } from '../support/held-source.ts'
 import { seededRandom } from '../support/random.ts'

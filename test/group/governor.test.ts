@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { defaultGovernor, Governor, type GovernorPolicy } from '../../src/group/governor.ts'
-import { LateSignal } from '../../src/group/late-signal.ts'
+import { LateSignal } from '../../src/group/lazy-abort-signal.ts'
 import { BadRequest, type Origin, RetryLater } from '../../src/group/origin.ts'
 import { Harness } from '../support/harness.ts'
 

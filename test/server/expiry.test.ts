@@ -2,10 +2,10 @@ import { expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
-import { NodeStats } from '../../src/commands/node-stats.ts'
-import { defaultCopyPolicy } from '../../src/group/copies.ts'
+import { defaultCopyPolicy } from '../../src/group/copies/copies.ts'
 import { Group } from '../../src/group/group.ts'
 import { ExpiryCycle } from '../../src/server/expiry.ts'
+import { NodeStats } from '../../src/telemetry/node-stats.ts'
 
 const clock = new ManualClock()
 const instant = new Instant(clock)

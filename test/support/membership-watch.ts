@@ -1,8 +1,8 @@
 // What a membership has told, and a way to wait until it has told something.
 
 import type { Member } from '../../src/cluster/member.ts'
+import { memberAt, readAddress } from '../../src/cluster/membership/member-list.ts'
 import type { MembershipWatcher } from '../../src/cluster/membership/membership.ts'
-import { memberAt, readAddress } from '../../src/cluster/membership/roster.ts'
 
 export class MembershipWatch implements MembershipWatcher {
   /** Every list that was told. */

@@ -1,8 +1,8 @@
 // Detectors on a simulated network: links with delays, cuts and loss, processes that pause, die and come back.
 
 import { ManualClock } from '../../src/bytes/clock.ts'
-import { Detector } from '../../src/cluster/detector.ts'
-import type { DetectorOptions, View } from '../../src/cluster/events.ts'
+import { Detector } from '../../src/cluster/liveness/detector.ts'
+import type { DetectorOptions, View } from '../../src/cluster/liveness/events.ts'
 import type { Member } from '../../src/cluster/member.ts'
 import { type Random, seededRandom } from './random.ts'
 

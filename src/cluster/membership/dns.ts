@@ -4,8 +4,8 @@ import { promises as dns } from 'node:dns'
 import { isIP } from 'node:net'
 import { type CancelTimer, systemTimers, type Timers } from '../../bytes/clock.ts'
 import type { Member } from '../member.ts'
+import { memberAt, Roster } from './member-list.ts'
 import type { DnsConfig, Membership, MembershipWatcher } from './membership.ts'
-import { memberAt, Roster } from './roster.ts'
 
 /** The part of Node.js's resolver that is used. */
 export interface Resolver {

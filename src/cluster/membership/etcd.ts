@@ -3,8 +3,8 @@
 import { type CancelTimer, type Clock, systemTimers, type Timers } from '../../bytes/clock.ts'
 import { addressName, type Member } from '../member.ts'
 import { type Change, EtcdSession } from './etcd-session.ts'
+import { memberAt, Roster } from './member-list.ts'
 import type { EtcdConfig, Membership, MembershipWatcher } from './membership.ts'
-import { memberAt, Roster } from './roster.ts'
 
 export interface EtcdEnvironment {
   readonly timers?: Timers

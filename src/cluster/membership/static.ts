@@ -1,8 +1,8 @@
 // A membership that is written down: the same list for as long as the node runs.
 
 import { addressName } from '../member.ts'
+import { memberAt, Roster, readAddress } from './member-list.ts'
 import type { Membership, MembershipWatcher, StaticConfig } from './membership.ts'
-import { memberAt, Roster, readAddress } from './roster.ts'
 
 /** The members that the configuration names. Who leaves stays listed: the others see it go on their links. */
 export class StaticMembership implements Membership {

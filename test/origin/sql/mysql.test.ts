@@ -1,7 +1,7 @@
 // MariaDB as an origin: types, both kinds of batches, faults.
 
 import { beforeAll, expect, test } from 'vitest'
-import type { SqlOptions } from '../../../src/origin/sql.ts'
+import type { SqlOptions } from '../../../src/origin/sql/sql.ts'
 import { behind, originContract } from '../../contracts/origin.contract.ts'
 import { addressCertificate as certificate } from '../../support/certificate.ts'
 import { describeWithMariadb } from '../../support/mariadb.ts'

@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
 import { isBadRequest, type LoadContext, type OriginValue } from '../../../src/group/origin.ts'
 import { KeyPattern } from '../../../src/origin/key-pattern.ts'
-import { type SqlOptions, SqlOrigin } from '../../../src/origin/sql.ts'
+import { type SqlOptions, SqlOrigin } from '../../../src/origin/sql/sql.ts'
 import type { FaultyProxy } from '../../support/proxy.ts'
 
 type Options = Partial<Omit<SqlOptions, 'keys'>> &

@@ -1,0 +1,139 @@
+// Doubles as Redis reads and prints them: scores, coordinates and every RESP3 double.
+
+import { roundBinary, scanFloat } from './float-text.ts'
+
+const MINUS = 0x2d
+const DOT = 0x2e
+const ZERO = 0x30
+const NINE = 0x39
+
+/** More digits than any number halfway between two doubles has (767). */
+const MAX_DIGITS = 800
+
+const PRECISION = 53
+const MIN_EXPONENT = -1074
+const MAX_EXPONENT = 971
+
+/** Powers of ten that are doubles exactly. */
+const POWERS = Float64Array.from({ length: 23 }, (_, n) => Number(`1e${n}`))
+
+/** Integers of fewer digits are doubles exactly. */
+const EXACT_DIGITS = 15
+
+/** Up to here (2^62) Redis prints a double without a fraction as an integer. */
+const INTEGER_LIMIT = 2 ** 62
+
+/**
+ * The double that `bytes[start, end)` spells, correctly rounded, or NaN where Redis answers "value is not a valid
+ * float" (`string2d`: all that `strtod` takes but leading space, NaN, and numbers so large or small that they would
+ * become infinity or 0). `inf`, hexadecimal numbers and `-0` are taken. Short decimals allocate nothing.
+ */
+export function parseDouble(bytes: Uint8Array, start: number, end: number): number {
+  const simple = parseSimple(bytes, start, end)
+  if (!Number.isNaN(simple)) return simple
+  const text = scanFloat(bytes, start, end, MAX_DIGITS)
+  if (text === null) return Number.NaN
+  const sign = text.negative ? -1 : 1
+  if (text.kind === 'infinity') return sign * Number.POSITIVE_INFINITY
+  if (text.digits === '') return sign * 0
+  const magnitude =
+    text.kind === 'hex' ? fromHex(text.digits, text.exponent) : Number(`${text.digits}e${text.exponent}`)
+  return magnitude === 0 || magnitude === Number.POSITIVE_INFINITY ? Number.NaN : sign * magnitude
+}
+
+/** Digits and a point, at most fifteen of them: one exact division. NaN for everything else. */
+function parseSimple(bytes: Uint8Array, start: number, end: number): number {
+  const negative = start < end && bytes[start] === MINUS
+  const first = negative ? start + 1 : start
+  let n = 0
+  let digits = 0
+  let point = -1
+  for (let i = first; i < end; i++) {
+    const c = bytes[i]
+    if (c >= ZERO && c <= NINE) {
+      n = n * 10 + (c - ZERO)
+      digits++
+    } else if (c === DOT && point < 0) {
+      point = i
+    } else {
+      return Number.NaN
+    }
+  }
+  if (digits === 0 || digits > EXACT_DIGITS) return Number.NaN
+  if (point >= 0) n /= POWERS[end - point - 1]
+  return negative ? -n : n
+}
+
+function fromHex(digits: string, exponent: number): number {
+  const top = exponent + digits.length * 4
+  if (top > MAX_EXPONENT + PRECISION + 4) return Number.POSITIVE_INFINITY
+  if (top < MIN_EXPONENT) return 0
+  const value = roundBinary({ significand: BigInt(`0x${digits}`), exponent }, false, PRECISION, MIN_EXPONENT)
+  // Rounded already, so both factors and the product are exact, or the product is infinite.
+  return Number(value.significand) * 2 ** value.exponent
+}
+
+/**
+ * The shortest text that reads back as `value`, as Redis 7.2 and later print doubles (`d2string` with
+ * `fpconv_dtoa`): whole numbers up to 2^62 in full, exponents only where they save zeros (`1e+30`, `1.5e-7`).
+ */
+export function formatDouble(value: number): string {
+  if (!Number.isFinite(value)) return formatSpecial(value)
+  if (value === 0) return formatZero(value)
+  if (Number.isInteger(value) && Math.abs(value) <= INTEGER_LIMIT) return BigInt(value).toString()
+  const scientific = Math.abs(value).toExponential()
+  const e = scientific.indexOf('e')
+  const power = Number(scientific.slice(e + 1))
+  const digits = scientific[0] + scientific.slice(2, e)
+  const sign = value < 0 ? '-' : ''
+  // Power of ten at the last digit.
+  const last = power - digits.length + 1
+  if (last >= 0 && power < digits.length + 7) return sign + digits + '0'.repeat(last)
+  if (last < 0 && (last > -7 || Math.abs(power) < 4)) {
+    return power < 0
+      ? `${sign}0.${'0'.repeat(-power - 1)}${digits}`
+      : `${sign}${digits.slice(0, power + 1)}.${digits.slice(power + 1)}`
+  }
+  return sign + scientific
+}
+
+/**
+ * The text that C's `%.17g` gives, as Redis up to 7.0 prints doubles: 17 significant digits without trailing zeros,
+ * an exponent below 10^-4 and from 10^17.
+ */
+export function formatDouble17(value: number): string {
+  if (!Number.isFinite(value)) return formatSpecial(value)
+  if (value === 0) return formatZero(value)
+  const scientific = seventeenDigits(Math.abs(value))
+  const e = scientific.indexOf('e')
+  const power = Number(scientific.slice(e + 1))
+  const digits = (scientific[0] + scientific.slice(2, e)).replace(/0+$/, '')
+  const sign = value < 0 ? '-' : ''
+  if (power < -4 || power >= 17) {
+    const fraction = digits.length > 1 ? `.${digits.slice(1)}` : ''
+    const exponent = String(Math.abs(power)).padStart(2, '0')
+    return `${sign}${digits[0]}${fraction}e${power < 0 ? '-' : '+'}${exponent}`
+  }
+  if (power < 0) return `${sign}0.${'0'.repeat(-power - 1)}${digits}`
+  if (digits.length <= power + 1) return sign + digits.padEnd(power + 1, '0')
+  return `${sign}${digits.slice(0, power + 1)}.${digits.slice(power + 1)}`
+}
+
+/** `toExponential` with 17 digits, but where that rounds exact halves up, half to even as C does. */
+function seventeenDigits(value: number): string {
+  const rounded = value.toExponential(16)
+  const e = rounded.indexOf('e')
+  if ((rounded.charCodeAt(e - 1) & 1) === 0) return rounded
+  // No double comes so close to a half without being one that it would not show in 60 digits.
+  const exact = value.toExponential(59)
+  return /^.{18}50*e/.test(exact) ? exact.slice(0, 18) + exact.slice(exact.indexOf('e')) : rounded
+}
+
+function formatSpecial(value: number): string {
+  if (Number.isNaN(value)) return 'nan'
+  return value < 0 ? '-inf' : 'inf'
+}
+
+function formatZero(value: number): string {
+  return Object.is(value, -0) ? '-0' : '0'
+}

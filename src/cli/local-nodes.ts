@@ -1,0 +1,185 @@
+// Several nodes on this machine, each a process of its own, run by one: `erinys cluster`.
+
+import { type ChildProcess, fork } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import type { Logger } from 'pino'
+import { addressName } from '../cluster/member.ts'
+import { clusterSettingNames, WILDCARDS } from '../config/cluster-settings.ts'
+import { ConfigError, type Flags, type ResolvedConfig } from '../config/config.ts'
+import { isLoopback, whole } from '../config/readers.ts'
+import { kebabName, settingNames } from '../config/settings.ts'
+import { asText } from './log.ts'
+
+const MOST_NODES = 64
+const LAST_PORT = 65_535
+
+/** What a process tells the one that has started it. */
+export const LISTENING = 'listening'
+
+/** Which members there are is what is decided here. */
+const DECIDED = ['peers', 'dns', 'etcd', 'announce'] as const
+
+/** One of the nodes. */
+export interface LocalNode {
+  readonly port: number
+  /** Its command line. */
+  readonly args: readonly string[]
+}
+
+/** Makes a configuration that of a member, before it is known which one. */
+export const MEMBER: Flags = { peers: '127.0.0.1:1', announce: '127.0.0.1:1' }
+
+/**
+ * How many nodes are asked for.
+ * @throws ConfigError
+ */
+export function countNodes(count: string, flags: Flags): number {
+  const { data, error } = whole(2, MOST_NODES).safeParse(count)
+  const problems = error === undefined ? [] : [`--nodes: ${error.issues[0].message}`]
+  for (const name of DECIDED) {
+    if (flags[name] !== undefined)
+      problems.push(`--${kebabName(name)}: is not for erinys cluster, which starts all members itself`)
+  }
+  if (problems.length > 0) throw new ConfigError(...problems)
+  return data as number
+}
+
+/**
+ * Nodes on consecutive ports that are all that the flags say, and members of one cluster.
+ * @param resolved what the flags and all else come to, with `MEMBER`
+ * @throws ConfigError
+ */
+export function planNodes(
+  nodes: number,
+  file: string | undefined,
+  flags: Flags,
+  { config, sources }: ResolvedConfig,
+): readonly LocalNode[] {
+  const { port, bind, maxmemory } = config
+  const last = LAST_PORT - nodes + 1
+  if (port < 1 || port > last)
+    throw new ConfigError(
+      `port: got ${port}, wants one from 1 to ${last}: that of the first of ${nodes} nodes`,
+    )
+  const ports = Array.from({ length: nodes }, (_, i) => port + i)
+  const named = bind.map(({ host }) => host).filter((host) => !WILDCARDS.includes(host))
+  const host = named.find((each) => isLoopback(each)) ?? named[0] ?? '127.0.0.1'
+  const peers = ports.map((each) => addressName(host, each))
+  const shared: Flags = {
+    ...flags,
+    peers,
+    // Together they have as much as one has otherwise.
+    ...(!sources.has('maxmemory') && { maxmemory: String(Math.floor(maxmemory / nodes)) }),
+  }
+  return ports.map((each, i): LocalNode => {
+    const own = argumentsOf({ ...shared, port: String(each), announce: peers[i] })
+    return { port: each, args: file === undefined ? own : [`--config=${file}`, ...own] }
+  })
+}
+
+/** Flags as they are written; lists are read from one text. */
+function argumentsOf(flags: Flags): string[] {
+  return [...settingNames, ...clusterSettingNames].flatMap((name) => {
+    const value = flags[name]
+    if (value === undefined) return []
+    return [`--${kebabName(name)}=${typeof value === 'string' ? value : value.join(',')}`]
+  })
+}
+
+export interface LocalNodesOptions {
+  /** The program that runs one node. */
+  readonly program: string
+  readonly log: Logger
+  readonly isTerminal: boolean
+  /** How long the nodes may take to stop, ms. */
+  readonly stopTimeout: number
+}
+
+export class LocalNodes {
+  readonly #options: LocalNodesOptions
+  readonly #nodes: readonly LocalNode[]
+  /** By port: those that run. */
+  readonly #running = new Map<number, ChildProcess>()
+  readonly #listening = new Set<number>()
+  /** How often they were told to stop. */
+  #stops = 0
+  #code = 0
+
+  constructor(nodes: readonly LocalNode[], options: LocalNodesOptions) {
+    this.#nodes = nodes
+    this.#options = options
+  }
+
+  /** Starts them. Resolves to what the process is to exit with when all have ended. */
+  run(): Promise<number> {
+    return new Promise((resolve) => {
+      for (const node of this.#nodes) this.#start(node, resolve)
+    })
+  }
+
+  /** Tells all to stop, at once rather than one after the other: nobody is left to whom it were worth to hand things over. */
+  stop(): void {
+    const { log, stopTimeout } = this.#options
+    if (this.#stops++ === 0) {
+      setTimeout(() => {
+        log.warn('some nodes did not stop in time')
+        for (const child of this.#running.values()) child.kill('SIGKILL')
+      }, stopTimeout).unref()
+    }
+    for (const child of this.#running.values()) child.kill('SIGTERM')
+  }
+
+  #start({ port, args }: LocalNode, ended: (code: number) => void): void {
+    const { program, log } = this.#options
+    // In a process group of its own, so that the terminal's Ctrl-C comes from here alone. When this process ends,
+    // in any way, the channel to it closes, which stops the node.
+    const child = fork(program, ['member', ...args], {
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    })
+    this.#running.set(port, child)
+    createInterface({ input: child.stdout! }).on('line', (line) => this.#show(port, line, process.stdout))
+    const early: string[] = []
+    createInterface({ input: child.stderr! }).on('line', (line) => {
+      if (this.#listening.has(port)) this.#show(port, line, process.stderr)
+      else early.push(line)
+    })
+    child.on('message', (message) => {
+      if (message !== LISTENING) return
+      this.#listening.add(port)
+      if (this.#listening.size !== this.#nodes.length) return
+      const [first, last] = [this.#nodes[0].port, this.#nodes[this.#nodes.length - 1].port]
+      log.info(`all ${this.#nodes.length} nodes listen, on the ports ${first} to ${last}: ask any of them`)
+    })
+    child.on('close', (code, signal) => {
+      this.#running.delete(port)
+      if (this.#stops === 0 || code !== 0) this.#lost(port, code, signal, early)
+      if (this.#running.size === 0) ended(this.#code)
+    })
+  }
+
+  /** A node has ended that was not told to, or not as it should. */
+  #lost(port: number, code: number | null, signal: NodeJS.Signals | null, early: readonly string[]): void {
+    const { log } = this.#options
+    if (!this.#listening.has(port)) {
+      if (this.#stops !== 0) return
+      // It says itself why; the others would say the same, or wait for it.
+      for (const line of early) process.stderr.write(`${line}\n`)
+      this.#code = 1
+      this.stop()
+      return
+    }
+    const isLast = this.#running.size === 0
+    if (this.#stops !== 0 || isLast) this.#code = code === 0 ? this.#code : 1
+    const how = code === 0 ? 'has closed' : `has died (${signal ?? `exit code ${code}`})`
+    log.warn(`the node on port ${port} ${how}${this.#stops !== 0 || isLast ? '' : '; the others go on'}`)
+  }
+
+  /** Passes on what a node has printed, and says which. */
+  #show(port: number, line: string, to: NodeJS.WritableStream): void {
+    const isLog = line.startsWith('{"level":')
+    if (!isLog) to.write(`${port} ${line}\n`)
+    else if (this.#options.isTerminal) to.write(`${port} ${asText(line)}`)
+    else to.write(`{"node":${port},${line.slice(1)}\n`)
+  }
+}

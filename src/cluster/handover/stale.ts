@@ -1,0 +1,147 @@
+// Entries from before a slot was gained: another node has served it since, so they are dropped before anyone sees them.
+
+import { keySlot, SLOT_COUNT } from '../../bytes/crc16.ts'
+import type { Group } from '../../group/group.ts'
+import { NULL_REF } from '../../store/arena.ts'
+import type { Store } from '../../store/store.ts'
+import { KeySet } from './key-set.ts'
+
+/** A slice of the walk takes about this long, µs, and looks at so many slots of the index at a time. */
+const SLICE_MICROS = 500
+const STEPS = 1024
+
+const CLEAN = 0
+/** The walk under way drops what is stale. */
+const WALKED = 1
+/** The next walk will. */
+const WAITING = 2
+
+export interface StaleOptions {
+  readonly groups: readonly Group[]
+  /** A clock that never goes back, in microseconds. */
+  readonly micros: () => number
+  /** Lets other work run. */
+  readonly pause: () => Promise<void>
+  /** Above so many keys touched during a walk, it is run to its end at once. */
+  readonly maxKeys: number
+  /** Called when nothing is stale any more. */
+  readonly cleaned: () => void
+}
+
+export class StaleEntries {
+  /** Slots with stale entries. */
+  count = 0
+  readonly #options: StaleOptions
+  readonly #state = new Uint8Array(SLOT_COUNT)
+  /** By slot: how often it was gained; keys touched are remembered for one time only. */
+  readonly #times = new Int32Array(SLOT_COUNT)
+  /** Keys whose entries, if there are any, are of now. By store, as SWAPDB exchanges those of groups. */
+  readonly #fresh = new Map<Store, KeySet>()
+  #freshKeys = 0
+  #walking = false
+
+  constructor(options: StaleOptions) {
+    this.#options = options
+  }
+
+  has(slot: number): boolean {
+    return this.#state[slot] !== CLEAN
+  }
+
+  /** Whatever the stores hold in these slots is stale. */
+  add(slots: readonly number[]): void {
+    for (const slot of slots) {
+      if (this.#state[slot] === CLEAN) this.count++
+      this.#state[slot] = WAITING
+      this.#times[slot]++
+    }
+    if (!this.#walking && this.count > 0) void this.#walk()
+  }
+
+  /** They are not this node's any more. */
+  forget(slots: readonly number[]): void {
+    for (const slot of slots) {
+      if (this.#state[slot] === CLEAN) continue
+      this.#state[slot] = CLEAN
+      this.count--
+    }
+  }
+
+  /** Drops what is held of a key if it is stale. From now on, what is held of it is not. */
+  touch(group: Group, slot: number, buf: Uint8Array, start: number, end: number): void {
+    if (this.#state[slot] === CLEAN) return
+    const { store } = group
+    let fresh = this.#fresh.get(store)
+    if (fresh === undefined) {
+      fresh = new KeySet()
+      this.#fresh.set(store, fresh)
+    } else if (fresh.has(buf, start, end, this.#times[slot])) return
+    const ref = store.peek(buf, start, end)
+    if (ref !== NULL_REF) store.remove(ref)
+    fresh.add(buf, start, end, this.#times[slot])
+    if (++this.#freshKeys > this.#options.maxKeys) this.#finish()
+  }
+
+  async #walk(): Promise<void> {
+    const { micros, pause, cleaned } = this.#options
+    this.#walking = true
+    // Whoever gained the slots has more to do first.
+    await pause()
+    while (this.count > 0) {
+      this.#begin()
+      let since = micros()
+      for (const store of this.#stores()) {
+        for (let cursor = 0; this.count > 0; ) {
+          cursor = this.#prune(store, cursor)
+          if (cursor === 0) break
+          if (micros() - since < SLICE_MICROS) continue
+          await pause()
+          since = micros()
+        }
+      }
+      this.#end(WALKED)
+    }
+    this.#walking = false
+    this.#fresh.clear()
+    this.#freshKeys = 0
+    cleaned()
+  }
+
+  /** Everything at once. */
+  #finish(): void {
+    for (const store of this.#stores()) {
+      let cursor = this.#prune(store, 0)
+      while (cursor !== 0) cursor = this.#prune(store, cursor)
+    }
+    this.#end(WALKED)
+    this.#end(WAITING)
+    this.#fresh.clear()
+    this.#freshKeys = 0
+  }
+
+  #begin(): void {
+    for (let slot = 0; slot < SLOT_COUNT; slot++)
+      if (this.#state[slot] === WAITING) this.#state[slot] = WALKED
+  }
+
+  #end(state: number): void {
+    for (let slot = 0; slot < SLOT_COUNT; slot++) {
+      if (this.#state[slot] !== state) continue
+      this.#state[slot] = CLEAN
+      this.count--
+    }
+  }
+
+  #stores(): Set<Store> {
+    return new Set(this.#options.groups.map(({ store }) => store))
+  }
+
+  #prune(store: Store, cursor: number): number {
+    const fresh = this.#fresh.get(store)
+    return store.prune(cursor, STEPS, (bytes, start, end) => {
+      const slot = keySlot(bytes, start, end)
+      if (this.#state[slot] === CLEAN) return true
+      return fresh?.has(bytes, start, end, this.#times[slot]) ?? false
+    })
+  }
+}

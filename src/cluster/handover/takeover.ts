@@ -1,0 +1,227 @@
+// What came with the slots that this node gained: entries still on their way here, and keys that must not be overrun by them.
+
+import { keySlot, SLOT_COUNT } from '../../bytes/crc16.ts'
+import type { Group, Watcher } from '../../group/group.ts'
+import { NULL_REF } from '../../store/arena.ts'
+import { restoreEntry } from '../../store/dump.ts'
+import type { Store } from '../../store/store.ts'
+import { KeySet } from './key-set.ts'
+import { StaleEntries } from './stale.ts'
+
+const MAX_KEYS = 4_000_000
+
+/** An entry on its way from one node to another. */
+export interface Moving {
+  readonly key: Buffer
+  /** See `dumpEntry`. */
+  readonly dump: Buffer
+}
+
+export interface TakeoverOptions {
+  readonly groups: readonly Group[]
+  /** Whether entries from `from` may come for this slot before it is known here that it was gained: `Ownership.expects`. */
+  readonly expects: (slot: number, from: string) => boolean
+  /** A clock that never goes back, in microseconds. */
+  readonly micros: () => number
+  /** Lets other work run. */
+  readonly pause: () => Promise<void>
+  /** More keys than can be remembered were written: what `from` has not handed over yet is lost. */
+  readonly overflowed?: (from: string) => void
+  /** How many keys are remembered per takeover. */
+  readonly maxKeys?: number
+}
+
+/** A node that hands slots over to this one. */
+class Source {
+  readonly name: string
+  slots = 0
+  overflowed = false
+  /** Keys whose value, or absence, is newer than what may come from there. By store, as SWAPDB exchanges those of groups. */
+  readonly newer = new Map<Store, KeySet>()
+  keys = 0
+
+  constructor(name: string) {
+    this.name = name
+  }
+}
+
+export class Takeover implements Watcher {
+  /** Whether `needed` is to be asked before a command runs. */
+  active = false
+  readonly #options: TakeoverOptions
+  readonly #maxKeys: number
+  readonly #sources = new Map<string, Source>()
+  readonly #sourceOf: (Source | undefined)[] = Array(SLOT_COUNT).fill(undefined)
+  /** By slot: the number of its gain, which rises with each. */
+  readonly #gainOf = new Float64Array(SLOT_COUNT)
+  #gains = 0
+  /** The last gain before a store was flushed. */
+  readonly #flushed = new WeakMap<Store, number>()
+  /** By slot: whether a store may hold entries from a time when others served it. */
+  readonly #soiled = new Uint8Array(SLOT_COUNT)
+  readonly #stale: StaleEntries
+  #unwatch: (() => void)[] = []
+
+  constructor(options: TakeoverOptions) {
+    this.#options = options
+    this.#maxKeys = options.maxKeys ?? MAX_KEYS
+    const { groups, micros, pause } = options
+    const cleaned = (): void => this.#refresh()
+    this.#stale = new StaleEntries({ groups, micros, pause, maxKeys: this.#maxKeys, cleaned })
+  }
+
+  /** This node owns these slots from now on; `from` hands their entries over, if it is given. */
+  gain(slots: readonly number[], from: string | undefined): void {
+    const gain = ++this.#gains
+    const source = from === undefined ? undefined : this.#source(from)
+    if (source !== undefined) source.slots += slots.length
+    for (const slot of slots) {
+      this.#release(slot)
+      this.#gainOf[slot] = gain
+      this.#sourceOf[slot] = source
+    }
+    this.#stale.add(slots.filter((slot) => this.#soiled[slot] === 1))
+    for (const slot of slots) this.#soiled[slot] = 0
+    this.#refresh()
+  }
+
+  /** This node owns these slots no more. */
+  lost(slots: readonly number[]): void {
+    for (const slot of slots) {
+      this.#release(slot)
+      this.#soiled[slot] = 1
+    }
+    this.#stale.forget(slots)
+    this.#refresh()
+  }
+
+  /** A final request ran on a slot that this node does not own. */
+  strayed(slot: number): void {
+    this.#soiled[slot] = 1
+  }
+
+  /** Whether entries of this slot are on their way, or stale ones not yet dropped: it cannot be given away. */
+  covers(slot: number): boolean {
+    return this.#sourceOf[slot] !== undefined || this.#stale.has(slot)
+  }
+
+  /** The node to PEEK before a command may run on this key of an own slot; `undefined`: it may run. */
+  needed(group: Group, slot: number, buf: Uint8Array, start: number, end: number): string | undefined {
+    this.#stale.touch(group, slot, buf, start, end)
+    const source = this.#sourceOf[slot]
+    if (source === undefined || source.overflowed || this.#wasFlushed(group.store, slot)) return undefined
+    if (group.store.peek(buf, start, end) !== NULL_REF) return undefined
+    if (this.#isNewer(source, group.store, slot, buf, start, end)) return undefined
+    return source.name
+  }
+
+  /** The previous owner has nothing under this key. */
+  settle(group: Group, key: Buffer): void {
+    this.#remember(group.store, keySlot(key, 0, key.length), key, 0, key.length)
+  }
+
+  /** A command is about to write this key. Called by the groups. */
+  written(group: Group, buf: Uint8Array, start: number, end: number): void {
+    const slot = keySlot(buf, start, end)
+    this.#stale.touch(group, slot, buf, start, end)
+    this.#remember(group.store, slot, buf, start, end)
+  }
+
+  /** A command is about to remove everything. Called by the groups. */
+  flushed(group: Group): void {
+    this.#flushed.set(group.store, this.#gains)
+  }
+
+  /** An entry that `from` handed over or, asked for it, showed. `later`: it is to be sent again. */
+  accept(group: Group, key: Buffer, dump: Buffer, from: string): 'stored' | 'kept' | 'refused' | 'later' {
+    const slot = keySlot(key, 0, key.length)
+    const source = this.#sourceOf[slot]
+    const { store } = group
+    if (source?.name !== from) return this.#options.expects(slot, from) ? 'later' : 'refused'
+    if (source.overflowed) return 'refused'
+    if (this.#wasFlushed(store, slot)) return 'kept'
+    this.#stale.touch(group, slot, key, 0, key.length)
+    if (store.peek(key, 0, key.length) !== NULL_REF) return 'kept'
+    if (this.#isNewer(source, store, slot, key, 0, key.length)) return 'kept'
+    return restoreEntry(store, key, 0, key.length, dump, group.isDeaf) ? 'stored' : 'refused'
+  }
+
+  /** A batch that `from` handed over: all of it is `later`, or is dealt with. */
+  acceptAll(group: Group, entries: readonly Moving[], from: string): 'taken' | 'later' | 'refused' {
+    for (const { key } of entries) {
+      const slot = keySlot(key, 0, key.length)
+      if (this.#sourceOf[slot]?.name !== from && this.#options.expects(slot, from)) return 'later'
+    }
+    let refused = 0
+    for (const { key, dump } of entries) if (this.accept(group, key, dump, from) === 'refused') refused++
+    return refused === entries.length ? 'refused' : 'taken'
+  }
+
+  /** `from` has handed over everything in these slots. */
+  done(from: string, slots: readonly number[]): 'taken' | 'later' {
+    const early = (slot: number): boolean =>
+      this.#sourceOf[slot]?.name !== from && this.#options.expects(slot, from)
+    if (slots.some(early)) return 'later'
+    for (const slot of slots) if (this.#sourceOf[slot]?.name === from) this.#release(slot)
+    this.#refresh()
+    return 'taken'
+  }
+
+  /** `from` has died, or started anew: nothing more will come from it. */
+  gone(from: string): void {
+    const source = this.#sources.get(from)
+    if (source === undefined) return
+    for (let slot = 0; slot < SLOT_COUNT; slot++) if (this.#sourceOf[slot] === source) this.#release(slot)
+    this.#refresh()
+  }
+
+  #source(name: string): Source {
+    let source = this.#sources.get(name)
+    if (source === undefined) {
+      source = new Source(name)
+      this.#sources.set(name, source)
+    }
+    return source
+  }
+
+  #release(slot: number): void {
+    const source = this.#sourceOf[slot]
+    if (source === undefined) return
+    this.#sourceOf[slot] = undefined
+    if (--source.slots === 0) this.#sources.delete(source.name)
+  }
+
+  #wasFlushed(store: Store, slot: number): boolean {
+    return this.#gainOf[slot] <= (this.#flushed.get(store) ?? 0)
+  }
+
+  #isNewer(source: Source, store: Store, slot: number, buf: Uint8Array, start: number, end: number): boolean {
+    return source.newer.get(store)?.has(buf, start, end, this.#gainOf[slot]) ?? false
+  }
+
+  /** As long as the slot has a source. */
+  #remember(store: Store, slot: number, buf: Uint8Array, start: number, end: number): void {
+    const source = this.#sourceOf[slot]
+    if (source === undefined || source.overflowed) return
+    let keys = source.newer.get(store)
+    if (keys === undefined) {
+      keys = new KeySet()
+      source.newer.set(store, keys)
+    }
+    const { size } = keys
+    keys.add(buf, start, end, this.#gainOf[slot])
+    source.keys += keys.size - size
+    if (source.keys <= this.#maxKeys) return
+    source.overflowed = true
+    source.newer.clear()
+    this.#options.overflowed?.(source.name)
+  }
+
+  #refresh(): void {
+    const active = this.#sources.size > 0 || this.#stale.count > 0
+    if (active === this.active) return
+    this.active = active
+    if (active) this.#unwatch = this.#options.groups.map((group) => group.watch(this))
+    else for (const unwatch of this.#unwatch.splice(0)) unwatch()
+  }
+}

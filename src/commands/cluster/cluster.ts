@@ -1,0 +1,256 @@
+// Commands for clients that know of clusters: CLUSTER and its subcommands, READONLY, READWRITE and ASKING.
+
+import { LONGEST_WAIT } from '../../bytes/clock.ts'
+import { keySlot } from '../../bytes/crc16.ts'
+import { parseInteger } from '../../bytes/numbers/decimal.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
+import { nodeId } from '../../cluster/member.ts'
+import type { ClusterReport } from '../../cluster/report.ts'
+import { placeOf } from '../spec/client.ts'
+import type { CommandSpec } from '../spec/command.ts'
+import { container } from '../spec/container.ts'
+import type { Context } from '../spec/context.ts'
+import { CLUSTER_DISABLED, NOT_AN_INTEGER, SYNTAX_ERROR } from '../spec/errors.ts'
+import { arg, option } from '../spec/shorthand.ts'
+import { clusterInfo, clusterLinks } from './info.ts'
+import { countKeysInSlot, listKeysInSlot } from './slot-keys.ts'
+import { Topology } from './topology.ts'
+
+/** Redis answers so when a node does not know who owns what; clients then ask another one. */
+const NOT_JOINED = 'CLUSTERDOWN The cluster is down'
+
+type Subcommand = Pick<CommandSpec, 'name' | 'arity' | 'summary' | 'since' | 'complexity' | 'run'> &
+  Partial<CommandSpec>
+
+function subcommand(spec: Subcommand): CommandSpec {
+  return { flags: ['stale'], categories: ['slow'], group: 'cluster', ...spec }
+}
+
+const PER_NODE = 'O(N) where N is the total number of cluster nodes, and of ranges of their slots.'
+const VARYING = ['nondeterministic_output']
+
+/** What a handler is given besides its context. */
+interface Joined {
+  readonly cluster: Cluster
+  readonly report: ClusterReport
+  readonly topology: Topology
+}
+
+/** The commands of one node. */
+export function clusterCommands(): readonly CommandSpec[] {
+  const topology = new Topology()
+
+  /** Only in a cluster that this node has joined, and knows who owns what. */
+  function joined(run: (c: Context, joined: Joined) => void): (c: Context) => void {
+    return (c) => {
+      const { cluster } = c.host
+      const report = cluster?.report
+      if (cluster === undefined || report === undefined) {
+        c.reply.error(NOT_JOINED)
+        return
+      }
+      topology.update(cluster.owners, report)
+      run(c, { cluster, report, topology })
+    }
+  }
+
+  const cluster = container({
+    name: 'cluster',
+    flags: [],
+    categories: ['slow'],
+    summary: 'A container for Redis Cluster commands.',
+    since: '3.0.0',
+    group: 'cluster',
+    helpSince: '5.0.0',
+    subcommands: [
+      subcommand({
+        name: 'slots',
+        arity: 2,
+        summary: 'Returns the mapping of cluster slots to nodes.',
+        since: '3.0.0',
+        complexity: PER_NODE,
+        tips: VARYING,
+        deprecated: { since: '7.0.0', replacedBy: '`CLUSTER SHARDS`' },
+        history: [
+          ['4.0.0', 'Added node IDs.'],
+          ['7.0.0', 'Added additional networking metadata field.'],
+        ],
+        run: joined((c, { report }) => {
+          if (topology.isEmpty) c.reply.error(NOT_JOINED)
+          else c.reply.raw(topology.slots(c.reply.protocol, report))
+        }),
+      }),
+      subcommand({
+        name: 'shards',
+        arity: 2,
+        summary: 'Returns the mapping of cluster slots to shards.',
+        since: '7.0.0',
+        complexity: PER_NODE,
+        tips: VARYING,
+        run: joined((c, { report }) => topology.writeShards(c.reply, report)),
+      }),
+      subcommand({
+        name: 'nodes',
+        arity: 2,
+        summary: 'Returns the cluster configuration for a node.',
+        since: '3.0.0',
+        complexity: PER_NODE,
+        tips: VARYING,
+        run: joined((c, { report }) => c.reply.verbatim('txt', topology.nodes(report))),
+      }),
+      subcommand({
+        name: 'info',
+        arity: 2,
+        summary: 'Returns information about the state of a node.',
+        since: '3.0.0',
+        complexity: 'O(1)',
+        tips: VARYING,
+        run: joined((c, { cluster, report }) =>
+          c.reply.verbatim('txt', clusterInfo(cluster, report, topology)),
+        ),
+      }),
+      subcommand({
+        name: 'links',
+        arity: 2,
+        summary: 'Returns a list of all TCP links to and from peer nodes.',
+        since: '7.0.0',
+        complexity: 'O(N) where N is the total number of Cluster nodes',
+        tips: VARYING,
+        run: joined((c, { report }) => clusterLinks(c, report)),
+      }),
+      subcommand({
+        name: 'myid',
+        arity: 2,
+        summary: 'Returns the ID of a node.',
+        since: '3.0.0',
+        complexity: 'O(1)',
+        run: joined((c, { report }) => c.reply.bulkText(nodeId(report.self.name))),
+      }),
+      subcommand({
+        name: 'myshardid',
+        arity: 2,
+        summary: 'Returns the shard ID of a node, which is its own ID.',
+        since: '7.2.0',
+        complexity: 'O(1)',
+        tips: VARYING,
+        run: joined((c, { report }) => c.reply.bulkText(nodeId(report.self.name))),
+      }),
+      subcommand({
+        name: 'keyslot',
+        arity: 3,
+        summary: 'Returns the hash slot for a key.',
+        since: '3.0.0',
+        complexity: 'O(N) where N is the number of bytes in the key',
+        arguments: [arg('key', 'string')],
+        run: ({ args, reply }) => reply.integer(keySlot(args.buf, args.start[2], args.end[2])),
+      }),
+      subcommand({
+        name: 'countkeysinslot',
+        arity: 3,
+        wholeKeyspace: true,
+        summary: 'Returns the number of keys in a hash slot that this node holds.',
+        since: '3.0.0',
+        complexity: 'O(N) where N is the number of keys that this node holds in the group.',
+        arguments: [arg('slot', 'integer')],
+        run: countKeysInSlot,
+      }),
+      subcommand({
+        name: 'getkeysinslot',
+        arity: 4,
+        wholeKeyspace: true,
+        summary: 'Returns the key names in a hash slot that this node holds.',
+        since: '3.0.0',
+        complexity: 'O(N) where N is the number of keys that this node holds in the group.',
+        tips: VARYING,
+        arguments: [arg('slot', 'integer'), arg('count', 'integer')],
+        run: listKeysInSlot,
+      }),
+      subcommand({
+        name: 'drain',
+        arity: -2,
+        flags: ['admin', 'stale'],
+        categories: ['admin', 'slow', 'dangerous'],
+        summary: 'Hands everything that this node holds over to the others, and goes on without slots.',
+        since: '7.2.0',
+        complexity: 'O(N) where N is the number of keys that this node holds.',
+        arguments: [option('TIMEOUT', 'milliseconds', 'integer', { optional: true })],
+        run: joined(drain),
+      }),
+    ],
+  })
+  return [
+    { ...cluster, subcommands: cluster.subcommands?.map(inCluster) },
+    inCluster({
+      name: 'readonly',
+      arity: 1,
+      flags: ['loading', 'stale', 'fast'],
+      categories: ['fast', 'connection'],
+      summary: 'Enables read-only queries for a connection to a Redis Cluster replica node.',
+      since: '3.0.0',
+      group: 'cluster',
+      complexity: 'O(1)',
+      // There are no replicas.
+      run: ({ reply }) => reply.ok(),
+    }),
+    inCluster({
+      name: 'readwrite',
+      arity: 1,
+      flags: ['loading', 'stale', 'fast'],
+      categories: ['fast', 'connection'],
+      summary: 'Enables read-write queries for a connection to a Redis Cluster replica node.',
+      since: '3.0.0',
+      group: 'cluster',
+      complexity: 'O(1)',
+      run: ({ reply }) => reply.ok(),
+    }),
+    inCluster({
+      name: 'asking',
+      arity: 1,
+      flags: ['fast'],
+      categories: ['fast', 'connection'],
+      summary: 'Signals that a cluster client is following an -ASK redirect.',
+      since: '3.0.0',
+      group: 'cluster',
+      complexity: 'O(1)',
+      run({ client, reply }) {
+        client.asking = true
+        reply.ok()
+      },
+    }),
+  ]
+}
+
+/** The reply comes when it is done; the node stays, and forwards what it is asked. */
+function drain(c: Context, { cluster }: Joined): void {
+  const { args, reply, client } = c
+  const isTimed = args.count === 4 && args.is(2, 'TIMEOUT')
+  if (args.count > 2 && !isTimed) {
+    reply.error(SYNTAX_ERROR)
+    return
+  }
+  const timeout = isTimed ? parseInteger(args.buf, args.start[3], args.end[3]) : LONGEST_WAIT
+  if (!(timeout >= 0)) {
+    reply.error(Number.isNaN(timeout) ? NOT_AN_INTEGER : 'ERR timeout is negative')
+    return
+  }
+  if (cluster.liveOwners.length === 1) {
+    reply.error('ERR there is no other node to hand anything over to')
+    return
+  }
+  const complete = placeOf(client)
+  void cluster.drain(timeout).then((isDone) => complete(isDone ? DRAINED : NOT_DRAINED))
+}
+
+const DRAINED = Buffer.from('+OK\r\n')
+const NOT_DRAINED = Buffer.from('-ERR not everything is handed over yet: ask again, or see the log\r\n')
+
+/** A command that a node which is in no cluster refuses. */
+function inCluster(spec: CommandSpec): CommandSpec {
+  return {
+    ...spec,
+    run(c) {
+      if (c.host.cluster === undefined) c.reply.error(CLUSTER_DISABLED)
+      else spec.run(c)
+    },
+  }
+}

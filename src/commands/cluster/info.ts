@@ -1,0 +1,155 @@
+// How the cluster is doing, as a node tells it: CLUSTER INFO, CLUSTER LINKS, and INFO's section.
+
+import type { Cluster } from '../../cluster/cluster.ts'
+import type { Link } from '../../cluster/links/link.ts'
+import { nodeId } from '../../cluster/member.ts'
+import type { ClusterReport, MemberReport } from '../../cluster/report.ts'
+import type { Group } from '../../group/group.ts'
+import type { Context } from '../spec/context.ts'
+import { lengthOf, Topology } from './topology.ts'
+
+type Field = readonly [field: string, value: string | number]
+
+/** The text of CLUSTER INFO. Epochs are counts of this node's views; messages are those between nodes themselves. */
+export function clusterInfo(cluster: Cluster, report: ClusterReport, topology: Topology): string {
+  const { members, views } = report
+  const { assigned, suspect, down } = topology.count(members)
+  const talks = members.flatMap(({ peer }) => (peer === undefined ? [] : [peer.talk]))
+  const fields: readonly Field[] = [
+    ['cluster_state', stateOf(cluster, assigned)],
+    ['cluster_slots_assigned', assigned],
+    ['cluster_slots_ok', assigned - suspect - down],
+    ['cluster_slots_pfail', suspect],
+    ['cluster_slots_fail', down],
+    ['cluster_known_nodes', members.length],
+    ['cluster_size', members.filter((each) => topology.of(each).length > 0).length],
+    ['cluster_current_epoch', views],
+    ['cluster_my_epoch', views],
+    ['cluster_stats_messages_sent', talks.reduce((sum, { requests }) => sum + requests, 0)],
+    ['cluster_stats_messages_received', talks.reduce((sum, { replies }) => sum + replies, 0)],
+    ['total_cluster_links_buffer_limit_exceeded', 0],
+  ]
+  return fields.map(([name, value]) => `${name}:${value}\r\n`).join('')
+}
+
+/** Writes the reply of CLUSTER LINKS: links that this node opened to others, and those that others opened to it. */
+export function clusterLinks({ reply, host }: Context, { members }: ClusterReport): void {
+  const links = members.flatMap(({ member, peer }) => (peer?.lanes.links ?? []).map(linkTo(member.name)))
+  for (const { peer, createdAt, outputBufferBytes } of host.clients.values())
+    if (peer !== undefined) {
+      links.push({ direction: 'from', name: peer.name, since: createdAt, unsent: outputBufferBytes })
+    }
+  reply.array(links.length)
+  for (const { direction, name, since, unsent } of links) {
+    reply.map(6)
+    reply.bulkText('direction')
+    reply.bulkText(direction)
+    reply.bulkText('node')
+    reply.bulkText(nodeId(name))
+    reply.bulkText('create-time')
+    reply.integer(Math.floor(since))
+    reply.bulkText('events')
+    reply.bulkText(unsent > 0 ? 'rw' : 'r')
+    reply.bulkText('send-buffer-allocated')
+    reply.integer(unsent)
+    reply.bulkText('send-buffer-used')
+    reply.integer(unsent)
+  }
+}
+
+interface LinkShown {
+  readonly direction: 'to' | 'from'
+  readonly name: string
+  readonly since: number
+  readonly unsent: number
+}
+
+function linkTo(name: string): (link: Link) => LinkShown {
+  return ({ openedAt, unansweredBytes }) => ({
+    direction: 'to',
+    name,
+    since: openedAt,
+    unsent: unansweredBytes,
+  })
+}
+
+/**
+ * INFO's section. `peer0` and so on: what this node knows of each other node, and what it asked of it for clients;
+ * `copies0` and so on, by the group's index: copies that this node keeps of others' keys, and its own keys of which
+ * others keep copies.
+ */
+export function clusterSection({ host }: Context): readonly Field[] {
+  const { cluster } = host
+  if (cluster === undefined) return [['cluster_enabled', 0]]
+  const { report } = cluster
+  if (report === undefined) return [['cluster_enabled', 1]]
+  const topology = new Topology()
+  topology.update(cluster.owners, report)
+  const { self, members, epoch, views, living, isPending } = report
+  const owned = (each: MemberReport): number => lengthOf(topology.of(each))
+  const peers = members.filter(({ state }) => state !== 'self')
+  return [
+    ['cluster_enabled', 1],
+    ['cluster_state', stateOf(cluster, topology.count(members).assigned)],
+    ['cluster_name', self.name],
+    ['cluster_members', living],
+    ['cluster_known_nodes', members.length],
+    ['cluster_epoch', epoch],
+    ['cluster_views', views],
+    ['cluster_pending', Number(isPending)],
+    ['cluster_slots_owned', members.reduce((sum, each) => (each.state === 'self' ? owned(each) : sum), 0)],
+    ['cluster_redirect', cluster.redirects ? 'moved' : 'forward'],
+    ...peers.map((each, i): Field => [`peer${i}`, line(peerFields(each, owned(each)))]),
+    ...host.groups.flatMap((group, i): Field[] =>
+      group.copies === undefined ? [] : [[`copies${i}`, line(copyFields(cluster, group))]],
+    ),
+  ]
+}
+
+function peerFields({ member, state, health, peer }: MemberReport, slots: number): Record<string, unknown> {
+  const { requests, replies, lost, bytesOut, bytesIn } = peer?.traffic ?? {}
+  const latency = health?.latency
+  return {
+    name: member.name,
+    state,
+    verdict: health?.verdict,
+    linked: Number(health?.linked ?? false),
+    latency_ms: latency === undefined ? '' : latency.toFixed(1),
+    falls: health?.falls,
+    slots,
+    requests,
+    replies,
+    lost,
+    bytes_out: bytesOut,
+    bytes_in: bytesIn,
+    talk_bytes_out: peer?.talk.bytesOut,
+    talk_bytes_in: peer?.talk.bytesIn,
+  }
+}
+
+function copyFields(cluster: Cluster, group: Group): Record<string, unknown> {
+  const { copies } = group
+  const holders = cluster.copies.holdersOf(group)
+  return {
+    name: group.name,
+    hits: copies?.hits,
+    installs: copies?.installs,
+    invalidations: copies?.invalidations,
+    entries: copies?.entries,
+    bytes: copies?.bytes,
+    held_keys: holders?.size,
+    allowed: holders?.allowed,
+    told: holders?.told,
+  }
+}
+
+function line(values: Record<string, unknown>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(',')
+}
+
+/** 'ok' when every slot has an owner that this node is sure of. */
+function stateOf(cluster: Cluster, assigned: number): string {
+  return assigned === cluster.owners.length && !cluster.inDoubt ? 'ok' : 'fail'
+}

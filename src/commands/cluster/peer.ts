@@ -1,0 +1,240 @@
+// What nodes of a cluster say to each other; ordinary clients are refused.
+
+import { answerHello, makeNonce, PEER_VERSION } from '../../cluster/links/handshake.ts'
+import { CONTEXT_FINAL, CONTEXT_NO_TOUCH } from '../../cluster/links/request-contexts.ts'
+import { areSlots } from '../../cluster/messages.ts'
+import { explainHere } from '../own/explain.ts'
+import type { CommandSpec } from '../spec/command.ts'
+import { container } from '../spec/container.ts'
+import type { Context } from '../spec/context.ts'
+import { CLUSTER_DISABLED, wrongArguments } from '../spec/errors.ts'
+import { arg } from '../spec/shorthand.ts'
+
+const NOT_A_PEER = 'NOPERM only nodes of the cluster may say this: they show its secret first'
+
+type Subcommand = Pick<CommandSpec, 'name' | 'arity' | 'summary' | 'arguments' | 'run'> & {
+  readonly flags?: CommandSpec['flags']
+  readonly complexity?: string
+}
+
+function subcommand({ flags = [], complexity = 'O(1)', ...spec }: Subcommand): CommandSpec {
+  return {
+    flags: ['admin', 'noscript', 'loading', 'stale', 'skip_slowlog', ...flags],
+    categories: ['admin', 'slow', 'dangerous'],
+    since: '7.0.0',
+    group: 'erinys',
+    complexity,
+    isSystem: true,
+    ...spec,
+  }
+}
+
+/** Only for those that have said hello. */
+function forPeers(run: (c: Context) => void): (c: Context) => void {
+  return (c) => {
+    if (c.client.peer === undefined) c.reply.error(NOT_A_PEER)
+    else run(c)
+  }
+}
+
+export const peerCommands: readonly CommandSpec[] = [
+  container({
+    name: 'peer',
+    flags: [],
+    categories: ['slow'],
+    isSystem: true,
+    summary: 'A container for what the nodes of a cluster say to each other.',
+    since: '7.0.0',
+    group: 'erinys',
+    helpSince: '7.0.0',
+    subcommands: [
+      subcommand({
+        name: 'challenge',
+        arity: 2,
+        flags: ['no_auth'],
+        summary: 'Asks for a nonce, which the hello that follows must prove itself on.',
+        run(c) {
+          if (c.host.cluster === undefined) {
+            c.reply.error(CLUSTER_DISABLED)
+            return
+          }
+          c.client.nonce = makeNonce()
+          c.reply.bulkText(c.client.nonce)
+        },
+      }),
+      subcommand({
+        name: 'hello',
+        arity: 7,
+        flags: ['no_auth'],
+        summary: 'Proves to know the secret; what arrives from then on is run here and never forwarded.',
+        arguments: [
+          arg('version', 'integer'),
+          arg('name', 'string'),
+          arg('run-id', 'string'),
+          arg('proof', 'string'),
+          arg('nonce', 'string'),
+        ],
+        run: hello,
+      }),
+      subcommand({
+        name: 'context',
+        arity: 6,
+        summary: 'Says what the requests behind it depend on. There is no reply.',
+        arguments: [
+          arg('group', 'string'),
+          arg('protocol', 'integer'),
+          arg('flags', 'integer'),
+          arg('epoch', 'string'),
+        ],
+        run: forPeers(setContext),
+      }),
+      subcommand({
+        name: 'state',
+        arity: 3,
+        summary: 'Tells what a node knows of the others, and asks for the same.',
+        arguments: [arg('state', 'string')],
+        run: forPeers((c) => answerJson(c, (name, message) => c.host.cluster?.hear(name, message))),
+      }),
+      subcommand({
+        name: 'claim',
+        arity: 3,
+        complexity: 'O(N) where N is the number of slots.',
+        summary: 'Asks for slots.',
+        arguments: [arg('claim', 'string')],
+        run: forPeers((c) => answerJson(c, (name, claim) => c.host.cluster?.claimed(name, claim))),
+      }),
+      subcommand({
+        name: 'peek',
+        arity: 3,
+        summary: 'Returns the entry of a key as bytes; it stays.',
+        arguments: [arg('key', 'string')],
+        run: forPeers((c) => {
+          const { args, reply, group } = c
+          const entry = c.host.cluster?.peek(group, args.copy(2))
+          if (entry === undefined) reply.null()
+          else reply.bulk(entry, 0, entry.length)
+        }),
+      }),
+      subcommand({
+        name: 'take',
+        arity: -4,
+        complexity: 'O(N) where N is the number of entries.',
+        summary: 'Hands entries over.',
+        arguments: [
+          arg('data', 'block', { multiple: true, arguments: [arg('key', 'string'), arg('entry', 'string')] }),
+        ],
+        run: forPeers(take),
+      }),
+      subcommand({
+        name: 'done',
+        arity: 3,
+        complexity: 'O(N) where N is the number of slots.',
+        summary: 'Says that all entries of some slots were handed over.',
+        arguments: [arg('slots', 'string')],
+        run: forPeers((c) => {
+          const slots = c.args.text(2).split(' ').map(Number)
+          if (!areSlots(slots)) c.reply.error('ERR invalid slot')
+          else c.reply.simple(c.host.cluster?.handedOver(c.client.peer?.name ?? '', slots) ?? 'later')
+        }),
+      }),
+      subcommand({
+        name: 'copy',
+        arity: 3,
+        summary: 'Returns a value, and for how long it may be kept; a write of the key is told.',
+        arguments: [arg('key', 'string')],
+        run: forPeers(copy),
+      }),
+      subcommand({
+        name: 'explain',
+        arity: 3,
+        summary: 'Returns what EXPLAIN tells of a key that is asked for here.',
+        arguments: [arg('key', 'string')],
+        run: forPeers((c) => explainHere(c, 2)),
+      }),
+    ],
+  }),
+]
+
+function hello(c: Context): void {
+  const { args, reply, client, host } = c
+  const { cluster } = host
+  const [version, name, runId, proof, nonce] = [2, 3, 4, 5, 6].map((i) => args.text(i))
+  const { nonce: challenge } = client
+  client.nonce = ''
+  if (cluster === undefined) reply.error(CLUSTER_DISABLED)
+  else if (version !== PEER_VERSION)
+    reply.error(`NOPERM this node speaks version ${PEER_VERSION} to its peers`)
+  else if (challenge === '') reply.error('NOPERM a hello follows a challenge')
+  else {
+    const answer = answerHello(
+      cluster.identity,
+      { caller: nonce, answerer: challenge },
+      { name, runId },
+      proof,
+    )
+    if (answer === null) {
+      cluster.refusedPeer(name, client.address)
+      reply.error('NOPERM the secret is another')
+      return
+    }
+    client.authenticated = true
+    client.peer = { name, runId, agreesIn: -1, isFinal: false, isLost: false }
+    client.protocol = 2
+    reply.protocol = 2
+    reply.array(answer.length)
+    for (const text of answer) reply.bulkText(text)
+    cluster.greeted(name)
+  }
+}
+
+function setContext(c: Context): void {
+  const { args, client, host } = c
+  const { peer } = client
+  if (peer === undefined) return
+  const name = args.text(2)
+  const group = host.groups.find((each) => each.name === name)
+  const flags = Number(args.latin1(4))
+  client.protocol = args.latin1(3) === '3' ? 3 : 2
+  client.noTouch = (flags & CONTEXT_NO_TOUCH) !== 0
+  peer.isFinal = (flags & CONTEXT_FINAL) !== 0
+  peer.agreesIn = host.cluster?.agreedGeneration(Number(args.latin1(5))) ?? -1
+  peer.isLost = group === undefined
+  if (group !== undefined) client.group = group
+}
+
+function answerJson(c: Context, answer: (name: string, message: unknown) => unknown): void {
+  let message: unknown
+  try {
+    message = JSON.parse(c.args.text(2))
+  } catch {
+    c.reply.error('ERR not JSON')
+    return
+  }
+  const reply = answer(c.client.peer?.name ?? '', message)
+  if (reply === undefined) c.reply.error('ERR not understood')
+  else c.reply.bulkText(JSON.stringify(reply))
+}
+
+function take(c: Context): void {
+  const { args, reply, client, host } = c
+  if (args.count % 2 !== 0) {
+    reply.error(wrongArguments(c.command.fullName))
+    return
+  }
+  const entries = Array.from({ length: args.count / 2 - 1 }, (_, i) => {
+    return { key: args.copy(2 * i + 2), dump: args.copy(2 * i + 3) }
+  })
+  reply.simple(host.cluster?.accept(client.peer?.name ?? '', c.group, entries) ?? 'later')
+}
+
+function copy(c: Context): void {
+  const { args, reply, client, host } = c
+  const copied = host.cluster?.copyFor(client, c.group, args.buf, args.start[2], args.end[2])
+  if (copied === undefined) {
+    reply.nullArray()
+    return
+  }
+  reply.array(2)
+  reply.bulk(copied.value, 0, copied.value.length)
+  reply.integer(copied.remainingMs)
+}

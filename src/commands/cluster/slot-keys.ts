@@ -1,0 +1,101 @@
+// The keys of one slot that this node holds: found by walking through all, a part at a time.
+
+import { keySlot, SLOT_COUNT } from '../../bytes/crc16.ts'
+import { parseInt64 } from '../../bytes/numbers/decimal.ts'
+import type { Ref } from '../../store/arena.ts'
+import type { Store } from '../../store/store.ts'
+import { placeOf } from '../spec/client.ts'
+import type { Context } from '../spec/context.ts'
+import { NOT_AN_INTEGER } from '../spec/errors.ts'
+
+/** So many keys are looked at before others have their turn: a few milliseconds. */
+const PART = 20_000
+
+export function countKeysInSlot(c: Context): void {
+  const slot = integerAt(c, 2)
+  if (slot === undefined) return
+  if (slot < 0 || slot >= SLOT_COUNT) {
+    c.reply.error('ERR Invalid slot')
+    return
+  }
+  let count = 0
+  walk(c, {
+    visit(store, ref) {
+      if (slotOf(store, ref) === slot) count++
+      return true
+    },
+    answer: () => c.reply.integer(count),
+  })
+}
+
+export function listKeysInSlot(c: Context): void {
+  const slot = integerAt(c, 2)
+  const most = slot === undefined ? undefined : integerAt(c, 3)
+  if (slot === undefined || most === undefined) return
+  if (slot < 0 || slot >= SLOT_COUNT || most < 0) {
+    c.reply.error('ERR Invalid slot or number of keys')
+    return
+  }
+  const keys: Buffer[] = []
+  walk(c, {
+    visit(store, ref) {
+      if (keys.length < most && slotOf(store, ref) === slot) keys.push(store.copyKey(ref))
+      return keys.length < most
+    },
+    answer() {
+      c.reply.array(keys.length)
+      for (const key of keys) c.reply.bulk(key, 0, key.length)
+    },
+  })
+}
+
+/** An argument that is a 64-bit integer; those too large for a number are only near. `undefined` after an error reply. */
+function integerAt({ args, reply }: Context, i: number): number | undefined {
+  const value = parseInt64(args.buf, args.start[i], args.end[i])
+  if (value !== null) return Number(value)
+  reply.error(NOT_AN_INTEGER)
+  return undefined
+}
+
+interface Walk {
+  /** False: no more are needed. */
+  visit(store: Store, ref: Ref): boolean
+  /** Writes the reply. */
+  answer(): void
+}
+
+/** Visits all keys of the client's group. When they are many, others are served between two parts of them. */
+function walk(c: Context, { visit, answer }: Walk): void {
+  const { store, reply } = c
+  const { protocol } = reply
+  let goesOn = true
+  const part = (cursor: number): number => {
+    const next = store.scan(cursor, PART, (ref) => {
+      if (goesOn) goesOn = visit(store, ref)
+    })
+    return goesOn ? next : 0
+  }
+  let cursor = part(0)
+  if (cursor === 0) {
+    answer()
+    return
+  }
+  const complete = placeOf(c.client)
+  const proceed = (): void => {
+    c.instant.refresh()
+    cursor = part(cursor)
+    if (cursor !== 0) {
+      setImmediate(proceed)
+      return
+    }
+    reply.protocol = protocol
+    answer()
+    complete(reply.take())
+  }
+  setImmediate(proceed)
+}
+
+function slotOf({ records }: Store, ref: Ref): number {
+  records.locateKey(ref)
+  return keySlot(records.bytes, records.keyFrom, records.keyTo)
+}

@@ -1,0 +1,167 @@
+// The slots and their owners as cluster-aware clients are told: CLUSTER SLOTS, SHARDS, NODES and INFO.
+
+import { type Member, nodeId } from '../../cluster/member.ts'
+import { type ClusterReport, type MemberReport, rangesOf, type SlotRange } from '../../cluster/report.ts'
+import type { ReplyWriter } from '../../resp/reply.ts'
+
+/*
+ * Slots lie scattered: three nodes have about 10,800 ranges, and what CLUSTER SLOTS says of them is more than a
+ * megabyte. So the ranges and that reply are made once for each table of owners.
+ */
+
+/** What NODES calls a member: the words of Redis. */
+const FLAGS: Readonly<Record<MemberReport['state'], string>> = {
+  self: 'myself,master',
+  up: 'master',
+  leaving: 'master',
+  suspect: 'master,fail?',
+  down: 'master,fail',
+  unknown: 'master,handshake',
+}
+
+/** What SHARDS calls its health. */
+const HEALTHS: Readonly<Record<MemberReport['state'], string>> = {
+  self: 'online',
+  up: 'online',
+  leaving: 'online',
+  suspect: 'online',
+  down: 'fail',
+  unknown: 'loading',
+}
+
+/** How many slots are owned by somebody, by nodes that may have failed, and by nodes that have. */
+interface SlotCounts {
+  readonly assigned: number
+  readonly suspect: number
+  readonly down: number
+}
+
+export class Topology {
+  /** Made for these owners and members. */
+  #owners: Uint16Array = new Uint16Array(0)
+  #names = ''
+  #ranges: readonly SlotRange[] = []
+  #byOwner: ReadonlyMap<number, readonly SlotRange[]> = new Map()
+  readonly #slots = new Map<2 | 3, Buffer>()
+
+  /** Takes in who owns the slots now. */
+  update(owners: Uint16Array, { members }: ClusterReport): void {
+    const names = members.map(({ member, index }) => `${index} ${member.name}`).join()
+    if (names === this.#names && bytesOf(owners).equals(bytesOf(this.#owners))) return
+    this.#names = names
+    this.#owners = owners.slice()
+    // One that is not listed any more owns its slots until somebody else does: it cannot be told of.
+    const known = new Set(members.map(({ index }) => index))
+    this.#ranges = rangesOf(owners).filter(({ owner }) => known.has(owner))
+    this.#byOwner = byOwner(this.#ranges)
+    this.#slots.clear()
+  }
+
+  /** Whether any slot has an owner. */
+  get isEmpty(): boolean {
+    return this.#ranges.length === 0
+  }
+
+  /** The slots of a member. */
+  of({ index }: MemberReport): readonly SlotRange[] {
+    return this.#byOwner.get(index) ?? []
+  }
+
+  count(members: readonly MemberReport[]): SlotCounts {
+    const of = (...states: MemberReport['state'][]): number =>
+      members
+        .filter(({ state }) => states.includes(state))
+        .reduce((sum, each) => sum + lengthOf(this.of(each)), 0)
+    return {
+      assigned: of('self', 'up', 'leaving', 'suspect', 'down', 'unknown'),
+      suspect: of('suspect'),
+      down: of('down', 'unknown'),
+    }
+  }
+
+  /** The reply of CLUSTER SLOTS: by slot, each range with its owner's address, id and (no) other addresses. */
+  slots(protocol: 2 | 3, { members }: ClusterReport): Buffer {
+    let reply = this.#slots.get(protocol)
+    if (reply === undefined) {
+      const nodes = new Map(members.map(({ index, member }) => [index, slotNode(member, protocol)]))
+      const ranges = this.#ranges.map(
+        ({ first, last, owner }) => `*3\r\n:${first}\r\n:${last}\r\n${nodes.get(owner)}`,
+      )
+      reply = Buffer.from(`*${ranges.length}\r\n${ranges.join('')}`)
+      this.#slots.set(protocol, reply)
+    }
+    return reply
+  }
+
+  /** The reply of CLUSTER SHARDS: every node is one, as none has replicas. */
+  writeShards(reply: ReplyWriter, { members }: ClusterReport): void {
+    reply.array(members.length)
+    for (const each of members) {
+      const { member, state } = each
+      const ranges = this.of(each)
+      reply.map(2)
+      reply.bulkText('slots')
+      reply.array(2 * ranges.length)
+      for (const { first, last } of ranges) {
+        reply.integer(first)
+        reply.integer(last)
+      }
+      reply.bulkText('nodes')
+      reply.array(1)
+      reply.map(7)
+      writeText(reply, 'id', nodeId(member.name))
+      reply.bulkText('port')
+      reply.integer(member.port)
+      writeText(reply, 'ip', member.host)
+      writeText(reply, 'endpoint', member.host)
+      writeText(reply, 'role', 'master')
+      reply.bulkText('replication-offset')
+      reply.integer(0)
+      writeText(reply, 'health', HEALTHS[state])
+    }
+  }
+
+  /** The text of CLUSTER NODES. Nodes talk to each other on the port of clients. */
+  nodes({ members, views }: ClusterReport): string {
+    const lines = members.map((each) => {
+      const { member, state, health } = each
+      const { name, host, port } = member
+      const ranges = this.of(each).map(({ first, last }) =>
+        first === last ? `${first}` : `${first}-${last}`,
+      )
+      const link = state === 'self' || health?.linked ? 'connected' : 'disconnected'
+      const heard = Math.floor(health?.lastHeard ?? 0)
+      const fields = [nodeId(name), `${host}:${port}@${port}`, FLAGS[state], '-', 0, heard, views, link]
+      return `${[...fields, ...ranges].join(' ')}\n`
+    })
+    return lines.join('')
+  }
+}
+
+function byOwner(ranges: readonly SlotRange[]): Map<number, SlotRange[]> {
+  const lists = new Map<number, SlotRange[]>()
+  for (const range of ranges) {
+    const list = lists.get(range.owner)
+    if (list === undefined) lists.set(range.owner, [range])
+    else list.push(range)
+  }
+  return lists
+}
+
+export function lengthOf(ranges: readonly SlotRange[]): number {
+  return ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0)
+}
+
+function slotNode({ name, host, port }: Member, protocol: 2 | 3): string {
+  const metadata = protocol === 3 ? '%0' : '*0'
+  return `*4\r\n$${Buffer.byteLength(host)}\r\n${host}\r\n:${port}\r\n$40\r\n${nodeId(name)}\r\n${metadata}\r\n`
+}
+
+function writeText(reply: ReplyWriter, name: string, value: string): void {
+  reply.bulkText(name)
+  reply.bulkText(value)
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Uint16Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength)
+}

@@ -1,0 +1,61 @@
+// One line of CLIENT LIST: all that is known of a connection.
+
+import type { Client } from '../spec/client.ts'
+import type { Context } from '../spec/context.ts'
+
+/** Rough size of what a connection needs by itself: its objects here and the socket's, in bytes. */
+const CONNECTION_BYTES = 8192
+
+/** Redis 7.2's line without its end. What does not exist here has the value of a client that does not use it. */
+export function clientInfo(c: Context, client: Client): string {
+  const { queryBufferBytes, outputBufferBytes } = client
+  const now = c.instant.now
+  const fields = [
+    `id=${client.id}`,
+    `addr=${client.address}`,
+    `laddr=${client.localAddress}`,
+    'fd=-1',
+    `name=${client.name}`,
+    `age=${seconds(now - client.createdAt)}`,
+    `idle=${seconds(now - client.lastActiveAt)}`,
+    `flags=${flags(client)}`,
+    `db=${c.host.groups.indexOf(client.group)}`,
+    'sub=0',
+    'psub=0',
+    'ssub=0',
+    'multi=-1',
+    `qbuf=${queryBufferBytes}`,
+    'qbuf-free=0',
+    'argv-mem=0',
+    'multi-mem=0',
+    'rbs=0',
+    'rbp=0',
+    'obl=0',
+    `oll=${client.held.size}`,
+    `omem=${outputBufferBytes}`,
+    `tot-mem=${CONNECTION_BYTES + queryBufferBytes + outputBufferBytes}`,
+    `events=${client.closing ? '' : 'r'}${outputBufferBytes > 0 ? 'w' : ''}`,
+    `cmd=${client.lastCommand === '' ? 'NULL' : client.lastCommand}`,
+    `user=${client.authenticated ? 'default' : '(superuser)'}`,
+    'redir=-1',
+    `resp=${client.protocol}`,
+    `lib-name=${client.libName}`,
+    `lib-ver=${client.libVersion}`,
+  ]
+  return fields.join(' ')
+}
+
+/** Redis's letters: monitor, waits for a reply, closes after its replies, not evicted, does not touch. */
+function flags(client: Client): string {
+  let text = ''
+  if (client.monitor) text += 'O'
+  if (client.held.size !== 0) text += 'b'
+  if (client.closing) text += 'c'
+  if (client.noEvict) text += 'e'
+  if (client.noTouch) text += 'T'
+  return text === '' ? 'N' : text
+}
+
+function seconds(ms: number): number {
+  return Math.max(0, Math.floor(ms / 1000))
+}

@@ -1,0 +1,59 @@
+// Every command family, one line each: a new family is imported and listed here.
+
+import { clusterCommands } from './cluster/cluster.ts'
+import { peerCommands } from './cluster/peer.ts'
+import { clientCommands } from './connection/clients.ts'
+import { connectionCommands } from './connection/connection.ts'
+import { monitorCommands } from './connection/monitor.ts'
+import { type CommandDirectory, introspectionCommands } from './introspection/introspection.ts'
+import { expiryCommands } from './keys/expiry.ts'
+import { keyCommands } from './keys/keys.ts'
+import { keyspaceCommands } from './keys/keyspace.ts'
+import { objectCommands } from './keys/object.ts'
+import { explainCommands } from './own/explain.ts'
+import { groupCommands } from './own/groups.ts'
+import { invalidateCommands } from './own/invalidate.ts'
+import { configCommands } from './server/config.ts'
+import { debugCommands } from './server/debug.ts'
+import { infoCommands } from './server/info.ts'
+import { latencyCommands } from './server/latency.ts'
+import { memoryCommands } from './server/memory.ts'
+import { serverCommands } from './server/server.ts'
+import { slowLogCommands } from './server/slowlog.ts'
+import type { CommandSpec } from './spec/command.ts'
+import { counterCommands } from './strings/counters.ts'
+import { lcsCommands } from './strings/lcs.ts'
+import { manyStringCommands } from './strings/many.ts'
+import { rangeCommands } from './strings/ranges.ts'
+import { stringCommands } from './strings/strings.ts'
+
+/** @param directory all commands by name, for the families that describe them; asked for when they run */
+export function allCommands(directory: () => CommandDirectory): readonly CommandSpec[] {
+  return [
+    ...stringCommands,
+    ...manyStringCommands,
+    ...counterCommands,
+    ...rangeCommands,
+    ...lcsCommands,
+    ...keyCommands,
+    ...expiryCommands,
+    ...keyspaceCommands,
+    ...invalidateCommands,
+    ...objectCommands,
+    ...memoryCommands,
+    ...groupCommands,
+    ...explainCommands,
+    ...connectionCommands,
+    ...clientCommands,
+    ...monitorCommands,
+    ...configCommands,
+    ...infoCommands,
+    ...slowLogCommands,
+    ...latencyCommands,
+    ...debugCommands,
+    ...clusterCommands(),
+    ...peerCommands,
+    ...serverCommands,
+    ...introspectionCommands(directory),
+  ]
+}

@@ -1,0 +1,133 @@
+// What COMMAND INFO says of a command: how it is called, where its keys are, who may call it.
+
+import type { ReplyWriter } from '../../resp/reply.ts'
+import type { CommandFlag, CommandSpec, KeyFlag, KeySpec } from '../spec/command.ts'
+import type { Command } from '../spec/ready-command.ts'
+
+/** In Redis's order; 'protected' is not shown (Redis: `addReplyFlagsForCommand`). */
+const SHOWN_FLAGS: readonly CommandFlag[] = [
+  'write',
+  'readonly',
+  'denyoom',
+  'admin',
+  'noscript',
+  'blocking',
+  'loading',
+  'stale',
+  'skip_monitor',
+  'skip_slowlog',
+  'fast',
+  'no_auth',
+  'no_async_loading',
+  'no_multi',
+  'movablekeys',
+  'allow_busy',
+]
+
+/** In Redis's order (Redis: `ACLCommandCategories`). */
+const CATEGORIES = [
+  'keyspace',
+  'read',
+  'write',
+  'set',
+  'sortedset',
+  'list',
+  'hash',
+  'string',
+  'bitmap',
+  'hyperloglog',
+  'geo',
+  'stream',
+  'pubsub',
+  'admin',
+  'fast',
+  'slow',
+  'blocking',
+  'dangerous',
+  'connection',
+  'transaction',
+  'scripting',
+]
+
+/** In Redis's order (Redis: `docFlagNames` of key arguments). */
+const KEY_FLAGS: readonly KeyFlag[] = [
+  'RO',
+  'RW',
+  'OW',
+  'RM',
+  'access',
+  'update',
+  'insert',
+  'delete',
+  'not_key',
+  'variable_flags',
+]
+
+export function writeCommandInfo(reply: ReplyWriter, { spec, fullName, subcommands }: Command): void {
+  const keys = keyRange(spec.keys ?? [])
+  const tips = spec.tips ?? []
+  reply.array(10)
+  reply.bulkText(fullName)
+  reply.integer(spec.arity)
+  writeFlags(reply, SHOWN_FLAGS, spec.flags)
+  reply.integer(keys.first)
+  reply.integer(keys.last)
+  reply.integer(keys.step)
+  writeFlags(
+    reply,
+    CATEGORIES.map((name) => `@${name}`),
+    spec.categories.map((name) => `@${name}`),
+  )
+  reply.set(tips.length)
+  for (const tip of tips) reply.bulkText(tip)
+  reply.set(spec.keys?.length ?? 0)
+  for (const each of spec.keys ?? []) writeKeySpec(reply, each)
+  reply.set(subcommands.size)
+  for (const sub of subcommands.values()) writeCommandInfo(reply, sub)
+}
+
+export function writeKeyFlags(reply: ReplyWriter, flags: readonly KeyFlag[]): void {
+  writeFlags(reply, KEY_FLAGS, flags)
+}
+
+/** A set of simple strings, in the order of `all`. */
+function writeFlags(reply: ReplyWriter, all: readonly string[], chosen: readonly string[]): void {
+  const shown = all.filter((flag) => chosen.includes(flag))
+  reply.set(shown.length)
+  for (const flag of shown) reply.simple(flag)
+}
+
+/** The one range that clients which know no key specifications look at (Redis: `populateCommandLegacyRangeSpec`). */
+function keyRange(specs: CommandSpec['keys'] & object): Omit<KeySpec, 'flags'> {
+  const [head] = specs
+  if (head === undefined) return { first: 0, last: 0, step: 0 }
+  const { first, step } = head
+  const last = specs.at(-1)?.last ?? head.last
+  return { first, last, step }
+}
+
+function writeKeySpec(reply: ReplyWriter, { first, last, step, flags }: KeySpec): void {
+  reply.map(3)
+  reply.bulkText('flags')
+  writeKeyFlags(reply, flags)
+  reply.bulkText('begin_search')
+  reply.map(2)
+  reply.bulkText('type')
+  reply.bulkText('index')
+  reply.bulkText('spec')
+  reply.map(1)
+  reply.bulkText('index')
+  reply.integer(first)
+  reply.bulkText('find_keys')
+  reply.map(2)
+  reply.bulkText('type')
+  reply.bulkText('range')
+  reply.bulkText('spec')
+  reply.map(3)
+  reply.bulkText('lastkey')
+  reply.integer(last < 0 ? last : last - first)
+  reply.bulkText('keystep')
+  reply.integer(step)
+  reply.bulkText('limit')
+  reply.integer(0)
+}

@@ -1,0 +1,237 @@
+// COMMAND: what the command table holds, told to clients.
+
+import { globMatch } from '../../bytes/glob.ts'
+import { Args } from '../../resp/args.ts'
+import type { CommandSpec, KeyFlag } from '../spec/command.ts'
+import { container } from '../spec/container.ts'
+import type { Context } from '../spec/context.ts'
+import { SYNTAX_ERROR } from '../spec/errors.ts'
+import type { Command } from '../spec/ready-command.ts'
+import { arg, oneOf, option } from '../spec/shorthand.ts'
+import { writeCommandDocs } from './command-docs.ts'
+import { writeCommandInfo, writeKeyFlags } from './command-info.ts'
+
+const COMMON = {
+  flags: ['loading', 'stale'],
+  categories: ['slow', 'connection'],
+  group: 'server',
+} as const
+
+const UNORDERED = ['nondeterministic_output_order']
+const PER_NAME = 'O(N) where N is the number of commands to look up'
+const PER_ARGUMENT = 'O(N) where N is the number of arguments to the command'
+const PER_COMMAND = 'O(N) where N is the total number of Redis commands'
+const NAMES = [arg('command-name', 'string', { optional: true, multiple: true })]
+const ANY_COMMAND = [arg('command', 'string'), arg('arg', 'string', { optional: true, multiple: true })]
+
+/** All commands by name; the command table is one. */
+export interface CommandDirectory {
+  readonly all: readonly Command[]
+  /** The command that argument `i` names, in any case. */
+  find(args: Args, i: number): Command | undefined
+  /** The command or subcommand of a name in lower case: 'get', 'client|setname'. */
+  byName(name: string): Command | undefined
+}
+
+/** @param table the one that these commands end up in: it is asked for when they run */
+export function introspectionCommands(table: () => CommandDirectory): readonly CommandSpec[] {
+  const subcommands: readonly CommandSpec[] = [
+    {
+      ...COMMON,
+      name: 'count',
+      arity: 2,
+      summary: 'Returns a count of commands.',
+      since: '2.8.13',
+      complexity: 'O(1)',
+      run: ({ reply }) => reply.integer(table().all.length),
+    },
+    {
+      ...COMMON,
+      name: 'docs',
+      arity: -2,
+      summary: 'Returns documentary information about one, multiple or all commands.',
+      since: '7.0.0',
+      complexity: PER_NAME,
+      tips: UNORDERED,
+      arguments: NAMES,
+      run: (c) => docs(c, table()),
+    },
+    {
+      ...COMMON,
+      name: 'getkeys',
+      arity: -3,
+      summary: 'Extracts the key names from an arbitrary command.',
+      since: '2.8.13',
+      complexity: PER_ARGUMENT,
+      arguments: ANY_COMMAND,
+      run: (c) => getKeys(c, table(), false),
+    },
+    {
+      ...COMMON,
+      name: 'getkeysandflags',
+      arity: -3,
+      summary: 'Extracts the key names and access flags for an arbitrary command.',
+      since: '7.0.0',
+      complexity: PER_ARGUMENT,
+      arguments: ANY_COMMAND,
+      run: (c) => getKeys(c, table(), true),
+    },
+    {
+      ...COMMON,
+      name: 'info',
+      arity: -2,
+      summary: 'Returns information about one, multiple or all commands.',
+      since: '2.8.13',
+      complexity: PER_NAME,
+      tips: UNORDERED,
+      history: [['7.0.0', 'Allowed to be called with no argument to get info on all commands.']],
+      arguments: NAMES,
+      run: (c) => info(c, table()),
+    },
+    {
+      ...COMMON,
+      name: 'list',
+      arity: -2,
+      summary: 'Returns a list of command names.',
+      since: '7.0.0',
+      complexity: PER_COMMAND,
+      tips: UNORDERED,
+      arguments: [
+        oneOf(
+          'filterby',
+          [
+            option('MODULE', 'module-name', 'string'),
+            option('ACLCAT', 'category', 'string'),
+            option('PATTERN', 'pattern', 'pattern'),
+          ],
+          { token: 'FILTERBY', optional: true },
+        ),
+      ],
+      run: (c) => list(c, table()),
+    },
+  ]
+  return [
+    container({
+      ...COMMON,
+      name: 'command',
+      summary: 'Returns detailed information about all commands.',
+      since: '2.8.13',
+      helpSince: '5.0.0',
+      tips: UNORDERED,
+      subcommands,
+      own: { arity: -1, complexity: PER_COMMAND, run: (c) => info(c, table()) },
+    }),
+  ]
+}
+
+function info({ args, reply }: Context, table: CommandDirectory): void {
+  if (args.count <= 2) {
+    reply.array(table.all.length)
+    for (const command of table.all) writeCommandInfo(reply, command)
+    return
+  }
+  reply.array(args.count - 2)
+  for (let i = 2; i < args.count; i++) {
+    const command = table.byName(args.latin1(i).toLowerCase())
+    if (command === undefined) reply.nullArray()
+    else writeCommandInfo(reply, command)
+  }
+}
+
+function docs({ args, reply }: Context, table: CommandDirectory): void {
+  const commands: Command[] = []
+  if (args.count === 2) commands.push(...table.all)
+  for (let i = 2; i < args.count; i++) {
+    const command = table.byName(args.latin1(i).toLowerCase())
+    if (command !== undefined) commands.push(command)
+  }
+  reply.map(commands.length)
+  for (const command of commands) {
+    reply.bulkText(command.fullName)
+    writeCommandDocs(reply, command)
+  }
+}
+
+function list({ args, reply }: Context, table: CommandDirectory): void {
+  let matches: ((command: Command) => boolean) | undefined
+  if (args.count === 5 && args.is(2, 'FILTERBY')) {
+    if (args.is(3, 'MODULE')) matches = () => false
+    if (args.is(3, 'ACLCAT')) {
+      const category = args.latin1(4).toLowerCase()
+      matches = ({ spec }) => spec.categories.includes(category)
+    }
+    if (args.is(3, 'PATTERN')) {
+      matches = ({ fullName }) => {
+        const name = Buffer.from(fullName)
+        return globMatch(args.buf, args.start[4], args.end[4], name, 0, name.length, true)
+      }
+    }
+  }
+  if (args.count !== 2 && matches === undefined) {
+    reply.error(SYNTAX_ERROR)
+    return
+  }
+  const all = table.all.flatMap((command) => [command, ...command.subcommands.values()])
+  const found = matches === undefined ? all : all.filter(matches)
+  reply.array(found.length)
+  for (const { fullName } of found) reply.bulkText(fullName)
+}
+
+/** The keys of the command that begins at argument 2. */
+function getKeys(c: Context, table: CommandDirectory, withFlags: boolean): void {
+  const { args, reply } = c
+  const inner = argumentsFrom(args, 2)
+  const command = lookUp(table, inner)
+  if (command === undefined) {
+    reply.error('ERR Invalid command specified')
+    return
+  }
+  const { spec } = command
+  if (spec.keys === undefined) {
+    reply.error('ERR The command has no key arguments')
+    return
+  }
+  if (!command.accepts(inner.count)) {
+    reply.error('ERR Invalid number of arguments specified for command')
+    return
+  }
+  c.args = inner
+  const positions = command.keysOf(c)
+  c.args = args
+  if (positions.length === 0) {
+    reply.error('ERR Invalid arguments specified for command')
+    return
+  }
+  reply.array(positions.length)
+  for (const i of positions) {
+    if (withFlags) reply.array(2)
+    reply.bulk(inner.buf, inner.start[i], inner.end[i])
+    if (withFlags) writeKeyFlags(reply, keyFlags(spec, inner, i))
+  }
+}
+
+function lookUp(table: CommandDirectory, args: Args): Command | undefined {
+  const command = table.find(args, 0)
+  if (command === undefined || command.subcommands.size === 0 || args.count === 1) return command
+  return command.subcommands.get(args.latin1(1).toLowerCase())
+}
+
+/** How the key at argument `i` is used. */
+function keyFlags(spec: CommandSpec, args: Args, i: number): readonly KeyFlag[] {
+  if (spec.findKeyFlags !== undefined) return spec.findKeyFlags(args)
+  const specs = spec.keys ?? []
+  const own = specs.find(({ first, last }) => i >= first && (last < 0 || i <= last))
+  return (own ?? specs[0]).flags
+}
+
+/** The same bytes without the first arguments. */
+function argumentsFrom(args: Args, first: number): Args {
+  const rest = new Args(args.count - first)
+  rest.buf = args.buf
+  rest.count = args.count - first
+  for (let i = 0; i < rest.count; i++) {
+    rest.start[i] = args.start[first + i]
+    rest.end[i] = args.end[first + i]
+  }
+  return rest
+}

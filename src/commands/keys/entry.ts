@@ -1,0 +1,61 @@
+// A record on its way to another key or another group: everything of it but the key, copied out of the arena.
+
+import type { Group } from '../../group/group.ts'
+import { NULL_REF, type Ref } from '../../store/arena.ts'
+import { EXPIRES, LOADED, TAGS, type ValueType } from '../../store/record.ts'
+import { Tagging } from '../../store/tags.ts'
+
+/** A copy: writing to the store that it came from may move or evict the record. */
+export interface Entry {
+  readonly from: Group
+  readonly value: Buffer
+  readonly type: ValueType
+  /** `EXPIRES`, `LOADED`, and those of tags. */
+  readonly flags: number
+  readonly isRaw: boolean
+  /** With `EXPIRES`: an int64, milliseconds since the epoch. */
+  readonly deadline: bigint
+  /** With `LOADED`: milliseconds since the epoch, milliseconds. */
+  readonly loadedAt: number
+  readonly loadMs: number
+  readonly tagging: Tagging
+}
+
+export function copyEntry(from: Group, ref: Ref): Entry {
+  const { records } = from.store
+  const deadline = records.exactDeadline(ref)
+  const tagging = new Tagging()
+  records.readTags(ref, tagging)
+  return {
+    from,
+    value: from.store.copyValue(ref),
+    type: records.type(ref),
+    flags: (records.flags(ref) & LOADED) | (deadline === 0n ? 0 : EXPIRES) | records.tagFlags(ref),
+    isRaw: records.isRaw(ref),
+    deadline,
+    loadedAt: records.loadedAt(ref),
+    loadMs: records.loadMs(ref),
+    tagging,
+  }
+}
+
+/**
+ * Stores an entry under a key of a group. It keeps its deadline; without one, it lives in another group as long as
+ * what is set there. Only its own group remembers when its origin gave it.
+ * False: it alone exceeds the budget, and nothing has changed.
+ */
+export function putEntry(group: Group, key: Buffer, start: number, end: number, entry: Entry): boolean {
+  const { store } = group
+  const { value } = entry
+  let flags = entry.flags
+  if (group !== entry.from) flags = (flags & EXPIRES || group.lifetime()) | (flags & TAGS)
+  if ((entry.flags & EXPIRES) !== 0) store.deadline[0] = Number(entry.deadline)
+  store.loadedAt[0] = entry.loadedAt
+  store.loadMs = entry.loadMs
+  store.tagging.take(entry.tagging)
+  const ref = store.put(key, start, end, value, 0, value.length, entry.type, flags)
+  if (ref === NULL_REF) return false
+  if (entry.isRaw) store.records.markRaw(ref)
+  if ((entry.flags & EXPIRES) !== 0) store.records.setExactDeadline(ref, entry.deadline)
+  return true
+}

@@ -1,0 +1,209 @@
+// Commands on a whole group, or on which group is meant.
+
+import { globMatch } from '../../bytes/glob.ts'
+import { NULL_REF, type Ref } from '../../store/arena.ts'
+import type { ArgumentSpec, CommandSpec } from '../spec/command.ts'
+import type { Context } from '../spec/context.ts'
+import { INDEX_OUT_OF_RANGE, SYNTAX_ERROR } from '../spec/errors.ts'
+import { findGroup, findGroupOrReply, isIndex } from '../spec/selection.ts'
+import { arg, oneOf, option, token } from '../spec/shorthand.ts'
+import { scan } from './scan.ts'
+
+const STAR = 0x2a
+
+const FLUSH_HISTORY = [
+  ['4.0.0', 'Added the `ASYNC` flushing mode modifier.'],
+  ['6.2.0', 'Added the `SYNC` flushing mode modifier.'],
+] as const
+const FLUSH_TIPS = ['request_policy:all_shards', 'response_policy:all_succeeded']
+const FLUSH_ARGUMENTS: readonly ArgumentSpec[] = [
+  oneOf('flush-type', [token('ASYNC', { since: '4.0.0' }), token('SYNC', { since: '6.2.0' })], {
+    optional: true,
+  }),
+]
+
+export const keyspaceCommands: readonly CommandSpec[] = [
+  {
+    name: 'select',
+    arity: 2,
+    flags: ['loading', 'stale', 'fast'],
+    categories: ['fast', 'connection'],
+    summary: 'Changes the selected database.',
+    since: '1.0.0',
+    group: 'connection',
+    complexity: 'O(1)',
+    arguments: [arg('index', 'integer')],
+    run(c) {
+      const group = findGroupOrReply(c, 1)
+      if (group === undefined) return
+      c.client.group = group
+      c.reply.ok()
+    },
+  },
+  {
+    name: 'swapdb',
+    arity: 3,
+    flags: ['write', 'fast'],
+    categories: ['keyspace', 'write', 'fast', 'dangerous'],
+    wholeKeyspace: true,
+    span: 'ok',
+    summary: 'Swaps two Redis databases.',
+    since: '4.0.0',
+    group: 'server',
+    complexity: 'O(N) where N is the number of keys that exceed the budget they come under.',
+    arguments: [arg('index1', 'integer'), arg('index2', 'integer')],
+    run: swapGroups,
+  },
+  {
+    name: 'keys',
+    arity: 2,
+    flags: ['readonly'],
+    categories: ['keyspace', 'read', 'slow', 'dangerous'],
+    wholeKeyspace: true,
+    span: 'list',
+    summary: 'Returns all key names that match a pattern.',
+    since: '1.0.0',
+    group: 'generic',
+    complexity:
+      'O(N) with N being the number of keys in the database, under the assumption that the key names in the ' +
+      'database and the given pattern have limited length.',
+    tips: ['request_policy:all_shards', 'nondeterministic_output_order'],
+    arguments: [arg('pattern', 'pattern')],
+    run: listKeys,
+  },
+  {
+    name: 'scan',
+    arity: -2,
+    flags: ['readonly'],
+    categories: ['keyspace', 'read', 'slow'],
+    wholeKeyspace: true,
+    span: 'cursor',
+    summary: 'Iterates over the key names in the database.',
+    since: '2.8.0',
+    group: 'generic',
+    complexity:
+      'O(1) for every call. O(N) for a complete iteration, including enough command calls for the cursor to ' +
+      'return back to 0. N is the number of elements inside the collection.',
+    tips: ['nondeterministic_output', 'request_policy:special'],
+    history: [['6.0.0', 'Added the `TYPE` subcommand.']],
+    arguments: [
+      arg('cursor', 'integer'),
+      option('MATCH', 'pattern', 'pattern', { optional: true }),
+      option('COUNT', 'count', 'integer', { optional: true }),
+      option('TYPE', 'type', 'string', { since: '6.0.0', optional: true }),
+    ],
+    run: scan,
+  },
+  {
+    name: 'randomkey',
+    arity: 1,
+    flags: ['readonly'],
+    categories: ['keyspace', 'read', 'slow'],
+    wholeKeyspace: true,
+    span: 'any',
+    summary: 'Returns a random key name from the database.',
+    since: '1.0.0',
+    group: 'generic',
+    complexity: 'O(1)',
+    tips: ['request_policy:all_shards', 'nondeterministic_output'],
+    run(c) {
+      const ref = c.group.randomKey()
+      if (ref === NULL_REF) c.reply.null()
+      else c.replyKey(ref)
+    },
+  },
+  {
+    name: 'dbsize',
+    arity: 1,
+    flags: ['readonly', 'fast'],
+    categories: ['keyspace', 'read', 'fast'],
+    wholeKeyspace: true,
+    span: 'sum',
+    summary: 'Returns the number of keys in the database.',
+    since: '1.0.0',
+    group: 'server',
+    complexity: 'O(1)',
+    tips: ['request_policy:all_shards', 'response_policy:agg_sum'],
+    run(c) {
+      c.reply.integer(c.store.size)
+    },
+  },
+  {
+    name: 'flushdb',
+    arity: -1,
+    flags: ['write'],
+    categories: ['keyspace', 'write', 'slow', 'dangerous'],
+    wholeKeyspace: true,
+    span: 'ok',
+    summary: 'Removes all keys from the current database.',
+    since: '1.0.0',
+    group: 'server',
+    complexity: 'O(1)',
+    tips: FLUSH_TIPS,
+    history: FLUSH_HISTORY,
+    arguments: FLUSH_ARGUMENTS,
+    run(c) {
+      if (!readFlushMode(c)) return
+      c.group.clear()
+      c.reply.ok()
+    },
+  },
+  {
+    name: 'flushall',
+    arity: -1,
+    flags: ['write'],
+    categories: ['keyspace', 'write', 'slow', 'dangerous'],
+    wholeKeyspace: true,
+    span: 'ok',
+    summary: 'Removes all keys from all databases.',
+    since: '1.0.0',
+    group: 'server',
+    complexity: 'O(N) where N is the number of databases.',
+    tips: FLUSH_TIPS,
+    history: FLUSH_HISTORY,
+    arguments: FLUSH_ARGUMENTS,
+    run(c) {
+      if (!readFlushMode(c)) return
+      for (const group of c.host.groups) group.clear()
+      c.reply.ok()
+    },
+  },
+]
+
+function swapGroups(c: Context): void {
+  const first = findGroup(c, 1)
+  const second = findGroup(c, 2)
+  if (first === undefined && !isIndex(c, 1)) c.reply.error('ERR invalid first DB index')
+  else if (second === undefined && !isIndex(c, 2)) c.reply.error('ERR invalid second DB index')
+  else if (first === undefined || second === undefined) c.reply.error(INDEX_OUT_OF_RANGE)
+  else {
+    if (first !== second) first.exchange(second)
+    c.reply.ok()
+  }
+}
+
+/** Remembers the records that match, which costs nothing for those that do not, and answers when it knows how many. */
+function listKeys(c: Context): void {
+  const { args, reply, store } = c
+  const { records } = store
+  const { buf } = args
+  const start = args.start[1]
+  const end = args.end[1]
+  // `globMatch` refuses an empty key even here, as Redis's does.
+  const all = end - start === 1 && buf[start] === STAR
+  const refs: Ref[] = []
+  store.scan(0, Number.POSITIVE_INFINITY, (ref) => {
+    records.locateKey(ref)
+    if (all || globMatch(buf, start, end, records.bytes, records.keyFrom, records.keyTo)) refs.push(ref)
+  })
+  reply.array(refs.length)
+  for (const ref of refs) c.replyKey(ref)
+}
+
+/** ASYNC and SYNC are the same here: what is given back is a handful of buffers. False after an error reply. */
+function readFlushMode({ args, reply }: Context): boolean {
+  if (args.count === 1) return true
+  if (args.count === 2 && (args.is(1, 'SYNC') || args.is(1, 'ASYNC'))) return true
+  reply.error(SYNTAX_ERROR)
+  return false
+}

@@ -1,0 +1,87 @@
+// SCAN: walks the keyspace in the order of hashes, so that growth between two calls moves nothing past the cursor.
+
+import { globMatch } from '../../bytes/glob.ts'
+import { parseInt64, parseInteger } from '../../bytes/numbers/decimal.ts'
+import type { Ref } from '../../store/arena.ts'
+import type { Context } from '../spec/context.ts'
+import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../spec/errors.ts'
+import { typeName } from '../spec/value.ts'
+
+const STAR = 0x2a
+const DEFAULT_COUNT = 10
+const MAX_UINT64 = 2n ** 64n - 1n
+/** Cursors of a whole walk: the hash that comes next. */
+const CURSORS = 2 ** 32
+
+interface ScanOptions {
+  /** The argument that is the pattern; 0: every key matches. */
+  readonly pattern: number
+  readonly count: number
+  /** In lower case. */
+  readonly type: string | undefined
+}
+
+export function scan(c: Context): void {
+  const { args, reply, store } = c
+  const cursor = readCursor(args.latin1(1))
+  if (cursor === undefined) {
+    reply.error('ERR invalid cursor')
+    return
+  }
+  const options = readOptions(c)
+  if (options === undefined) return
+  const { pattern, count, type } = options
+  const { records } = store
+  const refs: Ref[] = []
+  const visit = (ref: Ref): void => {
+    if (pattern !== 0) {
+      records.locateKey(ref)
+      const { bytes, keyFrom, keyTo } = records
+      if (!globMatch(args.buf, args.start[pattern], args.end[pattern], bytes, keyFrom, keyTo)) return
+    }
+    if (type === undefined || typeName(records.type(ref)) === type) refs.push(ref)
+  }
+  // A cursor that no walk gave out is behind the end.
+  const next = cursor < CURSORS ? store.scan(cursor, count, visit) : 0
+  reply.array(2)
+  reply.bulkText(String(next))
+  reply.array(refs.length)
+  for (const ref of refs) c.replyKey(ref)
+}
+
+/** Redis: `parseScanCursorOrReply`, by C's `strtoul`: a sign is taken, and no digits at all are 0. */
+function readCursor(text: string): number | undefined {
+  if (text === '') return 0
+  if (!/^[+-]?\d{1,100}$/.test(text)) return undefined
+  const magnitude = BigInt(text.replace(/^[+-]/, ''))
+  if (magnitude > MAX_UINT64) return undefined
+  return Number(BigInt.asUintN(64, text.startsWith('-') ? -magnitude : magnitude))
+}
+
+/** `undefined` after an error reply. */
+function readOptions({ args, reply }: Context): ScanOptions | undefined {
+  let pattern = 0
+  let count = DEFAULT_COUNT
+  let type: string | undefined
+  for (let i = 2; i < args.count; i += 2) {
+    const { buf, start, end } = args
+    const value = i + 1
+    if (value < args.count && args.is(i, 'COUNT')) {
+      count = parseInteger(buf, start[value], end[value])
+      if (Number.isNaN(count)) count = Number(parseInt64(buf, start[value], end[value]) ?? Number.NaN)
+      if (!(count >= 1)) {
+        reply.error(Number.isNaN(count) ? NOT_AN_INTEGER : SYNTAX_ERROR)
+        return undefined
+      }
+    } else if (value < args.count && args.is(i, 'MATCH')) {
+      const all = end[value] - start[value] === 1 && buf[start[value]] === STAR
+      pattern = all ? 0 : value
+    } else if (value < args.count && args.is(i, 'TYPE')) {
+      type = args.latin1(value).toLowerCase()
+    } else {
+      reply.error(SYNTAX_ERROR)
+      return undefined
+    }
+  }
+  return { pattern, count, type }
+}

@@ -1,0 +1,165 @@
+// EXPLAIN: what would happen to a read of a key, told truly by any node of a cluster.
+
+import { keySlot } from '../../bytes/crc16.ts'
+import type { Cluster } from '../../cluster/cluster.ts'
+import type { Flight } from '../../group/flights.ts'
+import { tagsOf } from '../../group/tags.ts'
+import { NULL_REF, type Ref } from '../../store/arena.ts'
+import { ValueType } from '../../store/record.ts'
+import { placeOf } from '../spec/client.ts'
+import type { CommandSpec } from '../spec/command.ts'
+import type { Context } from '../spec/context.ts'
+import { type Fields, type FieldValue, replyFields, replyValues } from '../spec/fields.ts'
+import { KEY, oneKey } from '../spec/shorthand.ts'
+import { typeName } from '../spec/value.ts'
+
+/** A read of the key at argument `i` at this node, as its owner or as if it were. */
+interface Reading {
+  readonly c: Context
+  readonly i: number
+  /** The record, of a remembered absence too. */
+  readonly ref: Ref
+  /** The load under way that a miss would join. */
+  readonly flight: Flight | undefined
+}
+
+const FIELDS: Fields<Reading> = {
+  group: ({ c }) => c.group.name,
+  slot: ({ c, i }) => keySlot(c.args.buf, c.args.start[i], c.args.end[i]),
+  /** The owner's name, or 'self'. */
+  owner: () => 'self',
+  /**
+   * Where a read would be served from now: 'memory'; 'absence' (nil, for the origin lacks the key); 'flight' (joins
+   * the load under way); 'origin' (starts a load); 'nowhere' (nil, for there is no origin). Of a key that another
+   * node owns: 'peer' (the owner is asked); 'copy' (this node holds one); 'moved' (the client is told to ask there).
+   */
+  source: sourceOf,
+  /**
+   * 'fresh'; 'stale' (past its lifetime, or the source may have changed it unheard: served while it is loaded anew, when
+   * that fails, or not at all); 'absent' (the origin lacks the key); 'none' (nothing is held).
+   */
+  state: ({ c, ref }) => {
+    if (ref === NULL_REF) return 'none'
+    if (c.store.records.type(ref) === ValueType.ABSENT) return 'absent'
+    return c.store.records.isStale(ref, c.instant.ms) ? 'stale' : 'fresh'
+  },
+  /** As TYPE tells it. */
+  type: ({ c, ref }) => (ref === NULL_REF ? 'none' : typeName(c.store.records.type(ref))),
+  /** Milliseconds since the origin gave the value or said that there is none; null: it did not. */
+  'age-ms': ({ c, ref }) => {
+    const loadedAt = ref === NULL_REF ? 0 : c.store.records.loadedAt(ref)
+    return loadedAt === 0 ? null : Math.max(0, c.instant.now - loadedAt)
+  },
+  /** As PTTL tells it: -1 without a deadline, -2 when nothing is held. Of an absence: for how long it is remembered. */
+  'ttl-ms': ({ c, ref }) => {
+    if (ref === NULL_REF || c.store.records.isStale(ref, c.instant.ms)) return -2
+    const deadline = c.store.records.deadline(ref)
+    return deadline === 0 ? -1 : Math.min(deadline - c.instant.now, Number.MAX_SAFE_INTEGER)
+  },
+  /** What the entry occupies; null when nothing is held. */
+  bytes: ({ c, ref }) => (ref === NULL_REF ? null : c.store.bytesOf(ref)),
+  /** How long the origin took for what is held; null: it did not come from there. */
+  'load-ms': ({ c, ref }) => {
+    const { records } = c.store
+    return ref === NULL_REF || records.loadedAt(ref) === 0 ? null : records.loadMs(ref)
+  },
+  /** Milliseconds until a read loads it anew, if it is loaded ahead on average; null: none will. */
+  'next-refresh-ms': ({ c, i, ref }) => {
+    if (ref === NULL_REF || c.group.flights === undefined || c.store.records.deadline(ref) === 0) return null
+    return Math.min(c.group.nextRefresh(ref, c.args.copy(i)), Number.MAX_SAFE_INTEGER)
+  },
+  /** How many tags it carries: their names are not kept. What one of them has invalidated is held no more. */
+  tags: ({ c, ref }) => (ref === NULL_REF ? 0 : tagsOf(c.store, ref).length),
+  /** 'loading' or 'none'. */
+  flight: ({ flight }) => (flight === undefined ? 'none' : 'loading'),
+  /** For how long it has been loading. */
+  'flight-ms': ({ c, flight }) =>
+    flight === undefined ? null : Math.max(0, c.instant.now - flight.startedAt),
+  /** How many commands wait for the load. */
+  waiters: ({ flight }) => flight?.waiters.length ?? 0,
+}
+
+export const explainCommands: readonly CommandSpec[] = [
+  {
+    name: 'explain',
+    arity: 2,
+    flags: ['readonly', 'fast'],
+    categories: ['keyspace', 'read', 'fast'],
+    keys: oneKey('RO'),
+    stays: true,
+    summary: 'Returns where a read of a key would be served from, and what is known of its entry.',
+    since: '0.1.0',
+    group: 'erinys',
+    complexity: 'O(1)',
+    tips: ['nondeterministic_output'],
+    arguments: [KEY],
+    run(c) {
+      const { args, host } = c
+      const { cluster } = host
+      const owner = cluster?.ownerOf(args.buf, args.start[1], args.end[1])
+      if (cluster === undefined || owner === undefined) explainHere(c, 1)
+      else explainThere(c, cluster, owner)
+    },
+  },
+]
+
+/** Tells of the key at argument `i` as this node holds it. */
+export function explainHere(c: Context, i: number): void {
+  const { args, store, group } = c
+  const ref = store.peek(args.buf, args.start[i], args.end[i])
+  replyFields(c.reply, FIELDS, { c, i, ref, flight: group.flights?.get(args.copy(i)) })
+}
+
+/** Tells of another node's key what that one knows. What it would do itself is `owner-source`. */
+function explainThere(c: Context, cluster: Cluster, owner: string): void {
+  const { args, client, group, reply } = c
+  const [start, end] = [args.start[1], args.end[1]]
+  const slot = keySlot(args.buf, start, end)
+  const isCopied = group.copies?.holds(args.buf, start, end) ?? false
+  const source = cluster.redirects ? 'moved' : isCopied ? 'copy' : 'peer'
+  const { protocol } = client
+  const complete = placeOf(client)
+  const answer = (told: ReadonlyMap<string, FieldValue>): void => {
+    const known = new Map<string, FieldValue>([
+      ...told,
+      ...Object.entries({
+        group: group.name,
+        slot,
+        owner,
+        source,
+        'owner-source': told.get('source') ?? null,
+      }),
+    ])
+    reply.protocol = protocol
+    const names = [...Object.keys(FIELDS), 'owner-source']
+    replyValues(
+      reply,
+      names.map((name) => [name, known.get(name) ?? null]),
+    )
+    complete(reply.take())
+  }
+  cluster.askPeer(owner, group, ['PEER', 'EXPLAIN', args.copy(1)]).then(
+    (told) => answer(fieldsOf(told)),
+    // It cannot be reached: nothing is known.
+    () => answer(new Map()),
+  )
+}
+
+/** The fields of a map, as RESP2 has it. */
+function fieldsOf(map: unknown): Map<string, FieldValue> {
+  const fields = new Map<string, FieldValue>()
+  if (!Array.isArray(map)) return fields
+  for (let i = 0; i + 1 < map.length; i += 2) {
+    const value: unknown = map[i + 1]
+    fields.set(String(map[i]), Buffer.isBuffer(value) ? value.toString() : (value as FieldValue))
+  }
+  return fields
+}
+
+function sourceOf({ c, i, ref, flight }: Reading): string {
+  const { args } = c
+  if (ref !== NULL_REF && !c.group.wouldLoad(args.buf, args.start[i], args.end[i]))
+    return c.store.records.type(ref) === ValueType.ABSENT ? 'absence' : 'memory'
+  if (flight !== undefined) return 'flight'
+  return c.group.flights === undefined ? 'nowhere' : 'origin'
+}

@@ -1,0 +1,76 @@
+// INVALIDATE drops what is held but old at the source: a command of Erinys's own.
+
+import type { Args } from '../../resp/args.ts'
+import type { CommandSpec } from '../spec/command.ts'
+import type { Context } from '../spec/context.ts'
+import { CUT_OFF, wrongArguments } from '../spec/errors.ts'
+import { arg, KEY, manyKeys, oneOf, option, token } from '../spec/shorthand.ts'
+
+/** What its arguments are: a word before them may say so, else they are keys. */
+function namesTags(args: Args): boolean {
+  return args.is(1, 'TAG')
+}
+
+function firstKey(args: Args): number {
+  return args.is(1, 'KEY') ? 2 : 1
+}
+
+/** A word alone: a list of nothing, not a key of that name. */
+function isEmpty(args: Args): boolean {
+  return args.count === 2 && (args.is(1, 'TAG') || args.is(1, 'KEY'))
+}
+
+function keysOf({ args }: Context): number[] {
+  if (namesTags(args)) return []
+  const first = firstKey(args)
+  return Array.from({ length: args.count - first }, (_, i) => first + i)
+}
+
+function invalidate(c: Context): void {
+  const { args, group, reply, host, command } = c
+  const isCutOff = host.cluster?.isCutOff ?? false
+  if (isEmpty(args)) {
+    reply.error(wrongArguments(command.fullName))
+    return
+  }
+  if (namesTags(args)) {
+    for (let i = 2; i < args.count; i++) group.invalidateTag(args.copy(i))
+    if (isCutOff) reply.error(CUT_OFF)
+    else reply.ok()
+    return
+  }
+  let held = 0
+  for (let i = firstKey(args); i < args.count; i++) if (group.invalidate(args.copy(i))) held++
+  if (isCutOff) reply.error(CUT_OFF)
+  else reply.integer(held)
+}
+
+export const invalidateCommands: readonly CommandSpec[] = [
+  {
+    name: 'invalidate',
+    arity: -2,
+    flags: ['write', 'movablekeys'],
+    categories: ['keyspace', 'write', 'slow'],
+    keys: manyKeys(1, 'RM', 'delete'),
+    findKeys: keysOf,
+    merge: 'sum',
+    // A key may have the name of a word.
+    partHead: ['KEY'],
+    span: (args) => (namesTags(args) && !isEmpty(args) ? 'ok' : undefined),
+    repeatable: true,
+    summary: 'Drops keys, or all entries that carry one of the tags, and what is being loaded of them.',
+    since: '0.1.0',
+    group: 'erinys',
+    complexity: 'O(N) where N is the number of keys or tags, whatever the number of entries.',
+    tips: ['request_policy:multi_shard', 'response_policy:agg_sum'],
+    arguments: [
+      oneOf('what', [
+        arg('keys', 'block', {
+          arguments: [token('KEY', { optional: true, name: 'word' }), { ...KEY, multiple: true }],
+        }),
+        option('TAG', 'tag', 'string', { multiple: true }),
+      ]),
+    ],
+    run: invalidate,
+  },
+]

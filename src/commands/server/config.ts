@@ -1,0 +1,183 @@
+// CONFIG: shows and changes the settings of the node.
+
+import { globMatch } from '../../bytes/glob.ts'
+import type { Args } from '../../resp/args.ts'
+import type { CommandSpec } from '../spec/command.ts'
+import { container } from '../spec/container.ts'
+import type { Context } from '../spec/context.ts'
+import { SYNTAX_ERROR } from '../spec/errors.ts'
+import type { Apply, Parameter } from '../spec/parameter.ts'
+import { arg } from '../spec/shorthand.ts'
+
+const COMMON = {
+  flags: ['admin', 'noscript', 'loading', 'stale'],
+  categories: ['admin', 'slow', 'dangerous'],
+  group: 'server',
+} as const
+
+const TO_ALL = ['request_policy:all_nodes', 'response_policy:all_succeeded']
+const PER_PARAMETER = 'O(N) when N is the number of configuration parameters provided'
+
+const subcommands: readonly CommandSpec[] = [
+  {
+    ...COMMON,
+    name: 'get',
+    arity: -3,
+    summary: 'Returns the effective values of configuration parameters.',
+    since: '2.0.0',
+    complexity: PER_PARAMETER,
+    history: [['7.0.0', 'Added the ability to pass multiple pattern parameters in one call']],
+    arguments: [arg('parameter', 'string', { multiple: true })],
+    run: get,
+  },
+  {
+    ...COMMON,
+    name: 'resetstat',
+    arity: 2,
+    summary: "Resets the server's statistics.",
+    since: '2.0.0',
+    complexity: 'O(1)',
+    tips: TO_ALL,
+    run: resetStatistics,
+  },
+  {
+    ...COMMON,
+    name: 'rewrite',
+    arity: 2,
+    summary: 'Persists the effective configuration to file.',
+    since: '2.8.0',
+    complexity: 'O(1)',
+    tips: TO_ALL,
+    run: ({ reply }) =>
+      reply.error('ERR CONFIG REWRITE is not supported: change the configuration file itself'),
+  },
+  {
+    ...COMMON,
+    name: 'set',
+    arity: -4,
+    summary: 'Sets configuration parameters in-flight.',
+    since: '2.0.0',
+    complexity: PER_PARAMETER,
+    tips: TO_ALL,
+    history: [['7.0.0', 'Added the ability to set multiple parameters in one call.']],
+    arguments: [
+      arg('data', 'block', {
+        multiple: true,
+        arguments: [arg('parameter', 'string'), arg('value', 'string')],
+      }),
+    ],
+    secrets: passwords,
+    run: set,
+  },
+]
+
+export const configCommands: readonly CommandSpec[] = [
+  container({
+    name: 'config',
+    flags: [],
+    categories: ['slow'],
+    summary: 'A container for server configuration commands.',
+    since: '2.0.0',
+    helpSince: '5.0.0',
+    group: 'server',
+    subcommands,
+  }),
+]
+
+const GLOB = /[*?[]/
+
+/** Redis's names are in lower case and found in any; those of groups are their own. */
+function findParameter({ host }: Context, name: string): Parameter | undefined {
+  return host.parameters.get(name) ?? host.parameters.get(name.toLowerCase())
+}
+
+/** Every parameter once, those given by a plain name under the name as it was written. */
+function get(c: Context): void {
+  const { args, host, reply } = c
+  const found = new Map<Parameter, string>()
+  for (let i = 2; i < args.count; i++) {
+    const pattern = args.text(i)
+    if (!GLOB.test(pattern)) {
+      const parameter = findParameter(c, pattern)
+      if (parameter !== undefined && !found.has(parameter)) found.set(parameter, pattern)
+      continue
+    }
+    for (const [name, parameter] of host.parameters) {
+      const bytes = Buffer.from(name)
+      if (!globMatch(args.buf, args.start[i], args.end[i], bytes, 0, bytes.length, true)) continue
+      if (!found.has(parameter)) found.set(parameter, name)
+    }
+  }
+  reply.map(found.size)
+  for (const [parameter, name] of found) {
+    reply.bulkText(name)
+    reply.bulkText(parameter.get())
+  }
+}
+
+/** All pairs are taken over, or none. */
+function set(c: Context): void {
+  const { args, reply } = c
+  if (args.count % 2 !== 0) {
+    reply.error(SYNTAX_ERROR)
+    return
+  }
+  const names = Array.from({ length: args.count / 2 - 1 }, (_, i) => args.text(2 + 2 * i))
+  const parameters = names.map((name) => findParameter(c, name))
+  const unknown = parameters.indexOf(undefined)
+  if (unknown >= 0) {
+    reply.error(`ERR Unknown option or number of arguments for CONFIG SET - '${names[unknown]}'`)
+    return
+  }
+  const applies: Apply[] = []
+  const errors = parameters.map((parameter, i): string | undefined => {
+    if (parameter?.accept === undefined) return "can't set immutable config"
+    return parameters.indexOf(parameter) === i ? undefined : 'duplicate parameter'
+  })
+  for (const [i, parameter] of parameters.entries()) {
+    if (errors.some((error) => error !== undefined)) break
+    const accepted = parameter?.accept?.(args.text(3 + 2 * i)) ?? ''
+    if (typeof accepted === 'string') errors[i] = accepted
+    else applies.push(accepted)
+  }
+  const failed = errors.findIndex((error) => error !== undefined)
+  if (failed >= 0) {
+    const name = names[failed]
+    reply.error(`ERR CONFIG SET failed (possibly related to argument '${name}') - ${errors[failed]}`)
+    return
+  }
+  for (const apply of applies) apply()
+  reply.ok()
+}
+
+/** Positions of the values that nobody else may see. */
+function passwords(args: Args): readonly number[] {
+  const positions: number[] = []
+  for (let i = 2; i + 1 < args.count; i += 2) if (args.is(i, 'REQUIREPASS')) positions.push(i + 1)
+  return positions
+}
+
+function resetStatistics({ host, reply }: Context): void {
+  host.telemetry.reset()
+  host.stats.reset()
+  for (const group of host.groups) {
+    const { store, flights, writes } = group
+    group.hits = 0
+    group.misses = 0
+    group.staleHits = 0
+    group.rescued = 0
+    group.governor?.resetCounters()
+    writes?.resetCounters()
+    store.evicted = 0
+    store.expired = 0
+    group.copies?.resetCounters()
+    if (flights === undefined) continue
+    flights.loads = 0
+    flights.failures = 0
+    flights.joined = 0
+    flights.fenced = 0
+    flights.refreshes = 0
+    flights.unchanged = 0
+  }
+  reply.ok()
+}

@@ -1,0 +1,262 @@
+// Sections of INFO about the node and what it holds. Fields of what does not exist here have Redis's idle values.
+
+import { arch, release, type as systemType, totalmem } from 'node:os'
+import type { Group } from '../../group/group.ts'
+import type { Context } from '../spec/context.ts'
+import { REDIS_VERSION } from '../spec/redis-version.ts'
+
+export type Fields = readonly (readonly [field: string, value: string | number])[]
+
+const DAY_SECONDS = 86_400
+/** 24 bits, as Redis keeps them. */
+const LRU_CLOCK_MASK = 0xffffff
+const NO_REPLICATION_ID = '0'.repeat(40)
+
+export function serverSection({ host, instant }: Context): Fields {
+  const { identity, port } = host.stats
+  const uptime = Math.max(0, Math.floor((instant.now - identity.startedAt) / 1000))
+  const hz = parameter(host, 'hz')
+  return [
+    ['redis_version', REDIS_VERSION],
+    ['redis_git_sha1', '00000000'],
+    ['redis_git_dirty', 0],
+    ['redis_build_id', '0000000000000000'],
+    ['redis_mode', modeOf(host)],
+    ['os', `${systemType()} ${release()} ${arch() === 'x64' ? 'x86_64' : arch()}`],
+    ['arch_bits', 64],
+    ['multiplexing_api', 'libuv'],
+    ['process_id', process.pid],
+    ['process_supervised', 'no'],
+    ['run_id', identity.runId],
+    ['tcp_port', port],
+    ['server_time_usec', Math.floor(instant.now * 1000)],
+    ['uptime_in_seconds', uptime],
+    ['uptime_in_days', Math.floor(uptime / DAY_SECONDS)],
+    ['hz', hz],
+    ['configured_hz', hz],
+    ['lru_clock', Math.floor(instant.now / 1000) & LRU_CLOCK_MASK],
+    ['executable', process.execPath],
+    ['config_file', identity.configFile],
+    ['io_threads_active', 0],
+    ['erinys_version', identity.version],
+    ['node_version', process.version],
+  ]
+}
+
+export function clientsSection({ host }: Context): Fields {
+  let input = 0
+  let output = 0
+  let waiting = 0
+  for (const client of host.clients.values()) {
+    input = Math.max(input, client.queryBufferBytes)
+    output = Math.max(output, client.outputBufferBytes)
+    if (client.held.size !== 0) waiting++
+  }
+  return [
+    ['connected_clients', host.clients.size],
+    ['cluster_connections', peerCount(host)],
+    ['maxclients', parameter(host, 'maxclients')],
+    ['client_recent_max_input_buffer', input],
+    ['client_recent_max_output_buffer', output],
+    ['blocked_clients', waiting],
+    ['tracking_clients', 0],
+    ['clients_in_timeout_table', 0],
+    ['total_blocking_keys', 0],
+    ['total_blocking_keys_on_nokey', 0],
+  ]
+}
+
+/** `used_memory` is what entries occupy: what `maxmemory`, the sum of the groups' budgets, bounds. */
+export function memorySection({ host }: Context): Fields {
+  const used = total(host.groups, (group) => group.store.usedBytes)
+  const budget = total(host.groups, (group) => group.maxBytes)
+  const arenas = total(host.groups, (group) => group.store.arenaBytes + group.store.indexBytes)
+  const { rss, heapUsed, heapTotal, external, arrayBuffers } = process.memoryUsage()
+  const peak = Math.max(host.stats.peakBytes, used)
+  const system = totalmem()
+  return [
+    ['used_memory', used],
+    ['used_memory_human', human(used)],
+    ['used_memory_rss', rss],
+    ['used_memory_rss_human', human(rss)],
+    ['used_memory_peak', peak],
+    ['used_memory_peak_human', human(peak)],
+    ['used_memory_peak_perc', percent(used, peak)],
+    ['used_memory_overhead', Math.max(0, rss - arenas)],
+    ['used_memory_startup', 0],
+    ['used_memory_dataset', used],
+    ['used_memory_dataset_perc', percent(used, rss)],
+    ['allocator_allocated', used],
+    ['allocator_active', arenas],
+    ['allocator_resident', rss],
+    ['total_system_memory', system],
+    ['total_system_memory_human', human(system)],
+    ['used_memory_lua', 0],
+    ['used_memory_scripts', 0],
+    ['number_of_cached_scripts', 0],
+    ['maxmemory', budget],
+    ['maxmemory_human', human(budget)],
+    ['maxmemory_policy', 'allkeys-lru'],
+    ['allocator_frag_ratio', ratio(arenas, used)],
+    ['allocator_frag_bytes', arenas - used],
+    ['mem_fragmentation_ratio', ratio(rss, used)],
+    ['mem_fragmentation_bytes', rss - used],
+    ['mem_not_counted_for_evict', 0],
+    ['mem_clients_slaves', 0],
+    ['mem_clients_normal', clientBytes(host)],
+    ['mem_aof_buffer', 0],
+    ['mem_allocator', 'erinys'],
+    ['active_defrag_running', 0],
+    ['lazyfree_pending_objects', 0],
+    ['lazyfreed_objects', 0],
+    ['node_heap_used', heapUsed],
+    ['node_heap_total', heapTotal],
+    ['node_external', external],
+    ['node_array_buffers', arrayBuffers],
+  ]
+}
+
+/** Nothing is kept on disk: what a server says that has never saved. */
+export function persistenceSection({ host }: Context): Fields {
+  return [
+    ['loading', 0],
+    ['async_loading', 0],
+    ['rdb_changes_since_last_save', 0],
+    ['rdb_bgsave_in_progress', 0],
+    ['rdb_last_save_time', Math.floor(host.stats.identity.startedAt / 1000)],
+    ['rdb_last_bgsave_status', 'ok'],
+    ['rdb_last_bgsave_time_sec', -1],
+    ['rdb_current_bgsave_time_sec', -1],
+    ['aof_enabled', 0],
+    ['aof_rewrite_in_progress', 0],
+    ['aof_rewrite_scheduled', 0],
+    ['aof_last_rewrite_time_sec', -1],
+    ['aof_current_rewrite_time_sec', -1],
+    ['aof_last_bgrewrite_status', 'ok'],
+    ['aof_last_write_status', 'ok'],
+  ]
+}
+
+export function replicationSection({ host }: Context): Fields {
+  return [
+    ['role', 'master'],
+    ['connected_slaves', 0],
+    ['master_failover_state', 'no-failover'],
+    ['master_replid', host.stats.identity.runId],
+    ['master_replid2', NO_REPLICATION_ID],
+    ['master_repl_offset', 0],
+    ['second_repl_offset', -1],
+    ['repl_backlog_active', 0],
+    ['repl_backlog_size', 0],
+    ['repl_backlog_first_byte_offset', 0],
+    ['repl_backlog_histlen', 0],
+  ]
+}
+
+export function cpuSection(): Fields {
+  const { user, system } = process.cpuUsage()
+  const seconds = (micros: number): string => (micros / 1e6).toFixed(6)
+  return [
+    ['used_cpu_sys', seconds(system)],
+    ['used_cpu_user', seconds(user)],
+    ['used_cpu_sys_children', seconds(0)],
+    ['used_cpu_user_children', seconds(0)],
+  ]
+}
+
+/** Groups under the indexes that SELECT takes; those without keys are not shown (Redis: empty databases). */
+export function keyspaceSection({ host }: Context): Fields {
+  return host.groups.flatMap(({ store }, index) => {
+    if (store.size === 0) return []
+    // Keys known to be absent expire too, but are none.
+    const expiring = Math.max(0, store.expiring - store.absent)
+    return [[`db${index}`, `keys=${store.size},expires=${expiring},avg_ttl=0`] as const]
+  })
+}
+
+/** What each group holds and did, under its index. */
+export function groupsSection({ host }: Context): Fields {
+  return host.groups.map((group, index) => {
+    const { store, flights, writes, name } = group
+    const values = {
+      name,
+      keys: store.size,
+      absent: store.absent,
+      bytes: store.usedBytes,
+      max_bytes: group.maxBytes,
+      hits: group.hits,
+      misses: group.misses,
+      evictions: store.evicted,
+      expired: store.expired,
+      invalidated: store.invalidated,
+      writes: writes?.written ?? 0,
+      write_failures: writes?.failures ?? 0,
+      writes_refused: writes?.refused ?? 0,
+      writes_coalesced: writes?.coalesced ?? 0,
+      writes_pending: writes?.pending ?? 0,
+      write_lag_ms: writes?.lagMs ?? 0,
+      stale_hits: group.staleHits,
+      refreshes: flights?.refreshes ?? 0,
+      unchanged: flights?.unchanged ?? 0,
+      rescued: group.rescued,
+      retries: group.governor?.retried ?? 0,
+      shed: group.governor?.shed ?? 0,
+      refused: group.governor?.refused ?? 0,
+      breaker_opened: group.governor?.opened ?? 0,
+      breaker: group.governor?.state ?? 'none',
+      origin_active: group.governor?.active ?? 0,
+      origin_waiting: group.governor?.waiting ?? 0,
+      loads: flights?.loads ?? 0,
+      load_failures: flights?.failures ?? 0,
+      joined: flights?.joined ?? 0,
+      fenced: flights?.fenced ?? 0,
+      flights: flights?.size ?? 0,
+    }
+    const text = Object.entries(values).map(([field, value]) => `${field}=${value}`)
+    return [`group${index}`, text.join(',')] as const
+  })
+}
+
+/** What clients are told to expect. */
+export function modeOf({ cluster }: Context['host']): string {
+  return cluster === undefined ? 'standalone' : 'cluster'
+}
+
+function parameter(host: Context['host'], name: string): string {
+  return host.parameters.get(name)?.get() ?? ''
+}
+
+function total(groups: readonly Group[], bytesOf: (group: Group) => number): number {
+  return groups.reduce((sum, group) => sum + bytesOf(group), 0)
+}
+
+function clientBytes(host: Context['host']): number {
+  let bytes = 0
+  for (const client of host.clients.values()) bytes += client.queryBufferBytes + client.outputBufferBytes
+  return bytes
+}
+
+/** Connections that other nodes have opened. */
+function peerCount(host: Context['host']): number {
+  let count = 0
+  for (const { peer } of host.clients.values()) if (peer !== undefined) count++
+  return count
+}
+
+function ratio(a: number, b: number): string {
+  return (b === 0 ? 0 : a / b).toFixed(2)
+}
+
+function percent(part: number, whole: number): string {
+  return `${(whole === 0 ? 0 : (part * 100) / whole).toFixed(2)}%`
+}
+
+/** Redis: `bytesToHuman`. */
+function human(bytes: number): string {
+  let size = bytes
+  for (const unit of ['B', 'K', 'M', 'G', 'T']) {
+    if (size < 1024) return unit === 'B' ? `${bytes}B` : `${size.toFixed(2)}${unit}`
+    size /= 1024
+  }
+  return `${size.toFixed(2)}P`
+}

@@ -1,0 +1,76 @@
+// Sections of INFO about what the node has done.
+
+import type { Context } from '../spec/context.ts'
+import type { Fields } from './info-sections.ts'
+
+export function statsSection({ host }: Context): Fields {
+  const { groups, stats, telemetry } = host
+  const sum = (count: (group: (typeof groups)[number]) => number): number =>
+    groups.reduce((all, group) => all + count(group), 0)
+  const kilobytes = (bytes: number): string => (bytes / 1024).toFixed(2)
+  return [
+    ['total_connections_received', stats.connections],
+    ['total_commands_processed', telemetry.totalCommands],
+    ['instantaneous_ops_per_sec', stats.opsPerSecond],
+    ['total_net_input_bytes', stats.inputBytes],
+    ['total_net_output_bytes', stats.outputBytes],
+    ['instantaneous_input_kbps', kilobytes(stats.inputBytesPerSecond)],
+    ['instantaneous_output_kbps', kilobytes(stats.outputBytesPerSecond)],
+    ['rejected_connections', stats.rejectedConnections],
+    ['sync_full', 0],
+    ['sync_partial_ok', 0],
+    ['sync_partial_err', 0],
+    ['expired_keys', sum(({ store }) => store.expired)],
+    ['expired_stale_perc', stats.stalePercent.toFixed(2)],
+    ['expired_time_cap_reached_count', stats.expiryTimeouts],
+    ['expire_cycle_cpu_milliseconds', Math.floor(stats.expiryMs)],
+    ['evicted_keys', sum(({ store }) => store.evicted)],
+    ['evicted_clients', 0],
+    ['total_eviction_exceeded_time', 0],
+    ['current_eviction_exceeded_time', 0],
+    ['keyspace_hits', sum(({ hits }) => hits)],
+    ['keyspace_misses', sum(({ misses }) => misses)],
+    ['pubsub_channels', 0],
+    ['pubsub_patterns', 0],
+    ['pubsubshard_channels', 0],
+    ['latest_fork_usec', 0],
+    ['total_forks', 0],
+    ['migrate_cached_sockets', 0],
+    ['slave_expires_tracked_keys', 0],
+    ['active_defrag_hits', 0],
+    ['active_defrag_misses', 0],
+    ['tracking_total_keys', 0],
+    ['tracking_total_items', 0],
+    ['tracking_total_prefixes', 0],
+    ['unexpected_error_replies', 0],
+    ['total_error_replies', telemetry.errorReplies],
+    ['client_query_buffer_limit_disconnections', stats.queryBufferDisconnections],
+    ['client_output_buffer_limit_disconnections', stats.outputBufferDisconnections],
+    ['total_loads', sum(({ flights }) => flights?.loads ?? 0)],
+    ['total_load_failures', sum(({ flights }) => flights?.failures ?? 0)],
+    ['current_flights', sum(({ flights }) => flights?.size ?? 0)],
+  ]
+}
+
+export function commandStatsSection({ host }: Context): Fields {
+  return host.telemetry.commands
+    .filter(({ calls, rejectedCalls, failedCalls }) => calls + rejectedCalls + failedCalls > 0)
+    .map(({ name, calls, micros, rejectedCalls, failedCalls }) => [
+      `cmdstat_${name}`,
+      `calls=${calls},usec=${Math.round(micros)},usec_per_call=${(calls === 0 ? 0 : micros / calls).toFixed(2)}` +
+        `,rejected_calls=${rejectedCalls},failed_calls=${failedCalls}`,
+    ])
+}
+
+export function errorStatsSection({ host }: Context): Fields {
+  return [...host.telemetry.errors].map(([code, count]) => [`errorstat_${code}`, `count=${count}`])
+}
+
+export function latencyStatsSection({ host }: Context): Fields {
+  const { commands, percentiles } = host.telemetry
+  return commands.flatMap(({ name, histogram }) => {
+    if (histogram === undefined) return []
+    const values = percentiles.map((p) => `p${p}=${histogram.percentile(p).toFixed(3)}`)
+    return [[`latency_percentiles_usec_${name}`, values.join(',')] as const]
+  })
+}

@@ -1,0 +1,191 @@
+// MEMORY: what keys occupy, and what the process does.
+
+import { memoryUsage } from 'node:process'
+import { parseInt64 } from '../../bytes/numbers/decimal.ts'
+import { formatSize } from '../../bytes/units.ts'
+import type { Group } from '../../group/group.ts'
+import { NULL_REF } from '../../store/arena.ts'
+import type { CommandSpec } from '../spec/command.ts'
+import { helpCommand, runSubcommand } from '../spec/container.ts'
+import type { Context } from '../spec/context.ts'
+import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../spec/errors.ts'
+import { KEY, option } from '../spec/shorthand.ts'
+
+const HELP = [
+  'DOCTOR',
+  '    Return memory problems reports.',
+  'MALLOC-STATS',
+  '    Return internal statistics report from the memory allocator.',
+  'PURGE',
+  '    Attempt to purge dirty pages for reclamation by the allocator.',
+  'STATS',
+  '    Return information about the memory usage of the server.',
+  'USAGE <key> [SAMPLES <count>]',
+  '    Return memory in bytes used by <key> and its value. Nested values are',
+  '    sampled up to <count> times (default: 5, 0 means sample all).',
+]
+
+const DIAGNOSIS = {
+  flags: [],
+  categories: ['slow'],
+  since: '4.0.0',
+  group: 'server',
+} as const
+const ALL_SHARDS = ['nondeterministic_output', 'request_policy:all_shards', 'response_policy:special']
+
+export const memoryCommands: readonly CommandSpec[] = [
+  {
+    name: 'memory',
+    arity: -2,
+    ...DIAGNOSIS,
+    summary: 'A container for memory diagnostics commands.',
+    complexity: 'Depends on subcommand.',
+    run: runSubcommand,
+    subcommands: [
+      {
+        name: 'doctor',
+        arity: 2,
+        ...DIAGNOSIS,
+        summary: 'Outputs a memory problems report.',
+        complexity: 'O(1)',
+        tips: ALL_SHARDS,
+        run: (c) => c.reply.verbatim('txt', diagnose(c.host.groups)),
+      },
+      helpCommand('memory', '4.0.0', HELP, { group: 'server', categories: ['slow'] }),
+      {
+        name: 'malloc-stats',
+        arity: 2,
+        ...DIAGNOSIS,
+        summary: 'Returns the allocator statistics.',
+        complexity: 'O(N) where N is the number of databases.',
+        tips: ALL_SHARDS,
+        run: (c) => c.reply.verbatim('txt', allocatorReport(c.host.groups)),
+      },
+      {
+        name: 'purge',
+        arity: 2,
+        ...DIAGNOSIS,
+        summary: 'Asks the allocator to release memory.',
+        complexity: 'O(1)',
+        tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
+        // Memory goes back as soon as a segment of an arena is empty: there is nothing to wait for.
+        run: (c) => c.reply.ok(),
+      },
+      {
+        name: 'stats',
+        arity: 2,
+        ...DIAGNOSIS,
+        summary: 'Returns details about memory usage.',
+        complexity: 'O(N) where N is the number of databases.',
+        tips: ALL_SHARDS,
+        run: replyStats,
+      },
+      {
+        name: 'usage',
+        arity: -3,
+        ...DIAGNOSIS,
+        flags: ['readonly'],
+        categories: ['read', 'slow'],
+        keys: [{ first: 2, last: 2, step: 1, flags: ['RO'] }],
+        summary: 'Estimates the memory usage of a key.',
+        complexity: 'O(1)',
+        arguments: [KEY, option('SAMPLES', 'count', 'integer', { optional: true })],
+        run: replyUsage,
+      },
+    ],
+  },
+]
+
+/** Bytes that a key occupies, exactly: its record and its index slot. SAMPLES is read and changes nothing. */
+function replyUsage(c: Context): void {
+  const { args, reply } = c
+  for (let i = 3; i < args.count; i += 2) {
+    if (!args.is(i, 'SAMPLES') || i + 1 === args.count) {
+      reply.error(SYNTAX_ERROR)
+      return
+    }
+    const samples = parseInt64(args.buf, args.start[i + 1], args.end[i + 1])
+    if (samples === null || samples < 0n) {
+      reply.error(samples === null ? NOT_AN_INTEGER : SYNTAX_ERROR)
+      return
+    }
+  }
+  const ref = c.peek(2)
+  if (ref === NULL_REF) reply.null()
+  else reply.integer(c.store.bytesOf(ref))
+}
+
+/** Redis's fields that mean something here, then one map per group. */
+function replyStats(c: Context): void {
+  const { groups, stats } = c.host
+  const { rss, heapUsed, external } = memoryUsage()
+  const total = heapUsed + external
+  const dataset = sum(groups, ({ store }) => store.usedBytes - store.indexBytes)
+  const keys = sum(groups, ({ store }) => store.size)
+  const { reply } = c
+  const integers: readonly (readonly [name: string, value: number])[] = [
+    [
+      'peak.allocated',
+      Math.max(
+        stats.peakBytes,
+        sum(groups, ({ store }) => store.usedBytes),
+      ),
+    ],
+    ['total.allocated', total],
+    ['overhead.total', Math.max(0, total - dataset)],
+    ['keys.count', keys],
+    ['keys.bytes-per-key', keys === 0 ? 0 : Math.floor(dataset / keys)],
+    ['dataset.bytes', dataset],
+    ['allocator.allocated', sum(groups, ({ store }) => store.usedBytes)],
+    ['allocator.active', sum(groups, ({ store }) => store.arenaBytes + store.indexBytes)],
+    ['allocator.resident', rss],
+  ]
+  reply.map(integers.length + 2 + groups.length)
+  for (const [name, value] of integers) {
+    reply.bulkText(name)
+    reply.integer(value)
+  }
+  reply.bulkText('dataset.percentage')
+  reply.double(total === 0 ? 0 : (100 * dataset) / total)
+  reply.bulkText('fragmentation')
+  reply.double(total === 0 ? 0 : rss / total)
+  for (const [index, { store }] of groups.entries()) {
+    reply.bulkText(`db.${index}`)
+    reply.map(3)
+    reply.bulkText('overhead.hashtable.main')
+    reply.integer(store.indexBytes)
+    // Deadlines stand in the records themselves.
+    reply.bulkText('overhead.hashtable.expires')
+    reply.integer(0)
+    reply.bulkText('used')
+    reply.integer(store.usedBytes)
+  }
+}
+
+function allocatorReport(groups: readonly Group[]): string {
+  const lines = groups.map(({ name, store }) => {
+    const live = store.usedBytes - store.indexBytes
+    return `${name}: ${live} bytes live of ${store.arenaBytes} committed, index ${store.indexBytes}`
+  })
+  return `${lines.join('\n')}\n`
+}
+
+/** A line for each group that its budget troubles. */
+function diagnose(groups: readonly Group[]): string {
+  const lines: string[] = []
+  for (const { name, store, maxBytes, hits, misses } of groups) {
+    const { evicted, usedBytes, size } = store
+    if (evicted === 0) continue
+    const share = hits + misses === 0 ? 0 : (100 * hits) / (hits + misses)
+    lines.push(
+      `${name} has evicted ${evicted} entries to stay within its budget of ${formatSize(maxBytes)}: it holds ` +
+        `${size} in ${formatSize(usedBytes)}, and ${share.toFixed(1)} % of its reads are hits. A larger budget ` +
+        'would keep more.',
+    )
+  }
+  return lines.length === 0 ? 'No group has had to evict anything: every budget suffices.' : lines.join('\n')
+}
+
+function sum(groups: readonly Group[], of: (group: Group) => number): number {
+  return groups.reduce((total, group) => total + of(group), 0)
+}

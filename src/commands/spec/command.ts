@@ -1,0 +1,136 @@
+// What a command is: data beside its handler. Routing, COMMAND, COMMAND DOCS and the README's table derive from it.
+
+import type { Args } from '../../resp/args.ts'
+import type { Context } from './context.ts'
+
+/** Redis's command flags, as COMMAND shows them. */
+export type CommandFlag =
+  | 'admin'
+  | 'allow_busy'
+  | 'blocking'
+  | 'denyoom'
+  | 'fast'
+  | 'loading'
+  | 'movablekeys'
+  | 'no_async_loading'
+  | 'no_auth'
+  | 'no_multi'
+  | 'noscript'
+  | 'protected'
+  | 'readonly'
+  | 'skip_monitor'
+  | 'skip_slowlog'
+  | 'stale'
+  | 'write'
+
+/** Redis's documentation groups. */
+type CommandGroup = 'string' | 'generic' | 'connection' | 'server' | 'cluster' | 'erinys'
+
+/** Flags of a key specification (Redis: key-specs), as COMMAND and GETKEYSANDFLAGS show them. */
+export type KeyFlag =
+  | 'RO'
+  | 'RW'
+  | 'OW'
+  | 'RM'
+  | 'access'
+  | 'update'
+  | 'insert'
+  | 'delete'
+  | 'not_key'
+  | 'variable_flags'
+
+/** Where the keys stand among the arguments; the command name is argument 0. */
+export interface KeySpec {
+  readonly first: number
+  /** The last key's position; negative: counted from the end (-1 is the last argument). */
+  readonly last: number
+  readonly step: number
+  readonly flags: readonly KeyFlag[]
+}
+
+/** One argument as COMMAND DOCS describes it, from which redis-cli makes its hints. */
+export interface ArgumentSpec {
+  readonly name: string
+  readonly type:
+    | 'string'
+    | 'integer'
+    | 'double'
+    | 'key'
+    | 'pattern'
+    | 'unix-time'
+    | 'pure-token'
+    | 'oneof'
+    | 'block'
+  readonly token?: string
+  /** What a hint shows instead of the name. */
+  readonly display?: string
+  readonly since?: string
+  readonly deprecatedSince?: string
+  readonly optional?: true
+  readonly multiple?: true
+  /** With `multiple`: the token is repeated too. */
+  readonly multipleToken?: true
+  readonly arguments?: readonly ArgumentSpec[]
+}
+
+/**
+ * How a command meets a key that is not held, in a group with an origin.
+ * `through`: a read that loads it and answers with what was loaded. It is run at once; if it misses, what it wrote
+ * is dropped and it is run again after the load, so it must have no effect before it has read all its keys.
+ * `first`: a read-modify-write; all its keys are loaded before it runs.
+ * Without it the command sees only what is held. A function decides by the arguments, which it must not keep.
+ */
+type LoadMode = 'through' | 'first'
+
+/** The sum, all elements, OK from all, any that is not nil, or one node after the other by a cursor. */
+export type Span = 'sum' | 'list' | 'ok' | 'any' | 'cursor'
+
+export interface CommandSpec {
+  /** In lower case. A subcommand has its own name only ('setname'). */
+  readonly name: string
+  /** With the command name (and the subcommand's); negative: at least so many. */
+  readonly arity: number
+  readonly flags: readonly CommandFlag[]
+  /** Redis's ACL categories without '@'. */
+  readonly categories: readonly string[]
+  readonly keys?: readonly KeySpec[]
+  readonly load?: LoadMode | ((args: Args) => LoadMode | undefined)
+  /**
+   * How a command whose keys have several owners is put together from the replies of all: one value per key, the
+   * sum, or OK. Without it such a command is refused.
+   */
+  readonly merge?: 'values' | 'sum' | 'ok'
+  /**
+   * How a command without keys is put together from the replies of all nodes. Without it, it is of this node only. A
+   * function decides by the arguments; where it gives none, the command has keys.
+   */
+  readonly span?: Span | ((args: Args) => Span | undefined)
+  /** What stands before the keys in the part of a command that one of several owners is sent. */
+  readonly partHead?: readonly string[]
+  /** A write that may be run twice, since the second time changes nothing: a function decides by the arguments. */
+  readonly repeatable?: true | ((args: Args) => boolean)
+  /** It is run where it is asked, whoever owns its key. */
+  readonly stays?: true
+  /** It sees or changes more than its keys (KEYS, FLUSHDB, SWAPDB): it waits for all earlier commands of its connection. */
+  readonly wholeKeyspace?: true
+  readonly summary: string
+  readonly since: string
+  readonly group: CommandGroup
+  readonly complexity: string
+  /** Hints for clients and proxies (Redis: command tips), such as 'nondeterministic_output'. */
+  readonly tips?: readonly string[]
+  /** What changed in which version of Redis. */
+  readonly history?: readonly (readonly [version: string, change: string])[]
+  readonly deprecated?: { readonly since: string; readonly replacedBy: string }
+  /** For operators and tools, not for applications. */
+  readonly isSystem?: true
+  readonly arguments?: readonly ArgumentSpec[]
+  readonly subcommands?: readonly CommandSpec[]
+  /** For a command whose keys depend on its arguments; `keys` then names the usual ones. */
+  readonly findKeys?: (context: Context) => number[]
+  /** For a command with the key flag 'variable_flags': how these arguments use their keys. */
+  readonly findKeyFlags?: (args: Args) => readonly KeyFlag[]
+  /** Positions of arguments that MONITOR and the slow log must not show. */
+  readonly secrets?: (args: Args) => readonly number[]
+  run(context: Context): void
+}

@@ -1,0 +1,107 @@
+// What a command's handler works with: one object per node, filled in before each command.
+
+import type { Instant } from '../../bytes/instant.ts'
+import type { Group } from '../../group/group.ts'
+import type { Args } from '../../resp/args.ts'
+import type { ReplyWriter } from '../../resp/reply.ts'
+import { NULL_REF, type Ref } from '../../store/arena.ts'
+import { ValueType } from '../../store/record.ts'
+import type { Store } from '../../store/store.ts'
+import type { Client } from './client.ts'
+import { WRONG_TYPE } from './errors.ts'
+import type { CommandTraits, Host } from './host.ts'
+
+export class Context {
+  readonly reply: ReplyWriter
+  readonly instant: Instant
+  readonly host: Host
+  args!: Args
+  client!: Client
+  command!: CommandTraits
+  group!: Group
+  /** The keyspace to read: the group's, or a passing one that holds what a fenced load gave. */
+  store!: Store
+  /** Set by `read`: a key is neither held nor known to be absent, and the group has an origin. */
+  missed = false
+  /** The loads of this command are done: what is not held now does not exist. */
+  loaded = false
+
+  constructor(reply: ReplyWriter, instant: Instant, host: Host) {
+    this.reply = reply
+    this.instant = instant
+    this.host = host
+  }
+
+  /** A read of argument `i` as a key: counts as an access and as a hit or miss. `NULL_REF`: answer as for no key. */
+  read(i: number): Ref {
+    const { args, store } = this
+    const ref = this.client.noTouch
+      ? store.peek(args.buf, args.start[i], args.end[i])
+      : store.get(args.buf, args.start[i], args.end[i])
+    if (ref !== NULL_REF && (store.records.isPlain(ref) || this.#isServed(ref, i))) {
+      if (!this.loaded) this.group.hits++
+      else if (!this.command.loadsThrough) this.group.misses++
+      return ref
+    }
+    if (this.loaded) {
+      // A read that loads through was counted when it was held, key by key.
+      if (!this.command.loadsThrough) this.group.misses++
+    } else if (this.group.flights === undefined) this.group.misses++
+    else if (ref === NULL_REF || store.records.type(ref) !== ValueType.ABSENT) this.missed = true
+    else this.group.misses++
+    return NULL_REF
+  }
+
+  /**
+   * The record that argument `i` names, not counted as an access (EXISTS, TTL, OBJECT). One past its lifetime is only
+   * there for reads that load; a write reclaims it.
+   */
+  peek(i: number): Ref {
+    const { args, store } = this
+    const ref = store.peek(args.buf, args.start[i], args.end[i])
+    if (ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT) return NULL_REF
+    if (!store.records.isStale(ref, this.instant.ms)) return ref
+    if (this.command.isWrite) {
+      store.remove(ref)
+      store.expired++
+    }
+    return NULL_REF
+  }
+
+  /** The record that argument `i` names, to be changed: counts as an access, not as a hit or miss. */
+  find(i: number): Ref {
+    const ref = this.peek(i)
+    if (ref !== NULL_REF) this.store.touch(ref)
+    return ref
+  }
+
+  /** Whether a read is answered with a record, which may be an absence, or stale; it may begin to load it anew. */
+  #isServed(ref: Ref, i: number): boolean {
+    const { args, group, store } = this
+    if (store.records.type(ref) === ValueType.ABSENT) return false
+    if (this.loaded || !store.records.isDue(ref, this.instant.ms)) return true
+    if (this.command.isWrite) return !store.records.isStale(ref, this.instant.ms)
+    return group.serves(ref, args.buf, args.start[i], args.end[i])
+  }
+
+  /** Whether a record holds this type; if not, the reply says so. */
+  holds(ref: Ref, type: ValueType): boolean {
+    if (this.store.records.type(ref) === type) return true
+    this.reply.error(WRONG_TYPE)
+    return false
+  }
+
+  /** Writes the value of a record as a bulk string. */
+  replyValue(ref: Ref): void {
+    const { records } = this.store
+    records.locate(ref)
+    this.reply.bulk(records.bytes, records.valueStart, records.valueEnd, records.view)
+  }
+
+  /** Writes the key of a record as a bulk string. */
+  replyKey(ref: Ref): void {
+    const { records } = this.store
+    records.locateKey(ref)
+    this.reply.bulk(records.bytes, records.keyFrom, records.keyTo)
+  }
+}

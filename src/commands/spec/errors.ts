@@ -1,0 +1,47 @@
+// Error replies that several commands give, in Redis's words.
+
+import type { Args } from '../../resp/args.ts'
+
+export const SYNTAX_ERROR = 'ERR syntax error'
+export const NOT_AN_INTEGER = 'ERR value is not an integer or out of range'
+export const NOT_A_FLOAT = 'ERR value is not a valid float'
+export const WRONG_TYPE = 'WRONGTYPE Operation against a key holding the wrong kind of value'
+export const STRING_TOO_LONG = 'ERR string exceeds maximum allowed size (proto-max-bulk-len)'
+export const NO_SUCH_KEY = 'ERR no such key'
+export const INDEX_OUT_OF_RANGE = 'ERR DB index is out of range'
+/** What was to be dropped everywhere was dropped by this node, and those that it reaches. */
+export const CUT_OFF =
+  'PEERDOWN most of the other nodes cannot be reached from here, and may not have dropped it'
+export const CLUSTER_DISABLED = 'ERR This instance has cluster support disabled'
+
+/** `name` is the whole one of a command: 'config|get'. */
+export function wrongArguments(name: string): string {
+  return `ERR wrong number of arguments for '${name}' command`
+}
+
+/** What a container answers about a subcommand, as it was written, with too many arguments. */
+export function wrongSubcommand(container: string, name: string): string {
+  return `ERR unknown subcommand or wrong number of arguments for '${name.slice(0, 128)}'. Try ${container} HELP.`
+}
+
+/** An entry that alone exceeds the group's budget is refused, and nothing is evicted for it. */
+export function tooLarge(maxBytes: number): string {
+  return `OOM the entry alone exceeds the group's budget of ${maxBytes} bytes`
+}
+
+/** So many characters of what is not understood are shown. */
+export const MAX_SHOWN = 128
+
+/** Redis: `ERR unknown command 'foo', with args beginning with: 'a' 'b' `. */
+export function unknownCommand(args: Args): string {
+  let beginning = ''
+  for (let i = 1; i < args.count && beginning.length < MAX_SHOWN; i++) {
+    beginning += `'${printable(args, i, MAX_SHOWN - beginning.length)}' `
+  }
+  return `ERR unknown command '${printable(args, 0, MAX_SHOWN)}', with args beginning with: ${beginning}`
+}
+
+/** The first bytes of an argument, `most` at most, on one line. */
+export function printable(args: Args, i: number, most: number): string {
+  return args.latin1(i, most).replace(/[\r\n]/g, ' ')
+}

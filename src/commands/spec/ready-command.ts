@@ -1,0 +1,98 @@
+// A command ready to run: its specification, and what the executor asks of it at every call as plain fields.
+
+import type { Args } from '../../resp/args.ts'
+import { CommandStats } from '../../telemetry/telemetry.ts'
+import type { CommandSpec, Span } from './command.ts'
+import type { Context } from './context.ts'
+import type { CommandTraits } from './host.ts'
+
+export class Command implements CommandTraits {
+  readonly spec: CommandSpec
+  /** 'client' or 'client|setname'. */
+  readonly fullName: string
+  readonly run: (context: Context) => void
+  readonly arity: number
+  readonly firstKey: number
+  readonly lastKey: number
+  readonly keyStep: number
+  /** Whether its keys, if it has any, are all at one fixed place. */
+  readonly hasOneKey: boolean
+  /** Whether the node that owns its keys runs it. */
+  readonly isRouted: boolean
+  readonly isWrite: boolean
+  /** Whether it is a read that loads what it misses. */
+  readonly loadsThrough: boolean
+  readonly needsNoAuth: boolean
+  /** Whether MONITOR shows it. */
+  readonly isShown: boolean
+  readonly subcommands = new Map<string, Command>()
+  readonly stats: CommandStats
+  /** The name's bytes in upper case. */
+  readonly name: Buffer
+
+  constructor(spec: CommandSpec, container?: string) {
+    this.spec = spec
+    this.fullName = container === undefined ? spec.name : `${container}|${spec.name}`
+    this.name = Buffer.from(spec.name.toUpperCase(), 'latin1')
+    this.run = spec.run
+    this.arity = spec.arity
+    const keys = spec.keys?.[0]
+    this.firstKey = keys?.first ?? 0
+    this.lastKey = keys?.last ?? 0
+    this.keyStep = keys?.step ?? 0
+    this.isRouted = !spec.stays && (keys !== undefined || spec.span !== undefined)
+    this.hasOneKey =
+      keys !== undefined && keys.first === keys.last && spec.keys?.length === 1 && spec.findKeys === undefined
+    this.isWrite = spec.flags.includes('write')
+    this.loadsThrough = spec.load === 'through'
+    this.needsNoAuth = spec.flags.includes('no_auth')
+    this.isShown = !spec.flags.includes('admin') && !spec.flags.includes('skip_monitor')
+    this.stats = new CommandStats(this.fullName, {
+      isTimed: !spec.complexity.startsWith('O(1)'),
+      isFast: spec.flags.includes('fast'),
+      skipsSlowLog: spec.flags.includes('skip_slowlog'),
+    })
+    for (const sub of spec.subcommands ?? []) this.subcommands.set(sub.name, new Command(sub, spec.name))
+  }
+
+  /** Whether `count` arguments (the name included) satisfy the arity. */
+  accepts(count: number): boolean {
+    return this.arity < 0 ? count >= -this.arity : count === this.arity
+  }
+
+  /** Whether all its keys are loaded before it runs. */
+  loadsFirst(args: Args): boolean {
+    const { load } = this.spec
+    return (typeof load === 'function' ? load(args) : load) === 'first'
+  }
+
+  /** The positions of the keys among the arguments. */
+  keysOf(context: Context): number[] {
+    if (this.spec.findKeys !== undefined) return this.spec.findKeys(context)
+    const positions: number[] = []
+    for (const keys of this.spec.keys ?? []) {
+      const last = keys.last < 0 ? context.args.count + keys.last : keys.last
+      for (let i = keys.first; i <= last && i < context.args.count; i += keys.step) positions.push(i)
+    }
+    return positions
+  }
+
+  /** How it is put together from the replies of all nodes; undefined: it is not asked of all. */
+  spanOf(args: Args): Span | undefined {
+    const { span } = this.spec
+    return typeof span === 'function' ? span(args) : span
+  }
+
+  /** Whether it can be run once more when nobody knows whether it was. */
+  isRepeatable(args: Args): boolean {
+    const { repeatable } = this.spec
+    if (typeof repeatable === 'function') return repeatable(args)
+    return !this.isWrite || repeatable === true
+  }
+
+  secretsOf(args: Args): readonly number[] {
+    return this.spec.secrets?.(args) ?? NONE
+  }
+}
+
+const NONE: readonly number[] = []

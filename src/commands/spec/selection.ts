@@ -1,0 +1,38 @@
+// Finds the group that an argument names, by its index or by its name.
+
+import { isCanonicalInteger, parseInteger } from '../../bytes/numbers/decimal.ts'
+import type { Group } from '../../group/group.ts'
+import type { Context } from './context.ts'
+import { INDEX_OUT_OF_RANGE } from './errors.ts'
+
+const MIN_INT = -(2 ** 31)
+const MAX_INT = 2 ** 31 - 1
+/** Redis: `getIntFromObjectOrReply`. */
+const NOT_AN_INT = `ERR value is out of range, value must between ${MIN_INT} and ${MAX_INT}`
+
+/** The group of argument `i`; `undefined`: there is none. A name of digits is always its group's index. */
+export function findGroup(c: Context, i: number): Group | undefined {
+  const { args } = c
+  const { groups } = c.host
+  const index = parseInteger(args.buf, args.start[i], args.end[i])
+  if (index >= 0 && index < groups.length) return groups[index]
+  const name = args.text(i)
+  return groups.find((group) => group.name === name)
+}
+
+/** The same, with an error reply if there is none. */
+export function findGroupOrReply(c: Context, i: number): Group | undefined {
+  const group = findGroup(c, i)
+  if (group !== undefined) return group
+  const { args } = c
+  const isBeyond = isCanonicalInteger(args.buf, args.start[i], args.end[i]) && !isIndex(c, i)
+  c.reply.error(isBeyond ? NOT_AN_INT : INDEX_OUT_OF_RANGE)
+  return undefined
+}
+
+/** Whether argument `i` is an integer that a C `int` holds, as Redis wants of a database's index. */
+export function isIndex(c: Context, i: number): boolean {
+  const { args } = c
+  const index = parseInteger(args.buf, args.start[i], args.end[i])
+  return index >= MIN_INT && index <= MAX_INT
+}

@@ -1,0 +1,230 @@
+// The configuration of a node: how a file, variables and flags become one, and the rules that hold between fields.
+
+import type { z } from 'zod'
+import { nearest } from '../bytes/nearest.ts'
+import type { GroupPolicy } from '../group/group.ts'
+import { type ClusterConfig, type ClusterInput, clusterSchema, decideCluster, type Given } from './cluster.ts'
+import {
+  type ClusterSettingName,
+  type ClusterValues,
+  clusterSettingNames,
+  clusterSettings,
+} from './cluster-settings.ts'
+import { demoGroups, type GroupConfig, groupsSchema, type WrittenGroup } from './groups.ts'
+import { fields, isLoopback, show } from './readers.ts'
+import {
+  kebabName,
+  type SettingName,
+  type Settings,
+  type SettingsInput,
+  settingNames,
+  settings,
+  variableName,
+} from './settings.ts'
+
+/** A configuration as a person writes it. */
+export interface Config extends SettingsInput {
+  /** By name, in the order of their indexes. Without any: `scores` with a demo origin, and `cache`. */
+  readonly groups?: Readonly<Record<string, GroupConfig>>
+  /** Without one the node is alone. */
+  readonly cluster?: ClusterInput
+}
+
+/** A configuration with everything decided: bytes, ms, and origins that are ready to load. */
+export interface NodeConfig extends Settings {
+  /** In the order of their indexes. */
+  readonly groups: readonly GroupPolicy[]
+  readonly cluster: ClusterConfig | undefined
+}
+
+type AnySettingName = SettingName | ClusterSettingName
+
+/** Texts from a command line, by setting. */
+export type Flags = { readonly [Name in AnySettingName]?: string | readonly string[] }
+
+/** Texts from the environment, by variable. */
+export type Variables = Readonly<Record<string, string | undefined>>
+
+/** What a configuration is made of: flags win over variables, and these over the file or program. */
+export interface ConfigLayers {
+  /** What the file or program says, not looked at yet. */
+  readonly config?: unknown
+  /** What to call that in messages. */
+  readonly source?: string
+  /** Where its relative paths start; by default the working directory. */
+  readonly directory?: string
+  readonly variables?: Variables
+  readonly flags?: Flags
+}
+
+/** A configuration, and where each setting that is not a default came from. */
+export interface ResolvedConfig {
+  readonly config: NodeConfig
+  readonly sources: ReadonlyMap<AnySettingName, string>
+}
+
+/** A configuration that cannot be used; `problems` has one line for each thing that is wrong. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly problems: readonly string[]
+
+  constructor(...problems: string[]) {
+    super(problems.join('\n'))
+    this.problems = problems
+  }
+}
+
+/** What the schema of a whole configuration gives. */
+type Written = Partial<Settings> & {
+  readonly groups?: readonly WrittenGroup[]
+  readonly cluster?: ClusterValues
+}
+
+const PREFIX = 'ERINYS_'
+
+/** Variables that are not settings. */
+const OTHER_VARIABLES = ['ERINYS_CONFIG']
+
+/** Gives its argument back; here for the types that an editor shows while a configuration is written. */
+export function defineConfig(config: Config): Config {
+  return config
+}
+
+/**
+ * Decides everything that a program's configuration leaves open.
+ * @throws ConfigError
+ */
+export function resolveConfig(config: Config): NodeConfig {
+  return resolveLayers({ config }).config
+}
+
+/**
+ * Puts the layers together.
+ * @throws ConfigError with everything that is wrong in any of them
+ */
+export function resolveLayers({
+  config = {},
+  source,
+  directory,
+  variables = {},
+  flags = {},
+}: ConfigLayers): ResolvedConfig {
+  const problems: string[] = []
+  const { error, data } = schemaOf(directory ?? process.cwd()).safeParse(config)
+  const place = source === undefined ? '' : `${source}: `
+  problems.push(
+    ...(error?.issues ?? []).map(
+      ({ path, message }) => place + (path.length === 0 ? message : `${pathText(path)}: ${message}`),
+    ),
+  )
+  const said = Object.keys(variables).filter((variable) => !isOfKubernetes(variables[variable]))
+  problems.push(...said.flatMap(misspelt))
+
+  const { groups = demoGroups(), cluster: writtenCluster, ...written } = data ?? {}
+  const values: Record<string, unknown> = { ...written, ...writtenCluster }
+  const sources = new Map<AnySettingName, string>()
+  const given = new Map<ClusterSettingName, Given>()
+  const label = (field: string): string => `${place}cluster.${field}`
+  for (const name of [...settingNames, ...clusterSettingNames]) {
+    const ofCluster = isOfCluster(name)
+    const { reads } = ofCluster ? clusterSettings[name] : settings[name]
+    if (values[name] !== undefined) {
+      sources.set(name, source ?? 'the program')
+      if (ofCluster) given.set(name, { rank: 0, label: label(clusterSettings[name].field) })
+    }
+    for (const [rank, origin, text] of [
+      [1, variableName(name), variableText(variables, name)],
+      [2, `--${kebabName(name)}`, flags[name]],
+    ] as const) {
+      if (text === undefined) continue
+      const read = reads.safeParse(text)
+      if (read.error) problems.push(`${origin}: ${read.error.issues[0].message}`)
+      values[name] = read.data
+      sources.set(name, origin)
+      if (ofCluster) given.set(name, { rank, label: origin })
+    }
+    if (!ofCluster) values[name] ??= settings[name].fallback
+  }
+  if (writtenCluster !== undefined && given.size === 0) {
+    problems.push(`${place}cluster: got nothing, wants one of peers, dns and etcd`)
+  }
+
+  const decided = values as unknown as Settings
+  const refuse = (problem: string): unknown => problems.push(problem)
+  const cluster =
+    problems.length === 0 ? decideCluster(values as ClusterValues, given, decided, label, refuse) : undefined
+  if (problems.length === 0) problems.push(...exposed(decided, cluster))
+  if (problems.length > 0) throw new ConfigError(...problems)
+  const plain = Object.fromEntries(settingNames.map((name) => [name, decided[name]])) as unknown as Settings
+  const budget = (group: WrittenGroup): GroupPolicy => ({
+    ...group,
+    maxBytes: group.maxBytes ?? decided.maxmemory,
+  })
+  return { config: { ...plain, groups: groups.map(budget), cluster }, sources }
+}
+
+function isOfCluster(name: AnySettingName): name is ClusterSettingName {
+  return Object.hasOwn(clusterSettings, name)
+}
+
+function schemaOf(directory: string): z.ZodType<Written> {
+  const readers = settingNames.map((name) => [name, settings[name].reads.optional()] as const)
+  const schema = fields({
+    ...Object.fromEntries(readers),
+    groups: groupsSchema(directory).optional(),
+    cluster: clusterSchema().optional(),
+  })
+  return schema as z.ZodType<Written>
+}
+
+/** `groups.scores.ttl`, `groups['my.group'].ttl`, `bind[0]`. */
+function pathText(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, step) => {
+    if (typeof step === 'number') return `${text}[${step}]`
+    const name = String(step)
+    if (!/^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(name)) return `${text}[${show(name)}]`
+    return text === '' ? name : `${text}.${name}`
+  }, '')
+}
+
+/** The text of a setting's variable; an empty one counts as none. */
+function variableText(variables: Variables, name: AnySettingName): string | undefined {
+  const text = variables[variableName(name)]
+  const isPort = name === 'port' || name === 'dnsPort'
+  return text === '' || (isPort && isOfKubernetes(text)) ? undefined : text
+}
+
+/**
+ * Kubernetes tells every container of a service called `erinys` ERINYS_PORT=tcp://10.0.0.1:7000, and of one called
+ * `erinys-dns` ERINYS_DNS_PORT.
+ */
+function isOfKubernetes(text: string | undefined): boolean {
+  return text !== undefined && /^(tcp|udp|sctp):\/\//.test(text)
+}
+
+/** Complains about a variable that is nearly a setting's. Others may belong to something else. */
+function misspelt(variable: string): string[] {
+  if (!variable.startsWith(PREFIX)) return []
+  const names = [...settingNames, ...clusterSettingNames].map(variableName)
+  const known = [...names, ...OTHER_VARIABLES].map((name) => name.slice(PREFIX.length))
+  const rest = variable.slice(PREFIX.length)
+  const meant = known.includes(rest) ? undefined : nearest(rest, known)
+  return meant === undefined ? [] : [`${variable}: unknown variable, did you mean ${PREFIX}${meant}?`]
+}
+
+/** Without a password only this machine may reach the node, unless protected mode is off (Redis: protected-mode). */
+function exposed(
+  { bind, requirepass, protectedMode }: Settings,
+  cluster: ClusterConfig | undefined,
+): readonly string[] {
+  if (!protectedMode || requirepass !== '') return []
+  const open = bind.filter(({ host }) => !isLoopback(host)).map(({ host }) => host)
+  if (open.length === 0) return []
+  const isBare = cluster !== undefined && cluster.secret === ''
+  return [
+    `bind: ${open.join(' and ')} can be reached from other machines and there is no password` +
+      `${isBare ? ', nor a secret that keeps strangers out of the cluster' : ''}: set requirepass` +
+      `${isBare ? ' (the secret too, unless cluster.secret names another)' : ''}, ` +
+      'bind to 127.0.0.1, or turn protected mode off (--protected-mode no)',
+  ]
+}

@@ -1,0 +1,191 @@
+// What a configuration means, in words: for the banner and for `erinys check`.
+
+import { formatDuration, formatSize } from '../bytes/units.ts'
+import { addressName } from '../cluster/member.ts'
+import type { MembershipConfig } from '../cluster/membership/membership.ts'
+import type { GroupPolicy } from '../group/group.ts'
+import type { ClusterConfig } from './cluster.ts'
+import {
+  type ClusterSetting,
+  type ClusterSettingName,
+  clusterSettingNames,
+  clusterSettings,
+} from './cluster-settings.ts'
+import type { LoadedConfig } from './file.ts'
+import { defaultPolicies, type GroupConfig, type Policies } from './groups.ts'
+import {
+  kebabName,
+  machineMemory,
+  type Setting,
+  type SettingName,
+  settingNames,
+  settings,
+} from './settings.ts'
+
+/** `64mb, origin demo within 10s, absent keys kept for 5s`: what a group has and does. */
+export function groupText(group: GroupPolicy): string {
+  const { ttlMs, jitter, origin, negativeTtlMs, originTimeoutMs } = group
+  const spread = jitter === 0 ? '' : ` less up to ${Number((jitter * 100).toFixed(2))}%`
+  const parts = [formatSize(group.maxBytes)]
+  if (ttlMs > 0) parts.push(`ttl ${formatDuration(ttlMs)}${spread}`)
+  if (origin === undefined) return [...parts, 'no origin'].join(', ')
+  const limit = originTimeoutMs === 0 ? 'any time' : formatDuration(originTimeoutMs)
+  const tells = origin.listen === undefined ? '' : ', which tells of changes'
+  parts.push(`origin ${origin.kind} within ${limit}${tells}`)
+  parts.push(
+    negativeTtlMs === 0 ? 'absent keys not kept' : `absent keys kept for ${formatDuration(negativeTtlMs)}`,
+  )
+  return parts.join(', ')
+}
+
+/** `staleIfError 1h, write behind`: the policies that are not the default ones, besides those of `groupText`; or ''. */
+export function unusualText(group: GroupPolicy): string {
+  const usual = new Map(policyFields(defaultPolicies))
+  const unusual = policyFields({ ...defaultPolicies, ...group }).filter(
+    ([field, text]) => !SAID.has(field) && usual.get(field) !== text,
+  )
+  return unusual.map(([field, text]) => `${field} ${text}`).join(', ')
+}
+
+/** What `groupText` says in its own words. */
+const SAID: ReadonlySet<string> = new Set(['ttl', 'jitter', 'negativeTtl', 'originTimeout'])
+
+/** Policies by the fields that set them, in their order, as a person would write them. */
+export function policyFields(policies: Policies): readonly (readonly [keyof GroupConfig, string])[] {
+  const { freshness, governor, batch, writes } = policies
+  return [
+    ['ttl', formatDuration(policies.ttlMs)],
+    ['jitter', String(policies.jitter)],
+    ['negativeTtl', formatDuration(policies.negativeTtlMs)],
+    ['originTimeout', formatDuration(policies.originTimeoutMs)],
+    ['staleWhileRevalidate', formatDuration(freshness.staleWhileRevalidateMs)],
+    ['staleIfError', formatDuration(freshness.staleIfErrorMs)],
+    ['refreshAhead', String(freshness.refreshAhead)],
+    ['originConcurrency', String(governor.concurrency === Infinity ? 0 : governor.concurrency)],
+    ['originQueue', String(governor.queue)],
+    ['originRetries', String(governor.retries)],
+    ['originBackoff', formatDuration(governor.backoffMs)],
+    ['breakAfter', String(governor.breakAfter)],
+    ['breakFor', formatDuration(governor.breakMs)],
+    ['batchMax', String(batch.max)],
+    ['batchWindow', formatDuration(batch.windowMs)],
+    ['write', writes.mode],
+    ['writeQueue', String(writes.queue)],
+  ]
+}
+
+/** `10.0.0.1:7000, with a secret, members from etcd at http://10.0.0.9:2379`: what a node is in its cluster. */
+export function clusterText({ announce: { host, port }, membership, secret }: ClusterConfig): string {
+  const name = port === 0 ? `${host} on the port that it gets` : addressName(host, port)
+  return [name, secret === '' ? 'without a secret' : 'with a secret', membershipText(membership)].join(', ')
+}
+
+/** Where the configuration came from. */
+export function sourceText({ file }: LoadedConfig): string {
+  return file ?? 'no configuration file, defaults'
+}
+
+/** Every group and every setting, with where the setting comes from, ready to be printed. */
+export function describeConfig(loaded: LoadedConfig): string {
+  const { config, sources } = loaded
+  const addresses = config.bind.map(
+    ({ host, optional }) => `${addressName(host, config.port)}${optional ? ' (if it is there)' : ''}`,
+  )
+  const total = config.groups.reduce((sum, { maxBytes }) => sum + maxBytes, 0)
+  const widest = Math.max(...config.groups.map(({ name }) => name.length))
+  const row = (name: SettingName | ClusterSettingName, value: string): string => {
+    const source = sources.get(name)
+    return `  ${kebabName(name).padEnd(28)}${value}${source === undefined ? '' : `  (${source})`}`
+  }
+  return [
+    `Valid: ${sourceText(loaded)}`,
+    '',
+    `Listens on ${addresses.join(', ')}, ${config.requirepass === '' ? 'without a password' : 'with a password'}.`,
+    '',
+    'Groups:',
+    ...config.groups.flatMap((group, index) => {
+      const head = `  ${index}  ${group.name.padEnd(widest)}  `
+      const unusual = unusualText(group)
+      const rest = unusual === '' ? [] : [`${' '.repeat(head.length)}${unusual}`]
+      return [`${head}${groupText(group)}`, ...rest]
+    }),
+    `Together ${formatSize(total)} of the ${formatSize(machineMemory)} of memory here${
+      total > machineMemory ? ': MORE THAN THERE IS' : ''
+    }.`,
+    '',
+    ...(config.cluster === undefined ? [] : [`Cluster: ${clusterText(config.cluster)}.`, '']),
+    'Settings:',
+    ...settingNames.map((name) => row(name, valueText(name, config[name]))),
+    ...(config.cluster === undefined ? [] : clusterRows(config.cluster)).map(([name, value]) =>
+      row(name, value),
+    ),
+  ].join('\n')
+}
+
+/** A setting's value as a person would write it. */
+export function valueText(name: SettingName, value: unknown): string {
+  const { write } = settings[name] as Setting<unknown, unknown>
+  return write(value)
+}
+
+/** What the flag of a cluster's setting says when it is left out. */
+export function clusterFallbackText(name: ClusterSettingName): string {
+  const { fallback, fallbackText, write } = clusterSettings[name] as ClusterSetting<unknown, unknown>
+  return fallbackText ?? write(fallback)
+}
+
+/** The settings that make a cluster what it is, in their order; what belongs to another kind of members is left out. */
+function clusterRows(cluster: ClusterConfig): readonly (readonly [ClusterSettingName, string])[] {
+  const { membership } = cluster
+  const values: Readonly<Record<ClusterSettingName, unknown>> = {
+    peers: membership.kind === 'static' ? membership.peers : undefined,
+    ...dnsValues(membership),
+    ...etcdValues(membership),
+    secret: cluster.secret,
+    announce: cluster.announce,
+    redirect: cluster.redirect,
+    clusterTimeout: cluster.timeout,
+    clusterPingInterval: cluster.pingInterval,
+    clusterLinks: cluster.links,
+    clusterWeight: cluster.weight,
+    clusterCopies: cluster.copies,
+    clusterCopyMaxAge: cluster.copyMaxAge,
+    clusterHandoverRate: cluster.handoverRate,
+  }
+  return clusterSettingNames
+    .filter((name) => values[name] !== undefined)
+    .map((name) => [name, (clusterSettings[name] as ClusterSetting<unknown, unknown>).write(values[name])])
+}
+
+function dnsValues(membership: MembershipConfig) {
+  const dns = membership.kind === 'dns' ? membership : undefined
+  return {
+    dns: dns?.name,
+    dnsPort: dns?.port,
+    dnsType: dns?.type,
+    dnsInterval: dns?.interval,
+    dnsServers: dns?.servers,
+  }
+}
+
+function etcdValues(membership: MembershipConfig) {
+  const etcd = membership.kind === 'etcd' ? membership : undefined
+  return {
+    etcd: etcd?.endpoints,
+    etcdPrefix: etcd?.prefix,
+    etcdLease: etcd?.lease,
+    etcdUsername: etcd?.username,
+    etcdPassword: etcd?.password,
+  }
+}
+
+function membershipText(membership: MembershipConfig): string {
+  switch (membership.kind) {
+    case 'static':
+      return `members ${membership.peers.join(' ')}`
+    case 'dns':
+      return `members from the ${membership.type === 'a' ? 'A and AAAA' : 'SRV'} records of ${membership.name}`
+    case 'etcd':
+      return `members from etcd at ${membership.endpoints.join(' ')}`
+  }
+}

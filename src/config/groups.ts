@@ -1,0 +1,267 @@
+// The groups of a configuration: what a person may write, and the policies it becomes.
+
+import { z } from 'zod'
+import { formatDuration } from '../bytes/units.ts'
+import { noFreshness } from '../group/freshness.ts'
+import { defaultGovernor } from '../group/governor.ts'
+import type { GroupPolicy } from '../group/group.ts'
+import type { Origin } from '../group/origin.ts'
+import { defaultWrites, WRITE_MODES, type WriteMode } from '../group/writes/writes.ts'
+import { FileOrigin } from '../origin/file.ts'
+import { functionOrigin, type Loader, type LoadFunction } from '../origin/function.ts'
+import { SqlOrigin } from '../origin/sql/sql.ts'
+import { originSchema } from './origin-schema.ts'
+import type { OriginConfig } from './origins.ts'
+import { duration, fields, fraction, isObject, reader, show, size, whole, within } from './readers.ts'
+
+/** A group as a person writes it. Sizes: bytes or `'64mb'`; durations: ms or `'5m'`. */
+export interface GroupConfig {
+  /** The budget; by default `maxmemory`. */
+  readonly maxBytes?: number | string
+  /** Lifetime of what is loaded, or set without one of its own; 0, the default: none. */
+  readonly ttl?: number | string
+  /** The fraction of `ttl` by which lifetimes are shortened at random, so that they do not end together; 0.1. */
+  readonly jitter?: number
+  /** For how long the absence of a key is remembered; '5s'. */
+  readonly negativeTtl?: number | string
+  /** A load that takes longer fails; 0: no limit; '10s'. */
+  readonly originTimeout?: number | string
+  /** For how long after its lifetime a value is served while it is loaded anew in the background; 0, the default: not at all. */
+  readonly staleWhileRevalidate?: number | string
+  /** For how long after its lifetime a value is served when loading it fails; 0, the default: not at all. */
+  readonly staleIfError?: number | string
+  /**
+   * How eagerly values are loaded anew before their lifetime ends: the β of XFetch, 1 to begin about as early as a
+   * load takes; 0, the default: not at all.
+   */
+  readonly refreshAhead?: number
+  /** Most calls of the origin at once; 0: any number; 256. */
+  readonly originConcurrency?: number
+  /** Most calls that wait for their turn, one more fails at once; 10000. */
+  readonly originQueue?: number
+  /** How often a load that failed is tried again; 0. */
+  readonly originRetries?: number
+  /** How long before the first of these tries, at most; twice as long before each further one; '50ms'. */
+  readonly originBackoff?: number | string
+  /** So many failures in a row, and the origin is left alone for a while; 0: it never is; 20. */
+  readonly breakAfter?: number
+  /** For how long at first, at most; twice as long each time that it is still down; '1s'. */
+  readonly breakFor?: number | string
+  /** Most keys of one call of an origin that loads many at once; 100. */
+  readonly batchMax?: number
+  /** How long the first of them waits for others; 0, the default: for what else the same turn of the event loop brings. */
+  readonly batchWindow?: number | string
+  /**
+   * What a client's write does besides changing the cache: nothing (`around`, the default), writes to the origin first
+   * (`through`) or later (`behind`); or there are no writes (`refuse`).
+   */
+  readonly write?: WriteMode
+  /** Behind: most keys that wait to be written to the origin; 10000. */
+  readonly writeQueue?: number
+  /** Loads what is not held: a function, an object with `load`, or an origin named by its kind. */
+  readonly origin?: LoadFunction | Loader | OriginConfig
+}
+
+/** A policy whose budget may still have to come from `maxmemory`. */
+export type WrittenGroup = Omit<GroupPolicy, 'maxBytes'> & { readonly maxBytes: number | undefined }
+
+/** Everything about a group but what it is. */
+export type Policies = Required<Omit<GroupPolicy, 'name' | 'maxBytes' | 'origin'>>
+
+/** What a group without a word on it does. */
+export const defaultPolicies: Policies = {
+  ttlMs: 0,
+  jitter: 0.1,
+  negativeTtlMs: 5000,
+  originTimeoutMs: 10_000,
+  freshness: noFreshness,
+  governor: defaultGovernor,
+  batch: { max: 100, windowMs: 0 },
+  writes: defaultWrites,
+}
+
+const MOST_BATCHED = 10_000
+const MOST_CALLS = 1_000_000
+const MOST_RETRIES = 10
+const MOST_EAGER = 100
+const DEMO_BYTES = 64 * 2 ** 20
+
+/**
+ * Reads an object of groups; relative paths start at `directory`. The names are walked by hand: `__proto__` is
+ * one like any other, and their order is the order of indexes.
+ */
+export function groupsSchema(directory: string): z.ZodType<readonly WrittenGroup[]> {
+  const schema = groupSchema(directory)
+  return z.unknown().transform((value, context): readonly WrittenGroup[] => {
+    const refuse = (message: string, ...path: string[]): void =>
+      context.addIssue({ code: 'custom', message, path })
+    if (!isObject(value)) {
+      refuse(`got ${show(value)}, wants an object of groups`)
+      return z.NEVER
+    }
+    if (!isPlain(value)) {
+      refuse(
+        "got an object that inherits, wants a plain one (a group named __proto__ is written ['__proto__'])",
+      )
+      return z.NEVER
+    }
+    const names = Object.keys(value)
+    if (names.length === 0) refuse('got no group, wants at least one')
+    return names.map((name, index) => {
+      const wrong = nameProblem(name, index)
+      if (wrong !== undefined) refuse(wrong, name)
+      return { name, ...within(context, schema.safeParse(value[name]), name) }
+    })
+  })
+}
+
+/** The groups of a node that was told of none: something to GET, and something to SET. */
+export function demoGroups(): readonly WrittenGroup[] {
+  const scores = new Map([
+    ['Tom', '630'],
+    ['Jack', '589'],
+    ['Sam', '567'],
+  ])
+  const origin = functionOrigin({ kind: 'demo', load: (key) => scores.get(key) })
+  return [
+    { name: 'scores', maxBytes: DEMO_BYTES, origin, ...defaultPolicies },
+    { name: 'cache', maxBytes: undefined, origin: undefined, ...defaultPolicies },
+  ]
+}
+
+const eagerness = reader<number, number>(`a number from 0 to ${MOST_EAGER}`, (value) =>
+  typeof value === 'number' && value >= 0 && value <= MOST_EAGER ? value : undefined,
+)
+
+function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
+  const schema = fields({
+    maxBytes: size('1kb').optional(),
+    ttl: duration(0).optional(),
+    jitter: fraction.optional(),
+    negativeTtl: duration(0).optional(),
+    originTimeout: duration(0, 'timed').optional(),
+    staleWhileRevalidate: duration(0, 'timed').optional(),
+    staleIfError: duration(0, 'timed').optional(),
+    refreshAhead: eagerness.optional(),
+    originConcurrency: whole(0, MOST_CALLS).optional(),
+    originQueue: whole(0, MOST_CALLS).optional(),
+    originRetries: whole(0, MOST_RETRIES).optional(),
+    originBackoff: duration(1, 60_000).optional(),
+    breakAfter: whole(0, MOST_CALLS).optional(),
+    breakFor: duration(1, 3_600_000).optional(),
+    batchMax: whole(1, MOST_BATCHED).optional(),
+    batchWindow: duration(0, 'timed').optional(),
+    write: z
+      .enum(WRITE_MODES, {
+        error: ({ input }) => `got ${show(input)}, wants one of ${WRITE_MODES.join(', ')}`,
+      })
+      .optional(),
+    writeQueue: whole(1, MOST_CALLS).optional(),
+    origin: originSchema(directory).optional(),
+  })
+  return schema.transform((written, context) => {
+    const policies = {
+      ttlMs: written.ttl ?? defaultPolicies.ttlMs,
+      jitter: written.jitter ?? defaultPolicies.jitter,
+      negativeTtlMs: written.negativeTtl ?? defaultPolicies.negativeTtlMs,
+      originTimeoutMs: written.originTimeout ?? defaultPolicies.originTimeoutMs,
+      freshness: {
+        ...defaultPolicies.freshness,
+        ...defined({
+          staleWhileRevalidateMs: written.staleWhileRevalidate,
+          staleIfErrorMs: written.staleIfError,
+          refreshAhead: written.refreshAhead,
+        }),
+      },
+      governor: {
+        ...defaultPolicies.governor,
+        ...defined({
+          concurrency: written.originConcurrency === 0 ? Infinity : written.originConcurrency,
+          queue: written.originQueue,
+          retries: written.originRetries,
+          backoffMs: written.originBackoff,
+          breakAfter: written.breakAfter,
+          breakMs: written.breakFor,
+        }),
+      },
+      batch: {
+        ...defaultPolicies.batch,
+        ...defined({ max: written.batchMax, windowMs: written.batchWindow }),
+      },
+      writes: {
+        ...defaultPolicies.writes,
+        ...defined({ mode: written.write, queue: written.writeQueue }),
+      },
+    }
+    for (const [field, message] of contradictions(policies, written.origin))
+      context.addIssue({ code: 'custom', message, path: [field] })
+    return { maxBytes: written.maxBytes, origin: written.origin, ...policies }
+  })
+}
+
+/** What a group is told to do, each by itself possible, and together with the rest it is not. */
+function contradictions(
+  { ttlMs, originTimeoutMs, freshness, batch, writes }: Policies,
+  origin: Origin | undefined,
+): (readonly [field: keyof GroupConfig, message: string])[] {
+  const found: (readonly [field: keyof GroupConfig, message: string])[] = []
+  const refuse = (field: keyof GroupConfig, got: string, but: string): void => {
+    found.push([field, `got ${got}, but ${but}`])
+  }
+  const { staleWhileRevalidateMs, staleIfErrorMs, refreshAhead } = freshness
+  const endless = endlessness(ttlMs, origin)
+  if (endless !== undefined) {
+    if (staleWhileRevalidateMs > 0)
+      refuse('staleWhileRevalidate', formatDuration(staleWhileRevalidateMs), endless)
+    if (staleIfErrorMs > 0) refuse('staleIfError', formatDuration(staleIfErrorMs), endless)
+    if (refreshAhead > 0) refuse('refreshAhead', String(refreshAhead), endless)
+  }
+  if (batch.windowMs > 0) {
+    const window = formatDuration(batch.windowMs)
+    if (origin?.loadMany === undefined)
+      refuse('batchWindow', window, 'the origin loads one key at a time (batchQuery, batchUrl or loadMany)')
+    else if (batch.max === 1)
+      refuse('batchWindow', window, 'batchMax is 1: there is no other key to wait for')
+    if (originTimeoutMs > 0 && batch.windowMs >= originTimeoutMs)
+      refuse('batchWindow', window, `a load fails after originTimeout, ${formatDuration(originTimeoutMs)}`)
+  }
+  const storesNothing = origin?.store === undefined || origin.remove === undefined
+  if ((writes.mode === 'through' || writes.mode === 'behind') && storesNothing)
+    refuse(
+      'write',
+      writes.mode,
+      'the origin has no way to store and remove (SQL: writeQuery and removeQuery; a function: store and remove)',
+    )
+  return found
+}
+
+/** Why no value of a group is ever loaded anew before or after its end; undefined: some may be. */
+function endlessness(ttlMs: number, origin: Origin | undefined): string | undefined {
+  if (origin === undefined) return 'there is no origin to load from'
+  // The others may say themselves how long a value lives.
+  const saysNothing = origin instanceof SqlOrigin || origin instanceof FileOrigin
+  return ttlMs === 0 && saysNothing ? 'nothing ever ends: the group has no ttl' : undefined
+}
+
+/** Only the fields that have a value. */
+function defined<Fields extends object>(
+  fields: Fields,
+): { [Name in keyof Fields]?: NonNullable<Fields[Name]> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Partial<{
+    [Name in keyof Fields]: NonNullable<Fields[Name]>
+  }>
+}
+
+/** SELECT takes names and indexes, so a name that reads as an index must be its own. */
+function nameProblem(name: string, index: number): string | undefined {
+  if (name === '') return 'a group needs a name'
+  if (/[\s\p{Cc}]/u.test(name)) return 'the name of a group has no spaces and no control characters'
+  if (!/^\d+$/.test(name) || name === String(index)) return undefined
+  return `SELECT takes names and indexes, so a name of digits must be the group's index, which is ${index} here (names of digits come first)`
+}
+
+/** Whether an object inherits nothing but what every object does, also if another realm made it. */
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}

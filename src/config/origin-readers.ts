@@ -1,0 +1,120 @@
+// What the fields of an origin accept, besides what every field may.
+
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { KeyPattern } from '../origin/key-pattern.ts'
+import type { TlsOptions } from '../origin/tls-options.ts'
+import {
+  fields,
+  isObject,
+  kindOf,
+  list,
+  type Reader,
+  reader,
+  secret,
+  show,
+  within,
+  yesNo,
+} from './readers.ts'
+
+/** Text that is not empty. */
+export function text(wants: string): Reader<string, string> {
+  return reader(wants, (value) => (typeof value === 'string' && value.trim() !== '' ? value : undefined))
+}
+
+/** A URL may hold a password, which no message repeats. */
+export function url(protocols: readonly string[], example: string): Reader<string, string> {
+  return reader(
+    `a URL such as ${example}`,
+    (value) =>
+      typeof value === 'string' && URL.canParse(value) && protocols.includes(new URL(value).protocol)
+        ? value
+        : undefined,
+    (value) => {
+      const [protocol] = typeof value === 'string' ? (/^[a-z][a-z\d+.-]*:/i.exec(value) ?? []) : []
+      return protocol === undefined ? kindOf(value) : `a URL of ${show(protocol)}`
+    },
+  )
+}
+
+/** Servers as the origins of URLs (`URL.origin`). */
+export const servers: Reader<readonly string[], string | readonly string[]> = list(
+  "servers such as 'https://cdn.example'",
+  (word) => {
+    if (!URL.canParse(word)) return undefined
+    const { origin, href, protocol } = new URL(word)
+    return /^https?:$/.test(protocol) && href === `${origin}/` ? origin : undefined
+  },
+)
+
+/** A pattern of keys. */
+export function pattern(): z.ZodType<KeyPattern> {
+  return text("a pattern of keys such as 'user:{id}'").transform((value, context): KeyPattern => {
+    try {
+      return new KeyPattern(value)
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: `got ${show(value)}: ${(error as Error).message}` })
+      return z.NEVER
+    }
+  })
+}
+
+const HEADER_NAME = /^[!#$%&'*+.^_`|~\w-]+$/
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+
+/** Names in lower case, and their values, which may be secrets. */
+export const headers: z.ZodType<Readonly<Record<string, string>>> = z
+  .unknown()
+  .transform((value, context) => {
+    if (!isObject(value)) {
+      const message = `got ${kindOf(value)}, wants an object from the names of headers to text`
+      context.addIssue({ code: 'custom', message })
+      return z.NEVER
+    }
+    const found: Record<string, string> = {}
+    for (const [name, content] of Object.entries(value)) {
+      const refuse = (message: string): void => context.addIssue({ code: 'custom', message, path: [name] })
+      if (!HEADER_NAME.test(name)) refuse('is not the name of a header')
+      else if (typeof content !== 'string') refuse(`got ${kindOf(content)}, wants text`)
+      else if (!HEADER_VALUE.test(content)) refuse('got text with a character that no header may have')
+      else found[name.toLowerCase()] = content
+    }
+    return found
+  })
+
+/** Certificates and keys; relative paths start at `directory`. */
+export function tls(directory: string): z.ZodType<TlsOptions> {
+  const pem = secret.transform((value, context): string => {
+    if (value.includes('-----BEGIN ')) return value
+    const path = resolve(directory, value)
+    try {
+      return readFileSync(path, 'utf8')
+    } catch (error) {
+      const reason = (error as NodeJS.ErrnoException).code ?? (error as Error).message
+      context.addIssue({ code: 'custom', message: `${path}: cannot be read (${reason})` })
+      return z.NEVER
+    }
+  })
+  return fields({
+    ca: pem.optional(),
+    cert: pem.optional(),
+    key: pem.optional(),
+    verify: yesNo.optional(),
+  }).transform(({ ca, cert, key, verify }) => ({
+    ...(ca === undefined ? {} : { ca }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    rejectUnauthorized: verify ?? true,
+  }))
+}
+
+/** The same, or only whether. */
+export function tlsOrSwitch(directory: string): z.ZodType<TlsOptions | boolean> {
+  const options = tls(directory)
+  return z
+    .unknown()
+    .transform((value, context): TlsOptions | boolean =>
+      isObject(value) ? within(context, options.safeParse(value)) : within(context, yesNo.safeParse(value)),
+    )
+}

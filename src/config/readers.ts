@@ -1,0 +1,244 @@
+// What a field of the configuration accepts: how its value is read, and what it wants when it gets another.
+
+import { isIP } from 'node:net'
+import { z } from 'zod'
+import { nearest } from '../bytes/nearest.ts'
+import { formatDuration, parseDuration, parseSize } from '../bytes/units.ts'
+import type { BindAddress } from '../server/settings.ts'
+
+/** A schema whose only complaint is one phrase: what it got and what it wants. */
+export type Reader<Output, Input> = z.ZodType<Output, Input>
+
+/** The longest wait that a timer of Node.js keeps to, in ms. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
+const HOST_NAME = /^(?=.*[a-z])[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i
+const MOST_SHOWN = 60
+
+/** An unknown field is answered with all known ones where these are few. */
+const FEW_FIELDS = 8
+
+/** A reader from a function that gives undefined for what it does not accept. */
+export function reader<Output, Input>(
+  wants: string,
+  read: (value: unknown) => Output | undefined,
+  shown: (value: unknown) => string = show,
+): Reader<Output, Input> {
+  const schema = z.unknown().transform((value, context): Output => {
+    const output = read(value)
+    if (output !== undefined) return output
+    context.addIssue({ code: 'custom', message: `got ${shown(value)}, wants ${wants}` })
+    return z.NEVER
+  })
+  return schema as unknown as Reader<Output, Input>
+}
+
+/** An object with fields, of which every one must be known. Problems carry the path of their field. */
+export function fields<Shape extends z.ZodRawShape>(shape: Shape): z.ZodType<z.output<z.ZodObject<Shape>>> {
+  const known = Object.keys(shape)
+  const schema = z.object(shape)
+  return z.unknown().transform((value, context) => {
+    if (!isObject(value)) {
+      context.addIssue({ code: 'custom', message: `got ${show(value)}, wants an object` })
+      return z.NEVER
+    }
+    for (const name of Object.keys(value)) {
+      if (known.includes(name)) continue
+      const meant = nearest(name, known)
+      const all = known.length <= FEW_FIELDS ? `, known are ${known.join(', ')}` : ''
+      const hint = meant === undefined ? all : `, did you mean ${meant}?`
+      context.addIssue({ code: 'custom', message: `unknown field${hint}`, path: [name] })
+    }
+    return within(context, schema.safeParse(value))
+  })
+}
+
+/** What a schema made of a part, its problems handed on; `path` leads from the whole to the part. */
+export function within<Output>(
+  context: z.core.$RefinementCtx,
+  { error, data }: z.ZodSafeParseResult<Output>,
+  ...path: (string | number)[]
+): Output {
+  for (const { message, path: rest } of error?.issues ?? []) {
+    context.addIssue({ code: 'custom', message, path: [...path, ...rest] })
+  }
+  return data ?? z.NEVER
+}
+
+/** Whether a value has fields: not null, not a list. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** A whole number from `least` to `most`. */
+export function whole(
+  least: number,
+  most = Number.MAX_SAFE_INTEGER,
+  wants = 'a whole number',
+): Reader<number, number | string> {
+  const range = most === Number.MAX_SAFE_INTEGER ? `at least ${least}` : `from ${least} to ${most}`
+  return reader(`${wants}, ${range}`, (value) => {
+    const number = typeof value === 'string' && /^-?\d+$/.test(value) ? Number(value) : value
+    return isWithin(number, least, most) ? number : undefined
+  })
+}
+
+/** A number from 0 to 1. */
+export const fraction: Reader<number, number> = reader('a fraction from 0 to 1', (value) =>
+  typeof value === 'number' && value >= 0 && value <= 1 ? value : undefined,
+)
+
+/** A number from 0 to `most`, also as text. */
+export function fractionTo(most: number): Reader<number, number | string> {
+  return reader(`a fraction from 0 to ${most}`, (value) => {
+    const number = typeof value === 'string' && /^\d*\.?\d+$/.test(value) ? Number(value) : value
+    return typeof number === 'number' && number >= 0 && number <= most ? number : undefined
+  })
+}
+
+/** Bytes: a number, or text with one of Redis's units. The bounds are given as such text. */
+export function size(least: string, most?: string): Reader<number, number | string> {
+  const bounds = most === undefined ? `at least ${least}` : `from ${least} to ${most}`
+  const floor = parseSize(least)!
+  const ceiling = most === undefined ? Number.MAX_SAFE_INTEGER : parseSize(most)!
+  return reader(`a size such as '64mb', ${bounds}`, (value) => {
+    const bytes = typeof value === 'string' ? parseSize(value) : value
+    return isWithin(bytes, floor, ceiling) ? bytes : undefined
+  })
+}
+
+/** Milliseconds: a number, or text with a unit. A `timed` one must fit a timer; a number is the most that is accepted. */
+export function duration(least: number, limit?: 'timed' | number): Reader<number, number | string> {
+  const most = limit === 'timed' ? LONGEST_TIMER : (limit ?? Number.MAX_SAFE_INTEGER)
+  const bounds =
+    typeof limit === 'number'
+      ? `, from ${formatDuration(least)} to ${formatDuration(limit)}`
+      : `${least > 0 ? `, at least ${least}ms` : ''}${limit ? ', at most 24d' : ''}`
+  return reader(`a duration such as '5m' or '250ms', or a number of milliseconds${bounds}`, (value) => {
+    const ms = readMilliseconds(value)
+    return isWithin(ms, least, most) ? ms : undefined
+  })
+}
+
+/**
+ * Milliseconds of a setting that Redis counts in seconds: 0, or text with a unit. A bare number is refused,
+ * since in `timeout: 300` one reader sees seconds and another milliseconds.
+ */
+export const seconds: Reader<number, 0 | string> = reader(
+  "whole seconds with their unit, such as '300s' or '5m', or 0 for none (a bare number could be milliseconds)",
+  (value) => {
+    const ms = value === 0 || value === '0' ? 0 : typeof value === 'string' ? parseDuration(value) : undefined
+    return isWithin(ms, 0, LONGEST_TIMER) && ms % 1000 === 0 ? ms : undefined
+  },
+)
+
+/** Microseconds of a setting that Redis counts so: 0, -1 for never, or text with a unit. */
+export const microseconds: Reader<number, 0 | -1 | string> = reader(
+  "a duration with its unit, such as '10ms' or '500us', 0 for all or -1 for none (a bare number could be milliseconds)",
+  (value) => {
+    if (value === 0 || value === '0') return 0
+    if (value === -1 || value === '-1') return -1
+    const ms = typeof value === 'string' ? parseDuration(value) : undefined
+    if (ms === undefined) return undefined
+    const micros = Math.round(ms * 1000)
+    return isWithin(micros, 0, Number.MAX_SAFE_INTEGER) ? micros : undefined
+  },
+)
+
+/** true or false, also in Redis's words. */
+export const yesNo: Reader<boolean, boolean | 'yes' | 'no'> = reader(
+  'yes or no (or true or false)',
+  (value) => {
+    if (value === true || value === 'yes' || value === 'true') return true
+    if (value === false || value === 'no' || value === 'false') return false
+    return undefined
+  },
+)
+
+/** Text that no message repeats. */
+export const secret: Reader<string, string> = reader(
+  'text',
+  (value) => (typeof value === 'string' ? value : undefined),
+  kindOf,
+)
+
+/** One of a few words. */
+export function oneOf<const Word extends string>(...words: Word[]): Reader<Word, Word> {
+  return reader(`one of ${words.join(', ')}`, (value) => words.find((word) => word === value))
+}
+
+/** A list of texts, or text that separates them by spaces or commas; each is read, at least one is wanted. */
+export function list<Item>(
+  wants: string,
+  read: (text: string) => Item | undefined,
+): Reader<readonly Item[], string | readonly string[]> {
+  return reader(`${wants}, at least one`, (value) => {
+    const texts = typeof value === 'string' ? [value] : value
+    if (!Array.isArray(texts) || !texts.every((text) => typeof text === 'string')) return undefined
+    const words = texts.flatMap((text) => text.split(/[\s,]+/)).filter((word) => word !== '')
+    const items = words.map(read)
+    return items.length === 0 || items.includes(undefined) ? undefined : (items as Item[])
+  })
+}
+
+/** A list of addresses to listen on, or text that separates them by spaces or commas. */
+export const addresses: Reader<readonly BindAddress[], string | readonly string[]> = reader(
+  "addresses such as ['127.0.0.1', '::1'], at least one",
+  (value) => {
+    const names = typeof value === 'string' ? value.split(/[\s,]+/).filter((name) => name !== '') : value
+    if (!Array.isArray(names) || names.length === 0) return undefined
+    const list = names.flatMap(readAddress)
+    return list.includes(undefined) ? undefined : (list as BindAddress[])
+  },
+)
+
+/** Whether only this machine can reach a server that listens there. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
+}
+
+/** A value as a message shows it: short, on one line, and without the user and the password of a URL. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') {
+    const bare = value.replace(/:\/\/.*@/s, '://…@')
+    const text = bare.length > MOST_SHOWN ? `${bare.slice(0, MOST_SHOWN)}…` : bare
+    return `'${JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"')}'`
+  }
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (typeof value === 'bigint') return `${value}n`
+  if (Array.isArray(value)) {
+    return value.every((item) => typeof item === 'string') ? `[${value.map(show).join(', ')}]` : 'an array'
+  }
+  return kindOf(value)
+}
+
+/** What kind of value it is, for messages that must not repeat it. */
+export function kindOf(value: unknown): string {
+  if (value === undefined) return 'nothing'
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  return `${/^[aeiou]/.test(typeof value) ? 'an' : 'a'} ${typeof value}`
+}
+
+function isWithin(value: unknown, least: number, most: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most
+}
+
+function readMilliseconds(value: unknown): unknown {
+  if (typeof value !== 'string') return value
+  return /^\d+$/.test(value) ? Number(value) : parseDuration(value)
+}
+
+/** `*` stands for every address of the machine and `::*` for every one of IPv6, as in Redis. */
+function readAddress(name: unknown): (BindAddress | undefined)[] {
+  if (typeof name !== 'string') return [undefined]
+  const optional = name.startsWith('-')
+  const bare = optional ? name.slice(1) : name
+  if (bare === '*')
+    return [
+      { host: '0.0.0.0', optional },
+      { host: '::', optional: true },
+    ]
+  const host = bare === '::*' ? '::' : bare.replace(/^\[(.*)\]$/, '$1')
+  return [isIP(host) !== 0 || HOST_NAME.test(host) ? { host, optional } : undefined]
+}

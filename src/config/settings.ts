@@ -1,0 +1,253 @@
+// The settings of a node as data: what each accepts, what it is by default, and how a person reads it.
+
+import { totalmem } from 'node:os'
+import { formatDuration, formatSize, parseSize } from '../bytes/units.ts'
+import type { BindAddress, OutputLimits } from '../server/settings.ts'
+import {
+  addresses,
+  duration,
+  microseconds,
+  oneOf,
+  type Reader,
+  reader,
+  seconds,
+  secret,
+  size,
+  whole,
+  yesNo,
+} from './readers.ts'
+
+/**
+ * One setting. Its key in `settings` is its field in a configuration file; in kebab case it is the flag and
+ * Redis's name (`--tcp-keepalive`, `CONFIG GET tcp-keepalive`), in upper case the variable (`ERINYS_TCP_KEEPALIVE`).
+ */
+export interface Setting<Output, Input> {
+  readonly reads: Reader<Output, Input>
+  readonly fallback: Output
+  /** What follows the flag, for the help. */
+  readonly argument: string
+  readonly summary: string
+  /** The default in words, where its value would say less. */
+  readonly fallbackText?: string
+  readonly write: (value: Output) => string
+}
+
+const DEFAULT_OUTPUT_LIMITS: OutputLimits = {
+  normal: { hard: 0, soft: 0, softTime: 0 },
+  replica: { hard: 256 * 2 ** 20, soft: 64 * 2 ** 20, softTime: 60_000 },
+  pubsub: { hard: 32 * 2 ** 20, soft: 8 * 2 ** 20, softTime: 60_000 },
+}
+
+/** Bytes that the machine has, or that the control group of this process may use. */
+export const machineMemory: number = Math.min(totalmem(), process.constrainedMemory() || totalmem())
+
+const asText = (value: string | number): string => String(value)
+const asSeconds = (ms: number): string => (ms === 0 ? '0' : formatDuration(ms))
+
+export const settings = {
+  /** The port to listen on; 0 lets the system choose one. */
+  port: setting({
+    reads: whole(0, 65_535, 'a port'),
+    fallback: 7000,
+    argument: '<port>',
+    summary: 'port to listen on; 0: any free one',
+    write: asText,
+  }),
+  /** The addresses to listen on; one that begins with `-` may be missing on the machine, `*` is every one. */
+  bind: setting<readonly BindAddress[], string | readonly string[]>({
+    reads: addresses,
+    fallback: [
+      { host: '127.0.0.1', optional: false },
+      { host: '::1', optional: true },
+    ],
+    argument: '<address...>',
+    summary: 'addresses to listen on; *: every one',
+    write: (list) => list.map(({ host, optional }) => (optional ? `-${host}` : host)).join(' '),
+  }),
+  /** The password that clients give with AUTH; empty: none. */
+  requirepass: setting({
+    reads: secret,
+    fallback: '',
+    argument: '<password>',
+    summary: 'password that clients give with AUTH',
+    fallbackText: 'none',
+    write: (password) => (password === '' ? 'none' : 'set, not shown'),
+  }),
+  /** Refuse to listen beyond this machine while there is no password. */
+  protectedMode: setting({
+    reads: yesNo,
+    fallback: true,
+    argument: '<yes|no>',
+    summary: 'refuse to listen beyond this machine without a password',
+    write: (on) => (on ? 'yes' : 'no'),
+  }),
+  /** The budget of each group that names none, in bytes. */
+  maxmemory: setting({
+    reads: size('1kb'),
+    fallback: Math.floor(machineMemory / 4),
+    argument: '<size>',
+    summary: 'budget of each group that names none, such as 1gb',
+    fallbackText: "a quarter of the machine's memory",
+    write: formatSize,
+  }),
+  /** How long a stopping node waits for replies under way, in ms. */
+  shutdownTimeout: setting({
+    reads: duration(0, 'timed'),
+    fallback: 10_000,
+    argument: '<duration>',
+    summary: 'how long a stopping node waits for replies under way',
+    write: formatDuration,
+  }),
+  /** How much is logged, in Redis's words. */
+  loglevel: setting({
+    reads: oneOf('debug', 'verbose', 'notice', 'warning', 'nothing'),
+    fallback: 'notice',
+    argument: '<level>',
+    summary: 'debug, verbose, notice, warning or nothing',
+    write: asText,
+  }),
+  /** Most connections at one time. */
+  maxclients: setting({
+    reads: whole(1),
+    fallback: 10_000,
+    argument: '<number>',
+    summary: 'most connections at one time',
+    write: asText,
+  }),
+  /** Connections idle for longer are closed; ms, 0: never. */
+  timeout: setting({
+    reads: seconds,
+    fallback: 0,
+    argument: '<duration>',
+    summary: 'close connections idle for longer; 0: never',
+    write: asSeconds,
+  }),
+  /** Time between probes of an idle connection; ms, 0: none. */
+  tcpKeepalive: setting({
+    reads: seconds,
+    fallback: 300_000,
+    argument: '<duration>',
+    summary: 'time between probes of an idle connection; 0: none',
+    write: asSeconds,
+  }),
+  /** Connections that may wait to be accepted. */
+  tcpBacklog: setting({
+    reads: whole(1, 65_535),
+    fallback: 511,
+    argument: '<number>',
+    summary: 'connections that may wait to be accepted',
+    write: asText,
+  }),
+  /** Most bytes of one argument. */
+  protoMaxBulkLen: setting({
+    reads: size('1mb', '1gb'),
+    fallback: 512 * 2 ** 20,
+    argument: '<size>',
+    summary: 'longest argument of a command',
+    write: formatSize,
+  }),
+  /** Most bytes of a request that has not arrived whole. */
+  clientQueryBufferLimit: setting({
+    reads: size('1mb'),
+    fallback: 2 ** 30,
+    argument: '<size>',
+    summary: 'most bytes held of a request that has not arrived whole',
+    write: formatSize,
+  }),
+  /** How much output may wait for a client that does not read, as Redis writes it. */
+  clientOutputBufferLimit: setting<OutputLimits, string>({
+    reads: reader("limits as Redis writes them, such as 'normal 256mb 64mb 60'", readOutputLimits),
+    fallback: DEFAULT_OUTPUT_LIMITS,
+    argument: '<limits>',
+    summary: 'output that closes a client: class, hard, soft, seconds',
+    write: writeOutputLimits,
+  }),
+  /** Commands that ran longer enter the slow log; microseconds, 0: all, -1: none. */
+  slowlogLogSlowerThan: setting({
+    reads: microseconds,
+    fallback: 10_000,
+    argument: '<duration>',
+    summary: 'commands that ran longer enter the slow log; -1: none',
+    write: (micros) => (micros > 0 ? formatDuration(micros / 1000) : String(micros)),
+  }),
+  /** Most entries of the slow log. */
+  slowlogMaxLen: setting({
+    reads: whole(0),
+    fallback: 128,
+    argument: '<number>',
+    summary: 'most entries of the slow log',
+    write: asText,
+  }),
+  /** Events that took at least this long are sampled by LATENCY; ms, 0: none. */
+  latencyMonitorThreshold: setting({
+    reads: duration(0),
+    fallback: 0,
+    argument: '<duration>',
+    summary: 'events that took as long are kept by LATENCY; 0: none',
+    write: asSeconds,
+  }),
+  /** How many times a second expired entries are looked for. */
+  hz: setting({
+    reads: whole(1, 500),
+    fallback: 10,
+    argument: '<number>',
+    summary: 'how many times a second expired entries are looked for',
+    write: asText,
+  }),
+}
+
+/** The name of a setting in a configuration file. */
+export type SettingName = keyof typeof settings
+
+/** Every setting with its value; sizes in bytes, times in ms where no other unit is named. */
+export type Settings = {
+  readonly [Name in SettingName]: (typeof settings)[Name]['fallback']
+}
+
+/** The settings as a person writes them. */
+export type SettingsInput = {
+  readonly [Name in SettingName]?: (typeof settings)[Name] extends Setting<infer _, infer Input>
+    ? Input
+    : never
+}
+
+export const settingNames = Object.keys(settings) as readonly SettingName[]
+
+/** Redis's name, which is also the flag's: `tcpKeepalive` is `tcp-keepalive`. */
+export function kebabName(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
+/** The environment variable: `tcpKeepalive` is `ERINYS_TCP_KEEPALIVE`. */
+export function variableName(name: string): string {
+  return `ERINYS_${kebabName(name).replaceAll('-', '_').toUpperCase()}`
+}
+
+function setting<Output, Input>(spec: Setting<Output, Input>): Setting<Output, Input> {
+  return spec
+}
+
+/** Redis: one or more of `class hard soft seconds`; classes that are not named keep their default. */
+function readOutputLimits(value: unknown): OutputLimits | undefined {
+  if (typeof value !== 'string') return undefined
+  const words = value.trim().split(/\s+/)
+  if (words.length % 4 !== 0) return undefined
+  const limits = { ...DEFAULT_OUTPUT_LIMITS }
+  for (let i = 0; i < words.length; i += 4) {
+    const name = words[i] === 'slave' ? 'replica' : words[i]
+    if (name !== 'normal' && name !== 'replica' && name !== 'pubsub') return undefined
+    const hard = parseSize(words[i + 1])
+    const soft = parseSize(words[i + 2])
+    if (hard === undefined || soft === undefined || !/^\d{1,7}$/.test(words[i + 3])) return undefined
+    limits[name] = { hard, soft, softTime: Number(words[i + 3]) * 1000 }
+  }
+  return limits
+}
+
+function writeOutputLimits(limits: OutputLimits): string {
+  const part = (name: keyof OutputLimits): string => {
+    const { hard, soft, softTime } = limits[name]
+    return `${name} ${hard === 0 ? '0' : formatSize(hard)} ${soft === 0 ? '0' : formatSize(soft)} ${softTime / 1000}`
+  }
+  return `${part('normal')} ${part('replica')} ${part('pubsub')}`
+}

@@ -1,0 +1,370 @@
+// Runs requests: finds the command, checks what may run, loads what it misses, and keeps the order per key.
+
+import type { Hash, Hasher } from '../bytes/hash.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { type Client, placeOf } from '../commands/spec/client.ts'
+import type { Context } from '../commands/spec/context.ts'
+import { MAX_SHOWN, printable, unknownCommand, wrongArguments } from '../commands/spec/errors.ts'
+import type { Host } from '../commands/spec/host.ts'
+import type { Command } from '../commands/spec/ready-command.ts'
+import type { Args } from '../resp/args.ts'
+import { MAX_WARM } from '../store/read-ahead.ts'
+import type { Store } from '../store/store.ts'
+import type { Telemetry } from '../telemetry/telemetry.ts'
+import { keyName } from './loading/load-results.ts'
+import { Loading } from './loading/loading.ts'
+import { Dispatcher } from './routing/dispatcher.ts'
+import { type Circumstances, circumstancesOf, type Errand } from './routing/forwarded-request.ts'
+import { COPY, HERE, Routing, WAIT } from './routing/routing.ts'
+import { Runner } from './runner.ts'
+import type { CommandTable } from './table.ts'
+import { OriginWrites } from './writing/origin-writes.ts'
+
+/** The request was run; its reply is written, or its place is held. */
+const DONE = 0
+/** The request may not run yet: offer it again when the client is resumed. */
+export const STALLED = 1
+export type Outcome = typeof DONE | typeof STALLED
+
+/** A connection does not run ahead of more held commands than this, nor of more bytes of their arguments. */
+const MAX_HELD = 10_000
+const MAX_HELD_BYTES = 16 * 2 ** 20
+/** The same for another node, by whose connection many clients ask. */
+const MAX_HELD_OF_PEER = 1_000_000
+const MAX_HELD_BYTES_OF_PEER = 256 * 2 ** 20
+
+/** Longer keys are not hashed ahead. */
+const MAX_WARM_KEY = 512
+
+interface Waited extends Circumstances {
+  readonly command: Command
+}
+
+interface Held extends Waited {
+  readonly args: Args
+  readonly complete: (reply: Buffer) => void
+}
+
+export class Executor {
+  readonly #table: CommandTable
+  readonly #context: Context
+  readonly #host: Host
+  readonly #telemetry: Telemetry
+  readonly #hasher: Hasher
+  /** `undefined`: this node is in no cluster. */
+  readonly #routing: Routing | undefined
+  readonly #dispatcher: Dispatcher | undefined
+  readonly #runner: Runner
+  readonly #loading: Loading
+  readonly #originWrites: OriginWrites
+  readonly #hashes = new Int32Array(MAX_WARM)
+  /** The stores that `warm` was called for, since `cool`: the first `#warmedCount`. */
+  readonly #warmed: Store[] = []
+  #warmedCount = 0
+
+  constructor(table: CommandTable, context: Context, host: Host, hasher: Hasher) {
+    this.#hasher = hasher
+    this.#table = table
+    this.#context = context
+    this.#host = host
+    this.#telemetry = host.telemetry
+    context.reply.onError = (text) => this.#telemetry.errorReply(text)
+    this.#runner = new Runner(context, host)
+    const sendOn = (held: Held): boolean => this.#sendOn(held, held.args, held.complete)
+    this.#loading = new Loading(this.#runner, host.telemetry, sendOn)
+    this.#originWrites = new OriginWrites(this.#runner, host.telemetry, (held) =>
+      this.#sendOn(held, held.args, held.complete, true),
+    )
+    const { cluster } = host
+    if (cluster === undefined) return
+    const perform = (errand: Errand, args: Args): void => this.#perform(errand, args)
+    this.#dispatcher = new Dispatcher({ cluster, context, table, perform })
+    this.#routing = new Routing(cluster, context, this.#dispatcher)
+  }
+
+  /** Who takes the reply, from another node, to a request of a client's that was sent in this context. */
+  relayed(client: Client, context: number, complete: (reply: Buffer) => void): Errand {
+    return (this.#dispatcher as Dispatcher).errand(
+      { client, ...(this.#host.cluster as Cluster).circumstancesOf(context) },
+      complete,
+    )
+  }
+
+  /**
+   * Prepares for running `requests[from, to)`: hashes the argument that is nearly always the key and reads ahead
+   * what the store will need. Before each one, `prime` tells its hash.
+   */
+  warm(store: Store, requests: readonly Args[], from: number, to: number): void {
+    const hashes = this.#hashes
+    for (let i = from; i < to; i++) {
+      const args = requests[i]
+      const keyed = args.count > 1 && args.end[1] - args.start[1] <= MAX_WARM_KEY
+      hashes[i] = keyed ? this.#hasher.hash(args.buf, args.start[1], args.end[1]) : 0
+    }
+    store.readAhead.warm(hashes, from, to)
+    this.#warmed[this.#warmedCount++] = store
+  }
+
+  /** Whether the store will probably be asked for what this client wants: else `warm` and `prime` are not worth it. */
+  asksStore(client: Client): boolean {
+    return this.#routing === undefined || client.peer !== undefined || !this.#routing.sendsMost
+  }
+
+  /** `args` is request `i` of those that `warm` took, if it was called. */
+  prime(client: Client, args: Args, i: number): void {
+    if (this.#warmedCount === 0 || args.count < 2 || args.end[1] - args.start[1] > MAX_WARM_KEY) return
+    this.#hasher.prime(args.buf, args.start[1], args.end[1], this.#hashes[i] as Hash)
+    client.group.store.readAhead.hint(i)
+  }
+
+  /** The requests of `warm` are done: their bytes may change. */
+  cool(): void {
+    // The list keeps its length: a shorter one would be allocated anew for every batch.
+    for (; this.#warmedCount > 0; this.#warmedCount--) this.#warmed[this.#warmedCount - 1].readAhead.cool()
+    this.#hasher.forget()
+  }
+
+  /** Runs one request of a client. `args` may be reused afterwards, unless the outcome is `STALLED`. */
+  execute(client: Client, args: Args): Outcome {
+    const context = this.#context
+    const { reply } = context
+    context.args = args
+    context.client = client
+    reply.protocol = client.protocol
+    const mark = reply.mark()
+    const command = this.#resolve(client, args)
+    if (command === undefined) {
+      this.#telemetry.failed = false
+      this.#silence(client, mark)
+      return DONE
+    }
+    if (client.held.size !== 0 && this.#mustWait(client, command)) {
+      if (client.peer === undefined || this.#seesAll(command) || holdsMost(client)) return STALLED
+      // Others' commands, behind it on the same connection, do not wait with it.
+      this.#park(client, command)
+      return DONE
+    }
+    // A pause of clients must not make this node seem dead.
+    const mayPause = client.peer === undefined || command.isRouted
+    if (mayPause && this.#host.mustPause(client, command)) return STALLED
+    client.lastCommand = command.fullName
+    if (this.#routing !== undefined && command.isRouted) {
+      const route = this.#routing.route(client, command)
+      if (route === WAIT) return STALLED
+      client.asking = false
+      if (route === COPY) this.#runOnCopy(client, command, mark)
+      if (route !== HERE) {
+        if (this.#host.monitors !== 0 && command.isShown) this.#host.feedMonitors(client, command, args)
+        this.#telemetry.count(command.stats)
+        if (reply.mark() > mark) this.#silence(client, mark)
+        return DONE
+      }
+      if (this.#host.cluster?.isSettling && this.#pull(client, command)) return DONE
+    } else if (client.asking) client.asking = false
+    const { stats } = command
+    const telemetry = this.#telemetry
+    const timed = stats.isTimed || telemetry.timesAll
+    const startedAt = timed ? telemetry.now() : 0
+    context.group = client.group
+    const ran = this.#runOrHold(client, command, mark)
+    if (this.#host.monitors !== 0 && command.isShown) this.#host.feedMonitors(client, command, args)
+    if (!ran) return DONE
+    if (timed) telemetry.finish(stats, startedAt, client, args, command.secretsOf(args))
+    else telemetry.count(stats)
+    this.#silence(client, mark)
+    return DONE
+  }
+
+  /**
+   * Runs a request for an errand: one of a peer's or several parts that this node owns a part of. Nothing may be
+   * pending in the reply writer.
+   */
+  #perform(errand: Errand, args: Args, isPulled = false): void {
+    const context = this.#context
+    const { reply } = context
+    const { client, group, protocol } = errand.circumstances
+    const command = this.#table.resolve(args)
+    if (command === undefined || !command.accepts(args.count)) {
+      errand.fail('ERR the request was changed on its way')
+      return
+    }
+    context.instant.refresh()
+    context.args = args
+    context.client = client
+    context.group = group
+    reply.protocol = protocol
+    const mayPull = !isPulled && command.isRouted && this.#host.cluster?.isSettling
+    if (mayPull && this.#pull(client, command, errand)) return
+    const startedAt = this.#telemetry.now()
+    if (!this.#runOrHold(client, command, 0, errand)) return
+    const bytes = reply.take()
+    this.#telemetry.finish(command.stats, startedAt, client, args, command.secretsOf(args))
+    errand.complete(bytes)
+  }
+
+  /** False: it waits for loads, and the place of its reply is held. */
+  #runOrHold(client: Client, command: Command, mark: number, errand?: Errand): boolean {
+    const context = this.#context
+    const { group } = context
+    context.command = command
+    context.store = group.store
+    context.loaded = false
+    context.missed = false
+    if (group.writes !== undefined && this.#originWrites.concerns(command))
+      return !this.#originWrites.hold(client, command, errand)
+    if (
+      group.flights !== undefined &&
+      command.loadsFirst(context.args) &&
+      this.#loading.hold(client, command, errand)
+    )
+      return false
+    if (command.isWrite && group.isWatched) this.#runner.fence(command)
+    this.#runner.run(command, mark)
+    if (!context.missed) return true
+    context.reply.rewind(mark)
+    this.#telemetry.failed = false
+    if (this.#loading.hold(client, command, errand)) return false
+    context.loaded = true
+    this.#runner.run(command, mark)
+    return true
+  }
+
+  /** Runs a read on the copies that this node holds of others' values. */
+  #runOnCopy(client: Client, command: Command, mark: number): void {
+    const context = this.#context
+    context.command = command
+    context.group = client.group
+    context.store = client.group.copies?.store ?? client.group.store
+    context.loaded = true
+    context.missed = false
+    this.#runner.run(command, mark)
+  }
+
+  /** An errand for the place of the command that runs now. */
+  #errandFor(client: Client): Errand {
+    return (this.#dispatcher as Dispatcher).errand(circumstancesOf(client), placeOf(client))
+  }
+
+  /** Runs a peer's command once those before it that have its keys are done. */
+  #park(client: Client, command: Command): void {
+    const context = this.#context
+    const keys = command.keysOf(context).map((i) => keyName(context.args, i))
+    const args = context.args.detach()
+    const errand = this.#errandFor(client)
+    const { circumstances, complete } = errand
+    client.held.park({
+      keys,
+      bytes: args.buf.length,
+      sees: !command.loadsThrough,
+      run: () => {
+        if (!this.#sendOn({ ...circumstances, command }, args, complete)) this.#perform(errand, args)
+      },
+    })
+  }
+
+  /**
+   * Asks the previous owners of slots that this node is taking over for the keys that it does not hold; then the
+   * command runs. False: there is nothing to ask for.
+   */
+  #pull(client: Client, command: Command, errand?: Errand): boolean {
+    const { cluster } = this.#host
+    const context = this.#context
+    const { args } = context
+    const group = errand?.circumstances.group ?? client.group
+    const positions = command.keysOf(context)
+    const pulls = positions.filter((i) => cluster?.mustPull(group, args, i))
+    if (cluster === undefined || pulls.length === 0) return false
+    const own = args.detach()
+    const keys = positions.map((i) => keyName(args, i))
+    const held = { keys, bytes: own.buf.length, write: true }
+    const place = errand ?? this.#errandFor(client)
+    client.held.add(held)
+    let missing = pulls.length
+    for (const i of pulls) {
+      void cluster.pull(group, own.copy(i)).then(() => {
+        if (--missing !== 0) return
+        client.held.delete(held)
+        const from = place.circumstances
+        if (!this.#sendOn({ ...from, command }, own, place.complete)) this.#perform(place, own, true)
+        client.held.unpark()
+      })
+    }
+    return true
+  }
+
+  /** Sends a command that waited here to whoever owns its keys by now. False: this node does, or nobody else. */
+  #sendOn(waited: Waited, args: Args, complete: (reply: Buffer) => void, isFresh = false): boolean {
+    const { cluster } = this.#host
+    if (cluster === undefined || cluster.isAlone) return false
+    const context = this.#context
+    context.args = args
+    const isMoved = (i: number): boolean =>
+      cluster.ownerOf(args.buf, args.start[i], args.end[i]) !== undefined
+    if (!waited.command.keysOf(context).some(isMoved)) return false
+    ;(this.#dispatcher as Dispatcher).sendOn(waited, args, complete, isFresh)
+    return true
+  }
+
+  /** The command to run, or `undefined` after an error reply. */
+  #resolve(client: Client, args: Args): Command | undefined {
+    const { reply } = this.#context
+    const command = this.#table.resolve(args)
+    if (command === undefined) {
+      const container = this.#table.find(args, 0)
+      if (container === undefined) reply.error(unknownCommand(args))
+      else {
+        const name = printable(args, 1, MAX_SHOWN)
+        reply.error(`ERR unknown subcommand '${name}'. Try ${container.spec.name.toUpperCase()} HELP.`)
+      }
+      return undefined
+    }
+    if (!command.accepts(args.count)) {
+      command.stats.rejectedCalls++
+      reply.error(wrongArguments(command.fullName))
+      return undefined
+    }
+    if (!client.authenticated && !command.needsNoAuth) {
+      command.stats.rejectedCalls++
+      reply.error('NOAUTH Authentication required.')
+      return undefined
+    }
+    return command
+  }
+
+  /** CLIENT REPLY: drops what was written since `mark` if this client wants no reply. */
+  #silence(client: Client, mark: number): void {
+    if (client.replyMode === 'on') return
+    if (client.replyMode === 'skip-next') {
+      client.replyMode = 'skip'
+      return
+    }
+    this.#context.reply.rewind(mark)
+    if (client.replyMode === 'skip') client.replyMode = 'on'
+  }
+
+  /**
+   * Whether running now could overtake a held command of the same connection on the same key. Only two reads that
+   * both load do not see each other: one that does not load must see what the other has loaded.
+   */
+  #mustWait(client: Client, command: Command): boolean {
+    if (this.#seesAll(command) || holdsMost(client)) return true
+    const { args } = this.#context
+    const { loadsThrough } = command
+    for (const position of command.keysOf(this.#context)) {
+      if (client.held.blocks(keyName(args, position), !loadsThrough)) return true
+    }
+    return false
+  }
+
+  /** Whether the context's command may see every key. */
+  #seesAll(command: Command): boolean {
+    return command.spec.wholeKeyspace === true || command.spanOf(this.#context.args) !== undefined
+  }
+}
+
+/** Whether so much is held for a connection that it has to wait. */
+function holdsMost({ held, peer }: Client): boolean {
+  return peer === undefined
+    ? held.size >= MAX_HELD || held.bytes >= MAX_HELD_BYTES
+    : held.size >= MAX_HELD_OF_PEER || held.bytes >= MAX_HELD_BYTES_OF_PEER
+}

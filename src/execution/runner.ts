@@ -1,0 +1,64 @@
+// Runs a handler, so that whatever it throws becomes a reply, and tells the group of the keys that it is about to write.
+
+import type { Client } from '../commands/spec/client.ts'
+import type { Context } from '../commands/spec/context.ts'
+import type { Host } from '../commands/spec/host.ts'
+import type { Command } from '../commands/spec/ready-command.ts'
+import type { Group } from '../group/group.ts'
+import type { Args } from '../resp/args.ts'
+
+/** A command that has waited, with what it needs to be run. */
+export interface Resumable {
+  readonly client: Client
+  readonly command: Command
+  readonly args: Args
+  readonly protocol: 2 | 3
+}
+
+export class Runner {
+  readonly context: Context
+  readonly #host: Host
+
+  constructor(context: Context, host: Host) {
+    this.context = context
+    this.#host = host
+  }
+
+  /** Makes a command that has waited the context's, on a group; nothing more is loaded for it. */
+  resume({ client, command, args, protocol }: Resumable, group: Group): void {
+    const context = this.context
+    context.args = args
+    context.client = client
+    context.command = command
+    context.group = group
+    context.store = group.store
+    context.missed = false
+    context.loaded = true
+    context.reply.protocol = protocol
+  }
+
+  /** Runs the context's command; what it wrote since `mark` is dropped if it throws. */
+  run(command: Command, mark: number): void {
+    const context = this.context
+    try {
+      command.run(context)
+    } catch (error) {
+      this.fail(command, mark, error)
+    }
+  }
+
+  fail(command: Command, mark: number, error: unknown): void {
+    const context = this.context
+    context.reply.rewind(mark)
+    context.missed = false
+    context.reply.error('ERR internal error')
+    this.#host.reportFault(error, command.fullName)
+  }
+
+  /** The context's command is about to write its keys. */
+  fence(command: Command): void {
+    const context = this.context
+    const { args } = context
+    for (const i of command.keysOf(context)) context.group.fence(args.buf, args.start[i], args.end[i])
+  }
+}

@@ -1,0 +1,94 @@
+// Writes that do not depend on what their keys hold: what they change is known without running them.
+
+import type { Context } from '../../commands/spec/context.ts'
+import { tooLarge } from '../../commands/spec/errors.ts'
+import { EX, PX, TIMED } from '../../commands/strings/lifetime.ts'
+import { readOptions, readTime, SET_OPTIONS, timeAt } from '../../commands/strings/options.ts'
+import type { Group } from '../../group/group.ts'
+import type { Args } from '../../resp/args.ts'
+import { EXPIRES, ValueType } from '../../store/record.ts'
+import { Tagging } from '../../store/tags.ts'
+import { type Change, isValue } from './changes.ts'
+
+export interface PlainWrite {
+  readonly changes: readonly Change[]
+  /** Whether it answers how many of its keys were held, and else OK. */
+  readonly counts: boolean
+}
+
+const NO_TAGS = new Tagging()
+const OK = Buffer.from('+OK\r\n')
+
+/**
+ * What the context's command changes; nothing but that of the context is kept. 'refused': it cannot be run, and the
+ * reply says why. `undefined`: it has to be run to be known.
+ */
+export function plainWrite(c: Context): PlainWrite | 'refused' | undefined {
+  switch (c.command.fullName) {
+    case 'set': {
+      if (c.args.count === 3) return setting(c, 2, 0)
+      const options = readOptions(c, 3, SET_OPTIONS)
+      if (options < 0) return 'refused'
+      return (options & SET_OPTIONS & ~TIMED) === 0 ? setting(c, 2, options) : undefined
+    }
+    case 'setex':
+      return setting(c, 3, timeAt(2, EX))
+    case 'psetex':
+      return setting(c, 3, timeAt(2, PX))
+    case 'del':
+    case 'unlink':
+      return removing(c.args)
+    default:
+      return undefined
+  }
+}
+
+/** The reply to one that is about to be made. */
+export function replyOf({ changes, counts }: PlainWrite, group: Group): Buffer {
+  return counts ? Buffer.from(`:${countOf(changes, group)}\r\n`) : OK
+}
+
+/** How many of the keys are held. */
+export function countOf(changes: readonly Change[], group: Group): number {
+  let held = 0
+  for (const { key } of changes) if (isValue(group, group.store.peek(key, 0, key.length))) held++
+  return held
+}
+
+function setting(c: Context, valueAt: number, options: number): PlainWrite | 'refused' | undefined {
+  const { args, group, reply } = c
+  const { store } = group
+  if (!readTime(c, options)) return 'refused'
+  const isTimed = (options & TIMED) !== 0
+  const flags = isTimed ? EXPIRES : group.lifetime()
+  const end = flags === 0 ? 0 : store.deadline[0]
+  // Over already, or more than a double can tell.
+  if (isTimed && (end <= c.instant.ms[0] || end > Number.MAX_SAFE_INTEGER)) return undefined
+  if (!store.fits(args.length(1), args.length(valueAt), flags)) {
+    reply.error(tooLarge(store.maxBytes))
+    return 'refused'
+  }
+  const value = args.copy(valueAt)
+  const entry = {
+    from: group,
+    value,
+    type: ValueType.STRING,
+    flags,
+    isRaw: false,
+    deadline: BigInt(end),
+    loadedAt: 0,
+    loadMs: 0,
+    tagging: NO_TAGS,
+  }
+  const change = { key: args.copy(1), value, entry, deadline: isTimed ? end : undefined }
+  return { changes: [change], counts: false }
+}
+
+function removing(args: Args): PlainWrite {
+  if (args.count === 2)
+    return { changes: [{ key: args.copy(1), value: null, entry: undefined }], counts: true }
+  const keys = new Map<string, Change>()
+  for (let i = 1; i < args.count; i++)
+    keys.set(args.latin1(i), { key: args.copy(i), value: null, entry: undefined })
+  return { changes: [...keys.values()], counts: true }
+}

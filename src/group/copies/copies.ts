@@ -1,0 +1,275 @@
+// The hot copies of one group: what this node keeps, for a moment, of keys that other nodes own.
+
+import type { Hasher } from '../../bytes/hash.ts'
+import type { Instant } from '../../bytes/instant.ts'
+import { NULL_REF, type Ref, UNIT_BYTES } from '../../store/arena.ts'
+import { MIN_INDEX_BYTES } from '../../store/index.ts'
+import { EXPIRES, LOADED, recordBytes, ValueType } from '../../store/record.ts'
+import { Store } from '../../store/store.ts'
+import { Fetches, type Ticket } from './fetches.ts'
+
+/*
+ * Why no copy is older than it may be:
+ *
+ *   - A fetch begins before its request leaves, and counts from then: the owner reads the value and its remaining
+ *     lifetime later, so a copy dies no later than the owner's entry, whatever the clocks of the two nodes say.
+ *   - An invalidation that arrives while a fetch is under way voids it: the order in which the two arrive, on
+ *     whichever connections, does not matter.
+ *   - A copy carries the number of the link it came over. When the link breaks, and with it the word of writes, the
+ *     number is no longer good: one step for any number of copies.
+ *   - When the clock was turned back, nothing is known about ages: all copies go.
+ */
+
+/** How copies of other nodes' keys are kept. */
+export interface CopyPolicy {
+  /** The most of the group's budget that they may take, at most a half; 0: there are none. */
+  readonly share: number
+  /** For how long at most one is served after its fetch began. */
+  readonly maxAgeMs: number
+  /** How many are fetched at the same time, at most. */
+  readonly maxFetches: number
+}
+
+export const defaultCopyPolicy: CopyPolicy = { share: 1 / 8, maxAgeMs: 1000, maxFetches: 64 }
+
+/** The slice of the budget grows by so much: what it takes from the group's own entries is evicted in a short time. */
+const STEP_BYTES = 256 * 1024
+/** A smaller slice holds next to nothing. */
+const LEAST_BYTES = 4096
+/** A record's block may be a unit larger than asked; its index slot, and the next growth of the index. */
+const BESIDES = 2 * UNIT_BYTES + MIN_INDEX_BYTES
+/** After a fetch that a write has voided its key rests for this share of the greatest age: the next would be too. */
+const REST_SHARE = 0.1
+
+export interface CopiesOptions {
+  readonly policy: CopyPolicy
+  /** The group's budget: the copies' slice is a share of it. */
+  readonly budget: number
+  readonly instant: Instant
+  readonly hasher: Hasher
+  /** Told how many bytes the slice takes from now on, before it takes more; 0: none. */
+  readonly reserve: (bytes: number) => void
+}
+
+export class Copies {
+  /** Reads answered from copies, copies taken in, copies and fetches that a write or a lost link made void. */
+  hits = 0
+  installs = 0
+  invalidations = 0
+  /** The copies; `undefined` while there are none. Only a reference from `find` may be read there. */
+  store: Store | undefined
+  /** The most the slice may grow to. */
+  #limit: number
+  /** Of stores that are gone. */
+  #expiredBefore = 0
+  #nextLink = 1
+  /** The numbers of the links by owner, and those that are good. */
+  readonly #links = new Map<string, number>()
+  readonly #good = new Set<number>()
+  readonly #fetches: Fetches
+  #setbacks: number
+  readonly #options: CopiesOptions
+
+  constructor(options: CopiesOptions) {
+    const { policy, instant, budget } = options
+    if (!(policy.share >= 0 && policy.share <= 0.5))
+      throw new RangeError(`copies cannot take ${policy.share} of a budget, the most is a half`)
+    this.#options = options
+    this.#limit = Math.floor(budget * policy.share)
+    this.#fetches = new Fetches(instant, policy.maxFetches)
+    this.#setbacks = instant.setbacks
+  }
+
+  /** Bytes that copies occupy, index included. */
+  get bytes(): number {
+    return this.store?.usedBytes ?? 0
+  }
+
+  /** Bytes of the slice at present: what the group's own entries must leave. */
+  get reserved(): number {
+    return this.store?.maxBytes ?? 0
+  }
+
+  /** Copies, also those of absent keys and those that are void but not reclaimed yet. */
+  get entries(): number {
+    return this.store === undefined ? 0 : this.store.size + this.store.absent
+  }
+
+  get expired(): number {
+    return this.#expiredBefore + (this.store?.expired ?? 0)
+  }
+
+  /** Fetches under way. */
+  get fetching(): number {
+    return this.#fetches.size
+  }
+
+  /** The group has another budget; a smaller slice evicts at once. */
+  setBudget(bytes: number): void {
+    this.#limit = Math.floor(bytes * this.#options.policy.share)
+    if (this.#limit < LEAST_BYTES) this.dropAll()
+    const { store } = this
+    if (store === undefined || store.maxBytes <= this.#limit) return
+    store.maxBytes = this.#limit
+    this.#options.reserve(this.#limit)
+  }
+
+  /** The live copy of a key, in `store`, now the most recently used; its type may be `ABSENT`. */
+  find(bytes: Buffer, start: number, end: number): Ref {
+    const ref = this.#peek(bytes, start, end)
+    if (ref === NULL_REF) return NULL_REF
+    this.store?.touch(ref)
+    this.hits++
+    return ref
+  }
+
+  /** Whether there is a live copy of a key, which does not count as a read. */
+  holds(bytes: Buffer, start: number, end: number): boolean {
+    return this.#peek(bytes, start, end) !== NULL_REF
+  }
+
+  /**
+   * To be called before the value of a key is asked of its owner: what to give to `install`, or to `cancel` if no
+   * value comes. `undefined`: it is not to be fetched now.
+   */
+  begin(bytes: Buffer, start: number, end: number, owner: string): Ticket | undefined {
+    if (this.#limit < LEAST_BYTES) return undefined
+    this.#keepTime()
+    return this.#fetches.begin(bytes, start, end, this.#linkTo(owner))
+  }
+
+  /**
+   * Keeps what a fetch brought, unless it was voided. `remainingMs`: for how long the owner lets it be kept, -1: for
+   * any time. False: it is not kept.
+   */
+  install(ticket: Ticket, value: Buffer, remainingMs: number, type: ValueType = ValueType.STRING): boolean {
+    this.#keepTime()
+    if (ticket.isVoid) return false
+    const { instant, policy } = this.#options
+    const lifetime = remainingMs < 0 ? policy.maxAgeMs : Math.min(remainingMs, policy.maxAgeMs)
+    // An entry lives through the millisecond of its deadline, of which part may have passed when the fetch began.
+    const deadline = ticket.beganAt + lifetime - 1
+    const { key } = ticket
+    const flags = EXPIRES | LOADED
+    const bytes = recordBytes(key.length, value.length, flags) + BESIDES
+    if (deadline < instant.now || bytes + MIN_INDEX_BYTES > this.#limit) {
+      this.cancel(ticket)
+      return false
+    }
+    this.#fetches.end(ticket, 0)
+    const store = this.#storeWithRoom(bytes)
+    store.deadline[0] = deadline
+    store.loadedAt[0] = ticket.beganAt
+    // No origin took its time: the field is free for the link.
+    store.loadMs = ticket.link
+    if (store.put(key, 0, key.length, value, 0, value.length, type, flags) === NULL_REF) return false
+    this.installs++
+    return true
+  }
+
+  /** A fetch came to nothing: there was an error, or the owner lets nobody keep the value. Its key rests for a while. */
+  cancel(ticket: Ticket): void {
+    if (!ticket.isVoid) this.#fetches.end(ticket, this.#options.policy.maxAgeMs)
+  }
+
+  /** The key was written, or is about to be by a request of this node: no copy of it, nor a fetch under way, is good. */
+  drop(bytes: Buffer, start: number, end: number): void {
+    const ticket = this.#fetches.get(bytes, start, end)
+    if (ticket !== undefined) {
+      this.#fetches.end(ticket, this.#options.policy.maxAgeMs * REST_SHARE)
+      this.invalidations++
+    }
+    const { store } = this
+    if (store === undefined) return
+    const ref = store.peek(bytes, start, end)
+    if (ref === NULL_REF) return
+    store.remove(ref)
+    this.invalidations++
+  }
+
+  /** The link to an owner broke: nobody tells any more of writes to what came over it. */
+  dropOwner(owner: string): void {
+    const link = this.#links.get(owner)
+    if (link === undefined) return
+    this.#links.delete(owner)
+    this.#good.delete(link)
+    this.invalidations += this.#fetches.endLink(link)
+    if (this.#good.size === 0) this.dropAll()
+  }
+
+  /** Nothing fetched so far is good; the slice goes back to the group's own entries. */
+  dropAll(): void {
+    this.invalidations += this.#fetches.endAll() + this.entries
+    this.#links.clear()
+    this.#good.clear()
+    this.#release()
+  }
+
+  resetCounters(): void {
+    this.hits = 0
+    this.installs = 0
+    this.invalidations = 0
+    this.#expiredBefore = 0
+    if (this.store !== undefined) this.store.expired = 0
+  }
+
+  /** Reclaims expired copies among the next `slots` of the index, and the slice when none is left. */
+  sweep(slots: number): void {
+    this.#keepTime()
+    this.store?.sweep(slots)
+    if (this.entries === 0) this.#release()
+  }
+
+  #peek(bytes: Buffer, start: number, end: number): Ref {
+    if (this.store === undefined) return NULL_REF
+    this.#keepTime()
+    const { store } = this
+    if (store === undefined) return NULL_REF
+    const ref = store.peek(bytes, start, end)
+    if (ref === NULL_REF || this.#good.has(store.records.loadMs(ref))) return ref
+    store.remove(ref)
+    this.invalidations++
+    return NULL_REF
+  }
+
+  #keepTime(): void {
+    const { setbacks } = this.#options.instant
+    if (setbacks === this.#setbacks) return
+    this.#setbacks = setbacks
+    this.dropAll()
+  }
+
+  #linkTo(owner: string): number {
+    const known = this.#links.get(owner)
+    if (known !== undefined) return known
+    const link = this.#nextLink++
+    this.#links.set(owner, link)
+    this.#good.add(link)
+    return link
+  }
+
+  /** The store, with room for so many bytes more where the slice may still grow. */
+  #storeWithRoom(bytes: number): Store {
+    const { instant, hasher, reserve } = this.#options
+    const limit = this.#limit
+    let { store } = this
+    const has = store?.maxBytes ?? 0
+    const wants = (store?.usedBytes ?? MIN_INDEX_BYTES) + bytes
+    if (store === undefined || (wants > has && has < limit)) {
+      const slice = Math.min(limit, Math.max(wants, has + STEP_BYTES))
+      reserve(slice)
+      // Made for the whole slice, of which it takes nothing before it may.
+      store ??= new Store({ maxBytes: limit, hasher, instant })
+      store.maxBytes = slice
+      this.store = store
+    }
+    return store
+  }
+
+  #release(): void {
+    if (this.store === undefined) return
+    this.#expiredBefore += this.store.expired
+    this.store = undefined
+    this.#options.reserve(0)
+  }
+}

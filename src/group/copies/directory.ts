@@ -1,0 +1,166 @@
+// Who holds copies of a group's keys: the owner's memory of whom it must tell of a write.
+
+import type { Timers } from '../../bytes/clock.ts'
+import type { Hash, Hasher } from '../../bytes/hash.ts'
+import type { Group, Watcher } from '../group.ts'
+import { MAX_COPIED_KEY } from './fetches.ts'
+
+/** Longer than what a timer may come early. */
+const MARGIN_MS = 50
+const MAX_KEYS = 100_000
+
+export interface HoldersOptions<Holder extends object> {
+  /** For how long a copy may be held. */
+  readonly maxAgeMs: number
+  readonly hasher: Hasher
+  readonly timers: Timers
+  /** Tells a holder that a key, or without one every key of the group, is about to change. Must not throw. */
+  readonly tell: (holder: Holder, group: string, key: Buffer | undefined) => void
+  /** Beyond so many keys no copy is allowed. */
+  readonly maxKeys?: number
+}
+
+interface Entry<Holder> {
+  /** One character per byte. */
+  readonly key: string
+  readonly holders: Holder[]
+}
+
+/**
+ * A holder is a connection, not a node: copies die with it, and those that came over the next one are other copies.
+ *
+ * Entries are in two generations. Every maxAgeMs (by timer: no clock that is set can shorten it) the older one is
+ * forgotten, by when its copies have died, and the younger becomes the older.
+ */
+export class Holders<Holder extends object> implements Watcher {
+  /** Keys of which somebody holds a copy: 0 costs a write nothing. */
+  size = 0
+  /** Copies allowed, copies refused for want of room, holders told. */
+  allowed = 0
+  refused = 0
+  told = 0
+  #young = new Map<Hash, Entry<Holder>>()
+  #old = new Map<Hash, Entry<Holder>>()
+  readonly #gone = new WeakSet<Holder>()
+  readonly #group: Group
+  readonly #options: HoldersOptions<Holder>
+  #leave: (() => void) | undefined
+  #ticking = false
+
+  constructor(group: Group, options: HoldersOptions<Holder>) {
+    this.#group = group
+    this.#options = options
+  }
+
+  /**
+   * To be called when a holder asks for the key, before its value is read, and before it is loaded: then no write goes
+   * untold. Returns for how many ms the holder may keep the value, 0: not at all. That is the answer beyond
+   * `maxKeys`: to forget another one instead would cost a message now and that holder's next request.
+   */
+  add(bytes: Buffer, start: number, end: number, holder: Holder): number {
+    if (this.#gone.has(holder) || end - start > MAX_COPIED_KEY) return 0
+    const { hasher, maxAgeMs, maxKeys = MAX_KEYS } = this.#options
+    const hash = hasher.hash(bytes, start, end)
+    const younger = find(this.#young, hash, bytes, start, end)
+    const older = find(this.#old, hash, bytes, start, end)
+    if (younger === undefined && older === undefined && this.size >= maxKeys) {
+      this.refused++
+      return 0
+    }
+    this.allowed++
+    if (younger !== undefined) {
+      if (!younger.holders.includes(holder)) younger.holders.push(holder)
+      return maxAgeMs
+    }
+    // Two keys of one hash: the other one's copies are called back.
+    this.#callBack(this.#young, hash)
+    const holders = older === undefined ? [] : older.holders
+    if (older !== undefined) {
+      this.#old.delete(hash)
+      this.size--
+    }
+    if (!holders.includes(holder)) holders.push(holder)
+    this.#young.set(hash, { key: bytes.toString('latin1', start, end), holders })
+    this.size++
+    this.#leave ??= this.#group.watch(this)
+    this.#tick()
+    return maxAgeMs
+  }
+
+  written(_group: Group, bytes: Buffer, start: number, end: number): void {
+    if (this.size === 0) return
+    const hash = this.#options.hasher.hash(bytes, start, end)
+    if (find(this.#young, hash, bytes, start, end) !== undefined) this.#callBack(this.#young, hash)
+    if (find(this.#old, hash, bytes, start, end) !== undefined) this.#callBack(this.#old, hash)
+    if (this.size === 0) this.#unwatch()
+  }
+
+  flushed(): void {
+    const holders = new Set<Holder>()
+    for (const entries of [this.#young, this.#old]) {
+      for (const entry of entries.values()) for (const holder of entry.holders) holders.add(holder)
+      entries.clear()
+    }
+    this.size = 0
+    this.#unwatch()
+    for (const holder of holders) this.#tell(holder, undefined)
+  }
+
+  /** Of which keys there are old copies is not known. */
+  distrusted(): void {
+    this.flushed()
+  }
+
+  /** The connection is closed: it is told nothing more, and allowed nothing more. */
+  gone(holder: Holder): void {
+    this.#gone.add(holder)
+  }
+
+  /** Tells and forgets the holders of an entry. */
+  #callBack(entries: Map<Hash, Entry<Holder>>, hash: Hash): void {
+    const entry = entries.get(hash)
+    if (entry === undefined) return
+    entries.delete(hash)
+    this.size--
+    const key = Buffer.from(entry.key, 'latin1')
+    for (const holder of entry.holders) this.#tell(holder, key)
+  }
+
+  #tell(holder: Holder, key: Buffer | undefined): void {
+    if (this.#gone.has(holder)) return
+    this.told++
+    this.#options.tell(holder, this.#group.name, key)
+  }
+
+  /** One timer, and none while nothing is held. */
+  #tick(): void {
+    if (this.#ticking) return
+    this.#ticking = true
+    this.#options.timers.after(this.#options.maxAgeMs + MARGIN_MS, () => {
+      this.#ticking = false
+      this.size -= this.#old.size
+      this.#old = this.#young
+      this.#young = new Map()
+      if (this.size === 0) this.#unwatch()
+      else this.#tick()
+    })
+  }
+
+  #unwatch(): void {
+    this.#leave?.()
+    this.#leave = undefined
+  }
+}
+
+/** The entry of a hash, if it is that of the key too. */
+function find<Holder>(
+  entries: Map<Hash, Entry<Holder>>,
+  hash: Hash,
+  bytes: Buffer,
+  start: number,
+  end: number,
+): Entry<Holder> | undefined {
+  const entry = entries.get(hash)
+  if (entry === undefined || entry.key.length !== end - start) return undefined
+  return bytes.toString('latin1', start, end) === entry.key ? entry : undefined
+}

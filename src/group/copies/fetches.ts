@@ -1,0 +1,95 @@
+// The fetches of copies that are under way: none twice, a bounded number, and voided by what makes their value old.
+
+import type { Instant } from '../../bytes/instant.ts'
+
+/** Longer keys are not copied: an owner remembers who holds which. */
+export const MAX_COPIED_KEY = 512
+
+const MAX_RESTING = 1000
+
+/** One fetch under way. */
+export class Ticket {
+  readonly key: Buffer
+  /** The number of the link it is fetched over. */
+  readonly link: number
+  /** Milliseconds since the epoch. */
+  readonly beganAt: number
+  /** Over, or what it brings may be old. */
+  isVoid = false
+
+  constructor(key: Buffer, link: number, beganAt: number) {
+    this.key = key
+    this.link = link
+    this.beganAt = beganAt
+  }
+}
+
+export class Fetches {
+  readonly #tickets = new Map<string, Ticket>()
+  /** Keys not to be fetched before a moment in ms since the epoch. */
+  readonly #resting = new Map<string, number>()
+  readonly #instant: Instant
+  readonly #most: number
+
+  constructor(instant: Instant, most: number) {
+    this.#instant = instant
+    this.#most = most
+  }
+
+  get size(): number {
+    return this.#tickets.size
+  }
+
+  /** `undefined`: the key is being fetched or rests, is too long, or too many are being fetched. */
+  begin(bytes: Buffer, start: number, end: number, link: number): Ticket | undefined {
+    if (this.#tickets.size >= this.#most || end - start > MAX_COPIED_KEY) return undefined
+    const name = bytes.toString('latin1', start, end)
+    if (this.#tickets.has(name) || this.#rests(name)) return undefined
+    const ticket = new Ticket(Buffer.from(bytes.subarray(start, end)), link, this.#instant.now)
+    this.#tickets.set(name, ticket)
+    return ticket
+  }
+
+  get(bytes: Buffer, start: number, end: number): Ticket | undefined {
+    if (this.#tickets.size === 0 || end - start > MAX_COPIED_KEY) return undefined
+    return this.#tickets.get(bytes.toString('latin1', start, end))
+  }
+
+  /** Ends a fetch; its key is not fetched again for so many ms. */
+  end(ticket: Ticket, restMs: number): void {
+    ticket.isVoid = true
+    const name = ticket.key.toString('latin1')
+    this.#tickets.delete(name)
+    if (restMs === 0) return
+    if (this.#resting.size >= MAX_RESTING) this.#resting.clear()
+    this.#resting.set(name, this.#instant.now + restMs)
+  }
+
+  /** Voids what is being fetched over a link. Returns how many these were. */
+  endLink(link: number): number {
+    let ended = 0
+    for (const ticket of this.#tickets.values()) {
+      if (ticket.link !== link) continue
+      this.end(ticket, 0)
+      ended++
+    }
+    return ended
+  }
+
+  /** Voids all. Returns how many these were. */
+  endAll(): number {
+    const ended = this.#tickets.size
+    for (const ticket of this.#tickets.values()) ticket.isVoid = true
+    this.#tickets.clear()
+    this.#resting.clear()
+    return ended
+  }
+
+  #rests(name: string): boolean {
+    const until = this.#resting.get(name)
+    if (until === undefined) return false
+    if (until > this.#instant.now) return true
+    this.#resting.delete(name)
+    return false
+  }
+}

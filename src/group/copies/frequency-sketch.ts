@@ -1,0 +1,89 @@
+// Which keys are asked for often: a count-min sketch over their hashes, whose counts fade.
+
+import type { Hash } from '../../bytes/hash.ts'
+import type { Instant } from '../../bytes/instant.ts'
+
+/*
+ * Two rows of 65,536 counters of 4 bits, 64 KiB. A key has one counter in each row, and was asked for at most as
+ * often as the lesser of them says: only the lesser counts on (conservative update), which keeps the share of the
+ * other keys small. Every `fadeMs` all counts are halved, so that a key asked for r times a second settles between
+ * r/4 and r/2. Four rows of half the length would be little more exact at three times the time.
+ *
+ *   word | counter 7 | counter 6 | …… | counter 0 |     4 bits each
+ */
+
+const ROW_WORDS = 8192
+/** Leaves the bits that tell a row's counters apart: the upper tell the word, the lowest three the place in it. */
+const ROW_SHIFT = 16
+const MOST = 15
+/** The counts of eight counters, each without the bit that came from its neighbour when all were halved. */
+const HALVED = 0x77777777
+
+/** Multipliers that spread a hash over each row in another way: odd, from xxHash. */
+const SPREAD_0 = 0x9e3779b1 | 0
+const SPREAD_1 = 0x85ebca77 | 0
+
+export interface HeatOptions {
+  /** From which count on a key is hot, at most 15. */
+  readonly threshold?: number
+  /** After how many ms the counts are halved. */
+  readonly fadeMs?: number
+}
+
+/**
+ * By default a key is hot that is asked for 15 times at once, or 30 times a second for a while. A million keys asked
+ * for a million times a second share counters at counts of about 5, so none of them seems hot.
+ */
+export class Heat {
+  readonly #instant: Instant
+  readonly #threshold: number
+  readonly #fadeMs: number
+  readonly #words = new Int32Array(2 * ROW_WORDS)
+  /** When the counts were halved last, ms since the epoch. A cell: a number field would be boxed. */
+  readonly #fadedAt = new Float64Array(1)
+
+  constructor(instant: Instant, { threshold = MOST, fadeMs = 250 }: HeatOptions = {}) {
+    if (!(threshold >= 1 && threshold <= MOST)) throw new RangeError(`a threshold of ${threshold}`)
+    this.#instant = instant
+    this.#threshold = threshold
+    this.#fadeMs = fadeMs
+    this.#fadedAt[0] = instant.now
+  }
+
+  /** Counts one ask for the key of this hash. True: it is asked for often. Allocates nothing. */
+  touch(hash: Hash): boolean {
+    const since = this.#instant.ms[0] - this.#fadedAt[0]
+    if (since >= this.#fadeMs || since < 0) this.#fade()
+    const words = this.#words
+    const place0 = Math.imul(hash, SPREAD_0) >>> ROW_SHIFT
+    const place1 = Math.imul(hash, SPREAD_1) >>> ROW_SHIFT
+    const at0 = place0 >>> 3
+    const at1 = ROW_WORDS + (place1 >>> 3)
+    const shift0 = (place0 & 7) << 2
+    const shift1 = (place1 & 7) << 2
+    const count0 = (words[at0] >>> shift0) & MOST
+    const count1 = (words[at1] >>> shift1) & MOST
+    const least = Math.min(count0, count1)
+    if (least === MOST) return true
+    // One more for each that is the least, without branches: nobody could foretell them.
+    words[at0] += ((count0 - least - 1) >>> 31) << shift0
+    words[at1] += ((count1 - least - 1) >>> 31) << shift1
+    return least + 1 >= this.#threshold
+  }
+
+  #fade(): void {
+    const words = this.#words
+    const now = this.#instant.now
+    const periods = Math.floor((now - this.#fadedAt[0]) / this.#fadeMs)
+    if (periods < 0 || periods > 3) {
+      // All has faded away, or nobody knows since when: the clock was turned back.
+      words.fill(0)
+      this.#fadedAt[0] = now
+      return
+    }
+    this.#fadedAt[0] += periods * this.#fadeMs
+    for (let i = 0; i < periods; i++) {
+      for (let at = 0; at < words.length; at++) words[at] = (words[at] >>> 1) & HALVED
+    }
+  }
+}

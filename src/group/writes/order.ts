@@ -1,0 +1,97 @@
+// The order of writes: one at a time has a key, and for a while none has those of slots that are about to go elsewhere.
+
+import type { Timers } from '../../bytes/clock.ts'
+import { keySlot } from '../../bytes/crc16.ts'
+
+interface Gate {
+  readonly opened: Promise<void>
+  readonly open: () => void
+}
+
+export class Turns {
+  /** By key: ends when the last of those that want it alone has had it. */
+  readonly #turns = new Map<string, Promise<void>>()
+  /** By slot: what those wait for that want one of its keys and have no turn yet. */
+  readonly #gates = new Map<number, Gate>()
+
+  /** The keys that somebody has or waits for, as latin1; not those behind a gate. */
+  get names(): Iterable<string> {
+    return this.#turns.keys()
+  }
+
+  /** Whether somebody has the key, which is given as latin1. */
+  has(name: string): boolean {
+    return this.#turns.has(name)
+  }
+
+  /** Whether somebody has one of these keys, or a gate is before it. */
+  areBusy(writes: readonly { readonly key: Buffer }[]): boolean {
+    if (this.#turns.size === 0 && this.#gates.size === 0) return false
+    return writes.some(
+      ({ key }) => this.#turns.has(key.toString('latin1')) || this.#gateOf([key]) !== undefined,
+    )
+  }
+
+  /** Runs something while nobody else has one of these keys, in the order of the calls. */
+  async alone<T>(keys: readonly Buffer[], run: () => Promise<T>): Promise<T> {
+    for (let gate = this.#gateOf(keys); gate !== undefined; gate = this.#gateOf(keys)) await gate.opened
+    const names = new Set(keys.map((key) => key.toString('latin1')))
+    const before: Promise<void>[] = []
+    let end = (): void => undefined
+    const turn = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    for (const name of names) {
+      const last = this.#turns.get(name)
+      if (last !== undefined) before.push(last)
+      this.#turns.set(name, turn)
+    }
+    try {
+      // In any case later: nothing runs within the call.
+      await (before.length > 0 ? Promise.all(before) : undefined)
+      return await run()
+    } finally {
+      for (const name of names) if (this.#turns.get(name) === turn) this.#turns.delete(name)
+      end()
+    }
+  }
+
+  /** Lets nobody have a key of these slots who has no turn yet, until they are opened or so many ms are over. */
+  shut(slots: readonly number[], ms: number, timers: Timers): void {
+    const shut = slots.filter((slot) => !this.#gates.has(slot)).map((slot) => [slot, newGate()] as const)
+    if (shut.length === 0) return
+    for (const [slot, gate] of shut) this.#gates.set(slot, gate)
+    timers.after(ms, () =>
+      this.open(shut.filter(([slot, gate]) => this.#gates.get(slot) === gate).map(first)),
+    )
+  }
+
+  open(slots: readonly number[]): void {
+    for (const slot of this.#gates.size === 0 ? [] : slots) {
+      const gate = this.#gates.get(slot)
+      this.#gates.delete(slot)
+      gate?.open()
+    }
+  }
+
+  #gateOf(keys: readonly Buffer[]): Gate | undefined {
+    if (this.#gates.size === 0) return undefined
+    for (const key of keys) {
+      const gate = this.#gates.get(keySlot(key, 0, key.length))
+      if (gate !== undefined) return gate
+    }
+    return undefined
+  }
+}
+
+function newGate(): Gate {
+  let open = (): void => undefined
+  const opened = new Promise<void>((resolve) => {
+    open = resolve
+  })
+  return { opened, open }
+}
+
+function first<T>(pair: readonly [T, unknown]): T {
+  return pair[0]
+}

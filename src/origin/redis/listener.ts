@@ -1,0 +1,107 @@
+// Word from Redis of what has changed: connections that have keys tracked, one to each server that holds some.
+
+import { promisify } from 'node:util'
+import type { Cluster, Redis } from 'ioredis'
+import { type Line, Listening, type ListeningOptions } from '../listening.ts'
+
+/*
+ * Tracking (CLIENT TRACKING … BCAST, Redis 6) tells of each key that was written, renamed, given another lifetime,
+ * expired or evicted, and that everything was flushed, in whichever database; notifications of the keyspace tell nothing of
+ * a flush, and only servers that are configured so send them. In RESP2 word comes as a message to whom it is redirected,
+ * which may be the connection itself.
+ */
+
+export interface RedisListenerOptions extends Omit<ListeningOptions, 'line'> {
+  /** The servers that hold keys as of now: the only one, or the masters of a cluster. */
+  readonly servers: () => Promise<readonly Redis[]>
+  /** What every key has before it there. */
+  readonly prefix: string
+}
+
+/** Where tracking sends its messages. */
+const CHANNEL = '__redis__:invalidate'
+
+export function redisListener(options: RedisListenerOptions): Listening {
+  return new Listening({ ...options, line: (lose) => new RedisLine(options, lose) })
+}
+
+/** The servers that hold the keys of a cluster, as it says now. */
+export async function mastersOf(cluster: Cluster): Promise<readonly Redis[]> {
+  await promisify<void>((done) => cluster.refreshSlotsCache(done))()
+  return cluster.nodes('master')
+}
+
+class RedisLine implements Line {
+  readonly #options: RedisListenerOptions
+  readonly #lose: (error: unknown) => void
+  #names = ''
+  #connections: readonly Redis[] = []
+  #isClosed = false
+
+  constructor(options: RedisListenerOptions, lose: (error: unknown) => void) {
+    this.#options = options
+    this.#lose = lose
+  }
+
+  async open(): Promise<void> {
+    const servers = await this.#options.servers()
+    if (this.#isClosed) throw new Error('it is not wanted any more')
+    this.#names = namesOf(servers)
+    this.#connections = servers.map((server) => this.#connect(server))
+    await Promise.all(this.#connections.map((connection) => this.#track(connection)))
+  }
+
+  /** What servers that hold keys only now have told is lost. */
+  async check(): Promise<void> {
+    const [servers] = await Promise.all([
+      this.#options.servers(),
+      ...this.#connections.map((connection) => connection.ping()),
+    ])
+    if (namesOf(servers) !== this.#names) throw new Error('the cluster has other masters now')
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const connection of this.#connections) connection.disconnect()
+  }
+
+  #connect(server: Redis): Redis {
+    const connection = server.duplicate({
+      protocol: 2,
+      lazyConnect: true,
+      autoResubscribe: false,
+      retryStrategy: null,
+      commandTimeout: undefined,
+      socketTimeout: undefined,
+    })
+    connection.on('error', this.#lose)
+    connection.on('close', () => this.#lose(new Error('the connection was closed')))
+    connection.on('messageBuffer', (_channel: Buffer, keys: readonly Buffer[] | null) => this.#tell(keys))
+    return connection
+  }
+
+  async #track(connection: Redis): Promise<void> {
+    const { prefix } = this.#options
+    await connection.connect()
+    const id = await connection.client('ID')
+    const narrowed = prefix === '' ? [] : ['PREFIX', prefix]
+    await connection.call('CLIENT', 'TRACKING', 'ON', 'REDIRECT', id, 'BCAST', ...narrowed)
+    await connection.subscribe(CHANNEL)
+  }
+
+  #tell(keys: readonly Buffer[] | null): void {
+    // What was under way comes late when a silence ends.
+    if (this.#isClosed) return
+    const { listener, prefix } = this.#options
+    const start = Buffer.byteLength(prefix)
+    if (keys === null) listener.all()
+    else for (const key of keys) listener.key(Buffer.from(key.subarray(start)))
+  }
+}
+
+function namesOf(servers: readonly Redis[]): string {
+  return servers
+    .map(({ options: { host, port } }) => `${host}:${port}`)
+    .sort()
+    .join()
+}

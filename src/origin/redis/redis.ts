@@ -1,0 +1,262 @@
+// An origin that is another Redis, Valkey or cluster of these.
+
+import type { ChainableCommander, Cluster, Redis } from 'ioredis'
+import { type CancelTimer, systemTimers } from '../../bytes/clock.ts'
+import { keySlot } from '../../bytes/crc16.ts'
+import {
+  BadRequest,
+  type ChangeListener,
+  type LoadContext,
+  loaded,
+  type Origin,
+  type OriginLog,
+  type OriginResult,
+  type StoreContext,
+} from '../../group/origin.ts'
+import { showKey } from '../../group/result.ts'
+import { abortable, errorText } from '../abortable.ts'
+import type { Listening } from '../listening.ts'
+import type { TlsOptions } from '../tls-options.ts'
+import { mastersOf, redisListener } from './listener.ts'
+
+export interface RedisOptions {
+  /** `redis://` or `rediss://`; of a cluster, some of its nodes. */
+  readonly urls: readonly string[]
+  readonly cluster: boolean
+  /** What every key has before it there. */
+  readonly prefix: string
+  /** Whether to hear of changes. */
+  readonly listen?: boolean
+  readonly tls: TlsOptions | undefined
+  /** Milliseconds. */
+  readonly connectTimeout: number
+  readonly timeout: number
+}
+
+type Client = Redis | Cluster
+type PipelineReplies = readonly [Error | null, unknown][]
+
+/** The longest pause between two attempts to connect, in ms. */
+const LONGEST_PAUSE = 2000
+
+/** ioredis: the names of an error that the server replied, and of that of a command for which there is no connection. */
+const REPLY_ERROR = 'ReplyError'
+const GIVEN_UP = 'MaxRetriesPerRequestError'
+
+/** PTTL: there is no such key; it has no end. */
+const GONE = -2
+const ENDLESS = -1
+
+export class RedisOrigin implements Origin {
+  readonly kind = 'redis'
+  readonly listen: Origin['listen']
+  readonly #options: RedisOptions
+  #client: Promise<Client> | undefined
+  #listening: Listening | undefined
+  #log: OriginLog | undefined
+  /** Said once for each time that it happens. */
+  #isLost = false
+  /** Why there is no connection. */
+  #lastError: unknown
+
+  constructor(options: RedisOptions) {
+    this.#options = options
+    if (options.listen === true) this.listen = (listener) => this.#listen(listener)
+  }
+
+  async start(log: OriginLog): Promise<void> {
+    this.#log = log
+    const client = await this.#connected()
+    // A cluster of which no node answers is looked for on and on.
+    const limit = AbortSignal.timeout(this.#options.connectTimeout)
+    await abortable(client.connect(), limit).catch((error) => this.#lose(error))
+  }
+
+  async load(key: string, { signal }: LoadContext): Promise<OriginResult> {
+    const client = await this.#connected()
+    const name = this.#options.prefix + key
+    const [value, ttl] = await this.#run(client.pipeline().getBuffer(name).pttl(name), signal)
+    if (value[0] !== null) throw reworded(value[0], key)
+    return resultOf(key, value[1] as Buffer | null, ttl)
+  }
+
+  async loadMany(
+    keys: readonly string[],
+    context: LoadContext,
+  ): Promise<ReadonlyMap<string, OriginResult | Error>> {
+    const client = await this.#connected()
+    const parts = this.#options.cluster ? [...this.#bySlot(keys).values()] : [keys]
+    const results = await Promise.all(parts.map((part) => this.#loadPart(client, part, context)))
+    return new Map(results.flat())
+  }
+
+  /** It is kept there for as long as the client said, who may have said nothing: what the group's `ttl` is, is its own. */
+  async store(key: string, value: Buffer, { signal, ttl }: StoreContext): Promise<void> {
+    const client = await this.#connected()
+    const name = this.#options.prefix + key
+    const pipeline = client.pipeline()
+    if (ttl === undefined) pipeline.set(name, value)
+    else pipeline.set(name, value, 'PX', Math.max(1, Math.ceil(ttl)))
+    const [[error]] = await this.#run(pipeline, signal)
+    if (error !== null) throw error
+  }
+
+  async remove(key: string, { signal }: LoadContext): Promise<void> {
+    const client = await this.#connected()
+    const [[error]] = await this.#run(client.pipeline().del(this.#options.prefix + key), signal)
+    if (error !== null) throw error
+  }
+
+  async #listen(listener: ChangeListener): Promise<void> {
+    const { prefix, connectTimeout } = this.#options
+    this.#listening = redisListener({
+      servers: () => this.#servers(),
+      prefix,
+      connectTimeout,
+      timers: systemTimers,
+      listener,
+    })
+    await this.#listening.start()
+  }
+
+  async close(): Promise<void> {
+    this.#listening?.close()
+    const client = await this.#client?.catch(() => undefined)
+    client?.disconnect()
+  }
+
+  /** Those that hold keys, as of now. */
+  async #servers(): Promise<readonly Redis[]> {
+    const client = await this.#connected()
+    if (!client.isCluster) return [client as Redis]
+    return mastersOf(client as Cluster)
+  }
+
+  async #loadPart(
+    client: Client,
+    keys: readonly string[],
+    context: LoadContext,
+  ): Promise<[string, OriginResult | Error][]> {
+    const names = keys.map((key) => this.#options.prefix + key)
+    const pipeline = client.pipeline().mgetBuffer(...names)
+    for (const name of names) pipeline.pttl(name)
+    const [values, ...ttls] = await this.#run(pipeline, context.signal)
+    if (values[0] !== null) throw values[0]
+    return Promise.all(
+      keys.map(async (key, i): Promise<[string, OriginResult | Error]> => {
+        const value = (values[1] as (Buffer | null)[])[i]
+        // MGET gives nil for what is there and is no string: GET says so.
+        if (value === null && ttls[i][0] === null && ttls[i][1] !== GONE)
+          return [key, await this.load(key, context).catch((error: Error) => error)]
+        try {
+          return [key, resultOf(key, value, ttls[i])]
+        } catch (error) {
+          return [key, error as Error]
+        }
+      }),
+    )
+  }
+
+  /** Commands wait while there is no connection, but not for ever. */
+  async #run(pipeline: ChainableCommander, signal: AbortSignal): Promise<PipelineReplies> {
+    let cancel: CancelTimer = () => undefined
+    const late = new Promise<never>((_, reject) => {
+      const give = (): void => reject(new Error('Redis does not answer'))
+      // Not by a signal: one of those, and its timer, would stay for the whole time after the answer has come.
+      cancel = systemTimers.after(this.#options.timeout + 500, give)
+    })
+    const replies = await abortable(Promise.race([pipeline.exec(), late]), signal).finally(cancel)
+    if (replies === null) throw new Error('the transaction was aborted')
+    const unanswered = replies.find(([error]) => error !== null && error.name !== REPLY_ERROR)?.[0]
+    if (unanswered) throw this.#reworded(unanswered)
+    return replies
+  }
+
+  /** Keys of one slot are on one node of a cluster, which takes no MGET of others. */
+  #bySlot(keys: readonly string[]): ReadonlyMap<number, string[]> {
+    const slots = new Map<number, string[]>()
+    for (const key of keys) {
+      const name = Buffer.from(this.#options.prefix + key)
+      const slot = keySlot(name, 0, name.length)
+      const others = slots.get(slot)
+      if (others === undefined) slots.set(slot, [key])
+      else others.push(key)
+    }
+    return slots
+  }
+
+  /**
+   * Why a command has no answer, in words of the network where there is no connection. Their error is not the cause: the
+   * command may have been sent before, on a connection that was lost.
+   */
+  #reworded(error: Error): Error {
+    if (this.#lastError !== undefined) return new Error(errorText(this.#lastError))
+    return error.name === GIVEN_UP ? new Error('the connection was closed') : error
+  }
+
+  #connected(): Promise<Client> {
+    this.#client ??= this.#create()
+    return this.#client
+  }
+
+  async #create(): Promise<Client> {
+    const { Cluster, Redis } = await import('ioredis')
+    const { urls, cluster, tls, connectTimeout, timeout } = this.#options
+    const pause = (attempt: number): number => Math.min(50 * 2 ** attempt, LONGEST_PAUSE)
+    const options = {
+      ...(tls === undefined ? {} : { tls: { ...tls } }),
+      lazyConnect: true,
+      connectTimeout,
+      commandTimeout: timeout,
+      // A connection that swallows commands and gives nothing back is replaced.
+      socketTimeout: timeout + 1000,
+      maxRetriesPerRequest: 1,
+      retryStrategy: pause,
+    }
+    const client = cluster
+      ? new Cluster([...urls], {
+          lazyConnect: true,
+          clusterRetryStrategy: pause,
+          redisOptions: { ...credentialsOf(urls[0]), ...options },
+        })
+      : new Redis(urls[0], options)
+    client.on('error', (error) => this.#lose(error))
+    client.on('ready', () => this.#find())
+    return client
+  }
+
+  #find(): void {
+    if (this.#isLost) this.#log?.info({}, 'Redis answers again')
+    this.#isLost = false
+    this.#lastError = undefined
+  }
+
+  #lose(error: unknown): void {
+    this.#lastError = error
+    if (this.#isLost) return
+    this.#isLost = true
+    this.#log?.warn({ err: error }, `Redis does not answer, loads fail until it does: ${errorText(error)}`)
+  }
+}
+
+/** The nodes of a cluster that it names itself have the same password and the same TLS. */
+function credentialsOf(url: string): { username?: string; password?: string; tls?: object } {
+  const { username, password, protocol } = new URL(url)
+  return {
+    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+    ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+    ...(protocol === 'rediss:' ? { tls: {} } : {}),
+  }
+}
+
+/** A key that ended between the two commands is given to whoever waits, and not kept. */
+function resultOf(key: string, value: Buffer | null, [error, ttl]: PipelineReplies[number]): OriginResult {
+  if (value === null) return null
+  if (error !== null) throw reworded(error, key)
+  return ttl === ENDLESS ? value : loaded(value, { ttl: Math.max(0, Number(ttl)) })
+}
+
+function reworded(error: Error, key: string): Error {
+  if (!error.message.startsWith('WRONGTYPE')) return error
+  return new BadRequest(`${showKey(key)} holds another type than a string`, { cause: error })
+}

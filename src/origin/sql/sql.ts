@@ -1,0 +1,200 @@
+// An origin that is a SQL database: one query for a key, and one for many keys at once.
+
+import { systemTimers } from '../../bytes/clock.ts'
+import {
+  BadRequest,
+  type ChangeListener,
+  type LoadContext,
+  type Origin,
+  type OriginLog,
+  type OriginValue,
+} from '../../group/origin.ts'
+import { errorText } from '../abortable.ts'
+import type { KeyPattern } from '../key-pattern.ts'
+import type { Listening } from '../listening.ts'
+import { Batch } from './batch.ts'
+import { type Checked, checkStatements, type Statements } from './checks.ts'
+import { type Driver, type DriverOptions, type Parameter, StatementError, worded } from './driver.ts'
+import { ofKey, RowReader } from './row-reader.ts'
+
+/** Which database, by the protocol of the URL. */
+export const SQL_PROTOCOLS = ['postgres:', 'postgresql:', 'mysql:', 'mariadb:', 'sqlite:'] as const
+
+/** Connections of a pool break together: one of them is told of in so many ms. */
+const COMPLAINT_PAUSE = 1000
+
+export interface SqlOptions extends Omit<DriverOptions, 'onIdleError' | 'writes'>, Statements {
+  /** Which keys there are, and what of them is the parameter; undefined: the whole key is. */
+  readonly keys: KeyPattern | undefined
+  /** Do not look at the database before the first load. */
+  readonly lazy: boolean
+  /** The channel of PostgreSQL that tells of changes. */
+  readonly listen?: string
+  /** Milliseconds that never go back; by default those of the process. */
+  readonly now?: () => number
+}
+
+/**
+ * `query` has one parameter, the key, and gives at most one row. `batchQuery` has one parameter, the set of keys; the
+ * first column of each of its rows is the key that the row belongs to, and the others are those of `query`.
+ */
+export class SqlOrigin implements Origin {
+  readonly kind = 'sql'
+  readonly loadMany: Origin['loadMany']
+  readonly store: Origin['store']
+  readonly remove: Origin['remove']
+  readonly listen: Origin['listen']
+  readonly #options: SqlOptions
+  readonly #reader: RowReader
+  #log: OriginLog | undefined
+  /** When a connection was last said to have broken. */
+  #complainedAt = -Infinity
+  #listening: Listening | undefined
+  #opening: Promise<Driver> | undefined
+  #checking: Promise<Checked> | undefined
+
+  constructor(options: SqlOptions) {
+    this.#options = options
+    this.#reader = new RowReader(options.column)
+    const { writeQuery, removeQuery, listen } = options
+    if (writeQuery !== undefined)
+      this.store = (key, value, { signal }) => this.#change('write', key, [value], signal)
+    if (removeQuery !== undefined) this.remove = (key, { signal }) => this.#change('remove', key, [], signal)
+    if (listen !== undefined) this.listen = (listener) => this.#listen(listen, listener)
+    if (options.batchQuery !== undefined) this.loadMany = (keys, context) => this.#loadMany(keys, context)
+  }
+
+  /** @throws StatementError for a query that the database refuses, Error for one whose columns do not fit */
+  async start(log: OriginLog): Promise<void> {
+    this.#log = log
+    await this.#open()
+    if (this.#options.lazy) return
+    try {
+      await this.#checked()
+    } catch (error) {
+      if (error instanceof StatementError) throw error
+      log.warn({ err: error }, `the database does not answer, loads fail until it does: ${errorText(error)}`)
+    }
+  }
+
+  knows(key: string): boolean {
+    return this.#parameterOf(key) !== undefined
+  }
+
+  async load(key: string, { signal }: LoadContext): Promise<OriginValue> {
+    const parameter = this.#parameterOf(key)
+    if (parameter === undefined) return null
+    try {
+      const { driver } = await this.#checked()
+      return this.#reader.only(await driver.one(parameter, signal))
+    } catch (error) {
+      throw worded(ofKey(error, key))
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#listening?.close()
+    const driver = await this.#opening?.catch(() => undefined)
+    await driver?.close()
+  }
+
+  async #listen(channel: string, listener: ChangeListener): Promise<void> {
+    const { url, tls, connectTimeout } = this.#options
+    const { postgresListener } = await import('./postgres-listener.ts')
+    this.#listening = postgresListener({
+      url,
+      tls,
+      channel,
+      connectTimeout,
+      timers: systemTimers,
+      listener,
+    })
+    await this.#listening.start()
+  }
+
+  async #change(
+    which: 'write' | 'remove',
+    key: string,
+    values: readonly Uint8Array[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const parameter = this.#parameterOf(key)
+    if (parameter === undefined) throw new BadRequest('there are no such keys')
+    try {
+      const { [which]: change } = await this.#checked()
+      await change?.(parameter, values, signal)
+    } catch (error) {
+      throw worded(error)
+    }
+  }
+
+  async #loadMany(keys: readonly string[], { signal }: LoadContext): Promise<(OriginValue | Error)[]> {
+    const parameters = keys.map((key) => this.#parameterOf(key))
+    /** By the text of a parameter, which several keys may have. */
+    const asked = new Map<string, Parameter>()
+    for (const parameter of parameters) if (parameter !== undefined) asked.set(String(parameter), parameter)
+    if (asked.size === 0) return keys.map(() => null)
+    const { driver } = await this.#checked().catch((error) => Promise.reject(worded(error)))
+    const found = await new Batch(driver, this.#reader, signal).find([...asked.values()])
+    return parameters.map((parameter, i) =>
+      parameter === undefined ? null : ofKey(found.get(String(parameter)), keys[i]),
+    )
+  }
+
+  #parameterOf(key: string): Parameter | undefined {
+    const { keys } = this.#options
+    if (keys === undefined) return key
+    const text = keys.match(key)?.[0]
+    return text !== undefined && keys.types[0].startsWith('int') ? BigInt(text) : text
+  }
+
+  #open(): Promise<Driver> {
+    const { writeQuery, removeQuery } = this.#options
+    this.#opening ??= openDriver({
+      ...this.#options,
+      writes: writeQuery !== undefined || removeQuery !== undefined,
+      onIdleError: (error) => this.#complain(error),
+    }).catch((error) => {
+      this.#opening = undefined
+      throw error
+    })
+    return this.#opening
+  }
+
+  #complain(error: Error): void {
+    const { now = () => performance.now() } = this.#options
+    const at = now()
+    if (at - this.#complainedAt < COMPLAINT_PAUSE) return
+    this.#complainedAt = at
+    this.#log?.warn({ err: error }, `a connection has broken: ${errorText(error)}`)
+  }
+
+  /** The driver, once the database has accepted the queries and statements. */
+  #checked(): Promise<Checked> {
+    this.#checking ??= this.#check().catch((error) => {
+      this.#checking = undefined
+      throw error
+    })
+    return this.#checking
+  }
+
+  async #check(): Promise<Checked> {
+    const { statementTimeout, connectTimeout } = this.#options
+    const driver = await this.#open()
+    return checkStatements(driver, this.#options, AbortSignal.timeout(statementTimeout + connectTimeout))
+  }
+}
+
+async function openDriver(options: DriverOptions): Promise<Driver> {
+  const { protocol } = new URL(options.url)
+  if (protocol === 'sqlite:') {
+    const { openSqlite } = await import('./sqlite.ts')
+    return openSqlite(options.url.slice(protocol.length), options)
+  }
+  if (protocol === 'mysql:' || protocol === 'mariadb:') {
+    const { openMysql } = await import('./mysql.ts')
+    return openMysql(options)
+  }
+  const { openPostgres } = await import('./postgres.ts')
+  return openPostgres(options)
+}

@@ -1,0 +1,97 @@
+// A process that is told to end while writes wait for their origin: they are written if it is there, else said to be lost.
+
+import { once } from 'node:events'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
+import { expect, onTestFinished, test } from 'vitest'
+import { compiledMain } from '../support/compiled.ts'
+import { NodeProcess } from '../support/node-process.ts'
+import { poll } from '../support/poll.ts'
+import { freePorts } from '../support/ports.ts'
+
+type Answer = (request: IncomingMessage, response: ServerResponse) => void
+
+/** A server that answers PUT as it is told at the moment, and remembers the keys. */
+class Source {
+  readonly stored = new Set<string>()
+  answer: Answer = () => undefined
+  readonly server: Server
+
+  constructor() {
+    this.server = createServer((request, response) => {
+      request.resume()
+      this.answer(request, response)
+    })
+  }
+
+  readonly takes: Answer = (request, response) => {
+    this.stored.add(request.url ?? '')
+    response.end()
+  }
+
+  async start(): Promise<number> {
+    this.server.listen(0, '127.0.0.1')
+    await once(this.server, 'listening')
+    onTestFinished(() => {
+      this.server.closeAllConnections()
+      this.server.close()
+    })
+    return (this.server.address() as AddressInfo).port
+  }
+}
+
+/** A node whose group writes behind, and 50 acknowledged writes. */
+async function written(source: Source, shutdownTimeout: string): Promise<NodeProcess> {
+  const port = await source.start()
+  const config = join(mkdtempSync(join(tmpdir(), 'erinys-writes-')), 'config.json')
+  const users = {
+    write: 'behind',
+    originTimeout: '1m',
+    origin: { kind: 'http', url: `http://127.0.0.1:${port}/{key}` },
+  }
+  writeFileSync(config, JSON.stringify({ shutdownTimeout, groups: { users } }))
+  const [own] = await freePorts(1)
+  const node = new NodeProcess(own, ['--config', config], { program: [process.execPath, compiledMain()] })
+  await node.start()
+  const client = new Redis(own, '127.0.0.1', { enableReadyCheck: false })
+  await Promise.all(Array.from({ length: 50 }, (_, i) => client.set(`key:${i}`, 'value')))
+  client.disconnect()
+  return node
+}
+
+test('a source that is slow gets all of them before the process ends', async () => {
+  const source = new Source()
+  const held: (() => void)[] = []
+  source.answer = (request, response) => held.push(() => source.takes(request, response))
+  const node = await written(source, '1m')
+  const ended = node.terminate()
+  await poll(() => node.log.includes('SIGTERM'), 'the process to end')
+  expect(source.stored.size).toBe(0)
+  source.answer = source.takes
+  for (const release of held) release()
+  expect(await ended).toMatchObject({ code: 0, stderr: '' })
+  expect(source.stored.size).toBe(50)
+  expect(node.log).not.toContain('lost')
+})
+
+test.each<[string, Answer]>([
+  ['fails', (_, response) => void response.writeHead(500).end()],
+  ['is silent', () => undefined],
+  ['breaks off', (request) => request.socket.destroy()],
+])(
+  'of a source that %s nobody waits for longer than shutdownTimeout, and what is lost is said',
+  async (_, answer) => {
+    const source = new Source()
+    source.answer = answer
+    const node = await written(source, '500ms')
+    expect(await node.terminate()).toMatchObject({ code: 0 })
+    const { level, group, lost } = JSON.parse(
+      node.log.split('\n').find((line) => line.includes('"lost"')) ?? '{}',
+    )
+    expect({ level, group, lost }).toEqual({ level: 'error', group: 'users', lost: 50 })
+  },
+)

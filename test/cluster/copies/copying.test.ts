@@ -1,0 +1,47 @@
+// What an owner gives for a copy: never more of a value's life than is left of it.
+
+import { expect, test } from 'vitest'
+import { ManualClock } from '../../../src/bytes/clock.ts'
+import { Hasher } from '../../../src/bytes/hash.ts'
+import { Instant } from '../../../src/bytes/instant.ts'
+import { Copying } from '../../../src/cluster/copies/copying.ts'
+import { Group } from '../../../src/group/group.ts'
+
+test('a copy does not outlive the lifetime of the value, and of a stale one there is none', async () => {
+  const clock = new ManualClock()
+  const instant = new Instant(clock)
+  const hasher = new Hasher({ low: 1, high: 2 })
+  const group = new Group(
+    {
+      name: 'scores',
+      maxBytes: 1_000_000,
+      origin: { kind: 'test', load: () => '630' },
+      ttlMs: 1000,
+      jitter: 0,
+      negativeTtlMs: 0,
+      originTimeoutMs: 0,
+      freshness: { staleWhileRevalidateMs: 5000, staleIfErrorMs: 5000, refreshAhead: 0 },
+    },
+    { instant, hasher, timers: clock, random: () => 0 },
+  )
+  const copying = new Copying({
+    groups: [group],
+    instant,
+    hasher,
+    timers: clock,
+    fraction: 0.125,
+    maxAgeMs: 600,
+    fetch: () => Promise.resolve(null),
+  })
+  const key = Buffer.from('Tom')
+  const give = (): number | undefined =>
+    copying.give({ push: () => undefined }, group, key, 0, key.length)?.remainingMs
+  await group.fetch(key)
+  expect(give()).toBe(600)
+  clock.advance(900)
+  instant.refresh()
+  expect(give()).toBe(100)
+  clock.advance(101)
+  instant.refresh()
+  expect(give()).toBeUndefined()
+})

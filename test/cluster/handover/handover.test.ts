@@ -1,0 +1,259 @@
+// The losing side: what is sent where, at which rate, what becomes of what nobody takes, and how long it keeps others waiting.
+
+import { describe, expect, test } from 'vitest'
+import { keySlot } from '../../../src/bytes/crc16.ts'
+import { Handover, type HandoverOptions } from '../../../src/cluster/handover/handover.ts'
+import type { Moving } from '../../../src/cluster/handover/takeover.ts'
+import type { Group } from '../../../src/group/group.ts'
+import { seededRandom } from '../../support/random.ts'
+import { ALL_SLOTS, Chance, MovingNode } from '../movers.ts'
+
+const turn = (): Promise<void> => new Promise(setImmediate)
+
+async function turns(count = 10): Promise<void> {
+  for (let i = 0; i < count; i++) await turn()
+}
+
+interface Call {
+  readonly to: string
+  readonly group: string
+  readonly keys: readonly string[]
+  readonly bytes: number
+  readonly answer: (answer: 'taken' | 'later' | 'refused') => void
+}
+
+/** A node whose handover is answered by the test. */
+class Bench {
+  readonly node = new MovingNode('bench', 1_700_000_000_000, new Chance(seededRandom(1)), 2)
+  readonly calls: Call[] = []
+  readonly reports: { readonly to: string; readonly slots: readonly number[] }[] = []
+  doneAnswer: 'taken' | 'later' = 'taken'
+  readonly handover: Handover
+
+  constructor(options: Partial<HandoverOptions> = {}) {
+    this.handover = new Handover({
+      groups: this.node.groups,
+      instant: this.node.instant,
+      timers: this.node.clock,
+      micros: () => performance.now() * 1000,
+      pause: turn,
+      bytesPerSecond: 0,
+      send: (to, group, entries) =>
+        new Promise((answer) => this.calls.push(call(to, group, entries, answer))),
+      done: async (to, slots) => {
+        this.reports.push({ to, slots })
+        return this.doneAnswer
+      },
+      ...options,
+    })
+  }
+
+  get group(): Group {
+    return this.node.groups[0]
+  }
+
+  write(key: string, value = 'value'): number {
+    this.group.write(Buffer.from(key), Buffer.from(value), 0)
+    return keySlot(Buffer.from(key), 0, key.length)
+  }
+}
+
+function call(to: string, group: Group, entries: readonly Moving[], answer: Call['answer']): Call {
+  const bytes = entries.reduce((sum, { key, dump }) => sum + key.length + dump.length, 0)
+  return { to, group: group.name, keys: entries.map(({ key }) => key.toString()), bytes, answer }
+}
+
+describe('Handover', () => {
+  test('sends each entry to the owner of its slot, group by group, and reports slots without entries too', async () => {
+    const bench = new Bench()
+    const a = bench.write('a')
+    const b = bench.write('b')
+    bench.write('c')
+    bench.node.groups[1].write(Buffer.from('a'), Buffer.from('other'), 0)
+    bench.handover.lost([a, 77], 'one')
+    bench.handover.lost([b], 'two')
+    await turns()
+    for (const call of bench.calls) call.answer('taken')
+    await turns()
+    for (const call of bench.calls) call.answer('taken')
+    await bench.handover.drained
+    expect(bench.calls.map(({ to, group, keys }) => [to, group, ...keys]).sort()).toEqual([
+      ['one', 'g0', 'a'],
+      ['one', 'g1', 'a'],
+      ['two', 'g0', 'b'],
+    ])
+    expect(bench.reports).toEqual(
+      expect.arrayContaining([
+        { to: 'one', slots: [a, 77].sort((x, y) => x - y) },
+        { to: 'two', slots: [b] },
+      ]),
+    )
+    expect(bench.group.store.size).toBe(1)
+    expect(bench.handover.moved).toBe(3)
+  })
+
+  test('keeps and sends again what was written while it was under way', async () => {
+    const bench = new Bench()
+    const slot = bench.write('a', 'old')
+    bench.handover.lost([slot], 'one')
+    await turns()
+    bench.write('a', 'new')
+    bench.calls[0].answer('taken')
+    await turns()
+    expect(bench.calls).toHaveLength(2)
+    expect(bench.reports).toEqual([])
+    bench.calls[1].answer('taken')
+    await bench.handover.drained
+    expect(bench.reports).toEqual([{ to: 'one', slots: [slot] }])
+    expect(bench.group.store.size).toBe(0)
+  })
+
+  test('does not go on for ever when a key is written all the time', async () => {
+    const bench = new Bench()
+    const slot = bench.write('a')
+    bench.handover.lost([slot], 'one')
+    for (let i = 0; i < 5; i++) {
+      await turns()
+      if (bench.handover.pending > 0) bench.write('a', `value ${i}`)
+      bench.calls[i]?.answer('taken')
+    }
+    await turns()
+    expect(bench.calls).toHaveLength(3)
+    expect(bench.handover.pending).toBe(0)
+    expect(bench.group.store.size).toBe(0)
+  })
+
+  test('tries again what comes later, and drops what is refused', async () => {
+    const bench = new Bench()
+    bench.doneAnswer = 'later'
+    const slot = bench.write('a')
+    bench.handover.lost([slot], 'one')
+    await turns()
+    bench.calls[0].answer('later')
+    await turns()
+    expect(bench.calls).toHaveLength(1)
+    bench.node.advance(50)
+    await turns()
+    bench.calls[1].answer('refused')
+    await turns()
+    expect(bench.group.store.size).toBe(0)
+    expect(bench.handover.dropped).toBe(1)
+    expect(bench.handover.pending).toBe(1)
+    bench.doneAnswer = 'taken'
+    bench.node.advance(50)
+    await bench.handover.drained
+  })
+
+  test('a batch is dropped, and all that follows, once its destination is gone', async () => {
+    const bench = new Bench({ send: () => Promise.reject(new Error('the link broke')) })
+    for (let i = 0; i < 1000; i++) bench.write(`key ${i}`)
+    bench.handover.lost(ALL_SLOTS, 'one')
+    await turns()
+    expect(bench.group.store.size).toBe(1000)
+    bench.handover.gone('one')
+    bench.node.advance(50)
+    await bench.handover.drained
+    expect(bench.group.store.size).toBe(0)
+    expect(bench.handover.dropped).toBe(1000)
+    expect(bench.reports).toEqual([])
+  })
+
+  test('slots that come back stay, also those of a batch under way', async () => {
+    const bench = new Bench()
+    const slot = bench.write('a')
+    bench.handover.lost([slot], 'one')
+    await turns()
+    bench.handover.regained([slot])
+    bench.calls[0].answer('taken')
+    await turns()
+    expect(bench.group.store.size).toBe(1)
+    expect(bench.handover.pending).toBe(0)
+  })
+
+  test('what has no owner is dropped without a word; what final requests left, a second later', async () => {
+    const bench = new Bench()
+    bench.handover.lost([bench.write('a')], undefined)
+    await bench.handover.drained
+    expect(bench.group.store.size).toBe(0)
+    const [stays, goes] = [bench.write('b'), bench.write('c')]
+    bench.handover.strayed(stays)
+    bench.handover.strayed(goes)
+    bench.handover.regained([stays])
+    await turns()
+    expect(bench.group.store.size).toBe(2)
+    bench.node.advance(1000)
+    await bench.handover.drained
+    expect(bench.group.store.size).toBe(1)
+    expect(bench.calls).toEqual([])
+  })
+
+  test('sends no more bytes per second than it may', async () => {
+    const bench = new Bench({ bytesPerSecond: 100_000 })
+    for (let i = 0; i < 200; i++) bench.write(`key ${i}`, 'x'.repeat(5000))
+    bench.handover.lost(ALL_SLOTS, 'one')
+    const sent = (): number => bench.calls.reduce((sum, { bytes }) => sum + bytes, 0)
+    for (let second = 1; second <= 5; second++) {
+      for (let i = 0; i < 10; i++) {
+        await turns(3)
+        for (const { answer } of bench.calls) answer('taken')
+        bench.node.advance(100)
+      }
+      expect(sent()).toBeLessThanOrEqual(100_000 * second)
+      expect(sent()).toBeGreaterThan(100_000 * second - 150_000)
+    }
+  })
+
+  test('batches have at most 256 entries, and no more once they have 64 KiB', async () => {
+    const bench = new Bench({
+      send: async (to, group, entries) => {
+        bench.calls.push(call(to, group, entries, () => {}))
+        return 'taken'
+      },
+    })
+    for (let i = 0; i < 3000; i++) bench.write(`key ${i}`, 'x'.repeat(i % 10 === 0 ? 3000 : 10))
+    bench.handover.lost(ALL_SLOTS, 'one')
+    await bench.handover.drained
+    expect(Math.max(...bench.calls.map(({ keys }) => keys.length))).toBeLessThanOrEqual(256)
+    expect(Math.max(...bench.calls.map(({ bytes }) => bytes))).toBeLessThan(64 * 1024 + 3100)
+    expect(bench.calls.reduce((sum, { keys }) => sum + keys.length, 0)).toBe(3000)
+  })
+})
+
+test('100,000 keys from one node to another', { timeout: 20_000 }, async () => {
+  const chance = new Chance(seededRandom(3))
+  const from = new MovingNode('from', 1_700_000_000_000, chance, 1)
+  // Each node hashes with a seed of its own, here drawn from its clock.
+  const to = new MovingNode('to', 1_700_000_012_345, chance, 1)
+  const group = from.groups[0]
+  for (let i = 0; i < 100_000; i++) group.write(Buffer.from(`key ${i}`), Buffer.from(`value ${i}`), 0)
+  to.takeover.gain(ALL_SLOTS, 'from')
+  let longest = 0
+  let since = performance.now()
+  const breathe = async (): Promise<void> => {
+    longest = Math.max(longest, performance.now() - since)
+    await turn()
+    since = performance.now()
+  }
+  const handover = new Handover({
+    groups: from.groups,
+    instant: from.instant,
+    timers: from.clock,
+    micros: () => performance.now() * 1000,
+    pause: breathe,
+    bytesPerSecond: 0,
+    send: async (_to, _group, entries) => {
+      await breathe()
+      return to.takeover.acceptAll(to.groups[0], entries, 'from')
+    },
+    done: async (_to, slots) => to.takeover.done('from', slots),
+  })
+  const startedAt = performance.now()
+  handover.lost(ALL_SLOTS, 'to')
+  await handover.drained
+  expect(performance.now() - startedAt).toBeLessThan(2000)
+  expect(to.groups[0].store.size).toBe(100_000)
+  expect(group.store.size).toBe(0)
+  expect(to.takeover.active).toBe(false)
+  // A slice takes half a millisecond; the rest is for a busy machine and the garbage collector.
+  expect(longest).toBeLessThan(50)
+})

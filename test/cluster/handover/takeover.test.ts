@@ -1,0 +1,156 @@
+// The gaining side: when it asks, what it lets in, and what it remembers for how long.
+
+import { describe, expect, test } from 'vitest'
+import { keySlot } from '../../../src/bytes/crc16.ts'
+import { KeySet } from '../../../src/cluster/handover/key-set.ts'
+import { NULL_REF } from '../../../src/store/arena.ts'
+import { dumpEntry } from '../../../src/store/dump.ts'
+import { ValueType } from '../../../src/store/record.ts'
+import { seededRandom } from '../../support/random.ts'
+import { ALL_SLOTS, Chance, MovingNode } from '../movers.ts'
+
+const key = Buffer.from('key')
+const slot = keySlot(key, 0, key.length)
+
+function node(maxKeys?: number): MovingNode {
+  return new MovingNode('node', 1_700_000_000_000, new Chance(seededRandom(1)), 1, maxKeys)
+}
+
+function dumpOf(text: string): Buffer {
+  const { store } = node().groups[0]
+  const value = Buffer.from(text)
+  return dumpEntry(store, store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, 0))
+}
+
+function value({ groups }: MovingNode): string | undefined {
+  const ref = groups[0].store.peek(key, 0, key.length)
+  return ref === NULL_REF ? undefined : groups[0].store.copyValue(ref).toString()
+}
+
+describe('Takeover', () => {
+  test('asks the previous owner once, and until it is done only', () => {
+    const { groups, takeover } = node()
+    const needed = () => takeover.needed(groups[0], slot, key, 0, key.length)
+    expect([takeover.active, needed()]).toEqual([false, undefined])
+    takeover.gain([slot], 'a')
+    expect([takeover.active, needed(), takeover.covers(slot), takeover.covers(slot + 1)]).toEqual([
+      true,
+      'a',
+      true,
+      false,
+    ])
+    takeover.settle(groups[0], key)
+    expect(needed()).toBe(undefined)
+    takeover.gain([slot], 'a')
+    expect(needed()).toBe('a')
+    expect(takeover.done('b', [slot])).toBe('taken')
+    expect(takeover.done('a', [slot + 1])).toBe('taken')
+    expect(needed()).toBe('a')
+    expect(takeover.done('a', [slot])).toBe('taken')
+    expect([takeover.active, needed()]).toEqual([false, undefined])
+    takeover.gain([slot], 'a')
+    takeover.gone('a')
+    expect([takeover.active, groups[0].isWatched]).toEqual([false, false])
+  })
+
+  test('lets in what it lacks, from whom it gained the slot', () => {
+    const taker = node()
+    const [group] = taker.groups
+    taker.takeover.gain([slot], 'a')
+    expect(taker.takeover.accept(group, key, dumpOf('x'), 'b')).toBe('refused')
+    expect(taker.takeover.accept(group, key, Buffer.from('nonsense'), 'a')).toBe('refused')
+    expect(taker.takeover.accept(group, key, dumpOf('x'), 'a')).toBe('stored')
+    expect(taker.takeover.accept(group, key, dumpOf('y'), 'a')).toBe('kept')
+    expect(value(taker)).toBe('x')
+    group.remove(key)
+    expect(taker.takeover.accept(group, key, dumpOf('x'), 'a')).toBe('kept')
+    expect(value(taker)).toBe(undefined)
+  })
+
+  test('puts off what comes before the slot is known to be gained', () => {
+    const taker = node()
+    const entries = [{ key, dump: dumpOf('x') }]
+    taker.expecting = true
+    expect(taker.takeover.acceptAll(taker.groups[0], entries, 'a')).toBe('later')
+    expect(taker.takeover.done('a', [slot])).toBe('later')
+    taker.expecting = false
+    expect(taker.takeover.acceptAll(taker.groups[0], entries, 'a')).toBe('refused')
+    taker.takeover.gain([slot], 'a')
+    expect(taker.takeover.acceptAll(taker.groups[0], entries, 'a')).toBe('taken')
+    expect(value(taker)).toBe('x')
+  })
+
+  test('a flush holds for what was gained before it, not for what is gained later', () => {
+    const taker = node()
+    const [group] = taker.groups
+    taker.takeover.gain([slot], 'a')
+    taker.takeover.gain([slot + 1], 'a')
+    group.clear()
+    expect(taker.takeover.accept(group, key, dumpOf('x'), 'a')).toBe('kept')
+    expect(taker.takeover.needed(group, slot, key, 0, key.length)).toBe(undefined)
+    taker.takeover.gain([slot], 'a')
+    expect(taker.takeover.needed(group, slot, key, 0, key.length)).toBe('a')
+    expect(taker.takeover.accept(group, key, dumpOf('x'), 'a')).toBe('stored')
+  })
+
+  test('lets nothing in any more when it could not remember what was written', () => {
+    const taker = node(100)
+    const [group] = taker.groups
+    taker.takeover.gain(ALL_SLOTS, 'a')
+    for (let i = 0; i < 100; i++) group.write(Buffer.from(`other ${i}`), key, 0)
+    expect(taker.takeover.needed(group, slot, key, 0, key.length)).toBe('a')
+    group.write(Buffer.from('one more'), key, 0)
+    expect(taker.overflows).toEqual(['a'])
+    expect(taker.takeover.needed(group, slot, key, 0, key.length)).toBe(undefined)
+    expect(taker.takeover.accept(group, key, dumpOf('x'), 'a')).toBe('refused')
+    expect(taker.takeover.active).toBe(true)
+  })
+
+  test('what was there before the gain is not seen, though the walk has not come there', async () => {
+    const chance = new Chance(seededRandom(5))
+    const taker = new MovingNode('node', 1_700_000_000_000, chance, 1)
+    const [group] = taker.groups
+    group.write(key, Buffer.from('old'), 0)
+    group.write(Buffer.from('other'), Buffer.from('old'), 0)
+    taker.takeover.gain([slot], undefined)
+    expect(taker.takeover.active).toBe(false)
+    taker.takeover.lost([slot])
+    taker.takeover.gain([slot], undefined)
+    expect([taker.takeover.active, taker.takeover.covers(slot)]).toEqual([true, true])
+    expect(taker.takeover.needed(group, slot, key, 0, key.length)).toBe(undefined)
+    expect(value(taker)).toBe(undefined)
+    group.write(key, Buffer.from('new'), 0)
+    while (chance.waiting > 0) await chance.next()
+    expect(taker.takeover.active).toBe(false)
+    expect(value(taker)).toBe('new')
+    expect(group.store.size).toBe(2)
+  })
+
+  test('the walk ends at once when too many keys are touched meanwhile', () => {
+    const taker = node(50)
+    const [group] = taker.groups
+    for (let i = 0; i < 5000; i++) group.write(Buffer.from(`old ${i}`), key, 0)
+    taker.takeover.lost(ALL_SLOTS)
+    taker.takeover.gain(ALL_SLOTS, undefined)
+    for (let i = 0; i < 60; i++) group.write(Buffer.from(`new ${i}`), key, 0)
+    expect(group.store.size).toBe(60)
+    expect(taker.takeover.covers(slot)).toBe(false)
+  })
+})
+
+describe('KeySet', () => {
+  test('has what was added, with its salt, and nothing else', () => {
+    const set = new KeySet()
+    const names = Array.from({ length: 20_000 }, (_, i) => Buffer.from(`key ${i}`))
+    for (const [i, name] of names.entries()) if (i % 2 === 0) set.add(name, 0, name.length, i % 3)
+    for (const [i, name] of names.entries()) if (i % 4 === 0) set.add(name, 0, name.length, i % 3)
+    expect(set.size).toBe(10_000)
+    let wrong = 0
+    for (const [i, name] of names.entries()) {
+      if (set.has(name, 0, name.length, i % 3) !== (i % 2 === 0)) wrong++
+      if (set.has(name, 0, name.length, (i % 3) + 1)) wrong++
+      if (set.has(name, 0, name.length - 1, i % 3) && i < 10) wrong++
+    }
+    expect(wrong).toBe(0)
+  })
+})

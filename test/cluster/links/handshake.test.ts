@@ -1,0 +1,117 @@
+// Nobody gets anything from a node, nor gives it anything, without the cluster's secret.
+
+import { connect } from 'node:net'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { answerHello, Greeting, isProof, makeNonce, proof } from '../../../src/cluster/links/handshake.ts'
+import { get, PEER, Recorder, ScriptedPeer, SELF, TestLink, until } from '../peer.ts'
+
+let peer: ScriptedPeer
+
+beforeEach(async () => {
+  peer = await ScriptedPeer.start()
+})
+
+afterEach(() => peer.close())
+
+/** Connects with the secrets given, and a request waiting. Returns what the owner and the sender were told. */
+async function meet(
+  own: string,
+  others: string,
+): Promise<{ told: string[]; events: string[]; bytes: number }> {
+  peer.identity = { ...PEER, secret: others }
+  const test = new TestLink(peer.port, { identity: { ...SELF, secret: own } })
+  const recorder = new Recorder()
+  test.get(recorder, 'a')
+  test.link.flush()
+  await until(() => test.link.isReady || test.link.isClosed)
+  await until(() => test.link.unanswered === 0)
+  const { bytesOut } = test.link
+  test.link.close()
+  return { told: test.told.slice(1), events: recorder.events, bytes: bytesOut }
+}
+
+test.each(['secret', '', 'gehe\u0000im\r\n'])('both know the secret %j', async (secret) => {
+  const { told, events } = await meet(secret, secret)
+  expect(told).toEqual(['ready peer:2', 'closed the link was closed'])
+  expect(events).toEqual(['1 $1\r\na\r\n'])
+})
+
+test.each([
+  ['one', 'other'],
+  ['', 'other'],
+  ['one', ''],
+])('secrets %j and %j do not get together', async (own, others) => {
+  const { told, events, bytes } = await meet(own, others)
+  const reason = 'refused: WRONGPASS the secret differs'
+  expect(told).toEqual([`closed refused ${reason}`])
+  expect([events, bytes]).toEqual([[`lost unsent ${get('a')} ${reason}`], 0])
+  expect(peer.requests).toEqual([])
+})
+
+test('a server that takes any proof has to show one itself', async () => {
+  const nonce = makeNonce()
+  const hellos = [
+    // Ours, sent back; one of another connection; none.
+    (shown: string) => ['peer:2', 'run', shown],
+    () => ['peer:2', 'run', proof('other', 'answerer', { caller: nonce, answerer: nonce }, PEER)],
+    () => ['peer:2', 'run', ''],
+  ]
+  for (const hello of hellos) {
+    const greeting = new Greeting(SELF)
+    expect(String(greeting.begin())).toBe('*2\r\n$4\r\nPEER\r\n$9\r\nCHALLENGE\r\n')
+    const sent = String(greeting.take(Buffer.from(nonce))).split('\r\n')
+    expect(sent.filter((_, i) => i % 2 === 0).slice(1, 6)).toEqual([
+      'PEER',
+      'HELLO',
+      '1',
+      SELF.name,
+      SELF.runId,
+    ])
+    const reply = hello(sent[12]).map((text) => Buffer.from(text))
+    expect(() => greeting.take(reply)).toThrow('it does not know the secret')
+  }
+})
+
+test.each([
+  ['a plain Redis', null, "ERR unknown command 'PEER'"],
+  ['a nonce that is short', Buffer.from('abc'), 'it answers no challenge'],
+  ['a number', 1, 'it answers no challenge'],
+  ['a list', [], 'it answers no challenge'],
+])('%s is no peer', (_, reply, reason) => {
+  expect(() => new Greeting(SELF).take(reply ?? new Error(reason))).toThrow(reason)
+})
+
+test.each([[[]], [[Buffer.from('a')]], [1], [Buffer.from('OK')], [[1, 2, 3]]])('%j is no hello', (reply) => {
+  const greeting = new Greeting(SELF)
+  greeting.take(Buffer.from(makeNonce()))
+  expect(() => greeting.take(reply as Buffer)).toThrow('it answers no hello')
+})
+
+test('a proof is of both nonces, of who shows it, and of the side it is on', () => {
+  const nonces = { caller: makeNonce(), answerer: makeNonce() }
+  const shown = proof('s', 'caller', nonces, SELF)
+  const answer = answerHello({ ...PEER, secret: 's' }, nonces, SELF, shown)
+  expect(answer).toEqual([PEER.name, PEER.runId, proof('s', 'answerer', nonces, PEER)])
+  const others = [
+    proof('t', 'caller', nonces, SELF),
+    proof('s', 'answerer', nonces, SELF),
+    proof('s', 'caller', { ...nonces, caller: makeNonce() }, SELF),
+    proof('s', 'caller', { ...nonces, answerer: makeNonce() }, SELF),
+    proof('s', 'caller', nonces, { ...SELF, name: 'x:1' }),
+    proof('s', 'caller', nonces, { ...SELF, runId: 'x' }),
+    '',
+    `${shown}0`,
+  ]
+  expect(others.map((other) => isProof(other, shown))).toEqual(others.map(() => false))
+  expect(others.map((other) => answerHello({ ...PEER, secret: 's' }, nonces, SELF, other))).toEqual(
+    others.map(() => null),
+  )
+})
+
+test('a peer that nobody runs refuses', async () => {
+  const { port } = peer
+  await peer.close()
+  const test = new TestLink(port, { connect: () => connect(port, '127.0.0.1') })
+  await until(() => test.link.isClosed)
+  expect(test.told).toEqual([`closed refused connect ECONNREFUSED 127.0.0.1:${port}`])
+})

@@ -1,0 +1,62 @@
+// Contexts of requests to peers: what their numbers stand for, and which of them carry a stamp.
+
+import { expect, test } from 'vitest'
+import { ManualClock } from '../../../src/bytes/clock.ts'
+import { Hasher } from '../../../src/bytes/hash.ts'
+import { Instant } from '../../../src/bytes/instant.ts'
+import { Contexts } from '../../../src/cluster/links/request-contexts.ts'
+import { Group } from '../../../src/group/group.ts'
+
+const clock = new ManualClock()
+const environment = {
+  instant: new Instant(clock),
+  hasher: new Hasher({ low: 1, high: 2 }),
+  timers: clock,
+  random: () => 0,
+}
+const policy = { maxBytes: 2 ** 16, ttlMs: 0, jitter: 0, negativeTtlMs: 0, originTimeoutMs: 0 }
+const groups = ['first', 'second'].map((name) => new Group({ ...policy, name }, environment))
+const words = (request: Buffer): string[] =>
+  request
+    .toString()
+    .split('\r\n')
+    .filter((_, i) => i > 0 && i % 2 === 0)
+
+test('a number says group, protocol, flags and the stamp of the view by which it goes', () => {
+  const contexts = new Contexts(groups)
+  contexts.stamp = 7
+  expect(words(contexts.request(contexts.number(groups[0], 2, false, false)))).toEqual([
+    'PEER',
+    'CONTEXT',
+    'first',
+    '2',
+    '0',
+    '7',
+  ])
+  const other = contexts.number(groups[1], 3, true, true)
+  expect(words(contexts.request(other)).slice(2)).toEqual(['second', '3', '3', '7'])
+  expect(contexts.circumstances(other)).toEqual({ group: groups[1], protocol: 3, noTouch: true })
+})
+
+// The node named may hold the slot only until it has given it away, which its stamp does not tell.
+test('a request that goes where another node has said carries no stamp: whoever gets it looks', () => {
+  const contexts = new Contexts(groups)
+  contexts.stamp = 7
+  for (const isFinal of [false, true]) {
+    const told = contexts.number(groups[0], 2, false, isFinal, true)
+    expect(told).not.toBe(contexts.number(groups[0], 2, false, isFinal))
+    expect(words(contexts.request(told))[5]).toBe('0')
+  }
+})
+
+test('a number made for another stamp is another number, however often it changes', () => {
+  const contexts = new Contexts(groups)
+  let last = -1
+  for (let stamp = 1; stamp < 2 ** 17 + 10; stamp++) {
+    contexts.stamp = stamp
+    const number = contexts.number(groups[0], 2, false, false)
+    if (number === last || number === contexts.number(groups[0], 2, false, false, true))
+      expect.fail(`at ${stamp}`)
+    last = number
+  }
+})

@@ -1,0 +1,198 @@
+// Who owns a slot, in simulated clusters that change faster than their messages arrive.
+
+import { describe, expect, test } from 'vitest'
+import { type Answer, type Claim, Ownership, SELF } from '../../../src/cluster/ownership/ownership.ts'
+import { seededRandom } from '../../support/random.ts'
+import { Cluster, SLOTS } from '../owners.ts'
+
+function holdersOf(cluster: Cluster, slot: number): string[] {
+  return cluster.running.filter((node) => cluster.runs(node, slot)).map(({ name }) => name)
+}
+
+/** At no moment do two nodes run requests for one slot. */
+function expectOneOwner(cluster: Cluster): void {
+  for (let slot = 0; slot < SLOTS; slot++) {
+    const holders = holdersOf(cluster, slot)
+    if (holders.length > 1) expect.fail(`slot ${slot} is owned by ${holders.join(' and ')}`)
+  }
+}
+
+/** Nodes whose stamps agree own disjoint slots, and each owns what the others send it. */
+function expectAgreement(cluster: Cluster): void {
+  const { running } = cluster
+  for (const a of running) {
+    const { stamp, owners } = a.ownership
+    if (stamp === 0) continue
+    for (const b of running) {
+      if (a === b || b.ownership.stamp !== stamp) continue
+      for (let slot = 0; slot < SLOTS; slot++) {
+        const owns = b.ownership.owners[slot] === SELF
+        const sends = owners[slot] === cluster.numberOf(b.name)
+        if (owns && owners[slot] === SELF) expect.fail(`${a.name} and ${b.name} both own slot ${slot}`)
+        if (sends && !owns) expect.fail(`${a.name} sends slot ${slot} to ${b.name}, which does not own it`)
+      }
+    }
+  }
+}
+
+function expectSettled(cluster: Cluster): void {
+  const { running } = cluster
+  // Where all leave, there is nobody to leave to.
+  if (running.every(({ leaving }) => leaving)) return
+  for (const node of running) {
+    expect(node.leaving).toBe(false)
+    expect(node.ownership.pending).toBe(false)
+    expect(node.gaining.size).toBe(0)
+    expect(node.ownership.epoch).toBe(running[0].ownership.epoch)
+    const target = cluster.targetOf(node)
+    expect(node.ownership.owners).toEqual(target)
+  }
+}
+
+type Act = 'join' | 'leave' | 'kill' | 'slander' | 'gossip' | 'retry' | 'correct'
+
+/** Runs a cluster; what `acts` names more often happens more often. */
+function live(seed: number, steps: number, acts: readonly Act[], check: (cluster: Cluster) => void): Cluster {
+  const cluster = new Cluster(seededRandom(seed))
+  cluster.join()
+  for (let step = 0; step < steps; step++) {
+    const dice = cluster.draw(100)
+    if (dice < 12) {
+      const act = acts[cluster.draw(acts.length)]
+      if (act !== 'join' || cluster.running.length < 6) cluster[act]()
+    } else if (!cluster.deliver(true)) cluster.gossip()
+    check(cluster)
+  }
+  cluster.settle()
+  return cluster
+}
+
+describe('Ownership', () => {
+  test('planned joins and leaves: one owner at every moment, the target in the end, nothing left behind', () => {
+    for (let seed = 1; seed <= 70; seed++) {
+      const acts = ['join', 'leave', 'gossip', 'retry', 'correct', 'correct'] as const
+      const cluster = live(seed, 400, acts, (cluster) => {
+        expectOneOwner(cluster)
+        expectAgreement(cluster)
+      })
+      expectSettled(cluster)
+      for (const [slot, holder] of cluster.entries.entries()) expect(holder).toBe(holdersOf(cluster, slot)[0])
+    }
+  })
+
+  test('deaths, true and false: nodes that have agreed never own the same slot', () => {
+    for (let seed = 1; seed <= 70; seed++) {
+      const acts = ['join', 'leave', 'kill', 'slander', 'gossip', 'retry', 'correct'] as const
+      const cluster = live(seed, 400, acts, expectAgreement)
+      expectSettled(cluster)
+    }
+  })
+})
+
+describe('messages that come too late', () => {
+  /** One of two nodes, told by hand what the other says; two slots, which the other had. */
+  class Pair {
+    readonly events: string[] = []
+    readonly node = new Ownership({
+      self: 'a',
+      born: 100,
+      slots: 2,
+      indexOf: () => 1,
+      nameOf: () => 'b',
+      assign: () => Uint16Array.of(0, 0),
+      busy: () => false,
+      gained: (slots, from) => this.events.push(`gained ${slots} from ${from}`),
+      lost: (slots, to) => this.events.push(`lost ${slots} to ${to}`),
+    })
+    #epoch = 1
+
+    /** The target of both slots from now on. */
+    target(name: 'a' | 'b'): void {
+      const members = ['a', 'b']
+      const target = new Uint16Array(2).fill(members.indexOf(name))
+      this.node.view({ epoch: this.#epoch++, members, target, leaving: [] })
+    }
+
+    answer(claim: Claim | undefined, answer: Partial<Answer>): boolean {
+      return this.node.answered('b', claim!, { agreed: true, granted: [], given: [], held: [], ...answer })
+    }
+
+    /** Up to where the other is asked to give both slots up. */
+    take(): Claim {
+      this.target('a')
+      this.answer(this.node.claim('b'), { held: [0, 1] })
+      const claim = this.node.claim('b')
+      expect([claim?.ask, claim?.take]).toEqual([[], [0, 1]])
+      return claim!
+    }
+  }
+
+  test('a correction counts for what was asked for before the request was sent', () => {
+    const pair = new Pair()
+    const { node } = pair
+    const { moment } = node
+    const claim = pair.take()
+    expect(node.expects(0, 'b')).toBe(true)
+    expect(node.corrected('b', 0, moment)).toBe(false)
+    expect(node.corrected('b', 0, node.moment)).toBe(true)
+    expect(node.owners).toEqual(Uint16Array.of(SELF, 1))
+    pair.answer(claim, { granted: [0, 1], given: [0, 1] })
+    expect(pair.events).toEqual(['gained 0 from b', 'gained 1 from b'])
+    expect([node.pending, node.held]).toEqual([false, 2])
+  })
+
+  test('a correction that the answer does not confirm brought no entries', () => {
+    const pair = new Pair()
+    const claim = pair.take()
+    pair.node.corrected('b', 0, pair.node.moment)
+    pair.answer(claim, { granted: [0, 1] })
+    expect(pair.events).toEqual(['gained 0 from b', 'gained 0,1 from undefined'])
+  })
+
+  test('consent from before the slot was somebody else\u2019s for a while does not count', () => {
+    const pair = new Pair()
+    pair.target('a')
+    const claim = pair.node.claim('b')
+    pair.target('b')
+    pair.target('a')
+    expect(pair.answer(claim, { granted: [0, 1] })).toBe(false)
+    expect([pair.node.pending, pair.node.held]).toEqual([true, 0])
+    expect(pair.answer(pair.node.claim('b'), { granted: [0, 1] })).toBe(true)
+    expect([pair.node.pending, pair.node.held]).toEqual([false, 2])
+  })
+
+  test('a slot given after the target has changed is owned until it is claimed', () => {
+    const pair = new Pair()
+    const claim = pair.take()
+    pair.target('b')
+    const ask = { id: 1, epoch: pair.node.epoch, ask: [0, 1], take: [] }
+    expect(pair.node.claimed('b', ask)).toMatchObject({ granted: [], held: [] })
+    pair.answer(claim, { granted: [0, 1], given: [0, 1] })
+    expect(pair.node.claimed('b', { ...ask, id: 2 })).toMatchObject({ granted: [], held: [0, 1] })
+    const taken = pair.node.claimed('b', { ...ask, id: 3, ask: [], take: [0, 1] })
+    expect(taken).toMatchObject({ granted: [0, 1], given: [0, 1] })
+    expect(pair.events).toEqual(['gained 0,1 from b', 'lost 0,1 to b'])
+    // The same again, as if the answer had been lost; but not what was overtaken.
+    const again = { ...ask, id: 4, ask: [], take: [0, 1] }
+    expect(pair.node.claimed('b', again)).toMatchObject({ given: [0, 1] })
+    expect(pair.node.claimed('b', { ...again, id: 3 })).toMatchObject({ granted: [] })
+  })
+
+  test('answers to claims from before it was deposed do not count', () => {
+    const pair = new Pair()
+    const claim = pair.take()
+    pair.node.deposed()
+    expect(pair.answer(claim, { granted: [0, 1], given: [0, 1] })).toBe(false)
+    expect([pair.events, pair.node.held]).toEqual([[], 0])
+  })
+
+  test('a node that is deposed owns nothing, and alone it owns all', () => {
+    const pair = new Pair()
+    pair.node.alone()
+    expect([pair.node.held, pair.node.pending]).toEqual([2, false])
+    pair.target('a')
+    pair.node.deposed()
+    expect([pair.node.held, pair.node.pending]).toEqual([0, true])
+    expect(pair.events).toEqual(['gained 0,1 from undefined', 'lost 0,1 to undefined'])
+  })
+})

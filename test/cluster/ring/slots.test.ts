@@ -1,0 +1,203 @@
+import { createHash } from 'node:crypto'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { SLOT_COUNT } from '../../../src/bytes/crc16.ts'
+import { assignSlots, epochOf, slotRanges, type Weighted } from '../../../src/cluster/ring/slots.ts'
+
+function named(count: number, weights: readonly number[] = [1], salt = 0): Weighted[] {
+  return Array.from({ length: count }, (_, i) => ({
+    name: `10.${salt}.${i >> 8}.${i & 255}:7000`,
+    weight: weights[i % weights.length],
+  }))
+}
+
+const members = (maxLength: number) =>
+  fc.uniqueArray(
+    fc.record({ name: fc.string({ maxLength: 12 }), weight: fc.constantFrom(0.5, 1, 1, 2, 4) }),
+    {
+      selector: ({ name }) => name,
+      minLength: 1,
+      maxLength,
+    },
+  )
+
+function digestOf(owners: Uint16Array): string {
+  const bytes = Buffer.alloc(2 * SLOT_COUNT)
+  for (const [slot, owner] of owners.entries()) bytes.writeUInt16LE(owner, 2 * slot)
+  return createHash('sha1').update(bytes).digest('hex')
+}
+
+function loadsOf(owners: Uint16Array, count: number): Int32Array {
+  const loads = new Int32Array(count)
+  for (const owner of owners) loads[owner]++
+  return loads
+}
+
+function sharesOf(list: readonly Weighted[]): number[] {
+  const weights = list.reduce((sum, { weight }) => sum + weight, 0)
+  return list.map(({ weight }) => (SLOT_COUNT * weight) / weights)
+}
+
+function expectBounded(list: readonly Weighted[], owners = assignSlots(list)): void {
+  const shares = sharesOf(list)
+  const beyond = [...loadsOf(owners, list.length)].filter((load, i) => load > Math.ceil(1.05 * shares[i]))
+  expect(beyond).toEqual([])
+}
+
+/** How many slots have another owner without the member at `gone`. */
+function moved(list: readonly Weighted[], gone: number, owners = assignSlots(list)): number {
+  const rest = list.toSpliced(gone, 1)
+  let count = 0
+  for (const [slot, owner] of assignSlots(rest).entries()) {
+    if (rest[owner] !== list[owners[slot]]) count++
+  }
+  return count
+}
+
+describe('the table', () => {
+  // A change of these is a change of who owns what between two versions in one cluster.
+  test.each([
+    [named(1), '5188431849b4'],
+    [named(3), '2255d2c9f275'],
+    [named(7, [1, 1, 2, 4]), 'eb7863941560'],
+    [named(200), '286ead62c22e'],
+  ])('stays as it is from version to version (%#)', (list, digest) => {
+    expect(digestOf(assignSlots(list)).slice(0, 12)).toBe(digest)
+  })
+
+  test('does not depend on the order of the members', () => {
+    fc.assert(
+      fc.property(
+        members(20).chain((list) =>
+          fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length })),
+        ),
+        ([list, shuffled]) => {
+          const shuffledIndex = list.map((member) => shuffled.indexOf(member))
+          const owners = assignSlots(list).map((owner) => shuffledIndex[owner])
+          expect(digestOf(assignSlots(shuffled))).toBe(digestOf(owners))
+          expect(epochOf(shuffled)).toBe(epochOf(list))
+        },
+      ),
+      { numRuns: 8 },
+    )
+  })
+
+  test('depends on the weights as they are to each other', () => {
+    expect(digestOf(assignSlots(named(9, [2, 4, 8])))).toBe(digestOf(assignSlots(named(9, [1, 2, 4]))))
+  })
+
+  test.each([
+    ['no members', []],
+    ['a name twice', [...named(2), ...named(1)]],
+    ['no weight', [{ name: 'a', weight: 0 }]],
+    ['a negative weight', [{ name: 'a', weight: -1 }]],
+    ['an infinite weight', [{ name: 'a', weight: Infinity }]],
+    ['a weight that is no number', [{ name: 'a', weight: Number.NaN }]],
+    ['more members than an entry can tell apart', named(65_536)],
+  ])('refuses %s', (_what, list) => {
+    expect(() => assignSlots(list)).toThrow(RangeError)
+  })
+})
+
+describe('no member owns more than 1.05 × its share', () => {
+  test.each([1, 2, 3, 5, 10, 50, 100, 200, 1000])('of %d members', (count) => {
+    expectBounded(named(count))
+    expectBounded(named(count, [1, 1, 2, 4]))
+  })
+
+  test('whatever the names and weights', () => {
+    fc.assert(
+      fc.property(members(30), (list) => expectBounded(list)),
+      { numRuns: 15 },
+    )
+  })
+
+  test('when weights differ by orders of magnitude', () => {
+    expectBounded(named(20, [0.001, 1, 1000]))
+  })
+})
+
+describe('what a join or leave moves', () => {
+  // Beyond these counts a member has too few slots for 1.25 (see the file's comment): the bound is what was measured.
+  test.each([
+    [2, [1], 1.25],
+    [3, [1], 1.25],
+    [6, [1, 1, 2, 4], 1.25],
+    [20, [1], 1.25],
+    [20, [1, 1, 2, 4], 1.25],
+    [50, [1], 1.25],
+    [80, [1], 1.25],
+    [200, [1], 1.9],
+  ])('%d members of weights %j: at most so many times the ideal', (count, weights, bound) => {
+    for (let salt = 0; salt < 2; salt++) {
+      const list = named(count, weights, salt)
+      const owners = assignSlots(list)
+      const loads = loadsOf(owners, count)
+      const gone = (salt * 7919) % count
+      const slots = moved(list, gone, owners)
+      expect(slots).toBeLessThanOrEqual(bound * loads[gone])
+      expect(slots).toBeLessThanOrEqual(bound * sharesOf(list)[gone])
+    }
+  })
+
+  test('stays in the bounds through a sequence of joins and leaves', () => {
+    fc.assert(
+      fc.property(members(10), fc.array(fc.nat(), { maxLength: 8 }), (first, picks) => {
+        let list: Weighted[] = first
+        for (const [i, pick] of picks.entries()) {
+          if (pick % 2 === 0 || list.length === 1) {
+            list = [...list, { name: `joiner number ${i}`, weight: 1 + (pick % 3) }]
+            expect(moved(list, list.length - 1)).toBeLessThanOrEqual(1.25 * sharesOf(list)[list.length - 1])
+          } else {
+            const gone = pick % list.length
+            expect(moved(list, gone)).toBeLessThanOrEqual(
+              1.25 * loadsOf(assignSlots(list), list.length)[gone],
+            )
+            list = list.toSpliced(gone, 1)
+          }
+          expectBounded(list)
+        }
+      }),
+      { numRuns: 5 },
+    )
+  })
+})
+
+describe('ranges of slots', () => {
+  test('are inclusive, ascending and as long as can be', () => {
+    const owners = Uint16Array.from([1, 1, 0, 1, 0, 0])
+    expect(slotRanges(owners, 0)).toEqual([
+      [2, 2],
+      [4, 5],
+    ])
+    expect(slotRanges(owners, 1)).toEqual([
+      [0, 1],
+      [3, 3],
+    ])
+    expect(slotRanges(owners, 2)).toEqual([])
+  })
+
+  test('cover what the member owns', () => {
+    const owners = assignSlots(named(5))
+    const rebuilt = new Uint16Array(SLOT_COUNT).fill(9)
+    for (let member = 0; member < 5; member++) {
+      for (const [start, end] of slotRanges(owners, member)) rebuilt.fill(member, start, end + 1)
+    }
+    expect(digestOf(rebuilt)).toBe(digestOf(owners))
+  })
+})
+
+test('an epoch tells sets of names and weights apart', () => {
+  const lists = [
+    [],
+    named(1),
+    named(2),
+    named(1, [2]),
+    [{ name: 'a,b', weight: 1 }],
+    [{ name: '["a",1],["b"', weight: 1 }],
+  ]
+  const epochs = lists.map(epochOf)
+  expect(new Set(epochs).size).toBe(lists.length)
+  expect(epochs.every((epoch) => Number.isSafeInteger(epoch) && epoch >= 0)).toBe(true)
+  expect(epochOf(named(3))).toBe(1_963_033_419_481_856)
+})

@@ -1,0 +1,160 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
+import { type LoadedConfig, loadConfig } from '../../src/config/file.ts'
+import { createNode } from '../../src/node.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'erinys-config-file-'))
+afterAll(() => rmSync(root, { recursive: true }))
+let folders = 0
+
+/** A new folder with the given files. */
+function folderWith(files: Readonly<Record<string, string>>): string {
+  const folder = join(root, String(++folders))
+  mkdirSync(folder)
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
+  return folder
+}
+
+function load(directory: string, file?: string, variables = {}): Promise<LoadedConfig> {
+  return loadConfig({ directory, file, variables, flags: {} })
+}
+
+describe('a file in the working directory is found', () => {
+  test.each([
+    ['erinys.config.ts', 'const port: number = 7001\nexport default { port }'],
+    ['erinys.config.mts', 'const port: number = 7001\nexport default { port }'],
+    ['erinys.config.js', 'export default { port: 7001 }'],
+    ['erinys.config.js', 'module.exports = { port: 7001 }'],
+    ['erinys.config.mjs', 'export default { port: 7001 }'],
+    ['erinys.config.json', '{ "port": 7001 }'],
+    ['erinys.config.json', '\uFEFF{ "port": 7001 }'],
+  ])('%s: %j', async (name, text) => {
+    const { config, file } = await load(folderWith({ [name]: text }))
+    expect(config.port).toBe(7001)
+    expect(file).toBe(name)
+  })
+
+  test('in a package of modules too', async () => {
+    const files = { 'package.json': '{ "type": "module" }', 'port.ts': 'export const port: number = 7001' }
+    const folder = folderWith({
+      ...files,
+      'erinys.config.ts': "import { port } from './port.ts'\nexport default { port }",
+    })
+    expect((await load(folder)).config.port).toBe(7001)
+  })
+
+  test('none is no error', async () => {
+    const { config, file } = await load(folderWith({}))
+    expect(config.port).toBe(7000)
+    expect(file).toBeUndefined()
+  })
+
+  test('two are', async () => {
+    const folder = folderWith({ 'erinys.config.ts': '', 'erinys.config.json': '{}' })
+    await expect(load(folder)).rejects.toThrow(
+      'found erinys.config.ts and erinys.config.json: keep one, or name one with --config',
+    )
+    expect((await load(folder, 'erinys.config.json')).config.port).toBe(7000)
+  })
+})
+
+test('a file is named by --config, or by ERINYS_CONFIG', async () => {
+  const folder = folderWith({
+    'a.json': '{ "port": 1 }',
+    'b.json': '{ "port": 2 }',
+    'erinys.config.json': 'x',
+  })
+  expect((await load(folder, 'a.json')).config.port).toBe(1)
+  expect((await load(folder, undefined, { ERINYS_CONFIG: 'b.json' })).config.port).toBe(2)
+  expect((await load(folder, join(folder, 'a.json'), { ERINYS_CONFIG: 'b.json' })).config.port).toBe(1)
+})
+
+test('relative paths start at the folder of the file', async () => {
+  const folder = folderWith({
+    'conf.json': '{ "groups": { "scores": { "origin": { "kind": "file", "path": "scores.json" } } } }',
+    'scores.json': '{ "Tom": "630" }',
+  })
+  const { config } = await load(root, join(folder, 'conf.json'))
+  expect(config.groups[0].origin?.kind).toBe('file')
+})
+
+test('functions of a file load', async () => {
+  const folder = folderWith({
+    'erinys.config.ts':
+      'export default { groups: { scores: { origin: async (key: string, { group }: { group: string }) => group + key } } }',
+  })
+  const { origin } = (await load(folder)).config.groups[0]
+  expect(await origin?.load('Tom', { group: 'scores', signal: new AbortController().signal })).toBe(
+    'scoresTom',
+  )
+})
+
+describe('what is wrong with a file is one line that names it', () => {
+  test.each([
+    ['a.json', '{ "port": 1, }', /^a\.json: .*JSON/],
+    ['a.json', '{ "port": "x" }', /^a\.json: port: got 'x', wants a port, from 0 to 65535$/],
+    ['a.json', '[]', /^a\.json: got \[\], wants an object$/],
+    ['a.mts', 'export default', /^a\.mts: .*Unexpected/],
+    ['a.mts', 'export const port = 1', /^a\.mts: has no default export, wants `export default defineConfig/],
+    ['a.ts', 'export const port = 1', /^a\.ts: has no default export, wants `export default defineConfig/],
+    ['a.mts', "throw new Error('boom\\nbang')", /^a\.mts: boom bang$/],
+    ['a.mts', "throw 'text'", /^a\.mts: 'text'$/],
+    ['a.ts', "import './none.ts'\nexport default {}", /^a\.ts: Cannot find module '\.\/none\.ts'$/],
+    ['a.mts', "import './none.ts'\nexport default {}", /^a\.mts: Cannot find module '.*none\.ts'.*$/],
+    [
+      'a.mts',
+      "import 'erinys'\nexport default {}",
+      /^a\.mts: cannot find 'erinys': npm install erinys beside/,
+    ],
+    [
+      'a.ts',
+      "import { defineConfig } from 'erinys'\nexport default defineConfig({})",
+      /^a\.ts: cannot find 'erinys': npm/,
+    ],
+    [
+      'a.yaml',
+      'port: 1',
+      /^a\.yaml: got '\.yaml', wants a file that ends in \.ts, \.mts, \.js, \.mjs or \.json$/,
+    ],
+  ])('%s: %j', async (name, text, message) => {
+    const error = await load(folderWith({ [name]: text }), name).then(
+      () => undefined,
+      (reason: Error) => reason,
+    )
+    expect(error?.name).toBe('ConfigError')
+    expect(error?.message).toMatch(message)
+    expect(error?.message).not.toContain('\n')
+    expect(error?.message).not.toContain('namespace=')
+  })
+
+  test('a file that is not there, or is a folder', async () => {
+    const folder = folderWith({})
+    await expect(load(folder, 'none.json')).rejects.toThrow('none.json: no such file')
+    await expect(load(root, String(folders))).rejects.toThrow(`${folders}: is not a file`)
+  })
+})
+
+test('what its functions say by what they import from the package is understood', async () => {
+  const entry = JSON.stringify(new URL('../../src/index.ts', import.meta.url).href)
+  const folder = folderWith({
+    'erinys.config.mts': `import { BadRequest, loaded, RetryLater } from 'erinys'
+      const origin = (key) => {
+        if (key === 'bad') throw new BadRequest('no such thing')
+        if (key === 'later') throw new RetryLater('busy', 60_000)
+        return loaded(key + '!', { ttl: 50_000 })
+      }
+      export default { groups: { a: { origin, breakAfter: 1 } } }`,
+  })
+  const installed = join(folder, 'node_modules', 'erinys')
+  mkdirSync(installed, { recursive: true })
+  writeFileSync(join(installed, 'package.json'), '{ "type": "module", "exports": "./index.js" }')
+  writeFileSync(join(installed, 'index.js'), `export * from ${entry}`)
+  const node = await createNode((await load(folder)).config)
+  await expect(node.get('a', 'bad')).rejects.toThrow('no such thing')
+  expect(await node.get('a', 'Tom')).toBe('Tom!')
+  await expect(node.get('a', 'later')).rejects.toThrow('busy')
+  await expect(node.get('a', 'Jack')).rejects.toThrow(/is not asked for \d+ ms/)
+  await node.close()
+})

@@ -1,0 +1,26 @@
+// A node that closes while its origin hangs: in time, and it says what is lost.
+
+import { expect, test } from 'vitest'
+import { createNode } from '../../../src/index.ts'
+import { HeldSource } from '../../support/held-source.ts'
+
+test('closing waits for writes as long as it may, and no longer', async () => {
+  for (const hangs of [false, true]) {
+    const source = new HeldSource()
+    const errors: object[] = []
+    const log = {
+      info: () => undefined,
+      warn: () => undefined,
+      error: (fields: object) => void errors.push(fields),
+    }
+    const groups = { users: { origin: source, write: 'behind', originTimeout: 0 } } as const
+    const node = await createNode({ port: 0, groups, shutdownTimeout: hangs ? 20 : '10m' }, { log })
+    source.hold()
+    for (let i = 0; i < 20; i++) await node.set('users', `key ${i}`, 'value')
+    const closing = node.close()
+    if (!hangs) source.release()
+    await closing
+    expect(errors).toEqual(hangs ? [{ group: 'users', lost: 20 }] : [])
+    expect(source.values.size).toBe(hangs ? 0 : 20)
+  }
+})

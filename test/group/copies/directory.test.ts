@@ -1,0 +1,197 @@
+// Who holds copies of which keys: each is told once of a write, and nobody is remembered for long.
+
+import { beforeEach, describe, expect, test } from 'vitest'
+import { ManualClock } from '../../../src/bytes/clock.ts'
+import { type Hash, Hasher } from '../../../src/bytes/hash.ts'
+import { Instant } from '../../../src/bytes/instant.ts'
+import { Holders } from '../../../src/group/copies/directory.ts'
+import { MAX_COPIED_KEY } from '../../../src/group/copies/fetches.ts'
+import { Group } from '../../../src/group/group.ts'
+
+interface Link {
+  readonly name: string
+}
+
+const a: Link = { name: 'a' }
+const b: Link = { name: 'b' }
+
+let clock: ManualClock
+let group: Group
+let holders: Holders<Link>
+let told: string[]
+
+beforeEach(() => {
+  clock = new ManualClock()
+  told = []
+  holders = holdersOf()
+})
+
+function holdersOf(maxKeys?: number, hasher = new Hasher({ low: 3, high: 4 })): Holders<Link> {
+  group = new Group(
+    { name: 'scores', maxBytes: 65_536, ttlMs: 0, jitter: 0, negativeTtlMs: 0, originTimeoutMs: 0 },
+    { instant: new Instant(clock), hasher, timers: clock, random: () => 0.5 },
+  )
+  return new Holders(group, {
+    maxAgeMs: 1000,
+    hasher,
+    timers: clock,
+    maxKeys,
+    tell: ({ name }, of, key) => told.push(`${name} ${of} ${key?.toString() ?? '*'}`),
+  })
+}
+
+function add(name: string, holder: Link): number {
+  const key = Buffer.from(`<${name}>`)
+  return holders.add(key, 1, key.length - 1, holder)
+}
+
+function write(name: string): void {
+  group.write(Buffer.from(name), Buffer.from('1'), 0)
+}
+
+describe('holders are told', () => {
+  test('once, of a write of their key only', () => {
+    expect([add('Tom', a), add('Tom', b), add('Tom', a), add('Jack', b)]).toEqual([1000, 1000, 1000, 1000])
+    write('Sam')
+    write('Tim')
+    expect(told).toEqual([])
+    write('Tom')
+    write('Tom')
+    expect(told).toEqual(['a scores Tom', 'b scores Tom'])
+    expect(holders.size).toBe(1)
+    write('Jack')
+    expect(told.slice(2)).toEqual(['b scores Jack'])
+    add('Tom', a)
+    write('Tom')
+    expect(told.slice(3)).toEqual(['a scores Tom'])
+    expect(holders).toMatchObject({ allowed: 5, refused: 0, told: 4 })
+  })
+
+  test('of removals, and once each of a flush', () => {
+    add('Tom', a)
+    group.remove(Buffer.from('Tom'))
+    for (const name of ['Tom', 'Jack', 'Sam']) add(name, a)
+    add('Sam', b)
+    group.clear()
+    group.clear()
+    expect(told).toEqual(['a scores Tom', 'a scores *', 'b scores *'])
+  })
+
+  test('keys of any bytes', () => {
+    const key = Buffer.from([0, 255, 128, 13, 10])
+    holders.add(key, 0, 5, a)
+    expect(holders.size).toBe(1)
+    group.remove(key)
+    expect(holders.size).toBe(0)
+  })
+
+  test('not when their connection is closed; they are allowed nothing more', () => {
+    add('Tom', a)
+    add('Tom', b)
+    holders.gone(a)
+    expect(add('Jack', a)).toBe(0)
+    write('Tom')
+    add('Sam', b)
+    holders.gone(b)
+    group.clear()
+    expect(told).toEqual(['b scores Tom'])
+  })
+
+  test('also when two keys have one hash: then the first is called back', () => {
+    const same = new (class extends Hasher {
+      override hash(): Hash {
+        return 5 as Hash
+      }
+    })({ low: 1, high: 1 })
+    holders = holdersOf(undefined, same)
+    add('Tom', a)
+    add('Jack', b)
+    expect(told).toEqual(['a scores Tom'])
+    clock.advance(1050)
+    add('Tom', b)
+    expect(holders.size).toBe(2)
+    write('Tom')
+    write('Jack')
+    expect(told.slice(1)).toEqual(['b scores Tom', 'b scores Jack'])
+    expect(holders.size).toBe(0)
+  })
+})
+
+describe('a group is watched', () => {
+  test('only while something is held', () => {
+    expect(group.isWatched).toBe(false)
+    add('Tom', a)
+    add('Jack', a)
+    expect(group.isWatched).toBe(true)
+    write('Tom')
+    expect(group.isWatched).toBe(true)
+    write('Jack')
+    expect(group.isWatched).toBe(false)
+    add('Tom', a)
+    group.clear()
+    expect(group.isWatched).toBe(false)
+  })
+})
+
+describe('what is held is forgotten', () => {
+  test('after its greatest age, and no sooner, whatever the clock says', () => {
+    add('Tom', a)
+    clock.advance(700)
+    add('Jack', a)
+    clock.set(clock.now() - 1_000_000)
+    clock.advance(1_000_000)
+    clock.advance(400)
+    write('Jack')
+    expect(told).toEqual(['a scores Jack'])
+    clock.advance(2000)
+    expect([holders.size, group.isWatched, clock.pending]).toEqual([0, false, 0])
+    write('Tom')
+    expect(told.length).toBe(1)
+  })
+
+  test('counted from when it was last asked for', () => {
+    add('Tom', a)
+    for (let i = 0; i < 5; i++) {
+      clock.advance(900)
+      add('Tom', b)
+      expect(holders.size).toBe(1)
+    }
+    clock.advance(1000)
+    write('Tom')
+    expect(told.sort()).toEqual(['a scores Tom', 'b scores Tom'])
+    expect(holders.size).toBe(0)
+  })
+
+  test('never before a copy of it has died, at any moment of the timer', () => {
+    for (let at = 0; at < 1200; at += 50) {
+      add('other', b)
+      clock.advance(at)
+      add('Tom', a)
+      clock.advance(1000)
+      told.length = 0
+      write('Tom')
+      expect(told).toEqual(['a scores Tom'])
+      clock.advance(5000)
+    }
+  })
+})
+
+describe('room', () => {
+  test('is bounded: then no copy is allowed, but of keys that are held already', () => {
+    holders = holdersOf(2)
+    expect([add('a', a), add('b', a), add('c', a), add('b', b)]).toEqual([1000, 1000, 0, 1000])
+    expect([holders.size, holders.refused]).toEqual([2, 1])
+    write('a')
+    expect(add('c', a)).toBe(1000)
+    clock.advance(1050)
+    expect(add('b', a)).toBe(1000)
+    expect(holders.size).toBe(2)
+    clock.advance(2100)
+    expect(add('d', a)).toBe(1000)
+  })
+
+  test('is not given to long keys', () => {
+    expect(add('x'.repeat(MAX_COPIED_KEY), a)).toBe(1000)
+    expect(add('x'.repeat(MAX_COPIED_KEY + 1), a)).toBe(0)
+  })
+})

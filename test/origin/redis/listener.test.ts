@@ -1,0 +1,299 @@
+// Word from a real Redis, and a cluster of two, of what has changed: which changes, over connections that break.
+
+import { Cluster, Redis } from 'ioredis'
+import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { ManualClock } from '../../../src/bytes/clock.ts'
+import { HEARTBEAT, type Listening } from '../../../src/origin/listening.ts'
+import { mastersOf, redisListener } from '../../../src/origin/redis/listener.ts'
+import { type RedisOptions, RedisOrigin } from '../../../src/origin/redis/redis.ts'
+import { poll } from '../../support/poll.ts'
+import { freePorts } from '../../support/ports.ts'
+import { FaultyProxy } from '../../support/proxy.ts'
+import { describeWithRedis, type RedisServer } from '../../support/redis-server.ts'
+import { Told } from '../../support/told.ts'
+
+const endings: (() => unknown)[] = []
+afterEach(async () => {
+  for (const end of endings.splice(0).reverse()) await end()
+})
+
+function originOf(url: string, options: Partial<RedisOptions> = {}): RedisOrigin {
+  const origin = new RedisOrigin({
+    urls: [url],
+    cluster: false,
+    prefix: 'app:',
+    listen: true,
+    tls: undefined,
+    connectTimeout: 2000,
+    timeout: 2000,
+    ...options,
+  })
+  endings.push(() => origin.close())
+  return origin
+}
+
+const quiet = { info: () => undefined, warn: () => undefined }
+
+describeWithRedis('the changes of a Redis', (redis) => {
+  async function proxied(): Promise<FaultyProxy> {
+    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+    endings.push(() => proxy.close())
+    return proxy
+  }
+
+  /** What is told of changes to the second database, which is empty but for some keys. */
+  async function listening(there: string[] = [], prefix = 'app:'): Promise<Told> {
+    await redis().call('FLUSHALL')
+    await redis().call('SELECT', '1')
+    for (const key of there) await redis().call('SET', key, 'x')
+    const proxy = await proxied()
+    const origin = originOf(`redis://127.0.0.1:${proxy.port}/1`, { prefix })
+    const told = new Told()
+    await origin.start(quiet)
+    await origin.listen?.(told)
+    expect(await told.next(1)).toEqual(['gap'])
+    return told
+  }
+
+  /** A change that is heard after those of a test. */
+  const mark = ['SET', 'app:mark', '1']
+
+  test.each<[commands: string[][], heard: string[]]>([
+    [[['SET', 'app:a', '1']], ['key a']],
+    [[['MSET', 'app:a', '1', 'app:b', '2', 'other', '3']], ['key a', 'key b']],
+    [
+      [
+        ['SET', 'other', '1'],
+        ['SET', 'app', '1'],
+        ['SET', 'xapp:a', '1'],
+      ],
+      [],
+    ],
+    [[['SET', 'app:', '1']], ['key ']],
+    [[['SET', 'app:ключ 🔑', '1']], ['key ключ 🔑']],
+    [[['DEL', 'app:there', 'app:none']], ['key there']],
+    [[['UNLINK', 'app:there']], ['key there']],
+    [[['APPEND', 'app:there', 'x']], ['key there']],
+    [[['INCR', 'app:n']], ['key n']],
+    [[['RENAME', 'app:there', 'app:to']], ['key there', 'key to']],
+    [[['COPY', 'app:there', 'app:to']], ['key to']],
+    [[['GETDEL', 'app:there']], ['key there']],
+    [[['EXPIRE', 'app:there', '100']], ['key there']],
+    [[['HSET', 'app:hash', 'f', 'v']], ['key hash']],
+    [[['PEXPIREAT', 'app:there', '1']], ['key there']],
+    [
+      [['MULTI'], ['SET', 'app:a', '1'], ['SET', 'app:b', '1'], ['EXEC']],
+      ['key a', 'key b'],
+    ],
+    [
+      [
+        ['GET', 'app:there'],
+        ['TTL', 'app:there'],
+      ],
+      [],
+    ],
+    [[['FLUSHDB']], ['all']],
+    [[['FLUSHALL', 'ASYNC']], ['all']],
+  ])('%j', async (commands, heard) => {
+    const told = await listening(['app:there'])
+    await redis().pipeline(commands.map((command) => command.map((part) => Buffer.from(part))))
+    await redis().call(...mark)
+    const words = await told.next(heard.length + 1)
+    expect(words.toSorted()).toEqual([...heard, 'key mark'].toSorted())
+  })
+
+  test('a key that expires at the source, by itself', async () => {
+    const told = await listening()
+    await redis().call('SET', 'app:short', '1', 'PX', '1')
+    expect(await told.next(2)).toEqual(['key short', 'key short'])
+  })
+
+  test('a key that the source evicts', async () => {
+    const told = await listening()
+    endings.push(() => redis().call('CONFIG', 'SET', 'maxmemory', '0'))
+    await redis().call('SET', 'app:big', '1')
+    expect(await told.next(1)).toEqual(['key big'])
+    await redis().call('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
+    await redis().call('CONFIG', 'SET', 'maxmemory', '1')
+    expect(await told.next(1)).toEqual(['key big'])
+  })
+
+  test('without a prefix every key is told', async () => {
+    const told = await listening([], '')
+    await redis().call('SET', 'app:a', '1')
+    await redis().call('SET', 'b', '1')
+    expect(await told.next(2)).toEqual(['key app:a', 'key b'])
+  })
+
+  test('what this node writes is told too', async () => {
+    const proxy = await proxied()
+    const origin = originOf(`redis://127.0.0.1:${proxy.port}`)
+    const told = new Told()
+    await origin.start(quiet)
+    await origin.listen?.(told)
+    const context = { group: 'users', signal: new AbortController().signal }
+    await origin.store('a', Buffer.from('1'), context)
+    await origin.remove('a', context)
+    expect(await told.next(3)).toEqual(['gap', 'key a', 'key a'])
+  })
+
+  describe('over a connection that breaks', () => {
+    /** A listener on a connection of its own, whose time stands still. */
+    async function broken(): Promise<[Told, FaultyProxy, ManualClock]> {
+      const proxy = await proxied()
+      const server = new Redis(proxy.port, { lazyConnect: true })
+      const clock = new ManualClock()
+      const told = new Told()
+      const listening: Listening = redisListener({
+        servers: async () => [server],
+        prefix: '',
+        connectTimeout: 2000,
+        timers: clock,
+        listener: told,
+      })
+      endings.push(() => listening.close())
+      await listening.start()
+      return [told, proxy, clock]
+    }
+
+    test('one that is cut is renewed, and the gap is told', async () => {
+      const [told, proxy, clock] = await broken()
+      await redis().call('SET', 'a', '1')
+      expect(await told.next(2)).toEqual(['gap', 'key a'])
+      proxy.refuse()
+      expect(await told.next(1)).toEqual(['lost'])
+      await redis().call('SET', 'unheard', '1')
+      proxy.heal()
+      clock.advance(100)
+      expect(await told.next(1)).toEqual(['gap'])
+      await redis().call('SET', 'b', '1')
+      expect(await told.next(1)).toEqual(['key b'])
+    })
+
+    test('one that is dead, and nobody says so, is noticed', async () => {
+      const [told, proxy, clock] = await broken()
+      expect(await told.next(1)).toEqual(['gap'])
+      clock.advance(HEARTBEAT)
+      await redis().call('SET', 'a', '1')
+      expect(await told.next(1)).toEqual(['key a'])
+      proxy.silence()
+      await redis().call('SET', 'unheard', '1')
+      clock.advance(HEARTBEAT)
+      clock.advance(HEARTBEAT)
+      expect(await told.next(1)).toEqual(['lost'])
+      proxy.heal()
+      clock.advance(100)
+      expect(await told.next(1)).toEqual(['gap'])
+    })
+  })
+
+  test('a server that tracks no keys is told with its words', async () => {
+    const proxy = await proxied()
+    await redis().call('ACL', 'SETUSER', 'limited', 'on', 'nopass', '~*', '&*', '+@all', '-client|tracking')
+    const origin = originOf(`redis://limited:x@127.0.0.1:${proxy.port}`)
+    const told = new Told()
+    await origin.start(quiet)
+    await origin.listen?.(told)
+    expect(told.words).toEqual(['lost'])
+    expect(told.losses).toEqual([expect.stringContaining('NOPERM')])
+  })
+})
+
+const [firstPort, firstBus, secondPort, secondBus] = await freePorts(4)
+const first = await FaultyProxy.start(() => ({ port: firstPort }))
+const second = await FaultyProxy.start(() => ({ port: secondPort }))
+
+/** Nodes that say they are where the proxies are. */
+function nodeOptions(port: number, bus: number, proxy: FaultyProxy): string[] {
+  return [
+    ...['--port', String(port), '--cluster-enabled', 'yes', '--cluster-port', String(bus)],
+    ...['--cluster-announce-ip', '127.0.0.1', '--cluster-announce-port', String(proxy.port)],
+  ]
+}
+
+describeWithRedis(
+  'the changes of a cluster',
+  (one) => {
+    describeWithRedis(
+      'of two masters',
+      (other) => {
+        afterAll(async () => {
+          await first.close()
+          await second.close()
+        })
+
+        test('are heard from both; an outage of one, or another set of them, is a gap', async () => {
+          await one().call('CLUSTER', 'ADDSLOTSRANGE', '0', '8191')
+          await other().call('CLUSTER', 'ADDSLOTSRANGE', '8192', '16383')
+          await one().call('CLUSTER', 'MEET', '127.0.0.1', String(secondPort), String(secondBus))
+          await agreed(one(), other())
+          const clock = new ManualClock()
+          const told = new Told()
+          const cluster = new Cluster([{ host: '127.0.0.1', port: first.port }], { lazyConnect: true })
+          endings.push(() => cluster.disconnect())
+          await cluster.connect()
+          const listening = redisListener({
+            servers: () => mastersOf(cluster),
+            prefix: '',
+            connectTimeout: 2000,
+            timers: clock,
+            listener: told,
+          })
+          endings.push(() => listening.close())
+          await listening.start()
+          expect(await told.next(1)).toEqual(['gap'])
+          // CRC16: b is in slot 3300, a in slot 15495.
+          await one().call('SET', 'b', '1')
+          expect(await told.next(1)).toEqual(['key b'])
+          await other().call('SET', 'a', '1')
+          expect(await told.next(1)).toEqual(['key a'])
+          await other().call('FLUSHALL')
+          expect(await told.next(1)).toEqual(['all'])
+
+          second.refuse()
+          expect(await told.next(1)).toEqual(['lost'])
+          second.heal()
+          clock.advance(100)
+          expect(await told.next(1)).toEqual(['gap'])
+          await other().call('SET', 'a', '1')
+          expect(await told.next(1)).toEqual(['key a'])
+
+          for (const node of [one(), other()]) await node.call('CLUSTER', 'DELSLOTSRANGE', '8192', '16383')
+          await one().call('CLUSTER', 'ADDSLOTSRANGE', '8192', '16383')
+          await agreed(one(), other())
+          clock.advance(HEARTBEAT)
+          expect(await told.next(1)).toEqual(['lost'])
+          expect(told.losses).toEqual([expect.any(String), 'the cluster has other masters now'])
+          clock.advance(100)
+          expect(await told.next(1)).toEqual(['gap'])
+          await one().call('SET', 'a', '1')
+          expect(await told.next(1)).toEqual(['key a'])
+        })
+
+        test('are heard through the origin', async () => {
+          const origin = originOf(`redis://127.0.0.1:${first.port}`, { cluster: true })
+          const told = new Told()
+          await origin.start(quiet)
+          await origin.listen?.(told)
+          const context = { group: 'users', signal: new AbortController().signal }
+          await origin.store('a', Buffer.from('1'), context)
+          expect(await told.next(2)).toEqual(['gap', 'key a'])
+        })
+      },
+      ...nodeOptions(secondPort, secondBus, second),
+    )
+  },
+  ...nodeOptions(firstPort, firstBus, first),
+)
+
+/** Resolves when the nodes see all slots, and the same owners. */
+async function agreed(...nodes: RedisServer[]): Promise<void> {
+  await poll(async () => {
+    const infos = await Promise.all(nodes.map((node) => node.call('CLUSTER', 'INFO')))
+    const slots = await Promise.all(nodes.map((node) => node.call('CLUSTER', 'SLOTS')))
+    const isWhole = infos.every(
+      (info) => /cluster_state:ok/.test(String(info)) && /cluster_known_nodes:2/.test(String(info)),
+    )
+    return isWhole && JSON.stringify(slots[0]) === JSON.stringify(slots[1])
+  }, 'the nodes to agree')
+}

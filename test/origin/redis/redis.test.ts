@@ -1,0 +1,266 @@
+// Redis as an origin: a real server when there is one.
+
+import { once } from 'node:events'
+import { type AddressInfo, connect } from 'node:net'
+import { createServer as createTlsServer } from 'node:tls'
+import { afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { systemTimers } from '../../../src/bytes/clock.ts'
+import { isBadRequest, type LoadContext, Loaded, type OriginResult } from '../../../src/group/origin.ts'
+import { type RedisOptions, RedisOrigin } from '../../../src/origin/redis/redis.ts'
+import { behind, originContract } from '../../contracts/origin.contract.ts'
+import { certificate, key as privateKey } from '../../support/certificate.ts'
+import { poll } from '../../support/poll.ts'
+import { freePorts } from '../../support/ports.ts'
+import { FaultyProxy } from '../../support/proxy.ts'
+import { describeWithRedis, type RedisServer } from '../../support/redis-server.ts'
+
+const endings: (() => unknown)[] = []
+afterEach(async () => {
+  for (const end of endings.splice(0)) await end()
+})
+
+function originOf(port: number, options: Partial<RedisOptions> = {}): RedisOrigin {
+  const origin = new RedisOrigin({
+    urls: [`redis://127.0.0.1:${port}`],
+    cluster: false,
+    prefix: '',
+    tls: undefined,
+    connectTimeout: 2000,
+    timeout: 2000,
+    ...options,
+  })
+  endings.push(() => origin.close())
+  return origin
+}
+
+const context = (): LoadContext => ({ group: 'things', signal: new AbortController().signal })
+
+/** The value, and its lifetime: undefined where the origin says nothing. */
+function seen(result: OriginResult | Error): unknown {
+  if (result instanceof Error) return result.message
+  if (result instanceof Loaded) return [Buffer.from(result.value as Buffer).toString(), result.facts.ttl]
+  return result === null || result === undefined ? null : Buffer.from(result).toString()
+}
+
+describeWithRedis('Redis', (redis) => {
+  let prefixes = 0
+  originContract(
+    'Redis',
+    async (contents) => {
+      const prefix = `${++prefixes}:`
+      for (const [key, value] of contents)
+        if (value !== null) await redis().call('SET', Buffer.from(prefix + key), Buffer.from(value))
+      const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+      return {
+        origin: originOf(proxy.port, { prefix }),
+        ...behind(proxy),
+      }
+    },
+    { bytes: true, batches: true, faults: true, writes: true },
+  )
+
+  test('the lifetime comes along; other types are errors of their keys', async () => {
+    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+    await redis().pipeline([
+      ['SET', 'forever', '1'],
+      ['SET', 'mortal', '2', 'PX', '100000'],
+      ['RPUSH', 'list', 'x'],
+    ])
+    const origin = originOf(proxy.port)
+    const keys = ['forever', 'list', 'none', 'mortal']
+    const mortal = ['2', expect.closeTo(100_000, -4)]
+    const error = '"list" holds another type than a string'
+    const many = await origin.loadMany(keys, context())
+    expect(keys.map((key) => seen(many.get(key)))).toEqual(['1', error, null, mortal])
+    expect([...many.keys()].toSorted()).toEqual(keys.toSorted())
+    const one = keys.map(async (key) =>
+      seen(await origin.load(key, context()).catch((thrown: Error) => thrown)),
+    )
+    expect(await Promise.all(one)).toEqual(['1', error, null, mortal])
+    const wrong: unknown = await origin.load('list', context()).catch((thrown) => thrown)
+    expect([isBadRequest(wrong), isBadRequest(many.get('list'))]).toEqual([true, true])
+    await proxy.close()
+  })
+
+  test('a load leaves no timer behind', async () => {
+    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+    const origin = originOf(proxy.port)
+    await origin.load('none', context())
+    const [set, cleared, signals] = [
+      vi.spyOn(systemTimers, 'after'),
+      vi.spyOn(globalThis, 'clearTimeout'),
+      vi.spyOn(AbortSignal, 'timeout'),
+    ]
+    await origin.load('none', context())
+    await origin.loadMany(['none', 'either'], context())
+    expect([set.mock.calls.length, signals.mock.calls.length]).toEqual([2, 0])
+    expect(cleared.mock.calls.length).toBeGreaterThanOrEqual(2)
+    vi.restoreAllMocks()
+    await proxy.close()
+  })
+
+  test('a value is stored with the lifetime that the client gave it', async () => {
+    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+    const origin = originOf(proxy.port, { prefix: 'app:' })
+    await origin.store('a', Buffer.from('1'), { ...context(), ttl: 100_000.5 })
+    expect(seen(await origin.load('a', context()))).toEqual(['1', expect.closeTo(100_000, -4)])
+    await origin.store('a', Buffer.from('2'), context())
+    expect(seen(await origin.load('a', context()))).toBe('2')
+    expect(await redis().call('PTTL', 'app:a')).toBe(-1)
+    // One that has ended before it could be written.
+    await origin.store('a', Buffer.from('3'), { ...context(), ttl: 0 })
+    await expect.poll(() => redis().call('EXISTS', 'app:a')).toBe(0)
+    await proxy.close()
+  })
+
+  test('a value that the server does not take is an error in its words', async () => {
+    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+    const origin = originOf(proxy.port)
+    await redis().pipeline([
+      ['CONFIG', 'SET', 'maxmemory', '1'],
+      ['CONFIG', 'SET', 'maxmemory-policy', 'noeviction'],
+    ])
+    await expect(origin.store('a', Buffer.from('1'), context())).rejects.toThrow(/^OOM /)
+    await redis().call('CONFIG', 'SET', 'maxmemory', '0')
+    await proxy.close()
+  })
+
+  test('a server that is away is one warning, and is asked again when it is back, which is told', async () => {
+    const warnings: string[] = []
+    const news: string[] = []
+    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+    proxy.refuse()
+    const origin = originOf(proxy.port)
+    await redis().call('SET', 'Tom', '630')
+    await origin.start({
+      info: (_, message) => void news.push(message),
+      warn: (_, message) => void warnings.push(message),
+    })
+    await expect(origin.load('Tom', context())).rejects.toThrow(/\w/)
+    expect(warnings).toEqual([expect.stringMatching(/^Redis does not answer, loads fail until it does: /)])
+    proxy.heal()
+    await expect
+      .poll(async () => seen(await origin.load('Tom', context()).catch(() => null)), { timeout: 5000 })
+      .toBe('630')
+    expect([warnings.length, news]).toEqual([1, ['Redis answers again']])
+    await proxy.close()
+  })
+
+  test('while a server is away, every call says why in words of the network', async () => {
+    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+    const origin = originOf(proxy.port)
+    await origin.store('Tom', Buffer.from('630'), context())
+    proxy.refuse()
+    for (let i = 0; i < 2; i++) {
+      const calls = [
+        origin.load('Tom', context()),
+        origin.loadMany(['Tom', 'none'], context()),
+        origin.store('Tom', Buffer.from('631'), context()),
+        origin.remove('Tom', context()),
+      ]
+      for (const call of await Promise.allSettled(calls))
+        expect(call).toMatchObject({ reason: { message: expect.stringMatching(/ E[A-Z]+|was closed/) } })
+    }
+    await proxy.close()
+    const late = originOf((await freePorts(1))[0])
+    await expect(late.load('Tom', context())).rejects.toThrow(/^connect ECONNREFUSED /)
+  })
+
+  test('TLS: only who is trusted is asked', async () => {
+    await redis().call('SET', 'Tom', '630')
+    const server = createTlsServer({ cert: certificate, key: privateKey }, (client) => {
+      client.on('error', () => undefined)
+      client.pipe(connect(redis().socketPath)).pipe(client)
+    })
+    server.on('tlsClientError', () => undefined).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const urls = [`rediss://127.0.0.1:${port}`]
+    expect(seen(await originOf(0, { urls, tls: { ca: certificate } }).load('Tom', context()))).toBe('630')
+    await expect(originOf(0, { urls, timeout: 300 }).load('Tom', context())).rejects.toThrow(/\w/)
+    server.close()
+  })
+
+  test('a server that swallows commands is an error in time', async () => {
+    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+    const origin = originOf(proxy.port, { timeout: 50 })
+    expect(seen(await origin.load('none', context()))).toBe(null)
+    proxy.silence()
+    await expect(origin.load('none', context())).rejects.toThrow('timed out')
+    await proxy.close()
+  })
+})
+
+test('a cluster that is not there is a warning in time', async () => {
+  const warnings: string[] = []
+  const origin = originOf((await freePorts(1))[0], { cluster: true, connectTimeout: 100, timeout: 100 })
+  await origin.start({ info: () => undefined, warn: (_, message) => void warnings.push(message) })
+  expect(warnings).toEqual([expect.stringMatching(/^Redis does not answer/)])
+  await expect((async () => origin.load('a', context()))()).rejects.toThrow(/\w/)
+})
+
+const [clusterPort, clusterBus, tlsPort, tlsBus] = await freePorts(4)
+const cluster = (bus: number): string[] => [
+  ...['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1', '--cluster-port', String(bus)],
+]
+
+/** Gives a server all slots. */
+async function owningAll(redis: RedisServer): Promise<void> {
+  await redis.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
+  const isWhole = async (): Promise<boolean> => /state:ok/.test(String(await redis.call('CLUSTER', 'INFO')))
+  await poll(isWhole, 'the cluster to have all slots')
+}
+
+describeWithRedis(
+  'a Redis cluster',
+  (redis) => {
+    beforeAll(() => owningAll(redis()))
+
+    test('keys of many slots, one by one and together', async () => {
+      const keys = Array.from({ length: 20 }, (_, i) => `k${i}`)
+      const origin = originOf(clusterPort, { cluster: true })
+      const warnings: string[] = []
+      await origin.start({ info: () => undefined, warn: (_, message) => void warnings.push(message) })
+      for (const key of keys) await origin.store(key, Buffer.from(`${key}!`), context())
+      const many = await origin.loadMany([...keys, 'none'], context())
+      expect([...keys, 'none'].map((key) => seen(many.get(key)))).toEqual([
+        ...keys.map((key) => `${key}!`),
+        null,
+      ])
+      await origin.remove('k4', context())
+      expect(seen(await origin.load('k3', context()))).toBe('k3!')
+      expect(seen(await origin.load('k4', context()))).toBe(null)
+      expect(warnings).toEqual([])
+    })
+  },
+  ...cluster(clusterBus),
+  ...['--port', String(clusterPort)],
+)
+
+describeWithRedis(
+  'a Redis cluster by TLS',
+  (redis) => {
+    beforeAll(() => owningAll(redis()))
+
+    test('only who is trusted is asked', async () => {
+      const server = createTlsServer({ cert: certificate, key: privateKey }, (client) => {
+        client.on('error', () => undefined)
+        client.pipe(connect(redis().socketPath)).pipe(client)
+      })
+      server.on('tlsClientError', () => undefined).listen(tlsPort, '127.0.0.1')
+      await once(server, 'listening')
+      const urls = [`rediss://127.0.0.1:${tlsPort}`]
+      const trusting = originOf(0, { urls, cluster: true, tls: { ca: certificate } })
+      await trusting.store('Tom', Buffer.from('630'), context())
+      expect(seen(await trusting.load('Tom', context()))).toBe('630')
+      const warnings: string[] = []
+      const suspicious = originOf(0, { urls, cluster: true, connectTimeout: 500, timeout: 300 })
+      await suspicious.start({ info: () => undefined, warn: (_, message) => void warnings.push(message) })
+      expect(warnings).toEqual([expect.stringMatching(/^Redis does not answer/)])
+      await expect((async () => suspicious.load('Tom', context()))()).rejects.toThrow(/\w/)
+      server.close()
+    })
+  },
+  ...cluster(tlsBus),
+  ...['--cluster-announce-port', String(tlsPort)],
+)
