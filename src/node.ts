@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
-import { type Clock, LONGEST_WAIT, systemClock, systemTimers } from './bytes/clock.ts'
+import { type Clock, MAX_TIMER_MS, systemClock, systemTimers } from './bytes/clock.ts'
 import { Hasher, randomSeed } from './bytes/hash.ts'
 import { Instant } from './bytes/instant.ts'
 import { Cluster } from './cluster/cluster.ts'
@@ -244,7 +244,7 @@ export class Node {
 
   async #close(): Promise<void> {
     // Nothing that is waited for here keeps the process alive: it would end before what waits is written.
-    const alive = setTimeout(() => undefined, LONGEST_WAIT)
+    const alive = setTimeout(() => undefined, MAX_TIMER_MS)
     await this.#closeAll().finally(() => clearTimeout(alive))
     this.#setClosed()
   }

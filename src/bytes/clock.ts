@@ -19,12 +19,12 @@ export interface Timers {
 export const systemClock: Clock = { now: () => Date.now() }
 
 /** The longest wait that Node.js keeps to, in ms: 25 days. It takes a longer one for 1 ms. */
-export const LONGEST_WAIT = 2 ** 31 - 1
+export const MAX_TIMER_MS = 2 ** 31 - 1
 
 /** The event loop's timers. A pending one does not keep the process alive. */
 export const systemTimers: Timers = {
   after(ms, run) {
-    const timer = setTimeout(run, Math.min(ms, LONGEST_WAIT))
+    const timer = setTimeout(run, Math.min(ms, MAX_TIMER_MS))
     timer.unref()
     return () => clearTimeout(timer)
   },

@@ -41,7 +41,7 @@ export class Instant {
   }
 
   /** Milliseconds that never go back, for how long something takes: while the clock is turned back they stand still. */
-  get steady(): number {
+  get monotonicMs(): number {
     return this.ms[0] + this.#turnedBack
   }
 }

@@ -8,7 +8,7 @@ import { MAX_SHOWN, printable, unknownCommand, wrongArguments } from '../command
 import type { Host } from '../commands/spec/host.ts'
 import type { Command } from '../commands/spec/ready-command.ts'
 import type { Args } from '../resp/args.ts'
-import { MAX_WARM } from '../store/read-ahead.ts'
+import { MAX_PREFETCH } from '../store/read-ahead.ts'
 import type { Store } from '../store/store.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { keyName } from './loading/load-results.ts'
@@ -57,7 +57,7 @@ export class Executor {
   readonly #runner: Runner
   readonly #loading: Loading
   readonly #originWrites: OriginWrites
-  readonly #hashes = new Int32Array(MAX_WARM)
+  readonly #hashes = new Int32Array(MAX_PREFETCH)
   /** The stores that `warm` was called for, since `cool`: the first `#warmedCount`. */
   readonly #warmed: Store[] = []
   #warmedCount = 0
@@ -101,7 +101,7 @@ export class Executor {
       const keyed = args.count > 1 && args.end[1] - args.start[1] <= MAX_WARM_KEY
       hashes[i] = keyed ? this.#hasher.hash(args.buf, args.start[1], args.end[1]) : 0
     }
-    store.readAhead.warm(hashes, from, to)
+    store.prefetcher.prefetch(hashes, from, to)
     this.#warmed[this.#warmedCount++] = store
   }
 
@@ -114,13 +114,14 @@ export class Executor {
   prime(client: Client, args: Args, i: number): void {
     if (this.#warmedCount === 0 || args.count < 2 || args.end[1] - args.start[1] > MAX_WARM_KEY) return
     this.#hasher.prime(args.buf, args.start[1], args.end[1], this.#hashes[i] as Hash)
-    client.group.store.readAhead.hint(i)
+    client.group.store.prefetcher.hint(i)
   }
 
   /** The requests of `warm` are done: their bytes may change. */
   cool(): void {
     // The list keeps its length: a shorter one would be allocated anew for every batch.
-    for (; this.#warmedCount > 0; this.#warmedCount--) this.#warmed[this.#warmedCount - 1].readAhead.cool()
+    for (; this.#warmedCount > 0; this.#warmedCount--)
+      this.#warmed[this.#warmedCount - 1].prefetcher.endBatch()
     this.#hasher.forget()
   }
 

@@ -2,7 +2,7 @@
 
 import type { Instant } from '../bytes/instant.ts'
 import { NULL_REF } from '../store/arena.ts'
-import { EXPIRES, LOADED, NOTED, tagFlags, ValueType, Windows } from '../store/record.ts'
+import { EXPIRES, FRESHNESS, FreshnessWindows, LOADED, tagFlags, ValueType } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 import type { HeldVersion, Landing } from './flights.ts'
 import { type Freshness, isForLater } from './freshness.ts'
@@ -25,7 +25,7 @@ export class Keeper {
   longestMs = Infinity
   readonly #group: KeepingGroup
   readonly #instant: Instant
-  readonly #windows = new Windows()
+  readonly #windows = new FreshnessWindows()
 
   constructor(group: KeepingGroup, instant: Instant) {
     this.#group = group
@@ -37,21 +37,21 @@ export class Keeper {
     const { value, ms, fenced, facts } = landing
     const { store } = this.#group
     if (!takeLoadedTags(store, landing)) return TOO_MANY_TAGS
-    const flags = LOADED | tagFlags(store.tagging.count) | this.#plan(landing)
+    const flags = LOADED | tagFlags(store.entryTags.count) | this.#plan(landing)
     const deadline = store.deadline[0]
     // Whether it can be given must not depend on who else has written meanwhile.
-    const notesLength = (flags & NOTED) === 0 ? 0 : store.notes.length
+    const notesLength = (flags & FRESHNESS) === 0 ? 0 : store.newValidator.length
     if (value !== null && !store.fits(key.length, value.length, flags, notesLength))
       return `a value of ${value.length} bytes exceeds the budget of ${store.maxBytes} bytes`
-    if (fenced || store.tags.isInvalid(store.tagging)) return undefined
+    if (fenced || store.tagEpochs.isInvalid(store.entryTags)) return undefined
     this.#forget(key)
-    store.loadedAt[0] = store.loadMoment()
+    store.loadedAt[0] = store.loadEpoch()
     store.loadMs = Math.min(ms, 0x7fffffff)
     if (value === null) {
       const ttl = Math.min(facts?.ttl ?? this.#group.policy.negativeTtlMs, this.longestMs)
       if (ttl === 0) return undefined
       store.deadline[0] = deadlineAfter(this.#instant.now, ttl)
-      const absent = (flags & ~NOTED) | EXPIRES
+      const absent = (flags & ~FRESHNESS) | EXPIRES
       store.put(key, 0, key.length, NOTHING, 0, 0, ValueType.ABSENT, absent)
       return undefined
     }
@@ -66,7 +66,7 @@ export class Keeper {
     const { store } = this.#group
     const ref = store.peek(key, 0, key.length)
     if (ref === NULL_REF || store.records.type(ref) !== ValueType.STRING) return undefined
-    const validator = store.version(ref).toString('utf8')
+    const validator = store.validator(ref).toString('utf8')
     return validator === '' ? undefined : { validator, value: store.copyValue(ref), tags: tagsOf(store, ref) }
   }
 
@@ -93,8 +93,8 @@ export class Keeper {
     const lifetime = Math.max(0, store.deadline[0] - now)
     const notes = freshness.plan(store.windows, facts, ms, lifetime, longestMs)
     if (notes === undefined) return EXPIRES
-    store.notes = notes
-    return EXPIRES | NOTED
+    store.newValidator = notes
+    return EXPIRES | FRESHNESS
   }
 
   /** What was loaded takes the place of what was held: whoever keeps a copy of that is told. */

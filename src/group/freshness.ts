@@ -1,7 +1,7 @@
 // Freshness: when what is held is served after its lifetime, and loaded anew before its end.
 
 import type { Ref } from '../store/arena.ts'
-import { LONGEST_WINDOW, type Records, type Windows } from '../store/record.ts'
+import { type FreshnessWindows, MAX_WINDOW_MS, type Records } from '../store/record.ts'
 import type { LoadedFacts } from './origin.ts'
 
 /*
@@ -52,11 +52,11 @@ export class Freshness {
   }
 
   /** What a read at `now` does with a record, but for what is loaded ahead. */
-  look(records: Records, ref: Ref, windows: Windows, now: number): Verdict {
+  look(records: Records, ref: Ref, windows: FreshnessWindows, now: number): Verdict {
     const past = now - records.deadline(ref)
     if (past <= 0) return 'serve'
     records.readWindows(ref, windows)
-    return past <= windows.whileRevalidate ? 'refresh' : 'load'
+    return past <= windows.staleWhileRevalidate ? 'refresh' : 'load'
   }
 
   /** Draws whether this read is the one that loads a record anew before its end. Only for one with a deadline. */
@@ -66,21 +66,21 @@ export class Freshness {
   }
 
   /** Whether a stale record may be served when loading it has failed. */
-  rescues(records: Records, ref: Ref, windows: Windows, now: number): boolean {
+  rescues(records: Records, ref: Ref, windows: FreshnessWindows, now: number): boolean {
     records.readWindows(ref, windows)
-    return now - records.deadline(ref) <= Math.max(windows.ifError, windows.whileRevalidate)
+    return now - records.deadline(ref) <= Math.max(windows.staleIfError, windows.staleWhileRevalidate)
   }
 
   /**
    * Milliseconds until a read loads the record anew: when it lives no longer, or on average so much sooner as it is
    * loaded ahead; in the background not for the next `pause` ms.
    */
-  nextRefresh(records: Records, ref: Ref, windows: Windows, now: number, pause: number): number {
+  nextRefresh(records: Records, ref: Ref, windows: FreshnessWindows, now: number, pause: number): number {
     records.readWindows(ref, windows)
     const left = records.deadline(ref) - now
-    const ahead = records.isNoted(ref) ? this.#cost(records.loadMs(ref)) : 0
+    const ahead = records.hasFreshness(ref) ? this.#cost(records.loadMs(ref)) : 0
     const inBackground = Math.max(left - ahead, pause)
-    return Math.max(0, Math.ceil(Math.min(inBackground, left + windows.whileRevalidate)))
+    return Math.max(0, Math.ceil(Math.min(inBackground, left + windows.staleWhileRevalidate)))
   }
 
   /**
@@ -88,23 +88,23 @@ export class Freshness {
    * Returns what is to be noted with it; undefined: nothing, and it dies at the end of its lifetime.
    */
   plan(
-    windows: Windows,
+    windows: FreshnessWindows,
     facts: LoadedFacts | undefined,
     ms: number,
     lifetime: number,
     longest: number,
   ): Buffer | undefined {
     const { staleWhileRevalidateMs, staleIfErrorMs } = this.#policy
-    const most = Math.max(0, Math.min(LONGEST_WINDOW, Math.floor(longest - lifetime)))
+    const most = Math.max(0, Math.min(MAX_WINDOW_MS, Math.floor(longest - lifetime)))
     const within = (window: number): number => Math.min(Math.ceil(window), most)
     const validator = validatorOf(facts)
-    windows.lead = Math.min(Math.ceil(this.#cost(ms) * AHEAD), LONGEST_WINDOW)
-    windows.whileRevalidate = within(facts?.staleWhileRevalidate ?? staleWhileRevalidateMs)
-    windows.ifError = within(facts?.staleIfError ?? staleIfErrorMs)
+    windows.refreshAhead = Math.min(Math.ceil(this.#cost(ms) * AHEAD), MAX_WINDOW_MS)
+    windows.staleWhileRevalidate = within(facts?.staleWhileRevalidate ?? staleWhileRevalidateMs)
+    windows.staleIfError = within(facts?.staleIfError ?? staleIfErrorMs)
     // A version that can be validated is kept for as long again.
     const revalidated = validator === undefined ? 0 : within(lifetime)
-    windows.grace = Math.max(windows.whileRevalidate, windows.ifError, revalidated)
-    return windows.grace === 0 && windows.lead === 0 ? undefined : (validator ?? NO_VALIDATOR)
+    windows.retention = Math.max(windows.staleWhileRevalidate, windows.staleIfError, revalidated)
+    return windows.retention === 0 && windows.refreshAhead === 0 ? undefined : (validator ?? NO_VALIDATOR)
   }
 
   /** By how many ms a value that took `ms` to load is loaded ahead on average: the clock knows no less than one. */

@@ -16,7 +16,7 @@ import type { Timers } from '../bytes/clock.ts'
 import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import { NULL_REF, type Ref } from '../store/arena.ts'
-import { EXPIRES, ValueType, Windows } from '../store/record.ts'
+import { EXPIRES, FreshnessWindows, ValueType } from '../store/record.ts'
 import { Store } from '../store/store.ts'
 import { Keeper } from './admission.ts'
 import type { BatchPolicy } from './batcher.ts'
@@ -107,7 +107,7 @@ export class Group {
   readonly freshness: Freshness
   /** `undefined` without a policy for it, or without an origin. */
   readonly governor: Governor | undefined
-  readonly #windows = new Windows()
+  readonly #windows = new FreshnessWindows()
   /** The keyspace; SWAPDB exchanges it with another group's. */
   store: Store
   /** Loads under way; `undefined` without an origin. */
@@ -145,7 +145,7 @@ export class Group {
     }
     const steady = (): number => {
       environment.instant.refresh()
-      return environment.instant.steady
+      return environment.instant.monotonicMs
     }
     const { timers, random } = environment
     const { origin = NO_ORIGIN } = policy
@@ -169,7 +169,7 @@ export class Group {
       now,
       timers,
       governor,
-      moment: () => this.store.tags.moment(),
+      moment: () => this.store.tagEpochs.currentEpoch(),
       store: (key, landing) => this.#keeper.keep(key, landing),
       held: (key) => this.#keeper.heldVersion(key),
       stale: (key) => this.#keeper.rescue(key),
@@ -286,7 +286,7 @@ export class Group {
     if (scratch.maxBytes !== most) scratch.maxBytes = most
     // Whoever used it removes what is left: clearing costs a hundred times as much.
     if (scratch.store.size > 0) scratch.clear()
-    scratch.store.tags.follow(this.store.tags)
+    scratch.store.tagEpochs.advanceTo(this.store.tagEpochs)
     return scratch
   }
 
@@ -329,7 +329,7 @@ export class Group {
     this.#environment.instant.refresh()
     const { store } = this
     let ref = store.get(key, 0, key.length)
-    const isDue = ref !== NULL_REF && store.records.isDue(ref, this.#environment.instant.ms)
+    const isDue = ref !== NULL_REF && store.records.needsRefresh(ref, this.#environment.instant.ms)
     if (isDue && !this.serves(ref, key, 0, key.length)) ref = NULL_REF
     if (ref !== NULL_REF && store.records.type(ref) !== ValueType.ABSENT) {
       this.hits++
@@ -413,7 +413,7 @@ export class Group {
     this.#environment.instant.refresh()
     if (this.isWatched) this.fence(key, 0, key.length)
     const ref = this.store.peek(key, 0, key.length)
-    if (ref !== NULL_REF) this.store.distrustOne(ref)
+    if (ref !== NULL_REF) this.store.invalidateEntry(ref)
   }
 
   /**
@@ -443,9 +443,9 @@ export class Group {
       return
     }
     this.invalidate(key)
-    const { steady } = this.#environment.instant
-    if (steady - this.#complainedAt < COMPLAINT_PAUSE) return
-    this.#complainedAt = steady
+    const { monotonicMs } = this.#environment.instant
+    if (monotonicMs - this.#complainedAt < COMPLAINT_PAUSE) return
+    this.#complainedAt = monotonicMs
     const message = `group ${this.name}: the origin does not take a write, which is lost: ${reason}`
     const refused = this.writes?.refused
     this.#log?.warn({ group: this.name, key: key.toString('utf8', 0, MAX_SHOWN), refused }, message)
@@ -454,7 +454,7 @@ export class Group {
   /** The source says that a key has changed: nor is it taken from a node that had it before. */
   #changed(key: Buffer): void {
     this.#environment.instant.refresh()
-    this.store.noteChange(key, 0, key.length)
+    this.store.recordChange(key, 0, key.length)
     this.invalidate(key)
   }
 
@@ -479,7 +479,7 @@ export class Group {
     this.flights?.fenceAll()
     this.copies?.dropAll()
     for (const watcher of this.#watchers) watcher.distrusted?.(this)
-    this.store.distrust()
+    this.store.invalidateLoaded()
   }
 
   /** Removes everything and fences every load under way. */
@@ -508,7 +508,7 @@ export class Group {
     // What one origin lacks, the other may have, and it tells versions in words of its own.
     for (const each of [store, other.store]) {
       each.forgetAbsent()
-      each.forgetVersions()
+      each.invalidateValidators()
     }
     this.store = other.store
     other.store = store
@@ -549,7 +549,7 @@ export class Group {
       key: (key) => this.#changed(key),
       tag: (tag) => this.invalidateTag(tag),
       all: () => {
-        this.store.noteAllChanged()
+        this.store.recordAllChanged()
         this.distrust()
       },
       gap: () => {

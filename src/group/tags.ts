@@ -2,7 +2,7 @@
 
 import type { Ref } from '../store/arena.ts'
 import type { Store } from '../store/store.ts'
-import { MAX_TAGS, Tagging, tagHash } from '../store/tags.ts'
+import { EntryTags, MAX_TAGS, tagHash } from '../store/tags.ts'
 import type { Landing } from './flights.ts'
 
 export function hashOfTag(tag: Uint8Array): number {
@@ -11,7 +11,7 @@ export function hashOfTag(tag: Uint8Array): number {
 
 /** The hashes of the tags that a record carries. */
 export function tagsOf(store: Store, ref: Ref): readonly number[] {
-  const tagging = new Tagging()
+  const tagging = new EntryTags()
   store.records.readTags(ref, tagging)
   return [...tagging.hashes.subarray(0, tagging.count)]
 }
@@ -20,12 +20,15 @@ export function tagsOf(store: Store, ref: Ref): readonly number[] {
  * Makes the tags of what was loaded the argument of `store.put`, as of when its load began: an invalidation after that
  * concerns it. What is found unchanged keeps those it had. False: there are more than an entry can have.
  */
-export function takeLoadedTags({ tagging, tags }: Store, { facts, keptTags, moment }: Landing): boolean {
-  tagging.count = 0
-  tagging.moment[0] = moment ?? tags.moment()
+export function takeLoadedTags(
+  { entryTags, tagEpochs }: Store,
+  { facts, keptTags, moment }: Landing,
+): boolean {
+  entryTags.count = 0
+  entryTags.epoch[0] = moment ?? tagEpochs.currentEpoch()
   const names = facts?.tags
   const hashes = names === undefined ? keptTags : names.map((name) => hashOfTag(Buffer.from(name, 'utf8')))
-  return hashes === undefined || hashes.every((hash) => tagging.add(hash))
+  return hashes === undefined || hashes.every((hash) => entryTags.add(hash))
 }
 
 export const TOO_MANY_TAGS = `got more than ${MAX_TAGS} tags`

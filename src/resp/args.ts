@@ -5,13 +5,13 @@ import { equalsUpper } from '../bytes/ascii.ts'
 const NOTHING = Buffer.alloc(0)
 
 /** Room for this many arguments at first: more than most requests have. */
-const FIRST_CAPACITY = 16
+const INITIAL_CAPACITY = 16
 
 /** Text ends after so many bytes of an argument: V8's longest string has a little less than 2^29 characters. */
 const MAX_TEXT = 2 ** 28
 
 /** Range arrays above this capacity (two times 256 KiB) are given back after the request that needed them. */
-const KEPT_CAPACITY = 65_536
+const MAX_KEPT_CAPACITY = 65_536
 
 /**
  * One decoded request. A single object serves every request of a node: the decoder overwrites it each time, so
@@ -30,7 +30,7 @@ export class Args {
   start: Int32Array
   end: Int32Array
 
-  constructor(capacity: number = FIRST_CAPACITY) {
+  constructor(capacity: number = INITIAL_CAPACITY) {
     this.start = new Int32Array(capacity)
     this.end = new Int32Array(capacity)
   }
@@ -89,7 +89,7 @@ export class Args {
    * nothing by itself.
    */
   grow(): void {
-    const capacity = Math.max(FIRST_CAPACITY, this.start.length * 2)
+    const capacity = Math.max(INITIAL_CAPACITY, this.start.length * 2)
     this.start = enlarged(this.start, capacity)
     this.end = enlarged(this.end, capacity)
   }
@@ -98,9 +98,9 @@ export class Args {
   clear(): void {
     this.buf = NOTHING
     this.count = 0
-    if (this.start.length > KEPT_CAPACITY) {
-      this.start = new Int32Array(FIRST_CAPACITY)
-      this.end = new Int32Array(FIRST_CAPACITY)
+    if (this.start.length > MAX_KEPT_CAPACITY) {
+      this.start = new Int32Array(INITIAL_CAPACITY)
+      this.end = new Int32Array(INITIAL_CAPACITY)
     }
   }
 }

@@ -94,7 +94,7 @@ export class RequestDecoder {
       return
     }
     this.queue.push(chunk)
-    if (this.buffered > this.limits.maxQueryBuffer) this.overflown()
+    if (this.buffered > this.limits.maxQueryBuffer) this.failOverflow()
   }
 
   /** Decodes the next request into `args`, which stay valid until the next call of this or of {@link feed}. */
@@ -127,9 +127,9 @@ export class RequestDecoder {
       const ready = this.extend(partial)
       if (this.overflow) return PROTOCOL_ERROR
       if (!ready) continue
-      partial.exchange(args)
+      partial.swapRanges(args)
       const step =
-        partial.wanted === WHOLE_LINE
+        partial.missingBytes === WHOLE_LINE
           ? this.inline(args, partial.buf, 0, partial.length)
           : this.multibulk(
               args,
@@ -141,7 +141,7 @@ export class RequestDecoder {
               partial.bulk,
             )
       if (step === NEED_MORE) continue
-      partial.settle(args)
+      partial.restoreRanges(args)
       if (step === REQUEST) partial.complete = true
       else this.partial = null
       return step
@@ -154,19 +154,19 @@ export class RequestDecoder {
   private extend(partial: PartialFrame): boolean {
     const { chunk, at } = this
     const available = this.limit - at
-    const whole = partial.wanted === WHOLE_LINE
+    const whole = partial.missingBytes === WHOLE_LINE
     const lineFeed = whole ? chunk.indexOf(LF, at) : -1
-    const wanted = whole ? (lineFeed < 0 ? available : lineFeed + 1 - at) : partial.wanted
+    const wanted = whole ? (lineFeed < 0 ? available : lineFeed + 1 - at) : partial.missingBytes
     const taken = Math.min(wanted, available)
     const held = partial.length + taken + partial.index * RANGE_BYTES
     if (held > Math.min(this.limits.maxQueryBuffer, MAX_FRAME)) {
-      this.overflown()
+      this.failOverflow()
       return false
     }
     partial.append(chunk, at, at + taken)
     this.at = at + taken
     if (whole) return lineFeed >= 0 || partial.length > this.limits.maxInline
-    partial.wanted -= taken
+    partial.missingBytes -= taken
     return partial.bulk < 0 || partial.at + partial.bulk + 2 <= partial.length
   }
 
@@ -296,7 +296,7 @@ export class RequestDecoder {
     return end + 1 < limit ? end : INCOMPLETE
   }
 
-  /** Keeps what has arrived of a multibulk frame, and how far it is decoded: as in {@link PartialFrame.stop}. */
+  /** Keeps what has arrived of a multibulk frame, and how far it is decoded: as in {@link PartialFrame.suspend}. */
   private suspend(
     args: Args,
     buf: Buffer,
@@ -307,11 +307,11 @@ export class RequestDecoder {
     bulk: number,
   ): typeof NEED_MORE {
     if (this.partial !== null) {
-      this.partial.exchange(args)
-      this.partial.stop(at, argc, index, bulk)
+      this.partial.swapRanges(args)
+      this.partial.suspend(at, argc, index, bulk)
     } else {
       this.partial = new PartialFrame(buf, this.at, limit, args, index)
-      this.partial.stop(at - this.at, argc, index, bulk)
+      this.partial.suspend(at - this.at, argc, index, bulk)
       this.at = limit
     }
     return NEED_MORE
@@ -323,7 +323,7 @@ export class RequestDecoder {
     return PROTOCOL_ERROR
   }
 
-  private overflown(): void {
+  private failOverflow(): void {
     this.overflow = true
     this.abandon('max query buffer length reached')
   }

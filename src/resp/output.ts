@@ -10,7 +10,7 @@ export interface Sink {
 }
 
 /** Values above this many bytes get a buffer of their own instead of a quarter of a page or more. */
-export const OWN_BYTES = 16_384
+export const MAX_PAGED_BYTES = 16_384
 
 /** A finished stretch of pending bytes: part of a page, or a buffer of its own (`page` null). */
 interface Piece {
@@ -96,7 +96,7 @@ export class PagedOutput implements PageWriter {
 
   /** Makes room for `bytes`, at most a page, in one stretch at `at`. */
   protected reserve(bytes: number): void {
-    if (this.at + bytes > PAGE_BYTES) this.turn()
+    if (this.at + bytes > PAGE_BYTES) this.nextPage()
   }
 
   /** Copies `source[start, end)` to `at` and moves `at`; the room is reserved. */
@@ -107,14 +107,14 @@ export class PagedOutput implements PageWriter {
 
   /** Appends a buffer that nobody changes any more, without a copy. */
   protected append(buf: Buffer): void {
-    this.finish()
+    this.closePiece()
     this.pieces.push({ buf, page: null, start: 0, end: buf.length })
     this.finished += buf.length
   }
 
   /** Turns to a fresh page. */
-  private turn(): void {
-    this.finish()
+  private nextPage(): void {
+    this.closePiece()
     if (this.page.parts === 0) {
       this.pageFree()
       return
@@ -124,7 +124,7 @@ export class PagedOutput implements PageWriter {
   }
 
   /** Makes the open bytes a piece. */
-  private finish(): void {
+  private closePiece(): void {
     if (this.at === this.start) return
     this.page.parts++
     this.pieces.push({ buf: this.buf, page: this.page, start: this.start, end: this.at })

@@ -4,7 +4,7 @@
 export const PAGE_BYTES = 65_536
 
 /** Free pages kept for the next burst; more go back to the system. */
-const KEPT_PAGES = 8
+const MAX_IDLE_PAGES = 8
 
 /** Whoever is writing into a page. */
 export interface PageWriter {
@@ -51,6 +51,6 @@ export class PagePool {
 
   /** Takes back a page that has no parts and no writer. */
   put(page: Page): void {
-    if (this.free.length < KEPT_PAGES) this.free.push(page)
+    if (this.free.length < MAX_IDLE_PAGES) this.free.push(page)
   }
 }

@@ -3,7 +3,7 @@
 import type { Args } from './args.ts'
 
 /** First size of the buffer, in bytes; small, since every slow client costs one. */
-const FIRST_BYTES = 512
+const INITIAL_BYTES = 512
 
 /** Up to this many bytes a loop beats a copy through a view. */
 const LOOP_BYTES = 64
@@ -12,7 +12,7 @@ const LOOP_BYTES = 64
 export const WHOLE_LINE = -1
 
 /** `$0\r\n\r\n`, the shortest argument: so many bytes at least are still to come for each one missing. */
-const SHORTEST_ARGUMENT = 6
+const MIN_ARGUMENT_BYTES = 6
 
 const CR = 0x0d
 
@@ -37,7 +37,7 @@ export class PartialFrame {
   /** Length of argument `index`; -1 before its header is complete. */
   bulk = -1
   /** Bytes that the frame has for certain beyond `length`, or {@link WHOLE_LINE}. */
-  wanted = WHOLE_LINE
+  missingBytes = WHOLE_LINE
   /** No line end lies between `at` and here: the line is not searched twice. */
   searched = 0
   /** Whether the frame has become a request, which may still be in use. */
@@ -48,7 +48,7 @@ export class PartialFrame {
 
   /** Takes over `buf[from, to)`, the whole of the frame so far, and its first `index` ranges, which are in `args`. */
   constructor(buf: Buffer, from: number, to: number, args: Args, index: number) {
-    this.buf = Buffer.allocUnsafeSlow(Math.max(FIRST_BYTES, to - from))
+    this.buf = Buffer.allocUnsafeSlow(Math.max(INITIAL_BYTES, to - from))
     this.append(buf, from, to)
     this.start = index === 0 ? NO_RANGES : args.start.slice(0, index)
     this.end = index === 0 ? NO_RANGES : args.end.slice(0, index)
@@ -76,7 +76,7 @@ export class PartialFrame {
    * @param at the header of argument `index`, or its bytes when its length `bulk` is known and not -1
    * @param argc announced arguments; 0 when the frame's own header is not complete
    */
-  stop(at: number, argc: number, index: number, bulk: number): void {
+  suspend(at: number, argc: number, index: number, bulk: number): void {
     this.at = at
     this.argc = argc
     this.index = index
@@ -84,14 +84,14 @@ export class PartialFrame {
     const tail = this.length - at
     const returned = bulk < 0 && tail > 0 && this.buf[this.length - 1] === CR
     this.searched = returned ? this.length - 1 : this.length
-    const later = (argc - index - 1) * SHORTEST_ARGUMENT
-    if (argc === 0) this.wanted = returned ? 1 : 2
-    else if (bulk >= 0) this.wanted = bulk + 2 - tail + later
-    else this.wanted = (returned ? 3 : Math.max(4, SHORTEST_ARGUMENT - tail)) + later
+    const later = (argc - index - 1) * MIN_ARGUMENT_BYTES
+    if (argc === 0) this.missingBytes = returned ? 1 : 2
+    else if (bulk >= 0) this.missingBytes = bulk + 2 - tail + later
+    else this.missingBytes = (returned ? 3 : Math.max(4, MIN_ARGUMENT_BYTES - tail)) + later
   }
 
   /** Exchanges the ranges decoded so far with those of `args`: nothing is copied, however many there are. */
-  exchange(args: Args): void {
+  swapRanges(args: Args): void {
     const { start, end } = args
     args.start = this.start
     args.end = this.end
@@ -100,13 +100,13 @@ export class PartialFrame {
   }
 
   /** Gives `args`, which hold the complete frame in exchanged arrays, their own arrays back if these suffice. */
-  settle(args: Args): void {
+  restoreRanges(args: Args): void {
     if (this.start.length < args.count) return
     for (let i = 0; i < args.count; i++) {
       this.start[i] = args.start[i]
       this.end[i] = args.end[i]
     }
-    this.exchange(args)
+    this.swapRanges(args)
   }
 
   /** Doubles, so that all copying together stays linear; the last argument's length is known, and caps it. */

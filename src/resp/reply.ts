@@ -2,7 +2,7 @@
 
 import { integerDigits, writeInteger } from '../bytes/numbers/decimal.ts'
 import { formatDouble } from '../bytes/numbers/double.ts'
-import { OWN_BYTES, PagedOutput } from './output.ts'
+import { MAX_PAGED_BYTES, PagedOutput } from './output.ts'
 
 export type { Sink } from './output.ts'
 
@@ -39,7 +39,7 @@ const FALSE_3 = Buffer.from('#f\r\n')
  * Writes replies for all connections of a node: a connection is served for one chunk, then its replies are flushed.
  *
  * Each method writes one RESP value, or the header of an aggregate whose elements the caller writes next. A reply
- * up to {@link OWN_BYTES} makes no object. Types that RESP2 lacks are written as Redis writes them to a RESP2 client.
+ * up to {@link MAX_PAGED_BYTES} makes no object. Types that RESP2 lacks are written as Redis writes them to a RESP2 client.
  */
 export class ReplyWriter extends PagedOutput {
   protocol: 2 | 3 = 2
@@ -78,7 +78,7 @@ export class ReplyWriter extends PagedOutput {
   /** The bytes `[start, end)` as a bulk string. Who has a `view` of the same bytes at hand saves looking one up. */
   bulk(bytes: Uint8Array, start: number, end: number, view?: DataView): void {
     const length = end - start
-    if (length > OWN_BYTES) {
+    if (length > MAX_PAGED_BYTES) {
       this.ownBulk(bytes.subarray(start, end))
       return
     }
@@ -153,7 +153,7 @@ export class ReplyWriter extends PagedOutput {
 
   /** Bytes that are RESP already, such as a peer's reply; they are copied. */
   raw(bytes: Buffer): void {
-    if (bytes.length > OWN_BYTES) {
+    if (bytes.length > MAX_PAGED_BYTES) {
       const own = Buffer.allocUnsafeSlow(bytes.length)
       own.set(bytes)
       this.append(own)
@@ -201,7 +201,7 @@ export class ReplyWriter extends PagedOutput {
   /** Type byte, text, line end. */
   private line(type: number, text: string, encoding: 'utf8' | 'latin1'): void {
     const room = 3 * text.length + 3
-    if (room > OWN_BYTES) {
+    if (room > MAX_PAGED_BYTES) {
       this.append(Buffer.from(`${String.fromCharCode(type)}${text}\r\n`, encoding))
       return
     }
@@ -215,7 +215,7 @@ export class ReplyWriter extends PagedOutput {
   /** Type byte, byte length of the text, line end, text, line end. */
   private sizedText(type: number, text: string): void {
     const room = 3 * text.length + HEADER_BYTES + 2
-    if (room <= OWN_BYTES) {
+    if (room <= MAX_PAGED_BYTES) {
       this.reserve(room)
       const before = this.at
       this.headerInPlace(type, text.length)

@@ -1,7 +1,7 @@
 // The TCP server: accepts connections, keeps their registry, and is what commands see of the node.
 
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net'
-import { type CancelTimer, LONGEST_WAIT, type Timers } from '../bytes/clock.ts'
+import { type CancelTimer, MAX_TIMER_MS, type Timers } from '../bytes/clock.ts'
 import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import type { Cluster } from '../cluster/cluster.ts'
@@ -98,11 +98,11 @@ export class Server implements Host {
     const { cluster } = options
     const begin = (): void => {
       instant.refresh()
-      telemetry.begin()
+      telemetry.beginChunk()
       cluster?.beginTurn()
     }
     const end = (): void => {
-      telemetry.settle()
+      telemetry.attributeTime()
       cluster?.endTurn()
     }
     const turn = new Turn(executor, begin, end)
@@ -244,7 +244,7 @@ export class Server implements Host {
     this.#pausesAll = all || (this.#pausesAll && this.#isPaused)
     this.#pausedUntil = Math.max(until, this.#pausedUntil)
     this.#cancelPause?.()
-    this.#cancelPause = timers.after(Math.min(this.#pausedUntil - instant.now, LONGEST_WAIT), () => {
+    this.#cancelPause = timers.after(Math.min(this.#pausedUntil - instant.now, MAX_TIMER_MS), () => {
       instant.refresh()
       if (this.#isPaused) this.pause(this.#pausedUntil, this.#pausesAll)
       else this.unpause()

@@ -1,6 +1,6 @@
 // The allocator: blocks of 8-byte units in off-heap segments, O(1), coalescing, and emptied segment by segment.
 
-import { SpanBuffers } from './spans.ts'
+import { BufferPool } from './spans.ts'
 
 /*
  * A segment is one ArrayBuffer, seen as Int32 words and as bytes. The operating system commits its pages as
@@ -45,15 +45,15 @@ export const OWNER_SHIFT = 22
 const ARENA_BITS = (1 << OWNER_SHIFT) - 1
 
 const LINEAR_BINS = 128
-const STEPS = 16
-const LEVELS = 13
-const BINS = LINEAR_BINS + LEVELS * STEPS
+const BINS_PER_DOUBLING = 16
+const DOUBLINGS = 13
+const BINS = LINEAR_BINS + DOUBLINGS * BINS_PER_DOUBLING
 const MIN_UNITS = 2
 /** Blocks looked at in a bin whose blocks are of several sizes, where those of just this size wait. */
-const NEAR_TRIES = 8
+const MAX_FIRST_FIT_TRIES = 8
 
 /** Smaller spans would cost more in JavaScript objects than they save. */
-const MIN_SPAN_UNITS = (16 * 1024) / UNIT_BYTES
+const MIN_LARGE_UNITS = (16 * 1024) / UNIT_BYTES
 
 const NO_WORDS = new Int32Array(0)
 const NO_BYTES = Buffer.alloc(0)
@@ -82,16 +82,16 @@ export class Arena {
   readonly unitMask: number
   readonly segmentUnits: number
   readonly #maxSegments: number
-  readonly #spanAbove: number
-  readonly #spanBuffers: SpanBuffers
+  readonly #largeAbove: number
+  readonly #largeBuffers: BufferPool
   /** Units in live blocks. */
   liveUnits = 0
   /** Units that were ever touched in the segments held: what the process has committed. */
-  footprint = 0
+  committedUnits = 0
   /** `alloc` does not raise the footprint above this many units. */
-  limit = Number.POSITIVE_INFINITY
+  maxCommittedUnits = Number.POSITIVE_INFINITY
   readonly #live: number[] = []
-  readonly #spans: number[] = []
+  readonly #largeUnits: number[] = []
   readonly #unused: number[] = []
   readonly #heads = new Int32Array(BINS)
   readonly #bitmap = new Int32Array((BINS + 31) >> 5)
@@ -101,8 +101,8 @@ export class Arena {
   /** PREVIOUS_FREE when the last block before the frontier is free. */
   #frontierFlag = 0
   /** The segment being emptied: what is freed there goes to no bin. -1: none. */
-  #leaving = -1
-  #leavingAt = 0
+  #evacuated = -1
+  #evacuatedAt = 0
   /** An emptied segment, kept for the next one wanted. */
   #spare: ArrayBuffer | undefined
 
@@ -112,8 +112,8 @@ export class Arena {
     this.shift = 31 - Math.clz32(this.segmentUnits)
     this.unitMask = this.segmentUnits - 1
     this.#maxSegments = 2 ** (32 - this.shift)
-    this.#spanAbove = Math.min(this.segmentUnits >>> 1, Math.max(this.segmentUnits >>> 4, MIN_SPAN_UNITS))
-    this.#spanBuffers = new SpanBuffers(segmentBytes)
+    this.#largeAbove = Math.min(this.segmentUnits >>> 1, Math.max(this.segmentUnits >>> 4, MIN_LARGE_UNITS))
+    this.#largeBuffers = new BufferPool(segmentBytes)
     this.clear()
   }
 
@@ -124,7 +124,7 @@ export class Arena {
   units(ref: Ref): number {
     const segment = ref >>> this.shift
     const units = this.words[segment][(ref & this.unitMask) << 1] & UNITS_MASK
-    return units === 0 ? this.#spans[segment] : units
+    return units === 0 ? this.#largeUnits[segment] : units
   }
 
   /**
@@ -132,10 +132,10 @@ export class Arena {
    * Word 0 of the block has the owner's bits zero. `force` lets the footprint pass the limit.
    */
   alloc(units: number, force = false): Ref {
-    if (units > this.#spanAbove && this.#isSpan(units)) return this.#allocSpan(units, force)
+    if (units > this.#largeAbove && this.#isLarge(units)) return this.#allocLarge(units, force)
     const first = fittingBin(units)
     if (first !== binOf(units)) {
-      const near = this.#nearFit(binOf(units), units)
+      const near = this.#firstFit(binOf(units), units)
       if (near !== NULL_REF) return near
     }
     const bin = this.#search(first)
@@ -149,13 +149,13 @@ export class Arena {
     const at = (ref & this.unitMask) << 1
     let units = words[at] & UNITS_MASK
     if (units === 0) {
-      this.#freeSpan(segment)
+      this.#freeLarge(segment)
       return
     }
     this.liveUnits -= units
     const live = this.#live[segment] - units
     this.#live[segment] = live
-    if (segment === this.#leaving) {
+    if (segment === this.#evacuated) {
       words[at] = units | FREE
       return
     }
@@ -181,7 +181,7 @@ export class Arena {
 
   /** Whether a segment is being emptied. */
   get evacuating(): boolean {
-    return this.#leaving >= 0
+    return this.#evacuated >= 0
   }
 
   /**
@@ -192,7 +192,7 @@ export class Arena {
     let sparsest = -1
     let least = this.segmentUnits - (this.segmentUnits >>> 4)
     for (let segment = 1; segment < this.words.length; segment++) {
-      if (segment === this.#current || this.#spans[segment] !== 0 || this.words[segment] === NO_WORDS)
+      if (segment === this.#current || this.#largeUnits[segment] !== 0 || this.words[segment] === NO_WORDS)
         continue
       if (this.#live[segment] < least) {
         least = this.#live[segment]
@@ -206,20 +206,20 @@ export class Arena {
       if ((words[at << 1] & FREE) !== 0) this.#unlink(sparsest, at, units)
       at += units
     }
-    this.#leaving = sparsest
-    this.#leavingAt = 0
+    this.#evacuated = sparsest
+    this.#evacuatedAt = 0
     return true
   }
 
   /** The next live block of the segment being emptied, or `NULL_REF` when it is empty and was dropped. */
   nextToMove(): Ref {
-    const segment = this.#leaving
+    const segment = this.#evacuated
     const words = this.words[segment]
-    let at = this.#leavingAt
+    let at = this.#evacuatedAt
     while (at < this.segmentUnits && (words[at << 1] & FREE) !== 0) at += words[at << 1] & UNITS_MASK
-    this.#leavingAt = at
+    this.#evacuatedAt = at
     if (at < this.segmentUnits) return ((segment << this.shift) | at) as Ref
-    this.#leaving = -1
+    this.#evacuated = -1
     this.#drop(segment)
     return NULL_REF
   }
@@ -246,9 +246,9 @@ export class Arena {
     this.bytes[0] = NO_BYTES
     this.views[0] = NO_VIEW
     this.#live.length = 1
-    this.#spans.length = 1
+    this.#largeUnits.length = 1
     this.#live[0] = 0
-    this.#spans[0] = 0
+    this.#largeUnits[0] = 0
     this.#unused.length = 0
     this.#heads.fill(0)
     this.#bitmap.fill(0)
@@ -256,19 +256,19 @@ export class Arena {
     this.#current = -1
     this.#frontier = 0
     this.#frontierFlag = 0
-    this.#leaving = -1
+    this.#evacuated = -1
     this.#spare = undefined
-    this.#spanBuffers.clear()
+    this.#largeBuffers.clear()
     this.liveUnits = 0
-    this.footprint = 0
+    this.committedUnits = 0
   }
 
   /** Calls `visit` with every block of every segment in order of address; for checks of integrity. */
   walk(visit: (ref: Ref, units: number, free: boolean, previousFree: boolean) => void): void {
     for (let segment = 1; segment < this.words.length; segment++) {
       if (this.words[segment] === NO_WORDS) continue
-      if (this.#spans[segment] !== 0) {
-        visit((segment << this.shift) as Ref, this.#spans[segment], false, false)
+      if (this.#largeUnits[segment] !== 0) {
+        visit((segment << this.shift) as Ref, this.#largeUnits[segment], false, false)
         continue
       }
       for (let at = 0; at < this.#end(segment); ) {
@@ -316,9 +316,9 @@ export class Arena {
   }
 
   /** Looks for room among the first of a bin of which only some blocks hold `units`. */
-  #nearFit(bin: number, units: number): Ref {
+  #firstFit(bin: number, units: number): Ref {
     let ref = this.#heads[bin]
-    for (let tries = NEAR_TRIES; ref !== 0 && tries > 0; tries--) {
+    for (let tries = MAX_FIRST_FIT_TRIES; ref !== 0 && tries > 0; tries--) {
       if ((this.#word(ref, 0) & UNITS_MASK) >= units) return this.#carve(ref as Ref, bin, units)
       ref = this.#word(ref, 1)
     }
@@ -349,7 +349,7 @@ export class Arena {
   #extend(units: number, force: boolean): Ref {
     const fits = this.#current >= 0 && this.#frontier + units <= this.segmentUnits
     const wasted = fits || this.#current < 0 ? 0 : this.segmentUnits - this.#frontier
-    if (!force && this.footprint + wasted + units > this.limit) return NULL_REF
+    if (!force && this.committedUnits + wasted + units > this.maxCommittedUnits) return NULL_REF
     if (!fits && !this.#openSegment()) return NULL_REF
     const segment = this.#current
     const start = this.#frontier
@@ -358,7 +358,7 @@ export class Arena {
     this.words[segment][start << 1] = units | this.#frontierFlag
     this.#frontierFlag = 0
     this.#frontier += units
-    this.footprint += units
+    this.committedUnits += units
     this.liveUnits += units
     this.#live[segment] += units
     return ((segment << this.shift) | start) as Ref
@@ -385,7 +385,7 @@ export class Arena {
     const start = this.#frontier
     const left = this.segmentUnits - start
     this.#current = -1
-    this.footprint += left
+    this.committedUnits += left
     if (left === 0) return
     // A live block for an instant, so that `free` does the merging.
     this.words[segment][start << 1] = left | this.#frontierFlag
@@ -395,29 +395,29 @@ export class Arena {
   }
 
   /** Whether a block is to be a span: always above half a segment, below that if segment numbers are plenty. */
-  #isSpan(units: number): boolean {
+  #isLarge(units: number): boolean {
     if (units > this.segmentUnits >>> 1) return true
     const numbersLeft = this.#maxSegments - this.words.length + this.#unused.length - 1
-    return numbersLeft * this.segmentUnits >= this.limit - this.footprint
+    return numbersLeft * this.segmentUnits >= this.maxCommittedUnits - this.committedUnits
   }
 
-  #allocSpan(units: number, force: boolean): Ref {
-    if (!force && this.footprint + units > this.limit) return NULL_REF
-    const buffer = this.#spanBuffers.take(units * UNIT_BYTES) ?? new ArrayBuffer(units * UNIT_BYTES)
+  #allocLarge(units: number, force: boolean): Ref {
+    if (!force && this.committedUnits + units > this.maxCommittedUnits) return NULL_REF
+    const buffer = this.#largeBuffers.take(units * UNIT_BYTES) ?? new ArrayBuffer(units * UNIT_BYTES)
     const segment = this.#takeNumber()
     if (segment < 0) return NULL_REF
     this.#install(segment, buffer, units)
     this.words[segment][0] = 0
-    this.footprint += this.words[segment].length >>> 1
+    this.committedUnits += this.words[segment].length >>> 1
     this.liveUnits += units
     return (segment << this.shift) as Ref
   }
 
-  #freeSpan(segment: number): void {
+  #freeLarge(segment: number): void {
     const words = this.words[segment]
-    this.liveUnits -= this.#spans[segment]
-    this.footprint -= words.length >>> 1
-    this.#spanBuffers.give(words.buffer as ArrayBuffer)
+    this.liveUnits -= this.#largeUnits[segment]
+    this.committedUnits -= words.length >>> 1
+    this.#largeBuffers.put(words.buffer as ArrayBuffer)
     this.#uninstall(segment)
   }
 
@@ -432,21 +432,21 @@ export class Arena {
     this.bytes[segment] = Buffer.from(buffer)
     this.views[segment] = new DataView(buffer)
     this.#live[segment] = 0
-    this.#spans[segment] = span
+    this.#largeUnits[segment] = span
   }
 
   #uninstall(segment: number): void {
     this.words[segment] = NO_WORDS
     this.bytes[segment] = NO_BYTES
     this.views[segment] = NO_VIEW
-    this.#spans[segment] = 0
+    this.#largeUnits[segment] = 0
     this.#live[segment] = 0
     this.#unused.push(segment)
   }
 
   /** Lets go of a segment that holds no live block and is in no bin. */
   #drop(segment: number): void {
-    this.footprint -= this.segmentUnits
+    this.committedUnits -= this.segmentUnits
     this.#spare ??= this.words[segment].buffer as ArrayBuffer
     this.#uninstall(segment)
   }

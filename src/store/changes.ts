@@ -1,35 +1,35 @@
 // Which keys have changed at the source lately: what another node has had of them for as long is old.
 
 import type { Hash } from '../bytes/hash.ts'
-import { MOST_CHANGES, TagEpochs, Tagging } from './tags.ts'
+import { EntryTags, MAX_RECENT_CHANGES, TagEpochs } from './tags.ts'
 
-export class Changes {
+export class RecentChanges {
   readonly #epochs: TagEpochs
-  readonly #asked = new Tagging()
+  readonly #lookup = new EntryTags()
   /** When all keys changed, as a moment of `#epochs`; 0: never. */
-  #all = 0
+  #allChangedEpoch = 0
 
   /** @param now milliseconds since the epoch, in a cell */
   constructor(now: Float64Array) {
-    this.#epochs = new TagEpochs(now, MOST_CHANGES)
+    this.#epochs = new TagEpochs(now, MAX_RECENT_CHANGES)
   }
 
-  note(hash: Hash): void {
+  add(hash: Hash): void {
     this.#epochs.invalidate(hash)
   }
 
-  noteAll(): void {
-    this.#all = this.#epochs.moment() + 1
+  addAll(): void {
+    this.#allChangedEpoch = this.#epochs.currentEpoch() + 1
   }
 
   /** Whether a key of this hash may have changed within the last so many ms. */
   isWithin(hash: Hash, ms: number): boolean {
-    const since = this.#epochs.ago(ms)
-    if (this.#all > since) return true
-    const asked = this.#asked
+    const since = this.#epochs.epochBefore(ms)
+    if (this.#allChangedEpoch > since) return true
+    const asked = this.#lookup
     asked.count = 0
     asked.add(hash)
-    asked.moment[0] = since
+    asked.epoch[0] = since
     return this.#epochs.isInvalid(asked)
   }
 }

@@ -3,7 +3,7 @@
 import type { Hash } from '../bytes/hash.ts'
 import { type Arena, NULL_REF, type Ref, UNIT_BYTES } from './arena.ts'
 import type { Index } from './index.ts'
-import type { ReadAhead } from './read-ahead.ts'
+import type { Prefetcher } from './read-ahead.ts'
 import type { Recency } from './recency.ts'
 import type { Records } from './record.ts'
 
@@ -11,54 +11,54 @@ import type { Records } from './record.ts'
 const ARENA_OVERHEAD = 1.09
 /** Units moved at one allocation: a base, and so many times the allocation. */
 const BASE_UNITS = 512
-const FACTOR = 16
+const UNITS_PER_ALLOCATED = 16
 /** What looking a record up and mending the links to it costs, in units of copying. */
-const MOVE_UNITS = 8
+const MOVE_COST_UNITS = 8
 
 /** What knows where a record is. */
-export interface RecordKeepers {
+export interface RecordReferrers {
   readonly arena: Arena
   readonly index: Index
   readonly recency: Recency
   readonly records: Records
-  readonly readAhead: ReadAhead
+  readonly readAhead: Prefetcher
   readonly hashOf: (ref: Ref) => Hash
 }
 
 export class Compactor {
-  readonly #keepers: RecordKeepers
+  readonly #parts: RecordReferrers
   /** The budget and the size of the index that the arena's limit was computed from. */
   #maxBytes = -1
   #indexBytes = -1
 
-  constructor(keepers: RecordKeepers) {
-    this.#keepers = keepers
+  constructor(keepers: RecordReferrers) {
+    this.#parts = keepers
   }
 
   /** Lets the arena commit what a budget of `maxBytes` leaves it beside the index. */
-  limit(maxBytes: number): void {
-    const { arena, index } = this.#keepers
+  updateLimit(maxBytes: number): void {
+    const { arena, index } = this.#parts
     if (index.bytes === this.#indexBytes && maxBytes === this.#maxBytes) return
     this.#maxBytes = maxBytes
     this.#indexBytes = index.bytes
     const room = (maxBytes - index.bytes) * ARENA_OVERHEAD + arena.segmentUnits * UNIT_BYTES
-    arena.limit = Math.floor(room / UNIT_BYTES)
+    arena.maxCommittedUnits = Math.floor(room / UNIT_BYTES)
   }
 
   /** Whether work is left over from before. */
   get isDue(): boolean {
-    const { arena } = this.#keepers
-    return arena.evacuating || arena.footprint > arena.limit
+    const { arena } = this.#parts
+    return arena.evacuating || arena.committedUnits > arena.maxCommittedUnits
   }
 
   /** Does a share of the work, in proportion to the allocation of `units` that pays for it. */
   compact(units: number): void {
-    const { arena, index, recency, records, readAhead, hashOf } = this.#keepers
+    const { arena, index, recency, records, readAhead, hashOf } = this.#parts
     if (!arena.evacuating && !arena.beginEvacuation()) return
-    for (let quota = BASE_UNITS + units * FACTOR; quota > 0; ) {
+    for (let quota = BASE_UNITS + units * UNITS_PER_ALLOCATED; quota > 0; ) {
       const from = arena.nextToMove()
       if (from === NULL_REF) {
-        if (arena.footprint + units > arena.limit && arena.beginEvacuation()) continue
+        if (arena.committedUnits + units > arena.maxCommittedUnits && arena.beginEvacuation()) continue
         return
       }
       const needed = records.neededUnits(from)
@@ -69,7 +69,7 @@ export class Compactor {
       records.move(from, to, needed)
       index.replace(hash, from, to)
       recency.moved(to)
-      quota -= needed + MOVE_UNITS
+      quota -= needed + MOVE_COST_UNITS
     }
   }
 }

@@ -1,9 +1,9 @@
 // An entry as bytes, to be moved to another node whose clock may show another time.
 
 import { NULL_REF, type Ref } from './arena.ts'
-import { EXPIRES, LOADED, NOTED, tagFlags, ValueType, Windows } from './record.ts'
+import { EXPIRES, FRESHNESS, FreshnessWindows, LOADED, tagFlags, ValueType } from './record.ts'
 import type { Store } from './store.ts'
-import { MAX_TAGS, Tagging } from './tags.ts'
+import { EntryTags, MAX_TAGS } from './tags.ts'
 
 /*
  *   0 | version | 1 | type | 2 | flags | 3 | 0 |
@@ -23,24 +23,24 @@ const HEADER_BYTES = 8
 const DEADLINE_BYTES = 8
 const ORIGIN_BYTES = 12
 const WINDOW_BYTES = 20
-const windows = new Windows()
+const windows = new FreshnessWindows()
 const TAG_BYTES = 4
 const TAGS_BYTES = 12
-const tagging = new Tagging()
+const tagging = new EntryTags()
 
 /**
  * The clock of the dump's receiver starts where the dump arrives: an entry counts as older by more than it travels, so
  * that an invalidation that it has met on its way is not missed.
  */
-const TRAVEL_MS = 10_000
+const MAX_TRANSFER_MS = 10_000
 
 const HAS_DEADLINE = 1
 const HAS_ORIGIN = 2
 const IS_RAW = 4
-const HAS_NOTES = 8
+const HAS_FRESHNESS = 8
 const HAS_TAGS = 16
-const IS_DOUBTFUL = 32
-const ALL_FLAGS = HAS_DEADLINE | HAS_ORIGIN | IS_RAW | HAS_NOTES | HAS_TAGS | IS_DOUBTFUL
+const NO_NOTIFICATIONS = 32
+const ALL_FLAGS = HAS_DEADLINE | HAS_ORIGIN | IS_RAW | HAS_FRESHNESS | HAS_TAGS | NO_NOTIFICATIONS
 
 /** The last deadline that a record can have. */
 const FOREVER = 2n ** 63n - 1n
@@ -52,8 +52,8 @@ export function dumpEntry(store: Store, ref: Ref): Buffer {
   records.locate(ref)
   const { bytes, valueStart, valueEnd } = records
   const expiring = deadline !== 0n
-  const isNoted = expiring && records.isNoted(ref)
-  const notes = store.version(ref)
+  const isNoted = expiring && records.hasFreshness(ref)
+  const notes = store.validator(ref)
   const noted = isNoted ? WINDOW_BYTES + notes.length : 0
   records.readTags(ref, tagging)
   const tagged = tagging.count === 0 ? 0 : TAGS_BYTES + TAG_BYTES * tagging.count
@@ -65,7 +65,7 @@ export function dumpEntry(store: Store, ref: Ref): Buffer {
     (expiring ? HAS_DEADLINE : 0) |
     (loaded ? HAS_ORIGIN : 0) |
     (records.isRaw(ref) ? IS_RAW : 0) |
-    (isNoted ? HAS_NOTES : 0) |
+    (isNoted ? HAS_FRESHNESS : 0) |
     (tagged === 0 ? 0 : HAS_TAGS)
   dump[3] = 0
   dump.writeUInt32LE(valueEnd - valueStart, 4)
@@ -77,13 +77,19 @@ export function dumpEntry(store: Store, ref: Ref): Buffer {
   }
   if (isNoted) {
     records.readWindows(ref, windows)
-    for (const ms of [windows.lead, windows.whileRevalidate, windows.ifError, windows.grace, notes.length])
+    for (const ms of [
+      windows.refreshAhead,
+      windows.staleWhileRevalidate,
+      windows.staleIfError,
+      windows.retention,
+      notes.length,
+    ])
       at = dump.writeInt32LE(ms, at)
     at += notes.copy(dump, at)
   }
   if (tagged !== 0) {
     at = dump.writeInt32LE(tagging.count, at)
-    at = dump.writeBigInt64LE(BigInt(store.tags.age(tagging.moment[0])), at)
+    at = dump.writeBigInt64LE(BigInt(store.tagEpochs.ageMs(tagging.epoch[0])), at)
     for (let i = 0; i < tagging.count; i++) at = dump.writeInt32LE(tagging.hashes[i], at)
   }
   dump.set(bytes.subarray(valueStart, valueEnd), at)
@@ -110,7 +116,7 @@ export function restoreEntry(
   const shape = dump[2]
   const expiring = (shape & HAS_DEADLINE) !== 0
   const loaded = (shape & HAS_ORIGIN) !== 0
-  const isNoted = (shape & HAS_NOTES) !== 0
+  const isNoted = (shape & HAS_FRESHNESS) !== 0
   if (isNoted && !(expiring && loaded)) return false
   const notedAt = HEADER_BYTES + (expiring ? DEADLINE_BYTES : 0) + (loaded ? ORIGIN_BYTES : 0)
   if (isNoted && !readWindows(dump, notedAt)) return false
@@ -126,8 +132,8 @@ export function restoreEntry(
     if (!loaded || !expiring || raw || isNoted || dump.length !== valueStart) return false
   } else if (type !== ValueType.STRING) return false
 
-  const isDoubted = !isDeaf && (shape & IS_DOUBTFUL) !== 0
-  if (isDoubted && (!isNoted || windows.grace === 0)) return true
+  const isDoubted = !isDeaf && (shape & NO_NOTIFICATIONS) !== 0
+  if (isDoubted && (!isNoted || windows.retention === 0)) return true
   const now = Math.floor(store.now)
   let since = 0
   let deadline = 0n
@@ -139,7 +145,7 @@ export function restoreEntry(
     deadline = BigInt(now) + remaining
     if (deadline > FOREVER) deadline = FOREVER
     // A key lives through the millisecond of its deadline.
-    if (remaining < (isNoted ? -BigInt(windows.grace) : 0n) || deadline <= 0n) return true
+    if (remaining < (isNoted ? -BigInt(windows.retention) : 0n) || deadline <= 0n) return true
   }
   if (loaded) {
     const loadMs = dump.readInt32LE(at + 8)
@@ -149,13 +155,14 @@ export function restoreEntry(
     store.loadMs = loadMs
     since = Math.max(0, age) + loadMs
   }
-  if (store.isOutdated(key, keyStart, keyEnd, since + TRAVEL_MS)) return true
+  if (store.mayHaveChanged(key, keyStart, keyEnd, since + MAX_TRANSFER_MS)) return true
   store.deadline[0] = Number(deadline)
   if (isNoted) {
     Object.assign(store.windows, windows)
-    store.notes = dump.subarray(taggedAt - notesLength, taggedAt)
+    store.newValidator = dump.subarray(taggedAt - notesLength, taggedAt)
   }
-  const flags = (expiring ? EXPIRES : 0) | (loaded ? LOADED : 0) | (isNoted ? NOTED : 0) | tagFlags(tagCount)
+  const flags =
+    (expiring ? EXPIRES : 0) | (loaded ? LOADED : 0) | (isNoted ? FRESHNESS : 0) | tagFlags(tagCount)
   if (isTagged) readTags(store, dump, taggedAt, tagCount)
   const ref = store.put(key, keyStart, keyEnd, dump, valueStart, dump.length, type, flags)
   if (ref === NULL_REF) return false
@@ -170,25 +177,25 @@ function countTags(dump: Buffer, at: number): number {
   return count > 0 && count <= MAX_TAGS && dump.length >= at + TAGS_BYTES + TAG_BYTES * count ? count : 0
 }
 
-function readTags({ tagging, tags }: Store, dump: Buffer, at: number, count: number): void {
-  tagging.moment[0] = tags.ago(Number(dump.readBigInt64LE(at + 4)) + TRAVEL_MS)
-  tagging.count = 0
-  for (let i = 0; i < count; i++) tagging.add(dump.readInt32LE(at + TAGS_BYTES + TAG_BYTES * i))
+function readTags({ entryTags, tagEpochs }: Store, dump: Buffer, at: number, count: number): void {
+  entryTags.epoch[0] = tagEpochs.epochBefore(Number(dump.readBigInt64LE(at + 4)) + MAX_TRANSFER_MS)
+  entryTags.count = 0
+  for (let i = 0; i < count; i++) entryTags.add(dump.readInt32LE(at + TAGS_BYTES + TAG_BYTES * i))
 }
 
 /** False: they are not what `dumpEntry` writes. */
 function readWindows(dump: Buffer, at: number): boolean {
   if (dump.length < at + WINDOW_BYTES) return false
-  windows.lead = dump.readInt32LE(at)
-  windows.whileRevalidate = dump.readInt32LE(at + 4)
-  windows.ifError = dump.readInt32LE(at + 8)
-  windows.grace = dump.readInt32LE(at + 12)
+  windows.refreshAhead = dump.readInt32LE(at)
+  windows.staleWhileRevalidate = dump.readInt32LE(at + 4)
+  windows.staleIfError = dump.readInt32LE(at + 8)
+  windows.retention = dump.readInt32LE(at + 12)
   return Object.values(windows).every((ms) => ms >= 0) && dump.readInt32LE(at + 16) >= 0
 }
 
 /** The node that gives the entry away does not hear what changes at the source. */
-export function doubtDump(dump: Buffer): void {
-  if ((dump[2] & HAS_ORIGIN) !== 0) dump[2] |= IS_DOUBTFUL
+export function markWithoutNotifications(dump: Buffer): void {
+  if ((dump[2] & HAS_ORIGIN) !== 0) dump[2] |= NO_NOTIFICATIONS
 }
 
 /** Makes of a dump what it would be had it been made `ms` later. */
@@ -200,7 +207,7 @@ export function ageDump(dump: Buffer, ms: number): void {
     at += ORIGIN_BYTES
   }
   if ((dump[2] & HAS_TAGS) === 0) return
-  if ((dump[2] & HAS_NOTES) !== 0) at += WINDOW_BYTES + dump.readInt32LE(at + 16)
+  if ((dump[2] & HAS_FRESHNESS) !== 0) at += WINDOW_BYTES + dump.readInt32LE(at + 16)
   dump.writeBigInt64LE(dump.readBigInt64LE(at + 4) + BigInt(ms), at + 4)
 }
 
@@ -223,7 +230,7 @@ function hasTags({ records }: Store, ref: Ref, dump: Buffer): boolean {
   if ((dump[2] & HAS_TAGS) === 0) return tagging.count === 0
   let at = HEADER_BYTES + ((dump[2] & HAS_DEADLINE) === 0 ? 0 : DEADLINE_BYTES)
   if ((dump[2] & HAS_ORIGIN) !== 0) at += ORIGIN_BYTES
-  if ((dump[2] & HAS_NOTES) !== 0) at += WINDOW_BYTES + dump.readInt32LE(at + 16)
+  if ((dump[2] & HAS_FRESHNESS) !== 0) at += WINDOW_BYTES + dump.readInt32LE(at + 16)
   if (dump.readInt32LE(at) !== tagging.count) return false
   for (let i = 0; i < tagging.count; i++)
     if (dump.readInt32LE(at + TAGS_BYTES + TAG_BYTES * i) !== tagging.hashes[i]) return false

@@ -94,7 +94,7 @@ export class Index {
   }
 
   /** Reads the slots where probes for `hashes[from, to)` will begin; the result means nothing. See `ReadAhead`. */
-  warm(hashes: Int32Array, from: number, to: number): number {
+  prefetch(hashes: Int32Array, from: number, to: number): number {
     let sum = 0
     for (let i = from; i < to; i++) {
       const shard = this.#shard(hashes[i] as Hash)

@@ -9,17 +9,17 @@ import { LOADED, NEWER, OLDER } from './record.ts'
 const LINE_WORDS = 16
 
 /** Most keys that are read ahead at once. */
-export const MAX_WARM = 64
+export const MAX_PREFETCH = 64
 
-export class ReadAhead {
+export class Prefetcher {
   readonly #arena: Arena
   readonly #index: Index
-  readonly #refs = new Int32Array(MAX_WARM)
+  readonly #refs = new Int32Array(MAX_PREFETCH)
   /** Counts what makes references invalid, and its value when those in `#refs` were found. */
   #version = 0
-  #warmVersion = -1
+  #batchVersion = -1
   /** Where the key of the present command was found. */
-  #hint = NULL_REF
+  #candidate = NULL_REF
 
   constructor(arena: Arena, index: Index) {
     this.#arena = arena
@@ -31,15 +31,15 @@ export class ReadAhead {
    * do not depend on each other, hence a loop for each step, where one command after the other waits for each of
    * its own in turn. Changes nothing; the result means nothing, it keeps the reads from being optimised away.
    */
-  warm(hashes: Int32Array, from: number, to: number): number {
+  prefetch(hashes: Int32Array, from: number, to: number): number {
     const { words, shift, unitMask } = this.#arena
     const index = this.#index
     const refs = this.#refs
-    let sum = index.warm(hashes, from, to)
-    if (this.#warmVersion !== this.#version) refs.fill(NULL_REF)
-    this.#warmVersion = this.#version
+    let sum = index.prefetch(hashes, from, to)
+    if (this.#batchVersion !== this.#version) refs.fill(NULL_REF)
+    this.#batchVersion = this.#version
     // From an earlier batch it may name what is gone since.
-    this.#hint = NULL_REF
+    this.#candidate = NULL_REF
     for (let i = from; i < to; i++) {
       const at = index.seek(hashes[i] as Hash)
       refs[i] = index.slots[at] === hashes[i] ? index.slots[at + 1] : NULL_REF
@@ -63,12 +63,12 @@ export class ReadAhead {
 
   /** The next key looked up is probably that of `hashes[i]`. */
   hint(i: number): void {
-    this.#hint = this.#refs[i] as Ref
+    this.#candidate = this.#refs[i] as Ref
   }
 
   /** The batch is over. */
-  cool(): void {
-    this.#warmVersion = -1
+  endBatch(): void {
+    this.#batchVersion = -1
   }
 
   /** A record was moved or removed: what was found may be gone. */
@@ -77,7 +77,7 @@ export class ReadAhead {
   }
 
   /** Where the key looked up now may be found; `NULL_REF`: it has to be searched. */
-  get guess(): Ref {
-    return this.#version === this.#warmVersion ? this.#hint : NULL_REF
+  get candidate(): Ref {
+    return this.#version === this.#batchVersion ? this.#candidate : NULL_REF
   }
 }

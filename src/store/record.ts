@@ -2,7 +2,7 @@
 // anew wherever they are used, which makes a lookup 3 to 5 % slower.
 
 import { type Arena, OWNER_SHIFT, type Ref, UNIT_BYTES } from './arena.ts'
-import type { Tagging } from './tags.ts'
+import type { EntryTags } from './tags.ts'
 
 /*
  * A record is one block:
@@ -34,7 +34,7 @@ export const EXPIRES = 1 << (OWNER_SHIFT + 3)
 /** The record came from the origin. */
 export const LOADED = 1 << (OWNER_SHIFT + 4)
 /** It is kept for a while after its deadline; only together with `EXPIRES` and `LOADED`. */
-export const NOTED = 1 << (OWNER_SHIFT + 7)
+export const FRESHNESS = 1 << (OWNER_SHIFT + 7)
 /** The record carries tags: the size of their place, see `tagFlags`. */
 export const TAGS: number = 3 << (OWNER_SHIFT + 8)
 const TAGS_SHIFT = OWNER_SHIFT + 8
@@ -51,8 +51,8 @@ const MAX_SLACK = 15
 const SECOND_SHIFT = 12
 /** Seconds of access wrap after 12 days. */
 export const SECOND_MASK = 0xfffff
-const HIGH = 2 ** 32
-const MAX_HIGH = 0x7fffffff
+const TWO_32 = 2 ** 32
+const MAX_HIGH_WORD = 0x7fffffff
 
 /** Word offsets of the links that `Recency` keeps. */
 export const NEWER = 2
@@ -65,25 +65,25 @@ export const MAX_UNITS = 2 ** 28 - 1
  * The fields of `NOTED` follow those of `WIDE`, `EXPIRES` and `LOADED`, of which the last two are always there; the
  * first one is in the word that `LOADED` leaves over.
  */
-const NOTED_BYTES = 16
-const NOTED_OFFSET = 9
+const FRESHNESS_BYTES = 16
+const FRESHNESS_OFFSET = 9
 /** Word offsets from the first of them. */
-const LEAD = 0
-const WHILE_REVALIDATE = 1
-const IF_ERROR = 2
-const GRACE = 3
-const NOTES_LENGTH = 4
+const REFRESH_AHEAD = 0
+const STALE_WHILE_REVALIDATE = 1
+const STALE_IF_ERROR = 2
+const RETENTION = 3
+const VALIDATOR_LENGTH = 4
 /** The most ms that such a field can hold. */
-export const LONGEST_WINDOW = 2 ** 31 - 1
+export const MAX_WINDOW_MS = 2 ** 31 - 1
 
 /** For how long, in ms, a record with `NOTED` is of use before and after its deadline; cells, as boxed numbers are garbage. */
-export class Windows {
+export class FreshnessWindows {
   /** Before the deadline: from when a read looks whether to load it anew. */
-  lead = 0
+  refreshAhead = 0
   /** After it: served while it is loaded anew; served when that fails; kept, at least as long as the others. */
-  whileRevalidate = 0
-  ifError = 0
-  grace = 0
+  staleWhileRevalidate = 0
+  staleIfError = 0
+  retention = 0
 }
 
 /** Flags of `EXPIRES` and above make the extension: bytes of it by these bits. */
@@ -93,7 +93,7 @@ const EXTENSIONS = Uint8Array.from({ length: 1 << (32 - EXTENSION_SHIFT) }, (_, 
     ((w0 & WIDE) === 0 ? 0 : 8) +
     ((w0 & EXPIRES) === 0 ? 0 : 8) +
     ((w0 & LOADED) === 0 ? 0 : 16) +
-    ((w0 & NOTED) === 0 ? 0 : NOTED_BYTES) +
+    ((w0 & FRESHNESS) === 0 ? 0 : FRESHNESS_BYTES) +
     ((w0 & TAGS) === 0 ? 0 : TAG_BYTES[w0 >>> TAGS_SHIFT])
   )
 })
@@ -109,7 +109,7 @@ export function tagFlags(count: number): number {
 }
 
 /** Notes are kept in whole units: a key begins at one. */
-function paddedNotes(length: number): number {
+function paddedValidator(length: number): number {
   return (length + UNIT_BYTES - 1) & -UNIT_BYTES
 }
 
@@ -121,7 +121,7 @@ export function recordBytes(
   notesLength: number = 0,
 ): number {
   const wide = keyLength > MAX_NARROW_KEY ? WIDE : 0
-  return HEADER_BYTES + extension(flags | wide) + paddedNotes(notesLength) + keyLength + valueLength
+  return HEADER_BYTES + extension(flags | wide) + paddedValidator(notesLength) + keyLength + valueLength
 }
 
 /** Units of a block for a record of so many bytes; above `MAX_UNITS` for those that no record can have. */
@@ -161,7 +161,7 @@ export class Records {
     flags: number,
     keyLength: number,
     valueLength: number,
-    second: number,
+    accessSecond: number,
     notesLength = 0,
   ): void {
     const arena = this.#arena
@@ -171,12 +171,13 @@ export class Records {
     const wide = keyLength > MAX_NARROW_KEY || slack > MAX_SLACK
     const own = flags | (type << TYPE_SHIFT) | (wide ? WIDE : 0)
     words[at] = (words[at] & ((1 << OWNER_SHIFT) - 1)) | own
-    words[at + 1] = ((second & SECOND_MASK) << SECOND_SHIFT) | (wide ? 0 : (slack << 8) | keyLength)
+    words[at + 1] = ((accessSecond & SECOND_MASK) << SECOND_SHIFT) | (wide ? 0 : (slack << 8) | keyLength)
     if (wide) {
       words[at + 4] = keyLength
       words[at + 5] = valueLength
     }
-    if ((flags & NOTED) !== 0) words[at + NOTED_OFFSET + (wide ? 2 : 0) + NOTES_LENGTH] = notesLength
+    if ((flags & FRESHNESS) !== 0)
+      words[at + FRESHNESS_OFFSET + (wide ? 2 : 0) + VALIDATOR_LENGTH] = notesLength
     this.locate(ref)
   }
 
@@ -221,7 +222,7 @@ export class Records {
     this.words = words
     this.view = arena.views[segment]
     let start = unit * UNIT_BYTES + HEADER_BYTES + extension(w0)
-    if ((w0 & NOTED) !== 0) start += this.#notesBytes(words, unit << 1)
+    if ((w0 & FRESHNESS) !== 0) start += this.#validatorBytes(words, unit << 1)
     if ((w0 & WIDE) === 0) {
       const w1 = words[(unit << 1) + 1]
       this.valueStart = start + (w1 & MAX_NARROW_KEY)
@@ -249,7 +250,7 @@ export class Records {
     if (length !== end - start) return false
     // A key begins at a whole unit, so it is compared by words.
     let word = at + ((HEADER_BYTES + extension(w0)) >> 2)
-    if ((w0 & NOTED) !== 0) word += this.#notesBytes(words, at) >> 2
+    if ((w0 & FRESHNESS) !== 0) word += this.#validatorBytes(words, at) >> 2
     let from = start
     for (const last = end - 3; from < last; from += 4, word++) {
       const four = bytes[from] | (bytes[from + 1] << 8) | (bytes[from + 2] << 16) | (bytes[from + 3] << 24)
@@ -270,7 +271,9 @@ export class Records {
   keyStart(ref: Ref): number {
     const w0 = this.word(ref, 0)
     const start = (ref & this.#arena.unitMask) * UNIT_BYTES + HEADER_BYTES + extension(w0)
-    return (w0 & NOTED) === 0 ? start : start + paddedNotes(this.#noted(ref, NOTES_LENGTH))
+    return (w0 & FRESHNESS) === 0
+      ? start
+      : start + paddedValidator(this.#freshnessField(ref, VALIDATOR_LENGTH))
   }
 
   type(ref: Ref): ValueType {
@@ -318,7 +321,7 @@ export class Records {
   /** Moves a record to another block, of which it takes `units`. */
   move(from: Ref, to: Ref, units: number): void {
     const w0 = this.word(from, 0)
-    const length = (w0 & WIDE) === 0 ? this.#length(from) : 0
+    const length = (w0 & WIDE) === 0 ? this.#usedBytes(from) : 0
     this.#arena.move(from, to, units)
     if ((w0 & WIDE) === 0) {
       const slack = this.#arena.units(to) * UNIT_BYTES - length
@@ -327,7 +330,7 @@ export class Records {
   }
 
   /** Bytes of a narrow record without its slack. */
-  #length(ref: Ref): number {
+  #usedBytes(ref: Ref): number {
     return this.#arena.units(ref) * UNIT_BYTES - ((this.word(ref, 1) >>> 8) & MAX_SLACK)
   }
 
@@ -335,7 +338,7 @@ export class Records {
     return this.word(ref, 1) >>> SECOND_SHIFT
   }
 
-  setSecond(ref: Ref, second: number): void {
+  setAccessSecond(ref: Ref, second: number): void {
     const w1 = this.word(ref, 1)
     const masked = second & SECOND_MASK
     if (w1 >>> SECOND_SHIFT === masked) return
@@ -352,31 +355,31 @@ export class Records {
     const w0 = words[at]
     if ((w0 & EXPIRES) === 0) return false
     const offset = at + ((w0 & WIDE) === 0 ? 4 : 6)
-    const deadline = (words[offset] >>> 0) + words[offset + 1] * HIGH
+    const deadline = (words[offset] >>> 0) + words[offset + 1] * TWO_32
     if (deadline === 0 || now[0] <= deadline) return false
-    return (w0 & NOTED) === 0 || this.#isPastGrace(ref, now, deadline)
+    return (w0 & FRESHNESS) === 0 || this.#isPastRetention(ref, now, deadline)
   }
 
   /** Whether the record is a value without `NOTED`: a read is answered with it as it is. */
   isPlain(ref: Ref): boolean {
     const w0 = this.word(ref, 0)
-    return (w0 & NOTED) === 0 && ((w0 >>> TYPE_SHIFT) & TYPE_MASK) !== ValueType.ABSENT
+    return (w0 & FRESHNESS) === 0 && ((w0 >>> TYPE_SHIFT) & TYPE_MASK) !== ValueType.ABSENT
   }
 
   /** Whether the record is kept although its deadline is before `now[0]`. */
   isStale(ref: Ref, now: Float64Array): boolean {
-    return this.isNoted(ref) && this.#isPast(ref, now)
+    return this.hasFreshness(ref) && this.#isPast(ref, now)
   }
 
   /** Whether a read should look closer: the record is stale, or soon will be. */
-  isDue(ref: Ref, now: Float64Array): boolean {
+  needsRefresh(ref: Ref, now: Float64Array): boolean {
     const words = this.#arena.words[ref >>> this.#arena.shift]
     const at = (ref & this.#arena.unitMask) << 1
     const w0 = words[at]
-    if ((w0 & NOTED) === 0) return false
+    if ((w0 & FRESHNESS) === 0) return false
     const fields = at + ((w0 & WIDE) === 0 ? 0 : 2)
-    const deadline = (words[fields + 4] >>> 0) + words[fields + 5] * HIGH
-    return deadline !== 0 && now[0] > deadline - words[fields + NOTED_OFFSET + LEAD]
+    const deadline = (words[fields + 4] >>> 0) + words[fields + 5] * TWO_32
+    return deadline !== 0 && now[0] > deadline - words[fields + FRESHNESS_OFFSET + REFRESH_AHEAD]
   }
 
   /** Whether there is a deadline; `deadline` would give a number too large not to be boxed. */
@@ -434,18 +437,18 @@ export class Records {
   }
 
   /** Whether the origin gave the value at `moment[0]` or before. */
-  isLoadedUntil(ref: Ref, moment: Float64Array): boolean {
+  isLoadedBy(ref: Ref, moment: Float64Array): boolean {
     const offset = this.#loadedOffset(ref)
     if (offset === 0) return false
-    return (this.word(ref, offset) >>> 0) + this.word(ref, offset + 1) * HIGH <= moment[0]
+    return (this.word(ref, offset) >>> 0) + this.word(ref, offset + 1) * TWO_32 <= moment[0]
   }
 
   /**
    * Ends the life of a record with `NOTED` at `end[0]`, if it does not end before. False: it is not kept after its end,
    * and nothing has changed.
    */
-  endBy(ref: Ref, end: Float64Array): boolean {
-    if (!this.isNoted(ref) || this.#noted(ref, GRACE) === 0) return false
+  capDeadline(ref: Ref, end: Float64Array): boolean {
+    if (!this.hasFreshness(ref) || this.#freshnessField(ref, RETENTION) === 0) return false
     if (this.#time(ref, (this.word(ref, 0) & WIDE) === 0 ? 4 : 6) > end[0]) this.setDeadline(ref, end)
     return true
   }
@@ -456,13 +459,13 @@ export class Records {
   }
 
   /** The tags of a record; none without `TAGS`. */
-  readTags(ref: Ref, tagging: Tagging): void {
+  readTags(ref: Ref, tagging: EntryTags): void {
     const size = this.word(ref, 0) >>> TAGS_SHIFT
     tagging.count = 0
     if (size === 0) return
     const offset = this.#tagsOffset(ref)
     const end = offset + (TAG_BYTES[size] >> 2)
-    tagging.moment[0] = (this.word(ref, offset) >>> 0) + this.word(ref, offset + 1) * HIGH
+    tagging.epoch[0] = (this.word(ref, offset) >>> 0) + this.word(ref, offset + 1) * TWO_32
     for (let i = offset + 2; i < end; i++) {
       const hash = this.word(ref, i)
       if (hash === 0) break
@@ -471,10 +474,10 @@ export class Records {
   }
 
   /** Only for records with the `tagFlags` of as many tags. */
-  setTags(ref: Ref, tagging: Tagging): void {
+  setTags(ref: Ref, tagging: EntryTags): void {
     const offset = this.#tagsOffset(ref)
     const places = (TAG_BYTES[this.word(ref, 0) >>> TAGS_SHIFT] >> 2) - 2
-    this.#setTime(ref, offset, tagging.moment)
+    this.#setTime(ref, offset, tagging.epoch)
     for (let i = 0; i < places; i++)
       this.setWord(ref, offset + 2 + i, i < tagging.count ? tagging.hashes[i] : 0)
   }
@@ -484,57 +487,59 @@ export class Records {
     return (HEADER_BYTES + extension(w0) - TAG_BYTES[w0 >>> TAGS_SHIFT]) >> 2
   }
 
-  isNoted(ref: Ref): boolean {
-    return (this.word(ref, 0) & NOTED) !== 0
+  hasFreshness(ref: Ref): boolean {
+    return (this.word(ref, 0) & FRESHNESS) !== 0
   }
 
   /** The windows of a record; all 0 without `NOTED`. */
-  readWindows(ref: Ref, windows: Windows): void {
-    const isNoted = this.isNoted(ref)
-    windows.lead = isNoted ? this.#noted(ref, LEAD) : 0
-    windows.whileRevalidate = isNoted ? this.#noted(ref, WHILE_REVALIDATE) : 0
-    windows.ifError = isNoted ? this.#noted(ref, IF_ERROR) : 0
-    windows.grace = isNoted ? this.#noted(ref, GRACE) : 0
+  readWindows(ref: Ref, windows: FreshnessWindows): void {
+    const isNoted = this.hasFreshness(ref)
+    windows.refreshAhead = isNoted ? this.#freshnessField(ref, REFRESH_AHEAD) : 0
+    windows.staleWhileRevalidate = isNoted ? this.#freshnessField(ref, STALE_WHILE_REVALIDATE) : 0
+    windows.staleIfError = isNoted ? this.#freshnessField(ref, STALE_IF_ERROR) : 0
+    windows.retention = isNoted ? this.#freshnessField(ref, RETENTION) : 0
   }
 
   /** Only for records with `NOTED`. */
-  setWindows(ref: Ref, windows: Windows): void {
-    const offset = NOTED_OFFSET + ((this.word(ref, 0) & WIDE) === 0 ? 0 : 2)
-    this.setWord(ref, offset + LEAD, windows.lead)
-    this.setWord(ref, offset + WHILE_REVALIDATE, windows.whileRevalidate)
-    this.setWord(ref, offset + IF_ERROR, windows.ifError)
-    this.setWord(ref, offset + GRACE, windows.grace)
+  setWindows(ref: Ref, windows: FreshnessWindows): void {
+    const offset = FRESHNESS_OFFSET + ((this.word(ref, 0) & WIDE) === 0 ? 0 : 2)
+    this.setWord(ref, offset + REFRESH_AHEAD, windows.refreshAhead)
+    this.setWord(ref, offset + STALE_WHILE_REVALIDATE, windows.staleWhileRevalidate)
+    this.setWord(ref, offset + STALE_IF_ERROR, windows.staleIfError)
+    this.setWord(ref, offset + RETENTION, windows.retention)
   }
 
   /** A copy of the notes; empty without `NOTED`. */
-  notes(ref: Ref): Buffer {
-    const length = this.isNoted(ref) ? this.#noted(ref, NOTES_LENGTH) : 0
-    const end = this.keyStart(ref) - paddedNotes(length) + length
+  validator(ref: Ref): Buffer {
+    const length = this.hasFreshness(ref) ? this.#freshnessField(ref, VALIDATOR_LENGTH) : 0
+    const end = this.keyStart(ref) - paddedValidator(length) + length
     return Buffer.from(this.#arena.bytes[ref >>> this.#arena.shift].subarray(end - length, end))
   }
 
   /** Only for records with `NOTED`, formatted for notes of this length. */
-  setNotes(ref: Ref, notes: Uint8Array): void {
-    const start = this.keyStart(ref) - paddedNotes(notes.length)
+  setValidator(ref: Ref, notes: Uint8Array): void {
+    const start = this.keyStart(ref) - paddedValidator(notes.length)
     this.#arena.bytes[ref >>> this.#arena.shift].set(notes, start)
   }
 
-  #isPastGrace(ref: Ref, now: Float64Array, deadline: number): boolean {
-    return now[0] > deadline + this.#noted(ref, GRACE)
+  #isPastRetention(ref: Ref, now: Float64Array, deadline: number): boolean {
+    return now[0] > deadline + this.#freshnessField(ref, RETENTION)
   }
 
-  #noted(ref: Ref, field: number): number {
-    return this.word(ref, NOTED_OFFSET + ((this.word(ref, 0) & WIDE) === 0 ? 0 : 2) + field)
+  #freshnessField(ref: Ref, field: number): number {
+    return this.word(ref, FRESHNESS_OFFSET + ((this.word(ref, 0) & WIDE) === 0 ? 0 : 2) + field)
   }
 
-  #notesBytes(words: Int32Array, at: number): number {
-    return paddedNotes(words[at + NOTED_OFFSET + ((words[at] & WIDE) === 0 ? 0 : 2) + NOTES_LENGTH])
+  #validatorBytes(words: Int32Array, at: number): number {
+    return paddedValidator(
+      words[at + FRESHNESS_OFFSET + ((words[at] & WIDE) === 0 ? 0 : 2) + VALIDATOR_LENGTH],
+    )
   }
 
   /** Whether the deadline is before `now[0]`. Only for records with `EXPIRES`. */
   #isPast(ref: Ref, now: Float64Array): boolean {
     const offset = (this.word(ref, 0) & WIDE) === 0 ? 4 : 6
-    const deadline = (this.word(ref, offset) >>> 0) + this.word(ref, offset + 1) * HIGH
+    const deadline = (this.word(ref, offset) >>> 0) + this.word(ref, offset + 1) * TWO_32
     return deadline !== 0 && now[0] > deadline
   }
 
@@ -544,13 +549,13 @@ export class Records {
   }
 
   #time(ref: Ref, offset: number): number {
-    return (this.word(ref, offset) >>> 0) + this.word(ref, offset + 1) * HIGH
+    return (this.word(ref, offset) >>> 0) + this.word(ref, offset + 1) * TWO_32
   }
 
   #setTime(ref: Ref, offset: number, ms: Float64Array): void {
-    const high = Math.floor(ms[0] / HIGH)
+    const high = Math.floor(ms[0] / TWO_32)
     // The largest int64 becomes 2^63 as a double: one more than the words can hold.
-    this.setWord(ref, offset, high > MAX_HIGH ? -1 : (ms[0] % HIGH) | 0)
-    this.setWord(ref, offset + 1, Math.min(high, MAX_HIGH))
+    this.setWord(ref, offset, high > MAX_HIGH_WORD ? -1 : (ms[0] % TWO_32) | 0)
+    this.setWord(ref, offset + 1, Math.min(high, MAX_HIGH_WORD))
   }
 }

@@ -1,8 +1,8 @@
 // Buffers of freed spans, kept for the next: what V8 would collect only later stays within a bound, and is reused.
 
-const MOST = 16
+const MAX_BUFFERS = 16
 
-export class SpanBuffers {
+export class BufferPool {
   readonly #buffers: ArrayBuffer[] = []
   #bytes = 0
   readonly #maxBytes: number
@@ -25,11 +25,11 @@ export class SpanBuffers {
   }
 
   /** Keeps a buffer if it can be worth it; the oldest make room. */
-  give(buffer: ArrayBuffer): void {
+  put(buffer: ArrayBuffer): void {
     if (buffer.byteLength > this.#maxBytes) return
     this.#buffers.push(buffer)
     this.#bytes += buffer.byteLength
-    while (this.#bytes > this.#maxBytes || this.#buffers.length > MOST) {
+    while (this.#bytes > this.#maxBytes || this.#buffers.length > MAX_BUFFERS) {
       this.#bytes -= this.#buffers.shift()?.byteLength ?? 0
     }
   }

@@ -4,37 +4,37 @@ import { copyBytes } from '../bytes/copy.ts'
 import type { Hash, Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import { Arena, NULL_REF, type Ref, UNIT_BYTES } from './arena.ts'
-import { Changes } from './changes.ts'
+import { RecentChanges } from './changes.ts'
 import { Compactor } from './compactor.ts'
 import { Index, MIN_INDEX_BYTES, SLOT_BYTES } from './index.ts'
 import { checkIntegrity, type StoreParts } from './integrity.ts'
-import { ReadAhead } from './read-ahead.ts'
+import { Prefetcher } from './read-ahead.ts'
 import { Recency } from './recency.ts'
 import {
   EXPIRES,
+  FRESHNESS,
+  FreshnessWindows,
   LOADED,
   MAX_UNITS,
-  NOTED,
   Records,
   recordBytes,
   SECOND_MASK,
   TAGS,
   unitsFor,
   ValueType,
-  Windows,
 } from './record.ts'
-import { TagEpochs, Tagging } from './tags.ts'
-import { Trust } from './validity.ts'
+import { EntryTags, TagEpochs } from './tags.ts'
+import { Validity } from './validity.ts'
 
 const MIN_SEGMENT_BYTES = 64 * 1024
 const MAX_SEGMENT_BYTES = 4 * 1024 * 1024
 /** Values made by growing get this much slack, so that appending byte by byte copies each byte a bounded number of times. */
-const GROWTH = 1.25
-const ROOMY_FROM = 256
+const GROWTH_FACTOR = 1.25
+const GROWTH_SLACK_FROM = 256
 /** Entries looked at between two decisions when the whole index is walked. */
 const SCAN_STEPS = 4096
 const NOTHING = Buffer.alloc(0)
-const NO_WINDOWS = new Windows()
+const NO_WINDOWS = new FreshnessWindows()
 /** How often `random` draws before it searches. */
 const RANDOM_TRIES = 100
 
@@ -60,20 +60,20 @@ export class Store {
   readonly loadedAt = new Float64Array(1)
   loadMs = 0
   /** Arguments of `put` with `NOTED`. */
-  readonly windows = new Windows()
-  notes: Uint8Array = NOTHING
+  readonly windows = new FreshnessWindows()
+  newValidator: Uint8Array = NOTHING
   /** Argument of `put` with `TAGS`. */
-  readonly tagging = new Tagging()
+  readonly entryTags = new EntryTags()
   /** Entries that were invalidated by a tag, or by `distrust` without being kept stale, and found to be so. */
   invalidated = 0
   /** When which tag was invalidated. */
-  readonly tags: TagEpochs
+  readonly tagEpochs: TagEpochs
   /** What the source says to have changed: see `isOutdated`. */
-  readonly #changes: Changes
-  readonly #trust: Trust
-  readonly #checked = new Tagging()
+  readonly #recentChanges: RecentChanges
+  readonly #validity: Validity
+  readonly #checkedTags = new EntryTags()
   /** Whether there is something to be checked besides deadlines. */
-  #isGuarded = false
+  #hasInvalidations = false
   /** The fields of records; `locate` there points at a value without copying it. */
   readonly records: Records
   #expiring = 0
@@ -84,7 +84,7 @@ export class Store {
   readonly #index = new Index()
   readonly #recency: Recency
   /** What the commands of a batch will need, read from memory together. */
-  readonly readAhead: ReadAhead
+  readonly prefetcher: Prefetcher
   readonly #compactor: Compactor
   readonly #parts: Omit<StoreParts, 'findOwnKey'>
   readonly #instant: Instant
@@ -93,19 +93,19 @@ export class Store {
   constructor(options: StoreOptions) {
     this.#maxBytes = options.maxBytes
     this.#instant = options.instant
-    this.tags = new TagEpochs(options.instant.ms)
-    this.#changes = new Changes(options.instant.ms)
+    this.tagEpochs = new TagEpochs(options.instant.ms)
+    this.#recentChanges = new RecentChanges(options.instant.ms)
     this.#hasher = options.hasher
     const share = 2 ** Math.floor(Math.log2(Math.max(1, options.maxBytes / 64)))
     this.#arena = new Arena(Math.min(MAX_SEGMENT_BYTES, Math.max(MIN_SEGMENT_BYTES, share)))
     this.records = new Records(this.#arena)
-    this.#trust = new Trust(this.records, options.instant.ms)
+    this.#validity = new Validity(this.records, options.instant.ms)
     this.#recency = new Recency(this.#arena)
-    this.readAhead = new ReadAhead(this.#arena, this.#index)
-    const { records, readAhead } = this
+    this.prefetcher = new Prefetcher(this.#arena, this.#index)
+    const { records, prefetcher } = this
     this.#parts = { arena: this.#arena, index: this.#index, recency: this.#recency, records }
     this.#compactor = new Compactor({ ...this.#parts, readAhead, hashOf: (ref) => this.#hashOf(ref) })
-    this.#compactor.limit(this.#maxBytes)
+    this.#compactor.updateLimit(this.#maxBytes)
   }
 
   /** Bytes occupied, exactly: live blocks and the whole index. At most `maxBytes` after every call. */
@@ -129,7 +129,7 @@ export class Store {
 
   /** Bytes the arena has committed, holes included. */
   get arenaBytes(): number {
-    return this.#arena.footprint * UNIT_BYTES
+    return this.#arena.committedUnits * UNIT_BYTES
   }
 
   get maxBytes(): number {
@@ -139,7 +139,7 @@ export class Store {
   /** Changing the budget evicts at once what no longer fits. */
   set maxBytes(bytes: number) {
     this.#maxBytes = bytes
-    this.#compactor.limit(this.#maxBytes)
+    this.#compactor.updateLimit(this.#maxBytes)
     while (this.usedBytes > bytes && this.evict());
     // Shards never merge: an index that was large keeps their least size until it is empty.
     if (this.usedBytes > bytes) this.#index.clear()
@@ -165,7 +165,7 @@ export class Store {
     const hash = this.#hasher.hash(bytes, start, end)
     const ref = this.#find(hash, bytes, start, end)
     if (ref === NULL_REF || !this.#isDead(ref)) return ref
-    this.#bury(ref, hash)
+    this.#removeDead(ref, hash)
     return NULL_REF
   }
 
@@ -178,68 +178,68 @@ export class Store {
 
   /** All entries that carry the tag by now are invalid: found to be so when they are asked for. O(1). */
   invalidateTag(hash: number): void {
-    this.tags.invalidate(hash)
-    this.#isGuarded = true
+    this.tagEpochs.invalidate(hash)
+    this.#hasInvalidations = true
   }
 
   /**
    * Word of changes may have been lost: what the origin has given by now is stale from now on. What is not kept after
    * its lifetime, and every absence, is invalid. O(1): found to be so when it is asked for.
    */
-  distrust(): void {
+  invalidateLoaded(): void {
     if (this.#index.count === 0) return
-    this.#trust.distrust()
-    this.#isGuarded = true
+    this.#validity.invalidate()
+    this.#hasInvalidations = true
   }
 
   /** What the origin has instead of a record is not known: it is stale from now on, or removed if it is of no use then. */
-  distrustOne(ref: Ref): void {
-    if (!this.#trust.isKeptUntrusted(ref)) this.remove(ref)
+  invalidateEntry(ref: Ref): void {
+    if (!this.#validity.expireNow(ref)) this.remove(ref)
   }
 
   /** The origin that gave what is held is another one from now on: versions of that mean nothing to it. O(1). */
-  forgetVersions(): void {
-    this.#trust.forgetVersions()
+  invalidateValidators(): void {
+    this.#validity.invalidateValidators()
   }
 
   /** A copy of what the origin knows the version of a record by; empty: nothing. */
-  version(ref: Ref): Buffer {
-    return this.#trust.isVersionless(ref) ? NOTHING : this.records.notes(ref)
+  validator(ref: Ref): Buffer {
+    return this.#validity.isValidatorInvalid(ref) ? NOTHING : this.records.validator(ref)
   }
 
   /** The `loadedAt` of what is loaded now. */
-  loadMoment(): number {
-    return this.#trust.moment()
+  loadEpoch(): number {
+    return this.#validity.loadEpoch()
   }
 
   /** The source says that a key has changed. What is held of it stays. */
-  noteChange(bytes: Uint8Array, start: number, end: number): void {
-    this.#changes.note(this.#hasher.hash(bytes, start, end))
+  recordChange(bytes: Uint8Array, start: number, end: number): void {
+    this.#recentChanges.add(this.#hasher.hash(bytes, start, end))
   }
 
   /** The same of every key. */
-  noteAllChanged(): void {
-    this.#changes.noteAll()
+  recordAllChanged(): void {
+    this.#recentChanges.addAll()
   }
 
   /**
    * Whether the source may have changed a key within the last so many ms: then what another node has had of it for as
    * long is old, whether or not that node has heard of the change.
    */
-  isOutdated(bytes: Uint8Array, start: number, end: number, ms: number): boolean {
-    return this.#changes.isWithin(this.#hasher.hash(bytes, start, end), ms)
+  mayHaveChanged(bytes: Uint8Array, start: number, end: number, ms: number): boolean {
+    return this.#recentChanges.isWithin(this.#hasher.hash(bytes, start, end), ms)
   }
 
   /** Makes the tags of a record the argument of `put`, and returns the flags that go with them. */
-  keepTags(ref: Ref): number {
+  copyTags(ref: Ref): number {
     const flags = this.records.tagFlags(ref)
-    if (flags !== 0) this.records.readTags(ref, this.tagging)
+    if (flags !== 0) this.records.readTags(ref, this.entryTags)
     return flags
   }
 
   /** Makes a record the most recently used. */
   touch(ref: Ref): void {
-    this.records.setSecond(ref, this.#instant.second)
+    this.records.setAccessSecond(ref, this.#instant.second)
     this.#recency.touch(ref)
   }
 
@@ -293,7 +293,7 @@ export class Store {
   ): Ref {
     const keyLength = keyEnd - keyStart
     const valueLength = valueEnd - valueStart
-    const notesLength = (flags & NOTED) === 0 ? 0 : this.notes.length
+    const notesLength = (flags & FRESHNESS) === 0 ? 0 : this.newValidator.length
     const units = unitsFor(recordBytes(keyLength, valueLength, flags, notesLength))
     if (!this.#unitsFit(units)) return NULL_REF
     const hash = this.#hasher.hash(key, keyStart, keyEnd)
@@ -329,26 +329,26 @@ export class Store {
   resize(ref: Ref, valueLength: number): Ref {
     const records = this.records
     const had = this.valueLength(ref)
-    if (!records.isNoted(ref) && records.setValueLength(ref, valueLength)) {
+    if (!records.hasFreshness(ref) && records.setValueLength(ref, valueLength)) {
       this.touch(ref)
       records.locate(ref)
       if (valueLength > had) records.bytes.fill(0, records.valueStart + had, records.valueEnd)
       return ref
     }
-    const flags = records.flags(ref) | this.keepTags(ref)
+    const flags = records.flags(ref) | this.copyTags(ref)
     const keyLength = records.keyLength(ref)
     const bytes = recordBytes(keyLength, valueLength, flags)
     if (!this.fits(keyLength, valueLength, flags)) return NULL_REF
     let units = unitsFor(bytes)
-    if (valueLength > had && had >= ROOMY_FROM) {
-      const roomy = unitsFor(bytes + 8 + valueLength * (GROWTH - 1))
+    if (valueLength > had && had >= GROWTH_SLACK_FROM) {
+      const roomy = unitsFor(bytes + 8 + valueLength * (GROWTH_FACTOR - 1))
       if (this.#unitsFit(roomy)) units = roomy
     }
     const key = this.copyKey(ref)
     const value = this.copyValue(ref)
     const type = records.type(ref)
     const raw = records.isRaw(ref)
-    this.#keepTimes(ref)
+    this.#copyLoadTimes(ref)
     this.deadline[0] = records.deadline(ref)
     const hash = this.#hashOf(ref)
     this.#removeHashed(ref, hash)
@@ -374,14 +374,14 @@ export class Store {
       const key = this.copyKey(ref)
       const value = this.copyValue(ref)
       const raw = records.isRaw(ref)
-      this.#keepTimes(ref)
-      const kept = flags | EXPIRES | this.keepTags(ref)
+      this.#copyLoadTimes(ref)
+      const kept = flags | EXPIRES | this.copyTags(ref)
       const moved = this.put(key, 0, key.length, value, 0, value.length, records.type(ref), kept)
       if (raw && moved !== NULL_REF) records.markRaw(moved)
       return moved
     }
     if ((flags & EXPIRES) !== 0) this.#replaceDeadline(ref)
-    if (records.isNoted(ref)) records.setWindows(ref, NO_WINDOWS)
+    if (records.hasFreshness(ref)) records.setWindows(ref, NO_WINDOWS)
     this.touch(ref)
     return ref
   }
@@ -413,13 +413,13 @@ export class Store {
   }
 
   clear(): void {
-    this.readAhead.invalidate()
+    this.prefetcher.invalidate()
     this.#arena.clear()
     this.#index.clear()
     this.#recency.clear()
     this.#expiring = 0
     this.#absent = 0
-    this.#compactor.limit(this.#maxBytes)
+    this.#compactor.updateLimit(this.#maxBytes)
   }
 
   /**
@@ -493,7 +493,7 @@ export class Store {
     }
     this.#sweepCursor = this.#index.walk(this.#sweepCursor, Number.POSITIVE_INFINITY, slots, visit)
     for (const { ref, hash } of dead) {
-      this.#bury(ref, hash)
+      this.#removeDead(ref, hash)
     }
     return dead.length
   }
@@ -513,8 +513,8 @@ export class Store {
   }
 
   #find(hash: Hash, bytes: Uint8Array, start: number, end: number): Ref {
-    const { guess } = this.readAhead
-    if (guess !== NULL_REF && this.records.hasKey(guess, bytes, start, end)) return guess
+    const { candidate } = this.prefetcher
+    if (candidate !== NULL_REF && this.records.hasKey(candidate, bytes, start, end)) return candidate
     const index = this.#index
     let at = index.seek(hash)
     const slots = index.slots
@@ -527,18 +527,18 @@ export class Store {
 
   /** Whether its life has ended, or it is invalid: by a tag of it, or as what was loaded when it was is distrusted. */
   #isDead(ref: Ref): boolean {
-    return this.records.isExpired(ref, this.#instant.ms) || (this.#isGuarded && this.#isInvalid(ref))
+    return this.records.isExpired(ref, this.#instant.ms) || (this.#hasInvalidations && this.#isInvalid(ref))
   }
 
   #isInvalid(ref: Ref): boolean {
     const { records } = this
-    if (this.#trust.isDistrusted(ref) && !this.#trust.isKeptStale(ref)) return true
+    if (this.#validity.isInvalid(ref) && !this.#validity.expireInvalid(ref)) return true
     if (records.tagFlags(ref) === 0) return false
-    records.readTags(ref, this.#checked)
-    return this.tags.isInvalid(this.#checked)
+    records.readTags(ref, this.#checkedTags)
+    return this.tagEpochs.isInvalid(this.#checkedTags)
   }
 
-  #bury(ref: Ref, hash: Hash): void {
+  #removeDead(ref: Ref, hash: Hash): void {
     if (this.records.isExpired(ref, this.#instant.ms)) this.expired++
     else this.invalidated++
     this.#removeHashed(ref, hash)
@@ -561,19 +561,19 @@ export class Store {
   ): void {
     const records = this.records
     const keyLength = keyEnd - keyStart
-    const isNoted = (flags & NOTED) !== 0
-    const notesLength = isNoted ? this.notes.length : 0
+    const isNoted = (flags & FRESHNESS) !== 0
+    const notesLength = isNoted ? this.newValidator.length : 0
     records.format(ref, type, flags, keyLength, valueLength, this.#instant.second, notesLength)
     copyBytes(key, keyStart, keyEnd, records.bytes, records.words, records.valueStart - keyLength)
     if ((flags & EXPIRES) !== 0) records.setDeadline(ref, this.deadline)
     if ((flags & LOADED) !== 0) {
       records.setLoaded(ref, this.loadedAt, this.loadMs)
-      this.#trust.note(this.loadedAt)
+      this.#validity.recordLoad(this.loadedAt)
     }
-    if ((flags & TAGS) !== 0) records.setTags(ref, this.tagging)
+    if ((flags & TAGS) !== 0) records.setTags(ref, this.entryTags)
     if (isNoted) {
       records.setWindows(ref, this.windows)
-      records.setNotes(ref, this.notes)
+      records.setValidator(ref, this.newValidator)
     }
     this.#count(ref)
   }
@@ -599,7 +599,7 @@ export class Store {
     this.#uncount(ref)
     this.#index.remove(hash, ref)
     this.#recency.detach(ref)
-    this.readAhead.invalidate()
+    this.prefetcher.invalidate()
     this.#arena.free(ref)
   }
 
@@ -620,7 +620,7 @@ export class Store {
   }
 
   /** `put` will write the same times again. */
-  #keepTimes(ref: Ref): void {
+  #copyLoadTimes(ref: Ref): void {
     this.loadedAt[0] = this.records.loadedAt(ref)
     this.loadMs = this.records.loadMs(ref)
   }
@@ -633,7 +633,7 @@ export class Store {
       this.#index.clear()
       break
     }
-    this.#compactor.limit(this.#maxBytes)
+    this.#compactor.updateLimit(this.#maxBytes)
     if (this.#compactor.isDue) this.#compactor.compact(units)
     for (;;) {
       const ref = arena.alloc(units)

@@ -4,15 +4,15 @@ import type { Ref } from './arena.ts'
 import type { Records } from './record.ts'
 
 /** Keeps the order of loads and of such moments whatever the clock does: of one that goes back the past is longer. */
-export class Trust {
+export class Validity {
   /** What was given until then is not fresh; 0: there was no such moment. */
-  readonly #distrusted = new Float64Array(1)
+  readonly #validityEpoch = new Float64Array(1)
   /** What was given until then was so by an origin that is another one now. */
-  readonly #versionless = new Float64Array(1)
+  readonly #validatorEpoch = new Float64Array(1)
   /** The later of both. */
-  #border = 0
+  #lastEpoch = 0
   /** When the latest of all loads was. */
-  readonly #latest = new Float64Array(1)
+  readonly #latestLoad = new Float64Array(1)
   readonly #end = new Float64Array(1)
   readonly #records: Records
   readonly #now: Float64Array
@@ -24,35 +24,35 @@ export class Trust {
   }
 
   /** When something is loaded now: after every load that is distrusted. */
-  moment(): number {
-    return Math.max(this.#now[0], this.#border + 1)
+  loadEpoch(): number {
+    return Math.max(this.#now[0], this.#lastEpoch + 1)
   }
 
   /** Something was loaded at `at[0]`. */
-  note(at: Float64Array): void {
-    if (at[0] > this.#latest[0]) this.#latest[0] = at[0]
+  recordLoad(at: Float64Array): void {
+    if (at[0] > this.#latestLoad[0]) this.#latestLoad[0] = at[0]
   }
 
-  distrust(): void {
-    this.#distrusted[0] = this.#draw()
+  invalidate(): void {
+    this.#validityEpoch[0] = this.#startEpoch()
   }
 
-  forgetVersions(): void {
-    this.#versionless[0] = this.#draw()
+  invalidateValidators(): void {
+    this.#validatorEpoch[0] = this.#startEpoch()
   }
 
   /** Draws the line between all loads so far and those to come. */
-  #draw(): number {
-    this.#border = Math.max(this.#now[0], this.#latest[0])
-    return this.#border
+  #startEpoch(): number {
+    this.#lastEpoch = Math.max(this.#now[0], this.#latestLoad[0])
+    return this.#lastEpoch
   }
 
-  isDistrusted(ref: Ref): boolean {
-    return this.#distrusted[0] !== 0 && this.#records.isLoadedUntil(ref, this.#distrusted)
+  isInvalid(ref: Ref): boolean {
+    return this.#validityEpoch[0] !== 0 && this.#records.isLoadedBy(ref, this.#validityEpoch)
   }
 
-  isVersionless(ref: Ref): boolean {
-    return this.#records.isLoadedUntil(ref, this.#versionless)
+  isValidatorInvalid(ref: Ref): boolean {
+    return this.#records.isLoadedBy(ref, this.#validatorEpoch)
   }
 
   /**
@@ -60,17 +60,17 @@ export class Trust {
    * after that. What is written down here is all that a dump, or whoever else looks, has to know. If that began several
    * times before anybody looked, the last one counts: never beyond what the lifetime itself would have allowed.
    */
-  isKeptStale(ref: Ref): boolean {
-    return this.#isKeptAfter(ref, Math.min(this.#distrusted[0], this.#now[0]))
+  expireInvalid(ref: Ref): boolean {
+    return this.#expireAt(ref, Math.min(this.#validityEpoch[0], this.#now[0]))
   }
 
   /** Ends the life of one value now, whoever gave it, as `isKeptStale` does. */
-  isKeptUntrusted(ref: Ref): boolean {
-    return this.#isKeptAfter(ref, this.#now[0])
+  expireNow(ref: Ref): boolean {
+    return this.#expireAt(ref, this.#now[0])
   }
 
-  #isKeptAfter(ref: Ref, moment: number): boolean {
+  #expireAt(ref: Ref, moment: number): boolean {
     this.#end[0] = Math.max(1, moment - 1)
-    return this.#records.endBy(ref, this.#end) && !this.#records.isExpired(ref, this.#now)
+    return this.#records.capDeadline(ref, this.#end) && !this.#records.isExpired(ref, this.#now)
   }
 }

@@ -80,8 +80,8 @@ export class Telemetry {
   readonly #micros: () => number
   readonly #instant: Instant
   /** The commands with `pending` calls, in `[0, #touchedCount)`. */
-  readonly #touched: CommandStats[]
-  #touchedCount = 0
+  readonly #pendingStats: CommandStats[]
+  #pendingStatsCount = 0
   /** When the time to divide began, and how much of what has passed was timed on its own. */
   #since = 0
   #timedMicros = 0
@@ -90,7 +90,7 @@ export class Telemetry {
     this.commands = options.commands
     this.#micros = options.micros
     this.#instant = options.instant
-    this.#touched = [...options.commands]
+    this.#pendingStats = [...options.commands]
   }
 
   /** Microseconds of a clock that never goes back. */
@@ -99,14 +99,14 @@ export class Telemetry {
   }
 
   /** A chunk begins. */
-  begin(): void {
+  beginChunk(): void {
     this.#since = this.#micros()
     this.#timedMicros = 0
   }
 
   /** Counts a call whose time is a share of the chunk's. */
   count(stats: CommandStats): void {
-    if (stats.pending++ === 0) this.#touched[this.#touchedCount++] = stats
+    if (stats.pending++ === 0) this.#pendingStats[this.#pendingStatsCount++] = stats
     if (this.failed) {
       this.failed = false
       stats.failedCalls++
@@ -141,15 +141,15 @@ export class Telemetry {
   }
 
   /** Divides the time since `begin`, or since the last call of this, among the calls counted meanwhile. */
-  settle(): void {
+  attributeTime(): void {
     const now = this.#micros()
     const micros = now - this.#since - this.#timedMicros
     this.#since = now
     this.#timedMicros = 0
-    const touched = this.#touched
-    const count = this.#touchedCount
+    const touched = this.#pendingStats
+    const count = this.#pendingStatsCount
     if (count === 0) return
-    this.#touchedCount = 0
+    this.#pendingStatsCount = 0
     let calls = 0
     for (let i = 0; i < count; i++) calls += touched[i].pending
     const share = micros / calls
@@ -177,25 +177,25 @@ export class Telemetry {
   /** Commands that took at least so many microseconds enter the slow log; negative: none. */
   set slowerThan(micros: number) {
     this.slowLog.slowerThan = micros
-    this.#decide()
+    this.#updateTimesAll()
   }
 
   /** Events that took at least so many milliseconds are kept; 0: none. */
   set eventThreshold(ms: number) {
     this.events.threshold = ms
-    this.#decide()
+    this.#updateTimesAll()
   }
 
   /** Redis: CONFIG RESETSTAT. */
   reset(): void {
-    this.settle()
+    this.attributeTime()
     for (const stats of this.commands) stats.reset()
     this.errors.clear()
     this.errorReplies = 0
     this.totalCommands = 0
   }
 
-  #decide(): void {
+  #updateTimesAll(): void {
     const { slowerThan } = this.slowLog
     this.timesAll = (slowerThan >= 0 && slowerThan < TIME_ALL_BELOW) || this.events.threshold > 0
   }

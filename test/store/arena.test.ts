@@ -115,7 +115,7 @@ function checkArena(arena: Arena, live: Live): void {
   })
   expect(blocks).toBe(live.size)
   expect(arena.liveUnits).toBe(liveUnits)
-  expect(arena.footprint).toBe(covered)
+  expect(arena.committedUnits).toBe(covered)
   if (!arena.evacuating) expect(arena.binnedUnits()).toBe(holes)
 }
 
@@ -151,7 +151,7 @@ describe('blocks', () => {
       arena.free(refs[5])
       expect(arena.alloc(units)).toBe(refs[5])
       expect(arena.alloc(units)).toBe(refs[3])
-      expect(arena.footprint).toBe(9 * units)
+      expect(arena.committedUnits).toBe(9 * units)
     },
   )
 
@@ -165,7 +165,7 @@ describe('blocks', () => {
     const refs = Array.from({ length: 5 }, () => arena.alloc(10))
     for (const i of order) arena.free(refs[i])
     expect(arena.alloc(30)).toBe(refs[1])
-    expect(arena.footprint).toBe(50)
+    expect(arena.committedUnits).toBe(50)
   })
 
   test('a single unit that is left over goes to the block', () => {
@@ -181,7 +181,7 @@ describe('blocks', () => {
   test('the last block of a segment takes a single unit behind it', () => {
     const arena = new Arena(SEGMENT_BYTES)
     for (let left = SEGMENT_UNITS; left > 0; left -= 1024) arena.alloc(Math.min(1024, left - 1))
-    expect(arena.footprint).toBe(SEGMENT_UNITS)
+    expect(arena.committedUnits).toBe(SEGMENT_UNITS)
     arena.alloc(100)
     checkTiling(arena)
   })
@@ -193,7 +193,7 @@ describe('blocks', () => {
     const other = arena.alloc(100)
     for (const ref of first) arena.free(ref)
     expect(arena.segmentCount).toBe(1)
-    expect(arena.footprint).toBe(100)
+    expect(arena.committedUnits).toBe(100)
     const rest = Array.from({ length: 8 }, () => arena.alloc(SEGMENT_UNITS / 8))
     expect(arena.segmentCount).toBe(2)
     expect(arena.bytes[rest[7] >>> arena.shift].buffer).toBe(bytes)
@@ -208,7 +208,9 @@ describe('blocks', () => {
       if (random() % 3 === 0) arena.free(ref)
     }
     arena.clear()
-    expect([arena.liveUnits, arena.footprint, arena.segmentCount, arena.binnedUnits()]).toEqual([0, 0, 0, 0])
+    expect([arena.liveUnits, arena.committedUnits, arena.segmentCount, arena.binnedUnits()]).toEqual([
+      0, 0, 0, 0,
+    ])
     arena.alloc(5)
     checkTiling(arena)
   })
@@ -224,27 +226,27 @@ function checkTiling(arena: Arena): void {
   })
   expect(live).toBe(arena.liveUnits)
   expect(free).toBe(arena.binnedUnits())
-  expect(live + free).toBe(arena.footprint)
+  expect(live + free).toBe(arena.committedUnits)
 }
 
 describe('spans', () => {
   test('a block above a quarter of a small segment is a span, of its size', () => {
     const arena = new Arena(SEGMENT_BYTES)
-    arena.limit = SEGMENT_UNITS * 100
+    arena.maxCommittedUnits = SEGMENT_UNITS * 100
     const shared = arena.alloc(SEGMENT_UNITS / 4)
     const span = arena.alloc(SEGMENT_UNITS / 4 + 1)
     expect(span >>> arena.shift).not.toBe(shared >>> arena.shift)
     expect(arena.units(span)).toBe(SEGMENT_UNITS / 4 + 1)
     expect(arena.bytes[span >>> arena.shift].length).toBe((SEGMENT_UNITS / 4 + 1) * UNIT_BYTES)
-    expect(arena.footprint).toBe(SEGMENT_UNITS / 2 + 1)
+    expect(arena.committedUnits).toBe(SEGMENT_UNITS / 2 + 1)
     arena.free(span)
-    expect(arena.footprint).toBe(SEGMENT_UNITS / 4)
+    expect(arena.committedUnits).toBe(SEGMENT_UNITS / 4)
     expect(arena.bytes[span >>> arena.shift].length).toBe(0)
   })
 
   test('a large segment is shared by blocks of up to a sixteenth', () => {
     const arena = new Arena(4 * 1024 * 1024)
-    arena.limit = arena.segmentUnits * 100
+    arena.maxCommittedUnits = arena.segmentUnits * 100
     const sixteenth = arena.segmentUnits / 16
     for (let i = 0; i < 4; i++) arena.alloc(sixteenth)
     expect(arena.segmentCount).toBe(1)
@@ -255,7 +257,7 @@ describe('spans', () => {
   test('when segment numbers are few for the limit, only blocks above half a segment are spans', () => {
     const arena = new Arena(4 * 1024 * 1024)
     const quarter = arena.segmentUnits / 4
-    arena.limit = 2 ** 32 - 3 * arena.segmentUnits
+    arena.maxCommittedUnits = 2 ** 32 - 3 * arena.segmentUnits
     // Two numbers can be spared for spans: number 0 is never used.
     const segments = Array.from({ length: 6 }, () => arena.alloc(quarter) >>> arena.shift)
     expect(segments).toEqual([1, 2, 3, 3, 3, 3])
@@ -264,7 +266,7 @@ describe('spans', () => {
 
   test('the memory of a freed span serves the next of about its size', () => {
     const arena = new Arena(SEGMENT_BYTES)
-    arena.limit = SEGMENT_UNITS * 100
+    arena.maxCommittedUnits = SEGMENT_UNITS * 100
     const first = arena.alloc(5000)
     const memory = arena.bytes[first >>> arena.shift].buffer
     arena.words[first >>> arena.shift].fill(-1)
@@ -272,12 +274,12 @@ describe('spans', () => {
     arena.free(first)
     const second = arena.alloc(4900)
     expect(arena.bytes[second >>> arena.shift].buffer).toBe(memory)
-    expect([arena.units(second), arena.liveUnits, arena.footprint]).toEqual([4900, 4900, 5000])
+    expect([arena.units(second), arena.liveUnits, arena.committedUnits]).toEqual([4900, 4900, 5000])
     arena.free(second)
-    expect([arena.liveUnits, arena.footprint]).toEqual([0, 0])
+    expect([arena.liveUnits, arena.committedUnits]).toEqual([0, 0])
     const third = arena.alloc(4500)
     expect(arena.bytes[third >>> arena.shift].buffer).not.toBe(memory)
-    expect(arena.footprint).toBe(4500)
+    expect(arena.committedUnits).toBe(4500)
   })
 
   test('a span may be larger than a segment, and its number is used again', () => {
@@ -296,30 +298,30 @@ test('memory that the machine does not have changes nothing', () => {
   const span = arena.alloc(SEGMENT_UNITS)
   arena.free(span)
   expect(() => arena.alloc(2 ** 45)).toThrow(RangeError)
-  expect([arena.liveUnits, arena.footprint, arena.segmentCount]).toEqual([0, 0, 0])
+  expect([arena.liveUnits, arena.committedUnits, arena.segmentCount]).toEqual([0, 0, 0])
   expect(arena.alloc(SEGMENT_UNITS)).toBe(span)
 })
 
 describe('limit', () => {
   test('the footprint grows to the limit, not beyond, unless forced', () => {
     const arena = new Arena(SEGMENT_BYTES)
-    arena.limit = SEGMENT_UNITS * 3
+    arena.maxCommittedUnits = SEGMENT_UNITS * 3
     let count = 0
     while (arena.alloc(512) !== NULL_REF) count++
     expect(count).toBe((3 * SEGMENT_UNITS) / 512)
-    expect(arena.footprint).toBe(arena.limit)
+    expect(arena.committedUnits).toBe(arena.maxCommittedUnits)
     expect(arena.alloc(SEGMENT_UNITS)).toBe(NULL_REF)
     expect(arena.alloc(512, true)).not.toBe(NULL_REF)
     expect(arena.alloc(SEGMENT_UNITS, true)).not.toBe(NULL_REF)
-    expect(arena.footprint).toBe(arena.limit + 512 + SEGMENT_UNITS)
+    expect(arena.committedUnits).toBe(arena.maxCommittedUnits + 512 + SEGMENT_UNITS)
   })
 
   test('what the current segment has left counts when a block does not fit there', () => {
     const arena = new Arena(SEGMENT_BYTES)
-    arena.limit = SEGMENT_UNITS + 100
+    arena.maxCommittedUnits = SEGMENT_UNITS + 100
     for (let left = SEGMENT_UNITS - 200; left > 0; left -= 1024) arena.alloc(Math.min(1024, left))
     expect(arena.alloc(300)).toBe(NULL_REF)
-    expect(arena.footprint).toBe(SEGMENT_UNITS - 200)
+    expect(arena.committedUnits).toBe(SEGMENT_UNITS - 200)
     expect(arena.alloc(200)).not.toBe(NULL_REF)
     expect(arena.alloc(100)).not.toBe(NULL_REF)
     expect(arena.alloc(2)).toBe(NULL_REF)
@@ -445,7 +447,7 @@ test('no byte is lost or doubled in a million random operations', () => {
   const arena = new Arena(SEGMENT_BYTES)
   const random = seededRandom(20_240_101)
   const live = new Live()
-  arena.limit = 60 * SEGMENT_UNITS
+  arena.maxCommittedUnits = 60 * SEGMENT_UNITS
   let mark = 0
   const freeAt = (place: number): void => {
     const ref = live.refs[place]
@@ -486,5 +488,5 @@ test('no byte is lost or doubled in a million random operations', () => {
   while (arena.evacuating) arena.nextToMove()
   checkArena(arena, live)
   expect(arena.liveUnits).toBe(0)
-  expect(arena.footprint).toBeLessThanOrEqual(SEGMENT_UNITS)
+  expect(arena.committedUnits).toBeLessThanOrEqual(SEGMENT_UNITS)
 })

@@ -7,7 +7,7 @@ import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
 import { NULL_REF, type Ref } from '../../src/store/arena.ts'
 import { ageDump, dumpEntry, isUnchanged, restoreEntry } from '../../src/store/dump.ts'
-import { EXPIRES, LOADED, NOTED, ValueType, Windows } from '../../src/store/record.ts'
+import { EXPIRES, FRESHNESS, FreshnessWindows, LOADED, ValueType } from '../../src/store/record.ts'
 import { Store } from '../../src/store/store.ts'
 
 const key = Buffer.from('a key')
@@ -198,21 +198,21 @@ test('what is kept after its deadline arrives with its windows and notes, unless
   const [from, to] = [new Place(1_700_000_000_000), new Place(1_800_000_000_000)]
   const windows = { lead: 5, whileRevalidate: 100, ifError: 300, grace: 400 }
   Object.assign(from.store.windows, windows)
-  from.store.notes = Buffer.from('"7"')
+  from.store.newValidator = Buffer.from('"7"')
   from.store.deadline[0] = from.clock.now() + 50
   from.store.loadedAt[0] = from.clock.now()
   const value = Buffer.from('630')
-  const flags = EXPIRES | LOADED | NOTED
+  const flags = EXPIRES | LOADED | FRESHNESS
   from.store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, flags)
   from.advance(250)
   const dump = dumpEntry(from.store, from.find())
   expect(to.restore(dump)).toBe(true)
   expect(to.describe()).toEqual({ ...(from.describe() as object), life: -200n })
   const { records } = to.store
-  const found = new Windows()
+  const found = new FreshnessWindows()
   records.readWindows(to.find(), found)
   expect({ ...found }).toEqual(windows)
-  expect(records.notes(to.find()).toString()).toBe('"7"')
+  expect(records.validator(to.find()).toString()).toBe('"7"')
   to.store.verify()
   for (let length = 0; length < dump.length; length++)
     expect(to.restore(dump.subarray(0, length))).toBe(false)

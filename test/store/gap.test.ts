@@ -5,8 +5,8 @@ import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
 import { NULL_REF } from '../../src/store/arena.ts'
-import { doubtDump, dumpEntry, restoreEntry } from '../../src/store/dump.ts'
-import { EXPIRES, LOADED, NOTED, ValueType } from '../../src/store/record.ts'
+import { dumpEntry, markWithoutNotifications, restoreEntry } from '../../src/store/dump.ts'
+import { EXPIRES, FRESHNESS, LOADED, ValueType } from '../../src/store/record.ts'
 import { Store } from '../../src/store/store.ts'
 
 const hasher = new Hasher({ low: 1, high: 2 })
@@ -19,13 +19,13 @@ class Shelf {
   readonly store = new Store({ maxBytes: 1 << 20, hasher, instant: this.instant })
 
   /** Takes what the origin gives; with `NOTED` it is kept for `GRACE` ms after its lifetime, as version `v1`. */
-  load(key: string, flags = EXPIRES | NOTED, type: ValueType = ValueType.STRING): void {
+  load(key: string, flags = EXPIRES | FRESHNESS, type: ValueType = ValueType.STRING): void {
     const { store } = this
     store.deadline[0] = store.now + LIFETIME
-    store.loadedAt[0] = store.loadMoment()
+    store.loadedAt[0] = store.loadEpoch()
     store.loadMs = 1
     Object.assign(store.windows, { lead: 0, whileRevalidate: GRACE, ifError: GRACE, grace: GRACE })
-    store.notes = Buffer.from('v1')
+    store.newValidator = Buffer.from('v1')
     const bytes = Buffer.from(key)
     store.put(bytes, 0, bytes.length, bytes, 0, bytes.length, type, LOADED | flags)
   }
@@ -41,7 +41,7 @@ class Shelf {
     if (ref === NULL_REF) return 'none'
     const { records } = this.store
     const isStale = records.isStale(ref, this.instant.ms)
-    expect(records.isDue(ref, this.instant.ms)).toBe(isStale)
+    expect(records.needsRefresh(ref, this.instant.ms)).toBe(isStale)
     return isStale ? 'stale' : 'fresh'
   }
 
@@ -72,7 +72,7 @@ test('what has windows is stale, what has none is gone, and so are absences; wha
   shelf.load('endless', 0)
   shelf.load('absent', EXPIRES, ValueType.ABSENT)
   shelf.set('set')
-  shelf.store.distrust()
+  shelf.store.invalidateLoaded()
   const keys = ['noted', 'plain', 'endless', 'absent', 'set'] as const
   expect(shelf.states(...keys)).toEqual(['stale', 'none', 'none', 'none', 'fresh'])
   expect([shelf.store.invalidated, shelf.store.expired]).toEqual([3, 0])
@@ -85,7 +85,7 @@ test('windows count from the gap, or from the end of the lifetime if that was be
   shelf.pass(LIFETIME - 100)
   shelf.load('young')
   shelf.pass(200)
-  shelf.store.distrust()
+  shelf.store.invalidateLoaded()
   expect(shelf.states('old', 'young')).toEqual(['stale', 'stale'])
   shelf.pass(GRACE - 100)
   expect(shelf.states('old', 'young')).toEqual(['stale', 'stale'])
@@ -100,10 +100,10 @@ test('windows count from the gap, or from the end of the lifetime if that was be
 test('a second gap does not lengthen what the first has begun', () => {
   const shelf = new Shelf()
   shelf.load('key')
-  shelf.store.distrust()
+  shelf.store.invalidateLoaded()
   expect(shelf.state('key')).toBe('stale')
   shelf.pass(GRACE - 1)
-  shelf.store.distrust()
+  shelf.store.invalidateLoaded()
   expect(shelf.state('key')).toBe('stale')
   shelf.pass(1)
   expect(shelf.state('key')).toBe('none')
@@ -112,10 +112,10 @@ test('a second gap does not lengthen what the first has begun', () => {
 test('within the millisecond of the gap the order counts', () => {
   const shelf = new Shelf()
   shelf.load('before')
-  shelf.store.distrust()
+  shelf.store.invalidateLoaded()
   shelf.load('after')
   expect(shelf.states('before', 'after')).toEqual(['stale', 'fresh'])
-  shelf.store.distrust()
+  shelf.store.invalidateLoaded()
   expect(shelf.states('before', 'after')).toEqual(['stale', 'stale'])
 })
 
@@ -123,7 +123,7 @@ describe('a clock that goes back', () => {
   test('after the gap does not make stale what is loaded then, nor fresh what was before', () => {
     const shelf = new Shelf()
     shelf.load('before')
-    shelf.store.distrust()
+    shelf.store.invalidateLoaded()
     shelf.pass(-3_600_000)
     shelf.load('after')
     expect(shelf.states('before', 'after')).toEqual(['stale', 'fresh'])
@@ -138,7 +138,7 @@ describe('a clock that goes back', () => {
     shelf.load('before')
     shelf.pass(-3_600_000)
     shelf.load('between')
-    shelf.store.distrust()
+    shelf.store.invalidateLoaded()
     shelf.load('after')
     expect(shelf.states('before', 'between', 'after')).toEqual(['stale', 'stale', 'fresh'])
   })
@@ -147,7 +147,7 @@ describe('a clock that goes back', () => {
 test('what nobody asks for is skipped by a scan, and reclaimed by the sweep when its windows have passed', () => {
   const shelf = new Shelf()
   shelf.load('key')
-  shelf.store.distrust()
+  shelf.store.invalidateLoaded()
   const seen: string[] = []
   shelf.store.scan(0, 100, (ref) => seen.push(shelf.store.copyKey(ref).toString()))
   expect(seen).toEqual([])
@@ -160,7 +160,7 @@ test('what is stale for a gap is stale elsewhere too, for as long', () => {
   const from = new Shelf()
   from.load('key')
   from.pass(10)
-  from.store.distrust()
+  from.store.invalidateLoaded()
   from.pass(100)
   const to = new Shelf()
   to.pass(5000)
@@ -174,13 +174,13 @@ test('what is stale for a gap is stale elsewhere too, for as long', () => {
 
 test('what comes from who does not hear is stale at once where word is heard, and dropped if it cannot be', () => {
   for (const [flags, state] of [
-    [EXPIRES | NOTED, 'stale'],
+    [EXPIRES | FRESHNESS, 'stale'],
     [EXPIRES, 'none'],
   ] as const) {
     const from = new Shelf()
     from.load('key', flags)
     const dump = from.dump('key')
-    doubtDump(dump)
+    markWithoutNotifications(dump)
     const to = new Shelf()
     expect(to.restore('key', dump)).toBe(true)
     expect(to.state('key')).toBe(state)
@@ -198,7 +198,7 @@ test('after word that everything has changed, what another node had before is no
     const from = new Shelf()
     from.load('key')
     const to = new Shelf()
-    to.store.noteAllChanged()
+    to.store.recordAllChanged()
     to.pass(ago)
     expect(to.restore('key', from.dump('key'))).toBe(true)
     expect(to.state('key')).toBe(state)
@@ -208,15 +208,15 @@ test('after word that everything has changed, what another node had before is no
 test('versions of another source are no versions', () => {
   const shelf = new Shelf()
   shelf.load('before')
-  shelf.store.forgetVersions()
+  shelf.store.invalidateValidators()
   shelf.load('after')
   const version = (key: string): string => {
     const bytes = Buffer.from(key)
-    return shelf.store.version(shelf.store.peek(bytes, 0, bytes.length)).toString()
+    return shelf.store.validator(shelf.store.peek(bytes, 0, bytes.length)).toString()
   }
   expect([version('before'), version('after')]).toEqual(['', 'v1'])
   const to = new Shelf()
   to.restore('before', shelf.dump('before'))
   const bytes = Buffer.from('before')
-  expect(to.store.version(to.store.peek(bytes, 0, bytes.length)).toString()).toBe('')
+  expect(to.store.validator(to.store.peek(bytes, 0, bytes.length)).toString()).toBe('')
 })

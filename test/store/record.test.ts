@@ -5,20 +5,25 @@ import { describe, expect, test } from 'vitest'
 import { Arena, type Ref } from '../../src/store/arena.ts'
 import {
   EXPIRES,
+  FRESHNESS,
+  FreshnessWindows,
   LOADED,
   NEWER,
-  NOTED,
   OLDER,
   Records,
   recordBytes,
   unitsFor,
   ValueType,
-  Windows,
 } from '../../src/store/record.ts'
 
 const SEGMENT_BYTES = 64 * 1024
 const NOTES = Buffer.from('"etag 7"')
-const WINDOWS = Object.assign(new Windows(), { lead: 5, whileRevalidate: 100, ifError: 300, grace: 400 })
+const WINDOWS = Object.assign(new FreshnessWindows(), {
+  lead: 5,
+  whileRevalidate: 100,
+  ifError: 300,
+  grace: 400,
+})
 
 function setUp(): { arena: Arena; records: Records } {
   const arena = new Arena(SEGMENT_BYTES)
@@ -34,7 +39,7 @@ function make(
   spare = 0,
   type: ValueType = ValueType.STRING,
 ): Ref {
-  const notes = (flags & NOTED) === 0 ? 0 : NOTES.length
+  const notes = (flags & FRESHNESS) === 0 ? 0 : NOTES.length
   const ref = arena.alloc(unitsFor(recordBytes(key.length, value.length, flags, notes)) + spare)
   records.format(ref, type, flags, key.length, value.length, 12, notes)
   records.bytes.set(key, records.valueStart - key.length)
@@ -53,7 +58,7 @@ function valueOfRecord(records: Records, ref: Ref): Buffer {
   return Buffer.from(records.bytes.subarray(records.valueStart, records.valueEnd))
 }
 
-const layouts = [0, EXPIRES, LOADED, EXPIRES | LOADED, EXPIRES | LOADED | NOTED].flatMap((flags) =>
+const layouts = [0, EXPIRES, LOADED, EXPIRES | LOADED, EXPIRES | LOADED | FRESHNESS].flatMap((flags) =>
   [0, 1, 16, 255, 256, 1000].flatMap((keyLength) =>
     [0, 1, 2, 5].map((spare) => [flags, keyLength, spare] as const),
   ),
@@ -82,27 +87,27 @@ describe.each(layouts)('flags %i, a key of %i bytes, %i units to spare', (flags,
     const cell = new Float64Array([1_704_067_200_123])
     records.setWord(ref, NEWER, 77)
     records.setWord(ref, OLDER, -5)
-    records.setSecond(ref, 987_654)
+    records.setAccessSecond(ref, 987_654)
     if (flags & EXPIRES) records.setDeadline(ref, cell)
     if (flags & LOADED) records.setLoaded(ref, new Float64Array([1_700_000_000_456]), 321)
-    if (flags & NOTED) {
+    if (flags & FRESHNESS) {
       records.setWindows(ref, WINDOWS)
-      records.setNotes(ref, NOTES)
+      records.setValidator(ref, NOTES)
     }
     const check = (): void => {
-      const windows = new Windows()
+      const windows = new FreshnessWindows()
       records.readWindows(ref, windows)
-      expect(windows).toEqual(flags & NOTED ? WINDOWS : new Windows())
-      expect(records.notes(ref).toString()).toBe(flags & NOTED ? '"etag 7"' : '')
+      expect(windows).toEqual(flags & FRESHNESS ? WINDOWS : new FreshnessWindows())
+      expect(records.validator(ref).toString()).toBe(flags & FRESHNESS ? '"etag 7"' : '')
       for (const [ms, ...states] of MOMENTS) {
         const now = new Float64Array([cell[0] + ms])
-        const found = [records.isDue(ref, now), records.isStale(ref, now), records.isExpired(ref, now)]
-        expect(found).toEqual(flags & NOTED ? states : [false, false, (flags & EXPIRES) !== 0 && ms > 0])
+        const found = [records.needsRefresh(ref, now), records.isStale(ref, now), records.isExpired(ref, now)]
+        expect(found).toEqual(flags & FRESHNESS ? states : [false, false, (flags & EXPIRES) !== 0 && ms > 0])
       }
       expect(keyOf(arena, records, ref)).toEqual(key)
       expect(records.hasKey(ref, Buffer.concat([Buffer.from('x'), key]), 1, keyLength + 1)).toBe(true)
       expect(records.keyLength(ref)).toBe(keyLength)
-      expect(records.flags(ref)).toBe(flags & ~NOTED)
+      expect(records.flags(ref)).toBe(flags & ~FRESHNESS)
       expect(records.type(ref)).toBe(ValueType.STRING)
       expect(records.deadline(ref)).toBe(flags & EXPIRES ? cell[0] : 0)
       expect(records.loadedAt(ref)).toBe(flags & LOADED ? 1_700_000_000_456 : 0)
@@ -117,7 +122,7 @@ describe.each(layouts)('flags %i, a key of %i bytes, %i units to spare', (flags,
     records.markRaw(ref)
     check()
     expect(records.isRaw(ref)).toBe(true)
-    if (flags & NOTED) return
+    if (flags & FRESHNESS) return
     // Refused when it would leave more slack than the layout can say.
     const shortened = records.setValueLength(ref, 3)
     check()

@@ -154,7 +154,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         },
     ),
   },
-  { weight: 1, arbitrary: fc.constant<Step>((twin) => twin.store.readAhead.cool()) },
+  { weight: 1, arbitrary: fc.constant<Step>((twin) => twin.store.prefetcher.endBatch()) },
   { weight: 1, arbitrary: fc.constant<Step>((twin) => twin.evict()) },
   {
     weight: 1,

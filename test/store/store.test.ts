@@ -261,18 +261,18 @@ test('what was read ahead is not used once records have moved', () => {
   for (let first = 1; first < 12_000; first += 64) {
     const batch = Array.from({ length: 32 }, (_, i) => names[first + 2 * i])
     const before = batch.map((name) => at.peek(name))
-    at.store.readAhead.warm(
+    at.store.prefetcher.prefetch(
       Int32Array.from(batch, (name) => at.hash(name)),
       0,
       32,
     )
     at.put(`new${first}`, 'x')
     for (const [i, name] of batch.entries()) {
-      at.store.readAhead.hint(i)
+      at.store.prefetcher.hint(i)
       expect(at.get(name)).toBe(`value of ${name} `.repeat(4))
       if (at.peek(name) !== before[i]) moved++
     }
-    at.store.readAhead.cool()
+    at.store.prefetcher.endBatch()
   }
   expect(moved).toBeGreaterThan(100)
   expect(at.store.evicted).toBe(evicted)
@@ -436,14 +436,14 @@ describe('what the process commits', () => {
 test('what an earlier batch found misleads nobody in a later one', () => {
   const at = new Bench(1_000_000)
   const hashes = Int32Array.of(at.hash('k'), at.hash('other'))
-  const { readAhead } = at.store
+  const { prefetcher } = at.store
   at.put('k', 'v')
-  readAhead.warm(hashes, 0, 2)
-  readAhead.hint(0)
+  prefetcher.prefetch(hashes, 0, 2)
+  prefetcher.hint(0)
   expect(at.get('k')).toBe('v')
-  readAhead.cool()
+  prefetcher.endBatch()
   at.store.clear()
-  readAhead.warm(hashes, 1, 2)
+  prefetcher.prefetch(hashes, 1, 2)
   // Looked up without a hint of its own, as by a request that had waited, or by COPY … DB.
   expect(at.get('k')).toBeUndefined()
   at.put('k', 'again')

@@ -9,7 +9,7 @@ import { NULL_REF } from '../../src/store/arena.ts'
 import { ageDump, dumpEntry, isUnchanged, restoreEntry } from '../../src/store/dump.ts'
 import { EXPIRES, LOADED, tagFlags, ValueType } from '../../src/store/record.ts'
 import { Store } from '../../src/store/store.ts'
-import { MAX_TAGS, TagEpochs, Tagging, tagHash } from '../../src/store/tags.ts'
+import { EntryTags, MAX_TAGS, TagEpochs, tagHash } from '../../src/store/tags.ts'
 
 const hasher = new Hasher({ low: 1, high: 2 })
 
@@ -25,9 +25,9 @@ class Tagged {
 
   set(key: string, value: string, tags: readonly string[], flags = 0): void {
     const { store } = this
-    store.tagging.count = 0
-    for (const tag of tags) store.tagging.add(hashOf(tag))
-    store.tagging.moment[0] = store.tags.moment()
+    store.entryTags.count = 0
+    for (const tag of tags) store.entryTags.add(hashOf(tag))
+    store.entryTags.epoch[0] = store.tagEpochs.currentEpoch()
     store.loadedAt[0] = store.now
     const bytes = Buffer.from(key)
     const text = Buffer.from(value)
@@ -160,7 +160,7 @@ test('a table of bounded size never misses an invalidation', () => {
       const now = new Float64Array([1000])
       const epochs = new TagEpochs(now, 128)
       const last = new Map<number, number>()
-      const entries: { tag: number; at: number; tagging: Tagging }[] = []
+      const entries: { tag: number; at: number; tagging: EntryTags }[] = []
       steps.forEach(({ tag, invalidate }, at) => {
         const hash = hashOf(String(tag))
         if (invalidate) {
@@ -168,9 +168,9 @@ test('a table of bounded size never misses an invalidation', () => {
           last.set(tag, at)
           return
         }
-        const tagging = new Tagging()
+        const tagging = new EntryTags()
         tagging.add(hash)
-        tagging.moment[0] = epochs.moment()
+        tagging.epoch[0] = epochs.currentEpoch()
         entries.push({ tag, at, tagging })
       })
       const roomy = last.size <= 8

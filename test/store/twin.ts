@@ -122,8 +122,8 @@ export class Twin {
       const key = Buffer.from(name, 'latin1')
       return this.#hasher.hash(key, 0, key.length)
     })
-    this.store.readAhead.warm(hashes, 0, hashes.length)
-    this.store.readAhead.hint(hinted % hashes.length)
+    this.store.prefetcher.prefetch(hashes, 0, hashes.length)
+    this.store.prefetcher.hint(hinted % hashes.length)
   }
 
   get(name: string): void {

@@ -37,11 +37,11 @@ function runTimed(stats: CommandStats, took: number, ...request: string[]): void
 
 describe('the time of a chunk', () => {
   test('is divided evenly among its commands, with two readings of the clock', () => {
-    telemetry.begin()
+    telemetry.beginChunk()
     for (let i = 0; i < 6; i++) telemetry.count(get)
     for (let i = 0; i < 2; i++) telemetry.count(set)
     micros += 16
-    telemetry.settle()
+    telemetry.attributeTime()
     expect(readings).toBe(2)
     expect([get.calls, get.micros, set.calls, set.micros]).toEqual([6, 12, 2, 4])
     expect(get.histogram?.count).toBe(6)
@@ -49,35 +49,35 @@ describe('the time of a chunk', () => {
   })
 
   test('without what was timed on its own', () => {
-    telemetry.begin()
+    telemetry.beginChunk()
     telemetry.count(get)
     runTimed(mget, 70, 'MGET', 'a')
     micros += 30
-    telemetry.settle()
+    telemetry.attributeTime()
     expect([mget.calls, mget.micros]).toEqual([1, 70])
     expect([get.calls, get.micros]).toEqual([1, 30])
   })
 
   test('begins anew with each chunk and after each settling', () => {
-    telemetry.begin()
+    telemetry.beginChunk()
     telemetry.count(get)
     micros += 5
-    telemetry.settle()
+    telemetry.attributeTime()
     telemetry.count(get)
     micros += 7
-    telemetry.settle()
+    telemetry.attributeTime()
     micros += 1000
-    telemetry.begin()
+    telemetry.beginChunk()
     telemetry.count(get)
     micros += 3
-    telemetry.settle()
+    telemetry.attributeTime()
     expect([get.calls, get.micros]).toEqual([3, 15])
   })
 
   test('is nobody’s when nothing ran', () => {
-    telemetry.begin()
+    telemetry.beginChunk()
     micros += 10
-    telemetry.settle()
+    telemetry.attributeTime()
     expect(telemetry.totalCommands).toBe(0)
   })
 })
@@ -220,7 +220,7 @@ describe('latency events', () => {
 })
 
 test('a reset forgets what was counted, also what was not settled', () => {
-  telemetry.begin()
+  telemetry.beginChunk()
   telemetry.count(get)
   telemetry.errorReply('ERR x')
   telemetry.count(set)
@@ -229,7 +229,7 @@ test('a reset forgets what was counted, also what was not settled', () => {
   expect([get.histogram, telemetry.errors.size]).toEqual([undefined, 0])
   telemetry.count(get)
   micros += 4
-  telemetry.settle()
+  telemetry.attributeTime()
   expect([get.calls, get.micros]).toEqual([1, 4])
 })
 

@@ -5,7 +5,7 @@ import { keySlot, SLOT_COUNT } from '../../bytes/crc16.ts'
 import type { Instant } from '../../bytes/instant.ts'
 import type { Group } from '../../group/group.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
-import { ageDump, doubtDump, dumpEntry, isUnchanged } from '../../store/dump.ts'
+import { ageDump, dumpEntry, isUnchanged, markWithoutNotifications } from '../../store/dump.ts'
 import type { Store } from '../../store/store.ts'
 import type { Moving } from './takeover.ts'
 
@@ -159,7 +159,7 @@ export class Handover {
     const ref = store.peek(key, 0, key.length)
     if (ref === NULL_REF) return undefined
     const dump = dumpEntry(store, ref)
-    if (group.isDeaf) doubtDump(dump)
+    if (group.isDeaf) markWithoutNotifications(dump)
     return dump
   }
 
@@ -266,7 +266,7 @@ export class Handover {
       for (const entry of batch) {
         ageDump(entry.dump, store.now - entry.at)
         entry.at = store.now
-        if (group.isDeaf) doubtDump(entry.dump)
+        if (group.isDeaf) markWithoutNotifications(entry.dump)
       }
       const answer = await send(destination.name!, group, batch).catch(() => 'later' as const)
       this.sentBytes += bytes

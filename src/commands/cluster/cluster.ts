@@ -1,6 +1,6 @@
 // Commands for clients that know of clusters: CLUSTER and its subcommands, READONLY, READWRITE and ASKING.
 
-import { LONGEST_WAIT } from '../../bytes/clock.ts'
+import { MAX_TIMER_MS } from '../../bytes/clock.ts'
 import { keySlot } from '../../bytes/crc16.ts'
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
@@ -228,7 +228,7 @@ function drain(c: Context, { cluster }: Joined): void {
     reply.error(SYNTAX_ERROR)
     return
   }
-  const timeout = isTimed ? parseInteger(args.buf, args.start[3], args.end[3]) : LONGEST_WAIT
+  const timeout = isTimed ? parseInteger(args.buf, args.start[3], args.end[3]) : MAX_TIMER_MS
   if (!(timeout >= 0)) {
     reply.error(Number.isNaN(timeout) ? NOT_AN_INTEGER : 'ERR timeout is negative')
     return

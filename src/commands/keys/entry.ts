@@ -3,7 +3,7 @@
 import type { Group } from '../../group/group.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { EXPIRES, LOADED, TAGS, type ValueType } from '../../store/record.ts'
-import { Tagging } from '../../store/tags.ts'
+import { EntryTags } from '../../store/tags.ts'
 
 /** A copy: writing to the store that it came from may move or evict the record. */
 export interface Entry {
@@ -18,13 +18,13 @@ export interface Entry {
   /** With `LOADED`: milliseconds since the epoch, milliseconds. */
   readonly loadedAt: number
   readonly loadMs: number
-  readonly tagging: Tagging
+  readonly tagging: EntryTags
 }
 
 export function copyEntry(from: Group, ref: Ref): Entry {
   const { records } = from.store
   const deadline = records.exactDeadline(ref)
-  const tagging = new Tagging()
+  const tagging = new EntryTags()
   records.readTags(ref, tagging)
   return {
     from,
@@ -52,7 +52,7 @@ export function putEntry(group: Group, key: Buffer, start: number, end: number, 
   if ((entry.flags & EXPIRES) !== 0) store.deadline[0] = Number(entry.deadline)
   store.loadedAt[0] = entry.loadedAt
   store.loadMs = entry.loadMs
-  store.tagging.take(entry.tagging)
+  store.entryTags.copyFrom(entry.tagging)
   const ref = store.put(key, start, end, value, 0, value.length, entry.type, flags)
   if (ref === NULL_REF) return false
   if (entry.isRaw) store.records.markRaw(ref)

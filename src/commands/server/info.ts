@@ -68,7 +68,7 @@ export const infoCommands: readonly CommandSpec[] = [
 
 function infoText(c: Context): string {
   const { args, host } = c
-  host.telemetry.settle()
+  host.telemetry.attributeTime()
   const asked = Array.from({ length: args.count - 1 }, (_, i) => args.latin1(i + 1).toLowerCase())
   const all = asked.includes('all') || asked.includes('everything')
   const usual = asked.length === 0 || asked.includes('default')

@@ -115,7 +115,7 @@ export const latencyCommands: readonly CommandSpec[] = [
 /** The name of a container stands for its subcommands. */
 function histogram({ args, host, reply }: Context): void {
   const { telemetry } = host
-  telemetry.settle()
+  telemetry.attributeTime()
   const names = Array.from({ length: args.count - 2 }, (_, i) => args.latin1(i + 2).toLowerCase())
   const shown = telemetry.commands.filter(({ name, histogram: counted }) => {
     if (counted === undefined) return false

@@ -79,7 +79,7 @@ export class Context {
   #isServed(ref: Ref, i: number): boolean {
     const { args, group, store } = this
     if (store.records.type(ref) === ValueType.ABSENT) return false
-    if (this.loaded || !store.records.isDue(ref, this.instant.ms)) return true
+    if (this.loaded || !store.records.needsRefresh(ref, this.instant.ms)) return true
     if (this.command.isWrite) return !store.records.isStale(ref, this.instant.ms)
     return group.serves(ref, args.buf, args.start[i], args.end[i])
   }

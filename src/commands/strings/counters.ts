@@ -47,7 +47,7 @@ function writeCounter(c: Context, ref: Ref, n: number): boolean {
   const { records } = store
   const length = integerDigits(n)
   let written = ref
-  if (ref === NULL_REF || records.isRaw(ref) || records.isNoted(ref)) {
+  if (ref === NULL_REF || records.isRaw(ref) || records.hasFreshness(ref)) {
     // What APPEND and SETRANGE leave is raw; a counter is not. What is noted is the origin's version.
     written = setKeepingDeadline(c, ref, digits, 0, writeInteger(digits, 0, n))
   } else {

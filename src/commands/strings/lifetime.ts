@@ -76,7 +76,7 @@ export function setKeepingDeadline(
   value: Buffer,
   start: number,
   end: number,
-  tags: number = ref === NULL_REF ? 0 : c.group.store.keepTags(ref),
+  tags: number = ref === NULL_REF ? 0 : c.group.store.copyTags(ref),
 ): Ref {
   const { args, group } = c
   const { store } = group

@@ -61,16 +61,16 @@ export function readOptions(c: Context, first: number, allowed: number): number 
 
 /** Reads the tags whose number is argument `at` into `store.tagging`; the position of the last. -1: as `readOptions`. */
 function readTags({ args, group, reply }: Context, at: number): number {
-  const { tagging, tags } = group.store
+  const { entryTags, tagEpochs } = group.store
   const count = at < args.count ? parseInteger(args.buf, args.start[at], args.end[at]) : 0
   if (!(count >= 1 && at + count < args.count)) {
     reply.error(SYNTAX_ERROR)
     return -1
   }
-  tagging.count = 0
-  tagging.moment[0] = tags.moment()
+  entryTags.count = 0
+  entryTags.epoch[0] = tagEpochs.currentEpoch()
   for (let i = at + 1; i <= at + count; i++) {
-    if (tagging.add(tagHash(args.buf, args.start[i], args.end[i]))) continue
+    if (entryTags.add(tagHash(args.buf, args.start[i], args.end[i]))) continue
     reply.error(`ERR an entry has at most ${MAX_TAGS} tags`)
     return -1
   }

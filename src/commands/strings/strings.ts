@@ -58,7 +58,7 @@ function set(c: Context, valueAt: number, options: number): void {
   }
   const start = args.start[valueAt]
   const end = args.end[valueAt]
-  const tags = (options & TAGGED) === 0 ? 0 : tagFlags(group.store.tagging.count)
+  const tags = (options & TAGGED) === 0 ? 0 : tagFlags(group.store.entryTags.count)
   const flags = tags | ((options & TIMED) !== 0 ? EXPIRES : 0)
   const written =
     (options & KEEPTTL) !== 0

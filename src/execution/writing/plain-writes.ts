@@ -7,7 +7,7 @@ import { readOptions, readTime, SET_OPTIONS, timeAt } from '../../commands/strin
 import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
 import { EXPIRES, ValueType } from '../../store/record.ts'
-import { Tagging } from '../../store/tags.ts'
+import { EntryTags } from '../../store/tags.ts'
 import { type Change, isValue } from './changes.ts'
 
 export interface PlainWrite {
@@ -16,7 +16,7 @@ export interface PlainWrite {
   readonly counts: boolean
 }
 
-const NO_TAGS = new Tagging()
+const NO_TAGS = new EntryTags()
 const OK = Buffer.from('+OK\r\n')
 
 /**
