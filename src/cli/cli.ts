@@ -3,8 +3,6 @@
 import { Command, Option } from 'commander'
 import type { Logger } from 'pino'
 import { systemTimers } from '../bytes/clock.ts'
-import { countNodes, LISTENING, LocalNodes, MEMBER, planNodes } from '../cli/local-nodes.ts'
-import { createLog } from '../cli/log.ts'
 import { addressName } from '../cluster/member.ts'
 import { clusterSettingNames, clusterSettings } from '../config/cluster-settings.ts'
 import { ConfigError, type Flags } from '../config/config.ts'
@@ -23,6 +21,8 @@ import { version } from '../config/version.ts'
 import { OriginError } from '../group/group.ts'
 import type { Node } from '../node.ts'
 import { type TriggerOptions, triggerSql } from '../origin/sql/trigger.ts'
+import { countNodes, LISTENING, LocalNodes, MEMBER, planNodes } from './local-nodes.ts'
+import { createLog } from './log.ts'
 
 /** What an origin may take to close, ms. */
 const ORIGINS_TIMEOUT = 1000

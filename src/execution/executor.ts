@@ -8,7 +8,7 @@ import { MAX_SHOWN, printable, unknownCommand, wrongArguments } from '../command
 import type { Host } from '../commands/spec/host.ts'
 import type { Command } from '../commands/spec/ready-command.ts'
 import type { Args } from '../resp/args.ts'
-import { MAX_PREFETCH } from '../store/read-ahead.ts'
+import { MAX_PREFETCH } from '../store/prefetcher.ts'
 import type { Store } from '../store/store.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { keyName } from './loading/load-results.ts'

@@ -2,10 +2,10 @@
 
 import { isCanonicalInteger, parseInteger } from '../bytes/numbers/decimal.ts'
 import type { Args } from './args.ts'
+import { ChunkQueue } from './chunk-queue.ts'
 import { splitInline } from './inline.ts'
 import { type DecoderLimits, MAX_FRAME, refuseCount, refuseLength } from './limits.ts'
-import { PartialFrame, WHOLE_LINE } from './partial.ts'
-import { ChunkQueue } from './queue.ts'
+import { PartialFrame, WHOLE_LINE } from './partial-frame.ts'
 
 export type { DecoderLimits } from './limits.ts'
 

@@ -1,6 +1,6 @@
 // The allocator: blocks of 8-byte units in off-heap segments, O(1), coalescing, and emptied segment by segment.
 
-import { BufferPool } from './spans.ts'
+import { BufferPool } from './buffer-pool.ts'
 
 /*
  * A segment is one ArrayBuffer, seen as Int32 words and as bytes. The operating system commits its pages as

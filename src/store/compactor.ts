@@ -3,7 +3,7 @@
 import type { Hash } from '../bytes/hash.ts'
 import { type Arena, NULL_REF, type Ref, UNIT_BYTES } from './arena.ts'
 import type { Index } from './index.ts'
-import type { Prefetcher } from './read-ahead.ts'
+import type { Prefetcher } from './prefetcher.ts'
 import type { Recency } from './recency.ts'
 import type { Records } from './record.ts'
 
@@ -21,7 +21,7 @@ export interface RecordReferrers {
   readonly index: Index
   readonly recency: Recency
   readonly records: Records
-  readonly readAhead: Prefetcher
+  readonly prefetcher: Prefetcher
   readonly hashOf: (ref: Ref) => Hash
 }
 
@@ -53,7 +53,7 @@ export class Compactor {
 
   /** Does a share of the work, in proportion to the allocation of `units` that pays for it. */
   compact(units: number): void {
-    const { arena, index, recency, records, readAhead, hashOf } = this.#parts
+    const { arena, index, recency, records, prefetcher, hashOf } = this.#parts
     if (!arena.evacuating && !arena.beginEvacuation()) return
     for (let quota = BASE_UNITS + units * UNITS_PER_ALLOCATED; quota > 0; ) {
       const from = arena.nextToMove()
@@ -65,7 +65,7 @@ export class Compactor {
       const to = arena.alloc(needed) || arena.alloc(needed, true)
       if (to === NULL_REF) return
       const hash = hashOf(from)
-      readAhead.invalidate()
+      prefetcher.invalidate()
       records.move(from, to, needed)
       index.replace(hash, from, to)
       recency.moved(to)

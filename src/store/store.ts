@@ -4,12 +4,12 @@ import { copyBytes } from '../bytes/copy.ts'
 import type { Hash, Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import { Arena, NULL_REF, type Ref, UNIT_BYTES } from './arena.ts'
-import { RecentChanges } from './changes.ts'
 import { Compactor } from './compactor.ts'
 import { Index, MIN_INDEX_BYTES, SLOT_BYTES } from './index.ts'
 import { checkIntegrity, type StoreParts } from './integrity.ts'
-import { Prefetcher } from './read-ahead.ts'
+import { Prefetcher } from './prefetcher.ts'
 import { Recency } from './recency.ts'
+import { RecentChanges } from './recent-changes.ts'
 import {
   EXPIRES,
   FRESHNESS,
@@ -104,7 +104,7 @@ export class Store {
     this.prefetcher = new Prefetcher(this.#arena, this.#index)
     const { records, prefetcher } = this
     this.#parts = { arena: this.#arena, index: this.#index, recency: this.#recency, records }
-    this.#compactor = new Compactor({ ...this.#parts, readAhead, hashOf: (ref) => this.#hashOf(ref) })
+    this.#compactor = new Compactor({ ...this.#parts, prefetcher, hashOf: (ref) => this.#hashOf(ref) })
     this.#compactor.updateLimit(this.#maxBytes)
   }
 

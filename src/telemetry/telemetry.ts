@@ -3,7 +3,8 @@
 import type { Instant } from '../bytes/instant.ts'
 import type { Args } from '../resp/args.ts'
 import { Histogram } from './histogram.ts'
-import { type CommandSender, LatencyEvents, SlowLog } from './journal.ts'
+import { LatencyEvents } from './latency-events.ts'
+import { type CommandSender, SlowLog } from './slow-log.ts'
 
 /** While the slow log's threshold is lower, µs, every command is timed on its own. */
 const TIME_ALL_BELOW = 1000

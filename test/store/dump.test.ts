@@ -196,7 +196,7 @@ describe('an entry as bytes', () => {
 
 test('what is kept after its deadline arrives with its windows and notes, unless it is not kept any longer', () => {
   const [from, to] = [new Place(1_700_000_000_000), new Place(1_800_000_000_000)]
-  const windows = { lead: 5, whileRevalidate: 100, ifError: 300, grace: 400 }
+  const windows = { refreshAhead: 5, staleWhileRevalidate: 100, staleIfError: 300, retention: 400 }
   Object.assign(from.store.windows, windows)
   from.store.newValidator = Buffer.from('"7"')
   from.store.deadline[0] = from.clock.now() + 50

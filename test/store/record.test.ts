@@ -19,10 +19,10 @@ import {
 const SEGMENT_BYTES = 64 * 1024
 const NOTES = Buffer.from('"etag 7"')
 const WINDOWS = Object.assign(new FreshnessWindows(), {
-  lead: 5,
-  whileRevalidate: 100,
-  ifError: 300,
-  grace: 400,
+  refreshAhead: 5,
+  staleWhileRevalidate: 100,
+  staleIfError: 300,
+  retention: 400,
 })
 
 function setUp(): { arena: Arena; records: Records } {

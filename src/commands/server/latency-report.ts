@@ -1,6 +1,6 @@
 // Latency events for people: LATENCY DOCTOR and LATENCY GRAPH.
 
-import type { LatencyEvents, LatencySeries } from '../../telemetry/journal.ts'
+import type { LatencyEvents, LatencySeries } from '../../telemetry/latency-events.ts'
 
 /** Each row of the graph is told apart in three steps. */
 const ROWS = 4

@@ -1,4 +1,4 @@
-// What was slow: the slow log of commands, and the latency events.
+// The slow log: the latest commands that ran longer than a threshold (SLOWLOG).
 
 import type { Args } from '../resp/args.ts'
 
@@ -6,12 +6,9 @@ import type { Args } from '../resp/args.ts'
 const MAX_ARGS = 32
 const MAX_ARG_BYTES = 128
 
-/** Samples kept per event (Redis: `LATENCY_TS_LEN`). */
-const MAX_SAMPLES = 160
-
 const REDACTED = Buffer.from('(redacted)')
 
-/** What the slow log keeps of the connection that sent a command. */
+/** The client fields that a slow log entry records. */
 export interface CommandSender {
   /** 'host:port' */
   readonly address: string
@@ -20,7 +17,7 @@ export interface CommandSender {
 
 export interface SlowEntry {
   readonly id: number
-  /** When it had run: seconds since the epoch. */
+  /** When the command ended, in seconds since the epoch. */
   readonly second: number
   readonly micros: number
   readonly args: readonly Buffer[]
@@ -28,10 +25,11 @@ export interface SlowEntry {
   readonly clientName: string
 }
 
-/** The latest commands that took long, newest first. */
+/** A bounded list of slow commands (Redis: SLOWLOG). */
 export class SlowLog {
+  /** Newest first. */
   readonly entries: SlowEntry[] = []
-  /** Microseconds; negative: no command enters. */
+  /** The threshold in microseconds; negative: nothing is logged. */
   slowerThan = 10_000
   #maxLength = 128
   #nextId = 0
@@ -45,7 +43,7 @@ export class SlowLog {
     this.entries.splice(length)
   }
 
-  /** @param secrets positions of arguments that are not kept */
+  /** @param secrets positions of arguments to redact */
   add(client: CommandSender, args: Args, secrets: readonly number[], micros: number, second: number): void {
     this.entries.unshift({
       id: this.#nextId++,
@@ -63,7 +61,7 @@ export class SlowLog {
   }
 }
 
-/** The arguments as Redis's slow log keeps them. */
+/** Truncates arguments as Redis's slow log does. */
 function trimmed(args: Args, secrets: readonly number[]): Buffer[] {
   const whole = args.count <= MAX_ARGS
   const kept = whole ? args.count : MAX_ARGS - 1
@@ -80,43 +78,4 @@ function trimmed(args: Args, secrets: readonly number[]): Buffer[] {
   }
   if (!whole) list.push(Buffer.from(`... (${args.count - kept} more arguments)`))
   return list
-}
-
-interface LatencySample {
-  /** Seconds since the epoch. */
-  readonly second: number
-  /** The longest of that second, in milliseconds. */
-  ms: number
-}
-
-/** One kind of event: its latest samples, oldest first, and the longest ever. */
-export interface LatencySeries {
-  readonly samples: LatencySample[]
-  max: number
-}
-
-/** What took longer than a threshold, by kind: 'command', 'fast-command', 'expire-cycle', … */
-export class LatencyEvents {
-  readonly series = new Map<string, LatencySeries>()
-  /** Milliseconds; 0: nothing is kept. */
-  threshold = 0
-
-  /** Keeps the event if it took long enough. */
-  add(event: string, ms: number, second: number): void {
-    if (this.threshold === 0 || ms < this.threshold) return
-    const whole = Math.floor(ms)
-    let series = this.series.get(event)
-    if (series === undefined) {
-      series = { samples: [], max: 0 }
-      this.series.set(event, series)
-    }
-    series.max = Math.max(series.max, whole)
-    const last = series.samples.at(-1)
-    if (last?.second === second) {
-      last.ms = Math.max(last.ms, whole)
-      return
-    }
-    series.samples.push({ second, ms: whole })
-    if (series.samples.length > MAX_SAMPLES) series.samples.shift()
-  }
 }

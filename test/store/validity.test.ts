@@ -24,7 +24,12 @@ class Shelf {
     store.deadline[0] = store.now + LIFETIME
     store.loadedAt[0] = store.loadEpoch()
     store.loadMs = 1
-    Object.assign(store.windows, { lead: 0, whileRevalidate: GRACE, ifError: GRACE, grace: GRACE })
+    Object.assign(store.windows, {
+      refreshAhead: 0,
+      staleWhileRevalidate: GRACE,
+      staleIfError: GRACE,
+      retention: GRACE,
+    })
     store.newValidator = Buffer.from('v1')
     const bytes = Buffer.from(key)
     store.put(bytes, 0, bytes.length, bytes, 0, bytes.length, type, LOADED | flags)
