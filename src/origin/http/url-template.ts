@@ -37,7 +37,7 @@ export class UrlTemplate {
 
   /**
    * The URL of a key, what it holds escaped; undefined for a key that would lead elsewhere: an empty one, or one that makes
-   * a segment `.` or `../..` of the path, also on a server that unescapes slashes before it looks.
+   * a segment `.` or `..` of the path, also on a server that unescapes slashes before it looks.
    */
   fill(key: string, captures: readonly string[]): string | undefined {
     let url = this.#literals[0]
@@ -57,5 +57,5 @@ export class UrlTemplate {
 }
 
 function hasDots(path: string): boolean {
-  return path.split(/[/\\]/).some((segment) => segment === '.' || segment === '../..')
+  return path.split(/[/\\]/).some((segment) => segment === '.' || segment === '..')
 }

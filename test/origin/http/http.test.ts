@@ -459,7 +459,7 @@ describe('batches', () => {
   })
 
   test('keys that are not of the pattern, or lead elsewhere alone, are not posted', async () => {
-    expect((await batch('{}', ['a', '../..', 'a/../b', '', 'b']))[0]).toEqual([
+    expect((await batch('{}', ['a', '..', 'a/../b', '', 'b']))[0]).toEqual([
       'POST',
       'application/json',
       '["a","b"]',
