@@ -1,4 +1,4 @@
-// Commands for clients that know of clusters: CLUSTER and its subcommands, READONLY, READWRITE and ASKING.
+// CLUSTER and its subcommands, READONLY, READWRITE and ASKING, for cluster-aware clients.
 
 import { MAX_TIMER_MS } from '../../bytes/clock.ts'
 import { keySlot } from '../../bytes/crc16.ts'
@@ -16,7 +16,7 @@ import { clusterInfo, clusterLinks } from './info.ts'
 import { countKeysInSlot, listKeysInSlot } from './slot-keys.ts'
 import { Topology } from './topology.ts'
 
-/** Redis answers so when a node does not know who owns what; clients then ask another one. */
+/** Redis's reply when a node does not know the owners of the slots; clients then try another node. */
 const NOT_JOINED = 'CLUSTERDOWN The cluster is down'
 
 type Subcommand = Pick<CommandSpec, 'name' | 'arity' | 'summary' | 'since' | 'complexity' | 'run'> &
@@ -29,7 +29,7 @@ function subcommand(spec: Subcommand): CommandSpec {
 const PER_NODE = 'O(N) where N is the total number of cluster nodes, and of ranges of their slots.'
 const VARYING = ['nondeterministic_output']
 
-/** What a handler is given besides its context. */
+/** Arguments of a handler besides its context. */
 interface Joined {
   readonly cluster: Cluster
   readonly report: ClusterReport
@@ -40,7 +40,7 @@ interface Joined {
 export function clusterCommands(): readonly CommandSpec[] {
   const topology = new Topology()
 
-  /** Only in a cluster that this node has joined, and knows who owns what. */
+  /** Requires that this node has joined a cluster and knows the owners of the slots. */
   function joined(run: (c: Context, joined: Joined) => void): (c: Context) => void {
     return (c) => {
       const { cluster } = c.host
@@ -220,7 +220,7 @@ export function clusterCommands(): readonly CommandSpec[] {
   ]
 }
 
-/** The reply comes when it is done; the node stays, and forwards what it is asked. */
+/** Replies when the handover is done; the node keeps running and forwards requests. */
 function drain(c: Context, { cluster }: Joined): void {
   const { args, reply, client } = c
   const isTimed = args.count === 4 && args.is(2, 'TIMEOUT')
@@ -244,7 +244,7 @@ function drain(c: Context, { cluster }: Joined): void {
 const DRAINED = Buffer.from('+OK\r\n')
 const NOT_DRAINED = Buffer.from('-ERR not everything is handed over yet: ask again, or see the log\r\n')
 
-/** A command that a node which is in no cluster refuses. */
+/** A command that is refused unless the node is in a cluster. */
 function inCluster(spec: CommandSpec): CommandSpec {
   return {
     ...spec,

@@ -1,4 +1,4 @@
-// How the cluster is doing, as a node tells it: CLUSTER INFO, CLUSTER LINKS, and INFO's section.
+// The state of the cluster as this node sees it: CLUSTER INFO, CLUSTER LINKS, and INFO's section.
 
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { Link } from '../../cluster/links/link.ts'
@@ -10,7 +10,7 @@ import { lengthOf, Topology } from './topology.ts'
 
 type Field = readonly [field: string, value: string | number]
 
-/** The text of CLUSTER INFO. Epochs are counts of this node's views; messages are those between nodes themselves. */
+/** The text of CLUSTER INFO. Epochs count this node's views; messages are those between nodes. */
 export function clusterInfo(cluster: Cluster, report: ClusterReport, topology: Topology): string {
   const { members, views } = report
   const { assigned, suspect, down } = topology.count(members)
@@ -32,7 +32,7 @@ export function clusterInfo(cluster: Cluster, report: ClusterReport, topology: T
   return fields.map(([name, value]) => `${name}:${value}\r\n`).join('')
 }
 
-/** Writes the reply of CLUSTER LINKS: links that this node opened to others, and those that others opened to it. */
+/** Writes the reply of CLUSTER LINKS: outgoing and incoming links of this node. */
 export function clusterLinks({ reply, host }: Context, { members }: ClusterReport): void {
   const links = members.flatMap(({ member, peer }) => (peer?.lanes.links ?? []).map(linkTo(member.name)))
   for (const { peer, createdAt, outputBufferBytes } of host.clients.values())
@@ -74,9 +74,8 @@ function linkTo(name: string): (link: Link) => LinkShown {
 }
 
 /**
- * INFO's section. `peer0` and so on: what this node knows of each other node, and what it asked of it for clients;
- * `copies0` and so on, by the group's index: copies that this node keeps of others' keys, and its own keys of which
- * others keep copies.
+ * INFO's section. `peer0` and so on: the state of each other node, and the requests forwarded to it; `copies0` and
+ * so on, by the group's index: hot copies on this node, and this node's keys that others have copies of.
  */
 export function clusterSection({ host }: Context): readonly Field[] {
   const { cluster } = host
@@ -149,7 +148,7 @@ function line(values: Record<string, unknown>): string {
     .join(',')
 }
 
-/** 'ok' when every slot has an owner that this node is sure of. */
+/** 'ok' when this node has confirmed the owner of every slot. */
 function stateOf(cluster: Cluster, assigned: number): string {
   return assigned === cluster.owners.length && !cluster.inDoubt ? 'ok' : 'fail'
 }

@@ -1,4 +1,4 @@
-// What nodes of a cluster say to each other; ordinary clients are refused.
+// PEER: the commands between nodes of a cluster; ordinary clients are refused.
 
 import { answerHello, makeNonce, PEER_VERSION } from '../../cluster/links/handshake.ts'
 import { CONTEXT_FINAL, CONTEXT_NO_TOUCH } from '../../cluster/links/request-contexts.ts'
@@ -29,7 +29,7 @@ function subcommand({ flags = [], complexity = 'O(1)', ...spec }: Subcommand): C
   }
 }
 
-/** Only for those that have said hello. */
+/** For connections that have completed the handshake. */
 function forPeers(run: (c: Context) => void): (c: Context) => void {
   return (c) => {
     if (c.client.peer === undefined) c.reply.error(NOT_A_PEER)
@@ -43,7 +43,7 @@ export const peerCommands: readonly CommandSpec[] = [
     flags: [],
     categories: ['slow'],
     isSystem: true,
-    summary: 'A container for what the nodes of a cluster say to each other.',
+    summary: 'A container for commands between the nodes of a cluster.',
     since: '7.0.0',
     group: 'erinys',
     helpSince: '7.0.0',
@@ -52,7 +52,7 @@ export const peerCommands: readonly CommandSpec[] = [
         name: 'challenge',
         arity: 2,
         flags: ['no_auth'],
-        summary: 'Asks for a nonce, which the hello that follows must prove itself on.',
+        summary: 'Returns a nonce, which PEER HELLO must sign.',
         run(c) {
           if (c.host.cluster === undefined) {
             c.reply.error(CLUSTER_DISABLED)
@@ -66,7 +66,8 @@ export const peerCommands: readonly CommandSpec[] = [
         name: 'hello',
         arity: 7,
         flags: ['no_auth'],
-        summary: 'Proves to know the secret; what arrives from then on is run here and never forwarded.',
+        summary:
+          'Authenticates a node by the shared secret; its later requests are run here and never forwarded.',
         arguments: [
           arg('version', 'integer'),
           arg('name', 'string'),
@@ -79,7 +80,8 @@ export const peerCommands: readonly CommandSpec[] = [
       subcommand({
         name: 'context',
         arity: 6,
-        summary: 'Says what the requests behind it depend on. There is no reply.',
+        summary:
+          'Sets the context (group, ring epoch, flags) of the requests that follow. There is no reply.',
         arguments: [
           arg('group', 'string'),
           arg('protocol', 'integer'),
@@ -91,7 +93,7 @@ export const peerCommands: readonly CommandSpec[] = [
       subcommand({
         name: 'state',
         arity: 3,
-        summary: 'Tells what a node knows of the others, and asks for the same.',
+        summary: 'Exchanges the state of failure detection.',
         arguments: [arg('state', 'string')],
         run: forPeers((c) => answerJson(c, (name, message) => c.host.cluster?.hear(name, message))),
       }),
@@ -99,14 +101,14 @@ export const peerCommands: readonly CommandSpec[] = [
         name: 'claim',
         arity: 3,
         complexity: 'O(N) where N is the number of slots.',
-        summary: 'Asks for slots.',
+        summary: 'Requests the ownership of slots.',
         arguments: [arg('claim', 'string')],
         run: forPeers((c) => answerJson(c, (name, claim) => c.host.cluster?.claimed(name, claim))),
       }),
       subcommand({
         name: 'peek',
         arity: 3,
-        summary: 'Returns the entry of a key as bytes; it stays.',
+        summary: 'Returns the serialized entry of a key without removing it.',
         arguments: [arg('key', 'string')],
         run: forPeers((c) => {
           const { args, reply, group } = c
@@ -119,7 +121,7 @@ export const peerCommands: readonly CommandSpec[] = [
         name: 'take',
         arity: -4,
         complexity: 'O(N) where N is the number of entries.',
-        summary: 'Hands entries over.',
+        summary: 'Transfers entries.',
         arguments: [
           arg('data', 'block', { multiple: true, arguments: [arg('key', 'string'), arg('entry', 'string')] }),
         ],
@@ -129,7 +131,7 @@ export const peerCommands: readonly CommandSpec[] = [
         name: 'done',
         arity: 3,
         complexity: 'O(N) where N is the number of slots.',
-        summary: 'Says that all entries of some slots were handed over.',
+        summary: 'Announces that all entries of some slots were transferred.',
         arguments: [arg('slots', 'string')],
         run: forPeers((c) => {
           const slots = c.args.text(2).split(' ').map(Number)
@@ -140,14 +142,14 @@ export const peerCommands: readonly CommandSpec[] = [
       subcommand({
         name: 'copy',
         arity: 3,
-        summary: 'Returns a value, and for how long it may be kept; a write of the key is told.',
+        summary: 'Returns a value as a hot copy, with its time to live; a write of the key invalidates it.',
         arguments: [arg('key', 'string')],
         run: forPeers(copy),
       }),
       subcommand({
         name: 'explain',
         arity: 3,
-        summary: 'Returns what EXPLAIN tells of a key that is asked for here.',
+        summary: 'Returns the reply of EXPLAIN on this node.',
         arguments: [arg('key', 'string')],
         run: forPeers((c) => explainHere(c, 2)),
       }),
@@ -163,8 +165,8 @@ function hello(c: Context): void {
   client.nonce = ''
   if (cluster === undefined) reply.error(CLUSTER_DISABLED)
   else if (version !== PEER_VERSION)
-    reply.error(`NOPERM this node speaks version ${PEER_VERSION} to its peers`)
-  else if (challenge === '') reply.error('NOPERM a hello follows a challenge')
+    reply.error(`NOPERM unsupported peer protocol version, this node has version ${PEER_VERSION}`)
+  else if (challenge === '') reply.error('NOPERM PEER HELLO without PEER CHALLENGE')
   else {
     const answer = answerHello(
       cluster.identity,
@@ -174,7 +176,7 @@ function hello(c: Context): void {
     )
     if (answer === null) {
       cluster.refusedPeer(name, client.address)
-      reply.error('NOPERM the secret is another')
+      reply.error('NOPERM wrong cluster secret')
       return
     }
     client.authenticated = true
@@ -207,11 +209,11 @@ function answerJson(c: Context, answer: (name: string, message: unknown) => unkn
   try {
     message = JSON.parse(c.args.text(2))
   } catch {
-    c.reply.error('ERR not JSON')
+    c.reply.error('ERR invalid JSON')
     return
   }
   const reply = answer(c.client.peer?.name ?? '', message)
-  if (reply === undefined) c.reply.error('ERR not understood')
+  if (reply === undefined) c.reply.error('ERR invalid message')
   else c.reply.bulkText(JSON.stringify(reply))
 }
 

@@ -1,4 +1,4 @@
-// The keys of one slot that this node holds: found by walking through all, a part at a time.
+// The keys of one slot on this node (CLUSTER COUNTKEYSINSLOT, GETKEYSINSLOT): a full scan in short steps.
 
 import { keySlot, SLOT_COUNT } from '../../bytes/crc16.ts'
 import { parseInt64 } from '../../bytes/numbers/decimal.ts'
@@ -8,7 +8,7 @@ import { placeOf } from '../spec/client.ts'
 import type { Context } from '../spec/context.ts'
 import { NOT_AN_INTEGER } from '../spec/errors.ts'
 
-/** So many keys are looked at before others have their turn: a few milliseconds. */
+/** Keys scanned per step before other clients are served: a few milliseconds. */
 const PART = 20_000
 
 export function countKeysInSlot(c: Context): void {
@@ -49,7 +49,7 @@ export function listKeysInSlot(c: Context): void {
   })
 }
 
-/** An argument that is a 64-bit integer; those too large for a number are only near. `undefined` after an error reply. */
+/** An int64 argument; beyond 2^53 the nearest double. `undefined` after an error reply. */
 function integerAt({ args, reply }: Context, i: number): number | undefined {
   const value = parseInt64(args.buf, args.start[i], args.end[i])
   if (value !== null) return Number(value)
@@ -64,7 +64,7 @@ interface Walk {
   answer(): void
 }
 
-/** Visits all keys of the client's group. When they are many, others are served between two parts of them. */
+/** Visits all keys of the client's group in steps; other clients are served in between. */
 function walk(c: Context, { visit, answer }: Walk): void {
   const { store, reply } = c
   const { protocol } = reply

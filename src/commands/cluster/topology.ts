@@ -1,15 +1,15 @@
-// The slots and their owners as cluster-aware clients are told: CLUSTER SLOTS, SHARDS, NODES and INFO.
+// The replies of CLUSTER SLOTS, SHARDS and NODES: slots and their owners for cluster-aware clients.
 
 import { type Member, nodeId } from '../../cluster/member.ts'
 import { type ClusterReport, type MemberReport, rangesOf, type SlotRange } from '../../cluster/report.ts'
 import type { ReplyWriter } from '../../resp/reply.ts'
 
 /*
- * Slots lie scattered: three nodes have about 10,800 ranges, and what CLUSTER SLOTS says of them is more than a
- * megabyte. So the ranges and that reply are made once for each table of owners.
+ * Slots are scattered: three nodes have about 10,800 ranges, and the reply of CLUSTER SLOTS exceeds a megabyte. So
+ * the ranges and that reply are computed once per table of owners.
  */
 
-/** What NODES calls a member: the words of Redis. */
+/** A member's flags in CLUSTER NODES. */
 const FLAGS: Readonly<Record<MemberReport['state'], string>> = {
   self: 'myself,master',
   up: 'master',
@@ -19,7 +19,7 @@ const FLAGS: Readonly<Record<MemberReport['state'], string>> = {
   unknown: 'master,handshake',
 }
 
-/** What SHARDS calls its health. */
+/** A member's health in CLUSTER SHARDS. */
 const HEALTHS: Readonly<Record<MemberReport['state'], string>> = {
   self: 'online',
   up: 'online',
@@ -29,7 +29,7 @@ const HEALTHS: Readonly<Record<MemberReport['state'], string>> = {
   unknown: 'loading',
 }
 
-/** How many slots are owned by somebody, by nodes that may have failed, and by nodes that have. */
+/** Slots with an owner, with an owner that may have failed, and with a failed owner. */
 interface SlotCounts {
   readonly assigned: number
   readonly suspect: number
@@ -37,20 +37,20 @@ interface SlotCounts {
 }
 
 export class Topology {
-  /** Made for these owners and members. */
+  /** The owners and members for which the cached replies were made. */
   #owners: Uint16Array = new Uint16Array(0)
   #names = ''
   #ranges: readonly SlotRange[] = []
   #byOwner: ReadonlyMap<number, readonly SlotRange[]> = new Map()
   readonly #slots = new Map<2 | 3, Buffer>()
 
-  /** Takes in who owns the slots now. */
+  /** Updates the owners. */
   update(owners: Uint16Array, { members }: ClusterReport): void {
     const names = members.map(({ member, index }) => `${index} ${member.name}`).join()
     if (names === this.#names && bytesOf(owners).equals(bytesOf(this.#owners))) return
     this.#names = names
     this.#owners = owners.slice()
-    // One that is not listed any more owns its slots until somebody else does: it cannot be told of.
+    // A member that left the list owns its slots until another one takes them; it cannot be reported.
     const known = new Set(members.map(({ index }) => index))
     this.#ranges = rangesOf(owners).filter(({ owner }) => known.has(owner))
     this.#byOwner = byOwner(this.#ranges)
@@ -93,7 +93,7 @@ export class Topology {
     return reply
   }
 
-  /** The reply of CLUSTER SHARDS: every node is one, as none has replicas. */
+  /** The reply of CLUSTER SHARDS: each node is a shard, since there are no replicas. */
   writeShards(reply: ReplyWriter, { members }: ClusterReport): void {
     reply.array(members.length)
     for (const each of members) {
@@ -121,7 +121,7 @@ export class Topology {
     }
   }
 
-  /** The text of CLUSTER NODES. Nodes talk to each other on the port of clients. */
+  /** The text of CLUSTER NODES. The cluster bus port is the client port. */
   nodes({ members, views }: ClusterReport): string {
     const lines = members.map((each) => {
       const { member, state, health } = each

@@ -1,12 +1,12 @@
-// One line of CLIENT LIST: all that is known of a connection.
+// One line of CLIENT LIST and CLIENT INFO.
 
 import type { Client } from '../spec/client.ts'
 import type { Context } from '../spec/context.ts'
 
-/** Rough size of what a connection needs by itself: its objects here and the socket's, in bytes. */
+/** Estimated bytes of an idle connection: its own objects and the socket's. */
 const CONNECTION_BYTES = 8192
 
-/** Redis 7.2's line without its end. What does not exist here has the value of a client that does not use it. */
+/** The line of Redis 7.2 without its line break. Features that do not exist have the value of a client not using them. */
 export function clientInfo(c: Context, client: Client): string {
   const { queryBufferBytes, outputBufferBytes } = client
   const now = c.instant.now

@@ -1,11 +1,11 @@
-// CLIENT KILL: which connections its filters mean, and what it answers.
+// CLIENT KILL: its filters and replies.
 
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import type { Client } from '../spec/client.ts'
 import type { Context } from '../spec/context.ts'
 import { SYNTAX_ERROR } from '../spec/errors.ts'
 
-/** Every connection here is a normal one: of the other types there are none. */
+/** Every connection is of the type 'normal'; connections of the other types do not exist. */
 const TYPES = new Set(['normal', 'master', 'slave', 'replica', 'pubsub'])
 
 interface Filters {

@@ -1,4 +1,4 @@
-// CLIENT: names, lists, silences, pauses and ends connections.
+// CLIENT: names, lists, pauses and closes connections, and turns their replies off.
 
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import type { ArgumentSpec, CommandSpec } from '../spec/command.ts'
@@ -16,7 +16,7 @@ import {
   clientListHistory,
 } from './clients-docs.ts'
 
-/** What most subcommands are, and those for operators. */
+/** Shared by most subcommands, and by those for operators. */
 const COMMON = {
   flags: ['noscript', 'loading', 'stale'],
   categories: ['slow', 'connection'],
@@ -293,7 +293,7 @@ function setInfo({ args, client, reply }: Context): void {
   }
 }
 
-/** What Redis answers where client-side caching is off, as it always is here. */
+/** Redis's reply where client-side caching is off, as it always is in this version. */
 function trackingInfo({ reply }: Context): void {
   reply.map(3)
   reply.bulkText('flags')
@@ -305,7 +305,7 @@ function trackingInfo({ reply }: Context): void {
   reply.array(0)
 }
 
-/** No command blocks: there is never anything to unblock. */
+/** There are no blocking commands, so there is never anything to unblock. */
 function unblock({ args, reply }: Context): void {
   if (args.count > 4) {
     reply.error(wrongSubcommand('CLIENT', args.latin1(1)), 'latin1')

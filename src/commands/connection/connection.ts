@@ -20,7 +20,7 @@ const HELLO_NOAUTH =
   'AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol ' +
   'version at the same time'
 
-/** Before AUTH and while the node is busy: what a client needs to introduce itself and to leave. */
+/** Flags of commands that run before AUTH and while the node is busy. */
 const HANDSHAKE = ['noscript', 'loading', 'stale', 'fast', 'no_auth', 'allow_busy'] as const
 
 const FAST = ['fast', 'connection'] as const
@@ -56,7 +56,7 @@ export const connectionCommands: readonly CommandSpec[] = [
     name: 'hello',
     arity: -1,
     flags: HANDSHAKE,
-    // What was asked for before is answered in the protocol of then.
+    // Earlier pending replies stay in the protocol that was selected when their commands ran.
     wholeKeyspace: true,
     categories: FAST,
     summary: 'Handshakes with the Redis server.',
@@ -142,12 +142,12 @@ function auth(c: Context): void {
   }
 }
 
-/** Whether these arguments are the one user there is, and its password. `user` 0: it is not named. */
+/** Whether these arguments name the user 'default' and its password. `user` 0: no user is named. */
 function isAllowed({ args, host }: Context, user: number, password: number): boolean {
   if (user !== 0 && args.latin1(user) !== 'default') return false
   if (host.requirepass === '') return true
   const wanted = Buffer.from(host.requirepass, 'utf8')
-  // Hashed, so that neither length nor a common beginning shows in the time it takes.
+  // Hashes are compared, so that the time reveals neither the length nor a common prefix.
   return timingSafeEqual(digest(wanted), digest(args.copy(password)))
 }
 
@@ -220,7 +220,7 @@ function hello(c: Context): void {
   reply.array(0)
 }
 
-/** Positions of the user and the password behind AUTH. */
+/** Positions of the user and the password after AUTH. */
 function helloSecrets(args: Args): readonly number[] {
   for (let i = 2; i + 2 < args.count; i++) if (args.is(i, 'AUTH')) return [i + 1, i + 2]
   return []

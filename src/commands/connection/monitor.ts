@@ -1,4 +1,4 @@
-// MONITOR: shows a client every command that the node runs.
+// MONITOR: streams every command that the node runs to a client.
 
 import { quoted } from '../../bytes/ascii.ts'
 import type { Args } from '../../resp/args.ts'
@@ -23,7 +23,7 @@ export const monitorCommands: readonly CommandSpec[] = [
 
 const REDACTED = '"(redacted)"'
 
-/** So many bytes of a request are shown: shown bytes grow up to fourfold, once for everyone who watches. */
+/** At most this many bytes of a request are shown: escaping may quadruple them, once per monitoring client. */
 const MAX_SHOWN = 2 ** 20
 
 /**

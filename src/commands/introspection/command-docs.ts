@@ -1,4 +1,4 @@
-// What COMMAND DOCS says of a command: what it is for and how it is written. redis-cli makes its hints of it.
+// COMMAND DOCS: summary and syntax of a command, from which redis-cli makes its hints.
 
 import type { ReplyWriter } from '../../resp/reply.ts'
 import type { ArgumentSpec } from '../spec/command.ts'
@@ -54,7 +54,7 @@ export function writeCommandDocs(reply: ReplyWriter, { spec, subcommands }: Comm
   writeFields(reply, fields)
 }
 
-/** Which of the command's key specifications the next key argument belongs to: the same place, or the last. */
+/** The index of the key specification of the next key argument; the last one repeats. */
 interface KeyCounter {
   keys: number
   readonly specs: number

@@ -1,4 +1,4 @@
-// What COMMAND INFO says of a command: how it is called, where its keys are, who may call it.
+// COMMAND INFO: arity, flags, key positions and ACL categories of a command.
 
 import type { ReplyWriter } from '../../resp/reply.ts'
 import type { CommandFlag, CommandSpec, KeyFlag, KeySpec } from '../spec/command.ts'
@@ -97,7 +97,7 @@ function writeFlags(reply: ReplyWriter, all: readonly string[], chosen: readonly
   for (const flag of shown) reply.simple(flag)
 }
 
-/** The one range that clients which know no key specifications look at (Redis: `populateCommandLegacyRangeSpec`). */
+/** The single key range for clients that do not read key specifications (Redis: `populateCommandLegacyRangeSpec`). */
 function keyRange(specs: CommandSpec['keys'] & object): Omit<KeySpec, 'flags'> {
   const [head] = specs
   if (head === undefined) return { first: 0, last: 0, step: 0 }

@@ -1,4 +1,4 @@
-// COMMAND: what the command table holds, told to clients.
+// COMMAND: describes the command table.
 
 import { globMatch } from '../../bytes/glob.ts'
 import { Args } from '../../resp/args.ts'
@@ -33,7 +33,7 @@ export interface CommandDirectory {
   byName(name: string): Command | undefined
 }
 
-/** @param table the one that these commands end up in: it is asked for when they run */
+/** @param table the table that will contain these commands; called when one of them runs */
 export function introspectionCommands(table: () => CommandDirectory): readonly CommandSpec[] {
   const subcommands: readonly CommandSpec[] = [
     {
@@ -224,7 +224,7 @@ function keyFlags(spec: CommandSpec, args: Args, i: number): readonly KeyFlag[] 
   return (own ?? specs[0]).flags
 }
 
-/** The same bytes without the first arguments. */
+/** The same request without its first arguments. */
 function argumentsFrom(args: Args, first: number): Args {
   const rest = new Args(args.count - first)
   rest.buf = args.buf

@@ -1,21 +1,21 @@
-// A record on its way to another key or another group: everything of it but the key, copied out of the arena.
+// A record copied out of the arena, without its key, to be stored under another key or in another group.
 
 import type { Group } from '../../group/group.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { EXPIRES, LOADED, TAGS, type ValueType } from '../../store/record.ts'
 import { EntryTags } from '../../store/tags.ts'
 
-/** A copy: writing to the store that it came from may move or evict the record. */
+/** A copy, since writing to the store may move or evict the original record. */
 export interface Entry {
   readonly from: Group
   readonly value: Buffer
   readonly type: ValueType
-  /** `EXPIRES`, `LOADED`, and those of tags. */
+  /** `EXPIRES`, `LOADED`, and the flags of tags. */
   readonly flags: number
   readonly isRaw: boolean
   /** With `EXPIRES`: an int64, milliseconds since the epoch. */
   readonly deadline: bigint
-  /** With `LOADED`: milliseconds since the epoch, milliseconds. */
+  /** With `LOADED`: when it was loaded (ms since the epoch), and how long the load took (ms). */
   readonly loadedAt: number
   readonly loadMs: number
   readonly tagging: EntryTags
@@ -40,9 +40,9 @@ export function copyEntry(from: Group, ref: Ref): Entry {
 }
 
 /**
- * Stores an entry under a key of a group. It keeps its deadline; without one, it lives in another group as long as
- * what is set there. Only its own group remembers when its origin gave it.
- * False: it alone exceeds the budget, and nothing has changed.
+ * Stores an entry under a key of a group. It keeps its deadline; without one, in another group it gets that group's
+ * TTL. The load time is kept only within its own group.
+ * False: the entry alone exceeds the budget; nothing has changed.
  */
 export function putEntry(group: Group, key: Buffer, start: number, end: number, entry: Entry): boolean {
   const { store } = group

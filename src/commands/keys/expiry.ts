@@ -1,4 +1,4 @@
-// Commands on the deadlines of keys: they see what is held and never load.
+// Commands on the TTLs of keys. They see only what is cached and never load.
 
 import { parseInt64, parseInteger } from '../../bytes/numbers/decimal.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
@@ -7,7 +7,7 @@ import type { Context } from '../spec/context.ts'
 import { NOT_AN_INTEGER, tooLarge } from '../spec/errors.ts'
 import { arg, KEY, oneKey, oneOf, token } from '../spec/shorthand.ts'
 
-/** A moment or a span in milliseconds: a bigint when beyond 2^53, as an int64 may be. */
+/** A Unix time or a duration in milliseconds: a bigint beyond 2^53, as an int64 may be. */
 type Milliseconds = number | bigint
 
 const MAX_INT64 = 2n ** 63n - 1n
@@ -23,7 +23,7 @@ interface Writing {
   readonly argument: ArgumentSpec
   /** Milliseconds in the unit of the argument. */
   readonly unit: number
-  /** Whether the argument is a moment, not a span from now. */
+  /** Whether the argument is a Unix time, not a duration. */
   readonly isMoment: boolean
 }
 
@@ -203,7 +203,7 @@ function setDeadline(c: Context, unit: number, base: number): void {
     return
   }
   store.deadline[0] = Number(deadline)
-  // A record without a deadline has no place for one: it may be too large with it.
+  // The record grows by the deadline, and may then exceed the budget.
   const expiring = store.expire(ref)
   if (expiring === NULL_REF) {
     reply.error(tooLarge(store.maxBytes))
@@ -213,7 +213,7 @@ function setDeadline(c: Context, unit: number, base: number): void {
   reply.integer(1)
 }
 
-/** The conditions behind argument 2, or -1 after an error reply. */
+/** The conditions after argument 2; -1 after an error reply. */
 function readConditions(c: Context): number {
   const { args, reply } = c
   let conditions = 0
@@ -238,7 +238,7 @@ function readConditions(c: Context): number {
   return conditions
 }
 
-/** The moment that argument 2 means, or `undefined` after an error reply. */
+/** The Unix time that argument 2 means; `undefined` after an error reply. */
 function readDeadline(c: Context, unit: number, base: number): Milliseconds | undefined {
   const { buf, start, end } = c.args
   const span = parseInteger(buf, start[2], end[2]) * unit
@@ -256,7 +256,7 @@ function readDeadline(c: Context, unit: number, base: number): Milliseconds | un
   return ms + BigInt(base)
 }
 
-/** Whether a key that dies at `current` (0: never) may be given this deadline. */
+/** Whether a key that expires at `current` (0: never) may be given this deadline. */
 function isAllowed(conditions: number, deadline: Milliseconds, current: Milliseconds): boolean {
   const expires = current !== 0
   if ((conditions & NX) !== 0) return !expires

@@ -1,4 +1,4 @@
-// Commands on keys, whatever they hold: they see what is held and never load.
+// Commands on keys of any type. They see only what is cached and never load.
 
 import type { Group } from '../../group/group.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
@@ -191,7 +191,7 @@ function deleteKeys(c: Context): void {
   for (let i = 1; i < args.count; i++) {
     const ref = store.peek(args.buf, args.start[i], args.end[i])
     if (ref === NULL_REF) continue
-    // A remembered absence goes too, so that the key is asked for anew, but no key was deleted.
+    // A negative entry is removed too, so that the next read loads, but does not count as a deleted key.
     if (store.records.type(ref) !== ValueType.ABSENT && !store.records.isStale(ref, c.instant.ms)) count++
     store.remove(ref)
   }
@@ -209,13 +209,13 @@ function sameKey({ args }: Context): boolean {
 }
 
 /**
- * Gives the entry of `ref` the name of argument 2. Like COPY and MOVE it works on what is held and loads nothing,
- * in groups with an origin too: the origin knows nothing of the new name. False after an error reply.
+ * Renames the entry of `ref` to argument 2. Like COPY and MOVE it works on what is cached and loads nothing, in
+ * groups with an origin too: the origin does not know the new name. False after an error reply.
  */
 function rename(c: Context, ref: Ref): boolean {
   const { args, group, store } = c
   const entry = copyEntry(group, ref)
-  // Nothing may stop the entry's return once it was taken out; taken out first, it needs no room twice.
+  // Once the entry is removed, storing it again must not fail; removing it first saves the room for two copies.
   if (!store.fits(args.length(2), entry.value.length, entry.flags)) {
     c.reply.error(tooLarge(store.maxBytes))
     return false
@@ -260,23 +260,23 @@ function move(c: Context): void {
   if (ref === NULL_REF || holds(target, c, 1)) {
     reply.integer(0)
   } else if (transfer(c, ref, target, 1)) {
-    // The other group has a store of its own: writing there left this record where it is.
+    // The other group has its own store: writing there did not move this record.
     c.store.remove(ref)
     reply.integer(1)
   }
 }
 
-/** Whether a group holds a value for the key of argument `i`. */
+/** Whether a group has a value cached for the key in argument `i`. */
 function holds({ store }: Group, { args, instant }: Context, i: number): boolean {
   const ref = store.peek(args.buf, args.start[i], args.end[i])
   if (ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT) return false
   return !store.records.isStale(ref, instant.ms)
 }
 
-/** Copies the entry of `ref` to the key of argument `i` in a group. False after an error reply: nothing has changed. */
+/** Copies the entry of `ref` to the key in argument `i` of a group. False after an error reply; nothing has changed. */
 function transfer(c: Context, ref: Ref, target: Group, i: number): boolean {
   const { args } = c
-  // In this group the executor has raised the fence.
+  // The executor has fenced the loads of this group's keys already.
   if (target !== c.group && target.isWatched) target.fence(args.buf, args.start[i], args.end[i])
   if (putEntry(target, args.buf, args.start[i], args.end[i], copyEntry(c.group, ref))) return true
   c.reply.error(tooLarge(target.store.maxBytes))

@@ -1,4 +1,4 @@
-// Commands on a whole group, or on which group is meant.
+// Commands on whole groups: KEYS, SCAN, DBSIZE, FLUSHDB, SELECT and others.
 
 import { globMatch } from '../../bytes/glob.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
@@ -182,7 +182,7 @@ function swapGroups(c: Context): void {
   }
 }
 
-/** Remembers the records that match, which costs nothing for those that do not, and answers when it knows how many. */
+/** Collects the matching records first, since the reply begins with their number. */
 function listKeys(c: Context): void {
   const { args, reply, store } = c
   const { records } = store
@@ -200,7 +200,7 @@ function listKeys(c: Context): void {
   for (const ref of refs) c.replyKey(ref)
 }
 
-/** ASYNC and SYNC are the same here: what is given back is a handful of buffers. False after an error reply. */
+/** ASYNC and SYNC behave alike: a flush frees a handful of buffers. False after an error reply. */
 function readFlushMode({ args, reply }: Context): boolean {
   if (args.count === 1) return true
   if (args.count === 2 && (args.is(1, 'SYNC') || args.is(1, 'ASYNC'))) return true

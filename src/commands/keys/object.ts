@@ -1,4 +1,4 @@
-// OBJECT: what is known of one record. It sees what is held, loads nothing and is no access.
+// OBJECT: metadata of one cached record. Loads nothing and does not count as an access.
 
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import type { CommandSpec } from '../spec/command.ts'
@@ -45,7 +45,7 @@ export const objectCommands: readonly CommandSpec[] = [
         'freq',
         'Returns the logarithmic access frequency counter of a Redis object.',
         '4.0.0',
-        // Eviction is by recency; there is no other policy.
+        // Eviction is LRU; only LFU has frequencies.
         (c) => c.reply.error(NO_FREQUENCY),
       ),
       helpCommand('object', '6.2.0', HELP, { group: 'generic', categories: ['keyspace', 'slow'] }),
@@ -61,14 +61,14 @@ export const objectCommands: readonly CommandSpec[] = [
         'refcount',
         'Returns the reference count of a value of a key.',
         '2.2.3',
-        // Values are not shared, as in a Redis that evicts by recency.
+        // Values are not shared, as in Redis with an LRU policy.
         (c) => c.reply.integer(1),
       ),
     ],
   },
 ]
 
-/** A subcommand that answers about the record of argument 2, or null. */
+/** A subcommand about the record of argument 2; null if there is none. */
 function inspection(
   name: string,
   summary: string,

@@ -1,4 +1,4 @@
-// SCAN: walks the keyspace in the order of hashes, so that growth between two calls moves nothing past the cursor.
+// SCAN: iterates in the order of hashes, so that growth of the index between two calls moves no key past the cursor.
 
 import { globMatch } from '../../bytes/glob.ts'
 import { parseInt64, parseInteger } from '../../bytes/numbers/decimal.ts'
@@ -10,7 +10,7 @@ import { typeName } from '../spec/value.ts'
 const STAR = 0x2a
 const DEFAULT_COUNT = 10
 const MAX_UINT64 = 2n ** 64n - 1n
-/** Cursors of a whole walk: the hash that comes next. */
+/** The cursor of an iteration: the next hash. */
 const CURSORS = 2 ** 32
 
 interface ScanOptions {
@@ -41,7 +41,7 @@ export function scan(c: Context): void {
     }
     if (type === undefined || typeName(records.type(ref)) === type) refs.push(ref)
   }
-  // A cursor that no walk gave out is behind the end.
+  // A cursor that no call returned is past the end.
   const next = cursor < CURSORS ? store.scan(cursor, count, visit) : 0
   reply.array(2)
   reply.bulkText(String(next))
@@ -49,7 +49,7 @@ export function scan(c: Context): void {
   for (const ref of refs) c.replyKey(ref)
 }
 
-/** Redis: `parseScanCursorOrReply`, by C's `strtoul`: a sign is taken, and no digits at all are 0. */
+/** Redis: `parseScanCursorOrReply` uses C's `strtoul`: a sign is accepted, and no digits mean 0. */
 function readCursor(text: string): number | undefined {
   if (text === '') return 0
   if (!/^[+-]?\d{1,100}$/.test(text)) return undefined

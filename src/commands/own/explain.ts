@@ -1,4 +1,4 @@
-// EXPLAIN: what would happen to a read of a key, told truly by any node of a cluster.
+// EXPLAIN: what a read of a key would do, and the state of its entry; any node of a cluster answers for any key.
 
 import { keySlot } from '../../bytes/crc16.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
@@ -13,13 +13,13 @@ import { type Fields, type FieldValue, replyFields, replyValues } from '../spec/
 import { KEY, oneKey } from '../spec/shorthand.ts'
 import { typeName } from '../spec/value.ts'
 
-/** A read of the key at argument `i` at this node, as its owner or as if it were. */
+/** A read of the key in argument `i` on this node, as its owner. */
 interface Reading {
   readonly c: Context
   readonly i: number
-  /** The record, of a remembered absence too. */
+  /** The record, which may be a negative entry. */
   readonly ref: Ref
-  /** The load under way that a miss would join. */
+  /** The running load that a miss would join. */
   readonly flight: Flight | undefined
 }
 
@@ -29,14 +29,14 @@ const FIELDS: Fields<Reading> = {
   /** The owner's name, or 'self'. */
   owner: () => 'self',
   /**
-   * Where a read would be served from now: 'memory'; 'absence' (nil, for the origin lacks the key); 'flight' (joins
-   * the load under way); 'origin' (starts a load); 'nowhere' (nil, for there is no origin). Of a key that another
-   * node owns: 'peer' (the owner is asked); 'copy' (this node holds one); 'moved' (the client is told to ask there).
+   * What would answer a read now: 'memory'; 'absence' (a negative entry: nil); 'flight' (joins the running load);
+   * 'origin' (starts a load); 'nowhere' (nil: the group has no origin). For a key that another node owns: 'peer'
+   * (forwarded to the owner); 'copy' (a hot copy on this node); 'moved' (the client is redirected).
    */
   source: sourceOf,
   /**
-   * 'fresh'; 'stale' (past its lifetime, or the source may have changed it unheard: served while it is loaded anew, when
-   * that fails, or not at all); 'absent' (the origin lacks the key); 'none' (nothing is held).
+   * 'fresh'; 'stale' (past its TTL, or a change notification may have been missed: served while revalidating, on
+   * error, or not at all, as the group says); 'absent' (a negative entry); 'none' (not cached).
    */
   state: ({ c, ref }) => {
     if (ref === NULL_REF) return 'none'
@@ -45,34 +45,34 @@ const FIELDS: Fields<Reading> = {
   },
   /** As TYPE tells it. */
   type: ({ c, ref }) => (ref === NULL_REF ? 'none' : typeName(c.store.records.type(ref))),
-  /** Milliseconds since the origin gave the value or said that there is none; null: it did not. */
+  /** Milliseconds since the entry was loaded; null: it was not loaded. */
   'age-ms': ({ c, ref }) => {
     const loadedAt = ref === NULL_REF ? 0 : c.store.records.loadedAt(ref)
     return loadedAt === 0 ? null : Math.max(0, c.instant.now - loadedAt)
   },
-  /** As PTTL tells it: -1 without a deadline, -2 when nothing is held. Of an absence: for how long it is remembered. */
+  /** As PTTL: -1 without a TTL, -2 when not cached or stale. For a negative entry, its own TTL. */
   'ttl-ms': ({ c, ref }) => {
     if (ref === NULL_REF || c.store.records.isStale(ref, c.instant.ms)) return -2
     const deadline = c.store.records.deadline(ref)
     return deadline === 0 ? -1 : Math.min(deadline - c.instant.now, Number.MAX_SAFE_INTEGER)
   },
-  /** What the entry occupies; null when nothing is held. */
+  /** Bytes that the entry occupies; null: not cached. */
   bytes: ({ c, ref }) => (ref === NULL_REF ? null : c.store.bytesOf(ref)),
-  /** How long the origin took for what is held; null: it did not come from there. */
+  /** How long the load took; null: it was not loaded. */
   'load-ms': ({ c, ref }) => {
     const { records } = c.store
     return ref === NULL_REF || records.loadedAt(ref) === 0 ? null : records.loadMs(ref)
   },
-  /** Milliseconds until a read loads it anew, if it is loaded ahead on average; null: none will. */
+  /** Expected milliseconds until a read refreshes it ahead of its expiry; null: never. */
   'next-refresh-ms': ({ c, i, ref }) => {
     if (ref === NULL_REF || c.group.flights === undefined || c.store.records.deadline(ref) === 0) return null
     return Math.min(c.group.nextRefresh(ref, c.args.copy(i)), Number.MAX_SAFE_INTEGER)
   },
-  /** How many tags it carries: their names are not kept. What one of them has invalidated is held no more. */
+  /** The number of its tags (only hashes of tags are stored). */
   tags: ({ c, ref }) => (ref === NULL_REF ? 0 : tagsOf(c.store, ref).length),
   /** 'loading' or 'none'. */
   flight: ({ flight }) => (flight === undefined ? 'none' : 'loading'),
-  /** For how long it has been loading. */
+  /** Milliseconds since that load started. */
   'flight-ms': ({ c, flight }) =>
     flight === undefined ? null : Math.max(0, c.instant.now - flight.startedAt),
   /** How many commands wait for the load. */
@@ -87,7 +87,7 @@ export const explainCommands: readonly CommandSpec[] = [
     categories: ['keyspace', 'read', 'fast'],
     keys: oneKey('RO'),
     stays: true,
-    summary: 'Returns where a read of a key would be served from, and what is known of its entry.',
+    summary: 'Returns what would answer a read of a key, and the state of its entry.',
     since: '0.1.0',
     group: 'erinys',
     complexity: 'O(1)',
@@ -103,14 +103,14 @@ export const explainCommands: readonly CommandSpec[] = [
   },
 ]
 
-/** Tells of the key at argument `i` as this node holds it. */
+/** Describes the key in argument `i` as this node has it. */
 export function explainHere(c: Context, i: number): void {
   const { args, store, group } = c
   const ref = store.peek(args.buf, args.start[i], args.end[i])
   replyFields(c.reply, FIELDS, { c, i, ref, flight: group.flights?.get(args.copy(i)) })
 }
 
-/** Tells of another node's key what that one knows. What it would do itself is `owner-source`. */
+/** Describes a key that another node owns; `owner-source` is what the owner would do. */
 function explainThere(c: Context, cluster: Cluster, owner: string): void {
   const { args, client, group, reply } = c
   const [start, end] = [args.start[1], args.end[1]]
@@ -140,7 +140,7 @@ function explainThere(c: Context, cluster: Cluster, owner: string): void {
   }
   cluster.askPeer(owner, group, ['PEER', 'EXPLAIN', args.copy(1)]).then(
     (told) => answer(fieldsOf(told)),
-    // It cannot be reached: nothing is known.
+    // The owner cannot be reached: nothing is known.
     () => answer(new Map()),
   )
 }

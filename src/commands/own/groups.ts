@@ -1,4 +1,4 @@
-// GROUP tells of groups: a command of Erinys's own.
+// GROUP: lists, describes and flushes groups. A command of Erinys, not of Redis.
 
 import type { Group } from '../../group/group.ts'
 import type { CommandSpec } from '../spec/command.ts'
@@ -10,46 +10,46 @@ import { arg } from '../spec/shorthand.ts'
 
 const GROUP_FIELDS: Fields<{ readonly group: Group; readonly index: number }> = {
   name: ({ group }) => group.name,
-  /** What SELECT takes. */
+  /** The index for SELECT. */
   index: ({ index }) => index,
-  /** Bytes: the most that may be used; used (index included); of the index; committed by the arena, holes included. */
+  /** Bytes: the budget; in use (index included); in use by the index; committed by the arena, free space included. */
   budget: ({ group }) => group.maxBytes,
   used: ({ group }) => group.store.usedBytes,
   'index-bytes': ({ group }) => group.store.indexBytes,
   'arena-bytes': ({ group }) => group.store.arenaBytes,
-  /** Keys that hold a value, keys known to be absent from the origin, entries with a deadline. */
+  /** Keys with a value, negative entries (the origin lacks the key), entries with a TTL. */
   keys: ({ group }) => group.store.size,
   absent: ({ group }) => group.store.absent,
   expiring: ({ group }) => group.store.expiring,
-  /** Reads that found a value, and that did not. */
+  /** Reads that found a value, and reads that did not. */
   hits: ({ group }) => group.hits,
   misses: ({ group }) => group.misses,
-  /** Loads started, and of them failed; misses that joined one under way; loads that a write made void. */
+  /** Loads started; of them failed; misses that joined a running load; loads fenced by a write. */
   loads: ({ group }) => group.flights?.loads ?? 0,
   failures: ({ group }) => group.flights?.failures ?? 0,
   joined: ({ group }) => group.flights?.joined ?? 0,
   fenced: ({ group }) => group.flights?.fenced ?? 0,
-  /** Loads under way. */
+  /** Running loads. */
   loading: ({ group }) => group.flights?.size ?? 0,
-  /** Of the hits, those after the lifetime of what they found; of the misses, those given it because the load failed. */
+  /** Hits served stale while revalidating; misses served stale on error. */
   'stale-hits': ({ group }) => group.staleHits,
   rescued: ({ group }) => group.rescued,
-  /** Of the loads, those in the background, and those that found what was held unchanged. */
+  /** Loads in the background; loads that found the cached value unchanged (revalidated). */
   refreshes: ({ group }) => group.flights?.refreshes ?? 0,
   unchanged: ({ group }) => group.flights?.unchanged ?? 0,
-  /** Calls of the origin under way, and those that wait for their turn. */
+  /** Running calls of the origin, and calls in the queue. */
   'origin-active': ({ group }) => group.governor?.active ?? 0,
   'origin-waiting': ({ group }) => group.governor?.waiting ?? 0,
-  /** Calls tried again; refused since too many waited; since the breaker was open. */
+  /** Calls retried; calls rejected by the full queue; calls rejected by the open circuit breaker. */
   retries: ({ group }) => group.governor?.retried ?? 0,
   shed: ({ group }) => group.governor?.shed ?? 0,
   refused: ({ group }) => group.governor?.refused ?? 0,
-  /** 'closed', 'open' or 'half-open', 'none' where there is none; how often it has opened. */
+  /** The circuit breaker: 'closed', 'open', 'half-open' or 'none' (no origin); how often it has opened. */
   breaker: ({ group }) => group.governor?.state ?? 'none',
   'breaker-opened': ({ group }) => group.governor?.opened ?? 0,
   /**
-   * Writes that the origin took; tries of them that failed; behind, those that it refused for good, and keys that wait to
-   * be written, the first one for so long.
+   * Writes to the origin: done; failed attempts. Write-behind: rejected for good; pending keys; age of the oldest
+   * pending one.
    */
   writes: ({ group }) => group.writes?.written ?? 0,
   'write-failures': ({ group }) => group.writes?.failures ?? 0,
@@ -58,16 +58,16 @@ const GROUP_FIELDS: Fields<{ readonly group: Group; readonly index: number }> = 
   'write-lag-ms': ({ group }) => group.writes?.lagMs ?? 0,
   evicted: ({ group }) => group.store.evicted,
   expired: ({ group }) => group.store.expired,
-  /** Entries found to be invalid by a tag, or since word from the origin was lost. */
+  /** Entries found invalid because of a tag, or of a gap in the change notifications. */
   invalidated: ({ group }) => group.store.invalidated,
-  /** The policy; times in ms, 0: none, no limit. `jitter` is the fraction by which lifetimes are shortened at random. */
+  /** The policy; times in ms, 0: none, no limit. `jitter` is the fraction by which TTLs are shortened at random. */
   'ttl-ms': ({ group }) => group.policy.ttlMs,
   jitter: ({ group }) => ({ double: group.policy.jitter }),
   'negative-ttl-ms': ({ group }) => group.policy.negativeTtlMs,
   'origin-timeout-ms': ({ group }) => group.policy.originTimeoutMs,
   'stale-while-revalidate-ms': ({ group }) => group.policy.freshness?.staleWhileRevalidateMs ?? 0,
   'stale-if-error-ms': ({ group }) => group.policy.freshness?.staleIfErrorMs ?? 0,
-  /** The β of XFetch; 0: nothing is loaded ahead. */
+  /** The β of XFetch; 0: no refresh ahead. */
   'refresh-ahead': ({ group }) => ({ double: group.policy.freshness?.refreshAhead ?? 0 }),
   /** What a client's write does: 'around', 'through', 'behind' or 'refuse'. */
   write: ({ group }) => group.policy.writes?.mode ?? 'around',
@@ -114,7 +114,7 @@ export const groupCommands: readonly CommandSpec[] = [
         arity: 3,
         flags: ['loading', 'stale', 'fast'],
         categories: ['fast'],
-        summary: 'Returns what a group holds, has done and is configured to do.',
+        summary: 'Returns the contents, counters and policies of a group.',
         since: '0.1.0',
         group: 'erinys',
         complexity: 'O(1)',

@@ -1,4 +1,4 @@
-// INVALIDATE drops what is held but old at the source: a command of Erinys's own.
+// INVALIDATE: removes entries whose source has changed, by key or by tag. A command of Erinys, not of Redis.
 
 import type { Args } from '../../resp/args.ts'
 import type { CommandSpec } from '../spec/command.ts'
@@ -6,7 +6,7 @@ import type { Context } from '../spec/context.ts'
 import { CUT_OFF, wrongArguments } from '../spec/errors.ts'
 import { arg, KEY, manyKeys, oneOf, option, token } from '../spec/shorthand.ts'
 
-/** What its arguments are: a word before them may say so, else they are keys. */
+/** Whether the arguments are tags: `INVALIDATE TAG tag…`; otherwise they are keys. */
 function namesTags(args: Args): boolean {
   return args.is(1, 'TAG')
 }
@@ -15,7 +15,7 @@ function firstKey(args: Args): number {
   return args.is(1, 'KEY') ? 2 : 1
 }
 
-/** A word alone: a list of nothing, not a key of that name. */
+/** `INVALIDATE TAG` or `INVALIDATE KEY` without anything behind it: an empty list, not a key of that name. */
 function isEmpty(args: Args): boolean {
   return args.count === 2 && (args.is(1, 'TAG') || args.is(1, 'KEY'))
 }
@@ -54,11 +54,11 @@ export const invalidateCommands: readonly CommandSpec[] = [
     keys: manyKeys(1, 'RM', 'delete'),
     findKeys: keysOf,
     merge: 'sum',
-    // A key may have the name of a word.
+    // A key may be named 'tag' or 'key'.
     partHead: ['KEY'],
     span: (args) => (namesTags(args) && !isEmpty(args) ? 'ok' : undefined),
     repeatable: true,
-    summary: 'Drops keys, or all entries that carry one of the tags, and what is being loaded of them.',
+    summary: 'Removes keys, or all entries with one of the tags, and fences their running loads.',
     since: '0.1.0',
     group: 'erinys',
     complexity: 'O(N) where N is the number of keys or tags, whatever the number of entries.',

@@ -86,12 +86,12 @@ export const configCommands: readonly CommandSpec[] = [
 
 const GLOB = /[*?[]/
 
-/** Redis's names are in lower case and found in any; those of groups are their own. */
+/** Names of parameters are case-insensitive; the group's name in `maxmemory:<group>` is not. */
 function findParameter({ host }: Context, name: string): Parameter | undefined {
   return host.parameters.get(name) ?? host.parameters.get(name.toLowerCase())
 }
 
-/** Every parameter once, those given by a plain name under the name as it was written. */
+/** The matching parameters, each once; one given by its plain name keeps the spelling of the request. */
 function get(c: Context): void {
   const { args, host, reply } = c
   const found = new Map<Parameter, string>()
@@ -115,7 +115,7 @@ function get(c: Context): void {
   }
 }
 
-/** All pairs are taken over, or none. */
+/** Applies all pairs or none. */
 function set(c: Context): void {
   const { args, reply } = c
   if (args.count % 2 !== 0) {
@@ -150,7 +150,7 @@ function set(c: Context): void {
   reply.ok()
 }
 
-/** Positions of the values that nobody else may see. */
+/** Positions of values that MONITOR and the slow log must not show. */
 function passwords(args: Args): readonly number[] {
   const positions: number[] = []
   for (let i = 2; i + 1 < args.count; i += 2) if (args.is(i, 'REQUIREPASS')) positions.push(i + 1)

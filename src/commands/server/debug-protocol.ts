@@ -1,4 +1,4 @@
-// DEBUG PROTOCOL: one value of each type of the protocol, for the tests of clients.
+// DEBUG PROTOCOL: one value of each RESP type, for tests of clients.
 
 import type { ReplyWriter } from '../../resp/reply.ts'
 import type { Context } from '../spec/context.ts'
@@ -6,7 +6,7 @@ import type { Context } from '../spec/context.ts'
 const BIG_NUMBER = '1234567999999999999999999999999999999'
 const ATTRIBUTE = Buffer.from('|1\r\n$14\r\nkey-popularity\r\n*2\r\n$7\r\nkey:123\r\n:90\r\n')
 
-/** The values that Redis gives (Redis: `debugCommand`). */
+/** The same values as Redis (`debugCommand`). */
 const values: ReadonlyMap<string, (reply: ReplyWriter) => void> = new Map([
   ['string', (reply: ReplyWriter) => reply.bulkText('Hello World')],
   ['integer', (reply: ReplyWriter) => reply.integer(12_345)],

@@ -1,4 +1,4 @@
-// DEBUG: what test suites of clients and operators ask of a server; nothing that could harm its data or end it.
+// DEBUG: the subcommands that client test suites and operators use; none can damage data or end the process.
 
 import { globMatch } from '../../bytes/glob.ts'
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
@@ -17,7 +17,7 @@ const NOT_ALLOWED =
 /** The loopback addresses, also as IPv6 shows those of IPv4. */
 const LOCAL = /^(127\.|\[::1\]|\[::ffff:127\.)/
 
-/** Characters of a colon and the number of a key. */
+/** Longest suffix of a key: a colon and a number. */
 const MAX_SUFFIX = 17
 
 const LRU_CLOCK_MASK = 0xffffff
@@ -25,7 +25,7 @@ const LRU_CLOCK_MASK = 0xffffff
 interface DebugCommand {
   readonly syntax: string
   readonly help: readonly string[]
-  /** With DEBUG and its own name. */
+  /** Counts DEBUG and the subcommand's name. */
   readonly count: readonly [least: number, most: number]
   run(c: Context): void
 }
@@ -192,7 +192,7 @@ function describeKey(c: Context): void {
   reply.simple(fields.join(' '))
 }
 
-/** Keys that exist stay as they are. */
+/** DEBUG POPULATE leaves existing keys unchanged. */
 function populate(c: Context): void {
   const { args, group, reply } = c
   const count = parseInteger(args.buf, args.start[2], args.end[2])
@@ -226,7 +226,7 @@ function replyBuffer({ args, reply }: Context): void {
   else reply.error(wrongSubcommand('DEBUG', args.latin1(1)), 'latin1')
 }
 
-/** Nothing else happens meanwhile, which is the point of it. */
+/** DEBUG SLEEP blocks the event loop on purpose. */
 function sleep({ args, instant, reply }: Context): void {
   const seconds = Number.parseFloat(args.latin1(2))
   if (seconds > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, seconds * 1000)

@@ -1,4 +1,4 @@
-// Sections of INFO about the node and what it holds. Fields of what does not exist here have Redis's idle values.
+// Sections of INFO about the node and its data. Fields of features that do not exist have the values of an idle Redis.
 
 import { arch, release, type as systemType, totalmem } from 'node:os'
 import type { Group } from '../../group/group.ts'
@@ -66,7 +66,7 @@ export function clientsSection({ host }: Context): Fields {
   ]
 }
 
-/** `used_memory` is what entries occupy: what `maxmemory`, the sum of the groups' budgets, bounds. */
+/** `used_memory` counts the entries, which `maxmemory`, the sum of the groups' budgets, limits. */
 export function memorySection({ host }: Context): Fields {
   const used = total(host.groups, (group) => group.store.usedBytes)
   const budget = total(host.groups, (group) => group.maxBytes)
@@ -116,7 +116,7 @@ export function memorySection({ host }: Context): Fields {
   ]
 }
 
-/** Nothing is kept on disk: what a server says that has never saved. */
+/** There is no persistence: the values of a Redis that has never saved. */
 export function persistenceSection({ host }: Context): Fields {
   return [
     ['loading', 0],
@@ -168,13 +168,13 @@ export function cpuSection(): Fields {
 export function keyspaceSection({ host }: Context): Fields {
   return host.groups.flatMap(({ store }, index) => {
     if (store.size === 0) return []
-    // Keys known to be absent expire too, but are none.
+    // Negative entries expire too, but do not count as keys.
     const expiring = Math.max(0, store.expiring - store.absent)
     return [[`db${index}`, `keys=${store.size},expires=${expiring},avg_ttl=0`] as const]
   })
 }
 
-/** What each group holds and did, under its index. */
+/** Contents and counters of each group, by its index. */
 export function groupsSection({ host }: Context): Fields {
   return host.groups.map((group, index) => {
     const { store, flights, writes, name } = group
@@ -217,7 +217,7 @@ export function groupsSection({ host }: Context): Fields {
   })
 }
 
-/** What clients are told to expect. */
+/** Whether clients are redirected or forwarded. */
 export function modeOf({ cluster }: Context['host']): string {
   return cluster === undefined ? 'standalone' : 'cluster'
 }
@@ -236,7 +236,7 @@ function clientBytes(host: Context['host']): number {
   return bytes
 }
 
-/** Connections that other nodes have opened. */
+/** The number of connections opened by other nodes. */
 function peerCount(host: Context['host']): number {
   let count = 0
   for (const { peer } of host.clients.values()) if (peer !== undefined) count++

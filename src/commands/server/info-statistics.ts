@@ -1,4 +1,4 @@
-// Sections of INFO about what the node has done.
+// Sections of INFO with counters and latencies.
 
 import type { Context } from '../spec/context.ts'
 import type { Fields } from './info-sections.ts'

@@ -30,7 +30,7 @@ interface Section {
   readonly fields: (c: Context) => Fields
 }
 
-/** In Redis's order; `groups` is Erinys's own. */
+/** In Redis's order; `groups` is an extension of Erinys. */
 const SECTIONS: readonly Section[] = [
   { name: 'server', title: 'Server', isDefault: true, fields: serverSection },
   { name: 'clients', title: 'Clients', isDefault: true, fields: clientsSection },

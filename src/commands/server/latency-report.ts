@@ -1,8 +1,8 @@
-// Latency events for people: LATENCY DOCTOR and LATENCY GRAPH.
+// LATENCY DOCTOR and LATENCY GRAPH: latency events as text.
 
 import type { LatencyEvents, LatencySeries } from '../../telemetry/latency-events.ts'
 
-/** Each row of the graph is told apart in three steps. */
+/** Each row of the graph has three steps of height. */
 const ROWS = 4
 const STEPS = '_o#'
 const RULE = '-'.repeat(80)
@@ -31,7 +31,7 @@ export function diagnosis({ series, threshold }: LatencyEvents): string {
   return `${[...lines, '', 'Advice:', ...advice.map((line) => `- ${line}`)].join('\n')}\n`
 }
 
-/** Redis's form: a heading, columns as high as the samples took, and below each its age. */
+/** Redis's form: a heading, a column per sample, its height the latency, and its age below. */
 export function graph(event: string, { samples, max }: LatencySeries, now: number): string {
   const values = samples.map(({ ms }) => ms)
   const high = Math.max(...values)
@@ -49,7 +49,7 @@ export function graph(event: string, { samples, max }: LatencySeries, now: numbe
   return `${[heading, RULE, ...rows, '', ...labels].map((line) => line.trimEnd()).join('\n')}\n`
 }
 
-/** What a column shows in a row that it reaches `height` steps into. */
+/** The character of a column in a row that it fills by `height` steps. */
 function column(height: number): string {
   if (height <= 0) return ' '
   return height > STEPS.length ? '|' : STEPS[height - 1]

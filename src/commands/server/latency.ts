@@ -1,4 +1,4 @@
-// LATENCY: shows what took long, and how the time of each command is distributed.
+// LATENCY: latency events, and histograms of each command's latency.
 
 import type { CommandSpec } from '../spec/command.ts'
 import { container } from '../spec/container.ts'
@@ -112,7 +112,7 @@ export const latencyCommands: readonly CommandSpec[] = [
   }),
 ]
 
-/** The name of a container stands for its subcommands. */
+/** The name of a container selects all its subcommands. */
 function histogram({ args, host, reply }: Context): void {
   const { telemetry } = host
   telemetry.attributeTime()

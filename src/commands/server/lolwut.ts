@@ -1,11 +1,11 @@
-// What LOLWUT shows: the hair of an Erinys, snakes in a wind that is never the same.
+// LOLWUT's picture: the snakes in the hair of an Erinys.
 
 const WIDTH = 56
 const HEIGHT = 12
 const SNAKES = 4
 const SHADES = ' .:-=+*#%@'
 
-/** @param seed any number: each makes a picture of its own */
+/** @param seed any number; each gives a different picture */
 export function artwork(seed: number): string {
   const random = generator(seed)
   const field = new Float64Array(WIDTH * HEIGHT)
@@ -30,7 +30,7 @@ export function artwork(seed: number): string {
   return rows.join('\n')
 }
 
-/** Numbers in [0, 1) that look random (mulberry32). */
+/** Pseudo-random numbers in [0, 1) (mulberry32). */
 function generator(seed: number): () => number {
   let state = (seed % 2 ** 32) | 0
   return () => {

@@ -1,4 +1,4 @@
-// MEMORY: what keys occupy, and what the process does.
+// MEMORY: memory used by keys, groups and the process.
 
 import { memoryUsage } from 'node:process'
 import { parseInt64 } from '../../bytes/numbers/decimal.ts'
@@ -68,7 +68,7 @@ export const memoryCommands: readonly CommandSpec[] = [
         summary: 'Asks the allocator to release memory.',
         complexity: 'O(1)',
         tips: ['request_policy:all_shards', 'response_policy:all_succeeded'],
-        // Memory goes back as soon as a segment of an arena is empty: there is nothing to wait for.
+        // A segment of an arena is freed as soon as it is empty: there is nothing to purge.
         run: (c) => c.reply.ok(),
       },
       {
@@ -96,7 +96,7 @@ export const memoryCommands: readonly CommandSpec[] = [
   },
 ]
 
-/** Bytes that a key occupies, exactly: its record and its index slot. SAMPLES is read and changes nothing. */
+/** The exact bytes of a key: its record and its index slot. SAMPLES is validated and has no effect. */
 function replyUsage(c: Context): void {
   const { args, reply } = c
   for (let i = 3; i < args.count; i += 2) {
@@ -115,7 +115,7 @@ function replyUsage(c: Context): void {
   else reply.integer(c.store.bytesOf(ref))
 }
 
-/** Redis's fields that mean something here, then one map per group. */
+/** The fields of Redis that apply, then one map per group. */
 function replyStats(c: Context): void {
   const { groups, stats } = c.host
   const { rss, heapUsed, external } = memoryUsage()
@@ -154,7 +154,7 @@ function replyStats(c: Context): void {
     reply.map(3)
     reply.bulkText('overhead.hashtable.main')
     reply.integer(store.indexBytes)
-    // Deadlines stand in the records themselves.
+    // Deadlines are stored in the records.
     reply.bulkText('overhead.hashtable.expires')
     reply.integer(0)
     reply.bulkText('used')
@@ -170,7 +170,7 @@ function allocatorReport(groups: readonly Group[]): string {
   return `${lines.join('\n')}\n`
 }
 
-/** A line for each group that its budget troubles. */
+/** A line for each group that is near its budget. */
 function diagnose(groups: readonly Group[]): string {
   const lines: string[] = []
   for (const { name, store, maxBytes, hits, misses } of groups) {

@@ -69,7 +69,7 @@ export const serverCommands: readonly CommandSpec[] = [
   },
 ]
 
-/** Without an answer, since the node goes. */
+/** There is no reply on success, as in Redis. */
 function shutdown({ args, host, reply }: Context): void {
   const given = { NOSAVE: false, SAVE: false, NOW: false, FORCE: false, ABORT: false }
   for (let i = 1; i < args.count; i++) {
@@ -81,7 +81,7 @@ function shutdown({ args, host, reply }: Context): void {
     given[word] = true
   }
   if ((given.ABORT && args.count > 2) || (given.NOSAVE && given.SAVE)) reply.error(SYNTAX_ERROR)
-  // A node that is stopping takes no more commands, so that there is never one to abort.
+  // A node that shuts down accepts no commands, so there is never a shutdown to abort.
   else if (given.ABORT) reply.error('ERR No shutdown in progress.')
   else if (given.SAVE && !given.FORCE)
     reply.error('ERR SHUTDOWN SAVE is not possible, this server keeps nothing on disk: use NOSAVE, or FORCE')

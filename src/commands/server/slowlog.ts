@@ -1,4 +1,4 @@
-// SLOWLOG: shows the commands that took long.
+// SLOWLOG: the slow commands.
 
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import type { CommandSpec } from '../spec/command.ts'

@@ -1,12 +1,12 @@
-// Arguments that several commands read alike.
+// Parsers of arguments that several commands share.
 
 import { parseInt64, parseInteger } from '../../bytes/numbers/decimal.ts'
 import type { Context } from './context.ts'
 import { NOT_AN_INTEGER } from './errors.ts'
 
 /**
- * Argument `i` as an integer; beyond 2^53 the nearest number, which is as good where it is compared with lengths.
- * NaN: it is no int64, and the reply says so.
+ * Argument `i` as an integer. Beyond 2^53 the nearest double: precise enough to compare with lengths.
+ * NaN after an error reply: it is not an int64.
  */
 export function readInteger(c: Context, i: number): number {
   const { buf, start, end } = c.args

@@ -62,7 +62,7 @@ export interface ArgumentSpec {
     | 'oneof'
     | 'block'
   readonly token?: string
-  /** What a hint shows instead of the name. */
+  /** What redis-cli's hint shows instead of the name. */
   readonly display?: string
   readonly since?: string
   readonly deprecatedSince?: string
@@ -74,11 +74,11 @@ export interface ArgumentSpec {
 }
 
 /**
- * How a command meets a key that is not held, in a group with an origin.
- * `through`: a read that loads it and answers with what was loaded. It is run at once; if it misses, what it wrote
- * is dropped and it is run again after the load, so it must have no effect before it has read all its keys.
+ * What a command does about a key that is not cached, in a group with an origin.
+ * `through`: a read that loads the key and replies with the loaded value. It runs at once; on a miss its reply is
+ * discarded and it runs again after the load, so it must have no effect before it has read all its keys.
  * `first`: a read-modify-write; all its keys are loaded before it runs.
- * Without it the command sees only what is held. A function decides by the arguments, which it must not keep.
+ * Without it the command sees only what is cached. A function decides by the arguments, which it must not keep.
  */
 type LoadMode = 'through' | 'first'
 
@@ -88,7 +88,7 @@ export type Span = 'sum' | 'list' | 'ok' | 'any' | 'cursor'
 export interface CommandSpec {
   /** In lower case. A subcommand has its own name only ('setname'). */
   readonly name: string
-  /** With the command name (and the subcommand's); negative: at least so many. */
+  /** Number of arguments, the command's and subcommand's names included; negative: the minimum (Redis: arity). */
   readonly arity: number
   readonly flags: readonly CommandFlag[]
   /** Redis's ACL categories without '@'. */
@@ -96,8 +96,8 @@ export interface CommandSpec {
   readonly keys?: readonly KeySpec[]
   readonly load?: LoadMode | ((args: Args) => LoadMode | undefined)
   /**
-   * How a command whose keys have several owners is put together from the replies of all: one value per key, the
-   * sum, or OK. Without it such a command is refused.
+   * How the replies are merged when the keys have several owners: one value per key, the sum, or OK. Without it,
+   * keys of several owners are refused with CROSSSLOT.
    */
   readonly merge?: 'values' | 'sum' | 'ok'
   /**
@@ -105,13 +105,13 @@ export interface CommandSpec {
    * function decides by the arguments; where it gives none, the command has keys.
    */
   readonly span?: Span | ((args: Args) => Span | undefined)
-  /** What stands before the keys in the part of a command that one of several owners is sent. */
+  /** Arguments placed before the keys in the part of a split command that is sent to one owner. */
   readonly partHead?: readonly string[]
-  /** A write that may be run twice, since the second time changes nothing: a function decides by the arguments. */
+  /** An idempotent write: it may be sent again when its reply was lost. A function decides by the arguments. */
   readonly repeatable?: true | ((args: Args) => boolean)
-  /** It is run where it is asked, whoever owns its key. */
+  /** Runs on the node that received it, whichever node owns its key. */
   readonly stays?: true
-  /** It sees or changes more than its keys (KEYS, FLUSHDB, SWAPDB): it waits for all earlier commands of its connection. */
+  /** Reads or changes more than its keys (KEYS, FLUSHDB, SWAPDB): it waits for all earlier commands of its connection. */
   readonly wholeKeyspace?: true
   readonly summary: string
   readonly since: string
@@ -119,14 +119,14 @@ export interface CommandSpec {
   readonly complexity: string
   /** Hints for clients and proxies (Redis: command tips), such as 'nondeterministic_output'. */
   readonly tips?: readonly string[]
-  /** What changed in which version of Redis. */
+  /** Changes by version of Redis, for COMMAND DOCS. */
   readonly history?: readonly (readonly [version: string, change: string])[]
   readonly deprecated?: { readonly since: string; readonly replacedBy: string }
   /** For operators and tools, not for applications. */
   readonly isSystem?: true
   readonly arguments?: readonly ArgumentSpec[]
   readonly subcommands?: readonly CommandSpec[]
-  /** For a command whose keys depend on its arguments; `keys` then names the usual ones. */
+  /** For a command whose key positions depend on its arguments; `keys` then describes the usual ones. */
   readonly findKeys?: (context: Context) => number[]
   /** For a command with the key flag 'variable_flags': how these arguments use their keys. */
   readonly findKeyFlags?: (args: Args) => readonly KeyFlag[]

@@ -4,10 +4,10 @@ import type { ArgumentSpec, CommandSpec } from './command.ts'
 
 type ContainerSpec = Omit<CommandSpec, 'run' | 'arity' | 'complexity'> & {
   readonly subcommands: readonly CommandSpec[]
-  /** In which version HELP came, and its categories if they are not the container's. */
+  /** The version of Redis that added HELP, and its categories where they differ from the container's. */
   readonly helpSince: string
   readonly helpCategories?: readonly string[]
-  /** Its arity and complexity, and what it does, if it can be called without a subcommand. */
+  /** Its own arity, complexity and handler, where it can be called without a subcommand. */
   readonly own?: Pick<CommandSpec, 'arity' | 'complexity' | 'run'>
 }
 
@@ -49,7 +49,7 @@ function valueSyntax(argument: ArgumentSpec): string {
   return argument.optional && argument.token === undefined ? choices : `<${choices}>`
 }
 
-/** What a container does by itself. The executor runs its subcommands; without one the arity has already refused. */
+/** Never called: the executor runs the subcommand, and a call without one fails the arity check. */
 export function runSubcommand(): void {
   throw new Error('a container of subcommands was run')
 }

@@ -19,11 +19,11 @@ export class Context {
   client!: Client
   command!: CommandTraits
   group!: Group
-  /** The keyspace to read: the group's, or a passing one that holds what a fenced load gave. */
+  /** The keyspace to read: the group's, or a temporary one that holds the result of a fenced load. */
   store!: Store
-  /** Set by `read`: a key is neither held nor known to be absent, and the group has an origin. */
+  /** Set by `read`: a key is neither cached nor known to be absent, and the group has an origin. */
   missed = false
-  /** The loads of this command are done: what is not held now does not exist. */
+  /** The loads of this command are complete: a key that is not cached now does not exist. */
   loaded = false
 
   constructor(reply: ReplyWriter, instant: Instant, host: Host) {
@@ -32,7 +32,7 @@ export class Context {
     this.host = host
   }
 
-  /** A read of argument `i` as a key: counts as an access and as a hit or miss. `NULL_REF`: answer as for no key. */
+  /** Reads argument `i` as a key: counts as an access, and as a hit or miss. `NULL_REF`: reply as for a missing key. */
   read(i: number): Ref {
     const { args, store } = this
     const ref = this.client.noTouch
@@ -44,7 +44,7 @@ export class Context {
       return ref
     }
     if (this.loaded) {
-      // A read that loads through was counted when it was held, key by key.
+      // A read that loads was counted, key by key, when it began to wait for its loads.
       if (!this.command.loadsThrough) this.group.misses++
     } else if (this.group.flights === undefined) this.group.misses++
     else if (ref === NULL_REF || store.records.type(ref) !== ValueType.ABSENT) this.missed = true
@@ -53,8 +53,8 @@ export class Context {
   }
 
   /**
-   * The record that argument `i` names, not counted as an access (EXISTS, TTL, OBJECT). One past its lifetime is only
-   * there for reads that load; a write reclaims it.
+   * The record of the key in argument `i`, without counting an access (EXISTS, TTL, OBJECT). A stale record exists
+   * only for reads that load; a write removes it.
    */
   peek(i: number): Ref {
     const { args, store } = this
@@ -68,14 +68,14 @@ export class Context {
     return NULL_REF
   }
 
-  /** The record that argument `i` names, to be changed: counts as an access, not as a hit or miss. */
+  /** The record of the key in argument `i`, to be changed: counts as an access, not as a hit or miss. */
   find(i: number): Ref {
     const ref = this.peek(i)
     if (ref !== NULL_REF) this.store.touch(ref)
     return ref
   }
 
-  /** Whether a read is answered with a record, which may be an absence, or stale; it may begin to load it anew. */
+  /** Whether a read may answer with this record, which may be negative or stale; may start a refresh. */
   #isServed(ref: Ref, i: number): boolean {
     const { args, group, store } = this
     if (store.records.type(ref) === ValueType.ABSENT) return false
@@ -84,7 +84,7 @@ export class Context {
     return group.serves(ref, args.buf, args.start[i], args.end[i])
   }
 
-  /** Whether a record holds this type; if not, the reply says so. */
+  /** Whether a record has this type; if not, replies WRONGTYPE. */
   holds(ref: Ref, type: ValueType): boolean {
     if (this.store.records.type(ref) === type) return true
     this.reply.error(WRONG_TYPE)

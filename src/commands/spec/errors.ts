@@ -9,17 +9,17 @@ export const WRONG_TYPE = 'WRONGTYPE Operation against a key holding the wrong k
 export const STRING_TOO_LONG = 'ERR string exceeds maximum allowed size (proto-max-bulk-len)'
 export const NO_SUCH_KEY = 'ERR no such key'
 export const INDEX_OUT_OF_RANGE = 'ERR DB index is out of range'
-/** What was to be dropped everywhere was dropped by this node, and those that it reaches. */
+/** INVALIDATE and GROUP FLUSH on a node cut off from the majority: only reachable nodes have dropped the entries. */
 export const CUT_OFF =
   'PEERDOWN most of the other nodes cannot be reached from here, and may not have dropped it'
 export const CLUSTER_DISABLED = 'ERR This instance has cluster support disabled'
 
-/** `name` is the whole one of a command: 'config|get'. */
+/** @param name the full name of a command: 'config|get' */
 export function wrongArguments(name: string): string {
   return `ERR wrong number of arguments for '${name}' command`
 }
 
-/** What a container answers about a subcommand, as it was written, with too many arguments. */
+/** The reply of a container to an unknown subcommand, or to a wrong number of arguments. */
 export function wrongSubcommand(container: string, name: string): string {
   return `ERR unknown subcommand or wrong number of arguments for '${name.slice(0, 128)}'. Try ${container} HELP.`
 }
@@ -29,7 +29,7 @@ export function tooLarge(maxBytes: number): string {
   return `OOM the entry alone exceeds the group's budget of ${maxBytes} bytes`
 }
 
-/** So many characters of what is not understood are shown. */
+/** Error replies quote at most this many characters of a request (Redis: 128). */
 export const MAX_SHOWN = 128
 
 /** Redis: `ERR unknown command 'foo', with args beginning with: 'a' 'b' `. */
@@ -41,7 +41,7 @@ export function unknownCommand(args: Args): string {
   return `ERR unknown command '${printable(args, 0, MAX_SHOWN)}', with args beginning with: ${beginning}`
 }
 
-/** The first bytes of an argument, `most` at most, on one line. */
+/** The first `most` bytes of an argument, on one line. */
 export function printable(args: Args, i: number, most: number): string {
   return args.latin1(i, most).replace(/[\r\n]/g, ' ')
 }

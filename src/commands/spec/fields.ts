@@ -2,7 +2,7 @@
 
 import type { ReplyWriter } from '../../resp/reply.ts'
 
-/** What a field's value becomes: text a bulk string, null what cannot be told. Integers are whole, others are doubles. */
+/** A field's value in a reply: text is a bulk string, a number an integer, `{ double }` a double, null is unknown. */
 export type FieldValue = string | number | { readonly double: number } | null
 
 /** Fields by name, in the order of the reply: clients find them by name, so fields may be added anywhere. */

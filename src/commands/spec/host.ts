@@ -8,7 +8,7 @@ import type { CommandStats, Telemetry } from '../../telemetry/telemetry.ts'
 import type { Client } from './client.ts'
 import type { Parameter } from './parameter.ts'
 
-/** What is known of a command without knowing how it runs. */
+/** The properties of a command that do not depend on its handler. */
 export interface CommandTraits {
   /** 'get', 'client|setname'. */
   readonly fullName: string
@@ -16,7 +16,7 @@ export interface CommandTraits {
   /** Whether it is a read that loads what it misses. */
   readonly loadsThrough: boolean
   readonly stats: CommandStats
-  /** Positions of arguments that nobody else may see. */
+  /** Positions of arguments that MONITOR, the slow log and the log must not show (passwords). */
   secretsOf(args: Args): readonly number[]
 }
 
@@ -39,14 +39,14 @@ export interface Host {
   readonly monitors: number
   setMonitor(client: Client, on: boolean): void
   feedMonitors(client: Client, command: CommandTraits, args: Args): void
-  /** Whether CLIENT PAUSE holds this command back now; its client is resumed when that ends. */
+  /** Whether CLIENT PAUSE delays this command now; its client is resumed when the pause ends. */
   mustPause(client: Client, command: CommandTraits): boolean
-  /** Holds commands that write back, or all, until `until` (ms since the epoch): at the latest of all calls' ends. */
+  /** Delays writes, or all commands, until `until` (ms since the epoch). Of several calls, the latest end counts. */
   pause(until: number, all: boolean): void
   unpause(): void
-  /** Whether expired entries are looked for, or only found when they are asked for. */
+  /** Whether expired entries are removed in the background, or only when they are accessed (DEBUG SET-ACTIVE-EXPIRE). */
   activeExpiry: boolean
-  /** Begins to stop the node; with `now`, without waiting for replies under way. */
+  /** Starts the shutdown of the node; with `now`, pending replies are not waited for. */
   shutdown(now: boolean): void
   /** Logs what a handler threw, with its stack. */
   reportFault(error: unknown, command: string): void

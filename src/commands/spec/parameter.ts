@@ -1,6 +1,6 @@
 // What CONFIG shows and sets: one value of the node under Redis's name.
 
-/** Takes a new value over. */
+/** Applies a value that was accepted. */
 export type Apply = () => void
 
 export interface Parameter {
@@ -8,8 +8,8 @@ export interface Parameter {
   readonly name: string
   get(): string
   /**
-   * Checks a new value without taking it over: the error in Redis's words, or how to. Absent where the value is
-   * fixed when the node starts.
+   * Validates a new value without applying it: returns an error in Redis's words, or a function that applies it.
+   * Absent where the value is fixed when the node starts.
    */
   readonly accept?: (text: string) => string | Apply
 }

@@ -10,7 +10,7 @@ const MAX_INT = 2 ** 31 - 1
 /** Redis: `getIntFromObjectOrReply`. */
 const NOT_AN_INT = `ERR value is out of range, value must between ${MIN_INT} and ${MAX_INT}`
 
-/** The group of argument `i`; `undefined`: there is none. A name of digits is always its group's index. */
+/** The group that argument `i` names; `undefined`: none. A name of digits is always its group's index. */
 export function findGroup(c: Context, i: number): Group | undefined {
   const { args } = c
   const { groups } = c.host

@@ -1,4 +1,4 @@
-// What a record holds, in Redis's words.
+// The type and encoding of a record under Redis's names.
 
 import { isCanonicalInteger } from '../../bytes/numbers/decimal.ts'
 import type { Ref } from '../../store/arena.ts'
@@ -13,7 +13,7 @@ export function typeName(type: ValueType): string {
   return type === ValueType.STRING ? 'string' : 'none'
 }
 
-/** The encoding that Redis would have chosen. */
+/** The encoding that Redis would have chosen for the same string. */
 export function encodingName({ records }: Store, ref: Ref): string {
   if (records.isRaw(ref)) return 'raw'
   records.locate(ref)

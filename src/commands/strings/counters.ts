@@ -1,4 +1,4 @@
-// Strings that are numbers: INCR, DECR and their kin.
+// Counters: INCR, DECR, INCRBY, DECRBY, INCRBYFLOAT.
 
 import { integerDigits, parseInt64, parseInteger, writeInteger } from '../../bytes/numbers/decimal.ts'
 import {
@@ -20,7 +20,7 @@ const MAX_INT64 = 0x7fff_ffff_ffff_ffffn
 
 const ZERO: LongDouble = { negative: false, significand: 0n, exponent: 0 }
 
-/** Where digits are written that do not go straight into the arena. */
+/** Scratch buffer for digits that are not written directly into the arena. */
 const digits = Buffer.alloc(20)
 
 /** Adds `by`, |by| < 2^53, to the integer under argument 1. */
@@ -41,14 +41,14 @@ function increment(c: Context, by: number): void {
   if (writeCounter(c, ref, sum)) c.reply.integer(sum)
 }
 
-/** Writes `n` in place of the value that `records` has located for `ref`. False: too large, and the reply says so. */
+/** Replaces the value that `records` has located for `ref` by `n`. False after an OOM reply. */
 function writeCounter(c: Context, ref: Ref, n: number): boolean {
   const { store } = c.group
   const { records } = store
   const length = integerDigits(n)
   let written = ref
   if (ref === NULL_REF || records.isRaw(ref) || records.hasFreshness(ref)) {
-    // What APPEND and SETRANGE leave is raw; a counter is not. What is noted is the origin's version.
+    // APPEND and SETRANGE leave raw strings, a counter is none; a stored validator belongs to the loaded value.
     written = setKeepingDeadline(c, ref, digits, 0, writeInteger(digits, 0, n))
   } else {
     if (records.valueEnd - records.valueStart !== length) {
@@ -62,7 +62,7 @@ function writeCounter(c: Context, ref: Ref, n: number): boolean {
   return false
 }
 
-/** The same where old value, increment or sum does not fit a number, or the old value is no integer. */
+/** `increment` where the old value, the increment or the sum is beyond 2^53, or the old value is not an integer. */
 function incrementLarge(c: Context, ref: Ref, by: bigint): void {
   const { store } = c.group
   const { records } = store
@@ -86,7 +86,7 @@ function incrementLarge(c: Context, ref: Ref, by: bigint): void {
   else c.reply.bigint(sum)
 }
 
-/** Adds argument 2, or takes it away. */
+/** Adds or subtracts argument 2. */
 function incrementByArgument(c: Context, sign: 1 | -1): void {
   const { args } = c
   const by = parseInteger(args.buf, args.start[2], args.end[2])
@@ -101,7 +101,7 @@ function incrementByArgument(c: Context, sign: 1 | -1): void {
   else incrementLarge(c, c.find(1), -large)
 }
 
-/** INCRBYFLOAT. The value is looked at before the increment, as Redis does. */
+/** INCRBYFLOAT. Redis validates the value before the increment. */
 function incrementByFloat(c: Context): void {
   const { args, reply } = c
   const { store } = c.group
@@ -128,7 +128,7 @@ function incrementByFloat(c: Context): void {
   else reply.bulk(value, 0, value.length)
 }
 
-/** What all of them have in common. */
+/** Shared by all counters. */
 const COUNTER = {
   flags: ['write', 'denyoom', 'fast'],
   categories: ['write', 'string', 'fast'],

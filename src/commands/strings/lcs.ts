@@ -16,11 +16,11 @@ function lcs(c: Context): void {
   const { records } = c.store
   const first = c.read(1)
   const second = c.read(2)
-  // It runs again once both are loaded.
+  // The command runs again when both keys are loaded.
   if (c.missed) return
   for (const ref of [first, second]) {
     if (ref === NULL_REF || records.type(ref) === ValueType.STRING) continue
-    // Not WRONGTYPE: Redis's own words here.
+    // Redis does not answer WRONGTYPE here.
     reply.error('ERR The specified keys must contain string values')
     return
   }

@@ -1,4 +1,4 @@
-// Lifetimes of strings: read from the options of SET and GETEX, and kept by commands that change a value.
+// TTLs of strings: parsed from the options of SET and GETEX, and kept by commands that change a value in place.
 
 import { parseInt64, parseInteger } from '../../bytes/numbers/decimal.ts'
 import type { Ref } from '../../store/arena.ts'
@@ -7,7 +7,7 @@ import { EXPIRES, ValueType } from '../../store/record.ts'
 import type { Context } from '../spec/context.ts'
 import { NOT_AN_INTEGER } from '../spec/errors.ts'
 
-/** Bits of the options that are followed by a time: seconds or milliseconds, from now or since the epoch. */
+/** Bits of the options that take a time: seconds or milliseconds, relative or Unix time. */
 export const EX = 1
 export const PX = 2
 export const EXAT = 4
@@ -17,8 +17,8 @@ export const TIMED = EX | PX | EXAT | PXAT
 const MAX_INT64 = 0x7fff_ffff_ffff_ffffn
 
 /**
- * Reads argument `i`, the time behind option `option`, into `store.deadline`. False: it cannot be one, and the reply
- * says why (Redis: `getExpireMillisecondsOrReply`).
+ * Reads argument `i`, the time of option `option`, into `store.deadline`. False after an error reply (Redis:
+ * `getExpireMillisecondsOrReply`).
  */
 export function readDeadline(c: Context, i: number, option: number): boolean {
   const { args } = c
@@ -32,7 +32,7 @@ export function readDeadline(c: Context, i: number, option: number): boolean {
   return true
 }
 
-/** A time beyond 2^53: what `store.deadline` rounds off, `settleDeadline` puts right. */
+/** A time beyond 2^53 is rounded in `store.deadline`; `settleDeadline` writes the exact value later. */
 function readLargeDeadline(c: Context, i: number, option: number): boolean {
   const ms = exactDeadline(c, i, option)
   if (ms === undefined) {
@@ -44,7 +44,7 @@ function readLargeDeadline(c: Context, i: number, option: number): boolean {
   return true
 }
 
-/** Writes the deadline that `readDeadline` has read into a record that has it but for the precision of a double. */
+/** Writes the exact deadline of `readDeadline` into a record that has it rounded to a double. */
 export function settleDeadline(c: Context, ref: Ref, i: number, option: number): void {
   const { deadline, records } = c.group.store
   if (deadline[0] <= Number.MAX_SAFE_INTEGER) return
@@ -56,7 +56,7 @@ function exactDeadline({ args, instant }: Context, i: number, option: number): b
   const n = parseInt64(args.buf, args.start[i], args.end[i])
   if (n === null) return undefined
   const ms = (option & (EX | EXAT)) !== 0 ? n * 1000n : n
-  // A time that is not positive is refused, whatever is added.
+  // A time that is not positive is refused by the caller.
   return n > 0n && (option & (EX | PX)) !== 0 ? ms + BigInt(instant.now) : ms
 }
 
@@ -66,9 +66,12 @@ function refuse(c: Context): boolean {
 }
 
 /**
- * Writes a string under argument 1, which `ref` holds, and keeps the deadline it had. A new key (`NULL_REF`) gets the
- * lifetime of its group. It has the tags that `tags` stands for: by default those that it had. `NULL_REF`: it alone
- * exceeds the budget, nothing has changed.
+ * Sets the key in argument 1 to a string and keeps its TTL. A new key (`ref` is `NULL_REF`) gets the TTL of its
+ * group.
+ *
+ * @param ref the current record of the key
+ * @param tags flags of the new tags; by default the tags are kept
+ * @returns `NULL_REF` if the entry alone exceeds the budget; nothing has changed then
  */
 export function setKeepingDeadline(
   c: Context,

@@ -7,14 +7,14 @@ import type { Context } from '../spec/context.ts'
 import { tooLarge, wrongArguments } from '../spec/errors.ts'
 import { arg, KEY, manyKeys } from '../spec/shorthand.ts'
 
-/** Whether every key has its value; if not, the reply is Redis's for the wrong number of arguments. */
+/** Whether every key has a value; if not, replies a wrong number of arguments. */
 function arePairs(c: Context): boolean {
   if (c.args.count % 2 === 1) return true
   c.reply.error(wrongArguments(c.command.fullName))
   return false
 }
 
-/** Writes all pairs, or none when one of them alone exceeds the budget: then the reply says so. */
+/** Sets all pairs, or none (false after an OOM reply) if one of them alone exceeds the budget. */
 function setAll(c: Context): boolean {
   const { args, group } = c
   const { store } = group
@@ -53,7 +53,7 @@ export const manyStringCommands: readonly CommandSpec[] = [
       reply.array(count - 1)
       for (let i = 1; i < count; i++) {
         const ref = c.read(i)
-        // It runs again once all keys are loaded.
+        // The command runs again when all keys are loaded.
         if (c.missed) return
         if (ref !== NULL_REF && c.store.records.type(ref) === ValueType.STRING) c.replyValue(ref)
         else reply.null()
@@ -91,7 +91,7 @@ export const manyStringCommands: readonly CommandSpec[] = [
     arguments: [PAIRS],
     run(c) {
       if (!arePairs(c)) return
-      // As with SET … NX: whether they are held is what counts.
+      // Like SET … NX: tests whether the keys are cached.
       for (let i = 1; i < c.args.count; i += 2) {
         if (c.find(i) === NULL_REF) continue
         c.reply.integer(0)

@@ -1,4 +1,4 @@
-// The options of SET and GETEX, read into a number instead of an object.
+// The options of SET and GETEX as bits of one number, so that parsing allocates nothing.
 
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import type { Args } from '../../resp/args.ts'
@@ -8,13 +8,13 @@ import type { Context } from '../spec/context.ts'
 import { SYNTAX_ERROR } from '../spec/errors.ts'
 import { EX, EXAT, PX, PXAT, readDeadline, settleDeadline, TIMED } from './lifetime.ts'
 
-// Bits beside those of the times.
+// Bits besides those of the times.
 export const NX = 16
 export const XX = 32
 export const GET = 64
 export const KEEPTTL = 128
 export const PERSIST = 256
-/** Of Erinys: `TAGS numtags tag [tag ...]`. */
+/** An extension of Erinys: `TAGS numtags tag [tag ...]`. */
 export const TAGGED = 512
 
 export const CONDITION = NX | XX
@@ -23,18 +23,17 @@ const LIFETIME = TIMED | KEEPTTL | PERSIST
 export const SET_OPTIONS = CONDITION | GET | KEEPTTL | TIMED | TAGGED
 export const GETEX_OPTIONS = PERSIST | TIMED
 
-/** Options are bits, and above them the position of their time in multiples of this. */
+/** The position of the option's time is stored above the bits, in multiples of this. */
 const POSITION = 1024
 
-/** The options that are just a time, at argument `i`. */
+/** Options that consist of a time at argument `i` alone. */
 export function timeAt(i: number, option: number): number {
   return option + i * POSITION
 }
 
 /**
- * The options from argument `first` on, as bits to be tested with `&`; 0 for none. -1: Redis finds a syntax error, and
- * the reply says so (`parseExtendedStringArgumentsOrReply`: of NX and XX only one, of the lifetimes only one, but
- * each as often as one likes).
+ * The options from argument `first` on, as bits to be tested with `&`; 0 for none. -1 after a syntax error reply.
+ * Redis (`parseExtendedStringArgumentsOrReply`) accepts one of NX and XX and one of the times, each repeatedly.
  */
 export function readOptions(c: Context, first: number, allowed: number): number {
   const { args } = c
@@ -59,7 +58,7 @@ export function readOptions(c: Context, first: number, allowed: number): number 
   return timeAt(position, options)
 }
 
-/** Reads the tags whose number is argument `at` into `store.tagging`; the position of the last. -1: as `readOptions`. */
+/** Reads the tags, whose count is argument `at`, into `store.tagging`. The last tag's position; -1 as `readOptions`. */
 function readTags({ args, group, reply }: Context, at: number): number {
   const { entryTags, tagEpochs } = group.store
   const count = at < args.count ? parseInteger(args.buf, args.start[at], args.end[at]) : 0
@@ -88,17 +87,17 @@ export function givesTime(args: Args, first: number): boolean {
   return false
 }
 
-/** Reads the time among the options, if there is one, into `store.deadline`. False: as `readDeadline`. */
+/** Reads the options' time, if any, into `store.deadline`. False after an error reply. */
 export function readTime(c: Context, options: number): boolean {
   return (options & TIMED) === 0 || readDeadline(c, Math.floor(options / POSITION), options)
 }
 
-/** To be called for the record that was given the time among the options. */
+/** Must be called for the written record: see `settleDeadline`. */
 export function settleTime(c: Context, ref: Ref, options: number): void {
   if ((options & TIMED) !== 0) settleDeadline(c, ref, Math.floor(options / POSITION), options)
 }
 
-/** The bit of the option that argument `i` names; 0: it names none. */
+/** The bit of the option that argument `i` names; 0: not an option. */
 function optionAt(args: Args, i: number): number {
   switch (args.length(i)) {
     case 2:

@@ -11,7 +11,7 @@ import { arg, KEY, oneKey } from '../spec/shorthand.ts'
 
 const NOTHING = Buffer.alloc(0)
 
-/** Writes argument `i` at `offset` of a value, lengthened if need be; the reply is its length. */
+/** Writes argument `i` at `offset` of a value, which grows if necessary; replies its length. */
 function writeAt(c: Context, ref: Ref, i: number, offset: number): void {
   const { args } = c
   const { store } = c.group
@@ -33,7 +33,7 @@ function append(c: Context): void {
   const { args, group, reply } = c
   const ref = c.find(1)
   if (ref === NULL_REF) {
-    // Like SET: not raw, nor measured against the limit, which the request has passed.
+    // Like SET: the encoding is not raw, and the length has passed the request's limit already.
     const { buf, start, end } = args
     if (group.set(buf, start[1], end[1], buf, start[2], end[2], 0) === NULL_REF)
       reply.error(tooLarge(group.store.maxBytes))
@@ -67,7 +67,7 @@ function setRange(c: Context): void {
     return
   }
   if (ref === NULL_REF) {
-    // Made empty, then grown, so that the zeros before the offset are not made twice.
+    // Created empty, then grown, so that the zeros before the offset are written once.
     const flags = group.policy.ttlMs === 0 ? 0 : EXPIRES
     if (store.fits(args.length(1), length, flags))
       ref = group.set(args.buf, args.start[1], args.end[1], NOTHING, 0, 0, 0)
@@ -94,7 +94,7 @@ function getRange(c: Context): void {
   const { records } = store
   records.locate(ref)
   const length = records.valueEnd - records.valueStart
-  // Of two negative positions the wrong way round nothing is left; otherwise both stop at the first byte.
+  // Two negative positions in the wrong order select nothing; otherwise both are clamped to the first byte.
   const reversed = start < 0 && end < 0 && start > end
   if (start < 0) start = Math.max(0, length + start)
   if (end < 0) end = Math.max(0, length + end)

@@ -30,14 +30,14 @@ function answersOld(args: Args): boolean {
   return false
 }
 
-/** SET with options: apart from `run`, so that the plain SET stays small enough to be inlined. */
+/** SET with options. Not part of `run`, so that the plain SET stays small enough for V8 to inline. */
 function setWithOptions(c: Context): void {
   const options = readOptions(c, 3, SET_OPTIONS)
   if (options >= 0 && readTime(c, options)) set(c, 2, options)
 }
 
 /**
- * Writes argument `valueAt` under argument 1 (Redis: `setGenericCommand`). With a time among the options,
+ * Sets the key in argument 1 to argument `valueAt` (Redis: `setGenericCommand`). If the options include a time,
  * `store.deadline` has been set.
  */
 function set(c: Context, valueAt: number, options: number): void {
@@ -49,7 +49,7 @@ function set(c: Context, valueAt: number, options: number): void {
     ref = c.read(1)
     if (!replyString(c, ref)) return
   } else if ((options & (CONDITION | KEEPTTL)) !== 0) {
-    // Only GET loads: NX and XX ask whether the key is held, not whether the origin has it.
+    // Only GET loads: NX and XX test whether the key is cached, not whether the origin has it.
     ref = c.find(1)
   }
   if ((options & (ref === NULL_REF ? XX : NX)) !== 0) {
@@ -73,7 +73,7 @@ function set(c: Context, valueAt: number, options: number): void {
   if (!wantsOld) reply.ok()
 }
 
-/** Replies the value of a record, null for none. False: it is no string, and the reply says so. */
+/** Replies the value of a record, or null for none. False after a WRONGTYPE reply. */
 function replyString(c: Context, ref: Ref): boolean {
   if (ref === NULL_REF) c.reply.null()
   else if (c.holds(ref, ValueType.STRING)) c.replyValue(ref)
@@ -83,7 +83,7 @@ function replyString(c: Context, ref: Ref): boolean {
 
 const VALUE = arg('value', 'string')
 
-/** SET without what makes it depend on, or tell of, the value before. */
+/** Whether this SET neither depends on the old value nor replies with it. */
 function isUnconditional(args: Args): boolean {
   for (let i = 3; i < args.count; i++)
     if (args.is(i, 'NX') || args.is(i, 'XX') || args.is(i, 'GET')) return false
@@ -144,7 +144,7 @@ export const stringCommands: readonly CommandSpec[] = [
         ],
         { optional: true },
       ),
-      // Erinys's own.
+      // An extension of Erinys.
       arg('tags', 'block', {
         token: 'TAGS',
         optional: true,
@@ -176,7 +176,7 @@ export const stringCommands: readonly CommandSpec[] = [
     arguments: [KEY, VALUE],
     run(c) {
       const { args, group } = c
-      // As with SET … NX: whether it is held is what counts.
+      // Like SET … NX: tests whether the key is cached.
       if (c.find(1) !== NULL_REF) {
         c.reply.integer(0)
         return
@@ -287,7 +287,7 @@ export const stringCommands: readonly CommandSpec[] = [
   },
 ]
 
-/** GETEX. A missing key is answered before the time is looked at, as Redis does. */
+/** GETEX. Redis replies nil for a missing key before it validates the time. */
 function getAndExpire(c: Context): void {
   const { reply, store } = c
   const options = readOptions(c, 2, GETEX_OPTIONS)
