@@ -2,9 +2,9 @@
 
 import type { Hash } from '../bytes/hash.ts'
 import { type Arena, NULL_REF, type Ref, UNIT_BYTES } from './arena.ts'
+import type { EvictionPolicy } from './eviction/policy.ts'
 import type { Index } from './index.ts'
 import type { Prefetcher } from './prefetcher.ts'
-import type { Recency } from './recency.ts'
 import type { Records } from './record.ts'
 
 /** What the arena may commit beyond its live bytes before it is compacted: keeps RSS below 1.15 × budget. */
@@ -19,7 +19,7 @@ const MOVE_COST_UNITS = 8
 export interface RecordReferrers {
   readonly arena: Arena
   readonly index: Index
-  readonly recency: Recency
+  readonly eviction: EvictionPolicy
   readonly records: Records
   readonly prefetcher: Prefetcher
   readonly hashOf: (ref: Ref) => Hash
@@ -53,7 +53,7 @@ export class Compactor {
 
   /** Does a share of the work, in proportion to the allocation of `units` that pays for it. */
   compact(units: number): void {
-    const { arena, index, recency, records, prefetcher, hashOf } = this.#parts
+    const { arena, index, eviction, records, prefetcher, hashOf } = this.#parts
     if (!arena.evacuating && !arena.beginEvacuation()) return
     for (let quota = BASE_UNITS + units * UNITS_PER_ALLOCATED; quota > 0; ) {
       const from = arena.nextToMove()
@@ -68,7 +68,7 @@ export class Compactor {
       prefetcher.invalidate()
       records.move(from, to, needed)
       index.replace(hash, from, to)
-      recency.moved(to)
+      eviction.moved(from, to)
       quota -= needed + MOVE_COST_UNITS
     }
   }

@@ -2,8 +2,9 @@
 
 import type { Hash } from '../bytes/hash.ts'
 import { type Arena, NULL_REF, type Ref } from './arena.ts'
+import type { EvictionPolicy } from './eviction/policy.ts'
 import type { Index } from './index.ts'
-import { LOADED, NEWER, OLDER } from './record.ts'
+import { LOADED } from './record.ts'
 
 /** Words of a cache line. */
 const LINE_WORDS = 16
@@ -14,6 +15,7 @@ export const MAX_PREFETCH = 64
 export class Prefetcher {
   readonly #arena: Arena
   readonly #index: Index
+  readonly #eviction: EvictionPolicy
   readonly #refs = new Int32Array(MAX_PREFETCH)
   /** Counts what makes references invalid, and its value when those in `#refs` were found. */
   #version = 0
@@ -21,9 +23,10 @@ export class Prefetcher {
   /** Where the key of the present command was found. */
   #candidate = NULL_REF
 
-  constructor(arena: Arena, index: Index) {
+  constructor(arena: Arena, index: Index, eviction: EvictionPolicy) {
     this.#arena = arena
     this.#index = index
+    this.#eviction = eviction
   }
 
   /**
@@ -34,6 +37,7 @@ export class Prefetcher {
   prefetch(hashes: Int32Array, from: number, to: number): number {
     const { words, shift, unitMask } = this.#arena
     const index = this.#index
+    const eviction = this.#eviction
     const refs = this.#refs
     let sum = index.prefetch(hashes, from, to)
     if (this.#batchVersion !== this.#version) refs.fill(NULL_REF)
@@ -51,10 +55,7 @@ export class Prefetcher {
       if (refs[i] === NULL_REF) continue
       const own = words[refs[i] >>> shift]
       const at = (refs[i] & unitMask) << 1
-      const newer = own[at + NEWER]
-      const older = own[at + OLDER]
-      if (newer !== NULL_REF) sum ^= words[newer >>> shift][((newer & unitMask) << 1) + OLDER]
-      if (older !== NULL_REF) sum ^= words[older >>> shift][((older & unitMask) << 1) + NEWER]
+      sum ^= eviction.prefetch(refs[i] as Ref)
       // Times and windows push the key and the value out of the first cache line.
       if ((own[at] & LOADED) !== 0 && at + LINE_WORDS < own.length) sum ^= own[at + LINE_WORDS]
     }

@@ -9,8 +9,7 @@ import type { EntryTags } from './tags.ts'
  *
  *   w0 | TAGS 31–30 | NOTED 29 | RAW 28 | WIDE 27 | LOADED 26 | EXPIRES 25 | type 24–22 | the arena's: 21–0 |   w = Int32 word
  *   w1 | 31 …… 12: second of the last access | 11 …… 8: slack | 7 …… 0: key length  |
- *   w2 | towards the most recently used record                                      |
- *   w3 | towards the least recently used record                                     |
+ *   w2, w3 | the eviction policy's                                                  |
  *   WIDE:    key length, value length          (key above 255 bytes, or slack above 15)
  *   EXPIRES: deadline, ms since the epoch      (low word, high word)
  *   LOADED:  when the origin gave it, ms since the epoch (low, high); how long that took, ms; with NOTED: ms before
@@ -54,9 +53,8 @@ export const SECOND_MASK = 0xfffff
 const TWO_32 = 2 ** 32
 const MAX_HIGH_WORD = 0x7fffffff
 
-/** Word offsets of the links that `Recency` keeps. */
-export const NEWER = 2
-export const OLDER = 3
+/** Offset of the two words that belong to the eviction policy. */
+export const EVICTION_WORDS = 2
 
 /** The largest record, just below 2 GiB: lengths are int32. */
 export const MAX_UNITS = 2 ** 28 - 1
@@ -161,7 +159,7 @@ export class Records {
     flags: number,
     keyLength: number,
     valueLength: number,
-    accessSecond: number,
+    second: number,
     notesLength = 0,
   ): void {
     const arena = this.#arena
@@ -171,7 +169,7 @@ export class Records {
     const wide = keyLength > MAX_NARROW_KEY || slack > MAX_SLACK
     const own = flags | (type << TYPE_SHIFT) | (wide ? WIDE : 0)
     words[at] = (words[at] & ((1 << OWNER_SHIFT) - 1)) | own
-    words[at + 1] = ((accessSecond & SECOND_MASK) << SECOND_SHIFT) | (wide ? 0 : (slack << 8) | keyLength)
+    words[at + 1] = ((second & SECOND_MASK) << SECOND_SHIFT) | (wide ? 0 : (slack << 8) | keyLength)
     if (wide) {
       words[at + 4] = keyLength
       words[at + 5] = valueLength
@@ -334,7 +332,7 @@ export class Records {
     return this.#arena.units(ref) * UNIT_BYTES - ((this.word(ref, 1) >>> 8) & MAX_SLACK)
   }
 
-  second(ref: Ref): number {
+  accessSecond(ref: Ref): number {
     return this.word(ref, 1) >>> SECOND_SHIFT
   }
 

@@ -5,10 +5,11 @@ import type { Hash, Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import { Arena, NULL_REF, type Ref, UNIT_BYTES } from './arena.ts'
 import { Compactor } from './compactor.ts'
+import { EVICTION_POLICIES } from './eviction/policies.ts'
+import type { EvictionPolicy, EvictionPolicyFactory } from './eviction/policy.ts'
 import { Index, MIN_INDEX_BYTES, SLOT_BYTES } from './index.ts'
 import { checkIntegrity, type StoreParts } from './integrity.ts'
 import { Prefetcher } from './prefetcher.ts'
-import { Recency } from './recency.ts'
 import { RecentChanges } from './recent-changes.ts'
 import {
   EXPIRES,
@@ -44,6 +45,8 @@ export interface StoreOptions {
   /** Shared by the stores of a node, so that a record keeps its hash when it moves between them. */
   readonly hasher: Hasher
   readonly instant: Instant
+  /** Which record leaves when the budget is full; exact LRU by default. */
+  readonly eviction?: EvictionPolicyFactory
 }
 
 /**
@@ -82,7 +85,7 @@ export class Store {
   #sweepCursor = 0
   readonly #arena: Arena
   readonly #index = new Index()
-  readonly #recency: Recency
+  readonly #eviction: EvictionPolicy
   /** What the commands of a batch will need, read from memory together. */
   readonly prefetcher: Prefetcher
   readonly #compactor: Compactor
@@ -100,11 +103,16 @@ export class Store {
     this.#arena = new Arena(Math.min(MAX_SEGMENT_BYTES, Math.max(MIN_SEGMENT_BYTES, share)))
     this.records = new Records(this.#arena)
     this.#validity = new Validity(this.records, options.instant.ms)
-    this.#recency = new Recency(this.#arena)
-    this.prefetcher = new Prefetcher(this.#arena, this.#index)
-    const { records, prefetcher } = this
-    this.#parts = { arena: this.#arena, index: this.#index, recency: this.#recency, records }
-    this.#compactor = new Compactor({ ...this.#parts, prefetcher, hashOf: (ref) => this.#hashOf(ref) })
+    const { records } = this
+    const arena = this.#arena
+    const index = this.#index
+    const eviction = (options.eviction ?? EVICTION_POLICIES.lru)({ arena, records })
+    this.#eviction = eviction
+    this.prefetcher = new Prefetcher(arena, index, eviction)
+    const { prefetcher } = this
+    const hashOf = (ref: Ref): Hash => this.#hashOf(ref)
+    this.#parts = { arena, index, eviction }
+    this.#compactor = new Compactor({ arena, index, eviction, records, prefetcher, hashOf })
     this.#compactor.updateLimit(this.#maxBytes)
   }
 
@@ -240,12 +248,12 @@ export class Store {
   /** Makes a record the most recently used. */
   touch(ref: Ref): void {
     this.records.setAccessSecond(ref, this.#instant.second)
-    this.#recency.touch(ref)
+    this.#eviction.accessed(ref)
   }
 
   /** Seconds since the last access, exact for 12 days. */
   idleSeconds(ref: Ref): number {
-    return (this.#instant.second - this.records.second(ref)) & SECOND_MASK
+    return (this.#instant.second - this.records.accessSecond(ref)) & SECOND_MASK
   }
 
   /** What a record occupies in bytes, its index slot included. */
@@ -302,14 +310,14 @@ export class Store {
     const plain = ref !== NULL_REF && (flags & (LOADED | TAGS)) === 0 && type !== ValueType.ABSENT
     if (plain && this.records.refit(ref, type, flags, keyLength, valueLength, second)) {
       if (flags !== 0) this.#replaceDeadline(ref)
-      this.#recency.touch(ref)
+      this.#eviction.accessed(ref)
       this.#copyValue(value, valueStart, valueEnd)
       return ref
     }
     const inPlace = ref !== NULL_REF && (this.#arena.units(ref) - units) >>> 0 <= 1
     if (inPlace) {
       this.#uncount(ref)
-      this.#recency.touch(ref)
+      this.#eviction.accessed(ref)
     } else {
       if (ref !== NULL_REF) this.#removeHashed(ref, hash)
       ref = this.#allocate(units)
@@ -390,9 +398,9 @@ export class Store {
     this.#removeHashed(ref, this.#hashOf(ref))
   }
 
-  /** Removes the least recently used record. False: there is none. */
-  evict(): boolean {
-    const ref = this.#recency.oldest
+  /** Evicts the record that the policy names, but never `except`. False: there is none. */
+  evict(except: Ref = NULL_REF): boolean {
+    const ref = this.#eviction.victim(except)
     if (ref === NULL_REF) return false
     this.evicted++
     this.remove(ref)
@@ -416,7 +424,7 @@ export class Store {
     this.prefetcher.invalidate()
     this.#arena.clear()
     this.#index.clear()
-    this.#recency.clear()
+    this.#eviction.clear()
     this.#expiring = 0
     this.#absent = 0
     this.#compactor.updateLimit(this.#maxBytes)
@@ -586,9 +594,9 @@ export class Store {
 
   /** Enters a filled record into the list and the index. Its growth, or compacting, may evict others. */
   #publish(hash: Hash, ref: Ref): void {
-    this.#recency.attach(ref)
+    this.#eviction.inserted(ref)
     this.#index.insert(hash, ref)
-    while (this.usedBytes > this.#maxBytes && this.#recency.oldest !== ref) this.evict()
+    while (this.usedBytes > this.#maxBytes && this.evict(ref));
     if (this.usedBytes > this.#maxBytes) {
       this.#index.clear()
       this.#index.insert(hash, ref)
@@ -598,7 +606,7 @@ export class Store {
   #removeHashed(ref: Ref, hash: Hash): void {
     this.#uncount(ref)
     this.#index.remove(hash, ref)
-    this.#recency.detach(ref)
+    this.#eviction.removed(ref)
     this.prefetcher.invalidate()
     this.#arena.free(ref)
   }

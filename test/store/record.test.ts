@@ -4,12 +4,11 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Arena, type Ref } from '../../src/store/arena.ts'
 import {
+  EVICTION_WORDS,
   EXPIRES,
   FRESHNESS,
   FreshnessWindows,
   LOADED,
-  NEWER,
-  OLDER,
   Records,
   recordBytes,
   unitsFor,
@@ -85,8 +84,8 @@ describe.each(layouts)('flags %i, a key of %i bytes, %i units to spare', (flags,
     const ref = make(parts, key, value, flags, spare)
     const after = make(parts, Buffer.from('after'), Buffer.alloc(50, 2), LOADED)
     const cell = new Float64Array([1_704_067_200_123])
-    records.setWord(ref, NEWER, 77)
-    records.setWord(ref, OLDER, -5)
+    records.setWord(ref, EVICTION_WORDS, 77)
+    records.setWord(ref, EVICTION_WORDS + 1, -5)
     records.setAccessSecond(ref, 987_654)
     if (flags & EXPIRES) records.setDeadline(ref, cell)
     if (flags & LOADED) records.setLoaded(ref, new Float64Array([1_700_000_000_456]), 321)
@@ -112,9 +111,11 @@ describe.each(layouts)('flags %i, a key of %i bytes, %i units to spare', (flags,
       expect(records.deadline(ref)).toBe(flags & EXPIRES ? cell[0] : 0)
       expect(records.loadedAt(ref)).toBe(flags & LOADED ? 1_700_000_000_456 : 0)
       expect(records.loadMs(ref)).toBe(flags & LOADED ? 321 : 0)
-      expect([records.word(ref, NEWER), records.word(ref, OLDER), records.second(ref)]).toEqual([
-        77, -5, 987_654,
-      ])
+      expect([
+        records.word(ref, EVICTION_WORDS),
+        records.word(ref, EVICTION_WORDS + 1),
+        records.accessSecond(ref),
+      ]).toEqual([77, -5, 987_654])
     }
     check()
     expect(valueOfRecord(records, ref)).toEqual(value)
@@ -221,7 +222,7 @@ describe('refit', () => {
     expect(refit(ValueType.STRING, 0, 17)).toBe(true)
     expect(valueOfRecord(records, ref)).toEqual(Buffer.alloc(17, 'v'))
     expect(refit(ValueType.STRING, 0, 32)).toBe(true)
-    expect(records.second(ref)).toBe(5)
+    expect(records.accessSecond(ref)).toBe(5)
     records.markRaw(ref)
     expect(refit(ValueType.STRING, 0, 30)).toBe(false)
   })
