@@ -7,7 +7,7 @@ import { answerHello, makeNonce } from '../../src/cluster/links/handshake.ts'
 import { Link } from '../../src/cluster/links/link.ts'
 import type { Receiver } from '../../src/cluster/links/receiver.ts'
 import { encodeRequest } from '../../src/cluster/links/request.ts'
-import { RequestPages } from '../../src/cluster/links/send-buffers.ts'
+import { SendBufferPool } from '../../src/cluster/links/send-buffers.ts'
 import { type Case, type MeasureOptions, measure, type Row } from './measure.ts'
 
 export const name = 'peer link, without the system calls'
@@ -41,7 +41,7 @@ function readyLink(): { link: Link; socket: QuickSocket } {
       connect: () => socket as unknown as Socket,
       identity: caller,
       contextBytes: () => encodeRequest(['PEER', 'CONTEXT', 'cache', '2', '0', 'epoch']),
-      pages: new RequestPages(),
+      buffers: new SendBufferPool(),
       clock: systemClock,
       timers: systemTimers,
       connectTimeout: 1000,
@@ -77,7 +77,7 @@ function relays(what: string, senders: number, depth: number, apart: boolean): C
     replies: (_bytes, count) => {
       answered += count
     },
-    later: () => receiver(),
+    deferred: () => receiver(),
     moved() {},
     lost() {},
   })

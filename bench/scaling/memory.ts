@@ -2,9 +2,9 @@
 
 import { Socket } from 'node:net'
 import { ManualClock } from '../../src/bytes/clock.ts'
-import { Lanes } from '../../src/cluster/links/link-pool.ts'
+import { LinkPool } from '../../src/cluster/links/link-pool.ts'
 import { Peer } from '../../src/cluster/links/peer.ts'
-import { RequestPages } from '../../src/cluster/links/send-buffers.ts'
+import { SendBufferPool } from '../../src/cluster/links/send-buffers.ts'
 import { Ownership } from '../../src/cluster/ownership/ownership.ts'
 import { assignSlots } from '../../src/cluster/ring/slots.ts'
 import type { ScalingRow } from '../figures.ts'
@@ -56,16 +56,16 @@ function tableOf(count: number): Ownership {
 /** Opens links to nowhere. Returns what closes them. */
 function linksTo(count: number): () => void {
   const timers = new ManualClock(0)
-  const pages = new RequestPages()
+  const buffers = new SendBufferPool()
   const nothing = (): void => undefined
   const peers = membersOf(count - 1, 1).map((member, i) => {
-    const lanes = new Lanes(
+    const lanes = new LinkPool(
       {
         peer: member.name,
         connect: () => new Socket(),
         identity: { name: '10.0.0.0:7000', runId: '0', secret: '' },
         contextBytes: () => Buffer.alloc(0),
-        pages,
+        buffers,
         clock: timers,
         timers,
         connectTimeout: 1000,
@@ -82,6 +82,6 @@ function linksTo(count: number): () => void {
     return peer
   })
   return () => {
-    for (const { lanes } of peers) lanes.close()
+    for (const { pool } of peers) pool.close()
   }
 }

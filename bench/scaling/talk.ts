@@ -30,7 +30,7 @@ export async function talkFigures(count: number, rounds: number): Promise<TalkFi
   talker.reachAll()
   const well = await quickest(talker, rounds)
   const began = performance.now()
-  for (const { name } of talker.killTenth()) talker.detector.broken(name, 'refused')
+  for (const { name } of talker.killTenth()) talker.detector.linkBroken(name, 'refused')
   const breaking = performance.now() - began
   const first = await pingRound(talker)
   const worse = await quickest(talker, rounds)

@@ -5,7 +5,7 @@ import { Conversation } from '../../src/cluster/control-channel.ts'
 import type { Peer } from '../../src/cluster/links/peer.ts'
 import type { Receiver } from '../../src/cluster/links/receiver.ts'
 import { Detector } from '../../src/cluster/liveness/detector.ts'
-import type { Mark, StateMessage } from '../../src/cluster/liveness/state.ts'
+import type { StateMessage, Tombstone } from '../../src/cluster/liveness/state.ts'
 import type { Member } from '../../src/cluster/member.ts'
 import type { Ownership } from '../../src/cluster/ownership/ownership.ts'
 import { epochOf } from '../../src/cluster/ring/slots.ts'
@@ -50,8 +50,8 @@ export class Talker {
       epochOf,
       events: {
         onView: nothing,
-        onDeposed: nothing,
-        onDoubt: nothing,
+        onDeclaredDead: nothing,
+        onLeaseCheck: nothing,
         onIsolated: nothing,
         onSettled: nothing,
         onChanged: () => this.#conversation.tellAll(),
@@ -70,7 +70,7 @@ export class Talker {
       context: () => 0,
       changed: nothing,
     })
-    this.detector.members([self, ...peers])
+    this.detector.setMembers([self, ...peers])
     this.#conversation.start()
   }
 
@@ -83,7 +83,7 @@ export class Talker {
     const { name } = this.peers[this.reached++]
     const link = this.#linkTo(name)
     this.#links.push(link)
-    this.detector.ready(name, runIdOf(name))
+    this.detector.linkReady(name, runIdOf(name))
     this.#conversation.tell(link)
     this.#take({ ...this.#says(name), answers: 1 })
   }
@@ -92,7 +92,7 @@ export class Talker {
   reachAll(): void {
     this.reached = this.peers.length
     for (const { name } of this.peers) {
-      this.detector.ready(name, runIdOf(name))
+      this.detector.linkReady(name, runIdOf(name))
       this.#take({ ...this.#says(name), answers: 1 })
     }
     this.#links.push(...this.peers.map(({ name }) => this.#linkTo(name)))
@@ -130,7 +130,7 @@ export class Talker {
   }
 
   #take(message: StateMessage): void {
-    this.detector.state(message.name, message)
+    this.detector.receive(message.name, message)
     // With every message a node looks who is about to leave.
     this.detector.peers()
   }
@@ -160,14 +160,14 @@ export class Talker {
       epoch: this.detector.view.epoch,
       weight: 1,
       leaving: false,
-      accused: Object.fromEntries(dead.map((each) => [each, 'refused' as const])),
-      deaf: false,
+      suspects: Object.fromEntries(dead.map((each) => [each, 'refused' as const])),
+      disconnected: false,
       unknown: this.peers.slice(this.reached).map((peer) => peer.name),
-      deposed: Object.fromEntries(
-        dead.map((each): [string, Mark] => [each, { runId: runIdOf(each), count: 1 }]),
+      tombstones: Object.fromEntries(
+        dead.map((each): [string, Tombstone] => [each, { runId: runIdOf(each), count: 1 }]),
       ),
-      alone: {},
-      hearsay: {},
+      weakTombstones: {},
+      gossip: {},
     }
   }
 }

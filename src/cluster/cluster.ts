@@ -19,15 +19,15 @@ import type { Link, LinkFailure } from './links/link.ts'
 import { Mesh } from './links/mesh.ts'
 import type { Peer } from './links/peer.ts'
 import { ask, type Reply } from './links/request.ts'
-import { Contexts, type Selection } from './links/request-contexts.ts'
+import { type RequestContext, RequestContexts } from './links/request-contexts.ts'
 import { type Waiter, Waiters } from './links/waiters.ts'
 import { Detector } from './liveness/detector.ts'
 import type { PeerReport, View } from './liveness/events.ts'
-import type { StateMessage } from './liveness/state.ts'
+import { isStateMessage, type StateMessage } from './liveness/state.ts'
 import type { Log } from './log.ts'
 import type { Member } from './member.ts'
 import type { Membership } from './membership/membership.ts'
-import { isClaim, isState } from './messages.ts'
+import { isClaim } from './messages.ts'
 import { type Answer, Ownership, SELF } from './ownership/ownership.ts'
 import { type ClusterReport, reportOf } from './report.ts'
 import { assignSlots, epochOf } from './ring/slots.ts'
@@ -96,7 +96,7 @@ export class Cluster {
   readonly random: () => number
   readonly copies: Copying
   readonly #options: ClusterOptions
-  readonly #contexts: Contexts
+  readonly #contexts: RequestContexts
   readonly #mesh: Mesh
   /** When this process was last seen running, ms since the epoch. */
   #beat = 0
@@ -120,7 +120,7 @@ export class Cluster {
     this.redirects = settings.redirect === 'moved'
     this.random = random
     this.#unwritten = new Unwritten(groups, log)
-    this.#contexts = new Contexts(groups)
+    this.#contexts = new RequestContexts(groups)
     this.#mesh = new Mesh({
       clock,
       timers,
@@ -129,7 +129,7 @@ export class Cluster {
       connect,
       timeout: settings.timeout,
       links: settings.links,
-      contextBytes: (context) => this.#contexts.request(context),
+      contextBytes: (context) => this.#contexts.command(context),
       ready: (peer, isNew) => this.#met(peer, isNew),
       closed: (peer, link, how) => this.#lostTouch(peer, link, how),
       pushed: (frame) => this.copies.take(frame),
@@ -160,8 +160,8 @@ export class Cluster {
       epochOf,
       events: {
         onView: (view) => this.#viewed(view),
-        onDeposed: () => this.#deposed(),
-        onDoubt: () => this.#settle(),
+        onDeclaredDead: () => this.#deposed(),
+        onLeaseCheck: () => this.#settle(),
         onIsolated: (isolated) => this.#isolate(isolated),
         onSettled: () => this.#settle(),
         onChanged: () => conversation.tellAll(),
@@ -230,7 +230,7 @@ export class Cluster {
     this.owners = ownership.owners
     await membership.start(self, {
       changed: (members) => this.#listed(members),
-      standing: (standing) => this.#standing(standing),
+      registered: (standing) => this.#standing(standing),
       warn: (message) => log.warn({}, message),
     })
     conversation.start()
@@ -251,12 +251,12 @@ export class Cluster {
 
   /** The number of requests in these circumstances, for `Link.send`. */
   contextOf(group: Group, protocol: 2 | 3, noTouch: boolean, isFinal: boolean, isToldSo = false): number {
-    return this.#contexts.number(group, protocol, noTouch, isFinal, isToldSo)
+    return this.#contexts.encode(group, protocol, noTouch, isFinal, isToldSo)
   }
 
   /** What a number of `contextOf` stands for. */
-  circumstancesOf(context: number): Selection {
-    return this.#contexts.circumstances(context)
+  circumstancesOf(context: number): RequestContext {
+    return this.#contexts.decode(context)
   }
 
   /** The number of the member of this name, 0 for this node; `undefined`: there is none. */
@@ -268,7 +268,7 @@ export class Cluster {
   isDown(number: number): boolean {
     const name = this.peers[number]?.name
     return (
-      this.#running?.detector.peers().some((peer) => peer.name === name && peer.verdict === 'down') ?? false
+      this.#running?.detector.peers().some((peer) => peer.name === name && peer.status === 'down') ?? false
     )
   }
 
@@ -291,7 +291,7 @@ export class Cluster {
   get liveOwners(): readonly number[] {
     const { detector } = this.#parts
     const live = new Set(detector.view.members.map(({ name }) => name))
-    for (const { name, verdict } of detector.peers()) if (verdict === 'up') live.add(name)
+    for (const { name, status } of detector.peers()) if (status === 'up') live.add(name)
     return [SELF, ...[...live].map((name) => this.#mesh.get(name)?.index ?? SELF).filter((n) => n !== SELF)]
   }
 
@@ -317,7 +317,7 @@ export class Cluster {
   }
 
   beginTurn(): void {
-    this.#mesh.beginTurn()
+    this.#mesh.beginBatch()
     const { now } = this.#options.instant
     // This process may have stood still, and been replaced.
     if (now - this.#beat > this.#options.settings.timeout / 4) this.#running?.detector.tick()
@@ -325,7 +325,7 @@ export class Cluster {
   }
 
   endTurn(): void {
-    this.#mesh.endTurn()
+    this.#mesh.endBatch()
   }
 
   // What other nodes ask, on connections that they have opened.
@@ -337,13 +337,13 @@ export class Cluster {
 
   /** The generation in which a peer's stamp is this node's own; -1: they may not agree about who owns what. */
   agreedGeneration(stamp: number): number {
-    return stamp !== 0 && stamp === this.#contexts.stamp ? this.#contexts.generation : -1
+    return stamp !== 0 && stamp === this.#contexts.epoch ? this.#contexts.generation : -1
   }
 
   /** A peer tells its state; the answer is this node's. */
   hear(name: string, message: unknown): StateMessage | undefined {
     const { detector } = this.#parts
-    if (!isState(message) || message.name !== name || this.#isImpostor(message)) return undefined
+    if (!isStateMessage(message) || message.name !== name || this.#isImpostor(message)) return undefined
     this.#heard(name, message)
     return detector.answer(message)
   }
@@ -371,7 +371,7 @@ export class Cluster {
 
   /** A connection has shown that it is another node's. */
   greeted(name: string): void {
-    this.#mesh.get(name)?.lanes.hurry()
+    this.#mesh.get(name)?.pool.reconnectNow()
   }
 
   refusedPeer(name: string, address: string): void {
@@ -452,7 +452,7 @@ export class Cluster {
 
   /** The context of what depends on none. */
   get #plainContext(): number {
-    return this.#contexts.number(this.#options.groups[0], 2, false, true)
+    return this.#contexts.encode(this.#options.groups[0], 2, false, true)
   }
 
   #memberOf(name: string): Member {
@@ -470,13 +470,13 @@ export class Cluster {
     const members = [...list, ...this.#delisted.map((name) => this.#memberOf(name))]
     const names = new Set(members.map(({ name }) => name))
     const former = [...this.#mesh].filter(({ name }) => !names.has(name))
-    for (const peer of former) this.#mesh.forget(peer)
+    for (const peer of former) this.#mesh.remove(peer)
     for (const member of members)
       if (member.name !== self.name && this.#mesh.get(member.name) === undefined)
-        this.#mesh.meet(member, this.identity)
-    detector.members(members)
+        this.#mesh.add(member, this.identity)
+    detector.setMembers(members)
     // Who was taken off the list may not know it, and learns that its slots are others' now.
-    for (const peer of former) void conversation.tell(peer).then(() => peer.lanes.close())
+    for (const peer of former) void conversation.tell(peer).then(() => peer.pool.close())
   }
 
   /**
@@ -496,7 +496,7 @@ export class Cluster {
       relocation.gone(peer.name)
       ownership.restarted(peer.name)
     }
-    detector.ready(peer.name, peer.runId)
+    detector.linkReady(peer.name, peer.runId)
     void conversation.tell(peer)
     conversation.claimAll()
   }
@@ -504,7 +504,7 @@ export class Cluster {
   #lostTouch(peer: Peer, link: Link, how: LinkFailure | undefined): void {
     const { detector } = this.#parts
     if (link === peer.copyLink) this.copies.lostTouch(peer.name)
-    if (how !== undefined) detector.broken(peer.name, how)
+    if (how !== undefined) detector.linkBroken(peer.name, how)
     if (detector.settled) this.#reviewLeaving()
   }
 
@@ -535,7 +535,7 @@ export class Cluster {
   #heard(name: string, message: StateMessage): void {
     const { detector, leaving } = this.#parts
     leaving.note(name, message.leaving)
-    detector.state(name, message)
+    detector.receive(name, message)
     this.#reviewLeaving()
   }
 
@@ -570,7 +570,7 @@ export class Cluster {
 
   #settle(): void {
     const { detector } = this.#parts
-    this.inDoubt = detector.doubtful || !detector.settled
+    this.inDoubt = detector.isLeaseCheckRunning || !detector.settled
     this.#unwritten.hold(this.inDoubt)
     if (this.inDoubt) return
     this.#setReady()
@@ -584,7 +584,7 @@ export class Cluster {
   }
 
   #restamp(): void {
-    this.#contexts.stamp = this.#parts.ownership.stamp
+    this.#contexts.epoch = this.#parts.ownership.stamp
   }
 
   /**
@@ -611,8 +611,8 @@ export class Cluster {
 }
 
 /** Whether a peer is not known to live. */
-function isNotThere({ verdict }: PeerReport): boolean {
-  return verdict === 'down' || verdict === 'unknown'
+function isNotThere({ status }: PeerReport): boolean {
+  return status === 'down' || status === 'unknown'
 }
 
 /** A fingerprint of names that are in order. */

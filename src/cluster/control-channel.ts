@@ -4,8 +4,8 @@ import type { CancelTimer, Clock, Timers } from '../bytes/clock.ts'
 import type { Peer } from './links/peer.ts'
 import { ask, type Reply } from './links/request.ts'
 import type { Detector } from './liveness/detector.ts'
-import type { StateMessage } from './liveness/state.ts'
-import { isAnswer, isState } from './messages.ts'
+import { isStateMessage, type StateMessage } from './liveness/state.ts'
+import { isAnswer } from './messages.ts'
 import type { Claim, Ownership } from './ownership/ownership.ts'
 
 /** A claim that was not granted whole is made again after so many ms. */
@@ -75,7 +75,7 @@ export class Conversation {
     const { detector, clock, heard } = this.#options
     const sentAt = clock.now()
     const answer = await this.#ask(peer, 'STATE', detector.message())
-    if (!isState(answer) || answer.name !== peer.name) return
+    if (!isStateMessage(answer) || answer.name !== peer.name) return
     detector.heard(peer.name, clock.now() - sentAt)
     heard(peer.name, answer)
   }

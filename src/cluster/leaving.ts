@@ -43,7 +43,7 @@ export class Leaving {
     if (this.#leavers.size === 0) return this.isLeaving ? [self] : []
     const names = detector
       .peers()
-      .filter(({ name, verdict }) => this.#leavers.has(name) && verdict !== 'down' && verdict !== 'unknown')
+      .filter(({ name, status }) => this.#leavers.has(name) && status !== 'down' && status !== 'unknown')
       .map(({ name }) => name)
     if (this.isLeaving) names.push(self)
     return names.sort()

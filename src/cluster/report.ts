@@ -65,9 +65,9 @@ export function reportOf(
 }
 
 function stateOf(health: PeerReport | undefined, isInView: boolean, isLeaving: boolean): MemberState {
-  if (health === undefined || health.verdict === 'unknown') return 'unknown'
-  if (health.verdict === 'down') return 'down'
-  if (health.verdict !== 'up') return 'suspect'
+  if (health === undefined || health.status === 'unknown') return 'unknown'
+  if (health.status === 'down') return 'down'
+  if (health.status !== 'up') return 'suspect'
   if (isLeaving) return 'leaving'
   return isInView ? 'up' : 'suspect'
 }

@@ -60,7 +60,7 @@ class Run implements Receiver {
     this.#outbox.arrived(this, bytes)
   }
 
-  later(): Receiver {
+  deferred(): Receiver {
     this.settled++
     const place = new Place(this.#outbox)
     this.add(place)
@@ -71,11 +71,11 @@ class Run implements Receiver {
   }
 
   moved(request: Buffer, to: string): void {
-    this.later().moved(request, to)
+    this.deferred().moved(request, to)
   }
 
   lost(request: Buffer, sent: boolean, reason: string): void {
-    this.later().lost(request, sent, reason)
+    this.deferred().lost(request, sent, reason)
   }
 }
 

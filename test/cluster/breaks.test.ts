@@ -36,7 +36,7 @@ class Sender implements Receiver {
     if (at !== bytes.length) throw new Error('more bytes than replies')
   }
 
-  later(): Receiver {
+  deferred(): Receiver {
     return new Sender(this.#outcomes, this.keys.shift() as string)
   }
 
@@ -126,7 +126,7 @@ function play(
   for (let at = 0; at < cut; at += chunk) fake.receive(stream.slice(at, Math.min(cut, at + chunk)))
   fake.emit('close')
   expect(link.told.filter((event) => event.startsWith('closed'))).toEqual(['closed the connection is closed'])
-  expect([link.link.unanswered, link.link.deferred, fake.destroyed]).toEqual([0, 0, true])
+  expect([link.link.inFlight, link.link.deferred, fake.destroyed]).toEqual([0, 0, true])
   fake.release()
   expect(link.pages.idle).toBe(1)
   expect(link.clock.pending).toBe(0)
@@ -218,7 +218,7 @@ test('a page stays in use until its write is through, even when all is answered'
     link.link.flush()
     fake.receive('+OK\r\n')
   }
-  expect([link.link.unanswered, link.pages.idle]).toEqual([0, 0])
+  expect([link.link.inFlight, link.pages.idle]).toEqual([0, 0])
   expect(Buffer.concat(fake.written).toString().endsWith(sent.join(''))).toBe(true)
   fake.release()
   // A small one, as there was little at first, and two large ones.

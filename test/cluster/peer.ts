@@ -7,7 +7,7 @@ import { answerHello, type Identity, makeNonce } from '../../src/cluster/links/h
 import { Link, type LinkOptions, type LinkOwner } from '../../src/cluster/links/link.ts'
 import type { Receiver } from '../../src/cluster/links/receiver.ts'
 import { encodeRequest } from '../../src/cluster/links/request.ts'
-import { RequestPages } from '../../src/cluster/links/send-buffers.ts'
+import { SendBufferPool } from '../../src/cluster/links/send-buffers.ts'
 import { Args } from '../../src/resp/args.ts'
 import { REQUEST, RequestDecoder } from '../../src/resp/decoder.ts'
 import { defaultLimits } from '../../src/resp/limits.ts'
@@ -103,7 +103,7 @@ export class Recorder implements Receiver {
     this.events.push(`${this.name}${count} ${bytes.toString('latin1')}`)
   }
 
-  later(): Receiver {
+  deferred(): Receiver {
     const name = `${this.name}later${++this.#later} `
     this.events.push(name.trim())
     return new Recorder(name, this.events)
@@ -129,7 +129,7 @@ export function contextBytes(context: number): Buffer {
 /** A link, and what its owner was told. */
 export class TestLink implements LinkOwner {
   readonly clock = new ManualClock()
-  readonly pages = new RequestPages()
+  readonly pages = new SendBufferPool()
   readonly told: string[] = []
   readonly link: Link
 
@@ -140,7 +140,7 @@ export class TestLink implements LinkOwner {
         connect: () => connect(port, '127.0.0.1'),
         identity: SELF,
         contextBytes,
-        pages: this.pages,
+        buffers: this.pages,
         clock: this.clock,
         timers: this.clock,
         connectTimeout: 1000,

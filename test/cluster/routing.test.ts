@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { PEER_VERSION } from '../../src/cluster/links/handshake.ts'
 import { startCluster, type TestCluster } from '../support/cluster.ts'
 
 const KEYS = Array.from({ length: 60 }, (_, i) => `key:${i}`)
@@ -276,7 +277,7 @@ describe('peers', () => {
       ['COPY', 'a'],
     ])
       await expect(clients[0].call('PEER', ...request)).rejects.toThrow(/^NOPERM /)
-    const hello = ['HELLO', '1', '127.0.0.1:1', 'run', 'proof', 'nonce']
+    const hello = ['HELLO', PEER_VERSION, '127.0.0.1:1', 'run', 'proof', 'nonce']
     await expect(clients[0].call('PEER', ...hello)).rejects.toThrow(/^NOPERM a hello follows a challenge/)
     expect(await clients[0].call('PEER', 'CHALLENGE')).toMatch(/^[0-9a-f]{64}$/)
     await expect(clients[0].call('PEER', ...hello)).rejects.toThrow(/^NOPERM the secret is another/)

@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { Greeting } from '../../src/cluster/links/handshake.ts'
+import { HandshakeClient } from '../../src/cluster/links/handshake.ts'
 import { encodeRequest, parseReplies } from '../../src/cluster/links/request.ts'
 import { startCluster } from '../support/cluster.ts'
 import { GatedOrigin } from '../support/gated-origin.ts'
@@ -19,10 +19,10 @@ async function pose(port: number) {
     const [chunk] = (await once(socket, 'data')) as [Buffer]
     return chunk
   }
-  const greeting = new Greeting({ name: 'poser:1', runId: 'a'.repeat(40), secret: '' })
-  socket.write(greeting.begin())
-  socket.write(greeting.take(parseReplies(await next())[0]) as Buffer)
-  greeting.take(parseReplies(await next())[0])
+  const greeting = new HandshakeClient({ name: 'poser:1', runId: 'a'.repeat(40), secret: '' })
+  socket.write(greeting.start())
+  socket.write(greeting.receive(parseReplies(await next())[0]) as Buffer)
+  greeting.receive(parseReplies(await next())[0])
   socket.on('data', (chunk: Buffer) => {
     heard = Buffer.concat([heard, chunk])
   })

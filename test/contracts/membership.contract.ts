@@ -60,14 +60,14 @@ export function membershipContract(
       const { create } = await prepared([SELF])
       const membership = create()
       expect(membership.kind).toMatch(/^(static|dns|etcd)$/)
-      expect(membership.standing).toBe(true)
+      expect(membership.isRegistered).toBe(true)
     })
 
     test('has told the whole list when it has started, sorted, each member once', async () => {
       const { membership, watch } = await started([OTHERS[2], SELF, OTHERS[0], OTHERS[1], OTHERS[0]])
       expect(watch.lists).toEqual([[SELF, ...OTHERS].map((other) => memberNamed(other))])
       expect(watch.warnings).toEqual([])
-      expect(membership.standing).toBe(true)
+      expect(membership.isRegistered).toBe(true)
     })
 
     test('tells two nodes the same', async () => {
@@ -85,12 +85,12 @@ export function membershipContract(
     test('lets a node leave and close, and tells nothing more', async () => {
       const { source, membership, watch } = await started([SELF, ...OTHERS])
       await membership.leave()
-      expect(membership.standing).toBe(true)
+      expect(membership.isRegistered).toBe(true)
       await membership.close()
       const told = watch.lists.length
       await source.list?.([SELF, OTHERS[0]])
       expect(watch.lists).toHaveLength(told)
-      expect(watch.standings).toEqual([])
+      expect(watch.registrations).toEqual([])
     })
 
     test('can be closed twice, and without having started', async () => {
@@ -124,7 +124,7 @@ export function membershipContract(
       await source.wait()
       await watch.until(() => watch.names?.includes(OTHERS[0]) === true)
       expect(watch.warnings).toEqual([expect.any(String), expect.stringMatching(/again$/)])
-      expect(watch.standings).toEqual([])
+      expect(watch.registrations).toEqual([])
     })
 
     test('keeps the last list while the source cannot be asked', async () => {

@@ -7,7 +7,7 @@ import type { MembershipWatcher } from '../../src/cluster/membership/membership.
 export class MembershipWatch implements MembershipWatcher {
   /** Every list that was told. */
   readonly lists: (readonly Member[])[] = []
-  readonly standings: boolean[] = []
+  readonly registrations: boolean[] = []
   readonly warnings: string[] = []
   readonly #waiting = new Set<() => void>()
 
@@ -16,8 +16,8 @@ export class MembershipWatch implements MembershipWatcher {
     this.#told()
   }
 
-  standing(standing: boolean): void {
-    this.standings.push(standing)
+  registered(standing: boolean): void {
+    this.registrations.push(standing)
     this.#told()
   }
 

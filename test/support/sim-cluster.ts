@@ -19,7 +19,7 @@ export interface SimOptions {
 }
 
 /** Something that a detector told. */
-export type Told =
+export type DetectorEvent =
   | { readonly at: number; readonly what: 'view'; readonly members: string }
   | { readonly at: number; readonly what: 'deposed' | 'settled' }
   | { readonly at: number; readonly what: 'doubt' | 'isolated'; readonly value: boolean }
@@ -49,7 +49,7 @@ export class SimNode {
   readonly name: string
   readonly member: Member
   detector!: Detector
-  told: Told[] = []
+  events: DetectorEvent[] = []
   /** Runs so far; the process is there while `alive`. */
   run = 0
   alive = false
@@ -69,13 +69,13 @@ export class SimNode {
     return this.detector.view.members.map(({ name }) => name[0]).join('')
   }
 
-  count(what: Told['what'], since = 0): number {
-    return this.told.filter((told) => told.what === what && told.at >= since).length
+  count(what: DetectorEvent['what'], since = 0): number {
+    return this.events.filter((told) => told.what === what && told.at >= since).length
   }
 
   /** What was told, in order, without times. */
   get story(): string[] {
-    return this.told.map((told) => {
+    return this.events.map((told) => {
       if (told.what === 'view') return told.members
       return 'value' in told ? `${told.what}:${told.value}` : told.what
     })
@@ -122,7 +122,7 @@ export class SimCluster {
     node.paused = false
     node.backlog = []
     node.links = new Map()
-    const tell = (told: Told) => node.told.push(told)
+    const tell = (told: DetectorEvent) => node.events.push(told)
     const at = () => clock.now()
     node.detector = new Detector({
       self: node.member,
@@ -133,14 +133,14 @@ export class SimCluster {
       ...(probation && { probation }),
       events: {
         onView: (view) => tell({ at: at(), what: 'view', members: text(view) }),
-        onDeposed: () => tell({ at: at(), what: 'deposed' }),
-        onDoubt: (value) => tell({ at: at(), what: 'doubt', value }),
+        onDeclaredDead: () => tell({ at: at(), what: 'deposed' }),
+        onLeaseCheck: (value) => tell({ at: at(), what: 'doubt', value }),
         onIsolated: (value) => tell({ at: at(), what: 'isolated', value }),
         onSettled: () => tell({ at: at(), what: 'settled' }),
         onChanged: () => this.#broadcast(node),
       },
     })
-    node.detector.members(list.map(({ member }) => member))
+    node.detector.setMembers(list.map(({ member }) => member))
     for (const other of list) if (other !== node) this.#connect(node, other)
     this.#beat(node, node.run)
   }
@@ -241,14 +241,14 @@ export class SimCluster {
     const { to } = link
     this.#travel(node, to, () => {
       if (link.run !== to.run) return
-      to.detector.state(node.name, message)
+      to.detector.receive(node.name, message)
       const answer = to.detector.answer(message)
       this.#travel(to, node, () => {
         if (link.state !== 'open' || node.links.get(to.name) !== link) return
         link.heard = this.clock.now()
         node.detector.heard(to.name, link.heard - (link.pinged.get(message.serial) ?? link.heard))
         link.pinged.delete(message.serial)
-        node.detector.state(to.name, answer)
+        node.detector.receive(to.name, answer)
       })
     })
   }
@@ -275,7 +275,7 @@ export class SimCluster {
           if (!current()) return
           link.state = 'open'
           link.heard = this.clock.now()
-          node.detector.ready(to.name, runId)
+          node.detector.linkReady(to.name, runId)
           this.#sendPing(node, link)
         })
       },
@@ -286,7 +286,7 @@ export class SimCluster {
   #lose(node: SimNode, link: Link, how: 'refused' | 'closed' | 'silent'): void {
     if (link.state === 'closed' || node.links.get(link.to.name) !== link) return
     link.state = 'closed'
-    node.detector.broken(link.to.name, how)
+    node.detector.linkBroken(link.to.name, how)
     const { run } = node
     const again = () => node.run === run && this.#connect(node, link.to)
     if (how === 'closed') again()

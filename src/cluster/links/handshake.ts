@@ -13,7 +13,7 @@ import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { encodeRequest, type Reply } from './request.ts'
 
 /** The version of what peers say to each other. */
-export const PEER_VERSION = '1'
+export const PEER_VERSION = '2'
 
 /** Characters of a nonce: 32 random bytes in hexadecimal. */
 const NONCE_LENGTH = 64
@@ -49,7 +49,7 @@ export function proof(secret: string, side: 'caller' | 'answerer', nonces: Nonce
 }
 
 /** Whether a proof is the expected one; how long it takes says nothing about where they differ. */
-export function isProof(given: string, expected: string): boolean {
+export function proofMatches(given: string, expected: string): boolean {
   const [a, b] = [Buffer.from(given), Buffer.from(expected)]
   return a.length === b.length && timingSafeEqual(a, b)
 }
@@ -61,12 +61,12 @@ export function answerHello(
   caller: Hello,
   callerProof: string,
 ): readonly [name: string, runId: string, proof: string] | null {
-  if (!isProof(callerProof, proof(self.secret, 'caller', nonces, caller))) return null
+  if (!proofMatches(callerProof, proof(self.secret, 'caller', nonces, caller))) return null
   return [self.name, self.runId, proof(self.secret, 'answerer', nonces, self)]
 }
 
 /** The caller's side, a reply at a time. */
-export class Greeting {
+export class HandshakeClient {
   readonly #self: Identity
   readonly #nonce = makeNonce()
   #challenge = ''
@@ -76,7 +76,7 @@ export class Greeting {
   }
 
   /** What is sent first. */
-  begin(): Buffer {
+  start(): Buffer {
     return encodeRequest(['PEER', 'CHALLENGE'])
   }
 
@@ -86,7 +86,7 @@ export class Greeting {
    * @returns what is sent next, or, once the peer has proven itself, what it says of itself
    * @throws Error that says why the two do not get together
    */
-  take(reply: Reply): Buffer | Hello {
+  receive(reply: Reply): Buffer | Hello {
     if (reply instanceof Error) throw new Error(reply.message)
     return this.#challenge === '' ? this.#prove(reply) : this.#verify(reply)
   }
@@ -105,7 +105,7 @@ export class Greeting {
     }
     const [name, runId, shown] = reply.map(String)
     const hello = { name, runId }
-    if (!isProof(shown, proof(this.#self.secret, 'answerer', this.#nonces, hello))) {
+    if (!proofMatches(shown, proof(this.#self.secret, 'answerer', this.#nonces, hello))) {
       throw new Error('it does not know the secret')
     }
     return hello

@@ -1,12 +1,12 @@
 // The requests of a link that have no reply yet, as runs: first in, first out.
 
 import type { Receiver } from './receiver.ts'
-import type { RequestPage } from './send-buffers.ts'
+import type { SendBuffer } from './send-buffers.ts'
 
 /** Consecutive requests of one receiver in one page. Reused, so that none is made per request or per run. */
-export class Run {
+export class RequestRun {
   receiver: Receiver | null = null
-  page: RequestPage | null = null
+  page: SendBuffer | null = null
   /** Place of its first unanswered request in the page, and where that begins. */
   first = 0
   from = 0
@@ -17,24 +17,24 @@ export class Run {
 const FIRST_CAPACITY = 16
 
 /** A ring of runs. */
-export class Runs {
+export class InFlightQueue {
   size = 0
-  #ring: Run[] = Array.from({ length: FIRST_CAPACITY }, () => new Run())
+  #ring: RequestRun[] = Array.from({ length: FIRST_CAPACITY }, () => new RequestRun())
   #head = 0
 
   /** The oldest run. Only when there is one. */
-  get head(): Run {
+  get head(): RequestRun {
     return this.#ring[this.#head]
   }
 
   /** The newest run. Only when there is one. */
-  get tail(): Run {
+  get tail(): RequestRun {
     const ring = this.#ring
     return ring[(this.#head + this.size - 1) & (ring.length - 1)]
   }
 
   /** Appends a run of one request that begins at `from`, the next one of `page`. */
-  push(receiver: Receiver, page: RequestPage, from: number): void {
+  push(receiver: Receiver, page: SendBuffer, from: number): void {
     if (this.size === this.#ring.length) this.#grow()
     this.size++
     const run = this.tail
@@ -49,7 +49,7 @@ export class Runs {
   /** Takes `count` requests off the oldest run, which has them. Returns how many bytes they have. */
   advance(count: number): number {
     const run = this.#ring[this.#head]
-    const page = run.page as RequestPage
+    const page = run.page as SendBuffer
     const end = page.ends[run.first + count - 1]
     const bytes = end - run.from
     run.count -= count
@@ -69,7 +69,7 @@ export class Runs {
   #grow(): void {
     const ring = this.#ring
     const larger = Array.from({ length: ring.length * 2 }, (_, i) =>
-      i < ring.length ? ring[(this.#head + i) & (ring.length - 1)] : new Run(),
+      i < ring.length ? ring[(this.#head + i) & (ring.length - 1)] : new RequestRun(),
     )
     this.#ring = larger
     this.#head = 0

@@ -4,28 +4,28 @@ import { constants } from 'node:buffer'
 import { ReplyFramer } from '../../resp/framer.ts'
 
 /** Who takes what has arrived. */
-export interface Consumer {
+export interface FrameHandler {
   /** How many replies may be handed over together next; at least 1. */
-  readonly awaited: number
+  readonly expected: number
   /** Nothing more is taken. */
   readonly isClosed: boolean
   /** `count` whole replies, at most as many as awaited. */
-  answer(bytes: Buffer, count: number): void
+  onReplies(bytes: Buffer, count: number): void
   /** One whole frame that only peers send: `@ ^ ? >`. */
-  note(frame: Buffer): void
+  onControlFrame(frame: Buffer): void
   /** The stream cannot be understood from here on. */
-  fault(reason: string): void
+  onProtocolError(reason: string): void
 }
 
 export class Incoming {
-  readonly #consumer: Consumer
+  readonly #consumer: FrameHandler
   readonly #framer = new ReplyFramer()
   /** What has arrived of a frame that is not complete, how much that is, and whether it is a peer's frame. */
   #pieces: Buffer[] = []
   #held = 0
   #isPeers = false
 
-  constructor(consumer: Consumer) {
+  constructor(consumer: FrameHandler) {
     this.#consumer = consumer
   }
 
@@ -36,12 +36,12 @@ export class Incoming {
     const to = chunk.length
     let at = 0
     while (at < to && !consumer.isClosed) {
-      const next = framer.scan(chunk, at, to, this.#pieces.length === 0 ? consumer.awaited : 1)
+      const next = framer.scan(chunk, at, to, this.#pieces.length === 0 ? consumer.expected : 1)
       const { whole } = framer
       if (framer.count !== 0) this.#complete(chunk, at, whole, framer.count)
       if (consumer.isClosed) return
       at = next
-      if (framer.error !== '') consumer.fault(framer.error)
+      if (framer.error !== '') consumer.onProtocolError(framer.error)
       else if (framer.special !== 0) at = this.#peers(chunk, whole, to)
       else if (whole !== next) this.#hold(chunk.subarray(whole, next))
     }
@@ -57,7 +57,7 @@ export class Incoming {
     const framer = this.#framer
     const next = framer.take(chunk, from, to)
     this.#isPeers = true
-    if (framer.error !== '') this.#consumer.fault(framer.error)
+    if (framer.error !== '') this.#consumer.onProtocolError(framer.error)
     else if (framer.count !== 0) this.#complete(chunk, from, next, 1)
     else this.#hold(chunk.subarray(from, next))
     return next
@@ -66,7 +66,8 @@ export class Incoming {
   #hold(piece: Buffer): void {
     this.#pieces.push(piece)
     this.#held += piece.length
-    if (this.#held > constants.MAX_LENGTH) this.#consumer.fault(`more than ${constants.MAX_LENGTH} bytes`)
+    if (this.#held > constants.MAX_LENGTH)
+      this.#consumer.onProtocolError(`more than ${constants.MAX_LENGTH} bytes`)
   }
 
   /** Hands over `count` whole frames, of which the first may have begun in chunks before. */
@@ -78,10 +79,10 @@ export class Incoming {
       this.#pieces = []
       this.#held = 0
     }
-    if (!this.#isPeers) this.#consumer.answer(bytes, count)
+    if (!this.#isPeers) this.#consumer.onReplies(bytes, count)
     else {
       this.#isPeers = false
-      this.#consumer.note(bytes)
+      this.#consumer.onControlFrame(bytes)
     }
   }
 }

@@ -8,15 +8,15 @@ import { Link, type LinkOptions, type LinkOwner } from './link.ts'
 const FIRST_WAIT = 50
 const LONGEST_WAIT = 2000
 
-export interface LanesOptions extends LinkOptions {
+export interface LinkPoolOptions extends LinkOptions {
   /** How many data links there are at most; at least 1. */
   readonly size: number
   /** Uniform in [0, 1). */
   random(): number
 }
 
-export class Lanes implements LinkOwner {
-  readonly #options: LanesOptions
+export class LinkPool implements LinkOwner {
+  readonly #options: LinkPoolOptions
   readonly #owner: LinkOwner
   readonly #data: (Link | undefined)[]
   #control: Link | undefined
@@ -26,7 +26,7 @@ export class Lanes implements LinkOwner {
   #isClosed = false
 
   /** @param owner told of all the links, as of links of its own */
-  constructor(options: LanesOptions, owner: LinkOwner) {
+  constructor(options: LinkPoolOptions, owner: LinkOwner) {
     this.#options = options
     this.#owner = owner
     this.#data = Array.from({ length: options.size })
@@ -53,7 +53,7 @@ export class Lanes implements LinkOwner {
   }
 
   /** Ends the wait before the control link is opened again, if there is one: the peer was heard of. */
-  hurry(): void {
+  reconnectNow(): void {
     if (this.#cancel !== undefined) this.#reopen()
   }
 

@@ -3,13 +3,13 @@
 
 import type { Socket } from 'node:net'
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
-import { Greeting, type Hello, type Identity } from './handshake.ts'
-import { type Consumer, Incoming } from './incoming.ts'
+import { HandshakeClient, type Hello, type Identity } from './handshake.ts'
+import { type FrameHandler, Incoming } from './incoming.ts'
 import { copyOf, Outgoing } from './outgoing.ts'
 import type { Receiver, Sender } from './receiver.ts'
 import { parseReplies } from './request.ts'
-import type { RequestPages } from './send-buffers.ts'
-import { Patience, type PatienceOptions } from './timeouts.ts'
+import type { SendBufferPool } from './send-buffers.ts'
+import { type LinkTimeoutOptions, LinkTimeouts } from './timeouts.ts'
 
 export type { Receiver } from './receiver.ts'
 
@@ -36,7 +36,7 @@ const READY = 2
 const CLOSED = 3
 
 /** What a link needs; the links of a node share all but `peer` and `connect`. */
-export interface LinkOptions extends PatienceOptions {
+export interface LinkOptions extends LinkTimeoutOptions {
   /** The peer's name, for messages. */
   readonly peer: string
   /** Begins a connection to the peer. */
@@ -44,7 +44,7 @@ export interface LinkOptions extends PatienceOptions {
   readonly identity: Identity
   /** The request that sets this context, which has no reply. */
   contextBytes(context: number): Buffer
-  readonly pages: RequestPages
+  readonly buffers: SendBufferPool
   /** Instead of 65,536 requests and 8 MiB. */
   readonly full?: { readonly requests: number; readonly bytes: number }
 }
@@ -79,7 +79,7 @@ interface Deferred {
  * writes are through. Consecutive requests of one receiver are a run, and cost no object each. The peer answers in
  * order but for the replies that it defers.
  */
-export class Link implements Sender, Consumer {
+export class Link implements Sender, FrameHandler {
   readonly peer: string
   /** Milliseconds since the epoch. */
   readonly openedAt: number
@@ -95,10 +95,10 @@ export class Link implements Sender, Consumer {
   readonly #options: LinkOptions
   readonly #owner: LinkOwner
   readonly #socket: Socket
-  readonly #patience: Patience
+  readonly #timeouts: LinkTimeouts
   /** A part of a large request has left. */
-  readonly #progressed = (): void => this.#patience.heard()
-  readonly #greeting: Greeting
+  readonly #progressed = (): void => this.#timeouts.onBytesReceived()
+  readonly #handshake: HandshakeClient
   readonly #outgoing: Outgoing
   readonly #incoming: Incoming
   readonly #fullRequests: number
@@ -117,12 +117,12 @@ export class Link implements Sender, Consumer {
     this.#owner = owner
     this.#fullRequests = options.full?.requests ?? FULL_REQUESTS
     this.#fullBytes = options.full?.bytes ?? FULL_BYTES
-    this.#greeting = new Greeting(options.identity)
-    this.#outgoing = new Outgoing(options.pages, (context) => options.contextBytes(context))
+    this.#handshake = new HandshakeClient(options.identity)
+    this.#outgoing = new Outgoing(options.buffers, (context) => options.contextBytes(context))
     this.#incoming = new Incoming(this)
-    this.#patience = new Patience(options, (reason) => this.#break(reason, false))
+    this.#timeouts = new LinkTimeouts(options, (reason) => this.#break(reason, false))
     this.#socket = this.#connect()
-    this.#patience.connect()
+    this.#timeouts.startConnect()
   }
 
   get isReady(): boolean {
@@ -139,12 +139,12 @@ export class Link implements Sender, Consumer {
   }
 
   /** Requests without a reply, those that wait to be sent and those deferred included. */
-  get unanswered(): number {
+  get inFlight(): number {
     return this.#outgoing.count + this.#deferred.size
   }
 
   /** Bytes of these. */
-  get unansweredBytes(): number {
+  get inFlightBytes(): number {
     return this.#outgoing.bytes + this.#deferredBytes
   }
 
@@ -184,7 +184,7 @@ export class Link implements Sender, Consumer {
       this.#outgoing.settle()
       return
     }
-    this.#patience.sent()
+    this.#timeouts.onRequestsSent()
     this.writes++
     this.bytesOut += this.#outgoing.write(this.#socket, this.#progressed)
   }
@@ -201,12 +201,12 @@ export class Link implements Sender, Consumer {
     socket.on('connect', () => {
       if (this.#state !== CONNECTING) return
       this.#state = GREETING
-      this.#patience.greet()
-      socket.write(this.#greeting.begin())
+      this.#timeouts.startHandshake()
+      socket.write(this.#handshake.start())
     })
     socket.on('data', (chunk: Buffer) => {
       this.bytesIn += chunk.length
-      this.#patience.heard()
+      this.#timeouts.onBytesReceived()
       this.#incoming.receive(chunk)
     })
     socket.on('error', (error: NodeJS.ErrnoException) => {
@@ -234,11 +234,11 @@ export class Link implements Sender, Consumer {
     return false
   }
 
-  get awaited(): number {
+  get expected(): number {
     return this.#due >= 0 ? 1 : Math.max(1, this.#outgoing.awaited)
   }
 
-  answer(bytes: Buffer, count: number): void {
+  onReplies(bytes: Buffer, count: number): void {
     if (this.#state !== READY) {
       this.#greet(bytes)
       return
@@ -252,16 +252,16 @@ export class Link implements Sender, Consumer {
     if (this.#wasFull) this.#drain()
   }
 
-  note(frame: Buffer): void {
+  onControlFrame(frame: Buffer): void {
     const type = frame[0]
-    if (this.#state !== READY || this.#due >= 0) this.fault('a frame out of place')
+    if (this.#state !== READY || this.#due >= 0) this.onProtocolError('a frame out of place')
     else if (type === AT) this.#defer(parseInteger(frame, 1, frame.length - 2))
     else if (type === CARET) this.#expect(parseInteger(frame, 1, frame.length - 2))
     else if (type === QUESTION) this.#move(frame.toString('utf8', 1, frame.length - 2))
     else this.#owner.onPush(this, frame)
   }
 
-  fault(what: string): void {
+  onProtocolError(what: string): void {
     this.#break(`the peer broke the protocol: ${what}`, false)
   }
 
@@ -269,7 +269,7 @@ export class Link implements Sender, Consumer {
   #receiver(count: number): Receiver | undefined {
     const receiver = this.#outgoing.receiver(count)
     if (receiver !== null) return receiver
-    this.fault('a reply to no request')
+    this.onProtocolError('a reply to no request')
     return undefined
   }
 
@@ -278,19 +278,19 @@ export class Link implements Sender, Consumer {
     const receiver = this.#receiver(1)
     if (receiver === undefined) return
     if (!(id >= 0) || this.#deferred.has(id)) {
-      this.fault('a deferral without a number of its own')
+      this.onProtocolError('a deferral without a number of its own')
       return
     }
     const request = this.#outgoing.copyOldest()
     this.#advance(1)
     this.#deferredBytes += request.length
-    this.#deferred.set(id, { receiver: receiver.later(), request })
+    this.#deferred.set(id, { receiver: receiver.deferred(), request })
   }
 
   /** A deferred reply follows. */
   #expect(id: number): void {
     if (this.#deferred.has(id)) this.#due = id
-    else this.fault('a reply that was not deferred')
+    else this.onProtocolError('a reply that was not deferred')
   }
 
   /** The deferred reply is here. */
@@ -312,7 +312,7 @@ export class Link implements Sender, Consumer {
 
   #advance(count: number): void {
     this.#outgoing.advance(count)
-    if (this.#outgoing.count === 0) this.#patience.answered()
+    if (this.#outgoing.count === 0) this.#timeouts.onAllAnswered()
   }
 
   #drain(): void {
@@ -324,7 +324,7 @@ export class Link implements Sender, Consumer {
   #greet(bytes: Buffer): void {
     let step: Buffer | Hello
     try {
-      step = this.#greeting.take(parseReplies(bytes)[0])
+      step = this.#handshake.receive(parseReplies(bytes)[0])
     } catch (error) {
       this.#break(`refused: ${(error as Error).message}`, true)
       return
@@ -334,7 +334,7 @@ export class Link implements Sender, Consumer {
       return
     }
     this.#state = READY
-    this.#patience.end()
+    this.#timeouts.stop()
     this.#owner.onReady(this, step)
     this.flush()
   }
@@ -343,10 +343,10 @@ export class Link implements Sender, Consumer {
     if (this.#state === CLOSED) return
     this.#state = CLOSED
     this.reason = reason
-    this.#patience.end()
+    this.#timeouts.stop()
     this.#socket.destroy()
     this.#incoming.clear()
-    this.lost += this.unanswered
+    this.lost += this.inFlight
     this.#owner.onClose(this, reason, refused)
     for (const { receiver, request } of this.#deferred.values()) receiver.lost(request, true, reason)
     this.#deferred.clear()

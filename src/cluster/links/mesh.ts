@@ -6,9 +6,9 @@ import type { Log } from '../log.ts'
 import type { Member } from '../member.ts'
 import type { Identity } from './handshake.ts'
 import type { Link, LinkFailure } from './link.ts'
-import { Lanes } from './link-pool.ts'
+import { LinkPool } from './link-pool.ts'
 import { Peer } from './peer.ts'
-import { RequestPages } from './send-buffers.ts'
+import { SendBufferPool } from './send-buffers.ts'
 
 export interface MeshOptions {
   readonly clock: Clock
@@ -36,7 +36,7 @@ export class Mesh {
   /** By number; 0, this node, is no peer. */
   readonly peers: (Peer | undefined)[] = [undefined]
   readonly #options: MeshOptions
-  readonly #pages = new RequestPages()
+  readonly #buffers = new SendBufferPool()
   readonly #byName = new Map<string, Peer>()
   /** Numbers are never given to another name. */
   readonly #numbers = new Map<string, number>()
@@ -67,23 +67,23 @@ export class Mesh {
   }
 
   /** Keeps a control link to a member from now on. */
-  meet(member: Member, identity: Identity): void {
+  add(member: Member, identity: Identity): void {
     const { timeout, links, pushed, closed } = this.#options
     const options = {
       ...this.#options,
       peer: member.name,
       connect: () => (this.#options.connect ?? connectTo)(member),
       identity,
-      pages: this.#pages,
+      buffers: this.#buffers,
       connectTimeout: timeout,
       handshakeTimeout: timeout,
       responseTimeout: timeout,
       size: links,
     }
-    const lanes = new Lanes(options, {
+    const lanes = new LinkPool(options, {
       onDirty: (link) => this.#markDirty(link),
       onPush: (_link, frame) => pushed(frame),
-      onDrain: () => peer.drained(),
+      onDrain: () => peer.resumeWaiters(),
       onReady: (link, hello) => {
         if (!lanes.isControl(link)) return
         if (hello.name === member.name) this.#greet(peer, hello.runId)
@@ -93,12 +93,12 @@ export class Mesh {
         }
       },
       onClose: (link, reason, refused) => {
-        peer.retire(link)
+        peer.linkClosed(link)
         this.#tellBroken(peer, reason)
         const isSilent = SILENCE.test(reason)
         const how = lanes.isControl(link) ? (isSilent ? 'silent' : 'closed') : undefined
         closed(peer, link, refused ? 'refused' : how)
-        peer.drained()
+        peer.resumeWaiters()
       },
     })
     const peer = new Peer(member, this.numberOf(member.name), lanes)
@@ -108,23 +108,23 @@ export class Mesh {
   }
 
   /** The member is listed no longer: no new request goes there. */
-  forget(peer: Peer): void {
+  remove(peer: Peer): void {
     this.#byName.delete(peer.name)
     this.peers[peer.index] = undefined
   }
 
   /** What is sent from now until `endTurn` leaves then. */
-  beginTurn(): void {
+  beginBatch(): void {
     this.#inTurn = true
   }
 
-  endTurn(): void {
+  endBatch(): void {
     this.#inTurn = false
     this.#flush()
   }
 
   close(): void {
-    for (const peer of this.#byName.values()) peer.lanes.close()
+    for (const peer of this.#byName.values()) peer.pool.close()
   }
 
   #greet(peer: Peer, runId: string): void {

@@ -4,9 +4,14 @@
 import type { Socket } from 'node:net'
 import { copyBytes } from '../../bytes/copy.ts'
 import { copyOut } from '../../resp/copy.ts'
-import { Runs } from './in-flight-queue.ts'
+import { InFlightQueue } from './in-flight-queue.ts'
 import type { Receiver } from './receiver.ts'
-import { type PageWriter, type RequestPage, type RequestPages, wasLittle } from './send-buffers.ts'
+import {
+  fitsSmallBuffer,
+  type SendBuffer,
+  type SendBufferOwner,
+  type SendBufferPool,
+} from './send-buffers.ts'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -19,7 +24,7 @@ const VIEW_FROM = 8
 /** No context: the first request sets its own. */
 const UNSET = -1
 
-export class Outgoing implements PageWriter {
+export class Outgoing implements SendBufferOwner {
   /** Requests unanswered, those not written included. */
   count = 0
   /** Bytes of these. */
@@ -27,12 +32,12 @@ export class Outgoing implements PageWriter {
   /** Whether something is to be written. */
   isDirty = false
 
-  readonly #pages: RequestPages
+  readonly #pages: SendBufferPool
   readonly #contextBytes: (context: number) => Buffer
-  readonly #runs = new Runs()
+  readonly #runs = new InFlightQueue()
   /** The page that is filled, and full ones before it of which something is to be written. */
-  #page: RequestPage | null = null
-  #filled: RequestPage[] = []
+  #page: SendBuffer | null = null
+  #filled: SendBuffer[] = []
   /** Whether a small page will do next: there is little under way. */
   #isLight = true
   #context = UNSET
@@ -46,7 +51,7 @@ export class Outgoing implements PageWriter {
   #copies = 0
   #view: DataView | undefined
 
-  constructor(pages: RequestPages, contextBytes: (context: number) => Buffer) {
+  constructor(pages: SendBufferPool, contextBytes: (context: number) => Buffer) {
     this.#pages = pages
     this.#contextBytes = contextBytes
   }
@@ -88,7 +93,7 @@ export class Outgoing implements PageWriter {
   write(socket: Socket, progressed: () => void): number {
     this.isDirty = false
     this.settle()
-    const page = this.#page as RequestPage
+    const page = this.#page as SendBuffer
     if (this.#filled.length === 0) return writePage(page, socket, progressed)
     const filled = this.#filled
     this.#filled = []
@@ -127,7 +132,7 @@ export class Outgoing implements PageWriter {
   /** A copy of the oldest request. Only when there is one. */
   copyOldest(): Buffer {
     const { page, from, first } = this.#runs.head
-    const { buf, ends } = page as RequestPage
+    const { buf, ends } = page as SendBuffer
     return copyOf(buf, from, ends[first])
   }
 
@@ -145,14 +150,14 @@ export class Outgoing implements PageWriter {
     }
   }
 
-  pageOver(page: RequestPage): void {
+  onBufferFree(page: SendBuffer): void {
     if (page !== this.#page) return
     this.#page = null
-    this.#isLight = wasLittle(page)
+    this.#isLight = fitsSmallBuffer(page)
   }
 
   /** A page with room for a request of `length` bytes, whose context is set in it. */
-  #turn(context: number, length: number): RequestPage {
+  #turn(context: number, length: number): SendBuffer {
     // What is to be copied was meant for this page, and ends where the context begins.
     this.#copy()
     this.#source = null
@@ -161,7 +166,7 @@ export class Outgoing implements PageWriter {
     let page = this.#page
     if (page === null || page.at + room > page.buf.length || page.count === page.ends.length) {
       if (page !== null) {
-        page.writer = null
+        page.owner = null
         if (page.at > page.flushed) this.#filled.push(page)
         this.#isLight = false
       }
@@ -178,7 +183,7 @@ export class Outgoing implements PageWriter {
     const source = this.#source
     if (source === null) return
     this.#source = null
-    const { buf, words, view } = this.#page as RequestPage
+    const { buf, words, view } = this.#page as SendBuffer
     if (source !== this.#viewed) {
       this.#viewed = source
       this.#view = undefined
@@ -194,7 +199,7 @@ export class Outgoing implements PageWriter {
 }
 
 /** Writes what is unsent of a page: what is large by slices, each of which shows that the peer still reads. */
-function writePage(page: RequestPage, socket: Socket, progressed: () => void): number {
+function writePage(page: SendBuffer, socket: Socket, progressed: () => void): number {
   const { flushed, at } = page
   page.flushed = at
   page.uses++

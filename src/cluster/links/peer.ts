@@ -2,7 +2,7 @@
 
 import type { Member } from '../member.ts'
 import type { Link } from './link.ts'
-import type { Lanes } from './link-pool.ts'
+import type { LinkPool } from './link-pool.ts'
 import { type Waiter, Waiters } from './waiters.ts'
 
 /** What went over links, since the peer is known. */
@@ -18,7 +18,7 @@ export class Peer {
   readonly member: Member
   /** Its number in tables of owners, from 1. */
   readonly index: number
-  readonly lanes: Lanes
+  readonly pool: LinkPool
   /** The link by which copies came, and word of writes to them comes. */
   copyLink: Link | undefined
   /** Changes with each start of its process; '': not known yet. */
@@ -30,10 +30,10 @@ export class Peer {
   readonly #pastData = noTraffic()
   readonly #pastControl = noTraffic()
 
-  constructor(member: Member, index: number, lanes: Lanes) {
+  constructor(member: Member, index: number, lanes: LinkPool) {
     this.member = member
     this.index = index
-    this.lanes = lanes
+    this.pool = lanes
   }
 
   get name(): string {
@@ -42,12 +42,12 @@ export class Peer {
 
   /** The link for requests of client `n`: always the same one, so that they keep their order. */
   data(n: number): Link {
-    return this.lanes.data(n)
+    return this.pool.data(n)
   }
 
   /** The link for what nodes say to each other. */
   get control(): Link {
-    return this.lanes.control()
+    return this.pool.control()
   }
 
   /** Whether the control link is through its handshake. */
@@ -61,18 +61,18 @@ export class Peer {
   }
 
   /** What the nodes said to each other. */
-  get talk(): Traffic {
+  get controlTraffic(): Traffic {
     return this.#sum(this.#pastControl, true)
   }
 
   /** A link is closed: what went over it still counts. */
-  retire(link: Link): void {
-    add(this.lanes.isControl(link) ? this.#pastControl : this.#pastData, link)
+  linkClosed(link: Link): void {
+    add(this.pool.isControl(link) ? this.#pastControl : this.#pastData, link)
   }
 
   #sum(past: Traffic, control: boolean): Traffic {
     const sum = { ...past }
-    for (const link of this.lanes.links) if (this.lanes.isControl(link) === control) add(sum, link)
+    for (const link of this.pool.links) if (this.pool.isControl(link) === control) add(sum, link)
     return sum
   }
 
@@ -81,7 +81,7 @@ export class Peer {
     this.#waiters.add(waiter)
   }
 
-  drained(): void {
+  resumeWaiters(): void {
     this.#waiters.resume()
   }
 }

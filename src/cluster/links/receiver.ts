@@ -8,7 +8,7 @@ export interface Receiver {
   /** The next `count` requests were answered: whole replies, one behind the other, in bytes that stay as they are. */
   replies(bytes: Buffer, count: number): void
   /** The next request's reply comes after those of requests behind it. Returns who is told of it then. */
-  later(): Receiver
+  deferred(): Receiver
   /** The next request was not run: `to` is the member to ask. `request` is a copy of its bytes. */
   moved(request: Buffer, to: string): void
   /**

@@ -21,13 +21,13 @@ export const CONTEXT_NO_TOUCH: number = NO_TOUCH
 export const CONTEXT_FINAL: number = FINAL
 
 /** In which state of its client a request is run. */
-export interface Selection {
+export interface RequestContext {
   readonly group: Group
   readonly protocol: 2 | 3
   readonly noTouch: boolean
 }
 
-export class Contexts {
+export class RequestContexts {
   /** Counts the stamps: a number made for an earlier one is another number. */
   generation = 1
   #stamp = 0
@@ -43,14 +43,14 @@ export class Contexts {
   }
 
   /** What goes with each request from now on. */
-  set stamp(stamp: number) {
+  set epoch(stamp: number) {
     if (stamp === this.#stamp) return
     this.#stamp = stamp
     this.generation = (this.generation % (GENERATIONS - 1)) + 1
     this.#requests.clear()
   }
 
-  get stamp(): number {
+  get epoch(): number {
     return this.#stamp
   }
 
@@ -58,7 +58,7 @@ export class Contexts {
    * @param isFinal whether the peer is to run it whoever owns the keys
    * @param isToldSo whether it goes there because another node has said so, and not by this node's view
    */
-  number(group: Group, protocol: 2 | 3, noTouch: boolean, isFinal: boolean, isToldSo = false): number {
+  encode(group: Group, protocol: 2 | 3, noTouch: boolean, isFinal: boolean, isToldSo = false): number {
     if (group !== this.#latest) {
       this.#latest = group
       this.#latestIndex = this.#groups.indexOf(group)
@@ -73,13 +73,13 @@ export class Contexts {
   }
 
   /** What a number stands for. */
-  circumstances(context: number): Selection {
+  decode(context: number): RequestContext {
     const group = this.#groups[(context >> GROUP_SHIFT) & (GROUPS - 1)]
     return { group, protocol: (context & RESP3) === 0 ? 2 : 3, noTouch: (context & NO_TOUCH) !== 0 }
   }
 
   /** The request that sets this context. */
-  request(context: number): Buffer {
+  command(context: number): Buffer {
     let request = this.#requests.get(context)
     if (request === undefined) {
       const group = this.#groups[(context >> GROUP_SHIFT) & (GROUPS - 1)]

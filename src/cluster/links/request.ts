@@ -41,7 +41,7 @@ export function parseReplies(bytes: Buffer): Reply[] {
 }
 
 /** Why a request has no reply. */
-export class Unanswered extends Error {
+export class NoReplyError extends Error {
   override readonly name = 'Unanswered'
   /** Whether the peer may have run it. */
   readonly sent: boolean
@@ -57,7 +57,7 @@ export class Unanswered extends Error {
 
 /**
  * Sends one request whose context has RESP2 for its protocol, and resolves to its reply, which may be an error.
- * Rejects with {@link Unanswered} when there is none.
+ * Rejects with {@link NoReplyError} when there is none.
  */
 export function ask(link: Sender, context: number, args: readonly (string | Buffer)[]): Promise<Reply> {
   return new Promise((resolve, reject) => {
@@ -69,9 +69,9 @@ export function ask(link: Sender, context: number, args: readonly (string | Buff
           reject(error)
         }
       },
-      later: () => receiver,
-      moved: (_request, to) => reject(new Unanswered(`not run: ${to} is to be asked`, false, to)),
-      lost: (_request, sent, reason) => reject(new Unanswered(reason, sent, '')),
+      deferred: () => receiver,
+      moved: (_request, to) => reject(new NoReplyError(`not run: ${to} is to be asked`, false, to)),
+      lost: (_request, sent, reason) => reject(new NoReplyError(reason, sent, '')),
     }
     const request = encodeRequest(args)
     link.send(receiver, context, request, 0, request.length)

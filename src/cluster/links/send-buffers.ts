@@ -18,9 +18,9 @@ const KEPT_PAGES = 32
 const KEPT_SMALL = 1024
 
 /** Whoever is writing into a page. */
-export interface PageWriter {
+export interface SendBufferOwner {
   /** The page is used by nobody any more. */
-  pageOver(page: RequestPage): void
+  onBufferFree(page: SendBuffer): void
 }
 
 /**
@@ -30,7 +30,7 @@ export interface PageWriter {
  *
  * It is in use while a run of requests in it is unanswered, or a socket still reads from it.
  */
-export class RequestPage {
+export class SendBuffer {
   readonly buf: Buffer
   readonly words: Int32Array
   readonly view: DataView
@@ -41,11 +41,11 @@ export class RequestPage {
   at = 0
   flushed = 0
   uses = 0
-  writer: PageWriter | null = null
+  owner: SendBufferOwner | null = null
   /** Ends one use. Made once, so that a write makes no closure. */
   readonly release: () => void
 
-  constructor(pool: RequestPages, bytes: number, requests: number) {
+  constructor(pool: SendBufferPool, bytes: number, requests: number) {
     // A multiple of four, so that it can be seen as words.
     const own = Buffer.allocUnsafeSlow((bytes + 3) & ~3)
     this.buf = own.subarray(0, bytes)
@@ -54,31 +54,31 @@ export class RequestPage {
     this.ends = new Int32Array(requests)
     this.release = () => {
       if (--this.uses > 0) return
-      this.writer?.pageOver(this)
-      this.writer = null
+      this.owner?.onBufferFree(this)
+      this.owner = null
       pool.put(this)
     }
   }
 }
 
 /** The free pages of a node. */
-export class RequestPages {
-  readonly #free: RequestPage[] = []
-  readonly #small: RequestPage[] = []
+export class SendBufferPool {
+  readonly #free: SendBuffer[] = []
+  readonly #small: SendBuffer[] = []
 
   /** An empty page with room for a request of `bytes`, and not for many more if `isSmall`. */
-  take(writer: PageWriter, bytes: number, isSmall: boolean): RequestPage {
-    let page: RequestPage
-    if (bytes > PAGE_BYTES) page = new RequestPage(this, bytes, 1)
+  take(writer: SendBufferOwner, bytes: number, isSmall: boolean): SendBuffer {
+    let page: SendBuffer
+    if (bytes > PAGE_BYTES) page = new SendBuffer(this, bytes, 1)
     else if (isSmall && bytes <= SMALL_BYTES) {
-      page = this.#small.pop() ?? new RequestPage(this, SMALL_BYTES, SMALL_REQUESTS)
-    } else page = this.#free.pop() ?? new RequestPage(this, PAGE_BYTES, PAGE_REQUESTS)
-    page.writer = writer
+      page = this.#small.pop() ?? new SendBuffer(this, SMALL_BYTES, SMALL_REQUESTS)
+    } else page = this.#free.pop() ?? new SendBuffer(this, PAGE_BYTES, PAGE_REQUESTS)
+    page.owner = writer
     return page
   }
 
   /** Takes back a page that nobody uses. */
-  put(page: RequestPage): void {
+  put(page: SendBuffer): void {
     const { length } = page.ends
     if (length === PAGE_REQUESTS) keep(page, this.#free, KEPT_PAGES)
     else if (length === SMALL_REQUESTS) keep(page, this.#small, KEPT_SMALL)
@@ -91,11 +91,11 @@ export class RequestPages {
 }
 
 /** Whether so little was in a page that a small one would have done. */
-export function wasLittle({ at }: RequestPage): boolean {
+export function fitsSmallBuffer({ at }: SendBuffer): boolean {
   return at <= SMALL_BYTES / 2
 }
 
-function keep(page: RequestPage, free: RequestPage[], most: number): void {
+function keep(page: SendBuffer, free: SendBuffer[], most: number): void {
   if (free.length === most) return
   page.count = 0
   page.at = 0

@@ -2,7 +2,7 @@
 
 import type { CancelTimer, Clock, Timers } from '../../bytes/clock.ts'
 
-export interface PatienceOptions {
+export interface LinkTimeoutOptions {
   readonly clock: Clock
   readonly timers: Timers
   /** Milliseconds, each > 0. */
@@ -15,8 +15,8 @@ export interface PatienceOptions {
 /** The last part of the wait for an answer is a timer of its own: after a stall, what has arrived is read first. */
 const LAST_PART = 16
 
-export class Patience {
-  readonly #options: PatienceOptions
+export class LinkTimeouts {
+  readonly #options: LinkTimeoutOptions
   readonly #over: (reason: string) => void
   #cancel: CancelTimer | null = null
   /** Since when nothing was heard; counts only while an answer is awaited. */
@@ -26,45 +26,45 @@ export class Patience {
   #suspectedAt = -1
 
   /** @param over called when patience is at an end */
-  constructor(options: PatienceOptions, over: (reason: string) => void) {
+  constructor(options: LinkTimeoutOptions, over: (reason: string) => void) {
     this.#options = options
     this.#over = over
   }
 
   /** The connection has begun. */
-  connect(): void {
+  startConnect(): void {
     const { connectTimeout: ms } = this.#options
     this.#after(ms, () => this.#over(`no connection within ${ms} ms`))
   }
 
   /** The handshake has begun. */
-  greet(): void {
+  startHandshake(): void {
     const { handshakeTimeout: ms } = this.#options
     this.#after(ms, () => this.#over(`no handshake within ${ms} ms`))
   }
 
   /** Nothing is awaited any more. */
-  end(): void {
+  stop(): void {
     this.#cancel?.()
     this.#cancel = null
     this.#isWaiting = false
   }
 
   /** Bytes arrived. */
-  heard(): void {
+  onBytesReceived(): void {
     this.#heardAt = this.#options.clock.now()
   }
 
   /** Requests left. */
-  sent(): void {
+  onRequestsSent(): void {
     if (this.#isWaiting) return
     this.#isWaiting = true
-    this.heard()
+    this.onBytesReceived()
     if (this.#cancel === null) this.#watch(this.#options.responseTimeout - this.#lastPart)
   }
 
   /** All requests are answered. The timer runs on, and is there for the next. */
-  answered(): void {
+  onAllAnswered(): void {
     this.#isWaiting = false
   }
 

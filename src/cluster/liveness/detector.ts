@@ -1,331 +1,327 @@
-// Decides which members of the cluster are alive, from what the links tell and what the other members say.
+// The failure detector: decides which members are alive, and computes the view from that.
+//
+// HEARTBEATS. Every node keeps one control link to every other node. At each heartbeat interval, and at once when its
+// report changes, it sends its StateMessage to all peers; each answers with its own. So n nodes exchange n² messages
+// per interval.
+//
+// STATUS OF A PEER, as one node observes it (health.ts):
+//
+//     unknown ──link ready──→ up ──connection refused, or silent for `timeout`──→ down
+//                             ↑                                                    │ ↑
+//                             └──probation is over── probation ←──an answer────────┘ │
+//                                                       └───refused, or silent───────┘
+//
+//   A connection that is closed and opened again changes nothing, except on probation, which it restarts. A process
+//   that was replaced by another one (a new run ID) counts as refused.
+//
+// VIEW (reports.ts, view.ts). A node suspects every peer that is down or on probation, and tells all peers so. It also
+// relays reports of members that some cannot reach (gossip). Every node computes the view from all reports by the same
+// rules, so nodes that can reach each other come to the same view and epoch.
+//
+// DEATH (tombstones.ts, peer-state.ts). A node that declares a peer dead takes over slots of it and keeps a tombstone.
+// A node that finds a tombstone of its own run drops what it holds. A tombstone is weak if the declaring node could
+// not reach most of the others: then it was probably itself cut off.
+//
+// TIMERS, ms: the heartbeat interval (set by the caller, by default `timeout` / 4); `timeout`, after which silence is
+// death; probation, from 500 doubling to 30,000 with each failure within 120,000; the lease check, at most `timeout`.
+//
+// INVARIANTS
+// - Whoever was declared dead learns it (onDeclaredDead) before an event lets it serve.
+// - After a pause of this process longer than `pauseThreshold`, silence is measured anew and a lease check runs
+//   (lease-check.ts): the pause says nothing about peers, but peers may have declared this node dead.
+// - A message of an ended run, or one older than the newest of its run, has no effect.
+// - There is no view before the detector is settled.
+//
+// SEAM. The rest of the program uses `Detector`, the types of events.ts, and of a StateMessage only `name`, `runId`
+// and `leaving`. The detector opens no connections, starts no timers and sends nothing: its caller reports what
+// happened on links, calls `tick`, and sends `message()`. So another protocol (SWIM, leases in etcd) replaces this
+// folder and the caller's heartbeat loop (control-channel.ts), and nothing else.
 
 import type { LinkFailure } from '../links/link.ts'
 import type { Member } from '../member.ts'
+import { Announcer } from './announcer.ts'
 import type { DetectorOptions, PeerReport, View } from './events.ts'
-import { type HealthRules, PeerHealth } from './health.ts'
-import { Doubt } from './lease-check.ts'
-import { Standpoint } from './local-view.ts'
-import { Correspondent } from './peer-state.ts'
-import { hearsayOf, isolationOf, type Peer, reportsOf } from './reports.ts'
+import { LeaseCheck } from './lease-check.ts'
+import { LocalView } from './local-view.ts'
+import { PeerTable } from './peer-table.ts'
+import { gossipOf, isolationOf, type Peer, peerReports } from './reports.ts'
 import type { StateMessage } from './state.ts'
-import { DeathMarks } from './tombstones.ts'
-
-/** How many members that are not listed any more are remembered. */
-const FORMER_KEPT = 1000
+import { TombstoneTable } from './tombstones.ts'
 
 export class Detector {
   readonly #options: DetectorOptions
-  readonly #rules: HealthRules
-  readonly #gap: number
-  readonly #peers = new Map<string, Peer>()
-  /** What those that are not listed any more have said: they may come back. */
-  readonly #former = new Map<string, Correspondent>()
-  readonly #marks = new DeathMarks()
-  readonly #standpoint: Standpoint
+  readonly #pauseThreshold: number
+  readonly #peers: PeerTable
+  readonly #tombstones = new TombstoneTable()
+  readonly #localView: LocalView
+  readonly #announcer: Announcer
   #serial = 0
-  /** When this process was last seen running. */
-  #beat: number
+  /** When the detector was last called. */
+  #lastRun: number
   #listedAt: number | undefined
-  #settled = false
-  #standing = true
-  #leaving = false
-  #deposed = false
-  #doubt: Doubt | undefined
-  #doubtTold = false
-  #isolated = false
-  #alone = false
-  #view: View
-  #viewKey = ''
-  #said = ''
-  #concluding = false
-  #again = false
+  #isRegistered = true
+  #isLeaving = false
+  /** This node was declared dead, which is not announced yet. */
+  #isDeclaredDead = false
+  #leaseCheck: LeaseCheck | undefined
+  #isCutOff = false
+  #isConcluding = false
+  #mustRepeat = false
 
   constructor(options: DetectorOptions) {
     this.#options = options
-    const { clock, timeout, probation = {} } = options
+    const { self, runId, clock, timeout, epochOf, events, probation = {} } = options
     const { shortest = 500, longest = 30_000, window = 120_000 } = probation
-    this.#rules = { timeout, shortest, longest, window }
-    this.#gap = options.gap ?? timeout / 2
-    this.#beat = clock.now()
-    this.#standpoint = new Standpoint(options.self, this.#peers)
-    this.#view = { members: [], epoch: options.epochOf([]), counter: 0 }
+    this.#pauseThreshold = options.pauseThreshold ?? timeout / 2
+    this.#lastRun = clock.now()
+    const rules = { timeout, shortest, longest, window }
+    this.#peers = new PeerTable({ self: self.name, runId, rules })
+    this.#localView = new LocalView(self, this.#peers.listed)
+    this.#announcer = new Announcer({
+      events,
+      epochOf,
+      conclusions: {
+        takeDeclaredDead: () => {
+          const isDeclaredDead = this.#isDeclaredDead
+          this.#isDeclaredDead = false
+          return isDeclaredDead
+        },
+        isLeaseCheckRunning: () => this.#leaseCheck !== undefined,
+        canSettle: () => this.#hasTriedAll(),
+      },
+    })
   }
 
-  /** The members that the membership source lists, this node among them or not. */
-  members(list: readonly Member[]): void {
-    const now = this.#wake()
-    const { self, runId } = this.#options
+  // Inputs.
+
+  /** The members that the membership source lists. This node may be among them. */
+  setMembers(list: readonly Member[]): void {
+    const now = this.#run()
     this.#listedAt ??= now
-    const listed = new Map(list.map((member) => [member.name, member]))
-    listed.delete(self.name)
-    for (const [name, { health, said }] of this.#peers) {
-      if (listed.has(name)) continue
-      // It may not know that it is not listed any more, and think that it still owns its slots.
-      if (health.talking && !said.message?.leaving) this.#marks.declare(name, said.runId, now)
-      this.#peers.delete(name)
-      said.message = undefined
-      this.#former.set(name, said)
-    }
-    for (const [name, member] of listed) {
-      const known = this.#peers.get(name)
-      const health = known?.health ?? new PeerHealth(this.#rules, now)
-      const said = known?.said ?? this.#former.get(name) ?? new Correspondent(self.name, runId)
-      this.#peers.set(name, { member, health, said })
-      this.#former.delete(name)
-    }
-    for (const name of this.#former.keys()) {
-      if (this.#former.size <= FORMER_KEPT) break
-      this.#former.delete(name)
+    for (const { name, runId } of this.#peers.update(list, now)) {
+      // It may not know that it is no longer listed, and go on to serve its slots.
+      this.#tombstones.declare(name, runId, now)
     }
     this.#conclude(now)
   }
 
-  /** Our link to that peer is through its handshake. */
-  ready(name: string, runId: string): void {
-    const now = this.#wake()
+  /** The handshake of our control link to the peer is complete. */
+  linkReady(name: string, runId: string): void {
+    const now = this.#run()
     const peer = this.#peers.get(name)
-    if (!peer || peer.said.over(runId)) return
-    this.#meet(name, peer, runId, now)
-    peer.health.ready(now)
+    if (!peer || peer.state.hasEnded(runId)) return
+    this.#observeRun(name, peer, runId, now)
+    peer.health.linkReady(now)
     this.#conclude(now)
   }
 
   /**
-   * Something came over a link that this node opened to that peer.
+   * Something was received over our control link to the peer.
    *
-   * @param latency the round trip of a ping, in ms, when that is what came
+   * @param latency the round trip of a heartbeat, ms, if that is what was received
    */
   heard(name: string, latency?: number): void {
-    const now = this.#wake()
+    const now = this.#run()
     this.#peers.get(name)?.health.heard(now, latency)
   }
 
-  /** Our link to that peer broke, or could not be opened. */
-  broken(name: string, how: LinkFailure): void {
-    const now = this.#wake()
+  /** Our control link to the peer broke, or could not be opened. */
+  linkBroken(name: string, how: LinkFailure): void {
+    const now = this.#run()
     const peer = this.#peers.get(name)
     if (!peer) return
-    this.#change(name, peer, now, () => peer.health.broken(how, now))
+    this.#change(name, peer, now, () => peer.health.linkBroken(how, now))
     this.#conclude(now)
   }
 
-  /** A state message of that peer has come, over its link or as an answer over ours. */
-  state(name: string, message: StateMessage): void {
-    const now = this.#wake()
+  /** A message of the peer was received: a heartbeat over its link, or an answer over ours. */
+  receive(name: string, message: StateMessage): void {
+    const now = this.#run()
     const peer = this.#peers.get(name)
-    if (!peer || peer.said.over(message.runId)) return
-    const { said, health } = peer
-    this.#meet(name, peer, message.runId, now)
-    if (said.condemns(message.runId, message.deposed, message.alone)) this.#deposed = true
-    this.#listen(message)
-    let news = said.take(message)
-    const { verdict, tried, talking } = health
-    if (message.answers !== undefined) health.answered(now)
-    const met = !talking && health.talking
-    const owns = this.#view.members.includes(this.#options.self)
-    if (said.rivalryEnds(message, met, owns, this.#view.epoch)) this.#deposed = true
-    if (message.answers !== undefined) {
-      if (this.#marks.alive(name)) this.#deposed = true
-      said.answered(message.answers)
-      this.#doubt?.answered(name, message.answers)
-      news ||= health.verdict !== verdict || !tried
+    if (!peer || peer.state.hasEnded(message.runId)) return
+    const { state, health } = peer
+    this.#observeRun(name, peer, message.runId, now)
+    if (state.hasNewTombstone(message.runId, message.tombstones, message.weakTombstones)) {
+      this.#isDeclaredDead = true
     }
-    if (news || this.#deposed || this.#doubt) this.#conclude(now)
+    this.#receiveGossip(message)
+    let isNews = state.update(message)
+    const { status, tried, isAlive } = health
+    if (message.answers !== undefined) health.answered(now)
+    const cameAlive = !isAlive && health.isAlive
+    const owns = this.view.members.includes(this.#options.self)
+    if (state.conflictEnds(message, cameAlive, owns, this.view.epoch)) this.#isDeclaredDead = true
+    if (message.answers !== undefined) {
+      if (this.#tombstones.withdraw(name)) this.#isDeclaredDead = true
+      state.answered(message.answers)
+      this.#leaseCheck?.answered(name, message.answers)
+      isNews ||= health.status !== status || !tried
+    }
+    if (isNews || this.#isDeclaredDead || this.#leaseCheck) this.#conclude(now)
   }
 
-  /** Whether this node may be a member: false while its lease is lost. */
-  standing(standing: boolean): void {
-    const now = this.#wake()
-    if (this.#standing && !standing) this.#deposed = true
-    this.#standing = standing
+  /** Whether this node is registered as a member: false while its lease at the membership source is lost. */
+  setRegistered(isRegistered: boolean): void {
+    const now = this.#run()
+    if (this.#isRegistered && !isRegistered) this.#isDeclaredDead = true
+    this.#isRegistered = isRegistered
     this.#conclude(now)
   }
 
   /** This node drains and will close: it is in no view from now on. */
   leave(): void {
-    const now = this.#wake()
-    this.#leaving = true
+    const now = this.#run()
+    this.#isLeaving = true
     this.#conclude(now)
   }
 
-  /** Looks at the clock: to be called with each ping, and whenever this process may have stood still. */
+  /** Time has passed. To be called with each heartbeat, and whenever this process may have been paused. */
   tick(): void {
-    const now = this.#wake()
+    const now = this.#run()
     const { name: self } = this.#options.self
-    this.#marks.prune((name) => this.#peers.has(name), now)
-    for (const [name, peer] of this.#peers) {
-      this.#change(name, peer, now, () => peer.health.tick(now, peer.said.message?.accused[self]))
+    this.#tombstones.prune((name) => this.#peers.has(name), now)
+    for (const [name, peer] of this.#peers.listed) {
+      this.#change(name, peer, now, () => peer.health.tick(now, peer.state.message?.suspects[self]))
     }
     this.#conclude(now)
   }
 
-  /** The state of this node, for a ping. */
+  // Outputs.
+
+  /** The next heartbeat. */
   message(): StateMessage {
     const { self, runId } = this.#options
-    const { opinion, reached } = this.#standpoint
+    const { report, reached } = this.#localView
     return {
       name: self.name,
       runId,
       serial: ++this.#serial,
-      epoch: this.#view.epoch,
+      epoch: this.view.epoch,
       weight: self.weight,
-      leaving: !this.#present,
-      ...opinion,
-      deposed: this.#marks.deposed,
-      alone: this.#marks.alone,
-      hearsay: hearsayOf(this.#peers, reached, opinion),
+      leaving: !this.#isPresent,
+      ...report,
+      tombstones: this.#tombstones.tombstones,
+      weakTombstones: this.#tombstones.weakTombstones,
+      gossip: gossipOf(this.#peers.listed, reached, report),
     }
   }
 
-  /** The state of this node, as the answer to a ping whose message was given to `state` before. */
-  answer(ping: StateMessage): StateMessage {
-    return { ...this.message(), answers: ping.serial }
+  /** The answer to a heartbeat, which was given to `receive` before. */
+  answer(heartbeat: StateMessage): StateMessage {
+    return { ...this.message(), answers: heartbeat.serial }
   }
 
   get view(): View {
-    return this.#view
+    return this.#announcer.view
   }
 
   get settled(): boolean {
-    return this.#settled
+    return this.#announcer.isSettled
   }
 
   get isolated(): boolean {
-    return this.#isolated
+    return this.#announcer.isIsolated
   }
 
-  /** Whether most of several others are silent: of two nodes, what each has declared of the other holds. */
+  /** Whether this node is isolated from several others. With a single other one, neither can tell who is cut off. */
   get isCutOff(): boolean {
-    return this.#alone
+    return this.#isCutOff
   }
 
-  get doubtful(): boolean {
-    return this.#doubtTold
+  get isLeaseCheckRunning(): boolean {
+    return this.#announcer.isLeaseCheckRunning
   }
 
   peers(): PeerReport[] {
-    return reportsOf(this.#peers)
+    return peerReports(this.#peers.listed)
   }
 
-  /** Every entry passes here: finds out whether this process stood still since the last one. */
-  #wake(): number {
+  /** Begins every input: detects that this process was paused since the last one. */
+  #run(): number {
     const now = this.#options.clock.now()
-    const stood = now - this.#beat
-    this.#beat = now
-    if (stood <= this.#gap) return now
+    const elapsed = now - this.#lastRun
+    this.#lastRun = now
+    if (elapsed <= this.#pauseThreshold) return now
     const waiting = new Set<string>()
-    for (const [name, { health, said }] of this.#peers) {
-      health.excused(now)
-      said.doubt(this.#serial)
-      if (health.talking) waiting.add(name)
+    for (const [name, { health, state }] of this.#peers.listed) {
+      health.resetSilence(now)
+      state.mayHaveMissedDeath(this.#serial)
+      if (health.isAlive) waiting.add(name)
     }
-    this.#doubt = new Doubt(waiting, this.#serial, now + this.#options.timeout)
-    // Whoever is asked now tells soonest.
-    this.#said = ''
+    this.#leaseCheck = new LeaseCheck(waiting, this.#serial, now + this.#options.timeout)
+    // A heartbeat sent now brings the answers soonest.
+    this.#announcer.repeatReport()
     this.#conclude(now)
     return now
   }
 
-  #meet(name: string, { said, health }: Peer, runId: string, now: number): void {
-    if (said.meet(runId)) health.replaced(now)
-    this.#marks.met(name, runId)
+  #observeRun(name: string, { state, health }: Peer, runId: string, now: number): void {
+    if (state.observeRun(runId)) health.restarted(now)
+    this.#tombstones.observeRun(name, runId)
   }
 
-  /** Takes in what a peer has heard of members that this node cannot hear. */
-  #listen(message: StateMessage): void {
-    for (const [name, heard] of Object.entries(message.hearsay)) {
-      const said = this.#peers.get(name)?.said
-      if (said?.condemns(heard.runId, heard.deposed, {})) this.#deposed = true
-      if (said?.agrees(heard, this.#view.epoch)) this.#deposed = true
+  /** Looks for tombstones of this node in states that the peer relays. */
+  #receiveGossip(message: StateMessage): void {
+    for (const [name, relayed] of Object.entries(message.gossip)) {
+      const state = this.#peers.get(name)?.state
+      if (state?.hasNewTombstone(relayed.runId, relayed.tombstones, {})) this.#isDeclaredDead = true
+      if (state?.agreesOnEpoch(relayed, this.view.epoch)) this.#isDeclaredDead = true
     }
   }
 
-  /** Does something that may change the verdict on a peer, and marks it when that declared it dead. */
-  #change(name: string, { health, said }: Peer, now: number, act: () => void): void {
-    const { verdict } = health
+  /** Runs an action on a peer's health, and writes a tombstone if the peer is down afterwards. */
+  #change(name: string, { health, state }: Peer, now: number, act: () => void): void {
+    const { status } = health
     act()
-    if (health.verdict === 'down' && verdict !== 'down') this.#marks.declare(name, said.runId, now)
+    if (health.status === 'down' && status !== 'down') this.#tombstones.declare(name, state.runId, now)
   }
 
-  /** Draws the conclusions from all that is known, and tells those that are new. */
+  /** Computes what follows from all that is known, and announces what is new. Listeners may call the detector. */
   #conclude(now: number): void {
-    if (this.#concluding) {
-      this.#again = true
+    if (this.#isConcluding) {
+      this.#mustRepeat = true
       return
     }
-    this.#concluding = true
+    this.#isConcluding = true
     try {
       do {
-        this.#again = false
-        this.#tell(now)
-      } while (this.#again)
+        this.#mustRepeat = false
+        this.#announce(now)
+      } while (this.#mustRepeat)
     } finally {
-      this.#concluding = false
+      this.#isConcluding = false
     }
   }
 
-  #tell(now: number): void {
-    const { events } = this.#options
-    const isolated = this.#measureIsolation(now)
-    const view = this.#standpoint.look(this.#present)
-    const awaited = (name: string) => this.#peers.get(name)?.health.talking === true
-    if (this.#doubt?.over(now, awaited)) this.#doubt = undefined
-    const said = JSON.stringify([this.#standpoint.opinion, this.#present])
-
-    // What must be forgotten is told before anything that lets this node serve.
-    if (this.#deposed) {
-      this.#deposed = false
-      if (this.#settled) events.onDeposed()
-    }
-    if (this.#doubtTold !== (this.#doubt !== undefined)) {
-      this.#doubtTold = this.#doubt !== undefined
-      events.onDoubt(this.#doubtTold)
-    }
-    if (this.#isolated !== isolated) {
-      this.#isolated = isolated
-      events.onIsolated(isolated)
-    }
-    if (!this.#settled && this.#triedAll(now)) {
-      this.#settled = true
-      events.onSettled()
-    }
-    if (this.#settled) this.#show(view)
-    if (said !== this.#said) {
-      this.#said = said
-      events.onChanged()
-    }
+  #announce(now: number): void {
+    const isIsolated = this.#updateIsolation(now)
+    const view = this.#localView.update(this.#isPresent)
+    if (this.#leaseCheck?.isOver(now, (name) => this.#peers.isAlive(name))) this.#leaseCheck = undefined
+    const report = JSON.stringify([this.#localView.report, this.#isPresent])
+    this.#announcer.announce(view, isIsolated, report)
   }
 
-  #show(members: readonly Member[]): void {
-    const key = JSON.stringify(members.map(({ name, weight }) => [name, weight]))
-    if (key === this.#viewKey) return
-    this.#viewKey = key
-    const { epochOf, events } = this.#options
-    this.#view = { members, epoch: epochOf(members), counter: this.#view.counter + 1 }
-    events.onView(this.#view)
-  }
-
-  #triedAll(now: number): boolean {
+  #hasTriedAll(): boolean {
     if (this.#listedAt === undefined) return false
-    if (now - this.#listedAt >= this.#options.timeout) return true
-    for (const { health } of this.#peers.values()) if (!health.tried) return false
+    if (this.#lastRun - this.#listedAt >= this.#options.timeout) return true
+    for (const { health } of this.#peers.listed.values()) if (!health.tried) return false
     return true
   }
 
-  #measureIsolation(now: number): boolean {
-    const { isolated, others } = isolationOf(this.#peers)
-    // Of two, nobody can tell who was cut off: what each declared holds.
-    const alone = isolated && others > 1
-    for (const [name, { health, said }] of this.#peers) {
-      if (alone && health.charge === 'silent') this.#marks.doubt(name, now - this.#options.timeout)
-      if (alone && !this.#alone) said.doubt(this.#serial)
+  #updateIsolation(now: number): boolean {
+    const { isolated, others } = isolationOf(this.#peers.listed)
+    const isCutOff = isolated && others > 1
+    for (const [name, { health, state }] of this.#peers.listed) {
+      if (isCutOff && health.suspicion === 'silent') {
+        this.#tombstones.weaken(name, now - this.#options.timeout)
+      }
+      if (isCutOff && !this.#isCutOff) state.mayHaveMissedDeath(this.#serial)
     }
-    this.#alone = alone
+    this.#isCutOff = isCutOff
     return isolated
   }
 
-  get #present(): boolean {
-    return this.#standing && !this.#leaving
+  get #isPresent(): boolean {
+    return this.#isRegistered && !this.#isLeaving
   }
 }

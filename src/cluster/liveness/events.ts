@@ -1,36 +1,42 @@
-// What the detector is given and what it tells.
+// The interface of failure detection: what the detector is given, what it reports, and which events it emits.
 
 import type { Clock } from '../../bytes/clock.ts'
 import type { Member } from '../member.ts'
-import type { Verdict } from './health.ts'
-import type { Charge } from './state.ts'
+import type { PeerStatus } from './health.ts'
+import type { Suspicion } from './state.ts'
 
 /** The members that are alive, as this node sees it. */
 export interface View {
-  /** Sorted by name. Without this node, when it leaves or others took its slots over; none before it is settled. */
+  /**
+   * Sorted by name. Empty until the detector is settled. This node is missing while it leaves, and while others have
+   * declared it dead.
+   */
   readonly members: readonly Member[]
-  /** The fingerprint of the members: the same on every node that has the same view. */
+  /** A fingerprint of the members: equal on nodes that have the same view. */
   readonly epoch: number
-  /** Counts the views of this process. */
+  /** The number of views that this process has had. */
   readonly counter: number
 }
 
-/** What the detector tells. Each may call the detector. */
-interface DetectorEvents {
-  /** The view has changed. Not called before the node is settled. */
+/** Listeners may call the detector. */
+export interface DetectorEvents {
+  /** The view has changed. Not emitted before `onSettled`. */
   onView(view: View): void
   /**
-   * Others have declared this node dead and took its slots over, or it lost its standing: what it holds may be out
-   * of date. Called before whatever else follows; several times in a row when several have declared it.
+   * Others have declared this node dead and taken over its slots, or it lost its registration: its entries may be
+   * out of date and must be dropped. Emitted before any event that lets the node serve; once for each declaration.
    */
-  onDeposed(): void
-  /** True: this process stood still and may have been declared dead. False: it knows (`onDeposed` came before). */
-  onDoubt(doubtful: boolean): void
-  /** Whether most of the others are silent, so that this node may be the one that is cut off. */
+  onDeclaredDead(): void
+  /**
+   * true: this process was paused for so long that it may have been declared dead; it must not serve.
+   * false: the check is over. If the node was declared dead, `onDeclaredDead` came before.
+   */
+  onLeaseCheck(isRunning: boolean): void
+  /** Whether more than half of the others are silent, so that this node may be the one that is cut off. */
   onIsolated(isolated: boolean): void
-  /** Each listed member was reached, or failed, or the timeout has passed: the first view follows. */
+  /** Every listed member has answered or failed, or the timeout has passed. The first view follows. */
   onSettled(): void
-  /** What this node says of the others has changed: `message()` should go to all peers now. */
+  /** This node's report has changed: send `message()` to all peers now. */
   onChanged(): void
 }
 
@@ -39,30 +45,30 @@ export interface PeerReport {
   readonly name: string
   /** '' before the first contact. */
   readonly runId: string
-  readonly verdict: Verdict
-  readonly charge: Charge | undefined
-  /** When the verdict was given. */
+  readonly status: PeerStatus
+  readonly suspicion: Suspicion | undefined
+  /** When the status last changed. */
   readonly since: number
   readonly lastHeard: number
-  /** The round trip of the last ping, in ms. */
+  /** The round trip of the last heartbeat, ms. */
   readonly latency: number | undefined
-  /** How often it fell of late. */
-  readonly falls: number
+  /** Failures within the last two minutes. */
+  readonly failures: number
   readonly linked: boolean
 }
 
 export interface DetectorOptions {
   readonly self: Member
-  /** Different for each start of the process. */
+  /** Differs for each start of the process. */
   readonly runId: string
   readonly clock: Clock
-  /** A peer that is not heard for so long is down, in ms; several pings long. */
+  /** A peer from which nothing was received for this long is down, ms; several heartbeat intervals. */
   readonly timeout: number
   /** The fingerprint of a set of members. */
   readonly epochOf: (members: readonly Member[]) => number
   readonly events: DetectorEvents
-  /** This process stood still when it did not come to its turn for so long, in ms; the default is half the timeout. */
-  readonly gap?: number
-  /** Probation, in ms: the first one, the longest, and after how long without a fall it starts anew. */
+  /** The process counts as paused if the detector was not called for this long, ms; by default half the timeout. */
+  readonly pauseThreshold?: number
+  /** Probation, ms: the first one, the longest one, and the time without a failure after which the first applies again. */
   readonly probation?: { readonly shortest?: number; readonly longest?: number; readonly window?: number }
 }

@@ -1,44 +1,44 @@
-// The verdict of this node on one peer: up, down, or on probation after a fall.
+// The status of one peer as this node observes it: up, down, or on probation after a failure.
 
 import type { LinkFailure } from '../links/link.ts'
-import type { Charge } from './state.ts'
+import type { Suspicion } from './state.ts'
 
-/** `unknown` until the first contact. */
-export type Verdict = 'unknown' | 'up' | 'down' | 'probation'
+/** `unknown`: no contact yet. */
+export type PeerStatus = 'unknown' | 'up' | 'down' | 'probation'
 
 /** Times in ms. */
 export interface HealthRules {
-  /** A peer that has not been heard for so long is down. */
+  /** A peer from which nothing was received for this long is down. */
   readonly timeout: number
-  /** Probation after the first fall; it doubles with each further one. */
+  /** Probation after the first failure. It doubles with each further one. */
   readonly shortest: number
   readonly longest: number
-  /** A peer that has not fallen for so long starts anew with the shortest probation. */
+  /** After this long without a failure, the next probation is the shortest again. */
   readonly window: number
 }
 
-/** A process that ended and was started again is trusted that many times sooner: so do planned restarts go. */
-const RESTARTED = 4
+/** The probation of a restarted process is shorter by this factor: a restart is mostly planned. */
+const RESTART_FACTOR = 4
 
 export class PeerHealth {
   readonly #rules: HealthRules
-  verdict: Verdict = 'unknown'
-  /** What the peer is charged with; undefined while it is up or unknown. */
-  charge: Charge | undefined
-  /** When the verdict was given. */
+  status: PeerStatus = 'unknown'
+  /** Why the peer is suspected; undefined while it is up or unknown. */
+  suspicion: Suspicion | undefined
+  /** When the status last changed. */
   since: number
   lastHeard: number
-  /** The round trip of the last ping, in ms. */
+  /** The round trip of the last heartbeat, ms. */
   latency: number | undefined
-  /** Falls within the window, those on probation included. */
-  falls = 0
-  /** Whether the link is through its handshake and not known to be broken. */
+  /** Failures within the window, those on probation included. */
+  failures = 0
+  /** Whether the handshake of the control link is complete and the link is not known to be broken. */
   linked = false
-  /** Whether the peer was reached, or an attempt failed, since it was listed. */
+  /** Whether the peer has answered, or a connection attempt has failed, since it was listed. */
   tried = false
-  #lastFall = Number.NEGATIVE_INFINITY
-  /** Whether another process listens there now than the one that fell. */
-  #restarted = false
+  #lastFailure = Number.NEGATIVE_INFINITY
+  /** Whether another process runs there since the last failure. */
+  #isRestarted = false
   #probationEnds = 0
 
   constructor(rules: HealthRules, now: number) {
@@ -47,15 +47,17 @@ export class PeerHealth {
     this.lastHeard = now
   }
 
-  /** Whether the peer takes part: it has answered, and has not been found dead since. */
-  get talking(): boolean {
-    return this.verdict === 'up' || this.verdict === 'probation'
+  /** Whether the peer has answered and was not declared dead since. */
+  get isAlive(): boolean {
+    return this.status === 'up' || this.status === 'probation'
   }
 
-  ready(now: number): void {
+  linkReady(now: number): void {
     this.linked = true
     this.lastHeard = now
-    if (this.verdict === 'unknown' || (this.verdict === 'down' && this.falls === 0)) this.#judge('up', now)
+    if (this.status === 'unknown' || (this.status === 'down' && this.failures === 0)) {
+      this.#setStatus('up', now)
+    }
   }
 
   heard(now: number, latency: number | undefined): void {
@@ -63,88 +65,88 @@ export class PeerHealth {
     if (latency !== undefined) this.latency = latency
   }
 
-  /** The process that was known there is gone: another one has spoken. */
-  replaced(now: number): void {
-    if (this.verdict !== 'unknown') this.#fall('refused', now)
-    this.#restarted = true
+  /** A new process runs in place of the known one, which has therefore ended. */
+  restarted(now: number): void {
+    if (this.status !== 'unknown') this.#fail('refused', now)
+    this.#isRestarted = true
     this.linked = false
   }
 
-  /** An answer came over our link to the peer: it hears us and we hear it. */
+  /** An answer arrived over our link to the peer: both directions work. */
   answered(now: number): void {
     this.tried = true
     if (!this.linked) return
     this.lastHeard = now
-    if (this.verdict === 'down') this.#judge('probation', now)
-    if (this.verdict === 'probation' && this.#probationEnds === Number.POSITIVE_INFINITY) {
-      this.#probationEnds = now + this.#penalty()
+    if (this.status === 'down') this.#setStatus('probation', now)
+    if (this.status === 'probation' && this.#probationEnds === Number.POSITIVE_INFINITY) {
+      this.#probationEnds = now + this.#probationLength()
     }
   }
 
-  broken(how: LinkFailure, now: number): void {
+  linkBroken(how: LinkFailure, now: number): void {
     this.tried = true
     const wasLinked = this.linked
     this.linked = false
-    if (this.verdict === 'down') {
-      if (how === 'refused') this.charge = 'refused'
-    } else if (how === 'refused' || (how === 'silent' && this.#silent(now))) this.#fall(how, now)
-    else if (this.verdict === 'probation' && wasLinked) this.#relapse(now)
+    if (this.status === 'down') {
+      if (how === 'refused') this.suspicion = 'refused'
+    } else if (how === 'refused' || (how === 'silent' && this.#isSilent(now))) this.#fail(how, now)
+    else if (this.status === 'probation' && wasLinked) this.#restartProbation(now)
   }
 
-  /** @param accusedBy what the peer charges this node with. */
-  tick(now: number, accusedBy: Charge | undefined): void {
-    if (this.verdict !== 'down' && this.#silent(now)) this.#fall('silent', now)
-    if (this.verdict !== 'probation' || now < this.#probationEnds) return
-    // Two that accused each other take each other back in the same moment: else the one who is quicker to forgive
-    // would be the accused one meanwhile, and lose its place.
-    if (accusedBy === undefined || accusedBy === 'willing') this.#judge('up', now)
-    else this.charge = 'willing'
+  /** @param suspectedFor why the peer suspects this node */
+  tick(now: number, suspectedFor: Suspicion | undefined): void {
+    if (this.status !== 'down' && this.#isSilent(now)) this.#fail('silent', now)
+    if (this.status !== 'probation' || now < this.#probationEnds) return
+    // Two nodes that suspect each other readmit each other at the same time. Otherwise the one whose probation of the
+    // other ends first would be the only suspect, and would be removed from the view.
+    if (suspectedFor === undefined || suspectedFor === 'recovered') this.#setStatus('up', now)
+    else this.suspicion = 'recovered'
   }
 
-  /** This process itself stood still: that nothing was heard meanwhile tells nothing of the peer. */
-  excused(now: number): void {
+  /** This process was paused: the silence during the pause says nothing about the peer. */
+  resetSilence(now: number): void {
     this.lastHeard = now
   }
 
-  /** The clock decides, not the link: when this process stood still, the link did not listen either. */
-  #silent(now: number): boolean {
+  /** Decided by the clock, not by the link: while this process was paused the link received nothing either. */
+  #isSilent(now: number): boolean {
     return now - this.lastHeard >= this.#rules.timeout
   }
 
-  #fall(how: 'refused' | 'silent', now: number): void {
+  #fail(how: 'refused' | 'silent', now: number): void {
     if (
-      this.verdict === 'up' ||
-      (this.verdict === 'probation' && this.#probationEnds < Number.POSITIVE_INFINITY)
+      this.status === 'up' ||
+      (this.status === 'probation' && this.#probationEnds < Number.POSITIVE_INFINITY)
     ) {
-      this.#count(now)
+      this.#countFailure(now)
     }
-    this.#judge('down', now)
-    this.charge = how
-    this.#restarted = false
+    this.#setStatus('down', now)
+    this.suspicion = how
+    this.#isRestarted = false
   }
 
-  /** The link broke on probation: it starts again, longer, with the next answer. */
-  #relapse(now: number): void {
-    this.#count(now)
-    this.charge = 'probation'
+  /** The link broke on probation: a new, longer probation begins with the next answer. */
+  #restartProbation(now: number): void {
+    this.#countFailure(now)
+    this.suspicion = 'probation'
     this.#probationEnds = Number.POSITIVE_INFINITY
   }
 
-  #count(now: number): void {
-    this.falls = now - this.#lastFall > this.#rules.window ? 1 : this.falls + 1
-    this.#lastFall = now
+  #countFailure(now: number): void {
+    this.failures = now - this.#lastFailure > this.#rules.window ? 1 : this.failures + 1
+    this.#lastFailure = now
   }
 
-  #judge(verdict: Verdict, now: number): void {
-    this.verdict = verdict
+  #setStatus(status: PeerStatus, now: number): void {
+    this.status = status
     this.since = now
-    this.charge = verdict === 'probation' ? 'probation' : undefined
-    if (verdict === 'probation') this.#probationEnds = now + this.#penalty()
+    this.suspicion = status === 'probation' ? 'probation' : undefined
+    if (status === 'probation') this.#probationEnds = now + this.#probationLength()
   }
 
-  #penalty(): number {
+  #probationLength(): number {
     const { shortest, longest } = this.#rules
-    const base = this.#restarted ? shortest / RESTARTED : shortest
-    return Math.min(longest, base * 2 ** Math.min(30, this.falls - 1))
+    const base = this.#isRestarted ? shortest / RESTART_FACTOR : shortest
+    return Math.min(longest, base * 2 ** Math.min(30, this.failures - 1))
   }
 }

@@ -1,29 +1,34 @@
-// The time after this process stood still, until it knows whether the others have declared it dead meanwhile.
+// The lease check after a pause of this process (SIGSTOP, a long garbage collection, a suspended machine).
 
-export class Doubt {
+/**
+ * A node may serve its slots only while the others hear from it: an implicit lease of one timeout. After a pause it
+ * may have expired. The check lasts until every peer that may have declared this node dead has answered a message
+ * sent after the pause, or has failed, or the timeout has passed.
+ */
+export class LeaseCheck {
   readonly #serial: number
-  readonly #until: number
+  readonly #deadline: number
   readonly #waiting: Set<string>
 
   /**
-   * @param waiting names of those that may have declared this node dead
-   * @param serial the last message that was sent before: only answers to later ones tell
-   * @param until when to wait no longer, in ms of the clock
+   * @param waiting names of the peers that may have declared this node dead
+   * @param serial the last message sent before the pause: only answers to later ones count
+   * @param deadline when the check ends at the latest, ms of the clock
    */
-  constructor(waiting: Set<string>, serial: number, until: number) {
+  constructor(waiting: Set<string>, serial: number, deadline: number) {
     this.#waiting = waiting
     this.#serial = serial
-    this.#until = until
+    this.#deadline = deadline
   }
 
-  /** An answer of that peer to the message of that serial has come. */
+  /** The peer has answered the message of that serial. */
   answered(name: string, serial: number): void {
     if (serial > this.#serial) this.#waiting.delete(name)
   }
 
-  /** @param awaited whether an answer of that peer can still come */
-  over(now: number, awaited: (name: string) => boolean): boolean {
-    for (const name of this.#waiting) if (!awaited(name)) this.#waiting.delete(name)
-    return this.#waiting.size === 0 || now >= this.#until
+  /** @param canAnswer whether an answer of that peer may still arrive */
+  isOver(now: number, canAnswer: (name: string) => boolean): boolean {
+    for (const name of this.#waiting) if (!canAnswer(name)) this.#waiting.delete(name)
+    return this.#waiting.size === 0 || now >= this.#deadline
   }
 }

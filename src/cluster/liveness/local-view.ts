@@ -1,15 +1,15 @@
-// What this node makes of all that is known: its own opinion, and the view that follows.
+// This node's own report about its peers, and the view that follows from all reports.
 
 import type { Member } from '../member.ts'
-import { accusesAny, evidenceOf, membersOf, opinionOf, type Peers } from './reports.ts'
-import { agree, hearsBadly, type Opinion, reachable } from './view.ts'
+import { collectReports, localReport, membersOf, type Peers, suspectsAny } from './reports.ts'
+import { type Report, reachable, resolveView, suspectsMajority } from './view.ts'
 
-export class Standpoint {
+export class LocalView {
   readonly #self: Member
   readonly #peers: Peers
-  /** This node's own opinion of its peers. */
-  opinion: Opinion = { accused: {}, deaf: false, unknown: [] }
-  /** All that this node, or one that it talks to, can talk to. */
+  /** This node's own report. */
+  report: Report = { suspects: {}, disconnected: false, unknown: [] }
+  /** The members that this node, or a peer that is alive for it, can reach. */
   reached: ReadonlySet<string> = new Set()
 
   constructor(self: Member, peers: Peers) {
@@ -18,21 +18,22 @@ export class Standpoint {
   }
 
   /**
-   * Takes in what has changed.
+   * Recomputes both.
    *
    * @param present whether this node may be in the view
    * @returns the members in the view, sorted by name
    */
-  look(present: boolean): Member[] {
-    const own = opinionOf(this.#peers, this.opinion.deaf)
-    const evidence = evidenceOf(this.#peers, this.#self.name, own, present)
-    const { accused } = own
-    this.reached = reachable(evidence)
-    // It does not hear well again before all is well again: else its charges would count one by one.
-    const deaf =
-      hearsBadly(accused, this.#self.name, this.reached) || (own.deaf && accusesAny(accused, this.reached))
-    this.opinion = { ...own, deaf }
-    const opinions = new Map(evidence.opinions).set(this.#self.name, this.opinion)
-    return membersOf(agree(this.reached, { ...evidence, opinions }), this.#self, this.#peers)
+  update(present: boolean): Member[] {
+    const own = localReport(this.#peers, this.report.disconnected)
+    const all = collectReports(this.#peers, this.#self.name, own, present)
+    const { suspects } = own
+    this.reached = reachable(all)
+    // Disconnected until no suspicion is left: otherwise the last few would count while links are being restored.
+    const disconnected =
+      suspectsMajority(suspects, this.#self.name, this.reached) ||
+      (own.disconnected && suspectsAny(suspects, this.reached))
+    this.report = { ...own, disconnected }
+    const reports = new Map(all.reports).set(this.#self.name, this.report)
+    return membersOf(resolveView(this.reached, { ...all, reports }), this.#self, this.#peers)
   }
 }

@@ -1,125 +1,130 @@
-// What one peer has told this node: its latest state, and how often it declared this node dead.
+// What one peer has told this node: its latest state, and the tombstones that concern this node.
 
-import type { Marks, StateMessage } from './state.ts'
+import type { StateMessage, Tombstones } from './state.ts'
 
-/** Runs of a peer that are remembered, so that what a process sent before it ended is known as such. */
+/** How many runs of a peer are remembered, so that late messages of an ended run are recognised. */
 const RUNS_KEPT = 8
 
 interface Run {
-  /** Another run has spoken since. */
-  over: boolean
-  deposed: number
-  alone: number
+  /** A later run was seen. */
+  hasEnded: boolean
+  /** The highest counts of this node's tombstones seen from this run. */
+  count: number
+  weakCount: number
 }
 
-export class Correspondent {
-  /** The run that speaks now; '' before the first contact. */
+export class PeerState {
+  /** The current run; '' before the first contact. */
   runId = ''
   /** The newest message of that run. */
   message: StateMessage | undefined
   readonly #self: string
   readonly #selfRun: string
   readonly #runs = new Map<string, Run>()
-  /** Whether the peer owned what this node did, when it last spoke: it held this node for dead. */
-  #rivals = false
-  /** While this node may not have noticed that the peer had reason to declare it dead: answers to later messages tell. */
-  #unsure: number | undefined
+  /** The peer took over this node's slots while this node served them too, and still does as far as is known. */
+  #conflicts = false
+  /** This node was paused or cut off after it had sent this serial, so that weak tombstones may be right about it. */
+  #uncertainSince: number | undefined
 
-  /** @param self the name of this node, and its run */
+  /**
+   * @param self the name of this node
+   * @param selfRun its run
+   */
   constructor(self: string, selfRun: string) {
     this.#self = self
     this.#selfRun = selfRun
   }
 
-  /** This node stood still or was cut off, after it had sent the message of that serial. */
-  doubt(serial: number): void {
-    this.#unsure = serial
+  /** This node was paused or cut off after it had sent the message of that serial. */
+  mayHaveMissedDeath(serial: number): void {
+    this.#uncertainSince = serial
   }
 
-  /** The message of that serial was answered, and the answer was looked at. */
+  /** The peer's answer to the message of that serial was processed. */
   answered(serial: number): void {
-    if (this.#unsure !== undefined && serial > this.#unsure) this.#unsure = undefined
+    if (this.#uncertainSince !== undefined && serial > this.#uncertainSince) this.#uncertainSince = undefined
   }
 
-  /** Whether that run has ended: another one has spoken since. */
-  over(runId: string): boolean {
-    return this.#runs.get(runId)?.over === true
+  /** Whether a later run than this one was seen. */
+  hasEnded(runId: string): boolean {
+    return this.#runs.get(runId)?.hasEnded === true
   }
 
-  /** Notes the run that speaks. True when it took the place of another. */
-  meet(runId: string): boolean {
+  /** A run of the peer was seen. Returns whether it replaces another one. */
+  observeRun(runId: string): boolean {
     if (runId === this.runId) return false
     const previous = this.#runs.get(this.runId)
-    if (previous) previous.over = true
+    if (previous) previous.hasEnded = true
     this.runId = runId
     this.message = undefined
-    this.#rivals = false
+    this.#conflicts = false
     this.#run(runId)
     return previous !== undefined
   }
 
-  /** Takes in a message of the present run. False when it says nothing new of the others. */
-  take(message: StateMessage): boolean {
+  /** Stores a message of the current run. Returns whether it reports anything new. */
+  update(message: StateMessage): boolean {
     const before = this.message
     if (before && message.serial <= before.serial) return false
     this.message = message
     return !before || !sameContent(before, message)
   }
 
-  /** Whether the marks tell that this node was declared dead since it last looked, and may have been rightly. */
-  condemns(runId: string, deposed: Marks, alone: Marks): boolean {
-    if (this.over(runId)) return false
+  /** Whether the tombstones contain a new declaration that this node is dead, and that is binding for it. */
+  hasNewTombstone(runId: string, tombstones: Tombstones, weakTombstones: Tombstones): boolean {
+    if (this.hasEnded(runId)) return false
     const seen = this.#run(runId)
-    const count = this.#countOf(deposed)
-    const countAlone = this.#countOf(alone)
-    const news = count > seen.deposed || (countAlone > seen.alone && this.#unsure !== undefined)
-    seen.deposed = Math.max(seen.deposed, count)
-    seen.alone = Math.max(seen.alone, countAlone)
-    return news
+    const count = this.#countOf(tombstones)
+    const weakCount = this.#countOf(weakTombstones)
+    const isNew = count > seen.count || (weakCount > seen.weakCount && this.#uncertainSince !== undefined)
+    seen.count = Math.max(seen.count, count)
+    seen.weakCount = Math.max(seen.weakCount, weakCount)
+    return isNew
   }
 
   /**
-   * Whether a time is over in which the peer owned what this node did, as it held this node for dead: what came in
-   * since its mark was seen counts no more than what was there before.
+   * Whether a conflict ends with this message: the peer had declared this node dead and served its slots, while this
+   * node served them too. Entries stored here after the tombstone was first seen are as invalid as those before.
    *
-   * @param met whether this node can talk to the peer from now on, and could not before
+   * @param cameAlive whether the peer became alive with this message
    * @param owns whether this node is in its own view
    * @param epoch the epoch of this node
    */
-  rivalryEnds(message: StateMessage, met: boolean, owns: boolean, epoch: number): boolean {
-    if (owns && message.epoch !== epoch && this.#replaces(message)) this.#rivals = true
-    return (met && this.#reconcile()) || this.agrees(message, epoch)
+  conflictEnds(message: StateMessage, cameAlive: boolean, owns: boolean, epoch: number): boolean {
+    if (owns && message.epoch !== epoch && this.#replaces(message)) this.#conflicts = true
+    return (cameAlive && this.#endConflict()) || this.agreesOnEpoch(message, epoch)
   }
 
-  /** The same, when a third member has heard that the peer is of our mind. */
-  agrees({ runId, epoch }: { readonly runId: string; readonly epoch: number }, ours: number): boolean {
-    return epoch === ours && runId === this.runId && this.#reconcile()
+  /** The same, when a third member relays that the peer has this node's epoch. */
+  agreesOnEpoch({ runId, epoch }: { readonly runId: string; readonly epoch: number }, own: number): boolean {
+    return epoch === own && runId === this.runId && this.#endConflict()
   }
 
-  #reconcile(): boolean {
-    const ended = this.#rivals
-    this.#rivals = false
+  #endConflict(): boolean {
+    const ended = this.#conflicts
+    this.#conflicts = false
     return ended
   }
 
-  #replaces({ accused, deposed, alone }: StateMessage): boolean {
-    const charge = accused[this.#self]
-    if (charge === undefined || charge === 'willing') return false
-    const count = this.#countOf(deposed)
-    const countAlone = this.#countOf(alone)
-    return count > countAlone || (countAlone > 0 && this.#unsure !== undefined)
+  /** Whether the peer serves this node's slots because it declared this node dead. */
+  #replaces({ suspects, tombstones, weakTombstones }: StateMessage): boolean {
+    const suspicion = suspects[this.#self]
+    if (suspicion === undefined || suspicion === 'recovered') return false
+    const count = this.#countOf(tombstones)
+    const weakCount = this.#countOf(weakTombstones)
+    return count > weakCount || (weakCount > 0 && this.#uncertainSince !== undefined)
   }
 
-  /** The mark of this node, when it is meant in this run. */
-  #countOf(marks: Marks): number {
-    const mark = marks[this.#self]
-    return mark && (mark.runId === '' || mark.runId === this.#selfRun) ? mark.count : 0
+  /** The count of this node's tombstone if it concerns this run; 0: there is none. */
+  #countOf(tombstones: Tombstones): number {
+    const tombstone = tombstones[this.#self]
+    return tombstone && (tombstone.runId === '' || tombstone.runId === this.#selfRun) ? tombstone.count : 0
   }
 
   #run(runId: string): Run {
     let run = this.#runs.get(runId)
     if (!run) {
-      run = { over: false, deposed: 0, alone: 0 }
+      run = { hasEnded: false, count: 0, weakCount: 0 }
       this.#runs.set(runId, run)
       for (const old of this.#runs.keys()) {
         if (this.#runs.size <= RUNS_KEPT) break
@@ -131,7 +136,7 @@ export class Correspondent {
 }
 
 function sameContent(a: StateMessage, b: StateMessage): boolean {
-  const content = ({ weight, leaving, accused, deaf, unknown, hearsay }: StateMessage) =>
-    JSON.stringify([weight, leaving, accused, deaf, unknown, hearsay])
+  const content = ({ weight, leaving, suspects, disconnected, unknown, gossip }: StateMessage) =>
+    JSON.stringify([weight, leaving, suspects, disconnected, unknown, gossip])
   return content(a) === content(b)
 }

@@ -1,128 +1,136 @@
-// Puts together what this node and its peers say of each other: what a view follows from, and what others are told.
+// Collects the reports of this node and its peers: the input of the view, and the gossip that is sent on.
 
 import type { Member } from '../member.ts'
 import type { PeerReport } from './events.ts'
 import type { PeerHealth } from './health.ts'
-import type { Correspondent } from './peer-state.ts'
-import type { Charge, Charges, Hearsay, Mark, StateMessage } from './state.ts'
-import { answers, type Evidence, type Opinion } from './view.ts'
+import type { PeerState } from './peer-state.ts'
+import type { GossipedState, StateMessage, Suspicion, Suspicions, Tombstone } from './state.ts'
+import { isResponsive, type Report, type ReportSet } from './view.ts'
 
 /** One other member, as this node knows it. */
 export interface Peer {
   /** As the membership lists it. */
   readonly member: Member
   readonly health: PeerHealth
-  readonly said: Correspondent
+  readonly state: PeerState
 }
 
 export type Peers = ReadonlyMap<string, Peer>
 
-/** This node's own opinion of its peers. */
-export function opinionOf(peers: Peers, deaf: boolean): Opinion {
-  const accused: Record<string, Charge> = {}
+/** This node's own report. */
+export function localReport(peers: Peers, disconnected: boolean): Report {
+  const suspects: Record<string, Suspicion> = {}
   const unknown: string[] = []
   for (const [name, { health }] of peers) {
-    if (health.charge) accused[name] = health.charge
-    if (health.verdict === 'unknown') unknown.push(name)
+    if (health.suspicion) suspects[name] = health.suspicion
+    if (health.status === 'unknown') unknown.push(name)
   }
-  return { accused, deaf, unknown }
+  return { suspects, disconnected, unknown }
 }
 
 /**
- * All that is known.
+ * All reports that this node has.
  *
  * @param present whether this node may be in the view
  */
-export function evidenceOf(peers: Peers, self: string, own: Opinion, present: boolean): Evidence {
+export function collectReports(peers: Peers, self: string, own: Report, present: boolean): ReportSet {
   const eligible = new Set<string>()
-  const opinions = new Map<string, Opinion | undefined>([[self, own]])
-  const hearsay = new Map<string, Hearsay>()
+  const reports = new Map<string, Report | undefined>([[self, own]])
+  const newest = new Map<string, GossipedState>()
   if (present) eligible.add(self)
-  for (const [name, { health, said }] of peers) {
-    if (said.message?.leaving) continue
+  for (const [name, { health, state }] of peers) {
+    if (state.message?.leaving) continue
     eligible.add(name)
-    if (!health.talking) continue
-    opinions.set(name, said.message)
-    for (const [other, heard] of Object.entries(said.message?.hearsay ?? {})) {
-      const known = hearsay.get(other)
-      if (!known || heard.serial > known.serial) hearsay.set(other, heard)
+    if (!health.isAlive) continue
+    reports.set(name, state.message)
+    for (const [other, relayed] of Object.entries(state.message?.gossip ?? {})) {
+      const known = newest.get(other)
+      if (!known || relayed.serial > known.serial) newest.set(other, relayed)
     }
   }
-  const reported = new Map<string, Opinion>()
-  for (const [name, heard] of hearsay) {
-    const opinion = opinions.get(name)
-    const message = peers.get(name)?.said.message
-    if (!opinion) reported.set(name, { ...heard, unknown: [] })
-    else if (message && message.runId === heard.runId && message.serial < heard.serial) {
-      // A third member heard it sooner. It does not pass on all, so that what is missing there may still hold.
-      opinions.set(name, { ...message, deaf: heard.deaf, accused: { ...message.accused, ...heard.accused } })
+  const gossip = new Map<string, Report>()
+  for (const [name, relayed] of newest) {
+    const report = reports.get(name)
+    const message = peers.get(name)?.state.message
+    if (!report) gossip.set(name, { ...relayed, unknown: [] })
+    else if (message && message.runId === relayed.runId && message.serial < relayed.serial) {
+      // The relayed state is newer, but it does not contain every suspicion: those of the older message still count.
+      const suspects = { ...message.suspects, ...relayed.suspects }
+      reports.set(name, { ...message, disconnected: relayed.disconnected, suspects })
     }
   }
-  return { eligible, opinions, hearsay: reported }
+  return { eligible, reports, gossip }
 }
 
 /**
- * What peers that somebody may not hear say against members that somebody can talk to.
+ * The states to relay: those of peers that some member may not be able to reach, limited to suspicions against
+ * members that some member can reach.
  *
- * @param own this node's opinion
+ * @param own this node's report
  */
-export function hearsayOf(peers: Peers, reached: ReadonlySet<string>, own: Opinion): Record<string, Hearsay> {
+export function gossipOf(
+  peers: Peers,
+  reached: ReadonlySet<string>,
+  own: Report,
+): Record<string, GossipedState> {
   const messages = new Map<string, StateMessage>()
-  for (const [name, { health, said }] of peers) {
-    if (health.talking && said.message && !said.message.leaving) messages.set(name, said.message)
+  for (const [name, { health, state }] of peers) {
+    if (health.isAlive && state.message && !state.message.leaving) messages.set(name, state.message)
   }
   const unheard = new Set<string>()
-  for (const { accused, deaf } of [own, ...messages.values()]) {
-    for (const name in accused) if (!deaf || !answers(accused[name])) unheard.add(name)
+  for (const { suspects, disconnected } of [own, ...messages.values()]) {
+    for (const name in suspects) if (!disconnected || !isResponsive(suspects[name])) unheard.add(name)
   }
-  const all: Record<string, Hearsay> = {}
+  const gossip: Record<string, GossipedState> = {}
   for (const name of unheard) {
     const message = messages.get(name)
     if (!message) continue
-    const { runId, serial, epoch, deaf } = message
-    const accused: Record<string, Charge> = {}
-    const deposed: Record<string, Mark> = {}
-    for (const other in message.accused) {
+    const { runId, serial, epoch, disconnected } = message
+    const suspects: Record<string, Suspicion> = {}
+    const tombstones: Record<string, Tombstone> = {}
+    for (const other in message.suspects) {
       if (!reached.has(other)) continue
-      accused[other] = message.accused[other]
-      if (message.deposed[other]) deposed[other] = message.deposed[other]
+      suspects[other] = message.suspects[other]
+      if (message.tombstones[other]) tombstones[other] = message.tombstones[other]
     }
-    if (Object.keys(accused).length > 0) all[name] = { runId, serial, epoch, deaf, accused, deposed }
+    if (Object.keys(suspects).length > 0) {
+      gossip[name] = { runId, serial, epoch, disconnected, suspects, tombstones }
+    }
   }
-  return all
+  return gossip
 }
 
-/** Whether a charge against somebody that others can talk to, and that did not certainly end, is left. */
-export function accusesAny(accused: Charges, reached: ReadonlySet<string>): boolean {
-  for (const name in accused) if (reached.has(name) && accused[name] !== 'refused') return true
+/** Whether a reachable member is suspected for another reason than a refused connection. */
+export function suspectsAny(suspects: Suspicions, reached: ReadonlySet<string>): boolean {
+  for (const name in suspects) if (reached.has(name) && suspects[name] !== 'refused') return true
   return false
 }
 
-/** Whether more than half of the others are silent; those whose process is certainly gone do not count. */
+/** Whether more than half of the others are silent. Members whose process has ended, or that leave, do not count. */
 export function isolationOf(peers: Peers): { readonly isolated: boolean; readonly others: number } {
   let silent = 0
   let others = 0
-  for (const { health, said } of peers.values()) {
-    if (health.charge === 'refused' || said.message?.leaving) continue
+  for (const { health, state } of peers.values()) {
+    if (health.suspicion === 'refused' || state.message?.leaving) continue
     others++
-    if (health.charge === 'silent') silent++
+    if (health.suspicion === 'silent') silent++
   }
   return { isolated: silent * 2 > others, others }
 }
 
-/** The members of those names, sorted by name, each with the weight that it gave itself. */
+/** The members of these names, sorted by name. The weight that a member reports overrides the listed one. */
 export function membersOf(names: Iterable<string>, self: Member, peers: Peers): Member[] {
   return [...names].sort().map((name) => {
     if (name === self.name) return self
-    const { member, said } = peers.get(name)!
-    const weight = said.message?.weight ?? member.weight
+    const { member, state } = peers.get(name)!
+    const weight = state.message?.weight ?? member.weight
     return weight === member.weight ? member : { ...member, weight }
   })
 }
 
-export function reportsOf(peers: Peers): PeerReport[] {
-  return [...peers].map(([name, { said, health }]) => {
-    const { verdict, charge, since, lastHeard, latency, falls, linked } = health
-    return { name, runId: said.runId, verdict, charge, since, lastHeard, latency, falls, linked }
+export function peerReports(peers: Peers): PeerReport[] {
+  return [...peers].map(([name, { state, health }]) => {
+    const { status, suspicion, since, lastHeard, latency, failures, linked } = health
+    return { name, runId: state.runId, status, suspicion, since, lastHeard, latency, failures, linked }
   })
 }

@@ -1,63 +1,97 @@
-// What members tell each other with every ping: whom they cannot vouch for, and whom they have declared dead.
+// The heartbeat message: which members the sender suspects, and which it has declared dead.
 
 /**
- * Why a member does not vouch for another: `refused` – nobody listened there, its process is gone; `silent` – it
- * did not answer within the timeout; `probation` – it answers again, but not yet for long enough; `willing` – it
- * has been good for long enough, and is taken back as soon as it takes the accuser back.
+ * Why a member suspects another one:
+ *
+ * - `refused`: the connection was refused, so its process has ended.
+ * - `silent`: nothing was received from it within the timeout.
+ * - `probation`: it answers again, but not yet for long enough.
+ * - `recovered`: its probation is over. It is readmitted as soon as it no longer suspects this member either.
  */
-export type Charge = 'refused' | 'silent' | 'probation' | 'willing'
+export type Suspicion = 'refused' | 'silent' | 'probation' | 'recovered'
 
-/** Names of members and what they are charged with. */
-export type Charges = Readonly<Record<string, Charge>>
+/** Suspected members by name. */
+export type Suspicions = Readonly<Record<string, Suspicion>>
 
-/** A declaration that a run of a member is dead. */
-export interface Mark {
-  /** '' when no run of it was ever met: whichever it is. */
+/** The record that one run of a member was declared dead. */
+export interface Tombstone {
+  /** '' if no run of the member was ever seen; the tombstone then holds for whichever run there is. */
   readonly runId: string
-  /** Rises with each declaration. */
+  /** Increases with each declaration. */
   readonly count: number
 }
 
-export type Marks = Readonly<Record<string, Mark>>
+/** Tombstones by the name of the dead member. */
+export type Tombstones = Readonly<Record<string, Tombstone>>
 
-/** What a third member has said, for those who cannot hear it themselves. */
-export interface Hearsay {
+/** The state of a third member, relayed for members that cannot reach it. */
+export interface GossipedState {
   readonly runId: string
-  /** The serial of the message that said so. */
+  /** The serial of the relayed message. */
   readonly serial: number
   readonly epoch: number
-  readonly deaf: boolean
-  /** Only charges against members that somebody still vouches for. */
-  readonly accused: Charges
-  readonly deposed: Marks
+  readonly disconnected: boolean
+  /** Suspicions against members that at least one other member can reach. */
+  readonly suspects: Suspicions
+  readonly tombstones: Tombstones
 }
 
-/** The state of one member, as it travels between members (as JSON). */
+/** The state of one member, sent as JSON in heartbeats and in their answers. */
 export interface StateMessage {
   readonly name: string
-  /** Changes with each start of the process. */
+  /** Differs for each start of the process. */
   readonly runId: string
-  /** Rises with every message of this run: a message that was overtaken by a newer one is known by it. */
+  /** Increases with every message of a run. A receiver ignores a message older than one that it has seen. */
   readonly serial: number
-  /** In an answer: the serial of the message that it answers. */
+  /** In an answer: the serial of the heartbeat that it answers. */
   readonly answers?: number
   /** The fingerprint of the sender's view. */
   readonly epoch: number
   readonly weight: number
-  /** True while the sender drains or may not own anything: it is not in anybody's view. */
+  /** The sender drains, or may not own slots. It is then in nobody's view. */
   readonly leaving: boolean
-  readonly accused: Charges
-  /** True from when the sender accused most of those that others can talk to, until it accuses none of them. */
-  readonly deaf: boolean
-  /** Members that the sender was told of and has not reached yet. */
-  readonly unknown: readonly string[]
-  /** Declared dead by the sender: their slots were taken over. */
-  readonly deposed: Marks
+  readonly suspects: Suspicions
   /**
-   * Declared dead while the sender lost touch with most of the others: it was more probably the one who was cut
-   * off. It counts for those who cannot be sure that they were not.
+   * The sender suspects most of the members that others can reach. It is then the sender that has lost its
+   * connections, and its suspicions are ignored. True until it suspects none of them.
    */
-  readonly alone: Marks
-  /** By the name of the third member. */
-  readonly hearsay: Readonly<Record<string, Hearsay>>
+  readonly disconnected: boolean
+  /** Listed members that the sender has not contacted yet. */
+  readonly unknown: readonly string[]
+  /** Members that the sender declared dead. Their slots were taken over. */
+  readonly tombstones: Tombstones
+  /**
+   * Members that the sender declared dead while it could not reach most of the others, so that the sender was
+   * probably the one cut off. Binding only for a receiver that was paused or cut off at that time.
+   */
+  readonly weakTombstones: Tombstones
+  /** States of third members, by name. */
+  readonly gossip: Readonly<Record<string, GossipedState>>
+}
+
+/** Whether a value received from a peer is a state message. */
+export function isStateMessage(value: unknown): value is StateMessage {
+  if (!isObject(value)) return false
+  const { name, runId, serial, epoch, weight, leaving, suspects, unknown, ...rest } = value as Unchecked
+  const { tombstones, weakTombstones, gossip } = rest
+  return (
+    [name, runId].every((text) => typeof text === 'string') &&
+    [serial, epoch, weight].every((number) => Number.isFinite(number)) &&
+    typeof leaving === 'boolean' &&
+    [suspects, tombstones, weakTombstones, gossip].every(isObject) &&
+    Array.isArray(unknown) &&
+    Object.values(gossip as object).every(isGossipedState)
+  )
+}
+
+type Unchecked = { readonly [Field in keyof StateMessage]?: unknown }
+
+function isGossipedState(value: unknown): boolean {
+  if (!isObject(value)) return false
+  const { runId, suspects, tombstones } = value as { readonly [Field in keyof GossipedState]?: unknown }
+  return typeof runId === 'string' && isObject(suspects) && isObject(tombstones)
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

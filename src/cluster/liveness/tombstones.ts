@@ -1,88 +1,92 @@
-// Remembers which members this node has declared dead, for telling them when they can be told.
+// The members that this node has declared dead, kept until they can be told.
 
-import type { Mark, Marks } from './state.ts'
+import type { Tombstone, Tombstones } from './state.ts'
 
-/** How long a member that is no longer listed can still learn that it was declared dead, in ms. */
+/** How long the tombstone of a member that is no longer listed is kept, ms. */
 const KEPT = 600_000
 
 interface Entry {
-  /** The run that was declared dead; '' when none was ever met. */
+  /** The run that was declared dead; '' if none was ever seen. */
   runId: string
-  /** The latest mark; it never falls, so that each declaration is told from those before. */
+  /** The count of the last declaration. It never decreases, so that each declaration can be told from earlier ones. */
   latest: number
-  /** The latest mark that holds; 0: none. */
-  deposed: number
-  /** The one before it, for when it turns out not to hold. */
-  before: number
-  /** The latest mark made while this node had lost touch with most of the others; 0: none. */
-  alone: number
-  /** Whether what was declared in doubt is still to be taken back, should that run turn out to live. */
-  open: boolean
+  /** The count of the last declaration that is binding; 0: none. */
+  binding: number
+  /** The previous value of `binding`, restored when a declaration is weakened. */
+  previous: number
+  /** The count of the last declaration made while this node was cut off; 0: none. */
+  weak: number
+  /** The run is alive after all, if it answers: then the weakened declaration is withdrawn. */
+  isOpen: boolean
   at: number
 }
 
-export class DeathMarks {
+export class TombstoneTable {
   readonly #entries = new Map<string, Entry>()
 
-  /** The member of that name was declared dead. */
+  /** This node has declared a run of the member dead. */
   declare(name: string, runId: string, now: number): void {
     let entry = this.#entries.get(name)
     if (!entry) {
-      entry = { runId, latest: 0, deposed: 0, before: 0, alone: 0, open: false, at: now }
+      entry = { runId, latest: 0, binding: 0, previous: 0, weak: 0, isOpen: false, at: now }
       this.#entries.set(name, entry)
     }
     entry.runId = runId
-    entry.before = entry.deposed
-    entry.deposed = ++entry.latest
+    entry.previous = entry.binding
+    entry.binding = ++entry.latest
     entry.at = now
   }
 
-  /** What was declared since `since` is doubtful: this node itself was cut off. */
-  doubt(name: string, since: number): void {
+  /** Makes a declaration made since `since` a weak one: this node itself was cut off. */
+  weaken(name: string, since: number): void {
     const entry = this.#entries.get(name)
-    if (!entry || entry.at < since || entry.deposed < entry.latest) return
-    entry.alone = entry.deposed
-    entry.deposed = entry.before
-    entry.open = true
+    if (!entry || entry.at < since || entry.binding < entry.latest) return
+    entry.weak = entry.binding
+    entry.binding = entry.previous
+    entry.isOpen = true
   }
 
-  /** That run of the member answers. True, once, when it was declared dead in doubt: what was taken is not ours. */
-  alive(name: string): boolean {
+  /**
+   * The member answers.
+   *
+   * @returns true, once, if its death was declared weakly: then this node must give up what it took over
+   */
+  withdraw(name: string): boolean {
     const entry = this.#entries.get(name)
-    if (!entry?.open) return false
-    entry.open = false
+    if (!entry?.isOpen) return false
+    entry.isOpen = false
     return true
   }
 
-  /** A run speaks there. What was declared of a run before it is no concern of this one. */
-  met(name: string, runId: string): void {
+  /** A run of the member was seen. Declarations about earlier runs do not concern it. */
+  observeRun(name: string, runId: string): void {
     const entry = this.#entries.get(name)
     if (!entry) return
     if (entry.runId !== runId && entry.runId !== '') {
-      entry.deposed = entry.before = entry.alone = 0
-      entry.open = false
+      entry.binding = entry.previous = entry.weak = 0
+      entry.isOpen = false
     }
     entry.runId = runId
   }
 
-  /** Forgets members that are not listed any more, once they had time to hear of it. */
+  /** Forgets members that have not been listed for long enough. */
   prune(listed: (name: string) => boolean, now: number): void {
     for (const [name, { at }] of this.#entries)
       if (!listed(name) && now - at > KEPT) this.#entries.delete(name)
   }
 
-  get deposed(): Marks {
-    return this.#pick((entry) => entry.deposed)
+  get tombstones(): Tombstones {
+    return this.#pick((entry) => entry.binding)
   }
 
-  get alone(): Marks {
-    return this.#pick((entry) => entry.alone)
+  get weakTombstones(): Tombstones {
+    return this.#pick((entry) => entry.weak)
   }
 
-  #pick(mark: (entry: Entry) => number): Marks {
-    const picked: Record<string, Mark> = {}
+  #pick(countOf: (entry: Entry) => number): Tombstones {
+    const picked: Record<string, Tombstone> = {}
     for (const [name, entry] of this.#entries) {
-      if (mark(entry) > 0) picked[name] = { runId: entry.runId, count: mark(entry) }
+      if (countOf(entry) > 0) picked[name] = { runId: entry.runId, count: countOf(entry) }
     }
     return picked
   }

@@ -1,118 +1,123 @@
-// Decides, from what the members say of each other, which of them form the cluster: the same on all that can talk.
+// Computes the view from the members' reports. Members that have the same reports compute the same view.
 
-import type { Charge, Charges } from './state.ts'
+import type { Suspicion, Suspicions } from './state.ts'
 
-/** What one member says of the others; whom it does not name, it vouches for. */
-export interface Opinion {
-  readonly accused: Charges
-  /** Whether it accuses so many that it is itself suspect. */
-  readonly deaf: boolean
-  /** Those it has not met yet. */
+/** What one member reports about the others. A member that is not named is reachable for it. */
+export interface Report {
+  readonly suspects: Suspicions
+  /** The reporter has lost its connections: its suspicions are ignored. */
+  readonly disconnected: boolean
+  /** Members that it has not contacted yet. */
   readonly unknown: readonly string[]
 }
 
-export interface Evidence {
-  /** The members that may be in the view: all that are listed, but those that leave. */
+export interface ReportSet {
+  /** The members that may be in the view: all that are listed and do not leave. */
   readonly eligible: ReadonlySet<string>
-  /** The opinions of this node and of the members that it talks to, by name; undefined: not heard yet. */
-  readonly opinions: ReadonlyMap<string, Opinion | undefined>
-  /** What members that this node cannot talk to have been heard to say, by name. */
-  readonly hearsay: ReadonlyMap<string, Opinion>
+  /** By name, the reports of this node and of the peers that are alive for it; undefined: none received yet. */
+  readonly reports: ReadonlyMap<string, Report | undefined>
+  /** By name, relayed reports of members that this node cannot reach. */
+  readonly gossip: ReadonlyMap<string, Report>
 }
 
 /**
- * The candidates for the view: the members that this node, or one that it talks to, can talk to. A member whom
- * nobody can talk to is dead and needs no further proof; what it said before counts no more.
+ * The candidates for the view: members that this node, or a peer that is alive for it, can reach. A member that
+ * nobody can reach is dead; its last report no longer counts.
  */
-export function reachable({ eligible, opinions }: Evidence): Set<string> {
+export function reachable({ eligible, reports }: ReportSet): Set<string> {
   const found = new Set<string>()
   const absent: string[] = []
-  for (const name of eligible) if (opinions.has(name)) found.add(name)
+  for (const name of eligible) if (reports.has(name)) found.add(name)
   for (const name of eligible) if (!found.has(name)) absent.push(name)
   if (absent.length === 0) return found
-  for (const [witness, opinion] of opinions) {
-    if (!opinion || !eligible.has(witness)) continue
-    const unknown = new Set(opinion.unknown)
-    for (const name of absent) if (answers(opinion.accused[name]) && !unknown.has(name)) found.add(name)
+  for (const [reporter, report] of reports) {
+    if (!report || !eligible.has(reporter)) continue
+    const unknown = new Set(report.unknown)
+    for (const name of absent) if (isResponsive(report.suspects[name]) && !unknown.has(name)) found.add(name)
   }
   return found
 }
 
 /**
- * The view that follows from the evidence. All nodes that hold the same evidence come to the same view:
+ * The members of the view:
  *
- * 1. A candidate that accuses more than half of the others is itself the one that hears badly (unless there are
- *    only two, where nobody can tell): what it says does not count, until it accuses none of them.
- * 2. Among the rest, as long as one accuses another, one leaves: the most accused; of those, the one that accuses
- *    most; of those, the last by name. So a lone accusation takes out the accused, and of two that accuse each
- *    other one stays.
+ * 1. Suspicions of a candidate that suspects more than half of the others are ignored, until it suspects none of
+ *    them. With two candidates this rule does not apply: neither can tell which of them is cut off.
+ * 2. While one of the remaining members suspects another, one member is removed: the one suspected by most; of
+ *    those, the one that suspects most; of those, the last by name. So a single suspicion removes the suspect, and
+ *    of two members that suspect each other one stays.
  */
-export function agree(candidates: ReadonlySet<string>, evidence: Evidence): Set<string> {
+export function resolveView(candidates: ReadonlySet<string>, reports: ReportSet): Set<string> {
   const members = new Set(candidates)
-  const charges = chargesAmong(candidates, evidence)
-  for (let leaver = mostAccused(members, charges); leaver; leaver = mostAccused(members, charges)) {
-    members.delete(leaver)
+  const graph = suspicionGraph(candidates, reports)
+  for (let worst = mostSuspected(members, graph); worst; worst = mostSuspected(members, graph)) {
+    members.delete(worst)
   }
   return members
 }
 
-/** Whether the charges of one candidate are against more than half of the others. */
-export function hearsBadly(accused: Charges, accuser: string, candidates: ReadonlySet<string>): boolean {
-  let charged = 0
+/** Whether a member suspects more than half of the other candidates. */
+export function suspectsMajority(
+  suspects: Suspicions,
+  reporter: string,
+  candidates: ReadonlySet<string>,
+): boolean {
+  let suspected = 0
   let others = candidates.size - 1
-  for (const name in accused) {
-    if (name === accuser || !candidates.has(name)) continue
-    // Who is refused is certainly gone: left out.
-    if (accused[name] === 'refused') others--
-    else charged++
+  for (const name in suspects) {
+    if (name === reporter || !candidates.has(name)) continue
+    // A refused connection is proof that the process has ended, and says nothing about the reporter's connections.
+    if (suspects[name] === 'refused') others--
+    else suspected++
   }
-  return others > 1 && charged * 2 > others
+  return others > 1 && suspected * 2 > others
 }
 
-/** Whether one that is charged with this, or nothing, answers its accuser. */
-export function answers(charge: Charge | undefined): boolean {
-  return charge !== 'refused' && charge !== 'silent'
+/** Whether a member with this suspicion, or none, answers its reporter. */
+export function isResponsive(suspicion: Suspicion | undefined): boolean {
+  return suspicion !== 'refused' && suspicion !== 'silent'
 }
 
-/** Accuser → accused → charge, of candidates only and without the charges that do not count. */
-type Accusations = Map<string, Map<string, Charge>>
+/** Reporter → suspected member → reason. Candidates only, without the suspicions that are ignored. */
+type SuspicionGraph = Map<string, Map<string, Suspicion>>
 
-function chargesAmong(candidates: ReadonlySet<string>, { opinions, hearsay }: Evidence): Accusations {
-  const all: Accusations = new Map()
-  for (const accuser of candidates) {
-    const opinion = opinions.get(accuser) ?? hearsay.get(accuser)
-    if (!opinion || opinion.deaf || hearsBadly(opinion.accused, accuser, candidates)) continue
-    const relevant = new Map<string, Charge>()
-    for (const name in opinion.accused) {
-      if (name !== accuser && candidates.has(name)) relevant.set(name, opinion.accused[name])
+function suspicionGraph(candidates: ReadonlySet<string>, { reports, gossip }: ReportSet): SuspicionGraph {
+  const graph: SuspicionGraph = new Map()
+  for (const reporter of candidates) {
+    const report = reports.get(reporter) ?? gossip.get(reporter)
+    if (!report || report.disconnected || suspectsMajority(report.suspects, reporter, candidates)) continue
+    const relevant = new Map<string, Suspicion>()
+    for (const name in report.suspects) {
+      if (name !== reporter && candidates.has(name)) relevant.set(name, report.suspects[name])
     }
-    all.set(accuser, relevant)
+    graph.set(reporter, relevant)
   }
-  for (const [accuser, accused] of all) {
-    // One that is ready to take the other back waits for it to do the same; if that does not accuse, it is over.
-    for (const [name, charge] of accused) {
-      if (charge === 'willing' && !all.get(name)?.has(accuser)) accused.delete(name)
+  for (const [reporter, suspects] of graph) {
+    // A recovered member stays suspected only while it suspects the reporter in turn.
+    for (const [name, suspicion] of suspects) {
+      if (suspicion === 'recovered' && !graph.get(name)?.has(reporter)) suspects.delete(name)
     }
   }
-  return all
+  return graph
 }
 
-function mostAccused(members: ReadonlySet<string>, charges: Accusations): string | undefined {
+function mostSuspected(members: ReadonlySet<string>, graph: SuspicionGraph): string | undefined {
   const times = new Map<string, number>()
-  for (const [accuser, accused] of charges) {
-    if (!members.has(accuser)) continue
-    for (const name of accused.keys()) if (members.has(name)) times.set(name, (times.get(name) ?? 0) + 1)
+  for (const [reporter, suspects] of graph) {
+    if (!members.has(reporter)) continue
+    for (const name of suspects.keys()) if (members.has(name)) times.set(name, (times.get(name) ?? 0) + 1)
   }
-  const accusing = (name: string) => {
+  const suspectedBy = (name: string) => {
     let count = 0
-    for (const other of charges.get(name)?.keys() ?? []) if (members.has(other)) count++
+    for (const other of graph.get(name)?.keys() ?? []) if (members.has(other)) count++
     return count
   }
   let worst: string | undefined
   for (const [name, count] of times) {
     if (worst === undefined) worst = name
     else {
-      const order = count - times.get(worst)! || accusing(name) - accusing(worst) || (name > worst ? 1 : -1)
+      const order =
+        count - times.get(worst)! || suspectedBy(name) - suspectedBy(worst) || (name > worst ? 1 : -1)
       if (order > 0) worst = name
     }
   }

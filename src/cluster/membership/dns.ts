@@ -4,7 +4,7 @@ import { promises as dns } from 'node:dns'
 import { isIP } from 'node:net'
 import { type CancelTimer, systemTimers, type Timers } from '../../bytes/clock.ts'
 import type { Member } from '../member.ts'
-import { memberAt, Roster } from './member-list.ts'
+import { MemberList, memberAt } from './member-list.ts'
 import type { DnsConfig, Membership, MembershipWatcher } from './membership.ts'
 
 /** The part of Node.js's resolver that is used. */
@@ -43,14 +43,14 @@ const KEPT = '; the last list stands'
  */
 export class DnsMembership implements Membership {
   readonly kind = 'dns'
-  readonly standing = true
+  readonly isRegistered = true
   readonly #config: DnsConfig
   readonly #timers: Timers
   readonly #random: () => number
   readonly #resolver: Resolver
   #self: Member | undefined
   #watcher: MembershipWatcher | undefined
-  #roster: Roster | undefined
+  #roster: MemberList | undefined
   #cancel: CancelTimer = () => {}
   #isClosed = false
   #trouble: string | undefined
@@ -72,7 +72,7 @@ export class DnsMembership implements Membership {
     }
     this.#self = self
     this.#watcher = watcher
-    this.#roster = new Roster((list) => watcher.changed(list))
+    this.#roster = new MemberList((list) => watcher.changed(list))
     await this.#round()
   }
 
@@ -93,14 +93,14 @@ export class DnsMembership implements Membership {
       this.#note(members.length === 0 ? `the answer is empty${KEPT}` : undefined)
       const self = this.#self!
       if (members.length > 0)
-        this.#roster!.tell(members.map((each) => (each.name === self.name ? self : each)))
+        this.#roster!.publish(members.map((each) => (each.name === self.name ? self : each)))
     } catch (error) {
       if (this.#isClosed) return
       const { code = String(error) } = error as NodeJS.ErrnoException
       this.#missing = code === dns.NOTFOUND ? this.#missing + 1 : 0
       if (this.#missing > PATIENCE) {
         this.#note('there is no such name, again and again; the list is empty now')
-        this.#roster!.tell([])
+        this.#roster!.publish([])
       } else {
         this.#note(
           `${code === dns.NOTFOUND ? 'there is no such name' : `it does not resolve (${code})`}${KEPT}`,

@@ -10,7 +10,7 @@ export interface SessionOptions {
   readonly config: EtcdConfig
   readonly endpoint: string
   /** How long a call may take, ms. */
-  readonly patience: number
+  readonly callTimeout: number
 }
 
 /** Waits between attempts of gRPC to connect, ms; what it does by default would find etcd again after two minutes. */
@@ -25,9 +25,9 @@ export class EtcdSession {
   readonly #patience: number
   readonly #folder: string
 
-  private constructor(client: Etcd3, { config, patience }: SessionOptions) {
+  private constructor(client: Etcd3, { config, callTimeout }: SessionOptions) {
     this.#client = client
-    this.#patience = patience
+    this.#patience = callTimeout
     this.#folder = `${config.prefix}/members/`
   }
 
@@ -36,9 +36,9 @@ export class EtcdSession {
     const { Etcd3 } = await import('etcd3').catch((error) => {
       throw new Error(`members in etcd need the package etcd3 (npm install etcd3): ${error.message}`)
     })
-    const { endpoint, patience, config } = options
+    const { endpoint, callTimeout, config } = options
     const { username, password = '' } = config
-    const callOptions = (): object => ({ deadline: Date.now() + patience })
+    const callOptions = (): object => ({ deadline: Date.now() + callTimeout })
     const auth = username === undefined ? {} : { auth: { username, password, callOptions } }
     return new EtcdSession(new Etcd3({ hosts: endpoint, grpcOptions: RECONNECT, ...auth }), options)
   }

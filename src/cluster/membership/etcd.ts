@@ -3,7 +3,7 @@
 import { type CancelTimer, type Clock, systemTimers, type Timers } from '../../bytes/clock.ts'
 import { addressName, type Member } from '../member.ts'
 import { type Change, EtcdSession } from './etcd-session.ts'
-import { memberAt, Roster } from './member-list.ts'
+import { MemberList, memberAt } from './member-list.ts'
 import type { EtcdConfig, Membership, MembershipWatcher } from './membership.ts'
 
 export interface EtcdEnvironment {
@@ -41,7 +41,7 @@ export class EtcdMembership implements Membership {
   readonly #random: () => number
   #self: Member | undefined
   #watcher: MembershipWatcher | undefined
-  #roster: Roster | undefined
+  #roster: MemberList | undefined
   #session: EtcdSession | undefined
   #lease: Lease | undefined
   #renewal: Promise<void> = Promise.resolve()
@@ -69,14 +69,14 @@ export class EtcdMembership implements Membership {
   }
 
   /** By the clock, not by a timer alone: a process that was stopped wakes up with its timers still to come. */
-  get standing(): boolean {
+  get isRegistered(): boolean {
     return this.#standing && this.#clock.now() < this.#deadline
   }
 
   async start(self: Member, watcher: MembershipWatcher): Promise<void> {
     this.#self = self
     this.#watcher = watcher
-    this.#roster = new Roster((list) => watcher.changed(list))
+    this.#roster = new MemberList((list) => watcher.changed(list))
     // Here, because a package that is missing will be missing at every attempt.
     const session = await this.#open()
     await this.#connect(session)
@@ -109,7 +109,7 @@ export class EtcdMembership implements Membership {
   #open(): Promise<EtcdSession> {
     const { endpoints, lease } = this.#config
     const endpoint = endpoints[this.#sessions++ % endpoints.length]
-    return EtcdSession.open({ config: this.#config, endpoint, patience: lease * RENEWAL })
+    return EtcdSession.open({ config: this.#config, endpoint, callTimeout: lease * RENEWAL })
   }
 
   async #connect(opened?: EtcdSession): Promise<void> {
@@ -196,7 +196,7 @@ export class EtcdMembership implements Membership {
     if (this.#standing) return
     this.#standing = true
     this.#warn('this node is registered again')
-    this.#watcher!.standing(true)
+    this.#watcher!.registered(true)
   }
 
   #lose(reason: string): void {
@@ -204,12 +204,12 @@ export class EtcdMembership implements Membership {
     if (this.#isClosed || !this.#standing) return
     this.#standing = false
     this.#warn(`this node is no longer listed: ${reason}`)
-    this.#watcher!.standing(false)
+    this.#watcher!.registered(false)
   }
 
   /** Takes a whole list. */
   #replace(entries: readonly Change[]): void {
-    if (this.#roster!.isTold) this.#beginGrace()
+    if (this.#roster!.isPublished) this.#beginGrace()
     const names = new Set(entries.map(([name]) => name))
     const vanished = [...this.#present.keys()].filter((name) => !names.has(name))
     this.#apply([...vanished.map((name): Change => [name, undefined]), ...entries])
@@ -254,7 +254,7 @@ export class EtcdMembership implements Membership {
   }
 
   #tell(): void {
-    if (!this.#isClosed) this.#roster!.tell([...this.#held.values(), ...this.#present.values()])
+    if (!this.#isClosed) this.#roster!.publish([...this.#held.values(), ...this.#present.values()])
   }
 
   #warn(message: string): void {

@@ -28,7 +28,7 @@ export function memberAt(host: string, port: number, weight = USUAL_WEIGHT): Mem
 }
 
 /** Tells a list on when it differs from the last one, whatever order it came in. */
-export class Roster {
+export class MemberList {
   readonly #changed: (members: readonly Member[]) => void
   #last: string | undefined
 
@@ -37,12 +37,12 @@ export class Roster {
   }
 
   /** Whether there is a last one. */
-  get isTold(): boolean {
+  get isPublished(): boolean {
     return this.#last !== undefined
   }
 
   /** Of several members with one name the last counts. */
-  tell(members: Iterable<Member>): void {
+  publish(members: Iterable<Member>): void {
     const byName = new Map([...members].map((member) => [member.name, member]))
     const list = [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
     const text = list.map(({ name, weight }) => `${name} ${weight}`).join('\n')

@@ -10,7 +10,7 @@ export interface MembershipWatcher {
    */
   changed(members: readonly Member[]): void
   /** This node's standing, after every change of it; it is true at first. */
-  standing(standing: boolean): void
+  registered(standing: boolean): void
   /** Something that a person should know: at its beginning and at its end, not each time it is tried again. */
   warn(message: string): void
 }
@@ -22,7 +22,7 @@ export interface Membership {
    * Whether this node may still count itself a member. Only etcd takes it away: with the lease, until this node is
    * registered again. What others wrote meanwhile is not known here.
    */
-  readonly standing: boolean
+  readonly isRegistered: boolean
   /**
    * Begins to watch, and to say that this node is there. Resolves once the source was asked for the first time,
    * after `changed` if it gave a list; one that cannot be reached is no error: `warn` says so and it is asked

@@ -1,13 +1,13 @@
 // A membership that is written down: the same list for as long as the node runs.
 
 import { addressName } from '../member.ts'
-import { memberAt, Roster, readAddress } from './member-list.ts'
+import { MemberList, memberAt, readAddress } from './member-list.ts'
 import type { Membership, MembershipWatcher, StaticConfig } from './membership.ts'
 
 /** The members that the configuration names. Who leaves stays listed: the others see it go on their links. */
 export class StaticMembership implements Membership {
   readonly kind = 'static'
-  readonly standing = true
+  readonly isRegistered = true
   readonly #peers: readonly string[]
 
   constructor({ peers }: StaticConfig) {
@@ -24,7 +24,7 @@ export class StaticMembership implements Membership {
       const { host, port } = address
       return memberAt(host, port, addressName(host, port) === self.name ? self.weight : undefined)
     })
-    new Roster((list) => watcher.changed(list)).tell(members)
+    new MemberList((list) => watcher.changed(list)).publish(members)
   }
 
   async leave(): Promise<void> {}

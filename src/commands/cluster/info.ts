@@ -14,7 +14,7 @@ type Field = readonly [field: string, value: string | number]
 export function clusterInfo(cluster: Cluster, report: ClusterReport, topology: Topology): string {
   const { members, views } = report
   const { assigned, suspect, down } = topology.count(members)
-  const talks = members.flatMap(({ peer }) => (peer === undefined ? [] : [peer.talk]))
+  const talks = members.flatMap(({ peer }) => (peer === undefined ? [] : [peer.controlTraffic]))
   const fields: readonly Field[] = [
     ['cluster_state', stateOf(cluster, assigned)],
     ['cluster_slots_assigned', assigned],
@@ -34,7 +34,7 @@ export function clusterInfo(cluster: Cluster, report: ClusterReport, topology: T
 
 /** Writes the reply of CLUSTER LINKS: outgoing and incoming links of this node. */
 export function clusterLinks({ reply, host }: Context, { members }: ClusterReport): void {
-  const links = members.flatMap(({ member, peer }) => (peer?.lanes.links ?? []).map(linkTo(member.name)))
+  const links = members.flatMap(({ member, peer }) => (peer?.pool.links ?? []).map(linkTo(member.name)))
   for (const { peer, createdAt, outputBufferBytes } of host.clients.values())
     if (peer !== undefined) {
       links.push({ direction: 'from', name: peer.name, since: createdAt, unsent: outputBufferBytes })
@@ -65,11 +65,11 @@ interface LinkShown {
 }
 
 function linkTo(name: string): (link: Link) => LinkShown {
-  return ({ openedAt, unansweredBytes }) => ({
+  return ({ openedAt, inFlightBytes }) => ({
     direction: 'to',
     name,
     since: openedAt,
-    unsent: unansweredBytes,
+    unsent: inFlightBytes,
   })
 }
 
@@ -111,18 +111,18 @@ function peerFields({ member, state, health, peer }: MemberReport, slots: number
   return {
     name: member.name,
     state,
-    verdict: health?.verdict,
+    verdict: health?.status,
     linked: Number(health?.linked ?? false),
     latency_ms: latency === undefined ? '' : latency.toFixed(1),
-    falls: health?.falls,
+    falls: health?.failures,
     slots,
     requests,
     replies,
     lost,
     bytes_out: bytesOut,
     bytes_in: bytesIn,
-    talk_bytes_out: peer?.talk.bytesOut,
-    talk_bytes_in: peer?.talk.bytesIn,
+    talk_bytes_out: peer?.controlTraffic.bytesOut,
+    talk_bytes_in: peer?.controlTraffic.bytesIn,
   }
 }
 

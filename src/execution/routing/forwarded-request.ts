@@ -1,11 +1,11 @@
 // One request on its way to a reply at a place of its own: retried and redirected until it has one.
 
 import type { Receiver } from '../../cluster/links/link.ts'
-import type { Selection } from '../../cluster/links/request-contexts.ts'
+import type { RequestContext } from '../../cluster/links/request-contexts.ts'
 import type { Client } from '../../commands/spec/client.ts'
 
 /** What a request depends on besides its bytes. */
-export interface Circumstances extends Selection {
+export interface Circumstances extends RequestContext {
   readonly client: Client
 }
 
@@ -47,7 +47,7 @@ export class Errand implements Receiver {
     this.complete(bytes)
   }
 
-  later(): Receiver {
+  deferred(): Receiver {
     return this
   }
 

@@ -2,7 +2,14 @@
 
 import { connect } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { answerHello, Greeting, isProof, makeNonce, proof } from '../../../src/cluster/links/handshake.ts'
+import {
+  answerHello,
+  HandshakeClient,
+  makeNonce,
+  PEER_VERSION,
+  proof,
+  proofMatches,
+} from '../../../src/cluster/links/handshake.ts'
 import { get, PEER, Recorder, ScriptedPeer, SELF, TestLink, until } from '../peer.ts'
 
 let peer: ScriptedPeer
@@ -24,7 +31,7 @@ async function meet(
   test.get(recorder, 'a')
   test.link.flush()
   await until(() => test.link.isReady || test.link.isClosed)
-  await until(() => test.link.unanswered === 0)
+  await until(() => test.link.inFlight === 0)
   const { bytesOut } = test.link
   test.link.close()
   return { told: test.told.slice(1), events: recorder.events, bytes: bytesOut }
@@ -57,18 +64,18 @@ test('a server that takes any proof has to show one itself', async () => {
     () => ['peer:2', 'run', ''],
   ]
   for (const hello of hellos) {
-    const greeting = new Greeting(SELF)
-    expect(String(greeting.begin())).toBe('*2\r\n$4\r\nPEER\r\n$9\r\nCHALLENGE\r\n')
-    const sent = String(greeting.take(Buffer.from(nonce))).split('\r\n')
+    const greeting = new HandshakeClient(SELF)
+    expect(String(greeting.start())).toBe('*2\r\n$4\r\nPEER\r\n$9\r\nCHALLENGE\r\n')
+    const sent = String(greeting.receive(Buffer.from(nonce))).split('\r\n')
     expect(sent.filter((_, i) => i % 2 === 0).slice(1, 6)).toEqual([
       'PEER',
       'HELLO',
-      '1',
+      PEER_VERSION,
       SELF.name,
       SELF.runId,
     ])
     const reply = hello(sent[12]).map((text) => Buffer.from(text))
-    expect(() => greeting.take(reply)).toThrow('it does not know the secret')
+    expect(() => greeting.receive(reply)).toThrow('it does not know the secret')
   }
 })
 
@@ -78,13 +85,13 @@ test.each([
   ['a number', 1, 'it answers no challenge'],
   ['a list', [], 'it answers no challenge'],
 ])('%s is no peer', (_, reply, reason) => {
-  expect(() => new Greeting(SELF).take(reply ?? new Error(reason))).toThrow(reason)
+  expect(() => new HandshakeClient(SELF).receive(reply ?? new Error(reason))).toThrow(reason)
 })
 
 test.each([[[]], [[Buffer.from('a')]], [1], [Buffer.from('OK')], [[1, 2, 3]]])('%j is no hello', (reply) => {
-  const greeting = new Greeting(SELF)
-  greeting.take(Buffer.from(makeNonce()))
-  expect(() => greeting.take(reply as Buffer)).toThrow('it answers no hello')
+  const greeting = new HandshakeClient(SELF)
+  greeting.receive(Buffer.from(makeNonce()))
+  expect(() => greeting.receive(reply as Buffer)).toThrow('it answers no hello')
 })
 
 test('a proof is of both nonces, of who shows it, and of the side it is on', () => {
@@ -102,7 +109,7 @@ test('a proof is of both nonces, of who shows it, and of the side it is on', () 
     '',
     `${shown}0`,
   ]
-  expect(others.map((other) => isProof(other, shown))).toEqual(others.map(() => false))
+  expect(others.map((other) => proofMatches(other, shown))).toEqual(others.map(() => false))
   expect(others.map((other) => answerHello({ ...PEER, secret: 's' }, nonces, SELF, other))).toEqual(
     others.map(() => null),
   )

@@ -2,12 +2,12 @@ import { connect } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
 import type { Link } from '../../../src/cluster/links/link.ts'
-import { Lanes } from '../../../src/cluster/links/link-pool.ts'
-import { RequestPages } from '../../../src/cluster/links/send-buffers.ts'
+import { LinkPool } from '../../../src/cluster/links/link-pool.ts'
+import { SendBufferPool } from '../../../src/cluster/links/send-buffers.ts'
 import { contextBytes, get, Recorder, ScriptedPeer, SELF, until } from '../peer.ts'
 
 let peer: ScriptedPeer
-let lanes: Lanes
+let lanes: LinkPool
 let clock: ManualClock
 let told: string[]
 /** What the next random numbers are. */
@@ -21,7 +21,7 @@ beforeEach(async () => {
   connects = 0
   chance = 0
   const { port } = peer
-  lanes = new Lanes(
+  lanes = new LinkPool(
     {
       peer: 'peer:2',
       connect: () => {
@@ -30,7 +30,7 @@ beforeEach(async () => {
       },
       identity: SELF,
       contextBytes,
-      pages: new RequestPages(),
+      buffers: new SendBufferPool(),
       clock,
       timers: clock,
       connectTimeout: 60_000,
@@ -148,13 +148,13 @@ test('closing while the control link waits ends the wait', async () => {
 
 test('the wait for the control link can be cut short', async () => {
   const control = lanes.control()
-  lanes.hurry()
+  lanes.reconnectNow()
   expect(lanes.control()).toBe(control)
   await until(() => control.isReady)
   peer.sockets[0].destroy()
   await until(() => control.isClosed)
-  lanes.hurry()
-  lanes.hurry()
+  lanes.reconnectNow()
+  lanes.reconnectNow()
   expect([connects, lanes.control() === control]).toEqual([2, false])
   await until(() => lanes.control().isReady)
   clock.advance(100)

@@ -31,8 +31,8 @@ test('requests sent before the peer has proven itself leave when it has', async 
   const recorder = new Recorder()
   for (const key of ['a', 'b', 'c']) test.get(recorder, key)
   test.link.flush()
-  expect([test.link.isDirty, test.link.writes, test.link.unanswered]).toEqual([true, 0, 3])
-  await until(() => test.link.unanswered === 0)
+  expect([test.link.isDirty, test.link.writes, test.link.inFlight]).toEqual([true, 0, 3])
+  await until(() => test.link.inFlight === 0)
   expect(test.told).toEqual(['dirty', 'ready peer:2'])
   expect(recorder.events.join('')).toBe('3 $1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n')
   expect(peer.requests).toEqual([
@@ -60,7 +60,7 @@ test('runs of several senders are answered in order', async () => {
     test.get(who, key)
   }
   test.link.flush()
-  await until(() => test.link.unanswered === 0)
+  await until(() => test.link.inFlight === 0)
   expect(events).toEqual([
     'a2 $1\r\n1\r\n$1\r\n2\r\n',
     'b1 $1\r\n3\r\n',
@@ -81,7 +81,7 @@ test.each(['ready', 'not ready'])(
     for (const i of [0, 1, 2, 1, 0, 2, 0]) test.link.send(recorder, 0, chunk, ends[i], ends[i + 1])
     test.link.flush()
     chunk.fill(0)
-    await until(() => test.link.unanswered === 0)
+    await until(() => test.link.inFlight === 0)
     expect(peer.requests.slice(1).map(([, key]) => key)).toEqual(['x', 'yy', 'zzz', 'yy', 'x', 'zzz', 'x'])
     expect(recorder.events.length).toBe(1)
   },
@@ -93,7 +93,7 @@ test('a request larger than a page travels alone, in its place', async () => {
   const large = 'L'.repeat(200_000)
   for (const key of ['a', large, 'b', 'c']) test.get(recorder, key)
   test.link.flush()
-  await until(() => test.link.unanswered === 0)
+  await until(() => test.link.inFlight === 0)
   expect(peer.requests.map(([, key]) => key)).toEqual(['CONTEXT', 'a', large, 'b', 'c'])
   const events = ['1 $1\r\na\r\n', `1 $200000\r\n${large}\r\n`, '2 $1\r\nb\r\n$1\r\nc\r\n']
   expect(recorder.events).toEqual(events)
@@ -115,10 +115,10 @@ test('a context is set when it differs from the one before, and again on the nex
       test.get(recorder, key, context)
     }
     test.link.flush()
-    await until(() => test.link.unanswered === 0)
+    await until(() => test.link.inFlight === 0)
     test.get(recorder, 'f', 7)
     test.link.flush()
-    await until(() => test.link.unanswered === 0)
+    await until(() => test.link.inFlight === 0)
     const seen = peer.requests.map((request) => request.at(request.length === 2 ? 1 : 2))
     expect(seen).toEqual(['group7', 'a', 'b', 'group8', 'c', 'd', 'group7', 'e', 'f'])
   }
@@ -135,8 +135,8 @@ test('a deferred reply comes after those behind it', async () => {
   for (const key of 'abcd') test.get(recorder, key)
   test.link.flush()
   await until(() => recorder.events.length >= 4)
-  expect([test.link.unanswered, test.link.deferred]).toEqual([2, 2])
-  await until(() => test.link.unanswered === 0)
+  expect([test.link.inFlight, test.link.deferred]).toEqual([2, 2])
+  await until(() => test.link.inFlight === 0)
   expect(recorder.events).toEqual([
     'later1',
     '1 $1\r\nb\r\n',
@@ -154,7 +154,7 @@ test('a request that was not run is given back with whom to ask', async () => {
   const recorder = new Recorder()
   for (const key of ['a', 'b', 'c']) test.get(recorder, key)
   test.link.flush()
-  await until(() => test.link.unanswered === 0)
+  await until(() => test.link.inFlight === 0)
   expect(recorder.events).toEqual(['1 $1\r\na\r\n', `moved other:3 ${get('b')}`, '1 $1\r\nc\r\n'])
   expect([test.pages.idle, test.link.replies]).toEqual([1, 2])
 })
@@ -181,7 +181,7 @@ test('senders may send more while they are answered', async () => {
       events.push(`eager ${count} ${bytes}`)
       test.get(recorder, 'more')
     },
-    later: () => recorder,
+    deferred: () => recorder,
     moved() {},
     lost() {},
   }
@@ -191,7 +191,7 @@ test('senders may send more while they are answered', async () => {
   await until(() => events.length === 2)
   expect(test.link.isDirty).toBe(true)
   test.link.flush()
-  await until(() => test.link.unanswered === 0)
+  await until(() => test.link.inFlight === 0)
   expect(events).toEqual(['eager 1 $1\r\na\r\n', '1 $1\r\nb\r\n', '1 $4\r\nmore\r\n'])
 })
 
@@ -214,7 +214,7 @@ test('replies of megabytes in chunks of any size arrive as one', async () => {
     const before = test.link.bytesIn
     await until(() => test.link.bytesIn !== before)
   }
-  await until(() => test.link.unanswered === 0)
+  await until(() => test.link.inFlight === 0)
   const [first, large, last] = recorder.kept
   expect([recorder.kept.length, String(first), String(last)]).toEqual([3, '+OK\r\n', '+OK\r\n'])
   expect(large.length).toBe(head.length + value.length + 6)
@@ -264,10 +264,10 @@ test('a link that is full says so, refuses in the end, and says when it has room
   test.link.flush()
   await until(() => held.length === 17)
   for (const answer of held.splice(0, 14)) answer()
-  await until(() => test.link.unanswered === 3)
+  await until(() => test.link.inFlight === 3)
   expect([test.link.isFull, test.told.includes('drain')]).toEqual([false, false])
   held.shift()?.()
-  await until(() => test.link.unanswered === 2)
+  await until(() => test.link.inFlight === 2)
   expect(test.told.filter((event) => event === 'drain')).toEqual(['drain'])
   expect(test.get(recorder, 'again')).toBe(true)
 })

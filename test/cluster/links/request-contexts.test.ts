@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
 import { Hasher } from '../../../src/bytes/hash.ts'
 import { Instant } from '../../../src/bytes/instant.ts'
-import { Contexts } from '../../../src/cluster/links/request-contexts.ts'
+import { RequestContexts } from '../../../src/cluster/links/request-contexts.ts'
 import { Group } from '../../../src/group/group.ts'
 
 const clock = new ManualClock()
@@ -23,9 +23,9 @@ const words = (request: Buffer): string[] =>
     .filter((_, i) => i > 0 && i % 2 === 0)
 
 test('a number says group, protocol, flags and the stamp of the view by which it goes', () => {
-  const contexts = new Contexts(groups)
-  contexts.stamp = 7
-  expect(words(contexts.request(contexts.number(groups[0], 2, false, false)))).toEqual([
+  const contexts = new RequestContexts(groups)
+  contexts.epoch = 7
+  expect(words(contexts.command(contexts.encode(groups[0], 2, false, false)))).toEqual([
     'PEER',
     'CONTEXT',
     'first',
@@ -33,29 +33,29 @@ test('a number says group, protocol, flags and the stamp of the view by which it
     '0',
     '7',
   ])
-  const other = contexts.number(groups[1], 3, true, true)
-  expect(words(contexts.request(other)).slice(2)).toEqual(['second', '3', '3', '7'])
-  expect(contexts.circumstances(other)).toEqual({ group: groups[1], protocol: 3, noTouch: true })
+  const other = contexts.encode(groups[1], 3, true, true)
+  expect(words(contexts.command(other)).slice(2)).toEqual(['second', '3', '3', '7'])
+  expect(contexts.decode(other)).toEqual({ group: groups[1], protocol: 3, noTouch: true })
 })
 
 // The node named may hold the slot only until it has given it away, which its stamp does not tell.
 test('a request that goes where another node has said carries no stamp: whoever gets it looks', () => {
-  const contexts = new Contexts(groups)
-  contexts.stamp = 7
+  const contexts = new RequestContexts(groups)
+  contexts.epoch = 7
   for (const isFinal of [false, true]) {
-    const told = contexts.number(groups[0], 2, false, isFinal, true)
-    expect(told).not.toBe(contexts.number(groups[0], 2, false, isFinal))
-    expect(words(contexts.request(told))[5]).toBe('0')
+    const told = contexts.encode(groups[0], 2, false, isFinal, true)
+    expect(told).not.toBe(contexts.encode(groups[0], 2, false, isFinal))
+    expect(words(contexts.command(told))[5]).toBe('0')
   }
 })
 
 test('a number made for another stamp is another number, however often it changes', () => {
-  const contexts = new Contexts(groups)
+  const contexts = new RequestContexts(groups)
   let last = -1
   for (let stamp = 1; stamp < 2 ** 17 + 10; stamp++) {
-    contexts.stamp = stamp
-    const number = contexts.number(groups[0], 2, false, false)
-    if (number === last || number === contexts.number(groups[0], 2, false, false, true))
+    contexts.epoch = stamp
+    const number = contexts.encode(groups[0], 2, false, false)
+    if (number === last || number === contexts.encode(groups[0], 2, false, false, true))
       expect.fail(`at ${stamp}`)
     last = number
   }

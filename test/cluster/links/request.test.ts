@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { ask, encodeRequest, parseReplies, Unanswered } from '../../../src/cluster/links/request.ts'
+import { ask, encodeRequest, NoReplyError, parseReplies } from '../../../src/cluster/links/request.ts'
 import { ScriptedPeer, TestLink, until } from '../peer.ts'
 
 let peer: ScriptedPeer
@@ -63,7 +63,7 @@ test('a deferred reply resolves, too', async () => {
 test('a request that has no reply rejects', async () => {
   peer.answer = () => '?other:3\r\n'
   const moved = await asked('GET', 'a').catch((error: unknown) => error)
-  expect(moved).toBeInstanceOf(Unanswered)
+  expect(moved).toBeInstanceOf(NoReplyError)
   expect(moved).toMatchObject({ message: 'not run: other:3 is to be asked', sent: false, to: 'other:3' })
   peer.answer = (_, socket) => {
     socket.destroy()

@@ -64,7 +64,7 @@ function conflicts(cluster: SimCluster): Conflict[] {
       if (owner === usurper || !owner.sees.includes(owner.name[0])) continue
       if (!usurper.sees.includes(usurper.name[0]) || usurper.sees.includes(owner.name[0])) continue
       const report = usurper.detector.peers().find(({ name }) => name === owner.name)
-      if (report?.verdict === 'down') found.push({ owner, usurper, runs: runsOf(owner, usurper), at })
+      if (report?.status === 'down') found.push({ owner, usurper, runs: runsOf(owner, usurper), at })
     }
   }
   return found
@@ -91,16 +91,16 @@ describe('after random faults', () => {
           Math.min(1, living.length),
         )
         for (const { detector } of living)
-          expect([detector.doubtful, detector.settled]).toEqual([false, true])
+          expect([detector.isLeaseCheckRunning, detector.settled]).toEqual([false, true])
         for (const { owner, usurper, runs, at } of met) {
           if (!owner.alive || !usurper.alive || runs !== runsOf(owner, usurper)) continue
           const from = at - UNDER_WAY
           expect(owner.count('deposed', from) + usurper.count('deposed', from)).toBeGreaterThan(0)
         }
         // Nothing is left to tell: the views stand still.
-        const before = living.map(({ told }) => told.length)
+        const before = living.map(({ events }) => events.length)
         cluster.run(3000)
-        expect(living.map(({ told }) => told.length)).toEqual(before)
+        expect(living.map(({ events }) => events.length)).toEqual(before)
       }),
       { numRuns: 20, seed: 7 },
     )
@@ -116,7 +116,7 @@ describe('after random faults', () => {
           const cluster = SimCluster.started({ nodes, seed, delay: [1, 30] })
           const [a, ...others] = cluster.nodes
           cluster.run(seed % cluster.ping)
-          a.told = []
+          a.events = []
           cluster.pause(a)
           cluster.run(ms)
           const dead = others.some(({ sees }) => !sees.includes('a'))
@@ -127,7 +127,7 @@ describe('after random faults', () => {
           // One that was asked in the moment of its verdict may still give it: by then the answer is under way.
           const certain = story.indexOf('doubt:false')
           if (certain >= 0 && dead) expect(story.indexOf('deposed')).toBeLessThan(certain)
-          expect(a.detector.doubtful).toBe(false)
+          expect(a.detector.isLeaseCheckRunning).toBe(false)
         },
       ),
       { numRuns: 40, seed: 7 },

@@ -7,7 +7,7 @@ const stories = (nodes: readonly SimNode[]) => nodes.map(({ story }) => story.jo
 
 /** Forgets what was told so far, and gives what is told from now on. */
 function since(nodes: readonly SimNode[]): () => string[] {
-  for (const node of nodes) node.told = []
+  for (const node of nodes) node.events = []
   return () => stories(nodes)
 }
 
@@ -148,7 +148,7 @@ describe('flapping', () => {
   test.each([3, 5])('a member of %i that is cut off again and again soon stays out', (nodes) => {
     const cluster = SimCluster.started({ nodes })
     const [a, ...others] = cluster.nodes
-    for (const other of others) other.told = []
+    for (const other of others) other.events = []
     for (let i = 0; i < 15; i++) {
       cluster.part([a], others)
       cluster.run(2000)
@@ -210,7 +210,7 @@ describe('standing still', () => {
       cluster.resume(a)
       cluster.run(100)
       expect(told()[0].split(' ').slice(0, 3)).toEqual(['doubt:true', 'deposed', without])
-      expect(a.detector.doubtful).toBe(false)
+      expect(a.detector.isLeaseCheckRunning).toBe(false)
       cluster.run(3000)
       expect(cluster.views).toHaveLength(1)
       expect(cluster.views[0]).toHaveLength(nodes)
@@ -342,7 +342,7 @@ test('a state travels as JSON', () => {
   cluster.run(3000)
   const message = c.detector.answer(a.detector.message())
   expect(JSON.parse(JSON.stringify(message))).toEqual(message)
-  expect(Object.keys(message.hearsay).sort()).toEqual([a.name, b.name])
+  expect(Object.keys(message.gossip).sort()).toEqual([a.name, b.name])
 })
 
 describe('leaving and coming', () => {
@@ -364,10 +364,10 @@ describe('leaving and coming', () => {
     const cluster = SimCluster.started({ nodes: 3 })
     const [a] = cluster.nodes
     const told = since(cluster.nodes)
-    a.detector.standing(false)
+    a.detector.setRegistered(false)
     cluster.run(20)
     expect(cluster.views).toEqual(['bc'])
-    a.detector.standing(true)
+    a.detector.setRegistered(true)
     cluster.run(20)
     expect(told()).toEqual(['deposed bc abc', 'bc abc', 'bc abc'])
   })
@@ -376,7 +376,7 @@ describe('leaving and coming', () => {
     const cluster = SimCluster.started({ nodes: 3 })
     const [a, b, c] = cluster.nodes
     const told = since([a])
-    for (const node of [b, c]) node.detector.members([b.member, c.member])
+    for (const node of [b, c]) node.detector.setMembers([b.member, c.member])
     cluster.run(2 * cluster.ping)
     expect(told()[0]).toContain('deposed')
     expect([b.sees, c.sees]).toEqual(['bc', 'bc'])

@@ -1,123 +1,131 @@
-// What the members say of each other, and the view that follows.
+// The members' reports about each other, and the view that follows from them.
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { Charge } from '../../../src/cluster/liveness/state.ts'
+import type { Suspicion } from '../../../src/cluster/liveness/state.ts'
 import {
-  agree,
-  type Evidence,
-  hearsBadly,
-  type Opinion,
+  type Report,
+  type ReportSet,
   reachable,
+  resolveView,
+  suspectsMajority,
 } from '../../../src/cluster/liveness/view.ts'
 
-/** `a: 'b! c?'`: a accuses b of silence and has c on probation; `+` willing, `x` refused, `~` not met yet. */
-function opinion(text: string, deaf = false): Opinion {
-  const kinds: Record<string, Charge> = { '!': 'silent', '?': 'probation', '+': 'willing', x: 'refused' }
+/** `a: 'b! c?'`: a suspects b as silent, and c is on probation; `+` recovered, `x` refused, `~` not contacted yet. */
+function parse(text: string, disconnected = false): Report {
+  const kinds: Record<string, Suspicion> = { '!': 'silent', '?': 'probation', '+': 'recovered', x: 'refused' }
   const words = text.split(' ').filter(Boolean)
-  const accused: Record<string, Charge> = {}
-  for (const [name, kind] of words) if (kinds[kind]) accused[name] = kinds[kind]
-  return { accused, deaf, unknown: words.filter(([, kind]) => kind === '~').map(([name]) => name) }
+  const suspects: Record<string, Suspicion> = {}
+  for (const [name, kind] of words) if (kinds[kind]) suspects[name] = kinds[kind]
+  return { suspects, disconnected, unknown: words.filter(([, kind]) => kind === '~').map(([name]) => name) }
 }
 
-function evidence(
+function reportSet(
   names: string,
-  opinions: Record<string, string>,
-  hearsay: Record<string, string> = {},
-): Evidence {
-  const parse = (all: Record<string, string>) =>
-    new Map(Object.entries(all).map(([name, text]) => [name, opinion(text)] as const))
-  return { eligible: new Set(names), opinions: parse(opinions), hearsay: parse(hearsay) }
+  reports: Record<string, string>,
+  gossip: Record<string, string> = {},
+): ReportSet {
+  const parseAll = (all: Record<string, string>) =>
+    new Map(Object.entries(all).map(([name, text]) => [name, parse(text)] as const))
+  return { eligible: new Set(names), reports: parseAll(reports), gossip: parseAll(gossip) }
 }
 
-function view(...args: Parameters<typeof evidence>): string {
-  const all = evidence(...args)
-  return [...agree(reachable(all), all)].sort().join('')
+function view(...args: Parameters<typeof reportSet>): string {
+  const all = reportSet(...args)
+  return [...resolveView(reachable(all), all)].sort().join('')
 }
 
-describe('candidates', () => {
-  test('are those whom somebody talks to', () => {
+describe('the candidates', () => {
+  test('are the members that at least one member reaches', () => {
     expect(view('abcd', { a: 'b~ c! d!', b: 'c! d!' })).toBe('ab')
-    expect([...reachable(evidence('abc', { a: 'c!', b: '' }))].sort()).toEqual(['a', 'b', 'c'])
+    expect([...reachable(reportSet('abc', { a: 'c!', b: '' }))].sort()).toEqual(['a', 'b', 'c'])
   })
 
-  test('are not those that nobody has met', () => {
+  test('do not include members that nobody has contacted', () => {
     expect(view('abc', { a: 'c~', b: 'c~' })).toBe('ab')
     expect(view('abc', { a: 'c~', b: '' })).toBe('abc')
   })
 
-  test('are not those that leave, whatever these say', () => {
+  test('do not include leaving members, and their reports are ignored', () => {
     expect(view('bc', { a: 'b!', b: '', c: '' })).toBe('bc')
   })
 })
 
 describe('the view', () => {
   test.each([
-    ['nobody accuses', 'abc', { a: '', b: '', c: '' }, 'abc'],
-    ['one accuses: the accused is out', 'abcde', { a: 'b!', b: '', c: '', d: '', e: '' }, 'acde'],
-    ['on probation is out too', 'abc', { a: 'b?', b: '', c: '' }, 'ac'],
-    ['each other: the first by name stays', 'abcde', { a: 'b!', b: 'a!', c: '', d: '', e: '' }, 'acde'],
-    ['each other, of two', 'ab', { a: 'b?', b: 'a?' }, 'a'],
-    ['of two, one accuses', 'ab', { a: '', b: 'a?' }, 'b'],
-    ['one that accuses most does not count', 'abcd', { a: 'b! c!', b: '', c: '', d: '' }, 'abcd'],
-    ['one that accuses half does', 'abcde', { a: 'b! c!', b: '', c: '', d: '', e: '' }, 'ade'],
-    ['refused is not misheard', 'abcd', { a: 'bx cx', b: '', c: '', d: '' }, 'ad'],
-    ['the most accused is out, its accusers stay', 'abc', { a: 'b? c?', b: 'a?', c: 'a?' }, 'bc'],
-    ['willing, and the other does not accuse: over', 'abc', { a: 'b+', b: '', c: '' }, 'abc'],
-    ['willing, and the other is not: both wait', 'abcde', { a: 'b+', b: 'a?', c: '', d: '', e: '' }, 'acde'],
-    ['who is out accuses nobody', 'abcde', { a: 'b!', b: 'c!', c: '', d: '', e: '' }, 'acde'],
-  ])('%s', (_, names, opinions, expected) => {
-    expect(view(names, opinions)).toBe(expected)
+    ['nobody suspects anybody', 'abc', { a: '', b: '', c: '' }, 'abc'],
+    ['a single suspicion removes the suspect', 'abcde', { a: 'b!', b: '', c: '', d: '', e: '' }, 'acde'],
+    ['probation removes too', 'abc', { a: 'b?', b: '', c: '' }, 'ac'],
+    [
+      'two suspect each other: the first by name stays',
+      'abcde',
+      { a: 'b!', b: 'a!', c: '', d: '', e: '' },
+      'acde',
+    ],
+    ['the only two suspect each other', 'ab', { a: 'b?', b: 'a?' }, 'a'],
+    ['one of the only two suspects the other', 'ab', { a: '', b: 'a?' }, 'b'],
+    ['suspicions against more than half are ignored', 'abcd', { a: 'b! c!', b: '', c: '', d: '' }, 'abcd'],
+    ['suspicions against half count', 'abcde', { a: 'b! c!', b: '', c: '', d: '', e: '' }, 'ade'],
+    ['refused connections always count', 'abcd', { a: 'bx cx', b: '', c: '', d: '' }, 'ad'],
+    ['the most suspected is removed, its reporters stay', 'abc', { a: 'b? c?', b: 'a?', c: 'a?' }, 'bc'],
+    ['recovered and not suspecting: readmitted', 'abc', { a: 'b+', b: '', c: '' }, 'abc'],
+    ['recovered but still suspecting: waits', 'abcde', { a: 'b+', b: 'a?', c: '', d: '', e: '' }, 'acde'],
+    [
+      'suspicions of a removed member are ignored',
+      'abcde',
+      { a: 'b!', b: 'c!', c: '', d: '', e: '' },
+      'acde',
+    ],
+  ])('%s', (_, names, reports, expected) => {
+    expect(view(names, reports)).toBe(expected)
   })
 
-  test('takes in what third members have heard', () => {
+  test('takes relayed reports into account', () => {
     expect(view('abcde', { b: 'a!', c: '', d: '', e: '' }, { a: 'b!' })).toBe('acde')
   })
 
-  test('leaves one out of account that has accused most', () => {
-    const opinions = new Map(
-      [...'abcd'].map((name) => [name, opinion(name === 'a' ? 'b?' : '', name === 'a')]),
-    )
-    const all: Evidence = { eligible: new Set('abcd'), opinions, hearsay: new Map() }
-    expect(agree(reachable(all), all)).toEqual(new Set('abcd'))
+  test('ignores the suspicions of a disconnected member', () => {
+    const reports = new Map([...'abcd'].map((name) => [name, parse(name === 'a' ? 'b?' : '', name === 'a')]))
+    const all: ReportSet = { eligible: new Set('abcd'), reports, gossip: new Map() }
+    expect(resolveView(reachable(all), all)).toEqual(new Set('abcd'))
   })
 
-  test('nobody hears badly among two', () => {
-    expect(hearsBadly({ b: 'silent' }, 'a', new Set('ab'))).toBe(false)
-    expect(hearsBadly({ b: 'silent', c: 'silent' }, 'a', new Set('abc'))).toBe(true)
-    expect(hearsBadly({ b: 'silent', c: 'refused' }, 'a', new Set('abc'))).toBe(false)
+  test('of two members neither counts as disconnected', () => {
+    expect(suspectsMajority({ b: 'silent' }, 'a', new Set('ab'))).toBe(false)
+    expect(suspectsMajority({ b: 'silent', c: 'silent' }, 'a', new Set('abc'))).toBe(true)
+    expect(suspectsMajority({ b: 'silent', c: 'refused' }, 'a', new Set('abc'))).toBe(false)
   })
 })
 
-test('whatever is said, the view has somebody, accuses nobody, and does not depend on the order', () => {
+test('for any reports the view is not empty, has no suspects, and does not depend on their order', () => {
   const names = [...'abcdef']
-  const charge = fc.constantFrom<Charge | undefined>(
+  const suspicion = fc.constantFrom<Suspicion | undefined>(
     undefined,
     undefined,
     'silent',
     'refused',
     'probation',
-    'willing',
+    'recovered',
   )
-  const matrix = fc.array(fc.array(charge, { minLength: 6, maxLength: 6 }), { minLength: 6, maxLength: 6 })
+  const matrix = fc.array(fc.array(suspicion, { minLength: 6, maxLength: 6 }), { minLength: 6, maxLength: 6 })
   fc.assert(
     fc.property(matrix, (rows) => {
-      const opinions = names.map((name, i): [string, Opinion] => {
-        const accused: Record<string, Charge> = {}
-        for (const [j, other] of names.entries()) if (i !== j && rows[i][j]) accused[other] = rows[i][j]
-        return [name, { accused, deaf: false, unknown: [] }]
+      const reports = names.map((name, i): [string, Report] => {
+        const suspects: Record<string, Suspicion> = {}
+        for (const [j, other] of names.entries()) if (i !== j && rows[i][j]) suspects[other] = rows[i][j]
+        return [name, { suspects, disconnected: false, unknown: [] }]
       })
-      const result = (order: [string, Opinion][]) => {
+      const result = (order: [string, Report][]) => {
         const eligible = new Set(order.map(([name]) => name))
-        const all: Evidence = { eligible, opinions: new Map(order), hearsay: new Map() }
-        return [...agree(reachable(all), all)].sort()
+        const all: ReportSet = { eligible, reports: new Map(order), gossip: new Map() }
+        return [...resolveView(reachable(all), all)].sort()
       }
-      const members = result(opinions)
+      const members = result(reports)
       expect(members).not.toEqual([])
-      expect(result([...opinions].reverse())).toEqual(members)
-      for (const [name, { accused }] of opinions) {
-        if (!members.includes(name) || hearsBadly(accused, name, new Set(names))) continue
-        for (const other of members) expect([undefined, 'willing']).toContain(accused[other])
+      expect(result([...reports].reverse())).toEqual(members)
+      for (const [name, { suspects }] of reports) {
+        if (!members.includes(name) || suspectsMajority(suspects, name, new Set(names))) continue
+        for (const other of members) expect([undefined, 'recovered']).toContain(suspects[other])
       }
     }),
     { numRuns: 200, seed: 7 },

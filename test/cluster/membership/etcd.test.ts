@@ -102,7 +102,7 @@ describeWithEtcd('etcd', (etcd) => {
       await a.watch.untilNames(A)
       await start(C, config)
       await b.watch.untilNames(A, C)
-      expect(b.membership.standing).toBe(true)
+      expect(b.membership.isRegistered).toBe(true)
       expect(await tool.names(config)).toEqual([A, C])
     })
 
@@ -114,19 +114,19 @@ describeWithEtcd('etcd', (etcd) => {
       await b.membership.close()
       await a.watch.untilNames(A)
       expect(await tool.names(config)).toEqual([A])
-      expect(a.watch.standings).toEqual([])
-      expect(a.membership.standing).toBe(true)
+      expect(a.watch.registrations).toEqual([])
+      expect(a.membership.isRegistered).toBe(true)
     })
 
     test('whose lease was revoked has no standing until it is registered again', async () => {
       const config = configOf(etcd(), { lease: 60_000 })
       const { membership, watch } = await start(A, config)
       await tool.revokeAll()
-      await watch.until(() => watch.standings.length === 2)
-      expect(watch.standings).toEqual([false, true])
+      await watch.until(() => watch.registrations.length === 2)
+      expect(watch.registrations).toEqual([false, true])
       await watch.until(() => watch.lists.length === 3)
       expect(watch.lists.map((list) => list.map(({ name }) => name))).toEqual([[A], [], [A]])
-      expect(membership.standing).toBe(true)
+      expect(membership.isRegistered).toBe(true)
       expect(watch.warnings).toEqual([
         'members from etcd: this node is no longer listed: the lease had ended',
         'members from etcd: this node is registered again',
@@ -139,7 +139,7 @@ describeWithEtcd('etcd', (etcd) => {
       await tool.remove(config, A)
       await watch.until(() => watch.lists.length === 3)
       expect(watch.names).toEqual([A])
-      expect(watch.standings).toEqual([])
+      expect(watch.registrations).toEqual([])
     })
 
     test('passes over what is no member', async () => {
@@ -160,11 +160,11 @@ describeWithEtcd('etcd', (etcd) => {
       const b = await start(B, config)
       await a.watch.untilNames(A, B)
       etcd().pause()
-      await Promise.all([a, b].map(({ watch }) => watch.until(() => watch.standings.length === 1)))
-      expect([a, b].map(({ membership }) => membership.standing)).toEqual([false, false])
+      await Promise.all([a, b].map(({ watch }) => watch.until(() => watch.registrations.length === 1)))
+      expect([a, b].map(({ membership }) => membership.isRegistered)).toEqual([false, false])
       etcd().resume()
-      await Promise.all([a, b].map(({ watch }) => watch.until(() => watch.standings.length === 2)))
-      expect([a, b].map(({ membership }) => membership.standing)).toEqual([true, true])
+      await Promise.all([a, b].map(({ watch }) => watch.until(() => watch.registrations.length === 2)))
+      expect([a, b].map(({ membership }) => membership.isRegistered)).toEqual([true, true])
       await start(C, config)
       await a.watch.untilNames(A, B, C)
       // Nobody was ever without the other: both had the time of a lease to register again.
@@ -179,7 +179,7 @@ describeWithEtcd('etcd', (etcd) => {
       await etcd().restart()
       await start(B, config)
       await a.watch.untilNames(A, B)
-      expect(a.watch.standings).toEqual([])
+      expect(a.watch.registrations).toEqual([])
     })
 
     test('registers anew at an etcd that has lost its data', async () => {
@@ -189,7 +189,7 @@ describeWithEtcd('etcd', (etcd) => {
       await a.watch.untilNames(A, B)
       await etcd().kill()
       await etcd().restart('empty')
-      await Promise.all([a, b].map(({ watch }) => watch.until(() => watch.standings.length === 2)))
+      await Promise.all([a, b].map(({ watch }) => watch.until(() => watch.registrations.length === 2)))
       await start(C, config)
       await a.watch.untilNames(A, B, C)
       expect(a.watch.lists.map((list) => list.length)).toEqual([1, 2, 3])
@@ -238,9 +238,9 @@ describeWithEtcd('etcd', (etcd) => {
       running.push(membership)
       await membership.start(memberNamed(A), new MembershipWatch())
       clock.advance(59_999)
-      expect(membership.standing).toBe(true)
+      expect(membership.isRegistered).toBe(true)
       clock.advance(1)
-      expect(membership.standing).toBe(false)
+      expect(membership.isRegistered).toBe(false)
     })
 
     test('can leave while etcd does not answer', async () => {
@@ -250,7 +250,7 @@ describeWithEtcd('etcd', (etcd) => {
       await membership.leave()
       etcd().resume()
       expect(watch.warnings.at(-1)).toMatch(/^members from etcd: this node stays listed for up to 2 s: /)
-      expect(watch.standings).toEqual([])
+      expect(watch.registrations).toEqual([])
     })
   })
 })

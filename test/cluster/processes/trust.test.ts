@@ -1,6 +1,7 @@
 // Who is let in: nodes that know the secret, and what becomes of connections that say something else.
 
 import { expect, onTestFinished, test } from 'vitest'
+import { PEER_VERSION } from '../../../src/cluster/links/handshake.ts'
 import { Talker } from '../../attack/talker.ts'
 import { FaultyCluster } from '../../support/faulty-cluster.ts'
 import { poll } from '../../support/poll.ts'
@@ -52,7 +53,13 @@ test('a node with another secret is no member, and says why', async () => {
 test('clients are refused what only nodes may say, and lose nothing else', async () => {
   const [node] = (await startFaulty(2, { config: { cluster: { secret: 'right' } } })).nodes
   const client = await talkTo(node)
-  const state = JSON.stringify({ name: '10.0.0.2:7000', runId: 'x', serial: 1e9, accused: {}, leaving: true })
+  const state = JSON.stringify({
+    name: '10.0.0.2:7000',
+    runId: 'x',
+    serial: 1e9,
+    suspects: {},
+    leaving: true,
+  })
   const said: readonly (readonly string[])[] = [
     ['STATE', state],
     ['CLAIM', JSON.stringify({ id: 1e18, epoch: 1, ask: [1], take: [1] })],
@@ -67,7 +74,7 @@ test('clients are refused what only nodes may say, and lose nothing else', async
     expect(String(await client.call('PEER', ...words)), words[0]).toMatch(/NOPERM/)
   }
   const proof = 'f'.repeat(64)
-  const hello = ['PEER', 'HELLO', '1', '10.0.0.2:7000', 'run', proof, 'nonce'] as const
+  const hello = ['PEER', 'HELLO', PEER_VERSION, '10.0.0.2:7000', 'run', proof, 'nonce'] as const
   expect(String(await client.call(...hello))).toMatch(/NOPERM/)
   expect(await client.call('PEER', 'CHALLENGE')).toEqual(expect.any(String))
   expect(String(await client.call(...hello))).toMatch(/NOPERM/)

@@ -35,12 +35,12 @@ function reportOf(...states: MemberState[]): ClusterReport {
 
 const HEALTH = {
   runId: '',
-  verdict: 'up',
-  charge: undefined,
+  status: 'up',
+  suspicion: undefined,
   since: 0,
   lastHeard: 1234.5,
   latency: 1,
-  falls: 0,
+  failures: 0,
 } as const
 
 const owners = Uint16Array.from([0, 0, 1, 2, 2, NOBODY, 1, 0])
