@@ -170,7 +170,7 @@ function allocatorReport(groups: readonly Group[]): string {
   return `${lines.join('\n')}\n`
 }
 
-/** A line for each group that is near its budget. */
+/** A line for each group that has evicted entries. */
 function diagnose(groups: readonly Group[]): string {
   const lines: string[] = []
   for (const { name, store, maxBytes, hits, misses } of groups) {
