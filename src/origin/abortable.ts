@@ -1,8 +1,8 @@
-// Waiting for what cannot be told to stop, no longer than it is wanted; and what its errors say.
+// Waits for a promise that cannot be cancelled until a signal is aborted; and the text of errors.
 
 /**
- * What the promise gives, or the signal's reason once it is aborted.
- * @param discard is given what comes too late
+ * Settles like the promise, or rejects with the signal's reason once it is aborted.
+ * @param discard receives a value that arrives after the abort
  */
 export function abortable<T>(
   promise: Promise<T>,
@@ -24,7 +24,7 @@ export function abortable<T>(
   })
 }
 
-/** The text of an error; of several at once (a host with two addresses, say), that of the first. */
+/** The text of an error; of an AggregateError (a host with two addresses, say), that of the first. */
 export function errorText(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return errorText(error.errors[0])
   if (!(error instanceof Error)) return String(error)

@@ -1,10 +1,10 @@
-// Word of changes at the source, as text: what a notification says, and whom it concerns.
+// Parses change notifications: which key or tag has changed, and in which group.
 
 import type { ChangeListener } from '../group/origin.ts'
 
 /**
- * Reads a payload: a key as it is, or JSON: `{"key": …}`, `{"tag": …}` or `{"all": true}`, with `"group"` for one group
- * only. What is no such JSON is a key.
+ * Parses a payload: `{"key": …}`, `{"tag": …}` or `{"all": true}`, with `"group"` for one group only. Any other text
+ * is a key.
  */
 export function readChange(payload: string, listener: ChangeListener): void {
   const change = payload.startsWith('{') ? parse(payload) : undefined

@@ -5,24 +5,24 @@ import { readFile, stat } from 'node:fs/promises'
 import type { Clock } from '../bytes/clock.ts'
 import type { Origin, OriginValue } from '../group/origin.ts'
 
-/** How long the file is taken as unchanged after a look at it, in ms. */
+/** How long the file is assumed unchanged after a check, in ms. */
 const LOOK_INTERVAL = 1000
 
-/** What tells one state of the file from another without reading it. */
+/** Identifies a version of the file without reading it. */
 type Stamp = string
 
 /**
- * Reads the file at once and again whenever it has changed, which a load notices within a second. A file that
- * has become unreadable or wrong is an error of each load until it is right again, never an old value.
+ * Reads the file at the start and again when it has changed, which loads notice within a second. While the file is
+ * unreadable or invalid every load fails; old values are never returned.
  *
- * @throws Error naming the path, when the file is missing or is not what it should be.
+ * @throws Error naming the path, when the file is missing or invalid
  */
 export class FileOrigin implements Origin {
   readonly kind = 'file'
   readonly #path: string
   readonly #clock: Clock
   #values: ReadonlyMap<string, string | null>
-  /** Of the contents in `#values`; undefined after a failure, so that the next load reads again. */
+  /** The version of `#values`; undefined after a failure, so that the next load reads again. */
   #stamp: Stamp | undefined
   #lookedAt: number
   #looking: Promise<void> | undefined
@@ -41,7 +41,7 @@ export class FileOrigin implements Origin {
 
   load(key: string): OriginValue | Promise<OriginValue> {
     const since = this.#clock.now() - this.#lookedAt
-    // A clock that was turned back looks too.
+    // Check too if the clock was turned back.
     if (this.#looking === undefined && this.#stamp !== undefined && since >= 0 && since < LOOK_INTERVAL) {
       return this.#values.get(key)
     }
@@ -54,7 +54,7 @@ export class FileOrigin implements Origin {
   async #look(): Promise<void> {
     const known = this.#stamp
     try {
-      // The stamp is taken before the contents: a change in between is seen at the next look.
+      // The version is taken before reading: a change in between is noticed at the next check.
       const stamp = stampOf(await stat(this.#path))
       if (stamp !== known) {
         this.#stamp = undefined
@@ -73,7 +73,7 @@ function stampOf({ mtimeMs, size, ino }: Stats): Stamp {
   return `${mtimeMs} ${size} ${ino}`
 }
 
-/** A Map, because in an object `__proto__` would not be a key like any other. */
+/** A Map, since `__proto__` would be special in an object. */
 function parse(text: string): Map<string, string | null> {
   const root: unknown = JSON.parse(text.replace(/^\uFEFF/, ''))
   if (typeof root !== 'object' || root === null || Array.isArray(root)) {

@@ -2,29 +2,29 @@
 
 import type { LoadContext, Origin, OriginResult, OriginResults } from '../group/origin.ts'
 
-/** Gives the value of a key, or null when it does not exist. What it throws is the reason that clients read. */
+/** Loads the value of a key; null if it does not exist. The message of an error is shown to clients. */
 export type LoadFunction = (key: string, context: LoadContext) => OriginResult | Promise<OriginResult>
 
-/** Gives the values of several keys, each as `load` would. */
+/** Loads the values of several keys. */
 export type LoadManyFunction = (
   keys: readonly string[],
   context: LoadContext,
 ) => OriginResults | Promise<OriginResults>
 
-/** An object that loads, many keys at once if it can; it may name its kind, and release what it holds when the node closes. */
+/** An object with `load`, and optionally batch loading, writes, change notifications, a name and `close`. */
 export interface Loader {
   readonly kind?: string
-  /** Whether there may be such a key, without a look at the source; others are absent. */
+  /** Whether such a key may exist, without asking the source; others are absent. */
   knows?: Origin['knows']
-  /** Whether a load may be repeated; true. */
+  /** Whether a load may be retried; default true. */
   readonly isIdempotent?: boolean
   load: LoadFunction
   loadMany?: LoadManyFunction
-  /** Keeps a value, and removes a key: for groups that write through or behind. */
+  /** Write a value and remove a key, for write-through and write-behind groups. */
   store?: Origin['store']
   remove?: Origin['remove']
   start?: Origin['start']
-  /** Told, after `start`, whom to tell of changes at the source. */
+  /** Called after `start` with the listener for changes at the source. */
   listen?: Origin['listen']
   close?(): Promise<void> | void
 }

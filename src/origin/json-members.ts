@@ -1,13 +1,13 @@
-// The members of a JSON object, each value as it is written: a number keeps all its digits.
+// The members of a JSON object with the source text of their values, so that numbers keep all digits.
 
 /**
- * By name; of several with one name the last counts. Undefined: it is JSON of another kind.
+ * Source texts by name; the last of duplicate names counts. Undefined: the JSON is not an object.
  * @throws SyntaxError for what is not JSON
  */
 export function jsonMembers(json: string): ReadonlyMap<string, string> | undefined {
   const whole: unknown = JSON.parse(json)
   if (typeof whole !== 'object' || whole === null || Array.isArray(whole)) return undefined
-  // From here on each character is where the grammar has it.
+  // JSON.parse has validated the text: the scan below relies on the grammar.
   const members = new Map<string, string>()
   let depth = 0
   let name: string | undefined
@@ -33,7 +33,7 @@ export function jsonMembers(json: string): ReadonlyMap<string, string> | undefin
   return members
 }
 
-/** The place of the quote that ends the string which begins at `start`. */
+/** The position of the quote that ends the string which begins at `start`. */
 function endOfString(json: string, start: number): number {
   let at = start + 1
   while (json[at] !== '"') at += json[at] === '\\' ? 2 : 1

@@ -1,8 +1,8 @@
-// Patterns of keys, such as `user:{id:int}`: which keys an origin knows, and what they hold.
+// Key patterns such as `user:{id:int}`: which keys an origin may have, and the parameters in them.
 
 /**
- * What a capture accepts; `text` is what has no type. What is no text is written in one way only, so that a row has one
- * key: an `int` of 64 bits without zeros in front, a `uuid` in lower case.
+ * The type of a capture; `text` is the default. The other types have one spelling per value, so that a row has one
+ * key: an `int` has 64 bits and no leading zeros, a `uuid` is in lower case.
  */
 export type CaptureType = 'text' | 'int' | 'int32' | 'uuid'
 
@@ -11,7 +11,7 @@ interface Capture {
   readonly type: CaptureType
 }
 
-/** Text before the capture, up to which the one before it reaches. */
+/** The text before the capture, which ends the capture before. */
 interface Part {
   readonly literal: string
   readonly capture: Capture
@@ -30,14 +30,14 @@ const ACCEPTS: Readonly<Record<CaptureType, (text: string) => boolean>> = {
 }
 
 export class KeyPattern {
-  /** Of the captures, in their order. */
+  /** The names of the captures, in order. */
   readonly names: readonly string[]
   readonly types: readonly CaptureType[]
   readonly #parts: readonly Part[]
   readonly #tail: string
 
   /**
-   * A capture reaches up to the first occurrence of the text behind it, and holds at least one character.
+   * A capture extends to the first occurrence of the text behind it and has at least one character.
    * @throws Error that says what is wrong with the pattern
    */
   constructor(pattern: string) {
@@ -47,20 +47,20 @@ export class KeyPattern {
       const capture = readCapture(found[1])
       const literal = pattern.slice(end, found.index)
       if (parts.length > 0 && literal === '')
-        throw new Error(`nothing is between {${parts.at(-1)?.capture.name}} and {${capture.name}}`)
+        throw new Error(`there is no text between {${parts.at(-1)?.capture.name}} and {${capture.name}}`)
       if (parts.some(({ capture: { name } }) => name === capture.name))
         throw new Error(`two captures are named ${capture.name}`)
       parts.push({ literal, capture })
       end = found.index + found[0].length
     }
-    if (parts.length === 0) throw new Error('it captures nothing: write user:{id}')
+    if (parts.length === 0) throw new Error('the pattern has no capture: write user:{id}')
     this.#parts = parts
     this.#tail = pattern.slice(end)
     this.names = parts.map(({ capture }) => capture.name)
     this.types = parts.map(({ capture }) => capture.type)
   }
 
-  /** What the captures hold, in their order; undefined when the key is not one of the pattern's. */
+  /** The values of the captures, in order; undefined if the key does not match. */
   match(key: string): readonly string[] | undefined {
     const texts: string[] = []
     const parts = this.#parts

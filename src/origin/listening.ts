@@ -1,20 +1,20 @@
-// A line on which word of changes comes: it is asked whether it lives, and replaced when it does not.
+// A subscription to change notifications that checks its connection and reconnects.
 
 import type { CancelTimer, Timers } from '../bytes/clock.ts'
 import type { ChangeListener } from '../group/origin.ts'
 
-/** One connection to the source, or those to all its parts; used once. */
+/** The connection, or the connections to all servers, of one subscription; used once. */
 export interface Line {
-  /** Resolves when it hears. */
+  /** Resolves when notifications are received from now on. */
   open(): Promise<void>
-  /** Resolves when the source has answered on it; rejects when it does not hear everything any more. */
+  /** Resolves when the source has answered; rejects when notifications may have been missed. */
   check(): Promise<unknown>
-  /** Ends it, also while it opens, which then rejects. */
+  /** Closes it; `open` rejects if still pending. */
   close(): void
 }
 
 export interface ListeningOptions {
-  /** Makes a line that says when it has broken. */
+  /** Creates a connection, which calls `lose` when it breaks. */
   readonly line: (lose: (error: unknown) => void) => Line
   /** Milliseconds. */
   readonly connectTimeout: number
@@ -22,11 +22,11 @@ export interface ListeningOptions {
   readonly listener: ChangeListener
 }
 
-/** Pauses between two attempts to open a line, in ms. */
+/** Backoff between two connection attempts, in ms. */
 const FIRST_PAUSE = 100
 const LONGEST_PAUSE = 5000
 
-/** A line is asked so often whether it lives, in ms, and has as long to answer: it may be dead and nobody say so. */
+/** Interval and timeout of connection checks, in ms: a dead connection may not report an error. */
 export const HEARTBEAT = 5000
 
 export class Listening {
@@ -35,14 +35,14 @@ export class Listening {
   #cancelTimer: CancelTimer = () => undefined
   #pause = FIRST_PAUSE
   #isClosed = false
-  /** Said once for each time that it happens. */
+  /** Logged once per outage. */
   #isLost = false
 
   constructor(options: ListeningOptions) {
     this.#options = options
   }
 
-  /** Resolves when it listens, or when the first attempt has failed. */
+  /** Resolves when it is connected, or when the first attempt has failed. */
   async start(): Promise<void> {
     if (this.#isClosed) return
     const { connectTimeout, listener } = this.#options
@@ -54,11 +54,11 @@ export class Listening {
     } catch (error) {
       this.#lose(line, error)
     }
-    // It may have been given up meanwhile.
+    // It may have been closed or replaced meanwhile.
     if (this.#line !== line) return
     this.#pause = FIRST_PAUSE
     this.#isLost = false
-    // What happened before is not told any more.
+    // Changes before this moment were not notified.
     listener.gap()
     this.#watch(line)
   }
@@ -83,10 +83,10 @@ export class Listening {
     })
   }
 
-  /** Gives a line up that does not do in time what is wanted of it. */
+  /** Drops the connection if it does not answer in time. */
   #expect(line: Line, ms: number): void {
     this.#cancelTimer = this.#options.timers.after(ms, () =>
-      this.#lose(line, new Error(`no answer came within ${ms} ms`)),
+      this.#lose(line, new Error(`no answer within ${ms} ms`)),
     )
   }
 

@@ -82,7 +82,7 @@ test.each<[origin: unknown, ...problems: string[]]>([
   [{ kind: 'sql', url: 'http://me:secret@h', query }, "url: got a URL of 'http:', wants a URL such as"],
   [{ kind: 'sql', url: 'me:secret', query }, "url: got a URL of 'me:', wants a URL"],
   [{ kind: 'sql', url: pg, query, qery: 1 }, 'qery: unknown field, did you mean query?'],
-  [{ kind: 'sql', url: pg, query, keys: 'user:{id' }, "keys: got 'user:{id': it captures nothing"],
+  [{ kind: 'sql', url: pg, query, keys: 'user:{id' }, "keys: got 'user:{id': the pattern has no capture"],
   [
     { kind: 'sql', url: pg, query, keys: '{a}:{b}' },
     'keys: got 2 captures, wants one, since a query has one parameter',
@@ -99,8 +99,8 @@ test.each<[origin: unknown, ...problems: string[]]>([
     "statementTimeout: got 0, wants a duration such as '5m'",
   ],
   [{ kind: 'sql', url: pg, query, lazy: 1 }, 'lazy: got 1, wants yes or no'],
-  [{ kind: 'http', url: 'https://h/' }, 'url: it has no place for the key: write {key}'],
-  [{ kind: 'http', url: 'https://h/{id}' }, 'url: {id} is no capture of keys, known are key'],
+  [{ kind: 'http', url: 'https://h/' }, 'url: the URL has no placeholder for the key: write {key}'],
+  [{ kind: 'http', url: 'https://h/{id}' }, 'url: {id} is not a capture of keys, known are key'],
   [{ kind: 'http', url: 'https://h/{key}', headers: { a: 1 } }, 'headers.a: got a number, wants text'],
   [
     { kind: 'http', url: 'https://h/{key}', headers: { a: 'secret\r\ny: z' } },

@@ -152,7 +152,7 @@ test('Retry-After leaves the server alone for so long, and what is held is serve
   expect(await get()).toBe('body of /page')
   isBusy = true
   const from = performance.now()
-  await expect(get('other')).rejects.toThrow('ORIGIN pages: answered 503, and asks not to be asked for 2 s')
+  await expect(get('other')).rejects.toThrow('ORIGIN pages: answered 503 with Retry-After: 2 s')
   expect(await node.groupInfo('pages', 'breaker')).toBe('open')
   await expect(get('third')).rejects.toThrow(
     /^ORIGIN pages: is not asked for \d+ ms, after 1 failures? in a row/,

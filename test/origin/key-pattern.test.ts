@@ -40,13 +40,13 @@ test.each<[pattern: string, key: string, captures: readonly string[] | undefined
 })
 
 test.each([
-  ['', 'it captures nothing'],
-  ['user:42', 'it captures nothing'],
+  ['', 'the pattern has no capture'],
+  ['user:42', 'the pattern has no capture'],
   ['{}', '{} is not a capture'],
   ['{1}', '{1} is not a capture'],
   ['{id:integer}', '{id:integer}: known types are text, int, int32, uuid'],
   ['{id:constructor}', '{id:constructor}: known types are'],
-  ['{a}{b}', 'nothing is between {a} and {b}'],
+  ['{a}{b}', 'there is no text between {a} and {b}'],
   ['{a}:{a}', 'two captures are named a'],
 ])('the pattern %j is refused', (pattern, message) => {
   expect(() => new KeyPattern(pattern)).toThrow(message)

@@ -75,7 +75,7 @@ test('one that answers no more, and does not break, is given up', async () => {
   expect(lines.seen()).toEqual(['check'])
   lines.clock.advance(1)
   expect(lines.seen()).toEqual(['close', 'lost'])
-  expect(lines.told.losses).toEqual(['no answer came within 5000 ms'])
+  expect(lines.told.losses).toEqual(['no answer within 5000 ms'])
   // The answer comes after all, on a line that nobody listens to any more.
   await lines.answer()
   lines.clock.advance(100)

@@ -1,8 +1,8 @@
-// How long an HTTP response may be kept, and what tells its version from others (RFC 9111, RFC 5861, RFC 9110 §8.8).
+// The freshness and the validators of an HTTP response (RFC 9111, RFC 5861, RFC 9110 §8.8).
 
 import type { LoadedFacts } from '../../group/origin.ts'
 
-/** What tells one version of a response from others. */
+/** The validators of a response. */
 interface Version {
   readonly etag?: string | undefined
   readonly modified?: string | undefined
@@ -12,15 +12,15 @@ type Lifetimes = Pick<LoadedFacts, 'ttl' | 'staleWhileRevalidate' | 'staleIfErro
 
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>
 
-/** RFC 9111 §1.2.2: more seconds than these are these. */
+/** RFC 9111 §1.2.2: larger numbers of seconds are clamped to this. */
 const MOST_SECONDS = 2 ** 31
 
-/** No server is left alone for longer than this by its own word, in ms: a mistake in one answer must not last. */
+/** Upper bound of Retry-After in ms: one wrong response must not disable the origin for long. */
 const LONGEST_REST = 5 * 60_000
 
 const DIRECTIVE = /([\w-]+)(?:\s*=\s*(?:"([^"]*)"|([^\s,"]*)))?/g
 
-/** What a response says about itself to a shared cache. Without a word on it there is no ttl. */
+/** TTL, windows and validators of a response for a shared cache. Without freshness information there is no TTL. */
 export function factsOf(headers: ResponseHeaders, now: number): LoadedFacts {
   const directives = parseDirectives(text(headers, 'cache-control'))
   const isOnce = mayServeOnce(headers, directives)
@@ -28,7 +28,7 @@ export function factsOf(headers: ResponseHeaders, now: number): LoadedFacts {
   const isStrict = isOnce || directives.has('must-revalidate') || directives.has('proxy-revalidate')
   const stale = (name: string): number | undefined => {
     if (isStrict) return 0
-    // What came stale has been so for a part of that time.
+    // A response that was stale on arrival has used up part of its window.
     return directives.has(name)
       ? Math.max(0, seconds(directives.get(name)) * 1000 + Math.min(0, left ?? 0))
       : undefined
@@ -41,7 +41,7 @@ export function factsOf(headers: ResponseHeaders, now: number): LoadedFacts {
   return { ...said, validator: validatorOf(versionOf(headers), said) }
 }
 
-/** What a 304 says about the version that it is about: what it leaves out is as it was (RFC 9111 §4.3.4). */
+/** The updated facts of a 304; headers it omits keep their stored values (RFC 9111 §4.3.4). */
 export function renewedFacts(headers: ResponseHeaders, validator: string, now: number): LoadedFacts {
   const { etag, modified, ...said } = readVersion(validator)
   const facts = factsOf(headers, now)
@@ -51,7 +51,7 @@ export function renewedFacts(headers: ResponseHeaders, validator: string, now: n
   return { ...kept, validator: validatorOf({ etag: newEtag, modified: newModified }, kept) }
 }
 
-/** The headers that ask whether a version is still current; none for what is no validator of ours. */
+/** The conditional request headers of a validator; none for a validator of another origin. */
 export function conditionsOf(validator: string): Record<string, string> {
   const { etag, modified } = readVersion(validator)
   return {
@@ -60,14 +60,14 @@ export function conditionsOf(validator: string): Record<string, string> {
   }
 }
 
-/** How long a server asks to be left alone, in ms (RFC 9110 §10.2.3); undefined: not at all. */
+/** Retry-After in ms (RFC 9110 §10.2.3); undefined: none. */
 export function retryAfter(headers: ResponseHeaders, now: number): number | undefined {
   const after = text(headers, 'retry-after').trim()
   const ms = /^\d+$/.test(after) ? seconds(after) * 1000 : Date.parse(after) - now
   return ms > 0 ? Math.min(ms, LONGEST_REST) : undefined
 }
 
-/** Whether it is for those who wait only: not to be kept, or not to be served again unasked. */
+/** Whether the response must not be stored, or not be served again without validation. */
 function mayServeOnce(headers: ResponseHeaders, directives: ReadonlyMap<string, string>): boolean {
   return (
     ['no-store', 'no-cache', 'private'].some((name) => directives.has(name)) ||
@@ -75,7 +75,7 @@ function mayServeOnce(headers: ResponseHeaders, directives: ReadonlyMap<string, 
   )
 }
 
-/** How long it is still fresh, in ms; below 0: since when it is not. */
+/** The remaining freshness in ms; negative: for how long it has been stale. */
 function lifetime(
   headers: ResponseHeaders,
   directives: ReadonlyMap<string, string>,
@@ -87,7 +87,7 @@ function lifetime(
   if (headers.expires === undefined) return undefined
   const date = Date.parse(text(headers, 'date'))
   const until = Date.parse(text(headers, 'expires'))
-  // A time that is none, 0 say, has passed.
+  // An invalid date, such as 0, is in the past.
   return Number.isNaN(until) ? 0 : until - (Number.isNaN(date) ? now : date) - age
 }
 
@@ -98,7 +98,7 @@ function versionOf(headers: ResponseHeaders): Version {
   }
 }
 
-/** The lifetimes are kept with a version, for the answer that finds it current and says nothing about them. */
+/** The freshness lifetimes are stored with the validator, for a 304 that omits them. */
 function validatorOf({ etag, modified }: Version, said: Lifetimes): string | undefined {
   return etag === undefined && modified === undefined
     ? undefined
@@ -117,7 +117,7 @@ function lifetimesOf({ ttl, staleWhileRevalidate, staleIfError }: LoadedFacts): 
   return { ttl, staleWhileRevalidate, staleIfError }
 }
 
-/** The first of several with one name counts. */
+/** The first of several directives of one name counts. */
 function parseDirectives(value: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>()
   for (const [, name, quoted, plain] of value.matchAll(DIRECTIVE)) {
@@ -127,7 +127,7 @@ function parseDirectives(value: string): ReadonlyMap<string, string> {
   return found
 }
 
-/** What is no number of seconds is none. */
+/** An invalid number of seconds counts as absent. */
 function seconds(value: string | undefined): number {
   return value !== undefined && /^\d+$/.test(value.trim()) ? Math.min(Number(value), MOST_SECONDS) : 0
 }

@@ -1,4 +1,4 @@
-// An origin that is an HTTP server: a URL for each key, and one that is posted many keys at once.
+// An origin that is an HTTP server: GET of a URL per key, and optionally POST of many keys to a batch URL.
 
 import type { Agent, Dispatcher } from 'undici'
 import type { Clock } from '../../bytes/clock.ts'
@@ -22,20 +22,20 @@ import type { UrlTemplate } from './url-template.ts'
 
 export interface HttpOptions {
   readonly url: UrlTemplate
-  /** Posted a JSON array of keys, it answers a JSON object from key to value. */
+  /** The batch URL: takes a JSON array of keys, returns a JSON object from key to value. */
   readonly batchUrl: string | undefined
-  /** Which keys there are; undefined: all. */
+  /** The pattern of valid keys; undefined: all keys. */
   readonly keys: KeyPattern | undefined
   readonly headers: Readonly<Record<string, string>>
   readonly tls: TlsOptions | undefined
-  /** Most connections to one server. */
+  /** Maximum number of connections per server. */
   readonly connections: number
-  /** Most redirects of one load; and other servers that one may lead to, as `URL.origin`. */
+  /** Maximum number of redirects per load, and the other servers they may lead to, as `URL.origin`. */
   readonly redirects: number
   readonly redirectTo: readonly string[]
-  /** Most bytes of one response. */
+  /** Maximum size of a response in bytes. */
   readonly maxResponse: number
-  /** Milliseconds; `timeout` is the longest silence of a server. */
+  /** Milliseconds; `timeout` limits the wait for the next bytes of a response. */
   readonly connectTimeout: number
   readonly timeout: number
   readonly clock: Clock
@@ -44,15 +44,15 @@ export interface HttpOptions {
 type Response = Dispatcher.ResponseData
 type RequestOptions = Omit<Dispatcher.RequestOptions, 'origin' | 'path'>
 
-/** What a value is to a server that is not told more by `headers`. */
+/** The content type of written values, unless `headers` says otherwise. */
 const BYTES = { 'content-type': 'application/octet-stream' }
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
 
-/** Of the refusals (4xx) those that are not about the key: who asks (401, 403, 407), too slow, too early, too often. */
+/** Client errors (4xx) that do not depend on the key: credentials (401, 403, 407), timeout, too early, rate limit. */
 const PASSING = new Set([401, 403, 407, 408, 425, 429])
 
-/** With these a server may say how long it is to be left alone (RFC 6585 §4, RFC 9110 §15.6.4). */
+/** Statuses with a meaningful Retry-After (RFC 6585 §4, RFC 9110 §15.6.4). */
 const RETRIED_LATER = new Set([429, 503])
 
 export class HttpOrigin implements Origin {
@@ -60,7 +60,7 @@ export class HttpOrigin implements Origin {
   readonly loadMany: Origin['loadMany']
   readonly #options: HttpOptions
   #agent: Promise<Agent> | undefined
-  /** Shows no certificate of ours. */
+  /** For other servers: without the client certificate. */
   #strangersAgent: Promise<Agent> | undefined
 
   constructor(options: HttpOptions) {
@@ -92,18 +92,18 @@ export class HttpOrigin implements Origin {
     }
   }
 
-  /** PUT, which the server is to answer with 2xx. */
+  /** PUT; expects 2xx. */
   async store(key: string, value: Buffer, { signal }: LoadContext): Promise<void> {
     const headers = { ...BYTES, ...this.#options.headers }
     await this.#change(key, { method: 'PUT', headers, body: value, signal })
   }
 
-  /** DELETE, which the server is to answer with 2xx, 404 or 410. */
+  /** DELETE; expects 2xx, 404 or 410. */
   async remove(key: string, { signal }: LoadContext): Promise<void> {
     await this.#change(key, { method: 'DELETE', headers: { ...this.#options.headers }, signal })
   }
 
-  /** Redirects are not followed: what has been written is what the next load asks for. */
+  /** Redirects of writes are not followed: the next load must read what was written. */
   async #change(key: string, request: RequestOptions & { readonly signal: AbortSignal }): Promise<void> {
     const address = this.#addressOf(key)
     if (address === undefined) throw new BadRequest('there are no such keys')
@@ -127,7 +127,7 @@ export class HttpOrigin implements Origin {
   }
 
   async #loadMany(url: string, keys: readonly string[], { signal }: LoadContext): Promise<OriginResults> {
-    // Together or alone, the same keys are absent.
+    // The same keys are absent in a batch and alone.
     const asked = keys.filter((key) => this.knows(key))
     if (asked.length === 0) return new Map()
     const headers = { ...this.#options.headers, 'content-type': 'application/json' }
@@ -150,7 +150,7 @@ export class HttpOrigin implements Origin {
     return captures === undefined ? undefined : url.fill(key, captures)
   }
 
-  /** To another server go neither headers nor a certificate: they are secrets, or say who asks. */
+  /** Configured headers and the client certificate are credentials and never sent to another server. */
   async #get(
     url: string,
     headers: Record<string, string>,
@@ -175,7 +175,7 @@ export class HttpOrigin implements Origin {
     return this.#get(target.href, isSame ? headers : {}, signal, redirects - 1, isStranger || !isSame)
   }
 
-  /** @param validator what was asked for on condition that it has changed */
+  /** @param validator the validator of a conditional request */
   async #read(response: Response, validator: string | undefined): Promise<OriginResult> {
     const { statusCode, headers } = response
     if (statusCode === 304 && validator !== undefined) {
@@ -233,10 +233,10 @@ export class HttpOrigin implements Origin {
     if (statusCode >= 400 && statusCode < 500 && !PASSING.has(statusCode)) return new BadRequest(said)
     const after = RETRIED_LATER.has(statusCode) ? retryAfter(headers, this.#options.clock.now()) : undefined
     if (after === undefined) return new Error(said)
-    return new RetryLater(`${said}, and asks not to be asked for ${Math.ceil(after / 1000)} s`, after)
+    return new RetryLater(`${said} with Retry-After: ${Math.ceil(after / 1000)} s`, after)
   }
 
-  /** undici ends a response that is too long, and a load that is not wanted, with errors of its own. */
+  /** Translates undici's errors for a response that is too large and for an aborted load. */
   #worded(error: unknown, signal: AbortSignal): unknown {
     if (signal.aborted) return signal.reason
     const { code } = error as NodeJS.ErrnoException
@@ -246,21 +246,21 @@ export class HttpOrigin implements Origin {
   }
 }
 
-/** Nothing is unpacked: what is small here may be large there. */
+/** Compressed responses are refused: decompression would circumvent the size limit. */
 async function checkEncoding({ headers, body }: Response): Promise<void> {
   const encoding = headers['content-encoding']
   if (encoding === undefined || encoding === 'identity') return
   await body.dump()
-  throw new BadRequest(`answered in ${String(encoding)}, which was not asked for`)
+  throw new BadRequest(`answered in ${String(encoding)}, which was not requested`)
 }
 
-/** Text is a value as it is, null none, and anything else its JSON. */
+/** A JSON string is the value itself, null is no value, anything else is kept as JSON. */
 function readMap(json: string, keys: readonly string[], facts: LoadedFacts): OriginResults {
   let members: ReadonlyMap<string, string> | undefined
   try {
     members = jsonMembers(json)
   } catch (error) {
-    throw new Error(`answered what is not JSON: ${(error as Error).message}`)
+    throw new Error(`answered invalid JSON: ${(error as Error).message}`)
   }
   if (members === undefined) throw new Error('answered JSON that is not an object from key to value')
   return new Map(keys.map((key) => [key, loaded(toValue(members.get(key)), facts)]))

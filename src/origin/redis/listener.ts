@@ -1,31 +1,30 @@
-// Word from Redis of what has changed: connections that have keys tracked, one to each server that holds some.
+// Change notifications from Redis: one connection with client tracking to each server that has keys.
 
 import { promisify } from 'node:util'
 import type { Cluster, Redis } from 'ioredis'
 import { type Line, Listening, type ListeningOptions } from '../listening.ts'
 
 /*
- * Tracking (CLIENT TRACKING … BCAST, Redis 6) tells of each key that was written, renamed, given another lifetime,
- * expired or evicted, and that everything was flushed, in whichever database; notifications of the keyspace tell nothing of
- * a flush, and only servers that are configured so send them. In RESP2 word comes as a message to whom it is redirected,
- * which may be the connection itself.
+ * Tracking (CLIENT TRACKING … BCAST, Redis 6) reports each key that was written, renamed, given a TTL, expired or
+ * evicted, and every flush, in all databases. Keyspace notifications do not report flushes and need a server setting.
+ * In RESP2 invalidations arrive as pub/sub messages on the connection named by REDIRECT, which may be the same one.
  */
 
 export interface RedisListenerOptions extends Omit<ListeningOptions, 'line'> {
-  /** The servers that hold keys as of now: the only one, or the masters of a cluster. */
+  /** The servers that have keys now: the only one, or the masters of a cluster. */
   readonly servers: () => Promise<readonly Redis[]>
-  /** What every key has before it there. */
+  /** The prefix of all keys at the source. */
   readonly prefix: string
 }
 
-/** Where tracking sends its messages. */
+/** The channel of invalidation messages. */
 const CHANNEL = '__redis__:invalidate'
 
 export function redisListener(options: RedisListenerOptions): Listening {
   return new Listening({ ...options, line: (lose) => new RedisLine(options, lose) })
 }
 
-/** The servers that hold the keys of a cluster, as it says now. */
+/** The current masters of a cluster. */
 export async function mastersOf(cluster: Cluster): Promise<readonly Redis[]> {
   await promisify<void>((done) => cluster.refreshSlotsCache(done))()
   return cluster.nodes('master')
@@ -45,13 +44,13 @@ class RedisLine implements Line {
 
   async open(): Promise<void> {
     const servers = await this.#options.servers()
-    if (this.#isClosed) throw new Error('it is not wanted any more')
+    if (this.#isClosed) throw new Error('the listener was closed')
     this.#names = namesOf(servers)
     this.#connections = servers.map((server) => this.#connect(server))
     await Promise.all(this.#connections.map((connection) => this.#track(connection)))
   }
 
-  /** What servers that hold keys only now have told is lost. */
+  /** Fails when masters were added: their earlier notifications were missed. */
   async check(): Promise<void> {
     const [servers] = await Promise.all([
       this.#options.servers(),
@@ -90,7 +89,7 @@ class RedisLine implements Line {
   }
 
   #tell(keys: readonly Buffer[] | null): void {
-    // What was under way comes late when a silence ends.
+    // Notifications that were sent before a stall may still arrive after it.
     if (this.#isClosed) return
     const { listener, prefix } = this.#options
     const start = Buffer.byteLength(prefix)

@@ -20,12 +20,12 @@ import type { TlsOptions } from '../tls-options.ts'
 import { mastersOf, redisListener } from './listener.ts'
 
 export interface RedisOptions {
-  /** `redis://` or `rediss://`; of a cluster, some of its nodes. */
+  /** `redis://` or `rediss://`; for a cluster, some of its nodes. */
   readonly urls: readonly string[]
   readonly cluster: boolean
-  /** What every key has before it there. */
+  /** The prefix of all keys at the source. */
   readonly prefix: string
-  /** Whether to hear of changes. */
+  /** Whether to subscribe to change notifications. */
   readonly listen?: boolean
   readonly tls: TlsOptions | undefined
   /** Milliseconds. */
@@ -39,11 +39,11 @@ type PipelineReplies = readonly [Error | null, unknown][]
 /** The longest pause between two attempts to connect, in ms. */
 const LONGEST_PAUSE = 2000
 
-/** ioredis: the names of an error that the server replied, and of that of a command for which there is no connection. */
+/** ioredis: the names of an error replied by the server, and of the error of a command without a connection. */
 const REPLY_ERROR = 'ReplyError'
 const GIVEN_UP = 'MaxRetriesPerRequestError'
 
-/** PTTL: there is no such key; it has no end. */
+/** Replies of PTTL: no such key; no TTL. */
 const GONE = -2
 const ENDLESS = -1
 
@@ -54,7 +54,7 @@ export class RedisOrigin implements Origin {
   #client: Promise<Client> | undefined
   #listening: Listening | undefined
   #log: OriginLog | undefined
-  /** Said once for each time that it happens. */
+  /** Logged once per outage. */
   #isLost = false
   /** Why there is no connection. */
   #lastError: unknown
@@ -67,7 +67,7 @@ export class RedisOrigin implements Origin {
   async start(log: OriginLog): Promise<void> {
     this.#log = log
     const client = await this.#connected()
-    // A cluster of which no node answers is looked for on and on.
+    // Keep trying while no node of the cluster answers.
     const limit = AbortSignal.timeout(this.#options.connectTimeout)
     await abortable(client.connect(), limit).catch((error) => this.#lose(error))
   }
@@ -90,7 +90,7 @@ export class RedisOrigin implements Origin {
     return new Map(results.flat())
   }
 
-  /** It is kept there for as long as the client said, who may have said nothing: what the group's `ttl` is, is its own. */
+  /** The TTL at the source is the client's, if it gave one; the group's `ttl` concerns the cache only. */
   async store(key: string, value: Buffer, { signal, ttl }: StoreContext): Promise<void> {
     const client = await this.#connected()
     const name = this.#options.prefix + key
@@ -125,7 +125,7 @@ export class RedisOrigin implements Origin {
     client?.disconnect()
   }
 
-  /** Those that hold keys, as of now. */
+  /** The current masters. */
   async #servers(): Promise<readonly Redis[]> {
     const client = await this.#connected()
     if (!client.isCluster) return [client as Redis]
@@ -145,7 +145,7 @@ export class RedisOrigin implements Origin {
     return Promise.all(
       keys.map(async (key, i): Promise<[string, OriginResult | Error]> => {
         const value = (values[1] as (Buffer | null)[])[i]
-        // MGET gives nil for what is there and is no string: GET says so.
+        // MGET replies nil for other types than strings; GET replies WRONGTYPE.
         if (value === null && ttls[i][0] === null && ttls[i][1] !== GONE)
           return [key, await this.load(key, context).catch((error: Error) => error)]
         try {
@@ -157,12 +157,12 @@ export class RedisOrigin implements Origin {
     )
   }
 
-  /** Commands wait while there is no connection, but not for ever. */
+  /** Commands wait for a connection, for a limited time. */
   async #run(pipeline: ChainableCommander, signal: AbortSignal): Promise<PipelineReplies> {
     let cancel: CancelTimer = () => undefined
     const late = new Promise<never>((_, reject) => {
       const give = (): void => reject(new Error('Redis does not answer'))
-      // Not by a signal: one of those, and its timer, would stay for the whole time after the answer has come.
+      // Not by AbortSignal.timeout: its timer would outlive the reply.
       cancel = systemTimers.after(this.#options.timeout + 500, give)
     })
     const replies = await abortable(Promise.race([pipeline.exec(), late]), signal).finally(cancel)
@@ -172,7 +172,7 @@ export class RedisOrigin implements Origin {
     return replies
   }
 
-  /** Keys of one slot are on one node of a cluster, which takes no MGET of others. */
+  /** In a cluster, MGET takes only keys of one slot. */
   #bySlot(keys: readonly string[]): ReadonlyMap<number, string[]> {
     const slots = new Map<number, string[]>()
     for (const key of keys) {
@@ -186,8 +186,8 @@ export class RedisOrigin implements Origin {
   }
 
   /**
-   * Why a command has no answer, in words of the network where there is no connection. Their error is not the cause: the
-   * command may have been sent before, on a connection that was lost.
+   * Why a command failed: the network error if there is no connection. It is not set as the cause, since the command
+   * may have been sent before on a lost connection.
    */
   #reworded(error: Error): Error {
     if (this.#lastError !== undefined) return new Error(errorText(this.#lastError))
@@ -208,7 +208,7 @@ export class RedisOrigin implements Origin {
       lazyConnect: true,
       connectTimeout,
       commandTimeout: timeout,
-      // A connection that swallows commands and gives nothing back is replaced.
+      // A connection that accepts commands and never replies is replaced.
       socketTimeout: timeout + 1000,
       maxRetriesPerRequest: 1,
       retryStrategy: pause,
@@ -239,7 +239,7 @@ export class RedisOrigin implements Origin {
   }
 }
 
-/** The nodes of a cluster that it names itself have the same password and the same TLS. */
+/** Discovered nodes of a cluster use the same password and TLS options. */
 function credentialsOf(url: string): { username?: string; password?: string; tls?: object } {
   const { username, password, protocol } = new URL(url)
   return {
@@ -249,7 +249,7 @@ function credentialsOf(url: string): { username?: string; password?: string; tls
   }
 }
 
-/** A key that ended between the two commands is given to whoever waits, and not kept. */
+/** A key that expired between the two commands is returned to the waiters and not cached. */
 function resultOf(key: string, value: Buffer | null, [error, ttl]: PipelineReplies[number]): OriginResult {
   if (value === null) return null
   if (error !== null) throw reworded(error, key)
@@ -258,5 +258,5 @@ function resultOf(key: string, value: Buffer | null, [error, ttl]: PipelineRepli
 
 function reworded(error: Error, key: string): Error {
   if (!error.message.startsWith('WRONGTYPE')) return error
-  return new BadRequest(`${showKey(key)} holds another type than a string`, { cause: error })
+  return new BadRequest(`${showKey(key)} is not a string`, { cause: error })
 }

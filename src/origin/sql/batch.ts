@@ -1,14 +1,14 @@
-// One query for many keys: which row is whose, and what becomes of keys that the database refuses.
+// One query for many keys: assigns rows to keys, and isolates keys that the database rejects.
 
 import { isBadRequest, type OriginValue } from '../../group/origin.ts'
 import { cellText } from './cell.ts'
 import { type Driver, type Parameter, type Rows, StatementError, worded } from './driver.ts'
 import { type RowReader, SeveralRows } from './row-reader.ts'
 
-/** By the text of a parameter. */
+/** Results by the text of the parameter. */
 export type Found = ReadonlyMap<string, OriginValue | Error>
 
-/** What is odd takes statements one after the other, and so no more connections than what is not. */
+/** The extra statements run one after the other, so that a batch never uses more than one connection. */
 export class Batch {
   readonly #driver: Driver
   readonly #reader: RowReader
@@ -20,7 +20,7 @@ export class Batch {
     this.#signal = signal
   }
 
-  /** A key that the database refuses does not make the others fail: they are halved until it is alone. */
+  /** One rejected key must not fail the others: the batch is bisected until it is isolated. */
   async find(parameters: readonly Parameter[]): Promise<Found> {
     let rows: Rows
     try {
@@ -40,8 +40,8 @@ export class Batch {
   }
 
   /**
-   * A database may take texts for equal that are not ('Tom' and 'tom', 7 and 07). It is asked alone for each key that is
-   * equal to that of a row by our own rule; if a row still is nobody's, it is one of the other keys'.
+   * A database may treat different texts as equal ('Tom' and 'tom', 7 and 07). Each key that may equal a row's key is
+   * then queried alone; a row that still matches no key belongs to one of the others.
    */
   async #assign(parameters: readonly Parameter[], { columns, rows }: Rows): Promise<Found> {
     const found = new Map<string, OriginValue | Error>(parameters.map((item) => [String(item), undefined]))
@@ -63,7 +63,7 @@ export class Batch {
       strangers.delete(name)
     }
     if (strangers.size === 0) return found
-    // Few of many are found by halves, many of few one by one.
+    // Bisecting is cheaper for few rejected keys of many; otherwise they are queried one by one.
     if (strangers.size * 8 >= others.length)
       for (const item of others) found.set(String(item), await this.#findOne(item))
     else for (const [name, value] of await this.#findHalves(others)) found.set(name, value)
@@ -81,9 +81,9 @@ export class Batch {
   }
 }
 
-/** The same for texts that some collation or type takes for equal. */
+/** A folded form that is the same for texts which some collation or type treats as equal. */
 function fold(text: string): string {
-  // Some letters are two in upper case, or one that others share.
+  // Upper and lower case first: some letters expand ('ß'), others share an upper case.
   const letters = text.normalize('NFKD').replace(/\p{M}/gu, '').toUpperCase().toLowerCase()
   return letters.trim().replace(/^0+(?=\d)/, '')
 }

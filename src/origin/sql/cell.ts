@@ -1,4 +1,4 @@
-// What the column of a row becomes, alone or as a part of the row's JSON, whichever database it is from.
+// The value of a column, alone or inside the row's JSON, the same for every database.
 
 /*
  * type                  alone                                   in the JSON of a row
@@ -15,7 +15,7 @@
  * array                 JSON                                    as it is
  */
 
-/** Text that is JSON as it stands: a number, a boolean, JSON. */
+/** Text that is valid JSON already: a number, a boolean, JSON. */
 export class Literal {
   readonly text: string
 
@@ -24,7 +24,7 @@ export class Literal {
   }
 }
 
-/** A column of a row: text, bytes, what is JSON as it stands, or NULL. */
+/** A column of a row: text, bytes, literal JSON, or NULL. */
 export type Cell = string | Uint8Array | Literal | null
 
 /** A number as the database writes it. */
@@ -42,7 +42,7 @@ export function cellValue(cell: Cell): string | Uint8Array | null {
   return cell instanceof Literal ? cell.text : cell
 }
 
-/** A column as text by which keys are told apart. */
+/** A column as text, for comparing keys. */
 export function cellText(cell: Cell): string {
   const value = cellValue(cell)
   if (value === null) return ''

@@ -1,25 +1,25 @@
-// What a database says of statements before any is needed: whether it accepts them, and whether what they give fits.
+// Checks statements against the database at the start: whether it accepts them, and whether their columns fit.
 
 import { type Change, type Driver, StatementError } from './driver.ts'
 
 export interface Statements {
-  /** With a set parameter; the queries themselves are the driver's. */
+  /** Whether there is a batch query. The queries themselves are in the driver. */
   readonly batchQuery: string | undefined
-  /** The column that is the value; undefined: the only one, or all of them as JSON. */
+  /** The column that is the value; undefined: the only column, or the whole row as JSON. */
   readonly column: string | undefined
-  /** A statement with the key and the value as its parameters, and one with the key. */
+  /** Statements with the key and the value as parameters, and with the key alone. */
   readonly writeQuery?: string
   readonly removeQuery?: string
 }
 
-/** What a database has accepted. */
+/** The accepted statements. */
 export interface Checked {
   readonly driver: Driver
   readonly write: Change | undefined
   readonly remove: Change | undefined
 }
 
-/** @throws StatementError that names the field, for what the database refuses or does not fit */
+/** @throws StatementError that names the field, for a rejected statement or columns that do not fit */
 export async function checkStatements(
   driver: Driver,
   { batchQuery, column, writeQuery, removeQuery }: Statements,
@@ -45,9 +45,9 @@ export async function checkStatements(
 }
 
 function checkColumns(columns: readonly string[], column: string | undefined): void {
-  if (columns.length === 0) refuse('query: it gives no columns')
+  if (columns.length === 0) refuse('query: it returns no columns')
   if (column !== undefined && !columns.includes(column))
-    refuse(`column: query gives no ${column}, but ${columns.join(', ')}`)
+    refuse(`column: query returns no column ${column}, but ${columns.join(', ')}`)
   const twice = columns.find((name, i) => columns.indexOf(name) !== i)
   if (twice !== undefined) refuse(`query: two columns are named ${twice}`)
 }
@@ -64,7 +64,7 @@ function refuse(message: string): never {
   throw new StatementError(message, false, undefined)
 }
 
-/** Says which of the queries it was. */
+/** Adds the name of the field to a StatementError. */
 function named(field: string): (error: unknown) => never {
   return (error) => {
     if (!(error instanceof StatementError)) throw error

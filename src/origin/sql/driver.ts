@@ -1,4 +1,4 @@
-// The port to a database: what the SQL origin asks of each kind.
+// The port to a database: what the SQL origin needs from each driver.
 
 import { isUtf8 } from 'node:buffer'
 import { BadRequest, notTaken } from '../../group/origin.ts'
@@ -6,7 +6,7 @@ import { errorText } from '../abortable.ts'
 import type { TlsOptions } from '../tls-options.ts'
 import type { Cell } from './cell.ts'
 
-/** What a key is in a statement: text, or an integer where the pattern says so. */
+/** A key as a parameter: text, or an integer where the key pattern says so. */
 export type Parameter = string | bigint
 
 export interface Rows {
@@ -16,44 +16,44 @@ export interface Rows {
 
 export interface DriverOptions {
   readonly url: string
-  /** A statement with one parameter. */
+  /** The statement that loads one key; one parameter. */
   readonly query: string
-  /** A statement with a set parameter. */
+  /** The statement that loads many keys; its parameter is a set. */
   readonly batchQuery: string | undefined
-  /** Most connections. */
+  /** Maximum number of connections. */
   readonly pool: number
-  /** Undefined: what the URL says. */
+  /** Undefined: as the URL says. */
   readonly tls: TlsOptions | boolean | undefined
   /** Milliseconds. */
   readonly connectTimeout: number
   readonly statementTimeout: number
-  /** Whether statements will be prepared that change something. */
+  /** Whether statements that write will be prepared. */
   readonly writes: boolean
-  /** Told when a connection breaks while nobody uses it. */
+  /** Called when an idle connection breaks. */
   readonly onIdleError: (error: Error) => void
 }
 
-/** Runs a statement that changes something, with the key and what else it takes, in the order of its parameters. */
+/** Runs a statement that writes, with the key and the other values in the order of its parameters. */
 export type Change = (key: Parameter, values: readonly Uint8Array[], signal: AbortSignal) => Promise<void>
 
-/** Each of its promises rejects when the signal is aborted, with the signal's reason. */
+/** All promises reject with the signal's reason when the signal is aborted. */
 export interface Driver {
-  /** Runs `query` for one key; null is one that no row has: its columns are of interest. */
+  /** Runs `query` for one key. Null matches no row and is used to learn the columns. */
   one(parameter: Parameter | null, signal: AbortSignal): Promise<Rows>
-  /** Runs `batchQuery`; the same. */
+  /** Runs `batchQuery` for many keys; null as above. */
   many(parameters: readonly Parameter[] | null, signal: AbortSignal): Promise<Rows>
   /**
-   * Shows the database a statement that changes something, and does not run it yet.
-   * @param parameters how many it is to have
+   * Prepares a statement that writes, without running it.
+   * @param parameters the number of parameters it must have
    */
   prepare(sql: string, parameters: number, signal: AbortSignal): Promise<Change>
   close(): Promise<void>
 }
 
-/** The database refused the statement, in its own words. */
+/** The database rejected the statement; the message is the database's. */
 export class StatementError extends Error {
   override readonly name = 'StatementError'
-  /** It refused what the statement was given, a key or a value: another one may do. */
+  /** It rejected a parameter (a key or a value): other parameters may work. */
   readonly ofParameter: boolean
 
   constructor(message: string, ofParameter: boolean, cause: unknown) {
@@ -63,23 +63,23 @@ export class StatementError extends Error {
 }
 
 /**
- * SQLSTATE classes that say nothing about the statement: connection, authorization, catalog, resources, intervention
- * (a timeout, a shutdown; of MySQL the class 70), system, transaction.
+ * SQLSTATE classes of errors that do not depend on the statement: connection, authorization, catalog, resources,
+ * operator intervention (a timeout, a shutdown; MySQL's class 70), system, transaction.
  */
 const PASSING = new Set(['08', '25', '28', '3D', '40', '53', '55', '57', '58', '70', 'XX'])
 
 /**
- * Classes that are about what it was given: cardinality, data, constraints, the refusal of a view or of a trigger (of
- * MySQL the class 45), limits.
+ * Classes of errors about the parameters: cardinality, data, constraints, errors raised by a view or trigger (MySQL's
+ * class 45), limits.
  */
 const OF_PARAMETER = new Set(['21', '22', '23', '44', '45', '54', 'P0'])
 
-/** PostgreSQL: protocol violation; what it says of a statement with another number of parameters. */
+/** PostgreSQL: protocol violation, reported for a wrong number of parameters. */
 const WRONG_PARAMETERS = '08P01'
 
 /**
- * SQLSTATEs after which it has changed nothing, or their beginnings: a transaction that only reads, say, authorization,
- * resources, a server that is starting or shutting down.
+ * SQLSTATEs (or prefixes) of errors after which a write has certainly changed nothing: read-only transaction,
+ * authorization, resources, a server that is starting or shutting down.
  */
 const NOTHING_CHANGED = /^(25|28|53|57P03)/
 
@@ -91,7 +91,7 @@ export function statementError(error: Error, state: string): Error {
     : new StatementError(error.message, OF_PARAMETER.has(group), error)
 }
 
-/** An error with words, whatever it was; what the database refuses of a key or a value it will refuse again. */
+/** Any error as an Error with a message; a rejected parameter becomes a `BadRequest`, which is not retried. */
 export function worded(error: unknown): Error {
   if (error instanceof StatementError && error.ofParameter)
     return new BadRequest(error.message, { cause: error })
@@ -100,19 +100,19 @@ export function worded(error: unknown): Error {
   return new Error(errorText(error), { cause: error })
 }
 
-/** PostgreSQL gives the SQLSTATE as the code, MySQL beside one of its own; no other code begins like those. */
+/** PostgreSQL reports the SQLSTATE as `code`, MySQL as `sqlState` beside its own code; other codes look different. */
 function hasChangedNothing(error: Error): boolean {
   const { code, sqlState = code } = error as { readonly code?: unknown; readonly sqlState?: unknown }
   return typeof sqlState === 'string' && NOTHING_CHANGED.test(sqlState)
 }
 
-/** @throws StatementError for a statement that has more parameters than it will be given, or fewer */
+/** @throws StatementError for a statement with a wrong number of parameters */
 export function checkParameters(found: number, wanted: number): void {
   if (found !== wanted)
-    throw new StatementError(`its parameters are ${found}, not ${wanted}`, false, undefined)
+    throw new StatementError(`the statement has ${found} parameters, wants ${wanted}`, false, undefined)
 }
 
-/** A value as text, which any column takes that can be read from it, or as the bytes of what is none. */
+/** A value as text if it is valid UTF-8 (accepted by columns of any type), else as bytes. */
 export function textOrBytes(value: Uint8Array): string | Buffer {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
   return isUtf8(bytes) ? bytes.toString('utf8') : bytes

@@ -28,20 +28,20 @@ const GEOMETRY = 255
 const NUMBERS = new Set([0, 1, 2, 3, 5, 8, 9, 13, 246])
 
 /**
- * Errors without a class of their own that are about a key or a value: a packet that is too large, data that is cut off, an
- * illegal mix of collations, text that is none, values of a wrong form, a check (MySQL: ER_…).
+ * Errors of the general class HY000 that are about a parameter: packet too large, data truncated, illegal mix of
+ * collations, invalid text, wrong value, check constraint (MySQL: ER_…).
  */
 const PARAMETER_ERRORS = new Set([1153, 1265, 1267, 1300, 1366, 1411, 1525, 3819])
 
 /**
- * Those that say nothing about the statement: disk, storage, memory, who may connect, a host that is blocked, threads,
- * connections of a user, locks, limits of a user, a server that only reads, a timeout, an idle connection.
+ * Errors that do not depend on the statement: disk, storage, memory, access, a blocked host, threads, a user's
+ * connections, locks, a user's limits, a read-only server, a timeout, an idle connection.
  */
 const PASSING_ERRORS = new Set([
   1021, 1030, 1037, 1038, 1041, 1044, 1049, 1129, 1130, 1135, 1203, 1205, 1206, 1226, 1290, 1836, 3024, 4031,
 ])
 
-/** `IN (?)` in a batch query gets as many placeholders as there are keys; anywhere else `?` is a JSON array of them. */
+/** `IN (?)` in a batch query is expanded to one placeholder per key; elsewhere `?` is a JSON array of the keys. */
 const IN_LIST = /\bin\s*\(\s*\?\s*\)/i
 
 type MysqlError = Error & { readonly errno?: number; readonly sqlState?: string }
@@ -70,14 +70,14 @@ export async function openMysql(options: DriverOptions): Promise<Driver> {
     maxPreparedStatements: 64,
   })
   pool.pool.on('connection', (connection) => {
-    // mysql2 itself forgets a connection that breaks; a listener keeps the process from ending with it.
+    // mysql2 removes a broken connection itself; without a listener its 'error' event would end the process.
     connection.on('error', (error: Error) => options.onIdleError(error))
     const session = [
       "SET time_zone='+00:00'",
-      // The one is MySQL's, the other MariaDB's.
+      // The first is MySQL's, the second MariaDB's.
       `SET max_execution_time=${statementTimeout}`,
       `SET max_statement_time=${statementTimeout / 1000}`,
-      // Otherwise what does not fit would be cut off, and that would be a success.
+      // Otherwise values that do not fit would be truncated silently.
       "SET sql_mode=CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",
     ]
     for (const statement of session) connection.query(statement, () => undefined)
@@ -86,8 +86,8 @@ export async function openMysql(options: DriverOptions): Promise<Driver> {
 }
 
 /**
- * `node:tls` compares a certificate with the name that it is told, or that its socket was told. mysql2 tells it none for an
- * address, and a socket keeps none of these: the certificate would have to be of `localhost`.
+ * `node:tls` checks the certificate against the server name or the socket's host. mysql2 passes no name for an IP
+ * address, and the socket has none: the certificate would be checked against `localhost`.
  */
 function connectByAddress({ config: { host, port } }: { config: { host: string; port: number } }): Socket {
   const socket = connect({ host, port, noDelay: true, keepAlive: true })
@@ -118,7 +118,7 @@ class MysqlDriver implements Driver {
       return this.#run(batchQuery, [json === undefined ? null : `[${json}]`], signal)
     }
     const values = [...(parameters ?? [null])]
-    // Few lengths make few prepared statements; the last key again changes nothing.
+    // Lengths are rounded up to limit the number of prepared statements; the last key is repeated.
     while ((values.length & (values.length - 1)) !== 0) values.push(values[values.length - 1])
     const places = `IN (${values.map(() => '?').join(',')})`
     return this.#run(batchQuery.replace(IN_LIST, places), values, signal)
@@ -147,7 +147,7 @@ class MysqlDriver implements Driver {
     }
   }
 
-  /** Lends a connection. */
+  /** Runs `use` with a connection of the pool. */
   async #with<Result>(
     signal: AbortSignal,
     run: (connection: PoolConnection) => Promise<Result>,
@@ -165,8 +165,8 @@ class MysqlDriver implements Driver {
     sql: string,
     values: readonly (Parameter | null)[],
   ): Promise<[readonly unknown[][], readonly FieldPacket[]]> {
-    // mysql2 drops the parameters that a statement has no place for.
-    if (!sql.includes('?')) throw new StatementError('it has no parameter, write ?', false, undefined)
+    // mysql2 silently drops surplus parameters.
+    if (!sql.includes('?')) throw new StatementError('the statement has no parameter, write ?', false, undefined)
     const timeout = this.#options.statementTimeout + 1000
     const [rows, fields] = await connection.execute<RowDataPacket[][]>({
       sql,
@@ -175,12 +175,12 @@ class MysqlDriver implements Driver {
       timeout,
     })
     if (!Array.isArray(rows) || fields === undefined)
-      throw new StatementError('the query gives no rows', false, undefined)
+      throw new StatementError('the query returns no rows', false, undefined)
     return [rows, fields]
   }
 }
 
-/** A connection whose statement may still run is closed. */
+/** Closes the connection instead of returning it to the pool if its statement may still be running. */
 function released(connection: PoolConnection, error: unknown): unknown {
   if (error instanceof StatementError) {
     connection.release()
@@ -191,7 +191,7 @@ function released(connection: PoolConnection, error: unknown): unknown {
     connection.destroy()
     return error
   }
-  // After these the server hangs up.
+  // The server closes the connection after these.
   if (sqlState.startsWith('08')) connection.destroy()
   else connection.release()
   if (PARAMETER_ERRORS.has(errno)) return new StatementError(error.message, true, error)
@@ -213,7 +213,7 @@ function readCell({ columnType }: FieldPacket, value: unknown): Cell {
   return String(value)
 }
 
-/** The shortest digits that are still this single-precision number. */
+/** The shortest decimal text of a single-precision number. */
 function floatText(value: number): string {
   for (let digits = 6; digits < 9; digits++) {
     const text = Number(value.toPrecision(digits))

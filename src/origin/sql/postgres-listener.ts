@@ -1,4 +1,4 @@
-// Word from PostgreSQL of what has changed: a connection that listens to a channel.
+// Change notifications from PostgreSQL: a connection that listens on a channel.
 
 import type { Client } from 'pg'
 import { readChange } from '../changes.ts'
@@ -30,7 +30,7 @@ class PostgresLine implements Line {
   async open(): Promise<void> {
     const { url, tls, connectTimeout, channel, listener } = this.#options
     const { Client, escapeIdentifier } = await importPackage('pg', () => import('pg'))
-    if (this.#isClosed) throw new Error('it is not wanted any more')
+    if (this.#isClosed) throw new Error('the listener was closed')
     const client = new Client({
       connectionString: url,
       ...(tls === undefined ? {} : { ssl: tls }),
@@ -42,7 +42,7 @@ class PostgresLine implements Line {
     client.on('error', this.#lose)
     client.on('end', () => this.#lose(new Error('the connection was closed')))
     client.on('notification', ({ payload }) => {
-      // What was under way comes late when a silence ends.
+      // Notifications that were sent before a stall may still arrive after it.
       if (!this.#isClosed) readChange(payload ?? '', listener)
     })
     await client.connect()

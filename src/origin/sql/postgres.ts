@@ -17,18 +17,18 @@ import {
 
 type Pg = typeof import('pg')
 
-/** What all values are read by; `DateStyle`, `TimeZone` and the rest decide how the server writes them. */
+/** Session settings that fix the text form of values: `DateStyle`, `TimeZone` and others. */
 const SESSION =
   "SET timezone='UTC'; SET datestyle='ISO'; SET intervalstyle='iso_8601'; SET bytea_output='hex'"
 
-/** The server ends the statements of clients that have gone (PostgreSQL 14, not on every system). */
+/** The server cancels statements of disconnected clients (PostgreSQL 14, not on every system). */
 const NOTICE_GONE_CLIENTS = "SET client_connection_check_interval='1s'"
 
-/** The OIDs of bytes and of an array of them: text would be read as an escaped form of these. */
+/** The OIDs of bytea and bytea[]: text parameters would be parsed as their escaped form. */
 const BYTEA = 17
 const BYTEA_ARRAY = 1001
 
-/** By OID of the type (PostgreSQL: pg_type.dat); others are text as the server writes it. */
+/** Readers by the type's OID (PostgreSQL: pg_type.dat); other types are the server's text. */
 const READERS: ReadonlyMap<number, (text: string) => Cell> = new Map([
   [16, (text) => new Literal(text === 't' ? 'true' : 'false')],
   ...[20, 21, 23, 26, 700, 701, 1700].map((oid) => [oid, numberCell] as const),
@@ -38,7 +38,7 @@ const READERS: ReadonlyMap<number, (text: string) => Cell> = new Map([
   [1184, (text) => timestampCell(text.replace(/\+00$/, ''), 'Z')],
 ])
 
-/** The types of the elements of arrays, by OID of the array's. */
+/** Element types by the OID of the array type. */
 const ELEMENTS: ReadonlyMap<number, number> = new Map([
   [1000, 16],
   [BYTEA_ARRAY, BYTEA],
@@ -57,10 +57,10 @@ const ELEMENTS: ReadonlyMap<number, number> = new Map([
   ...[1009, 1015, 1014, 1003, 2951, 1182, 1183, 1041].map((oid) => [oid, 25] as const),
 ])
 
-/** The type whose reader gives the texts of any array. */
+/** The type whose parser splits any array into the texts of its elements. */
 const TEXT_ARRAY: number = 1009
 
-/** An array, of several dimensions perhaps. */
+/** A parsed array, possibly nested. */
 type Items = readonly (string | null | Items)[]
 
 export async function openPostgres(options: DriverOptions): Promise<Driver> {
@@ -71,7 +71,7 @@ class PostgresDriver implements Driver {
   readonly #pg: Pg
   readonly #options: DriverOptions
   readonly #pool: Pool
-  /** What the parameters of a statement are, once it is known. */
+  /** The parameter types of each statement, once described. */
   readonly #types = new Map<string, readonly number[]>()
 
   constructor(pg: Pg, options: DriverOptions) {
@@ -82,20 +82,20 @@ class PostgresDriver implements Driver {
       connectionString: url,
       ...(tls === undefined ? {} : { ssl: tls }),
       max: pool,
-      // The pool's own limit would also be one for who waits until another has done: that is up to who loads.
+      // The pool's own timeout would include waiting for a free connection, which the load's timeout covers.
       Client: class extends pg.Client {
         constructor(config?: ClientConfig) {
           super({ ...config, connectionTimeoutMillis: connectTimeout })
         }
       },
-      // A server that says nothing at all: its own limit ends a statement earlier.
+      // For a server that does not answer at all: its own statement timeout is shorter.
       query_timeout: statementTimeout + 1000,
       keepAlive: true,
       application_name: 'erinys',
       types: { getTypeParser: () => (text: string) => text },
       onConnect: (client) => prepareSession(client as Client, statementTimeout),
     })
-    // Without a listener an error of a connection would end the process, in use or not.
+    // Without a listener an 'error' event of a connection would end the process.
     this.#pool.on('error', onIdleError)
     this.#pool.on('connect', (client) => client.on('error', () => undefined))
   }
@@ -133,7 +133,7 @@ class PostgresDriver implements Driver {
     await this.#pool.end()
   }
 
-  /** Asks at the first use what the parameters of a statement are. */
+  /** The parameter types of a statement, described at its first use. */
   async #typesOf(text: string, signal: AbortSignal): Promise<readonly number[]> {
     const known = this.#types.get(text)
     if (known !== undefined) return known
@@ -165,7 +165,7 @@ class PostgresDriver implements Driver {
     }
   }
 
-  /** Lends a connection. */
+  /** Runs `use` with a connection of the pool. */
   async #with<Result>(signal: AbortSignal, run: (client: PoolClient) => Promise<Result>): Promise<Result> {
     const client = await abortable(this.#pool.connect(), signal, (late) => late.release())
     const result = await abortable(run(client), signal).catch((error) => {
@@ -175,9 +175,9 @@ class PostgresDriver implements Driver {
     return result
   }
 
-  /** A connection whose statement may still run is closed. */
+  /** Closes the connection instead of returning it to the pool if its statement may still be running. */
   #released(client: PoolClient, error: unknown): unknown {
-    // What has no SQLSTATE is not from the database: `pg` did not understand what came.
+    // An error without an SQLSTATE is from `pg`, which could not parse the response.
     if (!(error instanceof this.#pg.DatabaseError) || error.code === undefined) {
       client.release(true)
       return error
@@ -204,11 +204,11 @@ class PostgresDriver implements Driver {
   }
 }
 
-/** Asks what the parameters of a statement are, which is not run (PostgreSQL: extended query, Parse and Describe). */
+/** Describes the parameters of a statement without running it (PostgreSQL extended query: Parse, Describe). */
 class Description implements Submittable {
   /** OIDs. */
   readonly types: Promise<readonly number[]>
-  /** Called at the end; `pg` puts something of its own here. */
+  /** Called at the end; `pg` replaces it. */
   callback: (() => void) | undefined
   readonly #text: string
   #found: readonly number[] = []
@@ -236,7 +236,7 @@ class Description implements Submittable {
   }
 
   handleRowDescription(): void {
-    // Of a statement that returns what it has changed.
+    // Sent for a statement with RETURNING.
   }
 
   handleReadyForQuery(): void {
@@ -252,7 +252,7 @@ class Description implements Submittable {
   }
 }
 
-/** No text of PostgreSQL has a NUL, so no row has such a key. */
+/** Text in PostgreSQL cannot contain NUL, so no row has such a key. */
 function isText(text: string): boolean {
   return !text.includes('\0')
 }

@@ -1,4 +1,4 @@
-// What the rows of a query are as values.
+// Turns the rows of a query into values.
 
 import { BadRequest, type OriginValue } from '../../group/origin.ts'
 import { showKey } from '../../group/result.ts'
@@ -8,7 +8,7 @@ import type { Rows } from './driver.ts'
 export class RowReader {
   readonly #column: string | undefined
 
-  /** @param column the one that is the value; undefined: the only one, or all of them as JSON */
+  /** @param column the column that is the value; undefined: the only column, or the whole row as JSON */
   constructor(column: string | undefined) {
     this.#column = column
   }
@@ -21,25 +21,25 @@ export class RowReader {
 
   /**
    * The value of a row, from its column `first` on.
-   * @throws BadRequest when the column is there no more
+   * @throws BadRequest when the query no longer returns the column
    */
   value(columns: readonly string[], row: readonly Cell[], first: number): OriginValue {
     if (this.#column === undefined)
       return columns.length === first + 1 ? cellValue(row[first]) : rowJson(columns, row, first)
     const at = columns.indexOf(this.#column, first)
-    if (at < 0) throw new BadRequest(`the query gives no ${this.#column} any more`)
+    if (at < 0) throw new BadRequest(`the query no longer returns a column ${this.#column}`)
     return cellValue(row[at])
   }
 }
 
-/** It is not known yet of which key. */
+/** A query for one key returned several rows; the key is added by `ofKey`. */
 export class SeveralRows extends Error {
   constructor() {
     super('the query gave more than one row')
   }
 }
 
-/** Says which key it was. */
+/** Adds the key to the message of `SeveralRows`. */
 export function ofKey<Result>(result: Result, key: string): Result | Error {
   return result instanceof SeveralRows ? new BadRequest(`${result.message} for ${showKey(key)}`) : result
 }

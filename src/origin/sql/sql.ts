@@ -17,26 +17,26 @@ import { type Checked, checkStatements, type Statements } from './checks.ts'
 import { type Driver, type DriverOptions, type Parameter, StatementError, worded } from './driver.ts'
 import { ofKey, RowReader } from './row-reader.ts'
 
-/** Which database, by the protocol of the URL. */
+/** The driver, by the protocol of the URL. */
 export const SQL_PROTOCOLS = ['postgres:', 'postgresql:', 'mysql:', 'mariadb:', 'sqlite:'] as const
 
-/** Connections of a pool break together: one of them is told of in so many ms. */
+/** Connections of a pool often break together: at most one is logged in so many ms. */
 const COMPLAINT_PAUSE = 1000
 
 export interface SqlOptions extends Omit<DriverOptions, 'onIdleError' | 'writes'>, Statements {
-  /** Which keys there are, and what of them is the parameter; undefined: the whole key is. */
+  /** The pattern of valid keys, whose capture is the parameter; undefined: the whole key is the parameter. */
   readonly keys: KeyPattern | undefined
-  /** Do not look at the database before the first load. */
+  /** Do not check the statements before the first load. */
   readonly lazy: boolean
-  /** The channel of PostgreSQL that tells of changes. */
+  /** PostgreSQL: the channel of change notifications. */
   readonly listen?: string
-  /** Milliseconds that never go back; by default those of the process. */
+  /** A monotonic clock in milliseconds; by default the process's. */
   readonly now?: () => number
 }
 
 /**
- * `query` has one parameter, the key, and gives at most one row. `batchQuery` has one parameter, the set of keys; the
- * first column of each of its rows is the key that the row belongs to, and the others are those of `query`.
+ * `query` has one parameter, the key, and returns at most one row. `batchQuery` has one parameter, the set of keys;
+ * the first column of its rows is the row's key, the others are those of `query`.
  */
 export class SqlOrigin implements Origin {
   readonly kind = 'sql'
@@ -47,7 +47,7 @@ export class SqlOrigin implements Origin {
   readonly #options: SqlOptions
   readonly #reader: RowReader
   #log: OriginLog | undefined
-  /** When a connection was last said to have broken. */
+  /** When a broken connection was last logged. */
   #complainedAt = -Infinity
   #listening: Listening | undefined
   #opening: Promise<Driver> | undefined
@@ -64,7 +64,7 @@ export class SqlOrigin implements Origin {
     if (options.batchQuery !== undefined) this.loadMany = (keys, context) => this.#loadMany(keys, context)
   }
 
-  /** @throws StatementError for a query that the database refuses, Error for one whose columns do not fit */
+  /** @throws StatementError for a query that the database rejects, Error for one whose columns do not fit */
   async start(log: OriginLog): Promise<void> {
     this.#log = log
     await this.#open()
@@ -130,7 +130,7 @@ export class SqlOrigin implements Origin {
 
   async #loadMany(keys: readonly string[], { signal }: LoadContext): Promise<(OriginValue | Error)[]> {
     const parameters = keys.map((key) => this.#parameterOf(key))
-    /** By the text of a parameter, which several keys may have. */
+    /** By the text of the parameter, which several keys may share. */
     const asked = new Map<string, Parameter>()
     for (const parameter of parameters) if (parameter !== undefined) asked.set(String(parameter), parameter)
     if (asked.size === 0) return keys.map(() => null)

@@ -1,32 +1,32 @@
-// The SQL that makes PostgreSQL tell of changes to a table: triggers that notify the channel of a group.
+// The SQL of triggers by which PostgreSQL notifies a channel of changes to a table.
 
 import { createHash } from 'node:crypto'
 
 export interface TriggerOptions {
   /** With its schema, if it needs one: `shop.users`; a name with a dot in it in quotes: `shop."a.b"`. */
   readonly table: string
-  /** The column that is in the key. */
+  /** The column whose value is part of the key. */
   readonly column: string
   readonly channel: string
-  /** The key, with a place for the column: `user:{id}`. */
+  /** The key, with a placeholder for the column: `user:{id}`. */
   readonly key: string
 }
 
-/** What is around the body of the function. */
+/** The dollar quote around the function's body. */
 const QUOTE = '$erinys$'
 
 const PLACE = /\{[^{}]*\}/
 const NAME_PART = /(?:"((?:[^"]|"")+)"|([^.]+))(?:\.|$)/y
 
-/** Bytes of the longest name (PostgreSQL: NAMEDATALEN); a longer channel would make every change of the table fail. */
+/** Maximum length of a name in bytes (PostgreSQL: NAMEDATALEN); a longer channel would make every write fail. */
 const LONGEST_NAME = 63
 
-/** Bytes that a payload must be below (PostgreSQL: NOTIFY); a longer one would make the change fail. */
+/** A payload must be shorter (bytes; PostgreSQL: NOTIFY); a longer one would make the write fail. */
 const PAYLOAD_END = 8000
 
 /**
- * Names are written as they are, never folded to lower case. A table has triggers for each of several channels; the
- * SQL for one that has them already replaces them.
+ * Names are quoted, never folded to lower case. A table may have triggers for several channels; running the SQL
+ * again replaces those of its channel.
  * @throws Error that says which option is wrong
  */
 export function triggerSql({ table, column, channel, key }: TriggerOptions): string {
@@ -114,7 +114,7 @@ function refuse(option: string, got: string, wants: string): never {
   throw new Error(`--${option}: got ${JSON.stringify(got)}, wants ${wants}`)
 }
 
-/** The name, or as much of it as PostgreSQL keeps, told from others that begin alike. */
+/** The name, shortened with a hash if PostgreSQL would truncate it. */
 function shortened(name: string): string {
   if (Buffer.byteLength(name) <= LONGEST_NAME) return name
   const hash = createHash('sha256').update(name).digest('hex').slice(0, 8)
@@ -127,7 +127,7 @@ function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
-/** Standard strings; a backslash needs no care as `standard_conforming_strings` is on. */
+/** A string literal; backslashes need no escape since `standard_conforming_strings` is on. */
 function literal(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }

@@ -289,7 +289,7 @@ describe('writes', () => {
     const error = await origin.store('a', text, context()).catch((thrown) => thrown)
     expect(error).toBeInstanceOf(RetryLater)
     expect(error).toMatchObject({
-      message: 'answered 503 to PUT, and asks not to be asked for 7 s',
+      message: 'answered 503 to PUT with Retry-After: 7 s',
       retryAfter: 7000,
     })
   })
@@ -324,10 +324,10 @@ describe('what is answered', () => {
     [304, {}, 'answered 304'],
     [301, {}, 'answered 301'],
     [401, {}, 'answered 401'],
-    [200, { 'content-encoding': 'gzip' }, 'answered in gzip, which was not asked for'],
+    [200, { 'content-encoding': 'gzip' }, 'answered in gzip, which was not requested'],
     [500, { 'content-encoding': 'gzip' }, 'answered 500'],
-    [503, { 'retry-after': '7' }, 'answered 503, and asks not to be asked for 7 s'],
-    [503, { 'retry-after': 'Mon, 01 Jan 2024 00:00:07 GMT' }, 'asks not to be asked for 7 s'],
+    [503, { 'retry-after': '7' }, 'answered 503 with Retry-After: 7 s'],
+    [503, { 'retry-after': 'Mon, 01 Jan 2024 00:00:07 GMT' }, 'Retry-After: 7 s'],
     [503, { 'retry-after': 'soon' }, 'answered 503'],
   ])('%i %j is an error', async (status, headers, message) => {
     const port = await serve((_, response) => response.writeHead(status, headers).end())
@@ -475,7 +475,7 @@ describe('batches', () => {
   test.each<[string, number, string]>([
     ['[1]', 200, 'answered JSON that is not an object from key to value'],
     ['null', 200, 'answered JSON that is not an object'],
-    ['{"a":', 200, 'answered what is not JSON: '],
+    ['{"a":', 200, 'answered invalid JSON: '],
     ['{}', 404, 'answered 404'],
     ['{}', 302, 'answered 302'],
   ])('%s with %i is an error of all', async (answer, status, message) => {

@@ -25,13 +25,13 @@ test.each<[template: string, key: string, captures: string[], url: string | unde
 })
 
 test.each([
-  ['http://h/', 'it has no place for the key'],
+  ['http://h/', 'the URL has no placeholder for the key'],
   ['http://{key}/', 'it does not begin with http:// or https:// and the address of a server'],
   ['http://h{key}', 'it does not begin'],
   ['{key}', 'it does not begin'],
   ['ftp://h/{key}', 'it does not begin'],
   ['http://h:port/{key}', 'it does not begin'],
-  ['http://h/{slug}', '{slug} is no capture of keys, known are key, id'],
+  ['http://h/{slug}', '{slug} is not a capture of keys, known are key, id'],
   ['http://h/{key}#x', 'it has a fragment'],
 ])('%s is refused', (template, message) => {
   expect(() => new UrlTemplate(template, ['id'])).toThrow(message)

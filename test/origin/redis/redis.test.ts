@@ -69,7 +69,7 @@ describeWithRedis('Redis', (redis) => {
     const origin = originOf(proxy.port)
     const keys = ['forever', 'list', 'none', 'mortal']
     const mortal = ['2', expect.closeTo(100_000, -4)]
-    const error = '"list" holds another type than a string'
+    const error = '"list" is not a string'
     const many = await origin.loadMany(keys, context())
     expect(keys.map((key) => seen(many.get(key)))).toEqual(['1', error, null, mortal])
     expect([...many.keys()].toSorted()).toEqual(keys.toSorted())

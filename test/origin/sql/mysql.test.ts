@@ -138,14 +138,14 @@ describeWithMariadb('MariaDB', (mariadb) => {
     [{ query: 'select x from nowhere where id = ?' }, "query: Table 'things.nowhere' doesn't exist"],
     [{ query: 'select nme from users where id = ?' }, "query: Unknown column 'nme' in"],
     [{ query: 'select name from users' }, 'query: '],
-    [{ query: 'delete from users where id = ?' }, 'query: the query gives no rows'],
+    [{ query: 'delete from users where id = ?' }, 'query: the query returns no rows'],
     [
       { ...byId, writeQuery: 'replace into nowhere values (?, ?)' },
       "writeQuery: Table 'things.nowhere' doesn't exist",
     ],
     [{ ...byId, writeQuery: 'replac into users' }, 'writeQuery: You have an error in your SQL syntax'],
-    [{ ...byId, writeQuery: 'delete from users where id = ?' }, 'writeQuery: its parameters are 1, not 2'],
-    [{ ...byId, removeQuery: 'delete from users' }, 'removeQuery: its parameters are 0, not 1'],
+    [{ ...byId, writeQuery: 'delete from users where id = ?' }, 'writeQuery: the statement has 1 parameters, wants 2'],
+    [{ ...byId, removeQuery: 'delete from users' }, 'removeQuery: the statement has 0 parameters, wants 1'],
   ])('%j does not start', async (options, message) => {
     const origin = sqlOrigin({ url: mariadb().url, ...options })
     await expect(origin.start(quiet)).rejects.toThrow(message)

@@ -200,7 +200,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     [{ query: 'selec 1' }, 'query: syntax error at or near "selec"'],
     [{ query: 'select x from nowhere where id = $1' }, 'query: relation "nowhere" does not exist'],
     [{ query: 'select nme from users where id = $1' }, 'query: column "nme" does not exist'],
-    [{ ...byId, column: 'id' }, 'column: query gives no id, but name'],
+    [{ ...byId, column: 'id' }, 'column: query returns no column id, but name'],
     [
       { ...byId, batchQuery: 'select id from users where id = any($1)' },
       'batchQuery: its columns are id; the first',
@@ -215,16 +215,16 @@ describeWithPostgres('PostgreSQL', (postgres) => {
       'writeQuery: relation "nowhere" does not',
     ],
     [{ ...byId, writeQuery: 'updat users' }, 'writeQuery: syntax error at or near "updat"'],
-    [{ ...byId, writeQuery: 'update users set name = $1' }, 'writeQuery: its parameters are 1, not 2'],
+    [{ ...byId, writeQuery: 'update users set name = $1' }, 'writeQuery: the statement has 1 parameters, wants 2'],
     [
       { ...byId, writeQuery: 'update users set name = $3 where id = $1' },
       'writeQuery: could not determine data type',
     ],
     [
       { ...byId, removeQuery: 'delete from users where id = $1 or name = $2' },
-      'removeQuery: its parameters are 2, not 1',
+      'removeQuery: the statement has 2 parameters, wants 1',
     ],
-    [{ ...byId, removeQuery: 'delete from users' }, 'removeQuery: its parameters are 0, not 1'],
+    [{ ...byId, removeQuery: 'delete from users' }, 'removeQuery: the statement has 0 parameters, wants 1'],
   ])('%j does not start', async (options, message) => {
     const origin = sqlOrigin({ url: postgres().url, ...options })
     await expect(origin.start(quiet)).rejects.toThrow(message)

@@ -175,7 +175,7 @@ describeWithSqlite('SQLite', (Database) => {
     [{ url, query: 'select id, id from things where id = ?' }, 'query: two columns are named id'],
     [
       { url, query: 'select id from things where id = ?', column: 'name' },
-      'column: query gives no name, but id',
+      'column: query returns no column name, but id',
     ],
     [
       {
