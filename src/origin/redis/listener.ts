@@ -2,7 +2,7 @@
 
 import { promisify } from 'node:util'
 import type { Cluster, Redis } from 'ioredis'
-import { type Line, Listening, type ListeningOptions } from '../listening.ts'
+import { type ListenerConnection, Subscription, type SubscriptionOptions } from '../subscription.ts'
 
 /*
  * Tracking (CLIENT TRACKING … BCAST, Redis 6) reports each key that was written, renamed, given a TTL, expired or
@@ -10,7 +10,7 @@ import { type Line, Listening, type ListeningOptions } from '../listening.ts'
  * In RESP2 invalidations arrive as pub/sub messages on the connection named by REDIRECT, which may be the same one.
  */
 
-export interface RedisListenerOptions extends Omit<ListeningOptions, 'line'> {
+export interface RedisListenerOptions extends Omit<SubscriptionOptions, 'connect'> {
   /** The servers that have keys now: the only one, or the masters of a cluster. */
   readonly servers: () => Promise<readonly Redis[]>
   /** The prefix of all keys at the source. */
@@ -20,8 +20,8 @@ export interface RedisListenerOptions extends Omit<ListeningOptions, 'line'> {
 /** The channel of invalidation messages. */
 const CHANNEL = '__redis__:invalidate'
 
-export function redisListener(options: RedisListenerOptions): Listening {
-  return new Listening({ ...options, line: (lose) => new RedisLine(options, lose) })
+export function redisListener(options: RedisListenerOptions): Subscription {
+  return new Subscription({ ...options, connect: (lose) => new RedisLine(options, lose) })
 }
 
 /** The current masters of a cluster. */
@@ -30,7 +30,7 @@ export async function mastersOf(cluster: Cluster): Promise<readonly Redis[]> {
   return cluster.nodes('master')
 }
 
-class RedisLine implements Line {
+class RedisLine implements ListenerConnection {
   readonly #options: RedisListenerOptions
   readonly #lose: (error: unknown) => void
   #names = ''

@@ -15,7 +15,7 @@ import {
 } from '../../group/origin.ts'
 import { showKey } from '../../group/result.ts'
 import { abortable, errorText } from '../abortable.ts'
-import type { Listening } from '../listening.ts'
+import type { Subscription } from '../subscription.ts'
 import type { TlsOptions } from '../tls-options.ts'
 import { mastersOf, redisListener } from './listener.ts'
 
@@ -52,7 +52,7 @@ export class RedisOrigin implements Origin {
   readonly listen: Origin['listen']
   readonly #options: RedisOptions
   #client: Promise<Client> | undefined
-  #listening: Listening | undefined
+  #listening: Subscription | undefined
   #log: OriginLog | undefined
   /** Logged once per outage. */
   #isLost = false

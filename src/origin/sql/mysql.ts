@@ -166,7 +166,8 @@ class MysqlDriver implements Driver {
     values: readonly (Parameter | null)[],
   ): Promise<[readonly unknown[][], readonly FieldPacket[]]> {
     // mysql2 silently drops surplus parameters.
-    if (!sql.includes('?')) throw new StatementError('the statement has no parameter, write ?', false, undefined)
+    if (!sql.includes('?'))
+      throw new StatementError('the statement has no parameter, write ?', false, undefined)
     const timeout = this.#options.statementTimeout + 1000
     const [rows, fields] = await connection.execute<RowDataPacket[][]>({
       sql,

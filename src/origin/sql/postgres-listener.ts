@@ -2,21 +2,21 @@
 
 import type { Client } from 'pg'
 import { readChange } from '../changes.ts'
-import { type Line, Listening, type ListeningOptions } from '../listening.ts'
+import { type ListenerConnection, Subscription, type SubscriptionOptions } from '../subscription.ts'
 import type { TlsOptions } from '../tls-options.ts'
 import { importPackage } from './driver.ts'
 
-export interface PostgresListenerOptions extends Omit<ListeningOptions, 'line'> {
+export interface PostgresListenerOptions extends Omit<SubscriptionOptions, 'connect'> {
   readonly url: string
   readonly tls: TlsOptions | boolean | undefined
   readonly channel: string
 }
 
-export function postgresListener(options: PostgresListenerOptions): Listening {
-  return new Listening({ ...options, line: (lose) => new PostgresLine(options, lose) })
+export function postgresListener(options: PostgresListenerOptions): Subscription {
+  return new Subscription({ ...options, connect: (lose) => new PostgresLine(options, lose) })
 }
 
-class PostgresLine implements Line {
+class PostgresLine implements ListenerConnection {
   readonly #options: PostgresListenerOptions
   readonly #lose: (error: unknown) => void
   #client: Client | undefined

@@ -11,7 +11,7 @@ import {
 } from '../../group/origin.ts'
 import { errorText } from '../abortable.ts'
 import type { KeyPattern } from '../key-pattern.ts'
-import type { Listening } from '../listening.ts'
+import type { Subscription } from '../subscription.ts'
 import { Batch } from './batch.ts'
 import { type Checked, checkStatements, type Statements } from './checks.ts'
 import { type Driver, type DriverOptions, type Parameter, StatementError, worded } from './driver.ts'
@@ -49,7 +49,7 @@ export class SqlOrigin implements Origin {
   #log: OriginLog | undefined
   /** When a broken connection was last logged. */
   #complainedAt = -Infinity
-  #listening: Listening | undefined
+  #listening: Subscription | undefined
   #opening: Promise<Driver> | undefined
   #checking: Promise<Checked> | undefined
 

@@ -3,9 +3,9 @@
 import { Cluster, Redis } from 'ioredis'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
-import { HEARTBEAT, type Listening } from '../../../src/origin/listening.ts'
 import { mastersOf, redisListener } from '../../../src/origin/redis/listener.ts'
 import { type RedisOptions, RedisOrigin } from '../../../src/origin/redis/redis.ts'
+import { CHECK_INTERVAL, type Subscription } from '../../../src/origin/subscription.ts'
 import { poll } from '../../support/poll.ts'
 import { freePorts } from '../../support/ports.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
@@ -144,7 +144,7 @@ describeWithRedis('the changes of a Redis', (redis) => {
       const server = new Redis(proxy.port, { lazyConnect: true })
       const clock = new ManualClock()
       const told = new Told()
-      const listening: Listening = redisListener({
+      const listening: Subscription = redisListener({
         servers: async () => [server],
         prefix: '',
         connectTimeout: 2000,
@@ -173,13 +173,13 @@ describeWithRedis('the changes of a Redis', (redis) => {
     test('one that is dead, and nobody says so, is noticed', async () => {
       const [told, proxy, clock] = await broken()
       expect(await told.next(1)).toEqual(['gap'])
-      clock.advance(HEARTBEAT)
+      clock.advance(CHECK_INTERVAL)
       await redis().call('SET', 'a', '1')
       expect(await told.next(1)).toEqual(['key a'])
       proxy.silence()
       await redis().call('SET', 'unheard', '1')
-      clock.advance(HEARTBEAT)
-      clock.advance(HEARTBEAT)
+      clock.advance(CHECK_INTERVAL)
+      clock.advance(CHECK_INTERVAL)
       expect(await told.next(1)).toEqual(['lost'])
       proxy.heal()
       clock.advance(100)
@@ -261,7 +261,7 @@ describeWithRedis(
           for (const node of [one(), other()]) await node.call('CLUSTER', 'DELSLOTSRANGE', '8192', '16383')
           await one().call('CLUSTER', 'ADDSLOTSRANGE', '8192', '16383')
           await agreed(one(), other())
-          clock.advance(HEARTBEAT)
+          clock.advance(CHECK_INTERVAL)
           expect(await told.next(1)).toEqual(['lost'])
           expect(told.losses).toEqual([expect.any(String), 'the cluster has other masters now'])
           clock.advance(100)

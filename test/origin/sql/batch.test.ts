@@ -108,5 +108,8 @@ test('more than one row for a key that is equal is an error of this key', async 
 test('a column that is there no more is an error, and no absence', async () => {
   const table = { rows: [['a', '1']], columns: ['renamed'] } as const
   const error = await find(table, ['a'], 'name').catch((thrown: Error) => thrown)
-  expect([isBadRequest(error), String(error)]).toEqual([true, 'BadRequest: the query no longer returns a column name'])
+  expect([isBadRequest(error), String(error)]).toEqual([
+    true,
+    'BadRequest: the query no longer returns a column name',
+  ])
 })

@@ -144,7 +144,10 @@ describeWithMariadb('MariaDB', (mariadb) => {
       "writeQuery: Table 'things.nowhere' doesn't exist",
     ],
     [{ ...byId, writeQuery: 'replac into users' }, 'writeQuery: You have an error in your SQL syntax'],
-    [{ ...byId, writeQuery: 'delete from users where id = ?' }, 'writeQuery: the statement has 1 parameters, wants 2'],
+    [
+      { ...byId, writeQuery: 'delete from users where id = ?' },
+      'writeQuery: the statement has 1 parameters, wants 2',
+    ],
     [{ ...byId, removeQuery: 'delete from users' }, 'removeQuery: the statement has 0 parameters, wants 1'],
   ])('%j does not start', async (options, message) => {
     const origin = sqlOrigin({ url: mariadb().url, ...options })

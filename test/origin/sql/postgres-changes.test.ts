@@ -3,9 +3,9 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
 import { readChange } from '../../../src/origin/changes.ts'
-import { HEARTBEAT, type Listening } from '../../../src/origin/listening.ts'
 import { postgresListener } from '../../../src/origin/sql/postgres-listener.ts'
 import { triggerSql } from '../../../src/origin/sql/trigger.ts'
+import { CHECK_INTERVAL, type Subscription } from '../../../src/origin/subscription.ts'
 import { describeWithPostgres } from '../../support/postgres.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
 import { Told } from '../../support/told.ts'
@@ -38,7 +38,7 @@ describe('a key pattern', () => {
 
 describeWithPostgres('the triggers of PostgreSQL', (postgres) => {
   const clock = new ManualClock(1_000_000)
-  let listener: Listening | undefined
+  let listener: Subscription | undefined
 
   const listen = (told: Told, channel: string, url = postgres().url): Promise<void> => {
     listener = postgresListener({
@@ -86,13 +86,13 @@ describeWithPostgres('the triggers of PostgreSQL', (postgres) => {
     const proxy = await FaultyProxy.start(() => postgres().target)
     const told = new Told()
     await listen(told, 'plain', `postgres://postgres@127.0.0.1:${proxy.port}/postgres`)
-    clock.advance(HEARTBEAT)
+    clock.advance(CHECK_INTERVAL)
     await postgres().run(`notify plain, 'a'`)
     expect(await told.next(2)).toEqual(['gap', 'key a'])
     proxy.silence()
     await postgres().run(`notify plain, 'unheard'`)
-    clock.advance(HEARTBEAT)
-    clock.advance(HEARTBEAT)
+    clock.advance(CHECK_INTERVAL)
+    clock.advance(CHECK_INTERVAL)
     expect(await told.next(1)).toEqual(['lost'])
     proxy.heal()
     clock.advance(100)

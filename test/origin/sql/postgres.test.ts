@@ -215,7 +215,10 @@ describeWithPostgres('PostgreSQL', (postgres) => {
       'writeQuery: relation "nowhere" does not',
     ],
     [{ ...byId, writeQuery: 'updat users' }, 'writeQuery: syntax error at or near "updat"'],
-    [{ ...byId, writeQuery: 'update users set name = $1' }, 'writeQuery: the statement has 1 parameters, wants 2'],
+    [
+      { ...byId, writeQuery: 'update users set name = $1' },
+      'writeQuery: the statement has 1 parameters, wants 2',
+    ],
     [
       { ...byId, writeQuery: 'update users set name = $3 where id = $1' },
       'writeQuery: could not determine data type',

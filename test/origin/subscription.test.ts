@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
-import { HEARTBEAT, type Line, Listening } from '../../src/origin/listening.ts'
+import { CHECK_INTERVAL, type ListenerConnection, Subscription } from '../../src/origin/subscription.ts'
 import { Told } from '../support/told.ts'
 
 /** What is asked of lines, and how it is answered. */
@@ -10,7 +10,7 @@ class Lines {
   readonly clock = new ManualClock()
   readonly told = new Told()
   readonly asked: string[] = []
-  readonly listening: Listening
+  readonly listening: Subscription
   /** The answers, by what was asked, the oldest first. */
   readonly #answers: { resolve: () => void; reject: (error: Error) => void }[] = []
   lose: (error: unknown) => void = () => undefined
@@ -20,8 +20,8 @@ class Lines {
       this.asked.push(what)
       return new Promise((resolve, reject) => this.#answers.push({ resolve, reject }))
     }
-    this.listening = new Listening({
-      line: (lose): Line => {
+    this.listening = new Subscription({
+      connect: (lose): ListenerConnection => {
         this.lose = lose
         return { open: () => ask('open'), check: () => ask('check'), close: () => this.asked.push('close') }
       },
@@ -58,7 +58,7 @@ async function opened(): Promise<Lines> {
 test('a line that answers is checked again and again', async () => {
   const lines = await opened()
   for (let i = 0; i < 3; i++) {
-    lines.clock.advance(HEARTBEAT - 1)
+    lines.clock.advance(CHECK_INTERVAL - 1)
     expect(lines.seen()).toEqual([])
     lines.clock.advance(1)
     expect(lines.seen()).toEqual(['check'])
@@ -70,8 +70,8 @@ test('a line that answers is checked again and again', async () => {
 
 test('one that answers no more, and does not break, is given up', async () => {
   const lines = await opened()
-  lines.clock.advance(HEARTBEAT)
-  lines.clock.advance(HEARTBEAT - 1)
+  lines.clock.advance(CHECK_INTERVAL)
+  lines.clock.advance(CHECK_INTERVAL - 1)
   expect(lines.seen()).toEqual(['check'])
   lines.clock.advance(1)
   expect(lines.seen()).toEqual(['close', 'lost'])
@@ -109,7 +109,7 @@ test('an outage is told once, however often the line is tried again, ever more s
 
 test('a check that fails, and a line that breaks while it opens, are outages', async () => {
   const lines = await opened()
-  lines.clock.advance(HEARTBEAT)
+  lines.clock.advance(CHECK_INTERVAL)
   await lines.answer(new Error('changed'))
   expect(lines.seen()).toEqual(['check', 'close', 'lost'])
   lines.clock.advance(100)
@@ -126,7 +126,7 @@ test('a check that fails, and a line that breaks while it opens, are outages', a
 test('one that does not open in time is given up, and the start goes on', async () => {
   const lines = new Lines()
   const started = lines.listening.start()
-  lines.clock.advance(1000 + HEARTBEAT)
+  lines.clock.advance(1000 + CHECK_INTERVAL)
   expect(lines.seen()).toEqual(['open', 'close', 'lost'])
   // To be closed makes opening fail.
   await lines.answer(new Error('closed'))

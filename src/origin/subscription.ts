@@ -4,7 +4,7 @@ import type { CancelTimer, Timers } from '../bytes/clock.ts'
 import type { ChangeListener } from '../group/origin.ts'
 
 /** The connection, or the connections to all servers, of one subscription; used once. */
-export interface Line {
+export interface ListenerConnection {
   /** Resolves when notifications are received from now on. */
   open(): Promise<void>
   /** Resolves when the source has answered; rejects when notifications may have been missed. */
@@ -13,9 +13,9 @@ export interface Line {
   close(): void
 }
 
-export interface ListeningOptions {
+export interface SubscriptionOptions {
   /** Creates a connection, which calls `lose` when it breaks. */
-  readonly line: (lose: (error: unknown) => void) => Line
+  readonly connect: (lose: (error: unknown) => void) => ListenerConnection
   /** Milliseconds. */
   readonly connectTimeout: number
   readonly timers: Timers
@@ -27,18 +27,18 @@ const FIRST_PAUSE = 100
 const LONGEST_PAUSE = 5000
 
 /** Interval and timeout of connection checks, in ms: a dead connection may not report an error. */
-export const HEARTBEAT = 5000
+export const CHECK_INTERVAL = 5000
 
-export class Listening {
-  readonly #options: ListeningOptions
-  #line: Line | undefined
+export class Subscription {
+  readonly #options: SubscriptionOptions
+  #connection: ListenerConnection | undefined
   #cancelTimer: CancelTimer = () => undefined
   #pause = FIRST_PAUSE
   #isClosed = false
   /** Logged once per outage. */
   #isLost = false
 
-  constructor(options: ListeningOptions) {
+  constructor(options: SubscriptionOptions) {
     this.#options = options
   }
 
@@ -46,55 +46,55 @@ export class Listening {
   async start(): Promise<void> {
     if (this.#isClosed) return
     const { connectTimeout, listener } = this.#options
-    const line: Line = this.#options.line((error) => this.#lose(line, error))
-    this.#line = line
-    this.#expect(line, connectTimeout + HEARTBEAT)
+    const connection: ListenerConnection = this.#options.connect((error) => this.#lose(connection, error))
+    this.#connection = connection
+    this.#expect(connection, connectTimeout + CHECK_INTERVAL)
     try {
-      await line.open()
+      await connection.open()
     } catch (error) {
-      this.#lose(line, error)
+      this.#lose(connection, error)
     }
     // It may have been closed or replaced meanwhile.
-    if (this.#line !== line) return
+    if (this.#connection !== connection) return
     this.#pause = FIRST_PAUSE
     this.#isLost = false
     // Changes before this moment were not notified.
     listener.gap()
-    this.#watch(line)
+    this.#watch(connection)
   }
 
   close(): void {
     this.#isClosed = true
     this.#cancelTimer()
-    this.#line?.close()
-    this.#line = undefined
+    this.#connection?.close()
+    this.#connection = undefined
   }
 
-  #watch(line: Line): void {
+  #watch(connection: ListenerConnection): void {
     this.#cancelTimer()
-    this.#cancelTimer = this.#options.timers.after(HEARTBEAT, () => {
-      this.#expect(line, HEARTBEAT)
-      line.check().then(
+    this.#cancelTimer = this.#options.timers.after(CHECK_INTERVAL, () => {
+      this.#expect(connection, CHECK_INTERVAL)
+      connection.check().then(
         () => {
-          if (this.#line === line) this.#watch(line)
+          if (this.#connection === connection) this.#watch(connection)
         },
-        (error) => this.#lose(line, error),
+        (error) => this.#lose(connection, error),
       )
     })
   }
 
   /** Drops the connection if it does not answer in time. */
-  #expect(line: Line, ms: number): void {
+  #expect(connection: ListenerConnection, ms: number): void {
     this.#cancelTimer = this.#options.timers.after(ms, () =>
-      this.#lose(line, new Error(`no answer within ${ms} ms`)),
+      this.#lose(connection, new Error(`no answer within ${ms} ms`)),
     )
   }
 
-  #lose(line: Line, error: unknown): void {
-    if (this.#line !== line) return
-    this.#line = undefined
+  #lose(connection: ListenerConnection, error: unknown): void {
+    if (this.#connection !== connection) return
+    this.#connection = undefined
     this.#cancelTimer()
-    line.close()
+    connection.close()
     if (!this.#isLost) this.#options.listener.lost(error)
     this.#isLost = true
     this.#cancelTimer = this.#options.timers.after(this.#pause, () => void this.start())
