@@ -128,7 +128,7 @@ function play(
   expect(link.told.filter((event) => event.startsWith('closed'))).toEqual(['closed the connection is closed'])
   expect([link.link.inFlight, link.link.deferred, fake.destroyed]).toEqual([0, 0, true])
   fake.release()
-  expect(link.pages.idle).toBe(1)
+  expect(link.buffers.idle).toBe(1)
   expect(link.clock.pending).toBe(0)
   return outcomes
 }
@@ -218,9 +218,9 @@ test('a page stays in use until its write is through, even when all is answered'
     link.link.flush()
     fake.receive('+OK\r\n')
   }
-  expect([link.link.inFlight, link.pages.idle]).toEqual([0, 0])
+  expect([link.link.inFlight, link.buffers.idle]).toEqual([0, 0])
   expect(Buffer.concat(fake.written).toString().endsWith(sent.join(''))).toBe(true)
   fake.release()
   // A small one, as there was little at first, and two large ones.
-  expect(link.pages.idle).toBe(3)
+  expect(link.buffers.idle).toBe(3)
 })

@@ -129,7 +129,7 @@ export function contextBytes(context: number): Buffer {
 /** A link, and what its owner was told. */
 export class TestLink implements LinkOwner {
   readonly clock = new ManualClock()
-  readonly pages = new SendBufferPool()
+  readonly buffers = new SendBufferPool()
   readonly told: string[] = []
   readonly link: Link
 
@@ -140,7 +140,7 @@ export class TestLink implements LinkOwner {
         connect: () => connect(port, '127.0.0.1'),
         identity: SELF,
         contextBytes,
-        buffers: this.pages,
+        buffers: this.buffers,
         clock: this.clock,
         timers: this.clock,
         connectTimeout: 1000,

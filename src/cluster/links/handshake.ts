@@ -1,31 +1,31 @@
-// How two nodes prove to each other that they know the cluster's secret, before anything else is said.
+// The handshake: two nodes prove to each other that they know the cluster's secret (HMAC challenge and response).
 //
 //   caller                                               answerer
 //   PEER CHALLENGE                                   →
 //                                                    ←   its nonce
-//   PEER HELLO 1 name runId proof nonce              →   (proof: of the answerer's nonce)
-//                                                    ←   [name, runId, proof] (of the caller's nonce)
+//   PEER HELLO 2 name runId proof nonce              →
+//                                                    ←   [name, runId, proof]
 //
-// Both proofs cover both nonces and say which side they are from, so that neither serves for another connection,
-// nor for the other side of this one.
+// Each proof covers both nonces and the side that makes it. So a proof cannot be replayed on another connection, nor
+// reflected to its sender.
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { encodeRequest, type Reply } from './request.ts'
 
-/** The version of what peers say to each other. */
+/** The version of the protocol between peers. Nodes of different versions refuse each other. */
 export const PEER_VERSION = '2'
 
 /** Characters of a nonce: 32 random bytes in hexadecimal. */
 const NONCE_LENGTH = 64
 
-/** What a node says of itself. */
+/** How a node identifies itself. */
 export interface Hello {
   /** The address it announces, `host:port`. */
   readonly name: string
   readonly runId: string
 }
 
-/** A node and the secret of its cluster, which may be empty. */
+/** A node, and the secret of its cluster; it may be empty. */
 export interface Identity extends Hello {
   readonly secret: string
 }
@@ -40,7 +40,7 @@ export function makeNonce(): string {
   return randomBytes(NONCE_LENGTH / 2).toString('hex')
 }
 
-/** What shows that `who`, on the given side of the handshake, knows the secret. Hexadecimal. */
+/** The proof that `who`, on this side of the handshake, knows the secret. Hexadecimal. */
 export function proof(secret: string, side: 'caller' | 'answerer', nonces: Nonces, who: Hello): string {
   const text = ['erinys peer', PEER_VERSION, side, nonces.caller, nonces.answerer, who.name, who.runId].join(
     '\n',
@@ -48,13 +48,13 @@ export function proof(secret: string, side: 'caller' | 'answerer', nonces: Nonce
   return createHmac('sha256', secret).update(text).digest('hex')
 }
 
-/** Whether a proof is the expected one; how long it takes says nothing about where they differ. */
+/** Compares proofs in constant time. */
 export function proofMatches(given: string, expected: string): boolean {
   const [a, b] = [Buffer.from(given), Buffer.from(expected)]
   return a.length === b.length && timingSafeEqual(a, b)
 }
 
-/** The answerer's reply to HELLO, or null when the caller does not know the secret. */
+/** The answerer's reply to HELLO; null if the caller does not know the secret. */
 export function answerHello(
   self: Identity,
   nonces: Nonces,
@@ -65,7 +65,7 @@ export function answerHello(
   return [self.name, self.runId, proof(self.secret, 'answerer', nonces, self)]
 }
 
-/** The caller's side, a reply at a time. */
+/** The caller's side of the handshake. */
 export class HandshakeClient {
   readonly #self: Identity
   readonly #nonce = makeNonce()
@@ -75,16 +75,16 @@ export class HandshakeClient {
     this.#self = self
   }
 
-  /** What is sent first. */
+  /** The first request. */
   start(): Buffer {
     return encodeRequest(['PEER', 'CHALLENGE'])
   }
 
   /**
-   * Takes the peer's next reply.
+   * Processes the peer's next reply.
    *
-   * @returns what is sent next, or, once the peer has proven itself, what it says of itself
-   * @throws Error that says why the two do not get together
+   * @returns the next request; or, after the last reply, the identity that the peer has proven
+   * @throws Error with the reason for which the handshake failed
    */
   receive(reply: Reply): Buffer | Hello {
     if (reply instanceof Error) throw new Error(reply.message)
@@ -92,7 +92,8 @@ export class HandshakeClient {
   }
 
   #prove(reply: Reply): Buffer {
-    if (!Buffer.isBuffer(reply) || reply.length !== NONCE_LENGTH) throw new Error('it answers no challenge')
+    if (!Buffer.isBuffer(reply) || reply.length !== NONCE_LENGTH)
+      throw new Error('the reply to PEER CHALLENGE is not a nonce')
     this.#challenge = reply.toString('latin1')
     const { name, runId, secret } = this.#self
     const shown = proof(secret, 'caller', this.#nonces, this.#self)
@@ -101,12 +102,12 @@ export class HandshakeClient {
 
   #verify(reply: Reply): Hello {
     if (!Array.isArray(reply) || reply.length < 3 || !reply.every(Buffer.isBuffer)) {
-      throw new Error('it answers no hello')
+      throw new Error('the reply to PEER HELLO is not valid')
     }
     const [name, runId, shown] = reply.map(String)
     const hello = { name, runId }
     if (!proofMatches(shown, proof(this.#self.secret, 'answerer', this.#nonces, hello))) {
-      throw new Error('it does not know the secret')
+      throw new Error('the peer does not know the secret')
     }
     return hello
   }

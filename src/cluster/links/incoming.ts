@@ -1,88 +1,88 @@
-// Cuts what a peer sends into replies and peers' frames, handed over whole and mostly without a copy.
+// The incoming side of a link: splits the byte stream into replies and control frames, mostly without copying.
 
 import { constants } from 'node:buffer'
 import { ReplyFramer } from '../../resp/framer.ts'
 
-/** Who takes what has arrived. */
 export interface FrameHandler {
-  /** How many replies may be handed over together next; at least 1. */
+  /** How many replies may be passed together next; at least 1. */
   readonly expected: number
-  /** Nothing more is taken. */
+  /** Nothing more is accepted. */
   readonly isClosed: boolean
-  /** `count` whole replies, at most as many as awaited. */
+  /** `count` whole replies, at most `expected`. */
   onReplies(bytes: Buffer, count: number): void
-  /** One whole frame that only peers send: `@ ^ ? >`. */
+  /** One whole frame of a type that only peers send: `@ ^ ? >`. */
   onControlFrame(frame: Buffer): void
-  /** The stream cannot be understood from here on. */
+  /** The rest of the stream cannot be parsed. */
   onProtocolError(reason: string): void
 }
 
 export class Incoming {
-  readonly #consumer: FrameHandler
+  readonly #handler: FrameHandler
   readonly #framer = new ReplyFramer()
-  /** What has arrived of a frame that is not complete, how much that is, and whether it is a peer's frame. */
-  #pieces: Buffer[] = []
-  #held = 0
-  #isPeers = false
+  /** The parts of an incomplete frame received so far, their size, and whether it is a control frame. */
+  #parts: Buffer[] = []
+  #partBytes = 0
+  #isControl = false
 
-  constructor(consumer: FrameHandler) {
-    this.#consumer = consumer
+  constructor(handler: FrameHandler) {
+    this.#handler = handler
   }
 
-  /** Takes over a chunk. */
+  /** Takes ownership of the chunk. */
   receive(chunk: Buffer): void {
     const framer = this.#framer
-    const consumer = this.#consumer
+    const handler = this.#handler
     const to = chunk.length
     let at = 0
-    while (at < to && !consumer.isClosed) {
-      const next = framer.scan(chunk, at, to, this.#pieces.length === 0 ? consumer.expected : 1)
+    while (at < to && !handler.isClosed) {
+      const next = framer.scan(chunk, at, to, this.#parts.length === 0 ? handler.expected : 1)
       const { whole } = framer
       if (framer.count !== 0) this.#complete(chunk, at, whole, framer.count)
-      if (consumer.isClosed) return
+      if (handler.isClosed) return
       at = next
-      if (framer.error !== '') consumer.onProtocolError(framer.error)
-      else if (framer.special !== 0) at = this.#peers(chunk, whole, to)
-      else if (whole !== next) this.#hold(chunk.subarray(whole, next))
+      if (framer.error !== '') handler.onProtocolError(framer.error)
+      else if (framer.special !== 0) at = this.#receiveControl(chunk, whole, to)
+      else if (whole !== next) this.#keep(chunk.subarray(whole, next))
     }
   }
 
-  /** Forgets what is not complete. */
+  /** Discards an incomplete frame. */
   clear(): void {
-    this.#pieces = []
+    this.#parts = []
   }
 
-  /** Takes the peer's frame that begins at `from`, or what there is of it. */
-  #peers(chunk: Buffer, from: number, to: number): number {
+  /** Receives the control frame that begins at `from`, or the part of it that is there. */
+  #receiveControl(chunk: Buffer, from: number, to: number): number {
     const framer = this.#framer
     const next = framer.take(chunk, from, to)
-    this.#isPeers = true
-    if (framer.error !== '') this.#consumer.onProtocolError(framer.error)
+    this.#isControl = true
+    if (framer.error !== '') this.#handler.onProtocolError(framer.error)
     else if (framer.count !== 0) this.#complete(chunk, from, next, 1)
-    else this.#hold(chunk.subarray(from, next))
+    else this.#keep(chunk.subarray(from, next))
     return next
   }
 
-  #hold(piece: Buffer): void {
-    this.#pieces.push(piece)
-    this.#held += piece.length
-    if (this.#held > constants.MAX_LENGTH)
-      this.#consumer.onProtocolError(`more than ${constants.MAX_LENGTH} bytes`)
+  #keep(part: Buffer): void {
+    this.#parts.push(part)
+    this.#partBytes += part.length
+    if (this.#partBytes > constants.MAX_LENGTH) {
+      this.#handler.onProtocolError(`more than ${constants.MAX_LENGTH} bytes`)
+    }
   }
 
-  /** Hands over `count` whole frames, of which the first may have begun in chunks before. */
+  /** Passes on `count` whole frames. The first may have begun in earlier chunks. */
   #complete(chunk: Buffer, from: number, to: number, count: number): void {
     let bytes = from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to)
-    if (this.#pieces.length !== 0) {
-      this.#pieces.push(bytes)
-      bytes = Buffer.concat(this.#pieces)
-      this.#pieces = []
-      this.#held = 0
+    if (this.#parts.length !== 0) {
+      this.#parts.push(bytes)
+      bytes = Buffer.concat(this.#parts)
+      this.#parts = []
+      this.#partBytes = 0
     }
-    if (!this.#isPeers) this.#consumer.onReplies(bytes, count)
+    if (!this.#isControl) this.#handler.onReplies(bytes, count)
     else {
-      this.#isPeers = false
-      this.#consumer.onControlFrame(bytes)
+      this.#isControl = false
+      this.#handler.onControlFrame(bytes)
     }
   }
 }

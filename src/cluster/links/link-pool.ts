@@ -1,15 +1,15 @@
-// The links to one peer: several for data, opened when used, and one for control, which is kept.
+// The pool of links to one peer: data links, opened on first use, and one control link, kept open.
 
 import type { CancelTimer } from '../../bytes/clock.ts'
 import type { Hello } from './handshake.ts'
 import { Link, type LinkOptions, type LinkOwner } from './link.ts'
 
-/** The wait before the control link is tried again doubles from one to the other, ms; half of it is random. */
+/** The wait before the control link is reopened: exponential backoff with half of it random, ms. */
 const FIRST_WAIT = 50
 const LONGEST_WAIT = 2000
 
 export interface LinkPoolOptions extends LinkOptions {
-  /** How many data links there are at most; at least 1. */
+  /** The number of data links, at least 1. */
   readonly size: number
   /** Uniform in [0, 1). */
   random(): number
@@ -21,38 +21,38 @@ export class LinkPool implements LinkOwner {
   readonly #data: (Link | undefined)[]
   #control: Link | undefined
   #cancel: CancelTimer | undefined
-  /** Attempts at the control link since it was last ready. */
+  /** Attempts to reopen the control link since it was last ready. */
   #attempts = 0
   #isClosed = false
 
-  /** @param owner told of all the links, as of links of its own */
+  /** @param owner receives the events of all links */
   constructor(options: LinkPoolOptions, owner: LinkOwner) {
     this.#options = options
     this.#owner = owner
     this.#data = Array.from({ length: options.size })
   }
 
-  /** The data link of client `n`: always the same, so that its requests stay in order. */
+  /** The data link of client `n`: always the same one, so that its requests keep their order. */
   data(n: number): Link {
-    const lane = n % this.#data.length
-    let link = this.#data[lane]
+    const index = n % this.#data.length
+    let link = this.#data[index]
     if (link === undefined || (link.isClosed && !this.#isClosed)) {
       link = this.#open()
-      this.#data[lane] = link
+      this.#data[index] = link
     }
     return link
   }
 
   /**
-   * The control link. From its first use on it is opened again whenever it closes, after a while; meanwhile what is
-   * sent to it is lost at once.
+   * The control link. After its first use it is reopened whenever it closes, after a backoff. Requests sent during the
+   * backoff are lost at once.
    */
   control(): Link {
     this.#control ??= this.#open()
     return this.#control
   }
 
-  /** Ends the wait before the control link is opened again, if there is one: the peer was heard of. */
+  /** Ends the backoff of the control link, if there is one: the peer is known to be reachable. */
   reconnectNow(): void {
     if (this.#cancel !== undefined) this.#reopen()
   }
@@ -61,12 +61,12 @@ export class LinkPool implements LinkOwner {
     return link === this.#control
   }
 
-  /** The links in use, that for control first. */
+  /** The open links, the control link first. */
   get links(): readonly Link[] {
     return [this.#control, ...this.#data].filter((link) => link !== undefined && !link.isClosed) as Link[]
   }
 
-  /** Ends all links at once, for good; what has no reply is lost. */
+  /** Closes all links for good. Requests without a reply are lost. */
   close(): void {
     this.#isClosed = true
     this.#cancel?.()
@@ -80,7 +80,7 @@ export class LinkPool implements LinkOwner {
 
   onReady(link: Link, hello: Hello): void {
     this.#owner.onReady(link, hello)
-    // An owner that does not want this peer has closed the link.
+    // The owner may have closed the link, if it rejects this peer.
     if (link === this.#control && !link.isClosed) this.#attempts = 0
   }
 
@@ -93,7 +93,7 @@ export class LinkPool implements LinkOwner {
   }
 
   onClose(link: Link, reason: string, refused: boolean): void {
-    if (link === this.#control && !this.#isClosed) this.#retry()
+    if (link === this.#control && !this.#isClosed) this.#scheduleReopen()
     this.#owner.onClose(link, reason, refused)
   }
 
@@ -103,7 +103,7 @@ export class LinkPool implements LinkOwner {
     return link
   }
 
-  #retry(): void {
+  #scheduleReopen(): void {
     const { timers, random } = this.#options
     const most = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#attempts)
     this.#attempts++

@@ -1,85 +1,88 @@
-// The link: one connection to a peer, over which many senders' requests leave together and whose replies are
-// handed back uncut and unread.
+// A link: one connection to a peer, shared by many senders. It multiplexes their requests and returns the replies.
+//
+// CONNECTIONS. A node opens its own links to each peer (link-pool.ts): a few data links for forwarded commands, opened
+// on first use, and one control link for heartbeats and slot ownership, reopened whenever it closes. A peer sends
+// nothing over a link that it did not open but replies and pushes. Because the control link is a connection of its
+// own, heartbeats do not queue behind forwarded commands.
+//
+// STATES. connecting → handshake (handshake.ts) → ready → closed. A link is never reopened: its pool opens another.
+// Requests may be sent in every state but closed; they are written once the link is ready.
+//
+// PROTOCOL. RESP in both directions. Requests are arrays of bulk strings, as clients send them. PEER CONTEXT sets
+// group, protocol and epoch for the requests after it, and has no reply (request-contexts.ts). The peer answers in the
+// order of the requests, by one of
+//
+//     any RESP reply     the reply
+//     @<id>              the reply is deferred: the requests behind it are answered first
+//     ^<id> reply        the reply that was deferred under this number
+//     ?<host:port>       not run: another member owns the key
+//     >… (push)          not a reply: an invalidation of a copy
+//
+// Replies to forwarded commands are found by their frames only and passed on byte for byte (incoming.ts). Replies that
+// this node reads itself, those to the handshake and on the control link, are parsed by redis-parser (request.ts).
+//
+// TIMERS (timeouts.ts). One each for the connection and the handshake. Then a link is closed if requests wait and no
+// byte arrives for the response timeout; a deferred reply may take longer. An idle link is not probed: liveness is the
+// failure detector's task.
+//
+// INVARIANTS
+// - Each request ends in exactly one call of its receiver: replies, moved or lost; `deferred` only postpones it.
+// - A send buffer is reused only when its requests are answered and its writes are complete.
+// - Memory is bounded: above the queue limit `isFull` asks senders to wait, above four times that they are refused.
 
-import type { Socket } from 'node:net'
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
-import { HandshakeClient, type Hello, type Identity } from './handshake.ts'
+import { Connection, type ConnectionOptions, type ConnectionOwner } from './connection.ts'
+import { DeferredReplies } from './deferred-replies.ts'
+import type { Hello } from './handshake.ts'
 import { type FrameHandler, Incoming } from './incoming.ts'
 import { copyOf, Outgoing } from './outgoing.ts'
 import type { Receiver, Sender } from './receiver.ts'
-import { parseReplies } from './request.ts'
 import type { SendBufferPool } from './send-buffers.ts'
-import { type LinkTimeoutOptions, LinkTimeouts } from './timeouts.ts'
 
 export type { Receiver } from './receiver.ts'
 
-/** How a link broke: nobody listens there; the connection ended; nothing came for the timeout. */
+/** How a link failed: the peer refused the connection; the connection was closed; nothing arrived for the timeout. */
 export type LinkFailure = 'refused' | 'closed' | 'silent'
 
-/** From here on senders should wait: requests without a reply, and their bytes. */
+/** The queue limit: requests without a reply, and their bytes. */
 const FULL_REQUESTS = 65_536
 const FULL_BYTES = 8 * 1024 * 1024
 
-/** From so many times that on, requests are refused. */
-const HARD = 4
-
-/** How long a connection is silent before the system probes it, ms. */
-const KEEPALIVE = 15_000
+/** At this multiple of the queue limit requests are refused. */
+const HARD_LIMIT_FACTOR = 4
 
 const AT = 0x40
 const CARET = 0x5e
 const QUESTION = 0x3f
 
-const CONNECTING = 0
-const GREETING = 1
-const READY = 2
-const CLOSED = 3
-
-/** What a link needs; the links of a node share all but `peer` and `connect`. */
-export interface LinkOptions extends LinkTimeoutOptions {
+/** All links of a node share these but `peer` and `connect`. */
+export interface LinkOptions extends ConnectionOptions {
   /** The peer's name, for messages. */
   readonly peer: string
-  /** Begins a connection to the peer. */
-  connect(): Socket
-  readonly identity: Identity
-  /** The request that sets this context, which has no reply. */
+  /** The command that sets this context. It has no reply. */
   contextBytes(context: number): Buffer
   readonly buffers: SendBufferPool
-  /** Instead of 65,536 requests and 8 MiB. */
+  /** The queue limit; by default 65,536 requests and 8 MiB. */
   readonly full?: { readonly requests: number; readonly bytes: number }
 }
 
-/** Who owns a link. */
 export interface LinkOwner {
-  /** There is something to flush, for the first time since the last flush. */
+  /** The link has something to flush, for the first time since the last flush. */
   onDirty(link: Link): void
-  /** Both sides have proven themselves. */
+  /** The handshake is complete. */
   onReady(link: Link, hello: Hello): void
-  /** A push of the peer's: the whole frame. */
+  /** The peer has sent a push: the whole frame. */
   onPush(link: Link, frame: Buffer): void
-  /** The link was full, and is less than half so. */
+  /** The queue was full, and is less than half full now. */
   onDrain(link: Link): void
   /**
-   * The link is over; its requests are lost right after this. `refused`: the other side said no, to the connection
-   * or to the handshake; otherwise it broke, was silent, or was closed.
+   * The link is closed. The receivers of its requests are told right after this. `refused`: the peer refused the
+   * connection or the handshake.
    */
   onClose(link: Link, reason: string, refused: boolean): void
 }
 
-/** A request whose reply comes later than those behind it. */
-interface Deferred {
-  readonly receiver: Receiver
-  readonly request: Buffer
-}
-
-/**
- * A link lives as long as its connection. Requests can be sent at once: they leave when the peer has proven itself.
- *
- * What is sent is copied into pages, one write a flush; a page is used again when its requests are answered and its
- * writes are through. Consecutive requests of one receiver are a run, and cost no object each. The peer answers in
- * order but for the replies that it defers.
- */
-export class Link implements Sender, FrameHandler {
+export class Link implements Sender, FrameHandler, ConnectionOwner {
   readonly peer: string
   /** Milliseconds since the epoch. */
   readonly openedAt: number
@@ -92,45 +95,34 @@ export class Link implements Sender, FrameHandler {
   bytesOut = 0
   bytesIn = 0
 
-  readonly #options: LinkOptions
   readonly #owner: LinkOwner
-  readonly #socket: Socket
-  readonly #timeouts: LinkTimeouts
-  /** A part of a large request has left. */
-  readonly #progressed = (): void => this.#timeouts.onBytesReceived()
-  readonly #handshake: HandshakeClient
+  readonly #connection: Connection
+  /** A part of a large request was written: the peer still reads. */
+  readonly #onProgress = (): void => this.#connection.timeouts.onBytesReceived()
   readonly #outgoing: Outgoing
   readonly #incoming: Incoming
+  readonly #deferred = new DeferredReplies()
   readonly #fullRequests: number
   readonly #fullBytes: number
-  #state = CONNECTING
-  readonly #deferred = new Map<number, Deferred>()
-  #deferredBytes = 0
-  /** The deferred request whose reply comes next; -1: none. */
-  #due = -1
   #wasFull = false
 
   constructor(options: LinkOptions, owner: LinkOwner) {
     this.peer = options.peer
     this.openedAt = options.clock.now()
-    this.#options = options
     this.#owner = owner
     this.#fullRequests = options.full?.requests ?? FULL_REQUESTS
     this.#fullBytes = options.full?.bytes ?? FULL_BYTES
-    this.#handshake = new HandshakeClient(options.identity)
     this.#outgoing = new Outgoing(options.buffers, (context) => options.contextBytes(context))
     this.#incoming = new Incoming(this)
-    this.#timeouts = new LinkTimeouts(options, (reason) => this.#break(reason, false))
-    this.#socket = this.#connect()
-    this.#timeouts.startConnect()
+    this.#connection = new Connection(options, this)
   }
 
   get isReady(): boolean {
-    return this.#state === READY
+    return this.#connection.isReady
   }
 
   get isClosed(): boolean {
-    return this.#state === CLOSED
+    return this.#connection.isClosed
   }
 
   /** Whether something waits for a flush. */
@@ -138,218 +130,173 @@ export class Link implements Sender, FrameHandler {
     return this.#outgoing.isDirty
   }
 
-  /** Requests without a reply, those that wait to be sent and those deferred included. */
+  /** Requests without a reply, unsent and deferred ones included. */
   get inFlight(): number {
-    return this.#outgoing.count + this.#deferred.size
+    return this.#outgoing.count + this.#deferred.count
   }
 
-  /** Bytes of these. */
+  /** Their bytes. */
   get inFlightBytes(): number {
-    return this.#outgoing.bytes + this.#deferredBytes
+    return this.#outgoing.bytes + this.#deferred.bytes
   }
 
   /** Requests whose replies the peer has deferred. */
   get deferred(): number {
-    return this.#deferred.size
+    return this.#deferred.count
   }
 
-  /** Whether senders should wait for `onDrain`. */
+  /** Whether the queue limit is exceeded: senders should wait for `onDrain`. */
   get isFull(): boolean {
-    return this.#isBeyond(1)
+    return this.#exceeds(1)
   }
 
   /**
-   * Sends the request `buf[from, to)`, which stays as it is until the next flush, in a context: a number ≥ 0.
+   * Sends the request `buf[from, to)` in a context (a number ≥ 0). These bytes must not change before the next flush.
    *
-   * @returns false when the link is closed or its queue is full. The receiver's `lost` was called then, before this
-   *   returns: out of turn, for this request and not for the one whose turn it is.
+   * @returns false if the link is closed or its queue is full. The receiver's `lost` was then called for this request
+   *   before this returns, even if earlier requests of the receiver are still unanswered.
    */
   send(receiver: Receiver, context: number, buf: Buffer, from: number, to: number): boolean {
-    if (this.#state === CLOSED || (this.#wasFull && this.#isBeyond(HARD))) {
+    if (this.#connection.isClosed || (this.#wasFull && this.#exceeds(HARD_LIMIT_FACTOR))) {
       return this.#refuse(receiver, buf, from, to)
     }
     const outgoing = this.#outgoing
     const wasDirty = outgoing.isDirty
     outgoing.push(receiver, context, buf, from, to)
     this.requests++
-    if (!this.#wasFull) this.#wasFull = this.#isBeyond(1)
+    if (!this.#wasFull) this.#wasFull = this.#exceeds(1)
     if (!wasDirty) this.#owner.onDirty(this)
     return true
   }
 
-  /** Writes all that is pending at once; until the link is ready, it stays pending. Called once per turn. */
+  /** Writes everything that is pending, if the link is ready. Called once per event-loop batch. */
   flush(): void {
     if (!this.#outgoing.isDirty) return
-    if (this.#state !== READY) {
-      this.#outgoing.settle()
+    const connection = this.#connection
+    if (!connection.isReady) {
+      this.#outgoing.copyPending()
       return
     }
-    this.#timeouts.onRequestsSent()
+    connection.timeouts.onRequestsSent()
     this.writes++
-    this.bytesOut += this.#outgoing.write(this.#socket, this.#progressed)
+    this.bytesOut += this.#outgoing.write(connection.socket, this.#onProgress)
   }
 
-  /** Ends the link at once; what has no reply is lost. */
+  /** Closes the link at once. Requests without a reply are lost. */
   close(): void {
-    this.#break('the link was closed', false)
+    this.#connection.end('the link was closed', false)
   }
 
-  #connect(): Socket {
-    const socket = this.#options.connect()
-    socket.setNoDelay(true)
-    socket.setKeepAlive(true, KEEPALIVE)
-    socket.on('connect', () => {
-      if (this.#state !== CONNECTING) return
-      this.#state = GREETING
-      this.#timeouts.startHandshake()
-      socket.write(this.#handshake.start())
-    })
-    socket.on('data', (chunk: Buffer) => {
-      this.bytesIn += chunk.length
-      this.#timeouts.onBytesReceived()
-      this.#incoming.receive(chunk)
-    })
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      // Where every address of a name was refused, the error has a code only.
-      this.#break(error.message || (error.code ?? 'unknown error'), error.code === 'ECONNREFUSED')
-    })
-    socket.on('end', () => this.#break('the peer closed the connection', false))
-    socket.on('close', () => this.#break('the connection is closed', false))
-    return socket
+  // What the connection reports.
+
+  onBytes(chunk: Buffer): void {
+    this.bytesIn += chunk.length
+    this.#incoming.receive(chunk)
   }
 
-  /** Whether there are more than `times` as many requests or bytes as make the link full. */
-  #isBeyond(times: number): boolean {
-    const { count, bytes } = this.#outgoing
-    return (
-      count + this.#deferred.size > times * this.#fullRequests ||
-      bytes + this.#deferredBytes > times * this.#fullBytes
-    )
+  onHandshakeDone(hello: Hello): void {
+    this.#owner.onReady(this, hello)
+    this.flush()
   }
 
-  #refuse(receiver: Receiver, buf: Buffer, from: number, to: number): false {
-    const reason = this.#state === CLOSED ? this.reason : `the queue to ${this.peer} is full`
-    this.lost++
-    receiver.lost(copyOf(buf, from, to), false, reason)
-    return false
+  onEnd(reason: string, refused: boolean): void {
+    this.reason = reason
+    this.#incoming.clear()
+    this.lost += this.inFlight
+    this.#owner.onClose(this, reason, refused)
+    this.#deferred.failAll(reason)
+    this.#outgoing.failAll(reason)
   }
+
+  // What the framer finds.
 
   get expected(): number {
-    return this.#due >= 0 ? 1 : Math.max(1, this.#outgoing.awaited)
+    return this.#deferred.next >= 0 ? 1 : Math.max(1, this.#outgoing.oldestRunLength)
   }
 
   onReplies(bytes: Buffer, count: number): void {
-    if (this.#state !== READY) {
-      this.#greet(bytes)
+    if (!this.#connection.isReady) {
+      this.#connection.continueHandshake(bytes)
       return
     }
-    const receiver = this.#due < 0 ? this.#receiver(count) : this.#deferred.get(this.#due)?.receiver
-    if (receiver === undefined) return
-    if (this.#due < 0) this.#advance(count)
-    else this.#arrived()
+    let receiver: Receiver | undefined
+    if (this.#deferred.next >= 0) receiver = this.#deferred.take()
+    else {
+      receiver = this.#oldestReceiver(count)
+      if (receiver === undefined) return
+      this.#complete(count)
+    }
     this.replies += count
     receiver.replies(bytes, count)
-    if (this.#wasFull) this.#drain()
+    if (this.#wasFull) this.#checkDrained()
   }
 
   onControlFrame(frame: Buffer): void {
     const type = frame[0]
-    if (this.#state !== READY || this.#due >= 0) this.onProtocolError('a frame out of place')
+    if (!this.#connection.isReady || this.#deferred.next >= 0) this.onProtocolError('a frame out of place')
     else if (type === AT) this.#defer(parseInteger(frame, 1, frame.length - 2))
-    else if (type === CARET) this.#expect(parseInteger(frame, 1, frame.length - 2))
-    else if (type === QUESTION) this.#move(frame.toString('utf8', 1, frame.length - 2))
+    else if (type === CARET) {
+      if (!this.#deferred.announce(parseInteger(frame, 1, frame.length - 2))) {
+        this.onProtocolError('a reply that was not deferred')
+      }
+    } else if (type === QUESTION) this.#move(frame.toString('utf8', 1, frame.length - 2))
     else this.#owner.onPush(this, frame)
   }
 
   onProtocolError(what: string): void {
-    this.#break(`the peer broke the protocol: ${what}`, false)
+    this.#connection.end(`the peer broke the protocol: ${what}`, false)
   }
 
-  /** Who sent the oldest `count` requests; undefined, and the end of the link, when not so many have left. */
-  #receiver(count: number): Receiver | undefined {
-    const receiver = this.#outgoing.receiver(count)
+  /** The sender of the oldest `count` requests. Closes the link if fewer were sent. */
+  #oldestReceiver(count: number): Receiver | undefined {
+    const receiver = this.#outgoing.receiverOf(count)
     if (receiver !== null) return receiver
     this.onProtocolError('a reply to no request')
     return undefined
   }
 
-  /** The reply that would be here comes later. */
   #defer(id: number): void {
-    const receiver = this.#receiver(1)
+    const receiver = this.#oldestReceiver(1)
     if (receiver === undefined) return
-    if (!(id >= 0) || this.#deferred.has(id)) {
-      this.onProtocolError('a deferral without a number of its own')
-      return
-    }
     const request = this.#outgoing.copyOldest()
-    this.#advance(1)
-    this.#deferredBytes += request.length
-    this.#deferred.set(id, { receiver: receiver.deferred(), request })
+    if (this.#deferred.add(id, receiver, request)) this.#complete(1)
+    else this.onProtocolError('a deferral without a number of its own')
   }
 
-  /** A deferred reply follows. */
-  #expect(id: number): void {
-    if (this.#deferred.has(id)) this.#due = id
-    else this.onProtocolError('a reply that was not deferred')
-  }
-
-  /** The deferred reply is here. */
-  #arrived(): void {
-    this.#deferredBytes -= this.#deferred.get(this.#due)?.request.length ?? 0
-    this.#deferred.delete(this.#due)
-    this.#due = -1
-  }
-
-  /** The next request was not run. */
   #move(to: string): void {
-    const receiver = this.#receiver(1)
+    const receiver = this.#oldestReceiver(1)
     if (receiver === undefined) return
     const request = this.#outgoing.copyOldest()
-    this.#advance(1)
+    this.#complete(1)
     receiver.moved(request, to)
-    if (this.#wasFull) this.#drain()
+    if (this.#wasFull) this.#checkDrained()
   }
 
-  #advance(count: number): void {
-    this.#outgoing.advance(count)
-    if (this.#outgoing.count === 0) this.#timeouts.onAllAnswered()
+  /** The oldest `count` requests no longer wait for a reply in order. */
+  #complete(count: number): void {
+    this.#outgoing.complete(count)
+    if (this.#outgoing.count === 0) this.#connection.timeouts.onAllAnswered()
   }
 
-  #drain(): void {
-    if (this.#isBeyond(1 / 2) || this.#state === CLOSED) return
+  #checkDrained(): void {
+    if (this.#exceeds(1 / 2) || this.#connection.isClosed) return
     this.#wasFull = false
     this.#owner.onDrain(this)
   }
 
-  #greet(bytes: Buffer): void {
-    let step: Buffer | Hello
-    try {
-      step = this.#handshake.receive(parseReplies(bytes)[0])
-    } catch (error) {
-      this.#break(`refused: ${(error as Error).message}`, true)
-      return
-    }
-    if (Buffer.isBuffer(step)) {
-      this.#socket.write(step)
-      return
-    }
-    this.#state = READY
-    this.#timeouts.stop()
-    this.#owner.onReady(this, step)
-    this.flush()
+  /** Whether there are more than `factor` times as many requests or bytes as the queue limit allows. */
+  #exceeds(factor: number): boolean {
+    const { count, bytes } = this.#outgoing
+    return (
+      count + this.#deferred.count > factor * this.#fullRequests ||
+      bytes + this.#deferred.bytes > factor * this.#fullBytes
+    )
   }
 
-  #break(reason: string, refused: boolean): void {
-    if (this.#state === CLOSED) return
-    this.#state = CLOSED
-    this.reason = reason
-    this.#timeouts.stop()
-    this.#socket.destroy()
-    this.#incoming.clear()
-    this.lost += this.inFlight
-    this.#owner.onClose(this, reason, refused)
-    for (const { receiver, request } of this.#deferred.values()) receiver.lost(request, true, reason)
-    this.#deferred.clear()
-    this.#outgoing.lose(reason)
+  #refuse(receiver: Receiver, buf: Buffer, from: number, to: number): false {
+    const reason = this.isClosed ? this.reason : `the queue to ${this.peer} is full`
+    this.lost++
+    receiver.lost(copyOf(buf, from, to), false, reason)
+    return false
   }
 }

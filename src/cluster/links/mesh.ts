@@ -1,4 +1,4 @@
-// The other members, numbered, and the links to them: opened, told apart, flushed.
+// The peers of a node by name and number, and their links, which are flushed together once per event-loop batch.
 
 import { connect, type Socket } from 'node:net'
 import type { Clock, Timers } from '../../bytes/clock.ts'
@@ -15,34 +15,34 @@ export interface MeshOptions {
   readonly timers: Timers
   readonly random: () => number
   readonly log: Log
-  /** How long a connection, a handshake or an answer is waited for, ms. */
+  /** The timeout for a connection, a handshake and a reply, ms. */
   readonly timeout: number
-  /** Links for requests to each member. */
+  /** Data links to each peer. */
   readonly links: number
   readonly connect: ((member: Member) => Socket) | undefined
   readonly contextBytes: (context: number) => Buffer
-  /** The control link of a peer is ready. `isNew`: another process was there before. */
+  /** The control link of a peer is ready. `isNew`: another process ran there before. */
   readonly ready: (peer: Peer, isNew: boolean) => void
-  /** A link of a peer is over; `how` is `undefined` when that tells nothing of the peer. */
+  /** A link of a peer was closed. `how`: undefined if this says nothing about the peer, as with a data link. */
   readonly closed: (peer: Peer, link: Link, how: LinkFailure | undefined) => void
-  /** A peer says something that nobody asked for. */
+  /** A peer has sent a push. */
   readonly pushed: (frame: Buffer) => void
 }
 
-/** A link that ended for one of these reasons may lead to a node that is there. */
+/** The reasons of links that were closed by a timeout. */
 const SILENCE = /^no (?:answer|connection|handshake) /
 
 export class Mesh {
-  /** By number; 0, this node, is no peer. */
+  /** By number. 0 is this node, which is not a peer. */
   readonly peers: (Peer | undefined)[] = [undefined]
   readonly #options: MeshOptions
   readonly #buffers = new SendBufferPool()
   readonly #byName = new Map<string, Peer>()
-  /** Numbers are never given to another name. */
+  /** A number is never reused for another name. */
   readonly #numbers = new Map<string, number>()
   #dirty: Link[] = []
   #isFlushing = false
-  #inTurn = false
+  #inBatch = false
 
   constructor(options: MeshOptions) {
     this.#options = options
@@ -66,7 +66,7 @@ export class Mesh {
     return number
   }
 
-  /** Keeps a control link to a member from now on. */
+  /** Adds a peer, and keeps a control link to it. */
   add(member: Member, identity: Identity): void {
     const { timeout, links, pushed, closed } = this.#options
     const options = {
@@ -80,46 +80,46 @@ export class Mesh {
       responseTimeout: timeout,
       size: links,
     }
-    const lanes = new LinkPool(options, {
+    const pool = new LinkPool(options, {
       onDirty: (link) => this.#markDirty(link),
       onPush: (_link, frame) => pushed(frame),
       onDrain: () => peer.resumeWaiters(),
       onReady: (link, hello) => {
-        if (!lanes.isControl(link)) return
-        if (hello.name === member.name) this.#greet(peer, hello.runId)
+        if (!pool.isControl(link)) return
+        if (hello.name === member.name) this.#identify(peer, hello.runId)
         else {
-          this.#tellWrongName(member, hello.name, identity)
+          this.#warnWrongName(member, hello.name, identity)
           link.close()
         }
       },
       onClose: (link, reason, refused) => {
         peer.linkClosed(link)
-        this.#tellBroken(peer, reason)
+        this.#logBroken(peer, reason)
         const isSilent = SILENCE.test(reason)
-        const how = lanes.isControl(link) ? (isSilent ? 'silent' : 'closed') : undefined
+        const how = pool.isControl(link) ? (isSilent ? 'silent' : 'closed') : undefined
         closed(peer, link, refused ? 'refused' : how)
         peer.resumeWaiters()
       },
     })
-    const peer = new Peer(member, this.numberOf(member.name), lanes)
+    const peer = new Peer(member, this.numberOf(member.name), pool)
     this.#byName.set(member.name, peer)
     this.peers[peer.index] = peer
-    lanes.control()
+    pool.control()
   }
 
-  /** The member is listed no longer: no new request goes there. */
+  /** The member is no longer listed: no new request is sent to it. */
   remove(peer: Peer): void {
     this.#byName.delete(peer.name)
     this.peers[peer.index] = undefined
   }
 
-  /** What is sent from now until `endTurn` leaves then. */
+  /** Requests sent from now on leave at `endBatch`, together. */
   beginBatch(): void {
-    this.#inTurn = true
+    this.#inBatch = true
   }
 
   endBatch(): void {
-    this.#inTurn = false
+    this.#inBatch = false
     this.#flush()
   }
 
@@ -127,22 +127,22 @@ export class Mesh {
     for (const peer of this.#byName.values()) peer.pool.close()
   }
 
-  #greet(peer: Peer, runId: string): void {
+  #identify(peer: Peer, runId: string): void {
     const isNew = peer.runId !== '' && peer.runId !== runId
     peer.runId = runId
     peer.isBroken = false
     this.#options.ready(peer, isNew)
   }
 
-  /** Once, not at every attempt to reach it again. */
-  #tellBroken(peer: Peer, reason: string): void {
+  /** Logs once, not at every further attempt. */
+  #logBroken(peer: Peer, reason: string): void {
     if (peer.isBroken) return
     peer.isBroken = true
     this.#options.log.info({ peer: peer.name, reason }, 'no link to another node')
   }
 
-  /** A node is known by the name it gives itself: by another one, it would own other slots than it thinks. */
-  #tellWrongName({ name: listed }: Member, name: string, self: Identity): void {
+  /** Slots are assigned by name. If a node were known by another name than its own, both would assign them differently. */
+  #warnWrongName({ name: listed }: Member, name: string, self: Identity): void {
     const message =
       name === self.name
         ? `this node calls itself ${name} but is listed as ${listed}: announce ${listed}, or list ${name}`
@@ -152,7 +152,7 @@ export class Mesh {
 
   #markDirty(link: Link): void {
     this.#dirty.push(link)
-    if (this.#inTurn || this.#isFlushing) return
+    if (this.#inBatch || this.#isFlushing) return
     this.#isFlushing = true
     queueMicrotask(() => this.#flush())
   }

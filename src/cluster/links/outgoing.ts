@@ -1,5 +1,5 @@
-// The requests of a link, from when they are sent until they are answered: gathered in pages, written together,
-// and kept there in case the link breaks.
+// The outgoing side of a link: collects requests in send buffers, writes them together, and keeps them until they are
+// answered, so that they can be handed back if the link breaks.
 
 import type { Socket } from 'node:net'
 import { copyBytes } from '../../bytes/copy.ts'
@@ -13,177 +13,185 @@ import {
   type SendBufferPool,
 } from './send-buffers.ts'
 
-const NOTHING = Buffer.alloc(0)
+const EMPTY = Buffer.alloc(0)
 
-/** More than that is not written at once. */
+/** A larger buffer is written in slices of this size. */
 const SLICE_BYTES = 1024 * 1024
 
-/** A view of a sender's buffer, which halves the time of a copy, is made for so many: it costs as much as seven. */
+/**
+ * A DataView of the sender's buffer halves the time of a copy, but making it takes as long as seven copies. It is made
+ * at the eighth copy from the same buffer.
+ */
 const VIEW_FROM = 8
 
-/** No context: the first request sets its own. */
-const UNSET = -1
+/** The first request sets its own context. */
+const NO_CONTEXT = -1
 
 export class Outgoing implements SendBufferOwner {
-  /** Requests unanswered, those not written included. */
+  /** Requests without a reply, unwritten ones included. */
   count = 0
-  /** Bytes of these. */
+  /** Their bytes. */
   bytes = 0
-  /** Whether something is to be written. */
+  /** Whether there is something to write. */
   isDirty = false
 
-  readonly #pages: SendBufferPool
+  readonly #buffers: SendBufferPool
   readonly #contextBytes: (context: number) => Buffer
-  readonly #runs = new InFlightQueue()
-  /** The page that is filled, and full ones before it of which something is to be written. */
-  #page: SendBuffer | null = null
-  #filled: SendBuffer[] = []
-  /** Whether a small page will do next: there is little under way. */
+  readonly #queue = new InFlightQueue()
+  /** The buffer that is being filled, and full ones before it that are not completely written. */
+  #buffer: SendBuffer | null = null
+  #full: SendBuffer[] = []
+  /** Whether the next buffer is a small one: little is in flight. */
   #isLight = true
-  #context = UNSET
-  /** Requests one behind the other in a sender's buffer, to be copied at once to the page at `#sourceAt`. */
+  #context = NO_CONTEXT
+  /** Adjacent requests in a sender's buffer. They are copied together to `#sourceAt` of the current send buffer. */
   #source: Buffer | null = null
   #sourceFrom = 0
   #sourceTo = 0
   #sourceAt = 0
-  /** The buffer copied from last, how often, and a view of it. */
+  /** The sender's buffer of the last copy, the number of copies from it, and a view of it. */
   #viewed: Buffer | null = null
   #copies = 0
   #view: DataView | undefined
 
-  constructor(pages: SendBufferPool, contextBytes: (context: number) => Buffer) {
-    this.#pages = pages
+  constructor(buffers: SendBufferPool, contextBytes: (context: number) => Buffer) {
+    this.#buffers = buffers
     this.#contextBytes = contextBytes
   }
 
-  /** Appends the request `buf[from, to)`, which stays as it is until the next {@link write}. */
+  /** Appends the request `buf[from, to)`. These bytes must not change before the next {@link write}. */
   push(receiver: Receiver, context: number, buf: Buffer, from: number, to: number): void {
     const length = to - from
-    let page = this.#page
+    let buffer = this.#buffer
     if (
-      page === null ||
+      buffer === null ||
       context !== this.#context ||
-      page.at + length > page.buf.length ||
-      page.count === page.ends.length
+      buffer.at + length > buffer.buf.length ||
+      buffer.count === buffer.ends.length
     ) {
-      page = this.#turn(context, length)
+      buffer = this.#nextBuffer(context, length)
     }
-    const { at, count } = page
+    const { at, count } = buffer
     if (buf === this.#source && from === this.#sourceTo) this.#sourceTo = to
     else {
-      this.#copy()
+      this.#copySource()
       this.#source = buf
       this.#sourceFrom = from
       this.#sourceTo = to
       this.#sourceAt = at
     }
-    const { tail } = this.#runs
-    // Where a context was set in between, a new run begins.
-    if (tail.receiver === receiver && tail.page === page && page.ends[count - 1] === at) tail.count++
-    else this.#runs.push(receiver, page, at)
-    page.at = at + length
-    page.ends[count] = at + length
-    page.count = count + 1
+    const { tail } = this.#queue
+    // A context that was set in between ends the run.
+    if (tail.receiver === receiver && tail.buffer === buffer && buffer.ends[count - 1] === at) tail.count++
+    else this.#queue.push(receiver, buffer, at)
+    buffer.at = at + length
+    buffer.ends[count] = at + length
+    buffer.count = count + 1
     this.count++
     this.bytes += length
     this.isDirty = true
   }
 
-  /** Writes what is to be written, at once. Returns how many bytes. Only when there is something. */
-  write(socket: Socket, progressed: () => void): number {
+  /**
+   * Writes everything unwritten; there must be something.
+   *
+   * @param onProgress called for each slice of a large buffer that was written
+   * @returns the number of bytes
+   */
+  write(socket: Socket, onProgress: () => void): number {
     this.isDirty = false
-    this.settle()
-    const page = this.#page as SendBuffer
-    if (this.#filled.length === 0) return writePage(page, socket, progressed)
-    const filled = this.#filled
-    this.#filled = []
+    this.copyPending()
+    const buffer = this.#buffer as SendBuffer
+    if (this.#full.length === 0) return writeBuffer(buffer, socket, onProgress)
+    const full = this.#full
+    this.#full = []
     let bytes = 0
     socket.cork()
-    for (const earlier of filled) bytes += writePage(earlier, socket, progressed)
-    bytes += writePage(page, socket, progressed)
+    for (const earlier of full) bytes += writeBuffer(earlier, socket, onProgress)
+    bytes += writeBuffer(buffer, socket, onProgress)
     socket.uncork()
     return bytes
   }
 
-  /** Copies what is to be copied: senders' buffers are theirs again. */
-  settle(): void {
-    this.#copy()
+  /** Copies what is not copied yet. After this the senders may reuse their buffers. */
+  copyPending(): void {
+    this.#copySource()
     this.#viewed = null
     this.#view = undefined
   }
 
-  /** How many requests the oldest run has; 0 if there is none. */
-  get awaited(): number {
-    return this.#runs.size === 0 ? 0 : this.#runs.head.count
+  /** The number of requests in the oldest run; 0 if there is none. */
+  get oldestRunLength(): number {
+    return this.#queue.size === 0 ? 0 : this.#queue.head.count
   }
 
-  /** Who sent the oldest `count` requests of the oldest run; null when not so many have been written. */
-  receiver(count: number): Receiver | null {
-    const { receiver, page, first } = this.#runs.head
-    return page !== null && page.ends[first + count - 1] <= page.flushed ? receiver : null
+  /** The receiver of the oldest `count` requests, all in the oldest run; null if they are not all written. */
+  receiverOf(count: number): Receiver | null {
+    const { receiver, buffer, first } = this.#queue.head
+    return buffer !== null && buffer.ends[first + count - 1] <= buffer.flushed ? receiver : null
   }
 
-  /** The oldest `count` requests of the oldest run are done with. */
-  advance(count: number): void {
+  /** Removes the oldest `count` requests, all in the oldest run. */
+  complete(count: number): void {
     this.count -= count
-    this.bytes -= this.#runs.advance(count)
+    this.bytes -= this.#queue.complete(count)
   }
 
-  /** A copy of the oldest request. Only when there is one. */
+  /** A copy of the oldest request; there must be one. */
   copyOldest(): Buffer {
-    const { page, from, first } = this.#runs.head
-    const { buf, ends } = page as SendBuffer
+    const { buffer, from, first } = this.#queue.head
+    const { buf, ends } = buffer as SendBuffer
     return copyOf(buf, from, ends[first])
   }
 
-  /** Writes nothing any more, and tells every sender, in order. */
-  lose(reason: string): void {
+  /** The link broke: tells every receiver, in order. */
+  failAll(reason: string): void {
     this.isDirty = false
-    this.settle()
-    this.#filled = []
-    while (this.#runs.size !== 0) {
-      const { receiver } = this.#runs.head
+    this.copyPending()
+    this.#full = []
+    while (this.#queue.size !== 0) {
+      const { receiver } = this.#queue.head
       const request = this.copyOldest()
-      const isSent = this.receiver(1) !== null
-      this.advance(1)
+      const isSent = this.receiverOf(1) !== null
+      this.complete(1)
       receiver?.lost(request, isSent, reason)
     }
   }
 
-  onBufferFree(page: SendBuffer): void {
-    if (page !== this.#page) return
-    this.#page = null
-    this.#isLight = fitsSmallBuffer(page)
+  onBufferFree(buffer: SendBuffer): void {
+    if (buffer !== this.#buffer) return
+    this.#buffer = null
+    this.#isLight = fitsSmallBuffer(buffer)
   }
 
-  /** A page with room for a request of `length` bytes, whose context is set in it. */
-  #turn(context: number, length: number): SendBuffer {
-    // What is to be copied was meant for this page, and ends where the context begins.
-    this.#copy()
+  /** A buffer with room for a request of `length` bytes, after a command that sets its context if necessary. */
+  #nextBuffer(context: number, length: number): SendBuffer {
+    // Pending copies belong before the context command.
+    this.#copySource()
     this.#source = null
-    const prefix = context === this.#context ? NOTHING : this.#contextBytes(context)
+    const prefix = context === this.#context ? EMPTY : this.#contextBytes(context)
     const room = prefix.length + length
-    let page = this.#page
-    if (page === null || page.at + room > page.buf.length || page.count === page.ends.length) {
-      if (page !== null) {
-        page.owner = null
-        if (page.at > page.flushed) this.#filled.push(page)
+    let buffer = this.#buffer
+    if (buffer === null || buffer.at + room > buffer.buf.length || buffer.count === buffer.ends.length) {
+      if (buffer !== null) {
+        buffer.owner = null
+        if (buffer.at > buffer.flushed) this.#full.push(buffer)
         this.#isLight = false
       }
-      page = this.#pages.take(this, room, this.#isLight)
-      this.#page = page
+      buffer = this.#buffers.take(this, room, this.#isLight)
+      this.#buffer = buffer
     }
-    page.buf.set(prefix, page.at)
-    page.at += prefix.length
+    buffer.buf.set(prefix, buffer.at)
+    buffer.at += prefix.length
     this.#context = context
-    return page
+    return buffer
   }
 
-  #copy(): void {
+  #copySource(): void {
     const source = this.#source
     if (source === null) return
     this.#source = null
-    const { buf, words, view } = this.#page as SendBuffer
+    const { buf, words, view } = this.#buffer as SendBuffer
     if (source !== this.#viewed) {
       this.#viewed = source
       this.#view = undefined
@@ -198,15 +206,15 @@ export class Outgoing implements SendBufferOwner {
   }
 }
 
-/** Writes what is unsent of a page: what is large by slices, each of which shows that the peer still reads. */
-function writePage(page: SendBuffer, socket: Socket, progressed: () => void): number {
-  const { flushed, at } = page
-  page.flushed = at
-  page.uses++
+/** Writes the unwritten part of a buffer. A large one is written in slices, so that progress shows a slow peer alive. */
+function writeBuffer(buffer: SendBuffer, socket: Socket, onProgress: () => void): number {
+  const { flushed, at } = buffer
+  buffer.flushed = at
+  buffer.uses++
   let from = flushed
   for (; at - from > SLICE_BYTES; from += SLICE_BYTES)
-    socket.write(page.buf.subarray(from, from + SLICE_BYTES), progressed)
-  socket.write(page.buf.subarray(from, at), page.release)
+    socket.write(buffer.buf.subarray(from, from + SLICE_BYTES), onProgress)
+  socket.write(buffer.buf.subarray(from, at), buffer.release)
   return at - flushed
 }
 

@@ -1,11 +1,11 @@
-// Another member of the cluster: the links to it, and who waits for them.
+// Another member of the cluster: its links, their traffic, and the senders that wait for them.
 
 import type { Member } from '../member.ts'
 import type { Link } from './link.ts'
 import type { LinkPool } from './link-pool.ts'
 import { type Waiter, Waiters } from './waiters.ts'
 
-/** What went over links, since the peer is known. */
+/** Traffic over links since the peer was added. */
 export interface Traffic {
   requests: number
   replies: number
@@ -16,19 +16,19 @@ export interface Traffic {
 
 export class Peer {
   readonly member: Member
-  /** Its number in tables of owners, from 1. */
+  /** Its number in tables of owners, at least 1. */
   readonly index: number
   readonly pool: LinkPool
-  /** The link by which copies came, and word of writes to them comes. */
+  /** The link over which hot copies were fetched, and over which they are invalidated. */
   copyLink: Link | undefined
-  /** Changes with each start of its process; '': not known yet. */
+  /** Differs for each start of its process; '' before the first contact. */
   runId = ''
-  /** Whether it is known that there is no link: said once. */
+  /** Whether the loss of the link was logged. */
   isBroken = false
   readonly #waiters = new Waiters()
-  /** Of links that are closed: of data links, of control links. */
-  readonly #pastData = noTraffic()
-  readonly #pastControl = noTraffic()
+  /** The traffic of closed data links and of closed control links. */
+  readonly #closedData = noTraffic()
+  readonly #closedControl = noTraffic()
 
   constructor(member: Member, index: number, lanes: LinkPool) {
     this.member = member
@@ -40,43 +40,43 @@ export class Peer {
     return this.member.name
   }
 
-  /** The link for requests of client `n`: always the same one, so that they keep their order. */
+  /** The data link of client `n`: always the same one, so that its requests keep their order. */
   data(n: number): Link {
     return this.pool.data(n)
   }
 
-  /** The link for what nodes say to each other. */
+  /** The link for heartbeats and slot ownership. */
   get control(): Link {
     return this.pool.control()
   }
 
-  /** Whether the control link is through its handshake. */
+  /** Whether the control link is ready. */
   get isReachable(): boolean {
     return this.control.isReady
   }
 
-  /** What clients of this node asked of the peer. */
+  /** Commands that this node forwarded to the peer. */
   get traffic(): Traffic {
-    return this.#sum(this.#pastData, false)
+    return this.#sum(this.#closedData, false)
   }
 
-  /** What the nodes said to each other. */
+  /** Messages between the nodes themselves. */
   get controlTraffic(): Traffic {
-    return this.#sum(this.#pastControl, true)
+    return this.#sum(this.#closedControl, true)
   }
 
-  /** A link is closed: what went over it still counts. */
+  /** A link was closed. Its traffic still counts. */
   linkClosed(link: Link): void {
-    add(this.pool.isControl(link) ? this.#pastControl : this.#pastData, link)
+    add(this.pool.isControl(link) ? this.#closedControl : this.#closedData, link)
   }
 
-  #sum(past: Traffic, control: boolean): Traffic {
-    const sum = { ...past }
+  #sum(closed: Traffic, control: boolean): Traffic {
+    const sum = { ...closed }
     for (const link of this.pool.links) if (this.pool.isControl(link) === control) add(sum, link)
     return sum
   }
 
-  /** Resumes `waiter` when the links have room again, or break. */
+  /** Resumes `waiter` when a queue has room again, or a link breaks. */
   whenDrained(waiter: Waiter): void {
     this.#waiters.add(waiter)
   }

@@ -1,24 +1,24 @@
-// Who is told what became of requests sent to a peer.
+// The callbacks of a request that is sent to a peer.
 
 /**
- * A sender, told of each of its requests exactly once, in the order in which they were sent: by a reply, by a
- * promise of a later one, by where to ask instead, or by its loss. It must not throw. It may send more meanwhile.
+ * Receives the outcome of requests: one call for each, in the order in which they were sent. The calls must not throw,
+ * and may send further requests.
  */
 export interface Receiver {
-  /** The next `count` requests were answered: whole replies, one behind the other, in bytes that stay as they are. */
+  /** The replies to the next `count` requests, concatenated. The bytes will not change. */
   replies(bytes: Buffer, count: number): void
-  /** The next request's reply comes after those of requests behind it. Returns who is told of it then. */
+  /** The reply to the next request follows out of order. Returns the receiver for it. */
   deferred(): Receiver
-  /** The next request was not run: `to` is the member to ask. `request` is a copy of its bytes. */
+  /** The next request was not run; `to` is the member to send it to. `request` is a copy of its bytes. */
   moved(request: Buffer, to: string): void
   /**
-   * The next request has no reply and will have none from this link. `sent`: the peer may have run it.
-   * `request` is a copy of its bytes.
+   * The next request will get no reply from this link. `sent`: the peer may have run it. `request` is a copy of its
+   * bytes.
    */
   lost(request: Buffer, sent: boolean, reason: string): void
 }
 
-/** Where requests go: a link. */
+/** A link, as far as sending is concerned. */
 export interface Sender {
   send(receiver: Receiver, context: number, buf: Buffer, from: number, to: number): boolean
 }

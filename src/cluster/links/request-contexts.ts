@@ -1,4 +1,5 @@
-// What requests to a peer depend on besides their bytes, as one small number, and as the request that says it.
+// Request contexts: what a forwarded command depends on besides its bytes, encoded as a small integer and as the PEER
+// CONTEXT command that sets it on a link.
 
 import type { Group } from '../../group/group.ts'
 import { encodeRequest } from './request.ts'
@@ -12,15 +13,15 @@ const RESP3 = 4
 const GROUP_SHIFT = 3
 const GENERATION_SHIFT = 13
 const GENERATIONS = 2 ** 17
-/** Of requests that say nothing of this node's view: one who was told whom to ask knows less than whom he asks. */
-const UNSTAMPED = 0
+/** The generation of contexts without an epoch, for redirected requests. */
+const NO_EPOCH = 0
 const GROUPS = 2 ** (GENERATION_SHIFT - GROUP_SHIFT)
 
-/** The flags as PEER CONTEXT has them. */
+/** The flags of PEER CONTEXT. */
 export const CONTEXT_NO_TOUCH: number = NO_TOUCH
 export const CONTEXT_FINAL: number = FINAL
 
-/** In which state of its client a request is run. */
+/** The part of a client's state that a command depends on. */
 export interface RequestContext {
   readonly group: Group
   readonly protocol: 2 | 3
@@ -28,9 +29,9 @@ export interface RequestContext {
 }
 
 export class RequestContexts {
-  /** Counts the stamps: a number made for an earlier one is another number. */
+  /** Counts the epochs, so that contexts of different epochs differ. */
   generation = 1
-  #stamp = 0
+  #epoch = 0
   readonly #groups: readonly Group[]
   readonly #requests = new Map<number, Buffer>()
   #latest: Group
@@ -42,29 +43,32 @@ export class RequestContexts {
     this.#latest = groups[0]
   }
 
-  /** What goes with each request from now on. */
-  set epoch(stamp: number) {
-    if (stamp === this.#stamp) return
-    this.#stamp = stamp
+  /** The epoch of this node's table of owners. It is sent with requests, so that the owner can tell whether both agree. */
+  set epoch(epoch: number) {
+    if (epoch === this.#epoch) return
+    this.#epoch = epoch
     this.generation = (this.generation % (GENERATIONS - 1)) + 1
     this.#requests.clear()
   }
 
   get epoch(): number {
-    return this.#stamp
+    return this.#epoch
   }
 
   /**
-   * @param isFinal whether the peer is to run it whoever owns the keys
-   * @param isToldSo whether it goes there because another node has said so, and not by this node's view
+   * The context as a number.
+   *
+   * @param isFinal whether the peer runs the command whoever owns the keys
+   * @param isRedirected whether another node has named this peer as the owner: the context then carries no epoch,
+   *   because this node's table of owners says something else
    */
-  encode(group: Group, protocol: 2 | 3, noTouch: boolean, isFinal: boolean, isToldSo = false): number {
+  encode(group: Group, protocol: 2 | 3, noTouch: boolean, isFinal: boolean, isRedirected = false): number {
     if (group !== this.#latest) {
       this.#latest = group
       this.#latestIndex = this.#groups.indexOf(group)
     }
     return (
-      ((isToldSo ? UNSTAMPED : this.generation) << GENERATION_SHIFT) |
+      ((isRedirected ? NO_EPOCH : this.generation) << GENERATION_SHIFT) |
       (this.#latestIndex << GROUP_SHIFT) |
       (protocol === 3 ? RESP3 : 0) |
       (isFinal ? FINAL : 0) |
@@ -72,21 +76,21 @@ export class RequestContexts {
     )
   }
 
-  /** What a number stands for. */
+  /** The reverse of `encode`. */
   decode(context: number): RequestContext {
     const group = this.#groups[(context >> GROUP_SHIFT) & (GROUPS - 1)]
     return { group, protocol: (context & RESP3) === 0 ? 2 : 3, noTouch: (context & NO_TOUCH) !== 0 }
   }
 
-  /** The request that sets this context. */
+  /** The command that sets this context. */
   command(context: number): Buffer {
     let request = this.#requests.get(context)
     if (request === undefined) {
       const group = this.#groups[(context >> GROUP_SHIFT) & (GROUPS - 1)]
       const protocol = (context & RESP3) === 0 ? '2' : '3'
       const flags = String(context & (NO_TOUCH | FINAL))
-      const stamp = context >> GENERATION_SHIFT === UNSTAMPED ? 0 : this.#stamp
-      request = encodeRequest(['PEER', 'CONTEXT', group.name, protocol, flags, String(stamp)])
+      const epoch = context >> GENERATION_SHIFT === NO_EPOCH ? 0 : this.#epoch
+      request = encodeRequest(['PEER', 'CONTEXT', group.name, protocol, flags, String(epoch)])
       this.#requests.set(context, request)
     }
     return request

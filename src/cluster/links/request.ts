@@ -1,9 +1,9 @@
-// Requests of a node's own to a peer, and replies that it has to understand.
+// Requests that a node itself makes to a peer, and their replies, parsed by redis-parser.
 
 import Parser from 'redis-parser'
 import type { Receiver, Sender } from './receiver.ts'
 
-/** An error that a peer answered; its message begins with the code, `ERR syntax error`. */
+/** An error reply. Its message begins with the code: `ERR syntax error`. */
 type ReplyError = Error
 
 /** A RESP2 reply. */
@@ -22,9 +22,9 @@ export function encodeRequest(args: readonly (string | Buffer)[]): Buffer {
 const LINE_END = Buffer.from('\r\n')
 
 /**
- * Whole RESP2 replies, understood. Strings are views of `bytes`.
+ * Parses whole RESP2 replies. Strings are views of `bytes`.
  *
- * @throws Error when `bytes` are anything else, RESP3 types included.
+ * @throws Error on anything else, RESP3 types included
  */
 export function parseReplies(bytes: Buffer): Reply[] {
   const replies: Reply[] = []
@@ -40,12 +40,12 @@ export function parseReplies(bytes: Buffer): Reply[] {
   return replies
 }
 
-/** Why a request has no reply. */
+/** A request got no reply. */
 export class NoReplyError extends Error {
-  override readonly name = 'Unanswered'
+  override readonly name = 'NoReplyError'
   /** Whether the peer may have run it. */
   readonly sent: boolean
-  /** The member to ask instead; '' if there is none. */
+  /** The member to send it to instead; '' if none is known. */
   readonly to: string
 
   constructor(reason: string, sent: boolean, to: string) {
@@ -56,8 +56,8 @@ export class NoReplyError extends Error {
 }
 
 /**
- * Sends one request whose context has RESP2 for its protocol, and resolves to its reply, which may be an error.
- * Rejects with {@link NoReplyError} when there is none.
+ * Sends one request in a context whose protocol is RESP2. Resolves to the reply, which may be an error reply. Rejects
+ * with {@link NoReplyError} if there is none.
  */
 export function ask(link: Sender, context: number, args: readonly (string | Buffer)[]): Promise<Reply> {
   return new Promise((resolve, reject) => {

@@ -1,34 +1,34 @@
-// Pages that requests to a peer are gathered in, and stay in until they are answered.
+// Send buffers: the memory in which requests to a peer are collected, and stay until they are answered.
 
-/** Size of a page: what one write to a socket usefully carries, and room for more than a thousand small requests. */
-const PAGE_BYTES = 65_536
+/** Size of a buffer: as much as one write to a socket usefully carries, more than a thousand small requests. */
+const BUFFER_BYTES = 65_536
 
-/** Most requests in a page. The shortest one with a key has 23 bytes. */
-const PAGE_REQUESTS = 4096
+/** Most requests in a buffer. The shortest one with a key has 23 bytes. */
+const BUFFER_REQUESTS = 4096
 
 /**
- * The same of a small page, for a link that carries little: a node pings all others at once, and with a large page for
- * each of 1,000 it took up 80 MB and 20 ms of every half second.
+ * The same for a small buffer, used by a link with little traffic. A node sends heartbeats to all others at once; with
+ * a large buffer for each of 1,000 peers this took 80 MB, and 20 ms of every 500 ms.
  */
 const SMALL_BYTES = 4096
 const SMALL_REQUESTS = 256
 
-/** Free pages kept for the next burst, and small ones; more go back to the system. */
-const KEPT_PAGES = 32
+/** How many free buffers, and small ones, are kept for reuse. The others are left to the garbage collector. */
+const KEPT_BUFFERS = 32
 const KEPT_SMALL = 1024
 
-/** Whoever is writing into a page. */
+/** Whoever fills a buffer. */
 export interface SendBufferOwner {
-  /** The page is used by nobody any more. */
-  onBufferFree(page: SendBuffer): void
+  /** The buffer is no longer in use. */
+  onBufferFree(buffer: SendBuffer): void
 }
 
 /**
- * A page, or the buffer of one large request:
+ * A buffer, or one made for a single large request:
  *
- *     answered … | sent, unanswered … | flushed: not sent … | at: free
+ *     answered … | written, unanswered … | flushed: unwritten … | at: free
  *
- * It is in use while a run of requests in it is unanswered, or a socket still reads from it.
+ * It is in use while a run of its requests is unanswered, or a socket still reads from it.
  */
 export class SendBuffer {
   readonly buf: Buffer
@@ -36,17 +36,17 @@ export class SendBuffer {
   readonly view: DataView
   /** Where each request ends. */
   readonly ends: Int32Array
-  /** How many requests there are. */
+  /** Number of requests. */
   count = 0
   at = 0
   flushed = 0
   uses = 0
   owner: SendBufferOwner | null = null
-  /** Ends one use. Made once, so that a write makes no closure. */
+  /** Ends one use. A field, so that a write allocates no closure. */
   readonly release: () => void
 
   constructor(pool: SendBufferPool, bytes: number, requests: number) {
-    // A multiple of four, so that it can be seen as words.
+    // A multiple of four, as `words` is a view of it.
     const own = Buffer.allocUnsafeSlow((bytes + 3) & ~3)
     this.buf = own.subarray(0, bytes)
     this.words = new Int32Array(own.buffer)
@@ -61,44 +61,44 @@ export class SendBuffer {
   }
 }
 
-/** The free pages of a node. */
+/** The free buffers of a node. */
 export class SendBufferPool {
   readonly #free: SendBuffer[] = []
   readonly #small: SendBuffer[] = []
 
-  /** An empty page with room for a request of `bytes`, and not for many more if `isSmall`. */
-  take(writer: SendBufferOwner, bytes: number, isSmall: boolean): SendBuffer {
-    let page: SendBuffer
-    if (bytes > PAGE_BYTES) page = new SendBuffer(this, bytes, 1)
+  /** An empty buffer with room for a request of `bytes`; a small one if that suffices and `isSmall`. */
+  take(owner: SendBufferOwner, bytes: number, isSmall: boolean): SendBuffer {
+    let buffer: SendBuffer
+    if (bytes > BUFFER_BYTES) buffer = new SendBuffer(this, bytes, 1)
     else if (isSmall && bytes <= SMALL_BYTES) {
-      page = this.#small.pop() ?? new SendBuffer(this, SMALL_BYTES, SMALL_REQUESTS)
-    } else page = this.#free.pop() ?? new SendBuffer(this, PAGE_BYTES, PAGE_REQUESTS)
-    page.owner = writer
-    return page
+      buffer = this.#small.pop() ?? new SendBuffer(this, SMALL_BYTES, SMALL_REQUESTS)
+    } else buffer = this.#free.pop() ?? new SendBuffer(this, BUFFER_BYTES, BUFFER_REQUESTS)
+    buffer.owner = owner
+    return buffer
   }
 
-  /** Takes back a page that nobody uses. */
-  put(page: SendBuffer): void {
-    const { length } = page.ends
-    if (length === PAGE_REQUESTS) keep(page, this.#free, KEPT_PAGES)
-    else if (length === SMALL_REQUESTS) keep(page, this.#small, KEPT_SMALL)
+  /** Takes back a buffer that is no longer in use. */
+  put(buffer: SendBuffer): void {
+    const { length } = buffer.ends
+    if (length === BUFFER_REQUESTS) keep(buffer, this.#free, KEPT_BUFFERS)
+    else if (length === SMALL_REQUESTS) keep(buffer, this.#small, KEPT_SMALL)
   }
 
-  /** How many pages wait for use. */
+  /** Number of free buffers. */
   get idle(): number {
     return this.#free.length + this.#small.length
   }
 }
 
-/** Whether so little was in a page that a small one would have done. */
+/** Whether a small buffer would have had room for the content twice. */
 export function fitsSmallBuffer({ at }: SendBuffer): boolean {
   return at <= SMALL_BYTES / 2
 }
 
-function keep(page: SendBuffer, free: SendBuffer[], most: number): void {
+function keep(buffer: SendBuffer, free: SendBuffer[], most: number): void {
   if (free.length === most) return
-  page.count = 0
-  page.at = 0
-  page.flushed = 0
-  free.push(page)
+  buffer.count = 0
+  buffer.at = 0
+  buffer.flushed = 0
+  free.push(buffer)
 }

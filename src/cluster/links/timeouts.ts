@@ -1,4 +1,4 @@
-// How long a link waits: for the connection, for the handshake, and for an answer. One timer at a time.
+// The timeouts of a link: for the connection, for the handshake, and for replies. One timer at a time.
 
 import type { CancelTimer, Clock, Timers } from '../../bytes/clock.ts'
 
@@ -8,54 +8,51 @@ export interface LinkTimeoutOptions {
   /** Milliseconds, each > 0. */
   readonly connectTimeout: number
   readonly handshakeTimeout: number
-  /** So long requests wait while not one byte arrives. */
+  /** The link is closed if requests wait for a reply and no byte arrives for this long. */
   readonly responseTimeout: number
 }
 
-/** The last part of the wait for an answer is a timer of its own: after a stall, what has arrived is read first. */
+/**
+ * The last sixteenth of the response timeout is a timer of its own. After a pause of this process the first timer runs
+ * late, and bytes that arrived during the pause are read before the second one expires.
+ */
 const LAST_PART = 16
 
 export class LinkTimeouts {
   readonly #options: LinkTimeoutOptions
-  readonly #over: (reason: string) => void
+  readonly #onTimeout: (reason: string) => void
   #cancel: CancelTimer | null = null
-  /** Since when nothing was heard; counts only while an answer is awaited. */
+  /** When the last byte arrived, or the first unanswered request was sent. */
   #heardAt = 0
   #isWaiting = false
-  /** What `#heardAt` was when the wait was nearly over. */
-  #suspectedAt = -1
+  /** The value of `#heardAt` when the last part of the timeout began. */
+  #lastPartSince = -1
 
-  /** @param over called when patience is at an end */
-  constructor(options: LinkTimeoutOptions, over: (reason: string) => void) {
+  constructor(options: LinkTimeoutOptions, onTimeout: (reason: string) => void) {
     this.#options = options
-    this.#over = over
+    this.#onTimeout = onTimeout
   }
 
-  /** The connection has begun. */
   startConnect(): void {
     const { connectTimeout: ms } = this.#options
-    this.#after(ms, () => this.#over(`no connection within ${ms} ms`))
+    this.#after(ms, () => this.#onTimeout(`no connection within ${ms} ms`))
   }
 
-  /** The handshake has begun. */
   startHandshake(): void {
     const { handshakeTimeout: ms } = this.#options
-    this.#after(ms, () => this.#over(`no handshake within ${ms} ms`))
+    this.#after(ms, () => this.#onTimeout(`no handshake within ${ms} ms`))
   }
 
-  /** Nothing is awaited any more. */
   stop(): void {
     this.#cancel?.()
     this.#cancel = null
     this.#isWaiting = false
   }
 
-  /** Bytes arrived. */
   onBytesReceived(): void {
     this.#heardAt = this.#options.clock.now()
   }
 
-  /** Requests left. */
   onRequestsSent(): void {
     if (this.#isWaiting) return
     this.#isWaiting = true
@@ -63,7 +60,7 @@ export class LinkTimeouts {
     if (this.#cancel === null) this.#watch(this.#options.responseTimeout - this.#lastPart)
   }
 
-  /** All requests are answered. The timer runs on, and is there for the next. */
+  /** The timer goes on, and serves the next request. */
   onAllAnswered(): void {
     this.#isWaiting = false
   }
@@ -82,11 +79,11 @@ export class LinkTimeouts {
     const { responseTimeout, clock } = this.#options
     const left = responseTimeout - (clock.now() - this.#heardAt)
     if (left > this.#lastPart) this.#watch(left - this.#lastPart)
-    else if (this.#suspectedAt !== this.#heardAt) {
-      this.#suspectedAt = this.#heardAt
+    else if (this.#lastPartSince !== this.#heardAt) {
+      this.#lastPartSince = this.#heardAt
       this.#watch(Math.max(left, this.#lastPart))
     } else if (left > 0) this.#watch(left)
-    else this.#over(`no answer for ${responseTimeout} ms`)
+    else this.#onTimeout(`no answer for ${responseTimeout} ms`)
   }
 
   #after(ms: number, run: () => void): void {

@@ -1,6 +1,5 @@
-// Who waits for one thing, and is told together to go on.
+// A set of waiters that are resumed together.
 
-/** Who waits, and is told to go on. */
 export interface Waiter {
   resume(): void
 }
@@ -12,7 +11,7 @@ export class Waiters {
     this.#waiting.add(waiter)
   }
 
-  /** Each is told once; whoever has to wait again is not told before the next time. */
+  /** Resumes each waiter once. One that is added meanwhile waits for the next call. */
   resume(): void {
     if (this.#waiting.size === 0) return
     const waiting = this.#waiting

@@ -1,4 +1,4 @@
-// Nobody gets anything from a node, nor gives it anything, without the cluster's secret.
+// The handshake: two nodes exchange requests only if both know the cluster's secret.
 
 import { connect } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -20,8 +20,8 @@ beforeEach(async () => {
 
 afterEach(() => peer.close())
 
-/** Connects with the secrets given, and a request waiting. Returns what the owner and the sender were told. */
-async function meet(
+/** Connects with these secrets and a pending request. Returns the events of the link's owner and of the receiver. */
+async function connectWith(
   own: string,
   others: string,
 ): Promise<{ told: string[]; events: string[]; bytes: number }> {
@@ -37,8 +37,8 @@ async function meet(
   return { told: test.told.slice(1), events: recorder.events, bytes: bytesOut }
 }
 
-test.each(['secret', '', 'gehe\u0000im\r\n'])('both know the secret %j', async (secret) => {
-  const { told, events } = await meet(secret, secret)
+test.each(['secret', '', 'gehe\u0000im\r\n'])('succeeds if both know the secret %j', async (secret) => {
+  const { told, events } = await connectWith(secret, secret)
   expect(told).toEqual(['ready peer:2', 'closed the link was closed'])
   expect(events).toEqual(['1 $1\r\na\r\n'])
 })
@@ -47,26 +47,26 @@ test.each([
   ['one', 'other'],
   ['', 'other'],
   ['one', ''],
-])('secrets %j and %j do not get together', async (own, others) => {
-  const { told, events, bytes } = await meet(own, others)
+])('fails between the secrets %j and %j', async (own, others) => {
+  const { told, events, bytes } = await connectWith(own, others)
   const reason = 'refused: WRONGPASS the secret differs'
   expect(told).toEqual([`closed refused ${reason}`])
   expect([events, bytes]).toEqual([[`lost unsent ${get('a')} ${reason}`], 0])
   expect(peer.requests).toEqual([])
 })
 
-test('a server that takes any proof has to show one itself', async () => {
+test('a server that accepts any proof must send a valid one itself', async () => {
   const nonce = makeNonce()
   const hellos = [
-    // Ours, sent back; one of another connection; none.
+    // The caller's own proof, reflected; one of another connection; none.
     (shown: string) => ['peer:2', 'run', shown],
     () => ['peer:2', 'run', proof('other', 'answerer', { caller: nonce, answerer: nonce }, PEER)],
     () => ['peer:2', 'run', ''],
   ]
   for (const hello of hellos) {
-    const greeting = new HandshakeClient(SELF)
-    expect(String(greeting.start())).toBe('*2\r\n$4\r\nPEER\r\n$9\r\nCHALLENGE\r\n')
-    const sent = String(greeting.receive(Buffer.from(nonce))).split('\r\n')
+    const handshake = new HandshakeClient(SELF)
+    expect(String(handshake.start())).toBe('*2\r\n$4\r\nPEER\r\n$9\r\nCHALLENGE\r\n')
+    const sent = String(handshake.receive(Buffer.from(nonce))).split('\r\n')
     expect(sent.filter((_, i) => i % 2 === 0).slice(1, 6)).toEqual([
       'PEER',
       'HELLO',
@@ -75,26 +75,29 @@ test('a server that takes any proof has to show one itself', async () => {
       SELF.runId,
     ])
     const reply = hello(sent[12]).map((text) => Buffer.from(text))
-    expect(() => greeting.receive(reply)).toThrow('it does not know the secret')
+    expect(() => handshake.receive(reply)).toThrow('the peer does not know the secret')
   }
 })
 
 test.each([
   ['a plain Redis', null, "ERR unknown command 'PEER'"],
-  ['a nonce that is short', Buffer.from('abc'), 'it answers no challenge'],
-  ['a number', 1, 'it answers no challenge'],
-  ['a list', [], 'it answers no challenge'],
-])('%s is no peer', (_, reply, reason) => {
+  ['a short nonce', Buffer.from('abc'), 'the reply to PEER CHALLENGE is not a nonce'],
+  ['a number', 1, 'the reply to PEER CHALLENGE is not a nonce'],
+  ['a list', [], 'the reply to PEER CHALLENGE is not a nonce'],
+])('%s in reply to PEER CHALLENGE fails the handshake', (_, reply, reason) => {
   expect(() => new HandshakeClient(SELF).receive(reply ?? new Error(reason))).toThrow(reason)
 })
 
-test.each([[[]], [[Buffer.from('a')]], [1], [Buffer.from('OK')], [[1, 2, 3]]])('%j is no hello', (reply) => {
-  const greeting = new HandshakeClient(SELF)
-  greeting.receive(Buffer.from(makeNonce()))
-  expect(() => greeting.receive(reply as Buffer)).toThrow('it answers no hello')
-})
+test.each([[[]], [[Buffer.from('a')]], [1], [Buffer.from('OK')], [[1, 2, 3]]])(
+  '%j in reply to PEER HELLO fails the handshake',
+  (reply) => {
+    const handshake = new HandshakeClient(SELF)
+    handshake.receive(Buffer.from(makeNonce()))
+    expect(() => handshake.receive(reply as Buffer)).toThrow('the reply to PEER HELLO is not valid')
+  },
+)
 
-test('a proof is of both nonces, of who shows it, and of the side it is on', () => {
+test('a proof covers both nonces, the identity and the side', () => {
   const nonces = { caller: makeNonce(), answerer: makeNonce() }
   const shown = proof('s', 'caller', nonces, SELF)
   const answer = answerHello({ ...PEER, secret: 's' }, nonces, SELF, shown)
@@ -115,7 +118,7 @@ test('a proof is of both nonces, of who shows it, and of the side it is on', () 
   )
 })
 
-test('a peer that nobody runs refuses', async () => {
+test('a closed port counts as refused', async () => {
   const { port } = peer
   await peer.close()
   const test = new TestLink(port, { connect: () => connect(port, '127.0.0.1') })

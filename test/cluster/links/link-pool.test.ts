@@ -7,21 +7,21 @@ import { SendBufferPool } from '../../../src/cluster/links/send-buffers.ts'
 import { contextBytes, get, Recorder, ScriptedPeer, SELF, until } from '../peer.ts'
 
 let peer: ScriptedPeer
-let lanes: LinkPool
+let pool: LinkPool
 let clock: ManualClock
-let told: string[]
-/** What the next random numbers are. */
+let events: string[]
+/** The next random numbers. */
 let chance = 0
 let connects = 0
 
 beforeEach(async () => {
   peer = await ScriptedPeer.start()
   clock = new ManualClock()
-  told = []
+  events = []
   connects = 0
   chance = 0
   const { port } = peer
-  lanes = new LinkPool(
+  pool = new LinkPool(
     {
       peer: 'peer:2',
       connect: () => {
@@ -40,21 +40,21 @@ beforeEach(async () => {
       random: () => chance,
     },
     {
-      onDirty: () => told.push('dirty'),
-      onReady: (_, hello) => told.push(`ready ${hello.name}`),
-      onPush: (_, frame) => told.push(`push ${frame}`),
-      onDrain: () => told.push('drain'),
-      onClose: (_, reason) => told.push(`closed ${reason}`),
+      onDirty: () => events.push('dirty'),
+      onReady: (_, hello) => events.push(`ready ${hello.name}`),
+      onPush: (_, frame) => events.push(`push ${frame}`),
+      onDrain: () => events.push('drain'),
+      onClose: (_, reason) => events.push(`closed ${reason}`),
     },
   )
 })
 
 afterEach(async () => {
-  lanes.close()
+  pool.close()
   await peer.close()
 })
 
-/** Asks over the link and waits for what becomes of it. */
+/** Sends a request over the link and returns its outcome. */
 async function exchange(link: Link, key: string): Promise<string> {
   const recorder = new Recorder()
   const bytes = get(key)
@@ -63,40 +63,40 @@ async function exchange(link: Link, key: string): Promise<string> {
   return recorder.events[0]
 }
 
-test('data links are opened when they are used, one for every so many clients', async () => {
-  expect([connects, lanes.links.length]).toEqual([0, 0])
-  const first = lanes.data(1)
-  expect([lanes.data(1), lanes.data(3), lanes.data(7)]).toEqual([first, first, first])
-  expect([connects, lanes.links]).toEqual([1, [first]])
-  expect(lanes.data(2)).not.toBe(first)
-  expect(lanes.data(4)).toBe(lanes.data(2))
+test('data links are opened on first use, and clients are distributed over them', async () => {
+  expect([connects, pool.links.length]).toEqual([0, 0])
+  const first = pool.data(1)
+  expect([pool.data(1), pool.data(3), pool.data(7)]).toEqual([first, first, first])
+  expect([connects, pool.links]).toEqual([1, [first]])
+  expect(pool.data(2)).not.toBe(first)
+  expect(pool.data(4)).toBe(pool.data(2))
   expect(await exchange(first, 'a')).toBe('1 $1\r\na\r\n')
-  expect([connects, lanes.links.length, lanes.isControl(first)]).toEqual([2, 2, false])
+  expect([connects, pool.links.length, pool.isControl(first)]).toEqual([2, 2, false])
 })
 
-test('a data link that broke is opened again at its next use, not before', async () => {
-  const first = lanes.data(0)
+test('a broken data link is reopened at its next use, not before', async () => {
+  const first = pool.data(0)
   await until(() => first.isReady)
   peer.sockets[0].destroy()
   await until(() => first.isClosed)
   clock.advance(60_000)
-  expect([connects, lanes.links.length]).toEqual([1, 0])
-  const second = lanes.data(0)
+  expect([connects, pool.links.length]).toEqual([1, 0])
+  const second = pool.data(0)
   expect(second).not.toBe(first)
   expect(await exchange(second, 'b')).toBe('1 $1\r\nb\r\n')
   expect(peer.requests.map(([, what]) => what)).toEqual(['CONTEXT', 'b'])
 })
 
-test('the control link is kept: it is opened again by itself, ever later while it fails', async () => {
-  const first = lanes.control()
-  expect([lanes.control() === first, lanes.isControl(first)]).toEqual([true, true])
+test('the control link is reopened by itself, with exponential backoff', async () => {
+  const first = pool.control()
+  expect([pool.control() === first, pool.isControl(first)]).toEqual([true, true])
   await until(() => first.isReady)
   await peer.close()
   await until(() => first.isClosed)
-  expect(await exchange(lanes.control(), 'lost')).toMatch(/^lost unsent .* the peer closed the connection$/s)
-  // The first wait was drawn with 0: half of 50 ms.
+  expect(await exchange(pool.control(), 'lost')).toMatch(/^lost unsent .* the peer closed the connection$/s)
+  // The first backoff was drawn with 0: half of 50 ms.
   const failed = async () => {
-    const link = lanes.control()
+    const link = pool.control()
     await until(() => link.isClosed)
   }
   chance = 0.5
@@ -113,9 +113,9 @@ test('the control link is kept: it is opened again by itself, ever later while i
   }
 })
 
-test('a control link that was ready is tried again soon', async () => {
+test('the backoff starts anew after the control link was ready', async () => {
   for (let i = 1; i <= 4; i++) {
-    const link = lanes.control()
+    const link = pool.control()
     await until(() => link.isReady)
     peer.sockets.at(-1)?.destroy()
     await until(() => link.isClosed)
@@ -124,39 +124,39 @@ test('a control link that was ready is tried again soon', async () => {
   }
 })
 
-test('closed lanes open nothing', async () => {
-  const control = lanes.control()
-  const data = lanes.data(0)
+test('a closed pool opens no links', async () => {
+  const control = pool.control()
+  const data = pool.data(0)
   await until(() => control.isReady && data.isReady)
-  lanes.close()
-  expect([control.isClosed, data.isClosed, lanes.links.length, clock.pending]).toEqual([true, true, 0, 0])
+  pool.close()
+  expect([control.isClosed, data.isClosed, pool.links.length, clock.pending]).toEqual([true, true, 0, 0])
   clock.advance(60_000)
-  expect([lanes.control(), lanes.data(0)]).toEqual([control, data])
-  expect(await exchange(lanes.data(1), 'x')).toMatch(/the link was closed$/)
-  expect(told.filter((event) => event === 'closed the link was closed').length).toBe(3)
+  expect([pool.control(), pool.data(0)]).toEqual([control, data])
+  expect(await exchange(pool.data(1), 'x')).toMatch(/the link was closed$/)
+  expect(events.filter((event) => event === 'closed the link was closed').length).toBe(3)
 })
 
-test('closing while the control link waits ends the wait', async () => {
-  const control = lanes.control()
+test('closing the pool cancels the backoff', async () => {
+  const control = pool.control()
   await until(() => control.isReady)
   peer.sockets[0].destroy()
   await until(() => control.isClosed)
   expect(clock.pending).toBe(1)
-  lanes.close()
+  pool.close()
   expect(clock.pending).toBe(0)
 })
 
-test('the wait for the control link can be cut short', async () => {
-  const control = lanes.control()
-  lanes.reconnectNow()
-  expect(lanes.control()).toBe(control)
+test('reconnectNow ends the backoff', async () => {
+  const control = pool.control()
+  pool.reconnectNow()
+  expect(pool.control()).toBe(control)
   await until(() => control.isReady)
   peer.sockets[0].destroy()
   await until(() => control.isClosed)
-  lanes.reconnectNow()
-  lanes.reconnectNow()
-  expect([connects, lanes.control() === control]).toEqual([2, false])
-  await until(() => lanes.control().isReady)
+  pool.reconnectNow()
+  pool.reconnectNow()
+  expect([connects, pool.control() === control]).toEqual([2, false])
+  await until(() => pool.control().isReady)
   clock.advance(100)
   expect(connects).toBe(2)
 })

@@ -26,7 +26,7 @@ async function ready(options: Partial<LinkOptions> = {}): Promise<TestLink> {
   return test
 }
 
-test('requests sent before the peer has proven itself leave when it has', async () => {
+test('requests sent before the handshake is complete are written after it', async () => {
   const test = begin()
   const recorder = new Recorder()
   for (const key of ['a', 'b', 'c']) test.get(recorder, key)
@@ -45,7 +45,7 @@ test('requests sent before the peer has proven itself leave when it has', async 
   expect({ requests, replies, writes, lost }).toEqual({ requests: 3, replies: 3, writes: 1, lost: 0 })
 })
 
-test('runs of several senders are answered in order', async () => {
+test('replies to several senders arrive in order', async () => {
   const test = await ready()
   const events: string[] = []
   const [a, b] = [new Recorder('a', events), new Recorder('b', events)]
@@ -67,17 +67,17 @@ test('runs of several senders are answered in order', async () => {
     'a1 $1\r\n4\r\n',
     'b2 $1\r\n5\r\n$1\r\n6\r\n',
   ])
-  expect([test.link.writes, test.pages.idle]).toEqual([1, 1])
+  expect([test.link.writes, test.buffers.idle]).toEqual([1, 1])
 })
 
 test.each(['ready', 'not ready'])(
-  'senders’ buffers are theirs again after a flush, of a link that is %s',
+  'senders may reuse their buffers after a flush of a link that is %s',
   async (state) => {
     const test = state === 'ready' ? await ready() : begin()
     const recorder = new Recorder()
     const chunk = Buffer.concat(['x', 'yy', 'zzz'].map(get))
     const ends = [0, get('x').length, get('x').length + get('yy').length, chunk.length]
-    // One behind the other, and each by itself.
+    // Adjacent requests, and separate ones.
     for (const i of [0, 1, 2, 1, 0, 2, 0]) test.link.send(recorder, 0, chunk, ends[i], ends[i + 1])
     test.link.flush()
     chunk.fill(0)
@@ -87,7 +87,7 @@ test.each(['ready', 'not ready'])(
   },
 )
 
-test('a request larger than a page travels alone, in its place', async () => {
+test('a request larger than a send buffer gets one of its own, in order', async () => {
   const test = await ready()
   const recorder = new Recorder()
   const large = 'L'.repeat(200_000)
@@ -97,10 +97,10 @@ test('a request larger than a page travels alone, in its place', async () => {
   expect(peer.requests.map(([, key]) => key)).toEqual(['CONTEXT', 'a', large, 'b', 'c'])
   const events = ['1 $1\r\na\r\n', `1 $200000\r\n${large}\r\n`, '2 $1\r\nb\r\n$1\r\nc\r\n']
   expect(recorder.events).toEqual(events)
-  expect([test.link.writes, test.pages.idle]).toEqual([1, 2])
+  expect([test.link.writes, test.buffers.idle]).toEqual([1, 2])
 })
 
-test('a context is set when it differs from the one before, and again on the next link', async () => {
+test('a context is set when it changes, and anew on each link', async () => {
   const recorder = new Recorder()
   for (let round = 0; round < 2; round++) {
     const test = await ready()
@@ -124,7 +124,7 @@ test('a context is set when it differs from the one before, and again on the nex
   }
 })
 
-test('a deferred reply comes after those behind it', async () => {
+test('a deferred reply arrives after those of later requests', async () => {
   const answers = ['@1', '$1\r\nb', '@20', '$1\r\nd', '^20\r\n$1\r\nc', '^1\r\n*2\r\n$1\r\na\r\n:1']
   const test = await ready()
   peer.answer = ([, key], socket) => {
@@ -148,7 +148,7 @@ test('a deferred reply comes after those behind it', async () => {
   expect([test.link.replies, test.link.deferred]).toEqual([4, 0])
 })
 
-test('a request that was not run is given back with whom to ask', async () => {
+test('a request that was not run is returned with the member to ask', async () => {
   peer.answer = ([, key]) => (key === 'b' ? '?other:3\r\n' : `$1\r\n${key}\r\n`)
   const test = await ready()
   const recorder = new Recorder()
@@ -156,10 +156,10 @@ test('a request that was not run is given back with whom to ask', async () => {
   test.link.flush()
   await until(() => test.link.inFlight === 0)
   expect(recorder.events).toEqual(['1 $1\r\na\r\n', `moved other:3 ${get('b')}`, '1 $1\r\nc\r\n'])
-  expect([test.pages.idle, test.link.replies]).toEqual([1, 2])
+  expect([test.buffers.idle, test.link.replies]).toEqual([1, 2])
 })
 
-test('a push between replies is the owner’s', async () => {
+test('a push between replies is passed to the owner', async () => {
   const push = '>3\r\n$10\r\ninvalidate\r\n$5\r\ncache\r\n$1\r\nk\r\n'
   peer.answer = ([, key]) => `${push}$1\r\n${key}\r\n${push}`
   const test = await ready()
@@ -171,7 +171,7 @@ test('a push between replies is the owner’s', async () => {
   expect(recorder.events).toEqual(['1 $1\r\na\r\n', '1 $1\r\nb\r\n'])
 })
 
-test('senders may send more while they are answered', async () => {
+test('a receiver may send further requests', async () => {
   const test = await ready()
   const events: string[] = []
   const recorder = new Recorder('', events)
@@ -195,7 +195,7 @@ test('senders may send more while they are answered', async () => {
   expect(events).toEqual(['eager 1 $1\r\na\r\n', '1 $1\r\nb\r\n', '1 $4\r\nmore\r\n'])
 })
 
-test('replies of megabytes in chunks of any size arrive as one', async () => {
+test('a large reply is passed on whole, whatever the chunks', async () => {
   const value = Buffer.alloc(5_000_001, 'v\r\n$1\r\n')
   const head = Buffer.from(`*2\r\n$${value.length}\r\n`)
   peer.answer = ([, key], socket) => {
@@ -221,11 +221,11 @@ test('replies of megabytes in chunks of any size arrive as one', async () => {
   expect(large.subarray(head.length, head.length + value.length).equals(value)).toBe(true)
 })
 
-test('a page is not used again before its bytes have left', async () => {
+test('a send buffer is not reused before its bytes are written', async () => {
   const test = await ready()
   const recorder = new Recorder()
   const [socket] = peer.sockets
-  // The peer answers what it has not read, as no peer would, so that only the writes keep the pages.
+  // The peer answers requests that it has not read, as no real one would, so that only writes keep the buffers in use.
   socket.pause()
   const keys = Array.from({ length: 300 }, (_, i) => String(i).repeat(60_000).slice(0, 60_000))
   let answered = 0
@@ -242,7 +242,7 @@ test('a page is not used again before its bytes have left', async () => {
   expect(peer.requests.slice(1).every(([, key], i) => key === keys[i])).toBe(true)
 })
 
-test('a link that is full says so, refuses in the end, and says when it has room', async () => {
+test('the queue limit: isFull, then refused requests, then onDrain', async () => {
   const held: (() => void)[] = []
   peer.answer = ([, key], socket) => {
     held.push(() => socket.write(`$${key.length}\r\n${key}\r\n`))
@@ -272,12 +272,12 @@ test('a link that is full says so, refuses in the end, and says when it has room
   expect(test.get(recorder, 'again')).toBe(true)
 })
 
-test('bytes fill a link, too', async () => {
+test('the queue limit also counts bytes', async () => {
   peer.answer = () => undefined
   const test = await ready({ full: { requests: 1000, bytes: 1000 } })
   const recorder = new Recorder()
   expect([test.get(recorder, 'x'.repeat(900)), test.link.isFull]).toEqual([true, false])
-  // However large it is, one request is taken while there is room.
+  // Below the limit one request is accepted, however large.
   expect([test.get(recorder, 'x'.repeat(9000)), test.link.isFull]).toEqual([true, true])
   expect(test.get(recorder, 'x')).toBe(false)
 })

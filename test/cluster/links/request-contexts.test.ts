@@ -1,4 +1,4 @@
-// Contexts of requests to peers: what their numbers stand for, and which of them carry a stamp.
+// Request contexts: how they are encoded, and which of them carry the epoch.
 
 import { expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
@@ -22,7 +22,7 @@ const words = (request: Buffer): string[] =>
     .split('\r\n')
     .filter((_, i) => i > 0 && i % 2 === 0)
 
-test('a number says group, protocol, flags and the stamp of the view by which it goes', () => {
+test('a context has group, protocol, flags and epoch', () => {
   const contexts = new RequestContexts(groups)
   contexts.epoch = 7
   expect(words(contexts.command(contexts.encode(groups[0], 2, false, false)))).toEqual([
@@ -38,25 +38,25 @@ test('a number says group, protocol, flags and the stamp of the view by which it
   expect(contexts.decode(other)).toEqual({ group: groups[1], protocol: 3, noTouch: true })
 })
 
-// The node named may hold the slot only until it has given it away, which its stamp does not tell.
-test('a request that goes where another node has said carries no stamp: whoever gets it looks', () => {
+// The member that was named as owner may be handing the slot over at this moment.
+test('a redirected request carries no epoch, so that the receiver checks the owner', () => {
   const contexts = new RequestContexts(groups)
   contexts.epoch = 7
   for (const isFinal of [false, true]) {
-    const told = contexts.encode(groups[0], 2, false, isFinal, true)
-    expect(told).not.toBe(contexts.encode(groups[0], 2, false, isFinal))
-    expect(words(contexts.command(told))[5]).toBe('0')
+    const redirected = contexts.encode(groups[0], 2, false, isFinal, true)
+    expect(redirected).not.toBe(contexts.encode(groups[0], 2, false, isFinal))
+    expect(words(contexts.command(redirected))[5]).toBe('0')
   }
 })
 
-test('a number made for another stamp is another number, however often it changes', () => {
+test('contexts of successive epochs differ, however many there are', () => {
   const contexts = new RequestContexts(groups)
   let last = -1
-  for (let stamp = 1; stamp < 2 ** 17 + 10; stamp++) {
-    contexts.epoch = stamp
+  for (let epoch = 1; epoch < 2 ** 17 + 10; epoch++) {
+    contexts.epoch = epoch
     const number = contexts.encode(groups[0], 2, false, false)
     if (number === last || number === contexts.encode(groups[0], 2, false, false, true))
-      expect.fail(`at ${stamp}`)
+      expect.fail(`at ${epoch}`)
     last = number
   }
 })

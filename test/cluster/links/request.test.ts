@@ -22,14 +22,14 @@ function asked(...args: (string | Buffer)[]): Promise<unknown> {
   return reply
 }
 
-test('a request is an array of bulk strings, of bytes or of text', () => {
+test('encodes a request as an array of bulk strings', () => {
   expect(String(encodeRequest(['SET', Buffer.from([0x6b, 0x0a]), 'é', '']))).toBe(
     '*4\r\n$3\r\nSET\r\n$2\r\nk\n\r\n$2\r\né\r\n$0\r\n\r\n',
   )
   expect(String(encodeRequest([]))).toBe('*0\r\n')
 })
 
-test('replies are understood, errors among them as values', () => {
+test('parses replies, errors as values', () => {
   const [text, nothing, number, list, error] = parseReplies(
     Buffer.from('+OK\r\n$-1\r\n:-7\r\n*3\r\n$2\r\n\r\n\r\n*-1\r\n-ERR inner\r\n-WRONGTYPE outer\r\n'),
   )
@@ -39,20 +39,20 @@ test('replies are understood, errors among them as values', () => {
   expect((error as Error).message).toBe('WRONGTYPE outer')
 })
 
-test('what redis-parser does not know is refused, and does not spoil the next reply', () => {
+test('rejects types that redis-parser does not know, without effect on the next reply', () => {
   for (const bytes of ['_\r\n', '%0\r\n', '*1\r\n#t\r\n'])
     expect(() => parseReplies(Buffer.from(bytes))).toThrow()
   expect(parseReplies(Buffer.from(':1\r\n'))).toEqual([1])
 })
 
-test('asking resolves to the reply', async () => {
+test('ask resolves to the reply', async () => {
   peer.answer = ([, key]) => (key === 'bad' ? '-ERR bad\r\n' : `*2\r\n$${key.length}\r\n${key}\r\n:1\r\n`)
   expect(await asked('GET', 'a')).toEqual([Buffer.from('a'), 1])
   expect(await asked('GET', 'bad')).toMatchObject({ message: 'ERR bad' })
   expect(peer.requests[0]).toEqual(['PEER', 'CONTEXT', 'group3', '2', '0', 'epoch'])
 })
 
-test('a deferred reply resolves, too', async () => {
+test('ask resolves to a deferred reply', async () => {
   peer.answer = (_, socket) => {
     setImmediate(() => socket.write('^5\r\n:2\r\n'))
     return '@5\r\n'
@@ -60,7 +60,7 @@ test('a deferred reply resolves, too', async () => {
   expect(await asked('GET', 'a')).toBe(2)
 })
 
-test('a request that has no reply rejects', async () => {
+test('ask rejects if there is no reply', async () => {
   peer.answer = () => '?other:3\r\n'
   const moved = await asked('GET', 'a').catch((error: unknown) => error)
   expect(moved).toBeInstanceOf(NoReplyError)
@@ -75,7 +75,7 @@ test('a request that has no reply rejects', async () => {
   expect(refused).toMatchObject({ sent: false })
 })
 
-test('a reply that is not understood rejects', async () => {
+test('ask rejects if the reply cannot be parsed', async () => {
   peer.answer = () => '%1\r\n+a\r\n+b\r\n'
   await expect(asked('HELLO', '3')).rejects.toThrow()
   peer.answer = () => ':1\r\n'

@@ -7,7 +7,7 @@ function begin(): { fake: FakeSocket; link: TestLink; recorder: Recorder } {
   return { fake, link: new TestLink(0, { connect: () => fake.socket }), recorder: new Recorder() }
 }
 
-test('a connection that does not come about is given up', () => {
+test('connect timeout', () => {
   const { fake, link, recorder } = begin()
   link.get(recorder, 'a')
   link.clock.advance(999)
@@ -18,7 +18,7 @@ test('a connection that does not come about is given up', () => {
   expect([fake.destroyed, link.clock.pending]).toEqual([true, 0])
 })
 
-test('a peer that does not greet is given up', () => {
+test('handshake timeout', () => {
   const { fake, link } = begin()
   link.clock.advance(900)
   fake.emit('connect')
@@ -28,7 +28,7 @@ test('a peer that does not greet is given up', () => {
   expect(link.told).toEqual(['closed no handshake within 1000 ms'])
 })
 
-test('a peer that does not answer is given up once not one byte has come for so long', () => {
+test('response timeout: requests wait and no byte arrives', () => {
   const { fake, link, recorder } = begin()
   fake.greet()
   link.clock.advance(10_000)
@@ -45,7 +45,7 @@ test('a peer that does not answer is given up once not one byte has come for so 
   expect(recorder.events.map((event) => event.slice(0, 9))).toEqual(['lost sent', 'lost sent'])
 })
 
-test('a link on which nothing is awaited is never silent for too long', () => {
+test('an idle link has no timeout', () => {
   const { fake, link, recorder } = begin()
   fake.greet()
   for (let i = 0; i < 5; i++) {
@@ -58,7 +58,7 @@ test('a link on which nothing is awaited is never silent for too long', () => {
   expect([link.link.isClosed, link.clock.pending]).toEqual([false, 0])
 })
 
-test('deferred replies may take long', () => {
+test('a deferred reply has no timeout', () => {
   const { fake, link, recorder } = begin()
   fake.greet()
   link.get(recorder, 'a')
@@ -69,12 +69,12 @@ test('deferred replies may take long', () => {
   expect(recorder.events).toEqual(['later1', 'later1 1 +OK\r\n'])
 })
 
-test('after a stall, what has arrived meanwhile is read before the peer is given up', () => {
+test('after a pause of the process, received bytes are read before the timeout expires', () => {
   const { fake, link, recorder } = begin()
   fake.greet()
   link.get(recorder, 'a')
   link.link.flush()
-  // The process stood still for a minute: the timer runs late, before anything is read.
+  // The process was paused for a minute: the timer runs late, before anything is read.
   link.clock.set(link.clock.now() + 60_000)
   link.clock.advance(0)
   expect(link.link.isClosed).toBe(false)
