@@ -205,7 +205,7 @@ describe('an HTTP server', () => {
   test.each([
     ['a body shorter than it says', { 'content-length': '100' }, 'short', /^ORIGIN things: ./],
     ['a list where keys and values are wanted', {}, '["a"]', /not an object from key to value/],
-    ['JSON that ends early', {}, '{"1": "a', /not JSON/],
+    ['JSON that ends early', {}, '{"1": "a', /invalid JSON/],
   ])('a batch with %s is an error, and is not kept', async (_name, headers, body, message) => {
     let isWrong = true
     const own = await serve((_, response) => {

@@ -32,7 +32,7 @@ test.each([
   ['ftp://h/{key}', 'it does not begin'],
   ['http://h:port/{key}', 'it does not begin'],
   ['http://h/{slug}', '{slug} is not a capture of keys, known are key, id'],
-  ['http://h/{key}#x', 'it has a fragment'],
+  ['http://h/{key}#x', 'the URL has a fragment'],
 ])('%s is refused', (template, message) => {
   expect(() => new UrlTemplate(template, ['id'])).toThrow(message)
 })
