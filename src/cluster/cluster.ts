@@ -20,7 +20,6 @@ import { Mesh } from './links/mesh.ts'
 import type { Peer } from './links/peer.ts'
 import { ask, type Reply } from './links/request.ts'
 import { type RequestContext, RequestContexts } from './links/request-contexts.ts'
-import { type Waiter, Waiters } from './links/waiters.ts'
 import { Detector } from './liveness/detector.ts'
 import type { PeerReport, View } from './liveness/events.ts'
 import { isStateMessage, type StateMessage } from './liveness/state.ts'
@@ -32,6 +31,7 @@ import { type Answer, Ownership, SELF } from './ownership/ownership.ts'
 import { type ClusterReport, reportOf } from './report.ts'
 import { assignSlots, epochOf } from './ring/slots.ts'
 import { type WalkStep, walkOf } from './scan-order.ts'
+import { type Waiter, Waiters } from './waiters.ts'
 
 /** Sizes in bytes, times in ms. */
 export interface ClusterSettings {

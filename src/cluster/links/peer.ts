@@ -1,9 +1,9 @@
 // Another member of the cluster: its links, their traffic, and the senders that wait for them.
 
 import type { Member } from '../member.ts'
+import { type Waiter, Waiters } from '../waiters.ts'
 import type { Link } from './link.ts'
 import type { LinkPool } from './link-pool.ts'
-import { type Waiter, Waiters } from './waiters.ts'
 
 /** Traffic over links since the peer was added. */
 export interface Traffic {
