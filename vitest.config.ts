@@ -1,10 +1,59 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
+/** Tests that start processes of their own, or wait for real servers and clocks. One entry a folder where possible. */
+const processes = [
+  'test/cli/**/*.test.ts',
+  'test/clients/**/*.test.ts',
+  'test/cluster/membership/etcd.test.ts',
+  'test/cluster/processes/**/*.test.ts',
+  'test/node/origins.faults.test.ts',
+  'test/origin/redis/**/*.test.ts',
+  'test/origin/sql/{mysql,postgres,postgres-changes,trigger}.test.ts',
+  'test/package.test.ts',
+  'test/readme.test.ts',
+  'test/server/idle.test.ts',
+]
+
+/** Tests that need gigabytes of memory. */
+const heavy = ['test/attack/long.test.ts']
+
+/**
+ * `npm test` runs `fast`: it needs nothing but Node.js. `npm run test:all` runs all, one project after the other.
+ * A file that is named on the command line runs in its own project.
+ */
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    // A hung test is stopped so late that no machine is too slow: reaching this limit is never a test's verdict.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    teardownTimeout: 60_000,
     restoreMocks: true,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'fast',
+          include: ['test/**/*.test.ts'],
+          exclude: [...processes, ...heavy],
+          maxWorkers: '100%',
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'processes',
+          include: processes,
+          // Each of these files keeps several processes busy by itself.
+          maxWorkers: Math.ceil(availableParallelism() / 4),
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'heavy', include: heavy, maxWorkers: 1, sequence: { groupOrder: 2 } },
+      },
+    ],
   },
 })

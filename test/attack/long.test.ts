@@ -13,9 +13,6 @@ const MB = 2 ** 20
 /** Redis's longest argument. */
 const LONGEST = 512 * MB
 
-/** To hash so long a key takes seconds, so that not every command is tried with one unless this is set. */
-const isThorough = (process.env.ERINYS_TEST_HEAVY ?? '') !== ''
-
 /** Its pages of zeros have no memory of their own until they are written to. */
 const zeros = Buffer.alloc(LONGEST + 1000)
 
@@ -71,7 +68,7 @@ describe('512 MiB', () => {
     expect(ask(1, 'SET', '', 'v')).toMatch(/^-OOM the entry alone exceeds/)
   })
 
-  test.runIf(isThorough)('as a key that an origin would be asked for', { timeout: 120_000 }, async () => {
+  test('as a key that an origin would be asked for', async () => {
     harness.client.group = harness.groups[1]
     for (const [i, command] of ['GET', 'STRLEN'].entries()) {
       expect(ask(1, command, '')).toBe('')
@@ -89,7 +86,7 @@ describe('512 MiB', () => {
     const names = fullName.split('|')
     const least = Math.max(Math.abs(arity), names.length + 1)
     if (arity > 0 && arity < least) continue
-    test.runIf(isThorough)(`as each argument of ${fullName}`, { timeout: 120_000 }, async () => {
+    test(`as each argument of ${fullName}`, async () => {
       for (let i = names.length; i < least; i++) {
         for (const group of harness.groups) {
           harness.client.group = group
@@ -172,7 +169,7 @@ test('proto-max-bulk-len bounds keys, values and what commands make of them', as
   await fortress.tearDown()
 })
 
-test.runIf(isThorough)('512 MiB as key and as value over a socket', { timeout: 120_000 }, async () => {
+test('512 MiB as key and as value over a socket', async () => {
   const fortress = await Fortress.build({ groups: { large: { maxBytes: 4 * 1024 * MB } } })
   const talker = await fortress.connect('large')
   const long = Buffer.alloc(LONGEST, 'l')
