@@ -1,24 +1,24 @@
-// What every membership must do, whatever its kind.
+// The contract of every membership: a fixed list, DNS, etcd.
 
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Membership } from '../../src/cluster/membership/membership.ts'
 import { MembershipWatch, memberNamed } from '../support/membership-watch.ts'
 
-/** A source of members that the suite may change. */
+/** A source of members that the suite can change. */
 export interface SourceUnderTest {
-  /** Another membership of the same source. */
+  /** Creates another membership of the same source. */
   create(): Membership
-  /** Makes the source list these addresses, and no others; undefined where it is fixed once a membership runs. */
+  /** Makes the source list exactly these addresses; undefined if it is fixed once a membership has started. */
   readonly list?: (addresses: readonly string[]) => Promise<void>
-  /** Makes it impossible to ask; undefined where that cannot happen. */
+  /** Makes the source unreachable; undefined if that cannot happen. */
   readonly fail?: () => Promise<void>
   readonly recover?: () => Promise<void>
-  /** Lets time pass until the source is asked again. */
+  /** Lets time pass until the source is queried again. */
   wait(): Promise<void>
   dispose(): Promise<void>
 }
 
-/** Runs the suite on sources that `setUp` makes with the given addresses listed. */
+/** Runs the suite on sources that `setUp` creates, with these addresses listed. */
 export function membershipContract(
   name: string,
   setUp: (addresses: readonly string[]) => Promise<SourceUnderTest>,
@@ -34,7 +34,7 @@ export function membershipContract(
     }
   })
 
-  /** A source, and a membership of it that has started. */
+  /** A source, and a started membership. */
   async function started(addresses: readonly string[]) {
     const { source, create } = await prepared(addresses)
     const membership = create()
@@ -56,40 +56,40 @@ export function membershipContract(
   }
 
   describe(`${name} as a membership`, () => {
-    test('names its kind, and has a standing before it starts', async () => {
+    test('has a kind, and counts as registered before it starts', async () => {
       const { create } = await prepared([SELF])
       const membership = create()
       expect(membership.kind).toMatch(/^(static|dns|etcd)$/)
       expect(membership.isRegistered).toBe(true)
     })
 
-    test('has told the whole list when it has started, sorted, each member once', async () => {
+    test('publishes the whole list before start resolves: sorted, each member once', async () => {
       const { membership, watch } = await started([OTHERS[2], SELF, OTHERS[0], OTHERS[1], OTHERS[0]])
       expect(watch.lists).toEqual([[SELF, ...OTHERS].map((other) => memberNamed(other))])
       expect(watch.warnings).toEqual([])
       expect(membership.isRegistered).toBe(true)
     })
 
-    test('tells two nodes the same', async () => {
+    test('publishes the same list to two nodes', async () => {
       const { create, watch } = await started([SELF, ...OTHERS])
       const other = new MembershipWatch()
       await create().start(memberNamed(SELF), other)
       expect(other.lists).toEqual(watch.lists)
     })
 
-    test('lists a node that is alone', async () => {
+    test('lists a single node', async () => {
       const { watch } = await started([SELF])
       expect(watch.names).toEqual([SELF])
     })
 
-    test('lets a node leave and close, and tells nothing more', async () => {
+    test('publishes nothing after a node has left and closed', async () => {
       const { source, membership, watch } = await started([SELF, ...OTHERS])
       await membership.leave()
       expect(membership.isRegistered).toBe(true)
       await membership.close()
-      const told = watch.lists.length
+      const published = watch.lists.length
       await source.list?.([SELF, OTHERS[0]])
-      expect(watch.lists).toHaveLength(told)
+      expect(watch.lists).toHaveLength(published)
       expect(watch.registrations).toEqual([])
     })
 
@@ -100,7 +100,7 @@ export function membershipContract(
       await create().close()
     })
 
-    test('tells of members that come and go', async () => {
+    test('publishes joins and leaves', async () => {
       const { source, watch } = await started([SELF, ...OTHERS])
       if (source.list === undefined) return
       await source.list([SELF, OTHERS[1]])
@@ -111,7 +111,7 @@ export function membershipContract(
       await watch.untilNames(SELF, OTHERS[0], OTHERS[1])
     })
 
-    test('starts while the source cannot be asked, says so once, and goes on', async () => {
+    test('starts while the source is unreachable, warns once, and recovers', async () => {
       const { source, create } = await prepared([SELF, OTHERS[0]])
       if (source.fail === undefined) return
       await source.fail()
@@ -119,7 +119,7 @@ export function membershipContract(
       const watch = new MembershipWatch()
       await membership.start(memberNamed(SELF), watch)
       expect(watch.lists).toEqual([])
-      expect(watch.warnings).toEqual([expect.stringMatching(/^members from .*the last list stands$/)])
+      expect(watch.warnings).toEqual([expect.stringMatching(/^members from .*keeping the last list$/)])
       await source.recover!()
       await source.wait()
       await watch.until(() => watch.names?.includes(OTHERS[0]) === true)
@@ -127,7 +127,7 @@ export function membershipContract(
       expect(watch.registrations).toEqual([])
     })
 
-    test('keeps the last list while the source cannot be asked', async () => {
+    test('keeps the last list while the source is unreachable', async () => {
       const { source, watch } = await started([SELF, OTHERS[0]])
       if (source.fail === undefined) return
       await source.fail()

@@ -1,10 +1,10 @@
-// A small name server on UDP that answers A, AAAA and SRV questions as its test says (RFC 1035, RFC 2782).
+// A minimal DNS server on UDP for A, AAAA and SRV queries (RFC 1035, RFC 2782), with records set by the test.
 
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { isIP } from 'node:net'
 
-/** What the server knows of a name: addresses, SRV records, or which error it answers; nothing: no such name. */
+/** The answer for a name: addresses, SRV records or an error. A name that is not set is answered with NXDOMAIN. */
 type Answer =
   | { readonly addresses: readonly string[] }
   | { readonly services: readonly (readonly [target: string, port: number])[] }
@@ -13,7 +13,7 @@ type Answer =
 export interface DnsServer {
   /** `127.0.0.1:<port>`. */
   readonly address: string
-  /** By name, without a dot at the end. */
+  /** By name, without a trailing dot. */
   readonly names: Map<string, Answer>
   close(): Promise<void>
 }
@@ -28,7 +28,7 @@ const TYPES = new Map([
 const SRV = 33
 const TTL = 300
 
-/** Starts a server that knows no name yet. */
+/** Starts a server without names. */
 export async function startDns(): Promise<DnsServer> {
   const names = new Map<string, Answer>()
   const socket = createSocket('udp4').bind(0, '127.0.0.1')
@@ -78,7 +78,7 @@ function message(query: Buffer, question: Buffer, code: number, records: readonl
   return Buffer.concat([head, question, ...records])
 }
 
-/** A record of the name that the question has. */
+/** A record for the name in the question. */
 function record(type: number, data: Buffer): Buffer {
   const head = Buffer.alloc(12)
   head.writeUInt16BE(0xc00c, 0)

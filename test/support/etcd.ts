@@ -1,8 +1,8 @@
-// A real etcd with one member, started on free ports in a folder of its own, stopped by its handle.
+// A real etcd server on free ports, with a temporary data directory.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,18 +12,18 @@ import { describeWithExecutable } from './executable.ts'
 export interface EtcdServer {
   /** `http://127.0.0.1:<port>`, the same after a restart. */
   readonly endpoint: string
-  /** Stops answering without closing its connections, until `resume`. */
+  /** Stops the process (SIGSTOP), which keeps its connections open, until `resume`. */
   pause(): void
   resume(): void
   kill(): Promise<void>
-  /** Starts it again after `kill`, with what it knew, or with `empty` without. */
+  /** Starts it again after `kill`; with `empty` its data is deleted first. */
   restart(what?: 'empty'): Promise<void>
   stop(): Promise<void>
 }
 
 /**
- * A `describe` whose tests need etcd, which is started before them and stopped after them. Without etcd on PATH the
- * tests are skipped with a warning, or fail where ERINYS_TEST_REQUIRE names `etcd`.
+ * A `describe` that runs its tests with etcd. Without etcd on PATH the tests are skipped with a warning; they fail if
+ * ERINYS_TEST_REQUIRE names `etcd`.
  */
 export function describeWithEtcd(name: string, body: (etcd: () => EtcdServer) => void): void {
   describeWithExecutable(
@@ -52,7 +52,7 @@ async function startEtcd(executable: string): Promise<EtcdServer> {
     'listen-peer-urls': peers,
     'initial-advertise-peer-urls': peers,
     'initial-cluster': `default=${peers}`,
-    // The shortest lease is one and a half elections.
+    // etcd's shortest lease is 1.5 election timeouts.
     'heartbeat-interval': '50',
     'election-timeout': '500',
   }
@@ -73,7 +73,10 @@ async function startEtcd(executable: string): Promise<EtcdServer> {
   }
   return {
     endpoint: clients,
-    pause: () => void child.kill('SIGSTOP'),
+    pause() {
+      child.kill('SIGSTOP')
+      waitUntilStopped(child)
+    },
     resume: () => void child.kill('SIGCONT'),
     kill,
     async restart(what) {
@@ -88,7 +91,16 @@ async function startEtcd(executable: string): Promise<EtcdServer> {
   }
 }
 
-/** Resolves when the server says that it serves clients. */
+/** SIGSTOP takes effect some time after `kill` returns. Until then etcd may answer another request. Linux only. */
+function waitUntilStopped({ pid }: ChildProcess): void {
+  const threads = `/proc/${pid}/task`
+  if (!existsSync(threads)) return
+  const isStopped = (thread: string): boolean =>
+    /\) T /.test(readFileSync(join(threads, thread, 'stat'), 'latin1'))
+  while (!readdirSync(threads).every(isStopped));
+}
+
+/** Resolves when the server logs that it serves clients. */
 function ready(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     let log: string | undefined = ''
@@ -104,7 +116,7 @@ function ready(child: ChildProcess): Promise<void> {
   })
 }
 
-/** Ports that nobody listens on now. */
+/** Ports that are free at the moment. */
 async function freePorts(count: number): Promise<readonly number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
   await Promise.all(servers.map((server) => once(server, 'listening')))

@@ -1,11 +1,11 @@
-// What a membership has told, and a way to wait until it has told something.
+// Records the callbacks of a membership, and waits for them.
 
 import type { Member } from '../../src/cluster/member.ts'
 import { memberAt, readAddress } from '../../src/cluster/membership/member-list.ts'
 import type { MembershipWatcher } from '../../src/cluster/membership/membership.ts'
 
 export class MembershipWatch implements MembershipWatcher {
-  /** Every list that was told. */
+  /** Every published list. */
   readonly lists: (readonly Member[])[] = []
   readonly registrations: boolean[] = []
   readonly warnings: string[] = []
@@ -13,17 +13,17 @@ export class MembershipWatch implements MembershipWatcher {
 
   changed(members: readonly Member[]): void {
     this.lists.push(members)
-    this.#told()
+    this.#check()
   }
 
-  registered(standing: boolean): void {
-    this.registrations.push(standing)
-    this.#told()
+  registered(isRegistered: boolean): void {
+    this.registrations.push(isRegistered)
+    this.#check()
   }
 
   warn(message: string): void {
     this.warnings.push(message)
-    this.#told()
+    this.#check()
   }
 
   /** The names of the last list. */
@@ -31,30 +31,30 @@ export class MembershipWatch implements MembershipWatcher {
     return this.lists.at(-1)?.map(({ name }) => name)
   }
 
-  /** Resolves as soon as the condition holds; looked at whenever something is told. */
+  /** Resolves as soon as the condition holds. It is evaluated after every callback. */
   until(condition: () => boolean): Promise<void> {
     return new Promise((resolve) => {
-      const look = (): void => {
+      const check = (): void => {
         if (!condition()) return
-        this.#waiting.delete(look)
+        this.#waiting.delete(check)
         resolve()
       }
-      this.#waiting.add(look)
-      look()
+      this.#waiting.add(check)
+      check()
     })
   }
 
-  /** Resolves when the last list has these names, which are to be sorted. */
+  /** Resolves when the last list has these names, given in order. */
   untilNames(...names: string[]): Promise<void> {
     return this.until(() => JSON.stringify(this.names) === JSON.stringify(names))
   }
 
-  #told(): void {
-    for (const look of [...this.#waiting]) look()
+  #check(): void {
+    for (const check of [...this.#waiting]) check()
   }
 }
 
-/** The member that announces itself as `host:port`. */
+/** The member that announces `host:port`. */
 export function memberNamed(name: string, weight?: number): Member {
   const { host, port } = readAddress(name)!
   return memberAt(host, port, weight)

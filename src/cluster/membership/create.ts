@@ -1,11 +1,11 @@
-// Makes the membership that a configuration asks for.
+// Creates the membership that is configured.
 
 import { DnsMembership } from './dns.ts'
 import { EtcdMembership } from './etcd.ts'
 import type { Membership, MembershipConfig } from './membership.ts'
 import { StaticMembership } from './static.ts'
 
-/** A membership that has not begun to watch. */
+/** The membership is not started yet. */
 export function createMembership(config: MembershipConfig): Membership {
   switch (config.kind) {
     case 'static':

@@ -1,4 +1,4 @@
-// A membership that DNS lists: a name with one record for each member, as a headless service of Kubernetes has.
+// Membership from DNS: a name with one record for each member, such as a headless service of Kubernetes.
 
 import { promises as dns } from 'node:dns'
 import { isIP } from 'node:net'
@@ -7,39 +7,39 @@ import type { Member } from '../member.ts'
 import { MemberList, memberAt } from './member-list.ts'
 import type { DnsConfig, Membership, MembershipWatcher } from './membership.ts'
 
-/** The part of Node.js's resolver that is used. */
+/** The methods of Node.js's resolver that are used. */
 export interface Resolver {
   resolve4(name: string): Promise<string[]>
   resolve6(name: string): Promise<string[]>
   resolveSrv(name: string): Promise<{ readonly name: string; readonly port: number }[]>
-  /** Makes what is under way fail. */
+  /** Fails all pending queries. */
   cancel(): void
 }
 
 export interface DnsEnvironment {
   readonly timers?: Timers
-  /** From 0 to below 1. */
+  /** Uniform in [0, 1). */
   readonly random?: () => number
   readonly resolver?: Resolver
 }
 
-/** A query goes out this often, and waits this long (ms), before the name counts as not resolvable for now. */
+/** Attempts of a query, and the timeout of each, ms. */
 const TRIES = 2
 const QUERY_TIMEOUT = 1000
 
-/** Resolves come up to this fraction earlier or later, so that nodes started together do not ask together. */
+/** The interval varies by this fraction, so that nodes started together do not query together. */
 const JITTER = 0.1
 
-/** So many answers running that the name does not exist are not believed: name servers restart, zones reload. */
-const PATIENCE = 3
+/** NXDOMAIN is ignored this many times in a row: name servers restart, and zones are reloaded. */
+const IGNORED_NXDOMAIN = 3
 
-const KEPT = '; the last list stands'
+const KEPT = '; keeping the last list'
 
 /**
- * Resolves a name again and again. Members are named as this node names itself: by IPv4 or IPv6 addresses where it
- * announces one, so that a member with both families is one member; by the targets of SRV records where it announces
- * a name. No answer and an empty one leave the list as it was: a name server that fails, or a service none of whose
- * pods is ready, says nothing of nodes whose links are up.
+ * Resolves a name at intervals. Members are named in the form in which this node announces itself: by IPv4 or IPv6
+ * addresses of its own family, so that a dual-stack member is listed once; by the targets of SRV records if it
+ * announces a host name. A failed query or an empty answer keeps the list: neither a broken name server nor a service
+ * without ready pods says anything about nodes whose links are up.
  */
 export class DnsMembership implements Membership {
   readonly kind = 'dns'
@@ -50,11 +50,11 @@ export class DnsMembership implements Membership {
   readonly #resolver: Resolver
   #self: Member | undefined
   #watcher: MembershipWatcher | undefined
-  #roster: MemberList | undefined
+  #list: MemberList | undefined
   #cancel: CancelTimer = () => {}
   #isClosed = false
-  #trouble: string | undefined
-  /** Answers running that the name does not exist. */
+  #problem: string | undefined
+  /** NXDOMAIN answers in a row. */
   #missing = 0
 
   constructor(config: DnsConfig, environment: DnsEnvironment = {}) {
@@ -67,16 +67,16 @@ export class DnsMembership implements Membership {
   async start(self: Member, watcher: MembershipWatcher): Promise<void> {
     if (this.#config.type === 'a' && isIP(self.host) === 0) {
       throw new Error(
-        `${self.name}: DNS lists the members by their IP addresses, so this node has to announce one`,
+        `${self.name}: DNS lists members by IP address, so this node must announce an IP address`,
       )
     }
     this.#self = self
     this.#watcher = watcher
-    this.#roster = new MemberList((list) => watcher.changed(list))
+    this.#list = new MemberList((list) => watcher.changed(list))
     await this.#round()
   }
 
-  /** Who takes records away is who keeps the zone. */
+  /** Nothing to do: records are removed by whoever maintains the zone. */
   async leave(): Promise<void> {}
 
   async close(): Promise<void> {
@@ -90,20 +90,20 @@ export class DnsMembership implements Membership {
       const members = await this.#resolve(this.#self!)
       if (this.#isClosed) return
       this.#missing = 0
-      this.#note(members.length === 0 ? `the answer is empty${KEPT}` : undefined)
+      this.#report(members.length === 0 ? `the answer is empty${KEPT}` : undefined)
       const self = this.#self!
       if (members.length > 0)
-        this.#roster!.publish(members.map((each) => (each.name === self.name ? self : each)))
+        this.#list!.publish(members.map((each) => (each.name === self.name ? self : each)))
     } catch (error) {
       if (this.#isClosed) return
       const { code = String(error) } = error as NodeJS.ErrnoException
       this.#missing = code === dns.NOTFOUND ? this.#missing + 1 : 0
-      if (this.#missing > PATIENCE) {
-        this.#note('there is no such name, again and again; the list is empty now')
-        this.#roster!.publish([])
+      if (this.#missing > IGNORED_NXDOMAIN) {
+        this.#report('the name has not existed for several queries; the list is empty now')
+        this.#list!.publish([])
       } else {
-        this.#note(
-          `${code === dns.NOTFOUND ? 'there is no such name' : `it does not resolve (${code})`}${KEPT}`,
+        this.#report(
+          `${code === dns.NOTFOUND ? 'the name does not exist' : `it does not resolve (${code})`}${KEPT}`,
         )
       }
     }
@@ -117,28 +117,28 @@ export class DnsMembership implements Membership {
     const records = await orEmpty(this.#resolver.resolveSrv(name))
     if (isIP(self.host) === 0) return records.map((record) => memberAt(record.name, record.port))
     const members = records.map(async (record) => {
-      // A target without an address is a member that has just gone; any other failure keeps the list.
+      // A target without an address has just been removed. Any other failure keeps the list.
       const addresses = await orEmpty(this.#addresses(record.name, self), dns.NOTFOUND)
       return addresses.map((address) => memberAt(address, record.port))
     })
     return (await Promise.all(members)).flat()
   }
 
-  /** The addresses of a name that are of the family of this node's own. */
+  /** The addresses of a name in this node's own family. */
   #addresses(name: string, self: Member): Promise<string[]> {
     const resolver = this.#resolver
     return orEmpty(isIP(self.host) === 6 ? resolver.resolve6(name) : resolver.resolve4(name))
   }
 
-  /** Tells of a trouble when it begins, changes and ends. */
-  #note(trouble: string | undefined): void {
-    if (trouble === this.#trouble) return
-    this.#trouble = trouble
-    this.#watcher!.warn(`members from DNS, ${this.#config.name}: ${trouble ?? 'it resolves again'}`)
+  /** Warns when a problem begins, changes or ends. */
+  #report(problem: string | undefined): void {
+    if (problem === this.#problem) return
+    this.#problem = problem
+    this.#watcher!.warn(`members from DNS, ${this.#config.name}: ${problem ?? 'it resolves again'}`)
   }
 }
 
-/** An answer without records of the type that was asked for is an empty list, not an error. */
+/** Turns NODATA, and the other codes given, into an empty list. */
 async function orEmpty<Item>(answer: Promise<Item[]>, ...codes: string[]): Promise<Item[]> {
   try {
     return await answer

@@ -1,40 +1,40 @@
-// One connection to one member of etcd: the few calls that a membership makes, each of which ends in time.
+// A connection to one endpoint of etcd, with the calls that the membership makes. Each call has a timeout.
 
 import type { Etcd3, IWatchResponse } from 'etcd3'
 import type { EtcdConfig } from './membership.ts'
 
-/** A key under the prefix and its value; undefined for one that was removed. */
+/** A key below the prefix, and its value; undefined if it was deleted. */
 export type Change = readonly [name: string, value: string | undefined]
 
 export interface SessionOptions {
   readonly config: EtcdConfig
   readonly endpoint: string
-  /** How long a call may take, ms. */
+  /** The timeout of a call, ms. */
   readonly callTimeout: number
 }
 
-/** Waits between attempts of gRPC to connect, ms; what it does by default would find etcd again after two minutes. */
+/** gRPC's backoff between connection attempts, ms. With its default, a restarted etcd is found after two minutes. */
 const RECONNECT = { 'grpc.initial_reconnect_backoff_ms': 100, 'grpc.max_reconnect_backoff_ms': 1000 }
 
 /**
- * All calls and streams of a session use one endpoint, so that an endpoint which has stopped answering is found out
- * by any of them: a watch alone would wait for ever.
+ * All calls and streams of a session use one endpoint. So a call that times out reveals that the watch is dead too; a
+ * watch alone would wait forever.
  */
 export class EtcdSession {
   readonly #client: Etcd3
   readonly #patience: number
-  readonly #folder: string
+  readonly #prefix: string
 
   private constructor(client: Etcd3, { config, callTimeout }: SessionOptions) {
     this.#client = client
     this.#patience = callTimeout
-    this.#folder = `${config.prefix}/members/`
+    this.#prefix = `${config.prefix}/members/`
   }
 
-  /** @throws Error when etcd3, an optional dependency, is not installed */
+  /** @throws Error if etcd3, an optional dependency, is not installed */
   static async open(options: SessionOptions): Promise<EtcdSession> {
     const { Etcd3 } = await import('etcd3').catch((error) => {
-      throw new Error(`members in etcd need the package etcd3 (npm install etcd3): ${error.message}`)
+      throw new Error(`membership in etcd needs the package etcd3 (npm install etcd3): ${error.message}`)
     })
     const { endpoint, callTimeout, config } = options
     const { username, password = '' } = config
@@ -43,7 +43,7 @@ export class EtcdSession {
     return new EtcdSession(new Etcd3({ hosts: endpoint, grpcOptions: RECONNECT, ...auth }), options)
   }
 
-  /** Every name with its value, and the revision at which they were so. */
+  /** All names and values, and the revision of this snapshot. */
   async list(): Promise<{ readonly entries: readonly Change[]; readonly revision: bigint }> {
     const { kvs, header } = await this.#client.kv.range(this.#range, this.#limits)
     const entries = kvs.map(({ key, value }) => [this.#name(key), value.toString('utf8')] as const)
@@ -51,8 +51,8 @@ export class EtcdSession {
   }
 
   /**
-   * Tells every change from a revision on, none left out, in order. Ends with `failed`: the connection broke, or
-   * etcd has compacted that revision away; then it is time for another list.
+   * Calls `changed` with every change from a revision on, in order, until it calls `failed`: the connection broke, or
+   * the revision was compacted. Then the caller must list again.
    */
   watch(from: bigint, changed: (changes: readonly Change[]) => void, failed: (error: Error) => void): void {
     const answer = ({ canceled, cancel_reason, events }: IWatchResponse): void => {
@@ -74,14 +74,14 @@ export class EtcdSession {
     }, failed)
   }
 
-  /** A new lease: its id, and how many seconds it lasts, which may be more than were asked for. */
+  /** Creates a lease. Its TTL may be longer than requested. */
   async grant(seconds: number): Promise<{ readonly id: string; readonly seconds: number }> {
     const { ID, TTL, error } = await this.#client.leaseClient.leaseGrant({ TTL: seconds }, this.#limits)
     if (error) throw new Error(error)
     return { id: ID, seconds: Number(TTL) }
   }
 
-  /** Renews a lease; how many seconds it lasts from now, 0 when it is no more. */
+  /** Renews a lease. Resolves to its TTL in seconds; 0: it has expired. */
   async renew(lease: string): Promise<number> {
     const stream = await this.#client.leaseClient.leaseKeepAlive(this.#limits)
     return new Promise((resolve, reject) => {
@@ -96,11 +96,11 @@ export class EtcdSession {
   }
 
   async put(name: string, value: string, lease: string): Promise<void> {
-    const entry = { key: Buffer.from(this.#folder + name), value: Buffer.from(value), lease }
+    const entry = { key: Buffer.from(this.#prefix + name), value: Buffer.from(value), lease }
     await this.#client.kv.put(entry, this.#limits)
   }
 
-  /** Ends a lease, and with it what was put under it. */
+  /** Revokes a lease, which deletes the keys attached to it. */
   async revoke(lease: string): Promise<void> {
     await this.#client.leaseClient.leaseRevoke({ ID: lease }, this.#limits)
   }
@@ -113,12 +113,12 @@ export class EtcdSession {
     return { deadline: Date.now() + this.#patience }
   }
 
-  /** All keys that begin with the folder: to the next text of its length, `/` being followed by `0`. */
+  /** All keys with the prefix `…/`. The end of the range is `…0`, as `0` follows `/`. */
   get #range(): { readonly key: Buffer; readonly range_end: Buffer } {
-    return { key: Buffer.from(this.#folder), range_end: Buffer.from(`${this.#folder.slice(0, -1)}0`) }
+    return { key: Buffer.from(this.#prefix), range_end: Buffer.from(`${this.#prefix.slice(0, -1)}0`) }
   }
 
   #name(key: Buffer): string {
-    return key.toString('utf8').slice(this.#folder.length)
+    return key.toString('utf8').slice(this.#prefix.length)
   }
 }

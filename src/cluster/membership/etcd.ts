@@ -1,4 +1,4 @@
-// A membership in etcd: each node keeps a key under a lease, and all watch the folder of these keys.
+// Membership in etcd: each node keeps a key with a lease, and watches the keys of all.
 
 import { type CancelTimer, type Clock, systemTimers, type Timers } from '../../bytes/clock.ts'
 import { addressName, type Member } from '../member.ts'
@@ -8,16 +8,16 @@ import type { EtcdConfig, Membership, MembershipWatcher } from './membership.ts'
 
 export interface EtcdEnvironment {
   readonly timers?: Timers
-  /** Must never be turned back: a lease that seems to last longer than it does is a wrong answer. */
+  /** Must be monotonic: a node must never believe that its lease lasts longer than it does. */
   readonly clock?: Clock
-  /** From 0 to below 1. */
+  /** Uniform in [0, 1). */
   readonly random?: () => number
 }
 
-/** A lease is renewed when this part of it has passed, and a call may take as long: two may fail without harm. */
+/** A lease is renewed after this fraction of its TTL, which is also the timeout of a call: two renewals may fail. */
 const RENEWAL = 1 / 3
 
-/** Waits before the next attempt, ms: doubled each time, shortened by up to half at random. */
+/** The wait before the next attempt: exponential backoff, shortened by up to half at random, ms. */
 const FIRST_WAIT = 100
 const LONGEST_WAIT = 2000
 
@@ -27,11 +27,12 @@ interface Lease {
 }
 
 /**
- * List, then watch from the revision of the list: nothing is missed. Whatever breaks, the next session lists anew.
+ * Lists the keys, then watches from the revision of the list, so that no change is missed. After any failure a new
+ * session lists again.
  *
- * After a break the leases of nodes that could not renew may have ended, or etcd may have lost its data, while the
- * nodes are well. So for one lease after a new session began, names that vanish are kept: their nodes have that long
- * to register again.
+ * During an outage of etcd the leases of healthy nodes may have expired, or etcd may have lost its data. So for the
+ * length of a lease after a new session began, names that vanish stay listed: their nodes have that long to register
+ * again.
  */
 export class EtcdMembership implements Membership {
   readonly kind = 'etcd'
@@ -41,21 +42,21 @@ export class EtcdMembership implements Membership {
   readonly #random: () => number
   #self: Member | undefined
   #watcher: MembershipWatcher | undefined
-  #roster: MemberList | undefined
+  #list: MemberList | undefined
   #session: EtcdSession | undefined
   #lease: Lease | undefined
   #renewal: Promise<void> = Promise.resolve()
-  /** The moment from which etcd may have forgotten this node; of renewals the moment they were sent counts. */
+  /** When the lease may have expired, counted from when the last renewal was sent. */
   #deadline = Number.POSITIVE_INFINITY
-  #standing = true
+  #isRegistered = true
   #isLeaving = false
   #isClosed = false
-  /** Attempts running that failed. */
+  /** Failed attempts in a row. */
   #failures = 0
   #sessions = 0
-  readonly #present = new Map<string, Member>()
-  /** Vanished in the time after a break, and kept until `#graceEnd`. */
-  readonly #held = new Map<string, Member>()
+  readonly #listed = new Map<string, Member>()
+  /** Members that vanished during the grace period after an outage, and stay listed until its end. */
+  readonly #vanished = new Map<string, Member>()
   #graceEnd = Number.NEGATIVE_INFINITY
   #cancelRound: CancelTimer = () => {}
   #cancelDeadline: CancelTimer = () => {}
@@ -68,16 +69,16 @@ export class EtcdMembership implements Membership {
     this.#random = environment.random ?? Math.random
   }
 
-  /** By the clock, not by a timer alone: a process that was stopped wakes up with its timers still to come. */
+  /** Decided by the clock, not only by a timer: after a pause of the process its timers run late. */
   get isRegistered(): boolean {
-    return this.#standing && this.#clock.now() < this.#deadline
+    return this.#isRegistered && this.#clock.now() < this.#deadline
   }
 
   async start(self: Member, watcher: MembershipWatcher): Promise<void> {
     this.#self = self
     this.#watcher = watcher
-    this.#roster = new MemberList((list) => watcher.changed(list))
-    // Here, because a package that is missing will be missing at every attempt.
+    this.#list = new MemberList((list) => watcher.changed(list))
+    // Not retried: a missing package stays missing.
     const session = await this.#open()
     await this.#connect(session)
   }
@@ -105,7 +106,7 @@ export class EtcdMembership implements Membership {
     this.#session = undefined
   }
 
-  /** One after the other, the endpoints are tried. */
+  /** Endpoints are tried in turn. */
   #open(): Promise<EtcdSession> {
     const { endpoints, lease } = this.#config
     const endpoint = endpoints[this.#sessions++ % endpoints.length]
@@ -135,13 +136,13 @@ export class EtcdMembership implements Membership {
     }
   }
 
-  /** Gives a session up and plans the next. */
+  /** Closes a session and schedules the next one. */
   #fail(session: EtcdSession, error: unknown): void {
     session.close()
     if (this.#session !== session) return
     this.#session = undefined
     this.#cancelRound()
-    if (this.#failures++ === 0) this.#warn(`etcd does not answer (${reasonOf(error)}); the last list stands`)
+    if (this.#failures++ === 0) this.#warn(`etcd does not answer (${reasonOf(error)}); keeping the last list`)
     const wait = Math.min(FIRST_WAIT * 2 ** (this.#failures - 1), LONGEST_WAIT) * (1 - this.#random() / 2)
     this.#cancelRound = this.#timers.after(wait, () => void this.#connect())
   }
@@ -150,7 +151,7 @@ export class EtcdMembership implements Membership {
     const wait = (this.#lease?.seconds ?? this.#config.lease / 1000) * 1000 * RENEWAL
     this.#cancelRound = this.#timers.after(wait, async () => {
       try {
-        // Who is leaving renews nothing, but still finds out by asking whether the watch is alive.
+        // While leaving there is no lease to renew; the call still reveals whether the watch is alive.
         if (this.#isLeaving) await session.list()
         else await this.#renew(session)
         if (this.#session === session) this.#scheduleRenewal(session)
@@ -160,26 +161,26 @@ export class EtcdMembership implements Membership {
     })
   }
 
-  /** One renewal after the other: two at once would take two leases, and could renew the one and use the other. */
+  /** Renewals are serialised: two at once could create two leases, and renew one while using the other. */
   #renew(session: EtcdSession): Promise<void> {
     this.#renewal = this.#renewal.catch(() => {}).then(() => this.#renewNow(session))
     return this.#renewal
   }
 
-  /** Renews the lease, or takes a new one and registers under it. */
+  /** Renews the lease, or creates a new one and registers this node with it. */
   async #renewNow(session: EtcdSession): Promise<void> {
     const sent = this.#clock.now()
     const held = this.#lease
     const seconds = held === undefined ? 0 : await session.renew(held.id)
-    if (seconds > 0) return this.#registered(sent, seconds)
+    if (seconds > 0) return this.#onRegistered(sent, seconds)
     if (this.#session !== session || this.#isLeaving) return
-    if (held !== undefined) this.#lose('the lease had ended')
+    if (held !== undefined) this.#onLeaseLost('its lease has expired')
     const granted = this.#clock.now()
     const lease = await session.grant(Math.ceil(this.#config.lease / 1000))
     if (this.#isLeaving) return session.revoke(lease.id)
     this.#lease = lease
     await this.#put(session, lease)
-    this.#registered(granted, lease.seconds)
+    this.#onRegistered(granted, lease.seconds)
   }
 
   async #put(session: EtcdSession, lease: Lease): Promise<void> {
@@ -187,57 +188,59 @@ export class EtcdMembership implements Membership {
     await session.put(name, JSON.stringify({ weight, host, port }), lease.id)
   }
 
-  #registered(sent: number, seconds: number): void {
+  #onRegistered(sent: number, seconds: number): void {
     if (this.#isClosed || this.#isLeaving) return
     this.#deadline = sent + seconds * 1000
     this.#cancelDeadline()
     const rest = Math.max(0, this.#deadline - this.#clock.now())
-    this.#cancelDeadline = this.#timers.after(rest, () => this.#lose('the lease ended before etcd answered'))
-    if (this.#standing) return
-    this.#standing = true
+    this.#cancelDeadline = this.#timers.after(rest, () =>
+      this.#onLeaseLost('its lease expired before etcd answered'),
+    )
+    if (this.#isRegistered) return
+    this.#isRegistered = true
     this.#warn('this node is registered again')
     this.#watcher!.registered(true)
   }
 
-  #lose(reason: string): void {
+  #onLeaseLost(reason: string): void {
     this.#cancelDeadline()
-    if (this.#isClosed || !this.#standing) return
-    this.#standing = false
+    if (this.#isClosed || !this.#isRegistered) return
+    this.#isRegistered = false
     this.#warn(`this node is no longer listed: ${reason}`)
     this.#watcher!.registered(false)
   }
 
-  /** Takes a whole list. */
+  /** Replaces the list. */
   #replace(entries: readonly Change[]): void {
-    if (this.#roster!.isPublished) this.#beginGrace()
+    if (this.#list!.isPublished) this.#beginGrace()
     const names = new Set(entries.map(([name]) => name))
-    const vanished = [...this.#present.keys()].filter((name) => !names.has(name))
+    const vanished = [...this.#listed.keys()].filter((name) => !names.has(name))
     this.#apply([...vanished.map((name): Change => [name, undefined]), ...entries])
-    if (!names.has(this.#self!.name)) this.#restore()
+    if (!names.has(this.#self!.name)) this.#registerAgain()
   }
 
   #apply(changes: readonly Change[]): void {
     for (const [name, value] of changes) {
       const member = value === undefined ? undefined : readMember(name, value)
       if (value !== undefined && member === undefined)
-        this.#warn(`${name} is passed over: not a member: ${value}`)
-      const before = this.#present.get(name)
-      this.#present.delete(name)
-      this.#held.delete(name)
-      if (member !== undefined) this.#present.set(name, member)
-      else if (before !== undefined && this.#clock.now() < this.#graceEnd) this.#held.set(name, before)
-      if (value === undefined && name === this.#self!.name) this.#restore()
+        this.#warn(`${name} is ignored, its value does not describe a member: ${value}`)
+      const before = this.#listed.get(name)
+      this.#listed.delete(name)
+      this.#vanished.delete(name)
+      if (member !== undefined) this.#listed.set(name, member)
+      else if (before !== undefined && this.#clock.now() < this.#graceEnd) this.#vanished.set(name, before)
+      if (value === undefined && name === this.#self!.name) this.#registerAgain()
     }
-    this.#tell()
+    this.#publish()
   }
 
-  /** The key of this node was removed, by hand or with a lease that ended. */
-  #restore(): void {
+  /** The key of this node was deleted, by hand or with an expired lease. */
+  #registerAgain(): void {
     const session = this.#session
     const lease = this.#lease
     if (session === undefined || lease === undefined || this.#isLeaving) return
     const renewed = async (): Promise<void> => {
-      // Under a lease that is no more, the renewal has registered already.
+      // If the lease had expired, the renewal has registered this node with a new one.
       await this.#renew(session)
       if (this.#lease === lease) await this.#put(session, lease)
     }
@@ -248,13 +251,13 @@ export class EtcdMembership implements Membership {
     this.#graceEnd = this.#clock.now() + this.#config.lease
     this.#cancelGrace()
     this.#cancelGrace = this.#timers.after(this.#config.lease, () => {
-      this.#held.clear()
-      this.#tell()
+      this.#vanished.clear()
+      this.#publish()
     })
   }
 
-  #tell(): void {
-    if (!this.#isClosed) this.#roster!.publish([...this.#held.values(), ...this.#present.values()])
+  #publish(): void {
+    if (!this.#isClosed) this.#list!.publish([...this.#vanished.values(), ...this.#listed.values()])
   }
 
   #warn(message: string): void {
@@ -262,7 +265,7 @@ export class EtcdMembership implements Membership {
   }
 }
 
-/** The member that a key and its value describe; undefined when they describe none. */
+/** The member that a key and its value describe; undefined if they are not valid. */
 function readMember(name: string, value: string): Member | undefined {
   try {
     const { host, port, weight = 1 } = JSON.parse(value)

@@ -1,33 +1,33 @@
-// Lists of members: one spelling for an address, one order, and whether a list has changed.
+// Lists of members in canonical form: one spelling for an address, sorted, published only when changed.
 
 import { isIPv6 } from 'node:net'
 import { type Address, addressName, type Member, parseAddress } from '../member.ts'
 
-/** The weight of a member whose list says nothing of weights. */
-const USUAL_WEIGHT = 1
+/** The weight of a member if none is given. */
+const DEFAULT_WEIGHT = 1
 
 /**
- * The one spelling of a host, since members are told apart by their names: lower case, no dot at the end, IPv6
- * shortened (RFC 5952).
+ * The canonical spelling of a host, as members are compared by name: lower case, no trailing dot, IPv6 shortened
+ * (RFC 5952).
  */
 export function canonicalHost(host: string): string {
   if (!isIPv6(host) || host.includes('%')) return host.toLowerCase().replace(/(?<=.)\.$/, '')
   return new URL(`http://[${host}]`).hostname.slice(1, -1)
 }
 
-/** Reads `host:port` in any spelling; undefined when it is no address. */
+/** Parses `host:port` in any spelling; undefined if it is not an address. */
 export function readAddress(text: string): Address | undefined {
   const address = parseAddress(text)
   return address && { host: canonicalHost(address.host), port: address.port }
 }
 
-/** The member that announces itself at an address. */
-export function memberAt(host: string, port: number, weight = USUAL_WEIGHT): Member {
+/** The member that announces this address. */
+export function memberAt(host: string, port: number, weight = DEFAULT_WEIGHT): Member {
   const canonical = canonicalHost(host)
   return { name: addressName(canonical, port), host: canonical, port, weight }
 }
 
-/** Tells a list on when it differs from the last one, whatever order it came in. */
+/** Publishes a list if it differs from the last one; the order does not matter. */
 export class MemberList {
   readonly #changed: (members: readonly Member[]) => void
   #last: string | undefined
@@ -36,12 +36,12 @@ export class MemberList {
     this.#changed = changed
   }
 
-  /** Whether there is a last one. */
+  /** Whether a list was published. */
   get isPublished(): boolean {
     return this.#last !== undefined
   }
 
-  /** Of several members with one name the last counts. */
+  /** Of several members with the same name the last one counts. */
   publish(members: Iterable<Member>): void {
     const byName = new Map([...members].map((member) => [member.name, member]))
     const list = [...byName.values()].sort((a, b) => (a.name < b.name ? -1 : 1))

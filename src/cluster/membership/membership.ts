@@ -1,50 +1,51 @@
-// The port through which a node learns who may be in its cluster; a list, DNS and etcd are behind it.
+// The port through which a node learns the members of its cluster: a fixed list, DNS or etcd.
 
 import type { Member } from '../member.ts'
 
-/** What a membership tells, from `start` on. */
+/** The callbacks of a membership. */
 export interface MembershipWatcher {
   /**
-   * The whole list, sorted by name, each name once: at first and after every change, never the same twice running.
-   * This node may be in it or not. A source that cannot be asked changes nothing: the last list stands.
+   * The whole list, sorted by name, each name once: at the start and after each change. It may or may not contain this
+   * node. While the source cannot be reached, the last list remains valid.
    */
   changed(members: readonly Member[]): void
-  /** This node's standing, after every change of it; it is true at first. */
-  registered(standing: boolean): void
-  /** Something that a person should know: at its beginning and at its end, not each time it is tried again. */
+  /** `isRegistered` has changed; it is true at first. */
+  registered(isRegistered: boolean): void
+  /** A problem for the operator's attention: once when it begins and once when it ends, not at each attempt. */
   warn(message: string): void
 }
 
-/** Who may be in the cluster; whether each is alive is found out on the links. One object serves one start. */
+/** The listed members. Which of them are alive is up to the failure detector. An object is started once. */
 export interface Membership {
   readonly kind: 'static' | 'dns' | 'etcd'
   /**
-   * Whether this node may still count itself a member. Only etcd takes it away: with the lease, until this node is
-   * registered again. What others wrote meanwhile is not known here.
+   * Whether this node is registered as a member. Only in etcd can it be false: from the loss of the lease until this
+   * node is registered again. Writes of others in that time are not known here.
    */
   readonly isRegistered: boolean
   /**
-   * Begins to watch, and to say that this node is there. Resolves once the source was asked for the first time,
-   * after `changed` if it gave a list; one that cannot be reached is no error: `warn` says so and it is asked
-   * again for as long as it takes.
-   * @throws Error only when the configuration can never work
+   * Registers this node and begins to watch. Resolves after the first query of the source, and after `changed` if there
+   * was a list. A source that cannot be reached is not an error: it is reported by `warn`, and queried again until it
+   * answers.
+   *
+   * @throws Error only if the configuration can never work
    */
   start(self: Member, watcher: MembershipWatcher): Promise<void>
   /**
-   * Takes this node off the list, where that is the node's to do, and keeps watching (a planned leave). It does not
-   * come back by itself.
+   * Removes this node from the list for good, if the source lets nodes register themselves, and keeps watching (a
+   * planned leave).
    */
   leave(): Promise<void>
-  /** Ends all of it; the watcher is told nothing more. Without `leave` first, the list forgets this node in its own time. */
+  /** Ends the watch; no callback follows. Without `leave` this node stays listed until its lease expires. */
   close(): Promise<void>
 }
 
-/** Where the members are listed, and what that needs. Times in ms. */
+/** The source of the list. Times in ms. */
 export type MembershipConfig = StaticConfig | DnsConfig | EtcdConfig
 
 export interface StaticConfig {
   readonly kind: 'static'
-  /** `host:port` of every member; this node may be among them. */
+  /** `host:port` of every member, with or without this node. */
   readonly peers: readonly string[]
 }
 
@@ -55,9 +56,9 @@ export interface DnsConfig {
   readonly type: 'a' | 'srv'
   /** The port of the members in A and AAAA records; by default this node's own. */
   readonly port?: number
-  /** How often the name is resolved. */
+  /** The time between queries. */
   readonly interval: number
-  /** Addresses of name servers, with their port where it is not 53; by default the system's. */
+  /** Addresses of name servers, with a port if it is not 53; by default the system's. */
   readonly servers?: readonly string[]
 }
 
@@ -65,9 +66,9 @@ export interface EtcdConfig {
   readonly kind: 'etcd'
   /** `host:port`, `http://host:port` or `https://host:port` of etcd's members. */
   readonly endpoints: readonly string[]
-  /** What the keys begin with: `<prefix>/members/<name>`. */
+  /** The prefix of the keys `<prefix>/members/<name>`. */
   readonly prefix: string
-  /** How long a node that says nothing stays on the list. */
+  /** The TTL of a node's lease: a node that ends without leaving stays listed this long. */
   readonly lease: number
   readonly username?: string
   readonly password?: string

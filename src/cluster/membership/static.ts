@@ -1,10 +1,10 @@
-// A membership that is written down: the same list for as long as the node runs.
+// Membership from a fixed list in the configuration.
 
 import { addressName } from '../member.ts'
 import { MemberList, memberAt, readAddress } from './member-list.ts'
 import type { Membership, MembershipWatcher, StaticConfig } from './membership.ts'
 
-/** The members that the configuration names. Who leaves stays listed: the others see it go on their links. */
+/** A member that leaves stays listed; the failure detector notices that it is gone. */
 export class StaticMembership implements Membership {
   readonly kind = 'static'
   readonly isRegistered = true

@@ -17,15 +17,15 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-/** A resolver that asks the server of the test, and gives up fast. */
+/** A resolver for the test's server, with a short timeout. */
 function resolver(): dns.Resolver {
   const own = new dns.Resolver({ timeout: 100, tries: 1 })
   own.setServers([server.address])
   return own
 }
 
-/** Resolves when a round has ended, which is when the next is planned. */
-async function planned(clock: ManualClock): Promise<void> {
+/** Resolves when a query has ended and the next one is scheduled. */
+async function scheduled(clock: ManualClock): Promise<void> {
   while (clock.pending === 0) await new Promise(setImmediate)
 }
 
@@ -53,7 +53,7 @@ membershipContract('SRV records', async (addresses) => {
     fail: async () => void server.names.set(NAME, { error: 'SERVFAIL' }),
     recover: () => list(listed),
     wait: async () => {
-      await planned(clock)
+      await scheduled(clock)
       clock.advance(INTERVAL * 1.1)
     },
     dispose: async () => {},
@@ -76,12 +76,12 @@ describe('A and AAAA records', () => {
   }
 
   /** Lets an interval pass, and waits for the answer. */
-  async function again(): Promise<void> {
+  async function nextQuery(): Promise<void> {
     clock.advance(INTERVAL)
-    await planned(clock)
+    await scheduled(clock)
   }
 
-  test('have the port of this node, or the one that is configured', async () => {
+  test('get the port of this node, or the configured one', async () => {
     server.names.set(NAME, { addresses: ['10.0.0.2', '10.0.0.1'] })
     expect((await start('10.0.0.1:7000')).watch.names).toEqual(['10.0.0.1:7000', '10.0.0.2:7000'])
     expect((await start('10.0.0.1:7000', { port: 7100 })).watch.names).toEqual([
@@ -90,7 +90,7 @@ describe('A and AAAA records', () => {
     ])
   })
 
-  test('a member with both families is one, in the family of this node', async () => {
+  test('a dual-stack member is listed once, in the address family of this node', async () => {
     server.names.set(NAME, { addresses: ['10.0.0.2', 'fd00::2', '10.0.0.1', 'fd00::1'] })
     expect((await start('10.0.0.1:7000')).watch.names).toEqual(['10.0.0.1:7000', '10.0.0.2:7000'])
     expect((await start('[fd00:0::1]:7000')).watch.names).toEqual(['[fd00::1]:7000', '[fd00::2]:7000'])
@@ -105,12 +105,12 @@ describe('A and AAAA records', () => {
     expect(watch.lists[0].map(({ weight }) => weight)).toEqual([1, 3])
   })
 
-  test('another order is no change', async () => {
+  test('a different order is not a change', async () => {
     server.names.set(NAME, { addresses: ['10.0.0.1', '10.0.0.2'] })
     const { watch } = await start('10.0.0.1:7000')
     server.names.set(NAME, { addresses: ['10.0.0.2', '10.0.0.1'] })
-    await again()
-    await again()
+    await nextQuery()
+    await nextQuery()
     expect(watch.lists).toHaveLength(1)
     expect(watch.warnings).toEqual([])
   })
@@ -119,51 +119,53 @@ describe('A and AAAA records', () => {
     server.names.set(NAME, { addresses: ['10.0.0.1', '10.0.0.2'] })
     const { watch } = await start('10.0.0.1:7000')
     server.names.set(NAME, { addresses: [] })
-    for (let i = 0; i < 10; i++) await again()
+    for (let i = 0; i < 10; i++) await nextQuery()
     expect(watch.lists).toHaveLength(1)
-    expect(watch.warnings).toEqual([`members from DNS, ${NAME}: the answer is empty; the last list stands`])
+    expect(watch.warnings).toEqual([`members from DNS, ${NAME}: the answer is empty; keeping the last list`])
   })
 
   test.each(['SERVFAIL', 'REFUSED', 'silence'] as const)('%s keeps the list', async (error) => {
     server.names.set(NAME, { addresses: ['10.0.0.1', '10.0.0.2'] })
     const { watch } = await start('10.0.0.1:7000')
     server.names.set(NAME, { error })
-    for (let i = 0; i < 3; i++) await again()
+    for (let i = 0; i < 3; i++) await nextQuery()
     expect(watch.lists).toHaveLength(1)
     expect(watch.warnings).toEqual([
-      expect.stringMatching(/: it does not resolve \(E[A-Z]+\); the last list stands$/),
+      expect.stringMatching(/: it does not resolve \(E[A-Z]+\); keeping the last list$/),
     ])
     server.names.set(NAME, { addresses: ['10.0.0.1', '10.0.0.3'] })
-    await again()
+    await nextQuery()
     expect(watch.names).toEqual(['10.0.0.1:7000', '10.0.0.3:7000'])
     expect(watch.warnings.at(-1)).toBe(`members from DNS, ${NAME}: it resolves again`)
   })
 
-  test('a name that is gone empties the list once it has been gone for a while', async () => {
+  test('a name that stays away empties the list after several queries', async () => {
     server.names.set(NAME, { addresses: ['10.0.0.1', '10.0.0.2'] })
     const { watch } = await start('10.0.0.1:7000')
     server.names.delete(NAME)
-    for (let i = 0; i < 3; i++) await again()
+    for (let i = 0; i < 3; i++) await nextQuery()
     expect(watch.lists).toHaveLength(1)
-    // Another failure in between begins the count anew.
+    // Another failure in between resets the count.
     server.names.set(NAME, { error: 'SERVFAIL' })
-    await again()
+    await nextQuery()
     server.names.delete(NAME)
-    for (let i = 0; i < 3; i++) await again()
+    for (let i = 0; i < 3; i++) await nextQuery()
     expect(watch.lists).toHaveLength(1)
-    await again()
+    await nextQuery()
     expect(watch.names).toEqual([])
-    expect(watch.warnings.at(-1)).toMatch(/there is no such name, again and again; the list is empty now$/)
+    expect(watch.warnings.at(-1)).toMatch(
+      /the name has not existed for several queries; the list is empty now$/,
+    )
     server.names.set(NAME, { addresses: ['10.0.0.1'] })
-    await again()
+    await nextQuery()
     expect(watch.names).toEqual(['10.0.0.1:7000'])
   })
 
-  test('a node that announces a name cannot be found among addresses', async () => {
-    await expect(start('cache-1:7000')).rejects.toThrow('this node has to announce one')
+  test('a node that announces a host name is refused', async () => {
+    await expect(start('cache-1:7000')).rejects.toThrow('this node must announce an IP address')
   })
 
-  test('are asked for at intervals that differ by up to a tenth', async () => {
+  test('are queried at intervals that vary by a tenth', async () => {
     server.names.set(NAME, { addresses: ['10.0.0.1'] })
     const due = async (random: number): Promise<number> => {
       const waits: number[] = []
@@ -183,7 +185,7 @@ describe('A and AAAA records', () => {
     expect(await due(0.999)).toBeCloseTo(INTERVAL * 1.1, -2)
   })
 
-  test('closing ends a question under way', async () => {
+  test('close cancels a pending query', async () => {
     server.names.set(NAME, { error: 'silence' })
     const config: DnsConfig = {
       kind: 'dns',
@@ -213,13 +215,13 @@ describe('SRV records', () => {
     return watch.names
   }
 
-  test('give names to nodes that announce names, and addresses to the others', async () => {
+  test('give host names to nodes that announce a host name, and addresses to the others', async () => {
     server.names.set(NAME, { services: [...services(['10.0.0.1:7001', '10.0.0.2:7002'])] })
     expect(await names(`10-0-0-1.${NAME}:7001`)).toEqual([`10-0-0-1.${NAME}:7001`, `10-0-0-2.${NAME}:7002`])
     expect(await names('10.0.0.1:7001')).toEqual(['10.0.0.1:7001', '10.0.0.2:7002'])
   })
 
-  test('a target that has just gone is passed over, one that does not resolve for now keeps the list', async () => {
+  test('a target that no longer exists is left out; a target that fails to resolve keeps the list', async () => {
     const targets = services(['10.0.0.1:7001', '10.0.0.2:7002'])
     server.names.set(NAME, { services: targets })
     server.names.delete(targets[1][0])

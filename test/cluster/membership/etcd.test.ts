@@ -18,7 +18,7 @@ function configOf({ endpoint }: EtcdServer, options: Partial<EtcdConfig> = {}): 
   return { kind: 'etcd', endpoints: [endpoint], prefix: `/test/${++prefixes}`, lease: 1000, ...options }
 }
 
-/** A client beside the memberships, for what people and other programs do. */
+/** A client of its own, for changes by people and other programs. */
 function client({ endpoint }: EtcdServer) {
   const etcd = new Etcd3({ hosts: endpoint })
   return {
@@ -79,7 +79,7 @@ describeWithEtcd('etcd', (etcd) => {
       return { membership, watch }
     }
 
-    test('registers with its weight, and sees the others come', async () => {
+    test('registers with its weight, and sees others join', async () => {
       const config = configOf(etcd(), { lease: 60_000 })
       const a = await start(A, config)
       expect(a.watch.names).toEqual([A])
@@ -93,7 +93,7 @@ describeWithEtcd('etcd', (etcd) => {
       ).toEqual([C])
     })
 
-    test('that leaves is gone at once, and still sees the others', async () => {
+    test('that leaves is removed at once, and still sees the others', async () => {
       const config = configOf(etcd(), { lease: 60_000 })
       const a = await start(A, config)
       const b = await start(B, config)
@@ -106,7 +106,7 @@ describeWithEtcd('etcd', (etcd) => {
       expect(await tool.names(config)).toEqual([A, C])
     })
 
-    test('that ends without leaving is gone when its lease has ended, and one that runs is not', async () => {
+    test('that ends without leaving is removed when its lease expires', async () => {
       const config = configOf(etcd(), { lease: 2000 })
       const a = await start(A, config)
       const b = await start(B, config)
@@ -118,7 +118,7 @@ describeWithEtcd('etcd', (etcd) => {
       expect(a.membership.isRegistered).toBe(true)
     })
 
-    test('whose lease was revoked has no standing until it is registered again', async () => {
+    test('whose lease was revoked is not registered until it has a new one', async () => {
       const config = configOf(etcd(), { lease: 60_000 })
       const { membership, watch } = await start(A, config)
       await tool.revokeAll()
@@ -128,12 +128,12 @@ describeWithEtcd('etcd', (etcd) => {
       expect(watch.lists.map((list) => list.map(({ name }) => name))).toEqual([[A], [], [A]])
       expect(membership.isRegistered).toBe(true)
       expect(watch.warnings).toEqual([
-        'members from etcd: this node is no longer listed: the lease had ended',
+        'members from etcd: this node is no longer listed: its lease has expired',
         'members from etcd: this node is registered again',
       ])
     })
 
-    test('whose key was removed by hand puts it back', async () => {
+    test('whose key was deleted by hand registers again', async () => {
       const config = configOf(etcd(), { lease: 60_000 })
       const { watch } = await start(A, config)
       await tool.remove(config, A)
@@ -142,19 +142,19 @@ describeWithEtcd('etcd', (etcd) => {
       expect(watch.registrations).toEqual([])
     })
 
-    test('passes over what is no member', async () => {
+    test('ignores keys that do not describe a member', async () => {
       const config = configOf(etcd(), { lease: 60_000 })
       await tool.put(config, B, '{"host":"127.0.0.1"}')
       await tool.put(config, C, 'not JSON')
       const { watch } = await start(A, config)
       expect(watch.names).toEqual([A])
       expect(watch.warnings).toEqual([
-        `members from etcd: ${B} is passed over: not a member: {"host":"127.0.0.1"}`,
-        `members from etcd: ${C} is passed over: not a member: not JSON`,
+        `members from etcd: ${B} is ignored, its value does not describe a member: {"host":"127.0.0.1"}`,
+        `members from etcd: ${C} is ignored, its value does not describe a member: not JSON`,
       ])
     })
 
-    test('without etcd for longer than its lease has no standing, keeps the list, and comes back', async () => {
+    test('is not registered during an outage longer than its lease, keeps the list, and recovers', async () => {
       const config = configOf(etcd())
       const a = await start(A, config)
       const b = await start(B, config)
@@ -167,11 +167,11 @@ describeWithEtcd('etcd', (etcd) => {
       expect([a, b].map(({ membership }) => membership.isRegistered)).toEqual([true, true])
       await start(C, config)
       await a.watch.untilNames(A, B, C)
-      // Nobody was ever without the other: both had the time of a lease to register again.
+      // The other node stayed listed all the time: both had the length of a lease to register again.
       expect(a.watch.lists.map((list) => list.map(({ name }) => name))).toEqual([[A], [A, B], [A, B, C]])
     })
 
-    test('finds etcd again after a restart, and what changed meanwhile', async () => {
+    test('reconnects after a restart of etcd, and sees what has changed', async () => {
       const config = configOf(etcd(), { lease: 5000 })
       const a = await start(A, config)
       await etcd().kill()
@@ -182,7 +182,7 @@ describeWithEtcd('etcd', (etcd) => {
       expect(a.watch.registrations).toEqual([])
     })
 
-    test('registers anew at an etcd that has lost its data', async () => {
+    test('registers again with an etcd that has lost its data', async () => {
       const config = configOf(etcd(), { lease: 2000 })
       const a = await start(A, config)
       const b = await start(B, config)
@@ -195,16 +195,16 @@ describeWithEtcd('etcd', (etcd) => {
       expect(a.watch.lists.map((list) => list.length)).toEqual([1, 2, 3])
     })
 
-    test('goes on at another endpoint when one does not answer', async () => {
+    test('switches to another endpoint if one does not answer', async () => {
       const config = configOf(etcd(), { endpoints: ['127.0.0.1:1', etcd().endpoint] })
       const { watch } = await start(A, config)
       await watch.untilNames(A)
       expect(watch.warnings[0]).toMatch(
-        /^members from etcd: etcd does not answer \(.*ECONNREFUSED.*; the last list stands$/,
+        /^members from etcd: etcd does not answer \(.*ECONNREFUSED.*; keeping the last list$/,
       )
     })
 
-    test('shows its name and password to an etcd that wants them', async () => {
+    test('authenticates with user name and password', async () => {
       const open = new Etcd3({ hosts: etcd().endpoint })
       const root = await open.user('root').create('hush')
       await open.role('root').create()
@@ -231,7 +231,7 @@ describeWithEtcd('etcd', (etcd) => {
       }
     })
 
-    test('that was stopped for longer than its lease knows by the clock', async () => {
+    test('that was paused for longer than its lease knows by the clock', async () => {
       const config = configOf(etcd(), { lease: 60_000 })
       const clock = new ManualClock()
       const membership = new EtcdMembership(config, { clock })

@@ -15,11 +15,11 @@ async function listed(self: string, ...peers: string[]): Promise<readonly string
   return watch.names
 }
 
-test('this node may be missing', async () => {
+test('the list need not contain this node', async () => {
   expect(await listed('127.0.0.1:7000', '127.0.0.1:7001')).toEqual(['127.0.0.1:7001'])
 })
 
-test('an address has one spelling', async () => {
+test('addresses are listed in canonical spelling', async () => {
   expect(await listed('a:1', 'Cache-1.Example.org.:7000', 'cache-1.example.org:7000')).toEqual([
     'cache-1.example.org:7000',
   ])
@@ -33,6 +33,6 @@ test('this node has its own weight', async () => {
   expect(watch.lists[0].map(({ weight }) => weight)).toEqual([3, 1])
 })
 
-test('what is no address is refused', async () => {
+test('an invalid address is refused', async () => {
   await expect(listed('a:1', 'b')).rejects.toThrow("got 'b', wants host:port")
 })
