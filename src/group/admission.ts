@@ -43,9 +43,9 @@ export class Keeper {
     const notesLength = (flags & FRESHNESS) === 0 ? 0 : store.newValidator.length
     if (value !== null && !store.fits(key.length, value.length, flags, notesLength))
       return `a value of ${value.length} bytes exceeds the budget of ${store.maxBytes} bytes`
-    if (fenced || store.tagEpochs.isInvalid(store.entryTags)) return undefined
+    if (fenced || store.validity.tagEpochs.isInvalid(store.entryTags)) return undefined
     this.#forget(key)
-    store.loadedAt[0] = store.loadEpoch()
+    store.loadedAt[0] = store.validity.loadEpoch()
     store.loadMs = Math.min(ms, 0x7fffffff)
     if (value === null) {
       const ttl = Math.min(facts?.ttl ?? this.#group.policy.negativeTtlMs, this.longestMs)
@@ -66,7 +66,7 @@ export class Keeper {
     const { store } = this.#group
     const ref = store.peek(key, 0, key.length)
     if (ref === NULL_REF || store.records.type(ref) !== ValueType.STRING) return undefined
-    const validator = store.validator(ref).toString('utf8')
+    const validator = store.validity.validator(ref).toString('utf8')
     return validator === '' ? undefined : { validator, value: store.copyValue(ref), tags: tagsOf(store, ref) }
   }
 

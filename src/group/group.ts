@@ -169,7 +169,7 @@ export class Group {
       now,
       timers,
       governor,
-      moment: () => this.store.tagEpochs.currentEpoch(),
+      moment: () => this.store.validity.tagEpochs.currentEpoch(),
       store: (key, landing) => this.#keeper.keep(key, landing),
       held: (key) => this.#keeper.heldVersion(key),
       stale: (key) => this.#keeper.rescue(key),
@@ -209,7 +209,7 @@ export class Group {
 
   /**
    * Writes a string under a key, with the group's lifetime unless `flags` has `EXPIRES` (then it dies at
-   * `store.deadline`), and with the tags of `store.tagging` if it has their `tagFlags`.
+   * `store.deadline`), and with the tags of `store.entryTags` if it has their `tagFlags`.
    * `NULL_REF`: it alone exceeds the budget, nothing has changed.
    */
   set(
@@ -286,7 +286,7 @@ export class Group {
     if (scratch.maxBytes !== most) scratch.maxBytes = most
     // Whoever used it removes what is left: clearing costs a hundred times as much.
     if (scratch.store.size > 0) scratch.clear()
-    scratch.store.tagEpochs.advanceTo(this.store.tagEpochs)
+    scratch.store.validity.tagEpochs.advanceTo(this.store.validity.tagEpochs)
     return scratch
   }
 
@@ -454,7 +454,7 @@ export class Group {
   /** The source says that a key has changed: nor is it taken from a node that had it before. */
   #changed(key: Buffer): void {
     this.#environment.instant.refresh()
-    this.store.recordChange(key, 0, key.length)
+    this.store.validity.recordChange(key, 0, key.length)
     this.invalidate(key)
   }
 
@@ -466,7 +466,7 @@ export class Group {
     this.#environment.instant.refresh()
     this.copies?.dropAll()
     for (const watcher of this.#watchers) watcher.distrusted?.(this)
-    this.store.invalidateTag(hashOfTag(tag))
+    this.store.validity.invalidateTag(hashOfTag(tag))
   }
 
   /**
@@ -479,7 +479,7 @@ export class Group {
     this.flights?.fenceAll()
     this.copies?.dropAll()
     for (const watcher of this.#watchers) watcher.distrusted?.(this)
-    this.store.invalidateLoaded()
+    this.store.validity.invalidateLoaded()
   }
 
   /** Removes everything and fences every load under way. */
@@ -491,7 +491,7 @@ export class Group {
 
   /** Some key that holds a value, each with about the same chance. */
   randomKey(): Ref {
-    return this.store.random(this.#environment.random)
+    return this.store.keyspace.random(this.#environment.random)
   }
 
   /**
@@ -507,8 +507,8 @@ export class Group {
     const { evicted, expired } = store
     // What one origin lacks, the other may have, and it tells versions in words of its own.
     for (const each of [store, other.store]) {
-      each.forgetAbsent()
-      each.invalidateValidators()
+      each.removeAbsent()
+      each.validity.invalidateValidators()
     }
     this.store = other.store
     other.store = store
@@ -549,7 +549,7 @@ export class Group {
       key: (key) => this.#changed(key),
       tag: (tag) => this.invalidateTag(tag),
       all: () => {
-        this.store.recordAllChanged()
+        this.store.validity.recordAllChanged()
         this.distrust()
       },
       gap: () => {

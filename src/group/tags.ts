@@ -2,7 +2,7 @@
 
 import type { Ref } from '../store/arena.ts'
 import type { Store } from '../store/store.ts'
-import { EntryTags, MAX_TAGS, tagHash } from '../store/tags.ts'
+import { EntryTags, MAX_TAGS, tagHash } from '../store/validity/tags.ts'
 import type { Landing } from './flights.ts'
 
 export function hashOfTag(tag: Uint8Array): number {
@@ -21,11 +21,11 @@ export function tagsOf(store: Store, ref: Ref): readonly number[] {
  * concerns it. What is found unchanged keeps those it had. False: there are more than an entry can have.
  */
 export function takeLoadedTags(
-  { entryTags, tagEpochs }: Store,
+  { entryTags, validity }: Store,
   { facts, keptTags, moment }: Landing,
 ): boolean {
   entryTags.count = 0
-  entryTags.epoch[0] = moment ?? tagEpochs.currentEpoch()
+  entryTags.epoch[0] = moment ?? validity.tagEpochs.currentEpoch()
   const names = facts?.tags
   const hashes = names === undefined ? keptTags : names.map((name) => hashOfTag(Buffer.from(name, 'utf8')))
   return hashes === undefined || hashes.every((hash) => entryTags.add(hash))

@@ -3,7 +3,7 @@
 import { NULL_REF, type Ref } from './arena.ts'
 import { EXPIRES, FRESHNESS, FreshnessWindows, LOADED, tagFlags, ValueType } from './record.ts'
 import type { Store } from './store.ts'
-import { EntryTags, MAX_TAGS } from './tags.ts'
+import { EntryTags, MAX_TAGS } from './validity/tags.ts'
 
 /*
  *   0 | version | 1 | type | 2 | flags | 3 | 0 |
@@ -53,7 +53,7 @@ export function dumpEntry(store: Store, ref: Ref): Buffer {
   const { bytes, valueStart, valueEnd } = records
   const expiring = deadline !== 0n
   const isNoted = expiring && records.hasFreshness(ref)
-  const notes = store.validator(ref)
+  const notes = store.validity.validator(ref)
   const noted = isNoted ? WINDOW_BYTES + notes.length : 0
   records.readTags(ref, tagging)
   const tagged = tagging.count === 0 ? 0 : TAGS_BYTES + TAG_BYTES * tagging.count
@@ -89,7 +89,7 @@ export function dumpEntry(store: Store, ref: Ref): Buffer {
   }
   if (tagged !== 0) {
     at = dump.writeInt32LE(tagging.count, at)
-    at = dump.writeBigInt64LE(BigInt(store.tagEpochs.ageMs(tagging.epoch[0])), at)
+    at = dump.writeBigInt64LE(BigInt(store.validity.tagEpochs.ageMs(tagging.epoch[0])), at)
     for (let i = 0; i < tagging.count; i++) at = dump.writeInt32LE(tagging.hashes[i], at)
   }
   dump.set(bytes.subarray(valueStart, valueEnd), at)
@@ -155,7 +155,7 @@ export function restoreEntry(
     store.loadMs = loadMs
     since = Math.max(0, age) + loadMs
   }
-  if (store.mayHaveChanged(key, keyStart, keyEnd, since + MAX_TRANSFER_MS)) return true
+  if (store.validity.mayHaveChanged(key, keyStart, keyEnd, since + MAX_TRANSFER_MS)) return true
   store.deadline[0] = Number(deadline)
   if (isNoted) {
     Object.assign(store.windows, windows)
@@ -177,8 +177,8 @@ function countTags(dump: Buffer, at: number): number {
   return count > 0 && count <= MAX_TAGS && dump.length >= at + TAGS_BYTES + TAG_BYTES * count ? count : 0
 }
 
-function readTags({ entryTags, tagEpochs }: Store, dump: Buffer, at: number, count: number): void {
-  entryTags.epoch[0] = tagEpochs.epochBefore(Number(dump.readBigInt64LE(at + 4)) + MAX_TRANSFER_MS)
+function readTags({ entryTags, validity }: Store, dump: Buffer, at: number, count: number): void {
+  entryTags.epoch[0] = validity.tagEpochs.epochBefore(Number(dump.readBigInt64LE(at + 4)) + MAX_TRANSFER_MS)
   entryTags.count = 0
   for (let i = 0; i < count; i++) entryTags.add(dump.readInt32LE(at + TAGS_BYTES + TAG_BYTES * i))
 }

@@ -2,7 +2,7 @@
 // anew wherever they are used, which makes a lookup 3 to 5 % slower.
 
 import { type Arena, OWNER_SHIFT, type Ref, UNIT_BYTES } from './arena.ts'
-import type { EntryTags } from './tags.ts'
+import type { EntryTags } from './validity/tags.ts'
 
 /*
  * A record is one block:

@@ -119,7 +119,7 @@ export class MovingNode {
     const { store } = this.groups[group]
     const found = new Map<string, string>()
     for (let cursor = 0; ; ) {
-      cursor = store.scan(cursor, 1000, (ref) => {
+      cursor = store.keyspace.scan(cursor, 1000, (ref) => {
         const deadline = store.records.deadline(ref)
         const life = deadline === 0 ? '' : ` for ${deadline - this.clock.now()} ms`
         found.set(store.copyKey(ref).toString(), `${store.copyValue(ref)}${life}`)

@@ -45,7 +45,9 @@ export class NamedStore {
   /** The keys of all live records, sorted. */
   scan(): string[] {
     const found: string[] = []
-    this.store.scan(0, Number.POSITIVE_INFINITY, (ref) => found.push(this.store.copyKey(ref).toString()))
+    this.store.keyspace.scan(0, Number.POSITIVE_INFINITY, (ref) =>
+      found.push(this.store.copyKey(ref).toString()),
+    )
     return found.sort()
   }
 }

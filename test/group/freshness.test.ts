@@ -367,7 +367,7 @@ test('a stale value is there for reads only', async () => {
   await at.load('630')
   at.advance(1100)
   let seen = 0
-  at.group.store.scan(0, 100, () => seen++)
+  at.group.store.keyspace.scan(0, 100, () => seen++)
   expect(seen).toBe(0)
   expect(at.group.remove(KEY)).toBe(false)
   expect(await at.read()).toBe('waiting')

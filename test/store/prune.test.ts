@@ -28,7 +28,7 @@ test('prune removes what is not to be kept, while other writes go on', () => {
         let cursor = 0
         let round = 0
         do {
-          cursor = store.prune(cursor, steps, (bytes, start, end) =>
+          cursor = store.keyspace.prune(cursor, steps, (bytes, start, end) =>
             wanted(Buffer.from(bytes.subarray(start, end)).toString()),
           )
           // Those that come meanwhile are wanted.
@@ -38,7 +38,7 @@ test('prune removes what is not to be kept, while other writes go on', () => {
         store.verify()
         const left: string[] = []
         for (let at = 0; ; ) {
-          at = store.walk(at, 500, (ref) => left.push(store.copyKey(ref).toString()))
+          at = store.keyspace.walk(at, 500, (ref) => left.push(store.copyKey(ref).toString()))
           if (at === 0) break
         }
         const kept = left.filter((name) => !name.startsWith('late')).sort()
@@ -63,7 +63,7 @@ test('walk shows every record once, expired and absent ones too', () => {
   const seen: string[] = []
   let calls = 0
   for (let cursor = 0; ; calls++) {
-    cursor = twin.store.walk(cursor, 256, (ref) => seen.push(twin.store.copyKey(ref).toString()))
+    cursor = twin.store.keyspace.walk(cursor, 256, (ref) => seen.push(twin.store.copyKey(ref).toString()))
     if (cursor === 0) break
   }
   expect(calls).toBeGreaterThan(5)

@@ -167,7 +167,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.constantFrom<Step>(
-      (twin) => twin.forgetAbsent(),
+      (twin) => twin.removeAbsent(),
       (twin) => twin.clear(),
     ),
   },

@@ -52,7 +52,9 @@ class Bench {
 
   scan(): string[] {
     const found: string[] = []
-    this.store.scan(0, Number.POSITIVE_INFINITY, (ref) => found.push(this.store.copyKey(ref).toString()))
+    this.store.keyspace.scan(0, Number.POSITIVE_INFINITY, (ref) =>
+      found.push(this.store.copyKey(ref).toString()),
+    )
     return found.sort()
   }
 }
@@ -300,7 +302,7 @@ describe('absent keys', () => {
       if (i % 3 === 0) at.put(`k${i}`, 'v')
       else at.store.put(key, 0, key.length, key, 0, 0, ValueType.ABSENT, LOADED)
     }
-    at.store.forgetAbsent()
+    at.store.removeAbsent()
     expect([at.store.size, at.store.absent]).toEqual([3334, 0])
     at.store.verify()
   })
@@ -311,12 +313,12 @@ describe('random', () => {
     const at = new Bench(MIB)
     const random = seededRandom(3)
     const draw = (): number => random() / 2 ** 32
-    expect(at.store.random(draw)).toBe(NULL_REF)
+    expect(at.store.keyspace.random(draw)).toBe(NULL_REF)
     const only = at.put('a', '1')
-    expect(at.store.random(draw)).toBe(only)
+    expect(at.store.keyspace.random(draw)).toBe(only)
     for (let i = 0; i < 9; i++) at.put(`k${i}`, '1')
     const found = new Set<string>()
-    for (let i = 0; i < 2000; i++) found.add(at.store.copyKey(at.store.random(draw)).toString())
+    for (let i = 0; i < 2000; i++) found.add(at.store.copyKey(at.store.keyspace.random(draw)).toString())
     expect(found.size).toBe(10)
   })
 
@@ -326,7 +328,7 @@ describe('random', () => {
     for (let i = 0; i < 100; i++) at.put(`live${i}`, '1')
     at.advance(11)
     let found = 0
-    for (let i = 0; i < 200; i++) if (at.store.random(() => 0.999_999_999) !== NULL_REF) found++
+    for (let i = 0; i < 200; i++) if (at.store.keyspace.random(() => 0.999_999_999) !== NULL_REF) found++
     expect(found).toBe(200)
   })
 
@@ -335,9 +337,9 @@ describe('random', () => {
     for (let i = 0; i < 50; i++) at.put(`k${i}`, '1', 10)
     const only = at.put('a', '1')
     at.advance(11)
-    for (let i = 0; i < 20; i++) expect(at.store.random(Math.random)).toBe(only)
+    for (let i = 0; i < 20; i++) expect(at.store.keyspace.random(Math.random)).toBe(only)
     at.store.remove(only)
-    expect(at.store.random(Math.random)).toBe(NULL_REF)
+    expect(at.store.keyspace.random(Math.random)).toBe(NULL_REF)
   })
 })
 

@@ -193,7 +193,7 @@ export class Twin {
       for (const [name, entry] of this.model)
         if (!this.#isExpired(entry) && !entry.absent) this.#owed.add(name)
     }
-    this.#cursor = this.store.scan(this.#cursor, limit, (ref) => {
+    this.#cursor = this.store.keyspace.scan(this.#cursor, limit, (ref) => {
       const name = this.store.copyKey(ref).toString('latin1')
       const entry = this.model.get(name)
       if (entry === undefined || entry.absent || this.#isExpired(entry))
@@ -215,8 +215,8 @@ export class Twin {
     this.#checkCounts()
   }
 
-  forgetAbsent(): void {
-    this.store.forgetAbsent()
+  removeAbsent(): void {
+    this.store.removeAbsent()
     for (const [name, entry] of this.model) if (entry.absent) this.#forget(name)
     this.#checkCounts()
   }
@@ -235,7 +235,7 @@ export class Twin {
     const names = new Set<string>()
     let cursor = 0
     do {
-      cursor = this.store.scan(cursor, 100, (ref) => {
+      cursor = this.store.keyspace.scan(cursor, 100, (ref) => {
         const name = this.store.copyKey(ref).toString('latin1')
         const entry = this.model.get(name)
         if (entry === undefined) expect.fail(`the store still has ${name}`)

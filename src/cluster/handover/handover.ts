@@ -219,7 +219,7 @@ export class Handover {
   #look(store: Store, cursor: number, keys: { key: Buffer; slot: number }[]): number {
     const { records } = store
     const homeless: Ref[] = []
-    const next = store.walk(cursor, STEPS, (ref) => {
+    const next = store.keyspace.walk(cursor, STEPS, (ref) => {
       records.locateKey(ref)
       const slot = keySlot(records.bytes, records.keyFrom, records.keyTo)
       if (this.#state[slot] !== WALKED) return

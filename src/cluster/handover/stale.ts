@@ -138,7 +138,7 @@ export class StaleEntries {
 
   #prune(store: Store, cursor: number): number {
     const fresh = this.#fresh.get(store)
-    return store.prune(cursor, STEPS, (bytes, start, end) => {
+    return store.keyspace.prune(cursor, STEPS, (bytes, start, end) => {
       const slot = keySlot(bytes, start, end)
       if (this.#state[slot] === CLEAN) return true
       return fresh?.has(bytes, start, end, this.#times[slot]) ?? false

@@ -70,7 +70,7 @@ function walk(c: Context, { visit, answer }: Walk): void {
   const { protocol } = reply
   let goesOn = true
   const part = (cursor: number): number => {
-    const next = store.scan(cursor, PART, (ref) => {
+    const next = store.keyspace.scan(cursor, PART, (ref) => {
       if (goesOn) goesOn = visit(store, ref)
     })
     return goesOn ? next : 0

@@ -3,7 +3,7 @@
 import type { Group } from '../../group/group.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { EXPIRES, LOADED, TAGS, type ValueType } from '../../store/record.ts'
-import { EntryTags } from '../../store/tags.ts'
+import { EntryTags } from '../../store/validity/tags.ts'
 
 /** A copy, since writing to the store may move or evict the original record. */
 export interface Entry {

@@ -192,7 +192,7 @@ function listKeys(c: Context): void {
   // `globMatch` refuses an empty key even here, as Redis's does.
   const all = end - start === 1 && buf[start] === STAR
   const refs: Ref[] = []
-  store.scan(0, Number.POSITIVE_INFINITY, (ref) => {
+  store.keyspace.scan(0, Number.POSITIVE_INFINITY, (ref) => {
     records.locateKey(ref)
     if (all || globMatch(buf, start, end, records.bytes, records.keyFrom, records.keyTo)) refs.push(ref)
   })

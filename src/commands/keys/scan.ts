@@ -42,7 +42,7 @@ export function scan(c: Context): void {
     if (type === undefined || typeName(records.type(ref)) === type) refs.push(ref)
   }
   // A cursor that no call returned is past the end.
-  const next = cursor < CURSORS ? store.scan(cursor, count, visit) : 0
+  const next = cursor < CURSORS ? store.keyspace.scan(cursor, count, visit) : 0
   reply.array(2)
   reply.bulkText(String(next))
   reply.array(refs.length)

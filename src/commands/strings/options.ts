@@ -3,7 +3,7 @@
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import type { Args } from '../../resp/args.ts'
 import type { Ref } from '../../store/arena.ts'
-import { MAX_TAGS, tagHash } from '../../store/tags.ts'
+import { MAX_TAGS, tagHash } from '../../store/validity/tags.ts'
 import type { Context } from '../spec/context.ts'
 import { SYNTAX_ERROR } from '../spec/errors.ts'
 import { EX, EXAT, PX, PXAT, readDeadline, settleDeadline, TIMED } from './lifetime.ts'
@@ -58,16 +58,16 @@ export function readOptions(c: Context, first: number, allowed: number): number 
   return timeAt(position, options)
 }
 
-/** Reads the tags, whose count is argument `at`, into `store.tagging`. The last tag's position; -1 as `readOptions`. */
+/** Reads the tags, whose count is argument `at`, into `store.entryTags`. The last tag's position; -1 as `readOptions`. */
 function readTags({ args, group, reply }: Context, at: number): number {
-  const { entryTags, tagEpochs } = group.store
+  const { entryTags, validity } = group.store
   const count = at < args.count ? parseInteger(args.buf, args.start[at], args.end[at]) : 0
   if (!(count >= 1 && at + count < args.count)) {
     reply.error(SYNTAX_ERROR)
     return -1
   }
   entryTags.count = 0
-  entryTags.epoch[0] = tagEpochs.currentEpoch()
+  entryTags.epoch[0] = validity.tagEpochs.currentEpoch()
   for (let i = at + 1; i <= at + count; i++) {
     if (entryTags.add(tagHash(args.buf, args.start[i], args.end[i]))) continue
     reply.error(`ERR an entry has at most ${MAX_TAGS} tags`)

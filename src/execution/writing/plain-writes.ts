@@ -7,7 +7,7 @@ import { readOptions, readTime, SET_OPTIONS, timeAt } from '../../commands/strin
 import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
 import { EXPIRES, ValueType } from '../../store/record.ts'
-import { EntryTags } from '../../store/tags.ts'
+import { EntryTags } from '../../store/validity/tags.ts'
 import { type Change, isValue } from './changes.ts'
 
 export interface PlainWrite {

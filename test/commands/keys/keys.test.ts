@@ -11,7 +11,7 @@ function byRecency(group: Group): string[] {
   const names: string[] = []
   const before = (): string[] => {
     const keys: string[] = []
-    group.store.scan(0, Number.POSITIVE_INFINITY, (ref) =>
+    group.store.keyspace.scan(0, Number.POSITIVE_INFINITY, (ref) =>
       keys.push(group.store.copyKey(ref).toString('latin1')),
     )
     return keys

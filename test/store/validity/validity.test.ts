@@ -1,13 +1,13 @@
 // A gap in the word of changes: what the origin gave before it is stale, and what it gives later is not.
 
 import { describe, expect, test } from 'vitest'
-import { ManualClock } from '../../src/bytes/clock.ts'
-import { Hasher } from '../../src/bytes/hash.ts'
-import { Instant } from '../../src/bytes/instant.ts'
-import { NULL_REF } from '../../src/store/arena.ts'
-import { dumpEntry, markWithoutNotifications, restoreEntry } from '../../src/store/dump.ts'
-import { EXPIRES, FRESHNESS, LOADED, ValueType } from '../../src/store/record.ts'
-import { Store } from '../../src/store/store.ts'
+import { ManualClock } from '../../../src/bytes/clock.ts'
+import { Hasher } from '../../../src/bytes/hash.ts'
+import { Instant } from '../../../src/bytes/instant.ts'
+import { NULL_REF } from '../../../src/store/arena.ts'
+import { dumpEntry, markWithoutNotifications, restoreEntry } from '../../../src/store/dump.ts'
+import { EXPIRES, FRESHNESS, LOADED, ValueType } from '../../../src/store/record.ts'
+import { Store } from '../../../src/store/store.ts'
 
 const hasher = new Hasher({ low: 1, high: 2 })
 const LIFETIME = 1000
@@ -22,7 +22,7 @@ class Shelf {
   load(key: string, flags = EXPIRES | FRESHNESS, type: ValueType = ValueType.STRING): void {
     const { store } = this
     store.deadline[0] = store.now + LIFETIME
-    store.loadedAt[0] = store.loadEpoch()
+    store.loadedAt[0] = store.validity.loadEpoch()
     store.loadMs = 1
     Object.assign(store.windows, {
       refreshAhead: 0,
@@ -77,7 +77,7 @@ test('what has windows is stale, what has none is gone, and so are absences; wha
   shelf.load('endless', 0)
   shelf.load('absent', EXPIRES, ValueType.ABSENT)
   shelf.set('set')
-  shelf.store.invalidateLoaded()
+  shelf.store.validity.invalidateLoaded()
   const keys = ['noted', 'plain', 'endless', 'absent', 'set'] as const
   expect(shelf.states(...keys)).toEqual(['stale', 'none', 'none', 'none', 'fresh'])
   expect([shelf.store.invalidated, shelf.store.expired]).toEqual([3, 0])
@@ -90,7 +90,7 @@ test('windows count from the gap, or from the end of the lifetime if that was be
   shelf.pass(LIFETIME - 100)
   shelf.load('young')
   shelf.pass(200)
-  shelf.store.invalidateLoaded()
+  shelf.store.validity.invalidateLoaded()
   expect(shelf.states('old', 'young')).toEqual(['stale', 'stale'])
   shelf.pass(GRACE - 100)
   expect(shelf.states('old', 'young')).toEqual(['stale', 'stale'])
@@ -105,10 +105,10 @@ test('windows count from the gap, or from the end of the lifetime if that was be
 test('a second gap does not lengthen what the first has begun', () => {
   const shelf = new Shelf()
   shelf.load('key')
-  shelf.store.invalidateLoaded()
+  shelf.store.validity.invalidateLoaded()
   expect(shelf.state('key')).toBe('stale')
   shelf.pass(GRACE - 1)
-  shelf.store.invalidateLoaded()
+  shelf.store.validity.invalidateLoaded()
   expect(shelf.state('key')).toBe('stale')
   shelf.pass(1)
   expect(shelf.state('key')).toBe('none')
@@ -117,10 +117,10 @@ test('a second gap does not lengthen what the first has begun', () => {
 test('within the millisecond of the gap the order counts', () => {
   const shelf = new Shelf()
   shelf.load('before')
-  shelf.store.invalidateLoaded()
+  shelf.store.validity.invalidateLoaded()
   shelf.load('after')
   expect(shelf.states('before', 'after')).toEqual(['stale', 'fresh'])
-  shelf.store.invalidateLoaded()
+  shelf.store.validity.invalidateLoaded()
   expect(shelf.states('before', 'after')).toEqual(['stale', 'stale'])
 })
 
@@ -128,7 +128,7 @@ describe('a clock that goes back', () => {
   test('after the gap does not make stale what is loaded then, nor fresh what was before', () => {
     const shelf = new Shelf()
     shelf.load('before')
-    shelf.store.invalidateLoaded()
+    shelf.store.validity.invalidateLoaded()
     shelf.pass(-3_600_000)
     shelf.load('after')
     expect(shelf.states('before', 'after')).toEqual(['stale', 'fresh'])
@@ -143,7 +143,7 @@ describe('a clock that goes back', () => {
     shelf.load('before')
     shelf.pass(-3_600_000)
     shelf.load('between')
-    shelf.store.invalidateLoaded()
+    shelf.store.validity.invalidateLoaded()
     shelf.load('after')
     expect(shelf.states('before', 'between', 'after')).toEqual(['stale', 'stale', 'fresh'])
   })
@@ -152,9 +152,9 @@ describe('a clock that goes back', () => {
 test('what nobody asks for is skipped by a scan, and reclaimed by the sweep when its windows have passed', () => {
   const shelf = new Shelf()
   shelf.load('key')
-  shelf.store.invalidateLoaded()
+  shelf.store.validity.invalidateLoaded()
   const seen: string[] = []
-  shelf.store.scan(0, 100, (ref) => seen.push(shelf.store.copyKey(ref).toString()))
+  shelf.store.keyspace.scan(0, 100, (ref) => seen.push(shelf.store.copyKey(ref).toString()))
   expect(seen).toEqual([])
   expect([shelf.store.sweep(4096), shelf.store.size]).toEqual([0, 1])
   shelf.pass(GRACE)
@@ -165,7 +165,7 @@ test('what is stale for a gap is stale elsewhere too, for as long', () => {
   const from = new Shelf()
   from.load('key')
   from.pass(10)
-  from.store.invalidateLoaded()
+  from.store.validity.invalidateLoaded()
   from.pass(100)
   const to = new Shelf()
   to.pass(5000)
@@ -203,7 +203,7 @@ test('after word that everything has changed, what another node had before is no
     const from = new Shelf()
     from.load('key')
     const to = new Shelf()
-    to.store.recordAllChanged()
+    to.store.validity.recordAllChanged()
     to.pass(ago)
     expect(to.restore('key', from.dump('key'))).toBe(true)
     expect(to.state('key')).toBe(state)
@@ -213,15 +213,15 @@ test('after word that everything has changed, what another node had before is no
 test('versions of another source are no versions', () => {
   const shelf = new Shelf()
   shelf.load('before')
-  shelf.store.invalidateValidators()
+  shelf.store.validity.invalidateValidators()
   shelf.load('after')
   const version = (key: string): string => {
     const bytes = Buffer.from(key)
-    return shelf.store.validator(shelf.store.peek(bytes, 0, bytes.length)).toString()
+    return shelf.store.validity.validator(shelf.store.peek(bytes, 0, bytes.length)).toString()
   }
   expect([version('before'), version('after')]).toEqual(['', 'v1'])
   const to = new Shelf()
   to.restore('before', shelf.dump('before'))
   const bytes = Buffer.from('before')
-  expect(to.store.validator(to.store.peek(bytes, 0, bytes.length)).toString()).toBe('')
+  expect(to.store.validity.validator(to.store.peek(bytes, 0, bytes.length)).toString()).toBe('')
 })

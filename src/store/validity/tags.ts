@@ -1,6 +1,6 @@
 // Tags: when each was last invalidated, in bounded memory, and which of them an entry carries.
 
-import { hashBytes } from '../bytes/hash.ts'
+import { hashBytes } from '../../bytes/hash.ts'
 
 /** An entry has at most so many tags. */
 export const MAX_TAGS = 16

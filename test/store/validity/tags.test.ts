@@ -2,14 +2,14 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ManualClock } from '../../src/bytes/clock.ts'
-import { Hasher } from '../../src/bytes/hash.ts'
-import { Instant } from '../../src/bytes/instant.ts'
-import { NULL_REF } from '../../src/store/arena.ts'
-import { ageDump, dumpEntry, isUnchanged, restoreEntry } from '../../src/store/dump.ts'
-import { EXPIRES, LOADED, tagFlags, ValueType } from '../../src/store/record.ts'
-import { Store } from '../../src/store/store.ts'
-import { EntryTags, MAX_TAGS, TagEpochs, tagHash } from '../../src/store/tags.ts'
+import { ManualClock } from '../../../src/bytes/clock.ts'
+import { Hasher } from '../../../src/bytes/hash.ts'
+import { Instant } from '../../../src/bytes/instant.ts'
+import { NULL_REF } from '../../../src/store/arena.ts'
+import { ageDump, dumpEntry, isUnchanged, restoreEntry } from '../../../src/store/dump.ts'
+import { EXPIRES, LOADED, tagFlags, ValueType } from '../../../src/store/record.ts'
+import { Store } from '../../../src/store/store.ts'
+import { EntryTags, MAX_TAGS, TagEpochs, tagHash } from '../../../src/store/validity/tags.ts'
 
 const hasher = new Hasher({ low: 1, high: 2 })
 
@@ -27,7 +27,7 @@ class Tagged {
     const { store } = this
     store.entryTags.count = 0
     for (const tag of tags) store.entryTags.add(hashOf(tag))
-    store.entryTags.epoch[0] = store.tagEpochs.currentEpoch()
+    store.entryTags.epoch[0] = store.validity.tagEpochs.currentEpoch()
     store.loadedAt[0] = store.now
     const bytes = Buffer.from(key)
     const text = Buffer.from(value)
@@ -41,7 +41,7 @@ class Tagged {
   }
 
   invalidate(tag: string): void {
-    this.store.invalidateTag(hashOf(tag))
+    this.store.validity.invalidateTag(hashOf(tag))
   }
 
   pass(ms: number): void {
@@ -109,7 +109,7 @@ describe('tags', () => {
     tagged.pass(1)
     tagged.invalidate('x')
     const seen: string[] = []
-    tagged.store.scan(0, 100, (ref) => seen.push(tagged.store.copyKey(ref).toString()))
+    tagged.store.keyspace.scan(0, 100, (ref) => seen.push(tagged.store.copyKey(ref).toString()))
     expect(seen).not.toContain('a')
   })
 

@@ -1,0 +1,123 @@
+// Iteration over the records of a store: SCAN, RANDOMKEY, the active expiry cycle, removal of unwanted records.
+
+import type { Hash } from '../bytes/hash.ts'
+import { NULL_REF, type Ref } from './arena.ts'
+import type { Index } from './index.ts'
+import { type Records, ValueType } from './record.ts'
+
+/** Index slots visited per step when the whole index is searched. */
+const STEP_SLOTS = 4096
+/** How many random positions `random` tries before it searches from the start. */
+const RANDOM_TRIES = 100
+
+export interface KeyspaceParts {
+  readonly index: Index
+  readonly records: Records
+  /** The current time in `now[0]`, in milliseconds since the Unix epoch. */
+  readonly now: Float64Array
+  /** Whether a record is expired or invalid. */
+  readonly isDead: (ref: Ref) => boolean
+  /** Removes a dead record, and counts it as expired or invalidated. */
+  readonly removeDead: (ref: Ref, hash: Hash) => void
+  readonly remove: (ref: Ref, hash: Hash) => void
+}
+
+/**
+ * Records are visited in the order of their hashes. A cursor is the next hash: it stays valid through any change of
+ * the store, and a key that is present from the first to the last call is visited. 0 is the first cursor, and the
+ * one returned at the end.
+ */
+export class Keyspace {
+  readonly #parts: KeyspaceParts
+  #sweepCursor = 0
+
+  constructor(parts: KeyspaceParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * Visits about `limit` live records from `cursor` on, without negative entries and stale records. Returns the next
+   * cursor. `visit` must not write to the store.
+   */
+  scan(cursor: number, limit: number, visit: (ref: Ref) => void): number {
+    const { index, records, now, isDead } = this.#parts
+    return index.walk(cursor, limit, Number.POSITIVE_INFINITY, (ref) => {
+      if (records.type(ref) !== ValueType.ABSENT && !isDead(ref) && !records.isStale(ref, now)) visit(ref)
+    })
+  }
+
+  /**
+   * Visits every record from `cursor` on, expired and negative ones too, in about `slots` slots of the index. Returns
+   * the next cursor. `visit` must not write to the store.
+   */
+  walk(cursor: number, slots: number, visit: (ref: Ref) => void): number {
+    return this.#parts.index.walk(cursor, Number.POSITIVE_INFINITY, slots, visit)
+  }
+
+  /**
+   * As `walk`, and removes each record for whose key `bytes[start, end)` `isKept` returns false. `isKept` must not
+   * write to the store.
+   */
+  prune(
+    cursor: number,
+    slots: number,
+    isKept: (bytes: Uint8Array, start: number, end: number) => boolean,
+  ): number {
+    const { index, records, remove } = this.#parts
+    const unwanted: { ref: Ref; hash: Hash }[] = []
+    const next = index.walk(cursor, Number.POSITIVE_INFINITY, slots, (ref, hash) => {
+      records.locateKey(ref)
+      if (!isKept(records.bytes, records.keyFrom, records.keyTo)) unwanted.push({ ref, hash })
+    })
+    for (const { ref, hash } of unwanted) remove(ref, hash)
+    return next
+  }
+
+  /**
+   * A live record at random, all with about the same probability; `NULL_REF`: there is none.
+   *
+   * @param random uniform in [0, 1)
+   */
+  random(random: () => number): Ref {
+    let found = NULL_REF
+    const visit = (ref: Ref): void => {
+      if (found === NULL_REF) found = ref
+    }
+    for (let tries = 0; tries < RANDOM_TRIES && found === NULL_REF; tries++)
+      this.scan(Math.floor(random() * 2 ** 32), 1, visit)
+    // Few records are live: almost all are expired or negative.
+    for (let cursor = 0; found === NULL_REF; ) {
+      cursor = this.scan(cursor, STEP_SLOTS, visit)
+      if (cursor === 0) break
+    }
+    return found
+  }
+
+  /**
+   * Removes dead records in the next `slots` slots of the index, and continues there at the next call: the active
+   * expiry cycle. Returns how many were removed. `slots` bounds the pause.
+   */
+  sweep(slots: number): number {
+    const { index, isDead, removeDead } = this.#parts
+    const dead: { ref: Ref; hash: Hash }[] = []
+    this.#sweepCursor = index.walk(this.#sweepCursor, Number.POSITIVE_INFINITY, slots, (ref, hash) => {
+      if (isDead(ref)) dead.push({ ref, hash })
+    })
+    for (const { ref, hash } of dead) removeDead(ref, hash)
+    return dead.length
+  }
+
+  /** Removes up to `count` negative entries, of which there must be as many. */
+  removeAbsent(count: number): void {
+    const { index, records, remove } = this.#parts
+    const absent: { ref: Ref; hash: Hash }[] = []
+    for (let cursor = 0, left = count; left > 0; ) {
+      cursor = index.walk(cursor, STEP_SLOTS, STEP_SLOTS, (ref, hash) => {
+        if (records.type(ref) === ValueType.ABSENT) absent.push({ ref, hash })
+      })
+      left -= absent.length
+      for (const { ref, hash } of absent.splice(0)) remove(ref, hash)
+      if (cursor === 0) return
+    }
+  }
+}
