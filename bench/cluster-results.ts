@@ -1,8 +1,8 @@
-// What the cluster benchmark measured, as the README's tables; without results, a table with nothing in it.
+// Results of the cluster benchmark as Markdown tables; without results, an empty table.
 
 import { type ClusterResults, HOP_MARKS, type HopCell, type HotResults, type ScalingRow } from './figures.ts'
 import { table } from './reference.ts'
-import { bytes, count, figure, NONE, perSecond, times } from './shown.ts'
+import { bytes, count, figure, NONE, perSecond, times, withGoal } from './shown.ts'
 
 const COMMAND = 'npm run bench -- cluster'
 const SIDES = ['erinys', 'twemproxy → redis'] as const
@@ -10,7 +10,7 @@ const HOP_HEAD = ['Forwarded', ...SIDES, 'throughput', 'entry CPU', 'owner CPU']
 
 export function clusterSection(results: ClusterResults | undefined): string {
   if (results === undefined) {
-    const caption = `(\`${COMMAND}\`, then \`npm run readme\`: not measured yet.)`
+    const caption = `(\`${COMMAND}\`, then \`npm run docs\`: not measured yet.)`
     return `${table(HOP_HEAD, [HOP_HEAD.map(() => NONE)])}\n\n${caption}`
   }
   const { hop, hot, scaling } = results
@@ -18,21 +18,22 @@ export function clusterSection(results: ClusterResults | undefined): string {
   const versions = (hop?.servers ?? []).map(({ name, version }) => `${name} ${version}`)
   const said = [...versions, date, ...Object.values(machine)].join('; ')
   return [
-    '**The hop.** A cell has the operations per second, and the CPU time per operation of the process that is asked ' +
-      'and of the one that owns the key. Behind each ratio is what it is to reach.',
+    '**Forwarding.** A cell has the operations per second, and the CPU time per operation of the process that is ' +
+      'asked (entry) and of the one that owns the key (owner).',
     table(HOP_HEAD, hop?.cells.map(hopRow) ?? [HOP_HEAD.map(() => NONE)]),
     hop === undefined
-      ? '(Not measured: twemproxy was not there.)'
+      ? '(Not measured: twemproxy is not installed.)'
       : `(${hop.conditions}; medians of ${hop.rounds} rounds.)`,
-    '**A hot key.** Nine requests of ten are for one key, and no request is sent to its owner.',
+    '**A hot key.** Nine of ten requests are for one key, and no request is sent to its owner.',
     hotTable(hot),
     `(${hot.conditions}; medians of ${hot.rounds} rounds.)`,
-    '**Many members,** by simulation, without processes or connections. The slots first: the time to make their ' +
-      'table, the most that one member has, what a join moves, and what is said about it in the whole cluster.',
+    '**Many members,** simulated, without processes or connections. First the slots: the time to compute the slot ' +
+      'table, the largest share of a member, the slots that a join moves, and the messages about that in the whole ' +
+      'cluster.',
     slotsTable(scaling),
-    'Then what each node has to do with the others: connections, memory, and messages at the default interval of ' +
-      'pings, also while a tenth of the members is dead; what it takes to take in that this tenth has died at once; ' +
-      'and, in the last two columns, that all members start at the same time, until one knows the others.',
+    'Then the work that each node has with the others: connections, memory, and messages at the default ping ' +
+      'interval, also while a tenth of the members is dead; the CPU time for detecting that this tenth died at once; ' +
+      'and, in the last two columns, a simultaneous start of all members, until a node knows the others.',
     talkTable(scaling),
     `(\`${results.command}\`: ${said}.)`,
   ].join('\n\n')
@@ -47,14 +48,16 @@ function hopRow(cell: HopCell): string[] {
     `${command}, P = ${depth}`,
     side(ours),
     side(theirs),
-    times(throughputRatio) + (marks ? ` (≥ ${marks.throughput})` : ''),
-    times(entryRatio) + (marks ? ` (≤ ${marks.entry})` : ''),
+    marks
+      ? withGoal(times(throughputRatio), throughputRatio, { min: marks.throughput })
+      : times(throughputRatio),
+    marks ? withGoal(times(entryRatio), entryRatio, { max: marks.entry }) : times(entryRatio),
     times(ownerRatio),
   ]
 }
 
 function hotTable({ rows }: HotResults): string {
-  const head = ['Writes', 'Copies', 'Throughput', 'Owner CPU', 'CPU of those asked', 'Requests forwarded']
+  const head = ['Writes', 'Copies', 'Throughput', 'Owner CPU', 'Entry CPU', 'Requests forwarded']
   return table(
     head,
     rows.map(({ writes, copies, opsPerSecond, ownerMicros, entryMicros, forwarded }) => [
@@ -71,12 +74,12 @@ function hotTable({ rows }: HotResults): string {
 function slotsTable(rows: readonly ScalingRow[]): string {
   const head = [
     'Members',
-    'Table',
-    'Worst load',
+    'Slot table',
+    'Largest share',
     'Moved by a join',
     '× ideal',
-    'Claims and answers',
-    'Their bytes',
+    'Messages',
+    'Bytes',
   ]
   return table(
     head,
@@ -102,7 +105,7 @@ function talkTable(rows: readonly ScalingRow[]): string {
     'CPU',
     'Bytes with a tenth dead',
     'CPU',
-    'When it dies: CPU',
+    'Detection: CPU',
     'Start: CPU',
     'Bytes sent',
   ]

@@ -1,4 +1,4 @@
-// The parts of the README that the sources decide: the commands and the settings, as Markdown.
+// The commands and settings of the sources as Markdown tables.
 
 import type { CommandSpec } from '../src/commands/spec/command.ts'
 import { syntaxOf } from '../src/commands/spec/container.ts'
@@ -18,7 +18,7 @@ const FAMILIES: readonly (readonly [group: CommandSpec['group'], title: string])
 
 const HEAD = ['Field', 'Flag', 'Variable', 'Default', 'Meaning'] as const
 
-/** Every command, by family: a table where some ask the origin, else a list. */
+/** Every command, by family: a table if some of them load, otherwise a list. */
 export function commandReference(): string {
   const specs = createCommandTable().all.map(({ spec }) => spec)
   return FAMILIES.map(([group, title]) => {
@@ -28,7 +28,7 @@ export function commandReference(): string {
   }).join('\n\n')
 }
 
-/** Every setting: what it is called in each place, its default and what it is for. */
+/** Every setting: its name in each place, its default and its meaning. */
 export function settingReference(): string {
   const rows = settingNames.map((name) => {
     const { argument, summary, fallback, fallbackText } = settings[name]
@@ -39,7 +39,7 @@ export function settingReference(): string {
   return table(HEAD, rows)
 }
 
-/** The same of those that make a cluster. */
+/** The same for the settings of a cluster. */
 export function clusterReference(): string {
   const rows = clusterSettingNames.map((name) => {
     const { field, argument, summary, fallbackText } = clusterSettings[name]
@@ -50,7 +50,7 @@ export function clusterReference(): string {
   return table(HEAD, rows)
 }
 
-/** A Markdown table; what would end a cell is escaped. */
+/** A Markdown table; `|` within a cell is escaped. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
@@ -59,15 +59,15 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 
 function missTable(specs: readonly CommandSpec[]): string {
   return table(
-    ['Command', 'A key that is not held'],
+    ['Command', 'On a miss'],
     specs.map((spec) => [code(syntaxOf(spec)), onMiss(spec)]),
   )
 }
 
 function onMiss({ load }: CommandSpec): string {
   if (load === undefined) return ''
-  if (load === 'through') return 'is loaded'
-  return load === 'first' ? 'is loaded first' : 'depends on the options'
+  if (load === 'through') return 'loads'
+  return load === 'first' ? 'loads first' : 'loads first with `GET`'
 }
 
 function list(specs: readonly CommandSpec[]): string {

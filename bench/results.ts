@@ -1,4 +1,4 @@
-// What was measured, as the README's tables; without results, the tables with nothing in them.
+// Results of the server and memory benchmarks as Markdown tables; without results, empty tables.
 
 import type { Cell, ServerResults } from './figures.ts'
 import type { LatencyRow, MemoryResults, MemoryRow } from './memory.ts'
@@ -20,7 +20,7 @@ export function serverSection(results: ServerResults | undefined): string {
     const shown = names.map((name) => rate(of(name)))
     return [load, ...shown, times(of(OURS)?.throughputRatio), times(of(OURS)?.cpuRatio)]
   })
-  const chart = '![Operations per second and CPU time per operation](bench/results/server.svg)'
+  const chart = '![Operations per second and CPU time per operation](../bench/results/server.svg)'
   return `${chart}\n\n${table(head, rows)}\n\n${caption}`
 }
 
@@ -64,7 +64,7 @@ function latencyTable(rows: readonly LatencyRow[]): string {
 
 /** Where figures come from: the command, the versions, the machine, the day. */
 function source(command: string, results: ServerResults | MemoryResults | undefined, more = ''): string {
-  if (results === undefined) return `(\`${command}\`, then \`npm run readme\`: not measured yet.)`
+  if (results === undefined) return `(\`${command}\`, then \`npm run docs\`: not measured yet.)`
   const versions = results.servers.map(({ name, version }) => `${name} ${version}`).join(', ')
   const where = Object.values(results.conditions).join('; ')
   return `(\`${results.command}\`: ${[versions, where, more].filter((part) => part !== '').join('; ')}.)`

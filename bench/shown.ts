@@ -1,6 +1,6 @@
-// Figures as a reader of the README wants them.
+// How figures are written in the documentation.
 
-/** In a table's cell: not measured. */
+/** A cell without a measurement. */
 export const NONE = '–'
 
 export function perSecond(n: number): string {
@@ -9,6 +9,13 @@ export function perSecond(n: number): string {
 
 export function times(ratio: number | undefined): string {
   return figure(ratio, 2, ' ×')
+}
+
+/** A measured ratio beside the project's goal for it, and whether the goal is missed. */
+export function withGoal(shown: string, measured: number, goal: { min?: number; max?: number }): string {
+  const { min = -Infinity, max = Infinity } = goal
+  const text = goal.min === undefined ? `≤ ${max}` : `≥ ${min}`
+  return `${shown} (goal: ${text}${measured < min || measured > max ? ', missed' : ''})`
 }
 
 export function figure(value: number | undefined, digits: number, unit: string): string {

@@ -1,0 +1,70 @@
+// Writes the generated parts of the documentation: commands, settings and measured figures. `npm run docs`.
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { clusterSection } from './cluster-results.ts'
+import { originSection } from './origins/section.ts'
+import { clusterReference, commandReference, settingReference } from './reference.ts'
+import { memorySection, serverSection } from './results.ts'
+import { summarySection } from './summary.ts'
+
+const PROJECT = new URL('../', import.meta.url)
+const RESULTS = new URL('./results/', import.meta.url)
+
+/** The text between `<!-- name -->` and `<!-- /name -->`, by name. */
+export type Sections = Readonly<Record<string, string>>
+
+/** The sections that the sources decide, by the page that contains them. */
+export function referencePages(): Readonly<Record<string, Sections>> {
+  return {
+    'docs/commands.md': { commands: commandReference() },
+    'docs/configuration.md': { settings: settingReference(), cluster: clusterReference() },
+  }
+}
+
+/** The sections that the results of the benchmarks decide, by page. */
+export function measuredPages(): Readonly<Record<string, Sections>> {
+  const results = {
+    server: read<Parameters<typeof serverSection>[0]>('server.json'),
+    memory: read<Parameters<typeof memorySection>[0]>('memory.json'),
+    cluster: read<Parameters<typeof clusterSection>[0]>('cluster.json'),
+    origins: read<Parameters<typeof originSection>[0]>('origins.json'),
+  }
+  return {
+    'README.md': { 'bench:summary': summarySection(results) },
+    'docs/performance.md': {
+      'bench:server': serverSection(results.server),
+      'bench:memory': memorySection(results.memory),
+      'bench:cluster': clusterSection(results.cluster),
+      'bench:origins': originSection(results.origins),
+    },
+  }
+}
+
+/**
+ * The text with its sections replaced.
+ * @throws Error when a section is missing
+ */
+export function fill(text: string, sections: Sections): string {
+  return Object.entries(sections).reduce((filled, [name, content]) => {
+    const [opening, closing] = [`<!-- ${name} -->\n`, `<!-- /${name} -->`]
+    const start = filled.indexOf(opening) + opening.length
+    const end = filled.indexOf(closing, start)
+    if (start < opening.length || end < 0) throw new Error(`no section ${name}`)
+    return `${filled.slice(0, start)}\n${content}\n\n${filled.slice(end)}`
+  }, text)
+}
+
+/** What a benchmark wrote; trusted to have the shape that its writer gave it. */
+function read<Results>(name: string): Results | undefined {
+  const file = new URL(name, RESULTS)
+  return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  for (const pages of [referencePages(), measuredPages()])
+    for (const [page, sections] of Object.entries(pages)) {
+      const file = new URL(page, PROJECT)
+      writeFileSync(file, fill(readFileSync(file, 'utf8'), sections))
+    }
+}

@@ -1,0 +1,68 @@
+// The README's table of measured figures: one row for each claim, with the comparison measured in the same run.
+
+import type { ClusterResults, ServerResults } from './figures.ts'
+import type { MemoryResults } from './memory.ts'
+import type { OriginResults } from './origins/figures.ts'
+import { table } from './reference.ts'
+import { count, figure, NONE, perSecond } from './shown.ts'
+
+export interface AllResults {
+  readonly server: ServerResults | undefined
+  readonly memory: MemoryResults | undefined
+  readonly cluster: ClusterResults | undefined
+  readonly origins: OriginResults | undefined
+}
+
+export function summarySection({ server, memory, cluster, origins }: AllResults): string {
+  const rows = [
+    ...[1, 16, 64].map((depth) => serverRow(server, depth)),
+    ...[1, 16].map((depth) => hopRow(cluster, depth)),
+    memoryRow(memory),
+    ...stampedeRows(origins),
+  ]
+  const conditions = server?.conditions
+  const where = conditions && [conditions.date, conditions.cpu, conditions.node].join('; ')
+  const caption = where === undefined ? 'not measured yet' : where
+  return `${table(['Measured', 'Erinys', 'Compared with'], rows)}\n\n(${caption}.)`
+}
+
+function serverRow(results: ServerResults | undefined, depth: number): string[] {
+  const rate = (name: string): string => {
+    const cell = results?.cells.find(
+      ({ server, workload, depth: own }) => server === name && workload === 'GET' && own === depth,
+    )
+    return cell === undefined ? NONE : perSecond(cell.opsPerSecond)
+  }
+  return [`GET from memory, ${pipeline(depth)}`, rate('erinys'), `Redis: ${rate('redis')}`]
+}
+
+function hopRow(results: ClusterResults | undefined, depth: number): string[] {
+  const cell = results?.hop?.cells.find(({ command, depth: own }) => command === 'GET' && own === depth)
+  const [ours, theirs] = [cell?.ours, cell?.theirs].map((side) =>
+    side === undefined ? NONE : perSecond(side.opsPerSecond),
+  )
+  return [`GET forwarded to its owner, ${pipeline(depth)}`, ours, `twemproxy and Redis: ${theirs}`]
+}
+
+function memoryRow(results: MemoryResults | undefined): string[] {
+  const entries = 10_000_000
+  const bytes = (name: string): string => {
+    const row = results?.rows.find(
+      ({ server, entries: own, valueBytes }) => server === name && own === entries && valueBytes === 32,
+    )
+    return figure(row?.bytesPerEntry, 0, ' B')
+  }
+  return [`Memory per entry, ${count(entries)} values of 32 B`, bytes('erinys'), `Redis: ${bytes('redis')}`]
+}
+
+function stampedeRows(results: OriginResults | undefined): string[][] {
+  const cold = results?.stampede.rows.find(({ key }) => key === 'cold')
+  if (results === undefined || cold === undefined) return []
+  const { clients, nodes } = results.stampede
+  const queries = `${count(cold.queries)} ${cold.queries === 1 ? 'query' : 'queries'}`
+  return [[`${count(clients)} clients of ${nodes} nodes miss one key at once`, queries, NONE]]
+}
+
+function pipeline(depth: number): string {
+  return depth === 1 ? 'no pipelining' : `pipelines of ${depth}`
+}
