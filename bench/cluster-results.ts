@@ -72,15 +72,7 @@ function hotTable({ rows }: HotResults): string {
 }
 
 function slotsTable(rows: readonly ScalingRow[]): string {
-  const head = [
-    'Members',
-    'Slot table',
-    'Largest share',
-    'Moved by a join',
-    '× ideal',
-    'Messages',
-    'Bytes',
-  ]
+  const head = ['Members', 'Slot table', 'Largest share', 'Moved by a join', '× ideal', 'Messages', 'Bytes']
   return table(
     head,
     rows.map((row) => [

@@ -67,7 +67,7 @@ function missTable(specs: readonly CommandSpec[]): string {
 function onMiss({ load }: CommandSpec): string {
   if (load === undefined) return ''
   if (load === 'through') return 'loads'
-  return load === 'first' ? 'loads first' : 'loads first with `GET`'
+  return load === 'first' ? 'loads first' : 'depends on the options'
 }
 
 function list(specs: readonly CommandSpec[]): string {

@@ -1,7 +1,7 @@
 // A group: one bounded keyspace with its origin and policies; the read path begins here.
 
 /*
- * The read path, numbered as in the README:
+ * The read path, numbered as in README.md and docs/concepts.md:
  *
  *   1. A client sends `GET key` to any node, in the group it has selected.            (server, commands)
  *   2. The node maps the key to a slot, and the ring maps the slot to its owner.      (Router)

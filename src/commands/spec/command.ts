@@ -1,4 +1,4 @@
-// What a command is: data beside its handler. Routing, COMMAND, COMMAND DOCS and the README's table derive from it.
+// What a command is: data beside its handler. Routing, COMMAND, COMMAND DOCS and docs/commands.md derive from it.
 
 import type { Args } from '../../resp/args.ts'
 import type { Context } from './context.ts'

@@ -1,0 +1,177 @@
+// The tables of measured figures.
+
+import { describe, expect, test } from 'vitest'
+import { clusterSection } from '../../bench/cluster-results.ts'
+import { originSection } from '../../bench/origins/section.ts'
+import { memorySection, serverSection } from '../../bench/results.ts'
+import { withGoal } from '../../bench/shown.ts'
+import { summarySection } from '../../bench/summary.ts'
+
+const conditions = { date: '2024-01-01', cpu: 'a processor, 2 cores' }
+const servers = [
+  { name: 'erinys', version: '1.0.0' },
+  { name: 'redis', version: '7.0.15' },
+]
+
+test('a missed goal is marked', () => {
+  expect(withGoal('0.85 ×', 0.85, { min: 0.97 })).toBe('0.85 × (goal: ≥ 0.97, missed)')
+  expect(withGoal('1.24 ×', 1.24, { max: 1.2 })).toBe('1.24 × (goal: ≤ 1.2, missed)')
+  expect(withGoal('1.1 ×', 1.1, { max: 1.2 })).toBe('1.1 × (goal: ≤ 1.2)')
+})
+
+describe('servers', () => {
+  test('without results, says so', () => {
+    const none = undefined
+    const sections = [serverSection(none), memorySection(none), clusterSection(none), originSection(none)]
+    for (const section of sections) expect(section).toContain('not measured yet')
+    const results = { server: none, memory: none, cluster: none, origins: none }
+    expect(summarySection(results)).toContain('not measured yet')
+  })
+
+  test('throughput and CPU time, with the ratios of erinys', () => {
+    const load = { workload: 'GET', depth: 16 } as const
+    const section = serverSection({
+      command: 'npm run bench -- server',
+      conditions,
+      servers,
+      rounds: 5,
+      cells: [
+        {
+          ...load,
+          server: 'erinys',
+          opsPerSecond: 1.25e6,
+          cpuMicros: 0.8,
+          throughputRatio: 1.25,
+          cpuRatio: 0.8,
+        },
+        { ...load, server: 'redis', opsPerSecond: 999_600, cpuMicros: 1, throughputRatio: 1, cpuRatio: 1 },
+      ],
+    })
+    expect(section).toContain('| Load | erinys | redis | erinys / redis: throughput | CPU |\n')
+    expect(section).toContain('| GET, P = 16 | 1.25M/s, 0.80 µs | 1000k/s, 1.00 µs | 1.25 × | 0.80 × |\n')
+    expect(section).toContain(
+      'erinys 1.0.0, redis 7.0.15; 2024-01-01; a processor, 2 cores; medians of 5 rounds',
+    )
+  })
+
+  test('memory per entry, also where there is nothing to compare with', () => {
+    const section = memorySection({
+      command: 'npm run bench -- memory',
+      conditions,
+      servers: servers.slice(0, 1),
+      rows: [{ server: 'erinys', entries: 2e6, valueBytes: 32, bytesPerEntry: 80.06, longestPing: 1.5 }],
+      latency: [{ server: 'erinys', entries: 2e6, opsPerSecond: 1e5, p50: 0.4, p99: 1, p999: 2, max: 3 }],
+      budget: { budgetBytes: 512 * 2 ** 20, growthBytes: 0, ratio: 1.1 },
+      growth: { entries: 18e6, gib: 4.5, longestPutMs: 1.5, over2ms: 0 },
+    })
+    expect(section).toContain('| 2,000,000 | 32 B | 80.1 B | – | 1.5 ms |\n')
+    expect(section).toContain('| erinys | 2,000,000 | 100k/s | 0.40 ms | 1.00 ms | 2.00 ms | 3.00 ms |')
+    expect(section).toContain('512 MiB')
+  })
+})
+
+describe('clusters', () => {
+  const side = { opsPerSecond: 105_000, entryMicros: 7.3, ownerMicros: 2.1 }
+  const sizes = { members: 1000, connections: 3996, tableBytes: 600_000, peerBytes: 24.4e6 }
+  const slots = {
+    buildMs: 42.42,
+    worstLoad: 1.0986,
+    moved: 37.6,
+    movedRatio: 2.3,
+    claims: 30_000,
+    claimBytes: 5e6,
+  }
+  const talk = { messagesPerSecond: 3996, messageBytes: 250, messageBytesTenthDead: 11_000 }
+  const results = {
+    command: 'npm run bench -- cluster',
+    conditions,
+    hot: {
+      rounds: 3,
+      conditions: '3 nodes',
+      rows: [
+        { copies: true, writes: 0, opsPerSecond: 5e5, ownerMicros: 0.1, entryMicros: 2, forwarded: 0.066 },
+        { copies: false, writes: 1, opsPerSecond: 2e5, ownerMicros: 1, entryMicros: 3, forwarded: 0.966 },
+      ],
+    },
+    scaling: [
+      { ...sizes, ...slots, ...talk, coreShare: 0.0123, coreShareTenthDead: 0.5, deathSeconds: 1.234 },
+    ],
+  }
+
+  test('forwarding, with the goals of its ratios', () => {
+    const cell = { ours: side, theirs: side, throughputRatio: 1.5, entryRatio: 0.7, ownerRatio: 0.9 }
+    const hop = {
+      rounds: 5,
+      conditions: '50 connections',
+      servers,
+      cells: [
+        { command: 'GET', depth: 16, ...cell },
+        { command: 'SET', depth: 16, ...cell },
+      ],
+    } as const
+    const section = clusterSection({ ...results, hop })
+    const figures = '105k/s, 7.30 + 2.10 µs | 105k/s, 7.30 + 2.10 µs'
+    expect(section).toContain(
+      `| GET, P = 16 | ${figures} | 1.50 × (goal: ≥ 1.4) | 0.70 × (goal: ≤ 0.75) | 0.90 × |\n`,
+    )
+    expect(section).toContain(`| SET, P = 16 | ${figures} | 1.50 × | 0.70 × | 0.90 × |\n`)
+    expect(section).toContain('(50 connections; medians of 5 rounds.)')
+    expect(section).toContain('erinys 1.0.0; redis 7.0.15; 2024-01-01; a processor, 2 cores.)')
+  })
+
+  test('the hot key and the simulation, also without twemproxy', () => {
+    const section = clusterSection(results)
+    expect(section).toContain('twemproxy is not installed')
+    expect(section).toContain('| none | yes | 500k/s | 0.10 µs | 2.00 µs | 7 % |\n')
+    expect(section).toContain('| 1 of 1,000 | no | 200k/s | 1.00 µs | 3.00 µs | 97 % |')
+    expect(section).toContain('| 1,000 | 42.4 ms | 1.10 × | 38 | 2.30 × | 30,000 | 5.0 MB |')
+    expect(section).toContain(
+      '| 1,000 | 3,996 | 25 MB | 3,996/s | 999 kB/s | 1.2 % of a core | 44 MB/s | 50 % of a core | 1.23 s | > 1 min | – |',
+    )
+  })
+})
+
+test('origins, with their goals', () => {
+  const read = { opsPerSecond: 1.2e6, cpuMicros: 0.8, p50: 2.5, p99: 5 }
+  const path = { keysPerSecond: 3210, p50: 0.3, p99: 1.25, queries: 1000, rows: 1000 }
+  const rush = { p99: 12.34, worstP99: 23.45, max: 34.56, nodesCpuMs: 11, crowdCpuMs: 9.87 }
+  const section = originSection({
+    command: 'npm run bench -- origins',
+    conditions: { ...conditions, postgres: 'PostgreSQL 15.18' },
+    rounds: 7,
+    keys: 500_000,
+    hits: [{ depth: 64, plain: read, fresh: { ...read, p50: 2.6 }, throughputRatio: 0.98, cpuRatio: 1.02 }],
+    batch: {
+      keys: 1000,
+      speedup: 38.6,
+      wideSpeedup: 36.3,
+      rows: [
+        { path: 'database', ...path },
+        { path: 'MGET', ...path, cpuMicros: 16.7, queries: 10 },
+      ],
+    },
+    stale: { keys: 300, clients: 4, rows: [{ path: 'stale', ...path, cpuMicros: 33.6, rows: 300 }] },
+    stampede: {
+      nodes: 3,
+      clients: 1000,
+      repeats: 20,
+      originMs: 201.3,
+      sentMs: 8.9,
+      rows: [
+        { key: 'cold', ...rush, queries: 1 },
+        { key: 'held', ...rush, queries: 0 },
+      ],
+    },
+  })
+  const rate = '1.20M/s, 0.80 µs'
+  expect(section).toContain(
+    `| GET, P = 64 | ${rate} | ${rate} | 0.98 × (goal: ≥ 0.97) | 1.02 × | 2.50, 2.60 ms | 5.00, 5.00 ms |\n`,
+  )
+  expect(section).toContain('| PostgreSQL itself, one by one | 3.2k/s | – | 0.30 ms | 1.25 ms | 1,000 |\n')
+  expect(section).toContain('| One `MGET` | 3.2k/s | 16.7 µs | 0.30 ms | 1.25 ms | 10 |\n')
+  expect(section).toContain('takes 38.60 × (goal: ≥ 20) as long as one `MGET`')
+  expect(section).toContain('| After it | 0.30 ms | 1.25 ms | 33.6 µs | 300 |\n')
+  expect(section).toContain('| cold | 12.3 ms (goal: ≤ 25) | 23.4 ms | 34.6 ms | 11.0 ms | 9.9 ms | 1 |\n')
+  expect(section).toContain('| cached | 12.3 ms | 23.4 ms | 34.6 ms | 11.0 ms | 9.9 ms | 0 |\n')
+  expect(section).toContain('2024-01-01; a processor, 2 cores; PostgreSQL 15.18.)')
+})
