@@ -1,4 +1,4 @@
-// Buffers of freed spans, kept for the next: what V8 would collect only later stays within a bound, and is reused.
+// Buffers of freed large blocks, kept for reuse: V8 would free them only at a later garbage collection.
 
 const MAX_BUFFERS = 16
 
@@ -7,12 +7,12 @@ export class BufferPool {
   #bytes = 0
   readonly #maxBytes: number
 
-  /** @param maxBytes what is kept at most */
+  /** @param maxBytes limit of all buffers kept */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes
   }
 
-  /** A buffer of at least `bytes` and at most a sixteenth more, not zeroed, or `undefined`. */
+  /** A buffer of `bytes` to 17/16 × `bytes`, not zeroed; `undefined`: there is none. */
   take(bytes: number): ArrayBuffer | undefined {
     for (let i = this.#buffers.length - 1; i >= 0; i--) {
       const buffer = this.#buffers[i]
@@ -24,7 +24,7 @@ export class BufferPool {
     return undefined
   }
 
-  /** Keeps a buffer if it can be worth it; the oldest make room. */
+  /** Keeps a buffer, and drops the oldest ones beyond the limits. */
   put(buffer: ArrayBuffer): void {
     if (buffer.byteLength > this.#maxBytes) return
     this.#buffers.push(buffer)

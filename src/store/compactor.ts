@@ -1,4 +1,4 @@
-// Keeps the arena near its live bytes: moves records out of sparse segments when holes have become of no use.
+// Compaction: moves records out of sparse segments when holes keep the arena above its limit.
 
 import type { Hash } from '../bytes/hash.ts'
 import { type Arena, NULL_REF, type Ref, UNIT_BYTES } from './arena.ts'
@@ -7,15 +7,15 @@ import type { Index } from './index.ts'
 import type { Prefetcher } from './prefetcher.ts'
 import type { Records } from './record.ts'
 
-/** What the arena may commit beyond its live bytes before it is compacted: keeps RSS below 1.15 × budget. */
+/** The arena may commit this factor of its live bytes before it is compacted: keeps RSS below 1.15 × budget. */
 const ARENA_OVERHEAD = 1.09
-/** Units moved at one allocation: a base, and so many times the allocation. */
+/** Units moved per allocation: a base, and a multiple of the allocated units. */
 const BASE_UNITS = 512
 const UNITS_PER_ALLOCATED = 16
-/** What looking a record up and mending the links to it costs, in units of copying. */
+/** Cost of finding a record and updating the references to it, expressed in copied units. */
 const MOVE_COST_UNITS = 8
 
-/** What knows where a record is. */
+/** Everything that holds references to records. */
 export interface RecordReferrers {
   readonly arena: Arena
   readonly index: Index
@@ -27,7 +27,7 @@ export interface RecordReferrers {
 
 export class Compactor {
   readonly #parts: RecordReferrers
-  /** The budget and the size of the index that the arena's limit was computed from. */
+  /** The budget and the index size for which the limit was computed. */
   #maxBytes = -1
   #indexBytes = -1
 
@@ -35,7 +35,7 @@ export class Compactor {
     this.#parts = keepers
   }
 
-  /** Lets the arena commit what a budget of `maxBytes` leaves it beside the index. */
+  /** Sets the arena's limit to what `maxBytes` leaves beside the index. */
   updateLimit(maxBytes: number): void {
     const { arena, index } = this.#parts
     if (index.bytes === this.#indexBytes && maxBytes === this.#maxBytes) return
@@ -45,13 +45,13 @@ export class Compactor {
     arena.maxCommittedUnits = Math.floor(room / UNIT_BYTES)
   }
 
-  /** Whether work is left over from before. */
+  /** Whether an evacuation is unfinished, or the arena is above its limit. */
   get isDue(): boolean {
     const { arena } = this.#parts
     return arena.evacuating || arena.committedUnits > arena.maxCommittedUnits
   }
 
-  /** Does a share of the work, in proportion to the allocation of `units` that pays for it. */
+  /** Does a bounded part of the work, in proportion to an allocation of `units`: so no single write pays for all. */
   compact(units: number): void {
     const { arena, index, eviction, records, prefetcher, hashOf } = this.#parts
     if (!arena.evacuating && !arena.beginEvacuation()) return

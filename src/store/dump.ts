@@ -1,4 +1,4 @@
-// An entry as bytes, to be moved to another node whose clock may show another time.
+// Dumps: an entry as bytes, for transfer to another node whose clock may differ.
 
 import { NULL_REF, type Ref } from './arena.ts'
 import { EXPIRES, FRESHNESS, FreshnessWindows, LOADED, tagFlags, ValueType } from './record.ts'
@@ -6,45 +6,52 @@ import type { Store } from './store.ts'
 import { EntryTags, MAX_TAGS } from './validity/tags.ts'
 
 /*
- *   0 | version | 1 | type | 2 | flags | 3 | 0 |
- *   4 | length of the value, uint32 |                                      numbers are little-endian
- *   HAS_DEADLINE: remaining life in ms, int64
- *   HAS_ORIGIN:   ms since the origin gave it, int64 | how long that took, ms, int32
- *   HAS_NOTES:    windows in ms: lead, while it is loaded anew, when that fails, kept; bytes of notes; all int32; notes
- *   HAS_TAGS:     number of tags, int32 | ms since their invalidation counts, int64 | their hashes, int32 each
- *   value bytes
- *   IS_DOUBTFUL: the node that gave it does not hear any more what changes at the source
+ *   byte 0    version
+ *   byte 1    type
+ *   byte 2    which optional fields follow
+ *   byte 3    0
+ *   4 – 7     length of the value, uint32
  *
- * Times are relative to the moment of the dump. The key goes beside it.
+ *   HAS_DEADLINE    remaining lifetime, ms, int64
+ *   HAS_LOAD        age since the load, ms, int64 | duration of the load, ms, int32
+ *   HAS_FRESHNESS   refreshAhead, staleWhileRevalidate, staleIfError, retention, ms | length of the validator;
+ *                   all int32 | validator bytes
+ *   HAS_TAGS        number of tags, int32 | age of the tag epoch, ms, int64 | tag hashes, int32 each
+ *   value bytes
+ *
+ *   NO_NOTIFICATIONS has no field: the sender was disconnected from the origin's change notifications.
+ *
+ * Numbers are little-endian. Times are relative to the time of the dump. The key is not part of it.
  */
 
 const VERSION = 1
 const HEADER_BYTES = 8
 const DEADLINE_BYTES = 8
-const ORIGIN_BYTES = 12
+const LOAD_BYTES = 12
 const WINDOW_BYTES = 20
 const windows = new FreshnessWindows()
 const TAG_BYTES = 4
 const TAGS_BYTES = 12
-const tagging = new EntryTags()
+const tags = new EntryTags()
 
 /**
- * The clock of the dump's receiver starts where the dump arrives: an entry counts as older by more than it travels, so
- * that an invalidation that it has met on its way is not missed.
+ * The receiver counts ages from the arrival of the dump. It adds this bound on the transfer time, so that an
+ * invalidation during the transfer is not missed.
  */
 const MAX_TRANSFER_MS = 10_000
 
 const HAS_DEADLINE = 1
-const HAS_ORIGIN = 2
+const HAS_LOAD = 2
 const IS_RAW = 4
 const HAS_FRESHNESS = 8
 const HAS_TAGS = 16
 const NO_NOTIFICATIONS = 32
-const ALL_FLAGS = HAS_DEADLINE | HAS_ORIGIN | IS_RAW | HAS_FRESHNESS | HAS_TAGS | NO_NOTIFICATIONS
+const ALL_FLAGS = HAS_DEADLINE | HAS_LOAD | IS_RAW | HAS_FRESHNESS | HAS_TAGS | NO_NOTIFICATIONS
 
-/** The last deadline that a record can have. */
+/** The latest deadline that a record can have. */
 const FOREVER = 2n ** 63n - 1n
 
+/** The dump of a record. */
 export function dumpEntry(store: Store, ref: Ref): Buffer {
   const { records } = store
   const deadline = records.exactDeadline(ref)
@@ -52,21 +59,22 @@ export function dumpEntry(store: Store, ref: Ref): Buffer {
   records.locate(ref)
   const { bytes, valueStart, valueEnd } = records
   const expiring = deadline !== 0n
-  const isNoted = expiring && records.hasFreshness(ref)
-  const notes = store.validity.validator(ref)
-  const noted = isNoted ? WINDOW_BYTES + notes.length : 0
-  records.readTags(ref, tagging)
-  const tagged = tagging.count === 0 ? 0 : TAGS_BYTES + TAG_BYTES * tagging.count
-  const head = HEADER_BYTES + (expiring ? DEADLINE_BYTES : 0) + (loaded ? ORIGIN_BYTES : 0) + noted + tagged
+  const hasFreshness = expiring && records.hasFreshness(ref)
+  const validator = store.validity.validator(ref)
+  const freshnessBytes = hasFreshness ? WINDOW_BYTES + validator.length : 0
+  records.readTags(ref, tags)
+  const tagBytes = tags.count === 0 ? 0 : TAGS_BYTES + TAG_BYTES * tags.count
+  const head =
+    HEADER_BYTES + (expiring ? DEADLINE_BYTES : 0) + (loaded ? LOAD_BYTES : 0) + freshnessBytes + tagBytes
   const dump = Buffer.allocUnsafe(head + valueEnd - valueStart)
   dump[0] = VERSION
   dump[1] = records.type(ref)
   dump[2] =
     (expiring ? HAS_DEADLINE : 0) |
-    (loaded ? HAS_ORIGIN : 0) |
+    (loaded ? HAS_LOAD : 0) |
     (records.isRaw(ref) ? IS_RAW : 0) |
-    (isNoted ? HAS_FRESHNESS : 0) |
-    (tagged === 0 ? 0 : HAS_TAGS)
+    (hasFreshness ? HAS_FRESHNESS : 0) |
+    (tagBytes === 0 ? 0 : HAS_TAGS)
   dump[3] = 0
   dump.writeUInt32LE(valueEnd - valueStart, 4)
   let at = HEADER_BYTES
@@ -75,33 +83,36 @@ export function dumpEntry(store: Store, ref: Ref): Buffer {
     at = dump.writeBigInt64LE(BigInt(Math.floor(store.now) - Math.floor(records.loadedAt(ref))), at)
     at = dump.writeInt32LE(records.loadMs(ref), at)
   }
-  if (isNoted) {
+  if (hasFreshness) {
     records.readWindows(ref, windows)
     for (const ms of [
       windows.refreshAhead,
       windows.staleWhileRevalidate,
       windows.staleIfError,
       windows.retention,
-      notes.length,
+      validator.length,
     ])
       at = dump.writeInt32LE(ms, at)
-    at += notes.copy(dump, at)
+    at += validator.copy(dump, at)
   }
-  if (tagged !== 0) {
-    at = dump.writeInt32LE(tagging.count, at)
-    at = dump.writeBigInt64LE(BigInt(store.validity.tagEpochs.ageMs(tagging.epoch[0])), at)
-    for (let i = 0; i < tagging.count; i++) at = dump.writeInt32LE(tagging.hashes[i], at)
+  if (tagBytes !== 0) {
+    at = dump.writeInt32LE(tags.count, at)
+    at = dump.writeBigInt64LE(BigInt(store.validity.tagEpochs.ageMs(tags.epoch[0])), at)
+    for (let i = 0; i < tags.count; i++) at = dump.writeInt32LE(tags.hashes[i], at)
   }
   dump.set(bytes.subarray(valueStart, valueEnd), at)
   return dump
 }
 
 /**
- * Stores under a key what `dumpEntry` wrote, as the most recently used entry; nothing if its life has ended, or if the
- * source has changed it since. If that is in doubt, it is stale, or where it cannot be, nothing is stored. False: it is
- * not an entry that this version knows, or alone exceeds the budget; then nothing has changed.
+ * Stores the entry of a dump under a key, which counts as an access. An entry that has expired, or that may have
+ * changed at the origin since, is dropped. An entry whose sender received no change notifications is stored as stale,
+ * or dropped if it may not be served stale.
  *
- * @param isDeaf whether this node, too, will doubt what it holds as soon as it hears of changes again
+ * @param isDisconnected whether this node, too, receives no change notifications: it will invalidate the entry itself
+ *   when it reconnects, so the entry is stored unchanged
+ * @returns false when the dump is malformed or of another version, or the entry alone exceeds the budget; then nothing
+ *   has changed
  */
 export function restoreEntry(
   store: Store,
@@ -109,43 +120,43 @@ export function restoreEntry(
   keyStart: number,
   keyEnd: number,
   dump: Buffer,
-  isDeaf = false,
+  isDisconnected = false,
 ): boolean {
   if (dump.length < HEADER_BYTES || dump[0] !== VERSION || dump[3] !== 0) return false
   const type = dump[1]
-  const shape = dump[2]
-  const expiring = (shape & HAS_DEADLINE) !== 0
-  const loaded = (shape & HAS_ORIGIN) !== 0
-  const isNoted = (shape & HAS_FRESHNESS) !== 0
-  if (isNoted && !(expiring && loaded)) return false
-  const notedAt = HEADER_BYTES + (expiring ? DEADLINE_BYTES : 0) + (loaded ? ORIGIN_BYTES : 0)
-  if (isNoted && !readWindows(dump, notedAt)) return false
-  const notesLength = isNoted ? dump.readInt32LE(notedAt + 16) : 0
-  const taggedAt = isNoted ? notedAt + WINDOW_BYTES + notesLength : notedAt
-  const isTagged = (shape & HAS_TAGS) !== 0
-  const tagCount = isTagged ? countTags(dump, taggedAt) : 0
+  const contents = dump[2]
+  const expiring = (contents & HAS_DEADLINE) !== 0
+  const loaded = (contents & HAS_LOAD) !== 0
+  const hasFreshness = (contents & HAS_FRESHNESS) !== 0
+  if (hasFreshness && !(expiring && loaded)) return false
+  const freshnessAt = HEADER_BYTES + (expiring ? DEADLINE_BYTES : 0) + (loaded ? LOAD_BYTES : 0)
+  if (hasFreshness && !readWindows(dump, freshnessAt)) return false
+  const validatorLength = hasFreshness ? dump.readInt32LE(freshnessAt + 16) : 0
+  const tagsAt = hasFreshness ? freshnessAt + WINDOW_BYTES + validatorLength : freshnessAt
+  const isTagged = (contents & HAS_TAGS) !== 0
+  const tagCount = isTagged ? countTags(dump, tagsAt) : 0
   if (isTagged && tagCount === 0) return false
-  const valueStart = isTagged ? taggedAt + TAGS_BYTES + TAG_BYTES * tagCount : taggedAt
-  if ((shape & ~ALL_FLAGS) !== 0 || dump.length !== valueStart + dump.readUInt32LE(4)) return false
-  const raw = (shape & IS_RAW) !== 0
+  const valueStart = isTagged ? tagsAt + TAGS_BYTES + TAG_BYTES * tagCount : tagsAt
+  if ((contents & ~ALL_FLAGS) !== 0 || dump.length !== valueStart + dump.readUInt32LE(4)) return false
+  const raw = (contents & IS_RAW) !== 0
   if (type === ValueType.ABSENT) {
-    if (!loaded || !expiring || raw || isNoted || dump.length !== valueStart) return false
+    if (!loaded || !expiring || raw || hasFreshness || dump.length !== valueStart) return false
   } else if (type !== ValueType.STRING) return false
 
-  const isDoubted = !isDeaf && (shape & NO_NOTIFICATIONS) !== 0
-  if (isDoubted && (!isNoted || windows.retention === 0)) return true
+  const isSuspect = !isDisconnected && (contents & NO_NOTIFICATIONS) !== 0
+  if (isSuspect && (!hasFreshness || windows.retention === 0)) return true
   const now = Math.floor(store.now)
-  let since = 0
+  let ageMs = 0
   let deadline = 0n
   let at = HEADER_BYTES
   if (expiring) {
     let remaining = dump.readBigInt64LE(at)
     at += DEADLINE_BYTES
-    if (isDoubted && remaining >= 0n) remaining = -1n
+    if (isSuspect && remaining >= 0n) remaining = -1n
     deadline = BigInt(now) + remaining
     if (deadline > FOREVER) deadline = FOREVER
-    // A key lives through the millisecond of its deadline.
-    if (remaining < (isNoted ? -BigInt(windows.retention) : 0n) || deadline <= 0n) return true
+    // A key is still valid in the millisecond of its deadline.
+    if (remaining < (hasFreshness ? -BigInt(windows.retention) : 0n) || deadline <= 0n) return true
   }
   if (loaded) {
     const loadMs = dump.readInt32LE(at + 8)
@@ -153,17 +164,17 @@ export function restoreEntry(
     const age = Number(dump.readBigInt64LE(at))
     store.loadedAt[0] = Math.min(Math.max(1, now - age), Number.MAX_SAFE_INTEGER)
     store.loadMs = loadMs
-    since = Math.max(0, age) + loadMs
+    ageMs = Math.max(0, age) + loadMs
   }
-  if (store.validity.mayHaveChanged(key, keyStart, keyEnd, since + MAX_TRANSFER_MS)) return true
+  if (store.validity.mayHaveChanged(key, keyStart, keyEnd, ageMs + MAX_TRANSFER_MS)) return true
   store.deadline[0] = Number(deadline)
-  if (isNoted) {
+  if (hasFreshness) {
     Object.assign(store.windows, windows)
-    store.newValidator = dump.subarray(taggedAt - notesLength, taggedAt)
+    store.newValidator = dump.subarray(tagsAt - validatorLength, tagsAt)
   }
   const flags =
-    (expiring ? EXPIRES : 0) | (loaded ? LOADED : 0) | (isNoted ? FRESHNESS : 0) | tagFlags(tagCount)
-  if (isTagged) readTags(store, dump, taggedAt, tagCount)
+    (expiring ? EXPIRES : 0) | (loaded ? LOADED : 0) | (hasFreshness ? FRESHNESS : 0) | tagFlags(tagCount)
+  if (isTagged) readTags(store, dump, tagsAt, tagCount)
   const ref = store.put(key, keyStart, keyEnd, dump, valueStart, dump.length, type, flags)
   if (ref === NULL_REF) return false
   if (raw) store.records.markRaw(ref)
@@ -171,7 +182,7 @@ export function restoreEntry(
   return true
 }
 
-/** 0: they are not what `dumpEntry` writes. */
+/** The number of tags; 0: the field is malformed. */
 function countTags(dump: Buffer, at: number): number {
   const count = dump.length < at + TAGS_BYTES ? 0 : dump.readInt32LE(at)
   return count > 0 && count <= MAX_TAGS && dump.length >= at + TAGS_BYTES + TAG_BYTES * count ? count : 0
@@ -183,7 +194,7 @@ function readTags({ entryTags, validity }: Store, dump: Buffer, at: number, coun
   for (let i = 0; i < count; i++) entryTags.add(dump.readInt32LE(at + TAGS_BYTES + TAG_BYTES * i))
 }
 
-/** False: they are not what `dumpEntry` writes. */
+/** False: the field is malformed. */
 function readWindows(dump: Buffer, at: number): boolean {
   if (dump.length < at + WINDOW_BYTES) return false
   windows.refreshAhead = dump.readInt32LE(at)
@@ -193,25 +204,25 @@ function readWindows(dump: Buffer, at: number): boolean {
   return Object.values(windows).every((ms) => ms >= 0) && dump.readInt32LE(at + 16) >= 0
 }
 
-/** The node that gives the entry away does not hear what changes at the source. */
+/** Marks a dump whose sender receives no change notifications. */
 export function markWithoutNotifications(dump: Buffer): void {
-  if ((dump[2] & HAS_ORIGIN) !== 0) dump[2] |= NO_NOTIFICATIONS
+  if ((dump[2] & HAS_LOAD) !== 0) dump[2] |= NO_NOTIFICATIONS
 }
 
-/** Makes of a dump what it would be had it been made `ms` later. */
+/** Adjusts a dump as if it had been made `ms` milliseconds later. */
 export function ageDump(dump: Buffer, ms: number): void {
   let at = HEADER_BYTES
   if ((dump[2] & HAS_DEADLINE) !== 0) at = dump.writeBigInt64LE(dump.readBigInt64LE(at) - BigInt(ms), at)
-  if ((dump[2] & HAS_ORIGIN) !== 0) {
+  if ((dump[2] & HAS_LOAD) !== 0) {
     dump.writeBigInt64LE(dump.readBigInt64LE(at) + BigInt(ms), at)
-    at += ORIGIN_BYTES
+    at += LOAD_BYTES
   }
   if ((dump[2] & HAS_TAGS) === 0) return
   if ((dump[2] & HAS_FRESHNESS) !== 0) at += WINDOW_BYTES + dump.readInt32LE(at + 16)
   dump.writeBigInt64LE(dump.readBigInt64LE(at + 4) + BigInt(ms), at + 4)
 }
 
-/** Whether a record is what it was when it was dumped, `deadline` being its `exactDeadline` then. */
+/** Whether a record still equals its dump. `deadline` is its `exactDeadline` at the time of the dump. */
 export function isUnchanged(store: Store, ref: Ref, dump: Buffer, deadline: bigint): boolean {
   const { records } = store
   if (records.type(ref) !== dump[1] || records.exactDeadline(ref) !== deadline) return false
@@ -226,13 +237,13 @@ export function isUnchanged(store: Store, ref: Ref, dump: Buffer, deadline: bigi
 }
 
 function hasTags({ records }: Store, ref: Ref, dump: Buffer): boolean {
-  records.readTags(ref, tagging)
-  if ((dump[2] & HAS_TAGS) === 0) return tagging.count === 0
+  records.readTags(ref, tags)
+  if ((dump[2] & HAS_TAGS) === 0) return tags.count === 0
   let at = HEADER_BYTES + ((dump[2] & HAS_DEADLINE) === 0 ? 0 : DEADLINE_BYTES)
-  if ((dump[2] & HAS_ORIGIN) !== 0) at += ORIGIN_BYTES
+  if ((dump[2] & HAS_LOAD) !== 0) at += LOAD_BYTES
   if ((dump[2] & HAS_FRESHNESS) !== 0) at += WINDOW_BYTES + dump.readInt32LE(at + 16)
-  if (dump.readInt32LE(at) !== tagging.count) return false
-  for (let i = 0; i < tagging.count; i++)
-    if (dump.readInt32LE(at + TAGS_BYTES + TAG_BYTES * i) !== tagging.hashes[i]) return false
+  if (dump.readInt32LE(at) !== tags.count) return false
+  for (let i = 0; i < tags.count; i++)
+    if (dump.readInt32LE(at + TAGS_BYTES + TAG_BYTES * i) !== tags.hashes[i]) return false
   return true
 }

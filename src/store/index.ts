@@ -4,37 +4,37 @@ import type { Hash } from '../bytes/hash.ts'
 import { NULL_REF, type Ref } from './arena.ts'
 
 /*
- * A shard is one Int32Array of slots, two words each:
+ * A shard is one Int32Array of slots of two words, sorted by unsigned hash:
  *
  *   | hash | ref | hash | ref | 0 | 0 | hash | ref | …            ref 0: empty
  *
- * The home of a hash is proportional to it, and the slots of a shard are kept in unsigned order of hash. So a
- * probe ends at the first greater hash, equal hashes are neighbours, removing shifts the run back and leaves
- * no tombstone, and walking the slots walks the keyspace in an order that no growth disturbs: the cursor of
- * SCAN is simply the next hash.
+ * The home slot of a hash is proportional to the hash (linear probing in sorted order). Therefore a probe ends at the
+ * first greater hash, equal hashes are neighbours, removing an entry shifts the run back and leaves no tombstone, and
+ * a walk over the slots visits the keyspace in an order that does not depend on the size of the table: the cursor of
+ * SCAN is the next hash.
  *
- * A directory maps the top bits of a hash to its shard. A full shard is rebuilt a quarter larger, and at
- * MAX_SLOTS it splits in two (extendible hashing: Fagin et al., 1979), so the longest pause is the copying of
- * one shard, whatever the number of entries, and the load stays between 0.64 and 0.8. (Only entries whose hashes
- * share 17 bits by the ten thousand, which no keyed hash gives, would fill a shard further.)
+ * A directory maps the top bits of a hash to its shard (extendible hashing: Fagin et al., 1979). A full shard is rebuilt
+ * a quarter larger; at MAX_SLOTS it is split in two. So the longest pause is the copy of one shard, whatever the number
+ * of entries, and the load factor stays between 0.64 and 0.8. (A shard can become fuller only if ten thousand hashes
+ * share their top 17 bits, which a keyed hash prevents.)
  */
 
 const MIN_SLOTS = 64
 const MAX_SLOTS = 32768
-/** Shards of equal top bits are not split beyond this: the directory has at most 2^17 places. */
+/** Depth at which shards are not split any more: the directory has at most 2^17 entries. */
 const MAX_DEPTH = 17
-/** Slots behind the last home, for runs that pass it. */
+/** Slots after the last home slot, for runs that continue beyond it. */
 const OVERFLOW = 64
-/** Flipped, the order of int32 is the order of the unsigned. */
+/** With the sign bit flipped, int32 compare as unsigned numbers do. */
 const SIGN = 1 << 31
-/** What an entry's slot occupies. */
+/** Bytes of a slot. */
 export const SLOT_BYTES = 8
 
 class Shard {
   slots: Int32Array
-  /** How many homes; the array has an overflow behind them. */
+  /** Number of home slots; the array has overflow slots after them. */
   homes: number
-  /** How many top bits of the hash select this shard. */
+  /** Number of top bits of the hash that select this shard. */
   readonly depth: number
   count = 0
 
@@ -44,7 +44,7 @@ class Shard {
     this.slots = new Int32Array((homes + overflow) * 2)
   }
 
-  /** The word at which a probe for `hash` begins. */
+  /** The word where a probe for `hash` begins. */
   home(hash: number): number {
     return (Math.imul((hash << this.depth) >>> 15, this.homes) >>> 17) << 1
   }
@@ -54,13 +54,13 @@ class Shard {
   }
 }
 
-/** What an empty index occupies, in bytes. */
+/** Bytes of an empty index. */
 export const MIN_INDEX_BYTES = (MIN_SLOTS + OVERFLOW) * SLOT_BYTES
 
 export class Index {
-  /** The slots of the shard that the last `seek` led to. */
+  /** The slots of the shard found by the last `seek`. */
   slots: Int32Array
-  /** Bytes of all slots, used or not. */
+  /** Bytes of all slots, empty ones included. */
   bytes = 0
   count = 0
   #directory: Shard[] = []
@@ -81,8 +81,8 @@ export class Index {
   }
 
   /**
-   * Leads to the shard of `hash` and returns the word of its first slot that is empty or has a hash not less
-   * than `hash`: in `this.slots`, equal hashes stand from there on.
+   * Sets `slots` to the shard of `hash`. Returns the word of the first slot that is empty or has a hash not less than
+   * `hash`: slots with an equal hash begin there.
    */
   seek(hash: Hash): number {
     const shard = this.#shard(hash)
@@ -93,7 +93,7 @@ export class Index {
     return at
   }
 
-  /** Reads the slots where probes for `hashes[from, to)` will begin; the result means nothing. See `ReadAhead`. */
+  /** Reads the slots where probes for `hashes[from, to)` will begin; the result has no meaning. See `Prefetcher`. */
   prefetch(hashes: Int32Array, from: number, to: number): number {
     let sum = 0
     for (let i = from; i < to; i++) {
@@ -117,7 +117,7 @@ export class Index {
     this.count++
   }
 
-  /** Removes the slot that holds exactly `hash` and `ref`; it must be there. */
+  /** Removes the entry of `hash` and `ref`, which must exist. */
   remove(hash: Hash, ref: Ref): void {
     const shard = this.#shard(hash)
     const slots = shard.slots
@@ -135,16 +135,16 @@ export class Index {
     }
   }
 
-  /** The entry of `hash` and `from` is now at `to`. */
+  /** Replaces the reference `from` in the entry of `hash` by `to`. */
   replace(hash: Hash, from: Ref, to: Ref): void {
     const at = this.#find(hash, from)
     this.slots[at + 1] = to
   }
 
   /**
-   * Walks entries in unsigned order of hash from `cursor` on, at least until `visit` was called `limit` times or
-   * `steps` slots were looked at, and then to the end of the last hash. Returns the next cursor, 0 at the end.
-   * `visit` must not change the index.
+   * Visits entries in unsigned order of hash from `cursor` on, until `visit` was called `limit` times or `steps` slots
+   * were read, and then to the end of the last hash. Returns the next cursor, 0 at the end. `visit` must not change the
+   * index.
    */
   walk(cursor: number, limit: number, steps: number, visit: (ref: Ref, hash: Hash) => void): number {
     let visited = 0
@@ -152,16 +152,16 @@ export class Index {
     for (let from = cursor >>> 0; ; ) {
       const shard = this.#shard(from as Hash)
       const slots = shard.slots
-      // The slot of the last hash visited. Hashes stay int32 here: as unsigned numbers half of them would be boxed.
+      // The slot of the last hash visited. Hashes stay int32: V8 allocates an object for unsigned ones above 2^31.
       let last = -1
       const first = from ^ SIGN
       for (let at = shard.home(from); at < slots.length; at += 2) {
         looked++
         if (slots[at + 1] === 0) continue
-        // Runs shift entries to the right: some here may belong before the cursor.
+        // Runs shift entries to the right: entries before the cursor may follow here.
         if ((slots[at] ^ SIGN) < first) continue
         if (visited >= limit || looked > steps) {
-          // In a long run the entry at the cursor lies far from home: it is visited, or there would be no progress.
+          // In a long run the entry at the cursor is far from its home slot. It is visited, else SCAN makes no progress.
           if (last < 0 ? slots[at] !== (cursor | 0) : slots[last] !== slots[at]) return slots[at] >>> 0
         }
         visit(slots[at + 1] as Ref, slots[at] as Hash)
@@ -188,13 +188,13 @@ export class Index {
     return at
   }
 
-  /** Shifts the run behind the place of `hash` by one slot. False: the overflow is full. */
+  /** Inserts an entry and shifts the rest of the run by one slot. False: the overflow is full. */
   #place(shard: Shard, hash: Hash, ref: Ref): boolean {
     const at = this.seek(hash)
     const slots = shard.slots
     let empty = at
     while (slots[empty + 1] !== 0) empty += 2
-    // The last slot stays empty: it ends every probe.
+    // The last slot stays empty, to end every probe.
     if (empty >= slots.length - 2) return false
     for (; empty > at; empty -= 2) {
       slots[empty] = slots[empty - 2]

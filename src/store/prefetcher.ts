@@ -1,4 +1,4 @@
-// Reads from memory, together, what the commands of a batch will look up one after the other.
+// Prefetching: reads the memory that the lookups of a batch of commands will need, overlapping the cache misses.
 
 import type { Hash } from '../bytes/hash.ts'
 import { type Arena, NULL_REF, type Ref } from './arena.ts'
@@ -6,10 +6,10 @@ import type { EvictionPolicy } from './eviction/policy.ts'
 import type { Index } from './index.ts'
 import { LOADED } from './record.ts'
 
-/** Words of a cache line. */
+/** Int32 words of a cache line of 64 bytes. */
 const LINE_WORDS = 16
 
-/** Most keys that are read ahead at once. */
+/** Keys per batch at most. */
 export const MAX_PREFETCH = 64
 
 export class Prefetcher {
@@ -17,10 +17,10 @@ export class Prefetcher {
   readonly #index: Index
   readonly #eviction: EvictionPolicy
   readonly #refs = new Int32Array(MAX_PREFETCH)
-  /** Counts what makes references invalid, and its value when those in `#refs` were found. */
+  /** Counts invalidations of references, and its value when `#refs` was filled. */
   #version = 0
   #batchVersion = -1
-  /** Where the key of the present command was found. */
+  /** The reference found for the key of the current command. */
   #candidate = NULL_REF
 
   constructor(arena: Arena, index: Index, eviction: EvictionPolicy) {
@@ -30,9 +30,9 @@ export class Prefetcher {
   }
 
   /**
-   * Reads what looking up and touching the keys of `hashes[from, to)` will need. The processor overlaps reads that
-   * do not depend on each other, hence a loop for each step, where one command after the other waits for each of
-   * its own in turn. Changes nothing; the result means nothing, it keeps the reads from being optimised away.
+   * Reads the memory that lookups of `hashes[from, to)` will need: index slots, record headers, eviction links. One loop
+   * per step: its reads do not depend on each other, so the processor overlaps them. Commands one by one would wait for
+   * each read in turn. The result has no meaning: it keeps the compiler from removing the reads.
    */
   prefetch(hashes: Int32Array, from: number, to: number): number {
     const { words, shift, unitMask } = this.#arena
@@ -42,7 +42,7 @@ export class Prefetcher {
     let sum = index.prefetch(hashes, from, to)
     if (this.#batchVersion !== this.#version) refs.fill(NULL_REF)
     this.#batchVersion = this.#version
-    // From an earlier batch it may name what is gone since.
+    // The candidate of an earlier batch may have been removed.
     this.#candidate = NULL_REF
     for (let i = from; i < to; i++) {
       const at = index.seek(hashes[i] as Hash)
@@ -56,28 +56,28 @@ export class Prefetcher {
       const own = words[refs[i] >>> shift]
       const at = (refs[i] & unitMask) << 1
       sum ^= eviction.prefetch(refs[i] as Ref)
-      // Times and windows push the key and the value out of the first cache line.
+      // With times and windows, key and value begin in the second cache line.
       if ((own[at] & LOADED) !== 0 && at + LINE_WORDS < own.length) sum ^= own[at + LINE_WORDS]
     }
     return sum
   }
 
-  /** The next key looked up is probably that of `hashes[i]`. */
+  /** The next key looked up is probably that of `hashes[i]`: its record is tried first. */
   hint(i: number): void {
     this.#candidate = this.#refs[i] as Ref
   }
 
-  /** The batch is over. */
+  /** Ends the batch: candidates are not used any more. */
   endBatch(): void {
     this.#batchVersion = -1
   }
 
-  /** A record was moved or removed: what was found may be gone. */
+  /** A record was moved or removed: references found before may be invalid. */
   invalidate(): void {
     this.#version++
   }
 
-  /** Where the key looked up now may be found; `NULL_REF`: it has to be searched. */
+  /** The record to try first for the key looked up now; `NULL_REF`: none. */
   get candidate(): Ref {
     return this.#version === this.#batchVersion ? this.#candidate : NULL_REF
   }

@@ -1,54 +1,64 @@
-// The layout of a record inside its block of the arena. One file: constants that another module imports are loaded
-// anew wherever they are used, which makes a lookup 3 to 5 % slower.
+// The layout of a record inside its block of the arena, and access to its fields.
+//
+// One file of more than 300 lines, because of measurements: an exported constant is a cell of the module that is loaded
+// at every use, while a constant that stays in its file is compiled into the code. With the flags imported from a file
+// of their own a lookup was 3 to 5 % slower.
 
 import { type Arena, OWNER_SHIFT, type Ref, UNIT_BYTES } from './arena.ts'
 import type { EntryTags } from './validity/tags.ts'
 
 /*
- * A record is one block:
+ * A record is one block of Int32 words w0, w1, …; the second line of a field gives its bits.
  *
- *   w0 | TAGS 31–30 | NOTED 29 | RAW 28 | WIDE 27 | LOADED 26 | EXPIRES 25 | type 24–22 | the arena's: 21–0 |   w = Int32 word
- *   w1 | 31 …… 12: second of the last access | 11 …… 8: slack | 7 …… 0: key length  |
- *   w2, w3 | the eviction policy's                                                  |
- *   WIDE:    key length, value length          (key above 255 bytes, or slack above 15)
- *   EXPIRES: deadline, ms since the epoch      (low word, high word)
- *   LOADED:  when the origin gave it, ms since the epoch (low, high); how long that took, ms; with NOTED: ms before
- *            the deadline from which a read looks closer
- *   NOTED:   ms after the deadline: served while loaded anew, served when that fails, kept; bytes of notes
- *   TAGS:    from when on their invalidation counts (low, high); hashes of tags: 2, 6 or 16, of which 0 is none
- *   notes, in whole units; key bytes, value bytes, slack
+ *   | w0                     | w1                     | w2, w3          | extension | validator | key | value | slack |
+ *   | flags, type, arena     | access, lengths        | eviction policy | by flags  | 8n bytes  |
  *
- * Slack is what is left of the last unit (and of a rest too small to be a free block), so the length of the
- * value follows from the size of the block. A 16-byte key with a 32-byte value takes 64 bytes and its index slot.
+ *   w0 | 31–30 TAGS | 29 FRESHNESS | 28 RAW | 27 WIDE | 26 LOADED | 25 EXPIRES | 24–22 type | 21–0 the arena's |
+ *   w1 | 31–12 second of the last access | 11–8 slack | 7–0 key length; with WIDE both are 0 |
+ *
+ * The extension holds the fields of the flags that are set, in this order. A time is two words, low and high, in
+ * milliseconds since the Unix epoch.
+ *
+ *   WIDE       8 bytes   key length | value length            for a key above 255 bytes, or slack above 15 bytes
+ *   EXPIRES    8 bytes   deadline (low, high)                 0: none
+ *   LOADED    16 bytes   load epoch (low, high) | duration of the load, ms | with FRESHNESS: refreshAhead, ms
+ *   FRESHNESS 16 bytes   staleWhileRevalidate | staleIfError | retention, all ms | length of the validator
+ *   TAGS   16/32/72 bytes   epoch of the tags (low, high) | 2, 6 or 16 tag hashes, 0 in free places
+ *
+ * Slack is the unused rest of the block: of its last unit, or one unit more when the rest was too small for a free
+ * block. So the value's length follows from the block's length. A key of 16 bytes with a value of 32 takes 64 bytes.
+ *
+ * A collection type takes a number of `ValueType`. Its value bytes are its own encoding, or the reference and the
+ * length of blocks that it has allocated from the arena (see `store.ts`).
  */
 
-/** What a record holds. `ABSENT` remembers that the origin has no such key. */
+/** The type of a value, 3 bits. `ABSENT` is a negative entry: the origin has no such key. 2 to 6 are free. */
 export const ValueType = { STRING: 1, ABSENT: 7 } as const
 export type ValueType = (typeof ValueType)[keyof typeof ValueType]
 
 const TYPE_SHIFT = OWNER_SHIFT
 const TYPE_MASK = 7
-/** The record has a place for a deadline; 0 there: none. */
+/** The record has a deadline field, which may be 0. */
 export const EXPIRES = 1 << (OWNER_SHIFT + 3)
-/** The record came from the origin. */
+/** The value was loaded from the origin. */
 export const LOADED = 1 << (OWNER_SHIFT + 4)
-/** It is kept for a while after its deadline; only together with `EXPIRES` and `LOADED`. */
+/** The record has freshness windows and a validator. Only together with `EXPIRES` and `LOADED`. */
 export const FRESHNESS = 1 << (OWNER_SHIFT + 7)
-/** The record carries tags: the size of their place, see `tagFlags`. */
+/** The record has tags: two bits for the size of their field, see `tagFlags`. */
 export const TAGS: number = 3 << (OWNER_SHIFT + 8)
 const TAGS_SHIFT = OWNER_SHIFT + 8
-/** Bytes of the place by its size. */
+/** Bytes of the tag field, by those two bits. */
 const TAG_BYTES = [0, 16, 32, 72] as const
 const WIDE = 1 << (OWNER_SHIFT + 5)
 const RAW = 1 << (OWNER_SHIFT + 6)
 
-/** The lowest of these flags. */
+/** The lowest flag that adds to the extension. */
 const EXTENSION_SHIFT = OWNER_SHIFT + 3
 const HEADER_BYTES = 16
 const MAX_NARROW_KEY = 255
 const MAX_SLACK = 15
 const SECOND_SHIFT = 12
-/** Seconds of access wrap after 12 days. */
+/** The second of the last access has 20 bits and wraps after 12 days. */
 export const SECOND_MASK = 0xfffff
 const TWO_32 = 2 ** 32
 const MAX_HIGH_WORD = 0x7fffffff
@@ -60,31 +70,32 @@ export const EVICTION_WORDS = 2
 export const MAX_UNITS = 2 ** 28 - 1
 
 /**
- * The fields of `NOTED` follow those of `WIDE`, `EXPIRES` and `LOADED`, of which the last two are always there; the
- * first one is in the word that `LOADED` leaves over.
+ * With `FRESHNESS` the fields of `EXPIRES` and `LOADED` are always present. Its own begin, without `WIDE`, at this word:
+ * the last one of `LOADED`.
  */
 const FRESHNESS_BYTES = 16
 const FRESHNESS_OFFSET = 9
-/** Word offsets from the first of them. */
+/** Word offsets from there. */
 const REFRESH_AHEAD = 0
 const STALE_WHILE_REVALIDATE = 1
 const STALE_IF_ERROR = 2
 const RETENTION = 3
 const VALIDATOR_LENGTH = 4
-/** The most ms that such a field can hold. */
+/** The longest window that a field can hold. */
 export const MAX_WINDOW_MS = 2 ** 31 - 1
 
-/** For how long, in ms, a record with `NOTED` is of use before and after its deadline; cells, as boxed numbers are garbage. */
+/** The freshness windows of a record around its deadline, in ms (RFC 5861). */
 export class FreshnessWindows {
-  /** Before the deadline: from when a read looks whether to load it anew. */
+  /** How long before the deadline a read may start a refresh. */
   refreshAhead = 0
-  /** After it: served while it is loaded anew; served when that fails; kept, at least as long as the others. */
+  /** How long after the deadline the value is served while a refresh runs, and when the refresh fails. */
   staleWhileRevalidate = 0
   staleIfError = 0
+  /** How long after the deadline the record is kept: at least as long as both of them. */
   retention = 0
 }
 
-/** Flags of `EXPIRES` and above make the extension: bytes of it by these bits. */
+/** Bytes of the extension, by the flags shifted down. */
 const EXTENSIONS = Uint8Array.from({ length: 1 << (32 - EXTENSION_SHIFT) }, (_, i) => {
   const w0 = i << EXTENSION_SHIFT
   return (
@@ -96,46 +107,48 @@ const EXTENSIONS = Uint8Array.from({ length: 1 << (32 - EXTENSION_SHIFT) }, (_, 
   )
 })
 
-/** Bytes between the header and the key, or the notes. */
+/** Bytes between the header and the validator. */
 function extension(w0: number): number {
   return EXTENSIONS[w0 >>> EXTENSION_SHIFT]
 }
 
-/** The flags of a record with so many tags, at most `MAX_TAGS`. */
+/** The `TAGS` bits of a record with `count` tags, at most `MAX_TAGS`. */
 export function tagFlags(count: number): number {
   return (count === 0 ? 0 : count <= 2 ? 1 : count <= 6 ? 2 : 3) << TAGS_SHIFT
 }
 
-/** Notes are kept in whole units: a key begins at one. */
+/** The validator is padded to whole units, so that the key begins at one. */
 function paddedValidator(length: number): number {
   return (length + UNIT_BYTES - 1) & -UNIT_BYTES
 }
 
-/** Bytes of a record of this key and value, before rounding. */
+/** Bytes of a record, before rounding to units. */
 export function recordBytes(
   keyLength: number,
   valueLength: number,
   flags: number,
-  notesLength: number = 0,
+  validatorLength: number = 0,
 ): number {
   const wide = keyLength > MAX_NARROW_KEY ? WIDE : 0
-  return HEADER_BYTES + extension(flags | wide) + paddedValidator(notesLength) + keyLength + valueLength
+  return HEADER_BYTES + extension(flags | wide) + paddedValidator(validatorLength) + keyLength + valueLength
 }
 
-/** Units of a block for a record of so many bytes; above `MAX_UNITS` for those that no record can have. */
+/** Units of a record of `bytes`; above `MAX_UNITS` if no record can have as many. */
 export function unitsFor(bytes: number): number {
   return bytes > MAX_UNITS * UNIT_BYTES ? MAX_UNITS + 1 : (bytes + UNIT_BYTES - 1) >>> 3
 }
 
-/** Reads and writes the fields of records. */
+/**
+ * Reads and writes the fields of records. Times are passed in `Float64Array` cells, as arguments would be allocated.
+ */
 export class Records {
-  /** Where `locate` found the value: `bytes[valueStart, valueEnd)`; `words` and `view` show the same memory. */
+  /** The value that `locate` found: `bytes[valueStart, valueEnd)`. `words` and `view` are the same memory. */
   bytes: Buffer = Buffer.alloc(0)
   words: Int32Array = new Int32Array(0)
   view: DataView = new DataView(this.bytes.buffer)
   valueStart = 0
   valueEnd = 0
-  /** Where `locateKey` found the key: `bytes[keyFrom, keyTo)`. */
+  /** The key that `locateKey` found: `bytes[keyFrom, keyTo)`. */
   keyFrom = 0
   keyTo = 0
   readonly #arena: Arena
@@ -152,7 +165,7 @@ export class Records {
     this.#arena.words[ref >>> this.#arena.shift][((ref & this.#arena.unitMask) << 1) + offset] = value
   }
 
-  /** Fills in everything of a new record but key, value, links and times; then `locate` points at its value. */
+  /** Writes the header and the lengths of a new record, and locates its value. Other fields are still undefined. */
   format(
     ref: Ref,
     type: ValueType,
@@ -160,12 +173,12 @@ export class Records {
     keyLength: number,
     valueLength: number,
     second: number,
-    notesLength = 0,
+    validatorLength = 0,
   ): void {
     const arena = this.#arena
     const words = arena.words[ref >>> arena.shift]
     const at = (ref & arena.unitMask) << 1
-    const slack = arena.units(ref) * UNIT_BYTES - recordBytes(keyLength, valueLength, flags, notesLength)
+    const slack = arena.units(ref) * UNIT_BYTES - recordBytes(keyLength, valueLength, flags, validatorLength)
     const wide = keyLength > MAX_NARROW_KEY || slack > MAX_SLACK
     const own = flags | (type << TYPE_SHIFT) | (wide ? WIDE : 0)
     words[at] = (words[at] & ((1 << OWNER_SHIFT) - 1)) | own
@@ -175,13 +188,13 @@ export class Records {
       words[at + 5] = valueLength
     }
     if ((flags & FRESHNESS) !== 0)
-      words[at + FRESHNESS_OFFSET + (wide ? 2 : 0) + VALIDATOR_LENGTH] = notesLength
+      words[at + FRESHNESS_OFFSET + (wide ? 2 : 0) + VALIDATOR_LENGTH] = validatorLength
     this.locate(ref)
   }
 
   /**
-   * Takes a value of another length into a record of the same layout, if it fits its block; then `locate`
-   * points at it. False: nothing has changed.
+   * Prepares a record for another value if flags and type are the same and the value fits the block: writes the length
+   * and locates the value. False: nothing has changed.
    */
   refit(
     ref: Ref,
@@ -246,7 +259,7 @@ export class Records {
     const w0 = words[at]
     const length = (w0 & WIDE) === 0 ? words[at + 1] & MAX_NARROW_KEY : words[at + 4]
     if (length !== end - start) return false
-    // A key begins at a whole unit, so it is compared by words.
+    // The key begins at a whole unit: words are compared, not bytes.
     let word = at + ((HEADER_BYTES + extension(w0)) >> 2)
     if ((w0 & FRESHNESS) !== 0) word += this.#validatorBytes(words, at) >> 2
     let from = start
@@ -265,7 +278,7 @@ export class Records {
     return (this.word(ref, 0) & WIDE) === 0 ? this.word(ref, 1) & MAX_NARROW_KEY : this.word(ref, 4)
   }
 
-  /** Where the key begins in `arena.bytes` of the record's segment. */
+  /** Offset of the key in the bytes of the record's segment. */
   keyStart(ref: Ref): number {
     const w0 = this.word(ref, 0)
     const start = (ref & this.#arena.unitMask) * UNIT_BYTES + HEADER_BYTES + extension(w0)
@@ -282,6 +295,7 @@ export class Records {
     return this.word(ref, 0) & (EXPIRES | LOADED)
   }
 
+  /** Whether OBJECT ENCODING answers `raw`: the value was changed by APPEND or SETRANGE. */
   isRaw(ref: Ref): boolean {
     return (this.word(ref, 0) & RAW) !== 0
   }
@@ -290,15 +304,15 @@ export class Records {
     this.setWord(ref, 0, this.word(ref, 0) | RAW)
   }
 
-  /** Units that the record needs: its block may have been given more. */
+  /** Units that the record needs. Its block may have more. */
   neededUnits(ref: Ref): number {
     if ((this.word(ref, 0) & WIDE) !== 0) return this.#arena.units(ref)
     return this.#arena.units(ref) - (((this.word(ref, 1) >>> 8) & MAX_SLACK) >>> 3)
   }
 
   /**
-   * Changes the length of the value within the block, of a record without `NOTED`. False: it does not fit, or would leave more slack than
-   * is worth keeping.
+   * Changes the length of the value within the block, for a record without `FRESHNESS`. False: it does not fit, or
+   * would waste too much of the block.
    */
   setValueLength(ref: Ref, valueLength: number): boolean {
     const keyLength = this.keyLength(ref)
@@ -316,7 +330,7 @@ export class Records {
     return true
   }
 
-  /** Moves a record to another block, of which it takes `units`. */
+  /** Moves a record of `units` to another block, and frees the old one. */
   move(from: Ref, to: Ref, units: number): void {
     const w0 = this.word(from, 0)
     const length = (w0 & WIDE) === 0 ? this.#usedBytes(from) : 0
@@ -327,7 +341,7 @@ export class Records {
     }
   }
 
-  /** Bytes of a narrow record without its slack. */
+  /** Bytes of a record without `WIDE`, without its slack. */
   #usedBytes(ref: Ref): number {
     return this.#arena.units(ref) * UNIT_BYTES - ((this.word(ref, 1) >>> 8) & MAX_SLACK)
   }
@@ -344,8 +358,8 @@ export class Records {
   }
 
   /**
-   * Whether the record's deadline, and with `NOTED` the time that it is kept after it, is before `now[0]` (Redis: a key
-   * lives through the millisecond of its deadline).
+   * Whether `now[0]` is after the deadline, and with `FRESHNESS` after the retention too. As in Redis, a key is still
+   * valid in the millisecond of its deadline.
    */
   isExpired(ref: Ref, now: Float64Array): boolean {
     const words = this.#arena.words[ref >>> this.#arena.shift]
@@ -358,18 +372,18 @@ export class Records {
     return (w0 & FRESHNESS) === 0 || this.#isPastRetention(ref, now, deadline)
   }
 
-  /** Whether the record is a value without `NOTED`: a read is answered with it as it is. */
+  /** Whether a read needs no freshness check: a value without `FRESHNESS`. */
   isPlain(ref: Ref): boolean {
     const w0 = this.word(ref, 0)
     return (w0 & FRESHNESS) === 0 && ((w0 >>> TYPE_SHIFT) & TYPE_MASK) !== ValueType.ABSENT
   }
 
-  /** Whether the record is kept although its deadline is before `now[0]`. */
+  /** Whether the record is past its deadline but retained. */
   isStale(ref: Ref, now: Float64Array): boolean {
     return this.hasFreshness(ref) && this.#isPast(ref, now)
   }
 
-  /** Whether a read should look closer: the record is stale, or soon will be. */
+  /** Whether a read may have to start a refresh: the record is stale, or within `refreshAhead` of it. */
   needsRefresh(ref: Ref, now: Float64Array): boolean {
     const words = this.#arena.words[ref >>> this.#arena.shift]
     const at = (ref & this.#arena.unitMask) << 1
@@ -380,7 +394,7 @@ export class Records {
     return deadline !== 0 && now[0] > deadline - words[fields + FRESHNESS_OFFSET + REFRESH_AHEAD]
   }
 
-  /** Whether there is a deadline; `deadline` would give a number too large not to be boxed. */
+  /** Whether there is a deadline. Unlike `deadline`, this allocates no number. */
   expires(ref: Ref): boolean {
     const w0 = this.word(ref, 0)
     if ((w0 & EXPIRES) === 0) return false
@@ -394,12 +408,12 @@ export class Records {
     return (w0 & EXPIRES) === 0 ? 0 : this.#time(ref, (w0 & WIDE) === 0 ? 4 : 6)
   }
 
-  /** Only for records with `EXPIRES`. The time comes in a cell: an argument would be boxed. */
+  /** Only for records with `EXPIRES`. */
   setDeadline(ref: Ref, ms: Float64Array): void {
     this.#setTime(ref, (this.word(ref, 0) & WIDE) === 0 ? 4 : 6, ms)
   }
 
-  /** The same, exact beyond 2^53 too: an int64. */
+  /** The deadline as an int64, exact above 2^53 too. */
   exactDeadline(ref: Ref): bigint {
     const w0 = this.word(ref, 0)
     if ((w0 & EXPIRES) === 0) return 0n
@@ -407,26 +421,26 @@ export class Records {
     return (BigInt(this.word(ref, offset + 1)) << 32n) | BigInt(this.word(ref, offset) >>> 0)
   }
 
-  /** Only for records with `EXPIRES` whose deadline is this one already but for what a double rounds off. */
+  /** Only for records with `EXPIRES`. Must equal the current deadline when rounded to a double. */
   setExactDeadline(ref: Ref, ms: bigint): void {
     const offset = (this.word(ref, 0) & WIDE) === 0 ? 4 : 6
     this.setWord(ref, offset, Number(BigInt.asIntN(32, ms)))
     this.setWord(ref, offset + 1, Number(ms >> 32n))
   }
 
-  /** When the origin gave the value, in milliseconds since the epoch; 0: it did not. */
+  /** The load epoch: ms since the Unix epoch; 0: the value was not loaded. */
   loadedAt(ref: Ref): number {
     const offset = this.#loadedOffset(ref)
     return offset === 0 ? 0 : this.#time(ref, offset)
   }
 
-  /** How long the origin took, in milliseconds. */
+  /** Duration of the load, ms. */
   loadMs(ref: Ref): number {
     const offset = this.#loadedOffset(ref)
     return offset === 0 ? 0 : this.word(ref, offset + 2)
   }
 
-  /** Only for records with `LOADED`, before their windows are set. */
+  /** Only for records with `LOADED`, before `setWindows`. */
   setLoaded(ref: Ref, at: Float64Array, ms: number): void {
     const offset = this.#loadedOffset(ref)
     this.#setTime(ref, offset, at)
@@ -434,16 +448,16 @@ export class Records {
     this.setWord(ref, offset + 3, 0)
   }
 
-  /** Whether the origin gave the value at `moment[0]` or before. */
-  isLoadedBy(ref: Ref, moment: Float64Array): boolean {
+  /** Whether the value was loaded at `epoch[0]` or before. */
+  isLoadedBy(ref: Ref, epoch: Float64Array): boolean {
     const offset = this.#loadedOffset(ref)
     if (offset === 0) return false
-    return (this.word(ref, offset) >>> 0) + this.word(ref, offset + 1) * TWO_32 <= moment[0]
+    return (this.word(ref, offset) >>> 0) + this.word(ref, offset + 1) * TWO_32 <= epoch[0]
   }
 
   /**
-   * Ends the life of a record with `NOTED` at `end[0]`, if it does not end before. False: it is not kept after its end,
-   * and nothing has changed.
+   * Lowers the deadline of a record to `end[0]` if it is later. False: the record has no retention, and nothing has
+   * changed.
    */
   capDeadline(ref: Ref, end: Float64Array): boolean {
     if (!this.hasFreshness(ref) || this.#freshnessField(ref, RETENTION) === 0) return false
@@ -451,12 +465,12 @@ export class Records {
     return true
   }
 
-  /** The flags that say how much room a record has for tags; 0: it carries none. */
+  /** The `TAGS` bits of a record; 0: it has no tags. */
   tagFlags(ref: Ref): number {
     return this.word(ref, 0) & TAGS
   }
 
-  /** The tags of a record; none without `TAGS`. */
+  /** Reads the tags of a record; none without `TAGS`. */
   readTags(ref: Ref, tagging: EntryTags): void {
     const size = this.word(ref, 0) >>> TAGS_SHIFT
     tagging.count = 0
@@ -471,7 +485,7 @@ export class Records {
     }
   }
 
-  /** Only for records with the `tagFlags` of as many tags. */
+  /** Only for records formatted with the `tagFlags` of this many tags. */
   setTags(ref: Ref, tagging: EntryTags): void {
     const offset = this.#tagsOffset(ref)
     const places = (TAG_BYTES[this.word(ref, 0) >>> TAGS_SHIFT] >> 2) - 2
@@ -489,16 +503,16 @@ export class Records {
     return (this.word(ref, 0) & FRESHNESS) !== 0
   }
 
-  /** The windows of a record; all 0 without `NOTED`. */
+  /** Reads the freshness windows of a record; all 0 without `FRESHNESS`. */
   readWindows(ref: Ref, windows: FreshnessWindows): void {
-    const isNoted = this.hasFreshness(ref)
-    windows.refreshAhead = isNoted ? this.#freshnessField(ref, REFRESH_AHEAD) : 0
-    windows.staleWhileRevalidate = isNoted ? this.#freshnessField(ref, STALE_WHILE_REVALIDATE) : 0
-    windows.staleIfError = isNoted ? this.#freshnessField(ref, STALE_IF_ERROR) : 0
-    windows.retention = isNoted ? this.#freshnessField(ref, RETENTION) : 0
+    const hasFreshness = this.hasFreshness(ref)
+    windows.refreshAhead = hasFreshness ? this.#freshnessField(ref, REFRESH_AHEAD) : 0
+    windows.staleWhileRevalidate = hasFreshness ? this.#freshnessField(ref, STALE_WHILE_REVALIDATE) : 0
+    windows.staleIfError = hasFreshness ? this.#freshnessField(ref, STALE_IF_ERROR) : 0
+    windows.retention = hasFreshness ? this.#freshnessField(ref, RETENTION) : 0
   }
 
-  /** Only for records with `NOTED`. */
+  /** Only for records with `FRESHNESS`. */
   setWindows(ref: Ref, windows: FreshnessWindows): void {
     const offset = FRESHNESS_OFFSET + ((this.word(ref, 0) & WIDE) === 0 ? 0 : 2)
     this.setWord(ref, offset + REFRESH_AHEAD, windows.refreshAhead)
@@ -507,17 +521,17 @@ export class Records {
     this.setWord(ref, offset + RETENTION, windows.retention)
   }
 
-  /** A copy of the notes; empty without `NOTED`. */
+  /** A copy of the validator; empty without `FRESHNESS`. */
   validator(ref: Ref): Buffer {
     const length = this.hasFreshness(ref) ? this.#freshnessField(ref, VALIDATOR_LENGTH) : 0
     const end = this.keyStart(ref) - paddedValidator(length) + length
     return Buffer.from(this.#arena.bytes[ref >>> this.#arena.shift].subarray(end - length, end))
   }
 
-  /** Only for records with `NOTED`, formatted for notes of this length. */
-  setValidator(ref: Ref, notes: Uint8Array): void {
-    const start = this.keyStart(ref) - paddedValidator(notes.length)
-    this.#arena.bytes[ref >>> this.#arena.shift].set(notes, start)
+  /** Only for records with `FRESHNESS`, formatted for a validator of this length. */
+  setValidator(ref: Ref, validator: Uint8Array): void {
+    const start = this.keyStart(ref) - paddedValidator(validator.length)
+    this.#arena.bytes[ref >>> this.#arena.shift].set(validator, start)
   }
 
   #isPastRetention(ref: Ref, now: Float64Array, deadline: number): boolean {
@@ -534,7 +548,7 @@ export class Records {
     )
   }
 
-  /** Whether the deadline is before `now[0]`. Only for records with `EXPIRES`. */
+  /** Whether `now[0]` is after the deadline. Only for records with `EXPIRES`. */
   #isPast(ref: Ref, now: Float64Array): boolean {
     const offset = (this.word(ref, 0) & WIDE) === 0 ? 4 : 6
     const deadline = (this.word(ref, offset) >>> 0) + this.word(ref, offset + 1) * TWO_32
@@ -552,7 +566,7 @@ export class Records {
 
   #setTime(ref: Ref, offset: number, ms: Float64Array): void {
     const high = Math.floor(ms[0] / TWO_32)
-    // The largest int64 becomes 2^63 as a double: one more than the words can hold.
+    // The largest int64 is 2^63 as a double: one more than two words can hold.
     this.setWord(ref, offset, high > MAX_HIGH_WORD ? -1 : (ms[0] % TWO_32) | 0)
     this.setWord(ref, offset + 1, Math.min(high, MAX_HIGH_WORD))
   }
