@@ -1,6 +1,10 @@
 // What members say to each other about slots when one more joins.
 
-import { type Answer, type Claim, Ownership } from '../../src/cluster/ownership/ownership.ts'
+import {
+  Ownership,
+  type OwnershipReply,
+  type OwnershipRequest,
+} from '../../src/cluster/ownership/ownership.ts'
 import { assignSlots } from '../../src/cluster/ring/slots.ts'
 import type { ScalingRow } from '../figures.ts'
 import { membersOf } from './table.ts'
@@ -50,7 +54,7 @@ class Tally {
   claims = 0
   bytes = 0
 
-  add(claim: Claim, answer: Answer): void {
+  add(claim: OwnershipRequest, answer: OwnershipReply): void {
     this.claims += 2
     this.bytes += JSON.stringify(claim).length + JSON.stringify(answer).length
   }
@@ -94,13 +98,18 @@ function takeOver(
   while (ownership.pending) {
     let asked = 0
     for (const { name, holds } of settled) {
-      const claim = ownership.claim(name)
+      const claim = ownership.request(name)
       if (claim === undefined) continue
       asked++
       const held = claim.ask.filter((slot) => holds.has(slot))
       const free = claim.ask.filter((slot) => !holds.has(slot))
       for (const slot of claim.take) holds.delete(slot)
-      const answer: Answer = { agreed: true, granted: [...claim.take, ...free], given: claim.take, held }
+      const answer: OwnershipReply = {
+        agreed: true,
+        granted: [...claim.take, ...free],
+        given: claim.take,
+        held,
+      }
       tally.add(claim, answer)
       ownership.answered(name, claim, answer)
     }
@@ -108,6 +117,6 @@ function takeOver(
   }
 }
 
-function allGranted(slots: readonly number[]): Answer {
+function allGranted(slots: readonly number[]): OwnershipReply {
   return { agreed: true, granted: slots, given: [], held: [] }
 }

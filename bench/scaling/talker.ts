@@ -1,7 +1,7 @@
 // One node of a simulated cluster: its own view of the others is real, what they say to it is made up.
 
 import type { ManualClock } from '../../src/bytes/clock.ts'
-import { Conversation } from '../../src/cluster/control-channel.ts'
+import { ControlChannel } from '../../src/cluster/control-channel.ts'
 import type { Peer } from '../../src/cluster/links/peer.ts'
 import type { Receiver } from '../../src/cluster/links/receiver.ts'
 import { Detector } from '../../src/cluster/liveness/detector.ts'
@@ -27,7 +27,7 @@ export class Talker {
   /** Messages that it has sent unasked, and their bytes on the wire. */
   messages = 0
   bytes = 0
-  readonly #conversation: Conversation
+  readonly #conversation: ControlChannel
   readonly #links: Peer[] = []
   readonly #serials = new Map<string, number>()
   /** By name: what a ping is answered with. */
@@ -54,10 +54,10 @@ export class Talker {
         onLeaseCheck: nothing,
         onIsolated: nothing,
         onSettled: nothing,
-        onChanged: () => this.#conversation.tellAll(),
+        onChanged: () => this.#conversation.sendHeartbeats(),
       },
     })
-    this.#conversation = new Conversation({
+    this.#conversation = new ControlChannel({
       detector: this.detector,
       // Who owns what is none of the matters here.
       ownership: { claim: nothing, pending: false } as unknown as Ownership,

@@ -8,11 +8,11 @@ import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
-import { Conversation } from './control-channel.ts'
-import { type Copied, Copying, type Holder } from './copies/copying.ts'
-import { Unwritten } from './handover/pending-writes.ts'
+import { ControlChannel } from './control-channel.ts'
+import { type Copied, type Holder, HotCopies } from './copies/copying.ts'
+import { PendingWrites } from './handover/pending-writes.ts'
 import { Relocation } from './handover/relocation.ts'
-import type { Moving } from './handover/takeover.ts'
+import type { TransferredEntry } from './handover/takeover.ts'
 import { Leaving } from './leaving.ts'
 import type { Identity } from './links/handshake.ts'
 import type { Link, LinkFailure } from './links/link.ts'
@@ -26,11 +26,11 @@ import { isStateMessage, type StateMessage } from './liveness/state.ts'
 import type { Log } from './log.ts'
 import type { Member } from './member.ts'
 import type { Membership } from './membership/membership.ts'
-import { isClaim } from './messages.ts'
-import { type Answer, Ownership, SELF } from './ownership/ownership.ts'
+import { isOwnershipRequest } from './messages.ts'
+import { Ownership, type OwnershipReply, SELF } from './ownership/ownership.ts'
 import { type ClusterReport, reportOf } from './report.ts'
 import { assignSlots, epochOf } from './ring/slots.ts'
-import { type WalkStep, walkOf } from './scan-order.ts'
+import { type ScanStep, scanOrder } from './scan-order.ts'
 import { type Waiter, Waiters } from './waiters.ts'
 
 /** Sizes in bytes, times in ms. */
@@ -70,14 +70,14 @@ export interface ClusterOptions {
 }
 
 /** A node that gave up a slot says so on its control link and on others: what is said there may be heard so much later. */
-const WORD_MS = 5
+const MIN_COPY_TTL_MS = 5
 
 /** What there is once the node knows its own name. */
 interface Running {
   readonly self: Member
   readonly detector: Detector
   readonly ownership: Ownership
-  readonly conversation: Conversation
+  readonly controlChannel: ControlChannel
   readonly relocation: Relocation
   readonly leaving: Leaving
 }
@@ -94,7 +94,7 @@ export class Cluster {
   /** Whether clients are told whom to ask, rather than served through this node. */
   readonly redirects: boolean
   readonly random: () => number
-  readonly copies: Copying
+  readonly copies: HotCopies
   readonly #options: ClusterOptions
   readonly #contexts: RequestContexts
   readonly #mesh: Mesh
@@ -108,7 +108,7 @@ export class Cluster {
   #list: readonly Member[] = []
   #delisted: readonly string[] = []
   readonly #waiters = new Waiters()
-  readonly #unwritten: Unwritten
+  readonly #pendingWrites: PendingWrites
   #running: Running | undefined
   #setReady = (): void => {}
   /** Resolves when the node knows who else there is. */
@@ -119,7 +119,7 @@ export class Cluster {
     this.#options = options
     this.redirects = settings.redirect === 'moved'
     this.random = random
-    this.#unwritten = new Unwritten(groups, log)
+    this.#pendingWrites = new PendingWrites(groups, log)
     this.#contexts = new RequestContexts(groups)
     this.#mesh = new Mesh({
       clock,
@@ -137,7 +137,7 @@ export class Cluster {
     this.ready = new Promise((resolve) => {
       this.#setReady = resolve
     })
-    this.copies = new Copying({
+    this.copies = new HotCopies({
       groups,
       instant,
       hasher,
@@ -164,7 +164,7 @@ export class Cluster {
         onLeaseCheck: () => this.#settle(),
         onIsolated: (isolated) => this.#isolate(isolated),
         onSettled: () => this.#settle(),
-        onChanged: () => conversation.tellAll(),
+        onChanged: () => conversation.sendHeartbeats(),
       },
     })
     const ownership: Ownership = new Ownership({
@@ -173,7 +173,7 @@ export class Cluster {
       indexOf: (name) => this.#mesh.numberOf(name),
       nameOf: (index) => this.peers[index]?.name ?? '',
       assign: (names) => assignSlots(names.map((name) => this.#memberOf(name))),
-      busy: (slot) => relocation.takeover.covers(slot) || this.#unwritten.has(slot),
+      busy: (slot) => relocation.takeover.covers(slot) || this.#pendingWrites.has(slot),
       gained: (slots, from) => {
         relocation.gained(slots, from)
         this.#ownersChanged()
@@ -184,7 +184,7 @@ export class Cluster {
         const given = new Set(slots)
         const isGiven = (key: Buffer): boolean => given.has(keySlot(key, 0, key.length))
         for (const { flights } of groups) flights?.fenceThose(isGiven)
-        this.#unwritten.lost(given)
+        this.#pendingWrites.lost(given)
         relocation.lost(slots, to)
         this.#ownersChanged()
       },
@@ -200,7 +200,7 @@ export class Cluster {
       ask: (name, group, args) => this.askPeer(name, group, args),
       warn: (message) => log.warn({}, message),
     })
-    const conversation = new Conversation({
+    const conversation = new ControlChannel({
       detector,
       ownership,
       peers: () => this.#mesh,
@@ -226,7 +226,7 @@ export class Cluster {
       log,
       isLast: () => this.#live.size <= 1,
     })
-    this.#running = { self, detector, ownership, conversation, relocation, leaving }
+    this.#running = { self, detector, ownership, controlChannel: conversation, relocation, leaving }
     this.owners = ownership.owners
     await membership.start(self, {
       changed: (members) => this.#listed(members),
@@ -255,7 +255,7 @@ export class Cluster {
   }
 
   /** What a number of `contextOf` stands for. */
-  circumstancesOf(context: number): RequestContext {
+  requestContextOf(context: number): RequestContext {
     return this.#contexts.decode(context)
   }
 
@@ -279,7 +279,7 @@ export class Cluster {
 
   /** Runs something when word from the owners of slots, which is under way, has probably come. */
   soon(run: () => void): void {
-    this.#options.timers.after(WORD_MS, run)
+    this.#options.timers.after(MIN_COPY_TTL_MS, run)
   }
 
   /** The name of the member that owns a key; `undefined`: this node. */
@@ -306,9 +306,9 @@ export class Cluster {
   }
 
   /** The order in which a walk over all nodes goes through them. */
-  get walk(): readonly WalkStep[] {
+  get scanOrder(): readonly ScanStep[] {
     const { self } = this.#parts
-    return walkOf(this.liveOwners.map((owner) => ({ name: this.peers[owner]?.name ?? self.name, owner })))
+    return scanOrder(this.liveOwners.map((owner) => ({ name: this.peers[owner]?.name ?? self.name, owner })))
   }
 
   /** Asks a member something of its own. Rejects when there is no reply. */
@@ -360,10 +360,10 @@ export class Cluster {
   }
 
   /** A peer claims slots. */
-  claimed(name: string, claim: unknown): Answer | undefined {
-    if (!isClaim(claim)) return undefined
-    this.#unwritten.look(claim.take)
-    const answer = this.#parts.ownership.claimed(name, claim)
+  ownershipRequested(name: string, claim: unknown): OwnershipReply | undefined {
+    if (!isOwnershipRequest(claim)) return undefined
+    this.#pendingWrites.look(claim.take)
+    const answer = this.#parts.ownership.requested(name, claim)
     this.#restamp()
     this.#parts.leaving.check()
     return answer
@@ -404,14 +404,14 @@ export class Cluster {
   }
 
   /** A peer hands entries over. */
-  accept(from: string, group: Group, entries: readonly Moving[]): string {
+  accept(from: string, group: Group, entries: readonly TransferredEntry[]): string {
     return this.#parts.relocation.takeover.acceptAll(group, entries, from)
   }
 
   /** A peer has handed over everything in these slots. */
   handedOver(from: string, slots: readonly number[]): string {
     const answer = this.#parts.relocation.takeover.done(from, slots)
-    this.#parts.conversation.claimAll()
+    this.#parts.controlChannel.requestAll()
     return answer
   }
 
@@ -439,7 +439,7 @@ export class Cluster {
   async close(): Promise<void> {
     const running = this.#running
     if (running === undefined) return
-    running.conversation.stop()
+    running.controlChannel.stop()
     running.relocation.handover.close()
     await this.#options.membership.close()
     this.#mesh.close()
@@ -463,7 +463,7 @@ export class Cluster {
 
   /** The members that may be there. Who leaves hands over what it owns, whether or not it is listed meanwhile. */
   #listed(list: readonly Member[]): void {
-    const { self, detector, conversation, leaving } = this.#parts
+    const { self, detector, controlChannel, leaving } = this.#parts
     this.#list = list
     const isListed = new Set(list.map(({ name }) => name))
     this.#delisted = leaving.names.filter((name) => name !== self.name && !isListed.has(name))
@@ -476,7 +476,7 @@ export class Cluster {
         this.#mesh.add(member, this.identity)
     detector.setMembers(members)
     // Who was taken off the list may not know it, and learns that its slots are others' now.
-    for (const peer of former) void conversation.tell(peer).then(() => peer.pool.close())
+    for (const peer of former) void controlChannel.tell(peer).then(() => peer.pool.close())
   }
 
   /**
@@ -491,14 +491,14 @@ export class Cluster {
   }
 
   #met(peer: Peer, isNew: boolean): void {
-    const { detector, conversation, relocation, ownership } = this.#parts
+    const { detector, controlChannel, relocation, ownership } = this.#parts
     if (isNew) {
       relocation.gone(peer.name)
       ownership.restarted(peer.name)
     }
     detector.linkReady(peer.name, peer.runId)
-    void conversation.tell(peer)
-    conversation.claimAll()
+    void controlChannel.tell(peer)
+    controlChannel.requestAll()
   }
 
   #lostTouch(peer: Peer, link: Link, how: LinkFailure | undefined): void {
@@ -517,7 +517,7 @@ export class Cluster {
 
   /** Divides the slots among the members that stay. */
   #assign({ members, epoch }: View): void {
-    const { self, detector, ownership, relocation, conversation } = this.#parts
+    const { self, detector, ownership, relocation, controlChannel } = this.#parts
     const leaving = this.#parts.leaving.names
     this.#assignedLeaving = leaving.join()
     const names = members.map(({ name }) => name)
@@ -528,7 +528,7 @@ export class Cluster {
     ownership.view({ epoch: epoch + epochOfNames(leaving), members: names, target, leaving })
     this.isAlone = names.length === 1 && names[0] === self.name && detector.peers().every(isNotThere)
     this.#ownersChanged()
-    conversation.claimAll()
+    controlChannel.requestAll()
   }
 
   /** What a peer says of itself: also whether it is about to leave. */
@@ -571,7 +571,7 @@ export class Cluster {
   #settle(): void {
     const { detector } = this.#parts
     this.inDoubt = detector.isLeaseCheckRunning || !detector.settled
-    this.#unwritten.hold(this.inDoubt)
+    this.#pendingWrites.hold(this.inDoubt)
     if (this.inDoubt) return
     this.#setReady()
     this.#waiters.resume()

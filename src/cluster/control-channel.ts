@@ -5,16 +5,16 @@ import type { Peer } from './links/peer.ts'
 import { ask, type Reply } from './links/request.ts'
 import type { Detector } from './liveness/detector.ts'
 import { isStateMessage, type StateMessage } from './liveness/state.ts'
-import { isAnswer } from './messages.ts'
-import type { Claim, Ownership } from './ownership/ownership.ts'
+import { isOwnershipReply } from './messages.ts'
+import type { Ownership, OwnershipRequest } from './ownership/ownership.ts'
 
 /** A claim that was not granted whole is made again after so many ms. */
-const CLAIM_AGAIN = 100
+const REQUEST_RETRY_MS = 100
 
 /** When many members come or go together, all are told of it so many ms apart. */
-const NEWS_APART = 10
+const MIN_BROADCAST_INTERVAL_MS = 10
 
-export interface ConversationOptions {
+export interface ControlChannelOptions {
   readonly detector: Detector
   readonly ownership: Ownership
   readonly peers: () => Iterable<Peer>
@@ -31,17 +31,17 @@ export interface ConversationOptions {
   readonly changed: () => void
 }
 
-export class Conversation {
-  readonly #options: ConversationOptions
-  readonly #claiming = new Set<string>()
+export class ControlChannel {
+  readonly #options: ControlChannelOptions
+  readonly #requesting = new Set<string>()
   #cancelPing: CancelTimer | undefined
-  #cancelClaim: CancelTimer | undefined
+  #cancelRequest: CancelTimer | undefined
   #cancelTell: CancelTimer | undefined
   /** Something has changed since all were told. */
   #hasNews = false
   #isOver = false
 
-  constructor(options: ConversationOptions) {
+  constructor(options: ControlChannelOptions) {
     this.#options = options
   }
 
@@ -52,20 +52,20 @@ export class Conversation {
   stop(): void {
     this.#isOver = true
     this.#cancelPing?.()
-    this.#cancelClaim?.()
+    this.#cancelRequest?.()
     this.#cancelTell?.()
   }
 
   /** Tells every peer this node's state, and hears theirs: at once, but not again and again. */
-  tellAll(): void {
+  sendHeartbeats(): void {
     if (this.#cancelTell !== undefined) {
       this.#hasNews = true
       return
     }
     this.#hasNews = false
-    this.#cancelTell = this.#options.timers.after(NEWS_APART, () => {
+    this.#cancelTell = this.#options.timers.after(MIN_BROADCAST_INTERVAL_MS, () => {
       this.#cancelTell = undefined
-      if (this.#hasNews) this.tellAll()
+      if (this.#hasNews) this.sendHeartbeats()
     })
     for (const peer of this.#options.peers()) void this.tell(peer)
   }
@@ -81,42 +81,42 @@ export class Conversation {
   }
 
   /** Claims what this node is to own and does not. */
-  claimAll(): void {
+  requestAll(): void {
     if (this.#isOver) return
-    for (const peer of this.#options.peers()) this.#claim(peer)
+    for (const peer of this.#options.peers()) this.#request(peer)
   }
 
   #ping(): void {
     const { detector, timers, pingInterval } = this.#options
     detector.tick()
-    this.tellAll()
+    this.sendHeartbeats()
     this.#cancelPing = timers.after(pingInterval, () => this.#ping())
   }
 
-  #claim(peer: Peer): void {
+  #request(peer: Peer): void {
     const { name } = peer
-    if (this.#claiming.has(name) || !peer.isReachable) return
+    if (this.#requesting.has(name) || !peer.isReachable) return
     const { ownership } = this.#options
-    const claim: Claim | undefined = ownership.claim(name)
+    const claim: OwnershipRequest | undefined = ownership.request(name)
     if (claim === undefined) return
-    this.#claiming.add(name)
+    this.#requesting.add(name)
     void this.#ask(peer, 'CLAIM', claim).then((answer) => {
-      this.#claiming.delete(name)
+      this.#requesting.delete(name)
       if (this.#isOver) return
-      if (isAnswer(answer)) {
+      if (isOwnershipReply(answer)) {
         const mayAskMore = ownership.answered(name, claim, answer)
         this.#options.changed()
-        if (mayAskMore) this.claimAll()
+        if (mayAskMore) this.requestAll()
       }
-      this.#claimLater()
+      this.#requestLater()
     })
   }
 
-  #claimLater(): void {
-    this.#cancelClaim?.()
+  #requestLater(): void {
+    this.#cancelRequest?.()
     const { ownership, isLeaving } = this.#options
     if (!ownership.pending && !isLeaving()) return
-    this.#cancelClaim = this.#options.timers.after(CLAIM_AGAIN, () => this.claimAll())
+    this.#cancelRequest = this.#options.timers.after(REQUEST_RETRY_MS, () => this.requestAll())
   }
 
   /** `undefined`: there was no answer. */

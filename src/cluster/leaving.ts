@@ -1,7 +1,7 @@
 // Who gives its slots away: peers that have said so, and this node once it drains.
 
 import type { CancelTimer, Timers } from '../bytes/clock.ts'
-import type { Conversation } from './control-channel.ts'
+import type { ControlChannel } from './control-channel.ts'
 import type { Handover } from './handover/handover.ts'
 import type { Detector } from './liveness/detector.ts'
 import type { Log } from './log.ts'
@@ -16,7 +16,7 @@ export interface LeavingOptions {
   readonly detector: Detector
   readonly ownership: Ownership
   readonly handover: Handover
-  readonly conversation: Conversation
+  readonly conversation: ControlChannel
   readonly membership: Membership
   readonly timers: Timers
   readonly log: Log
@@ -118,6 +118,6 @@ export class Leaving {
     this.isLeaving = true
     log.info({}, 'leaving: the slots of this node go to the others')
     detector.leave()
-    conversation.tellAll()
+    conversation.sendHeartbeats()
   }
 }

@@ -1,19 +1,19 @@
 // Checks requests and answers about slots that were received from a peer.
 
 import { SLOT_COUNT } from '../bytes/crc16.ts'
-import type { Answer, Claim } from './ownership/ownership.ts'
+import type { OwnershipReply, OwnershipRequest } from './ownership/ownership.ts'
 
 type Unchecked<T> = { readonly [Field in keyof T]?: unknown }
 
-export function isClaim(claim: unknown): claim is Claim {
+export function isOwnershipRequest(claim: unknown): claim is OwnershipRequest {
   if (!isObject(claim)) return false
-  const { id, epoch, ask, take } = claim as Unchecked<Claim>
+  const { id, epoch, ask, take } = claim as Unchecked<OwnershipRequest>
   return Number.isFinite(id) && Number.isFinite(epoch) && [ask, take].every(areSlots)
 }
 
-export function isAnswer(answer: unknown): answer is Answer {
+export function isOwnershipReply(answer: unknown): answer is OwnershipReply {
   if (!isObject(answer)) return false
-  const { granted, given, held } = answer as Unchecked<Answer>
+  const { granted, given, held } = answer as Unchecked<OwnershipReply>
   return [granted, given, held].every(areSlots)
 }
 

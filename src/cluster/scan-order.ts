@@ -3,7 +3,7 @@
 import { nodeId } from './member.ts'
 
 /** A node, and where it comes: an integer from 1 to 2^20 - 1 that no other node has. */
-export interface WalkStep {
+export interface ScanStep {
   readonly token: number
   readonly owner: number
 }
@@ -11,7 +11,7 @@ export interface WalkStep {
 const TOKENS = 2 ** 20
 
 /** Tokens belong to names, so that who joins or leaves during a walk does not make others be skipped. */
-export function walkOf(nodes: readonly { readonly name: string; readonly owner: number }[]): WalkStep[] {
+export function scanOrder(nodes: readonly { readonly name: string; readonly owner: number }[]): ScanStep[] {
   const taken = new Set<number>()
   const byName = [...nodes].sort((a, b) => (a.name < b.name ? -1 : 1))
   const steps = byName.map(({ name, owner }) => {

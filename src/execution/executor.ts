@@ -14,7 +14,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts'
 import { keyName } from './loading/load-results.ts'
 import { Loading } from './loading/loading.ts'
 import { Dispatcher } from './routing/dispatcher.ts'
-import { type Circumstances, circumstancesOf, type Errand } from './routing/forwarded-request.ts'
+import { type ForwardContext, type ForwardedRequest, forwardContextOf } from './routing/forwarded-request.ts'
 import { COPY, HERE, Routing, WAIT } from './routing/routing.ts'
 import { Runner } from './runner.ts'
 import type { CommandTable } from './table.ts'
@@ -36,11 +36,11 @@ const MAX_HELD_BYTES_OF_PEER = 256 * 2 ** 20
 /** Longer keys are not hashed ahead. */
 const MAX_WARM_KEY = 512
 
-interface Waited extends Circumstances {
+interface Waited extends ForwardContext {
   readonly command: Command
 }
 
-interface Held extends Waited {
+interface PendingRequest extends Waited {
   readonly args: Args
   readonly complete: (reply: Buffer) => void
 }
@@ -70,22 +70,22 @@ export class Executor {
     this.#telemetry = host.telemetry
     context.reply.onError = (text) => this.#telemetry.errorReply(text)
     this.#runner = new Runner(context, host)
-    const sendOn = (held: Held): boolean => this.#sendOn(held, held.args, held.complete)
+    const sendOn = (held: PendingRequest): boolean => this.#sendOn(held, held.args, held.complete)
     this.#loading = new Loading(this.#runner, host.telemetry, sendOn)
     this.#originWrites = new OriginWrites(this.#runner, host.telemetry, (held) =>
       this.#sendOn(held, held.args, held.complete, true),
     )
     const { cluster } = host
     if (cluster === undefined) return
-    const perform = (errand: Errand, args: Args): void => this.#perform(errand, args)
+    const perform = (forwarded: ForwardedRequest, args: Args): void => this.#perform(forwarded, args)
     this.#dispatcher = new Dispatcher({ cluster, context, table, perform })
     this.#routing = new Routing(cluster, context, this.#dispatcher)
   }
 
   /** Who takes the reply, from another node, to a request of a client's that was sent in this context. */
-  relayed(client: Client, context: number, complete: (reply: Buffer) => void): Errand {
-    return (this.#dispatcher as Dispatcher).errand(
-      { client, ...(this.#host.cluster as Cluster).circumstancesOf(context) },
+  relayed(client: Client, context: number, complete: (reply: Buffer) => void): ForwardedRequest {
+    return (this.#dispatcher as Dispatcher).forwardedRequest(
+      { client, ...(this.#host.cluster as Cluster).requestContextOf(context) },
       complete,
     )
   }
@@ -111,14 +111,14 @@ export class Executor {
   }
 
   /** `args` is request `i` of those that `warm` took, if it was called. */
-  prime(client: Client, args: Args, i: number): void {
+  prefetch(client: Client, args: Args, i: number): void {
     if (this.#warmedCount === 0 || args.count < 2 || args.end[1] - args.start[1] > MAX_WARM_KEY) return
     this.#hasher.prime(args.buf, args.start[1], args.end[1], this.#hashes[i] as Hash)
     client.group.store.prefetcher.hint(i)
   }
 
   /** The requests of `warm` are done: their bytes may change. */
-  cool(): void {
+  endPrefetch(): void {
     // The list keeps its length: a shorter one would be allocated anew for every batch.
     for (; this.#warmedCount > 0; this.#warmedCount--)
       this.#warmed[this.#warmedCount - 1].prefetcher.endBatch()
@@ -139,10 +139,10 @@ export class Executor {
       this.#silence(client, mark)
       return DONE
     }
-    if (client.held.size !== 0 && this.#mustWait(client, command)) {
+    if (client.pending.size !== 0 && this.#mustWait(client, command)) {
       if (client.peer === undefined || this.#seesAll(command) || holdsMost(client)) return STALLED
       // Others' commands, behind it on the same connection, do not wait with it.
-      this.#park(client, command)
+      this.#enqueue(client, command)
       return DONE
     }
     // A pause of clients must not make this node seem dead.
@@ -177,16 +177,16 @@ export class Executor {
   }
 
   /**
-   * Runs a request for an errand: one of a peer's or several parts that this node owns a part of. Nothing may be
+   * Runs a request for an forwarded: one of a peer's or several parts that this node owns a part of. Nothing may be
    * pending in the reply writer.
    */
-  #perform(errand: Errand, args: Args, isPulled = false): void {
+  #perform(forwarded: ForwardedRequest, args: Args, isPulled = false): void {
     const context = this.#context
     const { reply } = context
-    const { client, group, protocol } = errand.circumstances
+    const { client, group, protocol } = forwarded.context
     const command = this.#table.resolve(args)
     if (command === undefined || !command.accepts(args.count)) {
-      errand.fail('ERR the request was changed on its way')
+      forwarded.fail('ERR the request was changed on its way')
       return
     }
     context.instant.refresh()
@@ -195,16 +195,16 @@ export class Executor {
     context.group = group
     reply.protocol = protocol
     const mayPull = !isPulled && command.isRouted && this.#host.cluster?.isSettling
-    if (mayPull && this.#pull(client, command, errand)) return
+    if (mayPull && this.#pull(client, command, forwarded)) return
     const startedAt = this.#telemetry.now()
-    if (!this.#runOrHold(client, command, 0, errand)) return
+    if (!this.#runOrHold(client, command, 0, forwarded)) return
     const bytes = reply.take()
     this.#telemetry.finish(command.stats, startedAt, client, args, command.secretsOf(args))
-    errand.complete(bytes)
+    forwarded.complete(bytes)
   }
 
   /** False: it waits for loads, and the place of its reply is held. */
-  #runOrHold(client: Client, command: Command, mark: number, errand?: Errand): boolean {
+  #runOrHold(client: Client, command: Command, mark: number, forwarded?: ForwardedRequest): boolean {
     const context = this.#context
     const { group } = context
     context.command = command
@@ -212,11 +212,11 @@ export class Executor {
     context.loaded = false
     context.missed = false
     if (group.writes !== undefined && this.#originWrites.concerns(command))
-      return !this.#originWrites.hold(client, command, errand)
+      return !this.#originWrites.begin(client, command, forwarded)
     if (
       group.flights !== undefined &&
       command.loadsFirst(context.args) &&
-      this.#loading.hold(client, command, errand)
+      this.#loading.begin(client, command, forwarded)
     )
       return false
     if (command.isWrite && group.isWatched) this.#runner.fence(command)
@@ -224,7 +224,7 @@ export class Executor {
     if (!context.missed) return true
     context.reply.rewind(mark)
     this.#telemetry.failed = false
-    if (this.#loading.hold(client, command, errand)) return false
+    if (this.#loading.begin(client, command, forwarded)) return false
     context.loaded = true
     this.#runner.run(command, mark)
     return true
@@ -241,24 +241,24 @@ export class Executor {
     this.#runner.run(command, mark)
   }
 
-  /** An errand for the place of the command that runs now. */
-  #errandFor(client: Client): Errand {
-    return (this.#dispatcher as Dispatcher).errand(circumstancesOf(client), placeOf(client))
+  /** An forwarded for the place of the command that runs now. */
+  #forwardedRequest(client: Client): ForwardedRequest {
+    return (this.#dispatcher as Dispatcher).forwardedRequest(forwardContextOf(client), placeOf(client))
   }
 
   /** Runs a peer's command once those before it that have its keys are done. */
-  #park(client: Client, command: Command): void {
+  #enqueue(client: Client, command: Command): void {
     const context = this.#context
     const keys = command.keysOf(context).map((i) => keyName(context.args, i))
     const args = context.args.detach()
-    const errand = this.#errandFor(client)
-    const { circumstances, complete } = errand
-    client.held.park({
+    const request = this.#forwardedRequest(client)
+    client.pending.enqueue({
       keys,
       bytes: args.buf.length,
       sees: !command.loadsThrough,
       run: () => {
-        if (!this.#sendOn({ ...circumstances, command }, args, complete)) this.#perform(errand, args)
+        if (!this.#sendOn({ ...request.context, command }, args, request.complete))
+          this.#perform(request, args)
       },
     })
   }
@@ -267,27 +267,27 @@ export class Executor {
    * Asks the previous owners of slots that this node is taking over for the keys that it does not hold; then the
    * command runs. False: there is nothing to ask for.
    */
-  #pull(client: Client, command: Command, errand?: Errand): boolean {
+  #pull(client: Client, command: Command, forwarded?: ForwardedRequest): boolean {
     const { cluster } = this.#host
     const context = this.#context
     const { args } = context
-    const group = errand?.circumstances.group ?? client.group
+    const group = forwarded?.context.group ?? client.group
     const positions = command.keysOf(context)
     const pulls = positions.filter((i) => cluster?.mustPull(group, args, i))
     if (cluster === undefined || pulls.length === 0) return false
     const own = args.detach()
     const keys = positions.map((i) => keyName(args, i))
     const held = { keys, bytes: own.buf.length, write: true }
-    const place = errand ?? this.#errandFor(client)
-    client.held.add(held)
+    const place = forwarded ?? this.#forwardedRequest(client)
+    client.pending.add(held)
     let missing = pulls.length
     for (const i of pulls) {
       void cluster.pull(group, own.copy(i)).then(() => {
         if (--missing !== 0) return
-        client.held.delete(held)
-        const from = place.circumstances
+        client.pending.delete(held)
+        const from = place.context
         if (!this.#sendOn({ ...from, command }, own, place.complete)) this.#perform(place, own, true)
-        client.held.unpark()
+        client.pending.runQueued()
       })
     }
     return true
@@ -352,20 +352,20 @@ export class Executor {
     const { args } = this.#context
     const { loadsThrough } = command
     for (const position of command.keysOf(this.#context)) {
-      if (client.held.blocks(keyName(args, position), !loadsThrough)) return true
+      if (client.pending.blocks(keyName(args, position), !loadsThrough)) return true
     }
     return false
   }
 
   /** Whether the context's command may see every key. */
   #seesAll(command: Command): boolean {
-    return command.spec.wholeKeyspace === true || command.spanOf(this.#context.args) !== undefined
+    return command.spec.wholeKeyspace === true || command.fanOutOf(this.#context.args) !== undefined
   }
 }
 
 /** Whether so much is held for a connection that it has to wait. */
-function holdsMost({ held, peer }: Client): boolean {
+function holdsMost({ pending, peer }: Client): boolean {
   return peer === undefined
-    ? held.size >= MAX_HELD || held.bytes >= MAX_HELD_BYTES
-    : held.size >= MAX_HELD_OF_PEER || held.bytes >= MAX_HELD_BYTES_OF_PEER
+    ? pending.size >= MAX_HELD || pending.bytes >= MAX_HELD_BYTES
+    : pending.size >= MAX_HELD_OF_PEER || pending.bytes >= MAX_HELD_BYTES_OF_PEER
 }

@@ -2,7 +2,7 @@
 
 import type { CancelTimer, Timers } from '../bytes/clock.ts'
 import type { Governor } from './governor.ts'
-import { LateSignal } from './lazy-abort-signal.ts'
+import { LazyAbortSignal } from './lazy-abort-signal.ts'
 import type { LoadContext, Origin, OriginResult } from './origin.ts'
 import { readResults } from './result.ts'
 
@@ -21,23 +21,23 @@ export interface BatcherOptions<Member> extends BatchPolicy {
   /** Runs something when this turn of the event loop has read all sockets; may be cancelled. */
   readonly afterTurn: (run: () => void) => CancelTimer
   /** How the load of a member ended: what the origin gave for its key, looked at by nobody, or why it gave nothing. */
-  readonly land: (member: Member, ending: Ending) => void
+  readonly complete: (member: Member, ending: CallResult) => void
   /** Told of each member when the origin is asked for it, each time. */
-  readonly asks?: (member: Member) => void
+  readonly called?: (member: Member) => void
   /** Decides when the origin is called, and whether; by default always. */
   readonly governor?: Governor
   /** What tells the version of a member's value that is held from others; passed on where one key is asked for. */
   readonly validatorOf?: (member: Member) => string | undefined
 }
 
-export type Ending = { readonly result: OriginResult } | { readonly error: unknown }
+export type CallResult = { readonly result: OriginResult } | { readonly error: unknown }
 
 /** Keys that are asked for together; it gathers until it departs. A member is one load of a key. */
 export class Batch<Member> {
   /** By key: a load that a write fenced, and the one after it, are of the same key. */
   readonly members = new Map<string, Set<Member>>()
-  readonly signal = new LateSignal()
-  cancelDeparture: CancelTimer | undefined
+  readonly signal = new LazyAbortSignal()
+  cancelDispatch: CancelTimer | undefined
 
   /** One load of a key has ended without the origin. When nobody waits any more, the origin is told so. */
   leave(key: string, member: Member, reason: Error): void {
@@ -46,7 +46,7 @@ export class Batch<Member> {
     if (loads.size > 0) return
     this.members.delete(key)
     if (this.members.size > 0) return
-    this.cancelDeparture?.()
+    this.cancelDispatch?.()
     this.signal.abort(reason)
   }
 }
@@ -55,7 +55,7 @@ export class Batcher<Member> {
   /** Calls of the origin, of one key too. */
   calls = 0
   readonly #options: BatcherOptions<Member>
-  #gathering: Batch<Member> | undefined
+  #openBatch: Batch<Member> | undefined
 
   constructor(options: BatcherOptions<Member>) {
     this.#options = options
@@ -63,16 +63,16 @@ export class Batcher<Member> {
 
   /** Puts a load into the batch that is gathering, which departs when it is full. The origin is never called from here. */
   add(key: string, member: Member): Batch<Member> {
-    let batch = this.#gathering
+    let batch = this.#openBatch
     // One that everybody has left does not depart any more.
     if (batch === undefined || batch.members.size === 0) batch = this.#open()
     const loads = batch.members.get(key)
     if (loads === undefined) batch.members.set(key, new Set([member]))
     else loads.add(member)
     if (batch.members.size >= this.#options.max) {
-      batch.cancelDeparture?.()
-      this.#gathering = undefined
-      queueMicrotask(() => this.#depart(batch))
+      batch.cancelDispatch?.()
+      this.#openBatch = undefined
+      queueMicrotask(() => this.#dispatch(batch))
     }
     return batch
   }
@@ -80,19 +80,19 @@ export class Batcher<Member> {
   #open(): Batch<Member> {
     const { windowMs, timers, afterTurn } = this.#options
     const batch = new Batch<Member>()
-    this.#gathering = batch
-    const depart = (): void => this.#depart(batch)
-    batch.cancelDeparture = windowMs > 0 ? timers.after(windowMs, depart) : afterTurn(depart)
+    this.#openBatch = batch
+    const depart = (): void => this.#dispatch(batch)
+    batch.cancelDispatch = windowMs > 0 ? timers.after(windowMs, depart) : afterTurn(depart)
     return batch
   }
 
-  #depart(batch: Batch<Member>): void {
-    if (this.#gathering === batch) this.#gathering = undefined
+  #dispatch(batch: Batch<Member>): void {
+    if (this.#openBatch === batch) this.#openBatch = undefined
     if (batch.members.size > 0) void this.#call(batch)
   }
 
   async #call(batch: Batch<Member>): Promise<void> {
-    const { origin, group, land, asks, governor } = this.#options
+    const { origin, group, complete, called, governor } = this.#options
     const keys = [...batch.members.keys()]
     const { signal } = batch
     const context: LoadContext = {
@@ -107,8 +107,8 @@ export class Batcher<Member> {
     let failure: { readonly error: unknown } | undefined
     try {
       const call = async (): Promise<readonly (OriginResult | Error)[]> => {
-        if (asks !== undefined)
-          for (const members of batch.members.values()) for (const member of members) asks(member)
+        if (called !== undefined)
+          for (const members of batch.members.values()) for (const member of members) called(member)
         return keys.length === 1
           ? [await origin.load(keys[0], context)]
           : readResults(await origin.loadMany(keys, context), keys)
@@ -120,7 +120,7 @@ export class Batcher<Member> {
     }
     for (const [i, key] of keys.entries()) {
       const ending = failure ?? endingOf(results, i)
-      for (const member of batch.members.get(key) ?? []) land(member, ending)
+      for (const member of batch.members.get(key) ?? []) complete(member, ending)
     }
   }
 
@@ -133,7 +133,7 @@ export class Batcher<Member> {
 }
 
 /** Looking at what an origin gave may throw. */
-function endingOf(results: readonly (OriginResult | Error)[], i: number): Ending {
+function endingOf(results: readonly (OriginResult | Error)[], i: number): CallResult {
   try {
     const result = results[i]
     return result instanceof Error ? { error: result } : { result }

@@ -2,15 +2,15 @@
 
 import { isUtf8 } from 'node:buffer'
 import type { CancelTimer, Timers } from '../bytes/clock.ts'
-import { type Batch, Batcher, type BatchPolicy, type Ending } from './batcher.ts'
+import { type Batch, Batcher, type BatchPolicy, type CallResult } from './batcher.ts'
 import type { Governor } from './governor.ts'
-import { LateSignal } from './lazy-abort-signal.ts'
+import { LazyAbortSignal } from './lazy-abort-signal.ts'
 import type { LoadContext, LoadedFacts, Origin, OriginResult } from './origin.ts'
-import { Pauses } from './pauses.ts'
+import { RefreshBackoff } from './pauses.ts'
 import { type ReadResult, readResult, reasonOf } from './result.ts'
 
 /** How a load ended. */
-export interface Landing {
+export interface LoadResult {
   /** The value; `null`: the origin has no such key. */
   readonly value: Buffer | null
   /** Why there is no answer, in words; then `value` means nothing, unless it `isStale`. */
@@ -22,7 +22,7 @@ export interface Landing {
   /** How long the origin took, in milliseconds. */
   readonly ms: number
   /** What `FlightOptions.moment` gave when the load began. */
-  readonly moment?: number
+  readonly loadEpoch?: number
   /** The hashes of the tags of what was found to be unchanged. */
   readonly keptTags?: readonly number[]
   /** What the origin said about the value, or about its absence. */
@@ -30,7 +30,7 @@ export interface Landing {
 }
 
 /** The version of a value that is held while it is loaded anew. */
-export interface HeldVersion {
+export interface CachedVersion {
   readonly validator: string
   readonly value: Buffer
   /** The hashes of its tags. */
@@ -38,7 +38,7 @@ export interface HeldVersion {
 }
 
 /** Called once, never synchronously with `join`. */
-export type Waiter = (landing: Landing) => void
+export type Waiter = (loadResult: LoadResult) => void
 
 /** An origin is not asked for longer keys, of which several copies would be made for each load. */
 export const MAX_KEY_BYTES = 2 ** 20
@@ -56,22 +56,22 @@ export class Flight {
   /** When the origin was asked, the last time if it was asked again. */
   askedAt: number | undefined
   /** What the origin may find unchanged. */
-  readonly held: HeldVersion | undefined
+  readonly cached: CachedVersion | undefined
   fenced = false
-  moment: number | undefined
-  landed = false
+  loadEpoch: number | undefined
+  isComplete = false
   /** Nobody waited for it when it began. */
   isRefresh = false
   cancelTimer: CancelTimer | undefined
   /** Told when the load ends before the origin has answered. */
   batch: Batch<Flight> | undefined
-  readonly late = new LateSignal()
+  readonly abortSignal = new LazyAbortSignal()
   #text: string | undefined
 
-  constructor(key: Buffer, startedAt: number, held: HeldVersion | undefined) {
+  constructor(key: Buffer, startedAt: number, held: CachedVersion | undefined) {
     this.key = key
     this.startedAt = startedAt
-    this.held = held
+    this.cached = held
   }
 
   /** The key as the origin is asked for it. */
@@ -82,12 +82,12 @@ export class Flight {
 
   /** Of this load alone; one in a batch has the signal of the batch. */
   get signal(): AbortSignal {
-    return this.late.signal
+    return this.abortSignal.signal
   }
 
   /** Tells the origin that its answer is no longer wanted. */
   abort(reason: Error): void {
-    this.late.abort(reason)
+    this.abortSignal.abort(reason)
     this.batch?.leave(this.text, this, reason)
   }
 }
@@ -102,20 +102,20 @@ export interface FlightOptions {
   readonly timeoutMs: number
   readonly now: () => number
   readonly timers: Timers
-  /** Takes down when a load begins; comes back with its landing. */
-  readonly moment?: () => number
+  /** Takes down when a load begins; comes back with its loadResult. */
+  readonly loadEpoch?: () => number
   /** How misses become calls of `loadMany`, if the origin has it; by default at most 100 keys of one turn of the event loop. */
   readonly batch?: BatchPolicy
   /** Runs something when this turn of the event loop has read all sockets; by default `setImmediate`. */
   readonly afterTurn?: (run: () => void) => CancelTimer
-  /** Called before the waiters, with every landing that has no error; keeps its value unless it was fenced. May return an error. */
-  readonly store: (key: Buffer, landing: Landing) => string | undefined
+  /** Called before the waiters, with every loadResult that has no error; keeps its value unless it was fenced. May return an error. */
+  readonly store: (key: Buffer, loadResult: LoadResult) => string | undefined
   /** What is held of a key that is about to be loaded, if the origin gave a validator with it. */
-  readonly held?: (key: Buffer) => HeldVersion | undefined
+  readonly cachedVersion?: (key: Buffer) => CachedVersion | undefined
   /** What a read of a key may be given whose load has failed. */
-  readonly stale?: (key: Buffer) => Buffer | undefined
+  readonly staleValue?: (key: Buffer) => Buffer | undefined
   /** What is known of a key without the origin; `undefined`: nothing. */
-  readonly known?: (key: Buffer) => { readonly value: OriginResult } | undefined
+  readonly knownResult?: (key: Buffer) => { readonly value: OriginResult } | undefined
   /** Decides when the origin is called, and whether; by default always. */
   readonly governor?: Governor
   /** Told what `store` or a waiter threw: a fault of the node, not of the origin. */
@@ -133,9 +133,9 @@ export class Flights {
   unchanged = 0
   readonly #flights = new Map<string, Flight>()
   /** Flights that nobody can join any more, because a write fenced them. */
-  readonly #adrift = new Set<Flight>()
+  readonly #fencedFlights = new Set<Flight>()
   /** `undefined` while no load in the background has failed. */
-  #pauses: Pauses | undefined
+  #pauses: RefreshBackoff | undefined
   #closed = false
   readonly #options: FlightOptions
   readonly #batcher: Batcher<Flight> | undefined
@@ -151,11 +151,11 @@ export class Flights {
       timers,
       afterTurn,
       governor,
-      asks: (flight) => {
+      called: (flight) => {
         flight.askedAt = this.#options.now()
       },
-      land: (flight, ending) => this.#settle(flight, ending),
-      validatorOf: (flight) => flight.held?.validator,
+      complete: (flight, ending) => this.#complete(flight, ending),
+      validatorOf: (flight) => flight.cached?.validator,
     })
   }
 
@@ -187,7 +187,7 @@ export class Flights {
       under.waiters.push(waiter)
       return
     }
-    this.#launch(key, name).waiters.push(waiter)
+    this.#start(key, name).waiters.push(waiter)
   }
 
   /**
@@ -198,19 +198,19 @@ export class Flights {
     // While the origin is left alone, what is stale stays so.
     if (refusalOf(key) !== undefined || this.#closed || this.#options.governor?.isOpen === true) return
     const name = key.toString('latin1')
-    if (this.#flights.has(name) || this.pauseOf(key) > 0) return
+    if (this.#flights.has(name) || this.refreshBackoffMs(key) > 0) return
     this.refreshes++
-    this.#launch(key, name).isRefresh = true
+    this.#start(key, name).isRefresh = true
   }
 
   /** For how many ms a key is not loaded in the background, because that has just failed. */
-  pauseOf(key: Buffer): number {
+  refreshBackoffMs(key: Buffer): number {
     return this.#pauses?.left(key, this.#options.now()) ?? 0
   }
 
-  #launch(key: Buffer, name: string): Flight {
-    const flight = new Flight(key, this.#options.now(), this.#options.held?.(key))
-    flight.moment = this.#options.moment?.()
+  #start(key: Buffer, name: string): Flight {
+    const flight = new Flight(key, this.#options.now(), this.#options.cachedVersion?.(key))
+    flight.loadEpoch = this.#options.loadEpoch?.()
     this.#flights.set(name, flight)
     this.loads++
     const { timeoutMs, timers } = this.#options
@@ -219,9 +219,9 @@ export class Flights {
         this.#fail(flight, `timed out after ${timeoutMs} ms`)
       })
     }
-    const known = this.#options.known?.(key)
-    if (known !== undefined) queueMicrotask(() => this.#settle(flight, { result: known.value }))
-    else if (this.#batcher === undefined || this.#closed) void this.#fly(flight)
+    const known = this.#options.knownResult?.(key)
+    if (known !== undefined) queueMicrotask(() => this.#complete(flight, { result: known.value }))
+    else if (this.#batcher === undefined || this.#closed) void this.#load(flight)
     else flight.batch = this.#batcher.add(flight.text, flight)
     return flight
   }
@@ -232,7 +232,7 @@ export class Flights {
     const name = bytes.toString('latin1', start, end)
     const flight = this.#flights.get(name)
     if (flight === undefined) return
-    this.#cast(flight)
+    this.#fence(flight)
     this.#flights.delete(name)
   }
 
@@ -244,7 +244,7 @@ export class Flights {
   fenceThose(isMeant: (key: Buffer) => boolean): void {
     for (const [name, flight] of this.#flights) {
       if (!isMeant(flight.key)) continue
-      this.#cast(flight)
+      this.#fence(flight)
       this.#flights.delete(name)
     }
   }
@@ -252,20 +252,20 @@ export class Flights {
   /** Ends every flight with an error, and tells the origin that the answers are no longer wanted. It is not asked again. */
   close(): void {
     this.#closed = true
-    for (const flight of [...this.#flights.values(), ...this.#adrift]) this.#fail(flight, CLOSING)
+    for (const flight of [...this.#flights.values(), ...this.#fencedFlights]) this.#fail(flight, CLOSING)
   }
 
-  #cast(flight: Flight): void {
+  #fence(flight: Flight): void {
     flight.fenced = true
     this.fenced++
-    this.#adrift.add(flight)
+    this.#fencedFlights.add(flight)
   }
 
-  async #fly(flight: Flight): Promise<void> {
+  async #load(flight: Flight): Promise<void> {
     const { origin, group, governor } = this.#options
     const context: LoadContext = {
       group,
-      validator: flight.held?.validator,
+      validator: flight.cached?.validator,
       get signal() {
         return flight.signal
       },
@@ -274,50 +274,50 @@ export class Flights {
       flight.askedAt = this.#options.now()
       return origin.load(flight.text, context)
     }
-    let ending: Ending
+    let ending: CallResult
     try {
       // The origin's own code runs after this turn: a loader that throws at once still fails as a load.
       await undefined
       if (this.#closed) ending = { error: CLOSING }
       else if (governor === undefined) ending = { result: await call() }
-      else ending = { result: await governor.run(flight.late, origin.isIdempotent ?? true, call) }
+      else ending = { result: await governor.run(flight.abortSignal, origin.isIdempotent ?? true, call) }
     } catch (error) {
       ending = { error }
     }
-    this.#settle(flight, ending)
+    this.#complete(flight, ending)
   }
 
   /** What the origin gave is looked at once it is known that somebody still waits for it. */
-  #settle(flight: Flight, ending: Ending): void {
-    if (flight.landed) return
+  #complete(flight: Flight, ending: CallResult): void {
+    if (flight.isComplete) return
     if ('error' in ending) {
       this.#fail(flight, reasonOf(ending.error))
       return
     }
     let result: ReadResult
     try {
-      result = readResult(ending.result, flight.text, flight.held)
+      result = readResult(ending.result, flight.text, flight.cached)
     } catch (error) {
       this.#fail(flight, reasonOf(error))
       return
     }
-    const isUnchanged = flight.held !== undefined && result.value === flight.held.value
+    const isUnchanged = flight.cached !== undefined && result.value === flight.cached.value
     if (isUnchanged) this.unchanged++
     const ms = this.#release(flight)
-    const { fenced, moment } = flight
-    const keptTags = isUnchanged ? flight.held?.tags : undefined
-    let landing: Landing = { value: result.value, facts: result.facts, fenced, ms, moment, keptTags }
-    const refused = this.#store(flight.key, landing)
-    if (refused !== undefined) landing = { ...landing, error: refused }
-    this.#tellAll(flight, landing)
+    const { fenced, loadEpoch } = flight
+    const keptTags = isUnchanged ? flight.cached?.tags : undefined
+    let loadResult: LoadResult = { value: result.value, facts: result.facts, fenced, ms, loadEpoch, keptTags }
+    const refused = this.#store(flight.key, loadResult)
+    if (refused !== undefined) loadResult = { ...loadResult, error: refused }
+    this.#tellAll(flight, loadResult)
   }
 
   #fail(flight: Flight, error: string): void {
-    if (flight.landed) return
+    if (flight.isComplete) return
     const ms = this.#release(flight)
     flight.abort(new Error(error))
     const { fenced, key, waiters } = flight
-    const stale = fenced || waiters.length === 0 ? undefined : this.#options.stale?.(key)
+    const stale = fenced || waiters.length === 0 ? undefined : this.#options.staleValue?.(key)
     if (stale === undefined) {
       this.#tellAll(flight, { value: null, error, fenced, ms })
       return
@@ -327,41 +327,41 @@ export class Flights {
 
   /** Lets the key go before anybody is told: whatever the waiters do, a later miss starts anew. Gives the ms it took. */
   #release(flight: Flight): number {
-    flight.landed = true
+    flight.isComplete = true
     flight.cancelTimer?.()
     const name = flight.key.toString('latin1')
     if (this.#flights.get(name) === flight) this.#flights.delete(name)
-    this.#adrift.delete(flight)
+    this.#fencedFlights.delete(flight)
     return Math.max(0, Math.round(this.#options.now() - (flight.askedAt ?? flight.startedAt)))
   }
 
-  #tellAll(flight: Flight, landing: Landing): void {
-    if (landing.error === undefined) this.#pauses?.end(flight.key)
+  #tellAll(flight: Flight, loadResult: LoadResult): void {
+    if (loadResult.error === undefined) this.#pauses?.end(flight.key)
     else {
       this.failures++
       if (flight.isRefresh) this.#pause(flight.key)
     }
-    for (const waiter of flight.waiters) this.#tell(waiter, landing)
+    for (const waiter of flight.waiters) this.#tell(waiter, loadResult)
   }
 
   #pause(key: Buffer): void {
-    this.#pauses ??= new Pauses()
+    this.#pauses ??= new RefreshBackoff()
     this.#pauses.begin(key, this.#options.now())
   }
 
   /** A waiter that throws does not keep the others from their answer. */
-  #tell(waiter: Waiter, landing: Landing): void {
+  #tell(waiter: Waiter, loadResult: LoadResult): void {
     try {
-      waiter(landing)
+      waiter(loadResult)
     } catch (error) {
       this.#options.reportFault(error)
     }
   }
 
   /** Whoever waits is told, also when the machine has no memory for the value. */
-  #store(key: Buffer, landing: Landing): string | undefined {
+  #store(key: Buffer, loadResult: LoadResult): string | undefined {
     try {
-      return this.#options.store(key, landing)
+      return this.#options.store(key, loadResult)
     } catch (error) {
       this.#options.reportFault(error)
       return reasonOf(error)

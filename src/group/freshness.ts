@@ -34,7 +34,7 @@ export const noFreshness: FreshnessPolicy = { staleWhileRevalidateMs: 0, staleIf
 export type Verdict = 'serve' | 'refresh' | 'load'
 
 /** So many times β × the cost before the end, one read of 500 million would load ahead: those before do not draw. */
-const AHEAD = 20
+const AHEAD_FACTOR = 20
 
 /** A longer validator is not kept: it would cost more than the body that it saves. */
 const MAX_VALIDATOR = 1024
@@ -52,7 +52,7 @@ export class Freshness {
   }
 
   /** What a read at `now` does with a record, but for what is loaded ahead. */
-  look(records: Records, ref: Ref, windows: FreshnessWindows, now: number): Verdict {
+  decide(records: Records, ref: Ref, windows: FreshnessWindows, now: number): Verdict {
     const past = now - records.deadline(ref)
     if (past <= 0) return 'serve'
     records.readWindows(ref, windows)
@@ -60,13 +60,13 @@ export class Freshness {
   }
 
   /** Draws whether this read is the one that loads a record anew before its end. Only for one with a deadline. */
-  loadsAhead(records: Records, ref: Ref, now: number): boolean {
+  refreshesAhead(records: Records, ref: Ref, now: number): boolean {
     const ahead = this.#cost(records.loadMs(ref)) * -Math.log(1 - this.#random())
     return ahead >= records.deadline(ref) - now
   }
 
   /** Whether a stale record may be served when loading it has failed. */
-  rescues(records: Records, ref: Ref, windows: FreshnessWindows, now: number): boolean {
+  isServedOnError(records: Records, ref: Ref, windows: FreshnessWindows, now: number): boolean {
     records.readWindows(ref, windows)
     return now - records.deadline(ref) <= Math.max(windows.staleIfError, windows.staleWhileRevalidate)
   }
@@ -98,7 +98,7 @@ export class Freshness {
     const most = Math.max(0, Math.min(MAX_WINDOW_MS, Math.floor(longest - lifetime)))
     const within = (window: number): number => Math.min(Math.ceil(window), most)
     const validator = validatorOf(facts)
-    windows.refreshAhead = Math.min(Math.ceil(this.#cost(ms) * AHEAD), MAX_WINDOW_MS)
+    windows.refreshAhead = Math.min(Math.ceil(this.#cost(ms) * AHEAD_FACTOR), MAX_WINDOW_MS)
     windows.staleWhileRevalidate = within(facts?.staleWhileRevalidate ?? staleWhileRevalidateMs)
     windows.staleIfError = within(facts?.staleIfError ?? staleIfErrorMs)
     // A version that can be validated is kept for as long again.
@@ -114,7 +114,7 @@ export class Freshness {
 }
 
 /** Whether what has no lifetime at all is kept as stale: the origin itself says that it may be served so. */
-export function isForLater({ staleWhileRevalidate = 0, staleIfError = 0 }: LoadedFacts): boolean {
+export function hasStaleWindow({ staleWhileRevalidate = 0, staleIfError = 0 }: LoadedFacts): boolean {
   return staleWhileRevalidate > 0 || staleIfError > 0
 }
 

@@ -1,7 +1,7 @@
 // The governor of an origin: how many calls it gets at once, which are tried again, and when it is left alone.
 
 import type { Timers } from '../bytes/clock.ts'
-import { isPromise, type LateSignal, untilAborted } from './lazy-abort-signal.ts'
+import { isPromise, type LazyAbortSignal, untilAborted } from './lazy-abort-signal.ts'
 import { isBadRequest, RetryLater } from './origin.ts'
 import { reasonOf } from './result.ts'
 
@@ -55,22 +55,22 @@ export interface GovernorOptions extends GovernorPolicy {
 }
 
 /** They take turns where they have to wait: neither keeps the others from the origin. */
-export type Kind = 'load' | 'write'
+export type CallKind = 'load' | 'write'
 
-interface Waiting {
-  readonly admit: (place: Place) => void
+interface QueuedCall {
+  readonly admit: (place: Permit) => void
   readonly refuse: (error: Error) => void
 }
 
 /** A pause is at most so many times the first. */
-const LONGEST_PAUSE = 32
+const MAX_BACKOFF_FACTOR = 32
 /** A source that asks for time gets so many ms at most: one answer must not shut it off for years. */
-const LONGEST_REST = 5 * 60_000
+const MAX_RETRY_AFTER_MS = 5 * 60_000
 /** Recovery without a limit of its own is over when so many calls may run at once. */
-const RECOVERED = 1024
+const RECOVERED_LIMIT = 1024
 
 /** A call that has been let in, until it gives its place back. */
-interface Place {
+interface Permit {
   readonly epoch: number
   readonly since: number
 }
@@ -96,9 +96,9 @@ export class Governor {
   #lastFailure = ''
   /** What began before the breaker changed says nothing about the source any more. */
   #epoch = 0
-  readonly #queues = { load: new Set<Waiting>(), write: new Set<Waiting>() }
+  readonly #queues = { load: new Set<QueuedCall>(), write: new Set<QueuedCall>() }
   /** Whose turn it is next. */
-  #turn: Kind = 'load'
+  #nextKind: CallKind = 'load'
   readonly #options: GovernorOptions
 
   constructor(options: GovernorOptions) {
@@ -124,7 +124,7 @@ export class Governor {
   }
 
   /** For how many ms the source is still left alone for certain. */
-  get restMs(): number {
+  get openForMs(): number {
     return this.state === 'open' ? this.#openUntil - this.#options.now() : 0
   }
 
@@ -141,10 +141,10 @@ export class Governor {
    * it by then.
    */
   async run<Result>(
-    signal: LateSignal,
+    signal: LazyAbortSignal,
     isIdempotent: boolean,
     call: () => Promise<Result> | Result,
-    kind: Kind = 'load',
+    kind: CallKind = 'load',
   ): Promise<Result> {
     const place = this.#enter() ?? (await this.#wait(signal, this.#queues[kind]))
     let ended: Promise<unknown> | undefined
@@ -179,30 +179,30 @@ export class Governor {
   }
 
   /** `undefined`: it has to wait. */
-  #enter(): Place | undefined {
+  #enter(): Permit | undefined {
     if (this.#state === 'closed') return this.#running < this.#limit ? this.#place() : undefined
     if (this.isOpen) {
       this.refused++
       throw this.#refusal()
     }
     if (this.#state === 'open') this.#change('half-open')
-    this.#tryAgainAt = this.#options.now() + this.#options.breakMs * LONGEST_PAUSE
+    this.#tryAgainAt = this.#options.now() + this.#options.breakMs * MAX_BACKOFF_FACTOR
     return this.#place()
   }
 
-  #place(): Place {
+  #place(): Permit {
     this.active++
     this.#running++
     return { epoch: this.#epoch, since: this.#options.now() }
   }
 
-  #leave({ epoch }: Place): void {
+  #leave({ epoch }: Permit): void {
     this.active--
     if (epoch === this.#epoch) this.#running--
     this.#admit()
   }
 
-  #leaveLate(place: Place, ended: Promise<unknown>): void {
+  #leaveLate(place: Permit, ended: Promise<unknown>): void {
     const { timers, now } = this.#options
     let leave = (): void => {
       leave = () => undefined
@@ -222,7 +222,7 @@ export class Governor {
     this.#running = 0
   }
 
-  #wait(signal: LateSignal, queue: Set<Waiting>): Promise<Place> {
+  #wait(signal: LazyAbortSignal, queue: Set<QueuedCall>): Promise<Permit> {
     if (queue.size >= this.#options.queue) {
       this.shed++
       const reason = `is overloaded: ${this.active} calls are under way and ${queue.size} wait`
@@ -230,7 +230,7 @@ export class Governor {
     }
     return new Promise((resolve, reject) => {
       let leave = (): void => undefined
-      const waiting: Waiting = {
+      const waiting: QueuedCall = {
         admit: (place) => {
           leave()
           resolve(place)
@@ -251,11 +251,11 @@ export class Governor {
   /** Lets in those whose turn it is. */
   #admit(): void {
     while (this.#state === 'closed' && this.#running < this.#limit && this.waiting > 0) {
-      const other = this.#turn === 'load' ? 'write' : 'load'
-      const kind = this.#queues[this.#turn].size > 0 ? this.#turn : other
+      const other = this.#nextKind === 'load' ? 'write' : 'load'
+      const kind = this.#queues[this.#nextKind].size > 0 ? this.#nextKind : other
       const [next] = this.#queues[kind]
       this.#queues[kind].delete(next)
-      this.#turn = kind === 'load' ? 'write' : 'load'
+      this.#nextKind = kind === 'load' ? 'write' : 'load'
       next.admit(this.#place())
     }
   }
@@ -266,7 +266,7 @@ export class Governor {
     const { concurrency } = this.#options
     if (this.#state === 'half-open') this.#close(1)
     else if (this.#limit < concurrency) this.#limit++
-    if (this.#limit >= Math.min(concurrency, RECOVERED)) {
+    if (this.#limit >= Math.min(concurrency, RECOVERED_LIMIT)) {
       this.#limit = concurrency
       this.#openings = 0
     }
@@ -277,7 +277,7 @@ export class Governor {
     const { breakAfter, concurrency } = this.#options
     this.#lastFailure = reasonOf(error)
     this.#failures++
-    const restMs = error instanceof RetryLater ? Math.min(error.retryAfter, LONGEST_REST) : 0
+    const restMs = error instanceof RetryLater ? Math.min(error.retryAfter, MAX_RETRY_AFTER_MS) : 0
     const isBroken = breakAfter > 0 && (this.#state === 'half-open' || this.#failures >= breakAfter)
     if (restMs > 0 || isBroken) this.#open(restMs)
     // It had asked for time, and got it.
@@ -295,7 +295,7 @@ export class Governor {
   #open(leastMs: number): void {
     const { breakAfter, breakMs, now, random, onOpen } = this.#options
     const wasClosed = this.#state === 'closed'
-    const pause = breakAfter === 0 ? 0 : breakMs * Math.min(2 ** this.#openings, LONGEST_PAUSE)
+    const pause = breakAfter === 0 ? 0 : breakMs * Math.min(2 ** this.#openings, MAX_BACKOFF_FACTOR)
     this.#change('open')
     this.#openings++
     this.opened++
@@ -315,7 +315,7 @@ export class Governor {
     return new Error(`${next}, after ${this.#failures} failures in a row: ${this.#lastFailure}`)
   }
 
-  #pause(signal: LateSignal, attempt: number): Promise<void> {
+  #pause(signal: LazyAbortSignal, attempt: number): Promise<void> {
     const { backoffMs, timers, random } = this.#options
     return new Promise((resolve, reject) => {
       const cancel = timers.after(Math.ceil(backoffMs * 2 ** attempt * (1 - random() / 2)), () => {

@@ -18,16 +18,16 @@ import type { Instant } from '../bytes/instant.ts'
 import { NULL_REF, type Ref } from '../store/arena.ts'
 import { EXPIRES, FreshnessWindows, ValueType } from '../store/record.ts'
 import { Store } from '../store/store.ts'
-import { Keeper } from './admission.ts'
+import { Admission } from './admission.ts'
 import type { BatchPolicy } from './batcher.ts'
 import { Copies, type CopyPolicy } from './copies/copies.ts'
-import { Flights, type Landing, type Waiter } from './flights.ts'
+import { Flights, type LoadResult, type Waiter } from './flights.ts'
 import { Freshness, type FreshnessPolicy, noFreshness } from './freshness.ts'
 import { Governor, type GovernorOptions, type GovernorPolicy } from './governor.ts'
 import type { Origin, OriginLog } from './origin.ts'
 import { reasonOf } from './result.ts'
 import { hashOfTag } from './tags.ts'
-import { defaultWrites, type Outcome, type WritePolicy, Writes } from './writes/writes.ts'
+import { defaultWrites, type WriteOutcome, type WritePolicy, Writes } from './writes/writes.ts'
 
 export interface GroupPolicy {
   readonly name: string
@@ -69,7 +69,7 @@ export interface Watcher {
   written(group: Group, bytes: Buffer, start: number, end: number): void
   flushed(group: Group): void
   /** Some entries, nobody knows which, are invalid or stale. */
-  distrusted?(group: Group): void
+  invalidated?(group: Group): void
 }
 
 /** The origin gave no answer; the message names the group and says why. */
@@ -83,16 +83,16 @@ const NONE = { value: null }
 /** Most bytes of a key in the log. */
 const MAX_SHOWN = 200
 /** Of writes that are lost one is named in so many ms. */
-const COMPLAINT_PAUSE = 1000
+const WARNING_INTERVAL_MS = 1000
 
 /** Of a group that refuses writes. */
 const NO_ORIGIN: Origin = { kind: 'none', load: () => null }
 
 /** An origin has so many ms to close. */
-const LEAST_CLOSING = 1000
+const MIN_CLOSE_MS = 1000
 
 /** More than an empty store, and more than a record besides its key and value, occupies. */
-const PASSING_BYTES = 64 * 1024
+const TEMPORARY_STORE_BYTES = 64 * 1024
 const RECORD_BYTES = 128
 
 export class Group {
@@ -119,12 +119,12 @@ export class Group {
   copies: Copies | undefined
   readonly #environment: GroupEnvironment
   #maxBytes: number
-  readonly #keeper: Keeper
+  readonly #admission: Admission
   #log: OriginLog | undefined
   /** When a write was last said to be lost. */
-  #complainedAt = -Infinity
+  #warnedAt = -Infinity
   /** Whether the source, which tells of changes, is not heard at present. */
-  isDeaf = false
+  isDisconnected = false
   /** Never changed in place: a watcher may leave while all are told. */
   #watchers: readonly Watcher[] = []
 
@@ -138,7 +138,7 @@ export class Group {
       hasher: environment.hasher,
       instant: environment.instant,
     })
-    this.#keeper = new Keeper(this, environment.instant)
+    this.#admission = new Admission(this, environment.instant)
     const now = (): number => {
       environment.instant.refresh()
       return environment.instant.now
@@ -155,7 +155,7 @@ export class Group {
     const writes = policy.writes ?? defaultWrites
     if (writes.mode !== 'around') {
       const timeoutMs = policy.originTimeoutMs
-      const doubts = (key: Buffer, reason: string | undefined): void => this.#doubts(key, reason)
+      const doubts = (key: Buffer, reason: string | undefined): void => this.#onFailedWrite(key, reason)
       const source = { group: policy.name, origin, timeoutMs, governor, doubts }
       this.writes = new Writes({ ...writes, ...source, now, timers })
     }
@@ -163,16 +163,16 @@ export class Group {
     this.flights = new Flights({
       group: policy.name,
       origin,
-      known: (key) => this.#known(key),
+      knownResult: (key) => this.#knownResult(key),
       timeoutMs: policy.originTimeoutMs,
       batch: policy.batch,
       now,
       timers,
       governor,
-      moment: () => this.store.validity.tagEpochs.currentEpoch(),
-      store: (key, landing) => this.#keeper.keep(key, landing),
-      held: (key) => this.#keeper.heldVersion(key),
-      stale: (key) => this.#keeper.rescue(key),
+      loadEpoch: () => this.store.validity.tagEpochs.currentEpoch(),
+      store: (key, loadResult) => this.#admission.store(key, loadResult),
+      cachedVersion: (key) => this.#admission.cachedVersion(key),
+      staleValue: (key) => this.#admission.staleValue(key),
       reportFault: (error) => environment.reportFault?.(error),
     })
   }
@@ -197,7 +197,7 @@ export class Group {
    * Keeps copies of other nodes' keys from now on. They take their share of the budget as they come, from the least
    * recently used entries; before the first one, and when none is left, the whole budget is the store's.
    */
-  keepCopies(policy: CopyPolicy): void {
+  enableCopies(policy: CopyPolicy): void {
     const { instant, hasher } = this.#environment
     const reserve = (bytes: number): void => {
       this.store.maxBytes = this.#maxBytes - bytes
@@ -227,7 +227,7 @@ export class Group {
 
   /** Keeps what is loaded for so many ms at most; 0: for as long as the policy says. */
   limitLifetime(ms: number): void {
-    this.#keeper.longestMs = ms || Infinity
+    this.#admission.maxLifetimeMs = ms || Infinity
   }
 
   /** The flags of what is written without a lifetime of its own: with `EXPIRES`, `store.deadline` is the group's. */
@@ -246,7 +246,7 @@ export class Group {
     const ref = this.store.peek(bytes, start, end)
     const { ms } = this.#environment.instant
     if (ref === NULL_REF || !this.store.records.isStale(ref, ms)) return ref === NULL_REF
-    return isWrite || this.freshness.look(this.store.records, ref, this.#windows, ms[0]) === 'load'
+    return isWrite || this.freshness.decide(this.store.records, ref, this.#windows, ms[0]) === 'load'
   }
 
   /**
@@ -258,17 +258,17 @@ export class Group {
     const { ms } = this.#environment.instant
     // Without an origin only by SWAPDB: then it lives as long as its lifetime.
     if (this.flights === undefined) return !records.isStale(ref, ms)
-    const verdict = this.freshness.look(records, ref, this.#windows, ms[0])
+    const verdict = this.freshness.decide(records, ref, this.#windows, ms[0])
     if (verdict === 'load') return false
     if (verdict === 'refresh') this.staleHits++
-    if (verdict === 'refresh' || this.freshness.loadsAhead(records, ref, ms[0]))
+    if (verdict === 'refresh' || this.freshness.refreshesAhead(records, ref, ms[0]))
       this.flights.refresh(Buffer.from(bytes.subarray(start, end)))
     return true
   }
 
   /** Milliseconds until a read loads the value at `ref` anew, which has a deadline. Only for groups with an origin. */
   nextRefresh(ref: Ref, key: Buffer): number {
-    const pause = this.flights?.pauseOf(key) ?? 0
+    const pause = this.flights?.refreshBackoffMs(key) ?? 0
     const { now } = this.#environment.instant
     return this.freshness.nextRefresh(this.store.records, ref, this.#windows, now, pause)
   }
@@ -337,8 +337,8 @@ export class Group {
     }
     this.misses++
     if (ref !== NULL_REF || this.flights === undefined) return null
-    const landing = await new Promise<Landing>((resolve) => this.load(key, resolve))
-    const { value, error, isStale } = landing
+    const loadResult = await new Promise<LoadResult>((resolve) => this.load(key, resolve))
+    const { value, error, isStale } = loadResult
     if (isStale === true) this.rescued++
     if (error !== undefined && isStale !== true) throw new OriginError(`${this.name}: ${error}`)
     return value === null ? null : Buffer.from(value)
@@ -373,14 +373,14 @@ export class Group {
     if (writes.mode === 'refuse') throw new OriginError(`${this.name}: the group refuses writes`)
     // Then nothing is written to the origin either.
     if (value !== null && !this.store.fits(key.length, value.length, EXPIRES)) return apply()
-    return writes.alone([key], async () => {
+    return writes.exclusive([key], async () => {
       const { instant } = this.#environment
       instant.refresh()
       const deadline = value === null || ttlMs === 0 ? undefined : instant.now + ttlMs
       const change = [{ key, value, deadline }]
-      const conclude = ({ unsure, error }: Pick<Outcome, 'unsure' | 'error'>): boolean => {
+      const conclude = ({ unsure, error }: Pick<WriteOutcome, 'unsure' | 'error'>): boolean => {
         if (error !== undefined) {
-          if (unsure.length > 0) this.doubt(key)
+          if (unsure.length > 0) this.markStale(key)
           throw new OriginError(`${this.name}: ${error}`)
         }
         if (unsure.length === 0) return apply()
@@ -409,7 +409,7 @@ export class Group {
    * A write that has failed may have changed a key at the origin all the same: what is held of it is stale from now on,
    * as after a gap in the word of changes, or removed if it is of no use then. A load under way is not kept.
    */
-  doubt(key: Buffer): void {
+  markStale(key: Buffer): void {
     this.#environment.instant.refresh()
     if (this.isWatched) this.fence(key, 0, key.length)
     const ref = this.store.peek(key, 0, key.length)
@@ -427,25 +427,26 @@ export class Group {
   }
 
   /** What is known of a key without the origin. */
-  #known(key: Buffer): { readonly value: Buffer | null } | undefined {
+  #knownResult(key: Buffer): { readonly value: Buffer | null } | undefined {
     const { writes, policy } = this
     return (
-      writes?.unwritten(key) ?? (policy.origin?.knows?.(key.toString('utf8')) === false ? NONE : undefined)
+      writes?.pendingResult(key) ??
+      (policy.origin?.knows?.(key.toString('utf8')) === false ? NONE : undefined)
     )
   }
 
   /** See `WritesOptions.doubts`. */
-  #doubts(key: Buffer, reason: string | undefined): void {
+  #onFailedWrite(key: Buffer, reason: string | undefined): void {
     if (reason === undefined) {
       this.copies?.drop(key, 0, key.length)
       this.writes?.noteChange(key)
-      this.doubt(key)
+      this.markStale(key)
       return
     }
     this.invalidate(key)
     const { monotonicMs } = this.#environment.instant
-    if (monotonicMs - this.#complainedAt < COMPLAINT_PAUSE) return
-    this.#complainedAt = monotonicMs
+    if (monotonicMs - this.#warnedAt < WARNING_INTERVAL_MS) return
+    this.#warnedAt = monotonicMs
     const message = `group ${this.name}: the origin does not take a write, which is lost: ${reason}`
     const refused = this.writes?.refused
     this.#log?.warn({ group: this.name, key: key.toString('utf8', 0, MAX_SHOWN), refused }, message)
@@ -465,7 +466,7 @@ export class Group {
   invalidateTag(tag: Buffer): void {
     this.#environment.instant.refresh()
     this.copies?.dropAll()
-    for (const watcher of this.#watchers) watcher.distrusted?.(this)
+    for (const watcher of this.#watchers) watcher.invalidated?.(this)
     this.store.validity.invalidateTag(hashOfTag(tag))
   }
 
@@ -473,12 +474,12 @@ export class Group {
    * Word of changes at the source may have been lost: what it has given by now is stale, if it is of use then, and else
    * invalid, as is what it is about to give.
    */
-  distrust(): void {
+  invalidateLoaded(): void {
     this.#environment.instant.refresh()
     this.writes?.noteAllChanged()
     this.flights?.fenceAll()
     this.copies?.dropAll()
-    for (const watcher of this.#watchers) watcher.distrusted?.(this)
+    for (const watcher of this.#watchers) watcher.invalidated?.(this)
     this.store.validity.invalidateLoaded()
   }
 
@@ -524,9 +525,13 @@ export class Group {
    * A store for one answer, with room for so many records whose keys and values have so many bytes: what a fenced
    * load gave is for its waiters only.
    */
-  passingStore(records: number, bytes: number): Store {
+  temporaryStore(records: number, bytes: number): Store {
     const { hasher, instant } = this.#environment
-    return new Store({ maxBytes: PASSING_BYTES + 2 * (records * RECORD_BYTES + bytes), hasher, instant })
+    return new Store({
+      maxBytes: TEMPORARY_STORE_BYTES + 2 * (records * RECORD_BYTES + bytes),
+      hasher,
+      instant,
+    })
   }
 
   /**
@@ -550,15 +555,16 @@ export class Group {
       tag: (tag) => this.invalidateTag(tag),
       all: () => {
         this.store.validity.recordAllChanged()
-        this.distrust()
+        this.invalidateLoaded()
       },
       gap: () => {
-        if (this.isDeaf) log.info({ group }, `group ${group}: changes at the origin are heard of again`)
-        this.isDeaf = false
-        this.distrust()
+        if (this.isDisconnected)
+          log.info({ group }, `group ${group}: changes at the origin are heard of again`)
+        this.isDisconnected = false
+        this.invalidateLoaded()
       },
       lost: (error) => {
-        this.isDeaf = true
+        this.isDisconnected = true
         const message = `group ${group}: nothing is heard of changes at the origin: ${reasonOf(error)}`
         log.warn({ err: error, group }, message)
       },
@@ -568,7 +574,7 @@ export class Group {
   /** Ends every load, and closes the origin, for which it waits so many ms at most, but at least a second. */
   async close(timeoutMs = 0): Promise<void> {
     this.flights?.close()
-    await within(Math.max(timeoutMs, LEAST_CLOSING), this.#environment.timers, this.policy.origin?.close?.())
+    await within(Math.max(timeoutMs, MIN_CLOSE_MS), this.#environment.timers, this.policy.origin?.close?.())
   }
 
   #govern(options: GovernorOptions): Governor {

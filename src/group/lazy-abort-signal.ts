@@ -1,6 +1,6 @@
 // An abort signal that is made when it is asked for: most loads never look at theirs, and it costs as much as the rest of them.
 
-export class LateSignal {
+export class LazyAbortSignal {
   #controller: AbortController | undefined
   #reason: Error | undefined
   #listener: ((reason: Error) => void) | undefined
@@ -41,7 +41,7 @@ export class LateSignal {
 
 /** What a call gives, unless it is not wanted any more before. Throws what the call throws at once. */
 export function untilAborted<Result>(
-  signal: LateSignal,
+  signal: LazyAbortSignal,
   call: () => Promise<Result> | Result,
 ): Promise<Result> | Result {
   signal.throwIfAborted()

@@ -173,19 +173,19 @@ export function isBadRequest(error: unknown): error is BadRequest {
 }
 
 /** Marks the error of a source that has done nothing of what it was asked, for certain, but may another time. */
-export function notTaken<Failure extends Error>(error: Failure): Failure {
+export function notApplied<Failure extends Error>(error: Failure): Failure {
   return Object.assign(error, { [NOT_TAKEN]: true })
 }
 
 /** Whether the source has done nothing of what failed so: it says that, or no connection to it was made. */
-export function isNotTaken(error: unknown, depth = DEEPEST_CAUSE): boolean {
+export function isNotApplied(error: unknown, depth = DEEPEST_CAUSE): boolean {
   if (depth === 0 || !(error instanceof Error)) return false
   const { code = '', syscall } = error as NodeJS.ErrnoException
   if (isMarked(error, NOT_TAKEN) || syscall === 'connect' || UNCONNECTED.has(code)) return true
   // One for each address of a host, say.
   if (error instanceof AggregateError && error.errors.length > 0)
-    return error.errors.every((each) => isNotTaken(each, depth - 1))
-  return isNotTaken(error.cause, depth - 1)
+    return error.errors.every((each) => isNotApplied(each, depth - 1))
+  return isNotApplied(error.cause, depth - 1)
 }
 
 /** What only the making of a connection fails with; a host or network that cannot be reached may break one, too. */

@@ -3,7 +3,7 @@
 import { hashBytes } from '../bytes/hash.ts'
 
 /** How long, in ms. */
-export const PAUSE_MS = 1000
+export const BACKOFF_MS = 1000
 
 /** 48 KiB. Of two keys in one place, the one that failed first is tried again sooner. */
 const PLACES = 4096
@@ -12,7 +12,7 @@ const PLACES = 4096
 const LOW = 0x70617573
 const HIGH = 0x65726e79
 
-export class Pauses {
+export class RefreshBackoff {
   readonly #hashes = new Int32Array(PLACES)
   /** When the pause began; -Infinity: there is none. */
   readonly #begun = new Float64Array(PLACES).fill(-Infinity)
@@ -33,7 +33,7 @@ export class Pauses {
     const hash = hashOf(key)
     if (this.#hashes[hash & (PLACES - 1)] !== hash) return 0
     const passed = now - this.#begun[hash & (PLACES - 1)]
-    return passed < 0 ? 0 : Math.max(0, PAUSE_MS - passed)
+    return passed < 0 ? 0 : Math.max(0, BACKOFF_MS - passed)
   }
 }
 

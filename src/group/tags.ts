@@ -3,7 +3,7 @@
 import type { Ref } from '../store/arena.ts'
 import type { Store } from '../store/store.ts'
 import { EntryTags, MAX_TAGS, tagHash } from '../store/validity/tags.ts'
-import type { Landing } from './flights.ts'
+import type { LoadResult } from './flights.ts'
 
 export function hashOfTag(tag: Uint8Array): number {
   return tagHash(tag, 0, tag.length)
@@ -22,10 +22,10 @@ export function tagsOf(store: Store, ref: Ref): readonly number[] {
  */
 export function takeLoadedTags(
   { entryTags, validity }: Store,
-  { facts, keptTags, moment }: Landing,
+  { facts, keptTags, loadEpoch }: LoadResult,
 ): boolean {
   entryTags.count = 0
-  entryTags.epoch[0] = moment ?? validity.tagEpochs.currentEpoch()
+  entryTags.epoch[0] = loadEpoch ?? validity.tagEpochs.currentEpoch()
   const names = facts?.tags
   const hashes = names === undefined ? keptTags : names.map((name) => hashOfTag(Buffer.from(name, 'utf8')))
   return hashes === undefined || hashes.every((hash) => entryTags.add(hash))

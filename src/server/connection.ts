@@ -3,8 +3,8 @@
 import type { Socket } from 'node:net'
 import type { Instant } from '../bytes/instant.ts'
 import type { Link, Receiver } from '../cluster/links/link.ts'
-import type { Client, HeldReply, PeerSession } from '../commands/spec/client.ts'
-import { HeldCommands } from '../commands/spec/pending-commands.ts'
+import type { Client, PeerSession, PendingReply } from '../commands/spec/client.ts'
+import { PendingCommands } from '../commands/spec/pending-commands.ts'
 import { type Executor, STALLED } from '../execution/executor.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
@@ -20,8 +20,8 @@ import { unlimited } from '../resp/limits.ts'
 import type { ReplyWriter, Sink } from '../resp/reply.ts'
 import type { Store } from '../store/store.ts'
 import type { NodeStats } from '../telemetry/node-stats.ts'
-import type { Served, Turn } from './event-loop-batch.ts'
-import type { Departures } from './flush-queue.ts'
+import type { EventLoopBatch, Served } from './event-loop-batch.ts'
+import type { FlushQueue } from './flush-queue.ts'
 import type { Logger } from './logger.ts'
 import { Outbox } from './outbox.ts'
 import type { OutputLimit, ServerSettings } from './settings.ts'
@@ -44,8 +44,8 @@ const LINGER = 10_000
 export interface ConnectionServices {
   readonly executor: Executor
   readonly reply: ReplyWriter
-  readonly turn: Turn
-  readonly departures: Departures
+  readonly turn: EventLoopBatch
+  readonly flushQueue: FlushQueue
   readonly instant: Instant
   readonly limits: DecoderLimits
   readonly settings: ServerSettings
@@ -58,7 +58,7 @@ const NOTHING = Buffer.alloc(0)
 
 export class Connection implements Client, Sink, Served {
   isDue = false
-  isDeparting = false
+  isQueued = false
   readonly id: number
   readonly address: string
   readonly localAddress: string
@@ -80,7 +80,7 @@ export class Connection implements Client, Sink, Served {
   nonce = ''
   asking = false
   routedIn = 0
-  readonly held = new HeldCommands()
+  readonly pending = new PendingCommands()
   /** The number of the last reply that another node was told comes later. */
   #latest = 0
   readonly #socket: Socket
@@ -182,14 +182,14 @@ export class Connection implements Client, Sink, Served {
     return !this.#outbox.isEmpty
   }
 
-  hold(): HeldReply {
+  hold(): PendingReply {
     if (this.peer !== undefined) return this.#holdForPeer()
     this.#flush()
     return this.#outbox.hold()
   }
 
   /** Other replies do not wait for this one: its place is taken by a number, under which it follows. */
-  #holdForPeer(): HeldReply {
+  #holdForPeer(): PendingReply {
     const { reply } = this.#services
     const number = ++this.#latest
     reply.raw(Buffer.from(`@${number}\r\n`))
@@ -198,7 +198,7 @@ export class Connection implements Client, Sink, Served {
         const late = Buffer.concat([Buffer.from(`^${number}\r\n`), bytes])
         if (this.#running) this.#services.reply.raw(late)
         else if (!this.#socket.destroyed) this.#send(late)
-        if (this.#closing && !this.#running && this.held.size === 0) this.#finish()
+        if (this.#closing && !this.#running && this.pending.size === 0) this.#finish()
         // What sees every key has waited for it.
         else if (this.#mayGoOn) this.resume()
       },
@@ -272,14 +272,14 @@ export class Connection implements Client, Sink, Served {
     const { settings, log } = this.#services
     if (this.#closing) {
       const left = this.outputBufferBytes
-      if (left < this.#lingering || this.held.size !== 0) this.#lingerSince = now
+      if (left < this.#lingering || this.pending.size !== 0) this.#lingerSince = now
       this.#lingering = left
       if (now - this.#lingerSince > LINGER) this.#socket.destroy()
       return
     }
     this.#enforceOutputLimit()
     const isWaiting =
-      this.monitor || this.#peer !== undefined || this.held.size !== 0 || this.#waiting.length !== 0
+      this.monitor || this.#peer !== undefined || this.pending.size !== 0 || this.#waiting.length !== 0
     if (settings.timeout === 0 || isWaiting || now - this.lastActiveAt <= settings.timeout) return
     log.debug?.({ client: this.id, address: this.address }, 'closing an idle client')
     this.close(false)
@@ -315,7 +315,7 @@ export class Connection implements Client, Sink, Served {
         this.close(true)
         break
       }
-      if (this.#asksStore) executor.prime(this, batch[next], next)
+      if (this.#asksStore) executor.prefetch(this, batch[next], next)
       stalled = this.#outbox.isFull || executor.execute(this, batch[next]) === STALLED
       if (!stalled) next++
     }
@@ -381,11 +381,11 @@ export class Connection implements Client, Sink, Served {
       this.#services.stats.outputBytes += bytes.length
       socket.write(bytes)
     }
-    this.#services.departures.add(this)
+    this.#services.flushQueue.add(this)
   }
 
   /** Lets what `#send` has collected leave. */
-  depart(): void {
+  flushQueued(): void {
     this.send()
     if (this.#socket.writableCorked !== 0) this.#socket.uncork()
   }
@@ -418,7 +418,7 @@ export class Connection implements Client, Sink, Served {
     if (this.#lingerSince === 0) this.#lingerSince = this.#services.instant.now
     this.send()
     // Other nodes are told the replies that come later, too.
-    const isOwing = this.#peer !== undefined && this.held.size !== 0
+    const isOwing = this.#peer !== undefined && this.pending.size !== 0
     if (this.#outbox.isEmpty && !isOwing) this.#socket.end()
     // Otherwise what the client still sends would keep its end from being seen.
     this.#pauseReading(false)

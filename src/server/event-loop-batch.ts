@@ -33,7 +33,7 @@ export interface Served {
  * system calls. With 50 clients and pipelines of 16 that saves a tenth of the time. It also means that serving
  * never nests: whatever a command sets free is served in the next turn.
  */
-export class Turn {
+export class EventLoopBatch {
   readonly #executor: Executor
   readonly #begin: () => void
   readonly #end: () => void
@@ -112,7 +112,7 @@ export class Turn {
 
   /** The batch was run: chunks, and what giant requests were put together in, are not kept alive. */
   #cool(end: number): void {
-    this.#executor.cool()
+    this.#executor.endPrefetch()
     for (let i = 0; i < end; i++) this.#batch[i].clear()
   }
 

@@ -1,19 +1,19 @@
 // Connections with replies from elsewhere: those of one pass of the event loop leave together.
 
-interface Departing {
+interface Flushable {
   /** Whether it has been added since it last departed; kept by `Departures`. */
-  isDeparting: boolean
-  depart(): void
+  isQueued: boolean
+  flushQueued(): void
 }
 
-export class Departures {
-  #connections: Departing[] = []
+export class FlushQueue {
+  #connections: Flushable[] = []
   readonly #run = (): void => this.#depart()
 
   /** Lets a connection depart when what runs now is done. */
-  add(connection: Departing): void {
-    if (connection.isDeparting) return
-    connection.isDeparting = true
+  add(connection: Flushable): void {
+    if (connection.isQueued) return
+    connection.isQueued = true
     if (this.#connections.length === 0) process.nextTick(this.#run)
     this.#connections.push(connection)
   }
@@ -22,8 +22,8 @@ export class Departures {
     const connections = this.#connections
     this.#connections = []
     for (const connection of connections) {
-      connection.isDeparting = false
-      connection.depart()
+      connection.isQueued = false
+      connection.flushQueued()
     }
   }
 }

@@ -1,11 +1,11 @@
 // The replies of one connection on their way out, in order, also around places whose reply is still to come.
 
 import type { Link, Receiver } from '../cluster/links/link.ts'
-import type { HeldReply } from '../commands/spec/client.ts'
+import type { PendingReply } from '../commands/spec/client.ts'
 
 const NOTHING = Buffer.alloc(0)
 
-class Place implements HeldReply {
+class Place implements PendingReply {
   bytes: Buffer | undefined
   readonly #outbox: Outbox
 
@@ -28,7 +28,7 @@ export type MakeReceiver = (context: number, complete: (reply: Buffer) => void) 
 const NO_PARTS: (Buffer | Place)[] = []
 
 /** The place of the replies to requests in a row that were forwarded by the same link. */
-class Run implements Receiver {
+class ForwardedReplies implements Receiver {
   readonly link: Link
   readonly context: number
   /** Replies asked for, and those of them that came or have a place among `parts`. */
@@ -100,7 +100,7 @@ export class Outbox {
   #awaited = 0
   #guess = FIRST_GUESS
   readonly makeReceiver: MakeReceiver
-  readonly #queue: (Buffer | Place | Run)[] = []
+  readonly #queue: (Buffer | Place | ForwardedReplies)[] = []
   /** What is before this index has been written. */
   #next = 0
   readonly #write: (bytes: Buffer) => void
@@ -132,7 +132,7 @@ export class Outbox {
   }
 
   /** Reserves the next place. */
-  hold(): HeldReply {
+  hold(): PendingReply {
     const place = new Place(this)
     this.#queue.push(place)
     return place
@@ -142,11 +142,11 @@ export class Outbox {
   relay(link: Link, context: number): Receiver {
     this.#awaited++
     const last = this.#queue[this.#queue.length - 1]
-    if (last instanceof Run && last.link === link && last.context === context) {
+    if (last instanceof ForwardedReplies && last.link === link && last.context === context) {
       last.asked++
       return last
     }
-    const run = new Run(this, link, context)
+    const run = new ForwardedReplies(this, link, context)
     this.#queue.push(run)
     return run
   }
@@ -158,7 +158,7 @@ export class Outbox {
   }
 
   /** Replies of a run have come. */
-  arrived(run: Run, bytes: Buffer): void {
+  arrived(run: ForwardedReplies, bytes: Buffer): void {
     if (run.parts.length !== 0 || this.#queue[this.#next] !== run) {
       this.size += bytes.length
       run.add(ownBytes(bytes))
@@ -175,7 +175,7 @@ export class Outbox {
     let next = this.#next
     for (; next < queue.length; next++) {
       const item = queue[next]
-      if (item instanceof Run) {
+      if (item instanceof ForwardedReplies) {
         this.#drainRun(item)
         if (!item.isOver) break
       } else {
@@ -196,7 +196,7 @@ export class Outbox {
     this.#drained()
   }
 
-  #drainRun(run: Run): void {
+  #drainRun(run: ForwardedReplies): void {
     const { parts } = run
     let { next } = run
     for (; next < parts.length; next++) {

@@ -2,14 +2,14 @@
 
 import type { Link, Receiver } from '../cluster/links/link.ts'
 import { encodeRequest, parseReplies, type Reply } from '../cluster/links/request.ts'
-import type { Client, HeldReply } from '../commands/spec/client.ts'
-import { HeldCommands } from '../commands/spec/pending-commands.ts'
+import type { Client, PendingReply } from '../commands/spec/client.ts'
+import { PendingCommands } from '../commands/spec/pending-commands.ts'
 import { type Executor, STALLED } from '../execution/executor.ts'
 import { readRequest } from '../execution/routing/request.ts'
 import { type Group, OriginError } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
-import type { Served, Turn } from './event-loop-batch.ts'
+import type { EventLoopBatch, Served } from './event-loop-batch.ts'
 
 /** The node that owns a key gave no answer, and no other one could; the message says why. */
 export class PeerDownError extends Error {
@@ -19,7 +19,7 @@ export class PeerDownError extends Error {
 export interface ProgramServices {
   readonly executor: Executor
   readonly reply: ReplyWriter
-  readonly turn: Turn
+  readonly turn: EventLoopBatch
   readonly now: () => number
 }
 
@@ -101,7 +101,7 @@ class Request implements Client, Served {
   asking = false
   routedIn = 0
   readonly isWaiting = false
-  readonly held = new HeldCommands()
+  readonly pending = new PendingCommands()
   readonly queryBufferBytes = 0
   readonly outputBufferBytes = 0
   readonly #services: ProgramServices
@@ -148,7 +148,7 @@ class Request implements Client, Served {
 
   send(): void {}
 
-  hold(): HeldReply {
+  hold(): PendingReply {
     return this
   }
 

@@ -19,8 +19,8 @@ import { ReplyWriter } from '../resp/reply.ts'
 import { type NodeIdentity, NodeStats } from '../telemetry/node-stats.ts'
 import { Telemetry } from '../telemetry/telemetry.ts'
 import { Connection, type ConnectionServices, TOO_MANY_CLIENTS } from './connection.ts'
-import { Turn } from './event-loop-batch.ts'
-import { Departures } from './flush-queue.ts'
+import { EventLoopBatch } from './event-loop-batch.ts'
+import { FlushQueue } from './flush-queue.ts'
 import { Housekeeping } from './housekeeping.ts'
 import type { Logger } from './logger.ts'
 import { applySettings, createParameters } from './parameters.ts'
@@ -105,13 +105,13 @@ export class Server implements Host {
       telemetry.attributeTime()
       cluster?.endTurn()
     }
-    const turn = new Turn(executor, begin, end)
+    const turn = new EventLoopBatch(executor, begin, end)
     this.program = new Program({ executor, reply, turn, now: () => instant.now })
     this.#services = {
       executor,
       reply,
       turn,
-      departures: new Departures(),
+      flushQueue: new FlushQueue(),
       instant,
       limits,
       settings,

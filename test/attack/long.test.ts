@@ -72,13 +72,13 @@ describe('512 MiB', () => {
     harness.client.group = harness.groups[1]
     for (const [i, command] of ['GET', 'STRLEN'].entries()) {
       expect(ask(1, command, '')).toBe('')
-      expect(harness.client.held.size).toBe(1)
+      expect(harness.client.pending.size).toBe(1)
       await harness.settle()
       expect(late).toEqual(
         new Array(i + 1).fill(expect.stringMatching(/^-ORIGIN loaded: a key of 536870912 bytes is not/)),
       )
     }
-    expect(harness.client.held.size).toBe(0)
+    expect(harness.client.pending.size).toBe(0)
   })
 
   const table = createCommandTable().all.flatMap((command) => [command, ...command.subcommands.values()])

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { joinFigures } from '../../bench/scaling/join.ts'
 import { membersOf, tableFigures } from '../../bench/scaling/table.ts'
 import { talkFigures } from '../../bench/scaling/talk.ts'
-import { type Claim, Ownership } from '../../src/cluster/ownership/ownership.ts'
+import { Ownership, type OwnershipRequest } from '../../src/cluster/ownership/ownership.ts'
 import { assignSlots } from '../../src/cluster/ring/slots.ts'
 
 test('the table: no member above its bound, a join moves about its share', () => {
@@ -60,9 +60,9 @@ function realJoin(count: number): { claims: number; bytes: number } {
       for (const asking of some) {
         const node = nodes.get(asking)!
         for (const asked of some) {
-          const claim: Claim | undefined = asked === asking ? undefined : node.claim(asked)
+          const claim: OwnershipRequest | undefined = asked === asking ? undefined : node.request(asked)
           if (claim === undefined) continue
-          const answer = nodes.get(asked)!.claimed(asking, claim)
+          const answer = nodes.get(asked)!.requested(asking, claim)
           claims += 2
           bytes += JSON.stringify(claim).length + JSON.stringify(answer).length
           if (node.answered(asked, claim, answer)) isNew = true

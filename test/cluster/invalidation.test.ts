@@ -6,7 +6,7 @@ import { keySlot } from '../../src/bytes/crc16.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
 import { Handover } from '../../src/cluster/handover/handover.ts'
-import { type Moving, Takeover } from '../../src/cluster/handover/takeover.ts'
+import { Takeover, type TransferredEntry } from '../../src/cluster/handover/takeover.ts'
 import { Group } from '../../src/group/group.ts'
 import { type ChangeListener, type LoadedFacts, loaded } from '../../src/group/origin.ts'
 
@@ -89,7 +89,7 @@ class Side {
 }
 
 interface Call {
-  readonly entries: readonly Moving[]
+  readonly entries: readonly TransferredEntry[]
   readonly answer: (answer: 'taken' | 'later' | 'refused') => void
 }
 

@@ -6,7 +6,7 @@ import { keySlot, SLOT_COUNT } from '../../src/bytes/crc16.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
 import { Handover } from '../../src/cluster/handover/handover.ts'
-import { type Moving, Takeover } from '../../src/cluster/handover/takeover.ts'
+import { Takeover, type TransferredEntry } from '../../src/cluster/handover/takeover.ts'
 import { Group } from '../../src/group/group.ts'
 import { NULL_REF } from '../../src/store/arena.ts'
 import type { Random } from '../support/random.ts'
@@ -49,7 +49,7 @@ export class Chance {
 }
 
 /** Values that a peer's copies of the batch would have: what arrives shares nothing with what was sent. */
-function copied(entries: readonly Moving[]): Moving[] {
+function copied(entries: readonly TransferredEntry[]): TransferredEntry[] {
   return entries.map(({ key, dump }) => ({ key: Buffer.from(key), dump: Buffer.from(dump) }))
 }
 

@@ -1,6 +1,6 @@
 // A simulated cluster of slot tables: messages between them take their time, and nothing else connects them.
 
-import type { Answer, Claim, View } from '../../src/cluster/ownership/ownership.ts'
+import type { OwnershipReply, OwnershipRequest, View } from '../../src/cluster/ownership/ownership.ts'
 import { Ownership, SELF } from '../../src/cluster/ownership/ownership.ts'
 import type { Random } from '../support/random.ts'
 
@@ -270,7 +270,7 @@ export class Cluster {
   #claim(node: Node): void {
     for (const name of node.ownership.peers) {
       if (node.asking.has(name)) continue
-      const claim = node.ownership.claim(name)
+      const claim = node.ownership.request(name)
       if (claim === undefined) continue
       node.asking.add(name)
       const lose = () => void node.asking.delete(name)
@@ -279,8 +279,8 @@ export class Cluster {
     this.#quit(node)
   }
 
-  #answer(node: Node, asker: Node, claim: Claim, lose: () => void): void {
-    const answer: Answer = node.ownership.claimed(asker.name, claim)
+  #answer(node: Node, asker: Node, claim: OwnershipRequest, lose: () => void): void {
+    const answer: OwnershipReply = node.ownership.requested(asker.name, claim)
     const arrive = () => {
       asker.asking.delete(node.name)
       if (asker.ownership.answered(node.name, claim, answer)) this.#claim(asker)

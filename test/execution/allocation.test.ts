@@ -48,7 +48,7 @@ test.each([
     },
   })
   await client.call('GET', 'first')
-  if (hadGap) groups[0].distrust()
+  if (hadGap) groups[0].invalidateLoaded()
   for (let i = 0; i < OPERATIONS; i++) await client.call('GET', `key:${i}`)
   const requests = Array.from({ length: OPERATIONS }, (_, i) => argsOf(['GET', `key:${i}`]))
   const run = () => {

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import type { BatchPolicy } from '../../src/group/batcher.ts'
-import { Flights, type Landing } from '../../src/group/flights.ts'
+import { Flights, type LoadResult } from '../../src/group/flights.ts'
 import { type LoadContext, loaded, type OriginResults } from '../../src/group/origin.ts'
 
 interface Call {
@@ -55,10 +55,10 @@ function flightsOf(batch?: BatchPolicy, loadMany?: LoadMany): Flights {
   })
 }
 
-function join(flights: Flights, ...keys: string[]): Landing[] {
-  const landings: Landing[] = []
-  for (const key of keys) flights.join(Buffer.from(key), (landing) => landings.push(landing))
-  return landings
+function join(flights: Flights, ...keys: string[]): LoadResult[] {
+  const loadResults: LoadResult[] = []
+  for (const key of keys) flights.join(Buffer.from(key), (loadResult) => loadResults.push(loadResult))
+  return loadResults
 }
 
 /** Lets this turn of the event loop and the next one end. */
@@ -69,17 +69,17 @@ async function settle(): Promise<void> {
 const fence = (flights: Flights, key: string): void =>
   flights.fence(Buffer.from(key), 0, Buffer.byteLength(key))
 
-const texts = (landings: Landing[]): (string | null | undefined)[] =>
-  landings.map(({ value, error }) => error ?? (value === null ? null : value.toString()))
+const texts = (loadResults: LoadResult[]): (string | null | undefined)[] =>
+  loadResults.map(({ value, error }) => error ?? (value === null ? null : value.toString()))
 
 const asked = (): (readonly string[])[] => calls.map(({ keys }) => keys)
 
 describe('what is asked for together', () => {
   test('the misses of one turn of the event loop, whoever has them, each key once', async () => {
     const flights = flightsOf()
-    const landings = [join(flights, 'a', 'b'), join(flights, 'b', 'c')]
+    const loadResults = [join(flights, 'a', 'b'), join(flights, 'b', 'c')]
     await Promise.resolve()
-    landings.push(join(flights, 'd'))
+    loadResults.push(join(flights, 'd'))
     expect(calls).toEqual([])
     await settle()
     const later = join(flights, 'e', 'f')
@@ -97,7 +97,7 @@ describe('what is asked for together', () => {
       ]),
     )
     await settle()
-    expect([...landings, later].map(texts)).toEqual([['1', '2'], ['2', null], [null], [null, '6']])
+    expect([...loadResults, later].map(texts)).toEqual([['1', '2'], ['2', null], [null], [null, '6']])
     expect(stored).toEqual([
       ['a', '1'],
       ['b', '2'],
@@ -143,24 +143,24 @@ describe('what is asked for together', () => {
   test('a thousand cold keys are as few calls as can be', async () => {
     const flights = flightsOf(undefined, (keys) => keys.map((key) => `${key}!`))
     const keys = Array.from({ length: 1000 }, (_, i) => `k${i}`)
-    const landings = join(flights, ...keys)
+    const loadResults = join(flights, ...keys)
     await settle()
-    expect(texts(landings)).toEqual(keys.map((key) => `${key}!`))
+    expect(texts(loadResults)).toEqual(keys.map((key) => `${key}!`))
     expect([flights.loads, flights.calls]).toEqual([1000, 10])
   })
 
   test('one key is loaded by itself', async () => {
     const flights = flightsOf()
-    const landings = join(flights, 'a', 'a')
+    const loadResults = join(flights, 'a', 'a')
     await settle()
-    expect([alone, texts(landings)]).toEqual([['a'], ['a alone', 'a alone']])
+    expect([alone, texts(loadResults)]).toEqual([['a'], ['a alone', 'a alone']])
   })
 
   test('batches of one do not wait', async () => {
     const flights = flightsOf({ max: 1, windowMs: 1000 })
-    const landings = join(flights, 'a', 'b')
+    const loadResults = join(flights, 'a', 'b')
     await settle()
-    expect(texts(landings)).toEqual(['a alone', 'b alone'])
+    expect(texts(loadResults)).toEqual(['a alone', 'b alone'])
     expect([calls.length, flights.calls]).toEqual([0, 2])
   })
 
@@ -177,17 +177,17 @@ describe('what is asked for together', () => {
 describe('each key has its own ending', () => {
   test('an error, a fact, a wrong result', async () => {
     const flights = flightsOf()
-    const landings = join(flights, 'a', 'b', 'c', 'd')
+    const loadResults = join(flights, 'a', 'b', 'c', 'd')
     await settle()
     calls[0].resolve([new Error('no a'), loaded('2', { ttl: 7 }), 5 as unknown as string, '4'])
     await settle()
-    expect(texts(landings)).toEqual([
+    expect(texts(loadResults)).toEqual([
       'no a',
       '2',
       'the origin gave a number for "c", not a string, bytes or null',
       '4',
     ])
-    expect(landings[1].facts).toEqual({ ttl: 7 })
+    expect(loadResults[1].facts).toEqual({ ttl: 7 })
     expect(stored).toEqual([
       ['b', '2'],
       ['d', '4'],
@@ -228,9 +228,9 @@ describe('each key has its own ending', () => {
     ],
   ])('a loadMany that %s is an error of every key, and nothing is kept', async (_, loadMany, error) => {
     const flights = flightsOf(undefined, loadMany)
-    const landings = join(flights, 'a', 'b')
+    const loadResults = join(flights, 'a', 'b')
     await settle()
-    expect(texts(landings)).toEqual([error, error])
+    expect(texts(loadResults)).toEqual([error, error])
     expect([stored, flights.failures, flights.size, clock.pending]).toEqual([[], 2, 0, 0])
     expect(faults).toEqual([])
   })
@@ -243,9 +243,9 @@ describe('each key has its own ending', () => {
       },
     })
     const flights = flightsOf(undefined, () => results)
-    const landings = join(flights, 'a', 'b')
+    const loadResults = join(flights, 'a', 'b')
     await settle()
-    expect(texts(landings)).toEqual(['trap', '2'])
+    expect(texts(loadResults)).toEqual(['trap', '2'])
   })
 
   test('the time of a key is its own; the origin is told when nobody waits any more', async () => {
@@ -267,9 +267,9 @@ describe('each key has its own ending', () => {
 
   test('a batch that everybody has left does not depart', async () => {
     const flights = flightsOf({ max: 10, windowMs: 2000 })
-    const landings = join(flights, 'a', 'b')
+    const loadResults = join(flights, 'a', 'b')
     clock.advance(1000)
-    expect([landings.length, clock.pending]).toEqual([2, 0])
+    expect([loadResults.length, clock.pending]).toEqual([2, 0])
     const next = join(flights, 'a', 'c')
     await settle()
     expect(calls).toEqual([])
@@ -282,14 +282,14 @@ describe('each key has its own ending', () => {
 
   test('closing ends what has departed and what gathers, and tells the origin', async () => {
     const flights = flightsOf()
-    const landings = join(flights, 'a', 'b')
+    const loadResults = join(flights, 'a', 'b')
     await settle()
-    landings.push(...join(flights, 'c', 'd'))
+    loadResults.push(...join(flights, 'c', 'd'))
     flights.close()
     expect(calls[0].context.signal.aborted).toBe(true)
     const after = join(flights, 'e')
     await settle()
-    expect([texts(landings), texts(after)]).toEqual([
+    expect([texts(loadResults), texts(after)]).toEqual([
       Array(2).fill('the node is closing'),
       ['the node is closing'],
     ])

@@ -2,7 +2,7 @@
 
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
-import { Flights, type Landing, MAX_KEY_BYTES } from '../../src/group/flights.ts'
+import { Flights, type LoadResult, MAX_KEY_BYTES } from '../../src/group/flights.ts'
 import type { LoadContext, OriginValue } from '../../src/group/origin.ts'
 
 interface Call {
@@ -27,7 +27,10 @@ beforeEach(() => {
 type Load = (key: string, context: LoadContext) => Promise<OriginValue> | OriginValue
 
 /** Flights whose origin notes its calls and answers when told to. */
-function flightsOf(load?: Load, store?: (key: Buffer, landing: Landing) => string | undefined): Flights {
+function flightsOf(
+  load?: Load,
+  store?: (key: Buffer, loadResult: LoadResult) => string | undefined,
+): Flights {
   const answer: Load = (key, context) =>
     new Promise((resolve, reject) => calls.push({ key, context, resolve, reject }))
   return new Flights({
@@ -46,10 +49,10 @@ function flightsOf(load?: Load, store?: (key: Buffer, landing: Landing) => strin
   })
 }
 
-function join(flights: Flights, key: string): Landing[] {
-  const landings: Landing[] = []
-  flights.join(Buffer.from(key), (landing) => landings.push(landing))
-  return landings
+function join(flights: Flights, key: string): LoadResult[] {
+  const loadResults: LoadResult[] = []
+  flights.join(Buffer.from(key), (loadResult) => loadResults.push(loadResult))
+  return loadResults
 }
 
 /** Lets everything happen that waits for no timer. */
@@ -60,8 +63,8 @@ function fence(flights: Flights, key: string): void {
   flights.fence(bytes, 1, bytes.length - 1)
 }
 
-const texts = (landings: Landing[]): (string | null | undefined)[] =>
-  landings.map(({ value, error }) => error ?? (value === null ? null : value.toString()))
+const texts = (loadResults: LoadResult[]): (string | null | undefined)[] =>
+  loadResults.map(({ value, error }) => error ?? (value === null ? null : value.toString()))
 
 describe('one load per key', () => {
   test('the first miss starts it, all others wait for it', async () => {
@@ -86,10 +89,10 @@ describe('one load per key', () => {
 
   test('no waiter is called synchronously, even by an origin that answers at once', async () => {
     const flights = flightsOf(() => '1')
-    const landings = join(flights, 'Tom')
-    expect([landings.length, flights.size]).toEqual([0, 1])
+    const loadResults = join(flights, 'Tom')
+    expect([loadResults.length, flights.size]).toEqual([0, 1])
     await settle()
-    expect(texts(landings)).toEqual(['1'])
+    expect(texts(loadResults)).toEqual(['1'])
   })
 
   test('keys of any bytes are told apart, and asked for as UTF-8', async () => {
@@ -111,16 +114,16 @@ describe('one load per key', () => {
 
 test('keys that are no text are not asked for, and each is told so by its name', async () => {
   const flights = flightsOf()
-  const landings: Landing[] = []
+  const loadResults: LoadResult[] = []
   for (const bytes of ['k\xff', 'k\xfe', '\xc3']) {
     const key = Buffer.from(bytes, 'latin1')
-    flights.join(key, (landing) => landings.push(landing))
+    flights.join(key, (loadResult) => loadResults.push(loadResult))
     flights.refresh(key)
     flights.fence(key, 0, key.length)
   }
-  expect(landings).toEqual([])
+  expect(loadResults).toEqual([])
   await settle()
-  expect(landings.map(({ error }) => error)).toEqual([
+  expect(loadResults.map(({ error }) => error)).toEqual([
     'the key "k\\xff" is not UTF-8, and is not asked for',
     'the key "k\\xfe" is not UTF-8, and is not asked for',
     'the key "\\xc3" is not UTF-8, and is not asked for',
@@ -133,11 +136,11 @@ test('keys that are no text are not asked for, and each is told so by its name',
 test('keys above 1 MiB are not asked for', async () => {
   const flights = flightsOf()
   const key = Buffer.alloc(MAX_KEY_BYTES + 1)
-  const landings: Landing[] = []
-  flights.join(key, (landing) => landings.push(landing))
-  expect(landings).toEqual([])
+  const loadResults: LoadResult[] = []
+  flights.join(key, (loadResult) => loadResults.push(loadResult))
+  expect(loadResults).toEqual([])
   await settle()
-  expect(landings[0].error).toContain('not asked for')
+  expect(loadResults[0].error).toContain('not asked for')
   flights.fence(key, 0, key.length)
   expect([flights.get(key), flights.size, calls.length]).toEqual([undefined, 0, 0])
   flights.join(key, () => {
@@ -150,15 +153,15 @@ test('keys above 1 MiB are not asked for', async () => {
 describe('fences', () => {
   test('the waiters get the value, the store does not', async () => {
     const flights = flightsOf()
-    const landings = join(flights, 'Tom')
+    const loadResults = join(flights, 'Tom')
     await settle()
     fence(flights, 'Tom')
     fence(flights, 'Jack')
     expect([flights.size, flights.fenced]).toEqual([0, 1])
     calls[0].resolve('old')
     await settle()
-    expect(texts(landings)).toEqual(['old'])
-    expect(landings[0].fenced).toBe(true)
+    expect(texts(loadResults)).toEqual(['old'])
+    expect(loadResults[0].fenced).toBe(true)
     expect(stored).toEqual([])
   })
 
@@ -188,39 +191,39 @@ describe('fences', () => {
 
   test('a value that cannot be kept is an error for the waiters of a fenced load too', async () => {
     const flights = flightsOf(undefined, () => 'too large')
-    const landings = join(flights, 'Tom')
+    const loadResults = join(flights, 'Tom')
     await settle()
     fence(flights, 'Tom')
     calls[0].resolve('x')
     await settle()
-    expect(texts(landings)).toEqual(['too large'])
+    expect(texts(loadResults)).toEqual(['too large'])
   })
 
   test('fenceAll fences every load under way, and none that starts afterwards', async () => {
     const flights = flightsOf()
-    const landings = [join(flights, 'a'), join(flights, 'b')]
+    const loadResults = [join(flights, 'a'), join(flights, 'b')]
     await settle()
     flights.fenceAll()
-    landings.push(join(flights, 'c'))
+    loadResults.push(join(flights, 'c'))
     await settle()
     for (const call of calls) call.resolve('x')
     await settle()
-    expect(landings.map(([landing]) => landing.fenced)).toEqual([true, true, false])
+    expect(loadResults.map(([loadResult]) => loadResult.fenced)).toEqual([true, true, false])
     expect(stored.map(([key]) => key)).toEqual(['c'])
     expect(flights.fenced).toBe(2)
   })
 
   test('fenceThose fences the loads that are meant, and the others are still joined', async () => {
     const flights = flightsOf()
-    const landings = [join(flights, 'a'), join(flights, 'b')]
+    const loadResults = [join(flights, 'a'), join(flights, 'b')]
     await settle()
     flights.fenceThose((key) => String(key) === 'a')
-    landings.push(join(flights, 'a'), join(flights, 'b'))
+    loadResults.push(join(flights, 'a'), join(flights, 'b'))
     await settle()
     expect(calls).toHaveLength(3)
     for (const call of calls) call.resolve('x')
     await settle()
-    expect(landings.map(([landing]) => landing.fenced)).toEqual([true, false, false, false])
+    expect(loadResults.map(([loadResult]) => loadResult.fenced)).toEqual([true, false, false, false])
     expect(stored.map(([key]) => key).sort()).toEqual(['a', 'b'])
   })
 })
@@ -263,9 +266,9 @@ describe('errors reach all waiters, are not stored, and let the key go', () => {
     const flights = flightsOf(load)
     const waiters = [join(flights, 'Tom'), join(flights, 'Tom')]
     await settle()
-    for (const landings of waiters) {
-      expect(landings).toHaveLength(1)
-      expect(landings[0].error).toMatch(message)
+    for (const loadResults of waiters) {
+      expect(loadResults).toHaveLength(1)
+      expect(loadResults[0].error).toMatch(message)
     }
     expect([flights.size, flights.failures, clock.pending]).toEqual([0, 1, 0])
     expect(stored).toEqual([])
@@ -289,20 +292,20 @@ describe('errors reach all waiters, are not stored, and let the key go', () => {
 
   test('an origin that hangs: the time is up, it is told so, and what it says later is ignored', async () => {
     const flights = flightsOf()
-    const landings = join(flights, 'Tom')
+    const loadResults = join(flights, 'Tom')
     await settle()
     const { signal } = calls[0].context
     clock.advance(999)
-    expect([landings.length, signal.aborted]).toEqual([0, false])
+    expect([loadResults.length, signal.aborted]).toEqual([0, false])
     clock.advance(1)
-    expect(texts(landings)).toEqual(['timed out after 1000 ms'])
+    expect(texts(loadResults)).toEqual(['timed out after 1000 ms'])
     expect(signal.aborted).toBe(true)
     expect((signal.reason as Error).message).toBe('timed out after 1000 ms')
     const next = join(flights, 'Tom')
     await settle()
     calls[0].resolve('late')
     await settle()
-    expect([landings.length, next.length, stored.length, flights.size]).toEqual([1, 0, 0, 1])
+    expect([loadResults.length, next.length, stored.length, flights.size]).toEqual([1, 0, 0, 1])
     calls[1].resolve('in time')
     await settle()
     expect(texts(next)).toEqual(['in time'])
@@ -310,12 +313,12 @@ describe('errors reach all waiters, are not stored, and let the key go', () => {
 
   test('an origin that rejects after the time is up', async () => {
     const flights = flightsOf()
-    const landings = join(flights, 'Tom')
+    const loadResults = join(flights, 'Tom')
     await settle()
     clock.advance(1000)
     calls[0].reject(new Error('late'))
     await settle()
-    expect(landings).toHaveLength(1)
+    expect(loadResults).toHaveLength(1)
     expect(flights.failures).toBe(1)
   })
 
@@ -329,12 +332,12 @@ describe('errors reach all waiters, are not stored, and let the key go', () => {
       store: () => undefined,
       reportFault: (error) => faults.push(error),
     })
-    const landings = join(flights, 'Tom')
+    const loadResults = join(flights, 'Tom')
     await settle()
     clock.advance(1e9)
-    expect([landings.length, flights.size, clock.pending]).toEqual([0, 1, 0])
+    expect([loadResults.length, flights.size, clock.pending]).toEqual([0, 1, 0])
     flights.close()
-    expect(landings).toHaveLength(1)
+    expect(loadResults).toHaveLength(1)
   })
 
   test('a promise that settles twice counts once', async () => {
@@ -345,9 +348,9 @@ describe('errors reach all waiters, are not stored, and let the key go', () => {
     }
     const twice: unknown = Object.fromEntries([['then', then]])
     const flights = flightsOf(() => twice as Promise<string>)
-    const landings = join(flights, 'Tom')
+    const loadResults = join(flights, 'Tom')
     await settle()
-    expect(texts(landings)).toEqual(['first'])
+    expect(texts(loadResults)).toEqual(['first'])
     expect(stored).toHaveLength(1)
   })
 
@@ -356,9 +359,9 @@ describe('errors reach all waiters, are not stored, and let the key go', () => {
       () => 'x',
       () => 'too large',
     )
-    const landings = join(flights, 'Tom')
+    const loadResults = join(flights, 'Tom')
     await settle()
-    expect(texts(landings)).toEqual(['too large'])
+    expect(texts(loadResults)).toEqual(['too large'])
     expect(flights.failures).toBe(1)
   })
 })
@@ -401,17 +404,19 @@ describe('faults of the node', () => {
         throw new RangeError('Array buffer allocation failed')
       },
     )
-    const landings = join(flights, 'Tom')
+    const loadResults = join(flights, 'Tom')
     await settle()
-    expect(texts(landings)).toEqual(['Array buffer allocation failed'])
+    expect(texts(loadResults)).toEqual(['Array buffer allocation failed'])
     expect(faults).toHaveLength(1)
     expect(flights.size).toBe(0)
   })
 
   test('a waiter may start the next load', async () => {
     const flights = flightsOf()
-    const next: Landing[] = []
-    flights.join(Buffer.from('Tom'), () => flights.join(Buffer.from('Tom'), (landing) => next.push(landing)))
+    const next: LoadResult[] = []
+    flights.join(Buffer.from('Tom'), () =>
+      flights.join(Buffer.from('Tom'), (loadResult) => next.push(loadResult)),
+    )
     await settle()
     calls[0].resolve('1')
     await settle()
@@ -426,25 +431,25 @@ describe('close', () => {
   test('ends every load with an error, fenced ones too, and aborts them', async () => {
     const flights = flightsOf()
     const fenced = join(flights, 'a')
-    const landings = join(flights, 'b')
+    const loadResults = join(flights, 'b')
     await settle()
     fence(flights, 'a')
     flights.close()
-    expect([texts(fenced), texts(landings)]).toEqual([['the node is closing'], ['the node is closing']])
+    expect([texts(fenced), texts(loadResults)]).toEqual([['the node is closing'], ['the node is closing']])
     expect(calls.map(({ context }) => context.signal.aborted)).toEqual([true, true])
     expect([clock.pending, flights.size]).toEqual([0, 0])
     calls[0].resolve('late')
     calls[1].reject(new Error('late'))
     await settle()
-    expect([fenced.length, landings.length, stored.length]).toEqual([1, 1, 0])
+    expect([fenced.length, loadResults.length, stored.length]).toEqual([1, 1, 0])
   })
 
   test('a miss afterwards fails without asking the origin', async () => {
     const flights = flightsOf()
     flights.close()
-    const landings = join(flights, 'a')
+    const loadResults = join(flights, 'a')
     await settle()
-    expect(texts(landings)).toEqual(['the node is closing'])
+    expect(texts(loadResults)).toEqual(['the node is closing'])
     expect(calls).toEqual([])
     expect([clock.pending, flights.size]).toEqual([0, 0])
   })

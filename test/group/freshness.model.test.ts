@@ -6,7 +6,7 @@ import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
 import { Group } from '../../src/group/group.ts'
-import { PAUSE_MS } from '../../src/group/pauses.ts'
+import { BACKOFF_MS } from '../../src/group/pauses.ts'
 
 const KEY = Buffer.from('Tom')
 
@@ -68,7 +68,7 @@ class Model {
     const isServed = had?.isLoaded === true && past <= revalidate
     if (isServed && now < this.#pausedUntil) return had.value
     this.loads++
-    this.#pausedUntil = isServed && loaded === undefined ? now + PAUSE_MS : 0
+    this.#pausedUntil = isServed && loaded === undefined ? now + BACKOFF_MS : 0
     if (loaded !== undefined) this.#hold(loaded, now, true)
     if (isServed) return had.value
     if (had?.isLoaded !== true) return loaded
@@ -135,7 +135,7 @@ test('a group does what its policy says', async () => {
             group.write(KEY, Buffer.from(`written ${version}`), 0)
             model.write(`written ${version}`, clock.now())
           } else if (step.do === 'gap') {
-            group.distrust()
+            group.invalidateLoaded()
             model.distrust(clock.now())
           } else {
             fails = step.fails

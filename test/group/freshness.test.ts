@@ -170,7 +170,7 @@ describe('after a gap in the word of changes', () => {
     const at = new Place({ staleWhileRevalidateMs: 300 })
     await at.load('630')
     at.advance(10)
-    at.group.distrust()
+    at.group.invalidateLoaded()
     expect([await at.read(), at.calls.length, at.group.staleHits]).toEqual(['630', 2, 1])
     at.answer('700')
     await at.settle()
@@ -180,7 +180,7 @@ describe('after a gap in the word of changes', () => {
   test('it is served when loading it fails, for as long as the policy says', async () => {
     const at = new Place({ staleIfErrorMs: 300 })
     await at.load('630')
-    at.group.distrust()
+    at.group.invalidateLoaded()
     at.advance(299)
     expect(await at.load(new Error('down'))).toBe('630')
     at.advance(1)
@@ -190,7 +190,7 @@ describe('after a gap in the word of changes', () => {
   test('the origin is asked whether the version that is held is current', async () => {
     const at = new Place()
     await at.load(loaded('630', { validator: '"7"', ttl: 500 }))
-    at.group.distrust()
+    at.group.invalidateLoaded()
     expect(await at.load(unchanged({ ttl: 500 }))).toBe('630')
     expect(at.calls[1].context.validator).toBe('"7"')
     expect([await at.read(), at.calls.length]).toEqual(['630', 2])
@@ -200,7 +200,7 @@ describe('after a gap in the word of changes', () => {
     for (const result of [null, '630']) {
       const at = new Place({ policy: { negativeTtlMs: 1000 } })
       await at.load(result)
-      at.group.distrust()
+      at.group.invalidateLoaded()
       expect(await at.read()).toBe('waiting')
     }
   })
@@ -208,7 +208,7 @@ describe('after a gap in the word of changes', () => {
   test('what is loaded is fresh, whatever the clock does', async () => {
     const at = new Place({ staleWhileRevalidateMs: 300 })
     await at.load('630')
-    at.group.distrust()
+    at.group.invalidateLoaded()
     at.clock.set(at.clock.now() - 3_600_000)
     await at.read()
     at.answer('700')

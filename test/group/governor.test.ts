@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { defaultGovernor, Governor, type GovernorPolicy } from '../../src/group/governor.ts'
-import { LateSignal } from '../../src/group/lazy-abort-signal.ts'
+import { LazyAbortSignal } from '../../src/group/lazy-abort-signal.ts'
 import { BadRequest, type Origin, RetryLater } from '../../src/group/origin.ts'
 import { Harness } from '../support/harness.ts'
 
@@ -34,7 +34,7 @@ class Place {
   }
 
   /** What becomes of a call: its result, or why there is none. */
-  run(signal = new LateSignal(), isIdempotent = true): Promise<string> {
+  run(signal = new LazyAbortSignal(), isIdempotent = true): Promise<string> {
     const call = (): Promise<string> => new Promise((resolve, reject) => this.calls.push({ resolve, reject }))
     return this.governor.run(signal, isIdempotent, call).catch((error: Error) => `-${error.message}`)
   }
@@ -81,7 +81,7 @@ describe('concurrency', () => {
 
   test('a call that is not wanted any more gives its place free, or its turn', async () => {
     const at = new Place({ concurrency: 1 })
-    const signals = [new LateSignal(), new LateSignal()]
+    const signals = [new LazyAbortSignal(), new LazyAbortSignal()]
     const endings = [at.run(signals[0]), at.run(signals[1]), at.run()]
     await at.settle()
     signals[1].abort(new Error('late'))
@@ -96,7 +96,7 @@ describe('concurrency', () => {
 
   test('one that goes on although it is not wanted keeps its place, for as long again at most', async () => {
     const at = new Place({ concurrency: 2, breakAfter: 0 })
-    const signals = [new LateSignal(), new LateSignal()]
+    const signals = [new LazyAbortSignal(), new LazyAbortSignal()]
     const endings = signals.map((signal) => at.run(signal))
     await at.settle()
     at.clock.advance(1000)
@@ -171,10 +171,10 @@ describe('retries', () => {
 
   test('not of what must not be repeated, what asks for time, nor what is not wanted any more', async () => {
     const at = new Place({ retries: 1 })
-    const once = at.run(new LateSignal(), false)
+    const once = at.run(new LazyAbortSignal(), false)
     await at.end(0, new Error('no'))
     expect(await once).toBe('-no')
-    const signal = new LateSignal()
+    const signal = new LazyAbortSignal()
     const unwanted = at.run(signal)
     await at.end(1, new Error('down'))
     signal.abort(new Error('timed out'))
@@ -278,7 +278,7 @@ describe('the breaker', () => {
 
   test('counts a load that timed out', async () => {
     const at = new Place({ breakAfter: 1 })
-    const signal = new LateSignal()
+    const signal = new LazyAbortSignal()
     const ending = at.run(signal)
     await at.settle()
     signal.abort(new Error('timed out'))
@@ -290,7 +290,7 @@ describe('the breaker', () => {
     for (let i = 0; i < 50; i++) await at.fail()
     expect(at.governor.state).toBe('closed')
     await at.fail(new RetryLater('busy', 1000))
-    expect(at.governor.restMs).toBe(1000)
+    expect(at.governor.openForMs).toBe(1000)
     at.clock.advance(1000)
     await at.fail()
     expect([at.governor.state, at.governor.isOpen]).toEqual(['closed', false])
@@ -305,7 +305,7 @@ describe('the breaker', () => {
     await at.fail(new RetryLater('busy', 0))
     expect(at.governor.state).toBe('closed')
     await at.fail(new RetryLater('busy', 99_999_999_000))
-    expect(at.governor.restMs).toBe(300_000)
+    expect(at.governor.openForMs).toBe(300_000)
   })
 
   test('what hangs since the source was down does not keep it from recovering', async () => {
@@ -468,7 +468,7 @@ test('whatever happens: bounds hold, nothing is asked of an open breaker, and ev
           expect(governor.waiting).toBeLessThanOrEqual(policy.queue)
         }
         const load = async (kind: 'ok' | 'fail' | 'abort'): Promise<void> => {
-          const signal = new LateSignal()
+          const signal = new LazyAbortSignal()
           const call = async (): Promise<string> => {
             // Only a call that is tried begins while the breaker is not closed.
             if (governor.state !== 'closed') expect(governor.state).toBe('half-open')

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
-import type { Landing } from '../../src/group/flights.ts'
+import type { LoadResult } from '../../src/group/flights.ts'
 import { Group, type GroupPolicy, OriginError } from '../../src/group/group.ts'
 import type { Origin, OriginValue } from '../../src/group/origin.ts'
 import { NULL_REF } from '../../src/store/arena.ts'
@@ -58,7 +58,7 @@ function withoutOrigin(policy: Partial<GroupPolicy> = {}): Group {
   return groupOf({ origin: undefined, ...policy })
 }
 
-function load(group: Group, name: string): Promise<Landing> {
+function load(group: Group, name: string): Promise<LoadResult> {
   return new Promise((resolve) => group.load(Buffer.from(name), resolve))
 }
 
@@ -221,13 +221,13 @@ describe('for whoever has no connection', () => {
     for (const change of ['write', 'remove'] as const) {
       let answer: (value: string) => void = () => {}
       const group = groupOf({}, () => new Promise<string>((resolve) => (answer = resolve)))
-      const landing = load(group, 'Tom')
+      const loadResult = load(group, 'Tom')
       await Promise.resolve()
       await Promise.resolve()
       if (change === 'write') group.write(Buffer.from('Tom'), Buffer.from('new'), 0)
       else expect(group.remove(Buffer.from('Tom'))).toBe(false)
       answer('old')
-      expect((await landing).value?.toString()).toBe('old')
+      expect((await loadResult).value?.toString()).toBe('old')
       expect(held(group, 'Tom')).toBe(change === 'write' ? 'new' : undefined)
     }
   })
@@ -245,12 +245,12 @@ describe('clear and exchange', () => {
     let answer: (value: string) => void = () => {}
     const group = groupOf({}, () => new Promise<string>((resolve) => (answer = resolve)))
     set(group, 'Sam', '1')
-    const landing = load(group, 'Tom')
+    const loadResult = load(group, 'Tom')
     await Promise.resolve()
     await Promise.resolve()
     group.clear()
     answer('630')
-    expect((await landing).fenced).toBe(true)
+    expect((await loadResult).fenced).toBe(true)
     expect([held(group, 'Sam'), held(group, 'Tom')]).toEqual([undefined, undefined])
   })
 
@@ -292,9 +292,9 @@ test('close ends loads and closes the origin', async () => {
       },
     },
   })
-  const landing = load(group, 'Tom')
+  const loadResult = load(group, 'Tom')
   await group.close()
-  expect((await landing).error).toBe('the node is closing')
+  expect((await loadResult).error).toBe('the node is closing')
   expect(closed).toBe(1)
 })
 
@@ -359,10 +359,10 @@ describe('who watches writes', () => {
   test('a load under way is watched, until it is fenced', async () => {
     const group = groupOf()
     expect(group.isWatched).toBe(false)
-    const landing = load(group, 'Tom')
+    const loadResult = load(group, 'Tom')
     expect(group.isWatched).toBe(true)
     group.fence(Buffer.from('Tom'), 0, 3)
     expect(group.isWatched).toBe(false)
-    expect((await landing).fenced).toBe(true)
+    expect((await loadResult).fenced).toBe(true)
   })
 })

@@ -101,7 +101,7 @@ test('a group in which nothing can expire costs nothing', () => {
 
 test('copies of other nodes’ keys that are past their time are reclaimed too', () => {
   const group = groupOf(10, 0)
-  group.keepCopies(defaultCopyPolicy)
+  group.enableCopies(defaultCopyPolicy)
   const cycle = new ExpiryCycle([groupOf(10, 0), group], statsOf(), () => 0)
   const key = Buffer.from('Tom')
   const ticket = group.copies?.begin(key, 0, key.length, 'peer:1')

@@ -7,11 +7,11 @@ import { Instant } from '../../src/bytes/instant.ts'
 import { Cluster, type ClusterOptions } from '../../src/cluster/cluster.ts'
 import { addressName, type Member } from '../../src/cluster/member.ts'
 import { createMembership } from '../../src/cluster/membership/create.ts'
-import type { Client, HeldReply } from '../../src/commands/spec/client.ts'
+import type { Client, PendingReply } from '../../src/commands/spec/client.ts'
 import { Context } from '../../src/commands/spec/context.ts'
 import type { CommandTraits, Host } from '../../src/commands/spec/host.ts'
 import type { Parameter } from '../../src/commands/spec/parameter.ts'
-import { HeldCommands } from '../../src/commands/spec/pending-commands.ts'
+import { PendingCommands } from '../../src/commands/spec/pending-commands.ts'
 import { Executor, STALLED } from '../../src/execution/executor.ts'
 import { createCommandTable } from '../../src/execution/table.ts'
 import { Group, type GroupPolicy } from '../../src/group/group.ts'
@@ -278,7 +278,7 @@ export class HarnessClient implements Client {
   asking = false
   routedIn = 0
   readonly isWaiting = false
-  readonly held = new HeldCommands()
+  readonly pending = new PendingCommands()
   readonly queryBufferBytes = 0
   readonly outputBufferBytes = 0
   /** What was sent outside the order of replies. */
@@ -312,7 +312,7 @@ export class HarnessClient implements Client {
     this.#serve()
   }
 
-  hold(): HeldReply {
+  hold(): PendingReply {
     const request = this.#queue[0]
     request.held = true
     return {

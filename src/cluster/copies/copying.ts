@@ -4,8 +4,8 @@ import type { Timers } from '../../bytes/clock.ts'
 import type { Hasher } from '../../bytes/hash.ts'
 import type { Instant } from '../../bytes/instant.ts'
 import { defaultCopyPolicy } from '../../group/copies/copies.ts'
-import { Holders } from '../../group/copies/directory.ts'
-import { Heat } from '../../group/copies/frequency-sketch.ts'
+import { CopyDirectory } from '../../group/copies/directory.ts'
+import { FrequencySketch } from '../../group/copies/frequency-sketch.ts'
 import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
 import { NULL_REF } from '../../store/arena.ts'
@@ -17,7 +17,7 @@ export interface Holder {
   push(bytes: Buffer): void
 }
 
-export interface CopyingOptions {
+export interface HotCopiesOptions {
   readonly groups: readonly Group[]
   readonly instant: Instant
   readonly hasher: Hasher
@@ -40,19 +40,22 @@ export interface Copied {
 const SAMPLE = 7
 const HOT = 4
 
-export class Copying {
-  readonly #options: CopyingOptions
-  readonly #heat: Heat
+export class HotCopies {
+  readonly #options: HotCopiesOptions
+  readonly #sketch: FrequencySketch
   #asks = 0
-  readonly #holders = new Map<Group, Holders<Holder>>()
+  readonly #holders = new Map<Group, CopyDirectory<Holder>>()
 
-  constructor(options: CopyingOptions) {
+  constructor(options: HotCopiesOptions) {
     this.#options = options
-    this.#heat = new Heat(options.instant, { threshold: HOT })
+    this.#sketch = new FrequencySketch(options.instant, { threshold: HOT })
     const { groups, fraction, maxAgeMs, hasher, timers } = options
     for (const group of groups) {
-      if (fraction > 0) group.keepCopies({ ...defaultCopyPolicy, share: fraction, maxAgeMs })
-      this.#holders.set(group, new Holders(group, { maxAgeMs, hasher, timers, tell }))
+      if (fraction > 0) group.enableCopies({ ...defaultCopyPolicy, share: fraction, maxAgeMs })
+      this.#holders.set(
+        group,
+        new CopyDirectory(group, { maxAgeMs, hasher, timers, notify: sendInvalidation }),
+      )
     }
   }
 
@@ -69,7 +72,7 @@ export class Copying {
     if (!isCounted && !hasCopies) return false
     const { hasher } = this.#options
     const hash = hasher.hash(buf, start, end)
-    const isHot = isCounted && this.#heat.touch(hash)
+    const isHot = isCounted && this.#sketch.touch(hash)
     if (hasCopies) {
       // For finding the copy now, and for reading it then.
       hasher.prime(buf, start, end, hash)
@@ -129,7 +132,7 @@ export class Copying {
   }
 
   /** Who holds copies of a group's keys that this node owns. */
-  holdersOf(group: Group): Holders<Holder> | undefined {
+  holdersOf(group: Group): CopyDirectory<Holder> | undefined {
     return this.#holders.get(group)
   }
 
@@ -167,7 +170,7 @@ function partsOf(frame: Buffer): Reply[] | undefined {
   }
 }
 
-function tell(holder: Holder, group: string, key: Buffer | undefined): void {
+function sendInvalidation(holder: Holder, group: string, key: Buffer | undefined): void {
   const request = encodeRequest(key === undefined ? ['invalidate', group] : ['invalidate', group, key])
   request[0] = PUSH
   holder.push(request)

@@ -7,7 +7,7 @@ import type { Group } from '../../group/group.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ageDump, dumpEntry, isUnchanged, markWithoutNotifications } from '../../store/dump.ts'
 import type { Store } from '../../store/store.ts'
-import type { Moving } from './takeover.ts'
+import type { TransferredEntry } from './takeover.ts'
 
 /** A batch is sent when it has so many bytes or entries. */
 const BATCH_BYTES = 64 * 1024
@@ -44,13 +44,13 @@ export interface HandoverOptions {
   readonly send: (
     to: string,
     group: Group,
-    entries: readonly Moving[],
+    entries: readonly TransferredEntry[],
   ) => Promise<'taken' | 'later' | 'refused'>
   /** Tells a member that it has everything in these slots. */
   readonly done: (to: string, slots: readonly number[]) => Promise<'taken' | 'later'>
 }
 
-interface Departing extends Moving {
+interface OutgoingSlot extends TransferredEntry {
   readonly slot: number
   readonly deadline: bigint
   /** The moment that the times in the dump refer to. */
@@ -61,7 +61,7 @@ interface Departing extends Moving {
 class Destination {
   readonly name: string | undefined
   gone: boolean
-  batch: Departing[] = []
+  batch: OutgoingSlot[] = []
   bytes = 0
   /** The batch under way; never rejects. */
   flight: Promise<void> = Promise.resolve()
@@ -159,7 +159,7 @@ export class Handover {
     const ref = store.peek(key, 0, key.length)
     if (ref === NULL_REF) return undefined
     const dump = dumpEntry(store, ref)
-    if (group.isDeaf) markWithoutNotifications(dump)
+    if (group.isDisconnected) markWithoutNotifications(dump)
     return dump
   }
 
@@ -252,7 +252,7 @@ export class Handover {
   async #deliver(
     store: Store,
     destination: Destination,
-    entries: readonly Departing[],
+    entries: readonly OutgoingSlot[],
     bytes: number,
   ): Promise<void> {
     const { groups, instant, send } = this.#options
@@ -266,7 +266,7 @@ export class Handover {
       for (const entry of batch) {
         ageDump(entry.dump, store.now - entry.at)
         entry.at = store.now
-        if (group.isDeaf) markWithoutNotifications(entry.dump)
+        if (group.isDisconnected) markWithoutNotifications(entry.dump)
       }
       const answer = await send(destination.name!, group, batch).catch(() => 'later' as const)
       this.sentBytes += bytes
@@ -280,7 +280,11 @@ export class Handover {
   }
 
   /** A batch without what was removed or changed since: it may have waited for long. */
-  #unchanged(store: Store, destination: Destination, batch: readonly Departing[]): readonly Departing[] {
+  #unchanged(
+    store: Store,
+    destination: Destination,
+    batch: readonly OutgoingSlot[],
+  ): readonly OutgoingSlot[] {
     return batch.filter(({ key, slot, dump, deadline }) => {
       if (this.#destinationOf[slot] !== destination) return false
       const ref = store.peek(key, 0, key.length)
@@ -292,7 +296,7 @@ export class Handover {
   }
 
   /** What was taken and is still the same goes; what was refused goes in any case. */
-  #settle(store: Store, destination: Destination, batch: readonly Departing[], taken: boolean): void {
+  #settle(store: Store, destination: Destination, batch: readonly OutgoingSlot[], taken: boolean): void {
     for (const { key, slot, dump, deadline } of batch) {
       if (this.#destinationOf[slot] !== destination || this.#closed) continue
       const ref = store.peek(key, 0, key.length)

@@ -11,7 +11,7 @@ import type { Log } from '../log.ts'
  * yet is lost, as if it had died: they may have written the same keys since.
  */
 
-export class Unwritten {
+export class PendingWrites {
   readonly #groups: readonly Group[]
   readonly #log: Log
   #slots: ReadonlySet<number> = new Set()
@@ -28,7 +28,7 @@ export class Unwritten {
     for (const { writes } of this.#groups) for (const slot of writes?.slots() ?? []) slots.add(slot)
     this.#slots = slots
     const wanted = take.filter((slot) => slots.has(slot))
-    if (wanted.length > 0) for (const { writes } of this.#groups) writes?.giveWay(wanted)
+    if (wanted.length > 0) for (const { writes } of this.#groups) writes?.pauseWrites(wanted)
   }
 
   /** Whether something of a slot was on its way when this was looked at last. */
@@ -39,7 +39,7 @@ export class Unwritten {
   /** Others own these slots now. */
   lost(slots: ReadonlySet<number>): void {
     for (const { name, writes } of this.#groups) {
-      const keys = writes?.lost(slots) ?? 0
+      const keys = writes?.linkLost(slots) ?? 0
       if (keys === 0) continue
       const message = `group ${name}: others own ${keys} keys that were not written to the origin yet: these writes are lost`
       this.#log.warn({ group: name, lost: keys }, message)

@@ -7,7 +7,7 @@ import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
 import type { Reply } from '../links/request.ts'
 import { Handover } from './handover.ts'
-import { type Moving, Takeover } from './takeover.ts'
+import { Takeover, type TransferredEntry } from './takeover.ts'
 
 /** The previous owner of a slot is waited for so long, ms; then the origin is asked. */
 const PEEK_TIMEOUT = 250
@@ -108,7 +108,11 @@ export class Relocation {
     else if (Buffer.isBuffer(entry)) this.takeover.accept(group, key, entry, from)
   }
 
-  async #send(to: string, group: Group, entries: readonly Moving[]): Promise<'taken' | 'later' | 'refused'> {
+  async #send(
+    to: string,
+    group: Group,
+    entries: readonly TransferredEntry[],
+  ): Promise<'taken' | 'later' | 'refused'> {
     const args = entries.flatMap(({ key, dump }) => [key, dump])
     const reply = String(await this.#options.ask(to, group, ['PEER', 'TAKE', ...args]))
     return reply === 'taken' || reply === 'refused' ? reply : 'later'

@@ -11,7 +11,7 @@ import { StaleEntries } from './stale.ts'
 const MAX_KEYS = 4_000_000
 
 /** An entry on its way from one node to another. */
-export interface Moving {
+export interface TransferredEntry {
   readonly key: Buffer
   /** See `dumpEntry`. */
   readonly dump: Buffer
@@ -143,11 +143,11 @@ export class Takeover implements Watcher {
     this.#stale.touch(group, slot, key, 0, key.length)
     if (store.peek(key, 0, key.length) !== NULL_REF) return 'kept'
     if (this.#isNewer(source, store, slot, key, 0, key.length)) return 'kept'
-    return restoreEntry(store, key, 0, key.length, dump, group.isDeaf) ? 'stored' : 'refused'
+    return restoreEntry(store, key, 0, key.length, dump, group.isDisconnected) ? 'stored' : 'refused'
   }
 
   /** A batch that `from` handed over: all of it is `later`, or is dealt with. */
-  acceptAll(group: Group, entries: readonly Moving[], from: string): 'taken' | 'later' | 'refused' {
+  acceptAll(group: Group, entries: readonly TransferredEntry[], from: string): 'taken' | 'later' | 'refused' {
     for (const { key } of entries) {
       const slot = keySlot(key, 0, key.length)
       if (this.#sourceOf[slot]?.name !== from && this.#options.expects(slot, from)) return 'later'

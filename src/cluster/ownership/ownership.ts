@@ -15,7 +15,7 @@
  */
 
 import { SLOT_COUNT } from '../../bytes/crc16.ts'
-import { Consents, Voice } from './votes.ts'
+import { MemberVotes, Votes } from './votes.ts'
 
 /** What a node believes about the cluster. */
 export interface View {
@@ -30,7 +30,7 @@ export interface View {
 }
 
 /** Asks one member for slots. */
-export interface Claim {
+export interface OwnershipRequest {
   /** Rises with each claim of a node. */
   readonly id: number
   readonly epoch: number
@@ -41,7 +41,7 @@ export interface Claim {
 }
 
 /** Slots of the claim that are in none of these lists: ask again later. */
-export interface Answer {
+export interface OwnershipReply {
   /** Whether the member has the view of the claim. */
   readonly agreed: boolean
   readonly granted: readonly number[]
@@ -85,7 +85,7 @@ export class Ownership {
   /** How many slots this node owns. */
   held = 0
   readonly #options: OwnershipOptions
-  readonly #consents: Consents
+  readonly #votes: Votes
   /** By slot: the target, and since when it has been this node. */
   readonly #target: Uint16Array
   readonly #since: Float64Array
@@ -115,7 +115,7 @@ export class Ownership {
     const slots = options.slots ?? SLOT_COUNT
     this.#options = options
     this.#moment = options.born
-    this.#consents = new Consents(slots)
+    this.#votes = new Votes(slots)
     this.owners = new Uint16Array(slots).fill(NOBODY)
     this.#target = new Uint16Array(slots).fill(NOBODY)
     this.#since = new Float64Array(slots)
@@ -128,7 +128,7 @@ export class Ownership {
 
   /** Whether claims are outstanding. */
   get pending(): boolean {
-    return this.#consents.open > 0 || this.#takes > 0
+    return this.#votes.open > 0 || this.#takes > 0
   }
 
   /**
@@ -147,19 +147,19 @@ export class Ownership {
 
   /** Whether this node, which leaves, owns nothing, and all others know that it leaves: they will not take it for dead. */
   get released(): boolean {
-    const voices = [...this.#consents.voices.values()]
+    const voices = [...this.#votes.voices.values()]
     return this.held === 0 && this.#takes === 0 && (!this.#leaving || voices.every(({ aware }) => aware))
   }
 
   /** The other live members. */
   get peers(): readonly string[] {
-    return [...this.#consents.voices.keys()]
+    return [...this.#votes.voices.keys()]
   }
 
   /** The cluster has changed, or is seen for the first time. */
   view(view: View): void {
     this.#moment++
-    const left = new Set(this.#view?.leaving.map((name) => this.#consents.voices.get(name)?.index))
+    const left = new Set(this.#view?.leaving.map((name) => this.#votes.voices.get(name)?.index))
     this.#view = view
     this.epoch = view.epoch
     const leaving = view.leaving.includes(this.#options.self)
@@ -184,7 +184,7 @@ export class Ownership {
       if (this.owners[slot] === SELF) note(this.#losses, undefined, slot)
     for (const table of [this.#firm, this.#given, this.#source, this.#taking]) table.fill(0)
     for (const table of [this.owners, this.#target]) table.fill(NOBODY)
-    for (const { taking, marks } of this.#consents.voices.values()) {
+    for (const { taking, marks } of this.#votes.voices.values()) {
       taking.clear()
       marks.fill(0)
     }
@@ -200,15 +200,15 @@ export class Ownership {
    * What is to be asked of a member, to be sent now: its answer goes to `answered`. One claim to a member at a time,
    * sent anew (with what is then to be asked) when it was lost.
    */
-  claim(name: string): Claim | undefined {
-    const voice = this.#consents.voices.get(name)
+  request(name: string): OwnershipRequest | undefined {
+    const voice = this.#votes.voices.get(name)
     if (voice === undefined) return undefined
     const id = ++this.#moment
     const ask: number[] = []
-    for (const slot of this.#consents.slots) {
+    for (const slot of this.#votes.slots) {
       if (voice.consents(slot) || this.#taking[slot] === voice.index) continue
       if (!voice.holds(slot)) ask.push(slot)
-      else if (this.#taking[slot] === 0 && this.#consents.onlyHoldersLack(slot)) this.#take(voice, slot)
+      else if (this.#taking[slot] === 0 && this.#votes.onlyHoldersLack(slot)) this.#take(voice, slot)
     }
     const silent = this.#leaving && !voice.aware
     if (ask.length === 0 && voice.taking.size === 0 && !silent) return undefined
@@ -222,9 +222,9 @@ export class Ownership {
   }
 
   /** Answers the claim of another member. `lost` is called before the answer is there to be sent. */
-  claimed(by: string, claim: Claim): Answer {
+  requested(by: string, claim: OwnershipRequest): OwnershipReply {
     const answer = { agreed: claim.epoch === this.epoch, granted: [], given: [], held: [] }
-    const voice = this.#consents.voices.get(by)
+    const voice = this.#votes.voices.get(by)
     if (voice === undefined || claim.id <= (this.#heard.get(by) ?? 0)) return answer
     this.#heard.set(by, claim.id)
     for (const slot of claim.take) this.#consider(voice, slot, true, answer)
@@ -234,11 +234,11 @@ export class Ownership {
   }
 
   /** The answer to a claim of this node. Whether it told something new: then more may be claimed at once, of anyone. */
-  answered(by: string, claim: Claim, answer: Answer): boolean {
-    const voice = this.#consents.voices.get(by)
+  answered(by: string, claim: OwnershipRequest, answer: OwnershipReply): boolean {
+    const voice = this.#votes.voices.get(by)
     if (voice === undefined || claim.id <= this.#deposedAt || claim.id < voice.since) return false
     this.#moment++
-    const { open, known } = this.#consents
+    const { open, known } = this.#votes
     if (this.#leaving && answer.agreed && claim.id > this.#leavingSince) voice.aware = true
     const given = new Set(answer.given)
     const granted = new Set(answer.granted)
@@ -253,16 +253,16 @@ export class Ownership {
     for (const slot of [...claim.take, ...claim.ask]) {
       if (this.#target[slot] !== SELF || claim.id < this.#since[slot]) continue
       if (!granted.has(slot)) {
-        this.#consents.hold(voice, slot, held.has(slot))
+        this.#votes.hold(voice, slot, held.has(slot))
         if (held.has(slot) && this.owners[slot] !== SELF) this.owners[slot] = voice.index
         continue
       }
       if (given.has(slot)) this.#source[slot] = voice.index
-      this.#consents.consent(voice, slot)
-      if (this.#consents.lacking[slot] === 0) this.#complete(slot)
+      this.#votes.consent(voice, slot)
+      if (this.#votes.lacking[slot] === 0) this.#complete(slot)
     }
     this.#report()
-    return this.#consents.open < open || this.#consents.known > known
+    return this.#votes.open < open || this.#votes.known > known
   }
 
   /**
@@ -271,7 +271,7 @@ export class Ownership {
    * the slot now.
    */
   corrected(by: string, slot: number, moment: number): boolean {
-    const voice = this.#consents.voices.get(by)
+    const voice = this.#votes.voices.get(by)
     if (this.owners[slot] === SELF) return true
     if (voice === undefined || this.#taking[slot] !== voice.index || moment < this.#takenAt[slot])
       return false
@@ -285,10 +285,10 @@ export class Ownership {
   /** Whether entries from this member may come for a slot of which this node does not know yet that it is its own. */
   expects(slot: number, from: string): boolean {
     if (this.owners[slot] === SELF) return false
-    return this.#target[slot] === SELF || this.#taking[slot] === this.#consents.voices.get(from)?.index
+    return this.#target[slot] === SELF || this.#taking[slot] === this.#votes.voices.get(from)?.index
   }
 
-  #take(voice: Voice, slot: number): void {
+  #take(voice: MemberVotes, slot: number): void {
     voice.taking.add(slot)
     this.#taking[slot] = voice.index
     this.#takenAt[slot] = this.#moment
@@ -296,7 +296,7 @@ export class Ownership {
   }
 
   /** What became of a slot that was asked for is known. False: it was known before. */
-  #untake(voice: Voice, slot: number): boolean {
+  #untake(voice: MemberVotes, slot: number): boolean {
     if (!voice.taking.delete(slot)) return false
     this.#taking[slot] = 0
     this.#takes--
@@ -304,7 +304,7 @@ export class Ownership {
   }
 
   #consider(
-    voice: Voice,
+    voice: MemberVotes,
     slot: number,
     take: boolean,
     answer: { agreed: boolean; granted: number[]; given: number[]; held: number[] },
@@ -325,7 +325,7 @@ export class Ownership {
     // If it was given before, that answer was lost. A claim of our own begins anew: it may have been consented to.
     if (this.#target[slot] === SELF) {
       this.#begin(slot)
-      this.#consents.recount()
+      this.#votes.recount()
       this.owners[slot] = voice.index
     }
     answer.given.push(slot)
@@ -334,7 +334,7 @@ export class Ownership {
 
   /** Forgets who left, and hears who came. */
   #meet(live: readonly string[]): void {
-    const { voices } = this.#consents
+    const { voices } = this.#votes
     const present = new Set(live)
     for (const voice of voices.values()) {
       if (present.has(voice.name)) continue
@@ -350,7 +350,7 @@ export class Ownership {
     }
     for (const name of present) {
       if (name === this.#options.self || voices.has(name)) continue
-      voices.set(name, new Voice(name, this.#options.indexOf(name), this.#moment, this.owners.length))
+      voices.set(name, new MemberVotes(name, this.#options.indexOf(name), this.#moment, this.owners.length))
     }
   }
 
@@ -358,7 +358,7 @@ export class Ownership {
   #retarget(view: View, left: ReadonlySet<number | undefined>): void {
     const { members, target } = view
     const numbers = members.map((name) => (name === this.#options.self ? SELF : this.#options.indexOf(name)))
-    const live = new Set([...this.#consents.voices.values()].map(({ index }) => index))
+    const live = new Set([...this.#votes.voices.values()].map(({ index }) => index))
     const own: number[] = []
     let before: Uint16Array | undefined
     for (let slot = 0; slot < this.owners.length; slot++) {
@@ -384,7 +384,7 @@ export class Ownership {
       }
       if (!live.has(this.owners[slot])) this.#own(slot, false, undefined)
     }
-    this.#consents.slots = own
+    this.#votes.slots = own
   }
 
   /** Who would own the slots if this node were not there: `NOBODY` if it is the only one. */
@@ -401,12 +401,12 @@ export class Ownership {
   #begin(slot: number): void {
     this.#since[slot] = ++this.#moment
     this.#source[slot] = 0
-    this.#consents.forget(slot)
+    this.#votes.forget(slot)
   }
 
   #count(): void {
-    this.#consents.recount()
-    for (const slot of this.#consents.slots) if (this.#consents.lacking[slot] === 0) this.#complete(slot)
+    this.#votes.recount()
+    for (const slot of this.#votes.slots) if (this.#votes.lacking[slot] === 0) this.#complete(slot)
   }
 
   /** Everyone has consented. */

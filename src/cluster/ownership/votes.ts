@@ -2,11 +2,11 @@
 
 const SILENT = 0
 const HOLDS = 1
-const CONSENTS = 2
-type Mark = typeof SILENT | typeof HOLDS | typeof CONSENTS
+const GRANTS = 2
+type Mark = typeof SILENT | typeof HOLDS | typeof GRANTS
 
 /** What one other member has said. */
-export class Voice {
+export class MemberVotes {
   readonly name: string
   /** Its number in the table of owners. */
   readonly index: number
@@ -28,7 +28,7 @@ export class Voice {
   }
 
   consents(slot: number): boolean {
-    return this.marks[slot] === CONSENTS
+    return this.marks[slot] === GRANTS
   }
 
   holds(slot: number): boolean {
@@ -36,8 +36,8 @@ export class Voice {
   }
 }
 
-export class Consents {
-  readonly voices = new Map<string, Voice>()
+export class Votes {
+  readonly voices = new Map<string, MemberVotes>()
   /** By slot: how many have not consented, and how many of these hold it. */
   readonly lacking: Uint16Array
   readonly holders: Uint16Array
@@ -58,19 +58,19 @@ export class Consents {
     return this.lacking[slot] === this.holders[slot]
   }
 
-  consent(voice: Voice, slot: number): void {
+  consent(voice: MemberVotes, slot: number): void {
     const mark = voice.marks[slot]
-    if (mark === CONSENTS) return
+    if (mark === GRANTS) return
     if (mark === HOLDS) this.holders[slot]--
-    voice.marks[slot] = CONSENTS satisfies Mark
+    voice.marks[slot] = GRANTS satisfies Mark
     this.lacking[slot]--
     this.open--
   }
 
   /** The member holds the slot, or (`holds` false) nothing is known about that any more. */
-  hold(voice: Voice, slot: number, holds: boolean): void {
+  hold(voice: MemberVotes, slot: number, holds: boolean): void {
     const mark = voice.marks[slot]
-    if (mark === CONSENTS || (mark === HOLDS) === holds) return
+    if (mark === GRANTS || (mark === HOLDS) === holds) return
     voice.marks[slot] = holds ? HOLDS : SILENT
     this.holders[slot] += holds ? 1 : -1
     if (holds) this.known++
@@ -88,7 +88,7 @@ export class Consents {
       let lacking = 0
       let holders = 0
       for (const { marks } of this.voices.values()) {
-        if (marks[slot] !== CONSENTS) lacking++
+        if (marks[slot] !== GRANTS) lacking++
         if (marks[slot] === HOLDS) holders++
       }
       this.lacking[slot] = lacking

@@ -137,8 +137,8 @@ function copyFields(cluster: Cluster, group: Group): Record<string, unknown> {
     entries: copies?.entries,
     bytes: copies?.bytes,
     held_keys: holders?.size,
-    allowed: holders?.allowed,
-    told: holders?.told,
+    allowed: holders?.registered,
+    told: holders?.notified,
   }
 }
 

@@ -103,7 +103,7 @@ export const peerCommands: readonly CommandSpec[] = [
         complexity: 'O(N) where N is the number of slots.',
         summary: 'Requests the ownership of slots.',
         arguments: [arg('claim', 'string')],
-        run: forPeers((c) => answerJson(c, (name, claim) => c.host.cluster?.claimed(name, claim))),
+        run: forPeers((c) => answerJson(c, (name, claim) => c.host.cluster?.ownershipRequested(name, claim))),
       }),
       subcommand({
         name: 'peek',

@@ -31,7 +31,7 @@ export function clientInfo(c: Context, client: Client): string {
     'rbs=0',
     'rbp=0',
     'obl=0',
-    `oll=${client.held.size}`,
+    `oll=${client.pending.size}`,
     `omem=${outputBufferBytes}`,
     `tot-mem=${CONNECTION_BYTES + queryBufferBytes + outputBufferBytes}`,
     `events=${client.closing ? '' : 'r'}${outputBufferBytes > 0 ? 'w' : ''}`,
@@ -49,7 +49,7 @@ export function clientInfo(c: Context, client: Client): string {
 function flags(client: Client): string {
   let text = ''
   if (client.monitor) text += 'O'
-  if (client.held.size !== 0) text += 'b'
+  if (client.pending.size !== 0) text += 'b'
   if (client.closing) text += 'c'
   if (client.noEvict) text += 'e'
   if (client.noTouch) text += 'T'

@@ -86,7 +86,7 @@ export const explainCommands: readonly CommandSpec[] = [
     flags: ['readonly', 'fast'],
     categories: ['keyspace', 'read', 'fast'],
     keys: oneKey('RO'),
-    stays: true,
+    isLocal: true,
     summary: 'Returns what would answer a read of a key, and the state of its entry.',
     since: '0.1.0',
     group: 'erinys',

@@ -91,7 +91,7 @@ export const groupCommands: readonly CommandSpec[] = [
         flags: ['write'],
         categories: ['keyspace', 'write', 'slow', 'dangerous'],
         wholeKeyspace: true,
-        span: 'ok',
+        fanOut: 'ok',
         repeatable: true,
         summary: 'Removes all keys of a group, by default the selected one, from the caches of all nodes.',
         since: '0.1.0',

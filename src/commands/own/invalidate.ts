@@ -56,7 +56,7 @@ export const invalidateCommands: readonly CommandSpec[] = [
     merge: 'sum',
     // A key may be named 'tag' or 'key'.
     partHead: ['KEY'],
-    span: (args) => (namesTags(args) && !isEmpty(args) ? 'ok' : undefined),
+    fanOut: (args) => (namesTags(args) && !isEmpty(args) ? 'ok' : undefined),
     repeatable: true,
     summary: 'Removes keys, or all entries with one of the tags, and fences their running loads.',
     since: '0.1.0',

@@ -50,7 +50,7 @@ export function clientsSection({ host }: Context): Fields {
   for (const client of host.clients.values()) {
     input = Math.max(input, client.queryBufferBytes)
     output = Math.max(output, client.outputBufferBytes)
-    if (client.held.size !== 0) waiting++
+    if (client.pending.size !== 0) waiting++
   }
   return [
     ['connected_clients', host.clients.size],

@@ -2,10 +2,10 @@
 
 import type { Link, Receiver } from '../../cluster/links/link.ts'
 import type { Group } from '../../group/group.ts'
-import type { HeldCommands } from './pending-commands.ts'
+import type { PendingCommands } from './pending-commands.ts'
 
 /** The place of a reply that comes later: replies behind it wait. */
-export interface HeldReply {
+export interface PendingReply {
   /** Fills the place; an empty buffer leaves no reply. Ignored when the client has gone. */
   complete(reply: Buffer): void
 }
@@ -59,11 +59,11 @@ export interface Client {
   /** Whether some reply that was asked for is still to come. */
   readonly isWaiting: boolean
   /** Commands whose replies are held. */
-  readonly held: HeldCommands
+  readonly pending: PendingCommands
   readonly queryBufferBytes: number
   readonly outputBufferBytes: number
   /** Reserves the place of the reply to the command that runs now. */
-  hold(): HeldReply
+  hold(): PendingReply
   /** Reserves the place of the reply to the command that runs now, which comes by a link to its owner. */
   relay(link: Link, context: number): Receiver
   /** Goes on, in the next turn, with what had to wait. */

@@ -83,7 +83,7 @@ export interface ArgumentSpec {
 type LoadMode = 'through' | 'first'
 
 /** The sum, all elements, OK from all, any that is not nil, or one node after the other by a cursor. */
-export type Span = 'sum' | 'list' | 'ok' | 'any' | 'cursor'
+export type FanOut = 'sum' | 'list' | 'ok' | 'any' | 'cursor'
 
 export interface CommandSpec {
   /** In lower case. A subcommand has its own name only ('setname'). */
@@ -104,13 +104,13 @@ export interface CommandSpec {
    * How a command without keys is put together from the replies of all nodes. Without it, it is of this node only. A
    * function decides by the arguments; where it gives none, the command has keys.
    */
-  readonly span?: Span | ((args: Args) => Span | undefined)
+  readonly fanOut?: FanOut | ((args: Args) => FanOut | undefined)
   /** Arguments placed before the keys in the part of a split command that is sent to one owner. */
   readonly partHead?: readonly string[]
   /** An idempotent write: it may be sent again when its reply was lost. A function decides by the arguments. */
   readonly repeatable?: true | ((args: Args) => boolean)
   /** Runs on the node that received it, whichever node owns its key. */
-  readonly stays?: true
+  readonly isLocal?: true
   /** Reads or changes more than its keys (KEYS, FLUSHDB, SWAPDB): it waits for all earlier commands of its connection. */
   readonly wholeKeyspace?: true
   readonly summary: string

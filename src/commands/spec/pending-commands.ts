@@ -1,7 +1,7 @@
 // The commands of one connection that wait for loads, and the keys they keep later commands from.
 
 /** A command that waits for its loads. */
-export interface HeldCommand {
+export interface PendingCommand {
   readonly write: boolean
   /** Names of its keys. */
   readonly keys: readonly string[]
@@ -16,7 +16,7 @@ interface Holders {
 }
 
 /** A command that has to wait for another one, and lets those behind it go on meanwhile. */
-export interface ParkedCommand {
+export interface QueuedCommand {
   readonly keys: readonly string[]
   readonly bytes: number
   /** As in `HeldCommands.blocks`. */
@@ -24,11 +24,11 @@ export interface ParkedCommand {
   readonly run: () => void
 }
 
-export class HeldCommands {
+export class PendingCommands {
   /** Bytes of all their arguments. */
   bytes = 0
   #size = 0
-  #parked: ParkedCommand[] = []
+  #parked: QueuedCommand[] = []
   #isUnparking = false
   /** By key: how many parked commands have it. */
   readonly #parkedKeys = new Map<string, number>()
@@ -40,14 +40,14 @@ export class HeldCommands {
   }
 
   /** Keeps a command until none of those before it has its keys. */
-  park(command: ParkedCommand): void {
+  enqueue(command: QueuedCommand): void {
     this.#parked.push(command)
     this.bytes += command.bytes
     for (const key of command.keys) this.#parkedKeys.set(key, (this.#parkedKeys.get(key) ?? 0) + 1)
   }
 
   /** Runs, in their order, the parked commands that nothing keeps any more. */
-  unpark(): void {
+  runQueued(): void {
     const parked = this.#parked
     if (parked.length === 0 || this.#isUnparking) return
     this.#isUnparking = true
@@ -72,7 +72,7 @@ export class HeldCommands {
     else this.#parkedKeys.delete(key)
   }
 
-  add({ keys, write, bytes }: HeldCommand): void {
+  add({ keys, write, bytes }: PendingCommand): void {
     this.#size++
     this.bytes += bytes
     for (const key of keys) {
@@ -87,7 +87,7 @@ export class HeldCommands {
   }
 
   /** Lets go of a command that was added. */
-  delete({ keys, write, bytes }: HeldCommand): void {
+  delete({ keys, write, bytes }: PendingCommand): void {
     this.#size--
     this.bytes -= bytes
     for (const key of keys) {

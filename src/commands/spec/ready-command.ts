@@ -2,7 +2,7 @@
 
 import type { Args } from '../../resp/args.ts'
 import { CommandStats } from '../../telemetry/telemetry.ts'
-import type { CommandSpec, Span } from './command.ts'
+import type { CommandSpec, FanOut } from './command.ts'
 import type { Context } from './context.ts'
 import type { CommandTraits } from './host.ts'
 
@@ -40,7 +40,7 @@ export class Command implements CommandTraits {
     this.firstKey = keys?.first ?? 0
     this.lastKey = keys?.last ?? 0
     this.keyStep = keys?.step ?? 0
-    this.isRouted = !spec.stays && (keys !== undefined || spec.span !== undefined)
+    this.isRouted = !spec.isLocal && (keys !== undefined || spec.fanOut !== undefined)
     this.hasOneKey =
       keys !== undefined && keys.first === keys.last && spec.keys?.length === 1 && spec.findKeys === undefined
     this.isWrite = spec.flags.includes('write')
@@ -78,9 +78,9 @@ export class Command implements CommandTraits {
   }
 
   /** How it is put together from the replies of all nodes; undefined: it is not asked of all. */
-  spanOf(args: Args): Span | undefined {
-    const { span } = this.spec
-    return typeof span === 'function' ? span(args) : span
+  fanOutOf(args: Args): FanOut | undefined {
+    const { fanOut } = this.spec
+    return typeof fanOut === 'function' ? fanOut(args) : fanOut
   }
 
   /** Whether it can be run once more when nobody knows whether it was. */

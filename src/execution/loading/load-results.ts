@@ -1,6 +1,6 @@
 // How the loads of a held command ended, and what a read is answered from when not all of it was kept.
 
-import { type Landing, MAX_KEY_BYTES } from '../../group/flights.ts'
+import { type LoadResult, MAX_KEY_BYTES } from '../../group/flights.ts'
 import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
 import { NULL_REF } from '../../store/arena.ts'
@@ -8,7 +8,7 @@ import { EXPIRES, ValueType } from '../../store/record.ts'
 import type { Store } from '../../store/store.ts'
 
 /** By the names of keys. */
-export type Landings = Map<string, Landing>
+export type LoadResults = Map<string, LoadResult>
 
 /**
  * Tells keys apart. One that is too long to be asked for may have the name of another, which then waits in vain:
@@ -20,8 +20,8 @@ export function keyName(args: Args, i: number): string {
 }
 
 /** Why a command fails. A read is content with a stale value where the load failed, a write is not. */
-export function firstError(landings: Landings, isWrite: boolean): string | undefined {
-  for (const { error, isStale } of landings.values())
+export function firstError(loadResults: LoadResults, isWrite: boolean): string | undefined {
+  for (const { error, isStale } of loadResults.values())
     if (error !== undefined && (isWrite || isStale !== true)) return error
   return undefined
 }
@@ -34,63 +34,64 @@ export function readingStore(
   group: Group,
   args: Args,
   positions: readonly number[],
-  landings: Landings,
+  loadResults: LoadResults,
 ): Store {
   const { store } = group
   const { buf, start, end } = args
   const isLost = (i: number): boolean => {
-    const landing = landings.get(keyName(args, i))
-    if (landing === undefined || landing.fenced) return landing !== undefined
-    return landing.value !== null && store.peek(buf, start[i], end[i]) === NULL_REF
+    const loadResult = loadResults.get(keyName(args, i))
+    if (loadResult === undefined || loadResult.fenced) return loadResult !== undefined
+    return loadResult.value !== null && store.peek(buf, start[i], end[i]) === NULL_REF
   }
   if (!positions.some(isLost)) return store
   const values = new Map<number, Buffer>()
   let bytes = 0
   for (const i of positions) {
-    const landing = landings.get(keyName(args, i))
-    const value = landing === undefined ? heldValue(store, args, i) : landing.value
+    const loadResult = loadResults.get(keyName(args, i))
+    const value = loadResult === undefined ? resultValue(store, args, i) : loadResult.value
     if (value === null) continue
     values.set(i, value)
     bytes += args.length(i) + value.length
   }
-  const passing = group.passingStore(values.size, bytes)
+  const passing = group.temporaryStore(values.size, bytes)
   for (const [i, value] of values)
     passing.put(buf, start[i], end[i], value, 0, value.length, ValueType.STRING, 0)
   return passing
 }
 
 /** Whether a load gave a value that has no lifetime, though no write came between. */
-function isMomentary({ value, fenced, facts }: Landing): boolean {
+function isMomentary({ value, fenced, facts }: LoadResult): boolean {
   return value !== null && !fenced && facts?.ttl === 0
 }
 
 /** Whether a read-modify-write has to load again: somebody has changed what its load gave. */
-export function isChanged(landing: Landing): boolean {
-  return landing.fenced || (landing.value !== null && !isMomentary(landing))
+export function isChanged(loadResult: LoadResult): boolean {
+  return loadResult.fenced || (loadResult.value !== null && !isMomentary(loadResult))
 }
 
 /**
  * Holds what has no lifetime through this millisecond, for a command that changes it; what that makes of it has none
  * either.
  */
-export function holdMomentary(
+export function storeTemporarily(
   group: Group,
   args: Args,
   positions: readonly number[],
-  landings: Landings,
+  loadResults: LoadResults,
 ): void {
   const { store } = group
   const { buf, start, end } = args
   for (const i of positions) {
-    const landing = landings.get(keyName(args, i))
-    if (!landing?.value || !isMomentary(landing) || !group.wouldLoad(buf, start[i], end[i], true)) continue
-    const { value } = landing
+    const loadResult = loadResults.get(keyName(args, i))
+    if (!loadResult?.value || !isMomentary(loadResult) || !group.wouldLoad(buf, start[i], end[i], true))
+      continue
+    const { value } = loadResult
     store.deadline[0] = store.now
     store.put(buf, start[i], end[i], value, 0, value.length, ValueType.STRING, EXPIRES)
   }
 }
 
-function heldValue(store: Store, args: Args, i: number): Buffer | null {
+function resultValue(store: Store, args: Args, i: number): Buffer | null {
   const ref = store.peek(args.buf, args.start[i], args.end[i])
   return ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT ? null : store.copyValue(ref)
 }

@@ -1,24 +1,31 @@
 // Step 5 of the read path for commands: holds the place of a reply while what its keys miss is loaded.
 
 import { type Client, placeOf } from '../../commands/spec/client.ts'
-import type { HeldCommand } from '../../commands/spec/pending-commands.ts'
+import type { PendingCommand } from '../../commands/spec/pending-commands.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
 import type { Args } from '../../resp/args.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
-import type { Circumstances, Errand } from '../routing/forwarded-request.ts'
+import type { ForwardContext, ForwardedRequest } from '../routing/forwarded-request.ts'
 import type { Runner } from '../runner.ts'
-import { firstError, holdMomentary, isChanged, keyName, type Landings, readingStore } from './load-results.ts'
+import {
+  firstError,
+  isChanged,
+  keyName,
+  type LoadResults,
+  readingStore,
+  storeTemporarily,
+} from './load-results.ts'
 
 /** A read-modify-write whose load is fenced again and again gives up after this many loads. */
 const MAX_ATTEMPTS = 8
 
 /** A command that waits, with what it needs to be run. */
-export interface Held extends HeldCommand, Circumstances {
+export interface PendingLoad extends PendingCommand, ForwardContext {
   readonly command: Command
   readonly args: Args
   /** Takes the reply. */
   readonly complete: (reply: Buffer) => void
-  readonly landings: Landings
+  readonly loadResults: LoadResults
   waiting: number
   attempts: number
 }
@@ -27,16 +34,16 @@ export class Loading {
   readonly #runner: Runner
   readonly #telemetry: Telemetry
   /** Whether another node is to run a command that waited for its loads: then it takes care of the reply. */
-  readonly #sendOn: (held: Held) => boolean
+  readonly #sendOn: (held: PendingLoad) => boolean
 
-  constructor(runner: Runner, telemetry: Telemetry, sendOn: (held: Held) => boolean) {
+  constructor(runner: Runner, telemetry: Telemetry, sendOn: (held: PendingLoad) => boolean) {
     this.#runner = runner
     this.#telemetry = telemetry
     this.#sendOn = sendOn
   }
 
   /** Step 5: joins the loads this command misses, and holds the place of its reply. False: it misses none. */
-  hold(client: Client, command: Command, errand?: Errand): boolean {
+  begin(client: Client, command: Command, forwarded?: ForwardedRequest): boolean {
     const { context } = this.#runner
     const positions = command.keysOf(context)
     const { group } = context
@@ -47,8 +54,8 @@ export class Loading {
     if (missing.length === 0) return false
     if (command.loadsThrough) group.misses += missing.length
     const args = current.detach()
-    const { protocol, noTouch } = errand?.circumstances ?? client
-    const held: Held = {
+    const { protocol, noTouch } = forwarded?.context ?? client
+    const held: PendingLoad = {
       client,
       protocol,
       noTouch,
@@ -58,25 +65,25 @@ export class Loading {
       keys: positions.map((i) => keyName(args, i)),
       bytes: args.buf.length,
       write: command.isWrite,
-      complete: errand?.complete ?? placeOf(client),
-      landings: new Map(),
+      complete: forwarded?.complete ?? placeOf(client),
+      loadResults: new Map(),
       waiting: 0,
       attempts: 0,
     }
-    client.held.add(held)
+    client.pending.add(held)
     this.#load(held, missing)
     return true
   }
 
-  #load(held: Held, positions: readonly number[]): void {
+  #load(held: PendingLoad, positions: readonly number[]): void {
     const { args } = held
     const keys = new Map(positions.map((i) => [keyName(args, i), i]))
     held.attempts++
     held.waiting = keys.size
     for (const [name, i] of keys) {
-      held.group.load(args.copy(i), (landing) => {
-        held.landings.set(name, landing)
-        if (landing.isStale === true && !held.write) held.group.rescued++
+      held.group.load(args.copy(i), (loadResult) => {
+        held.loadResults.set(name, loadResult)
+        if (loadResult.isStale === true && !held.write) held.group.rescued++
         held.waiting--
         if (held.waiting === 0) this.#resume(held)
       })
@@ -84,14 +91,14 @@ export class Loading {
   }
 
   /** All loads of a held command have ended. */
-  #resume(held: Held): void {
+  #resume(held: PendingLoad): void {
     const { context } = this.#runner
     const { reply } = context
     const { client, command, args } = held
     context.instant.refresh()
     if (held.write && this.#sendOn(held)) {
-      client.held.delete(held)
-      client.held.unpark()
+      client.pending.delete(held)
+      client.pending.runQueued()
       return
     }
     const startedAt = this.#telemetry.now()
@@ -105,17 +112,17 @@ export class Loading {
       bytes = reply.take()
     }
     this.#telemetry.finish(command.stats, startedAt, client, args, command.secretsOf(args))
-    client.held.delete(held)
+    client.pending.delete(held)
     held.complete(bytes)
-    client.held.unpark()
+    client.pending.runQueued()
   }
 
   /** Writes the reply of a held command. False: it loads again. */
-  #answer(held: Held): boolean {
+  #answer(held: PendingLoad): boolean {
     const { context } = this.#runner
     const { reply } = context
     const { command, group } = held
-    const error = firstError(held.landings, held.write)
+    const error = firstError(held.loadResults, held.write)
     if (error !== undefined) {
       reply.error(`ORIGIN ${group.name}: ${error}`)
       return true
@@ -131,8 +138,8 @@ export class Loading {
     }
     if (held.write && group.isWatched) this.#runner.fence(command)
     const positions = command.keysOf(context)
-    if (held.write) holdMomentary(group, held.args, positions, held.landings)
-    else context.store = readingStore(group, held.args, positions, held.landings)
+    if (held.write) storeTemporarily(group, held.args, positions, held.loadResults)
+    else context.store = readingStore(group, held.args, positions, held.loadResults)
     this.#runner.run(command, 0)
     return true
   }
@@ -141,11 +148,11 @@ export class Loading {
    * Keys to load (again): those that were held, and are not any more, and those that a read-modify-write has loaded,
    * but which somebody has removed. A read is content with what its load gave, so that it loads no key twice.
    */
-  #gone({ args, command, group, landings, write }: Held): number[] {
+  #gone({ args, command, group, loadResults, write }: PendingLoad): number[] {
     return command.keysOf(this.#runner.context).filter((i) => {
       if (!group.wouldLoad(args.buf, args.start[i], args.end[i], write)) return false
-      const landing = landings.get(keyName(args, i))
-      return landing === undefined || (write && isChanged(landing))
+      const loadResult = loadResults.get(keyName(args, i))
+      return loadResult === undefined || (write && isChanged(loadResult))
     })
   }
 }

@@ -7,7 +7,7 @@ import type { Context } from '../../commands/spec/context.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
 import type { Args } from '../../resp/args.ts'
 import type { CommandTable } from '../table.ts'
-import { type Circumstances, Errand, type Errands } from './forwarded-request.ts'
+import { type ForwardContext, ForwardedRequest, type ForwardedRequests } from './forwarded-request.ts'
 import { readRequest, requestBytes } from './request.ts'
 import { type Part, scatter } from './scatter.ts'
 
@@ -27,18 +27,18 @@ interface DispatcherParts {
   readonly context: Context
   readonly table: CommandTable
   /** Runs a request here; nothing may be pending in `context.reply`. */
-  readonly perform: (errand: Errand, args: Args) => void
+  readonly perform: (forwarded: ForwardedRequest, args: Args) => void
 }
 
-export class Dispatcher implements Errands {
+export class Dispatcher implements ForwardedRequests {
   readonly #parts: DispatcherParts
 
   constructor(parts: DispatcherParts) {
     this.#parts = parts
   }
 
-  errand(circumstances: Circumstances, complete: (reply: Buffer) => void): Errand {
-    return new Errand(circumstances, this, complete)
+  forwardedRequest(forwardContext: ForwardContext, complete: (reply: Buffer) => void): ForwardedRequest {
+    return new ForwardedRequest(forwardContext, this, complete)
   }
 
   /** The positions of keys by the owners of these, in order of appearance. */
@@ -55,40 +55,37 @@ export class Dispatcher implements Errands {
   }
 
   /** Asks every owner of a part for its own, and puts the reply together. */
-  scatter(whole: Errand, command: Command, args: Args, parts: readonly Part[]): void {
-    const { circumstances, complete } = whole
+  scatter(whole: ForwardedRequest, command: Command, args: Args, parts: readonly Part[]): void {
+    const { context, complete } = whole
     const { reply } = this.#parts.context
-    const apart: Circumstances = { ...circumstances, protocol: 2 }
-    scatter(
-      { command, args, parts, protocol: circumstances.protocol, reply, complete },
-      (owner, request, done) => {
-        const errand = this.errand(apart, done)
-        errand.redirections = whole.redirections
-        errand.losses = whole.losses
-        this.send(errand, request, owner)
-      },
-    )
+    const apart: ForwardContext = { ...context, protocol: 2 }
+    scatter({ command, args, parts, protocol: context.protocol, reply, complete }, (owner, request, done) => {
+      const forwarded = this.forwardedRequest(apart, done)
+      forwarded.redirections = whole.redirections
+      forwarded.losses = whole.losses
+      this.send(forwarded, request, owner)
+    })
   }
 
   /** Sends a request to a node. What only that one can answer goes by its control link, and is run there. */
-  send(errand: Errand, request: Buffer, owner: number): void {
+  send(forwarded: ForwardedRequest, request: Buffer, owner: number): void {
     const { cluster, perform } = this.#parts
     const peer = cluster.peers[owner]
     if (peer === undefined) {
-      perform(errand, readRequest(request))
+      perform(forwarded, readRequest(request))
       return
     }
-    const { client, group, protocol, noTouch } = errand.circumstances
-    const isFinal = errand.member !== undefined || errand.redirections >= MAX_REDIRECTIONS
-    const context = cluster.contextOf(group, protocol, noTouch, isFinal, errand.redirections > 0)
-    const link = errand.member === undefined ? peer.data(client.id) : peer.control
-    link.send(errand, context, request, 0, request.length)
+    const { client, group, protocol, noTouch } = forwarded.context
+    const isFinal = forwarded.member !== undefined || forwarded.redirections >= MAX_REDIRECTIONS
+    const context = cluster.contextOf(group, protocol, noTouch, isFinal, forwarded.redirections > 0)
+    const link = forwarded.member === undefined ? peer.data(client.id) : peer.control
+    link.send(forwarded, context, request, 0, request.length)
   }
 
   /** Sends a request to a node that alone can answer it: again for as long as that lives. */
-  sendToMember(errand: Errand, request: Buffer, owner: number): void {
-    errand.member = owner
-    this.send(errand, request, owner)
+  sendToMember(forwarded: ForwardedRequest, request: Buffer, owner: number): void {
+    forwarded.member = owner
+    this.send(forwarded, request, owner)
   }
 
   /**
@@ -96,24 +93,29 @@ export class Dispatcher implements Errands {
    *
    * @param isFresh whether they may not know yet that they own them
    */
-  sendOn(circumstances: Circumstances, args: Args, complete: (reply: Buffer) => void, isFresh = false): void {
-    const errand = this.errand(circumstances, complete)
-    errand.redirections = isFresh ? 0 : MAX_REDIRECTIONS
-    this.#sendToOwners(errand, requestBytes(args))
+  sendOn(
+    forwardContext: ForwardContext,
+    args: Args,
+    complete: (reply: Buffer) => void,
+    isFresh = false,
+  ): void {
+    const forwarded = this.forwardedRequest(forwardContext, complete)
+    forwarded.redirections = isFresh ? 0 : MAX_REDIRECTIONS
+    this.#sendToOwners(forwarded, requestBytes(args))
   }
 
-  redirect(errand: Errand, request: Buffer, to: string): void {
+  redirect(forwarded: ForwardedRequest, request: Buffer, to: string): void {
     const { cluster } = this.#parts
     const owner = cluster.indexOf(to)
-    errand.redirections++
-    if (this.#sendApart(errand, request)) return
-    if (owner === SELF) cluster.soon(() => this.#sendToOwners(errand, request))
-    else if (owner === undefined) this.#sendToOwners(errand, request)
-    else this.send(errand, request, owner)
+    forwarded.redirections++
+    if (this.#sendApart(forwarded, request)) return
+    if (owner === SELF) cluster.soon(() => this.#sendToOwners(forwarded, request))
+    else if (owner === undefined) this.#sendToOwners(forwarded, request)
+    else this.send(forwarded, request, owner)
   }
 
   /** Asks slot by slot: while they change hands, what is one owner's here may be several others'. False: it is one slot. */
-  #sendApart(errand: Errand, request: Buffer): boolean {
+  #sendApart(forwarded: ForwardedRequest, request: Buffer): boolean {
     const { table, context, cluster } = this.#parts
     const args = readRequest(request)
     const command = table.resolve(args)
@@ -127,56 +129,57 @@ export class Dispatcher implements Errands {
       else part.positions.push(i)
     }
     if (bySlot.size < 2) return false
-    this.scatter(errand, command, args, [...bySlot.values()])
+    this.scatter(forwarded, command, args, [...bySlot.values()])
     return true
   }
 
-  retry(errand: Errand, request: Buffer, sent: boolean, reason: string): void {
-    errand.losses++
-    if (errand.member !== undefined) {
-      this.#retryMember(errand, request, errand.member, reason)
+  retry(forwarded: ForwardedRequest, request: Buffer, sent: boolean, reason: string): void {
+    forwarded.losses++
+    if (forwarded.member !== undefined) {
+      this.#retryMember(forwarded, request, forwarded.member, reason)
       return
     }
     const args = readRequest(request)
     const command = this.#parts.table.resolve(args)
     const mayRepeat = !sent || command === undefined || command.isRepeatable(args)
-    if (!mayRepeat) errand.fail(`PEERDOWN ${reason}, and the command may have been run`)
-    else if (errand.losses >= MAX_LOSSES) errand.fail(`PEERDOWN ${reason}`)
+    if (!mayRepeat) forwarded.fail(`PEERDOWN ${reason}, and the command may have been run`)
+    else if (forwarded.losses >= MAX_LOSSES) forwarded.fail(`PEERDOWN ${reason}`)
     // Not before those behind it on the same link are lost too, nor within a command that is being run.
-    else queueMicrotask(() => this.#sendToOwners(errand, request))
+    else queueMicrotask(() => this.#sendToOwners(forwarded, request))
   }
 
   /** A link that broke says nothing of the node, whose keys must not be passed over. */
-  #retryMember(errand: Errand, request: Buffer, member: number, reason: string): void {
+  #retryMember(forwarded: ForwardedRequest, request: Buffer, member: number, reason: string): void {
     const { cluster } = this.#parts
-    const mayAnswer = errand.losses < MAX_ATTEMPTS && cluster.liveOwners.includes(member)
-    if (mayAnswer) cluster.soon(() => this.sendToMember(errand, request, member))
-    else errand.fail(`PEERDOWN ${reason}`)
+    const mayAnswer = forwarded.losses < MAX_ATTEMPTS && cluster.liveOwners.includes(member)
+    if (mayAnswer) cluster.soon(() => this.sendToMember(forwarded, request, member))
+    else forwarded.fail(`PEERDOWN ${reason}`)
   }
 
   /** Asks whoever owns the keys now. */
-  #sendToOwners(errand: Errand, request: Buffer): void {
+  #sendToOwners(forwarded: ForwardedRequest, request: Buffer): void {
     const { table, context, cluster } = this.#parts
     const args = readRequest(request)
     const command = table.resolve(args)
     context.args = args
     const parts = command === undefined ? [] : this.partsOf(args, command.keysOf(context))
-    if (command === undefined || parts.length === 0) errand.fail('PEERDOWN the node that was asked has gone')
-    else if (parts.length > 1 && command.spec.merge === undefined) errand.fail(CROSS_SLOT)
-    else if (parts.length > 1) this.scatter(errand, command, args, parts)
-    else if (errand.losses < BEFORE_GIVING_UP || !cluster.isDown(parts[0].owner))
-      this.send(errand, request, parts[0].owner)
-    else this.#doWithout(errand, command, args, parts[0])
+    if (command === undefined || parts.length === 0)
+      forwarded.fail('PEERDOWN the node that was asked has gone')
+    else if (parts.length > 1 && command.spec.merge === undefined) forwarded.fail(CROSS_SLOT)
+    else if (parts.length > 1) this.scatter(forwarded, command, args, parts)
+    else if (forwarded.losses < BEFORE_GIVING_UP || !cluster.isDown(parts[0].owner))
+      this.send(forwarded, request, parts[0].owner)
+    else this.#doWithout(forwarded, command, args, parts[0])
   }
 
   /** Others reach the owner, this node does not: it asks the origin itself, and keeps nothing of what it gives. */
-  #doWithout(errand: Errand, command: Command, args: Args, { owner, positions }: Part): void {
+  #doWithout(forwarded: ForwardedRequest, command: Command, args: Args, { owner, positions }: Part): void {
     const { cluster, perform } = this.#parts
-    if (!command.loadsThrough || errand.circumstances.group.flights === undefined) {
-      errand.fail(`PEERDOWN ${cluster.peers[owner]?.name} cannot be reached from here`)
+    if (!command.loadsThrough || forwarded.context.group.flights === undefined) {
+      forwarded.fail(`PEERDOWN ${cluster.peers[owner]?.name} cannot be reached from here`)
       return
     }
     for (const i of positions) cluster.ranForeign(keySlot(args.buf, args.start[i], args.end[i]))
-    perform(errand, args)
+    perform(forwarded, args)
   }
 }

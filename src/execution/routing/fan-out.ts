@@ -1,8 +1,8 @@
 // A command on the keys of all nodes: asked of each, and one reply put together from theirs.
 
 import { encodeRequest, type Reply } from '../../cluster/links/request.ts'
-import type { WalkStep } from '../../cluster/scan-order.ts'
-import type { Span } from '../../commands/spec/command.ts'
+import type { ScanStep } from '../../cluster/scan-order.ts'
+import type { FanOut } from '../../commands/spec/command.ts'
 import { CUT_OFF } from '../../commands/spec/errors.ts'
 import type { Args } from '../../resp/args.ts'
 import type { ReplyWriter } from '../../resp/reply.ts'
@@ -16,7 +16,7 @@ interface Whole {
 }
 
 interface All extends Whole {
-  readonly merge: Span
+  readonly merge: FanOut
   readonly request: Buffer
   /** The nodes that there are at this moment. */
   readonly owners: () => readonly number[]
@@ -30,7 +30,7 @@ interface All extends Whole {
  * Asks all nodes at once. One that is gone has no keys: it does not count. What is to be done on all of them is done
  * on those too that have come meanwhile, which may have been given keys by a node before that one was asked.
  */
-export function spanAll(whole: All, ask: Ask): void {
+export function fanOut(whole: All, ask: Ask): void {
   const { owners, request, reply, complete, protocol, isCutOff } = whole
   const isDone = whole.merge === 'ok'
   const replies: Reply[] = []
@@ -72,17 +72,17 @@ function merge({ merge, reply, random }: All, replies: readonly Reply[]): void {
 /** Cursors of a node's own walk are below this. */
 const LOCAL_CURSORS = 2 ** 32
 
-interface Walk extends Whole {
+interface CursorScan extends Whole {
   readonly args: Args
   /** By token, ascending. */
-  readonly steps: readonly WalkStep[]
+  readonly steps: readonly ScanStep[]
 }
 
 /**
  * SCAN over all nodes, one after the other. A cursor is the token of the node and the cursor of the node's own walk:
  * tokens belong to names, so that who joins or leaves meanwhile does not make others be skipped.
  */
-export function spanByCursor({ args, steps, protocol, reply, complete }: Walk, ask: Ask): void {
+export function fanOutByCursor({ args, steps, protocol, reply, complete }: CursorScan, ask: Ask): void {
   const cursor = Number(args.latin1(1, 32))
   const token = Number.isSafeInteger(cursor) && cursor >= 0 ? Math.floor(cursor / LOCAL_CURSORS) : 0
   const step = steps.find((each) => each.token >= token)
@@ -108,7 +108,7 @@ export function spanByCursor({ args, steps, protocol, reply, complete }: Walk, a
   })
 }
 
-function cursorAfter(steps: readonly WalkStep[], { token }: WalkStep, local: number): number {
+function cursorAfter(steps: readonly ScanStep[], { token }: ScanStep, local: number): number {
   if (local !== 0) return token * LOCAL_CURSORS + local
   const next = steps.find((each) => each.token > token)
   return next === undefined ? 0 : next.token * LOCAL_CURSORS

@@ -4,26 +4,26 @@ import type { Receiver } from '../../cluster/links/link.ts'
 import type { RequestContext } from '../../cluster/links/request-contexts.ts'
 import type { Client } from '../../commands/spec/client.ts'
 
-/** What a request depends on besides its bytes. */
-export interface Circumstances extends RequestContext {
+/** The client of a forwarded request, and the state of its session when it was sent. */
+export interface ForwardContext extends RequestContext {
   readonly client: Client
 }
 
-export function circumstancesOf(client: Client): Circumstances {
+export function forwardContextOf(client: Client): ForwardContext {
   const { group, protocol, noTouch } = client
   return { client, group, protocol, noTouch }
 }
 
-/** What becomes of errands that did not bring a reply. */
-export interface Errands {
+/** What becomes of requests that did not bring a reply. */
+export interface ForwardedRequests {
   /** The node that was asked says that `to` is to be asked. */
-  redirect(errand: Errand, request: Buffer, to: string): void
+  redirect(forwarded: ForwardedRequest, request: Buffer, to: string): void
   /** The link broke before the reply came. `sent`: the request may have been run. */
-  retry(errand: Errand, request: Buffer, sent: boolean, reason: string): void
+  retry(forwarded: ForwardedRequest, request: Buffer, sent: boolean, reason: string): void
 }
 
-export class Errand implements Receiver {
-  readonly circumstances: Circumstances
+export class ForwardedRequest implements Receiver {
+  readonly context: ForwardContext
   /** How often it was lost with its link, and how often it was sent on to somebody else. */
   losses = 0
   redirections = 0
@@ -31,11 +31,11 @@ export class Errand implements Receiver {
   member: number | undefined
   /** Takes the reply; called once. */
   readonly complete: (reply: Buffer) => void
-  readonly #errands: Errands
+  readonly #requests: ForwardedRequests
 
-  constructor(circumstances: Circumstances, errands: Errands, complete: (reply: Buffer) => void) {
-    this.circumstances = circumstances
-    this.#errands = errands
+  constructor(context: ForwardContext, requests: ForwardedRequests, complete: (reply: Buffer) => void) {
+    this.context = context
+    this.#requests = requests
     this.complete = complete
   }
 
@@ -52,10 +52,10 @@ export class Errand implements Receiver {
   }
 
   moved(request: Buffer, to: string): void {
-    this.#errands.redirect(this, request, to)
+    this.#requests.redirect(this, request, to)
   }
 
   lost(request: Buffer, sent: boolean, reason: string): void {
-    this.#errands.retry(this, request, sent, reason)
+    this.#requests.retry(this, request, sent, reason)
   }
 }

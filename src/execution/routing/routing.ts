@@ -5,13 +5,13 @@ import type { Cluster } from '../../cluster/cluster.ts'
 import type { Peer } from '../../cluster/links/peer.ts'
 import { SELF } from '../../cluster/ownership/ownership.ts'
 import { type Client, placeOf } from '../../commands/spec/client.ts'
-import type { Span } from '../../commands/spec/command.ts'
+import type { FanOut } from '../../commands/spec/command.ts'
 import type { Context } from '../../commands/spec/context.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
 import type { Args } from '../../resp/args.ts'
 import { CROSS_SLOT, type Dispatcher } from './dispatcher.ts'
-import { spanAll, spanByCursor } from './fan-out.ts'
-import { circumstancesOf, type Errand } from './forwarded-request.ts'
+import { fanOut, fanOutByCursor } from './fan-out.ts'
+import { type ForwardedRequest, forwardContextOf } from './forwarded-request.ts'
 import { requestBytes } from './request.ts'
 import type { Ask, Part } from './scatter.ts'
 
@@ -89,7 +89,7 @@ export class Routing {
     }
     const context = this.#cluster.contextOf(client.group, client.protocol, client.noTouch, false)
     const isPlain = client.replyMode === 'on' && !link.isClosed
-    const receiver = isPlain ? client.relay(link, context) : this.#errand(client)
+    const receiver = isPlain ? client.relay(link, context) : this.#forwardedRequest(client)
     if (args.frameStart >= 0) link.send(receiver, context, args.buf, args.frameStart, args.frameEnd)
     else {
       const request = requestBytes(args)
@@ -123,8 +123,8 @@ export class Routing {
   }
 
   #routeMany(client: Client, command: Command): Route {
-    const span = command.spanOf(this.#context.args)
-    if (span !== undefined) return this.#span(client, span)
+    const span = command.fanOutOf(this.#context.args)
+    if (span !== undefined) return this.#fanOut(client, span)
     const cluster = this.#cluster
     const { args, reply } = this.#context
     const positions = command.keysOf(this.#context)
@@ -143,7 +143,7 @@ export class Routing {
       return peer === undefined ? HERE : this.#forward(client, args, peer)
     }
     if (command.spec.merge === undefined) reply.error(CROSS_SLOT)
-    else this.#dispatcher.scatter(this.#errand(client), command, args, parts)
+    else this.#dispatcher.scatter(this.#forwardedRequest(client), command, args, parts)
     return SENT
   }
 
@@ -165,30 +165,30 @@ export class Routing {
     return SENT
   }
 
-  #span(client: Client, span: Span): Route {
+  #fanOut(client: Client, span: FanOut): Route {
     const cluster = this.#cluster
     if (cluster.redirects) return HERE
     // It sees all keys: what was sent before is done first.
     if (client.isWaiting) return WAIT
     const { args, reply } = this.#context
-    const { circumstances, complete } = this.#errand(client)
-    const whole = { protocol: circumstances.protocol, reply, complete }
+    const { context, complete } = this.#forwardedRequest(client)
+    const whole = { protocol: context.protocol, reply, complete }
     const ask: Ask = (owner, request, done) => {
-      const errand = this.#dispatcher.errand({ ...circumstances, protocol: 2 }, done)
-      this.#dispatcher.sendToMember(errand, request, owner)
+      const forwarded = this.#dispatcher.forwardedRequest({ ...context, protocol: 2 }, done)
+      this.#dispatcher.sendToMember(forwarded, request, owner)
     }
-    if (span === 'cursor') spanByCursor({ ...whole, args, steps: cluster.walk }, ask)
+    if (span === 'cursor') fanOutByCursor({ ...whole, args, steps: cluster.scanOrder }, ask)
     else {
       const request = requestBytes(args)
       const { random } = cluster
       const owners = (): readonly number[] => cluster.liveOwners
-      spanAll({ ...whole, merge: span, request, owners, isCutOff: () => cluster.isCutOff, random }, ask)
+      fanOut({ ...whole, merge: span, request, owners, isCutOff: () => cluster.isCutOff, random }, ask)
     }
     return SENT
   }
 
-  /** An errand for this command's place. */
-  #errand(client: Client): Errand {
-    return this.#dispatcher.errand(circumstancesOf(client), placeOf(client))
+  /** An forwarded for this command's place. */
+  #forwardedRequest(client: Client): ForwardedRequest {
+    return this.#dispatcher.forwardedRequest(forwardContextOf(client), placeOf(client))
   }
 }

@@ -3,7 +3,7 @@
 import { type Entry, putEntry } from '../../commands/keys/entry.ts'
 import type { Group } from '../../group/group.ts'
 import type { Write } from '../../group/writes/queue.ts'
-import type { Outcome } from '../../group/writes/writes.ts'
+import type { WriteOutcome } from '../../group/writes/writes.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { EXPIRES, LOADED, ValueType } from '../../store/record.ts'
 
@@ -35,11 +35,15 @@ export function apply(group: Group, { key, entry }: Change): void {
  * Makes the cache follow those that the origin has taken. Of what nobody knows it holds what is stale at most, and nothing
  * once the client has been told that it is written: no read may find less than that.
  */
-export function follow(group: Group, changes: readonly Change[], { taken, unsure, error }: Outcome): void {
+export function follow(
+  group: Group,
+  changes: readonly Change[],
+  { taken, unsure, error }: WriteOutcome,
+): void {
   for (const change of changes) {
     if (taken.includes(change)) apply(group, change)
     else if (!unsure.includes(change)) continue
     else if (error === undefined) group.remove(change.key)
-    else group.doubt(change.key)
+    else group.markStale(change.key)
   }
 }

@@ -2,13 +2,13 @@
 
 import { copyEntry, putEntry } from '../../commands/keys/entry.ts'
 import { tooLarge } from '../../commands/spec/errors.ts'
-import type { Landing } from '../../group/flights.ts'
+import type { LoadResult } from '../../group/flights.ts'
 import type { Group } from '../../group/group.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import { EXPIRES, LOADED, ValueType } from '../../store/record.ts'
 import { type Change, isValue } from './changes.ts'
 
-export interface Rehearsed {
+export interface DryRunResult {
   readonly reply: Buffer
   readonly changes: readonly Change[]
   /** An error that takes the place of both. */
@@ -16,7 +16,7 @@ export interface Rehearsed {
 }
 
 /** What has to be known of the command. */
-export interface Rehearsable {
+export interface DryRunnable {
   /** Whether the client says for how long the value is to live. */
   readonly isTimed: boolean
   /** Whether it removes keys from the origin that nobody holds. */
@@ -28,17 +28,17 @@ export interface Rehearsable {
 /** What an error reply begins with. */
 const ERROR = 0x2d
 
-/** `landings`: what was loaded of keys that are not held. */
-export function rehearse(
+/** `loadResults`: what was loaded of keys that are not held. */
+export function dryRun(
   group: Group,
   keys: readonly Buffer[],
-  landings: ReadonlyMap<Buffer, Landing>,
-  command: Rehearsable,
-): Rehearsed {
+  loadResults: ReadonlyMap<Buffer, LoadResult>,
+  command: DryRunnable,
+): DryRunResult {
   const scratch = group.scratch(keys.length)
   const { store } = scratch
   try {
-    const before = keys.map((key) => prepare(group, scratch, key, landings.get(key)))
+    const before = keys.map((key) => prepare(group, scratch, key, loadResults.get(key)))
     const reply = command.run(scratch)
     const changes: Change[] = []
     for (const [i, key] of keys.entries()) {
@@ -71,7 +71,7 @@ function prepare(
   group: Group,
   scratch: Group,
   key: Buffer,
-  landing: Landing | undefined,
+  loadResult: LoadResult | undefined,
 ): Buffer | undefined {
   const { store } = group
   const ref = store.peek(key, 0, key.length)
@@ -81,9 +81,9 @@ function prepare(
     putEntry(scratch, key, 0, key.length, { ...entry, from: scratch, flags: entry.flags | LOADED })
     return value
   }
-  const value = landing?.value
+  const value = loadResult?.value
   if (value === null || value === undefined) return undefined
-  const deadline = endOf(group, landing)
+  const deadline = endOf(group, loadResult)
   scratch.store.deadline[0] = deadline
   const flags = deadline === Infinity ? LOADED : LOADED | EXPIRES
   scratch.store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, flags)
@@ -91,8 +91,8 @@ function prepare(
 }
 
 /** When a value ends that was loaded and is not held. One that is never kept lives through this millisecond. */
-function endOf(group: Group, landing: Landing | undefined): number {
-  const ttl = landing?.facts?.ttl
+function endOf(group: Group, loadResult: LoadResult | undefined): number {
+  const ttl = loadResult?.facts?.ttl
   if (ttl === Infinity) return ttl
   if (ttl !== undefined) return Math.min(group.store.now + Math.ceil(ttl), Number.MAX_SAFE_INTEGER)
   return group.lifetime() === 0 ? Infinity : group.store.deadline[0]

@@ -1,20 +1,20 @@
 // Commands of groups that write to their origin: run on a scratch keyspace first, to learn what there is to be written.
 
 import { type Client, placeOf } from '../../commands/spec/client.ts'
-import type { HeldCommand } from '../../commands/spec/pending-commands.ts'
+import type { PendingCommand } from '../../commands/spec/pending-commands.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
 import { givesTime } from '../../commands/strings/options.ts'
-import type { Landing } from '../../group/flights.ts'
+import type { LoadResult } from '../../group/flights.ts'
 import type { Group } from '../../group/group.ts'
 import { reasonOf } from '../../group/result.ts'
 import type { Writes } from '../../group/writes/writes.ts'
 import type { Args } from '../../resp/args.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import { keyName } from '../loading/load-results.ts'
-import type { Circumstances, Errand } from '../routing/forwarded-request.ts'
+import type { ForwardContext, ForwardedRequest } from '../routing/forwarded-request.ts'
 import type { Runner } from '../runner.ts'
 import { apply, type Change, follow } from './changes.ts'
-import { rehearse } from './dry-run.ts'
+import { dryRun } from './dry-run.ts'
 import { countOf, type PlainWrite, plainWrite, replyOf } from './plain-writes.ts'
 
 /** What changes values. Invalidation and flushes are the cache's own, and so are lifetimes. */
@@ -54,7 +54,7 @@ function givesLifetime({ fullName }: Command, args: Args): boolean {
 }
 
 /** A command under way, with what it needs to be run. */
-interface Written extends HeldCommand, Circumstances {
+interface Written extends PendingCommand, ForwardContext {
   readonly command: Command
   readonly args: Args
   /** Positions of its keys. */
@@ -87,7 +87,7 @@ export class OriginWrites {
   }
 
   /** Begins the context's command, and holds the place of its reply. False: its reply is written, maybe an error. */
-  hold(client: Client, command: Command, errand?: Errand): boolean {
+  begin(client: Client, command: Command, forwarded?: ForwardedRequest): boolean {
     const { context } = this.#runner
     const { group } = context
     const refused = refusal(group, command.fullName)
@@ -102,9 +102,9 @@ export class OriginWrites {
     const positions = command.keysOf(context)
     const args = context.args.detach()
     // Spelt out: an object that begins with a spread one is a dictionary, which costs as much as all the rest here.
-    const { protocol, noTouch } = errand?.circumstances ?? client
+    const { protocol, noTouch } = forwarded?.context ?? client
     const written: Written = {
-      client: errand?.circumstances.client ?? client,
+      client: forwarded?.context.client ?? client,
       group,
       protocol,
       noTouch,
@@ -116,16 +116,16 @@ export class OriginWrites {
       write: true,
       loadsFirst: plain === undefined && group.flights !== undefined && loadsFirst(command, args),
       plain,
-      complete: errand?.complete ?? placeOf(client),
+      complete: forwarded?.complete ?? placeOf(client),
     }
-    client.held.add(written)
+    client.pending.add(written)
     void this.#perform(written).then((reply) => {
-      client.held.delete(written)
+      client.pending.delete(written)
       if (reply !== undefined) {
         written.complete(reply)
         this.#telemetry.count(command.stats)
       }
-      client.held.unpark()
+      client.pending.runQueued()
     })
     return true
   }
@@ -153,14 +153,14 @@ export class OriginWrites {
     const keys = plain?.changes.map(({ key }) => key) ?? [
       ...new Map(positions.map((i) => [args.latin1(i), args.copy(i)])).values(),
     ]
-    return writes.alone(keys, async () => {
+    return writes.exclusive(keys, async () => {
       try {
-        const landings = written.loadsFirst ? await load(group, keys) : NO_LANDINGS
+        const loadResults = written.loadsFirst ? await load(group, keys) : NO_LANDINGS
         if (this.#sendOn(written)) return undefined
         this.#runner.context.instant.refresh()
         if (plain !== undefined) return await this.#write(group, writes, replyOf(plain, group), plain.changes)
         if (TIMING.has(command.fullName)) return this.#run(written, group)
-        const { reply, changes, refusal } = rehearse(group, keys, landings, {
+        const { reply, changes, refusal } = dryRun(group, keys, loadResults, {
           isTimed: givesLifetime(command, args),
           removes: REMOVING.has(command.fullName),
           run: (scratch) => this.#run(written, scratch),
@@ -209,21 +209,21 @@ export class OriginWrites {
   }
 }
 
-const NO_LANDINGS: ReadonlyMap<Buffer, Landing> = new Map()
+const NO_LANDINGS: ReadonlyMap<Buffer, LoadResult> = new Map()
 
 /** The values at the origin of the keys that are not held. */
-async function load(group: Group, keys: readonly Buffer[]): Promise<Map<Buffer, Landing>> {
-  const landings = new Map<Buffer, Landing>()
+async function load(group: Group, keys: readonly Buffer[]): Promise<Map<Buffer, LoadResult>> {
+  const loadResults = new Map<Buffer, LoadResult>()
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const missing = keys.filter((key) => {
-      const landing = landings.get(key)
-      return group.wouldLoad(key, 0, key.length, true) && (landing === undefined || landing.fenced)
+      const loadResult = loadResults.get(key)
+      return group.wouldLoad(key, 0, key.length, true) && (loadResult === undefined || loadResult.fenced)
     })
-    if (missing.length === 0) return landings
-    const loads = missing.map((key) => new Promise<Landing>((resolve) => group.load(key, resolve)))
-    for (const [i, landing] of (await Promise.all(loads)).entries()) {
-      if (landing.error !== undefined) throw new Error(landing.error)
-      landings.set(missing[i], landing)
+    if (missing.length === 0) return loadResults
+    const loads = missing.map((key) => new Promise<LoadResult>((resolve) => group.load(key, resolve)))
+    for (const [i, loadResult] of (await Promise.all(loads)).entries()) {
+      if (loadResult.error !== undefined) throw new Error(loadResult.error)
+      loadResults.set(missing[i], loadResult)
     }
   }
   throw new Error(`the key was changed during each of ${MAX_ATTEMPTS} loads`)

@@ -6,7 +6,7 @@ import { NULL_REF, type Ref, UNIT_BYTES } from '../../store/arena.ts'
 import { MIN_INDEX_BYTES } from '../../store/index.ts'
 import { EXPIRES, LOADED, recordBytes, ValueType } from '../../store/record.ts'
 import { Store } from '../../store/store.ts'
-import { Fetches, type Ticket } from './fetches.ts'
+import { CopyFetches, type PendingFetch } from './fetches.ts'
 
 /*
  * Why no copy is older than it may be:
@@ -66,7 +66,7 @@ export class Copies {
   /** The numbers of the links by owner, and those that are good. */
   readonly #links = new Map<string, number>()
   readonly #good = new Set<number>()
-  readonly #fetches: Fetches
+  readonly #fetches: CopyFetches
   #setbacks: number
   readonly #options: CopiesOptions
 
@@ -76,7 +76,7 @@ export class Copies {
       throw new RangeError(`copies cannot take ${policy.share} of a budget, the most is a half`)
     this.#options = options
     this.#limit = Math.floor(budget * policy.share)
-    this.#fetches = new Fetches(instant, policy.maxFetches)
+    this.#fetches = new CopyFetches(instant, policy.maxFetches)
     this.#setbacks = instant.setbacks
   }
 
@@ -132,7 +132,7 @@ export class Copies {
    * To be called before the value of a key is asked of its owner: what to give to `install`, or to `cancel` if no
    * value comes. `undefined`: it is not to be fetched now.
    */
-  begin(bytes: Buffer, start: number, end: number, owner: string): Ticket | undefined {
+  begin(bytes: Buffer, start: number, end: number, owner: string): PendingFetch | undefined {
     if (this.#limit < LEAST_BYTES) return undefined
     this.#keepTime()
     return this.#fetches.begin(bytes, start, end, this.#linkTo(owner))
@@ -142,7 +142,12 @@ export class Copies {
    * Keeps what a fetch brought, unless it was voided. `remainingMs`: for how long the owner lets it be kept, -1: for
    * any time. False: it is not kept.
    */
-  install(ticket: Ticket, value: Buffer, remainingMs: number, type: ValueType = ValueType.STRING): boolean {
+  install(
+    ticket: PendingFetch,
+    value: Buffer,
+    remainingMs: number,
+    type: ValueType = ValueType.STRING,
+  ): boolean {
     this.#keepTime()
     if (ticket.isVoid) return false
     const { instant, policy } = this.#options
@@ -168,7 +173,7 @@ export class Copies {
   }
 
   /** A fetch came to nothing: there was an error, or the owner lets nobody keep the value. Its key rests for a while. */
-  cancel(ticket: Ticket): void {
+  cancel(ticket: PendingFetch): void {
     if (!ticket.isVoid) this.#fetches.end(ticket, this.#options.policy.maxAgeMs)
   }
 

@@ -9,13 +9,13 @@ import { MAX_COPIED_KEY } from './fetches.ts'
 const MARGIN_MS = 50
 const MAX_KEYS = 100_000
 
-export interface HoldersOptions<Holder extends object> {
+export interface CopyDirectoryOptions<Holder extends object> {
   /** For how long a copy may be held. */
   readonly maxAgeMs: number
   readonly hasher: Hasher
   readonly timers: Timers
   /** Tells a holder that a key, or without one every key of the group, is about to change. Must not throw. */
-  readonly tell: (holder: Holder, group: string, key: Buffer | undefined) => void
+  readonly notify: (holder: Holder, group: string, key: Buffer | undefined) => void
   /** Beyond so many keys no copy is allowed. */
   readonly maxKeys?: number
 }
@@ -32,22 +32,22 @@ interface Entry<Holder> {
  * Entries are in two generations. Every maxAgeMs (by timer: no clock that is set can shorten it) the older one is
  * forgotten, by when its copies have died, and the younger becomes the older.
  */
-export class Holders<Holder extends object> implements Watcher {
+export class CopyDirectory<Holder extends object> implements Watcher {
   /** Keys of which somebody holds a copy: 0 costs a write nothing. */
   size = 0
   /** Copies allowed, copies refused for want of room, holders told. */
-  allowed = 0
+  registered = 0
   refused = 0
-  told = 0
-  #young = new Map<Hash, Entry<Holder>>()
+  notified = 0
+  #recent = new Map<Hash, Entry<Holder>>()
   #old = new Map<Hash, Entry<Holder>>()
   readonly #gone = new WeakSet<Holder>()
   readonly #group: Group
-  readonly #options: HoldersOptions<Holder>
+  readonly #options: CopyDirectoryOptions<Holder>
   #leave: (() => void) | undefined
   #ticking = false
 
-  constructor(group: Group, options: HoldersOptions<Holder>) {
+  constructor(group: Group, options: CopyDirectoryOptions<Holder>) {
     this.#group = group
     this.#options = options
   }
@@ -61,26 +61,26 @@ export class Holders<Holder extends object> implements Watcher {
     if (this.#gone.has(holder) || end - start > MAX_COPIED_KEY) return 0
     const { hasher, maxAgeMs, maxKeys = MAX_KEYS } = this.#options
     const hash = hasher.hash(bytes, start, end)
-    const younger = find(this.#young, hash, bytes, start, end)
+    const younger = find(this.#recent, hash, bytes, start, end)
     const older = find(this.#old, hash, bytes, start, end)
     if (younger === undefined && older === undefined && this.size >= maxKeys) {
       this.refused++
       return 0
     }
-    this.allowed++
+    this.registered++
     if (younger !== undefined) {
       if (!younger.holders.includes(holder)) younger.holders.push(holder)
       return maxAgeMs
     }
     // Two keys of one hash: the other one's copies are called back.
-    this.#callBack(this.#young, hash)
+    this.#recall(this.#recent, hash)
     const holders = older === undefined ? [] : older.holders
     if (older !== undefined) {
       this.#old.delete(hash)
       this.size--
     }
     if (!holders.includes(holder)) holders.push(holder)
-    this.#young.set(hash, { key: bytes.toString('latin1', start, end), holders })
+    this.#recent.set(hash, { key: bytes.toString('latin1', start, end), holders })
     this.size++
     this.#leave ??= this.#group.watch(this)
     this.#tick()
@@ -90,14 +90,14 @@ export class Holders<Holder extends object> implements Watcher {
   written(_group: Group, bytes: Buffer, start: number, end: number): void {
     if (this.size === 0) return
     const hash = this.#options.hasher.hash(bytes, start, end)
-    if (find(this.#young, hash, bytes, start, end) !== undefined) this.#callBack(this.#young, hash)
-    if (find(this.#old, hash, bytes, start, end) !== undefined) this.#callBack(this.#old, hash)
+    if (find(this.#recent, hash, bytes, start, end) !== undefined) this.#recall(this.#recent, hash)
+    if (find(this.#old, hash, bytes, start, end) !== undefined) this.#recall(this.#old, hash)
     if (this.size === 0) this.#unwatch()
   }
 
   flushed(): void {
     const holders = new Set<Holder>()
-    for (const entries of [this.#young, this.#old]) {
+    for (const entries of [this.#recent, this.#old]) {
       for (const entry of entries.values()) for (const holder of entry.holders) holders.add(holder)
       entries.clear()
     }
@@ -107,7 +107,7 @@ export class Holders<Holder extends object> implements Watcher {
   }
 
   /** Of which keys there are old copies is not known. */
-  distrusted(): void {
+  invalidated(): void {
     this.flushed()
   }
 
@@ -117,7 +117,7 @@ export class Holders<Holder extends object> implements Watcher {
   }
 
   /** Tells and forgets the holders of an entry. */
-  #callBack(entries: Map<Hash, Entry<Holder>>, hash: Hash): void {
+  #recall(entries: Map<Hash, Entry<Holder>>, hash: Hash): void {
     const entry = entries.get(hash)
     if (entry === undefined) return
     entries.delete(hash)
@@ -128,8 +128,8 @@ export class Holders<Holder extends object> implements Watcher {
 
   #tell(holder: Holder, key: Buffer | undefined): void {
     if (this.#gone.has(holder)) return
-    this.told++
-    this.#options.tell(holder, this.#group.name, key)
+    this.notified++
+    this.#options.notify(holder, this.#group.name, key)
   }
 
   /** One timer, and none while nothing is held. */
@@ -139,8 +139,8 @@ export class Holders<Holder extends object> implements Watcher {
     this.#options.timers.after(this.#options.maxAgeMs + MARGIN_MS, () => {
       this.#ticking = false
       this.size -= this.#old.size
-      this.#old = this.#young
-      this.#young = new Map()
+      this.#old = this.#recent
+      this.#recent = new Map()
       if (this.size === 0) this.#unwatch()
       else this.#tick()
     })

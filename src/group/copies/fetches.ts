@@ -8,7 +8,7 @@ export const MAX_COPIED_KEY = 512
 const MAX_RESTING = 1000
 
 /** One fetch under way. */
-export class Ticket {
+export class PendingFetch {
   readonly key: Buffer
   /** The number of the link it is fetched over. */
   readonly link: number
@@ -24,10 +24,10 @@ export class Ticket {
   }
 }
 
-export class Fetches {
-  readonly #tickets = new Map<string, Ticket>()
+export class CopyFetches {
+  readonly #tickets = new Map<string, PendingFetch>()
   /** Keys not to be fetched before a moment in ms since the epoch. */
-  readonly #resting = new Map<string, number>()
+  readonly #backoff = new Map<string, number>()
   readonly #instant: Instant
   readonly #most: number
 
@@ -41,28 +41,28 @@ export class Fetches {
   }
 
   /** `undefined`: the key is being fetched or rests, is too long, or too many are being fetched. */
-  begin(bytes: Buffer, start: number, end: number, link: number): Ticket | undefined {
+  begin(bytes: Buffer, start: number, end: number, link: number): PendingFetch | undefined {
     if (this.#tickets.size >= this.#most || end - start > MAX_COPIED_KEY) return undefined
     const name = bytes.toString('latin1', start, end)
     if (this.#tickets.has(name) || this.#rests(name)) return undefined
-    const ticket = new Ticket(Buffer.from(bytes.subarray(start, end)), link, this.#instant.now)
+    const ticket = new PendingFetch(Buffer.from(bytes.subarray(start, end)), link, this.#instant.now)
     this.#tickets.set(name, ticket)
     return ticket
   }
 
-  get(bytes: Buffer, start: number, end: number): Ticket | undefined {
+  get(bytes: Buffer, start: number, end: number): PendingFetch | undefined {
     if (this.#tickets.size === 0 || end - start > MAX_COPIED_KEY) return undefined
     return this.#tickets.get(bytes.toString('latin1', start, end))
   }
 
   /** Ends a fetch; its key is not fetched again for so many ms. */
-  end(ticket: Ticket, restMs: number): void {
+  end(ticket: PendingFetch, restMs: number): void {
     ticket.isVoid = true
     const name = ticket.key.toString('latin1')
     this.#tickets.delete(name)
     if (restMs === 0) return
-    if (this.#resting.size >= MAX_RESTING) this.#resting.clear()
-    this.#resting.set(name, this.#instant.now + restMs)
+    if (this.#backoff.size >= MAX_RESTING) this.#backoff.clear()
+    this.#backoff.set(name, this.#instant.now + restMs)
   }
 
   /** Voids what is being fetched over a link. Returns how many these were. */
@@ -81,15 +81,15 @@ export class Fetches {
     const ended = this.#tickets.size
     for (const ticket of this.#tickets.values()) ticket.isVoid = true
     this.#tickets.clear()
-    this.#resting.clear()
+    this.#backoff.clear()
     return ended
   }
 
   #rests(name: string): boolean {
-    const until = this.#resting.get(name)
+    const until = this.#backoff.get(name)
     if (until === undefined) return false
     if (until > this.#instant.now) return true
-    this.#resting.delete(name)
+    this.#backoff.delete(name)
     return false
   }
 }

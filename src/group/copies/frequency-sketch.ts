@@ -23,7 +23,7 @@ const HALVED = 0x77777777
 const SPREAD_0 = 0x9e3779b1 | 0
 const SPREAD_1 = 0x85ebca77 | 0
 
-export interface HeatOptions {
+export interface FrequencySketchOptions {
   /** From which count on a key is hot, at most 15. */
   readonly threshold?: number
   /** After how many ms the counts are halved. */
@@ -34,7 +34,7 @@ export interface HeatOptions {
  * By default a key is hot that is asked for 15 times at once, or 30 times a second for a while. A million keys asked
  * for a million times a second share counters at counts of about 5, so none of them seems hot.
  */
-export class Heat {
+export class FrequencySketch {
   readonly #instant: Instant
   readonly #threshold: number
   readonly #fadeMs: number
@@ -42,7 +42,7 @@ export class Heat {
   /** When the counts were halved last, ms since the epoch. A cell: a number field would be boxed. */
   readonly #fadedAt = new Float64Array(1)
 
-  constructor(instant: Instant, { threshold = MOST, fadeMs = 250 }: HeatOptions = {}) {
+  constructor(instant: Instant, { threshold = MOST, fadeMs = 250 }: FrequencySketchOptions = {}) {
     if (!(threshold >= 1 && threshold <= MOST)) throw new RangeError(`a threshold of ${threshold}`)
     this.#instant = instant
     this.#threshold = threshold

@@ -8,7 +8,7 @@ interface Gate {
   readonly open: () => void
 }
 
-export class Turns {
+export class WriteOrder {
   /** By key: ends when the last of those that want it alone has had it. */
   readonly #turns = new Map<string, Promise<void>>()
   /** By slot: what those wait for that want one of its keys and have no turn yet. */
@@ -33,7 +33,7 @@ export class Turns {
   }
 
   /** Runs something while nobody else has one of these keys, in the order of the calls. */
-  async alone<T>(keys: readonly Buffer[], run: () => Promise<T>): Promise<T> {
+  async exclusive<T>(keys: readonly Buffer[], run: () => Promise<T>): Promise<T> {
     for (let gate = this.#gateOf(keys); gate !== undefined; gate = this.#gateOf(keys)) await gate.opened
     const names = new Set(keys.map((key) => key.toString('latin1')))
     const before: Promise<void>[] = []
@@ -57,16 +57,16 @@ export class Turns {
   }
 
   /** Lets nobody have a key of these slots who has no turn yet, until they are opened or so many ms are over. */
-  shut(slots: readonly number[], ms: number, timers: Timers): void {
+  pause(slots: readonly number[], ms: number, timers: Timers): void {
     const shut = slots.filter((slot) => !this.#gates.has(slot)).map((slot) => [slot, newGate()] as const)
     if (shut.length === 0) return
     for (const [slot, gate] of shut) this.#gates.set(slot, gate)
     timers.after(ms, () =>
-      this.open(shut.filter(([slot, gate]) => this.#gates.get(slot) === gate).map(first)),
+      this.unpause(shut.filter(([slot, gate]) => this.#gates.get(slot) === gate).map(first)),
     )
   }
 
-  open(slots: readonly number[]): void {
+  unpause(slots: readonly number[]): void {
     for (const slot of this.#gates.size === 0 ? [] : slots) {
       const gate = this.#gates.get(slot)
       this.#gates.delete(slot)

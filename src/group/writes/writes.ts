@@ -4,17 +4,17 @@ import { isUtf8 } from 'node:buffer'
 import type { Timers } from '../../bytes/clock.ts'
 import { keySlot } from '../../bytes/crc16.ts'
 import type { Governor } from '../governor.ts'
-import { LateSignal, untilAborted } from '../lazy-abort-signal.ts'
+import { LazyAbortSignal, untilAborted } from '../lazy-abort-signal.ts'
 import {
   BadRequest,
   isBadRequest,
-  isNotTaken,
+  isNotApplied,
   type LoadContext,
   type Origin,
   type StoreContext,
 } from '../origin.ts'
 import { reasonOf } from '../result.ts'
-import { Turns } from './order.ts'
+import { WriteOrder } from './order.ts'
 import { type Failure, type Write, WriteQueue } from './queue.ts'
 
 /**
@@ -46,11 +46,11 @@ export interface WritesOptions extends WritePolicy {
    * Told of a key of which the origin may hold something else than was written: it has refused a write that waited,
    * for good and for this reason; or, without one, a write that was given up has ended after all.
    */
-  readonly doubts?: (key: Buffer, reason: string | undefined) => void
+  readonly failed?: (key: Buffer, reason: string | undefined) => void
 }
 
 /** What became of writes that belong together. The origin does not have the others, for certain. */
-export interface Outcome {
+export interface WriteOutcome {
   /** Those that the origin has. */
   readonly taken: readonly Write[]
   /** Those that it may have, or that something came after: nobody knows what these keys are. */
@@ -62,12 +62,12 @@ export interface Outcome {
 const NOTHING: readonly Write[] = []
 
 /** A class: a literal with a getter costs more than the rest of a write. */
-class Circumstances implements StoreContext {
+class WriteContext implements StoreContext {
   readonly group: string
   readonly ttl?: number | undefined
-  readonly #late: LateSignal
+  readonly #late: LazyAbortSignal
 
-  constructor(group: string, ttl: number | undefined, late: LateSignal) {
+  constructor(group: string, ttl: number | undefined, late: LazyAbortSignal) {
     this.group = group
     this.ttl = ttl
     this.#late = late
@@ -85,7 +85,7 @@ const LOOK_AGAIN = 100
  * For so many ms at most, new writes of the keys of a slot wait for those before them to end, so that the slot can go.
  * Not again before the origin has taken something, if that was not enough.
  */
-const GIVE_WAY = 2000
+const PAUSE_CHECK_MS = 2000
 
 export class Writes {
   /** Writes that the origin has taken, tries that failed, and, behind, writes that it has refused for good. */
@@ -94,13 +94,13 @@ export class Writes {
   refused = 0
   readonly mode: WriteMode
   readonly #options: WritesOptions
-  readonly #turns = new Turns()
+  readonly #order = new WriteOrder()
   readonly #queue: WriteQueue
   /** Calls of the origin under way. */
-  readonly #calls = new Set<LateSignal>()
+  readonly #calls = new Set<LazyAbortSignal>()
   /** Keys, as latin1, that somebody has and that were said meanwhile to have changed at the source. */
   readonly #changed = new Set<string>()
-  #givesWay = true
+  #isPaused = true
   #isClosing = false
 
   constructor(options: WritesOptions) {
@@ -112,7 +112,7 @@ export class Writes {
       restMs: () => this.#restMs(),
       drop: ({ key }, error) => {
         this.refused++
-        options.doubts?.(key, reasonOf(error))
+        options.failed?.(key, reasonOf(error))
       },
     })
   }
@@ -141,36 +141,36 @@ export class Writes {
 
   /** Whether somebody has this key alone, or has to wait for it; it is given as latin1. */
   has(name: string): boolean {
-    return this.#turns.has(name)
+    return this.#order.has(name)
   }
 
   /** Whether somebody has one of these keys, or nobody may have it now. */
   areBusy(writes: readonly Write[]): boolean {
-    return this.#turns.areBusy(writes)
+    return this.#order.areBusy(writes)
   }
 
   /** Runs something while nobody else has one of these keys, in the order of the calls. */
-  alone<T>(keys: readonly Buffer[], run: () => Promise<T>): Promise<T> {
-    return this.#turns.alone(keys, run)
+  exclusive<T>(keys: readonly Buffer[], run: () => Promise<T>): Promise<T> {
+    return this.#order.exclusive(keys, run)
   }
 
   /** The source says, or somebody who should know, that a key has changed there: what is being written may be older. */
   noteChange(key: Buffer): void {
     if (this.mode !== 'through') return
     const name = key.toString('latin1')
-    if (this.#turns.has(name)) this.#changed.add(name)
+    if (this.#order.has(name)) this.#changed.add(name)
   }
 
   /** Any key may have changed there. */
   noteAllChanged(): void {
-    if (this.mode === 'through') for (const name of this.#turns.names) this.#changed.add(name)
+    if (this.mode === 'through') for (const name of this.#order.names) this.#changed.add(name)
   }
 
   /**
    * Through: removals only when all values are there, so that what is renamed is never nowhere. Whoever has the keys
    * alone may call it. `conclude` is called at once when it is known what became of them.
    */
-  async through<T>(writes: readonly Write[], conclude: (outcome: Outcome) => T): Promise<T> {
+  async through<T>(writes: readonly Write[], conclude: (outcome: WriteOutcome) => T): Promise<T> {
     const refused = this.#refusalOf(writes)
     if (refused !== undefined) return conclude({ taken: NOTHING, unsure: NOTHING, error: refused })
     for (const { key } of this.#changed.size === 0 ? NOTHING : writes)
@@ -193,7 +193,7 @@ export class Writes {
   }
 
   /** What a load has to give for a key that the origin does not know yet; `undefined`: ask the origin. */
-  unwritten(key: Buffer): Write | undefined {
+  pendingResult(key: Buffer): Write | undefined {
     return this.mode === 'behind' ? this.#queue.get(key.toString('latin1')) : undefined
   }
 
@@ -202,7 +202,7 @@ export class Writes {
   /** The slots of the keys that are being written, or wait for it. */
   slots(): ReadonlySet<number> {
     const slots = new Set<number>()
-    for (const names of [this.#turns.names, this.#queue.names()]) {
+    for (const names of [this.#order.names, this.#queue.names()]) {
       for (const name of names) {
         const key = Buffer.from(name, 'latin1')
         slots.add(keySlot(key, 0, key.length))
@@ -212,17 +212,17 @@ export class Writes {
   }
 
   /** Somebody else is to own these slots as soon as their keys are written: new writes of these wait for that. */
-  giveWay(slots: readonly number[]): void {
-    if (!this.#givesWay) return
-    this.#turns.shut(slots, GIVE_WAY, this.#options.timers)
+  pauseWrites(slots: readonly number[]): void {
+    if (!this.#isPaused) return
+    this.#order.pause(slots, PAUSE_CHECK_MS, this.#options.timers)
     // An origin that is down must not keep clients waiting again and again.
-    this.#givesWay = false
+    this.#isPaused = false
   }
 
   /** Somebody else owns these slots. Returns how many keys will not be written that should have been. */
-  lost(slots: ReadonlySet<number>): number {
+  linkLost(slots: ReadonlySet<number>): number {
     const forgotten = this.#queue.forget(slots)
-    this.#turns.open([...slots])
+    this.#order.unpause([...slots])
     return forgotten
   }
 
@@ -253,7 +253,7 @@ export class Writes {
   }
 
   /** Of so many of the writes as there are failures: the others were not tried. */
-  #outcomeOf(writes: readonly Write[], failures: readonly (Failure | undefined)[]): Outcome {
+  #outcomeOf(writes: readonly Write[], failures: readonly (Failure | undefined)[]): WriteOutcome {
     const taken: Write[] = []
     const unsure: Write[] = []
     let error: string | undefined
@@ -269,10 +269,10 @@ export class Writes {
 
   /** Resolves to why the origin has not taken it. */
   async #write({ key, value, deadline }: Write): Promise<Failure | undefined> {
-    const { origin, group, timeoutMs, timers, governor, now, doubts } = this.#options
-    const late = new LateSignal()
+    const { origin, group, timeoutMs, timers, governor, now, failed } = this.#options
+    const late = new LazyAbortSignal()
     const ttl = deadline === undefined ? undefined : Math.max(1, deadline - now())
-    const context = new Circumstances(group, ttl, late)
+    const context = new WriteContext(group, ttl, late)
     const asked: { was: boolean; ends?: Promise<void> | void } = { was: false }
     const call = (): Promise<void> | void => {
       asked.was = true
@@ -286,17 +286,17 @@ export class Writes {
     try {
       await (isFree ? untilAborted(late, call) : governor.run(late, false, call, 'write'))
       this.written++
-      this.#givesWay = true
+      this.#isPaused = true
       return undefined
     } catch (error) {
       this.failures++
       // Since it was given up, somebody may have loaded what was there before.
       if (late.isAborted)
         asked.ends?.then(
-          () => doubts?.(key, undefined),
+          () => failed?.(key, undefined),
           () => undefined,
         )
-      return { error, isUnsure: asked.was && !isBadRequest(error) && !isNotTaken(error) }
+      return { error, isUnsure: asked.was && !isBadRequest(error) && !isNotApplied(error) }
     } finally {
       cancel?.()
       this.#calls.delete(late)
@@ -305,7 +305,7 @@ export class Writes {
 
   #restMs(): number {
     const { governor } = this.#options
-    return governor?.isOpen === true ? Math.max(governor.restMs, LOOK_AGAIN) : 0
+    return governor?.isOpen === true ? Math.max(governor.openForMs, LOOK_AGAIN) : 0
   }
 }
 

@@ -1,7 +1,7 @@
 // The port to a database: what the SQL origin needs from each driver.
 
 import { isUtf8 } from 'node:buffer'
-import { BadRequest, notTaken } from '../../group/origin.ts'
+import { BadRequest, notApplied } from '../../group/origin.ts'
 import { errorText } from '../abortable.ts'
 import type { TlsOptions } from '../tls-options.ts'
 import type { Cell } from './cell.ts'
@@ -96,7 +96,7 @@ export function worded(error: unknown): Error {
   if (error instanceof StatementError && error.ofParameter)
     return new BadRequest(error.message, { cause: error })
   if (error instanceof Error && error.message !== '')
-    return hasChangedNothing(error) ? notTaken(error) : error
+    return hasChangedNothing(error) ? notApplied(error) : error
   return new Error(errorText(error), { cause: error })
 }
 

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
 import { Hasher } from '../../../src/bytes/hash.ts'
 import { Instant } from '../../../src/bytes/instant.ts'
-import { Copying } from '../../../src/cluster/copies/copying.ts'
+import { HotCopies } from '../../../src/cluster/copies/copying.ts'
 import { Group } from '../../../src/group/group.ts'
 
 test('a copy does not outlive the lifetime of the value, and of a stale one there is none', async () => {
@@ -24,7 +24,7 @@ test('a copy does not outlive the lifetime of the value, and of a stale one ther
     },
     { instant, hasher, timers: clock, random: () => 0 },
   )
-  const copying = new Copying({
+  const copying = new HotCopies({
     groups: [group],
     instant,
     hasher,

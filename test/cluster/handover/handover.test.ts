@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { keySlot } from '../../../src/bytes/crc16.ts'
 import { Handover, type HandoverOptions } from '../../../src/cluster/handover/handover.ts'
-import type { Moving } from '../../../src/cluster/handover/takeover.ts'
+import type { TransferredEntry } from '../../../src/cluster/handover/takeover.ts'
 import type { Group } from '../../../src/group/group.ts'
 import { seededRandom } from '../../support/random.ts'
 import { ALL_SLOTS, Chance, MovingNode } from '../movers.ts'
@@ -58,7 +58,7 @@ class Bench {
   }
 }
 
-function call(to: string, group: Group, entries: readonly Moving[], answer: Call['answer']): Call {
+function call(to: string, group: Group, entries: readonly TransferredEntry[], answer: Call['answer']): Call {
   const bytes = entries.reduce((sum, { key, dump }) => sum + key.length + dump.length, 0)
   return { to, group: group.name, keys: entries.map(({ key }) => key.toString()), bytes, answer }
 }

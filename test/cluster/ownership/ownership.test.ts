@@ -1,7 +1,12 @@
 // Who owns a slot, in simulated clusters that change faster than their messages arrive.
 
 import { describe, expect, test } from 'vitest'
-import { type Answer, type Claim, Ownership, SELF } from '../../../src/cluster/ownership/ownership.ts'
+import {
+  Ownership,
+  type OwnershipReply,
+  type OwnershipRequest,
+  SELF,
+} from '../../../src/cluster/ownership/ownership.ts'
 import { seededRandom } from '../../support/random.ts'
 import { Cluster, SLOTS } from '../owners.ts'
 
@@ -113,15 +118,15 @@ describe('messages that come too late', () => {
       this.node.view({ epoch: this.#epoch++, members, target, leaving: [] })
     }
 
-    answer(claim: Claim | undefined, answer: Partial<Answer>): boolean {
+    answer(claim: OwnershipRequest | undefined, answer: Partial<OwnershipReply>): boolean {
       return this.node.answered('b', claim!, { agreed: true, granted: [], given: [], held: [], ...answer })
     }
 
     /** Up to where the other is asked to give both slots up. */
-    take(): Claim {
+    take(): OwnershipRequest {
       this.target('a')
-      this.answer(this.node.claim('b'), { held: [0, 1] })
-      const claim = this.node.claim('b')
+      this.answer(this.node.request('b'), { held: [0, 1] })
+      const claim = this.node.request('b')
       expect([claim?.ask, claim?.take]).toEqual([[], [0, 1]])
       return claim!
     }
@@ -152,12 +157,12 @@ describe('messages that come too late', () => {
   test('consent from before the slot was somebody else\u2019s for a while does not count', () => {
     const pair = new Pair()
     pair.target('a')
-    const claim = pair.node.claim('b')
+    const claim = pair.node.request('b')
     pair.target('b')
     pair.target('a')
     expect(pair.answer(claim, { granted: [0, 1] })).toBe(false)
     expect([pair.node.pending, pair.node.held]).toEqual([true, 0])
-    expect(pair.answer(pair.node.claim('b'), { granted: [0, 1] })).toBe(true)
+    expect(pair.answer(pair.node.request('b'), { granted: [0, 1] })).toBe(true)
     expect([pair.node.pending, pair.node.held]).toEqual([false, 2])
   })
 
@@ -166,16 +171,16 @@ describe('messages that come too late', () => {
     const claim = pair.take()
     pair.target('b')
     const ask = { id: 1, epoch: pair.node.epoch, ask: [0, 1], take: [] }
-    expect(pair.node.claimed('b', ask)).toMatchObject({ granted: [], held: [] })
+    expect(pair.node.requested('b', ask)).toMatchObject({ granted: [], held: [] })
     pair.answer(claim, { granted: [0, 1], given: [0, 1] })
-    expect(pair.node.claimed('b', { ...ask, id: 2 })).toMatchObject({ granted: [], held: [0, 1] })
-    const taken = pair.node.claimed('b', { ...ask, id: 3, ask: [], take: [0, 1] })
+    expect(pair.node.requested('b', { ...ask, id: 2 })).toMatchObject({ granted: [], held: [0, 1] })
+    const taken = pair.node.requested('b', { ...ask, id: 3, ask: [], take: [0, 1] })
     expect(taken).toMatchObject({ granted: [0, 1], given: [0, 1] })
     expect(pair.events).toEqual(['gained 0,1 from b', 'lost 0,1 to b'])
     // The same again, as if the answer had been lost; but not what was overtaken.
     const again = { ...ask, id: 4, ask: [], take: [0, 1] }
-    expect(pair.node.claimed('b', again)).toMatchObject({ given: [0, 1] })
-    expect(pair.node.claimed('b', { ...again, id: 3 })).toMatchObject({ granted: [] })
+    expect(pair.node.requested('b', again)).toMatchObject({ given: [0, 1] })
+    expect(pair.node.requested('b', { ...again, id: 3 })).toMatchObject({ granted: [] })
   })
 
   test('answers to claims from before it was deposed do not count', () => {

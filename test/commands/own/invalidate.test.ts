@@ -178,7 +178,7 @@ test('what the origin gave before a gap is loaded anew; a load under way is not 
   await held
   const slow = harness.call('GET', 'slow')
   await harness.settle()
-  harness.group('users').distrust()
+  harness.group('users').invalidateLoaded()
   harness.clock.advance(1)
   loads[1].answer('old')
   expect(await slow).toBe('old')

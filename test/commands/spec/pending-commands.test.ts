@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
-import { type HeldCommand, HeldCommands } from '../../../src/commands/spec/pending-commands.ts'
+import { type PendingCommand, PendingCommands } from '../../../src/commands/spec/pending-commands.ts'
 
-function command(write: boolean, ...keys: string[]): HeldCommand {
+function command(write: boolean, ...keys: string[]): PendingCommand {
   return { write, keys, bytes: 10 }
 }
 
 test('reads pass a held read, writes do not', () => {
-  const held = new HeldCommands()
+  const held = new PendingCommands()
   held.add(command(false, 'a', 'b'))
   expect(held.size).toBe(1)
   expect([held.blocks('a', false), held.blocks('a', true), held.blocks('b', true)]).toEqual([
@@ -18,7 +18,7 @@ test('reads pass a held read, writes do not', () => {
 })
 
 test('nothing passes a held write on its key', () => {
-  const held = new HeldCommands()
+  const held = new PendingCommands()
   held.add(command(true, 'a'))
   expect([held.blocks('a', false), held.blocks('a', true), held.blocks('b', true)]).toEqual([
     true,
@@ -28,7 +28,7 @@ test('nothing passes a held write on its key', () => {
 })
 
 test('a key is free when the last command that has it is', () => {
-  const held = new HeldCommands()
+  const held = new PendingCommands()
   const commands = [command(false, 'a'), command(true, 'a', 'a', 'b'), command(false, 'a', '__proto__')]
   for (const each of commands) held.add(each)
   const seen = commands.map((each) => {

@@ -66,14 +66,14 @@ test('after a gap in the word of changes a value is stale: served to reads, and 
   const { harness, asked } = nodeOf(() => '630')
   await harness.call('GET', 'Tom')
   const [group] = harness.groups
-  group.distrust()
+  group.invalidateLoaded()
   const fields = ['state', 'source', 'ttl-ms', 'next-refresh-ms']
   expect(await explain(harness, ...fields)).toEqual(['stale', 'memory', -2, 0])
   expect([await harness.call('EXISTS', 'Tom'), await harness.call('KEYS', '*')]).toEqual([0, []])
   expect([await harness.call('GET', 'Tom'), group.staleHits, asked()]).toEqual(['630', 1, 2])
   await harness.settle()
   expect(await explain(harness, ...fields)).toEqual(['fresh', 'memory', 1000, 1000])
-  group.distrust()
+  group.invalidateLoaded()
   expect([await harness.call('INCR', 'Tom'), asked()]).toEqual([631, 3])
 })
 

@@ -1,20 +1,20 @@
 // What is to be done on all nodes: who is asked when members come and go meanwhile, and what an answer that fails means.
 
 import { describe, expect, test } from 'vitest'
-import type { Span } from '../../../src/commands/spec/command.ts'
-import { spanAll } from '../../../src/execution/routing/fan-out.ts'
+import type { FanOut } from '../../../src/commands/spec/command.ts'
+import { fanOut } from '../../../src/execution/routing/fan-out.ts'
 import type { Ask } from '../../../src/execution/routing/scatter.ts'
 import { ReplyWriter } from '../../../src/resp/reply.ts'
 
 /** Asks nodes whose answers the test gives. */
-function spanOver(merge: Span, owners: readonly number[]) {
+function spanOver(merge: FanOut, owners: readonly number[]) {
   const state = { owners, isCutOff: false, reply: '', asked: [] as number[] }
   const answers = new Map<number, (reply: string) => void>()
   const ask: Ask = (owner, _request, complete) => {
     state.asked.push(owner)
     answers.set(owner, (reply) => complete(Buffer.from(reply)))
   }
-  spanAll(
+  fanOut(
     {
       protocol: 2,
       reply: new ReplyWriter(),

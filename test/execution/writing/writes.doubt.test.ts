@@ -1,7 +1,7 @@
 // Writes through that fail: what is held stays if the origin cannot have taken them, and else no longer than it may be stale.
 
 import { expect, test } from 'vitest'
-import { notTaken } from '../../../src/group/origin.ts'
+import { notApplied } from '../../../src/group/origin.ts'
 import { defaultWrites } from '../../../src/group/writes/writes.ts'
 import { NULL_REF } from '../../../src/store/arena.ts'
 import { Harness } from '../../support/harness.ts'
@@ -171,7 +171,7 @@ test.each<[string, Error, boolean]>([
   ['without a route', failure({ code: 'EHOSTUNREACH', syscall: 'connect' }), true],
   ['as a cause', new Error('down', { cause: new Error('fetch failed', { cause: refused }) }), true],
   ['at each address', new AggregateError([refused, refused], 'down'), true],
-  ['said by the source', notTaken(new Error('down')), true],
+  ['said by the source', notApplied(new Error('down')), true],
   ['that broke at one address', new AggregateError([refused, broken], 'down'), false],
   ['that broke', broken, false],
   ['that broke for want of a route', failure({ code: 'EHOSTUNREACH', syscall: 'read' }), false],

@@ -230,7 +230,7 @@ test('through: what is said to have changed while it is written is not held afte
   for (const happens of [
     () => other.call('INVALIDATE', 'a'),
     () => harness.group('users').invalidate(Buffer.from('a')),
-    () => harness.group('users').distrust(),
+    () => harness.group('users').invalidateLoaded(),
   ]) {
     const release = source.hold()
     const written = harness.call('SET', 'a', 'ours')

@@ -6,8 +6,8 @@ import { ManualClock } from '../../../src/bytes/clock.ts'
 import { Hasher } from '../../../src/bytes/hash.ts'
 import { Instant } from '../../../src/bytes/instant.ts'
 import type { Copies } from '../../../src/group/copies/copies.ts'
-import { Holders } from '../../../src/group/copies/directory.ts'
-import type { Ticket } from '../../../src/group/copies/fetches.ts'
+import { CopyDirectory } from '../../../src/group/copies/directory.ts'
+import type { PendingFetch } from '../../../src/group/copies/fetches.ts'
 import { Group } from '../../../src/group/group.ts'
 import { NULL_REF } from '../../../src/store/arena.ts'
 import { EXPIRES, ValueType } from '../../../src/store/record.ts'
@@ -35,7 +35,7 @@ class World {
   readonly owner: Group
   readonly holder: Group
   readonly copies: Copies
-  readonly #holders: Holders<Link>
+  readonly #holders: CopyDirectory<Link>
   #link = new Link()
   /** The link is cut, and the holder has not noticed. */
   #isCut = false
@@ -53,14 +53,14 @@ class World {
     const environment = { hasher, timers: this.#timers, random: () => 0.5 }
     this.owner = new Group(policy, { ...environment, instant: this.#ownerInstant })
     this.holder = new Group(policy, { ...environment, instant: this.#holderInstant })
-    this.holder.keepCopies({ share: 1 / 8, maxAgeMs: MAX_AGE, maxFetches: 2 })
+    this.holder.enableCopies({ share: 1 / 8, maxAgeMs: MAX_AGE, maxFetches: 2 })
     this.copies = this.holder.copies as Copies
-    this.#holders = new Holders(this.owner, {
+    this.#holders = new CopyDirectory(this.owner, {
       maxAgeMs: MAX_AGE,
       hasher,
       timers: this.#timers,
       maxKeys,
-      tell: (link, _, bytes) => {
+      notify: (link, _, bytes) => {
         const key = bytes?.toString()
         const run = (): void => {
           if (bytes === undefined) this.copies.dropAll()
@@ -120,7 +120,7 @@ class World {
     if (!this.#isCut && !isOnItsWay) expect(value).toBe(this.#truth(key))
   }
 
-  #fetch(key: string, ticket: Ticket): void {
+  #fetch(key: string, ticket: PendingFetch): void {
     const link = this.#link
     const begunAt = this.#time
     link.requests.push(() => {

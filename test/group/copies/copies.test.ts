@@ -5,7 +5,7 @@ import { ManualClock } from '../../../src/bytes/clock.ts'
 import { Hasher } from '../../../src/bytes/hash.ts'
 import { Instant } from '../../../src/bytes/instant.ts'
 import { type Copies, defaultCopyPolicy } from '../../../src/group/copies/copies.ts'
-import { MAX_COPIED_KEY, type Ticket } from '../../../src/group/copies/fetches.ts'
+import { MAX_COPIED_KEY, type PendingFetch } from '../../../src/group/copies/fetches.ts'
 import { Group } from '../../../src/group/group.ts'
 import { NULL_REF } from '../../../src/store/arena.ts'
 import { ValueType } from '../../../src/store/record.ts'
@@ -33,7 +33,7 @@ function groupOf(maxBytes: number, name = 'scores'): Group {
 }
 
 function copiesOf(of: Group, policy = {}): Copies {
-  of.keepCopies({ ...defaultCopyPolicy, ...policy })
+  of.enableCopies({ ...defaultCopyPolicy, ...policy })
   return of.copies as Copies
 }
 
@@ -42,7 +42,7 @@ function pass(ms: number): void {
   instant.refresh()
 }
 
-function begin(name: string, owner = 'a:1'): Ticket | undefined {
+function begin(name: string, owner = 'a:1'): PendingFetch | undefined {
   const key = Buffer.from(`<${name}>`)
   return copies.begin(key, 1, key.length - 1, owner)
 }
@@ -96,7 +96,7 @@ describe('a copy', () => {
   })
 
   test('counts from the moment its fetch began', () => {
-    const slow = begin('Tom') as Ticket
+    const slow = begin('Tom') as PendingFetch
     pass(250)
     expect(copies.install(slow, Buffer.from('630'), 300)).toBe(true)
     pass(49)
@@ -106,7 +106,7 @@ describe('a copy', () => {
   })
 
   test('that came too late, or may not be kept, is not', () => {
-    const late = begin('Tom') as Ticket
+    const late = begin('Tom') as PendingFetch
     pass(300)
     expect(copies.install(late, Buffer.from('630'), 300)).toBe(false)
     expect(copy('Jack', '589', 0)).toBe(false)
@@ -115,7 +115,7 @@ describe('a copy', () => {
 
   test('goes when the clock is turned back', () => {
     copy('Tom', '630')
-    const under = begin('Jack') as Ticket
+    const under = begin('Jack') as PendingFetch
     clock.set(clock.now() - 10)
     instant.refresh()
     expect(find('Tom')).toBeUndefined()
@@ -127,10 +127,10 @@ describe('a copy', () => {
 
 describe('a fetch', () => {
   test('is not begun twice, until it is over', () => {
-    const first = begin('Tom') as Ticket
+    const first = begin('Tom') as PendingFetch
     expect([begin('Tom'), begin('Jack')]).toEqual([undefined, expect.anything()])
     copies.install(first, Buffer.from('630'), -1)
-    const second = begin('Tom') as Ticket
+    const second = begin('Tom') as PendingFetch
     copies.install(second, Buffer.from('631'), -1)
     expect(find('Tom')).toBe('631')
     expect(copies.install(second, Buffer.from('632'), -1)).toBe(false)
@@ -139,7 +139,7 @@ describe('a fetch', () => {
 
   test('keeps its own bytes of the key', () => {
     const key = Buffer.from('Tom')
-    const ticket = copies.begin(key, 0, 3, 'a:1') as Ticket
+    const ticket = copies.begin(key, 0, 3, 'a:1') as PendingFetch
     key.write('xxx')
     copies.install(ticket, Buffer.from('630'), -1)
     expect([find('Tom'), find('xxx')]).toEqual(['630', undefined])
@@ -150,7 +150,7 @@ describe('a fetch', () => {
     const tickets = [begin('a'), begin('b'), begin('c')]
     expect(tickets.map((ticket) => ticket !== undefined)).toEqual([true, true, false])
     expect(copies.fetching).toBe(2)
-    copies.cancel(tickets[0] as Ticket)
+    copies.cancel(tickets[0] as PendingFetch)
     expect(begin('c')).toBeDefined()
   })
 
@@ -161,7 +161,7 @@ describe('a fetch', () => {
   })
 
   test('that came to nothing is not repeated at once', () => {
-    copies.cancel(begin('Tom') as Ticket)
+    copies.cancel(begin('Tom') as PendingFetch)
     expect(begin('Tom')).toBeUndefined()
     pass(999)
     expect(begin('Tom')).toBeUndefined()
@@ -170,20 +170,20 @@ describe('a fetch', () => {
   })
 
   test('is voided by a write, and not repeated at once', () => {
-    const ticket = begin('Tom') as Ticket
+    const ticket = begin('Tom') as PendingFetch
     drop('Tom')
     expect(copies.install(ticket, Buffer.from('630'), -1)).toBe(false)
     copies.cancel(ticket)
     expect(begin('Tom')).toBeUndefined()
     pass(100)
-    const next = begin('Tom') as Ticket
+    const next = begin('Tom') as PendingFetch
     expect(copies.install(ticket, Buffer.from('630'), -1)).toBe(false)
     expect(copies.install(next, Buffer.from('631'), -1)).toBe(true)
     expect(find('Tom')).toBe('631')
   })
 
   test('does not count how many keys rest without bound', () => {
-    for (let i = 0; i < 2000; i++) copies.cancel(begin(`k${i}`) as Ticket)
+    for (let i = 0; i < 2000; i++) copies.cancel(begin(`k${i}`) as PendingFetch)
     expect([begin('k1999'), begin('k0')]).toEqual([undefined, expect.anything()])
   })
 })
@@ -201,8 +201,8 @@ describe('copies are dropped', () => {
   test('with the link to their owner, that of fetches under way too', () => {
     copy('Tom', '630', -1, 'a:1')
     copy('Jack', '589', -1, 'b:1')
-    const under = begin('Sam', 'a:1') as Ticket
-    const other = begin('Kim', 'b:1') as Ticket
+    const under = begin('Sam', 'a:1') as PendingFetch
+    const other = begin('Kim', 'b:1') as PendingFetch
     copies.dropOwner('a:1')
     copies.dropOwner('c:1')
     expect([find('Tom'), find('Jack')]).toEqual([undefined, '589'])
@@ -217,7 +217,7 @@ describe('copies are dropped', () => {
   test('all, and the slice with them', () => {
     copy('Tom', '630')
     copy('Jack', '589', -1, 'b:1')
-    const under = begin('Sam') as Ticket
+    const under = begin('Sam') as PendingFetch
     copies.dropAll()
     expect([find('Tom'), find('Jack'), copies.store, copies.invalidations]).toEqual([
       undefined,

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
 import { type Hash, Hasher } from '../../../src/bytes/hash.ts'
 import { Instant } from '../../../src/bytes/instant.ts'
-import { Holders } from '../../../src/group/copies/directory.ts'
+import { CopyDirectory } from '../../../src/group/copies/directory.ts'
 import { MAX_COPIED_KEY } from '../../../src/group/copies/fetches.ts'
 import { Group } from '../../../src/group/group.ts'
 
@@ -17,7 +17,7 @@ const b: Link = { name: 'b' }
 
 let clock: ManualClock
 let group: Group
-let holders: Holders<Link>
+let holders: CopyDirectory<Link>
 let told: string[]
 
 beforeEach(() => {
@@ -26,17 +26,17 @@ beforeEach(() => {
   holders = holdersOf()
 })
 
-function holdersOf(maxKeys?: number, hasher = new Hasher({ low: 3, high: 4 })): Holders<Link> {
+function holdersOf(maxKeys?: number, hasher = new Hasher({ low: 3, high: 4 })): CopyDirectory<Link> {
   group = new Group(
     { name: 'scores', maxBytes: 65_536, ttlMs: 0, jitter: 0, negativeTtlMs: 0, originTimeoutMs: 0 },
     { instant: new Instant(clock), hasher, timers: clock, random: () => 0.5 },
   )
-  return new Holders(group, {
+  return new CopyDirectory(group, {
     maxAgeMs: 1000,
     hasher,
     timers: clock,
     maxKeys,
-    tell: ({ name }, of, key) => told.push(`${name} ${of} ${key?.toString() ?? '*'}`),
+    notify: ({ name }, of, key) => told.push(`${name} ${of} ${key?.toString() ?? '*'}`),
   })
 }
 

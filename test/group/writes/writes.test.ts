@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
 import { defaultGovernor, Governor, type GovernorPolicy } from '../../../src/group/governor.ts'
-import { LateSignal } from '../../../src/group/lazy-abort-signal.ts'
+import { LazyAbortSignal } from '../../../src/group/lazy-abort-signal.ts'
 import type { StoreContext } from '../../../src/group/origin.ts'
 import { defaultWrites, type WriteMode, type WritePolicy, Writes } from '../../../src/group/writes/writes.ts'
 
@@ -61,12 +61,12 @@ class Place {
         this.calls.push({
           key,
           value: 'load',
-          context: { group: '', signal: new LateSignal().signal },
+          context: { group: '', signal: new LazyAbortSignal().signal },
           resolve,
           reject,
         }),
       )
-    return this.governor.run(new LateSignal(), true, call).then(String, (error: Error) => error.message)
+    return this.governor.run(new LazyAbortSignal(), true, call).then(String, (error: Error) => error.message)
   }
 
   settle(): Promise<void> {
@@ -264,13 +264,13 @@ describe('behind', () => {
     const slots = at.writes.slots()
     await at.end(0, 'down')
     expect([at.keys, at.writes.pending, slots.size]).toEqual([['a'], 2, 2])
-    expect(at.writes.lost(slots)).toBe(2)
+    expect(at.writes.linkLost(slots)).toBe(2)
     at.writes.hold(false)
     await at.pass(100)
     expect([at.keys, at.writes.pending, at.clock.pending]).toEqual([['a'], 0, 0])
     at.behind('a', '3')
     await at.settle()
-    expect(at.writes.lost(at.writes.slots())).toBe(1)
+    expect(at.writes.linkLost(at.writes.slots())).toBe(1)
     await at.end(1, 'down')
     expect([at.keys, at.writes.pending, at.clock.pending]).toEqual([['a', 'a'], 0, 0])
   })
@@ -299,17 +299,17 @@ describe('slots that are to go', () => {
   test('new writes of their keys wait for those before them, and then go on', async () => {
     const at = new Place('through')
     const order: string[] = []
-    const first = at.writes.alone([a], async () => void order.push(String(await at.through('a'))))
+    const first = at.writes.exclusive([a], async () => void order.push(String(await at.through('a'))))
     await at.settle()
     const slots = [...at.writes.slots()]
-    at.writes.giveWay(slots)
-    const second = at.writes.alone([a], async () => void order.push('second'))
-    const other = at.writes.alone([Buffer.from('b')], async () => void order.push('other'))
+    at.writes.pauseWrites(slots)
+    const second = at.writes.exclusive([a], async () => void order.push('second'))
+    const other = at.writes.exclusive([Buffer.from('b')], async () => void order.push('other'))
     await other
     await at.end(0)
     await first
     expect([order, at.writes.slots().size]).toEqual([['other', 'undefined'], 0])
-    expect(at.writes.lost(new Set(slots))).toBe(0)
+    expect(at.writes.linkLost(new Set(slots))).toBe(0)
     await second
     expect(order).toEqual(['other', 'undefined', 'second'])
   })
@@ -319,19 +319,19 @@ describe('slots that are to go', () => {
     at.behind('a')
     await at.settle()
     const slots = [...at.writes.slots()]
-    at.writes.giveWay(slots)
+    at.writes.pauseWrites(slots)
     let ran = 0
     const run = async (): Promise<void> => void ran++
-    const waiting = at.writes.alone([a], run)
+    const waiting = at.writes.exclusive([a], run)
     await at.pass(1999)
     expect(ran).toBe(0)
     await at.pass(1)
     await waiting
-    at.writes.giveWay(slots)
-    await at.writes.alone([a], run)
+    at.writes.pauseWrites(slots)
+    await at.writes.exclusive([a], run)
     await at.end(0)
-    at.writes.giveWay(slots)
-    void at.writes.alone([a], run)
+    at.writes.pauseWrites(slots)
+    void at.writes.exclusive([a], run)
     await at.settle()
     expect(ran).toBe(2)
   })

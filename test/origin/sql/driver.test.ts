@@ -1,7 +1,7 @@
 // What the errors of a database say of a write: whether it can have changed anything.
 
 import { expect, test } from 'vitest'
-import { isBadRequest, isNotTaken } from '../../../src/group/origin.ts'
+import { isBadRequest, isNotApplied } from '../../../src/group/origin.ts'
 import { statementError, worded } from '../../../src/origin/sql/driver.ts'
 
 test.each<[string, object, boolean]>([
@@ -17,13 +17,13 @@ test.each<[string, object, boolean]>([
   ['a broken connection', { code: 'ECONNRESET' }, false],
 ])('%s', (_, facts, isSure) => {
   const error = worded(Object.assign(new Error('no'), facts))
-  expect([error.message, isBadRequest(error), isNotTaken(error)]).toEqual(['no', false, isSure])
+  expect([error.message, isBadRequest(error), isNotApplied(error)]).toEqual(['no', false, isSure])
 })
 
 test('all addresses of a host refuse, without words of their own', () => {
   const refused = Object.assign(new Error('no server'), { code: 'ECONNREFUSED', syscall: 'connect' })
   const error = worded(new AggregateError([refused, refused], ''))
-  expect([error.message, isNotTaken(error)]).toEqual(['no server', true])
+  expect([error.message, isNotApplied(error)]).toEqual(['no server', true])
 })
 
 test('what the database refuses of a value it refuses for good', () => {
