@@ -155,8 +155,8 @@ export class Group {
     const writes = policy.writes ?? defaultWrites
     if (writes.mode !== 'around') {
       const timeoutMs = policy.originTimeoutMs
-      const doubts = (key: Buffer, reason: string | undefined): void => this.#onFailedWrite(key, reason)
-      const source = { group: policy.name, origin, timeoutMs, governor, doubts }
+      const failed = (key: Buffer, reason: string | undefined): void => this.#onFailedWrite(key, reason)
+      const source = { group: policy.name, origin, timeoutMs, governor, failed }
       this.writes = new Writes({ ...writes, ...source, now, timers })
     }
     if (origin === NO_ORIGIN) return
@@ -435,7 +435,7 @@ export class Group {
     )
   }
 
-  /** See `WritesOptions.doubts`. */
+  /** See `WritesOptions.failed`. */
   #onFailedWrite(key: Buffer, reason: string | undefined): void {
     if (reason === undefined) {
       this.copies?.drop(key, 0, key.length)

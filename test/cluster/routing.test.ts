@@ -278,10 +278,14 @@ describe('peers', () => {
     ])
       await expect(clients[0].call('PEER', ...request)).rejects.toThrow(/^NOPERM /)
     const hello = ['HELLO', PEER_VERSION, '127.0.0.1:1', 'run', 'proof', 'nonce']
-    await expect(clients[0].call('PEER', ...hello)).rejects.toThrow(/^NOPERM a hello follows a challenge/)
+    await expect(clients[0].call('PEER', ...hello)).rejects.toThrow(
+      /^NOPERM PEER HELLO without PEER CHALLENGE/,
+    )
     expect(await clients[0].call('PEER', 'CHALLENGE')).toMatch(/^[0-9a-f]{64}$/)
-    await expect(clients[0].call('PEER', ...hello)).rejects.toThrow(/^NOPERM the secret is another/)
-    await expect(clients[0].call('PEER', ...hello)).rejects.toThrow(/^NOPERM a hello follows a challenge/)
+    await expect(clients[0].call('PEER', ...hello)).rejects.toThrow(/^NOPERM wrong cluster secret/)
+    await expect(clients[0].call('PEER', ...hello)).rejects.toThrow(
+      /^NOPERM PEER HELLO without PEER CHALLENGE/,
+    )
     expect(await clients[0].ping()).toBe('PONG')
   })
 

@@ -64,7 +64,7 @@ describe('holders are told', () => {
     add('Tom', a)
     write('Tom')
     expect(told.slice(3)).toEqual(['a scores Tom'])
-    expect(holders).toMatchObject({ allowed: 5, refused: 0, told: 4 })
+    expect(holders).toMatchObject({ registered: 5, refused: 0, notified: 4 })
   })
 
   test('of removals, and once each of a flush', () => {
