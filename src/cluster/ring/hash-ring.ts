@@ -1,29 +1,28 @@
-// The classic consistent hash ring: members at many points of a circle, a key belongs to the next point's member.
+// A consistent hash ring: each member has virtual nodes (points) on a circle; a key belongs to the member of the next one.
 
 import { type Hash, hashBytes } from '../../bytes/hash.ts'
 
-/** Hashes bytes to a point of the ring: the result's lower 32 bits. Must be the same wherever the ring is built. */
+/** Hashes bytes to a point, the lower 32 bits of the result. Must be the same function in every process. */
 export type RingHash = (bytes: Uint8Array) => number
 
 export interface HashRingOptions {
-  /** Points on the ring of a member of weight 1: a positive integer, 160 unless told. More even out the shares. */
+  /** Points of a member of weight 1: a positive integer, by default 160. More points make the shares more even. */
   readonly virtualNodes?: number
-  /** Unless told, HalfSipHash-1-3 under a constant key. */
+  /** By default HalfSipHash-1-3 with a constant key. */
   readonly hash?: RingHash
 }
 
-/** A member's share then deviates by 1 / √160, about 8 %. */
+/** The standard deviation of a member's share is then 1 / √160, about 8 %. */
 const VIRTUAL_NODES = 160
 
-/** Most points of one member, and most members: beyond, the points would no longer fit in memory or apart. */
+/** Most points of a member, and most members. */
 const MAX_POINTS = 1_000_000
 
 const KEY = [0x45726e79, 0x72696e67] as const
 
 /**
- * A ring of names. The same names and weights give the same owners in any order of `add` and `remove`, in every
- * process, as long as the options are the same. A removal moves only the removed member's keys; an addition moves keys
- * to the added member only.
+ * A ring of named members. With the same options, names and weights every process computes the same owners, whatever
+ * the order of `add` and `remove`. Removing a member moves only its own keys; adding one moves keys only to it.
  *
  * ```ts
  * const ring = new HashRing()
@@ -36,13 +35,13 @@ export class HashRing {
   readonly #virtualNodes: number
   readonly #hash: RingHash
   readonly #weights = new Map<string, number>()
-  /** The points in ascending order, and which name of `#names` is at each; made anew when needed after a change. */
+  /** The points in ascending order, and the index in `#names` of the member of each. Rebuilt on use after a change. */
   #points = new Uint32Array(0)
   #owners = new Uint32Array(0)
   #names: string[] = []
   #sorted = true
 
-  /** @throws RangeError when `virtualNodes` is not an integer of 1 to 1,000,000 */
+  /** @throws RangeError if `virtualNodes` is not an integer from 1 to 1,000,000 */
   constructor({ virtualNodes = VIRTUAL_NODES, hash = defaultHash }: HashRingOptions = {}) {
     if (!Number.isInteger(virtualNodes) || virtualNodes < 1 || virtualNodes > MAX_POINTS) {
       throw new RangeError(`virtualNodes is ${virtualNodes}, wants an integer from 1 to ${MAX_POINTS}`)
@@ -56,7 +55,7 @@ export class HashRing {
     return this.#weights.size
   }
 
-  /** The members by name. */
+  /** The names of the members, sorted. */
   get members(): string[] {
     return [...this.#weights.keys()].sort()
   }
@@ -69,7 +68,7 @@ export class HashRing {
    * Adds a member with `round(virtualNodes × weight)` points, at least one.
    *
    * @param weight its share relative to the other members', positive
-   * @throws RangeError when the name is there already, or the weight is not positive, not finite or too large: a
+   * @throws RangeError if the name is in the ring already, or the weight is not positive, not finite or too large: a
    *   member has at most 1,000,000 points
    */
   add(name: string, weight = 1): void {
@@ -81,14 +80,14 @@ export class HashRing {
     this.#sorted = false
   }
 
-  /** Returns whether the member was there. */
+  /** Returns whether the member was in the ring. */
   remove(name: string): boolean {
     if (!this.#weights.delete(name)) return false
     this.#sorted = false
     return true
   }
 
-  /** The owner of the key (text as UTF-8); undefined when the ring is empty. */
+  /** The owner of the key (text as UTF-8); undefined if the ring is empty. */
   get(key: string | Uint8Array): string | undefined {
     this.#sort()
     if (this.#points.length === 0) return undefined
@@ -96,10 +95,10 @@ export class HashRing {
   }
 
   /**
-   * The first `n` distinct members from the key on, its owner first: where copies belong. Fewer when the ring has
-   * fewer.
+   * The first `n` distinct members clockwise from the key, the owner first, for example to place replicas. Fewer if the
+   * ring has fewer members.
    *
-   * @throws RangeError when `n` is not an integer of 0 or more
+   * @throws RangeError if `n` is not an integer ≥ 0
    */
   getMany(key: string | Uint8Array, n: number): string[] {
     if (!Number.isInteger(n) || n < 0) throw new RangeError(`n is ${n}, wants an integer from 0`)
@@ -113,7 +112,7 @@ export class HashRing {
     return Array.from(found, (owner) => this.#names[owner])
   }
 
-  /** The first point at or after the key's, past the last one the first. */
+  /** The index of the first point at or after the key's; after the last point the circle begins again. */
   #seek(key: string | Uint8Array): number {
     const point = this.#hash(typeof key === 'string' ? Buffer.from(key) : key) >>> 0
     let low = 0
@@ -132,7 +131,7 @@ export class HashRing {
     const keyed: number[] = []
     for (const [owner, name] of this.#names.entries()) {
       const points = Math.max(1, Math.round(this.#virtualNodes * (this.#weights.get(name) ?? 1)))
-      // The owner in the lower bits: of members at one point the first by name is found.
+      // The owner is in the lower bits, so that of members at the same point the first by name wins.
       for (let i = 0; i < points; i++) {
         keyed.push((this.#hash(Buffer.from(`${name}#${i}`)) >>> 0) * 2 ** 20 + owner)
       }

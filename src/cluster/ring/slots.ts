@@ -1,4 +1,4 @@
-// Assigns the slots to the members of a cluster: the same table on every node that sees the same members.
+// Assigns slots to members: every node that has the same view computes the same table.
 
 import { createHash } from 'node:crypto'
 import { SLOT_COUNT } from '../../bytes/crc16.ts'
@@ -6,46 +6,44 @@ import type { Member } from '../member.ts'
 import { VirtualNodes } from './virtual-nodes.ts'
 
 /*
- * How a slot finds its owner. Every member has a virtual node in every slot, at a distance of its own: the slot
- * belongs to the nearest (weighted rendezvous hashing, the ring with as many virtual nodes as there are slots). A
- * join takes slots for the joiner only, a leave frees the leaver's only. A member's distances are an exact
- * permutation of the ranks 0 to 16,383, divided by its weight: that takes out the luck of members whose hashes
- * happen to be small, half of the variance of their loads.
+ * Owners: weighted rendezvous hashing, which equals a ring with one virtual node per member and slot. Each member has
+ * a distance to each slot, and a slot belongs to the nearest member. So a join moves slots only to the new member, and
+ * a leave moves only the slots of the leaving one. A member's distances are a permutation of the ranks 0 to 16,383,
+ * divided by its weight. Compared with independent hashes this halves the variance of the loads.
  *
- * The load bound. A member that is nearest to more slots than its capacity keeps the nearest; the others ask
- * the next member, who may in turn give up a farther one (stable matching: its outcome does not depend on the
- * order of asking, and a change disturbs only members that are full). Capacities are 1.05 × the share, rounded
- * down at some members and up at others by a phase of their own: rounded alike, they would shrink everywhere at
- * the same join.
+ * The load bound: consistent hashing with bounded loads. A member that is nearest to more slots than its capacity keeps
+ * the nearest ones. Each of the others goes to the next nearest member, which may in turn give up a more distant slot
+ * (stable matching: the result does not depend on the order, and a change affects only members that are full). The
+ * capacity is 1.05 × the share, rounded up for some members and down for others: if all were rounded alike, all
+ * capacities would shrink at the same join.
  *
- * What a join or leave moves, as a multiple of the ideal (the share of the joiner, the slots of the leaver), in 200
- * to 1,200 changes of random memberships of equal weights (12 changes of 500 and of 1,000 members):
+ * Slots moved by a join or leave, as a multiple of the ideal (the share of the new member, the slots of the leaving
+ * one), over 200 to 1,200 changes of random members of equal weight (12 changes for 500 and 1,000 members):
  *
  *     members   20    50    80    90    100   150   200   500  1,000
  *     average  1.00  1.03  1.09  1.11  1.13  1.27  1.45  2.0   2.3
- *     most     1.06  1.10  1.23  1.25  1.26  1.46  1.70  2.3   2.6
+ *     maximum  1.06  1.10  1.23  1.25  1.26  1.46  1.70  2.3   2.6
  *
- * So 1.25 held for up to 90 members (50 when their weights are 1, 1, 2, 4, as it is the small that count), and on
- * average for up to 120, not for 150. With more, a member has so few slots (82 of 200 members) that their plain spread is
- * beyond 5 %: a fifth of the members stand at the bound, and each of them whose nearest slots or capacity a
- * change touches has to correct it by a slot. The load bound holds for any number; of 1,000 members the share is
- * 16.4 slots and the bound, rounded up, 18.
+ * So the factor 1.25 holds for up to 90 members (50 with weights 1, 1, 2, 4), and on average for up to 120. With more
+ * members each has so few slots (82 with 200 members) that their natural spread exceeds 5 %: a fifth of the members
+ * are at the bound, and each of these moves a slot whenever a change affects its nearest slots or its capacity. The
+ * load bound holds for any number of members; with 1,000 the share is 16.4 slots and the bound, rounded up, 18.
  */
 
-/** A member's most slots relative to its share of them. */
+/** The maximum load of a member relative to its share. */
 const LOAD_BOUND = 1.05
 
-/** Most members of a table: what its entries can tell apart. */
+/** Most members: the entries of the table have 16 bits. */
 const MAX_MEMBERS = 65_535
 
-/** What the table depends on. */
+/** The properties of a member on which the table depends. */
 export type Weighted = Pick<Member, 'name' | 'weight'>
 
 /**
- * The owner of every slot, as an index into `members`: 16,384 entries. Depends on the set of names and weights only,
- * not on their order. No member owns more than `ceil(1.05 × 16384 × weight / all weights)` slots.
+ * The owner of every slot, as an index into `members`: 16,384 entries. The owners depend only on the set of names and
+ * weights, not on their order. No member owns more than `ceil(1.05 × 16384 × weight / sum of weights)` slots.
  *
- * @throws RangeError on no members or more than 65,535, a name that comes twice, or a weight that is not a positive finite number
+ * @throws RangeError on no members or more than 65,535, a duplicate name, or a weight that is not positive and finite
  */
 export function assignSlots(members: readonly Weighted[]): Uint16Array {
   if (members.length === 0) throw new RangeError('no members to assign slots to')
@@ -57,11 +55,11 @@ export function assignSlots(members: readonly Weighted[]): Uint16Array {
   const owners = new Uint16Array(SLOT_COUNT)
   const distances = new Float64Array(SLOT_COUNT)
   nodes.nearest(owners, distances)
-  settle(nodes, capacities, owners, distances)
+  enforceCapacities(nodes, capacities, owners, distances)
   return owners.map((owner) => order[owner])
 }
 
-/** The slots of one owner as inclusive ranges, ascending and not adjacent. */
+/** The slots of one owner as inclusive ranges, ascending and as long as possible. */
 export function slotRanges(owners: Uint16Array, index: number): [start: number, end: number][] {
   const ranges: [number, number][] = []
   for (let slot = 0; slot < owners.length; slot++) {
@@ -73,21 +71,21 @@ export function slotRanges(owners: Uint16Array, index: number): [start: number, 
   return ranges
 }
 
-/** A fingerprint of the set of names and weights, 0 to 2^53 − 1: equal sets, equal tables. */
+/** A fingerprint of the set of names and weights, 0 to 2^53 − 1. Equal sets have equal tables. */
 export function epochOf(members: readonly Weighted[]): number {
   const set = members.map(({ name, weight }) => JSON.stringify([name, weight])).sort()
   const digest = createHash('sha1').update(set.join()).digest()
   return (digest.readUInt32BE(0) >>> 11) * 2 ** 32 + digest.readUInt32BE(4)
 }
 
-/** The indices of the members by name. */
+/** The indices of the members, sorted by name. */
 function canonicalOrder(members: readonly Weighted[]): number[] {
   const order = members.map((_, index) => index)
   order.sort((a, b) => (members[a].name < members[b].name ? -1 : 1))
   for (const [at, index] of order.entries()) {
     const { name, weight } = members[index]
     if (!(weight > 0 && weight < Infinity)) throw new RangeError(`weight ${weight} of member ${name}`)
-    if (at > 0 && members[order[at - 1]].name === name) throw new RangeError(`member ${name} comes twice`)
+    if (at > 0 && members[order[at - 1]].name === name) throw new RangeError(`duplicate member ${name}`)
   }
   return order
 }
@@ -98,12 +96,12 @@ function capacitiesOf(members: readonly Weighted[], nodes: VirtualNodes): Int32A
   const bound = (at: number) => LOAD_BOUND * SLOT_COUNT * (members[at].weight / weights)
   const capacities = Int32Array.from(members, (_, at) => Math.floor(bound(at) + nodes.phase(at)))
   const room = capacities.reduce((sum, capacity) => sum + capacity, 0)
-  // Only among thousands of members can rounding take so much that not every slot finds a place.
+  // With thousands of members rounding down may leave fewer places than slots.
   return room >= SLOT_COUNT ? capacities : capacities.map((_, at) => Math.ceil(bound(at)))
 }
 
-/** Moves slots on from members that own more than their capacity, until none does. */
-function settle(
+/** Moves slots from members that exceed their capacity to the next nearest ones, until none does. */
+function enforceCapacities(
   nodes: VirtualNodes,
   capacities: Int32Array,
   owners: Uint16Array,

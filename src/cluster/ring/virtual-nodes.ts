@@ -1,45 +1,45 @@
-// The virtual nodes of a cluster's members, one in every slot, and how far each is from its slot.
+// The virtual nodes of the members, one for each member and slot, and their distances from the slots.
 
 import { SLOT_COUNT } from '../../bytes/crc16.ts'
 import { hashBytes } from '../../bytes/hash.ts'
 import type { Member } from '../member.ts'
 
-/** A slot in two digits of 7 bits, which the rounds of the permutation turn around each other. */
+/** A slot number is split into two digits of 7 bits, the halves of a Feistel network. */
 const DIGITS = 128
 const DIGIT_BITS = 7
 
-/** Where the digit is in a word of the tables. */
+/** The position of the digit in a word of the tables. */
 const DIGIT_SHIFT = 25
 
-/** Bits behind the rank, which decide between members of the same rank. */
+/** Bits after the rank, which order members of the same rank. */
 const FRACTION_BITS = 18
 const FRACTION = 2 ** FRACTION_BITS - 1
 
 const ROUNDS = 3
 
 /**
- * `PASSED[r]`: how far the virtual node of rank r is from its slot on average when distances are drawn from the
- * exponential distribution, which is what makes the nearest of several members one of them in proportion to
- * its weight. Sums of quotients and not logarithms, as those may differ in the last bit between machines.
+ * `PASSED[r]`: the mean distance of the virtual node of rank r. Distances follow the exponential distribution, with
+ * which the probability that a member is the nearest is proportional to its weight. Computed as a sum of quotients:
+ * logarithms may differ in the last bit between machines.
  */
 const PASSED = new Float64Array(SLOT_COUNT)
 for (let rank = 1; rank < SLOT_COUNT; rank++) PASSED[rank] = PASSED[rank - 1] + 1 / (SLOT_COUNT - rank + 1)
 
-/** Constants that split a name's hash into two words; changing them moves every slot of every cluster. */
+/** Keys of the two hashes of a name. Changing them moves every slot of every cluster. */
 const FIRST_KEY = [0x45726e79, 0x736c6f74] as const
 const SECOND_KEY = [0x72696e67, 0x6e6f6465] as const
 
 /**
- * Members by index, in the order they were given; of members equally far the first is nearer.
+ * Members are identified by their index in the list. Of members at the same distance the first is nearer.
  *
- * A member's ranks are a Feistel permutation of the slots, of three rounds over two digits with tables drawn from
- * its name; whatever the rank leaves open the bits behind it decide.
+ * The ranks of a member are a Feistel permutation of the slots: three rounds over two digits, with tables generated
+ * from its name.
  */
 export class VirtualNodes {
   readonly #count: number
   readonly #weights: Float64Array
   readonly #phases: Float64Array
-  /** By member and round, 128 words: a digit in the upper 7 bits, bits of the fraction in the lower 18. */
+  /** For each member and round 128 words: a digit in the upper 7 bits, bits of the fraction in the lower 18. */
   readonly #tables: Uint32Array
 
   constructor(members: readonly Pick<Member, 'name' | 'weight'>[]) {
@@ -47,30 +47,30 @@ export class VirtualNodes {
     this.#weights = Float64Array.from(members, ({ weight }) => weight)
     this.#phases = new Float64Array(members.length)
     this.#tables = new Uint32Array(members.length * ROUNDS * DIGITS)
-    for (const [member, { name }] of members.entries()) this.#draw(member, name)
+    for (const [member, { name }] of members.entries()) this.#generate(member, name)
   }
 
-  /** A number of the member's own, evenly spread from 0 to below 1. */
+  /** A pseudo-random number of the member, uniform in [0, 1). */
   phase(member: number): number {
     return this.#phases[member]
   }
 
-  /** Fills in the nearest member of every slot and its distance. */
+  /** Computes the nearest member of every slot, and its distance. */
   nearest(owners: Uint16Array, distances: Float64Array): void {
     distances.fill(Infinity)
     let farthest = Infinity
-    let looked = 0
+    let checkedAt = 0
     for (let member = 0; member < this.#count; member++) {
-      // It only gets nearer: a look at every slot pays when there are an eighth more members.
-      if (member > looked + (looked >> 3)) {
+      // The greatest distance only decreases. Computing it again pays after an eighth more members.
+      if (member > checkedAt + (checkedAt >> 3)) {
         farthest = greatest(distances)
-        looked = member
+        checkedAt = member
       }
       this.#offer(member, farthest, owners, distances)
     }
   }
 
-  /** Fills in the member that is the next nearest to `slot` after `owners[slot]`. */
+  /** Replaces `owners[slot]` by the next nearest member. */
   next(slot: number, owners: Uint16Array, distances: Float64Array): void {
     const owner = owners[slot]
     const distance = distances[slot]
@@ -84,7 +84,7 @@ export class VirtualNodes {
     distances[slot] = nearest
   }
 
-  /** Goes through the slots from the member's nearest on, as far as one may have no nearer member. */
+  /** Visits the slots in the order of the member's distance, until no slot can have a more distant owner. */
   #offer(member: number, farthest: number, owners: Uint16Array, distances: Float64Array): void {
     const at = member * ROUNDS * DIGITS
     const first = this.#tables.subarray(at, at + DIGITS)
@@ -105,7 +105,7 @@ export class VirtualNodes {
     }
   }
 
-  /** The same rounds from the slot to its rank. */
+  /** The inverse permutation: from the slot to its rank. */
   #distance(member: number, slot: number): number {
     const at = member * ROUNDS * DIGITS
     const high = slot >>> DIGIT_BITS
@@ -117,13 +117,13 @@ export class VirtualNodes {
     return distanceAt(rank, word ^ last) / this.#weights[member]
   }
 
-  #draw(member: number, name: string): void {
+  #generate(member: number, name: string): void {
     const bytes = Buffer.from(name)
     const first = hashBytes(bytes, 0, bytes.length, FIRST_KEY[0], FIRST_KEY[1])
     const second = hashBytes(bytes, 0, bytes.length, SECOND_KEY[0], SECOND_KEY[1])
     const words = ROUNDS * DIGITS
-    for (let i = 0; i < words; i++) this.#tables[member * words + i] = drawn(first, second, i)
-    this.#phases[member] = drawn(first, second, words) / 2 ** 32
+    for (let i = 0; i < words; i++) this.#tables[member * words + i] = wordAt(first, second, i)
+    this.#phases[member] = wordAt(first, second, words) / 2 ** 32
   }
 }
 
@@ -140,11 +140,11 @@ function greatest(distances: Float64Array): number {
 }
 
 /** The i-th word of the sequence of a 64-bit seed; MurmurHash3's finaliser over a Weyl sequence, twice. */
-function drawn(first: number, second: number, i: number): number {
-  return mixed(mixed(first + Math.imul(i + 1, 0x9e3779b9)) ^ second) >>> 0
+function wordAt(first: number, second: number, i: number): number {
+  return mix(mix(first + Math.imul(i + 1, 0x9e3779b9)) ^ second) >>> 0
 }
 
-function mixed(word: number): number {
+function mix(word: number): number {
   let bits = word
   bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b)
   bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35)

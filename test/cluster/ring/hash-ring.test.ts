@@ -18,14 +18,14 @@ function ringOf(list: readonly { name: string; weight: number }[], virtualNodes 
 const ownersIn = (ring: HashRing) => KEYS.map((key) => ring.get(key))
 
 describe('owners', () => {
-  test('stay as they are from version to version', () => {
+  test('are the same in every version', () => {
     const ring = new HashRing()
     for (const name of ['10.0.0.1:7000', '10.0.0.2:7000', '10.0.0.3:7000']) ring.add(name)
     const last = KEYS.slice(0, 16).map((key) => ring.get(key)?.[7])
     expect(last.join('')).toBe('1133221312231311')
   })
 
-  test('do not depend on the order of arrival', () => {
+  test('do not depend on the order of additions', () => {
     fc.assert(
       fc.property(
         members.chain((list) =>
@@ -39,7 +39,7 @@ describe('owners', () => {
     )
   })
 
-  test('change with a removal for the keys of the removed member only, and come back with it', () => {
+  test('change only for the keys of a removed member, and return with it', () => {
     fc.assert(
       fc.property(members, fc.nat(), (list, pick) => {
         const { name, weight } = list[pick % list.length]
@@ -58,7 +58,7 @@ describe('owners', () => {
     )
   })
 
-  test('share the keys by weight', () => {
+  test('get keys in proportion to their weights', () => {
     const ring = ringOf(
       [
         { name: 'a', weight: 1 },
@@ -70,7 +70,7 @@ describe('owners', () => {
     expect(shares.length / 20_000).toBeCloseTo(0.75, 1)
   })
 
-  test('are the same for text and its bytes', () => {
+  test('are the same for text and for its bytes', () => {
     const ring = ringOf([
       { name: 'a', weight: 1 },
       { name: 'b', weight: 1 },
@@ -89,7 +89,7 @@ test('an empty ring has no owner', () => {
   expect(ring.get('Tom')).toBeUndefined()
 })
 
-test('many owners are distinct, the owner first, then those that follow when it goes', () => {
+test('getMany: distinct members, the owner first, then those that own the key after its removal', () => {
   fc.assert(
     fc.property(members, fc.nat({ max: 15 }), fc.string(), (list, n, key) => {
       const ring = ringOf(list)
@@ -105,13 +105,13 @@ test('many owners are distinct, the owner first, then those that follow when it 
   )
 })
 
-test('the hash is a choice; of members at one point the first by name owns it', () => {
+test('a custom hash; of members at the same point the first by name wins', () => {
   const ring = new HashRing({ virtualNodes: 3, hash: () => -1 })
   for (const name of ['c', 'a', 'b']) ring.add(name)
   expect(ring.getMany('Tom', 3)).toEqual(['a', 'b', 'c'])
 })
 
-test('tells its members', () => {
+test('size, members and has', () => {
   const ring = ringOf([
     { name: 'b', weight: 1 },
     { name: 'a', weight: 0.001 },
@@ -129,7 +129,7 @@ test.each([0, -1, Number.NaN, Infinity, 1e6])('a weight of %d is refused', (weig
   expect(ring.size).toBe(0)
 })
 
-test('a name comes once; counts are whole', () => {
+test('duplicate names and invalid counts are refused', () => {
   const ring = ringOf([{ name: 'a', weight: 1 }])
   expect(() => ring.add('a')).toThrow(RangeError)
   expect(() => ring.getMany('Tom', -1)).toThrow(RangeError)

@@ -44,7 +44,7 @@ function expectBounded(list: readonly Weighted[], owners = assignSlots(list)): v
   expect(beyond).toEqual([])
 }
 
-/** How many slots have another owner without the member at `gone`. */
+/** How many slots change their owner when the member at `gone` leaves. */
 function moved(list: readonly Weighted[], gone: number, owners = assignSlots(list)): number {
   const rest = list.toSpliced(gone, 1)
   let count = 0
@@ -55,13 +55,13 @@ function moved(list: readonly Weighted[], gone: number, owners = assignSlots(lis
 }
 
 describe('the table', () => {
-  // A change of these is a change of who owns what between two versions in one cluster.
+  // If these changed, two versions in one cluster would disagree about owners.
   test.each([
     [named(1), '5188431849b4'],
     [named(3), '2255d2c9f275'],
     [named(7, [1, 1, 2, 4]), 'eb7863941560'],
     [named(200), '286ead62c22e'],
-  ])('stays as it is from version to version (%#)', (list, digest) => {
+  ])('is the same in every version (%#)', (list, digest) => {
     expect(digestOf(assignSlots(list)).slice(0, 12)).toBe(digest)
   })
 
@@ -82,18 +82,18 @@ describe('the table', () => {
     )
   })
 
-  test('depends on the weights as they are to each other', () => {
+  test('depends only on the ratios of the weights', () => {
     expect(digestOf(assignSlots(named(9, [2, 4, 8])))).toBe(digestOf(assignSlots(named(9, [1, 2, 4]))))
   })
 
   test.each([
     ['no members', []],
-    ['a name twice', [...named(2), ...named(1)]],
+    ['a duplicate name', [...named(2), ...named(1)]],
     ['no weight', [{ name: 'a', weight: 0 }]],
     ['a negative weight', [{ name: 'a', weight: -1 }]],
     ['an infinite weight', [{ name: 'a', weight: Infinity }]],
-    ['a weight that is no number', [{ name: 'a', weight: Number.NaN }]],
-    ['more members than an entry can tell apart', named(65_536)],
+    ['a weight of NaN', [{ name: 'a', weight: Number.NaN }]],
+    ['more than 65,535 members', named(65_536)],
   ])('refuses %s', (_what, list) => {
     expect(() => assignSlots(list)).toThrow(RangeError)
   })
@@ -105,20 +105,20 @@ describe('no member owns more than 1.05 × its share', () => {
     expectBounded(named(count, [1, 1, 2, 4]))
   })
 
-  test('whatever the names and weights', () => {
+  test('for random names and weights', () => {
     fc.assert(
       fc.property(members(30), (list) => expectBounded(list)),
       { numRuns: 15 },
     )
   })
 
-  test('when weights differ by orders of magnitude', () => {
+  test('with weights of different orders of magnitude', () => {
     expectBounded(named(20, [0.001, 1, 1000]))
   })
 })
 
 describe('what a join or leave moves', () => {
-  // Beyond these counts a member has too few slots for 1.25 (see the file's comment): the bound is what was measured.
+  // With more members each has too few slots for a factor of 1.25 (see slots.ts): then the bound is a measured one.
   test.each([
     [2, [1], 1.25],
     [3, [1], 1.25],
@@ -128,7 +128,7 @@ describe('what a join or leave moves', () => {
     [50, [1], 1.25],
     [80, [1], 1.25],
     [200, [1], 1.9],
-  ])('%d members of weights %j: at most so many times the ideal', (count, weights, bound) => {
+  ])('%d members of weights %j: at most %d times the ideal', (count, weights, bound) => {
     for (let salt = 0; salt < 2; salt++) {
       const list = named(count, weights, salt)
       const owners = assignSlots(list)
@@ -140,7 +140,7 @@ describe('what a join or leave moves', () => {
     }
   })
 
-  test('stays in the bounds through a sequence of joins and leaves', () => {
+  test('stays within the bounds through a sequence of joins and leaves', () => {
     fc.assert(
       fc.property(members(10), fc.array(fc.nat(), { maxLength: 8 }), (first, picks) => {
         let list: Weighted[] = first
@@ -164,7 +164,7 @@ describe('what a join or leave moves', () => {
 })
 
 describe('ranges of slots', () => {
-  test('are inclusive, ascending and as long as can be', () => {
+  test('are inclusive, ascending and as long as possible', () => {
     const owners = Uint16Array.from([1, 1, 0, 1, 0, 0])
     expect(slotRanges(owners, 0)).toEqual([
       [2, 2],
@@ -177,7 +177,7 @@ describe('ranges of slots', () => {
     expect(slotRanges(owners, 2)).toEqual([])
   })
 
-  test('cover what the member owns', () => {
+  test('cover all slots of the member', () => {
     const owners = assignSlots(named(5))
     const rebuilt = new Uint16Array(SLOT_COUNT).fill(9)
     for (let member = 0; member < 5; member++) {
@@ -187,7 +187,7 @@ describe('ranges of slots', () => {
   })
 })
 
-test('an epoch tells sets of names and weights apart', () => {
+test('different sets of names and weights have different epochs', () => {
   const lists = [
     [],
     named(1),
