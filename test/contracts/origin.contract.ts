@@ -38,7 +38,7 @@ export function behind(proxy: FaultyProxy): Omit<OriginUnderTest, 'origin'> {
     fail: () => proxy.refuse(),
     mend: () => proxy.heal(),
     stall: () => proxy.silence(),
-    drip: () => proxy.drip(),
+    drip: () => proxy.sendByteByByte(),
     garble: () => proxy.inject(NONSENSE, 'back'),
     dispose: () => proxy.close(),
   }

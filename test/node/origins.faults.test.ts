@@ -94,7 +94,7 @@ function faults(source: () => Source): void {
 
   test('byte by byte', async () => {
     const faulty = await startFaulty(source())
-    faulty.proxy.drip()
+    faulty.proxy.sendByteByByte()
     await recovers(faulty, 1)
   })
 

@@ -1,30 +1,29 @@
-// A cluster within this process whose nodes reach each other through proxies, one for each ordered pair.
+// A cluster within this process. Its nodes connect through fault-injecting proxies, one for each ordered pair.
 
 import { addressName } from '../../src/cluster/member.ts'
 import { type Config, createNode, type Node } from '../../src/index.ts'
 import { freePorts } from './ports.ts'
 import { FaultyProxy } from './proxy.ts'
 
-/** One of its nodes. */
 export interface FaultyNode {
-  /** Its name in the cluster: an address that exists only there. */
+  /** Its name in the cluster: an address that only the proxies resolve. */
   readonly name: string
-  /** Where it listens to clients. */
+  /** The port for clients. */
   readonly port: number
   readonly node: Node
-  /** Warnings of its log. */
+  /** The warnings and errors that it logged. */
   readonly warnings: readonly string[]
 }
 
 export interface FaultyClusterOptions {
   readonly config?: Config
-  /** By node: settings of its own. */
+  /** Settings of single nodes, by index. */
   readonly cluster?: readonly Partial<NonNullable<Config['cluster']>>[]
 }
 
 export class FaultyCluster {
   readonly nodes: readonly FaultyNode[]
-  /** By the index of who connects, and of whom it connects to. */
+  /** By the names of the connecting node and of its peer. */
   readonly #proxies: ReadonlyMap<string, FaultyProxy>
 
   private constructor(nodes: readonly FaultyNode[], proxies: ReadonlyMap<string, FaultyProxy>) {
@@ -65,17 +64,17 @@ export class FaultyCluster {
     return new FaultyCluster(await Promise.all(starting), proxies)
   }
 
-  /** The connections that one node opens to another. */
+  /** The proxy of the connections that one node opens to another. */
   link(from: number, to: number): FaultyProxy {
     return this.#proxies.get(`${this.nodes[from].name} ${this.nodes[to].name}`)!
   }
 
-  /** All connections from or to a node. */
-  around(i: number): FaultyProxy[] {
+  /** The proxies of all connections from and to a node. */
+  linksOf(i: number): FaultyProxy[] {
     return this.nodes.flatMap((_, other) => (other === i ? [] : [this.link(i, other), this.link(other, i)]))
   }
 
-  /** What one node says does not reach the other one, whoever has opened the connection. */
+  /** Drops everything that one node sends to the other, on connections in either direction. */
   silence(from: number, to: number): void {
     this.link(from, to).silence('there')
     this.link(to, from).silence('back')

@@ -1,12 +1,12 @@
-// A port that leads to another one, as a translated address does.
+// Forwards a port to another one, as network address translation does.
 
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 export class Forwarder {
-  /** Where it leads; set before anybody comes. */
+  /** The target port; set before the first connection. */
   target = 0
-  /** How many have come. */
+  /** The number of connections so far. */
   connections = 0
   readonly #sockets = new Set<Socket>()
   readonly #server = createServer((inner) => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { History, type Kind, type Promises } from './history.ts'
+import { type Guarantees, History, type Kind } from './history.ts'
 
 const NODE = 7001
 
@@ -8,11 +8,8 @@ class Chronicle {
   now = 0
   readonly history: History
 
-  constructor(promises: Partial<Promises> = {}) {
-    this.history = new History(
-      { delivery: 100, detection: 1000, patience: 5000, ...promises },
-      () => this.now,
-    )
+  constructor(promises: Partial<Guarantees> = {}) {
+    this.history = new History({ delivery: 100, detection: 1000, timeout: 5000, ...promises }, () => this.now)
   }
 
   /** An operation from one moment to another, and its answer. */
@@ -105,7 +102,7 @@ describe('a history that keeps the promises', () => {
 
   test('clients of a node that ends lose their connections', () => {
     const chronicle = new Chronicle().get(0, 1, undefined)
-    chronicle.history.mayEnd(NODE)
+    chronicle.history.allowLostConnections(NODE)
     expect(chronicle.problems).toEqual([])
   })
 })

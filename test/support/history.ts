@@ -1,55 +1,54 @@
-// Records what concurrent clients asked and were answered, and finds what a cache must never have answered.
+// Records the operations of concurrent clients, and finds replies that violate the cache's consistency guarantees.
 
 /*
- * Every value is written once, so an answer tells which write it comes from. A write is newer than another one if it
- * began after the other one's answer had come; writes without an answer may take effect at any time. From a while
- * after a write is answered on, no GET that begins may see an older value:
+ * Every value is written once, so a reply identifies its write. A write is newer than another one if it began after
+ * the reply to the other one. A write without a reply may take effect at any time. A GET that begins later than D after
+ * the reply to a write must not return an older value:
  *
  *     SET a ├────────┤
  *     SET b             ├───────┤· · · D · · ·│
  *     GET                             ├────┤  │       a or b
  *     GET                                     │├───┤  b, or nothing if the cache may lose it
  *
- * D is what a message takes on a link that is up, or, if a fault began or was not over yet by then, the time that it
- * takes to find out about it.
+ * D is the delay of a message on a working link, or, if there was a fault in this time, the time to detect it.
  */
 
 export type Kind = 'get' | 'set' | 'del'
 
-/** An answer as a client has it: text, `null`, a number, an error; `undefined`: the connection was lost. */
+/** A reply as the client library returns it; `undefined`: the connection was lost. */
 type Answer = unknown
 
-/** One operation of a client. Times in ms of `performance.now()`. */
+/** One operation of a client. Times in ms. */
 export interface Operation {
   readonly kind: Kind
   /** Group and key. */
   readonly key: string
-  /** The node that was asked. */
+  /** The node that received it. */
   readonly via: number
-  /** What was written, or what a GET found; `null`: nothing. */
+  /** The value written, or returned by a GET; `null`: none. */
   value: string | null
   readonly start: number
-  /** When it had taken effect; Infinity: nobody knows. */
-  end: number
-  /** When it was over for its client. */
-  over: number
-  /** `lost`: the client's connection ended before the answer came. */
+  /** By when it had taken effect; Infinity: unknown. */
+  effectiveAt: number
+  /** When the client had its outcome. */
+  endedAt: number
+  /** `lost`: the client's connection was closed before the reply. */
   outcome: 'open' | 'done' | 'failed' | 'lost'
   error: string
 }
 
-export interface Promises {
-  /** How long after a write is answered an older value may be seen while nothing is wrong, ms. */
+export interface Guarantees {
+  /** How long after the reply to a write an older value may be returned without a fault, ms. */
   readonly delivery?: number
-  /** The same when something was wrong, ms. */
+  /** The same with a fault, ms. */
   readonly detection: number
-  /** An operation must be over after so many ms. */
-  readonly patience?: number
-  /** What was written must be found: `always`, `without-faults` or never. */
+  /** The longest time of an operation, ms. */
+  readonly timeout?: number
+  /** When a written value must be found. */
   readonly keeps?: 'always' | 'without-faults' | 'never'
-  /** Errors that may come. */
+  /** Error replies that are allowed. */
   readonly errors?: RegExp
-  /** Values that the origin gives, whatever was written. */
+  /** Values that come from the origin, not from a write. */
   readonly origin?: RegExp
 }
 
@@ -58,34 +57,34 @@ interface Span {
   to: number
 }
 
-/** How many problems of one kind are told. */
-const TOLD = 3
+/** How many problems of one kind are reported. */
+const REPORTED = 3
 
 export class History {
   readonly operations: Operation[] = []
-  readonly #promises: Required<Promises>
+  readonly #guarantees: Required<Guarantees>
   readonly #now: () => number
   readonly #faults: Span[] = []
-  /** By node: when it stood still. */
+  /** By node: when it was paused. */
   readonly #pauses = new Map<number, Span[]>()
   /** Nodes whose clients may lose their connections. */
-  readonly #mortal = new Set<number>()
+  readonly #mayClose = new Set<number>()
   #values = 0
 
-  /** @param now a clock that never goes back, ms */
-  constructor(promises: Promises, now: () => number = () => performance.now()) {
-    this.#promises = {
+  /** @param now a monotonic clock, ms */
+  constructor(guarantees: Guarantees, now: () => number = () => performance.now()) {
+    this.#guarantees = {
       delivery: 250,
-      patience: 5000,
+      timeout: 5000,
       keeps: 'without-faults',
       errors: NOTHING,
       origin: NOTHING,
-      ...promises,
+      ...guarantees,
     }
     this.#now = now
   }
 
-  /** A value that nobody has written yet, for this key alone. */
+  /** A new value for this key. */
   value(key: string): string {
     return `${key}#${++this.#values}`
   }
@@ -97,8 +96,8 @@ export class History {
       via,
       value,
       start: this.#now(),
-      end: Number.POSITIVE_INFINITY,
-      over: Number.POSITIVE_INFINITY,
+      effectiveAt: Number.POSITIVE_INFINITY,
+      endedAt: Number.POSITIVE_INFINITY,
       outcome: 'open',
       error: '',
     }
@@ -107,7 +106,7 @@ export class History {
   }
 
   end(operation: Operation, answer: Answer): void {
-    operation.over = this.#now()
+    operation.endedAt = this.#now()
     if (answer === undefined) {
       operation.outcome = 'lost'
       return
@@ -118,11 +117,11 @@ export class History {
       return
     }
     operation.outcome = 'done'
-    operation.end = operation.over
+    operation.effectiveAt = operation.endedAt
     if (operation.kind === 'get') operation.value = answer as string | null
   }
 
-  /** Something goes wrong from now on. Call what is returned when it is over. */
+  /** A fault begins. Call the returned function when it ends. */
   fault(): () => void {
     const span = { from: this.#now(), to: Number.POSITIVE_INFINITY }
     this.#faults.push(span)
@@ -131,7 +130,7 @@ export class History {
     }
   }
 
-  /** A node stands still: its own clients have to wait. Call what is returned when it goes on. */
+  /** A node is paused, and its clients wait. Call the returned function when it continues. */
   pause(via: number): () => void {
     const span = { from: this.#now(), to: Number.POSITIVE_INFINITY }
     this.#pauses.set(via, [...(this.#pauses.get(via) ?? []), span])
@@ -141,11 +140,11 @@ export class History {
   }
 
   /** The clients of this node may lose their connections. */
-  mayEnd(via: number): void {
-    this.#mortal.add(via)
+  allowLostConnections(via: number): void {
+    this.#mayClose.add(via)
   }
 
-  /** Everything that must not have happened, in words; at best nothing. */
+  /** Describes every violation; empty if there is none. */
   check(): string[] {
     const problems = new Map<string, string[]>()
     const report = (kind: string, text: string): void => {
@@ -160,21 +159,23 @@ export class History {
     }
     for (const own of byKey.values()) this.#checkKey(own, report)
     return [...problems.values()].flatMap((each) =>
-      each.length > TOLD ? [...each.slice(0, TOLD), `… and ${each.length - TOLD} more like these`] : each,
+      each.length > REPORTED
+        ? [...each.slice(0, REPORTED), `… and ${each.length - REPORTED} more like these`]
+        : each,
     )
   }
 
   #checkEnd(operation: Operation, report: Report): void {
-    const { errors, patience } = this.#promises
+    const { errors, timeout } = this.#guarantees
     const { via, start, outcome, error } = operation
     if (outcome === 'failed' && !errors.test(error)) report('error', show(operation))
-    if (outcome === 'lost' && !this.#mortal.has(via)) report('connection lost', show(operation))
-    const until = Math.min(operation.over, this.#now())
+    if (outcome === 'lost' && !this.#mayClose.has(via)) report('connection lost', show(operation))
+    const until = Math.min(operation.endedAt, this.#now())
     const paused = (this.#pauses.get(via) ?? []).reduce(
       (sum, { from, to }) => sum + Math.max(0, Math.min(until, to) - Math.max(start, from)),
       0,
     )
-    if (until - start - paused > patience || outcome === 'open') report('hung', show(operation))
+    if (until - start - paused > timeout || outcome === 'open') report('hung', show(operation))
   }
 
   #checkKey(operations: readonly Operation[], report: Report): void {
@@ -184,7 +185,7 @@ export class History {
       .filter(({ outcome }) => outcome === 'done')
       .map((write) => ({ write, from: this.#settledFrom(write) }))
       .sort((a, b) => a.from - b.from)
-    /** Of the first writes of `settled`, the one that began last. */
+    /** At i: of the writes 0 to i of `settled`, the one that began last. */
     const newest: Operation[] = []
     for (const { write } of settled) {
       const last = newest.at(-1)
@@ -192,7 +193,7 @@ export class History {
     }
     for (const get of operations) {
       if (get.kind !== 'get' || get.outcome !== 'done') continue
-      if (get.value !== null && this.#promises.origin.test(get.value)) continue
+      if (get.value !== null && this.#guarantees.origin.test(get.value)) continue
       const last = newest[lowerBound(settled, get.start) - 1]
       if (get.value === null) this.#checkAbsence(get, last, writes, report)
       else this.#checkValue(get, byValue.get(get.value), last, report)
@@ -206,8 +207,8 @@ export class History {
     report: Report,
   ): void {
     if (write === undefined) report('a value that was not written to this key', show(get))
-    else if (write.start > get.end) report('a value before it was written', show(get))
-    else if (last !== undefined && last.start > write.end)
+    else if (write.start > get.effectiveAt) report('a value before it was written', show(get))
+    else if (last !== undefined && last.start > write.effectiveAt)
       report('stale', `${show(get)} after ${show(last)}, which followed ${show(write)}`)
   }
 
@@ -217,24 +218,27 @@ export class History {
     writes: readonly Operation[],
     report: Report,
   ): void {
-    const { keeps } = this.#promises
+    const { keeps } = this.#guarantees
     if (last === undefined || last.kind === 'del' || keeps === 'never') return
-    if (keeps === 'without-faults' && this.#faults.some(({ from, to }) => from < get.end && to > last.start))
+    if (
+      keeps === 'without-faults' &&
+      this.#faults.some(({ from, to }) => from < get.effectiveAt && to > last.start)
+    )
       return
     const mayBeGone = writes.some(
-      ({ kind, start, end }) => kind === 'del' && end > last.start && start < get.end,
+      ({ kind, start, effectiveAt }) => kind === 'del' && effectiveAt > last.start && start < get.effectiveAt,
     )
     if (!mayBeGone) report('gone', `${show(get)} after ${show(last)}`)
   }
 
-  /** From when on nothing older than this write may be seen. */
-  #settledFrom({ start, end }: Operation): number {
-    const { delivery, detection } = this.#promises
-    const soon = end + delivery
+  /** From when on no value older than this write may be returned. */
+  #settledFrom({ start, effectiveAt }: Operation): number {
+    const { delivery, detection } = this.#guarantees
+    const soon = effectiveAt + delivery
     let from = soon
     for (const fault of this.#faults) {
-      // What was wrong may show itself as late as that, also after it was mended.
-      if (fault.from <= soon && fault.to + detection >= start) from = end + detection
+      // A fault may have an effect that long after its end.
+      if (fault.from <= soon && fault.to + detection >= start) from = effectiveAt + detection
     }
     return from
   }
@@ -244,7 +248,7 @@ type Report = (kind: string, text: string) => void
 
 const NOTHING = /^\b$/
 
-/** How many of them are settled before `time`. */
+/** How many of them have `from` before `time`. */
 function lowerBound(settled: readonly { readonly from: number }[], time: number): number {
   let low = 0
   let high = settled.length
@@ -256,8 +260,8 @@ function lowerBound(settled: readonly { readonly from: number }[], time: number)
   return low
 }
 
-function show({ kind, key, via, value, start, over, outcome, error }: Operation): string {
+function show({ kind, key, via, value, start, endedAt, outcome, error }: Operation): string {
   const what = kind === 'del' ? '' : ` ${JSON.stringify(value)}`
-  const times = `${start.toFixed(0)} to ${over.toFixed(0)} ms`
+  const times = `${start.toFixed(0)} to ${endedAt.toFixed(0)} ms`
   return `${kind} ${key}${what} at ${via} (${times}${outcome === 'done' ? '' : `, ${outcome} ${error}`.trimEnd()})`
 }

@@ -1,28 +1,28 @@
-// A TCP proxy with faults, for each direction: slow, silent, drop by drop, cut, refusing.
+// A TCP proxy that injects faults, for each direction: delay, silence, single bytes, cut, refused connections.
 
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
-/** A port of this machine, or a Unix socket. */
+/** A local port or a Unix socket. */
 export type Target = { readonly port: number } | { readonly path: string }
 
-/** What becomes of the bytes of one direction. */
+/** The faults of one direction. */
 interface Faults {
-  /** How long each chunk is kept, ms. */
+  /** The delay of each chunk, ms. */
   delay: number
-  /** Nothing is forwarded, not even an end; it follows when this is over. */
+  /** Nothing is forwarded, not even the end of the stream. Everything follows when the fault is over. */
   silent: boolean
   /** Bytes are forwarded one by one. */
-  drips: boolean
-  /** After so many more bytes every connection is cut, in the middle of whatever it is. */
+  byteByByte: boolean
+  /** After this many further bytes all connections are cut. */
   budget: number
 }
 
-/** `there`: from who connects; `back`: from who was connected to. */
+/** `there`: from the connecting side; `back`: from the target. */
 export type Direction = 'there' | 'back'
 
-/** What stands for a host where nobody listens. */
-const NOBODY = 1
+/** A port on which nothing listens. */
+const CLOSED_PORT = 1
 
 export class FaultyProxy {
   readonly #server: Server
@@ -36,7 +36,7 @@ export class FaultyProxy {
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (from) => this.#accept(from))
   }
 
-  /** @param target where connections lead to, known when the first one is made */
+  /** @param target called for each connection */
   static async start(target: () => Target): Promise<FaultyProxy> {
     const proxy = new FaultyProxy(target)
     proxy.#server.listen(0, '127.0.0.1')
@@ -48,57 +48,57 @@ export class FaultyProxy {
     return (this.#server.address() as AddressInfo).port
   }
 
-  /** Connections that are open. */
+  /** The number of open connections. */
   get connections(): number {
     return this.#pipes.size
   }
 
-  /** Begins a connection through the proxy. */
+  /** Connects through the proxy. */
   connect(): Socket {
-    return connect({ host: '127.0.0.1', port: this.#refuses ? NOBODY : this.port })
+    return connect({ host: '127.0.0.1', port: this.#refuses ? CLOSED_PORT : this.port })
   }
 
-  /** Keeps every chunk for so long. */
+  /** Delays every chunk. */
   slow(ms: number, ...directions: readonly Direction[]): void {
     for (const faults of this.#of(directions)) faults.delay = ms
   }
 
-  /** Forwards nothing any more, in these directions or both, and closes nothing. */
+  /** Forwards nothing in these directions, by default both. Connections stay open. */
   silence(...directions: readonly Direction[]): void {
     for (const faults of this.#of(directions)) faults.silent = true
   }
 
-  /** Forwards what the other side says byte by byte. */
-  drip(): void {
-    this.#faults.back.drips = true
+  /** Forwards what the target sends byte by byte. */
+  sendByteByByte(): void {
+    this.#faults.back.byteByByte = true
   }
 
-  /** Cuts all connections once so many more bytes have gone in a direction. */
+  /** Cuts all connections after this many further bytes in a direction. */
   cutAfter(bytes: number, direction: Direction): void {
     this.#faults[direction].budget = bytes
   }
 
-  /** Says something on every connection that nobody has said; in the middle of what is said, perhaps. */
+  /** Writes bytes of its own to every connection, possibly in the middle of a message. */
   inject(bytes: string | Buffer, direction: Direction): void {
     for (const pipe of this.#pipes) pipe.inject(bytes, direction)
   }
 
-  /** Cuts all connections now. */
+  /** Resets all connections. */
   cut(): void {
     for (const pipe of this.#pipes) pipe.cut()
   }
 
-  /** Cuts all connections; new ones are refused. */
+  /** Resets all connections, and refuses new ones. */
   refuse(): void {
     this.#refuses = true
     this.cut()
   }
 
-  /** No more faults. What was kept goes on its way. */
+  /** Ends all faults. Delayed bytes are forwarded. */
   heal(): void {
     this.#refuses = false
     for (const faults of this.#of([])) Object.assign(faults, noFaults())
-    for (const pipe of this.#pipes) pipe.goOn()
+    for (const pipe of this.#pipes) pipe.resume()
   }
 
   async close(): Promise<void> {
@@ -129,38 +129,41 @@ export class FaultyProxy {
   }
 }
 
-/** One connection: two sockets, and what passes between them. */
+/** One proxied connection: two sockets and a channel for each direction. */
 class Pipe {
   readonly #from: Socket
   readonly #to: Socket
-  readonly #ways: readonly Way[]
-  readonly #over: (isOutOfBudget: boolean) => void
+  readonly #channels: readonly Channel[]
+  readonly #onEnd: (isOutOfBudget: boolean) => void
   #isCut = false
 
   constructor(
     from: Socket,
     to: Socket,
     faults: Readonly<Record<Direction, Faults>>,
-    over: (isOutOfBudget: boolean) => void,
+    onEnd: (isOutOfBudget: boolean) => void,
   ) {
     this.#from = from
     this.#to = to
-    this.#over = over
+    this.#onEnd = onEnd
     const spent = (): void => this.cut(true)
     const done = (): void => {
-      if (this.#ways.every(({ isOver }) => isOver)) this.cut()
+      if (this.#channels.every(({ isOver }) => isOver)) this.cut()
     }
-    this.#ways = [new Way(from, to, faults.there, spent, done), new Way(to, from, faults.back, spent, done)]
+    this.#channels = [
+      new Channel(from, to, faults.there, spent, done),
+      new Channel(to, from, faults.back, spent, done),
+    ]
   }
 
   cut(isOutOfBudget = false): void {
     if (this.#isCut) return
     this.#isCut = true
     this.#from.resetAndDestroy()
-    // Only TCP knows resets.
+    // Unix sockets have no reset.
     if (this.#to.remoteFamily === undefined) this.#to.destroy()
     else this.#to.resetAndDestroy()
-    this.#over(isOutOfBudget)
+    this.#onEnd(isOutOfBudget)
   }
 
   inject(bytes: string | Buffer, direction: Direction): void {
@@ -168,19 +171,19 @@ class Pipe {
     to.write(bytes)
   }
 
-  goOn(): void {
-    for (const way of this.#ways) way.goOn()
+  resume(): void {
+    for (const channel of this.#channels) channel.resume()
   }
 }
 
 /** One direction of a connection. */
-class Way {
+class Channel {
   isOver = false
   readonly #to: Socket
   readonly #faults: Faults
   readonly #spent: () => void
   readonly #done: () => void
-  /** What is kept, with when it may go on; an end has no bytes. */
+  /** Delayed chunks, and when each may be forwarded; null bytes are the end of the stream. */
   readonly #kept: { readonly bytes: Buffer | null; readonly at: number }[] = []
 
   constructor(from: Socket, to: Socket, faults: Faults, spent: () => void, done: () => void) {
@@ -199,30 +202,30 @@ class Way {
     from.on('close', end)
   }
 
-  /** Forwards what may leave. */
-  goOn(): void {
+  /** Forwards the chunks that are due. */
+  resume(): void {
     const now = performance.now()
     const faults = this.#faults
     while (this.#kept.length !== 0 && this.#kept[0].at <= now && !faults.silent) {
       this.#forward(this.#kept.shift()!.bytes)
-      if (faults.drips) break
+      if (faults.byteByByte) break
     }
     if (this.#kept.length === 0 || faults.silent) return
-    if (this.#kept[0].at <= now) setImmediate(() => this.goOn())
-    else setTimeout(() => this.goOn(), this.#kept[0].at - now)
+    if (this.#kept[0].at <= now) setImmediate(() => this.resume())
+    else setTimeout(() => this.resume(), this.#kept[0].at - now)
   }
 
   #keep(bytes: Buffer | null): void {
-    const { silent, delay, drips } = this.#faults
+    const { silent, delay, byteByByte } = this.#faults
     const isFree = this.#kept.length === 0
-    if (isFree && !silent && delay === 0 && !drips) {
+    if (isFree && !silent && delay === 0 && !byteByByte) {
       this.#forward(bytes)
       return
     }
     const at = performance.now() + delay
-    if (bytes === null || !drips) this.#kept.push({ bytes, at })
+    if (bytes === null || !byteByByte) this.#kept.push({ bytes, at })
     else for (let i = 0; i < bytes.length; i++) this.#kept.push({ bytes: bytes.subarray(i, i + 1), at })
-    if (isFree) this.goOn()
+    if (isFree) this.resume()
   }
 
   #forward(bytes: Buffer | null): void {
@@ -239,12 +242,12 @@ class Way {
       this.#to.write(part)
       return
     }
-    // What was written must leave before the connection is cut.
+    // The bytes within the budget must arrive before the connection is cut.
     if (this.#to.destroyed) this.#spent()
     else this.#to.write(part, this.#spent)
   }
 }
 
 function noFaults(): Faults {
-  return { delay: 0, silent: false, drips: false, budget: Number.POSITIVE_INFINITY }
+  return { delay: 0, silent: false, byteByByte: false, budget: Number.POSITIVE_INFINITY }
 }

@@ -1,4 +1,4 @@
-// Detectors on a simulated network: links with delays, cuts and loss, processes that pause, die and come back.
+// Failure detectors on a simulated network with delay, loss and partitions; processes pause, end and restart.
 
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { Detector } from '../../src/cluster/liveness/detector.ts'
@@ -9,34 +9,35 @@ import { type Random, seededRandom } from './random.ts'
 export interface SimOptions {
   readonly nodes: number
   readonly seed?: number
-  /** Milliseconds that bytes travel, one way: from, to. */
+  /** The one-way delay, ms: from, to. */
   readonly delay?: readonly [number, number]
   /** Probability that a message is lost. */
   readonly loss?: number
   readonly timeout?: number
-  readonly ping?: number
+  readonly heartbeatInterval?: number
   readonly probation?: DetectorOptions['probation']
 }
 
-/** Something that a detector told. */
+/** An event of a detector. */
 export type DetectorEvent =
   | { readonly at: number; readonly what: 'view'; readonly members: string }
-  | { readonly at: number; readonly what: 'deposed' | 'settled' }
-  | { readonly at: number; readonly what: 'doubt' | 'isolated'; readonly value: boolean }
+  | { readonly at: number; readonly what: 'declaredDead' | 'settled' }
+  | { readonly at: number; readonly what: 'leaseCheck' | 'isolated'; readonly value: boolean }
 
-/** Pause between two attempts to connect, in ms. */
+/** The wait between two connection attempts, ms. */
 const RETRY = 50
 
 interface Link {
   readonly to: SimNode
-  /** The run that it was opened to. */
+  /** The run of the peer's process that accepted it. */
   run: number
   state: 'connecting' | 'open' | 'closed'
   heard: number
-  pinged: Map<number, number>
+  /** By serial: when the heartbeat was sent. */
+  sent: Map<number, number>
 }
 
-/** An arbitrary fingerprint of names and weights. */
+/** A fingerprint of names and weights. */
 function fingerprint(members: readonly Member[]): number {
   let hash = 17
   for (const char of members.map(({ name, weight }) => `${name}*${weight}`).join()) {
@@ -50,11 +51,11 @@ export class SimNode {
   readonly member: Member
   detector!: Detector
   events: DetectorEvent[] = []
-  /** Runs so far; the process is there while `alive`. */
+  /** The number of runs so far. */
   run = 0
   alive = false
-  /** The machine answers for its ports: who connects to a process that is gone is refused. */
-  host = true
+  /** While the machine is up, connections to a process that has ended are refused. */
+  isHostUp = true
   paused = false
   backlog: (() => void)[] = []
   links = new Map<string, Link>()
@@ -64,20 +65,20 @@ export class SimNode {
     this.member = { name, host: name.slice(0, -5), port: 7000, weight }
   }
 
-  /** The names in its view, or what it is instead. */
-  get sees(): string {
+  /** The first letters of the names in its view. */
+  get viewNames(): string {
     return this.detector.view.members.map(({ name }) => name[0]).join('')
   }
 
-  count(what: DetectorEvent['what'], since = 0): number {
-    return this.events.filter((told) => told.what === what && told.at >= since).length
+  countEvents(what: DetectorEvent['what'], since = 0): number {
+    return this.events.filter((event) => event.what === what && event.at >= since).length
   }
 
-  /** What was told, in order, without times. */
-  get story(): string[] {
-    return this.events.map((told) => {
-      if (told.what === 'view') return told.members
-      return 'value' in told ? `${told.what}:${told.value}` : told.what
+  /** The events in order, without times; a view as the first letters of its names. */
+  get log(): string[] {
+    return this.events.map((event) => {
+      if (event.what === 'view') return event.members
+      return 'value' in event ? `${event.what}:${event.value}` : event.what
     })
   }
 }
@@ -86,7 +87,7 @@ export class SimCluster {
   readonly clock = new ManualClock(1_000_000)
   readonly nodes: SimNode[]
   readonly timeout: number
-  readonly ping: number
+  readonly heartbeatInterval: number
   readonly #options: SimOptions
   readonly #random: Random
   readonly #cuts = new Set<string>()
@@ -97,7 +98,7 @@ export class SimCluster {
     this.#options = options
     this.#random = seededRandom(options.seed ?? 1)
     this.timeout = options.timeout ?? 1000
-    this.ping = options.ping ?? 200
+    this.heartbeatInterval = options.heartbeatInterval ?? 200
     this.loss = options.loss ?? 0
     this.nodes = Array.from(
       { length: options.nodes },
@@ -105,7 +106,7 @@ export class SimCluster {
     )
   }
 
-  /** Starts all, and runs until each has met the others. */
+  /** Starts all nodes, and runs until they know each other. */
   static started(options: SimOptions): SimCluster {
     const cluster = new SimCluster(options)
     for (const node of cluster.nodes) cluster.start(node)
@@ -118,11 +119,11 @@ export class SimCluster {
     const { probation } = this.#options
     node.run++
     node.alive = true
-    node.host = true
+    node.isHostUp = true
     node.paused = false
     node.backlog = []
     node.links = new Map()
-    const tell = (told: DetectorEvent) => node.events.push(told)
+    const record = (event: DetectorEvent) => node.events.push(event)
     const at = () => clock.now()
     node.detector = new Detector({
       self: node.member,
@@ -132,35 +133,36 @@ export class SimCluster {
       epochOf: fingerprint,
       ...(probation && { probation }),
       events: {
-        onView: (view) => tell({ at: at(), what: 'view', members: text(view) }),
-        onDeclaredDead: () => tell({ at: at(), what: 'deposed' }),
-        onLeaseCheck: (value) => tell({ at: at(), what: 'doubt', value }),
-        onIsolated: (value) => tell({ at: at(), what: 'isolated', value }),
-        onSettled: () => tell({ at: at(), what: 'settled' }),
+        onView: (view) => record({ at: at(), what: 'view', members: text(view) }),
+        onDeclaredDead: () => record({ at: at(), what: 'declaredDead' }),
+        onLeaseCheck: (value) => record({ at: at(), what: 'leaseCheck', value }),
+        onIsolated: (value) => record({ at: at(), what: 'isolated', value }),
+        onSettled: () => record({ at: at(), what: 'settled' }),
         onChanged: () => this.#broadcast(node),
       },
     })
     node.detector.setMembers(list.map(({ member }) => member))
     for (const other of list) if (other !== node) this.#connect(node, other)
-    this.#beat(node, node.run)
+    this.#heartbeats(node, node.run)
   }
 
-  /** The process ends; its machine closes its connections and refuses new ones. */
+  /** The process ends: its connections are closed and new ones refused. */
   kill(node: SimNode): void {
     this.#end(node)
     for (const other of this.nodes) {
       const link = other.links.get(node.name)
-      if (link && link.run === node.run) this.#travel(node, other, () => this.#lose(other, link, 'closed'))
+      if (link && link.run === node.run)
+        this.#deliver(node, other, () => this.#breakLink(other, link, 'closed'))
     }
   }
 
-  /** The machine is gone: nothing answers. */
-  vanish(node: SimNode): void {
+  /** The machine is off: nothing answers. */
+  powerOff(node: SimNode): void {
     this.#end(node)
-    node.host = false
+    node.isHostUp = false
   }
 
-  /** As SIGSTOP: the machine goes on to take what comes in. */
+  /** As with SIGSTOP: messages are received and wait for the process. */
   pause(node: SimNode): void {
     node.paused = node.alive
   }
@@ -173,13 +175,13 @@ export class SimCluster {
     for (const run of backlog) if (node.alive) run()
   }
 
-  /** Nothing that `from` sends reaches `to`. */
+  /** Drops everything that `from` sends to `to`. */
   cut(from: SimNode, to: SimNode): void {
     this.#cuts.add(`${from.name} ${to.name}`)
   }
 
-  /** Nothing passes between the two groups. */
-  part(some: readonly SimNode[], others: readonly SimNode[]): void {
+  /** Drops everything between the two groups. */
+  partition(some: readonly SimNode[], others: readonly SimNode[]): void {
     for (const a of some) {
       for (const b of others) {
         this.cut(a, b)
@@ -194,19 +196,19 @@ export class SimCluster {
     for (const node of this.nodes) this.resume(node)
   }
 
-  /** Closes the link of one to another, as a proxy between them may. */
-  drop(from: SimNode, to: SimNode): void {
+  /** Closes a link, as a proxy in between may. */
+  closeLink(from: SimNode, to: SimNode): void {
     const link = from.links.get(to.name)
-    if (link && from.alive) this.#lose(from, link, 'closed')
+    if (link && from.alive) this.#breakLink(from, link, 'closed')
   }
 
   run(ms: number): void {
     this.clock.advance(ms)
   }
 
-  /** The different views that there are among those that live. */
+  /** The different views of the nodes that are alive. */
   get views(): string[] {
-    return [...new Set(this.nodes.filter(({ alive }) => alive).map(({ sees }) => sees))]
+    return [...new Set(this.nodes.filter(({ alive }) => alive).map(({ viewNames }) => viewNames))]
   }
 
   #end(node: SimNode): void {
@@ -216,38 +218,38 @@ export class SimCluster {
     node.links = new Map()
   }
 
-  #beat(node: SimNode, run: number): void {
-    this.clock.after(this.ping, () => {
+  #heartbeats(node: SimNode, run: number): void {
+    this.clock.after(this.heartbeatInterval, () => {
       if (node.run !== run || !node.alive) return
-      this.#process(node, () => {
+      this.#runProcess(node, () => {
         node.detector.tick()
         for (const link of node.links.values()) {
           if (link.state !== 'open') continue
-          if (this.clock.now() - link.heard >= this.timeout) this.#lose(node, link, 'silent')
-          else this.#sendPing(node, link)
+          if (this.clock.now() - link.heard >= this.timeout) this.#breakLink(node, link, 'silent')
+          else this.#sendHeartbeat(node, link)
         }
       })
-      this.#beat(node, run)
+      this.#heartbeats(node, run)
     })
   }
 
   #broadcast(node: SimNode): void {
-    for (const link of node.links.values()) if (link.state === 'open') this.#sendPing(node, link)
+    for (const link of node.links.values()) if (link.state === 'open') this.#sendHeartbeat(node, link)
   }
 
-  #sendPing(node: SimNode, link: Link): void {
+  #sendHeartbeat(node: SimNode, link: Link): void {
     const message = node.detector.message()
-    link.pinged.set(message.serial, this.clock.now())
+    link.sent.set(message.serial, this.clock.now())
     const { to } = link
-    this.#travel(node, to, () => {
+    this.#deliver(node, to, () => {
       if (link.run !== to.run) return
       to.detector.receive(node.name, message)
       const answer = to.detector.answer(message)
-      this.#travel(to, node, () => {
+      this.#deliver(to, node, () => {
         if (link.state !== 'open' || node.links.get(to.name) !== link) return
         link.heard = this.clock.now()
-        node.detector.heard(to.name, link.heard - (link.pinged.get(message.serial) ?? link.heard))
-        link.pinged.delete(message.serial)
+        node.detector.heard(to.name, link.heard - (link.sent.get(message.serial) ?? link.heard))
+        link.sent.delete(message.serial)
         node.detector.receive(to.name, answer)
       })
     })
@@ -255,63 +257,64 @@ export class SimCluster {
 
   #connect(node: SimNode, to: SimNode): void {
     if (!node.alive) return
-    const link: Link = { to, run: 0, state: 'connecting', heard: this.clock.now(), pinged: new Map() }
+    const link: Link = { to, run: 0, state: 'connecting', heard: this.clock.now(), sent: new Map() }
     node.links.set(to.name, link)
     const current = () => node.links.get(to.name) === link && link.state === 'connecting'
     this.clock.after(this.timeout, () => {
-      if (current()) this.#process(node, () => this.#lose(node, link, 'silent'))
+      if (current()) this.#runProcess(node, () => this.#breakLink(node, link, 'silent'))
     })
     const refuse = () => {
-      if (to.host) this.#travel(to, node, () => current() && this.#lose(node, link, 'refused'), true)
+      if (to.isHostUp)
+        this.#deliver(to, node, () => current() && this.#breakLink(node, link, 'refused'), true)
     }
-    this.#travel(
+    this.#deliver(
       node,
       to,
       () => {
         if (!to.alive) return refuse()
         if (link.run === 0) link.run = to.run
         const runId = `${to.name}/${to.run}`
-        this.#travel(to, node, () => {
+        this.#deliver(to, node, () => {
           if (!current()) return
           link.state = 'open'
           link.heard = this.clock.now()
           node.detector.linkReady(to.name, runId)
-          this.#sendPing(node, link)
+          this.#sendHeartbeat(node, link)
         })
       },
       true,
     )
   }
 
-  #lose(node: SimNode, link: Link, how: 'refused' | 'closed' | 'silent'): void {
+  #breakLink(node: SimNode, link: Link, how: 'refused' | 'closed' | 'silent'): void {
     if (link.state === 'closed' || node.links.get(link.to.name) !== link) return
     link.state = 'closed'
     node.detector.linkBroken(link.to.name, how)
     const { run } = node
     const again = () => node.run === run && this.#connect(node, link.to)
     if (how === 'closed') again()
-    else this.clock.after(RETRY, () => this.#process(node, again))
+    else this.clock.after(RETRY, () => this.#runProcess(node, again))
   }
 
-  /** Calls `arrive` at the other end, in the order of sending; not when the way is cut or nobody is there. */
-  #travel(from: SimNode, to: SimNode, arrive: () => void, toMachine = false): void {
+  /** Calls `arrive` at the other end, in the order of sending. Nothing arrives if the direction is cut or the node is gone. */
+  #deliver(from: SimNode, to: SimNode, arrive: () => void, toMachine = false): void {
     const [least, most] = this.#options.delay ?? [1, 10]
-    const way = `${from.name} ${to.name}`
-    if (this.#cuts.has(way) || (this.loss > 0 && this.#random() / 2 ** 32 < this.loss)) return
+    const direction = `${from.name} ${to.name}`
+    if (this.#cuts.has(direction) || (this.loss > 0 && this.#random() / 2 ** 32 < this.loss)) return
     const at = Math.max(
-      this.#arrivals.get(way) ?? 0,
+      this.#arrivals.get(direction) ?? 0,
       this.clock.now() + least + (this.#random() % (most - least + 1)),
     )
-    this.#arrivals.set(way, at)
+    this.#arrivals.set(direction, at)
     this.clock.after(at - this.clock.now(), () => {
-      if (this.#cuts.has(way)) return
-      if (to.alive) this.#process(to, arrive)
+      if (this.#cuts.has(direction)) return
+      if (to.alive) this.#runProcess(to, arrive)
       else if (toMachine) arrive()
     })
   }
 
-  /** Runs what a process has to do, later when it stands still. */
-  #process(node: SimNode, run: () => void): void {
+  /** Runs an action of a process, after the pause if it is paused. */
+  #runProcess(node: SimNode, run: () => void): void {
     if (!node.alive) return
     if (node.paused) node.backlog.push(run)
     else run()

@@ -142,7 +142,7 @@ describe('nodes that are cut off', () => {
 
   test('what is invalidated at a node that reaches nobody is an error', async () => {
     const { cluster, talkers } = await held()
-    for (const proxy of cluster.around(2)) proxy.silence()
+    for (const proxy of cluster.linksOf(2)) proxy.silence()
     const [, , lonely] = talkers
     for (const command of [
       ['INVALIDATE', 'TAG', 'tag:1'],
@@ -157,7 +157,7 @@ describe('nodes that are cut off', () => {
   test('what others invalidate meanwhile is gone when it is back', async () => {
     const { source, cluster, talkers } = await held()
     const [first, second, lonely] = talkers
-    for (const proxy of cluster.around(2)) proxy.silence()
+    for (const proxy of cluster.linksOf(2)) proxy.silence()
     await source.change(KEYS, async () => undefined)
     expect(await first.call('INVALIDATE', 'TAG', ...Array.from({ length: TAGS }, (_, i) => `tag:${i}`))).toBe(
       'OK',

@@ -28,7 +28,7 @@ test('a node is killed, and its own clients come back to it', async () => {
   const workload = work({ history, nodes, keys: someKeys(200), clients: 3 })
   await workload.progress(1000)
   const heal = history.fault()
-  history.mayEnd(nodes[0].port)
+  history.allowLostConnections(nodes[0].port)
   await nodes[0].kill()
   await nodes[0].start()
   await agree(nodes)

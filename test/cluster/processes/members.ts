@@ -7,7 +7,7 @@ import { parseAddress } from '../../../src/cluster/member.ts'
 import { assignSlots } from '../../../src/cluster/ring/slots.ts'
 import { Talker } from '../../attack/talker.ts'
 import { FaultyCluster, type FaultyClusterOptions } from '../../support/faulty-cluster.ts'
-import { History, type Promises } from '../../support/history.ts'
+import { History, type Guarantees } from '../../support/history.ts'
 import { Members, type MembersOptions, type NodeProcess } from '../../support/node-process.ts'
 import { poll } from '../../support/poll.ts'
 import { Workload, type WorkloadOptions } from '../../support/workload.ts'
@@ -110,7 +110,7 @@ export function someKeys(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `key:${i}`)
 }
 
-export function historyOf(promises: Partial<Promises> = {}): History {
+export function historyOf(promises: Partial<Guarantees> = {}): History {
   return new History({ detection: DETECTION, ...promises })
 }
 

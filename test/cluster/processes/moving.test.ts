@@ -47,7 +47,7 @@ test('a node joins and another leaves: of 100,000 keys, and of those that are wr
   const talker = await talk(first, GROUP)
   await fill(talker)
   const history = historyOf({ keeps: 'always' })
-  history.mayEnd(leaving.port)
+  history.allowLostConnections(leaving.port)
   const workload = work({ history, nodes: [first, leaving], keys: someKeys(500), clients: 2, pause: 10 })
   await workload.progress(500)
   const heal = history.fault()

@@ -15,7 +15,7 @@ test.each([3, 5])(
     await workload.progress(500)
     const heal = history.fault()
     for (const node of nodes) {
-      history.mayEnd(node.port)
+      history.allowLostConnections(node.port)
       expect(await node.terminate()).toMatchObject({ code: 0, stderr: '' })
       await node.start()
       await agree(nodes)

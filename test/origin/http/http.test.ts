@@ -502,7 +502,7 @@ describe('faults', () => {
   test('a slow drip is waited for while it is wanted', async () => {
     const port = await serve((_, response) => response.end('dripping'))
     const proxy = await FaultyProxy.start(() => ({ port }))
-    proxy.drip()
+    proxy.sendByteByByte()
     expect(textOf(await load(originOf({ url: `http://127.0.0.1:${proxy.port}/{key}` }), 'a'))).toBe(
       'dripping',
     )

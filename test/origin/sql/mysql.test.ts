@@ -297,7 +297,7 @@ describeWithMariadb('MariaDB', (mariadb) => {
     expect(await textOf(origin, 'user:1')).toBe('one')
     proxy.cut()
     await expect.poll(() => textOf(origin, 'user:2').catch(() => 'broken')).toBe('two')
-    proxy.drip()
+    proxy.sendByteByByte()
     expect(await textOf(origin, 'user:1')).toBe('one')
     await origin.close()
     const slow = sqlOrigin({

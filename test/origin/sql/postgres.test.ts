@@ -465,7 +465,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
 
     test('bytes that come one by one, and late, are the same bytes', async () => {
       const proxy = await FaultyProxy.start(() => postgres().target)
-      proxy.drip()
+      proxy.sendByteByByte()
       const origin = sqlOrigin({ url: throughProxy(proxy), ...together, pool: 1 })
       expect(await bulk(origin, ['user:1', 'user:2'])).toEqual(['name 1', 'name 2'])
       proxy.heal()
