@@ -1,22 +1,22 @@
-// Turns the chunks of a connection into requests: Redis's multibulk and inline formats, its limits and its errors.
+// Decodes the requests of a connection: Redis's multibulk and inline formats, with its limits and its errors.
 
 import { isCanonicalInteger, parseInteger } from '../bytes/numbers/decimal.ts'
 import type { Args } from './args.ts'
-import { ChunkQueue } from './chunk-queue.ts'
 import { splitInline } from './inline.ts'
-import { type DecoderLimits, MAX_FRAME, refuseCount, refuseLength } from './limits.ts'
+import { refuseCount, refuseLength } from './limits.ts'
 import { PartialFrame, WHOLE_LINE } from './partial-frame.ts'
+import { RequestInput } from './request-input.ts'
 
 export type { DecoderLimits } from './limits.ts'
 
-/** Every byte received has been used: feed more. */
+/** Every byte received is decoded: more is needed. */
 export const NEED_MORE = 0
 /** A request is in `args`. */
 export const REQUEST = 1
-/** The client broke the protocol: `error` says how, nothing more is decoded, the connection must close. */
+/** The client violated the protocol: `error` says how. Nothing more is decoded, and the connection must be closed. */
 export const PROTOCOL_ERROR = 2
 
-/** A frame without a request: an empty line, a multibulk of no arguments. */
+/** A frame without a request: an empty line, or a multibulk of no arguments. */
 const NO_REQUEST = 3
 
 export type Decoded = typeof NEED_MORE | typeof REQUEST | typeof PROTOCOL_ERROR
@@ -29,14 +29,9 @@ const LF = 0x0a
 const ZERO = 0x30
 const MINUS = 0x2d
 
-/** What {@link RequestDecoder} gets for a line whose end has not arrived, or will not be waited for. */
+/** Results of `lineEnd`: the end has not arrived yet, or the line exceeds its limit. */
 const INCOMPLETE = -1
 const TOO_LONG = -2
-
-/** What a range costs in {@link Args}: two int32. Counted as held, since a client decides how many there are. */
-const RANGE_BYTES = 8
-
-const NOTHING = Buffer.alloc(0)
 
 /**
  * Decodes the requests of one connection, pulled one at a time:
@@ -46,58 +41,18 @@ const NOTHING = Buffer.alloc(0)
  * while (decoder.next(args) === REQUEST) handle(args)
  * ```
  *
- * Arguments are ranges of the chunk itself; nothing is allocated per request. Only a frame that ends in a later
- * chunk is put together in a buffer of its own (see {@link PartialFrame}), and decoding goes on where it stopped, so
- * the work is linear in the bytes however they are divided. Pulling may stop at any request and go on later, with
- * or without further chunks fed meanwhile.
+ * Arguments are ranges of the chunk itself; nothing is allocated per request. Only a frame that ends in a later chunk
+ * is copied to a buffer of its own (see {@link PartialFrame}). Decoding continues where it stopped, so the work is
+ * linear in the bytes, however they are divided into chunks. The caller may stop at any request and continue later,
+ * with or without feeding more chunks first.
  *
- * As in Redis, the two bytes after an argument and the byte after a line's `\r` are skipped unread.
+ * As in Redis, the two bytes after an argument, and the byte after the `\r` of a line, are skipped without a check.
  */
-export class RequestDecoder {
-  /** False while the client may send only what AUTH and HELLO need (Redis: unauthenticated limits). */
+export class RequestDecoder extends RequestInput {
+  /** False: only small requests are allowed, enough for AUTH and HELLO (Redis's limits for unauthenticated clients). */
   authenticated = true
-  /** What the client did wrong, without `-ERR `: `Protocol error: invalid bulk length`. */
-  error = ''
-  /** Whether the error is too many bytes held: Redis then closes the connection without a reply. */
-  overflow = false
 
-  private limits: DecoderLimits
-  private chunk: Buffer = NOTHING
-  private at = 0
-  private limit = 0
-  private partial: PartialFrame | null = null
-  private readonly queue = new ChunkQueue()
-
-  constructor(limits: DecoderLimits) {
-    this.limits = limits
-  }
-
-  /** Bytes held that have not become a request. */
-  get buffered(): number {
-    const partial = this.partial
-    const begun = partial === null || partial.complete ? 0 : partial.length
-    return begun + (this.limit - this.at) + this.queue.bytes
-  }
-
-  /** What follows was let in elsewhere already: other limits hold for it. */
-  relimit(limits: DecoderLimits): void {
-    this.limits = limits
-  }
-
-  /** Takes over a received chunk, which must not change until it is used up. Ends the validity of `args`. */
-  feed(chunk: Buffer): void {
-    if (this.error !== '') return
-    if (this.at === this.limit && this.queue.empty) {
-      this.chunk = chunk
-      this.at = 0
-      this.limit = chunk.length
-      return
-    }
-    this.queue.push(chunk)
-    if (this.buffered > this.limits.maxQueryBuffer) this.failOverflow()
-  }
-
-  /** Decodes the next request into `args`, which stay valid until the next call of this or of {@link feed}. */
+  /** Decodes the next request into `args`, which are valid until the next call of this or of {@link feed}. */
   next(args: Args): Decoded {
     for (;;) {
       let step: Step
@@ -117,7 +72,7 @@ export class RequestDecoder {
     }
   }
 
-  /** The slower part of {@link next}: continues a divided frame, or turns to the next chunk. */
+  /** The slow path of {@link next}: continues a divided frame, or goes on to the next chunk. */
   private resume(args: Args): Step {
     if (this.error !== '') return PROTOCOL_ERROR
     if (this.partial?.complete) this.partial = null
@@ -150,39 +105,9 @@ export class RequestDecoder {
     return NEED_MORE
   }
 
-  /** Moves what `partial` wants from the chunk to it; false when that cannot have brought it further. */
-  private extend(partial: PartialFrame): boolean {
-    const { chunk, at } = this
-    const available = this.limit - at
-    const whole = partial.missingBytes === WHOLE_LINE
-    const lineFeed = whole ? chunk.indexOf(LF, at) : -1
-    const wanted = whole ? (lineFeed < 0 ? available : lineFeed + 1 - at) : partial.missingBytes
-    const taken = Math.min(wanted, available)
-    const held = partial.length + taken + partial.index * RANGE_BYTES
-    if (held > Math.min(this.limits.maxQueryBuffer, MAX_FRAME)) {
-      this.failOverflow()
-      return false
-    }
-    partial.append(chunk, at, at + taken)
-    this.at = at + taken
-    if (whole) return lineFeed >= 0 || partial.length > this.limits.maxInline
-    partial.missingBytes -= taken
-    return partial.bulk < 0 || partial.at + partial.bulk + 2 <= partial.length
-  }
-
-  /** Makes the next chunk that waits the current one; false when none does. */
-  private nextChunk(): boolean {
-    let chunk = this.queue.shift()
-    while (chunk !== null && chunk.length === 0) chunk = this.queue.shift()
-    this.chunk = chunk ?? NOTHING
-    this.at = 0
-    this.limit = this.chunk.length
-    return chunk !== null
-  }
-
   /**
-   * Decodes a multibulk frame from where it stopped: its own header (`announced` 0), or argument `index`, whose
-   * length is `length` or still to be read (-1).
+   * Decodes a multibulk frame from where decoding stopped: at its own header (`announced` 0), or at argument `index`,
+   * whose length is `length`, or -1 when its header is not decoded yet.
    */
   private multibulk(
     args: Args,
@@ -197,7 +122,7 @@ export class RequestDecoder {
     let at = from
     let argc = announced
     if (argc === 0) {
-      // One digit is read here, all else below.
+      // The fast path for one digit.
       const digit = limit - at >= 4 && buf[at + 2] === CR ? buf[at + 1] - ZERO : 0
       if (digit > 0 && digit <= 9 && digit <= limits.maxMultibulk) {
         argc = digit
@@ -220,7 +145,7 @@ export class RequestDecoder {
     let bulk = length
     for (let i = index; i < argc; i++) {
       if (bulk < 0) {
-        // One or two digits are read here, all else below.
+        // The fast path for one or two digits.
         if (limit - at >= 5 && buf[at] === DOLLAR && limits.maxBulk >= 99) {
           const first = buf[at + 1] - ZERO
           const second = buf[at + 2]
@@ -269,7 +194,7 @@ export class RequestDecoder {
     return REQUEST
   }
 
-  /** Decodes an inline request: one line, ended by `\n` or `\r\n`. */
+  /** Decodes an inline request: one line that ends with `\n` or `\r\n`. */
   private inline(args: Args, buf: Buffer, at: number, limit: number): Step {
     const last = Math.min(limit, at + this.limits.maxInline + 1)
     let lineFeed = at
@@ -287,7 +212,7 @@ export class RequestDecoder {
     return args.count === 0 ? NO_REQUEST : REQUEST
   }
 
-  /** Index of the `\r` that ends the line at `at` and has a byte after it, or {@link INCOMPLETE}, {@link TOO_LONG}. */
+  /** Index of the `\r` that ends the line at `at`, if a byte follows it; else {@link INCOMPLETE} or {@link TOO_LONG}. */
   private lineEnd(buf: Buffer, at: number, limit: number): number {
     const last = Math.min(limit, at + this.limits.maxInline + 1)
     let end = this.partial === null ? at : Math.max(at, this.partial.searched)
@@ -296,7 +221,7 @@ export class RequestDecoder {
     return end + 1 < limit ? end : INCOMPLETE
   }
 
-  /** Keeps what has arrived of a multibulk frame, and how far it is decoded: as in {@link PartialFrame.suspend}. */
+  /** Saves an incomplete multibulk frame, and the position that it is decoded to: see {@link PartialFrame.suspend}. */
   private suspend(
     args: Args,
     buf: Buffer,
@@ -322,24 +247,9 @@ export class RequestDecoder {
     this.abandon(`Protocol error: ${what}`)
     return PROTOCOL_ERROR
   }
-
-  private failOverflow(): void {
-    this.overflow = true
-    this.abandon('max query buffer length reached')
-  }
-
-  /** Decodes nothing more, and holds nothing. */
-  private abandon(error: string): void {
-    this.error = error
-    this.partial = null
-    this.queue.clear()
-    this.chunk = NOTHING
-    this.at = 0
-    this.limit = 0
-  }
 }
 
-/** The count that `buf[start, end)` spells; NaN when it is no int64. Below -2^53 only the sign is right. */
+/** The count in `buf[start, end)`; NaN: no int64. -1 stands for every count below -2^53. */
 function multibulkCount(buf: Buffer, start: number, end: number): number {
   const count = parseInteger(buf, start, end)
   if (Number.isNaN(count) && buf[start] === MINUS && isCanonicalInteger(buf, start, end)) return -1
