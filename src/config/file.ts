@@ -2,7 +2,6 @@
 
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, extname, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { ConfigError, type Flags, type ResolvedConfig, resolveLayers, type Variables } from './config.ts'
 import { isObject, show } from './readers.ts'
 
@@ -65,12 +64,16 @@ async function readConfig(path: string, name: string): Promise<unknown> {
   }
 }
 
+/**
+ * Imports a module of any kind. jiti compiles TypeScript within this process; modules that need no compiling, such as
+ * the package `erinys`, are those that Node.js itself loads.
+ */
 async function importDefault(path: string): Promise<unknown> {
-  const { tsImport } = await import('tsx/esm/api')
-  const module: { default?: unknown } = await tsImport(pathToFileURL(path).href, import.meta.url)
-  const exported = module.default
-  // A file in a CommonJS package, written as a module, arrives whole as the default export.
-  const config = isObject(exported) && '__esModule' in exported ? exported.default : exported
+  const { createJiti } = await import('jiti')
+  // Nothing is kept on disk, or from an earlier import: a changed file is read again.
+  const jiti = createJiti(import.meta.url, { fsCache: false, moduleCache: false, interopDefault: false })
+  const exported = await jiti.import(path)
+  const config = isObject(exported) && 'default' in exported ? exported.default : undefined
   if (config === undefined)
     throw new Error('has no default export, wants `export default defineConfig({ … })`')
   return config
@@ -82,7 +85,6 @@ function reason(error: unknown): string {
     error instanceof Error ? (error as NodeJS.ErrnoException) : { code: undefined, message: show(error) }
   const text = message
     .replace(/\s*Require stack:.*$/s, '')
-    .replace(/\?namespace=[\w-]+/g, '')
     .replace(/\s+/g, ' ')
     .trim()
   if (!NOT_FOUND.includes(code ?? '') || !/'erinys'/.test(text)) return text

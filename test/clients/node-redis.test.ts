@@ -1,4 +1,4 @@
-import { createClient, createClientPool, RESP_TYPES } from 'redis'
+import { createClient, createClientPool, RESP_TYPES } from '@redis/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ClientLibrary, clientContract } from '../contracts/client.contract.ts'
 import { GatedOrigin } from '../support/gated-origin.ts'

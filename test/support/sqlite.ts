@@ -1,19 +1,89 @@
-// SQLite for tests: its package is native, and optional where it can be neither fetched nor built.
+// SQLite for tests, by each of the engines that are there.
 
-import type Database from 'better-sqlite3'
+import { createRequire } from 'node:module'
+import { betterSqlite, builtinSqlite, type SqliteEngine } from '../../src/origin/sql/sqlite-engine.ts'
 import { describeIfFound } from './executable.ts'
 
-const found = await import('better-sqlite3')
-  .then(
-    ({ default: open }) => {
-      new open(':memory:').close()
-      return open
-    },
-    () => undefined,
-  )
-  .catch(() => undefined)
+const require = createRequire(import.meta.url)
 
-/** A `describe` whose tests need SQLite; else they are skipped loudly, or fail where ERINYS_TEST_REQUIRE has `sqlite`. */
-export function describeWithSqlite(name: string, body: (open: typeof Database) => void): void {
-  describeIfFound(found, name, 'better-sqlite3', 'sqlite', body)
+/** Undefined where better-sqlite3 is not installed, here or in a folder of NODE_PATH, or was built for another Node.js. */
+const better = works(betterSqlite())
+const builtin = builtinSqlite()
+
+function works(engine: SqliteEngine | undefined): SqliteEngine | undefined {
+  try {
+    engine?.open(':memory:', false).close()
+    return engine
+  } catch {
+    return undefined
+  }
+}
+
+/** The connection of a test, besides the one of the origin. */
+export interface TestDatabase {
+  /** Runs statements. */
+  exec(sql: string): void
+  /** Runs one statement, with what it is bound to. */
+  run(sql: string, ...values: readonly (string | number | Uint8Array)[]): void
+  /** Rows as arrays. */
+  rows(sql: string): unknown[][]
+  readonly inTransaction: boolean
+  close(): void
+}
+
+/** Opens a file, or makes it. */
+export type OpenDatabase = (path: string) => TestDatabase
+
+interface Statement {
+  run(...values: unknown[]): unknown
+  raw(): void
+  setReturnArrays(on: boolean): void
+  all(): unknown[][]
+}
+
+interface Connection {
+  exec(sql: string): void
+  prepare(sql: string): Statement
+  readonly inTransaction?: boolean
+  readonly isTransaction?: boolean
+  close(): void
+}
+
+const openDatabase: OpenDatabase = (path) => {
+  const open = (): Connection => {
+    if (builtin === undefined) return new (require('better-sqlite3'))(path)
+    return new (require('node:sqlite').DatabaseSync)(path)
+  }
+  const connection = open()
+  return {
+    exec: (sql) => void connection.exec(sql),
+    run: (sql, ...values) => void connection.prepare(sql).run(...values),
+    rows(sql) {
+      const statement = connection.prepare(sql)
+      if (builtin === undefined) statement.raw()
+      else statement.setReturnArrays(true)
+      return statement
+        .all()
+        .map((row) => row.map((cell) => (cell instanceof Uint8Array ? Uint8Array.from(cell) : cell)))
+    },
+    get inTransaction() {
+      return connection.inTransaction ?? connection.isTransaction ?? false
+    },
+    close: () => connection.close(),
+  }
+}
+
+/** A `describe` whose tests need SQLite, whichever engine: without any they are skipped loudly. */
+export function describeWithSqlite(name: string, body: (open: OpenDatabase) => void): void {
+  const found = builtin === undefined && better === undefined ? undefined : openDatabase
+  describeIfFound(found, name, 'node:sqlite or better-sqlite3', 'sqlite', body)
+}
+
+/** A `describe` for each engine; one that is not there is skipped loudly, or fails where ERINYS_TEST_REQUIRE names it. */
+export function describeEachSqlite(body: (engine: SqliteEngine, open: OpenDatabase) => void): void {
+  for (const [name, engine] of [
+    ['node:sqlite', builtin],
+    ['better-sqlite3', better],
+  ] as const)
+    describeIfFound(engine, `SQLite, ${name}`, name, name, (found) => body(found, openDatabase))
 }

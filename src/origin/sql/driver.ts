@@ -5,6 +5,7 @@ import { BadRequest, notApplied } from '../../group/origin.ts'
 import { errorText } from '../abortable.ts'
 import type { TlsOptions } from '../tls-options.ts'
 import type { Cell } from './cell.ts'
+import type { SqliteEngine } from './sqlite-engine.ts'
 
 /** A key as a parameter: text, or an integer where the key pattern says so. */
 export type Parameter = string | bigint
@@ -29,6 +30,8 @@ export interface DriverOptions {
   readonly statementTimeout: number
   /** Whether statements that write will be prepared. */
   readonly writes: boolean
+  /** The SQLite engine; by default the one that is available. */
+  readonly sqlite?: SqliteEngine
   /** Called when an idle connection breaks. */
   readonly onIdleError: (error: Error) => void
 }

@@ -1,74 +1,63 @@
-// SQLite for the SQL origin, by `better-sqlite3`: statements run on the node's own thread, so they should be short.
+// SQLite for the SQL origin. Statements run on the node's own thread, so they should be short.
 
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Database, Statement } from 'better-sqlite3'
 import { abortable } from '../abortable.ts'
 import { type Cell, Literal, numberCell } from './cell.ts'
 import {
   type Change,
+  checkParameters,
   type Driver,
   type DriverOptions,
-  importPackage,
   type Parameter,
   type Rows,
   StatementError,
   textOrBytes,
 } from './driver.ts'
+import {
+  type SqliteDatabase,
+  type SqliteEngine,
+  type SqliteStatement,
+  type SqliteValue,
+  sqliteEngine,
+} from './sqlite-engine.ts'
+import { scanSql } from './sqlite-scan.ts'
 
-/** How long a statement waits before it looks whether a writer has let go of the file, in ms. */
+/** Pause between attempts while another connection holds the lock, ms. */
 const BUSY_INTERVAL = 10
 
-type SqliteError = Error & { readonly code?: string }
-
-/** @param path of a file, which is opened when it is needed, for reading only unless it is written to */
+/** @param path the file; opened at first use, for reading only unless the origin writes */
 export async function openSqlite(path: string, options: DriverOptions): Promise<Driver> {
-  const { default: open } = await importPackage('better-sqlite3', () => import('better-sqlite3'))
-  const readonly = !options.writes
-  return new SqliteDriver(() => new open(path, { readonly, fileMustExist: true, timeout: 0 }), options)
+  return new SqliteDriver(path, options, options.sqlite ?? sqliteEngine())
 }
 
 class SqliteDriver implements Driver {
-  readonly #open: () => Database
+  readonly #path: string
   readonly #options: DriverOptions
-  readonly #statements = new Map<string, Statement>()
-  #database: Database | undefined
+  readonly #engine: SqliteEngine
+  readonly #statements = new Map<string, SqliteStatement>()
+  #database: SqliteDatabase | undefined
 
-  constructor(open: () => Database, options: DriverOptions) {
-    this.#open = open
+  constructor(path: string, options: DriverOptions, engine: SqliteEngine) {
+    this.#path = path
     this.#options = options
+    this.#engine = engine
   }
 
   one(parameter: Parameter | null, signal: AbortSignal): Promise<Rows> {
-    const { query } = this.#options
-    return this.#patiently(signal, (database) => this.#all(database, query, parameter), query)
+    return this.#read(this.#options.query, parameter, signal)
   }
 
   many(parameters: readonly Parameter[] | null, signal: AbortSignal): Promise<Rows> {
     const json = parameters?.map((item) => (typeof item === 'bigint' ? item : JSON.stringify(item))).join(',')
-    const parameter = json === undefined ? null : `[${json}]`
     const { batchQuery = '' } = this.#options
-    return this.#patiently(signal, (database) => this.#all(database, batchQuery, parameter), batchQuery)
+    return this.#read(batchQuery, json === undefined ? null : `[${json}]`, signal)
   }
 
   async prepare(sql: string, parameters: number, signal: AbortSignal): Promise<Change> {
-    const [statement, isNumbered] = await this.#patiently(signal, (database) => {
-      const nulls = new Array<null>(parameters).fill(null)
-      try {
-        // A statement keeps what it is bound to: this one is only for looking.
-        database.prepare(sql).bind(...nulls)
-        return [database.prepare(sql), false] as const
-      } catch (error) {
-        if (!(error instanceof RangeError)) throw error
-        if (!/\?\d/.test(sql)) throw error
-        database.prepare(sql).bind(numbered(nulls))
-        return [database.prepare(sql), true] as const
-      }
-    })
+    await this.#retry(sql, signal, (database) => this.#statement(database, sql, parameters))
     return async (key, values, until) => {
-      const given = [key, ...values.map(textOrBytes)]
-      const bound = isNumbered ? [numbered(given)] : given
-      const run = (): unknown => (statement.reader ? statement.all(...bound) : statement.run(...bound))
-      await this.#patiently(until, run, sql)
+      const bound = [key, ...values.map(textOrBytes)]
+      await this.#retry(sql, until, (database) => this.#statement(database, sql, parameters).all(bound))
     }
   }
 
@@ -77,88 +66,93 @@ class SqliteDriver implements Driver {
     this.#database?.close()
   }
 
+  #read(sql: string, parameter: SqliteValue, signal: AbortSignal): Promise<Rows> {
+    return this.#retry(sql, signal, (database) => {
+      const statement = this.#statement(database, sql, 1)
+      if (!statement.givesRows) throw new StatementError('the query gives no rows', false, undefined)
+      const rows = statement.all([parameter]).map((row) => row.map(readCell))
+      return { columns: statement.columns(), rows }
+    })
+  }
+
+  /** @throws StatementError, or the engine's error */
+  #statement(database: SqliteDatabase, sql: string, parameters: number): SqliteStatement {
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      checkText(sql)
+      statement = database.prepare(sql)
+      checkParameters(scanSql(sql).parameters, parameters)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+
   /**
-   * Does something again until nobody else writes, for as long as a statement may take.
-   * @param sql the statement that is run, if one is
+   * Runs a statement, again and again while another connection holds the lock, for as long as a statement may take.
+   * @throws StatementError for a fault of the statement or of its values, else Error that names the file
    */
-  async #patiently<Result>(
+  async #retry<Result>(
+    sql: string,
     signal: AbortSignal,
-    run: (database: Database) => Result,
-    sql?: string,
+    run: (database: SqliteDatabase) => Result,
   ): Promise<Result> {
     const until = performance.now() + this.#options.statementTimeout
     for (;;) {
       signal.throwIfAborted()
-      // A file that cannot be opened says nothing about the statement.
       this.#database ??= this.#open()
       try {
         return run(this.#database)
       } catch (error) {
+        if (error instanceof StatementError) throw error
         const { message } = error as Error
-        if (isOfValue(error)) throw new StatementError(message, true, error)
-        if (isOfStatement(error)) throw new StatementError(message, this.#compiles(sql), error)
-        if (!isBusy(error) || performance.now() >= until) throw error
+        const fault = this.#engine.faultOf(error)
+        if (fault === 'value') throw new StatementError(message, true, error)
+        if (fault === 'sql') throw new StatementError(message, this.#compiles(this.#database, sql), error)
+        if (fault === 'other' || performance.now() >= until) throw this.#ofFile(error)
       }
       await abortable(wait(BUSY_INTERVAL), signal)
     }
   }
 
-  /** Then what is wrong is what it was run with (text that is no JSON, say): SQLite has one code for both. */
-  #compiles(sql: string | undefined): boolean {
-    if (sql === undefined || this.#database === undefined) return false
+  #open(): SqliteDatabase {
     try {
-      return this.#database.prepare(sql).source === sql
+      return this.#engine.open(this.#path, !this.#options.writes)
+    } catch (error) {
+      throw this.#ofFile(error)
+    }
+  }
+
+  #ofFile(error: unknown): Error {
+    return new Error(`${this.#path}: ${(error as Error).message}`, { cause: error })
+  }
+
+  /** A statement that compiles was refused for its values (text that is not JSON): SQLite has one code for both. */
+  #compiles(database: SqliteDatabase, sql: string): boolean {
+    try {
+      database.prepare(sql)
+      return true
     } catch {
       return false
     }
   }
-
-  #all(database: Database, sql: string, parameter: Parameter | null): Rows {
-    const statement = this.#reading(database, sql)
-    const rows = statement.all(parameter) as unknown[][]
-    return {
-      columns: statement.columns().map(({ name }) => name),
-      rows: rows.map((row) => row.map(readCell)),
-    }
-  }
-
-  #reading(database: Database, sql: string): Statement {
-    let statement = this.#statements.get(sql)
-    if (statement === undefined) {
-      statement = database.prepare(sql)
-      if (!statement.reader) throw new StatementError('the query gives no rows', false, undefined)
-      statement.safeIntegers().raw()
-      this.#statements.set(sql, statement)
-    }
-    return statement
-  }
 }
 
-/** By the numbers of `?1`, `?2`, which better-sqlite3 takes for names. */
-function numbered(values: readonly unknown[]): Record<string, unknown> {
-  return Object.fromEntries(values.map((value, i) => [i + 1, value]))
+/** @throws StatementError for what not every engine refuses */
+function checkText(sql: string): void {
+  const { statements, isMixed } = scanSql(sql)
+  if (statements === 'one' && !isMixed) return
+  throw new StatementError(
+    isMixed
+      ? 'write all its parameters as ?, or all as ?1, ?2'
+      : `wants one statement, got ${statements === 'none' ? 'none' : 'more than one'}`,
+    false,
+    undefined,
+  )
 }
 
-function isBusy(error: unknown): boolean {
-  const { code = '' } = error as SqliteError
-  return code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')
-}
-
-/** A constraint, a type, a length. */
-function isOfValue(error: unknown): boolean {
-  const { code = '' } = error as SqliteError
-  return code.startsWith('SQLITE_CONSTRAINT') || code === 'SQLITE_MISMATCH' || code === 'SQLITE_TOOBIG'
-}
-
-/** Syntax, unknown tables and columns; a number of parameters that is not one. */
-function isOfStatement(error: unknown): boolean {
-  const { code } = error as SqliteError
-  return code === 'SQLITE_ERROR' || error instanceof RangeError || error instanceof TypeError
-}
-
-/** With safe integers a number is a REAL. */
+/** An INTEGER is a bigint, so a number is a REAL. */
 function readCell(value: unknown): Cell {
   if (value === null || typeof value === 'string') return value
   if (typeof value === 'bigint') return new Literal(value.toString())
-  return typeof value === 'number' ? numberCell(String(value)) : (value as Buffer)
+  return typeof value === 'number' ? numberCell(String(value)) : (value as Uint8Array)
 }

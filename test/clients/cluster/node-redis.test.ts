@@ -1,4 +1,4 @@
-import { createCluster } from 'redis'
+import { createCluster } from '@redis/client'
 import { clusterContract } from '../../contracts/cluster-client.contract.ts'
 
 clusterContract({

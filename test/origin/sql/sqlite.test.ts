@@ -3,21 +3,28 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Database as Connection } from 'better-sqlite3'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { SqlOrigin } from '../../../src/origin/sql/sql.ts'
 import { originContract } from '../../contracts/origin.contract.ts'
-import { describeWithSqlite } from '../../support/sqlite.ts'
-import { bulk, context, outcomeOf, sqlOrigin, textOf } from './origins.ts'
+import { describeEachSqlite, type TestDatabase } from '../../support/sqlite.ts'
+import { bulk, context, sqlOrigin as originOf, outcomeOf, textOf } from './origins.ts'
 
-describeWithSqlite('SQLite', (Database) => {
+describeEachSqlite((sqlite, open) => {
+  const sqlOrigin = (options: Parameters<typeof originOf>[0]): SqlOrigin => originOf({ sqlite, ...options })
+
   const folder = mkdtempSync(join(tmpdir(), 'erinys-sqlite-'))
   const path = join(folder, 'things.db')
   const url = `sqlite:${path}`
   let files = 0
-  let db: Connection
+  const made = (file: string, sql: string): void => {
+    const own = open(file)
+    own.exec(sql)
+    own.close()
+  }
+  let db: TestDatabase
 
   beforeAll(() => {
-    db = new Database(path)
+    db = open(path)
     db.exec(`
     create table things (id integer primary key, name text, score real, data blob, big integer);
     insert into things values (1, 'Tom', 6.5, x'00ff', 9007199254740993), (2, null, null, null, null);
@@ -31,13 +38,13 @@ describeWithSqlite('SQLite', (Database) => {
   })
 
   originContract(
-    'SQLite',
+    sqlite.name,
     (contents) => {
       const file = join(folder, `${++files}.db`)
-      const own = new Database(file)
+      const own = open(file)
       own.exec('create table contents (key text primary key, value blob)')
-      const insert = own.prepare('insert into contents values (?, ?)')
-      for (const [key, value] of contents) if (value !== null) insert.run(key, value)
+      for (const [key, value] of contents)
+        if (value !== null) own.run('insert into contents values (?, ?)', key, value)
       const origin = sqlOrigin({
         url: `sqlite:${file}`,
         query: 'select value from contents where key = ?',
@@ -81,6 +88,20 @@ describeWithSqlite('SQLite', (Database) => {
     ]).toEqual([null, null, null])
   })
 
+  test('integers of 64 bits and text with a zero byte are whole', async () => {
+    const origin = sqlOrigin({
+      url,
+      query: 'select ? as k, 9223372036854775807 as n, -9223372036854775808 as m',
+    })
+    expect(await textOf(origin, 'a\0b')).toBe(
+      '{"k":"a\\u0000b","n":9223372036854775807,"m":-9223372036854775808}',
+    )
+    const big = sqlOrigin({ url, query: 'select name from things where big = ?', keys: '{key:int}' })
+    expect(await textOf(big, '9007199254740993')).toBe('Tom')
+    expect(await textOf(big, '9007199254740992')).toBe(null)
+    await Promise.all([origin.close(), big.close()])
+  })
+
   test('keys that the database takes for equal are answered alike, one by one and together', async () => {
     const origin = sqlOrigin({
       url,
@@ -105,7 +126,7 @@ describeWithSqlite('SQLite', (Database) => {
       [null, null, null],
     ])
     expect(['x', 'thing:01', 'thing:1'].map((key) => origin.knows(key))).toEqual([false, false, true])
-    await expect(textOf(origin, 'thing:1')).rejects.toThrow('directory does not exist')
+    await expect(textOf(origin, 'thing:1')).rejects.toThrow('/nowhere/things.db: ')
   })
 
   test('more than one row is an error of its key', async () => {
@@ -120,7 +141,7 @@ describeWithSqlite('SQLite', (Database) => {
 
   test('what is about a key or a value is told from what is about the statement or the file', async () => {
     const file = join(folder, `${++files}.db`)
-    const own = new Database(file)
+    const own = open(file)
     own.exec(`
     create table w (k text primary key, v text not null unique check (v <> 'unlucky')) strict;
     create table gone (k text);
@@ -161,17 +182,20 @@ describeWithSqlite('SQLite', (Database) => {
     ],
     [
       { url, query: 'select 1 where ?', writeQuery: 'delete from names where name = ?' },
-      'writeQuery: Too many parameter values were provided',
+      'writeQuery: its parameters are 1, not 2',
     ],
     [
       { url, query: 'select 1 where ?', removeQuery: 'delete from names where name = ? or name = ?' },
-      'removeQuery: Too few parameter values were provided',
+      'removeQuery: its parameters are 2, not 1',
     ],
     [
       { url, query: 'select 1 where ?', writeQuery: 'insert into names values (?1, ?3)' },
-      'writeQuery: Missing named parameter "3"',
+      'writeQuery: its parameters are 3, not 2',
     ],
-    [{ url, query: 'select 1' }, 'query: Too many parameter values were provided'],
+    [{ url, query: 'select 1' }, 'query: its parameters are 0, not 1'],
+    [{ url, query: 'select 1 where ?; select 2' }, 'query: wants one statement, got more than one'],
+    [{ url, query: '-- select 1 where ?' }, 'query: wants one statement, got none'],
+    [{ url, query: 'select 1 where :id' }, 'query: write all its parameters as ?, or all as ?1, ?2'],
     [{ url, query: 'select id, id from things where id = ?' }, 'query: two columns are named id'],
     [
       { url, query: 'select id from things where id = ?', column: 'name' },
@@ -203,9 +227,9 @@ describeWithSqlite('SQLite', (Database) => {
     ],
   ])('%s writes, %s removes', async (writeQuery, removeQuery) => {
     const file = join(folder, `${++files}.db`)
-    const own = new Database(file)
+    const own = open(file)
     own.exec("create table w (k text primary key, v text not null); insert into w values ('other', 'o')")
-    const types = own.prepare('select v, typeof(v) from w where k <> ? order by k').raw()
+    const types = (): unknown[][] => own.rows("select v, typeof(v) from w where k <> 'other' order by k")
     const origin = sqlOrigin({
       url: `sqlite:${file}`,
       query: 'select v from w where k = ?',
@@ -213,21 +237,21 @@ describeWithSqlite('SQLite', (Database) => {
       removeQuery,
     })
     await origin.start({ info: () => undefined, warn: () => undefined })
-    expect(types.all('other')).toEqual([])
+    expect(types()).toEqual([])
     await origin.store?.('a', Buffer.from(''), context())
     await origin.store?.('b', Buffer.from('b'), context())
     await origin.store?.('b', Buffer.from('b2'), context())
     await origin.store?.('c', Buffer.from([0xff]), context())
-    expect(types.all('other')).toEqual([
+    expect(types()).toEqual([
       ['', 'text'],
       ['b2', 'text'],
-      [Buffer.from([0xff]), 'blob'],
+      [Uint8Array.of(0xff), 'blob'],
     ])
     await origin.remove?.('b', context())
     await origin.remove?.('none', context())
-    expect(types.all('other')).toEqual([
+    expect(types()).toEqual([
       ['', 'text'],
-      [Buffer.from([0xff]), 'blob'],
+      [Uint8Array.of(0xff), 'blob'],
     ])
     await origin.close()
     own.close()
@@ -235,7 +259,7 @@ describeWithSqlite('SQLite', (Database) => {
 
   test('a file that is not written to is opened for reading only, and one that cannot be written says so', async () => {
     const file = join(folder, `${++files}.db`)
-    new Database(file).exec('create table w (k text primary key, v text)').close()
+    made(file, 'create table w (k text primary key, v text)')
     const sneaky = sqlOrigin({
       url: `sqlite:${file}`,
       query: 'insert into w values (?1, 1) returning v',
@@ -248,7 +272,7 @@ describeWithSqlite('SQLite', (Database) => {
       query,
       writeQuery: 'insert into w values (?, upper(?))',
     })
-    const lock = new Database(file)
+    const lock = open(file)
     lock.exec('begin exclusive')
     const stored = origin.store?.('a', Buffer.from('x'), context())
     setImmediate(() => lock.exec('commit'))
@@ -267,26 +291,24 @@ describeWithSqlite('SQLite', (Database) => {
     const origin = sqlOrigin({ url: `sqlite:${file}`, query: 'select value from late where key = ?' })
     await origin.start({ info: () => undefined, warn: (_, message) => void warnings.push(message) })
     expect(warnings).toEqual([
-      'the database does not answer, loads fail until it does: unable to open database file',
+      `the database does not answer, loads fail until it does: ${file}: unable to open database file`,
     ])
-    await expect(textOf(origin, 'a')).rejects.toThrow('unable to open database file')
-    new Database(file)
-      .exec("create table late (key text, value text); insert into late values ('a', '1')")
-      .close()
+    await expect(textOf(origin, 'a')).rejects.toThrow(`${file}: unable to open database file`)
+    made(file, "create table late (key text, value text); insert into late values ('a', '1')")
     expect(await textOf(origin, 'a')).toBe('1')
     await origin.close()
   })
 
   test('what a writer holds is waited for, until the time of a statement is up', async () => {
     const file = join(folder, 'busy.db')
-    const writer = new Database(file)
+    const writer = open(file)
     writer.exec("create table t (k text, v text); insert into t values ('a', '1'); begin exclusive")
     const origin = sqlOrigin({
       url: `sqlite:${file}`,
       query: 'select v from t where k = ?',
       statementTimeout: 30,
     })
-    await expect(textOf(origin, 'a')).rejects.toThrow('database is locked')
+    await expect(textOf(origin, 'a')).rejects.toThrow(`${file}: database is locked`)
     const patient = sqlOrigin({ url: `sqlite:${file}`, query: 'select v from t where k = ?' })
     const value = textOf(patient, 'a')
     setImmediate(() => writer.exec('commit'))
