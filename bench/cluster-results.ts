@@ -1,8 +1,8 @@
 // Results of the cluster benchmark as Markdown tables; without results, an empty table.
 
-import { type ClusterResults, HOP_MARKS, type HopCell, type HotResults, type ScalingRow } from './figures.ts'
+import { type ClusterResults, HOP_GOALS, type HopCell, type HotResults, type ScalingRow } from './figures.ts'
+import { bytes, count, figure, NONE, perSecond, times, withGoal } from './format.ts'
 import { table } from './reference.ts'
-import { bytes, count, figure, NONE, perSecond, times, withGoal } from './shown.ts'
 
 const COMMAND = 'npm run bench -- cluster'
 const SIDES = ['erinys', 'twemproxy → redis'] as const
@@ -16,7 +16,7 @@ export function clusterSection(results: ClusterResults | undefined): string {
   const { hop, hot, scaling } = results
   const { date, ...machine } = results.conditions
   const versions = (hop?.servers ?? []).map(({ name, version }) => `${name} ${version}`)
-  const said = [...versions, date, ...Object.values(machine)].join('; ')
+  const setup = [...versions, date, ...Object.values(machine)].join('; ')
   return [
     '**Forwarding.** A cell has the operations per second, and the CPU time per operation of the process that is ' +
       'asked (entry) and of the one that owns the key (owner).',
@@ -34,24 +34,24 @@ export function clusterSection(results: ClusterResults | undefined): string {
     'Then the work that each node has with the others: connections, memory, and messages at the default ping ' +
       'interval, also while a tenth of the members is dead; the CPU time for detecting that this tenth died at once; ' +
       'and, in the last two columns, a simultaneous start of all members, until a node knows the others.',
-    talkTable(scaling),
-    `(\`${results.command}\`: ${said}.)`,
+    heartbeatTable(scaling),
+    `(\`${results.command}\`: ${setup}.)`,
   ].join('\n\n')
 }
 
 function hopRow(cell: HopCell): string[] {
   const { command, depth, ours, theirs, throughputRatio, entryRatio, ownerRatio } = cell
-  const marks = command === 'GET' ? HOP_MARKS[depth] : undefined
+  const goals = command === 'GET' ? HOP_GOALS[depth] : undefined
   const side = ({ opsPerSecond, entryMicros, ownerMicros }: HopCell['ours']): string =>
     `${perSecond(opsPerSecond)}, ${entryMicros.toFixed(2)} + ${ownerMicros.toFixed(2)} µs`
   return [
     `${command}, P = ${depth}`,
     side(ours),
     side(theirs),
-    marks
-      ? withGoal(times(throughputRatio), throughputRatio, { min: marks.throughput })
+    goals
+      ? withGoal(times(throughputRatio), throughputRatio, { min: goals.throughput })
       : times(throughputRatio),
-    marks ? withGoal(times(entryRatio), entryRatio, { max: marks.entry }) : times(entryRatio),
+    goals ? withGoal(times(entryRatio), entryRatio, { max: goals.entry }) : times(entryRatio),
     times(ownerRatio),
   ]
 }
@@ -81,13 +81,13 @@ function slotsTable(rows: readonly ScalingRow[]): string {
       times(row.worstLoad),
       count(Math.round(row.moved)),
       times(row.movedRatio),
-      count(row.claims),
-      bytes(row.claimBytes),
+      count(row.slotMessages),
+      bytes(row.slotMessageBytes),
     ]),
   )
 }
 
-function talkTable(rows: readonly ScalingRow[]): string {
+function heartbeatTable(rows: readonly ScalingRow[]): string {
   const head = [
     'Members',
     'Connections',

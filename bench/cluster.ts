@@ -1,10 +1,10 @@
-// The cluster benchmark: the hop beside twemproxy, a hot key with and without copies, and large clusters by simulation.
+// The cluster benchmark: forwarding compared with twemproxy, a hot key with and without copies, large clusters simulated.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import {
   type ClusterResults,
-  HOP_MARKS,
+  HOP_GOALS,
   type HopResults,
   type HotResults,
   type ScalingRow,
@@ -16,7 +16,7 @@ import { build, conditions, findProgram } from './servers.ts'
 
 const RESULTS = fileURLToPath(new URL('./results/', import.meta.url))
 
-/** Runs the benchmark, prints it, and keeps it in bench/results (not when only smoking). */
+/** Runs the benchmark and prints its results; unless it is a smoke test, saves them in bench/results. */
 export async function benchCluster({ smoke }: { readonly smoke: boolean }): Promise<void> {
   const scaling: ScalingRow[] = []
   for (const members of smoke ? [3, 20] : SIZES) scaling.push(await simulate(members, smoke ? 1 : 5))
@@ -33,24 +33,24 @@ export async function benchCluster({ smoke }: { readonly smoke: boolean }): Prom
   mkdirSync(RESULTS, { recursive: true })
   writeFileSync(`${RESULTS}cluster.json`, `${JSON.stringify(results, null, 2)}\n`)
   if (findProgram('taskset') === undefined)
-    console.error('cluster: no taskset, so nothing had a core of its own')
+    console.error('cluster: taskset is not installed, so processes were not pinned to cores')
 }
 
 function printHop({ cells, servers, conditions: where }: HopResults): void {
-  console.log(`the hop: ${servers.map(({ name, version }) => `${name} ${version}`).join(', ')}; ${where}`)
+  console.log(`forwarding: ${servers.map(({ name, version }) => `${name} ${version}`).join(', ')}; ${where}`)
   console.table(
     cells.map(({ command, depth, ours, theirs, throughputRatio, entryRatio, ownerRatio }) => {
-      const marks = command === 'GET' ? HOP_MARKS[depth] : undefined
+      const goals = command === 'GET' ? HOP_GOALS[depth] : undefined
       return {
         load: `${command} P=${depth}`,
         'k ops/s': Math.round(ours.opsPerSecond / 1000),
         theirs: Math.round(theirs.opsPerSecond / 1000),
         '×': round(throughputRatio),
-        'wants ≥': marks?.throughput,
+        'goal ≥': goals?.throughput,
         'entry µs': round(ours.entryMicros),
         'their entry': round(theirs.entryMicros),
         'entry ×': round(entryRatio),
-        'wants ≤': marks?.entry,
+        'goal ≤': goals?.entry,
         'owner µs': round(ours.ownerMicros),
         'owner ×': round(ownerRatio),
       }
@@ -73,7 +73,7 @@ function printHot({ rows, conditions: where }: HotResults): void {
 }
 
 function printScaling(rows: readonly ScalingRow[]): void {
-  console.log('large clusters, by simulation')
+  console.log('large clusters, simulated')
   console.table(
     rows.map((row) => ({
       members: row.members,
@@ -81,8 +81,8 @@ function printScaling(rows: readonly ScalingRow[]): void {
       'worst load': round(row.worstLoad),
       moved: Math.round(row.moved),
       'moved ×': round(row.movedRatio),
-      claims: row.claims,
-      'claims KB': Math.round(row.claimBytes / 1000),
+      'slot messages': row.slotMessages,
+      'slot KB': Math.round(row.slotMessageBytes / 1000),
       connections: row.connections,
       'table KB': Math.round(row.tableBytes / 1000),
       'peers KB': Math.round(row.peerBytes / 1000),

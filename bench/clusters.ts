@@ -1,4 +1,4 @@
-// Nodes that form a cluster, and twemproxy in front of a server: what is measured beyond a single server.
+// Starts what is measured beyond a single server: clusters of nodes, and twemproxy in front of a server.
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -16,8 +16,8 @@ import {
   startErinys,
 } from './servers.ts'
 
-/** How long nodes may take to find each other, ms. */
-const PATIENCE = 20_000
+/** The time for nodes to form a cluster, ms. */
+const START_TIMEOUT = 20_000
 
 /** The name of a node in its cluster. */
 function nameOf({ port }: Server): string {
@@ -26,15 +26,15 @@ function nameOf({ port }: Server): string {
 
 export interface ClusterOptions {
   readonly maxBytes: string
-  /** By default one without an origin. */
+  /** By default one group without an origin. */
   readonly groups?: Groups
-  /** The part of the budget for hot copies; by default what a node does by default. */
+  /** The fraction of the budget for hot copies; by default that of a node. */
   readonly copies?: number
-  /** The core of each node. */
+  /** The CPU core of each node. */
   readonly cores: readonly number[]
 }
 
-/** Starts a node for each core, and resolves once they agree who owns what. */
+/** Starts a node for each core. Resolves when they agree about the owners of all slots. */
 export async function startNodes({ maxBytes, groups, copies, cores }: ClusterOptions): Promise<Server[]> {
   const ports: number[] = []
   while (ports.length < cores.length) {
@@ -60,7 +60,7 @@ export async function stopAll(servers: readonly Server[]): Promise<void> {
   await Promise.all(servers.map((server) => server.stop()))
 }
 
-/** The first of `candidates` that makes `keyOf(candidate)` a key of this node's, as `asked` says. */
+/** The first of `candidates` for which `owner` owns the key `keyOf(candidate)`, according to the node `asked`. */
 export async function ownedBy(
   owner: Server,
   asked: Server,
@@ -76,12 +76,12 @@ export async function ownedBy(
   })
 }
 
-/** Calls `use` with a client that takes no part in what is measured. */
+/** Calls `use` with a client outside of the measurement. */
 export async function withClient<Result>(
   { port }: Server,
   use: (client: Redis) => Promise<Result>,
 ): Promise<Result> {
-  // Proxies do not know INFO, which it would ask first.
+  // The ready check sends INFO, which proxies do not know.
   const client = new Redis(port, { retryStrategy: () => null, enableReadyCheck: false })
   client.on('error', () => undefined)
   try {
@@ -93,7 +93,7 @@ export async function withClient<Result>(
 
 async function agreement(node: Server, count: number): Promise<void> {
   await withClient(node, async (client) => {
-    for (const deadline = Date.now() + PATIENCE; Date.now() < deadline; await pause(50)) {
+    for (const deadline = Date.now() + START_TIMEOUT; Date.now() < deadline; await pause(50)) {
       const info = await client.info('cluster')
       if (/^cluster_state:ok/m.test(info) && new RegExp(`^cluster_members:${count}\r`, 'm').test(info)) {
         if (/^cluster_pending:0/m.test(info)) return
@@ -104,20 +104,20 @@ async function agreement(node: Server, count: number): Promise<void> {
 }
 
 /**
- * Bytes of twemproxy's buffers. Of the sizes from 512 to its default of 16,384 this took the least time per request at
- * every depth of pipelining: with the default it took 1.3 times as long at P = 16 and 1.6 times at P = 64.
+ * The size of twemproxy's buffers. Of the sizes from 512 B to its default of 16,384 B this is the fastest at every
+ * pipelining depth: the default takes 1.3 times as long at P = 16 and 1.6 times at P = 64.
  */
 const MBUF_BYTES = 1024
 
-/** How twemproxy is run, besides its own defaults: no timeout, and connected to the server from the start. */
+/** twemproxy's settings that are not its defaults. */
 export const TWEMPROXY_SETTINGS = `mbuf ${MBUF_BYTES} B, preconnect, no timeout, one connection to the server`
 
-/** twemproxy in front of a server that speaks the Redis protocol; undefined when it is not on PATH. */
+/** Starts twemproxy in front of a Redis-compatible server; undefined if it is not on PATH. */
 export async function startTwemproxy(behind: Server): Promise<Server | undefined> {
   const program = findProgram('nutcracker')
   if (program === undefined) return undefined
-  // It says so where errors go.
-  const said = spawnSync(program, ['--version'], { encoding: 'utf8' }).stderr
+  // It prints the version to stderr.
+  const printed = spawnSync(program, ['--version'], { encoding: 'utf8' }).stderr
   const folder = mkdtempSync(join(tmpdir(), 'erinys-bench-'))
   const config = join(folder, 'nutcracker.yml')
   const statistics = await freePort()
@@ -135,7 +135,7 @@ export async function startTwemproxy(behind: Server): Promise<Server | undefined
     const files = ['-c', config, '-o', join(folder, 'log'), '-p', join(folder, 'pid')]
     return [program, ...files, '-m', String(MBUF_BYTES), '-a', '127.0.0.1', '-s', String(statistics)]
   }
-  const version = /(\d+\.\d+\S*)/.exec(said)?.[1] ?? '?'
+  const version = /(\d+\.\d+\S*)/.exec(printed)?.[1] ?? '?'
   const server = await start({ name: 'twemproxy', version, command })
   return {
     ...server,

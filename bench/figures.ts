@@ -26,10 +26,10 @@ export interface ServerResults {
   readonly cells: readonly Cell[]
 }
 
-/** What a relay does for a command on a key that another process owns. */
+/** The forwarding of a command whose key another process owns. */
 export interface HopSample {
   readonly opsPerSecond: number
-  /** CPU time per operation of the process that is asked, and of the one that owns the key. */
+  /** CPU time per operation of the process that receives the command, and of the one that owns the key. */
   readonly entryMicros: number
   readonly ownerMicros: number
 }
@@ -53,14 +53,14 @@ export interface HopResults {
   readonly cells: readonly HopCell[]
 }
 
-/** What a forwarded GET is to reach, by depth of pipelining: least throughput, most CPU time at the entry. */
-export const HOP_MARKS: Readonly<Record<number, { readonly throughput: number; readonly entry: number }>> = {
+/** The goals for a forwarded GET relative to twemproxy, by pipelining depth: throughput, and CPU time of the entry. */
+export const HOP_GOALS: Readonly<Record<number, { readonly throughput: number; readonly entry: number }>> = {
   1: { throughput: 0.97, entry: 1.2 },
   16: { throughput: 1.4, entry: 0.75 },
   64: { throughput: 1.8, entry: 0.4 },
 }
 
-/** Nine requests of ten are for one key, and none of them is sent to its owner: medians over the rounds. */
+/** A hot key: nine of ten requests are for it, and none is sent to its owner. Medians over the rounds. */
 export interface HotRow {
   /** Whether nodes keep copies of others' keys. */
   readonly copies: boolean
@@ -80,37 +80,37 @@ export interface HotResults {
   readonly rows: readonly HotRow[]
 }
 
-/** A cluster of so many members, by simulation: what it costs one of them. Times are of this machine's processor. */
+/** The cost of a simulated cluster for one of its members. Times are CPU times. */
 export interface ScalingRow {
   readonly members: number
-  /** Milliseconds to make the table of slots. */
+  /** Milliseconds to compute the slot table. */
   readonly buildMs: number
-  /** The most slots that one member has, as a multiple of its share. */
+  /** The largest number of slots of a member, as a multiple of its share. */
   readonly worstLoad: number
-  /** Slots that change hands at a join, and as a multiple of the joiner's share: averages. */
+  /** Slots that a join moves, and the same as a multiple of the new member's share: averages. */
   readonly moved: number
   readonly movedRatio: number
-  /** Claims and answers about slots at a join, in the whole cluster, and their bytes. */
-  readonly claims: number
-  readonly claimBytes: number
-  /** Connections at one node, those of others to it included. */
+  /** Ownership requests and replies in the whole cluster at a join, and their bytes. */
+  readonly slotMessages: number
+  readonly slotMessageBytes: number
+  /** Connections of one node, incoming and outgoing. */
   readonly connections: number
-  /** Bytes that one node holds for the table, and for all that it knows of the others. */
+  /** Memory of one node for the slot table, and for its peers. */
   readonly tableBytes: number
   readonly peerBytes: number
-  /** Pings and answers that one node sends a second. */
+  /** Heartbeats and answers that one node sends per second. */
   readonly messagesPerSecond: number
-  /** Bytes of one, when all is well and when a tenth of the listed members is dead. */
+  /** The size of one, without failures and while a tenth of the listed members is dead. */
   readonly messageBytes: number
   readonly messageBytesTenthDead: number
-  /** Share of a core that pings and answers take. */
+  /** The share of a core that they take. */
   readonly coreShare: number
   readonly coreShareTenthDead: number
-  /** A tenth of the members dies at once: seconds of CPU time of one of the others until it has heard so from all. */
+  /** A tenth of the members ends at once: CPU time of one of the others until all have reported it, seconds. */
   readonly deathSeconds: number
   /**
-   * All members start at once: seconds of CPU time, and bytes sent, of one node until it knows them. Undefined: more
-   * than a minute.
+   * All members start at once: CPU time in seconds and bytes sent, of one node until it knows the others. Undefined:
+   * more than a minute.
    */
   readonly startSeconds?: number
   readonly startBytes?: number
@@ -119,7 +119,7 @@ export interface ScalingRow {
 export interface ClusterResults {
   readonly command: string
   readonly conditions: Readonly<Record<string, string>>
-  /** Undefined where there was nothing to compare with. */
+  /** Undefined if twemproxy or Redis was missing. */
   readonly hop?: HopResults
   readonly hot: HotResults
   readonly scaling: readonly ScalingRow[]

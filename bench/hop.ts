@@ -1,4 +1,4 @@
-// The hop: commands on keys that another process owns, through a node of a cluster and through twemproxy.
+// Forwarding: commands on keys that another process owns, through a node of a cluster and through twemproxy.
 
 import { once } from 'node:events'
 import { ownedBy, startNodes, startTwemproxy, stopAll, TWEMPROXY_SETTINGS, withClient } from './clusters.ts'
@@ -12,21 +12,21 @@ const DEPTHS = [1, 16, 64] as const
 const COMMANDS = ['GET', 'SET'] as const
 const VALUE = 'x'.repeat(32)
 
-/** Programs, and the Debian packages that bring them. */
+/** Required programs, and the Debian packages that contain them. */
 const NEEDED = { 'redis-benchmark': 'redis-tools', 'redis-server': 'redis-server', nutcracker: 'nutcracker' }
 
-/** Who is asked, and who answers. */
+/** The process that receives commands, and the one that owns the keys. */
 interface Relay {
   readonly entry: Server
   readonly owner: Server
 }
 
-/** Undefined when there is nothing to compare with: then it has said so. */
+/** Undefined, after a message, if a program to compare with is missing. */
 export async function measureHop(smoke: boolean): Promise<HopResults | undefined> {
   const missing = Object.entries(NEEDED).filter(([program]) => findProgram(program) === undefined)
   if (missing.length > 0) {
     const names = missing.map(([program, packaged]) => `${program} (Debian: ${packaged})`)
-    console.error(`\ncluster: THE HOP IS NOT MEASURED, not on PATH: ${names.join(', ')}\n`)
+    console.error(`\ncluster: FORWARDING IS NOT MEASURED, not on PATH: ${names.join(', ')}\n`)
     return undefined
   }
   const servers: Server[] = []
@@ -50,7 +50,7 @@ async function compare(relays: readonly Relay[], smoke: boolean): Promise<HopRes
   const [ours] = relays
   const keys = smoke ? 20_000 : 1_000_000
   const rounds = smoke ? 1 : 5
-  // A tag of one letter: the keys have 16 bytes and one owner.
+  // A hash tag of one letter: all keys have 16 bytes and the same owner.
   const tag = await ownedBy(ours.owner, ours.entry, 'abcdefghijklmnopqrstuvwxyz', (letter) => `{${letter}}:`)
   const start = `{${tag}}:`
   for (const { entry, owner } of relays) {
@@ -73,7 +73,7 @@ async function compare(relays: readonly Relay[], smoke: boolean): Promise<HopRes
         }
       }
     }
-    if (!smoke) console.log(`the hop: round ${round + 1} of ${rounds} done`)
+    if (!smoke) console.log(`forwarding: round ${round + 1} of ${rounds} done`)
   }
   const names = relays.map(({ entry }) => entry.name)
   const programs = relays.flatMap(({ entry, owner }) => [entry, owner])
@@ -86,7 +86,7 @@ async function compare(relays: readonly Relay[], smoke: boolean): Promise<HopRes
   }
 }
 
-/** Medians of each relay, and of the ratios of the first to the second in the same round. */
+/** The medians of each relay, and of the ratios between both in the same round. */
 export function cellsOf(
   samples: ReadonlyMap<string, readonly HopSample[]>,
   [ours, theirs]: readonly string[],
@@ -122,17 +122,17 @@ function medians(samples: readonly HopSample[]): HopSample {
   }
 }
 
-interface Ask {
+interface Load {
   readonly command: (typeof COMMANDS)[number]
   readonly depth: number
   readonly operations: number
   readonly keys: number
-  /** What keys begin with. */
+  /** The prefix of the keys. */
   readonly start: string
 }
 
-async function benchmark({ entry, owner }: Relay, ask: Ask): Promise<HopSample> {
-  const { command, depth, operations, keys, start } = ask
+async function benchmark({ entry, owner }: Relay, load: Load): Promise<HopSample> {
+  const { command, depth, operations, keys, start } = load
   const [entryBefore, ownerBefore] = [entry.cpuMicros(), owner.cpuMicros()]
   const { opsPerSecond } = await uniformLoad({
     port: entry.port,
@@ -149,14 +149,14 @@ async function benchmark({ entry, owner }: Relay, ask: Ask): Promise<HopSample> 
   }
 }
 
-/** Whether what was stored at the owner is answered at the entry: each key with its own value, in order. */
+/** Checks that the entry returns the values that the owner has stored, in order. */
 async function check(entry: Server, owner: Server, start: string): Promise<void> {
   const keys = Array.from({ length: 640 }, (_, i) => `${start}check:${i}`)
   const contentOf = (key: string): string => `value of ${key}`
   await withClient(owner, (client) => client.mset(...keys.flatMap((key) => [key, contentOf(key)])))
   const bulk = (text: string): string => `$${text.length}\r\n${text}\r\n`
   const wanted = keys.map((key) => bulk(contentOf(key))).join('')
-  // No client library: twemproxy closes connections that ask what it does not know.
+  // Not with a client library: twemproxy closes connections on commands that it does not know.
   const socket = await open(entry.port)
   const closed = once(socket, 'close')
   let answer = ''
@@ -166,5 +166,6 @@ async function check(entry: Server, owner: Server, start: string): Promise<void>
   })
   socket.write(keys.map((key) => `*2\r\n${bulk('GET')}${bulk(key)}`).join(''))
   await closed
-  if (answer !== wanted) throw new Error(`${entry.name} answers otherwise than ${owner.name} behind it`)
+  if (answer !== wanted)
+    throw new Error(`${entry.name} does not return the values of ${owner.name} behind it`)
 }

@@ -1,9 +1,9 @@
 // Results of the server and memory benchmarks as Markdown tables; without results, empty tables.
 
 import type { Cell, ServerResults } from './figures.ts'
+import { count, figure, NONE, perSecond, times } from './format.ts'
 import type { LatencyRow, MemoryResults, MemoryRow } from './memory.ts'
 import { table } from './reference.ts'
-import { count, figure, NONE, perSecond, times } from './shown.ts'
 
 const OURS = 'erinys'
 const THEIRS = 'redis'

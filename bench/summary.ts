@@ -1,10 +1,10 @@
 // The README's table of measured figures: one row for each claim, with the comparison measured in the same run.
 
 import type { ClusterResults, ServerResults } from './figures.ts'
+import { count, figure, NONE, perSecond } from './format.ts'
 import type { MemoryResults } from './memory.ts'
 import type { OriginResults } from './origins/figures.ts'
 import { table } from './reference.ts'
-import { count, figure, NONE, perSecond } from './shown.ts'
 
 export interface AllResults {
   readonly server: ServerResults | undefined

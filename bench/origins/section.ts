@@ -1,7 +1,7 @@
 // Results of the origins benchmark as Markdown tables; without results, an empty table.
 
+import { count, figure, NONE, perSecond, times, withGoal } from '../format.ts'
 import { table } from '../reference.ts'
-import { count, figure, NONE, perSecond, times, withGoal } from '../shown.ts'
 import {
   type BatchResults,
   type HitCell,

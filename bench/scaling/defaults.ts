@@ -1,8 +1,8 @@
-// The settings of a cluster that a simulated node has: those of a real one that was given none.
+// The default cluster settings, which simulated nodes use.
 
 import { clusterSettings } from '../../src/config/cluster-settings.ts'
 
-export function fallbackOf(name: 'clusterTimeout' | 'clusterLinks'): number {
+export function defaultOf(name: 'clusterTimeout' | 'clusterLinks'): number {
   const { fallback } = clusterSettings[name]
   if (fallback === undefined) throw new Error(`${name} has no default`)
   return fallback

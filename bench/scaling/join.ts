@@ -1,4 +1,4 @@
-// What members say to each other about slots when one more joins.
+// The messages about slot ownership when one more member joins.
 
 import {
   Ownership,
@@ -7,79 +7,83 @@ import {
 } from '../../src/cluster/ownership/ownership.ts'
 import { assignSlots } from '../../src/cluster/ring/slots.ts'
 import type { ScalingRow } from '../figures.ts'
-import { membersOf } from './table.ts'
+import { membersOf } from './slot-table.ts'
 
 const EPOCH = 1
 
-/** Whoever has been there before the join. */
-interface Settled {
+/** A member before the join. */
+interface ExistingMember {
   readonly name: string
-  /** Slots that it holds, slots that it is to hold, and those among them that it has from another settled one. */
+  /** The slots it owns before the join, those it owns afterwards, and those it takes over from another existing member. */
   readonly holds: Set<number>
   readonly after: readonly number[]
   readonly gains: readonly number[]
 }
 
 /**
- * Counts claims and their answers when the last of `count + 1` members joins, all having the same view from the start:
- * the least that can be. The joiner is a real one. What the others do follows from the tables: each asks the joiner
- * to consent to all that is its own, and for slots that are to be its own it asks everybody, then their holder.
+ * Counts ownership requests and replies when the last of `count + 1` members joins, if all have the new view at once:
+ * the minimum. The new member runs the real code. The requests of the others follow from the tables: each asks the new
+ * member for its vote on all slots it owns; for slots that it takes over it asks all members, then the owner.
  */
-export function joinFigures(count: number): Pick<ScalingRow, 'claims' | 'claimBytes'> {
+export function joinFigures(count: number): Pick<ScalingRow, 'slotMessages' | 'slotMessageBytes'> {
   const members = membersOf(count + 1)
   const names = members.map(({ name }) => name)
   const joiner = names[count]
   const assign = (some: readonly string[]): Uint16Array =>
     assignSlots(some.map((name) => members[names.indexOf(name)]))
-  const settled = settledOf(names.slice(0, count), assign(names.slice(0, count)), assign(names))
+  const existing = existingMembers(names.slice(0, count), assign(names.slice(0, count)), assign(names))
   const tally = new Tally()
-  takeOver(joiner, settled, names, assign, tally)
-  let claim = 0
-  for (const { after, gains } of settled) {
-    tally.add({ id: ++claim, epoch: EPOCH, ask: after, take: [] }, allGranted(after))
+  runJoin(joiner, existing, names, assign, tally)
+  let id = 0
+  for (const { after, gains } of existing) {
+    tally.add({ id: ++id, epoch: EPOCH, ask: after, take: [] }, allGranted(after))
     if (gains.length === 0) continue
-    // Everybody but the joiner, who is asked above already; the holders are asked twice.
-    const rest = { id: ++claim, epoch: EPOCH, ask: gains, take: [] }
+    // All members but the new one, which was asked above. Owners are asked twice.
+    const rest = { id: ++id, epoch: EPOCH, ask: gains, take: [] }
     for (let other = 1; other < count; other++) tally.add(rest, allGranted(gains))
-    const holders = settled.filter(({ holds }) => gains.some((slot) => holds.has(slot)))
+    const holders = existing.filter(({ holds }) => gains.some((slot) => holds.has(slot)))
     for (const { holds } of holders) {
       const taken = gains.filter((slot) => holds.has(slot))
-      tally.add({ id: ++claim, epoch: EPOCH, ask: [], take: taken }, { ...allGranted(taken), given: taken })
+      tally.add({ id: ++id, epoch: EPOCH, ask: [], take: taken }, { ...allGranted(taken), given: taken })
     }
   }
-  return { claims: tally.claims, claimBytes: tally.bytes }
+  return { slotMessages: tally.messages, slotMessageBytes: tally.bytes }
 }
 
 class Tally {
-  claims = 0
+  messages = 0
   bytes = 0
 
-  add(claim: OwnershipRequest, answer: OwnershipReply): void {
-    this.claims += 2
-    this.bytes += JSON.stringify(claim).length + JSON.stringify(answer).length
+  add(request: OwnershipRequest, reply: OwnershipReply): void {
+    this.messages += 2
+    this.bytes += JSON.stringify(request).length + JSON.stringify(reply).length
   }
 }
 
-function settledOf(names: readonly string[], before: Uint16Array, after: Uint16Array): Settled[] {
-  const settled = names.map((name) => ({
+function existingMembers(
+  names: readonly string[],
+  before: Uint16Array,
+  after: Uint16Array,
+): ExistingMember[] {
+  const existing = names.map((name) => ({
     name,
     holds: new Set<number>(),
     after: [] as number[],
     gains: [] as number[],
   }))
   for (const [slot, owner] of before.entries()) {
-    settled[owner].holds.add(slot)
-    const next = settled[after[slot]]
+    existing[owner].holds.add(slot)
+    const next = existing[after[slot]]
     next?.after.push(slot)
     if (after[slot] !== owner) next?.gains.push(slot)
   }
-  return settled
+  return existing
 }
 
-/** The joiner asks until all that is to be its own is. */
-function takeOver(
+/** The new member sends requests until it owns all its slots. */
+function runJoin(
   joiner: string,
-  settled: readonly Settled[],
+  existing: readonly ExistingMember[],
   names: readonly string[],
   assign: (names: readonly string[]) => Uint16Array,
   tally: Tally,
@@ -97,23 +101,23 @@ function takeOver(
   ownership.view({ epoch: EPOCH, members: names, target: assign(names), leaving: [] })
   while (ownership.pending) {
     let asked = 0
-    for (const { name, holds } of settled) {
-      const claim = ownership.request(name)
-      if (claim === undefined) continue
+    for (const { name, holds } of existing) {
+      const request = ownership.request(name)
+      if (request === undefined) continue
       asked++
-      const held = claim.ask.filter((slot) => holds.has(slot))
-      const free = claim.ask.filter((slot) => !holds.has(slot))
-      for (const slot of claim.take) holds.delete(slot)
-      const answer: OwnershipReply = {
+      const held = request.ask.filter((slot) => holds.has(slot))
+      const free = request.ask.filter((slot) => !holds.has(slot))
+      for (const slot of request.take) holds.delete(slot)
+      const reply: OwnershipReply = {
         agreed: true,
-        granted: [...claim.take, ...free],
-        given: claim.take,
+        granted: [...request.take, ...free],
+        given: request.take,
         held,
       }
-      tally.add(claim, answer)
-      ownership.answered(name, claim, answer)
+      tally.add(request, reply)
+      ownership.answered(name, request, reply)
     }
-    if (asked === 0) throw new Error(`${joiner} waits for slots that nobody gives it`)
+    if (asked === 0) throw new Error(`${joiner} does not get all its slots`)
   }
 }
 

@@ -1,10 +1,10 @@
-// Clusters of several sizes, by simulation: no processes, no connections, the sources' own tables and messages.
+// Simulated clusters of several sizes: the real slot table and messages, without processes and connections.
 
 import type { ScalingRow } from '../figures.ts'
+import { heartbeatFigures } from './heartbeats.ts'
 import { joinFigures } from './join.ts'
 import { memoryFigures } from './memory.ts'
-import { tableFigures } from './table.ts'
-import { talkFigures } from './talk.ts'
+import { tableFigures } from './slot-table.ts'
 
 export const SIZES: readonly number[] = [3, 10, 50, 100, 200, 500, 1000]
 
@@ -14,6 +14,6 @@ export async function simulate(members: number, repeats: number): Promise<Scalin
     ...tableFigures(members, repeats),
     ...joinFigures(members),
     ...memoryFigures(members),
-    ...(await talkFigures(members, repeats)),
+    ...(await heartbeatFigures(members, repeats)),
   }
 }

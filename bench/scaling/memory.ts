@@ -1,4 +1,4 @@
-// What a node holds of the others: the table of slots, and for each of them links, what it said and how it fares.
+// The memory that a node needs for the others: the slot table, and for each peer links, state and health.
 
 import { Socket } from 'node:net'
 import { ManualClock } from '../../src/bytes/clock.ts'
@@ -9,18 +9,18 @@ import { Ownership } from '../../src/cluster/ownership/ownership.ts'
 import { assignSlots } from '../../src/cluster/ring/slots.ts'
 import type { ScalingRow } from '../figures.ts'
 import { retainedBytes } from '../micro/measure.ts'
-import { fallbackOf } from './defaults.ts'
-import { membersOf } from './table.ts'
-import { Talker } from './talker.ts'
+import { defaultOf } from './defaults.ts'
+import { SimulatedNode } from './simulated-node.ts'
+import { membersOf } from './slot-table.ts'
 
-const LINKS = fallbackOf('clusterLinks')
+const LINKS = defaultOf('clusterLinks')
 
-/** To each of the others: links for data and one for control; and as many from it. */
+/** To each peer the data links and one control link, and as many from it. */
 function connectionsOf(count: number): number {
   return 2 * (LINKS + 1) * (count - 1)
 }
 
-/** The buffers of connections in the system are not counted: nothing is connected. */
+/** Without the socket buffers of the operating system, as nothing is connected. */
 export function memoryFigures(count: number): Pick<ScalingRow, 'connections' | 'tableBytes' | 'peerBytes'> {
   const alone = retainedBytes(() => tableOf(1))
   const table = retainedBytes(() => tableOf(count))
@@ -28,12 +28,12 @@ export function memoryFigures(count: number): Pick<ScalingRow, 'connections' | '
     () => linksTo(count),
     (close) => close(),
   )
-  const talk = retainedBytes(() => {
-    const talker = new Talker(count, new ManualClock(1_000_000))
-    talker.reachAll()
-    return talker
+  const states = retainedBytes(() => {
+    const node = new SimulatedNode(count, new ManualClock(1_000_000))
+    node.reachAll()
+    return node
   })
-  return { connections: connectionsOf(count), tableBytes: alone, peerBytes: table - alone + links + talk }
+  return { connections: connectionsOf(count), tableBytes: alone, peerBytes: table - alone + links + states }
 }
 
 function tableOf(count: number): Ownership {
@@ -53,13 +53,13 @@ function tableOf(count: number): Ownership {
   return ownership
 }
 
-/** Opens links to nowhere. Returns what closes them. */
+/** Creates links that are not connected. Returns a function that closes them. */
 function linksTo(count: number): () => void {
   const timers = new ManualClock(0)
   const buffers = new SendBufferPool()
   const nothing = (): void => undefined
   const peers = membersOf(count - 1, 1).map((member, i) => {
-    const lanes = new LinkPool(
+    const pool = new LinkPool(
       {
         peer: member.name,
         connect: () => new Socket(),
@@ -76,7 +76,7 @@ function linksTo(count: number): () => void {
       },
       { onDirty: nothing, onPush: nothing, onDrain: nothing, onReady: nothing, onClose: nothing },
     )
-    const peer = new Peer(member, i + 1, lanes)
+    const peer = new Peer(member, i + 1, pool)
     for (let link = 0; link < LINKS; link++) peer.data(link)
     peer.control
     return peer

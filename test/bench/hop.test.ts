@@ -1,9 +1,9 @@
-// The figures of the hop: medians of the rounds, and ratios within a round.
+// The figures of forwarding: medians of the rounds, and ratios within a round.
 
 import { expect, test } from 'vitest'
 import { cellKey, cellsOf } from '../../bench/hop.ts'
 
-test('a ratio is the median of those of the rounds, not the ratio of the medians', () => {
+test('a ratio is the median of the ratios of the rounds, not the ratio of the medians', () => {
   const rounds = (rates: readonly number[]) =>
     rates.map((opsPerSecond) => ({ opsPerSecond, entryMicros: 1, ownerMicros: 2 }))
   const samples = new Map([

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { hitCell, pathRow, quantile } from '../../bench/origins/figures.ts'
 
-test('a ratio is the median of those of the rounds, not the ratio of the medians', () => {
+test('a ratio is the median of the ratios of the rounds, not the ratio of the medians', () => {
   const rounds = (rates: readonly number[]) =>
     rates.map((opsPerSecond) => ({ opsPerSecond, cpuMicros: 1, p50: 2, p99: 3 }))
   const cell = hitCell(16, rounds([50, 200, 100]), rounds([100, 400, 90]))
@@ -12,7 +12,7 @@ test('a ratio is the median of those of the rounds, not the ratio of the medians
   expect(cell.fresh.opsPerSecond).toBe(100)
 })
 
-test('a quantile is the least value that so many do not exceed', () => {
+test('a quantile is the smallest value that this fraction does not exceed', () => {
   const values = Array.from({ length: 1000 }, (_, i) => i + 1)
   expect(quantile(values, 0.5)).toBe(500)
   expect(quantile(values, 0.99)).toBe(990)

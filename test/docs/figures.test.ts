@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from 'vitest'
 import { clusterSection } from '../../bench/cluster-results.ts'
+import { withGoal } from '../../bench/format.ts'
 import { originSection } from '../../bench/origins/section.ts'
 import { memorySection, serverSection } from '../../bench/results.ts'
-import { withGoal } from '../../bench/shown.ts'
 import { summarySection } from '../../bench/summary.ts'
 
 const conditions = { date: '2024-01-01', cpu: 'a processor, 2 cores' }
@@ -78,8 +78,8 @@ describe('clusters', () => {
     worstLoad: 1.0986,
     moved: 37.6,
     movedRatio: 2.3,
-    claims: 30_000,
-    claimBytes: 5e6,
+    slotMessages: 30_000,
+    slotMessageBytes: 5e6,
   }
   const talk = { messagesPerSecond: 3996, messageBytes: 250, messageBytesTenthDead: 11_000 }
   const results = {

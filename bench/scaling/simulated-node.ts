@@ -1,4 +1,4 @@
-// One node of a simulated cluster: its own view of the others is real, what they say to it is made up.
+// One node of a simulated cluster: its failure detector and control channel are real, the messages of its peers are not.
 
 import type { ManualClock } from '../../src/bytes/clock.ts'
 import { ControlChannel } from '../../src/cluster/control-channel.ts'
@@ -9,39 +9,39 @@ import type { StateMessage, Tombstone } from '../../src/cluster/liveness/state.t
 import type { Member } from '../../src/cluster/member.ts'
 import type { Ownership } from '../../src/cluster/ownership/ownership.ts'
 import { epochOf } from '../../src/cluster/ring/slots.ts'
-import { fallbackOf } from './defaults.ts'
-import { membersOf } from './table.ts'
+import { defaultOf } from './defaults.ts'
+import { membersOf } from './slot-table.ts'
 
-/** Of a run's name, as nodes make it. */
+/** The length of a real run ID. */
 const RUN_ID_LENGTH = 40
 
 const runIdOf = (name: string): string => name.padEnd(RUN_ID_LENGTH, '0')
 
-export class Talker {
+export class SimulatedNode {
   readonly detector: Detector
   readonly peers: readonly Member[]
   readonly clock: ManualClock
-  readonly pingInterval: number
-  /** How many others this node has reached, from the first on. */
+  readonly heartbeatInterval: number
+  /** How many peers this node has contacted: those at the beginning of `peers`. */
   reached = 0
-  /** Messages that it has sent unasked, and their bytes on the wire. */
+  /** The heartbeats that it has sent, and their bytes on the wire. */
   messages = 0
   bytes = 0
-  readonly #conversation: ControlChannel
+  readonly #channel: ControlChannel
   readonly #links: Peer[] = []
   readonly #serials = new Map<string, number>()
-  /** By name: what a ping is answered with. */
+  /** By name: the answer to the next heartbeat. */
   readonly #answers = new Map<string, Buffer>()
   #dead: readonly Member[] = []
 
   constructor(count: number, clock: ManualClock) {
     const [self, ...peers] = membersOf(count)
-    const timeout = fallbackOf('clusterTimeout')
+    const timeout = defaultOf('clusterTimeout')
     const nothing = (): void => undefined
     this.peers = peers
     this.clock = clock
-    // As a node does by default.
-    this.pingInterval = timeout / 4
+    // The default of a node.
+    this.heartbeatInterval = timeout / 4
     this.detector = new Detector({
       self,
       runId: runIdOf(self.name),
@@ -54,84 +54,84 @@ export class Talker {
         onLeaseCheck: nothing,
         onIsolated: nothing,
         onSettled: nothing,
-        onChanged: () => this.#conversation.sendHeartbeats(),
+        onChanged: () => this.#channel.sendHeartbeats(),
       },
     })
-    this.#conversation = new ControlChannel({
+    this.#channel = new ControlChannel({
       detector: this.detector,
-      // Who owns what is none of the matters here.
+      // Slot ownership is not simulated here.
       ownership: { claim: nothing, pending: false } as unknown as Ownership,
       peers: () => this.#links,
       clock,
       timers: clock,
-      pingInterval: this.pingInterval,
+      pingInterval: this.heartbeatInterval,
       isLeaving: () => false,
-      heard: (_name, message) => this.#take(message),
+      heard: (_name, message) => this.#process(message),
       context: () => 0,
       changed: nothing,
     })
     this.detector.setMembers([self, ...peers])
-    this.#conversation.start()
+    this.#channel.start()
   }
 
   get alive(): readonly Member[] {
     return this.peers.filter((peer) => !this.#dead.includes(peer))
   }
 
-  /** One more peer is there and has answered: it has reached as many as this node. All those reached are told. */
+  /** This node contacts one more peer, which has contacted as many as itself, and tells all contacted peers. */
   reach(): void {
     const { name } = this.peers[this.reached++]
     const link = this.#linkTo(name)
     this.#links.push(link)
     this.detector.linkReady(name, runIdOf(name))
-    this.#conversation.tell(link)
-    this.#take({ ...this.#says(name), answers: 1 })
+    this.#channel.tell(link)
+    this.#process({ ...this.#messageOf(name), answers: 1 })
   }
 
-  /** Everybody has reached everybody, and was told nothing until then. */
+  /** All nodes have contacted each other, without messages in between. */
   reachAll(): void {
     this.reached = this.peers.length
     for (const { name } of this.peers) {
       this.detector.linkReady(name, runIdOf(name))
-      this.#take({ ...this.#says(name), answers: 1 })
+      this.#process({ ...this.#messageOf(name), answers: 1 })
     }
     this.#links.push(...this.peers.map(({ name }) => this.#linkTo(name)))
   }
 
-  /** A tenth of the others is gone, as everybody knows. */
+  /** A tenth of the peers ends, which all others know. */
   killTenth(): readonly Member[] {
     this.#dead = this.peers.slice(0, Math.ceil(this.peers.length / 10))
     this.#links.splice(0, this.#dead.length)
     return this.#dead
   }
 
-  /** What a peer says of itself and the others, knowing as many as this node does. */
-  textFrom({ name }: Member): string {
-    return JSON.stringify(this.#says(name))
+  /** The heartbeat of a peer that has contacted as many peers as this node. */
+  heartbeatOf({ name }: Member): string {
+    return JSON.stringify(this.#messageOf(name))
   }
 
-  /** A peer's ping arrives, and is answered. */
-  hear(text: string): string {
+  /** A peer's heartbeat is received and answered. */
+  receive(text: string): string {
     const message: StateMessage = JSON.parse(text)
-    this.#take(message)
+    this.#process(message)
     return JSON.stringify(this.detector.answer(message))
   }
 
-  /** The next ping to each peer is answered at once. */
+  /** Prepares an immediate answer to the next heartbeat to each peer. */
   prepareAnswers(): void {
     for (const { name } of this.alive) {
-      const text = JSON.stringify({ ...this.#says(name), answers: 1 })
+      const text = JSON.stringify({ ...this.#messageOf(name), answers: 1 })
       this.#answers.set(name, Buffer.from(`$${text.length}\r\n${text}\r\n`))
     }
   }
 
-  forgetAnswers(): void {
+  clearAnswers(): void {
     this.#answers.clear()
   }
 
-  #take(message: StateMessage): void {
+  #process(message: StateMessage): void {
     this.detector.receive(message.name, message)
-    // With every message a node looks who is about to leave.
+    // The caller does this with every message, to find leaving members.
     this.detector.peers()
   }
 
@@ -149,7 +149,7 @@ export class Talker {
     return { name, isReachable: true, control: { send: this.#sender(name) } } as unknown as Peer
   }
 
-  #says(name: string): StateMessage {
+  #messageOf(name: string): StateMessage {
     const serial = (this.#serials.get(name) ?? 0) + 1
     this.#serials.set(name, serial)
     const dead = this.#dead.map((each) => each.name)

@@ -1,11 +1,11 @@
-// The table of slots for clusters of several sizes: how long it takes, how even it is, what a join moves.
+// The slot table for clusters of several sizes: the time to compute it, its balance, the slots that a join moves.
 
 import { SLOT_COUNT } from '../../src/bytes/crc16.ts'
 import type { Member } from '../../src/cluster/member.ts'
 import { assignSlots } from '../../src/cluster/ring/slots.ts'
 import { median, type ScalingRow } from '../figures.ts'
 
-/** Members as a cluster in one network has them. */
+/** Members with addresses of one network. */
 export function membersOf(count: number, from = 0): Member[] {
   return Array.from({ length: count }, (_, i) => {
     const host = `10.0.${(from + i) >> 8}.${(from + i) & 255}`
@@ -13,7 +13,7 @@ export function membersOf(count: number, from = 0): Member[] {
   })
 }
 
-/** @param joins how many different members are let join */
+/** @param joins the number of different joins to average */
 export function tableFigures(
   count: number,
   joins: number,
