@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { betterSqlite, builtinSqlite, type SqliteEngine } from '../../src/origin/sql/sqlite-engine.ts'
 import { describeIfFound } from './executable.ts'
 
-const require = createRequire(import.meta.url)
+const load = createRequire(import.meta.url)
 
 /** Undefined where better-sqlite3 is not installed, here or in a folder of NODE_PATH, or was built for another Node.js. */
 const better = works(betterSqlite())
@@ -51,8 +51,8 @@ interface Connection {
 
 const openDatabase: OpenDatabase = (path) => {
   const open = (): Connection => {
-    if (builtin === undefined) return new (require('better-sqlite3'))(path)
-    return new (require('node:sqlite').DatabaseSync)(path)
+    if (builtin === undefined) return new (load('better-sqlite3'))(path)
+    return new (load('node:sqlite').DatabaseSync)(path)
   }
   const connection = open()
   return {

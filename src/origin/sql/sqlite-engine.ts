@@ -53,7 +53,7 @@ const CODES: Readonly<Record<number, keyof typeof FAULTS>> = {
   20: 'SQLITE_MISMATCH',
 }
 
-const require = createRequire(import.meta.url)
+const load = createRequire(import.meta.url)
 
 /** @throws Error that says what to install */
 export function sqliteEngine(): SqliteEngine {
@@ -122,7 +122,7 @@ function loadBuiltin(): Builtin | undefined {
   const { emitWarning } = process
   process.emitWarning = () => undefined
   try {
-    return require('node:sqlite')
+    return load('node:sqlite')
   } catch {
     return undefined
   } finally {
@@ -188,7 +188,7 @@ export function betterSqlite(): SqliteEngine | undefined {
 
 function loadBetter(): Better | undefined {
   try {
-    return require('better-sqlite3')
+    return load('better-sqlite3')
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND') return undefined
     throw error
