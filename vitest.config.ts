@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { TEST_TIMEOUT_MS, WAIT_MS } from './test/support/budget.ts'
 
 /** Tests that start processes of their own, or wait for real servers and clocks. One entry a folder where possible. */
 const processes = [
@@ -24,9 +25,9 @@ const heavy = ['test/attack/long.test.ts']
  */
 export default defineConfig({
   test: {
-    // A hung test is stopped so late that no machine is too slow: reaching this limit is never a test's verdict.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: TEST_TIMEOUT_MS,
+    hookTimeout: TEST_TIMEOUT_MS,
+    expect: { poll: { timeout: WAIT_MS, interval: 20 } },
     teardownTimeout: 60_000,
     restoreMocks: true,
     projects: [

@@ -41,7 +41,7 @@ async function install(): Promise<boolean> {
   }
 }
 
-describe.skipIf(!isInstalled)('the packed package', { timeout: 60_000 }, () => {
+describe.skipIf(!isInstalled)('the packed package', () => {
   beforeAll(() => {
     writeFileSync(
       join(app, 'erinys.config.ts'),

@@ -54,7 +54,7 @@ async function startHanging(): Promise<RunningMany> {
   return nodes
 }
 
-describe('three nodes', { timeout: 60_000 }, () => {
+describe('three nodes', () => {
   test('any of them answers; one that ends is reported, and the others go on; all stop at once', async () => {
     const nodes = await startMany(['--shutdown-timeout', '10m'], { cwd: folder })
     const [first, second, third] = nodes.ports

@@ -8,6 +8,7 @@ import { createClient } from '@redis/client'
 import { GlideClient, Logger } from '@valkey/valkey-glide'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { PATIENT_MS } from '../support/budget.ts'
 import { type Running, start } from '../support/cli.ts'
 
 Logger.init('off')
@@ -70,8 +71,8 @@ const libraries: Record<string, (port: number, index: number) => Promise<Client>
     const client = await GlideClient.createClient({
       addresses: [{ host: '127.0.0.1', port }],
       databaseId,
-      requestTimeout: 10_000,
-      advancedConfiguration: { connectionTimeout: 10_000 },
+      requestTimeout: PATIENT_MS,
+      advancedConfiguration: { connectionTimeout: PATIENT_MS },
       connectionBackoff: { numberOfRetries: 10, factor: 5, exponentBase: 1 },
     })
     return { get: (key) => client.get(key), close: () => client.close() }

@@ -12,6 +12,7 @@ import {
 } from '@valkey/valkey-glide'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ClientLibrary, clientContract } from '../contracts/client.contract.ts'
+import { PATIENT_MS } from '../support/budget.ts'
 import { startNode, type TestNode } from '../support/node.ts'
 
 // It logs every error reply, too.
@@ -30,8 +31,8 @@ function glide(protocol: 2 | 3): ClientLibrary {
         databaseId: index,
         credentials: password === undefined ? undefined : { password },
         protocol: protocol === 2 ? ProtocolVersion.RESP2 : ProtocolVersion.RESP3,
-        requestTimeout: 10_000,
-        advancedConfiguration: { connectionTimeout: 10_000 },
+        requestTimeout: PATIENT_MS,
+        advancedConfiguration: { connectionTimeout: PATIENT_MS },
         inflightRequestsLimit: 10_000,
       })
       return {
@@ -70,8 +71,8 @@ describe.each([ProtocolVersion.RESP2, ProtocolVersion.RESP3])('valkey-glide, pro
       protocol,
       databaseId,
       clientName: 'tester',
-      requestTimeout: 10_000,
-      advancedConfiguration: { connectionTimeout: 10_000 },
+      requestTimeout: PATIENT_MS,
+      advancedConfiguration: { connectionTimeout: PATIENT_MS },
       connectionBackoff: { numberOfRetries: 10, factor: 1, exponentBase: 2 },
     }
   }

@@ -45,7 +45,7 @@ describeWithEtcd('in a cluster that etcd lists', (etcd) => {
       client.disconnect()
       await Promise.all(nodes.map((node) => node.close()))
     }
-  }, 30_000)
+  })
 })
 
 test('commands on all keys reach a node whose links have just been cut', async () => {

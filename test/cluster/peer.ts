@@ -11,13 +11,14 @@ import { SendBufferPool } from '../../src/cluster/links/send-buffers.ts'
 import { Args } from '../../src/resp/args.ts'
 import { REQUEST, RequestDecoder } from '../../src/resp/decoder.ts'
 import { defaultLimits } from '../../src/resp/limits.ts'
+import { WAIT_MS } from '../support/budget.ts'
 
 export const SELF: Identity = { name: 'self:1', runId: 'a'.repeat(40), secret: 'secret' }
 export const PEER: Identity = { name: 'peer:2', runId: 'b'.repeat(40), secret: 'secret' }
 
 /** Runs the event loop until something has come true. */
 export async function until(isTrue: () => boolean): Promise<void> {
-  const deadline = performance.now() + 15_000
+  const deadline = performance.now() + WAIT_MS
   while (!isTrue()) {
     if (performance.now() > deadline) throw new Error('it did not come true')
     await new Promise(setImmediate)

@@ -33,7 +33,7 @@ export function describeWithMariadb(
     let server: Mariadb | undefined
     beforeAll(async () => {
       server = await startMariadb(executables, options.tls === true)
-    }, 60_000)
+    })
     afterAll(() => server?.stop())
     body(() => server ?? expect.fail('not started'))
   })

@@ -1,5 +1,7 @@
 // Waits for what a test cannot be told of.
 
+import { WAIT_MS } from './budget.ts'
+
 /** Between two looks, ms. */
 const INTERVAL = 20
 
@@ -8,7 +10,7 @@ const INTERVAL = 20
  *
  * @throws when that took too long, naming what was waited for
  */
-export async function poll<T>(look: () => T | Promise<T>, what: string, timeout = 10_000): Promise<T> {
+export async function poll<T>(look: () => T | Promise<T>, what: string, timeout = WAIT_MS): Promise<T> {
   const deadline = performance.now() + timeout
   for (;;) {
     const seen = await look()

@@ -42,7 +42,7 @@ export function describeWithPostgres(name: string, body: (postgres: () => Postgr
     let server: Postgres | undefined
     beforeAll(async () => {
       server = isFound ? await startPostgres(initdb, program) : await startPglite()
-    }, 60_000)
+    })
     afterAll(() => server?.stop())
     body(() => server ?? expect.fail('not started'))
   })

@@ -1,5 +1,6 @@
 import { GlideClusterClient, Logger } from '@valkey/valkey-glide'
 import { clusterContract } from '../../contracts/cluster-client.contract.ts'
+import { PATIENT_MS } from '../../support/budget.ts'
 
 // It tells of every connection that is lost.
 Logger.setLoggerConfig('off')
@@ -9,7 +10,11 @@ clusterContract({
   losses: ['ConnectionError', 'RequestError'],
   async connect(ports) {
     const addresses = ports.map((port) => ({ host: '127.0.0.1', port }))
-    const client = await GlideClusterClient.createClient({ addresses, requestTimeout: 5000 })
+    const client = await GlideClusterClient.createClient({
+      addresses,
+      requestTimeout: PATIENT_MS,
+      advancedConfiguration: { connectionTimeout: PATIENT_MS },
+    })
     return {
       set: (key, value) => client.set(key, value),
       get: async (key) => (await client.get(key))?.toString() ?? null,

@@ -219,7 +219,7 @@ describe('Handover', () => {
   })
 })
 
-test('100,000 keys from one node to another', { timeout: 20_000 }, async () => {
+test('100,000 keys from one node to another', async () => {
   const chance = new Chance(seededRandom(3))
   const from = new MovingNode('from', 1_700_000_000_000, chance, 1)
   // Each node hashes with a seed of its own, here drawn from its clock.

@@ -89,7 +89,7 @@ describe.each([
   ['with copies', { copies: 0.125 }, 250],
   ['without copies', { copies: 0 }, 0],
 ] as const)('%s', (_name, copies, delivery) => {
-  test('nodes join and leave while others invalidate', { timeout: 60_000 }, async () => {
+  test('nodes join and leave while others invalidate', async () => {
     const history = historyOf({ keeps: 'always', delivery, errors: /^Connection is closed\.$/ })
     const source = new Source(history, KEYS, tagOf)
     const cluster = await startCluster(4, {

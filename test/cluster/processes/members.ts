@@ -13,7 +13,7 @@ import { poll } from '../../support/poll.ts'
 import { Workload, type WorkloadOptions } from '../../support/workload.ts'
 
 /** How long a node may be silent, ms. */
-export const TIMEOUT = 500
+export const TIMEOUT = 1500
 /** Until all others act on it: they ask four times within the timeout, and tell each other, on a busy machine. */
 export const DETECTION = 4 * TIMEOUT
 

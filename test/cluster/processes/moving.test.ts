@@ -61,7 +61,7 @@ test('a node joins and another leaves: of 100,000 keys, and of those that are wr
   expect(history.check()).toEqual([])
   expect(await missing(talker)).toEqual([])
   expect(await talker.call('DBSIZE')).toBeGreaterThanOrEqual(KEYS)
-}, 30_000)
+})
 
 test('a group with an origin: at most 1 % of the reads during a join are loads', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'erinys-moving-'))

@@ -12,6 +12,7 @@ import { type HttpOptions, HttpOrigin } from '../../../src/origin/http/http.ts'
 import { UrlTemplate } from '../../../src/origin/http/url-template.ts'
 import { KeyPattern } from '../../../src/origin/key-pattern.ts'
 import { behind, originContract } from '../../contracts/origin.contract.ts'
+import { PATIENT_MS } from '../../support/budget.ts'
 import { certificate, key as privateKey } from '../../support/certificate.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
 
@@ -48,8 +49,8 @@ function originOf({ url, keys, ...options }: Options): HttpOrigin {
     redirects: 3,
     redirectTo: [],
     maxResponse: 2 ** 20,
-    connectTimeout: 2000,
-    timeout: 5000,
+    connectTimeout: PATIENT_MS,
+    timeout: PATIENT_MS,
     clock: new ManualClock(),
     ...options,
     keys: pattern,

@@ -6,6 +6,7 @@ import { ManualClock } from '../../../src/bytes/clock.ts'
 import { mastersOf, redisListener } from '../../../src/origin/redis/listener.ts'
 import { type RedisOptions, RedisOrigin } from '../../../src/origin/redis/redis.ts'
 import { CHECK_INTERVAL, type Subscription } from '../../../src/origin/subscription.ts'
+import { PATIENT_MS } from '../../support/budget.ts'
 import { poll } from '../../support/poll.ts'
 import { freePorts } from '../../support/ports.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
@@ -24,8 +25,8 @@ function originOf(url: string, options: Partial<RedisOptions> = {}): RedisOrigin
     prefix: 'app:',
     listen: true,
     tls: undefined,
-    connectTimeout: 2000,
-    timeout: 2000,
+    connectTimeout: PATIENT_MS,
+    timeout: PATIENT_MS,
     ...options,
   })
   endings.push(() => origin.close())
@@ -147,7 +148,7 @@ describeWithRedis('the changes of a Redis', (redis) => {
       const listening: Subscription = redisListener({
         servers: async () => [server],
         prefix: '',
-        connectTimeout: 2000,
+        connectTimeout: PATIENT_MS,
         timers: clock,
         listener: told,
       })
@@ -235,7 +236,7 @@ describeWithRedis(
           const listening = redisListener({
             servers: () => mastersOf(cluster),
             prefix: '',
-            connectTimeout: 2000,
+            connectTimeout: PATIENT_MS,
             timers: clock,
             listener: told,
           })

@@ -8,6 +8,7 @@ import { systemTimers } from '../../../src/bytes/clock.ts'
 import { isBadRequest, type LoadContext, Loaded, type OriginResult } from '../../../src/group/origin.ts'
 import { type RedisOptions, RedisOrigin } from '../../../src/origin/redis/redis.ts'
 import { behind, originContract } from '../../contracts/origin.contract.ts'
+import { PATIENT_MS } from '../../support/budget.ts'
 import { certificate, key as privateKey } from '../../support/certificate.ts'
 import { poll } from '../../support/poll.ts'
 import { freePorts } from '../../support/ports.ts'
@@ -25,8 +26,8 @@ function originOf(port: number, options: Partial<RedisOptions> = {}): RedisOrigi
     cluster: false,
     prefix: '',
     tls: undefined,
-    connectTimeout: 2000,
-    timeout: 2000,
+    connectTimeout: PATIENT_MS,
+    timeout: PATIENT_MS,
     ...options,
   })
   endings.push(() => origin.close())
@@ -139,9 +140,7 @@ describeWithRedis('Redis', (redis) => {
     await expect(origin.load('Tom', context())).rejects.toThrow(/\w/)
     expect(warnings).toEqual([expect.stringMatching(/^Redis does not answer, loads fail until it does: /)])
     proxy.heal()
-    await expect
-      .poll(async () => seen(await origin.load('Tom', context()).catch(() => null)), { timeout: 5000 })
-      .toBe('630')
+    await expect.poll(async () => seen(await origin.load('Tom', context()).catch(() => null))).toBe('630')
     expect([warnings.length, news]).toEqual([1, ['Redis answers again']])
     await proxy.close()
   })

@@ -3,6 +3,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import type { SqlOptions } from '../../../src/origin/sql/sql.ts'
 import { behind, originContract } from '../../contracts/origin.contract.ts'
+import { PATIENT_MS } from '../../support/budget.ts'
 import { addressCertificate as certificate } from '../../support/certificate.ts'
 import { describeWithMariadb } from '../../support/mariadb.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
@@ -41,7 +42,7 @@ describeWithMariadb('MariaDB', (mariadb) => {
         origin: sqlOrigin({
           url: throughProxy(proxy),
           // mysql2 takes nonsense for an answer that has not ended, and waits.
-          statementTimeout: 2000,
+          statementTimeout: PATIENT_MS,
           query: `select value from ${table} where k = ?`,
           batchQuery: `select k, value from ${table} where k in (?)`,
           writeQuery: `replace into ${table} values (?, ?)`,

@@ -5,6 +5,7 @@ import { ManualClock } from '../../../src/bytes/clock.ts'
 import { isBadRequest, type LoadContext, type OriginValue } from '../../../src/group/origin.ts'
 import { KeyPattern } from '../../../src/origin/key-pattern.ts'
 import { type SqlOptions, SqlOrigin } from '../../../src/origin/sql/sql.ts'
+import { PATIENT_MS } from '../../support/budget.ts'
 import type { FaultyProxy } from '../../support/proxy.ts'
 
 type Options = Partial<Omit<SqlOptions, 'keys'>> &
@@ -17,8 +18,8 @@ export function sqlOrigin({ keys, ...options }: Options): SqlOrigin {
     lazy: false,
     pool: 4,
     tls: undefined,
-    connectTimeout: 2000,
-    statementTimeout: 5000,
+    connectTimeout: PATIENT_MS,
+    statementTimeout: PATIENT_MS,
     ...options,
     keys: keys === undefined ? undefined : new KeyPattern(keys),
   })

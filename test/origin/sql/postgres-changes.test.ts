@@ -6,6 +6,7 @@ import { readChange } from '../../../src/origin/changes.ts'
 import { postgresListener } from '../../../src/origin/sql/postgres-listener.ts'
 import { triggerSql } from '../../../src/origin/sql/trigger.ts'
 import { CHECK_INTERVAL, type Subscription } from '../../../src/origin/subscription.ts'
+import { PATIENT_MS } from '../../support/budget.ts'
 import { describeWithPostgres } from '../../support/postgres.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
 import { Told } from '../../support/told.ts'
@@ -45,7 +46,7 @@ describeWithPostgres('the triggers of PostgreSQL', (postgres) => {
       url,
       tls: undefined,
       channel,
-      connectTimeout: 5000,
+      connectTimeout: PATIENT_MS,
       timers: clock,
       listener: told,
     })

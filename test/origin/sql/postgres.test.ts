@@ -507,7 +507,7 @@ describeWithPostgres('PostgreSQL, slowly', (postgres) => {
     expect(await textOf(origin, '0')).toBe('')
     const running =
       "select count(*)::int as n from pg_stat_activity where query like '%pg_sleep%' and state = 'active' and pid <> pg_backend_pid()"
-    await expect.poll(async () => (await postgres().run(running))[0].n, { timeout: 5000 }).toBe(0)
+    await expect.poll(async () => (await postgres().run(running))[0].n).toBe(0)
     await origin.close()
   })
 
