@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Config, http, redis, sql } from '../../src/index.ts'
+import { PATIENT_MS } from '../support/budget.ts'
 import { startNode, type TestNode } from '../support/node.ts'
 import { poll } from '../support/poll.ts'
 import { describeWithPostgres } from '../support/postgres.ts'
@@ -15,8 +16,8 @@ type GroupInput = NonNullable<Config['groups']>[string]
 
 /** Long enough to be cut in the middle. */
 const VALUE = 'value '.repeat(4000)
-/** Longer than a busy machine takes to answer. */
-const TIMEOUT = '2s'
+/** Strikes only where something hangs. */
+const TIMEOUT = PATIENT_MS
 
 /** Something that has `VALUE` under the keys 1 to 1000, and nothing under others. */
 interface Source {
@@ -157,8 +158,8 @@ describeWithPostgres('a PostgreSQL', (postgres) => {
         keys: '{id:int}',
         query: `select repeat('value ', 4000) where $1 between 1 and 1000`,
         pool: 3,
-        connectTimeout: '1s',
-        statementTimeout: '1s',
+        connectTimeout: '10s',
+        statementTimeout: TIMEOUT,
       }),
   }))
 })
@@ -168,7 +169,7 @@ describeWithRedis('a Redis', (server) => {
     target: () => ({ path: server().socketPath }),
     origin: (port) => {
       void server().pipeline(Array.from({ length: 1000 }, (_, i) => ['SET', String(i + 1), VALUE]))
-      return redis({ url: `redis://127.0.0.1:${port}`, connectTimeout: '1s', timeout: '1s' })
+      return redis({ url: `redis://127.0.0.1:${port}`, connectTimeout: '10s', timeout: TIMEOUT })
     },
   }))
 })
@@ -198,7 +199,7 @@ describe('an HTTP server', () => {
       }).then((own) => {
         port = own
       })
-      return http({ url: `http://127.0.0.1:${through}/{key}`, connectTimeout: '1s', timeout: '1s' })
+      return http({ url: `http://127.0.0.1:${through}/{key}`, connectTimeout: '10s', timeout: TIMEOUT })
     },
   }))
 
@@ -262,11 +263,7 @@ describe('an HTTP server', () => {
     })
     onTestFinished(() => node.close())
     const wait = async (key: number): Promise<void> => {
-      await poll(
-        async () => (await ending(node.watcher.get(String(key)))) === `value of /${key}`,
-        `${key}`,
-        30_000,
-      )
+      await poll(async () => (await ending(node.watcher.get(String(key)))) === `value of /${key}`, `${key}`)
     }
     const waiting = Promise.all(KEYS.map(wait))
     await poll(async () => Number(await node.groupInfo('things', 'refused')) > 5000, 'a crowd of refused')

@@ -3,7 +3,6 @@
 import { expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { CHECK_INTERVAL, type ListenerConnection, Subscription } from '../../src/origin/subscription.ts'
-import { PATIENT_MS } from '../support/budget.ts'
 import { Told } from '../support/told.ts'
 
 /** What is asked of lines, and how it is answered. */
@@ -26,7 +25,7 @@ class Lines {
         this.lose = lose
         return { open: () => ask('open'), check: () => ask('check'), close: () => this.asked.push('close') }
       },
-      connectTimeout: PATIENT_MS,
+      connectTimeout: 1000,
       timers: this.clock,
       listener: this.told,
     })

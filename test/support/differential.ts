@@ -5,6 +5,9 @@ import { connect, type Socket } from 'node:net'
 import { expect } from 'vitest'
 import type { Argument, Harness } from './harness.ts'
 
+/** How many commands before the first difference are shown. */
+const CONTEXT = 10
+
 export type Command = readonly Argument[]
 
 /** A connection whose replies come as they were sent, one character per byte. */
@@ -61,9 +64,15 @@ export async function expectSameReplies(
   const wanted = await redis.run(commands)
   const given: string[] = []
   for (const command of commands) given.push(await harness.raw(...command))
+  const first = given.findIndex((reply, i) => reply !== wanted[i])
+  if (first < 0) return
+  const from = Math.max(0, first - CONTEXT)
   const told = (replies: readonly string[]): string[] =>
-    commands.map((command, i) => `${command.map(shown).join(' ')} → ${shown(replies[i])}`)
-  if (given.some((reply, i) => reply !== wanted[i])) expect(told(given)).toEqual(told(wanted))
+    commands
+      .slice(from, first + 1)
+      .map((command, i) => `${command.map(shown).join(' ')} → ${shown(replies[from + i])}`)
+  const place = `reply ${first + 1} of ${commands.length} differs`
+  expect(told(given), place).toEqual(told(wanted))
 }
 
 function shown(argument: Argument): string {

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { nodeId } from '../../../src/cluster/member.ts'
+import { WAIT_MS } from '../../support/budget.ts'
 import { startCluster, type TestCluster, type TestMember } from '../../support/cluster.ts'
 import { GatedOrigin } from '../../support/gated-origin.ts'
 
@@ -65,7 +66,7 @@ describe('EXPLAIN', () => {
     expect(here).toMatchObject({ group, owner: 'self', source })
     expect(there).toMatchObject({ group, owner: nameOf(owner), source: 'peer', 'owner-source': source })
     const times = ['ttl-ms', 'next-refresh-ms', 'age-ms'] as const
-    for (const time of times) expect(Math.abs(Number(there[time]) - Number(here[time]))).toBeLessThan(5000)
+    for (const time of times) expect(Math.abs(Number(there[time]) - Number(here[time]))).toBeLessThan(WAIT_MS)
     const untimed = { 'ttl-ms': 0, 'next-refresh-ms': 0, 'age-ms': 0 }
     expect({ ...facts(there), ...untimed }).toEqual({ ...facts(here), ...untimed })
     for (const { watcher } of [owner, other]) await watcher.select('cache')

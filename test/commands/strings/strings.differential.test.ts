@@ -3,6 +3,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { NULL_REF } from '../../../src/store/arena.ts'
+import { WAIT_MS } from '../../support/budget.ts'
 import { type Command, expectSameReplies, RawClient } from '../../support/differential.ts'
 import { Harness } from '../../support/harness.ts'
 import { describeWithRedis } from '../../support/redis-server.ts'
@@ -242,7 +243,7 @@ describeWithRedis('string commands', (redis) => {
 const KEYS = ['a', 'b', 'c', '{x}']
 
 /** The two clocks differ by what a sequence takes. */
-const TOLERANCE_MS = 10_000
+const TOLERANCE_MS = WAIT_MS
 
 async function expectSameDeadlines(client: RawClient, harness: Harness): Promise<void> {
   const replies = await client.run(KEYS.map((name) => ['PEXPIRETIME', name]))
