@@ -1,30 +1,30 @@
-// One decoded request: its arguments as byte ranges of the buffer they arrived in, without a string or a copy.
+// One decoded request: its arguments as byte ranges of the buffer that they arrived in, without copies.
 
 import { equalsUpper } from '../bytes/ascii.ts'
 
 const NOTHING = Buffer.alloc(0)
 
-/** Room for this many arguments at first: more than most requests have. */
+/** Initial room for arguments: more than most requests have. */
 const INITIAL_CAPACITY = 16
 
-/** Text ends after so many bytes of an argument: V8's longest string has a little less than 2^29 characters. */
+/** Text is truncated to this many bytes: V8's longest string has almost 2^29 characters. */
 const MAX_TEXT = 2 ** 28
 
-/** Range arrays above this capacity (two times 256 KiB) are given back after the request that needed them. */
+/** Range arrays above this capacity (two times 256 KiB) are freed after the request. */
 const MAX_KEPT_CAPACITY = 65_536
 
 /**
- * One decoded request. A single object serves every request of a node: the decoder overwrites it each time, so
- * whoever needs a request longer takes {@link Args.detach}.
+ * One decoded request. A node reuses a single object for all requests: the decoder overwrites it. A request that has to
+ * wait is copied by {@link Args.detach}.
  *
- * Argument `i` is `buf[start[i], end[i])`; argument 0 is the command's name.
+ * Argument `i` is `buf[start[i], end[i])`; argument 0 is the command name.
  */
 export class Args {
-  /** The chunk, or the buffer that put a divided frame together, that holds the bytes. */
+  /** The chunk, or the buffer of a divided frame, that holds the bytes. */
   buf: Buffer = NOTHING
-  /** How many arguments there are, the command's name included. */
+  /** Number of arguments, the command name included. */
   count = 0
-  /** The whole frame as it arrived is `buf[frameStart, frameEnd)`; -1: it was written inline, or is a copy. */
+  /** The frame as it arrived is `buf[frameStart, frameEnd)`; -1: an inline request, or a copy. */
   frameStart = -1
   frameEnd = -1
   start: Int32Array
@@ -55,20 +55,20 @@ export class Args {
     return this.buf.toString('utf8', start, Math.min(this.end[i], start + MAX_TEXT))
   }
 
-  /** At most the first `most` bytes of argument `i` as a string with one character per byte. */
+  /** Argument `i`, up to `most` bytes, as a string with one character per byte. */
   latin1(i: number, most: number = MAX_TEXT): string {
     const start = this.start[i]
     return this.buf.toString('latin1', start, Math.min(this.end[i], start + most))
   }
 
-  /** The bytes of argument `i` in a buffer of their own. */
+  /** A copy of argument `i`. */
   copy(i: number): Buffer {
     const bytes = Buffer.allocUnsafe(this.length(i))
     this.buf.copy(bytes, 0, this.start[i], this.end[i])
     return bytes
   }
 
-  /** A copy of the whole request in memory of its own, for one that has to wait. */
+  /** A copy of the whole request. */
   detach(): Args {
     const copy = new Args(this.count)
     let size = 0
@@ -85,8 +85,7 @@ export class Args {
   }
 
   /**
-   * Makes room for more ranges, twice as many as before. Called as arguments arrive, so an announced count costs
-   * nothing by itself.
+   * Doubles the room for ranges. Called as arguments arrive: an announced count alone allocates nothing.
    */
   grow(): void {
     const capacity = Math.max(INITIAL_CAPACITY, this.start.length * 2)
@@ -94,7 +93,7 @@ export class Args {
     this.end = enlarged(this.end, capacity)
   }
 
-  /** Forgets the request: keeps neither its bytes nor the room that only a giant one needed. */
+  /** Releases the bytes of the request, and range arrays that are too large to keep. */
   clear(): void {
     this.buf = NOTHING
     this.count = 0

@@ -1,8 +1,8 @@
-// Chunks that arrived while the one before them was not used up, because its connection had stopped pulling.
+// Chunks that arrived before the previous chunk was fully decoded, as while the connection was paused.
 
-/** First in, first out; nothing is allocated until something waits. */
+/** A FIFO queue that allocates nothing while it is empty. */
 export class ChunkQueue {
-  /** Bytes in the chunks that wait. */
+  /** Bytes of all queued chunks. */
   bytes = 0
   private chunks: Buffer[] | null = null
   private head = 0
@@ -17,7 +17,7 @@ export class ChunkQueue {
     this.bytes += chunk.length
   }
 
-  /** The chunk that waits longest, or null. */
+  /** Removes and returns the oldest chunk; null: the queue is empty. */
   shift(): Buffer | null {
     if (this.chunks === null) return null
     const chunk = this.chunks[this.head]

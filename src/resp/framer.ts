@@ -1,4 +1,4 @@
-// Finds where replies end without decoding them: how a relay cuts a peer's stream into what it passes on.
+// Finds the ends of replies without decoding them: a forwarding node divides a peer's stream into replies.
 
 import { MAX_FRAME } from './limits.ts'
 
@@ -11,7 +11,7 @@ const DOLLAR = 0x24
 const PLUS = 0x2b
 const UNDERSCORE = 0x5f
 
-/** What a frame's first byte says about the rest. Lines hold any bytes but a line end; counts are decimal. */
+/** The kinds of frames, by their first byte. Text lines may hold any bytes but line ends; counts are decimal. */
 const TEXT = 1
 const BULK = 2
 const LIST = 3
@@ -33,56 +33,56 @@ for (const [types, kind] of [
   for (const type of types) KINDS[type.charCodeAt(0)] = kind
 }
 
-/** Most bytes of a line of text: an error's message, a big number. */
+/** Maximum bytes of a text line: an error message, a big number. */
 const MAX_LINE = 1024 * 1024
 
-/** Most bytes of a line that holds a count: more digits than any count below {@link MAX_FRAME} has. */
+/** Maximum bytes of a count line: more digits than any count below {@link MAX_FRAME} has. */
 const MAX_COUNT_LINE = 12
 
-/** Most elements that one reply may still lack. Only they are counted, so nesting costs nothing however deep. */
+/** Maximum number of missing elements of one reply. Only their number is stored, so nesting costs nothing. */
 const MAX_OPEN = 2 ** 32
 
-/** Up to here a line's end is looked for byte by byte. */
+/** Up to this many bytes a line end is searched byte by byte, then natively. */
 const SHORT_LINE = 64
 
 /**
- * Cuts a stream of RESP2 and RESP3 replies, and of multibulk requests, which are framed alike. Chunks may be
- * divided anywhere:
+ * Divides a stream of RESP2 and RESP3 replies, or of multibulk requests, which have the same frames. Chunks may end
+ * anywhere:
  *
  * ```ts
  * at = framer.scan(chunk, at, chunk.length, awaited)
- * // framer.count replies end at framer.whole; chunk[framer.whole, at) begins another one
+ * // framer.count replies end at framer.whole; chunk[framer.whole, at) is the beginning of another one
  * ```
  *
- * Nothing is allocated. A reply's state is the number of elements it still lacks, and where its last one stopped.
+ * Nothing is allocated. The state of a reply is the number of missing elements, and the position in the current one.
  */
 export class ReplyFramer {
-  /** How many replies the last scan completed. */
+  /** Number of replies that the last scan completed. */
   count = 0
-  /** Where the last of them ended; where the scan began if there was none. */
+  /** End of the last complete reply; the start of the scan if there was none. */
   whole = 0
-  /** The byte before which the last scan stopped since a peer's frame begins there, `@ ^ ? >`; otherwise 0. */
+  /** The first byte of a frame between nodes (`@ ^ ? >`) before which the last scan stopped; 0: none. */
   special = 0
-  /** What is wrong with the stream; nothing more is found in it. */
+  /** The protocol error of the stream, which ends the scan for good. Empty: none. */
   error = ''
 
-  /** Elements that the reply begun still lacks, the one begun included; 0 between replies. */
+  /** Missing elements of the current reply, the current element included; 0 between replies. */
   private open = 0
-  /** Bytes of the bulk begun that are still to come, its line end included. */
+  /** Missing bytes of the current bulk string, its line end included. */
   private skip = 0
-  /** Type of the line begun, or 0; how much of it there is, and what it counts so far. */
+  /** Type of the current line, or 0; its bytes so far; its count so far. */
   private line = 0
   private lineBytes = 0
   private value = 0
   private negative = false
   private returned = false
 
-  /** Whether a reply has begun and not ended. */
+  /** Whether a reply is incomplete. */
   get isOpen(): boolean {
     return this.open !== 0
   }
 
-  /** Forgets what has begun, for another stream. */
+  /** Resets the state, for another stream. */
   reset(): void {
     this.count = 0
     this.whole = 0
@@ -94,9 +94,10 @@ export class ReplyFramer {
   }
 
   /**
-   * Goes on through `buf[from, to)` until `most` replies (at least one) are complete.
+   * Scans `buf[from, to)` until `most` replies (at least one) are complete.
    *
-   * @returns the index after them; or `to`, when the rest begins a reply; or the place of a peer's frame or error.
+   * @returns the index after them; or `to`, when an incomplete reply follows; or the position of a frame between nodes,
+   *   or of an error
    */
   scan(buf: Buffer, from: number, to: number, most: number): number {
     this.special = 0
@@ -110,7 +111,7 @@ export class ReplyFramer {
       if (!divided) {
         const type = buf[at]
         if (type === DOLLAR) {
-          // Lengths of one or two digits, and null.
+          // The fast path: lengths of one or two digits, and null.
           if (to - at >= 5) {
             const first = buf[at + 1] - ZERO
             const second = buf[at + 2]
@@ -123,7 +124,7 @@ export class ReplyFramer {
                 text = at + 5
                 end = text + first * 10 + (second - ZERO)
               }
-              // Whatever is not as it should be, `step` finds.
+              // `step` reports malformed bytes.
               if (end + 2 <= to && buf[text - 1] === LF && buf[end] === CR && buf[end + 1] === LF) end += 2
               else end = 0
             } else if (
@@ -167,8 +168,8 @@ export class ReplyFramer {
   }
 
   /**
-   * Goes on through `buf[from, to)` to the end of one frame of any kind, a peer's too: `count` is 1 when it is
-   * complete. Otherwise {@link scan} with `most` 1 completes it.
+   * Scans `buf[from, to)` to the end of one frame of any kind, a frame between nodes too. `count` is 1 when it is
+   * complete; otherwise {@link scan} with `most` 1 completes it.
    */
   take(buf: Buffer, from: number, to: number): number {
     this.special = 0
@@ -187,7 +188,7 @@ export class ReplyFramer {
     return end
   }
 
-  /** One element's header, or as much as there is of a bulk: the general case behind the short cuts of {@link scan}. */
+  /** One element header, or the available part of a bulk string: the slow path of {@link scan}. */
   private step(buf: Buffer, from: number, to: number, peers: boolean): number {
     if (this.skip !== 0) return this.pass(buf, from, to)
     let at = from
@@ -216,7 +217,7 @@ export class ReplyFramer {
     return this.skip !== 0 && at < to ? this.pass(buf, at, to) : at
   }
 
-  /** Through the rest of a line of text and its carriage return. */
+  /** Scans the rest of a text line, with its carriage return. */
   private text(buf: Buffer, from: number, to: number): number {
     if (this.returned) return from
     let end = from
@@ -236,7 +237,7 @@ export class ReplyFramer {
     return end + 1
   }
 
-  /** Through the rest of a count and its carriage return. */
+  /** Scans the rest of a count, with its carriage return. */
   private digits(buf: Buffer, from: number, to: number): number {
     let at = from
     while (at < to && !this.returned) {
@@ -252,7 +253,7 @@ export class ReplyFramer {
     return at
   }
 
-  /** The element whose header is complete begins; it is over when nothing follows its header. */
+  /** Begins the element whose header is complete, and ends it if nothing follows the header. */
   private begin(kind: number): void {
     const { value } = this
     this.line = 0
@@ -279,7 +280,7 @@ export class ReplyFramer {
     if (this.open > MAX_OPEN) this.error = `more than ${MAX_OPEN} elements`
   }
 
-  /** Over the rest of a bulk. */
+  /** Skips the rest of a bulk string. */
   private pass(buf: Buffer, from: number, to: number): number {
     const { skip } = this
     const end = Math.min(to, from + skip)

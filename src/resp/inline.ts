@@ -7,7 +7,7 @@ const SINGLE_QUOTE = 0x27
 const BACKSLASH = 0x5c
 const LETTER_X = 0x78
 
-/** What a letter after a backslash stands for between double quotes; any other stands for itself. */
+/** Escape sequences between double quotes: letter → byte. Any other character stands for itself. */
 const ESCAPES: ReadonlyMap<number, number> = new Map([
   [0x6e, 0x0a],
   [0x72, 0x0d],
@@ -19,7 +19,7 @@ const ESCAPES: ReadonlyMap<number, number> = new Map([
 /**
  * Splits `buf[start, end)`, a line without its end, into `args`.
  *
- * Without quotes the ranges lie in `buf`; with quotes they lie in a new buffer that holds the unescaped bytes.
+ * Without quotes the ranges refer to `buf`, with quotes to a new buffer with the unescaped bytes.
  *
  * @returns false when a quote is not closed, or a closing quote is not followed by a space or the end.
  */
@@ -40,7 +40,7 @@ export function splitInline(args: Args, buf: Buffer, start: number, end: number)
 }
 
 function splitQuoted(args: Args, buf: Buffer, start: number, end: number): boolean {
-  // Unescaping only shortens.
+  // Unescaping never makes the text longer.
   const out = Buffer.allocUnsafe(end - start)
   args.buf = out
   let at = start
@@ -85,12 +85,12 @@ function add(args: Args, from: number, to: number): void {
   args.count = i + 1
 }
 
-/** C `isspace`: what separates arguments. */
+/** Whether a byte separates arguments: C `isspace`. */
 function isSpace(c: number): boolean {
   return c === 0x20 || (c >= 0x09 && c <= 0x0d)
 }
 
-/** What ends an argument outside quotes; vertical tab and form feed separate arguments but do not end one. */
+/** Whether a byte ends an argument outside quotes. Vertical tab and form feed separate arguments but do not end one. */
 function endsToken(c: number): boolean {
   return c === 0x20 || c === 0x09 || c === 0x0a || c === 0x0d
 }

@@ -1,28 +1,28 @@
-// How much a client may announce and send before the node refuses it; the defaults are Redis's.
+// Limits on what a client may announce and send. The defaults are Redis's.
 
 /**
- * Limits shared by the decoders of a node. The object is read at every frame, so changing a field (CONFIG SET)
- * takes effect at once on every connection.
+ * Limits shared by the decoders of a node. They are read for every frame: a change by CONFIG SET applies to all
+ * connections at once.
  */
 export interface DecoderLimits {
-  /** Most arguments of a request (Redis: `INT_MAX`). */
+  /** Maximum number of arguments of a request (Redis: `INT_MAX`). */
   maxMultibulk: number
-  /** Most bytes of one argument (Redis: `proto-max-bulk-len`). */
+  /** Maximum bytes of one argument (Redis: `proto-max-bulk-len`). */
   maxBulk: number
-  /** Most bytes of an inline request, or of the line that announces a length (Redis: `PROTO_INLINE_MAX_SIZE`). */
+  /** Maximum bytes of an inline request, or of a length line (Redis: `PROTO_INLINE_MAX_SIZE`). */
   maxInline: number
-  /** Most bytes held for one connection that have not become a request (Redis: `client-query-buffer-limit`). */
+  /** Maximum bytes buffered for one connection (Redis: `client-query-buffer-limit`). */
   maxQueryBuffer: number
 }
 
-/** Most arguments of a request, and most bytes of one, before the client has authenticated. */
+/** Maximum number of arguments, and maximum bytes of one, for an unauthenticated client (Redis). */
 const UNAUTHENTICATED_MULTIBULK = 10
 const UNAUTHENTICATED_BULK = 16_384
 
-/** Argument ranges are int32, so no frame that was put together may be longer, whatever the limits say. */
+/** Maximum bytes of a divided frame, whatever the limits are: argument ranges are int32. */
 export const MAX_FRAME = 0x7fff_ffff
 
-/** A new object with Redis's defaults. */
+/** Redis's defaults, in a new object. */
 export function defaultLimits(): DecoderLimits {
   return {
     maxMultibulk: 0x7fff_ffff,
@@ -32,19 +32,19 @@ export function defaultLimits(): DecoderLimits {
   }
 }
 
-/** What is wrong with an announced number of arguments, NaN if it was no number; '' if nothing is. */
+/** The error for an announced number of arguments (NaN: not a number); '' if it is allowed. */
 export function refuseCount(count: number, limits: DecoderLimits, authenticated: boolean): string {
   if (!(count <= limits.maxMultibulk)) return 'invalid multibulk length'
   return count > UNAUTHENTICATED_MULTIBULK && !authenticated ? 'unauthenticated multibulk length' : ''
 }
 
-/** What is wrong with an announced length of an argument, NaN if it was no number; '' if nothing is. */
+/** The error for an announced length of an argument (NaN: not a number); '' if it is allowed. */
 export function refuseLength(length: number, limits: DecoderLimits, authenticated: boolean): string {
   if (!(length >= 0 && length <= limits.maxBulk)) return 'invalid bulk length'
   return length > UNAUTHENTICATED_BULK && !authenticated ? 'unauthenticated bulk length' : ''
 }
 
-/** A new object that refuses only what no buffer can hold: for what another node has let in. */
+/** No limits but those of a buffer, in a new object: for requests that another node has already checked. */
 export function unlimited(): DecoderLimits {
   return { ...defaultLimits(), maxBulk: MAX_FRAME, maxQueryBuffer: MAX_FRAME }
 }

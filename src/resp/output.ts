@@ -1,18 +1,18 @@
-// Pending output: bytes written into pages one after another, to be handed to a socket or taken back.
+// Pending output of one connection: bytes in pages, to be flushed to a socket or rewound.
 
 import { copyOut } from './copy.ts'
 import { PAGE_BYTES, type Page, PagePool, type PageWriter } from './pages.ts'
 
-/** Where pending bytes go. */
+/** The destination of output. */
 export interface Sink {
-  /** Takes `bytes` over without a copy and calls `released` when they have left, or never will. */
+  /** Writes `bytes` without a copy. Calls `released` when they were sent, or never will be. */
   write(bytes: Buffer, released: () => void): void
 }
 
-/** Values above this many bytes get a buffer of their own instead of a quarter of a page or more. */
+/** Larger values get a buffer of their own: they would take more than a quarter of a page. */
 export const MAX_PAGED_BYTES = 16_384
 
-/** A finished stretch of pending bytes: part of a page, or a buffer of its own (`page` null). */
+/** A closed range of pending bytes: part of a page, or a buffer of its own (`page` null). */
 interface Piece {
   readonly buf: Buffer
   readonly page: Page | null
@@ -21,17 +21,17 @@ interface Piece {
 }
 
 /**
- * The bytes pending for one connection, in order: finished pieces, then what is open at the end of the current page.
+ * The pending bytes in order: closed pieces, then the open range at the end of the current page.
  *
- *     current page   | lent to sockets | open: start … at | free |
+ *     current page   | read by sockets | open: start … at | free |
  *
- * A page is filled over many flushes and started again only when none of its parts is lent or pending
+ * A page is filled over many flushes. It is reused from its beginning only when no part is pending or read by a socket
  * ({@link Page.parts}): a socket reads a part until it releases it.
  */
 export class PagedOutput implements PageWriter {
   /** The current page's bytes. */
   protected buf: Buffer
-  /** Where the next byte goes. */
+  /** Position of the next byte. */
   protected at = 0
 
   private readonly pool: PagePool
@@ -52,18 +52,18 @@ export class PagedOutput implements PageWriter {
     return this.finished + this.at - this.start
   }
 
-  /** The position after the last byte written since the last flush or take, for {@link rewind}. */
+  /** The current position, for {@link rewind}. */
   mark(): number {
     return this.size
   }
 
-  /** Drops what was written since `mark` was taken; there was no flush or take in between. */
+  /** Drops what was written since `mark`. There must have been no flush or take in between. */
   rewind(mark: number): void {
     while (this.finished > mark) this.dropPiece(mark)
     this.at = this.start + (mark - this.finished)
   }
 
-  /** Hands all pending bytes over, in order. */
+  /** Writes all pending bytes to the sink, in order. */
   flush(sink: Sink): void {
     const { page, pieces, start, at } = this
     this.pieces = pieces.length === 0 ? pieces : []
@@ -77,7 +77,7 @@ export class PagedOutput implements PageWriter {
     if (at > start) sink.write(page.buf.subarray(start, at), page.released)
   }
 
-  /** All pending bytes in one buffer of their own, for a reply that is held back; nothing stays pending. */
+  /** Removes all pending bytes, and returns a copy: for a reply that must wait for an earlier one. */
   take(): Buffer {
     const bytes = Buffer.allocUnsafe(this.size)
     let at = 0
@@ -87,32 +87,32 @@ export class PagedOutput implements PageWriter {
     return bytes
   }
 
-  /** The current page is lent to nobody: unless bytes are pending in it, it is used from its beginning again. */
+  /** No socket reads the current page: without pending bytes, it is reused from its beginning. */
   pageFree(): void {
     if (this.at !== this.start) return
     this.start = 0
     this.at = 0
   }
 
-  /** Makes room for `bytes`, at most a page, in one stretch at `at`. */
+  /** Makes room for `bytes`, at most a page, in one range at `at`. */
   protected reserve(bytes: number): void {
     if (this.at + bytes > PAGE_BYTES) this.nextPage()
   }
 
-  /** Copies `source[start, end)` to `at` and moves `at`; the room is reserved. */
+  /** Appends `source[start, end)`. The room must be reserved. */
   protected put(source: Uint8Array, start: number, end: number, sourceView?: DataView): void {
     copyOut(source, start, end, this.buf, this.page.view, this.at, sourceView)
     this.at += end - start
   }
 
-  /** Appends a buffer that nobody changes any more, without a copy. */
+  /** Appends a buffer without a copy. It must not change any more. */
   protected append(buf: Buffer): void {
     this.closePiece()
     this.pieces.push({ buf, page: null, start: 0, end: buf.length })
     this.finished += buf.length
   }
 
-  /** Turns to a fresh page. */
+  /** Continues on an empty page. */
   private nextPage(): void {
     this.closePiece()
     if (this.page.parts === 0) {
@@ -123,7 +123,7 @@ export class PagedOutput implements PageWriter {
     this.setPage(this.pool.take(this), 0)
   }
 
-  /** Makes the open bytes a piece. */
+  /** Closes the open range. */
   private closePiece(): void {
     if (this.at === this.start) return
     this.page.parts++
@@ -132,7 +132,7 @@ export class PagedOutput implements PageWriter {
     this.start = this.at
   }
 
-  /** Drops the last piece; if `mark` lies in it, its page is the current one again and it is open. */
+  /** Drops the last piece. If `mark` lies in it, its page becomes the current one, and the piece is open again. */
   private dropPiece(mark: number): void {
     const piece = this.pieces.pop() as Piece
     const { page, start, end } = piece
@@ -140,7 +140,7 @@ export class PagedOutput implements PageWriter {
     if (page === null) return
     page.parts--
     if (this.finished <= mark && page !== this.page) {
-      // It was taken after `mark`, so none of its parts is lent.
+      // This page was taken after `mark`: no socket reads from it.
       this.page.writer = null
       this.pool.put(this.page)
       page.writer = this
@@ -160,5 +160,5 @@ export class PagedOutput implements PageWriter {
   }
 }
 
-/** A buffer of its own is used once: there is nothing to release. */
+/** A piece with a buffer of its own is used once: there is nothing to release. */
 function nothing(): void {}

@@ -1,26 +1,26 @@
-// Output pages: fixed buffers that replies are written into, lent to sockets part by part, and used again.
+// Output pages: buffers of a fixed size that replies are written into. Sockets read parts of them; then they are reused.
 
-/** Size of a page: what one write to a socket usefully carries, and room for thousands of small replies. */
+/** A useful size for one socket write, with room for thousands of small replies. */
 export const PAGE_BYTES = 65_536
 
-/** Free pages kept for the next burst; more go back to the system. */
+/** Idle pages kept for reuse; more are left to the garbage collector. */
 const MAX_IDLE_PAGES = 8
 
-/** Whoever is writing into a page. */
+/** The output that writes into a page. */
 export interface PageWriter {
-  /** No part of the page is lent any more. */
+  /** No socket reads from the page any more. */
   pageFree(): void
 }
 
-/** A buffer, and how many of its parts are spoken for. */
+/** A buffer, with a reference count of its parts. */
 export class Page {
   readonly buf: Buffer = Buffer.allocUnsafeSlow(PAGE_BYTES)
   readonly view: DataView = new DataView(this.buf.buffer, this.buf.byteOffset, PAGE_BYTES)
-  /** Parts written and not yet released, those not yet handed out included. The page is in use while any is left. */
+  /** Parts that are pending or that a socket still reads. The page is in use while there are any. */
   parts = 0
-  /** Who writes into the page now, if anyone. */
+  /** The output that writes into the page now. */
   writer: PageWriter | null = null
-  /** Gives one part back. Made once, so that handing a part out makes no closure. */
+  /** Releases one part. Created once, so that no closure is made per part. */
   readonly released: () => void
 
   constructor(pool: PagePool) {
@@ -37,19 +37,19 @@ export class Page {
 export class PagePool {
   private readonly free: Page[] = []
 
-  /** How many pages wait for use. */
+  /** Number of idle pages. */
   get idle(): number {
     return this.free.length
   }
 
-  /** A page without parts, for `writer`. */
+  /** An empty page for `writer`. */
   take(writer: PageWriter): Page {
     const page = this.free.pop() ?? new Page(this)
     page.writer = writer
     return page
   }
 
-  /** Takes back a page that has no parts and no writer. */
+  /** Returns a page that has no parts and no writer. */
   put(page: Page): void {
     if (this.free.length < MAX_IDLE_PAGES) this.free.push(page)
   }

@@ -1,17 +1,17 @@
-// A frame whose end has not arrived: its bytes put together in one buffer, and where its decoding stopped.
+// A frame whose end has not arrived: its bytes in one buffer, and the position that it is decoded to.
 
 import type { Args } from './args.ts'
 
-/** First size of the buffer, in bytes; small, since every slow client costs one. */
+/** Initial size of the buffer: small, as every slow client needs one. */
 const INITIAL_BYTES = 512
 
-/** Up to this many bytes a loop beats a copy through a view. */
+/** Up to this many bytes a byte loop is faster than `Buffer.copy`. */
 const LOOP_BYTES = 64
 
 /** What `wanted` is for an inline request: everything through the next line feed. */
 export const WHOLE_LINE = -1
 
-/** `$0\r\n\r\n`, the shortest argument: so many bytes at least are still to come for each one missing. */
+/** Bytes of the shortest argument, `$0\r\n\r\n`: a lower bound for each missing argument. */
 const MIN_ARGUMENT_BYTES = 6
 
 const CR = 0x0d
@@ -19,34 +19,34 @@ const CR = 0x0d
 const NO_RANGES = new Int32Array(0)
 
 /**
- * The one frame that a connection has begun and not finished.
+ * The incomplete frame of a connection.
  *
- * Everything grows by doubling with the bytes that really arrive, never by what is announced. No byte beyond the
- * frame is taken: what follows it is decoded where it lies, in its chunk.
+ * Buffers grow by doubling with the bytes that arrive, never by an announced length. No byte after the frame is taken:
+ * what follows is decoded in its own chunk.
  */
 export class PartialFrame {
   buf: Buffer
   length = 0
 
-  /** Next byte to decode: the header of argument `index`, or its bytes once `bulk` is known. */
+  /** Next byte to decode: the header of argument `index`, or its bytes when `bulk` is known. */
   at = 0
-  /** Announced arguments; 0 before the frame's own header is complete. */
+  /** Announced number of arguments; 0: the frame's header is not complete. */
   argc = 0
-  /** Arguments complete so far. */
+  /** Number of complete arguments. */
   index = 0
-  /** Length of argument `index`; -1 before its header is complete. */
+  /** Length of argument `index`; -1: its header is not complete. */
   bulk = -1
-  /** Bytes that the frame has for certain beyond `length`, or {@link WHOLE_LINE}. */
+  /** A lower bound of the bytes still missing, or {@link WHOLE_LINE}. */
   missingBytes = WHOLE_LINE
-  /** No line end lies between `at` and here: the line is not searched twice. */
+  /** There is no line end between `at` and here: no byte is searched twice. */
   searched = 0
-  /** Whether the frame has become a request, which may still be in use. */
+  /** Whether the frame became a request. `Args` may still refer to it. */
   complete = false
 
   private start: Int32Array
   private end: Int32Array
 
-  /** Takes over `buf[from, to)`, the whole of the frame so far, and its first `index` ranges, which are in `args`. */
+  /** Copies the frame so far, `buf[from, to)`, and its first `index` ranges from `args`. */
   constructor(buf: Buffer, from: number, to: number, args: Args, index: number) {
     this.buf = Buffer.allocUnsafeSlow(Math.max(INITIAL_BYTES, to - from))
     this.append(buf, from, to)
@@ -58,7 +58,7 @@ export class PartialFrame {
     }
   }
 
-  /** Takes over `buf[from, to)`. */
+  /** Appends a copy of `buf[from, to)`. */
   append(buf: Buffer, from: number, to: number): void {
     const length = this.length + (to - from)
     if (length > this.buf.length) this.enlarge(length)
@@ -71,10 +71,10 @@ export class PartialFrame {
   }
 
   /**
-   * Notes where decoding stopped in a multibulk frame, and so how much more the frame has for certain.
+   * Saves the position that a multibulk frame is decoded to, and computes `missingBytes`.
    *
-   * @param at the header of argument `index`, or its bytes when its length `bulk` is known and not -1
-   * @param argc announced arguments; 0 when the frame's own header is not complete
+   * @param at where the header of argument `index` begins, or its bytes when its length `bulk` is known (not -1)
+   * @param argc announced number of arguments; 0: the frame's header is not complete
    */
   suspend(at: number, argc: number, index: number, bulk: number): void {
     this.at = at
@@ -90,7 +90,7 @@ export class PartialFrame {
     else this.missingBytes = (returned ? 3 : Math.max(4, MIN_ARGUMENT_BYTES - tail)) + later
   }
 
-  /** Exchanges the ranges decoded so far with those of `args`: nothing is copied, however many there are. */
+  /** Swaps the range arrays with those of `args`, without copying. */
   swapRanges(args: Args): void {
     const { start, end } = args
     args.start = this.start
@@ -99,7 +99,7 @@ export class PartialFrame {
     this.end = end
   }
 
-  /** Gives `args`, which hold the complete frame in exchanged arrays, their own arrays back if these suffice. */
+  /** Swaps back after the frame is complete, if the arrays of `args` are large enough to copy the ranges into. */
   restoreRanges(args: Args): void {
     if (this.start.length < args.count) return
     for (let i = 0; i < args.count; i++) {
@@ -109,7 +109,7 @@ export class PartialFrame {
     this.swapRanges(args)
   }
 
-  /** Doubles, so that all copying together stays linear; the last argument's length is known, and caps it. */
+  /** Doubles the buffer, so that all copying is linear. The known length of the last argument limits it. */
   private enlarge(length: number): void {
     const last = this.bulk >= 0 && this.index === this.argc - 1
     const most = last ? this.at + this.bulk + 2 : Number.POSITIVE_INFINITY

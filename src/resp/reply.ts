@@ -1,4 +1,4 @@
-// Writes replies in RESP2 or RESP3 straight into output pages.
+// Writes replies in RESP2 or RESP3 directly into output pages.
 
 import { integerDigits, writeInteger } from '../bytes/numbers/decimal.ts'
 import { formatDouble } from '../bytes/numbers/double.ts'
@@ -10,10 +10,10 @@ const CR = 0x0d
 const LF = 0x0a
 const ZERO = 0x30
 
-/** Room for a type byte, the digits of any integer with its sign, and the line's end. */
+/** Room for a type byte, any integer with its sign, and the line end. */
 const HEADER_BYTES = 24
 
-/** Up to this many characters text is tried as ASCII, character by character; more is left to the encoder. */
+/** Up to this many characters, text is written as ASCII if possible, without the native encoder. */
 const SHORT_TEXT = 128
 
 const ARRAY = 0x2a
@@ -36,21 +36,21 @@ const TRUE_3 = Buffer.from('#t\r\n')
 const FALSE_3 = Buffer.from('#f\r\n')
 
 /**
- * Writes replies for all connections of a node: a connection is served for one chunk, then its replies are flushed.
+ * Writes replies for all connections of a node: one connection is served for a chunk, then its replies are flushed.
  *
- * Each method writes one RESP value, or the header of an aggregate whose elements the caller writes next. A reply
- * up to {@link MAX_PAGED_BYTES} makes no object. Types that RESP2 lacks are written as Redis writes them to a RESP2 client.
+ * Each method writes one RESP value, or the header of an aggregate whose elements the caller writes next. A reply up to
+ * {@link MAX_PAGED_BYTES} allocates nothing. Types that RESP2 lacks are written as Redis does for RESP2 clients.
  */
 export class ReplyWriter extends PagedOutput {
   protocol: 2 | 3 = 2
-  /** Told of every error written. */
+  /** Called for every error written. */
   onError: (text: string) => void = ignore
 
   ok(): void {
     this.constant(OK)
   }
 
-  /** A simple string; the caller knows that it has no line ends. */
+  /** A simple string. It must not contain line ends. */
   simple(text: string): void {
     this.line(SIMPLE, text, 'utf8')
   }
@@ -58,8 +58,8 @@ export class ReplyWriter extends PagedOutput {
   /**
    * An error.
    *
-   * @param text code and message, `ERR syntax error`; line ends become spaces.
-   * @param encoding `latin1` when every character stands for one byte, as in {@link Args.latin1}.
+   * @param text code and message, `ERR syntax error`; line ends become spaces
+   * @param encoding `latin1`: every character is one byte, as in {@link Args.latin1}
    */
   error(text: string, encoding: 'utf8' | 'latin1' = 'utf8'): void {
     this.onError(text)
@@ -75,7 +75,7 @@ export class ReplyWriter extends PagedOutput {
     this.line(INTEGER, n.toString(), 'latin1')
   }
 
-  /** The bytes `[start, end)` as a bulk string. Who has a `view` of the same bytes at hand saves looking one up. */
+  /** A bulk string of `bytes[start, end)`. A `view` of the same memory makes the copy faster. */
   bulk(bytes: Uint8Array, start: number, end: number, view?: DataView): void {
     const length = end - start
     if (length > MAX_PAGED_BYTES) {
@@ -97,7 +97,7 @@ export class ReplyWriter extends PagedOutput {
     this.constant(this.protocol === 3 ? NULL_3 : NULL_2)
   }
 
-  /** The absent array: where RESP2 answers `*-1`. */
+  /** The null array: `*-1` in RESP2. */
   nullArray(): void {
     this.constant(this.protocol === 3 ? NULL_3 : NULL_ARRAY_2)
   }
@@ -123,7 +123,7 @@ export class ReplyWriter extends PagedOutput {
     this.header(this.protocol === 3 ? PUSH : ARRAY, n)
   }
 
-  /** A double in its shortest text; a bulk string in RESP2 (Redis: `addReplyDouble`). */
+  /** A double in its shortest form; a bulk string in RESP2 (Redis: `addReplyDouble`). */
   double(x: number): void {
     if (this.protocol === 3) this.line(DOUBLE, formatDouble(x), 'latin1')
     else this.bulkText(formatDouble(x))
@@ -136,7 +136,7 @@ export class ReplyWriter extends PagedOutput {
   }
 
   /**
-   * Text with its format; a bulk string in RESP2.
+   * A verbatim string; a bulk string in RESP2.
    *
    * @param format three letters: `txt` or `mkd`
    */
@@ -151,7 +151,7 @@ export class ReplyWriter extends PagedOutput {
     else this.bulkText(text)
   }
 
-  /** Bytes that are RESP already, such as a peer's reply; they are copied. */
+  /** Bytes that are RESP already, such as a peer's reply. They are copied. */
   raw(bytes: Buffer): void {
     if (bytes.length > MAX_PAGED_BYTES) {
       const own = Buffer.allocUnsafeSlow(bytes.length)
@@ -187,7 +187,7 @@ export class ReplyWriter extends PagedOutput {
     this.at = at + 2
   }
 
-  /** A value too large for a page, in a buffer of its own with its header and end. */
+  /** A bulk string too large for a page, in a buffer of its own. */
   private ownBulk(bytes: Uint8Array): void {
     const { length } = bytes
     const own = Buffer.allocUnsafeSlow(integerDigits(length) + length + 5)
@@ -231,7 +231,7 @@ export class ReplyWriter extends PagedOutput {
     this.append(Buffer.from(`${header}${text}\r\n`))
   }
 
-  /** Writes short text whose characters are all ASCII; otherwise false, and nothing counts as written. */
+  /** Writes short text if all its characters are ASCII. False: nothing was written. */
   private putAscii(text: string): boolean {
     const { length } = text
     if (length > SHORT_TEXT) return false
