@@ -1,23 +1,23 @@
-// ASCII letters without regard to case, and bytes made printable: the text rules of Redis's C locale.
+// ASCII case folding and quoting, by the rules of Redis's C locale.
 
 const UPPER_A = 0x41
 const UPPER_Z = 0x5a
 const CASE_BIT = 0x20
 
-/** Byte → the same byte with `A`–`Z` turned into `a`–`z` (C `tolower` in the C locale). */
+/** Byte → its lower-case letter for `A`–`Z`, else itself (C `tolower` in the C locale). */
 export const LOWER: Uint8Array = Uint8Array.from({ length: 256 }, (_, c) =>
   c >= UPPER_A && c <= UPPER_Z ? c | CASE_BIT : c,
 )
 
-/** Byte → the same byte with `a`–`z` turned into `A`–`Z`. */
+/** Byte → its upper-case letter for `a`–`z`, else itself. */
 export const UPPER: Uint8Array = Uint8Array.from({ length: 256 }, (_, c) =>
   c >= (UPPER_A | CASE_BIT) && c <= (UPPER_Z | CASE_BIT) ? c ^ CASE_BIT : c,
 )
 
 /**
- * Whether `bytes[start, end)` is `upper` in any mix of cases. Allocates nothing.
+ * Whether `bytes[start, end)` equals `upper`, ignoring case. Allocates nothing.
  *
- * @param upper an ASCII literal without lower-case letters.
+ * @param upper ASCII text without lower-case letters
  */
 export function equalsUpper(bytes: Uint8Array, start: number, end: number, upper: string): boolean {
   const length = end - start
@@ -28,7 +28,7 @@ export function equalsUpper(bytes: Uint8Array, start: number, end: number, upper
   return true
 }
 
-/** Whether two byte ranges are equal but for the case of ASCII letters. Allocates nothing. */
+/** Whether two byte ranges are equal, ignoring the case of ASCII letters. Allocates nothing. */
 export function equalsIgnoringCase(
   a: Uint8Array,
   aStart: number,
@@ -45,7 +45,7 @@ export function equalsIgnoringCase(
   return true
 }
 
-/** What each byte becomes between quotes. */
+/** The quoted form of each byte. */
 const QUOTED: readonly string[] = Array.from({ length: 256 }, (_, c) => {
   switch (c) {
     case 0x07:
@@ -67,11 +67,11 @@ const QUOTED: readonly string[] = Array.from({ length: 256 }, (_, c) => {
   }
 })
 
-/** `bytes[start, end)` in double quotes, every byte printable: `"a\x00\n"` (Redis: `sdscatrepr`, as in MONITOR). */
+/** `bytes[start, end)` as printable text in double quotes: `"a\x00\n"` (Redis: `sdscatrepr`, as in MONITOR). */
 export function quoted(bytes: Uint8Array, start: number, end: number): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   let text = '"'
-  // Stretches that stay as they are, which may be megabytes, are taken whole.
+  // Ranges without escapes, possibly megabytes, are copied as a whole.
   let plain = start
   for (let i = start; i < end; i++) {
     const escaped = QUOTED[bytes[i]]

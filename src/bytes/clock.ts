@@ -1,27 +1,27 @@
-// The time of day as something that is passed in, so that tests decide what time it is.
+// Clock and timers as parameters, so that tests control the time.
 
-/** A source of the present moment. */
+/** A source of the current time. */
 export interface Clock {
   /** Milliseconds since the Unix epoch. */
   now(): number
 }
 
-/** Ends a timer that has not run yet; does nothing afterwards. */
+/** Cancels a timer. Does nothing after it has run. */
 export type CancelTimer = () => void
 
-/** A source of delayed calls. */
+/** A source of timers. */
 export interface Timers {
   /** Calls `run` once, `ms` milliseconds from now. */
   after(ms: number, run: () => void): CancelTimer
 }
 
-/** The machine's clock. */
+/** The system clock. */
 export const systemClock: Clock = { now: () => Date.now() }
 
-/** The longest wait that Node.js keeps to, in ms: 25 days. It takes a longer one for 1 ms. */
+/** The longest delay of a Node.js timer, 25 days. Node.js runs a timer with a longer one after 1 ms. */
 export const MAX_TIMER_MS = 2 ** 31 - 1
 
-/** The event loop's timers. A pending one does not keep the process alive. */
+/** The timers of the event loop. A pending timer does not keep the process alive. */
 export const systemTimers: Timers = {
   after(ms, run) {
     const timer = setTimeout(run, Math.min(ms, MAX_TIMER_MS))
@@ -30,12 +30,12 @@ export const systemTimers: Timers = {
   },
 }
 
-/** A clock and its timers for tests: time stands still until it is told to move. */
+/** A clock with timers for tests. Its time changes only by `advance` and `set`. */
 export class ManualClock implements Clock, Timers {
   #now: number
   #timers: { readonly at: number; readonly run: () => void }[] = []
 
-  /** @param now milliseconds since the Unix epoch; the default is 2024-01-01T00:00:00Z. */
+  /** @param now milliseconds since the Unix epoch, by default 2024-01-01T00:00:00Z */
   constructor(now = 1_704_067_200_000) {
     this.#now = now
   }
@@ -44,7 +44,7 @@ export class ManualClock implements Clock, Timers {
     return this.#now
   }
 
-  /** Moves forward by `ms` and runs what falls due on the way, each at its own moment, in order. */
+  /** Advances the time by `ms`, and runs the timers that become due, in order and each at its time. */
   advance(ms: number): void {
     if (ms < 0) throw new RangeError('a clock advances forward; use set() to turn it back')
     const target = this.#now + ms
@@ -58,7 +58,7 @@ export class ManualClock implements Clock, Timers {
     this.#now = Math.max(this.#now, target)
   }
 
-  /** Jumps to a moment, backwards too, as an adjusted system clock does. Timers neither run nor move. */
+  /** Sets the time, forward or back, as an adjustment of the system clock does. Timers do not run. */
   set(now: number): void {
     this.#now = now
   }
@@ -72,12 +72,12 @@ export class ManualClock implements Clock, Timers {
     }
   }
 
-  /** Timers that have neither run nor been cancelled. */
+  /** Number of pending timers. */
   get pending(): number {
     return this.#timers.length
   }
 
-  /** The timer due first; of several due together, the one set first. */
+  /** The next timer; of several due at the same time, the one that was set first. */
   #earliest(): { readonly at: number; readonly run: () => void } | undefined {
     let earliest = this.#timers[0]
     for (const timer of this.#timers) if (timer.at < earliest.at) earliest = timer

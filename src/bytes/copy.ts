@@ -1,11 +1,11 @@
-// Copying a byte range into a buffer that is also seen as words.
+// Copies a byte range into a buffer that has a view of words.
 
-/** Above this many bytes the native copy is worth the 100 heap bytes that its `subarray` makes. */
+/** Above this many bytes the native copy is used, although its `subarray` allocates 100 bytes. */
 const NATIVE_BYTES = 256
 
 /**
- * Copies `source[start, end)` to `target` from `at` on; `words` shows the same memory as `target`. The ranges must
- * not overlap. Writing whole words takes half the time of a byte loop, and neither makes garbage.
+ * Copies `source[start, end)` to `target` at `at`. `words` is the same memory as `target`. The ranges must not overlap.
+ * Writing whole words takes half the time of a byte loop. Both allocate nothing.
  */
 export function copyBytes(
   source: Uint8Array,

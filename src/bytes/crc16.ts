@@ -1,8 +1,8 @@
-// Which of the 16,384 slots a key belongs to (Redis Cluster specification, "Key distribution model").
+// The slot of a key (Redis Cluster specification, "Key distribution model").
 
 declare const slotBrand: unique symbol
 
-/** A slot of the cluster, 0 to 16,383. */
+/** A hash slot of the cluster, 0 to 16,383. */
 export type Slot = number & { readonly [slotBrand]: true }
 
 /** Number of slots in a cluster. */
@@ -28,8 +28,8 @@ export function crc16(bytes: Uint8Array, start: number, end: number): number {
 /**
  * The slot of the key in `bytes[start, end)`. Allocates nothing.
  *
- * When the key has a `{` and, somewhere behind the first one, a `}`, and at least one byte stands between that `{`
- * and the first such `}`, only the bytes between them count (the hash tag).
+ * If the key has a hash tag, only the bytes of the tag are hashed: the bytes between the first `{` and the first `}` after
+ * it, if there is at least one.
  */
 export function keySlot(bytes: Uint8Array, start: number, end: number): Slot {
   for (let open = start; open < end; open++) {

@@ -1,4 +1,4 @@
-// Glob patterns as KEYS, SCAN MATCH and CONFIG GET take them, over bytes (Redis: `stringmatchlen`).
+// Glob patterns over bytes, for KEYS, SCAN MATCH and CONFIG GET (Redis: `stringmatchlen`).
 
 import { LOWER } from './ascii.ts'
 
@@ -13,14 +13,13 @@ const DASH = 0x2d
 /**
  * Whether `text[textStart, textEnd)` matches the pattern in `pattern[patternStart, patternEnd)`.
  *
- * `*` any bytes, `?` one byte, `[abc]` `[a-z]` `[^a]` one byte of (not of) a class, `\x` the byte x itself. The odd
- * corners are Redis's: an unclosed class ends with the pattern, `]` right after `[` closes it, a range may be given
- * backwards, `\` inside a class is compared with its case even under `nocase`, and an empty text matches only an
- * empty pattern (a lone `*` too is refused: Redis's commands treat that one before they come here). Bytes count as
- * unsigned, so a range across 0x7f means what it says on every machine.
+ * `*` any bytes, `?` one byte, `[abc]` `[a-z]` `[^a]` one byte in (not in) a class, `\x` the byte x. The edge cases are
+ * Redis's: an unclosed class ends with the pattern, `]` directly after `[` closes it, a range may be reversed, an escaped
+ * byte in a class is case-sensitive even with `nocase`, and an empty text matches only an empty pattern (not `*`:
+ * Redis's commands handle that before). Bytes are unsigned.
  *
- * Every element but `*` takes exactly one byte, so going back to the latest `*` alone is enough: at most
- * pattern × text steps, whatever the pattern. Allocates nothing.
+ * Every element except `*` matches exactly one byte, so backtracking to the latest `*` is sufficient: at most
+ * pattern × text steps. Allocates nothing.
  */
 export function globMatch(
   pattern: Uint8Array,
@@ -33,7 +32,7 @@ export function globMatch(
 ): boolean {
   let p = patternStart
   let t = textStart
-  // Where to resume after the latest star, and the text byte which that star does not take yet.
+  // Where to resume after the latest star, and the first text byte that this star does not match yet.
   let afterStar = -1
   let retry = 0
   while (t < textEnd) {
@@ -57,12 +56,12 @@ export function globMatch(
     p = afterStar
     t = ++retry
   }
-  // Stars left over match nothing, but only behind a byte that matched.
+  // Remaining stars match the empty text, but only after a byte that matched.
   if (t > textStart) while (p < patternEnd && pattern[p] === STAR) p++
   return p === patternEnd
 }
 
-/** Compares the byte `c` with the element at `p`; returns the index behind the element, or 0 when it differs. */
+/** Matches the byte `c` with the element at `p`. Returns the index after the element, or 0 if it differs. */
 function matchOne(pattern: Uint8Array, p: number, end: number, c: number, nocase: boolean): number {
   const first = pattern[p]
   if (first === QUESTION) return p + 1
@@ -72,7 +71,7 @@ function matchOne(pattern: Uint8Array, p: number, end: number, c: number, nocase
   return same ? at + 1 : 0
 }
 
-/** The same for a class whose `[` is behind us. */
+/** The same for a class. `start` is after its `[`. */
 function matchClass(pattern: Uint8Array, start: number, end: number, c: number, nocase: boolean): number {
   const negated = start < end && pattern[start] === CARET
   const folded = nocase ? LOWER[c] : c

@@ -1,13 +1,13 @@
-// Seeded hash of a byte range: HalfSipHash-1-3, the keyed hash that Linux uses for its own hash tables.
+// Keyed hash of a byte range: HalfSipHash-1-3, which Linux uses for its hash tables.
 
 import { randomBytes } from 'node:crypto'
 
 declare const hashBrand: unique symbol
 
-/** A 32-bit hash, any int32. Its unsigned order is the order of the index. */
+/** A 32-bit hash, as an int32. The index is sorted by its unsigned value. */
 export type Hash = number & { readonly [hashBrand]: true }
 
-/** The 64-bit secret of one table, as two int32 words: without it, keys that collide cannot be crafted. */
+/** A 64-bit secret, as two int32 words: without it, nobody can construct keys that collide. */
 export interface HashSeed {
   readonly low: number
   readonly high: number
@@ -25,14 +25,14 @@ export function randomSeed(): HashSeed {
  * with one compression and three finalisation rounds.
  */
 export function hashBytes(bytes: Uint8Array, start: number, end: number, low: number, high: number): Hash {
-  // `| 0` tells the compiler that the loop's variables are int32 from the first: half the time.
+  // `| 0` tells the compiler that the variables are int32 from the start: half the time.
   let v0 = low | 0
   let v1 = high | 0
   let v2 = 0x6c796765 ^ low
   let v3 = 0x74656462 ^ high
   let at = start | 0
-  // After the whole words, the last word holds the remaining bytes and the length, then come three rounds of
-  // finalisation: one loop, so that the round is written (and compiled) once.
+  // The whole words, a last word of the remaining bytes and the length, and three rounds of finalisation: in one loop, so
+  // that the round is written (and compiled) once.
   const words = (end - start) >> 2
   for (let i = 0; i < words + 4; i++) {
     let word = 0
@@ -67,8 +67,8 @@ export function hashBytes(bytes: Uint8Array, start: number, end: number, low: nu
 const NO_BYTES = new Uint8Array(0)
 
 /**
- * The keyed hash of one node. It can be told the hash of a range that was hashed ahead (`prime`), as long as the
- * bytes do not change.
+ * The keyed hash of one node. It remembers the hash of one range that was hashed ahead (`prime`), while the bytes do not
+ * change.
  */
 export class Hasher {
   readonly #low: number
@@ -88,7 +88,7 @@ export class Hasher {
     return hashBytes(bytes, start, end, this.#low, this.#high)
   }
 
-  /** Until `forget`, `hash` answers `hash` for exactly this range. */
+  /** Until `forget`, `hash()` returns this hash for exactly this range. */
   prime(bytes: Uint8Array, start: number, end: number, hash: Hash): void {
     this.#bytes = bytes
     this.#start = start

@@ -1,19 +1,19 @@
-// The present moment, read once per chunk and shared by everything that serves that chunk.
+// The cached current time: the clock is read once per chunk, and all commands of the chunk see the same time.
 
 import type { Clock } from './clock.ts'
 
 /**
- * Milliseconds since the epoch in a cell: a number field or argument beyond 31 bits would be boxed on the heap
- * at every call, a `Float64Array` element is not.
+ * The time is in a cell: V8 allocates an object for a number field or argument above 2^31, but not for an element of a
+ * `Float64Array`.
  */
 export class Instant {
   /** `ms[0]`: milliseconds since the Unix epoch. */
   readonly ms = new Float64Array(1)
-  /** Whole seconds since this instant was made: the clock of recency, see `OBJECT IDLETIME`. */
+  /** Whole seconds since this object was created: the clock of OBJECT IDLETIME. */
   second = 0
-  /** How often the clock was found turned back: what was timed before knows no longer how old it is. */
+  /** How often the clock was set back. Ages of earlier times are unknown then. */
   setbacks = 0
-  /** By how many ms the clock was turned back, all in all. */
+  /** Total time that the clock was set back, ms. */
   #turnedBack = 0
   readonly #clock: Clock
   readonly #born: number
@@ -24,7 +24,7 @@ export class Instant {
     this.ms[0] = this.#born
   }
 
-  /** Reads the clock. Called once per chunk, per timer and per settled load. */
+  /** Reads the clock. Called once per chunk, per timer and per completed load. */
   refresh(): void {
     const now = this.#clock.now()
     if (now === this.ms[0]) return
@@ -40,7 +40,7 @@ export class Instant {
     return this.ms[0]
   }
 
-  /** Milliseconds that never go back, for how long something takes: while the clock is turned back they stand still. */
+  /** A monotonic time in ms, for durations: it does not decrease when the clock is set back. */
   get monotonicMs(): number {
     return this.ms[0] + this.#turnedBack
   }

@@ -1,6 +1,6 @@
-// The longest common subsequence of two byte strings, chosen among equals exactly as Redis's LCS command chooses.
+// The longest common subsequence of two byte strings: of several, the one that Redis's LCS command returns.
 
-/** One run of bytes common to both strings; offsets from the start of each, both ends inclusive. */
+/** A run of bytes common to both strings: offsets in each, both ends inclusive. */
 interface LcsMatch {
   readonly aStart: number
   readonly aEnd: number
@@ -9,22 +9,22 @@ interface LcsMatch {
 }
 
 export interface LcsResult {
-  /** The subsequence itself; its length is what LCS … LEN answers. */
+  /** The subsequence. Its length is the reply of LCS … LEN. */
   readonly text: Uint8Array
-  /** Its runs from the last to the first, the order of LCS … IDX. A run's length is `aEnd - aStart + 1`. */
+  /** Its runs from last to first, the order of LCS … IDX. The length of a run is `aEnd - aStart + 1`. */
   readonly matches: readonly LcsMatch[]
 }
 
 /**
- * Bytes of the table that Redis would allocate for strings of these lengths. Redis refuses LCS in every form when
- * that exceeds `proto-max-bulk-len`. This implementation needs a 32nd of it, but is bounded by the same figure so
- * that both refuse the same strings, and because the time grows with it.
+ * Bytes of the table that Redis allocates for strings of these lengths. Redis rejects LCS when they exceed
+ * `proto-max-bulk-len`. This implementation needs a 32nd of it, but has the same limit: both reject the same strings,
+ * and the time is bounded.
  */
 export function lcsTableBytes(aLength: number, bLength: number): number {
   return (aLength + 1) * (bLength + 1) * 4
 }
 
-/** Length of the longest common subsequence; two rows of memory. */
+/** Length of the longest common subsequence. Needs two rows of memory. */
 export function lcsLength(a: Uint8Array, b: Uint8Array): number {
   return lastRow(a, b, undefined)[b.length]
 }
@@ -32,10 +32,10 @@ export function lcsLength(a: Uint8Array, b: Uint8Array): number {
 /**
  * The longest common subsequence of `a` and `b`.
  *
- * @param minMatchLength shorter runs are left out of `matches` (MINMATCHLEN); 0 keeps all. `text` has them anyway.
+ * @param minMatchLength `matches` omits shorter runs (MINMATCHLEN); 0: all. `text` always has them.
  */
 export function longestCommonSubsequence(a: Uint8Array, b: Uint8Array, minMatchLength = 0): LcsResult {
-  // One bit per pair of prefixes: set where dropping the last byte of `a` keeps the longer subsequence.
+  // One bit per pair of prefixes: set if the longer subsequence is that without the last byte of `a`.
   const stride = (b.length + 8) >> 3
   const dropsA = new Uint8Array(stride * (a.length + 1))
   let length = lastRow(a, b, dropsA)[b.length]
@@ -44,7 +44,7 @@ export function longestCommonSubsequence(a: Uint8Array, b: Uint8Array, minMatchL
   const matches: LcsMatch[] = []
   let i = a.length
   let j = b.length
-  // The run being followed backwards covers a[i, aEnd) and b[j, bEnd); none while aEnd is 0.
+  // The current run, followed backwards, is a[i, aEnd) and b[j, bEnd); none while aEnd is 0.
   let aEnd = 0
   let bEnd = 0
   const closeRun = (): void => {
@@ -72,14 +72,14 @@ export function longestCommonSubsequence(a: Uint8Array, b: Uint8Array, minMatchL
   return { text, matches }
 }
 
-/** The lengths for all of `a` against each prefix of `b`; fills in the bits of `dropsA` when given. */
+/** The LCS lengths of `a` and each prefix of `b`. Sets the bits of `dropsA` if given. */
 function lastRow(a: Uint8Array, b: Uint8Array, dropsA: Uint8Array | undefined): Uint32Array {
   const width = b.length
   const stride = (width + 8) >> 3
   const row = new Uint32Array(width + 1)
   for (let i = 1; i <= a.length; i++) {
     const byte = a[i - 1]
-    // `row` still holds the previous line at and behind j; `diagonal` is that line at j - 1.
+    // From j on, `row` still has the previous line; `diagonal` is that line at j - 1.
     let diagonal = 0
     let left = 0
     for (let j = 1; j <= width; j++) {

@@ -1,8 +1,8 @@
-// The word that was probably meant, for messages that suggest one.
+// The closest match of a mistyped word, for error messages that suggest one.
 
 /**
- * The candidate fewest edits away from `word` (an insertion, a removal, a replacement or two neighbours
- * swapped count one each), letter case ignored; undefined when none is within a third of its length.
+ * The candidate with the smallest edit distance from `word`, ignoring case (an insertion, a deletion, a substitution and a
+ * transposition count one each); undefined: every distance exceeds a third of the candidate's length.
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   let best: string | undefined
@@ -18,7 +18,7 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best
 }
 
-/** Optimal string alignment distance, by three rows of its table. */
+/** Optimal string alignment distance, with three rows of its table. */
 function distance(a: string, b: string): number {
   let before: number[] = []
   let above = Array.from({ length: b.length + 1 }, (_, j) => j)

@@ -1,6 +1,6 @@
-// Sizes and durations as people write them ('64mb', '5m'), read and written.
+// Parses and formats sizes ('64mb') and durations ('5m').
 
-/** Redis's units: with a `b` they are powers of 1024, without one powers of 1000 (Redis: redis.conf, "Note on units"). */
+/** Redis's units: powers of 1024 with a `b`, powers of 1000 without (redis.conf, "Note on units"). */
 const SIZE_UNITS: ReadonlyMap<string, number> = new Map([
   ['', 1],
   ['b', 1],
@@ -29,7 +29,7 @@ const SIZE = /^(\d+(?:\.\d+)?)([a-z]*)$/i
 const DURATION = /^(?:\d+(?:\.\d+)?(?:us|ms|s|m|h|d|w))+$/
 const DURATION_PART = /(\d+(?:\.\d+)?)(us|ms|s|m|h|d|w)/g
 
-/** Reads `'64mb'` as bytes, whole ones; undefined when it is not a size or is beyond 2^53. */
+/** Parses `'64mb'` as bytes, rounded down; undefined: not a size, or above 2^53. */
 export function parseSize(text: string): number | undefined {
   const match = SIZE.exec(text.trim())
   if (!match) return undefined
@@ -40,8 +40,8 @@ export function parseSize(text: string): number | undefined {
 }
 
 /**
- * Reads `'5m'`, `'250ms'` or `'1h30m'` as milliseconds, which `'500us'` makes a fraction; undefined when it is
- * not a duration. A number without a unit is none: what it counts is for the field to say.
+ * Parses `'5m'`, `'250ms'` or `'1h30m'` as milliseconds (`'500us'` is a fraction); undefined: not a duration. A number
+ * without a unit is not a duration: its unit depends on the setting.
  */
 export function parseDuration(text: string): number | undefined {
   const trimmed = text.trim()
@@ -53,7 +53,7 @@ export function parseDuration(text: string): number | undefined {
   return ms <= Number.MAX_SAFE_INTEGER ? ms : undefined
 }
 
-/** Writes bytes in the largest unit that keeps them above one, with at most two decimals: `'1.5gb'`. */
+/** Formats bytes in the largest unit of which there is at least one, with at most two decimals: `'1.5gb'`. */
 export function formatSize(bytes: number): string {
   for (const unit of ['tb', 'gb', 'mb', 'kb']) {
     const size = SIZE_UNITS.get(unit)!
@@ -62,7 +62,7 @@ export function formatSize(bytes: number): string {
   return `${bytes}b`
 }
 
-/** Writes milliseconds exactly, largest unit first: `'1h30m'`; `'0ms'` for none. */
+/** Formats milliseconds exactly, the largest unit first: `'1h30m'`; `'0ms'` for zero. */
 export function formatDuration(ms: number): string {
   let text = ''
   let rest = Math.floor(ms)

@@ -1,27 +1,27 @@
-// Latencies in a fixed number of counters: what LATENCY HISTOGRAM and the percentiles are computed from.
+// A latency histogram with a fixed number of counters, for LATENCY HISTOGRAM and percentiles.
 
 /**
- * Durations are counted in units of 64.5 ns (129/2), so that Redis's bucket limits fall on limits of ours: Redis
- * reports powers of two from 1024 ns whose counters are 8 ns wide, hence counts below 1032 ns · 2^k = 16 units · 2^k.
+ * A unit is 64.5 ns (129/2), so that each bucket limit of Redis is a limit of a counter here: Redis reports powers of two
+ * from 1024 ns with counters of 8 ns, which count durations below 1032 ns · 2^k = 16 units · 2^k.
  */
 const UNITS_PER_MICRO = 2000 / 129
 
-/** Counters per doubling: no counter is wider than 1/32 of the durations in it. */
+/** Counters per doubling: the width of a counter is at most 1/32 of its durations. */
 const STEPS = 32
 const STEP_BITS = 5
 
-/** Longest duration told apart, in units (138 s); longer ones are counted with it. */
+/** The longest duration with a counter, in units (138 s). Longer ones are counted with it. */
 const MAX_UNITS = 0x7fff_ffff
 
-/** Below 2 · STEPS units each unit has a counter; each of the 25 doublings up to 2^31 has STEPS more. */
+/** One counter per unit below 2 · STEPS units, and STEPS per doubling for the 25 doublings up to 2^31. */
 const COUNTERS = 2 * STEPS + 25 * STEPS
 
-/** Redis's first limit is 1032 ns and its last is what its histogram ends with, 2^30 ns. */
+/** Redis's first limit is 1032 ns, and its histogram ends at 2^30 ns. */
 const REDIS_FIRST_UNITS = 16
 const REDIS_DOUBLINGS = 20
 const REDIS_LAST_MICROS = 1_073_741
 
-/** How many durations were at most `micros` long. */
+/** A cumulative bucket: the number of durations up to `micros`. */
 export interface HistogramBucket {
   readonly micros: number
   readonly count: number
@@ -29,14 +29,13 @@ export interface HistogramBucket {
 
 /** A histogram of durations, exact to 1/32 of each, in 7 KiB. */
 export class Histogram {
-  // Doubles: a node that serves a million commands a second overflows 32 bits in 72 minutes.
+  // Doubles: a million commands a second would overflow 32 bits in 72 minutes.
   readonly #counts = new Float64Array(COUNTERS)
-  // count, sum and maximum live in typed elements too, so that record() boxes nothing.
+  // Count, sum and maximum. Typed elements too, so that `record` allocates nothing.
   readonly #totals = new Float64Array(3)
 
   /**
-   * Counts a duration in microseconds, `times` times; a fraction is kept, a negative one counts as 0. Allocates
-   * nothing.
+   * Counts a duration in µs, fractions included, `times` times. A negative one counts as 0. Allocates nothing.
    */
   record(micros: number, times = 1): void {
     const duration = Math.max(micros, 0)
@@ -63,10 +62,9 @@ export class Histogram {
   }
 
   /**
-   * The duration, µs, that `percent` of the durations do not exceed: at most 1/32 above the true one. 0 when nothing
-   * was recorded.
+   * A percentile in µs: at most 1/32 above the exact one. 0: nothing was recorded.
    *
-   * @param percent 0 to 100.
+   * @param percent 0 to 100
    */
   percentile(percent: number): number {
     const rank = Math.max(1, Math.ceil((percent / 100) * this.count))
@@ -78,7 +76,7 @@ export class Histogram {
     return this.max
   }
 
-  /** Cumulative counts at Redis's limits (1, 2, 4, 8, 16, 33, 66, … µs), without those that add nothing. */
+  /** Cumulative counts at Redis's limits (1, 2, 4, 8, 16, 33, 66, … µs), without limits that add nothing. */
   buckets(): HistogramBucket[] {
     const buckets: HistogramBucket[] = []
     let seen = 0
@@ -96,7 +94,7 @@ export class Histogram {
     return buckets
   }
 
-  /** Forgets everything recorded. */
+  /** Resets all counters. */
   reset(): void {
     this.#counts.fill(0)
     this.#totals.fill(0)

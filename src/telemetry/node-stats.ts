@@ -1,10 +1,10 @@
-// What a node counts about itself: kept by the server, shown by INFO.
+// Statistics of a node, maintained by the server and reported by INFO.
 
-/** What does not change while the node runs. */
+/** Constant while the node runs. */
 export interface NodeIdentity {
-  /** Erinys's version. */
+  /** The version of Erinys. */
   readonly version: string
-  /** 40 hexadecimal digits, different at each start. */
+  /** 40 random hexadecimal digits per start. */
   readonly runId: string
   /** Milliseconds since the epoch. */
   readonly startedAt: number
@@ -14,24 +14,24 @@ export interface NodeIdentity {
 
 export class NodeStats {
   readonly identity: NodeIdentity
-  /** The port it listens on; 0: none yet. */
+  /** The listening port; 0: not listening yet. */
   port = 0
   connections = 0
   rejectedConnections = 0
-  /** Connections closed because they exceeded the limit of unread requests, of unread replies. */
+  /** Connections closed because they exceeded the limit of the query buffer, of the output buffer. */
   queryBufferDisconnections = 0
   outputBufferDisconnections = 0
   inputBytes = 0
   outputBytes = 0
-  /** Of the last seconds. */
+  /** Averages over the last seconds. */
   opsPerSecond = 0
   inputBytesPerSecond = 0
   outputBytesPerSecond = 0
-  /** The active expiry: rounds that ran out of time, ms spent, the share of stale entries it last met in percent. */
+  /** Active expiry: cycles that reached their time limit, ms spent, percentage of expired entries last found. */
   expiryTimeouts = 0
   expiryMs = 0
   stalePercent = 0
-  /** The most bytes that entries ever occupied, and when (ms since the epoch). */
+  /** Peak of the bytes that entries occupied, and its time in ms since the Unix epoch. */
   peakBytes = 0
   peakAt = 0
 

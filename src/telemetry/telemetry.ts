@@ -1,4 +1,4 @@
-// What is known of how commands ran: calls, time, errors. The clock is read per chunk, not per command.
+// Command statistics: calls, time, errors. The clock is read per chunk, not per command.
 
 import type { Instant } from '../bytes/instant.ts'
 import type { Args } from '../resp/args.ts'
@@ -6,31 +6,31 @@ import { Histogram } from './histogram.ts'
 import { LatencyEvents } from './latency-events.ts'
 import { type CommandSender, SlowLog } from './slow-log.ts'
 
-/** While the slow log's threshold is lower, µs, every command is timed on its own. */
+/** Below this threshold of the slow log, in µs, every command is timed individually. */
 const TIME_ALL_BELOW = 1000
 
-/** Error codes are chosen by handlers and origins: more of them than this are not told apart (Redis: 128). */
+/** Handlers and origins choose error codes: more than this many are counted as `OTHER` (Redis: 128). */
 const MAX_ERROR_CODES = 128
 
-/** What is counted of one command. */
+/** Statistics of one command. */
 export class CommandStats {
   /** 'get', 'client|setname'. */
   readonly name: string
-  /** Whether its time depends on its arguments: then it is always timed on its own. */
+  /** Whether the duration depends on the arguments: the command is always timed individually. */
   readonly isTimed: boolean
-  /** Redis's flag 'fast': which latency event it belongs to. */
+  /** Redis's flag `fast`, which selects the latency event. */
   readonly isFast: boolean
   readonly skipsSlowLog: boolean
   calls = 0
-  /** Microseconds spent in all calls. */
+  /** Total duration of all calls, µs. */
   micros = 0
-  /** Calls that were not run: wrong arity, no permission. */
+  /** Calls rejected before they ran: wrong arity, no permission. */
   rejectedCalls = 0
-  /** Calls that answered with an error. */
+  /** Calls that replied with an error. */
   failedCalls = 0
-  /** Calls of the chunk under way whose share of its time is not known yet. */
+  /** Calls of the current chunk whose duration is not attributed yet. */
   pending = 0
-  /** Made at the first call that it counts. */
+  /** Created at the first call. */
   histogram: Histogram | undefined
 
   constructor(name: string, traits: { isTimed: boolean; isFast: boolean; skipsSlowLog: boolean }) {
@@ -52,15 +52,15 @@ export class CommandStats {
 export interface TelemetryOptions {
   /** Every command and subcommand. */
   readonly commands: readonly CommandStats[]
-  /** A clock that never goes back, in microseconds. */
+  /** A monotonic clock in µs. */
   readonly micros: () => number
   readonly instant: Instant
 }
 
 /**
- * Commands of constant time are only counted as they run; at the end of a chunk its time, but for what was timed
- * on its own, is divided evenly among them. So the usual chunk costs two readings of the clock however many
- * commands it has. All others, and all of them while something small is looked for, are timed one by one.
+ * Commands of constant time are only counted while they run. At the end of a chunk, its duration without the commands
+ * timed individually is divided evenly among them. So a usual chunk costs two clock readings, whatever the number of its
+ * commands. Other commands, and all commands while a threshold is low, are timed individually.
  */
 export class Telemetry {
   readonly commands: readonly CommandStats[]
@@ -71,19 +71,19 @@ export class Telemetry {
   errorReplies = 0
   /** Commands run since the start or the last reset. */
   totalCommands = 0
-  /** Whether latencies enter histograms (Redis: `latency-tracking`), and which percentiles INFO shows of them. */
+  /** Whether histograms are recorded (Redis: `latency-tracking`), and which of their percentiles INFO shows. */
   tracksLatency = true
   percentiles: readonly number[] = [50, 99, 99.9]
-  /** Whether every command is timed on its own. Follows from the thresholds. */
+  /** Whether every command is timed individually. Depends on the thresholds. */
   timesAll = false
-  /** Set by an error reply: the command that runs has failed. */
+  /** Set by an error reply: the running command has failed. */
   failed = false
   readonly #micros: () => number
   readonly #instant: Instant
   /** The commands with `pending` calls, in `[0, #touchedCount)`. */
   readonly #pendingStats: CommandStats[]
   #pendingStatsCount = 0
-  /** When the time to divide began, and how much of what has passed was timed on its own. */
+  /** Start of the time to divide, and the part of it that was timed individually. */
   #since = 0
   #timedMicros = 0
 
@@ -94,18 +94,18 @@ export class Telemetry {
     this.#pendingStats = [...options.commands]
   }
 
-  /** Microseconds of a clock that never goes back. */
+  /** The monotonic clock, µs. */
   now(): number {
     return this.#micros()
   }
 
-  /** A chunk begins. */
+  /** Starts the time of a chunk. */
   beginChunk(): void {
     this.#since = this.#micros()
     this.#timedMicros = 0
   }
 
-  /** Counts a call whose time is a share of the chunk's. */
+  /** Counts a call that gets a share of the chunk's duration. */
   count(stats: CommandStats): void {
     if (stats.pending++ === 0) this.#pendingStats[this.#pendingStatsCount++] = stats
     if (this.failed) {
@@ -115,9 +115,9 @@ export class Telemetry {
   }
 
   /**
-   * Counts a call that was timed on its own, beginning at `startedAt`.
+   * Counts a call that was timed individually from `startedAt` on.
    *
-   * @param secrets positions of arguments that the slow log must not keep
+   * @param secrets positions of arguments that the slow log redacts
    */
   finish(
     stats: CommandStats,
@@ -141,7 +141,7 @@ export class Telemetry {
     this.events.add(stats.isFast ? 'fast-command' : 'command', micros / 1000, second)
   }
 
-  /** Divides the time since `begin`, or since the last call of this, among the calls counted meanwhile. */
+  /** Divides the time since `beginChunk`, or since the last call of this, among the calls counted since. */
   attributeTime(): void {
     const now = this.#micros()
     const micros = now - this.#since - this.#timedMicros
@@ -161,7 +161,7 @@ export class Telemetry {
     }
   }
 
-  /** An error was replied: `text` begins with its code. */
+  /** Counts an error reply. `text` begins with the error code. */
   errorReply(text: string): void {
     this.failed = true
     this.errorReplies++
@@ -175,13 +175,13 @@ export class Telemetry {
     this.errors.set(code, (count ?? 0) + 1)
   }
 
-  /** Commands that took at least so many microseconds enter the slow log; negative: none. */
+  /** The slow log records commands of at least this many µs; negative: none. */
   set slowerThan(micros: number) {
     this.slowLog.slowerThan = micros
     this.#updateTimesAll()
   }
 
-  /** Events that took at least so many milliseconds are kept; 0: none. */
+  /** Latency events of at least this many ms are recorded; 0: none. */
   set eventThreshold(ms: number) {
     this.events.threshold = ms
     this.#updateTimesAll()

@@ -1,29 +1,29 @@
-// Integer text as Redis reads and writes it: strict int64 decimals in byte ranges, without strings.
+// Parses and formats integers as Redis does: strict int64 decimals in byte ranges, without strings.
 //
-// A text is *canonical* when printing the number gives the same bytes back (Redis: `string2ll`): digits only with
-// an optional `-`; no `+`, no spaces, no leading zeros, no `-0`; within int64.
+// A text is *canonical* when formatting the number returns the same bytes (Redis: `string2ll`): digits with an optional
+// `-`; no `+`, no spaces, no leading zeros, no `-0`; within int64.
 
 const MINUS = 0x2d
 const ZERO = 0x30
 const NINE = 0x39
 
-/** Longest canonical text: `-9223372036854775808`. */
+/** Length of the longest canonical text, `-9223372036854775808`. */
 const MAX_TEXT = 20
 
-/** Every integer of at most this many digits is below 2^53. */
+/** An integer of at most this many digits is below 2^53. */
 const SAFE_DIGITS = 15
 
-/** The most digits an int64 can have. */
+/** The maximum number of digits of an int64. */
 const MAX_DIGITS = 19
 
-/** Magnitude of the largest int64, by digit; the smallest int64 ends in 8 instead of 7. */
+/** Digits of the largest int64. The smallest one ends in 8 instead of 7. */
 const INT64_MAX_DIGITS = Uint8Array.from('9223372036854775807', (digit) => digit.charCodeAt(0))
 
 /**
- * The integer that `bytes[start, end)` spells, when it is canonical and |n| ≤ 2^53 - 1; otherwise NaN.
+ * The integer in `bytes[start, end)` if it is canonical and |n| ≤ 2^53 - 1; otherwise NaN.
  *
- * NaN therefore means either "not an integer" or "an int64 too large for a number"; {@link parseInt64} tells the
- * two apart. Allocates nothing.
+ * So NaN means "not an integer" or "an int64 too large for a number"; {@link parseInt64} distinguishes them. Allocates
+ * nothing.
  */
 export function parseInteger(bytes: Uint8Array, start: number, end: number): number {
   const negative = end > start && bytes[start] === MINUS
@@ -38,20 +38,20 @@ export function parseInteger(bytes: Uint8Array, start: number, end: number): num
     if (c < ZERO || c > NINE) return Number.NaN
     n = n * 10 + (c - ZERO)
   }
-  // Sixteen digits reach 10^16 - 1, where a sum may have been rounded, but never across 2^53.
+  // A number of sixteen digits may be rounded, but never across 2^53.
   if (digits > SAFE_DIGITS && n > Number.MAX_SAFE_INTEGER) return Number.NaN
   return negative ? -n : n
 }
 
 /**
- * The integer that `bytes[start, end)` spells, as a bigint, when it is canonical; otherwise null.
- * The slow path behind {@link parseInteger}: it allocates.
+ * The integer in `bytes[start, end)` as a bigint if it is canonical; otherwise null. The slow path of
+ * {@link parseInteger}: it allocates.
  */
 export function parseInt64(bytes: Uint8Array, start: number, end: number): bigint | null {
   if (!isCanonicalInteger(bytes, start, end)) return null
   const negative = bytes[start] === MINUS
   const first = negative ? start + 1 : start
-  // Two halves, each exact as a number, joined once.
+  // Two halves, each exact as a number.
   const middle = Math.max(first, end - SAFE_DIGITS)
   let high = 0
   for (let i = first; i < middle; i++) high = high * 10 + (bytes[i] - ZERO)
@@ -62,8 +62,8 @@ export function parseInt64(bytes: Uint8Array, start: number, end: number): bigin
 }
 
 /**
- * Whether `bytes[start, end)` is the canonical text of an int64, that is, whether Redis would store it with the
- * `int` encoding. Allocates nothing.
+ * Whether `bytes[start, end)` is the canonical text of an int64: whether Redis stores it in `int` encoding. Allocates
+ * nothing.
  */
 export function isCanonicalInteger(bytes: Uint8Array, start: number, end: number): boolean {
   if (end <= start || end - start > MAX_TEXT) return false
@@ -85,7 +85,7 @@ export function isCanonicalInteger(bytes: Uint8Array, start: number, end: number
   return true
 }
 
-/** How many bytes {@link writeInteger} writes for `n`, the sign included. */
+/** Number of bytes that {@link writeInteger} writes for `n`, the sign included. */
 export function integerDigits(n: number): number {
   const sign = n < 0 ? 1 : 0
   const m = n < 0 ? -n : n
@@ -101,7 +101,7 @@ export function integerDigits(n: number): number {
 /**
  * Writes the decimal text of `n` at `bytes[at]` and returns the index after it. Allocates nothing.
  *
- * @param n an integer with |n| ≤ 2^53 - 1; the caller has made room for {@link integerDigits} bytes.
+ * @param n an integer with |n| ≤ 2^53 - 1; there must be room for {@link integerDigits} bytes
  */
 export function writeInteger(bytes: Uint8Array, at: number, n: number): number {
   const end = at + integerDigits(n)
@@ -111,7 +111,7 @@ export function writeInteger(bytes: Uint8Array, at: number, n: number): number {
     rest = -n
   }
   let i = end
-  // Above 2^31 the engine divides doubles: once for every eight digits here, not once a digit.
+  // Above 2^31 V8 divides doubles, which is slow: once per eight digits here, not once per digit.
   while (rest >= 0x8000_0000) {
     const high = Math.floor(rest / 1e8)
     let low = (rest - high * 1e8) | 0

@@ -1,4 +1,4 @@
-// Doubles as Redis reads and prints them: scores, coordinates and every RESP3 double.
+// Parses and formats doubles as Redis does: scores, coordinates, RESP3 doubles.
 
 import { roundBinary, scanFloat } from './float-text.ts'
 
@@ -7,26 +7,26 @@ const DOT = 0x2e
 const ZERO = 0x30
 const NINE = 0x39
 
-/** More digits than any number halfway between two doubles has (767). */
+/** More digits than any number halfway between two doubles (767). */
 const MAX_DIGITS = 800
 
 const PRECISION = 53
 const MIN_EXPONENT = -1074
 const MAX_EXPONENT = 971
 
-/** Powers of ten that are doubles exactly. */
+/** The powers of ten that are exact as doubles. */
 const POWERS = Float64Array.from({ length: 23 }, (_, n) => Number(`1e${n}`))
 
-/** Integers of fewer digits are doubles exactly. */
+/** Integers of this many digits are exact as doubles. */
 const EXACT_DIGITS = 15
 
-/** Up to here (2^62) Redis prints a double without a fraction as an integer. */
+/** Up to here Redis formats a double without a fraction as an integer. */
 const INTEGER_LIMIT = 2 ** 62
 
 /**
- * The double that `bytes[start, end)` spells, correctly rounded, or NaN where Redis answers "value is not a valid
- * float" (`string2d`: all that `strtod` takes but leading space, NaN, and numbers so large or small that they would
- * become infinity or 0). `inf`, hexadecimal numbers and `-0` are taken. Short decimals allocate nothing.
+ * The double in `bytes[start, end)`, correctly rounded; NaN where Redis replies "value is not a valid float". Accepts what
+ * Redis's `string2d` does: the grammar of `strtod`, with `inf`, hexadecimal numbers and `-0`, but without leading spaces,
+ * NaN, and numbers that overflow or underflow. Short decimals allocate nothing.
  */
 export function parseDouble(bytes: Uint8Array, start: number, end: number): number {
   const simple = parseSimple(bytes, start, end)
@@ -41,7 +41,7 @@ export function parseDouble(bytes: Uint8Array, start: number, end: number): numb
   return magnitude === 0 || magnitude === Number.POSITIVE_INFINITY ? Number.NaN : sign * magnitude
 }
 
-/** Digits and a point, at most fifteen of them: one exact division. NaN for everything else. */
+/** At most fifteen digits with a point: one exact division. NaN: anything else. */
 function parseSimple(bytes: Uint8Array, start: number, end: number): number {
   const negative = start < end && bytes[start] === MINUS
   const first = negative ? start + 1 : start
@@ -69,13 +69,13 @@ function fromHex(digits: string, exponent: number): number {
   if (top > MAX_EXPONENT + PRECISION + 4) return Number.POSITIVE_INFINITY
   if (top < MIN_EXPONENT) return 0
   const value = roundBinary({ significand: BigInt(`0x${digits}`), exponent }, false, PRECISION, MIN_EXPONENT)
-  // Rounded already, so both factors and the product are exact, or the product is infinite.
+  // Already rounded: both factors and the product are exact, or the product is infinite.
   return Number(value.significand) * 2 ** value.exponent
 }
 
 /**
- * The shortest text that reads back as `value`, as Redis 7.2 and later print doubles (`d2string` with
- * `fpconv_dtoa`): whole numbers up to 2^62 in full, exponents only where they save zeros (`1e+30`, `1.5e-7`).
+ * The shortest text that parses as `value`, as in Redis 7.2 and later (`d2string` with `fpconv_dtoa`): integers up to 2^62
+ * in full, exponents only where they save zeros (`1e+30`, `1.5e-7`).
  */
 export function formatDouble(value: number): string {
   if (!Number.isFinite(value)) return formatSpecial(value)
@@ -86,7 +86,7 @@ export function formatDouble(value: number): string {
   const power = Number(scientific.slice(e + 1))
   const digits = scientific[0] + scientific.slice(2, e)
   const sign = value < 0 ? '-' : ''
-  // Power of ten at the last digit.
+  // Power of ten of the last digit.
   const last = power - digits.length + 1
   if (last >= 0 && power < digits.length + 7) return sign + digits + '0'.repeat(last)
   if (last < 0 && (last > -7 || Math.abs(power) < 4)) {
@@ -98,8 +98,8 @@ export function formatDouble(value: number): string {
 }
 
 /**
- * The text that C's `%.17g` gives, as Redis up to 7.0 prints doubles: 17 significant digits without trailing zeros,
- * an exponent below 10^-4 and from 10^17.
+ * The result of C's `%.17g`, as in Redis up to 7.0: 17 significant digits without trailing zeros, an exponent below 10^-4
+ * and from 10^17.
  */
 export function formatDouble17(value: number): string {
   if (!Number.isFinite(value)) return formatSpecial(value)
@@ -119,12 +119,12 @@ export function formatDouble17(value: number): string {
   return `${sign}${digits.slice(0, power + 1)}.${digits.slice(power + 1)}`
 }
 
-/** `toExponential` with 17 digits, but where that rounds exact halves up, half to even as C does. */
+/** `toExponential` with 17 digits, but exact halves are rounded to even, as in C, not up. */
 function seventeenDigits(value: number): string {
   const rounded = value.toExponential(16)
   const e = rounded.indexOf('e')
   if ((rounded.charCodeAt(e - 1) & 1) === 0) return rounded
-  // No double comes so close to a half without being one that it would not show in 60 digits.
+  // A double that is not exactly a half differs from it within 60 digits.
   const exact = value.toExponential(59)
   return /^.{18}50*e/.test(exact) ? exact.slice(0, 18) + exact.slice(exact.indexOf('e')) : rounded
 }

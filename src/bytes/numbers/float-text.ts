@@ -1,4 +1,4 @@
-// Reads floating-point text by C's grammar (`strtod`, C locale) and rounds binary fractions as IEEE 754 does.
+// Scans floating-point text by C's grammar (`strtod`, C locale), and rounds binary fractions as IEEE 754 does.
 
 import { equalsUpper } from '../ascii.ts'
 
@@ -14,26 +14,25 @@ const LOWER_F = 0x66
 const LOWER_P = 0x70
 const LOWER_X = 0x78
 
-/** Beyond any exponent that a text in memory can make up for with digits, and still exact as a number. */
+/** Above any exponent that the digits of a text can compensate, and exact as a number. */
 const EXPONENT_LIMIT = 1e12
 
-/** A number as it was written: digits × base^exponent. */
+/** A number as written: digits × base^exponent. */
 export interface FloatText {
   readonly kind: 'decimal' | 'hex' | 'infinity'
   readonly negative: boolean
-  /** The significant digits, the first one not 0; empty for zero and infinity. */
+  /** The significant digits, without leading zeros; empty for zero and infinity. */
   readonly digits: string
-  /** Power of ten (decimal) or of two (hex) by which the integer `digits` is multiplied. */
+  /** The integer `digits` is multiplied by this power of ten (decimal) or two (hex). */
   readonly exponent: number
 }
 
 /**
- * Takes `bytes[start, end)` apart when all of it is a number: decimal or `0x` hexadecimal with an optional fraction
- * and exponent (`e`, `p`), or `inf` / `infinity` in any case. Otherwise null, and so for spaces and for NaN, which
- * Redis accepts nowhere.
+ * Scans `bytes[start, end)` if all of it is a number: decimal or `0x` hexadecimal, with an optional fraction and exponent
+ * (`e`, `p`), or `inf` / `infinity` in any case. Otherwise null, also for spaces and NaN, which Redis accepts nowhere.
  *
- * @param maxDigits digits kept. When others that are not 0 are dropped, a final 1 stands for them: the number is
- *   then not the one written, but rounds the same way to any precision that `maxDigits` digits can tell apart.
+ * @param maxDigits digits to keep. If dropped digits are not all 0, a final 1 replaces them: the result rounds as the
+ *   written number does, to any precision that `maxDigits` digits can distinguish
  */
 export function scanFloat(
   bytes: Uint8Array,
@@ -111,25 +110,25 @@ export interface Binary {
 }
 
 /**
- * Rounds significand × 2^exponent to `precision` bits, half to even; to fewer where the exponent of the last bit
- * would fall below `minExponent` (subnormal numbers), down to significand 0. There is no upper limit here.
+ * Rounds significand × 2^exponent to `precision` bits, half to even; to fewer bits where the exponent of the last bit
+ * would be below `minExponent` (subnormal numbers), down to significand 0. There is no upper limit.
  *
- * @param inexact the true number lies above, by less than one unit of `significand`, which then must be at least two
- *   bits longer than `precision`.
+ * @param inexact the true number is greater, by less than one unit of `significand`, which must be at least two bits
+ *   longer than `precision`
  */
 export function roundBinary(value: Binary, inexact: boolean, precision: number, minExponent: number): Binary {
   const { significand, exponent } = value
   const target = Math.max(exponent + bitLength(significand) - precision, minExponent)
   const drop = target - exponent
   if (drop <= 0) return value
-  // A number far below the smallest one: shifting by so much is not needed to know that it is 0.
+  // Far below the smallest number: 0, without the shift.
   if (drop > bitLength(significand) + 1) return { significand: 0n, exponent: target }
   const shift = BigInt(drop)
   const half = 1n << (shift - 1n)
   const rest = significand & ((1n << shift) - 1n)
   let rounded = significand >> shift
   if (rest > half || (rest === half && (inexact || (rounded & 1n) === 1n))) rounded++
-  // Carried into one bit more: even, so nothing is lost.
+  // A carry into one more bit: the number is even, so nothing is lost.
   if (bitLength(rounded) > precision) return { significand: rounded >> 1n, exponent: target + 1 }
   return { significand: rounded, exponent: target }
 }

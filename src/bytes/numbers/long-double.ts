@@ -1,12 +1,12 @@
-// The x87 80-bit `long double` in which Redis adds for INCRBYFLOAT and HINCRBYFLOAT: read, add, print.
+// The x87 80-bit `long double` that Redis uses for INCRBYFLOAT and HINCRBYFLOAT: parses, adds, formats.
 //
-// A significand of 64 bits, exponents of 15 bits with subnormal numbers, round half to even. Work and memory are
-// bounded for any input: a text has fewer than 5120 bytes and numbers have at most some 17,000 bits before and
-// after the point.
+// A significand of 64 bits, exponents of 15 bits with subnormal numbers, rounding half to even. Time and memory are
+// bounded for any input: a text has fewer than 5120 bytes, and a number at most about 17,000 bits before and after the
+// point.
 
 import { bitLength, type FloatText, roundBinary, scanFloat } from './float-text.ts'
 
-/** Redis refuses texts of this length or more as numbers (`MAX_LONG_DOUBLE_CHARS`). */
+/** Redis rejects texts of this length or more (`MAX_LONG_DOUBLE_CHARS`). */
 const MAX_CHARS = 5 * 1024
 
 const PRECISION = 64
@@ -19,7 +19,7 @@ const MAX_EXPONENT = 16_320
 const MAX_DECIMAL_POINT = 4933
 const MIN_DECIMAL_POINT = -4950
 
-/** Digits that Redis prints behind the point before it trims zeros (`%.17Lf`). */
+/** Digits after the point before Redis trims zeros (`%.17Lf`). */
 const FRACTION_DIGITS = 17
 const FRACTION_SCALE = 10n ** 17n
 
@@ -32,9 +32,9 @@ export interface LongDouble {
 }
 
 /**
- * The number that `bytes[start, end)` spells, correctly rounded, or null where Redis answers "value is not a valid
- * float" (`string2ld`: all that `strtold` takes but leading space, NaN, and numbers so large or small that they
- * would become infinity or 0). The text `inf` is a number here; adding it is what fails.
+ * The number in `bytes[start, end)`, correctly rounded; null where Redis replies "value is not a valid float". Accepts what
+ * Redis's `string2ld` does: the grammar of `strtold`, without leading spaces, NaN, and numbers that overflow or
+ * underflow. `inf` is accepted, but adding it fails.
  */
 export function parseLongDouble(bytes: Uint8Array, start: number, end: number): LongDouble | null {
   if (end - start >= MAX_CHARS) return null
@@ -49,8 +49,8 @@ export function parseLongDouble(bytes: Uint8Array, start: number, end: number): 
 }
 
 /**
- * a + b, correctly rounded, or null where Redis answers "increment would produce NaN or Infinity". Zero has no sign:
- * Redis prints none.
+ * a + b, correctly rounded; null where Redis replies "increment would produce NaN or Infinity". Zero has no sign, as Redis
+ * prints none.
  */
 export function addLongDoubles(a: LongDouble, b: LongDouble): LongDouble | null {
   if (a.exponent === Number.POSITIVE_INFINITY || b.exponent === Number.POSITIVE_INFINITY) return null
@@ -62,17 +62,17 @@ export function addLongDoubles(a: LongDouble, b: LongDouble): LongDouble | null 
 }
 
 /**
- * The text Redis stores and answers (`ld2string`, `LD_STR_HUMAN`): never an exponent, at most 17 digits behind the
- * point (half to even), no trailing zeros, no `-0`.
+ * The text that Redis stores and replies (`ld2string`, `LD_STR_HUMAN`): no exponent, at most 17 digits after the point
+ * (half to even), no trailing zeros, no `-0`.
  *
- * @param value finite.
+ * @param value a finite number
  */
 export function formatLongDouble(value: LongDouble): string {
   const { negative, significand, exponent } = value
   const sign = negative ? '-' : ''
   if (exponent >= 0) return sign + (significand << BigInt(exponent)).toString()
   const scaled = significand * FRACTION_SCALE
-  // Without the limit on precision, roundBinary rounds to a multiple of 1 (exponent 0) and nothing else.
+  // With this precision roundBinary only rounds to a multiple of 1 (exponent 0).
   const rounded = roundBinary({ significand: scaled, exponent }, false, bitLength(scaled), 0)
   const digits = rounded.significand.toString().padStart(FRACTION_DIGITS + 1, '0')
   const point = digits.length - FRACTION_DIGITS
@@ -85,7 +85,7 @@ export function formatLongDouble(value: LongDouble): string {
 
 function fromHex(text: FloatText): { significand: bigint; exponent: number } | null {
   const significand = BigInt(`0x${text.digits}`)
-  // The position of the first bit decides before any shift is made.
+  // Decided by the position of the first bit, before any shift.
   const top = text.exponent + bitLength(significand)
   if (top > MAX_EXPONENT + PRECISION || top < MIN_EXPONENT) return null
   return roundBinary({ significand, exponent: text.exponent }, false, PRECISION, MIN_EXPONENT)
@@ -99,7 +99,7 @@ function fromDecimal(text: FloatText): { significand: bigint; exponent: number }
     const whole = digits * 10n ** BigInt(text.exponent)
     return roundBinary({ significand: whole, exponent: 0 }, false, PRECISION, MIN_EXPONENT)
   }
-  // digits / 10^n = digits · 2^s / 5^n · 2^(-s-n), with s such that the quotient has two bits to spare.
+  // digits / 10^n = digits · 2^s / 5^n · 2^(-s-n), where s gives the quotient two extra bits.
   const divisor = 5n ** BigInt(-text.exponent)
   const shift = Math.max(0, bitLength(divisor) - bitLength(digits) + PRECISION + 2)
   const dividend = digits << BigInt(shift)
