@@ -100,11 +100,11 @@ function runJoin(
   })
   ownership.view({ epoch: EPOCH, members: names, target: assign(names), leaving: [] })
   while (ownership.pending) {
-    let asked = 0
+    let requests = 0
     for (const { name, holds } of existing) {
       const request = ownership.request(name)
       if (request === undefined) continue
-      asked++
+      requests++
       const held = request.ask.filter((slot) => holds.has(slot))
       const free = request.ask.filter((slot) => !holds.has(slot))
       for (const slot of request.take) holds.delete(slot)
@@ -117,7 +117,7 @@ function runJoin(
       tally.add(request, reply)
       ownership.answered(name, request, reply)
     }
-    if (asked === 0) throw new Error(`${joiner} does not get all its slots`)
+    if (requests === 0) throw new Error(`${joiner} does not get all its slots`)
   }
 }
 

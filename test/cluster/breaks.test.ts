@@ -110,7 +110,7 @@ function play(
 ): Outcomes {
   const fake = new FakeSocket()
   const link = new TestLink(0, { connect: () => fake.socket })
-  fake.greet()
+  fake.completeHandshake()
   const outcomes: Outcomes = new Map()
   const senders = Array.from({ length: 3 }, () => new Sender(outcomes))
   const request = ({ sender, context }: Planned, key: string) => {
@@ -125,7 +125,9 @@ function play(
   for (let i = 0; i < unsent; i++) request(plan[i % plan.length], `unsent${i}`)
   for (let at = 0; at < cut; at += chunk) fake.receive(stream.slice(at, Math.min(cut, at + chunk)))
   fake.emit('close')
-  expect(link.told.filter((event) => event.startsWith('closed'))).toEqual(['closed the connection is closed'])
+  expect(link.ownerEvents.filter((event) => event.startsWith('closed'))).toEqual([
+    'closed the connection is closed',
+  ])
   expect([link.link.inFlight, link.link.deferred, fake.destroyed]).toEqual([0, 0, true])
   fake.release()
   expect(link.buffers.idle).toBe(1)
@@ -170,7 +172,7 @@ test.each([
 ])('a peer that sends %j is not listened to any more', (bytes, what) => {
   const fake = new FakeSocket()
   const link = new TestLink(0, { connect: () => fake.socket })
-  fake.greet()
+  fake.completeHandshake()
   link.get(new Recorder(), 'a')
   link.link.flush()
   fake.receive(bytes)
@@ -182,7 +184,7 @@ test.each([
 test('a reply to a request that has not left is a reply to none', () => {
   const fake = new FakeSocket()
   const link = new TestLink(0, { connect: () => fake.socket })
-  fake.greet()
+  fake.completeHandshake()
   const recorder = new Recorder()
   link.get(recorder, 'a')
   fake.receive('+OK\r\n')
@@ -202,14 +204,14 @@ test('what is sent to a closed link is lost at once', () => {
   )
   link.link.flush()
   link.link.close()
-  expect(link.told).toEqual(['dirty', 'closed the link was closed'])
+  expect(link.ownerEvents).toEqual(['dirty', 'closed the link was closed'])
   expect([fake.destroyed, link.link.lost, fake.written.length]).toEqual([true, 2, 0])
 })
 
 test('a page stays in use until its write is through, even when all is answered', () => {
   const fake = new FakeSocket()
   const link = new TestLink(0, { connect: () => fake.socket })
-  fake.greet()
+  fake.completeHandshake()
   const recorder = new Recorder()
   const sent: string[] = []
   for (let i = 0; i < 3000; i++) {

@@ -1,4 +1,4 @@
-// A socket without a network: what is written to it can be seen, and what it receives comes when a test says so.
+// A socket without a network: records what is written, and receives what the test provides.
 
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
@@ -8,7 +8,7 @@ import { PEER, SELF } from './peer.ts'
 
 export class FakeSocket extends EventEmitter {
   readonly written: Buffer[] = []
-  /** Callbacks of writes that are not through. */
+  /** Callbacks of writes that are not complete. */
   readonly released: (() => void)[] = []
   destroyed = false
 
@@ -26,7 +26,7 @@ export class FakeSocket extends EventEmitter {
     this.destroyed = true
   }
 
-  /** Every write so far is through. */
+  /** Completes all writes so far. */
   release(): void {
     for (const released of this.released.splice(0)) released()
   }
@@ -35,8 +35,8 @@ export class FakeSocket extends EventEmitter {
     this.emit('data', Buffer.from(bytes as string, 'latin1'))
   }
 
-  /** Connects, and answers the handshake as the peer does. */
-  greet(): void {
+  /** Connects and completes the handshake as the peer. */
+  completeHandshake(): void {
     const nonce = makeNonce()
     this.emit('connect')
     this.receive(`$${nonce.length}\r\n${nonce}\r\n`)

@@ -1,4 +1,4 @@
-// A peer that answers as it is told, a link to it, and senders that note what becomes of their requests.
+// A peer with scripted answers, a link to it, and receivers that record the outcome of requests.
 
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
@@ -16,21 +16,21 @@ import { WAIT_MS } from '../support/budget.ts'
 export const SELF: Identity = { name: 'self:1', runId: 'a'.repeat(40), secret: 'secret' }
 export const PEER: Identity = { name: 'peer:2', runId: 'b'.repeat(40), secret: 'secret' }
 
-/** Runs the event loop until something has come true. */
+/** Runs the event loop until a condition holds. */
 export async function until(isTrue: () => boolean): Promise<void> {
   const deadline = performance.now() + WAIT_MS
   while (!isTrue()) {
-    if (performance.now() > deadline) throw new Error('it did not come true')
+    if (performance.now() > deadline) throw new Error('the condition did not become true')
     await new Promise(setImmediate)
   }
 }
 
-/** What a peer does with a request: bytes to send, or nothing. */
+/** The answer to a request: bytes to send, or nothing. */
 export type Answer = (request: string[], socket: Socket) => string | Buffer | undefined
 
 export class ScriptedPeer {
   readonly sockets: Socket[] = []
-  /** Requests behind the handshake, contexts included. */
+  /** Requests after the handshake, contexts included. */
   readonly requests: string[][] = []
   identity = PEER
   answer: Answer = ([, key]) => `$${key.length}\r\n${key}\r\n`
@@ -86,11 +86,11 @@ export class ScriptedPeer {
   }
 }
 
-/** Notes, in order, what became of requests. */
+/** Records the outcomes of requests in order. */
 export class Recorder implements Receiver {
   readonly events: string[]
   readonly name: string
-  /** Bytes of replies as they came, to see that they do not change. */
+  /** The bytes of replies, to check that they do not change later. */
   readonly kept: Buffer[] = []
   #later = 0
 
@@ -127,11 +127,11 @@ export function contextBytes(context: number): Buffer {
   return encodeRequest(['PEER', 'CONTEXT', `group${context}`, '2', '0', 'epoch'])
 }
 
-/** A link, and what its owner was told. */
+/** A link that records the events of its owner. */
 export class TestLink implements LinkOwner {
   readonly clock = new ManualClock()
   readonly buffers = new SendBufferPool()
-  readonly told: string[] = []
+  readonly ownerEvents: string[] = []
   readonly link: Link
 
   constructor(port: number, options: Partial<LinkOptions> = {}) {
@@ -160,22 +160,22 @@ export class TestLink implements LinkOwner {
   }
 
   onDirty(): void {
-    this.told.push('dirty')
+    this.ownerEvents.push('dirty')
   }
 
   onReady(_link: Link, hello: { readonly name: string }): void {
-    this.told.push(`ready ${hello.name}`)
+    this.ownerEvents.push(`ready ${hello.name}`)
   }
 
   onPush(_link: Link, frame: Buffer): void {
-    this.told.push(`push ${frame.toString('latin1')}`)
+    this.ownerEvents.push(`push ${frame.toString('latin1')}`)
   }
 
   onDrain(): void {
-    this.told.push('drain')
+    this.ownerEvents.push('drain')
   }
 
   onClose(_link: Link, reason: string, refused: boolean): void {
-    this.told.push(`closed ${refused ? 'refused ' : ''}${reason}`)
+    this.ownerEvents.push(`closed ${refused ? 'refused ' : ''}${reason}`)
   }
 }

@@ -144,7 +144,7 @@ export class Outgoing implements SendBufferOwner {
     return copyOf(buf, from, ends[first])
   }
 
-  /** The link broke: tells every receiver, in order. */
+  /** The link broke: calls `lost` of every receiver, in order. */
   failAll(reason: string): void {
     this.isDirty = false
     this.copyPending()

@@ -30,10 +30,10 @@ export class Peer {
   readonly #closedData = noTraffic()
   readonly #closedControl = noTraffic()
 
-  constructor(member: Member, index: number, lanes: LinkPool) {
+  constructor(member: Member, index: number, pool: LinkPool) {
     this.member = member
     this.index = index
-    this.pool = lanes
+    this.pool = pool
   }
 
   get name(): string {

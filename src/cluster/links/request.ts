@@ -70,7 +70,7 @@ export function ask(link: Sender, context: number, args: readonly (string | Buff
         }
       },
       deferred: () => receiver,
-      moved: (_request, to) => reject(new NoReplyError(`not run: ${to} is to be asked`, false, to)),
+      moved: (_request, to) => reject(new NoReplyError(`not run: ${to} owns the key`, false, to)),
       lost: (_request, sent, reason) => reject(new NoReplyError(reason, sent, '')),
     }
     const request = encodeRequest(args)

@@ -17,7 +17,7 @@ const SMALL_REQUESTS = 256
 const KEPT_BUFFERS = 32
 const KEPT_SMALL = 1024
 
-/** Whoever fills a buffer. */
+/** The link that fills a buffer. */
 export interface SendBufferOwner {
   /** The buffer is no longer in use. */
   onBufferFree(buffer: SendBuffer): void

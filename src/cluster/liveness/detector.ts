@@ -18,7 +18,7 @@
 // relays reports of members that some cannot reach (gossip). Every node computes the view from all reports by the same
 // rules, so nodes that can reach each other come to the same view and epoch.
 //
-// DEATH (tombstones.ts, peer-state.ts). A node that declares a peer dead takes over slots of it and keeps a tombstone.
+// DEATH (declarations.ts, tombstones.ts). A node that declares a peer dead takes over slots of it and keeps a tombstone.
 // A node that finds a tombstone of its own run drops what it holds. A tombstone is weak if the declaring node could
 // not reach most of the others: then it was probably itself cut off.
 //
@@ -26,7 +26,7 @@
 // death; probation, from 500 doubling to 30,000 with each failure within 120,000; the lease check, at most `timeout`.
 //
 // INVARIANTS
-// - Whoever was declared dead learns it (onDeclaredDead) before an event lets it serve.
+// - A node that was declared dead learns it (onDeclaredDead) before an event lets it serve.
 // - After a pause of this process longer than `pauseThreshold`, silence is measured anew and a lease check runs
 //   (lease-check.ts): the pause says nothing about peers, but peers may have declared this node dead.
 // - A message of an ended run, or one older than the newest of its run, has no effect.
@@ -40,19 +40,19 @@
 import type { LinkFailure } from '../links/link.ts'
 import type { Member } from '../member.ts'
 import { Announcer } from './announcer.ts'
+import { Declarations } from './declarations.ts'
 import type { DetectorOptions, PeerReport, View } from './events.ts'
 import { LeaseCheck } from './lease-check.ts'
 import { LocalView } from './local-view.ts'
 import { PeerTable } from './peer-table.ts'
-import { gossipOf, isolationOf, type Peer, peerReports } from './reports.ts'
+import { gossipOf, type Peer, peerReports } from './reports.ts'
 import type { StateMessage } from './state.ts'
-import { TombstoneTable } from './tombstones.ts'
 
 export class Detector {
   readonly #options: DetectorOptions
   readonly #pauseThreshold: number
   readonly #peers: PeerTable
-  readonly #tombstones = new TombstoneTable()
+  readonly #declarations: Declarations
   readonly #localView: LocalView
   readonly #announcer: Announcer
   #serial = 0
@@ -61,10 +61,7 @@ export class Detector {
   #listedAt: number | undefined
   #isRegistered = true
   #isLeaving = false
-  /** This node was declared dead, which is not announced yet. */
-  #isDeclaredDead = false
   #leaseCheck: LeaseCheck | undefined
-  #isCutOff = false
   #isConcluding = false
   #mustRepeat = false
 
@@ -76,16 +73,13 @@ export class Detector {
     this.#lastRun = clock.now()
     const rules = { timeout, shortest, longest, window }
     this.#peers = new PeerTable({ self: self.name, runId, rules })
+    this.#declarations = new Declarations(this.#peers)
     this.#localView = new LocalView(self, this.#peers.listed)
     this.#announcer = new Announcer({
       events,
       epochOf,
       conclusions: {
-        takeDeclaredDead: () => {
-          const isDeclaredDead = this.#isDeclaredDead
-          this.#isDeclaredDead = false
-          return isDeclaredDead
-        },
+        takeDeclaredDead: () => this.#declarations.takeDeclaredDead(),
         isLeaseCheckRunning: () => this.#leaseCheck !== undefined,
         canSettle: () => this.#hasTriedAll(),
       },
@@ -100,7 +94,7 @@ export class Detector {
     this.#listedAt ??= now
     for (const { name, runId } of this.#peers.update(list, now)) {
       // It may not know that it is no longer listed, and go on to serve its slots.
-      this.#tombstones.declare(name, runId, now)
+      this.#declarations.declare(name, runId, now)
     }
     this.#conclude(now)
   }
@@ -130,7 +124,7 @@ export class Detector {
     const now = this.#run()
     const peer = this.#peers.get(name)
     if (!peer) return
-    this.#change(name, peer, now, () => peer.health.linkBroken(how, now))
+    this.#declarations.declareIfDown(name, peer, now, () => peer.health.linkBroken(how, now))
     this.#conclude(now)
   }
 
@@ -141,29 +135,26 @@ export class Detector {
     if (!peer || peer.state.hasEnded(message.runId)) return
     const { state, health } = peer
     this.#observeRun(name, peer, message.runId, now)
-    if (state.hasNewTombstone(message.runId, message.tombstones, message.weakTombstones)) {
-      this.#isDeclaredDead = true
-    }
-    this.#receiveGossip(message)
+    this.#declarations.readTombstones(peer, message, this.view.epoch)
     let isNews = state.update(message)
     const { status, tried, isAlive } = health
     if (message.answers !== undefined) health.answered(now)
     const cameAlive = !isAlive && health.isAlive
     const owns = this.view.members.includes(this.#options.self)
-    if (state.conflictEnds(message, cameAlive, owns, this.view.epoch)) this.#isDeclaredDead = true
+    if (state.conflictEnds(message, cameAlive, owns, this.view.epoch)) this.#declarations.declareSelf()
     if (message.answers !== undefined) {
-      if (this.#tombstones.withdraw(name)) this.#isDeclaredDead = true
+      this.#declarations.answered(name)
       state.answered(message.answers)
       this.#leaseCheck?.answered(name, message.answers)
       isNews ||= health.status !== status || !tried
     }
-    if (isNews || this.#isDeclaredDead || this.#leaseCheck) this.#conclude(now)
+    if (isNews || this.#declarations.isDeclaredDead || this.#leaseCheck) this.#conclude(now)
   }
 
   /** Whether this node is registered as a member: false while its lease at the membership source is lost. */
   setRegistered(isRegistered: boolean): void {
     const now = this.#run()
-    if (this.#isRegistered && !isRegistered) this.#isDeclaredDead = true
+    if (this.#isRegistered && !isRegistered) this.#declarations.declareSelf()
     this.#isRegistered = isRegistered
     this.#conclude(now)
   }
@@ -179,9 +170,10 @@ export class Detector {
   tick(): void {
     const now = this.#run()
     const { name: self } = this.#options.self
-    this.#tombstones.prune((name) => this.#peers.has(name), now)
+    this.#declarations.prune(now)
     for (const [name, peer] of this.#peers.listed) {
-      this.#change(name, peer, now, () => peer.health.tick(now, peer.state.message?.suspects[self]))
+      const suspectedFor = peer.state.message?.suspects[self]
+      this.#declarations.declareIfDown(name, peer, now, () => peer.health.tick(now, suspectedFor))
     }
     this.#conclude(now)
   }
@@ -200,8 +192,8 @@ export class Detector {
       weight: self.weight,
       leaving: !this.#isPresent,
       ...report,
-      tombstones: this.#tombstones.tombstones,
-      weakTombstones: this.#tombstones.weakTombstones,
+      tombstones: this.#declarations.tombstones,
+      weakTombstones: this.#declarations.weakTombstones,
       gossip: gossipOf(this.#peers.listed, reached, report),
     }
   }
@@ -225,7 +217,7 @@ export class Detector {
 
   /** Whether this node is isolated from several others. With a single other one, neither can tell who is cut off. */
   get isCutOff(): boolean {
-    return this.#isCutOff
+    return this.#declarations.isCutOff
   }
 
   get isLeaseCheckRunning(): boolean {
@@ -257,23 +249,7 @@ export class Detector {
 
   #observeRun(name: string, { state, health }: Peer, runId: string, now: number): void {
     if (state.observeRun(runId)) health.restarted(now)
-    this.#tombstones.observeRun(name, runId)
-  }
-
-  /** Looks for tombstones of this node in states that the peer relays. */
-  #receiveGossip(message: StateMessage): void {
-    for (const [name, relayed] of Object.entries(message.gossip)) {
-      const state = this.#peers.get(name)?.state
-      if (state?.hasNewTombstone(relayed.runId, relayed.tombstones, {})) this.#isDeclaredDead = true
-      if (state?.agreesOnEpoch(relayed, this.view.epoch)) this.#isDeclaredDead = true
-    }
-  }
-
-  /** Runs an action on a peer's health, and writes a tombstone if the peer is down afterwards. */
-  #change(name: string, { health, state }: Peer, now: number, act: () => void): void {
-    const { status } = health
-    act()
-    if (health.status === 'down' && status !== 'down') this.#tombstones.declare(name, state.runId, now)
+    this.#declarations.observeRun(name, runId)
   }
 
   /** Computes what follows from all that is known, and announces what is new. Listeners may call the detector. */
@@ -294,7 +270,7 @@ export class Detector {
   }
 
   #announce(now: number): void {
-    const isIsolated = this.#updateIsolation(now)
+    const isIsolated = this.#declarations.updateIsolation(this.#serial, now - this.#options.timeout)
     const view = this.#localView.update(this.#isPresent)
     if (this.#leaseCheck?.isOver(now, (name) => this.#peers.isAlive(name))) this.#leaseCheck = undefined
     const report = JSON.stringify([this.#localView.report, this.#isPresent])
@@ -306,19 +282,6 @@ export class Detector {
     if (this.#lastRun - this.#listedAt >= this.#options.timeout) return true
     for (const { health } of this.#peers.listed.values()) if (!health.tried) return false
     return true
-  }
-
-  #updateIsolation(now: number): boolean {
-    const { isolated, others } = isolationOf(this.#peers.listed)
-    const isCutOff = isolated && others > 1
-    for (const [name, { health, state }] of this.#peers.listed) {
-      if (isCutOff && health.suspicion === 'silent') {
-        this.#tombstones.weaken(name, now - this.#options.timeout)
-      }
-      if (isCutOff && !this.#isCutOff) state.mayHaveMissedDeath(this.#serial)
-    }
-    this.#isCutOff = isCutOff
-    return isolated
   }
 
   get #isPresent(): boolean {

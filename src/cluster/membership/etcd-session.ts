@@ -22,12 +22,12 @@ const RECONNECT = { 'grpc.initial_reconnect_backoff_ms': 100, 'grpc.max_reconnec
  */
 export class EtcdSession {
   readonly #client: Etcd3
-  readonly #patience: number
+  readonly #callTimeout: number
   readonly #prefix: string
 
   private constructor(client: Etcd3, { config, callTimeout }: SessionOptions) {
     this.#client = client
-    this.#patience = callTimeout
+    this.#callTimeout = callTimeout
     this.#prefix = `${config.prefix}/members/`
   }
 
@@ -110,7 +110,7 @@ export class EtcdSession {
   }
 
   get #limits(): { readonly deadline: number } {
-    return { deadline: Date.now() + this.#patience }
+    return { deadline: Date.now() + this.#callTimeout }
   }
 
   /** All keys with the prefix `…/`. The end of the range is `…0`, as `0` follows `/`. */

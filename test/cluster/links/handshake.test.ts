@@ -24,7 +24,7 @@ afterEach(() => peer.close())
 async function connectWith(
   own: string,
   others: string,
-): Promise<{ told: string[]; events: string[]; bytes: number }> {
+): Promise<{ ownerEvents: string[]; events: string[]; bytes: number }> {
   peer.identity = { ...PEER, secret: others }
   const test = new TestLink(peer.port, { identity: { ...SELF, secret: own } })
   const recorder = new Recorder()
@@ -34,12 +34,12 @@ async function connectWith(
   await until(() => test.link.inFlight === 0)
   const { bytesOut } = test.link
   test.link.close()
-  return { told: test.told.slice(1), events: recorder.events, bytes: bytesOut }
+  return { ownerEvents: test.ownerEvents.slice(1), events: recorder.events, bytes: bytesOut }
 }
 
 test.each(['secret', '', 'gehe\u0000im\r\n'])('succeeds if both know the secret %j', async (secret) => {
-  const { told, events } = await connectWith(secret, secret)
-  expect(told).toEqual(['ready peer:2', 'closed the link was closed'])
+  const { ownerEvents, events } = await connectWith(secret, secret)
+  expect(ownerEvents).toEqual(['ready peer:2', 'closed the link was closed'])
   expect(events).toEqual(['1 $1\r\na\r\n'])
 })
 
@@ -48,9 +48,9 @@ test.each([
   ['', 'other'],
   ['one', ''],
 ])('fails between the secrets %j and %j', async (own, others) => {
-  const { told, events, bytes } = await connectWith(own, others)
+  const { ownerEvents, events, bytes } = await connectWith(own, others)
   const reason = 'refused: WRONGPASS the secret differs'
-  expect(told).toEqual([`closed refused ${reason}`])
+  expect(ownerEvents).toEqual([`closed refused ${reason}`])
   expect([events, bytes]).toEqual([[`lost unsent ${get('a')} ${reason}`], 0])
   expect(peer.requests).toEqual([])
 })
@@ -123,5 +123,5 @@ test('a closed port counts as refused', async () => {
   await peer.close()
   const test = new TestLink(port, { connect: () => connect(port, '127.0.0.1') })
   await until(() => test.link.isClosed)
-  expect(test.told).toEqual([`closed refused connect ECONNREFUSED 127.0.0.1:${port}`])
+  expect(test.ownerEvents).toEqual([`closed refused connect ECONNREFUSED 127.0.0.1:${port}`])
 })

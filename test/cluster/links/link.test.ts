@@ -33,7 +33,7 @@ test('requests sent before the handshake is complete are written after it', asyn
   test.link.flush()
   expect([test.link.isDirty, test.link.writes, test.link.inFlight]).toEqual([true, 0, 3])
   await until(() => test.link.inFlight === 0)
-  expect(test.told).toEqual(['dirty', 'ready peer:2'])
+  expect(test.ownerEvents).toEqual(['dirty', 'ready peer:2'])
   expect(recorder.events.join('')).toBe('3 $1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n')
   expect(peer.requests).toEqual([
     ['PEER', 'CONTEXT', 'group0', '2', '0', 'epoch'],
@@ -166,8 +166,8 @@ test('a push between replies is passed to the owner', async () => {
   const recorder = new Recorder()
   for (const key of ['a', 'b']) test.get(recorder, key)
   test.link.flush()
-  await until(() => test.told.length === 6)
-  expect(test.told).toEqual(['ready peer:2', 'dirty', ...Array(4).fill(`push ${push}`)])
+  await until(() => test.ownerEvents.length === 6)
+  expect(test.ownerEvents).toEqual(['ready peer:2', 'dirty', ...Array(4).fill(`push ${push}`)])
   expect(recorder.events).toEqual(['1 $1\r\na\r\n', '1 $1\r\nb\r\n'])
 })
 
@@ -265,10 +265,10 @@ test('the queue limit: isFull, then refused requests, then onDrain', async () =>
   await until(() => held.length === 17)
   for (const answer of held.splice(0, 14)) answer()
   await until(() => test.link.inFlight === 3)
-  expect([test.link.isFull, test.told.includes('drain')]).toEqual([false, false])
+  expect([test.link.isFull, test.ownerEvents.includes('drain')]).toEqual([false, false])
   held.shift()?.()
   await until(() => test.link.inFlight === 2)
-  expect(test.told.filter((event) => event === 'drain')).toEqual(['drain'])
+  expect(test.ownerEvents.filter((event) => event === 'drain')).toEqual(['drain'])
   expect(test.get(recorder, 'again')).toBe(true)
 })
 

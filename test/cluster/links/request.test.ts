@@ -16,7 +16,7 @@ afterEach(async () => {
   await peer.close()
 })
 
-function asked(...args: (string | Buffer)[]): Promise<unknown> {
+function request(...args: (string | Buffer)[]): Promise<unknown> {
   const reply = ask(own.link, 3, args)
   own.link.flush()
   return reply
@@ -47,8 +47,8 @@ test('rejects types that redis-parser does not know, without effect on the next 
 
 test('ask resolves to the reply', async () => {
   peer.answer = ([, key]) => (key === 'bad' ? '-ERR bad\r\n' : `*2\r\n$${key.length}\r\n${key}\r\n:1\r\n`)
-  expect(await asked('GET', 'a')).toEqual([Buffer.from('a'), 1])
-  expect(await asked('GET', 'bad')).toMatchObject({ message: 'ERR bad' })
+  expect(await request('GET', 'a')).toEqual([Buffer.from('a'), 1])
+  expect(await request('GET', 'bad')).toMatchObject({ message: 'ERR bad' })
   expect(peer.requests[0]).toEqual(['PEER', 'CONTEXT', 'group3', '2', '0', 'epoch'])
 })
 
@@ -57,27 +57,27 @@ test('ask resolves to a deferred reply', async () => {
     setImmediate(() => socket.write('^5\r\n:2\r\n'))
     return '@5\r\n'
   }
-  expect(await asked('GET', 'a')).toBe(2)
+  expect(await request('GET', 'a')).toBe(2)
 })
 
 test('ask rejects if there is no reply', async () => {
   peer.answer = () => '?other:3\r\n'
-  const moved = await asked('GET', 'a').catch((error: unknown) => error)
+  const moved = await request('GET', 'a').catch((error: unknown) => error)
   expect(moved).toBeInstanceOf(NoReplyError)
-  expect(moved).toMatchObject({ message: 'not run: other:3 is to be asked', sent: false, to: 'other:3' })
+  expect(moved).toMatchObject({ message: 'not run: other:3 owns the key', sent: false, to: 'other:3' })
   peer.answer = (_, socket) => {
     socket.destroy()
     return undefined
   }
-  const lost = await asked('GET', 'a').catch((error: unknown) => error)
+  const lost = await request('GET', 'a').catch((error: unknown) => error)
   expect(lost).toMatchObject({ message: 'the peer closed the connection', sent: true, to: '' })
-  const refused = await asked('GET', 'a').catch((error: unknown) => error)
+  const refused = await request('GET', 'a').catch((error: unknown) => error)
   expect(refused).toMatchObject({ sent: false })
 })
 
 test('ask rejects if the reply cannot be parsed', async () => {
   peer.answer = () => '%1\r\n+a\r\n+b\r\n'
-  await expect(asked('HELLO', '3')).rejects.toThrow()
+  await expect(request('HELLO', '3')).rejects.toThrow()
   peer.answer = () => ':1\r\n'
-  expect(await asked('GET', 'a')).toBe(1)
+  expect(await request('GET', 'a')).toBe(1)
 })

@@ -13,7 +13,7 @@ test('connect timeout', () => {
   link.clock.advance(999)
   expect(link.link.isClosed).toBe(false)
   link.clock.advance(1)
-  expect(link.told).toEqual(['dirty', 'closed no connection within 1000 ms'])
+  expect(link.ownerEvents).toEqual(['dirty', 'closed no connection within 1000 ms'])
   expect(recorder.events).toEqual([`lost unsent ${get('a')} no connection within 1000 ms`])
   expect([fake.destroyed, link.clock.pending]).toEqual([true, 0])
 })
@@ -25,12 +25,12 @@ test('handshake timeout', () => {
   link.clock.advance(999)
   expect(link.link.isClosed).toBe(false)
   link.clock.advance(1)
-  expect(link.told).toEqual(['closed no handshake within 1000 ms'])
+  expect(link.ownerEvents).toEqual(['closed no handshake within 1000 ms'])
 })
 
 test('response timeout: requests wait and no byte arrives', () => {
   const { fake, link, recorder } = begin()
-  fake.greet()
+  fake.completeHandshake()
   link.clock.advance(10_000)
   for (const key of ['a', 'b']) link.get(recorder, key)
   link.link.flush()
@@ -47,7 +47,7 @@ test('response timeout: requests wait and no byte arrives', () => {
 
 test('an idle link has no timeout', () => {
   const { fake, link, recorder } = begin()
-  fake.greet()
+  fake.completeHandshake()
   for (let i = 0; i < 5; i++) {
     link.get(recorder, 'a')
     link.link.flush()
@@ -60,7 +60,7 @@ test('an idle link has no timeout', () => {
 
 test('a deferred reply has no timeout', () => {
   const { fake, link, recorder } = begin()
-  fake.greet()
+  fake.completeHandshake()
   link.get(recorder, 'a')
   link.link.flush()
   fake.receive('@1\r\n')
@@ -71,7 +71,7 @@ test('a deferred reply has no timeout', () => {
 
 test('after a pause of the process, received bytes are read before the timeout expires', () => {
   const { fake, link, recorder } = begin()
-  fake.greet()
+  fake.completeHandshake()
   link.get(recorder, 'a')
   link.link.flush()
   // The process was paused for a minute: the timer runs late, before anything is read.
