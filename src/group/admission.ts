@@ -1,4 +1,4 @@
-// Step 6 of the read path: keeps what the origin gave, and finds what is held of it when it is asked for anew.
+// Step 6 of the read path: stores load results, and finds cached versions for revalidation and for stale if error.
 
 import type { Instant } from '../bytes/instant.ts'
 import { NULL_REF } from '../store/arena.ts'
@@ -8,11 +8,11 @@ import type { CachedVersion, LoadResult } from './flights.ts'
 import { type Freshness, hasStaleWindow } from './freshness.ts'
 import { TOO_MANY_TAGS, tagsOf, takeLoadedTags } from './tags.ts'
 
-/** The group that keeps it. */
+/** What storing needs of the group. */
 export interface AdmittingGroup {
   readonly policy: { readonly ttlMs: number; readonly negativeTtlMs: number }
   readonly freshness: Freshness
-  /** SWAPDB exchanges it. */
+  /** Replaced by SWAPDB. */
   readonly store: Store
   lifetime(): number
   fence(bytes: Buffer, start: number, end: number): void
@@ -21,7 +21,7 @@ export interface AdmittingGroup {
 const NOTHING = Buffer.alloc(0)
 
 export class Admission {
-  /** Nothing is kept for longer, in ms, whatever policy and origin say. */
+  /** Upper limit of all TTLs in ms, whatever policy and origin say. */
   maxLifetimeMs = Infinity
   readonly #group: AdmittingGroup
   readonly #instant: Instant
@@ -32,14 +32,14 @@ export class Admission {
     this.#instant = instant
   }
 
-  /** Keeps a value, or its absence, unless its load was fenced. Returns why it cannot be kept or given. */
+  /** Stores a value or its absence, unless the load was fenced. Returns an error if the value cannot be stored or used. */
   store(key: Buffer, loadResult: LoadResult): string | undefined {
     const { value, ms, fenced, facts } = loadResult
     const { store } = this.#group
     if (!takeLoadedTags(store, loadResult)) return TOO_MANY_TAGS
     const flags = LOADED | tagFlags(store.entryTags.count) | this.#planLifetime(loadResult)
     const deadline = store.deadline[0]
-    // Whether it can be given must not depend on who else has written meanwhile.
+    // Checked for fenced loads too: whether a value is an error must not depend on concurrent writes.
     const notesLength = (flags & FRESHNESS) === 0 ? 0 : store.newValidator.length
     if (value !== null && !store.fits(key.length, value.length, flags, notesLength))
       return `a value of ${value.length} bytes exceeds the budget of ${store.maxBytes} bytes`
@@ -61,7 +61,7 @@ export class Admission {
     return undefined
   }
 
-  /** The version that is held of a key, if the origin can be asked whether it is current. */
+  /** The cached version of a key, if it has a validator for a conditional load. */
   cachedVersion(key: Buffer): CachedVersion | undefined {
     const { store } = this.#group
     const ref = store.peek(key, 0, key.length)
@@ -70,7 +70,7 @@ export class Admission {
     return validator === '' ? undefined : { validator, value: store.copyValue(ref), tags: tagsOf(store, ref) }
   }
 
-  /** What a read of a key is given whose load has failed. */
+  /** The stale value for a read whose load has failed. */
   staleValue(key: Buffer): Buffer | undefined {
     const { store, freshness } = this.#group
     const ref = store.peek(key, 0, key.length)
@@ -80,7 +80,7 @@ export class Admission {
       : undefined
   }
 
-  /** Makes for how long a value lives the arguments of `store.put`, and returns the flags that go with them. */
+  /** Sets TTL and stale windows as arguments of `store.put`; returns their flags. */
   #planLifetime({ facts, ms }: LoadResult): number {
     const { store, policy, freshness } = this.#group
     const { now } = this.#instant
@@ -97,7 +97,7 @@ export class Admission {
     return EXPIRES | FRESHNESS
   }
 
-  /** What was loaded takes the place of what was held: whoever keeps a copy of that is told. */
+  /** Removes the entry that the loaded value replaces; holders of hot copies are notified. */
   #removeOld(key: Buffer): void {
     const { store } = this.#group
     const ref = store.peek(key, 0, key.length)
@@ -107,7 +107,7 @@ export class Admission {
   }
 }
 
-/** A moment that a record can hold; an absence is remembered for no longer than that. */
+/** A deadline within the range of a record. */
 function deadlineAfter(now: number, ttl: number): number {
   return Math.min(now + Math.max(1, Math.ceil(ttl)), Number.MAX_SAFE_INTEGER)
 }

@@ -1,4 +1,4 @@
-// Batching: the keys that are missed within one tick, or one window of time, are asked for by one call of the origin.
+// Batching: the misses of one event-loop turn, or of one time window, become one call of the origin.
 
 import type { CancelTimer, Timers } from '../bytes/clock.ts'
 import type { Governor } from './governor.ts'
@@ -6,11 +6,11 @@ import { LazyAbortSignal } from './lazy-abort-signal.ts'
 import type { LoadContext, Origin, OriginResult } from './origin.ts'
 import { readResults } from './result.ts'
 
-/** How batches are made. */
+/** Limits of a batch. */
 export interface BatchPolicy {
-  /** Most keys of one call. */
+  /** Maximum number of keys per call. */
   readonly max: number
-  /** How long the first key waits for others, in ms; 0: for what else this turn of the event loop brings. */
+  /** How long the first key waits for others, in ms; 0: until the end of this event-loop turn. */
   readonly windowMs: number
 }
 
@@ -18,28 +18,28 @@ export interface BatcherOptions<Member> extends BatchPolicy {
   readonly group: string
   readonly origin: Origin & Required<Pick<Origin, 'loadMany'>>
   readonly timers: Timers
-  /** Runs something when this turn of the event loop has read all sockets; may be cancelled. */
+  /** Runs a callback when this event-loop turn has read all sockets; may be cancelled. */
   readonly afterTurn: (run: () => void) => CancelTimer
-  /** How the load of a member ended: what the origin gave for its key, looked at by nobody, or why it gave nothing. */
+  /** Called with the unchecked result of a member's key, or with an error. */
   readonly complete: (member: Member, ending: CallResult) => void
-  /** Told of each member when the origin is asked for it, each time. */
+  /** Called for each member at each call of the origin. */
   readonly called?: (member: Member) => void
-  /** Decides when the origin is called, and whether; by default always. */
+  /** Limits calls of the origin; default: no limits. */
   readonly governor?: Governor
-  /** What tells the version of a member's value that is held from others; passed on where one key is asked for. */
+  /** The validator of a member's cached version; used in calls with one key. */
   readonly validatorOf?: (member: Member) => string | undefined
 }
 
 export type CallResult = { readonly result: OriginResult } | { readonly error: unknown }
 
-/** Keys that are asked for together; it gathers until it departs. A member is one load of a key. */
+/** Keys of one call; it collects members until it is dispatched. A member is one load of a key. */
 export class Batch<Member> {
-  /** By key: a load that a write fenced, and the one after it, are of the same key. */
+  /** By key; a fenced load and its successor have the same key. */
   readonly members = new Map<string, Set<Member>>()
   readonly signal = new LazyAbortSignal()
   cancelDispatch: CancelTimer | undefined
 
-  /** One load of a key has ended without the origin. When nobody waits any more, the origin is told so. */
+  /** Removes a load that ended early. When no member is left, the call is aborted. */
   leave(key: string, member: Member, reason: Error): void {
     const loads = this.members.get(key)
     if (loads === undefined || !loads.delete(member)) return
@@ -52,7 +52,7 @@ export class Batch<Member> {
 }
 
 export class Batcher<Member> {
-  /** Calls of the origin, of one key too. */
+  /** Calls of the origin, including calls with one key. */
   calls = 0
   readonly #options: BatcherOptions<Member>
   #openBatch: Batch<Member> | undefined
@@ -61,10 +61,10 @@ export class Batcher<Member> {
     this.#options = options
   }
 
-  /** Puts a load into the batch that is gathering, which departs when it is full. The origin is never called from here. */
+  /** Adds a load to the open batch, which is dispatched when full. Never calls the origin synchronously. */
   add(key: string, member: Member): Batch<Member> {
     let batch = this.#openBatch
-    // One that everybody has left does not depart any more.
+    // A batch that all members have left is not dispatched any more.
     if (batch === undefined || batch.members.size === 0) batch = this.#open()
     const loads = batch.members.get(key)
     if (loads === undefined) batch.members.set(key, new Set([member]))
@@ -124,7 +124,7 @@ export class Batcher<Member> {
     }
   }
 
-  /** Of a key; undefined where some of its loads hold another version, or none. */
+  /** The validator of a key; undefined if its loads have different cached versions. */
   #validatorOf(members: Iterable<Member> = []): string | undefined {
     const validators = new Set([...members].map((member) => this.#options.validatorOf?.(member)))
     const [validator] = validators
@@ -132,7 +132,7 @@ export class Batcher<Member> {
   }
 }
 
-/** Looking at what an origin gave may throw. */
+/** Reading a result may throw (getters, proxies). */
 function endingOf(results: readonly (OriginResult | Error)[], i: number): CallResult {
   try {
     const result = results[i]

@@ -1,4 +1,4 @@
-// Single flight: at most one load under way per key, shared by everyone who misses it meanwhile.
+// Single flight: at most one running load per key, shared by all that miss the key meanwhile.
 
 import { isUtf8 } from 'node:buffer'
 import type { CancelTimer, Timers } from '../bytes/clock.ts'
@@ -9,27 +9,27 @@ import type { LoadContext, LoadedFacts, Origin, OriginResult } from './origin.ts
 import { RefreshBackoff } from './pauses.ts'
 import { type ReadResult, readResult, reasonOf } from './result.ts'
 
-/** How a load ended. */
+/** The result of a load. */
 export interface LoadResult {
   /** The value; `null`: the origin has no such key. */
   readonly value: Buffer | null
-  /** Why there is no answer, in words; then `value` means nothing, unless it `isStale`. */
+  /** Why the load failed; then `value` has no meaning, unless `isStale`. */
   readonly error?: string
-  /** The load failed, and `value` is what was held before: good enough for a read. */
+  /** The load failed, and `value` is the cached value, which reads may be served. */
   readonly isStale?: boolean
-  /** Whether a write of the key happened meanwhile: the waiters get the value, the store does not. */
+  /** A write of the key happened meanwhile: the waiters get the value, the store does not. */
   readonly fenced: boolean
   /** How long the origin took, in milliseconds. */
   readonly ms: number
   /** What `FlightOptions.moment` gave when the load began. */
   readonly loadEpoch?: number
-  /** The hashes of the tags of what was found to be unchanged. */
+  /** Hashes of the tags of a value that the origin found unchanged. */
   readonly keptTags?: readonly number[]
-  /** What the origin said about the value, or about its absence. */
+  /** TTL, tags, validator… that the origin returned with the value or its absence. */
   readonly facts?: LoadedFacts
 }
 
-/** The version of a value that is held while it is loaded anew. */
+/** The cached version of a value while it is revalidated. */
 export interface CachedVersion {
   readonly validator: string
   readonly value: Buffer
@@ -40,30 +40,30 @@ export interface CachedVersion {
 /** Called once, never synchronously with `join`. */
 export type Waiter = (loadResult: LoadResult) => void
 
-/** An origin is not asked for longer keys, of which several copies would be made for each load. */
+/** Longer keys are not loaded: each load makes several copies of the key. */
 export const MAX_KEY_BYTES = 2 ** 20
 
-/** Most bytes of a key in an error. */
+/** Longest part of a key shown in an error, in bytes. */
 const MAX_SHOWN = 60
 
 const CLOSING = 'the node is closing'
 
-/** One load under way. */
+/** One running load. */
 export class Flight {
   readonly key: Buffer
   readonly waiters: Waiter[] = []
   readonly startedAt: number
-  /** When the origin was asked, the last time if it was asked again. */
+  /** When the origin was last called. */
   askedAt: number | undefined
-  /** What the origin may find unchanged. */
+  /** The cached version that the origin may confirm. */
   readonly cached: CachedVersion | undefined
   fenced = false
   loadEpoch: number | undefined
   isComplete = false
-  /** Nobody waited for it when it began. */
+  /** Started in the background, without waiters. */
   isRefresh = false
   cancelTimer: CancelTimer | undefined
-  /** Told when the load ends before the origin has answered. */
+  /** The batch to leave when the load ends early. */
   batch: Batch<Flight> | undefined
   readonly abortSignal = new LazyAbortSignal()
   #text: string | undefined
@@ -74,25 +74,25 @@ export class Flight {
     this.cached = held
   }
 
-  /** The key as the origin is asked for it. */
+  /** The key as text for the origin. */
   get text(): string {
     this.#text ??= this.key.toString('utf8')
     return this.#text
   }
 
-  /** Of this load alone; one in a batch has the signal of the batch. */
+  /** Of this load alone; a batched load has the batch's signal. */
   get signal(): AbortSignal {
     return this.abortSignal.signal
   }
 
-  /** Tells the origin that its answer is no longer wanted. */
+  /** Tells the origin that its result is no longer needed. */
   abort(reason: Error): void {
     this.abortSignal.abort(reason)
     this.batch?.leave(this.text, this, reason)
   }
 }
 
-/** How keys are asked for together where a group does not say. */
+/** Batching where a group does not configure it. */
 const DEFAULT_BATCH: BatchPolicy = { max: 100, windowMs: 0 }
 
 export interface FlightOptions {
@@ -102,39 +102,39 @@ export interface FlightOptions {
   readonly timeoutMs: number
   readonly now: () => number
   readonly timers: Timers
-  /** Takes down when a load begins; comes back with its loadResult. */
+  /** The tag epoch at the start of a load, returned with its result. */
   readonly loadEpoch?: () => number
-  /** How misses become calls of `loadMany`, if the origin has it; by default at most 100 keys of one turn of the event loop. */
+  /** Batching for origins with `loadMany`; default: at most 100 keys of one event-loop turn. */
   readonly batch?: BatchPolicy
-  /** Runs something when this turn of the event loop has read all sockets; by default `setImmediate`. */
+  /** Runs a callback when this event-loop turn has read all sockets; default `setImmediate`. */
   readonly afterTurn?: (run: () => void) => CancelTimer
-  /** Called before the waiters, with every loadResult that has no error; keeps its value unless it was fenced. May return an error. */
+  /** Called with every successful result before the waiters; stores it unless fenced. May return an error. */
   readonly store: (key: Buffer, loadResult: LoadResult) => string | undefined
-  /** What is held of a key that is about to be loaded, if the origin gave a validator with it. */
+  /** The cached version with its validator, for a conditional load. */
   readonly cachedVersion?: (key: Buffer) => CachedVersion | undefined
-  /** What a read of a key may be given whose load has failed. */
+  /** The stale value for reads of a key whose load has failed. */
   readonly staleValue?: (key: Buffer) => Buffer | undefined
-  /** What is known of a key without the origin; `undefined`: nothing. */
+  /** The result for a key that is known without the origin; `undefined`: call the origin. */
   readonly knownResult?: (key: Buffer) => { readonly value: OriginResult } | undefined
-  /** Decides when the origin is called, and whether; by default always. */
+  /** Limits calls of the origin; default: no limits. */
   readonly governor?: Governor
-  /** Told what `store` or a waiter threw: a fault of the node, not of the origin. */
+  /** Called with an exception of `store` or of a waiter: a defect of the node, not of the origin. */
   readonly reportFault: (error: unknown) => void
 }
 
 export class Flights {
-  /** Loads started, loads that failed, misses that joined a flight under way, flights fenced. */
+  /** Loads started; loads failed; misses that joined a running load; loads fenced. */
   loads = 0
   failures = 0
   joined = 0
   fenced = 0
-  /** Of the loads those in the background, and those that found the version held unchanged. */
+  /** Background loads; loads that found the cached version unchanged. */
   refreshes = 0
   unchanged = 0
   readonly #flights = new Map<string, Flight>()
-  /** Flights that nobody can join any more, because a write fenced them. */
+  /** Fenced flights: new misses do not join them. */
   readonly #fencedFlights = new Set<Flight>()
-  /** `undefined` while no load in the background has failed. */
+  /** `undefined` until a background load fails. */
   #pauses: RefreshBackoff | undefined
   #closed = false
   readonly #options: FlightOptions
@@ -159,12 +159,12 @@ export class Flights {
     })
   }
 
-  /** Calls of the origin: fewer than loads where keys are asked for together. */
+  /** Calls of the origin: fewer than loads with batching. */
   get calls(): number {
     return this.#batcher?.calls ?? this.loads
   }
 
-  /** Loads under way that a new miss would join. */
+  /** Running loads that a new miss would join. */
   get size(): number {
     return this.#flights.size
   }
@@ -173,7 +173,7 @@ export class Flights {
     return key.length > MAX_KEY_BYTES ? undefined : this.#flights.get(key.toString('latin1'))
   }
 
-  /** Waits for the load of `key`, starting it if none is under way. The bytes of `key` must not change. */
+  /** Waits for the load of `key`, starting it if none is running. The bytes of `key` must not change. */
   join(key: Buffer, waiter: Waiter): void {
     const error = refusalOf(key)
     if (error !== undefined) {
@@ -191,11 +191,11 @@ export class Flights {
   }
 
   /**
-   * Loads a key that nobody waits for, unless it is being loaded, or has just been so in vain. The bytes of `key` must
-   * not change.
+   * Refreshes a key in the background, unless it is being loaded, or its last refresh has just failed. The bytes of
+   * `key` must not change.
    */
   refresh(key: Buffer): void {
-    // While the origin is left alone, what is stale stays so.
+    // While the circuit breaker is open, stale values stay stale.
     if (refusalOf(key) !== undefined || this.#closed || this.#options.governor?.isOpen === true) return
     const name = key.toString('latin1')
     if (this.#flights.has(name) || this.refreshBackoffMs(key) > 0) return
@@ -203,7 +203,7 @@ export class Flights {
     this.#start(key, name).isRefresh = true
   }
 
-  /** For how many ms a key is not loaded in the background, because that has just failed. */
+  /** For how many ms a key is not refreshed in the background because its last refresh failed. */
   refreshBackoffMs(key: Buffer): number {
     return this.#pauses?.left(key, this.#options.now()) ?? 0
   }
@@ -226,7 +226,7 @@ export class Flights {
     return flight
   }
 
-  /** A write of `bytes[start, end)` happened: the load under way for it must not be stored, nor joined any more. */
+  /** The key `bytes[start, end)` is written: its running load must not be stored, nor joined any more. */
   fence(bytes: Buffer, start: number, end: number): void {
     if (this.#flights.size === 0 || end - start > MAX_KEY_BYTES) return
     const name = bytes.toString('latin1', start, end)
@@ -240,7 +240,7 @@ export class Flights {
     this.fenceThose(() => true)
   }
 
-  /** Fences the loads of keys that a test picks. */
+  /** Fences the loads of the keys for which `isMeant` returns true. */
   fenceThose(isMeant: (key: Buffer) => boolean): void {
     for (const [name, flight] of this.#flights) {
       if (!isMeant(flight.key)) continue
@@ -249,7 +249,7 @@ export class Flights {
     }
   }
 
-  /** Ends every flight with an error, and tells the origin that the answers are no longer wanted. It is not asked again. */
+  /** Fails and aborts all flights; the origin is not called again. */
   close(): void {
     this.#closed = true
     for (const flight of [...this.#flights.values(), ...this.#fencedFlights]) this.#fail(flight, CLOSING)
@@ -325,7 +325,7 @@ export class Flights {
     this.#tellAll(flight, { value: stale, error, fenced, ms, isStale: true })
   }
 
-  /** Lets the key go before anybody is told: whatever the waiters do, a later miss starts anew. Gives the ms it took. */
+  /** Removes the flight before the waiters run, so that a later miss starts a new load. Returns how long it took, in ms. */
   #release(flight: Flight): number {
     flight.isComplete = true
     flight.cancelTimer?.()
@@ -349,7 +349,7 @@ export class Flights {
     this.#pauses.begin(key, this.#options.now())
   }
 
-  /** A waiter that throws does not keep the others from their answer. */
+  /** A waiter that throws does not affect the others. */
   #tell(waiter: Waiter, loadResult: LoadResult): void {
     try {
       waiter(loadResult)
@@ -358,7 +358,7 @@ export class Flights {
     }
   }
 
-  /** Whoever waits is told, also when the machine has no memory for the value. */
+  /** Turns an exception (out of memory) into an error for the waiters. */
   #store(key: Buffer, loadResult: LoadResult): string | undefined {
     try {
       return this.#options.store(key, loadResult)
@@ -369,12 +369,12 @@ export class Flights {
   }
 }
 
-/** Why the origin, which knows keys as text, cannot be asked for this one. */
+/** Why this key cannot be loaded: it is too long, or not UTF-8 text. */
 function refusalOf(key: Buffer): string | undefined {
   if (key.length > MAX_KEY_BYTES)
-    return `a key of ${key.length} bytes is not asked for, the longest has ${MAX_KEY_BYTES}`
-  // Decoded, several such keys would be one.
-  return isUtf8(key) ? undefined : `the key "${escaped(key)}" is not UTF-8, and is not asked for`
+    return `a key of ${key.length} bytes is not loaded, the limit is ${MAX_KEY_BYTES}`
+  // Decoding would map several such keys to one text.
+  return isUtf8(key) ? undefined : `the key "${escaped(key)}" is not UTF-8 and is not loaded`
 }
 
 /** As `redis-cli` shows it, shortened. */
@@ -387,7 +387,7 @@ function isBatching(origin: Origin): origin is Origin & Required<Pick<Origin, 'l
   return origin.loadMany !== undefined
 }
 
-/** Sockets are read between two rounds of immediates: what all clients have sent is then known. */
+/** Sockets are read between two rounds of immediates: by then all clients' requests of this turn have arrived. */
 function afterImmediate(run: () => void): CancelTimer {
   const immediate = setImmediate(run)
   return () => clearImmediate(immediate)

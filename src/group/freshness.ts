@@ -1,28 +1,28 @@
-// Freshness: when what is held is served after its lifetime, and loaded anew before its end.
+// Freshness: which stale values are served, and which values are refreshed ahead of their expiry.
 
 import type { Ref } from '../store/arena.ts'
 import { type FreshnessWindows, MAX_WINDOW_MS, type Records } from '../store/record.ts'
 import type { LoadedFacts } from './origin.ts'
 
 /*
- *   loaded                      lifetime ends                                            reclaimed
+ *   loaded                      TTL ends                                                 removed
  *   ├──────────────┬────────────┼───────────────────────┬────────────────────────┬──────────┤
  *    fresh          ahead: a     stale: served, and      stale: loaded first,     loaded first, with
  *                   read may     loaded in the back-     and served if that       the validator that the
  *                   load anew    ground by one read      fails                    origin gave, if it did
  *
- * The order of the two stale windows is that of their lengths. An absence is never stale, nor loaded ahead.
- * A gap in the word of changes ends the lifetimes of all that was loaded before it; a write that failed and may have been
- * taken all the same, that of its key.
+ * The order of the two stale windows depends on their lengths. Negative entries are never stale, nor refreshed ahead.
+ * A gap in the change notifications ends the TTL of everything loaded before it; a failed write whose outcome is unknown
+ * ends the TTL of its key.
  */
 
 export interface FreshnessPolicy {
-  /** For how many ms after its lifetime a value is served while it is loaded anew; 0: not at all. */
+  /** For how many ms after its TTL a value is served while it is reloaded; 0: not at all. */
   readonly staleWhileRevalidateMs: number
-  /** For how many ms after its lifetime a value is served when loading it anew fails; 0: not at all. */
+  /** For how many ms after its TTL a value is served when reloading it fails; 0: not at all. */
   readonly staleIfErrorMs: number
   /**
-   * How eagerly a value is loaded anew before its lifetime ends: the β of XFetch (Vattani, Chierichetti, Lowenstein:
+   * How early a value is refreshed ahead of its expiry: the β of XFetch (Vattani, Chierichetti, Lowenstein:
    * Optimal Probabilistic Cache Stampede Prevention, 2015). 0: not at all; 1: as early as its load is expected to take.
    */
   readonly refreshAhead: number
@@ -30,13 +30,13 @@ export interface FreshnessPolicy {
 
 export const noFreshness: FreshnessPolicy = { staleWhileRevalidateMs: 0, staleIfErrorMs: 0, refreshAhead: 0 }
 
-/** What a read does with what is held: serve it; serve it while it is loaded anew; load it first. */
+/** What a read does with a cached value: serve it; serve it and refresh it in the background; load it first. */
 export type Verdict = 'serve' | 'refresh' | 'load'
 
-/** So many times β × the cost before the end, one read of 500 million would load ahead: those before do not draw. */
+/** Earlier than this many times β × load time before the expiry, the probability is below 1 in 500 million: no draw. */
 const AHEAD_FACTOR = 20
 
-/** A longer validator is not kept: it would cost more than the body that it saves. */
+/** Longer validators are not stored, in bytes: they would cost more than they save. */
 const MAX_VALIDATOR = 1024
 
 const NO_VALIDATOR = Buffer.alloc(0)
@@ -51,7 +51,7 @@ export class Freshness {
     this.#random = random
   }
 
-  /** What a read at `now` does with a record, but for what is loaded ahead. */
+  /** What a read at `now` does with a record; refresh ahead is not considered. */
   decide(records: Records, ref: Ref, windows: FreshnessWindows, now: number): Verdict {
     const past = now - records.deadline(ref)
     if (past <= 0) return 'serve'
@@ -59,7 +59,7 @@ export class Freshness {
     return past <= windows.staleWhileRevalidate ? 'refresh' : 'load'
   }
 
-  /** Draws whether this read is the one that loads a record anew before its end. Only for one with a deadline. */
+  /** Draws whether this read refreshes a record ahead of its expiry. Only for records with a TTL. */
   refreshesAhead(records: Records, ref: Ref, now: number): boolean {
     const ahead = this.#cost(records.loadMs(ref)) * -Math.log(1 - this.#random())
     return ahead >= records.deadline(ref) - now
@@ -72,8 +72,8 @@ export class Freshness {
   }
 
   /**
-   * Milliseconds until a read loads the record anew: when it lives no longer, or on average so much sooner as it is
-   * loaded ahead; in the background not for the next `pause` ms.
+   * Expected milliseconds until a read reloads the record: at its expiry, or earlier by refresh ahead; not in the
+   * background for the next `pause` ms.
    */
   nextRefresh(records: Records, ref: Ref, windows: FreshnessWindows, now: number, pause: number): number {
     records.readWindows(ref, windows)
@@ -84,8 +84,8 @@ export class Freshness {
   }
 
   /**
-   * Fills in `windows` of a value whose load took `ms`, which lives for `lifetime` ms and is to be gone after `longest`.
-   * Returns what is to be noted with it; undefined: nothing, and it dies at the end of its lifetime.
+   * Sets `windows` for a value whose load took `ms`, with a TTL of `lifetime` ms and a maximum age of `longest` ms.
+   * Returns the validator to store with it; undefined: no windows either, the value is removed at its expiry.
    */
   plan(
     windows: FreshnessWindows,
@@ -101,19 +101,19 @@ export class Freshness {
     windows.refreshAhead = Math.min(Math.ceil(this.#cost(ms) * AHEAD_FACTOR), MAX_WINDOW_MS)
     windows.staleWhileRevalidate = within(facts?.staleWhileRevalidate ?? staleWhileRevalidateMs)
     windows.staleIfError = within(facts?.staleIfError ?? staleIfErrorMs)
-    // A version that can be validated is kept for as long again.
+    // A value with a validator is retained for another TTL.
     const revalidated = validator === undefined ? 0 : within(lifetime)
     windows.retention = Math.max(windows.staleWhileRevalidate, windows.staleIfError, revalidated)
     return windows.retention === 0 && windows.refreshAhead === 0 ? undefined : (validator ?? NO_VALIDATOR)
   }
 
-  /** By how many ms a value that took `ms` to load is loaded ahead on average: the clock knows no less than one. */
+  /** The mean time in ms by which a value is refreshed ahead; load times below 1 ms count as 1. */
   #cost(ms: number): number {
     return Math.max(1, ms) * this.#policy.refreshAhead
   }
 }
 
-/** Whether what has no lifetime at all is kept as stale: the origin itself says that it may be served so. */
+/** Whether a value with TTL 0 is stored as stale, because the origin allows to serve it so. */
 export function hasStaleWindow({ staleWhileRevalidate = 0, staleIfError = 0 }: LoadedFacts): boolean {
   return staleWhileRevalidate > 0 || staleIfError > 0
 }

@@ -1,4 +1,4 @@
-// The governor of an origin: how many calls it gets at once, which are tried again, and when it is left alone.
+// The governor of an origin: concurrency limit, queue, retries and circuit breaker.
 
 import type { Timers } from '../bytes/clock.ts'
 import { isPromise, type LazyAbortSignal, untilAborted } from './lazy-abort-signal.ts'
@@ -6,33 +6,32 @@ import { isBadRequest, RetryLater } from './origin.ts'
 import { reasonOf } from './result.ts'
 
 /*
- *   closed ── so many failures in a row, or the source asks to be left alone ──→ open: every call fails at once
+ *   closed ── `breakAfter` failures in a row, or the source asks for a pause ───→ open: every call fails at once
  *     ↑                                                                            │ a pause, longer each time
  *     └──── it succeeds: then one call at a time, ever more as they succeed ←── half-open: one call is tried
  *                                                                (it fails: open again)
  *
- * A source that says `BadRequest` has answered: it is well, and is not asked the same again.
+ * A `BadRequest` is an answer: it counts as a success and is not retried.
  *
- * Written here and not with a library, for those read the clock and draw at random by themselves: nothing of theirs
- * is exact under an injected clock.
+ * Not a library: those read the clock and random numbers themselves, so they are not testable under an injected clock.
  */
 
 export interface GovernorPolicy {
-  /** Most calls at once; Infinity: any number. */
+  /** Maximum number of concurrent calls; Infinity: no limit. */
   readonly concurrency: number
-  /** Most loads, and most writes, that wait for their turn; one more fails at once. */
+  /** Queue limit of loads, and of writes; further calls are rejected at once. */
   readonly queue: number
-  /** How often a call that failed is tried again. */
+  /** Maximum number of retries of a failed call. */
   readonly retries: number
-  /** Before the first of these; twice as long before each further one, less up to a half at random. */
+  /** Backoff before the first retry, doubled for each further one, less up to a half at random. */
   readonly backoffMs: number
-  /** So many failures in a row open the breaker; 0: it never opens. */
+  /** Failures in a row that open the circuit breaker; 0: it opens only when the source asks for a pause. */
   readonly breakAfter: number
-  /** For how long at first; twice as long each time that the source is still down, less up to a half at random. */
+  /** How long it stays open at first, doubled while the source stays down, less up to a half at random. */
   readonly breakMs: number
 }
 
-/** What a configuration without a word on it means. */
+/** The defaults of the configuration. */
 export const defaultGovernor: GovernorPolicy = {
   concurrency: 256,
   queue: 10_000,
@@ -43,18 +42,18 @@ export const defaultGovernor: GovernorPolicy = {
 }
 
 export interface GovernorOptions extends GovernorPolicy {
-  /** Milliseconds that never go back, whatever is done to the clock: else a source might be left alone for hours. */
+  /** A monotonic clock in ms: a changed system clock must not keep the breaker open for hours. */
   readonly now: () => number
   readonly timers: Timers
   /** Uniform in [0, 1). */
   readonly random: () => number
-  /** Told once the source is not asked any more, and why; not of the pauses after the first. */
+  /** Called when the breaker opens, with the reason; not when it opens again after a failed trial. */
   readonly onOpen?: (reason: string) => void
-  /** Told when it is asked again. */
+  /** Called when the breaker closes. */
   readonly onClose?: () => void
 }
 
-/** They take turns where they have to wait: neither keeps the others from the origin. */
+/** Queued loads and writes alternate, so that neither starves the other. */
 export type CallKind = 'load' | 'write'
 
 interface QueuedCall {
@@ -62,42 +61,42 @@ interface QueuedCall {
   readonly refuse: (error: Error) => void
 }
 
-/** A pause is at most so many times the first. */
+/** Longest pause of the breaker, as a multiple of the first. */
 const MAX_BACKOFF_FACTOR = 32
-/** A source that asks for time gets so many ms at most: one answer must not shut it off for years. */
+/** Upper bound of a pause that the source asks for, in ms. */
 const MAX_RETRY_AFTER_MS = 5 * 60_000
-/** Recovery without a limit of its own is over when so many calls may run at once. */
+/** Without a concurrency limit, the recovery ends at this many concurrent calls. */
 const RECOVERED_LIMIT = 1024
 
-/** A call that has been let in, until it gives its place back. */
+/** The permit of a running call. */
 interface Permit {
   readonly epoch: number
   readonly since: number
 }
 
 export class Governor {
-  /** Calls under way; of all: tried again, refused for the queue was full or the breaker open; openings of the breaker. */
+  /** Running calls; retries; calls rejected by the full queue; by the open breaker; how often the breaker opened. */
   active = 0
   retried = 0
   shed = 0
   refused = 0
   opened = 0
   #state: 'closed' | 'open' | 'half-open' = 'closed'
-  /** Calls that may be under way: fewer than the most while the source recovers. */
+  /** The current concurrency limit: lower than configured while the source recovers. */
   #limit: number
-  /** Those under way of this epoch: what hangs since the source was down does not keep it from recovering. */
+  /** Running calls of this epoch: calls that hang since an outage do not delay the recovery. */
   #running = 0
-  /** Failures in a row; openings since the source was well. */
+  /** Failures in a row; openings since the last recovery. */
   #failures = 0
   #openings = 0
   #openUntil = 0
-  /** Half-open: when one more call may be tried, should the one before it hang. */
+  /** Half-open: when another trial call is allowed, should the current one hang. */
   #tryAgainAt = 0
   #lastFailure = ''
-  /** What began before the breaker changed says nothing about the source any more. */
+  /** Incremented when the breaker changes: results of earlier calls are then ignored. */
   #epoch = 0
   readonly #queues = { load: new Set<QueuedCall>(), write: new Set<QueuedCall>() }
-  /** Whose turn it is next. */
+  /** The kind that is admitted next. */
   #nextKind: CallKind = 'load'
   readonly #options: GovernorOptions
 
@@ -106,24 +105,24 @@ export class Governor {
     this.#limit = options.concurrency
   }
 
-  /** Calls that wait for their turn. */
+  /** Queued calls. */
   get waiting(): number {
     return this.#queues.load.size + this.#queues.write.size
   }
 
-  /** 'half-open' also when the next call will be tried. */
+  /** 'half-open' also if the next call will be a trial. */
   get state(): 'closed' | 'open' | 'half-open' {
     return this.#state === 'open' && this.#options.now() >= this.#openUntil ? 'half-open' : this.#state
   }
 
-  /** Whether a call would fail without being made. */
+  /** Whether a call would be rejected now. */
   get isOpen(): boolean {
     if (this.#state === 'closed') return false
     const now = this.#options.now()
     return this.#state === 'open' ? now < this.#openUntil : this.#running > 0 && now < this.#tryAgainAt
   }
 
-  /** For how many ms the source is still left alone for certain. */
+  /** For how many ms the breaker certainly stays open. */
   get openForMs(): number {
     return this.state === 'open' ? this.#openUntil - this.#options.now() : 0
   }
@@ -136,9 +135,8 @@ export class Governor {
   }
 
   /**
-   * Makes a call when it is its turn, again if it fails and may be repeated, unless `signal` is aborted: then it has
-   * failed, whatever becomes of it. One that goes on nevertheless keeps its place, though for no longer than it has had
-   * it by then.
+   * Runs a call when there is a permit, and retries it if it is idempotent. It fails when `signal` is aborted. A call that
+   * ignores the signal keeps its permit until it ends, but at most for as long again as it has run.
    */
   async run<Result>(
     signal: LazyAbortSignal,
@@ -168,7 +166,7 @@ export class Governor {
           if (isAnswer || !mayRetry || signal.isAborted || this.#state !== 'closed') throw error
           this.retried++
           await this.#pause(signal, attempt)
-          // It may have opened meanwhile.
+          // The breaker may have opened meanwhile.
           if (this.isOpen) throw error
         }
       }
@@ -178,7 +176,7 @@ export class Governor {
     }
   }
 
-  /** `undefined`: it has to wait. */
+  /** `undefined`: the call must be queued. */
   #enter(): Permit | undefined {
     if (this.#state === 'closed') return this.#running < this.#limit ? this.#place() : undefined
     if (this.isOpen) {
@@ -225,7 +223,7 @@ export class Governor {
   #wait(signal: LazyAbortSignal, queue: Set<QueuedCall>): Promise<Permit> {
     if (queue.size >= this.#options.queue) {
       this.shed++
-      const reason = `is overloaded: ${this.active} calls are under way and ${queue.size} wait`
+      const reason = `overloaded: ${this.active} calls are running and ${queue.size} are queued`
       return Promise.reject(new Error(reason))
     }
     return new Promise((resolve, reject) => {
@@ -248,7 +246,7 @@ export class Governor {
     })
   }
 
-  /** Lets in those whose turn it is. */
+  /** Admits queued calls. */
   #admit(): void {
     while (this.#state === 'closed' && this.#running < this.#limit && this.waiting > 0) {
       const other = this.#nextKind === 'load' ? 'write' : 'load'
@@ -280,18 +278,18 @@ export class Governor {
     const restMs = error instanceof RetryLater ? Math.min(error.retryAfter, MAX_RETRY_AFTER_MS) : 0
     const isBroken = breakAfter > 0 && (this.#state === 'half-open' || this.#failures >= breakAfter)
     if (restMs > 0 || isBroken) this.#open(restMs)
-    // It had asked for time, and got it.
+    // The pause that the source asked for is over.
     else if (this.#state === 'half-open') this.#close(concurrency)
   }
 
-  /** Asks the source again, with so many calls at once. */
+  /** Closes the breaker with this concurrency limit. */
   #close(limit: number): void {
     this.#change('closed')
     this.#limit = limit
     this.#options.onClose?.()
   }
 
-  /** Leaves the source alone for the next pause, at least for so many ms. */
+  /** Opens the breaker for the next pause, at least for `leastMs`. */
   #open(leastMs: number): void {
     const { breakAfter, breakMs, now, random, onOpen } = this.#options
     const wasClosed = this.#state === 'closed'
@@ -311,8 +309,10 @@ export class Governor {
 
   #refusal(): Error {
     const left = Math.max(0, Math.ceil(this.#openUntil - this.#options.now()))
-    const next = this.#state === 'half-open' ? 'is being tried' : `is not asked for ${left} ms`
-    return new Error(`${next}, after ${this.#failures} failures in a row: ${this.#lastFailure}`)
+    const state = this.#state === 'half-open' ? 'half-open with a trial call running' : `open for ${left} ms`
+    return new Error(
+      `circuit breaker ${state}, after ${this.#failures} failures in a row: ${this.#lastFailure}`,
+    )
   }
 
   #pause(signal: LazyAbortSignal, attempt: number): Promise<void> {

@@ -8,7 +8,7 @@
  *   3. Another node owns it: the request is forwarded, the answer returned as it is.  (Router)
  *   4. This node owns it: a live entry in the store answers at once.                  (Group.read)
  *   5. A miss with an origin joins the flight for that key; the first one starts it.  (Group.load)
- *   6. The loaded value enters the store, unless a write of the key fenced the flight. (Keeper.keep)
+ *   6. The loaded value enters the store, unless a write of the key fenced the flight. (Admission.store)
  *   7. A miss without an origin answers nil, as Redis does.
  */
 
@@ -33,21 +33,21 @@ export interface GroupPolicy {
   readonly name: string
   readonly maxBytes: number
   readonly origin?: Origin
-  /** Lifetime in ms of what is loaded or set without one of its own; 0: none. */
+  /** Default TTL in ms of loaded values, and of values set without a TTL; 0: none. */
   readonly ttlMs: number
-  /** A fraction of `ttlMs` by which each lifetime is shortened at random, so that what was loaded together does not expire together. */
+  /** Each TTL is shortened at random by up to this fraction, so that entries loaded together do not expire together. */
   readonly jitter: number
-  /** For how many ms the absence of a key is remembered; 0: not at all. */
+  /** TTL in ms of negative entries (the origin lacks the key); 0: none are stored. */
   readonly negativeTtlMs: number
   /** A load longer than this fails; 0: no limit. */
   readonly originTimeoutMs: number
-  /** How misses become calls of an origin that loads many keys at once; by default at most 100 keys of one turn. */
+  /** Batching of misses for an origin with `loadMany`; default: at most 100 keys of one event-loop turn. */
   readonly batch?: BatchPolicy
-  /** What is served after its lifetime, and loaded before its end; by default nothing. */
+  /** Serving stale values and refreshing ahead of expiry; default: neither. */
   readonly freshness?: FreshnessPolicy
-  /** What a write does besides changing the cache; by default nothing. */
+  /** What a write does at the origin; default: nothing. */
   readonly writes?: WritePolicy
-  /** How the origin is spared; by default not at all. */
+  /** Limits, retries and circuit breaker of the origin; default: none. */
   readonly governor?: GovernorPolicy
 }
 
@@ -57,52 +57,52 @@ export interface GroupEnvironment {
   readonly timers: Timers
   /** Uniform in [0, 1). */
   readonly random: () => number
-  /** Told what went wrong in the node itself while a load landed. */
+  /** Called with a defect of the node itself while a load completed. */
   readonly reportFault?: (error: unknown) => void
 }
 
 /**
- * Told of every write before it happens, also of one that then changes nothing. What goes without a word: eviction,
- * expiry, and loads that enter where no entry is.
+ * Is notified of every write before it happens, even of one that then changes nothing. Not notified: eviction, expiry,
+ * and loads that store a key without an entry.
  */
 export interface Watcher {
   written(group: Group, bytes: Buffer, start: number, end: number): void
   flushed(group: Group): void
-  /** Some entries, nobody knows which, are invalid or stale. */
+  /** Unknown entries became invalid or stale. */
   invalidated?(group: Group): void
 }
 
-/** The origin gave no answer; the message names the group and says why. */
+/** The origin failed; the message names the group and the reason, `cause` is the origin's error where it is known. */
 export class OriginError extends Error {
   override readonly name = 'OriginError'
 }
 
-/** What is known of a key that the origin need not be asked for. */
+/** The result for a key that the origin cannot have. */
 const NONE = { value: null }
 
-/** Most bytes of a key in the log. */
+/** Longest part of a key shown in the log, in bytes. */
 const MAX_SHOWN = 200
-/** Of writes that are lost one is named in so many ms. */
+/** At most one lost write is logged in this time. */
 const WARNING_INTERVAL_MS = 1000
 
-/** Of a group that refuses writes. */
+/** Stands in for the origin of a group that has none. */
 const NO_ORIGIN: Origin = { kind: 'none', load: () => null }
 
-/** An origin has so many ms to close. */
+/** The least time in ms that an origin gets to close. */
 const MIN_CLOSE_MS = 1000
 
-/** More than an empty store, and more than a record besides its key and value, occupies. */
+/** Upper bounds: bytes of an empty store, and bytes of a record besides its key and value. */
 const TEMPORARY_STORE_BYTES = 64 * 1024
 const RECORD_BYTES = 128
 
 export class Group {
   readonly policy: GroupPolicy
-  /** Reads that found a value, reads that did not. */
+  /** Reads that found a value; reads that did not. */
   hits = 0
   misses = 0
-  /** Of the hits, those after the lifetime of what they found. */
+  /** Hits on stale values (served while revalidating). */
   staleHits = 0
-  /** Of the misses, those given what was held because the load failed. */
+  /** Misses answered with a stale value because the load failed (stale if error). */
   rescued = 0
   readonly freshness: Freshness
   /** `undefined` without a policy for it, or without an origin. */
@@ -110,22 +110,22 @@ export class Group {
   readonly #windows = new FreshnessWindows()
   /** The keyspace; SWAPDB exchanges it with another group's. */
   store: Store
-  /** Loads under way; `undefined` without an origin. */
+  /** Running loads; `undefined` without an origin. */
   readonly flights: Flights | undefined
   /** Writes to the origin; `undefined` where a write changes the cache only. */
   readonly writes: Writes | undefined
   #scratch: Group | undefined
-  /** What is held for a moment of other nodes' keys; `undefined` on a node that owns every key. */
+  /** Hot copies of other nodes' keys; `undefined` on a node that owns every key. */
   copies: Copies | undefined
   readonly #environment: GroupEnvironment
   #maxBytes: number
   readonly #admission: Admission
   #log: OriginLog | undefined
-  /** When a write was last said to be lost. */
+  /** When a lost write was last logged. */
   #warnedAt = -Infinity
-  /** Whether the source, which tells of changes, is not heard at present. */
+  /** Whether change notifications from the source are interrupted at present. */
   isDisconnected = false
-  /** Never changed in place: a watcher may leave while all are told. */
+  /** Never changed in place: a watcher may be removed while all are notified. */
   #watchers: readonly Watcher[] = []
 
   constructor(policy: GroupPolicy, environment: GroupEnvironment) {
@@ -181,7 +181,7 @@ export class Group {
     return this.policy.name
   }
 
-  /** The budget: what the store and the copies may occupy together. */
+  /** The budget in bytes of the store and the copies together. */
   get maxBytes(): number {
     return this.#maxBytes
   }
@@ -194,8 +194,8 @@ export class Group {
   }
 
   /**
-   * Keeps copies of other nodes' keys from now on. They take their share of the budget as they come, from the least
-   * recently used entries; before the first one, and when none is left, the whole budget is the store's.
+   * Enables hot copies of other nodes' keys. They take their share of the budget as they arrive, from the least
+   * recently used entries; without copies the whole budget is the store's.
    */
   enableCopies(policy: CopyPolicy): void {
     const { instant, hasher } = this.#environment
@@ -208,9 +208,9 @@ export class Group {
   }
 
   /**
-   * Writes a string under a key, with the group's lifetime unless `flags` has `EXPIRES` (then it dies at
+   * Sets a key to a string, with the group's TTL unless `flags` has `EXPIRES` (then it expires at
    * `store.deadline`), and with the tags of `store.entryTags` if it has their `tagFlags`.
-   * `NULL_REF`: it alone exceeds the budget, nothing has changed.
+   * `NULL_REF`: the entry alone exceeds the budget; nothing has changed.
    */
   set(
     key: Buffer,
@@ -225,12 +225,12 @@ export class Group {
     return this.store.put(key, keyStart, keyEnd, value, valueStart, valueEnd, ValueType.STRING, flags)
   }
 
-  /** Keeps what is loaded for so many ms at most; 0: for as long as the policy says. */
+  /** Limits the TTL of loaded values to this many ms; 0: no limit but the policy's. */
   limitLifetime(ms: number): void {
     this.#admission.maxLifetimeMs = ms || Infinity
   }
 
-  /** The flags of what is written without a lifetime of its own: with `EXPIRES`, `store.deadline` is the group's. */
+  /** The flags of an entry written without a TTL; with `EXPIRES`, `store.deadline` has been set to the group's TTL. */
   lifetime(): number {
     if (this.policy.ttlMs === 0) return 0
     this.#setDeadline()
@@ -238,8 +238,8 @@ export class Group {
   }
 
   /**
-   * Whether reading this key would wait for the origin: it is neither held nor known to be absent, or it is too stale.
-   * What is read to be changed is never stale.
+   * Whether reading this key would wait for the origin: it is not cached (nor known to be absent), or too stale. A
+   * value that is read to be changed must not be stale.
    */
   wouldLoad(bytes: Buffer, start: number, end: number, isWrite = false): boolean {
     if (this.flights === undefined) return false
@@ -250,13 +250,13 @@ export class Group {
   }
 
   /**
-   * Whether a read is answered with the value at `ref`, for which `isDue` holds; begins to load it anew if it is time.
-   * No write of the same command may follow: it would not fence that load.
+   * Whether a read answers with the value at `ref`, which `needsRefresh`; starts a background refresh if it is due. No
+   * write of the same command may follow: it would not fence that load.
    */
   serves(ref: Ref, bytes: Buffer, start: number, end: number): boolean {
     const { records } = this.store
     const { ms } = this.#environment.instant
-    // Without an origin only by SWAPDB: then it lives as long as its lifetime.
+    // Without an origin only after SWAPDB: then it just expires.
     if (this.flights === undefined) return !records.isStale(ref, ms)
     const verdict = this.freshness.decide(records, ref, this.#windows, ms[0])
     if (verdict === 'load') return false
@@ -266,7 +266,7 @@ export class Group {
     return true
   }
 
-  /** Milliseconds until a read loads the value at `ref` anew, which has a deadline. Only for groups with an origin. */
+  /** Expected milliseconds until a read refreshes the value at `ref`, which has a TTL. Only for groups with an origin. */
   nextRefresh(ref: Ref, key: Buffer): number {
     const pause = this.flights?.refreshBackoffMs(key) ?? 0
     const { now } = this.#environment.instant
@@ -274,40 +274,40 @@ export class Group {
   }
 
   /**
-   * An empty keyspace with the policy of this group, for what is run before it counts; the same one every time. Of so
-   * many keys none is evicted from it, though one alone may exceed the budget of this group.
+   * An empty keyspace with the policy of this group, for dry runs of commands; the same object every time. It holds this
+   * many keys without eviction, though one key alone may exceed the budget of the group.
    */
   scratch(keys: number): Group {
     const { policy } = this
     this.#scratch ??= new Group({ ...policy, origin: undefined, writes: undefined }, this.#environment)
     const scratch = this.#scratch
-    // One key has the room that it has in the group, so that what is too large is refused in the same words.
+    // One key has the room that it has in the group, so that an entry too large gets the same error.
     const most = this.store.maxBytes * (keys === 1 ? 1 : keys + 1)
     if (scratch.maxBytes !== most) scratch.maxBytes = most
-    // Whoever used it removes what is left: clearing costs a hundred times as much.
+    // Dry runs remove their keys: clearing the store would cost a hundred times as much.
     if (scratch.store.size > 0) scratch.clear()
     scratch.store.validity.tagEpochs.advanceTo(this.store.validity.tagEpochs)
     return scratch
   }
 
-  /** Whether anybody must be told of writes: else `fence` does nothing and need not be called. */
+  /** Whether writes concern a watcher or a running load; otherwise `fence` need not be called. */
   get isWatched(): boolean {
     return this.#watchers.length !== 0 || (this.flights !== undefined && this.flights.size !== 0)
   }
 
-  /** The key `bytes[start, end)` is about to be written, removed or given another deadline. */
+  /** Must be called before the key `bytes[start, end)` is written, removed or given another TTL. */
   fence(bytes: Buffer, start: number, end: number): void {
     this.flights?.fence(bytes, start, end)
     for (const watcher of this.#watchers) watcher.written(this, bytes, start, end)
   }
 
-  /** All keys are about to be removed or exchanged. */
+  /** Must be called before all keys are removed or exchanged. */
   fenceAll(): void {
     this.flights?.fenceAll()
     for (const watcher of this.#watchers) watcher.flushed(this)
   }
 
-  /** Tells `watcher` of writes until the function returned is called; either may happen while it is being told. */
+  /** Notifies `watcher` of writes until the returned function is called; both may happen during a notification. */
   watch(watcher: Watcher): () => void {
     this.#watchers = [...this.#watchers, watcher]
     return () => {
@@ -315,14 +315,14 @@ export class Group {
     }
   }
 
-  /** Step 5. `key` must not change. Only for groups with an origin. */
+  /** Step 5. The bytes of `key` must not change afterwards. Only for groups with an origin. */
   load(key: Buffer, waiter: Waiter): void {
     if (this.flights === undefined) throw new Error(`group ${this.name} has no origin`)
     this.flights.join(key, waiter)
   }
 
   /**
-   * Steps 4 to 7 for whoever has no connection: the value as bytes of its own, `null` if there is none.
+   * Steps 4 to 7 for the embedding API: a copy of the value, `null` if there is none.
    * @throws OriginError
    */
   async fetch(key: Buffer): Promise<Buffer | null> {
@@ -345,7 +345,7 @@ export class Group {
   }
 
   /**
-   * Writes a string; `ttlMs` 0 is the group's own lifetime.
+   * Sets a key to a string; with `ttlMs` 0 the group's TTL applies.
    * @throws RangeError when the entry alone exceeds the budget; then nothing has changed
    */
   write(key: Buffer, value: Buffer, ttlMs: number): void {
@@ -358,8 +358,8 @@ export class Group {
   }
 
   /**
-   * Writes a key, or with `null` removes it, and does what the policy says of writes; resolves to whether the cache
-   * changed. For whoever has no connection.
+   * Writes a key, or removes it (`null`), in the cache and at the origin as the policy says; resolves to whether the
+   * cache changed. For the embedding API.
    * @throws OriginError, RangeError as `write`
    */
   async change(key: Buffer, value: Buffer | null, ttlMs: number): Promise<boolean> {
@@ -371,7 +371,7 @@ export class Group {
     const { writes } = this
     if (writes === undefined) return apply()
     if (writes.mode === 'refuse') throw new OriginError(`${this.name}: the group refuses writes`)
-    // Then nothing is written to the origin either.
+    // An entry too large for the cache is not written to the origin either.
     if (value !== null && !this.store.fits(key.length, value.length, EXPIRES)) return apply()
     return writes.exclusive([key], async () => {
       const { instant } = this.#environment
@@ -392,7 +392,7 @@ export class Group {
     })
   }
 
-  /** Removes a key and fences its load. Whether it held a value. */
+  /** Removes a key and fences its load. Returns whether it had a value. */
   remove(key: Buffer): boolean {
     this.#environment.instant.refresh()
     if (this.isWatched) this.fence(key, 0, key.length)
@@ -406,8 +406,8 @@ export class Group {
   }
 
   /**
-   * A write that has failed may have changed a key at the origin all the same: what is held of it is stale from now on,
-   * as after a gap in the word of changes, or removed if it is of no use then. A load under way is not kept.
+   * For a failed write that may have changed the key at the origin: the cached value becomes stale, as after a gap in the
+   * change notifications, or is removed if it may not be served stale. A running load is fenced.
    */
   markStale(key: Buffer): void {
     this.#environment.instant.refresh()
@@ -417,8 +417,8 @@ export class Group {
   }
 
   /**
-   * What is held of a key, of another node's too, is old: it is removed, and a load under way is not kept. Whether it
-   * held a value.
+   * Removes the entry of a key whose source has changed, and a hot copy of it; a running load is fenced. Returns whether
+   * it had a value.
    */
   invalidate(key: Buffer): boolean {
     this.copies?.drop(key, 0, key.length)
@@ -426,7 +426,7 @@ export class Group {
     return this.remove(key)
   }
 
-  /** What is known of a key without the origin. */
+  /** The result for a key that is known without asking the origin: a pending write, or a key that cannot exist. */
   #knownResult(key: Buffer): { readonly value: Buffer | null } | undefined {
     const { writes, policy } = this
     return (
@@ -447,12 +447,12 @@ export class Group {
     const { monotonicMs } = this.#environment.instant
     if (monotonicMs - this.#warnedAt < WARNING_INTERVAL_MS) return
     this.#warnedAt = monotonicMs
-    const message = `group ${this.name}: the origin does not take a write, which is lost: ${reason}`
+    const message = `group ${this.name}: the origin rejected a write, which is lost: ${reason}`
     const refused = this.writes?.refused
     this.#log?.warn({ group: this.name, key: key.toString('utf8', 0, MAX_SHOWN), refused }, message)
   }
 
-  /** The source says that a key has changed: nor is it taken from a node that had it before. */
+  /** A change notification: the entry is removed here and not accepted from a previous owner either. */
   #changed(key: Buffer): void {
     this.#environment.instant.refresh()
     this.store.validity.recordChange(key, 0, key.length)
@@ -460,8 +460,8 @@ export class Group {
   }
 
   /**
-   * Everything that carries a tag by now, and what a load under way brings with it, is invalid. Copies of other nodes'
-   * keys know no tags: all are dropped.
+   * Invalidates all entries with a tag, and results of running loads with it. Hot copies of other nodes' keys have no
+   * tags: all are dropped.
    */
   invalidateTag(tag: Buffer): void {
     this.#environment.instant.refresh()
@@ -471,8 +471,8 @@ export class Group {
   }
 
   /**
-   * Word of changes at the source may have been lost: what it has given by now is stale, if it is of use then, and else
-   * invalid, as is what it is about to give.
+   * Change notifications may have been missed: everything loaded so far becomes stale, or invalid if it may not be
+   * served stale, and running loads are fenced.
    */
   invalidateLoaded(): void {
     this.#environment.instant.refresh()
@@ -483,21 +483,21 @@ export class Group {
     this.store.validity.invalidateLoaded()
   }
 
-  /** Removes everything and fences every load under way. */
+  /** Removes everything and fences all running loads. */
   clear(): void {
     this.fenceAll()
     this.copies?.dropAll()
     this.store.clear()
   }
 
-  /** Some key that holds a value, each with about the same chance. */
+  /** A random key with a value (RANDOMKEY). */
   randomKey(): Ref {
     return this.store.keyspace.random(this.#environment.random)
   }
 
   /**
-   * Exchanges the keys of two groups; budgets, policies and counters stay, and loads under way are fenced. A group
-   * with the smaller budget evicts at once what exceeds it.
+   * Exchanges the keys of two groups (SWAPDB). Budgets, policies and counters stay, running loads are fenced. The group
+   * with the smaller budget evicts at once.
    */
   exchange(other: Group): void {
     this.fenceAll()
@@ -506,7 +506,7 @@ export class Group {
     other.copies?.dropAll()
     const { store } = this
     const { evicted, expired } = store
-    // What one origin lacks, the other may have, and it tells versions in words of its own.
+    // Negative entries and validators are specific to an origin.
     for (const each of [store, other.store]) {
       each.removeAbsent()
       each.validity.invalidateValidators()
@@ -522,8 +522,8 @@ export class Group {
   }
 
   /**
-   * A store for one answer, with room for so many records whose keys and values have so many bytes: what a fenced
-   * load gave is for its waiters only.
+   * A store for the reply to one command, with room for `records` records of `bytes` bytes: the result of a fenced load is
+   * for its waiters only.
    */
   temporaryStore(records: number, bytes: number): Store {
     const { hasher, instant } = this.#environment
@@ -535,8 +535,8 @@ export class Group {
   }
 
   /**
-   * Lets the origin look at its source before the first load.
-   * @throws OriginError for what will not mend itself, such as a query that the database refuses
+   * Starts the origin, which checks its source, and subscribes to change notifications.
+   * @throws OriginError for permanent failures, such as a query that the database rejects
    */
   async start(log: OriginLog): Promise<void> {
     this.#log = log
@@ -559,19 +559,19 @@ export class Group {
       },
       gap: () => {
         if (this.isDisconnected)
-          log.info({ group }, `group ${group}: changes at the origin are heard of again`)
+          log.info({ group }, `group ${group}: change notifications are received again`)
         this.isDisconnected = false
         this.invalidateLoaded()
       },
       lost: (error) => {
         this.isDisconnected = true
-        const message = `group ${group}: nothing is heard of changes at the origin: ${reasonOf(error)}`
+        const message = `group ${group}: change notifications are interrupted: ${reasonOf(error)}`
         log.warn({ err: error, group }, message)
       },
     })
   }
 
-  /** Ends every load, and closes the origin, for which it waits so many ms at most, but at least a second. */
+  /** Ends all loads and closes the origin, which has `timeoutMs`, and at least a second, for it. */
   async close(timeoutMs = 0): Promise<void> {
     this.flights?.close()
     await within(Math.max(timeoutMs, MIN_CLOSE_MS), this.#environment.timers, this.policy.origin?.close?.())
@@ -581,8 +581,12 @@ export class Group {
     const group = this.name
     return new Governor({
       ...options,
-      onOpen: (reason) => this.#log?.warn({ group }, `group ${group}: the origin ${reason}`),
-      onClose: () => this.#log?.info({ group }, `group ${group}: the origin is asked again`),
+      onOpen: (reason) => this.#log?.warn({ group }, `group ${group}: ${reason}`),
+      onClose: () =>
+        this.#log?.info(
+          { group },
+          `group ${group}: the circuit breaker is closed, the origin is called again`,
+        ),
     })
   }
 
@@ -593,7 +597,7 @@ export class Group {
   }
 }
 
-/** Waits for something, for so many ms at most. */
+/** Waits for a promise for at most `ms`. */
 async function within(ms: number, timers: Timers, end: Promise<void> | void): Promise<void> {
   if (end === undefined) return
   let cancel = (): void => undefined

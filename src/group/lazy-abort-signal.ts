@@ -1,11 +1,11 @@
-// An abort signal that is made when it is asked for: most loads never look at theirs, and it costs as much as the rest of them.
+// An AbortSignal that is created on first use: most origins never use it, and it costs as much as the rest of a load.
 
 export class LazyAbortSignal {
   #controller: AbortController | undefined
   #reason: Error | undefined
   #listener: ((reason: Error) => void) | undefined
 
-  /** The same one each time, aborted already if that has happened. */
+  /** The same signal each time; already aborted if `abort` was called before. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()
@@ -22,7 +22,7 @@ export class LazyAbortSignal {
     if (this.#reason !== undefined) throw this.#reason
   }
 
-  /** Has one listener told, at once if it is aborted already, until the function returned is called. */
+  /** Sets the one listener, called at once if already aborted, until the returned function is called. */
   onAbort(listener: (reason: Error) => void): () => void {
     this.#listener = listener
     if (this.#reason !== undefined) listener(this.#reason)
@@ -39,7 +39,7 @@ export class LazyAbortSignal {
   }
 }
 
-/** What a call gives, unless it is not wanted any more before. Throws what the call throws at once. */
+/** The result of a call, or a rejection when the signal is aborted first. Throws synchronously if the call does. */
 export function untilAborted<Result>(
   signal: LazyAbortSignal,
   call: () => Promise<Result> | Result,
@@ -62,7 +62,7 @@ export function untilAborted<Result>(
   })
 }
 
-/** One of a library's own too. */
+/** Any thenable counts. */
 export function isPromise<Result>(given: Promise<Result> | Result): given is Promise<Result> {
   return typeof (given as Partial<Promise<Result>> | null | undefined)?.then === 'function'
 }

@@ -1,20 +1,20 @@
-// Keys that were loaded in the background in vain: they are left alone for a moment, remembered in bounded memory.
+// Backoff of keys whose background refresh failed, in bounded memory.
 
 import { hashBytes } from '../bytes/hash.ts'
 
 /** How long, in ms. */
 export const BACKOFF_MS = 1000
 
-/** 48 KiB. Of two keys in one place, the one that failed first is tried again sooner. */
+/** 48 KiB. Of two keys in one slot, the first one loses its backoff. */
 const PLACES = 4096
 
-/** Two keys of one hash pause together: no secret is needed, it only puts off what nobody waits for. */
+/** A fixed seed: a collision only delays a background refresh. */
 const LOW = 0x70617573
 const HIGH = 0x65726e79
 
 export class RefreshBackoff {
   readonly #hashes = new Int32Array(PLACES)
-  /** When the pause began; -Infinity: there is none. */
+  /** When the backoff began; -Infinity: none. */
   readonly #begun = new Float64Array(PLACES).fill(-Infinity)
 
   begin(key: Buffer, now: number): void {
@@ -28,7 +28,7 @@ export class RefreshBackoff {
     if (this.#hashes[hash & (PLACES - 1)] === hash) this.#begun[hash & (PLACES - 1)] = -Infinity
   }
 
-  /** For how many ms a key is still to be left alone. A clock that goes back ends its pause. */
+  /** The remaining backoff of a key in ms. A clock that goes back ends it. */
   left(key: Buffer, now: number): number {
     const hash = hashOf(key)
     if (this.#hashes[hash & (PLACES - 1)] !== hash) return 0

@@ -1,17 +1,17 @@
-// What an origin gave, looked at: anything that is not a result is an error of its key.
+// Validates what an origin returned: anything that is not a result becomes an error of its key.
 
 import { BadRequest, Loaded, type LoadedFacts, type OriginResult, type OriginResults } from './origin.ts'
 
-/** A result that can be kept: bytes, or null when the key does not exist. */
+/** A valid result: bytes, or null if the key does not exist. */
 export interface ReadResult {
   readonly value: Buffer | null
-  /** What the origin said about it, if anything. */
+  /** Facts about it, if the origin returned any. */
   readonly facts: LoadedFacts | undefined
 }
 
 const MAX_SHOWN = 60
 
-/** @throws TypeError naming the key, when it is no result */
+/** @throws TypeError naming the key, for an invalid result */
 export function readResult(
   result: OriginResult,
   key: string,
@@ -24,13 +24,13 @@ export function readResult(
       facts: { ...result.facts, validator: result.facts.validator ?? held.validator },
     }
   if (result.unchanged)
-    throw new TypeError(`the origin said that ${showKey(key)} is unchanged, of which nothing is held`)
+    throw new TypeError(`the origin returned unchanged() for ${showKey(key)}, which has no cached version`)
   return { value: toBuffer(result.value, key), facts: result.facts }
 }
 
 /**
- * The results of several keys in their order; what is in the place of a result is not looked at yet.
- * @throws BadRequest naming the keys, when they cannot be told apart
+ * The results of several keys in order; the single results are not validated yet.
+ * @throws BadRequest naming the keys, if the results cannot be assigned to them
  */
 export function readResults(
   results: OriginResults,
@@ -72,7 +72,7 @@ export function showKey(key: string): string {
   return JSON.stringify(key.length > MAX_SHOWN ? `${key.slice(0, MAX_SHOWN)}…` : key)
 }
 
-/** Anything can be thrown, also what throws when it is looked at. */
+/** Anything can be thrown, even objects whose getters throw. */
 function textOf(error: unknown): string {
   try {
     return String(error instanceof Error ? error.message || error.name : error)

@@ -1,4 +1,4 @@
-// Tags of entries, as origins and clients name them.
+// Tags of entries: from names to hashes.
 
 import type { Ref } from '../store/arena.ts'
 import type { Store } from '../store/store.ts'
@@ -9,7 +9,7 @@ export function hashOfTag(tag: Uint8Array): number {
   return tagHash(tag, 0, tag.length)
 }
 
-/** The hashes of the tags that a record carries. */
+/** The hashes of a record's tags. */
 export function tagsOf(store: Store, ref: Ref): readonly number[] {
   const tagging = new EntryTags()
   store.records.readTags(ref, tagging)
@@ -17,8 +17,8 @@ export function tagsOf(store: Store, ref: Ref): readonly number[] {
 }
 
 /**
- * Makes the tags of what was loaded the argument of `store.put`, as of when its load began: an invalidation after that
- * concerns it. What is found unchanged keeps those it had. False: there are more than an entry can have.
+ * Sets the tags of a load result as arguments of `store.put`, with the epoch of the start of the load: later
+ * invalidations apply to it. An unchanged value keeps its tags. False: too many tags.
  */
 export function takeLoadedTags(
   { entryTags, validity }: Store,

@@ -102,7 +102,7 @@ describe('512 MiB', () => {
 describe('a key that no origin is asked for', () => {
   const long = Buffer.alloc(MAX_KEY_BYTES + 1, 'k')
   const longest = Buffer.alloc(MAX_KEY_BYTES, 'k')
-  const refused = error(`ORIGIN loaded: a key of ${MB + 1} bytes is not asked for, the longest has ${MB}`)
+  const refused = error(`ORIGIN loaded: a key of ${MB + 1} bytes is not loaded, the limit is ${MB}`)
   let fortress: Fortress
   const asked: string[] = []
   beforeEach(async () => {
@@ -139,7 +139,7 @@ describe('a key that no origin is asked for', () => {
 
   test('is an error for who embeds the node', async () => {
     const [, loaded] = fortress.server.groups
-    await expect(loaded.fetch(long)).rejects.toThrow('is not asked for')
+    await expect(loaded.fetch(long)).rejects.toThrow('is not loaded')
     expect(await loaded.fetch(longest)).toEqual(Buffer.from(String(MB)))
   })
 })

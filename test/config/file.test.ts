@@ -156,6 +156,6 @@ test('what its functions say by what they import from the package is understood'
   await expect(node.get('a', 'bad')).rejects.toThrow('no such thing')
   expect(await node.get('a', 'Tom')).toBe('Tom!')
   await expect(node.get('a', 'later')).rejects.toThrow('busy')
-  await expect(node.get('a', 'Jack')).rejects.toThrow(/is not asked for \d+ ms/)
+  await expect(node.get('a', 'Jack')).rejects.toThrow(/circuit breaker open for \d+ ms/)
   await node.close()
 })

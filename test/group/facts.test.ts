@@ -122,7 +122,7 @@ test.each<[LoadedFacts, string]>([
 
 test('what is not held cannot be unchanged, and a wrong value with facts is wrong', async () => {
   await expect(groupOf(() => unchanged()).group.fetch(KEY)).rejects.toThrow(
-    'scores: the origin said that "Tom" is unchanged, of which nothing is held',
+    'scores: the origin returned unchanged() for "Tom", which has no cached version',
   )
   await expect(groupOf(() => loaded(5 as unknown as string)).group.fetch(KEY)).rejects.toThrow(
     'scores: the origin gave a number for "Tom", not a string, bytes or null',
@@ -154,7 +154,7 @@ test('start: what the origin says names the group, and so does what keeps the no
   await groupOf(load).group.start(log)
 })
 
-test('a source that is not heard is said once, and so is that it is heard again', async () => {
+test('an interruption of change notifications is logged once, and so is its end', async () => {
   const said: string[] = []
   const log: OriginLog = {
     info: (_, message) => void said.push(`info ${message}`),
@@ -172,7 +172,7 @@ test('a source that is not heard is said once, and so is that it is heard again'
   word?.gap()
   word?.gap()
   expect(said).toEqual([
-    'warn group scores: nothing is heard of changes at the origin: broken',
-    'info group scores: changes at the origin are heard of again',
+    'warn group scores: change notifications are interrupted: broken',
+    'info group scores: change notifications are received again',
   ])
 })

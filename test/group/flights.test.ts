@@ -112,7 +112,7 @@ describe('one load per key', () => {
   })
 })
 
-test('keys that are no text are not asked for, and each is told so by its name', async () => {
+test('keys that are not UTF-8 are not loaded, and each error names its key', async () => {
   const flights = flightsOf()
   const loadResults: LoadResult[] = []
   for (const bytes of ['k\xff', 'k\xfe', '\xc3']) {
@@ -124,23 +124,23 @@ test('keys that are no text are not asked for, and each is told so by its name',
   expect(loadResults).toEqual([])
   await settle()
   expect(loadResults.map(({ error }) => error)).toEqual([
-    'the key "k\\xff" is not UTF-8, and is not asked for',
-    'the key "k\\xfe" is not UTF-8, and is not asked for',
-    'the key "\\xc3" is not UTF-8, and is not asked for',
+    'the key "k\\xff" is not UTF-8 and is not loaded',
+    'the key "k\\xfe" is not UTF-8 and is not loaded',
+    'the key "\\xc3" is not UTF-8 and is not loaded',
   ])
   join(flights, 'kÿ')
   await settle()
   expect([calls.map(({ key }) => key), flights.loads, flights.size]).toEqual([['kÿ'], 1, 1])
 })
 
-test('keys above 1 MiB are not asked for', async () => {
+test('keys above 1 MiB are not loaded', async () => {
   const flights = flightsOf()
   const key = Buffer.alloc(MAX_KEY_BYTES + 1)
   const loadResults: LoadResult[] = []
   flights.join(key, (loadResult) => loadResults.push(loadResult))
   expect(loadResults).toEqual([])
   await settle()
-  expect(loadResults[0].error).toContain('not asked for')
+  expect(loadResults[0].error).toContain('is not loaded')
   flights.fence(key, 0, key.length)
   expect([flights.get(key), flights.size, calls.length]).toEqual([undefined, 0, 0])
   flights.join(key, () => {

@@ -65,7 +65,7 @@ describe('concurrency', () => {
   test('so many at once, the others in their order, one too many fails at once', async () => {
     const at = new Place({ concurrency: 2, queue: 2 })
     const endings = Array.from({ length: 5 }, () => at.run())
-    expect(await endings[4]).toBe('-is overloaded: 2 calls are under way and 2 wait')
+    expect(await endings[4]).toBe('-overloaded: 2 calls are running and 2 are queued')
     expect([at.calls.length, at.governor.active, at.governor.waiting, at.governor.shed]).toEqual([2, 2, 2, 1])
     await at.end(1, 'b')
     expect([at.calls.length, at.governor.active, at.governor.waiting]).toEqual([3, 2, 1])
@@ -199,7 +199,7 @@ describe('the breaker', () => {
     expect(await good).toBe('a')
     for (let i = 0; i < 3; i++) expect(await at.fail()).toBe('-down')
     expect(at.governor.state).toBe('open')
-    expect(await at.run()).toBe('-is not asked for 1000 ms, after 3 failures in a row: down')
+    expect(await at.run()).toBe('-circuit breaker open for 1000 ms, after 3 failures in a row: down')
     expect([at.calls.length, at.governor.refused, at.governor.opened]).toEqual([6, 1, 1])
   })
 
@@ -216,7 +216,9 @@ describe('the breaker', () => {
     at.clock.advance(32_000)
     const made = at.calls.length
     const probe = at.run()
-    expect(await at.run()).toBe('-is being tried, after 8 failures in a row: down')
+    expect(await at.run()).toBe(
+      '-circuit breaker half-open with a trial call running, after 8 failures in a row: down',
+    )
     await at.end(made, 'a')
     expect([await probe, at.governor.state]).toEqual(['a', 'closed'])
   })
@@ -230,14 +232,14 @@ describe('the breaker', () => {
       at.clock.advance(pause)
       await at.fail(new Error('still down'))
     }
-    expect(at.told).toEqual(['is not asked for 1000 ms, after 2 failures in a row: down'])
+    expect(at.told).toEqual(['circuit breaker open for 1000 ms, after 2 failures in a row: down'])
     at.clock.advance(8000)
     const probe = at.run()
     await at.end(5, 'a')
     expect([await probe, at.told.splice(0)[1]]).toEqual(['a', 'asked again'])
     await at.fail()
     await at.fail()
-    expect(at.told).toEqual(['is not asked for 16000 ms, after 2 failures in a row: down'])
+    expect(at.told).toEqual(['circuit breaker open for 16000 ms, after 2 failures in a row: down'])
   })
 
   test('the end of the time that a source asked for is told, too', async () => {
@@ -245,7 +247,10 @@ describe('the breaker', () => {
     await at.fail(new RetryLater('busy', 3000))
     at.clock.advance(3000)
     await at.fail()
-    expect(at.told).toEqual(['is not asked for 3000 ms, after 1 failures in a row: busy', 'asked again'])
+    expect(at.told).toEqual([
+      'circuit breaker open for 3000 ms, after 1 failures in a row: busy',
+      'asked again',
+    ])
   })
 
   test('then lets in ever more', async () => {
@@ -271,7 +276,7 @@ describe('the breaker', () => {
     const at = new Place({ breakAfter: 1, concurrency: 2 })
     const endings = [at.run(), at.run(), at.run()]
     await at.end(0, new Error('down'))
-    expect(await endings[2]).toBe('-is not asked for 1000 ms, after 1 failures in a row: down')
+    expect(await endings[2]).toBe('-circuit breaker open for 1000 ms, after 1 failures in a row: down')
     await at.end(1, 'a')
     expect([await endings[1], at.governor.state, at.governor.active]).toEqual(['a', 'open', 0])
   })
@@ -359,7 +364,7 @@ describe('in a group', () => {
     return { harness, calls }
   }
 
-  test('the log tells when the origin is left alone, and when it is asked again', async () => {
+  test('the log says when the circuit breaker opens and when it closes', async () => {
     const { harness, calls } = grouped({ breakAfter: 1, breakMs: 1000 })
     const said: unknown[] = []
     await harness.group('users').start({
@@ -376,11 +381,11 @@ describe('in a group', () => {
     calls[1].resolve('1')
     expect(await tried).toBe('1')
     const reason = expect.stringMatching(
-      /^group users: the origin is not asked for \d+ ms, after 1 failures in a row: down$/,
+      /^group users: circuit breaker open for \d+ ms, after 1 failures in a row: down$/,
     )
     expect(said).toEqual([
       ['warn', { group: 'users' }, reason],
-      ['info', { group: 'users' }, 'group users: the origin is asked again'],
+      ['info', { group: 'users' }, 'group users: the circuit breaker is closed, the origin is called again'],
     ])
   })
 
@@ -396,7 +401,7 @@ describe('in a group', () => {
     calls[0].reject(new Error('down'))
     expect(await failed).toBe('-ORIGIN users: down\r\n')
     harness.clock.set(harness.clock.now() - 3_600_000)
-    expect(await harness.raw('GET', 'a')).toMatch(/is not asked for \d{3} ms/)
+    expect(await harness.raw('GET', 'a')).toMatch(/circuit breaker open for \d{3} ms/)
     harness.clock.advance(1000)
     const tried = harness.call('GET', 'a')
     await harness.settle()

@@ -155,7 +155,7 @@ test('Retry-After leaves the server alone for so long, and what is held is serve
   await expect(get('other')).rejects.toThrow('ORIGIN pages: answered 503 with Retry-After: 2 s')
   expect(await node.groupInfo('pages', 'breaker')).toBe('open')
   await expect(get('third')).rejects.toThrow(
-    /^ORIGIN pages: is not asked for \d+ ms, after 1 failures? in a row/,
+    /^ORIGIN pages: circuit breaker open for \d+ ms, after 1 failures? in a row/,
   )
   await poll(async () => (await explain()).state === 'stale', 'the end of its lifetime')
   expect(await get()).toBe('body of /page')

@@ -95,7 +95,7 @@ describeWithPostgres('word from PostgreSQL', (postgres) => {
     proxies[0].silence()
     await update()
     const isFound = (): boolean =>
-      cluster.complaints.slice(before).some((each) => each.includes('nothing is heard of changes'))
+      cluster.complaints.slice(before).some((each) => each.includes('change notifications are interrupted'))
     await poll(isFound, 'the silence to be noticed', SILENCE)
     proxies[0].heal()
     await seenByAll()

@@ -176,7 +176,7 @@ test('an origin that is down: what is stale is served, misses fail at once, and 
   harness.clock.advance(1001)
   for (let i = 0; i < 10; i++) expect(await harness.call('GET', 'Tom')).toBe('630')
   expect(asked).toBe(4)
-  const refusal = '-ORIGIN scores: is not asked for 375 ms, after 3 failures in a row: down\r\n'
+  const refusal = '-ORIGIN scores: circuit breaker open for 375 ms, after 3 failures in a row: down\r\n'
   expect(await harness.raw('GET', 'Jack')).toBe(refusal)
   expect(await harness.raw('INCR', 'Tom')).toBe(refusal)
   const info = (await harness.call('INFO', 'groups')) as string

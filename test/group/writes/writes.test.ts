@@ -113,9 +113,9 @@ describe('with loads at the same source', () => {
     const at = new Place('through', { concurrency: 1, queue: 1 })
     void at.load('a')
     void at.load('b')
-    expect(await at.load('c')).toBe('is overloaded: 1 calls are under way and 1 wait')
+    expect(await at.load('c')).toBe('overloaded: 1 calls are running and 1 are queued')
     void at.through('d')
-    expect(await at.through('e')).toBe('is overloaded: 1 calls are under way and 1 wait')
+    expect(await at.through('e')).toBe('overloaded: 1 calls are running and 1 are queued')
     for (let i = 0; i < 3; i++) await at.end(i)
     expect([at.keys.sort(), at.writes.written, at.writes.failures, at.governor.shed]).toEqual([
       ['a', 'b', 'd'],
@@ -134,13 +134,15 @@ describe('through', () => {
       await at.end(i, 'down')
       expect(await ending).toBe('down')
     }
-    expect(await at.through('a')).toBe('is not asked for 1000 ms, after 2 failures in a row: down')
+    expect(await at.through('a')).toBe('circuit breaker open for 1000 ms, after 2 failures in a row: down')
     expect([at.calls.length, at.writes.failures, at.governor.refused, at.governor.retried]).toEqual([
       2, 3, 1, 0,
     ])
     await at.pass(1000)
     const [trial, other] = [at.through('a'), at.through('b')]
-    expect(await other).toBe('is being tried, after 2 failures in a row: down')
+    expect(await other).toBe(
+      'circuit breaker half-open with a trial call running, after 2 failures in a row: down',
+    )
     await at.end(2)
     expect([await trial, at.governor.state]).toEqual([undefined, 'closed'])
   })
