@@ -169,7 +169,9 @@ describe('freshness', () => {
     isDown = true
     await poll(async () => (await explain(cluster, 1, key)).state === 'stale', 'a stale value')
     for (let i = 0; i < 6; i++) expect(await ask(cluster, i % 3, 'GET', key)).toBe('7')
-    await expect(ask(cluster, 2, 'INCR', key)).rejects.toThrow(/^ORIGIN users: circuit breaker (open|half-open)/)
+    await expect(ask(cluster, 2, 'INCR', key)).rejects.toThrow(
+      /^ORIGIN users: circuit breaker (open|half-open)/,
+    )
     expect(await explain(cluster, 2, key)).toMatchObject({
       state: 'stale',
       owner: expect.stringMatching(/^127/),

@@ -140,7 +140,8 @@ function faults(source: () => Source): void {
       return Number(await node.groupInfo('things', 'breaker-opened')) > 0
     }
     await poll(isOpen, 'the breaker to open')
-    const refusal = /^ORIGIN things: circuit breaker (open for \d+ ms|half-open with a trial call running), after \d+ failures in a row: ./
+    const refusal =
+      /^ORIGIN things: circuit breaker (open for \d+ ms|half-open with a trial call running), after \d+ failures in a row: ./
     await poll(async () => refusal.test((await ending(get(2))) ?? ''), 'a refusal')
     for (let i = 0; i < 20; i++) expect(await get(1)).toBe(VALUE)
     proxy.heal()
