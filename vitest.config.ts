@@ -12,7 +12,7 @@ const processes = [
   'test/origin/redis/**/*.test.ts',
   'test/origin/sql/{mysql,postgres,postgres-changes,trigger}.test.ts',
   'test/package.test.ts',
-  'test/readme.test.ts',
+  'test/docs/{examples,postgres,sessions}.test.ts',
   'test/server/idle.test.ts',
 ]
 
