@@ -27,7 +27,7 @@ beforeAll(() => {
   const entry = JSON.stringify(join(project, 'src', 'index.ts'))
   writeFileSync(join(modules, 'erinys', 'package.json'), '{ "type": "module", "exports": "./index.js" }')
   writeFileSync(join(modules, 'erinys', 'index.js'), `export * from ${entry}`)
-  for (const name of ['ioredis', 'redis', '@valkey', '@redis'])
+  for (const name of ['ioredis', '@redis'])
     symlinkSync(join(project, 'node_modules', name), join(modules, name))
   for (const { page, options, text } of examples) {
     mkdirSync(folderOf(page), { recursive: true })
