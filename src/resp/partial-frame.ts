@@ -8,7 +8,7 @@ const INITIAL_BYTES = 512
 /** Up to this many bytes a byte loop is faster than `Buffer.copy`. */
 const LOOP_BYTES = 64
 
-/** What `wanted` is for an inline request: everything through the next line feed. */
+/** Value of `missingBytes` for an inline request: everything through the next line feed. */
 export const WHOLE_LINE = -1
 
 /** Bytes of the shortest argument, `$0\r\n\r\n`: a lower bound for each missing argument. */

@@ -1,4 +1,4 @@
-// The allocator against a plain record of which intervals are live.
+// The allocator against a plain list of live intervals.
 
 import { describe, expect, test } from 'vitest'
 import { Arena, NULL_REF, OWNER_SHIFT, type Ref, UNIT_BYTES } from '../../src/store/arena.ts'
@@ -72,7 +72,7 @@ class Live {
   }
 }
 
-/** What a span has committed; 0 for a block of a shared segment. */
+/** What a large block has committed; 0 for a block of a shared segment. */
 function spanUnits(arena: Arena, ref: Ref): number {
   const words = arena.words[ref >>> arena.shift]
   return words.length / 2 === arena.segmentUnits && arena.units(ref) < arena.segmentUnits
@@ -98,7 +98,7 @@ function checkArena(arena: Arena, live: Live): void {
     if ((ref & arena.unitMask) !== expected) throw new Error('blocks do not tile their segment')
     if (units < 1) throw new Error('an empty block')
     expected += units
-    // A span may lie in memory that is larger.
+    // A large block may reuse a larger buffer.
     covered += Math.max(units, expected === units && !free ? spanUnits(arena, ref) : 0)
     if (free) {
       holes += units
@@ -119,7 +119,7 @@ function checkArena(arena: Arena, live: Live): void {
   if (!arena.evacuating) expect(arena.binnedUnits()).toBe(holes)
 }
 
-/** Mostly small blocks, sometimes large ones, sometimes spans. */
+/** Mostly small blocks, sometimes larger ones, sometimes ones with a segment of their own. */
 function randomUnits(random: Random): number {
   const kind = random() % 100
   if (kind < 70) return 2 + (random() % 30)
@@ -168,7 +168,7 @@ describe('blocks', () => {
     expect(arena.committedUnits).toBe(50)
   })
 
-  test('a single unit that is left over goes to the block', () => {
+  test('a remainder of one unit is added to the block', () => {
     const arena = new Arena(SEGMENT_BYTES)
     const [hole] = [arena.alloc(11), arena.alloc(2)]
     arena.free(hole)
@@ -178,7 +178,7 @@ describe('blocks', () => {
     expect(arena.liveUnits).toBe(13)
   })
 
-  test('the last block of a segment takes a single unit behind it', () => {
+  test('the last block of a segment takes a remainder of one unit', () => {
     const arena = new Arena(SEGMENT_BYTES)
     for (let left = SEGMENT_UNITS; left > 0; left -= 1024) arena.alloc(Math.min(1024, left - 1))
     expect(arena.committedUnits).toBe(SEGMENT_UNITS)
@@ -186,7 +186,7 @@ describe('blocks', () => {
     checkTiling(arena)
   })
 
-  test('a segment of which all was freed is let go, and its memory used again', () => {
+  test('a segment without live blocks is dropped, and its memory reused', () => {
     const arena = new Arena(SEGMENT_BYTES)
     const first = Array.from({ length: 8 }, () => arena.alloc(SEGMENT_UNITS / 8))
     const bytes = arena.bytes[first[0] >>> arena.shift].buffer
@@ -216,7 +216,7 @@ describe('blocks', () => {
   })
 })
 
-/** What can be said of an arena without knowing which blocks are live. */
+/** Checks that need no list of live blocks. */
 function checkTiling(arena: Arena): void {
   let live = 0
   let free = 0
@@ -229,8 +229,8 @@ function checkTiling(arena: Arena): void {
   expect(live + free).toBe(arena.committedUnits)
 }
 
-describe('spans', () => {
-  test('a block above a quarter of a small segment is a span, of its size', () => {
+describe('large blocks', () => {
+  test('a block above a quarter of a small segment gets a segment of its own size', () => {
     const arena = new Arena(SEGMENT_BYTES)
     arena.maxCommittedUnits = SEGMENT_UNITS * 100
     const shared = arena.alloc(SEGMENT_UNITS / 4)
@@ -254,17 +254,17 @@ describe('spans', () => {
     expect(arena.segmentCount).toBe(2)
   })
 
-  test('when segment numbers are few for the limit, only blocks above half a segment are spans', () => {
+  test('with few segment numbers left, only blocks above half a segment get their own', () => {
     const arena = new Arena(4 * 1024 * 1024)
     const quarter = arena.segmentUnits / 4
     arena.maxCommittedUnits = 2 ** 32 - 3 * arena.segmentUnits
-    // Two numbers can be spared for spans: number 0 is never used.
+    // Two numbers are left for large blocks: number 0 is never used.
     const segments = Array.from({ length: 6 }, () => arena.alloc(quarter) >>> arena.shift)
     expect(segments).toEqual([1, 2, 3, 3, 3, 3])
     expect(arena.alloc(2 * quarter + 1) >>> arena.shift).toBe(4)
   })
 
-  test('the memory of a freed span serves the next of about its size', () => {
+  test('the memory of a freed large block is reused for the next of about its size', () => {
     const arena = new Arena(SEGMENT_BYTES)
     arena.maxCommittedUnits = SEGMENT_UNITS * 100
     const first = arena.alloc(5000)
@@ -282,7 +282,7 @@ describe('spans', () => {
     expect(arena.committedUnits).toBe(4500)
   })
 
-  test('a span may be larger than a segment, and its number is used again', () => {
+  test('a block may be larger than a shared segment, and its segment number is reused', () => {
     const arena = new Arena(SEGMENT_BYTES)
     const first = arena.alloc(SEGMENT_UNITS * 5 + 3)
     expect(arena.units(first)).toBe(SEGMENT_UNITS * 5 + 3)
@@ -293,7 +293,7 @@ describe('spans', () => {
   })
 })
 
-test('memory that the machine does not have changes nothing', () => {
+test('a failed allocation of memory changes nothing', () => {
   const arena = new Arena(SEGMENT_BYTES)
   const span = arena.alloc(SEGMENT_UNITS)
   arena.free(span)
@@ -303,7 +303,7 @@ test('memory that the machine does not have changes nothing', () => {
 })
 
 describe('limit', () => {
-  test('the footprint grows to the limit, not beyond, unless forced', () => {
+  test('committed units grow to the limit, not beyond, unless forced', () => {
     const arena = new Arena(SEGMENT_BYTES)
     arena.maxCommittedUnits = SEGMENT_UNITS * 3
     let count = 0
@@ -316,7 +316,7 @@ describe('limit', () => {
     expect(arena.committedUnits).toBe(arena.maxCommittedUnits + 512 + SEGMENT_UNITS)
   })
 
-  test('what the current segment has left counts when a block does not fit there', () => {
+  test('the unused rest of the current segment counts when a block does not fit there', () => {
     const arena = new Arena(SEGMENT_BYTES)
     arena.maxCommittedUnits = SEGMENT_UNITS + 100
     for (let left = SEGMENT_UNITS - 200; left > 0; left -= 1024) arena.alloc(Math.min(1024, left))
@@ -330,11 +330,11 @@ describe('limit', () => {
 
 describe('references', () => {
   test('segment numbers beyond the sign bit: references are negative, blocks are found', () => {
-    // 1,024 units to a segment leave 22 bits for its number; spans take a number each and little memory.
+    // 1,024 units to a segment leave 22 bits for its number; large blocks take a number each and little memory.
     const arena = new Arena(8192)
     const refs: Ref[] = []
     arena.alloc(1024)
-    // As if so many segments were in use.
+    // Simulates that many segments in use.
     arena.words.length = 2 ** 31 / 1024
     for (let i = 0; i < 50; i++) refs.push(arena.alloc(200 + i))
     for (let i = 0; i < 50; i++) refs.push(arena.alloc(1024 + i))
@@ -353,7 +353,7 @@ describe('references', () => {
     expect(arena.alloc(1030)).toBe(refs[70])
   })
 
-  test('when the numbers are used up nothing is given', () => {
+  test('without free segment numbers, alloc returns NULL_REF', () => {
     const arena = new Arena(8192)
     arena.alloc(1024)
     arena.words.length = 2 ** 22
@@ -363,7 +363,7 @@ describe('references', () => {
 })
 
 describe('evacuation', () => {
-  /** Empties one segment as the store does, and says how many blocks moved. */
+  /** Evacuates one segment as the store does. Returns the number of moved blocks. */
   function evacuate(arena: Arena, live: Live): number {
     let moved = 0
     for (let from = arena.nextToMove(); from !== NULL_REF; from = arena.nextToMove()) {
@@ -373,7 +373,7 @@ describe('evacuation', () => {
     return moved
   }
 
-  test('the sparsest segment is emptied, its blocks moved whole, its memory let go', () => {
+  test('the sparsest segment is evacuated: its blocks are copied, its memory is dropped', () => {
     const arena = new Arena(SEGMENT_BYTES)
     const live = new Live()
     for (let i = 0; i < 4 * 512; i++) {
@@ -398,13 +398,13 @@ describe('evacuation', () => {
     checkArena(arena, live)
   })
 
-  test('full segments are left alone', () => {
+  test('full segments are not evacuated', () => {
     const arena = new Arena(SEGMENT_BYTES)
     for (let i = 0; i < 3 * 512; i++) arena.alloc(16)
     expect(arena.beginEvacuation()).toBe(false)
   })
 
-  test('blocks freed while their segment is being emptied are not moved, nor given out', () => {
+  test('blocks freed during the evacuation of their segment are neither moved nor reused', () => {
     const arena = new Arena(SEGMENT_BYTES)
     const live = new Live()
     const refs: Ref[] = []
@@ -438,12 +438,12 @@ function moveOne(arena: Arena, live: Live, from: Ref): void {
   let to = arena.alloc(units)
   if (to === NULL_REF) to = arena.alloc(units, true)
   arena.move(from, to, units)
-  // The block may have been given one unit more: its last word is elsewhere.
+  // The block may have one unit more, so its last word is elsewhere.
   stamp(arena, to, mark)
   live.replace(place, to, arena.units(to))
 }
 
-test('no byte is lost or doubled in a million random operations', () => {
+test('no byte is lost or allocated twice in a million random operations', () => {
   const arena = new Arena(SEGMENT_BYTES)
   const random = seededRandom(20_240_101)
   const live = new Live()
@@ -457,7 +457,7 @@ test('no byte is lost or doubled in a million random operations', () => {
   }
   let moves = 0
   for (let i = 0; i < 1_000_000; i++) {
-    // Fills up and thins out in turns: growth, reuse, merging and dropping all happen.
+    // Fills and empties alternately, so that growth, reuse, merging and dropping all happen.
     const growing = (i >>> 16) % 2 === 0
     const choice = random() % 16
     if (choice < (growing ? 9 : 6)) {

@@ -1,4 +1,4 @@
-// Entries as bytes: what arrives is what was sent, whatever the clocks show, and nothing else gets in.
+// Dumps: a restored entry equals the dumped one, whatever the clocks show, and malformed dumps are rejected.
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -50,7 +50,7 @@ class Place {
     return restoreEntry(this.store, key, 0, key.length, dump)
   }
 
-  /** Everything that an entry is, with its times relative to the present. */
+  /** All fields of an entry, with times relative to now. */
   describe(): unknown {
     const ref = this.find()
     if (ref === NULL_REF) return undefined
@@ -78,8 +78,8 @@ const life = fc.option(
 const loaded = fc.option(fc.tuple(fc.integer({ min: -1000, max: 10 ** 10 }), fc.nat()), { nil: undefined })
 const value = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes))
 
-describe('an entry as bytes', () => {
-  test('is the same entry at the other end, at any time of either clock', () => {
+describe('a dump', () => {
+  test('restores an equal entry, whatever the time of either clock', () => {
     const entry = fc.record({ value, life, loaded, raw: fc.boolean(), here: instants, there: instants })
     fc.assert(
       fc.property(entry, ({ value, life, loaded, raw, here, there }) => {
@@ -94,7 +94,7 @@ describe('an entry as bytes', () => {
     )
   })
 
-  test('remembers that the origin has no such key', () => {
+  test('of a negative entry restores a negative entry', () => {
     const from = new Place(1_700_000_000_000)
     const to = new Place(1_800_000_000_000)
     from.store.deadline[0] = from.clock.now() + 500
@@ -106,7 +106,7 @@ describe('an entry as bytes', () => {
     expect(to.store.absent).toBe(1)
   })
 
-  test('whose life has ended on the way is accepted and not stored', () => {
+  test('that expired during the transfer is accepted and not stored', () => {
     const place = new Place(1_700_000_000_000)
     const dump = dumpEntry(place.store, place.put(key, 5n, undefined))
     dump.writeBigInt64LE(-1n, 8)
@@ -115,14 +115,14 @@ describe('an entry as bytes', () => {
     expect(place.find()).toBe(NULL_REF)
   })
 
-  test('too large for the budget is refused', () => {
+  test('too large for the budget is rejected', () => {
     const from = new Place(1_700_000_000_000)
     const to = new Place(1_700_000_000_000, 4096)
     expect(to.restore(dumpEntry(from.store, from.put(Buffer.alloc(5000), undefined, undefined)))).toBe(false)
     expect(to.store.size).toBe(0)
   })
 
-  test('is refused when it is truncated, longer, of another version or of an unknown type', () => {
+  test('is rejected when it is truncated, too long, of another version or of an unknown type', () => {
     const from = new Place(1_700_000_000_000)
     const dump = dumpEntry(from.store, from.put(Buffer.from('value'), 100n, [5, 6]))
     const refused = (broken: Buffer) => {
@@ -151,7 +151,7 @@ describe('an entry as bytes', () => {
     }
   })
 
-  test('of random bytes never throws, and either is stored whole or changes nothing', () => {
+  test('of random bytes never throws, and is either stored completely or changes nothing', () => {
     const header = fc
       .tuple(
         fc.constantFrom(0, 1, 1, 1, 2, 255),
@@ -178,7 +178,7 @@ describe('an entry as bytes', () => {
     )
   })
 
-  test('tells whether a record is still what was dumped', () => {
+  test('isUnchanged compares a record with its dump', () => {
     const place = new Place(1_700_000_000_000)
     const { store } = place
     const ref = place.put(Buffer.from('value'), 100n, undefined)
@@ -194,7 +194,7 @@ describe('an entry as bytes', () => {
   })
 })
 
-test('what is kept after its deadline arrives with its windows and notes, unless it is not kept any longer', () => {
+test('a stale entry is restored with its windows and its validator, unless its retention is over', () => {
   const [from, to] = [new Place(1_700_000_000_000), new Place(1_800_000_000_000)]
   const windows = { refreshAhead: 5, staleWhileRevalidate: 100, staleIfError: 300, retention: 400 }
   Object.assign(from.store.windows, windows)

@@ -1,10 +1,10 @@
-// The free blocks' bins against a plain list.
+// The bins of free blocks against a plain list.
 
 import { expect, test } from 'vitest'
 import { binOf, FreeBins, fittingBin } from '../../src/store/free-bins.ts'
 import { seededRandom } from '../support/random.ts'
 
-test('every block of the fitting bin is large enough, and none of a bin before it always is', () => {
+test('every block of the fitting bin is large enough, and of no earlier bin', () => {
   for (let units = 2; units < 20_000; units++) {
     const fitting = fittingBin(units)
     expect(binOf(units)).toBeLessThanOrEqual(fitting)

@@ -6,7 +6,7 @@ import type { Ref } from '../../src/store/arena.ts'
 import { Index, MIN_INDEX_BYTES, SLOT_BYTES } from '../../src/store/index.ts'
 import { type Random, seededRandom } from '../support/random.ts'
 
-/** What the index should hold: references by hash. */
+/** The expected content: references by hash. */
 class Model {
   readonly #byHash = new Map<number, Set<number>>()
   size = 0
@@ -34,7 +34,7 @@ class Model {
   }
 }
 
-/** The references that a probe finds. */
+/** The references found by a probe. */
 function probe(index: Index, hash: number): number[] {
   const found: number[] = []
   for (let at = index.seek(hash as Hash); index.slots[at] === hash && index.slots[at + 1] !== 0; at += 2)
@@ -53,7 +53,7 @@ function walkAll(index: Index, limit: number, steps = Number.POSITIVE_INFINITY):
   return seen
 }
 
-/** Everything is found by probing and by walking, walking is in order of hash, nothing else is there. */
+/** Checks that probes and walks find all entries and no others, and that walks are in order of hash. */
 function check(index: Index, model: Model): void {
   expect(index.count).toBe(model.size)
   const walked = walkAll(index, Number.POSITIVE_INFINITY)
@@ -71,7 +71,7 @@ function check(index: Index, model: Model): void {
   expect(at).toBe(walked.length)
 }
 
-/** Hashes of several natures: uniform, few, near each other, at the edges. */
+/** Several distributions of hashes: uniform, few, adjacent, at the limits. */
 const natures: readonly (readonly [string, (random: Random) => number])[] = [
   ['uniform', (random) => random() | 0],
   ['few, many of them equal', (random) => Math.imul(random() % 50, 0x9e3779b1)],
@@ -85,7 +85,7 @@ describe.each(natures)('hashes %s', (_name, draw) => {
     const index = new Index()
     const model = new Model()
     const entries: [hash: number, ref: number][] = []
-    // References wrap around to negative ones on the way.
+    // References become negative during the test.
     let next = 2 ** 31 - 5000
     for (let i = 0; i < 30_000; i++) {
       const growing = (i >>> 12) % 2 === 0
@@ -120,7 +120,7 @@ describe.each(natures)('hashes %s', (_name, draw) => {
 })
 
 describe('growth', () => {
-  test('shards split, load stays high, and shrink when emptied', () => {
+  test('shards split, keep a high load factor, and shrink when entries are removed', () => {
     const random = seededRandom(5)
     const index = new Index()
     const hashes = new Int32Array(200_000)
@@ -130,7 +130,7 @@ describe('growth', () => {
       index.insert(hashes[i] as Hash, (i + 1) as Ref)
       if (i > 1000) worst = Math.max(worst, index.bytes / (index.count * SLOT_BYTES))
     }
-    // Load between 0.64 and 0.8, and the overflow of each shard.
+    // A load factor between 0.64 and 0.8, and the overflow slots of each shard.
     expect(worst).toBeLessThan(1 / 0.64 + 0.1)
     expect(index.count).toBe(hashes.length)
     for (let i = 0; i < hashes.length; i++) {
@@ -148,7 +148,7 @@ describe('growth', () => {
     expect(index.bytes).toBe(MIN_INDEX_BYTES)
   })
 
-  test('bytes are those of all slots at every moment', () => {
+  test('bytes always equals the size of all slots', () => {
     const random = seededRandom(6)
     const index = new Index()
     const seen = new Map<Int32Array, true>()
@@ -178,7 +178,7 @@ describe('growth', () => {
     check(index, model)
   })
 
-  test('27,000 entries that no split can part', () => {
+  test('27,000 entries that no split can separate', () => {
     const index = new Index()
     const base = 0x5eed << 16
     for (let i = 0; i < 27_000; i++) index.insert((base + i) as Hash, (i + 1) as Ref)
@@ -225,7 +225,7 @@ describe('walk', () => {
     }
   })
 
-  test('steps bound the work, and the walk still sees everything', () => {
+  test('steps bound the work, and the walk still visits everything', () => {
     const random = seededRandom(9)
     const index = new Index()
     for (let i = 1; i <= 30_000; i++) index.insert((random() | 0) as Hash, i as Ref)
@@ -245,14 +245,14 @@ describe('walk', () => {
     expect(calls).toBeGreaterThan(60)
   })
 
-  test.each([1, 2, 16])('a run longer than %i steps does not stop it', (steps) => {
+  test.each([1, 2, 16])('makes progress across a run longer than %i steps', (steps) => {
     const index = new Index()
-    // Hashes next to each other share a home, and so lie ever farther from it.
+    // Adjacent hashes share a home slot, so each lies farther from it.
     for (let i = 1; i <= 200; i++) index.insert((0x4000_0000 + i) as Hash, i as Ref)
     expect(walkAll(index, Number.POSITIVE_INFINITY, steps)).toHaveLength(200)
   })
 
-  test('the greatest and the least hash', () => {
+  test('visits the greatest and the smallest hash', () => {
     const index = new Index()
     for (const [i, hash] of [0, -1, 1, -2, 2 ** 31 - 1, -(2 ** 31)].entries())
       index.insert(hash as Hash, (i + 1) as Ref)
@@ -266,7 +266,7 @@ describe('walk', () => {
     ])
   })
 
-  test('entries that are there throughout are returned, whatever comes and goes meanwhile', () => {
+  test('visits all entries that are present throughout, whatever is inserted and removed meanwhile', () => {
     const random = seededRandom(4)
     const index = new Index()
     const staying = new Map<number, number>()
@@ -286,7 +286,7 @@ describe('walk', () => {
         seen.add(ref)
         often.set(ref, (often.get(ref) ?? 0) + 1)
       })
-      // Grows through several splits, then shrinks again, between the calls.
+      // Between the calls the index grows through several splits, then shrinks again.
       const growing = calls++ % 40 < 20
       for (let i = 0; i < 800; i++) {
         if (growing) {

@@ -1,4 +1,4 @@
-// The walks over every record, absent ones too: nothing is passed over, and only what is unwanted goes.
+// Walks over all records, negative entries too: none is missed, and only unwanted ones are removed.
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -15,7 +15,7 @@ function filled(numbers: readonly number[]): Twin {
   return twin
 }
 
-test('prune removes what is not to be kept, while other writes go on', () => {
+test('prune removes unwanted records during concurrent writes', () => {
   fc.assert(
     fc.property(
       names,
@@ -31,7 +31,7 @@ test('prune removes what is not to be kept, while other writes go on', () => {
           cursor = store.keyspace.prune(cursor, steps, (bytes, start, end) =>
             wanted(Buffer.from(bytes.subarray(start, end)).toString()),
           )
-          // Those that come meanwhile are wanted.
+          // Records stored meanwhile are wanted.
           const late = `late${round++ * by + 1}`
           store.put(Buffer.from(late), 0, late.length, Buffer.alloc(40), 0, 40, 1, 0)
         } while (cursor !== 0)
@@ -56,7 +56,7 @@ test('prune removes what is not to be kept, while other writes go on', () => {
   )
 })
 
-test('walk shows every record once, expired and absent ones too', () => {
+test('walk visits every record once, expired and negative ones too', () => {
   const numbers = Array.from({ length: 3000 }, (_, i) => i)
   const twin = filled(numbers)
   twin.advance(1000)

@@ -1,4 +1,4 @@
-// Every layout of a record: fields are read back as they were written, and do not touch each other.
+// Every layout of a record: each field is read as it was written, and no write changes another field.
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -29,7 +29,7 @@ function setUp(): { arena: Arena; records: Records } {
   return { arena, records: new Records(arena) }
 }
 
-/** Makes a record as the store does, in a block with `spare` units more than it needs. */
+/** Writes a record as the store does, in a block with `spare` extra units. */
 function make(
   { arena, records }: { arena: Arena; records: Records },
   key: Uint8Array,
@@ -63,7 +63,7 @@ const layouts = [0, EXPIRES, LOADED, EXPIRES | LOADED, EXPIRES | LOADED | FRESHN
   ),
 )
 
-/** Before and after the deadline: whether a read looks closer, the record is stale, and expired. */
+/** By time relative to the deadline: whether a record needs a refresh check, is stale, is expired. */
 const MOMENTS: readonly (readonly [ms: number, isDue: boolean, isStale: boolean, isExpired: boolean])[] = [
   [-5, false, false, false],
   [-4, true, false, false],
@@ -79,7 +79,7 @@ describe.each(layouts)('flags %i, a key of %i bytes, %i units to spare', (flags,
     const { arena, records } = parts
     const key = Buffer.alloc(keyLength, 'key:')
     const value = Buffer.from('the value')
-    // Neighbours on both sides show writes outside the record.
+    // The neighbours on both sides detect writes outside the record.
     const before = make(parts, Buffer.from('before'), Buffer.alloc(50, 1), EXPIRES)
     const ref = make(parts, key, value, flags, spare)
     const after = make(parts, Buffer.from('after'), Buffer.alloc(50, 2), LOADED)
@@ -124,7 +124,7 @@ describe.each(layouts)('flags %i, a key of %i bytes, %i units to spare', (flags,
     check()
     expect(records.isRaw(ref)).toBe(true)
     if (flags & FRESHNESS) return
-    // Refused when it would leave more slack than the layout can say.
+    // Rejected when the slack would exceed its field.
     const shortened = records.setValueLength(ref, 3)
     check()
     expect(valueOfRecord(records, ref).toString()).toBe(shortened ? 'the' : 'the value')
@@ -134,7 +134,7 @@ describe.each(layouts)('flags %i, a key of %i bytes, %i units to spare', (flags,
   })
 })
 
-test('hasKey tells keys apart at every byte and every length', () => {
+test('hasKey distinguishes keys that differ in any byte or in length', () => {
   fc.assert(
     fc.property(
       fc.uint8Array({ maxLength: 40 }),
@@ -156,7 +156,7 @@ test('hasKey tells keys apart at every byte and every length', () => {
   )
 })
 
-test('records far out, where references are negative', () => {
+test('records at negative references', () => {
   const parts = setUp()
   const { arena, records } = parts
   arena.words.length = 2 ** 32 / arena.segmentUnits / 2
@@ -172,7 +172,7 @@ test('records far out, where references are negative', () => {
   }
 })
 
-test('a record moves to a block of the units it needs', () => {
+test('a moved record takes only the units it needs', () => {
   for (const spare of [0, 1, 3]) {
     const parts = setUp()
     const { arena, records } = parts
@@ -207,7 +207,7 @@ test('a record moves to a block of the units it needs', () => {
 })
 
 describe('refit', () => {
-  test('takes values that fit the block and the layout, refuses others unchanged', () => {
+  test('accepts values that fit the block and the layout, and changes nothing for others', () => {
     const parts = setUp()
     const { records } = parts
     const key = Buffer.from('sixteen byte key')

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { type Random, seededRandom } from '../support/random.ts'
 import { Twin } from './twin.ts'
 
-/** Bytes to take values from. */
+/** Source of value bytes. */
 const pool = Buffer.alloc(2 ** 21)
 const fill = seededRandom(77)
 for (let i = 0; i < pool.length; i += 4) pool.writeUInt32LE(fill(), i)
@@ -15,7 +15,7 @@ function sample(length: number, seed: number): Buffer {
   return pool.subarray(from, from + length)
 }
 
-/** Drawn evenly: at the bounds, where fast-check likes to be, nothing fits. */
+/** Uniform: near the bounds, which fast-check prefers, nothing fits. */
 const even = (min: number, max: number) => fc.noBias(fc.integer({ min, max }))
 
 /** Short names, empty ones, long ones (a wide record), names of any byte. */
@@ -61,7 +61,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     ),
   },
   {
-    // Many at once make the index grow while the budget is full.
+    // Many at once, so that the index grows while the budget is full.
     weight: 3,
     arbitrary: fc.record({ first: fc.nat(300), count: even(1, 150), length: even(0, 30), seed }).map(
       ({ first, count, length, seed }): Step =>
@@ -200,7 +200,7 @@ const workloads: Readonly<Record<string, Workload>> = {
     keys: 3000,
     length: (random) => (random() % 20 === 0 ? random() % 30_000 : random() % 200),
   },
-  'spans and shared segments': {
+  'large blocks and shared segments': {
     keys: 400,
     length: (random) => (random() % 3 === 0 ? 32_000 + (random() % 100_000) : random() % 9000),
   },
@@ -211,7 +211,7 @@ const workloads: Readonly<Record<string, Workload>> = {
   'values that come back at other sizes': { keys: 600, length: (random) => 2 ** (random() % 15) },
 }
 
-/** Long runs at a budget of many segments of 64 KiB; everything is compared now and then. */
+/** Long runs with a budget of many segments of 64 KiB, compared from time to time. */
 function run(twin: Twin, random: Random, { keys, length }: Workload, steps: number): void {
   for (let i = 0; i < steps; i++) {
     const name = `${random() % 8 === 0 ? 'long key '.repeat(30) : 'k'}${random() % keys}`
@@ -246,7 +246,7 @@ describe('long runs', () => {
     twin.drain()
   })
 
-  test('one workload after the other, at budgets that change', () => {
+  test('one workload after another, with changing budgets', () => {
     const twin = new Twin(1_500_000)
     const random = seededRandom(42)
     const all = Object.values(workloads)

@@ -1,4 +1,4 @@
-// The store: what a caller is promised, case by case.
+// The contract of the store, case by case.
 
 import { describe, expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
@@ -68,7 +68,7 @@ describe('bytes', () => {
     expect(at.store.usedBytes - empty).toBe(64)
   })
 
-  test('a value that exceeds the budget alone is refused and changes nothing', () => {
+  test('a value that alone exceeds the budget is rejected and changes nothing', () => {
     const at = new Bench(10_000)
     at.put('a', 'x'.repeat(1000))
     at.put('b', 'y')
@@ -80,7 +80,7 @@ describe('bytes', () => {
     expect([at.get('a'), at.get('b')]).toEqual(['x'.repeat(1000), 'y'])
   })
 
-  test('the largest value that fits is taken, and everything else evicted for it', () => {
+  test('the largest value that fits is stored, and everything else is evicted for it', () => {
     const at = new Bench(10_000)
     at.put('a', 'x')
     let length = 9500
@@ -91,7 +91,7 @@ describe('bytes', () => {
     expect(10_000 - at.store.usedBytes).toBeLessThan(24)
   })
 
-  test('a deadline that does not fit any more is refused and changes nothing', () => {
+  test('a deadline that does not fit the budget is rejected and changes nothing', () => {
     const at = new Bench(10_000)
     let length = 9500
     while (!at.store.fits(1, length)) length--
@@ -102,13 +102,13 @@ describe('bytes', () => {
     expect(at.store.expiring).toBe(0)
   })
 
-  test('a budget below an empty index refuses everything', () => {
+  test('a budget below the size of an empty index rejects everything', () => {
     const at = new Bench(1000)
     expect(at.put('a', '')).toBe(NULL_REF)
     expect(at.store.fits(0, 0)).toBe(false)
   })
 
-  test('no budget takes a record of 2 GiB, whose lengths would not fit an int32', () => {
+  test('a record of 2 GiB is rejected with any budget: its lengths do not fit an int32', () => {
     const at = new Bench(2 ** 40)
     at.put('a', 'x')
     expect(at.store.fits(1, 2 ** 31 - 100)).toBe(true)
@@ -121,7 +121,7 @@ describe('bytes', () => {
 })
 
 describe('in place', () => {
-  test('a value of about the same size takes the place of the one before', () => {
+  test('a value of about the same size replaces the old one in its block', () => {
     const at = new Bench(MIB)
     const ref = at.put('a', 'x'.repeat(20))
     at.put('b', 'y'.repeat(20))
@@ -149,7 +149,7 @@ describe('in place', () => {
 })
 
 describe('expiry', () => {
-  test('a key lives through the millisecond of its deadline', () => {
+  test('a key is still valid in the millisecond of its deadline', () => {
     const at = new Bench(MIB)
     at.put('a', '1', 1500)
     at.advance(1500)
@@ -179,7 +179,7 @@ describe('expiry', () => {
     },
   )
 
-  test('a deadline taken away and given back does not move the record', () => {
+  test('removing and setting a deadline again does not move the record', () => {
     const at = new Bench(MIB)
     const ref = at.put('a', '1', 100)
     at.store.deadline[0] = 0
@@ -193,7 +193,7 @@ describe('expiry', () => {
     expect(at.get('a')).toBeUndefined()
   })
 
-  test('sweep reclaims what nobody asks for, a bounded piece of the index at a time', () => {
+  test('sweep removes expired records, a bounded part of the index at a time', () => {
     const at = new Bench(4 * MIB)
     for (let i = 0; i < 5000; i++) at.put(`k${i}`, 'v', i % 2 === 0 ? 10 : undefined)
     at.advance(11)
@@ -211,7 +211,7 @@ describe('expiry', () => {
     expect(at.store.sweep(200)).toBe(0)
   })
 
-  test('a clock that is turned back makes nothing expire early', () => {
+  test('nothing expires early after the clock was set back', () => {
     const at = new Bench(MIB)
     at.put('a', '1', 1000)
     at.clock.set(at.clock.now() - 3_600_000)
@@ -221,7 +221,7 @@ describe('expiry', () => {
   })
 })
 
-describe('recency', () => {
+describe('accesses', () => {
   test('get and put touch, peek and scan do not', () => {
     const at = new Bench(MIB)
     for (const name of ['a', 'b', 'c', 'd', 'e']) at.put(name, '1')
@@ -251,12 +251,12 @@ describe('recency', () => {
   })
 })
 
-test('what was read ahead is not used once records have moved', () => {
+test('prefetched references are not used after records have moved', () => {
   const at = new Bench(8 * MIB)
   const names = Array.from({ length: 50_000 }, (_, i) => `k${i}`)
   for (const name of names) at.put(name, `value of ${name} `.repeat(4))
   for (let i = 0; i < names.length; i += 2) at.store.remove(at.peek(names[i]))
-  // Nothing has to be evicted, but the arena has to shrink: every write moves records.
+  // Nothing must be evicted, but the arena must shrink: every write moves records.
   at.store.maxBytes = at.store.usedBytes * 1.1
   const { evicted } = at.store
   let moved = 0
@@ -281,8 +281,8 @@ test('what was read ahead is not used once records have moved', () => {
   at.store.verify()
 })
 
-describe('absent keys', () => {
-  test('take room and are found, but are not counted and not scanned', () => {
+describe('negative entries', () => {
+  test('count against the budget and are found, but are neither counted as keys nor scanned', () => {
     const at = new Bench(MIB)
     at.put('a', '1')
     at.store.deadline[0] = at.instant.now + 10
@@ -295,7 +295,7 @@ describe('absent keys', () => {
     expect([at.store.size, at.store.absent]).toEqual([2, 0])
   })
 
-  test('are forgotten together', () => {
+  test('are removed together', () => {
     const at = new Bench(4 * MIB)
     for (let i = 0; i < 10_000; i++) {
       const key = Buffer.from(`k${i}`)
@@ -309,7 +309,7 @@ describe('absent keys', () => {
 })
 
 describe('random', () => {
-  test('finds every key sooner or later, and the only one at once', () => {
+  test('finds every key eventually, and a single key at once', () => {
     const at = new Bench(MIB)
     const random = seededRandom(3)
     const draw = (): number => random() / 2 ** 32
@@ -322,7 +322,7 @@ describe('random', () => {
     expect(found.size).toBe(10)
   })
 
-  test('finds the few among many that are expired or absent, without walking over all', () => {
+  test('finds few live keys among many expired ones without a walk over all', () => {
     const at = new Bench(16 * MIB)
     for (let i = 0; i < 50_000; i++) at.put(`k${i}`, '', 10)
     for (let i = 0; i < 100; i++) at.put(`live${i}`, '1')
@@ -344,7 +344,7 @@ describe('random', () => {
 })
 
 describe('budget', () => {
-  test('lowering it evicts the oldest at once, raising it makes room', () => {
+  test('lowering it evicts the least recently used at once, raising it makes room', () => {
     const at = new Bench(MIB)
     for (let i = 0; i < 5000; i++) at.put(`k${i}`, 'v'.repeat(100))
     at.store.maxBytes = 100_000
@@ -357,7 +357,7 @@ describe('budget', () => {
     at.store.verify()
   })
 
-  test('lowering it below what the index of many shards keeps', () => {
+  test('lowering it below the minimum size of an index with many shards', () => {
     const at = new Bench(16 * MIB)
     for (let i = 0; i < 150_000; i++) at.put(`k${i}`, '')
     at.store.maxBytes = 4000
@@ -368,8 +368,8 @@ describe('budget', () => {
   })
 })
 
-describe('what the process commits', () => {
-  /** As if every key were written about `turns` times. */
+describe('committed memory', () => {
+  /** Writes `bytes` of values under random keys, with reads in between. */
   function load(
     at: Bench,
     names: number,
@@ -399,7 +399,7 @@ describe('what the process commits', () => {
     ['64 B again', 2_000_000, () => 64],
   ]
 
-  test('records stay where they are once the index of a workload before has shrunk', () => {
+  test('records are not moved after the index of an earlier workload has shrunk', () => {
     const at = new Bench(16 * MIB)
     load(at, 400_000, () => 12, 8 * MIB, 1)
     const { indexBytes } = at.store
@@ -435,7 +435,7 @@ describe('what the process commits', () => {
   })
 })
 
-test('what an earlier batch found misleads nobody in a later one', () => {
+test('references prefetched by an earlier batch are not used in a later one', () => {
   const at = new Bench(1_000_000)
   const hashes = Int32Array.of(at.hash('k'), at.hash('other'))
   const { prefetcher } = at.store
@@ -446,7 +446,7 @@ test('what an earlier batch found misleads nobody in a later one', () => {
   prefetcher.endBatch()
   at.store.clear()
   prefetcher.prefetch(hashes, 1, 2)
-  // Looked up without a hint of its own, as by a request that had waited, or by COPY … DB.
+  // A lookup without a hint, as by a request that had waited, or by COPY … DB.
   expect(at.get('k')).toBeUndefined()
   at.put('k', 'again')
   at.store.verify()

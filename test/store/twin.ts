@@ -1,4 +1,4 @@
-// A store and a plain model of it that are told the same, and compared after every step.
+// A store and a plain model of it: both execute the same operations, and are compared after every step.
 
 import { expect } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
@@ -12,12 +12,12 @@ interface Entry {
   value: Buffer
   /** Milliseconds since the epoch; 0: none. */
   deadline: number
-  /** When it was loaded and how long that took. */
+  /** Load epoch and duration of the load, ms. */
   loaded: readonly [at: number, ms: number] | undefined
   absent: boolean
   raw: boolean
   second: number
-  /** What the store says it occupied when it was written. */
+  /** Bytes that it occupied according to the store when it was written. */
   bytes: number
 }
 
@@ -43,13 +43,13 @@ export class Twin {
   readonly clock = new ManualClock()
   readonly instant = new Instant(this.clock)
   readonly store: Store
-  /** In order of access, the least recent first. */
+  /** In order of access, the least recently used first. */
   readonly model = new Map<string, Entry>()
   evictions = 0
   readonly #hasher: Hasher
   #cursor = 0
   #scanned = new Set<string>()
-  /** Keys that were there since the scan began. */
+  /** Keys present since the scan began. */
   #owed = new Set<string>()
 
   constructor(maxBytes: number, seed = 1) {
@@ -57,7 +57,7 @@ export class Twin {
     this.store = new Store({ maxBytes, hasher: this.#hasher, instant: this.instant })
   }
 
-  /** Returns whether it was taken. */
+  /** Returns whether it was stored. */
   put(name: string, value: Buffer, options: PutOptions = {}): boolean {
     const { store } = this
     const key = Buffer.from(name, 'latin1')
@@ -72,7 +72,7 @@ export class Twin {
       store.loadMs = options.loadMs
     }
     const type = options.absent === true ? ValueType.ABSENT : ValueType.STRING
-    // Somewhere inside larger buffers, as the arguments of a request are.
+    // Inside larger buffers, as the arguments of a request are.
     const inKey = Buffer.concat([Buffer.from('>'), key, Buffer.from('<')])
     const inValue = Buffer.concat([Buffer.from('<<'), value, Buffer.from('>')])
     const write = (): Ref => store.put(inKey, 1, 1 + key.length, inValue, 2, 2 + value.length, type, flags)
@@ -86,7 +86,7 @@ export class Twin {
     return this.#write(name, write, entry, store.fits(key.length, value.length, flags))
   }
 
-  /** Changes the length of a value. Returns false if the store has no such key or refused. */
+  /** Changes the length of a value. False: no such key, or rejected. */
   resize(name: string, length: number): boolean {
     const entry = this.#live(name)
     const ref = this.#peek(name)
@@ -94,11 +94,11 @@ export class Twin {
     const { value } = entry
     const changed = { ...entry, value: Buffer.alloc(length) }
     value.copy(changed.value, 0, 0, Math.min(value.length, length))
-    // Within its block a value may be changed even when the block and one unit more would not fit the budget.
+    // In place, a value may grow even if its block and one unit more would not fit the budget.
     return this.#write(name, () => this.store.resize(ref, length), changed, undefined)
   }
 
-  /** Gives a key a deadline in milliseconds from now; `undefined`: takes it away. */
+  /** Sets the deadline of a key to `ms` from now; `undefined`: removes it. */
   expire(name: string, ttl: number | undefined): boolean {
     const entry = this.#live(name)
     const ref = this.#peek(name)
@@ -116,7 +116,7 @@ export class Twin {
     entry.raw = true
   }
 
-  /** Reads ahead as for a batch of requests, then hints at one of them; whatever comes next, it must not mislead. */
+  /** Prefetches as for a batch of requests, and hints at one of them. Any operation may follow. */
   warm(names: readonly string[], hinted: number): void {
     const hashes = Int32Array.from(names, (name) => {
       const key = Buffer.from(name, 'latin1')
@@ -177,7 +177,7 @@ export class Twin {
       const key = Buffer.from(name, 'latin1')
       const before = this.store.expired
       this.store.peek(key, 0, key.length)
-      // What the sweep left is found by looking, and counted there.
+      // Lookups find and count the expired records that the sweep left.
       if (this.store.expired === before) gone++
       this.#forget(name)
     }
@@ -185,7 +185,7 @@ export class Twin {
     this.#checkCounts()
   }
 
-  /** One call of a scan that goes on from where the last one ended. */
+  /** One call of a scan, from the cursor of the last one. */
   scan(limit: number): void {
     if (this.#cursor === 0) {
       this.#scanned = new Set()
@@ -229,7 +229,7 @@ export class Twin {
     expect(this.store.arenaBytes).toBe(0)
   }
 
-  /** Compares everything, and has the store check itself. */
+  /** Compares everything, and runs the integrity check of the store. */
   check(): void {
     this.store.verify()
     const names = new Set<string>()
@@ -251,7 +251,7 @@ export class Twin {
     this.#checkCounts()
   }
 
-  /** Evicts everything, and compares the order with the model's. */
+  /** Evicts everything, and compares the order with that of the model. */
   drain(): void {
     this.check()
     while (this.model.size > 0) this.evict()
@@ -321,7 +321,7 @@ export class Twin {
     return this.model.keys().next().value
   }
 
-  /** The model's entry of a key that has not expired; of one that has, the store is expected to notice now. */
+  /** The model's entry of a key, if it has not expired; the store must notice an expired one now. */
   #live(name: string): Entry | undefined {
     const entry = this.model.get(name)
     if (entry === undefined || !this.#isExpired(entry)) return entry
@@ -370,7 +370,7 @@ export class Twin {
 
   #checkCounts(): void {
     const { store } = this
-    // An empty store has a small index.
+    // The index of an empty store is small.
     if (store.usedBytes > Math.max(store.maxBytes, 1024)) expect.fail(`${store.usedBytes} bytes used`)
     let absent = 0
     let expiring = 0

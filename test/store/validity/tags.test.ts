@@ -1,4 +1,4 @@
-// Tags: what carries one is invalid once it is invalidated, and nothing else as long as there is room to remember.
+// Tags: invalidating one invalidates the entries that carry it, and no others while the table has room.
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -51,7 +51,7 @@ class Tagged {
 }
 
 describe('tags', () => {
-  test('within one millisecond the order counts', () => {
+  test('events within one millisecond are ordered', () => {
     const tagged = new Tagged()
     tagged.set('a', '1', ['x'])
     tagged.invalidate('x')
@@ -62,7 +62,7 @@ describe('tags', () => {
     expect(tagged.get('b')).toBe(null)
   })
 
-  test('a clock that goes back changes nothing', () => {
+  test('setting the clock back changes nothing', () => {
     const tagged = new Tagged()
     tagged.set('a', '1', ['x'])
     tagged.clock.set(995_000)
@@ -73,7 +73,7 @@ describe('tags', () => {
     expect([tagged.get('a'), tagged.get('b'), tagged.get('c')]).toEqual([null, null, '3'])
   })
 
-  test.each([1, 2, 3, 6, 7, MAX_TAGS])('each of %i tags invalidates', (count) => {
+  test.each([1, 2, 3, 6, 7, MAX_TAGS])('each of %i tags invalidates the entry', (count) => {
     for (let which = 0; which < count; which++) {
       const tagged = new Tagged()
       const tags = Array.from({ length: count }, (_, i) => `t${i}`)
@@ -87,7 +87,7 @@ describe('tags', () => {
     }
   })
 
-  test('a value that grows, and one that is given a deadline, keeps them', () => {
+  test('APPEND and EXPIRE keep the tags of an entry', () => {
     const tagged = new Tagged()
     for (const key of ['a', 'b']) tagged.set(key, 'short', ['x', 'y', 'z'])
     const { store } = tagged
@@ -100,7 +100,7 @@ describe('tags', () => {
     expect([tagged.get('a'), tagged.get('b')]).toEqual([null, null])
   })
 
-  test('a walk skips, and the sweep reclaims, what is invalid', () => {
+  test('scan skips invalid entries, and the sweep removes them', () => {
     const tagged = new Tagged()
     tagged.set('a', '1', ['x'])
     tagged.set('b', '2', [], EXPIRES)
@@ -113,7 +113,7 @@ describe('tags', () => {
     expect(seen).not.toContain('a')
   })
 
-  test('they travel, and an invalidation on the way counts', () => {
+  test('dumps carry tags, and an invalidation during the transfer counts', () => {
     for (const [flags, tags] of [
       [0, ['x']],
       [LOADED, ['x', 'y', 'z']],
@@ -133,7 +133,7 @@ describe('tags', () => {
       expect(to.get('key')).toBe('value')
       to.invalidate('x')
       expect(to.get('key')).toBe(null)
-      // It arrives once more, as if it had been on its way while the tag was invalidated here.
+      // It arrives again, as if the tag had been invalidated here during the transfer.
       to.pass(500)
       expect(restore()).toBe(true)
       expect(to.get('key')).toBe(null)
@@ -142,7 +142,7 @@ describe('tags', () => {
     }
   })
 
-  test('no dump that is cut short or changed is taken for what it is not', () => {
+  test('truncated or altered dumps are rejected', () => {
     const from = new Tagged()
     from.set('key', 'value', ['x', 'y', 'z'], LOADED)
     const dump = dumpEntry(from.store, from.store.peek(Buffer.from('key'), 0, 3))

@@ -1,4 +1,4 @@
-// A gap in the word of changes: what the origin gave before it is stale, and what it gives later is not.
+// A gap in the change notifications: values loaded before it are stale, values loaded later are not.
 
 import { describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
@@ -11,14 +11,14 @@ import { Store } from '../../../src/store/store.ts'
 
 const hasher = new Hasher({ low: 1, high: 2 })
 const LIFETIME = 1000
-const GRACE = 300
+const RETENTION = 300
 
-class Shelf {
+class Fixture {
   readonly clock = new ManualClock()
   readonly instant = new Instant(this.clock)
   readonly store = new Store({ maxBytes: 1 << 20, hasher, instant: this.instant })
 
-  /** Takes what the origin gives; with `NOTED` it is kept for `GRACE` ms after its lifetime, as version `v1`. */
+  /** Stores a loaded value; with `FRESHNESS` it is retained for `RETENTION` ms after its deadline, with validator `v1`. */
   load(key: string, flags = EXPIRES | FRESHNESS, type: ValueType = ValueType.STRING): void {
     const { store } = this
     store.deadline[0] = store.now + LIFETIME
@@ -26,9 +26,9 @@ class Shelf {
     store.loadMs = 1
     Object.assign(store.windows, {
       refreshAhead: 0,
-      staleWhileRevalidate: GRACE,
-      staleIfError: GRACE,
-      retention: GRACE,
+      staleWhileRevalidate: RETENTION,
+      staleIfError: RETENTION,
+      retention: RETENTION,
     })
     store.newValidator = Buffer.from('v1')
     const bytes = Buffer.from(key)
@@ -64,145 +64,145 @@ class Shelf {
     return dumpEntry(this.store, this.store.peek(bytes, 0, bytes.length))
   }
 
-  restore(key: string, dump: Buffer, isDeaf = false): boolean {
+  restore(key: string, dump: Buffer, isDisconnected = false): boolean {
     const bytes = Buffer.from(key)
-    return restoreEntry(this.store, bytes, 0, bytes.length, dump, isDeaf)
+    return restoreEntry(this.store, bytes, 0, bytes.length, dump, isDisconnected)
   }
 }
 
-test('what has windows is stale, what has none is gone, and so are absences; what was set stays', () => {
-  const shelf = new Shelf()
-  shelf.load('noted')
-  shelf.load('plain', EXPIRES)
-  shelf.load('endless', 0)
-  shelf.load('absent', EXPIRES, ValueType.ABSENT)
-  shelf.set('set')
-  shelf.store.validity.invalidateLoaded()
-  const keys = ['noted', 'plain', 'endless', 'absent', 'set'] as const
-  expect(shelf.states(...keys)).toEqual(['stale', 'none', 'none', 'none', 'fresh'])
-  expect([shelf.store.invalidated, shelf.store.expired]).toEqual([3, 0])
-  shelf.store.verify()
+test('a gap makes values with windows stale, removes others and negative entries, and keeps values set by clients', () => {
+  const fixture = new Fixture()
+  fixture.load('windows')
+  fixture.load('plain', EXPIRES)
+  fixture.load('endless', 0)
+  fixture.load('absent', EXPIRES, ValueType.ABSENT)
+  fixture.set('set')
+  fixture.store.validity.invalidateLoaded()
+  const keys = ['windows', 'plain', 'endless', 'absent', 'set'] as const
+  expect(fixture.states(...keys)).toEqual(['stale', 'none', 'none', 'none', 'fresh'])
+  expect([fixture.store.invalidated, fixture.store.expired]).toEqual([3, 0])
+  fixture.store.verify()
 })
 
-test('windows count from the gap, or from the end of the lifetime if that was before', () => {
-  const shelf = new Shelf()
-  shelf.load('old')
-  shelf.pass(LIFETIME - 100)
-  shelf.load('young')
-  shelf.pass(200)
-  shelf.store.validity.invalidateLoaded()
-  expect(shelf.states('old', 'young')).toEqual(['stale', 'stale'])
-  shelf.pass(GRACE - 100)
-  expect(shelf.states('old', 'young')).toEqual(['stale', 'stale'])
-  shelf.pass(1)
-  expect(shelf.states('old', 'young')).toEqual(['none', 'stale'])
-  shelf.pass(98)
-  expect(shelf.state('young')).toBe('stale')
-  shelf.pass(1)
-  expect(shelf.state('young')).toBe('none')
+test('windows begin at the gap, or at the deadline if that was earlier', () => {
+  const fixture = new Fixture()
+  fixture.load('old')
+  fixture.pass(LIFETIME - 100)
+  fixture.load('young')
+  fixture.pass(200)
+  fixture.store.validity.invalidateLoaded()
+  expect(fixture.states('old', 'young')).toEqual(['stale', 'stale'])
+  fixture.pass(RETENTION - 100)
+  expect(fixture.states('old', 'young')).toEqual(['stale', 'stale'])
+  fixture.pass(1)
+  expect(fixture.states('old', 'young')).toEqual(['none', 'stale'])
+  fixture.pass(98)
+  expect(fixture.state('young')).toBe('stale')
+  fixture.pass(1)
+  expect(fixture.state('young')).toBe('none')
 })
 
-test('a second gap does not lengthen what the first has begun', () => {
-  const shelf = new Shelf()
-  shelf.load('key')
-  shelf.store.validity.invalidateLoaded()
-  expect(shelf.state('key')).toBe('stale')
-  shelf.pass(GRACE - 1)
-  shelf.store.validity.invalidateLoaded()
-  expect(shelf.state('key')).toBe('stale')
-  shelf.pass(1)
-  expect(shelf.state('key')).toBe('none')
+test('a second gap does not extend the windows', () => {
+  const fixture = new Fixture()
+  fixture.load('key')
+  fixture.store.validity.invalidateLoaded()
+  expect(fixture.state('key')).toBe('stale')
+  fixture.pass(RETENTION - 1)
+  fixture.store.validity.invalidateLoaded()
+  expect(fixture.state('key')).toBe('stale')
+  fixture.pass(1)
+  expect(fixture.state('key')).toBe('none')
 })
 
-test('within the millisecond of the gap the order counts', () => {
-  const shelf = new Shelf()
-  shelf.load('before')
-  shelf.store.validity.invalidateLoaded()
-  shelf.load('after')
-  expect(shelf.states('before', 'after')).toEqual(['stale', 'fresh'])
-  shelf.store.validity.invalidateLoaded()
-  expect(shelf.states('before', 'after')).toEqual(['stale', 'stale'])
+test('loads and gaps within one millisecond are ordered', () => {
+  const fixture = new Fixture()
+  fixture.load('before')
+  fixture.store.validity.invalidateLoaded()
+  fixture.load('after')
+  expect(fixture.states('before', 'after')).toEqual(['stale', 'fresh'])
+  fixture.store.validity.invalidateLoaded()
+  expect(fixture.states('before', 'after')).toEqual(['stale', 'stale'])
 })
 
-describe('a clock that goes back', () => {
-  test('after the gap does not make stale what is loaded then, nor fresh what was before', () => {
-    const shelf = new Shelf()
-    shelf.load('before')
-    shelf.store.validity.invalidateLoaded()
-    shelf.pass(-3_600_000)
-    shelf.load('after')
-    expect(shelf.states('before', 'after')).toEqual(['stale', 'fresh'])
-    shelf.pass(LIFETIME)
-    expect(shelf.state('after')).toBe('fresh')
-    shelf.pass(1)
-    expect(shelf.state('after')).toBe('stale')
+describe('a clock set back', () => {
+  test('after the gap: later loads are fresh, earlier ones stay stale', () => {
+    const fixture = new Fixture()
+    fixture.load('before')
+    fixture.store.validity.invalidateLoaded()
+    fixture.pass(-3_600_000)
+    fixture.load('after')
+    expect(fixture.states('before', 'after')).toEqual(['stale', 'fresh'])
+    fixture.pass(LIFETIME)
+    expect(fixture.state('after')).toBe('fresh')
+    fixture.pass(1)
+    expect(fixture.state('after')).toBe('stale')
   })
 
-  test('before the gap does not keep fresh what was loaded before that', () => {
-    const shelf = new Shelf()
-    shelf.load('before')
-    shelf.pass(-3_600_000)
-    shelf.load('between')
-    shelf.store.validity.invalidateLoaded()
-    shelf.load('after')
-    expect(shelf.states('before', 'between', 'after')).toEqual(['stale', 'stale', 'fresh'])
+  test('before the gap: loads before the setback become stale too', () => {
+    const fixture = new Fixture()
+    fixture.load('before')
+    fixture.pass(-3_600_000)
+    fixture.load('between')
+    fixture.store.validity.invalidateLoaded()
+    fixture.load('after')
+    expect(fixture.states('before', 'between', 'after')).toEqual(['stale', 'stale', 'fresh'])
   })
 })
 
-test('what nobody asks for is skipped by a scan, and reclaimed by the sweep when its windows have passed', () => {
-  const shelf = new Shelf()
-  shelf.load('key')
-  shelf.store.validity.invalidateLoaded()
+test('a scan skips stale values, and the sweep removes them when their windows have passed', () => {
+  const fixture = new Fixture()
+  fixture.load('key')
+  fixture.store.validity.invalidateLoaded()
   const seen: string[] = []
-  shelf.store.keyspace.scan(0, 100, (ref) => seen.push(shelf.store.copyKey(ref).toString()))
+  fixture.store.keyspace.scan(0, 100, (ref) => seen.push(fixture.store.copyKey(ref).toString()))
   expect(seen).toEqual([])
-  expect([shelf.store.sweep(4096), shelf.store.size]).toEqual([0, 1])
-  shelf.pass(GRACE)
-  expect([shelf.store.sweep(4096), shelf.store.size]).toEqual([1, 0])
+  expect([fixture.store.sweep(4096), fixture.store.size]).toEqual([0, 1])
+  fixture.pass(RETENTION)
+  expect([fixture.store.sweep(4096), fixture.store.size]).toEqual([1, 0])
 })
 
-test('what is stale for a gap is stale elsewhere too, for as long', () => {
-  const from = new Shelf()
+test('a value that is stale because of a gap is stale on the receiving node too, for as long', () => {
+  const from = new Fixture()
   from.load('key')
   from.pass(10)
   from.store.validity.invalidateLoaded()
   from.pass(100)
-  const to = new Shelf()
+  const to = new Fixture()
   to.pass(5000)
   expect(to.restore('key', from.dump('key'))).toBe(true)
   expect(to.state('key')).toBe('stale')
-  to.pass(GRACE - 101)
+  to.pass(RETENTION - 101)
   expect(to.state('key')).toBe('stale')
   to.pass(1)
   expect(to.state('key')).toBe('none')
 })
 
-test('what comes from who does not hear is stale at once where word is heard, and dropped if it cannot be', () => {
+test('an entry from a node without change notifications is stored stale, or dropped without windows', () => {
   for (const [flags, state] of [
     [EXPIRES | FRESHNESS, 'stale'],
     [EXPIRES, 'none'],
   ] as const) {
-    const from = new Shelf()
+    const from = new Fixture()
     from.load('key', flags)
     const dump = from.dump('key')
     markWithoutNotifications(dump)
-    const to = new Shelf()
+    const to = new Fixture()
     expect(to.restore('key', dump)).toBe(true)
     expect(to.state('key')).toBe(state)
-    const deaf = new Shelf()
-    expect(deaf.restore('key', dump, true)).toBe(true)
-    expect(deaf.state('key')).toBe('fresh')
+    const disconnected = new Fixture()
+    expect(disconnected.restore('key', dump, true)).toBe(true)
+    expect(disconnected.state('key')).toBe('fresh')
   }
 })
 
-test('after word that everything has changed, what another node had before is not taken', () => {
+test('after a notification that everything changed, older copies of other nodes are dropped', () => {
   for (const [ago, state] of [
     [5000, 'none'],
     [60_000, 'fresh'],
   ] as const) {
-    const from = new Shelf()
+    const from = new Fixture()
     from.load('key')
-    const to = new Shelf()
+    const to = new Fixture()
     to.store.validity.recordAllChanged()
     to.pass(ago)
     expect(to.restore('key', from.dump('key'))).toBe(true)
@@ -210,18 +210,18 @@ test('after word that everything has changed, what another node had before is no
   }
 })
 
-test('versions of another source are no versions', () => {
-  const shelf = new Shelf()
-  shelf.load('before')
-  shelf.store.validity.invalidateValidators()
-  shelf.load('after')
-  const version = (key: string): string => {
+test('validators of another origin are void', () => {
+  const fixture = new Fixture()
+  fixture.load('before')
+  fixture.store.validity.invalidateValidators()
+  fixture.load('after')
+  const validatorOf = (key: string): string => {
     const bytes = Buffer.from(key)
-    return shelf.store.validity.validator(shelf.store.peek(bytes, 0, bytes.length)).toString()
+    return fixture.store.validity.validator(fixture.store.peek(bytes, 0, bytes.length)).toString()
   }
-  expect([version('before'), version('after')]).toEqual(['', 'v1'])
-  const to = new Shelf()
-  to.restore('before', shelf.dump('before'))
+  expect([validatorOf('before'), validatorOf('after')]).toEqual(['', 'v1'])
+  const to = new Fixture()
+  to.restore('before', fixture.dump('before'))
   const bytes = Buffer.from('before')
   expect(to.store.validity.validator(to.store.peek(bytes, 0, bytes.length)).toString()).toBe('')
 })
