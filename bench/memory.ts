@@ -1,4 +1,4 @@
-// The memory benchmark: bytes per entry beside redis-server, pauses while filling, latency at ten million entries.
+// The memory benchmark: bytes per entry compared to redis-server, pauses while filling, latency at ten million entries.
 
 import { spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -20,10 +20,10 @@ export interface MemoryRow {
   readonly server: string
   readonly entries: number
   readonly valueBytes: number
-  /** Growth of resident memory per key of 16 bytes. */
+  /** Growth of resident memory (RSS) per entry with a key of 16 bytes. */
   readonly bytesPerEntry: number
   readonly ratio?: number
-  /** The longest wait for a PING from another connection while filling, ms. */
+  /** The longest PING on another connection while filling, ms. */
   readonly longestPing: number
 }
 
@@ -31,7 +31,7 @@ export interface LatencyRow {
   readonly server: string
   readonly entries: number
   readonly opsPerSecond: number
-  /** Milliseconds of a request, 50 clients, 9 reads to a write, Zipf. */
+  /** Latency of a request in ms: 50 clients, 90 % reads, Zipf. */
   readonly p50: number
   readonly p99: number
   readonly p999: number
@@ -44,9 +44,9 @@ export interface MemoryResults {
   readonly servers: readonly { readonly name: string; readonly version: string }[]
   readonly rows: readonly MemoryRow[]
   readonly latency: readonly LatencyRow[]
-  /** The most that is resident for a group at its budget under values of changing size. */
+  /** Peak RSS of a group at its budget, with values of changing sizes. */
   readonly budget: { readonly budgetBytes: number; readonly growthBytes: number; readonly ratio: number }
-  /** In one process, without a server: the longest single `put` while growing to so many entries. */
+  /** In one process, without a server: the longest single `put` while the store grows to `entries`. */
   readonly growth: {
     readonly entries: number
     readonly gib: number
@@ -91,7 +91,7 @@ export async function benchMemory({ smoke }: { readonly smoke: boolean }): Promi
   writeFileSync(`${RESULTS}memory.json`, `${JSON.stringify(results, null, 2)}\n`)
 }
 
-/** Fills a server, with another process asking PING all the while. */
+/** Fills a server while another process sends PING. */
 async function fill(server: Server, entries: number, valueBytes: number): Promise<MemoryRow> {
   await fillKeys(server.port, 0, 1000, valueBytes)
   const before = server.residentBytes()
@@ -107,7 +107,7 @@ async function fill(server: Server, entries: number, valueBytes: number): Promis
   }
 }
 
-/** `end` resolves to the longest wait for a PING, ms. */
+/** `end` resolves to the longest PING, ms. */
 async function startPing(port: number): Promise<{ end(): Promise<number> }> {
   const [program, ...args] = pinned(LOAD_CORE, [process.execPath, '--import', 'tsx', PING, String(port)])
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
@@ -147,7 +147,7 @@ async function load(server: Server, entries: number, smoke: boolean): Promise<La
   }
 }
 
-/** The most resident memory at a full budget, beyond the idle process, while values of several sizes pass through. */
+/** Peak RSS beyond that of the idle process, at a full budget, while values of several sizes are written. */
 async function atBudget(budgetBytes: number): Promise<MemoryResults['budget']> {
   const server = await startErinys({ maxBytes: String(budgetBytes) })
   try {
@@ -163,7 +163,7 @@ async function atBudget(budgetBytes: number): Promise<MemoryResults['budget']> {
   }
 }
 
-/** Grows a store beyond 4 GiB and 16.7 million entries, and times every single put. */
+/** Grows a store beyond 4 GiB and 16.7 million entries, and times every put. */
 function growStore(entries: number): MemoryResults['growth'] {
   const instant = new Instant({ now: Date.now })
   const store = new Store({ maxBytes: 8 * 2 ** 30, hasher: new Hasher(randomSeed()), instant })

@@ -1,4 +1,4 @@
-// The request decoder on the traffic of caches, with redis-parser on the same bytes as the reference.
+// The request decoder on typical cache traffic, with redis-parser on the same bytes as the reference.
 
 import Parser from 'redis-parser'
 import { Args } from '../../src/resp/args.ts'
@@ -15,7 +15,7 @@ function request(...args: string[]): string {
   return `*${args.length}\r\n${args.map((arg) => `$${arg.length}\r\n${arg}\r\n`).join('')}`
 }
 
-/** redis-benchmark's keys. */
+/** Keys as redis-benchmark makes them. */
 const keyOf = (i: number) => `key:${String((i * 7919) % 1_000_000).padStart(12, '0')}`
 const get = (i: number) => request('GET', keyOf(i))
 const set = (i: number) => request('SET', keyOf(i), 'x'.repeat(32))
@@ -62,7 +62,7 @@ function parses(name: string, chunk: Buffer, operations: number): Case {
   return { name, operations, run }
 }
 
-/** The same stream in chunks that end anywhere, as a busy socket's do. */
+/** The same stream in chunks that end anywhere, as those of a busy socket. */
 function cutAnywhere(make: (i: number) => string): { chunks: Buffer[]; operations: number } {
   const operations = 16_384
   const stream = pipeline(make, operations)
@@ -71,7 +71,7 @@ function cutAnywhere(make: (i: number) => string): { chunks: Buffer[]; operation
   return { chunks, operations }
 }
 
-/** One chunk per turn with so many requests, repeated to fill a measurable call. */
+/** Chunks of `depth` requests each, as many as a measurable call needs. */
 function turns(make: (i: number) => string, depth: number): { chunks: Buffer[]; operations: number } {
   const count = Math.ceil(1024 / depth)
   return { chunks: Array.from({ length: count }, () => pipeline(make, depth)), operations: count * depth }

@@ -1,4 +1,4 @@
-// The micro benchmarks together; fails when a hot path allocates, or what has a limit takes longer.
+// Runs all micro benchmarks. Fails when a hot path allocates, or an operation exceeds its time limit.
 
 import * as commands from './command.bench.ts'
 import * as decoder from './decoder.bench.ts'
@@ -9,7 +9,7 @@ import * as reply from './reply.bench.ts'
 import * as slots from './slots.bench.ts'
 import * as store from './store.bench.ts'
 
-/** Bytes per operation that are not garbage: what looking at the heap varies by. */
+/** Measuring noise in bytes per operation. */
 const NOISE = 0.5
 
 const WITHOUT_GARBAGE = new Set<string>([
@@ -22,10 +22,10 @@ const WITHOUT_GARBAGE = new Set<string>([
   'index probe, 100,000 entries',
 ])
 
-/** Nanoseconds that an operation may take. */
+/** Time limits per operation, ns. */
 const LIMITS = new Map(Object.entries(slots.LIMITS))
 
-/** Returns what is wrong, a line each. */
+/** Returns one line per failure. */
 export async function benchMicro({ smoke }: { readonly smoke: boolean }): Promise<string[]> {
   const faults: string[] = []
   for (const suite of [decoder, framer, reply, store, slots, link, commands]) {

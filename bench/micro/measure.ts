@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Bench } from 'tinybench'
 
-/** A function to measure; one call does `operations` operations, enough for the clock to see. */
+/** A function to measure. One call does `operations` operations, enough for the resolution of the clock. */
 export interface Case {
   readonly name: string
   readonly operations: number
@@ -12,27 +12,27 @@ export interface Case {
 }
 
 export interface MeasureOptions {
-  /** Milliseconds to measure each case for. */
+  /** Milliseconds per case. */
   readonly time: number
 }
 
 export interface Row {
   readonly name: string
-  /** Of the median call. */
+  /** From the median call. */
   readonly opsPerSecond: number
-  /** Heap and array buffers, garbage included. */
+  /** Allocated bytes of heap and array buffers, garbage included. */
   readonly bytesPerOp: number
 }
 
-/** Most operations between two looks at the heap. */
+/** Maximum operations between two readings of the heap size. */
 const SLICE_OPERATIONS = 20_000
 
-/** Most bytes that a slice should allocate: far fewer than start a collection. */
+/** Maximum bytes that a slice should allocate: far fewer than trigger a garbage collection. */
 const SLICE_BYTES = 256 * 1024
 
 const SLICES = 31
 
-/** How often what is held is measured. */
+/** Repetitions of a measurement of retained bytes. */
 const RETAINED = 5
 
 /** Measures the cases one after another in this process. */
@@ -49,8 +49,8 @@ export async function measure(cases: readonly Case[], { time }: MeasureOptions):
 }
 
 /**
- * Bytes that one call allocates: the median over slices of calls, so that slices in which a collection ran, or
- * something else allocated, do not count. What looking at the heap costs is measured alike and taken off.
+ * Bytes that one call allocates: the median over slices of calls, so that slices with a garbage collection, or with other
+ * allocations, do not count. The cost of reading the heap size is measured in the same way and subtracted.
  */
 export function bytesPerCall(run: () => void, operations: number): number {
   const most = Math.max(1, Math.round(SLICE_OPERATIONS / operations))
@@ -61,7 +61,7 @@ export function bytesPerCall(run: () => void, operations: number): number {
   return Math.max(0, medianGrowth(run, calls) - looking) / calls
 }
 
-/** Bytes that are held as long as what `make` returns: the median of several, as code that is compiled counts too. */
+/** Bytes retained by the result of `make`: the median of several, as compiled code counts too. */
 export function retainedBytes<Held>(make: () => Held, discard: (held: Held) => void = () => {}): number {
   const growths = Array.from({ length: RETAINED }, () => {
     collectGarbage()
@@ -96,7 +96,7 @@ let collect: (() => void) | undefined
 
 function collectGarbage(): void {
   if (collect === undefined) {
-    // Works without --expose-gc on the command line: the flag counts for contexts made after it.
+    // Works without --expose-gc on the command line: the flag applies to contexts created later.
     setFlagsFromString('--expose-gc')
     collect = runInNewContext('gc') as () => void
   }

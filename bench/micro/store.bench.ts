@@ -23,7 +23,7 @@ const random = randomFrom(1)
 const keys = Buffer.alloc(KEYS * 2 * KEY_BYTES)
 for (let i = 0; i < KEYS * 2; i++) keys.write(`key:${String(i).padStart(12, '0')}`, i * KEY_BYTES, 'latin1')
 const value = Buffer.alloc(32, 'x')
-/** Positions of keys drawn at random. */
+/** Positions of random keys. */
 const drawn = Int32Array.from({ length: STEPS }, () => Math.floor(random() * KEYS) * KEY_BYTES)
 
 function filled(maxBytes: number): Store {
@@ -38,7 +38,7 @@ function put(store: Store, at: number): void {
 
 function storeCases(): Case[] {
   const store = filled(2 ** 30)
-  // Half of the keys fit, so that every new one evicts the oldest.
+  // Half of the keys fit, so that every new one evicts another.
   const full = filled(store.usedBytes / 2)
   let next = 0
   return [

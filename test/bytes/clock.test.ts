@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { ManualClock, systemClock, systemTimers } from '../../src/bytes/clock.ts'
 
-test('the system clock tells milliseconds since the epoch', () => {
+test('the system clock returns milliseconds since the epoch', () => {
   const before = Date.now()
   const now = systemClock.now()
   expect(now).toBeGreaterThanOrEqual(before)
@@ -23,7 +23,7 @@ test('a system timer runs once, unless cancelled', () => {
   }
 })
 
-test('a system timer waits for no less than is asked for, however long that is', () => {
+test('a system timer never runs early, however long its delay is', () => {
   vi.useFakeTimers()
   const timeout = vi.spyOn(globalThis, 'setTimeout')
   try {
@@ -34,7 +34,7 @@ test('a system timer waits for no less than is asked for, however long that is',
   }
 })
 
-test('manual time stands still, advances and jumps', () => {
+test('manual time changes only by advance and set', () => {
   const clock = new ManualClock(1000)
   expect([clock.now(), clock.now()]).toStrictEqual([1000, 1000])
   clock.advance(5)
@@ -44,7 +44,7 @@ test('manual time stands still, advances and jumps', () => {
   expect(() => clock.advance(-1)).toThrow(RangeError)
 })
 
-test('advancing runs what falls due, in order, each at its own moment', () => {
+test('advance runs due timers in order, each at its time', () => {
   const clock = new ManualClock(0)
   const log: string[] = []
   const note = (name: string) => () => log.push(`${name}@${clock.now()}`)
@@ -64,7 +64,7 @@ test('advancing runs what falls due, in order, each at its own moment', () => {
   expect(clock.pending).toBe(1)
 })
 
-test('a jump runs no timer; what is overdue then runs at the next advance', () => {
+test('set runs no timers; overdue ones run at the next advance', () => {
   const clock = new ManualClock(0)
   const run = vi.fn()
   clock.after(10, run)

@@ -1,11 +1,11 @@
-// Copying by words against the copying of the platform.
+// Copying by words against the native copy.
 
 import { expect, test } from 'vitest'
 import { copyBytes } from '../../src/bytes/copy.ts'
 
 const source = Uint8Array.from({ length: 700 }, (_, i) => (i * 167 + 13) & 255)
 
-test('every length, from and to every alignment, and nothing beside it', () => {
+test('copies every length between all alignments, and nothing else', () => {
   const lengths = [...Array(70).keys(), 255, 256, 257, 258, 600]
   for (const length of lengths) {
     for (let from = 0; from < 5; from++) {

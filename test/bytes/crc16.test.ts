@@ -30,7 +30,7 @@ test.each([
   expect(slot(key)).toBe(expected)
 })
 
-test('only what stands in the first closed, filled braces counts', () => {
+test('only the bytes in the first closed, non-empty braces count', () => {
   expect(slot('{user1000}.following')).toBe(slot('user1000'))
   expect(slot('foo{{bar}}zap')).toBe(slot('{bar'))
   expect(slot('foo{bar}{zap}')).toBe(slot('bar'))
@@ -55,7 +55,7 @@ test('tagged keys share the slot of their tag', () => {
 describeWithRedis(
   'CLUSTER KEYSLOT of redis-server',
   (redis) => {
-    test('answers the same', async () => {
+    test('returns the same slots', async () => {
       const key = fc.oneof(
         fc.string({ unit: fc.constantFrom(...'{}ab'), maxLength: 10 }),
         fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString('latin1')),

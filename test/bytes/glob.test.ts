@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { globMatch } from '../../src/bytes/glob.ts'
 import { describeWithRedis } from '../support/redis-server.ts'
 
-/** Both ranges stand between bytes that do not belong to them. */
+/** Both ranges are surrounded by other bytes. */
 function matches(pattern: string, text: string, nocase = false): boolean {
   const p = Buffer.from(`*]${pattern}*]`, 'latin1')
   const t = Buffer.from(`ab${text}ab`, 'latin1')
@@ -127,14 +127,14 @@ describeWithRedis('patterns of redis-server', (redis) => {
     await redis().pipeline([['FLUSHALL'], ...keys.map((key) => ['SET', key, ''])])
     const replies = await redis().pipeline(globs.map((glob) => ['KEYS', glob]))
     globs.forEach((glob, i) => {
-      // KEYS takes a lone star for all keys before it looks at patterns.
+      // KEYS handles `*` alone before it matches patterns.
       const expected = keys.filter((key) => glob === '*' || matches(glob, key)).sort()
       const found = replies[i]
       expect(Array.isArray(found) && found.map(String).sort(), glob).toStrictEqual(expected)
     })
   })
 
-  test('CONFIG GET finds the same settings without case', async () => {
+  test('CONFIG GET finds the same settings, ignoring case', async () => {
     const all = await redis().call('CONFIG', 'GET', '*')
     const names = Array.isArray(all) ? all.map(String).filter((_, i) => i % 2 === 0) : []
     expect(names.length).toBeGreaterThan(100)

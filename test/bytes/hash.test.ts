@@ -1,4 +1,4 @@
-// The keyed hash against its definition, computed another way.
+// The keyed hash against an independent implementation of its definition.
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -149,7 +149,7 @@ describe('spread', () => {
 })
 
 describe('Hasher', () => {
-  test('answers what it was told for exactly that range, until told to forget', () => {
+  test('returns the primed hash for exactly that range, until forget', () => {
     const hasher = new Hasher(countingKey)
     const bytes = Buffer.from('some bytes')
     const same = Buffer.from('some bytes')

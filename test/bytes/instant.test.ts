@@ -1,10 +1,10 @@
-// The shared present moment.
+// The cached current time.
 
 import { expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { Instant } from '../../src/bytes/instant.ts'
 
-test('stands still until it is refreshed', () => {
+test('does not change until refresh', () => {
   const clock = new ManualClock(1000)
   const instant = new Instant(clock)
   clock.advance(5)
@@ -13,7 +13,7 @@ test('stands still until it is refreshed', () => {
   expect([instant.now, instant.ms[0]]).toEqual([1005, 1005])
 })
 
-test('seconds count from its making, and never below 0 when the clock is turned back', () => {
+test('seconds count from its creation, and are never negative when the clock is set back', () => {
   const clock = new ManualClock(10_500)
   const instant = new Instant(clock)
   const secondAt = (now: number): number => {
@@ -24,7 +24,7 @@ test('seconds count from its making, and never below 0 when the clock is turned 
   expect([10_500, 11_499, 11_500, 13_000, 9000].map(secondAt)).toEqual([0, 0, 1, 2, 0])
 })
 
-test('counts how often the clock was turned back', () => {
+test('counts how often the clock was set back', () => {
   const clock = new ManualClock(1000)
   const instant = new Instant(clock)
   const setbacksAt = (now: number): number => {
@@ -35,7 +35,7 @@ test('counts how often the clock was turned back', () => {
   expect([1000, 2000, 1999, 1999, 5000, 1].map(setbacksAt)).toEqual([0, 0, 1, 1, 1, 2])
 })
 
-test('what takes how long is not told by a clock that was turned back', () => {
+test('monotonicMs does not decrease when the clock is set back', () => {
   const clock = new ManualClock(1000)
   const instant = new Instant(clock)
   const steadyAt = (now: number): number => {

@@ -5,7 +5,7 @@ import { describeWithRedis, type RedisReply } from '../support/redis-server.ts'
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1')
 
-/** The answer as LCS … IDX WITHMATCHLEN gives it. */
+/** The reply of LCS … IDX WITHMATCHLEN. */
 function indexes(a: string, b: string, minMatchLength = 0): RedisReply {
   const { text, matches } = longestCommonSubsequence(bytes(a), bytes(b), minMatchLength)
   const ranges = matches.map((m) => [[m.aStart, m.aEnd], [m.bStart, m.bEnd], m.aEnd - m.aStart + 1])
@@ -41,7 +41,7 @@ test.each([
   expect(lcsLength(bytes(a), bytes(b))).toBe(expected.length)
 })
 
-test('the runs spell the subsequence, in falling order', () => {
+test('the runs form the subsequence, last to first', () => {
   const strings = fc.string({ unit: fc.constantFrom(...'abc'), maxLength: 40 })
   fc.assert(
     fc.property(strings, strings, (a, b) => {
@@ -58,14 +58,14 @@ test('the runs spell the subsequence, in falling order', () => {
   )
 })
 
-test('the table that Redis would need', () => {
+test('the size of the table that Redis allocates', () => {
   expect(lcsTableBytes(0, 0)).toBe(4)
   expect(lcsTableBytes(9, 99)).toBe(4000)
   expect(lcsTableBytes(2 ** 29, 2 ** 29)).toBeGreaterThan(2 ** 60)
 })
 
 describeWithRedis('LCS of redis-server', (redis) => {
-  test('answers the same', async () => {
+  test('replies the same', async () => {
     const strings = fc.oneof(
       fc.string({ unit: fc.constantFrom(...'ab'), maxLength: 24 }),
       fc.string({ unit: fc.constantFrom(...'abcdefgh'), maxLength: 40 }),
@@ -86,7 +86,7 @@ describeWithRedis('LCS of redis-server', (redis) => {
     })
   })
 
-  test('refuses the same lengths', async () => {
+  test('rejects the same lengths', async () => {
     const [a, b] = [999, 1199]
     expect(lcsTableBytes(a, b)).toBe(4_800_000)
     await redis().call('MSET', 'a', 'x'.repeat(a), 'b', 'y'.repeat(b))

@@ -65,7 +65,7 @@ describe('parseDuration', () => {
   )
 })
 
-test('sizes are written short', () => {
+test('sizes are formatted in one unit', () => {
   expect([0, 1023, 1024, 1536, 64 * 2 ** 20, 1.5 * 2 ** 30, 2 ** 42].map(formatSize)).toEqual([
     '0b',
     '1023b',
@@ -77,7 +77,7 @@ test('sizes are written short', () => {
   ])
 })
 
-test('durations are written whole', () => {
+test('durations are formatted exactly', () => {
   expect([0, 1, 999, 60_000, 90_000, 5_400_000, 86_400_001, 0.5].map(formatDuration)).toEqual([
     '0ms',
     '1ms',
@@ -90,7 +90,7 @@ test('durations are written whole', () => {
   ])
 })
 
-test('a written duration reads back as itself', () => {
+test('a formatted duration parses as itself', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 2 ** 45 }), (ms) => {
       expect(parseDuration(formatDuration(ms))).toBe(ms)

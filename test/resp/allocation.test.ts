@@ -1,4 +1,4 @@
-// The hot path makes no garbage: requests decoded and small replies written, counted in bytes.
+// The hot path allocates nothing: bytes per decoded request and per small reply.
 
 import { expect, test } from 'vitest'
 import { bytesPerCall } from '../../bench/micro/measure.ts'
@@ -9,7 +9,7 @@ import { frame, makeDecoder } from './decoding.ts'
 
 const OPERATIONS = 1000
 
-/** Bytes that are not garbage of the operations: what looking at the heap varies by. */
+/** Measuring noise, in bytes. */
 const NOISE = 0.25
 
 test('decoding allocates nothing per request', () => {

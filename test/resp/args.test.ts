@@ -1,4 +1,4 @@
-// Arguments as byte ranges: reading, comparing, copying, and giving room back.
+// Arguments as byte ranges: reading, comparing, copying, and releasing memory.
 
 import { expect, test } from 'vitest'
 import { Args } from '../../src/resp/args.ts'
@@ -22,7 +22,7 @@ test('reads arguments', () => {
   expect(args.copy(1)).toEqual(Buffer.from('Jürgen'))
 })
 
-test('compares without regard to case', () => {
+test('compares ignoring case', () => {
   const args = argsOf('gEt', 'GETX', 'GE', '')
   expect([0, 1, 2, 3].map((i) => args.is(i, 'GET'))).toEqual([true, false, false, false])
   expect(args.is(3, '')).toBe(true)
@@ -40,7 +40,7 @@ test('a copy is independent of the chunk', () => {
   expect(detached.start.length).toBe(3)
 })
 
-test('grows as needed, and gives giant room back', () => {
+test('grows as needed, and releases very large range arrays', () => {
   const args = new Args()
   while (args.start.length < 1_000_000) args.grow()
   args.count = 5

@@ -1,4 +1,4 @@
-// What hostile and giant input costs: nothing for announcements, linear work, bounded memory that is given back.
+// Hostile and very large input: announced lengths cost nothing, work is linear, memory is bounded and released.
 
 import { expect, test } from 'vitest'
 import { Args } from '../../src/resp/args.ts'
@@ -7,7 +7,7 @@ import { bytesOf, frame, makeDecoder, pull, requestOf } from './decoding.ts'
 
 const MIB = 1024 * 1024
 
-/** Bytes in array buffers that `make` leaves behind; garbage of others can only make it seem less. */
+/** Bytes of array buffers that `make` retains. A concurrent garbage collection can only lower it. */
 function arrayBuffersLeftBy(make: () => unknown): number {
   const before = process.memoryUsage().arrayBuffers
   const kept = make()
@@ -21,7 +21,7 @@ test.each([
   '*1\r\n$536870912\r\n',
   '*1000000\r\n$536870912\r\n',
   '*3\r\n$1\r\na\r\n$9999999\r\nx',
-])('announcing %j costs next to nothing', (announcement) => {
+])('announcing %j allocates almost nothing', (announcement) => {
   const args = new Args()
   const left = arrayBuffersLeftBy(() =>
     Array.from({ length: 1000 }, () => {
@@ -72,7 +72,7 @@ test('a million arguments in small chunks', () => {
   expect(args.buf.length).toBe(0)
 })
 
-test('a client that drips a byte at a time', () => {
+test('a client that sends one byte at a time', () => {
   const values = Array.from({ length: 2000 }, (_, i) => `value ${i} `.repeat(1 + (i % 20)))
   const requests: string[][] = []
   const decoder = makeDecoder()
@@ -84,7 +84,7 @@ test('a client that drips a byte at a time', () => {
   expect(requests).toEqual([values, ['PING']])
 })
 
-test('a line that drips a byte at a time', () => {
+test('a line that arrives one byte at a time', () => {
   for (const start of ['', '*', '*1\r\n$']) {
     const decoder = makeDecoder()
     const args = new Args()
@@ -98,7 +98,7 @@ test('a line that drips a byte at a time', () => {
   }
 })
 
-test('a large value grows as it arrives, and its memory is let go', () => {
+test('the buffer of a large value grows as it arrives, and is released', () => {
   const decoder = makeDecoder()
   const args = new Args()
   const size = 24 * MIB
@@ -117,7 +117,7 @@ test('a large value grows as it arrives, and its memory is let go', () => {
   expect(args.buf.length).toBeLessThan(100)
 })
 
-test('too many bytes held end the connection without a reply', () => {
+test('exceeding the query buffer limit ends the connection without a reply', () => {
   const decoder = makeDecoder({ limits: { maxQueryBuffer: 1000 } })
   const args = new Args()
   decoder.feed(Buffer.from(`*1\r\n$2000\r\n${'x'.repeat(900)}`))
@@ -129,7 +129,7 @@ test('too many bytes held end the connection without a reply', () => {
   expect(decoder.buffered).toBe(0)
 })
 
-test('many empty arguments count for what their ranges take', () => {
+test('the ranges of empty arguments count as buffered bytes', () => {
   const decoder = makeDecoder({ limits: { maxQueryBuffer: 10_000 } })
   const args = new Args()
   let steps = 0
@@ -142,7 +142,7 @@ test('many empty arguments count for what their ranges take', () => {
   expect(steps).toBeLessThan(10_000 / 14 + 10)
 })
 
-test('chunks that pile up unpulled count too', () => {
+test('queued chunks count as buffered bytes', () => {
   const decoder = makeDecoder({ limits: { maxQueryBuffer: 1000 } })
   for (let i = 0; i < 20; i++) decoder.feed(Buffer.from(`ECHO ${'x'.repeat(90)}\r\n`))
   expect(decoder.next(new Args())).toBe(PROTOCOL_ERROR)

@@ -1,4 +1,4 @@
-// Every vector whole, byte by byte, and cut at every place; then pulling, feeding and resuming in any order.
+// Every vector whole, byte by byte, and split at every position; then pulling, feeding and resuming in any order.
 
 import { describe, expect, test } from 'vitest'
 import { Args } from '../../src/resp/args.ts'
@@ -41,11 +41,11 @@ const vectors: Vector[] = [
     requests: [['*1\r\n$1\r\nx', '\r\n\r\n']],
   },
   { name: 'any byte', stream: `*1\r\n$256\r\n${everyByte}\r\n`, requests: [[everyByte]] },
-  { name: 'multibulks of nothing', stream: '*0\r\n*-1\r\n*1\r\n$1\r\na\r\n*0\r\n', requests: [['a']] },
+  { name: 'empty multibulks', stream: '*0\r\n*-1\r\n*1\r\n$1\r\na\r\n*0\r\n', requests: [['a']] },
   { name: 'the smallest count', stream: '*-9223372036854775808\r\n*1\r\n$1\r\na\r\n', requests: [['a']] },
   { name: 'empty lines', stream: '\r\n\n\r\n*1\r\n$1\r\na\r\n\n', requests: [['a']] },
   {
-    name: 'inline and multibulk in turn',
+    name: 'inline and multibulk alternately',
     stream: 'PING\r\n*1\r\n$1\r\na\r\nSET  k \tv\nGET k\r\n',
     requests: [['PING'], ['a'], ['SET', 'k', 'v'], ['GET', 'k']],
   },
@@ -55,15 +55,19 @@ const vectors: Vector[] = [
     requests: [['SET', 'a b', 'c'], ['PING']],
   },
   {
-    name: 'what follows an argument is not read',
+    name: 'the two bytes after an argument are not checked',
     stream: '*1\r\n$1\r\nabc*1\r\n$1\r\nd\r\n',
     requests: [['a'], ['d']],
   },
-  { name: 'what follows a carriage return is not read', stream: '*1\rx$1\rya\r\n', requests: [['a']] },
-  { name: 'a request cut short', stream: '*1\r\n$1\r\na\r\n*2\r\n$3\r\nGET\r\n$3\r\nTo', requests: [['a']] },
+  { name: 'the byte after a carriage return is not checked', stream: '*1\rx$1\rya\r\n', requests: [['a']] },
+  {
+    name: 'an incomplete request',
+    stream: '*1\r\n$1\r\na\r\n*2\r\n$3\r\nGET\r\n$3\r\nTo',
+    requests: [['a']],
+  },
   { name: 'a line cut short', stream: 'PING\r\nPIN', requests: [['PING']] },
 
-  { name: 'a count that is no number', stream: '*x\r\n', error: 'invalid multibulk length' },
+  { name: 'a count that is not a number', stream: '*x\r\n', error: 'invalid multibulk length' },
   { name: 'an empty count', stream: '*\r\n', error: 'invalid multibulk length' },
   { name: 'a count with a leading zero', stream: '*03\r\n', error: 'invalid multibulk length' },
   { name: 'a count with a plus sign', stream: '*+3\r\n', error: 'invalid multibulk length' },
@@ -77,7 +81,7 @@ const vectors: Vector[] = [
     limits: { maxMultibulk: 3 },
     error: 'invalid multibulk length',
   },
-  { name: 'a length that is no number', stream: '*1\r\n$x\r\n', error: 'invalid bulk length' },
+  { name: 'a length that is not a number', stream: '*1\r\n$x\r\n', error: 'invalid bulk length' },
   { name: 'an empty length', stream: '*1\r\n$\r\n', error: 'invalid bulk length' },
   { name: 'a length with a leading zero', stream: '*1\r\n$03\r\nabc\r\n', error: 'invalid bulk length' },
   { name: 'a length with a letter', stream: '*1\r\n$1a\r\n', error: 'invalid bulk length' },
@@ -97,7 +101,7 @@ const vectors: Vector[] = [
     error: "expected '$', got 'f'",
   },
   { name: 'an empty line within a multibulk', stream: '*1\r\n\r\n', error: "expected '$', got '\r'" },
-  { name: 'a byte that is no ASCII', stream: '*1\r\n\xff\r\n', error: "expected '$', got '\xff'" },
+  { name: 'a byte that is not ASCII', stream: '*1\r\n\xff\r\n', error: "expected '$', got '\xff'" },
   {
     name: 'requests before the error',
     stream: '*1\r\n$1\r\na\r\nPING\r\n*1\r\n$x\r\n*1\r\n$1\r\nb\r\n',
@@ -119,7 +123,7 @@ const vectors: Vector[] = [
     error: 'unauthenticated multibulk length',
   },
   {
-    name: 'a count beyond both limits',
+    name: 'a count above both limits',
     stream: '*2147483648\r\n',
     ...unauthenticated,
     error: 'invalid multibulk length',
@@ -131,7 +135,7 @@ const vectors: Vector[] = [
     error: 'unauthenticated bulk length',
   },
   {
-    name: 'a length beyond both limits',
+    name: 'a length above both limits',
     stream: '*1\r\n$536870913\r\n',
     ...unauthenticated,
     error: 'invalid bulk length',
@@ -168,7 +172,7 @@ const vectors: Vector[] = [
     error: 'too big bulk count string',
   },
   {
-    name: 'no end where a length is due',
+    name: 'a length line without an end',
     stream: `*1\r\n${'x'.repeat(41)}`,
     limits: { maxInline: 40 },
     error: 'too big bulk count string',
@@ -201,7 +205,7 @@ describe('vectors', () => {
 describe('pulling', () => {
   const three = Buffer.concat([frame(['a']), frame(['b']), frame(['c'])])
 
-  test('may stop within a chunk, while more is fed', () => {
+  test('may stop within a chunk while more is fed', () => {
     const decoder = makeDecoder()
     const args = new Args()
     decoder.feed(three)
@@ -218,7 +222,7 @@ describe('pulling', () => {
     expect(decoder.buffered).toBe(0)
   })
 
-  test('may stop at a frame that was put together', () => {
+  test('may stop at a frame divided between chunks', () => {
     const decoder = makeDecoder()
     const args = new Args()
     decoder.feed(three.subarray(0, 5))
@@ -233,7 +237,7 @@ describe('pulling', () => {
     expect(rest).toEqual([['b'], ['c'], ['d']])
   })
 
-  test('leaves arguments in the chunk, and copies a divided frame only', () => {
+  test('arguments refer to the chunk; only a divided frame is copied', () => {
     const decoder = makeDecoder()
     const args = new Args()
     decoder.feed(three.subarray(0, 5))
@@ -262,7 +266,7 @@ describe('pulling', () => {
     expect(requests).toEqual(['a', 'b', 'c'].map((name) => ['SET', name.repeat(5), name.repeat(40)]))
   })
 
-  test('counts the bytes held', () => {
+  test('counts buffered bytes', () => {
     const decoder = makeDecoder()
     const args = new Args()
     expect(decoder.buffered).toBe(0)
@@ -275,7 +279,7 @@ describe('pulling', () => {
     expect(decoder.buffered).toBe(4)
   })
 
-  test('an error is final, and nothing is held after it', () => {
+  test('an error is final, and drops all input', () => {
     const decoder = makeDecoder()
     const args = new Args()
     decoder.feed(Buffer.from('*x\r\n*1\r\n$1\r\na\r\n'))

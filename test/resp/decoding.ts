@@ -1,10 +1,10 @@
-// Runs a decoder over a stream divided in given ways and tells all it gave.
+// Runs a decoder over a stream with given splits, and collects its results.
 
 import { Args } from '../../src/resp/args.ts'
 import { NEED_MORE, PROTOCOL_ERROR, REQUEST, RequestDecoder } from '../../src/resp/decoder.ts'
 import { type DecoderLimits, defaultLimits } from '../../src/resp/limits.ts'
 
-/** What came of a stream: requests with one character per byte, and the error, if any. */
+/** The result of a stream: requests with one character per byte, and the error, if any. */
 export interface Outcome {
   readonly requests: string[][]
   readonly error: string
@@ -30,7 +30,7 @@ export function requestOf(args: Args): string[] {
   return Array.from({ length: args.count }, (_, i) => args.latin1(i))
 }
 
-/** Pulls all that is complete; the second half of the outcome is the error. */
+/** Pulls all complete requests. The second part of the result is the error. */
 export function pull(decoder: RequestDecoder, args: Args, requests: string[][]): string {
   for (;;) {
     const step = decoder.next(args)
@@ -40,7 +40,7 @@ export function pull(decoder: RequestDecoder, args: Args, requests: string[][]):
   }
 }
 
-/** Feeds the stream cut at `cuts` (ascending), pulling everything after each part. */
+/** Feeds the stream split at `cuts` (ascending), and pulls all complete requests after each part. */
 export function decode(
   stream: string | Buffer,
   cuts: readonly number[] = [],
@@ -53,7 +53,7 @@ export function decode(
   let error = ''
   let from = 0
   for (const cut of [...cuts, bytes.length]) {
-    // Each part in memory of its own, overwritten after it is used up, as a socket's buffer may be.
+    // Each part in its own memory, overwritten after use, as the buffer of a socket may be.
     const part = Buffer.from(bytes.subarray(from, cut))
     decoder.feed(part)
     error = pull(decoder, args, requests)
@@ -63,7 +63,7 @@ export function decode(
   return { requests, error }
 }
 
-/** Every way of cutting `length` bytes that a vector is tried in: not at all, everywhere, and at each place. */
+/** The splits of `length` bytes that a vector is tested with: none, at every byte, and at each single position. */
 export function divisions(length: number): number[][] {
   const all = Array.from({ length: Math.max(0, length - 1) }, (_, i) => i + 1)
   return [[], all, ...all.map((cut) => [cut])]

@@ -1,4 +1,4 @@
-// Where replies end: every type whole, byte by byte and at every split; random nests; redis-parser; garbage.
+// The ends of replies: every type whole, byte by byte and at every split; random nested replies; redis-parser; random bytes.
 
 import fc from 'fast-check'
 import Parser from 'redis-parser'
@@ -9,11 +9,11 @@ import { bytesOf, divisions } from './decoding.ts'
 interface Framed {
   readonly replies: string[]
   readonly error: string
-  /** What begins a reply that is not complete. */
+  /** The beginning of an incomplete reply. */
   readonly rest: string
 }
 
-/** Frames the stream cut at `cuts`, at most `most` replies a scan; peers' frames are taken as replies too. */
+/** Frames the stream split at `cuts`, at most `most` replies per scan. Frames between nodes count as replies. */
 function frames(
   stream: string | Buffer,
   cuts: readonly number[] = [],
@@ -113,28 +113,28 @@ test.each(VECTORS)('%j', (vector) => {
   }
 })
 
-test.each(VECTORS)('%j cut short is no reply', (vector) => {
+test.each(VECTORS)('%j truncated is not a reply', (vector) => {
   for (let length = 0; length < Math.min(300, vector.length); length++) {
     const rest = vector.slice(0, length)
     expect(frames(rest)).toEqual({ replies: [], error: '', rest })
   }
 })
 
-test('all of them one behind the other, by any number a scan', () => {
+test('all vectors one after another, with any number per scan', () => {
   for (const most of [1, 2, 3, 7]) {
     expect(frames(VECTORS.join(''), [], most).replies).toEqual(VECTORS)
     expect(frames(VECTORS.join(''), [11, 12, 100, 101, 500, 900], most).replies).toEqual(VECTORS)
   }
 })
 
-test('no more replies are taken than awaited', () => {
+test('a scan stops after the requested number of replies', () => {
   const bytes = Buffer.from('+OK\r\n$3\r\nabc\r\n:1\r\n')
   const framer = new ReplyFramer()
   expect([framer.scan(bytes, 0, bytes.length, 2), framer.count, framer.whole]).toEqual([14, 2, 14])
   expect([framer.scan(bytes, 14, bytes.length, 2), framer.count, framer.whole]).toEqual([18, 1, 18])
 })
 
-test('a peer frame ends a scan before it begins', () => {
+test('a scan stops before a frame between nodes', () => {
   const framer = new ReplyFramer()
   for (const special of '@^?>') {
     const bytes = Buffer.from(`+OK\r\n${special}0\r\n:1\r\n`)
@@ -176,7 +176,7 @@ test.each(BROKEN)('%.60j is malformed', (broken, error) => {
   for (const cut of cuts) expect(frames(stream, cut)).toEqual({ replies: [':1\r\n'], error, rest: '' })
 })
 
-test('a long bulk is skipped, not read', () => {
+test('a long bulk string is skipped, not scanned', () => {
   const framer = new ReplyFramer()
   const head = Buffer.from('*2\r\n$536870912\r\n')
   const chunk = Buffer.alloc(65_536, '$')
@@ -189,7 +189,7 @@ test('a long bulk is skipped, not read', () => {
   expect([framer.scan(tail, 0, tail.length, 1), framer.count, framer.whole]).toEqual([6, 1, 6])
 })
 
-test('what has begun can be forgotten', () => {
+test('reset drops an incomplete reply', () => {
   const framer = new ReplyFramer()
   for (const begun of ['*2\r\n:1\r\n', '$10\r\nabc', '$1', '+OK\r', 'x']) {
     framer.scan(Buffer.from(begun), 0, begun.length, 1)
@@ -224,7 +224,7 @@ const { tree: nest } = fc.letrec<{ tree: string; list: string; map: string; attr
 const cutting = (length: number) =>
   fc.uniqueArray(fc.nat({ max: length }), { maxLength: 12 }).map((cuts) => cuts.toSorted((a, b) => a - b))
 
-test('random nests of all types, cut anywhere', () => {
+test('random nested replies of all types, split anywhere', () => {
   const streams = fc
     .array(nest, { maxLength: 8 })
     .chain((replies) =>
@@ -257,7 +257,7 @@ test('redis-parser finds the same RESP2 replies', () => {
   )
 })
 
-test('garbage: cuts make no difference, and nothing is found twice', () => {
+test('random bytes: splits make no difference, and nothing is found twice', () => {
   const fragment = fc.oneof(
     fc.constantFrom(
       '*',

@@ -1,11 +1,11 @@
-// Random bytes and damaged requests: the decoder never throws, never loops, and cuts make no difference.
+// Random bytes and damaged requests: the decoder never throws, never loops, and splits make no difference.
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Args } from '../../src/resp/args.ts'
 import { bytesOf, decode, frame, makeDecoder, pull } from './decoding.ts'
 
-/** Small limits, so that random input reaches them; `maxQueryBuffer` stays out of the way. */
+/** Small limits, so that random input reaches them; but not `maxQueryBuffer`. */
 const limits = { maxMultibulk: 40, maxBulk: 200, maxInline: 60 }
 
 const fragment = fc.oneof(
@@ -43,7 +43,7 @@ const cutStream = stream.chain((bytes) =>
   ),
 )
 
-test('any cutting of any bytes gives the same requests and the same error', () => {
+test('any splits of any bytes give the same requests and the same error', () => {
   fc.assert(
     fc.property(cutStream, ([bytes, cuts, authenticated]) => {
       const setting = { limits, authenticated }
@@ -56,7 +56,7 @@ test('any cutting of any bytes gives the same requests and the same error', () =
   )
 })
 
-test('feeding ahead of pulling makes no difference', () => {
+test('feeding several chunks before pulling makes no difference', () => {
   fc.assert(
     fc.property(cutStream, fc.infiniteStream(fc.nat({ max: 3 })), ([bytes, cuts], pauses) => {
       const decoder = makeDecoder({ limits })
@@ -79,7 +79,7 @@ test('feeding ahead of pulling makes no difference', () => {
   )
 })
 
-test('no more is held than the limit allows', () => {
+test('never more than the limit is buffered', () => {
   fc.assert(
     fc.property(fc.array(stream, { maxLength: 40 }), (chunks) => {
       const decoder = makeDecoder({ limits: { ...limits, maxBulk: 100_000, maxQueryBuffer: 500 } })

@@ -1,4 +1,4 @@
-// Inline requests split by Redis's quoting rules; the expectations were taken from a Redis 7 server.
+// Inline requests split by Redis's quoting rules. The expectations are those of a Redis 7 server.
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -51,21 +51,21 @@ test.each(lines)('%j', (line, args) => {
   expect(split(line)).toEqual(args)
 })
 
-test('arguments without quotes lie in the line itself', () => {
+test('arguments without quotes refer to the line itself', () => {
   const args = new Args()
   const line = Buffer.from('GET Tom')
   splitInline(args, line, 0, line.length)
   expect(args.buf).toBe(line)
 })
 
-test('quotes are taken away from a copy', () => {
+test('arguments with quotes refer to an unescaped copy', () => {
   const line = Buffer.from('GET "T\\x6fm"')
   const before = Buffer.from(line)
   splitInline(new Args(), line, 0, line.length)
   expect(line).toEqual(before)
 })
 
-test('what is printed in quotes is read back', () => {
+test('quoted text parses as the original bytes', () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 5 }), (args) => {
       const line = args.map((arg) => quoted(arg, 0, arg.length)).join(' ')

@@ -1,4 +1,4 @@
-// Pending output: order over pages, taking back, and never writing into bytes that a socket still reads.
+// Pending output: order across pages, rewinding, and never writing into bytes that a socket still reads.
 
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
@@ -6,7 +6,7 @@ import type { Sink } from '../../src/resp/output.ts'
 import { PAGE_BYTES, PagePool } from '../../src/resp/pages.ts'
 import { ReplyWriter } from '../../src/resp/reply.ts'
 
-/** A socket that reads what it was given only when it is told to: bytes overwritten before show. */
+/** A socket that reads its parts only on request: bytes overwritten before that are detected. */
 class SlowSink implements Sink {
   private readonly waiting: { bytes: Buffer; expected: string; released: () => void }[] = []
   parts = 0
@@ -16,7 +16,7 @@ class SlowSink implements Sink {
     this.waiting.push({ bytes, expected: bytes.toString('latin1'), released })
   }
 
-  /** Reads and releases the part that waits at `index`; true when it is what was given. */
+  /** Reads and releases the part at `index`. True: it was not overwritten. */
   read(index: number): boolean {
     const [part] = this.waiting.splice(index % this.waiting.length, 1)
     const intact = part.bytes.toString('latin1') === part.expected
@@ -29,7 +29,7 @@ class SlowSink implements Sink {
   }
 }
 
-/** The bytes handed over by one flush. */
+/** The bytes of one flush. */
 function flushed(writer: ReplyWriter): string {
   const parts: Buffer[] = []
   writer.flush({
@@ -48,11 +48,11 @@ function put(writer: ReplyWriter, text: string): void {
 
 const wire = (text: string) => `$${text.length}\r\n${text}\r\n`
 
-/** Text that tells where it was written. */
+/** Text that identifies its position. */
 const textOf = (seed: number, length: number) => `${seed}:`.repeat(1 + length / 2).slice(0, length)
 
 describe('flush', () => {
-  test('hands over one part for a chunk of small replies', () => {
+  test('writes one part for a chunk of small replies', () => {
     const writer = new ReplyWriter()
     const sink = new SlowSink()
     writer.ok()
@@ -65,7 +65,7 @@ describe('flush', () => {
     expect(sink.parts).toBe(1)
   })
 
-  test('keeps the order over pages and large values', () => {
+  test('keeps the order across pages and large values', () => {
     const writer = new ReplyWriter()
     let expected = ''
     for (let i = 0; i < 60; i++) {
@@ -78,7 +78,7 @@ describe('flush', () => {
     expect(flushed(writer)).toBe('')
   })
 
-  test('fills a page over many flushes while parts are out, then turns to another', () => {
+  test('fills a page over many flushes while parts are unreleased, then takes another', () => {
     const pool = new PagePool()
     const writer = new ReplyWriter(pool)
     const sink = new SlowSink()
@@ -105,7 +105,7 @@ describe('flush', () => {
     expect(buffers.size).toBe(2)
   })
 
-  test('never writes into a part that is not released, whatever the order of releases', () => {
+  test('never writes into an unreleased part, whatever the order of releases', () => {
     const step = fc.oneof(
       fc.record({ write: fc.oneof(fc.nat({ max: 300 }), fc.integer({ min: 9000, max: 17_000 })) }),
       fc.record({ flush: fc.constant(true) }),
@@ -130,7 +130,7 @@ describe('flush', () => {
     )
   })
 
-  test('the sink of this file notices a page that is used too early', () => {
+  test('the sink of this file detects a page that is reused too early', () => {
     const writer = new ReplyWriter()
     const sink = new SlowSink()
     const early: Sink = {
@@ -146,7 +146,7 @@ describe('flush', () => {
     expect(sink.read(0)).toBe(false)
   })
 
-  test('a burst leaves only a few pages behind', () => {
+  test('a burst leaves only a few idle pages', () => {
     const pool = new PagePool()
     const writer = new ReplyWriter(pool)
     for (let i = 0; i < 1000; i++) put(writer, 'x'.repeat(10_000))
@@ -184,7 +184,7 @@ describe('rewind', () => {
     expect(flushed(writer)).toBe('+OK\r\n:7\r\n')
   })
 
-  test('over page borders and large values, back to the same page or to nothing', () => {
+  test('across pages and large values, to the same page or to nothing', () => {
     const pool = new PagePool()
     const writer = new ReplyWriter(pool)
     writer.ok()
@@ -204,7 +204,7 @@ describe('rewind', () => {
     expect(flushed(writer)).toBe('')
   })
 
-  test('gives every page back', () => {
+  test('returns every page', () => {
     const made = vi.spyOn(Buffer, 'allocUnsafeSlow')
     const pool = new PagePool()
     const writer = new ReplyWriter(pool)
@@ -219,7 +219,7 @@ describe('rewind', () => {
     expect(made.mock.calls.filter(([size]) => size === PAGE_BYTES).length).toBe(7)
   })
 
-  test('to a page that was lent before, which is then released', () => {
+  test('to a page that a socket reads, which is then released', () => {
     const pool = new PagePool()
     const writer = new ReplyWriter(pool)
     const sink = new SlowSink()
@@ -297,7 +297,7 @@ describe('rewind', () => {
 })
 
 describe('take', () => {
-  test('gives all pending bytes in a buffer of their own', () => {
+  test('returns a copy of all pending bytes', () => {
     const writer = new ReplyWriter()
     put(writer, 'held')
     put(writer, 'x'.repeat(70_000))

@@ -1,4 +1,4 @@
-// redis-parser as the reference: requests are RESP arrays, so it reads them; and it reads what the writer writes.
+// redis-parser as the reference: it parses requests, which are RESP arrays, and the output of the reply writer.
 
 import fc from 'fast-check'
 import Parser from 'redis-parser'
@@ -8,7 +8,7 @@ import { bytesOf, decode, frame } from './decoding.ts'
 
 type Reply = string | Buffer | number | null | Error | Reply[]
 
-/** All replies in the stream cut at `cuts`, as redis-parser reads them. */
+/** All replies in the stream split at `cuts`, as redis-parser parses them. */
 function parse(stream: Buffer, cuts: readonly number[] = []): Reply[] {
   const replies: Reply[] = []
   const parser = new Parser({
@@ -27,7 +27,7 @@ function parse(stream: Buffer, cuts: readonly number[] = []): Reply[] {
   return replies
 }
 
-/** Ascending places to cut a stream at. */
+/** Ascending positions to split a stream at. */
 const cutting = (length: number) =>
   fc.uniqueArray(fc.nat({ max: length }), { maxLength: 12 }).map((cuts) => cuts.toSorted((a, b) => a - b))
 
@@ -37,7 +37,7 @@ const argument = fc.oneof(
   fc.constantFrom('', '\r\n', '*1\r\n', '$-1\r\n').map((text) => new Uint8Array(Buffer.from(text))),
 )
 
-test('pipelines decode as redis-parser reads them, wherever they are cut', () => {
+test('pipelines decode as redis-parser parses them, wherever they are split', () => {
   const pipeline = fc.array(fc.array(argument, { minLength: 1, maxLength: 14 }), { maxLength: 8 })
   const cutPipeline = pipeline
     .map((requests) => Buffer.concat(requests.map((args) => frame(args.map((arg) => Buffer.from(arg))))))
@@ -80,7 +80,7 @@ function write(writer: ReplyWriter, value: Reply): void {
   }
 }
 
-/** A reply as text that tells its types, and compares quickly. RESP2's simple and bulk strings are both bytes. */
+/** A reply as text with its types, for fast comparison. Simple and bulk strings of RESP2 are both bytes. */
 function shown(value: Reply): string {
   if (Array.isArray(value)) return `[${value.map(shown).join()}]`
   if (value instanceof Error) return `error ${value.message}`
@@ -88,7 +88,7 @@ function shown(value: Reply): string {
   return Buffer.isBuffer(value) ? `bytes ${value.toString('latin1')}` : String(value)
 }
 
-test('redis-parser reads back what is written', () => {
+test('redis-parser parses what is written', () => {
   fc.assert(
     fc.property(fc.array(reply, { maxLength: 10 }), fc.boolean(), (replies, taken) => {
       const writer = new ReplyWriter()

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ReplyWriter } from '../../src/resp/reply.ts'
 
-/** What `write` writes in the given protocol, one character per byte. */
+/** The output of `write` in the given protocol, one character per byte. */
 function written(protocol: 2 | 3, write: (writer: ReplyWriter) => void): string {
   const writer = new ReplyWriter()
   writer.protocol = protocol
@@ -36,7 +36,7 @@ const vectors: [name: string, write: (writer: ReplyWriter) => void, resp2: strin
   ['empty bulk', (w) => w.bulk(Buffer.alloc(0), 0, 0), '$0\r\n\r\n'],
   ['bulk text', (w) => w.bulkText('630'), '$3\r\n630\r\n'],
   ['bulk text, not ASCII', (w) => w.bulkText('a€😀'), utf8('$8\r\na€😀\r\n')],
-  ['bulk text with half a pair', (w) => w.bulkText('\ud83d'), utf8('$3\r\n\ufffd\r\n')],
+  ['bulk text with half a surrogate pair', (w) => w.bulkText('\ud83d'), utf8('$3\r\n\ufffd\r\n')],
   ['null', (w) => w.null(), '$-1\r\n', '_\r\n'],
   ['null array', (w) => w.nullArray(), '*-1\r\n', '_\r\n'],
   ['array', (w) => w.array(12), '*12\r\n'],
@@ -45,7 +45,7 @@ const vectors: [name: string, write: (writer: ReplyWriter) => void, resp2: strin
   ['push', (w) => w.push(2), '*2\r\n', '>2\r\n'],
   ['double', (w) => w.double(3.25), '$4\r\n3.25\r\n', ',3.25\r\n'],
   ['whole double', (w) => w.double(3), '$1\r\n3\r\n', ',3\r\n'],
-  ['double without end', (w) => w.double(0.1), '$3\r\n0.1\r\n', ',0.1\r\n'],
+  ['double without an exact binary form', (w) => w.double(0.1), '$3\r\n0.1\r\n', ',0.1\r\n'],
   ['infinity', (w) => w.double(Number.POSITIVE_INFINITY), '$3\r\ninf\r\n', ',inf\r\n'],
   ['-infinity', (w) => w.double(Number.NEGATIVE_INFINITY), '$4\r\n-inf\r\n', ',-inf\r\n'],
   ['not a number', (w) => w.double(Number.NaN), '$3\r\nnan\r\n', ',nan\r\n'],

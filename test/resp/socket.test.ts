@@ -1,4 +1,4 @@
-// Pages lent to a real socket whose reader is slow: every byte arrives as it was written, and every page returns.
+// Pages on a real socket with a slow reader: every byte arrives as written, and every page is returned.
 
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
@@ -8,14 +8,14 @@ import { ReplyWriter } from '../../src/resp/reply.ts'
 
 const FLUSHES = 600
 
-/** Replies of flush `n`, 10 bytes to 30 KiB together, that tell where they belong. */
+/** The replies of flush `n`, 10 bytes to 30 KiB in total, which identify their position. */
 function repliesOf(n: number): string[] {
   return Array.from({ length: 1 + (n % 7) }, (_, i) => `${n}.${i};`.repeat(1 + ((n * 31) % 700)))
 }
 
 const wire = (text: string) => `$${text.length}\r\n${text}\r\n`
 
-test('a slow reader gets what was written', async () => {
+test('a slow reader receives what was written', async () => {
   const pool = new PagePool()
   const writer = new ReplyWriter(pool)
   let lent = 0

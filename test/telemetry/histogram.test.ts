@@ -8,7 +8,7 @@ function histogramOf(...durations: number[]): Histogram {
   return histogram
 }
 
-test('nothing recorded', () => {
+test('is empty at first', () => {
   const histogram = new Histogram()
   expect(histogram.buckets()).toStrictEqual([])
   expect([histogram.count, histogram.sum, histogram.max, histogram.percentile(99)]).toStrictEqual([
@@ -16,7 +16,7 @@ test('nothing recorded', () => {
   ])
 })
 
-test('the limits are those that Redis prints', () => {
+test('the limits are those of Redis', () => {
   const limits = [
     ...[1, 2, 4, 8, 16, 33, 66, 132, 264, 528, 1056, 2113, 4227, 8454, 16_908, 33_816, 67_633, 135_266],
     ...[270_532, 541_065, 1_073_741],
@@ -25,7 +25,7 @@ test('the limits are those that Redis prints', () => {
   expect(histogramOf(...limits).buckets()).toStrictEqual(buckets)
 })
 
-test('a duration counts at the first limit that is not below it, and at all later ones', () => {
+test('a duration counts at the first limit not below it, and at all later ones', () => {
   expect(histogramOf(0, 0.2, 1).buckets()).toStrictEqual([{ micros: 1, count: 3 }])
   expect(histogramOf(33).buckets()).toStrictEqual([{ micros: 33, count: 1 }])
   expect(histogramOf(34, 5).buckets()).toStrictEqual([
@@ -35,7 +35,7 @@ test('a duration counts at the first limit that is not below it, and at all late
   expect(histogramOf(541_066, 1e7, 1e300).buckets()).toStrictEqual([{ micros: 1_073_741, count: 3 }])
 })
 
-test('cumulative counts hold for every whole number of microseconds', () => {
+test('cumulative counts are right for every whole number of microseconds', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 2_000_000 }), { maxLength: 50 }), (durations) => {
       const buckets = histogramOf(...durations).buckets()
@@ -61,7 +61,7 @@ test('percentiles are at most 1/32 too high, or 65 ns', () => {
   )
 })
 
-test('count, sum and maximum are exact; reset forgets them', () => {
+test('count, sum and maximum are exact; reset clears them', () => {
   const histogram = histogramOf(3, 1.5, 200_000_000)
   expect([histogram.count, histogram.sum, histogram.max]).toStrictEqual([3, 200_000_004.5, 200_000_000])
   expect(histogram.percentile(100)).toBeGreaterThan(138_000_000)
@@ -70,7 +70,7 @@ test('count, sum and maximum are exact; reset forgets them', () => {
   expect(histogram.buckets()).toStrictEqual([])
 })
 
-test('a negative duration counts as none', () => {
+test('a negative duration counts as 0', () => {
   const histogram = histogramOf(-5)
   expect([histogram.count, histogram.sum, histogram.max]).toStrictEqual([1, 0, 0])
 })

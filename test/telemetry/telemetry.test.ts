@@ -28,7 +28,7 @@ beforeEach(() => {
   })
 })
 
-/** A call that takes so long and is timed on its own. */
+/** A call of this duration that is timed individually. */
 function runTimed(stats: CommandStats, took: number, ...request: string[]): void {
   const startedAt = telemetry.now()
   micros += took
@@ -36,7 +36,7 @@ function runTimed(stats: CommandStats, took: number, ...request: string[]): void
 }
 
 describe('the time of a chunk', () => {
-  test('is divided evenly among its commands, with two readings of the clock', () => {
+  test('is divided evenly among its commands, with two clock readings', () => {
     telemetry.beginChunk()
     for (let i = 0; i < 6; i++) telemetry.count(get)
     for (let i = 0; i < 2; i++) telemetry.count(set)
@@ -48,7 +48,7 @@ describe('the time of a chunk', () => {
     expect(telemetry.totalCommands).toBe(8)
   })
 
-  test('without what was timed on its own', () => {
+  test('excludes commands timed individually', () => {
     telemetry.beginChunk()
     telemetry.count(get)
     runTimed(mget, 70, 'MGET', 'a')
@@ -58,7 +58,7 @@ describe('the time of a chunk', () => {
     expect([get.calls, get.micros]).toEqual([1, 30])
   })
 
-  test('begins anew with each chunk and after each settling', () => {
+  test('starts again with each chunk and after each attribution', () => {
     telemetry.beginChunk()
     telemetry.count(get)
     micros += 5
@@ -74,7 +74,7 @@ describe('the time of a chunk', () => {
     expect([get.calls, get.micros]).toEqual([3, 15])
   })
 
-  test('is nobody’s when nothing ran', () => {
+  test('is dropped when no command ran', () => {
     telemetry.beginChunk()
     micros += 10
     telemetry.attributeTime()
@@ -82,8 +82,8 @@ describe('the time of a chunk', () => {
   })
 })
 
-describe('what is timed on its own', () => {
-  test('everything while the slow log looks for less than a millisecond', () => {
+describe('individual timing', () => {
+  test('of every command while the slow log threshold is below 1 ms', () => {
     expect(telemetry.timesAll).toBe(false)
     telemetry.slowerThan = 999
     expect(telemetry.timesAll).toBe(true)
@@ -95,7 +95,7 @@ describe('what is timed on its own', () => {
     expect(telemetry.timesAll).toBe(true)
   })
 
-  test('everything while events are watched', () => {
+  test('of every command while latency events are recorded', () => {
     telemetry.eventThreshold = 5
     expect(telemetry.timesAll).toBe(true)
     telemetry.eventThreshold = 0
@@ -104,7 +104,7 @@ describe('what is timed on its own', () => {
 })
 
 describe('errors', () => {
-  test('are counted by code, and as failures of the command that runs', () => {
+  test('are counted by code, and as failed calls of the running command', () => {
     telemetry.errorReply('ERR syntax error')
     telemetry.count(get)
     telemetry.errorReply('ERR value is not an integer or out of range')
@@ -119,7 +119,7 @@ describe('errors', () => {
     expect([get.failedCalls, mget.failedCalls]).toEqual([1, 1])
   })
 
-  test('of more than 128 codes are not told apart', () => {
+  test('with more than 128 codes are counted as OTHER', () => {
     for (let i = 0; i < 200; i++) telemetry.errorReply(`CODE${i} text`)
     expect(telemetry.errors.size).toBe(129)
     expect(telemetry.errors.get('OTHER')).toBe(72)
@@ -129,7 +129,7 @@ describe('errors', () => {
 describe('the slow log', () => {
   const entries = () => telemetry.slowLog.entries
 
-  test('keeps what took at least its threshold, newest first', () => {
+  test('records commands from its threshold on, newest first', () => {
     runTimed(mget, 9_999, 'MGET', 'fast')
     runTimed(mget, 10_000.5, 'MGET', 'slow')
     runTimed(mget, 20_000, 'MGET', 'slower')
@@ -140,7 +140,7 @@ describe('the slow log', () => {
     expect(entries()[0]).toMatchObject({ second: 1_700_000_000, address: client.address, clientName: '' })
   })
 
-  test('keeps no more than its length, and numbers on', () => {
+  test('drops the oldest beyond its length, and continues the ids', () => {
     telemetry.slowLog.maxLength = 2
     for (const key of ['a', 'b', 'c']) runTimed(mget, 20_000, 'MGET', key)
     expect(entries().map(({ id }) => id)).toEqual([2, 1])
@@ -156,7 +156,7 @@ describe('the slow log', () => {
     expect(entries().map(({ id }) => id)).toEqual([5])
   })
 
-  test('nothing with a negative threshold, and nothing of who skips it', () => {
+  test('records nothing with a negative threshold, nor commands that skip it', () => {
     const silent = new CommandStats('x', { isTimed: true, isFast: false, skipsSlowLog: true })
     runTimed(silent, 20_000, 'X')
     telemetry.slowerThan = -1
@@ -164,7 +164,7 @@ describe('the slow log', () => {
     expect(entries()).toEqual([])
   })
 
-  test('trims as Redis does: 32 arguments, 128 bytes of each', () => {
+  test('truncates as Redis does: 32 arguments, 128 bytes of each', () => {
     runTimed(mget, 20_000, 'MGET', 'x'.repeat(128), 'y'.repeat(130))
     expect(entries()[0].args.map(String)).toEqual([
       'MGET',
@@ -179,7 +179,7 @@ describe('the slow log', () => {
     expect(String(entries()[0].args[31])).toBe('... (2 more arguments)')
   })
 
-  test('keeps no secrets', () => {
+  test('redacts secrets', () => {
     const startedAt = telemetry.now()
     micros += 20_000
     telemetry.finish(mget, startedAt, client, argsOf(['AUTH', 'user', 'password']), [1, 2])
@@ -188,7 +188,7 @@ describe('the slow log', () => {
 })
 
 describe('latency events', () => {
-  test('are kept from the threshold on, in whole milliseconds', () => {
+  test('are recorded from the threshold on, in whole milliseconds', () => {
     telemetry.eventThreshold = 2
     runTimed(mget, 1999, 'MGET')
     expect(telemetry.events.series.size).toBe(0)
@@ -200,7 +200,7 @@ describe('latency events', () => {
     ])
   })
 
-  test('have one sample per second, the longest, and 160 at most', () => {
+  test('have one sample per second, of the longest, and at most 160', () => {
     const { events } = telemetry
     events.threshold = 1
     events.add('command', 5, 1)
@@ -219,7 +219,7 @@ describe('latency events', () => {
   })
 })
 
-test('a reset forgets what was counted, also what was not settled', () => {
+test('a reset clears all counts, unattributed ones too', () => {
   telemetry.beginChunk()
   telemetry.count(get)
   telemetry.errorReply('ERR x')

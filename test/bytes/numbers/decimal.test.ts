@@ -8,7 +8,7 @@ import {
   writeInteger,
 } from '../../../src/bytes/numbers/decimal.ts'
 
-/** Runs `parse` on the text alone and between digits that do not belong to it. */
+/** Runs `parse` on the text alone, and on the text surrounded by other digits. */
 function both<T>(parse: (bytes: Uint8Array, start: number, end: number) => T, text: string): T {
   const alone = parse(Buffer.from(text, 'latin1'), 0, text.length)
   const within = parse(Buffer.from(`77${text}88`, 'latin1'), 2, 2 + text.length)
@@ -81,7 +81,7 @@ test.each([
   expect(both(parseInt64, n.toString())).toBe(n)
 })
 
-test('any text is canonical exactly when printing gives it back', () => {
+test('a text is canonical if and only if formatting returns it', () => {
   const texts = fc.string({ unit: fc.constantFrom(...'-+0123456789 '), maxLength: 21 })
   fc.assert(
     fc.property(texts, (text) => {
@@ -107,7 +107,7 @@ describe('writing', () => {
     expect(bytes.toString('latin1')).toBe(`...${n === 0 ? '0' : text}`.padEnd(24, '.'))
   })
 
-  test('reads back', () => {
+  test('parses as itself', () => {
     fc.assert(
       fc.property(fc.maxSafeInteger(), (n) => {
         const bytes = Buffer.alloc(17)

@@ -77,7 +77,7 @@ const INVALID = [
   ...['2.47e-324', '1e-400', '-1e-99999999999999', '0x1p-1075', '0x1p-99999999999999'],
 ]
 
-describe('reading', () => {
+describe('parsing', () => {
   test.each(NUMBERS.map(([text, n]) => [text.slice(0, 60), text, n] as const))('%j', (_, text, n) => {
     expect(parse(text)).toBe(n)
   })
@@ -86,7 +86,7 @@ describe('reading', () => {
     expect(parse(text)).toBeNaN()
   })
 
-  test('agrees with JavaScript where both take the text', () => {
+  test('agrees with JavaScript where both accept the text', () => {
     const digits = fc.stringMatching(/^[0-9]{1,20}$/)
     const exponent = fc.integer({ min: -330, max: 310 })
     fc.assert(
@@ -99,7 +99,7 @@ describe('reading', () => {
     )
   })
 
-  test('a very long text is read in bounded memory', () => {
+  test('a very long text is parsed in bounded memory', () => {
     const long = Buffer.alloc(4_000_000, 0x31)
     long[1] = 0x2e
     expect(parseDouble(long, 0, long.length)).toBe(1.1111111111111112)
@@ -145,13 +145,13 @@ const PRINTED: readonly (readonly [number, string, string])[] = [
   [Number.NaN, 'nan', 'nan'],
 ]
 
-describe('printing', () => {
+describe('formatting', () => {
   test.each(PRINTED)('%d', (value, shortest, seventeen) => {
     expect(formatDouble(value)).toBe(shortest)
     expect(formatDouble17(value)).toBe(seventeen)
   })
 
-  test('both texts read back as the value', () => {
+  test('both texts parse as the value', () => {
     fc.assert(
       fc.property(fc.double({ noNaN: true }), (value) => {
         expect(parse(formatDouble(value))).toBe(value)
@@ -162,7 +162,7 @@ describe('printing', () => {
 })
 
 describeWithRedis('scores of redis-server', (redis) => {
-  test('are read and printed the same', async () => {
+  test('are parsed and formatted the same', async () => {
     const version = String(await redis().call('INFO', 'server')).match(/redis_version:(\d+)\.(\d+)/)
     const shortest = Number(version?.[1]) * 100 + Number(version?.[2]) >= 702
     const format = shortest ? formatDouble : formatDouble17

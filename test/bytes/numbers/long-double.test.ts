@@ -6,7 +6,7 @@ import { describeWithRedis, type RedisReply, type RedisServer } from '../../supp
 const INVALID = 'ERR value is not a valid float'
 const INFINITE = 'ERR increment would produce NaN or Infinity'
 
-/** What INCRBYFLOAT answers for a key that holds `value`. */
+/** The reply of INCRBYFLOAT for a key that holds `value`. */
 function increment(value: string, by: string): string {
   const a = parseLongDouble(Buffer.from(value, 'latin1'), 0, value.length)
   const b = parseLongDouble(Buffer.from(by, 'latin1'), 0, by.length)
@@ -15,7 +15,7 @@ function increment(value: string, by: string): string {
   return sum === null ? INFINITE : formatLongDouble(sum)
 }
 
-/** Texts with their known outcome when added to 0. */
+/** Texts with their known result when added to 0. */
 const SINGLES: readonly (readonly [string, string])[] = [
   ['0', '0'],
   ['-0', '0'],
@@ -161,14 +161,14 @@ describe('the sum of two numbers', () => {
     expect(increment('0', (BigInt(largest) + half).toString())).toBe(INVALID)
   })
 
-  test('only the range given is read', () => {
+  test('only the given range is parsed', () => {
     const bytes = Buffer.from('9991.2599')
     const value = parseLongDouble(bytes, 3, 7)
     expect(value && formatLongDouble(value)).toBe('1.25')
   })
 })
 
-test('integers of 64 bits go through unchanged', () => {
+test('integers of 64 bits are unchanged', () => {
   fc.assert(
     fc.property(fc.bigInt({ min: -(2n ** 64n) + 1n, max: 2n ** 64n - 1n }), (n) => {
       expect(increment('0', n.toString())).toBe(n.toString())
@@ -176,7 +176,7 @@ test('integers of 64 bits go through unchanged', () => {
   )
 })
 
-test('what is printed reads back as itself', () => {
+test('formatted text parses as itself', () => {
   fc.assert(
     fc.property(
       fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
@@ -189,7 +189,7 @@ test('what is printed reads back as itself', () => {
   )
 })
 
-test('hostile texts end', () => {
+test('hostile texts take bounded time', () => {
   const texts = ['9'.repeat(4932), `1.${'3'.repeat(5100)}e-4940`, `0x${'f'.repeat(5117)}p-30000`, '1e4932']
   for (const text of texts) for (let i = 0; i < 10; i++) increment(text, '1e-4900')
   // A millisecond each when measured. What grows faster than the length of a text reaches the limit of the test.
@@ -224,14 +224,14 @@ const junk = fc.string({ unit: fc.constantFrom(...'0123456789.eExXpP+-infnaINF \
 const number = fc.oneof(decimal, decimal, extreme, hex, close, close, junk)
 
 describeWithRedis('INCRBYFLOAT of redis-server', (redis) => {
-  test('answers the same for the known texts', async () => {
+  test('replies the same for the known texts', async () => {
     const replies = await incrementInRedis(redis(), KNOWN)
     KNOWN.forEach(([a, b, expected], i) => {
       expect(replies[i], label(a, b)).toBe(expected)
     })
   })
 
-  test('answers the same for random texts', async () => {
+  test('replies the same for random texts', async () => {
     const pairs = fc.sample(fc.tuple(number, number), { numRuns: 3000, seed: 1 })
     const replies = await incrementInRedis(redis(), pairs)
     pairs.forEach(([a, b], i) => {
