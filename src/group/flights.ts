@@ -15,6 +15,8 @@ export interface LoadResult {
   readonly value: Buffer | null
   /** Why the load failed; then `value` has no meaning, unless `isStale`. */
   readonly error?: string
+  /** What the origin threw or rejected with; `undefined` where the load failed for another reason. */
+  readonly cause?: unknown
   /** The load failed, and `value` is the cached value, which reads may be served. */
   readonly isStale?: boolean
   /** A write of the key happened meanwhile: the waiters get the value, the store does not. */
@@ -291,7 +293,9 @@ export class Flights {
   #complete(flight: Flight, ending: CallResult): void {
     if (flight.isComplete) return
     if ('error' in ending) {
-      this.#fail(flight, reasonOf(ending.error))
+      // A call that the governor refused has an error of the governor.
+      const cause = flight.askedAt === undefined ? undefined : ending.error
+      this.#fail(flight, reasonOf(ending.error), cause)
       return
     }
     let result: ReadResult
@@ -312,17 +316,17 @@ export class Flights {
     this.#tellAll(flight, loadResult)
   }
 
-  #fail(flight: Flight, error: string): void {
+  #fail(flight: Flight, error: string, cause?: unknown): void {
     if (flight.isComplete) return
     const ms = this.#release(flight)
     flight.abort(new Error(error))
     const { fenced, key, waiters } = flight
     const stale = fenced || waiters.length === 0 ? undefined : this.#options.staleValue?.(key)
     if (stale === undefined) {
-      this.#tellAll(flight, { value: null, error, fenced, ms })
+      this.#tellAll(flight, { value: null, error, cause, fenced, ms })
       return
     }
-    this.#tellAll(flight, { value: stale, error, fenced, ms, isStale: true })
+    this.#tellAll(flight, { value: stale, error, cause, fenced, ms, isStale: true })
   }
 
   /** Removes the flight before the waiters run, so that a later miss starts a new load. Returns how long it took, in ms. */

@@ -72,7 +72,7 @@ export interface Watcher {
   invalidated?(group: Group): void
 }
 
-/** The origin failed; the message names the group and the reason, `cause` is the origin's error where it is known. */
+/** The origin failed; the message names the group and the reason, `cause` is what the origin threw, if this node called it. */
 export class OriginError extends Error {
   override readonly name = 'OriginError'
 }
@@ -338,9 +338,9 @@ export class Group {
     this.misses++
     if (ref !== NULL_REF || this.flights === undefined) return null
     const loadResult = await new Promise<LoadResult>((resolve) => this.load(key, resolve))
-    const { value, error, isStale } = loadResult
+    const { value, error, cause, isStale } = loadResult
     if (isStale === true) this.rescued++
-    if (error !== undefined && isStale !== true) throw new OriginError(`${this.name}: ${error}`)
+    if (error !== undefined && isStale !== true) throw this.#originError(error, cause)
     return value === null ? null : Buffer.from(value)
   }
 
@@ -378,10 +378,14 @@ export class Group {
       instant.refresh()
       const deadline = value === null || ttlMs === 0 ? undefined : instant.now + ttlMs
       const change = [{ key, value, deadline }]
-      const conclude = ({ unsure, error }: Pick<WriteOutcome, 'unsure' | 'error'>): boolean => {
+      const conclude = ({
+        unsure,
+        error,
+        cause,
+      }: Pick<WriteOutcome, 'unsure' | 'error' | 'cause'>): boolean => {
         if (error !== undefined) {
           if (unsure.length > 0) this.markStale(key)
-          throw new OriginError(`${this.name}: ${error}`)
+          throw this.#originError(error, cause)
         }
         if (unsure.length === 0) return apply()
         this.remove(key)
@@ -588,6 +592,10 @@ export class Group {
           `group ${group}: the circuit breaker is closed, the origin is called again`,
         ),
     })
+  }
+
+  #originError(reason: string, cause: unknown): OriginError {
+    return new OriginError(`${this.name}: ${reason}`, cause === undefined ? undefined : { cause })
   }
 
   #setDeadline(): void {

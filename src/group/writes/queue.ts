@@ -15,6 +15,8 @@ export interface Write {
 /** Why an origin has not taken a write. */
 export interface Failure {
   readonly error: unknown
+  /** Whether the origin itself threw it. */
+  readonly isFromOrigin: boolean
   /** It may have taken it all the same. */
   readonly isUnsure: boolean
 }

@@ -57,6 +57,8 @@ export interface WriteOutcome {
   readonly unsure: readonly Write[]
   /** Why it does not have all of them. */
   readonly error?: string
+  /** What the origin threw or rejected with, if that is the reason. */
+  readonly cause?: unknown
 }
 
 const NOTHING: readonly Write[] = []
@@ -257,14 +259,17 @@ export class Writes {
     const taken: Write[] = []
     const unsure: Write[] = []
     let error: string | undefined
+    let cause: unknown
     for (const [i, failure] of failures.entries()) {
       const { key } = writes[i]
       const isOld = this.#changed.size > 0 && this.#changed.delete(key.toString('latin1'))
       if (isOld || failure?.isUnsure === true) unsure.push(writes[i])
       else if (failure === undefined) taken.push(writes[i])
-      if (failure !== undefined) error ??= reasonOf(failure.error)
+      if (failure === undefined || error !== undefined) continue
+      error = reasonOf(failure.error)
+      if (failure.isFromOrigin) cause = failure.error
     }
-    return error === undefined ? { taken, unsure } : { taken, unsure, error }
+    return error === undefined ? { taken, unsure } : { taken, unsure, error, cause }
   }
 
   /** Resolves to why the origin has not taken it. */
@@ -296,7 +301,8 @@ export class Writes {
           () => failed?.(key, undefined),
           () => undefined,
         )
-      return { error, isUnsure: asked.was && !isBadRequest(error) && !isNotApplied(error) }
+      const isFromOrigin = asked.was && !late.isAborted
+      return { error, isFromOrigin, isUnsure: asked.was && !isBadRequest(error) && !isNotApplied(error) }
     } finally {
       cancel?.()
       this.#calls.delete(late)
