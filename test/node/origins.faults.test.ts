@@ -128,7 +128,7 @@ function faults(source: () => Source): void {
     const faulty = await startFaulty(source(), {
       ttl: '20ms',
       jitter: 0,
-      staleIfError: '60s',
+      staleIfError: '1h',
       breakAfter: 5,
       breakFor: '100ms',
     })
@@ -258,6 +258,7 @@ describe('an HTTP server', () => {
           maxBytes: '16mb',
           breakAfter: 5,
           breakFor: '50ms',
+          originTimeout: PATIENT_MS,
           origin: http({ url: `http://127.0.0.1:${own}/{key}`, connections: 1000 }),
         },
       },

@@ -63,7 +63,9 @@ export async function startCluster(
       : count
   const peers = places.map(({ announced }) => `127.0.0.1:${announced}`)
   const start = async ({ listens, announced }: Place, i: number): Promise<TestMember> => {
-    const own = { announce: `127.0.0.1:${announced}`, peers, ...cluster }
+    // A starved node is not to be taken for dead.
+    const patient = { timeout: '30s', pingInterval: '500ms' }
+    const own = { announce: `127.0.0.1:${announced}`, peers, ...patient, ...cluster }
     const address = { port: listens, bind: '127.0.0.1' }
     const settings = { ...address, shutdownTimeout: 100, ...config, ...each?.(i), cluster: own }
     const node = await createNode(settings, { log })

@@ -44,6 +44,8 @@ export interface Guarantees {
   readonly detection: number
   /** The longest time of an operation, ms. */
   readonly timeout?: number
+  /** Added to all of these bounds when a history is checked: how far the machine is behind, ms. */
+  readonly slackMs?: () => number
   /** When a written value must be found. */
   readonly keeps?: 'always' | 'without-faults' | 'never'
   /** Error replies that are allowed. */
@@ -76,6 +78,7 @@ export class History {
     this.#guarantees = {
       delivery: 250,
       timeout: 5000,
+      slackMs: () => 0,
       keeps: 'without-faults',
       errors: NOTHING,
       origin: NOTHING,
@@ -166,7 +169,7 @@ export class History {
   }
 
   #checkEnd(operation: Operation, report: Report): void {
-    const { errors, timeout } = this.#guarantees
+    const { errors, timeout, slackMs } = this.#guarantees
     const { via, start, outcome, error } = operation
     if (outcome === 'failed' && !errors.test(error)) report('error', show(operation))
     if (outcome === 'lost' && !this.#mayClose.has(via)) report('connection lost', show(operation))
@@ -175,7 +178,7 @@ export class History {
       (sum, { from, to }) => sum + Math.max(0, Math.min(until, to) - Math.max(start, from)),
       0,
     )
-    if (until - start - paused > timeout || outcome === 'open') report('hung', show(operation))
+    if (until - start - paused > timeout + slackMs() || outcome === 'open') report('hung', show(operation))
   }
 
   #checkKey(operations: readonly Operation[], report: Report): void {
@@ -233,7 +236,10 @@ export class History {
 
   /** From when on no value older than this write may be returned. */
   #settledFrom({ start, effectiveAt }: Operation): number {
-    const { delivery, detection } = this.#guarantees
+    const slack = this.#guarantees.slackMs()
+    // No delay at all is a guarantee of order, not of time.
+    const delivery = this.#guarantees.delivery === 0 ? 0 : this.#guarantees.delivery + slack
+    const detection = this.#guarantees.detection + slack
     const soon = effectiveAt + delivery
     let from = soon
     for (const fault of this.#faults) {

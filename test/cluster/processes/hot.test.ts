@@ -5,7 +5,18 @@ import { Talker } from '../../attack/talker.ts'
 import type { History } from '../../support/history.ts'
 import { poll } from '../../support/poll.ts'
 import type { Workload } from '../../support/workload.ts'
-import { agree, DETECTION, GROUP, historyOf, keysOf, startFaulty, startMembers, work } from './members.ts'
+import {
+  agree,
+  DETECTION,
+  GROUP,
+  historyOf,
+  keysOf,
+  PATIENT,
+  startFaulty,
+  startMembers,
+  TIMEOUT,
+  work,
+} from './members.ts'
 
 /** Copies live longer than anything stale may be seen: what owners say of writes, and what links tell, must end them. */
 const COPIES = { copyMaxAge: 5000 }
@@ -44,7 +55,7 @@ async function copied({ port }: Listening, keys: readonly string[]): Promise<voi
 }
 
 test('word of every write reaches those who hold copies', async () => {
-  const { nodes } = await startFaulty(3, { config: { cluster: COPIES } })
+  const { nodes } = await startFaulty(3, { config: { cluster: { ...COPIES, ...PATIENT } } })
   const history = historyOf({ keeps: 'always' })
   const { keys, writers, stop } = heat(history, nodes, nodes)
   await copied(nodes[1], keys)
@@ -86,7 +97,7 @@ test('a holder that does not hear the owner any more lets its copies go', async 
   const heal = history.fault()
   cluster.silence(0, 1)
   const after = write()
-  await passed(2 * DETECTION)
+  await passed(DETECTION + TIMEOUT)
   cluster.heal()
   await agree(nodes)
   heal()
@@ -96,7 +107,7 @@ test('a holder that does not hear the owner any more lets its copies go', async 
 })
 
 test('with the connection on which they came copies go', async () => {
-  const cluster = await startFaulty(3, { config: { cluster: COPIES } })
+  const cluster = await startFaulty(3, { config: { cluster: { ...COPIES, ...PATIENT } } })
   const { nodes } = cluster
   const history = historyOf({ keeps: 'always' })
   const { keys, read, write } = heatOnly(history, nodes, nodes[2])

@@ -2,10 +2,10 @@
 
 import { expect, test } from 'vitest'
 import { poll } from '../../support/poll.ts'
-import { agree, historyOf, ownersSeen, someKeys, startFaulty, work } from './members.ts'
+import { agree, historyOf, ownersSeen, PATIENT, someKeys, startFaulty, work } from './members.ts'
 
 test('connections that are cut in the middle of replies: nobody notices', async () => {
-  const cluster = await startFaulty(3)
+  const cluster = await startFaulty(3, { config: { cluster: PATIENT } })
   const history = historyOf({ keeps: 'always' })
   const workload = work({ history, nodes: cluster.nodes, keys: someKeys(100), clients: 3, depth: 20 })
   await workload.progress(500)
@@ -25,7 +25,7 @@ test('connections that are cut in the middle of replies: nobody notices', async 
 })
 
 test('a node that is slow to reach', async () => {
-  const cluster = await startFaulty(3)
+  const cluster = await startFaulty(3, { config: { cluster: PATIENT } })
   const history = historyOf({ keeps: 'always' })
   const workload = work({ history, nodes: cluster.nodes, keys: someKeys(100), clients: 3 })
   await workload.progress(500)

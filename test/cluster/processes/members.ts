@@ -8,6 +8,7 @@ import { assignSlots } from '../../../src/cluster/ring/slots.ts'
 import { Talker } from '../../attack/talker.ts'
 import { FaultyCluster, type FaultyClusterOptions } from '../../support/faulty-cluster.ts'
 import { type Guarantees, History } from '../../support/history.ts'
+import { LagMeter } from '../../support/lag.ts'
 import { Members, type MembersOptions, type NodeProcess } from '../../support/node-process.ts'
 import { poll } from '../../support/poll.ts'
 import { Workload, type WorkloadOptions } from '../../support/workload.ts'
@@ -19,6 +20,10 @@ export const DETECTION = 4 * TIMEOUT
 
 /** A group without an origin of nodes that are given no configuration. */
 export const GROUP = 'cache'
+
+/** Where nobody fails for long, nobody is to be taken for dead, however starved. */
+export const PATIENT = { timeout: '30s', pingInterval: '500ms' } as const
+export const PATIENT_ARGS = ['--cluster-timeout', '30s', '--cluster-ping-interval', '500ms']
 
 const ARGS = ['--cluster-timeout', `${TIMEOUT}ms`, '--maxmemory', '64mb']
 
@@ -111,7 +116,8 @@ export function someKeys(count: number): string[] {
 }
 
 export function historyOf(promises: Partial<Guarantees> = {}): History {
-  return new History({ detection: DETECTION, ...promises })
+  const lag = new LagMeter()
+  return new History({ detection: DETECTION, timeout: 20_000, slackMs: () => lag.slackMs, ...promises })
 }
 
 /** Clients at work until the test ends. */

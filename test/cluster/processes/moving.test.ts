@@ -7,13 +7,12 @@ import { expect, onTestFinished, test } from 'vitest'
 import { Talker } from '../../attack/talker.ts'
 import type { NodeProcess } from '../../support/node-process.ts'
 import { poll } from '../../support/poll.ts'
-import { agree, GROUP, historyOf, someKeys, startMembers, work } from './members.ts'
+import { agree, GROUP, historyOf, PATIENT_ARGS, someKeys, startMembers, work } from './members.ts'
 
 const KEYS = 100_000
 const BATCH = 2000
 
 /** On a busy machine a node may be silent for longer than tests of failures would wait. */
-const PATIENT = ['--cluster-timeout', '5s']
 
 async function talk({ port }: NodeProcess, group: string): Promise<Talker> {
   const talker = await Talker.connect(port)
@@ -42,7 +41,7 @@ async function missing(talker: Talker): Promise<string[]> {
 }
 
 test('a node joins and another leaves: of 100,000 keys, and of those that are written meanwhile, none is lost', async () => {
-  const nodes = await startMembers(3, { started: 2, args: PATIENT })
+  const nodes = await startMembers(3, { started: 2, args: PATIENT_ARGS })
   const [first, leaving, joining] = nodes
   const talker = await talk(first, GROUP)
   await fill(talker)
@@ -71,7 +70,7 @@ test('a group with an origin: at most 1 % of the reads during a join are loads',
     config,
     "export default { groups: { scores: { maxBytes: '64mb', origin: (key) => 'loaded ' + key } } }",
   )
-  const nodes = await startMembers(3, { started: 2, args: [...PATIENT, '--config', config] })
+  const nodes = await startMembers(3, { started: 2, args: [...PATIENT_ARGS, '--config', config] })
   const [first, second, joining] = nodes
   const talkers = [await talk(first, 'scores'), await talk(second, 'scores')]
   const keys = someKeys(20_000)

@@ -1,15 +1,14 @@
 // Nodes that are processes of their own, restarted one after another while clients of all of them read and write.
 
 import { expect, test } from 'vitest'
-import { agree, historyOf, someKeys, startMembers, work } from './members.ts'
+import { agree, historyOf, PATIENT_ARGS, someKeys, startMembers, work } from './members.ts'
 
 /** On a busy machine a node may be silent for longer than tests of failures would wait. */
-const PATIENT = ['--cluster-timeout', '5s']
 
 test.each([3, 5])(
   '%i nodes: nothing that was written is lost',
   async (count) => {
-    const nodes = await startMembers(count, { args: PATIENT })
+    const nodes = await startMembers(count, { args: PATIENT_ARGS })
     const history = historyOf({ keeps: 'always' })
     const workload = work({ history, nodes, keys: someKeys(200), clients: 2, pause: 10 })
     await workload.progress(500)

@@ -11,6 +11,7 @@ import {
   historyOf,
   keysOf,
   ownersSeen,
+  PATIENT,
   someKeys,
   startFaulty,
   startMembers,
@@ -103,7 +104,7 @@ test.each([
 })
 
 async function disturb(garbage: string, direction: Direction): Promise<void> {
-  const cluster = await startFaulty(3)
+  const cluster = await startFaulty(3, { config: { cluster: PATIENT } })
   const history = historyOf({ keeps: 'always' })
   const workload = work({ history, nodes: cluster.nodes, keys: someKeys(50) })
   await workload.progress(200)

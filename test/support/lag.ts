@@ -1,0 +1,22 @@
+// How far a busy machine is behind: what the bounds of time of tests with real processes grow with.
+
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks'
+
+const RESOLUTION_MS = 10
+
+/** A message passes several processes and timers, each of which may wait for a core as long as this one. */
+const STEPS = 20
+
+/** Measures from its creation how late this process's timers fire. */
+export class LagMeter {
+  readonly #delays: IntervalHistogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
+
+  constructor() {
+    this.#delays.enable()
+  }
+
+  /** What to add to a bound of time, ms. */
+  get slackMs(): number {
+    return STEPS * Math.max(0, this.#delays.max / 1e6 - RESOLUTION_MS)
+  }
+}
