@@ -63,8 +63,8 @@ export async function startCluster(
       : count
   const peers = places.map(({ announced }) => `127.0.0.1:${announced}`)
   const start = async ({ listens, announced }: Place, i: number): Promise<TestMember> => {
-    // A starved node is not to be taken for dead.
-    const patient = { timeout: '30s', pingInterval: '500ms' }
+    // Where a test says nothing of it, a starved node is not to be taken for dead.
+    const patient = cluster?.timeout === undefined ? { timeout: '30s', pingInterval: '500ms' } : {}
     const own = { announce: `127.0.0.1:${announced}`, peers, ...patient, ...cluster }
     const address = { port: listens, bind: '127.0.0.1' }
     const settings = { ...address, shutdownTimeout: 100, ...config, ...each?.(i), cluster: own }
