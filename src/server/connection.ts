@@ -3,8 +3,7 @@
 import type { Socket } from 'node:net'
 import type { Instant } from '../bytes/instant.ts'
 import type { Link, Receiver } from '../cluster/links/link.ts'
-import type { Client, PeerSession, PendingReply } from '../commands/spec/client.ts'
-import { PendingCommands } from '../commands/spec/pending-commands.ts'
+import { type Client, ClientState, type PeerSession, type PendingReply } from '../commands/spec/client.ts'
 import { type Executor, STALLED } from '../execution/executor.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
@@ -56,31 +55,12 @@ export interface ConnectionServices {
 
 const NOTHING = Buffer.alloc(0)
 
-export class Connection implements Client, Sink, Served {
+export class Connection extends ClientState implements Client, Sink, Served {
   isDue = false
   isQueued = false
-  readonly id: number
-  readonly address: string
-  readonly localAddress: string
-  readonly createdAt: number
-  lastActiveAt: number
-  lastCommand = ''
-  name = ''
-  libName = ''
-  libVersion = ''
-  protocol: 2 | 3 = 2
-  group: Group
-  replyMode: Client['replyMode'] = 'on'
-  noTouch = false
-  noEvict = false
-  monitor = false
   #peer: PeerSession | undefined
   /** There was no room for another client: it must be a peer. */
   readonly #mustBePeer: boolean
-  nonce = ''
-  asking = false
-  routedIn = 0
-  readonly pending = new PendingCommands()
   /** The number of the last reply that another node was told comes later. */
   #latest = 0
   readonly #socket: Socket
@@ -111,15 +91,12 @@ export class Connection implements Client, Sink, Served {
   #lingering = 0
 
   constructor(id: number, socket: Socket, group: Group, services: ConnectionServices, mustBePeer = false) {
-    this.id = id
+    const address = formatAddress(socket.remoteAddress, socket.remotePort)
+    const localAddress = formatAddress(socket.localAddress, socket.localPort)
+    super(id, group, services.instant.now, address, localAddress)
     this.#mustBePeer = mustBePeer
     this.#socket = socket
-    this.group = group
     this.#services = services
-    this.address = formatAddress(socket.remoteAddress, socket.remotePort)
-    this.localAddress = formatAddress(socket.localAddress, socket.localPort)
-    this.createdAt = services.instant.now
-    this.lastActiveAt = this.createdAt
     this.#decoder = new RequestDecoder(services.limits)
     this.#outbox = new Outbox(
       (bytes) => this.#send(bytes),

@@ -2,8 +2,7 @@
 
 import type { Link, Receiver } from '../cluster/links/link.ts'
 import { encodeRequest, parseReplies, type Reply } from '../cluster/links/request.ts'
-import type { Client, PendingReply } from '../commands/spec/client.ts'
-import { PendingCommands } from '../commands/spec/pending-commands.ts'
+import { type Client, ClientState, type PendingReply } from '../commands/spec/client.ts'
 import { type Executor, STALLED } from '../execution/executor.ts'
 import { readRequest } from '../execution/routing/request.ts'
 import { type Group, OriginError } from '../group/group.ts'
@@ -76,32 +75,13 @@ export class Program {
 
 const CLOSED = 'the node is closed'
 
-class Request implements Client, Served {
+class Request extends ClientState implements Client, Served {
   isDue = false
-  readonly id = 0
-  readonly address = 'program'
-  readonly localAddress = 'program'
-  readonly createdAt: number
-  lastActiveAt: number
-  lastCommand = ''
-  name = ''
-  libName = ''
-  libVersion = ''
-  protocol: 2 | 3 = 2
   authenticated = true
-  group: Group
-  replyMode: Client['replyMode'] = 'on'
-  noTouch = false
-  noEvict = false
-  monitor = false
   readonly closing = false
   readonly peer = undefined
   readonly isProgram = true
-  nonce = ''
-  asking = false
-  routedIn = 0
   readonly isWaiting = false
-  readonly pending = new PendingCommands()
   readonly queryBufferBytes = 0
   readonly outputBufferBytes = 0
   readonly #services: ProgramServices
@@ -114,15 +94,13 @@ class Request implements Client, Served {
   #isTaken = false
 
   constructor(services: ProgramServices, group: Group, args: Args) {
+    super(0, group, services.now(), 'program', 'program')
     this.#services = services
-    this.group = group
     this.#args = args
     this.reply = new Promise((resolve, reject) => {
       this.#resolve = resolve
       this.#reject = reject
     })
-    this.createdAt = services.now()
-    this.lastActiveAt = this.createdAt
   }
 
   get store(): undefined {

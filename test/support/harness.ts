@@ -7,11 +7,10 @@ import { Instant } from '../../src/bytes/instant.ts'
 import { Cluster, type ClusterOptions } from '../../src/cluster/cluster.ts'
 import { addressName, type Member } from '../../src/cluster/member.ts'
 import { createMembership } from '../../src/cluster/membership/create.ts'
-import type { Client, PendingReply } from '../../src/commands/spec/client.ts'
+import { type Client, ClientState, type PendingReply } from '../../src/commands/spec/client.ts'
 import { Context } from '../../src/commands/spec/context.ts'
 import type { CommandTraits, Host } from '../../src/commands/spec/host.ts'
 import type { Parameter } from '../../src/commands/spec/parameter.ts'
-import { PendingCommands } from '../../src/commands/spec/pending-commands.ts'
 import { Executor, STALLED } from '../../src/execution/executor.ts'
 import { createCommandTable } from '../../src/execution/table.ts'
 import { Group, type GroupPolicy } from '../../src/group/group.ts'
@@ -256,29 +255,10 @@ export class HarnessHost implements Host {
 }
 
 /** A client whose replies are taken one by one: of their order nothing is tested here. */
-export class HarnessClient implements Client {
-  readonly id: number
-  readonly address: string
-  readonly localAddress = '127.0.0.1:7000'
-  readonly createdAt: number
-  lastActiveAt: number
-  lastCommand = ''
-  name = ''
-  libName = ''
-  libVersion = ''
-  protocol: 2 | 3 = 2
+export class HarnessClient extends ClientState implements Client {
   authenticated: boolean
-  group: Group
-  replyMode: Client['replyMode'] = 'on'
-  noTouch = false
-  noEvict = false
-  monitor = false
   readonly peer = undefined
-  nonce = ''
-  asking = false
-  routedIn = 0
   readonly isWaiting = false
-  readonly pending = new PendingCommands()
   readonly queryBufferBytes = 0
   readonly outputBufferBytes = 0
   /** What was sent outside the order of replies. */
@@ -290,13 +270,10 @@ export class HarnessClient implements Client {
   #running = false
 
   constructor(id: number, harness: HarnessParts) {
-    this.id = id
+    const { host, instant } = harness
+    super(id, host.groups[0], instant.now, `127.0.0.1:${50_000 + id}`, '127.0.0.1:7000')
     this.#harness = harness
-    this.address = `127.0.0.1:${50_000 + id}`
-    this.group = harness.host.groups[0]
-    this.createdAt = harness.instant.now
-    this.lastActiveAt = harness.instant.now
-    this.authenticated = harness.host.requirepass === ''
+    this.authenticated = host.requirepass === ''
   }
 
   async call(...command: Argument[]): Promise<RedisReply> {

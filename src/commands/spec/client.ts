@@ -2,7 +2,7 @@
 
 import type { Link, Receiver } from '../../cluster/links/link.ts'
 import type { Group } from '../../group/group.ts'
-import type { PendingCommands } from './pending-commands.ts'
+import { PendingCommands } from './pending-commands.ts'
 
 /** The place of a reply that comes later: replies behind it wait. */
 export interface PendingReply {
@@ -23,7 +23,8 @@ export interface PeerSession {
   isLost: boolean
 }
 
-export interface Client {
+/** The session state of a client, whichever adapter it comes through: what CLIENT INFO shows and commands change. */
+export abstract class ClientState {
   readonly id: number
   /** 'host:port' of both ends. */
   readonly address: string
@@ -31,46 +32,60 @@ export interface Client {
   /** Milliseconds since the epoch. */
   readonly createdAt: number
   lastActiveAt: number
-  lastCommand: string
-  name: string
-  libName: string
-  libVersion: string
-  protocol: 2 | 3
-  authenticated: boolean
+  lastCommand = ''
+  name = ''
+  libName = ''
+  libVersion = ''
+  protocol: 2 | 3 = 2
   group: Group
-  /** CLIENT REPLY: 'skip' silences the command after the one that asked for it. */
-  replyMode: 'on' | 'off' | 'skip' | 'skip-next'
-  noTouch: boolean
-  noEvict: boolean
-  /** Whether it is in MONITOR: set by the host. */
-  monitor: boolean
-  /** It is served no more, and closed once its replies have left. */
+  /** CLIENT REPLY: 'skip' suppresses the reply to the command after the one that asked for it. */
+  replyMode: 'on' | 'off' | 'skip' | 'skip-next' = 'on'
+  noTouch = false
+  noEvict = false
+  /** Whether it is in MONITOR; set by the host. */
+  monitor = false
+  /** The challenge that PEER CHALLENGE gave it; empty: none. */
+  nonce = ''
+  /** ASKING, until the next command: this node serves it even if another node owns the key. */
+  asking = false
+  /** The version of the cluster view by which its outstanding requests were routed. */
+  routedIn = 0
+  /** Commands that wait for loads or for other commands. */
+  readonly pending = new PendingCommands()
+
+  /** A new client is in `group`; `now` is in milliseconds since the epoch. */
+  constructor(id: number, group: Group, now: number, address: string, localAddress: string) {
+    this.id = id
+    this.address = address
+    this.localAddress = localAddress
+    this.createdAt = now
+    this.lastActiveAt = now
+    this.group = group
+  }
+}
+
+/** A client: its state, and what its adapter does for it. */
+export interface Client extends ClientState {
+  authenticated: boolean
+  /** No more commands are served; the connection closes once its replies have been sent. */
   readonly closing: boolean
-  /** Another node of the cluster, which has shown that it is one; `undefined`: an ordinary client. */
+  /** Set when another node of the cluster has authenticated on this connection; `undefined`: an ordinary client. */
   peer: PeerSession | undefined
-  /** The program that the node is part of: it is not told to ask another node itself. */
+  /** The program that embeds the node: it is never redirected. */
   readonly isProgram?: boolean
-  /** What PEER CHALLENGE gave it; empty: nothing. */
-  nonce: string
-  /** ASKING, until the next command: it is served here whoever owns its key. */
-  asking: boolean
-  /** The view of the cluster by which its requests under way were routed: its counter. */
-  routedIn: number
-  /** Whether some reply that was asked for is still to come. */
+  /** Whether a reply is outstanding. */
   readonly isWaiting: boolean
-  /** Commands whose replies are held. */
-  readonly pending: PendingCommands
   readonly queryBufferBytes: number
   readonly outputBufferBytes: number
-  /** Reserves the place of the reply to the command that runs now. */
+  /** Reserves the place of the current command's reply in the order of replies. */
   hold(): PendingReply
-  /** Reserves the place of the reply to the command that runs now, which comes by a link to its owner. */
+  /** Reserves the place of the current command's reply, which arrives over a link to the key's owner. */
   relay(link: Link, context: number): Receiver
-  /** Goes on, in the next turn, with what had to wait. */
+  /** Continues, in the next event-loop batch, with requests that had to wait. */
   resume(): void
-  /** Sends bytes outside the order of replies (MONITOR's feed, pushes). */
+  /** Sends bytes outside the order of replies (the MONITOR feed). */
   push(bytes: Buffer): void
-  /** Closes; with `afterReplies`, once everything written so far has left. */
+  /** Closes; with `afterReplies`, once everything written so far has been sent. */
   close(afterReplies: boolean): void
 }
 
