@@ -1,4 +1,4 @@
-// Measures commands answered from memory, from the bytes of the request to the bytes of the reply.
+// Measures commands served from memory, from request bytes to reply bytes.
 
 import { argsOf, Harness } from '../../test/support/harness.ts'
 import { type Case, type MeasureOptions, measure, type Row } from './measure.ts'
@@ -7,7 +7,7 @@ export const name = 'command'
 
 const REQUESTS = 1000
 
-/** Cases that may not allocate at all. */
+/** Cases that must not allocate. */
 export const WITHOUT_GARBAGE = ['GET', 'SET of 32 bytes', 'SET with EX', 'INCR'] as const
 
 type Name = (typeof WITHOUT_GARBAGE)[number] | 'MGET of 10 keys'

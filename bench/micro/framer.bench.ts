@@ -1,4 +1,4 @@
-// Where replies end, found by the framer, with redis-parser on the same bytes as the reference.
+// The reply framer, with redis-parser on the same bytes as the reference.
 
 import Parser from 'redis-parser'
 import { ReplyFramer } from '../../src/resp/framer.ts'
@@ -17,7 +17,7 @@ function chunkOf(reply: string): { chunk: Buffer; replies: number } {
 
 const bulk = (bytes: number) => `$${bytes}\r\n${'x'.repeat(bytes)}\r\n`
 
-/** Frames a chunk, `most` replies a scan: a run of requests has as many. */
+/** Frames a chunk, at most `most` replies per scan. */
 function frames(what: string, reply: string, most: number): Case {
   const { chunk, replies } = chunkOf(reply)
   const framer = new ReplyFramer()
@@ -50,7 +50,7 @@ function parses(what: string, reply: string): Case {
   return { name: what, operations: replies, run }
 }
 
-/** Cases that allocate nothing. */
+/** Cases that must not allocate. */
 export const WITHOUT_GARBAGE: readonly string[] = [
   'bulks of 16 bytes, 64 a scan',
   'bulks of 16 bytes, one a scan',

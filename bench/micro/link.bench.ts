@@ -1,4 +1,4 @@
-// The link by itself, without a connection: requests in, one write a turn; replies in, ranges of them out.
+// The peer link without a connection: requests in, one write per event-loop turn; replies in, ranges of them out.
 
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
@@ -17,7 +17,7 @@ const TURNS = 16
 const caller = { name: 'caller:1', runId: 'a', secret: '' }
 const answerer = { name: 'answerer:2', runId: 'b', secret: '' }
 
-/** A socket that has sent everything at once; `written` is what was written last. */
+/** A socket that sends everything immediately. `written` is the last write. */
 class QuickSocket extends EventEmitter {
   written: Buffer = Buffer.alloc(0)
 

@@ -1,4 +1,4 @@
-// The reply writer: small replies, and values of several sizes from many arenas, flushed a chunk at a time.
+// The reply writer: small replies, and values of several sizes from many arenas, flushed once per chunk.
 
 import type { Sink } from '../../src/resp/output.ts'
 import { ReplyWriter } from '../../src/resp/reply.ts'
@@ -6,7 +6,7 @@ import { type Case, type MeasureOptions, measure, type Row } from './measure.ts'
 
 export const name = 'reply writer'
 
-/** Most replies, and bytes, between two flushes. */
+/** Maximum replies, and bytes, between two flushes. */
 const PIPELINE = 64
 const PENDING_BYTES = 256 * 1024
 
@@ -17,7 +17,7 @@ const SEGMENT_BYTES = 1024 * 1024
 const segments = Array.from({ length: 32 }, (_, i) => Buffer.allocUnsafeSlow(SEGMENT_BYTES).fill(i))
 const views = segments.map((segment) => new DataView(segment.buffer))
 
-/** A socket that has sent everything at once. */
+/** A socket that sends everything immediately. */
 const sink: Sink = { write: (_bytes, released) => released() }
 
 const writer = new ReplyWriter()

@@ -1,4 +1,4 @@
-// The table of the slots' owners: building it for clusters of several sizes, and looking a key up in it.
+// The slot table: building it for clusters of several sizes, and looking up the owner of a key.
 
 import { keySlot, SLOT_COUNT } from '../../src/bytes/crc16.ts'
 import { assignSlots } from '../../src/cluster/ring/slots.ts'
@@ -9,7 +9,7 @@ export const name = 'slots'
 
 const tableOf = (members: number) => `table of ${members} members, per slot`
 
-/** Most nanoseconds per operation: 50 ms for the table of 200 members. */
+/** Maximum ns per operation: 50 ms for the table of 200 members. */
 export const LIMITS: Readonly<Record<string, number>> = { [tableOf(200)]: 50e6 / SLOT_COUNT }
 
 export const WITHOUT_GARBAGE = ['owner of a key of 16 bytes'] as const

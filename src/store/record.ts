@@ -471,27 +471,26 @@ export class Records {
   }
 
   /** Reads the tags of a record; none without `TAGS`. */
-  readTags(ref: Ref, tagging: EntryTags): void {
+  readTags(ref: Ref, tags: EntryTags): void {
     const size = this.word(ref, 0) >>> TAGS_SHIFT
-    tagging.count = 0
+    tags.count = 0
     if (size === 0) return
     const offset = this.#tagsOffset(ref)
     const end = offset + (TAG_BYTES[size] >> 2)
-    tagging.epoch[0] = (this.word(ref, offset) >>> 0) + this.word(ref, offset + 1) * TWO_32
+    tags.epoch[0] = (this.word(ref, offset) >>> 0) + this.word(ref, offset + 1) * TWO_32
     for (let i = offset + 2; i < end; i++) {
       const hash = this.word(ref, i)
       if (hash === 0) break
-      tagging.hashes[tagging.count++] = hash
+      tags.hashes[tags.count++] = hash
     }
   }
 
   /** Only for records formatted with the `tagFlags` of this many tags. */
-  setTags(ref: Ref, tagging: EntryTags): void {
+  setTags(ref: Ref, tags: EntryTags): void {
     const offset = this.#tagsOffset(ref)
     const places = (TAG_BYTES[this.word(ref, 0) >>> TAGS_SHIFT] >> 2) - 2
-    this.#setTime(ref, offset, tagging.epoch)
-    for (let i = 0; i < places; i++)
-      this.setWord(ref, offset + 2 + i, i < tagging.count ? tagging.hashes[i] : 0)
+    this.#setTime(ref, offset, tags.epoch)
+    for (let i = 0; i < places; i++) this.setWord(ref, offset + 2 + i, i < tags.count ? tags.hashes[i] : 0)
   }
 
   #tagsOffset(ref: Ref): number {

@@ -1,4 +1,7 @@
 // The store of one group: finds records by key, and keeps them within a budget in bytes by evicting.
+//
+// More than 300 lines: lookup, write, allocation and eviction share the private counters and arguments, and are one hot
+// path. What is not hot is in parts of its own: `validity/`, `keyspace.ts`, `compactor.ts`, `prefetcher.ts`.
 
 import { copyBytes } from '../bytes/copy.ts'
 import type { Hash, Hasher } from '../bytes/hash.ts'

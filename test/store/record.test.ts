@@ -16,7 +16,7 @@ import {
 } from '../../src/store/record.ts'
 
 const SEGMENT_BYTES = 64 * 1024
-const NOTES = Buffer.from('"etag 7"')
+const VALIDATOR = Buffer.from('"etag 7"')
 const WINDOWS = Object.assign(new FreshnessWindows(), {
   refreshAhead: 5,
   staleWhileRevalidate: 100,
@@ -38,9 +38,9 @@ function make(
   spare = 0,
   type: ValueType = ValueType.STRING,
 ): Ref {
-  const notes = (flags & FRESHNESS) === 0 ? 0 : NOTES.length
-  const ref = arena.alloc(unitsFor(recordBytes(key.length, value.length, flags, notes)) + spare)
-  records.format(ref, type, flags, key.length, value.length, 12, notes)
+  const validatorLength = (flags & FRESHNESS) === 0 ? 0 : VALIDATOR.length
+  const ref = arena.alloc(unitsFor(recordBytes(key.length, value.length, flags, validatorLength)) + spare)
+  records.format(ref, type, flags, key.length, value.length, 12, validatorLength)
   records.bytes.set(key, records.valueStart - key.length)
   records.bytes.set(value, records.valueStart)
   return ref
@@ -91,7 +91,7 @@ describe.each(layouts)('flags %i, a key of %i bytes, %i units to spare', (flags,
     if (flags & LOADED) records.setLoaded(ref, new Float64Array([1_700_000_000_456]), 321)
     if (flags & FRESHNESS) {
       records.setWindows(ref, WINDOWS)
-      records.setValidator(ref, NOTES)
+      records.setValidator(ref, VALIDATOR)
     }
     const check = (): void => {
       const windows = new FreshnessWindows()

@@ -160,7 +160,7 @@ test('a table of bounded size never misses an invalidation', () => {
       const now = new Float64Array([1000])
       const epochs = new TagEpochs(now, 128)
       const last = new Map<number, number>()
-      const entries: { tag: number; at: number; tagging: EntryTags }[] = []
+      const entries: { tag: number; at: number; entryTags: EntryTags }[] = []
       steps.forEach(({ tag, invalidate }, at) => {
         const hash = hashOf(String(tag))
         if (invalidate) {
@@ -168,15 +168,15 @@ test('a table of bounded size never misses an invalidation', () => {
           last.set(tag, at)
           return
         }
-        const tagging = new EntryTags()
-        tagging.add(hash)
-        tagging.epoch[0] = epochs.currentEpoch()
-        entries.push({ tag, at, tagging })
+        const entryTags = new EntryTags()
+        entryTags.add(hash)
+        entryTags.epoch[0] = epochs.currentEpoch()
+        entries.push({ tag, at, entryTags })
       })
       const roomy = last.size <= 8
-      for (const { tag, at, tagging } of entries) {
+      for (const { tag, at, entryTags } of entries) {
         const wanted = (last.get(tag) ?? -1) > at
-        if (wanted || roomy) expect(epochs.isInvalid(tagging)).toBe(wanted)
+        if (wanted || roomy) expect(epochs.isInvalid(entryTags)).toBe(wanted)
       }
     }),
     { numRuns: 50 },
