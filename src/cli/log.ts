@@ -21,7 +21,7 @@ const LEVELS: Readonly<Record<Settings['loglevel'], LevelWithSilent>> = {
 
 const STANDARD_OUTPUT = 1
 
-/** A log that writes synchronously, so that what was said before an exit is there after it. */
+/** A log that writes synchronously: no line is lost when the process exits. */
 export function createLog(
   loglevel: Settings['loglevel'],
   isTerminal: boolean,
@@ -36,10 +36,25 @@ export function createLog(
   return pino(options, isTerminal ? { write: (line: string) => out.write(asText(line)) } : out)
 }
 
-/** `12:00:00.000 warn  message field=value`, and the stack of an error below it. */
+/** `12:00:00.000 warn  message field=value`, and the stack of an error below it. Fields that the message names are left out. */
 export function asText(line: string): string {
   const { time, level, msg = '', err, ...fields } = JSON.parse(line)
-  const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${JSON.stringify(value)}`)
+  const rest = Object.entries(fields)
+    .filter(([name, value]) => name !== 'pid' && !isNamed(String(msg), value))
+    .map(([name, value]) => ` ${name}=${JSON.stringify(value)}`)
   const stack = err?.stack === undefined ? '' : `\n${err.stack}`
   return `${String(time).slice(11, 23)} ${String(level).padEnd(5)} ${msg}${rest.join('')}${stack}\n`
+}
+
+/** Whether a text has a value, or each value of a list, as a word of its own. */
+function isNamed(text: string, value: unknown): boolean {
+  if (Array.isArray(value)) return value.length > 0 && value.every((item) => isNamed(text, item))
+  if (typeof value !== 'string' && typeof value !== 'number') return false
+  const word = String(value)
+  if (word === '') return false
+  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
+    const [before, after] = [text[at - 1] ?? ' ', text[at + word.length] ?? ' ']
+    if (!/[\w.]/.test(before) && !/\w/.test(after)) return true
+  }
+  return false
 }

@@ -39,7 +39,7 @@ export function groupText(group: GroupPolicy): string {
 }
 
 /** `staleIfError 1h, write behind`: the policies that are not the default ones, besides those of `groupText`; or ''. */
-export function unusualText(group: GroupPolicy): string {
+export function nonDefaultText(group: GroupPolicy): string {
   const usual = new Map(policyFields(defaultPolicies))
   const unusual = policyFields({ ...defaultPolicies, ...group }).filter(
     ([field, text]) => !SAID.has(field) && usual.get(field) !== text,
@@ -105,7 +105,7 @@ export function describeConfig(loaded: LoadedConfig): string {
     'Groups:',
     ...config.groups.flatMap((group, index) => {
       const head = `  ${index}  ${group.name.padEnd(widest)}  `
-      const unusual = unusualText(group)
+      const unusual = nonDefaultText(group)
       const rest = unusual === '' ? [] : [`${' '.repeat(head.length)}${unusual}`]
       return [`${head}${groupText(group)}`, ...rest]
     }),

@@ -98,7 +98,7 @@ describe('three nodes', () => {
     server.close()
     expect(code).toBe(1)
     expect(stderr).toBe(
-      `erinys: 127.0.0.1:${first + 1} is taken: stop what listens there, or choose another port with --port\n`,
+      `erinys: 127.0.0.1:${first + 1} is in use: stop the process that listens there, or choose another port with --port\n`,
     )
     expect(await isOpen(first)).toBe(false)
   })

@@ -55,3 +55,18 @@ test('short text on a terminal', () => {
   expect(lines[2]).toBe('Error: boom')
   expect(lines[3]).toMatch(/^ {4}at /)
 })
+
+test('on a terminal, fields that the message names are left out', () => {
+  const lines = written('notice', true, (log) => {
+    log.info({ host: '::1', port: 7000 }, 'listening on [::1]:7000')
+    log.info({ pid: 12, index: 1, maxBytes: 2048 }, 'group users: 2kb')
+    log.info({ members: ['a:1', 'b:2'], epoch: 3 }, 'members: a:1 b:2')
+    log.info({ port: 700 }, 'port 7000 is in use')
+  })
+  expect(lines.map((line) => line.slice(19))).toEqual([
+    'listening on [::1]:7000',
+    'group users: 2kb index=1 maxBytes=2048',
+    'members: a:1 b:2 epoch=3',
+    'port 7000 is in use port=700',
+  ])
+})

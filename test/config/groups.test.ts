@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { ConfigError, resolveConfig, resolveLayers } from '../../src/config/config.ts'
-import { groupText, unusualText } from '../../src/config/describe.ts'
+import { groupText, nonDefaultText } from '../../src/config/describe.ts'
 import { type GroupConfig, http, redis, sql } from '../../src/index.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'erinys-groups-'))
@@ -203,7 +203,7 @@ describe('in words', () => {
     expect(groupText(group)).toBe(
       '1gb, ttl 5m less up to 10%, origin sql within 10s, which tells of changes, absent keys kept for 5s',
     )
-    expect(unusualText(group)).toBe(
+    expect(nonDefaultText(group)).toBe(
       'staleWhileRevalidate 30s, staleIfError 1h, refreshAhead 1, originConcurrency 0, originQueue 50, ' +
         'originRetries 2, originBackoff 100ms, breakAfter 5, breakFor 2s, batchMax 500, batchWindow 2ms, ' +
         'write behind, writeQueue 100',
@@ -212,6 +212,6 @@ describe('in words', () => {
 
   test('and nothing where all is as usual', () => {
     const { groups } = resolveConfig({ groups: { a: {}, b: { origin: load, ttl: '1m', breakAfter: 20 } } })
-    expect(groups.map(unusualText)).toEqual(['', ''])
+    expect(groups.map(nonDefaultText)).toEqual(['', ''])
   })
 })

@@ -127,7 +127,13 @@ function launch(args: readonly string[], { cwd, env, program = SOURCES }: RunOpt
   const [file, ...before] = program
   const child = spawn(file, [...before, ...args], {
     cwd,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    // NODE_PATH has packages of the tests alone, such as better-sqlite3.
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      ...(process.env.NODE_PATH !== undefined && { NODE_PATH: process.env.NODE_PATH }),
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const killAtExit = (): unknown => child.kill('SIGKILL')

@@ -1,0 +1,77 @@
+// What a node prints when it has started: lines of the log, or a short overview on a terminal.
+
+import type { Logger } from 'pino'
+import { addressName } from '../cluster/member.ts'
+import { clusterText, groupText, nonDefaultText, sourceText, valueText } from '../config/describe.ts'
+import type { LoadedConfig } from '../config/file.ts'
+import { machineMemory } from '../config/settings.ts'
+import { version } from '../config/version.ts'
+
+/** The oldest release line that gets the README's figures, nearly. */
+const RECOMMENDED_NODE = 22
+
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+/** Logs the configuration, a line for each part. */
+export function logConfig(log: Logger, loaded: LoadedConfig): void {
+  const { config, sources } = loaded
+  log.info({ pid: process.pid }, headline(loaded))
+  config.groups.forEach((group, index) => {
+    const { name, maxBytes, origin } = group
+    const text = [groupText(group), nonDefaultText(group)].filter((part) => part !== '').join(', ')
+    log.info({ index, maxBytes, origin: origin?.kind }, `group ${name}: ${text}`)
+  })
+  if (config.cluster !== undefined) log.info(`cluster: ${clusterText(config.cluster)}`)
+  const source = sources.get('maxmemory') ?? "a quarter of the machine's memory"
+  log.info(`budget of a group without maxBytes: ${valueText('maxmemory', config.maxmemory)} (${source})`)
+}
+
+/** Logs what works, but would work better otherwise. */
+export function logAdvice(log: Logger, { config }: LoadedConfig): void {
+  const total = config.groups.reduce((sum, { maxBytes }) => sum + maxBytes, 0)
+  if (total > machineMemory)
+    log.warn({ total, machineMemory }, 'the budgets of all groups together exceed the memory of this machine')
+  const advice = nodeAdvice(process.versions.node)
+  if (advice !== undefined) log.info(advice)
+}
+
+/** One line for whoever runs an old Node.js. */
+export function nodeAdvice(running: string): string | undefined {
+  if (Number.parseInt(running, 10) >= RECOMMENDED_NODE) return undefined
+  return `Node.js ${running} works; newer ones are supported and faster: 24 and 26 need 15-25 % less CPU per command`
+}
+
+/** The overview for a terminal. */
+export function bannerText(loaded: LoadedConfig, addresses: readonly Address[]): string {
+  const { groups, cluster, requirepass } = loaded.config
+  const widest = Math.max(...groups.map(({ name }) => name.length))
+  const rows: [title: string, lines: readonly string[]][] = [
+    ['listening', [addresses.map(({ host, port }) => addressName(host, port)).join(', ')]],
+    [
+      groups.length === 1 ? 'group' : 'groups',
+      groups.map((group, index) => `${index} ${group.name.padEnd(widest)}  ${groupText(group)}`),
+    ],
+    ['cluster', cluster === undefined ? [] : [clusterText(cluster)]],
+    ['try', [tryText(loaded, addresses[0], requirepass !== '')]],
+  ]
+  const lines = rows.flatMap(([title, texts]) =>
+    texts.map((text, i) => `  ${(i === 0 ? title : '').padEnd(11)}${text}`),
+  )
+  return `${headline(loaded)}\n\n${lines.join('\n')}\n`
+}
+
+function headline(loaded: LoadedConfig): string {
+  return `erinys ${version} on Node.js ${process.version}, ${sourceText(loaded)}`
+}
+
+/** A command that shows a load; the demo group has a key called Tom. */
+function tryText({ config }: LoadedConfig, { host, port }: Address, hasPassword: boolean): string {
+  const [first] = config.groups
+  const where = ['127.0.0.1', '::1', '0.0.0.0', '::'].includes(host) ? '' : ` -h ${host}`
+  const password = hasPassword ? ' --askpass' : ''
+  const command = first?.origin?.kind === 'demo' ? 'GET Tom' : 'INFO groups'
+  return `redis-cli${where} -p ${port}${password} ${command}`
+}
