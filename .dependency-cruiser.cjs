@@ -75,6 +75,14 @@ module.exports = {
     ...floorRules,
     ...clusterRules,
     {
+      name: 'liveness-interface',
+      severity: 'error',
+      comment:
+        'the rest of src uses the detector, its events and its messages, so that another protocol can replace it',
+      from: { path: '^src/', pathNot: '^src/cluster/liveness/' },
+      to: { path: '^src/cluster/liveness/', pathNot: '/(detector|events|state)\\.ts$' },
+    },
+    {
       name: 'known-folders',
       severity: 'error',
       comment: 'every source file is in a folder of the design or is one of the files of the top floor',

@@ -35,7 +35,8 @@
 // SEAM. The rest of the program uses `Detector`, the types of events.ts, and of a StateMessage only `name`, `runId`
 // and `leaving`. The detector opens no connections, starts no timers and sends nothing: its caller reports what
 // happened on links, calls `tick`, and sends `message()`. So another protocol (SWIM, leases in etcd) replaces this
-// folder and the caller's heartbeat loop (control-channel.ts), and nothing else.
+// folder and the caller's heartbeat loop (control-channel.ts), and nothing else. Receiving a heartbeat and answering
+// it (`receive`, `answer`) is synchronous and depends on no client's request, so both may be done ahead of these.
 
 import type { LinkFailure } from '../links/link.ts'
 import type { Member } from '../member.ts'
