@@ -1,23 +1,10 @@
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
+import { HEAVY, PROCESSES, patterns } from './test/suites.ts'
 import { TEST_TIMEOUT_MS, WAIT_MS } from './test/support/budget.ts'
 
-/** Tests that start processes of their own, or wait for real servers and clocks. One entry a folder where possible. */
-const processes = [
-  'test/cli/**/*.test.ts',
-  'test/clients/**/*.test.ts',
-  'test/cluster/membership/etcd.test.ts',
-  'test/cluster/processes/**/*.test.ts',
-  'test/node/origins.faults.test.ts',
-  'test/origin/redis/**/*.test.ts',
-  'test/origin/sql/{mysql,postgres,postgres-changes,trigger}.test.ts',
-  'test/package.test.ts',
-  'test/docs/{examples,postgres,sessions}.test.ts',
-  'test/server/idle.test.ts',
-]
-
-/** Tests that need gigabytes of memory. */
-const heavy = ['test/attack/long.test.ts']
+const processes = patterns(PROCESSES)
+const heavy = patterns(HEAVY)
 
 /**
  * `npm test` runs `fast`: it needs nothing but Node.js. `npm run test:all` runs all, one project after the other.

@@ -22,6 +22,7 @@ export class RawClient {
       this.#received = Buffer.concat([this.#received, chunk])
       this.#arrived()
     })
+    socket.on('error', () => undefined).on('close', () => this.#arrived())
   }
 
   static async connect(socketPath: string): Promise<RawClient> {
@@ -38,6 +39,8 @@ export class RawClient {
     while (replies.length < commands.length) {
       const end = endOfReply(this.#received, at)
       if (end < 0) {
+        if (this.#socket.closed)
+          throw new Error(`closed after ${replies.length} of ${commands.length} replies`)
         await new Promise<void>((resolve) => {
           this.#arrived = resolve
         })

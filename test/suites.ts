@@ -1,0 +1,29 @@
+// Which tests do not belong to the fast part: see vitest.config.ts. A folder ends with a slash.
+
+/** Tests that start processes of their own, or wait for real servers and clocks. */
+export const PROCESSES: readonly string[] = [
+  'test/cli/',
+  'test/clients/',
+  'test/cluster/membership/etcd.test.ts',
+  'test/cluster/processes/',
+  'test/config/file.test.ts',
+  'test/docs/examples.test.ts',
+  'test/docs/postgres.test.ts',
+  'test/docs/sessions.test.ts',
+  'test/node/origins.faults.test.ts',
+  'test/origin/redis/',
+  'test/origin/sql/mysql.test.ts',
+  'test/origin/sql/postgres-changes.test.ts',
+  'test/origin/sql/postgres.test.ts',
+  'test/origin/sql/trigger.test.ts',
+  'test/package.test.ts',
+  'test/server/idle.test.ts',
+]
+
+/** Tests that need gigabytes of memory. */
+export const HEAVY: readonly string[] = ['test/attack/long.test.ts']
+
+/** As patterns of Vitest. */
+export function patterns(paths: readonly string[]): string[] {
+  return paths.map((path) => (path.endsWith('/') ? `${path}**/*.test.ts` : path))
+}
