@@ -2,7 +2,7 @@
 
 import type { Hash, Hasher } from '../bytes/hash.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import { type Client, placeOf } from '../commands/spec/client.ts'
+import { type Client, deferReply } from '../commands/spec/client.ts'
 import type { Context } from '../commands/spec/context.ts'
 import { MAX_SHOWN, printable, unknownCommand, wrongArguments } from '../commands/spec/errors.ts'
 import type { Host } from '../commands/spec/host.ts'
@@ -27,20 +27,20 @@ export const STALLED = 1
 export type Outcome = typeof DONE | typeof STALLED
 
 /** A connection does not run ahead of more held commands than this, nor of more bytes of their arguments. */
-const MAX_HELD = 10_000
-const MAX_HELD_BYTES = 16 * 2 ** 20
+const MAX_PENDING = 10_000
+const MAX_PENDING_BYTES = 16 * 2 ** 20
 /** The same for another node, by whose connection many clients ask. */
-const MAX_HELD_OF_PEER = 1_000_000
-const MAX_HELD_BYTES_OF_PEER = 256 * 2 ** 20
+const MAX_PENDING_OF_PEER = 1_000_000
+const MAX_PENDING_BYTES_OF_PEER = 256 * 2 ** 20
 
 /** Longer keys are not hashed ahead. */
-const MAX_WARM_KEY = 512
+const MAX_PREFETCH_KEY = 512
 
-interface Waited extends ForwardContext {
+interface DelayedRequest extends ForwardContext {
   readonly command: Command
 }
 
-interface PendingRequest extends Waited {
+interface PendingRequest extends DelayedRequest {
   readonly args: Args
   readonly complete: (reply: Buffer) => void
 }
@@ -59,8 +59,8 @@ export class Executor {
   readonly #originWrites: OriginWrites
   readonly #hashes = new Int32Array(MAX_PREFETCH)
   /** The stores that `warm` was called for, since `cool`: the first `#warmedCount`. */
-  readonly #warmed: Store[] = []
-  #warmedCount = 0
+  readonly #prefetched: Store[] = []
+  #prefetchedCount = 0
 
   constructor(table: CommandTable, context: Context, host: Host, hasher: Hasher) {
     this.#hasher = hasher
@@ -70,20 +70,20 @@ export class Executor {
     this.#telemetry = host.telemetry
     context.reply.onError = (text) => this.#telemetry.errorReply(text)
     this.#runner = new Runner(context, host)
-    const sendOn = (held: PendingRequest): boolean => this.#sendOn(held, held.args, held.complete)
+    const sendOn = (held: PendingRequest): boolean => this.#resendIfMoved(held, held.args, held.complete)
     this.#loading = new Loading(this.#runner, host.telemetry, sendOn)
     this.#originWrites = new OriginWrites(this.#runner, host.telemetry, (held) =>
-      this.#sendOn(held, held.args, held.complete, true),
+      this.#resendIfMoved(held, held.args, held.complete, true),
     )
     const { cluster } = host
     if (cluster === undefined) return
-    const perform = (forwarded: ForwardedRequest, args: Args): void => this.#perform(forwarded, args)
-    this.#dispatcher = new Dispatcher({ cluster, context, table, perform })
+    const runHere = (forwarded: ForwardedRequest, args: Args): void => this.#runForwarded(forwarded, args)
+    this.#dispatcher = new Dispatcher({ cluster, context, table, runHere })
     this.#routing = new Routing(cluster, context, this.#dispatcher)
   }
 
   /** Who takes the reply, from another node, to a request of a client's that was sent in this context. */
-  relayed(client: Client, context: number, complete: (reply: Buffer) => void): ForwardedRequest {
+  receiverFor(client: Client, context: number, complete: (reply: Buffer) => void): ForwardedRequest {
     return (this.#dispatcher as Dispatcher).forwardedRequest(
       { client, ...(this.#host.cluster as Cluster).requestContextOf(context) },
       complete,
@@ -94,25 +94,26 @@ export class Executor {
    * Prepares for running `requests[from, to)`: hashes the argument that is nearly always the key and reads ahead
    * what the store will need. Before each one, `prime` tells its hash.
    */
-  warm(store: Store, requests: readonly Args[], from: number, to: number): void {
+  prefetch(store: Store, requests: readonly Args[], from: number, to: number): void {
     const hashes = this.#hashes
     for (let i = from; i < to; i++) {
       const args = requests[i]
-      const keyed = args.count > 1 && args.end[1] - args.start[1] <= MAX_WARM_KEY
+      const keyed = args.count > 1 && args.end[1] - args.start[1] <= MAX_PREFETCH_KEY
       hashes[i] = keyed ? this.#hasher.hash(args.buf, args.start[1], args.end[1]) : 0
     }
     store.prefetcher.prefetch(hashes, from, to)
-    this.#warmed[this.#warmedCount++] = store
+    this.#prefetched[this.#prefetchedCount++] = store
   }
 
   /** Whether the store will probably be asked for what this client wants: else `warm` and `prime` are not worth it. */
-  asksStore(client: Client): boolean {
-    return this.#routing === undefined || client.peer !== undefined || !this.#routing.sendsMost
+  usesLocalStore(client: Client): boolean {
+    return this.#routing === undefined || client.peer !== undefined || !this.#routing.forwardsMost
   }
 
   /** `args` is request `i` of those that `warm` took, if it was called. */
-  prefetch(client: Client, args: Args, i: number): void {
-    if (this.#warmedCount === 0 || args.count < 2 || args.end[1] - args.start[1] > MAX_WARM_KEY) return
+  usePrefetched(client: Client, args: Args, i: number): void {
+    if (this.#prefetchedCount === 0 || args.count < 2 || args.end[1] - args.start[1] > MAX_PREFETCH_KEY)
+      return
     this.#hasher.prime(args.buf, args.start[1], args.end[1], this.#hashes[i] as Hash)
     client.group.store.prefetcher.hint(i)
   }
@@ -120,8 +121,8 @@ export class Executor {
   /** The requests of `warm` are done: their bytes may change. */
   endPrefetch(): void {
     // The list keeps its length: a shorter one would be allocated anew for every batch.
-    for (; this.#warmedCount > 0; this.#warmedCount--)
-      this.#warmed[this.#warmedCount - 1].prefetcher.endBatch()
+    for (; this.#prefetchedCount > 0; this.#prefetchedCount--)
+      this.#prefetched[this.#prefetchedCount - 1].prefetcher.endBatch()
     this.#hasher.forget()
   }
 
@@ -136,11 +137,11 @@ export class Executor {
     const command = this.#resolve(client, args)
     if (command === undefined) {
       this.#telemetry.failed = false
-      this.#silence(client, mark)
+      this.#applyReplyMode(client, mark)
       return DONE
     }
     if (client.pending.size !== 0 && this.#mustWait(client, command)) {
-      if (client.peer === undefined || this.#seesAll(command) || holdsMost(client)) return STALLED
+      if (client.peer === undefined || this.#usesWholeKeyspace(command) || isAtLimit(client)) return STALLED
       // Others' commands, behind it on the same connection, do not wait with it.
       this.#enqueue(client, command)
       return DONE
@@ -157,7 +158,7 @@ export class Executor {
       if (route !== HERE) {
         if (this.#host.monitors !== 0 && command.isShown) this.#host.feedMonitors(client, command, args)
         this.#telemetry.count(command.stats)
-        if (reply.mark() > mark) this.#silence(client, mark)
+        if (reply.mark() > mark) this.#applyReplyMode(client, mark)
         return DONE
       }
       if (this.#host.cluster?.isSettling && this.#pull(client, command)) return DONE
@@ -167,12 +168,12 @@ export class Executor {
     const timed = stats.isTimed || telemetry.timesAll
     const startedAt = timed ? telemetry.now() : 0
     context.group = client.group
-    const ran = this.#runOrHold(client, command, mark)
+    const ran = this.#runOrDefer(client, command, mark)
     if (this.#host.monitors !== 0 && command.isShown) this.#host.feedMonitors(client, command, args)
     if (!ran) return DONE
     if (timed) telemetry.finish(stats, startedAt, client, args, command.secretsOf(args))
     else telemetry.count(stats)
-    this.#silence(client, mark)
+    this.#applyReplyMode(client, mark)
     return DONE
   }
 
@@ -180,7 +181,7 @@ export class Executor {
    * Runs a request for an forwarded: one of a peer's or several parts that this node owns a part of. Nothing may be
    * pending in the reply writer.
    */
-  #perform(forwarded: ForwardedRequest, args: Args, isPulled = false): void {
+  #runForwarded(forwarded: ForwardedRequest, args: Args, isPulled = false): void {
     const context = this.#context
     const { reply } = context
     const { client, group, protocol } = forwarded.context
@@ -197,21 +198,21 @@ export class Executor {
     const mayPull = !isPulled && command.isRouted && this.#host.cluster?.isSettling
     if (mayPull && this.#pull(client, command, forwarded)) return
     const startedAt = this.#telemetry.now()
-    if (!this.#runOrHold(client, command, 0, forwarded)) return
+    if (!this.#runOrDefer(client, command, 0, forwarded)) return
     const bytes = reply.take()
     this.#telemetry.finish(command.stats, startedAt, client, args, command.secretsOf(args))
     forwarded.complete(bytes)
   }
 
   /** False: it waits for loads, and the place of its reply is held. */
-  #runOrHold(client: Client, command: Command, mark: number, forwarded?: ForwardedRequest): boolean {
+  #runOrDefer(client: Client, command: Command, mark: number, forwarded?: ForwardedRequest): boolean {
     const context = this.#context
     const { group } = context
     context.command = command
     context.store = group.store
     context.loaded = false
     context.missed = false
-    if (group.writes !== undefined && this.#originWrites.concerns(command))
+    if (group.writes !== undefined && this.#originWrites.handles(command))
       return !this.#originWrites.begin(client, command, forwarded)
     if (
       group.flights !== undefined &&
@@ -243,7 +244,7 @@ export class Executor {
 
   /** An forwarded for the place of the command that runs now. */
   #forwardedRequest(client: Client): ForwardedRequest {
-    return (this.#dispatcher as Dispatcher).forwardedRequest(forwardContextOf(client), placeOf(client))
+    return (this.#dispatcher as Dispatcher).forwardedRequest(forwardContextOf(client), deferReply(client))
   }
 
   /** Runs a peer's command once those before it that have its keys are done. */
@@ -255,10 +256,10 @@ export class Executor {
     client.pending.enqueue({
       keys,
       bytes: args.buf.length,
-      sees: !command.loadsThrough,
+      conflictsWithReads: !command.loadsThrough,
       run: () => {
-        if (!this.#sendOn({ ...request.context, command }, args, request.complete))
-          this.#perform(request, args)
+        if (!this.#resendIfMoved({ ...request.context, command }, args, request.complete))
+          this.#runForwarded(request, args)
       },
     })
   }
@@ -286,7 +287,8 @@ export class Executor {
         if (--missing !== 0) return
         client.pending.delete(held)
         const from = place.context
-        if (!this.#sendOn({ ...from, command }, own, place.complete)) this.#perform(place, own, true)
+        if (!this.#resendIfMoved({ ...from, command }, own, place.complete))
+          this.#runForwarded(place, own, true)
         client.pending.runQueued()
       })
     }
@@ -294,7 +296,12 @@ export class Executor {
   }
 
   /** Sends a command that waited here to whoever owns its keys by now. False: this node does, or nobody else. */
-  #sendOn(waited: Waited, args: Args, complete: (reply: Buffer) => void, isFresh = false): boolean {
+  #resendIfMoved(
+    waited: DelayedRequest,
+    args: Args,
+    complete: (reply: Buffer) => void,
+    isFresh = false,
+  ): boolean {
     const { cluster } = this.#host
     if (cluster === undefined || cluster.isAlone) return false
     const context = this.#context
@@ -302,7 +309,7 @@ export class Executor {
     const isMoved = (i: number): boolean =>
       cluster.ownerOf(args.buf, args.start[i], args.end[i]) !== undefined
     if (!waited.command.keysOf(context).some(isMoved)) return false
-    ;(this.#dispatcher as Dispatcher).sendOn(waited, args, complete, isFresh)
+    ;(this.#dispatcher as Dispatcher).resend(waited, args, complete, isFresh)
     return true
   }
 
@@ -333,7 +340,7 @@ export class Executor {
   }
 
   /** CLIENT REPLY: drops what was written since `mark` if this client wants no reply. */
-  #silence(client: Client, mark: number): void {
+  #applyReplyMode(client: Client, mark: number): void {
     if (client.replyMode === 'on') return
     if (client.replyMode === 'skip-next') {
       client.replyMode = 'skip'
@@ -348,7 +355,7 @@ export class Executor {
    * both load do not see each other: one that does not load must see what the other has loaded.
    */
   #mustWait(client: Client, command: Command): boolean {
-    if (this.#seesAll(command) || holdsMost(client)) return true
+    if (this.#usesWholeKeyspace(command) || isAtLimit(client)) return true
     const { args } = this.#context
     const { loadsThrough } = command
     for (const position of command.keysOf(this.#context)) {
@@ -358,14 +365,14 @@ export class Executor {
   }
 
   /** Whether the context's command may see every key. */
-  #seesAll(command: Command): boolean {
+  #usesWholeKeyspace(command: Command): boolean {
     return command.spec.wholeKeyspace === true || command.fanOutOf(this.#context.args) !== undefined
   }
 }
 
 /** Whether so much is held for a connection that it has to wait. */
-function holdsMost({ pending, peer }: Client): boolean {
+function isAtLimit({ pending, peer }: Client): boolean {
   return peer === undefined
-    ? pending.size >= MAX_HELD || pending.bytes >= MAX_HELD_BYTES
-    : pending.size >= MAX_HELD_OF_PEER || pending.bytes >= MAX_HELD_BYTES_OF_PEER
+    ? pending.size >= MAX_PENDING || pending.bytes >= MAX_PENDING_BYTES
+    : pending.size >= MAX_PENDING_OF_PEER || pending.bytes >= MAX_PENDING_BYTES_OF_PEER
 }

@@ -31,19 +31,19 @@ export const TOO_MANY_CLIENTS = 'ERR max number of clients reached'
 const OUTPUT_HIGH_WATER = 1024 * 1024
 
 /** Replies are sent before a chunk is served to its end once they have this many bytes. */
-const FLUSH_FROM = 64 * 1024
+const FLUSH_FROM_BYTES = 64 * 1024
 
 /** Before it has authenticated, a client that leaves more than this unread is closed (Redis: its reply buffer, and 1 KiB). */
 const UNAUTHENTICATED: OutputLimit = { hard: 17 * 1024, soft: 0, softTime: 0 }
 
 /** A closed connection whose client neither reads what is left nor closes its end is kept for so long, ms. */
-const LINGER = 10_000
+const LINGER_MS = 10_000
 
 /** What all connections of a server share. */
 export interface ConnectionServices {
   readonly executor: Executor
   readonly reply: ReplyWriter
-  readonly turn: EventLoopBatch
+  readonly batch: EventLoopBatch
   readonly flushQueue: FlushQueue
   readonly instant: Instant
   readonly limits: DecoderLimits
@@ -62,22 +62,22 @@ export class Connection extends ClientState implements Client, Sink, Served {
   /** There was no room for another client: it must be a peer. */
   readonly #mustBePeer: boolean
   /** The number of the last reply that another node was told comes later. */
-  #latest = 0
+  #lastDeferred = 0
   readonly #socket: Socket
   readonly #services: ConnectionServices
   readonly #decoder: RequestDecoder
   readonly #outbox: Outbox
   /** Requests that had to wait, with memory of their own. */
-  readonly #waiting: Args[] = []
+  readonly #delayed: Args[] = []
   /** What follows the requests taken so far breaks the protocol. */
-  #refused = false
+  #isProtocolError = false
   /** Replies that are sent when everyone in the batch has been served. */
   #unsent: Buffer = NOTHING
   #released = (): void => {}
   /** How the last decoding ended. `REQUEST`: there may be more. */
   #decoded: Decoded = NEED_MORE
   /** Whether the requests decoded last will probably ask the store of this node. */
-  #asksStore = true
+  #usesLocalStore = true
   #running = false
   /** No more requests are taken; it closes once its replies have left. */
   #closing = false
@@ -102,9 +102,9 @@ export class Connection extends ClientState implements Client, Sink, Served {
       (bytes) => this.#send(bytes),
       () => {
         this.#enforceOutputLimit()
-        if (this.#mayGoOn) this.resume()
+        if (this.#hasWork) this.resume()
       },
-      (context, complete) => this.#services.executor.relayed(this, context, complete),
+      (context, complete) => this.#services.executor.receiverFor(this, context, complete),
     )
     socket.on('data', (chunk: Buffer) => {
       services.stats.inputBytes += chunk.length
@@ -155,20 +155,20 @@ export class Connection extends ClientState implements Client, Sink, Served {
     if (peer !== undefined) this.#decoder.relimit(unlimited())
   }
 
-  get isWaiting(): boolean {
+  get awaitsReplies(): boolean {
     return !this.#outbox.isEmpty
   }
 
-  hold(): PendingReply {
-    if (this.peer !== undefined) return this.#holdForPeer()
+  deferReply(): PendingReply {
+    if (this.peer !== undefined) return this.#deferPeerReply()
     this.#flush()
-    return this.#outbox.hold()
+    return this.#outbox.deferReply()
   }
 
   /** Other replies do not wait for this one: its place is taken by a number, under which it follows. */
-  #holdForPeer(): PendingReply {
+  #deferPeerReply(): PendingReply {
     const { reply } = this.#services
-    const number = ++this.#latest
+    const number = ++this.#lastDeferred
     reply.raw(Buffer.from(`@${number}\r\n`))
     return {
       complete: (bytes) => {
@@ -177,19 +177,19 @@ export class Connection extends ClientState implements Client, Sink, Served {
         else if (!this.#socket.destroyed) this.#send(late)
         if (this.#closing && !this.#running && this.pending.size === 0) this.#finish()
         // What sees every key has waited for it.
-        else if (this.#mayGoOn) this.resume()
+        else if (this.#hasWork) this.resume()
       },
     }
   }
 
-  relay(link: Link, context: number): Receiver {
+  deferForwardedReply(link: Link, context: number): Receiver {
     this.#flush()
-    return this.#outbox.relay(link, context)
+    return this.#outbox.deferForwardedReply(link, context)
   }
 
   /** Whether something besides replies was waiting for replies to leave. */
-  get #mayGoOn(): boolean {
-    const hasMore = this.#waiting.length !== 0 || this.#decoded === REQUEST
+  get #hasWork(): boolean {
+    const hasMore = this.#delayed.length !== 0 || this.#decoded === REQUEST
     return hasMore || this.#paused || this.#ended || this.#closing
   }
 
@@ -218,11 +218,11 @@ export class Connection extends ClientState implements Client, Sink, Served {
 
   /** Goes on, in the next turn, with what has arrived or had to wait. */
   resume(): void {
-    this.#services.turn.add(this)
+    this.#services.batch.add(this)
   }
 
   get store(): Store | undefined {
-    return this.#asksStore ? this.group.store : undefined
+    return this.#usesLocalStore ? this.group.store : undefined
   }
 
   close(afterReplies: boolean): void {
@@ -233,13 +233,13 @@ export class Connection extends ClientState implements Client, Sink, Served {
   }
 
   /** Closes for good as soon as its replies have left, whether or not the client closes its end. */
-  retire(): void {
+  closeAfterReplies(): void {
     this.#socket.once('finish', () => this.#socket.destroy())
     this.close(true)
   }
 
   /** Follows a change of how long it may be silent before it is probed. */
-  keepAlive(): void {
+  applyKeepalive(): void {
     const { tcpKeepalive } = this.#services.settings
     this.#socket.setKeepAlive(tcpKeepalive > 0, tcpKeepalive)
   }
@@ -251,22 +251,22 @@ export class Connection extends ClientState implements Client, Sink, Served {
       const left = this.outputBufferBytes
       if (left < this.#lingering || this.pending.size !== 0) this.#lingerSince = now
       this.#lingering = left
-      if (now - this.#lingerSince > LINGER) this.#socket.destroy()
+      if (now - this.#lingerSince > LINGER_MS) this.#socket.destroy()
       return
     }
     this.#enforceOutputLimit()
     const isWaiting =
-      this.monitor || this.#peer !== undefined || this.pending.size !== 0 || this.#waiting.length !== 0
+      this.monitor || this.#peer !== undefined || this.pending.size !== 0 || this.#delayed.length !== 0
     if (settings.timeout === 0 || isWaiting || now - this.lastActiveAt <= settings.timeout) return
     log.debug?.({ client: this.id, address: this.address }, 'closing an idle client')
     this.close(false)
   }
 
   decode(batch: readonly Args[], from: number): number {
-    this.#asksStore = this.#services.executor.asksStore(this)
+    this.#usesLocalStore = this.#services.executor.usesLocalStore(this)
     const isFull = this.outputBufferBytes > OUTPUT_HIGH_WATER
     this.#decoded = isFull || this.#closing ? NEED_MORE : REQUEST
-    if (this.#decoded === NEED_MORE || this.#waiting.length !== 0) return from
+    if (this.#decoded === NEED_MORE || this.#delayed.length !== 0) return from
     // Until AUTH has succeeded, how large a request may be depends on the one before it.
     const limit = this.#decoder.authenticated ? batch.length : Math.min(from + 1, batch.length)
     let end = from
@@ -276,7 +276,7 @@ export class Connection extends ClientState implements Client, Sink, Served {
       if (decoded !== REQUEST) break
       end++
     }
-    if (this.#decoded === PROTOCOL_ERROR) this.#refused = true
+    if (this.#decoded === PROTOCOL_ERROR) this.#isProtocolError = true
     return end
   }
 
@@ -284,7 +284,7 @@ export class Connection extends ClientState implements Client, Sink, Served {
     const { executor, reply } = this.#services
     this.lastActiveAt = this.#services.instant.now
     this.#running = true
-    let stalled = this.#serveWaiting()
+    let stalled = this.#serveDelayed()
     let next = from
     while (next < to && !stalled && !this.#closing && reply.size <= OUTPUT_HIGH_WATER) {
       if (this.#mustBePeer && this.#peer === undefined && !batch[next].is(0, 'PEER')) {
@@ -292,41 +292,41 @@ export class Connection extends ClientState implements Client, Sink, Served {
         this.close(true)
         break
       }
-      if (this.#asksStore) executor.prefetch(this, batch[next], next)
+      if (this.#usesLocalStore) executor.usePrefetched(this, batch[next], next)
       stalled = this.#outbox.isFull || executor.execute(this, batch[next]) === STALLED
       if (!stalled) next++
     }
-    for (; next < to; next++) this.#waiting.push(batch[next].detach())
-    if (this.#refused && this.#waiting.length === 0) this.#refuse()
+    for (; next < to; next++) this.#delayed.push(batch[next].detach())
+    if (this.#isProtocolError && this.#delayed.length === 0) this.#failProtocol()
     this.#running = false
     // One write for all the requests of a chunk: it is served again before anyone else.
-    const isWhole = this.#decoded !== REQUEST || this.#waiting.length !== 0 || this.#closing
-    if (again && !isWhole && reply.size <= FLUSH_FROM) return true
+    const isWhole = this.#decoded !== REQUEST || this.#delayed.length !== 0 || this.#closing
+    if (again && !isWhole && reply.size <= FLUSH_FROM_BYTES) return true
     this.#flush()
     // Only what the socket does not take at once is waited for: nothing else brings a 'drain'.
     if (this.outputBufferBytes > OUTPUT_HIGH_WATER) this.send()
     const isFull = this.outputBufferBytes > OUTPUT_HIGH_WATER
     const isBlocked = stalled || isFull
     this.#pauseReading(isBlocked && !this.#closing)
-    const hasMore = !isBlocked && (this.#waiting.length !== 0 || this.#decoded === REQUEST)
+    const hasMore = !isBlocked && (this.#delayed.length !== 0 || this.#decoded === REQUEST)
     if (this.#ended && !isBlocked && !hasMore) this.#closing = true
     if (this.#closing) this.#finish()
     return hasMore && !this.#closing
   }
 
   /** Runs requests that had to wait. True: the first of them still has to. */
-  #serveWaiting(): boolean {
+  #serveDelayed(): boolean {
     const { executor, reply } = this.#services
-    while (this.#waiting.length !== 0 && !this.#closing && reply.size <= OUTPUT_HIGH_WATER) {
+    while (this.#delayed.length !== 0 && !this.#closing && reply.size <= OUTPUT_HIGH_WATER) {
       if (this.outputBufferBytes > OUTPUT_HIGH_WATER) return false
-      if (this.#outbox.isFull || executor.execute(this, this.#waiting[0]) === STALLED) return true
-      this.#waiting.shift()
+      if (this.#outbox.isFull || executor.execute(this, this.#delayed[0]) === STALLED) return true
+      this.#delayed.shift()
     }
     return false
   }
 
   /** The client broke the protocol. */
-  #refuse(): void {
+  #failProtocol(): void {
     if (this.#closing) return
     const { reply, stats, log } = this.#services
     const { error, overflow } = this.#decoder

@@ -8,7 +8,7 @@ import type { Store } from '../store/store.ts'
 const BATCH = 64
 
 /** Below this many requests, reading ahead costs more than it saves. */
-const WARM_FROM = 4
+const PREFETCH_FROM = 4
 
 /** A connection as the turn sees it. */
 export interface Served {
@@ -82,7 +82,7 @@ export class EventLoopBatch {
       taken++
     }
     starts[taken] = end
-    if (end >= WARM_FROM) this.#warm(first, taken)
+    if (end >= PREFETCH_FROM) this.#prefetch(first, taken)
     const last = taken - 1
     for (let i = 0; i < last; i++) {
       const connection = serving[first + i]
@@ -101,30 +101,30 @@ export class EventLoopBatch {
     let start = from
     let end = to
     while (connection.serve(batch, start, end, true)) {
-      this.#cool(end)
+      this.#endPrefetch(end)
       start = 0
       end = connection.decode(batch, 0)
       const { store } = connection
-      if (end >= WARM_FROM && store !== undefined) this.#executor.warm(store, batch, 0, end)
+      if (end >= PREFETCH_FROM && store !== undefined) this.#executor.prefetch(store, batch, 0, end)
     }
-    this.#cool(end)
+    this.#endPrefetch(end)
   }
 
   /** The batch was run: chunks, and what giant requests were put together in, are not kept alive. */
-  #cool(end: number): void {
+  #endPrefetch(end: number): void {
     this.#executor.endPrefetch()
     for (let i = 0; i < end; i++) this.#batch[i].clear()
   }
 
   /** Connections in a row that are in the same group are read ahead for together. */
-  #warm(first: number, taken: number): void {
+  #prefetch(first: number, taken: number): void {
     const serving = this.#serving
     const starts = this.#starts
     for (let i = 0; i < taken; ) {
       const { store } = serving[first + i]
       let next = i + 1
       while (next < taken && serving[first + next].store === store) next++
-      if (store !== undefined) this.#executor.warm(store, this.#batch, starts[i], starts[next])
+      if (store !== undefined) this.#executor.prefetch(store, this.#batch, starts[i], starts[next])
       i = next
     }
   }

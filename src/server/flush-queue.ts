@@ -8,7 +8,7 @@ interface Flushable {
 
 export class FlushQueue {
   #connections: Flushable[] = []
-  readonly #run = (): void => this.#depart()
+  readonly #run = (): void => this.#flush()
 
   /** Lets a connection depart when what runs now is done. */
   add(connection: Flushable): void {
@@ -18,7 +18,7 @@ export class FlushQueue {
     this.#connections.push(connection)
   }
 
-  #depart(): void {
+  #flush(): void {
     const connections = this.#connections
     this.#connections = []
     for (const connection of connections) {

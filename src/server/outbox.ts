@@ -5,7 +5,7 @@ import type { PendingReply } from '../commands/spec/client.ts'
 
 const NOTHING = Buffer.alloc(0)
 
-class Place implements PendingReply {
+class ReplyPlace implements PendingReply {
   bytes: Buffer | undefined
   readonly #outbox: Outbox
 
@@ -25,7 +25,7 @@ class Place implements PendingReply {
 export type MakeReceiver = (context: number, complete: (reply: Buffer) => void) => Receiver
 
 /** Shared by all runs whose replies come as they should; never written to. */
-const NO_PARTS: (Buffer | Place)[] = []
+const NO_PARTS: (Buffer | ReplyPlace)[] = []
 
 /** The place of the replies to requests in a row that were forwarded by the same link. */
 class ForwardedReplies implements Receiver {
@@ -35,7 +35,7 @@ class ForwardedReplies implements Receiver {
   asked = 1
   settled = 0
   /** What came before its turn, or waits for a reply that comes later; before `next` it has been written. */
-  parts: (Buffer | Place)[] = NO_PARTS
+  parts: (Buffer | ReplyPlace)[] = NO_PARTS
   next = 0
   readonly #outbox: Outbox
 
@@ -49,23 +49,23 @@ class ForwardedReplies implements Receiver {
     return this.settled === this.asked && this.parts.length === 0
   }
 
-  add(part: Buffer | Place): void {
+  add(part: Buffer | ReplyPlace): void {
     if (this.parts === NO_PARTS) this.parts = [part]
     else this.parts.push(part)
   }
 
   replies(bytes: Buffer, count: number): void {
     this.settled += count
-    this.#outbox.came(bytes.length, count)
-    this.#outbox.arrived(this, bytes)
+    this.#outbox.countReplies(bytes.length, count)
+    this.#outbox.forwardedArrived(this, bytes)
   }
 
   deferred(): Receiver {
     this.settled++
-    const place = new Place(this.#outbox)
+    const place = new ReplyPlace(this.#outbox)
     this.add(place)
     return this.#outbox.makeReceiver(this.context, (reply) => {
-      this.#outbox.came(reply.length, 1)
+      this.#outbox.countReplies(reply.length, 1)
       place.complete(reply)
     })
   }
@@ -80,27 +80,27 @@ class ForwardedReplies implements Receiver {
 }
 
 /** What is shorter is copied when it has to wait, rather than keep the chunk it came in. */
-const SHORT_BYTES = 8192
+const COPY_BELOW_BYTES = 8192
 
 /** So much of the queue may have been written before it is cut off: cutting moves all that is behind. */
-const COMPACT_FROM = 1024
+const COMPACT_FROM_ITEMS = 1024
 
 /** So many bytes may be on their way from other nodes: what they will be is guessed from those that came last. */
-const AWAITED_BYTES = 8 * 1024 * 1024
+const MAX_OUTSTANDING_BYTES = 8 * 1024 * 1024
 
 /** What a reply is taken for before one has come, and at least ever after, bytes. */
-const FIRST_GUESS = 32 * 1024
-const LEAST_GUESS = 8 * 1024
+const FIRST_EXPECTED_BYTES = 32 * 1024
+const MIN_EXPECTED_BYTES = 8 * 1024
 
 /** Empty unless a reply is held: then everything behind it waits here. */
 export class Outbox {
   /** Bytes waiting behind a held reply: those of replies that came before their turn, too. */
   size = 0
   /** Replies that come by links, and how long one probably is, bytes. */
-  #awaited = 0
-  #guess = FIRST_GUESS
+  #outstanding = 0
+  #expectedBytes = FIRST_EXPECTED_BYTES
   readonly makeReceiver: MakeReceiver
-  readonly #queue: (Buffer | Place | ForwardedReplies)[] = []
+  readonly #queue: (Buffer | ReplyPlace | ForwardedReplies)[] = []
   /** What is before this index has been written. */
   #next = 0
   readonly #write: (bytes: Buffer) => void
@@ -122,25 +122,25 @@ export class Outbox {
 
   /** Whether no more is to be asked of other nodes before replies have come. */
   get isFull(): boolean {
-    return this.#awaited > 1 && this.#awaited * this.#guess > AWAITED_BYTES
+    return this.#outstanding > 1 && this.#outstanding * this.#expectedBytes > MAX_OUTSTANDING_BYTES
   }
 
   /** Replies to what was relayed have come. */
-  came(bytes: number, count: number): void {
-    this.#awaited -= count
-    this.#guess = Math.max(bytes / count, this.#guess / 2, LEAST_GUESS)
+  countReplies(bytes: number, count: number): void {
+    this.#outstanding -= count
+    this.#expectedBytes = Math.max(bytes / count, this.#expectedBytes / 2, MIN_EXPECTED_BYTES)
   }
 
   /** Reserves the next place. */
-  hold(): PendingReply {
-    const place = new Place(this)
+  deferReply(): PendingReply {
+    const place = new ReplyPlace(this)
     this.#queue.push(place)
     return place
   }
 
   /** Reserves the next place for a reply that comes by a link. */
-  relay(link: Link, context: number): Receiver {
-    this.#awaited++
+  deferForwardedReply(link: Link, context: number): Receiver {
+    this.#outstanding++
     const last = this.#queue[this.#queue.length - 1]
     if (last instanceof ForwardedReplies && last.link === link && last.context === context) {
       last.asked++
@@ -158,7 +158,7 @@ export class Outbox {
   }
 
   /** Replies of a run have come. */
-  arrived(run: ForwardedReplies, bytes: Buffer): void {
+  forwardedArrived(run: ForwardedReplies, bytes: Buffer): void {
     if (run.parts.length !== 0 || this.#queue[this.#next] !== run) {
       this.size += bytes.length
       run.add(ownBytes(bytes))
@@ -179,16 +179,16 @@ export class Outbox {
         this.#drainRun(item)
         if (!item.isOver) break
       } else {
-        const bytes = item instanceof Place ? item.bytes : item
+        const bytes = item instanceof ReplyPlace ? item.bytes : item
         if (bytes === undefined) break
-        this.#let(bytes)
+        this.#release(bytes)
       }
       queue[next] = NOTHING
     }
     if (next === queue.length) {
       queue.length = 0
       next = 0
-    } else if (next >= COMPACT_FROM) {
+    } else if (next >= COMPACT_FROM_ITEMS) {
       queue.splice(0, next)
       next = 0
     }
@@ -201,27 +201,27 @@ export class Outbox {
     let { next } = run
     for (; next < parts.length; next++) {
       const part = parts[next]
-      const bytes = part instanceof Place ? part.bytes : part
+      const bytes = part instanceof ReplyPlace ? part.bytes : part
       if (bytes === undefined) break
-      this.#let(bytes)
+      this.#release(bytes)
       parts[next] = NOTHING
     }
     if (next === parts.length) {
       run.parts = NO_PARTS
       next = 0
-    } else if (next >= COMPACT_FROM) {
+    } else if (next >= COMPACT_FROM_ITEMS) {
       parts.splice(0, next)
       next = 0
     }
     run.next = next
   }
 
-  #let(bytes: Buffer): void {
+  #release(bytes: Buffer): void {
     this.size -= bytes.length
     if (bytes.length !== 0) this.#write(bytes)
   }
 }
 
 function ownBytes(bytes: Buffer): Buffer {
-  return bytes.length < SHORT_BYTES ? Buffer.from(bytes) : bytes
+  return bytes.length < COPY_BELOW_BYTES ? Buffer.from(bytes) : bytes
 }

@@ -18,7 +18,7 @@ export class PeerDownError extends Error {
 export interface ProgramServices {
   readonly executor: Executor
   readonly reply: ReplyWriter
-  readonly turn: EventLoopBatch
+  readonly batch: EventLoopBatch
   readonly now: () => number
 }
 
@@ -81,7 +81,7 @@ class Request extends ClientState implements Client, Served {
   readonly closing = false
   readonly peer = undefined
   readonly isProgram = true
-  readonly isWaiting = false
+  readonly awaitsReplies = false
   readonly queryBufferBytes = 0
   readonly outputBufferBytes = 0
   readonly #services: ProgramServices
@@ -91,7 +91,7 @@ class Request extends ClientState implements Client, Served {
   #resolve = (_reply: Buffer): void => {}
   #reject = (_error: Error): void => {}
   /** Whether its reply is written, or on its way, or not wanted any more. */
-  #isTaken = false
+  #isServed = false
 
   constructor(services: ProgramServices, group: Group, args: Args) {
     super(0, group, services.now(), 'program', 'program')
@@ -108,7 +108,7 @@ class Request extends ClientState implements Client, Served {
   }
 
   resume(): void {
-    if (!this.#isTaken) this.#services.turn.add(this)
+    if (!this.#isServed) this.#services.batch.add(this)
   }
 
   decode(_batch: readonly Args[], from: number): number {
@@ -116,22 +116,22 @@ class Request extends ClientState implements Client, Served {
   }
 
   serve(): boolean {
-    if (this.#isTaken) return false
+    if (this.#isServed) return false
     const { executor, reply } = this.#services
     if (executor.execute(this, this.#args) === STALLED) return false
-    this.#isTaken = true
+    this.#isServed = true
     if (reply.size !== 0) this.complete(reply.take())
     return false
   }
 
   send(): void {}
 
-  hold(): PendingReply {
+  deferReply(): PendingReply {
     return this
   }
 
-  relay(_link: Link, context: number): Receiver {
-    return this.#services.executor.relayed(this, context, (reply) => this.complete(reply))
+  deferForwardedReply(_link: Link, context: number): Receiver {
+    return this.#services.executor.receiverFor(this, context, (reply) => this.complete(reply))
   }
 
   complete(reply: Buffer): void {
@@ -139,7 +139,7 @@ class Request extends ClientState implements Client, Served {
   }
 
   abandon(): void {
-    this.#isTaken = true
+    this.#isServed = true
     this.#reject(new Error(CLOSED))
   }
 

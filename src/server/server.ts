@@ -105,12 +105,12 @@ export class Server implements Host {
       telemetry.attributeTime()
       cluster?.endTurn()
     }
-    const turn = new EventLoopBatch(executor, begin, end)
-    this.program = new Program({ executor, reply, turn, now: () => instant.now })
+    const batch = new EventLoopBatch(executor, begin, end)
+    this.program = new Program({ executor, reply, batch, now: () => instant.now })
     this.#services = {
       executor,
       reply,
-      turn,
+      batch,
       flushQueue: new FlushQueue(),
       instant,
       limits,
@@ -172,7 +172,7 @@ export class Server implements Host {
     )
     if (this.clients.size > 0) gone.push(new Promise((resolve) => this.#emptied.push(resolve)))
     gone.push(this.program.close())
-    for (const connection of this.clients.values()) connection.retire()
+    for (const connection of this.clients.values()) connection.closeAfterReplies()
     const late = (): void => {
       this.#options.log.warn({ timeout }, 'some replies did not leave in time')
       this.#endAll()
@@ -279,7 +279,7 @@ export class Server implements Host {
   }
 
   #keepaliveChanged(): void {
-    for (const connection of this.clients.values()) connection.keepAlive()
+    for (const connection of this.clients.values()) connection.applyKeepalive()
   }
 
   #evicting(run: () => void): void {

@@ -43,7 +43,7 @@ describe('512 MiB', () => {
   /** The reply's beginning. */
   function ask(long: number, ...words: string[]): string {
     harness.instant.refresh()
-    harness.client.hold = () => ({ complete: (reply) => late.push(reply.toString('latin1', 0, 100)) })
+    harness.client.deferReply = () => ({ complete: (reply) => late.push(reply.toString('latin1', 0, 100)) })
     harness.executor.execute(harness.client, requestWith(long, words))
     const reply = harness.reply.take()
     expect(harness.host.faults).toEqual([])

@@ -15,9 +15,9 @@ function outbox(): { box: Outbox; written: string[] } {
 
 test('what is behind a held reply leaves after it, in order', () => {
   const { box, written } = outbox()
-  const first = box.hold()
+  const first = box.deferReply()
   box.push(Buffer.from('b'))
-  const second = box.hold()
+  const second = box.deferReply()
   box.push(Buffer.from('d'))
   second.complete(Buffer.from('c'))
   expect(written).toEqual([])
@@ -28,7 +28,7 @@ test('what is behind a held reply leaves after it, in order', () => {
 
 test('every byte that waits is counted, also of a reply that came before its turn', () => {
   const { box } = outbox()
-  const [first, second] = [box.hold(), box.hold()]
+  const [first, second] = [box.deferReply(), box.deferReply()]
   box.push(Buffer.alloc(10))
   second.complete(Buffer.alloc(1000))
   expect(box.size).toBe(1010)
@@ -38,8 +38,8 @@ test('every byte that waits is counted, also of a reply that came before its tur
 
 test('a place without a reply leaves nothing, and a second reply is ignored', () => {
   const { box, written } = outbox()
-  const place = box.hold()
-  const silent = box.hold()
+  const place = box.deferReply()
+  const silent = box.deferReply()
   place.complete(Buffer.from('once'))
   place.complete(Buffer.from('twice'))
   silent.complete(Buffer.alloc(0))
@@ -49,7 +49,7 @@ test('a place without a reply leaves nothing, and a second reply is ignored', ()
 
 test('thousands leave one by one while more come', () => {
   const { box, written } = outbox()
-  const places = Array.from({ length: 5000 }, () => box.hold())
+  const places = Array.from({ length: 5000 }, () => box.deferReply())
   for (const [i, place] of places.entries()) {
     box.push(Buffer.from(`pushed ${i}`))
     place.complete(Buffer.from(String(i)))

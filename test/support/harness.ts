@@ -258,7 +258,7 @@ export class HarnessHost implements Host {
 export class HarnessClient extends ClientState implements Client {
   authenticated: boolean
   readonly peer = undefined
-  readonly isWaiting = false
+  readonly awaitsReplies = false
   readonly queryBufferBytes = 0
   readonly outputBufferBytes = 0
   /** What was sent outside the order of replies. */
@@ -289,7 +289,7 @@ export class HarnessClient extends ClientState implements Client {
     this.#serve()
   }
 
-  hold(): PendingReply {
+  deferReply(): PendingReply {
     const request = this.#queue[0]
     request.held = true
     return {
@@ -300,7 +300,7 @@ export class HarnessClient extends ClientState implements Client {
     }
   }
 
-  relay(): never {
+  deferForwardedReply(): never {
     throw new Error('a harness knows no other node')
   }
 

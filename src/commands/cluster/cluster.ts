@@ -6,7 +6,7 @@ import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { nodeId } from '../../cluster/member.ts'
 import type { ClusterReport } from '../../cluster/report.ts'
-import { placeOf } from '../spec/client.ts'
+import { deferReply } from '../spec/client.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import { container } from '../spec/container.ts'
 import type { Context } from '../spec/context.ts'
@@ -237,7 +237,7 @@ function drain(c: Context, { cluster }: Joined): void {
     reply.error('ERR there is no other node to hand anything over to')
     return
   }
-  const complete = placeOf(client)
+  const complete = deferReply(client)
   void cluster.drain(timeout).then((isDone) => complete(isDone ? DRAINED : NOT_DRAINED))
 }
 

@@ -180,7 +180,7 @@ function hello(c: Context): void {
       return
     }
     client.authenticated = true
-    client.peer = { name, runId, agreesIn: -1, isFinal: false, isLost: false }
+    client.peer = { name, runId, agreedGeneration: -1, isFinal: false, isUnknownGroup: false }
     client.protocol = 2
     reply.protocol = 2
     reply.array(answer.length)
@@ -199,8 +199,8 @@ function setContext(c: Context): void {
   client.protocol = args.latin1(3) === '3' ? 3 : 2
   client.noTouch = (flags & CONTEXT_NO_TOUCH) !== 0
   peer.isFinal = (flags & CONTEXT_FINAL) !== 0
-  peer.agreesIn = host.cluster?.agreedGeneration(Number(args.latin1(5))) ?? -1
-  peer.isLost = group === undefined
+  peer.agreedGeneration = host.cluster?.agreedGeneration(Number(args.latin1(5))) ?? -1
+  peer.isUnknownGroup = group === undefined
   if (group !== undefined) client.group = group
 }
 

@@ -4,7 +4,7 @@ import { keySlot, SLOT_COUNT } from '../../bytes/crc16.ts'
 import { parseInt64 } from '../../bytes/numbers/decimal.ts'
 import type { Ref } from '../../store/arena.ts'
 import type { Store } from '../../store/store.ts'
-import { placeOf } from '../spec/client.ts'
+import { deferReply } from '../spec/client.ts'
 import type { Context } from '../spec/context.ts'
 import { NOT_AN_INTEGER } from '../spec/errors.ts'
 
@@ -80,7 +80,7 @@ function walk(c: Context, { visit, answer }: Walk): void {
     answer()
     return
   }
-  const complete = placeOf(c.client)
+  const complete = deferReply(c.client)
   const proceed = (): void => {
     c.instant.refresh()
     cursor = part(cursor)

@@ -6,7 +6,7 @@ import type { Flight } from '../../group/flights.ts'
 import { tagsOf } from '../../group/tags.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
-import { placeOf } from '../spec/client.ts'
+import { deferReply } from '../spec/client.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { type Fields, type FieldValue, replyFields, replyValues } from '../spec/fields.ts'
@@ -118,7 +118,7 @@ function explainThere(c: Context, cluster: Cluster, owner: string): void {
   const isCopied = group.copies?.holds(args.buf, start, end) ?? false
   const source = cluster.redirects ? 'moved' : isCopied ? 'copy' : 'peer'
   const { protocol } = client
-  const complete = placeOf(client)
+  const complete = deferReply(client)
   const answer = (told: ReadonlyMap<string, FieldValue>): void => {
     const known = new Map<string, FieldValue>([
       ...told,

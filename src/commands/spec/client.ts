@@ -16,11 +16,11 @@ export interface PeerSession {
   readonly name: string
   readonly runId: string
   /** The generation of this node's view in which the peer had the same one; -1: it has another. */
-  agreesIn: number
+  agreedGeneration: number
   /** They are run here whoever owns their keys. */
   isFinal: boolean
   /** They are for a group that this node does not have. */
-  isLost: boolean
+  isUnknownGroup: boolean
 }
 
 /** The session state of a client, whichever adapter it comes through: what CLIENT INFO shows and commands change. */
@@ -49,7 +49,7 @@ export abstract class ClientState {
   /** ASKING, until the next command: this node serves it even if another node owns the key. */
   asking = false
   /** The version of the cluster view by which its outstanding requests were routed. */
-  routedIn = 0
+  routedByView = 0
   /** Commands that wait for loads or for other commands. */
   readonly pending = new PendingCommands()
 
@@ -74,13 +74,13 @@ export interface Client extends ClientState {
   /** The program that embeds the node: it is never redirected. */
   readonly isProgram?: boolean
   /** Whether a reply is outstanding. */
-  readonly isWaiting: boolean
+  readonly awaitsReplies: boolean
   readonly queryBufferBytes: number
   readonly outputBufferBytes: number
   /** Reserves the place of the current command's reply in the order of replies. */
-  hold(): PendingReply
+  deferReply(): PendingReply
   /** Reserves the place of the current command's reply, which arrives over a link to the key's owner. */
-  relay(link: Link, context: number): Receiver
+  deferForwardedReply(link: Link, context: number): Receiver
   /** Continues, in the next event-loop batch, with requests that had to wait. */
   resume(): void
   /** Sends bytes outside the order of replies (the MONITOR feed). */
@@ -90,10 +90,10 @@ export interface Client extends ClientState {
 }
 
 /** Reserves the place of the reply to the command that runs now; if the client wants no reply, it stays empty. */
-export function placeOf(client: Client): (reply: Buffer) => void {
+export function deferReply(client: Client): (reply: Buffer) => void {
   const isSilent = client.replyMode === 'off' || client.replyMode === 'skip'
   if (client.replyMode === 'skip') client.replyMode = 'on'
-  const place = client.hold()
+  const place = client.deferReply()
   return (reply) => place.complete(isSilent ? NOTHING : reply)
 }
 

@@ -10,9 +10,9 @@ export interface PendingCommand {
 }
 
 /** How many held commands have a key, and how many of these write it. */
-interface Holders {
-  all: number
-  writers: number
+interface KeyUse {
+  commands: number
+  writes: number
 }
 
 /** A command that has to wait for another one, and lets those behind it go on meanwhile. */
@@ -20,7 +20,7 @@ export interface QueuedCommand {
   readonly keys: readonly string[]
   readonly bytes: number
   /** As in `HeldCommands.blocks`. */
-  readonly sees: boolean
+  readonly conflictsWithReads: boolean
   readonly run: () => void
 }
 
@@ -28,61 +28,61 @@ export class PendingCommands {
   /** Bytes of all their arguments. */
   bytes = 0
   #size = 0
-  #parked: QueuedCommand[] = []
-  #isUnparking = false
+  #queued: QueuedCommand[] = []
+  #isRunningQueued = false
   /** By key: how many parked commands have it. */
-  readonly #parkedKeys = new Map<string, number>()
+  readonly #queuedKeys = new Map<string, number>()
   /** By key: thousands of commands may be held, and each one behind them asks. */
-  readonly #holders = new Map<string, Holders>()
+  readonly #uses = new Map<string, KeyUse>()
 
   get size(): number {
-    return this.#size + this.#parked.length
+    return this.#size + this.#queued.length
   }
 
   /** Keeps a command until none of those before it has its keys. */
   enqueue(command: QueuedCommand): void {
-    this.#parked.push(command)
+    this.#queued.push(command)
     this.bytes += command.bytes
-    for (const key of command.keys) this.#parkedKeys.set(key, (this.#parkedKeys.get(key) ?? 0) + 1)
+    for (const key of command.keys) this.#queuedKeys.set(key, (this.#queuedKeys.get(key) ?? 0) + 1)
   }
 
   /** Runs, in their order, the parked commands that nothing keeps any more. */
   runQueued(): void {
-    const parked = this.#parked
-    if (parked.length === 0 || this.#isUnparking) return
-    this.#isUnparking = true
+    const parked = this.#queued
+    if (parked.length === 0 || this.#isRunningQueued) return
+    this.#isRunningQueued = true
     const ahead = new Set<string>()
     // What runs may be held in its turn, which those behind it then see.
-    this.#parked = parked.filter(({ keys, bytes, sees, run }) => {
-      if (keys.some((key) => ahead.has(key) || this.#isHeld(key, sees))) {
+    this.#queued = parked.filter(({ keys, bytes, conflictsWithReads, run }) => {
+      if (keys.some((key) => ahead.has(key) || this.#isInUse(key, conflictsWithReads))) {
         for (const key of keys) ahead.add(key)
         return true
       }
-      for (const key of keys) this.#unparkKey(key)
+      for (const key of keys) this.#dequeueKey(key)
       this.bytes -= bytes
       run()
       return false
     })
-    this.#isUnparking = false
+    this.#isRunningQueued = false
   }
 
-  #unparkKey(key: string): void {
-    const left = (this.#parkedKeys.get(key) ?? 0) - 1
-    if (left > 0) this.#parkedKeys.set(key, left)
-    else this.#parkedKeys.delete(key)
+  #dequeueKey(key: string): void {
+    const left = (this.#queuedKeys.get(key) ?? 0) - 1
+    if (left > 0) this.#queuedKeys.set(key, left)
+    else this.#queuedKeys.delete(key)
   }
 
   add({ keys, write, bytes }: PendingCommand): void {
     this.#size++
     this.bytes += bytes
     for (const key of keys) {
-      let holders = this.#holders.get(key)
+      let holders = this.#uses.get(key)
       if (holders === undefined) {
-        holders = { all: 0, writers: 0 }
-        this.#holders.set(key, holders)
+        holders = { commands: 0, writes: 0 }
+        this.#uses.set(key, holders)
       }
-      holders.all++
-      if (write) holders.writers++
+      holders.commands++
+      if (write) holders.writes++
     }
   }
 
@@ -91,10 +91,10 @@ export class PendingCommands {
     this.#size--
     this.bytes -= bytes
     for (const key of keys) {
-      const holders = this.#holders.get(key)
+      const holders = this.#uses.get(key)
       if (holders === undefined) continue
-      if (write) holders.writers--
-      if (--holders.all === 0) this.#holders.delete(key)
+      if (write) holders.writes--
+      if (--holders.commands === 0) this.#uses.delete(key)
     }
   }
 
@@ -104,11 +104,11 @@ export class PendingCommands {
    * @param sees whether it writes, or would see that a held read has loaded something
    */
   blocks(key: string, sees: boolean): boolean {
-    return this.#parkedKeys.has(key) || this.#isHeld(key, sees)
+    return this.#queuedKeys.has(key) || this.#isInUse(key, sees)
   }
 
-  #isHeld(key: string, sees: boolean): boolean {
-    const holders = this.#holders.get(key)
-    return holders !== undefined && (sees || holders.writers !== 0)
+  #isInUse(key: string, sees: boolean): boolean {
+    const holders = this.#uses.get(key)
+    return holders !== undefined && (sees || holders.writes !== 0)
   }
 }

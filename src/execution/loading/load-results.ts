@@ -30,7 +30,7 @@ export function firstError(loadResults: LoadResults, isWrite: boolean): string |
  * The keyspace a held read runs on: the group's own if it still has what was loaded, else a passing one. A fenced
  * load's value is for its waiters only.
  */
-export function readingStore(
+export function storeForRead(
   group: Group,
   args: Args,
   positions: readonly number[],
@@ -48,7 +48,7 @@ export function readingStore(
   let bytes = 0
   for (const i of positions) {
     const loadResult = loadResults.get(keyName(args, i))
-    const value = loadResult === undefined ? resultValue(store, args, i) : loadResult.value
+    const value = loadResult === undefined ? cachedValue(store, args, i) : loadResult.value
     if (value === null) continue
     values.set(i, value)
     bytes += args.length(i) + value.length
@@ -60,13 +60,13 @@ export function readingStore(
 }
 
 /** Whether a load gave a value that has no lifetime, though no write came between. */
-function isMomentary({ value, fenced, facts }: LoadResult): boolean {
+function hasZeroTtl({ value, fenced, facts }: LoadResult): boolean {
   return value !== null && !fenced && facts?.ttl === 0
 }
 
 /** Whether a read-modify-write has to load again: somebody has changed what its load gave. */
-export function isChanged(loadResult: LoadResult): boolean {
-  return loadResult.fenced || (loadResult.value !== null && !isMomentary(loadResult))
+export function mustReload(loadResult: LoadResult): boolean {
+  return loadResult.fenced || (loadResult.value !== null && !hasZeroTtl(loadResult))
 }
 
 /**
@@ -83,7 +83,7 @@ export function storeTemporarily(
   const { buf, start, end } = args
   for (const i of positions) {
     const loadResult = loadResults.get(keyName(args, i))
-    if (!loadResult?.value || !isMomentary(loadResult) || !group.wouldLoad(buf, start[i], end[i], true))
+    if (!loadResult?.value || !hasZeroTtl(loadResult) || !group.wouldLoad(buf, start[i], end[i], true))
       continue
     const { value } = loadResult
     store.deadline[0] = store.now
@@ -91,7 +91,7 @@ export function storeTemporarily(
   }
 }
 
-function resultValue(store: Store, args: Args, i: number): Buffer | null {
+function cachedValue(store: Store, args: Args, i: number): Buffer | null {
   const ref = store.peek(args.buf, args.start[i], args.end[i])
   return ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT ? null : store.copyValue(ref)
 }

@@ -1,6 +1,6 @@
 // Step 5 of the read path for commands: holds the place of a reply while what its keys miss is loaded.
 
-import { type Client, placeOf } from '../../commands/spec/client.ts'
+import { type Client, deferReply } from '../../commands/spec/client.ts'
 import type { PendingCommand } from '../../commands/spec/pending-commands.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
 import type { Args } from '../../resp/args.ts'
@@ -9,10 +9,10 @@ import type { ForwardContext, ForwardedRequest } from '../routing/forwarded-requ
 import type { Runner } from '../runner.ts'
 import {
   firstError,
-  isChanged,
   keyName,
   type LoadResults,
-  readingStore,
+  mustReload,
+  storeForRead,
   storeTemporarily,
 } from './load-results.ts'
 
@@ -26,7 +26,7 @@ export interface PendingLoad extends PendingCommand, ForwardContext {
   /** Takes the reply. */
   readonly complete: (reply: Buffer) => void
   readonly loadResults: LoadResults
-  waiting: number
+  missing: number
   attempts: number
 }
 
@@ -34,12 +34,12 @@ export class Loading {
   readonly #runner: Runner
   readonly #telemetry: Telemetry
   /** Whether another node is to run a command that waited for its loads: then it takes care of the reply. */
-  readonly #sendOn: (held: PendingLoad) => boolean
+  readonly #resendIfMoved: (held: PendingLoad) => boolean
 
   constructor(runner: Runner, telemetry: Telemetry, sendOn: (held: PendingLoad) => boolean) {
     this.#runner = runner
     this.#telemetry = telemetry
-    this.#sendOn = sendOn
+    this.#resendIfMoved = sendOn
   }
 
   /** Step 5: joins the loads this command misses, and holds the place of its reply. False: it misses none. */
@@ -65,9 +65,9 @@ export class Loading {
       keys: positions.map((i) => keyName(args, i)),
       bytes: args.buf.length,
       write: command.isWrite,
-      complete: forwarded?.complete ?? placeOf(client),
+      complete: forwarded?.complete ?? deferReply(client),
       loadResults: new Map(),
-      waiting: 0,
+      missing: 0,
       attempts: 0,
     }
     client.pending.add(held)
@@ -79,13 +79,13 @@ export class Loading {
     const { args } = held
     const keys = new Map(positions.map((i) => [keyName(args, i), i]))
     held.attempts++
-    held.waiting = keys.size
+    held.missing = keys.size
     for (const [name, i] of keys) {
       held.group.load(args.copy(i), (loadResult) => {
         held.loadResults.set(name, loadResult)
         if (loadResult.isStale === true && !held.write) held.group.rescued++
-        held.waiting--
-        if (held.waiting === 0) this.#resume(held)
+        held.missing--
+        if (held.missing === 0) this.#resume(held)
       })
     }
   }
@@ -96,7 +96,7 @@ export class Loading {
     const { reply } = context
     const { client, command, args } = held
     context.instant.refresh()
-    if (held.write && this.#sendOn(held)) {
+    if (held.write && this.#resendIfMoved(held)) {
       client.pending.delete(held)
       client.pending.runQueued()
       return
@@ -127,7 +127,7 @@ export class Loading {
       reply.error(`ORIGIN ${group.name}: ${error}`)
       return true
     }
-    const gone = this.#gone(held)
+    const gone = this.#keysToReload(held)
     if (gone.length !== 0 && (!held.write || held.attempts < MAX_ATTEMPTS)) {
       this.#load(held, gone)
       return false
@@ -139,7 +139,7 @@ export class Loading {
     if (held.write && group.isWatched) this.#runner.fence(command)
     const positions = command.keysOf(context)
     if (held.write) storeTemporarily(group, held.args, positions, held.loadResults)
-    else context.store = readingStore(group, held.args, positions, held.loadResults)
+    else context.store = storeForRead(group, held.args, positions, held.loadResults)
     this.#runner.run(command, 0)
     return true
   }
@@ -148,11 +148,11 @@ export class Loading {
    * Keys to load (again): those that were held, and are not any more, and those that a read-modify-write has loaded,
    * but which somebody has removed. A read is content with what its load gave, so that it loads no key twice.
    */
-  #gone({ args, command, group, loadResults, write }: PendingLoad): number[] {
+  #keysToReload({ args, command, group, loadResults, write }: PendingLoad): number[] {
     return command.keysOf(this.#runner.context).filter((i) => {
       if (!group.wouldLoad(args.buf, args.start[i], args.end[i], write)) return false
       const loadResult = loadResults.get(keyName(args, i))
-      return loadResult === undefined || (write && isChanged(loadResult))
+      return loadResult === undefined || (write && mustReload(loadResult))
     })
   }
 }

@@ -18,7 +18,7 @@ const MAX_LOSSES = 8
 /** The same for what only one node can answer, which is asked every 5 ms. */
 const MAX_ATTEMPTS = 1000
 /** An owner that this node has found dead itself is tried so often: others, which still reach it, may let it stay. */
-const BEFORE_GIVING_UP = 2
+const MAX_TRIES_OF_DEAD_OWNER = 2
 /** After so many nodes have named another one, the next is made to answer. */
 const MAX_REDIRECTIONS = 3
 
@@ -27,7 +27,7 @@ interface DispatcherParts {
   readonly context: Context
   readonly table: CommandTable
   /** Runs a request here; nothing may be pending in `context.reply`. */
-  readonly perform: (forwarded: ForwardedRequest, args: Args) => void
+  readonly runHere: (forwarded: ForwardedRequest, args: Args) => void
 }
 
 export class Dispatcher implements ForwardedRequests {
@@ -69,10 +69,10 @@ export class Dispatcher implements ForwardedRequests {
 
   /** Sends a request to a node. What only that one can answer goes by its control link, and is run there. */
   send(forwarded: ForwardedRequest, request: Buffer, owner: number): void {
-    const { cluster, perform } = this.#parts
+    const { cluster, runHere } = this.#parts
     const peer = cluster.peers[owner]
     if (peer === undefined) {
-      perform(forwarded, readRequest(request))
+      runHere(forwarded, readRequest(request))
       return
     }
     const { client, group, protocol, noTouch } = forwarded.context
@@ -93,7 +93,7 @@ export class Dispatcher implements ForwardedRequests {
    *
    * @param isFresh whether they may not know yet that they own them
    */
-  sendOn(
+  resend(
     forwardContext: ForwardContext,
     args: Args,
     complete: (reply: Buffer) => void,
@@ -108,14 +108,14 @@ export class Dispatcher implements ForwardedRequests {
     const { cluster } = this.#parts
     const owner = cluster.indexOf(to)
     forwarded.redirections++
-    if (this.#sendApart(forwarded, request)) return
+    if (this.#sendBySlot(forwarded, request)) return
     if (owner === SELF) cluster.soon(() => this.#sendToOwners(forwarded, request))
     else if (owner === undefined) this.#sendToOwners(forwarded, request)
     else this.send(forwarded, request, owner)
   }
 
   /** Asks slot by slot: while they change hands, what is one owner's here may be several others'. False: it is one slot. */
-  #sendApart(forwarded: ForwardedRequest, request: Buffer): boolean {
+  #sendBySlot(forwarded: ForwardedRequest, request: Buffer): boolean {
     const { table, context, cluster } = this.#parts
     const args = readRequest(request)
     const command = table.resolve(args)
@@ -167,19 +167,24 @@ export class Dispatcher implements ForwardedRequests {
       forwarded.fail('PEERDOWN the node that was asked has gone')
     else if (parts.length > 1 && command.spec.merge === undefined) forwarded.fail(CROSS_SLOT)
     else if (parts.length > 1) this.scatter(forwarded, command, args, parts)
-    else if (forwarded.losses < BEFORE_GIVING_UP || !cluster.isDown(parts[0].owner))
+    else if (forwarded.losses < MAX_TRIES_OF_DEAD_OWNER || !cluster.isDown(parts[0].owner))
       this.send(forwarded, request, parts[0].owner)
-    else this.#doWithout(forwarded, command, args, parts[0])
+    else this.#runWithoutOwner(forwarded, command, args, parts[0])
   }
 
   /** Others reach the owner, this node does not: it asks the origin itself, and keeps nothing of what it gives. */
-  #doWithout(forwarded: ForwardedRequest, command: Command, args: Args, { owner, positions }: Part): void {
-    const { cluster, perform } = this.#parts
+  #runWithoutOwner(
+    forwarded: ForwardedRequest,
+    command: Command,
+    args: Args,
+    { owner, positions }: Part,
+  ): void {
+    const { cluster, runHere } = this.#parts
     if (!command.loadsThrough || forwarded.context.group.flights === undefined) {
       forwarded.fail(`PEERDOWN ${cluster.peers[owner]?.name} cannot be reached from here`)
       return
     }
     for (const i of positions) cluster.ranForeign(keySlot(args.buf, args.start[i], args.end[i]))
-    perform(forwarded, args)
+    runHere(forwarded, args)
   }
 }

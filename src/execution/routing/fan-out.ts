@@ -9,13 +9,13 @@ import type { ReplyWriter } from '../../resp/reply.ts'
 import { readReply, writeReply } from './gather.ts'
 import type { Ask } from './scatter.ts'
 
-interface Whole {
+interface ReplyTarget {
   readonly protocol: 2 | 3
   readonly reply: ReplyWriter
   readonly complete: (reply: Buffer) => void
 }
 
-interface All extends Whole {
+interface FanOutRequest extends ReplyTarget {
   readonly merge: FanOut
   readonly request: Buffer
   /** The nodes that there are at this moment. */
@@ -30,7 +30,7 @@ interface All extends Whole {
  * Asks all nodes at once. One that is gone has no keys: it does not count. What is to be done on all of them is done
  * on those too that have come meanwhile, which may have been given keys by a node before that one was asked.
  */
-export function fanOut(whole: All, ask: Ask): void {
+export function fanOut(whole: FanOutRequest, ask: Ask): void {
   const { owners, request, reply, complete, protocol, isCutOff } = whole
   const isDone = whole.merge === 'ok'
   const replies: Reply[] = []
@@ -57,7 +57,7 @@ export function fanOut(whole: All, ask: Ask): void {
   askThose(owners())
 }
 
-function merge({ merge, reply, random }: All, replies: readonly Reply[]): void {
+function merge({ merge, reply, random }: FanOutRequest, replies: readonly Reply[]): void {
   const error = replies.find((each) => each instanceof Error)
   if (error !== undefined) writeReply(reply, error)
   else if (merge === 'ok') reply.ok()
@@ -72,7 +72,7 @@ function merge({ merge, reply, random }: All, replies: readonly Reply[]): void {
 /** Cursors of a node's own walk are below this. */
 const LOCAL_CURSORS = 2 ** 32
 
-interface CursorScan extends Whole {
+interface CursorScan extends ReplyTarget {
   readonly args: Args
   /** By token, ascending. */
   readonly steps: readonly ScanStep[]

@@ -4,7 +4,7 @@ import { keySlot } from '../../bytes/crc16.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { Peer } from '../../cluster/links/peer.ts'
 import { SELF } from '../../cluster/ownership/ownership.ts'
-import { type Client, placeOf } from '../../commands/spec/client.ts'
+import { type Client, deferReply } from '../../commands/spec/client.ts'
 import type { FanOut } from '../../commands/spec/command.ts'
 import type { Context } from '../../commands/spec/context.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
@@ -26,11 +26,11 @@ export const WAIT = 3
 export type Route = typeof HERE | typeof COPY | typeof SENT | typeof WAIT
 
 /** Of so many commands with one key, it is counted how many were sent elsewhere. */
-const SHARE_OF = 256
+const SAMPLE_SIZE = 256
 
 export class Routing {
   /** Whether most commands of clients go elsewhere: then reading ahead in the store for them is wasted. */
-  sendsMost = false
+  forwardsMost = false
   #routed = 0
   #sent = 0
   readonly #cluster: Cluster
@@ -51,18 +51,18 @@ export class Routing {
       return WAIT
     }
     if (cluster.isAlone) return HERE
-    if (client.peer !== undefined) return this.#check(client, command)
-    if (client.routedIn !== cluster.counter) {
+    if (client.peer !== undefined) return this.#checkPeer(client, command)
+    if (client.routedByView !== cluster.counter) {
       // What was sent before the view changed is answered before anything is sent elsewhere.
-      if (client.isWaiting) return WAIT
-      client.routedIn = cluster.counter
+      if (client.awaitsReplies) return WAIT
+      client.routedByView = cluster.counter
     }
     if (!command.hasOneKey) return this.#routeMany(client, command)
     const { args } = this.#context
     const i = command.firstKey
     const slot = keySlot(args.buf, args.start[i], args.end[i])
     const owner = cluster.owners[slot]
-    if (++this.#routed === SHARE_OF) this.#review()
+    if (++this.#routed === SAMPLE_SIZE) this.#endSample()
     if (owner === SELF) return HERE
     this.#sent++
     if (cluster.redirects && !client.isProgram) return client.asking ? HERE : this.#redirect(slot, owner)
@@ -74,8 +74,8 @@ export class Routing {
     return this.#forward(client, args, peer)
   }
 
-  #review(): void {
-    this.sendsMost = this.#sent > SHARE_OF / 2
+  #endSample(): void {
+    this.forwardsMost = this.#sent > SAMPLE_SIZE / 2
     this.#routed = 0
     this.#sent = 0
   }
@@ -89,7 +89,7 @@ export class Routing {
     }
     const context = this.#cluster.contextOf(client.group, client.protocol, client.noTouch, false)
     const isPlain = client.replyMode === 'on' && !link.isClosed
-    const receiver = isPlain ? client.relay(link, context) : this.#forwardedRequest(client)
+    const receiver = isPlain ? client.deferForwardedReply(link, context) : this.#forwardedRequest(client)
     if (args.frameStart >= 0) link.send(receiver, context, args.buf, args.frameStart, args.frameEnd)
     else {
       const request = requestBytes(args)
@@ -99,14 +99,14 @@ export class Routing {
   }
 
   /** What a peer sent is run here if its keys are owned here, if the peer shares our view, or if it insists. */
-  #check(client: Client, command: Command): Route {
+  #checkPeer(client: Client, command: Command): Route {
     const cluster = this.#cluster
-    const { agreesIn, isFinal, isLost } = client.peer as NonNullable<Client['peer']>
-    if (isLost) {
+    const { agreedGeneration, isFinal, isUnknownGroup } = client.peer as NonNullable<Client['peer']>
+    if (isUnknownGroup) {
       this.#context.reply.error('PEERDOWN the owner of the key has no group of this name')
       return SENT
     }
-    if (agreesIn === cluster.generation) return HERE
+    if (agreedGeneration === cluster.generation) return HERE
     const { args, reply } = this.#context
     for (const i of command.keysOf(this.#context)) {
       const slot = keySlot(args.buf, args.start[i], args.end[i])
@@ -169,7 +169,7 @@ export class Routing {
     const cluster = this.#cluster
     if (cluster.redirects) return HERE
     // It sees all keys: what was sent before is done first.
-    if (client.isWaiting) return WAIT
+    if (client.awaitsReplies) return WAIT
     const { args, reply } = this.#context
     const { context, complete } = this.#forwardedRequest(client)
     const whole = { protocol: context.protocol, reply, complete }
@@ -189,6 +189,6 @@ export class Routing {
 
   /** An forwarded for this command's place. */
   #forwardedRequest(client: Client): ForwardedRequest {
-    return this.#dispatcher.forwardedRequest(forwardContextOf(client), placeOf(client))
+    return this.#dispatcher.forwardedRequest(forwardContextOf(client), deferReply(client))
   }
 }

@@ -35,7 +35,7 @@ export function apply(group: Group, { key, entry }: Change): void {
  * Makes the cache follow those that the origin has taken. Of what nobody knows it holds what is stale at most, and nothing
  * once the client has been told that it is written: no read may find less than that.
  */
-export function follow(
+export function applyOutcome(
   group: Group,
   changes: readonly Change[],
   { taken, unsure, error }: WriteOutcome,

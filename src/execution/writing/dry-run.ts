@@ -18,9 +18,9 @@ export interface DryRunResult {
 /** What has to be known of the command. */
 export interface DryRunnable {
   /** Whether the client says for how long the value is to live. */
-  readonly isTimed: boolean
+  readonly givesTtl: boolean
   /** Whether it removes keys from the origin that nobody holds. */
-  readonly removes: boolean
+  readonly removesUncached: boolean
   /** Runs it on a group, which stands for the real one. */
   readonly run: (group: Group) => Buffer
 }
@@ -46,8 +46,8 @@ export function dryRun(
       const old = before[i]
       if (ref === NULL_REF) {
         // A value whose time is over when it is set is gone at once.
-        const isOver = command.isTimed && reply[0] !== ERROR
-        if (old !== undefined || isOver || command.removes)
+        const isOver = command.givesTtl && reply[0] !== ERROR
+        if (old !== undefined || isOver || command.removesUncached)
           changes.push({ key, value: null, entry: undefined })
         continue
       }
@@ -58,7 +58,7 @@ export function dryRun(
       if (!isSet && old?.equals(value)) continue
       if (!group.store.fits(key.length, value.length, entry.flags))
         return { reply, changes: [], refusal: tooLarge(group.store.maxBytes) }
-      changes.push({ key, value, entry, deadline: command.isTimed ? Number(entry.deadline) : undefined })
+      changes.push({ key, value, entry, deadline: command.givesTtl ? Number(entry.deadline) : undefined })
     }
     return { reply, changes }
   } finally {
@@ -83,7 +83,7 @@ function prepare(
   }
   const value = loadResult?.value
   if (value === null || value === undefined) return undefined
-  const deadline = endOf(group, loadResult)
+  const deadline = deadlineOf(group, loadResult)
   scratch.store.deadline[0] = deadline
   const flags = deadline === Infinity ? LOADED : LOADED | EXPIRES
   scratch.store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, flags)
@@ -91,7 +91,7 @@ function prepare(
 }
 
 /** When a value ends that was loaded and is not held. One that is never kept lives through this millisecond. */
-function endOf(group: Group, loadResult: LoadResult | undefined): number {
+function deadlineOf(group: Group, loadResult: LoadResult | undefined): number {
   const ttl = loadResult?.facts?.ttl
   if (ttl === Infinity) return ttl
   if (ttl !== undefined) return Math.min(group.store.now + Math.ceil(ttl), Number.MAX_SAFE_INTEGER)

@@ -1,6 +1,6 @@
 // Commands of groups that write to their origin: run on a scratch keyspace first, to learn what there is to be written.
 
-import { type Client, placeOf } from '../../commands/spec/client.ts'
+import { type Client, deferReply } from '../../commands/spec/client.ts'
 import type { PendingCommand } from '../../commands/spec/pending-commands.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
 import { givesTime } from '../../commands/strings/options.ts'
@@ -13,25 +13,25 @@ import type { Telemetry } from '../../telemetry/telemetry.ts'
 import { keyName } from '../loading/load-results.ts'
 import type { ForwardContext, ForwardedRequest } from '../routing/forwarded-request.ts'
 import type { Runner } from '../runner.ts'
-import { apply, type Change, follow } from './changes.ts'
+import { apply, applyOutcome, type Change } from './changes.ts'
 import { dryRun } from './dry-run.ts'
 import { countOf, type PlainWrite, plainWrite, replyOf } from './plain-writes.ts'
 
 /** What changes values. Invalidation and flushes are the cache's own, and so are lifetimes. */
-const WRITING = new Set(
+const VALUE_COMMANDS = new Set(
   (
     'set setnx setex psetex getset getdel del unlink incr decr incrby decrby incrbyfloat append setrange mset msetnx ' +
     'rename renamenx copy move'
   ).split(' '),
 )
 /** What removes keys from the origin whether they are held or not. */
-const REMOVING = new Set(['del', 'unlink'])
+const DELETE_COMMANDS = new Set(['del', 'unlink'])
 /** What asks whether a key is there, and must not take one for absent that only the cache lacks. */
-const ASKING = new Set(['setnx', 'msetnx', 'rename', 'renamenx'])
+const EXISTENCE_COMMANDS = new Set(['setnx', 'msetnx', 'rename', 'renamenx'])
 /** What changes lifetimes: in the cache only, though in turn with the writes of the key. */
-const TIMING = new Set(['expire', 'pexpire', 'expireat', 'pexpireat', 'persist', 'getex'])
+const TTL_COMMANDS = new Set(['expire', 'pexpire', 'expireat', 'pexpireat', 'persist', 'getex'])
 /** What may write to another group. */
-const CROSSING = new Set(['copy', 'move'])
+const CROSS_GROUP_COMMANDS = new Set(['copy', 'move'])
 
 /** A read-modify-write whose load is fenced again and again gives up after this many loads. */
 const MAX_ATTEMPTS = 8
@@ -39,22 +39,22 @@ const MAX_ATTEMPTS = 8
 /** Why a group does not let a command write; `undefined`: it does. */
 function refusal(group: Group, command: string): string | undefined {
   if (group.writes?.mode === 'refuse') return `ERR group ${group.name} refuses writes`
-  if (!CROSSING.has(command)) return undefined
+  if (!CROSS_GROUP_COMMANDS.has(command)) return undefined
   return `ERR group ${group.name} writes to its origin: ${command.toUpperCase()} is not possible there`
 }
 
 function loadsFirst(command: Command, args: Args): boolean {
   const isConditional = command.fullName === 'set' && !command.isRepeatable(args)
-  return isConditional || ASKING.has(command.fullName) || command.loadsFirst(args)
+  return isConditional || EXISTENCE_COMMANDS.has(command.fullName) || command.loadsFirst(args)
 }
 
 /** Whether the client says for how long the value is to live. */
-function givesLifetime({ fullName }: Command, args: Args): boolean {
+function givesTtl({ fullName }: Command, args: Args): boolean {
   return fullName === 'setex' || fullName === 'psetex' || (fullName === 'set' && givesTime(args, 3))
 }
 
 /** A command under way, with what it needs to be run. */
-interface Written extends PendingCommand, ForwardContext {
+interface PendingWrite extends PendingCommand, ForwardContext {
   readonly command: Command
   readonly args: Args
   /** Positions of its keys. */
@@ -71,19 +71,19 @@ export class OriginWrites {
   readonly #runner: Runner
   readonly #telemetry: Telemetry
   /** Whether another node is to run a command that waited: then it takes care of the reply. */
-  readonly #sendOn: (written: Written) => boolean
+  readonly #resendIfMoved: (written: PendingWrite) => boolean
 
-  constructor(runner: Runner, telemetry: Telemetry, sendOn: (written: Written) => boolean) {
+  constructor(runner: Runner, telemetry: Telemetry, sendOn: (written: PendingWrite) => boolean) {
     this.#runner = runner
     this.#telemetry = telemetry
-    this.#sendOn = sendOn
+    this.#resendIfMoved = sendOn
   }
 
   /** Whether a command, in a group that writes to its origin, is to be held. */
-  concerns({ fullName }: Command): boolean {
-    if (WRITING.has(fullName)) return true
+  handles({ fullName }: Command): boolean {
+    if (VALUE_COMMANDS.has(fullName)) return true
     const { args, group } = this.#runner.context
-    return TIMING.has(fullName) && group.writes?.has(args.latin1(1)) === true
+    return TTL_COMMANDS.has(fullName) && group.writes?.has(args.latin1(1)) === true
   }
 
   /** Begins the context's command, and holds the place of its reply. False: its reply is written, maybe an error. */
@@ -103,7 +103,7 @@ export class OriginWrites {
     const args = context.args.detach()
     // Spelt out: an object that begins with a spread one is a dictionary, which costs as much as all the rest here.
     const { protocol, noTouch } = forwarded?.context ?? client
-    const written: Written = {
+    const written: PendingWrite = {
       client: forwarded?.context.client ?? client,
       group,
       protocol,
@@ -116,7 +116,7 @@ export class OriginWrites {
       write: true,
       loadsFirst: plain === undefined && group.flights !== undefined && loadsFirst(command, args),
       plain,
-      complete: forwarded?.complete ?? placeOf(client),
+      complete: forwarded?.complete ?? deferReply(client),
     }
     client.pending.add(written)
     void this.#perform(written).then((reply) => {
@@ -146,7 +146,7 @@ export class OriginWrites {
   }
 
   /** Runs the command when it is its turn. Resolves to its reply, if it has one here. */
-  #perform(written: Written): Promise<Buffer | undefined> {
+  #perform(written: PendingWrite): Promise<Buffer | undefined> {
     const { group, args, positions, command, plain } = written
     const { writes } = group
     if (writes === undefined) throw new Error(`group ${group.name} does not write`)
@@ -155,14 +155,14 @@ export class OriginWrites {
     ]
     return writes.exclusive(keys, async () => {
       try {
-        const loadResults = written.loadsFirst ? await load(group, keys) : NO_LANDINGS
-        if (this.#sendOn(written)) return undefined
+        const loadResults = written.loadsFirst ? await load(group, keys) : NO_LOAD_RESULTS
+        if (this.#resendIfMoved(written)) return undefined
         this.#runner.context.instant.refresh()
         if (plain !== undefined) return await this.#write(group, writes, replyOf(plain, group), plain.changes)
-        if (TIMING.has(command.fullName)) return this.#run(written, group)
+        if (TTL_COMMANDS.has(command.fullName)) return this.#run(written, group)
         const { reply, changes, refusal } = dryRun(group, keys, loadResults, {
-          isTimed: givesLifetime(command, args),
-          removes: REMOVING.has(command.fullName),
+          givesTtl: givesTtl(command, args),
+          removesUncached: DELETE_COMMANDS.has(command.fullName),
           run: (scratch) => this.#run(written, scratch),
         })
         if (refusal !== undefined) return this.#refusal(refusal)
@@ -178,7 +178,7 @@ export class OriginWrites {
     if (writes.mode === 'through')
       return writes.through(changes, (outcome) => {
         this.#runner.context.instant.refresh()
-        follow(group, changes, outcome)
+        applyOutcome(group, changes, outcome)
         return outcome.error === undefined ? reply : this.#failure(group, outcome.error)
       })
     const error = writes.enqueue(changes)
@@ -188,7 +188,7 @@ export class OriginWrites {
   }
 
   /** The reply of the command on a group, which may stand for the real one. */
-  #run(written: Written, group: Group): Buffer {
+  #run(written: PendingWrite, group: Group): Buffer {
     const { context } = this.#runner
     const { command } = written
     context.instant.refresh()
@@ -209,7 +209,7 @@ export class OriginWrites {
   }
 }
 
-const NO_LANDINGS: ReadonlyMap<Buffer, LoadResult> = new Map()
+const NO_LOAD_RESULTS: ReadonlyMap<Buffer, LoadResult> = new Map()
 
 /** The values at the origin of the keys that are not held. */
 async function load(group: Group, keys: readonly Buffer[]): Promise<Map<Buffer, LoadResult>> {
