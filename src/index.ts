@@ -18,7 +18,6 @@ export {
   sql,
   type TlsConfig,
 } from './config/origins.ts'
-export { OriginError } from './group/group.ts'
 export {
   BadRequest,
   type ChangeListener,
@@ -35,6 +34,7 @@ export {
   type StoreContext,
   unchanged,
 } from './group/origin.ts'
+export { OriginError } from './group/policy.ts'
 export type { ListenAddress, Log, Node, NodeOptions, SetOptions } from './node.ts'
 export type { Loader, LoadFunction, LoadManyFunction } from './origin/function.ts'
 export { PeerDownError } from './server/program.ts'

@@ -2,7 +2,7 @@
 
 import { addressName } from '../cluster/member.ts'
 import { ConfigError } from '../config/config.ts'
-import { OriginError } from '../group/group.ts'
+import { OriginError } from '../group/policy.ts'
 
 export const PREFIX = 'erinys: '
 

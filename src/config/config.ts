@@ -2,7 +2,7 @@
 
 import type { z } from 'zod'
 import { nearest } from '../bytes/nearest.ts'
-import type { GroupPolicy } from '../group/group.ts'
+import type { GroupPolicy } from '../group/policy.ts'
 import { type ClusterConfig, type ClusterInput, clusterSchema, decideCluster, type Given } from './cluster.ts'
 import {
   type ClusterSettingName,

@@ -3,7 +3,7 @@
 import { formatDuration, formatSize } from '../bytes/units.ts'
 import { addressName } from '../cluster/member.ts'
 import type { MembershipConfig } from '../cluster/membership/membership.ts'
-import type { GroupPolicy } from '../group/group.ts'
+import type { GroupPolicy } from '../group/policy.ts'
 import type { ClusterConfig } from './cluster.ts'
 import {
   type ClusterSetting,

@@ -1,98 +1,15 @@
 // Single flight: at most one running load per key, shared by all that miss the key meanwhile.
 
-import { isUtf8 } from 'node:buffer'
 import type { CancelTimer, Timers } from '../bytes/clock.ts'
-import { type Batch, Batcher, type BatchPolicy, type CallResult } from './batcher.ts'
+import { Batcher, type BatchPolicy, type CallResult } from './batcher.ts'
+import { type CachedVersion, Flight, type LoadResult, type Waiter } from './flight.ts'
 import type { Governor } from './governor.ts'
-import { LazyAbortSignal } from './lazy-abort-signal.ts'
-import type { LoadContext, LoadedFacts, Origin, OriginResult } from './origin.ts'
+import { MAX_KEY_BYTES, refusalOf } from './loadable-key.ts'
+import type { LoadContext, Origin, OriginResult } from './origin.ts'
 import { RefreshBackoff } from './pauses.ts'
 import { type ReadResult, readResult, reasonOf } from './result.ts'
 
-/** The result of a load. */
-export interface LoadResult {
-  /** The value; `null`: the origin has no such key. */
-  readonly value: Buffer | null
-  /** Why the load failed; then `value` has no meaning, unless `isStale`. */
-  readonly error?: string
-  /** What the origin threw or rejected with; `undefined` where the load failed for another reason. */
-  readonly cause?: unknown
-  /** The load failed, and `value` is the cached value, which reads may be served. */
-  readonly isStale?: boolean
-  /** A write of the key happened meanwhile: the waiters get the value, the store does not. */
-  readonly fenced: boolean
-  /** How long the origin took, in milliseconds. */
-  readonly ms: number
-  /** What `FlightOptions.moment` gave when the load began. */
-  readonly loadEpoch?: number
-  /** Hashes of the tags of a value that the origin found unchanged. */
-  readonly keptTags?: readonly number[]
-  /** TTL, tags, validator… that the origin returned with the value or its absence. */
-  readonly facts?: LoadedFacts
-}
-
-/** The cached version of a value while it is revalidated. */
-export interface CachedVersion {
-  readonly validator: string
-  readonly value: Buffer
-  /** The hashes of its tags. */
-  readonly tags?: readonly number[]
-}
-
-/** Called once, never synchronously with `join`. */
-export type Waiter = (loadResult: LoadResult) => void
-
-/** Longer keys are not loaded: each load makes several copies of the key. */
-export const MAX_KEY_BYTES = 2 ** 20
-
-/** Longest part of a key shown in an error, in bytes. */
-const MAX_SHOWN = 60
-
 const CLOSING = 'the node is closing'
-
-/** One running load. */
-export class Flight {
-  readonly key: Buffer
-  readonly waiters: Waiter[] = []
-  readonly startedAt: number
-  /** When the origin was last called. */
-  askedAt: number | undefined
-  /** The cached version that the origin may confirm. */
-  readonly cached: CachedVersion | undefined
-  fenced = false
-  loadEpoch: number | undefined
-  isComplete = false
-  /** Started in the background, without waiters. */
-  isRefresh = false
-  cancelTimer: CancelTimer | undefined
-  /** The batch to leave when the load ends early. */
-  batch: Batch<Flight> | undefined
-  readonly abortSignal = new LazyAbortSignal()
-  #text: string | undefined
-
-  constructor(key: Buffer, startedAt: number, held: CachedVersion | undefined) {
-    this.key = key
-    this.startedAt = startedAt
-    this.cached = held
-  }
-
-  /** The key as text for the origin. */
-  get text(): string {
-    this.#text ??= this.key.toString('utf8')
-    return this.#text
-  }
-
-  /** Of this load alone; a batched load has the batch's signal. */
-  get signal(): AbortSignal {
-    return this.abortSignal.signal
-  }
-
-  /** Tells the origin that its result is no longer needed. */
-  abort(reason: Error): void {
-    this.abortSignal.abort(reason)
-    this.batch?.leave(this.text, this, reason)
-  }
-}
 
 /** Batching where a group does not configure it. */
 const DEFAULT_BATCH: BatchPolicy = { max: 100, windowMs: 0 }
@@ -371,20 +288,6 @@ export class Flights {
       return reasonOf(error)
     }
   }
-}
-
-/** Why this key cannot be loaded: it is too long, or not UTF-8 text. */
-function refusalOf(key: Buffer): string | undefined {
-  if (key.length > MAX_KEY_BYTES)
-    return `a key of ${key.length} bytes is not loaded, the limit is ${MAX_KEY_BYTES}`
-  // Decoding would map several such keys to one text.
-  return isUtf8(key) ? undefined : `the key "${escaped(key)}" is not UTF-8 and is not loaded`
-}
-
-/** As `redis-cli` shows it, shortened. */
-function escaped(key: Buffer): string {
-  const shown = key.toString('latin1', 0, MAX_SHOWN)
-  return shown.replace(/[^ !#-[\]-~]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }
 
 function isBatching(origin: Origin): origin is Origin & Required<Pick<Origin, 'loadMany'>> {

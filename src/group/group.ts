@@ -13,53 +13,21 @@
  */
 
 import type { Timers } from '../bytes/clock.ts'
-import type { Hasher } from '../bytes/hash.ts'
-import type { Instant } from '../bytes/instant.ts'
 import { NULL_REF, type Ref } from '../store/arena.ts'
 import { EXPIRES, FreshnessWindows, ValueType } from '../store/record.ts'
 import { Store } from '../store/store.ts'
 import { Admission } from './admission.ts'
-import type { BatchPolicy } from './batcher.ts'
 import { Copies, type CopyPolicy } from './copies/copies.ts'
-import { Flights, type LoadResult, type Waiter } from './flights.ts'
-import { Freshness, type FreshnessPolicy, noFreshness } from './freshness.ts'
-import { Governor, type GovernorOptions, type GovernorPolicy } from './governor.ts'
+import type { LoadResult, Waiter } from './flight.ts'
+import { Flights } from './flights.ts'
+import { Freshness, noFreshness } from './freshness.ts'
+import { Governor, type GovernorOptions } from './governor.ts'
+import { notificationListener, prefixedLog } from './notifications.ts'
 import type { Origin, OriginLog } from './origin.ts'
+import { type GroupEnvironment, type GroupPolicy, OriginError } from './policy.ts'
 import { reasonOf } from './result.ts'
 import { hashOfTag } from './tags.ts'
-import { defaultWrites, type WriteOutcome, type WritePolicy, Writes } from './writes/writes.ts'
-
-export interface GroupPolicy {
-  readonly name: string
-  readonly maxBytes: number
-  readonly origin?: Origin
-  /** Default TTL in ms of loaded values, and of values set without a TTL; 0: none. */
-  readonly ttlMs: number
-  /** Each TTL is shortened at random by up to this fraction, so that entries loaded together do not expire together. */
-  readonly jitter: number
-  /** TTL in ms of negative entries (the origin lacks the key); 0: none are stored. */
-  readonly negativeTtlMs: number
-  /** A load longer than this fails; 0: no limit. */
-  readonly originTimeoutMs: number
-  /** Batching of misses for an origin with `loadMany`; default: at most 100 keys of one event-loop turn. */
-  readonly batch?: BatchPolicy
-  /** Serving stale values and refreshing ahead of expiry; default: neither. */
-  readonly freshness?: FreshnessPolicy
-  /** What a write does at the origin; default: nothing. */
-  readonly writes?: WritePolicy
-  /** Limits, retries and circuit breaker of the origin; default: none. */
-  readonly governor?: GovernorPolicy
-}
-
-export interface GroupEnvironment {
-  readonly instant: Instant
-  readonly hasher: Hasher
-  readonly timers: Timers
-  /** Uniform in [0, 1). */
-  readonly random: () => number
-  /** Called with a defect of the node itself while a load completed. */
-  readonly reportFault?: (error: unknown) => void
-}
+import { defaultWrites, type WriteOutcome, Writes } from './writes/writes.ts'
 
 /**
  * Is notified of every write before it happens, even of one that then changes nothing. Not notified: eviction, expiry,
@@ -70,11 +38,6 @@ export interface Watcher {
   flushed(group: Group): void
   /** Unknown entries became invalid or stale. */
   invalidated?(group: Group): void
-}
-
-/** The origin failed; the message names the group and the reason, `cause` is what the origin threw, if this node called it. */
-export class OriginError extends Error {
-  override readonly name = 'OriginError'
 }
 
 /** The result for a key that the origin cannot have. */
@@ -456,8 +419,8 @@ export class Group {
     this.#log?.warn({ group: this.name, key: key.toString('utf8', 0, MAX_SHOWN), refused }, message)
   }
 
-  /** A change notification: the entry is removed here and not accepted from a previous owner either. */
-  #changed(key: Buffer): void {
+  /** A change notification for a key: its entry is removed here, and not accepted from a previous owner either. */
+  sourceChanged(key: Buffer): void {
     this.#environment.instant.refresh()
     this.store.validity.recordChange(key, 0, key.length)
     this.invalidate(key)
@@ -472,6 +435,12 @@ export class Group {
     this.copies?.dropAll()
     for (const watcher of this.#watchers) watcher.invalidated?.(this)
     this.store.validity.invalidateTag(hashOfTag(tag))
+  }
+
+  /** A change notification for all keys. */
+  allSourceChanged(): void {
+    this.store.validity.recordAllChanged()
+    this.invalidateLoaded()
   }
 
   /**
@@ -500,32 +469,6 @@ export class Group {
   }
 
   /**
-   * Exchanges the keys of two groups (SWAPDB). Budgets, policies and counters stay, running loads are fenced. The group
-   * with the smaller budget evicts at once.
-   */
-  exchange(other: Group): void {
-    this.fenceAll()
-    other.fenceAll()
-    this.copies?.dropAll()
-    other.copies?.dropAll()
-    const { store } = this
-    const { evicted, expired } = store
-    // Negative entries and validators are specific to an origin.
-    for (const each of [store, other.store]) {
-      each.removeAbsent()
-      each.validity.invalidateValidators()
-    }
-    this.store = other.store
-    other.store = store
-    store.evicted = this.store.evicted
-    store.expired = this.store.expired
-    store.maxBytes = other.#maxBytes
-    this.store.evicted = evicted
-    this.store.expired = expired
-    this.store.maxBytes = this.#maxBytes
-  }
-
-  /**
    * A store for the reply to one command, with room for `records` records of `bytes` bytes: the result of a fenced load is
    * for its waiters only.
    */
@@ -546,33 +489,11 @@ export class Group {
     this.#log = log
     const group = this.name
     try {
-      await this.policy.origin?.start?.({
-        info: (fields, message) => log.info({ ...fields, group }, `group ${group}: ${message}`),
-        warn: (fields, message) => log.warn({ ...fields, group }, `group ${group}: ${message}`),
-      })
+      await this.policy.origin?.start?.(prefixedLog(group, log))
     } catch (error) {
       throw new OriginError(`group ${group}: ${reasonOf(error)}`, { cause: error })
     }
-    await this.policy.origin?.listen?.({
-      group,
-      key: (key) => this.#changed(key),
-      tag: (tag) => this.invalidateTag(tag),
-      all: () => {
-        this.store.validity.recordAllChanged()
-        this.invalidateLoaded()
-      },
-      gap: () => {
-        if (this.isDisconnected)
-          log.info({ group }, `group ${group}: change notifications are received again`)
-        this.isDisconnected = false
-        this.invalidateLoaded()
-      },
-      lost: (error) => {
-        this.isDisconnected = true
-        const message = `group ${group}: change notifications are interrupted: ${reasonOf(error)}`
-        log.warn({ err: error, group }, message)
-      },
-    })
+    await this.policy.origin?.listen?.(notificationListener(this, log))
   }
 
   /** Ends all loads and closes the origin, which has `timeoutMs`, and at least a second, for it. */

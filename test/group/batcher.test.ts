@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import type { BatchPolicy } from '../../src/group/batcher.ts'
-import { Flights, type LoadResult } from '../../src/group/flights.ts'
+import type { LoadResult } from '../../src/group/flight.ts'
+import { Flights } from '../../src/group/flights.ts'
 import { type LoadContext, loaded, type OriginResults } from '../../src/group/origin.ts'
 
 interface Call {

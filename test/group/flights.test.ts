@@ -2,7 +2,9 @@
 
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
-import { Flights, type LoadResult, MAX_KEY_BYTES } from '../../src/group/flights.ts'
+import type { LoadResult } from '../../src/group/flight.ts'
+import { Flights } from '../../src/group/flights.ts'
+import { MAX_KEY_BYTES } from '../../src/group/loadable-key.ts'
 import type { LoadContext, OriginValue } from '../../src/group/origin.ts'
 
 interface Call {

@@ -4,9 +4,11 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
-import type { LoadResult } from '../../src/group/flights.ts'
-import { Group, type GroupPolicy, OriginError } from '../../src/group/group.ts'
+import { exchangeKeys } from '../../src/group/exchange.ts'
+import type { LoadResult } from '../../src/group/flight.ts'
+import { Group } from '../../src/group/group.ts'
 import type { Origin, OriginValue } from '../../src/group/origin.ts'
+import { type GroupPolicy, OriginError } from '../../src/group/policy.ts'
 import { NULL_REF } from '../../src/store/arena.ts'
 import { EXPIRES, ValueType } from '../../src/store/record.ts'
 
@@ -160,7 +162,7 @@ describe('absent keys', () => {
     const other = withoutOrigin({ name: 'other' })
     await load(group, 'Nobody')
     await load(group, 'Tom')
-    group.exchange(other)
+    exchangeKeys(group, other)
     expect([held(other, 'Nobody'), held(other, 'Tom'), held(group, 'Tom')]).toEqual([
       undefined,
       '630',
@@ -261,7 +263,7 @@ describe('clear and exchange', () => {
     for (let i = 0; i < 100; i++) set(small, `k${i}`, 'y'.repeat(40))
     const evicted = small.store.evicted
     expect(evicted).toBeGreaterThan(0)
-    small.exchange(large)
+    exchangeKeys(small, large)
     expect([small.store.maxBytes, large.store.maxBytes]).toEqual([4096, 65_536])
     expect(small.store.usedBytes).toBeLessThanOrEqual(4096)
     expect(small.store.evicted).toBeGreaterThan(evicted + 400)
@@ -275,7 +277,7 @@ describe('clear and exchange', () => {
   test('a group exchanged with itself stays as it is', () => {
     const group = withoutOrigin()
     set(group, 'Tom', '630')
-    group.exchange(group)
+    exchangeKeys(group, group)
     expect(held(group, 'Tom')).toBe('630')
     expect(group.store.maxBytes).toBe(65_536)
   })
@@ -336,7 +338,7 @@ describe('who watches writes', () => {
     const small = withoutOrigin({ name: 'small' })
     const large = withoutOrigin({ name: 'large' })
     const { log } = watching(small, large)
-    small.exchange(large)
+    exchangeKeys(small, large)
     expect(log).toEqual(['small 0', 'large 0'])
   })
 

@@ -1,6 +1,7 @@
 // Commands on whole groups: KEYS, SCAN, DBSIZE, FLUSHDB, SELECT and others.
 
 import { globMatch } from '../../bytes/glob.ts'
+import { exchangeKeys } from '../../group/exchange.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import type { ArgumentSpec, CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
@@ -177,7 +178,7 @@ function swapGroups(c: Context): void {
   else if (second === undefined && !isIndex(c, 2)) c.reply.error('ERR invalid second DB index')
   else if (first === undefined || second === undefined) c.reply.error(INDEX_OUT_OF_RANGE)
   else {
-    if (first !== second) first.exchange(second)
+    if (first !== second) exchangeKeys(first, second)
     c.reply.ok()
   }
 }

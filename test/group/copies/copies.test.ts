@@ -6,6 +6,7 @@ import { Hasher } from '../../../src/bytes/hash.ts'
 import { Instant } from '../../../src/bytes/instant.ts'
 import { type Copies, defaultCopyPolicy } from '../../../src/group/copies/copies.ts'
 import { MAX_COPIED_KEY, type PendingFetch } from '../../../src/group/copies/fetches.ts'
+import { exchangeKeys } from '../../../src/group/exchange.ts'
 import { Group } from '../../../src/group/group.ts'
 import { NULL_REF } from '../../../src/store/arena.ts'
 import { ValueType } from '../../../src/store/record.ts'
@@ -235,7 +236,7 @@ describe('copies are dropped', () => {
     expect(find('Tom')).toBeUndefined()
     copy('Tom', '630')
     const other = groupOf(64 * KB, 'other')
-    group.exchange(other)
+    exchangeKeys(group, other)
     expect(find('Tom')).toBeUndefined()
     expect([group.store.maxBytes, other.store.maxBytes]).toEqual([BUDGET, 64 * KB])
   })

@@ -1,0 +1,27 @@
+// SWAPDB: exchanges the keys of two groups.
+
+import type { Group } from './group.ts'
+
+/**
+ * Exchanges the keys of two groups. Budgets, policies and counters stay, running loads are fenced. The group with the
+ * smaller budget evicts at once.
+ */
+export function exchangeKeys(first: Group, second: Group): void {
+  for (const group of [first, second]) {
+    group.fenceAll()
+    group.copies?.dropAll()
+    // Negative entries and validators are specific to an origin.
+    group.store.removeAbsent()
+    group.store.validity.invalidateValidators()
+  }
+  const { store } = first
+  const { evicted, expired } = store
+  first.store = second.store
+  second.store = store
+  store.evicted = first.store.evicted
+  store.expired = first.store.expired
+  store.maxBytes = second.maxBytes
+  first.store.evicted = evicted
+  first.store.expired = expired
+  first.store.maxBytes = first.maxBytes
+}

@@ -1,0 +1,45 @@
+// What change notifications of an origin do to its group.
+
+import type { ChangeListener, OriginLog } from './origin.ts'
+import { reasonOf } from './result.ts'
+
+/** The group that receives the notifications. */
+export interface NotifiedGroup {
+  readonly name: string
+  /** Whether notifications are interrupted at present. */
+  isDisconnected: boolean
+  sourceChanged(key: Buffer): void
+  allSourceChanged(): void
+  invalidateTag(tag: Buffer): void
+  invalidateLoaded(): void
+}
+
+/** The listener of a group. Interruptions and their ends are logged. */
+export function notificationListener(group: NotifiedGroup, log: OriginLog): ChangeListener {
+  const { name } = group
+  return {
+    group: name,
+    key: (key) => group.sourceChanged(key),
+    tag: (tag) => group.invalidateTag(tag),
+    all: () => group.allSourceChanged(),
+    gap: () => {
+      if (group.isDisconnected)
+        log.info({ group: name }, `group ${name}: change notifications are received again`)
+      group.isDisconnected = false
+      group.invalidateLoaded()
+    },
+    lost: (error) => {
+      group.isDisconnected = true
+      const message = `group ${name}: change notifications are interrupted: ${reasonOf(error)}`
+      log.warn({ err: error, group: name }, message)
+    },
+  }
+}
+
+/** A log whose messages name the group. */
+export function prefixedLog(group: string, log: OriginLog): OriginLog {
+  return {
+    info: (fields, message) => log.info({ ...fields, group }, `group ${group}: ${message}`),
+    warn: (fields, message) => log.warn({ ...fields, group }, `group ${group}: ${message}`),
+  }
+}
