@@ -5,6 +5,7 @@ import { Detector } from '../../src/cluster/liveness/detector.ts'
 import type { DetectorOptions, View } from '../../src/cluster/liveness/events.ts'
 import type { Member } from '../../src/cluster/member.ts'
 import { type Random, seededRandom } from './random.ts'
+import { type DetectorEvent, type SimLink, SimNode } from './sim-node.ts'
 
 export interface SimOptions {
   readonly nodes: number
@@ -18,24 +19,8 @@ export interface SimOptions {
   readonly probation?: DetectorOptions['probation']
 }
 
-/** An event of a detector. */
-export type DetectorEvent =
-  | { readonly at: number; readonly what: 'view'; readonly members: string }
-  | { readonly at: number; readonly what: 'declaredDead' | 'settled' }
-  | { readonly at: number; readonly what: 'leaseCheck' | 'isolated'; readonly value: boolean }
-
 /** The wait between two connection attempts, ms. */
 const RETRY = 50
-
-interface Link {
-  readonly to: SimNode
-  /** The run of the peer's process that accepted it. */
-  run: number
-  state: 'connecting' | 'open' | 'closed'
-  heard: number
-  /** By serial: when the heartbeat was sent. */
-  sent: Map<number, number>
-}
 
 /** A fingerprint of names and weights. */
 function fingerprint(members: readonly Member[]): number {
@@ -44,43 +29,6 @@ function fingerprint(members: readonly Member[]): number {
     hash = (Math.imul(hash, 31) + char.charCodeAt(0)) | 0
   }
   return hash
-}
-
-export class SimNode {
-  readonly name: string
-  readonly member: Member
-  detector!: Detector
-  events: DetectorEvent[] = []
-  /** The number of runs so far. */
-  run = 0
-  alive = false
-  /** While the machine is up, connections to a process that has ended are refused. */
-  isHostUp = true
-  paused = false
-  backlog: (() => void)[] = []
-  links = new Map<string, Link>()
-
-  constructor(name: string, weight = 1) {
-    this.name = name
-    this.member = { name, host: name.slice(0, -5), port: 7000, weight }
-  }
-
-  /** The first letters of the names in its view. */
-  get viewNames(): string {
-    return this.detector.view.members.map(({ name }) => name[0]).join('')
-  }
-
-  countEvents(what: DetectorEvent['what'], since = 0): number {
-    return this.events.filter((event) => event.what === what && event.at >= since).length
-  }
-
-  /** The events in order, without times; a view as the first letters of its names. */
-  get log(): string[] {
-    return this.events.map((event) => {
-      if (event.what === 'view') return event.members
-      return 'value' in event ? `${event.what}:${event.value}` : event.what
-    })
-  }
 }
 
 export class SimCluster {
@@ -237,7 +185,7 @@ export class SimCluster {
     for (const link of node.links.values()) if (link.state === 'open') this.#sendHeartbeat(node, link)
   }
 
-  #sendHeartbeat(node: SimNode, link: Link): void {
+  #sendHeartbeat(node: SimNode, link: SimLink): void {
     const message = node.detector.message()
     link.sent.set(message.serial, this.clock.now())
     const { to } = link
@@ -257,7 +205,7 @@ export class SimCluster {
 
   #connect(node: SimNode, to: SimNode): void {
     if (!node.alive) return
-    const link: Link = { to, run: 0, state: 'connecting', heard: this.clock.now(), sent: new Map() }
+    const link: SimLink = { to, run: 0, state: 'connecting', heard: this.clock.now(), sent: new Map() }
     node.links.set(to.name, link)
     const current = () => node.links.get(to.name) === link && link.state === 'connecting'
     this.clock.after(this.timeout, () => {
@@ -286,7 +234,7 @@ export class SimCluster {
     )
   }
 
-  #breakLink(node: SimNode, link: Link, how: 'refused' | 'closed' | 'silent'): void {
+  #breakLink(node: SimNode, link: SimLink, how: 'refused' | 'closed' | 'silent'): void {
     if (link.state === 'closed' || node.links.get(link.to.name) !== link) return
     link.state = 'closed'
     node.detector.linkBroken(link.to.name, how)

@@ -2,7 +2,8 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { SimCluster, type SimNode } from '../../support/sim-cluster.ts'
+import { SimCluster } from '../../support/sim-cluster.ts'
+import type { SimNode } from '../../support/sim-node.ts'
 
 type Step =
   | { readonly do: 'kill' | 'powerOff' | 'start' | 'pause' | 'resume'; readonly node: number }
