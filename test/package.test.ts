@@ -1,13 +1,14 @@
 // The packed package, installed into a project of its own as a user would.
 
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import manifest from '../package.json' with { type: 'json' }
+import { builtinSqlite } from '../src/origin/sql/sqlite-engine.ts'
 import { exchange, start } from './support/cli.ts'
 
 const execute = promisify(execFile)
@@ -61,6 +62,9 @@ describe.skipIf(!isInstalled)('the packed package', () => {
     expect(await exchange(node.port, 'PING\r\nGET Tom\r\n', 'Tom')).toBe(
       '+PONG\r\n$15\r\nhello scoresTom\r\n',
     )
+    // Nothing that compiles it stays behind.
+    if (process.platform === 'linux')
+      expect(readFileSync(`/proc/${node.child.pid}/task/${node.child.pid}/children`, 'utf8')).toBe('')
     node.child.kill('SIGTERM')
     expect((await node.outcome).code).toBe(0)
   })
@@ -70,6 +74,19 @@ describe.skipIf(!isInstalled)('the packed package', () => {
     writeFileSync(join(app, 'sql.json'), JSON.stringify(config))
     const { stderr } = await execute(erinys, ['--config', 'sql.json'], { cwd: app }).catch((error) => error)
     expect(stderr).toBe('erinys: group users: wants the package pg, which is not installed: npm install pg\n')
+  })
+
+  test.runIf(builtinSqlite() === undefined)('says what SQLite wants where Node.js has none', async () => {
+    const config = { groups: { users: { origin: { kind: 'sql', url: 'sqlite:x.db', query: 'q' } } } }
+    writeFileSync(join(app, 'sqlite.json'), JSON.stringify(config))
+    const { stderr } = await execute(erinys, ['-c', 'sqlite.json'], {
+      cwd: app,
+      env: { PATH: process.env.PATH },
+    }).catch((error) => error)
+    expect(stderr).toBe(
+      'erinys: group users: SQLite wants Node.js 22.16 or later, which has it built in, or the package ' +
+        'better-sqlite3: npm install better-sqlite3@12\n',
+    )
   })
 
   test('embeds, with types', async () => {

@@ -2,7 +2,7 @@
 
 import { createRequire } from 'node:module'
 import { betterSqlite, builtinSqlite, type SqliteEngine } from '../../src/origin/sql/sqlite-engine.ts'
-import { describeIfFound } from './executable.ts'
+import { describeIfFound, isRequired } from './executable.ts'
 
 const load = createRequire(import.meta.url)
 
@@ -79,11 +79,17 @@ export function describeWithSqlite(name: string, body: (open: OpenDatabase) => v
   describeIfFound(found, name, 'node:sqlite or better-sqlite3', 'sqlite', body)
 }
 
-/** A `describe` for each engine; one that is not there is skipped loudly, or fails where ERINYS_TEST_REQUIRE names it. */
+/**
+ * A `describe` for each engine that the origin may use on this Node.js. The one that is not there is skipped loudly, or
+ * fails where ERINYS_TEST_REQUIRE names it.
+ */
 export function describeEachSqlite(body: (engine: SqliteEngine, open: OpenDatabase) => void): void {
-  for (const [name, engine] of [
-    ['node:sqlite', builtin],
-    ['better-sqlite3', better],
-  ] as const)
-    describeIfFound(engine, `SQLite, ${name}`, name, name, (found) => body(found, openDatabase))
+  for (const [name, engine, other] of [
+    ['node:sqlite', builtin, better],
+    ['better-sqlite3', better, builtin],
+  ] as const) {
+    if (engine === undefined && other !== undefined && !isRequired(name))
+      console.warn(`SKIPPED: SQLite, ${name}: ${name} is not there`)
+    else describeIfFound(engine, `SQLite, ${name}`, name, name, (found) => body(found, openDatabase))
+  }
 }
