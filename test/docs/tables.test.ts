@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { fill, measuredPages, referencePages } from '../../bench/docs.ts'
 import { policyFields } from '../../src/config/describe.ts'
 import { defaultPolicies } from '../../src/config/groups.ts'
+import * as library from '../../src/index.ts'
 import { pageOf, project, section } from './markdown.ts'
 
 describe('generated parts are up to date (npm run docs)', () => {
@@ -94,5 +95,22 @@ describe('the floors of the sources', () => {
   test('and those within the cluster', () => {
     expect(enforced('cluster-floor').length).toBeGreaterThan(0)
     expect(described('cluster floors')).toEqual(enforced('cluster-floor'))
+  })
+})
+
+describe('the library', () => {
+  const { text } = pageOf('docs/embedding.md')
+
+  test.each(Object.keys(library))('exports %s, which is described', (name) => {
+    expect(text).toMatch(new RegExp(`\\b${name}\\b`))
+  })
+
+  test('has no method of a node that is not described', () => {
+    const source = readFileSync(join(project, 'src', 'node.ts'), 'utf8')
+    const [, body] = source.split('export class Node {')
+    const methods = [...body.matchAll(/^ {2}(?:async |get )?([a-z]\w*)\(/gm)].map(([, name]) => name)
+    const internal = ['constructor', 'start']
+    for (const name of methods.filter((each) => !internal.includes(each)))
+      expect(text).toMatch(new RegExp(`\`${name}[(\`]`))
   })
 })
