@@ -3,7 +3,7 @@
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { type Hash, Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
-import { Flights } from '../../src/group/flights.ts'
+import { Flights } from '../../src/group/flights/flights.ts'
 import type { Ref } from '../../src/store/arena.ts'
 import { Index } from '../../src/store/index.ts'
 import { ValueType } from '../../src/store/record.ts'

@@ -4,7 +4,7 @@ import type { Instant } from '../bytes/instant.ts'
 import { NULL_REF } from '../store/arena.ts'
 import { EXPIRES, FRESHNESS, FreshnessWindows, LOADED, tagFlags, ValueType } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
-import type { CachedVersion, LoadResult } from './flight.ts'
+import type { CachedVersion, LoadResult } from './flights/flight.ts'
 import { type Freshness, hasStaleWindow } from './freshness.ts'
 import { TOO_MANY_TAGS, tagsOf, takeLoadedTags } from './tags.ts'
 

@@ -3,7 +3,7 @@
 import type { Timers } from '../bytes/clock.ts'
 import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
-import type { BatchPolicy } from './batcher.ts'
+import type { BatchPolicy } from './flights/batcher.ts'
 import type { FreshnessPolicy } from './freshness.ts'
 import type { GovernorPolicy } from './governor.ts'
 import type { Origin } from './origin.ts'

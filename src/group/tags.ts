@@ -3,7 +3,7 @@
 import type { Ref } from '../store/arena.ts'
 import type { Store } from '../store/store.ts'
 import { EntryTags, MAX_TAGS, tagHash } from '../store/validity/tags.ts'
-import type { LoadResult } from './flight.ts'
+import type { LoadResult } from './flights/flight.ts'
 
 export function hashOfTag(tag: Uint8Array): number {
   return tagHash(tag, 0, tag.length)

@@ -3,7 +3,7 @@
 import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createCommandTable } from '../../src/execution/table.ts'
-import { MAX_KEY_BYTES } from '../../src/group/loadable-key.ts'
+import { MAX_KEY_BYTES } from '../../src/group/flights/loadable-key.ts'
 import { Args } from '../../src/resp/args.ts'
 import { Harness } from '../support/harness.ts'
 import { error, Fortress } from './fortress.ts'

@@ -5,8 +5,8 @@ import { expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
+import { BACKOFF_MS } from '../../src/group/flights/refresh-backoff.ts'
 import { Group } from '../../src/group/group.ts'
-import { BACKOFF_MS } from '../../src/group/pauses.ts'
 
 const KEY = Buffer.from('Tom')
 

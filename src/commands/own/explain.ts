@@ -2,7 +2,7 @@
 
 import { keySlot } from '../../bytes/crc16.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
-import type { Flight } from '../../group/flight.ts'
+import type { Flight } from '../../group/flights/flight.ts'
 import { tagsOf } from '../../group/tags.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'

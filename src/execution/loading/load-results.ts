@@ -1,8 +1,8 @@
 // How the loads of a held command ended, and what a read is answered from when not all of it was kept.
 
-import type { LoadResult } from '../../group/flight.ts'
+import type { LoadResult } from '../../group/flights/flight.ts'
+import { MAX_KEY_BYTES } from '../../group/flights/loadable-key.ts'
 import type { Group } from '../../group/group.ts'
-import { MAX_KEY_BYTES } from '../../group/loadable-key.ts'
 import type { Args } from '../../resp/args.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import { EXPIRES, ValueType } from '../../store/record.ts'

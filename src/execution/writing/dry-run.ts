@@ -2,7 +2,7 @@
 
 import { copyEntry, putEntry } from '../../commands/keys/entry.ts'
 import { tooLarge } from '../../commands/spec/errors.ts'
-import type { LoadResult } from '../../group/flight.ts'
+import type { LoadResult } from '../../group/flights/flight.ts'
 import type { Group } from '../../group/group.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import { EXPIRES, LOADED, ValueType } from '../../store/record.ts'

@@ -1,9 +1,9 @@
 // One running load, and the result that its waiters get.
 
-import type { CancelTimer } from '../bytes/clock.ts'
+import type { CancelTimer } from '../../bytes/clock.ts'
+import { LazyAbortSignal } from '../lazy-abort-signal.ts'
+import type { LoadedFacts } from '../origin.ts'
 import type { Batch } from './batcher.ts'
-import { LazyAbortSignal } from './lazy-abort-signal.ts'
-import type { LoadedFacts } from './origin.ts'
 
 /** The result of a load. */
 export interface LoadResult {

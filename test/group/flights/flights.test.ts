@@ -1,11 +1,11 @@
 // Single flight: who gets which answer, and that a key is let go of however its load ends.
 
 import { beforeEach, describe, expect, test, vi } from 'vitest'
-import { ManualClock } from '../../src/bytes/clock.ts'
-import type { LoadResult } from '../../src/group/flight.ts'
-import { Flights } from '../../src/group/flights.ts'
-import { MAX_KEY_BYTES } from '../../src/group/loadable-key.ts'
-import type { LoadContext, OriginValue } from '../../src/group/origin.ts'
+import { ManualClock } from '../../../src/bytes/clock.ts'
+import type { LoadResult } from '../../../src/group/flights/flight.ts'
+import { Flights } from '../../../src/group/flights/flights.ts'
+import { MAX_KEY_BYTES } from '../../../src/group/flights/loadable-key.ts'
+import type { LoadContext, OriginValue } from '../../../src/group/origin.ts'
 
 interface Call {
   readonly key: string

@@ -2,11 +2,11 @@
 
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { ManualClock } from '../../src/bytes/clock.ts'
-import type { BatchPolicy } from '../../src/group/batcher.ts'
-import type { LoadResult } from '../../src/group/flight.ts'
-import { Flights } from '../../src/group/flights.ts'
-import { type LoadContext, loaded, type OriginResults } from '../../src/group/origin.ts'
+import { ManualClock } from '../../../src/bytes/clock.ts'
+import type { BatchPolicy } from '../../../src/group/flights/batcher.ts'
+import type { LoadResult } from '../../../src/group/flights/flight.ts'
+import { Flights } from '../../../src/group/flights/flights.ts'
+import { type LoadContext, loaded, type OriginResults } from '../../../src/group/origin.ts'
 
 interface Call {
   readonly keys: readonly string[]

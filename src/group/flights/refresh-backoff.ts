@@ -1,6 +1,6 @@
 // Backoff of keys whose background refresh failed, in bounded memory.
 
-import { hashBytes } from '../bytes/hash.ts'
+import { hashBytes } from '../../bytes/hash.ts'
 
 /** How long, in ms. */
 export const BACKOFF_MS = 1000

@@ -1,10 +1,10 @@
 // Batching: the misses of one event-loop turn, or of one time window, become one call of the origin.
 
-import type { CancelTimer, Timers } from '../bytes/clock.ts'
-import type { Governor } from './governor.ts'
-import { LazyAbortSignal } from './lazy-abort-signal.ts'
-import type { LoadContext, Origin, OriginResult } from './origin.ts'
-import { readResults } from './result.ts'
+import type { CancelTimer, Timers } from '../../bytes/clock.ts'
+import type { Governor } from '../governor.ts'
+import { LazyAbortSignal } from '../lazy-abort-signal.ts'
+import type { LoadContext, Origin, OriginResult } from '../origin.ts'
+import { readResults } from '../result.ts'
 
 /** Limits of a batch. */
 export interface BatchPolicy {

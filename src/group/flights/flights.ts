@@ -1,13 +1,13 @@
 // Single flight: at most one running load per key, shared by all that miss the key meanwhile.
 
-import type { CancelTimer, Timers } from '../bytes/clock.ts'
+import type { CancelTimer, Timers } from '../../bytes/clock.ts'
+import type { Governor } from '../governor.ts'
+import type { LoadContext, Origin, OriginResult } from '../origin.ts'
+import { type ReadResult, readResult, reasonOf } from '../result.ts'
 import { Batcher, type BatchPolicy, type CallResult } from './batcher.ts'
 import { type CachedVersion, Flight, type LoadResult, type Waiter } from './flight.ts'
-import type { Governor } from './governor.ts'
 import { MAX_KEY_BYTES, refusalOf } from './loadable-key.ts'
-import type { LoadContext, Origin, OriginResult } from './origin.ts'
-import { RefreshBackoff } from './pauses.ts'
-import { type ReadResult, readResult, reasonOf } from './result.ts'
+import { RefreshBackoff } from './refresh-backoff.ts'
 
 const CLOSING = 'the node is closing'
 
