@@ -29,7 +29,7 @@ export interface Served {
 
 /**
  * Serves after all sockets that were readable have been read, rather than each as it is read: what the requests
- * of several clients need is read from memory together (`ReadAhead`), and serving is not interleaved with
+ * of several clients need is read from memory together (`Prefetcher`), and serving is not interleaved with
  * system calls. With 50 clients and pipelines of 16 that saves a tenth of the time. It also means that serving
  * never nests: whatever a command sets free is served in the next turn.
  */
