@@ -4,7 +4,7 @@ import type { Member } from '../member.ts'
 import type { DetectorEvents, View } from './events.ts'
 
 /** The detector's present conclusions. Read when an event is due, as an earlier listener may have changed them. */
-export interface Conclusions {
+interface Conclusions {
   /** Whether this node was declared dead since this was last called. */
   takeDeclaredDead(): boolean
   isLeaseCheckRunning(): boolean
