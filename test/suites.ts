@@ -4,6 +4,7 @@
 export const PROCESSES: readonly string[] = [
   'test/cli/',
   'test/clients/',
+  'test/cluster/leaving.test.ts',
   'test/cluster/membership/etcd.test.ts',
   'test/cluster/processes/',
   'test/config/file.test.ts',
