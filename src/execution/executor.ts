@@ -58,7 +58,7 @@ export class Executor {
   readonly #loading: Loading
   readonly #originWrites: OriginWrites
   readonly #hashes = new Int32Array(MAX_PREFETCH)
-  /** The stores that `warm` was called for, since `cool`: the first `#warmedCount`. */
+  /** The stores that have a batch prefetched: the first `#prefetchedCount`. */
   readonly #prefetched: Store[] = []
   #prefetchedCount = 0
 
@@ -91,8 +91,8 @@ export class Executor {
   }
 
   /**
-   * Prepares for running `requests[from, to)`: hashes the argument that is nearly always the key and reads ahead
-   * what the store will need. Before each one, `prime` tells its hash.
+   * Prepares for running `requests[from, to)`: hashes argument 1, which is the key of most commands, and prefetches what
+   * the store will read. `usePrefetched` is called before each request.
    */
   prefetch(store: Store, requests: readonly Args[], from: number, to: number): void {
     const hashes = this.#hashes
@@ -105,12 +105,12 @@ export class Executor {
     this.#prefetched[this.#prefetchedCount++] = store
   }
 
-  /** Whether the store will probably be asked for what this client wants: else `warm` and `prime` are not worth it. */
+  /** Whether most requests of this client read the local store: otherwise prefetching does not pay. */
   usesLocalStore(client: Client): boolean {
     return this.#routing === undefined || client.peer !== undefined || !this.#routing.forwardsMost
   }
 
-  /** `args` is request `i` of those that `warm` took, if it was called. */
+  /** `args` is request `i` of the prefetched ones, if there are any. */
   usePrefetched(client: Client, args: Args, i: number): void {
     if (this.#prefetchedCount === 0 || args.count < 2 || args.end[1] - args.start[1] > MAX_PREFETCH_KEY)
       return
@@ -118,7 +118,7 @@ export class Executor {
     client.group.store.prefetcher.hint(i)
   }
 
-  /** The requests of `warm` are done: their bytes may change. */
+  /** The prefetched requests are done: their bytes may change. */
   endPrefetch(): void {
     // The list keeps its length: a shorter one would be allocated anew for every batch.
     for (; this.#prefetchedCount > 0; this.#prefetchedCount--)
