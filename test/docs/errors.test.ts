@@ -11,7 +11,7 @@ const sources = readdirSync(join(project, 'src'), { recursive: true, encoding: '
   .join('\n')
 
 /** Numbers, quoted keys and placeholders are what an error's text gets when it is made. */
-const VARIABLE = /\d+|\bfor "[^"]*"|"[^"]*"|<[^>]*>|…|[:,]|\bscores\b|\ban object\b/
+const VARIABLE = /\bopen for \d+ ms|\d+|\bfor "[^"]*"|"[^"]*"|<[^>]*>|…|[:,]|\bscores\b|\ban object\b/
 
 const quoted = pages.flatMap((page) =>
   [...prose(page).matchAll(/`-(ORIGIN|PEERDOWN|OOM|CLUSTERDOWN|ERR) ([^`]+)`/g)].map(([, , text]) => ({

@@ -1,10 +1,9 @@
 // What the documentation shows with a PostgreSQL.
 
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
-import manifest from '../../package.json' with { type: 'json' }
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { run, start } from '../support/cli.ts'
 import { describeWithExecutable } from '../support/executable.ts'
 import { poll } from '../support/poll.ts'
@@ -17,25 +16,26 @@ const sessions = allBlocks('postgres').filter(({ options }) => options === 'sess
 describeWithExecutable('psql', 'with a PostgreSQL', () => {
   describeWithExecutable('redis-cli', 'and a client', () => {
     describeWithPostgres('commands', (postgres) => {
+      // What a clone has, so that a configuration can be written beside it.
+      const clone = mkdtempSync(join(tmpdir(), 'erinys-clone-'))
+      beforeAll(() => {
+        for (const name of ['package.json', 'src', 'tsconfig.json', 'tsconfig.build.json'])
+          cpSync(join(project, name), join(clone, name), { recursive: true })
+        symlinkSync(join(project, 'node_modules'), join(clone, 'node_modules'))
+      })
+      afterAll(() => rmSync(clone, { recursive: true }))
+
       test.each(setups)('of $page serve rows, and see their changes', async ({ page, text }) => {
         await postgres().run('drop table if exists users')
-        // What a clone has, so that the configuration can be written beside it.
-        const clone = mkdtempSync(join(tmpdir(), 'erinys-clone-'))
-        onTestFinished(() => rmSync(clone, { recursive: true }))
-        for (const name of ['package.json', 'src', 'node_modules'])
-          symlinkSync(join(project, name), join(clone, name))
         const env = { PATH: process.env.PATH ?? '', DATABASE_URL: postgres().url }
         const script = text.replace(/^export DATABASE_URL=.*$/m, '')
-        const [prepare, npm] = script.split(/^(npm start .*)$/m)
+        const [prepare, npm] = script.split(/^npm start -- (.*)$/m)
         const { code, stderr } = await run(['-c', prepare], { cwd: clone, env, program: ['sh', '-e'] })
         expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
 
-        const [, ...words] = (manifest.scripts.start + npm.replace('npm start --', '')).split(' ')
-        const node = await start([], {
-          cwd: clone,
-          env,
-          program: [process.execPath, '--import', import.meta.resolve('tsx'), ...words],
-        })
+        // `npm start` has compiled the sources for the trigger; npm itself would not pass signals on.
+        const program = [process.execPath, join(clone, 'dist', 'main.js'), ...npm.split(' ')] as const
+        const node = await start([], { cwd: clone, env, program })
         const session = sessions.find((each) => each.page === page)
         for (const { command, shown } of shellCommands(session?.text ?? '')) {
           const line = command.replace('redis-cli -p 7000', `redis-cli --no-raw -p ${node.port}`)
