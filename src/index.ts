@@ -7,17 +7,12 @@ export { HashRing, type HashRingOptions, type RingHash } from './cluster/ring/ha
 export type { ClusterInput } from './config/cluster.ts'
 export { type Config, ConfigError, defineConfig } from './config/config.ts'
 export type { GroupConfig } from './config/groups.ts'
-export {
-  type FileOriginConfig,
-  type HttpOriginConfig,
-  http,
-  type OriginConfig,
-  type RedisOriginConfig,
-  redis,
-  type SqlOriginConfig,
-  sql,
-  type TlsConfig,
-} from './config/origins.ts'
+export type { FileOriginConfig } from './config/origins/file.ts'
+export { type HttpOriginConfig, http } from './config/origins/http.ts'
+export type { OriginConfig } from './config/origins/kinds.ts'
+export type { TlsConfig } from './config/origins/readers.ts'
+export { type RedisOriginConfig, redis } from './config/origins/redis.ts'
+export { type SqlOriginConfig, sql } from './config/origins/sql.ts'
 export {
   BadRequest,
   type ChangeListener,

@@ -10,8 +10,8 @@ import { defaultWrites, WRITE_MODES, type WriteMode } from '../group/writes/writ
 import { FileOrigin } from '../origin/file.ts'
 import { functionOrigin, type Loader, type LoadFunction } from '../origin/function.ts'
 import { SqlOrigin } from '../origin/sql/sql.ts'
-import { originSchema } from './origin-schema.ts'
-import type { OriginConfig } from './origins.ts'
+import type { OriginConfig } from './origins/kinds.ts'
+import { originSchema } from './origins/schema.ts'
 import { duration, fields, fraction, isObject, reader, show, size, whole, within } from './readers.ts'
 
 /** A group as a person writes it. Sizes: bytes or `'64mb'`; durations: ms or `'5m'`. */

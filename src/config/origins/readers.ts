@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { KeyPattern } from '../origin/key-pattern.ts'
-import type { TlsOptions } from '../origin/tls-options.ts'
+import { KeyPattern } from '../../origin/key-pattern.ts'
+import type { TlsOptions } from '../../origin/tls-options.ts'
 import {
   fields,
   isObject,
@@ -16,7 +16,21 @@ import {
   show,
   within,
   yesNo,
-} from './readers.ts'
+} from '../readers.ts'
+
+/** TLS of an origin: certificates as PEM, or as paths of PEM files. */
+export interface TlsConfig {
+  /** Whom to trust instead of the authorities that Node.js knows. */
+  readonly ca?: string
+  /** The certificate of this node, and its key. */
+  readonly cert?: string
+  readonly key?: string
+  /** Whether to look at the certificate of the server; true. */
+  readonly verify?: boolean | 'yes' | 'no'
+}
+
+export const CONNECT_TIMEOUT = 5000
+export const MAX_CONNECTIONS = 10_000
 
 /** Text that is not empty. */
 export function text(wants: string): Reader<string, string> {

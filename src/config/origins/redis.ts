@@ -1,0 +1,75 @@
+// Another Redis, Valkey or cluster as an origin, in the configuration.
+
+import { z } from 'zod'
+import type { Origin } from '../../group/origin.ts'
+import { RedisOrigin } from '../../origin/redis/redis.ts'
+import { duration, fields, secret, within, yesNo } from '../readers.ts'
+import type { OriginKind } from './kind.ts'
+import { CONNECT_TIMEOUT, type TlsConfig, tls, url } from './readers.ts'
+
+/** Another Redis, Valkey or cluster as an origin. */
+export interface RedisOriginConfig {
+  readonly kind: 'redis'
+  /** `redis://…` or `rediss://…`; of a cluster, some of its nodes. */
+  readonly url: string | readonly string[]
+  /** Whether it is a cluster; true where there are several URLs. */
+  readonly cluster?: boolean | 'yes' | 'no'
+  /** What every key has before it there; none. */
+  readonly prefix?: string
+  /**
+   * Whether to hear of changes, by the tracking of keys that Redis 6 and later and Valkey have; false.
+   */
+  readonly listen?: boolean | 'yes' | 'no'
+  readonly tls?: TlsConfig
+  readonly connectTimeout?: number | string
+  /** How long a command may take; '5s'. */
+  readonly timeout?: number | string
+}
+
+/** Another Redis as an origin: `redis({ url: 'redis://db.example:6379/2' })`. */
+export function redis(config: Omit<RedisOriginConfig, 'kind'>): RedisOriginConfig {
+  return { kind: 'redis', ...config }
+}
+
+export const redisKind: OriginKind<RedisOriginConfig> = { kind: 'redis', schema: redisSchema }
+
+function redisSchema(directory: string): z.ZodType<Origin> {
+  const one = url(['redis:', 'rediss:'], "'redis://host:6379'")
+  const urls = z.unknown().transform((value, context): readonly string[] => {
+    const list = Array.isArray(value) && value.length > 0 ? value : [value]
+    return list.map((item, i) => {
+      const path = list === value ? [i] : []
+      const read = one.safeParse(item)
+      if (read.success && !/^\/?\d*$/.test(new URL(read.data).pathname)) {
+        const message = "got a path that is no number, wants a database such as '/2', or none"
+        context.addIssue({ code: 'custom', message, path })
+      }
+      return within(context, read, ...path)
+    })
+  })
+  return fields({
+    kind: z.literal('redis'),
+    url: urls,
+    cluster: yesNo.optional(),
+    prefix: secret.optional(),
+    listen: yesNo.optional(),
+    tls: tls(directory).optional(),
+    connectTimeout: duration(1, 'timed').optional(),
+    timeout: duration(1, 'timed').optional(),
+  }).transform((written, context): Origin => {
+    const cluster = written.cluster ?? written.url.length > 1
+    if (!cluster && written.url.length > 1) {
+      context.addIssue({ code: 'custom', message: 'several URLs are those of a cluster', path: ['cluster'] })
+      return z.NEVER
+    }
+    return new RedisOrigin({
+      urls: written.url,
+      cluster,
+      prefix: written.prefix ?? '',
+      listen: written.listen ?? false,
+      tls: written.tls,
+      connectTimeout: written.connectTimeout ?? CONNECT_TIMEOUT,
+      timeout: written.timeout ?? 5000,
+    })
+  })
+}
