@@ -90,7 +90,7 @@ function runJoin(
 ): void {
   const ownership = new Ownership({
     self: joiner,
-    born: 0,
+    firstSequence: 0,
     indexOf: (name) => names.indexOf(name) + 1,
     nameOf: (index) => names[index - 1],
     assign,
@@ -98,8 +98,8 @@ function runJoin(
     gained: () => undefined,
     lost: () => undefined,
   })
-  ownership.view({ epoch: EPOCH, members: names, target: assign(names), leaving: [] })
-  while (ownership.pending) {
+  ownership.setView({ epoch: EPOCH, members: names, target: assign(names), leaving: [] })
+  while (ownership.isPending) {
     let requests = 0
     for (const { name, holds } of existing) {
       const request = ownership.request(name)
@@ -115,7 +115,7 @@ function runJoin(
         held,
       }
       tally.add(request, reply)
-      ownership.answered(name, request, reply)
+      ownership.handleReply(name, request, reply)
     }
     if (requests === 0) throw new Error(`${joiner} does not get all its slots`)
   }

@@ -41,7 +41,7 @@ function tableOf(count: number): Ownership {
   const names = members.map(({ name }) => name)
   const ownership = new Ownership({
     self: names[0],
-    born: 0,
+    firstSequence: 0,
     indexOf: (name) => names.indexOf(name) + 1,
     nameOf: (index) => names[index - 1],
     assign: (some) => assignSlots(some.map((name) => members[names.indexOf(name)])),
@@ -49,7 +49,7 @@ function tableOf(count: number): Ownership {
     gained: () => undefined,
     lost: () => undefined,
   })
-  ownership.view({ epoch: 1, members: names, target: assignSlots(members), leaving: [] })
+  ownership.setView({ epoch: 1, members: names, target: assignSlots(members), leaving: [] })
   return ownership
 }
 

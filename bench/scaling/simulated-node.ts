@@ -66,9 +66,9 @@ export class SimulatedNode {
       timers: clock,
       pingInterval: this.heartbeatInterval,
       isLeaving: () => false,
-      heard: (_name, message) => this.#process(message),
+      stateReceived: (_name, message) => this.#process(message),
       context: () => 0,
-      changed: nothing,
+      ownersChanged: nothing,
     })
     this.detector.setMembers([self, ...peers])
     this.#channel.start()
@@ -84,7 +84,7 @@ export class SimulatedNode {
     const link = this.#linkTo(name)
     this.#links.push(link)
     this.detector.linkReady(name, runIdOf(name))
-    this.#channel.tell(link)
+    this.#channel.sendHeartbeat(link)
     this.#process({ ...this.#messageOf(name), answers: 1 })
   }
 

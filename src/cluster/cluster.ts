@@ -9,7 +9,7 @@ import type { Instant } from '../bytes/instant.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
 import { ControlChannel } from './control-channel.ts'
-import { type Copied, type Holder, HotCopies } from './copies/copying.ts'
+import { type GrantedCopy, type Holder, HotCopies } from './copies/copying.ts'
 import { PendingWrites } from './handover/pending-writes.ts'
 import { Relocation } from './handover/relocation.ts'
 import type { TransferredEntry } from './handover/takeover.ts'
@@ -88,9 +88,9 @@ export class Cluster {
   /** Whether this node owns every slot, and no other is known to live. */
   isAlone = false
   /** Counts the changes of owners. */
-  counter = 1
+  ownersVersion = 1
   /** Whether this node may have been replaced, or does not know yet who else there is: then it serves nothing. */
-  inDoubt = true
+  isLeasePending = true
   /** Whether clients are told whom to ask, rather than served through this node. */
   readonly redirects: boolean
   readonly random: () => number
@@ -99,14 +99,14 @@ export class Cluster {
   readonly #contexts: RequestContexts
   readonly #mesh: Mesh
   /** When this process was last seen running, ms since the epoch. */
-  #beat = 0
+  #lastTurnAt = 0
   /** The members that live, those that leave included. */
   #live: ReadonlySet<string> = new Set()
   /** The names of those that left when slots were assigned last. */
   #assignedLeaving = ''
   /** The members that are listed, and the names of those that are not any more, but leave. */
-  #list: readonly Member[] = []
-  #delisted: readonly string[] = []
+  #listedMembers: readonly Member[] = []
+  #leavingUnlisted: readonly string[] = []
   readonly #waiters = new Waiters()
   readonly #pendingWrites: PendingWrites
   #running: Running | undefined
@@ -130,9 +130,9 @@ export class Cluster {
       timeout: settings.timeout,
       links: settings.links,
       contextBytes: (context) => this.#contexts.command(context),
-      ready: (peer, isNew) => this.#met(peer, isNew),
-      closed: (peer, link, how) => this.#lostTouch(peer, link, how),
-      pushed: (frame) => this.copies.take(frame),
+      ready: (peer, isNew) => this.#peerReady(peer, isNew),
+      closed: (peer, link, how) => this.#linkClosed(peer, link, how),
+      pushed: (frame) => this.copies.handlePush(frame),
     })
     this.ready = new Promise((resolve) => {
       this.#setReady = resolve
@@ -159,32 +159,32 @@ export class Cluster {
       timeout: settings.timeout,
       epochOf,
       events: {
-        onView: (view) => this.#viewed(view),
-        onDeclaredDead: () => this.#deposed(),
-        onLeaseCheck: () => this.#settle(),
-        onIsolated: (isolated) => this.#isolate(isolated),
-        onSettled: () => this.#settle(),
-        onChanged: () => conversation.sendHeartbeats(),
+        onView: (view) => this.#viewChanged(view),
+        onDeclaredDead: () => this.#declaredDead(),
+        onLeaseCheck: () => this.#leaseChanged(),
+        onIsolated: (isolated) => this.#isolationChanged(isolated),
+        onSettled: () => this.#leaseChanged(),
+        onChanged: () => controlChannel.sendHeartbeats(),
       },
     })
     const ownership: Ownership = new Ownership({
       self: self.name,
-      born: clock.now() * 1000,
+      firstSequence: clock.now() * 1000,
       indexOf: (name) => this.#mesh.numberOf(name),
       nameOf: (index) => this.peers[index]?.name ?? '',
       assign: (names) => assignSlots(names.map((name) => this.#memberOf(name))),
-      busy: (slot) => relocation.takeover.covers(slot) || this.#pendingWrites.has(slot),
+      busy: (slot) => relocation.takeover.isBusy(slot) || this.#pendingWrites.has(slot),
       gained: (slots, from) => {
         relocation.gained(slots, from)
         this.#ownersChanged()
       },
       lost: (slots, to) => {
         // Their new owners do not know who holds copies.
-        this.copies.recall()
+        this.copies.recallAll()
         const given = new Set(slots)
         const isGiven = (key: Buffer): boolean => given.has(keySlot(key, 0, key.length))
         for (const { flights } of groups) flights?.fenceThose(isGiven)
-        this.#pendingWrites.lost(given)
+        this.#pendingWrites.slotsLost(given)
         relocation.lost(slots, to)
         this.#ownersChanged()
       },
@@ -196,11 +196,11 @@ export class Cluster {
       micros,
       rate: settings.handoverRate,
       timeout: settings.timeout,
-      expects: (slot, from) => ownership.expects(slot, from),
+      expectsEntries: (slot, from) => ownership.expectsEntries(slot, from),
       ask: (name, group, args) => this.askPeer(name, group, args),
       warn: (message) => log.warn({}, message),
     })
-    const conversation = new ControlChannel({
+    const controlChannel = new ControlChannel({
       detector,
       ownership,
       peers: () => this.#mesh,
@@ -208,10 +208,10 @@ export class Cluster {
       timers,
       pingInterval: settings.pingInterval,
       isLeaving: () => leaving.isLeaving,
-      heard: (name, message) => this.#heard(name, message),
+      stateReceived: (name, message) => this.#stateReceived(name, message),
       context: () => this.#plainContext,
-      changed: () => {
-        this.#restamp()
+      ownersChanged: () => {
+        this.#updateEpoch()
         leaving.check()
       },
     })
@@ -220,20 +220,20 @@ export class Cluster {
       detector,
       ownership,
       handover: relocation.handover,
-      conversation,
+      controlChannel,
       membership,
       timers,
       log,
       isLast: () => this.#live.size <= 1,
     })
-    this.#running = { self, detector, ownership, controlChannel: conversation, relocation, leaving }
+    this.#running = { self, detector, ownership, controlChannel: controlChannel, relocation, leaving }
     this.owners = ownership.owners
     await membership.start(self, {
-      changed: (members) => this.#listed(members),
-      registered: (standing) => this.#standing(standing),
+      changed: (members) => this.#membersListed(members),
+      registered: (standing) => this.#registrationChanged(standing),
       warn: (message) => log.warn({}, message),
     })
-    conversation.start()
+    controlChannel.start()
     await this.ready
   }
 
@@ -273,12 +273,12 @@ export class Cluster {
   }
 
   /** Resumes `waiter` when this node knows again what it owns. */
-  whenCertain(waiter: Waiter): void {
+  whenLeaseHeld(waiter: Waiter): void {
     this.#waiters.add(waiter)
   }
 
   /** Runs something when word from the owners of slots, which is under way, has probably come. */
-  soon(run: () => void): void {
+  afterInvalidations(run: () => void): void {
     this.#options.timers.after(MIN_COPY_TTL_MS, run)
   }
 
@@ -316,15 +316,15 @@ export class Cluster {
     return this.#ask(this.#peer(name).control, group, args)
   }
 
-  beginTurn(): void {
+  beginBatch(): void {
     this.#mesh.beginBatch()
     const { now } = this.#options.instant
     // This process may have stood still, and been replaced.
-    if (now - this.#beat > this.#options.settings.timeout / 4) this.#running?.detector.tick()
-    this.#beat = now
+    if (now - this.#lastTurnAt > this.#options.settings.timeout / 4) this.#running?.detector.tick()
+    this.#lastTurnAt = now
   }
 
-  endTurn(): void {
+  endBatch(): void {
     this.#mesh.endBatch()
   }
 
@@ -341,10 +341,10 @@ export class Cluster {
   }
 
   /** A peer tells its state; the answer is this node's. */
-  hear(name: string, message: unknown): StateMessage | undefined {
+  exchangeState(name: string, message: unknown): StateMessage | undefined {
     const { detector } = this.#parts
     if (!isStateMessage(message) || message.name !== name || this.#isImpostor(message)) return undefined
-    this.#heard(name, message)
+    this.#stateReceived(name, message)
     return detector.answer(message)
   }
 
@@ -362,24 +362,24 @@ export class Cluster {
   /** A peer claims slots. */
   ownershipRequested(name: string, claim: unknown): OwnershipReply | undefined {
     if (!isOwnershipRequest(claim)) return undefined
-    this.#pendingWrites.look(claim.take)
-    const answer = this.#parts.ownership.requested(name, claim)
-    this.#restamp()
+    this.#pendingWrites.update(claim.take)
+    const answer = this.#parts.ownership.handleRequest(name, claim)
+    this.#updateEpoch()
     this.#parts.leaving.check()
     return answer
   }
 
   /** A connection has shown that it is another node's. */
-  greeted(name: string): void {
+  peerConnected(name: string): void {
     this.#mesh.get(name)?.pool.reconnectNow()
   }
 
-  refusedPeer(name: string, address: string): void {
+  peerRefused(name: string, address: string): void {
     this.#options.log.warn({ name, address }, 'a connection that says it is a node does not know the secret')
   }
 
   /** The connection of a peer was closed. */
-  left(connection: Holder): void {
+  connectionClosed(connection: Holder): void {
     this.copies.left(connection)
   }
 
@@ -389,8 +389,8 @@ export class Cluster {
   }
 
   /** Whether a previous owner is to be asked for the key of argument `i` before a command runs on it. */
-  mustPull(group: Group, args: Args, i: number): boolean {
-    return this.#parts.relocation.needed(group, args, i) !== undefined
+  needsPull(group: Group, args: Args, i: number): boolean {
+    return this.#parts.relocation.peerToAsk(group, args, i) !== undefined
   }
 
   /** Asks it. */
@@ -409,21 +409,21 @@ export class Cluster {
   }
 
   /** A peer has handed over everything in these slots. */
-  handedOver(from: string, slots: readonly number[]): string {
+  handoverDone(from: string, slots: readonly number[]): string {
     const answer = this.#parts.relocation.takeover.done(from, slots)
     this.#parts.controlChannel.requestAll()
     return answer
   }
 
   /** A request was run here for a slot that another node owns. */
-  ranForeign(slot: number): void {
-    this.#parts.relocation.strayed(slot)
+  ranMisrouted(slot: number): void {
+    this.#parts.relocation.ranMisrouted(slot)
   }
 
   /** What a peer may keep of a key. */
-  copyFor(holder: Holder, group: Group, bytes: Buffer, start: number, end: number): Copied | undefined {
+  copyFor(holder: Holder, group: Group, bytes: Buffer, start: number, end: number): GrantedCopy | undefined {
     if (this.owners[keySlot(bytes, start, end)] !== SELF) return undefined
-    return this.copies.give(holder, group, bytes, start, end)
+    return this.copies.grant(holder, group, bytes, start, end)
   }
 
   /**
@@ -462,12 +462,12 @@ export class Cluster {
   }
 
   /** The members that may be there. Who leaves hands over what it owns, whether or not it is listed meanwhile. */
-  #listed(list: readonly Member[]): void {
+  #membersListed(list: readonly Member[]): void {
     const { self, detector, controlChannel, leaving } = this.#parts
-    this.#list = list
+    this.#listedMembers = list
     const isListed = new Set(list.map(({ name }) => name))
-    this.#delisted = leaving.names.filter((name) => name !== self.name && !isListed.has(name))
-    const members = [...list, ...this.#delisted.map((name) => this.#memberOf(name))]
+    this.#leavingUnlisted = leaving.names.filter((name) => name !== self.name && !isListed.has(name))
+    const members = [...list, ...this.#leavingUnlisted.map((name) => this.#memberOf(name))]
     const names = new Set(members.map(({ name }) => name))
     const former = [...this.#mesh].filter(({ name }) => !names.has(name))
     for (const peer of former) this.#mesh.remove(peer)
@@ -476,81 +476,82 @@ export class Cluster {
         this.#mesh.add(member, this.identity)
     detector.setMembers(members)
     // Who was taken off the list may not know it, and learns that its slots are others' now.
-    for (const peer of former) void controlChannel.tell(peer).then(() => peer.pool.close())
+    for (const peer of former) void controlChannel.sendHeartbeat(peer).then(() => peer.pool.close())
   }
 
   /**
    * Only etcd takes a node's standing away. That alone says nothing: etcd may be away, for everybody, and the members
    * that are linked still agree. If it was taken off their lists, they say so.
    */
-  #standing(standing: boolean): void {
+  #registrationChanged(standing: boolean): void {
     this.#options.log.warn(
       {},
       standing ? 'this node is listed again' : 'this node may not be listed any more',
     )
   }
 
-  #met(peer: Peer, isNew: boolean): void {
+  #peerReady(peer: Peer, isNew: boolean): void {
     const { detector, controlChannel, relocation, ownership } = this.#parts
     if (isNew) {
-      relocation.gone(peer.name)
-      ownership.restarted(peer.name)
+      relocation.peerGone(peer.name)
+      ownership.peerRestarted(peer.name)
     }
     detector.linkReady(peer.name, peer.runId)
-    void controlChannel.tell(peer)
+    void controlChannel.sendHeartbeat(peer)
     controlChannel.requestAll()
   }
 
-  #lostTouch(peer: Peer, link: Link, how: LinkFailure | undefined): void {
+  #linkClosed(peer: Peer, link: Link, how: LinkFailure | undefined): void {
     const { detector } = this.#parts
-    if (link === peer.copyLink) this.copies.lostTouch(peer.name)
+    if (link === peer.copyLink) this.copies.linkLost(peer.name)
     if (how !== undefined) detector.linkBroken(peer.name, how)
-    if (detector.settled) this.#reviewLeaving()
+    if (detector.settled) this.#updateLeaving()
   }
 
-  #viewed(view: View): void {
+  #viewChanged(view: View): void {
     const names = view.members.map(({ name }) => name)
     this.#options.log.info({ members: names, epoch: view.epoch }, 'the cluster has changed')
     this.copies.dropAll()
-    this.#assign(view)
+    this.#assignSlots(view)
   }
 
   /** Divides the slots among the members that stay. */
-  #assign({ members, epoch }: View): void {
+  #assignSlots({ members, epoch }: View): void {
     const { self, detector, ownership, relocation, controlChannel } = this.#parts
     const leaving = this.#parts.leaving.names
     this.#assignedLeaving = leaving.join()
     const names = members.map(({ name }) => name)
     const live = new Set([...names, ...leaving])
-    for (const name of this.#live) if (!live.has(name)) relocation.gone(name)
+    for (const name of this.#live) if (!live.has(name)) relocation.peerGone(name)
     this.#live = live
     const target = members.length === 0 ? new Uint16Array(SLOT_COUNT) : assignSlots(members)
-    ownership.view({ epoch: epoch + epochOfNames(leaving), members: names, target, leaving })
-    this.isAlone = names.length === 1 && names[0] === self.name && detector.peers().every(isNotThere)
+    ownership.setView({ epoch: epoch + epochOfNames(leaving), members: names, target, leaving })
+    this.isAlone = names.length === 1 && names[0] === self.name && detector.peers().every(isNotAlive)
     this.#ownersChanged()
     controlChannel.requestAll()
   }
 
   /** What a peer says of itself: also whether it is about to leave. */
-  #heard(name: string, message: StateMessage): void {
+  #stateReceived(name: string, message: StateMessage): void {
     const { detector, leaving } = this.#parts
     leaving.note(name, message.leaving)
     detector.receive(name, message)
-    this.#reviewLeaving()
+    this.#updateLeaving()
   }
 
   /** Assigns anew if others leave than when it was done last: no view tells of a leaving node's end. */
-  #reviewLeaving(): void {
+  #updateLeaving(): void {
     const { leaving, detector } = this.#parts
-    if (this.#delisted.some((name) => !leaving.names.includes(name))) this.#listed(this.#list)
-    if (leaving.names.join() !== this.#assignedLeaving) this.#assign(detector.view)
+    if (this.#leavingUnlisted.some((name) => !leaving.names.includes(name)))
+      this.#membersListed(this.#listedMembers)
+    if (leaving.names.join() !== this.#assignedLeaving) this.#assignSlots(detector.view)
   }
 
   /** Others took over what this node owned: it may hold what is out of date. */
-  #deposed(): void {
+  #declaredDead(): void {
     this.#options.log.warn({}, 'others took over the slots of this node: what it held is dropped')
     for (const group of this.#options.groups) group.clear()
-    this.#parts.ownership.deposed()
+    this.#parts.ownership.declaredDead()
     this.#ownersChanged()
   }
 
@@ -558,7 +559,7 @@ export class Cluster {
    * Most of the others are silent: they may have taken this node for dead and write its keys, which is not known
    * here. What can be loaded again is dropped, and kept only for as long as they would wait for a sign of life.
    */
-  #isolate(isolated: boolean): void {
+  #isolationChanged(isolated: boolean): void {
     const { log, groups, settings } = this.#options
     log.warn({}, isolated ? 'most of the other nodes are silent' : 'the other nodes are back')
     for (const group of groups) {
@@ -568,23 +569,23 @@ export class Cluster {
     }
   }
 
-  #settle(): void {
+  #leaseChanged(): void {
     const { detector } = this.#parts
-    this.inDoubt = detector.isLeaseCheckRunning || !detector.settled
-    this.#pendingWrites.hold(this.inDoubt)
-    if (this.inDoubt) return
+    this.isLeasePending = detector.isLeaseCheckRunning || !detector.settled
+    this.#pendingWrites.pause(this.isLeasePending)
+    if (this.isLeasePending) return
     this.#setReady()
     this.#waiters.resume()
   }
 
   #ownersChanged(): void {
-    this.counter++
-    this.#restamp()
+    this.ownersVersion++
+    this.#updateEpoch()
     this.#parts.leaving.check()
   }
 
-  #restamp(): void {
-    this.#contexts.epoch = this.#parts.ownership.stamp
+  #updateEpoch(): void {
+    this.#contexts.epoch = this.#parts.ownership.agreedEpoch
   }
 
   /**
@@ -594,7 +595,7 @@ export class Cluster {
   async #fetchCopy(name: string, group: Group, key: Buffer): Promise<Reply> {
     const peer = this.#peer(name)
     const link = peer.data(0)
-    if (peer.copyLink !== link) this.copies.lostTouch(name)
+    if (peer.copyLink !== link) this.copies.linkLost(name)
     peer.copyLink = link
     return this.#ask(link, group, ['PEER', 'COPY', key])
   }
@@ -611,7 +612,7 @@ export class Cluster {
 }
 
 /** Whether a peer is not known to live. */
-function isNotThere({ status }: PeerReport): boolean {
+function isNotAlive({ status }: PeerReport): boolean {
   return status === 'down' || status === 'unknown'
 }
 

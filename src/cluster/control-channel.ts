@@ -24,11 +24,11 @@ export interface ControlChannelOptions {
   /** The context of requests that depend on none. */
   readonly context: () => number
   /** A peer has answered with its state. */
-  readonly heard: (name: string, message: StateMessage) => void
+  readonly stateReceived: (name: string, message: StateMessage) => void
   /** Whether this node gives its slots away: all others are to have heard of it. */
   readonly isLeaving: () => boolean
   /** Owners may have changed. */
-  readonly changed: () => void
+  readonly ownersChanged: () => void
 }
 
 export class ControlChannel {
@@ -36,10 +36,10 @@ export class ControlChannel {
   readonly #requesting = new Set<string>()
   #cancelPing: CancelTimer | undefined
   #cancelRequest: CancelTimer | undefined
-  #cancelTell: CancelTimer | undefined
+  #cancelBroadcast: CancelTimer | undefined
   /** Something has changed since all were told. */
-  #hasNews = false
-  #isOver = false
+  #hasChanged = false
+  #isStopped = false
 
   constructor(options: ControlChannelOptions) {
     this.#options = options
@@ -50,39 +50,39 @@ export class ControlChannel {
   }
 
   stop(): void {
-    this.#isOver = true
+    this.#isStopped = true
     this.#cancelPing?.()
     this.#cancelRequest?.()
-    this.#cancelTell?.()
+    this.#cancelBroadcast?.()
   }
 
   /** Tells every peer this node's state, and hears theirs: at once, but not again and again. */
   sendHeartbeats(): void {
-    if (this.#cancelTell !== undefined) {
-      this.#hasNews = true
+    if (this.#cancelBroadcast !== undefined) {
+      this.#hasChanged = true
       return
     }
-    this.#hasNews = false
-    this.#cancelTell = this.#options.timers.after(MIN_BROADCAST_INTERVAL_MS, () => {
-      this.#cancelTell = undefined
-      if (this.#hasNews) this.sendHeartbeats()
+    this.#hasChanged = false
+    this.#cancelBroadcast = this.#options.timers.after(MIN_BROADCAST_INTERVAL_MS, () => {
+      this.#cancelBroadcast = undefined
+      if (this.#hasChanged) this.sendHeartbeats()
     })
-    for (const peer of this.#options.peers()) void this.tell(peer)
+    for (const peer of this.#options.peers()) void this.sendHeartbeat(peer)
   }
 
-  async tell(peer: Peer): Promise<void> {
-    if (this.#isOver || !peer.isReachable) return
-    const { detector, clock, heard } = this.#options
+  async sendHeartbeat(peer: Peer): Promise<void> {
+    if (this.#isStopped || !peer.isReachable) return
+    const { detector, clock, stateReceived } = this.#options
     const sentAt = clock.now()
     const answer = await this.#ask(peer, 'STATE', detector.message())
     if (!isStateMessage(answer) || answer.name !== peer.name) return
     detector.heard(peer.name, clock.now() - sentAt)
-    heard(peer.name, answer)
+    stateReceived(peer.name, answer)
   }
 
   /** Claims what this node is to own and does not. */
   requestAll(): void {
-    if (this.#isOver) return
+    if (this.#isStopped) return
     for (const peer of this.#options.peers()) this.#request(peer)
   }
 
@@ -102,10 +102,10 @@ export class ControlChannel {
     this.#requesting.add(name)
     void this.#ask(peer, 'CLAIM', claim).then((answer) => {
       this.#requesting.delete(name)
-      if (this.#isOver) return
+      if (this.#isStopped) return
       if (isOwnershipReply(answer)) {
-        const mayAskMore = ownership.answered(name, claim, answer)
-        this.#options.changed()
+        const mayAskMore = ownership.handleReply(name, claim, answer)
+        this.#options.ownersChanged()
         if (mayAskMore) this.requestAll()
       }
       this.#requestLater()
@@ -115,7 +115,7 @@ export class ControlChannel {
   #requestLater(): void {
     this.#cancelRequest?.()
     const { ownership, isLeaving } = this.#options
-    if (!ownership.pending && !isLeaving()) return
+    if (!ownership.isPending && !isLeaving()) return
     this.#cancelRequest = this.#options.timers.after(REQUEST_RETRY_MS, () => this.requestAll())
   }
 

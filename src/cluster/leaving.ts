@@ -16,7 +16,7 @@ export interface LeavingOptions {
   readonly detector: Detector
   readonly ownership: Ownership
   readonly handover: Handover
-  readonly conversation: ControlChannel
+  readonly controlChannel: ControlChannel
   readonly membership: Membership
   readonly timers: Timers
   readonly log: Log
@@ -28,7 +28,7 @@ export class Leaving {
   /** Whether this node drains. */
   isLeaving = false
   readonly #options: LeavingOptions
-  readonly #leavers = new Set<string>()
+  readonly #leavingPeers = new Set<string>()
   #draining: Promise<boolean> | undefined
   #check = (): void => {}
 
@@ -40,10 +40,10 @@ export class Leaving {
   get names(): readonly string[] {
     const { self, detector } = this.#options
     // Asked with every message: nearly always nobody leaves.
-    if (this.#leavers.size === 0) return this.isLeaving ? [self] : []
+    if (this.#leavingPeers.size === 0) return this.isLeaving ? [self] : []
     const names = detector
       .peers()
-      .filter(({ name, status }) => this.#leavers.has(name) && status !== 'down' && status !== 'unknown')
+      .filter(({ name, status }) => this.#leavingPeers.has(name) && status !== 'down' && status !== 'unknown')
       .map(({ name }) => name)
     if (this.isLeaving) names.push(self)
     return names.sort()
@@ -51,8 +51,8 @@ export class Leaving {
 
   /** What a peer says of itself. */
   note(name: string, isLeaving: boolean): void {
-    if (isLeaving) this.#leavers.add(name)
-    else this.#leavers.delete(name)
+    if (isLeaving) this.#leavingPeers.add(name)
+    else this.#leavingPeers.delete(name)
   }
 
   /** Looks whether a drain is over: after whatever may have ended it. */
@@ -71,9 +71,12 @@ export class Leaving {
     const isOver = await Promise.race([this.#draining, late])
     stop()
     if (isOver === true) return true
-    const { held, released } = ownership
+    const { slotCount, hasReleasedAll } = ownership
     if (isOver === undefined)
-      log.warn({ held, released, pending: handover.pending }, 'not everything was handed over in time')
+      log.warn(
+        { slots: slotCount, hasReleasedAll, pending: handover.pending },
+        'not everything was handed over in time',
+      )
     return false
   }
 
@@ -83,11 +86,11 @@ export class Leaving {
     await new Promise<void>((resolve) => {
       this.#check = () => {
         if (detector.view.members.length === 0) resolve()
-        else if (ownership.released || isLast()) void handover.drained.then(resolve)
+        else if (ownership.hasReleasedAll || isLast()) void handover.drained.then(resolve)
       }
       this.#check()
     })
-    const isDone = ownership.released && handover.pending === 0
+    const isDone = ownership.hasReleasedAll && handover.pending === 0
     if (isDone) {
       log.info({}, 'everything is handed over')
       await this.#unlist()
@@ -114,10 +117,10 @@ export class Leaving {
 
   #begin(): void {
     if (this.isLeaving) return
-    const { log, detector, conversation } = this.#options
+    const { log, detector, controlChannel } = this.#options
     this.isLeaving = true
     log.info({}, 'leaving: the slots of this node go to the others')
     detector.leave()
-    conversation.sendHeartbeats()
+    controlChannel.sendHeartbeats()
   }
 }

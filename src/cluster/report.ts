@@ -4,7 +4,7 @@ import type { Peer } from './links/peer.ts'
 import type { Detector } from './liveness/detector.ts'
 import type { PeerReport } from './liveness/events.ts'
 import type { Member } from './member.ts'
-import { NOBODY, SELF } from './ownership/ownership.ts'
+import { SELF, UNKNOWN_OWNER } from './ownership/ownership.ts'
 
 /**
  * `leaving`: there, and giving its slots away. `suspect`: on probation, or up for this node and not for the others.
@@ -36,15 +36,15 @@ export interface ClusterReport {
 }
 
 /** What is known to a node that has joined. */
-export interface Known {
+export interface ReportSources {
   readonly self: Member
   readonly detector: Pick<Detector, 'view' | 'peers'>
-  readonly ownership: { readonly pending: boolean }
+  readonly ownership: { readonly isPending: boolean }
 }
 
 /** @param leaving those that give their slots away, by name */
 export function reportOf(
-  { self, detector, ownership }: Known,
+  { self, detector, ownership }: ReportSources,
   peers: Iterable<Peer>,
   leaving: readonly string[],
 ): ClusterReport {
@@ -60,7 +60,7 @@ export function reportOf(
     members.push({ member: peer.member, index: peer.index, state, peer, health })
   }
   members.sort((a, b) => (a.member.name < b.member.name ? -1 : 1))
-  const { pending: isPending } = ownership
+  const { isPending } = ownership
   return { self, epoch, views: counter, living: living.length, isPending, members }
 }
 
@@ -87,7 +87,7 @@ export function rangesOf(owners: Uint16Array): SlotRange[] {
     const owner = owners[first]
     let last = first
     while (last + 1 < owners.length && owners[last + 1] === owner) last++
-    if (owner !== NOBODY) ranges.push({ first, last, owner })
+    if (owner !== UNKNOWN_OWNER) ranges.push({ first, last, owner })
     first = last + 1
   }
   return ranges

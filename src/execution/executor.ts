@@ -274,7 +274,7 @@ export class Executor {
     const { args } = context
     const group = forwarded?.context.group ?? client.group
     const positions = command.keysOf(context)
-    const pulls = positions.filter((i) => cluster?.mustPull(group, args, i))
+    const pulls = positions.filter((i) => cluster?.needsPull(group, args, i))
     if (cluster === undefined || pulls.length === 0) return false
     const own = args.detach()
     const keys = positions.map((i) => keyName(args, i))

@@ -99,11 +99,11 @@ export class Server implements Host {
     const begin = (): void => {
       instant.refresh()
       telemetry.beginChunk()
-      cluster?.beginTurn()
+      cluster?.beginBatch()
     }
     const end = (): void => {
       telemetry.attributeTime()
-      cluster?.endTurn()
+      cluster?.endBatch()
     }
     const batch = new EventLoopBatch(executor, begin, end)
     this.program = new Program({ executor, reply, batch, now: () => instant.now })
@@ -209,7 +209,7 @@ export class Server implements Host {
   #removed(connection: Connection): void {
     this.clients.delete(connection.id)
     this.#monitors.delete(connection)
-    if (connection.peer !== undefined) this.cluster?.left(connection)
+    if (connection.peer !== undefined) this.cluster?.connectionClosed(connection)
     if (this.clients.size === 0) for (const resolve of this.#emptied.splice(0)) resolve(undefined)
   }
 

@@ -59,26 +59,26 @@ function realJoin(count: number): { messages: number; bytes: number } {
         for (const asked of some) {
           const request: OwnershipRequest | undefined = asked === asking ? undefined : node.request(asked)
           if (request === undefined) continue
-          const reply = nodes.get(asked)!.requested(asking, request)
+          const reply = nodes.get(asked)!.handleRequest(asking, request)
           messages += 2
           bytes += JSON.stringify(request).length + JSON.stringify(reply).length
-          if (node.answered(asked, request, reply)) isNew = true
+          if (node.handleReply(asked, request, reply)) isNew = true
         }
       }
     }
   }
   const see = (some: readonly string[], epoch: number): void => {
     const target = assign(some)
-    for (const name of some) nodes.get(name)!.view({ epoch, members: some, target, leaving: [] })
+    for (const name of some) nodes.get(name)!.setView({ epoch, members: some, target, leaving: [] })
     settle(some)
   }
   see(names.slice(0, count), 1)
   messages = 0
   bytes = 0
   see(names, 2)
-  const held = [...nodes.values()].map((node) => node.held)
+  const held = [...nodes.values()].map((node) => node.slotCount)
   expect(held.reduce((sum, each) => sum + each, 0)).toBe(16_384)
-  expect([...nodes.values()].some(({ pending }) => pending)).toBe(false)
+  expect([...nodes.values()].some(({ isPending }) => isPending)).toBe(false)
   return { messages, bytes }
 }
 
@@ -89,7 +89,7 @@ function ownershipOf(
 ): Ownership {
   return new Ownership({
     self,
-    born: 0,
+    firstSequence: 0,
     indexOf: (name) => names.indexOf(name) + 1,
     nameOf: (index) => names[index - 1],
     assign,

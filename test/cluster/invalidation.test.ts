@@ -61,7 +61,7 @@ class Side {
     )
     this.takeover = new Takeover({
       groups: [this.group],
-      expects: () => this.expecting,
+      expectsEntries: () => this.expecting,
       micros: () => 0,
       pause: turn,
     })
@@ -133,7 +133,7 @@ describe('an entry that is handed over', () => {
     const { handover, calls } = handoverOf(old)
     handover.lost([SLOT], 'next')
     await turns()
-    next.takeover.gain([SLOT], 'old')
+    next.takeover.gained([SLOT], 'old')
     expect(next.takeover.acceptAll(next.group, calls[0].entries, 'old')).toBe('taken')
     expect([await next.get(), next.loads]).toEqual(['v1', 0])
   })
@@ -145,7 +145,7 @@ describe('an entry that is handed over', () => {
     const { handover, calls } = handoverOf(old)
     handover.lost([SLOT], 'next')
     await turns()
-    next.takeover.gain([SLOT], 'old')
+    next.takeover.gained([SLOT], 'old')
     next.takeover.acceptAll(next.group, calls[0].entries, 'old')
     old.word.key(KEY)
     expect([await next.get(), next.loads]).toEqual(['v2', 1])
@@ -158,7 +158,7 @@ describe('an entry that is handed over', () => {
     old.pass(11_000)
     next.pass(11_000)
     expect(await old.get()).toBe('v2')
-    next.takeover.gain([SLOT], 'old')
+    next.takeover.gained([SLOT], 'old')
     const dump = handoverOf(old).handover.peek(old.group, KEY)
     expect(next.takeover.accept(next.group, KEY, dump ?? KEY, 'old')).toBe('stored')
     old.version = 3
@@ -188,7 +188,7 @@ describe('an entry that is handed over', () => {
     old.group.invalidateTag(TAG)
     next.group.invalidateTag(TAG)
     next.pass(9000)
-    next.takeover.gain([SLOT], 'old')
+    next.takeover.gained([SLOT], 'old')
     next.takeover.acceptAll(next.group, calls[0].entries, 'old')
     expect([await next.get(), next.loads]).toEqual(['v2', 1])
   })
@@ -204,7 +204,7 @@ describe('an entry that is handed over', () => {
   })
 
   test('and is asked for while its tag is invalidated at both is invalid', async () => {
-    next.takeover.gain([SLOT], 'old')
+    next.takeover.gained([SLOT], 'old')
     const dump = handoverOf(old).handover.peek(old.group, KEY)
     change()
     next.group.invalidateTag(TAG)
@@ -222,7 +222,7 @@ describe('what may be served stale', () => {
     old.pass(1000)
     next.pass(1000)
     change()
-    next.takeover.gain([SLOT], 'old')
+    next.takeover.gained([SLOT], 'old')
   })
 
   function give(): void {
@@ -255,7 +255,7 @@ describe('a giver that does not hear of changes', () => {
   test.each(['handed over', 'asked for'])('gives nothing to who hears of them: %s', async (how) => {
     change()
     old.word.lost(new Error('cut'))
-    next.takeover.gain([SLOT], 'old')
+    next.takeover.gained([SLOT], 'old')
     const { handover, calls } = handoverOf(old)
     if (how === 'asked for') {
       const dump = handover.peek(old.group, KEY)
@@ -271,7 +271,7 @@ describe('a giver that does not hear of changes', () => {
   test('gives it to who does not hear either, and will doubt it', async () => {
     old.word.lost(new Error('cut'))
     next.word.lost(new Error('cut'))
-    next.takeover.gain([SLOT], 'old')
+    next.takeover.gained([SLOT], 'old')
     const dump = handoverOf(old).handover.peek(old.group, KEY)
     next.takeover.accept(next.group, KEY, dump ?? KEY, 'old')
     expect([await next.get(), next.loads]).toEqual(['v1', 0])
@@ -286,7 +286,7 @@ describe('a giver that does not hear of changes', () => {
     old.pass(1)
     change()
     expect(await old.get()).toBe('v2')
-    next.takeover.gain([SLOT], 'old')
+    next.takeover.gained([SLOT], 'old')
     const dump = handoverOf(old).handover.peek(old.group, KEY)
     next.takeover.accept(next.group, KEY, dump ?? KEY, 'old')
     expect([await next.get(), next.loads]).toEqual(['v2', 0])

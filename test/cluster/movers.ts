@@ -77,7 +77,7 @@ export class MovingNode {
     )
     this.takeover = new Takeover({
       groups: this.groups,
-      expects: () => this.expecting,
+      expectsEntries: () => this.expecting,
       micros: ticking(),
       pause: () => chance.turn(),
       maxKeys,
@@ -170,13 +170,13 @@ export class Client {
     const { takeover } = node
     for (let asked = 0; takeover.active; asked++) {
       const group = node.groups[index]
-      const from = takeover.needed(group, slot, key, 0, key.length)
+      const from = takeover.peerToAsk(group, slot, key, 0, key.length)
       if (from === undefined || previous === undefined) break
       expect(asked).toBeLessThan(3)
       await this.#chance.travel()
       const dump = previous.handover.peek(previous.groups[index], key)
       await this.#chance.travel()
-      if (dump === undefined) takeover.settle(node.groups[index], key)
+      if (dump === undefined) takeover.noteAbsent(node.groups[index], key)
       else takeover.accept(node.groups[index], key, dump, from)
     }
     this.#both(node, index, key)

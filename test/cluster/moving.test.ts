@@ -49,7 +49,7 @@ function stray({ chance }: Scene, node: MovingNode): void {
   const { store } = node.groups[chance.draw(GROUPS)]
   const key = Buffer.from(`key ${chance.draw(2 * KEYS)}`)
   store.put(key, 0, key.length, key, 0, key.length, ValueType.STRING, 0)
-  node.takeover.strayed(keySlot(key, 0, key.length))
+  node.takeover.ranMisrouted(keySlot(key, 0, key.length))
 }
 
 /** All slots go from one node to the other while commands run. */
@@ -64,7 +64,7 @@ async function move(scene: Scene, from: MovingNode, to: MovingNode, flushes: boo
   if (early) for (let i = chance.draw(20); i > 0; i--) await chance.next()
   to.expecting = false
   to.handover.regained(ALL_SLOTS)
-  to.takeover.gain(ALL_SLOTS, from.name)
+  to.takeover.gained(ALL_SLOTS, from.name)
   for (let step = 0; step < 150; step++) {
     const dice = chance.draw(100)
     if (dice < 45) send(scene, to, from)

@@ -154,12 +154,12 @@ export class Cluster {
     const node = running[this.draw(running.length)]
     const slot = this.draw(SLOTS)
     const owner = node.ownership.owners[slot]
-    const { moment } = node.ownership
+    const { sequence } = node.ownership
     const name = this.#nameOf(owner)
     if (owner === SELF || name === undefined) return
     this.#send(node.name, name, (to) => {
       if (this.#nameOf(to.ownership.owners[slot]) !== node.name) return
-      this.#send(name, node.name, () => node.ownership.corrected(name, slot, moment))
+      this.#send(name, node.name, () => node.ownership.handleCorrection(name, slot, sequence))
     })
   }
 
@@ -197,7 +197,7 @@ export class Cluster {
       ownership: new Ownership({
         self: name,
         slots: SLOTS,
-        born: this.#born++,
+        firstSequence: this.#born++,
         assign,
         indexOf: (other) => this.numberOf(other),
         nameOf: (index) => this.#nameOf(index)!,
@@ -247,7 +247,7 @@ export class Cluster {
     if ((node.known.get(node.name) ?? 0) === own + DEAD) {
       node.incarnation++
       node.known.set(node.name, node.incarnation * STATES + (node.leaving ? LEAVING : LIVE))
-      node.ownership.deposed()
+      node.ownership.declaredDead()
       this.#gossip(node)
     }
     this.#view(node)
@@ -263,7 +263,7 @@ export class Cluster {
     const live = new Set([...members, ...leaving])
     for (const [slot, from] of node.gaining) if (!live.has(from)) node.gaining.delete(slot)
     node.owed = node.owed.filter(({ to }) => live.has(to))
-    node.ownership.view(view)
+    node.ownership.setView(view)
     this.#claim(node)
   }
 
@@ -280,10 +280,10 @@ export class Cluster {
   }
 
   #answer(node: Node, asker: Node, claim: OwnershipRequest, lose: () => void): void {
-    const answer: OwnershipReply = node.ownership.requested(asker.name, claim)
+    const answer: OwnershipReply = node.ownership.handleRequest(asker.name, claim)
     const arrive = () => {
       asker.asking.delete(node.name)
-      if (asker.ownership.answered(node.name, claim, answer)) this.#claim(asker)
+      if (asker.ownership.handleReply(node.name, claim, answer)) this.#claim(asker)
       else this.#quit(asker)
     }
     this.#send(node.name, asker.name, arrive, lose)
@@ -293,7 +293,7 @@ export class Cluster {
   #deliverOwed(node: Node): void {
     for (const debt of node.owed) {
       this.#send(node.name, debt.to, (to) => {
-        if (debt.slots.some((slot) => to.ownership.expects(slot, node.name))) return
+        if (debt.slots.some((slot) => to.ownership.expectsEntries(slot, node.name))) return
         for (const slot of debt.slots) this.#handOver(node, to, slot)
         this.#send(to.name, node.name, () => {
           node.owed = node.owed.filter((other) => other !== debt)
@@ -310,7 +310,8 @@ export class Cluster {
   }
 
   #quit(node: Node): void {
-    if (!node.leaving || !node.ownership.released || node.owed.length > 0 || node.gaining.size > 0) return
+    if (!node.leaving || !node.ownership.hasReleasedAll || node.owed.length > 0 || node.gaining.size > 0)
+      return
     if (!node.running || node.known.get(node.name)! % STATES !== LEAVING) return
     this.#learnGone(node)
   }

@@ -30,29 +30,29 @@ export interface HotCopiesOptions {
 }
 
 /** What the owner gives for a copy. */
-export interface Copied {
+export interface GrantedCopy {
   readonly value: Buffer
   /** For how many ms it may be kept. */
   readonly remainingMs: number
 }
 
 /** One of eight asks is counted, and a key is hot with so many: those asked for some 60 times a second are. */
-const SAMPLE = 7
-const HOT = 4
+const SAMPLE_MASK = 7
+const HOT_COUNT = 4
 
 export class HotCopies {
   readonly #options: HotCopiesOptions
   readonly #sketch: FrequencySketch
-  #asks = 0
-  readonly #holders = new Map<Group, CopyDirectory<Holder>>()
+  #reads = 0
+  readonly #directories = new Map<Group, CopyDirectory<Holder>>()
 
   constructor(options: HotCopiesOptions) {
     this.#options = options
-    this.#sketch = new FrequencySketch(options.instant, { threshold: HOT })
+    this.#sketch = new FrequencySketch(options.instant, { threshold: HOT_COUNT })
     const { groups, fraction, maxAgeMs, hasher, timers } = options
     for (const group of groups) {
       if (fraction > 0) group.enableCopies({ ...defaultCopyPolicy, share: fraction, maxAgeMs })
-      this.#holders.set(
+      this.#directories.set(
         group,
         new CopyDirectory(group, { maxAgeMs, hasher, timers, notify: sendInvalidation }),
       )
@@ -67,7 +67,7 @@ export class HotCopies {
     const start = args.start[i]
     const end = args.end[i]
     // What is asked for here stays hot while its copy lives. Hashing costs more than all else here.
-    const isCounted = (++this.#asks & SAMPLE) === 0
+    const isCounted = (++this.#reads & SAMPLE_MASK) === 0
     const hasCopies = copies.store !== undefined
     if (!isCounted && !hasCopies) return false
     const { hasher } = this.#options
@@ -87,12 +87,12 @@ export class HotCopies {
   }
 
   /** This node sends a write of a key to its owner. */
-  written(group: Group, args: Args, i: number): void {
+  beforeForwardedWrite(group: Group, args: Args, i: number): void {
     group.copies?.drop(args.buf, args.start[i], args.end[i])
   }
 
   /** Copies that came from this owner are told of no longer. */
-  lostTouch(owner: string): void {
+  linkLost(owner: string): void {
     for (const { copies } of this.#options.groups) copies?.dropOwner(owner)
   }
 
@@ -102,7 +102,7 @@ export class HotCopies {
   }
 
   /** The owner says that a key, or without one every key of the group, is about to change. */
-  take(frame: Buffer): void {
+  handlePush(frame: Buffer): void {
     const parts = partsOf(frame)
     if (parts === undefined) return
     const [kind, name, key] = parts
@@ -113,32 +113,32 @@ export class HotCopies {
   }
 
   /** What `holder` may keep of a key that this node owns; `undefined`: nothing. */
-  give(holder: Holder, group: Group, bytes: Buffer, start: number, end: number): Copied | undefined {
+  grant(holder: Holder, group: Group, bytes: Buffer, start: number, end: number): GrantedCopy | undefined {
     const { store } = group
     const ref = store.peek(bytes, start, end)
     if (ref === NULL_REF || store.records.type(ref) !== ValueType.STRING) return undefined
-    const mayKeep = this.#holders.get(group)?.add(bytes, start, end, holder) ?? 0
+    const mayKeep = this.#directories.get(group)?.add(bytes, start, end, holder) ?? 0
     if (mayKeep === 0) return undefined
     const deadline = store.records.deadline(ref)
-    const left = deadline === 0 ? mayKeep : deadline - this.#options.instant.now
+    const connectionClosed = deadline === 0 ? mayKeep : deadline - this.#options.instant.now
     // Stale: only the owner knows whether it may still be served.
-    if (left < 0) return undefined
-    return { value: store.copyValue(ref), remainingMs: Math.min(mayKeep, left) }
+    if (connectionClosed < 0) return undefined
+    return { value: store.copyValue(ref), remainingMs: Math.min(mayKeep, connectionClosed) }
   }
 
   /** This node owns some slots no longer: whoever owns them now does not know who holds copies. */
-  recall(): void {
-    for (const holders of this.#holders.values()) holders.flushed()
+  recallAll(): void {
+    for (const holders of this.#directories.values()) holders.flushed()
   }
 
   /** Who holds copies of a group's keys that this node owns. */
-  holdersOf(group: Group): CopyDirectory<Holder> | undefined {
-    return this.#holders.get(group)
+  directoryOf(group: Group): CopyDirectory<Holder> | undefined {
+    return this.#directories.get(group)
   }
 
   /** The connection of another node is closed. */
   left(holder: Holder): void {
-    for (const holders of this.#holders.values()) holders.gone(holder)
+    for (const holders of this.#directories.values()) holders.connectionClosed(holder)
   }
 
   #fetch(group: Group, bytes: Buffer, start: number, end: number, owner: string): void {

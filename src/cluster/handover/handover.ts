@@ -14,20 +14,20 @@ const BATCH_BYTES = 64 * 1024
 const BATCH_ENTRIES = 256
 /** A slice takes about this long, µs, and looks at so many slots of the index at a time. */
 const SLICE_MICROS = 500
-const STEPS = 256
+const INDEX_SLOTS_PER_SLICE = 256
 /** Before what a member would not take yet is sent again, ms. */
 const RETRY_MS = 50
 /** Bytes sent beyond the rate are waited for once they are worth so many ms. */
-const GRAIN_MS = 5
+const MIN_WAIT_MS = 5
 /** A pass is repeated for what was written meanwhile, but not for ever. */
 const MAX_PASSES = 3
 /** What final requests left is dropped so many ms later, all of it together. */
-const STRAY_MS = 1000
+const MISROUTED_DROP_MS = 1000
 
 /** By slot: not handed over; to be walked from the next pass on; in the pass under way; walked and to be reported. */
 const NONE = 0
 const WAITING = 1
-const WALKED = 2
+const IN_PASS = 2
 const FINISHED = 3
 
 export interface HandoverOptions {
@@ -50,7 +50,7 @@ export interface HandoverOptions {
   readonly done: (to: string, slots: readonly number[]) => Promise<'taken' | 'later'>
 }
 
-interface OutgoingSlot extends TransferredEntry {
+interface OutgoingEntry extends TransferredEntry {
   readonly slot: number
   readonly deadline: bigint
   /** The moment that the times in the dump refer to. */
@@ -60,15 +60,15 @@ interface OutgoingSlot extends TransferredEntry {
 /** Where entries go; `name` undefined, or gone: nowhere. */
 class Destination {
   readonly name: string | undefined
-  gone: boolean
-  batch: OutgoingSlot[] = []
+  isGone: boolean
+  batch: OutgoingEntry[] = []
   bytes = 0
   /** The batch under way; never rejects. */
-  flight: Promise<void> = Promise.resolve()
+  inFlight: Promise<void> = Promise.resolve()
 
   constructor(name: string | undefined) {
     this.name = name
-    this.gone = name === undefined
+    this.isGone = name === undefined
   }
 }
 
@@ -87,12 +87,12 @@ export class Handover {
   readonly #changed = new Set<number>()
   readonly #destinationOf: (Destination | undefined)[] = Array(SLOT_COUNT).fill(undefined)
   readonly #destinations = new Map<string | undefined, Destination>()
-  readonly #strays = new Set<number>()
-  #cancelStrays: CancelTimer | undefined
+  readonly #misrouted = new Set<number>()
+  #cancelMisrouted: CancelTimer | undefined
   #running = false
   #closed = false
-  #owedBytes = 0
-  #since = 0
+  #unpacedBytes = 0
+  #sliceStart = 0
   #waiters: (() => void)[] = []
 
   constructor(options: HandoverOptions) {
@@ -118,32 +118,32 @@ export class Handover {
   /** This node owns these slots again: what it holds of them stays. */
   regained(slots: readonly number[]): void {
     for (const slot of slots) {
-      this.#strays.delete(slot)
+      this.#misrouted.delete(slot)
       this.#forget(slot)
     }
-    this.#tellWaiters()
+    this.#resolveWaiters()
   }
 
   /** A final request ran on a slot that this node does not own, and may have left something. */
-  strayed(slot: number): void {
+  ranMisrouted(slot: number): void {
     if (this.#state[slot] !== NONE) {
       this.#changed.add(slot)
       return
     }
-    this.#strays.add(slot)
-    this.#cancelStrays ??= this.#options.timers.after(STRAY_MS, () => {
-      this.#cancelStrays = undefined
-      const slots = [...this.#strays].filter((stray) => this.#state[stray] === NONE)
-      this.#strays.clear()
+    this.#misrouted.add(slot)
+    this.#cancelMisrouted ??= this.#options.timers.after(MISROUTED_DROP_MS, () => {
+      this.#cancelMisrouted = undefined
+      const slots = [...this.#misrouted].filter((stray) => this.#state[stray] === NONE)
+      this.#misrouted.clear()
       this.lost(slots, undefined)
     })
   }
 
   /** A member has died, or started anew: what was for it is dropped. */
-  gone(to: string): void {
+  peerGone(to: string): void {
     const destination = this.#destinations.get(to)
     if (destination === undefined) return
-    destination.gone = true
+    destination.isGone = true
     this.#destinations.delete(to)
   }
 
@@ -165,99 +165,105 @@ export class Handover {
 
   close(): void {
     this.#closed = true
-    this.#cancelStrays?.()
+    this.#cancelMisrouted?.()
     for (let slot = 0; slot < SLOT_COUNT; slot++) this.#forget(slot)
-    this.#tellWaiters()
+    this.#resolveWaiters()
   }
 
   async #run(): Promise<void> {
     const { groups, pause, micros } = this.#options
     this.#running = true
     await pause()
-    this.#since = micros()
-    while (this.#begin()) {
+    this.#sliceStart = micros()
+    while (this.#startPass()) {
       this.#changed.clear()
       // By store: SWAPDB may exchange those of groups meanwhile.
-      for (const store of new Set(groups.map((group) => group.store))) await this.#pass(store)
-      for (const [destination, slots] of this.#finish()) void this.#report(destination, slots)
+      for (const store of new Set(groups.map((group) => group.store))) await this.#walk(store)
+      for (const [destination, slots] of this.#finishPass()) void this.#reportDone(destination, slots)
     }
     this.#running = false
   }
 
   /** Whether there is something to walk for. */
-  #begin(): boolean {
+  #startPass(): boolean {
     let found = false
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       if (this.#state[slot] !== WAITING) continue
-      this.#state[slot] = WALKED
+      this.#state[slot] = IN_PASS
       found = true
     }
     return found
   }
 
-  async #pass(store: Store): Promise<void> {
+  async #walk(store: Store): Promise<void> {
     for (let cursor = 0; ; ) {
       const keys: { key: Buffer; slot: number }[] = []
-      cursor = this.#look(store, cursor, keys)
+      cursor = this.#collect(store, cursor, keys)
       for (const { key, slot } of keys) {
-        await this.#breathe()
+        await this.#yieldIfDue()
         const destination = this.#destinationOf[slot]
         const ref = store.peek(key, 0, key.length)
         if (destination === undefined || ref === NULL_REF) continue
-        if (destination.gone) this.#drop(store, ref)
-        else await this.#pack(store, destination, key, slot, ref)
+        if (destination.isGone) this.#drop(store, ref)
+        else await this.#addToBatch(store, destination, key, slot, ref)
       }
       if (cursor === 0 || this.#closed) break
-      await this.#breathe()
+      await this.#yieldIfDue()
     }
     const all = new Set(this.#destinationOf)
-    for (const destination of all) if (destination !== undefined) await this.#dispatch(store, destination)
-    for (const destination of all) await destination?.flight
+    for (const destination of all) if (destination !== undefined) await this.#sendBatch(store, destination)
+    for (const destination of all) await destination?.inFlight
   }
 
   /** Takes down the next keys that are to go, and drops what has nowhere to go. */
-  #look(store: Store, cursor: number, keys: { key: Buffer; slot: number }[]): number {
+  #collect(store: Store, cursor: number, keys: { key: Buffer; slot: number }[]): number {
     const { records } = store
     const homeless: Ref[] = []
-    const next = store.keyspace.walk(cursor, STEPS, (ref) => {
+    const next = store.keyspace.walk(cursor, INDEX_SLOTS_PER_SLICE, (ref) => {
       records.locateKey(ref)
       const slot = keySlot(records.bytes, records.keyFrom, records.keyTo)
-      if (this.#state[slot] !== WALKED) return
-      if (this.#destinationOf[slot]!.gone) homeless.push(ref)
+      if (this.#state[slot] !== IN_PASS) return
+      if (this.#destinationOf[slot]!.isGone) homeless.push(ref)
       else keys.push({ key: store.copyKey(ref), slot })
     })
     for (const ref of homeless) this.#drop(store, ref)
     return next
   }
 
-  async #pack(store: Store, destination: Destination, key: Buffer, slot: number, ref: Ref): Promise<void> {
+  async #addToBatch(
+    store: Store,
+    destination: Destination,
+    key: Buffer,
+    slot: number,
+    ref: Ref,
+  ): Promise<void> {
     const dump = dumpEntry(store, ref)
     destination.batch.push({ key, dump, slot, deadline: store.records.exactDeadline(ref), at: store.now })
     destination.bytes += key.length + dump.length
     if (destination.bytes >= BATCH_BYTES || destination.batch.length >= BATCH_ENTRIES)
-      await this.#dispatch(store, destination)
+      await this.#sendBatch(store, destination)
   }
 
   /** One batch is under way to a member at a time. */
-  async #dispatch(store: Store, destination: Destination): Promise<void> {
+  async #sendBatch(store: Store, destination: Destination): Promise<void> {
     const { batch, bytes } = destination
     if (batch.length === 0) return
     destination.batch = []
     destination.bytes = 0
-    await destination.flight
+    await destination.inFlight
     await this.#throttle(bytes)
-    destination.flight = this.#deliver(store, destination, batch, bytes)
+    destination.inFlight = this.#deliver(store, destination, batch, bytes)
   }
 
   async #deliver(
     store: Store,
     destination: Destination,
-    entries: readonly OutgoingSlot[],
+    entries: readonly OutgoingEntry[],
     bytes: number,
   ): Promise<void> {
     const { groups, instant, send } = this.#options
     let batch = entries
-    while (!destination.gone && !this.#closed) {
+    while (!destination.isGone && !this.#closed) {
       const group = groups.find((each) => each.store === store)
       if (group === undefined) break
       instant.refresh()
@@ -271,20 +277,20 @@ export class Handover {
       const answer = await send(destination.name!, group, batch).catch(() => 'later' as const)
       this.sentBytes += bytes
       if (answer !== 'later') {
-        this.#settle(store, destination, batch, answer === 'taken')
+        this.#removeSent(store, destination, batch, answer === 'taken')
         return
       }
       await this.#wait(RETRY_MS)
     }
-    this.#settle(store, destination, batch, false)
+    this.#removeSent(store, destination, batch, false)
   }
 
   /** A batch without what was removed or changed since: it may have waited for long. */
   #unchanged(
     store: Store,
     destination: Destination,
-    batch: readonly OutgoingSlot[],
-  ): readonly OutgoingSlot[] {
+    batch: readonly OutgoingEntry[],
+  ): readonly OutgoingEntry[] {
     return batch.filter(({ key, slot, dump, deadline }) => {
       if (this.#destinationOf[slot] !== destination) return false
       const ref = store.peek(key, 0, key.length)
@@ -296,7 +302,7 @@ export class Handover {
   }
 
   /** What was taken and is still the same goes; what was refused goes in any case. */
-  #settle(store: Store, destination: Destination, batch: readonly OutgoingSlot[], taken: boolean): void {
+  #removeSent(store: Store, destination: Destination, batch: readonly OutgoingEntry[], taken: boolean): void {
     for (const { key, slot, dump, deadline } of batch) {
       if (this.#destinationOf[slot] !== destination || this.#closed) continue
       const ref = store.peek(key, 0, key.length)
@@ -315,11 +321,11 @@ export class Handover {
   }
 
   /** The slots of which this pass has left nothing. */
-  #finish(): Map<Destination, number[]> {
+  #finishPass(): Map<Destination, number[]> {
     const finished = new Map<Destination, number[]>()
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       const destination = this.#destinationOf[slot]
-      if (this.#state[slot] !== WALKED || destination === undefined) continue
+      if (this.#state[slot] !== IN_PASS || destination === undefined) continue
       if (this.#changed.has(slot)) {
         this.#state[slot] = WAITING
         if (++this.#passes[slot] >= MAX_PASSES) this.#destinationOf[slot] = new Destination(undefined)
@@ -334,15 +340,15 @@ export class Handover {
   }
 
   /** The member learns that it has everything. Slots that were lost again meanwhile stay. */
-  async #report(destination: Destination, slots: readonly number[]): Promise<void> {
-    while (!destination.gone && !this.#closed) {
+  async #reportDone(destination: Destination, slots: readonly number[]): Promise<void> {
+    while (!destination.isGone && !this.#closed) {
       const answer = await this.#options.done(destination.name!, slots).catch(() => 'later' as const)
       if (answer === 'taken') break
       await this.#wait(RETRY_MS)
     }
     for (const slot of slots)
       if (this.#state[slot] === FINISHED && this.#destinationOf[slot] === destination) this.#forget(slot)
-    this.#tellWaiters()
+    this.#resolveWaiters()
   }
 
   #forget(slot: number): void {
@@ -352,25 +358,25 @@ export class Handover {
     this.pending--
   }
 
-  #tellWaiters(): void {
+  #resolveWaiters(): void {
     if (this.pending === 0) for (const resolve of this.#waiters.splice(0)) resolve()
   }
 
-  async #breathe(): Promise<void> {
+  async #yieldIfDue(): Promise<void> {
     const { instant, micros, pause } = this.#options
-    if (micros() - this.#since < SLICE_MICROS) return
+    if (micros() - this.#sliceStart < SLICE_MICROS) return
     await pause()
     instant.refresh()
-    this.#since = micros()
+    this.#sliceStart = micros()
   }
 
   async #throttle(bytes: number): Promise<void> {
     const { bytesPerSecond } = this.#options
     if (bytesPerSecond === 0) return
-    this.#owedBytes += bytes
-    const ms = (this.#owedBytes / bytesPerSecond) * 1000
-    if (ms < GRAIN_MS) return
-    this.#owedBytes = 0
+    this.#unpacedBytes += bytes
+    const ms = (this.#unpacedBytes / bytesPerSecond) * 1000
+    if (ms < MIN_WAIT_MS) return
+    this.#unpacedBytes = 0
     await this.#wait(ms)
   }
 
@@ -378,6 +384,6 @@ export class Handover {
     const { instant, micros, timers } = this.#options
     await new Promise<void>((resolve) => void timers.after(ms, resolve))
     instant.refresh()
-    this.#since = micros()
+    this.#sliceStart = micros()
   }
 }

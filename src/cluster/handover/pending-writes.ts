@@ -22,7 +22,7 @@ export class PendingWrites {
   }
 
   /** Before another node's claim is answered: looks what is on its way now. `take`: what this node is to give up. */
-  look(take: readonly number[]): void {
+  update(take: readonly number[]): void {
     if (this.#groups.length === 0) return
     const slots = new Set<number>()
     for (const { writes } of this.#groups) for (const slot of writes?.slots() ?? []) slots.add(slot)
@@ -37,9 +37,9 @@ export class PendingWrites {
   }
 
   /** Others own these slots now. */
-  lost(slots: ReadonlySet<number>): void {
+  slotsLost(slots: ReadonlySet<number>): void {
     for (const { name, writes } of this.#groups) {
-      const keys = writes?.linkLost(slots) ?? 0
+      const keys = writes?.slotsLost(slots) ?? 0
       if (keys === 0) continue
       const message = `group ${name}: others own ${keys} keys that were not written to the origin yet: these writes are lost`
       this.#log.warn({ group: name, lost: keys }, message)
@@ -47,7 +47,7 @@ export class PendingWrites {
   }
 
   /** While this node may have been replaced, it begins to write nothing that waits. */
-  hold(isHeld: boolean): void {
-    for (const { writes } of this.#groups) writes?.hold(isHeld)
+  pause(isHeld: boolean): void {
+    for (const { writes } of this.#groups) writes?.setPaused(isHeld)
   }
 }

@@ -21,7 +21,7 @@ export interface RelocationOptions {
   readonly timeout: number
   /** Bytes that are handed over per second. */
   readonly rate: number
-  readonly expects: (slot: number, from: string) => boolean
+  readonly expectsEntries: (slot: number, from: string) => boolean
   /** Asks another node, on its control link. */
   readonly ask: (name: string, group: Group, args: readonly (string | Buffer)[]) => Promise<Reply>
   /** Told what a person should know. */
@@ -35,11 +35,11 @@ export class Relocation {
 
   constructor(options: RelocationOptions) {
     this.#options = options
-    const { groups, instant, timers, micros, rate, expects } = options
+    const { groups, instant, timers, micros, rate, expectsEntries } = options
     const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
     this.takeover = new Takeover({
       groups,
-      expects,
+      expectsEntries,
       micros,
       pause,
       overflowed: (from) =>
@@ -63,7 +63,7 @@ export class Relocation {
   /** This node owns these slots from now on; `from` hands their entries over, if it is given. */
   gained(slots: readonly number[], from: string | undefined): void {
     this.handover.regained(slots)
-    this.takeover.gain(slots, from)
+    this.takeover.gained(slots, from)
   }
 
   /** This node owns these slots no more; `to` takes their entries, if it is given. */
@@ -73,26 +73,26 @@ export class Relocation {
   }
 
   /** A node has died, or left. */
-  gone(name: string): void {
-    this.takeover.gone(name)
-    this.handover.gone(name)
+  peerGone(name: string): void {
+    this.takeover.peerGone(name)
+    this.handover.peerGone(name)
   }
 
   /** A request ran here for a slot that this node does not own. */
-  strayed(slot: number): void {
-    this.takeover.strayed(slot)
-    this.handover.strayed(slot)
+  ranMisrouted(slot: number): void {
+    this.takeover.ranMisrouted(slot)
+    this.handover.ranMisrouted(slot)
   }
 
   /** Who is to be asked for the key of argument `i` before a command runs on it; `undefined`: nobody. */
-  needed(group: Group, args: Args, i: number): string | undefined {
+  peerToAsk(group: Group, args: Args, i: number): string | undefined {
     const { buf, start, end } = args
-    return this.takeover.needed(group, keySlot(buf, start[i], end[i]), buf, start[i], end[i])
+    return this.takeover.peerToAsk(group, keySlot(buf, start[i], end[i]), buf, start[i], end[i])
   }
 
   /** Asks for a key, and keeps what comes. Afterwards the command may run, whatever came of it. */
   async pull(group: Group, key: Buffer): Promise<void> {
-    const from = this.takeover.needed(group, keySlot(key, 0, key.length), key, 0, key.length)
+    const from = this.takeover.peerToAsk(group, keySlot(key, 0, key.length), key, 0, key.length)
     if (from === undefined) return
     const { timers, ask, instant, timeout } = this.#options
     const entry = await new Promise<Reply | undefined>((resolve) => {
@@ -104,7 +104,7 @@ export class Relocation {
     })
     instant.refresh()
     // Without an answer nothing is known: what is there will still come.
-    if (entry === null) this.takeover.settle(group, key)
+    if (entry === null) this.takeover.noteAbsent(group, key)
     else if (Buffer.isBuffer(entry)) this.takeover.accept(group, key, entry, from)
   }
 

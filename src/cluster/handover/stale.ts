@@ -8,11 +8,11 @@ import { KeySet } from './key-set.ts'
 
 /** A slice of the walk takes about this long, µs, and looks at so many slots of the index at a time. */
 const SLICE_MICROS = 500
-const STEPS = 1024
+const INDEX_SLOTS_PER_SLICE = 1024
 
 const CLEAN = 0
 /** The walk under way drops what is stale. */
-const WALKED = 1
+const IN_WALK = 1
 /** The next walk will. */
 const WAITING = 2
 
@@ -34,7 +34,7 @@ export class StaleEntries {
   readonly #options: StaleOptions
   readonly #state = new Uint8Array(SLOT_COUNT)
   /** By slot: how often it was gained; keys touched are remembered for one time only. */
-  readonly #times = new Int32Array(SLOT_COUNT)
+  readonly #gainCounts = new Int32Array(SLOT_COUNT)
   /** Keys whose entries, if there are any, are of now. By store, as SWAPDB exchanges those of groups. */
   readonly #fresh = new Map<Store, KeySet>()
   #freshKeys = 0
@@ -53,13 +53,13 @@ export class StaleEntries {
     for (const slot of slots) {
       if (this.#state[slot] === CLEAN) this.count++
       this.#state[slot] = WAITING
-      this.#times[slot]++
+      this.#gainCounts[slot]++
     }
     if (!this.#walking && this.count > 0) void this.#walk()
   }
 
   /** They are not this node's any more. */
-  forget(slots: readonly number[]): void {
+  clear(slots: readonly number[]): void {
     for (const slot of slots) {
       if (this.#state[slot] === CLEAN) continue
       this.#state[slot] = CLEAN
@@ -68,18 +68,18 @@ export class StaleEntries {
   }
 
   /** Drops what is held of a key if it is stale. From now on, what is held of it is not. */
-  touch(group: Group, slot: number, buf: Uint8Array, start: number, end: number): void {
+  dropIfStale(group: Group, slot: number, buf: Uint8Array, start: number, end: number): void {
     if (this.#state[slot] === CLEAN) return
     const { store } = group
     let fresh = this.#fresh.get(store)
     if (fresh === undefined) {
       fresh = new KeySet()
       this.#fresh.set(store, fresh)
-    } else if (fresh.has(buf, start, end, this.#times[slot])) return
+    } else if (fresh.has(buf, start, end, this.#gainCounts[slot])) return
     const ref = store.peek(buf, start, end)
     if (ref !== NULL_REF) store.remove(ref)
-    fresh.add(buf, start, end, this.#times[slot])
-    if (++this.#freshKeys > this.#options.maxKeys) this.#finish()
+    fresh.add(buf, start, end, this.#gainCounts[slot])
+    if (++this.#freshKeys > this.#options.maxKeys) this.#pruneAll()
   }
 
   async #walk(): Promise<void> {
@@ -88,7 +88,7 @@ export class StaleEntries {
     // Whoever gained the slots has more to do first.
     await pause()
     while (this.count > 0) {
-      this.#begin()
+      this.#startWalk()
       let since = micros()
       for (const store of this.#stores()) {
         for (let cursor = 0; this.count > 0; ) {
@@ -99,7 +99,7 @@ export class StaleEntries {
           since = micros()
         }
       }
-      this.#end(WALKED)
+      this.#markClean(IN_WALK)
     }
     this.#walking = false
     this.#fresh.clear()
@@ -108,23 +108,23 @@ export class StaleEntries {
   }
 
   /** Everything at once. */
-  #finish(): void {
+  #pruneAll(): void {
     for (const store of this.#stores()) {
       let cursor = this.#prune(store, 0)
       while (cursor !== 0) cursor = this.#prune(store, cursor)
     }
-    this.#end(WALKED)
-    this.#end(WAITING)
+    this.#markClean(IN_WALK)
+    this.#markClean(WAITING)
     this.#fresh.clear()
     this.#freshKeys = 0
   }
 
-  #begin(): void {
+  #startWalk(): void {
     for (let slot = 0; slot < SLOT_COUNT; slot++)
-      if (this.#state[slot] === WAITING) this.#state[slot] = WALKED
+      if (this.#state[slot] === WAITING) this.#state[slot] = IN_WALK
   }
 
-  #end(state: number): void {
+  #markClean(state: number): void {
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
       if (this.#state[slot] !== state) continue
       this.#state[slot] = CLEAN
@@ -138,10 +138,10 @@ export class StaleEntries {
 
   #prune(store: Store, cursor: number): number {
     const fresh = this.#fresh.get(store)
-    return store.keyspace.prune(cursor, STEPS, (bytes, start, end) => {
+    return store.keyspace.prune(cursor, INDEX_SLOTS_PER_SLICE, (bytes, start, end) => {
       const slot = keySlot(bytes, start, end)
       if (this.#state[slot] === CLEAN) return true
-      return fresh?.has(bytes, start, end, this.#times[slot]) ?? false
+      return fresh?.has(bytes, start, end, this.#gainCounts[slot]) ?? false
     })
   }
 }

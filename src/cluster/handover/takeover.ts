@@ -20,7 +20,7 @@ export interface TransferredEntry {
 export interface TakeoverOptions {
   readonly groups: readonly Group[]
   /** Whether entries from `from` may come for this slot before it is known here that it was gained: `Ownership.expects`. */
-  readonly expects: (slot: number, from: string) => boolean
+  readonly expectsEntries: (slot: number, from: string) => boolean
   /** A clock that never goes back, in microseconds. */
   readonly micros: () => number
   /** Lets other work run. */
@@ -56,9 +56,9 @@ export class Takeover implements Watcher {
   readonly #gainOf = new Float64Array(SLOT_COUNT)
   #gains = 0
   /** The last gain before a store was flushed. */
-  readonly #flushed = new WeakMap<Store, number>()
+  readonly #flushedAtGain = new WeakMap<Store, number>()
   /** By slot: whether a store may hold entries from a time when others served it. */
-  readonly #soiled = new Uint8Array(SLOT_COUNT)
+  readonly #mayBeStale = new Uint8Array(SLOT_COUNT)
   readonly #stale: StaleEntries
   #unwatch: (() => void)[] = []
 
@@ -66,12 +66,12 @@ export class Takeover implements Watcher {
     this.#options = options
     this.#maxKeys = options.maxKeys ?? MAX_KEYS
     const { groups, micros, pause } = options
-    const cleaned = (): void => this.#refresh()
+    const cleaned = (): void => this.#updateActive()
     this.#stale = new StaleEntries({ groups, micros, pause, maxKeys: this.#maxKeys, cleaned })
   }
 
   /** This node owns these slots from now on; `from` hands their entries over, if it is given. */
-  gain(slots: readonly number[], from: string | undefined): void {
+  gained(slots: readonly number[], from: string | undefined): void {
     const gain = ++this.#gains
     const source = from === undefined ? undefined : this.#source(from)
     if (source !== undefined) source.slots += slots.length
@@ -80,34 +80,34 @@ export class Takeover implements Watcher {
       this.#gainOf[slot] = gain
       this.#sourceOf[slot] = source
     }
-    this.#stale.add(slots.filter((slot) => this.#soiled[slot] === 1))
-    for (const slot of slots) this.#soiled[slot] = 0
-    this.#refresh()
+    this.#stale.add(slots.filter((slot) => this.#mayBeStale[slot] === 1))
+    for (const slot of slots) this.#mayBeStale[slot] = 0
+    this.#updateActive()
   }
 
   /** This node owns these slots no more. */
   lost(slots: readonly number[]): void {
     for (const slot of slots) {
       this.#release(slot)
-      this.#soiled[slot] = 1
+      this.#mayBeStale[slot] = 1
     }
-    this.#stale.forget(slots)
-    this.#refresh()
+    this.#stale.clear(slots)
+    this.#updateActive()
   }
 
   /** A final request ran on a slot that this node does not own. */
-  strayed(slot: number): void {
-    this.#soiled[slot] = 1
+  ranMisrouted(slot: number): void {
+    this.#mayBeStale[slot] = 1
   }
 
   /** Whether entries of this slot are on their way, or stale ones not yet dropped: it cannot be given away. */
-  covers(slot: number): boolean {
+  isBusy(slot: number): boolean {
     return this.#sourceOf[slot] !== undefined || this.#stale.has(slot)
   }
 
   /** The node to PEEK before a command may run on this key of an own slot; `undefined`: it may run. */
-  needed(group: Group, slot: number, buf: Uint8Array, start: number, end: number): string | undefined {
-    this.#stale.touch(group, slot, buf, start, end)
+  peerToAsk(group: Group, slot: number, buf: Uint8Array, start: number, end: number): string | undefined {
+    this.#stale.dropIfStale(group, slot, buf, start, end)
     const source = this.#sourceOf[slot]
     if (source === undefined || source.overflowed || this.#wasFlushed(group.store, slot)) return undefined
     if (group.store.peek(buf, start, end) !== NULL_REF) return undefined
@@ -116,20 +116,20 @@ export class Takeover implements Watcher {
   }
 
   /** The previous owner has nothing under this key. */
-  settle(group: Group, key: Buffer): void {
-    this.#remember(group.store, keySlot(key, 0, key.length), key, 0, key.length)
+  noteAbsent(group: Group, key: Buffer): void {
+    this.#noteNewer(group.store, keySlot(key, 0, key.length), key, 0, key.length)
   }
 
   /** A command is about to write this key. Called by the groups. */
   written(group: Group, buf: Uint8Array, start: number, end: number): void {
     const slot = keySlot(buf, start, end)
-    this.#stale.touch(group, slot, buf, start, end)
-    this.#remember(group.store, slot, buf, start, end)
+    this.#stale.dropIfStale(group, slot, buf, start, end)
+    this.#noteNewer(group.store, slot, buf, start, end)
   }
 
   /** A command is about to remove everything. Called by the groups. */
   flushed(group: Group): void {
-    this.#flushed.set(group.store, this.#gains)
+    this.#flushedAtGain.set(group.store, this.#gains)
   }
 
   /** An entry that `from` handed over or, asked for it, showed. `later`: it is to be sent again. */
@@ -137,10 +137,10 @@ export class Takeover implements Watcher {
     const slot = keySlot(key, 0, key.length)
     const source = this.#sourceOf[slot]
     const { store } = group
-    if (source?.name !== from) return this.#options.expects(slot, from) ? 'later' : 'refused'
+    if (source?.name !== from) return this.#options.expectsEntries(slot, from) ? 'later' : 'refused'
     if (source.overflowed) return 'refused'
     if (this.#wasFlushed(store, slot)) return 'kept'
-    this.#stale.touch(group, slot, key, 0, key.length)
+    this.#stale.dropIfStale(group, slot, key, 0, key.length)
     if (store.peek(key, 0, key.length) !== NULL_REF) return 'kept'
     if (this.#isNewer(source, store, slot, key, 0, key.length)) return 'kept'
     return restoreEntry(store, key, 0, key.length, dump, group.isDisconnected) ? 'stored' : 'refused'
@@ -150,7 +150,7 @@ export class Takeover implements Watcher {
   acceptAll(group: Group, entries: readonly TransferredEntry[], from: string): 'taken' | 'later' | 'refused' {
     for (const { key } of entries) {
       const slot = keySlot(key, 0, key.length)
-      if (this.#sourceOf[slot]?.name !== from && this.#options.expects(slot, from)) return 'later'
+      if (this.#sourceOf[slot]?.name !== from && this.#options.expectsEntries(slot, from)) return 'later'
     }
     let refused = 0
     for (const { key, dump } of entries) if (this.accept(group, key, dump, from) === 'refused') refused++
@@ -160,19 +160,19 @@ export class Takeover implements Watcher {
   /** `from` has handed over everything in these slots. */
   done(from: string, slots: readonly number[]): 'taken' | 'later' {
     const early = (slot: number): boolean =>
-      this.#sourceOf[slot]?.name !== from && this.#options.expects(slot, from)
+      this.#sourceOf[slot]?.name !== from && this.#options.expectsEntries(slot, from)
     if (slots.some(early)) return 'later'
     for (const slot of slots) if (this.#sourceOf[slot]?.name === from) this.#release(slot)
-    this.#refresh()
+    this.#updateActive()
     return 'taken'
   }
 
   /** `from` has died, or started anew: nothing more will come from it. */
-  gone(from: string): void {
+  peerGone(from: string): void {
     const source = this.#sources.get(from)
     if (source === undefined) return
     for (let slot = 0; slot < SLOT_COUNT; slot++) if (this.#sourceOf[slot] === source) this.#release(slot)
-    this.#refresh()
+    this.#updateActive()
   }
 
   #source(name: string): Source {
@@ -192,7 +192,7 @@ export class Takeover implements Watcher {
   }
 
   #wasFlushed(store: Store, slot: number): boolean {
-    return this.#gainOf[slot] <= (this.#flushed.get(store) ?? 0)
+    return this.#gainOf[slot] <= (this.#flushedAtGain.get(store) ?? 0)
   }
 
   #isNewer(source: Source, store: Store, slot: number, buf: Uint8Array, start: number, end: number): boolean {
@@ -200,7 +200,7 @@ export class Takeover implements Watcher {
   }
 
   /** As long as the slot has a source. */
-  #remember(store: Store, slot: number, buf: Uint8Array, start: number, end: number): void {
+  #noteNewer(store: Store, slot: number, buf: Uint8Array, start: number, end: number): void {
     const source = this.#sourceOf[slot]
     if (source === undefined || source.overflowed) return
     let keys = source.newer.get(store)
@@ -217,7 +217,7 @@ export class Takeover implements Watcher {
     this.#options.overflowed?.(source.name)
   }
 
-  #refresh(): void {
+  #updateActive(): void {
     const active = this.#sources.size > 0 || this.#stale.count > 0
     if (active === this.active) return
     this.active = active

@@ -68,7 +68,7 @@ export interface OwnershipOptions {
    * More than any number that an earlier run of this node had counted to, from its own: microseconds since the epoch
    * are. Claims are numbered from it, and a change of the members may count up by the number of slots.
    */
-  readonly born: number
+  readonly firstSequence: number
   /** How many slots there are; for tests. */
   readonly slots?: number
 }
@@ -76,59 +76,59 @@ export interface OwnershipOptions {
 /** In `owners`: this node. */
 export const SELF = 0
 /** In `owners`: not known. Only before the first view. */
-export const NOBODY = 0xffff
+export const UNKNOWN_OWNER = 0xffff
 
 export class Ownership {
   /** By slot: the number of the member to which a request goes. The array stays the same. */
   readonly owners: Uint16Array
   epoch = 0
   /** How many slots this node owns. */
-  held = 0
+  slotCount = 0
   readonly #options: OwnershipOptions
   readonly #votes: Votes
   /** By slot: the target, and since when it has been this node. */
   readonly #target: Uint16Array
-  readonly #since: Float64Array
+  readonly #votesSince: Float64Array
   /** By slot: whether everyone had consented, or the holder gave it. Else it was taken because its owner was dead. */
-  readonly #firm: Uint8Array
+  readonly #confirmed: Uint8Array
   /** By slot: to whom this node gave it, 0: nobody. Said again if the answer was lost. */
-  readonly #given: Uint16Array
+  readonly #givenTo: Uint16Array
   /** By slot: who of those that consented has its entries. */
-  readonly #source: Uint16Array
+  readonly #entriesAt: Uint16Array
   /** By slot: who was asked to give it up, when first, and whether a correction has said that it did. */
-  readonly #taking: Uint16Array
-  readonly #takenAt: Float64Array
+  readonly #takingFrom: Uint16Array
+  readonly #takeSequence: Float64Array
   readonly #corrected = new Set<number>()
   /** The last claim of each member. */
-  readonly #heard = new Map<string, number>()
-  #moment: number
+  readonly #lastRequestIds = new Map<string, number>()
+  #sequence: number
   #leaving = false
-  #leavingSince = 0
-  #deposedAt = 0
+  #leavingSequence = 0
+  #resetSequence = 0
   #view: View | undefined
   /** Slots in `#taking`. */
-  #takes = 0
+  #takeCount = 0
   readonly #gains = new Map<string | undefined, number[]>()
   readonly #losses = new Map<string | undefined, number[]>()
 
   constructor(options: OwnershipOptions) {
     const slots = options.slots ?? SLOT_COUNT
     this.#options = options
-    this.#moment = options.born
+    this.#sequence = options.firstSequence
     this.#votes = new Votes(slots)
-    this.owners = new Uint16Array(slots).fill(NOBODY)
-    this.#target = new Uint16Array(slots).fill(NOBODY)
-    this.#since = new Float64Array(slots)
-    this.#firm = new Uint8Array(slots)
-    this.#given = new Uint16Array(slots)
-    this.#source = new Uint16Array(slots)
-    this.#taking = new Uint16Array(slots)
-    this.#takenAt = new Float64Array(slots)
+    this.owners = new Uint16Array(slots).fill(UNKNOWN_OWNER)
+    this.#target = new Uint16Array(slots).fill(UNKNOWN_OWNER)
+    this.#votesSince = new Float64Array(slots)
+    this.#confirmed = new Uint8Array(slots)
+    this.#givenTo = new Uint16Array(slots)
+    this.#entriesAt = new Uint16Array(slots)
+    this.#takingFrom = new Uint16Array(slots)
+    this.#takeSequence = new Float64Array(slots)
   }
 
   /** Whether claims are outstanding. */
-  get pending(): boolean {
-    return this.#votes.open > 0 || this.#takes > 0
+  get isPending(): boolean {
+    return this.#votes.missingTotal > 0 || this.#takeCount > 0
   }
 
   /**
@@ -136,64 +136,68 @@ export class Ownership {
    * 0, its view would send the request to the same node: it need not look. Where another node has said that one still
    * has a slot, the stamp says nothing: it may have given that away since.
    */
-  get stamp(): number {
-    return this.pending || this.#view?.members.length === 0 ? 0 : this.epoch
+  get agreedEpoch(): number {
+    return this.isPending || this.#view?.members.length === 0 ? 0 : this.epoch
   }
 
   /** Rises with everything that happens; see `corrected`. */
-  get moment(): number {
-    return this.#moment
+  get sequence(): number {
+    return this.#sequence
   }
 
   /** Whether this node, which leaves, owns nothing, and all others know that it leaves: they will not take it for dead. */
-  get released(): boolean {
-    const voices = [...this.#votes.voices.values()]
-    return this.held === 0 && this.#takes === 0 && (!this.#leaving || voices.every(({ aware }) => aware))
+  get hasReleasedAll(): boolean {
+    const voices = [...this.#votes.members.values()]
+    return (
+      this.slotCount === 0 &&
+      this.#takeCount === 0 &&
+      (!this.#leaving || voices.every(({ knowsLeaving }) => knowsLeaving))
+    )
   }
 
   /** The other live members. */
   get peers(): readonly string[] {
-    return [...this.#votes.voices.keys()]
+    return [...this.#votes.members.keys()]
   }
 
   /** The cluster has changed, or is seen for the first time. */
-  view(view: View): void {
-    this.#moment++
-    const left = new Set(this.#view?.leaving.map((name) => this.#votes.voices.get(name)?.index))
+  setView(view: View): void {
+    this.#sequence++
+    const left = new Set(this.#view?.leaving.map((name) => this.#votes.members.get(name)?.index))
     this.#view = view
     this.epoch = view.epoch
     const leaving = view.leaving.includes(this.#options.self)
-    if (leaving && !this.#leaving) this.#leavingSince = this.#moment
+    if (leaving && !this.#leaving) this.#leavingSequence = this.#sequence
     this.#leaving = leaving
-    this.#meet([...view.members, ...view.leaving])
+    this.#updateMembers([...view.members, ...view.leaving])
     this.#retarget(view, left)
-    this.#count()
-    this.#report()
+    this.#countVotes()
+    this.#notify()
   }
 
   /** There is no other node. */
-  alone(): void {
+  ownAll(): void {
     const target = new Uint16Array(this.owners.length)
-    this.view({ epoch: 0, members: [this.#options.self], target, leaving: [] })
+    this.setView({ epoch: 0, members: [this.#options.self], target, leaving: [] })
   }
 
   /** Others have held this node for dead, and may have served its slots: it owns nothing before it has asked again. */
-  deposed(): void {
-    this.#deposedAt = ++this.#moment
+  declaredDead(): void {
+    this.#resetSequence = ++this.#sequence
     for (let slot = 0; slot < this.owners.length; slot++)
       if (this.owners[slot] === SELF) note(this.#losses, undefined, slot)
-    for (const table of [this.#firm, this.#given, this.#source, this.#taking]) table.fill(0)
-    for (const table of [this.owners, this.#target]) table.fill(NOBODY)
-    for (const { taking, marks } of this.#votes.voices.values()) {
+    for (const table of [this.#confirmed, this.#givenTo, this.#entriesAt, this.#takingFrom]) table.fill(0)
+    for (const table of [this.owners, this.#target]) table.fill(UNKNOWN_OWNER)
+    for (const { taking, answers } of this.#votes.members.values()) {
       taking.clear()
-      marks.fill(0)
+      answers.fill(0)
     }
     this.#corrected.clear()
-    this.#takes = 0
-    this.held = 0
+    this.#takeCount = 0
+    this.slotCount = 0
     if (this.#view !== undefined) this.#retarget(this.#view, new Set())
-    this.#count()
-    this.#report()
+    this.#countVotes()
+    this.#notify()
   }
 
   /**
@@ -201,68 +205,69 @@ export class Ownership {
    * sent anew (with what is then to be asked) when it was lost.
    */
   request(name: string): OwnershipRequest | undefined {
-    const voice = this.#votes.voices.get(name)
+    const voice = this.#votes.members.get(name)
     if (voice === undefined) return undefined
-    const id = ++this.#moment
+    const id = ++this.#sequence
     const ask: number[] = []
     for (const slot of this.#votes.slots) {
-      if (voice.consents(slot) || this.#taking[slot] === voice.index) continue
-      if (!voice.holds(slot)) ask.push(slot)
-      else if (this.#taking[slot] === 0 && this.#votes.onlyHoldersLack(slot)) this.#take(voice, slot)
+      if (voice.hasGranted(slot) || this.#takingFrom[slot] === voice.index) continue
+      if (!voice.saysItOwns(slot)) ask.push(slot)
+      else if (this.#takingFrom[slot] === 0 && this.#votes.onlyOwnersMissing(slot))
+        this.#startTake(voice, slot)
     }
-    const silent = this.#leaving && !voice.aware
+    const silent = this.#leaving && !voice.knowsLeaving
     if (ask.length === 0 && voice.taking.size === 0 && !silent) return undefined
-    voice.lastClaim = id
+    voice.lastRequestId = id
     return { id, epoch: this.epoch, ask, take: [...voice.taking] }
   }
 
   /** Another process has taken a member's place: it numbers its claims by a clock that may have been set back. */
-  restarted(name: string): void {
-    this.#heard.delete(name)
+  peerRestarted(name: string): void {
+    this.#lastRequestIds.delete(name)
   }
 
   /** Answers the claim of another member. `lost` is called before the answer is there to be sent. */
-  requested(by: string, claim: OwnershipRequest): OwnershipReply {
+  handleRequest(by: string, claim: OwnershipRequest): OwnershipReply {
     const answer = { agreed: claim.epoch === this.epoch, granted: [], given: [], held: [] }
-    const voice = this.#votes.voices.get(by)
-    if (voice === undefined || claim.id <= (this.#heard.get(by) ?? 0)) return answer
-    this.#heard.set(by, claim.id)
-    for (const slot of claim.take) this.#consider(voice, slot, true, answer)
-    for (const slot of claim.ask) this.#consider(voice, slot, false, answer)
-    this.#report()
+    const voice = this.#votes.members.get(by)
+    if (voice === undefined || claim.id <= (this.#lastRequestIds.get(by) ?? 0)) return answer
+    this.#lastRequestIds.set(by, claim.id)
+    for (const slot of claim.take) this.#decide(voice, slot, true, answer)
+    for (const slot of claim.ask) this.#decide(voice, slot, false, answer)
+    this.#notify()
     return answer
   }
 
   /** The answer to a claim of this node. Whether it told something new: then more may be claimed at once, of anyone. */
-  answered(by: string, claim: OwnershipRequest, answer: OwnershipReply): boolean {
-    const voice = this.#votes.voices.get(by)
-    if (voice === undefined || claim.id <= this.#deposedAt || claim.id < voice.since) return false
-    this.#moment++
-    const { open, known } = this.#votes
-    if (this.#leaving && answer.agreed && claim.id > this.#leavingSince) voice.aware = true
+  handleReply(by: string, claim: OwnershipRequest, answer: OwnershipReply): boolean {
+    const voice = this.#votes.members.get(by)
+    if (voice === undefined || claim.id <= this.#resetSequence || claim.id < voice.memberSince) return false
+    this.#sequence++
+    const { missingTotal, ownersFound } = this.#votes
+    if (this.#leaving && answer.agreed && claim.id > this.#leavingSequence) voice.knowsLeaving = true
     const given = new Set(answer.given)
     const granted = new Set(answer.granted)
     const held = new Set(answer.held)
     for (const slot of claim.take) {
-      if (!granted.has(slot) && claim.id !== voice.lastClaim) continue
-      if (this.#untake(voice, slot) && given.has(slot)) this.#own(slot, true, voice.name)
-      else if (given.has(slot)) this.#source[slot] = voice.index
+      if (!granted.has(slot) && claim.id !== voice.lastRequestId) continue
+      if (this.#endTake(voice, slot) && given.has(slot)) this.#gain(slot, true, voice.name)
+      else if (given.has(slot)) this.#entriesAt[slot] = voice.index
       else if (this.#corrected.delete(slot)) note(this.#gains, undefined, slot)
       this.#corrected.delete(slot)
     }
     for (const slot of [...claim.take, ...claim.ask]) {
-      if (this.#target[slot] !== SELF || claim.id < this.#since[slot]) continue
+      if (this.#target[slot] !== SELF || claim.id < this.#votesSince[slot]) continue
       if (!granted.has(slot)) {
-        this.#votes.hold(voice, slot, held.has(slot))
+        this.#votes.setOwner(voice, slot, held.has(slot))
         if (held.has(slot) && this.owners[slot] !== SELF) this.owners[slot] = voice.index
         continue
       }
-      if (given.has(slot)) this.#source[slot] = voice.index
-      this.#votes.consent(voice, slot)
-      if (this.#votes.lacking[slot] === 0) this.#complete(slot)
+      if (given.has(slot)) this.#entriesAt[slot] = voice.index
+      this.#votes.grant(voice, slot)
+      if (this.#votes.missing[slot] === 0) this.#complete(slot)
     }
-    this.#report()
-    return this.#votes.open < open || this.#votes.known > known
+    this.#notify()
+    return this.#votes.missingTotal < missingTotal || this.#votes.ownersFound > ownersFound
   }
 
   /**
@@ -270,40 +275,40 @@ export class Ownership {
    * slot. If it had been asked to give it up, it did so, and its answer is still on the way. Whether this node owns
    * the slot now.
    */
-  corrected(by: string, slot: number, moment: number): boolean {
-    const voice = this.#votes.voices.get(by)
+  handleCorrection(by: string, slot: number, moment: number): boolean {
+    const voice = this.#votes.members.get(by)
     if (this.owners[slot] === SELF) return true
-    if (voice === undefined || this.#taking[slot] !== voice.index || moment < this.#takenAt[slot])
+    if (voice === undefined || this.#takingFrom[slot] !== voice.index || moment < this.#takeSequence[slot])
       return false
-    this.#moment++
+    this.#sequence++
     this.#corrected.add(slot)
-    this.#own(slot, true, by)
-    this.#report()
+    this.#gain(slot, true, by)
+    this.#notify()
     return true
   }
 
   /** Whether entries from this member may come for a slot of which this node does not know yet that it is its own. */
-  expects(slot: number, from: string): boolean {
+  expectsEntries(slot: number, from: string): boolean {
     if (this.owners[slot] === SELF) return false
-    return this.#target[slot] === SELF || this.#taking[slot] === this.#votes.voices.get(from)?.index
+    return this.#target[slot] === SELF || this.#takingFrom[slot] === this.#votes.members.get(from)?.index
   }
 
-  #take(voice: MemberVotes, slot: number): void {
+  #startTake(voice: MemberVotes, slot: number): void {
     voice.taking.add(slot)
-    this.#taking[slot] = voice.index
-    this.#takenAt[slot] = this.#moment
-    this.#takes++
+    this.#takingFrom[slot] = voice.index
+    this.#takeSequence[slot] = this.#sequence
+    this.#takeCount++
   }
 
   /** What became of a slot that was asked for is known. False: it was known before. */
-  #untake(voice: MemberVotes, slot: number): boolean {
+  #endTake(voice: MemberVotes, slot: number): boolean {
     if (!voice.taking.delete(slot)) return false
-    this.#taking[slot] = 0
-    this.#takes--
+    this.#takingFrom[slot] = 0
+    this.#takeCount--
     return true
   }
 
-  #consider(
+  #decide(
     voice: MemberVotes,
     slot: number,
     take: boolean,
@@ -311,20 +316,20 @@ export class Ownership {
   ): void {
     const holds = this.owners[slot] === SELF
     const agreed = answer.agreed && this.#target[slot] === voice.index
-    const given = this.#given[slot] === voice.index && !holds
-    if (this.#taking[slot] !== 0 || !(agreed || (take && given))) return
+    const given = this.#givenTo[slot] === voice.index && !holds
+    if (this.#takingFrom[slot] !== 0 || !(agreed || (take && given))) return
     if (holds && (!take || this.#options.busy(slot))) {
       answer.held.push(slot)
       return
     }
     answer.granted.push(slot)
     if (holds) {
-      this.#given[slot] = voice.index
-      this.#disown(slot, voice.index)
+      this.#givenTo[slot] = voice.index
+      this.#lose(slot, voice.index)
     } else if (!given) return
     // If it was given before, that answer was lost. A claim of our own begins anew: it may have been consented to.
     if (this.#target[slot] === SELF) {
-      this.#begin(slot)
+      this.#restartVotes(slot)
       this.#votes.recount()
       this.owners[slot] = voice.index
     }
@@ -333,24 +338,27 @@ export class Ownership {
   }
 
   /** Forgets who left, and hears who came. */
-  #meet(live: readonly string[]): void {
-    const { voices } = this.#votes
+  #updateMembers(live: readonly string[]): void {
+    const { members } = this.#votes
     const present = new Set(live)
-    for (const voice of voices.values()) {
+    for (const voice of members.values()) {
       if (present.has(voice.name)) continue
       for (const slot of [...voice.taking]) {
-        this.#untake(voice, slot)
+        this.#endTake(voice, slot)
         this.#corrected.delete(slot)
       }
       for (let slot = 0; slot < this.owners.length; slot++) {
-        if (this.#given[slot] === voice.index) this.#given[slot] = 0
-        if (this.#source[slot] === voice.index) this.#source[slot] = 0
+        if (this.#givenTo[slot] === voice.index) this.#givenTo[slot] = 0
+        if (this.#entriesAt[slot] === voice.index) this.#entriesAt[slot] = 0
       }
-      voices.delete(voice.name)
+      members.delete(voice.name)
     }
     for (const name of present) {
-      if (name === this.#options.self || voices.has(name)) continue
-      voices.set(name, new MemberVotes(name, this.#options.indexOf(name), this.#moment, this.owners.length))
+      if (name === this.#options.self || members.has(name)) continue
+      members.set(
+        name,
+        new MemberVotes(name, this.#options.indexOf(name), this.#sequence, this.owners.length),
+      )
     }
   }
 
@@ -358,31 +366,31 @@ export class Ownership {
   #retarget(view: View, left: ReadonlySet<number | undefined>): void {
     const { members, target } = view
     const numbers = members.map((name) => (name === this.#options.self ? SELF : this.#options.indexOf(name)))
-    const live = new Set([...this.#votes.voices.values()].map(({ index }) => index))
+    const live = new Set([...this.#votes.members.values()].map(({ index }) => index))
     const own: number[] = []
     let before: Uint16Array | undefined
     for (let slot = 0; slot < this.owners.length; slot++) {
       const had = this.#target[slot]
-      const to = members.length === 0 ? NOBODY : numbers[target[slot]]
+      const to = members.length === 0 ? UNKNOWN_OWNER : numbers[target[slot]]
       this.#target[slot] = to
       if (to === SELF) own.push(slot)
-      if ((had === SELF) !== (to === SELF)) this.#begin(slot)
+      if ((had === SELF) !== (to === SELF)) this.#restartVotes(slot)
       // Taken without asking, and not to be kept: nobody would ask for it who had consent from before.
-      if (to !== SELF && this.owners[slot] === SELF && this.#firm[slot] === 0) {
-        this.#disown(slot, to)
-        note(this.#losses, to === NOBODY ? undefined : this.#options.nameOf(to), slot)
+      if (to !== SELF && this.owners[slot] === SELF && this.#confirmed[slot] === 0) {
+        this.#lose(slot, to)
+        note(this.#losses, to === UNKNOWN_OWNER ? undefined : this.#options.nameOf(to), slot)
       }
       if (this.owners[slot] === SELF) continue
       if (to !== SELF) {
-        if (to !== NOBODY) this.owners[slot] = to
+        if (to !== UNKNOWN_OWNER) this.owners[slot] = to
         continue
       }
       const owner = this.owners[slot]
-      if (owner === NOBODY || (left.has(owner) && !live.has(owner))) {
+      if (owner === UNKNOWN_OWNER || (left.has(owner) && !live.has(owner))) {
         before ??= this.#withoutSelf(view)
         this.owners[slot] = before[slot]
       }
-      if (!live.has(this.owners[slot])) this.#own(slot, false, undefined)
+      if (!live.has(this.owners[slot])) this.#gain(slot, false, undefined)
     }
     this.#votes.slots = own
   }
@@ -392,47 +400,47 @@ export class Ownership {
     const { self, assign, indexOf } = this.#options
     const others = members.filter((name) => name !== self)
     const names = others.length > 0 ? others : leaving.filter((name) => name !== self)
-    if (names.length === 0) return new Uint16Array(this.owners.length).fill(NOBODY)
+    if (names.length === 0) return new Uint16Array(this.owners.length).fill(UNKNOWN_OWNER)
     const numbers = names.map(indexOf)
     return assign(names).map((place) => numbers[place])
   }
 
   /** Consents to what this node claims for a slot are asked anew. */
-  #begin(slot: number): void {
-    this.#since[slot] = ++this.#moment
-    this.#source[slot] = 0
-    this.#votes.forget(slot)
+  #restartVotes(slot: number): void {
+    this.#votesSince[slot] = ++this.#sequence
+    this.#entriesAt[slot] = 0
+    this.#votes.clear(slot)
   }
 
-  #count(): void {
+  #countVotes(): void {
     this.#votes.recount()
-    for (const slot of this.#votes.slots) if (this.#votes.lacking[slot] === 0) this.#complete(slot)
+    for (const slot of this.#votes.slots) if (this.#votes.missing[slot] === 0) this.#complete(slot)
   }
 
   /** Everyone has consented. */
   #complete(slot: number): void {
-    const source = this.#source[slot]
-    if (this.owners[slot] === SELF) this.#firm[slot] = 1
-    else this.#own(slot, true, source === 0 ? undefined : this.#options.nameOf(source))
+    const source = this.#entriesAt[slot]
+    if (this.owners[slot] === SELF) this.#confirmed[slot] = 1
+    else this.#gain(slot, true, source === 0 ? undefined : this.#options.nameOf(source))
   }
 
-  #own(slot: number, firm: boolean, from: string | undefined): void {
+  #gain(slot: number, firm: boolean, from: string | undefined): void {
     if (this.owners[slot] === SELF) return
     this.owners[slot] = SELF
-    this.#firm[slot] = firm ? 1 : 0
-    this.#given[slot] = 0
-    this.held++
+    this.#confirmed[slot] = firm ? 1 : 0
+    this.#givenTo[slot] = 0
+    this.slotCount++
     note(this.#gains, from, slot)
   }
 
-  #disown(slot: number, to: number): void {
+  #lose(slot: number, to: number): void {
     this.owners[slot] = to
-    this.#firm[slot] = 0
-    this.held--
+    this.#confirmed[slot] = 0
+    this.slotCount--
   }
 
   /** Tells what has changed hands, once everything here is as it will be. */
-  #report(): void {
+  #notify(): void {
     const losses = [...this.#losses]
     const gains = [...this.#gains]
     this.#losses.clear()

@@ -128,7 +128,7 @@ function peerFields({ member, state, health, peer }: MemberReport, slots: number
 
 function copyFields(cluster: Cluster, group: Group): Record<string, unknown> {
   const { copies } = group
-  const holders = cluster.copies.holdersOf(group)
+  const holders = cluster.copies.directoryOf(group)
   return {
     name: group.name,
     hits: copies?.hits,
@@ -150,5 +150,5 @@ function line(values: Record<string, unknown>): string {
 
 /** 'ok' when this node has confirmed the owner of every slot. */
 function stateOf(cluster: Cluster, assigned: number): string {
-  return assigned === cluster.owners.length && !cluster.inDoubt ? 'ok' : 'fail'
+  return assigned === cluster.owners.length && !cluster.isLeasePending ? 'ok' : 'fail'
 }

@@ -95,7 +95,7 @@ export const peerCommands: readonly CommandSpec[] = [
         arity: 3,
         summary: 'Exchanges the state of failure detection.',
         arguments: [arg('state', 'string')],
-        run: forPeers((c) => answerJson(c, (name, message) => c.host.cluster?.hear(name, message))),
+        run: forPeers((c) => answerJson(c, (name, message) => c.host.cluster?.exchangeState(name, message))),
       }),
       subcommand({
         name: 'claim',
@@ -136,7 +136,7 @@ export const peerCommands: readonly CommandSpec[] = [
         run: forPeers((c) => {
           const slots = c.args.text(2).split(' ').map(Number)
           if (!areSlots(slots)) c.reply.error('ERR invalid slot')
-          else c.reply.simple(c.host.cluster?.handedOver(c.client.peer?.name ?? '', slots) ?? 'later')
+          else c.reply.simple(c.host.cluster?.handoverDone(c.client.peer?.name ?? '', slots) ?? 'later')
         }),
       }),
       subcommand({
@@ -175,7 +175,7 @@ function hello(c: Context): void {
       proof,
     )
     if (answer === null) {
-      cluster.refusedPeer(name, client.address)
+      cluster.peerRefused(name, client.address)
       reply.error('NOPERM wrong cluster secret')
       return
     }
@@ -185,7 +185,7 @@ function hello(c: Context): void {
     reply.protocol = 2
     reply.array(answer.length)
     for (const text of answer) reply.bulkText(text)
-    cluster.greeted(name)
+    cluster.peerConnected(name)
   }
 }
 

@@ -109,7 +109,7 @@ export class Dispatcher implements ForwardedRequests {
     const owner = cluster.indexOf(to)
     forwarded.redirections++
     if (this.#sendBySlot(forwarded, request)) return
-    if (owner === SELF) cluster.soon(() => this.#sendToOwners(forwarded, request))
+    if (owner === SELF) cluster.afterInvalidations(() => this.#sendToOwners(forwarded, request))
     else if (owner === undefined) this.#sendToOwners(forwarded, request)
     else this.send(forwarded, request, owner)
   }
@@ -152,7 +152,7 @@ export class Dispatcher implements ForwardedRequests {
   #retryMember(forwarded: ForwardedRequest, request: Buffer, member: number, reason: string): void {
     const { cluster } = this.#parts
     const mayAnswer = forwarded.losses < MAX_ATTEMPTS && cluster.liveOwners.includes(member)
-    if (mayAnswer) cluster.soon(() => this.sendToMember(forwarded, request, member))
+    if (mayAnswer) cluster.afterInvalidations(() => this.sendToMember(forwarded, request, member))
     else forwarded.fail(`PEERDOWN ${reason}`)
   }
 
@@ -184,7 +184,7 @@ export class Dispatcher implements ForwardedRequests {
       forwarded.fail(`PEERDOWN ${cluster.peers[owner]?.name} cannot be reached from here`)
       return
     }
-    for (const i of positions) cluster.ranForeign(keySlot(args.buf, args.start[i], args.end[i]))
+    for (const i of positions) cluster.ranMisrouted(keySlot(args.buf, args.start[i], args.end[i]))
     runHere(forwarded, args)
   }
 }

@@ -46,16 +46,16 @@ export class Routing {
   /** Where the context's request goes; only for commands that are routed. */
   route(client: Client, command: Command): Route {
     const cluster = this.#cluster
-    if (cluster.inDoubt) {
-      cluster.whenCertain(client)
+    if (cluster.isLeasePending) {
+      cluster.whenLeaseHeld(client)
       return WAIT
     }
     if (cluster.isAlone) return HERE
     if (client.peer !== undefined) return this.#checkPeer(client, command)
-    if (client.routedByView !== cluster.counter) {
+    if (client.routedByView !== cluster.ownersVersion) {
       // What was sent before the view changed is answered before anything is sent elsewhere.
       if (client.awaitsReplies) return WAIT
-      client.routedByView = cluster.counter
+      client.routedByView = cluster.ownersVersion
     }
     if (!command.hasOneKey) return this.#routeMany(client, command)
     const { args } = this.#context
@@ -70,7 +70,7 @@ export class Routing {
     if (peer === undefined) return HERE
     if (command.loadsThrough) {
       if (cluster.copies.serve(client.group, args, i, peer.name)) return COPY
-    } else if (command.isWrite) cluster.copies.written(client.group, args, i)
+    } else if (command.isWrite) cluster.copies.beforeForwardedWrite(client.group, args, i)
     return this.#forward(client, args, peer)
   }
 
@@ -113,7 +113,7 @@ export class Routing {
       const owner = cluster.owners[slot]
       if (owner === SELF) continue
       if (isFinal) {
-        cluster.ranForeign(slot)
+        cluster.ranMisrouted(slot)
         continue
       }
       reply.raw(Buffer.from(`?${cluster.peers[owner]?.name ?? ''}\r\n`))
@@ -137,7 +137,7 @@ export class Routing {
       full.whenDrained(client)
       return WAIT
     }
-    if (command.isWrite) for (const i of positions) cluster.copies.written(client.group, args, i)
+    if (command.isWrite) for (const i of positions) cluster.copies.beforeForwardedWrite(client.group, args, i)
     if (parts.length === 1) {
       const peer = cluster.peers[parts[0].owner]
       return peer === undefined ? HERE : this.#forward(client, args, peer)

@@ -35,11 +35,11 @@ export const defaultCopyPolicy: CopyPolicy = { share: 1 / 8, maxAgeMs: 1000, max
 /** The slice of the budget grows by so much: what it takes from the group's own entries is evicted in a short time. */
 const STEP_BYTES = 256 * 1024
 /** A smaller slice holds next to nothing. */
-const LEAST_BYTES = 4096
+const MIN_BYTES = 4096
 /** A record's block may be a unit larger than asked; its index slot, and the next growth of the index. */
-const BESIDES = 2 * UNIT_BYTES + MIN_INDEX_BYTES
+const OVERHEAD_BYTES = 2 * UNIT_BYTES + MIN_INDEX_BYTES
 /** After a fetch that a write has voided its key rests for this share of the greatest age: the next would be too. */
-const REST_SHARE = 0.1
+const BACKOFF_SHARE = 0.1
 
 export interface CopiesOptions {
   readonly policy: CopyPolicy
@@ -64,8 +64,8 @@ export class Copies {
   #expiredBefore = 0
   #nextLink = 1
   /** The numbers of the links by owner, and those that are good. */
-  readonly #links = new Map<string, number>()
-  readonly #good = new Set<number>()
+  readonly #linkOfOwner = new Map<string, number>()
+  readonly #validLinks = new Set<number>()
   readonly #fetches: CopyFetches
   #setbacks: number
   readonly #options: CopiesOptions
@@ -107,7 +107,7 @@ export class Copies {
   /** The group has another budget; a smaller slice evicts at once. */
   setBudget(bytes: number): void {
     this.#limit = Math.floor(bytes * this.#options.policy.share)
-    if (this.#limit < LEAST_BYTES) this.dropAll()
+    if (this.#limit < MIN_BYTES) this.dropAll()
     const { store } = this
     if (store === undefined || store.maxBytes <= this.#limit) return
     store.maxBytes = this.#limit
@@ -133,8 +133,8 @@ export class Copies {
    * value comes. `undefined`: it is not to be fetched now.
    */
   begin(bytes: Buffer, start: number, end: number, owner: string): PendingFetch | undefined {
-    if (this.#limit < LEAST_BYTES) return undefined
-    this.#keepTime()
+    if (this.#limit < MIN_BYTES) return undefined
+    this.#dropIfClockSetBack()
     return this.#fetches.begin(bytes, start, end, this.#linkTo(owner))
   }
 
@@ -148,7 +148,7 @@ export class Copies {
     remainingMs: number,
     type: ValueType = ValueType.STRING,
   ): boolean {
-    this.#keepTime()
+    this.#dropIfClockSetBack()
     if (ticket.isVoid) return false
     const { instant, policy } = this.#options
     const lifetime = remainingMs < 0 ? policy.maxAgeMs : Math.min(remainingMs, policy.maxAgeMs)
@@ -156,7 +156,7 @@ export class Copies {
     const deadline = ticket.beganAt + lifetime - 1
     const { key } = ticket
     const flags = EXPIRES | LOADED
-    const bytes = recordBytes(key.length, value.length, flags) + BESIDES
+    const bytes = recordBytes(key.length, value.length, flags) + OVERHEAD_BYTES
     if (deadline < instant.now || bytes + MIN_INDEX_BYTES > this.#limit) {
       this.cancel(ticket)
       return false
@@ -181,7 +181,7 @@ export class Copies {
   drop(bytes: Buffer, start: number, end: number): void {
     const ticket = this.#fetches.get(bytes, start, end)
     if (ticket !== undefined) {
-      this.#fetches.end(ticket, this.#options.policy.maxAgeMs * REST_SHARE)
+      this.#fetches.end(ticket, this.#options.policy.maxAgeMs * BACKOFF_SHARE)
       this.invalidations++
     }
     const { store } = this
@@ -194,19 +194,19 @@ export class Copies {
 
   /** The link to an owner broke: nobody tells any more of writes to what came over it. */
   dropOwner(owner: string): void {
-    const link = this.#links.get(owner)
+    const link = this.#linkOfOwner.get(owner)
     if (link === undefined) return
-    this.#links.delete(owner)
-    this.#good.delete(link)
+    this.#linkOfOwner.delete(owner)
+    this.#validLinks.delete(link)
     this.invalidations += this.#fetches.endLink(link)
-    if (this.#good.size === 0) this.dropAll()
+    if (this.#validLinks.size === 0) this.dropAll()
   }
 
   /** Nothing fetched so far is good; the slice goes back to the group's own entries. */
   dropAll(): void {
     this.invalidations += this.#fetches.endAll() + this.entries
-    this.#links.clear()
-    this.#good.clear()
+    this.#linkOfOwner.clear()
+    this.#validLinks.clear()
     this.#release()
   }
 
@@ -220,24 +220,24 @@ export class Copies {
 
   /** Reclaims expired copies among the next `slots` of the index, and the slice when none is left. */
   sweep(slots: number): void {
-    this.#keepTime()
+    this.#dropIfClockSetBack()
     this.store?.sweep(slots)
     if (this.entries === 0) this.#release()
   }
 
   #peek(bytes: Buffer, start: number, end: number): Ref {
     if (this.store === undefined) return NULL_REF
-    this.#keepTime()
+    this.#dropIfClockSetBack()
     const { store } = this
     if (store === undefined) return NULL_REF
     const ref = store.peek(bytes, start, end)
-    if (ref === NULL_REF || this.#good.has(store.records.loadMs(ref))) return ref
+    if (ref === NULL_REF || this.#validLinks.has(store.records.loadMs(ref))) return ref
     store.remove(ref)
     this.invalidations++
     return NULL_REF
   }
 
-  #keepTime(): void {
+  #dropIfClockSetBack(): void {
     const { setbacks } = this.#options.instant
     if (setbacks === this.#setbacks) return
     this.#setbacks = setbacks
@@ -245,11 +245,11 @@ export class Copies {
   }
 
   #linkTo(owner: string): number {
-    const known = this.#links.get(owner)
+    const known = this.#linkOfOwner.get(owner)
     if (known !== undefined) return known
     const link = this.#nextLink++
-    this.#links.set(owner, link)
-    this.#good.add(link)
+    this.#linkOfOwner.set(owner, link)
+    this.#validLinks.add(link)
     return link
   }
 

@@ -41,11 +41,11 @@ export class CopyDirectory<Holder extends object> implements Watcher {
   notified = 0
   #recent = new Map<Hash, Entry<Holder>>()
   #old = new Map<Hash, Entry<Holder>>()
-  readonly #gone = new WeakSet<Holder>()
+  readonly #closed = new WeakSet<Holder>()
   readonly #group: Group
   readonly #options: CopyDirectoryOptions<Holder>
-  #leave: (() => void) | undefined
-  #ticking = false
+  #stopWatching: (() => void) | undefined
+  #isTimerSet = false
 
   constructor(group: Group, options: CopyDirectoryOptions<Holder>) {
     this.#group = group
@@ -58,7 +58,7 @@ export class CopyDirectory<Holder extends object> implements Watcher {
    * `maxKeys`: to forget another one instead would cost a message now and that holder's next request.
    */
   add(bytes: Buffer, start: number, end: number, holder: Holder): number {
-    if (this.#gone.has(holder) || end - start > MAX_COPIED_KEY) return 0
+    if (this.#closed.has(holder) || end - start > MAX_COPIED_KEY) return 0
     const { hasher, maxAgeMs, maxKeys = MAX_KEYS } = this.#options
     const hash = hasher.hash(bytes, start, end)
     const younger = find(this.#recent, hash, bytes, start, end)
@@ -82,8 +82,8 @@ export class CopyDirectory<Holder extends object> implements Watcher {
     if (!holders.includes(holder)) holders.push(holder)
     this.#recent.set(hash, { key: bytes.toString('latin1', start, end), holders })
     this.size++
-    this.#leave ??= this.#group.watch(this)
-    this.#tick()
+    this.#stopWatching ??= this.#group.watch(this)
+    this.#startTimer()
     return maxAgeMs
   }
 
@@ -103,7 +103,7 @@ export class CopyDirectory<Holder extends object> implements Watcher {
     }
     this.size = 0
     this.#unwatch()
-    for (const holder of holders) this.#tell(holder, undefined)
+    for (const holder of holders) this.#notify(holder, undefined)
   }
 
   /** Of which keys there are old copies is not known. */
@@ -112,8 +112,8 @@ export class CopyDirectory<Holder extends object> implements Watcher {
   }
 
   /** The connection is closed: it is told nothing more, and allowed nothing more. */
-  gone(holder: Holder): void {
-    this.#gone.add(holder)
+  connectionClosed(holder: Holder): void {
+    this.#closed.add(holder)
   }
 
   /** Tells and forgets the holders of an entry. */
@@ -123,32 +123,32 @@ export class CopyDirectory<Holder extends object> implements Watcher {
     entries.delete(hash)
     this.size--
     const key = Buffer.from(entry.key, 'latin1')
-    for (const holder of entry.holders) this.#tell(holder, key)
+    for (const holder of entry.holders) this.#notify(holder, key)
   }
 
-  #tell(holder: Holder, key: Buffer | undefined): void {
-    if (this.#gone.has(holder)) return
+  #notify(holder: Holder, key: Buffer | undefined): void {
+    if (this.#closed.has(holder)) return
     this.notified++
     this.#options.notify(holder, this.#group.name, key)
   }
 
   /** One timer, and none while nothing is held. */
-  #tick(): void {
-    if (this.#ticking) return
-    this.#ticking = true
+  #startTimer(): void {
+    if (this.#isTimerSet) return
+    this.#isTimerSet = true
     this.#options.timers.after(this.#options.maxAgeMs + MARGIN_MS, () => {
-      this.#ticking = false
+      this.#isTimerSet = false
       this.size -= this.#old.size
       this.#old = this.#recent
       this.#recent = new Map()
       if (this.size === 0) this.#unwatch()
-      else this.#tick()
+      else this.#startTimer()
     })
   }
 
   #unwatch(): void {
-    this.#leave?.()
-    this.#leave = undefined
+    this.#stopWatching?.()
+    this.#stopWatching = undefined
   }
 }
 

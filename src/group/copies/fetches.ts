@@ -5,7 +5,7 @@ import type { Instant } from '../../bytes/instant.ts'
 /** Longer keys are not copied: an owner remembers who holds which. */
 export const MAX_COPIED_KEY = 512
 
-const MAX_RESTING = 1000
+const MAX_BACKOFFS = 1000
 
 /** One fetch under way. */
 export class PendingFetch {
@@ -25,50 +25,50 @@ export class PendingFetch {
 }
 
 export class CopyFetches {
-  readonly #tickets = new Map<string, PendingFetch>()
+  readonly #fetches = new Map<string, PendingFetch>()
   /** Keys not to be fetched before a moment in ms since the epoch. */
   readonly #backoff = new Map<string, number>()
   readonly #instant: Instant
-  readonly #most: number
+  readonly #maxFetches: number
 
   constructor(instant: Instant, most: number) {
     this.#instant = instant
-    this.#most = most
+    this.#maxFetches = most
   }
 
   get size(): number {
-    return this.#tickets.size
+    return this.#fetches.size
   }
 
   /** `undefined`: the key is being fetched or rests, is too long, or too many are being fetched. */
   begin(bytes: Buffer, start: number, end: number, link: number): PendingFetch | undefined {
-    if (this.#tickets.size >= this.#most || end - start > MAX_COPIED_KEY) return undefined
+    if (this.#fetches.size >= this.#maxFetches || end - start > MAX_COPIED_KEY) return undefined
     const name = bytes.toString('latin1', start, end)
-    if (this.#tickets.has(name) || this.#rests(name)) return undefined
+    if (this.#fetches.has(name) || this.#isBackingOff(name)) return undefined
     const ticket = new PendingFetch(Buffer.from(bytes.subarray(start, end)), link, this.#instant.now)
-    this.#tickets.set(name, ticket)
+    this.#fetches.set(name, ticket)
     return ticket
   }
 
   get(bytes: Buffer, start: number, end: number): PendingFetch | undefined {
-    if (this.#tickets.size === 0 || end - start > MAX_COPIED_KEY) return undefined
-    return this.#tickets.get(bytes.toString('latin1', start, end))
+    if (this.#fetches.size === 0 || end - start > MAX_COPIED_KEY) return undefined
+    return this.#fetches.get(bytes.toString('latin1', start, end))
   }
 
   /** Ends a fetch; its key is not fetched again for so many ms. */
   end(ticket: PendingFetch, restMs: number): void {
     ticket.isVoid = true
     const name = ticket.key.toString('latin1')
-    this.#tickets.delete(name)
+    this.#fetches.delete(name)
     if (restMs === 0) return
-    if (this.#backoff.size >= MAX_RESTING) this.#backoff.clear()
+    if (this.#backoff.size >= MAX_BACKOFFS) this.#backoff.clear()
     this.#backoff.set(name, this.#instant.now + restMs)
   }
 
   /** Voids what is being fetched over a link. Returns how many these were. */
   endLink(link: number): number {
     let ended = 0
-    for (const ticket of this.#tickets.values()) {
+    for (const ticket of this.#fetches.values()) {
       if (ticket.link !== link) continue
       this.end(ticket, 0)
       ended++
@@ -78,14 +78,14 @@ export class CopyFetches {
 
   /** Voids all. Returns how many these were. */
   endAll(): number {
-    const ended = this.#tickets.size
-    for (const ticket of this.#tickets.values()) ticket.isVoid = true
-    this.#tickets.clear()
+    const ended = this.#fetches.size
+    for (const ticket of this.#fetches.values()) ticket.isVoid = true
+    this.#fetches.clear()
     this.#backoff.clear()
     return ended
   }
 
-  #rests(name: string): boolean {
+  #isBackingOff(name: string): boolean {
     const until = this.#backoff.get(name)
     if (until === undefined) return false
     if (until > this.#instant.now) return true

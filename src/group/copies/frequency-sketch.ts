@@ -15,9 +15,9 @@ import type { Instant } from '../../bytes/instant.ts'
 const ROW_WORDS = 8192
 /** Leaves the bits that tell a row's counters apart: the upper tell the word, the lowest three the place in it. */
 const ROW_SHIFT = 16
-const MOST = 15
+const MAX_COUNT = 15
 /** The counts of eight counters, each without the bit that came from its neighbour when all were halved. */
-const HALVED = 0x77777777
+const HALVE_MASK = 0x77777777
 
 /** Multipliers that spread a hash over each row in another way: odd, from xxHash. */
 const SPREAD_0 = 0x9e3779b1 | 0
@@ -27,7 +27,7 @@ export interface FrequencySketchOptions {
   /** From which count on a key is hot, at most 15. */
   readonly threshold?: number
   /** After how many ms the counts are halved. */
-  readonly fadeMs?: number
+  readonly halveMs?: number
 }
 
 /**
@@ -37,23 +37,23 @@ export interface FrequencySketchOptions {
 export class FrequencySketch {
   readonly #instant: Instant
   readonly #threshold: number
-  readonly #fadeMs: number
+  readonly #halveMs: number
   readonly #words = new Int32Array(2 * ROW_WORDS)
   /** When the counts were halved last, ms since the epoch. A cell: a number field would be boxed. */
-  readonly #fadedAt = new Float64Array(1)
+  readonly #halvedAt = new Float64Array(1)
 
-  constructor(instant: Instant, { threshold = MOST, fadeMs = 250 }: FrequencySketchOptions = {}) {
-    if (!(threshold >= 1 && threshold <= MOST)) throw new RangeError(`a threshold of ${threshold}`)
+  constructor(instant: Instant, { threshold = MAX_COUNT, halveMs = 250 }: FrequencySketchOptions = {}) {
+    if (!(threshold >= 1 && threshold <= MAX_COUNT)) throw new RangeError(`a threshold of ${threshold}`)
     this.#instant = instant
     this.#threshold = threshold
-    this.#fadeMs = fadeMs
-    this.#fadedAt[0] = instant.now
+    this.#halveMs = halveMs
+    this.#halvedAt[0] = instant.now
   }
 
   /** Counts one ask for the key of this hash. True: it is asked for often. Allocates nothing. */
   touch(hash: Hash): boolean {
-    const since = this.#instant.ms[0] - this.#fadedAt[0]
-    if (since >= this.#fadeMs || since < 0) this.#fade()
+    const since = this.#instant.ms[0] - this.#halvedAt[0]
+    if (since >= this.#halveMs || since < 0) this.#halve()
     const words = this.#words
     const place0 = Math.imul(hash, SPREAD_0) >>> ROW_SHIFT
     const place1 = Math.imul(hash, SPREAD_1) >>> ROW_SHIFT
@@ -61,29 +61,29 @@ export class FrequencySketch {
     const at1 = ROW_WORDS + (place1 >>> 3)
     const shift0 = (place0 & 7) << 2
     const shift1 = (place1 & 7) << 2
-    const count0 = (words[at0] >>> shift0) & MOST
-    const count1 = (words[at1] >>> shift1) & MOST
+    const count0 = (words[at0] >>> shift0) & MAX_COUNT
+    const count1 = (words[at1] >>> shift1) & MAX_COUNT
     const least = Math.min(count0, count1)
-    if (least === MOST) return true
+    if (least === MAX_COUNT) return true
     // One more for each that is the least, without branches: nobody could foretell them.
     words[at0] += ((count0 - least - 1) >>> 31) << shift0
     words[at1] += ((count1 - least - 1) >>> 31) << shift1
     return least + 1 >= this.#threshold
   }
 
-  #fade(): void {
+  #halve(): void {
     const words = this.#words
     const now = this.#instant.now
-    const periods = Math.floor((now - this.#fadedAt[0]) / this.#fadeMs)
+    const periods = Math.floor((now - this.#halvedAt[0]) / this.#halveMs)
     if (periods < 0 || periods > 3) {
       // All has faded away, or nobody knows since when: the clock was turned back.
       words.fill(0)
-      this.#fadedAt[0] = now
+      this.#halvedAt[0] = now
       return
     }
-    this.#fadedAt[0] += periods * this.#fadeMs
+    this.#halvedAt[0] += periods * this.#halveMs
     for (let i = 0; i < periods; i++) {
-      for (let at = 0; at < words.length; at++) words[at] = (words[at] >>> 1) & HALVED
+      for (let at = 0; at < words.length; at++) words[at] = (words[at] >>> 1) & HALVE_MASK
     }
   }
 }

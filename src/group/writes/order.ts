@@ -3,38 +3,38 @@
 import type { Timers } from '../../bytes/clock.ts'
 import { keySlot } from '../../bytes/crc16.ts'
 
-interface Gate {
+interface SlotPause {
   readonly opened: Promise<void>
   readonly open: () => void
 }
 
 export class WriteOrder {
   /** By key: ends when the last of those that want it alone has had it. */
-  readonly #turns = new Map<string, Promise<void>>()
+  readonly #tails = new Map<string, Promise<void>>()
   /** By slot: what those wait for that want one of its keys and have no turn yet. */
-  readonly #gates = new Map<number, Gate>()
+  readonly #pauses = new Map<number, SlotPause>()
 
   /** The keys that somebody has or waits for, as latin1; not those behind a gate. */
   get names(): Iterable<string> {
-    return this.#turns.keys()
+    return this.#tails.keys()
   }
 
   /** Whether somebody has the key, which is given as latin1. */
-  has(name: string): boolean {
-    return this.#turns.has(name)
+  isLocked(name: string): boolean {
+    return this.#tails.has(name)
   }
 
   /** Whether somebody has one of these keys, or a gate is before it. */
   areBusy(writes: readonly { readonly key: Buffer }[]): boolean {
-    if (this.#turns.size === 0 && this.#gates.size === 0) return false
+    if (this.#tails.size === 0 && this.#pauses.size === 0) return false
     return writes.some(
-      ({ key }) => this.#turns.has(key.toString('latin1')) || this.#gateOf([key]) !== undefined,
+      ({ key }) => this.#tails.has(key.toString('latin1')) || this.#pauseOf([key]) !== undefined,
     )
   }
 
   /** Runs something while nobody else has one of these keys, in the order of the calls. */
   async exclusive<T>(keys: readonly Buffer[], run: () => Promise<T>): Promise<T> {
-    for (let gate = this.#gateOf(keys); gate !== undefined; gate = this.#gateOf(keys)) await gate.opened
+    for (let gate = this.#pauseOf(keys); gate !== undefined; gate = this.#pauseOf(keys)) await gate.opened
     const names = new Set(keys.map((key) => key.toString('latin1')))
     const before: Promise<void>[] = []
     let end = (): void => undefined
@@ -42,49 +42,49 @@ export class WriteOrder {
       end = resolve
     })
     for (const name of names) {
-      const last = this.#turns.get(name)
+      const last = this.#tails.get(name)
       if (last !== undefined) before.push(last)
-      this.#turns.set(name, turn)
+      this.#tails.set(name, turn)
     }
     try {
       // In any case later: nothing runs within the call.
       await (before.length > 0 ? Promise.all(before) : undefined)
       return await run()
     } finally {
-      for (const name of names) if (this.#turns.get(name) === turn) this.#turns.delete(name)
+      for (const name of names) if (this.#tails.get(name) === turn) this.#tails.delete(name)
       end()
     }
   }
 
   /** Lets nobody have a key of these slots who has no turn yet, until they are opened or so many ms are over. */
   pause(slots: readonly number[], ms: number, timers: Timers): void {
-    const shut = slots.filter((slot) => !this.#gates.has(slot)).map((slot) => [slot, newGate()] as const)
+    const shut = slots.filter((slot) => !this.#pauses.has(slot)).map((slot) => [slot, newPause()] as const)
     if (shut.length === 0) return
-    for (const [slot, gate] of shut) this.#gates.set(slot, gate)
+    for (const [slot, gate] of shut) this.#pauses.set(slot, gate)
     timers.after(ms, () =>
-      this.unpause(shut.filter(([slot, gate]) => this.#gates.get(slot) === gate).map(first)),
+      this.unpause(shut.filter(([slot, gate]) => this.#pauses.get(slot) === gate).map(first)),
     )
   }
 
   unpause(slots: readonly number[]): void {
-    for (const slot of this.#gates.size === 0 ? [] : slots) {
-      const gate = this.#gates.get(slot)
-      this.#gates.delete(slot)
+    for (const slot of this.#pauses.size === 0 ? [] : slots) {
+      const gate = this.#pauses.get(slot)
+      this.#pauses.delete(slot)
       gate?.open()
     }
   }
 
-  #gateOf(keys: readonly Buffer[]): Gate | undefined {
-    if (this.#gates.size === 0) return undefined
+  #pauseOf(keys: readonly Buffer[]): SlotPause | undefined {
+    if (this.#pauses.size === 0) return undefined
     for (const key of keys) {
-      const gate = this.#gates.get(keySlot(key, 0, key.length))
+      const gate = this.#pauses.get(keySlot(key, 0, key.length))
       if (gate !== undefined) return gate
     }
     return undefined
   }
 }
 
-function newGate(): Gate {
+function newPause(): SlotPause {
   let open = (): void => undefined
   const opened = new Promise<void>((resolve) => {
     open = resolve

@@ -30,23 +30,23 @@ export interface WriteQueueOptions {
   /** Told of one that is not tried again: the origin would never take it. */
   readonly drop: (write: Write, error: unknown) => void
   /** For how many ms the origin is to be left alone; 0: not at all. */
-  readonly restMs: () => number
+  readonly waitMs: () => number
   readonly now: () => number
   readonly timers: Timers
 }
 
 /** Writes at once. */
-const AT_ONCE = 8
+const MAX_CONCURRENT = 8
 /** Before a key is tried again, ms; twice as long each time. */
-const FIRST_PAUSE = 100
-const LONGEST_PAUSE = 30_000
-const MOST_DOUBLINGS = 9
+const FIRST_BACKOFF_MS = 100
+const MAX_BACKOFF_MS = 30_000
+const MAX_DOUBLINGS = 9
 
 interface Queued extends Write {
   /** When the oldest of the writes that it stands for came. */
   readonly since: number
   /** How often the origin has refused it, or one that it has replaced. */
-  readonly refusals: number
+  readonly failures: number
 }
 
 /** Keys are latin1 here. One may be written and wait at once: then what waits is newer. */
@@ -57,15 +57,15 @@ export class WriteQueue {
   readonly #waiting = new Map<string, Queued>()
   readonly #writing = new Map<string, Queued>()
   /** Refused a moment ago: they wait, then they are tried again. */
-  readonly #resting = new Map<string, Queued>()
-  readonly #rests = new Map<string, CancelTimer>()
+  readonly #backingOff = new Map<string, Queued>()
+  readonly #backoffTimers = new Map<string, CancelTimer>()
   /** Of what waits or rests. */
   #bytes = 0
-  #cancelRest: CancelTimer | undefined
-  #isHeld = false
+  #cancelWait: CancelTimer | undefined
+  #isPaused = false
   #isClosing = false
   #isPumpDue = false
-  #tellEmpty = (): void => undefined
+  #notifyEmpty = (): void => undefined
 
   constructor(options: WriteQueueOptions) {
     this.#options = options
@@ -75,20 +75,20 @@ export class WriteQueue {
   get size(): number {
     let both = 0
     for (const name of this.#writing.keys()) if (this.#next(name) !== undefined) both++
-    return this.#waiting.size + this.#resting.size + this.#writing.size - both
+    return this.#waiting.size + this.#backingOff.size + this.#writing.size - both
   }
 
   /** For how many ms the oldest of them has waited. */
   get lagMs(): number {
     let since = Number.POSITIVE_INFINITY
-    for (const writes of [this.#writing, this.#resting, this.#waiting])
+    for (const writes of [this.#writing, this.#backingOff, this.#waiting])
       for (const write of writes.values()) since = Math.min(since, write.since)
     return since === Number.POSITIVE_INFINITY ? 0 : Math.max(0, this.#options.now() - since)
   }
 
   /** Their names; one may come twice. */
   *names(): Iterable<string> {
-    for (const writes of [this.#writing, this.#resting, this.#waiting]) yield* writes.keys()
+    for (const writes of [this.#writing, this.#backingOff, this.#waiting]) yield* writes.keys()
   }
 
   /** Why these writes cannot be remembered, and none is; `undefined`: they are. */
@@ -102,16 +102,16 @@ export class WriteQueue {
       if (earlier === undefined) keys++
       bytes += bytesOf(write) - (earlier === undefined ? 0 : bytesOf(earlier))
     }
-    const isFull = keys > 0 && this.#waiting.size + this.#resting.size + keys > queue
+    const isFull = keys > 0 && this.#waiting.size + this.#backingOff.size + keys > queue
     if (isFull || (bytes > 0 && this.#bytes + bytes > queueBytes)) return 'too many writes wait for it'
     this.#bytes += bytes
     for (const write of writes) {
       const name = nameOf(write)
       const earlier = this.#next(name)
       if (earlier !== undefined) this.coalesced++
-      const rests = this.#resting.has(name)
-      const { since, refusals } = earlier ?? { since: now(), refusals: 0 }
-      ;(rests ? this.#resting : this.#waiting).set(name, queued(write, since, refusals))
+      const rests = this.#backingOff.has(name)
+      const { since, failures } = earlier ?? { since: now(), failures: 0 }
+      ;(rests ? this.#backingOff : this.#waiting).set(name, queued(write, since, failures))
     }
     this.#pumpSoon()
     return undefined
@@ -123,21 +123,22 @@ export class WriteQueue {
   }
 
   /** While held, nothing is begun. */
-  hold(isHeld: boolean): void {
-    this.#isHeld = isHeld
+  setPaused(isHeld: boolean): void {
+    this.#isPaused = isHeld
     this.#pump()
   }
 
   /** Others own these slots and write their keys: what is not written yet never is. Returns how many keys that concerns. */
-  forget(slots: ReadonlySet<number>): number {
+  drop(slots: ReadonlySet<number>): number {
     let forgotten = 0
     for (const name of new Set(this.names())) {
       const key = Buffer.from(name, 'latin1')
       if (!slots.has(keySlot(key, 0, key.length))) continue
       const next = this.#next(name)
       if (next !== undefined) this.#bytes -= bytesOf(next)
-      this.#rests.get(name)?.()
-      for (const map of [this.#waiting, this.#writing, this.#resting, this.#rests]) map.delete(name)
+      this.#backoffTimers.get(name)?.()
+      for (const map of [this.#waiting, this.#writing, this.#backingOff, this.#backoffTimers])
+        map.delete(name)
       forgotten++
     }
     this.#pump()
@@ -147,29 +148,29 @@ export class WriteQueue {
   /** Goes on for so many ms at most, takes nothing more, and then forgets what is left: so many keys. */
   async close(ms: number): Promise<number> {
     this.#isClosing = true
-    this.#cancelRest?.()
-    this.#cancelRest = undefined
-    for (const [name, write] of [...this.#resting]) this.#wake(name, queued(write, write.since, 0))
+    this.#cancelWait?.()
+    this.#cancelWait = undefined
+    for (const [name, write] of [...this.#backingOff]) this.#requeue(name, queued(write, write.since, 0))
     this.#pump()
-    if (this.size > 0 && ms > 0 && !this.#isHeld) {
+    if (this.size > 0 && ms > 0 && !this.#isPaused) {
       await new Promise<void>((resolve) => {
         const cancel = this.#options.timers.after(ms, resolve)
-        this.#tellEmpty = () => {
+        this.#notifyEmpty = () => {
           cancel()
           resolve()
         }
       })
     }
     const lost = this.size
-    for (const cancel of this.#rests.values()) cancel()
-    for (const map of [this.#waiting, this.#writing, this.#resting, this.#rests]) map.clear()
+    for (const cancel of this.#backoffTimers.values()) cancel()
+    for (const map of [this.#waiting, this.#writing, this.#backingOff, this.#backoffTimers]) map.clear()
     this.#bytes = 0
-    this.#tellEmpty()
+    this.#notifyEmpty()
     return lost
   }
 
   #next(name: string): Queued | undefined {
-    return this.#waiting.get(name) ?? this.#resting.get(name)
+    return this.#waiting.get(name) ?? this.#backingOff.get(name)
   }
 
   /** The origin's own code does not run within a command: it may send commands itself. */
@@ -183,42 +184,42 @@ export class WriteQueue {
   }
 
   #pump(): void {
-    if (this.#isHeld || this.#cancelRest !== undefined) return
+    if (this.#isPaused || this.#cancelWait !== undefined) return
     for (const [name, write] of this.#waiting) {
-      if (this.#writing.size >= AT_ONCE) return
+      if (this.#writing.size >= MAX_CONCURRENT) return
       // The one before it of the same key comes first.
       if (this.#writing.has(name)) continue
       // See `Writes.close`.
-      const ms = this.#isClosing ? 0 : this.#options.restMs()
+      const ms = this.#isClosing ? 0 : this.#options.waitMs()
       if (ms > 0) {
-        this.#rest(ms)
+        this.#waitForOrigin(ms)
         return
       }
       this.#waiting.delete(name)
       this.#bytes -= bytesOf(write)
       this.#writing.set(name, write)
       void this.#options.write(write).then((failure) => {
-        if (failure === undefined) this.#taken(name, write)
-        else this.#refused(name, write, failure)
+        if (failure === undefined) this.#succeeded(name, write)
+        else this.#failed(name, write, failure)
       })
     }
-    if (this.#isClosing && this.size === 0) this.#tellEmpty()
+    if (this.#isClosing && this.size === 0) this.#notifyEmpty()
   }
 
-  #rest(ms: number): void {
-    this.#cancelRest = this.#options.timers.after(ms, () => {
-      this.#cancelRest = undefined
+  #waitForOrigin(ms: number): void {
+    this.#cancelWait = this.#options.timers.after(ms, () => {
+      this.#cancelWait = undefined
       this.#pump()
     })
   }
 
-  #taken(name: string, write: Queued): void {
+  #succeeded(name: string, write: Queued): void {
     if (this.#writing.get(name) === write) this.#writing.delete(name)
     this.#pump()
   }
 
   /** It is tried again, unless that is of no use, or the one that takes its place is. */
-  #refused(name: string, write: Queued, { error }: Failure): void {
+  #failed(name: string, write: Queued, { error }: Failure): void {
     // It was forgotten meanwhile.
     if (this.#writing.get(name) !== write) return
     this.#writing.delete(name)
@@ -232,28 +233,28 @@ export class WriteQueue {
     if (later === undefined) this.#bytes += bytesOf(write)
     else this.coalesced++
     this.#waiting.delete(name)
-    const { since, refusals } = write
-    this.#resting.set(name, queued(later ?? write, since, refusals + 1))
-    const pause = Math.min(FIRST_PAUSE * 2 ** Math.min(refusals, MOST_DOUBLINGS), LONGEST_PAUSE)
+    const { since, failures } = write
+    this.#backingOff.set(name, queued(later ?? write, since, failures + 1))
+    const pause = Math.min(FIRST_BACKOFF_MS * 2 ** Math.min(failures, MAX_DOUBLINGS), MAX_BACKOFF_MS)
     const wake = (): void => {
-      this.#wake(name, this.#resting.get(name))
+      this.#requeue(name, this.#backingOff.get(name))
       this.#pump()
     }
-    this.#rests.set(name, this.#options.timers.after(pause, wake))
+    this.#backoffTimers.set(name, this.#options.timers.after(pause, wake))
     this.#pump()
   }
 
-  #wake(name: string, write: Queued | undefined): void {
-    this.#rests.get(name)?.()
-    this.#rests.delete(name)
-    this.#resting.delete(name)
+  #requeue(name: string, write: Queued | undefined): void {
+    this.#backoffTimers.get(name)?.()
+    this.#backoffTimers.delete(name)
+    this.#backingOff.delete(name)
     if (write !== undefined) this.#waiting.set(name, write)
   }
 }
 
 /** Spelt out, and without what else came with the write: an object that begins with a spread one is a dictionary. */
 function queued({ key, value, deadline }: Write, since: number, refusals: number): Queued {
-  return { key, value, deadline, since, refusals }
+  return { key, value, deadline, since, failures }
 }
 
 function nameOf({ key }: Write): string {

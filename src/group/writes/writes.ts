@@ -61,7 +61,7 @@ export interface WriteOutcome {
   readonly cause?: unknown
 }
 
-const NOTHING: readonly Write[] = []
+const NO_WRITES: readonly Write[] = []
 
 /** A class: a literal with a getter costs more than the rest of a write. */
 class WriteContext implements StoreContext {
@@ -81,13 +81,13 @@ class WriteContext implements StoreContext {
 }
 
 /** Behind: the origin is looked at again after so many ms when somebody else tries whether it is well. */
-const LOOK_AGAIN = 100
+const BREAKER_POLL_MS = 100
 
 /**
  * For so many ms at most, new writes of the keys of a slot wait for those before them to end, so that the slot can go.
  * Not again before the origin has taken something, if that was not enough.
  */
-const PAUSE_CHECK_MS = 2000
+const MAX_PAUSE_MS = 2000
 
 export class Writes {
   /** Writes that the origin has taken, tries that failed, and, behind, writes that it has refused for good. */
@@ -102,7 +102,7 @@ export class Writes {
   readonly #calls = new Set<LazyAbortSignal>()
   /** Keys, as latin1, that somebody has and that were said meanwhile to have changed at the source. */
   readonly #changed = new Set<string>()
-  #isPaused = true
+  #mayPause = true
   #isClosing = false
 
   constructor(options: WritesOptions) {
@@ -111,7 +111,7 @@ export class Writes {
     this.#queue = new WriteQueue({
       ...options,
       write: (write) => this.#write(write),
-      restMs: () => this.#restMs(),
+      waitMs: () => this.#waitMs(),
       drop: ({ key }, error) => {
         this.refused++
         options.failed?.(key, reasonOf(error))
@@ -143,7 +143,7 @@ export class Writes {
 
   /** Whether somebody has this key alone, or has to wait for it; it is given as latin1. */
   has(name: string): boolean {
-    return this.#order.has(name)
+    return this.#order.isLocked(name)
   }
 
   /** Whether somebody has one of these keys, or nobody may have it now. */
@@ -160,7 +160,7 @@ export class Writes {
   noteChange(key: Buffer): void {
     if (this.mode !== 'through') return
     const name = key.toString('latin1')
-    if (this.#order.has(name)) this.#changed.add(name)
+    if (this.#order.isLocked(name)) this.#changed.add(name)
   }
 
   /** Any key may have changed there. */
@@ -174,8 +174,8 @@ export class Writes {
    */
   async through<T>(writes: readonly Write[], conclude: (outcome: WriteOutcome) => T): Promise<T> {
     const refused = this.#refusalOf(writes)
-    if (refused !== undefined) return conclude({ taken: NOTHING, unsure: NOTHING, error: refused })
-    for (const { key } of this.#changed.size === 0 ? NOTHING : writes)
+    if (refused !== undefined) return conclude({ taken: NO_WRITES, unsure: NO_WRITES, error: refused })
+    for (const { key } of this.#changed.size === 0 ? NO_WRITES : writes)
       this.#changed.delete(key.toString('latin1'))
     if (writes.length === 1) {
       const failure = await this.#write(writes[0])
@@ -215,22 +215,22 @@ export class Writes {
 
   /** Somebody else is to own these slots as soon as their keys are written: new writes of these wait for that. */
   pauseWrites(slots: readonly number[]): void {
-    if (!this.#isPaused) return
-    this.#order.pause(slots, PAUSE_CHECK_MS, this.#options.timers)
+    if (!this.#mayPause) return
+    this.#order.pause(slots, MAX_PAUSE_MS, this.#options.timers)
     // An origin that is down must not keep clients waiting again and again.
-    this.#isPaused = false
+    this.#mayPause = false
   }
 
   /** Somebody else owns these slots. Returns how many keys will not be written that should have been. */
-  linkLost(slots: ReadonlySet<number>): number {
-    const forgotten = this.#queue.forget(slots)
+  slotsLost(slots: ReadonlySet<number>): number {
+    const forgotten = this.#queue.drop(slots)
     this.#order.unpause([...slots])
     return forgotten
   }
 
   /** While it is not certain that this node owns what it writes, nothing that waits is written. */
-  hold(isHeld: boolean): void {
-    this.#queue.hold(isHeld)
+  setPaused(isHeld: boolean): void {
+    this.#queue.setPaused(isHeld)
   }
 
   /**
@@ -248,7 +248,7 @@ export class Writes {
   #refusalOf(writes: readonly Write[]): string | undefined {
     const { origin } = this.#options
     for (const { key } of writes) {
-      if (!isUtf8(key)) return NOT_TEXT
+      if (!isUtf8(key)) return KEY_NOT_UTF8
       if (origin.knows?.(key.toString('utf8')) === false) return NO_SUCH_KEY
     }
     return undefined
@@ -291,7 +291,7 @@ export class Writes {
     try {
       await (isFree ? untilAborted(late, call) : governor.run(late, false, call, 'write'))
       this.written++
-      this.#isPaused = true
+      this.#mayPause = true
       return undefined
     } catch (error) {
       this.failures++
@@ -309,14 +309,14 @@ export class Writes {
     }
   }
 
-  #restMs(): number {
+  #waitMs(): number {
     const { governor } = this.#options
-    return governor?.isOpen === true ? Math.max(governor.openForMs, LOOK_AGAIN) : 0
+    return governor?.isOpen === true ? Math.max(governor.openForMs, BREAKER_POLL_MS) : 0
   }
 }
 
 /** An origin knows keys as text: what is none would be written under another one. */
-const NOT_TEXT = 'a key that is not UTF-8 cannot be written to the origin'
+const KEY_NOT_UTF8 = 'a key that is not UTF-8 cannot be written to the origin'
 const NO_SUCH_KEY = 'there are no such keys'
 
 function write(

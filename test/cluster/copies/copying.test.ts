@@ -35,7 +35,7 @@ test('a copy does not outlive the lifetime of the value, and of a stale one ther
   })
   const key = Buffer.from('Tom')
   const give = (): number | undefined =>
-    copying.give({ push: () => undefined }, group, key, 0, key.length)?.remainingMs
+    copying.grant({ push: () => undefined }, group, key, 0, key.length)?.remainingMs
   await group.fetch(key)
   expect(give()).toBe(600)
   clock.advance(900)

@@ -150,7 +150,7 @@ describe('Handover', () => {
     bench.handover.lost(ALL_SLOTS, 'one')
     await turns()
     expect(bench.group.store.size).toBe(1000)
-    bench.handover.gone('one')
+    bench.handover.peerGone('one')
     bench.node.advance(50)
     await bench.handover.drained
     expect(bench.group.store.size).toBe(0)
@@ -176,8 +176,8 @@ describe('Handover', () => {
     await bench.handover.drained
     expect(bench.group.store.size).toBe(0)
     const [stays, goes] = [bench.write('b'), bench.write('c')]
-    bench.handover.strayed(stays)
-    bench.handover.strayed(goes)
+    bench.handover.ranMisrouted(stays)
+    bench.handover.ranMisrouted(goes)
     bench.handover.regained([stays])
     await turns()
     expect(bench.group.store.size).toBe(2)
@@ -226,7 +226,7 @@ test('100,000 keys from one node to another', async () => {
   const to = new MovingNode('to', 1_700_000_012_345, chance, 1)
   const group = from.groups[0]
   for (let i = 0; i < 100_000; i++) group.write(Buffer.from(`key ${i}`), Buffer.from(`value ${i}`), 0)
-  to.takeover.gain(ALL_SLOTS, 'from')
+  to.takeover.gained(ALL_SLOTS, 'from')
   /** Each look at the clock takes this long, so that slices end by the amount of work and not by the machine's speed. */
   const LOOK_MICROS = 10
   let micros = 0

@@ -30,33 +30,33 @@ function value({ groups }: MovingNode): string | undefined {
 describe('Takeover', () => {
   test('asks the previous owner once, and until it is done only', () => {
     const { groups, takeover } = node()
-    const needed = () => takeover.needed(groups[0], slot, key, 0, key.length)
+    const needed = () => takeover.peerToAsk(groups[0], slot, key, 0, key.length)
     expect([takeover.active, needed()]).toEqual([false, undefined])
-    takeover.gain([slot], 'a')
-    expect([takeover.active, needed(), takeover.covers(slot), takeover.covers(slot + 1)]).toEqual([
+    takeover.gained([slot], 'a')
+    expect([takeover.active, needed(), takeover.isBusy(slot), takeover.isBusy(slot + 1)]).toEqual([
       true,
       'a',
       true,
       false,
     ])
-    takeover.settle(groups[0], key)
+    takeover.noteAbsent(groups[0], key)
     expect(needed()).toBe(undefined)
-    takeover.gain([slot], 'a')
+    takeover.gained([slot], 'a')
     expect(needed()).toBe('a')
     expect(takeover.done('b', [slot])).toBe('taken')
     expect(takeover.done('a', [slot + 1])).toBe('taken')
     expect(needed()).toBe('a')
     expect(takeover.done('a', [slot])).toBe('taken')
     expect([takeover.active, needed()]).toEqual([false, undefined])
-    takeover.gain([slot], 'a')
-    takeover.gone('a')
+    takeover.gained([slot], 'a')
+    takeover.peerGone('a')
     expect([takeover.active, groups[0].isWatched]).toEqual([false, false])
   })
 
   test('lets in what it lacks, from whom it gained the slot', () => {
     const taker = node()
     const [group] = taker.groups
-    taker.takeover.gain([slot], 'a')
+    taker.takeover.gained([slot], 'a')
     expect(taker.takeover.accept(group, key, dumpOf('x'), 'b')).toBe('refused')
     expect(taker.takeover.accept(group, key, Buffer.from('nonsense'), 'a')).toBe('refused')
     expect(taker.takeover.accept(group, key, dumpOf('x'), 'a')).toBe('stored')
@@ -75,7 +75,7 @@ describe('Takeover', () => {
     expect(taker.takeover.done('a', [slot])).toBe('later')
     taker.expecting = false
     expect(taker.takeover.acceptAll(taker.groups[0], entries, 'a')).toBe('refused')
-    taker.takeover.gain([slot], 'a')
+    taker.takeover.gained([slot], 'a')
     expect(taker.takeover.acceptAll(taker.groups[0], entries, 'a')).toBe('taken')
     expect(value(taker)).toBe('x')
   })
@@ -83,25 +83,25 @@ describe('Takeover', () => {
   test('a flush holds for what was gained before it, not for what is gained later', () => {
     const taker = node()
     const [group] = taker.groups
-    taker.takeover.gain([slot], 'a')
-    taker.takeover.gain([slot + 1], 'a')
+    taker.takeover.gained([slot], 'a')
+    taker.takeover.gained([slot + 1], 'a')
     group.clear()
     expect(taker.takeover.accept(group, key, dumpOf('x'), 'a')).toBe('kept')
-    expect(taker.takeover.needed(group, slot, key, 0, key.length)).toBe(undefined)
-    taker.takeover.gain([slot], 'a')
-    expect(taker.takeover.needed(group, slot, key, 0, key.length)).toBe('a')
+    expect(taker.takeover.peerToAsk(group, slot, key, 0, key.length)).toBe(undefined)
+    taker.takeover.gained([slot], 'a')
+    expect(taker.takeover.peerToAsk(group, slot, key, 0, key.length)).toBe('a')
     expect(taker.takeover.accept(group, key, dumpOf('x'), 'a')).toBe('stored')
   })
 
   test('lets nothing in any more when it could not remember what was written', () => {
     const taker = node(100)
     const [group] = taker.groups
-    taker.takeover.gain(ALL_SLOTS, 'a')
+    taker.takeover.gained(ALL_SLOTS, 'a')
     for (let i = 0; i < 100; i++) group.write(Buffer.from(`other ${i}`), key, 0)
-    expect(taker.takeover.needed(group, slot, key, 0, key.length)).toBe('a')
+    expect(taker.takeover.peerToAsk(group, slot, key, 0, key.length)).toBe('a')
     group.write(Buffer.from('one more'), key, 0)
     expect(taker.overflows).toEqual(['a'])
-    expect(taker.takeover.needed(group, slot, key, 0, key.length)).toBe(undefined)
+    expect(taker.takeover.peerToAsk(group, slot, key, 0, key.length)).toBe(undefined)
     expect(taker.takeover.accept(group, key, dumpOf('x'), 'a')).toBe('refused')
     expect(taker.takeover.active).toBe(true)
   })
@@ -112,12 +112,12 @@ describe('Takeover', () => {
     const [group] = taker.groups
     group.write(key, Buffer.from('old'), 0)
     group.write(Buffer.from('other'), Buffer.from('old'), 0)
-    taker.takeover.gain([slot], undefined)
+    taker.takeover.gained([slot], undefined)
     expect(taker.takeover.active).toBe(false)
     taker.takeover.lost([slot])
-    taker.takeover.gain([slot], undefined)
-    expect([taker.takeover.active, taker.takeover.covers(slot)]).toEqual([true, true])
-    expect(taker.takeover.needed(group, slot, key, 0, key.length)).toBe(undefined)
+    taker.takeover.gained([slot], undefined)
+    expect([taker.takeover.active, taker.takeover.isBusy(slot)]).toEqual([true, true])
+    expect(taker.takeover.peerToAsk(group, slot, key, 0, key.length)).toBe(undefined)
     expect(value(taker)).toBe(undefined)
     group.write(key, Buffer.from('new'), 0)
     while (chance.waiting > 0) await chance.next()
@@ -131,10 +131,10 @@ describe('Takeover', () => {
     const [group] = taker.groups
     for (let i = 0; i < 5000; i++) group.write(Buffer.from(`old ${i}`), key, 0)
     taker.takeover.lost(ALL_SLOTS)
-    taker.takeover.gain(ALL_SLOTS, undefined)
+    taker.takeover.gained(ALL_SLOTS, undefined)
     for (let i = 0; i < 60; i++) group.write(Buffer.from(`new ${i}`), key, 0)
     expect(group.store.size).toBe(60)
-    expect(taker.takeover.covers(slot)).toBe(false)
+    expect(taker.takeover.isBusy(slot)).toBe(false)
   })
 })
 

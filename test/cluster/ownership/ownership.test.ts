@@ -26,10 +26,10 @@ function expectOneOwner(cluster: Cluster): void {
 function expectAgreement(cluster: Cluster): void {
   const { running } = cluster
   for (const a of running) {
-    const { stamp, owners } = a.ownership
-    if (stamp === 0) continue
+    const { agreedEpoch, owners } = a.ownership
+    if (agreedEpoch === 0) continue
     for (const b of running) {
-      if (a === b || b.ownership.stamp !== stamp) continue
+      if (a === b || b.ownership.agreedEpoch !== agreedEpoch) continue
       for (let slot = 0; slot < SLOTS; slot++) {
         const owns = b.ownership.owners[slot] === SELF
         const sends = owners[slot] === cluster.numberOf(b.name)
@@ -46,7 +46,7 @@ function expectSettled(cluster: Cluster): void {
   if (running.every(({ leaving }) => leaving)) return
   for (const node of running) {
     expect(node.leaving).toBe(false)
-    expect(node.ownership.pending).toBe(false)
+    expect(node.ownership.isPending).toBe(false)
     expect(node.gaining.size).toBe(0)
     expect(node.ownership.epoch).toBe(running[0].ownership.epoch)
     const target = cluster.targetOf(node)
@@ -100,7 +100,7 @@ describe('messages that come too late', () => {
     readonly events: string[] = []
     readonly node = new Ownership({
       self: 'a',
-      born: 100,
+      firstSequence: 100,
       slots: 2,
       indexOf: () => 1,
       nameOf: () => 'b',
@@ -115,11 +115,11 @@ describe('messages that come too late', () => {
     target(name: 'a' | 'b'): void {
       const members = ['a', 'b']
       const target = new Uint16Array(2).fill(members.indexOf(name))
-      this.node.view({ epoch: this.#epoch++, members, target, leaving: [] })
+      this.node.setView({ epoch: this.#epoch++, members, target, leaving: [] })
     }
 
     answer(claim: OwnershipRequest | undefined, answer: Partial<OwnershipReply>): boolean {
-      return this.node.answered('b', claim!, { agreed: true, granted: [], given: [], held: [], ...answer })
+      return this.node.handleReply('b', claim!, { agreed: true, granted: [], given: [], held: [], ...answer })
     }
 
     /** Up to where the other is asked to give both slots up. */
@@ -135,21 +135,21 @@ describe('messages that come too late', () => {
   test('a correction counts for what was asked for before the request was sent', () => {
     const pair = new Pair()
     const { node } = pair
-    const { moment } = node
+    const { sequence } = node
     const claim = pair.take()
-    expect(node.expects(0, 'b')).toBe(true)
-    expect(node.corrected('b', 0, moment)).toBe(false)
-    expect(node.corrected('b', 0, node.moment)).toBe(true)
+    expect(node.expectsEntries(0, 'b')).toBe(true)
+    expect(node.handleCorrection('b', 0, sequence)).toBe(false)
+    expect(node.handleCorrection('b', 0, node.sequence)).toBe(true)
     expect(node.owners).toEqual(Uint16Array.of(SELF, 1))
     pair.answer(claim, { granted: [0, 1], given: [0, 1] })
     expect(pair.events).toEqual(['gained 0 from b', 'gained 1 from b'])
-    expect([node.pending, node.held]).toEqual([false, 2])
+    expect([node.isPending, node.slotCount]).toEqual([false, 2])
   })
 
   test('a correction that the answer does not confirm brought no entries', () => {
     const pair = new Pair()
     const claim = pair.take()
-    pair.node.corrected('b', 0, pair.node.moment)
+    pair.node.handleCorrection('b', 0, pair.node.sequence)
     pair.answer(claim, { granted: [0, 1] })
     expect(pair.events).toEqual(['gained 0 from b', 'gained 0,1 from undefined'])
   })
@@ -161,9 +161,9 @@ describe('messages that come too late', () => {
     pair.target('b')
     pair.target('a')
     expect(pair.answer(claim, { granted: [0, 1] })).toBe(false)
-    expect([pair.node.pending, pair.node.held]).toEqual([true, 0])
+    expect([pair.node.isPending, pair.node.slotCount]).toEqual([true, 0])
     expect(pair.answer(pair.node.request('b'), { granted: [0, 1] })).toBe(true)
-    expect([pair.node.pending, pair.node.held]).toEqual([false, 2])
+    expect([pair.node.isPending, pair.node.slotCount]).toEqual([false, 2])
   })
 
   test('a slot given after the target has changed is owned until it is claimed', () => {
@@ -171,33 +171,33 @@ describe('messages that come too late', () => {
     const claim = pair.take()
     pair.target('b')
     const ask = { id: 1, epoch: pair.node.epoch, ask: [0, 1], take: [] }
-    expect(pair.node.requested('b', ask)).toMatchObject({ granted: [], held: [] })
+    expect(pair.node.handleRequest('b', ask)).toMatchObject({ granted: [], held: [] })
     pair.answer(claim, { granted: [0, 1], given: [0, 1] })
-    expect(pair.node.requested('b', { ...ask, id: 2 })).toMatchObject({ granted: [], held: [0, 1] })
-    const taken = pair.node.requested('b', { ...ask, id: 3, ask: [], take: [0, 1] })
+    expect(pair.node.handleRequest('b', { ...ask, id: 2 })).toMatchObject({ granted: [], held: [0, 1] })
+    const taken = pair.node.handleRequest('b', { ...ask, id: 3, ask: [], take: [0, 1] })
     expect(taken).toMatchObject({ granted: [0, 1], given: [0, 1] })
     expect(pair.events).toEqual(['gained 0,1 from b', 'lost 0,1 to b'])
     // The same again, as if the answer had been lost; but not what was overtaken.
     const again = { ...ask, id: 4, ask: [], take: [0, 1] }
-    expect(pair.node.requested('b', again)).toMatchObject({ given: [0, 1] })
-    expect(pair.node.requested('b', { ...again, id: 3 })).toMatchObject({ granted: [] })
+    expect(pair.node.handleRequest('b', again)).toMatchObject({ given: [0, 1] })
+    expect(pair.node.handleRequest('b', { ...again, id: 3 })).toMatchObject({ granted: [] })
   })
 
   test('answers to claims from before it was deposed do not count', () => {
     const pair = new Pair()
     const claim = pair.take()
-    pair.node.deposed()
+    pair.node.declaredDead()
     expect(pair.answer(claim, { granted: [0, 1], given: [0, 1] })).toBe(false)
-    expect([pair.events, pair.node.held]).toEqual([[], 0])
+    expect([pair.events, pair.node.slotCount]).toEqual([[], 0])
   })
 
   test('a node that is deposed owns nothing, and alone it owns all', () => {
     const pair = new Pair()
-    pair.node.alone()
-    expect([pair.node.held, pair.node.pending]).toEqual([2, false])
+    pair.node.ownAll()
+    expect([pair.node.slotCount, pair.node.isPending]).toEqual([2, false])
     pair.target('a')
-    pair.node.deposed()
-    expect([pair.node.held, pair.node.pending]).toEqual([0, true])
+    pair.node.declaredDead()
+    expect([pair.node.slotCount, pair.node.isPending]).toEqual([0, true])
     expect(pair.events).toEqual(['gained 0,1 from undefined', 'lost 0,1 to undefined'])
   })
 })

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { nodeId } from '../../../src/cluster/member.ts'
-import { NOBODY } from '../../../src/cluster/ownership/ownership.ts'
+import { UNKNOWN_OWNER } from '../../../src/cluster/ownership/ownership.ts'
 import { type ClusterReport, type MemberState, rangesOf } from '../../../src/cluster/report.ts'
 import { Topology } from '../../../src/commands/cluster/topology.ts'
 import { ReplyWriter } from '../../../src/resp/reply.ts'
@@ -43,7 +43,7 @@ const HEALTH = {
   failures: 0,
 } as const
 
-const owners = Uint16Array.from([0, 0, 1, 2, 2, NOBODY, 1, 0])
+const owners = Uint16Array.from([0, 0, 1, 2, 2, UNKNOWN_OWNER, 1, 0])
 
 describe('ranges', () => {
   test('are as long as they can be, without slots of nobody', () => {
@@ -54,7 +54,7 @@ describe('ranges', () => {
       { first: 6, last: 6, owner: 1 },
       { first: 7, last: 7, owner: 0 },
     ])
-    expect(rangesOf(new Uint16Array(3).fill(NOBODY))).toEqual([])
+    expect(rangesOf(new Uint16Array(3).fill(UNKNOWN_OWNER))).toEqual([])
   })
 })
 

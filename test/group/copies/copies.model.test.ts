@@ -183,7 +183,7 @@ class World {
 
   cut(): void {
     this.#isCut = true
-    this.#holders.gone(this.#link)
+    this.#holders.connectionClosed(this.#link)
   }
 
   /** The holder notices that the link is cut, and makes another. */

@@ -88,11 +88,11 @@ describe('holders are told', () => {
   test('not when their connection is closed; they are allowed nothing more', () => {
     add('Tom', a)
     add('Tom', b)
-    holders.gone(a)
+    holders.connectionClosed(a)
     expect(add('Jack', a)).toBe(0)
     write('Tom')
     add('Sam', b)
-    holders.gone(b)
+    holders.connectionClosed(b)
     group.clear()
     expect(told).toEqual(['b scores Tom'])
   })
