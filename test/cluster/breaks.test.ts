@@ -4,8 +4,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Receiver } from '../../src/cluster/links/receiver.ts'
 import { ReplyFramer } from '../../src/resp/framer.ts'
-import { FakeSocket } from './fake.ts'
-import { get, Recorder, TestLink } from './peer.ts'
+import { FakeSocket } from './links/fake-socket.ts'
+import { get, Recorder, TestLink } from './links/scripted-peer.ts'
 
 /** What becomes of each request, by its key; written down once only. */
 type Outcomes = Map<string, string>

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { keySlot } from '../../src/bytes/crc16.ts'
 import { ValueType } from '../../src/store/record.ts'
 import { seededRandom } from '../support/random.ts'
-import { ALL_SLOTS, Chance, Client, MovingNode } from './movers.ts'
+import { ALL_SLOTS, Chance, Client, MovingNode } from './handover/simulated-handover.ts'
 
 const START = 1_700_000_000_000
 const GROUPS = 2

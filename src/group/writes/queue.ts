@@ -253,7 +253,7 @@ export class WriteQueue {
 }
 
 /** Spelt out, and without what else came with the write: an object that begins with a spread one is a dictionary. */
-function queued({ key, value, deadline }: Write, since: number, refusals: number): Queued {
+function queued({ key, value, deadline }: Write, since: number, failures: number): Queued {
   return { key, value, deadline, since, failures }
 }
 

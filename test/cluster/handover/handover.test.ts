@@ -6,7 +6,7 @@ import { Handover, type HandoverOptions } from '../../../src/cluster/handover/ha
 import type { TransferredEntry } from '../../../src/cluster/handover/takeover.ts'
 import type { Group } from '../../../src/group/group.ts'
 import { seededRandom } from '../../support/random.ts'
-import { ALL_SLOTS, Chance, MovingNode } from '../movers.ts'
+import { ALL_SLOTS, Chance, MovingNode } from './simulated-handover.ts'
 
 const turn = (): Promise<void> => new Promise(setImmediate)
 

@@ -7,7 +7,7 @@ import { NULL_REF } from '../../../src/store/arena.ts'
 import { dumpEntry } from '../../../src/store/dump.ts'
 import { ValueType } from '../../../src/store/record.ts'
 import { seededRandom } from '../../support/random.ts'
-import { ALL_SLOTS, Chance, MovingNode } from '../movers.ts'
+import { ALL_SLOTS, Chance, MovingNode } from './simulated-handover.ts'
 
 const key = Buffer.from('key')
 const slot = keySlot(key, 0, key.length)

@@ -10,7 +10,7 @@ import {
   proof,
   proofMatches,
 } from '../../../src/cluster/links/handshake.ts'
-import { get, PEER, Recorder, ScriptedPeer, SELF, TestLink, until } from '../peer.ts'
+import { get, PEER, Recorder, ScriptedPeer, SELF, TestLink, until } from './scripted-peer.ts'
 
 let peer: ScriptedPeer
 

@@ -4,7 +4,7 @@ import { ManualClock } from '../../../src/bytes/clock.ts'
 import type { Link } from '../../../src/cluster/links/link.ts'
 import { LinkPool } from '../../../src/cluster/links/link-pool.ts'
 import { SendBufferPool } from '../../../src/cluster/links/send-buffers.ts'
-import { contextBytes, get, Recorder, ScriptedPeer, SELF, until } from '../peer.ts'
+import { contextBytes, get, Recorder, ScriptedPeer, SELF, until } from './scripted-peer.ts'
 
 let peer: ScriptedPeer
 let pool: LinkPool

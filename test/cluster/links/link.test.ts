@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { LinkOptions } from '../../../src/cluster/links/link.ts'
-import { get, Recorder, ScriptedPeer, TestLink, until } from '../peer.ts'
+import { get, Recorder, ScriptedPeer, TestLink, until } from './scripted-peer.ts'
 
 let peer: ScriptedPeer
 const links: TestLink[] = []

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { ask, encodeRequest, NoReplyError, parseReplies } from '../../../src/cluster/links/request.ts'
-import { ScriptedPeer, TestLink, until } from '../peer.ts'
+import { ScriptedPeer, TestLink, until } from './scripted-peer.ts'
 
 let peer: ScriptedPeer
 let own: TestLink

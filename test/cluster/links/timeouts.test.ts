@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { FakeSocket } from '../fake.ts'
-import { get, Recorder, TestLink } from '../peer.ts'
+import { FakeSocket } from './fake-socket.ts'
+import { get, Recorder, TestLink } from './scripted-peer.ts'
 
 function begin(): { fake: FakeSocket; link: TestLink; recorder: Recorder } {
   const fake = new FakeSocket()

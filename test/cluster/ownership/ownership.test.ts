@@ -8,7 +8,7 @@ import {
   SELF,
 } from '../../../src/cluster/ownership/ownership.ts'
 import { seededRandom } from '../../support/random.ts'
-import { Cluster, SLOTS } from '../owners.ts'
+import { Cluster, SLOTS } from './simulated-cluster.ts'
 
 function holdersOf(cluster: Cluster, slot: number): string[] {
   return cluster.running.filter((node) => cluster.runs(node, slot)).map(({ name }) => name)

@@ -2,9 +2,9 @@
 
 import { EventEmitter } from 'node:events'
 import type { Socket } from 'node:net'
-import { answerHello, makeNonce } from '../../src/cluster/links/handshake.ts'
-import { encodeRequest } from '../../src/cluster/links/request.ts'
-import { PEER, SELF } from './peer.ts'
+import { answerHello, makeNonce } from '../../../src/cluster/links/handshake.ts'
+import { encodeRequest } from '../../../src/cluster/links/request.ts'
+import { PEER, SELF } from './scripted-peer.ts'
 
 export class FakeSocket extends EventEmitter {
   readonly written: Buffer[] = []

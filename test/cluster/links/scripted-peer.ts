@@ -2,16 +2,16 @@
 
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
-import { ManualClock } from '../../src/bytes/clock.ts'
-import { answerHello, type Identity, makeNonce } from '../../src/cluster/links/handshake.ts'
-import { Link, type LinkOptions, type LinkOwner } from '../../src/cluster/links/link.ts'
-import type { Receiver } from '../../src/cluster/links/receiver.ts'
-import { encodeRequest } from '../../src/cluster/links/request.ts'
-import { SendBufferPool } from '../../src/cluster/links/send-buffers.ts'
-import { Args } from '../../src/resp/args.ts'
-import { REQUEST, RequestDecoder } from '../../src/resp/decoder.ts'
-import { defaultLimits } from '../../src/resp/limits.ts'
-import { WAIT_MS } from '../support/budget.ts'
+import { ManualClock } from '../../../src/bytes/clock.ts'
+import { answerHello, type Identity, makeNonce } from '../../../src/cluster/links/handshake.ts'
+import { Link, type LinkOptions, type LinkOwner } from '../../../src/cluster/links/link.ts'
+import type { Receiver } from '../../../src/cluster/links/receiver.ts'
+import { encodeRequest } from '../../../src/cluster/links/request.ts'
+import { SendBufferPool } from '../../../src/cluster/links/send-buffers.ts'
+import { Args } from '../../../src/resp/args.ts'
+import { REQUEST, RequestDecoder } from '../../../src/resp/decoder.ts'
+import { defaultLimits } from '../../../src/resp/limits.ts'
+import { WAIT_MS } from '../../support/budget.ts'
 
 export const SELF: Identity = { name: 'self:1', runId: 'a'.repeat(40), secret: 'secret' }
 export const PEER: Identity = { name: 'peer:2', runId: 'b'.repeat(40), secret: 'secret' }

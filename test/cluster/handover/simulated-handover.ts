@@ -1,15 +1,15 @@
 // Two nodes between which slots move, a model of what both hold together, and messages whose order chance decides.
 
 import { expect } from 'vitest'
-import { ManualClock } from '../../src/bytes/clock.ts'
-import { keySlot, SLOT_COUNT } from '../../src/bytes/crc16.ts'
-import { Hasher } from '../../src/bytes/hash.ts'
-import { Instant } from '../../src/bytes/instant.ts'
-import { Handover } from '../../src/cluster/handover/handover.ts'
-import { Takeover, type TransferredEntry } from '../../src/cluster/handover/takeover.ts'
-import { Group } from '../../src/group/group.ts'
-import { NULL_REF } from '../../src/store/arena.ts'
-import type { Random } from '../support/random.ts'
+import { ManualClock } from '../../../src/bytes/clock.ts'
+import { keySlot, SLOT_COUNT } from '../../../src/bytes/crc16.ts'
+import { Hasher } from '../../../src/bytes/hash.ts'
+import { Instant } from '../../../src/bytes/instant.ts'
+import { Handover } from '../../../src/cluster/handover/handover.ts'
+import { Takeover, type TransferredEntry } from '../../../src/cluster/handover/takeover.ts'
+import { Group } from '../../../src/group/group.ts'
+import { NULL_REF } from '../../../src/store/arena.ts'
+import type { Random } from '../../support/random.ts'
 
 /** Work that waits for its turn: chance decides whose it is. */
 export class Chance {
