@@ -18,57 +18,57 @@ import { duration, fields, fraction, isObject, reader, show, size, whole, within
 export interface GroupConfig {
   /** The budget; by default `maxmemory`. */
   readonly maxBytes?: number | string
-  /** Lifetime of what is loaded, or set without one of its own; 0, the default: none. */
+  /** TTL of loaded values, and of writes that give none; 0, the default: no TTL. */
   readonly ttl?: number | string
-  /** The fraction of `ttl` by which lifetimes are shortened at random, so that they do not end together; 0.1. */
+  /** Random reduction of `ttl`, as a fraction of it, so that entries do not expire together; 0.1. */
   readonly jitter?: number
-  /** For how long the absence of a key is remembered; '5s'. */
+  /** Negative caching: how long a key that the origin does not have is cached as absent; 0: not; '5s'. */
   readonly negativeTtl?: number | string
-  /** A load that takes longer fails; 0: no limit; '10s'. */
+  /** Timeout of a load; 0: no limit; '10s'. */
   readonly originTimeout?: number | string
-  /** For how long after its lifetime a value is served while it is loaded anew in the background; 0, the default: not at all. */
+  /** How long after its expiry a value is served stale while it is reloaded in the background; 0, the default: not. */
   readonly staleWhileRevalidate?: number | string
-  /** For how long after its lifetime a value is served when loading it fails; 0, the default: not at all. */
+  /** How long after its expiry a value is served stale when the reload fails; 0, the default: not. */
   readonly staleIfError?: number | string
   /**
-   * How eagerly values are loaded anew before their lifetime ends: the β of XFetch, 1 to begin about as early as a
-   * load takes; 0, the default: not at all.
+   * Early refresh before expiry, the β of XFetch: with 1 a reload begins about one load time before the expiry, more is
+   * earlier; 0, the default: no early refresh.
    */
   readonly refreshAhead?: number
-  /** Most calls of the origin at once; 0: any number; 256. */
+  /** Concurrent calls of the origin at most; 0: no limit; 256. */
   readonly originConcurrency?: number
-  /** Most calls that wait for their turn, one more fails at once; 10000. */
+  /** Queue limit: calls that may wait for a free place; further ones are rejected at once; 10000. */
   readonly originQueue?: number
-  /** How often a load that failed is tried again; 0. */
+  /** Retries of a failed load; 0. */
   readonly originRetries?: number
-  /** How long before the first of these tries, at most; twice as long before each further one; '50ms'. */
+  /** Longest pause before the first retry; it doubles with each further one; '50ms'. */
   readonly originBackoff?: number | string
-  /** So many failures in a row, and the origin is left alone for a while; 0: it never is; 20. */
+  /** Circuit breaker: consecutive failures after which calls are rejected for a while; 0: no breaker; 20. */
   readonly breakAfter?: number
-  /** For how long at first, at most; twice as long each time that it is still down; '1s'. */
+  /** Longest first pause of the circuit breaker; it doubles each time the next call fails too; '1s'. */
   readonly breakFor?: number | string
-  /** Most keys of one call of an origin that loads many at once; 100. */
+  /** Keys in one batched load at most; 100. */
   readonly batchMax?: number
-  /** How long the first of them waits for others; 0, the default: for what else the same turn of the event loop brings. */
+  /** How long a batch collects keys before it is sent; 0, the default: until the end of the event loop's turn. */
   readonly batchWindow?: number | string
   /**
-   * What a client's write does besides changing the cache: nothing (`around`, the default), writes to the origin first
-   * (`through`) or later (`behind`); or there are no writes (`refuse`).
+   * What a client's write does: it changes the cache only (`around`, the default), is written to the origin first
+   * (`through`) or later (`behind`), or is refused (`refuse`).
    */
   readonly write?: WriteMode
-  /** Behind: most keys that wait to be written to the origin; 10000. */
+  /** Write-behind: keys that may wait to be written to the origin; 10000. */
   readonly writeQueue?: number
-  /** Loads what is not held: a function, an object with `load`, or an origin named by its kind. */
+  /** Loads missing keys: a function, an object with `load`, or an origin named by its kind. */
   readonly origin?: LoadFunction | Loader | OriginConfig
 }
 
-/** A policy whose budget may still have to come from `maxmemory`. */
+/** A group policy; without `maxBytes` the budget is `maxmemory`. */
 export type WrittenGroup = Omit<GroupPolicy, 'maxBytes'> & { readonly maxBytes: number | undefined }
 
-/** Everything about a group but what it is. */
+/** The policies of a group: all but its name, budget and origin. */
 export type Policies = Required<Omit<GroupPolicy, 'name' | 'maxBytes' | 'origin'>>
 
-/** What a group without a word on it does. */
+/** The defaults. */
 export const defaultPolicies: Policies = {
   ttlMs: 0,
   jitter: 0.1,

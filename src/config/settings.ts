@@ -61,7 +61,7 @@ export const settings = {
       { host: '::1', optional: true },
     ],
     argument: '<address...>',
-    summary: 'addresses to listen on; *: every one',
+    summary: 'addresses to listen on; *: all',
     write: (list) => list.map(({ host, optional }) => (optional ? `-${host}` : host)).join(' '),
   }),
   /** The password that clients give with AUTH; empty: none. */
@@ -81,37 +81,37 @@ export const settings = {
     summary: 'refuse to listen beyond this machine without a password',
     write: (on) => (on ? 'yes' : 'no'),
   }),
-  /** The budget of each group that names none, in bytes. */
+  /** The byte budget of each group without `maxBytes`. */
   maxmemory: setting({
     reads: size('1kb'),
     fallback: Math.floor(machineMemory / 4),
     argument: '<size>',
-    summary: 'budget of each group that names none, such as 1gb',
+    summary: 'byte budget of each group without maxBytes, such as 1gb',
     fallbackText: "a quarter of the machine's memory",
     write: formatSize,
   }),
-  /** How long a stopping node waits for replies under way, in ms. */
+  /** How long a shutdown waits for pending replies, ms. */
   shutdownTimeout: setting({
     reads: duration(0, 'timed'),
     fallback: 10_000,
     argument: '<duration>',
-    summary: 'how long a stopping node waits for replies under way',
+    summary: 'how long a shutdown waits for pending replies',
     write: formatDuration,
   }),
-  /** How much is logged, in Redis's words. */
+  /** The log level, by Redis's names. */
   loglevel: setting({
     reads: oneOf('debug', 'verbose', 'notice', 'warning', 'nothing'),
     fallback: 'notice',
     argument: '<level>',
-    summary: 'debug, verbose, notice, warning or nothing',
+    summary: 'log level: debug, verbose, notice, warning or nothing',
     write: asText,
   }),
-  /** Most connections at one time. */
+  /** Maximum number of client connections. */
   maxclients: setting({
     reads: whole(1),
     fallback: 10_000,
     argument: '<number>',
-    summary: 'most connections at one time',
+    summary: 'maximum number of client connections',
     write: asText,
   }),
   /** Connections idle for longer are closed; ms, 0: never. */
@@ -119,63 +119,63 @@ export const settings = {
     reads: seconds,
     fallback: 0,
     argument: '<duration>',
-    summary: 'close connections idle for longer; 0: never',
+    summary: 'close connections that are idle for longer; 0: never',
     write: asSeconds,
   }),
-  /** Time between probes of an idle connection; ms, 0: none. */
+  /** Interval of TCP keepalive probes; ms, 0: none. */
   tcpKeepalive: setting({
     reads: seconds,
     fallback: 300_000,
     argument: '<duration>',
-    summary: 'time between probes of an idle connection; 0: none',
+    summary: 'interval of TCP keepalive probes; 0: none',
     write: asSeconds,
   }),
-  /** Connections that may wait to be accepted. */
+  /** Length of the queue of connections to accept (listen(2): backlog). */
   tcpBacklog: setting({
     reads: whole(1, 65_535),
     fallback: 511,
     argument: '<number>',
-    summary: 'connections that may wait to be accepted',
+    summary: 'length of the queue of connections to accept',
     write: asText,
   }),
-  /** Most bytes of one argument. */
+  /** Maximum bytes of one command argument. */
   protoMaxBulkLen: setting({
     reads: size('1mb', '1gb'),
     fallback: 512 * 2 ** 20,
     argument: '<size>',
-    summary: 'longest argument of a command',
+    summary: 'maximum size of one command argument',
     write: formatSize,
   }),
-  /** Most bytes of a request that has not arrived whole. */
+  /** Maximum bytes buffered of an incomplete request. */
   clientQueryBufferLimit: setting({
     reads: size('1mb'),
     fallback: 2 ** 30,
     argument: '<size>',
-    summary: 'most bytes held of a request that has not arrived whole',
+    summary: 'maximum bytes buffered of an incomplete request',
     write: formatSize,
   }),
-  /** How much output may wait for a client that does not read, as Redis writes it. */
+  /** Unread output after which a client is disconnected, in Redis's notation. */
   clientOutputBufferLimit: setting<OutputLimits, string>({
     reads: reader("limits as Redis writes them, such as 'normal 256mb 64mb 60'", readOutputLimits),
     fallback: DEFAULT_OUTPUT_LIMITS,
     argument: '<limits>',
-    summary: 'output that closes a client: class, hard, soft, seconds',
+    summary: 'unread output after which a client is disconnected: class, hard limit, soft limit, seconds',
     write: writeOutputLimits,
   }),
-  /** Commands that ran longer enter the slow log; microseconds, 0: all, -1: none. */
+  /** Commands that take longer are recorded in SLOWLOG; microseconds, 0: all, -1: none. */
   slowlogLogSlowerThan: setting({
     reads: microseconds,
     fallback: 10_000,
     argument: '<duration>',
-    summary: 'commands that ran longer enter the slow log; -1: none',
+    summary: 'commands that take longer are recorded in SLOWLOG; -1: none',
     write: (micros) => (micros > 0 ? formatDuration(micros / 1000) : String(micros)),
   }),
-  /** Most entries of the slow log. */
+  /** Maximum number of SLOWLOG entries. */
   slowlogMaxLen: setting({
     reads: whole(0),
     fallback: 128,
     argument: '<number>',
-    summary: 'most entries of the slow log',
+    summary: 'maximum number of SLOWLOG entries',
     write: asText,
   }),
   /** Events that took at least this long are sampled by LATENCY; ms, 0: none. */
@@ -183,15 +183,15 @@ export const settings = {
     reads: duration(0),
     fallback: 0,
     argument: '<duration>',
-    summary: 'events that took as long are kept by LATENCY; 0: none',
+    summary: 'events that take at least as long are sampled by LATENCY; 0: none',
     write: asSeconds,
   }),
-  /** How many times a second expired entries are looked for. */
+  /** Runs of the active expiry cycle per second. */
   hz: setting({
     reads: whole(1, 500),
     fallback: 10,
     argument: '<number>',
-    summary: 'how many times a second expired entries are looked for',
+    summary: 'runs of the active expiry cycle per second',
     write: asText,
   }),
 }
