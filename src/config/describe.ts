@@ -22,18 +22,18 @@ import {
   settings,
 } from './settings.ts'
 
-/** `64mb, origin demo within 10s, absent keys kept for 5s`: what a group has and does. */
+/** `64mb, origin demo with timeout 10s, negative caching for 5s`: a group's budget, TTL and origin. */
 export function groupText(group: GroupPolicy): string {
   const { ttlMs, jitter, origin, negativeTtlMs, originTimeoutMs } = group
-  const spread = jitter === 0 ? '' : ` less up to ${Number((jitter * 100).toFixed(2))}%`
+  const spread = jitter === 0 ? '' : ` with ${Number((jitter * 100).toFixed(2))}% jitter`
   const parts = [formatSize(group.maxBytes)]
   if (ttlMs > 0) parts.push(`ttl ${formatDuration(ttlMs)}${spread}`)
   if (origin === undefined) return [...parts, 'no origin'].join(', ')
-  const limit = originTimeoutMs === 0 ? 'any time' : formatDuration(originTimeoutMs)
-  const tells = origin.listen === undefined ? '' : ', which tells of changes'
-  parts.push(`origin ${origin.kind} within ${limit}${tells}`)
+  const limit = originTimeoutMs === 0 ? 'without timeout' : `with timeout ${formatDuration(originTimeoutMs)}`
+  const tells = origin.listen === undefined ? '' : ', with change notifications'
+  parts.push(`origin ${origin.kind} ${limit}${tells}`)
   parts.push(
-    negativeTtlMs === 0 ? 'absent keys not kept' : `absent keys kept for ${formatDuration(negativeTtlMs)}`,
+    negativeTtlMs === 0 ? 'no negative caching' : `negative caching for ${formatDuration(negativeTtlMs)}`,
   )
   return parts.join(', ')
 }
@@ -76,7 +76,7 @@ export function policyFields(policies: Policies): readonly (readonly [keyof Grou
 
 /** `10.0.0.1:7000, with a secret, members from etcd at http://10.0.0.9:2379`: what a node is in its cluster. */
 export function clusterText({ announce: { host, port }, membership, secret }: ClusterConfig): string {
-  const name = port === 0 ? `${host} on the port that it gets` : addressName(host, port)
+  const name = port === 0 ? `${host} on any free port` : addressName(host, port)
   return [name, secret === '' ? 'without a secret' : 'with a secret', membershipText(membership)].join(', ')
 }
 

@@ -190,11 +190,11 @@ describe.concurrent('erinys check', () => {
     expect(stdout).toContain(`Valid: ${config}\n`)
     expect(stdout).toContain('Listens on 127.0.0.1:7001, [::1]:7001 (if it is there), with a password.')
     expect(stdout).toContain(
-      '0  scores  64mb, ttl 5m less up to 10%, origin function within 10s, absent keys kept for 5s\n',
+      '0  scores  64mb, ttl 5m with 10% jitter, origin function with timeout 10s, negative caching for 5s\n',
     )
     expect(stdout).toContain('1  cache   1gb, no origin\n')
     expect(stdout).toContain(
-      '  2  users   1mb, ttl 1m less up to 10%, origin sql within 10s, which tells of changes, absent keys kept for 5s\n' +
+      '  2  users   1mb, ttl 1m with 10% jitter, origin sql with timeout 10s, with change notifications, negative caching for 5s\n' +
         '             staleIfError 1h, write refuse\n',
     )
     expect(stdout).not.toContain('hush')
@@ -245,7 +245,7 @@ describe.concurrent('a node', () => {
     expect(lines[0]).toMatchObject({ level: 'info', pid: node.child.pid })
     expect(lines.map(({ msg }) => msg)).toEqual([
       `erinys ${manifest.version} on Node.js ${process.version}, no configuration file, defaults`,
-      'group scores: 64mb, origin demo within 10s, absent keys kept for 5s',
+      'group scores: 64mb, origin demo with timeout 10s, negative caching for 5s',
       expect.stringMatching(/^group cache: [\d.]+[kmgt]b, no origin$/),
       expect.stringMatching(
         /^budget of a group without maxBytes: [\d.]+[kmgt]b \(a quarter of the machine's memory\)$/,

@@ -491,7 +491,7 @@ describe('erinys check', () => {
     const etcd = { endpoints: 'a:1', username: 'erinys', password: 'hush' }
     const text = described({ config: { port: 0, cluster: { etcd } } })
     expect(text).toContain(
-      'Cluster: 127.0.0.1 on the port that it gets, without a secret, members from etcd at http://a:1.\n',
+      'Cluster: 127.0.0.1 on any free port, without a secret, members from etcd at http://a:1.\n',
     )
     expect(text).toMatch(/^ {2}etcd-password +set, not shown/m)
     expect(text).toMatch(/^ {2}etcd-prefix +\/erinys$/m)

@@ -201,7 +201,7 @@ describe('in words', () => {
     } as const
     const [group] = resolveConfig({ groups: { users: { maxBytes: '1gb', origin, ...policies } } }).groups
     expect(groupText(group)).toBe(
-      '1gb, ttl 5m less up to 10%, origin sql within 10s, which tells of changes, absent keys kept for 5s',
+      '1gb, ttl 5m with 10% jitter, origin sql with timeout 10s, with change notifications, negative caching for 5s',
     )
     expect(nonDefaultText(group)).toBe(
       'staleWhileRevalidate 30s, staleIfError 1h, refreshAhead 1, originConcurrency 0, originQueue 50, ' +

@@ -33,7 +33,7 @@ export interface SqliteEngine {
  * `busy`: another connection holds a lock; `value`: a constraint, type or length refuses a value; `sql`: SQLITE_ERROR,
  * which is syntax, an unknown name, or a function that refuses its argument; `other`: the file, the system.
  */
-export type SqliteFault = 'busy' | 'value' | 'sql' | 'other'
+type SqliteFault = 'busy' | 'value' | 'sql' | 'other'
 
 /** Primary result codes (https://sqlite.org/rescode.html). */
 const FAULTS: Readonly<Record<string, SqliteFault>> = {
