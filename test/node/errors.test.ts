@@ -85,7 +85,7 @@ test('no cause where the origin did not throw', async () => {
   const broken = await start({ origin: fail, breakAfter: 1, breakFor: '1h' })
   await errorOf(broken.get('scores', 'Tom'))
   const refused = await errorOf(broken.get('scores', 'Tom'))
-  expect(refused.message).toMatch(/^scores: is not asked for \d+ ms/)
+  expect(refused.message).toMatch(/^scores: circuit breaker open for \d+ ms/)
   expect(refused.cause).toBeUndefined()
 
   const odd = await start({ origin: () => 1 as never })
