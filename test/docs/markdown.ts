@@ -28,7 +28,8 @@ export interface Block {
   readonly text: string
 }
 
-const KINDS = 'example|output|client|check|session|shell|postgres|cluster config|picture|not run'
+const KINDS =
+  'example|output|client|check|session|shell|postgres|cluster config|picture|new file|change|not run'
 const BLOCK = new RegExp(`<!-- (${KINDS})(?:: |, | )?([^\\n]*?) ?-->\\n\`\`\`\\w+\\n(.*?)\`\`\``, 'gs')
 
 export function blocksOf({ path, text }: Page): readonly Block[] {

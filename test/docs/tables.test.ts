@@ -57,13 +57,12 @@ describe('the policies of a group', () => {
 })
 
 describe('the fields of origins', () => {
-  const source = readFileSync(join(project, 'src', 'config', 'origins.ts'), 'utf8')
-
   test.each([
     ['sql', 'SqlOriginConfig'],
     ['http', 'HttpOriginConfig'],
     ['redis', 'RedisOriginConfig'],
   ])('of kind %s are all described', (kind, name) => {
+    const source = readFileSync(join(project, 'src', 'config', 'origins', `${kind}.ts`), 'utf8')
     const [written] = source.split(`export interface ${name} {`)[1].split('\n}')
     const known = [...written.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, field]) => field)
     const shown = [...pageOf(`docs/origins/${kind}.md`).text.matchAll(/^\| `(\w+)` \|/gm)]
