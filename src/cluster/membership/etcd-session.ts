@@ -34,7 +34,8 @@ export class EtcdSession {
   /** @throws Error if etcd3, an optional dependency, is not installed */
   static async open(options: SessionOptions): Promise<EtcdSession> {
     const { Etcd3 } = await import('etcd3').catch((error) => {
-      throw new Error(`membership in etcd needs the package etcd3 (npm install etcd3): ${error.message}`)
+      const message = `membership in etcd needs the package etcd3 (npm install etcd3): ${error.message}`
+      throw Object.assign(new Error(message), { code: error.code })
     })
     const { endpoint, callTimeout, config } = options
     const { username, password = '' } = config
