@@ -97,7 +97,7 @@ export class Admission {
     return EXPIRES | FRESHNESS
   }
 
-  /** Removes the entry that the loaded value replaces; holders of hot copies are notified. */
+  /** Removes the entry that the loaded value replaces; nodes with hot copies of it are notified. */
   #removeOld(key: Buffer): void {
     const { store } = this.#group
     const ref = store.peek(key, 0, key.length)

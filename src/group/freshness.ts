@@ -95,8 +95,8 @@ export class Freshness {
     longest: number,
   ): Buffer | undefined {
     const { staleWhileRevalidateMs, staleIfErrorMs } = this.#policy
-    const most = Math.max(0, Math.min(MAX_WINDOW_MS, Math.floor(longest - lifetime)))
-    const within = (window: number): number => Math.min(Math.ceil(window), most)
+    const max = Math.max(0, Math.min(MAX_WINDOW_MS, Math.floor(longest - lifetime)))
+    const within = (window: number): number => Math.min(Math.ceil(window), max)
     const validator = validatorOf(facts)
     windows.refreshAhead = Math.min(Math.ceil(this.#cost(ms) * AHEAD_FACTOR), MAX_WINDOW_MS)
     windows.staleWhileRevalidate = within(facts?.staleWhileRevalidate ?? staleWhileRevalidateMs)

@@ -245,8 +245,8 @@ export class Group {
     this.#scratch ??= new Group({ ...policy, origin: undefined, writes: undefined }, this.#environment)
     const scratch = this.#scratch
     // One key has the room that it has in the group, so that an entry too large gets the same error.
-    const most = this.store.maxBytes * (keys === 1 ? 1 : keys + 1)
-    if (scratch.maxBytes !== most) scratch.maxBytes = most
+    const maxBytes = this.store.maxBytes * (keys === 1 ? 1 : keys + 1)
+    if (scratch.maxBytes !== maxBytes) scratch.maxBytes = maxBytes
     // Dry runs remove their keys: clearing the store would cost a hundred times as much.
     if (scratch.store.size > 0) scratch.clear()
     scratch.store.validity.tagEpochs.advanceTo(this.store.validity.tagEpochs)
@@ -367,9 +367,9 @@ export class Group {
     if (ref === NULL_REF) return false
     const { records } = this.store
     const { ms } = this.#environment.instant
-    const held = records.type(ref) !== ValueType.ABSENT && !records.isStale(ref, ms)
+    const hadValue = records.type(ref) !== ValueType.ABSENT && !records.isStale(ref, ms)
     this.store.remove(ref)
-    return held
+    return hadValue
   }
 
   /**

@@ -15,13 +15,13 @@ const MAX_SHOWN = 60
 export function readResult(
   result: OriginResult,
   key: string,
-  held?: { readonly value: Buffer; readonly validator: string },
+  cached?: { readonly value: Buffer; readonly validator: string },
 ): ReadResult {
   if (!(result instanceof Loaded)) return { value: toBuffer(result, key), facts: undefined }
-  if (result.unchanged && held !== undefined)
+  if (result.unchanged && cached !== undefined)
     return {
-      value: held.value,
-      facts: { ...result.facts, validator: result.facts.validator ?? held.validator },
+      value: cached.value,
+      facts: { ...result.facts, validator: result.facts.validator ?? cached.validator },
     }
   if (result.unchanged)
     throw new TypeError(`the origin returned unchanged() for ${showKey(key)}, which has no cached version`)
@@ -77,6 +77,6 @@ function textOf(error: unknown): string {
   try {
     return String(error instanceof Error ? error.message || error.name : error)
   } catch {
-    return 'failed with an error that has no text'
+    return 'failed with an error without a message'
   }
 }

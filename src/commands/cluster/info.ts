@@ -128,7 +128,7 @@ function peerFields({ member, state, health, peer }: MemberReport, slots: number
 
 function copyFields(cluster: Cluster, group: Group): Record<string, unknown> {
   const { copies } = group
-  const holders = cluster.copies.directoryOf(group)
+  const directory = cluster.copies.directoryOf(group)
   return {
     name: group.name,
     hits: copies?.hits,
@@ -136,9 +136,9 @@ function copyFields(cluster: Cluster, group: Group): Record<string, unknown> {
     invalidations: copies?.invalidations,
     entries: copies?.entries,
     bytes: copies?.bytes,
-    held_keys: holders?.size,
-    allowed: holders?.registered,
-    told: holders?.notified,
+    held_keys: directory?.size,
+    allowed: directory?.registered,
+    told: directory?.notified,
   }
 }
 

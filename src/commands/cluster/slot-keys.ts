@@ -30,17 +30,17 @@ export function countKeysInSlot(c: Context): void {
 
 export function listKeysInSlot(c: Context): void {
   const slot = integerAt(c, 2)
-  const most = slot === undefined ? undefined : integerAt(c, 3)
-  if (slot === undefined || most === undefined) return
-  if (slot < 0 || slot >= SLOT_COUNT || most < 0) {
+  const limit = slot === undefined ? undefined : integerAt(c, 3)
+  if (slot === undefined || limit === undefined) return
+  if (slot < 0 || slot >= SLOT_COUNT || limit < 0) {
     c.reply.error('ERR Invalid slot or number of keys')
     return
   }
   const keys: Buffer[] = []
   walk(c, {
     visit(store, ref) {
-      if (keys.length < most && slotOf(store, ref) === slot) keys.push(store.copyKey(ref))
-      return keys.length < most
+      if (keys.length < limit && slotOf(store, ref) === slot) keys.push(store.copyKey(ref))
+      return keys.length < limit
     },
     answer() {
       c.reply.array(keys.length)

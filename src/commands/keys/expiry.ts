@@ -71,7 +71,7 @@ const WRITING: readonly Writing[] = [
   },
 ]
 
-const SPAN = {
+const DURATION = {
   tips: ['nondeterministic_output'],
   history: [['2.8.0', 'Added the -2 reply.']],
 } as const
@@ -83,7 +83,7 @@ const READING: readonly Reading[] = [
     since: '1.0.0',
     unit: SECOND,
     isMoment: false,
-    more: SPAN,
+    more: DURATION,
   },
   {
     name: 'pttl',
@@ -91,7 +91,7 @@ const READING: readonly Reading[] = [
     since: '2.6.0',
     unit: 1,
     isMoment: false,
-    more: SPAN,
+    more: DURATION,
   },
   {
     name: 'expiretime',
@@ -241,8 +241,8 @@ function readConditions(c: Context): number {
 /** The Unix time that argument 2 means; `undefined` after an error reply. */
 function readDeadline(c: Context, unit: number, base: number): Milliseconds | undefined {
   const { buf, start, end } = c.args
-  const span = parseInteger(buf, start[2], end[2]) * unit
-  if (Number.isSafeInteger(span) && Number.isSafeInteger(span + base)) return span + base
+  const duration = parseInteger(buf, start[2], end[2]) * unit
+  if (Number.isSafeInteger(duration) && Number.isSafeInteger(duration + base)) return duration + base
   const exact = parseInt64(buf, start[2], end[2])
   if (exact === null) {
     c.reply.error(NOT_AN_INTEGER)

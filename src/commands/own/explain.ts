@@ -43,7 +43,7 @@ const FIELDS: Fields<Reading> = {
     if (c.store.records.type(ref) === ValueType.ABSENT) return 'absent'
     return c.store.records.isStale(ref, c.instant.ms) ? 'stale' : 'fresh'
   },
-  /** As TYPE tells it. */
+  /** As in the reply of TYPE. */
   type: ({ c, ref }) => (ref === NULL_REF ? 'none' : typeName(c.store.records.type(ref))),
   /** Milliseconds since the entry was loaded; null: it was not loaded. */
   'age-ms': ({ c, ref }) => {
@@ -119,15 +119,15 @@ function explainThere(c: Context, cluster: Cluster, owner: string): void {
   const source = cluster.redirects ? 'moved' : isCopied ? 'copy' : 'peer'
   const { protocol } = client
   const complete = deferReply(client)
-  const answer = (told: ReadonlyMap<string, FieldValue>): void => {
+  const answer = (fields: ReadonlyMap<string, FieldValue>): void => {
     const known = new Map<string, FieldValue>([
-      ...told,
+      ...fields,
       ...Object.entries({
         group: group.name,
         slot,
         owner,
         source,
-        'owner-source': told.get('source') ?? null,
+        'owner-source': fields.get('source') ?? null,
       }),
     ])
     reply.protocol = protocol
@@ -139,7 +139,7 @@ function explainThere(c: Context, cluster: Cluster, owner: string): void {
     complete(reply.take())
   }
   cluster.askPeer(owner, group, ['PEER', 'EXPLAIN', args.copy(1)]).then(
-    (told) => answer(fieldsOf(told)),
+    (fields) => answer(fieldsOf(fields)),
     // The owner cannot be reached: nothing is known.
     () => answer(new Map()),
   )

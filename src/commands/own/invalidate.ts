@@ -39,10 +39,10 @@ function invalidate(c: Context): void {
     else reply.ok()
     return
   }
-  let held = 0
-  for (let i = firstKey(args); i < args.count; i++) if (group.invalidate(args.copy(i))) held++
+  let invalidated = 0
+  for (let i = firstKey(args); i < args.count; i++) if (group.invalidate(args.copy(i))) invalidated++
   if (isCutOff) reply.error(CUT_OFF)
-  else reply.integer(held)
+  else reply.integer(invalidated)
 }
 
 export const invalidateCommands: readonly CommandSpec[] = [

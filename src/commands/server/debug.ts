@@ -26,7 +26,7 @@ interface DebugCommand {
   readonly syntax: string
   readonly help: readonly string[]
   /** Counts DEBUG and the subcommand's name. */
-  readonly count: readonly [least: number, most: number]
+  readonly count: readonly [min: number, max: number]
   run(c: Context): void
 }
 

@@ -37,8 +37,8 @@ export function graph(event: string, { samples, max }: LatencySeries, now: numbe
   const high = Math.max(...values)
   const low = Math.min(...values)
   const heading = `${event} - high ${high} ms, low ${low} ms (all time high ${max} ms)`
-  const span = Math.max(1, high - low)
-  const steps = values.map((ms) => 1 + Math.round(((ms - low) / span) * (ROWS * STEPS.length - 1)))
+  const range = Math.max(1, high - low)
+  const steps = values.map((ms) => 1 + Math.round(((ms - low) / range) * (ROWS * STEPS.length - 1)))
   const rows = Array.from({ length: ROWS }, (_, row) => {
     const below = (ROWS - 1 - row) * STEPS.length
     return steps.map((height) => column(height - below)).join('')

@@ -41,7 +41,7 @@ export function unknownCommand(args: Args): string {
   return `ERR unknown command '${printable(args, 0, MAX_SHOWN)}', with args beginning with: ${beginning}`
 }
 
-/** The first `most` bytes of an argument, on one line. */
-export function printable(args: Args, i: number, most: number): string {
-  return args.latin1(i, most).replace(/[\r\n]/g, ' ')
+/** The first `maxBytes` bytes of an argument, on one line. */
+export function printable(args: Args, i: number, maxBytes: number): string {
+  return args.latin1(i, maxBytes).replace(/[\r\n]/g, ' ')
 }

@@ -1,4 +1,4 @@
-// The commands of one connection that wait for loads, and the keys they keep later commands from.
+// The commands of one connection that wait for loads, and later commands that wait for them.
 
 /** A command that waits for its loads. */
 export interface PendingCommand {
@@ -9,17 +9,17 @@ export interface PendingCommand {
   readonly bytes: number
 }
 
-/** How many held commands have a key, and how many of these write it. */
+/** How many pending commands use a key, and how many of them write it. */
 interface KeyUse {
   commands: number
   writes: number
 }
 
-/** A command that has to wait for another one, and lets those behind it go on meanwhile. */
+/** A command that waits for an earlier one with the same key; later commands may run meanwhile. */
 export interface QueuedCommand {
   readonly keys: readonly string[]
   readonly bytes: number
-  /** As in `HeldCommands.blocks`. */
+  /** `conflictsWithReads` of `PendingCommands.blocks`. */
   readonly conflictsWithReads: boolean
   readonly run: () => void
 }
@@ -30,30 +30,30 @@ export class PendingCommands {
   #size = 0
   #queued: QueuedCommand[] = []
   #isRunningQueued = false
-  /** By key: how many parked commands have it. */
+  /** By key: the number of queued commands that use it. */
   readonly #queuedKeys = new Map<string, number>()
-  /** By key: thousands of commands may be held, and each one behind them asks. */
+  /** By key, since thousands of commands may be pending and each later one looks its keys up. */
   readonly #uses = new Map<string, KeyUse>()
 
   get size(): number {
     return this.#size + this.#queued.length
   }
 
-  /** Keeps a command until none of those before it has its keys. */
+  /** Queues a command until no earlier one uses its keys. */
   enqueue(command: QueuedCommand): void {
     this.#queued.push(command)
     this.bytes += command.bytes
     for (const key of command.keys) this.#queuedKeys.set(key, (this.#queuedKeys.get(key) ?? 0) + 1)
   }
 
-  /** Runs, in their order, the parked commands that nothing keeps any more. */
+  /** Runs, in order, the queued commands that no earlier command blocks any more. */
   runQueued(): void {
-    const parked = this.#queued
-    if (parked.length === 0 || this.#isRunningQueued) return
+    const queued = this.#queued
+    if (queued.length === 0 || this.#isRunningQueued) return
     this.#isRunningQueued = true
     const ahead = new Set<string>()
-    // What runs may be held in its turn, which those behind it then see.
-    this.#queued = parked.filter(({ keys, bytes, conflictsWithReads, run }) => {
+    // A command that runs may become pending, and then blocks those after it.
+    this.#queued = queued.filter(({ keys, bytes, conflictsWithReads, run }) => {
       if (keys.some((key) => ahead.has(key) || this.#isInUse(key, conflictsWithReads))) {
         for (const key of keys) ahead.add(key)
         return true
@@ -76,39 +76,39 @@ export class PendingCommands {
     this.#size++
     this.bytes += bytes
     for (const key of keys) {
-      let holders = this.#uses.get(key)
-      if (holders === undefined) {
-        holders = { commands: 0, writes: 0 }
-        this.#uses.set(key, holders)
+      let use = this.#uses.get(key)
+      if (use === undefined) {
+        use = { commands: 0, writes: 0 }
+        this.#uses.set(key, use)
       }
-      holders.commands++
-      if (write) holders.writes++
+      use.commands++
+      if (write) use.writes++
     }
   }
 
-  /** Lets go of a command that was added. */
+  /** Removes a command that was added. */
   delete({ keys, write, bytes }: PendingCommand): void {
     this.#size--
     this.bytes -= bytes
     for (const key of keys) {
-      const holders = this.#uses.get(key)
-      if (holders === undefined) continue
-      if (write) holders.writes--
-      if (--holders.commands === 0) this.#uses.delete(key)
+      const use = this.#uses.get(key)
+      if (use === undefined) continue
+      if (write) use.writes--
+      if (--use.commands === 0) this.#uses.delete(key)
     }
   }
 
   /**
-   * Whether a command on this key would overtake one that is held.
+   * Whether a command on this key has to wait for a pending or queued one.
    *
-   * @param sees whether it writes, or would see that a held read has loaded something
+   * @param conflictsWithReads whether it writes, or its reply depends on what a pending read loads
    */
-  blocks(key: string, sees: boolean): boolean {
-    return this.#queuedKeys.has(key) || this.#isInUse(key, sees)
+  blocks(key: string, conflictsWithReads: boolean): boolean {
+    return this.#queuedKeys.has(key) || this.#isInUse(key, conflictsWithReads)
   }
 
-  #isInUse(key: string, sees: boolean): boolean {
-    const holders = this.#uses.get(key)
-    return holders !== undefined && (sees || holders.writes !== 0)
+  #isInUse(key: string, conflictsWithReads: boolean): boolean {
+    const use = this.#uses.get(key)
+    return use !== undefined && (conflictsWithReads || use.writes !== 0)
   }
 }

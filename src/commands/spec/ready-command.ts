@@ -83,7 +83,7 @@ export class Command implements CommandTraits {
     return typeof fanOut === 'function' ? fanOut(args) : fanOut
   }
 
-  /** Whether it can be run once more when nobody knows whether it was. */
+  /** Whether it is safe to retry when its outcome is unknown. */
   isRepeatable(args: Args): boolean {
     const { repeatable } = this.spec
     if (typeof repeatable === 'function') return repeatable(args)

@@ -58,10 +58,10 @@ export class Flight {
   readonly abortSignal = new LazyAbortSignal()
   #text: string | undefined
 
-  constructor(key: Buffer, startedAt: number, held: CachedVersion | undefined) {
+  constructor(key: Buffer, startedAt: number, cached: CachedVersion | undefined) {
     this.key = key
     this.startedAt = startedAt
-    this.cached = held
+    this.cached = cached
   }
 
   /** The key as text for the origin. */
@@ -75,7 +75,7 @@ export class Flight {
     return this.abortSignal.signal
   }
 
-  /** Tells the origin that its result is no longer needed. */
+  /** Signals to the origin that its result is no longer needed. */
   abort(reason: Error): void {
     this.abortSignal.abort(reason)
     this.batch?.leave(this.text, this, reason)

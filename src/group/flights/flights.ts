@@ -96,7 +96,7 @@ export class Flights {
   join(key: Buffer, waiter: Waiter): void {
     const error = refusalOf(key)
     if (error !== undefined) {
-      queueMicrotask(() => this.#tell(waiter, { value: null, error, fenced: false, ms: 0 }))
+      queueMicrotask(() => this.#notify(waiter, { value: null, error, fenced: false, ms: 0 }))
       return
     }
     const name = key.toString('latin1')
@@ -206,7 +206,7 @@ export class Flights {
     this.#complete(flight, ending)
   }
 
-  /** What the origin gave is looked at once it is known that somebody still waits for it. */
+  /** Reads the result of the origin, unless all waiters have left already. */
   #complete(flight: Flight, ending: CallResult): void {
     if (flight.isComplete) return
     if ('error' in ending) {
@@ -262,7 +262,7 @@ export class Flights {
       this.failures++
       if (flight.isRefresh) this.#pause(flight.key)
     }
-    for (const waiter of flight.waiters) this.#tell(waiter, loadResult)
+    for (const waiter of flight.waiters) this.#notify(waiter, loadResult)
   }
 
   #pause(key: Buffer): void {
@@ -271,7 +271,7 @@ export class Flights {
   }
 
   /** A waiter that throws does not affect the others. */
-  #tell(waiter: Waiter, loadResult: LoadResult): void {
+  #notify(waiter: Waiter, loadResult: LoadResult): void {
     try {
       waiter(loadResult)
     } catch (error) {

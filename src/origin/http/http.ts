@@ -61,7 +61,7 @@ export class HttpOrigin implements Origin {
   readonly #options: HttpOptions
   #agent: Promise<Agent> | undefined
   /** For other servers: without the client certificate. */
-  #strangersAgent: Promise<Agent> | undefined
+  #redirectAgent: Promise<Agent> | undefined
 
   constructor(options: HttpOptions) {
     this.#options = options
@@ -120,7 +120,7 @@ export class HttpOrigin implements Origin {
   }
 
   async close(): Promise<void> {
-    for (const opening of [this.#agent, this.#strangersAgent]) {
+    for (const opening of [this.#agent, this.#redirectAgent]) {
       const agent = await opening?.catch(() => undefined)
       await agent?.destroy()
     }
@@ -156,9 +156,9 @@ export class HttpOrigin implements Origin {
     headers: Record<string, string>,
     signal: AbortSignal,
     redirects: number,
-    isStranger = false,
+    isOtherServer = false,
   ): Promise<Response> {
-    const response = await this.#request(url, { method: 'GET', headers, signal }, isStranger)
+    const response = await this.#request(url, { method: 'GET', headers, signal }, isOtherServer)
     const { location } = response.headers
     if (!REDIRECTS.has(response.statusCode) || typeof location !== 'string') return response
     await response.body.dump()
@@ -172,7 +172,7 @@ export class HttpOrigin implements Origin {
     const isSame = target.origin === origin
     if (!isSame && !this.#options.redirectTo.includes(target.origin))
       throw new BadRequest(`was redirected to ${target.origin}, which is not one of redirectTo`)
-    return this.#get(target.href, isSame ? headers : {}, signal, redirects - 1, isStranger || !isSame)
+    return this.#get(target.href, isSame ? headers : {}, signal, redirects - 1, isOtherServer || !isSame)
   }
 
   /** @param validator the validator of a conditional request */
@@ -193,22 +193,22 @@ export class HttpOrigin implements Origin {
     return loaded(null, rest)
   }
 
-  async #request(url: string, options: RequestOptions, isStranger = false): Promise<Response> {
+  async #request(url: string, options: RequestOptions, isOtherServer = false): Promise<Response> {
     const { request } = await import('undici')
     const headers = { 'accept-encoding': 'identity', ...(options.headers as Record<string, string>) }
-    const dispatcher = await this.#agentFor(isStranger)
+    const dispatcher = await this.#agentFor(isOtherServer)
     return request(url, { ...options, headers, dispatcher })
   }
 
-  #agentFor(isStranger: boolean): Promise<Agent> {
+  #agentFor(isOtherServer: boolean): Promise<Agent> {
     const { tls } = this.#options
-    if (!isStranger) {
+    if (!isOtherServer) {
       this.#agent ??= this.#connect(tls)
       return this.#agent
     }
-    const { cert: _cert, key: _key, ...trust } = tls ?? {}
-    this.#strangersAgent ??= this.#connect(trust)
-    return this.#strangersAgent
+    const { cert: _cert, key: _key, ...withoutIdentity } = tls ?? {}
+    this.#redirectAgent ??= this.#connect(withoutIdentity)
+    return this.#redirectAgent
   }
 
   async #connect(tls: TlsOptions | undefined): Promise<Agent> {

@@ -75,7 +75,7 @@ class RedisLine implements ListenerConnection {
     })
     connection.on('error', this.#lose)
     connection.on('close', () => this.#lose(new Error('the connection was closed')))
-    connection.on('messageBuffer', (_channel: Buffer, keys: readonly Buffer[] | null) => this.#tell(keys))
+    connection.on('messageBuffer', (_channel: Buffer, keys: readonly Buffer[] | null) => this.#notify(keys))
     return connection
   }
 
@@ -88,7 +88,7 @@ class RedisLine implements ListenerConnection {
     await connection.subscribe(CHANNEL)
   }
 
-  #tell(keys: readonly Buffer[] | null): void {
+  #notify(keys: readonly Buffer[] | null): void {
     // Notifications that were sent before a stall may still arrive after it.
     if (this.#isClosed) return
     const { listener, prefix } = this.#options

@@ -46,11 +46,11 @@ export class Batch {
   async #assign(parameters: readonly Parameter[], { columns, rows }: Rows): Promise<Found> {
     const found = new Map<string, OriginValue | Error>(parameters.map((item) => [String(item), undefined]))
     const folded = new Set<string>()
-    const strangers = new Set<string>()
+    const unmatched = new Set<string>()
     for (const row of rows) {
       const name = cellText(row[0])
       folded.add(fold(name))
-      if (!found.has(name)) strangers.add(fold(name))
+      if (!found.has(name)) unmatched.add(fold(name))
       else if (found.get(name) !== undefined) found.set(name, new SeveralRows())
       else found.set(name, this.#reader.value(columns, row, 1))
     }
@@ -60,11 +60,11 @@ export class Batch {
       const name = fold(String(item))
       if (!folded.has(name)) others.push(item)
       else found.set(String(item), await this.#findOne(item))
-      strangers.delete(name)
+      unmatched.delete(name)
     }
-    if (strangers.size === 0) return found
+    if (unmatched.size === 0) return found
     // Bisecting is cheaper for few rejected keys of many; otherwise they are queried one by one.
-    if (strangers.size * 8 >= others.length)
+    if (unmatched.size * 8 >= others.length)
       for (const item of others) found.set(String(item), await this.#findOne(item))
     else for (const [name, value] of await this.#findHalves(others)) found.set(name, value)
     return found

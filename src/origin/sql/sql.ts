@@ -20,8 +20,8 @@ import { ofKey, RowReader } from './row-reader.ts'
 /** The driver, by the protocol of the URL. */
 export const SQL_PROTOCOLS = ['postgres:', 'postgresql:', 'mysql:', 'mariadb:', 'sqlite:'] as const
 
-/** Connections of a pool often break together: at most one is logged in so many ms. */
-const COMPLAINT_PAUSE = 1000
+/** Connections of a pool often break together: at most one is logged in this time, ms. */
+const WARNING_INTERVAL_MS = 1000
 
 export interface SqlOptions extends Omit<DriverOptions, 'onIdleError' | 'writes'>, Statements {
   /** The pattern of valid keys, whose capture is the parameter; undefined: the whole key is the parameter. */
@@ -48,7 +48,7 @@ export class SqlOrigin implements Origin {
   readonly #reader: RowReader
   #log: OriginLog | undefined
   /** When a broken connection was last logged. */
-  #complainedAt = -Infinity
+  #warnedAt = -Infinity
   #listening: Subscription | undefined
   #opening: Promise<Driver> | undefined
   #checking: Promise<Checked> | undefined
@@ -153,7 +153,7 @@ export class SqlOrigin implements Origin {
     this.#opening ??= openDriver({
       ...this.#options,
       writes: writeQuery !== undefined || removeQuery !== undefined,
-      onIdleError: (error) => this.#complain(error),
+      onIdleError: (error) => this.#warnBroken(error),
     }).catch((error) => {
       this.#opening = undefined
       throw error
@@ -161,11 +161,11 @@ export class SqlOrigin implements Origin {
     return this.#opening
   }
 
-  #complain(error: Error): void {
+  #warnBroken(error: Error): void {
     const { now = () => performance.now() } = this.#options
     const at = now()
-    if (at - this.#complainedAt < COMPLAINT_PAUSE) return
-    this.#complainedAt = at
+    if (at - this.#warnedAt < WARNING_INTERVAL_MS) return
+    this.#warnedAt = at
     this.#log?.warn({ err: error }, `a connection has broken: ${errorText(error)}`)
   }
 

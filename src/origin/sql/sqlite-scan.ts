@@ -8,7 +8,7 @@ export interface ScannedSql {
   readonly parameters: number
   /** Whether parameters are written `?1`, `?2` rather than `?`. */
   readonly isNumbered: boolean
-  /** Some are `?` and others `?1`, or some have names: nobody knows which is which. */
+  /** Some are `?` and others `?1`, or some are named: their positions are ambiguous. */
   readonly isMixed: boolean
 }
 

@@ -52,7 +52,7 @@ export function triggerSql({ table, column, channel, key }: TriggerOptions): str
       `${row}.${quoted(column)}::text`,
       ...(after === '' ? [] : [literal(after)]),
     ].join(' || ')
-  return `-- Tells the channel ${oneLine(channel)} of every change to ${oneLine(table)}, once its transaction is committed.
+  return `-- Notifies the channel ${oneLine(channel)} of every change to ${oneLine(table)}, once its transaction is committed.
 begin;
 set local client_min_messages = warning;
 
