@@ -1,10 +1,7 @@
 // The messages about slot ownership when one more member joins.
 
-import {
-  Ownership,
-  type OwnershipReply,
-  type OwnershipRequest,
-} from '../../src/cluster/ownership/ownership.ts'
+import { Ownership } from '../../src/cluster/ownership/ownership.ts'
+import type { OwnershipReply, OwnershipRequest } from '../../src/cluster/ownership/protocol.ts'
 import { assignSlots } from '../../src/cluster/ring/slots.ts'
 import type { ScalingRow } from '../figures.ts'
 import { membersOf } from './slot-table.ts'

@@ -6,7 +6,8 @@ import { ask, type Reply } from './links/request.ts'
 import type { Detector } from './liveness/detector.ts'
 import { isStateMessage, type StateMessage } from './liveness/state.ts'
 import { isOwnershipReply } from './messages.ts'
-import type { Ownership, OwnershipRequest } from './ownership/ownership.ts'
+import type { Ownership } from './ownership/ownership.ts'
+import type { OwnershipRequest } from './ownership/protocol.ts'
 
 /** A claim that was not granted whole is made again after so many ms. */
 const REQUEST_RETRY_MS = 100

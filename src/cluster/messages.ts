@@ -1,7 +1,7 @@
 // Checks requests and answers about slots that were received from a peer.
 
 import { SLOT_COUNT } from '../bytes/crc16.ts'
-import type { OwnershipReply, OwnershipRequest } from './ownership/ownership.ts'
+import type { OwnershipReply, OwnershipRequest } from './ownership/protocol.ts'
 
 type Unchecked<T> = { readonly [Field in keyof T]?: unknown }
 

@@ -4,7 +4,7 @@ import type { Peer } from './links/peer.ts'
 import type { Detector } from './liveness/detector.ts'
 import type { PeerReport } from './liveness/events.ts'
 import type { Member } from './member.ts'
-import { SELF, UNKNOWN_OWNER } from './ownership/ownership.ts'
+import { SELF, UNKNOWN_OWNER } from './ownership/protocol.ts'
 
 /**
  * `leaving`: there, and giving its slots away. `suspect`: on probation, or up for this node and not for the others.

@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest'
 import { heartbeatFigures } from '../../bench/scaling/heartbeats.ts'
 import { joinFigures } from '../../bench/scaling/join.ts'
 import { membersOf, tableFigures } from '../../bench/scaling/slot-table.ts'
-import { Ownership, type OwnershipRequest } from '../../src/cluster/ownership/ownership.ts'
+import { Ownership } from '../../src/cluster/ownership/ownership.ts'
+import type { OwnershipRequest } from '../../src/cluster/ownership/protocol.ts'
 import { assignSlots } from '../../src/cluster/ring/slots.ts'
 
 test('the slot table: no member exceeds its bound, a join moves about the share of the new member', () => {

@@ -1,4 +1,31 @@
-// Hands the entries of slots that this node no longer owns to their owners, and drops what nobody takes.
+// Sends the entries of slots that this node no longer owns to their new owners, and drops entries that have none.
+
+/*
+ * The protocol, between the previous owner (`Handover`) and the new one (`Takeover`)
+ *
+ *   1. The slot is released (see `Ownership`). From then on only the new owner answers for it; clients do not wait.
+ *   2. The previous owner walks its stores and sends the slot's entries in batches (PEER TAKE). An entry is removed here
+ *      once the new owner has taken it and it is still the same. `later`: the new owner does not know yet that it
+ *      gained the slot; the batch is sent again. `refused`: the new owner does not want the entries; they are dropped.
+ *   3. A command at the new owner on a key that it does not hold asks the previous owner for it first (PEER PEEK). No
+ *      reply within a time limit: the command runs without it; the entry may still arrive.
+ *   4. When a pass over the stores has left nothing of a slot, the previous owner says so (PEER DONE). Only now may the
+ *      new owner release the slot to another node (`Takeover.isBusy`).
+ *
+ * Invariants:
+ *   - A transferred entry never replaces anything newer. The new owner keeps what it holds, and remembers every key
+ *     written, removed or found absent since it gained the slot; flushes count for all keys. If there are too many to
+ *     remember, it refuses all further entries of that node: they are lost, but nothing old appears.
+ *   - The previous owner drops entries from before the loss of a slot when it gains it back (`StaleEntries`), since
+ *     another node has served the slot meanwhile.
+ *   - Redirected requests that ran here meanwhile may change an entry. Such slots are walked again, at most MAX_PASSES
+ *     times; the rest is dropped. Such a request on a slot that is not being handed over leaves an entry that is
+ *     dropped after MISROUTED_DROP_MS.
+ *   - Lifetimes are sent as remaining time: the clocks of the nodes need not agree.
+ *   - When a node dies or restarts, transfers from and to it end. What it had not sent is lost; what was for it is
+ *     dropped.
+ *   - Writes that wait for an origin are not transferred: a slot is not released while it has some (`PendingWrites`).
+ */
 
 import type { CancelTimer, Timers } from '../../bytes/clock.ts'
 import { keySlot, SLOT_COUNT } from '../../bytes/crc16.ts'
@@ -9,22 +36,22 @@ import { ageDump, dumpEntry, isUnchanged, markWithoutNotifications } from '../..
 import type { Store } from '../../store/store.ts'
 import type { TransferredEntry } from './takeover.ts'
 
-/** A batch is sent when it has so many bytes or entries. */
+/** A batch is sent once it has this many bytes or entries. */
 const BATCH_BYTES = 64 * 1024
 const BATCH_ENTRIES = 256
-/** A slice takes about this long, µs, and looks at so many slots of the index at a time. */
+/** Time slice in µs before other work runs, and the number of index slots that are visited at a time. */
 const SLICE_MICROS = 500
 const INDEX_SLOTS_PER_SLICE = 256
-/** Before what a member would not take yet is sent again, ms. */
+/** Time before a batch that was answered with `later` is sent again. */
 const RETRY_MS = 50
-/** Bytes sent beyond the rate are waited for once they are worth so many ms. */
+/** Rate limit: shorter waits are added up. */
 const MIN_WAIT_MS = 5
-/** A pass is repeated for what was written meanwhile, but not for ever. */
+/** The most passes for a slot that changes during each of them. */
 const MAX_PASSES = 3
-/** What final requests left is dropped so many ms later, all of it together. */
+/** Delay before entries left by misrouted requests are dropped together. */
 const MISROUTED_DROP_MS = 1000
 
-/** By slot: not handed over; to be walked from the next pass on; in the pass under way; walked and to be reported. */
+/** State of a slot: not handed over; waiting for the next pass; in the current pass; sent, DONE to be acknowledged. */
 const NONE = 0
 const WAITING = 1
 const IN_PASS = 2
@@ -34,36 +61,36 @@ export interface HandoverOptions {
   readonly groups: readonly Group[]
   readonly instant: Instant
   readonly timers: Timers
-  /** A clock that never goes back, in microseconds. */
+  /** A monotonic clock in microseconds. */
   readonly micros: () => number
-  /** Lets other work run. */
+  /** Yields to other work. */
   readonly pause: () => Promise<void>
-  /** How much is sent at most; 0: as much as is taken. */
+  /** Rate limit; 0: none. */
   readonly bytesPerSecond: number
-  /** Settles when the member has answered; a rejection is taken for `later`, until `gone` is called. */
+  /** Sends a batch, resolves to the reply. A rejection counts as `later`, until `peerGone` is called. */
   readonly send: (
     to: string,
     group: Group,
     entries: readonly TransferredEntry[],
   ) => Promise<'taken' | 'later' | 'refused'>
-  /** Tells a member that it has everything in these slots. */
+  /** Tells a member that it has received everything in these slots. */
   readonly done: (to: string, slots: readonly number[]) => Promise<'taken' | 'later'>
 }
 
 interface OutgoingEntry extends TransferredEntry {
   readonly slot: number
   readonly deadline: bigint
-  /** The moment that the times in the dump refer to. */
+  /** The time at which the remaining lifetime in the dump was computed, ms since the epoch. */
   at: number
 }
 
-/** Where entries go; `name` undefined, or gone: nowhere. */
+/** The member that receives entries. They are dropped if `name` is undefined or the member is gone. */
 class Destination {
   readonly name: string | undefined
   isGone: boolean
   batch: OutgoingEntry[] = []
   bytes = 0
-  /** The batch under way; never rejects. */
+  /** The batch in flight; never rejects. */
   inFlight: Promise<void> = Promise.resolve()
 
   constructor(name: string | undefined) {
@@ -73,17 +100,17 @@ class Destination {
 }
 
 export class Handover {
-  /** Entries taken by others, entries dropped, and bytes sent, since the start. */
+  /** Since the start: entries taken by others, entries dropped, and bytes sent. */
   moved = 0
   dropped = 0
   sentBytes = 0
-  /** Slots not handed over yet. */
+  /** The number of slots not handed over yet. */
   pending = 0
   readonly #options: HandoverOptions
   readonly #state = new Uint8Array(SLOT_COUNT)
-  /** By slot: how many passes have found it changed. */
+  /** By slot: the number of passes during which it changed. */
   readonly #passes = new Uint8Array(SLOT_COUNT)
-  /** Slots of which something was written since it was sent. */
+  /** Slots with entries that were written after they were sent. */
   readonly #changed = new Set<number>()
   readonly #destinationOf: (Destination | undefined)[] = Array(SLOT_COUNT).fill(undefined)
   readonly #destinations = new Map<string | undefined, Destination>()
@@ -99,7 +126,7 @@ export class Handover {
     this.#options = options
   }
 
-  /** `to` owns these slots now; `undefined`: their entries are dropped. */
+  /** `to` now owns these slots; `undefined`: their entries are dropped. */
   lost(slots: readonly number[], to: string | undefined): void {
     let destination = this.#destinations.get(to)
     if (destination === undefined) {
@@ -115,7 +142,7 @@ export class Handover {
     if (!this.#running) void this.#run()
   }
 
-  /** This node owns these slots again: what it holds of them stays. */
+  /** This node owns these slots again: their entries stay here. */
   regained(slots: readonly number[]): void {
     for (const slot of slots) {
       this.#misrouted.delete(slot)
@@ -124,7 +151,7 @@ export class Handover {
     this.#resolveWaiters()
   }
 
-  /** A final request ran on a slot that this node does not own, and may have left something. */
+  /** A redirected request ran on a slot that this node does not own, and may have left an entry. */
   ranMisrouted(slot: number): void {
     if (this.#state[slot] !== NONE) {
       this.#changed.add(slot)
@@ -139,7 +166,7 @@ export class Handover {
     })
   }
 
-  /** A member has died, or started anew: what was for it is dropped. */
+  /** A member has died or restarted: entries for it are dropped. */
   peerGone(to: string): void {
     const destination = this.#destinations.get(to)
     if (destination === undefined) return
@@ -147,13 +174,13 @@ export class Handover {
     this.#destinations.delete(to)
   }
 
-  /** Settles as soon as nothing is left to be handed over. */
+  /** Resolves once nothing is left to hand over. */
   get drained(): Promise<void> {
     if (this.pending === 0) return Promise.resolve()
     return new Promise((resolve) => this.#waiters.push(resolve))
   }
 
-  /** What this node holds of a key, for the owner that asks for it. */
+  /** The dump of an entry, for the new owner that asks for it; `undefined`: there is none. */
   peek(group: Group, key: Buffer): Buffer | undefined {
     const { store } = group
     const ref = store.peek(key, 0, key.length)
@@ -177,14 +204,14 @@ export class Handover {
     this.#sliceStart = micros()
     while (this.#startPass()) {
       this.#changed.clear()
-      // By store: SWAPDB may exchange those of groups meanwhile.
+      // By store, not by group: SWAPDB may exchange the stores of groups meanwhile.
       for (const store of new Set(groups.map((group) => group.store))) await this.#walk(store)
       for (const [destination, slots] of this.#finishPass()) void this.#reportDone(destination, slots)
     }
     this.#running = false
   }
 
-  /** Whether there is something to walk for. */
+  /** Whether slots are waiting: they join the pass. */
   #startPass(): boolean {
     let found = false
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
@@ -215,18 +242,18 @@ export class Handover {
     for (const destination of all) await destination?.inFlight
   }
 
-  /** Takes down the next keys that are to go, and drops what has nowhere to go. */
+  /** Collects the next keys to send, and drops entries without a destination. */
   #collect(store: Store, cursor: number, keys: { key: Buffer; slot: number }[]): number {
     const { records } = store
-    const homeless: Ref[] = []
+    const dropped: Ref[] = []
     const next = store.keyspace.walk(cursor, INDEX_SLOTS_PER_SLICE, (ref) => {
       records.locateKey(ref)
       const slot = keySlot(records.bytes, records.keyFrom, records.keyTo)
       if (this.#state[slot] !== IN_PASS) return
-      if (this.#destinationOf[slot]!.isGone) homeless.push(ref)
+      if (this.#destinationOf[slot]!.isGone) dropped.push(ref)
       else keys.push({ key: store.copyKey(ref), slot })
     })
-    for (const ref of homeless) this.#drop(store, ref)
+    for (const ref of dropped) this.#drop(store, ref)
     return next
   }
 
@@ -244,7 +271,7 @@ export class Handover {
       await this.#sendBatch(store, destination)
   }
 
-  /** One batch is under way to a member at a time. */
+  /** At most one batch to a member is in flight. */
   async #sendBatch(store: Store, destination: Destination): Promise<void> {
     const { batch, bytes } = destination
     if (batch.length === 0) return
@@ -285,7 +312,7 @@ export class Handover {
     this.#removeSent(store, destination, batch, false)
   }
 
-  /** A batch without what was removed or changed since: it may have waited for long. */
+  /** The batch without entries that were removed or changed since: it may have waited for long. */
   #unchanged(
     store: Store,
     destination: Destination,
@@ -301,7 +328,7 @@ export class Handover {
     })
   }
 
-  /** What was taken and is still the same goes; what was refused goes in any case. */
+  /** Removes entries that were taken and have not changed, and all that were refused. */
   #removeSent(store: Store, destination: Destination, batch: readonly OutgoingEntry[], taken: boolean): void {
     for (const { key, slot, dump, deadline } of batch) {
       if (this.#destinationOf[slot] !== destination || this.#closed) continue
@@ -320,7 +347,7 @@ export class Handover {
     this.dropped++
   }
 
-  /** The slots of which this pass has left nothing. */
+  /** The slots of which this pass has left nothing, by destination. */
   #finishPass(): Map<Destination, number[]> {
     const finished = new Map<Destination, number[]>()
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
@@ -339,7 +366,7 @@ export class Handover {
     return finished
   }
 
-  /** The member learns that it has everything. Slots that were lost again meanwhile stay. */
+  /** Tells the member that it has everything. Slots that were lost again meanwhile stay pending. */
   async #reportDone(destination: Destination, slots: readonly number[]): Promise<void> {
     while (!destination.isGone && !this.#closed) {
       const answer = await this.#options.done(destination.name!, slots).catch(() => 'later' as const)

@@ -1,15 +1,15 @@
-// A set of keys that remembers 64 hashed bits of each: 12 to 23 bytes per key off the heap, whatever its length.
+// A set of keys that stores a 64-bit hash of each: 12 to 23 bytes per key off the heap, whatever its length.
 
 import { type HashSeed, hashBytes, randomSeed } from '../../bytes/hash.ts'
 
 /*
- * Two hashes with secret seeds are taken for the key: among 4 million keys, the chance that any two are held for the
- * same is below one in a million. Keys are divided among shards, so that growing copies a small part.
+ * Two hashes with secret seeds stand for the key: among 4 million keys, the probability of any collision is below one
+ * in a million. Keys are divided among shards, so that growth copies a small part.
  */
 
 const SHARD_BITS = 8
 const FIRST_SLOTS = 8
-/** Full to this part, a shard doubles. */
+/** A shard doubles above this load factor. */
 const MAX_LOAD = 0.7
 
 export class KeySet {
@@ -51,7 +51,7 @@ export class KeySet {
   }
 }
 
-/** Where the pair stands, or the empty slot where it would. */
+/** The position of the pair, or of the empty slot where it belongs. */
 function place(shard: Int32Array, high: number, low: number): number {
   const mask = shard.length - 2
   let at = (low << 1) & mask
@@ -59,7 +59,7 @@ function place(shard: Int32Array, high: number, low: number): number {
   return at
 }
 
-/** False: it was there. */
+/** False: it was there already. */
 function enter(shard: Int32Array, high: number, low: number): boolean {
   const at = place(shard, high, low)
   if (shard[at + 1] !== 0) return false

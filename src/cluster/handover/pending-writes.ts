@@ -1,14 +1,14 @@
-// Writes on their way to origins: while there are some, their slots stay, so that no two nodes write the same key.
+// Pending writes to origins keep their slots from being released, so that no two nodes write the same key.
 
 import type { Group } from '../../group/group.ts'
 import type { Log } from '../log.ts'
 
 /*
- * The origin and the next owner know nothing of each other. So a slot changes hands when every write of its keys has
- * ended, and the new owner finds all of them at the origin. Asked for a slot in which something is being written, this
- * node keeps it and is soon asked again; meanwhile new writes of the slot wait (`Writes.giveWay`), and go to the new
- * owner when it has the slot. Where others took the slots because they held this node for dead, what it had not written
- * yet is lost, as if it had died: they may have written the same keys since.
+ * The origin does not know about slots. So a slot is released only when every pending write of its keys has ended, and
+ * the next owner finds all of them at the origin. If a slot with pending writes is requested, this node keeps it, and
+ * new writes of its keys wait (`Writes.pauseWrites`); the requester asks again soon, and the waiting writes then go to
+ * the new owner. If other nodes took the slots because they had declared this node dead, its pending writes are
+ * discarded, as if it had died: the other nodes may have written the same keys since.
  */
 
 export class PendingWrites {
@@ -21,7 +21,7 @@ export class PendingWrites {
     this.#log = log
   }
 
-  /** Before another node's claim is answered: looks what is on its way now. `take`: what this node is to give up. */
+  /** Call before an ownership request is answered: finds the slots with pending writes. `take`: slots to release. */
   update(take: readonly number[]): void {
     if (this.#groups.length === 0) return
     const slots = new Set<number>()
@@ -31,22 +31,22 @@ export class PendingWrites {
     if (wanted.length > 0) for (const { writes } of this.#groups) writes?.pauseWrites(wanted)
   }
 
-  /** Whether something of a slot was on its way when this was looked at last. */
+  /** Whether a slot had pending writes at the last `update`. */
   has(slot: number): boolean {
     return this.#slots.has(slot)
   }
 
-  /** Others own these slots now. */
+  /** Other nodes own these slots now: their pending writes are discarded. */
   slotsLost(slots: ReadonlySet<number>): void {
     for (const { name, writes } of this.#groups) {
       const keys = writes?.slotsLost(slots) ?? 0
       if (keys === 0) continue
-      const message = `group ${name}: others own ${keys} keys that were not written to the origin yet: these writes are lost`
+      const message = `group ${name}: ${keys} pending writes to the origin are lost: other nodes own these keys now`
       this.#log.warn({ group: name, lost: keys }, message)
     }
   }
 
-  /** While this node may have been replaced, it begins to write nothing that waits. */
+  /** No queued write starts while this node may have been declared dead. */
   pause(isHeld: boolean): void {
     for (const { writes } of this.#groups) writes?.setPaused(isHeld)
   }

@@ -1,4 +1,4 @@
-// Entries on the move: what this node takes over with slots that it gained, and hands over with those it lost.
+// Transfer of entries: takes over those of slots that were gained, hands over those of slots that were lost.
 
 import type { Timers } from '../../bytes/clock.ts'
 import { keySlot } from '../../bytes/crc16.ts'
@@ -9,7 +9,7 @@ import type { Reply } from '../links/request.ts'
 import { Handover } from './handover.ts'
 import { Takeover, type TransferredEntry } from './takeover.ts'
 
-/** The previous owner of a slot is waited for so long, ms; then the origin is asked. */
+/** How long to wait for the previous owner before the origin is asked. */
 const PEEK_TIMEOUT = 250
 
 export interface RelocationOptions {
@@ -17,14 +17,14 @@ export interface RelocationOptions {
   readonly instant: Instant
   readonly timers: Timers
   readonly micros: () => number
-  /** For so long, ms, the previous owner is waited for where there is no origin to ask. */
+  /** How long, in ms, to wait for the previous owner where there is no origin. */
   readonly timeout: number
-  /** Bytes that are handed over per second. */
+  /** Bytes per second for handovers; 0: no limit. */
   readonly rate: number
   readonly expectsEntries: (slot: number, from: string) => boolean
-  /** Asks another node, on its control link. */
+  /** Sends a request to another node on its control link. */
   readonly ask: (name: string, group: Group, args: readonly (string | Buffer)[]) => Promise<Reply>
-  /** Told what a person should know. */
+  /** Logs a warning. */
   readonly warn: (message: string) => void
 }
 
@@ -43,7 +43,9 @@ export class Relocation {
       micros,
       pause,
       overflowed: (from) =>
-        options.warn(`too much was written while ${from} handed its entries over: the rest is lost`),
+        options.warn(
+          `too many keys were written during the handover from ${from}: its remaining entries are lost`,
+        ),
     })
     this.handover = new Handover({
       groups,
@@ -60,19 +62,19 @@ export class Relocation {
     })
   }
 
-  /** This node owns these slots from now on; `from` hands their entries over, if it is given. */
+  /** This node now owns these slots. `from`, if given, hands their entries over. */
   gained(slots: readonly number[], from: string | undefined): void {
     this.handover.regained(slots)
     this.takeover.gained(slots, from)
   }
 
-  /** This node owns these slots no more; `to` takes their entries, if it is given. */
+  /** This node no longer owns these slots. `to`, if given, receives their entries. */
   lost(slots: readonly number[], to: string | undefined): void {
     this.takeover.lost(slots)
     this.handover.lost(slots, to)
   }
 
-  /** A node has died, or left. */
+  /** A node has died, restarted or left. */
   peerGone(name: string): void {
     this.takeover.peerGone(name)
     this.handover.peerGone(name)
@@ -84,26 +86,26 @@ export class Relocation {
     this.handover.ranMisrouted(slot)
   }
 
-  /** Who is to be asked for the key of argument `i` before a command runs on it; `undefined`: nobody. */
+  /** The node to ask for the key of argument `i` before a command runs on it; `undefined`: none. */
   peerToAsk(group: Group, args: Args, i: number): string | undefined {
     const { buf, start, end } = args
     return this.takeover.peerToAsk(group, keySlot(buf, start[i], end[i]), buf, start[i], end[i])
   }
 
-  /** Asks for a key, and keeps what comes. Afterwards the command may run, whatever came of it. */
+  /** Asks the previous owner for a key and stores its entry. Afterwards the command may run, whatever the result. */
   async pull(group: Group, key: Buffer): Promise<void> {
     const from = this.takeover.peerToAsk(group, keySlot(key, 0, key.length), key, 0, key.length)
     if (from === undefined) return
     const { timers, ask, instant, timeout } = this.#options
     const entry = await new Promise<Reply | undefined>((resolve) => {
-      const patience = group.flights === undefined ? Math.max(timeout, PEEK_TIMEOUT) : PEEK_TIMEOUT
-      const cancel = timers.after(patience, () => resolve(undefined))
+      const timeoutMs = group.flights === undefined ? Math.max(timeout, PEEK_TIMEOUT) : PEEK_TIMEOUT
+      const cancel = timers.after(timeoutMs, () => resolve(undefined))
       ask(from, group, ['PEER', 'PEEK', key])
         .then(resolve, () => resolve(undefined))
         .finally(cancel)
     })
     instant.refresh()
-    // Without an answer nothing is known: what is there will still come.
+    // No reply: nothing is known, and the entry may still be handed over.
     if (entry === null) this.takeover.noteAbsent(group, key)
     else if (Buffer.isBuffer(entry)) this.takeover.accept(group, key, entry, from)
   }

@@ -1,4 +1,4 @@
-// Entries from before a slot was gained: another node has served it since, so they are dropped before anyone sees them.
+// Drops entries from before a slot was gained: another node has served it since, so they must never be read.
 
 import { keySlot, SLOT_COUNT } from '../../bytes/crc16.ts'
 import type { Group } from '../../group/group.ts'
@@ -6,36 +6,36 @@ import { NULL_REF } from '../../store/arena.ts'
 import type { Store } from '../../store/store.ts'
 import { KeySet } from './key-set.ts'
 
-/** A slice of the walk takes about this long, µs, and looks at so many slots of the index at a time. */
+/** Time slice of the walk in µs, and the number of index slots that are visited at a time. */
 const SLICE_MICROS = 500
 const INDEX_SLOTS_PER_SLICE = 1024
 
 const CLEAN = 0
-/** The walk under way drops what is stale. */
+/** The current walk drops the stale entries. */
 const IN_WALK = 1
-/** The next walk will. */
+/** The next walk drops them. */
 const WAITING = 2
 
 export interface StaleOptions {
   readonly groups: readonly Group[]
-  /** A clock that never goes back, in microseconds. */
+  /** A monotonic clock in microseconds. */
   readonly micros: () => number
-  /** Lets other work run. */
+  /** Yields to other work. */
   readonly pause: () => Promise<void>
-  /** Above so many keys touched during a walk, it is run to its end at once. */
+  /** When more keys than this are used during a walk, the walk is completed at once. */
   readonly maxKeys: number
-  /** Called when nothing is stale any more. */
+  /** Called when no stale entry is left. */
   readonly cleaned: () => void
 }
 
 export class StaleEntries {
-  /** Slots with stale entries. */
+  /** The number of slots with stale entries. */
   count = 0
   readonly #options: StaleOptions
   readonly #state = new Uint8Array(SLOT_COUNT)
-  /** By slot: how often it was gained; keys touched are remembered for one time only. */
+  /** By slot: how often it was gained. The salt of `#fresh`, so that keys count for one gain only. */
   readonly #gainCounts = new Int32Array(SLOT_COUNT)
-  /** Keys whose entries, if there are any, are of now. By store, as SWAPDB exchanges those of groups. */
+  /** Keys whose entries, if any, are current. By store: SWAPDB exchanges the stores of groups. */
   readonly #fresh = new Map<Store, KeySet>()
   #freshKeys = 0
   #walking = false
@@ -48,7 +48,7 @@ export class StaleEntries {
     return this.#state[slot] !== CLEAN
   }
 
-  /** Whatever the stores hold in these slots is stale. */
+  /** Everything that the stores hold in these slots is stale. */
   add(slots: readonly number[]): void {
     for (const slot of slots) {
       if (this.#state[slot] === CLEAN) this.count++
@@ -58,7 +58,7 @@ export class StaleEntries {
     if (!this.#walking && this.count > 0) void this.#walk()
   }
 
-  /** They are not this node's any more. */
+  /** This node no longer owns these slots. */
   clear(slots: readonly number[]): void {
     for (const slot of slots) {
       if (this.#state[slot] === CLEAN) continue
@@ -67,7 +67,7 @@ export class StaleEntries {
     }
   }
 
-  /** Drops what is held of a key if it is stale. From now on, what is held of it is not. */
+  /** Drops the entry of a key if it is stale. From now on the key counts as current. */
   dropIfStale(group: Group, slot: number, buf: Uint8Array, start: number, end: number): void {
     if (this.#state[slot] === CLEAN) return
     const { store } = group
@@ -85,7 +85,7 @@ export class StaleEntries {
   async #walk(): Promise<void> {
     const { micros, pause, cleaned } = this.#options
     this.#walking = true
-    // Whoever gained the slots has more to do first.
+    // The caller is still updating its tables.
     await pause()
     while (this.count > 0) {
       this.#startWalk()
@@ -107,7 +107,7 @@ export class StaleEntries {
     cleaned()
   }
 
-  /** Everything at once. */
+  /** Drops all stale entries at once. */
   #pruneAll(): void {
     for (const store of this.#stores()) {
       let cursor = this.#prune(store, 0)

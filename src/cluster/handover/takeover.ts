@@ -1,4 +1,4 @@
-// What came with the slots that this node gained: entries still on their way here, and keys that must not be overrun by them.
+// Receives the entries of slots that this node gained, and keeps them from replacing newer ones. See `Handover`.
 
 import { keySlot, SLOT_COUNT } from '../../bytes/crc16.ts'
 import type { Group, Watcher } from '../../group/group.ts'
@@ -10,7 +10,7 @@ import { StaleEntries } from './stale.ts'
 
 const MAX_KEYS = 4_000_000
 
-/** An entry on its way from one node to another. */
+/** An entry in transfer from one node to another. */
 export interface TransferredEntry {
   readonly key: Buffer
   /** See `dumpEntry`. */
@@ -19,24 +19,24 @@ export interface TransferredEntry {
 
 export interface TakeoverOptions {
   readonly groups: readonly Group[]
-  /** Whether entries from `from` may come for this slot before it is known here that it was gained: `Ownership.expects`. */
+  /** See `Ownership.expectsEntries`. */
   readonly expectsEntries: (slot: number, from: string) => boolean
-  /** A clock that never goes back, in microseconds. */
+  /** A monotonic clock in microseconds. */
   readonly micros: () => number
-  /** Lets other work run. */
+  /** Yields to other work. */
   readonly pause: () => Promise<void>
-  /** More keys than can be remembered were written: what `from` has not handed over yet is lost. */
+  /** More keys were written than can be remembered: entries that `from` has not handed over yet are lost. */
   readonly overflowed?: (from: string) => void
-  /** How many keys are remembered per takeover. */
+  /** The most keys that are remembered per source. */
   readonly maxKeys?: number
 }
 
-/** A node that hands slots over to this one. */
+/** A previous owner that is handing slots over to this node. */
 class Source {
   readonly name: string
   slots = 0
   overflowed = false
-  /** Keys whose value, or absence, is newer than what may come from there. By store, as SWAPDB exchanges those of groups. */
+  /** Keys whose value or absence here is newer than what the source may send. By store: SWAPDB exchanges the stores of groups. */
   readonly newer = new Map<Store, KeySet>()
   keys = 0
 
@@ -46,18 +46,18 @@ class Source {
 }
 
 export class Takeover implements Watcher {
-  /** Whether `needed` is to be asked before a command runs. */
+  /** Whether `peerToAsk` must be checked before a command runs. */
   active = false
   readonly #options: TakeoverOptions
   readonly #maxKeys: number
   readonly #sources = new Map<string, Source>()
   readonly #sourceOf: (Source | undefined)[] = Array(SLOT_COUNT).fill(undefined)
-  /** By slot: the number of its gain, which rises with each. */
+  /** By slot: the number of the gain, which increases with each. */
   readonly #gainOf = new Float64Array(SLOT_COUNT)
   #gains = 0
-  /** The last gain before a store was flushed. */
+  /** By store: the last gain before it was flushed. */
   readonly #flushedAtGain = new WeakMap<Store, number>()
-  /** By slot: whether a store may hold entries from a time when others served it. */
+  /** By slot: whether a store may hold entries from before another node served it. */
   readonly #mayBeStale = new Uint8Array(SLOT_COUNT)
   readonly #stale: StaleEntries
   #unwatch: (() => void)[] = []
@@ -70,7 +70,7 @@ export class Takeover implements Watcher {
     this.#stale = new StaleEntries({ groups, micros, pause, maxKeys: this.#maxKeys, cleaned })
   }
 
-  /** This node owns these slots from now on; `from` hands their entries over, if it is given. */
+  /** This node now owns these slots. `from` hands their entries over; `undefined`: nobody does. */
   gained(slots: readonly number[], from: string | undefined): void {
     const gain = ++this.#gains
     const source = from === undefined ? undefined : this.#source(from)
@@ -85,7 +85,7 @@ export class Takeover implements Watcher {
     this.#updateActive()
   }
 
-  /** This node owns these slots no more. */
+  /** This node no longer owns these slots. */
   lost(slots: readonly number[]): void {
     for (const slot of slots) {
       this.#release(slot)
@@ -95,17 +95,17 @@ export class Takeover implements Watcher {
     this.#updateActive()
   }
 
-  /** A final request ran on a slot that this node does not own. */
+  /** A redirected request ran on a slot that this node does not own. */
   ranMisrouted(slot: number): void {
     this.#mayBeStale[slot] = 1
   }
 
-  /** Whether entries of this slot are on their way, or stale ones not yet dropped: it cannot be given away. */
+  /** Whether entries of this slot are still to come, or stale ones not dropped yet: it must not be released. */
   isBusy(slot: number): boolean {
     return this.#sourceOf[slot] !== undefined || this.#stale.has(slot)
   }
 
-  /** The node to PEEK before a command may run on this key of an own slot; `undefined`: it may run. */
+  /** The node to send PEEK to before a command runs on this key of an own slot; `undefined`: it may run at once. */
   peerToAsk(group: Group, slot: number, buf: Uint8Array, start: number, end: number): string | undefined {
     this.#stale.dropIfStale(group, slot, buf, start, end)
     const source = this.#sourceOf[slot]
@@ -132,7 +132,7 @@ export class Takeover implements Watcher {
     this.#flushedAtGain.set(group.store, this.#gains)
   }
 
-  /** An entry that `from` handed over or, asked for it, showed. `later`: it is to be sent again. */
+  /** Stores an entry from `from`, handed over or the reply to PEEK. `later`: it must be sent again. */
   accept(group: Group, key: Buffer, dump: Buffer, from: string): 'stored' | 'kept' | 'refused' | 'later' {
     const slot = keySlot(key, 0, key.length)
     const source = this.#sourceOf[slot]
@@ -146,7 +146,7 @@ export class Takeover implements Watcher {
     return restoreEntry(store, key, 0, key.length, dump, group.isDisconnected) ? 'stored' : 'refused'
   }
 
-  /** A batch that `from` handed over: all of it is `later`, or is dealt with. */
+  /** Stores a batch from `from`. `later`: none of it was processed. */
   acceptAll(group: Group, entries: readonly TransferredEntry[], from: string): 'taken' | 'later' | 'refused' {
     for (const { key } of entries) {
       const slot = keySlot(key, 0, key.length)
@@ -157,7 +157,7 @@ export class Takeover implements Watcher {
     return refused === entries.length ? 'refused' : 'taken'
   }
 
-  /** `from` has handed over everything in these slots. */
+  /** `from` has handed everything in these slots over. */
   done(from: string, slots: readonly number[]): 'taken' | 'later' {
     const early = (slot: number): boolean =>
       this.#sourceOf[slot]?.name !== from && this.#options.expectsEntries(slot, from)
@@ -167,7 +167,7 @@ export class Takeover implements Watcher {
     return 'taken'
   }
 
-  /** `from` has died, or started anew: nothing more will come from it. */
+  /** `from` has died or restarted: nothing more will come from it. */
   peerGone(from: string): void {
     const source = this.#sources.get(from)
     if (source === undefined) return
@@ -199,7 +199,7 @@ export class Takeover implements Watcher {
     return source.newer.get(store)?.has(buf, start, end, this.#gainOf[slot]) ?? false
   }
 
-  /** As long as the slot has a source. */
+  /** Remembers the key while the slot has a source. */
   #noteNewer(store: Store, slot: number, buf: Uint8Array, start: number, end: number): void {
     const source = this.#sourceOf[slot]
     if (source === undefined || source.overflowed) return

@@ -1,112 +1,100 @@
-// The effective slot table of this node: which member answers for each slot at this moment, and how that changes hands.
+// The effective slot table of this node: which member owns each slot now, and how ownership moves.
 
 /*
- * The target table says who is to own a slot, this one who does. A slot changes hands like the right to a critical
- * section in a network (Ricart and Agrawala, 1981; consents are kept as Roucairol and Carvalho proposed, 1983):
+ * The protocol
  *
- *   1. Whoever is to own a slot asks every other live member. One with the same view that does not hold the slot
- *      consents, and by that gives up its own claim, if it had one. One that holds it says so, and keeps it.
- *   2. When only the holder has not consented, it is asked to give the slot up; its answer moves the slot. Until then
- *      the holder serves it, so that nobody has to wait.
- *   3. A consent lasts until its receiver gives the slot up or consents to another's claim.
+ * The target table of a view says which member is to own a slot. `owners` says where this node sends requests for it
+ * now. Ownership moves as in distributed mutual exclusion (Ricart and Agrawala, 1981; a vote stays valid until it is
+ * withdrawn, as in Carvalho and Roucairol, 1983):
  *
- * So two nodes can hold the same slot only if one took the other for dead. Then the one that was declared dead is
- * told, and owns nothing until it has asked again (`deposed`).
+ *   1. The target owner of a slot asks every other live member for its vote (`OwnershipRequest.ask`). A member with the
+ *      same epoch that does not own the slot grants it. The current owner answers `held` and keeps serving the slot.
+ *   2. When all members but the current owner have granted, the target owner asks that one to release the slot
+ *      (`take`). Its reply (`given`) transfers the slot. Until then it goes on serving, so no request waits.
+ *   3. With all votes granted and no current owner, the slot is gained without a source of entries.
+ *
+ * Who may reply for a slot: only a node whose `owners[slot]` is `SELF`. All others forward to `owners[slot]`. A node
+ * that gets a forwarded request for a slot it does not own names the owner it knows (see `handleCorrection`).
+ *
+ * What a vote means: "I do not own this slot, and I will not take it on votes that I was granted earlier." A member
+ * that releases a slot of which it is the target owner itself restarts its own votes. A vote is valid until its receiver
+ * stops being the target owner, is declared dead, or one of the two leaves the view. A reply to a request that was sent
+ * before then is ignored (`#votesSince`, `#resetSequence`, `memberSince`).
+ *
+ * Invariants:
+ *   - As long as no live node is declared dead, at most one node owns a slot at any time.
+ *   - Two nodes with the same `agreedEpoch` (not 0) never both own a slot, and each owns every slot that the other one
+ *     sends to it. So a peer with the same epoch need not check who owns the key.
+ *   - A slot is not released while it is busy (`OwnershipOptions.busy`): entries are still being transferred to this
+ *     node, entries from before it gained the slot are not dropped yet, or writes to an origin are pending. The
+ *     requester then gets `held` and asks again.
+ *   - `lost` runs before the reply that releases a slot is sent: when the next owner starts, flights are fenced, hot
+ *     copies are recalled and the handover has begun.
+ *   - A lost reply is repeated: `#givenTo` remembers to whom a slot was released. Requests are numbered, and a request
+ *     older than the last one of that member is not answered.
+ *
+ * Failures: when an owner is declared dead, the target owner takes its slots without votes (`#confirmed` is 0) and asks
+ * for the votes afterwards; it gives such a slot up at once if the target changes first. A node that learns that it
+ * was declared dead drops everything and owns nothing until it has been granted votes again (`declaredDead`). Between
+ * the two events both may serve the slot; the lease check of the failure detector keeps that time short.
  */
 
 import { SLOT_COUNT } from '../../bytes/crc16.ts'
+import { type OwnershipReply, type OwnershipRequest, SELF, UNKNOWN_OWNER, type View } from './protocol.ts'
 import { MemberVotes, Votes } from './votes.ts'
-
-/** What a node believes about the cluster. */
-export interface View {
-  /** Equal on two nodes only if members, target and leaving are: they then agree about every slot. Not 0. */
-  readonly epoch: number
-  /** Those among whom the slots are divided, this node included unless it is leaving. */
-  readonly members: readonly string[]
-  /** The slot table: places in `members`. Not read when there are no members. */
-  readonly target: Uint16Array
-  /** Those, this node included, that are alive and give their slots away. */
-  readonly leaving: readonly string[]
-}
-
-/** Asks one member for slots. */
-export interface OwnershipRequest {
-  /** Rises with each claim of a node. */
-  readonly id: number
-  readonly epoch: number
-  /** Slots for which the member's consent is asked. */
-  readonly ask: readonly number[]
-  /** Slots that it is to give up now: all others have consented. */
-  readonly take: readonly number[]
-}
-
-/** Slots of the claim that are in none of these lists: ask again later. */
-export interface OwnershipReply {
-  /** Whether the member has the view of the claim. */
-  readonly agreed: boolean
-  readonly granted: readonly number[]
-  /** Those among `granted` that the member held until now and whose entries it hands over. */
-  readonly given: readonly number[]
-  /** Slots that the member holds. */
-  readonly held: readonly number[]
-}
 
 export interface OwnershipOptions {
   readonly self: string
-  /** The number of another member in `owners`, from 1 to 65,534, always the same. */
+  /** The number of another member in `owners`, from 1 to 65,534. It never changes. */
   readonly indexOf: (name: string) => number
   readonly nameOf: (index: number) => string
-  /** The target table for these members. */
+  /** Computes the target table for these members. */
   readonly assign: (members: readonly string[]) => Uint16Array
-  /** Whether something of this slot is on its way, entries to this node or writes from it: until then it is not given up. */
+  /** Whether a transfer of entries to this node or a write to an origin is pending in this slot: it is not released then. */
   readonly busy: (slot: number) => boolean
-  /** This node now owns these slots; `from` has their entries and hands them over. */
+  /** This node now owns these slots. `from` hands their entries over; `undefined`: there are none. */
   readonly gained: (slots: readonly number[], from: string | undefined) => void
-  /** This node no longer owns these slots; `to` takes their entries, `undefined`: nobody does. */
+  /** This node no longer owns these slots. `to` receives their entries; `undefined`: they are dropped. */
   readonly lost: (slots: readonly number[], to: string | undefined) => void
   /**
-   * More than any number that an earlier run of this node had counted to, from its own: microseconds since the epoch
-   * are. Claims are numbered from it, and a change of the members may count up by the number of slots.
+   * The first sequence number, larger than any that an earlier run of this node has used. Microseconds since the
+   * epoch are: a change of the members increments the sequence by at most the number of slots.
    */
   readonly firstSequence: number
-  /** How many slots there are; for tests. */
+  /** The number of slots; for tests. */
   readonly slots?: number
 }
 
-/** In `owners`: this node. */
-export const SELF = 0
-/** In `owners`: not known. Only before the first view. */
-export const UNKNOWN_OWNER = 0xffff
-
 export class Ownership {
-  /** By slot: the number of the member to which a request goes. The array stays the same. */
+  /** By slot: the number of the member to which requests are sent. The array object never changes. */
   readonly owners: Uint16Array
   epoch = 0
-  /** How many slots this node owns. */
+  /** The number of slots that this node owns. */
   slotCount = 0
   readonly #options: OwnershipOptions
   readonly #votes: Votes
-  /** By slot: the target, and since when it has been this node. */
+  /** By slot: the target owner, and the sequence number since which votes for this node count. */
   readonly #target: Uint16Array
   readonly #votesSince: Float64Array
-  /** By slot: whether everyone had consented, or the holder gave it. Else it was taken because its owner was dead. */
+  /** By own slot: 1 if all votes were granted or the previous owner released it; 0 if it was taken from a dead owner. */
   readonly #confirmed: Uint8Array
-  /** By slot: to whom this node gave it, 0: nobody. Said again if the answer was lost. */
+  /** By slot: the member to which this node released it, 0 if none. The reply is repeated if it was lost. */
   readonly #givenTo: Uint16Array
-  /** By slot: who of those that consented has its entries. */
+  /** By slot: the member, among those that granted it, that has its entries; 0 if none. */
   readonly #entriesAt: Uint16Array
-  /** By slot: who was asked to give it up, when first, and whether a correction has said that it did. */
+  /** By slot: the member that was asked to release it, and the sequence number of the first such request. */
   readonly #takingFrom: Uint16Array
   readonly #takeSequence: Float64Array
+  /** Slots whose release is known from a correction, before the reply that says so has arrived. */
   readonly #corrected = new Set<number>()
-  /** The last claim of each member. */
+  /** By member: the id of its last request that was answered. */
   readonly #lastRequestIds = new Map<string, number>()
   #sequence: number
   #leaving = false
   #leavingSequence = 0
   #resetSequence = 0
   #view: View | undefined
-  /** Slots in `#taking`. */
+  /** The number of slots in `#takingFrom` that are not 0. */
   #takeCount = 0
   readonly #gains = new Map<string | undefined, number[]>()
   readonly #losses = new Map<string | undefined, number[]>()
@@ -126,32 +114,32 @@ export class Ownership {
     this.#takeSequence = new Float64Array(slots)
   }
 
-  /** Whether claims are outstanding. */
+  /** Whether votes or releases are outstanding. */
   get isPending(): boolean {
     return this.#votes.missingTotal > 0 || this.#takeCount > 0
   }
 
   /**
-   * What goes with a request that this node's own view sends to a peer. If the peer has the same stamp, and it is not
-   * 0, its view would send the request to the same node: it need not look. Where another node has said that one still
-   * has a slot, the stamp says nothing: it may have given that away since.
+   * The epoch sent with a forwarded request, or 0 while ownership is unsettled. If the peer has the same one, and it is
+   * not 0, both nodes agree about every slot, and the peer need not check who owns the key. A redirected request does
+   * not carry it: the node that sent the redirection may know an older owner.
    */
   get agreedEpoch(): number {
     return this.isPending || this.#view?.members.length === 0 ? 0 : this.epoch
   }
 
-  /** Rises with everything that happens; see `corrected`. */
+  /** Increases with every event; see `handleCorrection`. */
   get sequence(): number {
     return this.#sequence
   }
 
-  /** Whether this node, which leaves, owns nothing, and all others know that it leaves: they will not take it for dead. */
+  /** Whether this node owns nothing and, if it leaves, all others know that it does, so that none declares it dead. */
   get hasReleasedAll(): boolean {
-    const voices = [...this.#votes.members.values()]
+    const members = [...this.#votes.members.values()]
     return (
       this.slotCount === 0 &&
       this.#takeCount === 0 &&
-      (!this.#leaving || voices.every(({ knowsLeaving }) => knowsLeaving))
+      (!this.#leaving || members.every(({ knowsLeaving }) => knowsLeaving))
     )
   }
 
@@ -160,7 +148,7 @@ export class Ownership {
     return [...this.#votes.members.keys()]
   }
 
-  /** The cluster has changed, or is seen for the first time. */
+  /** The cluster has changed, or this is the first view. */
   setView(view: View): void {
     this.#sequence++
     const left = new Set(this.#view?.leaving.map((name) => this.#votes.members.get(name)?.index))
@@ -175,17 +163,17 @@ export class Ownership {
     this.#notify()
   }
 
-  /** There is no other node. */
+  /** There is no other node: this one owns all slots. */
   ownAll(): void {
     const target = new Uint16Array(this.owners.length)
     this.setView({ epoch: 0, members: [this.#options.self], target, leaving: [] })
   }
 
-  /** Others have held this node for dead, and may have served its slots: it owns nothing before it has asked again. */
+  /** Others declared this node dead and may have served its slots: it owns nothing until it is granted votes again. */
   declaredDead(): void {
     this.#resetSequence = ++this.#sequence
     for (let slot = 0; slot < this.owners.length; slot++)
-      if (this.owners[slot] === SELF) note(this.#losses, undefined, slot)
+      if (this.owners[slot] === SELF) record(this.#losses, undefined, slot)
     for (const table of [this.#confirmed, this.#givenTo, this.#entriesAt, this.#takingFrom]) table.fill(0)
     for (const table of [this.owners, this.#target]) table.fill(UNKNOWN_OWNER)
     for (const { taking, answers } of this.#votes.members.values()) {
@@ -201,69 +189,70 @@ export class Ownership {
   }
 
   /**
-   * What is to be asked of a member, to be sent now: its answer goes to `answered`. One claim to a member at a time,
-   * sent anew (with what is then to be asked) when it was lost.
+   * The request to send to a member now; its reply goes to `handleReply`. At most one request to a member is in
+   * flight. If it is lost, call this again: the new request asks for what is needed then.
    */
   request(name: string): OwnershipRequest | undefined {
-    const voice = this.#votes.members.get(name)
-    if (voice === undefined) return undefined
+    const member = this.#votes.members.get(name)
+    if (member === undefined) return undefined
     const id = ++this.#sequence
     const ask: number[] = []
     for (const slot of this.#votes.slots) {
-      if (voice.hasGranted(slot) || this.#takingFrom[slot] === voice.index) continue
-      if (!voice.saysItOwns(slot)) ask.push(slot)
+      if (member.hasGranted(slot) || this.#takingFrom[slot] === member.index) continue
+      if (!member.saysItOwns(slot)) ask.push(slot)
       else if (this.#takingFrom[slot] === 0 && this.#votes.onlyOwnersMissing(slot))
-        this.#startTake(voice, slot)
+        this.#startTake(member, slot)
     }
-    const silent = this.#leaving && !voice.knowsLeaving
-    if (ask.length === 0 && voice.taking.size === 0 && !silent) return undefined
-    voice.lastRequestId = id
-    return { id, epoch: this.epoch, ask, take: [...voice.taking] }
+    const isUnaware = this.#leaving && !member.knowsLeaving
+    if (ask.length === 0 && member.taking.size === 0 && !isUnaware) return undefined
+    member.lastRequestId = id
+    return { id, epoch: this.epoch, ask, take: [...member.taking] }
   }
 
-  /** Another process has taken a member's place: it numbers its claims by a clock that may have been set back. */
+  /** A member was restarted. Its request ids may be lower than before, if its clock was set back. */
   peerRestarted(name: string): void {
     this.#lastRequestIds.delete(name)
   }
 
-  /** Answers the claim of another member. `lost` is called before the answer is there to be sent. */
-  handleRequest(by: string, claim: OwnershipRequest): OwnershipReply {
-    const answer = { agreed: claim.epoch === this.epoch, granted: [], given: [], held: [] }
-    const voice = this.#votes.members.get(by)
-    if (voice === undefined || claim.id <= (this.#lastRequestIds.get(by) ?? 0)) return answer
-    this.#lastRequestIds.set(by, claim.id)
-    for (const slot of claim.take) this.#decide(voice, slot, true, answer)
-    for (const slot of claim.ask) this.#decide(voice, slot, false, answer)
+  /** Answers another member's request. `lost` is called before the reply is returned. */
+  handleRequest(by: string, request: OwnershipRequest): OwnershipReply {
+    const reply = { agreed: request.epoch === this.epoch, granted: [], given: [], held: [] }
+    const member = this.#votes.members.get(by)
+    if (member === undefined || request.id <= (this.#lastRequestIds.get(by) ?? 0)) return reply
+    this.#lastRequestIds.set(by, request.id)
+    for (const slot of request.take) this.#decide(member, slot, true, reply)
+    for (const slot of request.ask) this.#decide(member, slot, false, reply)
     this.#notify()
-    return answer
+    return reply
   }
 
-  /** The answer to a claim of this node. Whether it told something new: then more may be claimed at once, of anyone. */
-  handleReply(by: string, claim: OwnershipRequest, answer: OwnershipReply): boolean {
-    const voice = this.#votes.members.get(by)
-    if (voice === undefined || claim.id <= this.#resetSequence || claim.id < voice.memberSince) return false
+  /** Handles the reply to a request of this node. True: there is progress, so call `request` for every member again. */
+  handleReply(by: string, request: OwnershipRequest, reply: OwnershipReply): boolean {
+    const member = this.#votes.members.get(by)
+    if (member === undefined || request.id <= this.#resetSequence || request.id < member.memberSince)
+      return false
     this.#sequence++
     const { missingTotal, ownersFound } = this.#votes
-    if (this.#leaving && answer.agreed && claim.id > this.#leavingSequence) voice.knowsLeaving = true
-    const given = new Set(answer.given)
-    const granted = new Set(answer.granted)
-    const held = new Set(answer.held)
-    for (const slot of claim.take) {
-      if (!granted.has(slot) && claim.id !== voice.lastRequestId) continue
-      if (this.#endTake(voice, slot) && given.has(slot)) this.#gain(slot, true, voice.name)
-      else if (given.has(slot)) this.#entriesAt[slot] = voice.index
-      else if (this.#corrected.delete(slot)) note(this.#gains, undefined, slot)
+    if (this.#leaving && reply.agreed && request.id > this.#leavingSequence) member.knowsLeaving = true
+    const given = new Set(reply.given)
+    const granted = new Set(reply.granted)
+    const held = new Set(reply.held)
+    for (const slot of request.take) {
+      if (!granted.has(slot) && request.id !== member.lastRequestId) continue
+      if (this.#endTake(member, slot) && given.has(slot)) this.#gain(slot, true, member.name)
+      else if (given.has(slot)) this.#entriesAt[slot] = member.index
+      else if (this.#corrected.delete(slot)) record(this.#gains, undefined, slot)
       this.#corrected.delete(slot)
     }
-    for (const slot of [...claim.take, ...claim.ask]) {
-      if (this.#target[slot] !== SELF || claim.id < this.#votesSince[slot]) continue
+    for (const slot of [...request.take, ...request.ask]) {
+      if (this.#target[slot] !== SELF || request.id < this.#votesSince[slot]) continue
       if (!granted.has(slot)) {
-        this.#votes.setOwner(voice, slot, held.has(slot))
-        if (held.has(slot) && this.owners[slot] !== SELF) this.owners[slot] = voice.index
+        this.#votes.setOwner(member, slot, held.has(slot))
+        if (held.has(slot) && this.owners[slot] !== SELF) this.owners[slot] = member.index
         continue
       }
-      if (given.has(slot)) this.#entriesAt[slot] = voice.index
-      this.#votes.grant(voice, slot)
+      if (given.has(slot)) this.#entriesAt[slot] = member.index
+      this.#votes.grant(member, slot)
       if (this.#votes.missing[slot] === 0) this.#complete(slot)
     }
     this.#notify()
@@ -271,14 +260,18 @@ export class Ownership {
   }
 
   /**
-   * A request that this node sent when `moment` was what it was then came back: `by` says that this node owns the
-   * slot. If it had been asked to give it up, it did so, and its answer is still on the way. Whether this node owns
-   * the slot now.
+   * The peer `by` redirected a request of this node back to this node. `sequence`: the value of that field when the
+   * request was sent. If `by` had been asked before to release the slot, it has done so, and its reply is still in
+   * flight. Returns whether this node owns the slot now.
    */
-  handleCorrection(by: string, slot: number, moment: number): boolean {
-    const voice = this.#votes.members.get(by)
+  handleCorrection(by: string, slot: number, sequence: number): boolean {
+    const member = this.#votes.members.get(by)
     if (this.owners[slot] === SELF) return true
-    if (voice === undefined || this.#takingFrom[slot] !== voice.index || moment < this.#takeSequence[slot])
+    if (
+      member === undefined ||
+      this.#takingFrom[slot] !== member.index ||
+      sequence < this.#takeSequence[slot]
+    )
       return false
     this.#sequence++
     this.#corrected.add(slot)
@@ -287,71 +280,71 @@ export class Ownership {
     return true
   }
 
-  /** Whether entries from this member may come for a slot of which this node does not know yet that it is its own. */
+  /** Whether entries from this member may arrive for a slot before this node knows that it has gained it. */
   expectsEntries(slot: number, from: string): boolean {
     if (this.owners[slot] === SELF) return false
     return this.#target[slot] === SELF || this.#takingFrom[slot] === this.#votes.members.get(from)?.index
   }
 
-  #startTake(voice: MemberVotes, slot: number): void {
-    voice.taking.add(slot)
-    this.#takingFrom[slot] = voice.index
+  #startTake(member: MemberVotes, slot: number): void {
+    member.taking.add(slot)
+    this.#takingFrom[slot] = member.index
     this.#takeSequence[slot] = this.#sequence
     this.#takeCount++
   }
 
-  /** What became of a slot that was asked for is known. False: it was known before. */
-  #endTake(voice: MemberVotes, slot: number): boolean {
-    if (!voice.taking.delete(slot)) return false
+  /** The outcome of a release request is known. False: it was known before. */
+  #endTake(member: MemberVotes, slot: number): boolean {
+    if (!member.taking.delete(slot)) return false
     this.#takingFrom[slot] = 0
     this.#takeCount--
     return true
   }
 
   #decide(
-    voice: MemberVotes,
+    member: MemberVotes,
     slot: number,
     take: boolean,
-    answer: { agreed: boolean; granted: number[]; given: number[]; held: number[] },
+    reply: { agreed: boolean; granted: number[]; given: number[]; held: number[] },
   ): void {
     const holds = this.owners[slot] === SELF
-    const agreed = answer.agreed && this.#target[slot] === voice.index
-    const given = this.#givenTo[slot] === voice.index && !holds
+    const agreed = reply.agreed && this.#target[slot] === member.index
+    const given = this.#givenTo[slot] === member.index && !holds
     if (this.#takingFrom[slot] !== 0 || !(agreed || (take && given))) return
     if (holds && (!take || this.#options.busy(slot))) {
-      answer.held.push(slot)
+      reply.held.push(slot)
       return
     }
-    answer.granted.push(slot)
+    reply.granted.push(slot)
     if (holds) {
-      this.#givenTo[slot] = voice.index
-      this.#lose(slot, voice.index)
+      this.#givenTo[slot] = member.index
+      this.#lose(slot, member.index)
     } else if (!given) return
-    // If it was given before, that answer was lost. A claim of our own begins anew: it may have been consented to.
+    // If it was released before, that reply was lost. Votes for this node restart: some may have been granted since.
     if (this.#target[slot] === SELF) {
       this.#restartVotes(slot)
       this.#votes.recount()
-      this.owners[slot] = voice.index
+      this.owners[slot] = member.index
     }
-    answer.given.push(slot)
-    note(this.#losses, voice.name, slot)
+    reply.given.push(slot)
+    record(this.#losses, member.name, slot)
   }
 
-  /** Forgets who left, and hears who came. */
+  /** Removes the members that left and adds new ones. */
   #updateMembers(live: readonly string[]): void {
     const { members } = this.#votes
     const present = new Set(live)
-    for (const voice of members.values()) {
-      if (present.has(voice.name)) continue
-      for (const slot of [...voice.taking]) {
-        this.#endTake(voice, slot)
+    for (const member of members.values()) {
+      if (present.has(member.name)) continue
+      for (const slot of [...member.taking]) {
+        this.#endTake(member, slot)
         this.#corrected.delete(slot)
       }
       for (let slot = 0; slot < this.owners.length; slot++) {
-        if (this.#givenTo[slot] === voice.index) this.#givenTo[slot] = 0
-        if (this.#entriesAt[slot] === voice.index) this.#entriesAt[slot] = 0
+        if (this.#givenTo[slot] === member.index) this.#givenTo[slot] = 0
+        if (this.#entriesAt[slot] === member.index) this.#entriesAt[slot] = 0
       }
-      members.delete(voice.name)
+      members.delete(member.name)
     }
     for (const name of present) {
       if (name === this.#options.self || members.has(name)) continue
@@ -362,7 +355,7 @@ export class Ownership {
     }
   }
 
-  /** @param left those that were leaving in the view before: they gave their slots away, whoever has them now */
+  /** @param left numbers of the members that were leaving in the previous view: they have given their slots away */
   #retarget(view: View, left: ReadonlySet<number | undefined>): void {
     const { members, target } = view
     const numbers = members.map((name) => (name === this.#options.self ? SELF : this.#options.indexOf(name)))
@@ -375,10 +368,10 @@ export class Ownership {
       this.#target[slot] = to
       if (to === SELF) own.push(slot)
       if ((had === SELF) !== (to === SELF)) this.#restartVotes(slot)
-      // Taken without asking, and not to be kept: nobody would ask for it who had consent from before.
+      // Taken without votes and no longer ours: a target owner with all votes from before would not ask for its release.
       if (to !== SELF && this.owners[slot] === SELF && this.#confirmed[slot] === 0) {
         this.#lose(slot, to)
-        note(this.#losses, to === UNKNOWN_OWNER ? undefined : this.#options.nameOf(to), slot)
+        record(this.#losses, to === UNKNOWN_OWNER ? undefined : this.#options.nameOf(to), slot)
       }
       if (this.owners[slot] === SELF) continue
       if (to !== SELF) {
@@ -395,7 +388,7 @@ export class Ownership {
     this.#votes.slots = own
   }
 
-  /** Who would own the slots if this node were not there: `NOBODY` if it is the only one. */
+  /** The owners of the slots if this node did not exist: `UNKNOWN_OWNER` if it is the only member. */
   #withoutSelf({ members, leaving }: View): Uint16Array {
     const { self, assign, indexOf } = this.#options
     const others = members.filter((name) => name !== self)
@@ -405,7 +398,7 @@ export class Ownership {
     return assign(names).map((place) => numbers[place])
   }
 
-  /** Consents to what this node claims for a slot are asked anew. */
+  /** Discards the votes for a slot: they are requested again. */
   #restartVotes(slot: number): void {
     this.#votesSince[slot] = ++this.#sequence
     this.#entriesAt[slot] = 0
@@ -417,20 +410,20 @@ export class Ownership {
     for (const slot of this.#votes.slots) if (this.#votes.missing[slot] === 0) this.#complete(slot)
   }
 
-  /** Everyone has consented. */
+  /** All members have granted this slot. */
   #complete(slot: number): void {
     const source = this.#entriesAt[slot]
     if (this.owners[slot] === SELF) this.#confirmed[slot] = 1
     else this.#gain(slot, true, source === 0 ? undefined : this.#options.nameOf(source))
   }
 
-  #gain(slot: number, firm: boolean, from: string | undefined): void {
+  #gain(slot: number, confirmed: boolean, from: string | undefined): void {
     if (this.owners[slot] === SELF) return
     this.owners[slot] = SELF
-    this.#confirmed[slot] = firm ? 1 : 0
+    this.#confirmed[slot] = confirmed ? 1 : 0
     this.#givenTo[slot] = 0
     this.slotCount++
-    note(this.#gains, from, slot)
+    record(this.#gains, from, slot)
   }
 
   #lose(slot: number, to: number): void {
@@ -439,7 +432,7 @@ export class Ownership {
     this.slotCount--
   }
 
-  /** Tells what has changed hands, once everything here is as it will be. */
+  /** Calls `lost` and `gained`, after all tables are updated. */
   #notify(): void {
     const losses = [...this.#losses]
     const gains = [...this.#gains]
@@ -450,7 +443,7 @@ export class Ownership {
   }
 }
 
-function note(lists: Map<string | undefined, number[]>, name: string | undefined, slot: number): void {
+function record(lists: Map<string | undefined, number[]>, name: string | undefined, slot: number): void {
   const list = lists.get(name)
   if (list === undefined) lists.set(name, [slot])
   else list.push(slot)

@@ -1,23 +1,24 @@
-// What the other members have said about each slot that this node is to own: nothing yet, 'I hold it', or 'take it'.
+// The votes of the other members for each slot that this node is the target owner of.
 
 const NO_ANSWER = 0
 const OWNS = 1
 const GRANTED = 2
 type Answer = typeof NO_ANSWER | typeof OWNS | typeof GRANTED
 
-/** What one other member has said. */
+/** The votes of one other member. */
 export class MemberVotes {
   readonly name: string
   /** Its number in the table of owners. */
   readonly index: number
-  /** The moment since which it has been in the view without interruption. */
+  /** The sequence number since which it has been in the view without interruption. */
   readonly memberSince: number
-  /** Slots that it was asked to give up, while what became of that is not known. */
+  /** Slots that it was asked to release, until the outcome is known. */
   readonly taking = new Set<number>()
-  /** The number of the last claim sent to it. */
+  /** The id of the last request sent to it. */
   lastRequestId = 0
-  /** Whether it knows that this node leaves. */
+  /** Whether it knows that this node is leaving. */
   knowsLeaving = false
+  /** By slot: its last answer. */
   readonly answers: Uint8Array
 
   constructor(name: string, index: number, since: number, slots: number) {
@@ -38,14 +39,14 @@ export class MemberVotes {
 
 export class Votes {
   readonly members = new Map<string, MemberVotes>()
-  /** By slot: how many have not consented, and how many of these hold it. */
+  /** By slot: the number of votes missing, and how many of these members have said that they own the slot. */
   readonly missing: Uint16Array
   readonly missingOwners: Uint16Array
-  /** The slots that this node is to own. */
+  /** The slots that this node is the target owner of. */
   slots: readonly number[] = []
-  /** Pairs of a slot and a member that has not consented. */
+  /** The sum of `missing` over `slots`. */
   missingTotal = 0
-  /** Holders found; never falls. */
+  /** Counts the owners found; never decreases. */
   ownersFound = 0
 
   constructor(slots: number) {
@@ -53,35 +54,35 @@ export class Votes {
     this.missingOwners = new Uint16Array(slots)
   }
 
-  /** Whether everyone has consented who is not known to hold the slot. */
+  /** Whether every member has granted the slot except its current owner. */
   onlyOwnersMissing(slot: number): boolean {
     return this.missing[slot] === this.missingOwners[slot]
   }
 
-  grant(voice: MemberVotes, slot: number): void {
-    const mark = voice.answers[slot]
-    if (mark === GRANTED) return
-    if (mark === OWNS) this.missingOwners[slot]--
-    voice.answers[slot] = GRANTED satisfies Answer
+  grant(member: MemberVotes, slot: number): void {
+    const answer = member.answers[slot]
+    if (answer === GRANTED) return
+    if (answer === OWNS) this.missingOwners[slot]--
+    member.answers[slot] = GRANTED satisfies Answer
     this.missing[slot]--
     this.missingTotal--
   }
 
-  /** The member holds the slot, or (`holds` false) nothing is known about that any more. */
-  setOwner(voice: MemberVotes, slot: number, holds: boolean): void {
-    const mark = voice.answers[slot]
-    if (mark === GRANTED || (mark === OWNS) === holds) return
-    voice.answers[slot] = holds ? OWNS : NO_ANSWER
-    this.missingOwners[slot] += holds ? 1 : -1
-    if (holds) this.ownersFound++
+  /** The member says that it owns the slot, or (`owns` false) no longer says so. */
+  setOwner(member: MemberVotes, slot: number, owns: boolean): void {
+    const answer = member.answers[slot]
+    if (answer === GRANTED || (answer === OWNS) === owns) return
+    member.answers[slot] = owns ? OWNS : NO_ANSWER
+    this.missingOwners[slot] += owns ? 1 : -1
+    if (owns) this.ownersFound++
   }
 
-  /** Whatever was said about a slot counts no more. */
+  /** Discards all votes for a slot. */
   clear(slot: number): void {
     for (const { answers } of this.members.values()) answers[slot] = NO_ANSWER
   }
 
-  /** Counts anew, after `voices`, `slots` or what was said has changed as a whole. */
+  /** Counts everything again, after `members`, `slots` or many answers have changed. */
   recount(): void {
     this.missingTotal = 0
     for (const slot of this.slots) {

@@ -2,7 +2,7 @@
 
 import { keySlot } from '../../bytes/crc16.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
-import { SELF } from '../../cluster/ownership/ownership.ts'
+import { SELF } from '../../cluster/ownership/protocol.ts'
 import type { Context } from '../../commands/spec/context.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
 import type { Args } from '../../resp/args.ts'

@@ -3,7 +3,7 @@
 import { keySlot } from '../../bytes/crc16.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { Peer } from '../../cluster/links/peer.ts'
-import { SELF } from '../../cluster/ownership/ownership.ts'
+import { SELF } from '../../cluster/ownership/protocol.ts'
 import { type Client, deferReply } from '../../commands/spec/client.ts'
 import type { FanOut } from '../../commands/spec/command.ts'
 import type { Context } from '../../commands/spec/context.ts'

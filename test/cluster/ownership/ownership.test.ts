@@ -1,12 +1,8 @@
 // Who owns a slot, in simulated clusters that change faster than their messages arrive.
 
 import { describe, expect, test } from 'vitest'
-import {
-  Ownership,
-  type OwnershipReply,
-  type OwnershipRequest,
-  SELF,
-} from '../../../src/cluster/ownership/ownership.ts'
+import { Ownership } from '../../../src/cluster/ownership/ownership.ts'
+import { type OwnershipReply, type OwnershipRequest, SELF } from '../../../src/cluster/ownership/protocol.ts'
 import { seededRandom } from '../../support/random.ts'
 import { Cluster, SLOTS } from './simulated-cluster.ts'
 

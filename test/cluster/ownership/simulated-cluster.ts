@@ -1,7 +1,8 @@
 // A simulated cluster of slot tables: messages between them take their time, and nothing else connects them.
 
-import type { OwnershipReply, OwnershipRequest, View } from '../../../src/cluster/ownership/ownership.ts'
-import { Ownership, SELF } from '../../../src/cluster/ownership/ownership.ts'
+import { Ownership } from '../../../src/cluster/ownership/ownership.ts'
+import type { OwnershipReply, OwnershipRequest, View } from '../../../src/cluster/ownership/protocol.ts'
+import { SELF } from '../../../src/cluster/ownership/protocol.ts'
 import type { Random } from '../../support/random.ts'
 
 export const SLOTS = 24

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { nodeId } from '../../../src/cluster/member.ts'
-import { UNKNOWN_OWNER } from '../../../src/cluster/ownership/ownership.ts'
+import { UNKNOWN_OWNER } from '../../../src/cluster/ownership/protocol.ts'
 import { type ClusterReport, type MemberState, rangesOf } from '../../../src/cluster/report.ts'
 import { Topology } from '../../../src/commands/cluster/topology.ts'
 import { ReplyWriter } from '../../../src/resp/reply.ts'
