@@ -4,6 +4,8 @@ import { type Config, resolveConfig } from './config/config.ts'
 import { createNode as compose, type Node, type NodeOptions } from './node.ts'
 
 export { HashRing, type HashRingOptions, type RingHash } from './cluster/ring/hash-ring.ts'
+export type { Explanation } from './commands/own/explanation.ts'
+export type { GroupStats } from './commands/own/group-stats.ts'
 export type { ClusterInput } from './config/cluster.ts'
 export { type Config, ConfigError, defineConfig } from './config/config.ts'
 export type { GroupConfig } from './config/groups.ts'
@@ -30,7 +32,7 @@ export {
   unchanged,
 } from './group/origin.ts'
 export { OriginError } from './group/policy.ts'
-export type { ListenAddress, Log, Node, NodeOptions, SetOptions } from './node.ts'
+export type { Bytes, ListenAddress, Log, Node, NodeOptions, SetOptions } from './node.ts'
 export type { Loader, LoadFunction, LoadManyFunction } from './origin/function.ts'
 export { PeerDownError } from './server/program.ts'
 

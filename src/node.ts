@@ -8,6 +8,9 @@ import { Instant } from './bytes/instant.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { addressName, type Member } from './cluster/member.ts'
 import { createMembership } from './cluster/membership/create.ts'
+import { explanationIn } from './commands/own/explain.ts'
+import { type Explanation, explanationOf } from './commands/own/explanation.ts'
+import { type GroupStats, groupStats } from './commands/own/group-stats.ts'
 import type { NodeConfig } from './config/config.ts'
 import { version } from './config/version.ts'
 import { Group } from './group/group.ts'
@@ -41,6 +44,11 @@ export interface NodeOptions {
 /** The part of a shutdown's time in which a node hands over what it owns; the rest is for replies under way. */
 const HANDOVER_SHARE = 0.8
 
+/** Text, which is stored as UTF-8, or bytes. */
+export type Bytes = string | Uint8Array
+
+const CLOSED = 'the node is closed'
+
 export interface SetOptions {
   /** Lifetime in milliseconds, at least 1; without one, the group's. */
   readonly ttl?: number
@@ -64,6 +72,9 @@ export class Node {
   /** Resolves when the node is to close without waiting for anything. */
   readonly #hurried: Promise<void>
   #isHurried = false
+  /** Calls are rejected. */
+  #isClosed = false
+  readonly #instant: Instant
   #hurry = (): void => {}
 
   constructor(config: NodeConfig, options: NodeOptions = {}) {
@@ -76,6 +87,7 @@ export class Node {
       this.#hurry = resolve
     })
     const instant = new Instant(clock)
+    this.#instant = instant
     const hasher = new Hasher(randomSeed())
     const environment = {
       instant,
@@ -155,57 +167,134 @@ export class Node {
    * it listens, with the port that the system chose if the configured one is 0; the same port on every address.
    */
   listen(): Promise<readonly ListenAddress[]> {
+    if (this.#closing !== undefined) return Promise.reject(new Error(CLOSED))
     this.#listening ??= this.#listen()
     return this.#listening
   }
 
   /**
-   * A value as text, loaded from the group's origin if it is not held; `null` if there is none. In a cluster, this
-   * and the others ask the node that owns the key.
-   * @throws OriginError, PeerDownError, RangeError for an unknown group
+   * Reads a value as text, and loads it from the group's origin on a miss; `null` if there is no such key. In a cluster
+   * the owner of the key is asked.
+   * @throws OriginError, PeerDownError, RangeError for an unknown group, TypeError for arguments of other types
    */
-  async get(group: string, key: string): Promise<string | null> {
-    const value = await this.getBuffer(group, key)
-    return value === null ? null : value.toString('utf8')
+  async get(group: string, key: Bytes): Promise<string | null> {
+    return textOf(await this.getBuffer(group, key))
   }
 
-  /** The same as bytes. */
-  async getBuffer(group: string, key: string | Uint8Array): Promise<Buffer | null> {
+  /** Reads a value as bytes; otherwise as {@link Node.get}. The buffer is a copy of the caller's own. */
+  async getBuffer(group: string, key: Bytes): Promise<Buffer | null> {
     const own = this.#group(group)
-    if (this.#cluster === undefined) return own.fetch(bytesOf(key))
-    const value = (await this.#ask(own, 'GET', bytesOf(key))) as Buffer | null
+    const name = bytesOf(key, 'the key')
+    if (this.#cluster === undefined) return own.fetch(name)
+    const value = (await this.#ask(own, 'GET', name)) as Buffer | null
     return value && Buffer.from(value)
   }
 
   /**
-   * Writes a value to the cache, and to the origin where the group says so. Loads under way for the key will not
-   * overwrite it.
-   * @throws PeerDownError, OriginError, RangeError for an unknown group, a lifetime that is none, an entry larger than
-   * the group's budget
+   * Reads many values as text, in the order of `keys`, with `null` for each key that does not exist. All misses are
+   * loaded together: an origin that loads many keys is called once per batch. In a cluster each owner gets one request.
+   * @throws as {@link Node.get}, also when the load of only one key fails
    */
-  async set(
-    group: string,
-    key: string | Uint8Array,
-    value: string | Uint8Array,
-    options: SetOptions = {},
-  ): Promise<void> {
-    const { ttl } = options
-    if (ttl !== undefined && !(ttl >= 1))
-      throw new RangeError(`got a ttl of ${ttl}, wants milliseconds, at least 1`)
+  async getMany(group: string, keys: readonly Bytes[]): Promise<(string | null)[]> {
+    return (await this.getManyBuffers(group, keys)).map(textOf)
+  }
+
+  /** Reads many values as bytes; otherwise as {@link Node.getMany}. */
+  async getManyBuffers(group: string, keys: readonly Bytes[]): Promise<(Buffer | null)[]> {
     const own = this.#group(group)
-    if (this.#cluster === undefined) await own.change(bytesOf(key), bytesOf(value), ttl ?? 0)
-    else await this.#ask(own, 'SET', bytesOf(key), bytesOf(value), ...lifetime(ttl))
+    if (!Array.isArray(keys)) throw new TypeError(`got ${typeName(keys)} for the keys, wants an array`)
+    const names = keys.map((key) => bytesOf(key, 'a key'))
+    if (names.length === 0) return []
+    if (this.#cluster === undefined) return Promise.all(names.map((name) => own.fetch(name)))
+    const values = (await this.#ask(own, 'MGET', ...names)) as (Buffer | null)[]
+    return values.map((value) => value && Buffer.from(value))
   }
 
   /**
-   * Removes a key from the cache, and from the origin where the group says so; whether it was held. Loads under way
-   * for it will not be stored.
-   * @throws PeerDownError, OriginError, RangeError for an unknown group
+   * Writes a value to the cache, and to the origin where the group's `write` says so. The result of a running load of
+   * the key is not stored.
+   * @throws PeerDownError, OriginError; RangeError for an unknown group, a `ttl` out of range, or an entry larger than
+   * the group's budget; TypeError for arguments of other types
    */
-  async delete(group: string, key: string | Uint8Array): Promise<boolean> {
+  async set(group: string, key: Bytes, value: Bytes, options: SetOptions = {}): Promise<void> {
     const own = this.#group(group)
-    if (this.#cluster === undefined) return own.change(bytesOf(key), null, 0)
-    return (await this.#ask(own, 'DEL', bytesOf(key))) === 1
+    const name = bytesOf(key, 'the key')
+    const bytes = bytesOf(value, 'the value')
+    const ttl = ttlOf(options)
+    if (this.#cluster === undefined) await own.change(name, bytes, ttl ?? 0)
+    else await this.#ask(own, 'SET', name, bytes, ...ttlArguments(ttl))
+  }
+
+  /**
+   * Removes a key from the cache, and from the origin where the group's `write` says so. Resolves to whether the cache
+   * held a value. The result of a running load of the key is not stored.
+   * @throws PeerDownError, OriginError, RangeError for an unknown group, TypeError for arguments of other types
+   */
+  async delete(group: string, key: Bytes): Promise<boolean> {
+    const own = this.#group(group)
+    const name = bytesOf(key, 'the key')
+    if (this.#cluster === undefined) return own.change(name, null, 0)
+    return (await this.#ask(own, 'DEL', name)) === 1
+  }
+
+  /**
+   * Removes keys from the cache because their source has changed; the origin is not written. Resolves to how many of
+   * them the cache held. The results of running loads of these keys are not stored.
+   * @throws PeerDownError, RangeError for an unknown group, TypeError for arguments of other types
+   */
+  async invalidate(group: string, ...keys: Bytes[]): Promise<number> {
+    const own = this.#group(group)
+    const names = keys.map((key) => bytesOf(key, 'a key'))
+    if (names.length === 0) return 0
+    if (this.#cluster === undefined) return names.filter((name) => own.invalidate(name)).length
+    return (await this.#ask(own, 'INVALIDATE', 'KEY', ...names)) as number
+  }
+
+  /**
+   * Invalidates all entries that an origin has given this tag, on every node, in a time that does not depend on their
+   * number.
+   * @throws PeerDownError, RangeError for an unknown group, TypeError for arguments of other types
+   */
+  async invalidateTag(group: string, tag: Bytes): Promise<void> {
+    const own = this.#group(group)
+    const name = bytesOf(tag, 'the tag')
+    if (this.#cluster === undefined) own.invalidateTag(name)
+    else await this.#ask(own, 'INVALIDATE', 'TAG', name)
+  }
+
+  /**
+   * Removes all keys of a group, by default of every group, from the caches of all nodes. Origins are not written.
+   * @throws PeerDownError, RangeError for an unknown group, TypeError for a name of another type
+   */
+  async flush(group?: string): Promise<void> {
+    if (group === undefined) this.#requireOpen()
+    const groups = group === undefined ? [...this.#groups.values()] : [this.#group(group)]
+    if (this.#cluster === undefined) for (const own of groups) own.clear()
+    else await Promise.all(groups.map((own) => this.#ask(own, 'GROUP', 'FLUSH', own.name)))
+  }
+
+  /**
+   * What a group holds on this node, its counters and its policies: the fields of GROUP INFO. Other nodes of a cluster
+   * have contents and counters of their own.
+   * @throws RangeError for an unknown group, TypeError for a name of another type
+   */
+  async stats(group: string): Promise<GroupStats> {
+    const own = this.#group(group)
+    this.#instant.refresh()
+    return groupStats(own, [...this.#groups.values()].indexOf(own))
+  }
+
+  /**
+   * What would answer a read of a key, and the state of its entry: the fields of EXPLAIN. Nothing is loaded, and the
+   * entry does not count as used.
+   * @throws RangeError for an unknown group, TypeError for arguments of other types
+   */
+  async explain(group: string, key: Bytes): Promise<Explanation> {
+    const own = this.#group(group)
+    const name = bytesOf(key, 'the key')
+    if (this.#cluster !== undefined) return explanationIn(await this.#ask(own, 'EXPLAIN', name))
+    this.#instant.refresh()
+    return explanationOf(own, name, this.#instant)
   }
 
   /**
@@ -213,6 +302,8 @@ export class Node {
    * flight leave, closes every connection, then the origins. Both within `shutdownTimeout`.
    */
   close(): Promise<void> {
+    // In a cluster the node serves while it hands its keys over.
+    if (this.#cluster === undefined) this.#isClosed = true
     this.#closing ??= this.#close()
     return this.#closing
   }
@@ -254,6 +345,7 @@ export class Node {
     const startedAt = performance.now()
     if (budget > 0 && !this.#isHurried)
       await Promise.race([this.#cluster?.drain(budget * HANDOVER_SHARE), this.#hurried])
+    this.#isClosed = true
     const left = (): number => (budget === 0 ? 0 : Math.max(1, budget - (performance.now() - startedAt)))
     // Once the others see this node go, they write its keys: then what waits here would be older.
     if (this.#cluster?.isAlone === false) await this.#endWrites(left() / 2)
@@ -281,15 +373,21 @@ export class Node {
     if (this.#listening === undefined)
       throw new Error('this node is in a cluster, which it joins when it listens: call listen() before')
     const most = this.#settings.protoMaxBulkLen
-    const longest = Math.max(...args.map(({ length }) => length))
+    const longest = args.reduce((length, arg) => Math.max(length, arg.length), 0)
     if (longest > most) throw new RangeError(`got ${longest} bytes, wants ${most} at most (protoMaxBulkLen)`)
     return this.#server.program.ask(group, name, ...args)
   }
 
   #group(name: string): Group {
+    this.#requireOpen()
+    if (typeof name !== 'string') throw new TypeError(`got ${typeName(name)} for the group, wants its name`)
     const group = this.#groups.get(name)
     if (group === undefined) throw new RangeError(`there is no group ${JSON.stringify(name)}`)
     return group
+  }
+
+  #requireOpen(): void {
+    if (this.#isClosed) throw new Error(CLOSED)
   }
 }
 
@@ -303,15 +401,40 @@ export async function createNode(config: NodeConfig, options?: NodeOptions): Pro
   return node
 }
 
-/** The arguments of SET that give this lifetime. */
-function lifetime(ttl: number | undefined): string[] {
+/** @throws TypeError, RangeError */
+function ttlOf(options: SetOptions): number | undefined {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(`got ${typeName(options)} for the options, wants an object such as { ttl: 60_000 }`)
+  const { ttl } = options
+  if (ttl === undefined) return undefined
+  if (typeof ttl !== 'number') throw new TypeError(`got ${typeName(ttl)} for the ttl, wants milliseconds`)
+  if (!(ttl >= 1)) throw new RangeError(`got a ttl of ${ttl}, wants milliseconds, at least 1`)
+  return ttl
+}
+
+/** The arguments of SET for a TTL. */
+function ttlArguments(ttl: number | undefined): string[] {
   if (ttl === undefined) return []
   if (!Number.isSafeInteger(Math.ceil(ttl))) throw new RangeError(`got a ttl of ${ttl}, wants less`)
   return ['PX', String(Math.ceil(ttl))]
 }
 
-function bytesOf(text: string | Uint8Array): Buffer {
-  return typeof text === 'string' ? Buffer.from(text, 'utf8') : Buffer.from(text)
+/** A copy: the caller may change its own while a load runs. */
+function bytesOf(value: Bytes, what: string): Buffer {
+  if (typeof value === 'string') return Buffer.from(value, 'utf8')
+  if (value instanceof Uint8Array) return Buffer.from(value)
+  throw new TypeError(`got ${typeName(value)} for ${what}, wants a string or bytes (a Uint8Array)`)
+}
+
+function textOf(value: Buffer | null): string | null {
+  return value === null ? null : value.toString('utf8')
+}
+
+/** What a value is, for an error. */
+function typeName(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (Array.isArray(value)) return 'an array'
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
 /** Whether listening failed because this machine has no such address. */

@@ -5,14 +5,27 @@ import type { ReplyWriter } from '../../resp/reply.ts'
 /** A field's value in a reply: text is a bulk string, a number an integer, `{ double }` a double, null is unknown. */
 export type FieldValue = string | number | { readonly double: number } | null
 
-/** Fields by name, in the order of the reply: clients find them by name, so fields may be added anywhere. */
-export type Fields<T> = Readonly<Record<string, (subject: T) => FieldValue>>
+/** A map whose names are those of an object in kebab case. Clients find fields by name, so fields may be added anywhere. */
+export function replyObject<T extends object>(
+  reply: ReplyWriter,
+  object: T,
+  doubles: readonly (keyof T)[] = [],
+): void {
+  const values = Object.entries(object).map(([name, value]): readonly [string, FieldValue] => [
+    kebabName(name),
+    doubles.includes(name as keyof T) ? { double: value } : value,
+  ])
+  replyValues(reply, values)
+}
 
-export function replyFields<T>(reply: ReplyWriter, fields: Fields<T>, subject: T): void {
-  replyValues(
-    reply,
-    Object.entries(fields).map(([name, read]) => [name, read(subject)]),
-  )
+/** `ttlMs` is `ttl-ms`. */
+export function kebabName(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
+/** `ttl-ms` is `ttlMs`. */
+export function camelName(name: string): string {
+  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
 }
 
 export function replyValues(reply: ReplyWriter, values: readonly (readonly [string, FieldValue])[]): void {

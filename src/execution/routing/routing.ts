@@ -167,7 +167,7 @@ export class Routing {
 
   #fanOut(client: Client, span: FanOut): Route {
     const cluster = this.#cluster
-    if (cluster.redirects) return HERE
+    if (cluster.redirects && !client.isProgram) return HERE
     // It sees all keys: what was sent before is done first.
     if (client.awaitsReplies) return WAIT
     const { args, reply } = this.#context
