@@ -1,4 +1,4 @@
-// The cluster as one of its nodes sees it: who owns each slot, the links to the others, and what moves between them.
+// Joins the parts of the cluster on one node: links, failure detection, ownership of slots, handover and hot copies.
 
 import { createHash } from 'node:crypto'
 import type { Socket } from 'node:net'
@@ -36,20 +36,20 @@ import { type Waiter, Waiters } from './waiters.ts'
 
 /** Sizes in bytes, times in ms. */
 export interface ClusterSettings {
-  /** What nodes show each other; empty: nothing. By default `requirepass`. */
+  /** The secret by which nodes authenticate to each other; empty: none. By default `requirepass`. */
   readonly secret: string
-  /** What a node does with a command whose keys are another's: send it there itself, or tell the client to. */
+  /** What a node does with a command whose keys another node owns: forward it, or answer MOVED. */
   readonly redirect: 'forward' | 'moved'
-  /** How long a silent peer is waited for before it counts as dead. */
+  /** A peer that is silent for this long is declared dead. */
   readonly timeout: number
   readonly pingInterval: number
   /** Connections for requests to each peer. */
   readonly links: number
   /** The fraction of each group's budget that copies of other nodes' hot keys may take. */
   readonly copies: number
-  /** For how long a copy is served without asking. */
+  /** The most time for which a copy is served without asking the owner. */
   readonly copyMaxAge: number
-  /** Bytes a second that a handover may send. */
+  /** Bytes per second that handovers may send; 0: no limit. */
   readonly handoverRate: number
 }
 
@@ -65,15 +65,15 @@ export interface ClusterOptions {
   readonly micros: () => number
   /** Uniform in [0, 1). */
   readonly random: () => number
-  /** Begins a connection to a member; by default to its host and port. */
+  /** Opens a connection to a member; by default to its host and port. */
   readonly connect?: ((member: Member) => Socket) | undefined
   readonly log: Log
 }
 
-/** A node that gave up a slot says so on its control link and on others: what is said there may be heard so much later. */
+/** Messages about one change of ownership arrive on several links: the later ones by about this much. */
 const MIN_COPY_TTL_MS = 5
 
-/** What there is once the node knows its own name. */
+/** The parts that exist once the node knows its own name. */
 interface Running {
   readonly self: Member
   readonly detector: Detector
@@ -84,35 +84,35 @@ interface Running {
 }
 
 export class Cluster {
-  /** By slot: the number of the member that owns it, 0: this node. */
+  /** By slot: the number of the member that owns it; 0 is this node. */
   owners: Uint16Array = new Uint16Array(SLOT_COUNT)
-  /** Whether this node owns every slot, and no other is known to live. */
+  /** Whether this node owns every slot and no other member is known to be alive. */
   isAlone = false
-  /** Counts the changes of owners. */
+  /** Increases with each change of `owners`. */
   ownersVersion = 1
-  /** Whether this node may have been replaced, or does not know yet who else there is: then it serves nothing. */
+  /** Whether a lease check is running or the members are not known yet: no command is served until then. */
   isLeasePending = true
-  /** Whether clients are told whom to ask, rather than served through this node. */
+  /** Whether clients are redirected with MOVED instead of served by forwarding. */
   readonly redirects: boolean
   readonly random: () => number
   readonly copies: HotCopies
   readonly #options: ClusterOptions
   readonly #contexts: RequestContexts
   readonly #mesh: Mesh
-  /** When this process was last seen running, ms since the epoch. */
+  /** Start of the last event-loop batch, ms since the epoch. */
   #lastTurnAt = 0
-  /** The members that live, those that leave included. */
+  /** The live members, including those that are leaving. */
   #live: ReadonlySet<string> = new Set()
-  /** The names of those that left when slots were assigned last. */
+  /** The names of the leaving members when slots were last assigned. */
   #assignedLeaving = ''
-  /** The members that are listed, and the names of those that are not any more, but leave. */
+  /** The listed members, and the names of members that are no longer listed but still leaving. */
   #listedMembers: readonly Member[] = []
   #leavingUnlisted: readonly string[] = []
   readonly #waiters = new Waiters()
   readonly #pendingWrites: PendingWrites
   #running: Running | undefined
   #setReady = (): void => {}
-  /** Resolves when the node knows who else there is. */
+  /** Resolves when the node knows which members are alive. */
   readonly ready: Promise<void>
 
   constructor(options: ClusterOptions) {
@@ -144,13 +144,13 @@ export class Cluster {
       hasher,
       timers,
       fraction: settings.copies,
-      // While a link is down nobody tells of writes: no copy outlives the wait for a sign of life.
+      // Invalidations are lost while a link is down: a copy must not live longer than the failure detection takes.
       maxAgeMs: Math.min(settings.copyMaxAge, settings.timeout),
       fetch: (owner, group, key) => this.#fetchCopy(owner, group, key),
     })
   }
 
-  /** Joins: finds the others, and asks them for what this node is to own. */
+  /** Joins the cluster: finds the other members, and requests the slots that this node is the target owner of. */
   async start(self: Member): Promise<void> {
     const { settings, groups, clock, instant, timers, micros, runId, membership, log } = this.#options
     const detector = new Detector({
@@ -180,7 +180,7 @@ export class Cluster {
         this.#ownersChanged()
       },
       lost: (slots, to) => {
-        // Their new owners do not know who holds copies.
+        // The new owners do not know which nodes hold copies.
         this.copies.recallAll()
         const given = new Set(slots)
         const isGiven = (key: Buffer): boolean => given.has(keySlot(key, 0, key.length))
@@ -238,34 +238,34 @@ export class Cluster {
     await this.ready
   }
 
-  // What routing asks, for each command.
+  // Called by routing, for each command.
 
-  /** By number; 0, this node, is no peer. */
+  /** By number; 0, this node, has no entry. */
   get peers(): readonly (Peer | undefined)[] {
     return this.#mesh.peers
   }
 
-  /** The generation of this node's view: see `agreedGeneration`. */
+  /** The generation of this node's epoch; see `agreedGeneration`. */
   get generation(): number {
     return this.#contexts.generation
   }
 
-  /** The number of requests in these circumstances, for `Link.send`. */
+  /** The number of a request context, for `Link.send`. */
   contextOf(group: Group, protocol: 2 | 3, noTouch: boolean, isFinal: boolean, isToldSo = false): number {
     return this.#contexts.encode(group, protocol, noTouch, isFinal, isToldSo)
   }
 
-  /** What a number of `contextOf` stands for. */
+  /** The request context of a number from `contextOf`. */
   requestContextOf(context: number): RequestContext {
     return this.#contexts.decode(context)
   }
 
-  /** The number of the member of this name, 0 for this node; `undefined`: there is none. */
+  /** The number of the member with this name, 0 for this node; `undefined`: no member has it. */
   indexOf(name: string): number | undefined {
     return name === this.#running?.self.name ? SELF : this.#mesh.get(name)?.index
   }
 
-  /** Whether this node itself has found the member of this number dead. Others may still reach it. */
+  /** Whether this node considers the member with this number down. Other nodes may still reach it. */
   isDown(number: number): boolean {
     const name = this.peers[number]?.name
     return (
@@ -273,22 +273,22 @@ export class Cluster {
     )
   }
 
-  /** Resumes `waiter` when this node knows again what it owns. */
+  /** Resumes `waiter` once `isLeasePending` is false. */
   whenLeaseHeld(waiter: Waiter): void {
     this.#waiters.add(waiter)
   }
 
-  /** Runs something when word from the owners of slots, which is under way, has probably come. */
+  /** Runs a function after messages about ownership that are in flight have probably arrived. */
   afterInvalidations(run: () => void): void {
     this.#options.timers.after(MIN_COPY_TTL_MS, run)
   }
 
-  /** The name of the member that owns a key; `undefined`: this node. */
+  /** The name of the member that owns a key; `undefined`: this node does. */
   ownerOf(bytes: Uint8Array, start: number, end: number): string | undefined {
     return this.peers[this.owners[keySlot(bytes, start, end)]]?.name
   }
 
-  /** The members that live, by number; this node is one of them. */
+  /** The numbers of the live members, including this node. */
   get liveOwners(): readonly number[] {
     const { detector } = this.#parts
     const live = new Set(detector.view.members.map(({ name }) => name))
@@ -296,23 +296,23 @@ export class Cluster {
     return [SELF, ...[...live].map((name) => this.#mesh.get(name)?.index ?? SELF).filter((n) => n !== SELF)]
   }
 
-  /** Whether most of several others are silent: they may serve on without this node. */
+  /** Whether most other members are silent: they may continue without this node. */
   get isCutOff(): boolean {
     return this.#running?.detector.isCutOff ?? false
   }
 
-  /** What this node knows of the cluster; `undefined`: it has not joined yet. */
+  /** The state of the cluster as seen by this node; `undefined`: it has not joined yet. */
   get report(): ClusterReport | undefined {
     return this.#running && reportOf(this.#running, this.#mesh, this.#running.leaving.names)
   }
 
-  /** The order in which a walk over all nodes goes through them. */
+  /** The order in which SCAN visits the nodes. */
   get scanOrder(): readonly ScanStep[] {
     const { self } = this.#parts
     return scanOrder(this.liveOwners.map((owner) => ({ name: this.peers[owner]?.name ?? self.name, owner })))
   }
 
-  /** Asks a member something of its own. Rejects when there is no reply. */
+  /** Sends a request to a member on its control link. Rejects when there is no reply. */
   async askPeer(name: string, group: Group, args: readonly (string | Buffer)[]): Promise<Reply> {
     return this.#ask(this.#peer(name).control, group, args)
   }
@@ -320,7 +320,7 @@ export class Cluster {
   beginBatch(): void {
     this.#mesh.beginBatch()
     const { now } = this.#options.instant
-    // This process may have stood still, and been replaced.
+    // This process may have been paused, and declared dead meanwhile.
     if (now - this.#lastTurnAt > this.#options.settings.timeout / 4) this.#running?.detector.tick()
     this.#lastTurnAt = now
   }
@@ -329,19 +329,19 @@ export class Cluster {
     this.#mesh.endBatch()
   }
 
-  // What other nodes ask, on connections that they have opened.
+  // Called for requests of other nodes, on connections that they have opened.
 
   get identity(): Identity {
     const { self } = this.#parts
     return { name: self.name, runId: this.#options.runId, secret: this.#options.settings.secret }
   }
 
-  /** The generation in which a peer's stamp is this node's own; -1: they may not agree about who owns what. */
-  agreedGeneration(stamp: number): number {
-    return stamp !== 0 && stamp === this.#contexts.epoch ? this.#contexts.generation : -1
+  /** The current generation, if a peer's epoch is this node's own; else -1: the nodes may disagree about owners. */
+  agreedGeneration(epoch: number): number {
+    return epoch !== 0 && epoch === this.#contexts.epoch ? this.#contexts.generation : -1
   }
 
-  /** A peer tells its state; the answer is this node's. */
+  /** Handles a peer's heartbeat. Returns this node's state. */
   exchangeState(name: string, message: unknown): StateMessage | undefined {
     const { detector } = this.#parts
     if (!isStateMessage(message) || message.name !== name || this.#isImpostor(message)) return undefined
@@ -349,94 +349,94 @@ export class Cluster {
     return detector.answer(message)
   }
 
-  /** Whether somebody uses the name of a member that is there: it is another process than the one at its address. */
+  /** Whether the sender uses the name of a connected member but is another process. */
   #isImpostor({ name, runId }: StateMessage): boolean {
     const peer = this.#mesh.get(name)
     if (peer === undefined || !peer.isReachable || peer.runId === runId) return false
     this.#options.log.warn(
       { name },
-      'two nodes call themselves by this name: announce another address for one',
+      'two nodes announce this name: set another announced address for one of them',
     )
     return true
   }
 
-  /** A peer claims slots. */
-  ownershipRequested(name: string, claim: unknown): OwnershipReply | undefined {
-    if (!isOwnershipRequest(claim)) return undefined
-    this.#pendingWrites.update(claim.take)
-    const answer = this.#parts.ownership.handleRequest(name, claim)
+  /** Handles a peer's request for slots. */
+  ownershipRequested(name: string, request: unknown): OwnershipReply | undefined {
+    if (!isOwnershipRequest(request)) return undefined
+    this.#pendingWrites.update(request.take)
+    const answer = this.#parts.ownership.handleRequest(name, request)
     this.#updateEpoch()
     this.#parts.leaving.check()
     return answer
   }
 
-  /** A connection has shown that it is another node's. */
+  /** A connection of another node was authenticated. */
   peerConnected(name: string): void {
     this.#mesh.get(name)?.pool.reconnectNow()
   }
 
   peerRefused(name: string, address: string): void {
-    this.#options.log.warn({ name, address }, 'a connection that says it is a node does not know the secret')
+    this.#options.log.warn({ name, address }, 'a connection claims to be a node but does not know the secret')
   }
 
-  /** The connection of a peer was closed. */
+  /** A connection that a peer had opened was closed. */
   connectionClosed(connection: Holder): void {
     this.copies.left(connection)
   }
 
-  /** Whether entries of some slots are still with their previous owners, or stale ones here. */
+  /** Whether some slots have entries that previous owners still hold, or stale entries here. */
   get isSettling(): boolean {
     return this.#running?.relocation.takeover.active ?? false
   }
 
-  /** Whether a previous owner is to be asked for the key of argument `i` before a command runs on it. */
+  /** Whether the previous owner must be asked for the key of argument `i` before a command runs on it. */
   needsPull(group: Group, args: Args, i: number): boolean {
     return this.#parts.relocation.peerToAsk(group, args, i) !== undefined
   }
 
-  /** Asks it. */
+  /** Asks the previous owner for a key and stores its entry. */
   pull(group: Group, key: Buffer): Promise<void> {
     return this.#parts.relocation.pull(group, key)
   }
 
-  /** What is left here of a key whose new owner asks for it. */
+  /** The dump of an entry for the new owner of its slot; `undefined`: there is none. */
   peek(group: Group, key: Buffer): Buffer | undefined {
     return this.#parts.relocation.handover.peek(group, key)
   }
 
-  /** A peer hands entries over. */
+  /** A peer hands entries over (PEER TAKE). */
   accept(from: string, group: Group, entries: readonly TransferredEntry[]): string {
     return this.#parts.relocation.takeover.acceptAll(group, entries, from)
   }
 
-  /** A peer has handed over everything in these slots. */
+  /** A peer has handed everything in these slots over (PEER DONE). */
   handoverDone(from: string, slots: readonly number[]): string {
     const answer = this.#parts.relocation.takeover.done(from, slots)
     this.#parts.controlChannel.requestAll()
     return answer
   }
 
-  /** A request was run here for a slot that another node owns. */
+  /** A redirected request ran here for a slot that another node owns. */
   ranMisrouted(slot: number): void {
     this.#parts.relocation.ranMisrouted(slot)
   }
 
-  /** What a peer may keep of a key. */
+  /** The copy of a key that a peer may keep; `undefined`: none. */
   copyFor(holder: Holder, group: Group, bytes: Buffer, start: number, end: number): GrantedCopy | undefined {
     if (this.owners[keySlot(bytes, start, end)] !== SELF) return undefined
     return this.copies.grant(holder, group, bytes, start, end)
   }
 
   /**
-   * Gives its slots to the others, with what it holds of them; may be asked for again. Resolves when all of it is
-   * handed over, or when nobody stays to take it, at the latest after `timeout` ms: whether all of it was.
+   * Leaves the cluster: hands the slots and their entries over to the other members. May be called again. Resolves
+   * when everything is handed over, when no other member stays, or after `timeout` ms: to whether all was handed over.
    */
   async drain(timeout: number): Promise<boolean> {
     if (this.#running === undefined || this.#live.size <= 1) return true
     return this.#running.leaving.drain(timeout)
   }
 
-  /** Ends all links. */
+  /** Closes all links. */
   async close(): Promise<void> {
     const running = this.#running
     if (running === undefined) return
@@ -451,7 +451,7 @@ export class Cluster {
     return this.#running
   }
 
-  /** The context of what depends on none. */
+  /** The context of requests that do not depend on one. */
   get #plainContext(): number {
     return this.#contexts.encode(this.#options.groups[0], 2, false, true)
   }
@@ -462,7 +462,7 @@ export class Cluster {
     return detector.view.members.find((each) => each.name === name) ?? this.#peer(name).member
   }
 
-  /** The members that may be there. Who leaves hands over what it owns, whether or not it is listed meanwhile. */
+  /** The list of members has changed. A leaving member is kept until it has handed over, even if it is not listed. */
   #membersListed(list: readonly Member[]): void {
     const { self, detector, controlChannel, leaving } = this.#parts
     this.#listedMembers = list
@@ -476,18 +476,18 @@ export class Cluster {
       if (member.name !== self.name && this.#mesh.get(member.name) === undefined)
         this.#mesh.add(member, this.identity)
     detector.setMembers(members)
-    // Who was taken off the list may not know it, and learns that its slots are others' now.
+    // A member that was removed from the list may not know it. This heartbeat tells it.
     for (const peer of former) void controlChannel.sendHeartbeat(peer).then(() => peer.pool.close())
   }
 
   /**
-   * Only etcd takes a node's standing away. That alone says nothing: etcd may be away, for everybody, and the members
-   * that are linked still agree. If it was taken off their lists, they say so.
+   * Only etcd can end a registration. That alone changes nothing: etcd may be unavailable to all nodes, which still
+   * agree over their links. If the others have removed this node from their lists, they tell it.
    */
-  #registrationChanged(standing: boolean): void {
+  #registrationChanged(isRegistered: boolean): void {
     this.#options.log.warn(
       {},
-      standing ? 'this node is listed again' : 'this node may not be listed any more',
+      isRegistered ? 'this node is registered again' : 'the registration of this node may have expired',
     )
   }
 
@@ -516,7 +516,7 @@ export class Cluster {
     this.#assignSlots(view)
   }
 
-  /** Divides the slots among the members that stay. */
+  /** Assigns the slots to the members that are not leaving. */
   #assignSlots({ members, epoch }: View): void {
     const { self, detector, ownership, relocation, controlChannel } = this.#parts
     const leaving = this.#parts.leaving.names
@@ -532,7 +532,7 @@ export class Cluster {
     controlChannel.requestAll()
   }
 
-  /** What a peer says of itself: also whether it is about to leave. */
+  /** A peer has sent its state, which says whether it is leaving. */
   #stateReceived(name: string, message: StateMessage): void {
     const { detector, leaving } = this.#parts
     leaving.note(name, message.leaving)
@@ -540,7 +540,7 @@ export class Cluster {
     this.#updateLeaving()
   }
 
-  /** Assigns anew if others leave than when it was done last: no view tells of a leaving node's end. */
+  /** Assigns slots again if the set of leaving members has changed: the view does not change when one is gone. */
   #updateLeaving(): void {
     const { leaving, detector } = this.#parts
     if (this.#leavingUnlisted.some((name) => !leaving.names.includes(name)))
@@ -548,17 +548,17 @@ export class Cluster {
     if (leaving.names.join() !== this.#assignedLeaving) this.#assignSlots(detector.view)
   }
 
-  /** Others took over what this node owned: it may hold what is out of date. */
+  /** The others declared this node dead and took its slots: its entries may be out of date. */
   #declaredDead(): void {
-    this.#options.log.warn({}, 'others took over the slots of this node: what it held is dropped')
+    this.#options.log.warn({}, 'other nodes took over the slots of this node: its entries are dropped')
     for (const group of this.#options.groups) group.clear()
     this.#parts.ownership.declaredDead()
     this.#ownersChanged()
   }
 
   /**
-   * Most of the others are silent: they may have taken this node for dead and write its keys, which is not known
-   * here. What can be loaded again is dropped, and kept only for as long as they would wait for a sign of life.
+   * Most other members are silent (or are back). They may have declared this node dead and write its keys. So entries
+   * that an origin can load again are dropped, and new ones live no longer than the failure detection takes.
    */
   #isolationChanged(isolated: boolean): void {
     const { log, groups, settings } = this.#options
@@ -590,8 +590,8 @@ export class Cluster {
   }
 
   /**
-   * By a link for requests, so that with one such link to each peer (the default) a client that has written sees
-   * no copy from before: word of the write comes before its reply.
+   * Uses a data link. With one data link to each peer (the default), the invalidation arrives before the reply to the
+   * write that caused it, so that a client never reads a copy from before its own write.
    */
   async #fetchCopy(name: string, group: Group, key: Buffer): Promise<Reply> {
     const peer = this.#peer(name)
@@ -603,7 +603,7 @@ export class Cluster {
 
   #peer(name: string): Peer {
     const peer = this.#mesh.get(name)
-    if (peer === undefined) throw new Error(`${name} is no member`)
+    if (peer === undefined) throw new Error(`${name} is not a member`)
     return peer
   }
 
@@ -612,12 +612,12 @@ export class Cluster {
   }
 }
 
-/** Whether a peer is not known to live. */
+/** Whether a peer is not known to be alive. */
 function isNotAlive({ status }: PeerReport): boolean {
   return status === 'down' || status === 'unknown'
 }
 
-/** A fingerprint of names that are in order. */
+/** A fingerprint of sorted names. */
 function epochOfNames(names: readonly string[]): number {
   if (names.length === 0) return 0
   return Number.parseInt(createHash('sha1').update(names.join()).digest('hex').slice(0, 12), 16)

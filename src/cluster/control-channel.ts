@@ -1,4 +1,4 @@
-// What nodes keep telling each other on their control links: who is alive, and who is to own which slots.
+// Sends heartbeats and ownership requests to the peers, on their control links.
 
 import type { CancelTimer, Clock, Timers } from '../bytes/clock.ts'
 import type { Peer } from './links/peer.ts'
@@ -9,10 +9,10 @@ import { isOwnershipReply } from './messages.ts'
 import type { Ownership } from './ownership/ownership.ts'
 import type { OwnershipRequest } from './ownership/protocol.ts'
 
-/** A claim that was not granted whole is made again after so many ms. */
+/** Delay before slots that were not granted are requested again. */
 const REQUEST_RETRY_MS = 100
 
-/** When many members come or go together, all are told of it so many ms apart. */
+/** When many members join or leave together, broadcasts are at least this far apart. */
 const MIN_BROADCAST_INTERVAL_MS = 10
 
 export interface ControlChannelOptions {
@@ -22,11 +22,11 @@ export interface ControlChannelOptions {
   readonly clock: Clock
   readonly timers: Timers
   readonly pingInterval: number
-  /** The context of requests that depend on none. */
+  /** The context of requests that do not depend on one. */
   readonly context: () => number
-  /** A peer has answered with its state. */
+  /** A peer has replied with its state. */
   readonly stateReceived: (name: string, message: StateMessage) => void
-  /** Whether this node gives its slots away: all others are to have heard of it. */
+  /** Whether this node is leaving: requests go on until all others know. */
   readonly isLeaving: () => boolean
   /** Owners may have changed. */
   readonly ownersChanged: () => void
@@ -38,7 +38,7 @@ export class ControlChannel {
   #cancelPing: CancelTimer | undefined
   #cancelRequest: CancelTimer | undefined
   #cancelBroadcast: CancelTimer | undefined
-  /** Something has changed since all were told. */
+  /** The state has changed since the last broadcast. */
   #hasChanged = false
   #isStopped = false
 
@@ -57,7 +57,7 @@ export class ControlChannel {
     this.#cancelBroadcast?.()
   }
 
-  /** Tells every peer this node's state, and hears theirs: at once, but not again and again. */
+  /** Exchanges states with every peer, at most once per MIN_BROADCAST_INTERVAL_MS. */
   sendHeartbeats(): void {
     if (this.#cancelBroadcast !== undefined) {
       this.#hasChanged = true
@@ -81,7 +81,7 @@ export class ControlChannel {
     stateReceived(peer.name, answer)
   }
 
-  /** Claims what this node is to own and does not. */
+  /** Requests the slots that this node is the target owner of and does not own. */
   requestAll(): void {
     if (this.#isStopped) return
     for (const peer of this.#options.peers()) this.#request(peer)
@@ -98,14 +98,14 @@ export class ControlChannel {
     const { name } = peer
     if (this.#requesting.has(name) || !peer.isReachable) return
     const { ownership } = this.#options
-    const claim: OwnershipRequest | undefined = ownership.request(name)
-    if (claim === undefined) return
+    const request: OwnershipRequest | undefined = ownership.request(name)
+    if (request === undefined) return
     this.#requesting.add(name)
-    void this.#ask(peer, 'CLAIM', claim).then((answer) => {
+    void this.#ask(peer, 'CLAIM', request).then((answer) => {
       this.#requesting.delete(name)
       if (this.#isStopped) return
       if (isOwnershipReply(answer)) {
-        const mayAskMore = ownership.handleReply(name, claim, answer)
+        const mayAskMore = ownership.handleReply(name, request, answer)
         this.#options.ownersChanged()
         if (mayAskMore) this.requestAll()
       }
@@ -120,7 +120,7 @@ export class ControlChannel {
     this.#cancelRequest = this.#options.timers.after(REQUEST_RETRY_MS, () => this.requestAll())
   }
 
-  /** `undefined`: there was no answer. */
+  /** `undefined`: there was no valid reply. */
   async #ask(peer: Peer, verb: 'STATE' | 'CLAIM', message: object): Promise<unknown> {
     try {
       const text = JSON.stringify(message)

@@ -1,4 +1,4 @@
-// Who gives its slots away: peers that have said so, and this node once it drains.
+// Which members are leaving, and the drain of this node: it hands its slots over, then leaves the list of members.
 
 import type { CancelTimer, Timers } from '../bytes/clock.ts'
 import type { ControlChannel } from './control-channel.ts'
@@ -8,7 +8,7 @@ import type { Log } from './log.ts'
 import type { Membership } from './membership/membership.ts'
 import type { Ownership } from './ownership/ownership.ts'
 
-/** How long the list of members may take to strike this node off, ms. */
+/** The most time for removing this node from the list of members. */
 const UNLIST_TIMEOUT = 1000
 
 export interface LeavingOptions {
@@ -20,12 +20,12 @@ export interface LeavingOptions {
   readonly membership: Membership
   readonly timers: Timers
   readonly log: Log
-  /** Whether no other node lives. */
+  /** Whether no other node is alive. */
   readonly isLast: () => boolean
 }
 
 export class Leaving {
-  /** Whether this node drains. */
+  /** Whether this node is leaving. */
   isLeaving = false
   readonly #options: LeavingOptions
   readonly #leavingPeers = new Set<string>()
@@ -36,10 +36,10 @@ export class Leaving {
     this.#options = options
   }
 
-  /** The members that live and leave, this node among them or not; sorted. */
+  /** The names of live members that are leaving, possibly including this node; sorted. */
   get names(): readonly string[] {
     const { self, detector } = this.#options
-    // Asked with every message: nearly always nobody leaves.
+    // Called for every heartbeat: nearly always no member is leaving.
     if (this.#leavingPeers.size === 0) return this.isLeaving ? [self] : []
     const names = detector
       .peers()
@@ -49,13 +49,13 @@ export class Leaving {
     return names.sort()
   }
 
-  /** What a peer says of itself. */
+  /** A peer has said whether it is leaving. */
   note(name: string, isLeaving: boolean): void {
     if (isLeaving) this.#leavingPeers.add(name)
     else this.#leavingPeers.delete(name)
   }
 
-  /** Looks whether a drain is over: after whatever may have ended it. */
+  /** Checks whether a drain is complete. Call after anything that may complete it. */
   check(): void {
     this.#check()
   }
@@ -95,14 +95,14 @@ export class Leaving {
       log.info({}, 'everything is handed over')
       await this.#unlist()
     } else {
-      log.info({}, 'no other node stays: what this one holds goes with it')
-      // Somebody may come.
+      log.info({}, 'no other node stays: the entries of this node are lost')
+      // Another member may join.
       this.#draining = undefined
     }
     return isDone
   }
 
-  /** Not before everything is handed over: the others would think no more of who is not listed. */
+  /** Only after everything is handed over: the others ignore members that are not listed. */
   #unlist(): Promise<void> {
     const { membership, timers } = this.#options
     return new Promise((resolve) => {
@@ -119,7 +119,7 @@ export class Leaving {
     if (this.isLeaving) return
     const { log, detector, controlChannel } = this.#options
     this.isLeaving = true
-    log.info({}, 'leaving: the slots of this node go to the others')
+    log.info({}, 'leaving: handing the slots of this node over')
     detector.leave()
     controlChannel.sendHeartbeats()
   }

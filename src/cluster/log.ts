@@ -1,4 +1,4 @@
-// What the cluster tells of itself, and to whom.
+// The port through which the cluster logs.
 
 export interface Log {
   info(fields: object, message: string): void

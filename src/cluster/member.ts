@@ -1,20 +1,20 @@
-// Names the members of a cluster: what one is, its address as text, and its id.
+// A member of the cluster: its name, its address as text, and its id.
 
 import { createHash } from 'node:crypto'
 import { isIPv6 } from 'node:net'
 
 /** A node of a cluster, as every node of it knows it. */
 export interface Member {
-  /** `host:port` as the node announces itself: the same on every node, as owners are chosen by it. */
+  /** `host:port` as the node announces it. The same on every node, since the slot assignment depends on it. */
   readonly name: string
   readonly host: string
   readonly port: number
-  /** The share of slots relative to the other members; 1 is usual. */
+  /** The share of slots relative to the other members; normally 1. */
   readonly weight: number
 }
 
 export interface Address {
-  /** A name, an IPv4 address, or an IPv6 address without brackets. */
+  /** A host name, an IPv4 address, or an IPv6 address without brackets. */
   readonly host: string
   /** 1 to 65535. */
   readonly port: number
@@ -22,16 +22,16 @@ export interface Address {
 
 const MAX_PORT = 65_535
 
-/** What cannot be in a host: white space, control characters and what delimits an address. */
+/** A host has no white space, no control characters and none of the delimiters of an address. */
 const HOST = /^[^\s\p{Cc}:[\]/@,]+$/u
 const PORT = /^[1-9]\d{0,4}$/
 
-/** The id of the member of this name, as cluster-aware clients see it: 40 hexadecimal digits, of SHA-1. */
+/** The id of a member in CLUSTER replies: the SHA-1 of its name in hexadecimal. */
 export function nodeId(name: string): string {
   return createHash('sha1').update(name).digest('hex')
 }
 
-/** Reads `host:port` or `[IPv6]:port`; undefined when the text is neither, as without a port. */
+/** Parses `host:port` or `[IPv6]:port`; undefined if the text is neither. */
 export function parseAddress(text: string): Address | undefined {
   const colon = text.lastIndexOf(':')
   if (colon < 1) return undefined
@@ -44,7 +44,7 @@ export function parseAddress(text: string): Address | undefined {
   return (bracketed ? isIPv6(host) : HOST.test(host)) ? { host, port } : undefined
 }
 
-/** The text that `parseAddress` reads: an IPv6 host gets brackets. */
+/** The inverse of `parseAddress`: an IPv6 host gets brackets. */
 export function addressName(host: string, port: number): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

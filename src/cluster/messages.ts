@@ -1,19 +1,19 @@
-// Checks requests and answers about slots that were received from a peer.
+// Validates ownership requests and replies that were received from a peer.
 
 import { SLOT_COUNT } from '../bytes/crc16.ts'
 import type { OwnershipReply, OwnershipRequest } from './ownership/protocol.ts'
 
 type Unchecked<T> = { readonly [Field in keyof T]?: unknown }
 
-export function isOwnershipRequest(claim: unknown): claim is OwnershipRequest {
-  if (!isObject(claim)) return false
-  const { id, epoch, ask, take } = claim as Unchecked<OwnershipRequest>
+export function isOwnershipRequest(request: unknown): request is OwnershipRequest {
+  if (!isObject(request)) return false
+  const { id, epoch, ask, take } = request as Unchecked<OwnershipRequest>
   return Number.isFinite(id) && Number.isFinite(epoch) && [ask, take].every(areSlots)
 }
 
-export function isOwnershipReply(answer: unknown): answer is OwnershipReply {
-  if (!isObject(answer)) return false
-  const { granted, given, held } = answer as Unchecked<OwnershipReply>
+export function isOwnershipReply(reply: unknown): reply is OwnershipReply {
+  if (!isObject(reply)) return false
+  const { granted, given, held } = reply as Unchecked<OwnershipReply>
   return [granted, given, held].every(areSlots)
 }
 

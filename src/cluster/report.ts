@@ -1,4 +1,4 @@
-// What a node tells of its cluster: who the members are, how each is doing, and which slots they own.
+// The state of the cluster for CLUSTER commands, INFO and the dashboard: members, their health, and slot ranges.
 
 import type { Peer } from './links/peer.ts'
 import type { Detector } from './liveness/detector.ts'
@@ -7,42 +7,42 @@ import type { Member } from './member.ts'
 import { SELF, UNKNOWN_OWNER } from './ownership/protocol.ts'
 
 /**
- * `leaving`: there, and giving its slots away. `suspect`: on probation, or up for this node and not for the others.
+ * `leaving`: alive, and handing its slots over. `suspect`: on probation, or up for this node but not for the others.
  * `unknown`: this node has not reached it yet.
  */
 export type MemberState = 'self' | 'up' | 'leaving' | 'suspect' | 'down' | 'unknown'
 
 export interface MemberReport {
   readonly member: Member
-  /** Its number in tables of owners. */
+  /** Its number in `Ownership.owners`. */
   readonly index: number
   readonly state: MemberState
-  /** Both `undefined`: it is this node. */
+  /** Both are `undefined` for this node. */
   readonly peer: Peer | undefined
   readonly health: PeerReport | undefined
 }
 
 export interface ClusterReport {
   readonly self: Member
-  /** The fingerprint of the members that live, and how many views this process has had. */
+  /** The fingerprint of the live members, and the number of views that this process has had. */
   readonly epoch: number
   readonly views: number
-  /** How many members live, as this node sees it. */
+  /** The number of live members, as seen by this node. */
   readonly living: number
-  /** Whether this node still waits for the consent of others to what it is to own. */
+  /** Whether this node still waits for votes or for the release of slots. */
   readonly isPending: boolean
-  /** All that are listed and this node, by name: the same order on every node. */
+  /** All listed members and this node, sorted by name: the same order on every node. */
   readonly members: readonly MemberReport[]
 }
 
-/** What is known to a node that has joined. */
+/** What a report is made from. */
 export interface ReportSources {
   readonly self: Member
   readonly detector: Pick<Detector, 'view' | 'peers'>
   readonly ownership: { readonly isPending: boolean }
 }
 
-/** @param leaving those that give their slots away, by name */
+/** @param leaving names of the leaving members */
 export function reportOf(
   { self, detector, ownership }: ReportSources,
   peers: Iterable<Peer>,
@@ -72,15 +72,15 @@ function stateOf(health: PeerReport | undefined, isInView: boolean, isLeaving: b
   return isInView ? 'up' : 'suspect'
 }
 
-/** Slots from one to another, both included, of one owner. */
+/** A range of slots with one owner; both ends are included. */
 export interface SlotRange {
   readonly first: number
   readonly last: number
-  /** A number in tables of owners. */
+  /** A number in `Ownership.owners`. */
   readonly owner: number
 }
 
-/** The slots that somebody owns, as ranges: ascending, and as long as they can be. */
+/** The slots with a known owner as maximal ranges, ascending. */
 export function rangesOf(owners: Uint16Array): SlotRange[] {
   const ranges: SlotRange[] = []
   for (let first = 0; first < owners.length; ) {

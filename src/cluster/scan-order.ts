@@ -1,8 +1,8 @@
-// The order in which a walk over all nodes (SCAN) goes through them.
+// The order in which SCAN visits the nodes.
 
 import { nodeId } from './member.ts'
 
-/** A node, and where it comes: an integer from 1 to 2^20 - 1 that no other node has. */
+/** A node and its position, a unique integer from 1 to 2^20 - 1. */
 export interface ScanStep {
   readonly token: number
   readonly owner: number
@@ -10,7 +10,7 @@ export interface ScanStep {
 
 const TOKENS = 2 ** 20
 
-/** Tokens belong to names, so that who joins or leaves during a walk does not make others be skipped. */
+/** Tokens depend on names, so that a node that joins or leaves during a SCAN does not cause others to be skipped. */
 export function scanOrder(nodes: readonly { readonly name: string; readonly owner: number }[]): ScanStep[] {
   const taken = new Set<number>()
   const byName = [...nodes].sort((a, b) => (a.name < b.name ? -1 : 1))

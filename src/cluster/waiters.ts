@@ -11,7 +11,7 @@ export class Waiters {
     this.#waiting.add(waiter)
   }
 
-  /** Resumes each waiter once. One that is added meanwhile waits for the next call. */
+  /** Resumes each waiter once. A waiter that is added meanwhile waits for the next call. */
   resume(): void {
     if (this.#waiting.size === 0) return
     const waiting = this.#waiting

@@ -24,7 +24,7 @@ test('a second node under the name of one that is there changes nothing, and is 
   })
   await impostor.listen()
   const { complaints } = cluster
-  await expect.poll(() => complaints.join()).toContain('two nodes call themselves by this name')
+  await expect.poll(() => complaints.join()).toContain('two nodes announce this name')
   await cluster.agreed()
   const clients = cluster.ports.map((each) => new Redis(each))
   for (let i = 0; i < 60; i++) await clients[i % 3].set(`key:${i}`, i)

@@ -1,4 +1,4 @@
-// Hot copies between nodes: asks owners for what is asked for often here, and tells those who hold copies of writes.
+// Hot copies between nodes: fetches copies of keys that are read often here, and invalidates other nodes' copies on writes.
 
 import type { Timers } from '../../bytes/clock.ts'
 import type { Hasher } from '../../bytes/hash.ts'
@@ -22,21 +22,21 @@ export interface HotCopiesOptions {
   readonly instant: Instant
   readonly hasher: Hasher
   readonly timers: Timers
-  /** The share of each group's budget that copies may take; 0: none are kept. */
+  /** The fraction of each group's budget that copies may take; 0: there are no copies. */
   readonly fraction: number
   readonly maxAgeMs: number
   /** Asks the owner for a copy. */
   readonly fetch: (owner: string, group: Group, key: Buffer) => Promise<Reply>
 }
 
-/** What the owner gives for a copy. */
+/** A value that the owner lets another node keep. */
 export interface GrantedCopy {
   readonly value: Buffer
   /** For how many ms it may be kept. */
   readonly remainingMs: number
 }
 
-/** One of eight asks is counted, and a key is hot with so many: those asked for some 60 times a second are. */
+/** One of eight reads is counted. A key with HOT_COUNT of them is hot: about 60 reads per second. */
 const SAMPLE_MASK = 7
 const HOT_COUNT = 4
 
@@ -59,14 +59,14 @@ export class HotCopies {
     }
   }
 
-  /** Whether this node has a copy of the key of argument `i`, which `owner` owns; if not, it may ask for one. */
+  /** Whether this node has a copy of the key of argument `i`, which `owner` owns. If not, it may start to fetch one. */
   serve(group: Group, args: Args, i: number, owner: string): boolean {
     const { copies } = group
     if (copies === undefined) return false
     const { buf } = args
     const start = args.start[i]
     const end = args.end[i]
-    // What is asked for here stays hot while its copy lives. Hashing costs more than all else here.
+    // Reads of a copy are counted too, so that its key stays hot. Hashing is the largest cost here.
     const isCounted = (++this.#reads & SAMPLE_MASK) === 0
     const hasCopies = copies.store !== undefined
     if (!isCounted && !hasCopies) return false
@@ -74,7 +74,7 @@ export class HotCopies {
     const hash = hasher.hash(buf, start, end)
     const isHot = isCounted && this.#sketch.touch(hash)
     if (hasCopies) {
-      // For finding the copy now, and for reading it then.
+      // The hash is used to find the copy now and to read it later.
       hasher.prime(buf, start, end, hash)
       if (copies.find(buf, start, end) !== NULL_REF) {
         group.hits++
@@ -86,22 +86,22 @@ export class HotCopies {
     return false
   }
 
-  /** This node sends a write of a key to its owner. */
+  /** This node is about to forward a write of a key to its owner: drops its own copy. */
   beforeForwardedWrite(group: Group, args: Args, i: number): void {
     group.copies?.drop(args.buf, args.start[i], args.end[i])
   }
 
-  /** Copies that came from this owner are told of no longer. */
+  /** The link over which copies of this owner came is closed: no invalidation of them will arrive. */
   linkLost(owner: string): void {
     for (const { copies } of this.#options.groups) copies?.dropOwner(owner)
   }
 
-  /** Owners have changed. */
+  /** The view has changed: all copies are dropped. */
   dropAll(): void {
     for (const { copies } of this.#options.groups) copies?.dropAll()
   }
 
-  /** The owner says that a key, or without one every key of the group, is about to change. */
+  /** Handles a pushed invalidation of a key, or of the whole group if it has none. */
   handlePush(frame: Buffer): void {
     const parts = partsOf(frame)
     if (parts === undefined) return
@@ -112,7 +112,7 @@ export class HotCopies {
     else group?.copies?.dropAll()
   }
 
-  /** What `holder` may keep of a key that this node owns; `undefined`: nothing. */
+  /** The copy of an own key that `holder` may keep; `undefined`: none. */
   grant(holder: Holder, group: Group, bytes: Buffer, start: number, end: number): GrantedCopy | undefined {
     const { store } = group
     const ref = store.peek(bytes, start, end)
@@ -121,22 +121,22 @@ export class HotCopies {
     if (mayKeep === 0) return undefined
     const deadline = store.records.deadline(ref)
     const connectionClosed = deadline === 0 ? mayKeep : deadline - this.#options.instant.now
-    // Stale: only the owner knows whether it may still be served.
+    // Stale: only the owner can decide whether it may still be served.
     if (connectionClosed < 0) return undefined
     return { value: store.copyValue(ref), remainingMs: Math.min(mayKeep, connectionClosed) }
   }
 
-  /** This node owns some slots no longer: whoever owns them now does not know who holds copies. */
+  /** This node has lost slots. Their new owners do not know which nodes hold copies, so all copies are invalidated. */
   recallAll(): void {
     for (const holders of this.#directories.values()) holders.flushed()
   }
 
-  /** Who holds copies of a group's keys that this node owns. */
+  /** The directory of copies that other nodes hold of a group's keys. */
   directoryOf(group: Group): CopyDirectory<Holder> | undefined {
     return this.#directories.get(group)
   }
 
-  /** The connection of another node is closed. */
+  /** A connection of another node was closed. */
   left(holder: Holder): void {
     for (const holders of this.#directories.values()) holders.connectionClosed(holder)
   }
@@ -160,7 +160,7 @@ export class HotCopies {
 const ARRAY = Buffer.from('*')
 const PUSH = 0x3e
 
-/** A push is an array but for its first byte. `undefined`: not one in RESP2. */
+/** A push is encoded as an array, except for its first byte. `undefined`: malformed. */
 function partsOf(frame: Buffer): Reply[] | undefined {
   try {
     const [parts] = parseReplies(Buffer.concat([ARRAY, frame.subarray(1)]))
