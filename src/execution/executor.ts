@@ -20,9 +20,9 @@ import { Runner } from './runner.ts'
 import type { CommandTable } from './table.ts'
 import { OriginWrites } from './writing/origin-writes.ts'
 
-/** The request was run; its reply is written, or its place is held. */
+/** The request was run; its reply is written or deferred. */
 const DONE = 0
-/** The request may not run yet: offer it again when the client is resumed. */
+/** The request must not run yet: offer it again when the client is resumed. */
 export const STALLED = 1
 export type Outcome = typeof DONE | typeof STALLED
 
@@ -51,7 +51,7 @@ export class Executor {
   readonly #host: Host
   readonly #telemetry: Telemetry
   readonly #hasher: Hasher
-  /** `undefined`: this node is in no cluster. */
+  /** `undefined`: this node is not in a cluster. */
   readonly #routing: Routing | undefined
   readonly #dispatcher: Dispatcher | undefined
   readonly #runner: Runner
@@ -70,10 +70,11 @@ export class Executor {
     this.#telemetry = host.telemetry
     context.reply.onError = (text) => this.#telemetry.errorReply(text)
     this.#runner = new Runner(context, host)
-    const sendOn = (held: PendingRequest): boolean => this.#resendIfMoved(held, held.args, held.complete)
-    this.#loading = new Loading(this.#runner, host.telemetry, sendOn)
-    this.#originWrites = new OriginWrites(this.#runner, host.telemetry, (held) =>
-      this.#resendIfMoved(held, held.args, held.complete, true),
+    const resendIfMoved = (request: PendingRequest): boolean =>
+      this.#resendIfMoved(request, request.args, request.complete)
+    this.#loading = new Loading(this.#runner, host.telemetry, resendIfMoved)
+    this.#originWrites = new OriginWrites(this.#runner, host.telemetry, (request) =>
+      this.#resendIfMoved(request, request.args, request.complete, true),
     )
     const { cluster } = host
     if (cluster === undefined) return
@@ -82,7 +83,7 @@ export class Executor {
     this.#routing = new Routing(cluster, context, this.#dispatcher)
   }
 
-  /** Who takes the reply, from another node, to a request of a client's that was sent in this context. */
+  /** The receiver of the reply to a client's request that was sent to another node in this context. */
   receiverFor(client: Client, context: number, complete: (reply: Buffer) => void): ForwardedRequest {
     return (this.#dispatcher as Dispatcher).forwardedRequest(
       { client, ...(this.#host.cluster as Cluster).requestContextOf(context) },
@@ -142,11 +143,11 @@ export class Executor {
     }
     if (client.pending.size !== 0 && this.#mustWait(client, command)) {
       if (client.peer === undefined || this.#usesWholeKeyspace(command) || isAtLimit(client)) return STALLED
-      // Others' commands, behind it on the same connection, do not wait with it.
+      // Requests of other clients behind it on the same peer connection must not wait with it.
       this.#enqueue(client, command)
       return DONE
     }
-    // A pause of clients must not make this node seem dead.
+    // CLIENT PAUSE must not delay heartbeats: other nodes would declare this node dead.
     const mayPause = client.peer === undefined || command.isRouted
     if (mayPause && this.#host.mustPause(client, command)) return STALLED
     client.lastCommand = command.fullName
@@ -178,8 +179,8 @@ export class Executor {
   }
 
   /**
-   * Runs a request for an forwarded: one of a peer's or several parts that this node owns a part of. Nothing may be
-   * pending in the reply writer.
+   * Runs a forwarded request on this node: one that was queued, or whose keys this node owns by now. The reply
+   * writer must be empty.
    */
   #runForwarded(forwarded: ForwardedRequest, args: Args, isPulled = false): void {
     const context = this.#context
@@ -187,7 +188,7 @@ export class Executor {
     const { client, group, protocol } = forwarded.context
     const command = this.#table.resolve(args)
     if (command === undefined || !command.accepts(args.count)) {
-      forwarded.fail('ERR the request was changed on its way')
+      forwarded.fail('ERR the forwarded request is invalid')
       return
     }
     context.instant.refresh()
@@ -204,7 +205,7 @@ export class Executor {
     forwarded.complete(bytes)
   }
 
-  /** False: it waits for loads, and the place of its reply is held. */
+  /** False: it waits for loads or the origin, and its reply is deferred. */
   #runOrDefer(client: Client, command: Command, mark: number, forwarded?: ForwardedRequest): boolean {
     const context = this.#context
     const { group } = context
@@ -231,7 +232,7 @@ export class Executor {
     return true
   }
 
-  /** Runs a read on the copies that this node holds of others' values. */
+  /** Runs a read on this node's hot copies of other nodes' values. */
   #runOnCopy(client: Client, command: Command, mark: number): void {
     const context = this.#context
     context.command = command
@@ -242,12 +243,12 @@ export class Executor {
     this.#runner.run(command, mark)
   }
 
-  /** An forwarded for the place of the command that runs now. */
+  /** A forwarded request that takes the deferred reply of the current command. */
   #forwardedRequest(client: Client): ForwardedRequest {
     return (this.#dispatcher as Dispatcher).forwardedRequest(forwardContextOf(client), deferReply(client))
   }
 
-  /** Runs a peer's command once those before it that have its keys are done. */
+  /** Queues a peer's command until earlier commands on its keys are done. */
   #enqueue(client: Client, command: Command): void {
     const context = this.#context
     const keys = command.keysOf(context).map((i) => keyName(context.args, i))
@@ -265,8 +266,8 @@ export class Executor {
   }
 
   /**
-   * Asks the previous owners of slots that this node is taking over for the keys that it does not hold; then the
-   * command runs. False: there is nothing to ask for.
+   * During a slot migration: fetches the keys that are missing here from the previous owners of their slots, then runs
+   * the command. False: nothing to fetch.
    */
   #pull(client: Client, command: Command, forwarded?: ForwardedRequest): boolean {
     const { cluster } = this.#host
@@ -278,14 +279,14 @@ export class Executor {
     if (cluster === undefined || pulls.length === 0) return false
     const own = args.detach()
     const keys = positions.map((i) => keyName(args, i))
-    const held = { keys, bytes: own.buf.length, write: true }
+    const pending = { keys, bytes: own.buf.length, write: true }
     const place = forwarded ?? this.#forwardedRequest(client)
-    client.pending.add(held)
+    client.pending.add(pending)
     let missing = pulls.length
     for (const i of pulls) {
       void cluster.pull(group, own.copy(i)).then(() => {
         if (--missing !== 0) return
-        client.pending.delete(held)
+        client.pending.delete(pending)
         const from = place.context
         if (!this.#resendIfMoved({ ...from, command }, own, place.complete))
           this.#runForwarded(place, own, true)
@@ -295,12 +296,12 @@ export class Executor {
     return true
   }
 
-  /** Sends a command that waited here to whoever owns its keys by now. False: this node does, or nobody else. */
+  /** Sends a deferred command to the owners of its keys if these have changed. False: this node is the owner. */
   #resendIfMoved(
     waited: DelayedRequest,
     args: Args,
     complete: (reply: Buffer) => void,
-    isFresh = false,
+    mayRedirect = false,
   ): boolean {
     const { cluster } = this.#host
     if (cluster === undefined || cluster.isAlone) return false
@@ -309,7 +310,7 @@ export class Executor {
     const isMoved = (i: number): boolean =>
       cluster.ownerOf(args.buf, args.start[i], args.end[i]) !== undefined
     if (!waited.command.keysOf(context).some(isMoved)) return false
-    ;(this.#dispatcher as Dispatcher).resend(waited, args, complete, isFresh)
+    ;(this.#dispatcher as Dispatcher).resend(waited, args, complete, mayRedirect)
     return true
   }
 

@@ -1,4 +1,4 @@
-// Runs a handler, so that whatever it throws becomes a reply, and tells the group of the keys that it is about to write.
+// Runs a command's handler: an exception becomes an error reply, and the group is told which keys are about to be written.
 
 import type { Client } from '../commands/spec/client.ts'
 import type { Context } from '../commands/spec/context.ts'
@@ -7,7 +7,7 @@ import type { Command } from '../commands/spec/ready-command.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
 
-/** A command that has waited, with what it needs to be run. */
+/** A command that was deferred, with what it needs to be run. */
 export interface Resumable {
   readonly client: Client
   readonly command: Command
@@ -24,7 +24,7 @@ export class Runner {
     this.#host = host
   }
 
-  /** Makes a command that has waited the context's, on a group; nothing more is loaded for it. */
+  /** Fills the context for a deferred command on a group; it runs without loading more. */
   resume({ client, command, args, protocol }: Resumable, group: Group): void {
     const context = this.context
     context.args = args
@@ -37,7 +37,7 @@ export class Runner {
     context.reply.protocol = protocol
   }
 
-  /** Runs the context's command; what it wrote since `mark` is dropped if it throws. */
+  /** Runs the context's command. If it throws, its reply since `mark` is replaced by an error. */
   run(command: Command, mark: number): void {
     const context = this.context
     try {
@@ -55,7 +55,7 @@ export class Runner {
     this.#host.reportFault(error, command.fullName)
   }
 
-  /** The context's command is about to write its keys. */
+  /** Fences the flights of the keys that the context's command is about to write. */
   fence(command: Command): void {
     const context = this.context
     const { args } = context

@@ -31,7 +31,7 @@ export class CommandTable {
     const { buf } = args
     const start = args.start[i]
     const end = args.end[i]
-    // A pipeline mostly repeats one command.
+    // Most pipelines repeat one command.
     const latest = this.#latest
     if (latest !== undefined && isNamed(latest.name, buf, start, end)) return latest
     for (let at = hashName(buf, start, end); ; at = (at + 1) & (SLOTS - 1)) {
@@ -58,7 +58,7 @@ export class CommandTable {
     return sub === undefined ? command : command?.subcommands.get(sub)
   }
 
-  /** What is counted of every command and subcommand. */
+  /** The counters of every command and subcommand. */
   get stats(): CommandStats[] {
     return this.all.flatMap((command) => [
       command.stats,
@@ -67,13 +67,13 @@ export class CommandTable {
   }
 }
 
-/** A table of its own for each node: it counts the calls of its commands. */
+/** One table per node: it holds the node's call counters. */
 export function createCommandTable(): CommandTable {
   const table: CommandTable = new CommandTable(allCommands(() => table))
   return table
 }
 
-/** Letters hash alike in both cases; what else falls together is told apart by `isNamed`. */
+/** Upper and lower case hash alike; `isNamed` resolves collisions. */
 function hashName(bytes: Uint8Array, start: number, end: number): number {
   let hash = end - start
   for (let i = start; i < end && i < start + 16; i++) hash = (Math.imul(hash, 31) + (bytes[i] & 0xdf)) | 0

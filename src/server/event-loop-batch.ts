@@ -1,26 +1,26 @@
-// The turn: all connections that have something to do in one turn of the event loop are served together.
+// The event-loop batch: all connections with work in one iteration of the event loop are served together.
 
 import type { Executor } from '../execution/executor.ts'
 import { Args } from '../resp/args.ts'
 import type { Store } from '../store/store.ts'
 
-/** Most requests decoded ahead of being run. */
+/** The most requests decoded before they are run. */
 const BATCH = 64
 
-/** Below this many requests, reading ahead costs more than it saves. */
+/** Below this many requests, prefetching costs more than it saves. */
 const PREFETCH_FROM = 4
 
-/** A connection as the turn sees it. */
+/** A connection as the batch sees it. */
 export interface Served {
-  /** Whether it has been added since it was last served; kept by the turn. */
+  /** Whether it has been added since it was last served; maintained by the batch. */
   isDue: boolean
-  /** The keyspace that its next requests will most likely need; `undefined`: none. Stays the same from `decode` on. */
+  /** The store that its next requests will most likely use; `undefined`: none. Constant from `decode` to `serve`. */
   readonly store: Store | undefined
   /** Decodes requests into `batch` from `from` on, as many as fit and may run. Returns the end of them. */
   decode(batch: readonly Args[], from: number): number
   /**
-   * Runs `batch[from, to)`. True: it has more to do at once. Otherwise, or unless `again` promises that it is the
-   * next to be served, the replies are ready to be sent.
+   * Runs `batch[from, to)`. True: it has more work now. Unless that is so and `again` says that it is served next,
+   * its replies are ready for `send`.
    */
   serve(batch: readonly Args[], from: number, to: number, again: boolean): boolean
   /** Hands the replies to the socket. */
@@ -31,7 +31,7 @@ export interface Served {
  * Serves after all sockets that were readable have been read, rather than each as it is read: what the requests
  * of several clients need is read from memory together (`Prefetcher`), and serving is not interleaved with
  * system calls. With 50 clients and pipelines of 16 that saves a tenth of the time. It also means that serving
- * never nests: whatever a command sets free is served in the next turn.
+ * never nests: what a command unblocks is served in the next batch.
  */
 export class EventLoopBatch {
   readonly #executor: Executor
@@ -44,14 +44,14 @@ export class EventLoopBatch {
   #serving: Served[] = []
   readonly #run = (): void => this.#serveAll()
 
-  /** @param begin, end are called around a turn: time is read there, not per command. */
+  /** @param begin, end called around each batch: the clock is read there, not per command */
   constructor(executor: Executor, begin: () => void, end: () => void) {
     this.#executor = executor
     this.#begin = begin
     this.#end = end
   }
 
-  /** Serves a connection in the next turn. */
+  /** Serves a connection in the next batch. */
   add(connection: Served): void {
     if (connection.isDue) return
     connection.isDue = true
@@ -94,7 +94,7 @@ export class EventLoopBatch {
     return taken
   }
 
-  /** The last connection of a batch may have filled it: it goes on until what has arrived is served. */
+  /** The last connection may have filled the batch: it is served until it has no more input. */
   #serveLast(connection: Served, from: number, to: number): void {
     const batch = this.#batch
     connection.isDue = false
@@ -110,13 +110,13 @@ export class EventLoopBatch {
     this.#endPrefetch(end)
   }
 
-  /** The batch was run: chunks, and what giant requests were put together in, are not kept alive. */
+  /** Ends a batch: drops the references to input chunks and to buffers of large requests. */
   #endPrefetch(end: number): void {
     this.#executor.endPrefetch()
     for (let i = 0; i < end; i++) this.#batch[i].clear()
   }
 
-  /** Connections in a row that are in the same group are read ahead for together. */
+  /** Adjacent connections in the same group are prefetched for together. */
   #prefetch(first: number, taken: number): void {
     const serving = this.#serving
     const starts = this.#starts

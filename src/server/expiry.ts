@@ -1,13 +1,13 @@
-// The active expiry: reclaims expired entries that nobody asks for, in short steps.
+// Active expiry: removes expired entries that are not accessed, in short steps.
 
 import type { Group } from '../group/group.ts'
 import { SLOT_BYTES } from '../store/index.ts'
 import type { NodeStats } from '../telemetry/node-stats.ts'
 
-/** A step takes about this long, µs: no client waits noticeably longer for it. */
+/** The target duration of a step, µs: short enough not to be noticed as latency. */
 const STEP_MICROS = 500
 
-/** Slots that a step looks at: what the first tries, and the bounds of what follows from its time. All full of the dead, the most take 1 ms. */
+/** Slots that a step visits: the first value, and the bounds of later ones, which follow the measured time. 4096 expired slots take 1 ms. */
 const FIRST_SLOTS = 1024
 const LEAST_SLOTS = 64
 const MOST_SLOTS = 4096
@@ -20,10 +20,10 @@ export class ExpiryCycle {
   readonly #stats: NodeStats
   readonly #micros: () => number
   #slots = FIRST_SLOTS
-  /** Where the next round begins: a round that ran out of time is continued. */
+  /** The group where the next round begins: a round that ran out of time is continued. */
   #first = 0
 
-  /** @param micros a clock that never goes back, in microseconds */
+  /** @param micros a monotonic clock, in microseconds */
   constructor(groups: readonly Group[], stats: NodeStats, micros: () => number) {
     this.#groups = groups
     this.#stats = stats
@@ -31,8 +31,8 @@ export class ExpiryCycle {
   }
 
   /**
-   * One round: a step in every group, and more where they find much. Ends after `budget` microseconds and at most
-   * one step more. Returns how long it took, µs.
+   * One round: a step in every group, and further steps while many entries are expired. Ends at the first step that
+   * exceeds `budget` (µs). Returns its duration, µs.
    */
   run(budget: number): number {
     const startedAt = this.#micros()
@@ -57,7 +57,7 @@ export class ExpiryCycle {
     return took
   }
 
-  /** Looks at the next slots of a group; returns which share of those that can expire had. */
+  /** Visits the next slots of a group. Returns the expired share of the entries with a TTL. */
   #step({ store }: Group): number {
     if (store.expiring === 0) return 0
     const looked = Math.min(this.#slots, store.indexBytes / SLOT_BYTES)

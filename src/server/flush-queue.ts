@@ -1,7 +1,7 @@
-// Connections with replies from elsewhere: those of one pass of the event loop leave together.
+// The flush queue: connections with replies from other nodes or loads, flushed together once the current callback has run.
 
 interface Flushable {
-  /** Whether it has been added since it last departed; kept by `Departures`. */
+  /** Whether it is in the queue; maintained by `FlushQueue`. */
   isQueued: boolean
   flushQueued(): void
 }
@@ -10,7 +10,7 @@ export class FlushQueue {
   #connections: Flushable[] = []
   readonly #run = (): void => this.#flush()
 
-  /** Lets a connection depart when what runs now is done. */
+  /** Flushes a connection after the current callback. */
   add(connection: Flushable): void {
     if (connection.isQueued) return
     connection.isQueued = true

@@ -1,4 +1,4 @@
-// The periodic work of a server: expiry, rates, and connections that have been silent or stuck for too long.
+// The periodic work of a server: active expiry, rates, and closing idle or stuck connections.
 
 import type { CancelTimer, Timers } from '../bytes/clock.ts'
 import type { Instant } from '../bytes/instant.ts'
@@ -11,7 +11,7 @@ import type { ServerSettings } from './settings.ts'
 /** The active expiry takes at most this share of the time (Redis: `ACTIVE_EXPIRE_CYCLE_SLOW_TIME_PERC`). */
 const EXPIRY_SHARE = 0.25
 
-/** Connections are looked at so often, ms. */
+/** The interval at which connections are checked, ms. */
 const CHECK_EVERY = 1000
 
 export interface HousekeepingParts {
@@ -21,7 +21,7 @@ export interface HousekeepingParts {
   readonly settings: ServerSettings
   readonly timers: Timers
   readonly micros: () => number
-  /** Whether entries may be expired now, unasked. */
+  /** Whether active expiry may run now. */
   readonly mayExpire: () => boolean
 }
 

@@ -1,4 +1,4 @@
-// The replies of one connection on their way out, in order, also around places whose reply is still to come.
+// The output queue of one connection: keeps replies in order while some of them are still deferred.
 
 import type { Link, Receiver } from '../cluster/links/link.ts'
 import type { PendingReply } from '../commands/spec/client.ts'
@@ -21,20 +21,20 @@ class ReplyPlace implements PendingReply {
   }
 }
 
-/** Makes a receiver of one reply, whose request was sent in this context. */
+/** Creates the receiver of one reply whose request was sent in this context. */
 export type MakeReceiver = (context: number, complete: (reply: Buffer) => void) => Receiver
 
-/** Shared by all runs whose replies come as they should; never written to. */
+/** Shared by all runs whose replies arrive in order; never modified. */
 const NO_PARTS: (Buffer | ReplyPlace)[] = []
 
-/** The place of the replies to requests in a row that were forwarded by the same link. */
+/** A run: the place of the replies to consecutive requests that were forwarded over the same link. */
 class ForwardedReplies implements Receiver {
   readonly link: Link
   readonly context: number
-  /** Replies asked for, and those of them that came or have a place among `parts`. */
+  /** Requests forwarded, and those of them whose reply has arrived or has a place in `parts`. */
   asked = 1
   settled = 0
-  /** What came before its turn, or waits for a reply that comes later; before `next` it has been written. */
+  /** Replies that arrived early or wait behind a deferred one; those before index `next` are written. */
   parts: (Buffer | ReplyPlace)[] = NO_PARTS
   next = 0
   readonly #outbox: Outbox
@@ -79,36 +79,36 @@ class ForwardedReplies implements Receiver {
   }
 }
 
-/** What is shorter is copied when it has to wait, rather than keep the chunk it came in. */
+/** A shorter reply is copied when it has to wait, so that it does not keep its input chunk alive. */
 const COPY_BELOW_BYTES = 8192
 
-/** So much of the queue may have been written before it is cut off: cutting moves all that is behind. */
+/** Written items are removed once there are this many: a removal moves all items behind. */
 const COMPACT_FROM_ITEMS = 1024
 
-/** So many bytes may be on their way from other nodes: what they will be is guessed from those that came last. */
+/** The limit of bytes expected from other nodes; reply sizes are estimated from the latest ones. */
 const MAX_OUTSTANDING_BYTES = 8 * 1024 * 1024
 
-/** What a reply is taken for before one has come, and at least ever after, bytes. */
+/** The estimate of a reply's size before the first has arrived, and its minimum, bytes. */
 const FIRST_EXPECTED_BYTES = 32 * 1024
 const MIN_EXPECTED_BYTES = 8 * 1024
 
-/** Empty unless a reply is held: then everything behind it waits here. */
+/** Empty unless a reply is deferred: then all replies behind it wait here. */
 export class Outbox {
-  /** Bytes waiting behind a held reply: those of replies that came before their turn, too. */
+  /** Bytes waiting behind a deferred reply. */
   size = 0
-  /** Replies that come by links, and how long one probably is, bytes. */
+  /** Replies outstanding from other nodes, and the estimated size of one, bytes. */
   #outstanding = 0
   #expectedBytes = FIRST_EXPECTED_BYTES
   readonly makeReceiver: MakeReceiver
   readonly #queue: (Buffer | ReplyPlace | ForwardedReplies)[] = []
-  /** What is before this index has been written. */
+  /** Items before this index are written. */
   #next = 0
   readonly #write: (bytes: Buffer) => void
   readonly #drained: () => void
 
   /**
-   * @param write takes bytes whose turn has come
-   * @param drained called after a held reply was completed and what it let go has been written
+   * @param write sends bytes that are next in order
+   * @param drained called after a deferred reply was completed and the replies behind it were written
    */
   constructor(write: (bytes: Buffer) => void, drained: () => void, makeReceiver: MakeReceiver) {
     this.#write = write
@@ -120,12 +120,12 @@ export class Outbox {
     return this.#queue.length === 0
   }
 
-  /** Whether no more is to be asked of other nodes before replies have come. */
+  /** Whether no more requests may be forwarded until replies have arrived. */
   get isFull(): boolean {
     return this.#outstanding > 1 && this.#outstanding * this.#expectedBytes > MAX_OUTSTANDING_BYTES
   }
 
-  /** Replies to what was relayed have come. */
+  /** Counts arrived replies of forwarded requests. */
   countReplies(bytes: number, count: number): void {
     this.#outstanding -= count
     this.#expectedBytes = Math.max(bytes / count, this.#expectedBytes / 2, MIN_EXPECTED_BYTES)
@@ -138,7 +138,7 @@ export class Outbox {
     return place
   }
 
-  /** Reserves the next place for a reply that comes by a link. */
+  /** Reserves the next place for a reply that arrives over a link. */
   deferForwardedReply(link: Link, context: number): Receiver {
     this.#outstanding++
     const last = this.#queue[this.#queue.length - 1]
@@ -151,13 +151,13 @@ export class Outbox {
     return run
   }
 
-  /** Queues bytes behind the places held. */
+  /** Queues bytes behind the reserved places. */
   push(bytes: Buffer): void {
     this.size += bytes.length
     this.#queue.push(bytes)
   }
 
-  /** Replies of a run have come. */
+  /** Replies of a run have arrived. */
   forwardedArrived(run: ForwardedReplies, bytes: Buffer): void {
     if (run.parts.length !== 0 || this.#queue[this.#next] !== run) {
       this.size += bytes.length

@@ -1,4 +1,4 @@
-// Reads the values that CONFIG SET gives, with Redis's complaints about those it does not take.
+// Parses the values of CONFIG SET, with Redis's errors.
 
 import { isCanonicalInteger } from '../bytes/numbers/decimal.ts'
 import { parseSize } from '../bytes/units.ts'
@@ -8,10 +8,10 @@ import type { OutputLimit, OutputLimits } from './settings.ts'
 const INT_MAX = 2 ** 31 - 1
 const LONG_MAX = '9223372036854775807'
 
-/** The error in Redis's words, or the value in use. */
+/** Returns Redis's error text, or a function that applies the value. */
 type Accept<Value> = (text: string, use: (value: Value) => void) => string | Apply
 
-/** A whole number from `least` to `most`, or to what C's long long holds. */
+/** A whole number from `least` to `most` (by default the largest `long long` of C). */
 export function integer(least: number, most: number = Number.POSITIVE_INFINITY): Accept<number> {
   return (text, use) => {
     const bytes = Buffer.from(text, 'latin1')
@@ -20,7 +20,7 @@ export function integer(least: number, most: number = Number.POSITIVE_INFINITY):
   }
 }
 
-/** C's int from `least`. */
+/** An `int` of C that is at least `least`. */
 export const int = (least: number): Accept<number> => integer(least, INT_MAX)
 
 /** Bytes, with or without a unit. */
@@ -42,7 +42,7 @@ export const yesNo: Accept<boolean> = (text, use) => {
   return word === 'yes' || word === 'no' ? () => use(word === 'yes') : "argument must be 'yes' or 'no'"
 }
 
-/** One of some words, in any case. */
+/** One of the words, case-insensitive. */
 export function oneOf(words: readonly string[]): Accept<string> {
   return (text, use) => {
     const word = words.find((each) => each === text.toLowerCase())
@@ -53,7 +53,7 @@ export function oneOf(words: readonly string[]): Accept<string> {
 
 export const anyText: Accept<string> = (text, use) => () => use(text)
 
-/** Percentages between spaces; none is fine. */
+/** Percentages separated by spaces; may be empty. */
 export const percentiles: Accept<readonly number[]> = (text, use) => {
   const words = text.split(/\s+/).filter((word) => word !== '')
   const numbers = words.map(Number)
@@ -63,7 +63,7 @@ export const percentiles: Accept<readonly number[]> = (text, use) => {
   return () => use(numbers)
 }
 
-/** `class hard soft seconds`, repeated; classes that are not named keep what they have. */
+/** `class hard soft seconds`, repeated; other classes keep their limits. */
 export function outputLimits(current: () => OutputLimits): Accept<OutputLimits> {
   return (text, use) => {
     const words = text.split(/\s+/).filter((word) => word !== '')
@@ -89,7 +89,7 @@ function outputLimit(hardText: string, softText: string, seconds: string): Outpu
   return { hard, soft, softTime: Number(seconds) * 1000 }
 }
 
-/** As CONFIG GET shows them. */
+/** The format of CONFIG GET. */
 export function outputLimitsText({ normal, replica, pubsub }: OutputLimits): string {
   const text = ({ hard, soft, softTime }: OutputLimit): string =>
     `${hard} ${soft} ${Math.floor(softTime / 1000)}`

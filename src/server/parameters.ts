@@ -20,30 +20,29 @@ import type { BindAddress, ServerSettings } from './settings.ts'
 
 const MB = 2 ** 20
 const MAX_CLIENTS = 2 ** 32 - 1
-/** Redis takes more and less, and uses these bounds. */
-const LEAST_HZ = 1
-const MOST_HZ = 500
-/** The longest argument that there can be (see the configuration); Redis takes any length. */
-const MOST_BULK = 2 ** 30
-/** A group's least budget (see the configuration). */
-const LEAST_BUDGET = 1024
+/** Redis accepts any number, and clamps it to these bounds. */
+const MIN_HZ = 1
+const MAX_HZ = 500
+/** The longest argument (the configuration has the same limit); Redis accepts any length. */
+const MAX_BULK = 2 ** 30
+/** The smallest budget of a group (the configuration has the same limit). */
+const MIN_BUDGET = 1024
 
-/** What parameters change. */
+/** The objects that parameters change. */
 export interface ParameterTargets {
   readonly settings: ServerSettings
   readonly groups: readonly Group[]
   readonly limits: DecoderLimits
   readonly telemetry: Telemetry
   readonly log: Logger
-  /** The password changed. */
   readonly passwordChanged: () => void
-  /** How long connections may be silent before they are probed changed. */
+  /** Called when `tcp-keepalive` has changed. */
   readonly keepaliveChanged: () => void
-  /** Runs what may evict many entries. */
+  /** Runs a function that may evict many entries, and measures it. */
   readonly evicting: (run: () => void) => void
 }
 
-/** Redis's levels in pino's words. */
+/** Redis log levels to pino levels. */
 const LOG_LEVELS: ReadonlyMap<string, string> = new Map([
   ['debug', 'trace'],
   ['verbose', 'debug'],
@@ -112,7 +111,7 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
       () => settings.protoMaxBulkLen,
       memory(MB),
       (bytes) => {
-        settings.protoMaxBulkLen = Math.min(bytes, MOST_BULK)
+        settings.protoMaxBulkLen = Math.min(bytes, MAX_BULK)
         changed()
       },
     ),
@@ -181,7 +180,7 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
       () => settings.hz,
       int(0),
       (hz) => {
-        settings.hz = Math.max(LEAST_HZ, Math.min(MOST_HZ, hz))
+        settings.hz = Math.max(MIN_HZ, Math.min(MAX_HZ, hz))
       },
     ),
     variable(
@@ -196,12 +195,12 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
     variable(
       'maxmemory',
       () => settings.maxmemory,
-      memory(LEAST_BUDGET),
+      memory(MIN_BUDGET),
       (bytes) => {
-        const followers = groups.filter((group) => group.maxBytes === settings.maxmemory)
+        const inheriting = groups.filter((group) => group.maxBytes === settings.maxmemory)
         settings.maxmemory = bytes
         targets.evicting(() => {
-          for (const group of followers) group.maxBytes = bytes
+          for (const group of inheriting) group.maxBytes = bytes
         })
       },
     ),
@@ -209,14 +208,14 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
       variable(
         `maxmemory:${group.name}`,
         () => group.maxBytes,
-        memory(LEAST_BUDGET),
+        memory(MIN_BUDGET),
         (bytes) =>
           targets.evicting(() => {
             group.maxBytes = bytes
           }),
       ),
     ),
-    only('maxmemory-policy', 'allkeys-lru', 'the policy is allkeys-lru, always'),
+    only('maxmemory-policy', 'allkeys-lru', 'the policy is always allkeys-lru'),
     only('appendonly', 'no', 'this server keeps nothing on disk'),
     only('save', '', 'this server keeps nothing on disk'),
     only('notify-keyspace-events', '', 'this server has no keyspace events'),
@@ -245,13 +244,12 @@ function variable<Value>(
 ): Parameter {
   return {
     name,
-
     get: () => String(get()),
     accept: (text) => accept(text, use),
   }
 }
 
-/** A parameter that Redis can set, with the one value that holds here. */
+/** A parameter that Redis can change, and that has one possible value here. */
 function only(name: string, value: string, error: string): Parameter {
   const accept = (text: string): string | Apply => (text.toLowerCase() === value ? () => {} : error)
   return { name, get: () => value, accept }

@@ -1,4 +1,4 @@
-// The program that a node is part of, as one of its clients: what it asks for goes the way of all other requests.
+// The embedding program as an adapter: its requests take the same path as those of network clients.
 
 import type { Link, Receiver } from '../cluster/links/link.ts'
 import { encodeRequest, parseReplies, type Reply } from '../cluster/links/request.ts'
@@ -11,7 +11,7 @@ import type { Args } from '../resp/args.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
 import type { EventLoopBatch, Served } from './event-loop-batch.ts'
 
-/** The node that owns a key gave no answer, and no other one could; the message says why. */
+/** The owner of a key did not answer, and no other node could; the message says why. */
 export class PeerDownError extends Error {
   override readonly name = 'PeerDownError'
 }
@@ -25,7 +25,7 @@ export interface ProgramServices {
 
 export class Program {
   readonly #services: ProgramServices
-  /** Requests without a reply. */
+  /** Requests that have no reply yet. */
   readonly #pending = new Set<Request>()
   #isClosed = false
   #emptied = (): void => {}
@@ -35,10 +35,10 @@ export class Program {
   }
 
   /**
-   * Runs a command on a group, wherever its key is. Each is a client of its own: what waits for a load keeps nothing
-   * else from being done, also where the program writes the key that is being loaded.
+   * Runs a command on a group, on whichever node owns its key. Each request is a client of its own, so that a request
+   * that waits for a load never blocks another one, not even a write of the same key.
    *
-   * @throws OriginError, PeerDownError; RangeError for what the command refuses
+   * @throws OriginError, PeerDownError; RangeError for arguments that the command rejects
    */
   async ask(group: Group, ...args: (string | Buffer)[]): Promise<Exclude<Reply, Error>> {
     if (this.#isClosed) throw new Error(CLOSED)
@@ -54,12 +54,12 @@ export class Program {
     return reply
   }
 
-  /** Goes on with what had to wait. */
+  /** Continues with requests that had to wait. */
   resume(): void {
     for (const request of this.#pending) request.resume()
   }
 
-  /** Takes nothing more. Resolves when everything has been answered. */
+  /** Rejects new requests. Resolves when all outstanding ones are answered. */
   close(): Promise<void> {
     this.#isClosed = true
     if (this.#pending.size === 0) return Promise.resolve()
@@ -68,7 +68,7 @@ export class Program {
     })
   }
 
-  /** Whoever still waits is told that the node is closed. */
+  /** Rejects the outstanding requests. */
   abandon(): void {
     for (const request of this.#pending) request.abandon()
   }
@@ -91,7 +91,7 @@ class Request extends ClientState implements Client, Served {
   readonly reply: Promise<Buffer>
   #resolve = (_reply: Buffer): void => {}
   #reject = (_error: Error): void => {}
-  /** Whether its reply is written, or on its way, or not wanted any more. */
+  /** Whether it was executed or abandoned: it must not run (again). */
   #isServed = false
 
   constructor(services: ProgramServices, group: Group, args: Args) {
@@ -144,14 +144,14 @@ class Request extends ClientState implements Client, Served {
     this.#reject(new Error(CLOSED))
   }
 
-  /** Nobody watches. */
+  /** MONITOR is not available. */
   push(): void {}
 
-  /** It ends with its reply. */
+  /** Nothing to close: each request ends with its reply. */
   close(): void {}
 }
 
-/** An error reply as what a program catches. */
+/** The exception for an error reply. */
 function errorOf(message: string): Error {
   const [, code, text] = /^(\S+) ?(.*)$/s.exec(message) as RegExpExecArray
   if (code === 'ORIGIN') return new OriginError(text)

@@ -1,6 +1,6 @@
-// How much happens per second, from counters sampled now and then.
+// Rates per second of counters that are sampled periodically.
 
-/** Samples that are averaged (Redis: `STATS_METRIC_SAMPLES`). */
+/** The number of samples averaged (Redis: `STATS_METRIC_SAMPLES`). */
 const SAMPLES = 16
 
 /** The rate of one counter. */
@@ -10,16 +10,16 @@ export class Rate {
   #count = 0
   #ms: number
 
-  /** @param ms now, of any clock */
+  /** @param ms the current time of any clock */
   constructor(ms: number) {
     this.#ms = ms
   }
 
-  /** The counter stands at `count` now. Returns the average of the latest samples, per second, as a whole number. */
+  /** Records the counter's value. Returns the average rate of the latest samples, rounded down. */
   sample(count: number, ms: number): number {
     const elapsed = ms - this.#ms
     if (elapsed > 0) {
-      // A counter that was reset begins at 0.
+      // A smaller value means that the counter was reset to 0.
       const more = count < this.#count ? count : count - this.#count
       this.#rates[this.#at] = (more * 1000) / elapsed
       this.#at = (this.#at + 1) % SAMPLES

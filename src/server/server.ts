@@ -1,4 +1,4 @@
-// The TCP server: accepts connections, keeps their registry, and is what commands see of the node.
+// The TCP server: accepts connections, keeps their registry, and implements the host that commands see.
 
 import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net'
 import { type CancelTimer, MAX_TIMER_MS, type Timers } from '../bytes/clock.ts'
@@ -36,11 +36,11 @@ export interface ServerOptions {
   /** Changed by CONFIG SET. */
   readonly settings: ServerSettings
   readonly timers: Timers
-  /** A clock that never goes back, in microseconds. */
+  /** A monotonic clock, in microseconds. */
   readonly micros: () => number
   readonly log: Logger
   readonly identity: NodeIdentity
-  /** A client asks to stop the node (SHUTDOWN); with `now`, without waiting for replies under way. */
+  /** Called on SHUTDOWN; with `now`, without waiting for outstanding replies. */
   readonly onShutdown: (now: boolean) => void
 }
 
@@ -54,7 +54,7 @@ export class Server implements Host {
   readonly telemetry: Telemetry
   readonly stats: NodeStats
   readonly parameters: ReadonlyMap<string, Parameter>
-  /** What asks without a connection. */
+  /** The embedding program, a client without a connection. */
   readonly program: Program
   activeExpiry = true
   readonly #options: ServerOptions
@@ -64,9 +64,9 @@ export class Server implements Host {
   readonly #monitors = new Set<Client>()
   #nextId = 1
   #closed: Promise<void> | undefined
-  /** Who waits for the last connection to be gone. */
+  /** Called when the last connection is closed. */
   readonly #emptied: ((value: undefined) => void)[] = []
-  /** CLIENT PAUSE: until when (ms since the epoch, 0: not), and whether it holds reads back too. */
+  /** CLIENT PAUSE: its end (ms since the epoch; 0: no pause), and whether it delays reads, too. */
   #pausedUntil = 0
   #pausesAll = false
   #cancelPause: CancelTimer | undefined
@@ -138,7 +138,7 @@ export class Server implements Host {
     return this.#services.limits.maxBulk
   }
 
-  /** Listens on one more address. The port 0 is any free one. */
+  /** Listens on one more address. Port 0: any free port. */
   async listen(host: string, port: number): Promise<AddressInfo> {
     const { settings, log } = this.#options
     const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket))
@@ -155,8 +155,8 @@ export class Server implements Host {
   }
 
   /**
-   * Stops: accepts nobody, closes idle connections at once and the others when their replies have left, at the
-   * latest after `shutdownTimeout`. Resolves when all are gone.
+   * Stops: accepts no more connections, closes idle ones at once and the others when their replies are sent, at the
+   * latest after `timeout`. Resolves when all are closed.
    */
   close(timeout: number = this.#options.settings.shutdownTimeout): Promise<void> {
     this.#closed ??= this.#close(timeout)
@@ -167,18 +167,18 @@ export class Server implements Host {
   async #close(timeout: number): Promise<void> {
     this.unpause()
     this.#housekeeping.stop()
-    const gone: Promise<unknown>[] = this.#listeners.map(
+    const closed: Promise<unknown>[] = this.#listeners.map(
       (listener) => new Promise((resolve) => listener.close(resolve)),
     )
-    if (this.clients.size > 0) gone.push(new Promise((resolve) => this.#emptied.push(resolve)))
-    gone.push(this.program.close())
+    if (this.clients.size > 0) closed.push(new Promise((resolve) => this.#emptied.push(resolve)))
+    closed.push(this.program.close())
     for (const connection of this.clients.values()) connection.closeAfterReplies()
-    const late = (): void => {
-      this.#options.log.warn({ timeout }, 'some replies did not leave in time')
+    const onTimeout = (): void => {
+      this.#options.log.warn({ timeout }, 'some replies were not sent in time')
       this.#endAll()
     }
-    const cancel = timeout > 0 ? this.#options.timers.after(timeout, late) : undefined
-    await Promise.all(gone)
+    const cancel = timeout > 0 ? this.#options.timers.after(timeout, onTimeout) : undefined
+    await Promise.all(closed)
     cancel?.()
   }
 
@@ -190,7 +190,7 @@ export class Server implements Host {
   #accept(socket: Socket): void {
     const { settings, instant } = this.#options
     const isFull = this.clients.size >= settings.maxclients
-    // Clients must not keep the nodes of the cluster from each other.
+    // Clients must not use up the connections of the cluster's nodes.
     const reserved = this.cluster === undefined ? 0 : RESERVED_FOR_PEERS
     if (isFull && this.clients.size >= settings.maxclients + reserved) {
       this.stats.rejectedConnections++
@@ -256,7 +256,7 @@ export class Server implements Host {
     this.#cancelPause?.()
     this.#pausedUntil = 0
     this.#pausesAll = false
-    // Later, since it may be a command of another connection that ends the pause.
+    // Later: a command of another connection may be running, which ended the pause.
     queueMicrotask(() => {
       for (const connection of this.clients.values()) connection.resume()
       this.program.resume()
@@ -264,7 +264,7 @@ export class Server implements Host {
   }
 
   shutdown(now: boolean): void {
-    this.#options.log.warn({}, 'a client asked to stop the node')
+    this.#options.log.warn({}, 'a client requested the shutdown of the node')
     this.#options.onShutdown(now)
   }
 
@@ -272,7 +272,7 @@ export class Server implements Host {
     this.#options.log.error({ err, command }, 'a command failed')
   }
 
-  /** Without a password nobody needs one; who was let in before there was one stays. */
+  /** Without a password all clients are authenticated. A new password does not affect authenticated clients (as Redis). */
   #passwordChanged(): void {
     if (this.requirepass !== '') return
     for (const connection of this.clients.values()) connection.authenticated = true

@@ -1,12 +1,12 @@
 // The settings of a server as plain values; CONFIG SET changes them while it runs.
 
-/** An address to listen on. An optional one may be missing on the machine. */
+/** An address to listen on. An optional one need not exist on the machine. */
 export interface BindAddress {
   readonly host: string
   readonly optional: boolean
 }
 
-/** When a connection that does not read is closed; 0 is no limit. */
+/** The limits of unread replies beyond which a connection is closed; 0: no limit. */
 export interface OutputLimit {
   /** Bytes waiting that close it at once. */
   readonly hard: number
@@ -21,22 +21,22 @@ export interface OutputLimits {
   readonly pubsub: OutputLimit
 }
 
-/** Sizes in bytes, times in ms where no other unit is named. The object is read at every use: changing it is enough. */
+/** Sizes in bytes, times in ms where no other unit is named. Read at every use: a change takes effect at once. */
 export interface ServerSettings {
   port: number
   bind: readonly BindAddress[]
-  /** The password that AUTH wants; empty: none. */
+  /** The password for AUTH; empty: none. */
   requirepass: string
   protectedMode: boolean
-  /** The budget of each group that names none. */
+  /** The budget of each group that sets none. */
   maxmemory: number
   shutdownTimeout: number
-  /** In Redis's words: debug, verbose, notice, warning, nothing. */
+  /** A Redis log level: debug, verbose, notice, warning, nothing. */
   loglevel: string
   maxclients: number
   /** Connections idle for longer are closed; 0: never. */
   timeout: number
-  /** Time between probes of an idle connection; 0: none. */
+  /** TCP keepalive: the idle time before the first probe; 0: off. */
   tcpKeepalive: number
   tcpBacklog: number
   protoMaxBulkLen: number
@@ -53,7 +53,7 @@ export interface ServerSettings {
 
 const MB = 2 ** 20
 
-/** Redis's defaults, on `port`. */
+/** The defaults of Redis, with this port. */
 export function defaultServerSettings(port: number): ServerSettings {
   return {
     port,

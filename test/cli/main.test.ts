@@ -300,7 +300,7 @@ describe.concurrent('a node', () => {
     const node = await startHanging('--shutdown-timeout', '50ms')
     const { code, stdout } = await stop(node)
     expect(code).toBe(0)
-    expect(stdout).toMatch(/SIGTERM: closing.*some replies did not leave in time.*"closed"/s)
+    expect(stdout).toMatch(/SIGTERM: closing.*some replies were not sent in time.*"closed"/s)
   })
 
   test('follows a shutdown timeout that was changed', async () => {

@@ -4,22 +4,22 @@ import type { Link, Receiver } from '../../cluster/links/link.ts'
 import type { Group } from '../../group/group.ts'
 import { PendingCommands } from './pending-commands.ts'
 
-/** The place of a reply that comes later: replies behind it wait. */
+/** The reserved place of a deferred reply: replies to later commands wait behind it. */
 export interface PendingReply {
-  /** Fills the place; an empty buffer leaves no reply. Ignored when the client has gone. */
+  /** Fills the place; an empty buffer means no reply. Ignored once the client is disconnected. */
   complete(reply: Buffer): void
 }
 
-/** What a connection is when another node of the cluster has opened it. */
+/** The state of a connection that another node of the cluster has opened. */
 export interface PeerSession {
   /** The member's name: its announced address. */
   readonly name: string
   readonly runId: string
-  /** The generation of this node's view in which the peer had the same one; -1: it has another. */
+  /** The generation of this node's view that the peer shares; -1: the peer has a different view. */
   agreedGeneration: number
-  /** They are run here whoever owns their keys. */
+  /** Its requests are served here whoever owns their keys. */
   isFinal: boolean
-  /** They are for a group that this node does not have. */
+  /** Its requests are for a group that this node does not have. */
   isUnknownGroup: boolean
 }
 
@@ -89,7 +89,7 @@ export interface Client extends ClientState {
   close(afterReplies: boolean): void
 }
 
-/** Reserves the place of the reply to the command that runs now; if the client wants no reply, it stays empty. */
+/** Defers the reply to the current command. Returns what completes it; the reply is dropped if CLIENT REPLY says so. */
 export function deferReply(client: Client): (reply: Buffer) => void {
   const isSilent = client.replyMode === 'off' || client.replyMode === 'skip'
   if (client.replyMode === 'skip') client.replyMode = 'on'

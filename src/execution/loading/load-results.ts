@@ -1,4 +1,4 @@
-// How the loads of a held command ended, and what a read is answered from when not all of it was kept.
+// The results of the loads that a command waited for, and the store that a read runs on when not all were admitted.
 
 import type { LoadResult } from '../../group/flights/flight.ts'
 import { MAX_KEY_BYTES } from '../../group/flights/loadable-key.ts'
@@ -8,19 +8,19 @@ import { NULL_REF } from '../../store/arena.ts'
 import { EXPIRES, ValueType } from '../../store/record.ts'
 import type { Store } from '../../store/store.ts'
 
-/** By the names of keys. */
+/** By `keyName`. */
 export type LoadResults = Map<string, LoadResult>
 
 /**
- * Tells keys apart. One that is too long to be asked for may have the name of another, which then waits in vain:
- * V8 has no string for the longest keys.
+ * A string that identifies a key. Keys too long to be loaded may share one, and then wait for each other without
+ * need: V8 has no string for the longest keys.
  */
 export function keyName(args: Args, i: number): string {
   const length = args.length(i)
   return length <= MAX_KEY_BYTES ? args.latin1(i) : `${args.latin1(i, MAX_KEY_BYTES)} ${length}`
 }
 
-/** Why a command fails. A read is content with a stale value where the load failed, a write is not. */
+/** The error that a command fails with, if any. A read accepts a stale value where the load failed, a write does not. */
 export function firstError(loadResults: LoadResults, isWrite: boolean): string | undefined {
   for (const { error, isStale } of loadResults.values())
     if (error !== undefined && (isWrite || isStale !== true)) return error
@@ -28,8 +28,8 @@ export function firstError(loadResults: LoadResults, isWrite: boolean): string |
 }
 
 /**
- * The keyspace a held read runs on: the group's own if it still has what was loaded, else a passing one. A fenced
- * load's value is for its waiters only.
+ * The store that a read runs on after its loads: the group's own if it still has what was loaded, else a temporary
+ * one. The value of a fenced load is for its waiters only.
  */
 export function storeForRead(
   group: Group,
@@ -39,12 +39,12 @@ export function storeForRead(
 ): Store {
   const { store } = group
   const { buf, start, end } = args
-  const isLost = (i: number): boolean => {
+  const isMissing = (i: number): boolean => {
     const loadResult = loadResults.get(keyName(args, i))
     if (loadResult === undefined || loadResult.fenced) return loadResult !== undefined
     return loadResult.value !== null && store.peek(buf, start[i], end[i]) === NULL_REF
   }
-  if (!positions.some(isLost)) return store
+  if (!positions.some(isMissing)) return store
   const values = new Map<number, Buffer>()
   let bytes = 0
   for (const i of positions) {
@@ -54,25 +54,25 @@ export function storeForRead(
     values.set(i, value)
     bytes += args.length(i) + value.length
   }
-  const passing = group.temporaryStore(values.size, bytes)
+  const temporary = group.temporaryStore(values.size, bytes)
   for (const [i, value] of values)
-    passing.put(buf, start[i], end[i], value, 0, value.length, ValueType.STRING, 0)
-  return passing
+    temporary.put(buf, start[i], end[i], value, 0, value.length, ValueType.STRING, 0)
+  return temporary
 }
 
-/** Whether a load gave a value that has no lifetime, though no write came between. */
+/** Whether a load gave a value with a TTL of 0, and no write has fenced it. */
 function hasZeroTtl({ value, fenced, facts }: LoadResult): boolean {
   return value !== null && !fenced && facts?.ttl === 0
 }
 
-/** Whether a read-modify-write has to load again: somebody has changed what its load gave. */
+/** Whether a read-modify-write has to load again, because another command has changed what its load gave. */
 export function mustReload(loadResult: LoadResult): boolean {
   return loadResult.fenced || (loadResult.value !== null && !hasZeroTtl(loadResult))
 }
 
 /**
- * Holds what has no lifetime through this millisecond, for a command that changes it; what that makes of it has none
- * either.
+ * Stores values with a TTL of 0 until the end of this millisecond, for a command that changes them; the new value
+ * expires then, too.
  */
 export function storeTemporarily(
   group: Group,

@@ -1,4 +1,4 @@
-// Step 5 of the read path for commands: holds the place of a reply while what its keys miss is loaded.
+// Step 5 of the read path for commands: a command that misses waits for the loads of its keys, its reply is deferred.
 
 import { type Client, deferReply } from '../../commands/spec/client.ts'
 import type { PendingCommand } from '../../commands/spec/pending-commands.ts'
@@ -19,11 +19,10 @@ import {
 /** A read-modify-write whose load is fenced again and again gives up after this many loads. */
 const MAX_ATTEMPTS = 8
 
-/** A command that waits, with what it needs to be run. */
+/** A command that waits for loads, with what it needs to be run. */
 export interface PendingLoad extends PendingCommand, ForwardContext {
   readonly command: Command
   readonly args: Args
-  /** Takes the reply. */
   readonly complete: (reply: Buffer) => void
   readonly loadResults: LoadResults
   missing: number
@@ -33,16 +32,16 @@ export interface PendingLoad extends PendingCommand, ForwardContext {
 export class Loading {
   readonly #runner: Runner
   readonly #telemetry: Telemetry
-  /** Whether another node is to run a command that waited for its loads: then it takes care of the reply. */
-  readonly #resendIfMoved: (held: PendingLoad) => boolean
+  /** Sends the command to the owner of its keys if that is another node by now; true: the reply comes from there. */
+  readonly #resendIfMoved: (waiter: PendingLoad) => boolean
 
-  constructor(runner: Runner, telemetry: Telemetry, sendOn: (held: PendingLoad) => boolean) {
+  constructor(runner: Runner, telemetry: Telemetry, resendIfMoved: (waiter: PendingLoad) => boolean) {
     this.#runner = runner
     this.#telemetry = telemetry
-    this.#resendIfMoved = sendOn
+    this.#resendIfMoved = resendIfMoved
   }
 
-  /** Step 5: joins the loads this command misses, and holds the place of its reply. False: it misses none. */
+  /** Step 5: joins the flights of the keys this command misses and defers its reply. False: it misses none. */
   begin(client: Client, command: Command, forwarded?: ForwardedRequest): boolean {
     const { context } = this.#runner
     const positions = command.keysOf(context)
@@ -55,7 +54,7 @@ export class Loading {
     if (command.loadsThrough) group.misses += missing.length
     const args = current.detach()
     const { protocol, noTouch } = forwarded?.context ?? client
-    const held: PendingLoad = {
+    const waiter: PendingLoad = {
       client,
       protocol,
       noTouch,
@@ -70,83 +69,84 @@ export class Loading {
       missing: 0,
       attempts: 0,
     }
-    client.pending.add(held)
-    this.#load(held, missing)
+    client.pending.add(waiter)
+    this.#load(waiter, missing)
     return true
   }
 
-  #load(held: PendingLoad, positions: readonly number[]): void {
-    const { args } = held
+  #load(waiter: PendingLoad, positions: readonly number[]): void {
+    const { args } = waiter
     const keys = new Map(positions.map((i) => [keyName(args, i), i]))
-    held.attempts++
-    held.missing = keys.size
+    waiter.attempts++
+    waiter.missing = keys.size
     for (const [name, i] of keys) {
-      held.group.load(args.copy(i), (loadResult) => {
-        held.loadResults.set(name, loadResult)
-        if (loadResult.isStale === true && !held.write) held.group.rescued++
-        held.missing--
-        if (held.missing === 0) this.#resume(held)
+      waiter.group.load(args.copy(i), (loadResult) => {
+        waiter.loadResults.set(name, loadResult)
+        if (loadResult.isStale === true && !waiter.write) waiter.group.rescued++
+        waiter.missing--
+        if (waiter.missing === 0) this.#resume(waiter)
       })
     }
   }
 
-  /** All loads of a held command have ended. */
-  #resume(held: PendingLoad): void {
+  /** All loads of a waiting command have ended. */
+  #resume(waiter: PendingLoad): void {
     const { context } = this.#runner
     const { reply } = context
-    const { client, command, args } = held
+    const { client, command, args } = waiter
     context.instant.refresh()
-    if (held.write && this.#resendIfMoved(held)) {
-      client.pending.delete(held)
+    if (waiter.write && this.#resendIfMoved(waiter)) {
+      client.pending.delete(waiter)
       client.pending.runQueued()
       return
     }
     const startedAt = this.#telemetry.now()
     let bytes: Buffer
-    this.#runner.resume(held, held.group)
+    this.#runner.resume(waiter, waiter.group)
     try {
-      if (!this.#answer(held)) return
+      if (!this.#answer(waiter)) return
       bytes = reply.take()
     } catch (error) {
       this.#runner.fail(command, 0, error)
       bytes = reply.take()
     }
     this.#telemetry.finish(command.stats, startedAt, client, args, command.secretsOf(args))
-    client.pending.delete(held)
-    held.complete(bytes)
+    client.pending.delete(waiter)
+    waiter.complete(bytes)
     client.pending.runQueued()
   }
 
-  /** Writes the reply of a held command. False: it loads again. */
-  #answer(held: PendingLoad): boolean {
+  /** Writes the reply of a waiting command. False: it loads again. */
+  #answer(waiter: PendingLoad): boolean {
     const { context } = this.#runner
     const { reply } = context
-    const { command, group } = held
-    const error = firstError(held.loadResults, held.write)
+    const { command, group } = waiter
+    const error = firstError(waiter.loadResults, waiter.write)
     if (error !== undefined) {
       reply.error(`ORIGIN ${group.name}: ${error}`)
       return true
     }
-    const gone = this.#keysToReload(held)
-    if (gone.length !== 0 && (!held.write || held.attempts < MAX_ATTEMPTS)) {
-      this.#load(held, gone)
+    const reload = this.#keysToReload(waiter)
+    if (reload.length !== 0 && (!waiter.write || waiter.attempts < MAX_ATTEMPTS)) {
+      this.#load(waiter, reload)
       return false
     }
-    if (gone.length !== 0) {
-      reply.error(`ORIGIN ${group.name}: the key was changed during each of ${held.attempts} loads`)
+    if (reload.length !== 0) {
+      reply.error(`ORIGIN ${group.name}: the key was changed during each of ${waiter.attempts} loads`)
       return true
     }
-    if (held.write && group.isWatched) this.#runner.fence(command)
+    if (waiter.write && group.isWatched) this.#runner.fence(command)
     const positions = command.keysOf(context)
-    if (held.write) storeTemporarily(group, held.args, positions, held.loadResults)
-    else context.store = storeForRead(group, held.args, positions, held.loadResults)
+    if (waiter.write) storeTemporarily(group, waiter.args, positions, waiter.loadResults)
+    else context.store = storeForRead(group, waiter.args, positions, waiter.loadResults)
     this.#runner.run(command, 0)
     return true
   }
 
   /**
-   * Keys to load (again): those that were held, and are not any more, and those that a read-modify-write has loaded,
-   * but which somebody has removed. A read is content with what its load gave, so that it loads no key twice.
+   * Keys to load (again): keys that were cached when the command began and are not any more, and keys whose loaded
+   * value was changed or removed before a read-modify-write could use it. A read uses what its load gave, so it loads
+   * no key twice.
    */
   #keysToReload({ args, command, group, loadResults, write }: PendingLoad): number[] {
     return command.keysOf(this.#runner.context).filter((i) => {

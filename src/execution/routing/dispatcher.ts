@@ -1,4 +1,4 @@
-// Sends requests to the nodes that own their keys, and sees to it that a reply comes of each.
+// Sends requests to the nodes that own their keys; retries and redirects each until it has a reply.
 
 import { keySlot } from '../../bytes/crc16.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
@@ -13,20 +13,20 @@ import { type Part, scatter } from './scatter.ts'
 
 export const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot"
 
-/** A request is given up when it was lost with so many links. */
+/** A request fails after it was lost with this many broken links. */
 const MAX_LOSSES = 8
-/** The same for what only one node can answer, which is asked every 5 ms. */
+/** The same for a request that only one node can answer; it is retried every 5 ms. */
 const MAX_ATTEMPTS = 1000
-/** An owner that this node has found dead itself is tried so often: others, which still reach it, may let it stay. */
+/** Attempts at an owner that only this node finds unreachable: other nodes may still reach it and keep it in the cluster. */
 const MAX_TRIES_OF_DEAD_OWNER = 2
-/** After so many nodes have named another one, the next is made to answer. */
+/** After this many redirections the next node must serve the request, whoever owns the key in its view. */
 const MAX_REDIRECTIONS = 3
 
 interface DispatcherParts {
   readonly cluster: Cluster
   readonly context: Context
   readonly table: CommandTable
-  /** Runs a request here; nothing may be pending in `context.reply`. */
+  /** Runs a request on this node; `context.reply` must be empty. */
   readonly runHere: (forwarded: ForwardedRequest, args: Args) => void
 }
 
@@ -41,7 +41,7 @@ export class Dispatcher implements ForwardedRequests {
     return new ForwardedRequest(forwardContext, this, complete)
   }
 
-  /** The positions of keys by the owners of these, in order of appearance. */
+  /** Groups the positions of keys by owner, in order of appearance. */
   partsOf(args: Args, positions: readonly number[]): Part[] {
     const { owners } = this.#parts.cluster
     const byOwner = new Map<number, Part>()
@@ -54,20 +54,20 @@ export class Dispatcher implements ForwardedRequests {
     return [...byOwner.values()]
   }
 
-  /** Asks every owner of a part for its own, and puts the reply together. */
+  /** Sends each part to its owner, and merges the replies. */
   scatter(whole: ForwardedRequest, command: Command, args: Args, parts: readonly Part[]): void {
     const { context, complete } = whole
     const { reply } = this.#parts.context
-    const apart: ForwardContext = { ...context, protocol: 2 }
+    const partContext: ForwardContext = { ...context, protocol: 2 }
     scatter({ command, args, parts, protocol: context.protocol, reply, complete }, (owner, request, done) => {
-      const forwarded = this.forwardedRequest(apart, done)
+      const forwarded = this.forwardedRequest(partContext, done)
       forwarded.redirections = whole.redirections
       forwarded.losses = whole.losses
       this.send(forwarded, request, owner)
     })
   }
 
-  /** Sends a request to a node. What only that one can answer goes by its control link, and is run there. */
+  /** Sends a request to a node. A request that only this node can answer uses its control link and is never redirected. */
   send(forwarded: ForwardedRequest, request: Buffer, owner: number): void {
     const { cluster, runHere } = this.#parts
     const peer = cluster.peers[owner]
@@ -82,25 +82,25 @@ export class Dispatcher implements ForwardedRequests {
     link.send(forwarded, context, request, 0, request.length)
   }
 
-  /** Sends a request to a node that alone can answer it: again for as long as that lives. */
+  /** Sends a request to the one node that can answer it, and retries for as long as that node is alive. */
   sendToMember(forwarded: ForwardedRequest, request: Buffer, owner: number): void {
     forwarded.member = owner
     this.send(forwarded, request, owner)
   }
 
   /**
-   * Sends a request that has waited here to the owners of its keys, who are to run it.
+   * Sends a request that was deferred here to the owners of its keys.
    *
-   * @param isFresh whether they may not know yet that they own them
+   * @param mayRedirect whether the owners may redirect it, because they may not know yet that they own the keys
    */
   resend(
     forwardContext: ForwardContext,
     args: Args,
     complete: (reply: Buffer) => void,
-    isFresh = false,
+    mayRedirect = false,
   ): void {
     const forwarded = this.forwardedRequest(forwardContext, complete)
-    forwarded.redirections = isFresh ? 0 : MAX_REDIRECTIONS
+    forwarded.redirections = mayRedirect ? 0 : MAX_REDIRECTIONS
     this.#sendToOwners(forwarded, requestBytes(args))
   }
 
@@ -114,7 +114,7 @@ export class Dispatcher implements ForwardedRequests {
     else this.send(forwarded, request, owner)
   }
 
-  /** Asks slot by slot: while they change hands, what is one owner's here may be several others'. False: it is one slot. */
+  /** Sends one request per slot: during a migration the slots may have several owners in other views. False: it is one slot. */
   #sendBySlot(forwarded: ForwardedRequest, request: Buffer): boolean {
     const { table, context, cluster } = this.#parts
     const args = readRequest(request)
@@ -144,11 +144,11 @@ export class Dispatcher implements ForwardedRequests {
     const mayRepeat = !sent || command === undefined || command.isRepeatable(args)
     if (!mayRepeat) forwarded.fail(`PEERDOWN ${reason}, and the command may have been run`)
     else if (forwarded.losses >= MAX_LOSSES) forwarded.fail(`PEERDOWN ${reason}`)
-    // Not before those behind it on the same link are lost too, nor within a command that is being run.
+    // Later: the requests behind it on the same link must be reported lost first, and no command may be running.
     else queueMicrotask(() => this.#sendToOwners(forwarded, request))
   }
 
-  /** A link that broke says nothing of the node, whose keys must not be passed over. */
+  /** A broken link does not mean that the node is dead, and its keys must not be left out. */
   #retryMember(forwarded: ForwardedRequest, request: Buffer, member: number, reason: string): void {
     const { cluster } = this.#parts
     const mayAnswer = forwarded.losses < MAX_ATTEMPTS && cluster.liveOwners.includes(member)
@@ -156,7 +156,7 @@ export class Dispatcher implements ForwardedRequests {
     else forwarded.fail(`PEERDOWN ${reason}`)
   }
 
-  /** Asks whoever owns the keys now. */
+  /** Sends the request to the current owners of its keys. */
   #sendToOwners(forwarded: ForwardedRequest, request: Buffer): void {
     const { table, context, cluster } = this.#parts
     const args = readRequest(request)
@@ -164,7 +164,7 @@ export class Dispatcher implements ForwardedRequests {
     context.args = args
     const parts = command === undefined ? [] : this.partsOf(args, command.keysOf(context))
     if (command === undefined || parts.length === 0)
-      forwarded.fail('PEERDOWN the node that was asked has gone')
+      forwarded.fail('PEERDOWN the node that was asked has left the cluster')
     else if (parts.length > 1 && command.spec.merge === undefined) forwarded.fail(CROSS_SLOT)
     else if (parts.length > 1) this.scatter(forwarded, command, args, parts)
     else if (forwarded.losses < MAX_TRIES_OF_DEAD_OWNER || !cluster.isDown(parts[0].owner))
@@ -172,7 +172,7 @@ export class Dispatcher implements ForwardedRequests {
     else this.#runWithoutOwner(forwarded, command, args, parts[0])
   }
 
-  /** Others reach the owner, this node does not: it asks the origin itself, and keeps nothing of what it gives. */
+  /** Only this node cannot reach the owner: a read is loaded from the origin here, and the result is not stored. */
   #runWithoutOwner(
     forwarded: ForwardedRequest,
     command: Command,

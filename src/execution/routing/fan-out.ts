@@ -1,4 +1,4 @@
-// A command on the keys of all nodes: asked of each, and one reply put together from theirs.
+// Fan-out: runs a command on all nodes and merges their replies into one.
 
 import { encodeRequest, type Reply } from '../../cluster/links/request.ts'
 import type { ScanStep } from '../../cluster/scan-order.ts'
@@ -18,43 +18,43 @@ interface ReplyTarget {
 interface FanOutRequest extends ReplyTarget {
   readonly merge: FanOut
   readonly request: Buffer
-  /** The nodes that there are at this moment. */
+  /** The current members. */
   readonly owners: () => readonly number[]
-  /** Whether others may serve on that cannot be asked. */
+  /** Whether this node is partitioned from members that may go on serving. */
   readonly isCutOff: () => boolean
   /** Uniform in [0, 1). */
   readonly random: () => number
 }
 
 /**
- * Asks all nodes at once. One that is gone has no keys: it does not count. What is to be done on all of them is done
- * on those too that have come meanwhile, which may have been given keys by a node before that one was asked.
+ * Asks all nodes at once. A node that has left has no keys and is ignored. A write (`ok`) also runs on nodes that
+ * join meanwhile: they may have taken over keys from a node before it ran the write.
  */
 export function fanOut(whole: FanOutRequest, ask: Ask): void {
   const { owners, request, reply, complete, protocol, isCutOff } = whole
-  const isDone = whole.merge === 'ok'
+  const isWrite = whole.merge === 'ok'
   const replies: Reply[] = []
   const asked = new Set<number>()
   let missing = 0
-  const askThose = (some: readonly number[]): void => {
-    missing += some.length
-    for (const owner of some) asked.add(owner)
-    for (const owner of some) ask(owner, request, (bytes) => take(owner, readReply(bytes)))
+  const askAll = (nodes: readonly number[]): void => {
+    missing += nodes.length
+    for (const owner of nodes) asked.add(owner)
+    for (const owner of nodes) ask(owner, request, (bytes) => take(owner, readReply(bytes)))
   }
   const take = (owner: number, answer: Reply): void => {
-    if (!isGone(answer) || (isDone && owners().includes(owner))) replies.push(answer)
+    if (!isGone(answer) || (isWrite && owners().includes(owner))) replies.push(answer)
     if (--missing !== 0) return
-    const others = isDone ? owners().filter((each) => !asked.has(each)) : []
-    if (others.length !== 0) {
-      askThose(others)
+    const joined = isWrite ? owners().filter((each) => !asked.has(each)) : []
+    if (joined.length !== 0) {
+      askAll(joined)
       return
     }
-    if (isDone && isCutOff()) replies.push(new Error(CUT_OFF))
+    if (isWrite && isCutOff()) replies.push(new Error(CUT_OFF))
     reply.protocol = protocol
     merge(whole, replies)
     complete(reply.take())
   }
-  askThose(owners())
+  askAll(owners())
 }
 
 function merge({ merge, reply, random }: FanOutRequest, replies: readonly Reply[]): void {
@@ -64,12 +64,12 @@ function merge({ merge, reply, random }: FanOutRequest, replies: readonly Reply[
   else if (merge === 'sum') reply.integer(replies.reduce<number>((sum, each) => sum + Number(each), 0))
   else if (merge === 'list') writeReply(reply, (replies as Reply[][]).flat())
   else {
-    const some = replies.filter((each) => each !== null)
-    writeReply(reply, some.length === 0 ? null : some[Math.floor(random() * some.length)])
+    const keys = replies.filter((each) => each !== null)
+    writeReply(reply, keys.length === 0 ? null : keys[Math.floor(random() * keys.length)])
   }
 }
 
-/** Cursors of a node's own walk are below this. */
+/** Cursors of a scan within one node are below this. */
 const LOCAL_CURSORS = 2 ** 32
 
 interface CursorScan extends ReplyTarget {
@@ -79,8 +79,8 @@ interface CursorScan extends ReplyTarget {
 }
 
 /**
- * SCAN over all nodes, one after the other. A cursor is the token of the node and the cursor of the node's own walk:
- * tokens belong to names, so that who joins or leaves meanwhile does not make others be skipped.
+ * SCAN over all nodes, one after the other. A cursor combines the token of a node and the cursor within that node.
+ * Tokens derive from node names, so that a join or leave during the scan does not skip other nodes.
  */
 export function fanOutByCursor({ args, steps, protocol, reply, complete }: CursorScan, ask: Ask): void {
   const cursor = Number(args.latin1(1, 32))
@@ -94,7 +94,7 @@ export function fanOutByCursor({ args, steps, protocol, reply, complete }: Curso
   }
   const isWithin = Number.isSafeInteger(cursor) && cursor >= LOCAL_CURSORS
   const local = isWithin ? (step.token === token ? String(cursor % LOCAL_CURSORS) : '0') : args.latin1(1)
-  // A cursor that is none, or that is of nobody's walk, is the asked node's to refuse or to end.
+  // The node that is asked handles an invalid or unknown cursor: it answers an error or ends the scan.
   const parts = Array.from({ length: args.count }, (_, i) => (i === 1 ? Buffer.from(local) : args.copy(i)))
   ask(step.owner, encodeRequest(parts), (bytes) => {
     const answer = readReply(bytes)

@@ -1,4 +1,4 @@
-// One request on its way to a reply at a place of its own: retried and redirected until it has one.
+// A forwarded request: sent to another node, retried and redirected until it has a reply.
 
 import type { Receiver } from '../../cluster/links/link.ts'
 import type { RequestContext } from '../../cluster/links/request-contexts.ts'
@@ -14,9 +14,9 @@ export function forwardContextOf(client: Client): ForwardContext {
   return { client, group, protocol, noTouch }
 }
 
-/** What becomes of requests that did not bring a reply. */
+/** What happens to forwarded requests that got no reply. */
 export interface ForwardedRequests {
-  /** The node that was asked says that `to` is to be asked. */
+  /** The node that was asked names `to` as the owner. */
   redirect(forwarded: ForwardedRequest, request: Buffer, to: string): void
   /** The link broke before the reply came. `sent`: the request may have been run. */
   retry(forwarded: ForwardedRequest, request: Buffer, sent: boolean, reason: string): void
@@ -24,10 +24,10 @@ export interface ForwardedRequests {
 
 export class ForwardedRequest implements Receiver {
   readonly context: ForwardContext
-  /** How often it was lost with its link, and how often it was sent on to somebody else. */
+  /** How often it was lost with a broken link, and how often it was redirected. */
   losses = 0
   redirections = 0
-  /** The number of the node whose answer it is to bring: nobody else has it. */
+  /** The index of the only node that can answer it; `undefined`: the owners of its keys can. */
   member: number | undefined
   /** Takes the reply; called once. */
   readonly complete: (reply: Buffer) => void

@@ -1,14 +1,14 @@
-// Writes what other nodes have replied, read from RESP2, in the protocol of the client.
+// Reads the RESP2 replies of other nodes, and writes them in the client's protocol.
 
 import { parseReplies, type Reply } from '../../cluster/links/request.ts'
 import type { ReplyWriter } from '../../resp/reply.ts'
 
-/** A reply of another node; an error if that is none in RESP2. */
+/** The reply of another node; an error if it is not valid RESP2. */
 export function readReply(bytes: Buffer): Reply {
   try {
     return parseReplies(bytes)[0] ?? null
   } catch {
-    return new Error('ERR another node answered what is not understood')
+    return new Error('ERR another node sent an invalid reply')
   }
 }
 

@@ -1,4 +1,4 @@
-// Steps 2 and 3 of the read path: decides whether this node runs a command, and sends it to its owner if not.
+// Steps 2 and 3 of the read path: decides whether this node runs a command, and forwards it to the owner if not.
 
 import { keySlot } from '../../bytes/crc16.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
@@ -17,19 +17,19 @@ import type { Ask, Part } from './scatter.ts'
 
 /** This node runs the command. */
 export const HERE = 0
-/** It is run on a copy of the value that this node holds. */
+/** The command runs on this node's hot copy of the value. */
 export const COPY = 1
-/** The reply is written, or has its place. */
+/** The reply is written or deferred. */
 const SENT = 2
-/** It cannot be sent yet: offer it again when the client is resumed. */
+/** The command cannot be sent yet: offer it again when the client is resumed. */
 export const WAIT = 3
 export type Route = typeof HERE | typeof COPY | typeof SENT | typeof WAIT
 
-/** Of so many commands with one key, it is counted how many were sent elsewhere. */
+/** `forwardsMost` is updated after this many commands with one key. */
 const SAMPLE_SIZE = 256
 
 export class Routing {
-  /** Whether most commands of clients go elsewhere: then reading ahead in the store for them is wasted. */
+  /** Whether most commands of clients are forwarded: prefetching from the local store is then wasted work. */
   forwardsMost = false
   #routed = 0
   #sent = 0
@@ -43,7 +43,7 @@ export class Routing {
     this.#dispatcher = dispatcher
   }
 
-  /** Where the context's request goes; only for commands that are routed. */
+  /** Decides where the context's request runs, and forwards it if needed; only for routed commands. */
   route(client: Client, command: Command): Route {
     const cluster = this.#cluster
     if (cluster.isLeasePending) {
@@ -53,7 +53,7 @@ export class Routing {
     if (cluster.isAlone) return HERE
     if (client.peer !== undefined) return this.#checkPeer(client, command)
     if (client.routedByView !== cluster.ownersVersion) {
-      // What was sent before the view changed is answered before anything is sent elsewhere.
+      // Requests routed by the previous view must be answered before any is sent to another owner: keeps the order per key.
       if (client.awaitsReplies) return WAIT
       client.routedByView = cluster.ownersVersion
     }
@@ -80,7 +80,7 @@ export class Routing {
     this.#sent = 0
   }
 
-  /** Sends the request as it came in; its reply leaves as it comes. */
+  /** Forwards the request's bytes unchanged; the reply's bytes are passed back unchanged. */
   #forward(client: Client, args: Args, peer: Peer): Route {
     const link = peer.data(client.id)
     if (link.isFull) {
@@ -98,7 +98,7 @@ export class Routing {
     return SENT
   }
 
-  /** What a peer sent is run here if its keys are owned here, if the peer shares our view, or if it insists. */
+  /** A peer's request runs here if this node owns its keys, if the peer has the same view, or if it must be served. */
   #checkPeer(client: Client, command: Command): Route {
     const cluster = this.#cluster
     const { agreedGeneration, isFinal, isUnknownGroup } = client.peer as NonNullable<Client['peer']>
@@ -123,8 +123,8 @@ export class Routing {
   }
 
   #routeMany(client: Client, command: Command): Route {
-    const span = command.fanOutOf(this.#context.args)
-    if (span !== undefined) return this.#fanOut(client, span)
+    const kind = command.fanOutOf(this.#context.args)
+    if (kind !== undefined) return this.#fanOut(client, kind)
     const cluster = this.#cluster
     const { args, reply } = this.#context
     const positions = command.keysOf(this.#context)
@@ -147,7 +147,7 @@ export class Routing {
     return SENT
   }
 
-  /** As Redis Cluster answers: all keys are in one slot, and it is ours. */
+  /** Redis Cluster's rule: all keys must be in one slot, and this node must own it. */
   #redirectMany(positions: readonly number[], parts: readonly Part[]): Route {
     const { args, reply } = this.#context
     const slots = new Set(positions.map((i) => keySlot(args.buf, args.start[i], args.end[i])))
@@ -165,10 +165,10 @@ export class Routing {
     return SENT
   }
 
-  #fanOut(client: Client, span: FanOut): Route {
+  #fanOut(client: Client, kind: FanOut): Route {
     const cluster = this.#cluster
     if (cluster.redirects && !client.isProgram) return HERE
-    // It sees all keys: what was sent before is done first.
+    // It may see every key: outstanding requests of the client must end first.
     if (client.awaitsReplies) return WAIT
     const { args, reply } = this.#context
     const { context, complete } = this.#forwardedRequest(client)
@@ -177,17 +177,17 @@ export class Routing {
       const forwarded = this.#dispatcher.forwardedRequest({ ...context, protocol: 2 }, done)
       this.#dispatcher.sendToMember(forwarded, request, owner)
     }
-    if (span === 'cursor') fanOutByCursor({ ...whole, args, steps: cluster.scanOrder }, ask)
+    if (kind === 'cursor') fanOutByCursor({ ...whole, args, steps: cluster.scanOrder }, ask)
     else {
       const request = requestBytes(args)
       const { random } = cluster
       const owners = (): readonly number[] => cluster.liveOwners
-      fanOut({ ...whole, merge: span, request, owners, isCutOff: () => cluster.isCutOff, random }, ask)
+      fanOut({ ...whole, merge: kind, request, owners, isCutOff: () => cluster.isCutOff, random }, ask)
     }
     return SENT
   }
 
-  /** An forwarded for this command's place. */
+  /** A forwarded request that takes the deferred reply of this command. */
   #forwardedRequest(client: Client): ForwardedRequest {
     return this.#dispatcher.forwardedRequest(forwardContextOf(client), deferReply(client))
   }

@@ -1,4 +1,4 @@
-// A command whose keys have several owners: one request to each, and one reply put together from theirs.
+// Scatter-gather: splits a command whose keys have several owners, and merges the replies of these into one.
 
 import { encodeRequest, type Reply } from '../../cluster/links/request.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
@@ -28,7 +28,7 @@ export function scatter(whole: Whole, ask: Ask): void {
   const { command, args, parts } = whole
   const replies: Reply[] = []
   let missing = parts.length
-  // All are written before any is asked: whom this node itself answers may change the arguments.
+  // All are encoded before any is sent: this node's own part runs at once and may reuse the arguments.
   const requests = parts.map((part) => encodeRequest(partArguments(command, args, part)))
   parts.forEach(({ owner }, i) => {
     ask(owner, requests[i], (bytes) => {
@@ -38,7 +38,7 @@ export function scatter(whole: Whole, ask: Ask): void {
   })
 }
 
-/** The command's name, and each key of the part with what belongs to it. */
+/** The command's name, and each key of the part with its further arguments (MSET: its value). */
 function partArguments(command: Command, args: Args, { positions }: Part): Buffer[] {
   const head = command.spec.partHead ?? []
   const own = [args.copy(0), ...head.map((word) => Buffer.from(word))]

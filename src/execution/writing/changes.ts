@@ -1,4 +1,4 @@
-// What commands that write to an origin change: of each key what it becomes there, and what the cache then holds.
+// The changes that a command makes to keys, at the origin and then in the cache.
 
 import { type Entry, putEntry } from '../../commands/keys/entry.ts'
 import type { Group } from '../../group/group.ts'
@@ -7,18 +7,18 @@ import type { WriteOutcome } from '../../group/writes/writes.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { EXPIRES, LOADED, ValueType } from '../../store/record.ts'
 
-/** What a command does to a key at the origin, and in the cache: `entry` undefined, it is removed there. */
+/** The change of one key at the origin and in the cache; without an `entry` the key is removed from the cache. */
 export interface Change extends Write {
   readonly entry: Entry | undefined
 }
 
-/** Whether a record is there that a write does not take for absent. */
+/** Whether a record exists for a write: neither absent nor stale. */
 export function isValue({ store }: Group, ref: Ref): boolean {
   if (ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT) return false
   return !store.records.isStale(ref, store.nowCell)
 }
 
-/** Makes the cache hold what the origin does, or will. */
+/** Applies a change, which the origin has or will have, to the cache. */
 export function apply(group: Group, { key, entry }: Change): void {
   if (entry === undefined) {
     group.remove(key)
@@ -27,13 +27,14 @@ export function apply(group: Group, { key, entry }: Change): void {
   const isOver = (entry.flags & EXPIRES) !== 0 && Number(entry.deadline) <= group.store.now
   if (group.isWatched) group.fence(key, 0, key.length)
   const flags = entry.flags & ~LOADED
-  // One that has become too large meanwhile is not kept either: the budget has changed.
+  // The budget may have shrunk meanwhile: an entry that no longer fits is removed.
   if (isOver || !putEntry(group, key, 0, key.length, { ...entry, from: group, flags })) group.remove(key)
 }
 
 /**
- * Makes the cache follow those that the origin has taken. Of what nobody knows it holds what is stale at most, and nothing
- * once the client has been told that it is written: no read may find less than that.
+ * Applies the changes that the origin has accepted to the cache. If it is unknown whether a change was accepted, the
+ * cached value becomes stale after an error reply. After a success reply it is removed: a later read must not see the
+ * value from before the write.
  */
 export function applyOutcome(
   group: Group,

@@ -1,4 +1,4 @@
-// Learns what a command would write, and answer: it is run on what its keys hold, apart from the cache.
+// Dry run: runs a command on a scratch copy of its keys, to learn its reply and what it would write to the origin.
 
 import { copyEntry, putEntry } from '../../commands/keys/entry.ts'
 import { tooLarge } from '../../commands/spec/errors.ts'
@@ -11,24 +11,24 @@ import { type Change, isValue } from './changes.ts'
 export interface DryRunResult {
   readonly reply: Buffer
   readonly changes: readonly Change[]
-  /** An error that takes the place of both. */
+  /** An error that replaces both. */
   readonly refusal?: string
 }
 
-/** What has to be known of the command. */
+/** The command as a dry run sees it. */
 export interface DryRunnable {
-  /** Whether the client says for how long the value is to live. */
+  /** Whether the client gives a TTL. */
   readonly givesTtl: boolean
-  /** Whether it removes keys from the origin that nobody holds. */
+  /** Whether it removes keys from the origin even if they are not cached. */
   readonly removesUncached: boolean
-  /** Runs it on a group, which stands for the real one. */
+  /** Runs it on the scratch group. */
   readonly run: (group: Group) => Buffer
 }
 
-/** What an error reply begins with. */
+/** '-', the first byte of an error reply. */
 const ERROR = 0x2d
 
-/** `loadResults`: what was loaded of keys that are not held. */
+/** @param loadResults of keys that are not cached */
 export function dryRun(
   group: Group,
   keys: readonly Buffer[],
@@ -45,7 +45,7 @@ export function dryRun(
       const ref = store.peek(key, 0, key.length)
       const old = before[i]
       if (ref === NULL_REF) {
-        // A value whose time is over when it is set is gone at once.
+        // A value set with a deadline in the past is removed at once.
         const isOver = command.givesTtl && reply[0] !== ERROR
         if (old !== undefined || isOver || command.removesUncached)
           changes.push({ key, value: null, entry: undefined })
@@ -53,7 +53,7 @@ export function dryRun(
       }
       const entry = copyEntry(scratch, ref)
       const { value } = entry
-      // What was set, even to the value that it had, came anew.
+      // A key that was set counts as changed even if its value is the same.
       const isSet = (entry.flags & LOADED) === 0
       if (!isSet && old?.equals(value)) continue
       if (!group.store.fits(key.length, value.length, entry.flags))
@@ -66,7 +66,7 @@ export function dryRun(
   }
 }
 
-/** Puts what a key holds into the scratch, marked as loaded so that what is set there can be told from it. */
+/** Copies a key's value into the scratch group, flagged as loaded: a value that the command sets has no such flag. */
 function prepare(
   group: Group,
   scratch: Group,
@@ -90,7 +90,7 @@ function prepare(
   return value
 }
 
-/** When a value ends that was loaded and is not held. One that is never kept lives through this millisecond. */
+/** The deadline of a value that was loaded but not stored. With a TTL of 0 it expires after this millisecond. */
 function deadlineOf(group: Group, loadResult: LoadResult | undefined): number {
   const ttl = loadResult?.facts?.ttl
   if (ttl === Infinity) return ttl

@@ -1,4 +1,4 @@
-// Commands of groups that write to their origin: run on a scratch keyspace first, to learn what there is to be written.
+// Runs the write commands of groups that write to their origin: a dry run tells what to write there.
 
 import { type Client, deferReply } from '../../commands/spec/client.ts'
 import type { PendingCommand } from '../../commands/spec/pending-commands.ts'
@@ -17,27 +17,27 @@ import { apply, applyOutcome, type Change } from './changes.ts'
 import { dryRun } from './dry-run.ts'
 import { countOf, type PlainWrite, plainWrite, replyOf } from './plain-writes.ts'
 
-/** What changes values. Invalidation and flushes are the cache's own, and so are lifetimes. */
+/** Commands that change values at the origin. Invalidation, flushes and TTLs concern the cache only. */
 const VALUE_COMMANDS = new Set(
   (
     'set setnx setex psetex getset getdel del unlink incr decr incrby decrby incrbyfloat append setrange mset msetnx ' +
     'rename renamenx copy move'
   ).split(' '),
 )
-/** What removes keys from the origin whether they are held or not. */
+/** Commands that remove keys from the origin whether they are cached or not. */
 const DELETE_COMMANDS = new Set(['del', 'unlink'])
-/** What asks whether a key is there, and must not take one for absent that only the cache lacks. */
+/** Commands that depend on whether a key exists: a key that is only not cached must be loaded first. */
 const EXISTENCE_COMMANDS = new Set(['setnx', 'msetnx', 'rename', 'renamenx'])
-/** What changes lifetimes: in the cache only, though in turn with the writes of the key. */
+/** Commands that change TTLs: in the cache only, but in order with the pending writes of the key. */
 const TTL_COMMANDS = new Set(['expire', 'pexpire', 'expireat', 'pexpireat', 'persist', 'getex'])
-/** What may write to another group. */
+/** Commands that may write to another group. */
 const CROSS_GROUP_COMMANDS = new Set(['copy', 'move'])
 
 /** A read-modify-write whose load is fenced again and again gives up after this many loads. */
 const MAX_ATTEMPTS = 8
 
-/** Why a group does not let a command write; `undefined`: it does. */
-function refusal(group: Group, command: string): string | undefined {
+/** The error for a write that the group does not allow. */
+function writeError(group: Group, command: string): string | undefined {
   if (group.writes?.mode === 'refuse') return `ERR group ${group.name} refuses writes`
   if (!CROSS_GROUP_COMMANDS.has(command)) return undefined
   return `ERR group ${group.name} writes to its origin: ${command.toUpperCase()} is not possible there`
@@ -48,49 +48,48 @@ function loadsFirst(command: Command, args: Args): boolean {
   return isConditional || EXISTENCE_COMMANDS.has(command.fullName) || command.loadsFirst(args)
 }
 
-/** Whether the client says for how long the value is to live. */
+/** Whether the client gives a TTL. */
 function givesTtl({ fullName }: Command, args: Args): boolean {
   return fullName === 'setex' || fullName === 'psetex' || (fullName === 'set' && givesTime(args, 3))
 }
 
-/** A command under way, with what it needs to be run. */
+/** A write command in progress, with what it needs to be run. */
 interface PendingWrite extends PendingCommand, ForwardContext {
   readonly command: Command
   readonly args: Args
   /** Positions of its keys. */
   readonly positions: readonly number[]
-  /** Whether it has to know what its keys hold at the origin. */
+  /** Whether it needs the values of its keys at the origin. */
   readonly loadsFirst: boolean
-  /** What it changes, if that is known. */
+  /** Its changes, if they are known without a dry run. */
   readonly plain: PlainWrite | undefined
-  /** Takes the reply. */
   readonly complete: (reply: Buffer) => void
 }
 
 export class OriginWrites {
   readonly #runner: Runner
   readonly #telemetry: Telemetry
-  /** Whether another node is to run a command that waited: then it takes care of the reply. */
+  /** Sends the command to the owner of its keys if that is another node by now; true: the reply comes from there. */
   readonly #resendIfMoved: (written: PendingWrite) => boolean
 
-  constructor(runner: Runner, telemetry: Telemetry, sendOn: (written: PendingWrite) => boolean) {
+  constructor(runner: Runner, telemetry: Telemetry, resendIfMoved: (written: PendingWrite) => boolean) {
     this.#runner = runner
     this.#telemetry = telemetry
-    this.#resendIfMoved = sendOn
+    this.#resendIfMoved = resendIfMoved
   }
 
-  /** Whether a command, in a group that writes to its origin, is to be held. */
+  /** Whether a command, in a group that writes to its origin, has to go through `begin`. */
   handles({ fullName }: Command): boolean {
     if (VALUE_COMMANDS.has(fullName)) return true
     const { args, group } = this.#runner.context
     return TTL_COMMANDS.has(fullName) && group.writes?.has(args.latin1(1)) === true
   }
 
-  /** Begins the context's command, and holds the place of its reply. False: its reply is written, maybe an error. */
+  /** Begins the context's command and defers its reply. False: the reply is already written, maybe an error. */
   begin(client: Client, command: Command, forwarded?: ForwardedRequest): boolean {
     const { context } = this.#runner
     const { group } = context
-    const refused = refusal(group, command.fullName)
+    const refused = writeError(group, command.fullName)
     if (refused !== undefined) {
       context.reply.error(refused)
       return false
@@ -101,7 +100,7 @@ export class OriginWrites {
       return false
     const positions = command.keysOf(context)
     const args = context.args.detach()
-    // Spelt out: an object that begins with a spread one is a dictionary, which costs as much as all the rest here.
+    // Field by field: V8 makes an object that begins with a spread a dictionary, which doubles the cost of this function.
     const { protocol, noTouch } = forwarded?.context ?? client
     const written: PendingWrite = {
       client: forwarded?.context.client ?? client,
@@ -130,7 +129,7 @@ export class OriginWrites {
     return true
   }
 
-  /** Behind: nobody need wait for anything, unless others have the keys. False: they do. */
+  /** Write-behind: replies at once, unless earlier writes of the keys are in progress. False: they are. */
   #writeNow(writes: Writes, { changes, counts }: PlainWrite): boolean {
     if (writes.areBusy(changes)) return false
     const { group, reply } = this.#runner.context
@@ -145,7 +144,7 @@ export class OriginWrites {
     return true
   }
 
-  /** Runs the command when it is its turn. Resolves to its reply, if it has one here. */
+  /** Runs the command after earlier writes of its keys. Resolves to its reply; `undefined`: another node replies. */
   #perform(written: PendingWrite): Promise<Buffer | undefined> {
     const { group, args, positions, command, plain } = written
     const { writes } = group
@@ -173,7 +172,7 @@ export class OriginWrites {
     })
   }
 
-  /** Writes what a command changes to the origin and to the cache. Gives its reply. */
+  /** Writes the changes to the origin and the cache. Returns the reply. */
   #write(group: Group, writes: Writes, reply: Buffer, changes: readonly Change[]): Promise<Buffer> | Buffer {
     if (writes.mode === 'through')
       return writes.through(changes, (outcome) => {
@@ -187,7 +186,7 @@ export class OriginWrites {
     return reply
   }
 
-  /** The reply of the command on a group, which may stand for the real one. */
+  /** Runs the command on a group, which may be a scratch one. Returns its reply. */
   #run(written: PendingWrite, group: Group): Buffer {
     const { context } = this.#runner
     const { command } = written
@@ -211,7 +210,7 @@ export class OriginWrites {
 
 const NO_LOAD_RESULTS: ReadonlyMap<Buffer, LoadResult> = new Map()
 
-/** The values at the origin of the keys that are not held. */
+/** Loads the keys that are not cached. */
 async function load(group: Group, keys: readonly Buffer[]): Promise<Map<Buffer, LoadResult>> {
   const loadResults = new Map<Buffer, LoadResult>()
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {

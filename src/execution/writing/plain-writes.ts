@@ -1,4 +1,4 @@
-// Writes that do not depend on what their keys hold: what they change is known without running them.
+// Writes that do not depend on the current values of their keys: their changes are known without a dry run.
 
 import type { Context } from '../../commands/spec/context.ts'
 import { tooLarge } from '../../commands/spec/errors.ts'
@@ -12,7 +12,7 @@ import { type Change, isValue } from './changes.ts'
 
 export interface PlainWrite {
   readonly changes: readonly Change[]
-  /** Whether it answers how many of its keys were held, and else OK. */
+  /** Whether the reply is the number of keys that existed in the cache, rather than OK. */
   readonly counts: boolean
 }
 
@@ -20,8 +20,8 @@ const NO_TAGS = new EntryTags()
 const OK = Buffer.from('+OK\r\n')
 
 /**
- * What the context's command changes; nothing but that of the context is kept. 'refused': it cannot be run, and the
- * reply says why. `undefined`: it has to be run to be known.
+ * The changes of the context's command, copied. 'refused': it cannot be run, and the reply has the error.
+ * `undefined`: only a dry run can tell.
  */
 export function plainWrite(c: Context): PlainWrite | 'refused' | undefined {
   switch (c.command.fullName) {
@@ -43,16 +43,16 @@ export function plainWrite(c: Context): PlainWrite | 'refused' | undefined {
   }
 }
 
-/** The reply to one that is about to be made. */
+/** The reply, before the changes are applied. */
 export function replyOf({ changes, counts }: PlainWrite, group: Group): Buffer {
   return counts ? Buffer.from(`:${countOf(changes, group)}\r\n`) : OK
 }
 
-/** How many of the keys are held. */
+/** How many of the keys are cached. */
 export function countOf(changes: readonly Change[], group: Group): number {
-  let held = 0
-  for (const { key } of changes) if (isValue(group, group.store.peek(key, 0, key.length))) held++
-  return held
+  let cached = 0
+  for (const { key } of changes) if (isValue(group, group.store.peek(key, 0, key.length))) cached++
+  return cached
 }
 
 function setting(c: Context, valueAt: number, options: number): PlainWrite | 'refused' | undefined {
@@ -62,7 +62,7 @@ function setting(c: Context, valueAt: number, options: number): PlainWrite | 're
   const isTimed = (options & TIMED) !== 0
   const flags = isTimed ? EXPIRES : group.lifetime()
   const end = flags === 0 ? 0 : store.deadline[0]
-  // Over already, or more than a double can tell.
+  // A deadline in the past, or beyond the exact integers of a double: left to the dry run.
   if (isTimed && (end <= c.instant.ms[0] || end > Number.MAX_SAFE_INTEGER)) return undefined
   if (!store.fits(args.length(1), args.length(valueAt), flags)) {
     reply.error(tooLarge(store.maxBytes))
