@@ -1,6 +1,14 @@
-// Runs requests: finds the command, checks what may run, loads what it misses, and keeps the order per key.
+// Runs requests: finds the command, checks whether it may run, loads what it misses, and keeps the order per key.
+//
+// An adapter (the RESP connection, the embedded program, an HTTP gateway) brings requests in and replies out:
+// 1. It implements `Client`: it extends `ClientState`, and reserves the places of deferred replies (`deferReply`,
+//    `deferForwardedReply` with the receiver that `receiverFor` makes). Completed places are sent in order.
+// 2. It refreshes the context's clock (`Instant`) before a batch, and calls `execute` for each request, never from
+//    within another one. Afterwards the reply is in `Context.reply`, or its place is reserved.
+// 3. On `STALLED` it keeps the request, takes no more from this client, and offers it again after `resume`.
+// 4. Optionally it calls `prefetch` around a batch of requests. It must keep their bytes unchanged until `prefetch.end`.
 
-import type { Hash, Hasher } from '../bytes/hash.ts'
+import type { Hasher } from '../bytes/hash.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { type Client, deferReply } from '../commands/spec/client.ts'
 import type { Context } from '../commands/spec/context.ts'
@@ -8,11 +16,11 @@ import { MAX_SHOWN, printable, unknownCommand, wrongArguments } from '../command
 import type { Host } from '../commands/spec/host.ts'
 import type { Command } from '../commands/spec/ready-command.ts'
 import type { Args } from '../resp/args.ts'
-import { MAX_PREFETCH } from '../store/prefetcher.ts'
-import type { Store } from '../store/store.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { keyName } from './loading/load-results.ts'
 import { Loading } from './loading/loading.ts'
+import { isAtLimit, mustWait, usesWholeKeyspace } from './ordering.ts'
+import { Prefetch } from './prefetch.ts'
 import { Dispatcher } from './routing/dispatcher.ts'
 import { type ForwardContext, type ForwardedRequest, forwardContextOf } from './routing/forwarded-request.ts'
 import { COPY, HERE, Routing, WAIT } from './routing/routing.ts'
@@ -25,16 +33,6 @@ const DONE = 0
 /** The request must not run yet: offer it again when the client is resumed. */
 export const STALLED = 1
 export type Outcome = typeof DONE | typeof STALLED
-
-/** A connection does not run ahead of more held commands than this, nor of more bytes of their arguments. */
-const MAX_PENDING = 10_000
-const MAX_PENDING_BYTES = 16 * 2 ** 20
-/** The same for another node, by whose connection many clients ask. */
-const MAX_PENDING_OF_PEER = 1_000_000
-const MAX_PENDING_BYTES_OF_PEER = 256 * 2 ** 20
-
-/** Longer keys are not hashed ahead. */
-const MAX_PREFETCH_KEY = 512
 
 interface DelayedRequest extends ForwardContext {
   readonly command: Command
@@ -50,20 +48,16 @@ export class Executor {
   readonly #context: Context
   readonly #host: Host
   readonly #telemetry: Telemetry
-  readonly #hasher: Hasher
   /** `undefined`: this node is not in a cluster. */
   readonly #routing: Routing | undefined
   readonly #dispatcher: Dispatcher | undefined
   readonly #runner: Runner
   readonly #loading: Loading
   readonly #originWrites: OriginWrites
-  readonly #hashes = new Int32Array(MAX_PREFETCH)
-  /** The stores that have a batch prefetched: the first `#prefetchedCount`. */
-  readonly #prefetched: Store[] = []
-  #prefetchedCount = 0
+  readonly prefetch: Prefetch
 
   constructor(table: CommandTable, context: Context, host: Host, hasher: Hasher) {
-    this.#hasher = hasher
+    this.prefetch = new Prefetch(hasher)
     this.#table = table
     this.#context = context
     this.#host = host
@@ -91,40 +85,9 @@ export class Executor {
     )
   }
 
-  /**
-   * Prepares for running `requests[from, to)`: hashes argument 1, which is the key of most commands, and prefetches what
-   * the store will read. `usePrefetched` is called before each request.
-   */
-  prefetch(store: Store, requests: readonly Args[], from: number, to: number): void {
-    const hashes = this.#hashes
-    for (let i = from; i < to; i++) {
-      const args = requests[i]
-      const keyed = args.count > 1 && args.end[1] - args.start[1] <= MAX_PREFETCH_KEY
-      hashes[i] = keyed ? this.#hasher.hash(args.buf, args.start[1], args.end[1]) : 0
-    }
-    store.prefetcher.prefetch(hashes, from, to)
-    this.#prefetched[this.#prefetchedCount++] = store
-  }
-
-  /** Whether most requests of this client read the local store: otherwise prefetching does not pay. */
+  /** Whether this client's requests will probably use the local store: otherwise `prefetch` is not worth its cost. */
   usesLocalStore(client: Client): boolean {
     return this.#routing === undefined || client.peer !== undefined || !this.#routing.forwardsMost
-  }
-
-  /** `args` is request `i` of the prefetched ones, if there are any. */
-  usePrefetched(client: Client, args: Args, i: number): void {
-    if (this.#prefetchedCount === 0 || args.count < 2 || args.end[1] - args.start[1] > MAX_PREFETCH_KEY)
-      return
-    this.#hasher.prime(args.buf, args.start[1], args.end[1], this.#hashes[i] as Hash)
-    client.group.store.prefetcher.hint(i)
-  }
-
-  /** The prefetched requests are done: their bytes may change. */
-  endPrefetch(): void {
-    // The list keeps its length: a shorter one would be allocated anew for every batch.
-    for (; this.#prefetchedCount > 0; this.#prefetchedCount--)
-      this.#prefetched[this.#prefetchedCount - 1].prefetcher.endBatch()
-    this.#hasher.forget()
   }
 
   /** Runs one request of a client. `args` may be reused afterwards, unless the outcome is `STALLED`. */
@@ -141,8 +104,8 @@ export class Executor {
       this.#applyReplyMode(client, mark)
       return DONE
     }
-    if (client.pending.size !== 0 && this.#mustWait(client, command)) {
-      if (client.peer === undefined || this.#usesWholeKeyspace(command) || isAtLimit(client)) return STALLED
+    if (client.pending.size !== 0 && mustWait(client, command, context)) {
+      if (client.peer === undefined || usesWholeKeyspace(command, args) || isAtLimit(client)) return STALLED
       // Requests of other clients behind it on the same peer connection must not wait with it.
       this.#enqueue(client, command)
       return DONE
@@ -350,30 +313,4 @@ export class Executor {
     this.#context.reply.rewind(mark)
     if (client.replyMode === 'skip') client.replyMode = 'on'
   }
-
-  /**
-   * Whether running now could overtake a held command of the same connection on the same key. Only two reads that
-   * both load do not see each other: one that does not load must see what the other has loaded.
-   */
-  #mustWait(client: Client, command: Command): boolean {
-    if (this.#usesWholeKeyspace(command) || isAtLimit(client)) return true
-    const { args } = this.#context
-    const { loadsThrough } = command
-    for (const position of command.keysOf(this.#context)) {
-      if (client.pending.blocks(keyName(args, position), !loadsThrough)) return true
-    }
-    return false
-  }
-
-  /** Whether the context's command may see every key. */
-  #usesWholeKeyspace(command: Command): boolean {
-    return command.spec.wholeKeyspace === true || command.fanOutOf(this.#context.args) !== undefined
-  }
-}
-
-/** Whether so much is held for a connection that it has to wait. */
-function isAtLimit({ pending, peer }: Client): boolean {
-  return peer === undefined
-    ? pending.size >= MAX_PENDING || pending.bytes >= MAX_PENDING_BYTES
-    : pending.size >= MAX_PENDING_OF_PEER || pending.bytes >= MAX_PENDING_BYTES_OF_PEER
 }

@@ -1,4 +1,4 @@
-// One client's connection: bytes in, requests through the executor, replies out in order, with backpressure.
+// The connection of one client: decodes requests, runs them through the executor, sends replies in order, applies backpressure.
 
 import type { Socket } from 'node:net'
 import type { Instant } from '../bytes/instant.ts'
@@ -16,27 +16,29 @@ import {
   RequestDecoder,
 } from '../resp/decoder.ts'
 import { unlimited } from '../resp/limits.ts'
-import type { ReplyWriter, Sink } from '../resp/reply.ts'
+import type { ReplyWriter } from '../resp/reply.ts'
 import type { Store } from '../store/store.ts'
 import type { NodeStats } from '../telemetry/node-stats.ts'
 import type { EventLoopBatch, Served } from './event-loop-batch.ts'
 import type { FlushQueue } from './flush-queue.ts'
 import type { Logger } from './logger.ts'
 import { Outbox } from './outbox.ts'
+import { OutputLimiter } from './output-limiter.ts'
 import type { OutputLimit, ServerSettings } from './settings.ts'
+import { SocketWriter } from './socket-writer.ts'
 
 export const TOO_MANY_CLIENTS = 'ERR max number of clients reached'
 
-/** A connection stops taking requests while this many bytes of replies wait for its client to read. */
+/** A connection takes no more requests while more bytes of replies than this are unread by its client. */
 const OUTPUT_HIGH_WATER = 1024 * 1024
 
-/** Replies are sent before a chunk is served to its end once they have this many bytes. */
+/** Replies are sent once they have this many bytes, even if the input chunk is not completely served. */
 const FLUSH_FROM_BYTES = 64 * 1024
 
-/** Before it has authenticated, a client that leaves more than this unread is closed (Redis: its reply buffer, and 1 KiB). */
+/** The output limit before authentication (Redis: its reply buffer, and 1 KiB). */
 const UNAUTHENTICATED: OutputLimit = { hard: 17 * 1024, soft: 0, softTime: 0 }
 
-/** A closed connection whose client neither reads what is left nor closes its end is kept for so long, ms. */
+/** How long a closing connection waits for a client that neither reads its replies nor closes its end, ms. */
 const LINGER_MS = 10_000
 
 /** What all connections of a server share. */
@@ -53,40 +55,34 @@ export interface ConnectionServices {
   closed(connection: Connection): void
 }
 
-const NOTHING = Buffer.alloc(0)
-
-export class Connection extends ClientState implements Client, Sink, Served {
+export class Connection extends ClientState implements Client, Served {
   isDue = false
-  isQueued = false
   #peer: PeerSession | undefined
-  /** There was no room for another client: it must be a peer. */
+  /** Accepted beyond `maxclients`: only another node of the cluster may use it. */
   readonly #mustBePeer: boolean
-  /** The number of the last reply that another node was told comes later. */
+  /** The number of the last deferred reply to another node. */
   #lastDeferred = 0
   readonly #socket: Socket
   readonly #services: ConnectionServices
   readonly #decoder: RequestDecoder
+  readonly #writer: SocketWriter
   readonly #outbox: Outbox
-  /** Requests that had to wait, with memory of their own. */
+  readonly #outputLimiter = new OutputLimiter()
+  /** Requests that had to wait, copied. */
   readonly #delayed: Args[] = []
-  /** What follows the requests taken so far breaks the protocol. */
+  /** The input after the requests decoded so far violates the protocol. */
   #isProtocolError = false
-  /** Replies that are sent when everyone in the batch has been served. */
-  #unsent: Buffer = NOTHING
-  #released = (): void => {}
-  /** How the last decoding ended. `REQUEST`: there may be more. */
+  /** The result of the last decoding. `REQUEST`: there may be more. */
   #decoded: Decoded = NEED_MORE
-  /** Whether the requests decoded last will probably ask the store of this node. */
+  /** Whether the requests decoded last will probably use the store of this node. */
   #usesLocalStore = true
   #running = false
-  /** No more requests are taken; it closes once its replies have left. */
+  /** No more requests are taken; the connection closes once its replies are sent. */
   #closing = false
-  /** The client has closed its end: what has arrived is still served. */
+  /** The client has closed its end: requests that have arrived are still served. */
   #ended = false
   #paused = false
-  /** Since when more than the soft limit waits to be read, ms; 0: it does not. */
-  #softSince = 0
-  /** While closing: when last some output left, and how much was left then. */
+  /** While closing: when output was last sent, and how much was left then. */
   #lingerSince = 0
   #lingering = 0
 
@@ -98,8 +94,9 @@ export class Connection extends ClientState implements Client, Sink, Served {
     this.#socket = socket
     this.#services = services
     this.#decoder = new RequestDecoder(services.limits)
+    this.#writer = new SocketWriter(socket, services.flushQueue, services.stats)
     this.#outbox = new Outbox(
-      (bytes) => this.#send(bytes),
+      (bytes) => this.#writer.sendSoon(bytes),
       () => {
         this.#enforceOutputLimit()
         if (this.#hasWork) this.resume()
@@ -140,9 +137,9 @@ export class Connection extends ClientState implements Client, Sink, Served {
     return this.#decoder.buffered
   }
 
-  /** Bytes of replies that have not left. */
+  /** Bytes of replies that are not sent. */
   get outputBufferBytes(): number {
-    return this.#socket.writableLength + this.#outbox.size + this.#unsent.length
+    return this.#writer.size + this.#outbox.size
   }
 
   get peer(): PeerSession | undefined {
@@ -151,7 +148,7 @@ export class Connection extends ClientState implements Client, Sink, Served {
 
   set peer(peer: PeerSession | undefined) {
     this.#peer = peer
-    // How long a request may be, its own client's node has decided.
+    // The node of the client has already checked the request's length.
     if (peer !== undefined) this.#decoder.relimit(unlimited())
   }
 
@@ -165,18 +162,18 @@ export class Connection extends ClientState implements Client, Sink, Served {
     return this.#outbox.deferReply()
   }
 
-  /** Other replies do not wait for this one: its place is taken by a number, under which it follows. */
+  /** A deferred reply to a peer does not hold up the others: a number is sent in its place, and the reply follows under it. */
   #deferPeerReply(): PendingReply {
     const { reply } = this.#services
     const number = ++this.#lastDeferred
     reply.raw(Buffer.from(`@${number}\r\n`))
     return {
       complete: (bytes) => {
-        const late = Buffer.concat([Buffer.from(`^${number}\r\n`), bytes])
-        if (this.#running) this.#services.reply.raw(late)
-        else if (!this.#socket.destroyed) this.#send(late)
+        const numbered = Buffer.concat([Buffer.from(`^${number}\r\n`), bytes])
+        if (this.#running) this.#services.reply.raw(numbered)
+        else if (!this.#socket.destroyed) this.#writer.sendSoon(numbered)
         if (this.#closing && !this.#running && this.pending.size === 0) this.#finish()
-        // What sees every key has waited for it.
+        // A command on the whole keyspace may have waited for it.
         else if (this.#hasWork) this.resume()
       },
     }
@@ -187,36 +184,25 @@ export class Connection extends ClientState implements Client, Sink, Served {
     return this.#outbox.deferForwardedReply(link, context)
   }
 
-  /** Whether something besides replies was waiting for replies to leave. */
+  /** Whether the connection has work that waited for replies to be completed or sent. */
   get #hasWork(): boolean {
     const hasMore = this.#delayed.length !== 0 || this.#decoded === REQUEST
     return hasMore || this.#paused || this.#ended || this.#closing
   }
 
-  /** Takes replies over; `send` hands them to the socket. */
-  write(bytes: Buffer, released: () => void): void {
-    this.send()
-    this.#unsent = bytes
-    this.#released = released
-  }
-
   send(): void {
-    const bytes = this.#unsent
-    if (bytes.length === 0) return
-    this.#unsent = NOTHING
-    this.#services.stats.outputBytes += bytes.length
-    this.#socket.write(bytes, this.#released)
+    this.#writer.send()
   }
 
   push(bytes: Buffer): void {
     if (this.#closing) return
     if (this.#running) this.#services.reply.raw(bytes)
-    else if (this.#outbox.isEmpty) this.#send(bytes)
+    else if (this.#outbox.isEmpty) this.#writer.sendSoon(bytes)
     else this.#outbox.push(bytes)
     this.#enforceOutputLimit()
   }
 
-  /** Goes on, in the next turn, with what has arrived or had to wait. */
+  /** Continues, in the next event-loop batch, with requests that have arrived or had to wait. */
   resume(): void {
     this.#services.batch.add(this)
   }
@@ -232,19 +218,19 @@ export class Connection extends ClientState implements Client, Sink, Served {
     else if (!this.#running) this.#finish()
   }
 
-  /** Closes for good as soon as its replies have left, whether or not the client closes its end. */
+  /** Closes as soon as its replies are sent, whether or not the client closes its end. */
   closeAfterReplies(): void {
     this.#socket.once('finish', () => this.#socket.destroy())
     this.close(true)
   }
 
-  /** Follows a change of how long it may be silent before it is probed. */
+  /** Applies the current `tcp-keepalive`. */
   applyKeepalive(): void {
     const { tcpKeepalive } = this.#services.settings
     this.#socket.setKeepAlive(tcpKeepalive > 0, tcpKeepalive)
   }
 
-  /** Closes what has been silent or stuck for too long. Called once a second. */
+  /** Closes the connection if it was idle or stuck for too long. Called once a second. */
   check(now: number): void {
     const { settings, log } = this.#services
     if (this.#closing) {
@@ -267,7 +253,7 @@ export class Connection extends ClientState implements Client, Sink, Served {
     const isFull = this.outputBufferBytes > OUTPUT_HIGH_WATER
     this.#decoded = isFull || this.#closing ? NEED_MORE : REQUEST
     if (this.#decoded === NEED_MORE || this.#delayed.length !== 0) return from
-    // Until AUTH has succeeded, how large a request may be depends on the one before it.
+    // The size limit of requests changes with AUTH: before that, one request is decoded at a time.
     const limit = this.#decoder.authenticated ? batch.length : Math.min(from + 1, batch.length)
     let end = from
     while (end < limit) {
@@ -292,19 +278,19 @@ export class Connection extends ClientState implements Client, Sink, Served {
         this.close(true)
         break
       }
-      if (this.#usesLocalStore) executor.usePrefetched(this, batch[next], next)
+      if (this.#usesLocalStore) executor.prefetch.use(this.group.store, batch[next], next)
       stalled = this.#outbox.isFull || executor.execute(this, batch[next]) === STALLED
       if (!stalled) next++
     }
     for (; next < to; next++) this.#delayed.push(batch[next].detach())
     if (this.#isProtocolError && this.#delayed.length === 0) this.#failProtocol()
     this.#running = false
-    // One write for all the requests of a chunk: it is served again before anyone else.
+    // One write for all requests of a chunk: the connection is served again before any other.
     const isWhole = this.#decoded !== REQUEST || this.#delayed.length !== 0 || this.#closing
     if (again && !isWhole && reply.size <= FLUSH_FROM_BYTES) return true
     this.#flush()
-    // Only what the socket does not take at once is waited for: nothing else brings a 'drain'.
-    if (this.outputBufferBytes > OUTPUT_HIGH_WATER) this.send()
+    // Backpressure counts only what the socket does not accept at once: only that leads to a 'drain' event.
+    if (this.outputBufferBytes > OUTPUT_HIGH_WATER) this.#writer.send()
     const isFull = this.outputBufferBytes > OUTPUT_HIGH_WATER
     const isBlocked = stalled || isFull
     this.#pauseReading(isBlocked && !this.#closing)
@@ -314,7 +300,7 @@ export class Connection extends ClientState implements Client, Sink, Served {
     return hasMore && !this.#closing
   }
 
-  /** Runs requests that had to wait. True: the first of them still has to. */
+  /** Runs requests that had to wait. True: the first one still has to. */
   #serveDelayed(): boolean {
     const { executor, reply } = this.#services
     while (this.#delayed.length !== 0 && !this.#closing && reply.size <= OUTPUT_HIGH_WATER) {
@@ -325,59 +311,34 @@ export class Connection extends ClientState implements Client, Sink, Served {
     return false
   }
 
-  /** The client broke the protocol. */
+  /** Ends a connection whose input violates the protocol. */
   #failProtocol(): void {
     if (this.#closing) return
     const { reply, stats, log } = this.#services
     const { error, overflow } = this.#decoder
-    // Another node would take an error for the reply to a request of its clients'; it sends these again elsewhere.
-    const isTold = !overflow && this.peer === undefined
-    this.close(isTold)
+    // A peer gets no error: it would take it for the reply to a request. It resends its requests to other nodes.
+    const isReported = !overflow && this.peer === undefined
+    this.close(isReported)
     if (overflow) stats.queryBufferDisconnections++
-    else if (isTold) reply.error(`ERR ${error}`)
+    else if (isReported) reply.error(`ERR ${error}`)
     log.debug?.({ client: this.id, address: this.address }, error)
   }
 
   #flush(): void {
     const { reply } = this.#services
     if (reply.size === 0) return
-    if (this.#outbox.isEmpty) reply.flush(this)
+    if (this.#outbox.isEmpty) reply.flush(this.#writer)
     else this.#outbox.push(reply.take())
     this.#enforceOutputLimit()
-  }
-
-  /** Sends, together with what follows before the event loop goes on: replies from elsewhere often come together. */
-  #send(bytes: Buffer): void {
-    if (this.#unsent.length === 0) {
-      this.#unsent = bytes
-      this.#released = nothing
-    } else {
-      const socket = this.#socket
-      if (socket.writableCorked === 0) socket.cork()
-      this.send()
-      this.#services.stats.outputBytes += bytes.length
-      socket.write(bytes)
-    }
-    this.#services.flushQueue.add(this)
-  }
-
-  /** Lets what `#send` has collected leave. */
-  flushQueued(): void {
-    this.send()
-    if (this.#socket.writableCorked !== 0) this.#socket.uncork()
   }
 
   #enforceOutputLimit(): void {
     const { settings, instant, stats, log } = this.#services
     const { normal, pubsub } = settings.clientOutputBufferLimit
-    // What MONITOR sends nobody asked for bit by bit, so that it is no reply which would hold its client back.
-    const { hard, soft, softTime } = this.monitor ? pubsub : this.authenticated ? normal : UNAUTHENTICATED
-    if (hard === 0 && soft === 0) return
+    // The MONITOR feed is not slowed down by backpressure: it has the limit for pub/sub (as in Redis).
+    const limit = this.monitor ? pubsub : this.authenticated ? normal : UNAUTHENTICATED
     const waiting = this.outputBufferBytes
-    if (soft === 0 || waiting <= soft) this.#softSince = 0
-    else if (this.#softSince === 0) this.#softSince = instant.now
-    const isLong = this.#softSince !== 0 && instant.now - this.#softSince > softTime
-    if (!isLong && (hard === 0 || waiting <= hard)) return
+    if (!this.#outputLimiter.exceeds(limit, waiting, instant.now)) return
     if (this.#socket.destroyed) return
     stats.outputBufferDisconnections++
     log.warn({ client: this.id, address: this.address, waiting }, 'closing a client that does not read')
@@ -393,16 +354,14 @@ export class Connection extends ClientState implements Client, Sink, Served {
 
   #finish(): void {
     if (this.#lingerSince === 0) this.#lingerSince = this.#services.instant.now
-    this.send()
-    // Other nodes are told the replies that come later, too.
-    const isOwing = this.#peer !== undefined && this.pending.size !== 0
-    if (this.#outbox.isEmpty && !isOwing) this.#socket.end()
-    // Otherwise what the client still sends would keep its end from being seen.
+    this.#writer.send()
+    // A peer also gets its deferred replies.
+    const owesReplies = this.#peer !== undefined && this.pending.size !== 0
+    if (this.#outbox.isEmpty && !owesReplies) this.#socket.end()
+    // While paused, the socket would not report that the client has closed its end.
     this.#pauseReading(false)
   }
 }
-
-function nothing(): void {}
 
 function formatAddress(host: string | undefined, port: number | undefined): string {
   if (host === undefined) return '?:0'

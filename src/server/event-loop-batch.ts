@@ -105,14 +105,14 @@ export class EventLoopBatch {
       start = 0
       end = connection.decode(batch, 0)
       const { store } = connection
-      if (end >= PREFETCH_FROM && store !== undefined) this.#executor.prefetch(store, batch, 0, end)
+      if (end >= PREFETCH_FROM && store !== undefined) this.#executor.prefetch.begin(store, batch, 0, end)
     }
     this.#endPrefetch(end)
   }
 
   /** Ends a batch: drops the references to input chunks and to buffers of large requests. */
   #endPrefetch(end: number): void {
-    this.#executor.endPrefetch()
+    this.#executor.prefetch.end()
     for (let i = 0; i < end; i++) this.#batch[i].clear()
   }
 
@@ -124,7 +124,7 @@ export class EventLoopBatch {
       const { store } = serving[first + i]
       let next = i + 1
       while (next < taken && serving[first + next].store === store) next++
-      if (store !== undefined) this.#executor.prefetch(store, this.#batch, starts[i], starts[next])
+      if (store !== undefined) this.#executor.prefetch.begin(store, this.#batch, starts[i], starts[next])
       i = next
     }
   }

@@ -1,6 +1,6 @@
 // The flush queue: connections with replies from other nodes or loads, flushed together once the current callback has run.
 
-interface Flushable {
+export interface Flushable {
   /** Whether it is in the queue; maintained by `FlushQueue`. */
   isQueued: boolean
   flushQueued(): void

@@ -1,0 +1,40 @@
+// The order of one connection's commands per key: whether a command has to wait for pending ones before it.
+
+import type { Client } from '../commands/spec/client.ts'
+import type { Context } from '../commands/spec/context.ts'
+import type { Command } from '../commands/spec/ready-command.ts'
+import type { Args } from '../resp/args.ts'
+import { keyName } from './loading/load-results.ts'
+
+/** The limits of pending commands of a connection, and of the bytes of their arguments; at a limit it stalls. */
+const MAX_PENDING = 10_000
+const MAX_PENDING_BYTES = 16 * 2 ** 20
+/** The same for a connection of another node, which carries the requests of many clients. */
+const MAX_PENDING_OF_PEER = 1_000_000
+const MAX_PENDING_BYTES_OF_PEER = 256 * 2 ** 20
+
+/**
+ * Whether the context's command could overtake a pending command of the same connection on the same key. Only two
+ * reads that both load may overtake each other: a read that does not load must see what an earlier one has loaded.
+ */
+export function mustWait(client: Client, command: Command, context: Context): boolean {
+  const { args } = context
+  if (usesWholeKeyspace(command, args) || isAtLimit(client)) return true
+  const { loadsThrough } = command
+  for (const position of command.keysOf(context)) {
+    if (client.pending.blocks(keyName(args, position), !loadsThrough)) return true
+  }
+  return false
+}
+
+/** Whether a command may access every key. */
+export function usesWholeKeyspace(command: Command, args: Args): boolean {
+  return command.spec.wholeKeyspace === true || command.fanOutOf(args) !== undefined
+}
+
+/** Whether a connection has so many pending commands that it has to wait. */
+export function isAtLimit({ pending, peer }: Client): boolean {
+  return peer === undefined
+    ? pending.size >= MAX_PENDING || pending.bytes >= MAX_PENDING_BYTES
+    : pending.size >= MAX_PENDING_OF_PEER || pending.bytes >= MAX_PENDING_BYTES_OF_PEER
+}
