@@ -1,4 +1,4 @@
-// The hot copies of one group: what this node keeps, for a moment, of keys that other nodes own.
+// The hot copies of one group: short-lived copies of keys that other nodes own.
 
 import type { Hasher } from '../../bytes/hash.ts'
 import type { Instant } from '../../bytes/instant.ts'
@@ -9,36 +9,36 @@ import { Store } from '../../store/store.ts'
 import { CopyFetches, type PendingFetch } from './fetches.ts'
 
 /*
- * Why no copy is older than it may be:
+ * Why no copy is older than allowed:
  *
  *   - A fetch begins before its request leaves, and counts from then: the owner reads the value and its remaining
  *     lifetime later, so a copy dies no later than the owner's entry, whatever the clocks of the two nodes say.
  *   - An invalidation that arrives while a fetch is under way voids it: the order in which the two arrive, on
  *     whichever connections, does not matter.
- *   - A copy carries the number of the link it came over. When the link breaks, and with it the word of writes, the
- *     number is no longer good: one step for any number of copies.
- *   - When the clock was turned back, nothing is known about ages: all copies go.
+ *   - A copy carries the number of the link it came over. When the link breaks, invalidations are lost, so
+ *     the number becomes invalid: one step for any number of copies.
+ *   - When the clock was set back, ages are unknown: all copies are dropped.
  */
 
 /** How copies of other nodes' keys are kept. */
 export interface CopyPolicy {
-  /** The most of the group's budget that they may take, at most a half; 0: there are none. */
+  /** The fraction of the group's budget that copies may take, at most a half; 0: there are none. */
   readonly share: number
-  /** For how long at most one is served after its fetch began. */
+  /** The most time for which a copy is served after its fetch began. */
   readonly maxAgeMs: number
-  /** How many are fetched at the same time, at most. */
+  /** The most concurrent fetches. */
   readonly maxFetches: number
 }
 
 export const defaultCopyPolicy: CopyPolicy = { share: 1 / 8, maxAgeMs: 1000, maxFetches: 64 }
 
-/** The slice of the budget grows by so much: what it takes from the group's own entries is evicted in a short time. */
+/** The slice grows in steps of this size, so that each step evicts few of the group's own entries. */
 const STEP_BYTES = 256 * 1024
-/** A smaller slice holds next to nothing. */
+/** A smaller slice is not worth having. */
 const MIN_BYTES = 4096
 /** A record's block may be a unit larger than asked; its index slot, and the next growth of the index. */
 const OVERHEAD_BYTES = 2 * UNIT_BYTES + MIN_INDEX_BYTES
-/** After a fetch that a write has voided its key rests for this share of the greatest age: the next would be too. */
+/** After a write voided a fetch, its key is not fetched again for this fraction of the maximum age. */
 const BACKOFF_SHARE = 0.1
 
 export interface CopiesOptions {
@@ -47,12 +47,12 @@ export interface CopiesOptions {
   readonly budget: number
   readonly instant: Instant
   readonly hasher: Hasher
-  /** Told how many bytes the slice takes from now on, before it takes more; 0: none. */
+  /** Called with the new size of the slice before it grows, and after it shrinks; 0: none. */
   readonly reserve: (bytes: number) => void
 }
 
 export class Copies {
-  /** Reads answered from copies, copies taken in, copies and fetches that a write or a lost link made void. */
+  /** Reads answered from copies, copies stored, and copies and fetches that a write or a lost link invalidated. */
   hits = 0
   installs = 0
   invalidations = 0
@@ -60,10 +60,10 @@ export class Copies {
   store: Store | undefined
   /** The most the slice may grow to. */
   #limit: number
-  /** Of stores that are gone. */
+  /** The count of stores that were released. */
   #expiredBefore = 0
   #nextLink = 1
-  /** The numbers of the links by owner, and those that are good. */
+  /** The link number of each owner, and the numbers that are still valid. */
   readonly #linkOfOwner = new Map<string, number>()
   readonly #validLinks = new Set<number>()
   readonly #fetches: CopyFetches
@@ -90,7 +90,7 @@ export class Copies {
     return this.store?.maxBytes ?? 0
   }
 
-  /** Copies, also those of absent keys and those that are void but not reclaimed yet. */
+  /** Copies, including those of absent keys and invalid ones that are not reclaimed yet. */
   get entries(): number {
     return this.store === undefined ? 0 : this.store.size + this.store.absent
   }
@@ -99,7 +99,7 @@ export class Copies {
     return this.#expiredBefore + (this.store?.expired ?? 0)
   }
 
-  /** Fetches under way. */
+  /** Fetches in progress. */
   get fetching(): number {
     return this.#fetches.size
   }
@@ -129,8 +129,8 @@ export class Copies {
   }
 
   /**
-   * To be called before the value of a key is asked of its owner: what to give to `install`, or to `cancel` if no
-   * value comes. `undefined`: it is not to be fetched now.
+   * Call before the fetch request is sent to the owner. Pass the result to `install`, or to `cancel` if no value
+   * arrives. `undefined`: do not fetch the key now.
    */
   begin(bytes: Buffer, start: number, end: number, owner: string): PendingFetch | undefined {
     if (this.#limit < MIN_BYTES) return undefined
@@ -139,8 +139,8 @@ export class Copies {
   }
 
   /**
-   * Keeps what a fetch brought, unless it was voided. `remainingMs`: for how long the owner lets it be kept, -1: for
-   * any time. False: it is not kept.
+   * Stores a fetched value, unless the fetch was voided. `remainingMs`: the lifetime that the owner allows, -1: no
+   * limit. False: it was not stored.
    */
   install(
     ticket: PendingFetch,
@@ -165,19 +165,19 @@ export class Copies {
     const store = this.#storeWithRoom(bytes)
     store.deadline[0] = deadline
     store.loadedAt[0] = ticket.beganAt
-    // No origin took its time: the field is free for the link.
+    // Copies have no load time: the field holds the link number instead.
     store.loadMs = ticket.link
     if (store.put(key, 0, key.length, value, 0, value.length, type, flags) === NULL_REF) return false
     this.installs++
     return true
   }
 
-  /** A fetch came to nothing: there was an error, or the owner lets nobody keep the value. Its key rests for a while. */
+  /** A fetch failed, or the owner does not allow a copy. The key is not fetched again for a while. */
   cancel(ticket: PendingFetch): void {
     if (!ticket.isVoid) this.#fetches.end(ticket, this.#options.policy.maxAgeMs)
   }
 
-  /** The key was written, or is about to be by a request of this node: no copy of it, nor a fetch under way, is good. */
+  /** The key was written, or is about to be by a request of this node: drops its copy and voids its fetch. */
   drop(bytes: Buffer, start: number, end: number): void {
     const ticket = this.#fetches.get(bytes, start, end)
     if (ticket !== undefined) {

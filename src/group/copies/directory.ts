@@ -1,22 +1,22 @@
-// Who holds copies of a group's keys: the owner's memory of whom it must tell of a write.
+// The copy directory of a group: the owner's record of which connections hold copies and must be notified of writes.
 
 import type { Timers } from '../../bytes/clock.ts'
 import type { Hash, Hasher } from '../../bytes/hash.ts'
 import type { Group, Watcher } from '../group.ts'
 import { MAX_COPIED_KEY } from './fetches.ts'
 
-/** Longer than what a timer may come early. */
+/** Timers may fire early by less than this. */
 const MARGIN_MS = 50
 const MAX_KEYS = 100_000
 
 export interface CopyDirectoryOptions<Holder extends object> {
-  /** For how long a copy may be held. */
+  /** The maximum age of a copy. */
   readonly maxAgeMs: number
   readonly hasher: Hasher
   readonly timers: Timers
-  /** Tells a holder that a key, or without one every key of the group, is about to change. Must not throw. */
+  /** Notifies a holder that a key, or every key of the group if undefined, is about to change. Must not throw. */
   readonly notify: (holder: Holder, group: string, key: Buffer | undefined) => void
-  /** Beyond so many keys no copy is allowed. */
+  /** The most keys that are recorded; no more copies are granted then. */
   readonly maxKeys?: number
 }
 
@@ -33,9 +33,9 @@ interface Entry<Holder> {
  * forgotten, by when its copies have died, and the younger becomes the older.
  */
 export class CopyDirectory<Holder extends object> implements Watcher {
-  /** Keys of which somebody holds a copy: 0 costs a write nothing. */
+  /** The number of keys with copies. With 0, writes cost nothing. */
   size = 0
-  /** Copies allowed, copies refused for want of room, holders told. */
+  /** Copies granted, copies refused because the directory was full, notifications sent. */
   registered = 0
   refused = 0
   notified = 0
@@ -72,7 +72,7 @@ export class CopyDirectory<Holder extends object> implements Watcher {
       if (!younger.holders.includes(holder)) younger.holders.push(holder)
       return maxAgeMs
     }
-    // Two keys of one hash: the other one's copies are called back.
+    // Hash collision: the copies of the other key are invalidated.
     this.#recall(this.#recent, hash)
     const holders = older === undefined ? [] : older.holders
     if (older !== undefined) {
@@ -106,17 +106,17 @@ export class CopyDirectory<Holder extends object> implements Watcher {
     for (const holder of holders) this.#notify(holder, undefined)
   }
 
-  /** Of which keys there are old copies is not known. */
+  /** Which keys are concerned is not known: all copies are invalidated. */
   invalidated(): void {
     this.flushed()
   }
 
-  /** The connection is closed: it is told nothing more, and allowed nothing more. */
+  /** The connection is closed: it gets no more notifications and no more copies. */
   connectionClosed(holder: Holder): void {
     this.#closed.add(holder)
   }
 
-  /** Tells and forgets the holders of an entry. */
+  /** Notifies the holders of an entry and removes it. */
   #recall(entries: Map<Hash, Entry<Holder>>, hash: Hash): void {
     const entry = entries.get(hash)
     if (entry === undefined) return
@@ -132,7 +132,7 @@ export class CopyDirectory<Holder extends object> implements Watcher {
     this.#options.notify(holder, this.#group.name, key)
   }
 
-  /** One timer, and none while nothing is held. */
+  /** At most one timer, and none while the directory is empty. */
   #startTimer(): void {
     if (this.#isTimerSet) return
     this.#isTimerSet = true
@@ -152,7 +152,7 @@ export class CopyDirectory<Holder extends object> implements Watcher {
   }
 }
 
-/** The entry of a hash, if it is that of the key too. */
+/** The entry of a hash, if its key is the same. */
 function find<Holder>(
   entries: Map<Hash, Entry<Holder>>,
   hash: Hash,

@@ -1,20 +1,20 @@
-// The fetches of copies that are under way: none twice, a bounded number, and voided by what makes their value old.
+// Fetches of copies in progress: one per key, bounded in number, voided by writes of their key.
 
 import type { Instant } from '../../bytes/instant.ts'
 
-/** Longer keys are not copied: an owner remembers who holds which. */
+/** Longer keys are not copied: the owner keeps the keys in its copy directory. */
 export const MAX_COPIED_KEY = 512
 
 const MAX_BACKOFFS = 1000
 
-/** One fetch under way. */
+/** One fetch in progress. */
 export class PendingFetch {
   readonly key: Buffer
   /** The number of the link it is fetched over. */
   readonly link: number
   /** Milliseconds since the epoch. */
   readonly beganAt: number
-  /** Over, or what it brings may be old. */
+  /** Ended, or its value may be out of date. */
   isVoid = false
 
   constructor(key: Buffer, link: number, beganAt: number) {
@@ -26,7 +26,7 @@ export class PendingFetch {
 
 export class CopyFetches {
   readonly #fetches = new Map<string, PendingFetch>()
-  /** Keys not to be fetched before a moment in ms since the epoch. */
+  /** By key: the time before which it is not fetched again, ms since the epoch. */
   readonly #backoff = new Map<string, number>()
   readonly #instant: Instant
   readonly #maxFetches: number
@@ -40,7 +40,7 @@ export class CopyFetches {
     return this.#fetches.size
   }
 
-  /** `undefined`: the key is being fetched or rests, is too long, or too many are being fetched. */
+  /** `undefined`: the key is being fetched, backing off or too long, or there are too many fetches. */
   begin(bytes: Buffer, start: number, end: number, link: number): PendingFetch | undefined {
     if (this.#fetches.size >= this.#maxFetches || end - start > MAX_COPIED_KEY) return undefined
     const name = bytes.toString('latin1', start, end)
@@ -55,17 +55,17 @@ export class CopyFetches {
     return this.#fetches.get(bytes.toString('latin1', start, end))
   }
 
-  /** Ends a fetch; its key is not fetched again for so many ms. */
-  end(ticket: PendingFetch, restMs: number): void {
+  /** Ends a fetch; its key is not fetched again for `backoffMs`. */
+  end(ticket: PendingFetch, backoffMs: number): void {
     ticket.isVoid = true
     const name = ticket.key.toString('latin1')
     this.#fetches.delete(name)
-    if (restMs === 0) return
+    if (backoffMs === 0) return
     if (this.#backoff.size >= MAX_BACKOFFS) this.#backoff.clear()
-    this.#backoff.set(name, this.#instant.now + restMs)
+    this.#backoff.set(name, this.#instant.now + backoffMs)
   }
 
-  /** Voids what is being fetched over a link. Returns how many these were. */
+  /** Voids the fetches over a link. Returns their number. */
   endLink(link: number): number {
     let ended = 0
     for (const ticket of this.#fetches.values()) {
@@ -76,7 +76,7 @@ export class CopyFetches {
     return ended
   }
 
-  /** Voids all. Returns how many these were. */
+  /** Voids all fetches. Returns their number. */
   endAll(): number {
     const ended = this.#fetches.size
     for (const ticket of this.#fetches.values()) ticket.isVoid = true

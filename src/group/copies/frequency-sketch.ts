@@ -1,4 +1,4 @@
-// Which keys are asked for often: a count-min sketch over their hashes, whose counts fade.
+// Finds the keys that are read often: a count-min sketch over their hashes, with counts that decay.
 
 import type { Hash } from '../../bytes/hash.ts'
 import type { Instant } from '../../bytes/instant.ts'
@@ -6,7 +6,7 @@ import type { Instant } from '../../bytes/instant.ts'
 /*
  * Two rows of 65,536 counters of 4 bits, 64 KiB. A key has one counter in each row, and was asked for at most as
  * often as the lesser of them says: only the lesser counts on (conservative update), which keeps the share of the
- * other keys small. Every `fadeMs` all counts are halved, so that a key asked for r times a second settles between
+ * other keys small. Every `halveMs` all counts are halved, so that a key asked for r times a second settles between
  * r/4 and r/2. Four rows of half the length would be little more exact at three times the time.
  *
  *   word | counter 7 | counter 6 | …… | counter 0 |     4 bits each
@@ -24,9 +24,9 @@ const SPREAD_0 = 0x9e3779b1 | 0
 const SPREAD_1 = 0x85ebca77 | 0
 
 export interface FrequencySketchOptions {
-  /** From which count on a key is hot, at most 15. */
+  /** The count from which a key is hot, at most 15. */
   readonly threshold?: number
-  /** After how many ms the counts are halved. */
+  /** Interval at which the counts are halved, ms. */
   readonly halveMs?: number
 }
 
@@ -50,7 +50,7 @@ export class FrequencySketch {
     this.#halvedAt[0] = instant.now
   }
 
-  /** Counts one ask for the key of this hash. True: it is asked for often. Allocates nothing. */
+  /** Counts a read of the key with this hash. True: the key is hot. Allocates nothing. */
   touch(hash: Hash): boolean {
     const since = this.#instant.ms[0] - this.#halvedAt[0]
     if (since >= this.#halveMs || since < 0) this.#halve()
@@ -65,7 +65,7 @@ export class FrequencySketch {
     const count1 = (words[at1] >>> shift1) & MAX_COUNT
     const least = Math.min(count0, count1)
     if (least === MAX_COUNT) return true
-    // One more for each that is the least, without branches: nobody could foretell them.
+    // Increments each counter that is the least, without branches: they would be unpredictable.
     words[at0] += ((count0 - least - 1) >>> 31) << shift0
     words[at1] += ((count1 - least - 1) >>> 31) << shift1
     return least + 1 >= this.#threshold
@@ -76,7 +76,7 @@ export class FrequencySketch {
     const now = this.#instant.now
     const periods = Math.floor((now - this.#halvedAt[0]) / this.#halveMs)
     if (periods < 0 || periods > 3) {
-      // All has faded away, or nobody knows since when: the clock was turned back.
+      // All counts have decayed to 0, or the clock was set back.
       words.fill(0)
       this.#halvedAt[0] = now
       return

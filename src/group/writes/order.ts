@@ -1,4 +1,4 @@
-// The order of writes: one at a time has a key, and for a while none has those of slots that are about to go elsewhere.
+// Per-key write order: writes of one key run one after another, and wait while their slot is being released.
 
 import type { Timers } from '../../bytes/clock.ts'
 import { keySlot } from '../../bytes/crc16.ts'
@@ -9,22 +9,22 @@ interface SlotPause {
 }
 
 export class WriteOrder {
-  /** By key: ends when the last of those that want it alone has had it. */
+  /** By key: resolves when the last write in its queue has ended. */
   readonly #tails = new Map<string, Promise<void>>()
-  /** By slot: what those wait for that want one of its keys and have no turn yet. */
+  /** By slot: new writes of its keys wait until this pause ends. */
   readonly #pauses = new Map<number, SlotPause>()
 
-  /** The keys that somebody has or waits for, as latin1; not those behind a gate. */
+  /** Keys with a running or queued write, as latin1; not those that wait for a pause to end. */
   get names(): Iterable<string> {
     return this.#tails.keys()
   }
 
-  /** Whether somebody has the key, which is given as latin1. */
+  /** Whether a write of the key, given as latin1, runs or is queued. */
   isLocked(name: string): boolean {
     return this.#tails.has(name)
   }
 
-  /** Whether somebody has one of these keys, or a gate is before it. */
+  /** Whether a write of one of these keys would have to wait. */
   areBusy(writes: readonly { readonly key: Buffer }[]): boolean {
     if (this.#tails.size === 0 && this.#pauses.size === 0) return false
     return writes.some(
@@ -32,7 +32,7 @@ export class WriteOrder {
     )
   }
 
-  /** Runs something while nobody else has one of these keys, in the order of the calls. */
+  /** Runs a function while no other write of these keys runs, in the order of the calls. */
   async exclusive<T>(keys: readonly Buffer[], run: () => Promise<T>): Promise<T> {
     for (let gate = this.#pauseOf(keys); gate !== undefined; gate = this.#pauseOf(keys)) await gate.opened
     const names = new Set(keys.map((key) => key.toString('latin1')))
@@ -47,7 +47,7 @@ export class WriteOrder {
       this.#tails.set(name, turn)
     }
     try {
-      // In any case later: nothing runs within the call.
+      // Always asynchronous: nothing runs within the call.
       await (before.length > 0 ? Promise.all(before) : undefined)
       return await run()
     } finally {
@@ -56,7 +56,7 @@ export class WriteOrder {
     }
   }
 
-  /** Lets nobody have a key of these slots who has no turn yet, until they are opened or so many ms are over. */
+  /** New writes of keys in these slots wait until `unpause`, or until `ms` have passed. */
   pause(slots: readonly number[], ms: number, timers: Timers): void {
     const shut = slots.filter((slot) => !this.#pauses.has(slot)).map((slot) => [slot, newPause()] as const)
     if (shut.length === 0) return

@@ -1,65 +1,65 @@
-// What waits to be written to an origin: the last write of each key, the oldest first, tried until the origin takes it.
+// The write-behind queue: the last write of each key, oldest first, retried until the origin accepts it.
 
 import type { CancelTimer, Timers } from '../../bytes/clock.ts'
 import { keySlot } from '../../bytes/crc16.ts'
 import { isBadRequest } from '../origin.ts'
 
-/** What a key has become: its value, or nothing. */
+/** A write of a key: its new value, or null if it is removed. */
 export interface Write {
   readonly key: Buffer
   readonly value: Buffer | null
-  /** When the value ends, if whoever wrote it said so: milliseconds since the epoch. */
+  /** When the value expires, if the client gave a TTL: ms since the epoch. */
   readonly deadline?: number | undefined
 }
 
-/** Why an origin has not taken a write. */
+/** Why an origin has not accepted a write. */
 export interface Failure {
   readonly error: unknown
   /** Whether the origin itself threw it. */
   readonly isFromOrigin: boolean
-  /** It may have taken it all the same. */
+  /** The origin may have applied it nevertheless. */
   readonly isUnsure: boolean
 }
 
 export interface WriteQueueOptions {
-  /** Most keys that wait, and most bytes of these. */
+  /** Queue limits: keys, and bytes of these. */
   readonly queue: number
   readonly queueBytes: number
-  /** Resolves when the origin has taken it, or to why it has not. */
+  /** Writes to the origin. Resolves to `undefined`, or to the failure. */
   readonly write: (write: Write) => Promise<Failure | undefined>
-  /** Told of one that is not tried again: the origin would never take it. */
+  /** Called for a write that is not retried, since the origin rejects it for good. */
   readonly drop: (write: Write, error: unknown) => void
-  /** For how many ms the origin is to be left alone; 0: not at all. */
+  /** How long, in ms, the origin must not be called (open circuit breaker); 0: it may be called now. */
   readonly waitMs: () => number
   readonly now: () => number
   readonly timers: Timers
 }
 
-/** Writes at once. */
+/** The most concurrent writes. */
 const MAX_CONCURRENT = 8
-/** Before a key is tried again, ms; twice as long each time. */
+/** Exponential backoff before a retry of a key. */
 const FIRST_BACKOFF_MS = 100
 const MAX_BACKOFF_MS = 30_000
 const MAX_DOUBLINGS = 9
 
 interface Queued extends Write {
-  /** When the oldest of the writes that it stands for came. */
+  /** When the oldest of the writes that were coalesced into it arrived. */
   readonly since: number
-  /** How often the origin has refused it, or one that it has replaced. */
+  /** Failed attempts, including those of writes that it has replaced. */
   readonly failures: number
 }
 
-/** Keys are latin1 here. One may be written and wait at once: then what waits is newer. */
+/** Keys are latin1 here. A key may be both in `#writing` and queued: then the queued write is newer. */
 export class WriteQueue {
   /** Writes that a later one of their key replaced. */
   coalesced = 0
   readonly #options: WriteQueueOptions
   readonly #waiting = new Map<string, Queued>()
   readonly #writing = new Map<string, Queued>()
-  /** Refused a moment ago: they wait, then they are tried again. */
+  /** Writes that failed and wait for their retry. */
   readonly #backingOff = new Map<string, Queued>()
   readonly #backoffTimers = new Map<string, CancelTimer>()
-  /** Of what waits or rests. */
+  /** Bytes in `#waiting` and `#backingOff`. */
   #bytes = 0
   #cancelWait: CancelTimer | undefined
   #isPaused = false
@@ -71,14 +71,14 @@ export class WriteQueue {
     this.#options = options
   }
 
-  /** Keys whose last write the origin has not taken yet. */
+  /** Keys whose last write the origin has not accepted yet. */
   get size(): number {
     let both = 0
     for (const name of this.#writing.keys()) if (this.#next(name) !== undefined) both++
     return this.#waiting.size + this.#backingOff.size + this.#writing.size - both
   }
 
-  /** For how many ms the oldest of them has waited. */
+  /** The age of the oldest of them in ms. */
   get lagMs(): number {
     let since = Number.POSITIVE_INFINITY
     for (const writes of [this.#writing, this.#backingOff, this.#waiting])
@@ -86,12 +86,12 @@ export class WriteQueue {
     return since === Number.POSITIVE_INFINITY ? 0 : Math.max(0, this.#options.now() - since)
   }
 
-  /** Their names; one may come twice. */
+  /** Their keys; a key may occur twice. */
   *names(): Iterable<string> {
     for (const writes of [this.#writing, this.#backingOff, this.#waiting]) yield* writes.keys()
   }
 
-  /** Why these writes cannot be remembered, and none is; `undefined`: they are. */
+  /** Queues all of these writes, or none: then returns why. */
   add(writes: readonly Write[]): string | undefined {
     const { queue, queueBytes, now } = this.#options
     if (this.#isClosing) return 'the node is closing'
@@ -117,18 +117,18 @@ export class WriteQueue {
     return undefined
   }
 
-  /** What a key is, if the origin does not know it yet. */
+  /** The last write of a key that the origin has not accepted yet. */
   get(name: string): Write | undefined {
     return this.#next(name) ?? this.#writing.get(name)
   }
 
-  /** While held, nothing is begun. */
+  /** While paused, no write starts. */
   setPaused(isHeld: boolean): void {
     this.#isPaused = isHeld
     this.#pump()
   }
 
-  /** Others own these slots and write their keys: what is not written yet never is. Returns how many keys that concerns. */
+  /** Other nodes own these slots now: drops their pending writes. Returns the number of keys. */
   drop(slots: ReadonlySet<number>): number {
     let forgotten = 0
     for (const name of new Set(this.names())) {
@@ -145,7 +145,7 @@ export class WriteQueue {
     return forgotten
   }
 
-  /** Goes on for so many ms at most, takes nothing more, and then forgets what is left: so many keys. */
+  /** Accepts no more writes, continues for `ms` at most, then drops the rest. Resolves to the number of keys dropped. */
   async close(ms: number): Promise<number> {
     this.#isClosing = true
     this.#cancelWait?.()
@@ -173,7 +173,7 @@ export class WriteQueue {
     return this.#waiting.get(name) ?? this.#backingOff.get(name)
   }
 
-  /** The origin's own code does not run within a command: it may send commands itself. */
+  /** Deferred, so that the origin's code does not run within a command: it may send commands itself. */
   #pumpSoon(): void {
     if (this.#isPumpDue) return
     this.#isPumpDue = true
@@ -187,7 +187,7 @@ export class WriteQueue {
     if (this.#isPaused || this.#cancelWait !== undefined) return
     for (const [name, write] of this.#waiting) {
       if (this.#writing.size >= MAX_CONCURRENT) return
-      // The one before it of the same key comes first.
+      // The previous write of the same key has not ended.
       if (this.#writing.has(name)) continue
       // See `Writes.close`.
       const ms = this.#isClosing ? 0 : this.#options.waitMs()
@@ -218,9 +218,9 @@ export class WriteQueue {
     this.#pump()
   }
 
-  /** It is tried again, unless that is of no use, or the one that takes its place is. */
+  /** Schedules a retry of the write, or of the newer one that replaces it; a rejected write is dropped. */
   #failed(name: string, write: Queued, { error }: Failure): void {
-    // It was forgotten meanwhile.
+    // It was dropped meanwhile.
     if (this.#writing.get(name) !== write) return
     this.#writing.delete(name)
     if (isBadRequest(error)) {
@@ -252,7 +252,7 @@ export class WriteQueue {
   }
 }
 
-/** Spelt out, and without what else came with the write: an object that begins with a spread one is a dictionary. */
+/** Lists the fields: V8 gives an object literal that starts with a spread slow dictionary properties. */
 function queued({ key, value, deadline }: Write, since: number, failures: number): Queued {
   return { key, value, deadline, since, failures }
 }

@@ -1,4 +1,4 @@
-// Writes that go to the origin: before the cache (through), or after it (behind), in order for each key.
+// Writes to the origin: before the cache (write-through) or after it (write-behind), in order for each key.
 
 import { isUtf8 } from 'node:buffer'
 import type { Timers } from '../../bytes/clock.ts'
@@ -18,15 +18,15 @@ import { WriteOrder } from './order.ts'
 import { type Failure, type Write, WriteQueue } from './queue.ts'
 
 /**
- * What a write of a client does besides changing the cache. `around`: nothing; `through`: the origin is written first;
- * `behind`: the origin is written later; `refuse`: there are no writes.
+ * What a client's write does besides changing the cache. `around`: nothing; `through`: the origin is written first;
+ * `behind`: the origin is written later; `refuse`: writes are rejected.
  */
 export const WRITE_MODES = ['around', 'through', 'behind', 'refuse'] as const
 export type WriteMode = (typeof WRITE_MODES)[number]
 
 export interface WritePolicy {
   readonly mode: WriteMode
-  /** Behind: most keys that wait to be written, and most bytes of these. */
+  /** Write-behind queue limits: keys, and bytes of these. */
   readonly queue: number
   readonly queueBytes: number
 }
@@ -36,26 +36,26 @@ export const defaultWrites: WritePolicy = { mode: 'around', queue: 10_000, queue
 export interface WritesOptions extends WritePolicy {
   readonly group: string
   readonly origin: Origin
-  /** A write longer than this fails; 0: no limit. */
+  /** Timeout of a write; 0: none. */
   readonly timeoutMs: number
   readonly now: () => number
   readonly timers: Timers
-  /** Decides when the origin is called, and whether; by default always. */
+  /** Limits calls of the origin (concurrency, circuit breaker); by default there is no limit. */
   readonly governor?: Governor | undefined
   /**
-   * Told of a key of which the origin may hold something else than was written: it has refused a write that waited,
-   * for good and for this reason; or, without one, a write that was given up has ended after all.
+   * Called when the origin may hold another value of the key than the cache: it has rejected a queued write for good,
+   * for this reason; or, without a reason, a write that had timed out was applied after all.
    */
   readonly failed?: (key: Buffer, reason: string | undefined) => void
 }
 
-/** What became of writes that belong together. The origin does not have the others, for certain. */
+/** The outcome of a group of writes. Writes in neither list were certainly not applied. */
 export interface WriteOutcome {
-  /** Those that the origin has. */
+  /** Applied by the origin. */
   readonly taken: readonly Write[]
-  /** Those that it may have, or that something came after: nobody knows what these keys are. */
+  /** Possibly applied, or followed by another change: the values of these keys are unknown. */
   readonly unsure: readonly Write[]
-  /** Why it does not have all of them. */
+  /** The first error, if not all were applied. */
   readonly error?: string
   /** What the origin threw or rejected with, if that is the reason. */
   readonly cause?: unknown
@@ -63,7 +63,7 @@ export interface WriteOutcome {
 
 const NO_WRITES: readonly Write[] = []
 
-/** A class: a literal with a getter costs more than the rest of a write. */
+/** A class, because an object literal with a getter costs more than the rest of a write. */
 class WriteContext implements StoreContext {
   readonly group: string
   readonly ttl?: number | undefined
@@ -80,17 +80,17 @@ class WriteContext implements StoreContext {
   }
 }
 
-/** Behind: the origin is looked at again after so many ms when somebody else tries whether it is well. */
+/** Write-behind: how soon to check again while another call probes a half-open breaker. */
 const BREAKER_POLL_MS = 100
 
 /**
- * For so many ms at most, new writes of the keys of a slot wait for those before them to end, so that the slot can go.
- * Not again before the origin has taken something, if that was not enough.
+ * The most time for which new writes in a slot wait for earlier ones to end, so that the slot can be released. There is
+ * no second pause before the origin has accepted a write.
  */
 const MAX_PAUSE_MS = 2000
 
 export class Writes {
-  /** Writes that the origin has taken, tries that failed, and, behind, writes that it has refused for good. */
+  /** Writes that the origin accepted, attempts that failed, and (write-behind) writes that it rejected for good. */
   written = 0
   failures = 0
   refused = 0
@@ -98,9 +98,9 @@ export class Writes {
   readonly #options: WritesOptions
   readonly #order = new WriteOrder()
   readonly #queue: WriteQueue
-  /** Calls of the origin under way. */
+  /** Calls of the origin in progress. */
   readonly #calls = new Set<LazyAbortSignal>()
-  /** Keys, as latin1, that somebody has and that were said meanwhile to have changed at the source. */
+  /** Keys, as latin1, that were reported as changed at the source while a write of them was pending. */
   readonly #changed = new Set<string>()
   #mayPause = true
   #isClosing = false
@@ -126,51 +126,51 @@ export class Writes {
     this.#queue.coalesced = 0
   }
 
-  /** Behind: writes that a later one of their key replaced. */
+  /** Write-behind: writes that a later one of their key replaced. */
   get coalesced(): number {
     return this.#queue.coalesced
   }
 
-  /** Behind: keys whose last write the origin has not taken yet. */
+  /** Write-behind: keys whose last write the origin has not accepted yet. */
   get pending(): number {
     return this.#queue.size
   }
 
-  /** Behind: for how many ms the oldest of them has waited. */
+  /** Write-behind: the age of the oldest of them in ms. */
   get lagMs(): number {
     return this.#queue.lagMs
   }
 
-  /** Whether somebody has this key alone, or has to wait for it; it is given as latin1. */
+  /** Whether a write of the key, given as latin1, runs or is queued. */
   has(name: string): boolean {
     return this.#order.isLocked(name)
   }
 
-  /** Whether somebody has one of these keys, or nobody may have it now. */
+  /** Whether a write of one of these keys would have to wait. */
   areBusy(writes: readonly Write[]): boolean {
     return this.#order.areBusy(writes)
   }
 
-  /** Runs something while nobody else has one of these keys, in the order of the calls. */
+  /** Runs a function while no other write of these keys runs, in the order of the calls. */
   exclusive<T>(keys: readonly Buffer[], run: () => Promise<T>): Promise<T> {
     return this.#order.exclusive(keys, run)
   }
 
-  /** The source says, or somebody who should know, that a key has changed there: what is being written may be older. */
+  /** A key was reported as changed at the source: a write in progress may be older than that change. */
   noteChange(key: Buffer): void {
     if (this.mode !== 'through') return
     const name = key.toString('latin1')
     if (this.#order.isLocked(name)) this.#changed.add(name)
   }
 
-  /** Any key may have changed there. */
+  /** Any key may have changed at the source. */
   noteAllChanged(): void {
     if (this.mode === 'through') for (const name of this.#order.names) this.#changed.add(name)
   }
 
   /**
-   * Through: removals only when all values are there, so that what is renamed is never nowhere. Whoever has the keys
-   * alone may call it. `conclude` is called at once when it is known what became of them.
+   * Write-through. Removals start only after all values are stored, so that a renamed value always exists somewhere.
+   * Call it within `exclusive` for these keys. `conclude` is called synchronously once the outcome is known.
    */
   async through<T>(writes: readonly Write[], conclude: (outcome: WriteOutcome) => T): Promise<T> {
     const refused = this.#refusalOf(writes)
@@ -189,19 +189,19 @@ export class Writes {
     return conclude(this.#outcomeOf([...stores, ...removals], failures))
   }
 
-  /** Behind: why these writes cannot be remembered, and none is; `undefined`: they are. */
+  /** Write-behind: queues all of these writes, or none: then returns why. */
   enqueue(writes: readonly Write[]): string | undefined {
     return this.#refusalOf(writes) ?? this.#queue.add(writes)
   }
 
-  /** What a load has to give for a key that the origin does not know yet; `undefined`: ask the origin. */
+  /** The pending write that a load must return instead of asking the origin; `undefined`: there is none. */
   pendingResult(key: Buffer): Write | undefined {
     return this.mode === 'behind' ? this.#queue.get(key.toString('latin1')) : undefined
   }
 
-  // Where slots change hands: nobody else may own one while writes of its keys are on their way from here.
+  // Release of slots: a slot must not be released while writes of its keys are pending here.
 
-  /** The slots of the keys that are being written, or wait for it. */
+  /** The slots with pending writes. */
   slots(): ReadonlySet<number> {
     const slots = new Set<number>()
     for (const names of [this.#order.names, this.#queue.names()]) {
@@ -213,7 +213,7 @@ export class Writes {
     return slots
   }
 
-  /** Somebody else is to own these slots as soon as their keys are written: new writes of these wait for that. */
+  /** These slots are to be released once their pending writes have ended: new writes wait. */
   pauseWrites(slots: readonly number[]): void {
     if (!this.#mayPause) return
     this.#order.pause(slots, MAX_PAUSE_MS, this.#options.timers)
@@ -221,21 +221,21 @@ export class Writes {
     this.#mayPause = false
   }
 
-  /** Somebody else owns these slots. Returns how many keys will not be written that should have been. */
+  /** Other nodes own these slots now. Returns the number of keys whose queued writes were dropped. */
   slotsLost(slots: ReadonlySet<number>): number {
     const forgotten = this.#queue.drop(slots)
     this.#order.unpause([...slots])
     return forgotten
   }
 
-  /** While it is not certain that this node owns what it writes, nothing that waits is written. */
+  /** No queued write starts while this node does not know whether it still owns its slots. */
   setPaused(isHeld: boolean): void {
     this.#queue.setPaused(isHeld)
   }
 
   /**
-   * Writes what waits for so many ms at most, whatever the breaker says. Resolves to how many keys are lost: the origin
-   * may have taken some.
+   * Flushes the queue for `ms` at most, ignoring the circuit breaker. Resolves to the number of keys whose writes are
+   * lost; the origin may have applied some of them.
    */
   async close(ms: number): Promise<number> {
     this.#isClosing = true
@@ -244,7 +244,7 @@ export class Writes {
     return lost
   }
 
-  /** Why the origin is not to be told of these. */
+  /** Why these writes must not be sent to the origin. */
   #refusalOf(writes: readonly Write[]): string | undefined {
     const { origin } = this.#options
     for (const { key } of writes) {
@@ -254,7 +254,7 @@ export class Writes {
     return undefined
   }
 
-  /** Of so many of the writes as there are failures: the others were not tried. */
+  /** `failures` may be shorter than `writes`: the remaining ones were not attempted. */
   #outcomeOf(writes: readonly Write[], failures: readonly (Failure | undefined)[]): WriteOutcome {
     const taken: Write[] = []
     const unsure: Write[] = []
@@ -272,7 +272,7 @@ export class Writes {
     return error === undefined ? { taken, unsure } : { taken, unsure, error, cause }
   }
 
-  /** Resolves to why the origin has not taken it. */
+  /** Resolves to the failure, or `undefined`. */
   async #write({ key, value, deadline }: Write): Promise<Failure | undefined> {
     const { origin, group, timeoutMs, timers, governor, now, failed } = this.#options
     const late = new LazyAbortSignal()
@@ -295,7 +295,7 @@ export class Writes {
       return undefined
     } catch (error) {
       this.failures++
-      // Since it was given up, somebody may have loaded what was there before.
+      // After the timeout, a load may have read the previous value.
       if (late.isAborted)
         asked.ends?.then(
           () => failed?.(key, undefined),
@@ -315,7 +315,7 @@ export class Writes {
   }
 }
 
-/** An origin knows keys as text: what is none would be written under another one. */
+/** Origins get keys as text: other bytes would be written under another key. */
 const KEY_NOT_UTF8 = 'a key that is not UTF-8 cannot be written to the origin'
 const NO_SUCH_KEY = 'there are no such keys'
 
