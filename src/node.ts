@@ -33,7 +33,9 @@ export interface ListenAddress {
 }
 
 export interface NodeOptions {
+  /** Receives log lines; by default the node is silent. */
   readonly log?: Log
+  /** Replaces the system's clock, for tests. */
   readonly clock?: Clock
   /** The file that the configuration came from, for INFO. */
   readonly configFile?: string

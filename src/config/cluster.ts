@@ -22,6 +22,7 @@ import type { Settings } from './settings.ts'
 export interface ClusterInput {
   /** Every member as `host:port`; this node may be among them. */
   readonly peers?: string | readonly string[]
+  /** Members from DNS. */
   readonly dns?: {
     /** A full name, whose records are the members; a headless service of Kubernetes is one. */
     readonly name: string
@@ -34,6 +35,7 @@ export interface ClusterInput {
     /** Addresses of name servers; by default the system's. */
     readonly servers?: string | readonly string[]
   }
+  /** Members from etcd. */
   readonly etcd?: {
     /** `host:port` or `https://host:port` of etcd's members. */
     readonly endpoints: string | readonly string[]
@@ -41,7 +43,9 @@ export interface ClusterInput {
     readonly prefix?: string
     /** How long a node that etcd does not hear of stays a member, whole seconds; '10s'. */
     readonly lease?: number | string
+    /** The user at etcd; by default none. */
     readonly username?: string
+    /** That user's password. */
     readonly password?: string
   }
   /** What the members prove to each other that they know; by default `requirepass`. */

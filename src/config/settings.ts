@@ -206,7 +206,7 @@ export type Settings = {
 
 /** The settings as a person writes them. */
 export type SettingsInput = {
-  readonly [Name in SettingName]?: (typeof settings)[Name] extends Setting<infer _, infer Input>
+  readonly [Name in keyof typeof settings]?: (typeof settings)[Name] extends Setting<infer _, infer Input>
     ? Input
     : never
 }

@@ -5,6 +5,7 @@ import type { WriteMode } from '../../group/writes/writes.ts'
 
 /** What a group holds on one node, its counters since the node started or CONFIG RESETSTAT, and its policies. */
 export interface GroupStats {
+  /** The group's name. */
   readonly name: string
   /** The index for SELECT. */
   readonly index: number

@@ -11,7 +11,9 @@ import { text } from './readers.ts'
 
 /** A JSON file as an origin; a relative path starts at the folder of the configuration file. */
 export interface FileOriginConfig {
+  /** The kind of the origin. */
   readonly kind: 'file'
+  /** The path of the JSON file, an object from key to value. A relative one starts at the folder of the configuration file. */
   readonly path: string
 }
 

@@ -21,6 +21,7 @@ import {
 
 /** An HTTP server as an origin. */
 export interface HttpOriginConfig {
+  /** The kind of the origin. `http()` sets it. */
   readonly kind: 'http'
   /** With places for the key or the captures of `keys`: `'https://api.example/users/{id}'`. */
   readonly url: string
@@ -28,7 +29,9 @@ export interface HttpOriginConfig {
   readonly batchUrl?: string
   /** Which keys there are: `'user:{id}'`. By default all. */
   readonly keys?: string
+  /** Headers of every request. */
   readonly headers?: Readonly<Record<string, string>>
+  /** Certificates for `https:`. */
   readonly tls?: TlsConfig
   /** Most connections to one server; 32. */
   readonly connections?: number
@@ -38,6 +41,7 @@ export interface HttpOriginConfig {
   readonly redirectTo?: string | readonly string[]
   /** Most bytes of one response; '16mb'. */
   readonly maxResponse?: number | string
+  /** How long connecting may take; '5s'. */
   readonly connectTimeout?: number | string
   /** The longest silence of a server; '10s'. */
   readonly timeout?: number | string

@@ -22,8 +22,9 @@ import {
 export interface TlsConfig {
   /** Whom to trust instead of the authorities that Node.js knows. */
   readonly ca?: string
-  /** The certificate of this node, and its key. */
+  /** The certificate of this node. */
   readonly cert?: string
+  /** The private key of `cert`. */
   readonly key?: string
   /** Whether to look at the certificate of the server; true. */
   readonly verify?: boolean | 'yes' | 'no'

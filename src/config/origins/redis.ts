@@ -9,6 +9,7 @@ import { CONNECT_TIMEOUT, type TlsConfig, tls, url } from './readers.ts'
 
 /** Another Redis, Valkey or cluster as an origin. */
 export interface RedisOriginConfig {
+  /** The kind of the origin. `redis()` sets it. */
   readonly kind: 'redis'
   /** `redis://…` or `rediss://…`; of a cluster, some of its nodes. */
   readonly url: string | readonly string[]
@@ -20,7 +21,9 @@ export interface RedisOriginConfig {
    * Whether to hear of changes, by the tracking of keys that Redis 6 and later and Valkey have; false.
    */
   readonly listen?: boolean | 'yes' | 'no'
+  /** Certificates for `rediss:`. */
   readonly tls?: TlsConfig
+  /** How long connecting may take; '5s'. */
   readonly connectTimeout?: number | string
   /** How long a command may take; '5s'. */
   readonly timeout?: number | string

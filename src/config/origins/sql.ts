@@ -21,6 +21,7 @@ const POOL = 10
 
 /** A database as an origin. Durations: ms or `'5s'`. */
 export interface SqlOriginConfig {
+  /** The kind of the origin. `sql()` sets it. */
   readonly kind: 'sql'
   /** `postgres://…`, `mysql://…`, `mariadb://…` or `sqlite:path`. */
   readonly url: string
@@ -37,7 +38,9 @@ export interface SqlOriginConfig {
   readonly column?: string
   /** Most connections; 10. */
   readonly pool?: number
+  /** TLS to PostgreSQL or MySQL: whether, or with which certificates. By default what `url` says. */
   readonly ssl?: boolean | 'yes' | 'no' | TlsConfig
+  /** How long connecting may take; '5s'. */
   readonly connectTimeout?: number | string
   /** How long the database may take for a statement; '5s'. */
   readonly statementTimeout?: number | string
