@@ -1,4 +1,4 @@
-// The losing side: what is sent where, at which rate, what becomes of what nobody takes, and how long it keeps others waiting.
+// The previous owner of slots: what it sends where and at which rate, what it drops, and how long it blocks the event loop.
 
 import { describe, expect, test } from 'vitest'
 import { keySlot } from '../../../src/bytes/crc16.ts'
@@ -92,7 +92,7 @@ describe('Handover', () => {
     expect(bench.handover.moved).toBe(3)
   })
 
-  test('keeps and sends again what was written while it was under way', async () => {
+  test('keeps and resends an entry that was written while it was in flight', async () => {
     const bench = new Bench()
     const slot = bench.write('a', 'old')
     bench.handover.lost([slot], 'one')
@@ -108,7 +108,7 @@ describe('Handover', () => {
     expect(bench.group.store.size).toBe(0)
   })
 
-  test('does not go on for ever when a key is written all the time', async () => {
+  test('stops after three passes when a key is written all the time', async () => {
     const bench = new Bench()
     const slot = bench.write('a')
     bench.handover.lost([slot], 'one')
@@ -123,7 +123,7 @@ describe('Handover', () => {
     expect(bench.group.store.size).toBe(0)
   })
 
-  test('tries again what comes later, and drops what is refused', async () => {
+  test('retries a batch answered with later, and drops a refused one', async () => {
     const bench = new Bench()
     bench.doneAnswer = 'later'
     const slot = bench.write('a')
@@ -144,7 +144,7 @@ describe('Handover', () => {
     await bench.handover.drained
   })
 
-  test('a batch is dropped, and all that follows, once its destination is gone', async () => {
+  test('all entries for a destination are dropped once it is gone', async () => {
     const bench = new Bench({ send: () => Promise.reject(new Error('the link broke')) })
     for (let i = 0; i < 1000; i++) bench.write(`key ${i}`)
     bench.handover.lost(ALL_SLOTS, 'one')
@@ -158,7 +158,7 @@ describe('Handover', () => {
     expect(bench.reports).toEqual([])
   })
 
-  test('slots that come back stay, also those of a batch under way', async () => {
+  test('slots that are regained keep their entries, also those in flight', async () => {
     const bench = new Bench()
     const slot = bench.write('a')
     bench.handover.lost([slot], 'one')
@@ -170,7 +170,7 @@ describe('Handover', () => {
     expect(bench.handover.pending).toBe(0)
   })
 
-  test('what has no owner is dropped without a word; what final requests left, a second later', async () => {
+  test('entries without an owner are dropped silently; those left by redirected requests, a second later', async () => {
     const bench = new Bench()
     bench.handover.lost([bench.write('a')], undefined)
     await bench.handover.drained

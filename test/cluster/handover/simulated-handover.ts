@@ -1,4 +1,4 @@
-// Two nodes between which slots move, a model of what both hold together, and messages whose order chance decides.
+// Two nodes between which slots move, a model of their joint contents, and messages in random order.
 
 import { expect } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
@@ -11,7 +11,7 @@ import { Group } from '../../../src/group/group.ts'
 import { NULL_REF } from '../../../src/store/arena.ts'
 import type { Random } from '../../support/random.ts'
 
-/** Work that waits for its turn: chance decides whose it is. */
+/** Pending work, run in random order. */
 export class Chance {
   readonly #random: Random
   readonly #waiting: (() => void)[] = []
@@ -48,7 +48,7 @@ export class Chance {
   }
 }
 
-/** Values that a peer's copies of the batch would have: what arrives shares nothing with what was sent. */
+/** A copy of the batch: what arrives shares no memory with what was sent. */
 function copied(entries: readonly TransferredEntry[]): TransferredEntry[] {
   return entries.map(({ key, dump }) => ({ key: Buffer.from(key), dump: Buffer.from(dump) }))
 }

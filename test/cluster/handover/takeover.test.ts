@@ -1,4 +1,4 @@
-// The gaining side: when it asks, what it lets in, and what it remembers for how long.
+// The new owner of slots: when it asks the previous owner, which entries it stores, and what it remembers.
 
 import { describe, expect, test } from 'vitest'
 import { keySlot } from '../../../src/bytes/crc16.ts'
@@ -53,7 +53,7 @@ describe('Takeover', () => {
     expect([takeover.active, groups[0].isWatched]).toEqual([false, false])
   })
 
-  test('lets in what it lacks, from whom it gained the slot', () => {
+  test('stores missing entries, only from the node that it gained the slot from', () => {
     const taker = node()
     const [group] = taker.groups
     taker.takeover.gained([slot], 'a')
@@ -67,7 +67,7 @@ describe('Takeover', () => {
     expect(value(taker)).toBe(undefined)
   })
 
-  test('puts off what comes before the slot is known to be gained', () => {
+  test('answers later to entries of a slot that it does not know yet to be its own', () => {
     const taker = node()
     const entries = [{ key, dump: dumpOf('x') }]
     taker.expecting = true
@@ -80,7 +80,7 @@ describe('Takeover', () => {
     expect(value(taker)).toBe('x')
   })
 
-  test('a flush holds for what was gained before it, not for what is gained later', () => {
+  test('a flush applies to slots gained before it, not to slots gained later', () => {
     const taker = node()
     const [group] = taker.groups
     taker.takeover.gained([slot], 'a')
@@ -93,7 +93,7 @@ describe('Takeover', () => {
     expect(taker.takeover.accept(group, key, dumpOf('x'), 'a')).toBe('stored')
   })
 
-  test('lets nothing in any more when it could not remember what was written', () => {
+  test('refuses entries once too many keys were written to remember them', () => {
     const taker = node(100)
     const [group] = taker.groups
     taker.takeover.gained(ALL_SLOTS, 'a')
@@ -106,7 +106,7 @@ describe('Takeover', () => {
     expect(taker.takeover.active).toBe(true)
   })
 
-  test('what was there before the gain is not seen, though the walk has not come there', async () => {
+  test('entries from before the gain are not visible, even before the walk has dropped them', async () => {
     const chance = new Chance(seededRandom(5))
     const taker = new MovingNode('node', 1_700_000_000_000, chance, 1)
     const [group] = taker.groups

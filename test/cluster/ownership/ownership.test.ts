@@ -1,4 +1,4 @@
-// Who owns a slot, in simulated clusters that change faster than their messages arrive.
+// Ownership of slots in simulated clusters that change faster than their messages arrive.
 
 import { describe, expect, test } from 'vitest'
 import { Ownership } from '../../../src/cluster/ownership/ownership.ts'
@@ -81,7 +81,7 @@ describe('Ownership', () => {
     }
   })
 
-  test('deaths, true and false: nodes that have agreed never own the same slot', () => {
+  test('deaths, real and wrongly declared: nodes with the same epoch never own the same slot', () => {
     for (let seed = 1; seed <= 70; seed++) {
       const acts = ['join', 'leave', 'kill', 'slander', 'gossip', 'retry', 'correct'] as const
       const cluster = live(seed, 400, acts, expectAgreement)
@@ -90,7 +90,7 @@ describe('Ownership', () => {
   })
 })
 
-describe('messages that come too late', () => {
+describe('messages that arrive late', () => {
   /** One of two nodes, told by hand what the other says; two slots, which the other had. */
   class Pair {
     readonly events: string[] = []
@@ -128,7 +128,7 @@ describe('messages that come too late', () => {
     }
   }
 
-  test('a correction counts for what was asked for before the request was sent', () => {
+  test('a redirection proves a release only if the release was requested before the redirected request was sent', () => {
     const pair = new Pair()
     const { node } = pair
     const { sequence } = node
@@ -142,7 +142,7 @@ describe('messages that come too late', () => {
     expect([node.isPending, node.slotCount]).toEqual([false, 2])
   })
 
-  test('a correction that the answer does not confirm brought no entries', () => {
+  test('a redirection that the reply does not confirm brings no entries', () => {
     const pair = new Pair()
     const claim = pair.take()
     pair.node.handleCorrection('b', 0, pair.node.sequence)
@@ -150,7 +150,7 @@ describe('messages that come too late', () => {
     expect(pair.events).toEqual(['gained 0 from b', 'gained 0,1 from undefined'])
   })
 
-  test('consent from before the slot was somebody else\u2019s for a while does not count', () => {
+  test('a vote from before another node was the target owner does not count', () => {
     const pair = new Pair()
     pair.target('a')
     const claim = pair.node.request('b')
@@ -162,7 +162,7 @@ describe('messages that come too late', () => {
     expect([pair.node.isPending, pair.node.slotCount]).toEqual([false, 2])
   })
 
-  test('a slot given after the target has changed is owned until it is claimed', () => {
+  test('a slot that is released to this node after its target changed is owned until it is requested', () => {
     const pair = new Pair()
     const claim = pair.take()
     pair.target('b')
@@ -179,7 +179,7 @@ describe('messages that come too late', () => {
     expect(pair.node.handleRequest('b', { ...again, id: 3 })).toMatchObject({ granted: [] })
   })
 
-  test('answers to claims from before it was deposed do not count', () => {
+  test('replies to requests from before the node was declared dead do not count', () => {
     const pair = new Pair()
     const claim = pair.take()
     pair.node.declaredDead()
@@ -187,7 +187,7 @@ describe('messages that come too late', () => {
     expect([pair.events, pair.node.slotCount]).toEqual([[], 0])
   })
 
-  test('a node that is deposed owns nothing, and alone it owns all', () => {
+  test('a node that was declared dead owns nothing, and a node without others owns all slots', () => {
     const pair = new Pair()
     pair.node.ownAll()
     expect([pair.node.slotCount, pair.node.isPending]).toEqual([2, false])

@@ -1,4 +1,4 @@
-// A simulated cluster of slot tables: messages between them take their time, and nothing else connects them.
+// A simulated cluster of `Ownership` instances that exchange delayed, reordered and lost messages.
 
 import { Ownership } from '../../../src/cluster/ownership/ownership.ts'
 import type { OwnershipReply, OwnershipRequest, View } from '../../../src/cluster/ownership/protocol.ts'
@@ -7,7 +7,7 @@ import type { Random } from '../../support/random.ts'
 
 export const SLOTS = 24
 
-/** A member is dead (of this incarnation), or leaves, or is gone: what is known of it only rises. */
+/** The state of a member in its current incarnation. States only increase. */
 const LIVE = 0
 const LEAVING = 1
 const GONE = 2
