@@ -88,5 +88,5 @@ function reason(error: unknown): string {
     .replace(/\s+/g, ' ')
     .trim()
   if (!NOT_FOUND.includes(code ?? '') || !/'erinys'/.test(text)) return text
-  return "cannot find 'erinys': npm install erinys beside the file, or export the object without defineConfig"
+  return "cannot find 'erinys': install its packed tarball beside the file, or export the object without defineConfig"
 }
