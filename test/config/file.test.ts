@@ -108,12 +108,12 @@ describe('what is wrong with a file is one line that names it', () => {
     [
       'a.mts',
       "import 'erinys'\nexport default {}",
-      /^a\.mts: cannot find 'erinys': npm install erinys beside/,
+      /^a\.mts: cannot find 'erinys': install its packed tarball beside/,
     ],
     [
       'a.ts',
       "import { defineConfig } from 'erinys'\nexport default defineConfig({})",
-      /^a\.ts: cannot find 'erinys': npm/,
+      /^a\.ts: cannot find 'erinys': install/,
     ],
     [
       'a.yaml',
