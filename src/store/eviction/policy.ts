@@ -4,7 +4,7 @@ import type { Arena, Ref } from '../arena.ts'
 import type { Records } from '../record.ts'
 
 /** The parts of a store that a policy may use. It must not change them, except for its two words of each record. */
-export interface EvictionContext {
+interface EvictionContext {
   readonly arena: Arena
   readonly records: Records
 }
