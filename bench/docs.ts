@@ -55,7 +55,7 @@ export function fill(text: string, sections: Sections): string {
   }, text)
 }
 
-/** What a benchmark wrote; trusted to have the shape that its writer gave it. */
+/** The results that a benchmark wrote; their shape is not checked. */
 function read<Results>(name: string): Results | undefined {
   const file = new URL(name, RESULTS)
   return existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined

@@ -52,8 +52,8 @@ export async function uniformLoad(options: Uniform): Promise<UniformResult> {
     ...['-c', String(clients), '-P', String(depth), '--dbnum', String(group), '--csv', ...asks],
   ])
   const { stdout, stderr } = await execute(program, args, { timeout: TIMEOUT })
-  const complaint = stderr.split('\n').find((line) => !HARMLESS.test(line))
-  if (complaint !== undefined) throw new Error(`redis-benchmark: ${complaint}`)
+  const warning = stderr.split('\n').find((line) => !HARMLESS.test(line))
+  if (warning !== undefined) throw new Error(`redis-benchmark: ${warning}`)
   const [, ...cells] = (stdout.trim().split('\n').at(-1) ?? '').replaceAll('"', '').split(',').map(Number)
   const of = (name: (typeof COLUMNS)[number]): number => cells[COLUMNS.indexOf(name)]
   if (!(of('rps') > 0)) throw new Error(`redis-benchmark said ${stdout.trim()}`)

@@ -15,7 +15,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** A clock tick of /proc/PID/stat, in microseconds (USER_HZ is 100 on every Linux). */
 const TICK_MICROS = 10_000
 
-/** The core of the server and that of the load; only where they can be told apart. */
+/** The core of the server and that of the load; only where the system can pin processes. */
 export const SERVER_CORE = 0
 export const LOAD_CORE = 1
 

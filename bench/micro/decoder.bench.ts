@@ -72,7 +72,7 @@ function cutAnywhere(make: (i: number) => string): { chunks: Buffer[]; operation
 }
 
 /** Chunks of `depth` requests each, as many as a measurable call needs. */
-function turns(make: (i: number) => string, depth: number): { chunks: Buffer[]; operations: number } {
+function chunksOf(make: (i: number) => string, depth: number): { chunks: Buffer[]; operations: number } {
   const count = Math.ceil(1024 / depth)
   return { chunks: Array.from({ length: count }, () => pipeline(make, depth)), operations: count * depth }
 }
@@ -81,8 +81,8 @@ export function run(options: MeasureOptions): Promise<Row[]> {
   const gets = fullChunk(get)
   const sets = fullChunk(set)
   const cut = cutAnywhere(get)
-  const single = turns(get, 1)
-  const sixteen = turns(get, 16)
+  const single = chunksOf(get, 1)
+  const sixteen = chunksOf(get, 16)
   return measure(
     [
       decodes('GET, 64 KiB chunk', [gets.chunk], gets.depth),

@@ -17,14 +17,14 @@ function chunkOf(reply: string): { chunk: Buffer; replies: number } {
 
 const bulk = (bytes: number) => `$${bytes}\r\n${'x'.repeat(bytes)}\r\n`
 
-/** Frames a chunk, at most `most` replies per scan. */
-function frames(what: string, reply: string, most: number): Case {
+/** Frames a chunk, at most `limit` replies per scan. */
+function frames(what: string, reply: string, limit: number): Case {
   const { chunk, replies } = chunkOf(reply)
   const framer = new ReplyFramer()
   const run = () => {
     let found = 0
     for (let at = 0; at < chunk.length; ) {
-      at = framer.scan(chunk, at, chunk.length, most)
+      at = framer.scan(chunk, at, chunk.length, limit)
       found += framer.count
     }
     if (found !== replies) throw new Error(`${what}: ${found} replies instead of ${replies}`)

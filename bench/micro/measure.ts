@@ -62,14 +62,17 @@ export function bytesPerCall(run: () => void, operations: number): number {
 }
 
 /** Bytes retained by the result of `make`: the median of several, as compiled code counts too. */
-export function retainedBytes<Held>(make: () => Held, discard: (held: Held) => void = () => {}): number {
+export function retainedBytes<Retained>(
+  make: () => Retained,
+  discard: (retained: Retained) => void = () => {},
+): number {
   const growths = Array.from({ length: RETAINED }, () => {
     collectGarbage()
     const before = allocated()
-    const held = make()
+    const retained = make()
     collectGarbage()
     const growth = allocated() - before
-    discard(held)
+    discard(retained)
     return growth
   })
   return growths.sort((a, b) => a - b)[RETAINED >> 1]

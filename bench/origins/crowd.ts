@@ -17,7 +17,7 @@ export interface Rush {
   readonly waits: readonly number[]
   /** CPU time that it took to ask and to listen, ms. */
   readonly cpuMs: number
-  /** What they were told, without repetitions. */
+  /** The distinct replies. */
   readonly replies: readonly string[]
 }
 
@@ -27,7 +27,7 @@ interface Member {
 }
 
 const members: Member[] = []
-let told: (member: Member) => void = () => undefined
+let onData: (member: Member) => void = () => undefined
 
 serveJobs(async (job: CrowdJob): Promise<Rush> => {
   if ('request' in job) return rush(Buffer.from(job.request), job.replyBytes)
@@ -40,7 +40,7 @@ async function join(port: number): Promise<Member> {
   const buffer = Buffer.allocUnsafe(16_384)
   const callback = (bytes: number): boolean => {
     member.reply += buffer.toString('latin1', 0, bytes)
-    told(member)
+    onData(member)
     return true
   }
   const socket = connect({ port, host: '127.0.0.1', noDelay: true, onread: { buffer, callback } })
@@ -56,7 +56,7 @@ function rush(request: Buffer, replyBytes: number): Promise<Rush> {
     let sentMs = 0
     const cpuBefore = process.cpuUsage()
     const began = performance.now()
-    told = ({ reply }) => {
+    onData = ({ reply }) => {
       // An error is shorter than a value, or longer.
       if (reply.length < replyBytes && !(reply.startsWith('-') && reply.endsWith('\r\n'))) return
       waits.push(performance.now() - began)

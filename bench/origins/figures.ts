@@ -2,7 +2,7 @@
 
 import { median } from '../figures.ts'
 
-/** Reads of what is held, at one depth of pipelining. */
+/** Reads of cached values, at one depth of pipelining. */
 export interface ReadSample {
   readonly opsPerSecond: number
   readonly cpuMicros: number
@@ -56,7 +56,7 @@ export interface StaleResults extends PathResults {
 
 /** Many clients miss one key at once, or find it: medians over the repeats, and the worst. */
 export interface CrowdRow {
-  readonly key: 'cold' | 'held'
+  readonly key: 'cold' | 'cached'
   /** Milliseconds beyond the origin's own, until 99 of 100 had their answer, and until the last one had. */
   readonly p99: number
   readonly worstP99: number
@@ -91,7 +91,7 @@ export interface OriginResults {
 }
 
 /** What is to be reached. */
-export const MARKS = {
+export const TARGETS = {
   /** A hit's throughput, as a multiple of that without an origin; at least. */
   hit: 0.97,
   /** One MGET, so many times as fast as its keys one by one; at least. */

@@ -36,7 +36,7 @@ export function startHelper<Job extends object, Result>(file: URL): Helper<Job, 
   }
 }
 
-/** In the program: does every job that comes, until nobody gives any more. */
+/** In the child process: runs each job that it receives, until the parent disconnects. */
 export function serveJobs<Job, Result extends object>(run: (job: Job) => Promise<Result>): void {
   process.on('message', (job: Job) => {
     // What it throws ends the process, and so the benchmark.

@@ -65,7 +65,7 @@ export async function measureHits(bench: HitBench): Promise<HitCell[]> {
     if (!smoke) console.log(`hits: round ${round + 1} of ${rounds} done`)
   }
   const { queries } = await database.asked()
-  if (queries > 0) blame(`hits: the database was asked ${queries} times for what was held`)
+  if (queries > 0) blame(`hits: the database was asked ${queries} times for cached keys`)
   return OPERATIONS.map(([depth]) => {
     const of = (group: number): ReadSample[] => samples.get(`${group} ${depth}`) ?? []
     return hitCell(depth, of(plain), of(fresh))

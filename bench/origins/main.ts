@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { withClient } from '../clusters.ts'
 import { build, conditions, type Groups, startErinys } from '../servers.ts'
 import type { Ask, Waits } from './asking.ts'
-import { MARKS, type OriginResults, type PathRow } from './figures.ts'
+import { type OriginResults, type PathRow, TARGETS } from './figures.ts'
 import { startHelper } from './helper.ts'
 import { measureHits } from './hits.ts'
 import { measureMisses, measureStale } from './misses.ts'
@@ -120,7 +120,7 @@ function print({ hits, batch, stale, stampede, conditions: where }: OriginResult
       'plain, k ops/s': Math.round(plain.opsPerSecond / 1000),
       fresh: Math.round(fresh.opsPerSecond / 1000),
       '×': round(throughputRatio),
-      'wants ≥': MARKS.hit,
+      'wants ≥': TARGETS.hit,
       'plain µs': round(plain.cpuMicros),
       'fresh µs': round(fresh.cpuMicros),
       'CPU ×': round(cpuRatio),
@@ -130,7 +130,7 @@ function print({ hits, batch, stale, stampede, conditions: where }: OriginResult
   )
   printPaths(batch.rows)
   console.log(
-    `by one MGET ${round(batch.speedup)} ×, by one query ${round(batch.wideSpeedup)} × (wants ≥ ${MARKS.speedup})`,
+    `by one MGET ${round(batch.speedup)} ×, by one query ${round(batch.wideSpeedup)} × (wants ≥ ${TARGETS.speedup})`,
   )
   printPaths(stale.rows)
   console.table(
@@ -138,7 +138,7 @@ function print({ hits, batch, stale, stampede, conditions: where }: OriginResult
       key: row.key,
       'p99 ms': round(row.p99),
       'worst p99': round(row.worstP99),
-      'wants ≤': MARKS.stampedeMs,
+      'wants ≤': TARGETS.stampedeMs,
       last: round(row.max),
       'CPU of nodes': round(row.nodesCpuMs),
       'of clients': round(row.crowdCpuMs),

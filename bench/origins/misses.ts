@@ -19,11 +19,11 @@ const STALE_CLIENTS = 4
 const PAUSE_MS = 1
 
 /** How long the database may be behind with what is loaded in the background, ms. */
-const PATIENCE = 5000
+const TIMEOUT_MS = 5000
 
 export interface MissBench {
   readonly node: Server
-  /** The indexes of groups, of which nothing is held: with `batchMax` as it is, and with one for all keys. */
+  /** The indexes of groups with nothing cached: with `batchMax` as it is, and with one for all keys. */
   readonly cold: number
   readonly wide: number
   readonly batchMax: number
@@ -47,7 +47,7 @@ export async function measureMisses(bench: MissBench): Promise<BatchResults> {
   const mget = { ...get, command: 'MGET', step: KEYS } as const
   const batches = Math.ceil(KEYS / batchMax)
   /** Most queries that are right. */
-  const ways: readonly (readonly [path: PathRow['path'], of: Ask['of'], most: number])[] = [
+  const ways: readonly (readonly [path: PathRow['path'], of: Ask['of'], max: number])[] = [
     ['database', { database: database.url, query: QUERIES.query }, KEYS],
     ['one by one', { ...get, step: 1 }, KEYS],
     ['pipelined', { ...get, step: KEYS }, batches],
@@ -56,11 +56,11 @@ export async function measureMisses(bench: MissBench): Promise<BatchResults> {
   ]
   const samples = new Map<PathRow['path'], PathSample[]>()
   for (let round = -warmUps; round < rounds; round++) {
-    for (const [path, of, most] of ways) {
+    for (const [path, of, max] of ways) {
       await flush()
       const sample = await measure(bench, { first: (round + warmUps) * KEYS, count: KEYS, of }, KEYS)
       if (sample.rows !== KEYS) blame(`${path}: ${sample.rows} rows were loaded for ${KEYS} keys`)
-      if (sample.queries > most) blame(`${path}: ${sample.queries} queries, at most ${most} are right`)
+      if (sample.queries > max) blame(`${path}: ${sample.queries} queries, at most ${max} are right`)
       if (round >= 0) samples.set(path, [...(samples.get(path) ?? []), sample])
     }
   }
@@ -89,7 +89,7 @@ export async function measureStale(bench: MissBench): Promise<StaleResults> {
     const hit = await measure(bench, { ...keys, of: paced }, 0)
     await pause(staleTtl * 1.1)
     const stale = await measure(bench, { ...keys, of: paced }, staleKeys)
-    // By now each of them has been loaded anew.
+    // Each of them has been reloaded.
     await database.forget()
     await asker.run({ ...keys, of: { ...get, clients: 1, command: 'MGET', step: staleKeys } })
     const again = await database.asked()
@@ -115,7 +115,7 @@ async function measure({ node, database, asker }: MissBench, ask: Ask, rows: num
   const before = node.cpuMicros()
   const { seconds, waits } = await asker.run(ask)
   let asked = await database.asked()
-  for (const deadline = Date.now() + PATIENCE; asked.rows < rows && Date.now() < deadline; ) {
+  for (const deadline = Date.now() + TIMEOUT_MS; asked.rows < rows && Date.now() < deadline; ) {
     await pause(20)
     asked = await database.asked()
   }

@@ -5,12 +5,12 @@ import { table } from '../reference.ts'
 import {
   type BatchResults,
   type HitCell,
-  MARKS,
   type OriginResults,
   type PathRow,
   type ReadSample,
   type StaleResults,
   type StampedeResults,
+  TARGETS,
 } from './figures.ts'
 
 const COMMAND = 'npm run bench -- origins'
@@ -41,7 +41,7 @@ export function originSection(results: OriginResults | undefined): string {
     `**${count(batch.keys)} cold keys,** the same keys in each row.`,
     batchTable(batch),
     `(p50 and p99 are of one answer. Loading the keys one by one takes ` +
-      `${withGoal(times(batch.speedup), batch.speedup, { min: MARKS.speedup })} as long as one \`MGET\`, and ` +
+      `${withGoal(times(batch.speedup), batch.speedup, { min: TARGETS.speedup })} as long as one \`MGET\`, and ` +
       `${times(batch.wideSpeedup)} as long as one query.)`,
     '**Stale** values, with `staleWhileRevalidate`.',
     staleTable(stale),
@@ -65,7 +65,7 @@ function hitRow({ depth, plain, fresh, throughputRatio, cpuRatio }: HitCell): st
     `GET, P = ${depth}`,
     side(plain),
     side(fresh),
-    withGoal(times(throughputRatio), throughputRatio, { min: MARKS.hit }),
+    withGoal(times(throughputRatio), throughputRatio, { min: TARGETS.hit }),
     times(cpuRatio),
     both('p50'),
     both('p99'),
@@ -103,9 +103,9 @@ function stampedeTable({ rows }: StampedeResults): string {
   return table(
     ['Key', 'p99', 'Worst p99', 'Last answer', 'CPU of the nodes', 'of the clients', 'Queries per key'],
     rows.map(({ key, p99, worstP99, max, nodesCpuMs, crowdCpuMs, queries }) => [
-      key === 'held' ? 'cached' : key,
+      key,
       key === 'cold'
-        ? withGoal(figure(p99, 1, ' ms'), p99, { max: MARKS.stampedeMs })
+        ? withGoal(figure(p99, 1, ' ms'), p99, { max: TARGETS.stampedeMs })
         : figure(p99, 1, ' ms'),
       figure(worstP99, 1, ' ms'),
       figure(max, 1, ' ms'),

@@ -44,7 +44,7 @@ export async function measureStampede(bench: StampedeBench): Promise<StampedeRes
   const crowd = startHelper<CrowdJob, Rush>(new URL('./crowd.ts', import.meta.url))
   try {
     await crowd.run({ ports: nodes.map(({ port }) => port), size: CLIENTS })
-    const samples: Record<CrowdRow['key'], Sample[]> = { cold: [], held: [] }
+    const samples: Record<CrowdRow['key'], Sample[]> = { cold: [], cached: [] }
     const nodesCpuMs = (): number => nodes.reduce((sum, node) => sum + node.cpuMicros() / 1000, 0)
     const rush = async (key: CrowdRow['key'], name: string): Promise<Sample> => {
       await database.forget()
@@ -62,10 +62,10 @@ export async function measureStampede(bench: StampedeBench): Promise<StampedeRes
     }
     for (let repeat = 0; repeat < warmUps + repeats; repeat++) {
       const cold = await rush('cold', keyOf(repeat))
-      const held = await rush('held', keyOf(repeat))
+      const cached = await rush('cached', keyOf(repeat))
       if (repeat < warmUps) continue
       samples.cold.push(cold)
-      samples.held.push(held)
+      samples.cached.push(cached)
     }
     return {
       nodes: NODES,
@@ -73,7 +73,7 @@ export async function measureStampede(bench: StampedeBench): Promise<StampedeRes
       repeats,
       originMs: median(samples.cold.map(({ originMs }) => originMs)),
       sentMs: median(samples.cold.map(({ sentMs }) => sentMs)),
-      rows: [crowdRow('cold', samples.cold), crowdRow('held', samples.held)],
+      rows: [crowdRow('cold', samples.cold), crowdRow('cached', samples.cached)],
     }
   } finally {
     await crowd.stop()

@@ -38,8 +38,8 @@ export function joinFigures(count: number): Pick<ScalingRow, 'slotMessages' | 's
     // All members but the new one, which was asked above. Owners are asked twice.
     const rest = { id: ++id, epoch: EPOCH, ask: gains, take: [] }
     for (let other = 1; other < count; other++) tally.add(rest, allGranted(gains))
-    const holders = existing.filter(({ holds }) => gains.some((slot) => holds.has(slot)))
-    for (const { holds } of holders) {
+    const owners = existing.filter(({ holds }) => gains.some((slot) => holds.has(slot)))
+    for (const { holds } of owners) {
       const taken = gains.filter((slot) => holds.has(slot))
       tally.add({ id: ++id, epoch: EPOCH, ask: [], take: taken }, { ...allGranted(taken), given: taken })
     }

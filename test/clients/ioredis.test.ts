@@ -51,7 +51,7 @@ describe('ioredis', () => {
   afterAll(async () => {
     for (const client of clients) client.disconnect()
     await node.close()
-    expect(node.complaints).toEqual([])
+    expect(node.warnings).toEqual([])
   })
 
   /** With its defaults, but for reconnecting at once. */

@@ -45,7 +45,7 @@ describe.each([2, 3] as const)('node-redis on RESP%i', (RESP) => {
   afterAll(async () => {
     for (const client of clients) client.destroy()
     await node.close()
-    expect(node.complaints).toEqual([])
+    expect(node.warnings).toEqual([])
   })
 
   async function connect(path = '') {

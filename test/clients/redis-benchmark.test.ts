@@ -25,7 +25,7 @@ describeWithExecutable('redis-benchmark', 'redis-benchmark', (executable) => {
   })
   afterAll(async () => {
     await node.close()
-    expect(node.complaints).toEqual([])
+    expect(node.warnings).toEqual([])
   })
 
   /** How often each command was called, and how many replies were errors. */

@@ -41,7 +41,7 @@ describeWithExecutable('redis-cli', 'redis-cli', (executable) => {
   })
   afterAll(async () => {
     await node.close()
-    expect(node.complaints).toEqual([])
+    expect(node.warnings).toEqual([])
   })
 
   function cli(args: readonly string[], input?: string | Buffer): Promise<Execution> {

@@ -23,8 +23,8 @@ test('a second node under the name of one that is there changes nothing, and is 
     cluster: { peers, announce: peers[1], timeout: 500 },
   })
   await impostor.listen()
-  const { complaints } = cluster
-  await expect.poll(() => complaints.join()).toContain('two nodes announce this name')
+  const { warnings } = cluster
+  await expect.poll(() => warnings.join()).toContain('two nodes announce this name')
   await cluster.agreed()
   const clients = cluster.ports.map((each) => new Redis(each))
   for (let i = 0; i < 60; i++) await clients[i % 3].set(`key:${i}`, i)
@@ -42,6 +42,6 @@ test('a value of 24 MB goes from node to node and back', async () => {
     for (const client of clients) expect((await client.getBuffer(key))?.equals(value)).toBe(true)
     await clients[1].del(key)
   }
-  expect(cluster.complaints).toEqual([])
+  expect(cluster.warnings).toEqual([])
   for (const client of clients) client.disconnect()
 })

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { keySlot } from '../../src/bytes/crc16.ts'
 import type { WriteMode } from '../../src/group/writes/writes.ts'
 import { startCluster, type TestCluster, type TestMember } from '../support/cluster.ts'
-import { HeldSource } from '../support/held-source.ts'
+import { PausableSource } from '../support/pausable-source.ts'
 import { seededRandom } from '../support/random.ts'
 
 let cluster: TestCluster
@@ -12,7 +12,7 @@ afterEach(() => cluster?.close())
 
 const KEYS = Array.from({ length: 24 }, (_, i) => `key:${i}`)
 
-function start(write: WriteMode, source: HeldSource, starts: number): Promise<TestCluster> {
+function start(write: WriteMode, source: PausableSource, starts: number): Promise<TestCluster> {
   return startCluster(3, {
     groups: { users: { origin: source, write, originTimeout: 0 } },
     starts,
@@ -52,18 +52,18 @@ async function owners({ watcher }: TestMember): Promise<number[]> {
   })
 }
 
-/** What the origin was told of each key, in order. */
-function told(source: HeldSource): string[][] {
+/** The writes that the origin got, in order, by key. */
+function writesByKey(source: PausableSource): string[][] {
   return KEYS.map((key) => source.history.filter(([name]) => name === key).map(([, value]) => String(value)))
 }
 
 describe.each(['through', 'behind'] as const)('write %s', (write) => {
   test('a node that comes gets no slot before what was written in it is at the origin', async () => {
-    const source = new HeldSource()
+    const source = new PausableSource()
     cluster = await start(write, source, 2)
     await setAll(cluster.members[0], 'old')
     await written()
-    source.hold()
+    source.pause()
     const sent = setAll(cluster.members[1], 'new')
     await (write === 'behind' ? sent : source.reached(KEYS.length))
     const before = await owners(cluster.members[0])
@@ -73,23 +73,23 @@ describe.each(['through', 'behind'] as const)('write %s', (write) => {
     expect(await owners(newcomer)).toEqual(before)
     if (write === 'behind') await expectAll('new')
     const again = setAll(newcomer, 'newer')
-    source.release()
+    source.resume()
     await Promise.all([sent, again])
     await expectAll('newer')
     await cluster.agreed()
     await expectAll('newer')
     await written()
-    for (const values of told(source))
+    for (const values of writesByKey(source))
       expect(values.filter((value, i) => value !== values[i - 1])).toEqual([...new Set(values)])
     expect([...source.values.values()]).toEqual(KEYS.map(() => 'newer'))
   })
 
   test('a node that goes keeps the slots until what was written in them is at the origin', async () => {
-    const source = new HeldSource()
+    const source = new PausableSource()
     cluster = await start(write, source, 3)
     await setAll(cluster.members[0], 'old')
     await written()
-    source.hold()
+    source.pause()
     const sent = setAll(cluster.members[1], 'new')
     await (write === 'behind' ? sent : source.reached(KEYS.length))
     const [leaver] = cluster.members
@@ -98,7 +98,7 @@ describe.each(['through', 'behind'] as const)('write %s', (write) => {
     while ((await share(leaver)) > KEYS.length);
     expect(await owners(leaver)).toEqual(before)
     if (write === 'behind') await expectAll('new')
-    source.release()
+    source.resume()
     await sent
     expect(await drained).toBe('OK')
     expect(await share(leaver)).toBe(0)
@@ -110,16 +110,16 @@ describe.each(['through', 'behind'] as const)('write %s', (write) => {
   })
 
   test('while nodes come and go, no node reads less than was acknowledged, and the origin ends with it', async () => {
-    const source = new HeldSource()
+    const source = new PausableSource()
     cluster = await start(write, source, 2)
     const random = seededRandom(1)
     let isOver = false
     // Stores end in bursts.
     const bursts = (async () => {
       while (!isOver) {
-        source.hold()
+        source.pause()
         for (let i = random() % 20; i > 0; i--) await new Promise(setImmediate)
-        source.release()
+        source.resume()
         for (let i = random() % 20; i > 0; i--) await new Promise(setImmediate)
       }
     })()
@@ -137,11 +137,11 @@ describe.each(['through', 'behind'] as const)('write %s', (write) => {
     expect(await cluster.members[0].watcher.duplicate().call('CLUSTER', 'DRAIN')).toBe('OK')
     isOver = true
     await bursts
-    source.release()
+    source.resume()
     const lasts = await Promise.all(writers)
     await written()
     expect(KEYS.slice(0, 8).map((key) => Number(source.values.get(key)))).toEqual(lasts)
-    for (const values of told(source).slice(0, 8))
+    for (const values of writesByKey(source).slice(0, 8))
       expect(values).toEqual([...values].sort((a, b) => Number(a) - Number(b)))
   })
 })

@@ -386,7 +386,7 @@ describe('the address that others are told', () => {
     addresses: [...machine.addresses, { address: '172.17.0.1', internal: false }],
   }
 
-  function told(bind: string, peers: readonly string[], where = machine, port = 7000): string {
+  function announcedFor(bind: string, peers: readonly string[], where = machine, port = 7000): string {
     const hosts = bind.split(' ').map((host) => ({ host, optional: false }))
     const address = announced({ bind: hosts, port }, peers, where)
     return typeof address === 'string' ? address : `${address.host} ${address.port}`
@@ -402,23 +402,23 @@ describe('the address that others are told', () => {
     ['0.0.0.0', ['cache-1:7000', 'cache-2:7000'], 'cache-1 7000'],
     ['0.0.0.0', ['127.0.0.1:7000', '127.0.0.1:7001'], '127.0.0.1 7000'],
   ])('bind %s, peers %j: %s', (bind, peers, expected) => {
-    expect(told(bind, peers)).toBe(expected)
+    expect(announcedFor(bind, peers)).toBe(expected)
   })
 
   test('is the only one beyond the machine, or has to be said', () => {
     const wants =
       'got nothing, wants the address that the others reach this node at, as bind is open and this machine has'
-    expect(told('0.0.0.0', [], docker)).toBe(`${wants} 10.0.0.5 and 172.17.0.1`)
-    expect(told('0.0.0.0', ['172.17.0.1:7000'], docker)).toBe('172.17.0.1 7000')
-    expect(told('0.0.0.0', [], { name: 'a', addresses: machine.addresses.slice(0, 2) })).toBe(
+    expect(announcedFor('0.0.0.0', [], docker)).toBe(`${wants} 10.0.0.5 and 172.17.0.1`)
+    expect(announcedFor('0.0.0.0', ['172.17.0.1:7000'], docker)).toBe('172.17.0.1 7000')
+    expect(announcedFor('0.0.0.0', [], { name: 'a', addresses: machine.addresses.slice(0, 2) })).toBe(
       `${wants} no address beyond itself`,
     )
     const six = { name: 'a', addresses: machine.addresses.filter(({ address }) => address.includes(':')) }
-    expect(told('::', [], six)).toBe('fd00::5 7000')
+    expect(announcedFor('::', [], six)).toBe('fd00::5 7000')
   })
 
   test('keeps port 0, which is decided when the node listens', () => {
-    expect(told('127.0.0.1', PEERS, machine, 0)).toBe('127.0.0.1 0')
+    expect(announcedFor('127.0.0.1', PEERS, machine, 0)).toBe('127.0.0.1 0')
   })
 
   test('is one that the peers reach', () => {

@@ -188,7 +188,7 @@ describeWithSqlite('a node', (open) => {
     expect(values).toEqual([...keys.slice(0, -1).map((key) => `name ${key.slice(5)}`), null])
     expect(await node.groupInfo('users', 'loads')).toBe(1000)
     expect(await node.watcher.get('other')).toBe(null)
-    expect(node.complaints).toEqual([])
+    expect(node.warnings).toEqual([])
     await node.close()
   })
 
@@ -243,7 +243,7 @@ describeWithSqlite('a node', (open) => {
   test('serves while its database is not there', async () => {
     const origin = sql({ ...users, url: 'sqlite:/nowhere/users.db' })
     const node = await startNode({ groups: { users: { origin } } })
-    expect(node.complaints).toEqual([expect.stringContaining('group users: the database does not answer')])
+    expect(node.warnings).toEqual([expect.stringContaining('group users: the database does not answer')])
     await node.watcher.set('user:1', 'set')
     expect(await node.watcher.get('user:1')).toBe('set')
     await expect(node.watcher.get('user:2')).rejects.toThrow(/^ORIGIN users: \/nowhere\/users\.db: /)

@@ -70,7 +70,7 @@ export function clientContract(library: ClientLibrary): void {
     afterAll(async () => {
       await Promise.all(clients.map((client) => client.close()))
       await node.close()
-      expect(node.complaints).toEqual([])
+      expect(node.warnings).toEqual([])
     })
 
     async function connect(group: GroupName = 'scores'): Promise<ClientUnderTest> {

@@ -159,7 +159,7 @@ test('origins, with their goals', () => {
       sentMs: 8.9,
       rows: [
         { key: 'cold', ...rush, queries: 1 },
-        { key: 'held', ...rush, queries: 0 },
+        { key: 'cached', ...rush, queries: 0 },
       ],
     },
   })

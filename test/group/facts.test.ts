@@ -41,7 +41,7 @@ function groupOf(result: () => OriginResult, policy = {}): { group: Group; clock
   return { group, clock }
 }
 
-/** Milliseconds until what is held dies; undefined: nothing is held, Infinity: never. */
+/** The remaining TTL of the cached value in ms; undefined: not cached, Infinity: no TTL. */
 function lifetime({ group, clock }: { group: Group; clock: ManualClock }): number | undefined {
   const ref = group.store.peek(KEY, 0, KEY.length)
   if (ref === NULL_REF) return undefined

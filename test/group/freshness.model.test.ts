@@ -30,18 +30,18 @@ interface Policy {
   readonly ifError: number
 }
 
-interface Held {
+interface Entry {
   readonly value: string
-  /** The last moment of its lifetime. */
+  /** The last millisecond of its TTL. */
   end: number
   readonly isLoaded: boolean
 }
 
-/** What a group should hold, and do. */
+/** The expected state and behavior of a group. */
 class Model {
   loads = 0
-  #held: Held | undefined
-  /** When word of changes was lost, if nobody has looked since. */
+  #entry: Entry | undefined
+  /** When the change notifications were interrupted, unless the key was read since. */
   #gap: number | undefined
   #pausedUntil = 0
   readonly #policy: Policy
@@ -51,39 +51,39 @@ class Model {
   }
 
   write(value: string, now: number): void {
-    this.#hold(value, now, false)
+    this.#store(value, now, false)
   }
 
-  distrust(now: number): void {
-    if (this.#held?.isLoaded === true) this.#gap = now
+  gap(now: number): void {
+    if (this.#entry?.isLoaded === true) this.#gap = now
   }
 
   /** What a read gives, when a load that begins now gives `loaded`, undefined: fails. */
   read(loaded: string | undefined, now: number): string | undefined {
     const { revalidate, ifError } = this.#policy
     this.#see()
-    const had = this.#held
+    const had = this.#entry
     const past = had === undefined ? Infinity : now - had.end
     if (had !== undefined && past <= 0) return had.value
     const isServed = had?.isLoaded === true && past <= revalidate
     if (isServed && now < this.#pausedUntil) return had.value
     this.loads++
     this.#pausedUntil = isServed && loaded === undefined ? now + BACKOFF_MS : 0
-    if (loaded !== undefined) this.#hold(loaded, now, true)
+    if (loaded !== undefined) this.#store(loaded, now, true)
     if (isServed) return had.value
     if (had?.isLoaded !== true) return loaded
     return loaded ?? (past <= ifError ? had.value : undefined)
   }
 
-  #hold(value: string, now: number, isLoaded: boolean): void {
-    this.#held = { value, end: now + this.#policy.ttl, isLoaded }
+  #store(value: string, now: number, isLoaded: boolean): void {
+    this.#entry = { value, end: now + this.#policy.ttl, isLoaded }
     this.#gap = undefined
   }
 
-  /** The gap ends the lifetime of what is held. */
+  /** The gap ends the TTL of the cached value. */
   #see(): void {
-    if (this.#gap === undefined || this.#held === undefined) return
-    this.#held.end = Math.min(this.#held.end, this.#gap - 1)
+    if (this.#gap === undefined || this.#entry === undefined) return
+    this.#entry.end = Math.min(this.#entry.end, this.#gap - 1)
     this.#gap = undefined
   }
 }
@@ -136,7 +136,7 @@ test('a group does what its policy says', async () => {
             model.write(`written ${version}`, clock.now())
           } else if (step.do === 'gap') {
             group.invalidateLoaded()
-            model.distrust(clock.now())
+            model.gap(clock.now())
           } else {
             fails = step.fails
             const expected = model.read(fails ? undefined : `loaded ${version}`, clock.now())

@@ -377,18 +377,18 @@ test('a stale value is there for reads only', async () => {
 
 test('watchers are told when a load takes the place of what is held', async () => {
   const at = new Place({ staleWhileRevalidateMs: 300 })
-  const told: string[] = []
+  const notified: string[] = []
   const written = (_group: Group, bytes: Buffer, start: number, end: number): void => {
-    told.push(bytes.toString('utf8', start, end))
+    notified.push(bytes.toString('utf8', start, end))
   }
   at.group.watch({ written, flushed: () => undefined })
   await at.load('630')
-  expect(told).toEqual([])
+  expect(notified).toEqual([])
   at.advance(1100)
   await at.read()
   at.answer('700')
   await at.settle()
-  expect(told).toEqual(['Tom'])
+  expect(notified).toEqual(['Tom'])
 })
 
 test('an origin that loads many is given the validator of a key that is asked for alone', async () => {

@@ -18,8 +18,8 @@ class Place {
   readonly clock = new ManualClock()
   readonly governor: Governor
   readonly calls: Call[] = []
-  /** What it has told of its breaker. */
-  readonly told: string[] = []
+  /** Reported openings and closings of the circuit breaker. */
+  readonly events: string[] = []
 
   constructor(policy: Partial<GovernorPolicy> = {}, random = () => 0) {
     this.governor = new Governor({
@@ -28,8 +28,8 @@ class Place {
       now: () => this.clock.now(),
       timers: this.clock,
       random,
-      onOpen: (reason) => this.told.push(reason),
-      onClose: () => this.told.push('asked again'),
+      onOpen: (reason) => this.events.push(reason),
+      onClose: () => this.events.push('closed'),
     })
   }
 
@@ -226,20 +226,20 @@ describe('the breaker', () => {
   test('an outage is told once, however often the source is tried, and so is its end', async () => {
     const at = new Place({ breakAfter: 2, breakMs: 1000 })
     await at.fail()
-    expect(at.told).toEqual([])
+    expect(at.events).toEqual([])
     await at.fail()
     for (const pause of [1000, 2000, 4000]) {
       at.clock.advance(pause)
       await at.fail(new Error('still down'))
     }
-    expect(at.told).toEqual(['circuit breaker open for 1000 ms, after 2 failures in a row: down'])
+    expect(at.events).toEqual(['circuit breaker open for 1000 ms, after 2 failures in a row: down'])
     at.clock.advance(8000)
     const probe = at.run()
     await at.end(5, 'a')
-    expect([await probe, at.told.splice(0)[1]]).toEqual(['a', 'asked again'])
+    expect([await probe, at.events.splice(0)[1]]).toEqual(['a', 'closed'])
     await at.fail()
     await at.fail()
-    expect(at.told).toEqual(['circuit breaker open for 16000 ms, after 2 failures in a row: down'])
+    expect(at.events).toEqual(['circuit breaker open for 16000 ms, after 2 failures in a row: down'])
   })
 
   test('the end of the time that a source asked for is told, too', async () => {
@@ -247,10 +247,7 @@ describe('the breaker', () => {
     await at.fail(new RetryLater('busy', 3000))
     at.clock.advance(3000)
     await at.fail()
-    expect(at.told).toEqual([
-      'circuit breaker open for 3000 ms, after 1 failures in a row: busy',
-      'asked again',
-    ])
+    expect(at.events).toEqual(['circuit breaker open for 3000 ms, after 1 failures in a row: busy', 'closed'])
   })
 
   test('then lets in ever more', async () => {

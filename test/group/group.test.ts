@@ -69,8 +69,8 @@ function advance(ms: number): void {
   instant.refresh()
 }
 
-/** What the store holds of a key: its text, `null` if it is known to be absent, `undefined` if nothing is known. */
-function held(group: Group, name: string): string | null | undefined {
+/** The cached value of a key as text; `null`: a negative entry; `undefined`: not cached. */
+function cached(group: Group, name: string): string | null | undefined {
   const key = Buffer.from(name)
   const ref = group.store.peek(key, 0, key.length)
   if (ref === NULL_REF) return undefined
@@ -98,20 +98,20 @@ describe('loading', () => {
     const key = Buffer.from('Tom')
     const ref = group.store.peek(key, 0, 3)
     expect([group.store.records.loadedAt(ref), group.store.records.loadMs(ref)]).toEqual([clock.now(), 12])
-    expect(held(group, 'Tom')).toBe('630')
+    expect(cached(group, 'Tom')).toBe('630')
     expect(deadline(group, 'Tom')).toBe(0)
   })
 
   test('bytes, text and the empty string are values', async () => {
     const group = groupOf()
     for (const name of ['Tom', 'Jack', 'Empty']) await load(group, name)
-    expect(['Tom', 'Jack', 'Empty'].map((name) => held(group, name))).toEqual(['630', '589', ''])
+    expect(['Tom', 'Jack', 'Empty'].map((name) => cached(group, name))).toEqual(['630', '589', ''])
   })
 
   test.each(['constructor', '__proto__', 'hasOwnProperty'])('%s is a key like any other', async (name) => {
     const group = groupOf({}, (key) => `value of ${key}`)
     await load(group, name)
-    expect(held(group, name)).toBe(`value of ${name}`)
+    expect(cached(group, name)).toBe(`value of ${name}`)
     expect(group.flights?.size).toBe(0)
   })
 
@@ -127,7 +127,7 @@ describe('loading', () => {
     await load(group, 'Tom')
     const { error } = await load(group, 'large one')
     expect(error).toBe('a value of 100000 bytes exceeds the budget of 65536 bytes')
-    expect([held(group, 'Tom'), held(group, 'large one')]).toEqual(['630', undefined])
+    expect([cached(group, 'Tom'), cached(group, 'large one')]).toEqual(['630', undefined])
     expect([group.store.evicted, group.flights?.failures]).toEqual([0, 1])
   })
 })
@@ -140,7 +140,7 @@ describe('absent keys', () => {
     })
     expect((await load(group, 'Nobody')).value).toBeNull()
     const key = Buffer.from('Nobody')
-    expect(held(group, 'Nobody')).toBeNull()
+    expect(cached(group, 'Nobody')).toBeNull()
     expect(group.wouldLoad(key, 0, key.length)).toBe(false)
     expect([group.store.size, group.store.absent]).toEqual([0, 1])
     advance(5000)
@@ -152,7 +152,7 @@ describe('absent keys', () => {
   test('with a negativeTtl of 0 they are asked for every time', async () => {
     const group = groupOf({ negativeTtlMs: 0 })
     await load(group, 'Nobody')
-    expect(held(group, 'Nobody')).toBeUndefined()
+    expect(cached(group, 'Nobody')).toBeUndefined()
     await load(group, 'Nobody')
     expect(loads).toEqual(['Nobody', 'Nobody'])
   })
@@ -163,7 +163,7 @@ describe('absent keys', () => {
     await load(group, 'Nobody')
     await load(group, 'Tom')
     exchangeKeys(group, other)
-    expect([held(other, 'Nobody'), held(other, 'Tom'), held(group, 'Tom')]).toEqual([
+    expect([cached(other, 'Nobody'), cached(other, 'Tom'), cached(group, 'Tom')]).toEqual([
       undefined,
       '630',
       undefined,
@@ -181,9 +181,9 @@ describe('lifetimes', () => {
     const now = clock.now()
     expect(['Tom', 'Sam', 'own'].map((name) => deadline(group, name) - now)).toEqual([60_000, 60_000, 5])
     advance(60_000)
-    expect(held(group, 'Tom')).toBe('630')
+    expect(cached(group, 'Tom')).toBe('630')
     advance(1)
-    expect(held(group, 'Tom')).toBeUndefined()
+    expect(cached(group, 'Tom')).toBeUndefined()
   })
 
   test('jitter shortens them at random, by its fraction at most, and never to nothing', async () => {
@@ -230,7 +230,7 @@ describe('for whoever has no connection', () => {
       else expect(group.remove(Buffer.from('Tom'))).toBe(false)
       answer('old')
       expect((await loadResult).value?.toString()).toBe('old')
-      expect(held(group, 'Tom')).toBe(change === 'write' ? 'new' : undefined)
+      expect(cached(group, 'Tom')).toBe(change === 'write' ? 'new' : undefined)
     }
   })
 
@@ -238,7 +238,7 @@ describe('for whoever has no connection', () => {
     const group = withoutOrigin()
     group.write(Buffer.from('Tom'), Buffer.from('630'), 0)
     expect(() => group.write(Buffer.from('Tom'), Buffer.alloc(70_000), 0)).toThrow(RangeError)
-    expect(held(group, 'Tom')).toBe('630')
+    expect(cached(group, 'Tom')).toBe('630')
   })
 })
 
@@ -253,7 +253,7 @@ describe('clear and exchange', () => {
     group.clear()
     answer('630')
     expect((await loadResult).fenced).toBe(true)
-    expect([held(group, 'Sam'), held(group, 'Tom')]).toEqual([undefined, undefined])
+    expect([cached(group, 'Sam'), cached(group, 'Tom')]).toEqual([undefined, undefined])
   })
 
   test('exchange leaves budgets and counters where they are, and the smaller budget holds at once', () => {
@@ -268,8 +268,8 @@ describe('clear and exchange', () => {
     expect(small.store.usedBytes).toBeLessThanOrEqual(4096)
     expect(small.store.evicted).toBeGreaterThan(evicted + 400)
     expect(large.store.evicted).toBe(0)
-    expect(held(small, 'k499')).toBe('x'.repeat(40))
-    expect(held(large, 'k99')).toBe('y'.repeat(40))
+    expect(cached(small, 'k499')).toBe('x'.repeat(40))
+    expect(cached(large, 'k99')).toBe('y'.repeat(40))
     small.store.verify()
     large.store.verify()
   })
@@ -278,7 +278,7 @@ describe('clear and exchange', () => {
     const group = withoutOrigin()
     set(group, 'Tom', '630')
     exchangeKeys(group, group)
-    expect(held(group, 'Tom')).toBe('630')
+    expect(cached(group, 'Tom')).toBe('630')
     expect(group.store.maxBytes).toBe(65_536)
   })
 })
@@ -306,7 +306,7 @@ describe('who watches writes', () => {
     const leaves = groups.map((group) =>
       group.watch({
         written: ({ name }, bytes, start, end) =>
-          log.push(`${name} ${bytes.toString('latin1', start, end)} ${held(group, 'Tom')}`),
+          log.push(`${name} ${bytes.toString('latin1', start, end)} ${cached(group, 'Tom')}`),
         flushed: ({ name }) => log.push(`${name} ${group.store.size}`),
       }),
     )

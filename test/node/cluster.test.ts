@@ -219,9 +219,9 @@ test('what cannot be handed over in time does not keep a node from serving, nor 
   const late = watcher.get('Tom')
   await isAsked
   const isUnfinished = (line: string): boolean => line.startsWith('not everything was handed over in time')
-  while (!cluster.complaints.some(isUnfinished)) await new Promise(setImmediate)
+  while (!cluster.warnings.some(isUnfinished)) await new Promise(setImmediate)
   answer()
   expect(await late).toBe('630')
   await closing
-  expect(cluster.complaints.filter((line) => line.startsWith('some replies'))).toEqual([])
+  expect(cluster.warnings.filter((line) => line.startsWith('some replies'))).toEqual([])
 })

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { ChangeListener, LoadContext, OriginLog } from '../../src/group/origin.ts'
 import { functionOrigin } from '../../src/origin/function.ts'
 import { originContract } from '../contracts/origin.contract.ts'
-import { Told } from '../support/told.ts'
+import { RecordingListener } from '../support/recording-listener.ts'
 
 const context: LoadContext = { group: 'scores', signal: new AbortController().signal }
 
@@ -111,10 +111,10 @@ test('an object tells of changes, with its this', async () => {
     }
   }
   const scores = new Scores()
-  const told = new Told()
-  await functionOrigin(scores).listen?.(told)
+  const listener = new RecordingListener()
+  await functionOrigin(scores).listen?.(listener)
   scores.change('Tom', '631')
-  expect(told.words).toEqual(['key Tom'])
+  expect(listener.events).toEqual(['key Tom'])
   expect(functionOrigin(() => null).listen).toBe(undefined)
 })
 

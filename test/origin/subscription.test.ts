@@ -3,12 +3,12 @@
 import { expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { CHECK_INTERVAL, type ListenerConnection, Subscription } from '../../src/origin/subscription.ts'
-import { Told } from '../support/told.ts'
+import { RecordingListener } from '../support/recording-listener.ts'
 
 /** What is asked of lines, and how it is answered. */
 class Lines {
   readonly clock = new ManualClock()
-  readonly told = new Told()
+  readonly listener = new RecordingListener()
   readonly asked: string[] = []
   readonly listening: Subscription
   /** The answers, by what was asked, the oldest first. */
@@ -27,7 +27,7 @@ class Lines {
       },
       connectTimeout: 1000,
       timers: this.clock,
-      listener: this.told,
+      listener: this.listener,
     })
   }
 
@@ -41,7 +41,7 @@ class Lines {
 
   /** What was asked and told since the last time. */
   seen(): string[] {
-    return [...this.asked.splice(0), ...this.told.words.splice(0)]
+    return [...this.asked.splice(0), ...this.listener.events.splice(0)]
   }
 }
 
@@ -75,7 +75,7 @@ test('one that answers no more, and does not break, is given up', async () => {
   expect(lines.seen()).toEqual(['check'])
   lines.clock.advance(1)
   expect(lines.seen()).toEqual(['close', 'lost'])
-  expect(lines.told.losses).toEqual(['no answer within 5000 ms'])
+  expect(lines.listener.losses).toEqual(['no answer within 5000 ms'])
   // The answer comes after all, on a line that nobody listens to any more.
   await lines.answer()
   lines.clock.advance(100)
@@ -103,7 +103,7 @@ test('an outage is told once, however often the line is tried again, ever more s
   lines.lose(new Error('broken again'))
   lines.clock.advance(100)
   expect(lines.seen()).toEqual(['close', 'open', 'lost'])
-  expect(lines.told.losses).toEqual(['broken', 'broken again'])
+  expect(lines.listener.losses).toEqual(['broken', 'broken again'])
   lines.listening.close()
 })
 

@@ -1,4 +1,4 @@
-// Several nodes in this process that form a cluster, and what they tell of it.
+// Several nodes in this process that form a cluster.
 
 import { Redis } from 'ioredis'
 import { type ClusterInput, type Config, createNode, type Node } from '../../src/index.ts'
@@ -23,7 +23,7 @@ export interface TestCluster {
   readonly members: readonly TestMember[]
   readonly ports: readonly number[]
   /** Warnings and errors of the logs. */
-  readonly complaints: readonly string[]
+  readonly warnings: readonly string[]
   /** How many requests nodes have sent to other nodes for clients. */
   forwarded(): Promise<number>
   /** Starts the node at the first place that has none yet. */
@@ -52,11 +52,11 @@ export async function startCluster(
   count: number | readonly Place[],
   { cluster, starts, each, ...config }: ClusterOptions = {},
 ): Promise<TestCluster> {
-  const complaints: string[] = []
-  const complain = (fields: object, message: string): void => {
-    complaints.push(`${message} ${JSON.stringify(fields)}`)
+  const warnings: string[] = []
+  const warn = (fields: object, message: string): void => {
+    warnings.push(`${message} ${JSON.stringify(fields)}`)
   }
-  const log = { info: () => undefined, warn: complain, error: complain }
+  const log = { info: () => undefined, warn, error: warn }
   const places: readonly Place[] =
     typeof count === 'number'
       ? (await freePorts(count)).map((port) => ({ listens: port, announced: port }))
@@ -76,7 +76,7 @@ export async function startCluster(
   const test: TestCluster = {
     members,
     ports: places.map(({ announced }) => announced),
-    complaints,
+    warnings,
     async forwarded() {
       const counts = await Promise.all(members.map((member) => member.forwarded()))
       return counts.flat().reduce((sum, each) => sum + each, 0)

@@ -70,12 +70,12 @@ export async function expectSameReplies(
   const first = given.findIndex((reply, i) => reply !== wanted[i])
   if (first < 0) return
   const from = Math.max(0, first - CONTEXT)
-  const told = (replies: readonly string[]): string[] =>
+  const normalized = (replies: readonly string[]): string[] =>
     commands
       .slice(from, first + 1)
       .map((command, i) => `${command.map(shown).join(' ')} → ${shown(replies[from + i])}`)
   const place = `reply ${first + 1} of ${commands.length} differs`
-  expect(told(given), place).toEqual(told(wanted))
+  expect(normalized(given), place).toEqual(normalized(wanted))
 }
 
 function shown(argument: Argument): string {

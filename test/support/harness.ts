@@ -48,7 +48,7 @@ interface Request {
   readonly args: Args
   readonly resolve: (reply: Buffer) => void
   readonly reject: (error: unknown) => void
-  held: boolean
+  pending: boolean
 }
 
 /** What its clients need of a harness. */
@@ -125,7 +125,7 @@ export class Harness implements HarnessParts {
     return group
   }
 
-  /** Lets everything happen that waits for no timer and no other party: loads begin, settled loads land. */
+  /** Lets everything happen that waits for no timer and no other party: loads begin, settled loads complete. */
   settle(): Promise<void> {
     return new Promise((resolve) => setImmediate(resolve))
   }
@@ -292,7 +292,7 @@ export class HarnessClient extends ClientState implements Client {
 
   deferReply(): PendingReply {
     const request = this.#queue[0]
-    request.held = true
+    request.pending = true
     return {
       complete: (reply) => {
         this.#answer(request, reply)
@@ -316,7 +316,7 @@ export class HarnessClient extends ClientState implements Client {
 
   #request(command: readonly Argument[]): Promise<Buffer> {
     return new Promise((resolve, reject) => {
-      this.#queue.push({ args: argsOf(command), resolve, reject, held: false })
+      this.#queue.push({ args: argsOf(command), resolve, reject, pending: false })
       this.#serve()
     })
   }
@@ -328,7 +328,7 @@ export class HarnessClient extends ClientState implements Client {
     for (let request = this.#queue[0]; request !== undefined; request = this.#queue[0]) {
       if (this.closed) request.reject(new Error('the client is closed'))
       else if (this.#harness.executor.execute(this, request.args) === STALLED) break
-      else if (!request.held) this.#answer(request, this.#harness.reply.take())
+      else if (!request.pending) this.#answer(request, this.#harness.reply.take())
       this.#queue.shift()
     }
     this.#running = false

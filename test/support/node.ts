@@ -7,7 +7,7 @@ import { type Config, createNode } from '../../src/index.ts'
 export interface TestNode {
   readonly port: number
   /** Warnings and errors of its log. */
-  readonly complaints: readonly string[]
+  readonly warnings: readonly string[]
   /** A client in the first group that takes no part in the test. */
   readonly watcher: Redis
   /** A field of GROUP INFO. */
@@ -22,11 +22,11 @@ export interface TestNode {
 const WATCHER = 'watcher'
 
 export async function startNode(config: Config): Promise<TestNode> {
-  const complaints: string[] = []
-  const complain = (fields: object, message: string): void => {
-    complaints.push(`${message} ${String((fields as { err?: Error }).err?.stack ?? '')}`)
+  const warnings: string[] = []
+  const warn = (fields: object, message: string): void => {
+    warnings.push(`${message} ${String((fields as { err?: Error }).err?.stack ?? '')}`)
   }
-  const log = { info: () => undefined, warn: complain, error: complain }
+  const log = { info: () => undefined, warn, error: warn }
   const node = await createNode({ port: 0, bind: '127.0.0.1', ...config }, { log })
   const [{ port }] = await node.listen()
   const options = { password: config.requirepass, replyMapping: 'resp3', connectionName: WATCHER } as const
@@ -39,7 +39,7 @@ export async function startNode(config: Config): Promise<TestNode> {
   }
   return {
     port,
-    complaints,
+    warnings,
     watcher,
     async groupInfo(group, field) {
       return ((await watcher.call('GROUP', 'INFO', group)) as Record<string, unknown>)[field]

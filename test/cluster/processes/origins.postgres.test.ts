@@ -91,11 +91,11 @@ describeWithPostgres('word from PostgreSQL', (postgres) => {
   })
 
   test('is lost without a word', { timeout: 2 * SILENCE }, async () => {
-    const before = cluster.complaints.length
+    const before = cluster.warnings.length
     proxies[0].silence()
     await update()
     const isFound = (): boolean =>
-      cluster.complaints.slice(before).some((each) => each.includes('change notifications are interrupted'))
+      cluster.warnings.slice(before).some((each) => each.includes('change notifications are interrupted'))
     await poll(isFound, 'the silence to be noticed', SILENCE)
     proxies[0].heal()
     await seenByAll()

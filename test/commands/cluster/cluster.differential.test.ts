@@ -96,9 +96,9 @@ describeWithRedis(
       const wanted = await raw.run(COMMANDS)
       const given: string[] = []
       for (const command of COMMANDS) given.push(await harness.raw(...command))
-      const told = (replies: readonly string[]): string[] =>
+      const normalized = (replies: readonly string[]): string[] =>
         COMMANDS.map((command, i) => `${command.join(' ')} → ${comparable(replies[i])}`)
-      expect(told(given)).toEqual(told(wanted))
+      expect(normalized(given)).toEqual(normalized(wanted))
       await raw.run([['FLUSHALL']])
     })
   },

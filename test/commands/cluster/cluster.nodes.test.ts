@@ -94,12 +94,12 @@ describe('EXPLAIN', () => {
   test('tells of a copy', async () => {
     const [owner, other] = await sidesOf(cluster, 'hot')
     await owner.watcher.set('hot', '1')
-    let told: Record<string, unknown>
+    let explained: Record<string, unknown>
     do {
       await Promise.all(Array.from({ length: 100 }, () => other.watcher.get('hot')))
-      told = await explain(other, 'hot')
-    } while (told.source !== 'copy')
-    expect(told).toMatchObject({ owner: nameOf(owner), 'owner-source': 'memory', type: 'string' })
+      explained = await explain(other, 'hot')
+    } while (explained.source !== 'copy')
+    expect(explained).toMatchObject({ owner: nameOf(owner), 'owner-source': 'memory', type: 'string' })
     expect((await other.info()).copies0).toMatch(/^name=cache,hits=\d+,installs=[1-9]/)
     expect((await owner.info()).copies0).toMatch(/,held_keys=1,allowed=[1-9]/)
   })

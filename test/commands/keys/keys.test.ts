@@ -16,11 +16,11 @@ function byRecency(group: Group): string[] {
     )
     return keys
   }
-  for (let held = before(); held.length > 0; ) {
+  for (let remaining = before(); remaining.length > 0; ) {
     group.store.evict()
     const left = before()
-    names.unshift(...held.filter((key) => !left.includes(key)))
-    held = left
+    names.unshift(...remaining.filter((key) => !left.includes(key)))
+    remaining = left
   }
   return names
 }
@@ -52,7 +52,7 @@ describe('what is held, and nothing else', () => {
   })
 
   test('a remembered absence is no key', async () => {
-    const harness = withOrigin({ held: '1' })
+    const harness = withOrigin({ cached: '1' })
     expect(await harness.call('GET', 'a')).toBeNull()
     expect(harness.groups[0].store.absent).toBe(1)
     expect(await harness.call('EXISTS', 'a')).toBe(0)
@@ -65,9 +65,9 @@ describe('what is held, and nothing else', () => {
     expect(await harness.call('DBSIZE')).toBe(0)
     expect(await harness.call('MEMORY', 'USAGE', 'a')).toBeNull()
     expect(await harness.call('RENAME', 'a', 'b')).toHaveProperty('message', 'ERR no such key')
-    await harness.call('GET', 'held')
-    expect(await harness.call('RANDOMKEY')).toBe('held')
-    expect(await harness.call('RENAMENX', 'held', 'a')).toBe(1)
+    await harness.call('GET', 'cached')
+    expect(await harness.call('RANDOMKEY')).toBe('cached')
+    expect(await harness.call('RENAMENX', 'cached', 'a')).toBe(1)
     expect(await harness.call('GET', 'a')).toBe('1')
     expect(harness.groups[0].store.absent).toBe(0)
   })
@@ -130,8 +130,8 @@ describe('flights and fences', () => {
       await harness.connect().call(...write)
       expect(await reading, write[0]).toBe('loaded')
       expect(harness.groups[0].flights?.fenced, write[0]).toBe(1)
-      const held = write[1] === 'b' ? 1 : 0
-      expect(await harness.call('EXISTS', 'a'), write[0]).toBe(held)
+      const expected = write[1] === 'b' ? 1 : 0
+      expect(await harness.call('EXISTS', 'a'), write[0]).toBe(expected)
     }
   })
 

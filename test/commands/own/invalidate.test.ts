@@ -172,15 +172,15 @@ describe('GROUP FLUSH', () => {
 test('what the origin gave before a gap is loaded anew; a load under way is not kept', async () => {
   const { harness, loads } = gated()
   await harness.call('SET', 'set', '1')
-  const held = harness.call('GET', 'held')
+  const pending = harness.call('GET', 'cached')
   await harness.settle()
   loads[0].answer('1')
-  await held
+  await pending
   const slow = harness.call('GET', 'slow')
   await harness.settle()
   harness.group('users').invalidateLoaded()
   harness.clock.advance(1)
   loads[1].answer('old')
   expect(await slow).toBe('old')
-  expect(await harness.call('EXISTS', 'held', 'slow', 'set')).toBe(1)
+  expect(await harness.call('EXISTS', 'cached', 'slow', 'set')).toBe(1)
 })

@@ -88,9 +88,9 @@ describe('INFO', () => {
 
   test('counts each key of a command once, as a hit or as a miss', async () => {
     const harness = new Harness({ groups: { scores: { origin: (key) => (key === 'none' ? null : key) } } })
-    await harness.call('GET', 'held')
+    await harness.call('GET', 'cached')
     await harness.call('CONFIG', 'RESETSTAT')
-    await harness.call('MGET', 'held', 'a', 'none')
+    await harness.call('MGET', 'cached', 'a', 'none')
     await harness.call('GETDEL', 'b')
     expect((await sectionsOf(harness))['# Stats']).toMatchObject({ keyspace_hits: '1', keyspace_misses: '3' })
   })

@@ -384,10 +384,10 @@ describeWithRedis(
     test('have the same replies and errors', async () => {
       const commands = commandsOf(SAME)
       const wanted = await redis().pipeline(commands)
-      const told = (reply: RedisReply, i: number): unknown[] => [commands[i].join(' '), comparable(reply)]
+      const labeled = (reply: RedisReply, i: number): unknown[] => [commands[i].join(' '), comparable(reply)]
       const given: RedisReply[] = []
       for (const command of commands) given.push(await harness.call(...command))
-      expect(given.map(told)).toEqual(wanted.map(told))
+      expect(given.map(labeled)).toEqual(wanted.map(labeled))
     })
 
     test('have the same bytes in RESP3', async () => {

@@ -6,21 +6,21 @@ function command(write: boolean, ...keys: string[]): PendingCommand {
 }
 
 test('reads pass a held read, writes do not', () => {
-  const held = new PendingCommands()
-  held.add(command(false, 'a', 'b'))
-  expect(held.size).toBe(1)
-  expect([held.blocks('a', false), held.blocks('a', true), held.blocks('b', true)]).toEqual([
+  const pending = new PendingCommands()
+  pending.add(command(false, 'a', 'b'))
+  expect(pending.size).toBe(1)
+  expect([pending.blocks('a', false), pending.blocks('a', true), pending.blocks('b', true)]).toEqual([
     false,
     true,
     true,
   ])
-  expect([held.blocks('c', false), held.blocks('c', true)]).toEqual([false, false])
+  expect([pending.blocks('c', false), pending.blocks('c', true)]).toEqual([false, false])
 })
 
 test('nothing passes a held write on its key', () => {
-  const held = new PendingCommands()
-  held.add(command(true, 'a'))
-  expect([held.blocks('a', false), held.blocks('a', true), held.blocks('b', true)]).toEqual([
+  const pending = new PendingCommands()
+  pending.add(command(true, 'a'))
+  expect([pending.blocks('a', false), pending.blocks('a', true), pending.blocks('b', true)]).toEqual([
     true,
     true,
     false,
@@ -28,17 +28,17 @@ test('nothing passes a held write on its key', () => {
 })
 
 test('a key is free when the last command that has it is', () => {
-  const held = new PendingCommands()
+  const pending = new PendingCommands()
   const commands = [command(false, 'a'), command(true, 'a', 'a', 'b'), command(false, 'a', '__proto__')]
-  for (const each of commands) held.add(each)
+  for (const each of commands) pending.add(each)
   const seen = commands.map((each) => {
-    held.delete(each)
-    return [held.size, held.blocks('a', false), held.blocks('a', true), held.blocks('b', true)]
+    pending.delete(each)
+    return [pending.size, pending.blocks('a', false), pending.blocks('a', true), pending.blocks('b', true)]
   })
   expect(seen).toEqual([
     [2, true, true, true],
     [1, false, true, false],
     [0, false, false, false],
   ])
-  expect(held.blocks('__proto__', true)).toBe(false)
+  expect(pending.blocks('__proto__', true)).toBe(false)
 })

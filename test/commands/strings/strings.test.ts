@@ -16,7 +16,7 @@ const SMALL = 16 * 1024
 const TOO_LARGE = `-OOM the entry alone exceeds the group's budget of ${SMALL} bytes\r\n`
 const LARGE = 'x'.repeat(SMALL)
 
-/** What is left of a key's life in milliseconds; 0: it has no deadline; undefined: it is not held. */
+/** The remaining TTL of a key in milliseconds; 0: no TTL; undefined: not cached. */
 function lifetime(harness: Harness, group: Group, key: string): number | undefined {
   const ref = group.store.peek(Buffer.from(key), 0, key.length)
   if (ref === NULL_REF) return undefined

@@ -2,11 +2,11 @@
 
 import { expect, test } from 'vitest'
 import { createNode } from '../../../src/index.ts'
-import { HeldSource } from '../../support/held-source.ts'
+import { PausableSource } from '../../support/pausable-source.ts'
 
 test('closing waits for writes as long as it may, and no longer', async () => {
   for (const hangs of [false, true]) {
-    const source = new HeldSource()
+    const source = new PausableSource()
     const errors: object[] = []
     const log = {
       info: () => undefined,
@@ -15,10 +15,10 @@ test('closing waits for writes as long as it may, and no longer', async () => {
     }
     const groups = { users: { origin: source, write: 'behind', originTimeout: 0 } } as const
     const node = await createNode({ port: 0, groups, shutdownTimeout: hangs ? 20 : '10m' }, { log })
-    source.hold()
+    source.pause()
     for (let i = 0; i < 20; i++) await node.set('users', `key ${i}`, 'value')
     const closing = node.close()
-    if (!hangs) source.release()
+    if (!hangs) source.resume()
     await closing
     expect(errors).toEqual(hangs ? [{ group: 'users', lost: 20 }] : [])
     expect(source.values.size).toBe(hangs ? 0 : 20)

@@ -10,8 +10,8 @@ import { PATIENT_MS } from '../../support/budget.ts'
 import { poll } from '../../support/poll.ts'
 import { freePorts } from '../../support/ports.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
+import { RecordingListener } from '../../support/recording-listener.ts'
 import { describeWithRedis, type RedisServer } from '../../support/redis-server.ts'
-import { Told } from '../../support/told.ts'
 
 const endings: (() => unknown)[] = []
 afterEach(async () => {
@@ -43,17 +43,17 @@ describeWithRedis('the changes of a Redis', (redis) => {
   }
 
   /** What is told of changes to the second database, which is empty but for some keys. */
-  async function listening(there: string[] = [], prefix = 'app:'): Promise<Told> {
+  async function listening(there: string[] = [], prefix = 'app:'): Promise<RecordingListener> {
     await redis().call('FLUSHALL')
     await redis().call('SELECT', '1')
     for (const key of there) await redis().call('SET', key, 'x')
     const proxy = await proxied()
     const origin = originOf(`redis://127.0.0.1:${proxy.port}/1`, { prefix })
-    const told = new Told()
+    const listener = new RecordingListener()
     await origin.start(quiet)
-    await origin.listen?.(told)
-    expect(await told.next(1)).toEqual(['gap'])
-    return told
+    await origin.listen?.(listener)
+    expect(await listener.next(1)).toEqual(['gap'])
+    return listener
   }
 
   /** A change that is heard after those of a test. */
@@ -96,95 +96,95 @@ describeWithRedis('the changes of a Redis', (redis) => {
     [[['FLUSHDB']], ['all']],
     [[['FLUSHALL', 'ASYNC']], ['all']],
   ])('%j', async (commands, heard) => {
-    const told = await listening(['app:there'])
+    const listener = await listening(['app:there'])
     await redis().pipeline(commands.map((command) => command.map((part) => Buffer.from(part))))
     await redis().call(...mark)
-    const words = await told.next(heard.length + 1)
+    const words = await listener.next(heard.length + 1)
     expect(words.toSorted()).toEqual([...heard, 'key mark'].toSorted())
   })
 
   test('a key that expires at the source, by itself', async () => {
-    const told = await listening()
+    const listener = await listening()
     await redis().call('SET', 'app:short', '1', 'PX', '1')
-    expect(await told.next(2)).toEqual(['key short', 'key short'])
+    expect(await listener.next(2)).toEqual(['key short', 'key short'])
   })
 
   test('a key that the source evicts', async () => {
-    const told = await listening()
+    const listener = await listening()
     endings.push(() => redis().call('CONFIG', 'SET', 'maxmemory', '0'))
     await redis().call('SET', 'app:big', '1')
-    expect(await told.next(1)).toEqual(['key big'])
+    expect(await listener.next(1)).toEqual(['key big'])
     await redis().call('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
     await redis().call('CONFIG', 'SET', 'maxmemory', '1')
-    expect(await told.next(1)).toEqual(['key big'])
+    expect(await listener.next(1)).toEqual(['key big'])
   })
 
   test('without a prefix every key is told', async () => {
-    const told = await listening([], '')
+    const listener = await listening([], '')
     await redis().call('SET', 'app:a', '1')
     await redis().call('SET', 'b', '1')
-    expect(await told.next(2)).toEqual(['key app:a', 'key b'])
+    expect(await listener.next(2)).toEqual(['key app:a', 'key b'])
   })
 
   test('what this node writes is told too', async () => {
     const proxy = await proxied()
     const origin = originOf(`redis://127.0.0.1:${proxy.port}`)
-    const told = new Told()
+    const listener = new RecordingListener()
     await origin.start(quiet)
-    await origin.listen?.(told)
+    await origin.listen?.(listener)
     const context = { group: 'users', signal: new AbortController().signal }
     await origin.store('a', Buffer.from('1'), context)
     await origin.remove('a', context)
-    expect(await told.next(3)).toEqual(['gap', 'key a', 'key a'])
+    expect(await listener.next(3)).toEqual(['gap', 'key a', 'key a'])
   })
 
   describe('over a connection that breaks', () => {
     /** A listener on a connection of its own, whose time stands still. */
-    async function broken(): Promise<[Told, FaultyProxy, ManualClock]> {
+    async function broken(): Promise<[RecordingListener, FaultyProxy, ManualClock]> {
       const proxy = await proxied()
       const server = new Redis(proxy.port, { lazyConnect: true })
       const clock = new ManualClock()
-      const told = new Told()
+      const listener = new RecordingListener()
       const listening: Subscription = redisListener({
         servers: async () => [server],
         prefix: '',
         connectTimeout: PATIENT_MS,
         timers: clock,
-        listener: told,
+        listener,
       })
       endings.push(() => listening.close())
       await listening.start()
-      return [told, proxy, clock]
+      return [listener, proxy, clock]
     }
 
     test('one that is cut is renewed, and the gap is told', async () => {
-      const [told, proxy, clock] = await broken()
+      const [listener, proxy, clock] = await broken()
       await redis().call('SET', 'a', '1')
-      expect(await told.next(2)).toEqual(['gap', 'key a'])
+      expect(await listener.next(2)).toEqual(['gap', 'key a'])
       proxy.refuse()
-      expect(await told.next(1)).toEqual(['lost'])
+      expect(await listener.next(1)).toEqual(['lost'])
       await redis().call('SET', 'unheard', '1')
       proxy.heal()
       clock.advance(100)
-      expect(await told.next(1)).toEqual(['gap'])
+      expect(await listener.next(1)).toEqual(['gap'])
       await redis().call('SET', 'b', '1')
-      expect(await told.next(1)).toEqual(['key b'])
+      expect(await listener.next(1)).toEqual(['key b'])
     })
 
     test('one that is dead, and nobody says so, is noticed', async () => {
-      const [told, proxy, clock] = await broken()
-      expect(await told.next(1)).toEqual(['gap'])
+      const [listener, proxy, clock] = await broken()
+      expect(await listener.next(1)).toEqual(['gap'])
       clock.advance(CHECK_INTERVAL)
       await redis().call('SET', 'a', '1')
-      expect(await told.next(1)).toEqual(['key a'])
+      expect(await listener.next(1)).toEqual(['key a'])
       proxy.silence()
       await redis().call('SET', 'unheard', '1')
       clock.advance(CHECK_INTERVAL)
       clock.advance(CHECK_INTERVAL)
-      expect(await told.next(1)).toEqual(['lost'])
+      expect(await listener.next(1)).toEqual(['lost'])
       proxy.heal()
       clock.advance(100)
-      expect(await told.next(1)).toEqual(['gap'])
+      expect(await listener.next(1)).toEqual(['gap'])
     })
   })
 
@@ -192,11 +192,11 @@ describeWithRedis('the changes of a Redis', (redis) => {
     const proxy = await proxied()
     await redis().call('ACL', 'SETUSER', 'limited', 'on', 'nopass', '~*', '&*', '+@all', '-client|tracking')
     const origin = originOf(`redis://limited:x@127.0.0.1:${proxy.port}`)
-    const told = new Told()
+    const listener = new RecordingListener()
     await origin.start(quiet)
-    await origin.listen?.(told)
-    expect(told.words).toEqual(['lost'])
-    expect(told.losses).toEqual([expect.stringContaining('NOPERM')])
+    await origin.listen?.(listener)
+    expect(listener.events).toEqual(['lost'])
+    expect(listener.losses).toEqual([expect.stringContaining('NOPERM')])
   })
 })
 
@@ -229,7 +229,7 @@ describeWithRedis(
           await one().call('CLUSTER', 'MEET', '127.0.0.1', String(secondPort), String(secondBus))
           await agreed(one(), other())
           const clock = new ManualClock()
-          const told = new Told()
+          const listener = new RecordingListener()
           const cluster = new Cluster([{ host: '127.0.0.1', port: first.port }], { lazyConnect: true })
           endings.push(() => cluster.disconnect())
           await cluster.connect()
@@ -238,47 +238,47 @@ describeWithRedis(
             prefix: '',
             connectTimeout: PATIENT_MS,
             timers: clock,
-            listener: told,
+            listener,
           })
           endings.push(() => listening.close())
           await listening.start()
-          expect(await told.next(1)).toEqual(['gap'])
+          expect(await listener.next(1)).toEqual(['gap'])
           // CRC16: b is in slot 3300, a in slot 15495.
           await one().call('SET', 'b', '1')
-          expect(await told.next(1)).toEqual(['key b'])
+          expect(await listener.next(1)).toEqual(['key b'])
           await other().call('SET', 'a', '1')
-          expect(await told.next(1)).toEqual(['key a'])
+          expect(await listener.next(1)).toEqual(['key a'])
           await other().call('FLUSHALL')
-          expect(await told.next(1)).toEqual(['all'])
+          expect(await listener.next(1)).toEqual(['all'])
 
           second.refuse()
-          expect(await told.next(1)).toEqual(['lost'])
+          expect(await listener.next(1)).toEqual(['lost'])
           second.heal()
           clock.advance(100)
-          expect(await told.next(1)).toEqual(['gap'])
+          expect(await listener.next(1)).toEqual(['gap'])
           await other().call('SET', 'a', '1')
-          expect(await told.next(1)).toEqual(['key a'])
+          expect(await listener.next(1)).toEqual(['key a'])
 
           for (const node of [one(), other()]) await node.call('CLUSTER', 'DELSLOTSRANGE', '8192', '16383')
           await one().call('CLUSTER', 'ADDSLOTSRANGE', '8192', '16383')
           await agreed(one(), other())
           clock.advance(CHECK_INTERVAL)
-          expect(await told.next(1)).toEqual(['lost'])
-          expect(told.losses).toEqual([expect.any(String), 'the cluster has other masters now'])
+          expect(await listener.next(1)).toEqual(['lost'])
+          expect(listener.losses).toEqual([expect.any(String), 'the cluster has other masters now'])
           clock.advance(100)
-          expect(await told.next(1)).toEqual(['gap'])
+          expect(await listener.next(1)).toEqual(['gap'])
           await one().call('SET', 'a', '1')
-          expect(await told.next(1)).toEqual(['key a'])
+          expect(await listener.next(1)).toEqual(['key a'])
         })
 
         test('are heard through the origin', async () => {
           const origin = originOf(`redis://127.0.0.1:${first.port}`, { cluster: true })
-          const told = new Told()
+          const listener = new RecordingListener()
           await origin.start(quiet)
-          await origin.listen?.(told)
+          await origin.listen?.(listener)
           const context = { group: 'users', signal: new AbortController().signal }
           await origin.store('a', Buffer.from('1'), context)
-          expect(await told.next(2)).toEqual(['gap', 'key a'])
+          expect(await listener.next(2)).toEqual(['gap', 'key a'])
         })
       },
       ...nodeOptions(secondPort, secondBus, second),

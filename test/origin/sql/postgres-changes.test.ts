@@ -9,7 +9,7 @@ import { CHECK_INTERVAL, type Subscription } from '../../../src/origin/subscript
 import { PATIENT_MS } from '../../support/budget.ts'
 import { describeWithPostgres } from '../../support/postgres.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
-import { Told } from '../../support/told.ts'
+import { RecordingListener } from '../../support/recording-listener.ts'
 
 describe('a payload', () => {
   test.each([
@@ -25,9 +25,9 @@ describe('a payload', () => {
     ['{"key": 7}', []],
     ['', []],
   ])('%j', (payload, wanted) => {
-    const told = new Told()
-    readChange(payload, told)
-    expect(told.words).toEqual(wanted)
+    const listener = new RecordingListener()
+    readChange(payload, listener)
+    expect(listener.events).toEqual(wanted)
   })
 })
 
@@ -39,20 +39,20 @@ describe('a key pattern', () => {
 
 describeWithPostgres('the triggers of PostgreSQL', (postgres) => {
   const clock = new ManualClock(1_000_000)
-  let listener: Subscription | undefined
+  let subscription: Subscription | undefined
 
-  const listen = (told: Told, channel: string, url = postgres().url): Promise<void> => {
-    listener = postgresListener({
+  const listen = (listener: RecordingListener, channel: string, url = postgres().url): Promise<void> => {
+    subscription = postgresListener({
       url,
       tls: undefined,
       channel,
       connectTimeout: PATIENT_MS,
       timers: clock,
-      listener: told,
+      listener,
     })
-    return listener.start()
+    return subscription.start()
   }
-  afterEach(() => listener?.close())
+  afterEach(() => subscription?.close())
 
   beforeAll(async () => {
     await postgres().run(`create table "odd ""table""" ("it's" int primary key, name text)`)
@@ -63,15 +63,15 @@ describeWithPostgres('the triggers of PostgreSQL', (postgres) => {
   })
 
   test('tell of rows that are written, of both keys of one that gets another, and of a truncated table', async () => {
-    const told = new Told()
-    await listen(told, `it's "a" channel`)
+    const listener = new RecordingListener()
+    await listen(listener, `it's "a" channel`)
     const table = `"odd ""table"""`
     await postgres().run(`insert into ${table} values (1, 'a'), (2, 'b')`)
     await postgres().run(`update ${table} set name = 'c' where "it's" = 1`)
     await postgres().run(`update ${table} set "it's" = 3 where "it's" = 2`)
     await postgres().run(`delete from ${table} where "it's" = 1`)
     await postgres().run(`truncate ${table}`)
-    expect(await told.next(8)).toEqual([
+    expect(await listener.next(8)).toEqual([
       'gap',
       "key o'user:1!",
       "key o'user:2!",
@@ -85,36 +85,36 @@ describeWithPostgres('the triggers of PostgreSQL', (postgres) => {
 
   test('a connection that is dead, and nobody says so, is noticed', async () => {
     const proxy = await FaultyProxy.start(() => postgres().target)
-    const told = new Told()
-    await listen(told, 'plain', `postgres://postgres@127.0.0.1:${proxy.port}/postgres`)
+    const listener = new RecordingListener()
+    await listen(listener, 'plain', `postgres://postgres@127.0.0.1:${proxy.port}/postgres`)
     clock.advance(CHECK_INTERVAL)
     await postgres().run(`notify plain, 'a'`)
-    expect(await told.next(2)).toEqual(['gap', 'key a'])
+    expect(await listener.next(2)).toEqual(['gap', 'key a'])
     proxy.silence()
     await postgres().run(`notify plain, 'unheard'`)
     clock.advance(CHECK_INTERVAL)
     clock.advance(CHECK_INTERVAL)
-    expect(await told.next(1)).toEqual(['lost'])
+    expect(await listener.next(1)).toEqual(['lost'])
     proxy.heal()
     clock.advance(100)
-    expect(await told.next(1)).toEqual(['gap'])
+    expect(await listener.next(1)).toEqual(['gap'])
     await proxy.close()
   })
 
   test('a connection that breaks is renewed, and the gap is told', async () => {
     const proxy = await FaultyProxy.start(() => postgres().target)
-    const told = new Told()
-    await listen(told, 'plain', `postgres://postgres@127.0.0.1:${proxy.port}/postgres`)
+    const listener = new RecordingListener()
+    await listen(listener, 'plain', `postgres://postgres@127.0.0.1:${proxy.port}/postgres`)
     await postgres().run(`notify plain, 'a'`)
-    expect(await told.next(2)).toEqual(['gap', 'key a'])
+    expect(await listener.next(2)).toEqual(['gap', 'key a'])
     proxy.refuse()
-    expect(await told.next(1)).toEqual(['lost'])
+    expect(await listener.next(1)).toEqual(['lost'])
     await postgres().run(`notify plain, 'unheard'`)
     proxy.heal()
     clock.advance(100)
-    expect(await told.next(1)).toEqual(['gap'])
+    expect(await listener.next(1)).toEqual(['gap'])
     await postgres().run(`notify plain, 'b'`)
-    expect(await told.next(1)).toEqual(['key b'])
+    expect(await listener.next(1)).toEqual(['key b'])
     await proxy.close()
   })
 })
