@@ -3,8 +3,11 @@
 import type { Arena, Ref } from '../arena.ts'
 import type { Records } from '../record.ts'
 
-/** The parts of a store that a policy may use. It must not change them, except for its two words of each record. */
-interface EvictionContext {
+/**
+ * The parts of a store that a policy may use. It must not change them, except for its two words of each record.
+ * @public for the declarations of the policies
+ */
+export interface EvictionContext {
   readonly arena: Arena
   readonly records: Records
 }
