@@ -1,4 +1,4 @@
-// What an origin says about a value: how long it lives, and what it may not say.
+// What an origin may return with a value: its TTL, and which results are rejected.
 
 import { expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
@@ -64,13 +64,13 @@ test.each<[name: string, result: OriginResult, lifetime: number | undefined]>([
   ['none of an absence', null, 500],
   ['one of an absence', loaded(null, { ttl: 60_000 }), 60_000],
   ['none at all of an absence', loaded(undefined, { ttl: 0 }), undefined],
-])('a lifetime from the origin: %s', async (name, result, expected) => {
+])('a TTL from the origin: %s', async (name, result, expected) => {
   const made = groupOf(() => result)
   expect((await made.group.fetch(KEY))?.toString() ?? null).toBe(name.endsWith('absence') ? null : '630')
   expect(lifetime(made)).toBe(expected)
 })
 
-test('a lifetime in a group without one', async () => {
+test('a TTL from the origin in a group without one', async () => {
   const made = groupOf(() => loaded('630', { ttl: 50 }), { ttlMs: 0 })
   await made.group.fetch(KEY)
   expect(lifetime(made)).toBe(50)
@@ -79,7 +79,7 @@ test('a lifetime in a group without one', async () => {
   expect(made.group.flights?.loads).toBe(2)
 })
 
-test('no lifetime of the origin exceeds the longest that there may be', async () => {
+test('maxTtl limits the TTL from the origin', async () => {
   const ends: [OriginResult, number][] = [
     [loaded('630', { ttl: 30_000 }), 200],
     [loaded('630', { ttl: Infinity }), 200],
@@ -95,7 +95,7 @@ test('no lifetime of the origin exceeds the longest that there may be', async ()
   }
 })
 
-test('a value that is not kept is loaded each time', async () => {
+test('a value with TTL 0 is loaded each time', async () => {
   const made = groupOf(() => loaded('630', { ttl: 0 }))
   for (let i = 1; i <= 3; i++) {
     expect((await made.group.fetch(KEY))?.toString()).toBe('630')
@@ -112,7 +112,7 @@ test.each<[LoadedFacts, string]>([
   [{ tags: 'a' as unknown as string[] }, 'got tags that are not a list of texts'],
   [{ tags: [1] as unknown as string[] }, 'got tags that are not a list of texts'],
   [{ validator: 5 as unknown as string }, 'got a validator that is not text'],
-])('%j is refused, and an error of the load', async (facts, message) => {
+])('%j is rejected, and the load fails', async (facts, message) => {
   expect(() => loaded('1', facts)).toThrow(message)
   expect(() => unchanged(facts)).toThrow(message)
   const made = groupOf(() => loaded('1', facts))
@@ -120,7 +120,7 @@ test.each<[LoadedFacts, string]>([
   expect(lifetime(made)).toBe(undefined)
 })
 
-test('what is not held cannot be unchanged, and a wrong value with facts is wrong', async () => {
+test('errors: "unchanged" for a key that is not cached, and an invalid value with metadata', async () => {
   await expect(groupOf(() => unchanged()).group.fetch(KEY)).rejects.toThrow(
     'scores: the origin returned unchanged() for "Tom", which has no cached version',
   )
@@ -129,7 +129,7 @@ test('what is not held cannot be unchanged, and a wrong value with facts is wron
   )
 })
 
-test('start: what the origin says names the group, and so does what keeps the node from starting', async () => {
+test('start: log lines and errors of the origin name the group', async () => {
   const said: unknown[] = []
   const log: OriginLog = {
     info: (fields, message) => void said.push(['info', fields, message]),

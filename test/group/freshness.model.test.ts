@@ -1,4 +1,4 @@
-// Freshness against a model: any sequence of reads, writes, failures, gaps and pauses, to the millisecond.
+// Freshness against a model: random sequences of reads, writes, failures, notification gaps and pauses, to the millisecond.
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -88,7 +88,7 @@ class Model {
   }
 }
 
-test('a group does what its policy says', async () => {
+test('a group serves, refreshes and loads as the model predicts', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.record({

@@ -1,4 +1,4 @@
-// Freshness: what is served past its lifetime, and what is loaded before its end, to the millisecond.
+// Freshness: values served stale after their TTL, and refreshed ahead of it, to the millisecond.
 
 import { describe, expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
@@ -88,7 +88,7 @@ class Place {
   }
 }
 
-test('without a policy a value is gone after its lifetime', async () => {
+test('without stale windows a value expires at its TTL', async () => {
   const at = new Place()
   await at.load('630')
   at.advance(1000)
@@ -98,7 +98,7 @@ test('without a policy a value is gone after its lifetime', async () => {
   expect(at.group.store.size).toBe(0)
 })
 
-test('stale while revalidate: served at once, loaded by one in the background', async () => {
+test('stale while revalidate: served at once, refreshed by one background load', async () => {
   const at = new Place({ staleWhileRevalidateMs: 300 })
   await at.load('630')
   at.advance(1000)
@@ -119,7 +119,7 @@ test.each([
   { name: 'fails', result: new Error('down') },
   { name: 'brings what is too large', result: 'x'.repeat(70_000) },
 ])(
-  'after a background load that $name, what is held is served for a second before the next',
+  'after a background load that $name, the stale value is served for a second before the next load',
   async ({ result }) => {
     const at = new Place({ staleWhileRevalidateMs: 5000, random: () => 0 })
     await at.load('630')
@@ -139,7 +139,7 @@ test.each([
   },
 )
 
-test('the pause is over when what it was for is loaded, or cannot be served any more', async () => {
+test('the backoff ends when the key is loaded, or its value cannot be served stale any more', async () => {
   const at = new Place({ staleWhileRevalidateMs: 300 })
   await at.load('630')
   at.advance(1100)
@@ -155,7 +155,7 @@ test('the pause is over when what it was for is loaded, or cannot be served any 
   expect([await at.read(), at.calls.length]).toEqual(['700', 4])
 })
 
-test('a miss knows no pause', async () => {
+test('the backoff does not delay a miss', async () => {
   const at = new Place({ staleWhileRevalidateMs: 300 })
   await at.load('630')
   at.advance(1100)
@@ -167,8 +167,8 @@ test('a miss knows no pause', async () => {
   expect(await at.load('700')).toBe('700')
 })
 
-describe('after a gap in the word of changes', () => {
-  test('a value is served while it is loaded anew', async () => {
+describe('after a gap in the change notifications', () => {
+  test('a value is served while it is revalidated', async () => {
     const at = new Place({ staleWhileRevalidateMs: 300 })
     await at.load('630')
     at.advance(10)
@@ -179,7 +179,7 @@ describe('after a gap in the word of changes', () => {
     expect([await at.read(), at.calls.length]).toEqual(['700', 2])
   })
 
-  test('it is served when loading it fails, for as long as the policy says', async () => {
+  test('a value is served on error, within its window', async () => {
     const at = new Place({ staleIfErrorMs: 300 })
     await at.load('630')
     at.group.invalidateLoaded()
@@ -189,7 +189,7 @@ describe('after a gap in the word of changes', () => {
     expect(await at.load(new Error('down'))).toBe('-scores: down')
   })
 
-  test('the origin is asked whether the version that is held is current', async () => {
+  test('the origin gets the validator of the cached version', async () => {
     const at = new Place()
     await at.load(loaded('630', { validator: '"7"', ttl: 500 }))
     at.group.invalidateLoaded()
@@ -198,7 +198,7 @@ describe('after a gap in the word of changes', () => {
     expect([await at.read(), at.calls.length]).toEqual(['630', 2])
   })
 
-  test('an absence is forgotten, and so is a value that is of no use after its lifetime', async () => {
+  test('negative entries and values without stale windows are dropped', async () => {
     for (const result of [null, '630']) {
       const at = new Place({ policy: { negativeTtlMs: 1000 } })
       await at.load(result)
@@ -207,7 +207,7 @@ describe('after a gap in the word of changes', () => {
     }
   })
 
-  test('what is loaded is fresh, whatever the clock does', async () => {
+  test('a value loaded after the gap is fresh, even if the clock goes back', async () => {
     const at = new Place({ staleWhileRevalidateMs: 300 })
     await at.load('630')
     at.group.invalidateLoaded()
@@ -219,7 +219,7 @@ describe('after a gap in the word of changes', () => {
   })
 })
 
-test('a value without a lifetime that may be served stale is kept as such', async () => {
+test('a value with TTL 0 and a stale window is stored as stale', async () => {
   const at = new Place({ staleIfErrorMs: 300 })
   await at.load(loaded('630', { ttl: 0, staleWhileRevalidate: 200, staleIfError: 0 }))
   expect([await at.read(), at.calls.length]).toEqual(['630', 2])
@@ -230,7 +230,7 @@ test('a value without a lifetime that may be served stale is kept as such', asyn
   expect(at.group.store.size).toBe(0)
 })
 
-test('an exchange leaves the versions of one origin unknown to the other', async () => {
+test('SWAPDB: validators of one origin are not sent to the other', async () => {
   const place = (): Place => new Place({ policy: { name: 'scores' } })
   const [at, other] = [place(), place()]
   await at.load(loaded('630', { validator: '"1"', ttl: 100 }))
@@ -242,7 +242,7 @@ test('an exchange leaves the versions of one origin unknown to the other', async
   expect(at.calls[1].context.validator).toBeUndefined()
 })
 
-test('a background load that finds no such key takes the value away', async () => {
+test('a background load that finds no such key removes the value', async () => {
   for (const result of [null, loaded('x', { ttl: 0 })]) {
     const at = new Place({ staleWhileRevalidateMs: 300 })
     await at.load('630')
@@ -254,7 +254,7 @@ test('a background load that finds no such key takes the value away', async () =
   }
 })
 
-test('stale if error: loaded first, and served if that fails', async () => {
+test('stale if error: a load comes first, and the stale value is served if it fails', async () => {
   const at = new Place({ staleIfErrorMs: 500, policy: { originTimeoutMs: 100 } })
   await at.load('630')
   at.advance(1001)
@@ -271,7 +271,7 @@ test('stale if error: loaded first, and served if that fails', async () => {
   expect(at.group.store.peek(KEY, 0, 3)).toBe(NULL_REF)
 })
 
-test('a write voids the load under way for what is stale', async () => {
+test('a write fences the background load of a stale value', async () => {
   const at = new Place({ staleWhileRevalidateMs: 300 })
   await at.load('630')
   at.advance(1100)
@@ -306,7 +306,7 @@ test.each([
   expect(await at.read()).toBe('700')
 })
 
-test('without luck a value is loaded when its lifetime is over, and before its last moments nobody draws', async () => {
+test('refresh ahead: an unlucky draw loads at the TTL, and far from the TTL nothing is drawn', async () => {
   let drawn = 0
   const at = new Place({
     refreshAhead: 1,
@@ -326,7 +326,7 @@ test('without luck a value is loaded when its lifetime is over, and before its l
   expect(await at.read()).toBe('waiting')
 })
 
-test('the origin says for how long its value may be served', async () => {
+test('the origin sets the TTL and stale windows of its value', async () => {
   const at = new Place({ staleWhileRevalidateMs: 300, staleIfErrorMs: 300 })
   await at.load(loaded('630', { ttl: 50, staleWhileRevalidate: 0, staleIfError: 20 }))
   at.advance(51)
@@ -335,7 +335,7 @@ test('the origin says for how long its value may be served', async () => {
   expect(await at.load(new Error('down'))).toBe('-scores: down')
 })
 
-test('the longest lifetime bounds what is stale too', async () => {
+test('maxTtl limits stale windows too', async () => {
   const at = new Place({ staleWhileRevalidateMs: 300 })
   at.group.limitLifetime(1100)
   await at.load('630')
@@ -345,7 +345,7 @@ test('the longest lifetime bounds what is stale too', async () => {
   expect(await at.read()).toBe('waiting')
 })
 
-test('a version that the origin finds unchanged lives on', async () => {
+test('a value that the origin reports unchanged gets a new TTL', async () => {
   const at = new Place()
   await at.load(loaded('630', { validator: '"7"', ttl: 200 }))
   expect(at.calls[0].context.validator).toBeUndefined()
@@ -364,7 +364,7 @@ test('a version that the origin finds unchanged lives on', async () => {
   expect(at.calls[3].context.validator).toBeUndefined()
 })
 
-test('a stale value is there for reads only', async () => {
+test('stale values are visible to reads only', async () => {
   const at = new Place({ staleWhileRevalidateMs: 300 })
   await at.load('630')
   at.advance(1100)
@@ -375,7 +375,7 @@ test('a stale value is there for reads only', async () => {
   expect(await at.read()).toBe('waiting')
 })
 
-test('watchers are told when a load takes the place of what is held', async () => {
+test('watchers are notified when a load replaces a cached value', async () => {
   const at = new Place({ staleWhileRevalidateMs: 300 })
   const notified: string[] = []
   const written = (_group: Group, bytes: Buffer, start: number, end: number): void => {
@@ -391,7 +391,7 @@ test('watchers are told when a load takes the place of what is held', async () =
   expect(notified).toEqual(['Tom'])
 })
 
-test('an origin that loads many is given the validator of a key that is asked for alone', async () => {
+test('an origin with loadMany gets the validator of a key that is loaded alone', async () => {
   const validators: (string | undefined)[] = []
   const load = (_key: string, { validator }: LoadContext): OriginResult => {
     validators.push(validator)
@@ -411,7 +411,7 @@ test('an origin that loads many is given the validator of a key that is asked fo
   expect(validators).toEqual([undefined, '"7"', '"7"', undefined, undefined])
 })
 
-test('a group without an origin serves nothing stale that it got by an exchange', async () => {
+test('a group without an origin serves no stale values after SWAPDB', async () => {
   const at = new Place({ staleWhileRevalidateMs: 5000 })
   const other = new Place({ policy: { origin: undefined } })
   await at.load('630')

@@ -1,4 +1,4 @@
-// The governor: what an origin is spared, and that it is asked again.
+// The governor: concurrency limit, queue, retries, circuit breaker and recovery.
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -62,7 +62,7 @@ class Place {
 }
 
 describe('concurrency', () => {
-  test('so many at once, the others in their order, one too many fails at once', async () => {
+  test('calls beyond the limit are queued in order; calls beyond the queue limit are rejected', async () => {
     const at = new Place({ concurrency: 2, queue: 2 })
     const endings = Array.from({ length: 5 }, () => at.run())
     expect(await endings[4]).toBe('-overloaded: 2 calls are running and 2 are queued')
@@ -79,7 +79,7 @@ describe('concurrency', () => {
     expect([at.governor.active, at.governor.waiting]).toEqual([0, 0])
   })
 
-  test('a call that is not wanted any more gives its place free, or its turn', async () => {
+  test('an aborted call frees its permit, or leaves the queue', async () => {
     const at = new Place({ concurrency: 1 })
     const signals = [new LazyAbortSignal(), new LazyAbortSignal()]
     const endings = [at.run(signals[0]), at.run(signals[1]), at.run()]
@@ -94,7 +94,7 @@ describe('concurrency', () => {
     expect([await endings[2], at.governor.active]).toEqual(['c', 0])
   })
 
-  test('one that goes on although it is not wanted keeps its place, for as long again at most', async () => {
+  test('a call that ignores its abort keeps its permit for at most as long as it has run', async () => {
     const at = new Place({ concurrency: 2, breakAfter: 0 })
     const signals = [new LazyAbortSignal(), new LazyAbortSignal()]
     const endings = signals.map((signal) => at.run(signal))
@@ -121,8 +121,8 @@ describe('concurrency', () => {
   })
 })
 
-describe('a request that the source refuses as such', () => {
-  test('is an answer: it is not made again, and opens nothing', async () => {
+describe('a bad request', () => {
+  test('is not retried, and does not open the breaker', async () => {
     const at = new Place({ breakAfter: 2, retries: 3 })
     for (let i = 0; i < 10; i++) expect(await at.fail(new BadRequest('no such type'))).toBe('-no such type')
     expect([at.calls.length, at.governor.state, at.governor.retried]).toEqual([10, 'closed', 0])
@@ -133,7 +133,7 @@ describe('a request that the source refuses as such', () => {
     expect(once.governor.state).toBe('closed')
   })
 
-  test('shows, when it is tried, that the source is well', async () => {
+  test('as a trial call, closes the breaker', async () => {
     const at = new Place({ breakAfter: 1, breakMs: 1000 })
     await at.fail()
     at.clock.advance(1000)
@@ -143,7 +143,7 @@ describe('a request that the source refuses as such', () => {
 })
 
 describe('retries', () => {
-  test('after pauses that double', async () => {
+  test('after exponential backoff', async () => {
     const at = new Place({ retries: 2, backoffMs: 50 })
     const ending = at.run()
     await at.end(0, new Error('1'))
@@ -160,7 +160,7 @@ describe('retries', () => {
     expect([await ending, at.governor.retried, at.clock.pending]).toEqual(['-3', 2, 0])
   })
 
-  test('one that succeeds is an answer', async () => {
+  test('a retry that succeeds is a success', async () => {
     const at = new Place({ retries: 1, backoffMs: 50 }, () => 0.5)
     const ending = at.run()
     await at.end(0, new Error('1'))
@@ -169,7 +169,7 @@ describe('retries', () => {
     expect(await ending).toBe('a')
   })
 
-  test('not of what must not be repeated, what asks for time, nor what is not wanted any more', async () => {
+  test('not of non-repeatable calls, of calls with Retry-After, nor of aborted calls', async () => {
     const at = new Place({ retries: 1 })
     const once = at.run(new LazyAbortSignal(), false)
     await at.end(0, new Error('no'))
@@ -190,7 +190,7 @@ describe('retries', () => {
 })
 
 describe('the breaker', () => {
-  test('opens after so many failures in a row, and calls fail at once', async () => {
+  test('opens after `breakAfter` failures in a row; calls then fail at once', async () => {
     const at = new Place({ breakAfter: 3, breakMs: 1000 })
     await at.fail()
     await at.fail()
@@ -203,7 +203,7 @@ describe('the breaker', () => {
     expect([at.calls.length, at.governor.refused, at.governor.opened]).toEqual([6, 1, 1])
   })
 
-  test('tries one call after a pause, each pause twice as long until the source is well', async () => {
+  test('allows one trial call after each pause; pauses double until the source recovers', async () => {
     const at = new Place({ breakAfter: 1, breakMs: 1000 })
     await at.fail()
     for (const pause of [1000, 2000, 4000, 8000, 16_000, 32_000, 32_000]) {
@@ -223,7 +223,7 @@ describe('the breaker', () => {
     expect([await probe, at.governor.state]).toEqual(['a', 'closed'])
   })
 
-  test('an outage is told once, however often the source is tried, and so is its end', async () => {
+  test('an outage is reported once, and its end once, whatever the number of trial calls', async () => {
     const at = new Place({ breakAfter: 2, breakMs: 1000 })
     await at.fail()
     expect(at.events).toEqual([])
@@ -242,7 +242,7 @@ describe('the breaker', () => {
     expect(at.events).toEqual(['circuit breaker open for 16000 ms, after 2 failures in a row: down'])
   })
 
-  test('the end of the time that a source asked for is told, too', async () => {
+  test('the end of a pause that the source asked for is reported, too', async () => {
     const at = new Place({ breakAfter: 0 })
     await at.fail(new RetryLater('busy', 3000))
     at.clock.advance(3000)
@@ -250,7 +250,7 @@ describe('the breaker', () => {
     expect(at.events).toEqual(['circuit breaker open for 3000 ms, after 1 failures in a row: busy', 'closed'])
   })
 
-  test('then lets in ever more', async () => {
+  test('then raises the limit step by step', async () => {
     const at = new Place({ breakAfter: 1, breakMs: 1000, concurrency: 8 })
     await at.fail()
     at.clock.advance(1000)
@@ -269,7 +269,7 @@ describe('the breaker', () => {
     expect(Math.max(...most)).toBe(8)
   })
 
-  test('refuses those that wait, and what began before says nothing any more', async () => {
+  test('rejects queued calls when it opens, and ignores results of earlier calls', async () => {
     const at = new Place({ breakAfter: 1, concurrency: 2 })
     const endings = [at.run(), at.run(), at.run()]
     await at.end(0, new Error('down'))
@@ -287,7 +287,7 @@ describe('the breaker', () => {
     expect([await ending, at.governor.state]).toEqual(['-timed out', 'open'])
   })
 
-  test('never opens with a threshold of 0, but when the source asks for time', async () => {
+  test('with a threshold of 0 opens only when the source asks for a pause', async () => {
     const at = new Place({ breakAfter: 0, breakMs: 10_000, concurrency: 2 })
     for (let i = 0; i < 50; i++) await at.fail()
     expect(at.governor.state).toBe('closed')
@@ -302,7 +302,7 @@ describe('the breaker', () => {
     expect(at.calls.length).toBe(made + 2)
   })
 
-  test('gives the source the time it asks for, five minutes at most; asking for none is a failure like others', async () => {
+  test('stays open as long as the source asks, at most five minutes; a pause of 0 is an ordinary failure', async () => {
     const at = new Place({ breakAfter: 2 })
     await at.fail(new RetryLater('busy', 0))
     expect(at.governor.state).toBe('closed')
@@ -310,7 +310,7 @@ describe('the breaker', () => {
     expect(at.governor.openForMs).toBe(300_000)
   })
 
-  test('what hangs since the source was down does not keep it from recovering', async () => {
+  test('calls that hang since the outage do not delay the recovery', async () => {
     const at = new Place({ breakAfter: 1, breakMs: 1000, concurrency: 5 })
     for (let i = 0; i < 6; i++) void at.run()
     await at.end(0, new Error('down'))
@@ -328,7 +328,7 @@ describe('the breaker', () => {
     expect([at.governor.active, at.governor.waiting]).toEqual([0, 0])
   })
 
-  test('a call that is tried and hangs does not keep it open for good', async () => {
+  test('a trial call that hangs does not keep it open forever', async () => {
     const at = new Place({ breakAfter: 1, breakMs: 1000 })
     await at.fail()
     at.clock.advance(1000)
@@ -350,7 +350,7 @@ describe('the breaker', () => {
 })
 
 describe('in a group', () => {
-  /** A group with one call at a time, whose origin answers when told to. */
+  /** A group with one call at a time; tests settle its origin's calls. */
   function grouped(policy: Partial<GovernorPolicy>, origin: Partial<Origin> = {}) {
     const calls: Call[] = []
     const load = (): Promise<string> => new Promise((resolve, reject) => calls.push({ resolve, reject }))
@@ -391,7 +391,7 @@ describe('in a group', () => {
     return facts[facts.indexOf('load-ms') + 1]
   }
 
-  test('a clock that is turned back does not make the breaker wait for it', async () => {
+  test('a clock that goes back does not keep the breaker open', async () => {
     const { harness, calls } = grouped({ breakAfter: 1, breakMs: 1000 })
     const failed = harness.raw('GET', 'a')
     await harness.settle()
@@ -406,7 +406,7 @@ describe('in a group', () => {
     expect(await tried).toBe('1')
   })
 
-  test('keys that the origin does not know are absent, and say nothing of the source', async () => {
+  test('keys that the origin does not have are successes for the breaker', async () => {
     const { harness, calls } = grouped({ breakAfter: 1, breakMs: 1000 }, { knows: (key) => key !== 'no' })
     const failed = harness.raw('GET', 'a')
     await harness.settle()
@@ -421,34 +421,31 @@ describe('in a group', () => {
     expect(calls).toHaveLength(1)
   })
 
-  test.each([true, false])(
-    'a load has lasted from when the origin was asked (many at once: %s)',
-    async (many) => {
-      const answers: ((value: string) => void)[] = []
-      const loadMany = async (keys: readonly string[]): Promise<string[]> => {
-        const value = await new Promise<string>((resolve) => answers.push(resolve))
-        return keys.map(() => value)
-      }
-      const { harness, calls } = grouped({}, many ? { loadMany } : {})
-      const first = harness.connect().call('MGET', 'a', 'b')
+  test.each([true, false])('the load time excludes the time in the queue (loadMany: %s)', async (many) => {
+    const answers: ((value: string) => void)[] = []
+    const loadMany = async (keys: readonly string[]): Promise<string[]> => {
+      const value = await new Promise<string>((resolve) => answers.push(resolve))
+      return keys.map(() => value)
+    }
+    const { harness, calls } = grouped({}, many ? { loadMany } : {})
+    const first = harness.connect().call('MGET', 'a', 'b')
+    await harness.settle()
+    harness.clock.advance(500)
+    const second = harness.connect().call('MGET', 'c', 'd')
+    await harness.settle()
+    const answer = async (i: number): Promise<void> => {
+      harness.clock.advance(70)
+      if (many) answers[i]('1')
+      else calls[i].resolve('1')
       await harness.settle()
-      harness.clock.advance(500)
-      const second = harness.connect().call('MGET', 'c', 'd')
-      await harness.settle()
-      const answer = async (i: number): Promise<void> => {
-        harness.clock.advance(70)
-        if (many) answers[i]('1')
-        else calls[i].resolve('1')
-        await harness.settle()
-      }
-      for (let i = 0; i < (many ? 2 : 4); i++) await answer(i)
-      await Promise.all([first, second])
-      expect([await loadMs(harness, 'a'), await loadMs(harness, 'd')]).toEqual([570, 70])
-    },
-  )
+    }
+    for (let i = 0; i < (many ? 2 : 4); i++) await answer(i)
+    await Promise.all([first, second])
+    expect([await loadMs(harness, 'a'), await loadMs(harness, 'd')]).toEqual([570, 70])
+  })
 })
 
-test('whatever happens: bounds hold, nothing is asked of an open breaker, and every call ends', async () => {
+test('random sequences: limits hold, an open breaker passes no call, and every call ends', async () => {
   const kinds = fc.constantFrom('ok' as const, 'fail' as const, 'abort' as const)
   await fc.assert(
     fc.asyncProperty(

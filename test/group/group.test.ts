@@ -1,4 +1,4 @@
-// A group: what it keeps of what its origin gives, and for how long.
+// A group: what it stores of its origin's results, and for how long.
 
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
@@ -89,7 +89,7 @@ function set(group: Group, name: string, value: string, flags = 0): void {
 }
 
 describe('loading', () => {
-  test('a value is stored with when it was loaded and how long that took', async () => {
+  test('a value is stored with its load time and load duration', async () => {
     const group = groupOf({}, async () => {
       clock.advance(12)
       return '630'
@@ -102,7 +102,7 @@ describe('loading', () => {
     expect(deadline(group, 'Tom')).toBe(0)
   })
 
-  test('bytes, text and the empty string are values', async () => {
+  test('bytes, text and empty strings are values', async () => {
     const group = groupOf()
     for (const name of ['Tom', 'Jack', 'Empty']) await load(group, name)
     expect(['Tom', 'Jack', 'Empty'].map((name) => cached(group, name))).toEqual(['630', '589', ''])
@@ -149,7 +149,7 @@ describe('absent keys', () => {
     expect(group.wouldLoad(key, 0, key.length)).toBe(true)
   })
 
-  test('with a negativeTtl of 0 they are asked for every time', async () => {
+  test('with a negativeTtl of 0 each read asks the origin', async () => {
     const group = groupOf({ negativeTtlMs: 0 })
     await load(group, 'Nobody')
     expect(cached(group, 'Nobody')).toBeUndefined()
@@ -157,7 +157,7 @@ describe('absent keys', () => {
     expect(loads).toEqual(['Nobody', 'Nobody'])
   })
 
-  test('are not known as such in another group that takes over the keys', async () => {
+  test('negative entries are dropped by SWAPDB', async () => {
     const group = groupOf()
     const other = withoutOrigin({ name: 'other' })
     await load(group, 'Nobody')
@@ -172,7 +172,7 @@ describe('absent keys', () => {
 })
 
 describe('lifetimes', () => {
-  test('what is loaded, and what is set without one, takes the lifetime of the group', async () => {
+  test('values loaded, or set without a TTL, get the TTL of the group', async () => {
     const group = groupOf({ ttlMs: 60_000 })
     await load(group, 'Tom')
     set(group, 'Sam', '1')
@@ -186,7 +186,7 @@ describe('lifetimes', () => {
     expect(cached(group, 'Tom')).toBeUndefined()
   })
 
-  test('jitter shortens them at random, by its fraction at most, and never to nothing', async () => {
+  test('jitter shortens TTLs by at most its fraction, and never to zero', async () => {
     const group = groupOf({ ttlMs: 1000, jitter: 0.1 })
     const lifetimes: number[] = []
     for (random of [0, 0.25, 0.5, 0.999_999_999]) {
@@ -201,8 +201,8 @@ describe('lifetimes', () => {
   })
 })
 
-describe('for whoever has no connection', () => {
-  test('fetch loads once, then serves from memory, and its bytes are its own', async () => {
+describe('for callers without a connection', () => {
+  test('fetch loads once, then serves from memory, and returns a copy', async () => {
     const group = groupOf()
     const [a, b] = await Promise.all([group.fetch(Buffer.from('Tom')), group.fetch(Buffer.from('Tom'))])
     expect([a?.toString(), b?.toString(), loads]).toEqual(['630', '630', ['Tom']])
@@ -214,7 +214,7 @@ describe('for whoever has no connection', () => {
     expect(loads).toEqual(['Tom', 'Nobody'])
   })
 
-  test('fetch throws what the origin failed with', async () => {
+  test('fetch throws the error of the origin', async () => {
     const group = groupOf({}, () => Promise.reject(new Error('refused')))
     await expect(group.fetch(Buffer.from('Tom'))).rejects.toThrow(new OriginError('scores: refused'))
   })
@@ -234,7 +234,7 @@ describe('for whoever has no connection', () => {
     }
   })
 
-  test('write refuses what exceeds the budget alone, and keeps what was there', () => {
+  test('write rejects a value larger than the budget, and keeps the old value', () => {
     const group = withoutOrigin()
     group.write(Buffer.from('Tom'), Buffer.from('630'), 0)
     expect(() => group.write(Buffer.from('Tom'), Buffer.alloc(70_000), 0)).toThrow(RangeError)
@@ -256,7 +256,7 @@ describe('clear and exchange', () => {
     expect([cached(group, 'Sam'), cached(group, 'Tom')]).toEqual([undefined, undefined])
   })
 
-  test('exchange leaves budgets and counters where they are, and the smaller budget holds at once', () => {
+  test('exchange keeps budgets and counters in place, and the smaller budget evicts at once', () => {
     const small = withoutOrigin({ name: 'small', maxBytes: 4096 })
     const large = withoutOrigin({ name: 'large', maxBytes: 65_536 })
     for (let i = 0; i < 500; i++) set(large, `k${i}`, 'x'.repeat(40))
@@ -300,7 +300,7 @@ test('close ends loads and closes the origin', async () => {
   expect(closed).toBe(1)
 })
 
-describe('who watches writes', () => {
+describe('watchers of writes', () => {
   function watching(...groups: Group[]): { log: string[]; leave: () => void } {
     const log: string[] = []
     const leaves = groups.map((group) =>
@@ -318,7 +318,7 @@ describe('who watches writes', () => {
     }
   }
 
-  test('is told of each one before it happens, until leaving', () => {
+  test('are notified before each write, until they unsubscribe', () => {
     const group = withoutOrigin()
     const { log, leave } = watching(group)
     expect(group.isWatched).toBe(true)
@@ -334,7 +334,7 @@ describe('who watches writes', () => {
     expect(log.length).toBe(4)
   })
 
-  test('of both groups when they exchange their keys', () => {
+  test('are notified in both groups of an exchange', () => {
     const small = withoutOrigin({ name: 'small' })
     const large = withoutOrigin({ name: 'large' })
     const { log } = watching(small, large)
@@ -342,7 +342,7 @@ describe('who watches writes', () => {
     expect(log).toEqual(['small 0', 'large 0'])
   })
 
-  test('may leave while all are told', () => {
+  test('may unsubscribe during a notification', () => {
     const group = withoutOrigin()
     const log: string[] = []
     const flushed = (): void => {}
@@ -358,7 +358,7 @@ describe('who watches writes', () => {
     expect(log).toEqual(['first', 'second', 'second'])
   })
 
-  test('a load under way is watched, until it is fenced', async () => {
+  test('a running load counts as a watcher until it is fenced', async () => {
     const group = groupOf()
     expect(group.isWatched).toBe(false)
     const loadResult = load(group, 'Tom')

@@ -1,4 +1,4 @@
-// Loads, writes, deletes and reads in every order that fast-check's scheduler can think of.
+// Loads, writes, deletes and reads in random orders of fast-check's scheduler.
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -27,7 +27,7 @@ const operation: fc.Arbitrary<Operation> = fc.record({
   key: fc.constantFrom('a', 'b'),
 })
 
-test('no load stores what a later write has made stale, and one load at a time answers for a key', async () => {
+test('no load overwrites a later write, and at most one unfenced load runs per key', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.scheduler(),
@@ -96,7 +96,7 @@ test('no load stores what a later write has made stale, and one load at a time a
             answers++
             // Never what was loaded before the last change that this reader could know of.
             if (text?.startsWith('load') === true && Number(text.replace(/\D/g, '')) < since)
-              failures.push(new Error(`a read of ${key} after moment ${since} got ${text}`))
+              failures.push(new Error(`a read of ${key} after time ${since} got ${text}`))
           }
           group.fetch(Buffer.from(key)).then(
             (value) => take(value === null ? null : value.toString()),

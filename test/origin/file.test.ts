@@ -30,7 +30,7 @@ originContract('a JSON file', (contents) => ({
   origin: new FileOrigin(write(json(contents)), new ManualClock()),
 }))
 
-test('numbers become their text', async () => {
+test('numbers are loaded as text', async () => {
   const origin = new FileOrigin(
     write('{"a": 630, "b": -1.5, "c": 0, "d": 9007199254740991}'),
     new ManualClock(),
@@ -39,7 +39,7 @@ test('numbers become their text', async () => {
   expect(values).toEqual(['630', '-1.5', '0', '9007199254740991'])
 })
 
-test('a byte order mark is passed over', () => {
+test('a byte order mark is ignored', () => {
   expect(new FileOrigin(write('\uFEFF{"a": "1"}'), new ManualClock()).load('a')).toBe('1')
 })
 
@@ -53,18 +53,18 @@ test.each([
   ['{"a": [1]}', '"a": got an array, wants text, a number or null'],
   ['{"a": true}', '"a": got true, wants text, a number or null'],
   ['{"a": 12345678901234567890}', '"a": the number is too large to be kept exactly, write it in quotes'],
-])('%j is refused at the start', (text, reason) => {
+])('%j is rejected at start', (text, reason) => {
   const path = write(text)
   expect(() => new FileOrigin(path, new ManualClock())).toThrow(`${path}: ${reason}`)
 })
 
-test('a file that is not there, or is a folder, is refused at the start', () => {
+test('a missing file or a folder is rejected at start', () => {
   const missing = join(folder, 'missing.json')
   expect(() => new FileOrigin(missing, new ManualClock())).toThrow(`${missing}: no such file`)
   expect(() => new FileOrigin(folder, new ManualClock())).toThrow(`${folder}: is a folder, wants a JSON file`)
 })
 
-test('a change is seen once a second has passed, and not before', async () => {
+test('the file is checked for changes once a second', async () => {
   const clock = new ManualClock()
   const path = write('{"Tom": "630"}')
   const origin = new FileOrigin(path, clock)
@@ -80,7 +80,7 @@ test('a change is seen once a second has passed, and not before', async () => {
   expect(await Promise.all(both)).toEqual(['632', undefined])
 })
 
-test('a clock turned back does not keep changes from being seen', async () => {
+test('changes are noticed after the clock goes back', async () => {
   const clock = new ManualClock()
   const path = write('{"Tom": "630"}')
   const origin = new FileOrigin(path, clock)
@@ -89,7 +89,7 @@ test('a clock turned back does not keep changes from being seen', async () => {
   expect(await origin.load('Tom')).toBe('631')
 })
 
-test('a file that goes wrong is an error of each load until it is right again', async () => {
+test('loads fail while the file is invalid, and recover', async () => {
   const clock = new ManualClock()
   const path = write('{"Tom": "630"}')
   const origin = new FileOrigin(path, clock)

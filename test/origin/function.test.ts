@@ -65,7 +65,7 @@ originContract(
   { bytes: true, writes: true },
 )
 
-test('the function is given the group and the signal', () => {
+test('the function gets the group and the abort signal', () => {
   let seen: LoadContext | undefined
   const origin = functionOrigin((_, given) => {
     seen = given
@@ -75,7 +75,7 @@ test('the function is given the group and the signal', () => {
   expect(seen).toBe(context)
 })
 
-test('an object keeps its this, and names its kind', async () => {
+test("an object's load is called with its `this`, and the object names its kind", async () => {
   class Scores {
     readonly kind = 'scores'
     closed = false
@@ -95,7 +95,7 @@ test('an object keeps its this, and names its kind', async () => {
   expect(scores.closed).toBe(true)
 })
 
-test('an object tells of changes, with its this', async () => {
+test("an object's listen is called with its `this`, and reports changes", async () => {
   class Scores {
     readonly #scores = new Map([['Tom', '630']])
     #listener: ChangeListener | undefined
@@ -118,7 +118,7 @@ test('an object tells of changes, with its this', async () => {
   expect(functionOrigin(() => null).listen).toBe(undefined)
 })
 
-test('what the function throws comes through', async () => {
+test('an exception of the function is the error of the load', async () => {
   const boom = new Error('boom')
   expect(() =>
     functionOrigin(() => {
@@ -132,7 +132,7 @@ test('what the function throws comes through', async () => {
   ).rejects.toBe(boom)
 })
 
-test('an object starts and loads many with its this', async () => {
+test("an object's start and loadMany are called with its `this`", async () => {
   const warnings: string[] = []
   class Scores {
     #started = false

@@ -24,7 +24,7 @@ test.each(['', '{', '{"a":}', '{"a":1,}', '{"a":1}}', "{'a':1}"])('%s is no JSON
   expect(() => jsonMembers(json)).toThrow(SyntaxError)
 })
 
-test('of any object each member is the JSON of its value, however it is laid out', () => {
+test('each member of any object is the JSON of its value, whatever the whitespace', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue()), fc.nat(4), (object, indent) => {
       const members = jsonMembers(JSON.stringify(object, null, indent)) ?? new Map()

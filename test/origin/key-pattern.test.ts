@@ -30,7 +30,7 @@ test.each<[pattern: string, key: string, captures: readonly string[] | undefined
   ['n:{id:int32}', 'n:2147483647', ['2147483647']],
   ['n:{id:int32}', 'n:2147483648', undefined],
   ['u:{id:uuid}', 'u:6ba7b810-9dad-11d1-80b4-00c04fd430c8', ['6ba7b810-9dad-11d1-80b4-00c04fd430c8']],
-  // The same row would be held twice, and word of a change comes for one key only.
+  // The same row would be cached twice, and a change notification names one key only.
   ['u:{id:uuid}', 'u:6BA7B810-9dad-11d1-80b4-00c04fd430c8', undefined],
   ['u:{id:uuid}', 'u:6ba7b8109dad11d180b400c04fd430c8', undefined],
   ['{a:int}-{b:int}', '1-2', ['1', '2']],
@@ -48,11 +48,11 @@ test.each([
   ['{id:constructor}', '{id:constructor}: known types are'],
   ['{a}{b}', 'there is no text between {a} and {b}'],
   ['{a}:{a}', 'two captures are named a'],
-])('the pattern %j is refused', (pattern, message) => {
+])('the pattern %j is rejected', (pattern, message) => {
   expect(() => new KeyPattern(pattern)).toThrow(message)
 })
 
-test('a long key that nearly matches takes no time', () => {
+test('a long key that nearly matches does not backtrack', () => {
   const pattern = new KeyPattern('{a}:{b}:{c}:{d}:end')
   expect(pattern.match(':x'.repeat(500_000))).toBe(undefined)
 })

@@ -1,4 +1,4 @@
-// A line on which word of changes comes: when it is checked, given up and replaced, by an injected clock.
+// A subscription: when its connection is checked, dropped and replaced, with an injected clock.
 
 import { expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
@@ -39,7 +39,7 @@ class Lines {
     await new Promise(setImmediate)
   }
 
-  /** What was asked and told since the last time. */
+  /** Checks and events since the last call. */
   seen(): string[] {
     return [...this.asked.splice(0), ...this.listener.events.splice(0)]
   }
@@ -55,7 +55,7 @@ async function opened(): Promise<Lines> {
   return lines
 }
 
-test('a line that answers is checked again and again', async () => {
+test('a connection that answers is checked at each interval', async () => {
   const lines = await opened()
   for (let i = 0; i < 3; i++) {
     lines.clock.advance(CHECK_INTERVAL - 1)
@@ -68,7 +68,7 @@ test('a line that answers is checked again and again', async () => {
   expect([lines.seen(), lines.clock.pending]).toEqual([['close'], 0])
 })
 
-test('one that answers no more, and does not break, is given up', async () => {
+test('a connection that stops answering without an error is dropped', async () => {
   const lines = await opened()
   lines.clock.advance(CHECK_INTERVAL)
   lines.clock.advance(CHECK_INTERVAL - 1)
@@ -76,7 +76,7 @@ test('one that answers no more, and does not break, is given up', async () => {
   lines.clock.advance(1)
   expect(lines.seen()).toEqual(['close', 'lost'])
   expect(lines.listener.losses).toEqual(['no answer within 5000 ms'])
-  // The answer comes after all, on a line that nobody listens to any more.
+  // A late answer on the dropped connection is ignored.
   await lines.answer()
   lines.clock.advance(100)
   expect(lines.seen()).toEqual(['open'])
@@ -85,7 +85,7 @@ test('one that answers no more, and does not break, is given up', async () => {
   lines.listening.close()
 })
 
-test('an outage is told once, however often the line is tried again, ever more seldom', async () => {
+test('an outage is reported once; reconnection attempts back off', async () => {
   const lines = await opened()
   lines.lose(new Error('broken'))
   lines.lose(new Error('broken still'))
@@ -107,7 +107,7 @@ test('an outage is told once, however often the line is tried again, ever more s
   lines.listening.close()
 })
 
-test('a check that fails, and a line that breaks while it opens, are outages', async () => {
+test('a failed check, and a connection that breaks while it opens, are outages', async () => {
   const lines = await opened()
   lines.clock.advance(CHECK_INTERVAL)
   await lines.answer(new Error('changed'))
@@ -123,7 +123,7 @@ test('a check that fails, and a line that breaks while it opens, are outages', a
   lines.listening.close()
 })
 
-test('one that does not open in time is given up, and the start goes on', async () => {
+test('a connection that does not open in time is dropped, and start resolves', async () => {
   const lines = new Lines()
   const started = lines.listening.start()
   lines.clock.advance(1000 + CHECK_INTERVAL)
@@ -135,7 +135,7 @@ test('one that does not open in time is given up, and the start goes on', async 
   expect(lines.clock.pending).toBe(0)
 })
 
-test('after the end nothing is told or tried', async () => {
+test('after close nothing is reported or tried', async () => {
   const lines = await opened()
   lines.lose(new Error('broken'))
   lines.listening.close()

@@ -1,4 +1,4 @@
-// Batching: many misses, one call of the origin, and each key still has a load of its own.
+// Batching: many misses, one call of the origin, and a separate load for each key.
 
 import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
@@ -75,8 +75,8 @@ const texts = (loadResults: LoadResult[]): (string | null | undefined)[] =>
 
 const asked = (): (readonly string[])[] => calls.map(({ keys }) => keys)
 
-describe('what is asked for together', () => {
-  test('the misses of one turn of the event loop, whoever has them, each key once', async () => {
+describe('batching of misses', () => {
+  test('one batch per event-loop turn, each key once', async () => {
     const flights = flightsOf()
     const loadResults = [join(flights, 'a', 'b'), join(flights, 'b', 'c')]
     await Promise.resolve()
@@ -112,7 +112,7 @@ describe('what is asked for together', () => {
     ])
   })
 
-  test('the misses of a window of time', async () => {
+  test('one batch per time window', async () => {
     const flights = flightsOf({ max: 100, windowMs: 5 })
     join(flights, 'a')
     await settle()
@@ -129,7 +129,7 @@ describe('what is asked for together', () => {
     expect(alone).toEqual(['c'])
   })
 
-  test('at most so many keys, and a full batch does not wait', async () => {
+  test('at most `batchMax` keys; a full batch is sent at once', async () => {
     const flights = flightsOf({ max: 3, windowMs: 5 })
     const keys = Array.from({ length: 8 }, (_, i) => `k${i}`)
     join(flights, ...keys)
@@ -141,7 +141,7 @@ describe('what is asked for together', () => {
     expect(asked()[2]).toEqual(['k6', 'k7'])
   })
 
-  test('a thousand cold keys are as few calls as can be', async () => {
+  test('a thousand cold keys take the minimal number of calls', async () => {
     const flights = flightsOf(undefined, (keys) => keys.map((key) => `${key}!`))
     const keys = Array.from({ length: 1000 }, (_, i) => `k${i}`)
     const loadResults = join(flights, ...keys)
@@ -150,14 +150,14 @@ describe('what is asked for together', () => {
     expect([flights.loads, flights.calls]).toEqual([1000, 10])
   })
 
-  test('one key is loaded by itself', async () => {
+  test('a batch of one key calls `load`', async () => {
     const flights = flightsOf()
     const loadResults = join(flights, 'a', 'a')
     await settle()
     expect([alone, texts(loadResults)]).toEqual([['a'], ['a alone', 'a alone']])
   })
 
-  test('batches of one do not wait', async () => {
+  test('with a limit of one key nothing waits', async () => {
     const flights = flightsOf({ max: 1, windowMs: 1000 })
     const loadResults = join(flights, 'a', 'b')
     await settle()
@@ -165,7 +165,7 @@ describe('what is asked for together', () => {
     expect([calls.length, flights.calls]).toEqual([0, 2])
   })
 
-  test('a load that a write fenced and the one after it ask once', async () => {
+  test('a fenced load and its successor share one call', async () => {
     const flights = flightsOf()
     const before = join(flights, 'a')
     fence(flights, 'a')
@@ -175,7 +175,7 @@ describe('what is asked for together', () => {
   })
 })
 
-describe('each key has its own ending', () => {
+describe('each key has its own result', () => {
   test('an error, a fact, a wrong result', async () => {
     const flights = flightsOf()
     const loadResults = join(flights, 'a', 'b', 'c', 'd')
@@ -236,7 +236,7 @@ describe('each key has its own ending', () => {
     expect(faults).toEqual([])
   })
 
-  test('results that throw when they are looked at are errors of their keys', async () => {
+  test('a result that throws when it is read is an error of its key', async () => {
     const results = ['1', '2']
     Object.defineProperty(results, 0, {
       get: () => {
@@ -249,7 +249,7 @@ describe('each key has its own ending', () => {
     expect(texts(loadResults)).toEqual(['trap', '2'])
   })
 
-  test('the time of a key is its own; the origin is told when nobody waits any more', async () => {
+  test('each key has its own timeout; the call is aborted when no key waits any more', async () => {
     const flights = flightsOf({ max: 10, windowMs: 500 })
     const first = join(flights, 'a')
     clock.advance(400)
@@ -266,7 +266,7 @@ describe('each key has its own ending', () => {
     expect([again.length, stored.length, first.length, second.length]).toEqual([0, 0, 1, 1])
   })
 
-  test('a batch that everybody has left does not depart', async () => {
+  test('a batch that all loads have left is not sent', async () => {
     const flights = flightsOf({ max: 10, windowMs: 2000 })
     const loadResults = join(flights, 'a', 'b')
     clock.advance(1000)
@@ -281,7 +281,7 @@ describe('each key has its own ending', () => {
     expect([calls.length, clock.pending]).toEqual([0, 0])
   })
 
-  test('closing ends what has departed and what gathers, and tells the origin', async () => {
+  test('close fails sent and open batches, and aborts their calls', async () => {
     const flights = flightsOf()
     const loadResults = join(flights, 'a', 'b')
     await settle()
@@ -298,7 +298,7 @@ describe('each key has its own ending', () => {
   })
 })
 
-test('fences: a write between the miss and the departure, or during the call', async () => {
+test('fences: a write between the miss and the call, or during the call', async () => {
   const flights = flightsOf()
   const before = join(flights, 'a', 'b')
   fence(flights, 'a')
@@ -313,7 +313,7 @@ test('fences: a write between the miss and the departure, or during the call', a
   expect(stored).toEqual([['a', '1']])
 })
 
-test('in every order of misses, writes, departures and answers each waiter gets one answer, and no stale one is kept', async () => {
+test('in every order of misses, writes, calls and results each waiter gets one result, and no stale value is stored', async () => {
   type Operation = readonly ['join' | 'fence', string]
   const operation: fc.Arbitrary<Operation> = fc.tuple(
     fc.constantFrom('join', 'join', 'fence'),

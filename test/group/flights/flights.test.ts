@@ -1,4 +1,4 @@
-// Single flight: who gets which answer, and that a key is let go of however its load ends.
+// Single flight: the result of each waiter, and that a key can be loaded again however its load ends.
 
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
@@ -28,7 +28,7 @@ beforeEach(() => {
 
 type Load = (key: string, context: LoadContext) => Promise<OriginValue> | OriginValue
 
-/** Flights whose origin notes its calls and answers when told to. */
+/** Flights whose origin records its calls; tests settle them. */
 function flightsOf(
   load?: Load,
   store?: (key: Buffer, loadResult: LoadResult) => string | undefined,
@@ -69,7 +69,7 @@ const texts = (loadResults: LoadResult[]): (string | null | undefined)[] =>
   loadResults.map(({ value, error }) => error ?? (value === null ? null : value.toString()))
 
 describe('one load per key', () => {
-  test('the first miss starts it, all others wait for it', async () => {
+  test('the first miss starts the load, later misses wait for it', async () => {
     const flights = flightsOf()
     const waiters = [join(flights, 'Tom'), join(flights, 'Tom'), join(flights, 'Jack')]
     await settle()
@@ -97,7 +97,7 @@ describe('one load per key', () => {
     expect(texts(loadResults)).toEqual(['1'])
   })
 
-  test('keys of any bytes are told apart, and asked for as UTF-8', async () => {
+  test('keys that differ in any byte have separate loads, and reach the origin as UTF-8', async () => {
     const flights = flightsOf()
     const keys = [
       Buffer.from('é'),
@@ -153,7 +153,7 @@ test('keys above 1 MiB are not loaded', async () => {
 })
 
 describe('fences', () => {
-  test('the waiters get the value, the store does not', async () => {
+  test('a write during a load: waiters get the loaded value, the store does not', async () => {
     const flights = flightsOf()
     const loadResults = join(flights, 'Tom')
     await settle()
@@ -167,7 +167,7 @@ describe('fences', () => {
     expect(stored).toEqual([])
   })
 
-  test('a miss after the write starts a load of its own, whichever of both ends first', async () => {
+  test('a miss after the write starts a new load, in whichever order the two loads end', async () => {
     for (const order of [
       [0, 1],
       [1, 0],
@@ -191,7 +191,7 @@ describe('fences', () => {
     }
   })
 
-  test('a value that cannot be kept is an error for the waiters of a fenced load too', async () => {
+  test('a value that the store rejects is an error for waiters of a fenced load too', async () => {
     const flights = flightsOf(undefined, () => 'too large')
     const loadResults = join(flights, 'Tom')
     await settle()
@@ -215,7 +215,7 @@ describe('fences', () => {
     expect(flights.fenced).toBe(2)
   })
 
-  test('fenceThose fences the loads that are meant, and the others are still joined', async () => {
+  test('fenceThose fences the selected loads; other loads can still be joined', async () => {
     const flights = flightsOf()
     const loadResults = [join(flights, 'a'), join(flights, 'b')]
     await settle()
@@ -230,7 +230,7 @@ describe('fences', () => {
   })
 })
 
-describe('errors reach all waiters, are not stored, and let the key go', () => {
+describe('errors reach all waiters, are not stored, and end the load', () => {
   const failing: readonly (readonly [string, Load, string | RegExp])[] = [
     [
       'throws at once',
@@ -250,7 +250,7 @@ describe('errors reach all waiters, are not stored, and let the key go', () => {
     ['gives a function', async () => (() => 1) as unknown as string, /gave a function/],
     ['gives a symbol', async () => Symbol('x') as unknown as string, /gave a symbol/],
     [
-      'gives something whose nature cannot be told',
+      'returns an object whose inspection throws',
       async () =>
         new Proxy(
           {},
@@ -280,7 +280,7 @@ describe('errors reach all waiters, are not stored, and let the key go', () => {
     expect(faults).toEqual([])
   })
 
-  test('an origin that asks for its signal late, or in a copy of the context, gets the same one', async () => {
+  test('an origin that reads its abort signal late, or from a copy of the context, gets the same signal', async () => {
     const flights = flightsOf()
     join(flights, 'Tom')
     await settle()
@@ -292,7 +292,7 @@ describe('errors reach all waiters, are not stored, and let the key go', () => {
     expect(context.signal).toBe(signal)
   })
 
-  test('an origin that hangs: the time is up, it is told so, and what it says later is ignored', async () => {
+  test('an origin that hangs: the load times out, the signal is aborted, and a later result is ignored', async () => {
     const flights = flightsOf()
     const loadResults = join(flights, 'Tom')
     await settle()
@@ -313,7 +313,7 @@ describe('errors reach all waiters, are not stored, and let the key go', () => {
     expect(texts(next)).toEqual(['in time'])
   })
 
-  test('an origin that rejects after the time is up', async () => {
+  test('an origin that rejects after the timeout', async () => {
     const flights = flightsOf()
     const loadResults = join(flights, 'Tom')
     await settle()
@@ -324,7 +324,7 @@ describe('errors reach all waiters, are not stored, and let the key go', () => {
     expect(flights.failures).toBe(1)
   })
 
-  test('an origin that hangs for ever where there is no limit keeps its key', async () => {
+  test('without a timeout, an origin that hangs blocks its key', async () => {
     const flights = new Flights({
       group: 'g',
       origin: { kind: 'test', load: () => new Promise(() => {}) },
@@ -342,7 +342,7 @@ describe('errors reach all waiters, are not stored, and let the key go', () => {
     expect(loadResults).toHaveLength(1)
   })
 
-  test('a promise that settles twice counts once', async () => {
+  test('a thenable that settles twice counts once', async () => {
     const then = (resolve: (value: string) => void, reject: (error: Error) => void): void => {
       resolve('first')
       resolve('second')
@@ -369,7 +369,7 @@ describe('errors reach all waiters, are not stored, and let the key go', () => {
 })
 
 describe('faults of the node', () => {
-  test('a waiter that throws does not keep the others from their answer', async () => {
+  test('an exception in a waiter does not affect the other waiters', async () => {
     const flights = flightsOf()
     const before = join(flights, 'Tom')
     flights.join(Buffer.from('Tom'), () => {
@@ -384,7 +384,7 @@ describe('faults of the node', () => {
     expect(flights.size).toBe(0)
   })
 
-  test('nor when the time is up, nor when the node closes', async () => {
+  test('nor after a timeout, nor when the node closes', async () => {
     const flights = flightsOf()
     const waiter = vi.fn(() => {
       throw new Error('waiter')

@@ -36,11 +36,11 @@ test.each<[ResponseHeaders, number | undefined]>([
   [{ expires: 'Sun, 31 Dec 2023 00:00:00 GMT' }, 0],
   [{ expires: 'soon' }, 0],
   [{ expires: '0', 'cache-control': 'max-age=7' }, 7000],
-])('%j may be kept for %s ms', (headers, ttl) => {
+])('%j has a TTL of %s ms', (headers, ttl) => {
   expect(factsOf(headers, NOW).ttl).toBe(ttl)
 })
 
-test('how long it may be served stale', () => {
+test('stale windows from Cache-Control', () => {
   const control = 'max-age=1, stale-while-revalidate=30, stale-if-error=600'
   expect(factsOf({ 'cache-control': control }, NOW)).toMatchObject({
     staleWhileRevalidate: 30_000,
@@ -60,12 +60,12 @@ test.each([
   ['no-store, stale-while-revalidate=30', undefined, 0],
   ['no-cache, max-age=0, stale-while-revalidate=30', undefined, 0],
   ['private, stale-while-revalidate=30', undefined, 0],
-])('what comes stale as %j, of age %s, may be served so for %i ms', (control, age, ms) => {
+])('%j at age %s is stale on arrival and may be served for %i ms', (control, age, ms) => {
   const facts = factsOf({ 'cache-control': control, age }, NOW)
   expect([facts.ttl, facts.staleWhileRevalidate]).toEqual([0, ms])
 })
 
-test('what tells a version comes back as conditions', () => {
+test('validators become conditional request headers', () => {
   const modified = 'Mon, 01 Jan 2024 00:00:00 GMT'
   expect(conditionsOf(String(factsOf({ etag: 'W/"a"', 'last-modified': modified }, NOW).validator))).toEqual({
     'if-none-match': 'W/"a"',
@@ -75,11 +75,14 @@ test('what tells a version comes back as conditions', () => {
   expect(factsOf({}, NOW).validator).toBe(undefined)
 })
 
-test.each(['', 'x', 'null', '5', '"x"', '[]'])('%j is no version, and asks for no condition', (validator) => {
-  expect(conditionsOf(validator)).toEqual({})
-})
+test.each(['', 'x', 'null', '5', '"x"', '[]'])(
+  '%j is no validator: the request is unconditional',
+  (validator) => {
+    expect(conditionsOf(validator)).toEqual({})
+  },
+)
 
-test('what a 304 does not say is as it was', () => {
+test('headers missing from a 304 keep their values', () => {
   const modified = 'Mon, 01 Jan 2024 00:00:00 GMT'
   const control = 'max-age=60, stale-while-revalidate=30, stale-if-error=600'
   const first = factsOf({ 'cache-control': control, etag: '"a"', 'last-modified': modified }, NOW)

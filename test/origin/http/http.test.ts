@@ -137,8 +137,8 @@ originContract(
   { bytes: true, faults: true, writes: true },
 )
 
-describe('what is asked', () => {
-  test('the URL, the headers, and nothing for keys that are not of the pattern', async () => {
+describe('requests', () => {
+  test('have the URL and the headers; keys outside the pattern send none', async () => {
     const asked: unknown[] = []
     const port = await serve(({ method, url, headers }, response) => {
       asked.push([method, url, headers.authorization, headers['accept-encoding']])
@@ -155,7 +155,7 @@ describe('what is asked', () => {
     expect(asked).toEqual([['GET', '/users/a%2Fb%20c?all=user%3Aa%2Fb%20c', 'Bearer x', 'identity']])
   })
 
-  test('conditions, when a version is held; 304 is unchanged', async () => {
+  test('are conditional for a cached version; 304 means unchanged', async () => {
     const port = await serve(({ headers }, response) => {
       response.setHeader('etag', '"2"').setHeader('cache-control', 'max-age=9')
       response.statusCode = headers['if-none-match'] === '"2"' ? 304 : 200
@@ -170,7 +170,7 @@ describe('what is asked', () => {
     expect([textOf(third), third?.unchanged]).toEqual(['two', false])
   })
 
-  test('redirects are followed so far, and take no headers to another server', async () => {
+  test('follow a limited number of redirects, and send no headers to another server', async () => {
     const seen: unknown[] = []
     const other = await serve(({ headers, url }, response) => {
       seen.push([url, headers['x-secret']])
@@ -205,7 +205,7 @@ describe('what is asked', () => {
     ])
   })
 
-  test('a 304 that says nothing about the lifetime leaves it as it was', async () => {
+  test('a 304 without caching headers keeps the TTL', async () => {
     const port = await serve(({ headers }, response) => {
       response.setHeader('etag', '"2"')
       if (headers['if-none-match'] === '"2"') response.writeHead(304).end()
@@ -284,7 +284,7 @@ describe('writes', () => {
     expect(asked).toBe(2)
   })
 
-  test('are told how long the server wants to be left alone', async () => {
+  test("pass on the server's Retry-After", async () => {
     const port = await serve((_, response) => response.writeHead(503, { 'retry-after': '7' }).end())
     const origin = originOf({ url: `http://127.0.0.1:${port}/{key}` })
     const error = await origin.store('a', text, context()).catch((thrown) => thrown)
@@ -295,7 +295,7 @@ describe('writes', () => {
     })
   })
 
-  test('have been made, however much the server has to say about it, or breaks off saying it', async () => {
+  test('succeed whatever the length of the response body, also if it is cut off', async () => {
     const port = await serve(({ url }, response) => {
       if (url === '/long') {
         response.end('x'.repeat(2_000_000))
@@ -310,14 +310,14 @@ describe('writes', () => {
     await origin.remove('long', context())
   })
 
-  test('give up on a server that says nothing', async () => {
+  test('time out when the server does not respond', async () => {
     const port = await serve(() => undefined)
     const origin = originOf({ url: `http://127.0.0.1:${port}/{key}`, timeout: 50 })
     await expect(origin.store('a', text, context())).rejects.toThrow(/timeout/i)
   })
 })
 
-describe('what is answered', () => {
+describe('responses', () => {
   test.each<[number, Record<string, string>, string]>([
     [500, {}, 'answered 500'],
     [204, {}, 'answered 204'],
@@ -375,7 +375,7 @@ describe('what is answered', () => {
     }
   })
 
-  test('how long the server wants to be left alone comes with the error', async () => {
+  test("the error has the server's Retry-After", async () => {
     const port = await serve((_, response) => response.writeHead(429, { 'retry-after': '7' }).end())
     const error = await load(originOf({ url: `http://127.0.0.1:${port}/{key}` }), 'a').catch(
       (thrown) => thrown,
@@ -384,7 +384,7 @@ describe('what is answered', () => {
     expect((error as RetryLater).retryAfter).toBe(7000)
   })
 
-  test('an absence has a lifetime too, and no version', async () => {
+  test('a negative entry has a TTL, and no validator', async () => {
     const headers = { 'cache-control': 'max-age=5', etag: '"x"' }
     const port = await serve((_, response) => response.writeHead(404, headers).end('not here'))
     const result = await load(originOf({ url: `http://127.0.0.1:${port}/{key}` }), 'a')
@@ -430,7 +430,7 @@ describe('batches', () => {
   }
   const facts = { ttl: 3000 }
 
-  test('text is as it is, null and what is missing are none, other JSON is JSON', async () => {
+  test('strings are text, null and missing members are absent, other JSON is stored as JSON', async () => {
     const json =
       '{"a":"1","b":null,"d":1.5,"e":{"x":[1]},"f":true,"g":12345678901234567890,"__proto__":"p","z":"?"}'
     expect(await batch(json, ['a', 'b', 'c', 'd', 'e', 'f', 'g', '__proto__'])).toEqual([
@@ -459,7 +459,7 @@ describe('batches', () => {
     ])
   })
 
-  test('keys that are not of the pattern, or lead elsewhere alone, are not posted', async () => {
+  test('keys outside the pattern, or whose own URL has another path, are not posted', async () => {
     expect((await batch('{}', ['a', '..', 'a/../b', '', 'b']))[0]).toEqual([
       'POST',
       'application/json',
@@ -485,7 +485,7 @@ describe('batches', () => {
 })
 
 describe('faults', () => {
-  test('a server that is not there, breaks off, or is silent', async () => {
+  test('a server that is unreachable, closes the connection, or does not respond', async () => {
     const port = await serve((request, response) => {
       if (request.url === '/half') {
         response.writeHead(200, { 'content-length': 10 }).write('half')
@@ -500,7 +500,7 @@ describe('faults', () => {
     await expect(load(originOf({ url }), 'x')).rejects.toThrow('ECONNREFUSED')
   })
 
-  test('a slow drip is waited for while it is wanted', async () => {
+  test('a slow response is read until the load is aborted', async () => {
     const port = await serve((_, response) => response.end('dripping'))
     const proxy = await FaultyProxy.start(() => ({ port }))
     proxy.sendByteByByte()
@@ -511,7 +511,7 @@ describe('faults', () => {
   })
 })
 
-test('so many connections are made, and no more', async () => {
+test('the number of connections is limited', async () => {
   const waiting: ServerResponse[] = []
   let wake = (): void => undefined
   const port = await serve((_, response) => {
@@ -535,7 +535,7 @@ test('so many connections are made, and no more', async () => {
   expect((await Promise.all(loads)).map(textOf)).toEqual(['x', 'x', 'x', 'x', 'x'])
 })
 
-test('TLS: only who is trusted is asked, and a certificate is shown', async () => {
+test("TLS: the server's certificate is verified, and the client's is sent", async () => {
   const tls = {
     cert: certificate,
     key: privateKey,
@@ -564,7 +564,7 @@ test('TLS: only who is trusted is asked, and a certificate is shown', async () =
   )
 })
 
-test('another server is shown no certificate of ours, wherever it redirects to', async () => {
+test('TLS: the client certificate is not sent after a redirect to another server', async () => {
   const shown: unknown[] = []
   const serveTls = async (redirect: (path: string) => string | undefined): Promise<number> => {
     const identity = { cert: certificate, key: privateKey, ca: certificate }

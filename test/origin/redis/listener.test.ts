@@ -119,14 +119,14 @@ describeWithRedis('the changes of a Redis', (redis) => {
     expect(await listener.next(1)).toEqual(['key big'])
   })
 
-  test('without a prefix every key is told', async () => {
+  test('without a prefix changes of all keys are reported', async () => {
     const listener = await listening([], '')
     await redis().call('SET', 'app:a', '1')
     await redis().call('SET', 'b', '1')
     expect(await listener.next(2)).toEqual(['key app:a', 'key b'])
   })
 
-  test('what this node writes is told too', async () => {
+  test('writes of this node are reported too', async () => {
     const proxy = await proxied()
     const origin = originOf(`redis://127.0.0.1:${proxy.port}`)
     const listener = new RecordingListener()
@@ -138,7 +138,7 @@ describeWithRedis('the changes of a Redis', (redis) => {
     expect(await listener.next(3)).toEqual(['gap', 'key a', 'key a'])
   })
 
-  describe('over a connection that breaks', () => {
+  describe('faults of the connection', () => {
     /** A listener on a connection of its own, whose time stands still. */
     async function broken(): Promise<[RecordingListener, FaultyProxy, ManualClock]> {
       const proxy = await proxied()
@@ -157,7 +157,7 @@ describeWithRedis('the changes of a Redis', (redis) => {
       return [listener, proxy, clock]
     }
 
-    test('one that is cut is renewed, and the gap is told', async () => {
+    test('a broken connection is reopened, and the gap is reported', async () => {
       const [listener, proxy, clock] = await broken()
       await redis().call('SET', 'a', '1')
       expect(await listener.next(2)).toEqual(['gap', 'key a'])
@@ -171,7 +171,7 @@ describeWithRedis('the changes of a Redis', (redis) => {
       expect(await listener.next(1)).toEqual(['key b'])
     })
 
-    test('one that is dead, and nobody says so, is noticed', async () => {
+    test('a dead connection that reports no error is detected', async () => {
       const [listener, proxy, clock] = await broken()
       expect(await listener.next(1)).toEqual(['gap'])
       clock.advance(CHECK_INTERVAL)
@@ -188,7 +188,7 @@ describeWithRedis('the changes of a Redis', (redis) => {
     })
   })
 
-  test('a server that tracks no keys is told with its words', async () => {
+  test('a server that refuses tracking is reported with its error', async () => {
     const proxy = await proxied()
     await redis().call('ACL', 'SETUSER', 'limited', 'on', 'nopass', '~*', '&*', '+@all', '-client|tracking')
     const origin = originOf(`redis://limited:x@127.0.0.1:${proxy.port}`)
@@ -223,7 +223,7 @@ describeWithRedis(
           await second.close()
         })
 
-        test('are heard from both; an outage of one, or another set of them, is a gap', async () => {
+        test('are received from both; an outage of one, or a change of masters, is a gap', async () => {
           await one().call('CLUSTER', 'ADDSLOTSRANGE', '0', '8191')
           await other().call('CLUSTER', 'ADDSLOTSRANGE', '8192', '16383')
           await one().call('CLUSTER', 'MEET', '127.0.0.1', String(secondPort), String(secondBus))
@@ -271,7 +271,7 @@ describeWithRedis(
           expect(await listener.next(1)).toEqual(['key a'])
         })
 
-        test('are heard through the origin', async () => {
+        test('are received through the origin', async () => {
           const origin = originOf(`redis://127.0.0.1:${first.port}`, { cluster: true })
           const listener = new RecordingListener()
           await origin.start(quiet)

@@ -60,7 +60,7 @@ describeWithRedis('Redis', (redis) => {
     { bytes: true, batches: true, faults: true, writes: true },
   )
 
-  test('the lifetime comes along; other types are errors of their keys', async () => {
+  test('the TTL is loaded with the value; other types are errors of their keys', async () => {
     const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
     await redis().pipeline([
       ['SET', 'forever', '1'],
@@ -100,7 +100,7 @@ describeWithRedis('Redis', (redis) => {
     await proxy.close()
   })
 
-  test('a value is stored with the lifetime that the client gave it', async () => {
+  test("a value is stored with the client's TTL", async () => {
     const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
     const origin = originOf(proxy.port, { prefix: 'app:' })
     await origin.store('a', Buffer.from('1'), { ...context(), ttl: 100_000.5 })
@@ -114,7 +114,7 @@ describeWithRedis('Redis', (redis) => {
     await proxy.close()
   })
 
-  test('a value that the server does not take is an error in its words', async () => {
+  test("a value that the server rejects is an error with the server's message", async () => {
     const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
     const origin = originOf(proxy.port)
     await redis().pipeline([
@@ -126,7 +126,7 @@ describeWithRedis('Redis', (redis) => {
     await proxy.close()
   })
 
-  test('a server that is away is one warning, and is asked again when it is back, which is told', async () => {
+  test('an outage is one warning; loads resume when it ends, which is logged', async () => {
     const warnings: string[] = []
     const news: string[] = []
     const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
@@ -145,7 +145,7 @@ describeWithRedis('Redis', (redis) => {
     await proxy.close()
   })
 
-  test('while a server is away, every call says why in words of the network', async () => {
+  test('during an outage every call fails with the network error', async () => {
     const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
     const origin = originOf(proxy.port)
     await origin.store('Tom', Buffer.from('630'), context())
@@ -165,7 +165,7 @@ describeWithRedis('Redis', (redis) => {
     await expect(late.load('Tom', context())).rejects.toThrow(/^connect ECONNREFUSED /)
   })
 
-  test('TLS: only who is trusted is asked', async () => {
+  test("TLS: the server's certificate is verified", async () => {
     await redis().call('SET', 'Tom', '630')
     const server = createTlsServer({ cert: certificate, key: privateKey }, (client) => {
       client.on('error', () => undefined)
@@ -180,7 +180,7 @@ describeWithRedis('Redis', (redis) => {
     server.close()
   })
 
-  test('a server that swallows commands is an error in time', async () => {
+  test('a server that does not reply is an error after the timeout', async () => {
     const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
     const origin = originOf(proxy.port, { timeout: 50 })
     expect(seen(await origin.load('none', context()))).toBe(null)
@@ -190,7 +190,7 @@ describeWithRedis('Redis', (redis) => {
   })
 })
 
-test('a cluster that is not there is a warning in time', async () => {
+test('an unreachable cluster is a warning after the timeout', async () => {
   const warnings: string[] = []
   const origin = originOf((await freePorts(1))[0], { cluster: true, connectTimeout: 100, timeout: 100 })
   await origin.start({ info: () => undefined, warn: (_, message) => void warnings.push(message) })
@@ -241,7 +241,7 @@ describeWithRedis(
   (redis) => {
     beforeAll(() => owningAll(redis()))
 
-    test('only who is trusted is asked', async () => {
+    test('TLS: the certificate is verified', async () => {
       const server = createTlsServer({ cert: certificate, key: privateKey }, (client) => {
         client.on('error', () => undefined)
         client.pipe(connect(redis().socketPath)).pipe(client)

@@ -1,4 +1,4 @@
-// One query for many keys, against a database that takes texts for equal which are not, or refuses some.
+// One query for many keys, against a database that treats different texts as equal, or rejects some.
 
 import { expect, test } from 'vitest'
 import { isBadRequest } from '../../../src/group/origin.ts'
@@ -51,7 +51,7 @@ const ignoringCase = (key: string, asked: string): boolean => key.toLowerCase() 
 /** Beyond what our own rule takes for equal. */
 const germanly = (key: string, asked: string): boolean => key.replace('ä', 'ae') === asked.replace('ä', 'ae')
 
-test('a key that is equal to that of a row costs one more statement, however many others there are', async () => {
+test("a key equal to a row's key costs one more statement, whatever the number of keys", async () => {
   const table = { rows: [['Tom', '630']], isEqual: ignoringCase } as const
   expect(await find(table, [...absent(99), 'tom'])).toEqual({ found: { tom: '630' }, statements: 2, most: 1 })
   const found = { tom: '630', Tom: '630', TOM: '630' }
@@ -71,14 +71,14 @@ test.each([
   expect((await find(table, [...absent(9), key, asked])).found).toEqual({ [key]: '1', [asked]: '1' })
 })
 
-test('what our own rule does not know to be equal is found by halves', async () => {
+test('equal keys that our folding does not predict are found by bisection', async () => {
   const table = { rows: [['Bär', '1']], isEqual: germanly } as const
   const { found, statements, most } = await find(table, [...absent(99), 'Baer'])
   expect([found, most]).toEqual([{ Baer: '1' }, 1])
   expect(statements).toBeLessThan(20)
 })
 
-test('rows that are nobody`s do not cost more than a statement for each key, and change nothing', async () => {
+test('rows that match no key cost at most one statement per key, and change nothing', async () => {
   const rows = Array.from({ length: 100 }, (_, i) => [`other ${i}`, 'x'] as const)
   const isEqual = (key: string, asked: string): boolean => key === asked || asked === 'all'
   const { found, statements } = await find({ rows, isEqual }, [...absent(99), 'all'])
@@ -86,7 +86,7 @@ test('rows that are nobody`s do not cost more than a statement for each key, and
   expect(statements).toBeLessThanOrEqual(101)
 })
 
-test('keys that are refused are errors of theirs, and are asked for one after the other', async () => {
+test('rejected keys are errors of their own, and are queried one by one', async () => {
   const table = { rows: [['a', '1']], refuses: (asked: string) => asked.startsWith('bad') } as const
   const bad = Array.from({ length: 99 }, (_, i) => `bad ${i}`)
   const { found, statements, most } = await find(table, ['a', ...bad])
@@ -96,7 +96,7 @@ test('keys that are refused are errors of theirs, and are asked for one after th
   expect(most).toBe(1)
 })
 
-test('more than one row for a key that is equal is an error of this key', async () => {
+test('several rows equal to a key are an error of that key', async () => {
   const rows = [
     ['Tom', '1'],
     ['TOM', '2'],
@@ -105,7 +105,7 @@ test('more than one row for a key that is equal is an error of this key', async 
   expect(found).toEqual({ tom: new Error('the query gave more than one row') })
 })
 
-test('a column that is there no more is an error, and no absence', async () => {
+test('a dropped column is an error, not an absent key', async () => {
   const table = { rows: [['a', '1']], columns: ['renamed'] } as const
   const error = await find(table, ['a'], 'name').catch((thrown: Error) => thrown)
   expect([isBadRequest(error), String(error)]).toEqual([

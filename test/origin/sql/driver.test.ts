@@ -1,4 +1,4 @@
-// What the errors of a database say of a write: whether it can have changed anything.
+// Database errors after a write: whether the write may have been applied.
 
 import { expect, test } from 'vitest'
 import { isBadRequest, isNotApplied } from '../../../src/group/origin.ts'
@@ -20,12 +20,12 @@ test.each<[string, object, boolean]>([
   expect([error.message, isBadRequest(error), isNotApplied(error)]).toEqual(['no', false, isSure])
 })
 
-test('all addresses of a host refuse, without words of their own', () => {
+test('all addresses of a host refuse the connection, with an error without a message', () => {
   const refused = Object.assign(new Error('no server'), { code: 'ECONNREFUSED', syscall: 'connect' })
   const error = worded(new AggregateError([refused, refused], ''))
   expect([error.message, isNotApplied(error)]).toEqual(['no server', true])
 })
 
-test('what the database refuses of a value it refuses for good', () => {
+test('a rejected value is not retried', () => {
   expect(isBadRequest(worded(statementError(new Error('too long'), '22001')))).toBe(true)
 })

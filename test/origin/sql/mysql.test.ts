@@ -115,7 +115,7 @@ describeWithMariadb('MariaDB', (mariadb) => {
     await origin.close()
   })
 
-  test('keys that a collation takes for equal are answered alike, one by one and together', async () => {
+  test('keys that a collation treats as equal get the same result, one by one and in a batch', async () => {
     const origin = sqlOrigin({
       url: mariadb().url,
       query: 'select value from words where word = ?',
@@ -196,7 +196,7 @@ describeWithMariadb('MariaDB', (mariadb) => {
     await origin.close()
   })
 
-  test('what is about a key or a value is told from what is about the statement or the database', async () => {
+  test('errors about a key or value are distinguished from those about the statement or the database', async () => {
     const table = `refusals${++tables}`
     const codes = [1205, 1290].map(
       (code) => `when ${code} then signal sqlstate 'HY000' set mysql_errno = ${code}`,
@@ -235,7 +235,7 @@ describeWithMariadb('MariaDB', (mariadb) => {
     await origin.close()
   })
 
-  test('what may pass is a warning at the start', async () => {
+  test('a temporary error at start is a warning', async () => {
     await mariadb().run(`
       create function limited(code int) returns int deterministic
         begin signal sqlstate '42000' set mysql_errno = 1226, message_text = 'no more today'; return 1; end;
@@ -264,7 +264,7 @@ describeWithMariadb('MariaDB', (mariadb) => {
     ])
   })
 
-  test('so many connections are made, and no more', async () => {
+  test('the number of connections is limited', async () => {
     const proxy = await FaultyProxy.start(() => mariadb().target)
     const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, pool: 3 })
     const names = await Promise.all(Array.from({ length: 50 }, () => textOf(origin, 'user:1')))
@@ -274,12 +274,12 @@ describeWithMariadb('MariaDB', (mariadb) => {
     await proxy.close()
   })
 
-  test('connections of a pool that break together are one warning', async () => {
+  test('pool connections that break together cause one warning', async () => {
     const proxy = await FaultyProxy.start(() => mariadb().target)
     await warnsOnceOfBroken(proxy, { url: throughProxy(proxy), ...byId }, 'two')
   })
 
-  test('where TLS is wanted, nothing goes without', async () => {
+  test('with TLS configured, plain connections are refused', async () => {
     const proxy = await FaultyProxy.start(() => mariadb().target)
     const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, tls: true })
     await expect(textOf(origin, 'user:1')).rejects.toThrow(/(SSL|secure) connection/i)
@@ -287,7 +287,7 @@ describeWithMariadb('MariaDB', (mariadb) => {
     await proxy.close()
   })
 
-  test('faults: a server that is away, a broken connection, a statement that takes too long', async () => {
+  test('faults: an unreachable server, a broken connection, a statement timeout', async () => {
     const warnings: string[] = []
     const proxy = await FaultyProxy.start(() => mariadb().target)
     proxy.refuse()
@@ -316,7 +316,7 @@ describeWithMariadb('MariaDB', (mariadb) => {
 describeWithMariadb(
   'MariaDB by TLS',
   (mariadb) => {
-    test('only who is trusted is asked', async () => {
+    test("TLS: the server's certificate is verified", async () => {
       const proxy = await FaultyProxy.start(() => mariadb().target)
       const query = 'select variable_value from information_schema.session_status where variable_name = ?'
       const cipher = async (tls: SqlOptions['tls'], host = '127.0.0.1'): Promise<string | null> => {

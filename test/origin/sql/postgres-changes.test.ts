@@ -1,4 +1,4 @@
-// PostgreSQL tells of changes: by the triggers that are printed, over a connection that breaks.
+// PostgreSQL change notifications: from the printed triggers, over a connection that breaks.
 
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
@@ -32,7 +32,7 @@ describe('a payload', () => {
 })
 
 describe('a key pattern', () => {
-  test.each(['user', '{a}{b}', ''])('%j is refused', (key) => {
+  test.each(['user', '{a}{b}', ''])('%j is rejected', (key) => {
     expect(() => triggerSql({ table: 't', column: 'c', channel: 'x', key })).toThrow('wants one place')
   })
 })
@@ -57,12 +57,12 @@ describeWithPostgres('the triggers of PostgreSQL', (postgres) => {
   beforeAll(async () => {
     await postgres().run(`create table "odd ""table""" ("it's" int primary key, name text)`)
     const options = { table: 'odd "table"', column: "it's", channel: `it's "a" channel`, key: `o'user:{id}!` }
-    // Twice: a table whose key pattern has changed gets the triggers anew.
+    // Twice: running the SQL again with another key pattern replaces the triggers.
     await postgres().run(triggerSql({ ...options, key: '{id}' }))
     await postgres().run(triggerSql(options))
   })
 
-  test('tell of rows that are written, of both keys of one that gets another, and of a truncated table', async () => {
+  test('notify of written rows, of the old and new key of a changed row, and of a truncated table', async () => {
     const listener = new RecordingListener()
     await listen(listener, `it's "a" channel`)
     const table = `"odd ""table"""`
@@ -83,7 +83,7 @@ describeWithPostgres('the triggers of PostgreSQL', (postgres) => {
     ])
   })
 
-  test('a connection that is dead, and nobody says so, is noticed', async () => {
+  test('a dead connection that reports no error is detected', async () => {
     const proxy = await FaultyProxy.start(() => postgres().target)
     const listener = new RecordingListener()
     await listen(listener, 'plain', `postgres://postgres@127.0.0.1:${proxy.port}/postgres`)
@@ -101,7 +101,7 @@ describeWithPostgres('the triggers of PostgreSQL', (postgres) => {
     await proxy.close()
   })
 
-  test('a connection that breaks is renewed, and the gap is told', async () => {
+  test('a broken connection is reopened, and the gap is reported', async () => {
     const proxy = await FaultyProxy.start(() => postgres().target)
     const listener = new RecordingListener()
     await listen(listener, 'plain', `postgres://postgres@127.0.0.1:${proxy.port}/postgres`)

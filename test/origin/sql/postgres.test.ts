@@ -114,7 +114,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     await row.close()
   })
 
-  test('keys by a pattern: others are absent without a query', async () => {
+  test('keys outside the pattern are absent without a query', async () => {
     const origin = sqlOrigin({ url: postgres().url, ...together, keys: 'user:{id:int32}' })
     const keys = ['user:7', 'user:x', '7', 'user:1001', 'user:99999999999', 'user:07']
     expect(await bulk(origin, keys)).toEqual(['name 7', null, null, null, null, null])
@@ -130,18 +130,18 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     await origin.close()
   })
 
-  test('a key that the database refuses is an error of that key alone', async () => {
+  test('a key that the database rejects is an error of that key alone', async () => {
     const origin = sqlOrigin({ url: postgres().url, ...together, keys: 'user:{id}' })
     const refusal = 'invalid input syntax for type integer: "x"'
     await expect(textOf(origin, 'user:x')).rejects.toThrow(refusal)
     const keys = ['user:1', 'user:x', 'user:2', 'user:3', 'user:2000', 'user:\0']
     expect(await bulk(origin, keys)).toEqual(['name 1', refusal, 'name 2', 'name 3', null, null])
-    // 07 is 7 for the database, and no text that it gives back.
+    // The database reads 07 as 7, and never returns the text 07.
     expect(await bulk(origin, ['user:07', 'user:7', 'user:8'])).toEqual(['name 7', 'name 7', 'name 8'])
     await origin.close()
   })
 
-  test('many columns in a batch are the row without its key', async () => {
+  test('a batch row of several columns is loaded without its key column', async () => {
     const origin = sqlOrigin({
       url: postgres().url,
       query: 'select id, name from users where id = $1',
@@ -163,7 +163,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     await Promise.all([origin.close(), column.close()])
   })
 
-  test('keys that are bytes there are those of their text', async () => {
+  test('bytea keys are the bytes of the text', async () => {
     await postgres().run('create table bytes (key bytea primary key, value text)')
     const keys = ['a\\b', '\\x41', 'A', '', 'ключ', 'a\0b', '"{},']
     const values = keys.map((key) => (key.includes('\0') ? 'with NUL' : key))
@@ -234,7 +234,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     await origin.close()
   })
 
-  test('what writes is looked at and not run, or when it is needed first', async () => {
+  test('write statements are checked without running them, at start or at first use', async () => {
     const writing = {
       ...byId,
       writeQuery: 'insert into users values ($1, $2) on conflict (id) do update set name = $2 returning id',
@@ -298,7 +298,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     await origin.close()
   })
 
-  test('what is about a key or a value is told from what is about the statement or the database', async () => {
+  test('errors about a key or value are distinguished from those about the statement or the database', async () => {
     const table = `refusals${++tables}`
     await postgres().run(`
       create table ${table} (id int primary key check (id <> 13), v text unique not null);
@@ -330,7 +330,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     await origin.close()
   })
 
-  test('a statement that is refused again and again leaves nothing behind', async () => {
+  test('repeated rejected statements leak nothing', async () => {
     const warnings: Error[] = []
     const warn = (warning: Error): void => void warnings.push(warning)
     process.on('warning', warn)
@@ -341,7 +341,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     expect(warnings).toEqual([])
   })
 
-  test('nonsense says nothing about a query', async () => {
+  test('an invalid server response is not an error of the query', async () => {
     const proxy = await FaultyProxy.start(() => postgres().target)
     const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, pool: 1 })
     proxy.silence('back')
@@ -357,7 +357,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     await proxy.close()
   })
 
-  test('a database that is not there, or lets nobody in, is a warning', async () => {
+  test('an unreachable database, or a failed login, is a warning', async () => {
     const warnings: string[] = []
     const log = { info: () => undefined, warn: (_: object, message: string) => void warnings.push(message) }
     const proxy = await FaultyProxy.start(() => postgres().target)
@@ -374,7 +374,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     await proxy.close()
   })
 
-  test('TLS: only who is trusted is asked', async (t) => {
+  test("TLS: the server's certificate is verified", async (t) => {
     const { tlsUrl: url } = postgres()
     if (url === undefined) return t.skip('PGlite has no TLS')
     const query = "select ssl::text from pg_stat_ssl where pid = pg_backend_pid() and $1 <> ''"
@@ -391,7 +391,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     expect(await trusts(undefined)).toBe('false')
   })
 
-  test('TLS: a certificate of an address is of who is called by that', async () => {
+  test('TLS: a certificate for an IP address is checked against that address', async () => {
     const server = createServer((socket) => {
       socket
         .on('error', () => undefined)
@@ -419,7 +419,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     server.close()
   })
 
-  test('so many connections are made, and no more', async (t) => {
+  test('the number of connections is limited', async (t) => {
     t.skip(postgres().kind === 'pglite', 'PGlite has one session for all')
     const proxy = await FaultyProxy.start(() => postgres().target)
     const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, pool: 3 })
@@ -431,13 +431,13 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     await proxy.close()
   })
 
-  test('connections of a pool that break together are one warning', async (t) => {
+  test('pool connections that break together cause one warning', async (t) => {
     t.skip(postgres().kind === 'pglite', 'PGlite has one session for all')
     const proxy = await FaultyProxy.start(() => postgres().target)
     await warnsOnceOfBroken(proxy, { url: throughProxy(proxy), ...byId }, 'name 2')
   })
 
-  test('where TLS is wanted, nothing goes without', async () => {
+  test('with TLS configured, plain connections are refused', async () => {
     const proxy = await FaultyProxy.start(() => postgres().target)
     const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, tls: true })
     await expect(textOf(origin, 'user:1')).rejects.toThrow(/(SSL|secure) connection/i)
@@ -446,7 +446,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
   })
 
   describe('faults of the connection', () => {
-    test('a connection that breaks while nobody uses it is replaced, and one in use is an error', async () => {
+    test('an idle connection that breaks is replaced; a busy one fails its load', async () => {
       const proxy = await FaultyProxy.start(() => postgres().target)
       const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, pool: 1 })
       await origin.start(quiet)
@@ -463,7 +463,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
       await proxy.close()
     })
 
-    test('bytes that come one by one, and late, are the same bytes', async () => {
+    test('a response that arrives late, byte by byte, is read correctly', async () => {
       const proxy = await FaultyProxy.start(() => postgres().target)
       proxy.sendByteByByte()
       const origin = sqlOrigin({ url: throughProxy(proxy), ...together, pool: 1 })
@@ -475,7 +475,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
       await proxy.close()
     })
 
-    test('a server that says nothing is given up', async () => {
+    test('a server that does not respond is a timeout', async () => {
       const proxy = await FaultyProxy.start(() => postgres().target)
       proxy.silence()
       const origin = sqlOrigin({ url: throughProxy(proxy), ...byId, connectTimeout: 50 })
@@ -489,14 +489,14 @@ describeWithPostgres('PostgreSQL', (postgres) => {
 describeWithPostgres('PostgreSQL, slowly', (postgres) => {
   const slow = { query: 'select pg_sleep($1::float8)::text' }
 
-  test('a statement that takes too long is an error in its words', async (t) => {
+  test("a statement timeout is an error with the server's message", async (t) => {
     t.skip(postgres().kind === 'pglite', 'PGlite has no timeout')
     const origin = sqlOrigin({ url: postgres().url, ...slow, lazy: true, statementTimeout: 30 })
     await expect(textOf(origin, '20')).rejects.toThrow('canceling statement due to statement timeout')
     await origin.close()
   })
 
-  test('a load that is not wanted gives its connection up, and the server its statement', async (t) => {
+  test('an aborted load closes its connection, and the server cancels the statement', async (t) => {
     t.skip(postgres().kind === 'pglite', 'PGlite has one session for all')
     const origin = sqlOrigin({ url: postgres().url, ...slow, pool: 1 })
     await origin.start(quiet)
@@ -511,7 +511,7 @@ describeWithPostgres('PostgreSQL, slowly', (postgres) => {
     await origin.close()
   })
 
-  test('who waits for a connection does not fail for as long as it is wanted', async (t) => {
+  test('a load that waits for a connection fails only when it is aborted', async (t) => {
     t.skip(postgres().kind === 'pglite', 'PGlite has one session for all')
     const origin = sqlOrigin({ url: postgres().url, ...slow, pool: 1, connectTimeout: 500 })
     await origin.start(quiet)
@@ -527,7 +527,7 @@ describeWithPostgres('PostgreSQL, slowly', (postgres) => {
     await origin.close()
   })
 
-  test('an aborted signal loads nothing', async () => {
+  test('a load with an aborted signal sends no query', async () => {
     const origin = sqlOrigin({ url: postgres().url, query: 'select $1::text', pool: 1 })
     await expect(
       (async () => origin.load('x', context(AbortSignal.abort(new Error('before')))))(),

@@ -65,7 +65,7 @@ describeEachSqlite((sqlite, open) => {
     { bytes: true, batches: true, faults: true, writes: true },
   )
 
-  test('a row as one column, or as JSON', async () => {
+  test('a row is loaded as its only column, or as JSON', async () => {
     const keys = 'thing:{id:int}'
     const one = (query: string, column?: string): Promise<unknown> => {
       const origin = sqlOrigin({ url, query, keys, column })
@@ -88,7 +88,7 @@ describeEachSqlite((sqlite, open) => {
     ]).toEqual([null, null, null])
   })
 
-  test('integers of 64 bits and text with a zero byte are whole', async () => {
+  test('64-bit integers and text with a NUL byte are loaded exactly', async () => {
     const origin = sqlOrigin({
       url,
       query: 'select ? as k, 9223372036854775807 as n, -9223372036854775808 as m',
@@ -102,7 +102,7 @@ describeEachSqlite((sqlite, open) => {
     await Promise.all([origin.close(), big.close()])
   })
 
-  test('keys that the database takes for equal are answered alike, one by one and together', async () => {
+  test('keys that the database treats as equal get the same result, one by one and in a batch', async () => {
     const origin = sqlOrigin({
       url,
       query: 'select value from names where name = ?',
@@ -113,7 +113,7 @@ describeEachSqlite((sqlite, open) => {
     expect(await bulk(origin, keys)).toEqual(['630', '630', '589', null])
   })
 
-  test('keys that are not of the pattern are absent without a question', async () => {
+  test('keys outside the pattern are absent without a query', async () => {
     const origin = sqlOrigin({
       url: 'sqlite:/nowhere/things.db',
       query: 'select name from things where id = ?',
@@ -129,7 +129,7 @@ describeEachSqlite((sqlite, open) => {
     await expect(textOf(origin, 'thing:1')).rejects.toThrow('/nowhere/things.db: ')
   })
 
-  test('more than one row is an error of its key', async () => {
+  test('several rows are an error of the key', async () => {
     const origin = sqlOrigin({
       url,
       query: "select value from names where ? = 'x'",
@@ -139,7 +139,7 @@ describeEachSqlite((sqlite, open) => {
     expect(await bulk(origin, ['x', 'y'])).toEqual(['the query gave more than one row for "x"', null])
   })
 
-  test('what is about a key or a value is told from what is about the statement or the file', async () => {
+  test('errors about a key or value are distinguished from those about the statement or the file', async () => {
     const file = join(folder, `${++files}.db`)
     const own = open(file)
     own.exec(`
@@ -257,7 +257,7 @@ describeEachSqlite((sqlite, open) => {
     own.close()
   })
 
-  test('a file that is not written to is opened for reading only, and one that cannot be written says so', async () => {
+  test('without writes the file is opened read-only; an unwritable file is a clear error', async () => {
     const file = join(folder, `${++files}.db`)
     made(file, 'create table w (k text primary key, v text)')
     const sneaky = sqlOrigin({
@@ -285,7 +285,7 @@ describeEachSqlite((sqlite, open) => {
     lock.close()
   })
 
-  test('a file that is not there is a warning, and is opened when it is', async () => {
+  test('a missing file is a warning, and is opened once it exists', async () => {
     const file = join(folder, 'late.db')
     const warnings: string[] = []
     const origin = sqlOrigin({ url: `sqlite:${file}`, query: 'select value from late where key = ?' })
@@ -299,7 +299,7 @@ describeEachSqlite((sqlite, open) => {
     await origin.close()
   })
 
-  test('what a writer holds is waited for, until the time of a statement is up', async () => {
+  test('a locked file is retried until the statement timeout', async () => {
     const file = join(folder, 'busy.db')
     const writer = open(file)
     writer.exec("create table t (k text, v text); insert into t values ('a', '1'); begin exclusive")

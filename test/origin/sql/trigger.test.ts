@@ -1,4 +1,4 @@
-// The triggers that `erinys sql trigger` prints: run by a PostgreSQL, and what they tell of each change.
+// The triggers that `erinys sql trigger` prints, run by PostgreSQL, and their notifications of each change.
 
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -7,7 +7,7 @@ import { describeWithPostgres } from '../../support/postgres.ts'
 
 const options: TriggerOptions = { table: 'users', column: 'id', channel: 'users', key: 'user:{id}' }
 
-describe('an option that cannot be meant', () => {
+describe('an invalid option', () => {
   const long = 'ü'.repeat(32)
   test.each<[wrong: Partial<TriggerOptions>, message: string]>([
     [{ key: 'user' }, '--key: got "user", wants one place for the column, as in \'user:{id}\''],
@@ -45,7 +45,7 @@ describeWithPostgres('the triggers', (postgres) => {
     await client.query(`listen "${wanted.channel ?? options.channel}"`)
   }
 
-  /** What is told of some statements; all of it has come when the connection answers anything after them. */
+  /** The notifications of some statements; all have arrived when a later query is answered. */
   async function toldOf(...statements: string[]): Promise<string[]> {
     told = []
     for (const statement of statements) await postgres().run(statement)
@@ -56,7 +56,7 @@ describeWithPostgres('the triggers', (postgres) => {
   const key = (channel: string, text: string): string =>
     `${channel} ${JSON.stringify({ key: text }).replace(':', ' : ')}`
 
-  test('of tables and columns with all sorts of names', async () => {
+  test('tables and columns with unusual names', async () => {
     await postgres().run('create schema "my shop"')
     await make(`create table "my shop"."we""ird.x" ("Sel ect" int, name text)`, {
       table: `my shop."we""ird.x"`,
@@ -70,7 +70,7 @@ describeWithPostgres('the triggers', (postgres) => {
     ).toEqual([key('Odd', `it's\\ 1`), key('weird', 'user:2')])
   })
 
-  test('of each row that is inserted, changed or removed, by all keys that it has had, and of an emptied table', async () => {
+  test('each inserted, changed or removed row, by its old and new key, and a truncated table', async () => {
     await make('create table users (id int, name text)', {})
     expect(await toldOf(`insert into users values (1, 'a'), (2, 'b')`)).toEqual([
       key('users', 'user:1'),
@@ -88,7 +88,7 @@ describeWithPostgres('the triggers', (postgres) => {
     expect(await toldOf('insert into users values (null)')).toEqual([])
   })
 
-  test('not of a transaction that is rolled back, and once of many changes of a row', async () => {
+  test('nothing for a rolled back transaction, and one notification for many changes of a row', async () => {
     await make('create table notes (id int)', { table: 'notes', channel: 'notes' })
     expect(await toldOf('begin; insert into notes values (1); rollback')).toEqual([])
     expect(
@@ -96,7 +96,7 @@ describeWithPostgres('the triggers', (postgres) => {
     ).toEqual([key('notes', 'user:1')])
   })
 
-  test('a key that no notification has room for does not make the change fail', async () => {
+  test('a key too long for a notification does not make the write fail', async () => {
     await make('create table texts (id text)', { table: 'texts', channel: 'texts' })
     expect(await toldOf(`insert into texts values (repeat('ü', 5000))`)).toEqual(['texts {"all": true}'])
     expect(await postgres().run('select count(*)::int as n from texts')).toEqual([{ n: 1 }])
@@ -110,7 +110,7 @@ describeWithPostgres('the triggers', (postgres) => {
     ])
   })
 
-  test('several groups hear of one table, each by its own keys, which can be changed', async () => {
+  test('several groups listen to one table, each with its own key pattern, which can be changed', async () => {
     await make('create table people (id int, mail text)', { table: 'people', channel: 'by_id' })
     await make('select 1', { table: 'people', column: 'mail', channel: 'by_mail', key: 'old:{mail}' })
     await make('select 1', { table: 'people', column: 'mail', channel: 'by_mail', key: 'mail:{mail}' })
@@ -118,7 +118,7 @@ describeWithPostgres('the triggers', (postgres) => {
     expect(found.sort()).toEqual([key('by_id', 'user:1'), key('by_mail', 'mail:a@b')])
   })
 
-  test('names that are longer than those of PostgreSQL, and begin alike', async () => {
+  test("names beyond PostgreSQL's limit with a common prefix stay distinct", async () => {
     const [one, two] = ['1', '2'].map((end) => 'ü'.repeat(30) + end)
     await make(`create table "${one}" (id int)`, { table: one, channel: 'one' })
     await make(`create table "${two}" (id int)`, { table: two, channel: 'two' })
@@ -128,7 +128,7 @@ describeWithPostgres('the triggers', (postgres) => {
     ])
   })
 
-  test('all of it or nothing is made', async () => {
+  test('the SQL is applied as a whole or not at all', async () => {
     await expect(postgres().run(triggerSql({ ...options, table: 'none' }))).rejects.toThrow(
       'relation "none" does not exist',
     )
