@@ -294,7 +294,7 @@ export function originContract(
       })
     })
 
-    test.runIf(writes && faults)('gives writes up when it is told to', async () => {
+    test.runIf(writes && faults)('aborts a write when its signal is aborted', async () => {
       await using([['Tom', '630']], async ({ origin, stall, mend }) => {
         expect(asText(await origin.load('Tom', contextOf()))).toBe('630')
         await stall?.()
@@ -310,7 +310,7 @@ export function originContract(
       })
     })
 
-    test.runIf(faults)('gives up when it is told to', async () => {
+    test.runIf(faults)('aborts a load when its signal is aborted', async () => {
       await using([['Tom', '630']], async ({ origin, stall, mend }) => {
         expect(asText(await origin.load('Tom', contextOf()))).toBe('630')
         await stall?.()

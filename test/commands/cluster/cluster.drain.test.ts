@@ -42,14 +42,14 @@ describe('in a cluster', () => {
     expect(await watcher.call('CLUSTER', 'DRAIN')).toBe('OK')
   })
 
-  test('nobody who stays: all are answered, and stop at once', async () => {
+  test('all nodes drain at once: each gets a reply and stops', async () => {
     const { members } = await filled()
     const drained = await Promise.allSettled(members.map(({ watcher }) => watcher.call('CLUSTER', 'DRAIN')))
     expect(drained.map(({ status }) => status)).toContain('rejected')
     await Promise.all(members.map(({ node }) => node.close()))
   })
 
-  test('the only node has nobody to give to', async () => {
+  test('the only node cannot drain', async () => {
     cluster = await startCluster(1)
     await expect(cluster.members[0].watcher.call('CLUSTER', 'DRAIN')).rejects.toThrow(
       'ERR there is no other node to hand anything over to',

@@ -72,7 +72,7 @@ describe('EXPLAIN', () => {
     for (const { watcher } of [owner, other]) await watcher.select('cache')
   })
 
-  test('tells of a load under way at the owner', async () => {
+  test('reports a running load at the owner', async () => {
     const [owner, other] = await sidesOf(cluster, 'cold')
     await other.watcher.select('gated')
     const reader = other.watcher.duplicate({ db: 2 })
@@ -91,7 +91,7 @@ describe('EXPLAIN', () => {
     await other.watcher.select('cache')
   })
 
-  test('tells of a copy', async () => {
+  test('reports a hot copy', async () => {
     const [owner, other] = await sidesOf(cluster, 'hot')
     await owner.watcher.set('hot', '1')
     let explained: Record<string, unknown>
@@ -104,7 +104,7 @@ describe('EXPLAIN', () => {
     expect((await owner.info()).copies0).toMatch(/,held_keys=1,allowed=[1-9]/)
   })
 
-  test('tells where a client is sent', async () => {
+  test('reports the redirect of a client', async () => {
     const [owner, other] = await sidesOf(moving, 'a')
     await owner.watcher.set('a', '1')
     expect(await explain(other, 'a')).toMatchObject({

@@ -35,7 +35,7 @@ function withOrigin(known: Readonly<Record<string, string>> = {}): Harness {
   })
 }
 
-describe('what is held, and nothing else', () => {
+describe('commands that see only cached keys', () => {
   test('EXISTS, TTL, TYPE, OBJECT, TOUCH, EXPIRE, PERSIST, RENAME and COPY load nothing', async () => {
     const harness = withOrigin({ a: '1' })
     expect(await harness.call('EXISTS', 'a')).toBe(0)
@@ -51,7 +51,7 @@ describe('what is held, and nothing else', () => {
     expect(harness.groups[0].flights?.loads).toBe(0)
   })
 
-  test('a remembered absence is no key', async () => {
+  test('a negative entry is not a key', async () => {
     const harness = withOrigin({ cached: '1' })
     expect(await harness.call('GET', 'a')).toBeNull()
     expect(harness.groups[0].store.absent).toBe(1)
@@ -72,7 +72,7 @@ describe('what is held, and nothing else', () => {
     expect(harness.groups[0].store.absent).toBe(0)
   })
 
-  test('DEL forgets an absence, but has deleted no key', async () => {
+  test('DEL removes a negative entry, but does not count it', async () => {
     const harness = withOrigin()
     await harness.call('GET', 'a')
     expect(await harness.call('DEL', 'a', 'a')).toBe(0)
@@ -226,7 +226,7 @@ describe('budgets', () => {
     expect(await harness.call('GET', 'a')).toBe('x'.repeat(500))
   })
 
-  test('RENAME evicts nobody for what is already there', async () => {
+  test('RENAME evicts no other key', async () => {
     const harness = new Harness({ groups: small })
     const { store } = harness.group('small')
     await harness.call('SET', 'a', 'x'.repeat(700))

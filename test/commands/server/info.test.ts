@@ -41,7 +41,7 @@ describe('INFO', () => {
     expect(await harness.raw('INFO', 'cluster')).toBe('=34\r\ntxt:# Cluster\r\ncluster_enabled:0\r\n\r\n')
   })
 
-  test('tells what tools read', async () => {
+  test('has the fields that monitoring tools read', async () => {
     const harness = new Harness()
     harness.clock.advance(100_000)
     harness.connect()
@@ -117,7 +117,7 @@ describe('INFO', () => {
     expect(sections['# Errorstats']).toEqual({ errorstat_ORIGIN: 'count=1' })
   })
 
-  test('tells of commands and errors', async () => {
+  test('counts commands and errors', async () => {
     const harness = new Harness()
     harness.host.telemetry.slowerThan = 0
     await harness.call('GET', 'a')

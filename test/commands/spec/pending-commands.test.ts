@@ -5,7 +5,7 @@ function command(write: boolean, ...keys: string[]): PendingCommand {
   return { write, keys, bytes: 10 }
 }
 
-test('reads pass a held read, writes do not', () => {
+test('a pending read blocks writes of its key, not reads', () => {
   const pending = new PendingCommands()
   pending.add(command(false, 'a', 'b'))
   expect(pending.size).toBe(1)
@@ -17,7 +17,7 @@ test('reads pass a held read, writes do not', () => {
   expect([pending.blocks('c', false), pending.blocks('c', true)]).toEqual([false, false])
 })
 
-test('nothing passes a held write on its key', () => {
+test('a pending write blocks all commands on its key', () => {
   const pending = new PendingCommands()
   pending.add(command(true, 'a'))
   expect([pending.blocks('a', false), pending.blocks('a', true), pending.blocks('b', true)]).toEqual([

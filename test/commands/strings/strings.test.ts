@@ -69,7 +69,7 @@ describe('in a group with an origin', () => {
     expect(asked).toHaveLength(3)
   })
 
-  test('conditions ask whether the key is held, unless GET has loaded it', async () => {
+  test('NX and XX ask whether the key is cached, unless GET has loaded it', async () => {
     const { harness, asked } = withOrigin()
     expect(await harness.call('SET', 'a', '1', 'XX')).toBeNull()
     expect(await harness.call('SET', 'a', '1', 'NX')).toBe('OK')
@@ -92,7 +92,7 @@ describe('in a group with an origin', () => {
     expect(asked).toEqual(['a', 'b', 'none'])
   })
 
-  test('a key known to be absent is as good as none', async () => {
+  test('a negative entry behaves like a missing key', async () => {
     const harness = new Harness({ groups: { users: { origin: () => null, negativeTtlMs: 1000 } } })
     expect(await harness.call('GET', 'a')).toBeNull()
     expect(harness.group('users').store.absent).toBe(1)
