@@ -182,17 +182,17 @@ describeEachSqlite((sqlite, open) => {
     ],
     [
       { url, query: 'select 1 where ?', writeQuery: 'delete from names where name = ?' },
-      'writeQuery: its parameters are 1, not 2',
+      'writeQuery: the statement has 1 parameters, wants 2',
     ],
     [
       { url, query: 'select 1 where ?', removeQuery: 'delete from names where name = ? or name = ?' },
-      'removeQuery: its parameters are 2, not 1',
+      'removeQuery: the statement has 2 parameters, wants 1',
     ],
     [
       { url, query: 'select 1 where ?', writeQuery: 'insert into names values (?1, ?3)' },
-      'writeQuery: its parameters are 3, not 2',
+      'writeQuery: the statement has 3 parameters, wants 2',
     ],
-    [{ url, query: 'select 1' }, 'query: its parameters are 0, not 1'],
+    [{ url, query: 'select 1' }, 'query: the statement has 0 parameters, wants 1'],
     [{ url, query: 'select 1 where ?; select 2' }, 'query: wants one statement, got more than one'],
     [{ url, query: '-- select 1 where ?' }, 'query: wants one statement, got none'],
     [{ url, query: 'select 1 where :id' }, 'query: write all its parameters as ?, or all as ?1, ?2'],
