@@ -87,7 +87,10 @@ test('a node is cut off from all others, which then own its keys', async () => {
   await agree([first, second])
   await workload.progress(1000)
   cluster.heal()
-  await poll(() => cutOff.warnings.some((each) => each.startsWith('others took over')), 'the node to know')
+  await poll(
+    () => cutOff.warnings.some((each) => each.startsWith('other nodes took over')),
+    'the node to know',
+  )
   const own = work({ history, nodes: [cutOff], keys, clients: 3, seed: 100 })
   await agree(cluster.nodes)
   heal()
