@@ -2,6 +2,7 @@
 
 import { arch, release, type as systemType, totalmem } from 'node:os'
 import type { Group } from '../../group/group.ts'
+import { groupStats } from '../own/group-stats.ts'
 import type { Context } from '../spec/context.ts'
 import { REDIS_VERSION } from '../spec/redis-version.ts'
 
@@ -177,40 +178,40 @@ export function keyspaceSection({ host }: Context): Fields {
 /** Contents and counters of each group, by its index. */
 export function groupsSection({ host }: Context): Fields {
   return host.groups.map((group, index) => {
-    const { store, flights, writes, name } = group
+    const stats = groupStats(group, index)
     const values = {
-      name,
-      keys: store.size,
-      absent: store.absent,
-      bytes: store.usedBytes,
-      max_bytes: group.maxBytes,
-      hits: group.hits,
-      misses: group.misses,
-      evictions: store.evicted,
-      expired: store.expired,
-      invalidated: store.invalidated,
-      writes: writes?.written ?? 0,
-      write_failures: writes?.failures ?? 0,
-      writes_refused: writes?.refused ?? 0,
-      writes_coalesced: writes?.coalesced ?? 0,
-      writes_pending: writes?.pending ?? 0,
-      write_lag_ms: writes?.lagMs ?? 0,
-      stale_hits: group.staleHits,
-      refreshes: flights?.refreshes ?? 0,
-      unchanged: flights?.unchanged ?? 0,
-      rescued: group.rescued,
-      retries: group.governor?.retried ?? 0,
-      shed: group.governor?.shed ?? 0,
-      refused: group.governor?.refused ?? 0,
-      breaker_opened: group.governor?.opened ?? 0,
-      breaker: group.governor?.state ?? 'none',
-      origin_active: group.governor?.active ?? 0,
-      origin_waiting: group.governor?.waiting ?? 0,
-      loads: flights?.loads ?? 0,
-      load_failures: flights?.failures ?? 0,
-      joined: flights?.joined ?? 0,
-      fenced: flights?.fenced ?? 0,
-      flights: flights?.size ?? 0,
+      name: stats.name,
+      keys: stats.keys,
+      absent: stats.absent,
+      bytes: stats.used,
+      max_bytes: stats.budget,
+      hits: stats.hits,
+      misses: stats.misses,
+      evictions: stats.evicted,
+      expired: stats.expired,
+      invalidated: stats.invalidated,
+      writes: stats.writes,
+      write_failures: stats.writeFailures,
+      writes_refused: stats.writesRefused,
+      writes_coalesced: group.writes?.coalesced ?? 0,
+      writes_pending: stats.writesPending,
+      write_lag_ms: stats.writeLagMs,
+      stale_hits: stats.staleHits,
+      refreshes: stats.refreshes,
+      unchanged: stats.unchanged,
+      rescued: stats.rescued,
+      retries: stats.retries,
+      shed: stats.shed,
+      refused: stats.refused,
+      breaker_opened: stats.breakerOpened,
+      breaker: stats.breaker,
+      origin_active: stats.originActive,
+      origin_waiting: stats.originWaiting,
+      loads: stats.loads,
+      load_failures: stats.failures,
+      joined: stats.joined,
+      fenced: stats.fenced,
+      flights: stats.loading,
     }
     const text = Object.entries(values).map(([field, value]) => `${field}=${value}`)
     return [`group${index}`, text.join(',')] as const
