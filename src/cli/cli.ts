@@ -12,6 +12,7 @@ import { type TriggerOptions, triggerSql } from '../origin/sql/trigger.ts'
 import { fail, PREFIX } from './errors.ts'
 import { countNodes, LISTENING, LocalNodes, MEMBER, planNodes } from './local-nodes.ts'
 import { createLog } from './log.ts'
+import { ignoreSignals, onClosingSignal } from './signals.ts'
 import { ORIGINS_TIMEOUT, startNode } from './start.ts'
 
 const program = new Command('erinys')
@@ -107,13 +108,15 @@ program
   .description('print the version')
   .action(() => console.log(version))
 
-// One process of `erinys cluster`: exits as soon as its parent process is gone.
+// One process of `erinys cluster`: closes when its parent process is gone.
 program
   .command('member', { hidden: true })
   .allowExcessArguments(false)
   .action(async (_, command: Command) => {
-    process.once('disconnect', () => process.exit(1))
-    await startNode(await load(command.optsWithGlobals()))
+    const exit = (): never => process.exit(1)
+    process.once('disconnect', exit)
+    await startNode(await load(command.optsWithGlobals()), true)
+    process.off('disconnect', exit)
     process.send?.(LISTENING)
   })
 
@@ -140,12 +143,14 @@ async function startCluster(count: string, options: Options): Promise<void> {
   const loaded = await load({ ...options, ...MEMBER })
   const { loglevel, shutdownTimeout } = loaded.config
   const isTerminal = process.stdout.isTTY
+  const log = createLog(loglevel, isTerminal)
+  ignoreSignals(log)
   const nodes = new LocalNodes(planNodes(number, file, flags, loaded), {
     program: process.argv[1],
-    log: createLog(loglevel, isTerminal),
+    log,
     isTerminal,
     stopTimeout: shutdownTimeout + 2 * ORIGINS_TIMEOUT,
   })
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => nodes.stop())
+  onClosingSignal(() => nodes.stop())
   process.exit(await nodes.run())
 }

@@ -8,18 +8,28 @@ import type { Node } from '../node.ts'
 import { bannerText, logAdvice, logConfig } from './banner.ts'
 import { fail } from './errors.ts'
 import { createLog } from './log.ts'
+import { ignoreSignals, onClosingSignal } from './signals.ts'
 
 /** How long the origins may take to close, ms. */
 export const ORIGINS_TIMEOUT = 1000
 
-export async function startNode(loaded: LoadedConfig): Promise<void> {
+/** @param isMember whether a process of `erinys cluster` has started this one; the node closes when that one is gone */
+export async function startNode(loaded: LoadedConfig, isMember = false): Promise<void> {
   const { config } = loaded
   const isTerminal = process.stdout.isTTY
   const log = createLog(config.loglevel, isTerminal)
+  ignoreSignals(log)
   // Imported late: --help and check do without the server.
   const { createNode } = await import('../node.ts')
   const node = await createNode(config, { log, configFile: loaded.file })
-  closeOnSignal(node, log)
+  const close = closer(node, log)
+  onClosingSignal(close)
+  if (isMember)
+    process.once('disconnect', () => {
+      // The other end of the log is gone too.
+      log.level = 'silent'
+      close('the end of erinys cluster')
+    })
   logDefects(log)
   const addresses = await node.listen()
   // A timer or socket that the configuration file left open does not keep the process alive.
@@ -37,24 +47,22 @@ export async function startNode(loaded: LoadedConfig): Promise<void> {
   for (const { host, port } of addresses) log.info({ host, port }, `listening on ${addressName(host, port)}`)
 }
 
-/** The first SIGTERM or SIGINT shuts down in order: slots are handed over, pending replies sent. A second one exits at once. */
-function closeOnSignal(node: Node, log: Logger): void {
-  let closing = false
-  const close = async (signal: NodeJS.Signals): Promise<void> => {
-    if (closing) {
-      log.warn(`${signal} again: exiting at once`)
+/** What closes the node: in order at the first call, pending replies and writes included; at once at the second. */
+function closer(node: Node, log: Logger): (cause: string) => void {
+  let isClosing = false
+  return (cause) => {
+    if (isClosing) {
+      log.warn(`${cause} again: exiting at once`)
       process.exit(1)
     }
-    closing = true
-    log.info(`${signal}: closing`)
+    isClosing = true
+    log.info(`${cause}: closing`)
     const cancel = systemTimers.after(node.shutdownTimeout + ORIGINS_TIMEOUT, () => {
       log.warn('the origins did not close in time')
       process.exit(0)
     })
-    await node.close().catch(fail)
-    cancel()
+    void node.close().catch(fail).then(cancel)
   }
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, (name) => void close(name))
 }
 
 /** Logs both; only an uncaught exception ends the process, as Node.js does by default. */

@@ -1,0 +1,61 @@
+// Signals: which ones close the program in order, and which ones are ignored.
+
+import { constants } from 'node:os'
+
+export interface SignalLog {
+  info(message: string): void
+}
+
+/** The first of these closes in order, a second one at once. SIGPWR: the power supply fails, or a container is stopped. */
+const CLOSING = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGPWR'] as const
+
+/**
+ * Signals whose default action ends or stops a process, or, for SIGUSR1, opens Node.js's debugger to all users of the
+ * machine. SIGPIPE is missing: Node.js ignores it, and with a listener each broken connection would log a line.
+ */
+const IGNORED: Partial<Record<NodeJS.Signals, string>> = {
+  SIGHUP: 'the configuration is read at the start only: restart to apply a change',
+  SIGUSR1: 'start with `node --inspect` for the debugger',
+  SIGUSR2: 'it has no meaning here',
+  SIGALRM: 'it has no meaning here',
+  SIGVTALRM: 'it has no meaning here',
+  SIGPROF: 'it has no meaning here',
+  SIGIO: 'it has no meaning here',
+  SIGSTKFLT: 'it has no meaning here',
+  SIGXCPU: 'the limit of CPU time is reached (ulimit -t)',
+  SIGTTIN: 'standard input is not read',
+  SIGTTOU: 'the log is written from the background too',
+  SIGWINCH: 'it has no meaning here',
+}
+
+/**
+ * Signals that belong to the terminal: without a listener the system handles them. With a listener for SIGTTOU, a write
+ * from the background to a terminal with `tostop` would be repeated without end.
+ */
+const OF_TERMINALS: readonly string[] = ['SIGTTIN', 'SIGTTOU', 'SIGWINCH']
+
+/** Ignores, with a line in the log, all signals that would end the process but are not meant to. */
+export function ignoreSignals(log: SignalLog): void {
+  const hasTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY
+  for (const [name, reason] of Object.entries(IGNORED)) {
+    if (hasTerminal && OF_TERMINALS.includes(name)) continue
+    if (name === 'SIGPROF' && isProfiled()) continue
+    listen(name, () => log.info(`${name}: ignored, ${reason}`))
+  }
+  listen('SIGCONT', () => log.info('SIGCONT: continued after a stop'))
+}
+
+/** Calls `close` with the name of each signal that asks for the end of the process. */
+export function onClosingSignal(close: (signal: string) => void): void {
+  for (const name of CLOSING) listen(name, () => close(name))
+}
+
+/** The profiler of V8 samples by SIGPROF. */
+function isProfiled(): boolean {
+  return [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some((option) => /--(cpu-)?prof/.test(option))
+}
+
+/** Not every system has every signal. */
+function listen(name: string, run: () => void): void {
+  if (Object.hasOwn(constants.signals, name)) process.on(name as NodeJS.Signals, run)
+}
