@@ -1,87 +1,28 @@
 // Joins the parts of the cluster on one node: links, failure detection, ownership of slots, handover and hot copies.
 
-import { createHash } from 'node:crypto'
-import type { Socket } from 'node:net'
-import type { Clock, Timers } from '../bytes/clock.ts'
 import { keySlot, SLOT_COUNT } from '../bytes/crc16.ts'
-import type { Hasher } from '../bytes/hash.ts'
-import type { Instant } from '../bytes/instant.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
-import { ControlChannel } from './control-channel.ts'
-import { type GrantedCopy, type Holder, HotCopies } from './copies/copying.ts'
+import { Assignment } from './assignment.ts'
+import { type Holder, HotCopies } from './copies/copying.ts'
+import { ClusterEvents } from './events.ts'
 import { PendingWrites } from './handover/pending-writes.ts'
-import { Relocation } from './handover/relocation.ts'
-import type { TransferredEntry } from './handover/takeover.ts'
-import { Leaving } from './leaving.ts'
-import type { Identity } from './links/handshake.ts'
-import type { Link, LinkFailure } from './links/link.ts'
+import type { Link } from './links/link.ts'
 import { Mesh } from './links/mesh.ts'
 import type { Peer } from './links/peer.ts'
 import { ask, type Reply } from './links/request.ts'
 import { type RequestContext, RequestContexts } from './links/request-contexts.ts'
-import { Detector } from './liveness/detector.ts'
-import type { PeerReport, View } from './liveness/events.ts'
-import { isStateMessage, type StateMessage } from './liveness/state.ts'
-import type { Log } from './log.ts'
 import type { Member } from './member.ts'
-import type { Membership } from './membership/membership.ts'
-import { isOwnershipRequest } from './messages.ts'
-import { Ownership } from './ownership/ownership.ts'
-import { type OwnershipReply, SELF } from './ownership/protocol.ts'
+import type { ClusterOptions } from './options.ts'
+import { SELF } from './ownership/protocol.ts'
+import { createParts, type Parts } from './parts.ts'
+import { PeerRequests } from './peer-requests.ts'
 import { type ClusterReport, reportOf } from './report.ts'
-import { assignSlots, epochOf } from './ring/slots.ts'
 import { type ScanStep, scanOrder } from './scan-order.ts'
 import { type Waiter, Waiters } from './waiters.ts'
 
-/** Sizes in bytes, times in ms. */
-export interface ClusterSettings {
-  /** The secret by which nodes authenticate to each other; empty: none. By default `requirepass`. */
-  readonly secret: string
-  /** What a node does with a command whose keys another node owns: forward it, or answer MOVED. */
-  readonly redirect: 'forward' | 'moved'
-  /** A peer that is silent for this long is declared dead. */
-  readonly timeout: number
-  readonly pingInterval: number
-  /** Connections for requests to each peer. */
-  readonly links: number
-  /** The fraction of each group's budget that copies of other nodes' hot keys may take. */
-  readonly copies: number
-  /** The most time for which a copy is served without asking the owner. */
-  readonly copyMaxAge: number
-  /** Bytes per second that handovers may send; 0: no limit. */
-  readonly handoverRate: number
-}
-
-export interface ClusterOptions {
-  readonly settings: ClusterSettings
-  readonly membership: Membership
-  readonly groups: readonly Group[]
-  readonly runId: string
-  readonly clock: Clock
-  readonly instant: Instant
-  readonly hasher: Hasher
-  readonly timers: Timers
-  readonly micros: () => number
-  /** Uniform in [0, 1). */
-  readonly random: () => number
-  /** Opens a connection to a member; by default to its host and port. */
-  readonly connect?: ((member: Member) => Socket) | undefined
-  readonly log: Log
-}
-
 /** Messages about one change of ownership arrive on several links: the later ones by about this much. */
 const MIN_COPY_TTL_MS = 5
-
-/** The parts that exist once the node knows its own name. */
-interface Running {
-  readonly self: Member
-  readonly detector: Detector
-  readonly ownership: Ownership
-  readonly controlChannel: ControlChannel
-  readonly relocation: Relocation
-  readonly leaving: Leaving
-}
 
 export class Cluster {
   /** By slot: the number of the member that owns it; 0 is this node. */
@@ -101,16 +42,13 @@ export class Cluster {
   readonly #mesh: Mesh
   /** Start of the last event-loop batch, ms since the epoch. */
   #lastTurnAt = 0
-  /** The live members, including those that are leaving. */
-  #live: ReadonlySet<string> = new Set()
-  /** The names of the leaving members when slots were last assigned. */
-  #assignedLeaving = ''
-  /** The listed members, and the names of members that are no longer listed but still leaving. */
-  #listedMembers: readonly Member[] = []
-  #leavingUnlisted: readonly string[] = []
   readonly #waiters = new Waiters()
   readonly #pendingWrites: PendingWrites
-  #running: Running | undefined
+  readonly #assignment: Assignment
+  readonly #events: ClusterEvents
+  /** The answers to requests of other nodes. */
+  readonly requests: PeerRequests
+  #running: Parts | undefined
   #setReady = (): void => {}
   /** Resolves when the node knows which members are alive. */
   readonly ready: Promise<void>
@@ -131,8 +69,8 @@ export class Cluster {
       timeout: settings.timeout,
       links: settings.links,
       contextBytes: (context) => this.#contexts.command(context),
-      ready: (peer, isNew) => this.#peerReady(peer, isNew),
-      closed: (peer, link, how) => this.#linkClosed(peer, link, how),
+      ready: (peer, isNew) => this.#events.peerReady(peer, isNew),
+      closed: (peer, link, how) => this.#events.linkClosed(peer, link, how),
       pushed: (frame) => this.copies.handlePush(frame),
     })
     this.ready = new Promise((resolve) => {
@@ -148,93 +86,67 @@ export class Cluster {
       maxAgeMs: Math.min(settings.copyMaxAge, settings.timeout),
       fetch: (owner, group, key) => this.#fetchCopy(owner, group, key),
     })
+    this.#assignment = new Assignment({
+      parts: () => this.#parts,
+      mesh: this.#mesh,
+      identity: () => this.requests.identity,
+      assigned: (isAlone) => {
+        this.isAlone = isAlone
+        this.#ownersChanged()
+      },
+    })
+    this.#events = new ClusterEvents({
+      cluster: options,
+      parts: () => this.#parts,
+      assignment: this.#assignment,
+      copies: this.copies,
+      ownersChanged: () => this.#ownersChanged(),
+    })
+    this.requests = new PeerRequests({
+      cluster: options,
+      parts: () => this.#parts,
+      mesh: this.#mesh,
+      contexts: this.#contexts,
+      copies: this.copies,
+      pendingWrites: this.#pendingWrites,
+      stateReceived: (name, message) => this.#events.stateReceived(name, message),
+      agreementChanged: () => this.#agreementChanged(),
+    })
   }
 
   /** Joins the cluster: finds the other members, and requests the slots that this node is the target owner of. */
   async start(self: Member): Promise<void> {
-    const { settings, groups, clock, instant, timers, micros, runId, membership, log } = this.#options
-    const detector = new Detector({
+    const { membership, log } = this.#options
+    const assignment = this.#assignment
+    const parts = createParts({
+      cluster: this.#options,
       self,
-      runId,
-      clock,
-      timeout: settings.timeout,
-      epochOf,
+      mesh: this.#mesh,
+      copies: this.copies,
+      pendingWrites: this.#pendingWrites,
       events: {
-        onView: (view) => this.#viewChanged(view),
-        onDeclaredDead: () => this.#declaredDead(),
+        onView: (view) => this.#events.viewChanged(view),
+        onDeclaredDead: () => this.#events.declaredDead(),
         onLeaseCheck: () => this.#leaseChanged(),
-        onIsolated: (isolated) => this.#isolationChanged(isolated),
+        onIsolated: (isolated) => this.#events.isolationChanged(isolated),
         onSettled: () => this.#leaseChanged(),
-        onChanged: () => controlChannel.sendHeartbeats(),
       },
-    })
-    const ownership: Ownership = new Ownership({
-      self: self.name,
-      firstSequence: clock.now() * 1000,
-      indexOf: (name) => this.#mesh.numberOf(name),
-      nameOf: (index) => this.peers[index]?.name ?? '',
-      assign: (names) => assignSlots(names.map((name) => this.#memberOf(name))),
-      busy: (slot) => relocation.takeover.isBusy(slot) || this.#pendingWrites.has(slot),
-      gained: (slots, from) => {
-        relocation.gained(slots, from)
-        this.#ownersChanged()
-      },
-      lost: (slots, to) => {
-        // The new owners do not know which nodes hold copies.
-        this.copies.recallAll()
-        const given = new Set(slots)
-        const isGiven = (key: Buffer): boolean => given.has(keySlot(key, 0, key.length))
-        for (const { flights } of groups) flights?.fenceThose(isGiven)
-        this.#pendingWrites.slotsLost(given)
-        relocation.lost(slots, to)
-        this.#ownersChanged()
-      },
-    })
-    const relocation: Relocation = new Relocation({
-      groups,
-      instant,
-      timers,
-      micros,
-      rate: settings.handoverRate,
-      timeout: settings.timeout,
-      expectsEntries: (slot, from) => ownership.expectsEntries(slot, from),
+      memberOf: (name) => assignment.memberOf(name),
       ask: (name, group, args) => this.askPeer(name, group, args),
-      warn: (message) => log.warn({}, message),
-    })
-    const controlChannel = new ControlChannel({
-      detector,
-      ownership,
-      peers: () => this.#mesh,
-      clock,
-      timers,
-      pingInterval: settings.pingInterval,
-      isLeaving: () => leaving.isLeaving,
-      stateReceived: (name, message) => this.#stateReceived(name, message),
       context: () => this.#plainContext,
-      ownersChanged: () => {
-        this.#updateEpoch()
-        leaving.check()
-      },
+      isLast: () => assignment.live.size <= 1,
+      stateReceived: (name, message) => this.#events.stateReceived(name, message),
+      ownersChanged: () => this.#ownersChanged(),
+      agreementChanged: () => this.#agreementChanged(),
     })
-    const leaving: Leaving = new Leaving({
-      self: self.name,
-      detector,
-      ownership,
-      handover: relocation.handover,
-      controlChannel,
-      membership,
-      timers,
-      log,
-      isLast: () => this.#live.size <= 1,
-    })
-    this.#running = { self, detector, ownership, controlChannel: controlChannel, relocation, leaving }
-    this.owners = ownership.owners
+    this.#running = parts
+    this.owners = parts.ownership.owners
     await membership.start(self, {
-      changed: (members) => this.#membersListed(members),
-      registered: (standing) => this.#registrationChanged(standing),
+      changed: (members) => assignment.setListed(members),
+      registered: (standing) => this.#events.registrationChanged(standing),
       warn: (message) => log.warn({}, message),
     })
-    controlChannel.start()
+    parts.controlChannel.start()
     await this.ready
   }
 
@@ -245,7 +157,7 @@ export class Cluster {
     return this.#mesh.peers
   }
 
-  /** The generation of this node's epoch; see `agreedGeneration`. */
+  /** The generation of this node's epoch; see `PeerRequests.agreedGeneration`. */
   get generation(): number {
     return this.#contexts.generation
   }
@@ -314,7 +226,7 @@ export class Cluster {
 
   /** Sends a request to a member on its control link. Rejects when there is no reply. */
   async askPeer(name: string, group: Group, args: readonly (string | Buffer)[]): Promise<Reply> {
-    return this.#ask(this.#peer(name).control, group, args)
+    return this.#ask(this.#mesh.existing(name).control, group, args)
   }
 
   beginBatch(): void {
@@ -327,56 +239,6 @@ export class Cluster {
 
   endBatch(): void {
     this.#mesh.endBatch()
-  }
-
-  // Called for requests of other nodes, on connections that they have opened.
-
-  get identity(): Identity {
-    const { self } = this.#parts
-    return { name: self.name, runId: this.#options.runId, secret: this.#options.settings.secret }
-  }
-
-  /** The current generation, if a peer's epoch is this node's own; else -1: the nodes may disagree about owners. */
-  agreedGeneration(epoch: number): number {
-    return epoch !== 0 && epoch === this.#contexts.epoch ? this.#contexts.generation : -1
-  }
-
-  /** Handles a peer's heartbeat. Returns this node's state. */
-  exchangeState(name: string, message: unknown): StateMessage | undefined {
-    const { detector } = this.#parts
-    if (!isStateMessage(message) || message.name !== name || this.#isImpostor(message)) return undefined
-    this.#stateReceived(name, message)
-    return detector.answer(message)
-  }
-
-  /** Whether the sender uses the name of a connected member but is another process. */
-  #isImpostor({ name, runId }: StateMessage): boolean {
-    const peer = this.#mesh.get(name)
-    if (peer === undefined || !peer.isReachable || peer.runId === runId) return false
-    this.#options.log.warn(
-      { name },
-      'two nodes announce this name: set another announced address for one of them',
-    )
-    return true
-  }
-
-  /** Handles a peer's request for slots. */
-  ownershipRequested(name: string, request: unknown): OwnershipReply | undefined {
-    if (!isOwnershipRequest(request)) return undefined
-    this.#pendingWrites.update(request.take)
-    const answer = this.#parts.ownership.handleRequest(name, request)
-    this.#updateEpoch()
-    this.#parts.leaving.check()
-    return answer
-  }
-
-  /** A connection of another node was authenticated. */
-  peerConnected(name: string): void {
-    this.#mesh.get(name)?.pool.reconnectNow()
-  }
-
-  peerRefused(name: string, address: string): void {
-    this.#options.log.warn({ name, address }, 'a connection claims to be a node but does not know the secret')
   }
 
   /** A connection that a peer had opened was closed. */
@@ -399,32 +261,9 @@ export class Cluster {
     return this.#parts.relocation.pull(group, key)
   }
 
-  /** The dump of an entry for the new owner of its slot; `undefined`: there is none. */
-  peek(group: Group, key: Buffer): Buffer | undefined {
-    return this.#parts.relocation.handover.peek(group, key)
-  }
-
-  /** A peer hands entries over (PEER TAKE). */
-  accept(from: string, group: Group, entries: readonly TransferredEntry[]): string {
-    return this.#parts.relocation.takeover.acceptAll(group, entries, from)
-  }
-
-  /** A peer has handed everything in these slots over (PEER DONE). */
-  handoverDone(from: string, slots: readonly number[]): string {
-    const answer = this.#parts.relocation.takeover.done(from, slots)
-    this.#parts.controlChannel.requestAll()
-    return answer
-  }
-
   /** A redirected request ran here for a slot that another node owns. */
   ranMisrouted(slot: number): void {
     this.#parts.relocation.ranMisrouted(slot)
-  }
-
-  /** The copy of a key that a peer may keep; `undefined`: none. */
-  copyFor(holder: Holder, group: Group, bytes: Buffer, start: number, end: number): GrantedCopy | undefined {
-    if (this.owners[keySlot(bytes, start, end)] !== SELF) return undefined
-    return this.copies.grant(holder, group, bytes, start, end)
   }
 
   /**
@@ -432,7 +271,7 @@ export class Cluster {
    * when everything is handed over, when no other member stays, or after `timeout` ms: to whether all was handed over.
    */
   async drain(timeout: number): Promise<boolean> {
-    if (this.#running === undefined || this.#live.size <= 1) return true
+    if (this.#running === undefined || this.#assignment.live.size <= 1) return true
     return this.#running.leaving.drain(timeout)
   }
 
@@ -446,7 +285,7 @@ export class Cluster {
     this.#mesh.close()
   }
 
-  get #parts(): Running {
+  get #parts(): Parts {
     if (this.#running === undefined) throw new Error('the cluster has not been started')
     return this.#running
   }
@@ -454,120 +293,6 @@ export class Cluster {
   /** The context of requests that do not depend on one. */
   get #plainContext(): number {
     return this.#contexts.encode(this.#options.groups[0], 2, false, true)
-  }
-
-  #memberOf(name: string): Member {
-    const { self, detector } = this.#parts
-    if (name === self.name) return self
-    return detector.view.members.find((each) => each.name === name) ?? this.#peer(name).member
-  }
-
-  /** The list of members has changed. A leaving member is kept until it has handed over, even if it is not listed. */
-  #membersListed(list: readonly Member[]): void {
-    const { self, detector, controlChannel, leaving } = this.#parts
-    this.#listedMembers = list
-    const isListed = new Set(list.map(({ name }) => name))
-    this.#leavingUnlisted = leaving.names.filter((name) => name !== self.name && !isListed.has(name))
-    const members = [...list, ...this.#leavingUnlisted.map((name) => this.#memberOf(name))]
-    const names = new Set(members.map(({ name }) => name))
-    const former = [...this.#mesh].filter(({ name }) => !names.has(name))
-    for (const peer of former) this.#mesh.remove(peer)
-    for (const member of members)
-      if (member.name !== self.name && this.#mesh.get(member.name) === undefined)
-        this.#mesh.add(member, this.identity)
-    detector.setMembers(members)
-    // A member that was removed from the list may not know it. This heartbeat tells it.
-    for (const peer of former) void controlChannel.sendHeartbeat(peer).then(() => peer.pool.close())
-  }
-
-  /**
-   * Only etcd can end a registration. That alone changes nothing: etcd may be unavailable to all nodes, which still
-   * agree over their links. If the others have removed this node from their lists, they tell it.
-   */
-  #registrationChanged(isRegistered: boolean): void {
-    this.#options.log.warn(
-      {},
-      isRegistered ? 'this node is registered again' : 'the registration of this node may have expired',
-    )
-  }
-
-  #peerReady(peer: Peer, isNew: boolean): void {
-    const { detector, controlChannel, relocation, ownership } = this.#parts
-    if (isNew) {
-      relocation.peerGone(peer.name)
-      ownership.peerRestarted(peer.name)
-    }
-    detector.linkReady(peer.name, peer.runId)
-    void controlChannel.sendHeartbeat(peer)
-    controlChannel.requestAll()
-  }
-
-  #linkClosed(peer: Peer, link: Link, how: LinkFailure | undefined): void {
-    const { detector } = this.#parts
-    if (link === peer.copyLink) this.copies.linkLost(peer.name)
-    if (how !== undefined) detector.linkBroken(peer.name, how)
-    if (detector.settled) this.#updateLeaving()
-  }
-
-  #viewChanged(view: View): void {
-    const names = view.members.map(({ name }) => name)
-    this.#options.log.info({ members: names, epoch: view.epoch }, 'the cluster has changed')
-    this.copies.dropAll()
-    this.#assignSlots(view)
-  }
-
-  /** Assigns the slots to the members that are not leaving. */
-  #assignSlots({ members, epoch }: View): void {
-    const { self, detector, ownership, relocation, controlChannel } = this.#parts
-    const leaving = this.#parts.leaving.names
-    this.#assignedLeaving = leaving.join()
-    const names = members.map(({ name }) => name)
-    const live = new Set([...names, ...leaving])
-    for (const name of this.#live) if (!live.has(name)) relocation.peerGone(name)
-    this.#live = live
-    const target = members.length === 0 ? new Uint16Array(SLOT_COUNT) : assignSlots(members)
-    ownership.setView({ epoch: epoch + epochOfNames(leaving), members: names, target, leaving })
-    this.isAlone = names.length === 1 && names[0] === self.name && detector.peers().every(isNotAlive)
-    this.#ownersChanged()
-    controlChannel.requestAll()
-  }
-
-  /** A peer has sent its state, which says whether it is leaving. */
-  #stateReceived(name: string, message: StateMessage): void {
-    const { detector, leaving } = this.#parts
-    leaving.note(name, message.leaving)
-    detector.receive(name, message)
-    this.#updateLeaving()
-  }
-
-  /** Assigns slots again if the set of leaving members has changed: the view does not change when one is gone. */
-  #updateLeaving(): void {
-    const { leaving, detector } = this.#parts
-    if (this.#leavingUnlisted.some((name) => !leaving.names.includes(name)))
-      this.#membersListed(this.#listedMembers)
-    if (leaving.names.join() !== this.#assignedLeaving) this.#assignSlots(detector.view)
-  }
-
-  /** The others declared this node dead and took its slots: its entries may be out of date. */
-  #declaredDead(): void {
-    this.#options.log.warn({}, 'other nodes took over the slots of this node: its entries are dropped')
-    for (const group of this.#options.groups) group.clear()
-    this.#parts.ownership.declaredDead()
-    this.#ownersChanged()
-  }
-
-  /**
-   * Most other members are silent (or are back). They may have declared this node dead and write its keys. So entries
-   * that an origin can load again are dropped, and new ones live no longer than the failure detection takes.
-   */
-  #isolationChanged(isolated: boolean): void {
-    const { log, groups, settings } = this.#options
-    log.warn({}, isolated ? 'most of the other nodes are silent' : 'the other nodes are back')
-    for (const group of groups) {
-      if (group.flights === undefined) continue
-      group.limitLifetime(isolated ? settings.timeout : 0)
-      if (isolated) group.clear()
-    }
   }
 
   #leaseChanged(): void {
@@ -581,12 +306,12 @@ export class Cluster {
 
   #ownersChanged(): void {
     this.ownersVersion++
-    this.#updateEpoch()
-    this.#parts.leaving.check()
+    this.#agreementChanged()
   }
 
-  #updateEpoch(): void {
+  #agreementChanged(): void {
     this.#contexts.epoch = this.#parts.ownership.agreedEpoch
+    this.#parts.leaving.check()
   }
 
   /**
@@ -594,31 +319,14 @@ export class Cluster {
    * write that caused it, so that a client never reads a copy from before its own write.
    */
   async #fetchCopy(name: string, group: Group, key: Buffer): Promise<Reply> {
-    const peer = this.#peer(name)
+    const peer = this.#mesh.existing(name)
     const link = peer.data(0)
     if (peer.copyLink !== link) this.copies.linkLost(name)
     peer.copyLink = link
     return this.#ask(link, group, ['PEER', 'COPY', key])
   }
 
-  #peer(name: string): Peer {
-    const peer = this.#mesh.get(name)
-    if (peer === undefined) throw new Error(`${name} is not a member`)
-    return peer
-  }
-
   #ask(link: Link, group: Group, args: readonly (string | Buffer)[]): Promise<Reply> {
     return ask(link, this.contextOf(group, 2, false, true), args)
   }
-}
-
-/** Whether a peer is not known to be alive. */
-function isNotAlive({ status }: PeerReport): boolean {
-  return status === 'down' || status === 'unknown'
-}
-
-/** A fingerprint of sorted names. */
-function epochOfNames(names: readonly string[]): number {
-  if (names.length === 0) return 0
-  return Number.parseInt(createHash('sha1').update(names.join()).digest('hex').slice(0, 12), 16)
 }

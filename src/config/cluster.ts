@@ -4,10 +4,10 @@ import { isIP } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
 import type { z } from 'zod'
 import { formatDuration } from '../bytes/units.ts'
-import type { ClusterSettings } from '../cluster/cluster.ts'
 import { addressName } from '../cluster/member.ts'
 import { canonicalHost, readAddress } from '../cluster/membership/member-list.ts'
 import type { MembershipConfig } from '../cluster/membership/membership.ts'
+import type { ClusterSettings } from '../cluster/options.ts'
 import {
   type ClusterSettingName,
   type ClusterValues,

@@ -56,6 +56,13 @@ export class Mesh {
     return this.#byName.get(name)
   }
 
+  /** @throws Error for a name that is not a peer's */
+  existing(name: string): Peer {
+    const peer = this.#byName.get(name)
+    if (peer === undefined) throw new Error(`${name} is not a member`)
+    return peer
+  }
+
   /** The number of a member, from 1. */
   numberOf(name: string): number {
     let number = this.#numbers.get(name)

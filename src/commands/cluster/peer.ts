@@ -95,7 +95,9 @@ export const peerCommands: readonly CommandSpec[] = [
         arity: 3,
         summary: 'Exchanges the state of failure detection.',
         arguments: [arg('state', 'string')],
-        run: forPeers((c) => answerJson(c, (name, message) => c.host.cluster?.exchangeState(name, message))),
+        run: forPeers((c) =>
+          answerJson(c, (name, message) => c.host.cluster?.requests.exchangeState(name, message)),
+        ),
       }),
       subcommand({
         name: 'claim',
@@ -103,7 +105,9 @@ export const peerCommands: readonly CommandSpec[] = [
         complexity: 'O(N) where N is the number of slots.',
         summary: 'Requests the ownership of slots.',
         arguments: [arg('claim', 'string')],
-        run: forPeers((c) => answerJson(c, (name, claim) => c.host.cluster?.ownershipRequested(name, claim))),
+        run: forPeers((c) =>
+          answerJson(c, (name, claim) => c.host.cluster?.requests.requestOwnership(name, claim)),
+        ),
       }),
       subcommand({
         name: 'peek',
@@ -112,7 +116,7 @@ export const peerCommands: readonly CommandSpec[] = [
         arguments: [arg('key', 'string')],
         run: forPeers((c) => {
           const { args, reply, group } = c
-          const entry = c.host.cluster?.peek(group, args.copy(2))
+          const entry = c.host.cluster?.requests.peek(group, args.copy(2))
           if (entry === undefined) reply.null()
           else reply.bulk(entry, 0, entry.length)
         }),
@@ -136,7 +140,8 @@ export const peerCommands: readonly CommandSpec[] = [
         run: forPeers((c) => {
           const slots = c.args.text(2).split(' ').map(Number)
           if (!areSlots(slots)) c.reply.error('ERR invalid slot')
-          else c.reply.simple(c.host.cluster?.handoverDone(c.client.peer?.name ?? '', slots) ?? 'later')
+          else
+            c.reply.simple(c.host.cluster?.requests.handoverDone(c.client.peer?.name ?? '', slots) ?? 'later')
         }),
       }),
       subcommand({
@@ -169,13 +174,13 @@ function hello(c: Context): void {
   else if (challenge === '') reply.error('NOPERM PEER HELLO without PEER CHALLENGE')
   else {
     const answer = answerHello(
-      cluster.identity,
+      cluster.requests.identity,
       { caller: nonce, answerer: challenge },
       { name, runId },
       proof,
     )
     if (answer === null) {
-      cluster.peerRefused(name, client.address)
+      cluster.requests.refused(name, client.address)
       reply.error('NOPERM wrong cluster secret')
       return
     }
@@ -185,7 +190,7 @@ function hello(c: Context): void {
     reply.protocol = 2
     reply.array(answer.length)
     for (const text of answer) reply.bulkText(text)
-    cluster.peerConnected(name)
+    cluster.requests.connected(name)
   }
 }
 
@@ -199,7 +204,7 @@ function setContext(c: Context): void {
   client.protocol = args.latin1(3) === '3' ? 3 : 2
   client.noTouch = (flags & CONTEXT_NO_TOUCH) !== 0
   peer.isFinal = (flags & CONTEXT_FINAL) !== 0
-  peer.agreedGeneration = host.cluster?.agreedGeneration(Number(args.latin1(5))) ?? -1
+  peer.agreedGeneration = host.cluster?.requests.agreedGeneration(Number(args.latin1(5))) ?? -1
   peer.isUnknownGroup = group === undefined
   if (group !== undefined) client.group = group
 }
@@ -226,12 +231,12 @@ function take(c: Context): void {
   const entries = Array.from({ length: args.count / 2 - 1 }, (_, i) => {
     return { key: args.copy(2 * i + 2), dump: args.copy(2 * i + 3) }
   })
-  reply.simple(host.cluster?.accept(client.peer?.name ?? '', c.group, entries) ?? 'later')
+  reply.simple(host.cluster?.requests.accept(client.peer?.name ?? '', c.group, entries) ?? 'later')
 }
 
 function copy(c: Context): void {
   const { args, reply, client, host } = c
-  const copied = host.cluster?.copyFor(client, c.group, args.buf, args.start[2], args.end[2])
+  const copied = host.cluster?.requests.copyFor(client, c.group, args.buf, args.start[2], args.end[2])
   if (copied === undefined) {
     reply.nullArray()
     return

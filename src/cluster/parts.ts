@@ -1,0 +1,120 @@
+// The parts of a cluster that exist once the node knows its own name, connected to each other.
+
+import { keySlot } from '../bytes/crc16.ts'
+import type { Group } from '../group/group.ts'
+import { ControlChannel } from './control-channel.ts'
+import type { HotCopies } from './copies/copying.ts'
+import type { PendingWrites } from './handover/pending-writes.ts'
+import { Relocation } from './handover/relocation.ts'
+import { Leaving } from './leaving.ts'
+import type { Mesh } from './links/mesh.ts'
+import type { Reply } from './links/request.ts'
+import { Detector } from './liveness/detector.ts'
+import type { DetectorEvents } from './liveness/events.ts'
+import type { StateMessage } from './liveness/state.ts'
+import type { Member } from './member.ts'
+import type { ClusterOptions } from './options.ts'
+import { Ownership } from './ownership/ownership.ts'
+import { assignSlots, epochOf } from './ring/slots.ts'
+
+export interface Parts {
+  readonly self: Member
+  readonly detector: Detector
+  readonly ownership: Ownership
+  readonly controlChannel: ControlChannel
+  readonly relocation: Relocation
+  readonly leaving: Leaving
+}
+
+/** What the parts ask of the cluster, and tell it. */
+export interface PartsOptions {
+  readonly cluster: ClusterOptions
+  readonly self: Member
+  readonly mesh: Mesh
+  readonly copies: HotCopies
+  readonly pendingWrites: PendingWrites
+  readonly events: Omit<DetectorEvents, 'onChanged'>
+  readonly memberOf: (name: string) => Member
+  /** Sends a request to another node on its control link. */
+  readonly ask: (name: string, group: Group, args: readonly (string | Buffer)[]) => Promise<Reply>
+  /** The context of requests that do not depend on one. */
+  readonly context: () => number
+  /** Whether no other node is alive. */
+  readonly isLast: () => boolean
+  /** A peer has replied with its state. */
+  readonly stateReceived: (name: string, message: StateMessage) => void
+  /** The owners of some slots have changed. */
+  readonly ownersChanged: () => void
+  /** Votes or releases may have changed what the owners agree about. */
+  readonly agreementChanged: () => void
+}
+
+export function createParts(options: PartsOptions): Parts {
+  const { self, mesh, copies, pendingWrites, events, ask, ownersChanged } = options
+  const { settings, groups, clock, instant, timers, micros, runId, membership, log } = options.cluster
+  const detector = new Detector({
+    self,
+    runId,
+    clock,
+    timeout: settings.timeout,
+    epochOf,
+    events: { ...events, onChanged: () => controlChannel.sendHeartbeats() },
+  })
+  const ownership: Ownership = new Ownership({
+    self: self.name,
+    firstSequence: clock.now() * 1000,
+    indexOf: (name) => mesh.numberOf(name),
+    nameOf: (index) => mesh.peers[index]?.name ?? '',
+    assign: (names) => assignSlots(names.map(options.memberOf)),
+    busy: (slot) => relocation.takeover.isBusy(slot) || pendingWrites.has(slot),
+    gained: (slots, from) => {
+      relocation.gained(slots, from)
+      ownersChanged()
+    },
+    lost: (slots, to) => {
+      // The new owners do not know which nodes hold copies.
+      copies.recallAll()
+      const given = new Set(slots)
+      const isGiven = (key: Buffer): boolean => given.has(keySlot(key, 0, key.length))
+      for (const { flights } of groups) flights?.fenceThose(isGiven)
+      pendingWrites.slotsLost(given)
+      relocation.lost(slots, to)
+      ownersChanged()
+    },
+  })
+  const relocation: Relocation = new Relocation({
+    groups,
+    instant,
+    timers,
+    micros,
+    rate: settings.handoverRate,
+    timeout: settings.timeout,
+    expectsEntries: (slot, from) => ownership.expectsEntries(slot, from),
+    ask,
+    warn: (message) => log.warn({}, message),
+  })
+  const controlChannel = new ControlChannel({
+    detector,
+    ownership,
+    peers: () => mesh,
+    clock,
+    timers,
+    pingInterval: settings.pingInterval,
+    isLeaving: () => leaving.isLeaving,
+    stateReceived: options.stateReceived,
+    context: options.context,
+    ownersChanged: options.agreementChanged,
+  })
+  const leaving: Leaving = new Leaving({
+    self: self.name,
+    detector,
+    ownership,
+    handover: relocation.handover,
+    controlChannel,
+    membership,
+    timers,
+    log,
+    isLast: options.isLast,
+  })
+  return { self, detector, ownership, controlChannel, relocation, leaving }
+}

@@ -1,0 +1,111 @@
+// Answers the requests of other nodes (PEER commands), on connections that they have opened.
+
+import { keySlot } from '../bytes/crc16.ts'
+import type { Group } from '../group/group.ts'
+import type { GrantedCopy, Holder, HotCopies } from './copies/copying.ts'
+import type { PendingWrites } from './handover/pending-writes.ts'
+import type { TransferredEntry } from './handover/takeover.ts'
+import type { Identity } from './links/handshake.ts'
+import type { Mesh } from './links/mesh.ts'
+import type { RequestContexts } from './links/request-contexts.ts'
+import { isStateMessage, type StateMessage } from './liveness/state.ts'
+import { isOwnershipRequest } from './messages.ts'
+import type { ClusterOptions } from './options.ts'
+import { type OwnershipReply, SELF } from './ownership/protocol.ts'
+import type { Parts } from './parts.ts'
+
+export interface PeerRequestsOptions {
+  readonly cluster: ClusterOptions
+  /** @throws Error before the node has joined */
+  readonly parts: () => Parts
+  readonly mesh: Mesh
+  readonly contexts: RequestContexts
+  readonly copies: HotCopies
+  readonly pendingWrites: PendingWrites
+  /** A peer has sent its state. */
+  readonly stateReceived: (name: string, message: StateMessage) => void
+  /** Votes or releases may have changed what the owners agree about. */
+  readonly agreementChanged: () => void
+}
+
+export class PeerRequests {
+  readonly #options: PeerRequestsOptions
+
+  constructor(options: PeerRequestsOptions) {
+    this.#options = options
+  }
+
+  /** Who this node is, for the handshake. */
+  get identity(): Identity {
+    const { parts, cluster } = this.#options
+    return { name: parts().self.name, runId: cluster.runId, secret: cluster.settings.secret }
+  }
+
+  /** A connection of another node was authenticated. */
+  connected(name: string): void {
+    this.#options.mesh.get(name)?.pool.reconnectNow()
+  }
+
+  refused(name: string, address: string): void {
+    const { log } = this.#options.cluster
+    log.warn({ name, address }, 'a connection claims to be a node but does not know the secret')
+  }
+
+  /** The current generation, if a peer's epoch is this node's own; else -1: the nodes may disagree about owners. */
+  agreedGeneration(epoch: number): number {
+    const { contexts } = this.#options
+    return epoch !== 0 && epoch === contexts.epoch ? contexts.generation : -1
+  }
+
+  /** Handles a peer's heartbeat. Returns this node's state. */
+  exchangeState(name: string, message: unknown): StateMessage | undefined {
+    const { detector } = this.#options.parts()
+    if (!isStateMessage(message) || message.name !== name || this.#isImpostor(message)) return undefined
+    this.#options.stateReceived(name, message)
+    return detector.answer(message)
+  }
+
+  /** Whether the sender uses the name of a connected member but is another process. */
+  #isImpostor({ name, runId }: StateMessage): boolean {
+    const { mesh, cluster } = this.#options
+    const peer = mesh.get(name)
+    if (peer === undefined || !peer.isReachable || peer.runId === runId) return false
+    cluster.log.warn({ name }, 'two nodes announce this name: set another announced address for one of them')
+    return true
+  }
+
+  /** Handles a peer's request for slots. */
+  requestOwnership(name: string, request: unknown): OwnershipReply | undefined {
+    if (!isOwnershipRequest(request)) return undefined
+    const { parts, pendingWrites, agreementChanged } = this.#options
+    pendingWrites.update(request.take)
+    const answer = parts().ownership.handleRequest(name, request)
+    agreementChanged()
+    return answer
+  }
+
+  /** The dump of an entry for the new owner of its slot; `undefined`: there is none. */
+  peek(group: Group, key: Buffer): Buffer | undefined {
+    return this.#options.parts().relocation.handover.peek(group, key)
+  }
+
+  /** A peer hands entries over (PEER TAKE). */
+  accept(from: string, group: Group, entries: readonly TransferredEntry[]): string {
+    return this.#options.parts().relocation.takeover.acceptAll(group, entries, from)
+  }
+
+  /** A peer has handed everything in these slots over (PEER DONE). */
+  handoverDone(from: string, slots: readonly number[]): string {
+    const { relocation, controlChannel } = this.#options.parts()
+    const answer = relocation.takeover.done(from, slots)
+    controlChannel.requestAll()
+    return answer
+  }
+
+  /** The copy of a key that a peer may keep; `undefined`: none. */
+  copyFor(holder: Holder, group: Group, bytes: Buffer, start: number, end: number): GrantedCopy | undefined {
+    const { parts, copies } = this.#options
+    if (parts().ownership.owners[keySlot(bytes, start, end)] !== SELF) return undefined
+    return copies.grant(holder, group, bytes, start, end)
+  }
+}
