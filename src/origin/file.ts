@@ -1,9 +1,10 @@
-// An origin that is a JSON file: one object, from key to text, number or null (no such key).
+// An origin that is a JSON file: one object from key to value.
 
 import { readFileSync, type Stats, statSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import type { Clock } from '../bytes/clock.ts'
 import type { Origin, OriginValue } from '../group/origin.ts'
+import { jsonMembers, valueOfJson } from './json-members.ts'
 
 /** How long the file is assumed unchanged after a check, in ms. */
 const LOOK_INTERVAL = 1000
@@ -74,25 +75,10 @@ function stampOf({ mtimeMs, size, ino }: Stats): Stamp {
 }
 
 /** A Map, since `__proto__` would be special in an object. */
-function parse(text: string): Map<string, string | null> {
-  const root: unknown = JSON.parse(text.replace(/^\uFEFF/, ''))
-  if (typeof root !== 'object' || root === null || Array.isArray(root)) {
-    throw new Error('wants one JSON object, from key to value')
-  }
-  return new Map(Object.entries(root).map(([key, value]) => [key, toText(key, value)]))
-}
-
-function toText(key: string, value: unknown): string | null {
-  if (typeof value === 'string' || value === null) return value
-  const name = JSON.stringify(key)
-  if (typeof value !== 'number') {
-    const got = Array.isArray(value) ? 'an array' : typeof value === 'object' ? 'an object' : String(value)
-    throw new Error(`${name}: got ${got}, wants text, a number or null`)
-  }
-  if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
-    throw new Error(`${name}: the number is too large to be kept exactly, write it in quotes`)
-  }
-  return String(value)
+function parse(text: string): ReadonlyMap<string, string | null> {
+  const members = jsonMembers(text.replace(/^\uFEFF/, ''))
+  if (members === undefined) throw new Error('wants one JSON object, from key to value')
+  return new Map([...members].map(([key, json]) => [key, valueOfJson(json)]))
 }
 
 function describe(path: string, error: unknown): string {

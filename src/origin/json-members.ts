@@ -33,6 +33,12 @@ export function jsonMembers(json: string): ReadonlyMap<string, string> | undefin
   return members
 }
 
+/** The value of a member: a JSON string is the text itself, null is no value, anything else is its JSON as written. */
+export function valueOfJson(json: string): string | null {
+  if (json === 'null') return null
+  return json.startsWith('"') ? (JSON.parse(json) as string) : json
+}
+
 /** The position of the quote that ends the string which begins at `start`. */
 function endOfString(json: string, start: number): number {
   let at = start + 1

@@ -456,12 +456,12 @@ describe('origins', () => {
 
   test('a JSON file that is missing or wrong', () => {
     const config = (path: string): unknown => ({ groups: { scores: { origin: { kind: 'file', path } } } })
-    writeFileSync(join(folder, 'wrong.json'), '{"Tom": [1]}')
+    writeFileSync(join(folder, 'wrong.json'), '["Tom"]')
     expect(problems({ config: config('missing.json'), directory: folder })).toEqual([
       `groups.scores.origin.path: ${join(folder, 'missing.json')}: no such file`,
     ])
     expect(problems({ config: config('wrong.json'), directory: folder })).toEqual([
-      `groups.scores.origin.path: ${join(folder, 'wrong.json')}: "Tom": got an array, wants text, a number or null`,
+      `groups.scores.origin.path: ${join(folder, 'wrong.json')}: wants one JSON object, from key to value`,
     ])
   })
 })

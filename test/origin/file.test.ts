@@ -30,15 +30,6 @@ originContract('a JSON file', (contents) => ({
   origin: new FileOrigin(write(json(contents)), new ManualClock()),
 }))
 
-test('numbers are loaded as text', async () => {
-  const origin = new FileOrigin(
-    write('{"a": 630, "b": -1.5, "c": 0, "d": 9007199254740991}'),
-    new ManualClock(),
-  )
-  const values = ['a', 'b', 'c', 'd'].map((key) => origin.load(key))
-  expect(values).toEqual(['630', '-1.5', '0', '9007199254740991'])
-})
-
 test('a byte order mark is ignored', () => {
   expect(new FileOrigin(write('\uFEFF{"a": "1"}'), new ManualClock()).load('a')).toBe('1')
 })
@@ -49,10 +40,8 @@ test.each([
   ['[1]', 'wants one JSON object'],
   ['null', 'wants one JSON object'],
   ['"text"', 'wants one JSON object'],
-  ['{"a": {"b": 1}}', '"a": got an object, wants text, a number or null'],
-  ['{"a": [1]}', '"a": got an array, wants text, a number or null'],
-  ['{"a": true}', '"a": got true, wants text, a number or null'],
-  ['{"a": 12345678901234567890}', '"a": the number is too large to be kept exactly, write it in quotes'],
+  ['{"a": 01}', 'is not JSON: '],
+  ['{"a": 1}}', 'is not JSON: '],
 ])('%j is rejected at start', (text, reason) => {
   const path = write(text)
   expect(() => new FileOrigin(path, new ManualClock())).toThrow(`${path}: ${reason}`)

@@ -14,7 +14,7 @@ import {
   unchanged,
 } from '../../group/origin.ts'
 import { errorText } from '../abortable.ts'
-import { jsonMembers } from '../json-members.ts'
+import { jsonMembers, valueOfJson } from '../json-members.ts'
 import type { KeyPattern } from '../key-pattern.ts'
 import type { TlsOptions } from '../tls-options.ts'
 import { conditionsOf, factsOf, type ResponseHeaders, renewedFacts, retryAfter } from './caching.ts'
@@ -254,7 +254,7 @@ async function checkEncoding({ headers, body }: Response): Promise<void> {
   throw new BadRequest(`answered in ${String(encoding)}, which was not requested`)
 }
 
-/** A JSON string is the value itself, null is no value, anything else is kept as JSON. */
+/** A missing member is no value. */
 function readMap(json: string, keys: readonly string[], facts: LoadedFacts): OriginResults {
   let members: ReadonlyMap<string, string> | undefined
   try {
@@ -263,10 +263,5 @@ function readMap(json: string, keys: readonly string[], facts: LoadedFacts): Ori
     throw new Error(`answered invalid JSON: ${(error as Error).message}`)
   }
   if (members === undefined) throw new Error('answered JSON that is not an object from key to value')
-  return new Map(keys.map((key) => [key, loaded(toValue(members.get(key)), facts)]))
-}
-
-function toValue(json: string | undefined): string | null {
-  if (json === undefined || json === 'null') return null
-  return json.startsWith('"') ? (JSON.parse(json) as string) : json
+  return new Map(keys.map((key) => [key, loaded(valueOfJson(members.get(key) ?? 'null'), facts)]))
 }
