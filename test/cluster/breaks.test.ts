@@ -1,4 +1,4 @@
-// Links that break: whatever arrived before, every request is answered or lost, once and in order.
+// Links that break: every request gets exactly one outcome, in order, whatever had arrived before.
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -7,15 +7,15 @@ import { ReplyFramer } from '../../src/resp/framer.ts'
 import { FakeSocket } from './links/fake-socket.ts'
 import { get, Recorder, TestLink } from './links/scripted-peer.ts'
 
-/** What becomes of each request, by its key; written down once only. */
+/** The outcome of each request by its key. */
 type Outcomes = Map<string, string>
 
-function settle(outcomes: Outcomes, key: string | undefined, outcome: string): void {
-  if (key === undefined || outcomes.has(key)) throw new Error(`${key} is told of twice: ${outcome}`)
+function record(outcomes: Outcomes, key: string | undefined, outcome: string): void {
+  if (key === undefined || outcomes.has(key)) throw new Error(`a second outcome for ${key}: ${outcome}`)
   outcomes.set(key, outcome)
 }
 
-/** Knows what it has sent, and that it is told of it in this order. */
+/** Expects the outcomes of its requests in the order in which it sent them. */
 class Sender implements Receiver {
   readonly keys: string[] = []
   readonly #outcomes: Outcomes
@@ -30,7 +30,7 @@ class Sender implements Receiver {
     let at = 0
     for (let i = 0; i < count; i++) {
       const end = framer.scan(bytes, at, bytes.length, 1)
-      settle(this.#outcomes, this.keys.shift(), bytes.toString('latin1', at, end))
+      record(this.#outcomes, this.keys.shift(), bytes.toString('latin1', at, end))
       at = end
     }
     if (at !== bytes.length) throw new Error('more bytes than replies')
@@ -42,13 +42,13 @@ class Sender implements Receiver {
 
   moved(request: Buffer, to: string): void {
     const key = this.keys.shift() as string
-    settle(this.#outcomes, key, `moved to ${to}`)
+    record(this.#outcomes, key, `moved to ${to}`)
     expect(request).toEqual(get(key))
   }
 
   lost(request: Buffer, sent: boolean, reason: string): void {
     const key = this.keys.shift() as string
-    settle(this.#outcomes, key, `lost${sent ? '' : ' unsent'}: ${reason}`)
+    record(this.#outcomes, key, `lost${sent ? '' : ' unsent'}: ${reason}`)
     expect(request).toEqual(get(key))
   }
 }
@@ -56,7 +56,7 @@ class Sender implements Receiver {
 interface Planned {
   readonly sender: number
   readonly context: number
-  /** Deferred: so many requests later, at most. */
+  /** A number: the reply is deferred by at most that many requests. */
   readonly how: 'plain' | 'moved' | number
   readonly reply: string
   readonly pushed: boolean
@@ -73,7 +73,7 @@ const planned: fc.Arbitrary<Planned> = fc.record({
   pushed: fc.boolean(),
 })
 
-/** What the peer sends, and what of it tells a request's outcome: where that ends. */
+/** The bytes that the peer sends, and the offset at which each request's outcome is known. */
 function script(plan: readonly Planned[]): {
   stream: string
   ends: { key: string; end: number; outcome: string }[]
@@ -100,7 +100,7 @@ function script(plan: readonly Planned[]): {
   return { stream, ends }
 }
 
-/** Plays the script up to a byte, in chunks, and breaks the link. */
+/** Feeds the stream to a link up to `cut`, in chunks, breaks the link, and returns the outcomes. */
 function play(
   plan: readonly Planned[],
   unsent: number,
@@ -135,7 +135,7 @@ function play(
   return outcomes
 }
 
-test('a break at any byte of what a peer sends', () => {
+test('a link that breaks at any byte of the replies loses exactly the requests without a reply', () => {
   fc.assert(
     fc.property(
       fc.array(planned, { minLength: 1, maxLength: 12 }),
@@ -169,7 +169,7 @@ test.each([
   ['?a:1\r\n?a:1\r\n', 'a reply to no request'],
   ['@1\r\n^1\r\n^1\r\n', 'a frame out of place'],
   ['*1\r\n>0\r\n', 'unexpected byte 0x3e'],
-])('a peer that sends %j is not listened to any more', (bytes, what) => {
+])('a link to a peer that sends %j is closed', (bytes, what) => {
   const fake = new FakeSocket()
   const link = new TestLink(0, { connect: () => fake.socket })
   fake.completeHandshake()
@@ -181,7 +181,7 @@ test.each([
   fake.receive('+OK\r\n')
 })
 
-test('a reply to a request that has not left is a reply to none', () => {
+test('a reply before its request is written is a protocol error', () => {
   const fake = new FakeSocket()
   const link = new TestLink(0, { connect: () => fake.socket })
   fake.completeHandshake()
@@ -192,7 +192,7 @@ test('a reply to a request that has not left is a reply to none', () => {
   expect(recorder.events).toEqual([`lost unsent ${get('a')} ${reason}`])
 })
 
-test('what is sent to a closed link is lost at once', () => {
+test('a request on a closed link is lost at once', () => {
   const fake = new FakeSocket()
   const link = new TestLink(0, { connect: () => fake.socket })
   const recorder = new Recorder()
@@ -208,7 +208,7 @@ test('what is sent to a closed link is lost at once', () => {
   expect([fake.destroyed, link.link.lost, fake.written.length]).toEqual([true, 2, 0])
 })
 
-test('a page stays in use until its write is through, even when all is answered', () => {
+test('a send buffer stays in use until its write completes, even when all requests are answered', () => {
   const fake = new FakeSocket()
   const link = new TestLink(0, { connect: () => fake.socket })
   fake.completeHandshake()
@@ -223,6 +223,6 @@ test('a page stays in use until its write is through, even when all is answered'
   expect([link.link.inFlight, link.buffers.idle]).toEqual([0, 0])
   expect(Buffer.concat(fake.written).toString().endsWith(sent.join(''))).toBe(true)
   fake.release()
-  // A small one, as there was little at first, and two large ones.
+  // One small buffer, as there was little to send at first, and two large ones.
   expect(link.buffers.idle).toBe(3)
 })

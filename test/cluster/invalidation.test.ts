@@ -1,4 +1,4 @@
-// Entries on their way between two nodes while the source changes, tags are invalidated, and word of changes is lost.
+// Entries in flight between two nodes while the source changes, tags are invalidated, or change listeners disconnect.
 
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
@@ -20,16 +20,16 @@ async function turns(): Promise<void> {
   for (let i = 0; i < 10; i++) await turn()
 }
 
-/** A node whose one group hears of changes at the source. */
-class Side {
+/** A node with one group that listens to changes at the source. */
+class TestNode {
   readonly clock: ManualClock
   readonly instant: Instant
   readonly group: Group
   readonly takeover: Takeover
-  /** What the source tells this node. */
-  word!: ChangeListener
+  /** Receives the source's change notifications. */
+  listener!: ChangeListener
   expecting = false
-  /** What it is to load next, and what is said of it. */
+  /** The version that the next load returns, and its facts. */
   version = 1
   facts: LoadedFacts = { tags: ['red'] }
 
@@ -47,8 +47,8 @@ class Side {
         origin: {
           kind: 'test',
           load: () => loaded(`v${this.version}`, this.facts),
-          listen: (listener) => {
-            this.word = listener
+          listen: (changes) => {
+            this.listener = changes
           },
         },
       },
@@ -69,8 +69,8 @@ class Side {
 
   async start(): Promise<this> {
     await this.group.start({ info: () => undefined, warn: () => undefined })
-    this.word.gap()
-    this.pass(1)
+    this.listener.gap()
+    this.advance(1)
     return this
   }
 
@@ -82,7 +82,7 @@ class Side {
     return this.group.flights?.loads ?? 0
   }
 
-  pass(ms: number): void {
+  advance(ms: number): void {
     this.clock.advance(ms)
     this.instant.refresh()
   }
@@ -93,13 +93,13 @@ interface Call {
   readonly answer: (answer: 'taken' | 'later' | 'refused') => void
 }
 
-/** What the old owner sends, as it was when it was sent. */
-function handoverOf(side: Side): { handover: Handover; calls: Call[] } {
+/** The handover of the old owner, and copies of the batches that it sends. */
+function handoverOf(node: TestNode): { handover: Handover; calls: Call[] } {
   const calls: Call[] = []
   const handover = new Handover({
-    groups: [side.group],
-    instant: side.instant,
-    timers: side.clock,
+    groups: [node.group],
+    instant: node.instant,
+    timers: node.clock,
     micros: () => 0,
     pause: turn,
     bytesPerSecond: 0,
@@ -112,24 +112,24 @@ function handoverOf(side: Side): { handover: Handover; calls: Call[] } {
   return { handover, calls }
 }
 
-let old: Side
-let next: Side
+let old: TestNode
+let next: TestNode
 beforeEach(async () => {
-  old = await new Side(1_700_000_000_000).start()
-  next = await new Side(1_700_000_400_000).start()
+  old = await new TestNode(1_700_000_000_000).start()
+  next = await new TestNode(1_700_000_400_000).start()
   expect(await old.get()).toBe('v1')
-  old.pass(60_000)
-  next.pass(60_000)
+  old.advance(60_000)
+  next.advance(60_000)
 })
 
-/** The source has another version from now on. */
+/** Changes the value at the source. */
 function change(): void {
   old.version = 2
   next.version = 2
 }
 
 describe('an entry that is handed over', () => {
-  test('stays what it is where nothing has changed', async () => {
+  test('is stored unchanged if the source has not changed', async () => {
     const { handover, calls } = handoverOf(old)
     handover.lost([SLOT], 'next')
     await turns()
@@ -138,25 +138,25 @@ describe('an entry that is handed over', () => {
     expect([await next.get(), next.loads]).toEqual(['v1', 0])
   })
 
-  test('is not taken by who has heard before that it has changed, whenever its giver hears of that', async () => {
+  test('is not used if the new owner was notified of a change before, even if the old owner is notified later', async () => {
     change()
-    next.word.key(KEY)
-    next.pass(5000)
+    next.listener.key(KEY)
+    next.advance(5000)
     const { handover, calls } = handoverOf(old)
     handover.lost([SLOT], 'next')
     await turns()
     next.takeover.gained([SLOT], 'old')
     next.takeover.acceptAll(next.group, calls[0].entries, 'old')
-    old.word.key(KEY)
+    old.listener.key(KEY)
     expect([await next.get(), next.loads]).toEqual(['v2', 1])
   })
 
-  test('is taken where it was loaded after the change', async () => {
+  test('is stored if it was loaded after the change', async () => {
     change()
-    next.word.key(KEY)
-    old.word.key(KEY)
-    old.pass(11_000)
-    next.pass(11_000)
+    next.listener.key(KEY)
+    old.listener.key(KEY)
+    old.advance(11_000)
+    next.advance(11_000)
     expect(await old.get()).toBe('v2')
     next.takeover.gained([SLOT], 'old')
     const dump = handoverOf(old).handover.peek(old.group, KEY)
@@ -165,7 +165,7 @@ describe('an entry that is handed over', () => {
     expect([await next.get(), next.loads]).toEqual(['v2', 0])
   })
 
-  test('that changed while its giver was asked to send it again is not sent again', async () => {
+  test('is not resent if it was invalidated before the retry', async () => {
     const { handover, calls } = handoverOf(old)
     next.expecting = true
     handover.lost([SLOT], 'next')
@@ -174,26 +174,26 @@ describe('an entry that is handed over', () => {
     old.group.invalidate(KEY)
     calls[0].answer('later')
     await turns()
-    old.pass(50)
+    old.advance(50)
     await turns()
     expect(calls).toHaveLength(1)
     await handover.drained
   })
 
-  test('whose tag was invalidated while it was under way is invalid', async () => {
+  test('is invalid if its tag was invalidated while it was in flight', async () => {
     const { handover, calls } = handoverOf(old)
     handover.lost([SLOT], 'next')
     await turns()
     change()
     old.group.invalidateTag(TAG)
     next.group.invalidateTag(TAG)
-    next.pass(9000)
+    next.advance(9000)
     next.takeover.gained([SLOT], 'old')
     next.takeover.acceptAll(next.group, calls[0].entries, 'old')
     expect([await next.get(), next.loads]).toEqual(['v2', 1])
   })
 
-  test('whose tag was invalidated does not leave', async () => {
+  test('is not sent if its tag was invalidated', async () => {
     old.group.invalidateTag(TAG)
     const { handover, calls } = handoverOf(old)
     expect(handover.peek(old.group, KEY)).toBe(undefined)
@@ -203,7 +203,7 @@ describe('an entry that is handed over', () => {
     await handover.drained
   })
 
-  test('and is asked for while its tag is invalidated at both is invalid', async () => {
+  test('is invalid if its tag was invalidated on both nodes between request and reply', async () => {
     next.takeover.gained([SLOT], 'old')
     const dump = handoverOf(old).handover.peek(old.group, KEY)
     change()
@@ -214,50 +214,53 @@ describe('an entry that is handed over', () => {
   })
 })
 
-describe('what may be served stale', () => {
+describe('an entry that may be served stale', () => {
   beforeEach(async () => {
     old.facts = { ttl: 600_000, staleWhileRevalidate: 5000 }
     old.group.invalidate(KEY)
     await old.get()
-    old.pass(1000)
-    next.pass(1000)
+    old.advance(1000)
+    next.advance(1000)
     change()
     next.takeover.gained([SLOT], 'old')
   })
 
-  function give(): void {
+  function transfer(): void {
     const dump = handoverOf(old).handover.peek(old.group, KEY)
     next.takeover.accept(next.group, KEY, dump ?? KEY, 'old')
   }
 
   test.each([
-    ['after a gap, does so elsewhere too', () => old.word.gap()],
-    ['and comes from who does not hear, is so at once', () => old.word.lost(new Error('cut'))],
+    ['is stale on the new owner too after a gap in the notifications', () => old.listener.gap()],
+    [
+      'is stale at once if the old owner was disconnected from the source',
+      () => old.listener.lost(new Error('cut')),
+    ],
   ])('%s', async (_name, happen) => {
     happen()
-    give()
+    transfer()
     expect(await next.get()).toBe('v1')
     await turns()
     expect([await next.get(), next.loads, next.group.staleHits]).toEqual(['v2', 1, 1])
   })
 
-  test('while everything changes is not taken', async () => {
+  test('is not used if everything was invalidated while it was in flight', async () => {
     const dump = handoverOf(old).handover.peek(old.group, KEY)
-    next.word.all()
-    old.word.all()
-    next.pass(500)
+    next.listener.all()
+    old.listener.all()
+    next.advance(500)
     next.takeover.accept(next.group, KEY, dump ?? KEY, 'old')
     expect([await next.get(), next.loads]).toEqual(['v2', 1])
   })
 })
 
-describe('a giver that does not hear of changes', () => {
-  test.each(['handed over', 'asked for'])('gives nothing to who hears of them: %s', async (how) => {
+describe('an old owner that is disconnected from the source', () => {
+  test.each(['pushed', 'requested'])('hands over nothing valid to a connected new owner: %s', async (how) => {
     change()
-    old.word.lost(new Error('cut'))
+    old.listener.lost(new Error('cut'))
     next.takeover.gained([SLOT], 'old')
     const { handover, calls } = handoverOf(old)
-    if (how === 'asked for') {
+    if (how === 'requested') {
       const dump = handover.peek(old.group, KEY)
       expect(next.takeover.accept(next.group, KEY, dump ?? KEY, 'old')).toBe('stored')
     } else {
@@ -268,22 +271,22 @@ describe('a giver that does not hear of changes', () => {
     expect([await next.get(), next.loads]).toEqual(['v2', 1])
   })
 
-  test('gives it to who does not hear either, and will doubt it', async () => {
-    old.word.lost(new Error('cut'))
-    next.word.lost(new Error('cut'))
+  test('hands over entries to a disconnected new owner, which invalidates them when it reconnects', async () => {
+    old.listener.lost(new Error('cut'))
+    next.listener.lost(new Error('cut'))
     next.takeover.gained([SLOT], 'old')
     const dump = handoverOf(old).handover.peek(old.group, KEY)
     next.takeover.accept(next.group, KEY, dump ?? KEY, 'old')
     expect([await next.get(), next.loads]).toEqual(['v1', 0])
     change()
-    next.word.gap()
+    next.listener.gap()
     expect([await next.get(), next.loads]).toEqual(['v2', 1])
   })
 
-  test('gives again what it loads once it hears', async () => {
-    old.word.lost(new Error('cut'))
-    old.word.gap()
-    old.pass(1)
+  test('hands over what it has loaded since it reconnected', async () => {
+    old.listener.lost(new Error('cut'))
+    old.listener.gap()
+    old.advance(1)
     change()
     expect(await old.get()).toBe('v2')
     next.takeover.gained([SLOT], 'old')

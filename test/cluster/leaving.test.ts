@@ -1,4 +1,4 @@
-// Leaving where the members are listed by somebody else: the list may lose a node before its keys are handed over.
+// Leaving a cluster whose membership is external: it may unlist a node before the node has handed over its keys.
 
 import { Redis } from 'ioredis'
 import { expect, test } from 'vitest'
@@ -10,8 +10,8 @@ import { freePorts } from '../support/ports.ts'
 
 const KEYS = Array.from({ length: 1000 }, (_, i) => `key:${i}`)
 
-describeWithEtcd('in a cluster that etcd lists', (etcd) => {
-  test('a node that closes hands over what it holds', async () => {
+describeWithEtcd('with membership from etcd', (etcd) => {
+  test('a node that closes hands over its entries', async () => {
     const ports = await freePorts(3)
     const endpoints = [etcd().endpoint]
     const nodes = await Promise.all(
@@ -23,7 +23,7 @@ describeWithEtcd('in a cluster that etcd lists', (etcd) => {
       }),
     )
     const client = new Redis(ports[1])
-    const see = (members: number) => async () => {
+    const isAgreed = (members: number) => async () => {
       const infos = await Promise.all(
         ports.slice(3 - members).map(async (port) => {
           const each = new Redis(port)
@@ -36,10 +36,10 @@ describeWithEtcd('in a cluster that etcd lists', (etcd) => {
       return infos.every((info) => settled.every((line) => info.includes(line)))
     }
     try {
-      await poll(see(3), 'three members that agree')
+      await poll(isAgreed(3), 'three members that agree')
       await client.mset(...KEYS.flatMap((key) => [key, `value of ${key}`]))
       await nodes[0].close()
-      await poll(see(2), 'two members that agree')
+      await poll(isAgreed(2), 'two members that agree')
       expect(await client.mget(KEYS)).toEqual(KEYS.map((key) => `value of ${key}`))
     } finally {
       client.disconnect()
@@ -48,12 +48,12 @@ describeWithEtcd('in a cluster that etcd lists', (etcd) => {
   })
 })
 
-test('commands on all keys reach a node whose links have just been cut', async () => {
+test('commands on all keys reach a node whose connections have just been killed', async () => {
   const cluster = await startCluster(2, { groups: { cache: {} } })
   const [{ watcher }, { watcher: other }] = cluster.members
   try {
     await watcher.mset(...KEYS.flatMap((key) => [key, 'value']))
-    // All that are connected to it, but the one that asks for it.
+    // Every connection to it but the one that sends this command.
     const cut = async (): Promise<void> => {
       expect(Number(await other.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes'))).toBeGreaterThan(0)
     }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { addressName, nodeId, parseAddress } from '../../src/cluster/member.ts'
 
-test('an id is the SHA-1 of the name', () => {
+test('a node id is the SHA-1 of the name', () => {
   expect(nodeId('abc')).toBe('a9993e364706816aba3e25717850c26c9cd0d89d')
 })
 
@@ -37,11 +37,11 @@ test.each([
   '[::1:7000',
   'redis://host:7000',
   'user@host:7000',
-])('%j is no address', (text) => {
+])('%j is not an address', (text) => {
   expect(parseAddress(text)).toBeUndefined()
 })
 
-test('what is named is read back', () => {
+test('a formatted address parses to the same host and port', () => {
   fc.assert(
     fc.property(
       fc.oneof(fc.ipV4(), fc.ipV6(), fc.domain()),

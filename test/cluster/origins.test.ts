@@ -1,4 +1,4 @@
-// Origins, freshness and invalidation through a cluster: the same for whoever asks, whichever node is asked.
+// Origins, freshness and invalidation in a cluster: the same results through every node.
 
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Config } from '../../src/config/config.ts'
@@ -19,7 +19,7 @@ function ask({ members }: TestCluster, node: number, ...args: (string | number)[
   return members[node].watcher.call(args[0] as string, ...args.slice(1))
 }
 
-/** What EXPLAIN says at a node. */
+/** The fields of EXPLAIN at a node. */
 async function explain(cluster: TestCluster, node: number, key: string): Promise<Record<string, unknown>> {
   const told = (await ask(cluster, node, 'EXPLAIN', key)) as unknown[]
   return Object.fromEntries(told.flatMap((name, i) => (i % 2 === 0 ? [[name, told[i + 1]]] : [])))
@@ -42,8 +42,8 @@ async function copied(cluster: TestCluster, node: number, key: string): Promise<
   }, `a copy at ${node}`)
 }
 
-/** An origin whose values say how often they were asked for. */
-class Counted {
+/** An origin whose values contain the number of loads so far. */
+class CountingOrigin {
   asked = 0
   readonly #result: (value: string) => OriginResult
 
@@ -58,7 +58,7 @@ describe('invalidation by any node', () => {
   test.each([
     ['INVALIDATE', (key: string) => ['INVALIDATE', key]],
     ['GROUP FLUSH', () => ['GROUP', 'FLUSH', 'users']],
-  ])('%s voids a load that was asked for through another one', async (_name, command) => {
+  ])('%s fences a load that was started through another node', async (_name, command) => {
     const loads: ((value: string) => void)[] = []
     const cluster = await clusterOf({ origin: () => new Promise((resolve) => loads.push(resolve)) })
     const key = await keyOfFirst(cluster)
@@ -75,7 +75,7 @@ describe('invalidation by any node', () => {
     expect(loads).toHaveLength(2)
   })
 
-  test('INVALIDATE TAG voids what a load under way brings', async () => {
+  test('INVALIDATE TAG applies to a value that is being loaded', async () => {
     let give: (result: OriginResult) => void = () => undefined
     let asked = 0
     const cluster = await clusterOf({
@@ -98,7 +98,7 @@ describe('invalidation by any node', () => {
     expect(await after).toBe('new')
   })
 
-  test('does not wait for the loads of other keys, nor keeps anybody waiting', async () => {
+  test('neither waits for loads of other keys nor delays other commands', async () => {
     const origin = new GatedOrigin()
     const cluster = await clusterOf({ origin: origin.load })
     const slow = await keyOfFirst(cluster, 'slow')
@@ -118,8 +118,8 @@ describe('invalidation by any node', () => {
     ['INVALIDATE', (key: string) => ['INVALIDATE', key]],
     ['INVALIDATE TAG', () => ['INVALIDATE', 'TAG', 'red']],
     ['GROUP FLUSH', () => ['GROUP', 'FLUSH']],
-  ])('%s drops copies', async (_name, command) => {
-    const origin = new Counted((value) => loaded(value, { tags: ['red'] }))
+  ])('%s drops hot copies', async (_name, command) => {
+    const origin = new CountingOrigin((value) => loaded(value, { tags: ['red'] }))
     const cluster = await clusterOf({ origin: origin.load }, { copyMaxAge: '60s', timeout: '60s' })
     const key = await keyOfFirst(cluster)
     expect(await ask(cluster, 0, 'GET', key)).toBe(`${key} v1`)
@@ -127,7 +127,7 @@ describe('invalidation by any node', () => {
     await copied(cluster, 2, key)
     expect(origin.asked).toBe(1)
     await ask(cluster, 2, ...command(key))
-    // Word is under way to who holds a copy, and to nobody else.
+    // The notice to the holders of copies may arrive after the reply.
     await poll(async () => (await ask(cluster, 1, 'GET', key)) === `${key} v2`, 'the new version')
     expect(await ask(cluster, 2, 'GET', key)).toBe(`${key} v2`)
     expect(origin.asked).toBe(2)
@@ -135,7 +135,7 @@ describe('invalidation by any node', () => {
 })
 
 describe('freshness', () => {
-  test('a stale value is served at once by any node, and loaded once for all of them', async () => {
+  test('any node serves a stale value at once, and it is loaded once for the whole cluster', async () => {
     const origin = new GatedOrigin()
     const cluster = await clusterOf({
       origin: origin.load,
@@ -157,7 +157,7 @@ describe('freshness', () => {
     await poll(async () => (await ask(cluster, 2, 'GET', key)) === 'v2', 'the new version')
   })
 
-  test('a value whose load fails is served by any node, and a write is refused', async () => {
+  test('any node serves a stale value whose load fails, and a read-modify-write fails', async () => {
     let isDown = false
     const origin: LoadFunction = async () => {
       if (isDown) throw new Error('down')
@@ -178,13 +178,13 @@ describe('freshness', () => {
     })
   })
 
-  test('a copy does not outlive what it is a copy of', async () => {
+  test('a hot copy expires with its value', async () => {
     const ttl = 300
-    const origin = new Counted()
+    const origin = new CountingOrigin()
     const cluster = await clusterOf({ origin: origin.load, ttl, jitter: 0 })
     const key = await keyOfFirst(cluster)
     const { watcher } = cluster.members[1]
-    /** By version: when it was first seen, thus had been loaded. */
+    /** By version: when it was first seen. It was loaded before that. */
     const seen = new Map<number, number>()
     let copies = 0
     await poll(async () => {
@@ -200,7 +200,7 @@ describe('freshness', () => {
     }, 'four versions, and copies')
   })
 
-  test('no copy is given of what is stale', async () => {
+  test('a stale value is not copied', async () => {
     const origin = new GatedOrigin()
     const cluster = await clusterOf(
       { origin: origin.load, ttl: '20ms', jitter: 0, staleWhileRevalidate: '60s' },
@@ -223,8 +223,8 @@ describe('freshness', () => {
     await poll(async () => (await watcher.get(key)) === 'v2', 'the new version')
   })
 
-  test('an absence is remembered for all, for as long as the origin says', async () => {
-    const origin = new Counted(() => loaded(null, { ttl: 60_000, tags: ['red'] }))
+  test('an absent key is cached for all nodes, for the TTL that the origin gives', async () => {
+    const origin = new CountingOrigin(() => loaded(null, { ttl: 60_000, tags: ['red'] }))
     const cluster = await clusterOf({ origin: origin.load, negativeTtl: 0 })
     const key = await keyOfFirst(cluster)
     for (const node of [1, 2, 0, 1]) expect(await ask(cluster, node, 'GET', key)).toBe(null)
@@ -238,9 +238,9 @@ describe('freshness', () => {
     expect(origin.asked).toBe(2)
   })
 
-  test('what lives shortly is loaded ahead, once for all', async () => {
-    const origin = new Counted((value) => loaded(value, { ttl: 1000 }))
-    // β is so high that the first read after the load draws a moment that has come.
+  test('a value with a short TTL is refreshed ahead', async () => {
+    const origin = new CountingOrigin((value) => loaded(value, { ttl: 1000 }))
+    // β is so high that the first read after the load triggers the refresh.
     const cluster = await clusterOf({ origin: origin.load, refreshAhead: 100 })
     const key = await keyOfFirst(cluster)
     expect(await ask(cluster, 1, 'GET', key)).toBe(`${key} v1`)
@@ -250,8 +250,8 @@ describe('freshness', () => {
     await poll(async () => (await ask(cluster, 2, 'GET', key)) !== `${key} v1`, 'the next version')
   })
 
-  test('EXPLAIN tells the same at every node', async () => {
-    const origin = new Counted((value) => loaded(value, { ttl: 60_000, tags: ['red', 'blue'] }))
+  test('EXPLAIN answers the same at every node', async () => {
+    const origin = new CountingOrigin((value) => loaded(value, { ttl: 60_000, tags: ['red', 'blue'] }))
     const cluster = await clusterOf({ origin: origin.load })
     const key = await keyOfFirst(cluster)
     expect(await ask(cluster, 1, 'GET', key)).toBe(`${key} v1`)
@@ -278,8 +278,8 @@ describe('freshness', () => {
 describe('batches', () => {
   const KEYS = Array.from({ length: 1000 }, (_, i) => `cold:${i}`)
 
-  /** Takes down which keys were asked for together; one of them cannot be had. */
-  class Batched {
+  /** Records which keys were loaded together; the load of one key fails. */
+  class BatchOrigin {
     readonly calls: (readonly string[])[] = []
     readonly kind = 'batched'
 
@@ -295,26 +295,29 @@ describe('batches', () => {
     }
   }
 
-  test.each([1, 3])('1,000 cold keys by one MGET at one of %i nodes', async (count) => {
-    const origin = new Batched()
-    const cluster = await startCluster(count, { groups: { users: { maxBytes: '16mb', origin } } })
-    onTestFinished(() => cluster.close())
-    const owned = await Promise.all(KEYS.map(async (key) => (await explain(cluster, 0, key)).owner))
-    const owners = [...new Set(owned)]
-    expect(owners).toHaveLength(count)
-    const sum = owners.reduce<number>(
-      (calls, owner) => calls + Math.ceil(owned.filter((each) => each === owner).length / 100),
-      0,
-    )
-    expect(await cluster.members[0].watcher.mget(KEYS)).toEqual(KEYS.map((key) => `value of ${key}`))
-    expect(origin.calls.length).toBeLessThanOrEqual(sum)
-    expect(new Set(origin.calls.flat()).size).toBe(1000)
-    expect(origin.calls.flat()).toHaveLength(1000)
-    expect(Math.max(...origin.calls.map(({ length }) => length))).toBe(100)
-  })
+  test.each([1, 3])(
+    'MGET of 1,000 cold keys at one of %i nodes loads each once, in batches of 100',
+    async (count) => {
+      const origin = new BatchOrigin()
+      const cluster = await startCluster(count, { groups: { users: { maxBytes: '16mb', origin } } })
+      onTestFinished(() => cluster.close())
+      const owned = await Promise.all(KEYS.map(async (key) => (await explain(cluster, 0, key)).owner))
+      const owners = [...new Set(owned)]
+      expect(owners).toHaveLength(count)
+      const sum = owners.reduce<number>(
+        (calls, owner) => calls + Math.ceil(owned.filter((each) => each === owner).length / 100),
+        0,
+      )
+      expect(await cluster.members[0].watcher.mget(KEYS)).toEqual(KEYS.map((key) => `value of ${key}`))
+      expect(origin.calls.length).toBeLessThanOrEqual(sum)
+      expect(new Set(origin.calls.flat()).size).toBe(1000)
+      expect(origin.calls.flat()).toHaveLength(1000)
+      expect(Math.max(...origin.calls.map(({ length }) => length))).toBe(100)
+    },
+  )
 
-  test('the error of one key is its own', async () => {
-    const origin = new Batched()
+  test('the error of one key does not fail the other keys of its batch', async () => {
+    const origin = new BatchOrigin()
     const cluster = await clusterOf({ origin })
     const { watcher } = cluster.members[1]
     const keys = [...KEYS.slice(0, 50), 'cold:poisoned', ...KEYS.slice(50, 100)]
@@ -327,7 +330,7 @@ describe('batches', () => {
     expect(origin.calls.length).toBeLessThan(30)
     await expect(watcher.mget(keys)).rejects.toThrow('ORIGIN users: poisoned')
     expect(await watcher.mget(KEYS.slice(0, 100))).toHaveLength(100)
-    // What was not poisoned was kept.
+    // The other values were stored.
     expect(origin.calls.flat().filter((key) => key !== 'cold:poisoned')).toHaveLength(100)
   })
 })

@@ -1,4 +1,4 @@
-// Any node can be asked for anything: commands are forwarded, split and gathered, and answered as one node would.
+// Any node serves any command: it is forwarded, or split and gathered, and the reply is that of a single node.
 
 import { once } from 'node:events'
 import { connect } from 'node:net'
@@ -11,7 +11,7 @@ const KEYS = Array.from({ length: 60 }, (_, i) => `key:${i}`)
 
 let cluster: TestCluster
 let clients: Redis[]
-/** What the origin of `scores` was asked for. */
+/** The keys that the origin of `scores` has loaded. */
 const loads: string[] = []
 let release = (): void => {}
 let gate: Promise<void> = Promise.resolve()
@@ -44,19 +44,19 @@ async function raw(port: number, request: string, length: number): Promise<strin
   return answer
 }
 
-function held(): void {
+function holdLoads(): void {
   gate = new Promise((resolve) => {
     release = resolve
   })
 }
 
 describe('one key', () => {
-  test('is written and read by way of any node', async () => {
+  test('is written and read through any node', async () => {
     for (const [i, key] of KEYS.entries()) await clients[i % 3].set(key, `value ${i}`)
     for (const [i, key] of KEYS.entries()) expect(await clients[(i + 1) % 3].get(key)).toBe(`value ${i}`)
   })
 
-  test('types, errors and RESP3 come through as they are', async () => {
+  test('types, errors and RESP3 are forwarded unchanged', async () => {
     for (const key of KEYS.slice(0, 9)) {
       await clients[0].set(key, 'text')
       await expect(clients[1].incr(key)).rejects.toThrow('ERR value is not an integer or out of range')
@@ -68,7 +68,7 @@ describe('one key', () => {
     expect(answer).toMatch(/^%7\r\n/)
   })
 
-  test('binary keys and values of any length', async () => {
+  test('binary keys and values of any length are forwarded unchanged', async () => {
     for (const length of [0, 1, 99, 100, 16_384, 70_000, 3_000_000]) {
       const value = Buffer.alloc(length, 'é\r\n\0')
       const key = Buffer.from(`bin\0\r\n:${length}`)
@@ -77,7 +77,7 @@ describe('one key', () => {
     }
   })
 
-  test('an inline request, and one that arrives byte by byte', async () => {
+  test('an inline request is forwarded, and one that arrives byte by byte', async () => {
     await clients[0].set('inline', 'yes')
     for (const port of cluster.ports) {
       expect(await raw(port, 'GET inline\r\n', 9)).toBe('$3\r\nyes\r\n')
@@ -89,7 +89,7 @@ describe('one key', () => {
     }
   })
 
-  test('CLIENT REPLY holds for what is forwarded too', async () => {
+  test('CLIENT REPLY applies to forwarded commands', async () => {
     const gets = KEYS.slice(0, 12).map((key) => `GET ${key}\r\n`)
     const silent = `CLIENT REPLY OFF\r\n${gets.join('')}CLIENT REPLY ON\r\n`
     expect(await raw(cluster.ports[1], silent, 5)).toBe('+OK\r\n')
@@ -97,7 +97,7 @@ describe('one key', () => {
     expect(await raw(cluster.ports[1], `${skipped}PING\r\n`, 7)).toBe('+PONG\r\n')
   })
 
-  test('CLIENT NO-TOUCH and the selected group go along', async () => {
+  test('the selected group applies to forwarded commands', async () => {
     const [client] = clients
     await client.select(1)
     expect(await client.get('selected')).toBe('loaded selected')
@@ -105,9 +105,9 @@ describe('one key', () => {
     expect(await client.get('selected')).toBe(null)
   })
 
-  test('one load in the whole cluster, whoever asks', async () => {
+  test('a key is loaded once in the whole cluster, whichever nodes are asked', async () => {
     loads.length = 0
-    held()
+    holdLoads()
     const many = await Promise.all(
       cluster.ports.map(async (port) => {
         const client = new Redis(port, { db: 1 })
@@ -123,8 +123,8 @@ describe('one key', () => {
     for (const client of many) client.disconnect()
   })
 
-  test('a slow load holds up nobody else, not even by the same link', async () => {
-    held()
+  test('a slow load delays no other client, not even on the same link', async () => {
+    holdLoads()
     const [a, b] = [0, 0].map(() => new Redis(cluster.ports[0], { db: 1 }))
     for (const key of KEYS) expect(await b.set(`hot:${key}`, key)).toBe('OK')
     const slow = KEYS.map((key) => a.get(`slow:${key}`))
@@ -139,8 +139,8 @@ describe('one key', () => {
     b.disconnect()
   })
 
-  test('commands on one key keep their order, also behind a load', async () => {
-    held()
+  test('commands on one key keep their order, also while it is loaded', async () => {
+    holdLoads()
     const client = new Redis(cluster.ports[2], { db: 1 })
     const replies = KEYS.map((key) => {
       const name = `no:order:${key}`
@@ -159,7 +159,7 @@ describe('one key', () => {
 })
 
 describe('several keys', () => {
-  test('MGET, MSET, EXISTS, TOUCH, DEL and UNLINK are split by owner and put together', async () => {
+  test('MGET, MSET, EXISTS, TOUCH, DEL and UNLINK are split by owner, and their replies are merged', async () => {
     const pairs = KEYS.flatMap((key) => [key, `new ${key}`])
     expect(await clients[0].mset(pairs)).toBe('OK')
     expect(await clients[1].mget(...KEYS, 'none', KEYS[0])).toEqual([
@@ -173,7 +173,7 @@ describe('several keys', () => {
     expect(await clients[1].unlink(...KEYS)).toBe(30)
   })
 
-  test('MGET loads what it misses, each key once', async () => {
+  test('MGET loads missing keys, each once', async () => {
     loads.length = 0
     const [client] = clients
     await client.select(1)
@@ -183,7 +183,7 @@ describe('several keys', () => {
     expect([...loads].sort()).toEqual([...names].sort())
   })
 
-  test('commands that cannot be split want one owner', async () => {
+  test('commands that cannot be split need keys of one slot', async () => {
     await expect(clients[0].msetnx(KEYS.flatMap((key) => [key, '1']))).rejects.toThrow(/^CROSSSLOT /)
     await expect(clients[0].mset('a')).rejects.toThrow("wrong number of arguments for 'mset'")
     expect(await clients[1].msetnx('{tag}1', 'a', '{tag}2', 'b')).toBe(1)
@@ -192,7 +192,7 @@ describe('several keys', () => {
     expect(await clients[0].del('{tag}2', '{tag}3')).toBe(2)
   })
 
-  test('MGET in RESP3 has the nulls of RESP3', async () => {
+  test('MGET answers RESP3 nulls in RESP3', async () => {
     const request = `HELLO 3\r\nMGET ${KEYS.slice(0, 6).join(' ')} none1 none2\r\n`
     const answer = await raw(cluster.ports[0], request, 150)
     expect(answer.slice(answer.indexOf('*8'))).toMatch(/^\*8\r\n(_\r\n|\$\d+\r\n.*\r\n)+/)
@@ -200,7 +200,7 @@ describe('several keys', () => {
 })
 
 describe('all keys', () => {
-  test('DBSIZE, KEYS, SCAN and RANDOMKEY see every node, FLUSHDB empties it', async () => {
+  test('DBSIZE, KEYS, SCAN and RANDOMKEY cover all nodes, and FLUSHDB empties all nodes', async () => {
     expect(await clients[0].flushall()).toBe('OK')
     await clients[0].mset(KEYS.flatMap((key) => [key, '1']))
     for (const client of clients) {
@@ -225,7 +225,7 @@ describe('all keys', () => {
     expect(await clients[1].randomkey()).toBe(null)
   })
 
-  test('they wait for what the same client has sent before', async () => {
+  test('they wait for earlier commands of the same client', async () => {
     const [client] = clients
     const sets = KEYS.map((key) => client.set(key, '1'))
     const size = client.dbsize()
@@ -237,7 +237,7 @@ describe('all keys', () => {
 })
 
 describe('hot copies', () => {
-  test('a key that is asked for often is served here, and a write anywhere ends that', async () => {
+  test('a key that is read often is served from a copy, and a write through any node drops the copy', async () => {
     const key = await keyOf(1, 'hot')
     const [asking, owner, third] = clients
     await owner.set(key, '0')
@@ -245,7 +245,7 @@ describe('hot copies', () => {
       await expect.poll(() => hits(asking, key), { interval: 1 }).toBeGreaterThan(0)
       const writer = [owner, third, asking][round % 3]
       await writer.set(key, String(round))
-      // The client that has written sees what it wrote; others as soon as word of it has come.
+      // The client that wrote sees its write at once; others when the notice has arrived.
       if (writer === asking) expect(await asking.get(key)).toBe(String(round))
       await expect.poll(() => asking.get(key), { interval: 1 }).toBe(String(round))
     }
@@ -253,7 +253,7 @@ describe('hot copies', () => {
     await expect.poll(() => asking.get(key), { interval: 1 }).toBe(null)
   })
 
-  /** Asks a hundred times, and tells how often a copy answered. */
+  /** Sends a hundred GETs and returns how many were served from a copy. */
   async function hits(client: Redis, key: string): Promise<number> {
     const before = await copyHits(client)
     await Promise.all(Array.from({ length: 100 }, () => client.get(key)))
@@ -266,7 +266,7 @@ describe('hot copies', () => {
 })
 
 describe('peers', () => {
-  test('what only nodes may say is refused to clients', async () => {
+  test('peer commands are refused to clients', async () => {
     for (const request of [
       ['CONTEXT', 'cache', '2', '0', '0'],
       ['STATE', '{}'],
@@ -289,7 +289,7 @@ describe('peers', () => {
     expect(await clients[0].ping()).toBe('PONG')
   })
 
-  test('clients that fill a node do not shut the other nodes out', async () => {
+  test('clients that reach maxclients do not shut out other nodes', async () => {
     const [port] = cluster.ports
     const sockets = Array.from({ length: 60 }, () => connect(port, '127.0.0.1'))
     const refused: string[] = []
@@ -310,11 +310,11 @@ describe('peers', () => {
   })
 })
 
-/** A key that the node at this place owns. */
-async function keyOf(place: number, prefix: string): Promise<string> {
+/** A key that the node with this index owns. */
+async function keyOf(index: number, prefix: string): Promise<string> {
   for (let i = 0; ; i++) {
     const key = `${prefix}:${i}`
-    const fields = (await clients[place].call('EXPLAIN', key)) as string[]
+    const fields = (await clients[index].call('EXPLAIN', key)) as string[]
     if (fields[fields.indexOf('owner') + 1] === 'self') return key
   }
 }

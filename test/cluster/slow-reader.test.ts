@@ -1,4 +1,4 @@
-// A client that asks for much by way of another node and does not read: it waits, rather than fill the node's memory.
+// A client that sends many requests for keys of another node and reads no replies: forwarding stops before memory fills.
 
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
@@ -7,10 +7,10 @@ import { poll } from '../support/poll.ts'
 
 const VALUE = 'v'.repeat(65_536)
 const REQUESTS = 2000
-/** A length, the value, two line ends. */
+/** The length with its CRLF, the value, CRLF. */
 const REPLY_BYTES = `$${VALUE.length}\r\n`.length + VALUE.length + 2
 
-test('what another node owns is not asked for without end', async () => {
+test('requests are not forwarded without limit while their client does not read', async () => {
   const cluster = await startCluster(2, { groups: { cache: {} } })
   const [entry, owner] = cluster.members
   const socket = connect(entry.port, '127.0.0.1')
@@ -33,7 +33,7 @@ test('what another node owns is not asked for without end', async () => {
       calm = now === seen && now > before ? calm + 1 : 0
       seen = now
       return calm > 10
-    }, 'no more to be asked')
+    }, 'forwarding to stop')
     expect(seen - before).toBeLessThan(REQUESTS / 2)
 
     let bytes = 0

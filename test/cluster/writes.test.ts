@@ -1,4 +1,4 @@
-// Slots on the move while their keys are written: the origin and every node end with the last write of each key.
+// Slots that move while their keys are allWritten: the origin and every node end with the last write of each key.
 
 import { afterEach, describe, expect, test } from 'vitest'
 import { keySlot } from '../../src/bytes/crc16.ts'
@@ -17,12 +17,12 @@ function start(write: WriteMode, source: PausableSource, starts: number): Promis
     groups: { users: { origin: source, write, originTimeout: 0 } },
     starts,
     shutdownTimeout: '10m',
-    // A copy may be as old as word of a write is under way: here every node is to see every write.
+    // A copy may lag behind a write; here every node must see every write at once.
     cluster: { copies: 0 },
   })
 }
 
-/** Not by the client that reads: its replies come in the order of its commands. */
+/** Through the embedded API: a Redis client would wait for these replies before those to its reads. */
 function setAll({ node }: TestMember, value: string): Promise<unknown> {
   return Promise.all(KEYS.map((key) => node.set('users', key, value)))
 }
@@ -31,8 +31,8 @@ async function expectAll(value: string): Promise<void> {
   for (const { watcher } of cluster.members) expect(await watcher.mget(KEYS)).toEqual(KEYS.map(() => value))
 }
 
-/** Resolves when no node has anything to write. */
-async function written(): Promise<void> {
+/** Resolves when no node has pending writes. */
+async function allWritten(): Promise<void> {
   for (const { watcher } of cluster.members) while (!(await watcher.info()).includes('writes_pending=0,'));
 }
 
@@ -52,24 +52,24 @@ async function owners({ watcher }: TestMember): Promise<number[]> {
   })
 }
 
-/** The writes that the origin got, in order, by key. */
+/** By key: the values that the origin received, in order. */
 function writesByKey(source: PausableSource): string[][] {
   return KEYS.map((key) => source.history.filter(([name]) => name === key).map(([, value]) => String(value)))
 }
 
 describe.each(['through', 'behind'] as const)('write %s', (write) => {
-  test('a node that comes gets no slot before what was written in it is at the origin', async () => {
+  test('a joining node gets a slot only after the pending writes in it have reached the origin', async () => {
     const source = new PausableSource()
     cluster = await start(write, source, 2)
     await setAll(cluster.members[0], 'old')
-    await written()
+    await allWritten()
     source.pause()
     const sent = setAll(cluster.members[1], 'new')
     await (write === 'behind' ? sent : source.reached(KEYS.length))
     const before = await owners(cluster.members[0])
     const newcomer = await cluster.start()
     while ((await share(newcomer)) < 1000);
-    // Its slots are those that nobody writes.
+    // It owns only slots without pending writes.
     expect(await owners(newcomer)).toEqual(before)
     if (write === 'behind') await expectAll('new')
     const again = setAll(newcomer, 'newer')
@@ -78,17 +78,17 @@ describe.each(['through', 'behind'] as const)('write %s', (write) => {
     await expectAll('newer')
     await cluster.agreed()
     await expectAll('newer')
-    await written()
+    await allWritten()
     for (const values of writesByKey(source))
       expect(values.filter((value, i) => value !== values[i - 1])).toEqual([...new Set(values)])
     expect([...source.values.values()]).toEqual(KEYS.map(() => 'newer'))
   })
 
-  test('a node that goes keeps the slots until what was written in them is at the origin', async () => {
+  test('a leaving node keeps a slot until the pending writes in it have reached the origin', async () => {
     const source = new PausableSource()
     cluster = await start(write, source, 3)
     await setAll(cluster.members[0], 'old')
-    await written()
+    await allWritten()
     source.pause()
     const sent = setAll(cluster.members[1], 'new')
     await (write === 'behind' ? sent : source.reached(KEYS.length))
@@ -105,16 +105,16 @@ describe.each(['through', 'behind'] as const)('write %s', (write) => {
     await expectAll('new')
     await setAll(cluster.members[2], 'newer')
     await expectAll('newer')
-    await written()
+    await allWritten()
     expect([...source.values.values()]).toEqual(KEYS.map(() => 'newer'))
   })
 
-  test('while nodes come and go, no node reads less than was acknowledged, and the origin ends with it', async () => {
+  test('while nodes join and leave, reads see every acknowledged write, and the origin ends with the last', async () => {
     const source = new PausableSource()
     cluster = await start(write, source, 2)
     const random = seededRandom(1)
     let isOver = false
-    // Stores end in bursts.
+    // Writes to the origin complete in bursts.
     const bursts = (async () => {
       while (!isOver) {
         source.pause()
@@ -139,7 +139,7 @@ describe.each(['through', 'behind'] as const)('write %s', (write) => {
     await bursts
     source.resume()
     const lasts = await Promise.all(writers)
-    await written()
+    await allWritten()
     expect(KEYS.slice(0, 8).map((key) => Number(source.values.get(key)))).toEqual(lasts)
     for (const values of writesByKey(source).slice(0, 8))
       expect(values).toEqual([...values].sort((a, b) => Number(a) - Number(b)))

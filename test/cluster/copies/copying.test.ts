@@ -1,4 +1,4 @@
-// What an owner gives for a copy: never more of a value's life than is left of it.
+// The age that an owner grants to a hot copy: at most the remaining TTL of the value.
 
 import { expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
@@ -7,7 +7,7 @@ import { Instant } from '../../../src/bytes/instant.ts'
 import { HotCopies } from '../../../src/cluster/copies/copying.ts'
 import { Group } from '../../../src/group/group.ts'
 
-test('a copy does not outlive the lifetime of the value, and of a stale one there is none', async () => {
+test('a copy expires with its value, and a stale value is not copied', async () => {
   const clock = new ManualClock()
   const instant = new Instant(clock)
   const hasher = new Hasher({ low: 1, high: 2 })
@@ -34,14 +34,14 @@ test('a copy does not outlive the lifetime of the value, and of a stale one ther
     fetch: () => Promise.resolve(null),
   })
   const key = Buffer.from('Tom')
-  const give = (): number | undefined =>
+  const grantedMs = (): number | undefined =>
     copying.grant({ push: () => undefined }, group, key, 0, key.length)?.remainingMs
   await group.fetch(key)
-  expect(give()).toBe(600)
+  expect(grantedMs()).toBe(600)
   clock.advance(900)
   instant.refresh()
-  expect(give()).toBe(100)
+  expect(grantedMs()).toBe(100)
   clock.advance(101)
   instant.refresh()
-  expect(give()).toBeUndefined()
+  expect(grantedMs()).toBeUndefined()
 })

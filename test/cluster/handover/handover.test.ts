@@ -6,7 +6,7 @@ import { Handover, type HandoverOptions } from '../../../src/cluster/handover/ha
 import type { TransferredEntry } from '../../../src/cluster/handover/takeover.ts'
 import type { Group } from '../../../src/group/group.ts'
 import { seededRandom } from '../../support/random.ts'
-import { ALL_SLOTS, Chance, MovingNode } from './simulated-handover.ts'
+import { ALL_SLOTS, MovingNode, RandomScheduler } from './simulated-handover.ts'
 
 const turn = (): Promise<void> => new Promise(setImmediate)
 
@@ -22,9 +22,9 @@ interface Call {
   readonly answer: (answer: 'taken' | 'later' | 'refused') => void
 }
 
-/** A node whose handover is answered by the test. */
-class Bench {
-  readonly node = new MovingNode('bench', 1_700_000_000_000, new Chance(seededRandom(1)), 2)
+/** A node that hands over; the test answers its messages. */
+class Sender {
+  readonly node = new MovingNode('bench', 1_700_000_000_000, new RandomScheduler(seededRandom(1)), 2)
   readonly calls: Call[] = []
   readonly reports: { readonly to: string; readonly slots: readonly number[] }[] = []
   doneAnswer: 'taken' | 'later' = 'taken'
@@ -65,7 +65,7 @@ function call(to: string, group: Group, entries: readonly TransferredEntry[], an
 
 describe('Handover', () => {
   test('sends each entry to the owner of its slot, group by group, and reports slots without entries too', async () => {
-    const bench = new Bench()
+    const bench = new Sender()
     const a = bench.write('a')
     const b = bench.write('b')
     bench.write('c')
@@ -93,7 +93,7 @@ describe('Handover', () => {
   })
 
   test('keeps and resends an entry that was written while it was in flight', async () => {
-    const bench = new Bench()
+    const bench = new Sender()
     const slot = bench.write('a', 'old')
     bench.handover.lost([slot], 'one')
     await turns()
@@ -109,7 +109,7 @@ describe('Handover', () => {
   })
 
   test('stops after three passes when a key is written all the time', async () => {
-    const bench = new Bench()
+    const bench = new Sender()
     const slot = bench.write('a')
     bench.handover.lost([slot], 'one')
     for (let i = 0; i < 5; i++) {
@@ -124,7 +124,7 @@ describe('Handover', () => {
   })
 
   test('retries a batch answered with later, and drops a refused one', async () => {
-    const bench = new Bench()
+    const bench = new Sender()
     bench.doneAnswer = 'later'
     const slot = bench.write('a')
     bench.handover.lost([slot], 'one')
@@ -145,7 +145,7 @@ describe('Handover', () => {
   })
 
   test('all entries for a destination are dropped once it is gone', async () => {
-    const bench = new Bench({ send: () => Promise.reject(new Error('the link broke')) })
+    const bench = new Sender({ send: () => Promise.reject(new Error('the link broke')) })
     for (let i = 0; i < 1000; i++) bench.write(`key ${i}`)
     bench.handover.lost(ALL_SLOTS, 'one')
     await turns()
@@ -159,7 +159,7 @@ describe('Handover', () => {
   })
 
   test('slots that are regained keep their entries, also those in flight', async () => {
-    const bench = new Bench()
+    const bench = new Sender()
     const slot = bench.write('a')
     bench.handover.lost([slot], 'one')
     await turns()
@@ -171,7 +171,7 @@ describe('Handover', () => {
   })
 
   test('entries without an owner are dropped silently; those left by redirected requests, a second later', async () => {
-    const bench = new Bench()
+    const bench = new Sender()
     bench.handover.lost([bench.write('a')], undefined)
     await bench.handover.drained
     expect(bench.group.store.size).toBe(0)
@@ -187,8 +187,8 @@ describe('Handover', () => {
     expect(bench.calls).toEqual([])
   })
 
-  test('sends no more bytes per second than it may', async () => {
-    const bench = new Bench({ bytesPerSecond: 100_000 })
+  test('keeps to the rate limit', async () => {
+    const bench = new Sender({ bytesPerSecond: 100_000 })
     for (let i = 0; i < 200; i++) bench.write(`key ${i}`, 'x'.repeat(5000))
     bench.handover.lost(ALL_SLOTS, 'one')
     const sent = (): number => bench.calls.reduce((sum, { bytes }) => sum + bytes, 0)
@@ -203,8 +203,8 @@ describe('Handover', () => {
     }
   })
 
-  test('batches have at most 256 entries, and no more once they have 64 KiB', async () => {
-    const bench = new Bench({
+  test('batches have at most 256 entries, and end when they reach 64 KiB', async () => {
+    const bench = new Sender({
       send: async (to, group, entries) => {
         bench.calls.push(call(to, group, entries, () => {}))
         return 'taken'
@@ -219,37 +219,37 @@ describe('Handover', () => {
   })
 })
 
-test('100,000 keys from one node to another', async () => {
-  const chance = new Chance(seededRandom(3))
-  const from = new MovingNode('from', 1_700_000_000_000, chance, 1)
+test('100,000 keys move from one node to another in short slices', async () => {
+  const scheduler = new RandomScheduler(seededRandom(3))
+  const from = new MovingNode('from', 1_700_000_000_000, scheduler, 1)
   // Each node hashes with a seed of its own, here drawn from its clock.
-  const to = new MovingNode('to', 1_700_000_012_345, chance, 1)
+  const to = new MovingNode('to', 1_700_000_012_345, scheduler, 1)
   const group = from.groups[0]
   for (let i = 0; i < 100_000; i++) group.write(Buffer.from(`key ${i}`), Buffer.from(`value ${i}`), 0)
   to.takeover.gained(ALL_SLOTS, 'from')
-  /** Each look at the clock takes this long, so that slices end by the amount of work and not by the machine's speed. */
-  const LOOK_MICROS = 10
+  /** Each reading of the clock advances it, so that slices end by the amount of work and not by the machine's speed. */
+  const READING_MICROS = 10
   let micros = 0
-  let looks = 0
-  let mostLooks = 0
-  const breathe = async (): Promise<void> => {
-    mostLooks = Math.max(mostLooks, looks)
+  let readings = 0
+  let mostReadings = 0
+  const endSlice = async (): Promise<void> => {
+    mostReadings = Math.max(mostReadings, readings)
     await turn()
-    looks = 0
+    readings = 0
   }
   const handover = new Handover({
     groups: from.groups,
     instant: from.instant,
     timers: from.clock,
     micros: () => {
-      looks++
-      micros += LOOK_MICROS
+      readings++
+      micros += READING_MICROS
       return micros
     },
-    pause: breathe,
+    pause: endSlice,
     bytesPerSecond: 0,
     send: async (_to, _group, entries) => {
-      await breathe()
+      await endSlice()
       return to.takeover.acceptAll(to.groups[0], entries, 'from')
     },
     done: async (_to, slots) => to.takeover.done('from', slots),
@@ -260,6 +260,6 @@ test('100,000 keys from one node to another', async () => {
   expect(group.store.size).toBe(0)
   expect(to.takeover.active).toBe(false)
   // No slice works for longer than half a millisecond by its clock.
-  expect(mostLooks).toBeGreaterThan(1)
-  expect(mostLooks).toBeLessThanOrEqual(500 / LOOK_MICROS + 2)
+  expect(mostReadings).toBeGreaterThan(1)
+  expect(mostReadings).toBeLessThanOrEqual(500 / READING_MICROS + 2)
 })

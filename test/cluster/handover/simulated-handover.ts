@@ -12,11 +12,11 @@ import { NULL_REF } from '../../../src/store/arena.ts'
 import type { Random } from '../../support/random.ts'
 
 /** Pending work, run in random order. */
-export class Chance {
+export class RandomScheduler {
   readonly #random: Random
   readonly #waiting: (() => void)[] = []
-  /** Messages under way: while there are any, no time passes, so that times arrive as they were sent. */
-  underWay = 0
+  /** Messages in flight: while there are any, time stands still, so that TTLs arrive as they were sent. */
+  inFlight = 0
 
   constructor(random: Random) {
     this.#random = random
@@ -34,11 +34,11 @@ export class Chance {
     return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
-  /** A message on its way. */
-  async travel(): Promise<void> {
-    this.underWay++
+  /** Resolves when a message has arrived. */
+  async deliver(): Promise<void> {
+    this.inFlight++
     await this.turn()
-    this.underWay--
+    this.inFlight--
   }
 
   async next(): Promise<void> {
@@ -61,10 +61,10 @@ export class MovingNode {
   readonly takeover: Takeover
   handover!: Handover
   expecting = false
-  /** Of whom more was written than could be remembered. */
+  /** The previous owners for which more keys were written than could be remembered. */
   readonly overflows: string[] = []
 
-  constructor(name: string, now: number, chance: Chance, groups: number, maxKeys?: number) {
+  constructor(name: string, now: number, scheduler: RandomScheduler, groups: number, maxKeys?: number) {
     this.name = name
     this.clock = new ManualClock(now)
     this.instant = new Instant(this.clock)
@@ -79,31 +79,31 @@ export class MovingNode {
       groups: this.groups,
       expectsEntries: () => this.expecting,
       micros: ticking(),
-      pause: () => chance.turn(),
+      pause: () => scheduler.turn(),
       maxKeys,
       overflowed: (from) => void this.overflows.push(from),
     })
   }
 
-  handOverTo(other: MovingNode, chance: Chance, bytesPerSecond = 0): void {
+  handOverTo(other: MovingNode, scheduler: RandomScheduler, bytesPerSecond = 0): void {
     this.handover = new Handover({
       groups: this.groups,
       instant: this.instant,
       timers: this.clock,
       micros: ticking(),
-      pause: () => chance.turn(),
+      pause: () => scheduler.turn(),
       bytesPerSecond,
       send: async (_to, group, entries) => {
         const sent = copied(entries)
-        await chance.travel()
+        await scheduler.deliver()
         const answer = other.takeover.acceptAll(other.groups[this.groups.indexOf(group)], sent, this.name)
-        await chance.travel()
+        await scheduler.deliver()
         return answer
       },
       done: async (_to, slots) => {
-        await chance.travel()
+        await scheduler.deliver()
         const answer = other.takeover.done(this.name, slots)
-        await chance.travel()
+        await scheduler.deliver()
         return answer
       },
     })
@@ -114,22 +114,22 @@ export class MovingNode {
     this.instant.refresh()
   }
 
-  /** All live entries of a group: value, and remaining life. */
+  /** All live entries of a group: value and remaining TTL. */
   contents(group: number): Map<string, string> {
     const { store } = this.groups[group]
     const found = new Map<string, string>()
     for (let cursor = 0; ; ) {
       cursor = store.keyspace.scan(cursor, 1000, (ref) => {
         const deadline = store.records.deadline(ref)
-        const life = deadline === 0 ? '' : ` for ${deadline - this.clock.now()} ms`
-        found.set(store.copyKey(ref).toString(), `${store.copyValue(ref)}${life}`)
+        const ttl = deadline === 0 ? '' : ` for ${deadline - this.clock.now()} ms`
+        found.set(store.copyKey(ref).toString(), `${store.copyValue(ref)}${ttl}`)
       })
       if (cursor === 0) return found
     }
   }
 }
 
-/** Slices end at every second look. */
+/** A clock at which every slice ends with its second reading. */
 function ticking(): () => number {
   let micros = 0
   return () => (micros += 501)
@@ -137,19 +137,19 @@ function ticking(): () => number {
 
 export const ALL_SLOTS: readonly number[] = Array.from({ length: SLOT_COUNT }, (_, slot) => slot)
 
-/** Runs commands as a node does whose slots are still coming, and checks each against one store that saw them all. */
+/** Runs commands on a node whose slots are still arriving, and checks each against a model that has run all of them. */
 export class Client {
-  readonly #chance: Chance
+  readonly #scheduler: RandomScheduler
   readonly #model: MovingNode
   readonly #tails = new Map<string, Promise<void>>()
   running = 0
 
-  constructor(chance: Chance, model: MovingNode) {
-    this.#chance = chance
+  constructor(scheduler: RandomScheduler, model: MovingNode) {
+    this.#scheduler = scheduler
     this.#model = model
   }
 
-  /** Sends a random command to `node`; what it lacks it asks of `previous`. */
+  /** Sends a random command to `node`, which requests missing entries from `previous`. */
   send(node: MovingNode, previous: MovingNode | undefined, group: number, key: string): void {
     const name = `${group} ${key}`
     const before = this.#tails.get(name) ?? Promise.resolve()
@@ -173,9 +173,9 @@ export class Client {
       const from = takeover.peerToAsk(group, slot, key, 0, key.length)
       if (from === undefined || previous === undefined) break
       expect(asked).toBeLessThan(3)
-      await this.#chance.travel()
+      await this.#scheduler.deliver()
       const dump = previous.handover.peek(previous.groups[index], key)
-      await this.#chance.travel()
+      await this.#scheduler.deliver()
       if (dump === undefined) takeover.noteAbsent(node.groups[index], key)
       else takeover.accept(node.groups[index], key, dump, from)
     }
@@ -184,23 +184,23 @@ export class Client {
 
   /** The same command on the node and on the model. */
   #both(node: MovingNode, index: number, key: Buffer): void {
-    const dice = this.#chance.draw(100)
-    const value = Buffer.from(`v${this.#chance.draw(1000)}`)
-    const ms = 1 + this.#chance.draw(3000)
+    const draw = this.#scheduler.draw(100)
+    const value = Buffer.from(`v${this.#scheduler.draw(1000)}`)
+    const ms = 1 + this.#scheduler.draw(3000)
     const answers = [node, this.#model].map(({ groups, instant }) => {
       const group = groups[index]
       const { store } = group
       instant.refresh()
       const ref = store.peek(key, 0, key.length)
       const before = ref === NULL_REF ? undefined : store.copyValue(ref).toString()
-      if (dice < 30) return before
-      if (dice < 55) group.write(key, value, 0)
-      else if (dice < 65) group.write(key, value, ms)
-      else if (dice < 80) group.remove(key)
-      else if (dice < 90) group.write(key, Buffer.from(`${before ?? ''}+`.slice(-40)), 0)
+      if (draw < 30) return before
+      if (draw < 55) group.write(key, value, 0)
+      else if (draw < 65) group.write(key, value, ms)
+      else if (draw < 80) group.remove(key)
+      else if (draw < 90) group.write(key, Buffer.from(`${before ?? ''}+`.slice(-40)), 0)
       else if (ref !== NULL_REF) {
         group.fence(key, 0, key.length)
-        store.deadline[0] = dice < 95 ? instant.now + ms : 0
+        store.deadline[0] = draw < 95 ? instant.now + ms : 0
         store.expire(ref)
       }
       return before

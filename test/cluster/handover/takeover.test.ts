@@ -7,13 +7,13 @@ import { NULL_REF } from '../../../src/store/arena.ts'
 import { dumpEntry } from '../../../src/store/dump.ts'
 import { ValueType } from '../../../src/store/record.ts'
 import { seededRandom } from '../../support/random.ts'
-import { ALL_SLOTS, Chance, MovingNode } from './simulated-handover.ts'
+import { ALL_SLOTS, MovingNode, RandomScheduler } from './simulated-handover.ts'
 
 const key = Buffer.from('key')
 const slot = keySlot(key, 0, key.length)
 
 function node(maxKeys?: number): MovingNode {
-  return new MovingNode('node', 1_700_000_000_000, new Chance(seededRandom(1)), 1, maxKeys)
+  return new MovingNode('node', 1_700_000_000_000, new RandomScheduler(seededRandom(1)), 1, maxKeys)
 }
 
 function dumpOf(text: string): Buffer {
@@ -28,7 +28,7 @@ function value({ groups }: MovingNode): string | undefined {
 }
 
 describe('Takeover', () => {
-  test('asks the previous owner once, and until it is done only', () => {
+  test('asks the previous owner once for each key, until it is done', () => {
     const { groups, takeover } = node()
     const needed = () => takeover.peerToAsk(groups[0], slot, key, 0, key.length)
     expect([takeover.active, needed()]).toEqual([false, undefined])
@@ -67,7 +67,7 @@ describe('Takeover', () => {
     expect(value(taker)).toBe(undefined)
   })
 
-  test('answers later to entries of a slot that it does not know yet to be its own', () => {
+  test('answers "later" to entries of a slot that it expects but does not own yet', () => {
     const taker = node()
     const entries = [{ key, dump: dumpOf('x') }]
     taker.expecting = true
@@ -106,9 +106,9 @@ describe('Takeover', () => {
     expect(taker.takeover.active).toBe(true)
   })
 
-  test('entries from before the gain are not visible, even before the walk has dropped them', async () => {
-    const chance = new Chance(seededRandom(5))
-    const taker = new MovingNode('node', 1_700_000_000_000, chance, 1)
+  test('entries from before the gain are not visible, even before the walk through the store has dropped them', async () => {
+    const scheduler = new RandomScheduler(seededRandom(5))
+    const taker = new MovingNode('node', 1_700_000_000_000, scheduler, 1)
     const [group] = taker.groups
     group.write(key, Buffer.from('old'), 0)
     group.write(Buffer.from('other'), Buffer.from('old'), 0)
@@ -120,7 +120,7 @@ describe('Takeover', () => {
     expect(taker.takeover.peerToAsk(group, slot, key, 0, key.length)).toBe(undefined)
     expect(value(taker)).toBe(undefined)
     group.write(key, Buffer.from('new'), 0)
-    while (chance.waiting > 0) await chance.next()
+    while (scheduler.waiting > 0) await scheduler.next()
     expect(taker.takeover.active).toBe(false)
     expect(value(taker)).toBe('new')
     expect(group.store.size).toBe(2)
@@ -139,7 +139,7 @@ describe('Takeover', () => {
 })
 
 describe('KeySet', () => {
-  test('has what was added, with its salt, and nothing else', () => {
+  test('contains the keys that were added, with their salt, and no others', () => {
     const set = new KeySet()
     const names = Array.from({ length: 20_000 }, (_, i) => Buffer.from(`key ${i}`))
     for (const [i, name] of names.entries()) if (i % 2 === 0) set.add(name, 0, name.length, i % 3)

@@ -1,4 +1,4 @@
-// Failure detectors on a simulated network: which members they hold for alive, how soon, and who is declared dead.
+// Failure detectors on a simulated network: which members they consider alive, how soon, and who is declared dead.
 
 import { describe, expect, test } from 'vitest'
 import { SimCluster } from '../../support/sim-cluster.ts'
@@ -55,7 +55,7 @@ describe('the start', () => {
 })
 
 describe('a failure', () => {
-  test.each([2, 3, 5, 12])('connections refused: all of %i know it after one message', (nodes) => {
+  test.each([2, 3, 5, 12])('connections refused: all of %i remove the member after one message', (nodes) => {
     const cluster = SimCluster.started({ nodes })
     const events = logsSince(cluster.nodes.slice(1))
     cluster.kill(cluster.nodes[0])
@@ -65,15 +65,18 @@ describe('a failure', () => {
     expect(cluster.views[0]).not.toContain('a')
   })
 
-  test.each([3, 5, 12])('silence: all of %i know it within the timeout and two heartbeats', (nodes) => {
-    const cluster = SimCluster.started({ nodes })
-    const events = logsSince(cluster.nodes.slice(1))
-    cluster.powerOff(cluster.nodes[0])
-    cluster.run(cluster.timeout + 2 * cluster.heartbeatInterval)
-    expect(events()).toEqual(Array(nodes - 1).fill(cluster.nodes[1].viewNames))
-    expect(cluster.views).toHaveLength(1)
-    expect(cluster.views[0]).not.toContain('a')
-  })
+  test.each([3, 5, 12])(
+    'silence: all of %i remove the member within the timeout and two heartbeats',
+    (nodes) => {
+      const cluster = SimCluster.started({ nodes })
+      const events = logsSince(cluster.nodes.slice(1))
+      cluster.powerOff(cluster.nodes[0])
+      cluster.run(cluster.timeout + 2 * cluster.heartbeatInterval)
+      expect(events()).toEqual(Array(nodes - 1).fill(cluster.nodes[1].viewNames))
+      expect(cluster.views).toHaveLength(1)
+      expect(cluster.views[0]).not.toContain('a')
+    },
+  )
 
   test('one of two: on refused connections the other is alone, on silence it is isolated', () => {
     const refused = SimCluster.started({ nodes: 2 })
@@ -123,7 +126,7 @@ describe('a failure', () => {
 })
 
 describe('flapping', () => {
-  test('a process that restarts every two seconds is soon kept out', () => {
+  test('a process that restarts every two seconds is soon kept out of the view', () => {
     const cluster = SimCluster.started({ nodes: 3 })
     const [a, b, c] = cluster.nodes
     const events = logsSince([b, c])
@@ -138,7 +141,7 @@ describe('flapping', () => {
     expect(cluster.views).toEqual(['abc'])
   })
 
-  test.each([3, 5])('a member of %i that is cut off repeatedly is soon kept out', (nodes) => {
+  test.each([3, 5])('a member of %i that is cut off repeatedly is soon kept out of the view', (nodes) => {
     const cluster = SimCluster.started({ nodes })
     const [a, ...others] = cluster.nodes
     for (const other of others) other.events = []

@@ -18,7 +18,7 @@ function configOf({ endpoint }: EtcdServer, options: Partial<EtcdConfig> = {}): 
   return { kind: 'etcd', endpoints: [endpoint], prefix: `/test/${++prefixes}`, lease: 1000, ...options }
 }
 
-/** A client of its own, for changes by people and other programs. */
+/** A separate client, for changes by operators and other programs. */
 function client({ endpoint }: EtcdServer) {
   const etcd = new Etcd3({ hosts: endpoint })
   return {
@@ -231,7 +231,7 @@ describeWithEtcd('etcd', (etcd) => {
       }
     })
 
-    test('that was paused for longer than its lease knows by the clock', async () => {
+    test('that was paused for longer than its lease detects the expiry by its clock', async () => {
       const config = configOf(etcd(), { lease: 60_000 })
       const clock = new ManualClock()
       const membership = new EtcdMembership(config, { clock })

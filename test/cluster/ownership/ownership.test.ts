@@ -18,7 +18,7 @@ function expectOneOwner(cluster: Cluster): void {
   }
 }
 
-/** Nodes whose stamps agree own disjoint slots, and each owns what the others send it. */
+/** Nodes with the same agreed epoch own disjoint slots, and each owns the slots that the others forward to it. */
 function expectAgreement(cluster: Cluster): void {
   const { running } = cluster
   for (const a of running) {
@@ -38,7 +38,7 @@ function expectAgreement(cluster: Cluster): void {
 
 function expectSettled(cluster: Cluster): void {
   const { running } = cluster
-  // Where all leave, there is nobody to leave to.
+  // If all nodes leave, no node takes their slots.
   if (running.every(({ leaving }) => leaving)) return
   for (const node of running) {
     expect(node.leaving).toBe(false)
@@ -50,17 +50,22 @@ function expectSettled(cluster: Cluster): void {
   }
 }
 
-type Act = 'join' | 'leave' | 'kill' | 'slander' | 'gossip' | 'retry' | 'correct'
+type Action = 'join' | 'leave' | 'kill' | 'declareDead' | 'gossip' | 'retry' | 'correct'
 
-/** Runs a cluster; what `acts` names more often happens more often. */
-function live(seed: number, steps: number, acts: readonly Act[], check: (cluster: Cluster) => void): Cluster {
+/** Simulates a cluster. An action that is listed more often happens more often. */
+function simulate(
+  seed: number,
+  steps: number,
+  actions: readonly Action[],
+  check: (cluster: Cluster) => void,
+): Cluster {
   const cluster = new Cluster(seededRandom(seed))
   cluster.join()
   for (let step = 0; step < steps; step++) {
     const dice = cluster.draw(100)
     if (dice < 12) {
-      const act = acts[cluster.draw(acts.length)]
-      if (act !== 'join' || cluster.running.length < 6) cluster[act]()
+      const action = actions[cluster.draw(actions.length)]
+      if (action !== 'join' || cluster.running.length < 6) cluster[action]()
     } else if (!cluster.deliver(true)) cluster.gossip()
     check(cluster)
   }
@@ -71,8 +76,8 @@ function live(seed: number, steps: number, acts: readonly Act[], check: (cluster
 describe('Ownership', () => {
   test('planned joins and leaves: one owner at every moment, the target in the end, nothing left behind', () => {
     for (let seed = 1; seed <= 70; seed++) {
-      const acts = ['join', 'leave', 'gossip', 'retry', 'correct', 'correct'] as const
-      const cluster = live(seed, 400, acts, (cluster) => {
+      const actions = ['join', 'leave', 'gossip', 'retry', 'correct', 'correct'] as const
+      const cluster = simulate(seed, 400, actions, (cluster) => {
         expectOneOwner(cluster)
         expectAgreement(cluster)
       })
@@ -83,15 +88,15 @@ describe('Ownership', () => {
 
   test('deaths, real and wrongly declared: nodes with the same epoch never own the same slot', () => {
     for (let seed = 1; seed <= 70; seed++) {
-      const acts = ['join', 'leave', 'kill', 'slander', 'gossip', 'retry', 'correct'] as const
-      const cluster = live(seed, 400, acts, expectAgreement)
+      const actions = ['join', 'leave', 'kill', 'declareDead', 'gossip', 'retry', 'correct'] as const
+      const cluster = simulate(seed, 400, actions, expectAgreement)
       expectSettled(cluster)
     }
   })
 })
 
-describe('messages that arrive late', () => {
-  /** One of two nodes, told by hand what the other says; two slots, which the other had. */
+describe('late messages', () => {
+  /** One of two nodes; the test plays the other one, which owns both slots at first. */
   class Pair {
     readonly events: string[] = []
     readonly node = new Ownership({
@@ -107,24 +112,30 @@ describe('messages that arrive late', () => {
     })
     #epoch = 1
 
-    /** The target of both slots from now on. */
+    /** Sets the target owner of both slots. */
     target(name: 'a' | 'b'): void {
       const members = ['a', 'b']
       const target = new Uint16Array(2).fill(members.indexOf(name))
       this.node.setView({ epoch: this.#epoch++, members, target, leaving: [] })
     }
 
-    answer(claim: OwnershipRequest | undefined, answer: Partial<OwnershipReply>): boolean {
-      return this.node.handleReply('b', claim!, { agreed: true, granted: [], given: [], held: [], ...answer })
+    answer(request: OwnershipRequest | undefined, answer: Partial<OwnershipReply>): boolean {
+      return this.node.handleReply('b', request!, {
+        agreed: true,
+        granted: [],
+        given: [],
+        held: [],
+        ...answer,
+      })
     }
 
-    /** Up to where the other is asked to give both slots up. */
+    /** Runs the protocol up to the request that the other node release both slots. */
     take(): OwnershipRequest {
       this.target('a')
       this.answer(this.node.request('b'), { held: [0, 1] })
-      const claim = this.node.request('b')
-      expect([claim?.ask, claim?.take]).toEqual([[], [0, 1]])
-      return claim!
+      const request = this.node.request('b')
+      expect([request?.ask, request?.take]).toEqual([[], [0, 1]])
+      return request!
     }
   }
 
@@ -132,31 +143,31 @@ describe('messages that arrive late', () => {
     const pair = new Pair()
     const { node } = pair
     const { sequence } = node
-    const claim = pair.take()
+    const request = pair.take()
     expect(node.expectsEntries(0, 'b')).toBe(true)
     expect(node.handleCorrection('b', 0, sequence)).toBe(false)
     expect(node.handleCorrection('b', 0, node.sequence)).toBe(true)
     expect(node.owners).toEqual(Uint16Array.of(SELF, 1))
-    pair.answer(claim, { granted: [0, 1], given: [0, 1] })
+    pair.answer(request, { granted: [0, 1], given: [0, 1] })
     expect(pair.events).toEqual(['gained 0 from b', 'gained 1 from b'])
     expect([node.isPending, node.slotCount]).toEqual([false, 2])
   })
 
   test('a redirection that the reply does not confirm brings no entries', () => {
     const pair = new Pair()
-    const claim = pair.take()
+    const request = pair.take()
     pair.node.handleCorrection('b', 0, pair.node.sequence)
-    pair.answer(claim, { granted: [0, 1] })
+    pair.answer(request, { granted: [0, 1] })
     expect(pair.events).toEqual(['gained 0 from b', 'gained 0,1 from undefined'])
   })
 
   test('a vote from before another node was the target owner does not count', () => {
     const pair = new Pair()
     pair.target('a')
-    const claim = pair.node.request('b')
+    const request = pair.node.request('b')
     pair.target('b')
     pair.target('a')
-    expect(pair.answer(claim, { granted: [0, 1] })).toBe(false)
+    expect(pair.answer(request, { granted: [0, 1] })).toBe(false)
     expect([pair.node.isPending, pair.node.slotCount]).toEqual([true, 0])
     expect(pair.answer(pair.node.request('b'), { granted: [0, 1] })).toBe(true)
     expect([pair.node.isPending, pair.node.slotCount]).toEqual([false, 2])
@@ -164,16 +175,16 @@ describe('messages that arrive late', () => {
 
   test('a slot that is released to this node after its target changed is owned until it is requested', () => {
     const pair = new Pair()
-    const claim = pair.take()
+    const request = pair.take()
     pair.target('b')
     const ask = { id: 1, epoch: pair.node.epoch, ask: [0, 1], take: [] }
     expect(pair.node.handleRequest('b', ask)).toMatchObject({ granted: [], held: [] })
-    pair.answer(claim, { granted: [0, 1], given: [0, 1] })
+    pair.answer(request, { granted: [0, 1], given: [0, 1] })
     expect(pair.node.handleRequest('b', { ...ask, id: 2 })).toMatchObject({ granted: [], held: [0, 1] })
     const taken = pair.node.handleRequest('b', { ...ask, id: 3, ask: [], take: [0, 1] })
     expect(taken).toMatchObject({ granted: [0, 1], given: [0, 1] })
     expect(pair.events).toEqual(['gained 0,1 from b', 'lost 0,1 to b'])
-    // The same again, as if the answer had been lost; but not what was overtaken.
+    // A repetition, as if the reply had been lost, gets the same reply; an older request does not.
     const again = { ...ask, id: 4, ask: [], take: [0, 1] }
     expect(pair.node.handleRequest('b', again)).toMatchObject({ given: [0, 1] })
     expect(pair.node.handleRequest('b', { ...again, id: 3 })).toMatchObject({ granted: [] })
@@ -181,9 +192,9 @@ describe('messages that arrive late', () => {
 
   test('replies to requests from before the node was declared dead do not count', () => {
     const pair = new Pair()
-    const claim = pair.take()
+    const request = pair.take()
     pair.node.declaredDead()
-    expect(pair.answer(claim, { granted: [0, 1], given: [0, 1] })).toBe(false)
+    expect(pair.answer(request, { granted: [0, 1], given: [0, 1] })).toBe(false)
     expect([pair.events, pair.node.slotCount]).toEqual([[], 0])
   })
 

@@ -26,17 +26,17 @@ export interface Node {
   readonly name: string
   readonly ownership: Ownership
   readonly known: Known
-  /** By slot: who has its entries still. */
+  /** By slot: the node that still has its entries. */
   readonly gaining: Map<number, string>
-  /** Handovers that were not acknowledged. */
-  owed: { readonly to: string; readonly slots: readonly number[] }[]
+  /** Handovers that are not acknowledged yet. */
+  unacknowledged: { readonly to: string; readonly slots: readonly number[] }[]
   readonly asking: Set<string>
   incarnation: number
   leaving: boolean
   running: boolean
 }
 
-/** Rendezvous hashing, in few lines. */
+/** Rendezvous hashing. */
 function assign(members: readonly string[]): Uint16Array {
   const weigh = (name: string, slot: number): number => {
     let h = (slot + 1) * 0x9e3779b1
@@ -60,7 +60,7 @@ function fingerprint(text: string): number {
 export class Cluster {
   readonly nodes = new Map<string, Node>()
   deaths = 0
-  /** By slot: who has what was written. */
+  /** By slot: the node that has its entries. */
   readonly entries: (string | undefined)[] = Array(SLOTS).fill(undefined)
   readonly #messages: Message[] = []
   readonly #random: Random
@@ -80,7 +80,7 @@ export class Cluster {
     return [...this.nodes.values()].filter(({ running }) => running)
   }
 
-  /** Whether it runs a request that is not final. */
+  /** Whether the node runs requests for the slot, other than redirected ones. */
   runs(node: Node, slot: number): boolean {
     return node.ownership.owners[slot] === SELF
   }
@@ -88,38 +88,38 @@ export class Cluster {
   join(): void {
     const { running } = this
     const name = `n${this.#created++}`
-    const sponsor = running.length === 0 ? undefined : running[this.draw(running.length)]
-    this.#start(name, new Map(sponsor?.known), 0)
+    const contact = running.length === 0 ? undefined : running[this.draw(running.length)]
+    this.#start(name, new Map(contact?.known), 0)
   }
 
   leave(): void {
-    const stayers = this.running.filter(({ leaving }) => !leaving)
-    if (stayers.length < 2) return
-    const node = stayers[this.draw(stayers.length)]
+    const staying = this.running.filter(({ leaving }) => !leaving)
+    if (staying.length < 2) return
+    const node = staying[this.draw(staying.length)]
     node.leaving = true
     this.#learn(node, new Map([[node.name, node.incarnation * STATES + LEAVING]]))
     this.#gossip(node)
   }
 
-  /** It is gone without a word. Somebody finds out. */
+  /** A node ends without leaving, and some of the others detect it. */
   kill(): void {
     const { running } = this
     if (running.length < 3) return
     const node = running[this.draw(running.length)]
     node.running = false
     this.deaths++
-    for (const other of this.running) if (this.draw(2) === 0) this.#accuse(other, node.name)
+    for (const other of this.running) if (this.draw(2) === 0) this.#declareDead(other, node.name)
   }
 
-  /** A live node takes another for dead. */
-  slander(): void {
+  /** A live node is wrongly declared dead. */
+  declareDead(): void {
     const { running } = this
     if (running.length < 3) return
-    const accuser = running[this.draw(running.length)]
-    const accused = running[this.draw(running.length)]
-    if (accuser === accused || accused.leaving || !accuser.known.has(accused.name)) return
+    const reporter = running[this.draw(running.length)]
+    const reported = running[this.draw(running.length)]
+    if (reporter === reported || reported.leaving || !reporter.known.has(reported.name)) return
     this.deaths++
-    this.#accuse(accuser, accused.name)
+    this.#declareDead(reporter, reported.name)
   }
 
   gossip(): void {
@@ -127,13 +127,13 @@ export class Cluster {
     if (running.length > 0) this.#gossip(running[this.draw(running.length)])
   }
 
-  /** Some node asks for what it still lacks. */
+  /** Some node repeats its pending requests. */
   retry(): void {
     const { running } = this
-    if (running.length > 0) this.#claim(running[this.draw(running.length)])
+    if (running.length > 0) this.#requestSlots(running[this.draw(running.length)])
   }
 
-  /** One of the messages under way arrives, or is lost, or late. */
+  /** A random message in flight arrives, is lost, or is delayed. */
   deliver(lossy: boolean): boolean {
     const { length } = this.#messages
     if (length === 0) return false
@@ -141,14 +141,14 @@ export class Cluster {
     const to = this.nodes.get(message.to)
     if (lossy && this.draw(8) === 0) {
       message.lose?.()
-      // Not lost after all: it comes when nobody waits for it any more.
+      // Only delayed: it arrives after its sender has given up.
       if (this.draw(2) === 0) this.#messages.push({ ...message, lose: undefined })
     } else if (to?.running) message.run(to)
     else message.lose?.()
     return true
   }
 
-  /** A request comes back with a correction. */
+  /** A forwarded request is redirected by a node that does not own its slot. */
   correct(): void {
     const { running } = this
     if (running.length === 0) return
@@ -178,8 +178,8 @@ export class Cluster {
           if (!this.nodes.get(name)!.running && node.known.has(name))
             this.#learn(node, new Map([[name, incarnation * STATES + DEAD]]))
         this.#gossip(node)
-        this.#claim(node)
-        this.#deliverOwed(node)
+        this.#requestSlots(node)
+        this.#reportHandovers(node)
       }
       while (this.deliver(false));
     }
@@ -190,7 +190,7 @@ export class Cluster {
       name,
       known,
       gaining: new Map(),
-      owed: [],
+      unacknowledged: [],
       asking: new Set(),
       incarnation,
       leaving: false,
@@ -213,8 +213,8 @@ export class Cluster {
         lost: (slots, to) => {
           for (const slot of slots) node.gaining.delete(slot)
           if (to === undefined) return
-          node.owed.push({ to, slots })
-          this.#deliverOwed(node)
+          node.unacknowledged.push({ to, slots })
+          this.#reportHandovers(node)
         },
       }),
     }
@@ -223,11 +223,11 @@ export class Cluster {
     this.#gossip(node)
   }
 
-  #accuse(accuser: Node, name: string): void {
-    const known = accuser.known.get(name)
+  #declareDead(reporter: Node, name: string): void {
+    const known = reporter.known.get(name)
     if (known === undefined) return
-    this.#learn(accuser, new Map([[name, Math.floor(known / STATES) * STATES + DEAD]]))
-    this.#gossip(accuser)
+    this.#learn(reporter, new Map([[name, Math.floor(known / STATES) * STATES + DEAD]]))
+    this.#gossip(reporter)
   }
 
   #gossip(node: Node): void {
@@ -263,42 +263,42 @@ export class Cluster {
     const view: View = { epoch: fingerprint(incarnations.join()), members, target: assign(members), leaving }
     const live = new Set([...members, ...leaving])
     for (const [slot, from] of node.gaining) if (!live.has(from)) node.gaining.delete(slot)
-    node.owed = node.owed.filter(({ to }) => live.has(to))
+    node.unacknowledged = node.unacknowledged.filter(({ to }) => live.has(to))
     node.ownership.setView(view)
-    this.#claim(node)
+    this.#requestSlots(node)
   }
 
-  #claim(node: Node): void {
+  #requestSlots(node: Node): void {
     for (const name of node.ownership.peers) {
       if (node.asking.has(name)) continue
-      const claim = node.ownership.request(name)
-      if (claim === undefined) continue
+      const request = node.ownership.request(name)
+      if (request === undefined) continue
       node.asking.add(name)
       const lose = () => void node.asking.delete(name)
-      this.#send(node.name, name, (to) => this.#answer(to, node, claim, lose), lose)
+      this.#send(node.name, name, (to) => this.#answer(to, node, request, lose), lose)
     }
-    this.#quit(node)
+    this.#endIfReleased(node)
   }
 
-  #answer(node: Node, asker: Node, claim: OwnershipRequest, lose: () => void): void {
-    const answer: OwnershipReply = node.ownership.handleRequest(asker.name, claim)
+  #answer(node: Node, asker: Node, request: OwnershipRequest, lose: () => void): void {
+    const answer: OwnershipReply = node.ownership.handleRequest(asker.name, request)
     const arrive = () => {
       asker.asking.delete(node.name)
-      if (asker.ownership.handleReply(node.name, claim, answer)) this.#claim(asker)
-      else this.#quit(asker)
+      if (asker.ownership.handleReply(node.name, request, answer)) this.#requestSlots(asker)
+      else this.#endIfReleased(asker)
     }
     this.#send(node.name, asker.name, arrive, lose)
   }
 
-  /** The word that all entries of these slots were handed over. */
-  #deliverOwed(node: Node): void {
-    for (const debt of node.owed) {
-      this.#send(node.name, debt.to, (to) => {
-        if (debt.slots.some((slot) => to.ownership.expectsEntries(slot, node.name))) return
-        for (const slot of debt.slots) this.#handOver(node, to, slot)
+  /** Reports that all entries of these slots were handed over. */
+  #reportHandovers(node: Node): void {
+    for (const handover of node.unacknowledged) {
+      this.#send(node.name, handover.to, (to) => {
+        if (handover.slots.some((slot) => to.ownership.expectsEntries(slot, node.name))) return
+        for (const slot of handover.slots) this.#handOver(node, to, slot)
         this.#send(to.name, node.name, () => {
-          node.owed = node.owed.filter((other) => other !== debt)
-          this.#quit(node)
+          node.unacknowledged = node.unacknowledged.filter((other) => other !== handover)
+          this.#endIfReleased(node)
         })
       })
     }
@@ -310,14 +310,19 @@ export class Cluster {
     if (this.entries[slot] === from.name) this.entries[slot] = to.name
   }
 
-  #quit(node: Node): void {
-    if (!node.leaving || !node.ownership.hasReleasedAll || node.owed.length > 0 || node.gaining.size > 0)
+  #endIfReleased(node: Node): void {
+    if (
+      !node.leaving ||
+      !node.ownership.hasReleasedAll ||
+      node.unacknowledged.length > 0 ||
+      node.gaining.size > 0
+    )
       return
     if (!node.running || node.known.get(node.name)! % STATES !== LEAVING) return
-    this.#learnGone(node)
+    this.#end(node)
   }
 
-  #learnGone(node: Node): void {
+  #end(node: Node): void {
     node.known.set(node.name, node.incarnation * STATES + GONE)
     node.running = false
     this.#gossip(node)

@@ -1,4 +1,4 @@
-// One load per key: however many clients ask however many nodes, and while nodes join and die.
+// Single flight in a cluster: one load per key for many clients of many nodes, also while nodes join and die.
 
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -14,7 +14,7 @@ import { agree, keysOf, startMembers } from './members.ts'
 
 const CLIENTS = 300
 
-/** What the nodes load from: answers when the test says so, and counts. */
+/** An HTTP origin of all nodes. It answers when the test calls `open`, and records the keys. */
 class SlowOrigin {
   readonly asked: string[] = []
   readonly #server = createServer((request, response) => {
@@ -37,7 +37,7 @@ class SlowOrigin {
     return origin
   }
 
-  /** A configuration, in TypeScript, whose only group loads from here. */
+  /** Writes a TypeScript configuration whose only group loads from here, and returns its path. */
   config(): string {
     const folder = mkdtempSync(join(tmpdir(), 'erinys-flights-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
@@ -52,28 +52,28 @@ class SlowOrigin {
     return file
   }
 
-  /** Answers what waits, and from now on everything at once. */
+  /** Answers the pending requests, and all later ones at once. */
   open(): void {
     this.#open = true
     for (const [key, response] of this.#waiting.splice(0)) response.end(`value of ${key}`)
   }
 
-  times(key: string): number {
+  loadsOf(key: string): number {
     return this.asked.filter((each) => each === key).length
   }
 }
 
-async function crowdOf(nodes: readonly NodeProcess[]): Promise<Talker[]> {
-  const crowd = await Promise.all(
+async function connectClients(nodes: readonly NodeProcess[]): Promise<Talker[]> {
+  const clients = await Promise.all(
     Array.from({ length: CLIENTS }, (_, i) => Talker.connect(nodes[i % nodes.length].port)),
   )
   onTestFinished(() => {
-    for (const { socket } of crowd) socket.destroy()
+    for (const { socket } of clients) socket.destroy()
   })
-  return crowd
+  return clients
 }
 
-/** Resolves when so many commands, of clients and of other nodes, wait for the load of a key. */
+/** Resolves when `count` requests, of clients and of other nodes, wait for the load of a key. */
 async function waiters(nodes: readonly NodeProcess[], key: string, count: number): Promise<void> {
   const talker = await Talker.connect(nodes[0].port)
   let seen: unknown
@@ -82,42 +82,42 @@ async function waiters(nodes: readonly NodeProcess[], key: string, count: number
     seen = fields[fields.indexOf('waiters') + 1]
     return seen === count
   }, `${count} waiters`).catch((error: unknown) => {
-    throw new Error(`there are ${String(seen)}`, { cause: error })
+    throw new Error(`${String(seen)} waiters`, { cause: error })
   })
   talker.socket.destroy()
 }
 
-test('300 clients of 3 nodes ask for one cold key: the origin is asked once', async () => {
+test('300 clients of 3 nodes read one cold key: it is loaded once', async () => {
   const origin = await SlowOrigin.start()
   const nodes = await startMembers(3, { args: ['--config', origin.config()] })
-  const crowd = await crowdOf(nodes)
-  const replies = Promise.all(crowd.map((client) => client.call('GET', 'cold')))
+  const clients = await connectClients(nodes)
+  const replies = Promise.all(clients.map((client) => client.call('GET', 'cold')))
   await waiters(nodes, 'cold', CLIENTS)
   origin.open()
   expect(new Set(await replies)).toEqual(new Set(['value of cold']))
-  expect(origin.times('cold')).toBe(1)
+  expect(origin.loadsOf('cold')).toBe(1)
 })
 
-test('while a node joins: once for each view', async () => {
+test('while a node joins: one load for each cluster view', async () => {
   const origin = await SlowOrigin.start()
   const nodes = await startMembers(3, { args: ['--config', origin.config()], started: 2 })
   const names = nodes.map(({ name }) => name)
-  // Keys that the new node is to own, and one that stays where it is.
+  // Keys that the new node will own.
   const moving = keysOf(nodes[2].name, names, 4)
-  const crowd = await crowdOf(nodes.slice(0, 2))
-  const first = Promise.all(crowd.map((client, i) => client.call('GET', moving[i % moving.length])))
+  const clients = await connectClients(nodes.slice(0, 2))
+  const first = Promise.all(clients.map((client, i) => client.call('GET', moving[i % moving.length])))
   await poll(() => origin.asked.length === moving.length, 'all loads')
   await nodes[2].start()
   await agree(nodes)
-  const latecomers = await crowdOf(nodes)
+  const latecomers = await connectClients(nodes)
   const second = Promise.all(latecomers.map((client, i) => client.call('GET', moving[i % moving.length])))
   await waiters(nodes, moving[0], CLIENTS / moving.length)
   origin.open()
   for (const replies of [await first, await second]) {
     expect(replies).toEqual(replies.map((_, i) => `value of ${moving[i % moving.length]}`))
   }
-  for (const key of moving) expect(origin.times(key)).toBeLessThanOrEqual(2)
-  // From now on the new owner has them.
+  for (const key of moving) expect(origin.loadsOf(key)).toBeLessThanOrEqual(2)
+  // The new owner has stored the values.
   const loads = origin.asked.length
   const third = await Promise.all(
     latecomers.map((client, i) => client.call('GET', moving[i % moving.length])),
@@ -126,7 +126,7 @@ test('while a node joins: once for each view', async () => {
   expect(origin.asked.length).toBe(loads)
 })
 
-test('while the owner dies: once for each view', async () => {
+test('while the owner dies: one load for each cluster view', async () => {
   const origin = await SlowOrigin.start()
   const nodes = await startMembers(3, { args: ['--config', origin.config()] })
   const survivors = nodes.slice(0, 2)
@@ -135,14 +135,14 @@ test('while the owner dies: once for each view', async () => {
     nodes.map(({ name }) => name),
     1,
   )
-  const crowd = await crowdOf(survivors)
-  const replies = Promise.all(crowd.map((client) => client.call('GET', key)))
+  const clients = await connectClients(survivors)
+  const replies = Promise.all(clients.map((client) => client.call('GET', key)))
   await waiters(nodes, key, CLIENTS)
-  await poll(() => origin.times(key) === 1, 'the load')
+  await poll(() => origin.loadsOf(key) === 1, 'the load')
   await nodes[2].kill()
   await waiters(nodes, key, CLIENTS)
-  await poll(() => origin.times(key) === 2, 'the load of the next owner')
+  await poll(() => origin.loadsOf(key) === 2, 'the load of the next owner')
   origin.open()
   expect(new Set(await replies)).toEqual(new Set([`value of ${key}`]))
-  expect(origin.times(key)).toBe(2)
+  expect(origin.loadsOf(key)).toBe(2)
 })

@@ -1,4 +1,4 @@
-// A hot key, of which nodes that do not own it keep copies, while its owner is cut off, stopped or killed.
+// A hot key with copies on nodes that do not own it, while its owner is cut off, paused or killed.
 
 import { expect, onTestFinished, test } from 'vitest'
 import { Talker } from '../../attack/talker.ts'
@@ -18,7 +18,7 @@ import {
   work,
 } from './members.ts'
 
-/** Copies live longer than anything stale may be seen: what owners say of writes, and what links tell, must end them. */
+/** Longer than stale reads are allowed: notices of writes and broken links must end copies before they expire. */
 const COPIES = { copyMaxAge: 5000 }
 const COPY_ARGS = ['--cluster-copy-max-age', '5s']
 
@@ -27,8 +27,8 @@ interface Listening {
   readonly port: number
 }
 
-/** The first node owns what clients of these read much, and write now and then. */
-function heat(history: History, nodes: readonly Listening[], asked: readonly Listening[]) {
+/** Clients of `asked` that read keys of the first node often, and write them now and then. */
+function startTraffic(history: History, nodes: readonly Listening[], asked: readonly Listening[]) {
   const names = nodes.map(({ name }) => name)
   const common = { history, nodes: asked, keys: keysOf(names[0], names, 3, 'hot') }
   const readers = work({ ...common, clients: 4, depth: 16, writes: 0, deletions: 0 })
@@ -54,10 +54,10 @@ async function copied({ port }: Listening, keys: readonly string[]): Promise<voi
   }, `a copy at ${port}`)
 }
 
-test('word of every write reaches those who hold copies', async () => {
+test('the holders of copies are notified of every write', async () => {
   const { nodes } = await startFaulty(3, { config: { cluster: { ...COPIES, ...PATIENT } } })
   const history = historyOf({ keeps: 'always' })
-  const { keys, writers, stop } = heat(history, nodes, nodes)
+  const { keys, writers, stop } = startTraffic(history, nodes, nodes)
   await copied(nodes[1], keys)
   await copied(nodes[2], keys)
   await writers.progress(50)
@@ -65,8 +65,8 @@ test('word of every write reaches those who hold copies', async () => {
   expect(history.check()).toEqual([])
 })
 
-/** Nothing is written before `write` is called; then a client of one node writes, and others of all nodes read. */
-function heatOnly(history: History, nodes: readonly Listening[], writer: Listening) {
+/** Clients of all nodes that only read keys of the first node; `write` starts a client of one node that writes them. */
+function startReaders(history: History, nodes: readonly Listening[], writer: Listening) {
   const names = nodes.map(({ name }) => name)
   const keys = keysOf(names[0], names, 8, 'hot')
   const read = work({ history, nodes, keys, clients: 4, depth: 16, writes: 0, deletions: 0 })
@@ -85,11 +85,11 @@ function heatOnly(history: History, nodes: readonly Listening[], writer: Listeni
   return { keys, read, write }
 }
 
-test('a holder that does not hear the owner any more lets its copies go', async () => {
+test('a holder that receives nothing from the owner drops its copies', async () => {
   const cluster = await startFaulty(3, { config: { cluster: COPIES } })
   const { nodes } = cluster
   const history = historyOf({ errors: /^PEERDOWN (no (answer|handshake) |\S+ cannot be reached from here)/ })
-  const { keys, read, write } = heatOnly(history, nodes, nodes[2])
+  const { keys, read, write } = startReaders(history, nodes, nodes[2])
   const before = write()
   await before.progress(100)
   await before.stop()
@@ -97,7 +97,7 @@ test('a holder that does not hear the owner any more lets its copies go', async 
   const heal = history.fault()
   cluster.silence(0, 1)
   const after = write()
-  await passed(DETECTION + TIMEOUT)
+  await elapsed(DETECTION + TIMEOUT)
   cluster.heal()
   await agree(nodes)
   heal()
@@ -106,15 +106,15 @@ test('a holder that does not hear the owner any more lets its copies go', async 
   expect(history.check()).toEqual([])
 })
 
-test('with the connection on which they came copies go', async () => {
+test('a holder drops its copies when the link to the owner breaks', async () => {
   const cluster = await startFaulty(3, { config: { cluster: { ...COPIES, ...PATIENT } } })
   const { nodes } = cluster
   const history = historyOf({ keeps: 'always' })
-  const { keys, read, write } = heatOnly(history, nodes, nodes[2])
+  const { keys, read, write } = startReaders(history, nodes, nodes[2])
   for (let i = 0; i < 3; i++) {
     const writing = write()
     await writing.progress(50)
-    await passed(500)
+    await elapsed(500)
     await writing.stop()
     await copied(nodes[1], keys)
     cluster.link(1, 0).cut()
@@ -123,16 +123,16 @@ test('with the connection on which they came copies go', async () => {
   expect(history.check()).toEqual([])
 })
 
-async function passed(ms: number): Promise<void> {
+async function elapsed(ms: number): Promise<void> {
   const until = performance.now() + ms
   await poll(() => performance.now() > until, `${ms} ms`)
 }
 
-test.each(['killed', 'stopped'] as const)('the owner is %s', async (fate) => {
+test.each(['killed', 'paused'] as const)('the owner is %s', async (fate) => {
   const nodes = await startMembers(3, { args: COPY_ARGS })
   const [owner, ...others] = nodes
   const history = historyOf()
-  const { keys, readers, stop } = heat(history, nodes, others)
+  const { keys, readers, stop } = startTraffic(history, nodes, others)
   await copied(others[0], keys)
   await copied(others[1], keys)
   const heal = history.fault()
@@ -149,11 +149,11 @@ test.each(['killed', 'stopped'] as const)('the owner is %s', async (fate) => {
   expect(history.check()).toEqual([])
 })
 
-test('a holder stands still while the key is written elsewhere', async () => {
+test('a holder is paused while the key is written elsewhere', async () => {
   const nodes = await startMembers(3, { args: COPY_ARGS })
   const holder = nodes[2]
   const history = historyOf()
-  const { keys, readers, stop } = heat(history, nodes, nodes.slice(0, 2))
+  const { keys, readers, stop } = startTraffic(history, nodes, nodes.slice(0, 2))
   const own = work({
     history,
     nodes: [holder],
@@ -166,12 +166,12 @@ test('a holder stands still while the key is written elsewhere', async () => {
   })
   await copied(holder, keys)
   const heal = history.fault()
-  const goesOn = history.pause(holder.port)
+  const endPause = history.pause(holder.port)
   holder.stop()
   await readers.progress(1000)
   await agree(nodes.slice(0, 2))
   await readers.progress(1000)
-  goesOn()
+  endPause()
   holder.resume()
   await own.progress(1000)
   await agree(nodes)

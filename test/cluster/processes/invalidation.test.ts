@@ -1,7 +1,8 @@
-// Invalidation by any node, while others join, leave, stand still and are cut off: no read sees what was there before.
+// Invalidation through any node while others join, leave, pause or are cut off: no later read sees an invalidated value.
 
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Talker } from '../../attack/talker.ts'
+import { PATIENT_MS } from '../../support/budget.ts'
 import { startCluster, type TestCluster, type TestMember } from '../../support/cluster.ts'
 import { poll } from '../../support/poll.ts'
 import { type Random, seededRandom } from '../../support/random.ts'
@@ -11,11 +12,11 @@ import { Source } from './source.ts'
 const TAGS = 30
 const KEYS = Array.from({ length: 300 }, (_, i) => `key:${i}`)
 const tagOf = (key: string): string => `tag:${Number(key.slice(4)) % TAGS}`
-/** How many clients read all the time. */
+/** The number of clients that read in a loop. */
 const READERS = 8
 
-/** Clients that read, and one that changes the source and tells a node of it. */
-class Work {
+/** Clients that read, and one that changes the source and invalidates through a node. */
+class Traffic {
   changes = 0
   readonly #source: Source
   readonly #members: () => readonly TestMember[]
@@ -35,7 +36,7 @@ class Work {
     await Promise.all(this.#running)
   }
 
-  /** Resolves after so many changes more. */
+  /** Resolves after this many further changes. */
   async progress(changes: number): Promise<void> {
     const goal = this.changes + changes
     await poll(() => this.changes >= goal, `${changes} changes`)
@@ -52,11 +53,11 @@ class Work {
   async #change(): Promise<void> {
     while (!this.#isOver) {
       const { watcher } = this.#anyone()
-      const dice = this.#draw(100)
-      if (dice < 45) {
+      const draw = this.#draw(100)
+      if (draw < 45) {
         const keys = [...new Set([0, 1, 2].map(() => KEYS[this.#draw(KEYS.length)]))]
         await this.#source.change(keys, () => watcher.call('INVALIDATE', 'KEY', ...keys))
-      } else if (dice < 98) {
+      } else if (draw < 98) {
         const tag = `tag:${this.#draw(TAGS)}`
         const keys = KEYS.filter((key) => tagOf(key) === tag)
         await this.#source.change(keys, () => watcher.call('INVALIDATE', 'TAG', tag))
@@ -76,20 +77,20 @@ class Work {
   }
 }
 
-/** One after the other leaves, and gives what it owns to the others, while its clients are still there. */
+/** A node hands over its slots while its clients are still connected, and closes. */
 async function leave(cluster: TestCluster, open: TestMember[], place: number): Promise<void> {
   const member = cluster.members[place]
-  expect(await member.watcher.call('CLUSTER', 'DRAIN', 'TIMEOUT', 20_000)).toBe('OK')
+  expect(await member.watcher.call('CLUSTER', 'DRAIN', 'TIMEOUT', PATIENT_MS)).toBe('OK')
   open.splice(open.indexOf(member), 1)
   await member.close()
 }
 
 describe.each([
-  // Word to who holds a copy may arrive after the reply to who invalidated it.
+  // The notice to the holders of copies may arrive after the reply to the invalidation, by this many ms.
   ['with copies', { copies: 0.125 }, 250],
   ['without copies', { copies: 0 }, 0],
 ] as const)('%s', (_name, copies, delivery) => {
-  test('nodes join and leave while others invalidate', async () => {
+  test('no stale read while nodes join and leave', async () => {
     const history = historyOf({ keeps: 'always', delivery, errors: /^Connection is closed\.$/ })
     const source = new Source(history, KEYS, tagOf)
     const cluster = await startCluster(4, {
@@ -100,63 +101,63 @@ describe.each([
     })
     onTestFinished(() => cluster.close())
     const open = [...cluster.members]
-    const work = new Work(source, () => open, 1)
-    onTestFinished(() => work.stop())
-    await work.progress(50)
+    const traffic = new Traffic(source, () => open, 1)
+    onTestFinished(() => traffic.stop())
+    await traffic.progress(50)
     for (const place of [2, 3]) {
       open.push(await cluster.start())
       await cluster.agreed()
-      await work.progress(50)
+      await traffic.progress(50)
       if (place === 3) await leave(cluster, open, 0)
     }
-    await work.progress(50)
+    await traffic.progress(50)
     await leave(cluster, open, 1)
-    await work.progress(50)
-    await work.stop()
-    // What is left anywhere is of the last version.
+    await traffic.progress(50)
+    await traffic.stop()
+    // Every node answers with the last version.
     for (const { port, watcher } of open)
       for (const key of KEYS) await source.read(key, port, (each) => watcher.get(each))
     expect(history.check()).toEqual([])
   })
 })
 
-/** A connection in the group that the nodes have. */
-async function talkTo({ port }: { readonly port: number }): Promise<Talker> {
+/** A connection in the first group. */
+async function connectTo({ port }: { readonly port: number }): Promise<Talker> {
   const talker = await Talker.connect(port)
   onTestFinished(() => void talker.socket.destroy())
   return talker
 }
 
-describe('nodes that are cut off', () => {
-  /** Three nodes that hold all keys, and connections to them. */
-  async function held() {
+describe('nodes in a network partition', () => {
+  /** Starts three nodes that have cached all keys. */
+  async function startFilled() {
     const history = historyOf()
     const source = new Source(history, KEYS, tagOf)
     const cluster = await startFaulty(3, {
       config: { groups: { users: { maxBytes: '16mb', origin: source.load } } },
     })
-    const talkers = await Promise.all(cluster.nodes.map(talkTo))
+    const talkers = await Promise.all(cluster.nodes.map(connectTo))
     for (const talker of talkers) await talker.call('MGET', ...KEYS)
     return { source, cluster, talkers }
   }
 
-  test('what is invalidated at a node that reaches nobody is an error', async () => {
-    const { cluster, talkers } = await held()
+  test('an invalidation at a node that reaches no other is an error', async () => {
+    const { cluster, talkers } = await startFilled()
     for (const proxy of cluster.linksOf(2)) proxy.silence()
-    const [, , lonely] = talkers
+    const [, , isolated] = talkers
     for (const command of [
       ['INVALIDATE', 'TAG', 'tag:1'],
       ['GROUP', 'FLUSH'],
       ['INVALIDATE', ...KEYS],
     ]) {
-      const answer = await lonely.call(...command)
+      const answer = await isolated.call(...command)
       expect(String(answer), command.join(' ')).toMatch(/^(Error: |ReplyError: )?PEERDOWN /)
     }
   })
 
-  test('what others invalidate meanwhile is gone when it is back', async () => {
-    const { source, cluster, talkers } = await held()
-    const [first, second, lonely] = talkers
+  test('what others invalidated during a partition is gone after it', async () => {
+    const { source, cluster, talkers } = await startFilled()
+    const [first, second, isolated] = talkers
     for (const proxy of cluster.linksOf(2)) proxy.silence()
     await source.change(KEYS, async () => undefined)
     expect(await first.call('INVALIDATE', 'TAG', ...Array.from({ length: TAGS }, (_, i) => `tag:${i}`))).toBe(
@@ -165,15 +166,15 @@ describe('nodes that are cut off', () => {
     const wanted = await second.call('MGET', ...KEYS)
     cluster.heal()
     const seen = await poll(async () => {
-      const info = String(await lonely.call('CLUSTER', 'INFO'))
-      return info.includes('cluster_size:3\r') && lonely.call('MGET', ...KEYS)
+      const info = String(await isolated.call('CLUSTER', 'INFO'))
+      return info.includes('cluster_size:3\r') && isolated.call('MGET', ...KEYS)
     }, 'three owners again')
     expect(seen).toEqual(wanted)
     expect(await first.call('MGET', ...KEYS)).toEqual(wanted)
   })
 
-  test('a link that breaks for a moment does not let a node be passed over', async () => {
-    const { source, cluster, talkers } = await held()
+  test('an invalidation reaches every node although links break meanwhile', async () => {
+    const { source, cluster, talkers } = await startFilled()
     for (let i = 0; i < 5; i++) {
       await source.change(KEYS, async () => undefined)
       const asking = talkers[0].call(
@@ -193,14 +194,14 @@ describe('nodes that are cut off', () => {
 test.each([
   ['INVALIDATE TAG', ['INVALIDATE', 'TAG', 'red']],
   ['GROUP FLUSH', ['GROUP', 'FLUSH']],
-])('a node that stood still during %s answers nothing from before', async (_name, command) => {
+])('a node that was paused during %s serves no value from before', async (_name, command) => {
   const nodes = await startMembers(3)
   const keys = keysOf(
     nodes[2].name,
     nodes.map(({ name }) => name),
     20,
   )
-  const [talker, , own] = await Promise.all(nodes.map(talkTo))
+  const [talker, , own] = await Promise.all(nodes.map(connectTo))
   for (const each of [talker, own]) await each.call('SELECT', GROUP)
   for (const key of keys) await talker.call('SET', key, 'before', 'TAGS', '1', 'red')
   expect(await own.call('EXISTS', ...keys)).toBe(20)

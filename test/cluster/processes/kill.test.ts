@@ -1,10 +1,10 @@
-// Nodes that are processes of their own, killed or stopped while clients of the others read and write.
+// Nodes as processes, killed or paused while clients of the others read and write.
 
 import { expect, test } from 'vitest'
 import { poll } from '../../support/poll.ts'
 import { agree, historyOf, someKeys, startMembers, TIMEOUT, work } from './members.ts'
 
-test('the owner of some keys is killed, and comes back', async () => {
+test('the owner of some keys is killed and restarted', async () => {
   const nodes = await startMembers(3)
   const [first, second, killed] = nodes
   const history = historyOf()
@@ -22,7 +22,7 @@ test('the owner of some keys is killed, and comes back', async () => {
   expect(history.check()).toEqual([])
 })
 
-test('a node is killed, and its own clients come back to it', async () => {
+test('a node is killed and restarted, and its own clients reconnect', async () => {
   const nodes = await startMembers(3)
   const history = historyOf()
   const workload = work({ history, nodes, keys: someKeys(200), clients: 3 })
@@ -38,7 +38,7 @@ test('a node is killed, and its own clients come back to it', async () => {
   expect(history.check()).toEqual([])
 })
 
-test('an owner stands still for longer than it may: what others wrote meanwhile is not forgotten', async () => {
+test('an owner is paused for longer than the timeout: what others wrote meanwhile is not lost', async () => {
   const nodes = await startMembers(3)
   const [first, second, stopped] = nodes
   const history = historyOf()
@@ -47,11 +47,11 @@ test('an owner stands still for longer than it may: what others wrote meanwhile 
   const own = work({ history, nodes: [stopped], keys, clients: 3, seed: 100 })
   await workload.progress(1000)
   const heal = history.fault()
-  const goesOn = history.pause(stopped.port)
+  const endPause = history.pause(stopped.port)
   stopped.stop()
   await agree([first, second])
   await workload.progress(2000)
-  goesOn()
+  endPause()
   stopped.resume()
   await own.progress(1000)
   await agree(nodes)
@@ -62,7 +62,7 @@ test('an owner stands still for longer than it may: what others wrote meanwhile 
   expect(history.check()).toEqual([])
 })
 
-test('an owner stands still again and again for less than it may', async () => {
+test('an owner is paused repeatedly for less than the timeout', async () => {
   const nodes = await startMembers(3)
   const stopped = nodes[2]
   const history = historyOf()
@@ -70,11 +70,11 @@ test('an owner stands still again and again for less than it may', async () => {
   await workload.progress(500)
   for (const share of [0.3, 0.5, 0.7, 0.9, 1]) {
     const heal = history.fault()
-    const goesOn = history.pause(stopped.port)
+    const endPause = history.pause(stopped.port)
     stopped.stop()
     const until = performance.now() + share * TIMEOUT
     await poll(() => performance.now() > until, 'the pause')
-    goesOn()
+    endPause()
     stopped.resume()
     await workload.progress(500)
     heal()

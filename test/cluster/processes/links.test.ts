@@ -1,10 +1,10 @@
-// Nodes between which connections break, slow down, or carry nothing in one direction or both.
+// Links between nodes that break, are slow, or carry nothing in one direction or both.
 
 import { expect, test } from 'vitest'
 import { poll } from '../../support/poll.ts'
 import { agree, historyOf, ownersSeen, PATIENT, someKeys, startFaulty, work } from './members.ts'
 
-test('connections that are cut in the middle of replies: nobody notices', async () => {
+test('links that are cut in the middle of replies: no client sees an error or loses a write', async () => {
   const cluster = await startFaulty(3, { config: { cluster: PATIENT } })
   const history = historyOf({ keeps: 'always' })
   const workload = work({ history, nodes: cluster.nodes, keys: someKeys(100), clients: 3, depth: 20 })
@@ -24,7 +24,7 @@ test('connections that are cut in the middle of replies: nobody notices', async 
   expect(history.check()).toEqual([])
 })
 
-test('a node that is slow to reach', async () => {
+test('slow links to a node: no errors, no lost writes, no warnings', async () => {
   const cluster = await startFaulty(3, { config: { cluster: PATIENT } })
   const history = historyOf({ keeps: 'always' })
   const workload = work({ history, nodes: cluster.nodes, keys: someKeys(100), clients: 3 })
@@ -41,11 +41,11 @@ test('a node that is slow to reach', async () => {
 })
 
 test.each([
-  ['two nodes do not hear each other, and a third hears both', true],
-  ['one node does not hear another one, and is heard', false],
+  ['two nodes cannot reach each other, and a third reaches both', true],
+  ['one node receives nothing from another, but the other receives from it', false],
 ])('%s', async (_, both) => {
   const cluster = await startFaulty(3)
-  // The one of them that is no member meanwhile cannot ask the other.
+  // The one that is out of the view meanwhile cannot reach the other.
   const history = historyOf({ errors: /^PEERDOWN (no (answer|handshake) |\S+ cannot be reached from here)/ })
   const workload = work({ history, nodes: cluster.nodes, keys: someKeys(100), clients: 3, pause: 5 })
   await workload.progress(500)
@@ -62,7 +62,7 @@ test.each([
   expect(history.check()).toEqual([])
 })
 
-test('two nodes do not hear each other: what has an origin is answered by all three', async () => {
+test('two nodes cannot reach each other: all three answer in a group with an origin', async () => {
   const load = (key: string): string => `loaded ${key}`
   const cluster = await startFaulty(3, { config: { groups: { cache: { maxBytes: '16mb', origin: load } } } })
   cluster.silence(0, 1)
@@ -75,7 +75,7 @@ test('two nodes do not hear each other: what has an origin is answered by all th
   await agree(cluster.nodes)
 })
 
-test('a node is cut off from all others, which then own its keys', async () => {
+test('a node is cut off from all others, and they take over its keys', async () => {
   const cluster = await startFaulty(3)
   const [first, second, cutOff] = cluster.nodes
   const history = historyOf()
@@ -89,7 +89,7 @@ test('a node is cut off from all others, which then own its keys', async () => {
   cluster.heal()
   await poll(
     () => cutOff.warnings.some((each) => each.startsWith('other nodes took over')),
-    'the node to know',
+    'the node to learn of the takeover',
   )
   const own = work({ history, nodes: [cutOff], keys, clients: 3, seed: 100 })
   await agree(cluster.nodes)

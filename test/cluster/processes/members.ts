@@ -1,4 +1,4 @@
-// What the tests of real nodes share: a cluster that ends with its test, and a look at who owns what.
+// Shared by the tests of real nodes: clusters that end with their test, and which node owns which keys.
 
 import { onTestFinished } from 'vitest'
 import { keySlot } from '../../../src/bytes/crc16.ts'
@@ -15,19 +15,19 @@ import { Workload, type WorkloadOptions } from '../../support/workload.ts'
 
 /** How long a node may be silent, ms. */
 export const TIMEOUT = 1500
-/** Until all others act on it: they ask four times within the timeout, and tell each other, on a busy machine. */
+/** Until all others have acted on a failure, ms, on a busy machine: the timeout, some heartbeats, and the exchange of reports. */
 export const DETECTION = 4 * TIMEOUT
 
-/** A group without an origin of nodes that are given no configuration. */
+/** The default group, without an origin, of nodes without a configuration. */
 export const GROUP = 'cache'
 
-/** Where nobody fails for long, nobody is to be taken for dead, however starved. */
+/** For tests in which no node fails for long: no node is declared dead, however starved of CPU. */
 export const PATIENT = { timeout: '30s', pingInterval: '500ms' } as const
 export const PATIENT_ARGS = ['--cluster-timeout', '30s', '--cluster-ping-interval', '500ms']
 
 const ARGS = ['--cluster-timeout', `${TIMEOUT}ms`, '--maxmemory', '64mb']
 
-/** Starts nodes that end with the test; resolves when they agree about who owns what. */
+/** Starts nodes that end with the test; resolves when they agree on the owners of all slots. */
 export async function startMembers(
   count: number,
   { args = [], ...options }: MembersOptions = {},
@@ -39,7 +39,7 @@ export async function startMembers(
   return nodes
 }
 
-/** Starts nodes in this process, with proxies between them, that end with the test; resolves when they agree. */
+/** Starts nodes in this process with proxies between them, as `startMembers` does. */
 export async function startFaulty(count: number, options: FaultyClusterOptions = {}): Promise<FaultyCluster> {
   const { config } = options
   const cluster = await FaultyCluster.start(count, {
@@ -51,19 +51,19 @@ export async function startFaulty(count: number, options: FaultyClusterOptions =
   return cluster
 }
 
-/** A node that can be asked. */
+/** A node that clients can connect to. */
 interface Listening {
   readonly port: number
 }
 
-/** Resolves when every one of these nodes says of every slot that the same one of them owns it. */
+/** Resolves when all of these nodes name the same owner among them for every slot. */
 export async function agree(nodes: readonly Listening[], timeout?: number): Promise<void> {
   const talkers = await Promise.all(nodes.map(({ port }) => Talker.connect(port)))
   try {
     const isAgreed = async (): Promise<boolean> => {
       const infos = await Promise.all(talkers.map((talker) => talker.call('CLUSTER', 'INFO')))
       if (!infos.every((info) => String(info).includes(`cluster_size:${nodes.length}\r`))) return false
-      const tables = await Promise.all(talkers.map(ownersAsTold))
+      const tables = await Promise.all(talkers.map(reportedOwners))
       return tables.every((table) => table === tables[0])
     }
     await poll(isAgreed, `${nodes.length} nodes that agree`, timeout)
@@ -72,7 +72,7 @@ export async function agree(nodes: readonly Listening[], timeout?: number): Prom
   }
 }
 
-/** Resolves when a node says that so many own slots. */
+/** Resolves when a node reports `count` owners of slots. */
 export async function ownersSeen({ port }: Listening, count: number): Promise<void> {
   const talker = await Talker.connect(port)
   const isSeen = async (): Promise<boolean> =>
@@ -80,10 +80,10 @@ export async function ownersSeen({ port }: Listening, count: number): Promise<vo
   await poll(isSeen, `${count} owners`).finally(() => talker.socket.destroy())
 }
 
-/** The nodes and their slots. */
-async function ownersAsTold(talker: Talker): Promise<string> {
-  const told = String(await talker.call('CLUSTER', 'NODES'))
-  const lines = told
+/** The nodes and their slots according to CLUSTER NODES. */
+async function reportedOwners(talker: Talker): Promise<string> {
+  const reply = String(await talker.call('CLUSTER', 'NODES'))
+  const lines = reply
     .split('\n')
     .map((line) => line.split(' '))
     .filter(({ length }) => length > 8)
@@ -93,7 +93,7 @@ async function ownersAsTold(talker: Talker): Promise<string> {
     .join('\n')
 }
 
-/** Whose keys these are, once nodes of these names agree. */
+/** The owner of a key once nodes of these names agree. */
 function ownerOf(names: readonly string[], key: string): string {
   const members = names.map((name): Member => ({ name, ...parseAddress(name)!, weight: 1 }))
   members.sort((a, b) => (a.name < b.name ? -1 : 1))
@@ -101,7 +101,7 @@ function ownerOf(names: readonly string[], key: string): string {
   return members[assignSlots(members)[keySlot(bytes, 0, bytes.length)]].name
 }
 
-/** So many keys that one of these nodes owns. */
+/** `count` keys that one of these nodes owns. */
 export function keysOf(owner: string, names: readonly string[], count: number, prefix = 'key'): string[] {
   const keys: string[] = []
   for (let i = 0; keys.length < count; i++) {
@@ -110,7 +110,7 @@ export function keysOf(owner: string, names: readonly string[], count: number, p
   return keys
 }
 
-/** So many keys of all nodes. */
+/** `count` keys, of all nodes. */
 export function someKeys(count: number): string[] {
   return Array.from({ length: count }, (_, i) => `key:${i}`)
 }
@@ -120,7 +120,7 @@ export function historyOf(promises: Partial<Guarantees> = {}): History {
   return new History({ detection: DETECTION, timeout: 20_000, slackMs: () => lag.slackMs, ...promises })
 }
 
-/** Clients at work until the test ends. */
+/** Starts clients that read and write until the test ends. */
 export function work(options: Omit<WorkloadOptions, 'ports'> & { nodes: readonly Listening[] }): Workload {
   const { nodes, ...rest } = options
   const workload = new Workload({ group: GROUP, ...rest, ports: nodes.map(({ port }) => port) })

@@ -1,4 +1,4 @@
-// Planned joins and leaves: nothing is lost, and origins are hardly asked.
+// Planned joins and leaves: no entry is lost, and hardly any is loaded again.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,8 +11,6 @@ import { agree, GROUP, historyOf, PATIENT_ARGS, someKeys, startMembers, work } f
 
 const KEYS = 100_000
 const BATCH = 2000
-
-/** On a busy machine a node may be silent for longer than tests of failures would wait. */
 
 async function talk({ port }: NodeProcess, group: string): Promise<Talker> {
   const talker = await Talker.connect(port)
@@ -29,7 +27,7 @@ async function fill(talker: Talker): Promise<void> {
   }
 }
 
-/** The keys that do not have their values. */
+/** The keys whose value is missing or wrong. */
 async function missing(talker: Talker): Promise<string[]> {
   const lost: string[] = []
   for (let i = 0; i < KEYS; i += BATCH) {
@@ -40,7 +38,7 @@ async function missing(talker: Talker): Promise<string[]> {
   return lost
 }
 
-test('a node joins and another leaves: of 100,000 keys, and of those that are written meanwhile, none is lost', async () => {
+test('a node joins and another leaves: none of 100,000 keys is lost, nor any that is written meanwhile', async () => {
   const nodes = await startMembers(3, { started: 2, args: PATIENT_ARGS })
   const [first, leaving, joining] = nodes
   const talker = await talk(first, GROUP)
@@ -102,7 +100,7 @@ test('a group with an origin: at most 1 % of the reads during a join are loads',
   expect((await loads(nodes)) - before).toBeLessThanOrEqual(reads / 100)
 })
 
-/** How often the nodes have asked the origin. */
+/** The number of loads by all nodes. */
 async function loads(nodes: readonly NodeProcess[]): Promise<number> {
   let sum = 0
   for (const node of nodes.filter(({ isRunning }) => isRunning)) {

@@ -1,20 +1,19 @@
-// A PostgreSQL that tells three nodes of what changes, each on a connection of its own, which breaks or falls silent.
+// PostgreSQL notifies three nodes of changes, each over a connection of its own that breaks or falls silent.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { sql } from '../../../src/index.ts'
 import { triggerSql } from '../../../src/origin/sql/trigger.ts'
+import { PATIENT_MS } from '../../support/budget.ts'
 import { startCluster, type TestCluster } from '../../support/cluster.ts'
 import { poll } from '../../support/poll.ts'
 import { describeWithPostgres } from '../../support/postgres.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
 
 const KEYS = Array.from({ length: 30 }, (_, i) => `user:${i}`)
-/** A connection that is silent is given up after twice as long as it is asked whether it lives, 5 s. */
-const SILENCE = 30_000
 
-describeWithPostgres('word from PostgreSQL', (postgres) => {
+describeWithPostgres('change notifications from PostgreSQL', (postgres) => {
   let cluster: TestCluster
-  /** Of each node, to the database. */
+  /** Between each node and the database. */
   let proxies: FaultyProxy[]
   let round = 0
 
@@ -52,7 +51,7 @@ describeWithPostgres('word from PostgreSQL', (postgres) => {
   const update = async (): Promise<void> => {
     await postgres().run(`update users set name = 'name ${++round}'`)
   }
-  /** Resolves when every node gives what the last update made of all rows. */
+  /** Resolves when every node answers with the last update of all rows. */
   const seenByAll = async (): Promise<void> => {
     for (const node of [0, 1, 2]) {
       const isNew = async (): Promise<boolean> => {
@@ -68,7 +67,7 @@ describeWithPostgres('word from PostgreSQL', (postgres) => {
     await seenByAll()
   })
 
-  test('is heard by every node', async () => {
+  test('reach every node', async () => {
     for (let i = 0; i < 5; i++) {
       await update()
       await seenByAll()
@@ -79,34 +78,34 @@ describeWithPostgres('word from PostgreSQL', (postgres) => {
     await seenByAll()
   })
 
-  test('is lost with the connection of one node: what it held is doubted when it hears again', async () => {
+  test('are lost with the connection of one node: it invalidates its values when it reconnects', async () => {
     for (const node of [0, 1, 2]) {
       proxies[node].refuse()
       await update()
-      // It serves what it holds, old or not.
+      // Meanwhile it serves its values, old or not.
       await expect(cluster.members[node].watcher.get(KEYS[0])).resolves.toMatch(/^name /)
       proxies[node].heal()
       await seenByAll()
     }
   })
 
-  test('is lost without a word', { timeout: 2 * SILENCE }, async () => {
+  test('are lost on a silent connection: the node notices and reconnects', async () => {
     const before = cluster.warnings.length
     proxies[0].silence()
     await update()
     const isFound = (): boolean =>
       cluster.warnings.slice(before).some((each) => each.includes('change notifications are interrupted'))
-    await poll(isFound, 'the silence to be noticed', SILENCE)
+    await poll(isFound, 'the silence to be noticed')
     proxies[0].heal()
     await seenByAll()
   })
 
-  test('keeps what a node takes over from another one from being old', async () => {
+  test('apply to entries that a node takes over from a disconnected node', async () => {
     proxies[0].refuse()
     await poll(() => proxies[0].connections === 0, 'the connections to end')
     await update()
     const [{ watcher }] = cluster.members
-    expect(await watcher.call('CLUSTER', 'DRAIN', 'TIMEOUT', 10_000)).toBe('OK')
+    expect(await watcher.call('CLUSTER', 'DRAIN', 'TIMEOUT', PATIENT_MS)).toBe('OK')
     for (const node of [0, 1, 2])
       expect(new Set(await read(node)), `at ${node}`).toEqual(new Set([`name ${round}`]))
   })

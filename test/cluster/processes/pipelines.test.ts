@@ -1,4 +1,4 @@
-// One connection, thousands of commands at once: local, forwarded, scattered; in order for each key.
+// Thousands of pipelined commands on one connection: local, forwarded, or split; in order for each key.
 
 import { expect, onTestFinished, test } from 'vitest'
 import { Talker } from '../../attack/talker.ts'
@@ -9,7 +9,7 @@ import { agree, GROUP, someKeys, startMembers } from './members.ts'
 const COMMANDS = 10_000
 const KEYS = someKeys(40)
 
-/** What one client would see if nobody else wrote. */
+/** The replies to a client that alone writes. */
 class Model {
   readonly values = new Map<string, string>()
 
@@ -35,7 +35,7 @@ class Model {
   }
 }
 
-function draw(random: () => number, i: number, names: readonly string[]): string[] {
+function randomCommand(random: () => number, i: number, names: readonly string[]): string[] {
   const key = (): string => KEYS[random() % KEYS.length]
   const some = (): string[] => [...new Set(Array.from({ length: 1 + (random() % 6) }, key))]
   const name = names[random() % names.length]
@@ -52,22 +52,22 @@ async function talk(port: number): Promise<Talker> {
   return talker
 }
 
-test('10,000 commands give what a single node would give', async () => {
+test('10,000 pipelined commands get the replies of a single node', async () => {
   const [node] = await startMembers(3)
   const talker = await talk(node.port)
   const random = seededRandom(7)
   const names = ['SET', 'GET', 'GET', 'APPEND', 'MGET', 'MSET', 'DEL', 'EXISTS']
-  const commands = Array.from({ length: COMMANDS }, (_, i) => draw(random, i, names))
+  const commands = Array.from({ length: COMMANDS }, (_, i) => randomCommand(random, i, names))
   const model = new Model()
   expect(await talker.pipeline(...commands)).toEqual(commands.map((command) => model.run(command)))
 })
 
-test('while a node dies, each key has what was written last or nothing', async () => {
+test('while a node dies, each key has its last value or none', async () => {
   const nodes = await startMembers(3)
   const talker = await talk(nodes[0].port)
   const random = seededRandom(8)
   const commands = Array.from({ length: COMMANDS }, (_, i) =>
-    draw(random, i, ['SET', 'GET', 'MGET', 'MSET', 'DEL']),
+    randomCommand(random, i, ['SET', 'GET', 'MGET', 'MSET', 'DEL']),
   )
   const half = commands.length / 2
   const first = talker.pipeline(...commands.slice(0, half))
@@ -80,15 +80,15 @@ test('while a node dies, each key has what was written last or nothing', async (
   const wrong: unknown[] = []
   replies.forEach((reply, i) => {
     const wanted = model.run(commands[i])
-    if (!isKept(commands[i][0], wanted, reply)) wrong.push([i, commands[i], wanted, reply])
+    if (!isAllowed(commands[i][0], wanted, reply)) wrong.push([i, commands[i], wanted, reply])
   })
   expect(wrong).toEqual([])
   await agree(nodes.slice(0, 2))
   for (const [key, value] of model.values) expect([value, null]).toContain(await talker.call('GET', key))
 })
 
-/** Whether a reply is right, or is so but for what the dead node has taken with it. */
-function isKept(name: string, wanted: RedisReply, reply: RedisReply): boolean {
+/** Whether a reply is correct, apart from values that were lost with the dead node. */
+function isAllowed(name: string, wanted: RedisReply, reply: RedisReply): boolean {
   if (reply instanceof Error) return false
   if (name === 'DEL') return Number(reply) <= Number(wanted)
   if (!Array.isArray(wanted) || !Array.isArray(reply))

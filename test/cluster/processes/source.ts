@@ -1,4 +1,4 @@
-// A source whose values have versions, for all nodes of a test: what a read finds tells which change it has seen.
+// An origin with versioned values for all nodes of a test: the value of a read tells which change it has seen.
 
 import { type Loaded, loaded } from '../../../src/group/origin.ts'
 import type { History, Operation } from '../../support/history.ts'
@@ -9,7 +9,7 @@ export class Source {
   readonly #tagOf: (key: string) => string
   readonly #pause: () => Promise<void>
 
-  /** @param pause how long a load takes after it has looked: what has changed meanwhile it does not see */
+  /** @param pause delays each load after it has read the value, so that it does not see changes meanwhile */
   constructor(history: History, keys: readonly string[], tagOf: (key: string) => string, pause = turn) {
     this.#history = history
     this.#tagOf = tagOf
@@ -23,14 +23,14 @@ export class Source {
     return loaded(value, { tags: [this.#tagOf(key)] })
   }
 
-  /** These keys have other values from now on, which counts once `tell` has told the cache. */
+  /** Changes the values of these keys; the change counts once `tell` has invalidated them in the cache. */
   async change(keys: readonly string[], tell: () => Promise<unknown>): Promise<void> {
     const operations = keys.map((key) => this.#set(key))
     const answer = await tell().catch((error: unknown) => error)
     for (const operation of operations) this.#history.end(operation, answer)
   }
 
-  /** Reads a key through a node, by what `get` asks there. */
+  /** Reads a key through a node with `get`, and records the result. */
   async read(key: string, via: number, get: (key: string) => Promise<unknown>): Promise<void> {
     const operation = this.#history.begin('get', key, via)
     this.#history.end(operation, await get(key).catch((error: unknown) => error))

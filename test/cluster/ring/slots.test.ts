@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { SLOT_COUNT } from '../../../src/bytes/crc16.ts'
 import { assignSlots, epochOf, slotRanges, type Weighted } from '../../../src/cluster/ring/slots.ts'
 
-function named(count: number, weights: readonly number[] = [1], salt = 0): Weighted[] {
+function membersNamed(count: number, weights: readonly number[] = [1], salt = 0): Weighted[] {
   return Array.from({ length: count }, (_, i) => ({
     name: `10.${salt}.${i >> 8}.${i & 255}:7000`,
     weight: weights[i % weights.length],
@@ -44,9 +44,9 @@ function expectBounded(list: readonly Weighted[], owners = assignSlots(list)): v
   expect(beyond).toEqual([])
 }
 
-/** How many slots change their owner when the member at `gone` leaves. */
-function moved(list: readonly Weighted[], gone: number, owners = assignSlots(list)): number {
-  const rest = list.toSpliced(gone, 1)
+/** How many slots change their owner when the member at `removed` leaves. */
+function moved(list: readonly Weighted[], removed: number, owners = assignSlots(list)): number {
+  const rest = list.toSpliced(removed, 1)
   let count = 0
   for (const [slot, owner] of assignSlots(rest).entries()) {
     if (rest[owner] !== list[owners[slot]]) count++
@@ -57,10 +57,10 @@ function moved(list: readonly Weighted[], gone: number, owners = assignSlots(lis
 describe('the table', () => {
   // If these changed, two versions in one cluster would disagree about owners.
   test.each([
-    [named(1), '5188431849b4'],
-    [named(3), '2255d2c9f275'],
-    [named(7, [1, 1, 2, 4]), 'eb7863941560'],
-    [named(200), '286ead62c22e'],
+    [membersNamed(1), '5188431849b4'],
+    [membersNamed(3), '2255d2c9f275'],
+    [membersNamed(7, [1, 1, 2, 4]), 'eb7863941560'],
+    [membersNamed(200), '286ead62c22e'],
   ])('is the same in every version (%#)', (list, digest) => {
     expect(digestOf(assignSlots(list)).slice(0, 12)).toBe(digest)
   })
@@ -83,17 +83,19 @@ describe('the table', () => {
   })
 
   test('depends only on the ratios of the weights', () => {
-    expect(digestOf(assignSlots(named(9, [2, 4, 8])))).toBe(digestOf(assignSlots(named(9, [1, 2, 4]))))
+    expect(digestOf(assignSlots(membersNamed(9, [2, 4, 8])))).toBe(
+      digestOf(assignSlots(membersNamed(9, [1, 2, 4]))),
+    )
   })
 
   test.each([
     ['no members', []],
-    ['a duplicate name', [...named(2), ...named(1)]],
+    ['a duplicate name', [...membersNamed(2), ...membersNamed(1)]],
     ['no weight', [{ name: 'a', weight: 0 }]],
     ['a negative weight', [{ name: 'a', weight: -1 }]],
     ['an infinite weight', [{ name: 'a', weight: Infinity }]],
     ['a weight of NaN', [{ name: 'a', weight: Number.NaN }]],
-    ['more than 65,535 members', named(65_536)],
+    ['more than 65,535 members', membersNamed(65_536)],
   ])('refuses %s', (_what, list) => {
     expect(() => assignSlots(list)).toThrow(RangeError)
   })
@@ -101,8 +103,8 @@ describe('the table', () => {
 
 describe('no member owns more than 1.05 × its share', () => {
   test.each([1, 2, 3, 5, 10, 50, 100, 200, 1000])('of %d members', (count) => {
-    expectBounded(named(count))
-    expectBounded(named(count, [1, 1, 2, 4]))
+    expectBounded(membersNamed(count))
+    expectBounded(membersNamed(count, [1, 1, 2, 4]))
   })
 
   test('for random names and weights', () => {
@@ -113,7 +115,7 @@ describe('no member owns more than 1.05 × its share', () => {
   })
 
   test('with weights of different orders of magnitude', () => {
-    expectBounded(named(20, [0.001, 1, 1000]))
+    expectBounded(membersNamed(20, [0.001, 1, 1000]))
   })
 })
 
@@ -130,13 +132,13 @@ describe('what a join or leave moves', () => {
     [200, [1], 1.9],
   ])('%d members of weights %j: at most %d times the ideal', (count, weights, bound) => {
     for (let salt = 0; salt < 2; salt++) {
-      const list = named(count, weights, salt)
+      const list = membersNamed(count, weights, salt)
       const owners = assignSlots(list)
       const loads = loadsOf(owners, count)
-      const gone = (salt * 7919) % count
-      const slots = moved(list, gone, owners)
-      expect(slots).toBeLessThanOrEqual(bound * loads[gone])
-      expect(slots).toBeLessThanOrEqual(bound * sharesOf(list)[gone])
+      const removed = (salt * 7919) % count
+      const slots = moved(list, removed, owners)
+      expect(slots).toBeLessThanOrEqual(bound * loads[removed])
+      expect(slots).toBeLessThanOrEqual(bound * sharesOf(list)[removed])
     }
   })
 
@@ -149,11 +151,11 @@ describe('what a join or leave moves', () => {
             list = [...list, { name: `joiner number ${i}`, weight: 1 + (pick % 3) }]
             expect(moved(list, list.length - 1)).toBeLessThanOrEqual(1.25 * sharesOf(list)[list.length - 1])
           } else {
-            const gone = pick % list.length
-            expect(moved(list, gone)).toBeLessThanOrEqual(
-              1.25 * loadsOf(assignSlots(list), list.length)[gone],
+            const removed = pick % list.length
+            expect(moved(list, removed)).toBeLessThanOrEqual(
+              1.25 * loadsOf(assignSlots(list), list.length)[removed],
             )
-            list = list.toSpliced(gone, 1)
+            list = list.toSpliced(removed, 1)
           }
           expectBounded(list)
         }
@@ -178,7 +180,7 @@ describe('ranges of slots', () => {
   })
 
   test('cover all slots of the member', () => {
-    const owners = assignSlots(named(5))
+    const owners = assignSlots(membersNamed(5))
     const rebuilt = new Uint16Array(SLOT_COUNT).fill(9)
     for (let member = 0; member < 5; member++) {
       for (const [start, end] of slotRanges(owners, member)) rebuilt.fill(member, start, end + 1)
@@ -190,14 +192,14 @@ describe('ranges of slots', () => {
 test('different sets of names and weights have different epochs', () => {
   const lists = [
     [],
-    named(1),
-    named(2),
-    named(1, [2]),
+    membersNamed(1),
+    membersNamed(2),
+    membersNamed(1, [2]),
     [{ name: 'a,b', weight: 1 }],
     [{ name: '["a",1],["b"', weight: 1 }],
   ]
   const epochs = lists.map(epochOf)
   expect(new Set(epochs).size).toBe(lists.length)
   expect(epochs.every((epoch) => Number.isSafeInteger(epoch) && epoch >= 0)).toBe(true)
-  expect(epochOf(named(3))).toBe(1_963_033_419_481_856)
+  expect(epochOf(membersNamed(3))).toBe(1_963_033_419_481_856)
 })

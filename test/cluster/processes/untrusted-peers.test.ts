@@ -1,4 +1,4 @@
-// Who is let in: nodes that know the secret, and what becomes of connections that say something else.
+// Peers that are not trusted: another secret, clients that send peer commands, garbage on a link, another member list.
 
 import { expect, onTestFinished, test } from 'vitest'
 import { PEER_VERSION } from '../../../src/cluster/links/handshake.ts'
@@ -19,14 +19,14 @@ import {
   work,
 } from './members.ts'
 
-async function talkTo({ port }: { readonly port: number }): Promise<Talker> {
+async function connectTo({ port }: { readonly port: number }): Promise<Talker> {
   const talker = await Talker.connect(port)
   onTestFinished(() => void talker.socket.destroy())
   await talker.call('SELECT', 'cache')
   return talker
 }
 
-test('a node with another secret is no member, and says why', async () => {
+test('a node with another secret does not become a member, and the members say why', async () => {
   const cluster = await FaultyCluster.start(3, {
     config: { cluster: { timeout: TIMEOUT, secret: 'right' } },
     cluster: [{}, {}, { secret: 'wrong' }],
@@ -38,10 +38,10 @@ test('a node with another secret is no member, and says why', async () => {
     () => [first, second].every(({ warnings }) => warnings.some((each) => /secret/.test(each))),
     'the warnings',
   )
-  // It serves its own clients as one alone, and sees nothing of the others.
+  // It serves its own clients as a single node, and shares nothing with the others.
   const names = cluster.nodes.map(({ name }) => name)
   const keys = names.flatMap((name) => keysOf(name, names, 3))
-  const [inside, outside] = [await talkTo(first), await talkTo(stranger)]
+  const [inside, outside] = [await connectTo(first), await connectTo(stranger)]
   for (const key of keys) expect(await inside.call('SET', key, 'inside')).toBe('OK')
   await ownersSeen(stranger, 1)
   for (const key of keys) {
@@ -51,9 +51,9 @@ test('a node with another secret is no member, and says why', async () => {
   }
 })
 
-test('clients are refused what only nodes may say, and lose nothing else', async () => {
+test('clients are refused peer commands, and can go on with others', async () => {
   const [node] = (await startFaulty(2, { config: { cluster: { secret: 'right' } } })).nodes
-  const client = await talkTo(node)
+  const client = await connectTo(node)
   const state = JSON.stringify({
     name: '10.0.0.2:7000',
     runId: 'x',
@@ -61,7 +61,7 @@ test('clients are refused what only nodes may say, and lose nothing else', async
     suspects: {},
     leaving: true,
   })
-  const said: readonly (readonly string[])[] = [
+  const requests: readonly (readonly string[])[] = [
     ['STATE', state],
     ['CLAIM', JSON.stringify({ id: 1e18, epoch: 1, ask: [1], take: [1] })],
     ['CONTEXT', 'cache', '2', '2', '0'],
@@ -71,7 +71,7 @@ test('clients are refused what only nodes may say, and lose nothing else', async
     ['COPY', 'key'],
     ['EXPLAIN', 'key'],
   ]
-  for (const words of said) {
+  for (const words of requests) {
     expect(String(await client.call('PEER', ...words)), words[0]).toMatch(/NOPERM/)
   }
   const proof = 'f'.repeat(64)
@@ -85,25 +85,25 @@ test('clients are refused what only nodes may say, and lose nothing else', async
 })
 
 test.each([
-  ['no RESP at all', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
+  ['bytes that are not RESP', 'HTTP/1.1 400 Bad Request\r\n\r\n'],
   ['a deferral without a number', '@x\r\n'],
-  ['a deferred reply that nobody waits for', '^7\r\n+OK\r\n'],
-  ['a push that means nothing', '>1\r\n$7\r\nnothing\r\n'],
-  ['a length without end', `$${'9'.repeat(40)}\r\n`],
-  ['a length that is none', '*x\r\n'],
-])('%s among what a node answers ends that connection at most', async (_, garbage) => {
-  await disturb(garbage, 'back')
+  ['a deferred reply to no request', '^7\r\n+OK\r\n'],
+  ['an unknown push', '>1\r\n$7\r\nnothing\r\n'],
+  ['a length of 40 digits', `$${'9'.repeat(40)}\r\n`],
+  ['an invalid length', '*x\r\n'],
+])('%s among the replies of a node closes at most that connection', async (_, garbage) => {
+  await injectGarbage(garbage, 'back')
 })
 
 test.each([
-  ['an argument that is none', '*1\r\n:5\r\n'],
-  ['a length that is none', '*x\r\n'],
-  ['an argument without end', `*1\r\n$${'9'.repeat(40)}\r\n`],
-])('%s among what a node asks ends that connection at most', async (_, garbage) => {
-  await disturb(garbage, 'there')
+  ['an argument that is not a bulk string', '*1\r\n:5\r\n'],
+  ['an invalid length', '*x\r\n'],
+  ['an argument of 40 digits of length', `*1\r\n$${'9'.repeat(40)}\r\n`],
+])('%s among the requests of a node closes at most that connection', async (_, garbage) => {
+  await injectGarbage(garbage, 'there')
 })
 
-async function disturb(garbage: string, direction: Direction): Promise<void> {
+async function injectGarbage(garbage: string, direction: Direction): Promise<void> {
   const cluster = await startFaulty(3, { config: { cluster: PATIENT } })
   const history = historyOf({ keeps: 'always' })
   const workload = work({ history, nodes: cluster.nodes, keys: someKeys(50) })
@@ -117,12 +117,12 @@ async function disturb(garbage: string, direction: Direction): Promise<void> {
   expect(history.check()).toEqual([])
 }
 
-test('nodes that are told of different members answer, and nothing that is wrong', async () => {
+test('nodes with different member lists answer, and never with a wrong value', async () => {
   const nodes = await startMembers(3, {
-    // The first knows all, the others not of each other.
+    // The first knows all members, the others do not know each other.
     peersOf: (i, names) => (i === 0 ? names : [names[0], names[i]]),
   })
-  // Two that do not know of each other do not see what the other one has written.
+  // Nodes that do not know each other do not see each other's writes.
   const history = historyOf({ keeps: 'never', detection: Number.POSITIVE_INFINITY })
   history.fault()
   const workload = work({ history, nodes, keys: someKeys(100) })
