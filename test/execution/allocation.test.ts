@@ -1,4 +1,4 @@
-// What commands that answer from memory allocate on their way through the executor, counted in bytes.
+// Bytes that the executor allocates for commands that are answered from memory.
 
 import { expect, test } from 'vitest'
 import { bytesPerCall } from '../../bench/micro/measure.ts'
@@ -6,10 +6,10 @@ import { type Argument, argsOf, Harness } from '../support/harness.ts'
 
 const OPERATIONS = 1000
 
-/** Bytes that are not garbage of the operations: what looking at the heap varies by. */
+/** Bytes per operation by which measuring the heap itself varies. */
 const NOISE = 0.25
 
-/** The time at which a command began, where its duration is measured. */
+/** The start time of a command whose duration is measured. */
 const BOXED_NUMBER = 16
 
 const CASES: readonly { name: string; command: (i: number) => Argument[]; most?: number }[] = [
@@ -36,26 +36,29 @@ for (const { name, command, most = 0 } of CASES) {
 
 test.each([
   { name: 'is fresh', hadGap: false },
-  { name: 'was loaded after a gap in the word of changes', hadGap: true },
-])('GET of what may be served stale or loaded ahead, and $name, allocates nothing', async ({ hadGap }) => {
-  const { executor, client, reply, groups } = new Harness({
-    groups: {
-      scores: {
-        ttlMs: 60_000,
-        freshness: { staleWhileRevalidateMs: 1000, staleIfErrorMs: 1000, refreshAhead: 1 },
-        origin: (key) => key,
+  { name: 'was loaded after a gap in the change notifications', hadGap: true },
+])(
+  'GET of a value that may be served stale or refreshed ahead, and $name, allocates nothing',
+  async ({ hadGap }) => {
+    const { executor, client, reply, groups } = new Harness({
+      groups: {
+        scores: {
+          ttlMs: 60_000,
+          freshness: { staleWhileRevalidateMs: 1000, staleIfErrorMs: 1000, refreshAhead: 1 },
+          origin: (key) => key,
+        },
       },
-    },
-  })
-  await client.call('GET', 'first')
-  if (hadGap) groups[0].invalidateLoaded()
-  for (let i = 0; i < OPERATIONS; i++) await client.call('GET', `key:${i}`)
-  const requests = Array.from({ length: OPERATIONS }, (_, i) => argsOf(['GET', `key:${i}`]))
-  const run = () => {
-    for (const request of requests) executor.execute(client, request)
-    if (reply.size < OPERATIONS * 4) throw new Error('there are fewer replies than commands')
-    reply.rewind(0)
-  }
-  expect(bytesPerCall(run, OPERATIONS) / OPERATIONS).toBeLessThan(NOISE)
-  expect(groups[0].flights?.loads).toBe(OPERATIONS + 1)
-})
+    })
+    await client.call('GET', 'first')
+    if (hadGap) groups[0].invalidateLoaded()
+    for (let i = 0; i < OPERATIONS; i++) await client.call('GET', `key:${i}`)
+    const requests = Array.from({ length: OPERATIONS }, (_, i) => argsOf(['GET', `key:${i}`]))
+    const run = () => {
+      for (const request of requests) executor.execute(client, request)
+      if (reply.size < OPERATIONS * 4) throw new Error('there are fewer replies than commands')
+      reply.rewind(0)
+    }
+    expect(bytesPerCall(run, OPERATIONS) / OPERATIONS).toBeLessThan(NOISE)
+    expect(groups[0].flights?.loads).toBe(OPERATIONS + 1)
+  },
+)

@@ -1,19 +1,20 @@
-// Whoever watches a group is told, before a command that writes, of every key it names, and of reads nothing.
+// The watchers of a group are notified of every key of a write, before it runs, and of no read.
 
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type Argument, Harness } from '../support/harness.ts'
 
 let harness: Harness
-let told: string[]
+let notified: string[]
 
 beforeEach(async () => {
   harness = new Harness({ groups: { cache: {}, other: {}, loaded: { origin: () => '7' } } })
-  told = []
+  notified = []
   for (const key of ['Tom', 'Jack']) await harness.call('SET', key, '1')
   for (const group of harness.groups) {
     group.watch({
-      written: ({ name }, bytes, start, end) => told.push(`${name} ${bytes.toString('latin1', start, end)}`),
-      flushed: ({ name, store }) => told.push(`${name} *${store.size}`),
+      written: ({ name }, bytes, start, end) =>
+        notified.push(`${name} ${bytes.toString('latin1', start, end)}`),
+      flushed: ({ name, store }) => notified.push(`${name} *${store.size}`),
     })
   }
 })
@@ -73,7 +74,7 @@ const WRITES: readonly (readonly [Argument[], string[]])[] = [
 
 test.each(WRITES)('%j', async (command, expected) => {
   await harness.call(...command)
-  expect(told).toEqual(expected)
+  expect(notified).toEqual(expected)
 })
 
 const READS: readonly Argument[][] = [
@@ -89,9 +90,9 @@ const READS: readonly Argument[][] = [
   ['KEYS', '*'],
 ]
 
-test.each(READS)('%s %s tells nobody', async (...command) => {
+test.each(READS)('%s %s notifies no watcher', async (...command) => {
   await harness.call(...command)
-  expect(told).toEqual([])
+  expect(notified).toEqual([])
 })
 
 describe('in a group with an origin', () => {
@@ -99,15 +100,15 @@ describe('in a group with an origin', () => {
     await harness.call('SELECT', 'loaded')
   })
 
-  test('a load is no write', async () => {
+  test('a load is not a write', async () => {
     expect(await harness.call('GET', 'Tom')).toBe('7')
-    expect(told).toEqual([])
+    expect(notified).toEqual([])
   })
 
-  test('a write that loads first tells of it once, when it is loaded', async () => {
+  test('a write that loads first notifies once, when the value is loaded', async () => {
     const reply = harness.call('INCR', 'Tom')
-    expect(told).toEqual([])
+    expect(notified).toEqual([])
     expect(await reply).toBe(8)
-    expect(told).toEqual(['loaded Tom'])
+    expect(notified).toEqual(['loaded Tom'])
   })
 })

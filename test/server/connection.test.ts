@@ -1,4 +1,4 @@
-// One connection over a real socket: what arrives in which pieces, what waits, what is closed and when.
+// One connection over a real socket: chunks, pending replies, limits, and when it is closed.
 
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Peer, TestServer, type TestServerOptions } from '../support/server.ts'
@@ -11,7 +11,7 @@ async function start(options?: TestServerOptions): Promise<Peer> {
   return running.connect()
 }
 
-/** Resolves when the server has taken note of something. */
+/** Runs the event loop until the condition holds. */
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve))
 }
@@ -19,7 +19,7 @@ async function until(condition: () => boolean): Promise<void> {
 const MB = 1024 * 1024
 
 describe('requests', () => {
-  test('one byte at a time', async () => {
+  test('arrive one byte at a time', async () => {
     const peer = await start()
     const request = '*3\r\n$3\r\nSET\r\n$1\r\na\r\n$2\r\n\0\xff\r\nGET a\r\nPING\r\n'
     for (const byte of request) {
@@ -29,7 +29,7 @@ describe('requests', () => {
     expect(await peer.receive(20)).toBe('+OK\r\n$2\r\n\0\xff\r\n+PONG\r\n')
   })
 
-  test('many at once, answered in order', async () => {
+  test('are answered in order, many at once', async () => {
     const peer = await start()
     const count = 5000
     peer.send(Array.from({ length: count }, (_, i) => `SET key:${i} ${i}\r\nGET key:${i}\r\n`).join(''))
@@ -39,7 +39,7 @@ describe('requests', () => {
     expect(await peer.receive(replies.length)).toBe(replies)
   })
 
-  test('that miss do not hold others up, and all answers leave in order', async () => {
+  test('that miss do not delay others, and all replies are sent in order', async () => {
     const load = new Map<string, (value: string) => void>()
     const peer = await start({
       groups: { scores: { origin: (key) => new Promise((resolve) => load.set(key, resolve)) } },
@@ -54,7 +54,7 @@ describe('requests', () => {
   })
 })
 
-test('what was asked for before HELLO is answered in the protocol of then', async () => {
+test('a pending reply keeps the protocol that was in use before HELLO', async () => {
   let resolve: (value: null) => void = () => undefined
   const peer = await start({
     groups: {
@@ -73,7 +73,7 @@ test('what was asked for before HELLO is answered in the protocol of then', asyn
 })
 
 describe('a client that has closed its end', () => {
-  test('gets the answers to what it had sent', async () => {
+  test('gets the replies to its earlier requests', async () => {
     const peer = await start()
     peer.send('SET a 1\r\nGET a\r\n')
     peer.socket.end()
@@ -82,7 +82,7 @@ describe('a client that has closed its end', () => {
     await until(() => running.server.clients.size === 0)
   })
 
-  test('also when they must be loaded', async () => {
+  test('gets replies that wait for a load', async () => {
     let resolve: (value: string) => void = () => undefined
     const peer = await start({
       groups: {
@@ -101,7 +101,7 @@ describe('a client that has closed its end', () => {
     expect(await peer.rest()).toBe('$3\r\n630\r\n+PONG\r\n')
   })
 
-  test('also when that takes long', async () => {
+  test('gets replies that wait for a load of a minute', async () => {
     let resolve: (value: string) => void = () => undefined
     const peer = await start({
       groups: {
@@ -121,7 +121,7 @@ describe('a client that has closed its end', () => {
     expect(await peer.rest()).toBe('$3\r\n630\r\n+OK\r\n')
   })
 
-  test('also when they were held back', async () => {
+  test('gets replies that wait for CLIENT PAUSE', async () => {
     const peer = await start()
     const other = await running.connect()
     await other.exchange('CLIENT PAUSE 1000\r\n', '+OK\r\n')
@@ -166,18 +166,18 @@ describe('a client that breaks the protocol', () => {
     })
   }
 
-  test('has its earlier answers before the error, also those that are loaded', async () => {
+  test('gets its earlier replies before the error, also those that wait for a load', async () => {
     const peer = await start({ groups: { scores: { origin: () => '630' } } })
     peer.send('GET Tom\r\n*x\r\n')
     expect(await peer.rest()).toBe('$3\r\n630\r\n-ERR Protocol error: invalid multibulk length\r\n')
   })
 })
 
-describe('who has not authenticated', () => {
-  const start10 = () => start({ settings: { requirepass: 'secret' } })
+describe('a client that has not authenticated', () => {
+  const startWithPassword = () => start({ settings: { requirepass: 'secret' } })
 
   test('may send ten arguments of 16 KiB', async () => {
-    const peer = await start10()
+    const peer = await startWithPassword()
     peer.send('*11\r\n')
     expect(await peer.rest()).toBe('-ERR Protocol error: unauthenticated multibulk length\r\n')
     const other = await running.connect()
@@ -186,14 +186,14 @@ describe('who has not authenticated', () => {
   })
 
   test('may send anything in the same chunk after AUTH', async () => {
-    const peer = await start10()
+    const peer = await startWithPassword()
     const keys = Array.from({ length: 20 }, () => '$1\r\nk\r\n').join('')
     peer.send(`AUTH secret\r\n*21\r\n$3\r\nDEL\r\n${keys}`)
     expect(await peer.receive(9)).toBe('+OK\r\n:0\r\n')
   })
 
-  test('is closed when it does not read what it is told', async () => {
-    const peer = await start10()
+  test('is closed when it does not read its replies', async () => {
+    const peer = await startWithPassword()
     const flood = Buffer.from('GET a\r\n'.repeat(10_000))
     const send = (): void => {
       while (!peer.socket.destroyed && peer.socket.write(flood));
@@ -205,8 +205,8 @@ describe('who has not authenticated', () => {
   })
 })
 
-describe('announcements', () => {
-  test('cost nothing before bytes arrive', async () => {
+describe('announced lengths', () => {
+  test('allocate nothing before the bytes arrive', async () => {
     const peer = await start()
     await peer.exchange('PING\r\n', '+PONG\r\n')
     const before = process.memoryUsage().arrayBuffers
@@ -215,7 +215,7 @@ describe('announcements', () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(MB)
   })
 
-  test('end at the limit of what is held', async () => {
+  test('are bounded by client-query-buffer-limit', async () => {
     const peer = await start({ settings: { clientQueryBufferLimit: MB } })
     peer.send(Buffer.concat([Buffer.from('*2\r\n$3\r\nGET\r\n$20000000\r\n'), Buffer.alloc(2 * MB)]))
     await until(() => running.server.clients.size === 0)
@@ -226,13 +226,13 @@ describe('announcements', () => {
 describe('a client that does not read', () => {
   const VALUE = 'x'.repeat(MB)
 
-  /** Asks for so many megabytes without reading any, and waits until the server has answered what it will. */
+  /** Sends requests for `count` MB, and reads no reply. */
   async function flood(peer: Peer, count: number): Promise<void> {
     running.groups[0].write(Buffer.from('big'), Buffer.from(VALUE), 0)
     peer.send('GET big\r\n'.repeat(count))
   }
 
-  test('is not served further than its output allows, and goes on when it reads', async () => {
+  test('is paused when its output buffer is full, and served when it reads', async () => {
     const peer = await start()
     await flood(peer, 100)
     const [connection] = running.server.clients.values()
@@ -253,7 +253,7 @@ describe('a client that does not read', () => {
     expect(running.log).toMatchObject([{ level: 'warn', message: 'closing a client that does not read' }])
   })
 
-  test('is closed at the soft limit once that has lasted', async () => {
+  test('is closed at the soft limit after its time', async () => {
     const peer = await start({
       settings: {
         clientOutputBufferLimit: {
@@ -273,7 +273,7 @@ describe('a client that does not read', () => {
     await until(() => running.server.clients.size === 0)
   })
 
-  test('is not kept for ever after QUIT', async () => {
+  test('is closed some time after QUIT', async () => {
     const peer = await start()
     await flood(peer, 3)
     peer.send('QUIT\r\n')
@@ -286,7 +286,7 @@ describe('a client that does not read', () => {
     await until(() => running.server.clients.size === 0)
   })
 
-  test('is closed when it does not close its end after QUIT', async () => {
+  test('is closed some time after QUIT when it does not close its end', async () => {
     const peer = await start()
     peer.send('QUIT\r\n')
     expect(await peer.rest()).toBe('+OK\r\n')
@@ -296,7 +296,7 @@ describe('a client that does not read', () => {
   })
 })
 
-test('a connection that is reset in the middle of a reply is gone, and nothing else', async () => {
+test('a connection that is reset in the middle of a reply affects no other', async () => {
   const peer = await start()
   running.groups[0].write(Buffer.from('big'), Buffer.alloc(8 * MB, 1), 0)
   peer.send('GET big\r\n'.repeat(10))
@@ -308,7 +308,7 @@ test('a connection that is reset in the middle of a reply is gone, and nothing e
   expect(running.log).toEqual([])
 })
 
-test('a connection that is reset while its load is under way is gone, and its flight lands', async () => {
+test('the load of a connection that was reset completes, and its value is stored', async () => {
   let resolve: (value: string) => void = () => undefined
   const peer = await start({
     groups: {

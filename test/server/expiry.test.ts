@@ -11,8 +11,8 @@ const clock = new ManualClock()
 const instant = new Instant(clock)
 const hasher = new Hasher({ low: 1, high: 2 })
 
-/** A group of so many keys, of which the first die within a second. */
-function groupOf(keys: number, dying: number): Group {
+/** A group of `keys` keys, the first `expiring` of which expire within a second. */
+function groupOf(keys: number, expiring: number): Group {
   const policy = { ttlMs: 0, jitter: 0, negativeTtlMs: 0, originTimeoutMs: 0 }
   const group = new Group(
     { ...policy, name: 'cache', maxBytes: 1 << 28 },
@@ -20,7 +20,7 @@ function groupOf(keys: number, dying: number): Group {
   )
   for (let i = 0; i < keys; i++) {
     const key = Buffer.from(`key:${i}`)
-    group.write(key, key, i < dying ? 1000 : 1_000_000)
+    group.write(key, key, i < expiring ? 1000 : 1_000_000)
   }
   return group
 }
@@ -29,18 +29,18 @@ function statsOf(): NodeStats {
   return new NodeStats({ version: '0', runId: '', startedAt: 0, configFile: '' })
 }
 
-function pass(ms: number): void {
+function advance(ms: number): void {
   clock.advance(ms)
   instant.refresh()
 }
 
-test('a round goes on while it finds much, and ends when it finds little', () => {
+test('a round continues while it finds many expired keys, and ends when it finds few', () => {
   const group = groupOf(50_000, 25_000)
   const stats = statsOf()
   const cycle = new ExpiryCycle([group], stats, () => 0)
   cycle.run(25_000)
   expect(group.store.expired).toBe(0)
-  pass(2000)
+  advance(2000)
   cycle.run(25_000)
   expect(group.store.expired).toBe(25_000)
   expect(group.store.size).toBe(25_000)
@@ -48,7 +48,7 @@ test('a round goes on while it finds much, and ends when it finds little', () =>
   group.store.verify()
 })
 
-test('a round ends when its time is up, and the next one goes on from there', () => {
+test('a round ends when its time is up, and the next one continues from there', () => {
   const groups = [groupOf(20_000, 20_000), groupOf(20_000, 20_000), groupOf(10, 0)]
   const stats = statsOf()
   // Every reading of the clock finds it 100 µs later.
@@ -57,7 +57,7 @@ test('a round ends when its time is up, and the next one goes on from there', ()
     micros += 100
     return micros
   })
-  pass(2000)
+  advance(2000)
   let rounds = 0
   const expired = () => groups.reduce((sum, { store }) => sum + store.expired, 0)
   for (; expired() < 40_000; rounds++) {
@@ -76,21 +76,21 @@ test('steps become shorter when they take long', () => {
   let sweeps = 0
   const { store } = group
   const sweep = store.sweep.bind(store)
-  const looked: number[] = []
+  const swept: number[] = []
   store.sweep = (slots) => {
-    looked.push(slots)
+    swept.push(slots)
     sweeps++
     micros += slots
     return sweep(slots)
   }
-  pass(2000)
+  advance(2000)
   const cycle = new ExpiryCycle([group], statsOf(), () => micros)
   expect(cycle.run(25_000)).toBeLessThan(26_000)
   expect(sweeps).toBeGreaterThan(20)
-  expect(Math.max(...looked.slice(3))).toBeLessThanOrEqual(512)
+  expect(Math.max(...swept.slice(3))).toBeLessThanOrEqual(512)
 })
 
-test('a group in which nothing can expire costs nothing', () => {
+test('a group without expiring keys is not swept', () => {
   const group = groupOf(10, 0)
   group.clear()
   group.store.sweep = () => {
@@ -99,7 +99,7 @@ test('a group in which nothing can expire costs nothing', () => {
   expect(new ExpiryCycle([group], statsOf(), () => 0).run(25_000)).toBe(0)
 })
 
-test('copies of other nodes’ keys that are past their time are reclaimed too', () => {
+test('expired hot copies are reclaimed too', () => {
   const group = groupOf(10, 0)
   group.enableCopies(defaultCopyPolicy)
   const cycle = new ExpiryCycle([groupOf(10, 0), group], statsOf(), () => 0)
@@ -108,7 +108,7 @@ test('copies of other nodes’ keys that are past their time are reclaimed too',
   if (ticket !== undefined) group.copies?.install(ticket, key, 500)
   cycle.run(25_000)
   expect(group.copies?.entries).toBe(1)
-  pass(500)
+  advance(500)
   cycle.run(25_000)
   expect([group.copies?.entries, group.copies?.expired]).toEqual([0, 1])
 })

@@ -1,4 +1,4 @@
-// Ten thousand clients that say nothing: what each of them costs, and that the node serves beside them as before.
+// Ten thousand idle clients: memory for each, and the node serves others meanwhile.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,7 +13,7 @@ const WANTED = 10_000
 /** Bytes of memory that one more idle connection may cost. */
 const MOST_PER_CLIENT = 20 * 1024
 
-/** Opens connections in a process of its own, each once in use, says so, and keeps them until its input ends. */
+/** A process that opens connections, uses each once, reports, and keeps them until its input ends. */
 const CLIENTS = `
 const { connect } = require('node:net')
 const [port, count] = process.argv.slice(1).map(Number)
@@ -28,8 +28,8 @@ more()
 process.stdin.resume().on('end', () => process.exit(0))
 `
 
-/** As many as may be open here, with some left for everything else. */
-function possible(): number {
+/** As many connections as the limit of open files allows, with some left for everything else. */
+function connectionCount(): number {
   try {
     const [, limit] = /Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'latin1')) ?? []
     return limit === undefined ? 200 : Math.min(WANTED, Number(limit) - 500)
@@ -38,7 +38,7 @@ function possible(): number {
   }
 }
 
-/** Bytes that the process occupies, without garbage. */
+/** Resident bytes of the process after a collection of garbage. */
 function memory(): number {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
@@ -47,8 +47,8 @@ function memory(): number {
   return process.memoryUsage().rss
 }
 
-test('idle clients are cheap', async () => {
-  const count = possible()
+test('an idle client costs a few kilobytes', async () => {
+  const count = connectionCount()
   const running = await TestServer.start({ settings: { maxclients: count + 10 } })
   const peer = await running.connect()
   await peer.exchange('SET a 1\r\n', '+OK\r\n')

@@ -13,7 +13,7 @@ function outbox(): { box: Outbox; written: string[] } {
   return { box, written }
 }
 
-test('what is behind a held reply leaves after it, in order', () => {
+test('replies behind a pending reply are sent after it, in order', () => {
   const { box, written } = outbox()
   const first = box.deferReply()
   box.push(Buffer.from('b'))
@@ -26,7 +26,7 @@ test('what is behind a held reply leaves after it, in order', () => {
   expect(box.isEmpty).toBe(true)
 })
 
-test('every byte that waits is counted, also of a reply that came before its turn', () => {
+test('every waiting byte is counted, also of a reply that completed early', () => {
   const { box } = outbox()
   const [first, second] = [box.deferReply(), box.deferReply()]
   box.push(Buffer.alloc(10))
@@ -36,23 +36,23 @@ test('every byte that waits is counted, also of a reply that came before its tur
   expect(box.size).toBe(0)
 })
 
-test('a place without a reply leaves nothing, and a second reply is ignored', () => {
+test('an empty reply sends nothing, and a second completion is ignored', () => {
   const { box, written } = outbox()
-  const place = box.deferReply()
+  const pending = box.deferReply()
   const silent = box.deferReply()
-  place.complete(Buffer.from('once'))
-  place.complete(Buffer.from('twice'))
+  pending.complete(Buffer.from('once'))
+  pending.complete(Buffer.from('twice'))
   silent.complete(Buffer.alloc(0))
   expect(written).toEqual(['once'])
   expect([box.isEmpty, box.size]).toEqual([true, 0])
 })
 
-test('thousands leave one by one while more come', () => {
+test('thousands of replies complete one by one while more are added', () => {
   const { box, written } = outbox()
-  const places = Array.from({ length: 5000 }, () => box.deferReply())
-  for (const [i, place] of places.entries()) {
+  const pendings = Array.from({ length: 5000 }, () => box.deferReply())
+  for (const [i, pending] of pendings.entries()) {
     box.push(Buffer.from(`pushed ${i}`))
-    place.complete(Buffer.from(String(i)))
+    pending.complete(Buffer.from(String(i)))
   }
   expect(written.slice(0, 5000)).toEqual(Array.from({ length: 5000 }, (_, i) => String(i)))
   expect(written.slice(5000)).toEqual(Array.from({ length: 5000 }, (_, i) => `pushed ${i}`))

@@ -8,14 +8,14 @@ test('the average of the last sixteen samples, per second', () => {
   expect(rate.sample(160 * 17, 2700)).toBe(1600)
 })
 
-test('a clock that stands still or goes back samples nothing', () => {
+test('no sample is taken while the clock stands still or goes back', () => {
   const rate = new Rate(1000)
   expect(rate.sample(1000, 1000)).toBe(0)
   expect(rate.sample(2000, 900)).toBe(0)
   expect(rate.sample(3600, 1100)).toBe(1000)
 })
 
-test('a counter that was reset begins at nothing', () => {
+test('a counter that was reset is sampled from zero', () => {
   const rate = new Rate(0)
   rate.sample(1_000_000, 0)
   expect(rate.sample(16, 1000)).toBe(1)

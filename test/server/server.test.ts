@@ -1,4 +1,4 @@
-// The server over real sockets: who is let in, CLIENT PAUSE, MONITOR, periodic work, and how it ends.
+// The server over real sockets: client limits, passwords, CLIENT PAUSE, MONITOR, periodic work, shutdown.
 
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Peer, TestServer, type TestServerOptions } from '../support/server.ts'
@@ -15,8 +15,8 @@ async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve))
 }
 
-describe('who is let in', () => {
-  test('as many clients as there may be', async () => {
+describe('new connections', () => {
+  test('are refused beyond maxclients', async () => {
     const peer = await start({ settings: { maxclients: 2 } })
     const second = await running.connect()
     await second.exchange('PING\r\n', '+PONG\r\n')
@@ -34,7 +34,7 @@ describe('who is let in', () => {
     expect(await fifth.rest()).toBe('-ERR max number of clients reached\r\n')
   })
 
-  test('with the password that holds now', async () => {
+  test('need the current password', async () => {
     const peer = await start()
     await peer.exchange('CONFIG SET requirepass secret\r\n', '+OK\r\n')
     await peer.exchange('PING\r\n', '+PONG\r\n')
@@ -49,7 +49,7 @@ describe('who is let in', () => {
 })
 
 describe('idle clients', () => {
-  test('are closed after the timeout, but not those that wait or watch', async () => {
+  test('are closed after the timeout, but not those with a pending command or MONITOR', async () => {
     const peer = await start({
       settings: { timeout: 5000 },
       groups: { scores: { origin: () => new Promise(() => undefined) } },
@@ -58,8 +58,8 @@ describe('idle clients', () => {
     const waiting = await running.connect()
     waiting.send('GET Tom\r\n')
     await until(() => running.groups[0].flights?.size === 1)
-    const watching = await running.connect()
-    await watching.exchange('MONITOR\r\n', '+OK\r\n')
+    const monitor = await running.connect()
+    await monitor.exchange('MONITOR\r\n', '+OK\r\n')
     running.clock.advance(5000)
     expect(running.server.clients.size).toBe(3)
     running.clock.advance(1000)
@@ -69,7 +69,7 @@ describe('idle clients', () => {
 })
 
 describe('CLIENT PAUSE', () => {
-  test('holds everything back until its end', async () => {
+  test('queues all commands until its end', async () => {
     const peer = await start()
     const other = await running.connect()
     await peer.exchange('CLIENT PAUSE 100 ALL\r\n', '+OK\r\n')
@@ -83,7 +83,7 @@ describe('CLIENT PAUSE', () => {
     expect(await peer.receive(7)).toBe('+PONG\r\n')
   })
 
-  test('WRITE lets reads pass, keeps the order, and ends with UNPAUSE', async () => {
+  test('WRITE runs reads, keeps the order, and ends with UNPAUSE', async () => {
     const peer = await start()
     const other = await running.connect()
     await peer.exchange('SET a 1\r\nCLIENT PAUSE 100000 WRITE\r\n', '+OK\r\n+OK\r\n')
@@ -93,7 +93,7 @@ describe('CLIENT PAUSE', () => {
     expect(await other.receive(23)).toBe('+OK\r\n$1\r\n2\r\n:1\r\n+PONG\r\n')
   })
 
-  test('is not weakened by another one', async () => {
+  test('is not shortened or weakened by a second one', async () => {
     const peer = await start()
     await peer.exchange('CLIENT PAUSE 100 ALL\r\n', '+OK\r\n')
     running.server.pause(running.clock.now() + 50, false)
@@ -108,7 +108,7 @@ describe('CLIENT PAUSE', () => {
     expect(await peer.rest()).toBe('+PONG\r\n')
   })
 
-  test('stops active expiry, not what is asked for', async () => {
+  test('stops active expiry, but expired keys are not read', async () => {
     const peer = await start()
     await peer.exchange('SET a 1 PX 10\r\nCLIENT PAUSE 1000 WRITE\r\n', '+OK\r\n+OK\r\n')
     running.clock.advance(500)
@@ -118,28 +118,28 @@ describe('CLIENT PAUSE', () => {
 })
 
 describe('MONITOR', () => {
-  test('shows the commands of all, in their order, also one’s own', async () => {
+  test('shows the commands of all clients in order, including its own', async () => {
     const peer = await start()
-    const watching = await running.connect()
-    await watching.exchange('MONITOR\r\n', '+OK\r\n')
+    const monitor = await running.connect()
+    await monitor.exchange('MONITOR\r\n', '+OK\r\n')
     const address = [...running.server.clients.values()][0].address
     await peer.exchange('SET a 1\r\nGET a\r\n', '+OK\r\n$1\r\n1\r\n')
     const line = (text: string, from = address): string => `+1704067200.000000 [0 ${from}] ${text}\r\n`
     const wanted = line('"SET" "a" "1"') + line('"GET" "a"')
-    expect(await watching.receive(wanted.length)).toBe(wanted)
+    expect(await monitor.receive(wanted.length)).toBe(wanted)
     const own = [...running.server.clients.values()][1].address
-    await watching.exchange('PING\r\n', `+PONG\r\n${line('"PING"', own)}`)
-    await watching.exchange('RESET\r\n', '+RESET\r\n')
+    await monitor.exchange('PING\r\n', `+PONG\r\n${line('"PING"', own)}`)
+    await monitor.exchange('RESET\r\n', '+RESET\r\n')
     await peer.exchange('GET a\r\n', '$1\r\n1\r\n')
-    await watching.exchange('PING\r\n', '+PONG\r\n')
+    await monitor.exchange('PING\r\n', '+PONG\r\n')
     expect(running.server.monitors).toBe(0)
   })
 
-  test('does not hold others up when nobody reads it, and is closed at the limit of pushes', async () => {
+  test('does not delay other clients when it is not read, and is closed at the limit of pushes', async () => {
     const peer = await start()
-    const watching = await running.connect()
-    await watching.exchange('MONITOR\r\n', '+OK\r\n')
-    watching.socket.pause()
+    const monitor = await running.connect()
+    await monitor.exchange('MONITOR\r\n', '+OK\r\n')
+    monitor.socket.pause()
     const value = 'x'.repeat(1024 * 1024)
     for (let i = 0; i < 100 && running.server.monitors > 0; i++)
       await peer.exchange(
@@ -153,7 +153,7 @@ describe('MONITOR', () => {
 })
 
 describe('periodic work', () => {
-  test('reclaims expired keys that nobody asks for', async () => {
+  test('reclaims expired keys that are not accessed', async () => {
     const peer = await start()
     for (let i = 0; i < 100; i++)
       await peer.exchange(`SET key:${i} 1 PX ${i < 50 ? 100 : 100_000}\r\n`, '+OK\r\n')
@@ -164,7 +164,7 @@ describe('periodic work', () => {
     expect([store.size, store.expired]).toEqual([50, 50])
   })
 
-  test('unless it is told not to', async () => {
+  test('reclaims none after DEBUG SET-ACTIVE-EXPIRE 0', async () => {
     const peer = await start()
     await peer.exchange('SET a 1 PX 10\r\nDEBUG SET-ACTIVE-EXPIRE 0\r\n', '+OK\r\n+OK\r\n')
     running.clock.advance(10_000)
@@ -174,7 +174,7 @@ describe('periodic work', () => {
     expect(running.groups[0].store.size).toBe(0)
   })
 
-  test('samples what is done per second', async () => {
+  test('samples operations and bytes per second', async () => {
     const peer = await start()
     for (let tick = 0; tick < 32; tick++) {
       await peer.exchange('PING\r\nPING\r\n', '+PONG\r\n+PONG\r\n')
@@ -189,7 +189,7 @@ describe('periodic work', () => {
     expect(running.server.stats.opsPerSecond).toBe(0)
   })
 
-  test('as often as hz says', async () => {
+  test('runs hz times a second', async () => {
     const peer = await start()
     await peer.exchange('CONFIG SET hz 1\r\nSET a 1 PX 10\r\n', '+OK\r\n+OK\r\n')
     running.clock.advance(100)
@@ -201,8 +201,8 @@ describe('periodic work', () => {
   })
 })
 
-describe('the end', () => {
-  test('idle connections close at once', async () => {
+describe('shutdown', () => {
+  test('closes idle connections at once', async () => {
     const peer = await start()
     await peer.exchange('PING\r\n', '+PONG\r\n')
     await running.server.close()
@@ -211,7 +211,7 @@ describe('the end', () => {
     await expect(running.connect()).rejects.toThrow('ECONNREFUSED')
   })
 
-  test('replies in flight leave first', async () => {
+  test('sends pending replies first', async () => {
     let resolve: (value: string) => void = () => undefined
     const peer = await start({
       groups: {
@@ -232,7 +232,7 @@ describe('the end', () => {
     await closed
   })
 
-  test('what is large leaves whole', async () => {
+  test('sends a large reply whole', async () => {
     const peer = await start()
     const value = Buffer.alloc(16 * 1024 * 1024, 0x78)
     running.groups[0].write(Buffer.from('big'), value, 0)
@@ -244,7 +244,7 @@ describe('the end', () => {
     await closed
   })
 
-  test('what does not leave is cut off at the timeout', async () => {
+  test('cuts off pending replies at the timeout', async () => {
     const peer = await start({
       settings: { shutdownTimeout: 3000 },
       groups: { scores: { origin: () => new Promise(() => undefined) } },
@@ -259,7 +259,7 @@ describe('the end', () => {
     expect(running.server.clients.size).toBe(0)
   })
 
-  test('is asked for by SHUTDOWN', async () => {
+  test('is started by SHUTDOWN', async () => {
     const peer = await start()
     peer.send('SHUTDOWN NOSAVE NOW\r\n')
     await until(() => running.shutdowns.length === 1)
@@ -268,7 +268,7 @@ describe('the end', () => {
   })
 })
 
-test('a handler that throws answers, is logged, and leaves the connection alive', async () => {
+test('a handler that throws answers an error, is logged, and leaves the connection open', async () => {
   const peer = await start()
   const { store } = running.groups[0]
   Object.defineProperty(store, 'size', {
@@ -286,7 +286,7 @@ test('a handler that throws answers, is logged, and leaves the connection alive'
   ])
 })
 
-test('CLIENT KILL closes others at once and oneself after the reply', async () => {
+test('CLIENT KILL closes others at once and its own connection after the reply', async () => {
   const peer = await start()
   const other = await running.connect()
   await other.exchange('PING\r\n', '+PONG\r\n')
@@ -296,7 +296,7 @@ test('CLIENT KILL closes others at once and oneself after the reply', async () =
   expect(await peer.rest()).toBe(':1\r\n')
 })
 
-test('a smaller budget that takes long to reach is a latency event', async () => {
+test('eviction to a smaller budget that takes long is a latency event', async () => {
   const peer = await start({ settings: { latencyMonitorThreshold: 5 } })
   const { store } = running.groups[0]
   Object.defineProperty(store, 'maxBytes', {

@@ -1,4 +1,4 @@
-// Freshness through commands: what GET, EXPLAIN and writes see of a value past its lifetime.
+// Freshness through commands: what GET, EXPLAIN and writes see of a value past its TTL.
 
 import { describe, expect, test } from 'vitest'
 import { defaultGovernor } from '../../../src/group/governor.ts'
@@ -7,7 +7,7 @@ import { Harness } from '../../support/harness.ts'
 
 const FRESHNESS = { staleWhileRevalidateMs: 300, staleIfErrorMs: 1000, refreshAhead: 0 }
 
-/** A node whose origin answers what `result` gives, in 7 ms. */
+/** A node whose origin returns what `result` gives, after 7 ms. */
 function nodeOf(result: () => OriginResult): { harness: Harness; asked: () => number } {
   let asked = 0
   const harness: Harness = new Harness({
@@ -49,7 +49,7 @@ test('a stale value is served at once, and loaded once', async () => {
   expect([group.hits, group.misses, group.staleHits]).toEqual([4, 1, 3])
 })
 
-test('EXPLAIN tells state, age, the last load and the next', async () => {
+test('EXPLAIN reports state, age, the last load and the next', async () => {
   const { harness } = nodeOf(() => '630')
   const fields = ['state', 'source', 'age-ms', 'ttl-ms', 'load-ms', 'next-refresh-ms']
   expect(await explain(harness, ...fields)).toEqual(['none', 'origin', null, -2, null, null])
@@ -62,7 +62,7 @@ test('EXPLAIN tells state, age, the last load and the next', async () => {
   expect(await explain(harness, ...fields)).toEqual(['stale', 'origin', 1301, -2, 7, 0])
 })
 
-test('after a gap in the word of changes a value is stale: served to reads, and there for nothing else', async () => {
+test('after a gap in the change notifications a value is stale: served to reads, and absent for all other commands', async () => {
   const { harness, asked } = nodeOf(() => '630')
   await harness.call('GET', 'Tom')
   const [group] = harness.groups
@@ -77,7 +77,7 @@ test('after a gap in the word of changes a value is stale: served to reads, and 
   expect([await harness.call('INCR', 'Tom'), asked()]).toEqual([631, 3])
 })
 
-test('EXPLAIN tells of a remembered absence', async () => {
+test('EXPLAIN reports a cached absence', async () => {
   const { harness } = nodeOf(() => loaded(null, { ttl: 500 }))
   await harness.call('GET', 'Tom')
   harness.clock.advance(100)
@@ -99,27 +99,27 @@ test('a read is served a stale value when the load fails, a write is not', async
   expect(await harness.call('PTTL', 'Tom')).toBe(1000)
 })
 
-test('commands that do not load see no stale value, and a write takes its place', async () => {
+test('commands that do not load see no stale value, and a write replaces it', async () => {
   const { harness } = nodeOf(() => '630')
-  const grow = async (): Promise<void> => {
+  const loadStale = async (): Promise<void> => {
     await harness.call('GET', 'Tom')
     harness.clock.advance(1100)
   }
-  await grow()
+  await loadStale()
   expect(await harness.call('EXISTS', 'Tom')).toBe(0)
   expect(await harness.call('PTTL', 'Tom')).toBe(-2)
   expect(await harness.call('KEYS', '*')).toEqual([])
   expect(await harness.call('DEL', 'Tom')).toBe(0)
   expect(await explain(harness, 'state')).toEqual(['none'])
-  await grow()
+  await loadStale()
   expect(await harness.call('EXPIRE', 'Tom', 100)).toBe(0)
   expect(await explain(harness, 'state')).toEqual(['none'])
-  await grow()
+  await loadStale()
   expect(await harness.call('SET', 'Tom', '1', 'KEEPTTL')).toBe('OK')
   expect([await harness.call('GET', 'Tom'), await harness.call('PTTL', 'Tom')]).toEqual(['1', 1000])
 })
 
-test('what is changed here is not served beyond its lifetime', async () => {
+test('a value that was changed here is not served past its TTL', async () => {
   for (const change of [
     ['APPEND', 'Tom', '1'],
     ['SETRANGE', 'Tom', '0', '7'],
@@ -135,7 +135,7 @@ test('what is changed here is not served beyond its lifetime', async () => {
   }
 })
 
-test('a write that reads begins no load ahead that it would not fence', async () => {
+test('a write that reads does not start a refresh ahead that it would not fence', async () => {
   const harness: Harness = new Harness({
     random: () => 0.999999,
     groups: {
@@ -155,7 +155,7 @@ test('a write that reads begins no load ahead that it would not fence', async ()
   expect([await harness.call('GET', 'Tom'), harness.groups[0].flights?.loads]).toEqual(['1', 1])
 })
 
-test('an origin that is down: what is stale is served, misses fail at once, and it is asked again', async () => {
+test('an origin that is down: stale values are served, misses fail at once, and loads start again when it recovers', async () => {
   let isDown = false
   let asked = 0
   const harness: Harness = new Harness({
@@ -176,9 +176,9 @@ test('an origin that is down: what is stale is served, misses fail at once, and 
   harness.clock.advance(1001)
   for (let i = 0; i < 10; i++) expect(await harness.call('GET', 'Tom')).toBe('630')
   expect(asked).toBe(4)
-  const refusal = '-ORIGIN scores: circuit breaker open for 375 ms, after 3 failures in a row: down\r\n'
-  expect(await harness.raw('GET', 'Jack')).toBe(refusal)
-  expect(await harness.raw('INCR', 'Tom')).toBe(refusal)
+  const rejected = '-ORIGIN scores: circuit breaker open for 375 ms, after 3 failures in a row: down\r\n'
+  expect(await harness.raw('GET', 'Jack')).toBe(rejected)
+  expect(await harness.raw('INCR', 'Tom')).toBe(rejected)
   const info = (await harness.call('INFO', 'groups')) as string
   expect(info).toContain('rescued=10,retries=0,shed=0,refused=9,breaker_opened=1,breaker=open,')
   isDown = false
@@ -191,10 +191,10 @@ test('an origin that is down: what is stale is served, misses fail at once, and 
   )
 })
 
-describe('a value that is not to be kept', () => {
+describe('a value that must not be stored', () => {
   const facts = [
     { ttl: 0 },
-    // Kept, but only to be served while it is loaded anew, which a write does not do.
+    // Stored, but only to be served while it is reloaded, which a write does not do.
     { ttl: 0, staleWhileRevalidate: 5000 },
   ]
   test.each([
@@ -214,7 +214,7 @@ describe('a value that is not to be kept', () => {
     }
   })
 
-  test('is gone a moment after it was changed', async () => {
+  test('is absent a millisecond after it was changed', async () => {
     const { harness, asked } = nodeOf(() => loaded('630', { ttl: 0 }))
     expect(await harness.call('INCR', 'Tom')).toBe(631)
     harness.clock.advance(1)

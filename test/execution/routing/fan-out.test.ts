@@ -1,4 +1,4 @@
-// What is to be done on all nodes: who is asked when members come and go meanwhile, and what an answer that fails means.
+// Commands that run on all nodes: which nodes are asked when members join and leave meanwhile, and what a failed reply means.
 
 import { describe, expect, test } from 'vitest'
 import type { FanOut } from '../../../src/commands/spec/command.ts'
@@ -6,8 +6,8 @@ import { fanOut } from '../../../src/execution/routing/fan-out.ts'
 import type { Ask } from '../../../src/execution/routing/scatter.ts'
 import { ReplyWriter } from '../../../src/resp/reply.ts'
 
-/** Asks nodes whose answers the test gives. */
-function spanOver(merge: FanOut, owners: readonly number[]) {
+/** A fan-out to nodes whose replies the test gives. */
+function fanOutTo(merge: FanOut, owners: readonly number[]) {
   const state = { owners, isCutOff: false, reply: '', asked: [] as number[] }
   const answers = new Map<number, (reply: string) => void>()
   const ask: Ask = (owner, _request, complete) => {
@@ -34,9 +34,9 @@ function spanOver(merge: FanOut, owners: readonly number[]) {
 
 const GONE = '-PEERDOWN it is silent\r\n'
 
-describe('what is done on all nodes', () => {
-  test('is done on those too that have come meanwhile', () => {
-    const { state, answer } = spanOver('ok', [0, 1])
+describe('a command on all nodes', () => {
+  test('that writes also runs on nodes that joined meanwhile', () => {
+    const { state, answer } = fanOutTo('ok', [0, 1])
     answer(0, '+OK\r\n')
     state.owners = [0, 1, 2]
     answer(1, '+OK\r\n')
@@ -47,23 +47,23 @@ describe('what is done on all nodes', () => {
     expect([state.asked, state.reply]).toEqual([[0, 1, 2, 3], '+OK\r\n'])
   })
 
-  test('is not done while one that lives has not answered', () => {
-    const { state, answer } = spanOver('ok', [0, 1])
+  test('fails if a live node has not answered', () => {
+    const { state, answer } = fanOutTo('ok', [0, 1])
     answer(0, '+OK\r\n')
     answer(1, GONE)
     expect(state.reply).toBe(GONE)
   })
 
-  test('need not be done on one that is gone: it comes back with nothing', () => {
-    const { state, answer } = spanOver('ok', [0, 1])
+  test('need not run on a node that has left the view: it returns empty', () => {
+    const { state, answer } = fanOutTo('ok', [0, 1])
     answer(0, '+OK\r\n')
     state.owners = [0]
     answer(1, GONE)
     expect(state.reply).toBe('+OK\r\n')
   })
 
-  test('may not be done where others are that cannot be asked', () => {
-    const { state, answer } = spanOver('ok', [0, 1])
+  test('fails if this node is isolated, as others may serve the keys', () => {
+    const { state, answer } = fanOutTo('ok', [0, 1])
     answer(0, '+OK\r\n')
     state.owners = [0]
     state.isCutOff = true
@@ -71,8 +71,8 @@ describe('what is done on all nodes', () => {
     expect(state.reply).toMatch(/^-PEERDOWN most of the other nodes cannot be reached/)
   })
 
-  test('and is only read is asked of those that there were', () => {
-    const { state, answer } = spanOver('sum', [0, 1, 2])
+  test('that only reads asks the nodes that were there at its start', () => {
+    const { state, answer } = fanOutTo('sum', [0, 1, 2])
     answer(0, ':3\r\n')
     answer(1, GONE)
     state.owners = [0, 1, 2, 3]

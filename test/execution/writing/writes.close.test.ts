@@ -1,10 +1,10 @@
-// A node that closes while its origin hangs: in time, and it says what is lost.
+// A node that closes while its origin hangs: it closes at its timeout and logs the number of lost writes.
 
 import { expect, test } from 'vitest'
 import { createNode } from '../../../src/index.ts'
 import { PausableSource } from '../../support/pausable-source.ts'
 
-test('closing waits for writes as long as it may, and no longer', async () => {
+test('closing waits for pending writes until shutdownTimeout', async () => {
   for (const hangs of [false, true]) {
     const source = new PausableSource()
     const errors: object[] = []

@@ -1,19 +1,19 @@
-// Groups that write to their origin, at the edges: conditions, lifetimes, budgets, keys that are no text, tags, flushes.
+// Edge cases of groups that write to their origin: conditions, TTLs, budgets, keys that are not UTF-8, tags, flushes.
 
 import { expect, test } from 'vitest'
 import { BadRequest, loaded, type OriginResult, type StoreContext } from '../../../src/group/origin.ts'
 import { defaultWrites, type WriteMode } from '../../../src/group/writes/writes.ts'
 import { Harness, type HarnessClient } from '../../support/harness.ts'
 
-/** An origin whose calls are known; `gate` holds its stores back while it is set. */
+/** An origin that records its calls; writes wait for `gate` while it is set. */
 class Source {
   readonly kind = 'test'
   readonly values = new Map<string, string>()
   readonly calls: string[] = []
-  readonly lifetimes: (number | undefined)[] = []
-  /** Keys that it refuses. */
+  readonly ttls: (number | undefined)[] = []
+  /** Keys whose writes it rejects. */
   readonly refused = new Set<string>()
-  /** Keys that it knows without a look not to be there. */
+  /** Keys that cannot exist in the source. */
   readonly unknown = new Set<string>()
   gate: Promise<void> | undefined
   ttl: number | undefined
@@ -30,7 +30,7 @@ class Source {
 
   async store(key: string, value: Uint8Array, { ttl }: StoreContext): Promise<void> {
     this.calls.push(`store ${key} ${value}`)
-    this.lifetimes.push(ttl)
+    this.ttls.push(ttl)
     await this.gate
     if (this.refused.has(key)) throw new BadRequest('no')
     this.values.set(key, String(value))
@@ -42,7 +42,7 @@ class Source {
     this.values.delete(key)
   }
 
-  /** Holds stores back until the function returned is called. */
+  /** Makes writes wait until the returned function is called. */
   hold(): () => void {
     let release = (): void => undefined
     this.gate = new Promise((resolve) => {
@@ -55,17 +55,17 @@ class Source {
   }
 }
 
-interface Place {
+interface Setup {
   readonly harness: Harness
   readonly source: Source
-  /** Another connection. */
+  /** A second connection. */
   readonly other: HarnessClient
 }
 
 function writing(
   mode: WriteMode,
   policy: { ttlMs?: number; maxBytes?: number; originTimeoutMs?: number } = {},
-): Place {
+): Setup {
   const source = new Source()
   const writes = { ...defaultWrites, mode }
   const harness = new Harness({ groups: { users: { origin: source, writes, ...policy }, other: {} } })
@@ -74,7 +74,7 @@ function writing(
 
 const MODES = ['through', 'behind'] as const
 
-test.each(MODES)('%s: conditions ask the origin, not only the cache', async (mode) => {
+test.each(MODES)('%s: conditions load the key from the origin', async (mode) => {
   const { harness, source } = writing(mode)
   source.values.set('a', 'there')
   expect(await harness.call('SETNX', 'a', '1')).toBe(0)
@@ -93,7 +93,7 @@ test.each(MODES)('%s: conditions ask the origin, not only the cache', async (mod
   expect(await harness.raw('RENAME', 'a', 'c')).toBe('-ERR no such key\r\n')
 })
 
-test.each(MODES)('%s: what is removed is removed at the origin, held or not', async (mode) => {
+test.each(MODES)('%s: a key is removed at the origin, cached or not', async (mode) => {
   const { harness, source } = writing(mode)
   source.values.set('a', '1').set('b', '2')
   expect(await harness.call('DEL', 'a')).toBe(0)
@@ -102,72 +102,57 @@ test.each(MODES)('%s: what is removed is removed at the origin, held or not', as
   expect([[...source.values], source.calls]).toEqual([[], ['remove a', 'remove b', 'remove c']])
 })
 
-test.each(MODES)(
-  '%s: a value that is never kept is changed at the origin, and not kept either',
-  async (mode) => {
-    const { harness, source } = writing(mode, { ttlMs: 60_000 })
-    source.values.set('n', '41')
-    source.ttl = 0
-    expect(await harness.call('INCR', 'n')).toBe(42)
-    await harness.settle()
-    expect(await harness.call('APPEND', 'n', '0')).toBe(3)
-    await harness.settle()
-    expect([source.values.get('n'), await harness.call('EXISTS', 'n')]).toEqual(['420', 0])
-    // What a client sets lives as long as what it sets elsewhere.
-    await harness.call('SET', 'n', '1')
-    expect(await harness.call('TTL', 'n')).toBe(60)
-  },
-)
-
-test.each(MODES)('%s: a value that was evicted at once has the lifetime of the group', async (mode) => {
-  const { harness, source } = writing(mode, { ttlMs: 60_000, maxBytes: 2048 })
-  source.values.set('{n}1', 'x'.repeat(900)).set('{n}2', 'y'.repeat(900))
-  expect(await harness.call('RENAME', '{n}1', '{n}2')).toBe('OK')
+test.each(MODES)('%s: a value with TTL 0 is changed at the origin, and not stored', async (mode) => {
+  const { harness, source } = writing(mode, { ttlMs: 60_000 })
+  source.values.set('n', '41')
+  source.ttl = 0
+  expect(await harness.call('INCR', 'n')).toBe(42)
   await harness.settle()
-  expect(await harness.call('TTL', '{n}2')).toBe(60)
-  expect([...source.values]).toEqual([['{n}2', 'x'.repeat(900)]])
+  expect(await harness.call('APPEND', 'n', '0')).toBe(3)
+  await harness.settle()
+  expect([source.values.get('n'), await harness.call('EXISTS', 'n')]).toEqual(['420', 0])
+  // A value that a client sets has the TTL of the group.
+  await harness.call('SET', 'n', '1')
+  expect(await harness.call('TTL', 'n')).toBe(60)
 })
 
 test.each(MODES)(
-  '%s: the origin learns of lifetimes that the client gave, and of no others',
+  '%s: a renamed value whose source entry was evicted has the TTL of the group',
   async (mode) => {
-    const { harness, source } = writing(mode, { ttlMs: 60_000 })
-    const now = harness.clock.now()
-    await harness.call('SET', 'a', '1')
-    for (const command of [
-      ['SET', 'a', '1', 'EX', '9'],
-      ['SET', 'a', '1', 'PX', '9'],
-      ['SET', 'a', '1', 'PXAT', String(now + 5000)],
-      ['SET', 'a', '1', 'EXAT', String(Math.ceil(now / 1000) + 5)],
-      ['SETEX', 'a', '7', '1'],
-      ['PSETEX', 'a', '7', '1'],
-      ['SET', 'a', '1', 'KEEPTTL'],
-      ['INCR', 'a'],
-      ['SET', 'a', '1', 'TAGS', '1', 'EX'],
-      ['SET', 'a', '1', 'TAGS', '1', 'EX', 'NX'],
-      ['SET', 'a', '1', 'TAGS', '1', 'EX', 'PX', '3'],
-    ]) {
-      await harness.call(...command)
-      await harness.settle()
-    }
-    const exat = (Math.ceil(now / 1000) + 5) * 1000 - now
-    expect(source.lifetimes).toEqual([
-      undefined,
-      9000,
-      9,
-      5000,
-      exat,
-      7000,
-      7,
-      undefined,
-      undefined,
-      undefined,
-      3,
-    ])
+    const { harness, source } = writing(mode, { ttlMs: 60_000, maxBytes: 2048 })
+    source.values.set('{n}1', 'x'.repeat(900)).set('{n}2', 'y'.repeat(900))
+    expect(await harness.call('RENAME', '{n}1', '{n}2')).toBe('OK')
+    await harness.settle()
+    expect(await harness.call('TTL', '{n}2')).toBe(60)
+    expect([...source.values]).toEqual([['{n}2', 'x'.repeat(900)]])
   },
 )
 
-test.each(MODES)('%s: what is larger than the budget is refused as without an origin', async (mode) => {
+test.each(MODES)('%s: the origin gets the TTLs that the client gave, and no others', async (mode) => {
+  const { harness, source } = writing(mode, { ttlMs: 60_000 })
+  const now = harness.clock.now()
+  await harness.call('SET', 'a', '1')
+  for (const command of [
+    ['SET', 'a', '1', 'EX', '9'],
+    ['SET', 'a', '1', 'PX', '9'],
+    ['SET', 'a', '1', 'PXAT', String(now + 5000)],
+    ['SET', 'a', '1', 'EXAT', String(Math.ceil(now / 1000) + 5)],
+    ['SETEX', 'a', '7', '1'],
+    ['PSETEX', 'a', '7', '1'],
+    ['SET', 'a', '1', 'KEEPTTL'],
+    ['INCR', 'a'],
+    ['SET', 'a', '1', 'TAGS', '1', 'EX'],
+    ['SET', 'a', '1', 'TAGS', '1', 'EX', 'NX'],
+    ['SET', 'a', '1', 'TAGS', '1', 'EX', 'PX', '3'],
+  ]) {
+    await harness.call(...command)
+    await harness.settle()
+  }
+  const exat = (Math.ceil(now / 1000) + 5) * 1000 - now
+  expect(source.ttls).toEqual([undefined, 9000, 9, 5000, exat, 7000, 7, undefined, undefined, undefined, 3])
+})
+
+test.each(MODES)('%s: a value larger than the budget is refused as without an origin', async (mode) => {
   const { harness, source } = writing(mode, { maxBytes: 4096 })
   const plain = new Harness({ groups: { users: { maxBytes: 4096 } } })
   const large = 'x'.repeat(5000)
@@ -187,18 +172,21 @@ test.each(MODES)('%s: what is larger than the budget is refused as without an or
   expect(await harness.call('GET', 'a')).toBe('1')
 })
 
-test.each(MODES)('%s: keys that do not fit together are all written to the origin', async (mode) => {
-  const { harness, source } = writing(mode, { maxBytes: 8192 })
-  await harness.call('SET', 'a', 'before')
-  const pairs = ['a', 'b', 'c', 'd'].flatMap((key) => [key, key.repeat(3000)])
-  expect(await harness.call('MSET', ...pairs)).toBe('OK')
-  await harness.settle()
-  expect([...source.values]).toEqual(['a', 'b', 'c', 'd'].map((key) => [key, key.repeat(3000)]))
-  expect(await harness.call('EXISTS', 'd')).toBe(1)
-  harness.group('users').store.verify()
-})
+test.each(MODES)(
+  '%s: keys that do not fit into the budget together are all written to the origin',
+  async (mode) => {
+    const { harness, source } = writing(mode, { maxBytes: 8192 })
+    await harness.call('SET', 'a', 'before')
+    const pairs = ['a', 'b', 'c', 'd'].flatMap((key) => [key, key.repeat(3000)])
+    expect(await harness.call('MSET', ...pairs)).toBe('OK')
+    await harness.settle()
+    expect([...source.values]).toEqual(['a', 'b', 'c', 'd'].map((key) => [key, key.repeat(3000)]))
+    expect(await harness.call('EXISTS', 'd')).toBe(1)
+    harness.group('users').store.verify()
+  },
+)
 
-test.each(MODES)('%s: a key that is no text is refused', async (mode) => {
+test.each(MODES)('%s: a key that is not UTF-8 is refused', async (mode) => {
   const { harness, source } = writing(mode)
   const reply = '-ORIGIN users: a key that is not UTF-8 cannot be written to the origin\r\n'
   expect(await harness.raw('SET', '\xff', '1')).toBe(reply)
@@ -209,13 +197,13 @@ test.each(MODES)('%s: a key that is no text is refused', async (mode) => {
   expect(await harness.call('SET', Buffer.from('ü'), '1')).toBe('OK')
 })
 
-test('through: of several keys the cache follows those that the origin has taken', async () => {
+test('through: of several keys the cache changes those that the origin has stored', async () => {
   const { harness, source } = writing('through')
   await harness.call('MSET', 'a', '1', 'b', '1')
   source.refused.add('b')
   expect(await harness.raw('MSET', 'a', '2', 'b', '2', 'c', '2')).toBe('-ORIGIN users: no\r\n')
   expect(await harness.call('MGET', 'a', 'b', 'c')).toEqual(['2', '1', '2'])
-  // Nothing is removed before its value is under the other name.
+  // RENAME removes the old key only after the new one is stored.
   expect(await harness.raw('RENAME', 'a', 'b')).toBe('-ORIGIN users: no\r\n')
   expect([...source.values]).toEqual([
     ['a', '2'],
@@ -224,7 +212,7 @@ test('through: of several keys the cache follows those that the origin has taken
   ])
 })
 
-test('through: what is said to have changed while it is written is not held afterwards', async () => {
+test('through: a key that is invalidated while it is written is not cached afterwards', async () => {
   const { harness, source, other } = writing('through')
   await harness.call('MSET', 'a', '0', 'b', '0')
   for (const happens of [
@@ -253,7 +241,7 @@ test('through: what is said to have changed while it is written is not held afte
   expect(await harness.call('GET', 'a')).toBe('ours')
 })
 
-test('through: a write that was given up and is taken after all concerns what was loaded meanwhile', async () => {
+test('through: a write that completes after its timeout invalidates what was loaded meanwhile', async () => {
   const { harness, source } = writing('through', { originTimeoutMs: 50 })
   await harness.call('SET', 'a', '1')
   const release = source.hold()
@@ -267,7 +255,7 @@ test('through: a write that was given up and is taken after all concerns what wa
   expect(await harness.call('GET', 'a')).toBe('2')
 })
 
-test('behind: what the origin refuses for good is lost, said, counted, and held no more', async () => {
+test('behind: a write that the origin rejects is lost, logged and counted, and its key is dropped', async () => {
   const { harness, source } = writing('behind')
   const warnings: object[] = []
   await harness.group('users').start({ info: () => undefined, warn: (fields) => void warnings.push(fields) })
@@ -276,7 +264,7 @@ test('behind: what the origin refuses for good is lost, said, counted, and held 
   const release = source.hold()
   await harness.call('MSET', 'bad', '1', 'good', '1')
   await harness.settle()
-  // A later one takes its place.
+  // A later write replaces it.
   await harness.call('SET', 'bad', '2')
   release()
   await harness.settle()
@@ -285,7 +273,7 @@ test('behind: what the origin refuses for good is lost, said, counted, and held 
   expect(warnings).toEqual([{ group: 'users', key: 'bad', refused: 1 }])
   expect(await harness.call('MGET', 'bad', 'good')).toEqual(['before', '1'])
   expect(harness.clock.pending).toBe(0)
-  // The log is not flooded.
+  // Warnings are rate-limited.
   for (const pause of [0, 0, 1000]) {
     harness.clock.advance(pause)
     await harness.call('SET', 'bad', '3')
@@ -294,16 +282,21 @@ test('behind: what the origin refuses for good is lost, said, counted, and held 
   expect(warnings.slice(1)).toEqual([{ group: 'users', key: 'bad', refused: 4 }])
 })
 
-test.each(MODES)('%s: keys that the origin does not know are refused at once, and absent', async (mode) => {
-  const { harness, source } = writing(mode)
-  source.unknown.add('a')
-  expect(await harness.raw('SET', 'a', '1')).toBe('-ORIGIN users: there are no such keys\r\n')
-  expect(await harness.raw('MSET', 'user:1', '1', 'a', '1')).toBe('-ORIGIN users: there are no such keys\r\n')
-  expect(await harness.call('MGET', 'a', 'user:1')).toEqual([null, null])
-  expect(source.calls).toEqual(['load user:1'])
-})
+test.each(MODES)(
+  '%s: writes of keys that cannot exist are refused at once, and reads find none',
+  async (mode) => {
+    const { harness, source } = writing(mode)
+    source.unknown.add('a')
+    expect(await harness.raw('SET', 'a', '1')).toBe('-ORIGIN users: there are no such keys\r\n')
+    expect(await harness.raw('MSET', 'user:1', '1', 'a', '1')).toBe(
+      '-ORIGIN users: there are no such keys\r\n',
+    )
+    expect(await harness.call('MGET', 'a', 'user:1')).toEqual([null, null])
+    expect(source.calls).toEqual(['load user:1'])
+  },
+)
 
-test('through: a lifetime that is given while the key is written is not lost', async () => {
+test('through: a TTL that is set while the key is written is not lost', async () => {
   const { harness, source, other } = writing('through')
   await harness.call('SET', 'n', '1')
   const release = source.hold()
@@ -319,7 +312,7 @@ test('through: a lifetime that is given while the key is written is not lost', a
   expect(await harness.call('PERSIST', 'n')).toBe(1)
 })
 
-test('a tag that was invalidated a moment before concerns no value that is set after it', async () => {
+test('a tag invalidation does not affect values that are set after it', async () => {
   const { harness } = writing('through')
   for (let i = 0; i < 3; i++) await harness.call('INVALIDATE', 'TAG', 't')
   await harness.call('SET', 'a', '1', 'TAGS', 1, 't')
@@ -329,7 +322,7 @@ test('a tag that was invalidated a moment before concerns no value that is set a
   expect(await harness.call('EXISTS', 'a')).toBe(0)
 })
 
-test('behind: flushes and invalidation are of the cache, what waits is still written', async () => {
+test('behind: flushes and invalidations affect the cache only, and pending writes are still written', async () => {
   const { harness, source } = writing('behind')
   const release = source.hold()
   for (let i = 0; i < 10; i++) await harness.call('SET', `key ${i}`, i)
@@ -344,7 +337,7 @@ test('behind: flushes and invalidation are of the cache, what waits is still wri
   expect(source.calls.filter((call) => call.startsWith('load'))).toEqual([])
 })
 
-test('CONFIG RESETSTAT begins the counters of writes anew', async () => {
+test('CONFIG RESETSTAT resets the counters of writes', async () => {
   const { harness, source } = writing('behind')
   const release = source.hold()
   for (let i = 0; i < 3; i++) await harness.call('SET', 'a', i)

@@ -1,4 +1,4 @@
-// Reads, writes and invalidations in any order, with an origin that answers in any order: nobody reads less than is acknowledged.
+// Reads, writes and invalidations in any order, with an origin that answers in any order: reads see all acknowledged writes.
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -7,7 +7,7 @@ import { Harness } from '../../support/harness.ts'
 
 const KEYS = ['a', 'b'] as const
 
-/** What clients do to a key, each on a connection of its own. `flush` stands for whatever makes the cache forget. */
+/** A command on a key, each on a connection of its own. `flush` stands for all that drops entries from the cache. */
 const step = fc.record({
   what: fc.constantFrom('get', 'get', 'set', 'set', 'del', 'append', 'flush'),
   key: fc.constantFrom(...KEYS),
@@ -15,8 +15,8 @@ const step = fc.record({
 })
 
 interface Seen {
-  /** How many writes of the key were acknowledged when the read was sent. */
-  readonly least: number
+  /** The number of acknowledged writes of the key when the read was sent. */
+  readonly acknowledgedBefore: number
   readonly key: string
   readonly value: string | null
 }
@@ -27,7 +27,7 @@ async function run(
   scheduler: fc.Scheduler,
 ): Promise<void> {
   const values = new Map<string, string>()
-  /** By key: what the origin has held, the last at the end. */
+  /** By key: the values of the origin, oldest first. */
   const history = new Map<string, (string | null)[]>(KEYS.map((key) => [key, [null]]))
   const failing = new Set<string>()
   let isOver = false
@@ -35,7 +35,7 @@ async function run(
     isOver ? Promise.resolve() : scheduler.schedule(Promise.resolve(), what)
   const change = async (key: string, value: string | null): Promise<void> => {
     await later(`write ${key} ${value}`)
-    // The last one of a key that waits behind must not fail for ever.
+    // Each write fails once only, as write-behind retries the last write of a key.
     if (value !== null && failing.delete(value)) throw new Error('no')
     if (value === null) values.delete(key)
     else values.set(key, value)
@@ -43,16 +43,16 @@ async function run(
   }
   const origin = {
     async load(key: string): Promise<string | null> {
-      await later(`asked for ${key}`)
+      await later(`load ${key}`)
       const value = values.get(key) ?? null
-      await later(`gives ${key} ${value}`)
+      await later(`loaded ${key} ${value}`)
       return value
     },
     store: (key: string, value: Uint8Array) => change(key, String(value)),
     remove: (key: string) => change(key, null),
   }
   const harness = new Harness({ groups: { users: { origin, writes: { ...defaultWrites, mode } } } })
-  /** By key: what the acknowledged writes have made of it, in their order. */
+  /** By key: the values after each acknowledged write, in order. */
   const acknowledged = new Map<string, (string | null)[]>(KEYS.map((key) => [key, [null]]))
   const reads: Seen[] = []
   let running = 0
@@ -61,8 +61,8 @@ async function run(
     const list = acknowledged.get(key) ?? []
     if (what === 'flush') await client.call('FLUSHALL')
     else if (what === 'get') {
-      const least = list.length - 1
-      reads.push({ least, key, value: (await client.call('GET', key)) as string | null })
+      const acknowledgedBefore = list.length - 1
+      reads.push({ acknowledgedBefore, key, value: (await client.call('GET', key)) as string | null })
     } else {
       const value = what === 'del' ? null : `<${i}>`
       if (fails && what === 'set' && value !== null) failing.add(value)
@@ -82,16 +82,18 @@ async function run(
   for (let idle = 0; idle < 5 || running > 0; ) {
     if (scheduler.count() === 0) idle++
     else await scheduler.waitOne()
-    // Pauses between tries.
+    // The backoff between tries.
     harness.clock.advance(100)
     await harness.settle()
-    expect(idle, 'it comes to an end').toBeLessThan(500)
+    expect(idle, 'all steps end').toBeLessThan(500)
   }
   isOver = true
-  for (const { least, key, value } of reads) {
+  for (const { acknowledgedBefore, key, value } of reads) {
     const list = acknowledged.get(key) ?? []
-    // Some write that was acknowledged later, or was under way, may be seen; none from before.
-    const older = list.slice(0, least).filter((each) => !list.slice(least).includes(each))
+    // A read may see a write that was pending or was acknowledged later, but no older value.
+    const older = list
+      .slice(0, acknowledgedBefore)
+      .filter((each) => !list.slice(acknowledgedBefore).includes(each))
     expect(older).not.toContain(value)
   }
   for (const key of KEYS) {
@@ -99,10 +101,10 @@ async function run(
     expect(values.get(key) ?? null).toBe(last)
     expect(await harness.call('GET', key)).toBe(last)
     const order = (acknowledged.get(key) ?? []).filter((each) => each !== null)
-    const kept = (history.get(key) ?? []).filter((each) => each !== null)
-    // Behind, later ones take the place of those before; the order is the same.
-    if (mode === 'through') expect(kept).toEqual(order)
-    else expect(order.filter((each) => kept.includes(each))).toEqual(kept)
+    const stored = (history.get(key) ?? []).filter((each) => each !== null)
+    // Write-behind may skip values that a later write replaces; the order is the same.
+    if (mode === 'through') expect(stored).toEqual(order)
+    else expect(order.filter((each) => stored.includes(each))).toEqual(stored)
   }
   harness.group('users').store.verify()
 }

@@ -1,4 +1,4 @@
-// Groups that write to their origin: what it is told, in which order, and what clients see when it fails.
+// Groups that write to their origin: which calls it gets, in which order, and what clients see when it fails.
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -7,13 +7,13 @@ import { BadRequest, type Origin } from '../../../src/group/origin.ts'
 import { defaultWrites, type WriteMode, Writes } from '../../../src/group/writes/writes.ts'
 import { Harness } from '../../support/harness.ts'
 
-/** An origin that keeps what it is told; it fails while told to. */
+/** An origin in memory; it fails while `error` is set. */
 class Source implements Origin {
   readonly kind = 'test'
   readonly values = new Map<string, string>()
   readonly calls: string[] = []
   error: string | undefined
-  /** Whether it says clearly that it has not taken a write. */
+  /** Whether its errors state that the write was not applied. */
   refuses = false
 
   load(key: string): string | null {
@@ -46,7 +46,7 @@ function writing(mode: WriteMode, queue = 100): { harness: Harness; source: Sour
 describe('write through', () => {
   test.each<[string[], string[][], string[]]>([
     ['set', [['SET', 'a', '1']], ['store a 1']],
-    ['set with a lifetime', [['SET', 'a', '1', 'EX', '9']], ['store a 1']],
+    ['set with a TTL', [['SET', 'a', '1', 'EX', '9']], ['store a 1']],
     ['mset', [['MSET', 'a', '1', 'b', '2']], ['store a 1', 'store b 2']],
     ['msetnx', [['MSETNX', 'a', '1', 'b', '2']], ['store a 1', 'store b 2']],
     [
@@ -118,7 +118,7 @@ describe('write through', () => {
     expect(source.calls).toEqual(wanted)
   })
 
-  test('a refusal of the origin is the error of the command, and the cache is as before', async () => {
+  test('if the origin rejects a write, the command fails and the cache is unchanged', async () => {
     const { harness, source } = writing('through')
     await harness.call('SET', 'a', '1', 'EX', 50)
     source.error = 'too\r\nlong'
@@ -135,7 +135,7 @@ describe('write through', () => {
     expect(await harness.call('EXISTS', 'b')).toBe(0)
   })
 
-  test('what the origin may have taken nevertheless is held no more', async () => {
+  test('a value whose failed write may have been applied is dropped', async () => {
     const { harness, source } = writing('through')
     await harness.call('MSET', 'a', '1', 'b', '1')
     source.error = 'the connection broke'
@@ -145,7 +145,7 @@ describe('write through', () => {
     expect(await harness.call('GET', 'a')).toBe('2')
   })
 
-  test('a counter of the origin goes on, and keeps its lifetime', async () => {
+  test('a counter continues from the value of the origin, and keeps its TTL', async () => {
     const { harness, source } = writing('through')
     source.values.set('a', '41')
     expect(await harness.call('INCR', 'a')).toBe(42)
@@ -155,7 +155,7 @@ describe('write through', () => {
     expect(source.values.get('a')).toBe('43')
   })
 
-  test('writes of many clients to one key are one after the other', async () => {
+  test('writes of many clients to one key run one after another', async () => {
     const { harness, source } = writing('through')
     const clients = Array.from({ length: 20 }, () => harness.connect())
     const replies = await Promise.all(clients.map((client) => client.call('INCR', 'n')))
@@ -163,12 +163,12 @@ describe('write through', () => {
     expect(source.values.get('n')).toBe('20')
   })
 
-  test('what another group would get is refused', async () => {
+  test('MOVE to another group is refused', async () => {
     const { harness } = writing('through')
     expect(await harness.raw('MOVE', 'a', '1')).toMatch(/^-ERR group users writes to its origin: MOVE/)
   })
 
-  test('after any commands cache and origin agree', async () => {
+  test('after any sequence of commands cache and origin agree', async () => {
     const key = fc.constantFrom('a', 'b', 'c')
     const value = fc.constantFrom('1', '22', 'x')
     const command = fc.oneof(
@@ -204,7 +204,7 @@ describe('write behind', () => {
     harness.clock.advance(50)
     harness.instant.refresh()
     expect([writes?.pending, writes?.lagMs]).toEqual([2, 50])
-    // What the origin does not have yet is not asked of it, whatever the cache has forgotten.
+    // A pending write is read from the queue, not loaded, even after the cache was flushed.
     await harness.call('GROUP', 'FLUSH')
     expect(await harness.call('MGET', 'a', 'b')).toEqual(['4', null])
     source.error = undefined
@@ -215,7 +215,7 @@ describe('write behind', () => {
     expect([writes?.pending, writes?.lagMs]).toEqual([0, 0])
   })
 
-  test('a queue that is full refuses, and changes nothing', async () => {
+  test('a full queue rejects a write, and nothing changes', async () => {
     const { harness, source } = writing('behind', 1)
     source.error = 'down'
     await harness.call('SET', 'a', '1')
@@ -227,7 +227,7 @@ describe('write behind', () => {
     expect(await harness.call('SET', 'a', '2')).toBe('OK')
   })
 
-  test('closing writes what waits, and says what is lost', async () => {
+  test('closing writes what is pending, and reports how many writes were lost', async () => {
     for (const [error, lost] of [
       [undefined, 0],
       ['down', 2],
@@ -247,7 +247,7 @@ describe('write behind', () => {
     }
   })
 
-  test('whatever fails, the origin ends with the last write of each key', async () => {
+  test('whichever calls fail, the origin ends with the last write of each key', async () => {
     const step = fc.record({
       key: fc.constantFrom('a', 'b'),
       value: fc.option(fc.stringMatching(/^[a-z]{1,3}$/)),
@@ -286,7 +286,7 @@ describe('write behind', () => {
   })
 })
 
-test('a group that refuses writes says so, and reads as ever', async () => {
+test('a group with write: refuse rejects writes, and serves reads', async () => {
   const { harness, source } = writing('refuse')
   source.values.set('a', '1')
   for (const command of [

@@ -1,4 +1,4 @@
-// Writes through that fail: what is held stays if the origin cannot have taken them, and else no longer than it may be stale.
+// Failed write-through: the cached value is kept if the write certainly did not reach the origin, else it becomes stale.
 
 import { expect, test } from 'vitest'
 import { notApplied } from '../../../src/group/origin.ts'
@@ -6,15 +6,15 @@ import { defaultWrites } from '../../../src/group/writes/writes.ts'
 import { NULL_REF } from '../../../src/store/arena.ts'
 import { Harness } from '../../support/harness.ts'
 
-/** An origin that is down for good while it has an error. */
+/** An origin that fails every call while `error` is set. */
 class Source {
   readonly kind = 'test'
   readonly values = new Map<string, string>([['s:1', 'v']])
   error: Error | undefined
-  /** Holds loads and stores back while it is set. */
+  /** Loads and stores wait for it while it is set. */
   gate: Promise<void> | undefined
 
-  /** Holds them back until the function returned is called. */
+  /** Makes loads and stores wait until the returned function is called. */
   hold(): () => void {
     let release = (): void => undefined
     this.gate = new Promise((resolve) => {
@@ -48,7 +48,7 @@ class Source {
 const NO_WINDOWS = { staleWhileRevalidateMs: 0, staleIfErrorMs: 0, refreshAhead: 0 }
 const HOUR = 3_600_000
 
-function writing(staleIfErrorMs = HOUR): { harness: Harness; source: Source } {
+function writeThrough(staleIfErrorMs = HOUR): { harness: Harness; source: Source } {
   const source = new Source()
   const policy = {
     origin: source,
@@ -67,8 +67,8 @@ const WRITES = [
   ['MSET', 's:1', 'w', 's:2', 'w'],
 ]
 
-test.each(WRITES)('what is stale while the source is down stays so: %s', async (...write) => {
-  const { harness, source } = writing()
+test.each(WRITES)('a value that is stale while the source is down stays stale: %s', async (...write) => {
+  const { harness, source } = writeThrough()
   await harness.call('GET', 's:1')
   harness.clock.advance(1001)
   source.error = new Error('the connection broke')
@@ -80,21 +80,21 @@ test.each(WRITES)('what is stale while the source is down stays so: %s', async (
   harness.groups[0].store.verify()
 })
 
-test.each(WRITES)('what was fresh is stale from that moment on: %s', async (...write) => {
-  const { harness, source } = writing()
+test.each(WRITES)('a fresh value becomes stale: %s', async (...write) => {
+  const { harness, source } = writeThrough()
   await harness.call('GET', 's:1')
   source.error = new Error('the connection broke')
   await harness.call(...write)
   expect(await harness.call('GET', 's:1')).toBe('v')
-  // What is to be changed is never stale.
+  // A command that changes a value never uses a stale one.
   expect(await harness.raw('APPEND', 's:1', 'x')).toBe('-ORIGIN users: the connection broke\r\n')
   source.error = undefined
   source.values.set('s:1', 'w')
   expect(await harness.call('GET', 's:1')).toBe('w')
 })
 
-test('the same where a node writes itself', async () => {
-  const { harness, source } = writing()
+test('the same for a write through the embedded API', async () => {
+  const { harness, source } = writeThrough()
   const [users] = harness.groups
   const key = Buffer.from('s:1')
   await harness.call('GET', 's:1')
@@ -106,24 +106,24 @@ test('the same where a node writes itself', async () => {
   expect(await users.fetch(key)).toEqual(Buffer.from('w'))
 })
 
-test('what may not be stale is dropped: without windows, an absence, what a client has set', async () => {
+test('a value that may not be served stale is dropped: without windows, an absence, set by a client', async () => {
   for (const key of ['s:1', 's:2', 's:3']) {
-    const { harness, source } = writing(key === 's:1' ? 0 : HOUR)
+    const { harness, source } = writeThrough(key === 's:1' ? 0 : HOUR)
     if (key === 's:3') await harness.call('SET', key, 'w')
     else await harness.call('GET', key)
-    const isHeld = (): boolean => harness.groups[0].store.peek(Buffer.from(key), 0, key.length) !== NULL_REF
-    expect(isHeld()).toBe(true)
+    const isCached = (): boolean => harness.groups[0].store.peek(Buffer.from(key), 0, key.length) !== NULL_REF
+    expect(isCached()).toBe(true)
     source.error = new Error('the connection broke')
     await harness.call('SET', key, 'w')
-    expect(isHeld()).toBe(false)
+    expect(isCached()).toBe(false)
   }
 })
 
-test('whoever watches is told, and a load under way is not kept', async () => {
-  const { harness, source } = writing()
-  const told: string[] = []
+test('watchers are notified, and the result of a load under way is not stored', async () => {
+  const { harness, source } = writeThrough()
+  const notified: string[] = []
   harness.groups[0].watch({
-    written: (_group, bytes, start, end) => void told.push(bytes.toString('utf8', start, end)),
+    written: (_group, bytes, start, end) => void notified.push(bytes.toString('utf8', start, end)),
     flushed: () => undefined,
   })
   const release = source.hold()
@@ -132,14 +132,14 @@ test('whoever watches is told, and a load under way is not kept', async () => {
   source.gate = undefined
   source.error = new Error('the connection broke')
   await harness.call('SET', 's:1', 'w')
-  expect(told).toEqual(['s:1'])
+  expect(notified).toEqual(['s:1'])
   release()
   expect(await read).toBe('v')
   expect(harness.groups[0].store.size).toBe(0)
 })
 
-test('a write that was given up and is taken after all makes stale what was loaded meanwhile', async () => {
-  const { harness, source } = writing()
+test('a write that reaches the origin after its timeout makes a value that was loaded meanwhile stale', async () => {
+  const { harness, source } = writeThrough()
   await harness.call('GET', 's:1')
   const release = source.hold()
   const written = harness.raw('SET', 's:1', 'w')
@@ -162,24 +162,28 @@ function failure(facts: object): Error {
 
 const refused = failure({ code: 'ECONNREFUSED' })
 const broken = failure({ code: 'ECONNRESET', syscall: 'read' })
-const circle: Error = new Error('down')
-circle.cause = circle
+const cycle: Error = new Error('down')
+cycle.cause = cycle
 
 test.each<[string, Error, boolean]>([
   ['refused', refused, true],
-  ['of no such name', failure({ code: 'ENOTFOUND', syscall: 'getaddrinfo' }), true],
+  ['to an unknown host name', failure({ code: 'ENOTFOUND', syscall: 'getaddrinfo' }), true],
   ['without a route', failure({ code: 'EHOSTUNREACH', syscall: 'connect' }), true],
-  ['as a cause', new Error('down', { cause: new Error('fetch failed', { cause: refused }) }), true],
-  ['at each address', new AggregateError([refused, refused], 'down'), true],
-  ['said by the source', notApplied(new Error('down')), true],
+  [
+    'refused, in the cause',
+    new Error('down', { cause: new Error('fetch failed', { cause: refused }) }),
+    true,
+  ],
+  ['refused at each address', new AggregateError([refused, refused], 'down'), true],
+  ['that the source declares not applied', notApplied(new Error('down')), true],
   ['that broke at one address', new AggregateError([refused, broken], 'down'), false],
   ['that broke', broken, false],
-  ['that broke for want of a route', failure({ code: 'EHOSTUNREACH', syscall: 'read' }), false],
-  ['in a circle', circle, false],
-])('a connection %s', async (_, error, isSure) => {
-  const { harness, source } = writing()
+  ['that broke as the route was lost', failure({ code: 'EHOSTUNREACH', syscall: 'read' }), false],
+  ['with a cyclic cause', cycle, false],
+])('a connection %s', async (_, error, isCertain) => {
+  const { harness, source } = writeThrough()
   await harness.call('SET', 's:1', 'v')
   source.error = error
   expect(await harness.raw('SET', 's:1', 'w')).toBe('-ORIGIN users: down\r\n')
-  expect(await harness.call('TTL', 's:1')).toBe(isSure ? 1 : -2)
+  expect(await harness.call('TTL', 's:1')).toBe(isCertain ? 1 : -2)
 })
