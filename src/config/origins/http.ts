@@ -23,7 +23,7 @@ import {
 export interface HttpOriginConfig {
   /** The kind of the origin. `http()` sets it. */
   readonly kind: 'http'
-  /** With places for the key or the captures of `keys`: `'https://api.example/users/{id}'`. */
+  /** With places for the key or the captures of `keys`: `'https://api.example/users/{id}'`; `{+id}` keeps slashes. */
   readonly url: string
   /** Posted a JSON array of keys, it answers a JSON object from key to value. */
   readonly batchUrl?: string

@@ -1,4 +1,6 @@
-// URLs with places for what a key holds: `https://api.example/users/{id}`.
+// URLs with placeholders for a key or its captures: `https://api.example/users/{id}`, or raw, `{+path}`.
+
+import { leadsElsewhere, rawInPath, rawInQuery } from './raw-text.ts'
 
 /** Placeholders may be in the path and the query, never in the authority. */
 const BASE = /^https?:\/\/[^/?#{}]+[/?]/i
@@ -11,17 +13,26 @@ export const NO_CREDENTIALS =
 /** The placeholder of the whole key. */
 const KEY = 'key'
 
+interface Place {
+  /** The index of the capture; -1: the whole key. */
+  readonly capture: number
+  /** `{+name}`: reserved characters such as `/` stay as they are (RFC 6570 §3.2.3). */
+  readonly isRaw: boolean
+  readonly isInPath: boolean
+}
+
 export class UrlTemplate {
   readonly #literals: readonly string[]
-  /** The index of the capture of each placeholder; -1: the whole key. */
-  readonly #places: readonly number[]
+  readonly #places: readonly Place[]
+  readonly #hasRawPath: boolean
 
   /**
    * @param captures names of placeholders allowed besides `key`
    * @throws Error that says what is wrong with the template
    */
   constructor(template: string, captures: readonly string[]) {
-    const names = [...template.matchAll(PLACE)].map(([, name]) => name)
+    const found = [...template.matchAll(PLACE)]
+    const names = found.map(([, name]) => name.replace(/^\+/, ''))
     if (names.length === 0) throw new Error('the URL has no placeholder for the key: write {key}')
     if (!BASE.test(template) || !URL.canParse(template.replace(PLACE, 'x')))
       throw new Error('it does not begin with http:// or https:// and the address of a server')
@@ -31,8 +42,14 @@ export class UrlTemplate {
     if (unknown !== undefined)
       throw new Error(`{${unknown}} is not a capture of keys, known are ${[KEY, ...captures].join(', ')}`)
     if (template.includes('#')) throw new Error('the URL has a fragment, which is never sent to a server')
+    const query = template.indexOf('?')
     this.#literals = template.split(/\{[^{}]*\}/)
-    this.#places = names.map((name) => captures.indexOf(name))
+    this.#places = found.map(({ 1: text, index }, i) => ({
+      capture: captures.indexOf(names[i]),
+      isRaw: text.startsWith('+'),
+      isInPath: query < 0 || index < query,
+    }))
+    this.#hasRawPath = this.#places.some(({ isRaw, isInPath }) => isRaw && isInPath)
   }
 
   /**
@@ -42,18 +59,22 @@ export class UrlTemplate {
   fill(key: string, captures: readonly string[]): string | undefined {
     let url = this.#literals[0]
     let [path] = url.split('?', 1)
-    let isPath = path === url
-    for (const [i, place] of this.#places.entries()) {
-      const text = place < 0 ? key : captures[place]
+    for (const [i, { capture, isRaw, isInPath }] of this.#places.entries()) {
+      const text = capture < 0 ? key : captures[capture]
       if (text === '') return undefined
       const literal = this.#literals[i + 1]
-      url += encodeURIComponent(text) + literal
-      const [before] = literal.split('?', 1)
-      if (isPath) path += text + before
-      isPath &&= before === literal
+      const encoded = isRaw ? rawText(url, text, literal, isInPath) : encodeURIComponent(text)
+      if (encoded === undefined) return undefined
+      url += encoded + literal
+      if (isInPath) path += (this.#hasRawPath ? encoded : text) + literal.split('?', 1)[0]
     }
-    return hasDots(path) ? undefined : url
+    const isElsewhere = this.#hasRawPath ? leadsElsewhere(path) : hasDots(path)
+    return isElsewhere ? undefined : url
   }
+}
+
+function rawText(before: string, text: string, after: string, isInPath: boolean): string | undefined {
+  return isInPath ? rawInPath(before, text, after) : rawInQuery(text)
 }
 
 function hasDots(path: string): boolean {

@@ -24,6 +24,70 @@ test.each<[template: string, key: string, captures: string[], url: string | unde
   expect(new UrlTemplate(template, ['id']).fill(key, captures)).toBe(url)
 })
 
+test.each<[template: string, key: string, url: string | undefined]>([
+  ['http://h/{+key}', 'a/b/c.txt', 'http://h/a/b/c.txt'],
+  ['http://h/{+key}', "a;b:c@d!$&'()*+,=e~", "http://h/a;b:c@d!$&'()*+,=e~"],
+  ['http://h/{+key}', 'größe/straße x', 'http://h/gr%C3%B6%C3%9Fe/stra%C3%9Fe%20x'],
+  ['http://h/{+key}', 'a%2Fb/100%', 'http://h/a%2Fb/100%25'],
+  ['http://h/{+key}', 'a%252Fb', 'http://h/a%252Fb'],
+  ['http://h/{+key}', 'a?b#c', 'http://h/a%3Fb%23c'],
+  ['http://h/{+key}', 'a[0]{1}|"<>^`\\b', 'http://h/a%5B0%5D%7B1%7D%7C%22%3C%3E%5E%60%5Cb'],
+  ['http://h/{+key}', 'folder/', 'http://h/folder/'],
+  ['http://h/v{+key}', '/2/x', 'http://h/v/2/x'],
+  ['http://h/{+key}', 'a..b/..c/d../...', 'http://h/a..b/..c/d../...'],
+  ['http://h/{+id}/raw?key={key}', 'a/b', 'http://h/x/y/raw?key=a%2Fb'],
+  ['http://h/{key}/{+id}', 'a/b', 'http://h/a%2Fb/x/y'],
+  // A value of the query stays in its parameter.
+  ['http://h/v?path={+key}', 'a/b?c:d', 'http://h/v?path=a/b?c:d'],
+  ['http://h/v?path={+key}', '../a&admin=1#x;y+z', 'http://h/v?path=../a%26admin%3D1%23x%3By%2Bz'],
+  // No other path, on no server.
+  ...[
+    '..',
+    '.',
+    '../admin',
+    'a/../b',
+    'a/..',
+    'a/./b',
+    '%2e%2e/admin',
+    'a/%2E./b',
+    'a/.%2e',
+    'a%2f..%2fb',
+    'a%2F%2E%2E%2Fb',
+    '%252e%252e/b',
+    '%25252e%25252e/b',
+    '..\\b',
+    'a\\..\\b',
+    'a%5c..%5cb',
+    '..;/b',
+    'a/..;x=1/b',
+    'a/%2e%2e%3b/b',
+    '.. /b',
+    '..%20/b',
+    '%c0%ae%c0%ae/b',
+    '%ff',
+    '//evil.example/x',
+    '/evil.example/x',
+    'a//b',
+    '/\\evil.example',
+    '\\\\evil.example',
+    '%2f%2fevil.example',
+    '%5cevil.example',
+    'a\0b',
+    'a\r\nb: c',
+    'a%0d%0ab',
+    'a%00',
+    'a\tb',
+    'a\x7f',
+    '',
+  ].map((key): [string, string, undefined] => ['http://h/{+key}', key, undefined]),
+  ['http://h/{+key}/info', 'a/', undefined],
+  ['http://h/.{+key}', './x', undefined],
+  ['http://h/.{+key}', '/x', undefined],
+  ['http://h/{key}/{+id}', '..', undefined],
+])('raw: %s for %j', (template, key, url) => {
+  expect(new UrlTemplate(template, ['id']).fill(key, ['x/y'])).toBe(url)
+})
+
 test.each([
   ['http://h/', 'the URL has no placeholder for the key'],
   ['http://{key}/', 'it does not begin with http:// or https:// and the address of a server'],
@@ -32,6 +96,11 @@ test.each([
   ['ftp://h/{key}', 'it does not begin'],
   ['http://h:port/{key}', 'it does not begin'],
   ['http://h/{slug}', '{slug} is not a capture of keys, known are key, id'],
+  ['http://h/{+slug}', '{slug} is not a capture of keys, known are key, id'],
+  ['http://h/{/key}', '{/key} is not a capture of keys, known are key, id'],
+  ['http://h/{++key}', '{+key} is not a capture of keys, known are key, id'],
+  ['http://h/{+}', '{} is not a capture of keys, known are key, id'],
+  ['http://{+key}/', 'it does not begin with http:// or https:// and the address of a server'],
   ['http://h/{key}#x', 'the URL has a fragment'],
 ])('%s is refused', (template, message) => {
   expect(() => new UrlTemplate(template, ['id'])).toThrow(message)
