@@ -14,12 +14,11 @@ import {
   statementError,
   textOrBytes,
 } from './driver.ts'
+import { TEXT_SETTINGS } from './postgres-session.ts'
 
 type Pg = typeof import('pg')
 
-/** Session settings that fix the text form of values: `DateStyle`, `TimeZone` and others. */
-const SESSION =
-  "SET timezone='UTC'; SET datestyle='ISO'; SET intervalstyle='iso_8601'; SET bytea_output='hex'"
+const SESSION = TEXT_SETTINGS.map(([name, value]) => `SET ${name}='${value}'`).join('; ')
 
 /** The server cancels statements of disconnected clients (PostgreSQL 14, not on every system). */
 const NOTICE_GONE_CLIENTS = "SET client_connection_check_interval='1s'"

@@ -1,6 +1,7 @@
 // The SQL of triggers by which PostgreSQL notifies a channel of changes to a table.
 
 import { createHash } from 'node:crypto'
+import { TEXT_SETTINGS } from './postgres-session.ts'
 
 export interface TriggerOptions {
   /** With its schema, if it needs one: `shop.users`; a name with a dot in it in quotes: `shop."a.b"`. */
@@ -24,6 +25,18 @@ const LONGEST_NAME = 63
 /** A payload must be shorter (bytes; PostgreSQL: NOTIFY); a longer one would make the write fail. */
 const PAYLOAD_END = 8000
 
+/** Types with lower OIDs are PostgreSQL's own (FirstNormalObjectId). */
+const FIRST_USER_OID = 16384
+
+/**
+ * Settings of the function, whatever its caller's are: those that the text of values depends on, and where names are
+ * looked up.
+ */
+const SETTINGS = [...TEXT_SETTINGS, ['quote_all_identifiers', 'off'] as const]
+  .map(([name, value]) => `  set ${name} = '${value}'`)
+  .concat('  set search_path = pg_catalog, pg_temp')
+  .join('\n')
+
 /**
  * Names are quoted, never folded to lower case. A table may have triggers for several channels; running the SQL
  * again replaces those of its channel.
@@ -46,37 +59,50 @@ export function triggerSql({ table, column, channel, key }: TriggerOptions): str
   const [changed, truncated] = ['changed', 'truncated'].map((what) =>
     quoted(shortened(`erinys_${what}_to_${channel}`)),
   )
-  const keyOf = (row: string): string =>
-    [
-      ...(before === '' ? [] : [literal(before)]),
-      `${row}.${quoted(column)}::text`,
-      ...(after === '' ? [] : [literal(after)]),
-    ].join(' || ')
+  const place = quoted(column)
+  const keyOf = (text: string): string =>
+    [...(before === '' ? [] : [literal(before)]), text, ...(after === '' ? [] : [literal(after)])].join(
+      ' || ',
+    )
   return `-- Notifies the channel ${oneLine(channel)} of every change to ${oneLine(table)}, once its transaction is committed.
 begin;
 set local client_min_messages = warning;
 
-create or replace function ${name}() returns trigger language plpgsql as ${QUOTE}
+create or replace function ${name}() returns trigger language plpgsql
+${SETTINGS}
+as ${QUOTE}
 declare
   everything constant text := '{"all": true}';
-  old_key text;
-  new_key text;
-  changed_key text;
+  kind regtype;
+  base regtype;
+  old_text text;
+  new_text text;
+  changed_text text;
   payload text;
 begin
   if tg_op = 'TRUNCATE' then
     perform pg_notify(${literal(channel)}, everything);
     return null;
   end if;
+  if tg_op = 'DELETE' then
+    kind := pg_typeof(old.${place});
+  else
+    kind := pg_typeof(new.${place});
+  end if;
+  while kind::oid >= ${FIRST_USER_OID} loop
+    select typbasetype into base from pg_type where oid = kind and typtype = 'd';
+    exit when not found;
+    kind := base;
+  end loop;
   if tg_op <> 'INSERT' then
-    old_key := ${keyOf('old')};
+${textOf('old', place)}
   end if;
   if tg_op <> 'DELETE' then
-    new_key := ${keyOf('new')};
+${textOf('new', place)}
   end if;
-  foreach changed_key in array array[old_key, nullif(new_key, old_key)] loop
-    continue when changed_key is null;
-    payload := json_build_object('key', changed_key)::text;
+  foreach changed_text in array array[old_text, nullif(new_text, old_text)] loop
+    continue when changed_text is null;
+    payload := json_build_object('key', ${keyOf('changed_text')})::text;
     perform pg_notify(${literal(channel)}, case when octet_length(payload) < ${PAYLOAD_END} then payload else everything end);
   end loop;
   return null;
@@ -93,6 +119,24 @@ create trigger ${truncated} after truncate on ${target}
 
 commit;
 `
+}
+
+/**
+ * Sets the variable `${row}_text` to the text of the column in that row, as the node writes keys. A cast is not the
+ * output of the type everywhere: it adds `/32` to an inet. Keys are UTF-8: other bytes are no key.
+ */
+function textOf(row: 'old' | 'new', place: string): string {
+  return `    if kind = 'bytea'::regtype then
+      begin
+        ${row}_text := convert_from(${row}.${place}, 'UTF8');
+      exception when character_not_in_repertoire or untranslatable_character then
+        ${row}_text := null;
+      end;
+    elsif kind = 'inet'::regtype and ${row}.${place} is not null then
+      ${row}_text := format('%s', ${row}.${place});
+    else
+      ${row}_text := ${row}.${place}::text;
+    end if;`
 }
 
 /** The names of a table and its schema, if it has one. */
@@ -127,9 +171,10 @@ function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
 
-/** A string literal; backslashes need no escape since `standard_conforming_strings` is on. */
+/** A string literal, whatever `standard_conforming_strings` is. */
 function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`
+  const quoted = `'${text.replaceAll("'", "''")}'`
+  return text.includes('\\') ? `E${quoted.replaceAll('\\', '\\\\')}` : quoted
 }
 
 function oneLine(text: string): string {
