@@ -10,6 +10,8 @@ export interface PostgresListenerOptions extends Omit<SubscriptionOptions, 'conn
   readonly url: string
   readonly tls: TlsOptions | boolean | undefined
   readonly channel: string
+  /** Called with a notification of which a part names no key or tag. */
+  readonly onUnusable: (payload: string) => void
 }
 
 export function postgresListener(options: PostgresListenerOptions): Subscription {
@@ -28,7 +30,7 @@ class PostgresLine implements ListenerConnection {
   }
 
   async open(): Promise<void> {
-    const { url, tls, connectTimeout, channel, listener } = this.#options
+    const { url, tls, connectTimeout, channel, listener, onUnusable } = this.#options
     const { Client, escapeIdentifier } = await importPackage('pg', () => import('pg'))
     if (this.#isClosed) throw new Error('the listener was closed')
     const client = new Client({
@@ -41,9 +43,9 @@ class PostgresLine implements ListenerConnection {
     this.#client = client
     client.on('error', this.#lose)
     client.on('end', () => this.#lose(new Error('the connection was closed')))
-    client.on('notification', ({ payload }) => {
+    client.on('notification', ({ payload = '' }) => {
       // Notifications that were sent before a stall may still arrive after it.
-      if (!this.#isClosed) readChange(payload ?? '', listener)
+      if (!this.#isClosed && !readChange(payload, listener)) onUnusable(payload)
     })
     await client.connect()
     await client.query(`LISTEN ${escapeIdentifier(channel)}`)

@@ -9,8 +9,10 @@ import {
   type OriginLog,
   type OriginValue,
 } from '../../group/origin.ts'
+import { showKey } from '../../group/result.ts'
 import { errorText } from '../abortable.ts'
 import type { KeyPattern } from '../key-pattern.ts'
+import { RareWarning } from '../rare-warning.ts'
 import type { Subscription } from '../subscription.ts'
 import { Batch } from './batch.ts'
 import { type Checked, checkStatements, type Statements } from './checks.ts'
@@ -20,8 +22,11 @@ import { ofKey, RowReader } from './row-reader.ts'
 /** The driver, by the protocol of the URL. */
 export const SQL_PROTOCOLS = ['postgres:', 'postgresql:', 'mysql:', 'mariadb:', 'sqlite:'] as const
 
-/** Connections of a pool often break together: at most one is logged in this time, ms. */
-const WARNING_INTERVAL_MS = 1000
+/** Connections of a pool often break together: at most one is logged in this time. */
+const BROKEN_INTERVAL_MS = 1000
+
+/** A faulty trigger notifies as often as rows change. */
+const UNUSABLE_INTERVAL_MS = 60_000
 
 export interface SqlOptions extends Omit<DriverOptions, 'onIdleError' | 'writes'>, Statements {
   /** The pattern of valid keys, whose capture is the parameter; undefined: the whole key is the parameter. */
@@ -46,9 +51,9 @@ export class SqlOrigin implements Origin {
   readonly listen: Origin['listen']
   readonly #options: SqlOptions
   readonly #reader: RowReader
+  readonly #broken: RareWarning
+  readonly #unusable: RareWarning
   #log: OriginLog | undefined
-  /** When a broken connection was last logged. */
-  #warnedAt = -Infinity
   #listening: Subscription | undefined
   #opening: Promise<Driver> | undefined
   #checking: Promise<Checked> | undefined
@@ -56,6 +61,8 @@ export class SqlOrigin implements Origin {
   constructor(options: SqlOptions) {
     this.#options = options
     this.#reader = new RowReader(options.column)
+    this.#broken = new RareWarning(BROKEN_INTERVAL_MS, options.now)
+    this.#unusable = new RareWarning(UNUSABLE_INTERVAL_MS, options.now)
     const { writeQuery, removeQuery, listen } = options
     if (writeQuery !== undefined)
       this.store = (key, value, { signal }) => this.#change('write', key, [value], signal)
@@ -108,6 +115,7 @@ export class SqlOrigin implements Origin {
       connectTimeout,
       timers: systemTimers,
       listener,
+      onUnusable: (payload) => this.#warnUnusable(channel, payload),
     })
     await this.#listening.start()
   }
@@ -162,11 +170,17 @@ export class SqlOrigin implements Origin {
   }
 
   #warnBroken(error: Error): void {
-    const { now = () => performance.now() } = this.#options
-    const at = now()
-    if (at - this.#warnedAt < WARNING_INTERVAL_MS) return
-    this.#warnedAt = at
-    this.#log?.warn({ err: error }, `a connection has broken: ${errorText(error)}`)
+    this.#broken.give(() => this.#log?.warn({ err: error }, `a connection has broken: ${errorText(error)}`))
+  }
+
+  #warnUnusable(channel: string, payload: string): void {
+    this.#unusable.give((suppressed) =>
+      this.#log?.warn(
+        suppressed > 0 ? { channel, suppressed } : { channel },
+        `a notification names no key or tag, what it changed may be stale: got ${showKey(payload)}, wants a key, ` +
+          `or JSON such as {"key": "user:1"}, {"tag": "red"} or {"all": true}`,
+      ),
+    )
   }
 
   /** The driver, once the database has accepted the queries and statements. */

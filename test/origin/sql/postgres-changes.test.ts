@@ -2,7 +2,6 @@
 
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
-import { readChange } from '../../../src/origin/changes.ts'
 import { postgresListener } from '../../../src/origin/sql/postgres-listener.ts'
 import { triggerSql } from '../../../src/origin/sql/trigger.ts'
 import { CHECK_INTERVAL, type Subscription } from '../../../src/origin/subscription.ts'
@@ -10,26 +9,6 @@ import { PATIENT_MS } from '../../support/budget.ts'
 import { describeWithPostgres } from '../../support/postgres.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
 import { RecordingListener } from '../../support/recording-listener.ts'
-
-describe('a payload', () => {
-  test.each([
-    ['user:7', ['key user:7']],
-    ['{user}:7', ['key {user}:7']],
-    ['{"key": "a b"}', ['key a b']],
-    ['{"key": "a", "group": "users"}', ['key a']],
-    ['{"key": "a", "group": "others"}', []],
-    ['{"tag": "red"}', ['tag red']],
-    ['{"all": true}', ['all']],
-    ['{"all": false}', []],
-    ['{"other": 1}', ['key {"other": 1}']],
-    ['{"key": 7}', []],
-    ['', []],
-  ])('%j', (payload, wanted) => {
-    const listener = new RecordingListener()
-    readChange(payload, listener)
-    expect(listener.events).toEqual(wanted)
-  })
-})
 
 describe('a key pattern', () => {
   test.each(['user', '{a}{b}', ''])('%j is rejected', (key) => {
@@ -40,6 +19,7 @@ describe('a key pattern', () => {
 describeWithPostgres('the triggers of PostgreSQL', (postgres) => {
   const clock = new ManualClock(1_000_000)
   let subscription: Subscription | undefined
+  const unusable: string[] = []
 
   const listen = (listener: RecordingListener, channel: string, url = postgres().url): Promise<void> => {
     subscription = postgresListener({
@@ -49,6 +29,7 @@ describeWithPostgres('the triggers of PostgreSQL', (postgres) => {
       connectTimeout: PATIENT_MS,
       timers: clock,
       listener,
+      onUnusable: (payload) => unusable.push(payload),
     })
     return subscription.start()
   }
@@ -113,8 +94,10 @@ describeWithPostgres('the triggers of PostgreSQL', (postgres) => {
     proxy.heal()
     clock.advance(100)
     expect(await listener.next(1)).toEqual(['gap'])
+    await postgres().run(`notify plain, '{"kee": 7}'`)
     await postgres().run(`notify plain, 'b'`)
-    expect(await listener.next(1)).toEqual(['key b'])
+    expect(await listener.next(2)).toEqual(['key {"kee": 7}', 'key b'])
+    expect(unusable).toEqual(['{"kee": 7}'])
     await proxy.close()
   })
 })

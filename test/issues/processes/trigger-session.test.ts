@@ -2,8 +2,8 @@
 
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { triggerSql } from '../../src/origin/sql/trigger.ts'
-import { describeWithPostgres } from '../support/postgres.ts'
+import { triggerSql } from '../../../src/origin/sql/trigger.ts'
+import { describeWithPostgres } from '../../support/postgres.ts'
 
 /** Each is unlike the default. */
 const SETTINGS = [
