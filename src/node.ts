@@ -13,6 +13,7 @@ import { type Explanation, explanationOf } from './commands/own/explanation.ts'
 import { type GroupStats, groupStats } from './commands/own/group-stats.ts'
 import type { NodeConfig } from './config/config.ts'
 import { version } from './config/version.ts'
+import { changeValue, fetchValue } from './group/calls.ts'
 import { Group } from './group/group.ts'
 import { Server } from './server/server.ts'
 import type { ServerSettings } from './server/settings.ts'
@@ -187,7 +188,7 @@ export class Node {
   async getBuffer(group: string, key: Bytes): Promise<Buffer | null> {
     const own = this.#group(group)
     const name = bytesOf(key, 'the key')
-    if (this.#cluster === undefined) return own.fetch(name)
+    if (this.#cluster === undefined) return fetchValue(own, name)
     const value = (await this.#ask(own, 'GET', name)) as Buffer | null
     return value && Buffer.from(value)
   }
@@ -207,7 +208,7 @@ export class Node {
     if (!Array.isArray(keys)) throw new TypeError(`got ${typeName(keys)} for the keys, wants an array`)
     const names = keys.map((key) => bytesOf(key, 'a key'))
     if (names.length === 0) return []
-    if (this.#cluster === undefined) return Promise.all(names.map((name) => own.fetch(name)))
+    if (this.#cluster === undefined) return Promise.all(names.map((name) => fetchValue(own, name)))
     const values = (await this.#ask(own, 'MGET', ...names)) as (Buffer | null)[]
     return values.map((value) => value && Buffer.from(value))
   }
@@ -223,7 +224,7 @@ export class Node {
     const name = bytesOf(key, 'the key')
     const bytes = bytesOf(value, 'the value')
     const ttl = ttlOf(options)
-    if (this.#cluster === undefined) await own.change(name, bytes, ttl ?? 0)
+    if (this.#cluster === undefined) await changeValue(own, name, bytes, ttl ?? 0)
     else await this.#ask(own, 'SET', name, bytes, ...ttlArguments(ttl))
   }
 
@@ -235,7 +236,7 @@ export class Node {
   async delete(group: string, key: Bytes): Promise<boolean> {
     const own = this.#group(group)
     const name = bytesOf(key, 'the key')
-    if (this.#cluster === undefined) return own.change(name, null, 0)
+    if (this.#cluster === undefined) return changeValue(own, name, null, 0)
     return (await this.#ask(own, 'DEL', name)) === 1
   }
 

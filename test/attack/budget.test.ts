@@ -1,6 +1,7 @@
 // Entries that alone exceed the budget of their group: every command that could make one refuses it, and nothing goes.
 
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { fetchValue, writeValue } from '../../src/group/calls.ts'
 import type { Argument } from '../support/harness.ts'
 import { error, Fortress } from './fortress.ts'
 import type { Talker } from './talker.ts'
@@ -132,8 +133,12 @@ test('what others than the client bring is refused alike', async () => {
     ),
   ).toMatchObject(['OK', tooLarge, tooLarge, tooLarge, ['kept']])
   expect(fortress.server.groups[3].store.evicted).toBe(0)
-  await expect(fortress.server.groups[3].fetch(Buffer.from('huge'))).rejects.toThrow('exceeds the budget')
-  expect(() => fortress.server.groups[3].write(Buffer.from('k'), Buffer.alloc(BUDGET), 0)).toThrow(RangeError)
+  await expect(fetchValue(fortress.server.groups[3], Buffer.from('huge'))).rejects.toThrow(
+    'exceeds the budget',
+  )
+  expect(() => writeValue(fortress.server.groups[3], Buffer.from('k'), Buffer.alloc(BUDGET), 0)).toThrow(
+    RangeError,
+  )
 })
 
 test('SWAPDB and a smaller budget evict what must go, from the least recently used', async () => {

@@ -3,6 +3,7 @@
 import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { createCommandTable } from '../../src/execution/table.ts'
+import { fetchValue } from '../../src/group/calls.ts'
 import { MAX_KEY_BYTES } from '../../src/group/flights/loadable-key.ts'
 import { Args } from '../../src/resp/args.ts'
 import { Harness } from '../support/harness.ts'
@@ -139,8 +140,8 @@ describe('a key that no origin is asked for', () => {
 
   test('is an error for who embeds the node', async () => {
     const [, loaded] = fortress.server.groups
-    await expect(loaded.fetch(long)).rejects.toThrow('is not loaded')
-    expect(await loaded.fetch(longest)).toEqual(Buffer.from(String(MB)))
+    await expect(fetchValue(loaded, long)).rejects.toThrow('is not loaded')
+    expect(await fetchValue(loaded, longest)).toEqual(Buffer.from(String(MB)))
   })
 })
 

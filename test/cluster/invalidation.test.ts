@@ -7,6 +7,7 @@ import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
 import { Handover } from '../../src/cluster/handover/handover.ts'
 import { Takeover, type TransferredEntry } from '../../src/cluster/handover/takeover.ts'
+import { fetchValue } from '../../src/group/calls.ts'
 import { Group } from '../../src/group/group.ts'
 import { type ChangeListener, type LoadedFacts, loaded } from '../../src/group/origin.ts'
 
@@ -75,7 +76,7 @@ class TestNode {
   }
 
   async get(): Promise<string> {
-    return String(await this.group.fetch(KEY))
+    return String(await fetchValue(this.group, KEY))
   }
 
   get loads(): number {

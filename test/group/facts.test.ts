@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
+import { fetchValue } from '../../src/group/calls.ts'
 import { Group } from '../../src/group/group.ts'
 import {
   type ChangeListener,
@@ -66,16 +67,18 @@ test.each<[name: string, result: OriginResult, lifetime: number | undefined]>([
   ['none at all of an absence', loaded(undefined, { ttl: 0 }), undefined],
 ])('a TTL from the origin: %s', async (name, result, expected) => {
   const made = groupOf(() => result)
-  expect((await made.group.fetch(KEY))?.toString() ?? null).toBe(name.endsWith('absence') ? null : '630')
+  expect((await fetchValue(made.group, KEY))?.toString() ?? null).toBe(
+    name.endsWith('absence') ? null : '630',
+  )
   expect(lifetime(made)).toBe(expected)
 })
 
 test('a TTL from the origin in a group without one', async () => {
   const made = groupOf(() => loaded('630', { ttl: 50 }), { ttlMs: 0 })
-  await made.group.fetch(KEY)
+  await fetchValue(made.group, KEY)
   expect(lifetime(made)).toBe(50)
   made.clock.advance(51)
-  await made.group.fetch(KEY)
+  await fetchValue(made.group, KEY)
   expect(made.group.flights?.loads).toBe(2)
 })
 
@@ -90,7 +93,7 @@ test('maxTtl limits the TTL from the origin', async () => {
   for (const [result, expected] of ends) {
     const made = groupOf(() => result)
     made.group.limitLifetime(200)
-    await made.group.fetch(KEY)
+    await fetchValue(made.group, KEY)
     expect(lifetime(made)).toBe(expected)
   }
 })
@@ -98,7 +101,7 @@ test('maxTtl limits the TTL from the origin', async () => {
 test('a value with TTL 0 is loaded each time', async () => {
   const made = groupOf(() => loaded('630', { ttl: 0 }))
   for (let i = 1; i <= 3; i++) {
-    expect((await made.group.fetch(KEY))?.toString()).toBe('630')
+    expect((await fetchValue(made.group, KEY))?.toString()).toBe('630')
     expect(made.group.flights?.loads).toBe(i)
   }
 })
@@ -116,15 +119,15 @@ test.each<[LoadedFacts, string]>([
   expect(() => loaded('1', facts)).toThrow(message)
   expect(() => unchanged(facts)).toThrow(message)
   const made = groupOf(() => loaded('1', facts))
-  await expect(made.group.fetch(KEY)).rejects.toThrow(`scores: ${message}`)
+  await expect(fetchValue(made.group, KEY)).rejects.toThrow(`scores: ${message}`)
   expect(lifetime(made)).toBe(undefined)
 })
 
 test('errors: "unchanged" for a key that is not cached, and an invalid value with metadata', async () => {
-  await expect(groupOf(() => unchanged()).group.fetch(KEY)).rejects.toThrow(
+  await expect(fetchValue(groupOf(() => unchanged()).group, KEY)).rejects.toThrow(
     'scores: the origin returned unchanged() for "Tom", which has no cached version',
   )
-  await expect(groupOf(() => loaded(5 as unknown as string)).group.fetch(KEY)).rejects.toThrow(
+  await expect(fetchValue(groupOf(() => loaded(5 as unknown as string)).group, KEY)).rejects.toThrow(
     'scores: the origin gave a number for "Tom", not a string, bytes or null',
   )
 })

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
+import { fetchValue, writeValue } from '../../src/group/calls.ts'
 import { BACKOFF_MS } from '../../src/group/flights/refresh-backoff.ts'
 import { Group } from '../../src/group/group.ts'
 
@@ -132,7 +133,7 @@ test('a group serves, refreshes and loads as the model predicts', async () => {
           version++
           if (step.do === 'wait') clock.advance(step.ms)
           else if (step.do === 'write') {
-            group.write(KEY, Buffer.from(`written ${version}`), 0)
+            writeValue(group, KEY, Buffer.from(`written ${version}`), 0)
             model.write(`written ${version}`, clock.now())
           } else if (step.do === 'gap') {
             group.invalidateLoaded()
@@ -140,7 +141,7 @@ test('a group serves, refreshes and loads as the model predicts', async () => {
           } else {
             fails = step.fails
             const expected = model.read(fails ? undefined : `loaded ${version}`, clock.now())
-            const given = await group.fetch(KEY).then(String, () => undefined)
+            const given = await fetchValue(group, KEY).then(String, () => undefined)
             await new Promise((resolve) => setImmediate(resolve))
             expect([given, group.flights?.loads]).toEqual([expected, model.loads])
           }

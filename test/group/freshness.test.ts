@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
+import { fetchValue, writeValue } from '../../src/group/calls.ts'
 import { exchangeKeys } from '../../src/group/exchange.ts'
 import type { FreshnessPolicy } from '../../src/group/freshness.ts'
 import { Group } from '../../src/group/group.ts'
@@ -61,7 +62,7 @@ class Place {
 
   /** What a read gives, or 'waiting' if it is not answered at once. */
   async read(): Promise<string | null> {
-    const got = this.group.fetch(KEY).then(
+    const got = fetchValue(this.group, KEY).then(
       (value) => value?.toString() ?? null,
       (error: Error) => `-${error.message}`,
     )
@@ -70,7 +71,7 @@ class Place {
 
   /** Loads a value in so many ms; the read that waited for it gets it. */
   async load(result: OriginResult | Error, ms = 0): Promise<string | null> {
-    const got = this.group.fetch(KEY).then(
+    const got = fetchValue(this.group, KEY).then(
       (value) => value?.toString() ?? null,
       (error: Error) => `-${error.message}`,
     )
@@ -262,7 +263,7 @@ test('stale if error: a load comes first, and the stale value is served if it fa
   expect([at.group.rescued, at.group.flights?.failures]).toEqual([1, 1])
   expect(await at.load('700')).toBe('700')
   at.advance(1400)
-  const got = at.group.fetch(KEY)
+  const got = fetchValue(at.group, KEY)
   await at.settle()
   at.advance(100)
   expect((await got)?.toString()).toBe('700')
@@ -276,7 +277,7 @@ test('a write fences the background load of a stale value', async () => {
   await at.load('630')
   at.advance(1100)
   await at.read()
-  at.group.write(KEY, Buffer.from('1'), 0)
+  writeValue(at.group, KEY, Buffer.from('1'), 0)
   at.answer('700')
   await at.settle()
   expect(await at.read()).toBe('1')
@@ -403,10 +404,10 @@ test('an origin with loadMany gets the validator of a key that is loaded alone',
     },
   })
   for (let i = 0; i < 3; i++) {
-    expect((await at.group.fetch(KEY))?.toString()).toBe('630')
+    expect((await fetchValue(at.group, KEY))?.toString()).toBe('630')
     at.advance(150)
   }
-  const others = [KEY, Buffer.from('Jack')].map((key) => at.group.fetch(key))
+  const others = [KEY, Buffer.from('Jack')].map((key) => fetchValue(at.group, key))
   expect((await Promise.all(others)).map(String)).toEqual(['630', '630'])
   expect(validators).toEqual([undefined, '"7"', '"7"', undefined, undefined])
 })
@@ -417,8 +418,8 @@ test('a group without an origin serves no stale values after SWAPDB', async () =
   await at.load('630')
   exchangeKeys(at.group, other.group)
   // Their stores have clocks of their own.
-  expect((await other.group.fetch(KEY))?.toString()).toBe('630')
+  expect((await fetchValue(other.group, KEY))?.toString()).toBe('630')
   at.advance(1001)
   other.advance(1001)
-  expect(await other.group.fetch(KEY)).toBeNull()
+  expect(await fetchValue(other.group, KEY)).toBeNull()
 })

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
+import { fetchValue, writeValue } from '../../src/group/calls.ts'
 import { exchangeKeys } from '../../src/group/exchange.ts'
 import type { LoadResult } from '../../src/group/flights/flight.ts'
 import { Group } from '../../src/group/group.ts'
@@ -204,19 +205,22 @@ describe('lifetimes', () => {
 describe('for callers without a connection', () => {
   test('fetch loads once, then serves from memory, and returns a copy', async () => {
     const group = groupOf()
-    const [a, b] = await Promise.all([group.fetch(Buffer.from('Tom')), group.fetch(Buffer.from('Tom'))])
+    const [a, b] = await Promise.all([
+      fetchValue(group, Buffer.from('Tom')),
+      fetchValue(group, Buffer.from('Tom')),
+    ])
     expect([a?.toString(), b?.toString(), loads]).toEqual(['630', '630', ['Tom']])
     a?.fill(0)
-    expect([b?.toString(), (await group.fetch(Buffer.from('Tom')))?.toString()]).toEqual(['630', '630'])
+    expect([b?.toString(), (await fetchValue(group, Buffer.from('Tom')))?.toString()]).toEqual(['630', '630'])
     expect([group.hits, group.misses]).toEqual([1, 2])
-    expect(await group.fetch(Buffer.from('Nobody'))).toBeNull()
-    expect(await group.fetch(Buffer.from('Nobody'))).toBeNull()
+    expect(await fetchValue(group, Buffer.from('Nobody'))).toBeNull()
+    expect(await fetchValue(group, Buffer.from('Nobody'))).toBeNull()
     expect(loads).toEqual(['Tom', 'Nobody'])
   })
 
   test('fetch throws the error of the origin', async () => {
     const group = groupOf({}, () => Promise.reject(new Error('refused')))
-    await expect(group.fetch(Buffer.from('Tom'))).rejects.toThrow(new OriginError('scores: refused'))
+    await expect(fetchValue(group, Buffer.from('Tom'))).rejects.toThrow(new OriginError('scores: refused'))
   })
 
   test('write and remove fence the load under way', async () => {
@@ -226,7 +230,7 @@ describe('for callers without a connection', () => {
       const loadResult = load(group, 'Tom')
       await Promise.resolve()
       await Promise.resolve()
-      if (change === 'write') group.write(Buffer.from('Tom'), Buffer.from('new'), 0)
+      if (change === 'write') writeValue(group, Buffer.from('Tom'), Buffer.from('new'), 0)
       else expect(group.remove(Buffer.from('Tom'))).toBe(false)
       answer('old')
       expect((await loadResult).value?.toString()).toBe('old')
@@ -236,8 +240,8 @@ describe('for callers without a connection', () => {
 
   test('write rejects a value larger than the budget, and keeps the old value', () => {
     const group = withoutOrigin()
-    group.write(Buffer.from('Tom'), Buffer.from('630'), 0)
-    expect(() => group.write(Buffer.from('Tom'), Buffer.alloc(70_000), 0)).toThrow(RangeError)
+    writeValue(group, Buffer.from('Tom'), Buffer.from('630'), 0)
+    expect(() => writeValue(group, Buffer.from('Tom'), Buffer.alloc(70_000), 0)).toThrow(RangeError)
     expect(cached(group, 'Tom')).toBe('630')
   })
 })
@@ -322,14 +326,14 @@ describe('watchers of writes', () => {
     const group = withoutOrigin()
     const { log, leave } = watching(group)
     expect(group.isWatched).toBe(true)
-    group.write(Buffer.from('Tom'), Buffer.from('1'), 0)
+    writeValue(group, Buffer.from('Tom'), Buffer.from('1'), 0)
     group.remove(Buffer.from('Tom'))
-    group.write(Buffer.from('Tom'), Buffer.from('2'), 0)
+    writeValue(group, Buffer.from('Tom'), Buffer.from('2'), 0)
     group.clear()
     expect(log).toEqual(['scores Tom undefined', 'scores Tom 1', 'scores Tom undefined', 'scores 1'])
     leave()
     expect(group.isWatched).toBe(false)
-    group.write(Buffer.from('Tom'), Buffer.from('3'), 0)
+    writeValue(group, Buffer.from('Tom'), Buffer.from('3'), 0)
     group.clear()
     expect(log.length).toBe(4)
   })

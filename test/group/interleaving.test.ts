@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
+import { fetchValue, writeValue } from '../../src/group/calls.ts'
 import { Group } from '../../src/group/group.ts'
 import { NULL_REF } from '../../src/store/arena.ts'
 
@@ -98,7 +99,7 @@ test('no load overwrites a later write, and at most one unfenced load runs per k
             if (text?.startsWith('load') === true && Number(text.replace(/\D/g, '')) < since)
               failures.push(new Error(`a read of ${key} after time ${since} got ${text}`))
           }
-          group.fetch(Buffer.from(key)).then(
+          fetchValue(group, Buffer.from(key)).then(
             (value) => take(value === null ? null : value.toString()),
             (error: Error) => take(error.message.slice('g: '.length)),
           )
@@ -110,7 +111,7 @@ test('no load overwrites a later write, and at most one unfenced load runs per k
           else if (kind === 'evict') group.store.evict()
           else if (kind === 'write') {
             const value = `written ${moment}`
-            group.write(bytes, Buffer.from(value), 0)
+            writeValue(group, bytes, Buffer.from(value), 0)
             change(key, value)
           } else if (kind === 'remove') {
             group.remove(bytes)

@@ -1,6 +1,7 @@
 // One connection over a real socket: chunks, pending replies, limits, and when it is closed.
 
 import { afterEach, describe, expect, test } from 'vitest'
+import { writeValue } from '../../src/group/calls.ts'
 import { type Peer, TestServer, type TestServerOptions } from '../support/server.ts'
 
 let running: TestServer
@@ -228,7 +229,7 @@ describe('a client that does not read', () => {
 
   /** Sends requests for `count` MB, and reads no reply. */
   async function flood(peer: Peer, count: number): Promise<void> {
-    running.groups[0].write(Buffer.from('big'), Buffer.from(VALUE), 0)
+    writeValue(running.groups[0], Buffer.from('big'), Buffer.from(VALUE), 0)
     peer.send('GET big\r\n'.repeat(count))
   }
 
@@ -298,7 +299,7 @@ describe('a client that does not read', () => {
 
 test('a connection that is reset in the middle of a reply affects no other', async () => {
   const peer = await start()
-  running.groups[0].write(Buffer.from('big'), Buffer.alloc(8 * MB, 1), 0)
+  writeValue(running.groups[0], Buffer.from('big'), Buffer.alloc(8 * MB, 1), 0)
   peer.send('GET big\r\n'.repeat(10))
   await peer.receive(100_000)
   peer.socket.resetAndDestroy()

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
+import { writeValue } from '../../src/group/calls.ts'
 import { defaultCopyPolicy } from '../../src/group/copies/copies.ts'
 import { Group } from '../../src/group/group.ts'
 import { ExpiryCycle } from '../../src/server/expiry.ts'
@@ -20,7 +21,7 @@ function groupOf(keys: number, expiring: number): Group {
   )
   for (let i = 0; i < keys; i++) {
     const key = Buffer.from(`key:${i}`)
-    group.write(key, key, i < expiring ? 1000 : 1_000_000)
+    writeValue(group, key, key, i < expiring ? 1000 : 1_000_000)
   }
   return group
 }

@@ -1,6 +1,7 @@
 // The server over real sockets: client limits, passwords, CLIENT PAUSE, MONITOR, periodic work, shutdown.
 
 import { afterEach, describe, expect, test } from 'vitest'
+import { writeValue } from '../../src/group/calls.ts'
 import { type Peer, TestServer, type TestServerOptions } from '../support/server.ts'
 
 let running: TestServer
@@ -235,7 +236,7 @@ describe('shutdown', () => {
   test('sends a large reply whole', async () => {
     const peer = await start()
     const value = Buffer.alloc(16 * 1024 * 1024, 0x78)
-    running.groups[0].write(Buffer.from('big'), value, 0)
+    writeValue(running.groups[0], Buffer.from('big'), value, 0)
     peer.send('GET big\r\n')
     const [connection] = running.server.clients.values()
     await until(() => connection.outputBufferBytes > 0)

@@ -3,6 +3,7 @@
 import type { LoadResult } from '../../group/flights/flight.ts'
 import { MAX_KEY_BYTES } from '../../group/flights/loadable-key.ts'
 import type { Group } from '../../group/group.ts'
+import { temporaryStore } from '../../group/scratch.ts'
 import type { Args } from '../../resp/args.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import { EXPIRES, ValueType } from '../../store/record.ts'
@@ -54,7 +55,7 @@ export function storeForRead(
     values.set(i, value)
     bytes += args.length(i) + value.length
   }
-  const temporary = group.temporaryStore(values.size, bytes)
+  const temporary = temporaryStore(group, values.size, bytes)
   for (const [i, value] of values)
     temporary.put(buf, start[i], end[i], value, 0, value.length, ValueType.STRING, 0)
   return temporary

@@ -4,6 +4,7 @@ import { copyEntry, putEntry } from '../../commands/keys/entry.ts'
 import { tooLarge } from '../../commands/spec/errors.ts'
 import type { LoadResult } from '../../group/flights/flight.ts'
 import type { Group } from '../../group/group.ts'
+import { scratchOf } from '../../group/scratch.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import { EXPIRES, LOADED, ValueType } from '../../store/record.ts'
 import { type Change, isValue } from './changes.ts'
@@ -35,7 +36,7 @@ export function dryRun(
   loadResults: ReadonlyMap<Buffer, LoadResult>,
   command: DryRunnable,
 ): DryRunResult {
-  const scratch = group.scratch(keys.length)
+  const scratch = scratchOf(group, keys.length)
   const { store } = scratch
   try {
     const before = keys.map((key) => prepare(group, scratch, key, loadResults.get(key)))

@@ -5,6 +5,7 @@ import { ManualClock } from '../../../src/bytes/clock.ts'
 import { Hasher } from '../../../src/bytes/hash.ts'
 import { Instant } from '../../../src/bytes/instant.ts'
 import { HotCopies } from '../../../src/cluster/copies/copying.ts'
+import { fetchValue } from '../../../src/group/calls.ts'
 import { Group } from '../../../src/group/group.ts'
 
 test('a copy expires with its value, and a stale value is not copied', async () => {
@@ -36,7 +37,7 @@ test('a copy expires with its value, and a stale value is not copied', async () 
   const key = Buffer.from('Tom')
   const grantedMs = (): number | undefined =>
     copying.grant({ push: () => undefined }, group, key, 0, key.length)?.remainingMs
-  await group.fetch(key)
+  await fetchValue(group, key)
   expect(grantedMs()).toBe(600)
   clock.advance(900)
   instant.refresh()

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { keySlot } from '../../../src/bytes/crc16.ts'
 import { Handover, type HandoverOptions } from '../../../src/cluster/handover/handover.ts'
 import type { TransferredEntry } from '../../../src/cluster/handover/takeover.ts'
+import { writeValue } from '../../../src/group/calls.ts'
 import type { Group } from '../../../src/group/group.ts'
 import { seededRandom } from '../../support/random.ts'
 import { ALL_SLOTS, MovingNode, RandomScheduler } from './simulated-handover.ts'
@@ -53,7 +54,7 @@ class Sender {
   }
 
   write(key: string, value = 'value'): number {
-    this.group.write(Buffer.from(key), Buffer.from(value), 0)
+    writeValue(this.group, Buffer.from(key), Buffer.from(value), 0)
     return keySlot(Buffer.from(key), 0, key.length)
   }
 }
@@ -69,7 +70,7 @@ describe('Handover', () => {
     const a = bench.write('a')
     const b = bench.write('b')
     bench.write('c')
-    bench.node.groups[1].write(Buffer.from('a'), Buffer.from('other'), 0)
+    writeValue(bench.node.groups[1], Buffer.from('a'), Buffer.from('other'), 0)
     bench.handover.lost([a, 77], 'one')
     bench.handover.lost([b], 'two')
     await turns()
@@ -225,7 +226,7 @@ test('100,000 keys move from one node to another in short slices', async () => {
   // Each node hashes with a seed of its own, here drawn from its clock.
   const to = new MovingNode('to', 1_700_000_012_345, scheduler, 1)
   const group = from.groups[0]
-  for (let i = 0; i < 100_000; i++) group.write(Buffer.from(`key ${i}`), Buffer.from(`value ${i}`), 0)
+  for (let i = 0; i < 100_000; i++) writeValue(group, Buffer.from(`key ${i}`), Buffer.from(`value ${i}`), 0)
   to.takeover.gained(ALL_SLOTS, 'from')
   /** Each reading of the clock advances it, so that slices end by the amount of work and not by the machine's speed. */
   const READING_MICROS = 10

@@ -7,6 +7,7 @@ import { Hasher } from '../../../src/bytes/hash.ts'
 import { Instant } from '../../../src/bytes/instant.ts'
 import { Handover } from '../../../src/cluster/handover/handover.ts'
 import { Takeover, type TransferredEntry } from '../../../src/cluster/handover/takeover.ts'
+import { writeValue } from '../../../src/group/calls.ts'
 import { Group } from '../../../src/group/group.ts'
 import { NULL_REF } from '../../../src/store/arena.ts'
 import type { Random } from '../../support/random.ts'
@@ -194,10 +195,10 @@ export class Client {
       const ref = store.peek(key, 0, key.length)
       const before = ref === NULL_REF ? undefined : store.copyValue(ref).toString()
       if (draw < 30) return before
-      if (draw < 55) group.write(key, value, 0)
-      else if (draw < 65) group.write(key, value, ms)
+      if (draw < 55) writeValue(group, key, value, 0)
+      else if (draw < 65) writeValue(group, key, value, ms)
       else if (draw < 80) group.remove(key)
-      else if (draw < 90) group.write(key, Buffer.from(`${before ?? ''}+`.slice(-40)), 0)
+      else if (draw < 90) writeValue(group, key, Buffer.from(`${before ?? ''}+`.slice(-40)), 0)
       else if (ref !== NULL_REF) {
         group.fence(key, 0, key.length)
         store.deadline[0] = draw < 95 ? instant.now + ms : 0

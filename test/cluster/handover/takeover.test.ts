@@ -3,6 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import { keySlot } from '../../../src/bytes/crc16.ts'
 import { KeySet } from '../../../src/cluster/handover/key-set.ts'
+import { writeValue } from '../../../src/group/calls.ts'
 import { NULL_REF } from '../../../src/store/arena.ts'
 import { dumpEntry } from '../../../src/store/dump.ts'
 import { ValueType } from '../../../src/store/record.ts'
@@ -97,9 +98,9 @@ describe('Takeover', () => {
     const taker = node(100)
     const [group] = taker.groups
     taker.takeover.gained(ALL_SLOTS, 'a')
-    for (let i = 0; i < 100; i++) group.write(Buffer.from(`other ${i}`), key, 0)
+    for (let i = 0; i < 100; i++) writeValue(group, Buffer.from(`other ${i}`), key, 0)
     expect(taker.takeover.peerToAsk(group, slot, key, 0, key.length)).toBe('a')
-    group.write(Buffer.from('one more'), key, 0)
+    writeValue(group, Buffer.from('one more'), key, 0)
     expect(taker.overflows).toEqual(['a'])
     expect(taker.takeover.peerToAsk(group, slot, key, 0, key.length)).toBe(undefined)
     expect(taker.takeover.accept(group, key, dumpOf('x'), 'a')).toBe('refused')
@@ -110,8 +111,8 @@ describe('Takeover', () => {
     const scheduler = new RandomScheduler(seededRandom(5))
     const taker = new MovingNode('node', 1_700_000_000_000, scheduler, 1)
     const [group] = taker.groups
-    group.write(key, Buffer.from('old'), 0)
-    group.write(Buffer.from('other'), Buffer.from('old'), 0)
+    writeValue(group, key, Buffer.from('old'), 0)
+    writeValue(group, Buffer.from('other'), Buffer.from('old'), 0)
     taker.takeover.gained([slot], undefined)
     expect(taker.takeover.active).toBe(false)
     taker.takeover.lost([slot])
@@ -119,7 +120,7 @@ describe('Takeover', () => {
     expect([taker.takeover.active, taker.takeover.isBusy(slot)]).toEqual([true, true])
     expect(taker.takeover.peerToAsk(group, slot, key, 0, key.length)).toBe(undefined)
     expect(value(taker)).toBe(undefined)
-    group.write(key, Buffer.from('new'), 0)
+    writeValue(group, key, Buffer.from('new'), 0)
     while (scheduler.waiting > 0) await scheduler.next()
     expect(taker.takeover.active).toBe(false)
     expect(value(taker)).toBe('new')
@@ -129,10 +130,10 @@ describe('Takeover', () => {
   test('the walk ends at once when too many keys are touched meanwhile', () => {
     const taker = node(50)
     const [group] = taker.groups
-    for (let i = 0; i < 5000; i++) group.write(Buffer.from(`old ${i}`), key, 0)
+    for (let i = 0; i < 5000; i++) writeValue(group, Buffer.from(`old ${i}`), key, 0)
     taker.takeover.lost(ALL_SLOTS)
     taker.takeover.gained(ALL_SLOTS, undefined)
-    for (let i = 0; i < 60; i++) group.write(Buffer.from(`new ${i}`), key, 0)
+    for (let i = 0; i < 60; i++) writeValue(group, Buffer.from(`new ${i}`), key, 0)
     expect(group.store.size).toBe(60)
     expect(taker.takeover.isBusy(slot)).toBe(false)
   })

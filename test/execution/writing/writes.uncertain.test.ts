@@ -1,6 +1,7 @@
 // Failed write-through: the cached value is kept if the write certainly did not reach the origin, else it becomes stale.
 
 import { expect, test } from 'vitest'
+import { changeValue, fetchValue } from '../../../src/group/calls.ts'
 import { notApplied } from '../../../src/group/origin.ts'
 import { defaultWrites } from '../../../src/group/writes/writes.ts'
 import { NULL_REF } from '../../../src/store/arena.ts'
@@ -99,11 +100,11 @@ test('the same for a write through the embedded API', async () => {
   const key = Buffer.from('s:1')
   await harness.call('GET', 's:1')
   source.error = new Error('the connection broke')
-  await expect(users.change(key, Buffer.from('w'), 0)).rejects.toThrow('users: the connection broke')
-  expect(await users.fetch(key)).toEqual(Buffer.from('v'))
+  await expect(changeValue(users, key, Buffer.from('w'), 0)).rejects.toThrow('users: the connection broke')
+  expect(await fetchValue(users, key)).toEqual(Buffer.from('v'))
   source.error = undefined
   source.values.set('s:1', 'w')
-  expect(await users.fetch(key)).toEqual(Buffer.from('w'))
+  expect(await fetchValue(users, key)).toEqual(Buffer.from('w'))
 })
 
 test('a value that may not be served stale is dropped: without windows, an absence, set by a client', async () => {

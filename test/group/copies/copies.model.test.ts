@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
 import { Hasher } from '../../../src/bytes/hash.ts'
 import { Instant } from '../../../src/bytes/instant.ts'
+import { writeValue } from '../../../src/group/calls.ts'
 import type { Copies } from '../../../src/group/copies/copies.ts'
 import { CopyDirectory } from '../../../src/group/copies/directory.ts'
 import type { PendingFetch } from '../../../src/group/copies/fetches.ts'
@@ -89,7 +90,7 @@ class World {
 
   write(key: string, ttlMs: number, size: number): void {
     const value = Buffer.from(`${++this.#version} `.padEnd(size, 'x'))
-    this.owner.write(Buffer.from(key), value, ttlMs)
+    writeValue(this.owner, Buffer.from(key), value, ttlMs)
   }
 
   expire(key: string, ms: number): void {
@@ -330,7 +331,7 @@ const wild = steps([
     size.map(
       (size): Step =>
         (world) =>
-          world.holder.write(Buffer.from(`own${size}`), Buffer.alloc(size), 0),
+          writeValue(world.holder, Buffer.from(`own${size}`), Buffer.alloc(size), 0),
     ),
   ],
 ])

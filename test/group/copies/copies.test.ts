@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
 import { Hasher } from '../../../src/bytes/hash.ts'
 import { Instant } from '../../../src/bytes/instant.ts'
+import { writeValue } from '../../../src/group/calls.ts'
 import { type Copies, defaultCopyPolicy } from '../../../src/group/copies/copies.ts'
 import { MAX_COPIED_KEY, type PendingFetch } from '../../../src/group/copies/fetches.ts'
 import { exchangeKeys } from '../../../src/group/exchange.ts'
@@ -280,7 +281,8 @@ describe('the budget', () => {
   })
 
   test('gives copies up to an eighth, step by step, and evicts what no longer fits', () => {
-    for (let i = 0; group.store.evicted === 0; i++) group.write(Buffer.from(`own${i}`), Buffer.from(value), 0)
+    for (let i = 0; group.store.evicted === 0; i++)
+      writeValue(group, Buffer.from(`own${i}`), Buffer.from(value), 0)
     let steps = 0
     for (let i = 0; i < 300; i++) {
       const { reserved } = copies

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
 import { type Hash, Hasher } from '../../../src/bytes/hash.ts'
 import { Instant } from '../../../src/bytes/instant.ts'
+import { writeValue } from '../../../src/group/calls.ts'
 import { CopyDirectory } from '../../../src/group/copies/directory.ts'
 import { MAX_COPIED_KEY } from '../../../src/group/copies/fetches.ts'
 import { Group } from '../../../src/group/group.ts'
@@ -46,7 +47,7 @@ function add(name: string, holder: Link): number {
 }
 
 function write(name: string): void {
-  group.write(Buffer.from(name), Buffer.from('1'), 0)
+  writeValue(group, Buffer.from(name), Buffer.from('1'), 0)
 }
 
 describe('holders are told', () => {

@@ -1,0 +1,42 @@
+// Keyspaces beside the one of a group: for dry runs of commands, and for values that only one command may see.
+
+import { Store } from '../store/store.ts'
+import { Group } from './group.ts'
+
+/** Upper bounds: bytes of an empty store, and bytes of a record besides its key and value. */
+const TEMPORARY_STORE_BYTES = 64 * 1024
+const RECORD_BYTES = 128
+
+const scratches = new WeakMap<Group, Group>()
+
+/**
+ * An empty keyspace with the policy of a group, for dry runs of commands; the same object every time. It holds this many
+ * keys without eviction, though one key alone may exceed the budget of the group.
+ */
+export function scratchOf(group: Group, keys: number): Group {
+  let scratch = scratches.get(group)
+  if (scratch === undefined) {
+    scratch = new Group({ ...group.policy, origin: undefined, writes: undefined }, group.environment)
+    scratches.set(group, scratch)
+  }
+  // One key has the room that it has in the group, so that an entry too large gets the same error.
+  const maxBytes = group.store.maxBytes * (keys === 1 ? 1 : keys + 1)
+  if (scratch.maxBytes !== maxBytes) scratch.maxBytes = maxBytes
+  // Dry runs remove their keys: clearing the store would cost a hundred times as much.
+  if (scratch.store.size > 0) scratch.clear()
+  scratch.store.validity.tagEpochs.advanceTo(group.store.validity.tagEpochs)
+  return scratch
+}
+
+/**
+ * A store for the reply to one command, with room for `records` records of `bytes` bytes: the result of a fenced load is
+ * for its waiters only.
+ */
+export function temporaryStore(group: Group, records: number, bytes: number): Store {
+  const { hasher, instant } = group.environment
+  return new Store({
+    maxBytes: TEMPORARY_STORE_BYTES + 2 * (records * RECORD_BYTES + bytes),
+    hasher,
+    instant,
+  })
+}
