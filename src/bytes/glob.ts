@@ -1,26 +1,83 @@
 // Glob patterns over bytes, for KEYS, SCAN MATCH and CONFIG GET (Redis: `stringmatchlen`).
 
-import { LOWER } from './ascii.ts'
+import { Elements, STAR_CODE } from './glob-elements.ts'
+import { SegmentSearch } from './glob-search.ts'
 
-const STAR = 0x2a
-const QUESTION = 0x3f
-const OPEN = 0x5b
-const CLOSE = 0x5d
-const CARET = 0x5e
-const BACKSLASH = 0x5c
-const DASH = 0x2d
+/** Steps per byte of the text after which a segment is worth a search that needs tables. */
+const STEPS_PER_BYTE = 8
 
 /**
- * Whether `text[textStart, textEnd)` matches the pattern in `pattern[patternStart, patternEnd)`.
+ * A compiled pattern.
  *
  * `*` any bytes, `?` one byte, `[abc]` `[a-z]` `[^a]` one byte in (not in) a class, `\x` the byte x. The edge cases are
  * Redis's: an unclosed class ends with the pattern, `]` directly after `[` closes it, a range may be reversed, an escaped
  * byte in a class is case-sensitive even with `nocase`, and an empty text matches only an empty pattern (not `*`:
  * Redis's commands handle that before). Bytes are unsigned.
  *
- * Every element except `*` matches exactly one byte, so backtracking to the latest `*` is sufficient: at most
- * pattern × text steps. Allocates nothing.
+ * Every element except `*` matches exactly one byte, whatever the size of its class. So the part before the first star
+ * is compared at the start of the text, the part after the last star at its end, and each segment between two stars is
+ * searched once, from left to right: its first occurrence is sufficient.
  */
+export class Glob {
+  readonly #elements: Elements
+  /** The index of the first star; without one, the number of elements. */
+  readonly #head: number
+  /** The index after the last star; 0: there is none. */
+  readonly #tail: number
+  #search: SegmentSearch | undefined
+
+  /** The bytes of the pattern must not change while this is in use. */
+  constructor(pattern: Uint8Array, start: number, end: number, nocase = false) {
+    this.#elements = new Elements(pattern, start, end, nocase)
+    const { codes } = this.#elements
+    const head = codes.indexOf(STAR_CODE)
+    this.#head = head < 0 ? codes.length : head
+    this.#tail = codes.lastIndexOf(STAR_CODE) + 1
+  }
+
+  /** Whether `text[start, end)` matches. Allocates nothing, unless the text is long and nearly matches in many places. */
+  matches(text: Uint8Array, start: number, end: number): boolean {
+    const elements = this.#elements
+    const { codes } = elements
+    if (start === end) return codes.length === 0
+    const tail = this.#tail
+    const head = this.#head
+    if (tail === 0 ? end - start !== head : end - start < head + codes.length - tail) return false
+    for (let i = 0; i < head; i++) if (!elements.fits(codes[i], text[start + i])) return false
+    if (tail === 0) return true
+    const limit = end - (codes.length - tail)
+    for (let i = tail, t = limit; t < end; i++, t++) if (!elements.fits(codes[i], text[t])) return false
+    for (let first = head + 1, t = start + head; first < tail; ) {
+      const last = codes.indexOf(STAR_CODE, first)
+      t = this.#find(first, last, text, t, limit)
+      if (t < 0) return false
+      t += last - first
+      first = last + 1
+    }
+    return true
+  }
+
+  /** Where the segment `[first, last)` occurs in `text[start, end)` for the first time; -1: nowhere. */
+  #find(first: number, last: number, text: Uint8Array, start: number, end: number): number {
+    const elements = this.#elements
+    const { codes } = elements
+    const length = last - first
+    let steps = STEPS_PER_BYTE * (end - start + length)
+    for (let t = start; t + length <= end; t++) {
+      let i = 0
+      while (i < length && elements.fits(codes[first + i], text[t + i])) i++
+      if (i === length) return t
+      steps -= i
+      if (steps < 0) {
+        this.#search ??= new SegmentSearch(elements)
+        return this.#search.find(first, last, text, t + 1, end)
+      }
+    }
+    return -1
+  }
+}
+
+/** Matches one text. Whoever matches many compiles the pattern once. */
 export function globMatch(
   pattern: Uint8Array,
   patternStart: number,
@@ -30,69 +87,5 @@ export function globMatch(
   textEnd: number,
   nocase = false,
 ): boolean {
-  let p = patternStart
-  let t = textStart
-  // Where to resume after the latest star, and the first text byte that this star does not match yet.
-  let afterStar = -1
-  let retry = 0
-  while (t < textEnd) {
-    if (p < patternEnd) {
-      if (pattern[p] === STAR) {
-        do p++
-        while (p < patternEnd && pattern[p] === STAR)
-        if (p === patternEnd) return true
-        afterStar = p
-        retry = t
-        continue
-      }
-      const next = matchOne(pattern, p, patternEnd, text[t], nocase)
-      if (next > 0) {
-        p = next
-        t++
-        continue
-      }
-    }
-    if (afterStar < 0) return false
-    p = afterStar
-    t = ++retry
-  }
-  // Remaining stars match the empty text, but only after a byte that matched.
-  if (t > textStart) while (p < patternEnd && pattern[p] === STAR) p++
-  return p === patternEnd
-}
-
-/** Matches the byte `c` with the element at `p`. Returns the index after the element, or 0 if it differs. */
-function matchOne(pattern: Uint8Array, p: number, end: number, c: number, nocase: boolean): number {
-  const first = pattern[p]
-  if (first === QUESTION) return p + 1
-  if (first === OPEN) return matchClass(pattern, p + 1, end, c, nocase)
-  const at = first === BACKSLASH && p + 1 < end ? p + 1 : p
-  const same = nocase ? LOWER[pattern[at]] === LOWER[c] : pattern[at] === c
-  return same ? at + 1 : 0
-}
-
-/** The same for a class. `start` is after its `[`. */
-function matchClass(pattern: Uint8Array, start: number, end: number, c: number, nocase: boolean): number {
-  const negated = start < end && pattern[start] === CARET
-  const folded = nocase ? LOWER[c] : c
-  let found = false
-  let p = negated ? start + 1 : start
-  for (; p < end && pattern[p] !== CLOSE; p++) {
-    if (pattern[p] === BACKSLASH && p + 1 < end) {
-      if (pattern[++p] === c) found = true
-    } else if (p + 2 < end && pattern[p + 1] === DASH) {
-      let low = Math.min(pattern[p], pattern[p + 2])
-      let high = Math.max(pattern[p], pattern[p + 2])
-      if (nocase) {
-        low = LOWER[low]
-        high = LOWER[high]
-      }
-      if (folded >= low && folded <= high) found = true
-      p += 2
-    } else if ((nocase ? LOWER[pattern[p]] : pattern[p]) === folded) {
-      found = true
-    }
-  }
-  if (found === negated) return 0
-  return p < end ? p + 1 : end
+  return new Glob(pattern, patternStart, patternEnd, nocase).matches(text, textStart, textEnd)
 }

@@ -1,6 +1,6 @@
 // COMMAND: describes the command table.
 
-import { globMatch } from '../../bytes/glob.ts'
+import { Glob } from '../../bytes/glob.ts'
 import { Args } from '../../resp/args.ts'
 import type { CommandSpec, KeyFlag } from '../spec/command.ts'
 import { container } from '../spec/container.ts'
@@ -161,9 +161,10 @@ function list({ args, reply }: Context, table: CommandDirectory): void {
       matches = ({ spec }) => spec.categories.includes(category)
     }
     if (args.is(3, 'PATTERN')) {
+      const glob = new Glob(args.buf, args.start[4], args.end[4], true)
       matches = ({ fullName }) => {
         const name = Buffer.from(fullName)
-        return globMatch(args.buf, args.start[4], args.end[4], name, 0, name.length, true)
+        return glob.matches(name, 0, name.length)
       }
     }
   }

@@ -1,6 +1,6 @@
 // Commands on whole groups: KEYS, SCAN, DBSIZE, FLUSHDB, SELECT and others.
 
-import { globMatch } from '../../bytes/glob.ts'
+import { Glob } from '../../bytes/glob.ts'
 import { exchangeKeys } from '../../group/exchange.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import type { ArgumentSpec, CommandSpec } from '../spec/command.ts'
@@ -190,12 +190,13 @@ function listKeys(c: Context): void {
   const { buf } = args
   const start = args.start[1]
   const end = args.end[1]
-  // `globMatch` refuses an empty key even here, as Redis's does.
+  // An empty key matches no other pattern, as in Redis.
   const all = end - start === 1 && buf[start] === STAR
+  const glob = new Glob(buf, start, end)
   const refs: Ref[] = []
   store.keyspace.scan(0, Number.POSITIVE_INFINITY, (ref) => {
     records.locateKey(ref)
-    if (all || globMatch(buf, start, end, records.bytes, records.keyFrom, records.keyTo)) refs.push(ref)
+    if (all || glob.matches(records.bytes, records.keyFrom, records.keyTo)) refs.push(ref)
   })
   reply.array(refs.length)
   for (const ref of refs) c.replyKey(ref)

@@ -1,6 +1,6 @@
 // SCAN: iterates in the order of hashes, so that growth of the index between two calls moves no key past the cursor.
 
-import { globMatch } from '../../bytes/glob.ts'
+import { Glob } from '../../bytes/glob.ts'
 import { parseInt64, parseInteger } from '../../bytes/numbers/decimal.ts'
 import type { Ref } from '../../store/arena.ts'
 import type { Context } from '../spec/context.ts'
@@ -33,11 +33,11 @@ export function scan(c: Context): void {
   const { pattern, count, type } = options
   const { records } = store
   const refs: Ref[] = []
+  const glob = pattern === 0 ? undefined : new Glob(args.buf, args.start[pattern], args.end[pattern])
   const visit = (ref: Ref): void => {
-    if (pattern !== 0) {
+    if (glob !== undefined) {
       records.locateKey(ref)
-      const { bytes, keyFrom, keyTo } = records
-      if (!globMatch(args.buf, args.start[pattern], args.end[pattern], bytes, keyFrom, keyTo)) return
+      if (!glob.matches(records.bytes, records.keyFrom, records.keyTo)) return
     }
     if (type === undefined || typeName(records.type(ref)) === type) refs.push(ref)
   }

@@ -1,6 +1,6 @@
 // CONFIG: shows and changes the settings of the node.
 
-import { globMatch } from '../../bytes/glob.ts'
+import { Glob } from '../../bytes/glob.ts'
 import type { Args } from '../../resp/args.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import { container } from '../spec/container.ts'
@@ -102,9 +102,10 @@ function get(c: Context): void {
       if (parameter !== undefined && !found.has(parameter)) found.set(parameter, pattern)
       continue
     }
+    const glob = new Glob(args.buf, args.start[i], args.end[i], true)
     for (const [name, parameter] of host.parameters) {
       const bytes = Buffer.from(name)
-      if (!globMatch(args.buf, args.start[i], args.end[i], bytes, 0, bytes.length, true)) continue
+      if (!glob.matches(bytes, 0, bytes.length)) continue
       if (!found.has(parameter)) found.set(parameter, name)
     }
   }
