@@ -1,4 +1,4 @@
-// Every field that a person may write in a configuration has a doc comment, which editors show.
+// Every field of a configuration has a doc comment, which editors show.
 
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

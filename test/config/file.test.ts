@@ -38,7 +38,7 @@ describe('a file in the working directory is found', () => {
     expect(file).toBe(name)
   })
 
-  test('in a package of modules too', async () => {
+  test('in a package with "type": "module" too', async () => {
     const files = { 'package.json': '{ "type": "module" }', 'port.ts': 'export const port: number = 7001' }
     const folder = folderWith({
       ...files,
@@ -47,13 +47,13 @@ describe('a file in the working directory is found', () => {
     expect((await load(folder)).config.port).toBe(7001)
   })
 
-  test('none is no error', async () => {
+  test('no file is not an error', async () => {
     const { config, file } = await load(folderWith({}))
     expect(config.port).toBe(7000)
     expect(file).toBeUndefined()
   })
 
-  test('two are', async () => {
+  test('two files are an error', async () => {
     const folder = folderWith({ 'erinys.config.ts': '', 'erinys.config.json': '{}' })
     await expect(load(folder)).rejects.toThrow(
       'found erinys.config.ts and erinys.config.json: keep one, or name one with --config',
@@ -82,7 +82,7 @@ test('relative paths start at the folder of the file', async () => {
   expect(config.groups[0].origin?.kind).toBe('file')
 })
 
-test('functions of a file load', async () => {
+test('functions of a file are origins', async () => {
   const folder = folderWith({
     'erinys.config.ts':
       'export default { groups: { scores: { origin: async (key: string, { group }: { group: string }) => group + key } } }',
@@ -93,7 +93,7 @@ test('functions of a file load', async () => {
   )
 })
 
-describe('what is wrong with a file is one line that names it', () => {
+describe('a wrong file is reported on one line that names it', () => {
   test.each([
     ['a.json', '{ "port": 1, }', /^a\.json: .*JSON/],
     ['a.json', '{ "port": "x" }', /^a\.json: port: got 'x', wants a port, from 0 to 65535$/],
@@ -130,14 +130,14 @@ describe('what is wrong with a file is one line that names it', () => {
     expect(error?.message).not.toContain('\n')
   })
 
-  test('a file that is not there, or is a folder', async () => {
+  test('a missing file, and a folder', async () => {
     const folder = folderWith({})
     await expect(load(folder, 'none.json')).rejects.toThrow('none.json: no such file')
     await expect(load(root, String(folders))).rejects.toThrow(`${folders}: is not a file`)
   })
 })
 
-test('what its functions say by what they import from the package is understood', async () => {
+test('functions that import from the package can return its results and errors', async () => {
   const entry = JSON.stringify(pathToFileURL(join(dirname(compiledMain()), 'index.js')).href)
   const folder = folderWith({
     'erinys.config.mts': `import { BadRequest, loaded, RetryLater } from 'erinys'

@@ -1,4 +1,4 @@
-// What is wrong with a group: each policy by itself and together with others, and origins that could do harm in silence.
+// Problems of a group: wrong policies, policies that contradict each other, and origins that would silently do harm.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,7 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), 'erinys-groups-'))
 writeFileSync(join(folder, 'scores.json'), '{}')
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** What is wrong with a group called users, line by line. */
+/** The problems of a group called users, one per line. */
 function problems(group: unknown): readonly string[] {
   try {
     resolveLayers({ config: { groups: { users: group } }, directory: folder })
@@ -28,7 +28,7 @@ const batched = { ...pg, batchQuery: 'select id, name from users where id = any(
 const file = { kind: 'file', path: 'scores.json' }
 const load = (): null => null
 
-describe('a policy by itself', () => {
+describe('a wrong policy', () => {
   const SIZE = "a size such as '64mb', at least 1kb"
   const DURATION = "a duration such as '5m' or '250ms', or a number of milliseconds"
   const CALLS = 'a whole number, from 0 to 1000000'
@@ -66,7 +66,7 @@ describe('a policy by itself', () => {
       expect(problems({ [field]: got })).toEqual([`groups.users.${field}: got ${text}, wants ${wanted}`])
   })
 
-  test('fields of one kind of origin are unknown to another', () => {
+  test('a field of one kind of origin is unknown to another kind', () => {
     const unknown = (field: string): string => `groups.users.origin.${field}: unknown field`
     expect(problems({ origin: { ...http({ url: 'http://h/{key}' }), listen: 'changes' } })).toEqual([
       unknown('listen'),
@@ -75,7 +75,7 @@ describe('a policy by itself', () => {
   })
 })
 
-describe('policies that cannot be meant together', () => {
+describe('policies that contradict each other', () => {
   const endless = 'nothing ever ends: the group has no ttl'
   const nowhere = 'there is no origin to load from'
 
@@ -113,23 +113,23 @@ describe('policies that cannot be meant together', () => {
   })
 
   test.each<object>([
-    // An origin may say itself how long a value lives.
+    // An origin may set the TTL of its values.
     { origin: http({ url: 'https://h/{key}' }), staleIfError: '1h', refreshAhead: 1 },
     { origin: redis({ url: 'redis://h' }), staleWhileRevalidate: '1m' },
     { origin: load, staleWhileRevalidate: '1m' },
     { origin: pg, ttl: '1m', staleWhileRevalidate: '1m', staleIfError: '1h', refreshAhead: 1 },
-    // Each call may still be made again, at most ten times.
+    // Each call may still be retried, at most ten times.
     { origin: pg, originTimeout: 0, originRetries: 3 },
     { origin: batched, originTimeout: 0, batchWindow: '1m' },
     { origin: batched, batchMax: 1, batchWindow: 0 },
     { staleWhileRevalidate: 0, staleIfError: 0, refreshAhead: 0, batchWindow: 0 },
     { write: 'refuse' },
     { write: 'through', origin: http({ url: 'https://h/{key}' }) },
-  ])('%j can', (group) => {
+  ])('%j is accepted', (group) => {
     expect(problems(group)).toEqual([])
   })
 
-  test('all that is wrong with several groups is said', () => {
+  test('the problems of several groups are reported together', () => {
     const groups = { a: { staleIfError: '1s', write: 'behind' }, b: { ttl: 'x' } }
     expect(() => resolveConfig({ groups: groups as never })).toThrow(
       /groups\.a\.staleIfError: .*\n.*groups\.a\.write: .*\n.*groups\.b\.ttl: /,
@@ -137,7 +137,7 @@ describe('policies that cannot be meant together', () => {
   })
 })
 
-describe('an origin that would not do what it says', () => {
+describe('an origin that would not do what its fields say', () => {
   test.each<[origin: unknown, problem: string]>([
     [
       http({ url: 'https://me:secret@h/{key}' }),
@@ -175,8 +175,8 @@ describe('an origin that would not do what it says', () => {
   })
 })
 
-describe('in words', () => {
-  test('a group tells what is not the default', () => {
+describe('the description of a group', () => {
+  test('names all settings that are not the default', () => {
     const origin = {
       ...batched,
       listen: 'users',
@@ -210,7 +210,7 @@ describe('in words', () => {
     )
   })
 
-  test('and nothing where all is as usual', () => {
+  test('is empty if all settings are the default', () => {
     const { groups } = resolveConfig({ groups: { a: {}, b: { origin: load, ttl: '1m', breakAfter: 20 } } })
     expect(groups.map(nonDefaultText)).toEqual(['', ''])
   })

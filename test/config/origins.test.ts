@@ -1,4 +1,4 @@
-// Origins in a configuration: what each kind accepts, and a node that loads by them.
+// Origins in a configuration: what each kind accepts, and a node that loads through them.
 
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -130,7 +130,7 @@ test.each<[origin: unknown, ...problems: string[]]>([
     'cluster: several URLs are those of a cluster',
   ],
   [{ load: () => null, loadMany: 5 }, 'loadMany: got 5, wants a function'],
-])('%j is not one', (origin, ...expected) => {
+])('%j is not an origin', (origin, ...expected) => {
   const found = problems(origin)
   expect(found).toEqual(expected.map((problem) => expect.stringContaining(`groups.users.origin.${problem}`)))
   expect(found.join()).not.toContain('secret')
@@ -139,7 +139,7 @@ test.each<[origin: unknown, ...problems: string[]]>([
 const w = 'replace into users values (?, ?)'
 const r = 'delete from users where id = ?'
 
-test.each<[origin: unknown, isWritten: boolean]>([
+test.each<[origin: unknown, acceptsWrites: boolean]>([
   [sql({ url: pg, query, writeQuery: 'w', removeQuery: 'r' }), true],
   [sql({ url: 'mysql://h/db', query: 'q', writeQuery: w, removeQuery: r }), true],
   [sql({ url: 'mariadb://h/db', query: 'q', writeQuery: w, removeQuery: r }), true],
@@ -153,11 +153,11 @@ test.each<[origin: unknown, isWritten: boolean]>([
   [{ load: () => null, store: () => undefined }, false],
   [{ load: () => null, remove: () => undefined }, false],
   [{ load: () => null, store: () => undefined, remove: () => undefined }, true],
-])('%j is written to: %s', (origin, isWritten) => {
+])('%j accepts writes: %s', (origin, acceptsWrites) => {
   writeFileSync(join(folder, 'users.json'), '{}')
   for (const write of ['through', 'behind'] as const)
     expect(problems(origin, { write })).toEqual(
-      isWritten
+      acceptsWrites
         ? []
         : [expect.stringContaining(`groups.users.write: got ${write}, but the origin has no way`)],
     )
@@ -181,7 +181,7 @@ describeWithSqlite('a node', (open) => {
     keys: 'user:{id:int}',
   } as const
 
-  test('loads a thousand cold keys by ten queries', async () => {
+  test('loads a thousand cold keys with ten queries', async () => {
     const node = await startNode({ groups: { users: { origin: users } } })
     const keys = Array.from({ length: 1000 }, (_, i) => `user:${i + 2}`)
     const values = await node.watcher.mget(keys)
@@ -192,7 +192,7 @@ describeWithSqlite('a node', (open) => {
     await node.close()
   })
 
-  test('does not start with a query that the database refuses, and says which group it is of', async () => {
+  test('does not start with a query that the database rejects, and the error names the group', async () => {
     const origin = sql({ ...users, query: 'select nme from users where id = ?' })
     const config: Config = { groups: { ok: {}, users: { origin } } }
     await expect(createNode(config)).rejects.toThrow('group users: query: no such column: nme')
@@ -201,7 +201,7 @@ describeWithSqlite('a node', (open) => {
     await lazy.close()
   })
 
-  test('writes to its database, which looks at the statements first', async () => {
+  test('writes to its database, which checks the statements at the start', async () => {
     const written = sql({ ...users, writeQuery: w, removeQuery: r })
     const wrong = sql({ ...written, removeQuery: 'delete from nobody where id = ?' })
     const of = (origin: ReturnType<typeof sql>): Config => ({
@@ -220,7 +220,7 @@ describeWithSqlite('a node', (open) => {
     await third.close()
   })
 
-  test('gives what is of the wrong shape to nobody, names its group and key, and keeps nothing of it', async () => {
+  test('serves and stores no result of the wrong shape, and the error names group and key', async () => {
     const origins: [name: string, origin: GroupConfig['origin'], error: string][] = [
       ['rows', { ...users, query: 'select name from users where id >= ?' }, 'more than one row for "user:1"'],
       ['function', () => 5 as never, 'the origin gave a number for "user:1", not a string, bytes or null'],
@@ -240,7 +240,7 @@ describeWithSqlite('a node', (open) => {
     await node.close()
   })
 
-  test('serves while its database is not there', async () => {
+  test('serves while its database is unreachable', async () => {
     const origin = sql({ ...users, url: 'sqlite:/nowhere/users.db' })
     const node = await startNode({ groups: { users: { origin } } })
     expect(node.warnings).toEqual([expect.stringContaining('group users: the database does not answer')])
@@ -250,7 +250,7 @@ describeWithSqlite('a node', (open) => {
     await node.close()
   })
 
-  test('gives a value for as long as its server says', async () => {
+  test('serves a value for the TTL that the HTTP server gives', async () => {
     const server = createServer((_, response) =>
       response.writeHead(200, { 'cache-control': 'max-age=100' }).end('x'),
     )
@@ -267,7 +267,7 @@ describeWithSqlite('a node', (open) => {
     server.close()
   })
 
-  test('gives a value for as long as its function says, or not at all', async () => {
+  test('serves a value for the TTL that the function gives, or does not store it', async () => {
     const origin = (key: string): ReturnType<typeof loaded> =>
       loaded(key, { ttl: key === 'never' ? 0 : 60_000 })
     const node = await startNode({ groups: { f: { origin } } })
@@ -289,7 +289,7 @@ describeWithSqlite('a node', (open) => {
     await source.close()
   })
 
-  test('reads certificates where the configuration is', () => {
+  test('reads certificates relative to the folder of the configuration', () => {
     writeFileSync(join(folder, 'ca.pem'), '-----BEGIN CERTIFICATE-----')
     expect(problems({ kind: 'http', url: 'https://h/{key}', tls: { ca: 'ca.pem' } })).toEqual([])
   })

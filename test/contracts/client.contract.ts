@@ -1,4 +1,4 @@
-// What every client library must get from a node, whatever its handshake and protocol.
+// The contract of every client library, whatever its handshake and protocol.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Config } from '../../src/index.ts'
@@ -23,10 +23,10 @@ interface ClientUnderTest {
 
 export interface ClientLibrary {
   readonly name: string
-  /** What it says of itself in CLIENT SETINFO. */
+  /** The library name that it sends with CLIENT SETINFO. */
   readonly libName: string
   readonly protocol: 2 | 3
-  /** The message of what it throws for an error reply. */
+  /** The message of the error that it throws for an error reply. */
   message(error: string): string
   connect(options: ConnectOptions): Promise<ClientUnderTest>
 }
@@ -84,9 +84,9 @@ export function clientContract(library: ClientLibrary): void {
       await expect(client.call(...command)).rejects.toThrow(library.message(error))
     }
 
-    const times = (key: string): number => asked.filter((each) => each === key).length
+    const loadsOf = (key: string): number => asked.filter((each) => each === key).length
 
-    test('introduces itself', async () => {
+    test('sends its name and protocol version', async () => {
       const client = await connect('cache')
       const info = String(await client.call('CLIENT', 'INFO'))
       expect(info).toContain(` resp=${library.protocol} `)
@@ -99,41 +99,41 @@ export function clientContract(library: ClientLibrary): void {
       expect(await client.call('GET', 'Tom')).toBe('630')
       expect(await client.call('GET', 'Tom')).toBe('630')
       expect(await client.call('STRLEN', 'Tom')).toBe(3)
-      expect(times('Tom')).toBe(1)
+      expect(loadsOf('Tom')).toBe(1)
     })
 
-    test('a key that the origin does not have is null, asked for once', async () => {
+    test('a key that the origin does not have is null, and loaded once', async () => {
       const client = await connect()
       expect(await client.call('GET', 'nobody')).toBeNull()
       expect(await client.call('GET', 'nobody')).toBeNull()
       expect(await client.call('EXISTS', 'nobody')).toBe(0)
-      expect(times('nobody')).toBe(1)
+      expect(loadsOf('nobody')).toBe(1)
     })
 
     test('loads many keys with one command', async () => {
       const client = await connect()
       expect(await client.call('MGET', 'Jack', 'nil', 'Sam', 'Jack')).toEqual(['589', null, '567', '589'])
-      expect(times('Jack')).toBe(1)
+      expect(loadsOf('Jack')).toBe(1)
     })
 
-    test('counts on what the origin has', async () => {
+    test('INCR continues from the value of the origin', async () => {
       const client = await connect()
       scores.set('counter', '41')
       expect(await client.call('INCR', 'counter')).toBe(42)
       expect(await client.call('GET', 'counter')).toBe('42')
-      expect(times('counter')).toBe(1)
+      expect(loadsOf('counter')).toBe(1)
     })
 
     test('300 clients that miss the same key share one load', async () => {
-      const crowd = await Promise.all(Array.from({ length: 300 }, () => connect('gated')))
-      const replies = Promise.all(crowd.map((client) => client.call('GET', 'cold')))
+      const clients = await Promise.all(Array.from({ length: 300 }, () => connect('gated')))
+      const replies = Promise.all(clients.map((client) => client.call('GET', 'cold')))
       await node.waiters('gated', 'cold', 300)
       gate.give('cold', 'warm')
       expect(new Set(await replies)).toEqual(new Set(['warm']))
       expect(gate.asked.filter((key) => key === 'cold')).toEqual(['cold'])
     })
 
-    test('a client that leaves while it waits takes nothing from the others', async () => {
+    test('a client that disconnects during a load does not affect the others', async () => {
       const [leaving, staying] = [await connect('gated'), await connect('gated')]
       const lost = leaving.call('GET', 'shared').catch((error: unknown) => error)
       await gate.isAskedFor('shared')
@@ -145,7 +145,7 @@ export function clientContract(library: ClientLibrary): void {
       await lost
     })
 
-    test('a write while a key loads wins, and who waited gets what was loaded', async () => {
+    test('a write during a load wins, and the waiting client gets the loaded value', async () => {
       const [reader, writer] = [await connect('gated'), await connect('gated')]
       const read = reader.call('GET', 'fenced')
       await gate.isAskedFor('fenced')
@@ -155,7 +155,7 @@ export function clientContract(library: ClientLibrary): void {
       expect(await reader.call('GET', 'fenced')).toBe('written')
     })
 
-    test('replies keep their order around those that wait', async () => {
+    test('replies keep their order around pending replies', async () => {
       const client = await connect('gated')
       const replies = Promise.all([
         client.call('GET', 'first'),
@@ -172,11 +172,11 @@ export function clientContract(library: ClientLibrary): void {
       expect(await replies).toEqual(['1', 'PONG', '2', 'OK', 7, '3', 'last'])
     })
 
-    test('an origin that throws is an error with its reason, and is asked again', async () => {
+    test('an origin that throws is an error with its reason, and the key is loaded again', async () => {
       const client = await connect('throwing')
       for (let i = 0; i < 2; i++)
         await expectError(client, 'ORIGIN throwing: down for repair', 'GET', 'thrown')
-      expect(times('thrown')).toBe(2)
+      expect(loadsOf('thrown')).toBe(2)
       expect(await client.call('SET', 'thrown', 'mended')).toBe('OK')
       expect(await client.call('GET', 'thrown')).toBe('mended')
     })
@@ -191,7 +191,7 @@ export function clientContract(library: ClientLibrary): void {
       ])
     })
 
-    test('an origin that gives the wrong type is an error', async () => {
+    test('an origin that returns the wrong type is an error', async () => {
       const client = await connect('wrong')
       const error = 'ORIGIN wrong: the origin gave a number for "Tom", not a string, bytes or null'
       await expectError(client, error, 'GET', 'Tom')
@@ -219,7 +219,7 @@ export function clientContract(library: ClientLibrary): void {
       expect(await client.call('GET', 'Tom')).toBe('here')
     })
 
-    test('carries bytes of every value, and none', async () => {
+    test('transfers all byte values, and empty strings', async () => {
       const client = await connect('cache')
       const bytes = Buffer.from(Array.from({ length: 512 }, (_, i) => i & 0xff))
       expect(await client.call('SET', bytes, bytes)).toBe('OK')
@@ -230,7 +230,7 @@ export function clientContract(library: ClientLibrary): void {
       expect(await client.call('GET', 'ключ')).toBe('🔑')
     })
 
-    test('takes names of the language as keys like any other', async () => {
+    test('names that objects inherit are keys like any other', async () => {
       const client = await connect()
       for (const name of ['__proto__', 'constructor', 'toString']) {
         expect(await client.call('GET', name)).toBeNull()
@@ -239,7 +239,7 @@ export function clientContract(library: ClientLibrary): void {
       }
     })
 
-    test('carries values of megabytes', async () => {
+    test('transfers values of megabytes', async () => {
       const client = await connect('cache')
       const value = Buffer.alloc(5_000_000, 'erinys ')
       expect(await client.call('SET', 'large', value)).toBe('OK')
@@ -256,7 +256,7 @@ export function clientContract(library: ClientLibrary): void {
       expect(await client.call('MGET', ...keys)).toEqual(keys)
     })
 
-    test('is told of its mistakes in the words of Redis', async () => {
+    test('gets error replies with the texts of Redis', async () => {
       const client = await connect('cache')
       await expectError(client, "ERR unknown command 'NONSENSE', with args", 'NONSENSE', 'x')
       await expectError(client, "ERR wrong number of arguments for 'get' command", 'GET')
@@ -278,14 +278,14 @@ export function clientContract(library: ClientLibrary): void {
     })
     afterAll(() => node.close())
 
-    test('is let in with it', async () => {
+    test('connects with the right password', async () => {
       const client = await library.connect({ port: node.port, password: 'a secret' })
       expect(await client.call('GET', 'Tom')).toBe('630')
       expect(String(await client.call('CLIENT', 'INFO'))).toContain(` resp=${library.protocol} `)
       await client.close()
     })
 
-    test('is refused with another', async () => {
+    test('is refused with a wrong password', async () => {
       await expect(library.connect({ port: node.port, password: 'a guess' })).rejects.toThrow(
         /WRONGPASS|AuthenticationFailed/,
       )

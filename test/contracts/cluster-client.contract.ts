@@ -1,4 +1,4 @@
-// What every client library that knows of clusters must get from one.
+// The contract of every cluster-aware client library.
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { startCluster, type TestCluster } from '../support/cluster.ts'
@@ -13,7 +13,7 @@ interface ClusterClient {
 
 export interface ClusterLibrary {
   readonly name: string
-  /** Names of errors by which it says that the connection was lost, and the caller is to try again. Else it does so itself. */
+  /** Names of errors for lost connections, after which the caller retries. Empty: the library retries. */
   readonly losses: readonly string[]
   connect(ports: readonly number[]): Promise<ClusterClient>
 }
@@ -23,38 +23,41 @@ const READ = { scores: { maxBytes: '16mb', origin: (key: string) => `value of ${
 const EMPTY = { cache: { maxBytes: '16mb' } } as const
 
 export function clusterContract({ name, losses, connect }: ClusterLibrary): void {
-  describe.each(['forward', 'moved'] as const)(`${name} where a wrong node answers: %s`, (redirect) => {
-    let cluster: TestCluster
-    const clients: ClusterClient[] = []
-    beforeAll(async () => {
-      cluster = await startCluster(3, { cluster: { redirect }, groups: EMPTY })
-    })
-    afterAll(async () => {
-      await Promise.all(clients.map((client) => client.close()))
-      await cluster.close()
-    })
+  describe.each(['forward', 'moved'] as const)(
+    `${name} when a node that is not the owner gets a request: %s`,
+    (redirect) => {
+      let cluster: TestCluster
+      const clients: ClusterClient[] = []
+      beforeAll(async () => {
+        cluster = await startCluster(3, { cluster: { redirect }, groups: EMPTY })
+      })
+      afterAll(async () => {
+        await Promise.all(clients.map((client) => client.close()))
+        await cluster.close()
+      })
 
-    test('1,000 keys go to their owners, without a hop', async () => {
-      const client = await connect([cluster.ports[0]])
-      clients.push(client)
-      await Promise.all(KEYS.map((key) => client.set(key, `value of ${key}`)))
-      expect(await Promise.all(KEYS.map((key) => client.get(key)))).toEqual(
-        KEYS.map((key) => `value of ${key}`),
-      )
-      expect(await cluster.forwarded()).toBe(0)
-      // What INFO tells is of each node alone.
-      const sizes = cluster.members.map(({ watcher }) => watcher.info('keyspace'))
-      for (const size of await Promise.all(sizes)) expect(size).toMatch(/db0:keys=[23]\d\d,/)
-    })
-  })
+      test('1,000 keys are requested from their owners, without forwarding', async () => {
+        const client = await connect([cluster.ports[0]])
+        clients.push(client)
+        await Promise.all(KEYS.map((key) => client.set(key, `value of ${key}`)))
+        expect(await Promise.all(KEYS.map((key) => client.get(key)))).toEqual(
+          KEYS.map((key) => `value of ${key}`),
+        )
+        expect(await cluster.forwarded()).toBe(0)
+        // INFO counts the requests of each node.
+        const sizes = cluster.members.map(({ watcher }) => watcher.info('keyspace'))
+        for (const size of await Promise.all(sizes)) expect(size).toMatch(/db0:keys=[23]\d\d,/)
+      })
+    },
+  )
 
-  describe.each(['forward', 'moved'] as const)(`${name} where nodes leave: %s`, (redirect) => {
+  describe.each(['forward', 'moved'] as const)(`${name} when nodes leave: %s`, (redirect) => {
     const closing: (() => Promise<void> | void)[] = []
     afterEach(async () => {
       for (const close of closing.splice(0)) await close()
     })
 
-    test('goes on with those that are left, and finds the owners again', async () => {
+    test('continues with the remaining nodes, and finds the new owners', async () => {
       const cluster = await startCluster(3, { cluster: { redirect, timeout: '500ms' }, groups: READ })
       const client = await connect(cluster.ports)
       closing.push(
@@ -83,7 +86,7 @@ export function clusterContract({ name, losses, connect }: ClusterLibrary): void
     })
   })
 
-  test(`${name} learns of a node that joins, by being sent there`, async () => {
+  test(`${name} discovers a node that joins through a redirection`, async () => {
     const settings = { redirect: 'moved', timeout: '500ms' } as const
     const cluster = await startCluster(3, { starts: 2, cluster: settings, groups: READ })
     const client = await connect(cluster.ports.slice(0, 2))

@@ -1,4 +1,4 @@
-// What every eviction policy must do, whichever records it prefers.
+// The contract of every eviction policy, whichever records it prefers.
 
 import { describe, expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
@@ -104,7 +104,7 @@ export function evictionContract(name: string, eviction: EvictionPolicyFactory):
       }
     })
 
-    test('starts anew after FLUSHALL', () => {
+    test('starts empty after FLUSHALL', () => {
       const at = new NamedStore(eviction, 64 * KIB)
       for (let i = 0; i < 2000; i++) at.put(`k${i}`, 40)
       at.store.clear()

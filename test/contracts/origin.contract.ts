@@ -1,21 +1,21 @@
-// What every origin must do, whatever its kind.
+// The contract of every origin.
 
 import { describe, expect, test } from 'vitest'
 import { type LoadContext, Loaded, type Origin, type OriginResult } from '../../src/group/origin.ts'
 import type { FaultyProxy } from '../support/proxy.ts'
 
-/** What an origin is to hold; null is a key that does not exist. */
+/** The contents of an origin; null is a key that does not exist. */
 export type Contents = ReadonlyMap<string, string | Uint8Array | null>
 
-/** An origin that holds what the suite asked for, and how to be rid of it. */
+/** An origin with the requested contents, the faults of its source, and its disposal. */
 export interface OriginUnderTest {
   readonly origin: Origin
-  /** Makes the source fail every load, until it is mended; for origins that have one. */
+  /** Makes the source fail every load until `mend`; for origins with an external source. */
   fail?(): Promise<void> | void
   mend?(): Promise<void> | void
-  /** Makes the source answer nothing any more. */
+  /** Makes the source answer nothing until `mend`. */
   stall?(): Promise<void> | void
-  /** Makes it answer byte by byte, and say what nobody understands, if it is somewhere else. */
+  /** Makes a remote source answer byte by byte; inserts invalid bytes into its answer. */
   drip?(): void
   garble?(): void
   dispose?(): Promise<void> | void
@@ -44,12 +44,12 @@ export function behind(proxy: FaultyProxy): Omit<OriginUnderTest, 'origin'> {
   }
 }
 
-/** No protocol begins an answer so; whole messages, as far as lengths go, so that nobody waits for the rest. */
+/** Invalid in every protocol; complete messages by their lengths, so that no client waits for the rest. */
 const NONSENSE = Buffer.alloc(300, '\xff\x00\x00\x00\x04nonsense', 'latin1')
 
 type Given = [string, string | Uint8Array | null][]
 
-/** Every byte, twice, and what is no UTF-8. */
+/** Every byte value twice; not UTF-8. */
 const BYTES = Uint8Array.from({ length: 512 }, (_, i) => i & 255)
 
 function contextOf(signal = new AbortController().signal): LoadContext {
@@ -91,23 +91,23 @@ export function originContract(
       await using([], async ({ origin }) => expect(origin.kind).toMatch(/^[a-z]+$/))
     })
 
-    test('loads what is there', async () => {
+    test('loads an existing key', async () => {
       expect(await load([['Tom', '630']], 'Tom')).toEqual(['630'])
     })
 
-    test('says that a key does not exist', async () => {
+    test('returns null for a key that does not exist', async () => {
       expect(await load([['Tom', '630']], 'Jack', '', 'tom')).toEqual([null, null, null])
     })
 
-    test('says that a key which is known to be absent does not exist', async () => {
+    test('returns null for a key that the source lists as absent', async () => {
       expect(await load([['Tom', null]], 'Tom')).toEqual([null])
     })
 
-    test('keeps an empty value apart from none', async () => {
+    test('distinguishes an empty value from no value', async () => {
       expect(await load([['empty', '']], 'empty', 'none')).toEqual(['', null])
     })
 
-    test('takes names of the language as keys like any other', async () => {
+    test('names that objects inherit are keys like any other', async () => {
       const names = ['__proto__', 'constructor', 'toString', 'hasOwnProperty']
       expect(await load([['Tom', '630']], ...names)).toEqual([null, null, null, null])
       expect(
@@ -118,7 +118,7 @@ export function originContract(
       ).toEqual(names.map((name) => `value of ${name}`))
     })
 
-    test('tells apart keys of any letters', async () => {
+    test('distinguishes keys of any characters', async () => {
       const keys = [
         'a b',
         'a\nb',
@@ -140,7 +140,7 @@ export function originContract(
       ).toEqual(keys.map((_, i) => String(i)))
     })
 
-    test('gives long values whole', async () => {
+    test('loads long values', async () => {
       const value = 'välue '.repeat(100_000)
       expect(await load([['long', value]], 'long')).toEqual([value])
     })
@@ -155,7 +155,7 @@ export function originContract(
       ).toEqual(keys.map((key) => `${key}!`))
     })
 
-    test.runIf(batches)('keeps what is there apart from what is not among many keys', async () => {
+    test.runIf(batches)('distinguishes existing and missing keys in a batch', async () => {
       expect(
         await load(
           [
@@ -171,7 +171,7 @@ export function originContract(
       ).toEqual(['', null, '1', null])
     })
 
-    test.runIf(bytes)('gives bytes as they are', async () => {
+    test.runIf(bytes)('loads bytes unchanged', async () => {
       await using([['bytes', BYTES]], async ({ origin }) => {
         expect(asBytes(await origin.load('bytes', contextOf()))).toEqual(Buffer.from(BYTES))
         if (origin.loadMany === undefined) return
@@ -181,7 +181,7 @@ export function originContract(
     })
 
     test.runIf(faults)(
-      'rejects with words when the source fails, and loads again when it is mended',
+      'rejects with a message when the source fails, and loads again when it recovers',
       async () => {
         await using([['Tom', '630']], async ({ origin, fail, mend }) => {
           expect(asText(await origin.load('Tom', contextOf()))).toBe('630')
@@ -195,7 +195,7 @@ export function originContract(
       },
     )
 
-    test.runIf(faults)('gives what comes byte by byte whole', async () => {
+    test.runIf(faults)('loads values that arrive byte by byte', async () => {
       await using(
         [
           ['Tom', '630'],
@@ -211,7 +211,7 @@ export function originContract(
     })
 
     test.runIf(faults)(
-      'gives no wrong value when the source talks nonsense, and the right one again',
+      'returns no wrong value when the source sends invalid bytes, and the right one afterwards',
       async () => {
         await using([['Tom', '630']], async ({ origin, garble }) => {
           expect(asText(await origin.load('Tom', contextOf()))).toBe('630')
@@ -223,7 +223,7 @@ export function originContract(
       },
     )
 
-    test.runIf(writes)('keeps what is stored as it is, over what was there', async () => {
+    test.runIf(writes)('stores values unchanged, and replaces existing ones', async () => {
       const values = [
         '',
         '0',
@@ -250,7 +250,7 @@ export function originContract(
       })
     })
 
-    test.runIf(writes)('stores and removes keys of any letters, each for itself', async () => {
+    test.runIf(writes)('stores and removes keys of any characters', async () => {
       const keys = ['a b', 'a/b', 'ключ', '🔑', "'", '"', '\\x41', '%', '?', '$1', '{a}', 'k'.repeat(500)]
       await using([], async ({ origin }) => {
         await Promise.all(keys.map((key) => origin.store?.(key, Buffer.from(`of ${key}`), contextOf())))
@@ -262,7 +262,7 @@ export function originContract(
       })
     })
 
-    test.runIf(writes)('removes what is there, and what is not', async () => {
+    test.runIf(writes)('removes existing and missing keys', async () => {
       await using(
         [
           ['Tom', '630'],
@@ -276,7 +276,7 @@ export function originContract(
       )
     })
 
-    test.runIf(writes && faults)('rejects writes with words when the source fails', async () => {
+    test.runIf(writes && faults)('rejects writes with a message when the source fails', async () => {
       await using([], async ({ origin, fail, mend }) => {
         await fail?.()
         await expect((async () => origin.store?.('Tom', Buffer.from('1'), contextOf()))()).rejects.toThrow(

@@ -1,4 +1,4 @@
-// Commands about the cluster against a real redis-server in cluster mode: shapes, texts, errors.
+// Cluster commands compared with redis-server in cluster mode: shapes, texts, errors.
 
 import { beforeAll, expect, test } from 'vitest'
 import { RawClient } from '../../support/differential.ts'
@@ -6,7 +6,7 @@ import { Harness } from '../../support/harness.ts'
 import { describeWithRedis, type RedisServer } from '../../support/redis-server.ts'
 
 const ANNOUNCED = ['--cluster-announce-ip', '127.0.0.1', '--cluster-announce-port', '7000']
-/** Nodes of Erinys talk to each other on the port of clients. */
+/** Erinys has no separate cluster bus port. */
 const BUS = ['--cluster-announce-bus-port', '7000']
 
 const SAME = `
@@ -67,7 +67,7 @@ const COMMANDS = SAME.trim()
   .split('\n')
   .map((line) => line.split(' '))
 
-/** Node ids are of each server's own making, as are the fields of INFO that follow Redis's. */
+/** A reply without node ids, and without the fields that Erinys adds to CLUSTER INFO. */
 function comparable(reply: string): string {
   return reply
     .replaceAll(/\b[\da-f]{40}\b/g, 'id')
@@ -75,13 +75,13 @@ function comparable(reply: string): string {
 }
 
 describeWithRedis(
-  'commands about the cluster',
+  'cluster commands',
   (redis: () => RedisServer) => {
     let raw: RawClient
     beforeAll(async () => {
       await redis().call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
       await redis().call('CLUSTER', 'BUMPEPOCH')
-      // It takes part a while later.
+      // Redis reports the state "ok" some time later.
       while (!String(await redis().call('CLUSTER', 'INFO')).startsWith('cluster_state:ok'));
       raw = await RawClient.connect(redis().socketPath)
       return () => raw.close()

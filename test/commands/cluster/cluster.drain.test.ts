@@ -1,4 +1,4 @@
-// CLUSTER DRAIN: a node gives everything away and stays, whoever else comes or goes.
+// CLUSTER DRAIN: a node hands over all its slots and keeps running, whichever other nodes join or leave.
 
 import { afterEach, describe, expect, test } from 'vitest'
 import { startCluster, type TestCluster } from '../../support/cluster.ts'
@@ -9,7 +9,7 @@ const KEYS = Array.from({ length: 300 }, (_, i) => `key:${i}`)
 let cluster: TestCluster
 afterEach(() => cluster?.close())
 
-/** Three nodes that hold all keys between them. A test ends in time only if none of them waits for its time to close. */
+/** Three nodes with all keys. Their shutdown timeout is so long that a test hangs if one of them reaches it. */
 async function filled(): Promise<TestCluster> {
   cluster = await startCluster(3, { groups: { cache: { maxBytes: '16mb' } }, shutdownTimeout: '10m' })
   await Promise.all(KEYS.map((key) => cluster.members[0].watcher.set(key, `of ${key}`)))
@@ -17,7 +17,7 @@ async function filled(): Promise<TestCluster> {
 }
 
 describe('in a cluster', () => {
-  test('answers when everything is with the others, and the node goes on without slots', async () => {
+  test('answers when all entries are handed over, and the node keeps running without slots', async () => {
     const { members } = await filled()
     const [, leaver] = members
     expect(await leaver.watcher.call('CLUSTER', 'DRAIN')).toBe('OK')
@@ -33,7 +33,7 @@ describe('in a cluster', () => {
     expect(await members[0].watcher.mget(KEYS)).toEqual(KEYS.map((key) => `of ${key}`))
   })
 
-  test('says so when the time was not enough, and goes on', async () => {
+  test('is an error at its timeout, and the handover continues', async () => {
     const { members } = await filled()
     const [, { watcher }] = members
     await expect(watcher.call('CLUSTER', 'DRAIN', 'TIMEOUT', '0')).rejects.toThrow(
@@ -67,7 +67,7 @@ describe('in a cluster', () => {
   })
 })
 
-test('without a cluster', async () => {
+test('is an error without a cluster', async () => {
   expect(await new Harness().raw('CLUSTER', 'DRAIN')).toBe(
     '-ERR This instance has cluster support disabled\r\n',
   )

@@ -1,4 +1,4 @@
-// EXPLAIN, CLUSTER and INFO where nodes are several: the truth, wherever it is asked.
+// EXPLAIN, CLUSTER and INFO in a cluster: consistent replies from every node.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { nodeId } from '../../../src/cluster/member.ts'
@@ -38,7 +38,7 @@ async function sidesOf({ members }: TestCluster, key: string): Promise<[TestMemb
   return (await explain(first, key)).owner === 'self' ? [first, second] : [second, first]
 }
 
-/** What both sides tell, but for who is asked, and for what time has changed. */
+/** The fields that must be equal on both nodes: without those that depend on the node or the time. */
 function facts({
   owner,
   source,
@@ -114,7 +114,7 @@ describe('EXPLAIN', () => {
     })
   })
 
-  test('keeps its place among other replies', async () => {
+  test('keeps its order among other replies', async () => {
     const [, other] = await sidesOf(cluster, 'placed')
     const replies = await other.watcher.pipeline().ping().call('EXPLAIN', 'placed').echo('last').exec()
     expect(replies?.map(([, reply]) => (Array.isArray(reply) ? reply[1] : reply))).toEqual([
@@ -124,14 +124,14 @@ describe('EXPLAIN', () => {
     ])
   })
 
-  test('is not answered by peers to strangers', async () => {
+  test('PEER EXPLAIN is refused to clients', async () => {
     const [{ watcher }] = cluster.members
     await expect(watcher.call('PEER', 'EXPLAIN', 'a')).rejects.toThrow('NOPERM')
   })
 })
 
 describe('moved', () => {
-  test('names the owner, and ASKING lets one command be served here', async () => {
+  test('names the owner, and ASKING serves one command here', async () => {
     const [owner, other] = await sidesOf(moving, 'asked')
     const slot = await owner.watcher.cluster('KEYSLOT', 'asked')
     const moved = `MOVED ${slot} ${nameOf(owner)}`
@@ -143,7 +143,7 @@ describe('moved', () => {
 })
 
 describe('CLUSTER', () => {
-  test('LINKS: those opened to the other node, and by it', async () => {
+  test('LINKS lists the links to the other node and from it', async () => {
     const [{ watcher }, other] = cluster.members
     const links = (await watcher.cluster('LINKS')) as unknown[][]
     const directions = links.map((link) => link[1])
@@ -158,7 +158,7 @@ describe('CLUSTER', () => {
     }
   })
 
-  test('COUNTKEYSINSLOT counts what this node holds', async () => {
+  test('COUNTKEYSINSLOT counts the keys of this node', async () => {
     const [owner, other] = await sidesOf(cluster, '{counted}')
     await other.watcher.mset('{counted}1', '1', '{counted}2', '2')
     const slot = Number(await owner.watcher.cluster('KEYSLOT', '{counted}'))
@@ -166,7 +166,7 @@ describe('CLUSTER', () => {
     expect(await other.watcher.cluster('COUNTKEYSINSLOT', slot)).toBe(0)
   })
 
-  test('SHARDS and SLOTS are the same everywhere; NODES but for who is asked', async () => {
+  test('SHARDS and SLOTS are the same on every node, and NODES up to the flag "myself"', async () => {
     for (const subcommand of ['SHARDS', 'SLOTS'] as const) {
       const [first, second] = cluster.members.map(({ watcher }) => watcher.call('CLUSTER', subcommand))
       expect(await first).toEqual(await second)
@@ -179,7 +179,7 @@ describe('CLUSTER', () => {
   })
 })
 
-test('INFO counts what was asked of the other node, and names a node that is gone', async () => {
+test('INFO counts the requests to the other node, and lists a node that has left', async () => {
   const own = await startCluster(2, { groups, cluster: { timeout: '500ms' } })
   const [first, second] = own.members
   const keys = Array.from({ length: 100 }, (_, i) => `key:${i}`)
@@ -198,13 +198,13 @@ test('INFO counts what was asked of the other node, and names a node that is gon
     cluster_members: '1',
     cluster_slots_owned: '16384',
   })
-  // What went over links that are closed still counts.
+  // Traffic over closed links still counts.
   expect(peer0).toMatch(new RegExp(`,slots=0,requests=${sent},replies=${sent},`))
   const lineOf = async (): Promise<string> =>
     String(await first.watcher.cluster('NODES'))
       .split('\n')
       .find((each) => each.includes(nameOf(second))) ?? ''
-  // Until its port is closed it is one that leaves.
+  // Until its port is closed it is leaving.
   while (!(await lineOf()).includes(' master,fail '));
   expect(await lineOf()).toMatch(/ disconnected$/)
   expect((await first.info()).peer0).toContain(',state=down,verdict=down,linked=0,')

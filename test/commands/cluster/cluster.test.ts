@@ -1,4 +1,4 @@
-// What a node tells of its cluster: members that come, fall and leave, links, keys of a slot.
+// Replies about the cluster: members that join, fail and leave, links, keys of a slot.
 
 import { describe, expect, test } from 'vitest'
 import { nodeId } from '../../../src/cluster/member.ts'
@@ -46,7 +46,7 @@ const HEALTH = {
 const owners = Uint16Array.from([0, 0, 1, 2, 2, UNKNOWN_OWNER, 1, 0])
 
 describe('ranges', () => {
-  test('are as long as they can be, without slots of nobody', () => {
+  test('are as long as possible, without slots that have no owner', () => {
     expect(rangesOf(owners)).toEqual([
       { first: 0, last: 1, owner: 0 },
       { first: 2, last: 2, owner: 1 },
@@ -59,7 +59,7 @@ describe('ranges', () => {
 })
 
 describe('the topology', () => {
-  test('NODES: how each node is doing, in the words of Redis', () => {
+  test('NODES: the state of each node, in the format of Redis', () => {
     const topology = new Topology()
     const report = reportOf('self', 'up', 'suspect', 'down', 'unknown')
     topology.update(owners, report)
@@ -74,7 +74,7 @@ describe('the topology', () => {
     )
   })
 
-  test('SLOTS: the owners whom it can name, made anew when something changed', () => {
+  test('SLOTS: the owners with known names, rebuilt after each change', () => {
     const topology = new Topology()
     const two = reportOf('self', 'up')
     const range = (first: number, last: number, at: string): string => {
@@ -110,7 +110,7 @@ describe('the topology', () => {
     expect(text).toMatch(/\$6\r\nhealth\r\n\$4\r\nfail\r\n$/)
   })
 
-  test('counts slots by how their owners are doing', () => {
+  test('counts slots by the state of their owners', () => {
     const topology = new Topology()
     const report = reportOf('self', 'suspect', 'down')
     topology.update(owners, report)
@@ -119,7 +119,7 @@ describe('the topology', () => {
 })
 
 describe('CLUSTER', () => {
-  test('INFO of a node that is alone', async () => {
+  test('INFO of a single node', async () => {
     const harness = await joinedHarness()
     const info = String(await harness.call('INFO', 'cluster')).split('\r\n')
     expect(info).toEqual(
@@ -143,7 +143,7 @@ describe('CLUSTER', () => {
     expect(await harness.call('CLUSTER', 'MYSHARDID')).toBe(nodeId('10.0.0.1:7000'))
   })
 
-  test('looks for the keys of a slot among many, and lets others be served meanwhile', async () => {
+  test('GETKEYSINSLOT finds the keys of a slot among many, and serves other commands meanwhile', async () => {
     const harness = await joinedHarness()
     for (let i = 0; i < 50_000; i++) await harness.call('SET', `key:${i}`, '1')
     for (let i = 0; i < 5; i++) await harness.call('SET', `{tag}${i}`, '1')
@@ -166,7 +166,7 @@ describe('CLUSTER', () => {
     expect(await harness.call('CLUSTER', 'COUNTKEYSINSLOT', slot)).toBe(0)
   })
 
-  test('in parts it answers a client that wants no reply with none, and one in RESP3 in it', async () => {
+  test('GETKEYSINSLOT in steps respects CLIENT REPLY OFF and RESP3', async () => {
     const harness = await joinedHarness()
     for (let i = 0; i < 50_000; i++) await harness.call('SET', `key:${i}`, '1')
     await harness.raw('HELLO', '3')
@@ -177,7 +177,7 @@ describe('CLUSTER', () => {
   })
 })
 
-test('ASKING is for the next command, and RESET takes it back', async () => {
+test('ASKING applies to the next command, and RESET clears it', async () => {
   const harness = await joinedHarness()
   await harness.call('ASKING')
   expect(harness.client.asking).toBe(true)

@@ -82,7 +82,7 @@ describe('CLIENT LIST and INFO', () => {
 })
 
 describe('CLIENT KILL', () => {
-  test('by address in the old form, also oneself, after the reply', async () => {
+  test('by address in the old form; its own connection closes after the reply', async () => {
     const harness = new Harness()
     const [a, b] = [harness.client, harness.connect()]
     expect(await a.call('CLIENT', 'KILL', 'nobody:1')).toMatchObject(error('ERR No such client'))
@@ -92,7 +92,7 @@ describe('CLIENT KILL', () => {
     expect([a.closing, a.closed]).toEqual([true, false])
   })
 
-  test('by every filter, all of which must hold', async () => {
+  test('by filters, all of which must match', async () => {
     const harness = new Harness()
     const me = harness.client
     const kill = async (...args: (string | number)[]) => await me.call('CLIENT', 'KILL', ...args)
@@ -111,7 +111,7 @@ describe('CLIENT KILL', () => {
     expect(me.closing).toBe(true)
   })
 
-  test('refuses what it does not know', async () => {
+  test('rejects unknown filters', async () => {
     const { client } = new Harness()
     const errors: [string[], string][] = [
       [['ID', '0'], 'ERR client-id should be greater than 0'],
@@ -145,7 +145,7 @@ describe('CLIENT REPLY', () => {
     expect(await client.raw('GET', 'a')).toBe('$1\r\n1\r\n')
   })
 
-  test('silences a load', async () => {
+  test('suppresses the reply to a load', async () => {
     const harness = new Harness({ groups: { scores: { origin: () => '630' } } })
     await harness.raw('CLIENT', 'REPLY', 'SKIP')
     expect(await harness.raw('GET', 'Tom')).toBe('')
@@ -154,7 +154,7 @@ describe('CLIENT REPLY', () => {
 })
 
 describe('CLIENT PAUSE', () => {
-  test('tells the host until when and what', async () => {
+  test('pauses the server until a time, for all commands or writes', async () => {
     const { client, host, clock } = new Harness()
     expect(await client.call('CLIENT', 'PAUSE', 100)).toBe('OK')
     expect([host.pausedUntil, host.pausesAll]).toEqual([clock.now() + 100, true])
@@ -164,7 +164,7 @@ describe('CLIENT PAUSE', () => {
     expect(host.pausedUntil).toBe(0)
   })
 
-  test('refuses other modes and times', async () => {
+  test('rejects other modes and times', async () => {
     const { client } = new Harness()
     const errors: [string[], string][] = [
       [['x'], 'ERR timeout is not an integer or out of range'],
@@ -176,7 +176,7 @@ describe('CLIENT PAUSE', () => {
   })
 })
 
-test('names are plain', async () => {
+test('names have no spaces or control characters', async () => {
   const { client } = new Harness()
   expect(await client.call('CLIENT', 'GETNAME')).toBeNull()
   for (const name of ['a b', 'a\n', '\x7f', '\0', 'é']) {
@@ -194,7 +194,7 @@ test('names are plain', async () => {
   expect(await client.call('CLIENT', 'SETINFO', 'x', 'y')).toMatchObject(error("ERR Unrecognized option 'x'"))
 })
 
-test('what is off answers as if it were', async () => {
+test('GETREDIR, TRACKINGINFO and UNBLOCK answer as in Redis without tracking and blocked clients', async () => {
   const { client } = new Harness()
   expect(await client.call('CLIENT', 'GETREDIR')).toBe(-1)
   expect(await client.call('CLIENT', 'TRACKINGINFO')).toEqual([
@@ -230,7 +230,7 @@ test('HELP names every subcommand with its arguments', async () => {
 })
 
 describe('MONITOR', () => {
-  test('shows commands without secrets, and none of the operator’s', async () => {
+  test('shows commands without secrets, and no administrative ones', async () => {
     const harness = new Harness({ requirepass: 'p' })
     const { client, host } = harness
     const watcher = harness.connect()

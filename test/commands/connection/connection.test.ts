@@ -13,7 +13,7 @@ function withPassword(): Harness {
 const secret = Buffer.from('sécret')
 
 describe('PING and ECHO', () => {
-  test('answer', async () => {
+  test('answer their argument', async () => {
     const { client } = new Harness()
     expect(await client.raw('PING')).toBe('+PONG\r\n')
     expect(await client.raw('PING', 'a\r\nb\0')).toBe('$5\r\na\r\nb\0\r\n')
@@ -25,7 +25,7 @@ describe('PING and ECHO', () => {
 })
 
 describe('AUTH', () => {
-  test('lets in with the password, alone or behind the one user', async () => {
+  test('accepts the password, alone or after the default user', async () => {
     for (const args of [[secret], ['default', secret]]) {
       const { client } = withPassword()
       expect(await client.call('GET', 'a')).toMatchObject(error(NOAUTH))
@@ -34,7 +34,7 @@ describe('AUTH', () => {
     }
   })
 
-  test('refuses everything else, and leaves who was let in', async () => {
+  test('rejects everything else, and keeps an earlier authentication', async () => {
     const { client } = withPassword()
     for (const args of [['wrong'], [''], ['Default', secret], ['other', secret], ['default', 'secret']])
       expect(await client.call('AUTH', ...args)).toMatchObject(error(WRONGPASS))
@@ -53,7 +53,7 @@ describe('AUTH', () => {
     })
   })
 
-  test('what is unknown or malformed is said before who must authenticate', async () => {
+  test('unknown and malformed commands are reported before NOAUTH', async () => {
     const { client } = withPassword()
     expect(await client.call('NOSUCH', 'x')).toMatchObject(
       error("ERR unknown command 'NOSUCH', with args beginning with: 'x' "),
@@ -63,7 +63,7 @@ describe('AUTH', () => {
 })
 
 describe('HELLO', () => {
-  test('tells of the node, as a map in RESP3', async () => {
+  test('describes the node, as a map in RESP3', async () => {
     const { client } = new Harness()
     expect(await client.call('HELLO')).toEqual([
       ...['server', 'redis', 'version', '7.2.4', 'proto', 2, 'id', client.id],
@@ -75,7 +75,7 @@ describe('HELLO', () => {
     expect(await client.raw('GET', 'none')).toBe('$-1\r\n')
   })
 
-  test('authenticates and names in one', async () => {
+  test('authenticates and sets the name', async () => {
     const { client } = withPassword()
     expect(await client.call('HELLO', 2)).toMatchObject({
       message: expect.stringMatching(/^NOAUTH HELLO must be called .* HELLO <proto> AUTH <user> <pass> /),
@@ -88,7 +88,7 @@ describe('HELLO', () => {
     expect([client.protocol, client.name, client.authenticated]).toEqual([3, 'me', true])
   })
 
-  test('changes nothing when something is wrong', async () => {
+  test('changes nothing on an error', async () => {
     const { client } = new Harness()
     const errors: [string[], string][] = [
       [['4'], 'NOPROTO unsupported protocol version'],

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { monitorLine } from '../../../src/commands/connection/monitor.ts'
 import { argsOf } from '../../support/harness.ts'
 
-test('a command as MONITOR shows it', () => {
+test('the format of a MONITOR line', () => {
   const args = argsOf(['set', 'k"\r\n', Buffer.from([0, 0xff])])
   expect(monitorLine(1_700_000_000_007.5, 3, '127.0.0.1:5000', args, []).toString('latin1')).toBe(
     '+1700000000.007500 [3 127.0.0.1:5000] "set" "k\\"\\r\\n" "\\x00\\xff"\r\n',
@@ -12,7 +12,7 @@ test('a command as MONITOR shows it', () => {
   )
 })
 
-test('a large command is cut', () => {
+test('a large command is truncated', () => {
   const line = (command: readonly Uint8Array[]): string =>
     monitorLine(1000, 0, 'me', argsOf(command), []).toString('latin1')
   const excess = 300 * 2 ** 20

@@ -38,7 +38,7 @@ describe('the table', () => {
   })
 
   test('every container answers HELP', async () => {
-    // CLUSTER does so in a cluster only, as in Redis.
+    // CLUSTER HELP answers in a cluster only, as in Redis.
     const { client, joined } = new Harness({ cluster: { host: '127.0.0.1', port: 7000 } })
     await joined
     for (const { name, subcommands } of everySpec) {
@@ -66,7 +66,7 @@ describe('the table', () => {
 })
 
 describe('COMMAND', () => {
-  test('tells all, and how many', async () => {
+  test('lists all commands; COUNT counts them', async () => {
     const all = (await client.call('COMMAND')) as RedisReply[][]
     expect(all).toHaveLength(everySpec.length)
     expect(await client.call('COMMAND', 'INFO')).toEqual(all)
@@ -74,7 +74,7 @@ describe('COMMAND', () => {
     expect(all.map(([name]) => name)).toContain('get')
   })
 
-  test('INFO of commands and subcommands, and of none', async () => {
+  test('INFO of commands, of subcommands, and of unknown names', async () => {
     const keySpec = [
       ...['flags', ['RO', 'access'], 'begin_search', ['type', 'index', 'spec', ['index', 1]]],
       ...['find_keys', ['type', 'range', 'spec', ['lastkey', -1, 'keystep', 1, 'limit', 0]]],
@@ -120,7 +120,7 @@ describe('COMMAND DOCS', () => {
     })
   })
 
-  test('of a deprecated one, of a container, of none', async () => {
+  test('of a deprecated command, a container, an unknown name', async () => {
     const docs = mapOf(await client.call('COMMAND', 'DOCS', 'quit', 'client', 'debug', 'monitor'))
     expect(mapOf(docs.quit)).toMatchObject({
       doc_flags: ['deprecated'],
@@ -137,7 +137,7 @@ describe('COMMAND DOCS', () => {
     expect(await client.call('COMMAND', 'DOCS', 'nosuch')).toEqual([])
   })
 
-  test('of what Redis does not have', async () => {
+  test('of commands and options that Redis does not have', async () => {
     const docs = mapOf(await client.call('COMMAND', 'DOCS', 'set', 'invalidate', 'group|flush'))
     const last = (mapOf(docs.set).arguments as RedisReply[]).at(-1)!
     expect(mapOf(last)).toMatchObject({ name: 'tags', type: 'block', token: 'TAGS', flags: ['optional'] })
@@ -156,7 +156,7 @@ describe('COMMAND DOCS', () => {
     expect(mapOf(docs['group|flush'])).toMatchObject({ group: 'erinys', since: '0.1.0' })
   })
 
-  test('of all', async () => {
+  test('of all commands', async () => {
     const docs = mapOf(await client.call('COMMAND', 'DOCS'))
     expect(Object.keys(docs)).toHaveLength(everySpec.length)
   })
@@ -165,7 +165,7 @@ describe('COMMAND DOCS', () => {
 describe('COMMAND LIST', () => {
   const list = async (...args: string[]) => (await client.call('COMMAND', 'LIST', ...args)) as string[]
 
-  test('of all, subcommands included', async () => {
+  test('of all commands, subcommands included', async () => {
     expect(await list()).toEqual(expect.arrayContaining(['get', 'client', 'client|id']))
   })
 
@@ -203,7 +203,7 @@ describe('COMMAND GETKEYS', () => {
     ])
   })
 
-  test('of what has none', async () => {
+  test('of commands without keys', async () => {
     expect(await keys('nosuch', 'a')).toMatchObject(error('ERR Invalid command specified'))
     expect(await keys('client', 'nosuch')).toMatchObject(error('ERR Invalid command specified'))
     expect(await keys('PING')).toMatchObject(error('ERR The command has no key arguments'))

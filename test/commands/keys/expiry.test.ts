@@ -1,9 +1,9 @@
-// Deadlines to the millisecond, on a clock that the test moves. Error texts and options are compared with redis-server.
+// Deadlines to the millisecond, on a manual clock. Error texts and options are compared with redis-server elsewhere.
 
 import { expect, test } from 'vitest'
 import { Harness } from '../../support/harness.ts'
 
-test('a key lives through the millisecond of its deadline', async () => {
+test('a key expires after the millisecond of its deadline', async () => {
   const harness = new Harness()
   await harness.call('SET', 'a', '1')
   await harness.call('PEXPIRE', 'a', '1000')
@@ -27,7 +27,7 @@ test('seconds are rounded to the nearest', async () => {
   expect(await harness.call('EXPIRETIME', 'a')).toBe(1_000_000_002)
 })
 
-test('GT and LT compare with what is there, to the millisecond', async () => {
+test('GT and LT compare with the current deadline, to the millisecond', async () => {
   const harness = new Harness()
   await harness.call('SET', 'a', '1')
   expect(await harness.call('PEXPIRE', 'a', '1000', 'GT')).toBe(0)
@@ -54,7 +54,7 @@ test.each(['9007199254740991', '9007199254740993', '9223372036854775806', '92233
   },
 )
 
-test('a record given a deadline and freed of it again keeps its value, and is counted once', async () => {
+test('EXPIRE and PERSIST keep the value, and the key is counted once', async () => {
   const harness = new Harness()
   const { store } = harness.groups[0]
   await harness.call('SET', 'a', 'value')
@@ -71,7 +71,7 @@ test('a record given a deadline and freed of it again keeps its value, and is co
   store.verify()
 })
 
-test('an option that is none is named byte for byte', async () => {
+test('the error names an unknown option byte for byte', async () => {
   const harness = new Harness()
   const option = Buffer.from('n\xc3\xa4h\r\n', 'latin1')
   expect(await harness.raw('EXPIRE', 'a', '10', option)).toBe('-ERR Unsupported option n\xc3\xa4h  \r\n')

@@ -1,4 +1,4 @@
-// The key commands against a real redis-server: edge cases by hand, and random sequences of commands.
+// The key commands compared with redis-server: edge cases, and random sequences of commands.
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -10,7 +10,7 @@ import { EDGES, FAR } from './keys.edges.ts'
 type Command = readonly string[]
 
 const DATABASES = 3
-/** Replies that tell of the time differ by what passes between the two servers, in the unit of the reply. */
+/** Replies with times may differ by the time between the two servers, in the unit of the reply. */
 const TIMES: Readonly<Record<string, number>> = {
   TTL: WAIT_MS / 1000,
   EXPIRETIME: WAIT_MS / 1000,
@@ -40,7 +40,7 @@ async function compare(redis: RedisServer, commands: readonly Command[]): Promis
   for (const { store } of harness.groups) store.verify()
 }
 
-/** A reply without what is left open: the order of keys, which one is drawn. */
+/** A reply without what is unspecified: the order of keys, the random key. */
 function comparable(name: string, reply: RedisReply): unknown {
   if (reply instanceof Error) return `-${reply.message}`
   if (name === 'RANDOMKEY') return reply === null
@@ -63,7 +63,7 @@ const outside = fc.constantFrom('3', '-1', '99999999999')
 const condition = fc.constantFrom('NX', 'xx', 'GT', 'lt')
 const pattern = fc.constantFrom('*', '**', '', '?', 'k*', '[a-b]', '*:1', 'x*')
 
-/** Far enough apart that the time which passes between the two servers changes no order. */
+/** Far enough apart that the time between the two servers changes no order. */
 const commandArbitrary: fc.Arbitrary<Command> = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(fc.constant('SET'), key, value) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('GET'), key) },
@@ -120,6 +120,6 @@ describeWithRedis(
     })
   },
   ...['--databases', String(DATABASES)],
-  // Bounded and evicting by recency, as every group is: then small integers are not shared.
+  // Bounded with LRU eviction, as every group is: then Redis does not share small integers.
   ...['--maxmemory', '1gb', '--maxmemory-policy', 'allkeys-lru'],
 )

@@ -1,9 +1,9 @@
-// Edge cases of the key commands, written as one types them.
+// Edge cases of the key commands, as lines of redis-cli.
 
 /** Seconds since the epoch: the year 2100. */
 export const FAR = 4_102_444_800
 
-/** Commands by what they are about, each group for an empty server; `''` is an empty argument. */
+/** Commands by topic, each topic for an empty server; `''` is an empty argument. */
 export const EDGES: Readonly<Record<string, readonly string[]>> = {
   'deleting and counting': [
     'DEL a',

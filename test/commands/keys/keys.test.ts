@@ -1,4 +1,4 @@
-// Key commands where Erinys has what Redis has not: origins, absences, budgets of their own. The rest is compared with redis-server.
+// Key commands where Erinys differs from Redis: origins, negative entries, budgets per group.
 
 import { describe, expect, test } from 'vitest'
 import type { Group } from '../../../src/group/group.ts'
@@ -25,7 +25,7 @@ function byRecency(group: Group): string[] {
   return names
 }
 
-/** A group whose origin has only `known`, and remembers for a second what it lacks. */
+/** A group whose origin has only `known`, with negative caching for a second. */
 function withOrigin(known: Readonly<Record<string, string>> = {}): Harness {
   return new Harness({
     groups: {
@@ -81,7 +81,7 @@ describe('commands that see only cached keys', () => {
     expect(harness.groups[0].flights?.loads).toBe(2)
   })
 
-  test('looking is no access, TOUCH and EXPIRE are', async () => {
+  test('EXISTS, TTL, TYPE and OBJECT do not count as access, TOUCH and EXPIRE do', async () => {
     const looks = [
       ['EXISTS', 'a'],
       ['TTL', 'a'],
@@ -153,7 +153,7 @@ describe('flights and fences', () => {
   })
 })
 
-describe('what an entry takes along', () => {
+describe('what moves with an entry', () => {
   test('RENAME and COPY keep deadline, encoding and load times', async () => {
     const harness = withOrigin({ a: '12' })
     await harness.call('GET', 'a')
@@ -173,7 +173,7 @@ describe('what an entry takes along', () => {
     expect(await harness.call('TTL', 'd')).toBe(-1)
   })
 
-  test('in another group a deadline is kept, and without one the lifetime of that group begins', async () => {
+  test('in another group a deadline is kept, and an entry without one gets the TTL of that group', async () => {
     const harness = withOrigin({ a: '1' })
     await harness.call('GET', 'a')
     harness.clock.advance(500)
@@ -192,7 +192,7 @@ describe('what an entry takes along', () => {
 describe('budgets', () => {
   const small = { small: { maxBytes: 2000 }, large: {} }
 
-  test('COPY and MOVE of what alone exceeds the other budget change nothing', async () => {
+  test('COPY and MOVE of an entry larger than the other budget change nothing', async () => {
     const harness = new Harness({ groups: { large: {}, small: { maxBytes: 2000 } } })
     const value = 'x'.repeat(5000)
     await harness.call('SET', 'a', value)
@@ -218,7 +218,7 @@ describe('budgets', () => {
     expect(harness.group('small').store.evicted).toBe(0)
   })
 
-  test('a new name that would make the entry too large leaves the old one', async () => {
+  test('RENAME to a name that makes the entry too large changes nothing', async () => {
     const harness = new Harness({ groups: small })
     await harness.call('SET', 'a', 'x'.repeat(500))
     const refused = await harness.call('RENAME', 'a', 'n'.repeat(600))
@@ -250,7 +250,7 @@ describe('budgets', () => {
     expect(await harness.call('TTL', 'a')).toBe(-1)
   })
 
-  test('a copy that pushes its own source out is whole', async () => {
+  test('a copy that evicts its source is complete', async () => {
     const harness = new Harness({ groups: small })
     await harness.call('SET', 'a', 'x'.repeat(700))
     expect(await harness.call('COPY', 'a', 'b')).toBe(1)
@@ -259,7 +259,7 @@ describe('budgets', () => {
   })
 })
 
-test('keys and groups named like what every object has', async () => {
+test('keys and groups with names that objects inherit', async () => {
   const names = ['__proto__', 'constructor', 'toString']
   const harness = new Harness({ groups: Object.fromEntries(names.map((name) => [name, {}])) })
   for (const group of names) {

@@ -1,4 +1,4 @@
-// Commands on whole groups: budgets after SWAPDB, what KEYS costs, the order of commands that see everything.
+// Commands on whole groups: budgets after SWAPDB, memory of KEYS, the order of commands on all keys.
 
 import { memoryUsage } from 'node:process'
 import { describe, expect, test } from 'vitest'
@@ -40,7 +40,7 @@ describe('SWAPDB', () => {
     await harness.call('SELECT', 'small')
     expect(await harness.call('EXISTS', 'key:49999', 'key:0')).toBe(1)
 
-    // The one has segments for a small budget, the other for a large one: both go on.
+    // One store has segments for a small budget, the other for a large one: both must still work.
     fill(large, 20_000, Buffer.alloc(100), 'more')
     fill(large, 3, Buffer.alloc(2 ** 20), 'giant')
     fill(small, 20_000, Buffer.alloc(100), 'more')
@@ -49,7 +49,7 @@ describe('SWAPDB', () => {
     checkBudgets(harness)
   })
 
-  test('leaves a budget that holds nothing empty, and usable', async () => {
+  test('evicts down to a tiny budget, and the group stays usable', async () => {
     const harness = new Harness({ groups: { large: {}, tiny: { maxBytes: 1500 } } })
     fill(harness.group('large'), 100_000, Buffer.alloc(1))
     await harness.call('SWAPDB', '0', '1')
@@ -61,7 +61,7 @@ describe('SWAPDB', () => {
     checkBudgets(harness)
   })
 
-  test('lets counters, policies and what an origin lacks stay where they belong', async () => {
+  test('exchanges values, but not counters, policies and negative entries', async () => {
     const harness = new Harness({
       groups: {
         first: { maxBytes: 5000, negativeTtlMs: 1000, origin: () => null },
@@ -81,7 +81,7 @@ describe('SWAPDB', () => {
     expect(await harness.call('GET', 'a')).toBe('there')
   })
 
-  test('every client sees the exchange', async () => {
+  test('is seen by every client', async () => {
     const harness = new Harness()
     const other = harness.connect()
     await other.call('SELECT', '1')
@@ -92,7 +92,7 @@ describe('SWAPDB', () => {
   })
 })
 
-test('KEYS makes nothing for a key that does not match', async () => {
+test('KEYS allocates nothing for a key that does not match', async () => {
   const harness = new Harness()
   const count = 50_000
   fill(harness.groups[0], count, Buffer.alloc(1))
@@ -106,7 +106,7 @@ test('KEYS makes nothing for a key that does not match', async () => {
   expect(least).toBeLessThan(count * 4)
 })
 
-test('RANDOMKEY draws every key', async () => {
+test('RANDOMKEY can return every key', async () => {
   let state = 1
   const random = (): number => {
     state = (state * 16_807) % 2_147_483_647
@@ -120,7 +120,7 @@ test('RANDOMKEY draws every key', async () => {
   expect([...drawn].sort()).toEqual(names.sort())
 })
 
-test('commands on everything wait for the loads before them, and later reads do not overtake them', async () => {
+test('commands on all keys wait for earlier loads, and later reads wait for them', async () => {
   const harness = new Harness({ groups: { read: { origin: (key) => `value of ${key}` } } })
   const replies = [
     harness.call('GET', 'a'),
@@ -133,7 +133,7 @@ test('commands on everything wait for the loads before them, and later reads do 
   expect(await Promise.all(replies)).toEqual(['value of a', 1, ['a'], 'value of b', 'OK', 0])
 })
 
-test('an expired key is in no list', async () => {
+test('expired keys are not listed', async () => {
   const harness = new Harness()
   await harness.call('SET', 'a', '1')
   await harness.call('SET', 'b', '1')

@@ -1,9 +1,9 @@
-// OBJECT and MEMORY where time and bytes are the node's own. Texts and encodings are compared with redis-server.
+// OBJECT and MEMORY: times and sizes. Texts and encodings are compared with redis-server elsewhere.
 
 import { expect, test } from 'vitest'
 import { Harness } from '../../support/harness.ts'
 
-test('IDLETIME counts seconds since the last access, whatever looked meanwhile', async () => {
+test('IDLETIME counts seconds since the last access by a command that touches the key', async () => {
   const harness = new Harness()
   await harness.call('SET', 'a', '1')
   harness.clock.advance(5500)
@@ -15,7 +15,7 @@ test('IDLETIME counts seconds since the last access, whatever looked meanwhile',
   expect(await harness.call('OBJECT', 'IDLETIME', 'a')).toBe(0)
 })
 
-test('a value that was edited is raw, short or a number though it may be', async () => {
+test('a value that was edited has encoding raw, even if it is short or a number', async () => {
   const harness = new Harness()
   const { store } = harness.groups[0]
   await harness.call('SET', 'a', '12')
@@ -24,7 +24,7 @@ test('a value that was edited is raw, short or a number though it may be', async
   expect(await harness.call('OBJECT', 'ENCODING', 'a')).toBe('raw')
 })
 
-test('MEMORY USAGE is what the entry takes from the budget, but for the growth of the index', async () => {
+test('MEMORY USAGE is the share of the entry in the budget, except for the growth of the index', async () => {
   const harness = new Harness()
   const { store } = harness.groups[0]
   const empty = store.usedBytes
@@ -33,7 +33,7 @@ test('MEMORY USAGE is what the entry takes from the budget, but for the growth o
   expect(await harness.call('MEMORY', 'USAGE', 'key')).toBe(store.usedBytes - empty + slot)
 })
 
-test('MEMORY STATS, DOCTOR and MALLOC-STATS tell of every group', async () => {
+test('MEMORY STATS, DOCTOR and MALLOC-STATS report every group', async () => {
   const harness = new Harness({ groups: { first: {}, second: { maxBytes: 2000 } } })
   await harness.call('SET', 'a', '1')
   const stats = await harness.call('MEMORY', 'STATS')

@@ -1,4 +1,4 @@
-// SCAN's guarantee: what is there from the first call to the last is returned, whatever happens in between.
+// SCAN's guarantee: a key that exists from the first call to the last is returned, whatever happens in between.
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -20,8 +20,8 @@ function remove(store: Store, name: string): void {
   if (ref !== NULL_REF) store.remove(ref)
 }
 
-/** Walks once, calling `between` after every call but the last; returns the keys in the order they came. */
-async function walk(
+/** One full iteration, with `between` after every call but the last; returns the keys in order. */
+async function iterate(
   harness: Harness,
   options: readonly string[],
   between: (step: number) => void = () => {},
@@ -35,19 +35,19 @@ async function walk(
     cursor = next
     between(step)
   }
-  throw new Error('the walk does not end')
+  throw new Error('the iteration does not end')
 }
 
 const names = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, i) => `${prefix}:${i}`)
 
-describe('a walk', () => {
+describe('an iteration', () => {
   test('of a keyspace at rest returns every key once', async () => {
     const harness = new Harness()
     const all = names('key', 5000)
     for (const name of all) put(harness.groups[0].store, name)
     for (const count of ['1', '7', '100', '4999', '5000', '5001', '9223372036854775807']) {
-      const found = await walk(harness, ['COUNT', count])
+      const found = await iterate(harness, ['COUNT', count])
       expect(found.length, count).toBe(all.length)
       expect(new Set(found), count).toEqual(new Set(all))
     }
@@ -61,14 +61,16 @@ describe('a walk', () => {
     expect(found.length).toBe(50)
   })
 
-  test('filters by pattern and type, not by skipping calls', async () => {
+  test('filters by pattern and type, with the same number of calls', async () => {
     const harness = new Harness()
     for (const name of [...names('a', 300), ...names('b', 300)]) put(harness.groups[0].store, name)
-    expect((await walk(harness, ['MATCH', 'a:*', 'TYPE', 'string'])).sort()).toEqual(names('a', 300).sort())
-    expect(await walk(harness, ['MATCH', 'a:*', 'TYPE', 'hash'])).toEqual([])
+    expect((await iterate(harness, ['MATCH', 'a:*', 'TYPE', 'string'])).sort()).toEqual(
+      names('a', 300).sort(),
+    )
+    expect(await iterate(harness, ['MATCH', 'a:*', 'TYPE', 'hash'])).toEqual([])
   })
 
-  test('from a cursor that no walk gave out ends', async () => {
+  test('from an invalid cursor ends', async () => {
     const harness = new Harness()
     put(harness.groups[0].store, 'a')
     for (const cursor of ['4294967296', '18446744073709551615', '-1']) {
@@ -76,20 +78,20 @@ describe('a walk', () => {
     }
   })
 
-  test('misses nothing that stays while the index splits under it', async () => {
+  test('misses no key that stays while the index grows', async () => {
     const harness = new Harness()
     const { store } = harness.groups[0]
     const staying = names('stays', 400)
     for (const name of staying) put(store, name)
     let made = 0
-    const found = await walk(harness, ['COUNT', '20'], (step) => {
+    const found = await iterate(harness, ['COUNT', '20'], (step) => {
       if (step < 20) for (let i = 0; i < 4000; i++) put(store, `new:${made++}`)
     })
     expect(made).toBe(80_000)
     expect(staying.filter((name) => !found.includes(name))).toEqual([])
   })
 
-  test('misses nothing that stays while others come and go', async () => {
+  test('misses no key that stays while others are added and removed', async () => {
     const change = fc.record({
       add: fc.integer({ min: 0, max: 400 }),
       remove: fc.integer({ min: 0, max: 400 }),
@@ -109,7 +111,7 @@ describe('a walk', () => {
           for (const name of others) put(store, name)
           let made = 0
           const found = new Set(
-            await walk(harness, ['COUNT', String(count)], (step) => {
+            await iterate(harness, ['COUNT', String(count)], (step) => {
               const { add, remove: gone } = changes[step] ?? { add: 0, remove: 0 }
               for (const name of others.splice(0, gone)) remove(store, name)
               for (let i = 0; i < add; i++) {

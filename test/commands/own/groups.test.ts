@@ -1,4 +1,4 @@
-// GROUP and EXPLAIN: what they tell at each step of the read path.
+// GROUP and EXPLAIN: their fields at each step of the read path.
 
 import { describe, expect, test } from 'vitest'
 import { Harness } from '../../support/harness.ts'
@@ -13,7 +13,7 @@ async function fields(harness: Harness, ...command: string[]): Promise<Record<st
 }
 
 describe('EXPLAIN', () => {
-  test('follows a key from the origin into memory and out again', async () => {
+  test('reports a key from the load to its expiry', async () => {
     const answers: (() => void)[] = []
     const origin = (key: string): Promise<string | null> =>
       new Promise((resolve) => answers.push(() => resolve(key === 'Tom' ? '630' : null)))
@@ -95,7 +95,7 @@ describe('EXPLAIN', () => {
 })
 
 describe('GROUP', () => {
-  test('INFO counts what a group holds and did', async () => {
+  test('INFO has the contents and counters of a group', async () => {
     const harness = new Harness({
       groups: {
         read: {

@@ -1,4 +1,4 @@
-// Invalidation where nodes are several: keys go to their owners, tags and flushes to all, and copies with them.
+// Invalidation in a cluster: keys at their owners, tags and flushes on all nodes, hot copies everywhere.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startCluster, type TestCluster } from '../../support/cluster.ts'
@@ -16,7 +16,7 @@ function ask(node: number, ...args: (string | number)[]): Promise<unknown> {
 }
 
 describe('in a cluster', () => {
-  test('INVALIDATE of keys with several owners is one sum', async () => {
+  test('INVALIDATE of keys with several owners answers the sum', async () => {
     for (const key of [...KEYS, 'TAG', 'KEY']) await ask(0, 'SET', key, 'x')
     expect(await ask(1, 'INVALIDATE', ...KEYS.slice(0, 10), 'TAG', 'KEY', 'missing')).toBe(12)
     expect(await ask(0, 'EXISTS', ...KEYS, 'TAG', 'KEY')).toBe(30)

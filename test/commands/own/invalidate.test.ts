@@ -1,4 +1,4 @@
-// INVALIDATE, GROUP FLUSH, and SET … TAGS: what is dropped, and that no load brings it back.
+// INVALIDATE, GROUP FLUSH and SET … TAGS: which entries are dropped, and that no load under way stores them again.
 
 import { describe, expect, test } from 'vitest'
 import { loaded, type OriginResult } from '../../../src/group/origin.ts'
@@ -9,7 +9,7 @@ interface Load {
   answer(result: OriginResult): void
 }
 
-/** A group whose loads a test answers. */
+/** A group whose loads the test answers. */
 function gated(): { harness: Harness; loads: Load[] } {
   const loads: Load[] = []
   const origin = (key: string): Promise<OriginResult> =>
@@ -18,7 +18,7 @@ function gated(): { harness: Harness; loads: Load[] } {
 }
 
 describe('INVALIDATE', () => {
-  test('drops keys, and says how many held a value', async () => {
+  test('drops keys, and answers how many had a value', async () => {
     const harness = new Harness()
     await harness.call('MSET', 'a', '1', 'b', '2', 'c', '3')
     expect(await harness.call('INVALIDATE', 'a', 'b', 'missing')).toBe(2)
@@ -28,7 +28,7 @@ describe('INVALIDATE', () => {
     )
   })
 
-  test.each(['TAG', 'key'])('%s and nothing is no key', async (word) => {
+  test.each(['TAG', 'key'])('%s without arguments is an error', async (word) => {
     const harness = new Harness()
     await harness.call('MSET', 'TAG', '1', 'key', '2')
     expect(await harness.raw('INVALIDATE', word)).toBe(
@@ -37,7 +37,7 @@ describe('INVALIDATE', () => {
     expect(await harness.call('DBSIZE')).toBe(2)
   })
 
-  test('a key may have the name of a word', async () => {
+  test('a key may be called KEY or TAG', async () => {
     const harness = new Harness()
     await harness.call('MSET', 'TAG', '1', 'KEY', '2', 'x', '3')
     expect(await harness.call('INVALIDATE', 'KEY', 'TAG')).toBe(1)
@@ -46,7 +46,7 @@ describe('INVALIDATE', () => {
     expect(await harness.call('DBSIZE')).toBe(0)
   })
 
-  test('a load that began before is not kept', async () => {
+  test('the result of a load that began before is not stored', async () => {
     const { harness, loads } = gated()
     const first = harness.call('GET', 'a')
     await harness.settle()
@@ -63,7 +63,7 @@ describe('INVALIDATE', () => {
 })
 
 describe('INVALIDATE TAG', () => {
-  test('drops what carries one of the tags, and nothing else', async () => {
+  test('drops entries with one of the tags, and no others', async () => {
     const harness = new Harness()
     await harness.call('SET', 'a', '1', 'TAGS', 2, 'red', 'blue')
     await harness.call('SET', 'b', '2', 'EX', 100, 'TAGS', 1, 'green')
@@ -78,7 +78,7 @@ describe('INVALIDATE TAG', () => {
     expect(await harness.call('GET', 'a')).toBe('5')
   })
 
-  test('what changes a value keeps its tags, what sets it does not', async () => {
+  test('commands that change a value keep its tags, commands that set it do not', async () => {
     const harness = new Harness()
     const tags = ['TAGS', 1, 'x'] as const
     for (const key of ['incr', 'append', 'range', 'rename', 'expire', 'set', 'keepttl', 'float', 'copied'])
@@ -115,7 +115,7 @@ describe('INVALIDATE TAG', () => {
     expect(await harness.call('EXISTS', 'k')).toBe(0)
   })
 
-  test('tags of the origin: of values, of absences, and of loads under way', async () => {
+  test('tags from the origin apply to values, absences, and loads under way', async () => {
     const { harness, loads } = gated()
     const one = harness.call('GET', 'a')
     await harness.settle()
@@ -136,7 +136,7 @@ describe('INVALIDATE TAG', () => {
     expect([await anew, await harness.call('GET', 'a')]).toEqual(['3', '3'])
   })
 
-  test('more tags than an entry can have are an error of the origin', async () => {
+  test('too many tags from the origin are an error', async () => {
     const tags = Array.from({ length: 17 }, (_, i) => `t${i}`)
     const harness = new Harness({ groups: { users: { origin: () => loaded('1', { tags }) } } })
     expect(await harness.raw('GET', 'a')).toBe('-ORIGIN users: got more than 16 tags\r\n')
@@ -145,7 +145,7 @@ describe('INVALIDATE TAG', () => {
 })
 
 describe('GROUP FLUSH', () => {
-  test('empties the selected group, or the one it names', async () => {
+  test('empties the selected or the named group', async () => {
     const harness = new Harness()
     const other = harness.connect()
     await other.call('SELECT', 'other')
@@ -158,7 +158,7 @@ describe('GROUP FLUSH', () => {
     expect(await harness.raw('GROUP', 'FLUSH', 'nobody')).toBe('-ERR no such group\r\n')
   })
 
-  test('a load under way is not kept', async () => {
+  test('the result of a load under way is not stored', async () => {
     const { harness, loads } = gated()
     const first = harness.call('GET', 'a')
     await harness.settle()
@@ -169,7 +169,7 @@ describe('GROUP FLUSH', () => {
   })
 })
 
-test('what the origin gave before a gap is loaded anew; a load under way is not kept', async () => {
+test('values loaded before a gap in the notifications are reloaded; a load under way is not stored', async () => {
   const { harness, loads } = gated()
   await harness.call('SET', 'set', '1')
   const pending = harness.call('GET', 'cached')

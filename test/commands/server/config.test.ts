@@ -15,7 +15,7 @@ const get = async (...names: string[]) => {
 const set = (...pairs: (string | number)[]) => harness.call('CONFIG', 'SET', ...pairs)
 
 describe('CONFIG GET', () => {
-  test('by name as it was written, by several globs, each once', async () => {
+  test('matches names and several globs, each parameter once', async () => {
     expect(await get('TimeOut')).toEqual({ TimeOut: '0' })
     expect(Object.keys(await get('slowlog-*', '*-max-len', 'nosuch', '__proto__')).sort()).toEqual([
       'slowlog-log-slower-than',
@@ -30,7 +30,7 @@ describe('CONFIG GET', () => {
     expect(await harness.raw('CONFIG', 'GET', 'save')).toBe('%1\r\n$4\r\nsave\r\n$0\r\n\r\n')
   })
 
-  test('what tools and clients ask a Redis server for', async () => {
+  test('has the parameters that tools and clients read from Redis', async () => {
     expect(
       await get('save', 'appendonly', 'databases', 'maxmemory-policy', 'port', 'bind', 'tcp-keepalive', 'hz'),
     ).toEqual({
@@ -52,7 +52,7 @@ describe('CONFIG GET', () => {
 })
 
 describe('CONFIG SET', () => {
-  test('what can change while it runs', async () => {
+  test('changes parameters at runtime', async () => {
     const values = {
       requirepass: 'secret',
       maxclients: '5',
@@ -106,7 +106,7 @@ describe('CONFIG SET', () => {
     })
   })
 
-  test('a budget evicts at once: of one group, or of all that follow the common one', async () => {
+  test('a smaller budget evicts at once: of one group, or of all that follow maxmemory', async () => {
     for (let i = 0; i < 1000; i++) await harness.call('SET', `key:${i}`, 'x'.repeat(100))
     const [cache, other] = harness.groups
     const before = cache.store.size
@@ -118,7 +118,7 @@ describe('CONFIG SET', () => {
     expect(await get('maxmemory*')).toMatchObject({ maxmemory: '1048576', 'maxmemory:cache': '65536' })
   })
 
-  test('all of several pairs, or none', async () => {
+  test('sets all of several pairs, or none', async () => {
     expect(await set('timeout', '5', 'maxclients', 'x')).toMatchObject(
       error(
         "ERR CONFIG SET failed (possibly related to argument 'maxclients') - argument couldn't be parsed into an integer",
@@ -136,7 +136,7 @@ describe('CONFIG SET', () => {
     expect(harness.host.settings.timeout).toBe(0)
   })
 
-  test('what holds always can be set to itself', async () => {
+  test('a fixed parameter can be set to its own value', async () => {
     expect(await set('save', '', 'appendonly', 'no', 'maxmemory-policy', 'allkeys-lru')).toBe('OK')
     for (const [name, value] of [
       ['save', '900 1'],
@@ -157,7 +157,7 @@ describe('CONFIG SET', () => {
   })
 })
 
-test('CONFIG RESETSTAT forgets what was counted', async () => {
+test('CONFIG RESETSTAT resets counters', async () => {
   await harness.call('SET', 'a', '1')
   await harness.call('GET', 'a')
   await harness.call('GET', 'none')

@@ -1,4 +1,4 @@
-// SLOWLOG, LATENCY: what is kept is tested with the telemetry; here how it is told.
+// SLOWLOG and LATENCY: the replies. What is recorded is tested in test/telemetry.
 
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Harness } from '../../support/harness.ts'
@@ -41,7 +41,7 @@ describe('SLOWLOG', () => {
     expect(await harness.call('SLOWLOG', 'LEN')).toBe(0)
   })
 
-  test('GET shows ten unless told otherwise', async () => {
+  test('GET returns ten entries by default', async () => {
     harness.host.telemetry.slowerThan = 0
     for (let i = 0; i < 15; i++) await harness.call('PING')
     expect(await harness.call('SLOWLOG', 'GET')).toHaveLength(10)
@@ -49,7 +49,7 @@ describe('SLOWLOG', () => {
     expect(await harness.call('SLOWLOG', 'GET', -1)).toHaveLength(17)
   })
 
-  test('refuses other counts', async () => {
+  test('rejects invalid counts', async () => {
     for (const count of ['x', '-2', '1.5', '']) {
       expect(await harness.call('SLOWLOG', 'GET', count)).toMatchObject(
         error('ERR count should be greater than or equal to -1'),
@@ -114,7 +114,7 @@ describe('LATENCY', () => {
     expect(await harness.call('LATENCY', 'DOCTOR')).toMatch(/^Latency monitoring is disabled/)
   })
 
-  test('HISTOGRAM of all, of some, of a container', async () => {
+  test('HISTOGRAM of all commands, of some, of a container', async () => {
     await harness.call('SET', 'a', '1')
     await harness.call('SET', 'a', '1')
     await harness.call('CLIENT', 'ID')

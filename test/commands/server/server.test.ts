@@ -10,7 +10,7 @@ test('TIME', async () => {
 })
 
 describe('SHUTDOWN', () => {
-  test('asks the host, and answers nothing', async () => {
+  test('ends the node, and sends no reply', async () => {
     for (const args of [[], ['NOSAVE'], ['force'], ['SAVE', 'FORCE']]) {
       const harness = new Harness()
       expect(await harness.raw('SHUTDOWN', ...args)).toBe('')
@@ -21,7 +21,7 @@ describe('SHUTDOWN', () => {
     expect(harness.host.stopping).toBe('now')
   })
 
-  test('refuses what cannot be', async () => {
+  test('rejects options that are not supported', async () => {
     const harness = new Harness()
     const errors: [string[], string][] = [
       [['x'], 'ERR syntax error'],
@@ -99,7 +99,7 @@ describe('DEBUG', () => {
       expect(await harness.call('DEBUG', ...command.split(' '))).toBe('OK')
   })
 
-  test('refuses the rest, and whoever is not on this machine', async () => {
+  test('rejects other subcommands, and clients of other machines', async () => {
     const harness = new Harness()
     for (const command of ['nosuch', 'RELOAD', 'SEGFAULT', 'SLEEP', 'SLEEP 1 2', 'HELP x']) {
       expect(await harness.call('DEBUG', ...command.split(' '))).toMatchObject(

@@ -27,7 +27,7 @@ test('a pending write blocks all commands on its key', () => {
   ])
 })
 
-test('a key is free when the last command that has it is', () => {
+test('a key is free when the last pending command on it ends', () => {
   const pending = new PendingCommands()
   const commands = [command(false, 'a'), command(true, 'a', 'a', 'b'), command(false, 'a', '__proto__')]
   for (const each of commands) pending.add(each)

@@ -1,11 +1,11 @@
-// APPEND, SETRANGE and counters where their replies do not show it: encodings, limits, lifetimes, loads.
+// APPEND, SETRANGE and counters beyond their replies: encodings, limits, TTLs, loads.
 
 import { expect, test } from 'vitest'
 import { Harness } from '../../support/harness.ts'
 
 const TOO_LONG = '-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n'
 
-test('encodings are those that Redis would have chosen', async () => {
+test('encodings are those of Redis', async () => {
   const harness = new Harness()
   const steps: readonly (readonly [string, string])[] = [
     ['APPEND a 12', 'int'],
@@ -46,7 +46,7 @@ test('the limit on the length of strings changes while the node runs', async () 
   expect(await harness.call('GET', 'a')).toBe('123456789xx')
 })
 
-test('a change of the value keeps its deadline; a new key takes the lifetime of its group', async () => {
+test('a change of the value keeps its deadline; a new key gets the TTL of its group', async () => {
   const harness = new Harness({ groups: { cache: { ttlMs: 60_000 } } })
   const commands = ['APPEND a 1', 'SETRANGE a 0 1', 'INCR a', 'DECRBY a 5', 'INCRBYFLOAT a 1.5']
   for (const [i, command] of commands.entries()) {
@@ -63,7 +63,7 @@ test('a change of the value keeps its deadline; a new key takes the lifetime of 
   }
 })
 
-test('what is changed is loaded first, in the order of commands', async () => {
+test('a missing key is loaded before it is changed, in the order of commands', async () => {
   const origin = (key: string): string | null => (key.startsWith('no') ? null : '10')
   const harness = new Harness({ groups: { numbers: { origin } } })
   expect(
@@ -84,7 +84,7 @@ test('what is changed is loaded first, in the order of commands', async () => {
   expect(await harness.call('MGET', 'a', 'b', 'c', 'd', 'none')).toEqual(['16', '10x', '1y', '10.5', '-1'])
 })
 
-test('counters change their length in place and elsewhere', async () => {
+test('counters change their length, in place or with a new record', async () => {
   const harness = new Harness()
   await harness.call('SET', 'n', '9')
   for (let n = 10; n < 1e18; n = n * 10) {

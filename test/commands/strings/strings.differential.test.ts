@@ -1,4 +1,4 @@
-// The string commands against a real redis-server: chosen edges, then random sequences.
+// The string commands compared with redis-server: edge cases, then random sequences.
 
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -10,7 +10,7 @@ import { describeWithRedis } from '../../support/redis-server.ts'
 
 const MAX = '9223372036854775807'
 const MIN = '-9223372036854775808'
-/** Deadlines that have passed and that come neither soon nor in either clock's past. */
+/** Deadlines in the past, and far in the future. */
 const PAST = '1000'
 const FUTURE = '99999999999'
 
@@ -129,7 +129,7 @@ const word = (...words: string[]): fc.Arbitrary<string> =>
   fc
     .tuple(fc.constantFrom(...words), fc.boolean())
     .map(([text, lower]) => (lower ? text.toLowerCase() : text))
-/** Lifetimes are long enough that none ends while the test runs: the two clocks differ. */
+/** TTLs are long enough that none ends while the test runs: the two clocks differ. */
 const time = fc.oneof(
   fc.tuple(word('EX'), fc.constantFrom('1000', '5000', '0', '-1', 'x', MAX, '9223372036854775')),
   fc.tuple(word('PX'), fc.constantFrom('1000000', '5000000', '0', MAX, '9223372036854775000')),
@@ -242,7 +242,7 @@ describeWithRedis('string commands', (redis) => {
 
 const KEYS = ['a', 'b', 'c', '{x}']
 
-/** The two clocks differ by what a sequence takes. */
+/** The two clocks differ by the duration of a sequence. */
 const TOLERANCE_MS = WAIT_MS
 
 async function expectSameDeadlines(client: RawClient, harness: Harness): Promise<void> {
@@ -255,7 +255,7 @@ async function expectSameDeadlines(client: RawClient, harness: Harness): Promise
   }
 }
 
-/** In milliseconds since the epoch; -1: it has none; -2: there is no key. */
+/** In milliseconds since the epoch; -1: no TTL; -2: no key. */
 function deadlineOf(harness: Harness, name: string): number {
   const { store } = harness.group('cache')
   const ref = store.peek(Buffer.from(name), 0, name.length)

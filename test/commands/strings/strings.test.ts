@@ -1,4 +1,4 @@
-// GET, SET and their kin where Redis has nothing to compare with: origins, lifetimes of groups, budgets, other types.
+// The string commands where Redis offers no comparison: origins, TTLs of groups, budgets, other types.
 
 import { describe, expect, test } from 'vitest'
 import type { Group } from '../../../src/group/group.ts'
@@ -8,7 +8,7 @@ import { Harness } from '../../support/harness.ts'
 
 const WRONG_TYPE = '-WRONGTYPE Operation against a key holding the wrong kind of value\r\n'
 
-/** A type that no string command knows. */
+/** A type that no string command accepts. */
 const OTHER: number = 2
 
 /** Room for the index and some values. */
@@ -17,14 +17,14 @@ const TOO_LARGE = `-OOM the entry alone exceeds the group's budget of ${SMALL} b
 const LARGE = 'x'.repeat(SMALL)
 
 /** The remaining TTL of a key in milliseconds; 0: no TTL; undefined: not cached. */
-function lifetime(harness: Harness, group: Group, key: string): number | undefined {
+function remainingTtl(harness: Harness, group: Group, key: string): number | undefined {
   const ref = group.store.peek(Buffer.from(key), 0, key.length)
   if (ref === NULL_REF) return undefined
   const deadline = group.store.records.deadline(ref)
   return deadline === 0 ? 0 : deadline - harness.clock.now()
 }
 
-/** A group `users` whose origin knows every key but those that begin with `no`; it remembers what it was asked. */
+/** A group `users` whose origin has every key but those that begin with `no`; `asked` are the loaded keys. */
 function withOrigin(ttlMs = 0): { harness: Harness; users: Group; asked: string[] } {
   const asked: string[] = []
   const origin = (key: string): string | null => {
@@ -36,7 +36,7 @@ function withOrigin(ttlMs = 0): { harness: Harness; users: Group; asked: string[
 }
 
 describe('in a group with an origin', () => {
-  test('a miss loads once for all who wait', async () => {
+  test('a miss loads once for all waiting clients', async () => {
     const { harness, asked } = withOrigin()
     const replies = await Promise.all([harness.call('GET', 'a'), harness.connect().call('GET', 'a')])
     expect(replies).toEqual(['value of a', 'value of a'])
@@ -85,9 +85,9 @@ describe('in a group with an origin', () => {
   test('GETEX and GETDEL load first', async () => {
     const { harness, users, asked } = withOrigin()
     expect(await harness.call('GETEX', 'a', 'PX', '50')).toBe('value of a')
-    expect(lifetime(harness, users, 'a')).toBe(50)
+    expect(remainingTtl(harness, users, 'a')).toBe(50)
     expect(await harness.call('GETDEL', 'b')).toBe('value of b')
-    expect(lifetime(harness, users, 'b')).toBeUndefined()
+    expect(remainingTtl(harness, users, 'b')).toBeUndefined()
     expect(await harness.call('GETDEL', 'none')).toBeNull()
     expect(asked).toEqual(['a', 'b', 'none'])
   })
@@ -103,24 +103,29 @@ describe('in a group with an origin', () => {
   })
 })
 
-describe('lifetimes', () => {
-  test('without one of its own a value takes the one of its group', async () => {
+describe('TTLs', () => {
+  test('a value without a TTL gets the TTL of its group', async () => {
     const harness = new Harness({ groups: { cache: { ttlMs: 500 } } })
     const [cache] = harness.groups
     await harness.call('SET', 'a', '1')
     await harness.call('MSET', 'b', '1')
     await harness.call('SET', 'c', '1', 'PX', '70')
     await harness.call('SET', 'd', '1', 'KEEPTTL')
-    expect(['a', 'b', 'c', 'd'].map((key) => lifetime(harness, cache, key))).toEqual([500, 500, 70, 500])
+    expect(['a', 'b', 'c', 'd'].map((key) => remainingTtl(harness, cache, key))).toEqual([500, 500, 70, 500])
     harness.clock.advance(100)
     await harness.call('SET', 'a', '1')
     await harness.call('SET', 'b', '1', 'KEEPTTL')
     await harness.call('GETEX', 'd', 'PERSIST')
     await harness.call('SET', 'd', '2', 'KEEPTTL')
-    expect(['a', 'b', 'c', 'd'].map((key) => lifetime(harness, cache, key))).toEqual([500, 400, undefined, 0])
+    expect(['a', 'b', 'c', 'd'].map((key) => remainingTtl(harness, cache, key))).toEqual([
+      500,
+      400,
+      undefined,
+      0,
+    ])
   })
 
-  test('a time in the past is taken, and ends the key at the next look; GETEX ends it at once', async () => {
+  test('a deadline in the past is accepted, and the key expires at the next access; GETEX removes it at once', async () => {
     const harness = new Harness()
     const { store } = harness.group('cache')
     expect(await harness.call('SET', 'a', '1', 'EXAT', '1')).toBe('OK')
@@ -166,7 +171,7 @@ describe('a value that alone exceeds the budget', () => {
     ['SETRANGE', 'none', SMALL, 'x'],
   ]
   for (const command of commands) {
-    test(`${command.join(' ').replace(LARGE, '…')}: refused, nothing is lost, nothing evicted`, async () => {
+    test(`${command.join(' ').replace(LARGE, '…')}: refused, and nothing is evicted`, async () => {
       const harness = new Harness({ groups: { cache: { maxBytes: SMALL } } })
       await harness.call('MSET', 'a', 'old', 'b', 'other')
       expect(await harness.raw(...command)).toBe(TOO_LARGE)

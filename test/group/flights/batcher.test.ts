@@ -1,6 +1,5 @@
 // Batching: many misses, one call of the origin, and a separate load for each key.
 
-import fc from 'fast-check'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
 import type { BatchPolicy } from '../../../src/group/flights/batcher.ts'
@@ -17,14 +16,14 @@ interface Call {
 
 let clock: ManualClock
 let calls: Call[]
-let alone: string[]
+let single: string[]
 let stored: [key: string, value: string | null][]
 let faults: unknown[]
 
 beforeEach(() => {
   clock = new ManualClock()
   calls = []
-  alone = []
+  single = []
   stored = []
   faults = []
 })
@@ -37,8 +36,8 @@ function flightsOf(batch?: BatchPolicy, loadMany?: LoadMany): Flights {
     origin: {
       kind: 'test',
       load: (key) => {
-        alone.push(key)
-        return `${key} alone`
+        single.push(key)
+        return `${key} single`
       },
       loadMany:
         loadMany ??
@@ -62,7 +61,7 @@ function join(flights: Flights, ...keys: string[]): LoadResult[] {
   return loadResults
 }
 
-/** Lets this turn of the event loop and the next one end. */
+/** Waits for two turns of the event loop. */
 async function settle(): Promise<void> {
   for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve))
 }
@@ -73,7 +72,7 @@ const fence = (flights: Flights, key: string): void =>
 const texts = (loadResults: LoadResult[]): (string | null | undefined)[] =>
   loadResults.map(({ value, error }) => error ?? (value === null ? null : value.toString()))
 
-const asked = (): (readonly string[])[] => calls.map(({ keys }) => keys)
+const batches = (): (readonly string[])[] => calls.map(({ keys }) => keys)
 
 describe('batching of misses', () => {
   test('one batch per event-loop turn, each key once', async () => {
@@ -85,7 +84,7 @@ describe('batching of misses', () => {
     await settle()
     const later = join(flights, 'e', 'f')
     await settle()
-    expect(asked()).toEqual([
+    expect(batches()).toEqual([
       ['a', 'b', 'c', 'd'],
       ['e', 'f'],
     ])
@@ -123,10 +122,10 @@ describe('batching of misses', () => {
     clock.advance(1)
     join(flights, 'c')
     await settle()
-    expect(asked()).toEqual([['a', 'b']])
+    expect(batches()).toEqual([['a', 'b']])
     clock.advance(5)
     await settle()
-    expect(alone).toEqual(['c'])
+    expect(single).toEqual(['c'])
   })
 
   test('at most `batchMax` keys; a full batch is sent at once', async () => {
@@ -135,10 +134,10 @@ describe('batching of misses', () => {
     join(flights, ...keys)
     expect(calls).toEqual([])
     await settle()
-    expect(asked()).toEqual([keys.slice(0, 3), keys.slice(3, 6)])
+    expect(batches()).toEqual([keys.slice(0, 3), keys.slice(3, 6)])
     clock.advance(5)
     await settle()
-    expect(asked()[2]).toEqual(['k6', 'k7'])
+    expect(batches()[2]).toEqual(['k6', 'k7'])
   })
 
   test('a thousand cold keys take the minimal number of calls', async () => {
@@ -154,14 +153,14 @@ describe('batching of misses', () => {
     const flights = flightsOf()
     const loadResults = join(flights, 'a', 'a')
     await settle()
-    expect([alone, texts(loadResults)]).toEqual([['a'], ['a alone', 'a alone']])
+    expect([single, texts(loadResults)]).toEqual([['a'], ['a single', 'a single']])
   })
 
-  test('with a limit of one key nothing waits', async () => {
+  test('with `batchMax` 1 no load waits', async () => {
     const flights = flightsOf({ max: 1, windowMs: 1000 })
     const loadResults = join(flights, 'a', 'b')
     await settle()
-    expect(texts(loadResults)).toEqual(['a alone', 'b alone'])
+    expect(texts(loadResults)).toEqual(['a single', 'b single'])
     expect([calls.length, flights.calls]).toEqual([0, 2])
   })
 
@@ -171,12 +170,12 @@ describe('batching of misses', () => {
     fence(flights, 'a')
     const after = join(flights, 'a')
     await settle()
-    expect([alone, texts(before), texts(after)]).toEqual([['a'], ['a alone'], ['a alone']])
+    expect([single, texts(before), texts(after)]).toEqual([['a'], ['a single'], ['a single']])
   })
 })
 
 describe('each key has its own result', () => {
-  test('an error, a fact, a wrong result', async () => {
+  test('an error, a TTL, a wrong type', async () => {
     const flights = flightsOf()
     const loadResults = join(flights, 'a', 'b', 'c', 'd')
     await settle()
@@ -207,27 +206,27 @@ describe('each key has its own result', () => {
       'down',
     ],
     [
-      'gives nothing',
+      'returns nothing',
       () => undefined as unknown as [],
       'loadMany gave nothing for "a" and 1 more keys, not an array or a Map',
     ],
     [
-      'gives an object',
+      'returns an object',
       () => ({ a: '1' }) as unknown as [],
       'loadMany gave an object for "a" and 1 more keys, not an array or a Map',
     ],
     [
-      'gives text',
+      'returns text',
       () => '12' as unknown as [],
       'loadMany gave a string for "a" and 1 more keys, not an array or a Map',
     ],
-    ['gives too few', () => ['1'], 'loadMany gave an array of 1 for "a" and 1 more keys, wants one of 2'],
+    ['returns too few', () => ['1'], 'loadMany gave an array of 1 for "a" and 1 more keys, wants one of 2'],
     [
-      'gives too many',
+      'returns too many',
       () => ['1', '2', '3'],
       'loadMany gave an array of 3 for "a" and 1 more keys, wants one of 2',
     ],
-  ])('a loadMany that %s is an error of every key, and nothing is kept', async (_, loadMany, error) => {
+  ])('a loadMany that %s is an error of every key, and nothing is stored', async (_, loadMany, error) => {
     const flights = flightsOf(undefined, loadMany)
     const loadResults = join(flights, 'a', 'b')
     await settle()
@@ -266,7 +265,7 @@ describe('each key has its own result', () => {
     expect([again.length, stored.length, first.length, second.length]).toEqual([0, 0, 1, 1])
   })
 
-  test('a batch that all loads have left is not sent', async () => {
+  test('a batch whose loads have all timed out is not sent', async () => {
     const flights = flightsOf({ max: 10, windowMs: 2000 })
     const loadResults = join(flights, 'a', 'b')
     clock.advance(1000)
@@ -294,7 +293,7 @@ describe('each key has its own result', () => {
       Array(2).fill('the node is closing'),
       ['the node is closing'],
     ])
-    expect([calls.length, alone.length, clock.pending, flights.size]).toEqual([1, 0, 0, 0])
+    expect([calls.length, single.length, clock.pending, flights.size]).toEqual([1, 0, 0, 0])
   })
 })
 
@@ -304,112 +303,11 @@ test('fences: a write between the miss and the call, or during the call', async 
   fence(flights, 'a')
   const after = join(flights, 'a')
   await settle()
-  expect(asked()).toEqual([['a', 'b']])
+  expect(batches()).toEqual([['a', 'b']])
   fence(flights, 'b')
   calls[0].resolve(['1', '2'])
   await settle()
   expect([texts(before), texts(after)]).toEqual([['1', '2'], ['1']])
   expect(before.map(({ fenced }) => fenced)).toEqual([true, true])
   expect(stored).toEqual([['a', '1']])
-})
-
-test('in every order of misses, writes, calls and results each waiter gets one result, and no stale value is stored', async () => {
-  type Operation = readonly ['join' | 'fence', string]
-  const operation: fc.Arbitrary<Operation> = fc.tuple(
-    fc.constantFrom('join', 'join', 'fence'),
-    fc.constantFrom('a', 'b', 'c', 'd'),
-  )
-  await fc.assert(
-    fc.asyncProperty(
-      fc.scheduler(),
-      fc.array(fc.array(operation, { minLength: 1, maxLength: 6 }), { minLength: 1, maxLength: 4 }),
-      fc.integer({ min: 2, max: 4 }),
-      fc.infiniteStream(fc.constantFrom('value', 'absent', 'error', 'all fail')),
-      async (scheduler, clients, max, endings) => {
-        let moment = 0
-        const written = new Map<string, number>()
-        const kept = new Map<string, number>()
-        const wrong: string[] = []
-        let [waiting, answered] = [0, 0]
-        const answer = (key: string, at: number): string | null | Error => {
-          const ending = endings.next().value
-          return ending === 'absent' ? null : ending === 'error' ? new Error(key) : `${key} ${at}`
-        }
-        const flights: Flights = new Flights({
-          group: 'g',
-          origin: {
-            kind: 'test',
-            async load(key) {
-              const at = moment++
-              await scheduler.schedule(Promise.resolve(), `load ${key}`)
-              const given = answer(key, at)
-              if (given instanceof Error) throw given
-              return given
-            },
-            async loadMany(keys) {
-              const at = moment++
-              if (keys.length > max || keys.length < 2 || new Set(keys).size < keys.length)
-                wrong.push(`asked for ${keys}`)
-              await scheduler.schedule(Promise.resolve(), `load ${keys}`)
-              if (endings.next().value === 'all fail') throw new Error('all')
-              return keys.map((key) => answer(key, at))
-            },
-          },
-          timeoutMs: 0,
-          batch: { max, windowMs: 0 },
-          now: () => 0,
-          timers: clock,
-          afterTurn: (run) => {
-            let cancelled = false
-            void scheduler.schedule(Promise.resolve(), 'departure').then(() => {
-              if (!cancelled) run()
-            })
-            return () => {
-              cancelled = true
-            }
-          },
-          store: (key, { value, fenced }) => {
-            const name = key.toString()
-            if (fenced) return undefined
-            kept.delete(name)
-            if (value !== null) kept.set(name, Number(value.toString().split(' ')[1]))
-            return undefined
-          },
-          reportFault: (error) => wrong.push(String(error)),
-        })
-        const run = ([kind, key]: Operation): void => {
-          if (kind === 'fence') {
-            fence(flights, key)
-            written.set(key, moment++)
-            kept.delete(key)
-            return
-          }
-          waiting++
-          const since = written.get(key) ?? -1
-          flights.join(Buffer.from(key), ({ value, error }) => {
-            answered++
-            if (error !== undefined && error !== key && error !== 'all') wrong.push(error)
-            if (error !== undefined || value === null) return
-            const [name, at] = value.toString().split(' ')
-            if (name !== key || Number(at) < since) wrong.push(`${key} after ${since} got ${value}`)
-          })
-        }
-        for (const [i, operations] of clients.entries()) {
-          scheduler.scheduleSequence(
-            operations.map((each) => ({
-              label: `client ${i}: ${each.join(' ')}`,
-              builder: async () => run(each),
-            })),
-          )
-        }
-        await scheduler.waitIdle()
-        await new Promise((resolve) => setImmediate(resolve))
-        await scheduler.waitIdle()
-        for (const [key, at] of kept) if (at < (written.get(key) ?? -1)) wrong.push(`kept ${key} ${at}`)
-        expect(wrong).toEqual([])
-        expect([answered, flights.size]).toEqual([waiting, 0])
-      },
-    ),
-    { numRuns: 200 },
-  )
 })

@@ -1,0 +1,310 @@
+// Edge cases of the connection and server commands: one command per line; quoted words may have spaces.
+
+export const SAME = `
+PING
+PING hello
+PING a b
+ECHO
+ECHO 'a b'
+HELLO 4
+HELLO x
+HELLO 2 foo
+HELLO 2 AUTH
+HELLO 2 AUTH default
+HELLO 2 SETNAME
+HELLO 2 SETNAME 'a b'
+HELLO 2 AUTH other x
+AUTH
+AUTH x
+AUTH a b
+AUTH a b c
+AUTH default x
+RESET x
+NOSUCH
+NOSUCH a b c
+TIME x
+CLIENT
+CLIENT nosuch
+CLIENT ID x
+CLIENT GETNAME
+CLIENT SETNAME me
+CLIENT GETNAME
+CLIENT SETNAME ''
+CLIENT GETNAME
+CLIENT SETNAME 'a b'
+CLIENT SETNAME
+CLIENT GETREDIR
+CLIENT TRACKINGINFO
+CLIENT KILL
+CLIENT KILL nobody:1
+CLIENT KILL ID 0
+CLIENT KILL ID x
+CLIENT KILL ID 99999
+CLIENT KILL ID 1 TYPE
+CLIENT KILL TYPE nosuch
+CLIENT KILL TYPE pubsub
+CLIENT KILL TYPE master ID 99999
+CLIENT KILL USER nosuch
+CLIENT KILL USER default ADDR nobody:1
+CLIENT KILL ADDR nobody:1 SKIPME maybe
+CLIENT KILL LADDR nobody:1 SKIPME yes
+CLIENT KILL foo bar
+CLIENT LIST TYPE nosuch
+CLIENT LIST TYPE replica
+CLIENT LIST TYPE pubsub
+CLIENT LIST ID
+CLIENT LIST ID x
+CLIENT LIST ID 99999
+CLIENT LIST foo
+CLIENT PAUSE
+CLIENT PAUSE x
+CLIENT PAUSE -1
+CLIENT PAUSE 1 ALL x
+CLIENT PAUSE 1 nosuch
+CLIENT PAUSE 0
+CLIENT PAUSE 0 WRITE
+CLIENT UNPAUSE
+CLIENT UNPAUSE x
+CLIENT REPLY
+CLIENT REPLY x
+CLIENT REPLY on
+CLIENT NO-EVICT x
+CLIENT NO-EVICT on
+CLIENT NO-EVICT OFF
+CLIENT UNBLOCK x
+CLIENT UNBLOCK 99999
+CLIENT UNBLOCK 99999 error
+CLIENT UNBLOCK 1 x
+client unblock 1 error x
+COMMAND nosuch
+COMMAND COUNT x
+COMMAND INFO nosuch
+COMMAND INFO nosuch client|nosuch
+COMMAND DOCS nosuch
+COMMAND LIST x
+COMMAND LIST FILTERBY x y
+COMMAND LIST FILTERBY MODULE nosuch
+COMMAND LIST FILTERBY ACLCAT nosuch
+COMMAND LIST FILTERBY PATTERN nosuch*
+COMMAND LIST FILTERBY PATTERN
+COMMAND GETKEYS nosuch a
+COMMAND GETKEYS PING a
+COMMAND GETKEYS GET a b
+COMMAND GETKEYS SET a
+COMMAND GETKEYS CLIENT ID
+COMMAND GETKEYS CLIENT nosuch
+CONFIG
+CONFIG nosuch
+CONFIG GET
+CONFIG GET nosuch
+CONFIG GET save
+CONFIG GET SaVe
+CONFIG GET save SAVE
+CONFIG GET appendonly
+CONFIG GET slowlog-max-len
+CONFIG GET slowlog-log-slower-than
+CONFIG GET latency-monitor-threshold
+CONFIG GET latency-tracking
+CONFIG GET latency-tracking-info-percentiles
+CONFIG GET proto-max-bulk-len
+CONFIG GET client-query-buffer-limit
+CONFIG GET client-output-buffer-limit
+CONFIG GET timeout
+CONFIG GET tcp-keepalive
+CONFIG GET tcp-backlog
+CONFIG GET hz
+CONFIG GET shutdown-timeout
+CONFIG GET loglevel
+CONFIG GET requirepass
+CONFIG GET lfu-decay-time
+CONFIG GET lfu-log-factor
+CONFIG GET notify-keyspace-events
+CONFIG SET
+CONFIG SET timeout
+CONFIG SET nosuch x
+CONFIG SET timeout 1 nosuch x
+CONFIG SET timeout 1 hz
+CONFIG SET timeout x
+CONFIG SET timeout -1
+CONFIG SET timeout 2147483648
+CONFIG SET timeout 1 TIMEOUT 2
+CONFIG SET databases 3
+CONFIG SET tcp-backlog 5
+CONFIG SET maxclients 0
+CONFIG SET maxclients x
+CONFIG SET hz x
+CONFIG SET hz -1
+CONFIG SET hz 0
+CONFIG GET hz
+CONFIG SET hz 10
+CONFIG SET tcp-keepalive -1
+CONFIG SET shutdown-timeout -1
+CONFIG SET proto-max-bulk-len 1
+CONFIG SET proto-max-bulk-len x
+CONFIG SET proto-max-bulk-len -1
+CONFIG SET proto-max-bulk-len 2MB
+CONFIG GET proto-max-bulk-len
+CONFIG SET proto-max-bulk-len 512mb
+CONFIG SET client-query-buffer-limit 1k
+CONFIG SET slowlog-log-slower-than x
+CONFIG SET slowlog-log-slower-than -5
+CONFIG SET slowlog-log-slower-than -1
+CONFIG SET slowlog-max-len -1
+CONFIG SET slowlog-max-len 1.5
+CONFIG SET latency-monitor-threshold -1
+CONFIG SET latency-tracking maybe
+CONFIG SET latency-tracking-info-percentiles '50 abc'
+CONFIG SET latency-tracking-info-percentiles '50 101'
+CONFIG SET latency-tracking-info-percentiles '50 99.9 100'
+CONFIG GET latency-tracking-info-percentiles
+CONFIG SET latency-tracking-info-percentiles ''
+CONFIG GET latency-tracking-info-percentiles
+CONFIG SET client-output-buffer-limit ''
+CONFIG SET client-output-buffer-limit 'normal 1 2'
+CONFIG SET client-output-buffer-limit 'normal 1 2 -3'
+CONFIG SET client-output-buffer-limit 'nosuch 1 2 3'
+CONFIG SET client-output-buffer-limit 'NORMAL 1mb 2k 3 replica 0 0 0'
+CONFIG GET client-output-buffer-limit
+CONFIG SET save ''
+CONFIG SET appendonly no
+CONFIG SET maxmemory-policy allkeys-lru
+CONFIG GET maxmemory-policy
+CONFIG SET requirepass ''
+CONFIG SET loglevel NOTICE
+CONFIG RESETSTAT
+CONFIG RESETSTAT x
+CONFIG REWRITE x
+INFO nosuch
+INFO cluster
+SLOWLOG
+SLOWLOG nosuch
+SLOWLOG GET x
+SLOWLOG GET -2
+SLOWLOG GET 0
+SLOWLOG RESET
+SLOWLOG LEN
+SLOWLOG GET
+SLOWLOG GET 1 2
+LATENCY
+LATENCY nosuch
+LATENCY LATEST
+LATENCY LATEST x
+LATENCY HISTORY command
+LATENCY HISTORY
+LATENCY GRAPH command
+LATENCY RESET
+LATENCY RESET a b
+LATENCY HISTOGRAM nosuch
+DEBUG
+DEBUG nosuch
+DEBUG SLEEP
+DEBUG SLEEP 0
+DEBUG SLEEP x
+DEBUG OBJECT none
+DEBUG OBJECT
+DEBUG SET-ACTIVE-EXPIRE
+DEBUG SET-ACTIVE-EXPIRE 0
+DEBUG SET-ACTIVE-EXPIRE x
+DEBUG SET-ACTIVE-EXPIRE 1
+DEBUG JMAP x
+DEBUG CHANGE-REPL-ID
+DEBUG CHANGE-REPL-ID x
+DEBUG POPULATE
+DEBUG POPULATE x
+DEBUG POPULATE -1
+DEBUG POPULATE 2
+DEBUG POPULATE 2 p 3
+DEBUG POPULATE 2 q 10
+MGET key:0 key:1 key:2 p:0 p:1 q:0
+DEBUG PROTOCOL nosuch
+DEBUG PROTOCOL string
+DEBUG PROTOCOL integer
+DEBUG PROTOCOL double
+DEBUG PROTOCOL bignum
+DEBUG PROTOCOL null
+DEBUG PROTOCOL array
+DEBUG PROTOCOL set
+DEBUG PROTOCOL map
+DEBUG PROTOCOL attrib
+DEBUG PROTOCOL push
+DEBUG PROTOCOL verbatim
+DEBUG PROTOCOL true
+DEBUG PROTOCOL false
+DEBUG REPLYBUFFER x y
+DEBUG REPLYBUFFER RESIZING 1
+DEBUG REPLYBUFFER PEAK-RESET-TIME x
+DEBUG REPLYBUFFER PEAK-RESET-TIME 5
+DEBUG ERROR 'a b'
+DEBUG ERROR MINE
+SHUTDOWN x
+SHUTDOWN ABORT
+SHUTDOWN ABORT NOW
+SHUTDOWN SAVE NOSAVE
+LOLWUT VERSION x
+MONITOR x
+CLUSTER
+CLUSTER nosuch
+CLUSTER HELP
+CLUSTER HELP x
+CLUSTER INFO
+CLUSTER INFO x
+CLUSTER NODES
+CLUSTER SLOTS
+CLUSTER SHARDS
+CLUSTER LINKS
+CLUSTER MYID
+CLUSTER KEYSLOT
+CLUSTER KEYSLOT a
+CLUSTER COUNTKEYSINSLOT x
+CLUSTER GETKEYSINSLOT 1
+READONLY
+READONLY x
+READWRITE
+ASKING
+RESET
+`
+
+/** Commands whose replies are sets or maps in RESP3. */
+export const SHAPES = `
+COMMAND INFO get mget ping nosuch client|id client|list slowlog|len
+COMMAND GETKEYSANDFLAGS SET a b
+COMMAND GETKEYSANDFLAGS COPY a b
+CONFIG GET timeout
+CLIENT TRACKINGINFO
+CLIENT LIST ID 99999
+INFO nosuch
+INFO cluster
+LATENCY LATEST
+LATENCY HISTOGRAM nosuch
+SLOWLOG GET 0
+DEBUG PROTOCOL double
+DEBUG PROTOCOL bignum
+DEBUG PROTOCOL null
+DEBUG PROTOCOL set
+DEBUG PROTOCOL map
+DEBUG PROTOCOL verbatim
+DEBUG PROTOCOL true
+DEBUG PROTOCOL false
+`
+
+/** Commands of a client that has not authenticated. */
+export const AUTHENTICATING = `
+GET a
+HELLO 3 AUTH default wrong
+AUTH default wrong
+AUTH wrong
+AUTH Default secret
+AUTH default secret
+PING
+RESET
+PING
+AUTH secret
+AUTH wrong
+PING
+`
+
+/** The commands of a text. */
+export function commandsOf(text: string): string[][] {
+  const lines = text.split('\n').filter((line) => line !== '')
+  return lines.map((line) => (line.match(/'[^']*'|\S+/g) ?? []).map((word) => word.replace(/^'(.*)'$/, '$1')))
+}
