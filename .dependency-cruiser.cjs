@@ -14,6 +14,7 @@ const floors = [
   ['execution'],
   ['server', 'http'],
   ['config'],
+  ['embedding'],
 ]
 
 /** The rooms inside `src/cluster`, lowest first; `cluster.ts` and its neighbours join them. */

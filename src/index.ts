@@ -15,6 +15,7 @@ export type { OriginConfig } from './config/origins/kinds.ts'
 export type { TlsConfig } from './config/origins/readers.ts'
 export { type RedisOriginConfig, redis } from './config/origins/redis.ts'
 export { type SqlOriginConfig, sql } from './config/origins/sql.ts'
+export type { Bytes, SetOptions } from './embedding/arguments.ts'
 export {
   BadRequest,
   type ChangeListener,
@@ -32,7 +33,7 @@ export {
   unchanged,
 } from './group/origin.ts'
 export { OriginError } from './group/policy.ts'
-export type { Bytes, ListenAddress, Log, Node, NodeOptions, SetOptions } from './node.ts'
+export type { ListenAddress, Log, Node, NodeOptions } from './node.ts'
 export type { Loader, LoadFunction, LoadManyFunction } from './origin/function.ts'
 export { PeerDownError } from './server/program.ts'
 

@@ -1,4 +1,4 @@
-// Several nodes on this machine, each a process of its own, run by one: `erinys cluster`.
+// `erinys cluster`: starts a cluster of several nodes on this machine, each in a process of its own.
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { createInterface } from 'node:readline'
@@ -13,30 +13,30 @@ import { asText } from './log.ts'
 const MOST_NODES = 64
 const LAST_PORT = 65_535
 
-/** What a process tells the one that has started it. */
+/** The message of a node to its parent process: it listens. */
 export const LISTENING = 'listening'
 
-/** Which members there are is what is decided here. */
-const DECIDED = ['peers', 'dns', 'etcd', 'announce'] as const
+/** The settings that `erinys cluster` sets itself. */
+const OWN_SETTINGS = ['peers', 'dns', 'etcd', 'announce'] as const
 
-/** One of the nodes. */
+/** One node of the cluster. */
 export interface LocalNode {
   readonly port: number
-  /** Its command line. */
+  /** The arguments of its command line. */
   readonly args: readonly string[]
 }
 
-/** Makes a configuration that of a member, before it is known which one. */
+/** Placeholders: with these flags a configuration is validated as one of a cluster member. */
 export const MEMBER: Flags = { peers: '127.0.0.1:1', announce: '127.0.0.1:1' }
 
 /**
- * How many nodes are asked for.
+ * Parses `--nodes`, and rejects flags that `erinys cluster` sets itself.
  * @throws ConfigError
  */
 export function countNodes(count: string, flags: Flags): number {
   const { data, error } = whole(2, MOST_NODES).safeParse(count)
   const problems = error === undefined ? [] : [`--nodes: ${error.issues[0].message}`]
-  for (const name of DECIDED) {
+  for (const name of OWN_SETTINGS) {
     if (flags[name] !== undefined)
       problems.push(`--${kebabName(name)}: is not for erinys cluster, which starts all members itself`)
   }
@@ -45,8 +45,8 @@ export function countNodes(count: string, flags: Flags): number {
 }
 
 /**
- * Nodes on consecutive ports that are all that the flags say, and members of one cluster.
- * @param resolved what the flags and all else come to, with `MEMBER`
+ * Plans nodes on consecutive ports with the given flags, as members of one cluster.
+ * @param resolved the configuration from the flags, with `MEMBER`, and all other layers
  * @throws ConfigError
  */
 export function planNodes(
@@ -68,7 +68,7 @@ export function planNodes(
   const shared: Flags = {
     ...flags,
     peers,
-    // Together they have as much as one has otherwise.
+    // By default all nodes together have the memory that one node has.
     ...(!sources.has('maxmemory') && { maxmemory: String(Math.floor(maxmemory / nodes)) }),
   }
   return ports.map((each, i): LocalNode => {
@@ -77,7 +77,7 @@ export function planNodes(
   })
 }
 
-/** Flags as they are written; lists are read from one text. */
+/** The flags as arguments of a command line. */
 function argumentsOf(flags: Flags): string[] {
   return [...settingNames, ...clusterSettingNames].flatMap((name) => {
     const value = flags[name]
@@ -87,7 +87,7 @@ function argumentsOf(flags: Flags): string[] {
 }
 
 export interface LocalNodesOptions {
-  /** The program that runs one node. */
+  /** The path of the program that runs one node. */
   readonly program: string
   readonly log: Logger
   readonly isTerminal: boolean
@@ -98,10 +98,10 @@ export interface LocalNodesOptions {
 export class LocalNodes {
   readonly #options: LocalNodesOptions
   readonly #nodes: readonly LocalNode[]
-  /** By port: those that run. */
+  /** The running nodes, by port. */
   readonly #running = new Map<number, ChildProcess>()
   readonly #listening = new Set<number>()
-  /** How often they were told to stop. */
+  /** How often `stop` was called. */
   #stops = 0
   #code = 0
 
@@ -110,14 +110,14 @@ export class LocalNodes {
     this.#options = options
   }
 
-  /** Starts them. Resolves to what the process is to exit with when all have ended. */
+  /** Starts all nodes. Resolves to the exit code of this process when all have ended. */
   run(): Promise<number> {
     return new Promise((resolve) => {
       for (const node of this.#nodes) this.#start(node, resolve)
     })
   }
 
-  /** Tells all to stop, at once rather than one after the other: nobody is left to whom it were worth to hand things over. */
+  /** Stops all nodes at the same time: a handover would be of no use when no node stays. */
   stop(): void {
     const { log, stopTimeout } = this.#options
     if (this.#stops++ === 0) {
@@ -158,12 +158,12 @@ export class LocalNodes {
     })
   }
 
-  /** A node has ended that was not told to, or not as it should. */
+  /** A node has ended without being told to, or with an error. */
   #lost(port: number, code: number | null, signal: NodeJS.Signals | null, early: readonly string[]): void {
     const { log } = this.#options
     if (!this.#listening.has(port)) {
       if (this.#stops !== 0) return
-      // It says itself why; the others would say the same, or wait for it.
+      // It has printed the reason. The others would print the same, or wait for it.
       for (const line of early) process.stderr.write(`${line}\n`)
       this.#code = 1
       this.stop()
@@ -175,7 +175,7 @@ export class LocalNodes {
     log.warn(`the node on port ${port} ${how}${this.#stops !== 0 || isLast ? '' : '; the others go on'}`)
   }
 
-  /** Passes on what a node has printed, and says which. */
+  /** Prints a line of a node, with its port. */
   #show(port: number, line: string, to: NodeJS.WritableStream): void {
     const isLog = line.startsWith('{"level":')
     if (!isLog) to.write(`${port} ${line}\n`)

@@ -1,4 +1,4 @@
-// The cluster part of a configuration: what a person may write, and what it becomes.
+// The cluster part of a configuration: the fields of a configuration file, and the resolved settings.
 
 import { isIP } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
@@ -18,7 +18,7 @@ import {
 import { fields, isLoopback, isObject } from './readers.ts'
 import type { Settings } from './settings.ts'
 
-/** A cluster as a person writes it: with one of `peers`, `dns` and `etcd`. Durations: ms or `'2s'`. */
+/** The `cluster` of a configuration, with one of `peers`, `dns` and `etcd`. Durations: ms or `'2s'`. */
 export interface ClusterInput {
   /** Every member as `host:port`; this node may be among them. */
   readonly peers?: string | readonly string[]
@@ -39,48 +39,48 @@ export interface ClusterInput {
   readonly etcd?: {
     /** `host:port` or `https://host:port` of etcd's members. */
     readonly endpoints: string | readonly string[]
-    /** What the keys begin with; '/erinys'. */
+    /** The prefix of the keys; '/erinys'. */
     readonly prefix?: string
-    /** How long a node that etcd does not hear of stays a member, whole seconds; '10s'. */
+    /** How long a node stays a member after its last message to etcd, whole seconds; '10s'. */
     readonly lease?: number | string
-    /** The user at etcd; by default none. */
+    /** The user name at etcd; by default none. */
     readonly username?: string
     /** That user's password. */
     readonly password?: string
   }
-  /** What the members prove to each other that they know; by default `requirepass`. */
+  /** The shared secret by which members authenticate to each other; by default `requirepass`. */
   readonly secret?: string
-  /** `host:port` that the others reach this node at, which is its name; by default from `bind` and `port`. */
+  /** `host:port` at which other members reach this node, and its name; by default from `bind` and `port`. */
   readonly announce?: string
-  /** What becomes of a command on another member's keys; 'forward'. */
+  /** What a node does with a command on another member's keys: forward it, or answer MOVED; 'forward'. */
   readonly redirect?: 'forward' | 'moved'
-  /** A member that is silent for longer counts as dead; '2s'. */
+  /** A member that is silent for this long is declared dead; '2s'. */
   readonly timeout?: number | string
-  /** By default a quarter of the timeout. */
+  /** How often members send heartbeats; by default a quarter of the timeout. */
   readonly pingInterval?: number | string
   /** Connections to each member that carry commands; 1. */
   readonly links?: number | string
-  /** This node's share of the keys relative to the others'; 1. */
+  /** This node's share of the keys, relative to the weights of the others; 1. */
   readonly weight?: number | string
-  /** The part of each group's budget for copies of other members' hot keys; 0.125. */
+  /** The fraction of each group's budget for copies of other members' hot keys; 0.125. */
   readonly copies?: number | string
-  /** How long such a copy is served at most; '1s'. */
+  /** The most time for which such a copy is served without asking the owner; '1s'. */
   readonly copyMaxAge?: number | string
-  /** Bytes a second that are handed to other members when keys move; '64mb'. */
+  /** The most bytes per second sent to other members when keys move; '64mb'. */
   readonly handoverRate?: number | string
 }
 
-/** The cluster that a node is in, with everything decided. Sizes in bytes, times in ms. */
+/** The resolved cluster settings of a node. Sizes in bytes, times in ms. */
 export interface ClusterConfig extends ClusterSettings {
-  /** Where the members are listed. */
+  /** Where the list of members comes from. */
   readonly membership: MembershipConfig
-  /** The address that others reach this node at, which is its name too. Port 0: the one that it listens on. */
+  /** The address at which other nodes reach this one, and its name. Port 0: the port that it listens on. */
   readonly announce: { readonly host: string; readonly port: number }
-  /** This node's share of slots relative to the others'. */
+  /** This node's share of slots, relative to the weights of the others. */
   readonly weight: number
 }
 
-/** A value that was given: how much its layer counts, and what messages call the setting there. */
+/** Where a value comes from: the precedence of its layer, and the name of the setting there, for messages. */
 export interface Given {
   readonly rank: number
   readonly label: string
@@ -96,7 +96,7 @@ type Kind = 'peers' | 'dns' | 'etcd'
 
 const KINDS: readonly Kind[] = ['peers', 'dns', 'etcd']
 
-/** Reads the `cluster` of a configuration file into values by the names of the settings. */
+/** Parses the `cluster` of a configuration file into values by the names of the settings. */
 export function clusterSchema(): z.ZodType<ClusterValues> {
   const shape: Record<string, z.ZodType> = {}
   const parts: Record<string, Record<string, z.ZodType>> = { dns: {}, etcd: {} }
@@ -114,9 +114,9 @@ export function clusterSchema(): z.ZodType<ClusterValues> {
 }
 
 /**
- * Decides a cluster; undefined when nothing of one was given, or when a problem was told of.
+ * Resolves the cluster settings; `undefined` if none were given, or if a problem was reported.
  * @param given where each of the values comes from
- * @param label what to call a field of the configuration file in messages
+ * @param label the name of a field of the configuration file, for messages
  */
 export function decideCluster(
   values: ClusterValues,
@@ -127,7 +127,7 @@ export function decideCluster(
   machine: () => Machine = thisMachine,
 ): ClusterConfig | undefined {
   if (given.size === 0) return undefined
-  const kind = kindOf(given, label, refuse)
+  const kind = sourceOf(given, label, refuse)
   if (kind === undefined) return undefined
   const membership = membershipOf(kind, values)
   const listed = membership.kind === 'static' ? membership.peers : []
@@ -179,8 +179,8 @@ export function decideCluster(
 }
 
 /**
- * Where others reach a node that listens on these addresses: a peer of the list that is one of them, else one beyond
- * this machine; text when it cannot be known.
+ * The address at which others reach a node that listens on these addresses: the one that is in the list of peers, else
+ * one that is not a loopback address; a text with the reason if it cannot be determined.
  */
 export function announced(
   { bind, port }: Pick<Settings, 'bind' | 'port'>,
@@ -208,8 +208,8 @@ export function announced(
   return `got nothing, wants the address that the others reach this node at, as bind is open and this machine has ${found}`
 }
 
-/** Which of the settings that name members counts: the one of the highest layer that has any. */
-function kindOf(
+/** The source of the list of members: the one that is set in the layer of highest precedence. */
+function sourceOf(
   given: ReadonlyMap<ClusterSettingName, Given>,
   label: (field: string) => string,
   refuse: (problem: string) => void,

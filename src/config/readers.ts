@@ -1,4 +1,4 @@
-// What a field of the configuration accepts: how its value is read, and what it wants when it gets another.
+// Readers of configuration values: what each field accepts, how it is parsed, and the message for any other value.
 
 import { isIP } from 'node:net'
 import { z } from 'zod'
@@ -6,19 +6,19 @@ import { nearest } from '../bytes/nearest.ts'
 import { formatDuration, parseDuration, parseSize } from '../bytes/units.ts'
 import type { BindAddress } from '../server/settings.ts'
 
-/** A schema whose only complaint is one phrase: what it got and what it wants. */
+/** A schema whose error message is one phrase: what it got and what it wants. */
 export type Reader<Output, Input> = z.ZodType<Output, Input>
 
-/** The longest wait that a timer of Node.js keeps to, in ms. */
+/** The longest delay of a Node.js timer, in ms. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
 const HOST_NAME = /^(?=.*[a-z])[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i
 const MOST_SHOWN = 60
 
-/** An unknown field is answered with all known ones where these are few. */
+/** The message about an unknown field lists all known fields if there are at most this many. */
 const FEW_FIELDS = 8
 
-/** A reader from a function that gives undefined for what it does not accept. */
+/** Makes a reader of a function that returns `undefined` for a value that is not accepted. */
 export function reader<Output, Input>(
   wants: string,
   read: (value: unknown) => Output | undefined,
@@ -33,7 +33,7 @@ export function reader<Output, Input>(
   return schema as unknown as Reader<Output, Input>
 }
 
-/** An object with fields, of which every one must be known. Problems carry the path of their field. */
+/** An object without unknown fields. Each problem has the path of its field. */
 export function fields<Shape extends z.ZodRawShape>(shape: Shape): z.ZodType<z.output<z.ZodObject<Shape>>> {
   const known = Object.keys(shape)
   const schema = z.object(shape)
@@ -53,7 +53,7 @@ export function fields<Shape extends z.ZodRawShape>(shape: Shape): z.ZodType<z.o
   })
 }
 
-/** What a schema made of a part, its problems handed on; `path` leads from the whole to the part. */
+/** The output of a schema for a part of a value; its problems are added to `context`, with `path` before their own. */
 export function within<Output>(
   context: z.core.$RefinementCtx,
   { error, data }: z.ZodSafeParseResult<Output>,
@@ -65,7 +65,7 @@ export function within<Output>(
   return data ?? z.NEVER
 }
 
-/** Whether a value has fields: not null, not a list. */
+/** Whether a value is an object, but not an array. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
@@ -107,7 +107,7 @@ export function size(least: string, most?: string): Reader<number, number | stri
   })
 }
 
-/** Milliseconds: a number, or text with a unit. A `timed` one must fit a timer; a number is the most that is accepted. */
+/** Milliseconds: a number, or text with a unit. `limit`: the maximum; `timed`: the longest delay of a timer. */
 export function duration(least: number, limit?: 'timed' | number): Reader<number, number | string> {
   const most = limit === 'timed' ? LONGEST_TIMER : (limit ?? Number.MAX_SAFE_INTEGER)
   const bounds =
@@ -121,8 +121,8 @@ export function duration(least: number, limit?: 'timed' | number): Reader<number
 }
 
 /**
- * Milliseconds of a setting that Redis counts in seconds: 0, or text with a unit. A bare number is refused,
- * since in `timeout: 300` one reader sees seconds and another milliseconds.
+ * Milliseconds of a setting that Redis has in seconds: 0, or text with a unit. A bare number is rejected:
+ * `timeout: 300` could mean seconds or milliseconds.
  */
 export const seconds: Reader<number, 0 | string> = reader(
   "whole seconds with their unit, such as '300s' or '5m', or 0 for none (a bare number could be milliseconds)",
@@ -132,7 +132,7 @@ export const seconds: Reader<number, 0 | string> = reader(
   },
 )
 
-/** Microseconds of a setting that Redis counts so: 0, -1 for never, or text with a unit. */
+/** Microseconds of a setting that Redis has in microseconds: 0, -1 for never, or text with a unit. */
 export const microseconds: Reader<number, 0 | -1 | string> = reader(
   "a duration with its unit, such as '10ms' or '500us', 0 for all or -1 for none (a bare number could be milliseconds)",
   (value) => {
@@ -145,7 +145,7 @@ export const microseconds: Reader<number, 0 | -1 | string> = reader(
   },
 )
 
-/** true or false, also in Redis's words. */
+/** true or false, or Redis's yes or no. */
 export const yesNo: Reader<boolean, boolean | 'yes' | 'no'> = reader(
   'yes or no (or true or false)',
   (value) => {
@@ -155,11 +155,11 @@ export const yesNo: Reader<boolean, boolean | 'yes' | 'no'> = reader(
   },
 )
 
-/** Text that no message repeats. */
+/** Text that no message may show. */
 export const secret: Reader<string, string> = reader(
   'text',
   (value) => (typeof value === 'string' ? value : undefined),
-  kindOf,
+  givenKind,
 )
 
 /** One of a few words. */
@@ -167,7 +167,7 @@ export function oneOf<const Word extends string>(...words: Word[]): Reader<Word,
   return reader(`one of ${words.join(', ')}`, (value) => words.find((word) => word === value))
 }
 
-/** A list of texts, or text that separates them by spaces or commas; each is read, at least one is wanted. */
+/** A list of texts, or one text separated by spaces or commas. `read` parses each; there must be at least one. */
 export function list<Item>(
   wants: string,
   read: (text: string) => Item | undefined,
@@ -181,7 +181,7 @@ export function list<Item>(
   })
 }
 
-/** A list of addresses to listen on, or text that separates them by spaces or commas. */
+/** A list of addresses to listen on, or one text separated by spaces or commas. */
 export const addresses: Reader<readonly BindAddress[], string | readonly string[]> = reader(
   "addresses such as ['127.0.0.1', '::1'], at least one",
   (value) => {
@@ -192,12 +192,12 @@ export const addresses: Reader<readonly BindAddress[], string | readonly string[
   },
 )
 
-/** Whether only this machine can reach a server that listens there. */
+/** Whether a server that listens on this host can be reached from this machine only. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'))
 }
 
-/** A value as a message shows it: short, on one line, and without the user and the password of a URL. */
+/** A value for a message: short, on one line, and without the user and the password of a URL. */
 export function show(value: unknown): string {
   if (typeof value === 'string') {
     const bare = value.replace(/:\/\/.*@/s, '://…@')
@@ -209,13 +209,17 @@ export function show(value: unknown): string {
   if (Array.isArray(value)) {
     return value.every((item) => typeof item === 'string') ? `[${value.map(show).join(', ')}]` : 'an array'
   }
-  return kindOf(value)
+  return givenKind(value)
 }
 
-/** What kind of value it is, for messages that must not repeat it. */
+/** The type of what was given for a field. */
+export function givenKind(value: unknown): string {
+  return value === undefined ? 'nothing' : kindOf(value)
+}
+
+/** The type of a value, for messages that must not repeat the value. */
 export function kindOf(value: unknown): string {
-  if (value === undefined) return 'nothing'
-  if (value === null) return 'null'
+  if (value === null || value === undefined) return String(value)
   if (Array.isArray(value)) return 'an array'
   return `${/^[aeiou]/.test(typeof value) ? 'an' : 'a'} ${typeof value}`
 }
@@ -229,7 +233,7 @@ function readMilliseconds(value: unknown): unknown {
   return /^\d+$/.test(value) ? Number(value) : parseDuration(value)
 }
 
-/** `*` stands for every address of the machine and `::*` for every one of IPv6, as in Redis. */
+/** As in Redis, `*` means all addresses of the machine, and `::*` all IPv6 addresses. */
 function readAddress(name: unknown): (BindAddress | undefined)[] {
   if (typeof name !== 'string') return [undefined]
   const optional = name.startsWith('-')

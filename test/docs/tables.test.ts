@@ -105,8 +105,9 @@ describe('the library', () => {
   })
 
   test('has no method of a node that is not described', () => {
-    const source = readFileSync(join(project, 'src', 'node.ts'), 'utf8')
-    const [, body] = source.split('export class Node {')
+    const bodyOf = (path: string, name: string): string =>
+      readFileSync(join(project, 'src', path), 'utf8').split(`export class ${name} `)[1]
+    const body = bodyOf('node.ts', 'Node') + bodyOf('embedding/calls.ts', 'NodeCalls')
     const methods = [...body.matchAll(/^ {2}(?:async |get )?([a-z]\w*)\(/gm)].map(([, name]) => name)
     const internal = ['constructor', 'start']
     for (const name of methods.filter((each) => !internal.includes(each)))

@@ -7,8 +7,8 @@ import { KeyPattern } from '../../origin/key-pattern.ts'
 import type { TlsOptions } from '../../origin/tls-options.ts'
 import {
   fields,
+  givenKind,
   isObject,
-  kindOf,
   list,
   type Reader,
   reader,
@@ -48,7 +48,7 @@ export function url(protocols: readonly string[], example: string): Reader<strin
         : undefined,
     (value) => {
       const [protocol] = typeof value === 'string' ? (/^[a-z][a-z\d+.-]*:/i.exec(value) ?? []) : []
-      return protocol === undefined ? kindOf(value) : `a URL of ${show(protocol)}`
+      return protocol === undefined ? givenKind(value) : `a URL of ${show(protocol)}`
     },
   )
 }
@@ -83,7 +83,7 @@ export const headers: z.ZodType<Readonly<Record<string, string>>> = z
   .unknown()
   .transform((value, context) => {
     if (!isObject(value)) {
-      const message = `got ${kindOf(value)}, wants an object from the names of headers to text`
+      const message = `got ${givenKind(value)}, wants an object from the names of headers to text`
       context.addIssue({ code: 'custom', message })
       return z.NEVER
     }
@@ -91,7 +91,7 @@ export const headers: z.ZodType<Readonly<Record<string, string>>> = z
     for (const [name, content] of Object.entries(value)) {
       const refuse = (message: string): void => context.addIssue({ code: 'custom', message, path: [name] })
       if (!HEADER_NAME.test(name)) refuse('is not the name of a header')
-      else if (typeof content !== 'string') refuse(`got ${kindOf(content)}, wants text`)
+      else if (typeof content !== 'string') refuse(`got ${givenKind(content)}, wants text`)
       else if (!HEADER_VALUE.test(content)) refuse('got text with a character that no header may have')
       else found[name.toLowerCase()] = content
     }
