@@ -6,6 +6,7 @@ import type { Identity } from './links/handshake.ts'
 import type { Mesh } from './links/mesh.ts'
 import type { PeerReport, View } from './liveness/events.ts'
 import type { Member } from './member.ts'
+import { Aliases } from './membership/aliases.ts'
 import type { Parts } from './parts.ts'
 import { assignSlots } from './ring/slots.ts'
 
@@ -26,6 +27,7 @@ export class Assignment {
   /** The listed members, and the names of members that are no longer listed but still leaving. */
   #listed: readonly Member[] = []
   #leavingUnlisted: readonly string[] = []
+  readonly #aliases = new Aliases()
 
   constructor(options: AssignmentOptions) {
     this.#options = options
@@ -44,9 +46,10 @@ export class Assignment {
     const { mesh, parts, identity } = this.#options
     const { self, detector, controlChannel, leaving } = parts()
     this.#listed = list
-    const isListed = new Set(list.map(({ name }) => name))
+    const resolved = this.#aliases.resolve(list)
+    const isListed = new Set(resolved.map(({ name }) => name))
     this.#leavingUnlisted = leaving.names.filter((name) => name !== self.name && !isListed.has(name))
-    const members = [...list, ...this.#leavingUnlisted.map((name) => this.memberOf(name))]
+    const members = [...resolved, ...this.#leavingUnlisted.map((name) => this.memberOf(name))]
     const names = new Set(members.map(({ name }) => name))
     const former = [...mesh].filter(({ name }) => !names.has(name))
     for (const peer of former) mesh.remove(peer)
@@ -55,6 +58,16 @@ export class Assignment {
     detector.setMembers(members)
     // A member that was removed from the list may not know it. This heartbeat tells it.
     for (const peer of former) void controlChannel.sendHeartbeat(peer).then(() => peer.pool.close())
+  }
+
+  /**
+   * The node at a member's address announces another name: it is a member by that name from now on. Call before its
+   * link is closed, as the failure detector has not tried the member yet. False: this was known.
+   */
+  rename(member: Member, announced: string): boolean {
+    if (!this.#aliases.learn(member, announced)) return false
+    this.setListed(this.#listed)
+    return true
   }
 
   /** Assigns the slots to the members of the view, which are not leaving. */

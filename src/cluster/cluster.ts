@@ -69,6 +69,7 @@ export class Cluster {
       timeout: settings.timeout,
       links: settings.links,
       contextBytes: (context) => this.#contexts.command(context),
+      renamed: (peer, hello) => this.#events.peerRenamed(peer, hello),
       ready: (peer, isNew) => this.#events.peerReady(peer, isNew),
       closed: (peer, link, how) => this.#events.linkClosed(peer, link, how),
       pushed: (frame) => this.copies.handlePush(frame),
@@ -211,6 +212,11 @@ export class Cluster {
   /** Whether most other members are silent: they may continue without this node. */
   get isCutOff(): boolean {
     return this.#running?.detector.isCutOff ?? false
+  }
+
+  /** What an operator must know and mend; undefined: nothing is wrong. */
+  get problem(): string | undefined {
+    return this.#running?.listAgreement.problem
   }
 
   /** The state of the cluster as seen by this node; `undefined`: it has not joined yet. */

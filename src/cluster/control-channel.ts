@@ -9,8 +9,12 @@ import { isOwnershipReply } from './messages.ts'
 import type { Ownership } from './ownership/ownership.ts'
 import type { OwnershipRequest } from './ownership/protocol.ts'
 
-/** Delay before slots that were not granted are requested again. */
+/**
+ * Delay before slots that were not granted are requested again. It doubles while members answer that they have another
+ * view: a request lists thousands of slots, and only a change of the view helps, after which all is requested at once.
+ */
 const REQUEST_RETRY_MS = 100
+const LONGEST_REQUEST_RETRY_MS = 3200
 
 /** When many members join or leave together, broadcasts are at least this far apart. */
 const MIN_BROADCAST_INTERVAL_MS = 10
@@ -35,6 +39,7 @@ export interface ControlChannelOptions {
 export class ControlChannel {
   readonly #options: ControlChannelOptions
   readonly #requesting = new Set<string>()
+  #retryMs = REQUEST_RETRY_MS
   #cancelPing: CancelTimer | undefined
   #cancelRequest: CancelTimer | undefined
   #cancelBroadcast: CancelTimer | undefined
@@ -83,6 +88,11 @@ export class ControlChannel {
 
   /** Requests the slots that this node is the target owner of and does not own. */
   requestAll(): void {
+    this.#retryMs = REQUEST_RETRY_MS
+    this.#requestAll()
+  }
+
+  #requestAll(): void {
     if (this.#isStopped) return
     for (const peer of this.#options.peers()) this.#request(peer)
   }
@@ -105,6 +115,9 @@ export class ControlChannel {
       this.#requesting.delete(name)
       if (this.#isStopped) return
       if (isOwnershipReply(answer)) {
+        this.#retryMs = answer.agreed
+          ? REQUEST_RETRY_MS
+          : Math.min(2 * this.#retryMs, LONGEST_REQUEST_RETRY_MS)
         const mayAskMore = ownership.handleReply(name, request, answer)
         this.#options.ownersChanged()
         if (mayAskMore) this.requestAll()
@@ -117,7 +130,7 @@ export class ControlChannel {
     this.#cancelRequest?.()
     const { ownership, isLeaving } = this.#options
     if (!ownership.isPending && !isLeaving()) return
-    this.#cancelRequest = this.#options.timers.after(REQUEST_RETRY_MS, () => this.requestAll())
+    this.#cancelRequest = this.#options.timers.after(this.#retryMs, () => this.#requestAll())
   }
 
   /** `undefined`: there was no valid reply. */

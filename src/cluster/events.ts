@@ -2,12 +2,14 @@
 
 import type { Assignment } from './assignment.ts'
 import type { HotCopies } from './copies/copying.ts'
+import type { Hello } from './links/handshake.ts'
 import type { Link, LinkFailure } from './links/link.ts'
 import type { Peer } from './links/peer.ts'
 import type { View } from './liveness/events.ts'
 import type { StateMessage } from './liveness/state.ts'
 import type { ClusterOptions } from './options.ts'
 import type { Parts } from './parts.ts'
+import { SAME_NAME } from './peer-requests.ts'
 
 export interface ClusterEventsOptions {
   readonly cluster: ClusterOptions
@@ -33,6 +35,20 @@ export class ClusterEvents {
       {},
       isRegistered ? 'this node is registered again' : 'the registration of this node may have expired',
     )
+  }
+
+  /**
+   * The list spells the address of a node in another way than the node itself, or that node is this one. Returns
+   * whether it is known by its own name now.
+   */
+  peerRenamed({ member }: Peer, { name, runId }: Hello): boolean {
+    const { cluster, assignment, parts } = this.#options
+    if (name === parts().self.name && runId !== cluster.runId) {
+      cluster.log.warn({ name }, SAME_NAME)
+      return false
+    }
+    cluster.log.info({ listed: member.name, name }, 'a member is listed in another spelling')
+    return assignment.rename(member, name)
   }
 
   peerReady(peer: Peer, isNew: boolean): void {
@@ -62,9 +78,10 @@ export class ClusterEvents {
 
   /** A peer has sent its state, which says whether it is leaving. */
   stateReceived(name: string, message: StateMessage): void {
-    const { detector, leaving } = this.#options.parts()
+    const { detector, leaving, listAgreement } = this.#options.parts()
     leaving.note(name, message.leaving)
     detector.receive(name, message)
+    listAgreement.heard(name)
     this.#options.assignment.updateLeaving()
   }
 

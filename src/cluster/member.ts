@@ -11,6 +11,8 @@ export interface Member {
   readonly port: number
   /** The share of slots relative to the other members; normally 1. */
   readonly weight: number
+  /** Where the list says that it is, if that is not what it announces: other members connect to this address. */
+  readonly listed?: Address
 }
 
 export interface Address {
@@ -24,7 +26,7 @@ const MAX_PORT = 65_535
 
 /** A host has no white space, no control characters and none of the delimiters of an address. */
 const HOST = /^[^\s\p{Cc}:[\]/@,]+$/u
-const PORT = /^[1-9]\d{0,4}$/
+const PORT = /^0*[1-9]\d{0,4}$/
 
 /** The id of a member in CLUSTER replies: the SHA-1 of its name in hexadecimal. */
 export function nodeId(name: string): string {

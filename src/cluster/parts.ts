@@ -13,6 +13,7 @@ import { Detector } from './liveness/detector.ts'
 import type { DetectorEvents } from './liveness/events.ts'
 import type { StateMessage } from './liveness/state.ts'
 import type { Member } from './member.ts'
+import { ListAgreement } from './membership/list-agreement.ts'
 import type { ClusterOptions } from './options.ts'
 import { Ownership } from './ownership/ownership.ts'
 import { assignSlots, epochOf } from './ring/slots.ts'
@@ -24,7 +25,11 @@ export interface Parts {
   readonly controlChannel: ControlChannel
   readonly relocation: Relocation
   readonly leaving: Leaving
+  readonly listAgreement: ListAgreement
 }
+
+/** Lists from DNS or etcd may differ between members for this long, ms, before that is logged. */
+const DYNAMIC_LIST_DELAY_MS = 30_000
 
 /** What the parts ask of the cluster, and tell it. */
 export interface PartsOptions {
@@ -116,5 +121,14 @@ export function createParts(options: PartsOptions): Parts {
     log,
     isLast: options.isLast,
   })
-  return { self, detector, ownership, controlChannel, relocation, leaving }
+  const { timeout } = settings
+  const listAgreement = new ListAgreement({
+    differences: () => detector.listDifferences(),
+    lists: (name) => name === self.name || mesh.get(name) !== undefined,
+    clock,
+    log,
+    delay: membership.kind === 'static' ? timeout : Math.max(timeout, DYNAMIC_LIST_DELAY_MS),
+    timeout: 2 * timeout,
+  })
+  return { self, detector, ownership, controlChannel, relocation, leaving, listAgreement }
 }

@@ -14,6 +14,8 @@ import type { ClusterOptions } from './options.ts'
 import { type OwnershipReply, SELF } from './ownership/protocol.ts'
 import type { Parts } from './parts.ts'
 
+export const SAME_NAME = 'two nodes announce this name: set another announced address for one of them'
+
 export interface PeerRequestsOptions {
   readonly cluster: ClusterOptions
   /** @throws Error before the node has joined */
@@ -43,7 +45,11 @@ export class PeerRequests {
 
   /** A connection of another node was authenticated. */
   connected(name: string): void {
-    this.#options.mesh.get(name)?.pool.reconnectNow()
+    const { mesh } = this.#options
+    const peer = mesh.get(name)
+    // It may be one that is listed in another spelling.
+    if (peer === undefined) mesh.identifyNow()
+    else peer.pool.reconnectNow()
   }
 
   refused(name: string, address: string): void {
@@ -70,7 +76,7 @@ export class PeerRequests {
     const { mesh, cluster } = this.#options
     const peer = mesh.get(name)
     if (peer === undefined || !peer.isReachable || peer.runId === runId) return false
-    cluster.log.warn({ name }, 'two nodes announce this name: set another announced address for one of them')
+    cluster.log.warn({ name }, SAME_NAME)
     return true
   }
 

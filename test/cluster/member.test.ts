@@ -23,7 +23,6 @@ test.each([
   'host:',
   ':7000',
   'host:0',
-  'host:07000',
   'host:65536',
   'host:7e3',
   'host:-1',

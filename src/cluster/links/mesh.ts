@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net'
 import type { Clock, Timers } from '../../bytes/clock.ts'
 import type { Log } from '../log.ts'
 import type { Member } from '../member.ts'
-import type { Identity } from './handshake.ts'
+import type { Hello, Identity } from './handshake.ts'
 import type { Link, LinkFailure } from './link.ts'
 import { LinkPool } from './link-pool.ts'
 import { Peer } from './peer.ts'
@@ -21,6 +21,11 @@ export interface MeshOptions {
   readonly links: number
   readonly connect: ((member: Member) => Socket) | undefined
   readonly contextBytes: (context: number) => Buffer
+  /**
+   * The node at the address of a peer announces another name. Returns whether it is known by that name now; otherwise
+   * the link is closed.
+   */
+  readonly renamed: (peer: Peer, hello: Hello) => boolean
   /** The control link of a peer is ready. `isNew`: another process ran there before. */
   readonly ready: (peer: Peer, isNew: boolean) => void
   /** A link of a peer was closed. `how`: undefined if this says nothing about the peer, as with a data link. */
@@ -79,7 +84,7 @@ export class Mesh {
     const options = {
       ...this.#options,
       peer: member.name,
-      connect: () => (this.#options.connect ?? connectTo)(member),
+      connect: () => (this.#options.connect ?? connectTo)({ ...member, ...member.listed }),
       identity,
       buffers: this.#buffers,
       connectTimeout: timeout,
@@ -94,10 +99,7 @@ export class Mesh {
       onReady: (link, hello) => {
         if (!pool.isControl(link)) return
         if (hello.name === member.name) this.#identify(peer, hello.runId)
-        else {
-          this.#warnWrongName(member, hello.name, identity)
-          link.close()
-        }
+        else if (!this.#options.renamed(peer, hello)) link.close()
       },
       onClose: (link, reason, refused) => {
         peer.linkClosed(link)
@@ -112,6 +114,11 @@ export class Mesh {
     this.#byName.set(member.name, peer)
     this.peers[peer.index] = peer
     pool.control()
+  }
+
+  /** Tries to reach every peer at once whose name is not confirmed yet. */
+  identifyNow(): void {
+    for (const peer of this.#byName.values()) if (peer.runId === '') peer.pool.reconnectNow()
   }
 
   /** The member is no longer listed: no new request is sent to it. */
@@ -146,15 +153,6 @@ export class Mesh {
     if (peer.isBroken) return
     peer.isBroken = true
     this.#options.log.info({ peer: peer.name, reason }, 'no link to another node')
-  }
-
-  /** Slots are assigned by name. If a node were known by another name than its own, both would assign them differently. */
-  #warnWrongName({ name: listed }: Member, name: string, self: Identity): void {
-    const message =
-      name === self.name
-        ? `this node calls itself ${name} but is listed as ${listed}: announce ${listed}, or list ${name}`
-        : `the node listed as ${listed} calls itself ${name}: list it so, or let it announce ${listed}`
-    this.#options.log.warn({ listed, name }, message)
   }
 
   #markDirty(link: Link): void {

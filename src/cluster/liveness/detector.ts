@@ -40,13 +40,14 @@
 
 import type { LinkFailure } from '../links/link.ts'
 import type { Member } from '../member.ts'
+import { type ListDifference, MemberNames } from '../membership/member-names.ts'
 import { Announcer } from './announcer.ts'
 import { Declarations } from './declarations.ts'
 import type { DetectorOptions, PeerReport, View } from './events.ts'
 import { LeaseCheck } from './lease-check.ts'
 import { LocalView } from './local-view.ts'
 import { PeerTable } from './peer-table.ts'
-import { gossipOf, type Peer, peerReports } from './reports.ts'
+import { gossipOf, listDifferences, type Peer, peerReports } from './reports.ts'
 import type { StateMessage } from './state.ts'
 
 export class Detector {
@@ -60,6 +61,10 @@ export class Detector {
   /** When the detector was last called. */
   #lastRun: number
   #listedAt: number | undefined
+  /** The names in the last list, and since when. */
+  #listed: MemberNames
+  #listedSince = 0
+  #isUnlisted = false
   #isRegistered = true
   #isLeaving = false
   #leaseCheck: LeaseCheck | undefined
@@ -72,6 +77,7 @@ export class Detector {
     const { shortest = 500, longest = 30_000, window = 120_000 } = probation
     this.#pauseThreshold = options.pauseThreshold ?? timeout / 2
     this.#lastRun = clock.now()
+    this.#listed = new MemberNames([self.name])
     const rules = { timeout, shortest, longest, window }
     this.#peers = new PeerTable({ self: self.name, runId, rules })
     this.#declarations = new Declarations(this.#peers)
@@ -93,6 +99,8 @@ export class Detector {
   setMembers(list: readonly Member[]): void {
     const now = this.#run()
     this.#listedAt ??= now
+    this.#listed = new MemberNames([this.#options.self.name, ...list.map(({ name }) => name)])
+    this.#listedSince = now
     for (const { name, runId } of this.#peers.update(list, now)) {
       // It may not know that it is no longer listed, and go on to serve its slots.
       this.#declarations.declare(name, runId, now)
@@ -193,6 +201,7 @@ export class Detector {
       weight: self.weight,
       leaving: !this.#isPresent,
       ...report,
+      list: this.#isListFinal ? this.#listed.fingerprint : '',
       tombstones: this.#declarations.tombstones,
       weakTombstones: this.#declarations.weakTombstones,
       gossip: gossipOf(this.#peers.listed, reached, report),
@@ -201,7 +210,9 @@ export class Detector {
 
   /** The answer to a heartbeat, which was given to `receive` before. */
   answer(heartbeat: StateMessage): StateMessage {
-    return { ...this.message(), answers: heartbeat.serial }
+    const message = { ...this.message(), answers: heartbeat.serial }
+    const mustTell = message.list !== '' && message.list !== heartbeat.list
+    return mustTell ? { ...message, listed: [...this.#listed.names] } : message
   }
 
   get view(): View {
@@ -223,6 +234,11 @@ export class Detector {
 
   get isLeaseCheckRunning(): boolean {
     return this.#announcer.isLeaseCheckRunning
+  }
+
+  /** Peers that list other members than this node. */
+  listDifferences(): ListDifference[] {
+    return listDifferences(this.#peers.listed, this.#listed)
   }
 
   peers(): PeerReport[] {
@@ -272,10 +288,32 @@ export class Detector {
 
   #announce(now: number): void {
     const isIsolated = this.#declarations.updateIsolation(this.#serial, now - this.#options.timeout)
-    const view = this.#localView.update(this.#isPresent)
+    const view = this.#localView.update(this.#isPresent, this.#listed)
+    this.#updateUnlisted(view)
     if (this.#leaseCheck?.isOver(now, (name) => this.#peers.isAlive(name))) this.#leaseCheck = undefined
     const report = JSON.stringify([this.#localView.report, this.#isPresent])
     this.#announcer.announce(view, isIsolated, report)
+  }
+
+  /** This node is kept out of the ring by the list of a member in it. Others own its slots then. */
+  #updateUnlisted(view: readonly Member[]): void {
+    const { self } = this.#options
+    const isUnlisted =
+      this.#isPresent &&
+      !view.includes(self) &&
+      view.some(({ name }) => this.#peers.get(name)?.state.otherList(this.#listed)?.has(self.name) === false)
+    if (isUnlisted && !this.#isUnlisted) this.#declarations.declareSelf()
+    this.#isUnlisted = isUnlisted
+  }
+
+  /**
+   * Whether the list names every member as it is known to the others. A member that was never reached may be listed in
+   * another spelling than its own (see aliases.ts); after a timeout it counts as listed by its name.
+   */
+  get #isListFinal(): boolean {
+    if (this.#lastRun - this.#listedSince >= this.#options.timeout) return true
+    for (const { state } of this.#peers.listed.values()) if (state.runId === '') return false
+    return true
   }
 
   #hasTriedAll(): boolean {

@@ -1,6 +1,7 @@
 // This node's own report about its peers, and the view that follows from all reports.
 
 import type { Member } from '../member.ts'
+import type { MemberNames } from '../membership/member-names.ts'
 import { collectReports, localReport, membersOf, type Peers, suspectsAny } from './reports.ts'
 import { type Report, reachable, resolveView, suspectsMajority } from './view.ts'
 
@@ -21,11 +22,12 @@ export class LocalView {
    * Recomputes both.
    *
    * @param present whether this node may be in the view
+   * @param listed the names in this node's list
    * @returns the members in the view, sorted by name
    */
-  update(present: boolean): Member[] {
+  update(present: boolean, listed: MemberNames): Member[] {
     const own = localReport(this.#peers, this.report.disconnected)
-    const all = collectReports(this.#peers, this.#self.name, own, present)
+    const all = collectReports(this.#peers, { name: this.#self.name, report: own, present, listed })
     const { suspects } = own
     this.reached = reachable(all)
     // Disconnected until no suspicion is left: otherwise the last few would count while links are being restored.

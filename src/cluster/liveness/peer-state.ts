@@ -1,5 +1,6 @@
 // What one peer has told this node: its latest state, and the tombstones that concern this node.
 
+import { MemberNames } from '../membership/member-names.ts'
 import type { StateMessage, Tombstones } from './state.ts'
 
 /** How many runs of a peer are remembered, so that late messages of an ended run are recognised. */
@@ -18,6 +19,8 @@ export class PeerState {
   runId = ''
   /** The newest message of that run. */
   message: StateMessage | undefined
+  /** The last list that it has sent, and its fingerprint. */
+  #list: MemberNames | undefined
   readonly #self: string
   readonly #selfRun: string
   readonly #runs = new Map<string, Run>()
@@ -57,6 +60,7 @@ export class PeerState {
     if (previous) previous.hasEnded = true
     this.runId = runId
     this.message = undefined
+    this.#list = undefined
     this.#conflicts = false
     this.#run(runId)
     return previous !== undefined
@@ -67,7 +71,17 @@ export class PeerState {
     const before = this.message
     if (before && message.serial <= before.serial) return false
     this.message = message
+    const { list, listed } = message
+    if (list !== undefined && listed !== undefined) this.#list = new MemberNames(listed, list)
     return !before || !sameContent(before, message)
+  }
+
+  /** The names that its list contains, if they are known and differ from this node's. */
+  otherList(own: MemberNames): MemberNames | undefined {
+    const { list = '' } = this.message ?? {}
+    return list === '' || list === own.fingerprint || list !== this.#list?.fingerprint
+      ? undefined
+      : this.#list
   }
 
   /** Whether the tombstones contain a new declaration that this node is dead, and that is binding for it. */
@@ -136,7 +150,7 @@ export class PeerState {
 }
 
 function sameContent(a: StateMessage, b: StateMessage): boolean {
-  const content = ({ weight, leaving, suspects, disconnected, unknown, gossip }: StateMessage) =>
-    JSON.stringify([weight, leaving, suspects, disconnected, unknown, gossip])
+  const content = ({ weight, leaving, suspects, disconnected, unknown, gossip, list }: StateMessage) =>
+    JSON.stringify([weight, leaving, suspects, disconnected, unknown, gossip, list])
   return content(a) === content(b)
 }

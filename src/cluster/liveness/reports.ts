@@ -1,6 +1,7 @@
 // Collects the reports of this node and its peers: the input of the view, and the gossip that is sent on.
 
 import type { Member } from '../member.ts'
+import type { ListDifference, MemberNames } from '../membership/member-names.ts'
 import type { PeerReport } from './events.ts'
 import type { PeerHealth } from './health.ts'
 import type { PeerState } from './peer-state.ts'
@@ -28,26 +29,41 @@ export function localReport(peers: Peers, disconnected: boolean): Report {
   return { suspects, disconnected, unknown }
 }
 
-/**
- * All reports that this node has.
- *
- * @param present whether this node may be in the view
- */
-export function collectReports(peers: Peers, self: string, own: Report, present: boolean): ReportSet {
+/** This node's part in `collectReports`. */
+export interface OwnPart {
+  readonly name: string
+  readonly report: Report
+  /** Whether this node may be in the view. */
+  readonly present: boolean
+  readonly listed: MemberNames
+}
+
+/** All reports that this node has. A member counts as suspected by those whose lists do not contain it. */
+export function collectReports(
+  peers: Peers,
+  { name: self, report: own, present, listed }: OwnPart,
+): ReportSet {
   const eligible = new Set<string>()
   const reports = new Map<string, Report | undefined>([[self, own]])
   const newest = new Map<string, GossipedState>()
+  const barred = new Set<string>()
   if (present) eligible.add(self)
   for (const [name, { health, state }] of peers) {
-    if (state.message?.leaving) continue
+    if (state.message?.leaving) {
+      // It cannot hand slots over to a member that it does not know.
+      const list = health.isAlive ? state.otherList(listed) : undefined
+      for (const missing of list === undefined ? [] : listed.without(list)) barred.add(missing)
+      continue
+    }
     eligible.add(name)
     if (!health.isAlive) continue
-    reports.set(name, state.message)
+    reports.set(name, withUnlisted(state, listed))
     for (const [other, relayed] of Object.entries(state.message?.gossip ?? {})) {
       const known = newest.get(other)
       if (!known || relayed.serial > known.serial) newest.set(other, relayed)
     }
   }
+  for (const name of barred) eligible.delete(name)
   const gossip = new Map<string, Report>()
   for (const [name, relayed] of newest) {
     const report = reports.get(name)
@@ -55,11 +71,21 @@ export function collectReports(peers: Peers, self: string, own: Report, present:
     if (!report) gossip.set(name, { ...relayed, unknown: [] })
     else if (message && message.runId === relayed.runId && message.serial < relayed.serial) {
       // The relayed state is newer, but it does not contain every suspicion: those of the older message still count.
-      const suspects = { ...message.suspects, ...relayed.suspects }
-      reports.set(name, { ...message, disconnected: relayed.disconnected, suspects })
+      const suspects = { ...report.suspects, ...relayed.suspects }
+      reports.set(name, { ...report, disconnected: relayed.disconnected, suspects })
     }
   }
   return { eligible, reports, gossip }
+}
+
+/** A peer's report, and as suspects those that it does not list. */
+function withUnlisted(state: PeerState, own: MemberNames): Report | undefined {
+  const { message } = state
+  const list = state.otherList(own)
+  if (message === undefined || list === undefined) return message
+  const suspects: Record<string, Suspicion> = {}
+  for (const name of own.without(list)) suspects[name] = 'unlisted'
+  return { ...message, suspects: { ...message.suspects, ...suspects } }
 }
 
 /**
@@ -126,6 +152,16 @@ export function membersOf(names: Iterable<string>, self: Member, peers: Peers): 
     const weight = state.message?.weight ?? member.weight
     return weight === member.weight ? member : { ...member, weight }
   })
+}
+
+/** How the lists of the peers that are alive differ from this node's. */
+export function listDifferences(peers: Peers, own: MemberNames): ListDifference[] {
+  const differences: ListDifference[] = []
+  for (const [name, { health, state }] of peers) {
+    const list = health.isAlive && !state.message?.leaving ? state.otherList(own) : undefined
+    if (list !== undefined) differences.push({ name, lacks: own.without(list), adds: list.without(own) })
+  }
+  return differences
 }
 
 export function peerReports(peers: Peers): PeerReport[] {

@@ -7,8 +7,9 @@
  * - `silent`: nothing was received from it within the timeout.
  * - `probation`: it answers again, but not yet for long enough.
  * - `recovered`: its probation is over. It is readmitted as soon as it no longer suspects this member either.
+ * - `unlisted`: the member's list does not contain it. Never sent: it follows from the lists.
  */
-export type Suspicion = 'refused' | 'silent' | 'probation' | 'recovered'
+export type Suspicion = 'refused' | 'silent' | 'probation' | 'recovered' | 'unlisted'
 
 /** Suspected members by name. */
 export type Suspicions = Readonly<Record<string, Suspicion>>
@@ -58,6 +59,10 @@ export interface StateMessage {
   readonly disconnected: boolean
   /** Listed members that the sender has not contacted yet. */
   readonly unknown: readonly string[]
+  /** A fingerprint of the names that the sender lists, itself included; '' as long as it may not know them all. */
+  readonly list?: string
+  /** These names, in an answer to a member with another fingerprint. */
+  readonly listed?: readonly string[]
   /** Members that the sender declared dead. Their slots were taken over. */
   readonly tombstones: Tombstones
   /**
@@ -73,8 +78,11 @@ export interface StateMessage {
 export function isStateMessage(value: unknown): value is StateMessage {
   if (!isObject(value)) return false
   const { name, runId, serial, epoch, weight, leaving, suspects, unknown, ...rest } = value as Unchecked
-  const { tombstones, weakTombstones, gossip } = rest
+  const { tombstones, weakTombstones, gossip, list = '', listed = [] } = rest
   return (
+    typeof list === 'string' &&
+    Array.isArray(listed) &&
+    listed.every((each) => typeof each === 'string') &&
     [name, runId].every((text) => typeof text === 'string') &&
     [serial, epoch, weight].every((number) => Number.isFinite(number)) &&
     typeof leaving === 'boolean' &&

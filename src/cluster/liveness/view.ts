@@ -66,8 +66,9 @@ export function suspectsMajority(
   let others = candidates.size - 1
   for (const name in suspects) {
     if (name === reporter || !candidates.has(name)) continue
-    // A refused connection is proof that the process has ended, and says nothing about the reporter's connections.
-    if (suspects[name] === 'refused') others--
+    // A refused connection is proof that the process has ended, and says nothing about the reporter's connections. Nor
+    // does its list.
+    if (suspects[name] === 'refused' || suspects[name] === 'unlisted') others--
     else suspected++
   }
   return others > 1 && suspected * 2 > others
@@ -75,7 +76,7 @@ export function suspectsMajority(
 
 /** Whether a member with this suspicion, or none, answers its reporter. */
 export function isResponsive(suspicion: Suspicion | undefined): boolean {
-  return suspicion !== 'refused' && suspicion !== 'silent'
+  return suspicion !== 'refused' && suspicion !== 'silent' && suspicion !== 'unlisted'
 }
 
 /** Reporter → suspected member → reason. Candidates only, without the suspicions that are ignored. */

@@ -13,6 +13,7 @@ type Field = readonly [field: string, value: string | number]
 /** The text of CLUSTER INFO. Epochs count this node's views; messages are those between nodes. */
 export function clusterInfo(cluster: Cluster, report: ClusterReport, topology: Topology): string {
   const { members, views } = report
+  const { problem } = cluster
   const { assigned, suspect, down } = topology.count(members)
   const talks = members.flatMap(({ peer }) => (peer === undefined ? [] : [peer.controlTraffic]))
   const fields: readonly Field[] = [
@@ -28,6 +29,8 @@ export function clusterInfo(cluster: Cluster, report: ClusterReport, topology: T
     ['cluster_stats_messages_sent', talks.reduce((sum, { requests }) => sum + requests, 0)],
     ['cluster_stats_messages_received', talks.reduce((sum, { replies }) => sum + replies, 0)],
     ['total_cluster_links_buffer_limit_exceeded', 0],
+    // Not a field of Redis: only where there is something to tell.
+    ...(problem === undefined ? [] : [['cluster_problem', problem] as const]),
   ]
   return fields.map(([name, value]) => `${name}:${value}\r\n`).join('')
 }
@@ -90,6 +93,7 @@ export function clusterSection({ host }: Context): readonly Field[] {
   return [
     ['cluster_enabled', 1],
     ['cluster_state', stateOf(cluster, topology.count(members).assigned)],
+    ['cluster_problem', cluster.problem ?? 'none'],
     ['cluster_name', self.name],
     ['cluster_members', living],
     ['cluster_known_nodes', members.length],

@@ -35,7 +35,9 @@ export const explainCommands: readonly CommandSpec[] = [
 
 /** Describes the key in argument `i` as this node has it. */
 export function explainHere(c: Context, i: number): void {
-  replyObject(c.reply, explanationOf(c.group, c.args.copy(i), c.instant))
+  const { cluster } = c.host
+  const explanation = explanationOf(c.group, c.args.copy(i), c.instant)
+  replyObject(c.reply, cluster === undefined ? explanation : { ...explanation, problem: problemOf(cluster) })
 }
 
 /** Describes a key that another node owns; `owner-source` is what the owner would do. */
@@ -58,10 +60,11 @@ function explainThere(c: Context, cluster: Cluster, owner: string): void {
         owner,
         source,
         'owner-source': fields.get('source') ?? null,
+        problem: problemOf(cluster),
       }),
     ])
     reply.protocol = protocol
-    const names = [...FIELD_NAMES, 'ownerSource' as const].map(kebabName)
+    const names = [...FIELD_NAMES, 'problem' as const, 'ownerSource' as const].map(kebabName)
     replyValues(
       reply,
       names.map((name) => [name, known.get(name) ?? null]),
@@ -73,6 +76,11 @@ function explainThere(c: Context, cluster: Cluster, owner: string): void {
     // The owner cannot be reached: nothing is known.
     () => answer(new Map()),
   )
+}
+
+/** As in CLUSTER INFO. */
+function problemOf(cluster: Cluster): string {
+  return cluster.problem ?? 'none'
 }
 
 /** The fields of a map, as RESP2 has it. */

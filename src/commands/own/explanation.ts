@@ -48,6 +48,8 @@ export interface Explanation {
   readonly flightMs: number | null
   /** How many calls and commands wait for that load. */
   readonly waiters: number | null
+  /** In a cluster: what is wrong with it as seen by the node that was asked, or `none`. */
+  readonly problem?: string
   /** For a key that another node owns: what the owner would do, in the words of `source`. */
   readonly ownerSource?: Explanation['source'] | null
 }

@@ -1,0 +1,78 @@
+// Tells operators when members disagree about who belongs to the cluster.
+
+import type { Clock } from '../../bytes/clock.ts'
+import type { Log } from '../log.ts'
+import type { ListDifference } from './member-names.ts'
+
+/** The warning is repeated after this long, ms. */
+const REPEAT = 300_000
+
+/** Names shown of a list; clusters have up to hundreds. */
+const SHOWN = 5
+
+export interface ListAgreementOptions {
+  readonly differences: () => readonly ListDifference[]
+  /** Whether this node lists that name, or it is its own. */
+  readonly lists: (name: string) => boolean
+  readonly clock: Clock
+  readonly log: Log
+  /** How long a difference must last before it is logged, ms: lists from DNS or etcd do not change at the same time. */
+  readonly delay: number
+  /** A node that is not listed counts as gone if nothing was heard of it for this long, ms. */
+  readonly timeout: number
+}
+
+export class ListAgreement {
+  readonly #options: ListAgreementOptions
+  /** Nodes that send heartbeats and are not listed here, and when the last one came. */
+  readonly #unlisted = new Map<string, number>()
+  #differsSince: number | undefined
+  #loggedAt: number | undefined
+
+  constructor(options: ListAgreementOptions) {
+    this.#options = options
+  }
+
+  /** A heartbeat of a node was received: logs what is due. */
+  heard(name: string): void {
+    const { clock, delay, log, lists } = this.#options
+    const now = clock.now()
+    if (!lists(name)) this.#unlisted.set(name, now)
+    const problem = this.problem
+    if (problem === undefined) {
+      if (this.#loggedAt !== undefined) log.info({}, 'all members list the same nodes again')
+      this.#differsSince = this.#loggedAt = undefined
+      return
+    }
+    this.#differsSince ??= now
+    if (now - this.#differsSince < delay || now - (this.#loggedAt ?? -REPEAT) < REPEAT) return
+    this.#loggedAt = now
+    log.warn({}, problem)
+  }
+
+  /** What the members disagree about, and what follows; undefined: nothing. */
+  get problem(): string | undefined {
+    const { differences, clock, timeout, lists } = this.#options
+    const found = differences().map(textOf)
+    const now = clock.now()
+    for (const [name, at] of this.#unlisted) {
+      if (now - at >= timeout || lists(name)) this.#unlisted.delete(name)
+      else found.push(`${name} takes part but is not in the list of this node`)
+    }
+    if (found.length === 0) return undefined
+    return `members disagree about who belongs to the cluster: ${found.slice(0, SHOWN).join('; ')}: only nodes that all members list own keys, give all nodes the same list`
+  }
+}
+
+function textOf({ name, lacks, adds }: ListDifference): string {
+  const parts = [
+    lacks.length > 0 ? `does not list ${shown(lacks)}` : '',
+    adds.length > 0 ? `lists ${shown(adds)}, which this node does not` : '',
+  ]
+  return `${name} ${parts.filter((part) => part !== '').join(' and ')}`
+}
+
+function shown(names: readonly string[]): string {
+  const more = names.length - SHOWN
+  return names.slice(0, SHOWN).join(', ') + (more > 0 ? ` and ${more} more` : '')
+}
