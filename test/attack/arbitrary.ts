@@ -1,4 +1,4 @@
-// Random commands made of the real command table: of its arguments as they are described, and of what they are not.
+// Random commands from the real command table, with the arguments that it describes and with others.
 
 import fc from 'fast-check'
 import type { ArgumentSpec, CommandSpec } from '../../src/commands/spec/command.ts'
@@ -59,7 +59,7 @@ const text = fc.oneof(
   { weight: 2, arbitrary: bytes },
   { weight: 2, arbitrary: integer },
   { weight: 1, arbitrary: double },
-  // Lengths at which records, pages, index and budget change their ways.
+  // Lengths at which the layout of records, output pages, the index or the budget changes.
   {
     weight: 2,
     arbitrary: fc
@@ -87,16 +87,16 @@ const pattern = fc.constantFrom(
   'client*',
 )
 
-/** What would end the test, or hold it up: stopped clients and clocks, silence, foreign protocols, locked doors. */
-const SPARED = new Set(['client|pause', 'client|reply', 'monitor', 'debug', 'hello', 'shutdown'])
-const SPARED_PARAMETERS = /^(requirepass|maxclients)$/i
+/** Commands that would stop the test: they pause or silence clients, change the protocol, or require a password. */
+const EXCLUDED = new Set(['client|pause', 'client|reply', 'monitor', 'debug', 'hello', 'shutdown'])
+const EXCLUDED_PARAMETERS = /^(requirepass|maxclients)$/i
 
 const table = createCommandTable()
 const commands: readonly Command[] = table.all
   .flatMap((command) => [command, ...command.subcommands.values()])
-  .filter(({ fullName }) => !SPARED.has(fullName))
+  .filter(({ fullName }) => !EXCLUDED.has(fullName))
 
-/** Every word that means something to some command. */
+/** Every token that some command has. */
 const vocabulary: Words = [
   ...new Set([
     ...table.all.flatMap(({ spec }) => tokensOf(spec)),
@@ -159,7 +159,7 @@ const VALUES: Readonly<Record<ArgumentSpec['type'], fc.Arbitrary<string>>> = {
   block: anything,
 }
 
-/** The words of an argument as it is described. */
+/** The words of a valid argument. */
 function described(argument: ArgumentSpec): fc.Arbitrary<Words> {
   const { type, token, optional, multiple } = argument
   let words: fc.Arbitrary<Words>
@@ -176,18 +176,18 @@ function sequence(parts: readonly fc.Arbitrary<Words>[]): fc.Arbitrary<Words> {
   return fc.tuple(...parts).map((list) => list.flat())
 }
 
-/** A command as it should be. */
-function wellMade(command: Command): fc.Arbitrary<Words> {
+/** A valid command. */
+function valid(command: Command): fc.Arbitrary<Words> {
   const name = fc.constant(command.fullName.split('|'))
   return sequence([name, ...(command.spec.arguments ?? []).map(described)])
 }
 
 /** A command with any arguments. */
-function illMade(command: Command): fc.Arbitrary<Words> {
+function withAnyArguments(command: Command): fc.Arbitrary<Words> {
   return sequence([fc.constant(command.fullName.split('|')), fc.array(anything, { maxLength: 6 })])
 }
 
-/** With one argument that does not belong there, or without one that does. */
+/** A command with one argument replaced, inserted or removed. */
 function damaged(words: Words): fc.Arbitrary<Words> {
   return fc
     .tuple(
@@ -202,18 +202,18 @@ function damaged(words: Words): fc.Arbitrary<Words> {
     })
 }
 
-/** Half of all commands are about values: there is most to go wrong. */
-const BUSY = new Set(['string', 'generic'])
+/** Half of all commands are about values. */
+const FREQUENT = new Set(['string', 'generic'])
 const choice = fc.oneof(
-  fc.constantFrom(...commands.filter(({ spec }) => BUSY.has(spec.group))),
+  fc.constantFrom(...commands.filter(({ spec }) => FREQUENT.has(spec.group))),
   fc.constantFrom(...commands),
 )
 
 export const command: fc.Arbitrary<Words> = fc
   .oneof(
-    { weight: 6, arbitrary: choice.chain(wellMade) },
-    { weight: 3, arbitrary: choice.chain(wellMade).chain(damaged) },
-    { weight: 2, arbitrary: choice.chain(illMade) },
+    { weight: 6, arbitrary: choice.chain(valid) },
+    { weight: 3, arbitrary: choice.chain(valid).chain(damaged) },
+    { weight: 2, arbitrary: choice.chain(withAnyArguments) },
   )
   .filter(isHarmless)
 
@@ -221,5 +221,5 @@ function isHarmless(words: Words): boolean {
   const [name, sub] = words.map((each) => each.toUpperCase())
   if (['MONITOR', 'DEBUG', 'HELLO', 'SHUTDOWN'].includes(name)) return false
   if (name === 'CLIENT' && (sub === 'PAUSE' || sub === 'REPLY')) return false
-  return !(name === 'CONFIG' && words.some((each) => SPARED_PARAMETERS.test(each)))
+  return !(name === 'CONFIG' && words.some((each) => EXCLUDED_PARAMETERS.test(each)))
 }

@@ -1,23 +1,23 @@
-// Frames that are none: each gets its error and loses its connection, and what came before it is answered.
+// Invalid frames: each gets its error and closes its connection, after the replies to earlier commands.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { RedisReply } from '../support/redis-server.ts'
-import { error, Fortress } from './fortress.ts'
+import { AttackedServer, error } from './attacked-server.ts'
 
-let fortress: Fortress
+let target: AttackedServer
 beforeAll(async () => {
-  fortress = await Fortress.build()
+  target = await AttackedServer.start()
 })
 afterAll(async () => {
-  await fortress.expectUnharmed()
-  await fortress.tearDown()
+  await target.expectIntact()
+  await target.close()
 })
 
 const COUNT = 'invalid multibulk length'
 const LENGTH = 'invalid bulk length'
 const LARGE = '9'.repeat(30)
 
-/** What is sent, and what is wrong with it. */
+/** The bytes, and the protocol error. */
 const BROKEN: readonly (readonly [string, string])[] = [
   ...[
     'x',
@@ -66,22 +66,22 @@ const BROKEN: readonly (readonly [string, string])[] = [
   ['"\\\r\n', 'unbalanced quotes in request'],
 ]
 
-describe('refused', () => {
+describe('an invalid frame', () => {
   for (const [bytes, wrong] of BROKEN) {
     const shown = JSON.stringify(bytes.length > 40 ? `${bytes.slice(0, 40)}…` : bytes)
     test(`${shown}: ${JSON.stringify(wrong)}`, async () => {
-      const talker = await fortress.connect()
-      talker.send(`*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n${bytes}*1\r\n$4\r\nPING\r\n`)
+      const client = await target.connect()
+      client.send(`*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n${bytes}*1\r\n$4\r\nPING\r\n`)
       const message = `ERR Protocol error: ${wrong}`.replaceAll(/[\r\n]/g, ' ')
       // The parser reads errors as UTF-8.
       const wanted = error(Buffer.from(message, 'utf8').toString('utf8'))
-      expect(await talker.rest()).toMatchObject(['hi', wanted])
-      expect(await fortress.guard.call('GET', 'gold')).toBe('aurum')
+      expect(await client.rest()).toMatchObject(['hi', wanted])
+      expect(await target.observer.call('GET', 'gold')).toBe('aurum')
     })
   }
 })
 
-/** What is odd, and what is answered. */
+/** Unusual but valid bytes, and the replies. */
 const ODD: readonly (readonly [string, readonly RedisReply[]])[] = [
   ['\r\n\r\n\n\n', []],
   ['*0\r\n*-1\r\n*-9223372036854775808\r\n', []],
@@ -95,12 +95,12 @@ const ODD: readonly (readonly [string, readonly RedisReply[]])[] = [
   ['$4\r\nPING\r\n', [new Error("ERR unknown command '$4', with args beginning with: "), 'PONG']],
 ]
 
-describe('taken', () => {
+describe('an unusual frame', () => {
   for (const [bytes, replies] of ODD) {
     test(JSON.stringify(bytes), async () => {
-      const talker = await fortress.connect()
-      talker.send(`${bytes}*2\r\n$4\r\nECHO\r\n$3\r\nend\r\n`)
-      const received = await talker.take(replies.length + 1)
+      const client = await target.connect()
+      client.send(`${bytes}*2\r\n$4\r\nECHO\r\n$3\r\nend\r\n`)
+      const received = await client.take(replies.length + 1)
       expect(received.map(String)).toEqual(
         [...replies, 'end'].map((reply) => String(reply).replace(/^Error/, 'ReplyError')),
       )
@@ -108,17 +108,17 @@ describe('taken', () => {
   }
 })
 
-test('a line that never ends is refused, however slowly it comes', async () => {
-  const talker = await fortress.connect()
-  talker.send('*')
-  for (let i = 0; i < 40 && !talker.isClosed; i++) {
-    talker.send('1'.repeat(2000))
+test('an endless line is refused, however slowly it arrives', async () => {
+  const client = await target.connect()
+  client.send('*')
+  for (let i = 0; i < 40 && !client.isClosed; i++) {
+    client.send('1'.repeat(2000))
     await new Promise((resolve) => setImmediate(resolve))
   }
-  expect(await talker.rest()).toMatchObject([error('ERR Protocol error: too big mbulk count string')])
+  expect(await client.rest()).toMatchObject([error('ERR Protocol error: too big mbulk count string')])
 })
 
-test('a frame cut short holds nothing once its client has left', async () => {
+test('an incomplete frame leaves nothing behind when its client disconnects', async () => {
   for (const cut of [
     '*',
     '*3\r',
@@ -126,11 +126,11 @@ test('a frame cut short holds nothing once its client has left', async () => {
     'GET "',
     '*2147483647\r\n$3\r\nDEL\r\n',
   ]) {
-    const talker = await fortress.connect()
-    talker.send(cut)
+    const client = await target.connect()
+    client.send(cut)
     await new Promise((resolve) => setImmediate(resolve))
-    talker.socket.end()
-    expect(await talker.rest()).toEqual([])
+    client.socket.end()
+    expect(await client.rest()).toEqual([])
   }
-  await fortress.expectUnharmed()
+  await target.expectIntact()
 })

@@ -1,15 +1,15 @@
 // A whole server under random commands and random bytes: it answers in order, keeps its budgets, and never fails.
 //
-// ERINYS_ATTACK_RUNS and ERINYS_ATTACK_SEED make it longer and other than it is in the suite.
+// ERINYS_ATTACK_RUNS and ERINYS_ATTACK_SEED set the number of runs and the seed.
 
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { OriginValue } from '../../src/group/origin.ts'
 import { defaultServerSettings } from '../../src/server/settings.ts'
 import type { RedisReply } from '../support/redis-server.ts'
+import { RespClient } from '../support/resp-client.ts'
 import { command } from './arbitrary.ts'
-import { Fortress, takeFaults, turn, until } from './fortress.ts'
-import { Talker } from './talker.ts'
+import { AttackedServer, takeFaults, turn, until } from './attacked-server.ts'
 
 const RUNS = Number(process.env.ERINYS_ATTACK_RUNS ?? 60)
 const SEED = Number(process.env.ERINYS_ATTACK_SEED ?? 1)
@@ -22,14 +22,14 @@ const SETTINGS = {
   slowlogMaxLen: 16,
 }
 
-/** Of the groups `cache`, `loaded`, `quick` and `small`. */
+/** The budgets of the groups `cache`, `loaded`, `quick` and `small`. */
 const BUDGETS = [2 ** 28, 48 * 1024, 64 * 1024, 1200]
 
-let fortress: Fortress
-/** Asks for what an origin knows, whatever has been done to the keyspaces. */
-let control: Talker
+let target: AttackedServer
+/** A client that reads keys of an origin, which works whatever has been done to the keyspaces. */
+let control: RespClient
 beforeAll(async () => {
-  fortress = await Fortress.build({
+  target = await AttackedServer.start({
     settings: SETTINGS,
     groups: {
       loaded: {
@@ -44,14 +44,14 @@ beforeAll(async () => {
       small: { maxBytes: BUDGETS[3] },
     },
   })
-  control = await Talker.connect(fortress.port)
+  control = await RespClient.connect(target.port)
 })
 afterAll(() => {
   control.socket.destroy()
-  return fortress.tearDown()
+  return target.close()
 })
 
-/** By its first letters, one of everything that an origin may do. */
+/** An origin whose results depend on the key: a value, an absence, an error, a hang. */
 function origin(key: string): OriginValue | Promise<OriginValue> {
   if (key === 'slow') return new Promise((resolve) => setImmediate(resolve, '1'))
   if (key === 'bad') throw new Error('bad')
@@ -62,7 +62,7 @@ function origin(key: string): OriginValue | Promise<OriginValue> {
   return Promise.resolve(key.length % 2 === 0 ? Buffer.from(key) : String(key.length))
 }
 
-/** Turns of the event loop, and of the clock for what hangs, until something has settled. */
+/** Runs the event loop, and advances the clock for loads that hang, until a promise has settled. */
 async function settled<T>(promise: Promise<T>): Promise<T> {
   let done = false
   const watched = promise.finally(() => {
@@ -70,14 +70,14 @@ async function settled<T>(promise: Promise<T>): Promise<T> {
   })
   for (let turns = 1; !done; turns++) {
     await turn()
-    if (turns % 20 === 0) fortress.server.clock.advance(250)
+    if (turns % 20 === 0) target.server.clock.advance(250)
   }
   return watched
 }
 
-/** The server is what it was before. */
+/** The server works, and its settings are reset. */
 async function expectSound(): Promise<void> {
-  const { server } = fortress
+  const { server } = target
   expect(takeFaults(server)).toEqual([])
   const ask = (): Promise<RedisReply[]> =>
     settled(
@@ -91,8 +91,8 @@ async function expectSound(): Promise<void> {
     )
   let replies = await ask()
   if (control.isClosed) {
-    // CLIENT KILL, or a second without a word after CONFIG SET timeout.
-    control = await Talker.connect(fortress.port)
+    // By CLIENT KILL, or by CONFIG SET timeout.
+    control = await RespClient.connect(target.port)
     replies = await ask()
   }
   expect(replies).toEqual([
@@ -105,29 +105,29 @@ async function expectSound(): Promise<void> {
   for (const [i, { store }] of server.groups.entries()) {
     expect(store.usedBytes).toBeLessThanOrEqual(store.maxBytes)
     store.verify()
-    // What CONFIG SET has done would tame the runs that follow.
+    // Undoes CONFIG SET for the next runs.
     store.maxBytes = BUDGETS[i]
   }
   Object.assign(server.settings, SETTINGS)
 }
 
-/** Closes connections, and waits until the server has forgotten them. */
-async function leave(...talkers: Talker[]): Promise<void> {
-  const { clients } = fortress.server.server
-  for (const { socket } of talkers) socket.end()
-  await settled(Promise.all(talkers.map(({ closed }) => closed)))
-  for (const { nonsense } of talkers) expect(nonsense).toBeUndefined()
+/** Closes connections, and waits until the server has closed them too. */
+async function leave(...leaving: RespClient[]): Promise<void> {
+  const { clients } = target.server.server
+  for (const { socket } of leaving) socket.end()
+  await settled(Promise.all(leaving.map(({ closed }) => closed)))
+  for (const { parseError } of leaving) expect(parseError).toBeUndefined()
   await settled(until(() => clients.size <= 2))
 }
 
-/** What one of the clients sends at once, and whether it waits for the answers. */
-interface Act {
+/** Commands that one of the clients sends at once, and whether it waits for the replies. */
+interface Batch {
   readonly who: number
   readonly commands: readonly (readonly string[])[]
   readonly wait: boolean
 }
 
-const act: fc.Arbitrary<Act> = fc.record({
+const batch: fc.Arbitrary<Batch> = fc.record({
   who: fc.nat({ max: 2 }),
   commands: fc.array(command, { minLength: 1, maxLength: 12 }),
   wait: fc.boolean(),
@@ -135,42 +135,42 @@ const act: fc.Arbitrary<Act> = fc.record({
 
 test('random commands of several clients are answered in order', async () => {
   let next = 0
-  const play = async (acts: readonly Act[], talkers: readonly Talker[]): Promise<void> => {
-    await Promise.all(talkers.map((talker, i) => talker.call('SELECT', ['cache', 'loaded', 'small'][i])))
+  const play = async (batches: readonly Batch[], clients: readonly RespClient[]): Promise<void> => {
+    await Promise.all(clients.map((client, i) => client.call('SELECT', ['cache', 'loaded', 'small'][i])))
     const all: Promise<void>[] = []
-    for (const { who, commands, wait } of acts) {
-      const talker = talkers[who]
+    for (const { who, commands, wait } of batches) {
+      const client = clients[who]
       const marks = commands.map(() => `mark:${next++}`)
-      // Behind each command something whose answer is known.
-      const replies = talker.pipeline(...commands.flatMap((words, i) => [words, ['ECHO', marks[i]]]))
-      const checked = replies.then((received) => expectInOrder(commands, marks, received, talker))
+      // After each command an ECHO, whose reply is known.
+      const replies = client.pipeline(...commands.flatMap((words, i) => [words, ['ECHO', marks[i]]]))
+      const checked = replies.then((received) => expectInOrder(commands, marks, received, client))
       all.push(checked)
       if (wait) await settled(Promise.allSettled(all))
     }
     await settled(Promise.all(all))
   }
   await fc.assert(
-    fc.asyncProperty(fc.array(act, { minLength: 1, maxLength: 6 }), async (acts) => {
-      const talkers = await Promise.all([0, 1, 2].map(() => Talker.connect(fortress.port)))
-      await play(acts, talkers).finally(() => leave(...talkers))
+    fc.asyncProperty(fc.array(batch, { minLength: 1, maxLength: 6 }), async (batches) => {
+      const clients = await Promise.all([0, 1, 2].map(() => RespClient.connect(target.port)))
+      await play(batches, clients).finally(() => leave(...clients))
       await expectSound()
     }),
     options,
   )
 })
 
-/** Every reply has its mark behind it; there are fewer only when the connection was closed. */
+/** Every reply is followed by its mark; replies are missing only if the connection was closed. */
 function expectInOrder(
   commands: readonly (readonly string[])[],
   marks: readonly string[],
   replies: readonly RedisReply[],
-  talker: Talker,
+  client: RespClient,
 ): void {
-  expect(talker.nonsense).toBeUndefined()
-  if (!talker.isClosed) expect(replies).toHaveLength(2 * marks.length)
+  expect(client.parseError).toBeUndefined()
+  if (!client.isClosed) expect(replies).toHaveLength(2 * marks.length)
   for (const [i, reply] of replies.entries()) {
     if (i % 2 === 1)
-      expect(reply, `behind ${JSON.stringify(commands[i >> 1]).slice(0, 200)}`).toBe(marks[i >> 1])
+      expect(reply, `after ${JSON.stringify(commands[i >> 1]).slice(0, 200)}`).toBe(marks[i >> 1])
     else if (reply instanceof Error)
       expect(reply.message, JSON.stringify(commands[i >> 1]).slice(0, 200)).not.toMatch(/internal/)
   }
@@ -208,7 +208,7 @@ const fragment = fc.oneof(
       )
       .map((string) => Buffer.from(string)),
   },
-  // A frame with one byte that is another, or cut short.
+  // A frame with one byte changed, or truncated.
   {
     weight: 3,
     arbitrary: fc
@@ -221,10 +221,10 @@ const fragment = fc.oneof(
   },
 )
 
-/** What the random bytes must not happen to say. */
+/** Commands that the random bytes must not contain. */
 const FORBIDDEN = /hello|debug|pause|reply|shutdown|requirepass|maxclients/i
 
-test('random bytes lose their connection at most', async () => {
+test('random bytes close at most their own connection', async () => {
   const bytes = fc
     .array(fragment, { minLength: 1, maxLength: 12 })
     .map((fragments) => Buffer.concat(fragments))
@@ -232,18 +232,18 @@ test('random bytes lose their connection at most', async () => {
   const cuts = fc.array(fc.nat({ max: 2000 }), { maxLength: 8 })
   await fc.assert(
     fc.asyncProperty(bytes, cuts, fc.boolean(), async (all, places, isReset) => {
-      const talker = await Talker.connect(fortress.port)
-      await talker.call('SELECT', 'loaded')
+      const client = await RespClient.connect(target.port)
+      await client.call('SELECT', 'loaded')
       let sent = 0
       for (const end of [...places.toSorted((a, b) => a - b), all.length]) {
         if (end <= sent) continue
-        talker.send(all.subarray(sent, end))
+        client.send(all.subarray(sent, end))
         sent = end
         await turn()
       }
-      if (isReset) talker.socket.resetAndDestroy()
-      await leave(talker)
-      for (const reply of await talker.rest()) {
+      if (isReset) client.socket.resetAndDestroy()
+      await leave(client)
+      for (const reply of await client.rest()) {
         if (reply instanceof Error) expect(reply.message).not.toMatch(/internal/)
       }
       await expectSound()

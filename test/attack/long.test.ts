@@ -1,4 +1,4 @@
-// Arguments as long as they may be: 512 MiB, more than V8 has strings for, and keys that no origin is asked for.
+// The longest arguments: 512 MiB, more than a string of V8 can have, and keys that are too long to be loaded.
 
 import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -7,14 +7,14 @@ import { fetchValue } from '../../src/group/calls.ts'
 import { MAX_KEY_BYTES } from '../../src/group/flights/loadable-key.ts'
 import { Args } from '../../src/resp/args.ts'
 import { Harness } from '../support/harness.ts'
-import { error, Fortress } from './fortress.ts'
+import { AttackedServer, error } from './attacked-server.ts'
 
 const MB = 2 ** 20
 
 /** Redis's longest argument. */
 const LONGEST = 512 * MB
 
-/** Its pages of zeros have no memory of their own until they are written to. */
+/** Pages of zeros occupy no memory until they are written to. */
 const zeros = Buffer.alloc(LONGEST + 1000)
 
 /** A request of these words, of which `long` is 512 MiB of zeros. */
@@ -33,7 +33,7 @@ function requestWith(long: number, words: readonly string[]): Args {
 
 describe('512 MiB', () => {
   let harness: Harness
-  /** Replies that were held. */
+  /** Deferred replies. */
   const late: string[] = []
   beforeEach(() => {
     late.length = 0
@@ -41,8 +41,8 @@ describe('512 MiB', () => {
   })
   afterEach(() => zeros.fill(0, 0, 1000))
 
-  /** The reply's beginning. */
-  function ask(long: number, ...words: string[]): string {
+  /** Runs a command and returns the beginning of its reply. */
+  function run(long: number, ...words: string[]): string {
     harness.instant.refresh()
     harness.client.deferReply = () => ({ complete: (reply) => late.push(reply.toString('latin1', 0, 100)) })
     harness.executor.execute(harness.client, requestWith(long, words))
@@ -52,27 +52,27 @@ describe('512 MiB', () => {
   }
 
   test('as the name of a command', () => {
-    expect(ask(0, '')).toMatch(/^-ERR unknown command '\0+/)
-    expect(ask(1, 'BOGUS', '')).toMatch(/^-ERR unknown command 'BOGUS', with args beginning with: '\0+/)
+    expect(run(0, '')).toMatch(/^-ERR unknown command '\0+/)
+    expect(run(1, 'BOGUS', '')).toMatch(/^-ERR unknown command 'BOGUS', with args beginning with: '\0+/)
   })
 
   test('as the name of a subcommand, an option, an address', () => {
-    expect(ask(1, 'CLIENT', '')).toMatch(/^-ERR unknown subcommand '\0+/)
-    expect(ask(3, 'SET', 'k', 'v', '')).toBe('-ERR syntax error\r\n')
-    expect(ask(2, 'CLIENT', 'KILL', '')).toBe('-ERR No such client\r\n')
-    expect(ask(2, 'INCRBY', 'k', '')).toMatch(/^-ERR value is not an integer/)
-    expect(ask(2, 'INCRBYFLOAT', 'k', '')).toMatch(/^-ERR value is not a valid float/)
+    expect(run(1, 'CLIENT', '')).toMatch(/^-ERR unknown subcommand '\0+/)
+    expect(run(3, 'SET', 'k', 'v', '')).toBe('-ERR syntax error\r\n')
+    expect(run(2, 'CLIENT', 'KILL', '')).toBe('-ERR No such client\r\n')
+    expect(run(2, 'INCRBY', 'k', '')).toMatch(/^-ERR value is not an integer/)
+    expect(run(2, 'INCRBYFLOAT', 'k', '')).toMatch(/^-ERR value is not a valid float/)
   })
 
   test('as a key', () => {
-    // More than the budget: refused before anything is evicted for it.
-    expect(ask(1, 'SET', '', 'v')).toMatch(/^-OOM the entry alone exceeds/)
+    // More than the budget: rejected before anything is evicted.
+    expect(run(1, 'SET', '', 'v')).toMatch(/^-OOM the entry alone exceeds/)
   })
 
-  test('as a key that an origin would be asked for', async () => {
+  test('as a key of a group with an origin', async () => {
     harness.client.group = harness.groups[1]
     for (const [i, command] of ['GET', 'STRLEN'].entries()) {
-      expect(ask(1, command, '')).toBe('')
+      expect(run(1, command, '')).toBe('')
       expect(harness.client.pending.size).toBe(1)
       await harness.settle()
       expect(late).toEqual(
@@ -92,7 +92,7 @@ describe('512 MiB', () => {
         for (const group of harness.groups) {
           harness.client.group = group
           harness.client.closing = false
-          ask(i, ...names, ...new Array<string>(least - names.length).fill('1'))
+          run(i, ...names, ...new Array<string>(least - names.length).fill('1'))
           await harness.settle()
         }
       }
@@ -100,11 +100,11 @@ describe('512 MiB', () => {
   }
 })
 
-describe('a key that no origin is asked for', () => {
+describe('a key that is too long to be loaded', () => {
   const long = Buffer.alloc(MAX_KEY_BYTES + 1, 'k')
   const longest = Buffer.alloc(MAX_KEY_BYTES, 'k')
   const refused = error(`ORIGIN loaded: a key of ${MB + 1} bytes is not loaded, the limit is ${MB}`)
-  let fortress: Fortress
+  let target: AttackedServer
   const asked: string[] = []
   beforeEach(async () => {
     asked.length = 0
@@ -112,14 +112,14 @@ describe('a key that no origin is asked for', () => {
       asked.push(key)
       return String(key.length)
     }
-    fortress = await Fortress.build({ groups: { loaded: { origin } } })
+    target = await AttackedServer.start({ groups: { loaded: { origin } } })
   })
-  afterEach(() => fortress.tearDown())
+  afterEach(() => target.close())
 
-  test('is an error where it would be loaded, and a key like any other where not', async () => {
-    const talker = await fortress.connect('loaded')
+  test('is an error for commands that load, and a normal key for others', async () => {
+    const client = await target.connect('loaded')
     expect(
-      await talker.pipeline(
+      await client.pipeline(
         ['GET', long],
         ['MGET', 'short', long],
         ['INCR', long],
@@ -135,24 +135,24 @@ describe('a key that no origin is asked for', () => {
       ),
     ).toMatchObject([refused, refused, refused, 0, expect.any(Array), 0, 'OK', '5', 6, 1, String(MB), '5'])
     expect(asked).toEqual(['short', longest.toString()])
-    await fortress.expectUnharmed()
+    await target.expectIntact()
   })
 
-  test('is an error for who embeds the node', async () => {
-    const [, loaded] = fortress.server.groups
+  test('is an error in the embedded API', async () => {
+    const [, loaded] = target.server.groups
     await expect(fetchValue(loaded, long)).rejects.toThrow('is not loaded')
     expect(await fetchValue(loaded, longest)).toEqual(Buffer.from(String(MB)))
   })
 })
 
-test('proto-max-bulk-len bounds keys, values and what commands make of them', async () => {
-  const fortress = await Fortress.build()
-  expect(await fortress.guard.call('CONFIG', 'SET', 'proto-max-bulk-len', '1mb')).toBe('OK')
-  const talker = await fortress.connect()
+test('proto-max-bulk-len limits keys, values and the results of commands', async () => {
+  const target = await AttackedServer.start()
+  expect(await target.observer.call('CONFIG', 'SET', 'proto-max-bulk-len', '1mb')).toBe('OK')
+  const client = await target.connect()
   const key = Buffer.alloc(MB, 'k')
   const tooLong = error('ERR string exceeds maximum allowed size (proto-max-bulk-len)')
   expect(
-    await talker.pipeline(
+    await client.pipeline(
       ['SET', key, key],
       ['STRLEN', key],
       ['APPEND', key, 'x'],
@@ -163,37 +163,37 @@ test('proto-max-bulk-len bounds keys, values and what commands make of them', as
       ['DEL', key],
     ),
   ).toMatchObject(['OK', MB, tooLong, tooLong, tooLong, 0, 'OK', 0])
-  talker.send(`*2\r\n$3\r\nGET\r\n$${MB + 1}\r\n`)
-  expect(await talker.rest()).toMatchObject([error('ERR Protocol error: invalid bulk length')])
-  expect(await fortress.guard.call('SET', '', 'under the empty key')).toBe('OK')
-  await fortress.expectUnharmed()
-  await fortress.tearDown()
+  client.send(`*2\r\n$3\r\nGET\r\n$${MB + 1}\r\n`)
+  expect(await client.rest()).toMatchObject([error('ERR Protocol error: invalid bulk length')])
+  expect(await target.observer.call('SET', '', 'under the empty key')).toBe('OK')
+  await target.expectIntact()
+  await target.close()
 })
 
 test('512 MiB as key and as value over a socket', async () => {
-  const fortress = await Fortress.build({ groups: { large: { maxBytes: 4 * 1024 * MB } } })
-  const talker = await fortress.connect('large')
+  const target = await AttackedServer.start({ groups: { large: { maxBytes: 4 * 1024 * MB } } })
+  const client = await target.connect('large')
   const long = Buffer.alloc(LONGEST, 'l')
-  const [, { store }] = fortress.server.groups
+  const [, { store }] = target.server.groups
   expect(
-    await talker.pipeline(['SET', long, 'v'], ['GET', long], ['SET', 'k', long], ['STRLEN', 'k']),
+    await client.pipeline(['SET', long, 'v'], ['GET', long], ['SET', 'k', long], ['STRLEN', 'k']),
   ).toEqual(['OK', 'v', 'OK', LONGEST])
   expect(store.usedBytes).toBeGreaterThan(2 * LONGEST)
-  // Counted as it comes: it is longer than a string.
-  const reader = connect(fortress.port, '127.0.0.1')
+  // Counted by chunks: it is longer than a string can be.
+  const reader = connect(target.port, '127.0.0.1')
   reader.write('SELECT large\r\nGET k\r\nQUIT\r\n')
   let received = 0
   for await (const chunk of reader) received += (chunk as Buffer).length
   expect(received).toBe(5 + `$${LONGEST}\r\n`.length + LONGEST + 2 + 5)
-  expect(await talker.pipeline(['APPEND', 'k', 'x'], ['DEL', 'k'], ['FLUSHDB'])).toMatchObject([
+  expect(await client.pipeline(['APPEND', 'k', 'x'], ['DEL', 'k'], ['FLUSHDB'])).toMatchObject([
     error(/^ERR string exceeds/),
     1,
     'OK',
   ])
-  expect(
-    [...fortress.server.server.clients.values()].map(({ queryBufferBytes }) => queryBufferBytes),
-  ).toEqual([0, 0])
+  expect([...target.server.server.clients.values()].map(({ queryBufferBytes }) => queryBufferBytes)).toEqual([
+    0, 0,
+  ])
   expect(store.arenaBytes).toBe(0)
-  await fortress.expectUnharmed()
-  await fortress.tearDown()
+  await target.expectIntact()
+  await target.close()
 })

@@ -2,26 +2,26 @@
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Argument } from '../support/harness.ts'
+import type { RespClient } from '../support/resp-client.ts'
+import { AttackedServer, error, takeFaults } from './attacked-server.ts'
 import { commands, NOT_AN_INTEGER, RANGE, SYNTAX } from './commands.ts'
-import { error, Fortress, takeFaults } from './fortress.ts'
-import type { Talker } from './talker.ts'
 
-let fortress: Fortress
-let attacker: Talker
+let target: AttackedServer
+let attacker: RespClient
 beforeAll(async () => {
   const group = { origin: () => null }
-  fortress = await Fortress.build({
+  target = await AttackedServer.start({
     groups: { ['__proto__']: {}, constructor: {}, toString: group, loaded: group },
   })
-  attacker = await fortress.connect()
+  attacker = await target.connect()
 })
 afterEach(async () => {
-  expect(takeFaults(fortress.server)).toEqual([])
-  expect(await fortress.guard.call('GET', 'gold')).toBe('aurum')
+  expect(takeFaults(target.server)).toEqual([])
+  expect(await target.observer.call('GET', 'gold')).toBe('aurum')
 })
 afterAll(async () => {
-  await fortress.expectUnharmed()
-  await fortress.tearDown()
+  await target.expectIntact()
+  await target.close()
 })
 
 /** By command: options that do not exist or contradict each other. */

@@ -1,93 +1,95 @@
-// Origins that throw, reject, hang, and give what no origin may give: an error for who asked, and for nobody else.
+// Origins that throw, reject, hang, or return invalid results: an error for the clients that asked, and for no others.
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { LoadFunction } from '../../src/origin/function.ts'
-import { error, Fortress, until } from './fortress.ts'
+import { AttackedServer, error, until } from './attacked-server.ts'
 
 const MB = 2 ** 20
 
-/** What the origin does, by key. */
-const deeds = new Map<string, LoadFunction>()
+/** By key: the load function. */
+const loadsByKey = new Map<string, LoadFunction>()
 
-let fortress: Fortress
+let target: AttackedServer
 beforeEach(async () => {
-  deeds.clear()
-  deeds.set('good', () => '1')
-  const origin: LoadFunction = (key, context) => deeds.get(key)?.(key, context)
-  fortress = await Fortress.build({ groups: { loaded: { origin, originTimeoutMs: 1000, maxBytes: 2 * MB } } })
+  loadsByKey.clear()
+  loadsByKey.set('good', () => '1')
+  const origin: LoadFunction = (key, context) => loadsByKey.get(key)?.(key, context)
+  target = await AttackedServer.start({
+    groups: { loaded: { origin, originTimeoutMs: 1000, maxBytes: 2 * MB } },
+  })
 })
-afterEach(() => fortress.tearDown())
+afterEach(() => target.close())
 
-const hostile = (name: string): never => {
+const trap = (name: string): never => {
   throw new Error(`${name} was asked for`)
 }
-const trapped = (): object =>
+const throwingProxy = (): object =>
   new Proxy(
     {},
     {
-      get: (_, name) => hostile(String(name)),
-      has: (_, name) => hostile(String(name)),
-      getPrototypeOf: () => hostile('the prototype'),
-      ownKeys: () => hostile('keys'),
+      get: (_, name) => trap(String(name)),
+      has: (_, name) => trap(String(name)),
+      getPrototypeOf: () => trap('the prototype'),
+      ownKeys: () => trap('keys'),
     },
   )
-class Mute extends Error {
+class ThrowingMessage extends Error {
   override get message(): string {
     throw this
   }
 }
-class Odd extends Error {
-  // @ts-expect-error: what JavaScript allows.
+class ObjectMessage extends Error {
+  // @ts-expect-error: JavaScript allows it.
   override readonly message = { text: 'no text' }
 }
-/** What `await` takes for a promise. */
+/** An object with a `then` method, which `await` treats as a promise. */
 const thenable = (
   then: (resolve: (value: unknown) => void, reject: (error: Error) => void) => void,
 ): object => Object.defineProperty({}, 'then', { value: then })
-const toss = (what: unknown): never => {
+const throwing = (what: unknown): never => {
   throw what
 }
-/** What an origin of the wrong type does: TypeScript would not let it. */
-const gives = (value: unknown): LoadFunction => (() => value) as unknown as LoadFunction
+/** An origin with a result that its type does not allow. */
+const returns = (value: unknown): LoadFunction => (() => value) as unknown as LoadFunction
 
 const WRONG = 'ORIGIN loaded: the origin gave'
 
-const DEEDS: Readonly<Record<string, readonly [LoadFunction, string | RegExp]>> = {
-  'throws an error': [() => toss(new Error('no\r\nway')), 'ORIGIN loaded: no way'],
-  'throws an error without words': [() => toss(new RangeError('')), 'ORIGIN loaded: RangeError'],
-  'throws a long error': [() => toss(new Error('x'.repeat(1e6))), `ORIGIN loaded: ${'x'.repeat(200)}…`],
-  'throws undefined': [() => toss(undefined), 'ORIGIN loaded: undefined'],
-  'throws a symbol': [() => toss(Symbol('s')), 'ORIGIN loaded: Symbol(s)'],
-  'throws what has no text': [() => toss(Object.create(null)), /^ORIGIN loaded: ./],
-  'throws an error that throws': [() => toss(new Mute()), /^ORIGIN loaded: ./],
-  'throws an error whose message is none': [() => toss(new Odd()), /^ORIGIN loaded: ./],
-  'throws a trap': [() => toss(trapped()), /^ORIGIN loaded: ./],
+const FAULTS: Readonly<Record<string, readonly [LoadFunction, string | RegExp]>> = {
+  'throws an error': [() => throwing(new Error('no\r\nway')), 'ORIGIN loaded: no way'],
+  'throws an error without a message': [() => throwing(new RangeError('')), 'ORIGIN loaded: RangeError'],
+  'throws a long error': [() => throwing(new Error('x'.repeat(1e6))), `ORIGIN loaded: ${'x'.repeat(200)}…`],
+  'throws undefined': [() => throwing(undefined), 'ORIGIN loaded: undefined'],
+  'throws a symbol': [() => throwing(Symbol('s')), 'ORIGIN loaded: Symbol(s)'],
+  'throws an object without toString': [() => throwing(Object.create(null)), /^ORIGIN loaded: ./],
+  'throws an error whose message throws': [() => throwing(new ThrowingMessage()), /^ORIGIN loaded: ./],
+  'throws an error whose message is not a string': [() => throwing(new ObjectMessage()), /^ORIGIN loaded: ./],
+  'throws a proxy whose traps throw': [() => throwing(throwingProxy()), /^ORIGIN loaded: ./],
   rejects: [() => Promise.reject(new Error('down')), 'ORIGIN loaded: down'],
   'rejects with nothing': [() => Promise.reject(), 'ORIGIN loaded: undefined'],
-  'rejects with a trap': [() => Promise.reject(trapped()), /^ORIGIN loaded: ./],
-  'gives a number': [gives(630), `${WRONG} a number for "bad", not a string, bytes or null`],
-  'gives a promise of a number': [
-    gives(Promise.resolve(1)),
+  'rejects with a proxy whose traps throw': [() => Promise.reject(throwingProxy()), /^ORIGIN loaded: ./],
+  'returns a number': [returns(630), `${WRONG} a number for "bad", not a string, bytes or null`],
+  'returns a promise of a number': [
+    returns(Promise.resolve(1)),
     /a number for "bad", not a string, bytes or null$/,
   ],
-  'gives a bigint': [gives(1n), /a bigint for "bad", not/],
-  'gives a boolean': [gives(false), /a boolean for "bad", not/],
-  'gives NaN': [gives(Number.NaN), /a number for "bad", not/],
-  'gives a symbol': [gives(Symbol.iterator), /a symbol for "bad", not/],
-  'gives a function': [gives(() => '1'), /a function for "bad", not/],
-  'gives an object': [gives({ toString: () => '1' }), /an object for "bad", not/],
-  'gives a boxed string': [gives(Object('1')), /an object for "bad", not/],
-  'gives an array': [gives(['1']), /an array for "bad", not/],
-  'gives other bytes': [gives(new ArrayBuffer(3)), /an object for "bad", not/],
-  'gives a trap': [gives(trapped()), /then was asked for/],
-  'gives a promise of a trap': [
-    () => Promise.resolve().then(gives(trapped()) as never),
+  'returns a bigint': [returns(1n), /a bigint for "bad", not/],
+  'returns a boolean': [returns(false), /a boolean for "bad", not/],
+  'returns NaN': [returns(Number.NaN), /a number for "bad", not/],
+  'returns a symbol': [returns(Symbol.iterator), /a symbol for "bad", not/],
+  'returns a function': [returns(() => '1'), /a function for "bad", not/],
+  'returns an object': [returns({ toString: () => '1' }), /an object for "bad", not/],
+  'returns a boxed string': [returns(Object('1')), /an object for "bad", not/],
+  'returns an array': [returns(['1']), /an array for "bad", not/],
+  'returns other bytes': [returns(new ArrayBuffer(3)), /an object for "bad", not/],
+  'returns a proxy whose traps throw': [returns(throwingProxy()), /then was asked for/],
+  'returns a promise of a proxy whose traps throw': [
+    () => Promise.resolve().then(returns(throwingProxy()) as never),
     /then was asked for/,
   ],
-  'gives bytes behind a trap': [gives(new Proxy(new Uint8Array(3), {})), /^ORIGIN loaded: ./],
-  'gives a thenable that throws': [gives(thenable(() => toss(new Error('then what')))), /then what/],
-  'gives a thenable that rejects twice': [
-    gives(
+  'returns a proxy of bytes': [returns(new Proxy(new Uint8Array(3), {})), /^ORIGIN loaded: ./],
+  'returns a thenable that throws': [returns(thenable(() => throwing(new Error('then what')))), /then what/],
+  'returns a thenable that rejects twice': [
+    returns(
       thenable((_, reject) => {
         reject(new Error('once'))
         reject(new Error('twice'))
@@ -95,28 +97,28 @@ const DEEDS: Readonly<Record<string, readonly [LoadFunction, string | RegExp]>> 
     ),
     /once/,
   ],
-  'gives 64 MiB of text': [
+  'returns 64 MiB of text': [
     () => 'x'.repeat(64 * MB),
     /a value of 67108864 bytes exceeds the budget of 2097152/,
   ],
-  'gives 1 GiB': [
+  'returns 1 GiB': [
     () => new Uint8Array(1024 * MB),
     /a value of 1073741824 bytes exceeds the budget of 2097152/,
   ],
 }
 
 describe('an origin that', () => {
-  for (const [name, [deed, message]] of Object.entries(DEEDS)) {
+  for (const [name, [fault, message]] of Object.entries(FAULTS)) {
     test(name, async () => {
-      deeds.set('bad', deed)
-      const { flights, store } = fortress.server.groups[1]
-      const attacker = await fortress.connect('loaded')
-      const other = await fortress.connect('loaded')
-      const [alone, good] = await attacker.pipeline(['GET', 'bad'], ['GET', 'good'])
-      expect(alone).toMatchObject(error(message))
+      loadsByKey.set('bad', fault)
+      const { flights, store } = target.server.groups[1]
+      const attacker = await target.connect('loaded')
+      const other = await target.connect('loaded')
+      const [first, good] = await attacker.pipeline(['GET', 'bad'], ['GET', 'good'])
+      expect(first).toMatchObject(error(message))
       expect(good).toBe('1')
       const used = store.usedBytes
-      // Nothing of it is cached, and every command that loads tells of it.
+      // Nothing is cached, and every command that loads the key fails.
       const commands = [
         ['STRLEN', 'bad'],
         ['MGET', 'good', 'bad'],
@@ -131,68 +133,68 @@ describe('an origin that', () => {
       }
       expect(store.usedBytes).toBe(used)
       expect(flights?.failures).toBeGreaterThan(0)
-      deeds.delete('bad')
+      loadsByKey.delete('bad')
       expect(await attacker.call('GET', 'bad')).toBe(null)
-      await fortress.expectUnharmed()
+      await target.expectIntact()
     })
   }
 
-  test('gives a thenable that keeps its word', async () => {
-    deeds.set('late', gives(thenable((resolve) => setImmediate(resolve, 'kept'))))
-    const attacker = await fortress.connect('loaded')
+  test('returns a thenable that resolves', async () => {
+    loadsByKey.set('late', returns(thenable((resolve) => setImmediate(resolve, 'kept'))))
+    const attacker = await target.connect('loaded')
     expect(await attacker.call('GET', 'late')).toBe('kept')
-    await fortress.expectUnharmed()
+    await target.expectIntact()
   })
 
-  test('hangs fails at its time limit, and what it says later is not heard', async () => {
+  test('hangs fails at its timeout, and its late result is ignored', async () => {
     const late: ((value: string) => void)[] = []
     const signals: AbortSignal[] = []
-    deeds.set('slow', (_, { signal }) => {
+    loadsByKey.set('slow', (_, { signal }) => {
       signals.push(signal)
       return new Promise((resolve) => late.push(resolve))
     })
-    const attacker = await fortress.connect('loaded')
+    const attacker = await target.connect('loaded')
     const replies = attacker.pipeline(['GET', 'slow'], ['GET', 'good'], ['INCR', 'slow'], ['PING'])
     await until(() => late.length === 1)
-    fortress.server.clock.advance(1000)
+    target.server.clock.advance(1000)
     await until(() => late.length === 2)
-    fortress.server.clock.advance(1000)
+    target.server.clock.advance(1000)
     const timeout = error('ORIGIN loaded: timed out after 1000 ms')
     expect(await replies).toMatchObject([timeout, '1', timeout, 'PONG'])
     expect(signals.every(({ aborted }) => aborted)).toBe(true)
     for (const resolve of late) resolve('too late')
-    deeds.delete('slow')
+    loadsByKey.delete('slow')
     expect(await attacker.call('GET', 'slow')).toBe(null)
-    await fortress.expectUnharmed()
+    await target.expectIntact()
   })
 
-  test('rejects after its time limit ends nothing', async () => {
+  test('rejects after its timeout does no harm', async () => {
     let reject: (error: Error) => void = () => undefined
-    deeds.set(
+    loadsByKey.set(
       'slow',
       () =>
         new Promise((_, fail) => {
           reject = fail
         }),
     )
-    const attacker = await fortress.connect('loaded')
+    const attacker = await target.connect('loaded')
     const reply = attacker.call('GET', 'slow')
-    const { flights } = fortress.server.groups[1]
+    const { flights } = target.server.groups[1]
     await until(() => flights?.size === 1)
-    fortress.server.clock.advance(1000)
+    target.server.clock.advance(1000)
     expect(await reply).toMatchObject(error(/timed out/))
-    reject(new Error('nobody waits for this'))
-    await fortress.expectUnharmed()
+    reject(new Error('late'))
+    await target.expectIntact()
   })
 
-  test('fails for some keys of many fails the MGET, and keeps the others', async () => {
+  test('fails for some keys of an MGET fails the MGET, and the other values are stored', async () => {
     const keys = Array.from({ length: 2000 }, (_, i) => `k${i}`)
     for (const [i, key] of keys.entries())
-      deeds.set(key, () => (i % 2 === 0 ? key : toss(new Error(`no ${key}`))))
-    const attacker = await fortress.connect('loaded')
+      loadsByKey.set(key, () => (i % 2 === 0 ? key : throwing(new Error(`no ${key}`))))
+    const attacker = await target.connect('loaded')
     expect(await attacker.call('MGET', ...keys)).toMatchObject(error(/^ORIGIN loaded: no k\d+$/))
     expect(await attacker.call('EXISTS', ...keys)).toBe(1000)
     expect(await attacker.call('GET', 'k0')).toBe('k0')
-    await fortress.expectUnharmed()
+    await target.expectIntact()
   })
 })

@@ -1,28 +1,28 @@
 // Keys and values that might be mistaken for something else: names that objects inherit, invalid numbers, all bytes.
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import type { RespClient } from '../support/resp-client.ts'
+import { AttackedServer, error, takeFaults } from './attacked-server.ts'
 import { commands, NOT_AN_INTEGER, RANGE, withCount } from './commands.ts'
-import { error, Fortress, takeFaults } from './fortress.ts'
-import type { Talker } from './talker.ts'
 
 const NAMES = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf', '__defineGetter__']
 
-let fortress: Fortress
-let attacker: Talker
+let target: AttackedServer
+let attacker: RespClient
 beforeAll(async () => {
   const group = { origin: () => null }
-  fortress = await Fortress.build({
+  target = await AttackedServer.start({
     groups: { ['__proto__']: {}, constructor: {}, toString: group, loaded: group },
   })
-  attacker = await fortress.connect()
+  attacker = await target.connect()
 })
 afterEach(async () => {
-  expect(takeFaults(fortress.server)).toEqual([])
-  expect(await fortress.guard.call('GET', 'gold')).toBe('aurum')
+  expect(takeFaults(target.server)).toEqual([])
+  expect(await target.observer.call('GET', 'gold')).toBe('aurum')
 })
 afterAll(async () => {
-  await fortress.expectUnharmed()
-  await fortress.tearDown()
+  await target.expectIntact()
+  await target.close()
 })
 
 describe('names that objects inherit', () => {
@@ -60,9 +60,9 @@ describe('names that objects inherit', () => {
   })
 
   test('are keys that are loaded from an origin', async () => {
-    const talker = await fortress.connect('loaded')
+    const client = await target.connect('loaded')
     for (const name of NAMES)
-      expect(await talker.pipeline(['GET', name], ['MGET', name, name], ['EXPLAIN', name])).toEqual([
+      expect(await client.pipeline(['GET', name], ['MGET', name, name], ['EXPLAIN', name])).toEqual([
         null,
         [null, null],
         expect.any(Array),
@@ -70,27 +70,27 @@ describe('names that objects inherit', () => {
   })
 
   test('are groups like any other', async () => {
-    const talker = await fortress.connect()
+    const client = await target.connect()
     for (const [index, name] of ['cache', '__proto__', 'constructor', 'toString'].entries()) {
-      expect(await talker.call('SELECT', name)).toBe('OK')
-      expect(await talker.call('GROUP', 'INFO', name)).toEqual(expect.arrayContaining(['index', index]))
-      expect(await talker.call('CONFIG', 'GET', `maxmemory:${name}`)).toEqual([
+      expect(await client.call('SELECT', name)).toBe('OK')
+      expect(await client.call('GROUP', 'INFO', name)).toEqual(expect.arrayContaining(['index', index]))
+      expect(await client.call('CONFIG', 'GET', `maxmemory:${name}`)).toEqual([
         `maxmemory:${name}`,
         '268435456',
       ])
     }
     expect(
-      await talker.pipeline(['SELECT', '__proto__'], ['SET', 'k', 'v'], ['MOVE', 'k', 'constructor']),
+      await client.pipeline(['SELECT', '__proto__'], ['SET', 'k', 'v'], ['MOVE', 'k', 'constructor']),
     ).toEqual(['OK', 'OK', 1])
     expect(
-      await talker.pipeline(
+      await client.pipeline(
         ['SWAPDB', '__proto__', 'constructor'],
         ['GET', 'k'],
         ['COPY', 'k', 'k', 'DB', 'toString'],
       ),
     ).toEqual(['OK', 'v', 1])
-    expect(await talker.call('CONFIG', 'SET', 'maxmemory:__proto__', '1mb')).toBe('OK')
-    expect(fortress.server.groups.map(({ store }) => store.maxBytes)).toEqual([
+    expect(await client.call('CONFIG', 'SET', 'maxmemory:__proto__', '1mb')).toBe('OK')
+    expect(target.server.groups.map(({ store }) => store.maxBytes)).toEqual([
       2 ** 28,
       2 ** 20,
       2 ** 28,
@@ -98,7 +98,7 @@ describe('names that objects inherit', () => {
       2 ** 28,
     ])
     for (const name of ['hasOwnProperty', 'valueOf', '__defineGetter__'])
-      expect(await talker.call('SELECT', name)).toMatchObject(error(RANGE))
+      expect(await client.call('SELECT', name)).toMatchObject(error(RANGE))
   })
 
   // Commands that close the connection, or remove everything.
@@ -106,11 +106,11 @@ describe('names that objects inherit', () => {
 
   for (const command of commands.filter(({ fullName }) => !SKIPPED.has(fullName))) {
     test(`are harmless arguments of ${command.fullName}`, async () => {
-      const talker = await fortress.connect('constructor')
+      const client = await target.connect('constructor')
       const least = Math.abs(command.arity)
       for (const name of NAMES) {
         for (let count = least; count < (command.arity < 0 ? least + 4 : least + 1); count++) {
-          const replies = await talker.pipeline(
+          const replies = await client.pipeline(
             withCount(command, count, name),
             ['CLIENT', 'REPLY', 'ON'],
             ['PING'],
@@ -119,7 +119,7 @@ describe('names that objects inherit', () => {
           expect(replies.slice(-2)).toEqual(['OK', 'PONG'])
         }
       }
-      talker.socket.destroy()
+      client.socket.destroy()
     })
   }
 
@@ -204,17 +204,17 @@ describe('invalid numbers', () => {
 test('every byte is a key and a value, and so is the empty string', async () => {
   const bytes = Array.from({ length: 256 }, (_, i) => String.fromCharCode(i))
   const all = bytes.join('')
-  const talker = await fortress.connect('constructor')
+  const client = await target.connect('constructor')
   const keys = ['', ...bytes, all, all.repeat(300)]
-  expect(await talker.pipeline(...keys.map((key) => ['SET', key, `${key}${all}`]))).toEqual(
+  expect(await client.pipeline(...keys.map((key) => ['SET', key, `${key}${all}`]))).toEqual(
     keys.map(() => 'OK'),
   )
-  expect(await talker.call('MGET', ...keys)).toEqual(keys.map((key) => `${key}${all}`))
-  expect(((await talker.call('KEYS', '*')) as string[]).sort()).toEqual([...keys].sort())
+  expect(await client.call('MGET', ...keys)).toEqual(keys.map((key) => `${key}${all}`))
+  expect(((await client.call('KEYS', '*')) as string[]).sort()).toEqual([...keys].sort())
   for (const key of keys) {
     expect(
-      await talker.pipeline(['RENAME', key, 'moved'], ['STRLEN', 'moved'], ['RENAME', 'moved', key]),
+      await client.pipeline(['RENAME', key, 'moved'], ['STRLEN', 'moved'], ['RENAME', 'moved', key]),
     ).toEqual(['OK', key.length + 256, 'OK'])
   }
-  expect(await talker.call('DEL', ...keys)).toBe(keys.length)
+  expect(await client.call('DEL', ...keys)).toBe(keys.length)
 })

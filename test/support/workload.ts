@@ -1,9 +1,9 @@
 // Clients that read, write and delete through several nodes at once, and write down what they were answered.
 
-import { Talker } from '../attack/talker.ts'
 import type { History, Kind } from './history.ts'
 import { poll } from './poll.ts'
 import { type Random, seededRandom } from './random.ts'
+import { RespClient } from './resp-client.ts'
 
 export interface WorkloadOptions {
   readonly history: History
@@ -66,27 +66,27 @@ export class Workload {
 
   async #run(port: number, random: Random): Promise<void> {
     const { pause } = this.#options
-    let talker: Talker | undefined
+    let client: RespClient | undefined
     while (!this.#isOver) {
-      talker = talker === undefined || talker.isClosed ? await this.#connect(port) : talker
-      if (talker !== undefined) await this.#pipeline(talker, port, random)
-      if (pause > 0 || talker === undefined) await new Promise((resolve) => setTimeout(resolve, pause || 2))
+      client = client === undefined || client.isClosed ? await this.#connect(port) : client
+      if (client !== undefined) await this.#pipeline(client, port, random)
+      if (pause > 0 || client === undefined) await new Promise((resolve) => setTimeout(resolve, pause || 2))
     }
-    talker?.socket.destroy()
+    client?.socket.destroy()
   }
 
-  async #connect(port: number): Promise<Talker | undefined> {
+  async #connect(port: number): Promise<RespClient | undefined> {
     try {
-      const talker = await Talker.connect(port)
-      talker.say(['SELECT', this.#options.group])
-      await talker.next()
-      return talker
+      const client = await RespClient.connect(port)
+      client.sendCommands(['SELECT', this.#options.group])
+      await client.next()
+      return client
     } catch {
       return undefined
     }
   }
 
-  async #pipeline(talker: Talker, port: number, random: Random): Promise<void> {
+  async #pipeline(client: RespClient, port: number, random: Random): Promise<void> {
     const { history, keys, depth, writes, deletions } = this.#options
     const commands: string[][] = []
     const operations = Array.from({ length: depth }, () => {
@@ -96,9 +96,9 @@ export class Workload {
       commands.push(value === null ? [kind, key] : [kind, key, value])
       return history.begin(kind, key, port, value)
     })
-    talker.say(...commands)
+    client.sendCommands(...commands)
     for (const operation of operations) {
-      history.end(operation, await talker.next())
+      history.end(operation, await client.next())
       this.done++
     }
   }

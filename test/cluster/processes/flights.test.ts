@@ -7,9 +7,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { Talker } from '../../attack/talker.ts'
 import type { NodeProcess } from '../../support/node-process.ts'
 import { poll } from '../../support/poll.ts'
+import { RespClient } from '../../support/resp-client.ts'
 import { agree, keysOf, startMembers } from './members.ts'
 
 const CLIENTS = 300
@@ -63,9 +63,9 @@ class SlowOrigin {
   }
 }
 
-async function connectClients(nodes: readonly NodeProcess[]): Promise<Talker[]> {
+async function connectClients(nodes: readonly NodeProcess[]): Promise<RespClient[]> {
   const clients = await Promise.all(
-    Array.from({ length: CLIENTS }, (_, i) => Talker.connect(nodes[i % nodes.length].port)),
+    Array.from({ length: CLIENTS }, (_, i) => RespClient.connect(nodes[i % nodes.length].port)),
   )
   onTestFinished(() => {
     for (const { socket } of clients) socket.destroy()
@@ -75,16 +75,16 @@ async function connectClients(nodes: readonly NodeProcess[]): Promise<Talker[]> 
 
 /** Resolves when `count` requests, of clients and of other nodes, wait for the load of a key. */
 async function waiters(nodes: readonly NodeProcess[], key: string, count: number): Promise<void> {
-  const talker = await Talker.connect(nodes[0].port)
+  const client = await RespClient.connect(nodes[0].port)
   let seen: unknown
   await poll(async () => {
-    const fields = (await talker.call('EXPLAIN', key)) as unknown[]
+    const fields = (await client.call('EXPLAIN', key)) as unknown[]
     seen = fields[fields.indexOf('waiters') + 1]
     return seen === count
   }, `${count} waiters`).catch((error: unknown) => {
     throw new Error(`${String(seen)} waiters`, { cause: error })
   })
-  talker.socket.destroy()
+  client.socket.destroy()
 }
 
 test('300 clients of 3 nodes read one cold key: it is loaded once', async () => {

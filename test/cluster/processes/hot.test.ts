@@ -1,9 +1,9 @@
 // A hot key with copies on nodes that do not own it, while its owner is cut off, paused or killed.
 
 import { expect, onTestFinished, test } from 'vitest'
-import { Talker } from '../../attack/talker.ts'
 import type { History } from '../../support/history.ts'
 import { poll } from '../../support/poll.ts'
+import { RespClient } from '../../support/resp-client.ts'
 import type { Workload } from '../../support/workload.ts'
 import {
   agree,
@@ -42,12 +42,12 @@ function startTraffic(history: History, nodes: readonly Listening[], asked: read
 
 /** Resolves when a node serves a key from a copy. */
 async function copied({ port }: Listening, keys: readonly string[]): Promise<void> {
-  const talker = await Talker.connect(port)
-  onTestFinished(() => void talker.socket.destroy())
-  await talker.call('SELECT', GROUP)
+  const client = await RespClient.connect(port)
+  onTestFinished(() => void client.socket.destroy())
+  await client.call('SELECT', GROUP)
   await poll(async () => {
     for (const key of keys) {
-      const fields = (await talker.call('EXPLAIN', key)) as unknown[]
+      const fields = (await client.call('EXPLAIN', key)) as unknown[]
       if (fields[fields.indexOf('source') + 1] === 'copy') return true
     }
     return false

@@ -1,11 +1,11 @@
 // Invalidation through any node while others join, leave, pause or are cut off: no later read sees an invalidated value.
 
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { Talker } from '../../attack/talker.ts'
 import { PATIENT_MS } from '../../support/budget.ts'
 import { startCluster, type TestCluster, type TestMember } from '../../support/cluster.ts'
 import { poll } from '../../support/poll.ts'
 import { type Random, seededRandom } from '../../support/random.ts'
+import { RespClient } from '../../support/resp-client.ts'
 import { agree, GROUP, historyOf, keysOf, startFaulty, startMembers } from './members.ts'
 import { Source } from './source.ts'
 
@@ -122,10 +122,10 @@ describe.each([
 })
 
 /** A connection in the first group. */
-async function connectTo({ port }: { readonly port: number }): Promise<Talker> {
-  const talker = await Talker.connect(port)
-  onTestFinished(() => void talker.socket.destroy())
-  return talker
+async function connectTo({ port }: { readonly port: number }): Promise<RespClient> {
+  const client = await RespClient.connect(port)
+  onTestFinished(() => void client.socket.destroy())
+  return client
 }
 
 describe('nodes in a network partition', () => {
@@ -136,15 +136,15 @@ describe('nodes in a network partition', () => {
     const cluster = await startFaulty(3, {
       config: { groups: { users: { maxBytes: '16mb', origin: source.load } } },
     })
-    const talkers = await Promise.all(cluster.nodes.map(connectTo))
-    for (const talker of talkers) await talker.call('MGET', ...KEYS)
-    return { source, cluster, talkers }
+    const clients = await Promise.all(cluster.nodes.map(connectTo))
+    for (const client of clients) await client.call('MGET', ...KEYS)
+    return { source, cluster, clients }
   }
 
   test('an invalidation at a node that reaches no other is an error', async () => {
-    const { cluster, talkers } = await startFilled()
+    const { cluster, clients } = await startFilled()
     for (const proxy of cluster.linksOf(2)) proxy.silence()
-    const [, , isolated] = talkers
+    const [, , isolated] = clients
     for (const command of [
       ['INVALIDATE', 'TAG', 'tag:1'],
       ['GROUP', 'FLUSH'],
@@ -156,8 +156,8 @@ describe('nodes in a network partition', () => {
   })
 
   test('what others invalidated during a partition is gone after it', async () => {
-    const { source, cluster, talkers } = await startFilled()
-    const [first, second, isolated] = talkers
+    const { source, cluster, clients } = await startFilled()
+    const [first, second, isolated] = clients
     for (const proxy of cluster.linksOf(2)) proxy.silence()
     await source.change(KEYS, async () => undefined)
     expect(await first.call('INVALIDATE', 'TAG', ...Array.from({ length: TAGS }, (_, i) => `tag:${i}`))).toBe(
@@ -174,17 +174,17 @@ describe('nodes in a network partition', () => {
   })
 
   test('an invalidation reaches every node although links break meanwhile', async () => {
-    const { source, cluster, talkers } = await startFilled()
+    const { source, cluster, clients } = await startFilled()
     for (let i = 0; i < 5; i++) {
       await source.change(KEYS, async () => undefined)
-      const asking = talkers[0].call(
+      const asking = clients[0].call(
         'INVALIDATE',
         'TAG',
         ...Array.from({ length: TAGS }, (_, t) => `tag:${t}`),
       )
       for (const other of [1, 2]) cluster.link(0, other).cut()
       expect(await asking).toBe('OK')
-      const values = await Promise.all(talkers.map((talker) => talker.call('MGET', ...KEYS)))
+      const values = await Promise.all(clients.map((client) => client.call('MGET', ...KEYS)))
       expect(new Set(values.map(String)).size).toBe(1)
       expect(await source.load(KEYS[0]).then(({ value }) => value)).toBe((values[0] as string[])[0])
     }
@@ -201,12 +201,12 @@ test.each([
     nodes.map(({ name }) => name),
     20,
   )
-  const [talker, , own] = await Promise.all(nodes.map(connectTo))
-  for (const each of [talker, own]) await each.call('SELECT', GROUP)
-  for (const key of keys) await talker.call('SET', key, 'before', 'TAGS', '1', 'red')
+  const [client, , own] = await Promise.all(nodes.map(connectTo))
+  for (const each of [client, own]) await each.call('SELECT', GROUP)
+  for (const key of keys) await client.call('SET', key, 'before', 'TAGS', '1', 'red')
   expect(await own.call('EXISTS', ...keys)).toBe(20)
   nodes[2].stop()
-  expect(await talker.call(...command)).toBe('OK')
+  expect(await client.call(...command)).toBe('OK')
   nodes[2].resume()
   expect(new Set((await own.call('MGET', ...keys)) as null[])).toEqual(new Set([null]))
   await agree(nodes)

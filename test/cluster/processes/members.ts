@@ -5,12 +5,12 @@ import { keySlot } from '../../../src/bytes/crc16.ts'
 import type { Member } from '../../../src/cluster/member.ts'
 import { parseAddress } from '../../../src/cluster/member.ts'
 import { assignSlots } from '../../../src/cluster/ring/slots.ts'
-import { Talker } from '../../attack/talker.ts'
 import { FaultyCluster, type FaultyClusterOptions } from '../../support/faulty-cluster.ts'
 import { type Guarantees, History } from '../../support/history.ts'
 import { LagMeter } from '../../support/lag.ts'
 import { Members, type MembersOptions, type NodeProcess } from '../../support/node-process.ts'
 import { poll } from '../../support/poll.ts'
+import { RespClient } from '../../support/resp-client.ts'
 import { Workload, type WorkloadOptions } from '../../support/workload.ts'
 
 /** How long a node may be silent, ms. */
@@ -58,31 +58,31 @@ interface Listening {
 
 /** Resolves when all of these nodes name the same owner among them for every slot. */
 export async function agree(nodes: readonly Listening[], timeout?: number): Promise<void> {
-  const talkers = await Promise.all(nodes.map(({ port }) => Talker.connect(port)))
+  const clients = await Promise.all(nodes.map(({ port }) => RespClient.connect(port)))
   try {
     const isAgreed = async (): Promise<boolean> => {
-      const infos = await Promise.all(talkers.map((talker) => talker.call('CLUSTER', 'INFO')))
+      const infos = await Promise.all(clients.map((client) => client.call('CLUSTER', 'INFO')))
       if (!infos.every((info) => String(info).includes(`cluster_size:${nodes.length}\r`))) return false
-      const tables = await Promise.all(talkers.map(reportedOwners))
+      const tables = await Promise.all(clients.map(reportedOwners))
       return tables.every((table) => table === tables[0])
     }
     await poll(isAgreed, `${nodes.length} nodes that agree`, timeout)
   } finally {
-    for (const { socket } of talkers) socket.destroy()
+    for (const { socket } of clients) socket.destroy()
   }
 }
 
 /** Resolves when a node reports `count` owners of slots. */
 export async function ownersSeen({ port }: Listening, count: number): Promise<void> {
-  const talker = await Talker.connect(port)
+  const client = await RespClient.connect(port)
   const isSeen = async (): Promise<boolean> =>
-    String(await talker.call('CLUSTER', 'INFO')).includes(`cluster_size:${count}\r`)
-  await poll(isSeen, `${count} owners`).finally(() => talker.socket.destroy())
+    String(await client.call('CLUSTER', 'INFO')).includes(`cluster_size:${count}\r`)
+  await poll(isSeen, `${count} owners`).finally(() => client.socket.destroy())
 }
 
 /** The nodes and their slots according to CLUSTER NODES. */
-async function reportedOwners(talker: Talker): Promise<string> {
-  const reply = String(await talker.call('CLUSTER', 'NODES'))
+async function reportedOwners(client: RespClient): Promise<string> {
+  const reply = String(await client.call('CLUSTER', 'NODES'))
   const lines = reply
     .split('\n')
     .map((line) => line.split(' '))

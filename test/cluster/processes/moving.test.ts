@@ -4,35 +4,35 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
-import { Talker } from '../../attack/talker.ts'
 import type { NodeProcess } from '../../support/node-process.ts'
 import { poll } from '../../support/poll.ts'
+import { RespClient } from '../../support/resp-client.ts'
 import { agree, GROUP, historyOf, PATIENT_ARGS, someKeys, startMembers, work } from './members.ts'
 
 const KEYS = 100_000
 const BATCH = 2000
 
-async function talk({ port }: NodeProcess, group: string): Promise<Talker> {
-  const talker = await Talker.connect(port)
-  onTestFinished(() => void talker.socket.destroy())
-  await talker.call('SELECT', group)
-  return talker
+async function talk({ port }: NodeProcess, group: string): Promise<RespClient> {
+  const client = await RespClient.connect(port)
+  onTestFinished(() => void client.socket.destroy())
+  await client.call('SELECT', group)
+  return client
 }
 
 const resting = Array.from({ length: KEYS }, (_, i) => `resting:${i}`)
 
-async function fill(talker: Talker): Promise<void> {
+async function fill(client: RespClient): Promise<void> {
   for (let i = 0; i < KEYS; i += BATCH) {
-    await talker.pipeline(...resting.slice(i, i + BATCH).map((key) => ['SET', key, `value of ${key}`]))
+    await client.pipeline(...resting.slice(i, i + BATCH).map((key) => ['SET', key, `value of ${key}`]))
   }
 }
 
 /** The keys whose value is missing or wrong. */
-async function missing(talker: Talker): Promise<string[]> {
+async function missing(client: RespClient): Promise<string[]> {
   const lost: string[] = []
   for (let i = 0; i < KEYS; i += BATCH) {
     const keys = resting.slice(i, i + BATCH)
-    const values = await talker.pipeline(...keys.map((key) => ['GET', key]))
+    const values = await client.pipeline(...keys.map((key) => ['GET', key]))
     lost.push(...keys.filter((key, j) => values[j] !== `value of ${key}`))
   }
   return lost
@@ -41,8 +41,8 @@ async function missing(talker: Talker): Promise<string[]> {
 test('a node joins and another leaves: none of 100,000 keys is lost, nor any that is written meanwhile', async () => {
   const nodes = await startMembers(3, { started: 2, args: PATIENT_ARGS })
   const [first, leaving, joining] = nodes
-  const talker = await talk(first, GROUP)
-  await fill(talker)
+  const client = await talk(first, GROUP)
+  await fill(client)
   const history = historyOf({ keeps: 'always' })
   history.allowLostConnections(leaving.port)
   const workload = work({ history, nodes: [first, leaving], keys: someKeys(500), clients: 2, pause: 10 })
@@ -56,8 +56,8 @@ test('a node joins and another leaves: none of 100,000 keys is lost, nor any tha
   await workload.progress(500)
   await workload.stop()
   expect(history.check()).toEqual([])
-  expect(await missing(talker)).toEqual([])
-  expect(await talker.call('DBSIZE')).toBeGreaterThanOrEqual(KEYS)
+  expect(await missing(client)).toEqual([])
+  expect(await client.call('DBSIZE')).toBeGreaterThanOrEqual(KEYS)
 })
 
 test('a group with an origin: at most 1 % of the reads during a join are loads', async () => {
@@ -70,19 +70,19 @@ test('a group with an origin: at most 1 % of the reads during a join are loads',
   )
   const nodes = await startMembers(3, { started: 2, args: [...PATIENT_ARGS, '--config', config] })
   const [first, second, joining] = nodes
-  const talkers = [await talk(first, 'scores'), await talk(second, 'scores')]
+  const clients = [await talk(first, 'scores'), await talk(second, 'scores')]
   const keys = someKeys(20_000)
   for (let i = 0; i < keys.length; i += BATCH)
-    await talkers[0].pipeline(...keys.slice(i, i + BATCH).map((key) => ['GET', key]))
+    await clients[0].pipeline(...keys.slice(i, i + BATCH).map((key) => ['GET', key]))
   const before = await loads(nodes)
   expect(before).toBe(keys.length)
   let reads = 0
   let isOver = false
   const wrong: unknown[] = []
-  const reading = talkers.map(async (talker, offset) => {
+  const reading = clients.map(async (client, offset) => {
     for (let i = offset; !isOver; i += 7) {
       const asked = Array.from({ length: 50 }, (_, j) => keys[(i * 50 + j * 13) % keys.length])
-      const values = await talker.pipeline(...asked.map((key) => ['GET', key]))
+      const values = await client.pipeline(...asked.map((key) => ['GET', key]))
       values.forEach((value, j) => {
         if (value !== `loaded ${asked[j]}`) wrong.push([asked[j], value])
       })

@@ -1,9 +1,9 @@
 // Thousands of pipelined commands on one connection: local, forwarded, or split; in order for each key.
 
 import { expect, onTestFinished, test } from 'vitest'
-import { Talker } from '../../attack/talker.ts'
 import { seededRandom } from '../../support/random.ts'
 import type { RedisReply } from '../../support/redis-server.ts'
+import { RespClient } from '../../support/resp-client.ts'
 import { agree, GROUP, someKeys, startMembers } from './members.ts'
 
 const COMMANDS = 10_000
@@ -45,34 +45,34 @@ function randomCommand(random: () => number, i: number, names: readonly string[]
   return [name, ...some()]
 }
 
-async function talk(port: number): Promise<Talker> {
-  const talker = await Talker.connect(port)
-  onTestFinished(() => void talker.socket.destroy())
-  await talker.call('SELECT', GROUP)
-  return talker
+async function talk(port: number): Promise<RespClient> {
+  const client = await RespClient.connect(port)
+  onTestFinished(() => void client.socket.destroy())
+  await client.call('SELECT', GROUP)
+  return client
 }
 
 test('10,000 pipelined commands get the replies of a single node', async () => {
   const [node] = await startMembers(3)
-  const talker = await talk(node.port)
+  const client = await talk(node.port)
   const random = seededRandom(7)
   const names = ['SET', 'GET', 'GET', 'APPEND', 'MGET', 'MSET', 'DEL', 'EXISTS']
   const commands = Array.from({ length: COMMANDS }, (_, i) => randomCommand(random, i, names))
   const model = new Model()
-  expect(await talker.pipeline(...commands)).toEqual(commands.map((command) => model.run(command)))
+  expect(await client.pipeline(...commands)).toEqual(commands.map((command) => model.run(command)))
 })
 
 test('while a node dies, each key has its last value or none', async () => {
   const nodes = await startMembers(3)
-  const talker = await talk(nodes[0].port)
+  const client = await talk(nodes[0].port)
   const random = seededRandom(8)
   const commands = Array.from({ length: COMMANDS }, (_, i) =>
     randomCommand(random, i, ['SET', 'GET', 'MGET', 'MSET', 'DEL']),
   )
   const half = commands.length / 2
-  const first = talker.pipeline(...commands.slice(0, half))
+  const first = client.pipeline(...commands.slice(0, half))
   const dead = nodes[2].kill()
-  const second = talker.pipeline(...commands.slice(half))
+  const second = client.pipeline(...commands.slice(half))
   const replies = [...(await first), ...(await second)]
   await dead
   expect(replies).toHaveLength(COMMANDS)
@@ -84,7 +84,7 @@ test('while a node dies, each key has its last value or none', async () => {
   })
   expect(wrong).toEqual([])
   await agree(nodes.slice(0, 2))
-  for (const [key, value] of model.values) expect([value, null]).toContain(await talker.call('GET', key))
+  for (const [key, value] of model.values) expect([value, null]).toContain(await client.call('GET', key))
 })
 
 /** Whether a reply is correct, apart from values that were lost with the dead node. */

@@ -2,10 +2,10 @@
 
 import { expect, onTestFinished, test } from 'vitest'
 import { PEER_VERSION } from '../../../src/cluster/links/handshake.ts'
-import { Talker } from '../../attack/talker.ts'
 import { FaultyCluster } from '../../support/faulty-cluster.ts'
 import { poll } from '../../support/poll.ts'
 import type { Direction } from '../../support/proxy.ts'
+import { RespClient } from '../../support/resp-client.ts'
 import {
   agree,
   historyOf,
@@ -19,11 +19,11 @@ import {
   work,
 } from './members.ts'
 
-async function connectTo({ port }: { readonly port: number }): Promise<Talker> {
-  const talker = await Talker.connect(port)
-  onTestFinished(() => void talker.socket.destroy())
-  await talker.call('SELECT', 'cache')
-  return talker
+async function connectTo({ port }: { readonly port: number }): Promise<RespClient> {
+  const client = await RespClient.connect(port)
+  onTestFinished(() => void client.socket.destroy())
+  await client.call('SELECT', 'cache')
+  return client
 }
 
 test('a node with another secret does not become a member, and the members say why', async () => {

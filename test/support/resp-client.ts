@@ -1,18 +1,18 @@
-// A client that says anything and understands what comes back: the reference parser reads its replies.
+// A client that can send any bytes; redis-parser reads the replies.
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import Parser from 'redis-parser'
-import type { Argument } from '../support/harness.ts'
-import { asText, type RedisReply } from '../support/redis-server.ts'
+import type { Argument } from './harness.ts'
+import { asText, type RedisReply } from './redis-server.ts'
 
-export class Talker {
+export class RespClient {
   readonly socket: Socket
-  /** Resolves when the connection is gone, whoever ended it. */
+  /** Resolves when the connection is closed by either side. */
   readonly closed: Promise<void>
-  /** What came that is no reply. */
-  nonsense: Error | undefined
-  /** Replies that nobody has taken; who waits for the next ones. */
+  /** The error of a reply that cannot be parsed. */
+  parseError: Error | undefined
+  /** Replies that were not taken yet; calls that wait for the next ones. */
   readonly #replies: RedisReply[] = []
   readonly #takers: ((reply: RedisReply | undefined) => void)[] = []
   #isClosed = false
@@ -24,7 +24,7 @@ export class Talker {
       returnReply: (reply: unknown) => this.#arrived(asText(reply)),
       returnError: (error) => this.#arrived(error),
       returnFatalError: (error) => {
-        this.nonsense = error
+        this.parseError = error
       },
     })
     socket.on('data', (chunk: Buffer) => parser.execute(chunk))
@@ -38,17 +38,17 @@ export class Talker {
     })
   }
 
-  static async connect(port: number): Promise<Talker> {
+  static async connect(port: number): Promise<RespClient> {
     const socket = connect({ host: '127.0.0.1', port, noDelay: true })
     await once(socket, 'connect')
-    return new Talker(socket)
+    return new RespClient(socket)
   }
 
   get isClosed(): boolean {
     return this.#isClosed
   }
 
-  /** Whole replies that nobody has taken. */
+  /** The number of replies that were not taken yet. */
   get pending(): number {
     return this.#replies.length
   }
@@ -57,35 +57,35 @@ export class Talker {
     this.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
   }
 
-  /** Sends commands at once; their replies are taken later. */
-  say(...commands: readonly (readonly Argument[])[]): void {
+  /** Sends commands without waiting for their replies. */
+  sendCommands(...commands: readonly (readonly Argument[])[]): void {
     this.send(Buffer.concat(commands.map(request)))
   }
 
-  /** The next reply; `undefined` when the connection is gone before it has come. */
+  /** The next reply; `undefined` if the connection is closed before. */
   next(): Promise<RedisReply | undefined> {
     if (this.#replies.length > 0 || this.#isClosed) return Promise.resolve(this.#replies.shift())
     return new Promise((resolve) => this.#takers.push(resolve))
   }
 
-  /** The next `count` replies, fewer when the connection is gone before they have come. */
+  /** The next `count` replies, fewer if the connection is closed before. */
   async take(count: number): Promise<RedisReply[]> {
     const replies = await Promise.all(Array.from({ length: count }, () => this.next()))
     return replies.filter((reply) => reply !== undefined)
   }
 
-  /** The replies of commands that are sent at once. */
+  /** Sends commands at once, and returns their replies. */
   pipeline(...commands: readonly (readonly Argument[])[]): Promise<RedisReply[]> {
-    this.say(...commands)
+    this.sendCommands(...commands)
     return this.take(commands.length)
   }
 
   async call(...command: readonly Argument[]): Promise<RedisReply | undefined> {
-    this.say(command)
+    this.sendCommands(command)
     return this.next()
   }
 
-  /** All replies until the connection is gone. */
+  /** All replies until the connection is closed. */
   async rest(): Promise<RedisReply[]> {
     await this.closed
     return this.#replies.splice(0)
@@ -98,7 +98,7 @@ export class Talker {
   }
 }
 
-/** A command as clients send it. */
+/** A command as an array of bulk strings. */
 function request(command: readonly Argument[]): Buffer {
   const parts: Uint8Array[] = [Buffer.from(`*${command.length}\r\n`)]
   for (const argument of command) {
