@@ -94,27 +94,29 @@ test('a command that would store an entry larger than the budget changes nothing
 
 test('an entry that fills the budget can get no deadline, no longer name and no further byte', async () => {
   const { store } = target.server.groups[1]
-  expect(await attacker.call('SET', 'fitting', fitting)).toBe('OK')
+  expect(await attacker.call('SET', 'full', fitting)).toBe('OK')
   const tooLarge = error(/^OOM /)
   for (const command of [
-    ['EXPIRE', 'fitting', 100],
-    ['PEXPIREAT', 'fitting', 9e12],
-    ['GETEX', 'fitting', 'EX', 100],
-    ['SET', 'fitting', fitting, 'PX', 1000],
-    ['SETEX', 'fitting', 100, fitting],
-    ['RENAME', 'fitting', 'a longer name than this one'],
-    ['COPY', 'fitting', 'a longer name than this one'],
-    ['APPEND', 'fitting', '0123456789abcdefg'],
-    ['SETRANGE', 'fitting', fitting.length, '0123456789abcdefg'],
-    ['MOVE', 'fitting', 'other'],
+    ['EXPIRE', 'full', 100],
+    ['PEXPIREAT', 'full', 9e12],
+    ['GETEX', 'full', 'EX', 100],
+    ['SET', 'full', fitting, 'PX', 1000],
+    ['SETEX', 'full', 100, fitting],
+    ['RENAME', 'full', 'a longer name than this one'],
+    ['COPY', 'full', 'a longer name than this one'],
+    ['APPEND', 'full', '0123456789abcdefg'],
+    ['SETRANGE', 'full', fitting.length, '0123456789abcdefg'],
+    ['MOVE', 'full', 'other'],
   ]) {
     expect(await attacker.call(...command), command.join(' ').slice(0, 30)).toMatchObject(tooLarge)
-    expect(await attacker.pipeline(['GET', 'fitting'], ['TTL', 'fitting'])).toEqual([fitting.toString(), -1])
+    expect(await attacker.pipeline(['GET', 'full'], ['TTL', 'full'])).toEqual([fitting.toString(), -1])
   }
   expect(store.evicted).toBe(0)
-  expect(
-    await attacker.pipeline(['PERSIST', 'fitting'], ['SET', 'fitting', fitting], ['DEL', 'fitting']),
-  ).toEqual([0, 'OK', 1])
+  expect(await attacker.pipeline(['PERSIST', 'full'], ['SET', 'full', fitting], ['DEL', 'full'])).toEqual([
+    0,
+    'OK',
+    1,
+  ])
   expect(store.usedBytes).toBe(store.indexBytes)
 })
 

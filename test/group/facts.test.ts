@@ -18,7 +18,7 @@ import { NULL_REF } from '../../src/store/arena.ts'
 
 const KEY = Buffer.from('Tom')
 
-/** A group whose origin gives this, and its clock. */
+/** A group whose origin returns this, and its clock. */
 function groupOf(result: () => OriginResult, policy = {}): { group: Group; clock: ManualClock } {
   const clock = new ManualClock()
   const group = new Group(
@@ -43,14 +43,14 @@ function groupOf(result: () => OriginResult, policy = {}): { group: Group; clock
 }
 
 /** The remaining TTL of the cached value in ms; undefined: not cached, Infinity: no TTL. */
-function lifetime({ group, clock }: { group: Group; clock: ManualClock }): number | undefined {
+function remainingTtl({ group, clock }: { group: Group; clock: ManualClock }): number | undefined {
   const ref = group.store.peek(KEY, 0, KEY.length)
   if (ref === NULL_REF) return undefined
   const deadline = group.store.records.deadline(ref)
   return deadline === 0 ? Infinity : deadline - clock.now()
 }
 
-test.each<[name: string, result: OriginResult, lifetime: number | undefined]>([
+test.each<[name: string, result: OriginResult, remainingTtl: number | undefined]>([
   ['none', '630', 750],
   ['none in a result with facts', loaded('630'), 750],
   ['one', loaded('630', { ttl: 30_000 }), 30_000],
@@ -58,7 +58,7 @@ test.each<[name: string, result: OriginResult, lifetime: number | undefined]>([
   ['none at all', loaded('630', { ttl: 0 }), undefined],
   ['no end', loaded('630', { ttl: Infinity }), Infinity],
   [
-    'more than there is',
+    'longer than the maximum',
     loaded('630', { ttl: Number.MAX_VALUE }),
     Number.MAX_SAFE_INTEGER - 1_704_067_200_000,
   ],
@@ -70,13 +70,13 @@ test.each<[name: string, result: OriginResult, lifetime: number | undefined]>([
   expect((await fetchValue(made.group, KEY))?.toString() ?? null).toBe(
     name.endsWith('absence') ? null : '630',
   )
-  expect(lifetime(made)).toBe(expected)
+  expect(remainingTtl(made)).toBe(expected)
 })
 
 test('a TTL from the origin in a group without one', async () => {
   const made = groupOf(() => loaded('630', { ttl: 50 }), { ttlMs: 0 })
   await fetchValue(made.group, KEY)
-  expect(lifetime(made)).toBe(50)
+  expect(remainingTtl(made)).toBe(50)
   made.clock.advance(51)
   await fetchValue(made.group, KEY)
   expect(made.group.flights?.loads).toBe(2)
@@ -94,7 +94,7 @@ test('maxTtl limits the TTL from the origin', async () => {
     const made = groupOf(() => result)
     made.group.limitLifetime(200)
     await fetchValue(made.group, KEY)
-    expect(lifetime(made)).toBe(expected)
+    expect(remainingTtl(made)).toBe(expected)
   }
 })
 
@@ -120,7 +120,7 @@ test.each<[LoadedFacts, string]>([
   expect(() => unchanged(facts)).toThrow(message)
   const made = groupOf(() => loaded('1', facts))
   await expect(fetchValue(made.group, KEY)).rejects.toThrow(`scores: ${message}`)
-  expect(lifetime(made)).toBe(undefined)
+  expect(remainingTtl(made)).toBe(undefined)
 })
 
 test('errors: "unchanged" for a key that is not cached, and an invalid value with metadata', async () => {
@@ -163,17 +163,17 @@ test('an interruption of change notifications is logged once, and so is its end'
     info: (_, message) => void said.push(`info ${message}`),
     warn: (_, message) => void said.push(`warn ${message}`),
   }
-  let word: ChangeListener | undefined
-  const listen = (listener: ChangeListener): void => {
-    word = listener
+  let listener: ChangeListener | undefined
+  const listen = (changes: ChangeListener): void => {
+    listener = changes
   }
   const { group } = groupOf(() => null, { origin: { kind: 'test', load: () => null, listen } })
   await group.start(log)
-  word?.gap()
+  listener?.gap()
   expect(said).toEqual([])
-  word?.lost(new Error('broken'))
-  word?.gap()
-  word?.gap()
+  listener?.lost(new Error('broken'))
+  listener?.gap()
+  listener?.gap()
   expect(said).toEqual([
     'warn group scores: change notifications are interrupted: broken',
     'info group scores: change notifications are received again',

@@ -59,7 +59,7 @@ class Model {
     if (this.#entry?.isLoaded === true) this.#gap = now
   }
 
-  /** What a read gives, when a load that begins now gives `loaded`, undefined: fails. */
+  /** The result of a read if a load that starts now returns `loaded`; undefined: the load fails. */
   read(loaded: string | undefined, now: number): string | undefined {
     const { revalidate, ifError } = this.#policy
     this.#see()

@@ -25,8 +25,8 @@ interface Settings extends Partial<FreshnessPolicy> {
   readonly random?: () => number
 }
 
-/** A group whose loads the test answers one by one, and whose values live for a second. */
-class Place {
+/** A group with a TTL of a second, whose loads the test completes one by one. */
+class Setup {
   readonly clock = new ManualClock()
   readonly calls: Call[] = []
   readonly group: Group
@@ -60,7 +60,7 @@ class Place {
     this.#instant.refresh()
   }
 
-  /** What a read gives, or 'waiting' if it is not answered at once. */
+  /** The result of a read, or 'waiting' if it has no immediate result. */
   async read(): Promise<string | null> {
     const got = fetchValue(this.group, KEY).then(
       (value) => value?.toString() ?? null,
@@ -69,7 +69,7 @@ class Place {
     return Promise.race([got, this.settle().then(() => 'waiting')])
   }
 
-  /** Loads a value in so many ms; the read that waited for it gets it. */
+  /** Loads a value in `ms` ms, and returns the result of the read that waits for it. */
   async load(result: OriginResult | Error, ms = 0): Promise<string | null> {
     const got = fetchValue(this.group, KEY).then(
       (value) => value?.toString() ?? null,
@@ -90,7 +90,7 @@ class Place {
 }
 
 test('without stale windows a value expires at its TTL', async () => {
-  const at = new Place()
+  const at = new Setup()
   await at.load('630')
   at.advance(1000)
   expect(await at.read()).toBe('630')
@@ -100,7 +100,7 @@ test('without stale windows a value expires at its TTL', async () => {
 })
 
 test('stale while revalidate: served at once, refreshed by one background load', async () => {
-  const at = new Place({ staleWhileRevalidateMs: 300 })
+  const at = new Setup({ staleWhileRevalidateMs: 300 })
   await at.load('630')
   at.advance(1000)
   expect([await at.read(), at.calls.length, at.group.staleHits]).toEqual(['630', 1, 0])
@@ -122,7 +122,7 @@ test.each([
 ])(
   'after a background load that $name, the stale value is served for a second before the next load',
   async ({ result }) => {
-    const at = new Place({ staleWhileRevalidateMs: 5000, random: () => 0 })
+    const at = new Setup({ staleWhileRevalidateMs: 5000, random: () => 0 })
     await at.load('630')
     at.advance(1100)
     expect(await at.read()).toBe('630')
@@ -141,7 +141,7 @@ test.each([
 )
 
 test('the backoff ends when the key is loaded, or its value cannot be served stale any more', async () => {
-  const at = new Place({ staleWhileRevalidateMs: 300 })
+  const at = new Setup({ staleWhileRevalidateMs: 300 })
   await at.load('630')
   at.advance(1100)
   await at.read()
@@ -157,7 +157,7 @@ test('the backoff ends when the key is loaded, or its value cannot be served sta
 })
 
 test('the backoff does not delay a miss', async () => {
-  const at = new Place({ staleWhileRevalidateMs: 300 })
+  const at = new Setup({ staleWhileRevalidateMs: 300 })
   await at.load('630')
   at.advance(1100)
   await at.read()
@@ -170,7 +170,7 @@ test('the backoff does not delay a miss', async () => {
 
 describe('after a gap in the change notifications', () => {
   test('a value is served while it is revalidated', async () => {
-    const at = new Place({ staleWhileRevalidateMs: 300 })
+    const at = new Setup({ staleWhileRevalidateMs: 300 })
     await at.load('630')
     at.advance(10)
     at.group.invalidateLoaded()
@@ -181,7 +181,7 @@ describe('after a gap in the change notifications', () => {
   })
 
   test('a value is served on error, within its window', async () => {
-    const at = new Place({ staleIfErrorMs: 300 })
+    const at = new Setup({ staleIfErrorMs: 300 })
     await at.load('630')
     at.group.invalidateLoaded()
     at.advance(299)
@@ -191,7 +191,7 @@ describe('after a gap in the change notifications', () => {
   })
 
   test('the origin gets the validator of the cached version', async () => {
-    const at = new Place()
+    const at = new Setup()
     await at.load(loaded('630', { validator: '"7"', ttl: 500 }))
     at.group.invalidateLoaded()
     expect(await at.load(unchanged({ ttl: 500 }))).toBe('630')
@@ -201,7 +201,7 @@ describe('after a gap in the change notifications', () => {
 
   test('negative entries and values without stale windows are dropped', async () => {
     for (const result of [null, '630']) {
-      const at = new Place({ policy: { negativeTtlMs: 1000 } })
+      const at = new Setup({ policy: { negativeTtlMs: 1000 } })
       await at.load(result)
       at.group.invalidateLoaded()
       expect(await at.read()).toBe('waiting')
@@ -209,7 +209,7 @@ describe('after a gap in the change notifications', () => {
   })
 
   test('a value loaded after the gap is fresh, even if the clock goes back', async () => {
-    const at = new Place({ staleWhileRevalidateMs: 300 })
+    const at = new Setup({ staleWhileRevalidateMs: 300 })
     await at.load('630')
     at.group.invalidateLoaded()
     at.clock.set(at.clock.now() - 3_600_000)
@@ -221,7 +221,7 @@ describe('after a gap in the change notifications', () => {
 })
 
 test('a value with TTL 0 and a stale window is stored as stale', async () => {
-  const at = new Place({ staleIfErrorMs: 300 })
+  const at = new Setup({ staleIfErrorMs: 300 })
   await at.load(loaded('630', { ttl: 0, staleWhileRevalidate: 200, staleIfError: 0 }))
   expect([await at.read(), at.calls.length]).toEqual(['630', 2])
   at.answer(loaded('700', { ttl: 0, staleWhileRevalidate: 0, staleIfError: 50 }))
@@ -232,7 +232,7 @@ test('a value with TTL 0 and a stale window is stored as stale', async () => {
 })
 
 test('SWAPDB: validators of one origin are not sent to the other', async () => {
-  const place = (): Place => new Place({ policy: { name: 'scores' } })
+  const place = (): Setup => new Setup({ policy: { name: 'scores' } })
   const [at, other] = [place(), place()]
   await at.load(loaded('630', { validator: '"1"', ttl: 100 }))
   await other.load(loaded('7', { validator: '"1"', ttl: 100 }))
@@ -245,7 +245,7 @@ test('SWAPDB: validators of one origin are not sent to the other', async () => {
 
 test('a background load that finds no such key removes the value', async () => {
   for (const result of [null, loaded('x', { ttl: 0 })]) {
-    const at = new Place({ staleWhileRevalidateMs: 300 })
+    const at = new Setup({ staleWhileRevalidateMs: 300 })
     await at.load('630')
     at.advance(1100)
     await at.read()
@@ -256,7 +256,7 @@ test('a background load that finds no such key removes the value', async () => {
 })
 
 test('stale if error: a load comes first, and the stale value is served if it fails', async () => {
-  const at = new Place({ staleIfErrorMs: 500, policy: { originTimeoutMs: 100 } })
+  const at = new Setup({ staleIfErrorMs: 500, policy: { originTimeoutMs: 100 } })
   await at.load('630')
   at.advance(1001)
   expect(await at.load(new Error('down'))).toBe('630')
@@ -273,7 +273,7 @@ test('stale if error: a load comes first, and the stale value is served if it fa
 })
 
 test('a write fences the background load of a stale value', async () => {
-  const at = new Place({ staleWhileRevalidateMs: 300 })
+  const at = new Setup({ staleWhileRevalidateMs: 300 })
   await at.load('630')
   at.advance(1100)
   await at.read()
@@ -283,18 +283,18 @@ test('a write fences the background load of a stale value', async () => {
   expect(await at.read()).toBe('1')
   expect(at.group.store.peek(KEY, 0, 3)).not.toBe(NULL_REF)
   at.advance(1001)
-  // What was written is not the origin's: it is not stale, it is gone.
+  // A written value is not from the origin: after its TTL it is absent, not stale.
   expect(await at.read()).toBe('waiting')
 })
 
 test.each([
-  // XFetch: loadMs × β × −ln(1 − random) ≥ what is left of the lifetime; here the load takes 100 ms.
+  // XFetch: loadMs × β × −ln(1 − random) ≥ the remaining TTL; here the load takes 100 ms.
   { beta: 1, random: 1 - Math.exp(-2), ahead: 200 },
   { beta: 2, random: 1 - Math.exp(-2), ahead: 400 },
   { beta: 0.5, random: 1 - Math.exp(-2), ahead: 100 },
   { beta: 1, random: 0, ahead: 0 },
 ])('refresh ahead: β $beta, drawn $random', async ({ beta, random, ahead }) => {
-  const at = new Place({ refreshAhead: beta, random: () => random - 1e-9 * Math.sign(random) })
+  const at = new Setup({ refreshAhead: beta, random: () => random - 1e-9 * Math.sign(random) })
   await at.load('630', 100)
   at.advance(1000 - ahead)
   expect([await at.read(), at.calls.length]).toEqual(['630', ahead === 0 ? 2 : 1])
@@ -309,7 +309,7 @@ test.each([
 
 test('refresh ahead: an unlucky draw loads at the TTL, and far from the TTL nothing is drawn', async () => {
   let drawn = 0
-  const at = new Place({
+  const at = new Setup({
     refreshAhead: 1,
     random: () => {
       drawn++
@@ -328,7 +328,7 @@ test('refresh ahead: an unlucky draw loads at the TTL, and far from the TTL noth
 })
 
 test('the origin sets the TTL and stale windows of its value', async () => {
-  const at = new Place({ staleWhileRevalidateMs: 300, staleIfErrorMs: 300 })
+  const at = new Setup({ staleWhileRevalidateMs: 300, staleIfErrorMs: 300 })
   await at.load(loaded('630', { ttl: 50, staleWhileRevalidate: 0, staleIfError: 20 }))
   at.advance(51)
   expect(await at.load(new Error('down'))).toBe('630')
@@ -337,7 +337,7 @@ test('the origin sets the TTL and stale windows of its value', async () => {
 })
 
 test('maxTtl limits stale windows too', async () => {
-  const at = new Place({ staleWhileRevalidateMs: 300 })
+  const at = new Setup({ staleWhileRevalidateMs: 300 })
   at.group.limitLifetime(1100)
   await at.load('630')
   at.advance(1100)
@@ -347,7 +347,7 @@ test('maxTtl limits stale windows too', async () => {
 })
 
 test('a value that the origin reports unchanged gets a new TTL', async () => {
-  const at = new Place()
+  const at = new Setup()
   await at.load(loaded('630', { validator: '"7"', ttl: 200 }))
   expect(at.calls[0].context.validator).toBeUndefined()
   at.advance(400)
@@ -359,14 +359,14 @@ test('a value that the origin reports unchanged gets a new TTL', async () => {
   at.advance(1)
   expect(await at.load(loaded('700', { validator: '"8"', ttl: 300 }))).toBe('700')
   expect(at.calls[2].context.validator).toBe('"7"')
-  // Kept for as long again as it has lived, then asked for without.
+  // Retained for another TTL, then loaded without its validator.
   at.advance(601)
   expect(await at.load('800')).toBe('800')
   expect(at.calls[3].context.validator).toBeUndefined()
 })
 
 test('stale values are visible to reads only', async () => {
-  const at = new Place({ staleWhileRevalidateMs: 300 })
+  const at = new Setup({ staleWhileRevalidateMs: 300 })
   await at.load('630')
   at.advance(1100)
   let seen = 0
@@ -377,7 +377,7 @@ test('stale values are visible to reads only', async () => {
 })
 
 test('watchers are notified when a load replaces a cached value', async () => {
-  const at = new Place({ staleWhileRevalidateMs: 300 })
+  const at = new Setup({ staleWhileRevalidateMs: 300 })
   const notified: string[] = []
   const written = (_group: Group, bytes: Buffer, start: number, end: number): void => {
     notified.push(bytes.toString('utf8', start, end))
@@ -398,7 +398,7 @@ test('an origin with loadMany gets the validator of a key that is loaded alone',
     validators.push(validator)
     return validator === undefined ? loaded('630', { validator: '"7"', ttl: 100 }) : unchanged({ ttl: 100 })
   }
-  const at = new Place({
+  const at = new Setup({
     policy: {
       origin: { kind: 'test', load, loadMany: (keys, context) => keys.map((key) => load(key, context)) },
     },
@@ -413,11 +413,11 @@ test('an origin with loadMany gets the validator of a key that is loaded alone',
 })
 
 test('a group without an origin serves no stale values after SWAPDB', async () => {
-  const at = new Place({ staleWhileRevalidateMs: 5000 })
-  const other = new Place({ policy: { origin: undefined } })
+  const at = new Setup({ staleWhileRevalidateMs: 5000 })
+  const other = new Setup({ policy: { origin: undefined } })
   await at.load('630')
   exchangeKeys(at.group, other.group)
-  // Their stores have clocks of their own.
+  // The stores have separate clocks.
   expect((await fetchValue(other.group, KEY))?.toString()).toBe('630')
   at.advance(1001)
   other.advance(1001)

@@ -13,8 +13,8 @@ interface Call {
   reject(error: Error): void
 }
 
-/** A governor whose calls the test ends. Without luck: pauses are as long as they can be. */
-class Place {
+/** A governor whose calls the test completes. Backoffs have their maximal length. */
+class Setup {
   readonly clock = new ManualClock()
   readonly governor: Governor
   readonly calls: Call[] = []
@@ -33,7 +33,7 @@ class Place {
     })
   }
 
-  /** What becomes of a call: its result, or why there is none. */
+  /** The outcome of a call: its result, or `-` and its error. */
   run(signal = new LazyAbortSignal(), isIdempotent = true): Promise<string> {
     const call = (): Promise<string> => new Promise((resolve, reject) => this.calls.push({ resolve, reject }))
     return this.governor.run(signal, isIdempotent, call).catch((error: Error) => `-${error.message}`)
@@ -43,7 +43,7 @@ class Place {
     return new Promise((resolve) => setImmediate(resolve))
   }
 
-  /** Ends the call of this number. */
+  /** Completes call number `i`. */
   async end(i: number, result: string | Error): Promise<void> {
     await this.settle()
     if (result instanceof Error) this.calls[i].reject(result)
@@ -63,7 +63,7 @@ class Place {
 
 describe('concurrency', () => {
   test('calls beyond the limit are queued in order; calls beyond the queue limit are rejected', async () => {
-    const at = new Place({ concurrency: 2, queue: 2 })
+    const at = new Setup({ concurrency: 2, queue: 2 })
     const endings = Array.from({ length: 5 }, () => at.run())
     expect(await endings[4]).toBe('-overloaded: 2 calls are running and 2 are queued')
     expect([at.calls.length, at.governor.active, at.governor.waiting, at.governor.shed]).toEqual([2, 2, 2, 1])
@@ -80,7 +80,7 @@ describe('concurrency', () => {
   })
 
   test('an aborted call frees its permit, or leaves the queue', async () => {
-    const at = new Place({ concurrency: 1 })
+    const at = new Setup({ concurrency: 1 })
     const signals = [new LazyAbortSignal(), new LazyAbortSignal()]
     const endings = [at.run(signals[0]), at.run(signals[1]), at.run()]
     await at.settle()
@@ -95,7 +95,7 @@ describe('concurrency', () => {
   })
 
   test('a call that ignores its abort keeps its permit for at most as long as it has run', async () => {
-    const at = new Place({ concurrency: 2, breakAfter: 0 })
+    const at = new Setup({ concurrency: 2, breakAfter: 0 })
     const signals = [new LazyAbortSignal(), new LazyAbortSignal()]
     const endings = signals.map((signal) => at.run(signal))
     await at.settle()
@@ -105,7 +105,7 @@ describe('concurrency', () => {
     const others = [at.run(), at.run()]
     await at.settle()
     expect([at.calls.length, at.governor.active]).toEqual([2, 2])
-    // The first one ends, which nobody waits for; the second never does.
+    // The first abandoned call ends; the second never does.
     await at.end(0, new Error('late'))
     expect([at.calls.length, at.governor.active]).toEqual([3, 2])
     at.clock.advance(999)
@@ -123,10 +123,10 @@ describe('concurrency', () => {
 
 describe('a bad request', () => {
   test('is not retried, and does not open the breaker', async () => {
-    const at = new Place({ breakAfter: 2, retries: 3 })
+    const at = new Setup({ breakAfter: 2, retries: 3 })
     for (let i = 0; i < 10; i++) expect(await at.fail(new BadRequest('no such type'))).toBe('-no such type')
     expect([at.calls.length, at.governor.state, at.governor.retried]).toEqual([10, 'closed', 0])
-    const once = new Place({ breakAfter: 2 })
+    const once = new Setup({ breakAfter: 2 })
     await once.fail()
     await once.fail(new BadRequest('no such type'))
     await once.fail()
@@ -134,7 +134,7 @@ describe('a bad request', () => {
   })
 
   test('as a trial call, closes the breaker', async () => {
-    const at = new Place({ breakAfter: 1, breakMs: 1000 })
+    const at = new Setup({ breakAfter: 1, breakMs: 1000 })
     await at.fail()
     at.clock.advance(1000)
     await at.fail(new BadRequest('no such type'))
@@ -144,7 +144,7 @@ describe('a bad request', () => {
 
 describe('retries', () => {
   test('after exponential backoff', async () => {
-    const at = new Place({ retries: 2, backoffMs: 50 })
+    const at = new Setup({ retries: 2, backoffMs: 50 })
     const ending = at.run()
     await at.end(0, new Error('1'))
     at.clock.advance(49)
@@ -161,7 +161,7 @@ describe('retries', () => {
   })
 
   test('a retry that succeeds is a success', async () => {
-    const at = new Place({ retries: 1, backoffMs: 50 }, () => 0.5)
+    const at = new Setup({ retries: 1, backoffMs: 50 }, () => 0.5)
     const ending = at.run()
     await at.end(0, new Error('1'))
     at.clock.advance(38)
@@ -170,7 +170,7 @@ describe('retries', () => {
   })
 
   test('not of non-repeatable calls, of calls with Retry-After, nor of aborted calls', async () => {
-    const at = new Place({ retries: 1 })
+    const at = new Setup({ retries: 1 })
     const once = at.run(new LazyAbortSignal(), false)
     await at.end(0, new Error('no'))
     expect(await once).toBe('-no')
@@ -191,7 +191,7 @@ describe('retries', () => {
 
 describe('the breaker', () => {
   test('opens after `breakAfter` failures in a row; calls then fail at once', async () => {
-    const at = new Place({ breakAfter: 3, breakMs: 1000 })
+    const at = new Setup({ breakAfter: 3, breakMs: 1000 })
     await at.fail()
     await at.fail()
     const good = at.run()
@@ -204,7 +204,7 @@ describe('the breaker', () => {
   })
 
   test('allows one trial call after each pause; pauses double until the source recovers', async () => {
-    const at = new Place({ breakAfter: 1, breakMs: 1000 })
+    const at = new Setup({ breakAfter: 1, breakMs: 1000 })
     await at.fail()
     for (const pause of [1000, 2000, 4000, 8000, 16_000, 32_000, 32_000]) {
       at.clock.advance(pause - 1)
@@ -224,7 +224,7 @@ describe('the breaker', () => {
   })
 
   test('an outage is reported once, and its end once, whatever the number of trial calls', async () => {
-    const at = new Place({ breakAfter: 2, breakMs: 1000 })
+    const at = new Setup({ breakAfter: 2, breakMs: 1000 })
     await at.fail()
     expect(at.events).toEqual([])
     await at.fail()
@@ -243,7 +243,7 @@ describe('the breaker', () => {
   })
 
   test('the end of a pause that the source asked for is reported, too', async () => {
-    const at = new Place({ breakAfter: 0 })
+    const at = new Setup({ breakAfter: 0 })
     await at.fail(new RetryLater('busy', 3000))
     at.clock.advance(3000)
     await at.fail()
@@ -251,7 +251,7 @@ describe('the breaker', () => {
   })
 
   test('then raises the limit step by step', async () => {
-    const at = new Place({ breakAfter: 1, breakMs: 1000, concurrency: 8 })
+    const at = new Setup({ breakAfter: 1, breakMs: 1000, concurrency: 8 })
     await at.fail()
     at.clock.advance(1000)
     const probe = at.run()
@@ -270,7 +270,7 @@ describe('the breaker', () => {
   })
 
   test('rejects queued calls when it opens, and ignores results of earlier calls', async () => {
-    const at = new Place({ breakAfter: 1, concurrency: 2 })
+    const at = new Setup({ breakAfter: 1, concurrency: 2 })
     const endings = [at.run(), at.run(), at.run()]
     await at.end(0, new Error('down'))
     expect(await endings[2]).toBe('-circuit breaker open for 1000 ms, after 1 failures in a row: down')
@@ -279,7 +279,7 @@ describe('the breaker', () => {
   })
 
   test('counts a load that timed out', async () => {
-    const at = new Place({ breakAfter: 1 })
+    const at = new Setup({ breakAfter: 1 })
     const signal = new LazyAbortSignal()
     const ending = at.run(signal)
     await at.settle()
@@ -288,7 +288,7 @@ describe('the breaker', () => {
   })
 
   test('with a threshold of 0 opens only when the source asks for a pause', async () => {
-    const at = new Place({ breakAfter: 0, breakMs: 10_000, concurrency: 2 })
+    const at = new Setup({ breakAfter: 0, breakMs: 10_000, concurrency: 2 })
     for (let i = 0; i < 50; i++) await at.fail()
     expect(at.governor.state).toBe('closed')
     await at.fail(new RetryLater('busy', 1000))
@@ -303,7 +303,7 @@ describe('the breaker', () => {
   })
 
   test('stays open as long as the source asks, at most five minutes; a pause of 0 is an ordinary failure', async () => {
-    const at = new Place({ breakAfter: 2 })
+    const at = new Setup({ breakAfter: 2 })
     await at.fail(new RetryLater('busy', 0))
     expect(at.governor.state).toBe('closed')
     await at.fail(new RetryLater('busy', 99_999_999_000))
@@ -311,7 +311,7 @@ describe('the breaker', () => {
   })
 
   test('calls that hang since the outage do not delay the recovery', async () => {
-    const at = new Place({ breakAfter: 1, breakMs: 1000, concurrency: 5 })
+    const at = new Setup({ breakAfter: 1, breakMs: 1000, concurrency: 5 })
     for (let i = 0; i < 6; i++) void at.run()
     await at.end(0, new Error('down'))
     expect([at.governor.state, at.governor.active]).toEqual(['open', 4])
@@ -329,7 +329,7 @@ describe('the breaker', () => {
   })
 
   test('a trial call that hangs does not keep it open forever', async () => {
-    const at = new Place({ breakAfter: 1, breakMs: 1000 })
+    const at = new Setup({ breakAfter: 1, breakMs: 1000 })
     await at.fail()
     at.clock.advance(1000)
     void at.run()
@@ -458,7 +458,7 @@ test('random sequences: limits hold, an open breaker passes no call, and every c
         breakAfter: fc.nat({ max: 4 }),
       }),
       async (scheduler, loads, policy) => {
-        const at = new Place({ ...policy, backoffMs: 10, breakMs: 1000 })
+        const at = new Setup({ ...policy, backoffMs: 10, breakMs: 1000 })
         const { governor, clock } = at
         let running = 0
         let ended = 0
@@ -469,7 +469,7 @@ test('random sequences: limits hold, an open breaker passes no call, and every c
         const load = async (kind: 'ok' | 'fail' | 'abort'): Promise<void> => {
           const signal = new LazyAbortSignal()
           const call = async (): Promise<string> => {
-            // Only a call that is tried begins while the breaker is not closed.
+            // While the breaker is not closed only a trial call starts.
             if (governor.state !== 'closed') expect(governor.state).toBe('half-open')
             running++
             check()
@@ -494,7 +494,7 @@ test('random sequences: limits hold, an open breaker passes no call, and every c
         for (let idle = 0; idle < 5; ) {
           if (scheduler.count() === 0) idle++
           else await scheduler.waitOne()
-          // Pauses before a repetition.
+          // The backoff before a retry.
           clock.advance(20)
           await at.settle()
         }

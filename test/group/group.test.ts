@@ -134,7 +134,7 @@ describe('loading', () => {
 })
 
 describe('absent keys', () => {
-  test.each([null, undefined])('%s is remembered for negativeTtl', async (nothing) => {
+  test.each([null, undefined])('%s is cached for negativeTtl', async (nothing) => {
     const group = groupOf({}, (key) => {
       loads.push(key)
       return nothing
@@ -150,7 +150,7 @@ describe('absent keys', () => {
     expect(group.wouldLoad(key, 0, key.length)).toBe(true)
   })
 
-  test('with a negativeTtl of 0 each read asks the origin', async () => {
+  test('with a negativeTtl of 0 each read calls the origin', async () => {
     const group = groupOf({ negativeTtlMs: 0 })
     await load(group, 'Nobody')
     expect(cached(group, 'Nobody')).toBeUndefined()
@@ -172,7 +172,7 @@ describe('absent keys', () => {
   })
 })
 
-describe('lifetimes', () => {
+describe('TTLs', () => {
   test('values loaded, or set without a TTL, get the TTL of the group', async () => {
     const group = groupOf({ ttlMs: 60_000 })
     await load(group, 'Tom')

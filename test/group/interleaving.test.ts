@@ -20,7 +20,7 @@ interface Load {
   ended: boolean
 }
 
-/** How a load ends: with a value, absent, with an error. */
+/** The result of a load. */
 type Ending = 'value' | 'absent' | 'error'
 
 const operation: fc.Arbitrary<Operation> = fc.record({
@@ -37,11 +37,11 @@ test('no load overwrites a later write, and at most one unfenced load runs per k
       async (scheduler, clients, endings) => {
         const clock = new ManualClock()
         const instant = new Instant(clock)
-        /** Counts everything that happens. */
+        /** Logical time: the number of events so far. */
         let moment = 0
         const loads: Load[] = []
         const failures: unknown[] = []
-        /** By key: when it was last written or removed, and what was written. */
+        /** By key: the time and value of its last write or removal. */
         const changes = new Map<string, { readonly at: number; readonly value: string | undefined }>()
         const changedAt = (key: string): number => changes.get(key)?.at ?? -1
 
@@ -58,9 +58,9 @@ test('no load overwrites a later write, and at most one unfenced load runs per k
               async load(key) {
                 const load: Load = { key, startedAt: moment++, ended: false }
                 const rivals = loads.filter((other) => other.key === key && !other.ended)
-                // A load that a write made stale is not waited for; any other is.
+                // A second load is allowed only if a write has fenced the first.
                 if (rivals.some(({ startedAt }) => startedAt > changedAt(key)))
-                  failures.push(new Error(`a second load of ${key}, for no reason`))
+                  failures.push(new Error(`a second load of ${key} without a fence`))
                 loads.push(load)
                 const ending = endings.next().value
                 await scheduler.schedule(Promise.resolve(), `load of ${key} ends: ${ending}`)
@@ -73,7 +73,7 @@ test('no load overwrites a later write, and at most one unfenced load runs per k
           { instant, hasher: new Hasher({ low: 5, high: 6 }), timers: clock, random: () => 0 },
         )
 
-        const checkHeld = (): void => {
+        const checkCached = (): void => {
           for (const key of ['a', 'b']) {
             const bytes = Buffer.from(key)
             const ref = group.store.peek(bytes, 0, 1)
@@ -95,7 +95,7 @@ test('no load overwrites a later write, and at most one unfenced load runs per k
           const since = changedAt(key)
           const take = (text: string | null): void => {
             answers++
-            // Never what was loaded before the last change that this reader could know of.
+            // Never a value that was loaded before the last change at the start of this read.
             if (text?.startsWith('load') === true && Number(text.replace(/\D/g, '')) < since)
               failures.push(new Error(`a read of ${key} after time ${since} got ${text}`))
           }
@@ -120,7 +120,7 @@ test('no load overwrites a later write, and at most one unfenced load runs per k
             group.clear()
             for (const each of ['a', 'b']) change(each)
           }
-          checkHeld()
+          checkCached()
         }
 
         for (const [i, operations] of clients.entries()) {
@@ -140,7 +140,7 @@ test('no load overwrites a later write, and at most one unfenced load runs per k
         await scheduler.waitIdle()
         await new Promise((resolve) => setImmediate(resolve))
         if (failures.length > 0) throw failures[0]
-        checkHeld()
+        checkCached()
         group.store.verify()
         expect(answers).toBe(reads)
         expect(group.flights?.size).toBe(0)

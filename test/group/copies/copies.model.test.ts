@@ -1,4 +1,4 @@
-// Two nodes, an owner and a holder of copies, and everything between them delayed, reordered, cut and skewed at random.
+// An owner and a holder of copies, with messages delayed, reordered and lost, and clocks skewed, at random.
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -17,7 +17,7 @@ const OWNER = 'owner:1'
 const MAX_AGE = 1000
 const BUDGET = 64 * 1024
 
-/** One connection between the two, or several: what goes one way keeps its order only within each list. */
+/** The messages between the two nodes. Order is kept only within each list. */
 class Link {
   readonly requests: (() => void)[] = []
   readonly replies: (() => void)[] = []
@@ -26,8 +26,8 @@ class Link {
 
 type Queue = 'requests' | 'replies' | 'calls'
 
-class World {
-  /** Real time in ms, with fractions; what the clocks of the nodes are ahead of it. */
+class Simulation {
+  /** Real time in fractional ms, and by how much the clock of the holder is ahead of it. */
   #time = 0
   #skew: number
   readonly #timers = new ManualClock(0)
@@ -38,11 +38,11 @@ class World {
   readonly copies: Copies
   readonly #holders: CopyDirectory<Link>
   #link = new Link()
-  /** The link is cut, and the holder has not noticed. */
+  /** The link is broken, and the holder has not noticed yet. */
   #isCut = false
   #version = 0
-  /** When the fetch of each version by key began: what is served may not be older. */
-  readonly #begun = new Map<string, number>()
+  /** By key and version: the time when its fetch started. A copy that is served may not be older. */
+  readonly #fetchedAt = new Map<string, number>()
   served = 0
 
   constructor(skew: number, maxKeys: number) {
@@ -72,7 +72,7 @@ class World {
     })
   }
 
-  pass(ms: number): void {
+  advance(ms: number): void {
     this.#time += ms
     this.#timers.advance(ms)
     this.refresh()
@@ -83,7 +83,7 @@ class World {
     this.#holderInstant.refresh()
   }
 
-  turnBack(ms: number): void {
+  setClockBack(ms: number): void {
     this.#skew -= ms
     this.refresh()
   }
@@ -103,46 +103,46 @@ class World {
     store.expire(ref)
   }
 
-  /** The holder is asked for the key; if it holds no copy, it begins to fetch one. */
+  /** Reads the key at the holder, which starts a fetch if it has no copy. */
   read(key: string): void {
     const bytes = Buffer.from(key)
     const ref = this.copies.find(bytes, 0, bytes.length)
     const { store } = this.copies
     if (ref === NULL_REF || store === undefined) {
-      const ticket = this.copies.begin(bytes, 0, bytes.length, OWNER)
-      if (ticket !== undefined) this.#fetch(key, ticket)
+      const pending = this.copies.begin(bytes, 0, bytes.length, OWNER)
+      if (pending !== undefined) this.#fetch(key, pending)
       return
     }
     this.served++
     const isAbsent = store.records.type(ref) === ValueType.ABSENT
     const value = isAbsent ? undefined : store.copyValue(ref).toString()
-    expect(this.#time - (this.#begun.get(`${key} ${value}`) ?? Number.NaN)).toBeLessThan(MAX_AGE)
-    const isOnItsWay = this.#link.calls.some((call) => call.key === undefined || call.key === key)
-    if (!this.#isCut && !isOnItsWay) expect(value).toBe(this.#truth(key))
+    expect(this.#time - (this.#fetchedAt.get(`${key} ${value}`) ?? Number.NaN)).toBeLessThan(MAX_AGE)
+    const isNoticeInFlight = this.#link.calls.some((call) => call.key === undefined || call.key === key)
+    if (!this.#isCut && !isNoticeInFlight) expect(value).toBe(this.#valueAtOwner(key))
   }
 
-  #fetch(key: string, ticket: PendingFetch): void {
+  #fetch(key: string, pending: PendingFetch): void {
     const link = this.#link
-    const begunAt = this.#time
+    const startedAt = this.#time
     link.requests.push(() => {
       const { store } = this.owner
       const bytes = Buffer.from(key)
       const lease = this.#holders.add(bytes, 0, bytes.length, link)
-      const value = this.#truth(key)
+      const value = this.#valueAtOwner(key)
       let remaining = lease
       const ref = store.peek(bytes, 0, bytes.length)
       if (ref !== NULL_REF && (store.records.flags(ref) & EXPIRES) !== 0 && store.records.deadline(ref) !== 0)
         remaining = Math.min(lease, store.records.deadline(ref) - this.#ownerInstant.now)
       link.replies.push(() => {
-        if (lease === 0) return this.copies.cancel(ticket)
+        if (lease === 0) return this.copies.cancel(pending)
         const type = value === undefined ? ValueType.ABSENT : ValueType.STRING
-        if (this.copies.install(ticket, Buffer.from(value ?? ''), remaining, type))
-          this.#begun.set(`${key} ${value}`, begunAt)
+        if (this.copies.install(pending, Buffer.from(value ?? ''), remaining, type))
+          this.#fetchedAt.set(`${key} ${value}`, startedAt)
       })
     })
   }
 
-  #truth(key: string): string | undefined {
+  #valueAtOwner(key: string): string | undefined {
     const bytes = Buffer.from(key)
     const ref = this.owner.store.peek(bytes, 0, bytes.length)
     return ref === NULL_REF ? undefined : this.owner.store.copyValue(ref).toString()
@@ -155,45 +155,45 @@ class World {
     else next?.run()
   }
 
-  /** All that is on its way arrives, requests first: nothing when the link is cut. */
-  arrive(): void {
+  /** Delivers all messages, requests first; none while the link is broken. */
+  deliverAll(): void {
     for (const queue of ['calls', 'requests', 'replies', 'calls'] as const)
       while (!this.#isCut && this.#link[queue].length > 0) this.deliver(queue)
   }
 
-  /** A fetch that takes its time, and a read at the moment when its copy should have died, or just before. */
-  brink(key: string, ttlMs: number, there: number, back: number, early: number): void {
-    this.arrive()
+  /** A slow fetch, and a read when its copy expires, or just before. */
+  readAtExpiry(key: string, ttlMs: number, there: number, back: number, early: number): void {
+    this.deliverAll()
     if (ttlMs !== 0) this.write(key, ttlMs, 10)
-    this.arrive()
+    this.deliverAll()
     const end = this.#time + (ttlMs === 0 ? MAX_AGE : ttlMs)
     this.read(key)
-    this.pass(there)
+    this.advance(there)
     this.deliver('requests')
-    this.pass(back)
+    this.advance(back)
     this.deliver('replies')
-    this.pass(Math.max(0, end - this.#time - early))
+    this.advance(Math.max(0, end - this.#time - early))
     this.read(key)
   }
 
-  /** A client of the holder writes: the request goes to the owner, the copy goes before. */
+  /** A client of the holder writes: the copy is dropped, and the request is forwarded to the owner. */
   forward(key: string): void {
     this.copies.drop(Buffer.from(key), 0, key.length)
     this.#link.requests.push(() => this.write(key, 0, 10))
   }
 
-  cut(): void {
+  break(): void {
     this.#isCut = true
     this.#holders.connectionClosed(this.#link)
   }
 
-  /** The holder notices that the link is cut, and makes another. */
-  mend(): void {
+  /** The holder notices the broken link, and opens another. */
+  reconnect(): void {
     if (!this.#isCut) return
     this.copies.dropOwner(OWNER)
     const { replies } = this.#link
     this.#link = new Link()
-    // What had come before the cut may still be waiting to be looked at.
+    // Replies that arrived before may still be unprocessed.
     this.#link.replies.push(...replies)
     this.#isCut = false
   }
@@ -205,9 +205,9 @@ class World {
     expect(this.owner.isWatched).toBe(this.#holders.size !== 0)
   }
 
-  /** When nothing was asked for a while, nobody remembers anything. */
+  /** After a while without reads, no copies and no holders are left. */
   settle(): void {
-    this.pass(3 * MAX_AGE)
+    this.advance(3 * MAX_AGE)
     this.copies.sweep(1000)
     expect([this.#holders.size, this.owner.isWatched, this.#timers.pending]).toEqual([0, false, 0])
     expect([this.copies.entries, this.copies.store, this.holder.store.maxBytes]).toEqual([
@@ -218,7 +218,7 @@ class World {
   }
 }
 
-type Step = (world: World) => void
+type Step = (simulation: Simulation) => void
 
 const key = fc.constantFrom('a', 'b', 'c')
 const ttl = fc.oneof(
@@ -232,7 +232,7 @@ const size = fc.oneof(
 const short = fc.double({ min: 0, max: 5, noNaN: true })
 const long = fc.double({ min: 0, max: 700, noNaN: true })
 
-/** The steps of one kind of world, each as often as its number among them says. */
+/** Random steps with these weights. */
 function steps(kinds: readonly (readonly [number, fc.Arbitrary<Step>])[]): fc.Arbitrary<Step[]> {
   const step = fc.oneof(...kinds.map(([weight, arbitrary]) => ({ weight, arbitrary })))
   return fc.array(step, { minLength: 20, maxLength: 120, size: 'max' })
@@ -240,112 +240,112 @@ function steps(kinds: readonly (readonly [number, fc.Arbitrary<Step>])[]): fc.Ar
 
 const read = key.map(
   (key): Step =>
-    (world) =>
-      world.read(key),
+    (simulation) =>
+      simulation.read(key),
 )
-/** A fetch without delay, so that copies are there to be wrong. */
+/** A fetch without delay, so that there are copies to check. */
 const fetch = key.map(
   (key): Step =>
-    (world) => {
-      world.read(key)
-      world.arrive()
-      world.read(key)
+    (simulation) => {
+      simulation.read(key)
+      simulation.deliverAll()
+      simulation.read(key)
     },
 )
 const write = fc.tuple(key, ttl, size).map(
   ([key, ttl, size]): Step =>
-    (world) =>
-      world.write(key, ttl, size),
+    (simulation) =>
+      simulation.write(key, ttl, size),
 )
-const brink = fc.tuple(key, ttl, short, short, fc.double({ min: 0, max: 2, noNaN: true })).map(
+const readAtExpiry = fc.tuple(key, ttl, short, short, fc.double({ min: 0, max: 2, noNaN: true })).map(
   ([key, ttl, there, back, early]): Step =>
-    (world) =>
-      world.brink(key, ttl, there, back, early),
+    (simulation) =>
+      simulation.readAtExpiry(key, ttl, there, back, early),
 )
 const passShort = short.map(
   (ms): Step =>
-    (world) =>
-      world.pass(ms),
+    (simulation) =>
+      simulation.advance(ms),
 )
 const passLong = long.map(
   (ms): Step =>
-    (world) =>
-      world.pass(ms),
+    (simulation) =>
+      simulation.advance(ms),
 )
 
-/** Whatever can happen. */
-const wild = steps([
+/** All kinds of events. */
+const faulty = steps([
   [10, read],
   [
     8,
     fc.constantFrom<Queue>('requests', 'replies').map(
       (queue): Step =>
-        (world) =>
-          world.deliver(queue),
+        (simulation) =>
+          simulation.deliver(queue),
     ),
   ],
-  [4, fc.constant<Step>((world) => world.deliver('calls'))],
+  [4, fc.constant<Step>((simulation) => simulation.deliver('calls'))],
   [6, fetch],
-  [2, brink],
+  [2, readAtExpiry],
   [3, write],
   [
     1,
     fc.tuple(key, ttl).map(
       ([key, ttl]): Step =>
-        (world) =>
-          world.expire(key, ttl),
+        (simulation) =>
+          simulation.expire(key, ttl),
     ),
   ],
   [
     1,
     key.map(
       (key): Step =>
-        (world) =>
-          world.owner.remove(Buffer.from(key)),
+        (simulation) =>
+          simulation.owner.remove(Buffer.from(key)),
     ),
   ],
   [
     1,
     key.map(
       (key): Step =>
-        (world) =>
-          world.forward(key),
+        (simulation) =>
+          simulation.forward(key),
     ),
   ],
-  [1, fc.constant<Step>((world) => world.owner.clear())],
+  [1, fc.constant<Step>((simulation) => simulation.owner.clear())],
   [4, passShort],
   [2, passLong],
-  [1, fc.constant<Step>((world) => world.cut())],
-  [2, fc.constant<Step>((world) => world.mend())],
+  [1, fc.constant<Step>((simulation) => simulation.break())],
+  [2, fc.constant<Step>((simulation) => simulation.reconnect())],
   [
     1,
     fc.integer({ min: 1, max: 2000 }).map(
       (ms): Step =>
-        (world) =>
-          world.turnBack(ms),
+        (simulation) =>
+          simulation.setClockBack(ms),
     ),
   ],
-  [1, fc.constant<Step>((world) => world.copies.sweep(64))],
+  [1, fc.constant<Step>((simulation) => simulation.copies.sweep(64))],
   [
     1,
     size.map(
       (size): Step =>
-        (world) =>
-          writeValue(world.holder, Buffer.from(`own${size}`), Buffer.alloc(size), 0),
+        (simulation) =>
+          writeValue(simulation.holder, Buffer.from(`own${size}`), Buffer.alloc(size), 0),
     ),
   ],
 ])
 
-/** Time passes, and now and then something is written: what must be remembered for long is put to the proof. */
-const calm = steps([
+/** Mostly time passes, with few writes: checks what the owner must remember for long. */
+const quiet = steps([
   [6, fetch],
   [4, read],
   [
     2,
     key.map(
       (key): Step =>
-        (world) =>
-          world.write(key, 0, 10),
+        (simulation) =>
+          simulation.write(key, 0, 10),
     ),
   ],
   [4, passLong],
@@ -353,9 +353,9 @@ const calm = steps([
 ])
 
 test.each([
-  ['a wild', wild],
-  ['a calm', calm],
-])('in %s world no copy outlives its age, its deadline, or the word of a write', (_, arbitrary) => {
+  ['a faulty', faulty],
+  ['a quiet', quiet],
+])('in %s run no copy outlives its maximum age, its deadline, or the notice of a write', (_, arbitrary) => {
   let served = 0
   fc.assert(
     fc.property(
@@ -363,17 +363,17 @@ test.each([
       fc.double({ min: -1e6, max: 1e6, noNaN: true }),
       fc.constantFrom(1, 2, 100),
       (steps, skew, maxKeys) => {
-        const world = new World(skew, maxKeys)
+        const simulation = new Simulation(skew, maxKeys)
         for (const run of steps) {
-          run(world)
-          world.check()
+          run(simulation)
+          simulation.check()
         }
-        world.settle()
-        served += world.served
+        simulation.settle()
+        served += simulation.served
       },
     ),
     { numRuns: 500 },
   )
-  // Else it would prove little.
+  // Otherwise the test would prove little.
   expect(served).toBeGreaterThan(1000)
 })

@@ -1,4 +1,4 @@
-// Copies of other nodes' keys: how long they live, what makes them void, and whose bytes they take.
+// Hot copies of other nodes' keys: their age limit, what drops them, and their share of the budget.
 
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
@@ -39,7 +39,7 @@ function copiesOf(of: Group, policy = {}): Copies {
   return of.copies as Copies
 }
 
-function pass(ms: number): void {
+function advance(ms: number): void {
   clock.advance(ms)
   instant.refresh()
 }
@@ -50,8 +50,8 @@ function begin(name: string, owner = 'a:1'): PendingFetch | undefined {
 }
 
 function copy(name: string, value: string, remainingMs = -1, owner = 'a:1', type?: ValueType): boolean {
-  const ticket = begin(name, owner)
-  return ticket !== undefined && copies.install(ticket, Buffer.from(value), remainingMs, type)
+  const fetch = begin(name, owner)
+  return fetch !== undefined && copies.install(fetch, Buffer.from(value), remainingMs, type)
 }
 
 function find(name: string): string | null | undefined {
@@ -66,7 +66,7 @@ function drop(name: string): void {
 }
 
 describe('a copy', () => {
-  test('is found under its key only', () => {
+  test('is found under its own key only', () => {
     expect(copy('Tom', '630')).toBe(true)
     expect([find('Tom'), find('Tim'), find('To'), find('')]).toEqual(['630', undefined, undefined, undefined])
     expect([copies.holds(Buffer.from('Tom'), 0, 3), copies.holds(Buffer.from('Tim'), 0, 3)]).toEqual([
@@ -76,7 +76,7 @@ describe('a copy', () => {
     expect(counters()).toMatchObject({ hits: 1, installs: 1, entries: 1, invalidations: 0 })
   })
 
-  test('may be that of an absent key, or an empty one', () => {
+  test('can be of an absent key or an empty value', () => {
     copy('nobody', '', -1, 'a:1', ValueType.ABSENT)
     copy('empty', '')
     expect([find('nobody'), find('empty')]).toEqual([null, ''])
@@ -84,51 +84,51 @@ describe('a copy', () => {
   })
 
   test.each([
-    ['for any time', -1, 1000],
-    ['for longer than its greatest age', 5000, 1000],
-    ['for 300 ms', 300, 300],
-    ['for 1 ms', 1, 1],
-  ])('that may be kept %s dies in time', (_, remainingMs, lifetime) => {
+    ['without a limit', -1, 1000],
+    ['above the maximum age', 5000, 1000],
+    ['of 300 ms', 300, 300],
+    ['of 1 ms', 1, 1],
+  ])('with a remaining TTL %s expires in time', (_, remainingMs, ms) => {
     copy('Tom', '630', remainingMs)
-    pass(lifetime - 1)
+    advance(ms - 1)
     expect(find('Tom')).toBe('630')
-    pass(1)
+    advance(1)
     expect(find('Tom')).toBeUndefined()
     expect(copies.expired).toBe(1)
   })
 
-  test('counts from the moment its fetch began', () => {
+  test('has its age counted from the start of its fetch', () => {
     const slow = begin('Tom') as PendingFetch
-    pass(250)
+    advance(250)
     expect(copies.install(slow, Buffer.from('630'), 300)).toBe(true)
-    pass(49)
+    advance(49)
     expect(find('Tom')).toBe('630')
-    pass(1)
+    advance(1)
     expect(find('Tom')).toBeUndefined()
   })
 
-  test('that came too late, or may not be kept, is not', () => {
+  test('that arrives after its TTL, or has a TTL of 0, is not stored', () => {
     const late = begin('Tom') as PendingFetch
-    pass(300)
+    advance(300)
     expect(copies.install(late, Buffer.from('630'), 300)).toBe(false)
     expect(copy('Jack', '589', 0)).toBe(false)
     expect(copies.store).toBeUndefined()
   })
 
-  test('goes when the clock is turned back', () => {
+  test('is dropped when the clock is set back', () => {
     copy('Tom', '630')
-    const under = begin('Jack') as PendingFetch
+    const pending = begin('Jack') as PendingFetch
     clock.set(clock.now() - 10)
     instant.refresh()
     expect(find('Tom')).toBeUndefined()
-    expect(copies.install(under, Buffer.from('589'), -1)).toBe(false)
+    expect(copies.install(pending, Buffer.from('589'), -1)).toBe(false)
     expect(copy('Tom', '631')).toBe(true)
     expect(find('Tom')).toBe('631')
   })
 })
 
 describe('a fetch', () => {
-  test('is not begun twice, until it is over', () => {
+  test('is not started a second time before it ends', () => {
     const first = begin('Tom') as PendingFetch
     expect([begin('Tom'), begin('Jack')]).toEqual([undefined, expect.anything()])
     copies.install(first, Buffer.from('630'), -1)
@@ -139,52 +139,52 @@ describe('a fetch', () => {
     expect(find('Tom')).toBe('631')
   })
 
-  test('keeps its own bytes of the key', () => {
+  test('copies the bytes of the key', () => {
     const key = Buffer.from('Tom')
-    const ticket = copies.begin(key, 0, 3, 'a:1') as PendingFetch
+    const fetch = copies.begin(key, 0, 3, 'a:1') as PendingFetch
     key.write('xxx')
-    copies.install(ticket, Buffer.from('630'), -1)
+    copies.install(fetch, Buffer.from('630'), -1)
     expect([find('Tom'), find('xxx')]).toEqual(['630', undefined])
   })
 
-  test('is one of a bounded number', () => {
+  test('is refused beyond the limit of concurrent fetches', () => {
     copies = copiesOf(group, { maxFetches: 2 })
-    const tickets = [begin('a'), begin('b'), begin('c')]
-    expect(tickets.map((ticket) => ticket !== undefined)).toEqual([true, true, false])
+    const fetches = [begin('a'), begin('b'), begin('c')]
+    expect(fetches.map((fetch) => fetch !== undefined)).toEqual([true, true, false])
     expect(copies.fetching).toBe(2)
-    copies.cancel(tickets[0] as PendingFetch)
+    copies.cancel(fetches[0] as PendingFetch)
     expect(begin('c')).toBeDefined()
   })
 
-  test('is not begun for a key that is too long', () => {
+  test('is refused for a key that is too long', () => {
     expect(begin('x'.repeat(MAX_COPIED_KEY))).toBeDefined()
     expect(begin('x'.repeat(MAX_COPIED_KEY + 1))).toBeUndefined()
     drop('x'.repeat(MAX_COPIED_KEY + 1))
   })
 
-  test('that came to nothing is not repeated at once', () => {
+  test('that was cancelled is not repeated at once', () => {
     copies.cancel(begin('Tom') as PendingFetch)
     expect(begin('Tom')).toBeUndefined()
-    pass(999)
+    advance(999)
     expect(begin('Tom')).toBeUndefined()
-    pass(1)
+    advance(1)
     expect(begin('Tom')).toBeDefined()
   })
 
-  test('is voided by a write, and not repeated at once', () => {
-    const ticket = begin('Tom') as PendingFetch
+  test('is invalidated by a write, and not repeated at once', () => {
+    const fetch = begin('Tom') as PendingFetch
     drop('Tom')
-    expect(copies.install(ticket, Buffer.from('630'), -1)).toBe(false)
-    copies.cancel(ticket)
+    expect(copies.install(fetch, Buffer.from('630'), -1)).toBe(false)
+    copies.cancel(fetch)
     expect(begin('Tom')).toBeUndefined()
-    pass(100)
+    advance(100)
     const next = begin('Tom') as PendingFetch
-    expect(copies.install(ticket, Buffer.from('630'), -1)).toBe(false)
+    expect(copies.install(fetch, Buffer.from('630'), -1)).toBe(false)
     expect(copies.install(next, Buffer.from('631'), -1)).toBe(true)
     expect(find('Tom')).toBe('631')
   })
 
-  test('does not count how many keys rest without bound', () => {
+  test('has a backoff for a bounded number of keys', () => {
     for (let i = 0; i < 2000; i++) copies.cancel(begin(`k${i}`) as PendingFetch)
     expect([begin('k1999'), begin('k0')]).toEqual([undefined, expect.anything()])
   })
@@ -200,26 +200,26 @@ describe('copies are dropped', () => {
     expect(copies.invalidations).toBe(1)
   })
 
-  test('with the link to their owner, that of fetches under way too', () => {
+  test('when the link to their owner breaks, pending fetches included', () => {
     copy('Tom', '630', -1, 'a:1')
     copy('Jack', '589', -1, 'b:1')
-    const under = begin('Sam', 'a:1') as PendingFetch
+    const pending = begin('Sam', 'a:1') as PendingFetch
     const other = begin('Kim', 'b:1') as PendingFetch
     copies.dropOwner('a:1')
     copies.dropOwner('c:1')
     expect([find('Tom'), find('Jack')]).toEqual([undefined, '589'])
-    expect(copies.install(under, Buffer.from('567'), -1)).toBe(false)
+    expect(copies.install(pending, Buffer.from('567'), -1)).toBe(false)
     expect(copies.install(other, Buffer.from('1'), -1)).toBe(true)
-    // Over the next link they come again.
+    // Over the next link it can be fetched again.
     copy('Tom', '631', -1, 'a:1')
     expect(find('Tom')).toBe('631')
     expect(copies.invalidations).toBe(2)
   })
 
-  test('all, and the slice with them', () => {
+  test('all at once, with their share of the budget', () => {
     copy('Tom', '630')
     copy('Jack', '589', -1, 'b:1')
-    const under = begin('Sam') as PendingFetch
+    const pending = begin('Sam') as PendingFetch
     copies.dropAll()
     expect([find('Tom'), find('Jack'), copies.store, copies.invalidations]).toEqual([
       undefined,
@@ -227,7 +227,7 @@ describe('copies are dropped', () => {
       undefined,
       3,
     ])
-    expect(copies.install(under, Buffer.from('567'), -1)).toBe(false)
+    expect(copies.install(pending, Buffer.from('567'), -1)).toBe(false)
     expect(copy('Tom', '630')).toBe(true)
   })
 
@@ -242,27 +242,27 @@ describe('copies are dropped', () => {
     expect([group.store.maxBytes, other.store.maxBytes]).toEqual([BUDGET, 64 * KB])
   })
 
-  test('when they are swept after their time', () => {
+  test('when they are swept after they expired', () => {
     for (let i = 0; i < 100; i++) copy(`k${i}`, 'x', i < 50 ? 500 : -1)
-    pass(500)
+    advance(500)
     copies.sweep(10_000)
     expect([copies.entries, copies.expired]).toEqual([50, 50])
-    pass(500)
+    advance(500)
     copies.sweep(10_000)
     expect([copies.entries, copies.expired, copies.store]).toEqual([0, 100, undefined])
     expect(group.store.maxBytes).toBe(BUDGET)
   })
 })
 
-test('what was counted starts anew', () => {
+test('counters can be reset', () => {
   copy('Tom', '630', 10)
   find('Tom')
-  pass(10)
+  advance(10)
   copies.sweep(1000)
   copy('Jack', '589', 10)
   drop('Jack')
   copy('Sam', '567', 10)
-  pass(10)
+  advance(10)
   find('Sam')
   expect(counters()).toMatchObject({ hits: 1, installs: 3, invalidations: 1, expired: 2 })
   copies.resetCounters()
@@ -272,7 +272,7 @@ test('what was counted starts anew', () => {
 describe('the budget', () => {
   const value = 'v'.repeat(10 * KB)
 
-  test('is the group’s own until the first copy, and once none is left', () => {
+  test('belongs to the group alone until the first copy, and when no copy is left', () => {
     expect([group.store.maxBytes, copies.reserved]).toEqual([BUDGET, 0])
     copy('Tom', '630')
     expect([group.store.maxBytes, copies.reserved]).toEqual([BUDGET - 256 * KB, 256 * KB])
@@ -280,7 +280,7 @@ describe('the budget', () => {
     expect([group.store.maxBytes, copies.reserved]).toEqual([BUDGET, 0])
   })
 
-  test('gives copies up to an eighth, step by step, and evicts what no longer fits', () => {
+  test('grows for copies up to an eighth, step by step, and evicts entries that no longer fit', () => {
     for (let i = 0; group.store.evicted === 0; i++)
       writeValue(group, Buffer.from(`own${i}`), Buffer.from(value), 0)
     let steps = 0
@@ -296,7 +296,7 @@ describe('the budget', () => {
     copies.store?.verify()
   })
 
-  test('refuses a copy that exceeds the slice; its key rests', () => {
+  test('refuses a copy larger than the share of copies, with a backoff', () => {
     expect(copy('large', 'x'.repeat(BUDGET / 8))).toBe(false)
     expect(begin('large')).toBeUndefined()
     expect(copies.store).toBeUndefined()
@@ -304,7 +304,7 @@ describe('the budget', () => {
     expect(find('less')?.length).toBe(BUDGET / 8 - 4 * KB)
   })
 
-  test('changes for both', () => {
+  test('changes for entries and copies', () => {
     for (let i = 0; i < 90; i++) copy(`k${i}`, value)
     group.maxBytes = BUDGET / 4
     expect([copies.reserved, group.store.maxBytes, group.maxBytes]).toEqual([
@@ -322,14 +322,14 @@ describe('the budget', () => {
     expect(begin('Tom')).toBeUndefined()
   })
 
-  test('of a small group has no room for copies, nor has a share of 0', () => {
+  test('of a small group, or with a share of 0, has no room for copies', () => {
     copies = copiesOf(groupOf(16 * KB))
     expect(begin('Tom')).toBeUndefined()
     copies = copiesOf(group, { share: 0 })
     expect(begin('Tom')).toBeUndefined()
   })
 
-  test('is not given away by more than a half', () => {
+  test('is shared by a half at most', () => {
     expect(() => copiesOf(group, { share: 0.6 })).toThrow(RangeError)
     expect(() => copiesOf(group, { share: -1 })).toThrow(RangeError)
     copy('Tom', '630')

@@ -1,4 +1,4 @@
-// Who holds copies of which keys: each is told once of a write, and nobody is remembered for long.
+// The directory of holders of copies: each holder is notified once of a write, and forgotten after a while.
 
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
@@ -19,11 +19,11 @@ const b: Link = { name: 'b' }
 let clock: ManualClock
 let group: Group
 let holders: CopyDirectory<Link>
-let told: string[]
+let notices: string[]
 
 beforeEach(() => {
   clock = new ManualClock()
-  told = []
+  notices = []
   holders = holdersOf()
 })
 
@@ -37,7 +37,7 @@ function holdersOf(maxKeys?: number, hasher = new Hasher({ low: 3, high: 4 })): 
     hasher,
     timers: clock,
     maxKeys,
-    notify: ({ name }, of, key) => told.push(`${name} ${of} ${key?.toString() ?? '*'}`),
+    notify: ({ name }, of, key) => notices.push(`${name} ${of} ${key?.toString() ?? '*'}`),
   })
 }
 
@@ -50,35 +50,35 @@ function write(name: string): void {
   writeValue(group, Buffer.from(name), Buffer.from('1'), 0)
 }
 
-describe('holders are told', () => {
-  test('once, of a write of their key only', () => {
+describe('holders are notified', () => {
+  test('once, and only of writes of their keys', () => {
     expect([add('Tom', a), add('Tom', b), add('Tom', a), add('Jack', b)]).toEqual([1000, 1000, 1000, 1000])
     write('Sam')
     write('Tim')
-    expect(told).toEqual([])
+    expect(notices).toEqual([])
     write('Tom')
     write('Tom')
-    expect(told).toEqual(['a scores Tom', 'b scores Tom'])
+    expect(notices).toEqual(['a scores Tom', 'b scores Tom'])
     expect(holders.size).toBe(1)
     write('Jack')
-    expect(told.slice(2)).toEqual(['b scores Jack'])
+    expect(notices.slice(2)).toEqual(['b scores Jack'])
     add('Tom', a)
     write('Tom')
-    expect(told.slice(3)).toEqual(['a scores Tom'])
+    expect(notices.slice(3)).toEqual(['a scores Tom'])
     expect(holders).toMatchObject({ registered: 5, refused: 0, notified: 4 })
   })
 
-  test('of removals, and once each of a flush', () => {
+  test('of removals, and once of a flush', () => {
     add('Tom', a)
     group.remove(Buffer.from('Tom'))
     for (const name of ['Tom', 'Jack', 'Sam']) add(name, a)
     add('Sam', b)
     group.clear()
     group.clear()
-    expect(told).toEqual(['a scores Tom', 'a scores *', 'b scores *'])
+    expect(notices).toEqual(['a scores Tom', 'a scores *', 'b scores *'])
   })
 
-  test('keys of any bytes', () => {
+  test('of keys with any bytes', () => {
     const key = Buffer.from([0, 255, 128, 13, 10])
     holders.add(key, 0, 5, a)
     expect(holders.size).toBe(1)
@@ -86,7 +86,7 @@ describe('holders are told', () => {
     expect(holders.size).toBe(0)
   })
 
-  test('not when their connection is closed; they are allowed nothing more', () => {
+  test('not when their connection is closed, and they are granted no more copies', () => {
     add('Tom', a)
     add('Tom', b)
     holders.connectionClosed(a)
@@ -95,10 +95,10 @@ describe('holders are told', () => {
     add('Sam', b)
     holders.connectionClosed(b)
     group.clear()
-    expect(told).toEqual(['b scores Tom'])
+    expect(notices).toEqual(['b scores Tom'])
   })
 
-  test('also when two keys have one hash: then the first is called back', () => {
+  test('also when two keys have the same hash: the copy of the first is revoked', () => {
     const same = new (class extends Hasher {
       override hash(): Hash {
         return 5 as Hash
@@ -107,19 +107,19 @@ describe('holders are told', () => {
     holders = holdersOf(undefined, same)
     add('Tom', a)
     add('Jack', b)
-    expect(told).toEqual(['a scores Tom'])
+    expect(notices).toEqual(['a scores Tom'])
     clock.advance(1050)
     add('Tom', b)
     expect(holders.size).toBe(2)
     write('Tom')
     write('Jack')
-    expect(told.slice(1)).toEqual(['b scores Tom', 'b scores Jack'])
+    expect(notices.slice(1)).toEqual(['b scores Tom', 'b scores Jack'])
     expect(holders.size).toBe(0)
   })
 })
 
 describe('a group is watched', () => {
-  test('only while something is held', () => {
+  test('only while it has holders', () => {
     expect(group.isWatched).toBe(false)
     add('Tom', a)
     add('Jack', a)
@@ -134,8 +134,8 @@ describe('a group is watched', () => {
   })
 })
 
-describe('what is held is forgotten', () => {
-  test('after its greatest age, and no sooner, whatever the clock says', () => {
+describe('holders are forgotten', () => {
+  test('after the maximum age of copies, and no sooner, even if the clock is set back', () => {
     add('Tom', a)
     clock.advance(700)
     add('Jack', a)
@@ -143,14 +143,14 @@ describe('what is held is forgotten', () => {
     clock.advance(1_000_000)
     clock.advance(400)
     write('Jack')
-    expect(told).toEqual(['a scores Jack'])
+    expect(notices).toEqual(['a scores Jack'])
     clock.advance(2000)
     expect([holders.size, group.isWatched, clock.pending]).toEqual([0, false, 0])
     write('Tom')
-    expect(told.length).toBe(1)
+    expect(notices.length).toBe(1)
   })
 
-  test('counted from when it was last asked for', () => {
+  test('counted from their last request', () => {
     add('Tom', a)
     for (let i = 0; i < 5; i++) {
       clock.advance(900)
@@ -159,26 +159,26 @@ describe('what is held is forgotten', () => {
     }
     clock.advance(1000)
     write('Tom')
-    expect(told.sort()).toEqual(['a scores Tom', 'b scores Tom'])
+    expect(notices.sort()).toEqual(['a scores Tom', 'b scores Tom'])
     expect(holders.size).toBe(0)
   })
 
-  test('never before a copy of it has died, at any moment of the timer', () => {
+  test('never before their copy has expired, whenever the timer fires', () => {
     for (let at = 0; at < 1200; at += 50) {
       add('other', b)
       clock.advance(at)
       add('Tom', a)
       clock.advance(1000)
-      told.length = 0
+      notices.length = 0
       write('Tom')
-      expect(told).toEqual(['a scores Tom'])
+      expect(notices).toEqual(['a scores Tom'])
       clock.advance(5000)
     }
   })
 })
 
-describe('room', () => {
-  test('is bounded: then no copy is allowed, but of keys that are held already', () => {
+describe('the directory', () => {
+  test('is bounded: when it is full, only keys that it has can be copied', () => {
     holders = holdersOf(2)
     expect([add('a', a), add('b', a), add('c', a), add('b', b)]).toEqual([1000, 1000, 0, 1000])
     expect([holders.size, holders.refused]).toEqual([2, 1])
@@ -191,7 +191,7 @@ describe('room', () => {
     expect(add('d', a)).toBe(1000)
   })
 
-  test('is not given to long keys', () => {
+  test('refuses long keys', () => {
     expect(add('x'.repeat(MAX_COPIED_KEY), a)).toBe(1000)
     expect(add('x'.repeat(MAX_COPIED_KEY + 1), a)).toBe(0)
   })

@@ -28,7 +28,7 @@ beforeEach(() => {
 
 type Load = (key: string, context: LoadContext) => Promise<OriginValue> | OriginValue
 
-/** Flights whose origin records its calls; tests settle them. */
+/** Flights whose origin records its calls; the test settles them. */
 function flightsOf(
   load?: Load,
   store?: (key: Buffer, loadResult: LoadResult) => string | undefined,
@@ -57,7 +57,7 @@ function join(flights: Flights, key: string): LoadResult[] {
   return loadResults
 }
 
-/** Lets everything happen that waits for no timer. */
+/** Runs all pending callbacks except timers. */
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 function fence(flights: Flights, key: string): void {
@@ -280,7 +280,7 @@ describe('errors reach all waiters, are not stored, and end the load', () => {
     expect(faults).toEqual([])
   })
 
-  test('an origin that reads its abort signal late, or from a copy of the context, gets the same signal', async () => {
+  test('an origin that reads its abort signal after the timeout, or from a copy of the context, gets the same signal', async () => {
     const flights = flightsOf()
     join(flights, 'Tom')
     await settle()
@@ -384,7 +384,7 @@ describe('faults of the node', () => {
     expect(flights.size).toBe(0)
   })
 
-  test('nor after a timeout, nor when the node closes', async () => {
+  test('an exception in a waiter after a timeout or at close does not affect the others', async () => {
     const flights = flightsOf()
     const waiter = vi.fn(() => {
       throw new Error('waiter')
@@ -446,7 +446,7 @@ describe('close', () => {
     expect([fenced.length, loadResults.length, stored.length]).toEqual([1, 1, 0])
   })
 
-  test('a miss afterwards fails without asking the origin', async () => {
+  test('a miss afterwards fails without calling the origin', async () => {
     const flights = flightsOf()
     flights.close()
     const loadResults = join(flights, 'a')

@@ -1,4 +1,4 @@
-// Writes and the source they share with loads: turns, the breaker, retries, and what closing leaves behind.
+// Writes through the governor that they share with loads: fairness, circuit breaker, retries, close.
 
 import { describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
@@ -15,8 +15,8 @@ interface Call {
   reject(error: Error): void
 }
 
-/** Writes whose calls of the origin the test ends. Without luck: pauses are as long as they can be. */
-class Place {
+/** Writes whose origin calls the test completes. Backoffs have their maximal length. */
+class Setup {
   readonly clock = new ManualClock(1000)
   readonly governor: Governor
   readonly writes: Writes
@@ -54,7 +54,7 @@ class Place {
     return this.writes.enqueue([{ key: Buffer.from(key), value: value === null ? null : Buffer.from(value) }])
   }
 
-  /** A load by the same governor. */
+  /** A load through the same governor. */
   load(key: string): Promise<string> {
     const call = (): Promise<void> =>
       new Promise((resolve, reject) =>
@@ -80,7 +80,7 @@ class Place {
     await this.settle()
   }
 
-  async pass(ms: number): Promise<void> {
+  async advance(ms: number): Promise<void> {
     this.clock.advance(ms)
     await this.settle()
   }
@@ -90,27 +90,27 @@ class Place {
   }
 }
 
-describe('with loads at the same source', () => {
-  test('they take turns where both wait, whichever came in numbers', async () => {
-    for (const many of ['load', 'write'] as const) {
-      const at = new Place('through', { concurrency: 1 })
+describe('writes and loads of the same source', () => {
+  test('alternate when both wait, however many of either kind', async () => {
+    for (const frequent of ['load', 'write'] as const) {
+      const at = new Setup('through', { concurrency: 1 })
       const one = (key: string): Promise<unknown> => at.load(key)
       const other = (key: string): Promise<unknown> => at.through(key)
-      const [crowd, guest] = many === 'load' ? [one, other] : [other, one]
-      for (let i = 0; i < 5; i++) void crowd(`crowd ${i}`)
-      void guest('guest 0')
-      void guest('guest 1')
+      const [many, few] = frequent === 'load' ? [one, other] : [other, one]
+      for (let i = 0; i < 5; i++) void many(`many ${i}`)
+      void few('few 0')
+      void few('few 1')
       for (let i = 0; i < 7; i++) await at.end(i)
-      const order = at.keys.map((key) => key.slice(0, 5))
-      // The first was alone; then nobody has two turns while the other kind waits.
-      expect(order.slice(0, 5).filter((key) => key === 'guest')).toHaveLength(2)
+      const order = at.keys.map((key) => key.slice(0, 3))
+      // After the first call, no kind runs twice in a row while the other waits.
+      expect(order.slice(0, 5).filter((key) => key === 'few')).toHaveLength(2)
       expect(order).toHaveLength(7)
       expect([at.governor.active, at.governor.waiting]).toEqual([0, 0])
     }
   })
 
-  test('each kind has a queue of its own: one that is full does not refuse the other', async () => {
-    const at = new Place('through', { concurrency: 1, queue: 1 })
+  test('have a queue each: a full one does not reject the other kind', async () => {
+    const at = new Setup('through', { concurrency: 1, queue: 1 })
     void at.load('a')
     void at.load('b')
     expect(await at.load('c')).toBe('overloaded: 1 calls are running and 1 are queued')
@@ -127,8 +127,8 @@ describe('with loads at the same source', () => {
 })
 
 describe('through', () => {
-  test('fails with the words of the breaker while the source is down, and is never repeated', async () => {
-    const at = new Place('through', { breakAfter: 2, breakMs: 1000, retries: 5 })
+  test('fails with the error of the breaker while the source is down, and is not retried', async () => {
+    const at = new Setup('through', { breakAfter: 2, breakMs: 1000, retries: 5 })
     for (let i = 0; i < 2; i++) {
       const ending = at.through('a')
       await at.end(i, 'down')
@@ -138,7 +138,7 @@ describe('through', () => {
     expect([at.calls.length, at.writes.failures, at.governor.refused, at.governor.retried]).toEqual([
       2, 3, 1, 0,
     ])
-    await at.pass(1000)
+    await at.advance(1000)
     const [trial, other] = [at.through('a'), at.through('b')]
     expect(await other).toBe(
       'circuit breaker half-open with a trial call running, after 2 failures in a row: down',
@@ -147,11 +147,11 @@ describe('through', () => {
     expect([await trial, at.governor.state]).toEqual([undefined, 'closed'])
   })
 
-  test('a write that is too long fails, and the origin is told', async () => {
-    const at = new Place('through', {}, 50)
+  test('a write fails at its timeout, and its signal is aborted', async () => {
+    const at = new Setup('through', {}, 50)
     const ending = at.through('a')
     await at.settle()
-    await at.pass(50)
+    await at.advance(50)
     expect(await ending).toBe('timed out after 50 ms')
     expect(at.calls[0].context.signal.aborted).toBe(true)
     expect(at.governor.active).toBe(1)
@@ -161,16 +161,16 @@ describe('through', () => {
 })
 
 describe('behind', () => {
-  test('the origin is not called before whoever writes is done', async () => {
-    const at = new Place('behind')
+  test('the origin is not called in the same turn, so that writes of one key coalesce', async () => {
+    const at = new Setup('behind')
     for (const value of ['1', '2', '3']) at.behind('a', value)
     expect(at.calls).toEqual([])
     await at.settle()
     expect(at.calls.map(({ value }) => value)).toEqual(['3'])
   })
 
-  test('waits while the source is down, tries one when it may be well, then ever more', async () => {
-    const at = new Place('behind', { breakAfter: 3, breakMs: 1000 })
+  test('waits while the breaker is open, then makes one trial call, then raises the concurrency', async () => {
+    const at = new Setup('behind', { breakAfter: 3, breakMs: 1000 })
     for (let i = 0; i < 30; i++) expect(at.behind(`key ${i}`)).toBeUndefined()
     await at.settle()
     expect(at.calls).toHaveLength(8)
@@ -178,52 +178,52 @@ describe('behind', () => {
     await at.settle()
     expect(at.governor.state).toBe('open')
     for (let i = 3; i < 8; i++) at.calls[i].reject(new Error('down'))
-    await at.pass(999)
+    await at.advance(999)
     expect([at.calls.length, at.writes.pending, at.governor.refused]).toEqual([8, 30, 0])
-    await at.pass(1)
+    await at.advance(1)
     expect(at.calls).toHaveLength(9)
     await at.end(8, 'still down')
-    await at.pass(1999)
+    await at.advance(1999)
     expect(at.calls).toHaveLength(9)
-    await at.pass(1)
+    await at.advance(1)
     expect(at.calls).toHaveLength(10)
     let most = 1
     for (let i = 9; i < at.calls.length; i++) {
       most = Math.max(most, at.governor.active)
-      // It recovers one by one.
+      // Concurrency is raised step by step.
       expect(at.governor.active).toBeLessThanOrEqual(i - 8)
       await at.end(i)
-      if (at.governor.active === 0) await at.pass(100)
+      if (at.governor.active === 0) await at.advance(100)
     }
     expect([at.writes.pending, at.writes.written, most > 1]).toEqual([0, 30, true])
     expect(at.governor.refused).toBe(0)
   })
 
-  test('a key that is refused again and again keeps no other waiting', async () => {
-    const at = new Place('behind', { breakAfter: 0 })
+  test('a key that fails repeatedly does not delay other keys', async () => {
+    const at = new Setup('behind', { breakAfter: 0 })
     at.behind('bad')
     for (let i = 0, pause = 100; i < 10; i++, pause = Math.min(2 * pause, 30_000)) {
       await at.end(i, 'no such column')
-      await at.pass(pause - 1)
+      await at.advance(pause - 1)
       expect(at.calls).toHaveLength(i + 1)
-      await at.pass(1)
+      await at.advance(1)
     }
     await at.end(10, 'no such column')
     at.behind('good')
     await at.end(11)
     expect([at.keys.at(-1), at.writes.pending, at.writes.lagMs > 80_000]).toEqual(['good', 1, true])
-    // A later write of it does not wait for less, and takes its place.
+    // A later write of the key replaces the failed one, and keeps its backoff.
     at.behind('bad', null)
-    await at.pass(29_999)
+    await at.advance(29_999)
     expect(at.calls).toHaveLength(12)
-    await at.pass(1)
+    await at.advance(1)
     expect(at.calls[12].value).toBe(null)
     await at.end(12)
     expect([at.writes.pending, at.writes.coalesced, at.clock.pending]).toEqual([0, 1, 0])
   })
 
-  test('the queue is bounded in bytes of what waits, and a key may always become smaller', async () => {
-    const at = new Place('behind', { queueBytes: 10, breakAfter: 0 })
+  test('the queue is bounded in bytes of pending writes, and a key may always become smaller', async () => {
+    const at = new Setup('behind', { queueBytes: 10, breakAfter: 0 })
     at.behind('a', '12345')
     await at.end(0, 'down')
     expect(at.behind('b', '1234')).toBe('too many writes wait for it')
@@ -231,23 +231,23 @@ describe('behind', () => {
     expect(at.behind('a', '1234567890')).toBe('too many writes wait for it')
     expect(at.behind('a', null)).toBeUndefined()
     expect(at.behind('b', '12345678')).toBeUndefined()
-    await at.pass(100)
+    await at.advance(100)
     await at.end(1)
     await at.end(2)
     expect(at.writes.pending).toBe(0)
-    // Nothing of them is counted any more.
+    // Completed writes are not counted.
     at.governor.active = 0
     expect(at.behind('c', '123456789')).toBeUndefined()
   })
 
-  test('what the client gave a lifetime is written with what is left of it', async () => {
-    const at = new Place('behind', { breakAfter: 0 })
+  test('a value with a deadline is written with its remaining TTL', async () => {
+    const at = new Setup('behind', { breakAfter: 0 })
     at.writes.enqueue([{ key: Buffer.from('a'), value: Buffer.from('1'), deadline: 1150 }])
     at.behind('b')
     await at.end(0, 'down')
-    await at.pass(100)
+    await at.advance(100)
     await at.end(2, 'down')
-    await at.pass(200)
+    await at.advance(200)
     expect(at.calls.map(({ key, context }) => [key, context.ttl])).toEqual([
       ['a', 150],
       ['b', undefined],
@@ -256,8 +256,8 @@ describe('behind', () => {
     ])
   })
 
-  test('held, it begins nothing; slots that are lost are forgotten, also while they are written', async () => {
-    const at = new Place('behind')
+  test('paused, it starts no write; writes of lost slots are dropped, also while they run', async () => {
+    const at = new Setup('behind')
     at.behind('a', '1')
     await at.settle()
     at.writes.setPaused(true)
@@ -268,7 +268,7 @@ describe('behind', () => {
     expect([at.keys, at.writes.pending, slots.size]).toEqual([['a'], 2, 2])
     expect(at.writes.slotsLost(slots)).toBe(2)
     at.writes.setPaused(false)
-    await at.pass(100)
+    await at.advance(100)
     expect([at.keys, at.writes.pending, at.clock.pending]).toEqual([['a'], 0, 0])
     at.behind('a', '3')
     await at.settle()
@@ -277,16 +277,16 @@ describe('behind', () => {
     expect([at.keys, at.writes.pending, at.clock.pending]).toEqual([['a', 'a'], 0, 0])
   })
 
-  test('closing tries until its time is over, tells the origin, and names what is lost', async () => {
-    const at = new Place('behind', { breakAfter: 1, breakMs: 60_000 })
+  test('close retries until its timeout, aborts the calls, and returns the number of lost writes', async () => {
+    const at = new Setup('behind', { breakAfter: 1, breakMs: 60_000 })
     for (const key of ['a', 'b', 'c']) at.behind(key)
     await at.end(0, 'down')
     const closing = at.writes.close(1000)
     await at.settle()
-    // Whoever closes does not wait for the breaker.
+    // Closing ignores the breaker.
     expect(at.keys).toEqual(['a', 'b', 'c', 'a'])
     await at.end(1)
-    await at.pass(1000)
+    await at.advance(1000)
     expect(await closing).toBe(2)
     expect(at.calls.map(({ context }) => context.signal.aborted)).toEqual([false, false, true, true])
     await at.end(2)
@@ -295,11 +295,11 @@ describe('behind', () => {
   })
 })
 
-describe('slots that are to go', () => {
+describe('slots before their handover', () => {
   const a = Buffer.from('a')
 
-  test('new writes of their keys wait for those before them, and then go on', async () => {
-    const at = new Place('through')
+  test('new writes of their keys wait for earlier ones', async () => {
+    const at = new Setup('through')
     const order: string[] = []
     const first = at.writes.exclusive([a], async () => void order.push(String(await at.through('a'))))
     await at.settle()
@@ -316,8 +316,8 @@ describe('slots that are to go', () => {
     expect(order).toEqual(['other', 'undefined', 'second'])
   })
 
-  test('not for ever, nor again before the origin has taken something', async () => {
-    const at = new Place('behind', { breakAfter: 0 })
+  test('the wait is limited, and repeated only after the origin has completed a write', async () => {
+    const at = new Setup('behind', { breakAfter: 0 })
     at.behind('a')
     await at.settle()
     const slots = [...at.writes.slots()]
@@ -325,9 +325,9 @@ describe('slots that are to go', () => {
     let ran = 0
     const run = async (): Promise<void> => void ran++
     const waiting = at.writes.exclusive([a], run)
-    await at.pass(1999)
+    await at.advance(1999)
     expect(ran).toBe(0)
-    await at.pass(1)
+    await at.advance(1)
     await waiting
     at.writes.pauseWrites(slots)
     await at.writes.exclusive([a], run)
