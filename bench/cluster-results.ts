@@ -18,8 +18,8 @@ export function clusterSection(results: ClusterResults | undefined): string {
   const versions = (hop?.servers ?? []).map(({ name, version }) => `${name} ${version}`)
   const setup = [...versions, date, ...Object.values(machine)].join('; ')
   return [
-    '**Forwarding.** A cell has the operations per second, and the CPU time per operation of the process that is ' +
-      'asked (entry) and of the one that owns the key (owner).',
+    '**Forwarding.** A cell has the operations per second, and the CPU time per operation of the process that ' +
+      'receives the request (entry) and of the one that owns the key (owner).',
     table(HOP_HEAD, hop?.cells.map(hopRow) ?? [HOP_HEAD.map(() => NONE)]),
     hop === undefined
       ? '(Not measured: twemproxy is not installed.)'

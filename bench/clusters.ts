@@ -1,4 +1,4 @@
-// Starts what is measured beyond a single server: clusters of nodes, and twemproxy in front of a server.
+// Starts clusters of nodes, and twemproxy in front of a server.
 
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'

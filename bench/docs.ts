@@ -14,7 +14,7 @@ const RESULTS = new URL('./results/', import.meta.url)
 /** The text between `<!-- name -->` and `<!-- /name -->`, by name. */
 export type Sections = Readonly<Record<string, string>>
 
-/** The sections that the sources decide, by the page that contains them. */
+/** By page: the sections that are generated from the sources. */
 export function referencePages(): Readonly<Record<string, Sections>> {
   return {
     'docs/commands.md': { commands: commandReference() },
@@ -22,7 +22,7 @@ export function referencePages(): Readonly<Record<string, Sections>> {
   }
 }
 
-/** The sections that the results of the benchmarks decide, by page. */
+/** By page: the sections that are generated from the results of the benchmarks. */
 export function measuredPages(): Readonly<Record<string, Sections>> {
   const results = {
     server: read<Parameters<typeof serverSection>[0]>('server.json'),

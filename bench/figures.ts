@@ -1,6 +1,6 @@
-// What the benchmarks of servers and of clusters measure, as their result files have it.
+// The results of the benchmarks of servers and clusters, as in their result files.
 
-/** What is asked of a server: writes, reads, or nine reads to a write with Zipf-distributed keys. */
+/** The load: writes, reads, or nine reads to a write with Zipf-distributed keys. */
 export type Workload = 'SET' | 'GET' | 'mix'
 
 export interface Sample {
@@ -13,7 +13,7 @@ export interface Cell extends Sample {
   readonly server: string
   readonly workload: Workload
   readonly depth: number
-  /** Throughput and CPU per operation as multiples of redis's: medians of the rounds' own ratios. */
+  /** Throughput and CPU per operation relative to redis: medians of the ratios of each round. */
   readonly throughputRatio?: number
   readonly cpuRatio?: number
 }
@@ -40,7 +40,7 @@ export interface HopCell {
   readonly depth: number
   readonly ours: HopSample
   readonly theirs: HopSample
-  /** Ours as multiples of theirs: medians of the rounds' own ratios. */
+  /** Ours relative to theirs: medians of the ratios of each round. */
   readonly throughputRatio: number
   readonly entryRatio: number
   readonly ownerRatio: number
@@ -60,14 +60,14 @@ export const HOP_GOALS: Readonly<Record<number, { readonly throughput: number; r
   64: { throughput: 1.8, entry: 0.4 },
 }
 
-/** A hot key: nine of ten requests are for it, and none is sent to its owner. Medians over the rounds. */
+/** A hot key: nine of ten requests are for it, and clients send none to its owner. Medians over the rounds. */
 export interface HotRow {
   /** Whether nodes keep copies of others' keys. */
   readonly copies: boolean
   /** Writes among a thousand requests. */
   readonly writes: number
   readonly opsPerSecond: number
-  /** CPU time of the key's owner, and of the nodes that are asked together, per operation. */
+  /** CPU time per operation of the key's owner, and of the nodes that receive requests together. */
   readonly ownerMicros: number
   readonly entryMicros: number
   /** Share of the requests that reached another node. */

@@ -1,4 +1,4 @@
-// The processes that ask: redis-benchmark, and this project's own load, each on the core of the load.
+// The load generators: redis-benchmark, and that of this project, each on the core of the load.
 
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
@@ -9,10 +9,10 @@ import { LOAD_CORE, pinned } from './servers.ts'
 const execute = promisify(execFile)
 const LOAD = fileURLToPath(new URL('./load.ts', import.meta.url))
 
-/** Longer than any of them takes, ms: what is asked may hang. */
+/** Longer than any of them takes, ms: the server may hang. */
 const TIMEOUT = 180_000
 
-/** What redis-benchmark says when it may not ask a proxy for its configuration; all else is an error. */
+/** The warning of redis-benchmark when a proxy refuses CONFIG; all other output is an error. */
 const HARMLESS = /^\s*$|Could not fetch server CONFIG/
 
 export interface Uniform {
@@ -20,10 +20,10 @@ export interface Uniform {
   readonly clients: number
   readonly depth: number
   readonly operations: number
-  /** Different keys. */
+  /** The number of different keys. */
   readonly keys: number
   readonly valueBytes?: number
-  /** The index of the group; 0. */
+  /** The index of the group; by default 0. */
   readonly group?: number
   /** A test of redis-benchmark's (`-t get`), or a command in which `__rand_int__` is replaced. */
   readonly asks: readonly string[]
@@ -40,9 +40,9 @@ export interface UniformResult {
 const COLUMNS = ['rps', 'avg', 'min', 'p50', 'p95', 'p99', 'max'] as const
 
 /**
- * redis-benchmark with keys drawn evenly.
+ * redis-benchmark with uniformly distributed keys.
  *
- * @throws Error when it was answered an error, or a connection was closed
+ * @throws Error after an error reply, or when a connection was closed
  */
 export async function uniformLoad(options: Uniform): Promise<UniformResult> {
   const { port, clients, depth, operations, keys, valueBytes = 3, group = 0, asks } = options
@@ -60,7 +60,7 @@ export async function uniformLoad(options: Uniform): Promise<UniformResult> {
   return { opsPerSecond: of('rps'), p50: of('p50'), p99: of('p99') }
 }
 
-/** Reads and writes whose keys need not be drawn evenly. */
+/** Reads and writes with any distribution of keys. */
 export async function mixedLoad(options: LoadOptions): Promise<LoadResult> {
   const command = [process.execPath, '--import', 'tsx', LOAD, JSON.stringify(options)]
   const [program, ...args] = pinned(LOAD_CORE, command)

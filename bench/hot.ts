@@ -1,4 +1,4 @@
-// A hot key: what its owner pays when other nodes are asked for it, with and without copies there.
+// A hot key that is read through other nodes: the cost for its owner, with and without hot copies.
 
 import { ownedBy, startNodes, stopAll, withClient } from './clusters.ts'
 import { type HotResults, type HotRow, median } from './figures.ts'
@@ -14,7 +14,7 @@ const VALUE_BYTES = 32
 /** Writes among a thousand requests. */
 const WRITES = [0, 1] as const
 
-/** Three nodes, of which the last owns the key and the others are asked. */
+/** Three nodes: the last owns the key, the others receive the requests. */
 interface Trio {
   readonly copies: boolean
   readonly nodes: readonly Server[]
@@ -102,7 +102,7 @@ function medians(rows: readonly HotRow[]): HotRow {
   return { ...rows[0], ...figures, entryMicros: of('entryMicros'), forwarded: of('forwarded') }
 }
 
-/** How many requests a node has sent to others so far. */
+/** The number of requests that a node has forwarded so far. */
 async function forwardedBy(node: Server): Promise<number> {
   const info = await withClient(node, (client) => client.info('cluster'))
   return [...info.matchAll(/^peer\d+:.*,requests=(\d+)/gm)].reduce((sum, [, count]) => sum + Number(count), 0)

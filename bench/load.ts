@@ -1,4 +1,4 @@
-// A load of reads and writes with keys that are not drawn evenly, as a process of its own: `tsx bench/load.ts OPTIONS`, as JSON.
+// A load of reads and writes with Zipf-distributed keys. A process: `tsx bench/load.ts OPTIONS`, with options as JSON.
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -52,24 +52,24 @@ export interface LoadResult {
 }
 
 export interface LoadOptions {
-  /** One of them for each client in turn. */
+  /** The ports; clients are distributed over them. */
   readonly ports: readonly number[]
   readonly keys: number
-  /** The exponent of the keys' distribution; 0: each is drawn as often as any other. */
+  /** The exponent of the Zipf distribution; 0: uniform. */
   readonly skew: number
-  /** Draws one key besides: the share of requests that are for it. */
+  /** The share of requests for one additional key. */
   readonly hot?: { readonly key: string; readonly share: number }
   readonly clients: number
   /** Requests per pipeline. */
   readonly depth: number
   readonly operations: number
-  /** Of a hundred requests, how many are reads. */
+  /** The percentage of reads. */
   readonly reads: number
   readonly valueBytes: number
   readonly seed: number
 }
 
-/** Runs a mixed load; the pipelines are made before the clock starts. */
+/** Runs a mixed load; the pipelines are built before the measurement starts. */
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const random = randomFrom(options.seed)
   const { hot } = options
@@ -115,10 +115,10 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   return { operations: total * options.depth, seconds, percentiles }
 }
 
-/** Bytes of values in one pipeline at most. */
+/** The maximal bytes of values in one pipeline. */
 const FILL_BYTES = 4 * 2 ** 20
 
-/** Stores `count` keys, from `first` on, in long pipelines. `start` is what they begin with, 4 bytes. */
+/** Stores `count` keys, from `first` on, in long pipelines. `start` is their prefix of 4 bytes. */
 export async function fillKeys(
   port: number,
   first: number,
@@ -148,7 +148,7 @@ export async function open(port: number): Promise<Socket> {
   return socket
 }
 
-/** Returns what resolves once so many replies have come: simple strings, bulk strings and nulls of GET and SET. */
+/** Returns a function that resolves after `count` further replies: simple strings, bulk strings and nulls of GET and SET. */
 export function countReplies(socket: Socket): (count: number) => Promise<void> {
   let wanted = 0
   let resolve: (() => void) | undefined

@@ -1,4 +1,4 @@
-// `npm run bench [-- micro|server|memory|cluster|origins] [-- --smoke]`: measures; `--smoke` only shows that measuring works.
+// `npm run bench [-- micro|server|memory|cluster|origins] [-- --smoke]`: runs benchmarks; `--smoke` only checks that they work.
 
 import { benchCluster } from './cluster.ts'
 import { benchMemory } from './memory.ts'

@@ -1,11 +1,11 @@
-// Asks PING again and again until its input ends, then prints the longest wait: a process of its own, `tsx bench/ping.ts PORT`.
+// Sends PING in a loop until its input ends, then prints the longest latency. A process: `tsx bench/ping.ts PORT`.
 
 import { setPriority } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
 import { countReplies, open } from './load.ts'
 
 try {
-  // It shares a core with the load, and must not wait for it.
+  // It shares a core with the load generator, and must not wait for it.
   setPriority(-20)
 } catch {
   console.error('ping: no right to a higher priority, so its waits include those for the processor')
@@ -19,7 +19,7 @@ process.stdin.on('end', () => {
 })
 process.stdin.resume()
 
-/** Milliseconds until the answer. */
+/** Milliseconds until the reply. */
 async function ping(): Promise<number> {
   const sent = performance.now()
   socket.write('PING\r\n')
@@ -27,7 +27,7 @@ async function ping(): Promise<number> {
   return performance.now() - sent
 }
 
-// The first ones are slow here, not there.
+// The first ones are slow in this process, not in the server.
 for (let i = 0; i < 1000; i++) await ping()
 console.log('ready')
 let longest = 0

@@ -62,7 +62,7 @@ function latencyTable(rows: readonly LatencyRow[]): string {
   )
 }
 
-/** Where figures come from: the command, the versions, the machine, the day. */
+/** The source of figures: the command, the versions, the machine, the day. */
 function source(command: string, results: ServerResults | MemoryResults | undefined, more = ''): string {
   if (results === undefined) return `(\`${command}\`, then \`npm run docs\`: not measured yet.)`
   const versions = results.servers.map(({ name, version }) => `${name} ${version}`).join(', ')

@@ -1,4 +1,4 @@
-// The server benchmark: this server beside redis-server and valkey-server, interleaved in one run.
+// The server benchmark: this server, redis-server and valkey-server, interleaved in one run.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -13,7 +13,7 @@ const RESULTS = fileURLToPath(new URL('./results/', import.meta.url))
 const KEYS = 1_000_000
 const VALUE_BYTES = 32
 const CLIENTS = 50
-/** The mix has a load generator of its own, slower than redis-benchmark: it is given this share of the operations. */
+/** The mix uses our own load generator, which is slower than redis-benchmark: its share of the operations. */
 const MIX_SHARE = 6
 
 const WORKLOADS: readonly Workload[] = ['SET', 'GET', 'mix']
@@ -22,7 +22,7 @@ export interface ServerBenchOptions {
   readonly smoke: boolean
 }
 
-/** Runs the benchmark, prints it, and keeps it in bench/results (not when only smoking). */
+/** Runs the benchmark, prints its results, and saves them in bench/results unless it is a smoke test. */
 export async function benchServers({ smoke }: ServerBenchOptions): Promise<void> {
   if (findProgram('redis-benchmark') === undefined) {
     console.log('server: skipped, redis-benchmark is not on PATH (Debian: redis-tools)')
@@ -51,7 +51,7 @@ export async function benchServers({ smoke }: ServerBenchOptions): Promise<void>
 async function measure(servers: readonly Server[], rounds: number, smoke: boolean): Promise<ServerResults> {
   const samples = new Map<string, Sample[]>()
   const scale = smoke ? 20 : 1
-  // Every key is there before anything is measured, and every server is warm.
+  // All keys exist and every server is warm before the measurement.
   for (const server of servers) await benchmark(server, 'SET', 64, 3_000_000 / scale)
   for (let round = 0; round < rounds; round++) {
     for (const depth of [1, 16, 64]) {

@@ -1,4 +1,4 @@
-// The servers that are compared: started on free ports, pinned to one core, and watched through /proc.
+// The compared servers: started on free ports, pinned to one core, measured through /proc.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -15,11 +15,11 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url))
 /** A clock tick of /proc/PID/stat, in microseconds (USER_HZ is 100 on every Linux). */
 const TICK_MICROS = 10_000
 
-/** The core of the server and that of the load; only where the system can pin processes. */
+/** The core of the server and that of the load, if the system can pin processes. */
 export const SERVER_CORE = 0
 export const LOAD_CORE = 1
 
-/** For a process that may run where the system sees fit. */
+/** For a process that may run on any core. */
 export const ANY_CORE = -1
 
 export interface Server {
@@ -33,7 +33,7 @@ export interface Server {
   stop(): Promise<void>
 }
 
-/** Where a program is, on PATH or in one of the folders, or undefined. */
+/** The path of a program on PATH or in one of the folders, or undefined. */
 export function findProgram(name: string, ...folders: readonly string[]): string | undefined {
   return [...(process.env.PATH ?? '').split(delimiter), ...folders]
     .map((folder) => join(folder, name))
@@ -47,7 +47,7 @@ export function findProgram(name: string, ...folders: readonly string[]): string
     })
 }
 
-/** A command on a core of its own, where there are two and `taskset` is found. */
+/** Pins a command to a core, if there are two and `taskset` is found. */
 export function pinned(core: number, command: readonly string[]): readonly [string, ...string[]] {
   const isPinned = core !== ANY_CORE && availableParallelism() > 1
   const taskset = isPinned ? findProgram('taskset') : undefined
@@ -55,7 +55,7 @@ export function pinned(core: number, command: readonly string[]): readonly [stri
   return all as [string, ...string[]]
 }
 
-/** Whether servers and load have cores of their own. */
+/** Whether servers and load run on separate cores. */
 const isPinned = pinned(SERVER_CORE, ['x']).length > 1
 
 let isBuilt = false
@@ -66,20 +66,20 @@ export function build(): void {
   isBuilt = true
 }
 
-/** Groups by name, but for their budget; only what JSON can say. */
+/** Groups by name, without their budget; JSON only. */
 export type Groups = Readonly<Record<string, Omit<GroupConfig, 'maxBytes'>>>
 
-/** What a node of this project is configured with, but for what depends on the machine. */
+/** The configuration of a node, without what depends on the machine. */
 export interface NodeOptions {
-  /** Of each group. */
+  /** The budget of each group. */
   readonly maxBytes: string
-  /** By default one without an origin. */
+  /** By default one group without an origin. */
   readonly groups?: Groups
   readonly cluster?: { readonly peers: readonly string[]; readonly copies?: number }
-  /** By default a free one. */
+  /** By default a free port. */
   readonly port?: number
   readonly core?: number
-  /** Of Node.js. */
+  /** Options of Node.js. */
   readonly flags?: readonly string[]
 }
 
@@ -138,7 +138,7 @@ export async function startRedis(
   return start({ name: name.replace('-server', ''), version, command, core })
 }
 
-/** What the figures hold for. */
+/** The conditions of the measurement: machine and versions. */
 export function conditions(): Record<string, string> {
   return {
     date: new Date().toISOString().slice(0, 10),
@@ -152,9 +152,9 @@ interface Program {
   readonly name: string
   readonly version: string
   readonly command: (port: number) => readonly string[]
-  /** By default a free one. */
+  /** By default a free port. */
   readonly port?: number | undefined
-  /** By default that of servers. */
+  /** By default the core of servers. */
   readonly core?: number | undefined
 }
 
@@ -165,7 +165,7 @@ export async function start(given: Program): Promise<Server> {
   const child = spawn(program, args, { cwd: tmpdir(), stdio: ['ignore', 'ignore', 'inherit'] })
   await answers(child, name, port)
   const stat = (): string[] => {
-    // The name of the process, in brackets, may have spaces.
+    // The name of the process, in parentheses, may contain spaces.
     const text = readFileSync(`/proc/${child.pid}/stat`, 'utf8')
     return text.slice(text.lastIndexOf(')') + 2).split(' ')
   }

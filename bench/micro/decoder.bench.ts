@@ -8,7 +8,7 @@ import { type Case, type MeasureOptions, measure, type Row } from './measure.ts'
 
 export const name = 'request decoder'
 
-/** What a socket reads at once. */
+/** The size of a read from a socket. */
 const CHUNK_BYTES = 65_536
 
 function request(...args: string[]): string {

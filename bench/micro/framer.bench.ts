@@ -6,7 +6,7 @@ import { type Case, type MeasureOptions, measure, type Row } from './measure.ts'
 
 export const name = 'reply framer'
 
-/** What a socket reads at once. */
+/** The size of a read from a socket. */
 const CHUNK_BYTES = 65_536
 
 /** As many whole replies as fit in a chunk. */

@@ -63,8 +63,8 @@ function readyLink(): { link: Link; socket: QuickSocket } {
 }
 
 /**
- * `senders` each send `depth` requests a turn. `apart`: these do not lie one behind the other, as when others in
- * between go elsewhere.
+ * `senders` each send `depth` requests a turn. `apart`: these are not adjacent in memory, as when requests between
+ * them go to other nodes.
  */
 function relays(what: string, senders: number, depth: number, apart: boolean): Case {
   const { link, socket } = readyLink()

@@ -1,4 +1,4 @@
-// Asks for a range of keys and times every wait: a node, or the database itself. A process of its own (`helper.ts`).
+// Requests a range of keys from a node or from the database, and measures every latency. Runs in its own process (`helper.ts`).
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { Client } from 'pg'
@@ -16,22 +16,22 @@ export interface Ask {
         readonly group: number
         readonly clients: number
         readonly command: 'GET' | 'MGET'
-        /** Keys of a pipeline, or of an MGET; the next one is sent when the last has been answered. */
+        /** Keys in a pipeline or MGET; the next one is sent after the reply to the last. */
         readonly step: number
-        /** And so many ms later; 0. */
+        /** The pause before the next one, ms; by default 0. */
         readonly pauseMs?: number
       }
-    /** Asked by the query, key by key, over one connection. */
+    /** The query that is sent for each key over one connection. */
     | { readonly database: string; readonly query: string }
 }
 
 export interface Waits {
   readonly seconds: number
-  /** Milliseconds from sending a pipeline, or a query, until all of it has been answered. */
+  /** Milliseconds from sending a pipeline or query to its last reply. */
   readonly waits: readonly number[]
 }
 
-/** Sends what is to be sent from key `i` on; resolves when it has been answered. */
+/** Sends the request for the keys from `i` on; resolves with its reply. */
 type Send = (i: number) => Promise<unknown>
 
 serveJobs(async ({ first, count, of }: Ask): Promise<Waits> => {

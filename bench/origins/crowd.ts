@@ -1,4 +1,4 @@
-// A crowd: connections to several nodes that ask for one key at the same instant. A process of its own (`helper.ts`).
+// Many connections to several nodes that request one key at the same instant. Runs in its own process (`helper.ts`).
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -7,15 +7,15 @@ import { serveJobs } from './helper.ts'
 export type CrowdJob =
   /** Opens the connections, spread evenly over the ports. */
   | { readonly ports: readonly number[]; readonly size: number }
-  /** All of them ask; the answer has so many bytes. */
+  /** All of them send a request, whose reply has this many bytes. */
   | { readonly request: string; readonly replyBytes: number }
 
 export interface Rush {
-  /** Milliseconds until the last one has asked. */
+  /** Milliseconds until the last one has sent its request. */
   readonly sentMs: number
-  /** Milliseconds from the first one's asking to the answer of each, sorted. */
+  /** Milliseconds from the first request to the reply of each connection, sorted. */
   readonly waits: readonly number[]
-  /** CPU time that it took to ask and to listen, ms. */
+  /** CPU time of this process for requests and replies, ms. */
   readonly cpuMs: number
   /** The distinct replies. */
   readonly replies: readonly string[]
@@ -36,7 +36,7 @@ serveJobs(async (job: CrowdJob): Promise<Rush> => {
 })
 
 async function join(port: number): Promise<Member> {
-  // One buffer for all of them, and no streams: what is measured is how long others take.
+  // One buffer for all connections, and no streams, so that the cost of this process stays small.
   const buffer = Buffer.allocUnsafe(16_384)
   const callback = (bytes: number): boolean => {
     member.reply += buffer.toString('latin1', 0, bytes)

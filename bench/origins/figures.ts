@@ -1,4 +1,4 @@
-// What the benchmark of origins measures, as its result file has it, and what is to be reached.
+// The results of the benchmark of origins, as in its result file, and the goals.
 
 import { median } from '../figures.ts'
 
@@ -16,34 +16,34 @@ export interface HitCell {
   readonly depth: number
   readonly plain: ReadSample
   readonly fresh: ReadSample
-  /** The second as multiples of the first: medians of the rounds' own ratios. */
+  /** The second relative to the first: medians of the ratios of each round. */
   readonly throughputRatio: number
   readonly cpuRatio: number
 }
 
-/** One way to a thousand keys. */
+/** One access path to a thousand keys. */
 export interface PathRow {
   readonly path: 'database' | 'one by one' | 'pipelined' | 'MGET' | 'wide MGET' | 'hit' | 'stale'
   /** Medians of the rounds. */
   readonly keysPerSecond: number
-  /** CPU time of the node per key, over all rounds; undefined where it took no part. */
+  /** CPU time of the node per key, over all rounds; undefined if it took no part. */
   readonly cpuMicros?: number
-  /** Milliseconds of one answer, of all rounds. */
+  /** Latency of one reply in ms, over all rounds. */
   readonly p50: number
   readonly p99: number
-  /** Most queries and rows that the database gave in a round. */
+  /** The maximal number of queries and rows in a round. */
   readonly queries: number
   readonly rows: number
 }
 
 interface PathResults {
-  /** Of each way in each round. */
+  /** The number of keys of each access path in each round. */
   readonly keys: number
   readonly rows: readonly PathRow[]
 }
 
 export interface BatchResults extends PathResults {
-  /** How many times as long the keys one by one took as by one MGET: medians of the rounds' own ratios. */
+  /** The speedup of one MGET over keys one by one: medians of the ratios of each round. */
   readonly speedup: number
   /** The same with the whole MGET in one query. */
   readonly wideSpeedup: number
@@ -57,14 +57,14 @@ export interface StaleResults extends PathResults {
 /** Many clients miss one key at once, or find it: medians over the repeats, and the worst. */
 export interface CrowdRow {
   readonly key: 'cold' | 'cached'
-  /** Milliseconds beyond the origin's own, until 99 of 100 had their answer, and until the last one had. */
+  /** Milliseconds beyond the time of the origin: the p99 and the maximum of the latencies. */
   readonly p99: number
   readonly worstP99: number
   readonly max: number
-  /** CPU time per key of the process that asks for all clients, and of all nodes together, ms: averages. */
+  /** CPU time per key of the process of all clients, and of all nodes together, ms: averages. */
   readonly crowdCpuMs: number
   readonly nodesCpuMs: number
-  /** Most queries that one key took. */
+  /** The maximal number of queries for one key. */
   readonly queries: number
 }
 
@@ -72,9 +72,9 @@ export interface StampedeResults {
   readonly nodes: number
   readonly clients: number
   readonly repeats: number
-  /** How long the origin took, ms. */
+  /** The time of the origin, ms. */
   readonly originMs: number
-  /** How long the crowd took to ask, ms. */
+  /** The time until all clients had sent their request, ms. */
   readonly sentMs: number
   readonly rows: readonly CrowdRow[]
 }
@@ -90,13 +90,13 @@ export interface OriginResults {
   readonly stampede: StampedeResults
 }
 
-/** What is to be reached. */
+/** The goals. */
 export const TARGETS = {
-  /** A hit's throughput, as a multiple of that without an origin; at least. */
+  /** The minimal throughput of hits relative to a group without an origin. */
   hit: 0.97,
-  /** One MGET, so many times as fast as its keys one by one; at least. */
+  /** The minimal speedup of one MGET over keys one by one. */
   speedup: 20,
-  /** The stampede's p99 beyond the origin's time, ms; at most. */
+  /** The maximal p99 of the stampede beyond the time of the origin, ms. */
   stampedeMs: 25,
 } as const
 
@@ -118,7 +118,7 @@ function medians(samples: readonly ReadSample[]): ReadSample {
   return { opsPerSecond: of('opsPerSecond'), cpuMicros: of('cpuMicros'), p50: of('p50'), p99: of('p99') }
 }
 
-/** One way in one round. */
+/** One access path in one round. */
 export interface PathSample {
   readonly seconds: number
   readonly waits: readonly number[]
@@ -127,7 +127,7 @@ export interface PathSample {
   readonly rows: number
 }
 
-/** `keys`: how many a round's answers had in all. */
+/** @param keys the number of keys in a round */
 export function pathRow(path: PathRow['path'], samples: readonly PathSample[], keys: number): PathRow {
   const waits = samples.flatMap((sample) => sample.waits).sort((a, b) => a - b)
   const cpu = samples.reduce((sum, { cpuMicros }) => sum + cpuMicros, 0)
@@ -142,7 +142,7 @@ export function pathRow(path: PathRow['path'], samples: readonly PathSample[], k
   }
 }
 
-/** The least of the sorted values that so great a part of them does not exceed. */
+/** The smallest of the sorted values that this part of them does not exceed. */
 export function quantile(sorted: readonly number[], part: number): number {
   return sorted[Math.max(0, Math.ceil(sorted.length * part) - 1)]
 }

@@ -1,20 +1,20 @@
-// A process of its own on the core of the load, which is given one job after the other.
+// A helper process on the core of the load that runs one job after another.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { LOAD_CORE, pinned } from '../servers.ts'
 
-/** Longer than any job takes, ms: what is asked may hang. */
+/** Longer than any job takes, ms: the server may hang. */
 const TIMEOUT = 60_000
 
 export interface Helper<Job, Result> {
-  /** One at a time. */
+  /** Runs one job at a time. */
   run(job: Job): Promise<Result>
   stop(): Promise<void>
 }
 
-/** The program at `file`, which answers each message with another one. */
+/** Starts the program at `file`, which answers each message with another one. */
 export function startHelper<Job extends object, Result>(file: URL): Helper<Job, Result> {
   const [program, ...args] = pinned(LOAD_CORE, [process.execPath, '--import', 'tsx', fileURLToPath(file)])
   const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
@@ -39,7 +39,7 @@ export function startHelper<Job extends object, Result>(file: URL): Helper<Job, 
 /** In the child process: runs each job that it receives, until the parent disconnects. */
 export function serveJobs<Job, Result extends object>(run: (job: Job) => Promise<Result>): void {
   process.on('message', (job: Job) => {
-    // What it throws ends the process, and so the benchmark.
+    // An error ends the process, and so the benchmark.
     void run(job).then((result) => process.send?.(result))
   })
   process.once('disconnect', () => process.exit())

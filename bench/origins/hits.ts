@@ -46,7 +46,7 @@ export async function measureHits(bench: HitBench): Promise<HitCell[]> {
   const filling = await database.asked()
   if (filling.rows !== keys) blame(`hits: ${filling.rows} rows were loaded for ${keys} keys`)
   const scale = smoke ? 50 : 1
-  // Both are warm before anything is measured.
+  // Both groups are warmed up first.
   for (const [depth, operations] of OPERATIONS) {
     for (const group of [plain, fresh]) await read(bench, group, depth, operations / scale / 3)
   }
@@ -54,7 +54,7 @@ export async function measureHits(bench: HitBench): Promise<HitCell[]> {
   const samples = new Map<string, ReadSample[]>()
   for (let round = 0; round < rounds; round++) {
     for (const [depth, operations] of OPERATIONS) {
-      // Neither is always the first one.
+      // The order alternates.
       const sides = round % 2 === 0 ? [plain, fresh] : [fresh, plain]
       for (const group of sides) {
         const sample = await read(bench, group, depth, operations / scale)

@@ -1,4 +1,4 @@
-// The benchmark of origins, on a PostgreSQL of its own: hits, misses, batches, what is stale, and a stampede.
+// The benchmark of origins with PostgreSQL: hits, misses, batches, stale values, and a stampede.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -14,13 +14,13 @@ import { measureStampede } from './stampede.ts'
 
 const RESULTS = fileURLToPath(new URL('../results/', import.meta.url))
 
-/** What a group does by default. */
+/** The default settings of a group. */
 const BATCH_MAX = 100
-/** Lifetime of what is to become stale, ms: longer than reading all of it takes. */
+/** The TTL of values that become stale, ms: longer than reading all of them takes. */
 const STALE_TTL = { smoke: 800, full: 2000 } as const
 const STALE_KEYS = { smoke: 60, full: 300 } as const
 
-/** Runs the benchmark, prints it, and keeps it in bench/results (not when only smoking). Gives what was miscounted. */
+/** Runs the benchmark, prints its results, and saves them in bench/results unless it is a smoke test. Returns wrong counts. */
 export async function benchOrigins({ smoke }: { readonly smoke: boolean }): Promise<readonly string[]> {
   build()
   const keys = smoke ? 20_000 : 500_000
@@ -47,7 +47,7 @@ export async function benchOrigins({ smoke }: { readonly smoke: boolean }): Prom
       stampede,
     }
     print(results)
-    // Figures of what is broken are not kept.
+    // Results with wrong counts are not saved.
     if (smoke || faults.size > 0) return [...faults]
     mkdirSync(RESULTS, { recursive: true })
     writeFileSync(`${RESULTS}origins.json`, `${JSON.stringify(results, null, 2)}\n`)

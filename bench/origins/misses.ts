@@ -1,4 +1,4 @@
-// Misses: the same cold keys one by one, pipelined and by one MGET; and what is past its lifetime, served stale.
+// Misses: the same cold keys one by one, pipelined, and with one MGET; and stale values, which are served while revalidated.
 
 import { setTimeout as pause } from 'node:timers/promises'
 import { median } from '../figures.ts'
@@ -8,26 +8,26 @@ import { type BatchResults, type PathRow, type PathSample, pathRow, type StaleRe
 import type { Helper } from './helper.ts'
 import { type Database, QUERIES } from './postgres.ts'
 
-/** Cold keys of a round: the same for every way. */
+/** Cold keys of a round: the same for every access path. */
 const KEYS = 1000
 
 /**
- * Connections that read all the keys that become stale in a round. They pause between reads: what is measured is how
- * long a read takes whose value is loaded anew, not how many loads a node can do.
+ * Connections that read all the keys that become stale in a round. They pause between reads: the benchmark measures the
+ * latency of a read whose value is reloaded, not the number of loads that a node can do.
  */
 const STALE_CLIENTS = 4
 const PAUSE_MS = 1
 
-/** How long the database may be behind with what is loaded in the background, ms. */
+/** The time limit for background loads, ms. */
 const TIMEOUT_MS = 5000
 
 export interface MissBench {
   readonly node: Server
-  /** The indexes of groups with nothing cached: with `batchMax` as it is, and with one for all keys. */
+  /** The indexes of the groups with cold keys: with the default `batchMax`, and with a `batchMax` of all keys. */
   readonly cold: number
   readonly wide: number
   readonly batchMax: number
-  /** The index of one whose values live `staleTtl` ms, and are served stale afterwards; so many are read. */
+  /** The index of the group whose values have a TTL of `staleTtl` ms and are then served stale, and the number of keys. */
   readonly stale: number
   readonly staleTtl: number
   readonly staleKeys: number
@@ -46,7 +46,7 @@ export async function measureMisses(bench: MissBench): Promise<BatchResults> {
   const get = { port: node.port, group: cold, clients: 1, command: 'GET' } as const
   const mget = { ...get, command: 'MGET', step: KEYS } as const
   const batches = Math.ceil(KEYS / batchMax)
-  /** Most queries that are right. */
+  /** The maximal number of queries. */
   const ways: readonly (readonly [path: PathRow['path'], of: Ask['of'], max: number])[] = [
     ['database', { database: database.url, query: QUERIES.query }, KEYS],
     ['one by one', { ...get, step: 1 }, KEYS],
@@ -75,13 +75,13 @@ export async function measureMisses(bench: MissBench): Promise<BatchResults> {
   }
 }
 
-/** Several clients read the same keys, within their lifetime and after it. */
+/** Several clients read the same keys, within their TTL and after it. */
 export async function measureStale(bench: MissBench): Promise<StaleResults> {
   const { node, stale: group, staleTtl, staleKeys, database, asker, rounds, flush, blame } = bench
   const samples: Record<'hit' | 'stale', PathSample[]> = { hit: [], stale: [] }
   const get = { port: node.port, group, clients: STALE_CLIENTS, command: 'GET', step: 1 } as const
   const paced = { ...get, pauseMs: PAUSE_MS }
-  // The first one is warming up.
+  // The first round is a warm-up.
   for (let round = -1; round < rounds; round++) {
     await flush()
     const keys = { first: (round + 1) * staleKeys, count: staleKeys }
@@ -89,7 +89,7 @@ export async function measureStale(bench: MissBench): Promise<StaleResults> {
     const hit = await measure(bench, { ...keys, of: paced }, 0)
     await pause(staleTtl * 1.1)
     const stale = await measure(bench, { ...keys, of: paced }, staleKeys)
-    // Each of them has been reloaded.
+    // Each key has been reloaded.
     await database.forget()
     await asker.run({ ...keys, of: { ...get, clients: 1, command: 'MGET', step: staleKeys } })
     const again = await database.asked()
@@ -109,7 +109,7 @@ export async function measureStale(bench: MissBench): Promise<StaleResults> {
   return { keys: staleKeys, clients: STALE_CLIENTS, rows }
 }
 
-/** Waits until the database has given so many rows; more are seen if they come soon. */
+/** Waits until the database has returned this many rows; further rows shortly afterwards are counted too. */
 async function measure({ node, database, asker }: MissBench, ask: Ask, rows: number): Promise<PathSample> {
   await database.forget()
   const before = node.cpuMicros()

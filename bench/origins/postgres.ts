@@ -1,15 +1,15 @@
-// A PostgreSQL for a benchmark: a real server on a Unix socket, on the core of the load, that counts what it is asked.
+// PostgreSQL for benchmarks: a server on a Unix socket, on the core of the load, that counts its queries.
 
 import { Client } from 'pg'
 import { postgresFolders, startPostgresServer } from '../../test/support/postgres-server.ts'
 import { findProgram, LOAD_CORE, pinned } from '../servers.ts'
 
-/** What the table `items` was asked for. */
+/** The queries of the table `items`. */
 interface Asked {
   readonly queries: number
-  /** Rows given: the keys that were loaded. */
+  /** Rows returned: the number of loaded keys. */
   readonly rows: number
-  /** How long the server ran these queries, ms. */
+  /** The execution time of these queries, ms. */
   readonly ms: number
 }
 
@@ -22,13 +22,13 @@ export interface Database {
   stop(): Promise<void>
 }
 
-/** How a node reads the table. */
+/** The origin with which a node reads the table. */
 export const QUERIES = {
   query: 'select body from items where id = $1',
   batchQuery: 'select id, body from items where id = any($1)',
 } as const
 
-/** A table of so many items, with the keys of `keyOf`; undefined where there is no server: then it has said so. */
+/** Creates a table of `items` rows with the keys of `keyOf`; undefined, with a message, if there is no server. */
 export async function startPostgres(items: number): Promise<Database | undefined> {
   const [initdb, program] = ['initdb', 'postgres'].map((name) => findProgram(name, ...postgresFolders()))
   if (initdb === undefined || program === undefined) {
@@ -42,9 +42,9 @@ export async function startPostgres(items: number): Promise<Database | undefined
     settings: () => [
       'listen_addresses=',
       'max_connections=100',
-      // Everything that is read is in memory.
+      // The whole table is in memory.
       'shared_buffers=512MB',
-      // Nothing happens meanwhile that is not asked for.
+      // No background work during the measurement.
       'autovacuum=off',
       'shared_preload_libraries=pg_stat_statements',
     ],

@@ -1,4 +1,4 @@
-// The stampede: many clients of several nodes miss one key at the same instant, whose origin takes its time.
+// The stampede: many clients of several nodes miss one key at the same instant, and its origin is slow.
 
 import { startNodes, stopAll } from '../clusters.ts'
 import { median } from '../figures.ts'
@@ -16,7 +16,7 @@ const ORIGIN_MS = 200
 /** A bulk string of 32 bytes. */
 const REPLY_BYTES = '$32\r\n'.length + 32 + 2
 
-/** What one rush for a key was like, ms beyond the time of the origin. */
+/** The latencies of one stampede, in ms beyond the time of the origin. */
 interface Sample {
   readonly p99: number
   readonly max: number
@@ -30,7 +30,7 @@ interface Sample {
 export interface StampedeBench {
   readonly database: Database
   readonly repeats: number
-  /** Keys before these that do not count: a node's code is slow when it is run for the first times. */
+  /** The number of warm-up keys: the code of a node is slow in its first runs. */
   readonly warmUps: number
   readonly blame: (fault: string) => void
 }

@@ -1,14 +1,14 @@
-// How long tests wait. Reaching a limit is never the verdict of a working test: it means that something hangs.
-// The limits are for a machine many times slower and busier than a developer's.
+// Time limits of tests. A working test never reaches a limit: reaching one means that something hangs.
+// The limits suit a machine many times slower and busier than a developer's.
 
-/** Before a test or a hook is stopped, ms. */
+/** The time after which a test or a hook fails, ms. */
 export const TEST_TIMEOUT_MS = 240_000
 
-/** Before one wait inside a test gives up, ms: earlier than the test, so that the error says what was waited for. */
+/** The time after which one wait inside a test fails, ms: before the test, so that the error names the wait. */
 export const WAIT_MS = 90_000
 
 /**
- * A time-out setting of a client, an origin or a cluster that is not to strike in this test, ms: a starved process is
- * not taken for dead.
+ * For timeout settings of clients, origins and clusters that must not expire in a test, ms: a starved process is
+ * not declared dead.
  */
 export const PATIENT_MS = 60_000

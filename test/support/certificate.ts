@@ -1,4 +1,4 @@
-// Certificates that sign themselves, valid for a hundred years, for tests only: one of 127.0.0.1 and localhost, one of 127.0.0.1.
+// Self-signed certificates for tests, valid for a hundred years: one for 127.0.0.1 and localhost, one for 127.0.0.1.
 
 export const certificate = `-----BEGIN CERTIFICATE-----
 MIIBnDCCAUGgAwIBAgIUXFvwb+yiXIVMnxEUmz61iBJPF1kwCgYIKoZIzj0EAwIw

@@ -1,4 +1,4 @@
-// The command line as a process of its own.
+// The command line as a process.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -10,10 +10,10 @@ import { freePortRun } from './ports.ts'
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const TSX = import.meta.resolve('tsx')
 
-/** A program and the arguments that come before any other. */
+/** A program and its first arguments. */
 type Program = readonly [string, ...string[]]
 
-/** The sources, compiled as they are loaded. */
+/** The sources, compiled on load. */
 const SOURCES: Program = [process.execPath, '--import', TSX, MAIN]
 
 export interface Outcome {
@@ -32,9 +32,9 @@ export interface RunOptions {
 export interface Running {
   readonly child: ChildProcess
   readonly port: number
-  /** What it has logged so far. */
+  /** Its log so far. */
   readonly log: () => string
-  /** When it has ended. */
+  /** Resolves when it has ended. */
   readonly outcome: Promise<Outcome>
 }
 
@@ -58,26 +58,26 @@ export async function start(args: readonly string[], options: RunOptions = {}): 
   return { child, port, outcome, log: stdout }
 }
 
-/** Several nodes that one process has started. */
+/** Several nodes in one process. */
 export interface RunningMany {
   readonly child: ChildProcess
   readonly ports: readonly number[]
   /** The lines of the log so far. */
   readonly lines: () => readonly LogLine[]
-  /** Resolves when the log is as wanted. */
+  /** Resolves when the log satisfies a condition. */
   readonly logged: (isWanted: (lines: readonly LogLine[]) => boolean) => Promise<void>
   readonly outcome: Promise<Outcome>
 }
 
 interface LogLine {
-  /** The port of the node whose line it is. */
+  /** The port of the node that logged the line. */
   readonly node?: number
   readonly msg: string
   readonly pid?: number
   readonly members?: readonly string[]
 }
 
-/** Starts three nodes on free ports with `erinys cluster`, and waits until all know each other. */
+/** Starts three nodes on free ports with `erinys cluster`, and waits until they form a cluster. */
 export async function startMany(
   args: readonly string[],
   { first, ...options }: RunOptions & { readonly first?: number } = {},
@@ -85,7 +85,7 @@ export async function startMany(
   const port = first ?? (await freePortRun(3))
   const own = ['cluster', '--port', String(port), '--bind', '127.0.0.1', ...args]
   const { child, outcome, stdout } = launch(own, options)
-  // A test that fails leaves no nodes behind.
+  // Also if the test fails.
   onTestFinished(() => void child.kill('SIGKILL'))
   const lines = (): LogLine[] =>
     stdout()
@@ -107,7 +107,7 @@ export async function startMany(
   return { child, ports, outcome, lines, logged }
 }
 
-/** Sends text to a port and resolves with what comes back until `last` is in it. */
+/** Sends text to a port, and resolves with the answer as soon as it contains `last`. */
 export async function exchange(port: number, text: string, last: string): Promise<string> {
   const socket = connect(port, '127.0.0.1').setEncoding('utf8')
   try {
@@ -127,7 +127,7 @@ function launch(args: readonly string[], { cwd, env, program = SOURCES }: RunOpt
   const [file, ...before] = program
   const child = spawn(file, [...before, ...args], {
     cwd,
-    // NODE_PATH has packages of the tests alone, such as better-sqlite3.
+    // NODE_PATH has packages that only tests use, such as better-sqlite3.
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,

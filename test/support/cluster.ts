@@ -1,55 +1,55 @@
-// Several nodes in this process that form a cluster.
+// A cluster of nodes in this process.
 
 import { Redis } from 'ioredis'
 import { type ClusterInput, type Config, createNode, type Node } from '../../src/index.ts'
 import { freePorts } from './ports.ts'
 
-/** One node of the cluster, as another one or a client knows it. */
+/** One node of the cluster. */
 export interface TestMember {
-  /** Where it says that it can be reached. */
+  /** The port that it announces. */
   readonly port: number
   readonly node: Node
-  /** A client in the first group that takes no part in the test. */
+  /** A client in the first group. */
   readonly watcher: Redis
-  /** The fields of INFO's section about the cluster. */
+  /** The fields of INFO cluster. */
   info(): Promise<Record<string, string>>
-  /** How many requests it has sent to each of the others, in any order. */
+  /** The number of requests that it has sent to each other node, in any order. */
   forwarded(): Promise<number[]>
   close(): Promise<void>
 }
 
 export interface TestCluster {
-  /** Those that have been started, in the order of the places. */
+  /** The nodes that have been started, in the order of their endpoints. */
   readonly members: readonly TestMember[]
   readonly ports: readonly number[]
   /** Warnings and errors of the logs. */
   readonly warnings: readonly string[]
-  /** How many requests nodes have sent to other nodes for clients. */
+  /** The number of requests that nodes have forwarded to each other. */
   forwarded(): Promise<number>
-  /** Starts the node at the first place that has none yet. */
+  /** Starts the next node. */
   start(): Promise<TestMember>
-  /** Resolves when the nodes at these places, by default all, see each other only, and agree about every slot. */
-  agreed(...places: number[]): Promise<void>
+  /** Resolves when the nodes with these indexes, by default all, see only each other and agree on the owner of every slot. */
+  agreed(...indexes: number[]): Promise<void>
   close(): Promise<void>
 }
 
 interface ClusterOptions extends Config {
   readonly cluster?: Partial<ClusterInput>
-  /** How many are started, the first ones; by default all. */
+  /** The number of nodes that are started; by default all. */
   readonly starts?: number
-  /** Settings of the node at a place. */
-  readonly each?: (place: number) => Config
+  /** Settings of the node with an index. */
+  readonly each?: (index: number) => Config
 }
 
-/** Where a node listens, and where the others and clients find it. */
-interface Place {
+/** The port on which a node listens, and the port that it announces. */
+interface Endpoint {
   readonly listens: number
   readonly announced: number
 }
 
-/** Starts `count` nodes, or one for each place. */
+/** Starts `count` nodes, or one for each endpoint. */
 export async function startCluster(
-  count: number | readonly Place[],
+  count: number | readonly Endpoint[],
   { cluster, starts, each, ...config }: ClusterOptions = {},
 ): Promise<TestCluster> {
   const warnings: string[] = []
@@ -57,13 +57,13 @@ export async function startCluster(
     warnings.push(`${message} ${JSON.stringify(fields)}`)
   }
   const log = { info: () => undefined, warn, error: warn }
-  const places: readonly Place[] =
+  const endpoints: readonly Endpoint[] =
     typeof count === 'number'
       ? (await freePorts(count)).map((port) => ({ listens: port, announced: port }))
       : count
-  const peers = places.map(({ announced }) => `127.0.0.1:${announced}`)
-  const start = async ({ listens, announced }: Place, i: number): Promise<TestMember> => {
-    // Where a test says nothing of it, a starved node is not to be taken for dead.
+  const peers = endpoints.map(({ announced }) => `127.0.0.1:${announced}`)
+  const start = async ({ listens, announced }: Endpoint, i: number): Promise<TestMember> => {
+    // Unless a test sets a timeout, a node is not declared dead because it is starved of CPU.
     const patient = cluster?.timeout === undefined ? { timeout: '30s', pingInterval: '500ms' } : {}
     const own = { announce: `127.0.0.1:${announced}`, peers, ...patient, ...cluster }
     const address = { port: listens, bind: '127.0.0.1' }
@@ -72,17 +72,17 @@ export async function startCluster(
     await node.listen()
     return memberOf(node, announced, listens)
   }
-  const members = await Promise.all(places.slice(0, starts).map(start))
+  const members = await Promise.all(endpoints.slice(0, starts).map(start))
   const test: TestCluster = {
     members,
-    ports: places.map(({ announced }) => announced),
+    ports: endpoints.map(({ announced }) => announced),
     warnings,
     async forwarded() {
       const counts = await Promise.all(members.map((member) => member.forwarded()))
       return counts.flat().reduce((sum, each) => sum + each, 0)
     },
     async start() {
-      const member = await start(places[members.length], members.length)
+      const member = await start(endpoints[members.length], members.length)
       members.push(member)
       return member
     },

@@ -1,4 +1,4 @@
-// The sources as plain JavaScript, for tests that start many processes: these start three times as fast.
+// The sources compiled to JavaScript, for tests that start many processes: they start three times as fast.
 
 import { createHash } from 'node:crypto'
 import {
@@ -17,10 +17,10 @@ import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url))
-/** Where modules find what they import. */
+/** The folder where modules resolve their imports. */
 const CACHE = join(PROJECT, 'node_modules', '.cache', 'erinys')
 
-/** Of other states of the sources nothing is kept for longer, ms. */
+/** The age at which the results for other states of the sources are deleted, ms. */
 const KEPT = 24 * 60 * 60 * 1000
 
 /** The compiled command line; types are not checked. */
@@ -35,7 +35,7 @@ export function compiledMain(): string {
   if (existsSync(main)) return main
   mkdirSync(CACHE, { recursive: true })
   prune()
-  // Others may do the same at this moment.
+  // Other test processes may do the same concurrently.
   const made = mkdtempSync(join(CACHE, 'new-'))
   writeFileSync(join(made, 'package.json'), readFileSync(join(PROJECT, 'package.json')))
   for (const { file, text } of files) {

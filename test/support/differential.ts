@@ -5,12 +5,12 @@ import { connect, type Socket } from 'node:net'
 import { expect } from 'vitest'
 import type { Argument, Harness } from './harness.ts'
 
-/** How many commands before the first difference are shown. */
+/** The number of commands that are shown before the first difference. */
 const CONTEXT = 10
 
 export type Command = readonly Argument[]
 
-/** A connection whose replies come as they were sent, one character per byte. */
+/** A connection that returns replies unparsed, one character per byte. */
 export class RawClient {
   readonly #socket: Socket
   #received: Buffer = Buffer.alloc(0)
@@ -97,7 +97,7 @@ const ATTRIBUTE_OR_MAP = '|%'
 const AGGREGATES = '*~>'
 const BLOBS = '$=!'
 
-/** Where the RESP2 or RESP3 value that begins at `at` ends; -1: not all of it is there. */
+/** The end of the RESP2 or RESP3 value at `at`; -1: it is incomplete. */
 function endOfReply(bytes: Buffer, at: number): number {
   const lineEnd = bytes.indexOf('\r\n', at)
   if (lineEnd < 0) return -1

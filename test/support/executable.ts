@@ -1,4 +1,4 @@
-// Programs that are not part of the project, such as redis-cli: found on PATH, or their tests are skipped loudly.
+// Programs that are not part of the project, such as redis-cli: found on PATH, or their tests are skipped with a warning.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -7,8 +7,8 @@ import { delimiter, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 
 /**
- * A `describe` whose tests need a program, whose path they are given. Where it is not on PATH they are skipped with
- * a warning, or fail if ERINYS_TEST_REQUIRE names what it is part of: `redis`, where nothing else is said.
+ * A `describe` whose tests need a program, and get its path. If it is not on PATH they are skipped with
+ * a warning, or fail if ERINYS_TEST_REQUIRE names its package: by default `redis`.
  */
 export function describeWithExecutable(
   executable: string,
@@ -20,7 +20,7 @@ export function describeWithExecutable(
   describeIfFound(path, name, executable, requirement, body)
 }
 
-/** The same for any program; `required` is the word of ERINYS_TEST_REQUIRE, `wanted` names what is missing. */
+/** The same for any program; `required` is its word in ERINYS_TEST_REQUIRE, `wanted` its name in messages. */
 export function describeIfFound<T>(
   found: T | undefined,
   name: string,
@@ -32,17 +32,17 @@ export function describeIfFound<T>(
     describe(name, () => body(found))
   } else if (isRequired(required)) {
     describe(name, () => {
-      test(`${wanted} is there`, () => expect.fail(`ERINYS_TEST_REQUIRE asks for ${wanted}`))
+      test(`${wanted} is available`, () => expect.fail(`ERINYS_TEST_REQUIRE asks for ${wanted}`))
     })
   } else {
     console.warn(`SKIPPED: ${name}: ${wanted} is not there`)
     describe.skip(name, () => {
-      test(`${wanted} is there`, () => undefined)
+      test(`${wanted} is available`, () => undefined)
     })
   }
 }
 
-/** Whether ERINYS_TEST_REQUIRE, a list of words, has this one. */
+/** Whether the list ERINYS_TEST_REQUIRE contains this word. */
 export function isRequired(word: string): boolean {
   return (process.env.ERINYS_TEST_REQUIRE ?? '').split(/[\s,]+/).includes(word)
 }
@@ -53,7 +53,7 @@ export interface Execution {
   readonly stderr: string
 }
 
-/** Runs a program to its end, with `input` as what it reads. */
+/** Runs a program to its end, with `input` on its standard input. */
 export async function execute(
   path: string,
   args: readonly string[],
@@ -70,7 +70,7 @@ export async function execute(
   child.stderr.setEncoding('utf8').on('data', (text) => {
     stderr += text
   })
-  // Whoever does not read its input may close it early.
+  // A program that does not read its input may close it early.
   child.stdin.on('error', () => undefined).end(input)
   const [code] = (await once(child, 'close')) as [number | null]
   process.off('exit', killAtExit)

@@ -1,4 +1,4 @@
-// Runs commands on an executor without sockets: several groups, a clock that tests move, origins that are functions.
+// Runs commands on an executor without sockets: several groups, a manual clock, functions as origins.
 
 import Parser from 'redis-parser'
 import { ManualClock } from '../../src/bytes/clock.ts'
@@ -39,9 +39,9 @@ export interface HarnessOptions {
   /** Milliseconds since the epoch. */
   readonly now?: number
   readonly requirepass?: string
-  /** Uniform in [0, 1): the jitter of lifetimes, RANDOMKEY. */
+  /** Uniform in [0, 1): for the jitter of TTLs and RANDOMKEY. */
   readonly random?: () => number
-  /** Where it is the only node of a cluster; it has joined when `joined` has resolved. */
+  /** Its address as the only node of a cluster; it has joined when `joined` resolves. */
   readonly cluster?: { readonly host: string; readonly port: number }
 }
 
@@ -52,7 +52,7 @@ interface Request {
   pending: boolean
 }
 
-/** What its clients need of a harness. */
+/** The parts of a harness that its clients use. */
 interface HarnessParts {
   readonly instant: Instant
   readonly host: HarnessHost
@@ -69,7 +69,7 @@ export class Harness implements HarnessParts {
   readonly client: HarnessClient
   readonly executor: Executor
   readonly reply = new ReplyWriter()
-  /** In a cluster: when it knows that it is alone. */
+  /** In a cluster: resolves when it owns all slots. */
   readonly joined: Promise<void>
   #nextId = 1
 
@@ -110,7 +110,7 @@ export class Harness implements HarnessParts {
     return client
   }
 
-  /** Runs a command; resolves when its reply is there, after loads if it misses. */
+  /** Runs a command; resolves with its reply, after a load on a miss. */
   call(...command: Argument[]): Promise<RedisReply> {
     return this.client.call(...command)
   }
@@ -126,7 +126,7 @@ export class Harness implements HarnessParts {
     return group
   }
 
-  /** Lets everything happen that waits for no timer and no other party: loads begin, settled loads complete. */
+  /** Runs all pending callbacks except timers: loads start, settled loads complete. */
   settle(): Promise<void> {
     return new Promise((resolve) => setImmediate(resolve))
   }
@@ -176,15 +176,15 @@ export class HarnessHost implements Host {
   readonly parameters: ReadonlyMap<string, Parameter>
   monitors = 0
   activeExpiry = true
-  /** What CLIENT PAUSE asked for, and SHUTDOWN. */
+  /** The calls of CLIENT PAUSE and SHUTDOWN. */
   pausedUntil = 0
   pausesAll = false
   stopping: 'no' | 'soon' | 'now' = 'no'
-  /** What was to be shown to the clients in MONITOR: client, command, request. */
+  /** The commands shown to MONITOR clients: client, command, request. */
   readonly shown: { client: number; command: string; request: string[] }[] = []
   /** While set, every command waits; then call `resume` of its client. */
   paused = false
-  /** What handlers threw. The call that met it is rejected with it. */
+  /** Errors thrown by handlers. The call is rejected with the error. */
   readonly faults: unknown[] = []
 
   constructor(
@@ -256,14 +256,14 @@ export class HarnessHost implements Host {
   }
 }
 
-/** A client whose replies are taken one by one: of their order nothing is tested here. */
+/** A client whose replies are taken one by one; their order is not tested here. */
 export class HarnessClient extends ClientState implements Client {
   authenticated: boolean
   readonly peer = undefined
   readonly awaitsReplies = false
   readonly queryBufferBytes = 0
   readonly outputBufferBytes = 0
-  /** What was sent outside the order of replies. */
+  /** Pushed messages. */
   readonly pushed: Buffer[] = []
   closed = false
   closing = false
@@ -286,7 +286,7 @@ export class HarnessClient extends ClientState implements Client {
     return (await this.#request(command)).toString('latin1')
   }
 
-  /** Goes on with a command that had to wait. */
+  /** Continues with a command that was queued. */
   resume(): void {
     this.#serve()
   }
@@ -303,7 +303,7 @@ export class HarnessClient extends ClientState implements Client {
   }
 
   deferForwardedReply(): never {
-    throw new Error('a harness knows no other node')
+    throw new Error('a harness has no other nodes')
   }
 
   push(bytes: Buffer): void {

@@ -55,7 +55,7 @@ describe('accepts', () => {
   test('written values in every possible order', () => {
     const chronicle = new ScriptedHistory()
     chronicle.get(0, 5, null).set(10, 20, 'a').get(21, 22, 'a').set(30, 50, 'b')
-    // While b is written, and as long as word of it may take.
+    // While b is written, and for the delivery delay afterwards.
     chronicle.get(35, 36, 'b').get(40, 41, 'a').get(51, 52, 'a').get(149, 150, 'a').get(151, 152, 'b')
     expect(chronicle.problems).toEqual([])
   })

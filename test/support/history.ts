@@ -28,7 +28,7 @@ export interface Operation {
   /** The value written, or returned by a GET; `null`: none. */
   value: string | null
   readonly start: number
-  /** By when it had taken effect; Infinity: unknown. */
+  /** The latest time at which it took effect; Infinity: unknown. */
   effectiveAt: number
   /** When the client had its outcome. */
   endedAt: number
@@ -46,7 +46,7 @@ export interface Guarantees {
   readonly timeout?: number
   /** Added to all of these bounds when a history is checked: how far the machine is behind, ms. */
   readonly slackMs?: () => number
-  /** When a written value must be found. */
+  /** When a written value must not be missing. */
   readonly keeps?: 'always' | 'without-faults' | 'never'
   /** Error replies that are allowed. */
   readonly errors?: RegExp
@@ -234,7 +234,7 @@ export class History {
     if (!mayBeGone) report('gone', `${show(get)} after ${show(last)}`)
   }
 
-  /** From when on no value older than this write may be returned. */
+  /** The time after which no value older than this write may be returned. */
   #settledFrom({ start, effectiveAt }: Operation): number {
     const slack = this.#guarantees.slackMs()
     // No delay at all is a guarantee of order, not of time.
@@ -243,7 +243,7 @@ export class History {
     const soon = effectiveAt + delivery
     let from = soon
     for (const fault of this.#faults) {
-      // A fault may have an effect that long after its end.
+      // A fault may have effects until this long after its end.
       if (fault.from <= soon && fault.to + detection >= start) from = effectiveAt + detection
     }
     return from
@@ -254,7 +254,7 @@ type Report = (kind: string, text: string) => void
 
 const NOTHING = /^\b$/
 
-/** How many of them have `from` before `time`. */
+/** The number of elements with `from` before `time`. */
 function lowerBound(settled: readonly { readonly from: number }[], time: number): number {
   let low = 0
   let high = settled.length

@@ -14,7 +14,7 @@ import { folderOf, secretFile, unprivileged } from './unprivileged.ts'
 
 export interface Mariadb {
   readonly url: string
-  /** Where a proxy connects to. */
+  /** The target for a proxy. */
   readonly target: Target
   run(sql: string, values?: readonly unknown[]): Promise<void>
   stop(): Promise<void>

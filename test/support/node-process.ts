@@ -1,17 +1,17 @@
-// Nodes as processes of their own: on ports that stay theirs, stopped, killed and started again.
+// Nodes as processes on fixed ports: paused, killed and restarted.
 
 import { type Outcome, type Running, type RunOptions, start } from './cli.ts'
 import { compiledMain } from './compiled.ts'
 import { freePorts } from './ports.ts'
 
-/** One node; its process may be another one after `restart`. */
+/** One node; after a restart its process is another one. */
 export class NodeProcess {
   readonly port: number
   readonly #args: readonly string[]
   readonly #options: RunOptions
   #running: Running | undefined
   #isStopped = false
-  #past = ''
+  #earlierLog = ''
 
   constructor(port: number, args: readonly string[], options: RunOptions) {
     this.port = port
@@ -28,41 +28,41 @@ export class NodeProcess {
     return this.#running !== undefined
   }
 
-  /** What it has logged, in all its lives. */
+  /** The log of all its processes. */
   get log(): string {
-    return this.#past + (this.#running?.log() ?? '')
+    return this.#earlierLog + (this.#running?.log() ?? '')
   }
 
-  /** Resolves when it listens, and knows who else there is. */
+  /** Starts a process; resolves when it listens and has joined its cluster. */
   async start(...more: readonly string[]): Promise<this> {
-    if (this.#running !== undefined) throw new Error(`${this.name} runs`)
+    if (this.#running !== undefined) throw new Error(`${this.name} is running already`)
     const running = await start([...this.#args, '--port', String(this.port), ...more], this.#options)
     this.#running = running
     void running.outcome.then(() => {
       if (this.#running !== running) return
-      this.#past += running.log()
+      this.#earlierLog += running.log()
       this.#running = undefined
     })
     return this
   }
 
-  /** Ends it at once, and resolves when it is gone. */
+  /** Sends SIGKILL, and resolves when the process has ended. */
   async kill(): Promise<Outcome> {
     return this.#end('SIGKILL')
   }
 
-  /** Asks it to end, and resolves when it has. */
+  /** Sends SIGTERM, and resolves when the process has ended. */
   async terminate(): Promise<Outcome> {
     return this.#end('SIGTERM')
   }
 
-  /** It stands still, with all its connections open. */
+  /** Pauses the process (SIGSTOP); its connections stay open. */
   stop(): void {
     this.#child.kill('SIGSTOP')
     this.#isStopped = true
   }
 
-  /** It goes on, and does not know that it stood still. */
+  /** Continues the process (SIGCONT). */
   resume(): void {
     this.#child.kill('SIGCONT')
     this.#isStopped = false
@@ -70,14 +70,14 @@ export class NodeProcess {
 
   async #end(signal: NodeJS.Signals): Promise<Outcome> {
     const running = this.#running
-    if (running === undefined) throw new Error(`${this.name} does not run`)
+    if (running === undefined) throw new Error(`${this.name} is not running`)
     running.child.kill(signal)
     if (this.#isStopped) this.resume()
     return running.outcome
   }
 
   get #child(): Running['child'] {
-    if (this.#running === undefined) throw new Error(`${this.name} does not run`)
+    if (this.#running === undefined) throw new Error(`${this.name} is not running`)
     return this.#running.child
   }
 }
@@ -85,9 +85,9 @@ export class NodeProcess {
 export interface MembersOptions extends RunOptions {
   /** Arguments of every node. */
   readonly args?: readonly string[]
-  /** How many of them, from the first, are started; by default all. */
+  /** The number of nodes that are started; by default all. */
   readonly started?: number
-  /** The members that a node is told of, instead of all. */
+  /** The peers in the configuration of a node; by default all. */
   readonly peersOf?: (i: number, names: readonly string[]) => readonly string[]
 }
 
@@ -99,7 +99,7 @@ export class Members {
     this.nodes = nodes
   }
 
-  /** Starts a cluster of processes; resolves when they all know of each other. */
+  /** Starts a cluster of processes; resolves when each has joined. */
   static async start(count: number, options: MembersOptions = {}): Promise<Members> {
     const { args = [], started = count, peersOf, ...given } = options
     const runOptions: RunOptions = { program: [process.execPath, compiledMain()], ...given }
@@ -123,7 +123,7 @@ export class Members {
     return this.nodes.map(({ port }) => port)
   }
 
-  /** Ends whatever still runs. */
+  /** Kills the processes that still run. */
   async end(): Promise<void> {
     await Promise.all(this.nodes.filter(({ isRunning }) => isRunning).map((node) => node.kill()))
   }

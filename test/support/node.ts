@@ -1,4 +1,4 @@
-// A node in this process that listens on a free port, and a look at its inside through commands.
+// A node in this process on a free port, and its state as commands report it.
 
 import { Redis } from 'ioredis'
 import { type Config, createNode } from '../../src/index.ts'
@@ -8,13 +8,13 @@ export interface TestNode {
   readonly port: number
   /** Warnings and errors of its log. */
   readonly warnings: readonly string[]
-  /** A client in the first group that takes no part in the test. */
+  /** A client in the first group. */
   readonly watcher: Redis
   /** A field of GROUP INFO. */
   groupInfo(group: string, field: string): Promise<unknown>
-  /** Resolves when so many commands wait for the load of a key. */
+  /** Resolves when `count` commands wait for the load of a key. */
   waiters(group: string, key: string, count: number): Promise<void>
-  /** Resolves when so many clients are connected, the watchers not counted. */
+  /** Resolves when `count` clients are connected, besides those of this object. */
   clients(count: number): Promise<void>
   close(): Promise<void>
 }
@@ -31,7 +31,7 @@ export async function startNode(config: Config): Promise<TestNode> {
   const [{ port }] = await node.listen()
   const options = { password: config.requirepass, replyMapping: 'resp3', connectionName: WATCHER } as const
   const watcher = new Redis(port, { ...options, lazyConnect: true })
-  /** Goes from group to group. */
+  /** For EXPLAIN in any group. */
   const explorer = new Redis(port, { ...options, lazyConnect: true })
   const explain = async (group: string, key: string): Promise<Record<string, unknown>> => {
     await explorer.select(group)

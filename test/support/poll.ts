@@ -1,14 +1,14 @@
-// Waits for what a test cannot be told of.
+// Waits for a condition that emits no event.
 
 import { WAIT_MS } from './budget.ts'
 
-/** Between two looks, ms. */
+/** Between two evaluations, ms. */
 const INTERVAL = 20
 
 /**
- * Resolves with what `look` gives once that is true.
+ * Evaluates `look` repeatedly, and resolves with its first true result.
  *
- * @throws when that took too long, naming what was waited for
+ * @throws after `timeout` ms; the message names the condition, `what`
  */
 export async function poll<T>(look: () => T | Promise<T>, what: string, timeout = WAIT_MS): Promise<T> {
   const deadline = performance.now() + timeout

@@ -1,12 +1,12 @@
-// Ports for nodes that are told of each other before they listen.
+// Free ports for nodes whose addresses are configured before they listen.
 
 import { createServer } from 'node:net'
 
-/** Below where systems take the ports of outgoing connections from, so that a node that is down keeps its port. */
+/** Below the ephemeral ports of operating systems, so that no connection takes the port of a node that is down. */
 const FIRST_PORT = 20_000
 const LAST_PORT = 30_000
 
-/** Ports that nobody listens on. */
+/** `count` ports on which nothing listens. */
 export async function freePorts(count: number): Promise<number[]> {
   const ports = new Set<number>()
   while (ports.size < count) {
@@ -16,7 +16,7 @@ export async function freePorts(count: number): Promise<number[]> {
   return [...ports]
 }
 
-/** The first of so many ports in a row that nobody listens on. */
+/** The first of `count` consecutive ports on which nothing listens. */
 export async function freePortRun(count: number): Promise<number> {
   for (;;) {
     const first = FIRST_PORT + Math.floor(Math.random() * (LAST_PORT - FIRST_PORT - count))

@@ -1,4 +1,4 @@
-// The process of a PostgreSQL, with a folder of its own; for tests and benchmarks.
+// A PostgreSQL process with a temporary data folder, for tests and benchmarks.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,7 +8,7 @@ import { folderOf, type Identity, unprivileged } from './unprivileged.ts'
 
 const DEBIAN = '/usr/lib/postgresql'
 
-/** Where Debian keeps the programs of PostgreSQL, which are not on PATH. */
+/** The folders of PostgreSQL's programs on Debian, which are not on PATH. */
 export function postgresFolders(): string[] {
   try {
     return readdirSync(DEBIAN).map((version) => join(DEBIAN, version, 'bin'))
@@ -20,21 +20,21 @@ export function postgresFolders(): string[] {
 export interface PostgresServerOptions {
   readonly initdb: string
   readonly program: string
-  /** What the name of its folder begins with. */
+  /** The prefix of the name of its folder. */
   readonly prefix: string
-  /** `name=value`, besides the folder of its socket. */
+  /** Settings as `name=value`, besides the folder of its socket. */
   readonly settings: (folder: string, identity: Identity) => readonly string[]
-  /** The command that is run in the place of this one. */
+  /** Replaces the command, as with `taskset`. */
   readonly wrap?: (command: readonly string[]) => readonly string[]
 }
 
 export interface PostgresServer {
-  /** Where its socket is. */
+  /** The folder of its socket. */
   readonly folder: string
   stop(): Promise<void>
 }
 
-/** Starts a server that lets everybody in; it ends with this process. */
+/** Starts a server without authentication; it ends with this process. */
 export async function startPostgresServer(options: PostgresServerOptions): Promise<PostgresServer> {
   const { initdb, program, prefix, settings, wrap = (command) => command } = options
   const identity = unprivileged('postgres')
@@ -60,7 +60,7 @@ export async function startPostgresServer(options: PostgresServerOptions): Promi
   }
 }
 
-/** Resolves when the log of a server says so. */
+/** Resolves when the log of a server contains `words`. */
 export function saysReady(child: ChildProcess, words: string): Promise<void> {
   return new Promise((resolve, reject) => {
     let log = ''

@@ -15,9 +15,9 @@ import { secretFile } from './unprivileged.ts'
 export interface Postgres {
   readonly kind: 'postgres' | 'pglite'
   readonly url: string
-  /** Where it is reached by TLS, with the certificate of `certificate.ts`; PGlite is not. */
+  /** Its port for TLS, with the certificate of `certificate.ts`; PGlite has none. */
   readonly tlsUrl?: string
-  /** Where a proxy connects to. */
+  /** The target for a proxy. */
   readonly target: Target
   /** Runs statements as the superuser. */
   run(sql: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>
@@ -25,7 +25,7 @@ export interface Postgres {
 }
 
 /**
- * A `describe` whose tests have a PostgreSQL. Without a server on PATH (or where Debian keeps it) they run on PGlite
+ * A `describe` whose tests have a PostgreSQL. Without a server on PATH (or in Debian's folder) they run on PGlite
  * with a warning; where ERINYS_TEST_REQUIRE names `postgres` they fail.
  */
 export function describeWithPostgres(name: string, body: (postgres: () => Postgres) => void): void {
@@ -55,7 +55,7 @@ async function startPostgres(initdb: string, program: string): Promise<Postgres>
     program,
     prefix: 'erinys-postgres-',
     settings: (folder, identity) => [
-      // A Unix socket knows no TLS.
+      // There is no TLS on a Unix socket.
       'listen_addresses=127.0.0.1',
       `port=${port}`,
       'ssl=on',

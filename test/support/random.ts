@@ -1,4 +1,4 @@
-// Random numbers that come again: what a test or a benchmark draws depends on its seed alone.
+// Reproducible random numbers, which depend only on a seed.
 
 /** xorshift32: uniform in [0, 2^32). */
 export type Random = () => number

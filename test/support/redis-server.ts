@@ -1,4 +1,4 @@
-// A real redis-server to compare with, started on a Unix socket of its own, stopped by its handle.
+// A redis-server to compare with, on a Unix socket.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -69,7 +69,7 @@ async function startRedis(executable: string, ...options: string[]): Promise<Red
   }
 }
 
-/** Resolves when the server says that it accepts connections. */
+/** Resolves when the server logs that it accepts connections. */
 function ready(child: ChildProcess): Promise<void> {
   return new Promise((resolve, reject) => {
     let log = ''
@@ -98,7 +98,7 @@ function client(socket: Socket): RedisServer['pipeline'] {
   }
 }
 
-/** What redis-parser gave, its buffers turned into latin1 strings. */
+/** A reply of redis-parser with its buffers as latin1 strings. */
 export function asText(reply: unknown): RedisReply {
   if (Buffer.isBuffer(reply)) return reply.toString('latin1')
   if (Array.isArray(reply)) return reply.map(asText)

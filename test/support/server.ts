@@ -1,4 +1,4 @@
-// A server on a free port with a clock that tests move, and peers that send and receive bytes as they are.
+// A server on a free port with a manual clock, and peers that send and receive raw bytes.
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -32,7 +32,7 @@ export class TestServer {
   readonly server: Server
   readonly settings: ServerSettings
   readonly log: LogLine[] = []
-  /** What SHUTDOWN asked for: whether now. */
+  /** The calls of SHUTDOWN: whether with NOW. */
   readonly shutdowns: boolean[] = []
   readonly #peers: Peer[] = []
   port = 0
@@ -78,7 +78,7 @@ export class TestServer {
     return peer
   }
 
-  /** Ends everything at once. */
+  /** Closes everything at once. */
   async stop(): Promise<void> {
     for (const peer of this.#peers) peer.socket.destroy()
     await this.server.close(0)
@@ -94,10 +94,10 @@ const DEFAULT_POLICY = {
   originTimeoutMs: 0,
 }
 
-/** A connection as a client has it; strings have one character per byte. */
+/** The client side of a connection; strings have one character per byte. */
 export class Peer {
   readonly socket: Socket
-  /** Resolves when the connection is gone, whoever ended it. */
+  /** Resolves when the connection is closed by either side. */
   readonly closed: Promise<void>
   /** Resolves when the server has closed its end. */
   readonly ended: Promise<void>
@@ -125,7 +125,7 @@ export class Peer {
     this.socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes)
   }
 
-  /** The next `length` bytes. Until it is called for the first time, nothing is read. */
+  /** The next `length` bytes. Nothing is read before its first call. */
   async receive(length: number): Promise<string> {
     this.#read()
     while (this.#size < length) {
@@ -138,14 +138,14 @@ export class Peer {
     return this.#take(length)
   }
 
-  /** Everything until the server closes its end. */
+  /** All bytes until the server closes its end. */
   async rest(): Promise<string> {
     this.#read()
     await this.ended
     return this.#take(this.#size)
   }
 
-  /** Sends and expects exactly this. */
+  /** Sends a request, and expects exactly this reply. */
   async exchange(request: string, reply: string): Promise<void> {
     this.send(request)
     const received = await this.receive(reply.length)

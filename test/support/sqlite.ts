@@ -1,4 +1,4 @@
-// SQLite for tests, by each of the engines that are there.
+// SQLite for tests, with each available engine.
 
 import { createRequire } from 'node:module'
 import { betterSqlite, builtinSqlite, type SqliteEngine } from '../../src/origin/sql/sqlite-engine.ts'
@@ -19,11 +19,11 @@ function works(engine: SqliteEngine | undefined): SqliteEngine | undefined {
   }
 }
 
-/** The connection of a test, besides the one of the origin. */
+/** The connection of a test, apart from that of the origin. */
 export interface TestDatabase {
   /** Runs statements. */
   exec(sql: string): void
-  /** Runs one statement, with what it is bound to. */
+  /** Runs one statement with its parameters. */
   run(sql: string, ...values: readonly (string | number | Uint8Array)[]): void
   /** Rows as arrays. */
   rows(sql: string): unknown[][]
@@ -31,7 +31,7 @@ export interface TestDatabase {
   close(): void
 }
 
-/** Opens a file, or makes it. */
+/** Opens or creates a file. */
 export type OpenDatabase = (path: string) => TestDatabase
 
 interface Statement {
@@ -73,14 +73,14 @@ const openDatabase: OpenDatabase = (path) => {
   }
 }
 
-/** A `describe` whose tests need SQLite, whichever engine: without any they are skipped loudly. */
+/** A `describe` whose tests need SQLite with any engine; without one they are skipped with a warning. */
 export function describeWithSqlite(name: string, body: (open: OpenDatabase) => void): void {
   const found = builtin === undefined && better === undefined ? undefined : openDatabase
   describeIfFound(found, name, 'node:sqlite or better-sqlite3', 'sqlite', body)
 }
 
 /**
- * A `describe` for each engine that the origin may use on this Node.js. The one that is not there is skipped loudly, or
+ * A `describe` for each engine that the origin may use on this Node.js. A missing one is skipped with a warning, or
  * fails where ERINYS_TEST_REQUIRE names it.
  */
 export function describeEachSqlite(body: (engine: SqliteEngine, open: OpenDatabase) => void): void {

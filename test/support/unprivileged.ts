@@ -1,11 +1,11 @@
-// Database servers that refuse to run as root: a user to run them as, and a folder of its own.
+// For database servers that refuse to run as root: another user, and a folder of that user.
 
 import { execFileSync, spawnSync } from 'node:child_process'
 import { chownSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Whom to run a server as; nothing when this process is not root. */
+/** The user to run a server as; empty if this process is not root. */
 export interface Identity {
   readonly uid?: number
   readonly gid?: number
@@ -19,14 +19,14 @@ export function unprivileged(...users: string[]): Identity {
   return { uid: id('-u'), gid: id('-g') }
 }
 
-/** A file in such a folder that only the user reads. */
+/** Creates a file that only the user can read. */
 export function secretFile({ uid, gid }: Identity, path: string, contents: string): string {
   writeFileSync(path, contents, { mode: 0o600 })
   if (uid !== undefined && gid !== undefined) chownSync(path, uid, gid)
   return path
 }
 
-/** A new folder that belongs to the user. */
+/** Creates a folder that belongs to the user. */
 export function folderOf({ uid, gid }: Identity, prefix: string): string {
   const folder = mkdtempSync(join(tmpdir(), prefix))
   if (uid !== undefined && gid !== undefined) chownSync(folder, uid, gid)

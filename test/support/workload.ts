@@ -1,4 +1,4 @@
-// Clients that read, write and delete through several nodes at once, and write down what they were answered.
+// Clients that read, write and delete through several nodes at once, and record the replies in a history.
 
 import type { History, Kind } from './history.ts'
 import { poll } from './poll.ts'
@@ -7,26 +7,26 @@ import { RespClient } from './resp-client.ts'
 
 export interface WorkloadOptions {
   readonly history: History
-  /** The nodes that are asked, by port. */
+  /** The ports of the nodes. */
   readonly ports: readonly number[]
-  /** Clients of each node. */
+  /** The number of clients of each node. */
   readonly clients?: number
   /** The group of all commands. */
   readonly group?: string
   readonly keys: readonly string[]
-  /** How many commands a client sends at once. */
+  /** The number of commands in a pipeline. */
   readonly depth?: number
-  /** Shares of writes and of deletions; the rest is reads. */
+  /** The shares of writes and deletions; the rest are reads. */
   readonly writes?: number
   readonly deletions?: number
-  /** How long a client waits between two pipelines, ms; 0: not at all. */
+  /** The pause of a client between two pipelines, ms. */
   readonly pause?: number
   readonly seed?: number
 }
 
-/** Runs until it is told to stop. */
+/** Runs until `stop`. */
 export class Workload {
-  /** Operations that have an answer. */
+  /** The number of completed operations. */
   done = 0
   readonly #options: Required<WorkloadOptions>
   readonly #clients: Promise<void>[] = []
@@ -49,16 +49,16 @@ export class Workload {
       for (let i = 0; i < clients; i++) this.#clients.push(this.#run(port, seededRandom(++number)))
   }
 
-  /** Resolves when so many more operations have been answered. */
+  /** Resolves when `count` further operations have completed. */
   async progress(count: number): Promise<void> {
     const wanted = this.done + count
-    // Only a standstill fails: how long the answers take together is the machine's affair.
+    // Only a standstill is a failure: the total time depends on the machine.
     for (let seen = this.done; seen < wanted; seen = this.done) {
       await poll(() => this.done > seen, `an answer, after ${seen} of ${wanted}`)
     }
   }
 
-  /** Lets what is under way end. */
+  /** Stops after the pipelines under way. */
   async stop(): Promise<void> {
     this.#isOver = true
     await Promise.all(this.#clients)
@@ -91,7 +91,7 @@ export class Workload {
     const commands: string[][] = []
     const operations = Array.from({ length: depth }, () => {
       const key = keys[random() % keys.length]
-      const kind = draw(random, writes, deletions)
+      const kind = randomKind(random, writes, deletions)
       const value = kind === 'set' ? history.value(key) : null
       commands.push(value === null ? [kind, key] : [kind, key, value])
       return history.begin(kind, key, port, value)
@@ -104,7 +104,7 @@ export class Workload {
   }
 }
 
-function draw(random: Random, writes: number, deletions: number): Kind {
+function randomKind(random: Random, writes: number, deletions: number): Kind {
   const x = random() / 2 ** 32
   if (x < writes) return 'set'
   return x < writes + deletions ? 'del' : 'get'
