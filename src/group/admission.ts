@@ -5,7 +5,7 @@ import { NULL_REF } from '../store/arena.ts'
 import { EXPIRES, FRESHNESS, FreshnessWindows, LOADED, tagFlags, ValueType } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 import type { CachedVersion, LoadResult } from './flights/flight.ts'
-import { type Freshness, hasStaleWindow } from './freshness.ts'
+import type { Freshness } from './freshness.ts'
 import { TOO_MANY_TAGS, tagsOf, takeLoadedTags } from './tags.ts'
 
 /** What storing needs of the group. */
@@ -55,7 +55,8 @@ export class Admission {
       store.put(key, 0, key.length, NOTHING, 0, 0, ValueType.ABSENT, absent)
       return undefined
     }
-    if (facts?.ttl === 0 && !hasStaleWindow(facts)) return undefined
+    // Stale from the first: kept for a stale window, or to be validated by the next load.
+    if (facts?.ttl === 0 && store.windows.retention === 0) return undefined
     store.deadline[0] = deadline
     store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, flags)
     return undefined

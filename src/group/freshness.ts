@@ -39,6 +39,9 @@ const AHEAD_FACTOR = 20
 /** Longer validators are not stored, in bytes: they would cost more than they save. */
 const MAX_VALIDATOR = 1024
 
+/** For how long at least a value is kept after its TTL to be validated; the budget may evict it earlier. */
+const MIN_RETENTION_MS = 10 * 60_000
+
 const NO_VALIDATOR = Buffer.alloc(0)
 
 export class Freshness {
@@ -94,15 +97,16 @@ export class Freshness {
     lifetime: number,
     longest: number,
   ): Buffer | undefined {
-    const { staleWhileRevalidateMs, staleIfErrorMs } = this.#policy
+    // A value that is stale from the first is served only as its origin says.
+    const { staleWhileRevalidateMs, staleIfErrorMs } = facts?.ttl === 0 ? noFreshness : this.#policy
     const max = Math.max(0, Math.min(MAX_WINDOW_MS, Math.floor(longest - lifetime)))
     const within = (window: number): number => Math.min(Math.ceil(window), max)
     const validator = validatorOf(facts)
     windows.refreshAhead = Math.min(Math.ceil(this.#cost(ms) * AHEAD_FACTOR), MAX_WINDOW_MS)
     windows.staleWhileRevalidate = within(facts?.staleWhileRevalidate ?? staleWhileRevalidateMs)
     windows.staleIfError = within(facts?.staleIfError ?? staleIfErrorMs)
-    // A value with a validator is retained for another TTL.
-    const revalidated = validator === undefined ? 0 : within(lifetime)
+    // A value with a validator is retained for another TTL, and for some time if that is short.
+    const revalidated = validator === undefined ? 0 : within(Math.max(lifetime, MIN_RETENTION_MS))
     windows.retention = Math.max(windows.staleWhileRevalidate, windows.staleIfError, revalidated)
     return windows.retention === 0 && windows.refreshAhead === 0 ? undefined : (validator ?? NO_VALIDATOR)
   }
@@ -111,11 +115,6 @@ export class Freshness {
   #cost(ms: number): number {
     return Math.max(1, ms) * this.#policy.refreshAhead
   }
-}
-
-/** Whether a value with TTL 0 is stored as stale, because the origin allows to serve it so. */
-export function hasStaleWindow({ staleWhileRevalidate = 0, staleIfError = 0 }: LoadedFacts): boolean {
-  return staleWhileRevalidate > 0 || staleIfError > 0
 }
 
 function validatorOf(facts: LoadedFacts | undefined): Buffer | undefined {

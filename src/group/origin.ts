@@ -17,7 +17,10 @@ export type OriginResults = readonly (OriginResult | Error)[] | ReadonlyMap<stri
 
 /** Facts about a value. Times in milliseconds. */
 export interface LoadedFacts {
-  /** The TTL, also of an absence, instead of the group's; 0: for the waiters only, not cached; Infinity: no expiry. */
+  /**
+   * The TTL, also of an absence, instead of the group's; 0: for the waiters only; Infinity: no expiry. With 0
+   * it is kept only if it has a stale window, or a validator for the next load.
+   */
   readonly ttl?: number
   /** Tags by which it can be invalidated together with others. */
   readonly tags?: readonly string[]

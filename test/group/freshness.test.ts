@@ -359,8 +359,8 @@ test('a value that the origin reports unchanged gets a new TTL', async () => {
   at.advance(1)
   expect(await at.load(loaded('700', { validator: '"8"', ttl: 300 }))).toBe('700')
   expect(at.calls[2].context.validator).toBe('"7"')
-  // Retained for another TTL, then loaded without its validator.
-  at.advance(601)
+  // Retained for ten minutes after its TTL, then loaded without its validator.
+  at.advance(300 + 10 * 60_000 + 1)
   expect(await at.load('800')).toBe('800')
   expect(at.calls[3].context.validator).toBeUndefined()
 })
@@ -422,4 +422,18 @@ test('a group without an origin serves no stale values after SWAPDB', async () =
   at.advance(1001)
   other.advance(1001)
   expect(await fetchValue(other.group, KEY)).toBeNull()
+})
+
+test('a value that is stale from the first is kept for its next load only, if it has a validator', async () => {
+  const at = new Setup({ staleWhileRevalidateMs: 1000, staleIfErrorMs: 1000 })
+  await at.load(loaded('630', { validator: '"7"', ttl: 0 }))
+  expect(await at.load(unchanged({ ttl: 0 }))).toBe('630')
+  expect(at.calls[1].context.validator).toBe('"7"')
+  // The windows of the group are for values that have been fresh.
+  expect(await at.load(new Error('down'))).toBe('-scores: down')
+  expect(at.calls[2].context.validator).toBe('"7"')
+  expect(await at.load(loaded('700', { ttl: 0 }))).toBe('700')
+  expect(at.calls[3].context.validator).toBe('"7"')
+  expect(await at.load('800')).toBe('800')
+  expect(at.calls[4].context.validator).toBeUndefined()
 })
