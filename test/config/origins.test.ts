@@ -46,6 +46,7 @@ test.each([
     url: 'http://h/u/{id}',
     keys: 'user:{id}',
     batchUrl: 'http://h/b',
+    batchIdempotent: 'yes',
     headers: { 'X-Key': 'k' },
     redirects: 0,
     redirectTo: ['https://cdn.example', 'http://10.0.0.1:8080/'],
@@ -115,6 +116,14 @@ test.each<[origin: unknown, ...problems: string[]]>([
   [
     { kind: 'http', url: 'https://h/{key}', redirectTo: ['https://h/x'] },
     "redirectTo: got ['https://h/x'], wants servers such as 'https://cdn.example', at least one",
+  ],
+  [
+    { kind: 'http', url: 'https://h/{key}', batchIdempotent: true },
+    'batchIdempotent: there is no batchUrl that it could be about',
+  ],
+  [
+    { kind: 'http', url: 'https://h/{key}', batchUrl: 'https://h/b', batchIdempotent: 'maybe' },
+    "batchIdempotent: got 'maybe', wants yes or no",
   ],
   [
     { kind: 'http', url: 'https://h/{key}', redirects: 21 },

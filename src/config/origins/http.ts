@@ -5,7 +5,8 @@ import { systemClock } from '../../bytes/clock.ts'
 import type { Origin } from '../../group/origin.ts'
 import { HttpOrigin } from '../../origin/http/http.ts'
 import { NO_CREDENTIALS, UrlTemplate } from '../../origin/http/url-template.ts'
-import { duration, fields, size, whole } from '../readers.ts'
+import { duration, fields, size, whole, yesNo } from '../readers.ts'
+import { version } from '../version.ts'
 import type { OriginKind } from './kind.ts'
 import {
   CONNECT_TIMEOUT,
@@ -27,9 +28,11 @@ export interface HttpOriginConfig {
   readonly url: string
   /** Posted a JSON array of keys, it answers a JSON object from key to value. */
   readonly batchUrl?: string
+  /** Whether it may be asked twice: if a connection that is used again turns out to be closed; no. */
+  readonly batchIdempotent?: boolean | 'yes' | 'no'
   /** Which keys there are: `'user:{id}'`. By default all. */
   readonly keys?: string
-  /** Headers of every request. */
+  /** Headers of every request. The `User-Agent` is `erinys/<version>` unless it is here. */
   readonly headers?: Readonly<Record<string, string>>
   /** Certificates for `https:`. */
   readonly tls?: TlsConfig
@@ -59,6 +62,7 @@ function httpSchema(directory: string): z.ZodType<Origin> {
     kind: z.literal('http'),
     url: text("a URL with a place for the key, such as 'https://host/users/{key}'"),
     batchUrl: url(['http:', 'https:'], "'https://host/batch'").optional(),
+    batchIdempotent: yesNo.optional(),
     keys: pattern().optional(),
     headers: headers.optional(),
     tls: tls(directory).optional(),
@@ -74,6 +78,11 @@ function httpSchema(directory: string): z.ZodType<Origin> {
       context.addIssue({ code: 'custom', message: NO_CREDENTIALS, path: ['batchUrl'] })
       return z.NEVER
     }
+    if (posted === undefined && written.batchIdempotent !== undefined) {
+      const message = 'there is no batchUrl that it could be about'
+      context.addIssue({ code: 'custom', message, path: ['batchIdempotent'] })
+      return z.NEVER
+    }
     let template: UrlTemplate
     try {
       template = new UrlTemplate(written.url, written.keys?.names ?? [])
@@ -84,7 +93,9 @@ function httpSchema(directory: string): z.ZodType<Origin> {
     return new HttpOrigin({
       url: template,
       batchUrl: written.batchUrl,
+      batchIdempotent: written.batchIdempotent ?? false,
       keys: written.keys,
+      userAgent: `erinys/${version}`,
       headers: written.headers ?? {},
       tls: written.tls,
       connections: written.connections ?? 32,

@@ -1,138 +1,180 @@
-// The freshness and the validators of an HTTP response (RFC 9111, RFC 5861, RFC 9110 §8.8).
+// The freshness and the validators of an HTTP response, for a cache that many share (RFC 9111, RFC 5861, RFC 9110 §8.8).
 
 import type { LoadedFacts } from '../../group/origin.ts'
+import { formatCacheControl, parseCacheControl, seconds } from './cache-control.ts'
+import type { Conditions } from './client.ts'
+import { parseHttpDate } from './http-date.ts'
 
-/** The validators of a response. */
-interface Version {
-  readonly etag?: string | undefined
-  readonly modified?: string | undefined
-}
-
-type Lifetimes = Pick<LoadedFacts, 'ttl' | 'staleWhileRevalidate' | 'staleIfError'>
+/*
+ *   lifetime = s-maxage, else max-age, else Expires - Date          none of them: the TTL of the group
+ *   age      = max(received - Date, Age + (received - requested)) + (now - received)         RFC 9111 §4.2.3
+ *   TTL      = lifetime - age; 0: kept only to be validated, or for a stale window
+ *
+ * The validator of the cached value carries the inputs that a 304 may omit, not what was derived from them: the age
+ * begins anew with each response.
+ */
 
 export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>
 
-/** RFC 9111 §1.2.2: larger numbers of seconds are clamped to this. */
-const MOST_SECONDS = 2 ** 31
+/** When a response was asked for, when its head arrived, and the present, in ms since the epoch. */
+export interface ResponseTimes {
+  readonly requestedAt: number
+  readonly receivedAt: number
+  readonly now: number
+}
+
+/** What is kept with a value until it is validated. */
+interface Stored {
+  readonly etag?: string | undefined
+  readonly modified?: string | undefined
+  /** The headers that say for how long it is fresh. */
+  readonly control?: string | undefined
+  readonly expires?: string | undefined
+  /** `Vary: *` */
+  readonly varies?: boolean | undefined
+  /** The URL whose version it is, if the request was redirected there. */
+  readonly url?: string | undefined
+}
 
 /** Upper bound of Retry-After in ms: one wrong response must not disable the origin for long. */
 const LONGEST_REST = 5 * 60_000
 
-const DIRECTIVE = /([\w-]+)(?:\s*=\s*(?:"([^"]*)"|([^\s,"]*)))?/g
+/** Date is in whole seconds, and servers make it once a second: a smaller age may be none. */
+const DATE_PRECISION_MS = 2000
 
-/** TTL, windows and validators of a response for a shared cache. Without freshness information there is no TTL. */
-export function factsOf(headers: ResponseHeaders, now: number): LoadedFacts {
-  const directives = parseDirectives(text(headers, 'cache-control'))
-  const isOnce = mayServeOnce(headers, directives)
-  const left = isOnce ? 0 : lifetime(headers, directives, now)
-  const isStrict = isOnce || directives.has('must-revalidate') || directives.has('proxy-revalidate')
-  const stale = (name: string): number | undefined => {
-    if (isStrict) return 0
-    // A response that was stale on arrival has used up part of its window.
-    return directives.has(name)
-      ? Math.max(0, seconds(directives.get(name)) * 1000 + Math.min(0, left ?? 0))
-      : undefined
-  }
-  const said = {
-    ttl: left === undefined ? undefined : Math.max(0, left),
-    staleWhileRevalidate: stale('stale-while-revalidate'),
-    staleIfError: stale('stale-if-error'),
-  }
-  return { ...said, validator: validatorOf(versionOf(headers), said) }
+/**
+ * TTL, windows and validators of a response. Without freshness information there is no TTL.
+ * @param url where the request was redirected to
+ */
+export function factsOf(headers: ResponseHeaders, times: ResponseTimes, url?: string): LoadedFacts {
+  return derive({ ...storedOf(headers), url }, headers, times)
 }
 
-/** The updated facts of a 304; headers it omits keep their stored values (RFC 9111 §4.3.4). */
-export function renewedFacts(headers: ResponseHeaders, validator: string, now: number): LoadedFacts {
-  const { etag, modified, ...said } = readVersion(validator)
-  const facts = factsOf(headers, now)
-  const saysHowLong = headers['cache-control'] !== undefined || headers.expires !== undefined
-  const { etag: newEtag = etag, modified: newModified = modified } = versionOf(headers)
-  const kept = saysHowLong ? lifetimesOf(facts) : said
-  return { ...kept, validator: validatorOf({ etag: newEtag, modified: newModified }, kept) }
+/** The facts after a 304: headers that it brings replace the stored ones, others stay (RFC 9111 §4.3.4). */
+export function renewedFacts(headers: ResponseHeaders, validator: string, times: ResponseTimes): LoadedFacts {
+  const stored = { ...readStored(validator) }
+  for (const [name, value] of Object.entries(storedOf(headers)))
+    if (value !== undefined) Object.assign(stored, { [name]: value })
+  return derive(stored, headers, times)
 }
 
-/** The conditional request headers of a validator; none for a validator of another origin. */
-export function conditionsOf(validator: string): Record<string, string> {
-  const { etag, modified } = readVersion(validator)
-  return {
+/**
+ * The conditional headers of a validator; undefined for a validator of another origin.
+ * @param url of the request
+ */
+export function conditionsOf(validator: string, url: string): Conditions | undefined {
+  const { etag, modified, url: redirected = url } = readStored(validator)
+  if (etag === undefined && modified === undefined) return undefined
+  const headers = {
     ...(etag === undefined ? {} : { 'if-none-match': etag }),
     ...(modified === undefined ? {} : { 'if-modified-since': modified }),
   }
+  return { url: redirected, headers }
 }
 
 /** Retry-After in ms (RFC 9110 §10.2.3); undefined: none. */
 export function retryAfter(headers: ResponseHeaders, now: number): number | undefined {
-  const after = text(headers, 'retry-after').trim()
-  const ms = /^\d+$/.test(after) ? seconds(after) * 1000 : Date.parse(after) - now
+  const after = first(headers, 'retry-after')?.trim() ?? ''
+  const ms = (seconds(after) ?? 0) * 1000 || (parseHttpDate(after, now) ?? now) - now
   return ms > 0 ? Math.min(ms, LONGEST_REST) : undefined
 }
 
-/** Whether the response must not be stored, or not be served again without validation. */
-function mayServeOnce(headers: ResponseHeaders, directives: ReadonlyMap<string, string>): boolean {
-  return (
-    ['no-store', 'no-cache', 'private'].some((name) => directives.has(name)) ||
-    text(headers, 'vary').includes('*')
-  )
-}
-
-/** The remaining freshness in ms; negative: for how long it has been stale. */
-function lifetime(
-  headers: ResponseHeaders,
-  directives: ReadonlyMap<string, string>,
-  now: number,
-): number | undefined {
-  const age = seconds(text(headers, 'age')) * 1000
-  const maxAge = directives.get('s-maxage') ?? directives.get('max-age')
-  if (maxAge !== undefined) return seconds(maxAge) * 1000 - age
-  if (headers.expires === undefined) return undefined
-  const date = Date.parse(text(headers, 'date'))
-  const until = Date.parse(text(headers, 'expires'))
-  // An invalid date, such as 0, is in the past.
-  return Number.isNaN(until) ? 0 : until - (Number.isNaN(date) ? now : date) - age
-}
-
-function versionOf(headers: ResponseHeaders): Version {
+function storedOf(headers: ResponseHeaders): Stored {
+  const control = list(headers, 'cache-control')
+  const vary = list(headers, 'vary')
   return {
-    etag: text(headers, 'etag') || undefined,
-    modified: text(headers, 'last-modified') || undefined,
+    etag: first(headers, 'etag') || undefined,
+    modified: first(headers, 'last-modified') || undefined,
+    control: control && formatCacheControl(parseCacheControl(control)),
+    expires: first(headers, 'expires'),
+    varies: vary?.split(',').some((field) => field.trim() === '*'),
   }
 }
 
-/** The freshness lifetimes are stored with the validator, for a 304 that omits them. */
-function validatorOf({ etag, modified }: Version, said: Lifetimes): string | undefined {
-  return etag === undefined && modified === undefined
-    ? undefined
-    : JSON.stringify({ etag, modified, ...said })
+function derive(stored: Stored, headers: ResponseHeaders, times: ResponseTimes): LoadedFacts {
+  const directives = parseCacheControl(stored.control ?? '')
+  // A cache that understands the status may store what is marked for those that do not (RFC 9111 §5.2.2.3).
+  const mayStore =
+    !directives.has('private') && (!directives.has('no-store') || directives.has('must-understand'))
+  const validator = mayStore ? formatStored(stored) : undefined
+  if (!mayStore || directives.has('no-cache') || stored.varies === true)
+    return { ttl: 0, staleWhileRevalidate: 0, staleIfError: 0, validator }
+  const lifetime = lifetimeOf(stored, directives, headers, times)
+  const left = lifetime === undefined ? undefined : lifetime - ageOf(headers, times)
+  return {
+    ttl: left === undefined ? undefined : Math.max(0, left),
+    staleWhileRevalidate: staleWindow('stale-while-revalidate', directives, left),
+    staleIfError: staleWindow('stale-if-error', directives, left),
+    validator,
+  }
 }
 
-function readVersion(validator: string): Version & Lifetimes {
+/** In ms; undefined: as the group says. */
+function staleWindow(
+  name: string,
+  directives: ReadonlyMap<string, string>,
+  left: number | undefined,
+): number | undefined {
+  if (directives.has('must-revalidate') || directives.has('proxy-revalidate')) return 0
+  // A response that was stale on arrival has used up part of its window.
+  if (directives.has(name))
+    return Math.max(0, (seconds(directives.get(name)) ?? 0) * 1000 + Math.min(0, left ?? 0))
+  // `s-maxage` includes `proxy-revalidate` (RFC 9111 §5.2.2.10), but what the server allows by name, it means.
+  return directives.has('s-maxage') ? 0 : undefined
+}
+
+/** In ms. What is not valid is in the past (RFC 9111 §4.2.1, §5.3). */
+function lifetimeOf(
+  { expires }: Stored,
+  directives: ReadonlyMap<string, string>,
+  headers: ResponseHeaders,
+  { receivedAt }: ResponseTimes,
+): number | undefined {
+  const maxAge = directives.get('s-maxage') ?? directives.get('max-age')
+  if (maxAge !== undefined) return (seconds(maxAge) ?? 0) * 1000
+  if (expires === undefined) return undefined
+  const until = parseHttpDate(expires, receivedAt)
+  return until === undefined ? 0 : until - (dateOf(headers, receivedAt) ?? receivedAt)
+}
+
+/** In ms. */
+function ageOf(headers: ResponseHeaders, { requestedAt, receivedAt, now }: ResponseTimes): number {
+  const said = seconds(first(headers, 'age')?.split(',', 1)[0].trim()) ?? 0
+  const apparent = receivedAt - (dateOf(headers, receivedAt) ?? receivedAt)
+  const corrected = said * 1000 + Math.max(0, receivedAt - requestedAt)
+  return Math.max(apparent < DATE_PRECISION_MS ? 0 : apparent, corrected) + Math.max(0, now - receivedAt)
+}
+
+function dateOf(headers: ResponseHeaders, now: number): number | undefined {
+  const date = first(headers, 'date')
+  return date === undefined ? undefined : parseHttpDate(date, now)
+}
+
+function formatStored(stored: Stored): string | undefined {
+  return stored.etag === undefined && stored.modified === undefined ? undefined : JSON.stringify(stored)
+}
+
+function readStored(validator: string): Stored {
+  let read: unknown
   try {
-    return JSON.parse(validator) ?? {}
+    read = JSON.parse(validator)
   } catch {
     return {}
   }
+  const { etag, modified, control, expires, varies, url } = (read ?? {}) as Record<string, unknown>
+  const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined)
+  const texts = { etag: text(etag), modified: text(modified), control: text(control) }
+  return { ...texts, expires: text(expires), url: text(url), varies: varies === true || undefined }
 }
 
-function lifetimesOf({ ttl, staleWhileRevalidate, staleIfError }: LoadedFacts): Lifetimes {
-  return { ttl, staleWhileRevalidate, staleIfError }
-}
-
-/** The first of several directives of one name counts. */
-function parseDirectives(value: string): ReadonlyMap<string, string> {
-  const found = new Map<string, string>()
-  for (const [, name, quoted, plain] of value.matchAll(DIRECTIVE)) {
-    const key = name.toLowerCase()
-    if (!found.has(key)) found.set(key, quoted ?? plain ?? '')
-  }
-  return found
-}
-
-/** An invalid number of seconds counts as absent. */
-function seconds(value: string | undefined): number {
-  return value !== undefined && /^\d+$/.test(value.trim()) ? Math.min(Number(value), MOST_SECONDS) : 0
-}
-
-function text(headers: ResponseHeaders, name: string): string {
+/** The first of several header lines. */
+function first(headers: ResponseHeaders, name: string): string | undefined {
   const value = headers[name]
-  return Array.isArray(value) ? value.join(', ') : (value ?? '')
+  return Array.isArray(value) ? value[0] : value
+}
+
+/** All header lines. */
+function list(headers: ResponseHeaders, name: string): string | undefined {
+  const value = headers[name]
+  return Array.isArray(value) ? value.join() : value
 }

@@ -43,6 +43,8 @@ function originOf({ url, keys, ...options }: Options): HttpOrigin {
   const pattern = keys === undefined ? undefined : new KeyPattern(keys)
   const origin = new HttpOrigin({
     batchUrl: undefined,
+    batchIdempotent: false,
+    userAgent: 'erinys/test',
     headers: {},
     tls: undefined,
     connections: 8,
@@ -320,12 +322,12 @@ describe('writes', () => {
 describe('responses', () => {
   test.each<[number, Record<string, string>, string]>([
     [500, {}, 'answered 500'],
-    [204, {}, 'answered 204'],
+    [202, {}, 'answered 202'],
     [206, {}, 'answered 206'],
     [304, {}, 'answered 304'],
     [301, {}, 'answered 301'],
     [401, {}, 'answered 401'],
-    [200, { 'content-encoding': 'gzip' }, 'answered in gzip, which was not requested'],
+    [200, { 'content-encoding': 'foo' }, 'answered with the content coding "foo", which cannot be decoded'],
     [500, { 'content-encoding': 'gzip' }, 'answered 500'],
     [503, { 'retry-after': '7' }, 'answered 503 with Retry-After: 7 s'],
     [503, { 'retry-after': 'Mon, 01 Jan 2024 00:00:07 GMT' }, 'Retry-After: 7 s'],
@@ -373,6 +375,28 @@ describe('responses', () => {
       const is = isBadRequest(error) ? 'bad' : error instanceof RetryLater ? 'later' : 'failure'
       expect([is, error]).toEqual([kind, expect.any(Error)])
     }
+  })
+
+  test.each([202, 206, 226])('%i has not the whole value: an error about the key', async (status) => {
+    const port = await serve((_, response) => response.writeHead(status).end('part'))
+    const origin = originOf({ url: `http://127.0.0.1:${port}/{key}`, batchUrl: `http://127.0.0.1:${port}/` })
+    for (const ask of [() => origin.load('a', context()), () => origin.loadMany?.(['a', 'b'], context())]) {
+      const error: unknown = await (async () => ask())().catch((thrown) => thrown)
+      expect([isBadRequest(error), (error as Error).message]).toEqual([true, `answered ${status}`])
+    }
+  })
+
+  test.each([
+    [200, ''],
+    [201, 'made'],
+    [203, 'made'],
+    [204, ''],
+    [205, ''],
+    [207, 'made'],
+    [299, 'made'],
+  ])('%i is a success: its body %j is the value', async (status, body) => {
+    const port = await serve((_, response) => response.writeHead(status).end(body))
+    expect(textOf(await load(originOf({ url: `http://127.0.0.1:${port}/{key}` }), 'a'))).toBe(body)
   })
 
   test("the error has the server's Retry-After", async () => {

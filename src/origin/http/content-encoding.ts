@@ -1,0 +1,118 @@
+// The body of a response: read within its size limit, and decoded (RFC 9110 §8.4).
+
+import { promisify } from 'node:util'
+import * as zlib from 'node:zlib'
+import { BadRequest } from '../../group/origin.ts'
+import type { Response } from './client.ts'
+
+type Decode = (bytes: Buffer, options: { readonly maxOutputLength: number }) => Promise<Buffer>
+
+/** Since Node.js 22.15. */
+const { zstdDecompress } = zlib as unknown as { zstdDecompress?: typeof zlib.gunzip }
+
+const gunzip: Decode = promisify(zlib.gunzip)
+
+const DECODERS = new Map<string, Decode>([
+  ['gzip', gunzip],
+  ['x-gzip', gunzip],
+  ['deflate', inflate],
+  ['br', promisify(zlib.brotliDecompress) as Decode],
+])
+if (zstdDecompress !== undefined) DECODERS.set('zstd', promisify(zstdDecompress) as Decode)
+
+/** Servers put other things into Content-Encoding by mistake: charsets, transfer codings, the words for none. */
+const MISTAKE =
+  /^(?:utf-?(?:8|16|32)\w*|us-ascii|ascii|iso-?8859-\d+|latin-?1|windows-\d+|cp\d+|none|null|undefined|plain|text|binary|base|[78]bit|chunked|aws-chunked|[\w.+-]+\/[\w.+-]+)$/
+
+/** More codings on top of each other are refused: each costs the time and the memory of decoding. */
+const MAX_CODINGS = 4
+
+/** The codings of a response in the order in which they were applied; without those that change nothing. */
+function codingsOf({ headers }: Pick<Response, 'headers'>): string[] {
+  const value = headers['content-encoding']
+  const list = Array.isArray(value) ? value.join() : (value ?? '')
+  return list
+    .split(',')
+    .map((coding) => coding.trim().toLowerCase())
+    .filter((coding) => coding !== '' && coding !== 'identity')
+}
+
+/**
+ * The decoded body, of at most `maxBytes`, also while it is decoded.
+ * @param warn called with what is in Content-Encoding but is no coding; it is ignored
+ * @throws BadRequest for a coding that is unknown, or for a body that is too large
+ */
+export async function readBody(
+  response: Response,
+  maxBytes: number,
+  warn: (mistake: string) => void,
+): Promise<Buffer> {
+  const codings = codingsOf(response)
+  const decoders: Decode[] = []
+  for (const coding of codings) {
+    const decoder = DECODERS.get(coding)
+    if (decoder !== undefined) decoders.unshift(decoder)
+    else if (MISTAKE.test(coding)) warn(coding)
+    else {
+      await response.body.dump()
+      throw new BadRequest(`answered with the content coding ${show(coding)}, which cannot be decoded`)
+    }
+  }
+  if (decoders.length > MAX_CODINGS) {
+    await response.body.dump()
+    throw new BadRequest(
+      `answered with ${decoders.length} content codings, at most ${MAX_CODINGS} are decoded`,
+    )
+  }
+  let body = await collect(response)
+  for (const decode of decoders) {
+    // No bytes are the coding of no bytes: servers say gzip of an empty body.
+    if (body.length === 0) break
+    try {
+      body = await decode(body, { maxOutputLength: maxBytes })
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(maxBytes)
+      throw new Error(`answered what is not ${codings.join(', ')}: ${(error as Error).message}`)
+    }
+  }
+  return body
+}
+
+export function tooLarge(maxBytes: number): BadRequest {
+  return new BadRequest(`answered more than ${maxBytes} bytes`)
+}
+
+/** The bytes of the body. With a Content-Length they are copied once, into a buffer of that length. */
+async function collect({ body, headers }: Response): Promise<Buffer> {
+  const { 'content-length': length } = headers
+  const chunks: Buffer[] = []
+  // undici compares the length with the size limit, and with what arrives.
+  let whole = typeof length === 'string' && /^\d{1,15}$/.test(length) ? Number(length) : 0
+  let target: Buffer | undefined
+  let size = 0
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    if (whole >= size + chunk.length) {
+      target ??= Buffer.allocUnsafeSlow(whole)
+      chunk.copy(target, size)
+    } else {
+      if (target !== undefined) chunks.push(target.subarray(0, size))
+      target = undefined
+      whole = 0
+      chunks.push(chunk)
+    }
+    size += chunk.length
+  }
+  if (target !== undefined) return target.subarray(0, size)
+  return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, size)
+}
+
+/** Some servers send raw deflate data, without the header of zlib. */
+async function inflate(bytes: Buffer, options: { readonly maxOutputLength: number }): Promise<Buffer> {
+  const isWrapped = (bytes[0] & 0x0f) === 8 && bytes.length > 1 && bytes.readUInt16BE(0) % 31 === 0
+  return promisify(isWrapped ? zlib.inflate : zlib.inflateRaw)(bytes, options)
+}
+
+/** A coding in an error: not too long. */
+function show(coding: string): string {
+  return JSON.stringify(coding.length > 40 ? `${coding.slice(0, 40)}…` : coding)
+}

@@ -1,0 +1,36 @@
+// What goes wrong between this node and an HTTP server, in words for a client and for the log.
+
+import { notApplied } from '../../group/origin.ts'
+import { errorText } from '../abortable.ts'
+import type { ClientOptions } from './client.ts'
+import { tooLarge } from './content-encoding.ts'
+
+/**
+ * An error of undici has parts of the response, so only its text and its code are kept. Errors of the system name the
+ * address, and stay as they are.
+ */
+export function failureOf(error: unknown, url: string, options: ClientOptions): unknown {
+  const { code = '' } = error as NodeJS.ErrnoException
+  if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return tooLarge(options.maxResponse)
+  if (error instanceof AggregateError) return new Error(errorText(error), { cause: error })
+  if (!/^(?:UND_ERR|HPE)_/.test(code)) return error
+  const { origin } = new URL(url)
+  const failure = Object.assign(new Error(`${origin}: ${textOf(code, error as Error, options)}`), { code })
+  // Nothing was sent.
+  return code === 'UND_ERR_CONNECT_TIMEOUT' ? notApplied(failure) : failure
+}
+
+function textOf(code: string, { message }: Error, { timeout, connectTimeout }: ClientOptions): string {
+  switch (code) {
+    case 'UND_ERR_CONNECT_TIMEOUT':
+      return `connect timeout: no connection within ${connectTimeout} ms`
+    case 'UND_ERR_HEADERS_TIMEOUT':
+      return `timeout: no response within ${timeout} ms`
+    case 'UND_ERR_BODY_TIMEOUT':
+      return `timeout: the response stopped for ${timeout} ms`
+    case 'UND_ERR_HEADERS_OVERFLOW':
+      return 'the headers of the response are too large'
+    default:
+      return code.startsWith('HPE_') ? `the response is not HTTP: ${message}` : message
+  }
+}
