@@ -145,12 +145,14 @@ export class Detector {
     const { state, health } = peer
     this.#observeRun(name, peer, message.runId, now)
     this.#declarations.readTombstones(peer, message, this.view.epoch)
+    const isOutdated = state.isOutdated(message)
     let isNews = state.update(message)
     const { status, tried, isAlive } = health
     if (message.answers !== undefined) health.answered(now)
     const cameAlive = !isAlive && health.isAlive
     const owns = this.view.members.includes(this.#options.self)
-    if (state.conflictEnds(message, cameAlive, owns, this.view.epoch)) this.#declarations.declareSelf()
+    if (state.conflictEnds(message, { isOutdated, cameAlive, owns }, this.view.epoch))
+      this.#declarations.declareSelf()
     if (message.answers !== undefined) {
       this.#declarations.answered(name)
       state.answered(message.answers)
@@ -239,6 +241,17 @@ export class Detector {
   /** Peers that list other members than this node. */
   listDifferences(): ListDifference[] {
     return listDifferences(this.#peers.listed, this.#listed)
+  }
+
+  /**
+   * The names of live peers that are leaving. By their newest messages: an older one may arrive later, on the other of
+   * two links, and a node that leaves must not be taken for one that stays, or for one that is gone.
+   */
+  get leavingPeers(): string[] {
+    const names: string[] = []
+    for (const [name, { state, health }] of this.#peers.listed)
+      if (state.message?.leaving === true && health.isAlive) names.push(name)
+    return names
   }
 
   peers(): PeerReport[] {

@@ -66,6 +66,11 @@ export class PeerState {
     return previous !== undefined
   }
 
+  /** Whether a newer message of the current run was received before: messages arrive over two connections. */
+  isOutdated({ serial }: StateMessage): boolean {
+    return this.message !== undefined && serial < this.message.serial
+  }
+
   /** Stores a message of the current run. Returns whether it reports anything new. */
   update(message: StateMessage): boolean {
     const before = this.message
@@ -100,11 +105,17 @@ export class PeerState {
    * Whether a conflict ends with this message: the peer had declared this node dead and served its slots, while this
    * node served them too. Entries stored here after the tombstone was first seen are as invalid as those before.
    *
+   * @param isOutdated whether a newer message was received before: what this one says about this node is over
    * @param cameAlive whether the peer became alive with this message
    * @param owns whether this node is in its own view
    * @param epoch the epoch of this node
    */
-  conflictEnds(message: StateMessage, cameAlive: boolean, owns: boolean, epoch: number): boolean {
+  conflictEnds(
+    message: StateMessage,
+    { isOutdated, cameAlive, owns }: { isOutdated: boolean; cameAlive: boolean; owns: boolean },
+    epoch: number,
+  ): boolean {
+    if (isOutdated) return cameAlive && this.#endConflict()
     if (owns && message.epoch !== epoch && this.#replaces(message)) this.#conflicts = true
     return (cameAlive && this.#endConflict()) || this.agreesOnEpoch(message, epoch)
   }
