@@ -164,8 +164,8 @@ export class Cluster {
   }
 
   /** The number of a request context, for `Link.send`. */
-  contextOf(group: Group, protocol: 2 | 3, noTouch: boolean, isFinal: boolean, isToldSo = false): number {
-    return this.#contexts.encode(group, protocol, noTouch, isFinal, isToldSo)
+  contextOf(group: Group, protocol: 2 | 3, noTouch: boolean, isCharge: boolean): number {
+    return this.#contexts.encode(group, protocol, noTouch, isCharge)
   }
 
   /** The request context of a number from `contextOf`. */
@@ -193,7 +193,16 @@ export class Cluster {
 
   /** Runs a function after messages about ownership that are in flight have probably arrived. */
   afterInvalidations(run: () => void): void {
-    this.#options.timers.after(MIN_COPY_TTL_MS, run)
+    this.after(MIN_COPY_TTL_MS, run)
+  }
+
+  after(ms: number, run: () => void): void {
+    this.#options.timers.after(ms, run)
+  }
+
+  /** For how long a request waits for nodes to agree about the owner of its keys, ms. */
+  get agreementTimeout(): number {
+    return this.#options.settings.timeout
   }
 
   /** The name of the member that owns a key; `undefined`: this node does. */
@@ -262,12 +271,19 @@ export class Cluster {
     return this.#parts.relocation.peerToAsk(group, args, i) !== undefined
   }
 
-  /** Asks the previous owner for a key and stores its entry. */
-  pull(group: Group, key: Buffer): Promise<void> {
+  /** Asks the previous owner for a key and stores its entry. False: it did not answer, and the origin is to be asked. */
+  pull(group: Group, key: Buffer): Promise<boolean> {
     return this.#parts.relocation.pull(group, key)
   }
 
-  /** A redirected request ran here for a slot that another node owns. */
+  /** A peer that has handed everything over is about to close. Resolves when it has answered all that was sent to it. */
+  async answeredBy(name: string): Promise<void> {
+    const { pool } = this.#mesh.existing(name)
+    const links = pool.links.filter((link) => !pool.isControl(link))
+    await Promise.allSettled(links.map((link) => this.#ask(link, this.#options.groups[0], ['PING'])))
+  }
+
+  /** A request ran here for a slot that another node owns. */
   ranMisrouted(slot: number): void {
     this.#parts.relocation.ranMisrouted(slot)
   }

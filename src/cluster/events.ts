@@ -78,8 +78,7 @@ export class ClusterEvents {
 
   /** A peer has sent its state, which says whether it is leaving. */
   stateReceived(name: string, message: StateMessage): void {
-    const { detector, leaving, listAgreement } = this.#options.parts()
-    leaving.note(name, message.leaving)
+    const { detector, listAgreement } = this.#options.parts()
     detector.receive(name, message)
     listAgreement.heard(name)
     this.#options.assignment.updateLeaving()

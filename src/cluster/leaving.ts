@@ -8,7 +8,8 @@ import type { Log } from './log.ts'
 import type { Membership } from './membership/membership.ts'
 import type { Ownership } from './ownership/ownership.ts'
 
-/** The most time for removing this node from the list of members. */
+/** The most time for the other members' last requests, and for removing this node from the list of members, ms. */
+const FAREWELL_TIMEOUT = 2000
 const UNLIST_TIMEOUT = 1000
 
 export interface LeavingOptions {
@@ -18,6 +19,8 @@ export interface LeavingOptions {
   readonly handover: Handover
   readonly controlChannel: ControlChannel
   readonly membership: Membership
+  /** Resolves when all requests that other members have sent to this node are answered. */
+  readonly farewell: () => Promise<unknown>
   readonly timers: Timers
   readonly log: Log
   /** Whether no other node is alive. */
@@ -28,7 +31,6 @@ export class Leaving {
   /** Whether this node is leaving. */
   isLeaving = false
   readonly #options: LeavingOptions
-  readonly #leavingPeers = new Set<string>()
   #draining: Promise<boolean> | undefined
   #check = (): void => {}
 
@@ -39,20 +41,9 @@ export class Leaving {
   /** The names of live members that are leaving, possibly including this node; sorted. */
   get names(): readonly string[] {
     const { self, detector } = this.#options
-    // Called for every heartbeat: nearly always no member is leaving.
-    if (this.#leavingPeers.size === 0) return this.isLeaving ? [self] : []
-    const names = detector
-      .peers()
-      .filter(({ name, status }) => this.#leavingPeers.has(name) && status !== 'down' && status !== 'unknown')
-      .map(({ name }) => name)
+    const names = detector.leavingPeers
     if (this.isLeaving) names.push(self)
     return names.sort()
-  }
-
-  /** A peer has said whether it is leaving. */
-  note(name: string, isLeaving: boolean): void {
-    if (isLeaving) this.#leavingPeers.add(name)
-    else this.#leavingPeers.delete(name)
   }
 
   /** Checks whether a drain is complete. Call after anything that may complete it. */
@@ -93,7 +84,11 @@ export class Leaving {
     const isDone = ownership.hasReleasedAll && handover.pending === 0
     if (isDone) {
       log.info({}, 'everything is handed over')
-      await this.#unlist()
+      const { farewell, membership } = this.#options
+      // They send no more: they know other owners. What is under way must not be lost with the connections.
+      await this.#within(FAREWELL_TIMEOUT, farewell())
+      // Only after everything is handed over: the others ignore members that are not listed.
+      await this.#within(UNLIST_TIMEOUT, membership.leave())
     } else {
       log.info({}, 'no other node stays: the entries of this node are lost')
       // Another member may join.
@@ -102,16 +97,14 @@ export class Leaving {
     return isDone
   }
 
-  /** Only after everything is handed over: the others ignore members that are not listed. */
-  #unlist(): Promise<void> {
-    const { membership, timers } = this.#options
+  #within(ms: number, promise: Promise<unknown>): Promise<void> {
     return new Promise((resolve) => {
-      const cancel = timers.after(UNLIST_TIMEOUT, resolve)
+      const cancel = this.#options.timers.after(ms, resolve)
       const done = (): void => {
         cancel()
         resolve()
       }
-      membership.leave().then(done, done)
+      promise.then(done, done)
     })
   }
 

@@ -93,7 +93,6 @@ export function createParts(options: PartsOptions): Parts {
     timers,
     micros,
     rate: settings.handoverRate,
-    timeout: settings.timeout,
     expectsEntries: (slot, from) => ownership.expectsEntries(slot, from),
     ask,
     warn: (message) => log.warn({}, message),
@@ -117,6 +116,8 @@ export function createParts(options: PartsOptions): Parts {
     handover: relocation.handover,
     controlChannel,
     membership,
+    farewell: () =>
+      Promise.allSettled(ownership.peers.map((name) => ask(name, groups[0], ['PEER', 'FAREWELL']))),
     timers,
     log,
     isLast: options.isLast,

@@ -19,7 +19,7 @@ import type { Args } from '../resp/args.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { keyName } from './loading/load-results.ts'
 import { Loading } from './loading/loading.ts'
-import { isAtLimit, mustWait, usesWholeKeyspace } from './ordering.ts'
+import { holdKeys, isAtLimit, mustWait, usesWholeKeyspace } from './ordering.ts'
 import { Prefetch } from './prefetch.ts'
 import { Dispatcher } from './routing/dispatcher.ts'
 import { type ForwardContext, type ForwardedRequest, forwardContextOf } from './routing/forwarded-request.ts'
@@ -68,7 +68,7 @@ export class Executor {
       this.#resendIfMoved(request, request.args, request.complete)
     this.#loading = new Loading(this.#runner, host.telemetry, resendIfMoved)
     this.#originWrites = new OriginWrites(this.#runner, host.telemetry, (request) =>
-      this.#resendIfMoved(request, request.args, request.complete, true),
+      this.#resendIfMoved(request, request.args, request.complete),
     )
     const { cluster } = host
     if (cluster === undefined) return
@@ -104,7 +104,8 @@ export class Executor {
       this.#applyReplyMode(client, mark)
       return DONE
     }
-    if (client.pending.size !== 0 && mustWait(client, command, context)) {
+    // A request of which another node is in charge never waits: see `Dispatcher`.
+    if (client.pending.size !== 0 && client.peer?.isCharge !== true && mustWait(client, command, context)) {
       if (client.peer === undefined || usesWholeKeyspace(command, args) || isAtLimit(client)) return STALLED
       // Requests of other clients behind it on the same peer connection must not wait with it.
       this.#enqueue(client, command)
@@ -230,7 +231,7 @@ export class Executor {
 
   /**
    * During a slot migration: fetches the keys that are missing here from the previous owners of their slots, then runs
-   * the command. False: nothing to fetch.
+   * the command; later commands of the client on its keys wait. False: nothing to fetch.
    */
   #pull(client: Client, command: Command, forwarded?: ForwardedRequest): boolean {
     const { cluster } = this.#host
@@ -241,39 +242,28 @@ export class Executor {
     const pulls = positions.filter((i) => cluster?.needsPull(group, args, i))
     if (cluster === undefined || pulls.length === 0) return false
     const own = args.detach()
-    const keys = positions.map((i) => keyName(args, i))
-    const pending = { keys, bytes: own.buf.length, write: true }
-    const place = forwarded ?? this.#forwardedRequest(client)
-    client.pending.add(pending)
-    let missing = pulls.length
-    for (const i of pulls) {
-      void cluster.pull(group, own.copy(i)).then(() => {
-        if (--missing !== 0) return
-        client.pending.delete(pending)
-        const from = place.context
-        if (!this.#resendIfMoved({ ...from, command }, own, place.complete))
-          this.#runForwarded(place, own, true)
-        client.pending.runQueued()
-      })
-    }
+    const { context: origin, complete } = forwarded ?? this.#forwardedRequest(client)
+    const dispatcher = this.#dispatcher as Dispatcher
+    const place = dispatcher.forwardedRequest(origin, holdKeys(client, own, positions, complete))
+    const pulled = pulls.map((i) => cluster.pull(group, own.copy(i)))
+    void Promise.all(pulled).then((found) => {
+      if (this.#resendIfMoved({ ...origin, command }, own, place.complete)) return
+      this.#runForwarded(place, own, found.includes(false))
+    })
     return true
   }
 
   /** Sends a deferred command to the owners of its keys if these have changed. False: this node is the owner. */
-  #resendIfMoved(
-    waited: DelayedRequest,
-    args: Args,
-    complete: (reply: Buffer) => void,
-    mayRedirect = false,
-  ): boolean {
+  #resendIfMoved(waited: DelayedRequest, args: Args, complete: (reply: Buffer) => void): boolean {
     const { cluster } = this.#host
     if (cluster === undefined || cluster.isAlone) return false
     const context = this.#context
     context.args = args
     const isMoved = (i: number): boolean =>
       cluster.ownerOf(args.buf, args.start[i], args.end[i]) !== undefined
-    if (!waited.command.keysOf(context).some(isMoved)) return false
-    ;(this.#dispatcher as Dispatcher).resend(waited, args, complete, mayRedirect)
+    const positions = waited.command.keysOf(context)
+    if (!positions.some(isMoved)) return false
+    ;(this.#dispatcher as Dispatcher).resend(waited, args, positions, complete)
     return true
   }
 

@@ -27,6 +27,27 @@ export function mustWait(client: Client, command: Command, context: Context): bo
   return false
 }
 
+/**
+ * Lets later commands of the connection on these keys wait until a deferred one has its reply. Returns what completes
+ * it.
+ */
+export function holdKeys(
+  { pending }: Client,
+  args: Args,
+  positions: readonly number[],
+  complete: (reply: Buffer) => void,
+): (reply: Buffer) => void {
+  const keys = positions.map((i) => keyName(args, i))
+  const bytes = args.end[args.count - 1] - args.start[0]
+  const held = { keys, bytes, write: true }
+  pending.add(held)
+  return (reply) => {
+    pending.delete(held)
+    complete(reply)
+    pending.runQueued()
+  }
+}
+
 /** Whether a command may access every key. */
 export function usesWholeKeyspace(command: Command, args: Args): boolean {
   return command.spec.wholeKeyspace === true || command.fanOutOf(args) !== undefined

@@ -141,7 +141,7 @@ export class Server implements Host {
   /** Listens on one more address. Port 0: any free port. */
   async listen(host: string, port: number): Promise<AddressInfo> {
     const { settings, log } = this.#options
-    const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket))
+    const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.accept(socket))
     await new Promise<void>((resolve, reject) => {
       listener.once('error', reject)
       listener.listen({ host, port, backlog: settings.tcpBacklog }, resolve)
@@ -187,7 +187,8 @@ export class Server implements Host {
     this.program.abandon()
   }
 
-  #accept(socket: Socket): void {
+  /** Serves a connection that a client, or another node, has opened. */
+  accept(socket: Socket): void {
     const { settings, instant } = this.#options
     const isFull = this.clients.size >= settings.maxclients
     // Clients must not use up the connections of the cluster's nodes.

@@ -9,16 +9,16 @@ import type { Reply } from '../links/request.ts'
 import { Handover } from './handover.ts'
 import { Takeover, type TransferredEntry } from './takeover.ts'
 
-/** How long to wait for the previous owner before the origin is asked. */
+/** How long to wait for the previous owner before the origin is asked, or this node again, ms. */
 const PEEK_TIMEOUT = 250
+/** The wait before a previous owner is asked again that did not answer, ms. */
+const RETRY_MS = 20
 
 export interface RelocationOptions {
   readonly groups: readonly Group[]
   readonly instant: Instant
   readonly timers: Timers
   readonly micros: () => number
-  /** How long, in ms, to wait for the previous owner where there is no origin. */
-  readonly timeout: number
   /** Bytes per second for handovers; 0: no limit. */
   readonly rate: number
   readonly expectsEntries: (slot: number, from: string) => boolean
@@ -92,22 +92,43 @@ export class Relocation {
     return this.takeover.peerToAsk(group, keySlot(buf, start[i], end[i]), buf, start[i], end[i])
   }
 
-  /** Asks the previous owner for a key and stores its entry. Afterwards the command may run, whatever the result. */
-  async pull(group: Group, key: Buffer): Promise<void> {
-    const from = this.takeover.peerToAsk(group, keySlot(key, 0, key.length), key, 0, key.length)
-    if (from === undefined) return
-    const { timers, ask, instant, timeout } = this.#options
-    const entry = await new Promise<Reply | undefined>((resolve) => {
-      const timeoutMs = group.flights === undefined ? Math.max(timeout, PEEK_TIMEOUT) : PEEK_TIMEOUT
-      const cancel = timers.after(timeoutMs, () => resolve(undefined))
+  /**
+   * Asks the previous owner for a key and stores its entry. Without an origin it is asked until it has answered, has
+   * handed the slot over, or is gone: nobody else has the entry. False: it did not answer, and the origin is asked.
+   */
+  async pull(group: Group, key: Buffer): Promise<boolean> {
+    const { instant } = this.#options
+    for (;;) {
+      const from = this.#peerToAsk(group, key)
+      if (from === undefined) return true
+      const entry = await this.#peek(from, group, key)
+      instant.refresh()
+      if (Buffer.isBuffer(entry)) this.takeover.accept(group, key, entry, from)
+      if (entry === null || Buffer.isBuffer(entry)) {
+        // Absent, or not to be kept: it is not asked for again.
+        if (this.#peerToAsk(group, key) === from) this.takeover.noteAbsent(group, key, from)
+      } else if (group.flights !== undefined) return false
+      else await this.#wait(RETRY_MS)
+    }
+  }
+
+  #peerToAsk(group: Group, key: Buffer): string | undefined {
+    return this.takeover.peerToAsk(group, keySlot(key, 0, key.length), key, 0, key.length)
+  }
+
+  /** `undefined`: there was no answer in time. */
+  #peek(from: string, group: Group, key: Buffer): Promise<Reply | undefined> {
+    const { timers, ask } = this.#options
+    return new Promise((resolve) => {
+      const cancel = timers.after(PEEK_TIMEOUT, () => resolve(undefined))
       ask(from, group, ['PEER', 'PEEK', key])
         .then(resolve, () => resolve(undefined))
         .finally(cancel)
     })
-    instant.refresh()
-    // No reply: nothing is known, and the entry may still be handed over.
-    if (entry === null) this.takeover.noteAbsent(group, key)
-    else if (Buffer.isBuffer(entry)) this.takeover.accept(group, key, entry, from)
+  }
+
+  #wait(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.#options.timers.after(ms, resolve))
   }
 
   async #send(

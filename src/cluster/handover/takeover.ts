@@ -115,9 +115,10 @@ export class Takeover implements Watcher {
     return source.name
   }
 
-  /** The previous owner has nothing under this key. */
-  noteAbsent(group: Group, key: Buffer): void {
-    this.#noteNewer(group.store, keySlot(key, 0, key.length), key, 0, key.length)
+  /** The previous owner has nothing under this key. Ignored if the slot has come from another one meanwhile. */
+  noteAbsent(group: Group, key: Buffer, from: string): void {
+    const slot = keySlot(key, 0, key.length)
+    if (this.#sourceOf[slot]?.name === from) this.#noteNewer(group.store, slot, key, 0, key.length)
   }
 
   /** A command is about to write this key. Called by the groups. */

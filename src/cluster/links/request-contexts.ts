@@ -5,21 +5,21 @@ import type { Group } from '../../group/group.ts'
 import { encodeRequest } from './request.ts'
 
 /*
- *   bit | 30 …… 13: generation | 12 …… 3: group | 2: RESP3 | 1: final | 0: no-touch |
+ *   bit | 30 …… 13: generation | 12 …… 3: group | 2: RESP3 | 1: in charge | 0: no-touch |
  */
 const NO_TOUCH = 1
-const FINAL = 2
+const CHARGE = 2
 const RESP3 = 4
 const GROUP_SHIFT = 3
 const GENERATION_SHIFT = 13
 const GENERATIONS = 2 ** 17
-/** The generation of contexts without an epoch, for redirected requests. */
+/** The generation of contexts without an epoch. */
 const NO_EPOCH = 0
 const GROUPS = 2 ** (GENERATION_SHIFT - GROUP_SHIFT)
 
 /** The flags of PEER CONTEXT. */
 export const CONTEXT_NO_TOUCH: number = NO_TOUCH
-export const CONTEXT_FINAL: number = FINAL
+export const CONTEXT_CHARGE: number = CHARGE
 
 /** The part of a client's state that a command depends on. */
 export interface RequestContext {
@@ -58,20 +58,20 @@ export class RequestContexts {
   /**
    * The context as a number.
    *
-   * @param isFinal whether the peer runs the command whoever owns the keys
-   * @param isRedirected whether another node has named this peer as the owner: the context then carries no epoch,
-   *   because this node's table of owners says something else
+   * @param isCharge whether this node is in charge of the request, and the peer sends it back if it does not own its
+   *   keys. The context then carries no epoch: another node may have named the peer as the owner, which this node's
+   *   table of owners does not say.
    */
-  encode(group: Group, protocol: 2 | 3, noTouch: boolean, isFinal: boolean, isRedirected = false): number {
+  encode(group: Group, protocol: 2 | 3, noTouch: boolean, isCharge: boolean): number {
     if (group !== this.#latest) {
       this.#latest = group
       this.#latestIndex = this.#groups.indexOf(group)
     }
     return (
-      ((isRedirected ? NO_EPOCH : this.generation) << GENERATION_SHIFT) |
+      ((isCharge ? NO_EPOCH : this.generation) << GENERATION_SHIFT) |
       (this.#latestIndex << GROUP_SHIFT) |
       (protocol === 3 ? RESP3 : 0) |
-      (isFinal ? FINAL : 0) |
+      (isCharge ? CHARGE : 0) |
       (noTouch ? NO_TOUCH : 0)
     )
   }
@@ -88,7 +88,7 @@ export class RequestContexts {
     if (request === undefined) {
       const group = this.#groups[(context >> GROUP_SHIFT) & (GROUPS - 1)]
       const protocol = (context & RESP3) === 0 ? '2' : '3'
-      const flags = String(context & (NO_TOUCH | FINAL))
+      const flags = String(context & (NO_TOUCH | CHARGE))
       const epoch = context >> GENERATION_SHIFT === NO_EPOCH ? 0 : this.#epoch
       request = encodeRequest(['PEER', 'CONTEXT', group.name, protocol, flags, String(epoch)])
       this.#requests.set(context, request)

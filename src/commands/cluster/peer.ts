@@ -1,15 +1,17 @@
 // PEER: the commands between nodes of a cluster; ordinary clients are refused.
 
 import { answerHello, makeNonce, PEER_VERSION } from '../../cluster/links/handshake.ts'
-import { CONTEXT_FINAL, CONTEXT_NO_TOUCH } from '../../cluster/links/request-contexts.ts'
+import { CONTEXT_CHARGE, CONTEXT_NO_TOUCH } from '../../cluster/links/request-contexts.ts'
 import { areSlots } from '../../cluster/messages.ts'
 import { explainHere } from '../own/explain.ts'
+import { deferReply } from '../spec/client.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import { container } from '../spec/container.ts'
 import type { Context } from '../spec/context.ts'
 import { CLUSTER_DISABLED, wrongArguments } from '../spec/errors.ts'
 import { arg } from '../spec/shorthand.ts'
 
+const OK: Buffer = Buffer.from('+OK\r\n')
 const NOT_A_PEER = 'NOPERM only nodes of the cluster may say this: they show its secret first'
 
 type Subcommand = Pick<CommandSpec, 'name' | 'arity' | 'summary' | 'arguments' | 'run'> & {
@@ -145,6 +147,12 @@ export const peerCommands: readonly CommandSpec[] = [
         }),
       }),
       subcommand({
+        name: 'farewell',
+        arity: 2,
+        summary: 'Answers when this node has all replies of the sender, which is about to close.',
+        run: forPeers(farewell),
+      }),
+      subcommand({
         name: 'copy',
         arity: 3,
         summary: 'Returns a value as a hot copy, with its time to live; a write of the key invalidates it.',
@@ -185,7 +193,7 @@ function hello(c: Context): void {
       return
     }
     client.authenticated = true
-    client.peer = { name, runId, agreedGeneration: -1, isFinal: false, isUnknownGroup: false }
+    client.peer = { name, runId, agreedGeneration: -1, isCharge: false, isUnknownGroup: false }
     client.protocol = 2
     reply.protocol = 2
     reply.array(answer.length)
@@ -203,7 +211,7 @@ function setContext(c: Context): void {
   const flags = Number(args.latin1(4))
   client.protocol = args.latin1(3) === '3' ? 3 : 2
   client.noTouch = (flags & CONTEXT_NO_TOUCH) !== 0
-  peer.isFinal = (flags & CONTEXT_FINAL) !== 0
+  peer.isCharge = (flags & CONTEXT_CHARGE) !== 0
   peer.agreedGeneration = host.cluster?.requests.agreedGeneration(Number(args.latin1(5))) ?? -1
   peer.isUnknownGroup = group === undefined
   if (group !== undefined) client.group = group
@@ -220,6 +228,14 @@ function answerJson(c: Context, answer: (name: string, message: unknown) => unkn
   const reply = answer(c.client.peer?.name ?? '', message)
   if (reply === undefined) c.reply.error('ERR invalid message')
   else c.reply.bulkText(JSON.stringify(reply))
+}
+
+function farewell(c: Context): void {
+  const { client, host } = c
+  const complete = deferReply(client)
+  const done = (): void => complete(OK)
+  const answered = host.cluster?.answeredBy(client.peer?.name ?? '') ?? Promise.resolve()
+  answered.then(done, done)
 }
 
 function take(c: Context): void {

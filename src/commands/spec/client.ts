@@ -17,8 +17,8 @@ export interface PeerSession {
   readonly runId: string
   /** The generation of this node's view that the peer shares; -1: the peer has a different view. */
   agreedGeneration: number
-  /** Its requests are served here whoever owns their keys. */
-  isFinal: boolean
+  /** It is in charge of its requests: one whose keys this node does not own is sent back to it. */
+  isCharge: boolean
   /** Its requests are for a group that this node does not have. */
   isUnknownGroup: boolean
 }

@@ -30,6 +30,7 @@ export class PendingCommands {
   #size = 0
   #queued: QueuedCommand[] = []
   #isRunningQueued = false
+  #mustRunAgain = false
   /** By key: the number of queued commands that use it. */
   readonly #queuedKeys = new Map<string, number>()
   /** By key, since thousands of commands may be pending and each later one looks its keys up. */
@@ -48,9 +49,21 @@ export class PendingCommands {
 
   /** Runs, in order, the queued commands that no earlier command blocks any more. */
   runQueued(): void {
-    const queued = this.#queued
-    if (queued.length === 0 || this.#isRunningQueued) return
+    if (this.#isRunningQueued) {
+      this.#mustRunAgain = true
+      return
+    }
     this.#isRunningQueued = true
+    do {
+      this.#mustRunAgain = false
+      this.#runUnblocked()
+    } while (this.#mustRunAgain)
+    this.#isRunningQueued = false
+  }
+
+  #runUnblocked(): void {
+    const queued = this.#queued
+    if (queued.length === 0) return
     const ahead = new Set<string>()
     // A command that runs may become pending, and then blocks those after it.
     this.#queued = queued.filter(({ keys, bytes, conflictsWithReads, run }) => {
@@ -63,7 +76,6 @@ export class PendingCommands {
       run()
       return false
     })
-    this.#isRunningQueued = false
   }
 
   #dequeueKey(key: string): void {

@@ -1,13 +1,37 @@
 // Sends requests to the nodes that own their keys; retries and redirects each until it has a reply.
 
+/*
+ * The order of a client's commands on a key, while owners change
+ *
+ * A node forwards the requests of a client to one node on one link, in order, and changes to another node only when it
+ * has all replies (`Routing.route`). What the receiver does with a request whose keys it does not own:
+ *
+ *   - It takes charge of it: it defers the reply, sends the request to the owner it knows, and sends it elsewhere, or
+ *     again a little later, until an owner has run it. Until then later requests of the same connection on these keys
+ *     wait (`holdKeys`). So none overtakes it, even if this node becomes the owner meanwhile.
+ *   - If another node is already in charge (the request's context says so), it answers `?` and the owner it knows.
+ *     It never lets such a request wait behind others: two nodes that are in charge of each other's requests would
+ *     wait for ever.
+ *
+ * Nobody but the owner runs a command. While a slot is between two owners, both name the other one; the request then
+ * waits for the moment until the new owner knows.
+ */
+
 import { keySlot } from '../../bytes/crc16.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { SELF } from '../../cluster/ownership/protocol.ts'
+import { type Client, deferReply } from '../../commands/spec/client.ts'
 import type { Context } from '../../commands/spec/context.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
 import type { Args } from '../../resp/args.ts'
+import { holdKeys } from '../ordering.ts'
 import type { CommandTable } from '../table.ts'
-import { type ForwardContext, ForwardedRequest, type ForwardedRequests } from './forwarded-request.ts'
+import {
+  type ForwardContext,
+  ForwardedRequest,
+  type ForwardedRequests,
+  forwardContextOf,
+} from './forwarded-request.ts'
 import { readRequest, requestBytes } from './request.ts'
 import { type Part, scatter } from './scatter.ts'
 
@@ -19,8 +43,13 @@ const MAX_LOSSES = 8
 const MAX_ATTEMPTS = 1000
 /** Attempts at an owner that only this node finds unreachable: other nodes may still reach it and keep it in the cluster. */
 const MAX_TRIES_OF_DEAD_OWNER = 2
-/** After this many redirections the next node must serve the request, whoever owns the key in its view. */
-const MAX_REDIRECTIONS = 3
+/** After this many redirections in a row a request waits before each further one: a slot is between two owners. */
+const MAX_QUICK_REDIRECTIONS = 2
+/** The wait before a request is sent again: the first one, doubled up to the longest, ms. */
+const FIRST_WAIT = 2
+const LONGEST_WAIT = 50
+/** How long keys that must have one owner may have two while slots move, ms. */
+const CROSS_SLOT_WAIT = 1000
 
 interface DispatcherParts {
   readonly cluster: Cluster
@@ -63,6 +92,8 @@ export class Dispatcher implements ForwardedRequests {
       const forwarded = this.forwardedRequest(partContext, done)
       forwarded.redirections = whole.redirections
       forwarded.losses = whole.losses
+      forwarded.isCharge = whole.isCharge
+      forwarded.waitsSince = whole.waitsSince
       this.send(forwarded, request, owner)
     })
   }
@@ -70,14 +101,18 @@ export class Dispatcher implements ForwardedRequests {
   /** Sends a request to a node. A request that only this node can answer uses its control link and is never redirected. */
   send(forwarded: ForwardedRequest, request: Buffer, owner: number): void {
     const { cluster, runHere } = this.#parts
-    const peer = cluster.peers[owner]
-    if (peer === undefined) {
+    if (owner === SELF) {
       runHere(forwarded, readRequest(request))
       return
     }
+    const peer = cluster.peers[owner]
+    if (peer === undefined) {
+      // The owner is no member any more: the next view says who is.
+      this.#sendLater(forwarded, request)
+      return
+    }
     const { client, group, protocol, noTouch } = forwarded.context
-    const isFinal = forwarded.member !== undefined || forwarded.redirections >= MAX_REDIRECTIONS
-    const context = cluster.contextOf(group, protocol, noTouch, isFinal, forwarded.redirections > 0)
+    const context = cluster.contextOf(group, protocol, noTouch, forwarded.isCharge)
     const link = forwarded.member === undefined ? peer.data(client.id) : peer.control
     link.send(forwarded, context, request, 0, request.length)
   }
@@ -88,30 +123,52 @@ export class Dispatcher implements ForwardedRequests {
     this.send(forwarded, request, owner)
   }
 
-  /**
-   * Sends a request that was deferred here to the owners of its keys.
-   *
-   * @param mayRedirect whether the owners may redirect it, because they may not know yet that they own the keys
-   */
+  /** Takes charge of the context's request, for whose keys this node is asked although it does not own them all. */
+  takeCharge(client: Client, command: Command): void {
+    const { context } = this.#parts
+    const { args } = context
+    const request = requestBytes(args)
+    const complete = holdKeys(client, args, command.keysOf(context), deferReply(client))
+    const forwarded = this.forwardedRequest(forwardContextOf(client), complete)
+    forwarded.isCharge = true
+    // Later: this command is running, and a part of it may run here.
+    queueMicrotask(() => this.#sendToOwners(forwarded, request))
+  }
+
+  /** Sends a request that was deferred here to the owners of its keys; this node is in charge of it. */
   resend(
     forwardContext: ForwardContext,
     args: Args,
+    positions: readonly number[],
     complete: (reply: Buffer) => void,
-    mayRedirect = false,
   ): void {
-    const forwarded = this.forwardedRequest(forwardContext, complete)
-    forwarded.redirections = mayRedirect ? 0 : MAX_REDIRECTIONS
+    const held = holdKeys(forwardContext.client, args, positions, complete)
+    const forwarded = this.forwardedRequest(forwardContext, held)
+    forwarded.isCharge = true
     this.#sendToOwners(forwarded, requestBytes(args))
   }
 
   redirect(forwarded: ForwardedRequest, request: Buffer, to: string): void {
     const { cluster } = this.#parts
-    const owner = cluster.indexOf(to)
     forwarded.redirections++
+    forwarded.isCharge = true
     if (this.#sendBySlot(forwarded, request)) return
-    if (owner === SELF) cluster.afterInvalidations(() => this.#sendToOwners(forwarded, request))
-    else if (owner === undefined) this.#sendToOwners(forwarded, request)
-    else this.send(forwarded, request, owner)
+    const owner = cluster.indexOf(to)
+    const isQuick = forwarded.redirections <= MAX_QUICK_REDIRECTIONS
+    if (isQuick && owner !== undefined && owner !== SELF && !this.#isOwn(request))
+      this.send(forwarded, request, owner)
+    else if (this.#isOwn(request)) this.#sendToOwners(forwarded, request)
+    else this.#sendLater(forwarded, request)
+  }
+
+  /** Whether this node owns all keys of a request. */
+  #isOwn(request: Buffer): boolean {
+    const { table, context } = this.#parts
+    const args = readRequest(request)
+    context.args = args
+    const command = table.resolve(args)
+    const parts = command === undefined ? [] : this.partsOf(args, command.keysOf(context))
+    return parts.length === 1 && parts[0].owner === SELF
   }
 
   /** Sends one request per slot: during a migration the slots may have several owners in other views. False: it is one slot. */
@@ -131,6 +188,22 @@ export class Dispatcher implements ForwardedRequests {
     if (bySlot.size < 2) return false
     this.scatter(forwarded, command, args, [...bySlot.values()])
     return true
+  }
+
+  /** Sends a request to the owners that this node knows after a while, for as long as nodes may take to agree. */
+  #sendLater(forwarded: ForwardedRequest, request: Buffer, mostMs?: number, error?: string): void {
+    const { cluster, context } = this.#parts
+    const { instant } = context
+    instant.refresh()
+    if (forwarded.waitsSince === 0) forwarded.waitsSince = instant.now
+    const waited = instant.now - forwarded.waitsSince
+    if (waited > (mostMs ?? cluster.agreementTimeout)) {
+      if (error === undefined) this.#runWithoutOwner(forwarded, request, 'no node says that it owns the key')
+      else forwarded.fail(error)
+      return
+    }
+    const wait = Math.min(LONGEST_WAIT, Math.max(FIRST_WAIT, waited))
+    cluster.after(wait, () => this.#sendToOwners(forwarded, request))
   }
 
   retry(forwarded: ForwardedRequest, request: Buffer, sent: boolean, reason: string): void {
@@ -165,26 +238,32 @@ export class Dispatcher implements ForwardedRequests {
     const parts = command === undefined ? [] : this.partsOf(args, command.keysOf(context))
     if (command === undefined || parts.length === 0)
       forwarded.fail('PEERDOWN the node that was asked has left the cluster')
-    else if (parts.length > 1 && command.spec.merge === undefined) forwarded.fail(CROSS_SLOT)
-    else if (parts.length > 1) this.scatter(forwarded, command, args, parts)
+    else if (parts.length > 1 && command.spec.merge === undefined) {
+      if (forwarded.isCharge) this.#sendLater(forwarded, request, CROSS_SLOT_WAIT, CROSS_SLOT)
+      else forwarded.fail(CROSS_SLOT)
+    } else if (parts.length > 1) this.scatter(forwarded, command, args, parts)
     else if (forwarded.losses < MAX_TRIES_OF_DEAD_OWNER || !cluster.isDown(parts[0].owner))
       this.send(forwarded, request, parts[0].owner)
-    else this.#runWithoutOwner(forwarded, command, args, parts[0])
+    else
+      this.#runWithoutOwner(
+        forwarded,
+        request,
+        `${cluster.peers[parts[0].owner]?.name} cannot be reached from here`,
+      )
   }
 
-  /** Only this node cannot reach the owner: a read is loaded from the origin here, and the result is not stored. */
-  #runWithoutOwner(
-    forwarded: ForwardedRequest,
-    command: Command,
-    args: Args,
-    { owner, positions }: Part,
-  ): void {
-    const { cluster, runHere } = this.#parts
-    if (!command.loadsThrough || forwarded.context.group.flights === undefined) {
-      forwarded.fail(`PEERDOWN ${cluster.peers[owner]?.name} cannot be reached from here`)
+  /** There is no owner, or only this node cannot reach it: a read is loaded from the origin here, and the result is not stored. */
+  #runWithoutOwner(forwarded: ForwardedRequest, request: Buffer, reason: string): void {
+    const { cluster, table, context, runHere } = this.#parts
+    const args = readRequest(request)
+    const command = table.resolve(args)
+    if (command?.loadsThrough !== true || forwarded.context.group.flights === undefined) {
+      forwarded.fail(`PEERDOWN ${reason}`)
       return
     }
-    for (const i of positions) cluster.ranMisrouted(keySlot(args.buf, args.start[i], args.end[i]))
+    context.args = args
+    for (const i of command.keysOf(context))
+      cluster.ranMisrouted(keySlot(args.buf, args.start[i], args.end[i]))
     runHere(forwarded, args)
   }
 }

@@ -27,6 +27,13 @@ export class ForwardedRequest implements Receiver {
   /** How often it was lost with a broken link, and how often it was redirected. */
   losses = 0
   redirections = 0
+  /**
+   * Whether this node is in charge of it: a node that does not own its keys sends it back (`?`) instead of passing it
+   * on. See `Dispatcher`.
+   */
+  isCharge = false
+  /** When this node first had to wait for an owner, ms since the epoch; 0: never. */
+  waitsSince = 0
   /** The index of the only node that can answer it; `undefined`: the owners of its keys can. */
   member: number | undefined
   /** Takes the reply; called once. */

@@ -50,13 +50,13 @@ export class Routing {
       cluster.whenLeaseHeld(client)
       return WAIT
     }
-    if (cluster.isAlone) return HERE
-    if (client.peer !== undefined) return this.#checkPeer(client, command)
+    if (client.peer !== undefined) return cluster.isAlone ? HERE : this.#checkPeer(client, command)
     if (client.routedByView !== cluster.ownersVersion) {
       // Requests routed by the previous view must be answered before any is sent to another owner: keeps the order per key.
       if (client.awaitsReplies) return WAIT
       client.routedByView = cluster.ownersVersion
     }
+    if (cluster.isAlone) return HERE
     if (!command.hasOneKey) return this.#routeMany(client, command)
     const { args } = this.#context
     const i = command.firstKey
@@ -67,7 +67,7 @@ export class Routing {
     this.#sent++
     if (cluster.redirects && !client.isProgram) return client.asking ? HERE : this.#redirect(slot, owner)
     const peer = cluster.peers[owner]
-    if (peer === undefined) return HERE
+    if (peer === undefined) return this.#takeCharge(client, command)
     if (command.loadsThrough) {
       if (cluster.copies.serve(client.group, args, i, peer.name)) return COPY
     } else if (command.isWrite) cluster.copies.beforeForwardedWrite(client.group, args, i)
@@ -98,10 +98,10 @@ export class Routing {
     return SENT
   }
 
-  /** A peer's request runs here if this node owns its keys, if the peer has the same view, or if it must be served. */
+  /** A peer's request runs here if this node owns its keys or the peer has the same view. */
   #checkPeer(client: Client, command: Command): Route {
     const cluster = this.#cluster
-    const { agreedGeneration, isFinal, isUnknownGroup } = client.peer as NonNullable<Client['peer']>
+    const { agreedGeneration, isCharge, isUnknownGroup } = client.peer as NonNullable<Client['peer']>
     if (isUnknownGroup) {
       this.#context.reply.error('PEERDOWN the owner of the key has no group of this name')
       return SENT
@@ -112,14 +112,16 @@ export class Routing {
       const slot = keySlot(args.buf, args.start[i], args.end[i])
       const owner = cluster.owners[slot]
       if (owner === SELF) continue
-      if (isFinal) {
-        cluster.ranMisrouted(slot)
-        continue
-      }
+      if (!isCharge) return this.#takeCharge(client, command)
       reply.raw(Buffer.from(`?${cluster.peers[owner]?.name ?? ''}\r\n`))
       return SENT
     }
     return HERE
+  }
+
+  #takeCharge(client: Client, command: Command): Route {
+    this.#dispatcher.takeCharge(client, command)
+    return SENT
   }
 
   #routeMany(client: Client, command: Command): Route {
@@ -139,8 +141,10 @@ export class Routing {
     }
     if (command.isWrite) for (const i of positions) cluster.copies.beforeForwardedWrite(client.group, args, i)
     if (parts.length === 1) {
-      const peer = cluster.peers[parts[0].owner]
-      return peer === undefined ? HERE : this.#forward(client, args, peer)
+      const { owner } = parts[0]
+      if (owner === SELF) return HERE
+      const peer = cluster.peers[owner]
+      return peer === undefined ? this.#takeCharge(client, command) : this.#forward(client, args, peer)
     }
     if (command.spec.merge === undefined) reply.error(CROSS_SLOT)
     else this.#dispatcher.scatter(this.#forwardedRequest(client), command, args, parts)
@@ -168,8 +172,10 @@ export class Routing {
   #fanOut(client: Client, kind: FanOut): Route {
     const cluster = this.#cluster
     if (cluster.redirects && !client.isProgram) return HERE
-    // It may see every key: outstanding requests of the client must end first.
+    // It may see every key: outstanding requests of the client must end first, and later ones wait for it. They use
+    // other links.
     if (client.awaitsReplies) return WAIT
+    client.routedByView = 0
     const { args, reply } = this.#context
     const { context, complete } = this.#forwardedRequest(client)
     const whole = { protocol: context.protocol, reply, complete }

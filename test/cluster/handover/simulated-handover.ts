@@ -177,7 +177,7 @@ export class Client {
       await this.#scheduler.deliver()
       const dump = previous.handover.peek(previous.groups[index], key)
       await this.#scheduler.deliver()
-      if (dump === undefined) takeover.noteAbsent(node.groups[index], key)
+      if (dump === undefined) takeover.noteAbsent(node.groups[index], key, from)
       else takeover.accept(node.groups[index], key, dump, from)
     }
     this.#both(node, index, key)

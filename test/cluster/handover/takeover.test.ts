@@ -40,7 +40,9 @@ describe('Takeover', () => {
       true,
       false,
     ])
-    takeover.noteAbsent(groups[0], key)
+    takeover.noteAbsent(groups[0], key, 'b')
+    expect(needed()).toBe('a')
+    takeover.noteAbsent(groups[0], key, 'a')
     expect(needed()).toBe(undefined)
     takeover.gained([slot], 'a')
     expect(needed()).toBe('a')

@@ -33,20 +33,18 @@ test('a context has group, protocol, flags and epoch', () => {
     '0',
     '7',
   ])
-  const other = contexts.encode(groups[1], 3, true, true)
-  expect(words(contexts.command(other)).slice(2)).toEqual(['second', '3', '3', '7'])
+  const other = contexts.encode(groups[1], 3, true, false)
+  expect(words(contexts.command(other)).slice(2)).toEqual(['second', '3', '1', '7'])
   expect(contexts.decode(other)).toEqual({ group: groups[1], protocol: 3, noTouch: true })
 })
 
 // The member that was named as owner may be handing the slot over at this moment.
-test('a redirected request carries no epoch, so that the receiver checks the owner', () => {
+test('a request that this node is in charge of carries no epoch, so that the receiver checks the owner', () => {
   const contexts = new RequestContexts(groups)
   contexts.epoch = 7
-  for (const isFinal of [false, true]) {
-    const redirected = contexts.encode(groups[0], 2, false, isFinal, true)
-    expect(redirected).not.toBe(contexts.encode(groups[0], 2, false, isFinal))
-    expect(words(contexts.command(redirected))[5]).toBe('0')
-  }
+  const charge = contexts.encode(groups[0], 2, false, true)
+  expect(charge).not.toBe(contexts.encode(groups[0], 2, false, false))
+  expect(words(contexts.command(charge))[5]).toBe('0')
 })
 
 test('contexts of successive epochs differ, however many there are', () => {
@@ -55,8 +53,7 @@ test('contexts of successive epochs differ, however many there are', () => {
   for (let epoch = 1; epoch < 2 ** 17 + 10; epoch++) {
     contexts.epoch = epoch
     const number = contexts.encode(groups[0], 2, false, false)
-    if (number === last || number === contexts.encode(groups[0], 2, false, false, true))
-      expect.fail(`at ${epoch}`)
+    if (number === last || number === contexts.encode(groups[0], 2, false, true)) expect.fail(`at ${epoch}`)
     last = number
   }
 })

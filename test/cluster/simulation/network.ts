@@ -1,0 +1,202 @@
+// A network without sockets: every chunk of bytes is an event, and a seeded scheduler picks which one arrives next.
+
+import { EventEmitter } from 'node:events'
+import type { Socket } from 'node:net'
+import { ManualClock } from '../../../src/bytes/clock.ts'
+import { type Random, seededRandom } from '../../support/random.ts'
+
+/** One in so many chunks, and one in so many steps a node, is held up, for at most so many steps. */
+const SLOW_CHUNK = 12
+const SLOW_NODE = 150
+const LONGEST_DELAY = 120
+/** One step in so many takes a millisecond. */
+const STEPS_PER_MS = 4
+/** When nothing is under way. */
+const IDLE_MS = 5
+
+type Item = Buffer | 'connected' | 'refused' | 'end'
+
+/** The part of a socket's interface that nodes use. */
+export class SimSocket extends EventEmitter {
+  /** Whose end this is. */
+  readonly at: string
+  readonly remoteAddress = '127.0.0.1'
+  readonly remotePort = 1
+  readonly localAddress = '127.0.0.1'
+  readonly localPort = 1
+  readonly writableLength = 0
+  writableCorked = 0
+  destroyed = false
+  /** The other end; `undefined`: nobody listens there. */
+  other: SimSocket | undefined
+  /** What is on its way to this end. */
+  readonly arriving: Item[] = []
+  /** The step from which the next item may arrive. */
+  delayedUntil = 0
+  #isPaused = false
+  #hasEnded = false
+  #wasEnded = false
+  readonly #halfOpen: boolean
+  readonly #corked: Buffer[] = []
+  readonly #network: Network
+
+  constructor(at: string, network: Network, halfOpen: boolean) {
+    super()
+    this.at = at
+    this.#network = network
+    this.#halfOpen = halfOpen
+  }
+
+  get socket(): Socket {
+    return this as unknown as Socket
+  }
+
+  get isDeliverable(): boolean {
+    return this.arriving.length > 0 && !this.#isPaused && !this.destroyed
+  }
+
+  write(bytes: Buffer, released?: () => void): boolean {
+    if (this.destroyed || this.#hasEnded) return false
+    const copy = Buffer.from(bytes)
+    if (released !== undefined) process.nextTick(released)
+    if (this.writableCorked > 0) this.#corked.push(copy)
+    else this.#network.send(this.other, copy)
+    return true
+  }
+
+  cork(): void {
+    this.writableCorked++
+  }
+
+  uncork(): void {
+    if (--this.writableCorked > 0 || this.#corked.length === 0) return
+    this.#network.send(this.other, Buffer.concat(this.#corked.splice(0)))
+  }
+
+  end(): void {
+    if (this.#hasEnded) return
+    this.writableCorked = Math.min(this.writableCorked, 1)
+    if (this.writableCorked > 0) this.uncork()
+    this.#hasEnded = true
+    this.#network.send(this.other, 'end')
+    process.nextTick(() => {
+      this.emit('finish')
+      this.#closeIfOver()
+    })
+  }
+
+  destroy(): void {
+    if (this.destroyed) return
+    this.destroyed = true
+    if (!this.#hasEnded) this.#network.send(this.other, 'end')
+    process.nextTick(() => this.emit('close'))
+  }
+
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  resume(): void {
+    this.#isPaused = false
+  }
+
+  setNoDelay(): void {}
+  setKeepAlive(): void {}
+
+  deliver(): void {
+    const item = this.arriving.shift() as Item
+    if (item === 'connected') this.emit('connect')
+    else if (item === 'refused') this.emit('error', Object.assign(new Error(), { code: 'ECONNREFUSED' }))
+    else if (item !== 'end') this.emit('data', item)
+    else {
+      this.#wasEnded = true
+      this.emit('end')
+      if (!this.#halfOpen) this.end()
+      this.#closeIfOver()
+    }
+  }
+
+  #closeIfOver(): void {
+    if (!this.#hasEnded || !this.#wasEnded || this.destroyed) return
+    this.destroyed = true
+    this.emit('close')
+  }
+}
+
+export class Network {
+  readonly clock = new ManualClock()
+  readonly #random: Random
+  readonly #listening = new Map<string, (socket: Socket) => void>()
+  readonly #sockets = new Set<SimSocket>()
+  readonly #slowUntil = new Map<string, number>()
+  step = 0
+  /** For the search of causes. */
+  trace: ((line: string) => void) | undefined
+
+  constructor(seed: number) {
+    this.#random = seededRandom(seed)
+  }
+
+  /** A number from 0 on. */
+  draw(below: number): number {
+    return this.#random() % below
+  }
+
+  listen(name: string, accept: (socket: Socket) => void): void {
+    this.#listening.set(name, accept)
+  }
+
+  unlisten(name: string): void {
+    this.#listening.delete(name)
+  }
+
+  connect(from: string, to: string): SimSocket {
+    const near = new SimSocket(from, this, false)
+    const accept = this.#listening.get(to)
+    if (accept === undefined) {
+      this.#sockets.add(near)
+      this.send(near, 'refused')
+      return near
+    }
+    const far = new SimSocket(to, this, true)
+    near.other = far
+    far.other = near
+    for (const socket of [near, far]) this.#sockets.add(socket)
+    accept(far.socket)
+    this.send(near, 'connected')
+    return near
+  }
+
+  send(to: SimSocket | undefined, item: Item): void {
+    if (to === undefined) return
+    if (to.arriving.length === 0 && this.draw(SLOW_CHUNK) === 0)
+      to.delayedUntil = this.step + this.draw(LONGEST_DELAY)
+    to.arriving.push(item)
+  }
+
+  /** One event, or some time passes. Afterwards everything that follows from it at once has happened. */
+  async next(): Promise<void> {
+    this.step++
+    const ready: SimSocket[] = []
+    for (const socket of this.#sockets) {
+      if (socket.destroyed) this.#sockets.delete(socket)
+      else if (socket.isDeliverable && socket.delayedUntil <= this.step && !this.#isSlow(socket.at))
+        ready.push(socket)
+    }
+    if (ready.length === 0) this.clock.advance(IDLE_MS)
+    else {
+      const socket = ready[this.draw(ready.length)]
+      this.trace?.(
+        `${socket.other?.at} → ${socket.at}: ${String(socket.arriving[0]).replaceAll('\r\n', ' ').slice(0, 900)}`,
+      )
+      socket.deliver()
+      if (this.draw(STEPS_PER_MS) === 0) this.clock.advance(1)
+      if (this.draw(SLOW_NODE) === 0) this.#slowUntil.set(socket.at, this.step + this.draw(LONGEST_DELAY))
+    }
+    await new Promise(setImmediate)
+  }
+
+  #isSlow(name: string): boolean {
+    return (this.#slowUntil.get(name) ?? 0) > this.step
+  }
+}

@@ -1,0 +1,14 @@
+// Planned changes lose nothing: while nodes join and leave, every reply is what a single node would give.
+
+import { expect, test } from 'vitest'
+import { planned } from './planned.ts'
+
+const FIRST = Number(process.env.SIMULATION_SEED ?? 1)
+const SEEDS = Number(process.env.SIMULATION_SEEDS ?? 10)
+
+test('one node comes and goes', async () => {
+  for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+    const wrong = await planned({ seed, stayers: 2, movers: 1, changes: 4, clients: 5 })
+    expect(wrong, `seed ${seed}`).toEqual([])
+  }
+})
