@@ -113,9 +113,8 @@ export class OriginAccess {
   /** The result for a key that is known without asking the origin: a pending write, or a key that cannot exist. */
   #knownResult(key: Buffer): { readonly value: Buffer | null } | undefined {
     const { origin } = this.#group.policy
-    return (
-      this.writes?.pendingResult(key) ?? (origin?.knows?.(key.toString('utf8')) === false ? NONE : undefined)
-    )
+    const isNone = isHandshakeKey(key) || origin?.knows?.(key.toString('utf8')) === false
+    return this.writes?.pendingResult(key) ?? (isNone ? NONE : undefined)
   }
 
   /** See `WritesOptions.failed`. */
