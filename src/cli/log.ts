@@ -6,9 +6,11 @@ import {
   type LevelWithSilent,
   type Logger,
   pino,
+  stdSerializers,
   stdTimeFunctions,
 } from 'pino'
 import type { Settings } from '../config/settings.ts'
+import { plainError } from '../group/plain-error.ts'
 
 /** Redis's levels in pino's words. */
 const LEVELS: Readonly<Record<Settings['loglevel'], LevelWithSilent>> = {
@@ -31,6 +33,7 @@ export function createLog(
     level: LEVELS[loglevel],
     base: undefined,
     timestamp: stdTimeFunctions.isoTime,
+    serializers: { err: (error: unknown) => stdSerializers.err(plainError(error, true) as Error) },
     formatters: { level: (label: string) => ({ level: label }) },
   }
   return pino(options, isTerminal ? { write: (line: string) => out.write(asText(line)) } : out)
@@ -42,7 +45,8 @@ export function asText(line: string): string {
   const rest = Object.entries(fields)
     .filter(([name, value]) => name !== 'pid' && !isNamed(String(msg), value))
     .map(([name, value]) => ` ${name}=${JSON.stringify(value)}`)
-  const stack = err?.stack === undefined ? '' : `\n${err.stack}`
+  // The message of the line has what a stack of one line says.
+  const stack = err?.stack?.includes('\n') ? `\n${err.stack}` : ''
   return `${String(time).slice(11, 23)} ${String(level).padEnd(5)} ${msg}${rest.join('')}${stack}\n`
 }
 

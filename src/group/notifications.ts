@@ -1,6 +1,7 @@
 // What change notifications of an origin do to its group.
 
 import type { ChangeListener, OriginLog } from './origin.ts'
+import { plainError } from './plain-error.ts'
 import { reasonOf } from './result.ts'
 
 /** The group that receives the notifications. */
@@ -31,15 +32,17 @@ export function notificationListener(group: NotifiedGroup, log: OriginLog): Chan
     lost: (error) => {
       group.isDisconnected = true
       const message = `group ${name}: change notifications are interrupted: ${reasonOf(error)}`
-      log.warn({ err: error, group: name }, message)
+      log.warn({ err: plainError(error), group: name }, message)
     },
   }
 }
 
-/** A log whose messages name the group. */
+/** A log whose messages name the group, and whose errors are plain ones. */
 export function prefixedLog(group: string, log: OriginLog): OriginLog {
+  const plain = (fields: object): object =>
+    'err' in fields ? { ...fields, err: plainError(fields.err), group } : { ...fields, group }
   return {
-    info: (fields, message) => log.info({ ...fields, group }, `group ${group}: ${message}`),
-    warn: (fields, message) => log.warn({ ...fields, group }, `group ${group}: ${message}`),
+    info: (fields, message) => log.info(plain(fields), `group ${group}: ${message}`),
+    warn: (fields, message) => log.warn(plain(fields), `group ${group}: ${message}`),
   }
 }

@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { KeyPattern } from '../../origin/key-pattern.ts'
 import type { TlsOptions } from '../../origin/tls-options.ts'
+import { UNREADABLE_URL } from '../../origin/url-hint.ts'
 import {
   fields,
   givenKind,
@@ -38,19 +39,29 @@ export function text(wants: string): Reader<string, string> {
   return reader(wants, (value) => (typeof value === 'string' && value.trim() !== '' ? value : undefined))
 }
 
-/** A URL may hold a password, which no message repeats. */
-export function url(protocols: readonly string[], example: string): Reader<string, string> {
-  return reader(
-    `a URL such as ${example}`,
-    (value) =>
-      typeof value === 'string' && URL.canParse(value) && protocols.includes(new URL(value).protocol)
-        ? value
-        : undefined,
-    (value) => {
-      const [protocol] = typeof value === 'string' ? (/^[a-z][a-z\d+.-]*:/i.exec(value) ?? []) : []
-      return protocol === undefined ? givenKind(value) : `a URL of ${show(protocol)}`
-    },
-  )
+/**
+ * A URL may hold a password, which no message repeats.
+ * @param problemOf what is wrong with a URL of one of the protocols; by default, that `URL` cannot read it
+ */
+export function url(
+  protocols: readonly string[],
+  example: string,
+  problemOf: (url: string) => string | undefined = unreadable,
+): z.ZodType<string> {
+  return z.unknown().transform((value, context): string => {
+    const [protocol] = typeof value === 'string' ? (/^[a-z][a-z\d+.-]*:/i.exec(value) ?? []) : []
+    const isKnown = typeof value === 'string' && protocols.includes(protocol?.toLowerCase() ?? '')
+    const message = isKnown
+      ? problemOf(value)
+      : `got ${protocol === undefined ? givenKind(value) : `a URL of ${show(protocol)}`}, wants a URL such as ${example}`
+    if (message === undefined) return value as string
+    context.addIssue({ code: 'custom', message })
+    return z.NEVER
+  })
+}
+
+function unreadable(text: string): string | undefined {
+  return URL.canParse(text) ? undefined : UNREADABLE_URL
 }
 
 /** Servers as the origins of URLs (`URL.origin`). */

@@ -21,6 +21,8 @@ export interface RedisOriginConfig {
    * Whether to hear of changes, by the tracking of keys that Redis 6 and later and Valkey have; false.
    */
   readonly listen?: boolean | 'yes' | 'no'
+  /** Do not connect before the first load; false. */
+  readonly lazy?: boolean | 'yes' | 'no'
   /** Certificates for `rediss:`. */
   readonly tls?: TlsConfig
   /** How long connecting may take; '5s'. */
@@ -56,6 +58,7 @@ function redisSchema(directory: string): z.ZodType<Origin> {
     cluster: yesNo.optional(),
     prefix: secret.optional(),
     listen: yesNo.optional(),
+    lazy: yesNo.optional(),
     tls: tls(directory).optional(),
     connectTimeout: duration(1, 'timed').optional(),
     timeout: duration(1, 'timed').optional(),
@@ -70,6 +73,7 @@ function redisSchema(directory: string): z.ZodType<Origin> {
       cluster,
       prefix: written.prefix ?? '',
       listen: written.listen ?? false,
+      lazy: written.lazy ?? false,
       tls: written.tls,
       connectTimeout: written.connectTimeout ?? CONNECT_TIMEOUT,
       timeout: written.timeout ?? 5000,

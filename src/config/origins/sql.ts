@@ -3,7 +3,8 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { Origin } from '../../group/origin.ts'
-import { SQL_PROTOCOLS, SqlOrigin } from '../../origin/sql/sql.ts'
+import { SqlOrigin } from '../../origin/sql/sql.ts'
+import { protocolOf, SQL_PROTOCOLS, sqliteFile, urlProblem } from '../../origin/sql/url.ts'
 import { duration, fields, whole, yesNo } from '../readers.ts'
 import type { OriginKind } from './kind.ts'
 import {
@@ -67,7 +68,7 @@ export const sqlKind: OriginKind<SqlOriginConfig> = { kind: 'sql', schema: sqlSc
 function sqlSchema(directory: string): z.ZodType<Origin> {
   return fields({
     kind: z.literal('sql'),
-    url: url(SQL_PROTOCOLS, "'postgres://user@host/database', 'mysql://…' or 'sqlite:path'"),
+    url: url(SQL_PROTOCOLS, "'postgres://user@host/database', 'mysql://…' or 'sqlite:path'", urlProblem),
     query: text('a query with one parameter'),
     batchQuery: text('a query with one parameter, the set of keys').optional(),
     keys: pattern().optional(),
@@ -84,10 +85,6 @@ function sqlSchema(directory: string): z.ZodType<Origin> {
     if (written.keys !== undefined && written.keys.names.length !== 1) {
       const message = `got ${written.keys.names.length} captures, wants one, since a query has one parameter`
       context.addIssue({ code: 'custom', message, path: ['keys'] })
-      return z.NEVER
-    }
-    if (/^sqlite:(?:\/\/)?$/i.test(written.url)) {
-      context.addIssue({ code: 'custom', message: 'got no path, wants sqlite:path', path: ['url'] })
       return z.NEVER
     }
     if (written.listen !== undefined && !/^postgres/i.test(written.url)) {
@@ -112,8 +109,9 @@ function sqlSchema(directory: string): z.ZodType<Origin> {
   })
 }
 
-/** The file of a SQLite URL, from the folder of the configuration. */
+/** A SQLite URL whose path starts at the folder of the configuration; other URLs as they are. */
 function absolute(address: string, directory: string): string {
-  const path = /^sqlite:(?:\/\/)?(.+)$/i.exec(address)?.[1]
-  return path === undefined ? address : `sqlite:${resolve(directory, path)}`
+  if (protocolOf(address) !== 'sqlite:') return address
+  const { path, params } = sqliteFile(address)
+  return `sqlite:${resolve(directory, path)}${params.size === 0 ? '' : `?${params}`}`
 }

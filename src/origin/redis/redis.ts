@@ -3,21 +3,30 @@
 import type { ChainableCommander, Cluster, Redis } from 'ioredis'
 import { type CancelTimer, systemTimers } from '../../bytes/clock.ts'
 import { keySlot } from '../../bytes/crc16.ts'
-import {
-  BadRequest,
-  type ChangeListener,
-  type LoadContext,
-  loaded,
-  type Origin,
-  type OriginLog,
-  type OriginResult,
-  type StoreContext,
+import type {
+  ChangeListener,
+  LoadContext,
+  Origin,
+  OriginLog,
+  OriginResult,
+  StoreContext,
 } from '../../group/origin.ts'
-import { showKey } from '../../group/result.ts'
-import { abortable, errorText } from '../abortable.ts'
+import { abortable } from '../abortable.ts'
 import type { Subscription } from '../subscription.ts'
 import type { TlsOptions } from '../tls-options.ts'
 import { mastersOf, redisListener } from './listener.ts'
+import {
+  commandOf,
+  ENDLESS,
+  failureText,
+  GONE,
+  isLasting,
+  isRefused,
+  type PipelineReply,
+  REPLY_ERROR,
+  resultOf,
+  reworded,
+} from './replies.ts'
 
 export interface RedisOptions {
   /** `redis://` or `rediss://`; for a cluster, some of its nodes. */
@@ -28,24 +37,24 @@ export interface RedisOptions {
   /** Whether to subscribe to change notifications. */
   readonly listen?: boolean
   readonly tls: TlsOptions | undefined
+  /** Whether to connect at the first load only. */
+  readonly lazy?: boolean
   /** Milliseconds. */
   readonly connectTimeout: number
   readonly timeout: number
 }
 
 type Client = Redis | Cluster
-type PipelineReplies = readonly [Error | null, unknown][]
+type PipelineReplies = readonly PipelineReply[]
 
 /** The longest pause between two attempts to connect, in ms. */
 const LONGEST_PAUSE = 2000
 
-/** ioredis: the names of an error replied by the server, and of the error of a command without a connection. */
-const REPLY_ERROR = 'ReplyError'
+/** ioredis: the name of the error of a command without a connection. */
 const GIVEN_UP = 'MaxRetriesPerRequestError'
 
-/** Replies of PTTL: no such key; no TTL. */
-const GONE = -2
-const ENDLESS = -1
+/** What the start asks for: any key does, since what counts is whether such a command is allowed. */
+const PROBE = 'erinys:start'
 
 export class RedisOrigin implements Origin {
   readonly kind = 'redis'
@@ -58,18 +67,29 @@ export class RedisOrigin implements Origin {
   #isLost = false
   /** Why there is no connection. */
   #lastError: unknown
+  #wrongDatabase: unknown
+  #hasWarnedOfTtl = false
 
   constructor(options: RedisOptions) {
     this.#options = options
     if (options.listen === true) this.listen = (listener) => this.#listen(listener)
   }
 
+  /** @throws Error for a password, user or database that Redis rejects */
   async start(log: OriginLog): Promise<void> {
     this.#log = log
     const client = await this.#connected()
+    if (this.#options.lazy === true) return
     // Keep trying while no node of the cluster answers.
     const limit = AbortSignal.timeout(this.#options.connectTimeout)
-    await abortable(client.connect(), limit).catch((error) => this.#lose(error))
+    try {
+      await abortable(this.#probe(client), limit)
+    } catch (error) {
+      const lasting = [error, this.#lastError].find(isLasting)
+      if (lasting !== undefined)
+        throw new Error(`${this.#place()}: ${failureText(lasting)}`, { cause: lasting })
+      this.#lose(error)
+    }
   }
 
   async load(key: string, { signal }: LoadContext): Promise<OriginResult> {
@@ -77,7 +97,7 @@ export class RedisOrigin implements Origin {
     const name = this.#options.prefix + key
     const [value, ttl] = await this.#run(client.pipeline().getBuffer(name).pttl(name), signal)
     if (value[0] !== null) throw reworded(value[0], key)
-    return resultOf(key, value[1] as Buffer | null, ttl)
+    return resultOf(key, value[1] as Buffer | null, this.#ttlOf(ttl))
   }
 
   async loadMany(
@@ -140,14 +160,21 @@ export class RedisOrigin implements Origin {
     const names = keys.map((key) => this.#options.prefix + key)
     const pipeline = client.pipeline().mgetBuffer(...names)
     for (const name of names) pipeline.pttl(name)
-    const [values, ...ttls] = await this.#run(pipeline, context.signal)
-    if (values[0] !== null) throw values[0]
+    const [values, ...replies] = await this.#run(pipeline, context.signal)
+    const one = async (key: string): Promise<[string, OriginResult | Error]> => [
+      key,
+      await this.load(key, context).catch((error: Error) => error),
+    ]
+    if (values[0] !== null) {
+      if (isRefused(values[0])) return Promise.all(keys.map(one))
+      throw values[0]
+    }
+    const ttls = replies.map((reply) => this.#ttlOf(reply))
     return Promise.all(
       keys.map(async (key, i): Promise<[string, OriginResult | Error]> => {
         const value = (values[1] as (Buffer | null)[])[i]
         // MGET replies nil for other types than strings; GET replies WRONGTYPE.
-        if (value === null && ttls[i][0] === null && ttls[i][1] !== GONE)
-          return [key, await this.load(key, context).catch((error: Error) => error)]
+        if (value === null && ttls[i][0] === null && ttls[i][1] !== GONE) return one(key)
         try {
           return [key, resultOf(key, value, ttls[i])]
         } catch (error) {
@@ -155,6 +182,27 @@ export class RedisOrigin implements Origin {
         }
       }),
     )
+  }
+
+  async #probe(client: Client): Promise<void> {
+    await client.connect()
+    const replies = await client
+      .pipeline()
+      .get(this.#options.prefix + PROBE)
+      .exec()
+    const [error] = replies?.[0] ?? []
+    if (error) throw error
+  }
+
+  /** The reply of PTTL; no TTL where the command is refused. */
+  #ttlOf(reply: PipelineReply): PipelineReply {
+    if (!isRefused(reply[0])) return reply
+    if (!this.#hasWarnedOfTtl) {
+      const message = `PTTL is refused, so values live as long as the group's ttl says: ${reply[0].message}`
+      this.#log?.warn({}, message)
+    }
+    this.#hasWarnedOfTtl = true
+    return [null, ENDLESS]
   }
 
   /** Commands wait for a connection, for a limited time. */
@@ -190,7 +238,7 @@ export class RedisOrigin implements Origin {
    * may have been sent before on a lost connection.
    */
   #reworded(error: Error): Error {
-    if (this.#lastError !== undefined) return new Error(errorText(this.#lastError))
+    if (this.#lastError !== undefined) return new Error(failureText(this.#lastError))
     return error.name === GIVEN_UP ? new Error('the connection was closed') : error
   }
 
@@ -204,6 +252,10 @@ export class RedisOrigin implements Origin {
     const { urls, cluster, tls, connectTimeout, timeout } = this.#options
     const pause = (attempt: number): number => Math.min(50 * 2 ** attempt, LONGEST_PAUSE)
     const options = {
+      // Neither HELLO nor CLIENT SETINFO nor INFO, which proxies and restricted servers do not have.
+      protocol: 2 as const,
+      disableClientInfo: true,
+      enableReadyCheck: false,
       ...(tls === undefined ? {} : { tls: { ...tls } }),
       lazyConnect: true,
       connectTimeout,
@@ -216,13 +268,22 @@ export class RedisOrigin implements Origin {
     const client = cluster
       ? new Cluster([...urls], {
           lazyConnect: true,
+          enableReadyCheck: false,
           clusterRetryStrategy: pause,
           redisOptions: { ...credentialsOf(urls[0]), ...options },
         })
       : new Redis(urls[0], options)
-    client.on('error', (error) => this.#lose(error))
+    client.on('error', (error) => this.#fail(error))
     client.on('ready', () => this.#find())
     return client
+  }
+
+  /** @throws the refusal of SELECT, once: by that ioredis closes the connection instead of reading from database 0 */
+  #fail(error: Error): void {
+    this.#lose(error)
+    if (commandOf(error) !== 'select' || this.#wrongDatabase === error) return
+    this.#wrongDatabase = error
+    throw error
   }
 
   #find(): void {
@@ -235,7 +296,17 @@ export class RedisOrigin implements Origin {
     this.#lastError = error
     if (this.#isLost) return
     this.#isLost = true
-    this.#log?.warn({ err: error }, `Redis does not answer, loads fail until it does: ${errorText(error)}`)
+    const message = `Redis does not answer, loads fail until it does: ${this.#place()}: ${failureText(error)}`
+    this.#log?.warn({ err: error }, message)
+  }
+
+  /** Where it is, without the password. */
+  #place(): string {
+    const places = this.#options.urls.map((url) => {
+      const { protocol, username, host, pathname } = new URL(url)
+      return `${protocol}//${username === '' ? '' : `${username}@`}${host}${pathname}`
+    })
+    return places.join(', ')
   }
 }
 
@@ -247,16 +318,4 @@ function credentialsOf(url: string): { username?: string; password?: string; tls
     ...(password === '' ? {} : { password: decodeURIComponent(password) }),
     ...(protocol === 'rediss:' ? { tls: {} } : {}),
   }
-}
-
-/** A key that expired between the two commands is returned to the waiters and not cached. */
-function resultOf(key: string, value: Buffer | null, [error, ttl]: PipelineReplies[number]): OriginResult {
-  if (value === null) return null
-  if (error !== null) throw reworded(error, key)
-  return ttl === ENDLESS ? value : loaded(value, { ttl: Math.max(0, Number(ttl)) })
-}
-
-function reworded(error: Error, key: string): Error {
-  if (!error.message.startsWith('WRONGTYPE')) return error
-  return new BadRequest(`${showKey(key)} is not a string`, { cause: error })
 }

@@ -50,6 +50,8 @@ export interface Driver {
    * @param parameters the number of parameters it must have
    */
   prepare(sql: string, parameters: number, signal: AbortSignal): Promise<Change>
+  /** Whether an error does not pass by itself: wrong credentials, an unknown database or file. */
+  isLasting(error: unknown): boolean
   close(): Promise<void>
 }
 
@@ -79,6 +81,12 @@ const OF_PARAMETER = new Set(['21', '22', '23', '44', '45', '54', 'P0'])
 
 /** PostgreSQL: protocol violation, reported for a wrong number of parameters. */
 const WRONG_PARAMETERS = '08P01'
+
+/**
+ * SQLSTATEs (or prefixes) of errors that end when the configuration or the database is changed: authorization, no such
+ * database.
+ */
+export const LASTING = /^(28|3D000)/
 
 /**
  * SQLSTATEs (or prefixes) of errors after which a write has certainly changed nothing: read-only transaction,

@@ -16,6 +16,7 @@ import {
   statementError,
   textOrBytes,
 } from './driver.ts'
+import { mysqlTarget } from './url.ts'
 
 /** Types of columns (MySQL: enum_field_types). */
 const FLOAT = 4
@@ -41,6 +42,12 @@ const PASSING_ERRORS = new Set([
   1021, 1030, 1037, 1038, 1041, 1044, 1049, 1129, 1130, 1135, 1203, 1205, 1206, 1226, 1290, 1836, 3024, 4031,
 ])
 
+/**
+ * Errors of connecting that do not pass by themselves: access (to a database, for a user, from a host, without TLS), an
+ * unknown database, an unknown or unsupported way to log in, an expired password, a locked account.
+ */
+const LASTING_ERRORS = new Set([1044, 1045, 1049, 1130, 1251, 1524, 1698, 1820, 1862, 3118, 3159, 3955, 4151])
+
 /** `IN (?)` in a batch query is expanded to one placeholder per key; elsewhere `?` is a JSON array of the keys. */
 const IN_LIST = /\bin\s*\(\s*\?\s*\)/i
 
@@ -49,8 +56,9 @@ type MysqlError = Error & { readonly errno?: number; readonly sqlState?: string 
 export async function openMysql(options: DriverOptions): Promise<Driver> {
   const { createPool } = await importPackage('mysql2', () => import('mysql2/promise'))
   const { url, pool: connectionLimit, tls, connectTimeout, statementTimeout } = options
+  const target = mysqlTarget(url)
   const pool = createPool({
-    uri: url.replace(/^mariadb:/, 'mysql:'),
+    ...target,
     ...(tls === undefined || tls === false
       ? {}
       : {
@@ -58,7 +66,7 @@ export async function openMysql(options: DriverOptions): Promise<Driver> {
             ...(tls === true ? {} : tls),
             verifyIdentity: tls === true || tls.rejectUnauthorized !== false,
           },
-          ...(isIP(new URL(url).hostname) === 0 ? {} : { stream: connectByAddress }),
+          ...(isIP(new URL(target.uri).hostname) === 0 ? {} : { stream: connectByAddress }),
         }),
     connectionLimit,
     connectTimeout,
@@ -133,6 +141,10 @@ class MysqlDriver implements Driver {
       const given = [key, ...values.map(textOrBytes)]
       await this.#with(until, (connection) => connection.execute({ sql, values: given, timeout }))
     }
+  }
+
+  isLasting(error: unknown): boolean {
+    return LASTING_ERRORS.has((error as MysqlError).errno ?? 0)
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@ import { readChange } from '../changes.ts'
 import { type ListenerConnection, Subscription, type SubscriptionOptions } from '../subscription.ts'
 import type { TlsOptions } from '../tls-options.ts'
 import { importPackage } from './driver.ts'
+import { postgresTarget } from './url.ts'
 
 export interface PostgresListenerOptions extends Omit<SubscriptionOptions, 'connect'> {
   readonly url: string
@@ -33,9 +34,11 @@ class PostgresLine implements ListenerConnection {
     const { url, tls, connectTimeout, channel, listener, onUnusable } = this.#options
     const { Client, escapeIdentifier } = await importPackage('pg', () => import('pg'))
     if (this.#isClosed) throw new Error('the listener was closed')
+    const target = postgresTarget(url)
+    const ssl = tls ?? target.ssl
     const client = new Client({
-      connectionString: url,
-      ...(tls === undefined ? {} : { ssl: tls }),
+      connectionString: target.connectionString,
+      ...(ssl === undefined ? {} : { ssl }),
       connectionTimeoutMillis: connectTimeout,
       keepAlive: true,
       application_name: 'erinys listener',

@@ -9,12 +9,14 @@ import {
   type Driver,
   type DriverOptions,
   importPackage,
+  LASTING,
   type Parameter,
   type Rows,
   statementError,
   textOrBytes,
 } from './driver.ts'
 import { TEXT_SETTINGS } from './postgres-session.ts'
+import { postgresTarget } from './url.ts'
 
 type Pg = typeof import('pg')
 
@@ -75,11 +77,13 @@ class PostgresDriver implements Driver {
 
   constructor(pg: Pg, options: DriverOptions) {
     const { url, pool, tls, connectTimeout, statementTimeout, onIdleError } = options
+    const target = postgresTarget(url)
+    const ssl = tls ?? target.ssl
     this.#pg = pg
     this.#options = options
     this.#pool = new pg.Pool({
-      connectionString: url,
-      ...(tls === undefined ? {} : { ssl: tls }),
+      connectionString: target.connectionString,
+      ...(ssl === undefined ? {} : { ssl }),
       max: pool,
       // The pool's own timeout would include waiting for a free connection, which the load's timeout covers.
       Client: class extends pg.Client {
@@ -126,6 +130,12 @@ class PostgresDriver implements Driver {
       )
       await this.#with(until, (client) => client.query({ text, values: given }))
     }
+  }
+
+  isLasting(error: unknown): boolean {
+    const { code = '', message } = error as Error & { readonly code?: string }
+    // `pg`, which was not given the password that the server asks for.
+    return LASTING.test(code) || message.startsWith('SASL: ')
   }
 
   async close(): Promise<void> {

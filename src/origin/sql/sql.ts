@@ -18,9 +18,7 @@ import { Batch } from './batch.ts'
 import { type Checked, checkStatements, type Statements } from './checks.ts'
 import { type Driver, type DriverOptions, type Parameter, StatementError, worded } from './driver.ts'
 import { ofKey, RowReader } from './row-reader.ts'
-
-/** The driver, by the protocol of the URL. */
-export const SQL_PROTOCOLS = ['postgres:', 'postgresql:', 'mysql:', 'mariadb:', 'sqlite:'] as const
+import { placeOf, protocolOf } from './url.ts'
 
 /** Connections of a pool often break together: at most one is logged in this time. */
 const BROKEN_INTERVAL_MS = 1000
@@ -71,16 +69,23 @@ export class SqlOrigin implements Origin {
     if (options.batchQuery !== undefined) this.loadMany = (keys, context) => this.#loadMany(keys, context)
   }
 
-  /** @throws StatementError for a query that the database rejects, Error for one whose columns do not fit */
+  /**
+   * @throws StatementError for a query that the database rejects or whose columns do not fit, Error for credentials, a
+   * database or a file that it rejects
+   */
   async start(log: OriginLog): Promise<void> {
     this.#log = log
-    await this.#open()
+    const driver = await this.#open()
     if (this.#options.lazy) return
     try {
       await this.#checked()
     } catch (error) {
       if (error instanceof StatementError) throw error
-      log.warn({ err: error }, `the database does not answer, loads fail until it does: ${errorText(error)}`)
+      const { url } = this.#options
+      // The errors of SQLite name the file.
+      const reason = (protocolOf(url) === 'sqlite:' ? '' : `${placeOf(url)}: `) + errorText(error)
+      if (driver.isLasting(error)) throw new Error(reason, { cause: error })
+      log.warn({ err: error }, `the database does not answer, loads fail until it does: ${reason}`)
     }
   }
 
@@ -200,10 +205,10 @@ export class SqlOrigin implements Origin {
 }
 
 async function openDriver(options: DriverOptions): Promise<Driver> {
-  const { protocol } = new URL(options.url)
+  const protocol = protocolOf(options.url)
   if (protocol === 'sqlite:') {
     const { openSqlite } = await import('./sqlite.ts')
-    return openSqlite(options.url.slice(protocol.length), options)
+    return openSqlite(options)
   }
   if (protocol === 'mysql:' || protocol === 'mariadb:') {
     const { openMysql } = await import('./mysql.ts')

@@ -21,24 +21,28 @@ import {
   sqliteEngine,
 } from './sqlite-engine.ts'
 import { scanSql } from './sqlite-scan.ts'
+import { sqliteFile } from './url.ts'
 
 /** Pause between attempts while another connection holds the lock, ms. */
 const BUSY_INTERVAL = 10
 
-/** @param path the file; opened at first use, for reading only unless the origin writes */
-export async function openSqlite(path: string, options: DriverOptions): Promise<Driver> {
-  return new SqliteDriver(path, options, options.sqlite ?? sqliteEngine())
+/** The file is opened at first use, for reading only unless the origin writes or its URL says `mode=rw`. */
+export async function openSqlite(options: DriverOptions): Promise<Driver> {
+  return new SqliteDriver(options, options.sqlite ?? sqliteEngine())
 }
 
 class SqliteDriver implements Driver {
   readonly #path: string
+  readonly #isReadonly: boolean
   readonly #options: DriverOptions
   readonly #engine: SqliteEngine
   readonly #statements = new Map<string, SqliteStatement>()
   #database: SqliteDatabase | undefined
 
-  constructor(path: string, options: DriverOptions, engine: SqliteEngine) {
+  constructor(options: DriverOptions, engine: SqliteEngine) {
+    const { path, params } = sqliteFile(options.url)
     this.#path = path
+    this.#isReadonly = params.get('mode') === 'ro' || !(options.writes || params.has('mode'))
     this.#options = options
     this.#engine = engine
   }
@@ -59,6 +63,11 @@ class SqliteDriver implements Driver {
       const bound = [key, ...values.map(textOrBytes)]
       await this.#retry(sql, until, (database) => this.#statement(database, sql, parameters).all(bound))
     }
+  }
+
+  /** Of the errors that are not about a statement, all but a lock that is held for long. */
+  isLasting(error: unknown): boolean {
+    return error instanceof Error && error.cause !== undefined && this.#engine.faultOf(error.cause) !== 'busy'
   }
 
   async close(): Promise<void> {
@@ -116,7 +125,7 @@ class SqliteDriver implements Driver {
 
   #open(): SqliteDatabase {
     try {
-      return this.#engine.open(this.#path, !this.#options.writes)
+      return this.#engine.open(this.#path, this.#isReadonly)
     } catch (error) {
       throw this.#ofFile(error)
     }

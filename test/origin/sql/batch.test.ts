@@ -37,6 +37,7 @@ async function find(
   const driver: Driver = {
     one: (item) => run([item ?? ''], false),
     many: (items) => run(items ?? [], true),
+    isLasting: () => false,
     prepare: () => Promise.reject(new Error('not here')),
     close: async () => undefined,
   }

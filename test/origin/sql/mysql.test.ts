@@ -258,10 +258,6 @@ describeWithMariadb('MariaDB', (mariadb) => {
     expect(await started(limited)).toEqual([
       expect.stringMatching(/^the database does not answer.*no more today/),
     ])
-    const nowhere = { url: mariadb().url.replace('/things', '/nowhere'), query: 'select ?' }
-    expect(await started(nowhere)).toEqual([
-      expect.stringMatching(/^the database does not answer.*Unknown database/),
-    ])
   })
 
   test('the number of connections is limited', async () => {

@@ -285,14 +285,16 @@ describeEachSqlite((sqlite, open) => {
     lock.close()
   })
 
-  test('a missing file is a warning, and is opened once it exists', async () => {
+  test('a missing file fails the start, or if lazy is opened once it exists', async () => {
     const file = join(folder, 'late.db')
-    const warnings: string[] = []
-    const origin = sqlOrigin({ url: `sqlite:${file}`, query: 'select value from late where key = ?' })
-    await origin.start({ info: () => undefined, warn: (_, message) => void warnings.push(message) })
-    expect(warnings).toEqual([
-      `the database does not answer, loads fail until it does: ${file}: unable to open database file`,
-    ])
+    const options = { url: `sqlite:${file}`, query: 'select value from late where key = ?' }
+    const eager = sqlOrigin(options)
+    await expect(eager.start({ info: () => undefined, warn: () => undefined })).rejects.toThrow(
+      `${file}: unable to open database file`,
+    )
+    await eager.close()
+    const origin = sqlOrigin({ ...options, lazy: true })
+    await origin.start({ info: () => undefined, warn: () => undefined })
     await expect(textOf(origin, 'a')).rejects.toThrow(`${file}: unable to open database file`)
     made(file, "create table late (key text, value text); insert into late values ('a', '1')")
     expect(await textOf(origin, 'a')).toBe('1')
