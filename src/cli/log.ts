@@ -10,7 +10,7 @@ import {
   stdTimeFunctions,
 } from 'pino'
 import type { Settings } from '../config/settings.ts'
-import { plainError } from '../group/plain-error.ts'
+import { plainError } from '../telemetry/plain-error.ts'
 
 /** Redis's levels in pino's words. */
 const LEVELS: Readonly<Record<Settings['loglevel'], LevelWithSilent>> = {

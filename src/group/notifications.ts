@@ -1,7 +1,7 @@
 // What change notifications of an origin do to its group.
 
+import { plainError } from '../telemetry/plain-error.ts'
 import type { ChangeListener, OriginLog } from './origin.ts'
-import { plainError } from './plain-error.ts'
 import { reasonOf } from './result.ts'
 
 /** The group that receives the notifications. */

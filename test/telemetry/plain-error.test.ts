@@ -1,7 +1,7 @@
 // What the log is told of an error: nothing that a driver attached to it.
 
 import { expect, test } from 'vitest'
-import { plainError } from '../../src/group/plain-error.ts'
+import { plainError } from '../../src/telemetry/plain-error.ts'
 
 test('an error is its name, message, code and causes', () => {
   const cause = Object.assign(new TypeError('bad'), { socket: { secret: 1 } })
