@@ -175,7 +175,10 @@ export class NodeCalls {
     this.#requireOpen()
     if (typeof name !== 'string') throw new TypeError(`got ${kindOf(name)} for the group, wants its name`)
     const group = this.#parts.groups.get(name)
-    if (group === undefined) throw new RangeError(`there is no group ${JSON.stringify(name)}`)
+    if (group === undefined) {
+      const known = [...this.#parts.groups.keys()].join(', ')
+      throw new RangeError(`there is no group ${JSON.stringify(name)}, known are ${known}`)
+    }
     return group
   }
 

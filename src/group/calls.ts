@@ -40,7 +40,10 @@ export function writeValue(group: Group, key: Buffer, value: Buffer, ttlMs: numb
   if (group.isWatched) group.fence(key, 0, key.length)
   store.deadline[0] = instant.now + ttlMs
   const ref = group.set(key, 0, key.length, value, 0, value.length, ttlMs === 0 ? 0 : EXPIRES)
-  if (ref === NULL_REF) throw new RangeError(`the entry alone exceeds the budget of ${store.maxBytes} bytes`)
+  if (ref === NULL_REF)
+    throw new RangeError(
+      `the entry alone exceeds the budget of ${store.maxBytes} bytes: raise maxBytes of the group, or split the value`,
+    )
 }
 
 /**

@@ -122,6 +122,8 @@ export interface Origin {
   load(key: string, context: LoadContext): Promise<OriginResult> | OriginResult
   /** Loads several different keys at once. An exception is an error for all of them. */
   loadMany?(keys: readonly string[], context: LoadContext): Promise<OriginResults> | OriginResults
+  /** What its keys look like, for errors: `user:{id}`. */
+  readonly keyPattern?: string | undefined
   /** Whether such a key may exist, decided without asking the source; default: any key may. */
   knows?(key: string): boolean
   /** Whether a load may be retried; default true. */
@@ -139,6 +141,14 @@ export interface Origin {
   listen?(listener: ChangeListener): Promise<void> | void
   /** Releases resources; called once, when the node closes. */
   close?(): Promise<void> | void
+}
+
+/** Why a key that the origin does not know is not written. */
+export function unknownKey({ keyPattern }: Pick<Origin, 'keyPattern'>): string {
+  const others = 'or select a group whose `write` is `around` for other keys'
+  return keyPattern === undefined
+    ? `the origin cannot have this key: write a key that it can have, ${others}`
+    : `the key does not match the origin's pattern ${keyPattern}: write a key that does, ${others}`
 }
 
 /** The source asks for a pause: opens the circuit breaker for `retryAfter` ms. */

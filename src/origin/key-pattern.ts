@@ -30,6 +30,8 @@ const ACCEPTS: Readonly<Record<CaptureType, (text: string) => boolean>> = {
 }
 
 export class KeyPattern {
+  /** As it was written. */
+  readonly source: string
   /** The names of the captures, in order. */
   readonly names: readonly string[]
   readonly types: readonly CaptureType[]
@@ -54,6 +56,7 @@ export class KeyPattern {
       end = found.index + found[0].length
     }
     if (parts.length === 0) throw new Error('the pattern has no capture: write user:{id}')
+    this.source = pattern
     this.#parts = parts
     this.#tail = pattern.slice(end)
     this.names = parts.map(({ capture }) => capture.name)

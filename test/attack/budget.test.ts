@@ -86,7 +86,9 @@ test('a command that would store an entry larger than the budget changes nothing
   for (const command of COMMANDS) {
     const shown = command.map((each) => String(each).slice(0, 10)).join(' ')
     expect(await attacker.call(...command), shown).toMatchObject(
-      error(/^OOM the entry alone exceeds the group's budget of \d+ bytes$/),
+      error(
+        /^OOM the entry alone exceeds the group's budget of \d+ bytes: raise its maxBytes, or split the value$/,
+      ),
     )
     expect(await contents(), shown).toEqual(before)
   }

@@ -24,3 +24,4 @@ export function withCount(command: Command, count: number, argument: string): st
 export const SYNTAX = 'ERR syntax error'
 export const NOT_AN_INTEGER = 'ERR value is not an integer or out of range'
 export const RANGE = 'ERR DB index is out of range'
+export const NO_GROUP = /^ERR DB index is out of range: there is no group "[^"]*", known are \w+ \(0\), /

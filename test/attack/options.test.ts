@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Argument } from '../support/harness.ts'
 import type { RespClient } from '../support/resp-client.ts'
 import { AttackedServer, error, takeFaults } from './attacked-server.ts'
-import { commands, NOT_AN_INTEGER, RANGE, SYNTAX } from './commands.ts'
+import { commands, NO_GROUP, NOT_AN_INTEGER, RANGE, SYNTAX } from './commands.ts'
 
 let target: AttackedServer
 let attacker: RespClient
@@ -28,7 +28,7 @@ afterAll(async () => {
 const WRONG_OPTIONS: Readonly<Record<string, readonly (readonly [Argument[], string | RegExp])[]>> = {
   // This node is not in a cluster.
   'cluster|drain': [[['BOGUS'], 'ERR This instance has cluster support disabled']],
-  'group|flush': [[['bogus'], 'ERR no such group']],
+  'group|flush': [[['bogus'], /^ERR no such group: there is no group "bogus", known are /]],
   set: [
     [['k', 'v', 'BOGUS'], SYNTAX],
     [['k', 'v', '\xff'], SYNTAX],
@@ -53,7 +53,7 @@ const WRONG_OPTIONS: Readonly<Record<string, readonly (readonly [Argument[], str
   copy: [
     [['gold', 'b', 'BOGUS'], SYNTAX],
     [['gold', 'b', 'DB'], SYNTAX],
-    [['gold', 'b', 'DB', 'nowhere'], RANGE],
+    [['gold', 'b', 'DB', 'nowhere'], NO_GROUP],
     [['gold', 'b', 'DB', '99'], RANGE],
     [['gold', 'gold'], 'ERR source and destination objects are the same'],
   ],
@@ -170,7 +170,7 @@ const WRONG_OPTIONS: Readonly<Record<string, readonly (readonly [Argument[], str
     [['1', '2'], /unknown subcommand or wrong number of arguments/],
   ],
   'latency|graph': [[['bogus'], "ERR No samples available for event 'bogus'"]],
-  'group|info': [[['bogus'], 'ERR no such group']],
+  'group|info': [[['bogus'], /^ERR no such group: there is no group "bogus", known are /]],
   lolwut: [[['VERSION', 'x'], NOT_AN_INTEGER]],
   shutdown: [
     [['BOGUS'], SYNTAX],
@@ -189,7 +189,7 @@ const WRONG_OPTIONS: Readonly<Record<string, readonly (readonly [Argument[], str
     [['REPLYBUFFER', 'PEAK-RESET-TIME', 'x'], NOT_AN_INTEGER],
   ],
   select: [
-    [['x'], RANGE],
+    [['x'], NO_GROUP],
     [['-1'], RANGE],
     [['99'], RANGE],
     [['9999999999'], /value must between/],
@@ -200,7 +200,7 @@ const WRONG_OPTIONS: Readonly<Record<string, readonly (readonly [Argument[], str
     [['0', '99'], RANGE],
   ],
   move: [
-    [['gold', 'x'], RANGE],
+    [['gold', 'x'], NO_GROUP],
     [['gold', '0'], 'ERR source and destination objects are the same'],
   ],
 }

@@ -84,9 +84,13 @@ test('what is wrong is told as it is without a cluster', async () => {
   for (const node of nodes) {
     await expect(node.get('scores', 'Tom')).rejects.toThrow(new OriginError('scores: is broken'))
     await expect(node.get('scores', 'Tom')).rejects.toBeInstanceOf(OriginError)
-    await expect(node.get('nothing', 'Tom')).rejects.toThrow(new RangeError('there is no group "nothing"'))
+    await expect(node.get('nothing', 'Tom')).rejects.toThrow(
+      new RangeError('there is no group "nothing", known are small, scores'),
+    )
     await expect(node.set('small', 'Tom', Buffer.alloc(20_000))).rejects.toThrow(
-      new RangeError("the entry alone exceeds the group's budget of 16384 bytes"),
+      new RangeError(
+        "the entry alone exceeds the group's budget of 16384 bytes: raise its maxBytes, or split the value",
+      ),
     )
     await expect(node.set('small', 'Tom', 'x', { ttl: 0 })).rejects.toThrow(RangeError)
     await expect(node.set('small', 'Tom', 'x', { ttl: Number.POSITIVE_INFINITY })).rejects.toThrow(RangeError)

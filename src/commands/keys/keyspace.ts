@@ -5,8 +5,8 @@ import { exchangeKeys } from '../../group/exchange.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import type { ArgumentSpec, CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
-import { INDEX_OUT_OF_RANGE, SYNTAX_ERROR } from '../spec/errors.ts'
-import { findGroup, findGroupOrReply, isIndex } from '../spec/selection.ts'
+import { SYNTAX_ERROR } from '../spec/errors.ts'
+import { findGroup, findGroupOrReply, isIndex, outOfRange } from '../spec/selection.ts'
 import { arg, oneOf, option, token } from '../spec/shorthand.ts'
 import { scan } from './scan.ts'
 
@@ -176,7 +176,8 @@ function swapGroups(c: Context): void {
   const second = findGroup(c, 2)
   if (first === undefined && !isIndex(c, 1)) c.reply.error('ERR invalid first DB index')
   else if (second === undefined && !isIndex(c, 2)) c.reply.error('ERR invalid second DB index')
-  else if (first === undefined || second === undefined) c.reply.error(INDEX_OUT_OF_RANGE)
+  else if (first === undefined || second === undefined)
+    c.reply.error(outOfRange(c, first === undefined ? 1 : 2))
   else {
     if (first !== second) exchangeKeys(first, second)
     c.reply.ok()

@@ -4,7 +4,7 @@ import type { CommandSpec } from '../spec/command.ts'
 import { container } from '../spec/container.ts'
 import { CUT_OFF, wrongSubcommand } from '../spec/errors.ts'
 import { replyObject } from '../spec/fields.ts'
-import { findGroup } from '../spec/selection.ts'
+import { findGroup, unknownGroup } from '../spec/selection.ts'
 import { arg } from '../spec/shorthand.ts'
 import { DOUBLES, groupStats } from './group-stats.ts'
 
@@ -34,7 +34,7 @@ export const groupCommands: readonly CommandSpec[] = [
         run(c) {
           const group = c.args.count > 2 ? findGroup(c, 2) : c.group
           if (c.args.count > 3) c.reply.error(wrongSubcommand('GROUP', c.args.latin1(1)))
-          else if (group === undefined) c.reply.error('ERR no such group')
+          else if (group === undefined) c.reply.error(`ERR no such group: ${unknownGroup(c, 2)}`)
           else {
             group.clear()
             if (c.host.cluster?.isCutOff) c.reply.error(CUT_OFF)
@@ -55,7 +55,7 @@ export const groupCommands: readonly CommandSpec[] = [
         arguments: [arg('name', 'string')],
         run(c) {
           const group = findGroup(c, 2)
-          if (group === undefined) c.reply.error('ERR no such group')
+          if (group === undefined) c.reply.error(`ERR no such group: ${unknownGroup(c, 2)}`)
           else replyObject(c.reply, groupStats(group, c.host.groups.indexOf(group)), DOUBLES)
         },
       },

@@ -11,7 +11,7 @@ export const NO_SUCH_KEY = 'ERR no such key'
 export const INDEX_OUT_OF_RANGE = 'ERR DB index is out of range'
 /** INVALIDATE and GROUP FLUSH on a node cut off from the majority: only reachable nodes have dropped the entries. */
 export const CUT_OFF =
-  'PEERDOWN most of the other nodes cannot be reached from here, and may not have dropped it'
+  'PEERDOWN most of the other nodes cannot be reached from here, and may not have dropped it: repeat it when INFO cluster shows them'
 export const CLUSTER_DISABLED = 'ERR This instance has cluster support disabled'
 
 /** @param name the full name of a command: 'config|get' */
@@ -26,7 +26,7 @@ export function wrongSubcommand(container: string, name: string): string {
 
 /** An entry that alone exceeds the group's budget is refused, and nothing is evicted for it. */
 export function tooLarge(maxBytes: number): string {
-  return `OOM the entry alone exceeds the group's budget of ${maxBytes} bytes`
+  return `OOM the entry alone exceeds the group's budget of ${maxBytes} bytes: raise its maxBytes, or split the value`
 }
 
 /** Error replies quote at most this many characters of a request (Redis: 128). */

@@ -38,7 +38,8 @@ const MAX_ATTEMPTS = 8
 
 /** The error for a write that the group does not allow. */
 function writeError(group: Group, command: string): string | undefined {
-  if (group.writes?.mode === 'refuse') return `ERR group ${group.name} refuses writes`
+  if (group.writes?.mode === 'refuse')
+    return `ERR group ${group.name} refuses writes: change its source instead, or set \`write\` of the group to \`around\``
   if (!CROSS_GROUP_COMMANDS.has(command)) return undefined
   return `ERR group ${group.name} writes to its origin: ${command.toUpperCase()} is not possible there`
 }

@@ -12,6 +12,7 @@ import {
   type LoadContext,
   type Origin,
   type StoreContext,
+  unknownKey,
 } from '../origin.ts'
 import { reasonOf } from '../result.ts'
 import { WriteOrder } from './order.ts'
@@ -249,7 +250,7 @@ export class Writes {
     const { origin } = this.#options
     for (const { key } of writes) {
       if (!isUtf8(key)) return KEY_NOT_UTF8
-      if (origin.knows?.(key.toString('utf8')) === false) return NO_SUCH_KEY
+      if (origin.knows?.(key.toString('utf8')) === false) return unknownKey(origin)
     }
     return undefined
   }
@@ -316,8 +317,8 @@ export class Writes {
 }
 
 /** Origins get keys as text: other bytes would be written under another key. */
-const KEY_NOT_UTF8 = 'a key that is not UTF-8 cannot be written to the origin'
-const NO_SUCH_KEY = 'there are no such keys'
+const KEY_NOT_UTF8 =
+  'a key that is not UTF-8 cannot be written to the origin: encode it as text, or select a group whose `write` is `around`'
 
 function write(
   origin: Origin,
@@ -326,9 +327,15 @@ function write(
   context: LoadContext,
 ): Promise<void> | void {
   if (value !== null) {
-    if (origin.store === undefined) throw new BadRequest('the origin cannot store')
+    if (origin.store === undefined)
+      throw new BadRequest(
+        'the origin has no `store`, so it cannot write this key: add one, or set `write` of the group to `around`',
+      )
     return origin.store(key, value, context)
   }
-  if (origin.remove === undefined) throw new BadRequest('the origin cannot remove')
+  if (origin.remove === undefined)
+    throw new BadRequest(
+      'the origin has no `remove`, so it cannot remove this key: add one, or set `write` of the group to `around`',
+    )
   return origin.remove(key, context)
 }

@@ -11,6 +11,7 @@ import {
   type OriginResults,
   RetryLater,
   unchanged,
+  unknownKey,
 } from '../../group/origin.ts'
 import { jsonMembers, valueOfJson } from '../json-members.ts'
 import type { KeyPattern } from '../key-pattern.ts'
@@ -47,6 +48,7 @@ const WARNING_INTERVAL = 60_000
 
 export class HttpOrigin implements Origin {
   readonly kind = 'http'
+  readonly keyPattern: string | undefined
   readonly loadMany: Origin['loadMany']
   readonly #options: HttpOptions
   readonly #client: HttpClient
@@ -56,6 +58,7 @@ export class HttpOrigin implements Origin {
   constructor(options: HttpOptions) {
     this.#options = options
     this.#client = new HttpClient(options)
+    this.keyPattern = options.keys?.source
     const { batchUrl } = options
     if (batchUrl !== undefined) this.loadMany = (keys, context) => this.#loadMany(batchUrl, keys, context)
   }
@@ -98,7 +101,7 @@ export class HttpOrigin implements Origin {
   /** Redirects of writes are not followed: the next load must read what was written. */
   async #change(key: string, request: Request): Promise<void> {
     const address = this.#addressOf(key)
-    if (address === undefined) throw new BadRequest('there are no such keys')
+    if (address === undefined) throw new BadRequest(unknownKey(this))
     try {
       const response = await this.#client.request(address, request)
       const { statusCode } = response

@@ -8,6 +8,7 @@ import {
   type Origin,
   type OriginLog,
   type OriginValue,
+  unknownKey,
 } from '../../group/origin.ts'
 import { showKey } from '../../group/result.ts'
 import { errorText } from '../abortable.ts'
@@ -43,6 +44,7 @@ export interface SqlOptions extends Omit<DriverOptions, 'onIdleError' | 'writes'
  */
 export class SqlOrigin implements Origin {
   readonly kind = 'sql'
+  readonly keyPattern: string | undefined
   readonly loadMany: Origin['loadMany']
   readonly store: Origin['store']
   readonly remove: Origin['remove']
@@ -58,6 +60,7 @@ export class SqlOrigin implements Origin {
 
   constructor(options: SqlOptions) {
     this.#options = options
+    this.keyPattern = options.keys?.source
     this.#reader = new RowReader(options.column)
     this.#broken = new RareWarning(BROKEN_INTERVAL_MS, options.now)
     this.#unusable = new RareWarning(UNUSABLE_INTERVAL_MS, options.now)
@@ -132,7 +135,7 @@ export class SqlOrigin implements Origin {
     signal: AbortSignal,
   ): Promise<void> {
     const parameter = this.#parameterOf(key)
-    if (parameter === undefined) throw new BadRequest('there are no such keys')
+    if (parameter === undefined) throw new BadRequest(unknownKey(this))
     try {
       const { [which]: change } = await this.#checked()
       await change?.(parameter, values, signal)

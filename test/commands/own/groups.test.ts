@@ -168,7 +168,10 @@ describe('GROUP', () => {
       index: 1,
       origin: null,
     })
-    expect(await harness.call('GROUP', 'INFO', 'what')).toHaveProperty('message', 'ERR no such group')
+    expect(await harness.call('GROUP', 'INFO', 'what')).toHaveProperty(
+      'message',
+      'ERR no such group: there is no group "what", known are read (0), plain (1)',
+    )
   })
 
   test('LIST names the groups in order, HELP the subcommands', async () => {

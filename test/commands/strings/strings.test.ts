@@ -13,7 +13,7 @@ const OTHER: number = 2
 
 /** Room for the index and some values. */
 const SMALL = 16 * 1024
-const TOO_LARGE = `-OOM the entry alone exceeds the group's budget of ${SMALL} bytes\r\n`
+const TOO_LARGE = `-OOM the entry alone exceeds the group's budget of ${SMALL} bytes: raise its maxBytes, or split the value\r\n`
 const LARGE = 'x'.repeat(SMALL)
 
 /** The remaining TTL of a key in milliseconds; 0: no TTL; undefined: not cached. */

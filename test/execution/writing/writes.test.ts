@@ -295,7 +295,9 @@ test('a group with write: refuse rejects writes, and serves reads', async () => 
     ['INCR', 'a'],
     ['MSET', 'a', '2'],
   ])
-    expect(await harness.raw(...command)).toBe('-ERR group users refuses writes\r\n')
+    expect(await harness.raw(...command)).toBe(
+      '-ERR group users refuses writes: change its source instead, or set `write` of the group to `around`\r\n',
+    )
   expect(await harness.call('GET', 'a')).toBe('1')
   expect(await harness.call('EXPIRE', 'a', 10)).toBe(1)
   expect(await harness.call('INVALIDATE', 'a')).toBe(1)

@@ -247,9 +247,9 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     expect(await textOf(origin, 'user:1001')).toBe('a\\b')
     await origin.remove?.('user:1001', context())
     await expect(origin.store?.('other', Buffer.from(''), context())).rejects.toThrow(
-      'there are no such keys',
+      "the key does not match the origin's pattern user:{id:int}: write a key that does",
     )
-    await expect(origin.remove?.('user:x', context())).rejects.toThrow('there are no such keys')
+    await expect(origin.remove?.('user:x', context())).rejects.toThrow("does not match the origin's pattern")
     await origin.close()
     const lazy = sqlOrigin({ url: postgres().url, ...writing, removeQuery: 'delet', lazy: true })
     await lazy.start(quiet)
