@@ -64,7 +64,7 @@ export async function readBody(
       `answered with ${decoders.length} content codings, at most ${MAX_CODINGS} are decoded`,
     )
   }
-  let body = await collect(response)
+  let body = await collect(response, maxBytes)
   for (const decode of decoders) {
     // No bytes are the coding of no bytes: servers say gzip of an empty body.
     if (body.length === 0) break
@@ -82,28 +82,30 @@ export function tooLarge(maxBytes: number): BadRequest {
   return new BadRequest(`answered more than ${maxBytes} bytes`)
 }
 
-/** The bytes of the body. With a Content-Length they are copied once, into a buffer of that length. */
-async function collect({ body, headers }: Response): Promise<Buffer> {
+/**
+ * The bytes of the body, in a buffer that grows: chunks are not kept, since each is a part of what was read with it, and
+ * a server may send single bytes.
+ */
+async function collect({ body, headers }: Response, maxBytes: number): Promise<Buffer> {
   const { 'content-length': length } = headers
-  const chunks: Buffer[] = []
-  // undici compares the length with the size limit, and with what arrives.
-  let whole = typeof length === 'string' && /^\d{1,15}$/.test(length) ? Number(length) : 0
-  let target: Buffer | undefined
+  const announced = typeof length === 'string' && /^\d+$/.test(length) ? Number(length) : 0
+  if (announced > maxBytes) {
+    body.destroy()
+    throw tooLarge(maxBytes)
+  }
+  let bytes = Buffer.allocUnsafeSlow(0)
   let size = 0
+  // undici refuses more than the announced length, and more than `maxBytes`.
   for await (const chunk of body as AsyncIterable<Buffer>) {
-    if (whole >= size + chunk.length) {
-      target ??= Buffer.allocUnsafeSlow(whole)
-      chunk.copy(target, size)
-    } else {
-      if (target !== undefined) chunks.push(target.subarray(0, size))
-      target = undefined
-      whole = 0
-      chunks.push(chunk)
+    if (size + chunk.length > bytes.length) {
+      const grown = Buffer.allocUnsafeSlow(Math.max(announced, size + chunk.length, 2 * size))
+      bytes.copy(grown, 0, 0, size)
+      bytes = grown
     }
+    chunk.copy(bytes, size)
     size += chunk.length
   }
-  if (target !== undefined) return target.subarray(0, size)
-  return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, size)
+  return bytes.subarray(0, size)
 }
 
 /** Some servers send raw deflate data, without the header of zlib. */

@@ -13,9 +13,10 @@ export function failureOf(error: unknown, url: string, options: ClientOptions): 
   const { code = '' } = error as NodeJS.ErrnoException
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return tooLarge(options.maxResponse)
   if (error instanceof AggregateError) return new Error(errorText(error), { cause: error })
-  if (!/^(?:UND_ERR|HPE)_/.test(code)) return error
+  if (!code.startsWith('UND_ERR_') && !isParserError(error)) return error
   const { origin } = new URL(url)
-  const failure = Object.assign(new Error(`${origin}: ${textOf(code, error as Error, options)}`), { code })
+  const text = isParserError(error) ? 'the response is not HTTP' : textOf(code, error as Error, options)
+  const failure = Object.assign(new Error(`${origin}: ${text}`), code === '' ? {} : { code })
   // Nothing was sent.
   return code === 'UND_ERR_CONNECT_TIMEOUT' ? notApplied(failure) : failure
 }
@@ -31,6 +32,11 @@ function textOf(code: string, { message }: Error, { timeout, connectTimeout }: C
     case 'UND_ERR_HEADERS_OVERFLOW':
       return 'the headers of the response are too large'
     default:
-      return code.startsWith('HPE_') ? `the response is not HTTP: ${message}` : message
+      return message
   }
+}
+
+/** Its message and its code depend on where the parser stopped. */
+function isParserError(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'HTTPParserError'
 }
