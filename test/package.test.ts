@@ -1,4 +1,4 @@
-// The packed package, installed into a project of its own as a user would.
+// The packed package, installed into a new project as a user would.
 
 import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -22,7 +22,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 const isInstalled = await install()
 
-/** Packs and installs; false where no registry gives the dependencies, unless one is required. */
+/** Packs and installs; false if no registry is reachable, unless it is required. */
 async function install(): Promise<boolean> {
   await execute('npm', ['pack', '--pack-destination', folder], { cwd: project })
   const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'))
@@ -57,37 +57,40 @@ describe.skipIf(!isInstalled)('the packed package', () => {
     expect(stdout).toBe(`${manifest.version}\n`)
   })
 
-  test('starts, and serves what a configuration in TypeScript loads', async () => {
+  test('starts, and serves a configuration in TypeScript', async () => {
     const node = await start([], { cwd: app, program: [erinys] })
     expect(await exchange(node.port, 'PING\r\nGET Tom\r\n', 'Tom')).toBe(
       '+PONG\r\n$15\r\nhello scoresTom\r\n',
     )
-    // Nothing that compiles it stays behind.
+    // No compiler process is left.
     if (process.platform === 'linux')
       expect(readFileSync(`/proc/${node.child.pid}/task/${node.child.pid}/children`, 'utf8')).toBe('')
     node.child.kill('SIGTERM')
     expect((await node.outcome).code).toBe(0)
   })
 
-  test('says which package a database wants', async () => {
+  test('names the missing package of a database', async () => {
     const config = { groups: { users: { origin: { kind: 'sql', url: 'postgres://h/db', query: 'q' } } } }
     writeFileSync(join(app, 'sql.json'), JSON.stringify(config))
     const { stderr } = await execute(erinys, ['--config', 'sql.json'], { cwd: app }).catch((error) => error)
     expect(stderr).toBe('erinys: group users: wants the package pg, which is not installed: npm install pg\n')
   })
 
-  test.runIf(builtinSqlite() === undefined)('says what SQLite wants where Node.js has none', async () => {
-    const config = { groups: { users: { origin: { kind: 'sql', url: 'sqlite:x.db', query: 'q' } } } }
-    writeFileSync(join(app, 'sqlite.json'), JSON.stringify(config))
-    const { stderr } = await execute(erinys, ['-c', 'sqlite.json'], {
-      cwd: app,
-      env: { PATH: process.env.PATH },
-    }).catch((error) => error)
-    expect(stderr).toBe(
-      'erinys: group users: SQLite wants Node.js 22.16 or later, which has it built in, or the package ' +
-        'better-sqlite3: npm install better-sqlite3@12\n',
-    )
-  })
+  test.runIf(builtinSqlite() === undefined)(
+    'names the missing package of SQLite if Node.js has no SQLite',
+    async () => {
+      const config = { groups: { users: { origin: { kind: 'sql', url: 'sqlite:x.db', query: 'q' } } } }
+      writeFileSync(join(app, 'sqlite.json'), JSON.stringify(config))
+      const { stderr } = await execute(erinys, ['-c', 'sqlite.json'], {
+        cwd: app,
+        env: { PATH: process.env.PATH },
+      }).catch((error) => error)
+      expect(stderr).toBe(
+        'erinys: group users: SQLite wants Node.js 22.16 or later, which has it built in, or the package ' +
+          'better-sqlite3: npm install better-sqlite3@12\n',
+      )
+    },
+  )
 
   test('embeds, with types', async () => {
     writeFileSync(

@@ -1,4 +1,4 @@
-// The lists of suites.ts follow the files: nothing slow slips into the fast part when a file is moved.
+// The lists of suites.ts match the files, so that no slow test gets into the fast part when a file is moved.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,14 +7,14 @@ import { HEAVY, PROCESSES } from './suites.ts'
 
 const root = join(import.meta.dirname, '..')
 const listed = [...PROCESSES, ...HEAVY]
-/** What starts a program that takes long. redis-server is there in a moment. */
+/** Calls that start a slow program. redis-server starts quickly. */
 const STARTS = /from '[^']*support\/(cli|compiled|etcd|mariadb|node-process|postgres|postgres-server)\.ts'/
 
-test.each(listed)('%s is there', (path) => {
+test.each(listed)('%s exists', (path) => {
   expect(existsSync(join(root, path))).toBe(true)
 })
 
-test('what starts programs is not in the fast part', () => {
+test('tests that start programs are not in the fast part', () => {
   const fast = readdirSync(join(root, 'test'), { recursive: true })
     .map((path) => join('test', String(path)))
     .filter((path) => path.endsWith('.test.ts') && !listed.some((each) => path.startsWith(each)))

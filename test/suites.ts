@@ -1,6 +1,6 @@
-// Which tests do not belong to the fast part: see vitest.config.ts. A folder ends with a slash.
+// The tests that are not in the fast part: see vitest.config.ts. A folder ends with a slash.
 
-/** Tests that start processes of their own, or wait for real servers and clocks. */
+/** Tests that start processes, or wait for real servers and clocks. */
 export const PROCESSES: readonly string[] = [
   'test/cli/',
   'test/clients/',
@@ -26,7 +26,7 @@ export const PROCESSES: readonly string[] = [
 /** Tests that need gigabytes of memory. */
 export const HEAVY: readonly string[] = ['test/attack/long.test.ts']
 
-/** As patterns of Vitest. */
+/** The paths as patterns of Vitest. */
 export function patterns(paths: readonly string[]): string[] {
   return paths.map((path) => (path.endsWith('/') ? `${path}**/*.test.ts` : path))
 }

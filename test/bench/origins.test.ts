@@ -20,7 +20,7 @@ test('a quantile is the smallest value that this fraction does not exceed', () =
   expect(quantile([7], 0.5)).toBe(7)
 })
 
-test('a way has the waits of all rounds, its CPU time per key and the worst of the counts', () => {
+test('an access path has the latencies of all rounds, its CPU time per key, and the maximal counts', () => {
   const sample = { seconds: 1, waits: [5, 1], cpuMicros: 200, queries: 10, rows: 100 }
   const slower = { ...sample, seconds: 2, waits: [3, 9], queries: 11 }
   const row = pathRow('MGET', [sample, slower, { ...slower, waits: [4] }], 100)

@@ -35,7 +35,7 @@ test('the banner of a member with a password', () => {
   expect(text).not.toContain('hush')
 })
 
-test('who runs an old Node.js is told once that newer ones are faster', () => {
+test('on an old Node.js one line says that newer versions are faster', () => {
   expect(nodeAdvice('20.18.1')).toBe(
     'Node.js 20.18.1 works; newer ones are supported and faster: 24 and 26 need 15-25 % less CPU per command',
   )

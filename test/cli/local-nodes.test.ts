@@ -1,4 +1,4 @@
-// `erinys cluster`: several nodes on this machine that one process starts, watches and stops.
+// `erinys cluster`: one process that starts, supervises and stops several nodes on this machine.
 
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -17,10 +17,10 @@ afterAll(() => rmSync(folder, { recursive: true }))
 const READS = 'GET Tom\r\nGET Jack\r\nGET Sam\r\n'
 const SCORES = '$3\r\n630\r\n$3\r\n589\r\n$3\r\n567\r\n'
 
-/** The process of a node, by its own word. */
+/** The pid that a node logged. */
 function pidOf({ lines }: RunningMany, port: number): number {
   const pid = lines().find((line) => line.node === port && line.pid !== undefined)?.pid
-  if (pid === undefined) throw new Error(`nothing is known of the node on port ${port}`)
+  if (pid === undefined) throw new Error(`no log line of the node on port ${port}`)
   return pid
 }
 
@@ -34,12 +34,12 @@ async function isOpen(port: number): Promise<boolean> {
   return opened
 }
 
-/** Resolves when nobody listens on the ports any more. */
+/** Resolves when nothing listens on the ports any more. */
 async function areGone({ ports }: RunningMany): Promise<void> {
   for (const port of ports) while (await isOpen(port));
 }
 
-/** Three nodes whose origin never answers, which the first one is waiting for when they are told to stop. */
+/** Three nodes whose origin never answers, with a pending load on the first one. */
 async function startHanging(): Promise<RunningMany> {
   const config = join(folder, 'hanging.mjs')
   writeFileSync(config, 'export default { groups: { a: { origin: () => new Promise(() => {}) } } }')
@@ -55,7 +55,7 @@ async function startHanging(): Promise<RunningMany> {
 }
 
 describe('three nodes', () => {
-  test('any of them answers; one that ends is reported, and the others go on; all stop at once', async () => {
+  test('each answers; if one ends, that is logged and the others keep running; all stop at once', async () => {
     const nodes = await startMany(['--shutdown-timeout', '10m'], { cwd: folder })
     const [first, second, third] = nodes.ports
     const isReported = (report: string): Promise<void> =>
@@ -76,20 +76,20 @@ describe('three nodes', () => {
     expect(closed.map(({ node }) => node)).toEqual([first, third])
   })
 
-  test('end with the process that has started them, whatever they wait for', async () => {
+  test('end with the process that started them, even with pending loads', async () => {
     const nodes = await startHanging()
     nodes.child.kill('SIGKILL')
     await areGone(nodes)
   })
 
-  test('do not wait after a second signal', async () => {
+  test('end at once at a second signal', async () => {
     const nodes = await startHanging()
     nodes.child.kill('SIGINT')
     expect((await nodes.outcome).code).toBe(1)
     await areGone(nodes)
   })
 
-  test('do not start where a port is taken', async () => {
+  test('do not start if a port is taken', async () => {
     const first = await freePortRun(3)
     const server = createServer().listen(first + 1, '127.0.0.1')
     await once(server, 'listening')
@@ -103,7 +103,7 @@ describe('three nodes', () => {
     expect(await isOpen(first)).toBe(false)
   })
 
-  test('are not started by what is wrong', async () => {
+  test('do not start with wrong arguments', async () => {
     const outcome = await run(['cluster', '--nodes', 'x', '--peers', 'a:1,b:2'], { cwd: folder })
     const stderr =
       "erinys: --nodes: got 'x', wants a whole number, from 2 to 64\n" +
@@ -138,11 +138,11 @@ describe('the plan', () => {
     [{ bind: ['0.0.0.0'], protectedMode: false }, '127.0.0.1'],
     [{ bind: ['10.0.0.1'], requirepass: 'secret' }, '10.0.0.1'],
     [{ bind: ['10.0.0.1', '127.0.0.1'], requirepass: 'secret' }, '127.0.0.1'],
-  ])('%j: they know each other as %s', (config, host) => {
+  ])('%j: their address is %s', (config, host) => {
     expect(plan(2, {}, config)[1].args).toContain(`--announce=${host}:7001`)
   })
 
-  test('is the same whatever members the configuration has', () => {
+  test('ignores the members of the configuration', () => {
     const config = {
       cluster: { etcd: { endpoints: '10.0.0.9:2379' }, secret: 'hush', announce: '10.0.0.1:7000' },
     }

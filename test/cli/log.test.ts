@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { createLog } from '../../src/cli/log.ts'
 import type { Settings } from '../../src/config/settings.ts'
 
-/** What a log writes, line by line. */
+/** The lines that a log writes. */
 function written(
   loglevel: Settings['loglevel'],
   isTerminal: boolean,

@@ -98,7 +98,7 @@ describe.concurrent('without a node', () => {
     )
   })
 
-  test('sql trigger prints SQL, or what is wrong with its options', async () => {
+  test('sql trigger prints SQL, or the problem of its options', async () => {
     const trigger = ['sql', 'trigger', '--table', 'shop.users', '--column', 'id']
     const { code, stdout, stderr } = await run([...trigger, '--channel', 'users', '--key', 'user:{id}'])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
@@ -116,12 +116,12 @@ describe.concurrent('without a node', () => {
     expect(help.stdout).not.toContain('--maxmemory')
   })
 
-  test('a configuration that is not there', async () => {
+  test('a missing configuration', async () => {
     const none = await run(['--config', 'none.json'], { cwd: folder })
     expect(none).toEqual({ code: 1, stdout: '', stderr: 'erinys: none.json: no such file\n' })
   })
 
-  test('everything that is wrong, a line each', async () => {
+  test('all problems, one per line', async () => {
     const config = write(
       'wrong.json',
       '{"port": "x", "prot": 1, "groups": {"scores": {"maxBytes": "64 megs"}}}',
@@ -157,7 +157,7 @@ describe.concurrent('without a node', () => {
     )
   })
 
-  test('an address that is not this machine’s', async () => {
+  test('an address of another machine', async () => {
     const { code, stderr } = await run(['--bind', '192.0.2.1', '--protected-mode', 'no', '--port', '0'], {
       cwd: folder,
     })
@@ -169,7 +169,7 @@ describe.concurrent('without a node', () => {
 })
 
 describe.concurrent('erinys check', () => {
-  test('prints what a configuration means', async () => {
+  test('prints the resolved configuration', async () => {
     const config = write(
       'check.mts',
       `export default { maxmemory: '1gb', groups: {
@@ -204,7 +204,7 @@ describe.concurrent('erinys check', () => {
     expect(stdout).not.toContain('secret')
   })
 
-  test('prints the cluster that flags make', async () => {
+  test('prints the cluster that flags configure', async () => {
     const args = [
       '--port',
       '7001',
@@ -222,7 +222,7 @@ describe.concurrent('erinys check', () => {
     expect(stdout).not.toContain('hush')
   })
 
-  test('refuses what a start would refuse', async () => {
+  test('rejects what a start would reject', async () => {
     const { code, stdout, stderr } = await run(['check', '--port', 'x'], { cwd: folder })
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toBe("erinys: --port: got 'x', wants a port, from 0 to 65535\n")
@@ -257,7 +257,7 @@ describe.concurrent('a node', () => {
     ])
   })
 
-  test('survives a promise that an origin forgot, and logs it', async () => {
+  test('survives an unhandled rejection of an origin, and logs it', async () => {
     const origin = "(key) => { Promise.reject(new Error('forgotten')); return key }"
     const config = write('forgets.mjs', `export default { groups: { a: { origin: ${origin} } } }`)
     const node = await start(['--config', config], { cwd: folder })
@@ -268,7 +268,7 @@ describe.concurrent('a node', () => {
     expect(stdout).toMatch(/"level":"error".*"message":"forgotten".*"unhandled promise rejection"/)
   })
 
-  test('ends at an exception that nothing caught, and logs it', async () => {
+  test('ends at an uncaught exception, and logs it', async () => {
     const origin = "() => new Promise(() => queueMicrotask(() => { throw new Error('loose') }))"
     const config = write('throws.mjs', `export default { groups: { a: { origin: ${origin} } } }`)
     const node = await start(['--config', config], { cwd: folder })
@@ -286,7 +286,7 @@ describe.concurrent('a node', () => {
     expect(stdout).toContain('SIGINT: closing')
   })
 
-  test('ends at SHUTDOWN, whatever its configuration keeps open', async () => {
+  test('ends at SHUTDOWN, even if its configuration keeps handles open', async () => {
     const config = write('open.mjs', 'setInterval(() => {}, 1000)\nexport default { groups: { a: {} } }')
     const node = await start(['--config', config], { cwd: folder })
     const socket = connect(node.port, '127.0.0.1')
@@ -303,7 +303,7 @@ describe.concurrent('a node', () => {
     expect(stdout).toMatch(/SIGTERM: closing.*some replies were not sent in time.*"closed"/s)
   })
 
-  test('follows a shutdown timeout that was changed', async () => {
+  test('uses a shutdown timeout that CONFIG SET has changed', async () => {
     const node = await startHanging('--shutdown-timeout', '10m')
     await exchange(node.port, 'CONFIG SET shutdown-timeout 0\r\n', '+OK')
     const { code } = await stop(node)

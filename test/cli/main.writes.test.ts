@@ -1,4 +1,4 @@
-// A process that is told to end while writes wait for their origin: they are written if it is there, else said to be lost.
+// SIGTERM with pending writes: they are written if the origin answers, else logged as lost.
 
 import { once } from 'node:events'
 import { mkdtempSync, writeFileSync } from 'node:fs'
@@ -15,7 +15,7 @@ import { freePorts } from '../support/ports.ts'
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
 
-/** A server that answers PUT as it is told at the moment, and remembers the keys. */
+/** A server whose answers to PUT the test controls, and that records the keys. */
 class Source {
   readonly stored = new Set<string>()
   answer: Answer = () => undefined
@@ -44,7 +44,7 @@ class Source {
   }
 }
 
-/** A node whose group writes behind, and 50 acknowledged writes. */
+/** Starts a node with write-behind, and sends 50 writes, which are acknowledged. */
 async function written(source: Source, shutdownTimeout: string): Promise<NodeProcess> {
   const port = await source.start()
   const config = join(mkdtempSync(join(tmpdir(), 'erinys-writes-')), 'config.json')
@@ -63,7 +63,7 @@ async function written(source: Source, shutdownTimeout: string): Promise<NodePro
   return node
 }
 
-test('a source that is slow gets all of them before the process ends', async () => {
+test('a slow source gets all writes before the process ends', async () => {
   const source = new Source()
   const held: (() => void)[] = []
   source.answer = (request, response) => held.push(() => source.takes(request, response))
@@ -83,7 +83,7 @@ test.each<[string, Answer]>([
   ['is silent', () => undefined],
   ['breaks off', (request) => request.socket.destroy()],
 ])(
-  'of a source that %s nobody waits for longer than shutdownTimeout, and what is lost is said',
+  'the process waits for a source that %s until shutdownTimeout, and logs the number of lost writes',
   async (_, answer) => {
     const source = new Source()
     source.answer = answer

@@ -54,7 +54,7 @@ describe('ioredis', () => {
     expect(node.warnings).toEqual([])
   })
 
-  /** With its defaults, but for reconnecting at once. */
+  /** With its defaults, except that it reconnects at once. */
   function connect(options: RedisOptions = {}): Redis {
     const client = new Redis(node.port, { retryStrategy: () => 1, ...options })
     clients.push(client)
@@ -67,7 +67,7 @@ describe('ioredis', () => {
     await closed
   }
 
-  test('sends what was asked before it was connected', async () => {
+  test('sends commands that were issued before it was connected', async () => {
     const client = connect()
     const replies = Promise.all([client.set('early', '1'), client.incr('early'), client.get('Tom')])
     expect(client.status).toBe('connecting')
@@ -116,7 +116,7 @@ describe('ioredis', () => {
     ])
   })
 
-  test('sends more misses at once than a connection may have under way, with writes behind them', async () => {
+  test('sends more misses at once than a connection may have pending, followed by writes', async () => {
     const client = connect({ db: 3 })
     const keys = Array.from({ length: 12_000 }, (_, i) => `echo:${i}`)
     const pipeline = client.pipeline()
@@ -129,7 +129,7 @@ describe('ioredis', () => {
     expect(replies.at(-1)?.[1]).toEqual(keys.map((key, i) => (i < 1000 ? `${key}!` : key)))
   })
 
-  test('gathers commands by itself', async () => {
+  test('pipelines commands automatically', async () => {
     const client = connect({ enableAutoPipelining: true, db: 1 })
     await client.ping()
     const keys = Array.from({ length: 500 }, (_, i) => `auto:${i}`)
@@ -139,7 +139,7 @@ describe('ioredis', () => {
     expect(await Promise.all(keys.map((key) => client.get(key)))).toEqual(keys)
   })
 
-  test('comes back after it was killed, into its group and under its name', async () => {
+  test('reconnects after it was killed, with its group and name', async () => {
     const client = connect({ db: 1, connectionName: 'phoenix' })
     await client.set('ashes', '1')
     await kill(client)
@@ -147,20 +147,20 @@ describe('ioredis', () => {
     expect(await client.client('INFO')).toMatch(/ name=phoenix .* db=1 .* resp=3 /)
   })
 
-  test('asks again for what was under way when it was killed', async () => {
+  test('resends the commands that were pending when it was killed', async () => {
     const client = connect({ db: 2 })
     const id = await client.client('ID')
     const read = client.get('phoenix')
     await gate.isAskedFor('phoenix')
     await node.watcher.client('KILL', 'ID', id)
-    // Both wait for the load that the first one began: it that was killed, and it that came back.
+    // Both the killed and the new connection wait for the same load.
     await node.waiters('gated', 'phoenix', 2)
     gate.give('phoenix', 'rises')
     expect(await read).toBe('rises')
     expect(gate.asked).toEqual(['phoenix'])
   })
 
-  test('gets maps and numbers as such where it wants them', async () => {
+  test('gets maps and numbers with RESP3', async () => {
     const client = connect({ replyMapping: 'resp3' })
     expect(await client.config('GET', 'timeout')).toEqual({ timeout: '0' })
     expect(await client.call('GROUP', 'INFO', 'scores')).toMatchObject({ name: 'scores', jitter: 0.1 })
@@ -176,7 +176,7 @@ describe('ioredis', () => {
     expect(found.sort()).toEqual(names.map((name) => `scan:${name}`).sort())
   })
 
-  test('monitors', async () => {
+  test('shows MONITOR', async () => {
     const client = connect()
     await client.ping()
     const monitor = await client.monitor()
@@ -192,7 +192,7 @@ describe('ioredis', () => {
     monitor.disconnect()
   })
 
-  test('leaves politely', async () => {
+  test('quits after its replies', async () => {
     const client = connect()
     await client.ping()
     const [pong, ok] = await Promise.all([client.ping(), client.quit(), once(client, 'end')])

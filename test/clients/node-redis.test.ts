@@ -85,10 +85,10 @@ describe.each([2, 3] as const)('node-redis on RESP%i', (RESP) => {
     expect(await client.get('piped')).toBe('xyz')
   })
 
-  test('comes back after it was killed, into its group and under its name', async () => {
+  test('reconnects after it was killed, with its group and name', async () => {
     const client = await connect('/1')
     await client.set('ashes', '1')
-    // `once` would fail at the error that comes first.
+    // `once` would reject at the error that is emitted first.
     const ready = new Promise((resolve) => client.once('ready', resolve))
     await node.watcher.client('KILL', 'ID', await client.clientId())
     await ready
@@ -96,7 +96,7 @@ describe.each([2, 3] as const)('node-redis on RESP%i', (RESP) => {
     expect(await client.clientInfo()).toMatchObject({ name: 'tester', db: 1, resp: RESP })
   })
 
-  test('sends after it came back what was asked meanwhile', async () => {
+  test('sends the queued commands after it reconnected', async () => {
     const client = await connect('/2')
     const id = await client.clientId()
     const lost = client.get('lost').catch((error: Error) => error)
@@ -111,7 +111,7 @@ describe.each([2, 3] as const)('node-redis on RESP%i', (RESP) => {
     expect(await lost).toBeInstanceOf(Error)
   })
 
-  test('understands what the node says of itself', async () => {
+  test('parses INFO and other replies about the node', async () => {
     const client = await connect()
     expect(await client.clientList()).toContainEqual(
       expect.objectContaining({ name: 'tester', libName: 'node-redis' }),
@@ -135,7 +135,7 @@ describe.each([2, 3] as const)('node-redis on RESP%i', (RESP) => {
     expect(await client.latencyHistogram('get')).toMatchObject({ get: { calls: expect.any(Number) } })
   })
 
-  test('writes with every option, and reads what became of it', async () => {
+  test('writes with every option, and reads the results', async () => {
     const client = await connect('/1')
     expect(await client.set('o', '1', { expiration: { type: 'EX', value: 100 }, condition: 'NX' })).toBe('OK')
     expect(await client.set('o', '2', { expiration: 'KEEPTTL', GET: true })).toBe('1')
@@ -182,7 +182,7 @@ describe.each([2, 3] as const)('node-redis on RESP%i', (RESP) => {
     clients.pop()
   })
 
-  test('monitors', async () => {
+  test('shows MONITOR', async () => {
     const monitor = await connect()
     const client = await connect('/1')
     const seen = new Promise<string>(
@@ -191,7 +191,7 @@ describe.each([2, 3] as const)('node-redis on RESP%i', (RESP) => {
     expect(await seen).toMatch(/^\d+\.\d{6} \[1 127\.0\.0\.1:\d+] "GET" "a \\"key\\""$/)
   })
 
-  test('leaves once its replies have come', async () => {
+  test('closes after its replies', async () => {
     const client = await connect('/2')
     const read = client.get('parting')
     const closed = client.close()
@@ -203,7 +203,7 @@ describe.each([2, 3] as const)('node-redis on RESP%i', (RESP) => {
   })
 })
 
-test('node-redis is told that there is no tracking for its cache', async () => {
+test('node-redis gets an error for client-side caching, as tracking is not supported', async () => {
   const node = await startNode({})
   const clientSideCache = { ttl: 0, maxEntries: 0, evictPolicy: 'LRU' } as const
   const socket = { port: node.port, host: '127.0.0.1', reconnectStrategy: false } as const

@@ -1,4 +1,4 @@
-// Clients of a node that is a process of its own: what they see when it ends, and when it is back.
+// Clients of a node that is a process: what they see when it ends, and when it is restarted.
 
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -16,16 +16,16 @@ Logger.init('off')
 const folder = mkdtempSync(join(tmpdir(), 'erinys-clients-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** `scores` answers at once, `gated` after a SIGUSR2; both print what they are asked for. */
+/** `scores` answers at once, `gated` after a SIGUSR2; both print the keys that they load. */
 const config = join(folder, 'erinys.config.mjs')
 writeFileSync(
   config,
   `const gate = new Promise((resolve) => process.once('SIGUSR2', resolve))
-  const told = (key) => (console.log('asked for ' + key), key)
+  const load = (key) => (console.log('loading ' + key), key)
   export default {
     groups: {
-      scores: { maxBytes: '64mb', origin: (key) => told(key) + ' of ' + process.pid },
-      gated: { maxBytes: '64mb', origin: (key) => (told(key), gate.then(() => 'value of ' + key)) },
+      scores: { maxBytes: '64mb', origin: (key) => load(key) + ' of ' + process.pid },
+      gated: { maxBytes: '64mb', origin: (key) => (load(key), gate.then(() => 'value of ' + key)) },
     },
   }`,
 )
@@ -47,7 +47,7 @@ interface Client {
   close(): unknown
 }
 
-/** Every library with what it does by default; `index` is the group. */
+/** Every library with its defaults; `index` is the group. */
 const libraries: Record<string, (port: number, index: number) => Promise<Client>> = {
   async ioredis(port, db) {
     const client = new Redis(port, {
@@ -92,11 +92,11 @@ afterEach(() => {
 })
 
 describe('SIGTERM', () => {
-  test('lets replies under way leave to every client, and takes nobody else', async () => {
+  test('sends pending replies to every client, and accepts no new connections', async () => {
     const node = await startNode()
     const waiting = await connectAll(node.port, 1)
     const replies = Promise.all(waiting.map((client, i) => client.get(`key ${i}`)))
-    await Promise.all(waiting.map((_, i) => logs(node, `asked for key ${i}`)))
+    await Promise.all(waiting.map((_, i) => logs(node, `loading key ${i}`)))
     node.child.kill('SIGTERM')
     await logs(node, 'SIGTERM: closing')
     const late = new Redis(node.port, { lazyConnect: true, retryStrategy: null })
@@ -111,13 +111,13 @@ describe('SIGTERM', () => {
 })
 
 describe('SHUTDOWN', () => {
-  /** A node that was asked for it while every client waits for a load, and what the clients get. */
+  /** Sends SHUTDOWN to a node while every client waits for a load. Returns the node and the clients' replies. */
   async function shutDown(...options: string[]): Promise<{ node: Running; replies: Promise<unknown[]> }> {
     const node = await startNode()
     await connectAll(node.port, 1)
     const replies = Promise.all(clients.map((client) => client.get('Tom')))
     replies.catch(() => undefined)
-    await logs(node, 'asked for Tom')
+    await logs(node, 'loading Tom')
     const asking = new Redis(node.port, { retryStrategy: null })
     const ended = once(asking, 'end')
     asking.call('SHUTDOWN', ...options).catch(() => undefined)
@@ -125,7 +125,7 @@ describe('SHUTDOWN', () => {
     return { node, replies }
   }
 
-  test('lets replies under way leave', async () => {
+  test('sends pending replies', async () => {
     const { node, replies } = await shutDown()
     node.child.kill('SIGUSR2')
     expect(await replies).toEqual(Array(3).fill('value of Tom'))
@@ -139,25 +139,25 @@ describe('SHUTDOWN', () => {
 })
 
 describe('SIGKILL', () => {
-  test('every client comes back to the node that is started in its place, which is cold', async () => {
+  test('every client reconnects to the restarted node, whose cache is empty', async () => {
     const first = await startNode()
     const { port } = first
     await connectAll(port, 0)
     for (const client of clients) expect(await client.get('Tom')).toBe(`Tom of ${first.child.pid}`)
     first.child.kill('SIGKILL')
     expect((await first.outcome).code).toBeNull()
-    // ioredis and node-redis keep what is asked meanwhile; valkey-glide refuses it.
+    // ioredis and node-redis queue commands meanwhile; valkey-glide rejects them.
     const kept = Promise.all(clients.slice(0, 2).map((client) => client.get('Jack')))
     const second = await startNode('--port', String(port))
     const { pid } = second.child
     expect(await kept).toEqual([`Jack of ${pid}`, `Jack of ${pid}`])
     for (const client of clients) expect(await answer(client, 'Tom')).toBe(`Tom of ${pid}`)
-    expect(second.log().match(/asked for Tom/g)).toHaveLength(1)
-    expect(second.log().match(/asked for Jack/g)).toHaveLength(1)
+    expect(second.log().match(/loading Tom/g)).toHaveLength(1)
+    expect(second.log().match(/loading Jack/g)).toHaveLength(1)
   })
 })
 
-/** Asks until the client has come back. */
+/** Retries until the client has reconnected. */
 async function answer(client: Client, key: string): Promise<unknown> {
   for (;;) {
     try {

@@ -5,7 +5,7 @@ import { startNode, type TestNode } from '../support/node.ts'
 
 const REQUESTS = 2000
 
-/** Its default tests whose commands are served, as it names them in its report. */
+/** Its default tests whose commands Erinys has, by their names in its report. */
 const TESTS = {
   ping_inline: 'PING_INLINE',
   ping_mbulk: 'PING_MBULK',
@@ -28,7 +28,7 @@ describeWithExecutable('redis-benchmark', 'redis-benchmark', (executable) => {
     expect(node.warnings).toEqual([])
   })
 
-  /** How often each command was called, and how many replies were errors. */
+  /** By command: the number of calls; and the number of error replies. */
   async function statistics(): Promise<Record<string, number>> {
     const text = await node.watcher.info('commandstats', 'stats')
     const calls = [...text.matchAll(/cmdstat_(\S+?):calls=(\d+)/g)].map(([, name, count]) => [
@@ -42,7 +42,7 @@ describeWithExecutable('redis-benchmark', 'redis-benchmark', (executable) => {
     return execute(executable, ['-p', String(node.port), '-n', String(REQUESTS), ...args])
   }
 
-  /** Runs it; resolves to the names of the tests that it reports, and what the commands were called since. */
+  /** Runs redis-benchmark; returns the names of the tests in its report, and the calls of each command. */
   async function run(...args: string[]): Promise<{ names: string[]; calls: Record<string, number> }> {
     await node.watcher.config('RESETSTAT')
     const { code, stdout, stderr } = await benchmark('--csv', ...args)
@@ -63,7 +63,7 @@ describeWithExecutable('redis-benchmark', 'redis-benchmark', (executable) => {
     ['pipelines of 16', '-P', '16'],
     ['pipelines of 16 on RESP3', '-P', '16', '-3'],
   ])('%s', (_, ...options) => {
-    test('runs every default test of the commands that are served', async () => {
+    test('runs every default test whose command exists', async () => {
       const { names, calls } = await run('-t', Object.keys(TESTS).join(','), ...options)
       expect(names).toEqual(Object.values(TESTS))
       expect(calls.ping).toBeGreaterThanOrEqual(2 * REQUESTS)
@@ -115,7 +115,7 @@ describeWithExecutable('redis-benchmark', 'redis-benchmark', (executable) => {
     expect(gate.asked).toEqual(['cold'])
   })
 
-  test('is told what is not served', async () => {
+  test('gets an error for a command that does not exist', async () => {
     const { code, stderr } = await benchmark('-q', 'NONSENSE', 'key')
     expect(code).toBe(1)
     expect(stderr).toContain("Error from server: ERR unknown command 'NONSENSE'")

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { describeWithExecutable, type Execution, execute } from '../support/executable.ts'
 import { startNode, type TestNode } from '../support/node.ts'
 
-/** A request as RESP has it. */
+/** A request in RESP. */
 function request(...command: readonly string[]): string {
   const parts = command.map((part) => `$${Buffer.byteLength(part)}\r\n${part}\r\n`)
   return `*${command.length}\r\n${parts.join('')}`
@@ -48,7 +48,7 @@ describeWithExecutable('redis-cli', 'redis-cli', (executable) => {
     return execute(executable, ['-p', String(node.port), ...args], input)
   }
 
-  /** What a command that succeeds prints. */
+  /** The output of a command that succeeds. */
   async function output(...args: string[]): Promise<string> {
     const { code, stdout, stderr } = await cli(args)
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
@@ -82,7 +82,7 @@ describeWithExecutable('redis-cli', 'redis-cli', (executable) => {
 
     test('has help for commands, from the node', async () => {
       const help = async (...args: string[]): Promise<string> =>
-        // Without its colours and carriage returns.
+        // Without colours and carriage returns.
         (await output(protocol, 'HELP', ...args)).replaceAll(/\p{Cc}\[\d*m|\r/gu, '')
       expect(await help('EXPLAIN')).toMatch(
         /^ *EXPLAIN key\n *summary: .*\n *since: 0\.1\.0\n *group: erinys\n/m,
@@ -97,7 +97,7 @@ describeWithExecutable('redis-cli', 'redis-cli', (executable) => {
     })
   })
 
-  test('says what is wrong with an origin', async () => {
+  test('shows the error of an origin', async () => {
     expect(await output('--no-raw', '-n', '2', 'GET', 'Tom')).toBe(
       '(error) ORIGIN throwing: down for repair\n',
     )
@@ -117,7 +117,7 @@ describeWithExecutable('redis-cli', 'redis-cli', (executable) => {
     })
   })
 
-  test('takes an argument from its input, and repeats', async () => {
+  test('reads an argument from its input, and repeats commands', async () => {
     const { stdout } = await cli(['-n', '1', '-x', 'SET', 'stdin'], 'line\nand "quotes" — é\n')
     expect(stdout).toBe('OK\n')
     expect(await output('-n', '1', 'GET', 'stdin')).toBe('line\nand "quotes" — é\n\n')
@@ -134,7 +134,7 @@ describeWithExecutable('redis-cli', 'redis-cli', (executable) => {
     expect(await output('-n', '4', 'GET', 'pipe:19999')).toBe('pipe:19999\r\n\n')
   })
 
-  test('scans, and looks for big keys', async () => {
+  test('scans, and finds big keys', async () => {
     const keys = Array.from({ length: 1000 }, (_, i) => `key:${i}`)
     const commands = keys.map((key) => `SET ${key} ${'v'.repeat(key === 'key:500' ? 9999 : 10)}\n`).join('')
     await cli(['-n', '3'], commands)
@@ -145,7 +145,7 @@ describeWithExecutable('redis-cli', 'redis-cli', (executable) => {
     expect(await output('--latency', '--raw', '-i', '0.05')).toMatch(/^\d+ \d+ \d+\.\d+ \d+\n$/)
   })
 
-  test('monitors', async () => {
+  test('shows MONITOR', async () => {
     const child = spawn(executable, ['-p', String(node.port), 'MONITOR'])
     let shown = ''
     child.stdout.setEncoding('utf8').on('data', (text) => {
@@ -161,7 +161,7 @@ describeWithExecutable('redis-cli', 'redis-cli', (executable) => {
     await once(child, 'close')
   })
 
-  test('gives a password', async () => {
+  test('authenticates with a password', async () => {
     const guarded = await startNode({ requirepass: 'a secret', groups: { scores: { origin: () => '630' } } })
     const url = (password: string): string => `redis://default:${password}@127.0.0.1:${guarded.port}`
     const run = (...args: string[]): Promise<Execution> =>

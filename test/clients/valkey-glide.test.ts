@@ -15,7 +15,7 @@ import { type ClientLibrary, clientContract } from '../contracts/client.contract
 import { PATIENT_MS } from '../support/budget.ts'
 import { startNode, type TestNode } from '../support/node.ts'
 
-// It logs every error reply, too.
+// It also logs every error reply.
 Logger.init('off')
 
 function glide(protocol: 2 | 3): ClientLibrary {
@@ -104,7 +104,7 @@ describe.each([ProtocolVersion.RESP2, ProtocolVersion.RESP3])('valkey-glide, pro
     await expect(client.exec(batch, true)).rejects.toThrow('value is not an integer or out of range')
   })
 
-  test('comes back after it was killed, into its group and under its name', async () => {
+  test('reconnects after it was killed, with its group and name', async () => {
     const client = await connect(1)
     await client.set('ashes', '1')
     await node.watcher.client('KILL', 'ID', await client.clientId())
@@ -122,7 +122,7 @@ describe.each([ProtocolVersion.RESP2, ProtocolVersion.RESP3])('valkey-glide, pro
     await expect(client.get('Tom')).rejects.toThrow('ORIGIN: throwing: down for repair')
   })
 
-  test('understands what the node says of itself', async () => {
+  test('parses INFO and other replies about the node', async () => {
     const client = await connect()
     expect(await client.ping()).toBe('PONG')
     expect(await client.ping({ message: 'hi' })).toBe('hi')
@@ -138,7 +138,7 @@ describe.each([ProtocolVersion.RESP2, ProtocolVersion.RESP3])('valkey-glide, pro
     expect(await client.customCommand(['COMMAND', 'GETKEYS', 'MSET', 'a', '1', 'b', '2'])).toEqual(['a', 'b'])
   })
 
-  test('writes with every option, and reads what became of it', async () => {
+  test('writes with every option, and reads the results', async () => {
     const client = await connect(1)
     const expiry = { type: TimeUnit.Seconds, count: 100 }
     expect(await client.set('o', '1', { expiry, conditionalSet: 'onlyIfDoesNotExist' })).toBe('OK')
@@ -175,7 +175,7 @@ describe.each([ProtocolVersion.RESP2, ProtocolVersion.RESP3])('valkey-glide, pro
     expect(found.sort()).toEqual(names.sort())
   })
 
-  test('monitors', async () => {
+  test('shows MONITOR', async () => {
     const client = await connect(1)
     const monitor = await GlideMonitorClient.create(configuration(0))
     await client.get('a "key"')

@@ -20,7 +20,7 @@ const program = (path: string): [string, ...string[]] => [
   join(root, path),
 ]
 
-/** Applies the lines of a diff: each group of `-` lines is replaced by the group of `+` lines behind it. */
+/** Applies the lines of a diff: each group of `-` lines is replaced by the group of `+` lines after it. */
 function patched(text: string, diff: string): string {
   let result = text
   for (const [, removed, replacement] of diff.matchAll(/((?:^-.*\n)+)((?:^\+.*\n)+)/gm)) {

@@ -10,7 +10,7 @@ const sources = readdirSync(join(project, 'src'), { recursive: true, encoding: '
   .map((name) => readFileSync(join(project, 'src', name), 'utf8'))
   .join('\n')
 
-/** Numbers, quoted keys and placeholders are what an error's text gets when it is made. */
+/** Numbers, quoted keys and placeholders are the variable parts of an error's text. */
 const VARIABLE = /\bopen for \d+ ms|\d+|\bfor "[^"]*"|"[^"]*"|<[^>]*>|…|[:,]|\bscores\b|\ban object\b/
 
 const quoted = pages.flatMap((page) =>

@@ -1,4 +1,4 @@
-// The examples of the documentation compile, are valid configurations, serve, and print what is shown.
+// The examples of the documentation compile, are valid configurations, serve, and print the output that is shown.
 
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -15,13 +15,13 @@ import { allBlocks, project } from './markdown.ts'
 const root = mkdtempSync(join(tmpdir(), 'erinys-docs-'))
 const examples = [...allBlocks('example'), ...allBlocks('client')]
 
-/** Each page has a folder of its own, so that names need not differ between pages. */
+/** Each page has a separate folder, so that file names need not differ between pages. */
 function folderOf(page: string): string {
   return join(root, page.replace(/\W/g, '-'))
 }
 
 beforeAll(() => {
-  // The package as a program that has installed it sees it, except for the build.
+  // The package as if it were installed, except for the build.
   const modules = join(root, 'node_modules')
   mkdirSync(join(modules, 'erinys'), { recursive: true })
   const entry = JSON.stringify(join(project, 'src', 'index.ts'))
@@ -72,7 +72,7 @@ describe('configurations', () => {
   })
 
   test.each(allBlocks('check'))(
-    '$page: erinys check prints what is shown',
+    '$page: erinys check prints the output that is shown',
     async ({ page, options, text }) => {
       const { stdout } = await run(['check', '--config', options], { cwd: folderOf(page) })
       expect(stdout.startsWith(text), stdout).toBe(true)
@@ -136,7 +136,7 @@ describe('the function of docs/origins/function.md', () => {
   })
 })
 
-describe('programs print what is shown', () => {
+describe('programs print the output that is shown', () => {
   const program = [process.execPath, '--import', import.meta.resolve('tsx')] as const
   const withoutPort = (text: string): string => text.replace(/port \d+/, 'port')
 

@@ -54,7 +54,7 @@ describe('servers', () => {
     )
   })
 
-  test('memory per entry, also where there is nothing to compare with', () => {
+  test('memory per entry, also without a server to compare with', () => {
     const section = memorySection({
       command: 'npm run bench -- memory',
       conditions,

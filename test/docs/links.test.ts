@@ -1,4 +1,4 @@
-// Every link leads somewhere, every code block says how it is tested, and the README stays short.
+// Every link has a target, every code block says how it is tested, and the README stays short.
 
 import { existsSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'

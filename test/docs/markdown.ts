@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 export const project = fileURLToPath(new URL('../..', import.meta.url))
 
 export interface Page {
-  /** From the root of the project. */
+  /** Relative to the root of the project. */
   readonly path: string
   readonly text: string
 }
@@ -20,7 +20,7 @@ export const pages: readonly Page[] = [
     .sort(),
 ].map((path) => ({ path, text: readFileSync(join(project, path), 'utf8') }))
 
-/** A fenced block behind a comment that says how it is tested: `<!-- example: embed.ts -->`. */
+/** A fenced block after a comment that says how it is tested: `<!-- example: embed.ts -->`. */
 export interface Block {
   readonly page: string
   readonly kind: string
@@ -45,7 +45,7 @@ export function allBlocks(kind: string): readonly Block[] {
   return pages.flatMap(blocksOf).filter((block) => block.kind === kind)
 }
 
-/** The commands behind `$` prompts, each with what it prints. */
+/** The commands after `$` prompts, each with its output. */
 export function shellCommands(text: string): readonly { readonly command: string; readonly shown: string }[] {
   return [...text.matchAll(/^\$ (.*)\n((?:[^$].*\n)*)/gm)].map(([, command, shown]) => ({ command, shown }))
 }

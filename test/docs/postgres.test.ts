@@ -1,4 +1,4 @@
-// What the documentation shows with a PostgreSQL.
+// The examples of the documentation with PostgreSQL.
 
 import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,7 +16,7 @@ const sessions = allBlocks('postgres').filter(({ options }) => options === 'sess
 describeWithExecutable('psql', 'with a PostgreSQL', () => {
   describeWithExecutable('redis-cli', 'and a client', () => {
     describeWithPostgres('commands', (postgres) => {
-      // What a clone has, so that a configuration can be written beside it.
+      // The files of a clone, so that a configuration can be written beside them.
       const clone = mkdtempSync(join(tmpdir(), 'erinys-clone-'))
       beforeAll(() => {
         for (const name of ['package.json', 'src', 'tsconfig.json', 'tsconfig.build.json'])
@@ -41,7 +41,7 @@ describeWithExecutable('psql', 'with a PostgreSQL', () => {
           const line = command.replace('redis-cli -p 7000', `redis-cli --no-raw -p ${node.port}`)
           const answer = async (): Promise<string> =>
             (await run(['-c', line], { env, program: ['sh', '-e'] })).stdout
-          // A change notification takes a moment.
+          // A change notification arrives some time later.
           await poll(async () => (await answer()) === shown, `${command}: ${shown}`)
         }
         node.child.kill('SIGTERM')

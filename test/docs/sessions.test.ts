@@ -1,4 +1,4 @@
-// The sessions of the documentation answer what they show.
+// The sessions of the documentation give the replies that they show.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createNode, type Node } from '../../src/index.ts'
@@ -39,7 +39,7 @@ describeWithExecutable('redis-cli', 'commands beside three nodes', () => {
     const script = text.replace(/\b700([0-2])\b/g, (_, i) => String(nodes.ports[Number(i)]))
     for (const { command, shown } of shellCommands(script)) {
       const { stdout } = await execute('sh', ['-c', command])
-      // For a pipe, redis-cli writes values without quotes and numbers.
+      // With its output in a pipe, redis-cli prints values without quotes and numbers.
       expect(stdout, command).toBe(shown.replace(/^\d+\) |"/gm, ''))
     }
     nodes.child.kill('SIGTERM')
@@ -47,7 +47,7 @@ describeWithExecutable('redis-cli', 'commands beside three nodes', () => {
   })
 })
 
-/** The commands behind the prompts, and all replies. */
+/** The commands after the prompts, and all replies. */
 function readSession(text: string): { commands: string; replies: string } {
   const lines = text.split('\n')
   const prompt = /^127\.0\.0\.1:7000> /
@@ -55,7 +55,7 @@ function readSession(text: string): { commands: string; replies: string } {
   return { commands: commands.join(''), replies: lines.filter((line) => !prompt.test(line)).join('\n') }
 }
 
-/** Replaces all numbers, since some depend on the moment, and the spaces that align them. */
+/** Replaces all numbers, as some depend on the time, and the spaces that align them. */
 function withoutNumbers(text: string): string {
   return text.replace(/\d+/g, '0')
 }

@@ -18,7 +18,7 @@ describe('generated parts are up to date (npm run docs)', () => {
     expect(fill(text, sections)).toBe(text)
   })
 
-  test('a section that is missing is an error', () => {
+  test('a missing section is an error', () => {
     expect(() => fill(pageOf('docs/performance.md').text, { 'bench:nothing': '' })).toThrow(
       'no section bench:nothing',
     )

@@ -1,4 +1,4 @@
-// A program whose node is in a cluster: its methods ask the owner of each key, as clients' commands do.
+// The embedded API in a cluster: calls go to the owner of each key, as commands do.
 
 import { afterEach, describe, expect, test } from 'vitest'
 import { createNode, type Node, OriginError, PeerDownError } from '../../src/index.ts'
@@ -19,7 +19,7 @@ const cache = { maxBytes: '16mb' } as const
 const KEYS = Array.from({ length: 30 }, (_, i) => `key:${i}`)
 
 describe.each(['forward', 'moved'] as const)('with redirect: %s', (redirect) => {
-  test('what one node writes, all nodes read and remove, and clients see', async () => {
+  test('a value written on one node is read and removed on all nodes, and seen by clients', async () => {
     const nodes = await start({ groups: { cache }, cluster: { redirect } })
     const [a, b, c] = nodes
     await Promise.all(KEYS.map((key) => a.set('cache', key, `of ${key}`)))
@@ -34,7 +34,7 @@ describe.each(['forward', 'moved'] as const)('with redirect: %s', (redirect) => 
   })
 })
 
-test('keys and values are bytes, lifetimes are kept', async () => {
+test('keys and values are bytes, and TTLs apply', async () => {
   const [a, b] = await start({ groups: { other: cache, cache } })
   const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i))
   for (let i = 0; i < 8; i++) {
@@ -49,7 +49,7 @@ test('keys and values are bytes, lifetimes are kept', async () => {
   }
 })
 
-test('a cold key is loaded once, whoever asks', async () => {
+test('a cold key is loaded once, whichever nodes are asked', async () => {
   const origin = new GatedOrigin()
   const nodes = await start({ groups: { scores: { ...cache, origin } } })
   const reads = nodes.flatMap((node) => Array.from({ length: 50 }, () => node.get('scores', 'Tom')))
@@ -59,7 +59,7 @@ test('a cold key is loaded once, whoever asks', async () => {
   expect(origin.asked).toEqual(['Tom'])
 })
 
-test('a load keeps nothing else from being done', async () => {
+test('a pending load delays no other call', async () => {
   const origin = new GatedOrigin()
   const nodes = await start({ groups: { scores: { ...cache, origin } } })
   const owns = await Promise.all(
@@ -76,7 +76,7 @@ test('a load keeps nothing else from being done', async () => {
   for (const node of nodes) expect(await node.get('scores', 'Tom')).toBe('written by another node')
 })
 
-test('what is wrong is told as it is without a cluster', async () => {
+test('errors are the same as without a cluster', async () => {
   const origin = (): never => {
     throw new Error('is broken')
   }
@@ -97,14 +97,14 @@ test('what is wrong is told as it is without a cluster', async () => {
   }
 })
 
-test('more than another node would take in one request', async () => {
+test('a value larger than a node accepts in one request is an error', async () => {
   const [node] = await start({ groups: { cache }, protoMaxBulkLen: '1mb' })
   const large = Buffer.alloc(2 ** 20 + 1)
   await expect(node.set('cache', 'large', large)).rejects.toThrow('got 1048577 bytes, wants 1048576 at most')
   await expect(node.get('cache', large.toString())).rejects.toThrow(RangeError)
 })
 
-test('CLIENT PAUSE holds it back, too', async () => {
+test('CLIENT PAUSE applies to calls too', async () => {
   const [node] = await start({ groups: { cache } })
   const client = cluster.members[0].watcher
   await client.client('PAUSE', 600_000, 'WRITE')
@@ -119,7 +119,7 @@ test('CLIENT PAUSE holds it back, too', async () => {
   expect(await node.get('cache', 'Tom')).toBe('630')
 })
 
-test('it has to listen before, and is refused afterwards', async () => {
+test('calls are rejected before listen and after close', async () => {
   const [port] = await freePorts(1)
   const own = { port, bind: '127.0.0.1', groups: { cache } }
   const node = await createNode({ ...own, cluster: { peers: [`127.0.0.1:${port}`] } })
@@ -132,7 +132,7 @@ test('it has to listen before, and is refused afterwards', async () => {
   await expect(node.get('cache', 'Tom')).rejects.toThrow('the node is closed')
 })
 
-test('what waits for an origin when the node closes is given up with the time', async () => {
+test('a call that waits for an origin when the node closes is rejected at the shutdown timeout', async () => {
   const origin = new GatedOrigin()
   const [node] = await start({ groups: { scores: { ...cache, origin } }, shutdownTimeout: 1 })
   const read = node.get('scores', 'Tom')
@@ -142,7 +142,7 @@ test('what waits for an origin when the node closes is given up with the time', 
   await refused
 })
 
-test('an owner that has no such group', async () => {
+test('an owner without the group is an error', async () => {
   const ports = await freePorts(2)
   const peers = ports.map((port) => `127.0.0.1:${port}`)
   const [a, b] = await Promise.all(
@@ -162,7 +162,7 @@ test('an owner that has no such group', async () => {
   await Promise.all([a.close(), b.close()])
 })
 
-test.each([1, 2, 3])('while a node closes, nothing is lost and nothing wrong is read: %i', async (seed) => {
+test.each([1, 2, 3])('while a node closes, no write is lost and no stale value is read: %i', async (seed) => {
   const nodes = await start({ groups: { cache } })
   const random = seededRandom(seed)
   const pick = <Item>(items: readonly Item[]): Item => items[random() % items.length]
@@ -189,7 +189,7 @@ test.each([1, 2, 3])('while a node closes, nothing is lost and nothing wrong is 
     for (const node of living) expect(await node.get('cache', key)).toBe(model.get(key) ?? null)
 })
 
-test('a node that closes serves its own program until it is closed', async () => {
+test('a closing node serves its own program until it is closed', async () => {
   const nodes = await start({ groups: { cache } })
   const [a, b] = nodes
   await Promise.all(KEYS.map((key) => a.set('cache', key, 'before')))
@@ -199,7 +199,7 @@ test('a node that closes serves its own program until it is closed', async () =>
   await closing
 })
 
-test('what cannot be handed over in time does not keep a node from serving, nor its clients from their last replies', async () => {
+test('a handover that does not end in time delays neither calls nor the last replies to clients', async () => {
   let asked = (): void => {}
   let answer = (): void => {}
   const isAsked = new Promise<void>((resolve) => {

@@ -1,4 +1,4 @@
-// The methods of a node for the program that it is part of: alone without listening, and on any node of a cluster.
+// The embedded API: on a single node without a listener, and on any node of a cluster.
 
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Config, createNode, type Explanation, loaded, type Node } from '../../src/index.ts'
@@ -20,7 +20,7 @@ async function three(redirect: 'forward' | 'moved', groups: Config['groups']): P
 }
 
 const cache = { maxBytes: '4mb' } as const
-/** Negative results are not cached, so that all reads of the origin are seen. */
+/** Without negative caching, so that every read of an absent key is a load. */
 const scores = { ...cache, ttl: '1h', negativeTtl: 0 } as const
 
 describe.each([
@@ -88,7 +88,7 @@ describe.each([
       await expect(node.getMany('scores', KEYS)).rejects.toThrow('scores: is broken')
   })
 
-  test('invalidate: the next read loads anew', async () => {
+  test('invalidate: the next read loads', async () => {
     let version = 1
     const nodes = await start({ scores: { ...scores, origin: (key) => `${key} ${version}` } })
     for (const node of nodes) {
@@ -101,7 +101,7 @@ describe.each([
     }
   })
 
-  test('invalidateTag: what carries the tag loads anew, on all nodes', async () => {
+  test('invalidateTag: the next reads of entries with the tag load, on all nodes', async () => {
     let version = 1
     const origin = (key: string) =>
       loaded(`${key} ${version}`, { tags: [key === 'key:0' ? 'other' : 'team'] })
@@ -217,7 +217,7 @@ describe.each([
   })
 })
 
-/** Rejections are looked at later, one after the other. */
+/** One call of every method; rejections are checked later. */
 function everyCall(node: Node, group: string): Promise<unknown>[] {
   return [
     node.get(group, 'Tom'),

@@ -1,4 +1,4 @@
-// OriginError as an embedding program catches it: the message, and the origin's own error as its cause.
+// OriginError in the embedded API: the message, and the error of the origin as its cause.
 
 import { expect, onTestFinished, test } from 'vitest'
 import { BadRequest, type Config, createNode, type Node, OriginError } from '../../src/index.ts'
@@ -29,7 +29,7 @@ const fail = (): never => {
   throw failure
 }
 
-test('a load: what the origin threw', async () => {
+test('a load: the cause is the error that the origin threw', async () => {
   const node = await start({ origin: fail })
   const error = await errorOf(node.get('scores', 'Tom'))
   expect(error.message).toBe('scores: no such table')
@@ -58,7 +58,7 @@ test('a value that is not an error, thrown', async () => {
   expect((await errorOf(node.get('scores', 'Tom'))).cause).toBe('text')
 })
 
-test('a write: what the origin threw', async () => {
+test('a write: the cause is the error that the origin threw', async () => {
   const refuse = (): never => {
     throw new BadRequest('refused', { cause: failure })
   }
@@ -70,14 +70,14 @@ test('a write: what the origin threw', async () => {
   }
 })
 
-test('start: what the origin threw', async () => {
+test('start: the cause is the error that the origin threw', async () => {
   const origin = { load: () => null, start: fail }
   const error = await errorOf(createNode({ groups: { scores: { origin } } }))
   expect(error.message).toBe('group scores: no such table')
   expect(error.cause).toBe(failure)
 })
 
-test('no cause where the origin did not throw', async () => {
+test('no cause if the origin did not throw', async () => {
   const slow = await start({ origin: () => new Promise(() => undefined), originTimeout: 1 })
   const late = await errorOf(slow.get('scores', 'Tom'))
   expect([late.message, late.cause]).toEqual(['scores: timed out after 1 ms', undefined])

@@ -1,4 +1,4 @@
-// A node whose origin is slow, silent, cut off in the middle, or says what nobody asked for: over TCP, as databases fail.
+// Origins over TCP that are slow, silent, cut off in the middle, or send invalid bytes, as databases fail.
 
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -16,10 +16,10 @@ type GroupInput = NonNullable<Config['groups']>[string]
 
 /** Long enough to be cut in the middle. */
 const VALUE = 'value '.repeat(4000)
-/** Strikes only where something hangs. */
+/** Reached only if something hangs. */
 const TIMEOUT = PATIENT_MS
 
-/** Something that has `VALUE` under the keys 1 to 1000, and nothing under others. */
+/** A source with `VALUE` for the keys 1 to 1000, and no other keys. */
 interface Source {
   target(): Target
   /** An origin at this port. */
@@ -47,48 +47,48 @@ async function startFaulty(source: Source, group: GroupInput = {}, isThere = tru
   return { node, proxy, get: (key) => node.watcher.get(String(key)) }
 }
 
-/** What a read ends with: the value, or the words of the error. */
-function ending(read: Promise<string | null>): Promise<string | null> {
+/** The outcome of a read: the value, or the message of the error. */
+function outcome(read: Promise<string | null>): Promise<string | null> {
   return read.catch((error: Error) => error.message)
 }
 
-/** What failed may have been tried again, by the driver. */
+/** Either is correct, as the driver may have retried. */
 function expectValueOrError(end: string | null): void {
   if (end !== VALUE) expect(end).toMatch(/^ORIGIN things: ./)
 }
 
 function faults(source: () => Source): void {
-  /** It is whole again, perhaps not by the first connection. */
+  /** Resolves when loads work again; the first connection may still fail. */
   const recovers = async ({ get }: Faulty, key: number): Promise<void> => {
-    await poll(async () => (await ending(get(key))) === VALUE, 'a value')
+    await poll(async () => (await outcome(get(key))) === VALUE, 'a value')
   }
 
-  test('slow, within the time that a load has', async () => {
+  test('slow, but within the timeout of a load', async () => {
     const faulty = await startFaulty(source())
     faulty.proxy.slow(30)
     expect(await faulty.get(1)).toBe(VALUE)
     expect(await faulty.get(0)).toBe(null)
   })
 
-  test('silent: an error in time, and never the answer to another question', async () => {
+  test('silent: an error at the timeout, and never the reply to another query', async () => {
     const faulty = await startFaulty(source(), { originTimeout: '200ms' })
     await recovers(faulty, 1)
     faulty.proxy.silence()
-    const endings = await Promise.all([2, 3, 0].map((key) => ending(faulty.get(key))))
+    const endings = await Promise.all([2, 3, 0].map((key) => outcome(faulty.get(key))))
     expect(new Set(endings)).toEqual(new Set(['ORIGIN things: timed out after 200 ms']))
     expect(await faulty.get(1)).toBe(VALUE)
     faulty.proxy.heal()
     await recovers(faulty, 4)
-    expect(await poll(async () => (await ending(faulty.get(0))) ?? 'none', 'an absence')).toBe('none')
+    expect(await poll(async () => (await outcome(faulty.get(0))) ?? 'none', 'an absence')).toBe('none')
     await recovers(faulty, 2)
   })
 
-  test('cut in the middle of a value: it is whole, or an error, and the next load is whole', async () => {
+  test('cut in the middle of a value: the whole value or an error, and the next load succeeds', async () => {
     const faulty = await startFaulty(source())
     await recovers(faulty, 1)
     for (const key of [2, 3, 4]) {
       faulty.proxy.cutAfter(VALUE.length / 2, 'back')
-      expectValueOrError(await ending(faulty.get(key)))
+      expectValueOrError(await outcome(faulty.get(key)))
       await recovers(faulty, key)
     }
   })
@@ -99,32 +99,29 @@ function faults(source: () => Source): void {
     await recovers(faulty, 1)
   })
 
-  test.each(['garbage\r\n', '\0\0\0\0\0'])(
-    'says %j of itself: no value but the right one',
-    async (garbage) => {
-      const faulty = await startFaulty(source(), { originTimeout: '500ms' })
-      await recovers(faulty, 1)
-      faulty.proxy.inject(garbage, 'back')
-      for (const key of [2, 3, 4]) expectValueOrError(await ending(faulty.get(key)))
-      faulty.proxy.slow(50, 'there')
-      const under = [5, 6, 7].map((key) => ending(faulty.get(key)))
-      await new Promise((resolve) => setImmediate(resolve))
-      faulty.proxy.inject(garbage, 'back')
-      for (const each of await Promise.all(under)) expectValueOrError(each)
-      faulty.proxy.heal()
-      for (const key of [2, 3, 4, 5, 6, 7]) await recovers(faulty, key)
-    },
-  )
+  test.each(['garbage\r\n', '\0\0\0\0\0'])('sends %j unasked: never a wrong value', async (garbage) => {
+    const faulty = await startFaulty(source(), { originTimeout: '500ms' })
+    await recovers(faulty, 1)
+    faulty.proxy.inject(garbage, 'back')
+    for (const key of [2, 3, 4]) expectValueOrError(await outcome(faulty.get(key)))
+    faulty.proxy.slow(50, 'there')
+    const under = [5, 6, 7].map((key) => outcome(faulty.get(key)))
+    await new Promise((resolve) => setImmediate(resolve))
+    faulty.proxy.inject(garbage, 'back')
+    for (const each of await Promise.all(under)) expectValueOrError(each)
+    faulty.proxy.heal()
+    for (const key of [2, 3, 4, 5, 6, 7]) await recovers(faulty, key)
+  })
 
-  test('not there when the node starts: a warning, and it is asked when it is there', async () => {
+  test('unreachable when the node starts: a warning, and it is used as soon as it is reachable', async () => {
     const faulty = await startFaulty(source(), {}, false)
-    expect(await ending(faulty.get(1))).toMatch(/^ORIGIN things: ./)
+    expect(await outcome(faulty.get(1))).toMatch(/^ORIGIN things: ./)
     expect(await faulty.node.watcher.ping()).toBe('PONG')
     faulty.proxy.heal()
     await recovers(faulty, 1)
   })
 
-  test('down: what is held is served past its lifetime, misses fail at once, and it comes back', async () => {
+  test('down: stale values are served, misses fail at once, and loads resume when it recovers', async () => {
     const faulty = await startFaulty(source(), {
       ttl: '20ms',
       jitter: 0,
@@ -142,7 +139,7 @@ function faults(source: () => Source): void {
     await poll(isOpen, 'the breaker to open')
     const refusal =
       /^ORIGIN things: circuit breaker (open for \d+ ms|half-open with a trial call running), after \d+ failures in a row: ./
-    await poll(async () => refusal.test((await ending(get(2))) ?? ''), 'a refusal')
+    await poll(async () => refusal.test((await outcome(get(2))) ?? ''), 'a rejection')
     for (let i = 0; i < 20; i++) expect(await get(1)).toBe(VALUE)
     proxy.heal()
     await recovers(faulty, 2)
@@ -208,7 +205,7 @@ describe('an HTTP server', () => {
     ['a body shorter than it says', { 'content-length': '100' }, 'short', /^ORIGIN things: ./],
     ['a list where keys and values are wanted', {}, '["a"]', /not an object from key to value/],
     ['JSON that ends early', {}, '{"1": "a', /invalid JSON/],
-  ])('a batch with %s is an error, and is not kept', async (_name, headers, body, message) => {
+  ])('a batch with %s is an error, and nothing is stored', async (_name, headers, body, message) => {
     let isWrong = true
     const own = await serve((_, response) => {
       if (!isWrong) {
@@ -233,19 +230,19 @@ describe('an HTTP server', () => {
     expect(await node.watcher.mget('1', '2', '3')).toEqual(['one', '{"two": 12345678901234567890}', null])
   })
 
-  test('that comes back is asked by one, then ever more: never by all who wait', async () => {
+  test('that recovers gets one call, then gradually more: never all waiting loads at once', async () => {
     const KEYS = Array.from({ length: 1000 }, (_, i) => i)
     let active = 0
     let answered = 0
     let isBack = false
-    /** How many were being asked at the same time, at most, by how many had been answered. */
-    const crowds: { readonly active: number; readonly answered: number }[] = []
+    /** At the start of each call: the number of active calls, and of those that were answered before. */
+    const loads: { readonly active: number; readonly answered: number }[] = []
     const own = await serve((request, response) => {
       if (!isBack) {
         response.destroy()
         return
       }
-      crowds.push({ active: ++active, answered })
+      loads.push({ active: ++active, answered })
       setTimeout(() => {
         active--
         answered++
@@ -265,15 +262,18 @@ describe('an HTTP server', () => {
     })
     onTestFinished(() => node.close())
     const wait = async (key: number): Promise<void> => {
-      await poll(async () => (await ending(node.watcher.get(String(key)))) === `value of /${key}`, `${key}`)
+      await poll(async () => (await outcome(node.watcher.get(String(key)))) === `value of /${key}`, `${key}`)
     }
     const waiting = Promise.all(KEYS.map(wait))
-    await poll(async () => Number(await node.groupInfo('things', 'refused')) > 5000, 'a crowd of refused')
+    await poll(
+      async () => Number(await node.groupInfo('things', 'refused')) > 5000,
+      'thousands of rejected loads',
+    )
     isBack = true
     await waiting
-    expect(crowds).toHaveLength(1000)
-    expect(crowds[0]).toEqual({ active: 1, answered: 0 })
-    for (const crowd of crowds) expect(crowd.active).toBeLessThanOrEqual(Math.min(256, 1 + crowd.answered))
-    expect(Math.max(...crowds.map(({ active }) => active))).toBeGreaterThan(8)
+    expect(loads).toHaveLength(1000)
+    expect(loads[0]).toEqual({ active: 1, answered: 0 })
+    for (const load of loads) expect(load.active).toBeLessThanOrEqual(Math.min(256, 1 + load.answered))
+    expect(Math.max(...loads.map(({ active }) => active))).toBeGreaterThan(8)
   })
 })

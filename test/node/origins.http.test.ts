@@ -1,4 +1,4 @@
-// What an HTTP server says about a value, followed by a node: versions, lifetimes, and being left alone.
+// HTTP caching headers in a node: validators, TTLs, Retry-After.
 
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
@@ -14,7 +14,7 @@ interface Served {
   readonly node: TestNode
   get(key?: string): Promise<string | null>
   explain(): Promise<Record<string, unknown>>
-  /** Requests so far. */
+  /** The requests so far. */
   readonly requests: IncomingMessage[]
 }
 
@@ -51,7 +51,7 @@ test.each([
   ['ETag', { etag: '"v1"' }, 'if-none-match', '"v1"'],
   ['Last-Modified', { 'last-modified': LAST_MODIFIED }, 'if-modified-since', LAST_MODIFIED],
 ])(
-  'by %s a version is found unchanged: its lifetime begins anew, its body stays where it is',
+  'an unchanged value is revalidated by %s: it gets a new TTL, and its body is not sent',
   async (_name, version, condition, wanted) => {
     let maxAge = 1
     let bodies = 0
@@ -66,7 +66,7 @@ test.each([
     })
     expect(await get()).toBe('the body')
     expect(requests[0].headers[condition]).toBe(undefined)
-    await poll(async () => (await explain()).state === 'stale', 'the end of its lifetime')
+    await poll(async () => (await explain()).state === 'stale', 'the end of its TTL')
     maxAge = 60
     expect(await get()).toBe('the body')
     expect([bodies, requests.length]).toEqual([1, 2])
@@ -79,7 +79,7 @@ test.each([
   },
 )
 
-test('a version that has changed takes the place of the one held', async () => {
+test('a changed value replaces the cached one', async () => {
   let version = 1
   const { get, explain, requests } = await serve((request, response) => {
     const etag = `"v${version}"`
@@ -88,7 +88,7 @@ test('a version that has changed takes the place of the one held', async () => {
     else response.writeHead(200, headers).end(`body ${version}`)
   })
   expect(await get()).toBe('body 1')
-  await poll(async () => (await explain()).state === 'stale', 'the end of its lifetime')
+  await poll(async () => (await explain()).state === 'stale', 'the end of its TTL')
   version = 2
   expect(await get()).toBe('body 2')
   expect(requests[1].headers['if-none-match']).toBe('"v1"')
@@ -96,7 +96,7 @@ test('a version that has changed takes the place of the one held', async () => {
   expect(requests).toHaveLength(2)
 })
 
-test('what was invalidated is not asked for by its version', async () => {
+test('an invalidated value is loaded unconditionally', async () => {
   const { node, get, requests } = await serve((request, response) => {
     if (request.headers['if-none-match'] !== undefined) response.writeHead(304).end()
     else response.writeHead(200, { etag: '"v"' }).end(`body ${requests.length}`)
@@ -107,7 +107,7 @@ test('what was invalidated is not asked for by its version', async () => {
 })
 
 test.each(['max-age=0', 'no-store', 'no-cache', 'private', 's-maxage=0, max-age=60'])(
-  '%s: who waits is given it, and it is not kept',
+  '%s: waiting clients get the value, and it is not stored',
   async (control) => {
     const { node, get, requests } = await serve(
       (_, response) => {
@@ -123,7 +123,7 @@ test.each(['max-age=0', 'no-store', 'no-cache', 'private', 's-maxage=0, max-age=
   },
 )
 
-test('an age that has passed on the way counts, and must-revalidate is never served stale', async () => {
+test('the Age header shortens the TTL, and must-revalidate forbids serving stale', async () => {
   let isDown = false
   const { get, explain } = await serve(
     (_, response) => {
@@ -136,11 +136,11 @@ test('an age that has passed on the way counts, and must-revalidate is never ser
   expect(await get()).toBe('body')
   expect(Number((await explain())['ttl-ms'])).toBeLessThanOrEqual(1000)
   isDown = true
-  await poll(async () => (await explain()).state !== 'fresh', 'the end of its lifetime')
+  await poll(async () => (await explain()).state !== 'fresh', 'the end of its TTL')
   await expect(get()).rejects.toThrow('ORIGIN pages: answered 500')
 })
 
-test('Retry-After leaves the server alone, and what is held is served', async () => {
+test('during Retry-After no requests are sent, and stale values are served', async () => {
   let isBusy = false
   const { node, get, explain, requests } = await serve(
     (request, response) => {
@@ -156,12 +156,12 @@ test('Retry-After leaves the server alone, and what is held is served', async ()
   await expect(get('third')).rejects.toThrow(
     /^ORIGIN pages: circuit breaker open for \d+ ms, after 1 failures? in a row/,
   )
-  await poll(async () => (await explain()).state === 'stale', 'the end of its lifetime')
+  await poll(async () => (await explain()).state === 'stale', 'the end of its TTL')
   expect(await get()).toBe('body of /page')
   expect(requests).toHaveLength(2)
 })
 
-test('the server is asked again after the time of Retry-After', async () => {
+test('requests are sent again after the time of Retry-After', async () => {
   let isBusy = true
   const { get, requests } = await serve(
     (request, response) => {
@@ -173,14 +173,14 @@ test('the server is asked again after the time of Retry-After', async () => {
   const from = performance.now()
   await expect(get('other')).rejects.toThrow('ORIGIN pages: answered 503 with Retry-After: 1 s')
   isBusy = false
-  const value = await poll(() => get('other').catch(() => undefined), 'the server to be asked again')
+  const value = await poll(() => get('other').catch(() => undefined), 'a further request')
   expect(value).toBe('body of /other')
   expect(requests).toHaveLength(2)
-  // What `setTimeout` and clocks may be apart.
+  // Timers and clocks may differ slightly.
   expect(performance.now() - from).toBeGreaterThan(990)
 })
 
-test('what is stale from the first is served while it is asked for anew, and what is not to be stored is not', async () => {
+test('max-age=0 with stale-while-revalidate serves while it revalidates, and no-store is not stored', async () => {
   let control = 'max-age=0, stale-while-revalidate=1000'
   let served = 0
   const { get, explain, requests } = await serve((_request, response) => {

@@ -21,7 +21,7 @@ function write(text: string, path = join(folder, `${++files}.json`)): string {
   return path
 }
 
-/** JSON whose keys are taken as they are, which a literal object would not do for `__proto__`. */
+/** JSON with any keys; an object literal would treat `__proto__` specially. */
 function json(contents: Contents): string {
   return `{${[...contents].map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`
 }

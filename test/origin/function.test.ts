@@ -17,7 +17,7 @@ originContract('an object with load', (contents) => ({
 }))
 
 originContract(
-  'a function that gives bytes',
+  'a function that returns bytes',
   (contents) => ({
     origin: functionOrigin((key) => {
       const value = contents.get(key)
@@ -28,7 +28,7 @@ originContract(
 )
 
 originContract(
-  'an object with loadMany, which gives an array',
+  'an object with loadMany that returns an array',
   (contents) => ({
     origin: functionOrigin({
       load: (key) => contents.get(key),
@@ -39,7 +39,7 @@ originContract(
 )
 
 originContract(
-  'an object with loadMany, which gives a Map',
+  'an object with loadMany that returns a Map',
   (contents) => ({
     origin: functionOrigin({
       load: (key) => contents.get(key),
@@ -51,7 +51,7 @@ originContract(
 )
 
 originContract(
-  'an object that is written to',
+  'an object with store and remove',
   (contents) => {
     const values = new Map(contents)
     return {

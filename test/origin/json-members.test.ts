@@ -20,7 +20,7 @@ test.each(['1', 'null', '"{}"', '[{"a":1}]'])('%s has no members', (json) => {
   expect(jsonMembers(json)).toBe(undefined)
 })
 
-test.each(['', '{', '{"a":}', '{"a":1,}', '{"a":1}}', "{'a':1}"])('%s is no JSON', (json) => {
+test.each(['', '{', '{"a":}', '{"a":1,}', '{"a":1}}', "{'a':1}"])('%s is not JSON', (json) => {
   expect(() => jsonMembers(json)).toThrow(SyntaxError)
 })
 

@@ -5,13 +5,13 @@ import { ManualClock } from '../../src/bytes/clock.ts'
 import { CHECK_INTERVAL, type ListenerConnection, Subscription } from '../../src/origin/subscription.ts'
 import { RecordingListener } from '../support/recording-listener.ts'
 
-/** What is asked of lines, and how it is answered. */
-class Lines {
+/** Connections whose checks the test answers. */
+class Connections {
   readonly clock = new ManualClock()
   readonly listener = new RecordingListener()
   readonly asked: string[] = []
   readonly listening: Subscription
-  /** The answers, by what was asked, the oldest first. */
+  /** By check: its pending answers, oldest first. */
   readonly #answers: { resolve: () => void; reject: (error: Error) => void }[] = []
   lose: (error: unknown) => void = () => undefined
 
@@ -31,7 +31,7 @@ class Lines {
     })
   }
 
-  /** Answers what was asked first, and lets that be heard. */
+  /** Answers the oldest check, and runs the callbacks. */
   async answer(error?: Error): Promise<void> {
     const { resolve, reject } = this.#answers.shift() ?? expect.fail('nothing was asked')
     if (error === undefined) resolve()
@@ -45,102 +45,102 @@ class Lines {
   }
 }
 
-/** Lines of which the first one hears. */
-async function opened(): Promise<Lines> {
-  const lines = new Lines()
-  const started = lines.listening.start()
-  await lines.answer()
+/** Connections of which the first is open. */
+async function opened(): Promise<Connections> {
+  const connections = new Connections()
+  const started = connections.listening.start()
+  await connections.answer()
   await started
-  expect(lines.seen()).toEqual(['open', 'gap'])
-  return lines
+  expect(connections.seen()).toEqual(['open', 'gap'])
+  return connections
 }
 
 test('a connection that answers is checked at each interval', async () => {
-  const lines = await opened()
+  const connections = await opened()
   for (let i = 0; i < 3; i++) {
-    lines.clock.advance(CHECK_INTERVAL - 1)
-    expect(lines.seen()).toEqual([])
-    lines.clock.advance(1)
-    expect(lines.seen()).toEqual(['check'])
-    await lines.answer()
+    connections.clock.advance(CHECK_INTERVAL - 1)
+    expect(connections.seen()).toEqual([])
+    connections.clock.advance(1)
+    expect(connections.seen()).toEqual(['check'])
+    await connections.answer()
   }
-  lines.listening.close()
-  expect([lines.seen(), lines.clock.pending]).toEqual([['close'], 0])
+  connections.listening.close()
+  expect([connections.seen(), connections.clock.pending]).toEqual([['close'], 0])
 })
 
 test('a connection that stops answering without an error is dropped', async () => {
-  const lines = await opened()
-  lines.clock.advance(CHECK_INTERVAL)
-  lines.clock.advance(CHECK_INTERVAL - 1)
-  expect(lines.seen()).toEqual(['check'])
-  lines.clock.advance(1)
-  expect(lines.seen()).toEqual(['close', 'lost'])
-  expect(lines.listener.losses).toEqual(['no answer within 5000 ms'])
+  const connections = await opened()
+  connections.clock.advance(CHECK_INTERVAL)
+  connections.clock.advance(CHECK_INTERVAL - 1)
+  expect(connections.seen()).toEqual(['check'])
+  connections.clock.advance(1)
+  expect(connections.seen()).toEqual(['close', 'lost'])
+  expect(connections.listener.losses).toEqual(['no answer within 5000 ms'])
   // A late answer on the dropped connection is ignored.
-  await lines.answer()
-  lines.clock.advance(100)
-  expect(lines.seen()).toEqual(['open'])
-  await lines.answer()
-  expect(lines.seen()).toEqual(['gap'])
-  lines.listening.close()
+  await connections.answer()
+  connections.clock.advance(100)
+  expect(connections.seen()).toEqual(['open'])
+  await connections.answer()
+  expect(connections.seen()).toEqual(['gap'])
+  connections.listening.close()
 })
 
 test('an outage is reported once; reconnection attempts back off', async () => {
-  const lines = await opened()
-  lines.lose(new Error('broken'))
-  lines.lose(new Error('broken still'))
-  expect(lines.seen()).toEqual(['close', 'lost'])
+  const connections = await opened()
+  connections.lose(new Error('broken'))
+  connections.lose(new Error('broken still'))
+  expect(connections.seen()).toEqual(['close', 'lost'])
   for (const pause of [100, 200, 400, 800, 1600, 3200, 5000, 5000]) {
-    lines.clock.advance(pause - 1)
-    expect(lines.seen()).toEqual([])
-    lines.clock.advance(1)
-    await lines.answer(new Error('refused'))
-    expect(lines.seen()).toEqual(['open', 'close'])
+    connections.clock.advance(pause - 1)
+    expect(connections.seen()).toEqual([])
+    connections.clock.advance(1)
+    await connections.answer(new Error('refused'))
+    expect(connections.seen()).toEqual(['open', 'close'])
   }
-  lines.clock.advance(5000)
-  await lines.answer()
-  expect(lines.seen()).toEqual(['open', 'gap'])
-  lines.lose(new Error('broken again'))
-  lines.clock.advance(100)
-  expect(lines.seen()).toEqual(['close', 'open', 'lost'])
-  expect(lines.listener.losses).toEqual(['broken', 'broken again'])
-  lines.listening.close()
+  connections.clock.advance(5000)
+  await connections.answer()
+  expect(connections.seen()).toEqual(['open', 'gap'])
+  connections.lose(new Error('broken again'))
+  connections.clock.advance(100)
+  expect(connections.seen()).toEqual(['close', 'open', 'lost'])
+  expect(connections.listener.losses).toEqual(['broken', 'broken again'])
+  connections.listening.close()
 })
 
 test('a failed check, and a connection that breaks while it opens, are outages', async () => {
-  const lines = await opened()
-  lines.clock.advance(CHECK_INTERVAL)
-  await lines.answer(new Error('changed'))
-  expect(lines.seen()).toEqual(['check', 'close', 'lost'])
-  lines.clock.advance(100)
-  lines.lose(new Error('broken'))
-  await lines.answer()
-  // It has opened, and was given up before.
-  expect(lines.seen()).toEqual(['open', 'close'])
-  lines.clock.advance(200)
-  await lines.answer()
-  expect(lines.seen()).toEqual(['open', 'gap'])
-  lines.listening.close()
+  const connections = await opened()
+  connections.clock.advance(CHECK_INTERVAL)
+  await connections.answer(new Error('changed'))
+  expect(connections.seen()).toEqual(['check', 'close', 'lost'])
+  connections.clock.advance(100)
+  connections.lose(new Error('broken'))
+  await connections.answer()
+  // It opens after it was dropped.
+  expect(connections.seen()).toEqual(['open', 'close'])
+  connections.clock.advance(200)
+  await connections.answer()
+  expect(connections.seen()).toEqual(['open', 'gap'])
+  connections.listening.close()
 })
 
 test('a connection that does not open in time is dropped, and start resolves', async () => {
-  const lines = new Lines()
-  const started = lines.listening.start()
-  lines.clock.advance(1000 + CHECK_INTERVAL)
-  expect(lines.seen()).toEqual(['open', 'close', 'lost'])
-  // To be closed makes opening fail.
-  await lines.answer(new Error('closed'))
+  const connections = new Connections()
+  const started = connections.listening.start()
+  connections.clock.advance(1000 + CHECK_INTERVAL)
+  expect(connections.seen()).toEqual(['open', 'close', 'lost'])
+  // Closing makes opening fail.
+  await connections.answer(new Error('closed'))
   await started
-  lines.listening.close()
-  expect(lines.clock.pending).toBe(0)
+  connections.listening.close()
+  expect(connections.clock.pending).toBe(0)
 })
 
 test('after close nothing is reported or tried', async () => {
-  const lines = await opened()
-  lines.lose(new Error('broken'))
-  lines.listening.close()
-  lines.clock.advance(60_000)
-  lines.lose(new Error('broken'))
-  await lines.listening.start()
-  expect(lines.seen()).toEqual(['close', 'lost'])
+  const connections = await opened()
+  connections.lose(new Error('broken'))
+  connections.listening.close()
+  connections.clock.advance(60_000)
+  connections.lose(new Error('broken'))
+  await connections.listening.start()
+  expect(connections.seen()).toEqual(['close', 'lost'])
 })

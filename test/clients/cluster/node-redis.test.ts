@@ -7,7 +7,7 @@ clusterContract({
   async connect(ports) {
     const client = createCluster({
       rootNodes: ports.map((port) => ({ url: `redis://127.0.0.1:${port}` })),
-      // By default it asks who owns what 5 s after it lost a node.
+      // By default it refreshes the slot table 5 s after it lost a node.
       topologyRefreshOnReconnectionAttemptStrategy: 50,
     })
     client.on('error', () => undefined)

@@ -2,7 +2,7 @@ import { GlideClusterClient, Logger } from '@valkey/valkey-glide'
 import { clusterContract } from '../../contracts/cluster-client.contract.ts'
 import { PATIENT_MS } from '../../support/budget.ts'
 
-// It tells of every connection that is lost.
+// It reports every lost connection.
 Logger.setLoggerConfig('off')
 
 clusterContract({

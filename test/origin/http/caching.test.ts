@@ -151,7 +151,7 @@ test('validators become conditional request headers', () => {
 })
 
 test.each(['', 'x', 'null', '5', '"x"', '[]'])(
-  '%j is no validator: the request is unconditional',
+  '%j is not a validator: the request is unconditional',
   (validator) => {
     expect(conditions(validator)).toEqual({})
   },
@@ -163,7 +163,7 @@ test('headers missing from a 304 keep their values', () => {
   const first = factsOf({ 'cache-control': control, etag: '"a"', 'last-modified': modified })
   const renewed = (headers: ResponseHeaders): [typeof first, Record<string, string>] => {
     const facts = renewedFacts(headers, String(first.validator))
-    // The next 304 finds the same again.
+    // The next 304 has the same result.
     expect(renewedFacts({}, String(facts.validator))).toEqual(facts)
     return [facts, conditions(String(facts.validator))]
   }

@@ -119,7 +119,7 @@ originContract(
 )
 
 originContract(
-  'HTTP, written to',
+  'HTTP with writes',
   async (contents) => {
     const values = new Map(contents)
     const port = await serve(({ method, url }, response, body) => {
@@ -217,7 +217,7 @@ describe('requests', () => {
     const first = await load(origin, 'a')
     const second = await load(origin, 'a', first?.facts.validator)
     expect([second?.unchanged, second?.facts]).toEqual([true, first?.facts])
-    // What is no validator of ours is no condition.
+    // An invalid validator sends no condition.
     expect(textOf(await load(origin, 'a', 'x'))).toBe('two')
   })
 })
@@ -272,7 +272,7 @@ describe('writes', () => {
     let asked = 0
     const port = await serve((_, response) => {
       asked++
-      // What it says besides does not matter, nor how it is packed.
+      // The body and its encoding do not matter.
       const headers = { location: '/elsewhere', 'content-encoding': 'gzip' }
       response.writeHead(status, headers).end(status === 204 || status === 304 ? undefined : 'said')
     })
@@ -284,7 +284,7 @@ describe('writes', () => {
       )
     expect(await of(origin.store('a', text, context()))).toBe(put)
     expect(await of(origin.remove('a', context()))).toBe(remove)
-    // Neither redirects nor errors are asked again.
+    // Neither redirects nor errors are retried.
     expect(asked).toBe(2)
   })
 

@@ -1,4 +1,4 @@
-// Word from a real Redis, and a cluster of two, of what has changed: which changes, over connections that break.
+// Change notifications from a Redis server and a cluster of two: which changes, and connections that break.
 
 import { Cluster, Redis } from 'ioredis'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
@@ -42,7 +42,7 @@ describeWithRedis('the changes of a Redis', (redis) => {
     return proxy
   }
 
-  /** What is told of changes to the second database, which is empty but for some keys. */
+  /** Listens to changes of the second database, which has only the keys `there`. */
   async function listening(there: string[] = [], prefix = 'app:'): Promise<RecordingListener> {
     await redis().call('FLUSHALL')
     await redis().call('SELECT', '1')
@@ -56,10 +56,10 @@ describeWithRedis('the changes of a Redis', (redis) => {
     return listener
   }
 
-  /** A change that is heard after those of a test. */
+  /** A change whose notification follows those of a test. */
   const mark = ['SET', 'app:mark', '1']
 
-  test.each<[commands: string[][], heard: string[]]>([
+  test.each<[commands: string[][], notified: string[]]>([
     [[['SET', 'app:a', '1']], ['key a']],
     [[['MSET', 'app:a', '1', 'app:b', '2', 'other', '3']], ['key a', 'key b']],
     [
@@ -95,12 +95,12 @@ describeWithRedis('the changes of a Redis', (redis) => {
     ],
     [[['FLUSHDB']], ['all']],
     [[['FLUSHALL', 'ASYNC']], ['all']],
-  ])('%j', async (commands, heard) => {
+  ])('%j', async (commands, notified) => {
     const listener = await listening(['app:there'])
     await redis().pipeline(commands.map((command) => command.map((part) => Buffer.from(part))))
     await redis().call(...mark)
-    const words = await listener.next(heard.length + 1)
-    expect(words.toSorted()).toEqual([...heard, 'key mark'].toSorted())
+    const words = await listener.next(notified.length + 1)
+    expect(words.toSorted()).toEqual([...notified, 'key mark'].toSorted())
   })
 
   test('a key that expires at the source, by itself', async () => {
@@ -139,7 +139,7 @@ describeWithRedis('the changes of a Redis', (redis) => {
   })
 
   describe('faults of the connection', () => {
-    /** A listener on a connection of its own, whose time stands still. */
+    /** A listener on a separate connection, with a manual clock. */
     async function broken(): Promise<[RecordingListener, FaultyProxy, ManualClock]> {
       const proxy = await proxied()
       const server = new Redis(proxy.port, { lazyConnect: true })
@@ -204,7 +204,7 @@ const [firstPort, firstBus, secondPort, secondBus] = await freePorts(4)
 const first = await FaultyProxy.start(() => ({ port: firstPort }))
 const second = await FaultyProxy.start(() => ({ port: secondPort }))
 
-/** Nodes that say they are where the proxies are. */
+/** Options of a node that announces the address of a proxy. */
 function nodeOptions(port: number, bus: number, proxy: FaultyProxy): string[] {
   return [
     ...['--port', String(port), '--cluster-enabled', 'yes', '--cluster-port', String(bus)],
@@ -287,7 +287,7 @@ describeWithRedis(
   ...nodeOptions(firstPort, firstBus, first),
 )
 
-/** Resolves when the nodes see all slots, and the same owners. */
+/** Resolves when the nodes agree on the owners of all slots. */
 async function agreed(...nodes: RedisServer[]): Promise<void> {
   await poll(async () => {
     const infos = await Promise.all(nodes.map((node) => node.call('CLUSTER', 'INFO')))

@@ -36,7 +36,7 @@ function originOf(port: number, options: Partial<RedisOptions> = {}): RedisOrigi
 
 const context = (): LoadContext => ({ group: 'things', signal: new AbortController().signal })
 
-/** The value, and its lifetime: undefined where the origin says nothing. */
+/** The value and its TTL; undefined: none from the origin. */
 function seen(result: OriginResult | Error): unknown {
   if (result instanceof Error) return result.message
   if (result instanceof Loaded) return [Buffer.from(result.value as Buffer).toString(), result.facts.ttl]
@@ -108,7 +108,7 @@ describeWithRedis('Redis', (redis) => {
     await origin.store('a', Buffer.from('2'), context())
     expect(seen(await origin.load('a', context()))).toBe('2')
     expect(await redis().call('PTTL', 'app:a')).toBe(-1)
-    // One that has ended before it could be written.
+    // A TTL that ended before the write.
     await origin.store('a', Buffer.from('3'), { ...context(), ttl: 0 })
     await expect.poll(() => redis().call('EXISTS', 'app:a')).toBe(0)
     await proxy.close()
@@ -203,7 +203,7 @@ const cluster = (bus: number): string[] => [
   ...['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1', '--cluster-port', String(bus)],
 ]
 
-/** Gives a server all slots. */
+/** Assigns all slots to a server. */
 async function owningAll(redis: RedisServer): Promise<void> {
   await redis.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383')
   const isWhole = async (): Promise<boolean> => /state:ok/.test(String(await redis.call('CLUSTER', 'INFO')))

@@ -14,7 +14,7 @@ interface Table {
   readonly columns?: readonly string[]
 }
 
-/** What is found, by how many statements, of which so many at most ran at once. */
+/** The results, the number of statements, and how many ran concurrently at most. */
 async function find(
   { rows, isEqual = (key, asked) => key === asked, refuses = () => false, columns = ['value'] }: Table,
   keys: readonly string[],
@@ -49,7 +49,7 @@ async function find(
 
 const absent = (count: number): string[] => Array.from({ length: count }, (_, i) => `none ${i}`)
 const ignoringCase = (key: string, asked: string): boolean => key.toLowerCase() === asked.toLowerCase()
-/** Beyond what our own rule takes for equal. */
+/** Equality that our own rule does not cover. */
 const germanly = (key: string, asked: string): boolean => key.replace('ä', 'ae') === asked.replace('ä', 'ae')
 
 test("a key equal to a row's key costs one more statement, whatever the number of keys", async () => {

@@ -41,7 +41,7 @@ describeWithMariadb('MariaDB', (mariadb) => {
       return {
         origin: sqlOrigin({
           url: throughProxy(proxy),
-          // mysql2 takes nonsense for an answer that has not ended, and waits.
+          // mysql2 takes invalid bytes for an incomplete reply, and waits.
           statementTimeout: PATIENT_MS,
           query: `select value from ${table} where k = ?`,
           batchQuery: `select k, value from ${table} where k in (?)`,
@@ -173,9 +173,9 @@ describeWithMariadb('MariaDB', (mariadb) => {
     ['date', '2023-02-29', 'Incorrect date value'],
     ['varbinary(9)', Buffer.from([0, 0xff, 0x5c]), undefined],
     ['varbinary(9)', 'ключ', undefined],
-  ])('a column of type %s takes %j, or says why not', async (type, value, error) => {
+  ])('a column of type %s accepts %j, or rejects it with a reason', async (type, value, error) => {
     const table = `written${++tables}`
-    // Also where the server by itself would cut off what does not fit.
+    // Also in a mode in which the server would truncate values.
     await mariadb().run(
       `create table ${table} (id int primary key, value ${type} not null); set global sql_mode=''`,
     )
@@ -320,7 +320,7 @@ describeWithMariadb(
         return textOf(origin, 'Ssl_cipher').finally(() => origin.close())
       }
       expect(await cipher({ ca: certificate })).toMatch(/^TLS/)
-      // The certificate is of the address only.
+      // The certificate is for the address only.
       await expect(cipher({ ca: certificate }, 'localhost')).rejects.toThrow(
         "does not match certificate's altnames",
       )

@@ -33,13 +33,13 @@ export async function textOf(origin: SqlOrigin, key: string, signal?: AbortSigna
   return asText(await origin.load(key, context(signal)))
 }
 
-/** What a key holds, or null. */
+/** The value of a key, or null. */
 export async function bytesOf(origin: SqlOrigin, key: string): Promise<Buffer | null> {
   const value = await origin.load(key, context())
   return value === null || value === undefined ? null : Buffer.from(value)
 }
 
-/** What became of a load or a write: whether it is the key or the value that the database refuses. */
+/** The outcome of a load or write: `bad` if the database rejects the key or value itself. */
 export async function outcomeOf(asked: unknown): Promise<'taken' | 'bad' | 'failure'> {
   try {
     await asked
@@ -49,7 +49,7 @@ export async function outcomeOf(asked: unknown): Promise<'taken' | 'bad' | 'fail
   }
 }
 
-/** What loadMany gives; an error as its message. */
+/** The results of loadMany; errors as their messages. */
 export async function bulk(origin: SqlOrigin, keys: readonly string[]): Promise<(string | null)[]> {
   const results = (await origin.loadMany?.(keys, context())) as readonly (OriginValue | Error)[]
   return results.map((result) => (result instanceof Error ? result.message : asText(result)))
@@ -58,14 +58,14 @@ export async function bulk(origin: SqlOrigin, keys: readonly string[]): Promise<
 /**
  * Connections of a pool that break together are one warning; those that break a second later are another.
  *
- * @param second what `user:2` holds
+ * @param second the value of `user:2`
  */
 export async function warnsOnceOfBroken(proxy: FaultyProxy, options: Options, second: string): Promise<void> {
   const clock = new ManualClock()
   const origin = sqlOrigin({ ...options, pool: 3, now: () => clock.now() })
   const warnings: string[] = []
   await origin.start({ info: () => undefined, warn: (_, message) => void warnings.push(message) })
-  /** Breaks all three while they rest, and ends when the origin has new ones. */
+  /** Breaks all three idle connections, and resolves when the origin has new ones. */
   const breakAll = async (): Promise<void> => {
     await Promise.all(Array.from({ length: 20 }, () => textOf(origin, 'user:1')))
     expect(proxy.connections).toBe(3)

@@ -46,7 +46,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
           batchQuery: `select key, value from ${table} where key = any($1)`,
           writeQuery: `insert into ${table} values ($1, $2) on conflict (key) do update set value = excluded.value`,
           removeQuery: `delete from ${table} where key = $1`,
-          // PGlite has one session for all.
+          // PGlite has a single session.
           pool: postgres().kind === 'pglite' ? 1 : 4,
         }),
         ...behind(proxy),
@@ -277,7 +277,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     ['date', '2023-02-29', 'date/time field value out of range'],
     ['bytea', Buffer.from([0, 0xff, 0x5c]), undefined],
     ['bytea', '\\x41', undefined],
-  ])('a column of type %s takes %j, or says why not', async (type, value, error) => {
+  ])('a column of type %s accepts %j, or rejects it with a reason', async (type, value, error) => {
     const table = `written${++tables}`
     await postgres().run(`create table ${table} (id int primary key, value ${type} not null)`)
     const origin = sqlOrigin({
@@ -386,7 +386,7 @@ describeWithPostgres('PostgreSQL', (postgres) => {
     expect(await trusts({ rejectUnauthorized: false })).toBe('true')
     for (const tls of [true, {}, { rejectUnauthorized: true }])
       await expect(trusts(tls)).rejects.toThrow('self-signed certificate')
-    // The certificate is of this address, and of localhost.
+    // The certificate is for this address and for localhost.
     expect(await trusts({ ca: certificate }, url.replace('localhost', '127.0.0.1'))).toBe('true')
     expect(await trusts(undefined)).toBe('false')
   })

@@ -38,7 +38,7 @@ describeWithPostgres('the triggers', (postgres) => {
   })
   afterAll(() => client.end())
 
-  /** Makes a table with its triggers, and hears of them. */
+  /** Creates a table with its triggers, and listens. */
   async function make(create: string, wanted: Partial<TriggerOptions>): Promise<void> {
     await postgres().run(create)
     await postgres().run(triggerSql({ ...options, ...wanted }))
@@ -46,7 +46,7 @@ describeWithPostgres('the triggers', (postgres) => {
   }
 
   /** The notifications of some statements; all have arrived when a later query is answered. */
-  async function toldOf(...statements: string[]): Promise<string[]> {
+  async function notificationsOf(...statements: string[]): Promise<string[]> {
     told = []
     for (const statement of statements) await postgres().run(statement)
     await client.query('select 1')
@@ -66,55 +66,65 @@ describeWithPostgres('the triggers', (postgres) => {
     })
     await make('create table "we""ird" (id int)', { table: 'we"ird', channel: 'weird' })
     expect(
-      await toldOf(`insert into "my shop"."we""ird.x" values (1, 'a')`, 'insert into "we""ird" values (2)'),
+      await notificationsOf(
+        `insert into "my shop"."we""ird.x" values (1, 'a')`,
+        'insert into "we""ird" values (2)',
+      ),
     ).toEqual([key('Odd', `it's\\ 1`), key('weird', 'user:2')])
   })
 
   test('each inserted, changed or removed row, by its old and new key, and a truncated table', async () => {
     await make('create table users (id int, name text)', {})
-    expect(await toldOf(`insert into users values (1, 'a'), (2, 'b')`)).toEqual([
+    expect(await notificationsOf(`insert into users values (1, 'a'), (2, 'b')`)).toEqual([
       key('users', 'user:1'),
       key('users', 'user:2'),
     ])
-    expect(await toldOf(`update users set name = 'c' where id = 1`)).toEqual([key('users', 'user:1')])
-    expect(await toldOf('update users set id = 3 where id = 2')).toEqual([
+    expect(await notificationsOf(`update users set name = 'c' where id = 1`)).toEqual([
+      key('users', 'user:1'),
+    ])
+    expect(await notificationsOf('update users set id = 3 where id = 2')).toEqual([
       key('users', 'user:2'),
       key('users', 'user:3'),
     ])
-    expect(await toldOf('update users set id = null where id = 3')).toEqual([key('users', 'user:3')])
-    expect(await toldOf('update users set id = 4 where id is null')).toEqual([key('users', 'user:4')])
-    expect(await toldOf('delete from users where id = 1')).toEqual([key('users', 'user:1')])
-    expect(await toldOf('truncate users')).toEqual(['users {"all": true}'])
-    expect(await toldOf('insert into users values (null)')).toEqual([])
+    expect(await notificationsOf('update users set id = null where id = 3')).toEqual([key('users', 'user:3')])
+    expect(await notificationsOf('update users set id = 4 where id is null')).toEqual([
+      key('users', 'user:4'),
+    ])
+    expect(await notificationsOf('delete from users where id = 1')).toEqual([key('users', 'user:1')])
+    expect(await notificationsOf('truncate users')).toEqual(['users {"all": true}'])
+    expect(await notificationsOf('insert into users values (null)')).toEqual([])
   })
 
   test('nothing for a rolled back transaction, and one notification for many changes of a row', async () => {
     await make('create table notes (id int)', { table: 'notes', channel: 'notes' })
-    expect(await toldOf('begin; insert into notes values (1); rollback')).toEqual([])
+    expect(await notificationsOf('begin; insert into notes values (1); rollback')).toEqual([])
     expect(
-      await toldOf('begin; insert into notes values (1); update notes set id = 1; delete from notes; commit'),
+      await notificationsOf(
+        'begin; insert into notes values (1); update notes set id = 1; delete from notes; commit',
+      ),
     ).toEqual([key('notes', 'user:1')])
   })
 
   test('a key too long for a notification does not make the write fail', async () => {
     await make('create table texts (id text)', { table: 'texts', channel: 'texts' })
-    expect(await toldOf(`insert into texts values (repeat('ü', 5000))`)).toEqual(['texts {"all": true}'])
+    expect(await notificationsOf(`insert into texts values (repeat('ü', 5000))`)).toEqual([
+      'texts {"all": true}',
+    ])
     expect(await postgres().run('select count(*)::int as n from texts')).toEqual([{ n: 1 }])
   })
 
   test('a column whose values cannot be compared', async () => {
     await make('create table documents (id json)', { table: 'documents', channel: 'documents', key: '{id}' })
-    expect(await toldOf(`insert into documents values ('[1]')`, `update documents set id = '[1]'`)).toEqual([
-      key('documents', '[1]'),
-      key('documents', '[1]'),
-    ])
+    expect(
+      await notificationsOf(`insert into documents values ('[1]')`, `update documents set id = '[1]'`),
+    ).toEqual([key('documents', '[1]'), key('documents', '[1]')])
   })
 
   test('several groups listen to one table, each with its own key pattern, which can be changed', async () => {
     await make('create table people (id int, mail text)', { table: 'people', channel: 'by_id' })
     await make('select 1', { table: 'people', column: 'mail', channel: 'by_mail', key: 'old:{mail}' })
     await make('select 1', { table: 'people', column: 'mail', channel: 'by_mail', key: 'mail:{mail}' })
-    const found = await toldOf(`insert into people values (1, 'a@b')`)
+    const found = await notificationsOf(`insert into people values (1, 'a@b')`)
     expect(found.sort()).toEqual([key('by_id', 'user:1'), key('by_mail', 'mail:a@b')])
   })
 
@@ -122,10 +132,9 @@ describeWithPostgres('the triggers', (postgres) => {
     const [one, two] = ['1', '2'].map((end) => 'ü'.repeat(30) + end)
     await make(`create table "${one}" (id int)`, { table: one, channel: 'one' })
     await make(`create table "${two}" (id int)`, { table: two, channel: 'two' })
-    expect(await toldOf(`insert into "${one}" values (1)`, `insert into "${two}" values (2)`)).toEqual([
-      key('one', 'user:1'),
-      key('two', 'user:2'),
-    ])
+    expect(
+      await notificationsOf(`insert into "${one}" values (1)`, `insert into "${two}" values (2)`),
+    ).toEqual([key('one', 'user:1'), key('two', 'user:2')])
   })
 
   test('the SQL is applied as a whole or not at all', async () => {
