@@ -5,8 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { defaultGovernor, Governor, type GovernorPolicy } from '../../src/group/governor.ts'
 import { LazyAbortSignal } from '../../src/group/lazy-abort-signal.ts'
-import { BadRequest, type Origin, RetryLater } from '../../src/group/origin.ts'
-import { Harness } from '../support/harness.ts'
+import { BadRequest, RetryLater } from '../../src/group/origin.ts'
 
 interface Call {
   resolve(value: string): void
@@ -346,102 +345,6 @@ describe('the breaker', () => {
     expect(await third).toBe('b')
     await at.end(1, 'late')
     expect(at.governor.active).toBe(0)
-  })
-})
-
-describe('in a group', () => {
-  /** A group with one call at a time; tests settle its origin's calls. */
-  function grouped(policy: Partial<GovernorPolicy>, origin: Partial<Origin> = {}) {
-    const calls: Call[] = []
-    const load = (): Promise<string> => new Promise((resolve, reject) => calls.push({ resolve, reject }))
-    const governor = { ...defaultGovernor, concurrency: 1, ...policy }
-    const harness = new Harness({
-      groups: { users: { origin: { load, ...origin }, governor, ttlMs: 60_000 } },
-    })
-    return { harness, calls }
-  }
-
-  test('the log says when the circuit breaker opens and when it closes', async () => {
-    const { harness, calls } = grouped({ breakAfter: 1, breakMs: 1000 })
-    const said: unknown[] = []
-    await harness.group('users').start({
-      info: (...line) => void said.push(['info', ...line]),
-      warn: (...line) => void said.push(['warn', ...line]),
-    })
-    const failed = harness.raw('GET', 'a')
-    await harness.settle()
-    calls[0].reject(new Error('down'))
-    await failed
-    harness.clock.advance(1000)
-    const tried = harness.call('GET', 'a')
-    await harness.settle()
-    calls[1].resolve('1')
-    expect(await tried).toBe('1')
-    const reason = expect.stringMatching(
-      /^group users: circuit breaker open for \d+ ms, after 1 failures in a row: down$/,
-    )
-    expect(said).toEqual([
-      ['warn', { group: 'users' }, reason],
-      ['info', { group: 'users' }, 'group users: the circuit breaker is closed, the origin is called again'],
-    ])
-  })
-
-  async function loadMs(harness: Harness, key: string): Promise<unknown> {
-    const facts = (await harness.call('EXPLAIN', key)) as unknown[]
-    return facts[facts.indexOf('load-ms') + 1]
-  }
-
-  test('a clock that goes back does not keep the breaker open', async () => {
-    const { harness, calls } = grouped({ breakAfter: 1, breakMs: 1000 })
-    const failed = harness.raw('GET', 'a')
-    await harness.settle()
-    calls[0].reject(new Error('down'))
-    expect(await failed).toBe('-ORIGIN users: down\r\n')
-    harness.clock.set(harness.clock.now() - 3_600_000)
-    expect(await harness.raw('GET', 'a')).toMatch(/circuit breaker open for \d{3} ms/)
-    harness.clock.advance(1000)
-    const tried = harness.call('GET', 'a')
-    await harness.settle()
-    calls[1].resolve('1')
-    expect(await tried).toBe('1')
-  })
-
-  test('keys that the origin does not have are successes for the breaker', async () => {
-    const { harness, calls } = grouped({ breakAfter: 1, breakMs: 1000 }, { knows: (key) => key !== 'no' })
-    const failed = harness.raw('GET', 'a')
-    await harness.settle()
-    calls[0].reject(new Error('down'))
-    await failed
-    expect(await harness.call('GET', 'no')).toBe(null)
-    harness.clock.advance(1000)
-    expect([await harness.call('GET', 'no'), harness.group('users').governor?.state]).toEqual([
-      null,
-      'half-open',
-    ])
-    expect(calls).toHaveLength(1)
-  })
-
-  test.each([true, false])('the load time excludes the time in the queue (loadMany: %s)', async (many) => {
-    const answers: ((value: string) => void)[] = []
-    const loadMany = async (keys: readonly string[]): Promise<string[]> => {
-      const value = await new Promise<string>((resolve) => answers.push(resolve))
-      return keys.map(() => value)
-    }
-    const { harness, calls } = grouped({}, many ? { loadMany } : {})
-    const first = harness.connect().call('MGET', 'a', 'b')
-    await harness.settle()
-    harness.clock.advance(500)
-    const second = harness.connect().call('MGET', 'c', 'd')
-    await harness.settle()
-    const answer = async (i: number): Promise<void> => {
-      harness.clock.advance(70)
-      if (many) answers[i]('1')
-      else calls[i].resolve('1')
-      await harness.settle()
-    }
-    for (let i = 0; i < (many ? 2 : 4); i++) await answer(i)
-    await Promise.all([first, second])
-    expect([await loadMs(harness, 'a'), await loadMs(harness, 'd')]).toEqual([570, 70])
   })
 })
 
