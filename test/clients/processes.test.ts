@@ -38,6 +38,7 @@ async function startNode(...args: string[]): Promise<Running> {
   return node
 }
 
+/** Resolves when a node has printed a text. */
 async function logs(node: Running, text: string): Promise<void> {
   while (!node.log().includes(text)) await once(node.child.stdout!, 'data')
 }
@@ -152,6 +153,8 @@ describe('SIGKILL', () => {
     const { pid } = second.child
     expect(await kept).toEqual([`Jack of ${pid}`, `Jack of ${pid}`])
     for (const client of clients) expect(await answer(client, 'Tom')).toBe(`Tom of ${pid}`)
+    // The output may arrive later than the replies.
+    for (const key of ['Jack', 'Tom']) await logs(second, `loading ${key}`)
     expect(second.log().match(/loading Tom/g)).toHaveLength(1)
     expect(second.log().match(/loading Jack/g)).toHaveLength(1)
   })
