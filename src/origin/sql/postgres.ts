@@ -2,7 +2,7 @@
 
 import type { Client, ClientConfig, Connection, Pool, PoolClient, Submittable } from 'pg'
 import { abortable } from '../abortable.ts'
-import { type Cell, cellJson, Literal, numberCell, timestampCell } from './cell.ts'
+import type { Cell } from './cell.ts'
 import {
   type Change,
   checkParameters,
@@ -16,6 +16,7 @@ import {
   textOrBytes,
 } from './driver.ts'
 import { TEXT_SETTINGS } from './postgres-session.ts'
+import { Altered, BYTEA, BYTEA_ARRAY, PostgresTypes } from './postgres-types.ts'
 import { postgresTarget } from './url.ts'
 
 type Pg = typeof import('pg')
@@ -25,45 +26,6 @@ const SESSION = TEXT_SETTINGS.map(([name, value]) => `SET ${name}='${value}'`).j
 /** The server cancels statements of disconnected clients (PostgreSQL 14, not on every system). */
 const NOTICE_GONE_CLIENTS = "SET client_connection_check_interval='1s'"
 
-/** The OIDs of bytea and bytea[]: text parameters would be parsed as their escaped form. */
-const BYTEA = 17
-const BYTEA_ARRAY = 1001
-
-/** Readers by the type's OID (PostgreSQL: pg_type.dat); other types are the server's text. */
-const READERS: ReadonlyMap<number, (text: string) => Cell> = new Map([
-  [16, (text) => new Literal(text === 't' ? 'true' : 'false')],
-  ...[20, 21, 23, 26, 700, 701, 1700].map((oid) => [oid, numberCell] as const),
-  ...[114, 3802].map((oid) => [oid, (text: string) => new Literal(text)] as const),
-  [BYTEA, (text) => Buffer.from(text.slice(2), 'hex')],
-  [1114, (text) => timestampCell(text, '')],
-  [1184, (text) => timestampCell(text.replace(/\+00$/, ''), 'Z')],
-])
-
-/** Element types by the OID of the array type. */
-const ELEMENTS: ReadonlyMap<number, number> = new Map([
-  [1000, 16],
-  [BYTEA_ARRAY, BYTEA],
-  [1016, 20],
-  [1005, 21],
-  [1007, 23],
-  [1028, 26],
-  [1021, 700],
-  [1022, 701],
-  [1231, 1700],
-  [199, 114],
-  [3807, 3802],
-  [1115, 1114],
-  [1185, 1184],
-  // text, varchar, bpchar, name, uuid, date, time, inet
-  ...[1009, 1015, 1014, 1003, 2951, 1182, 1183, 1041].map((oid) => [oid, 25] as const),
-])
-
-/** The type whose parser splits any array into the texts of its elements. */
-const TEXT_ARRAY: number = 1009
-
-/** A parsed array, possibly nested. */
-type Items = readonly (string | null | Items)[]
-
 export async function openPostgres(options: DriverOptions): Promise<Driver> {
   return new PostgresDriver(await importPackage('pg', () => import('pg')), options)
 }
@@ -72,6 +34,7 @@ class PostgresDriver implements Driver {
   readonly #pg: Pg
   readonly #options: DriverOptions
   readonly #pool: Pool
+  readonly #known = new PostgresTypes()
   /** The parameter types of each statement, once described. */
   readonly #types = new Map<string, readonly number[]>()
 
@@ -160,18 +123,24 @@ class PostgresDriver implements Driver {
     value: string | Buffer | readonly (string | Buffer)[] | null,
     signal: AbortSignal,
   ): Promise<Rows> {
-    const { fields, rows } = await this.#with(signal, (client) =>
-      client.query<(string | null)[]>({ text, values: [value], rowMode: 'array' }),
-    )
-    const readers = fields.map(
-      ({ dataTypeID }) =>
-        (cell: string | null) =>
-          this.#read(dataTypeID, cell),
-    )
-    return {
-      columns: fields.map(({ name }) => name),
-      rows: rows.map((row) => row.map((cell, i) => readers[i](cell))),
-    }
+    return this.#with(signal, async (client) => {
+      const { fields, rows } = await client.query<(string | null)[]>({
+        text,
+        values: [value],
+        rowMode: 'array',
+      })
+      const oids = fields.map(({ dataTypeID }) => dataTypeID)
+      const read = async (): Promise<Cell[][]> => {
+        await this.#known.learn(oids, (statement, parameter) => rowsOf(client, statement, parameter))
+        return rows.map((row) => row.map((cell, i) => this.#known.read(oids[i], cell)))
+      }
+      const cells = await read().catch((error) => {
+        if (!(error instanceof Altered)) throw error
+        this.#known.forget()
+        return read()
+      })
+      return { columns: fields.map(({ name }) => name), rows: cells }
+    })
   }
 
   /** Runs `use` with a connection of the pool. */
@@ -193,23 +162,6 @@ class PostgresDriver implements Driver {
     }
     client.release()
     return statementError(error, error.code)
-  }
-
-  #read(oid: number, text: string | null): Cell {
-    if (text === null) return null
-    const element = ELEMENTS.get(oid)
-    if (element === undefined) return READERS.get(oid)?.(text) ?? text
-    const items = this.#pg.types.getTypeParser(TEXT_ARRAY)(text) as Items
-    return new Literal(this.#arrayJson(items, element))
-  }
-
-  #arrayJson(items: Items, element: number): string {
-    const texts = items.map((item) =>
-      Array.isArray(item)
-        ? this.#arrayJson(item, element)
-        : cellJson(this.#read(element, item as string | null)),
-    )
-    return `[${texts.join(',')}]`
   }
 }
 
@@ -259,6 +211,11 @@ class Description implements Submittable {
     this.callback?.()
     this.#reject(error)
   }
+}
+
+async function rowsOf(client: PoolClient, text: string, value: string): Promise<(string | null)[][]> {
+  const { rows } = await client.query<(string | null)[]>({ text, values: [value], rowMode: 'array' })
+  return rows
 }
 
 /** Text in PostgreSQL cannot contain NUL, so no row has such a key. */
