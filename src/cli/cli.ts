@@ -8,7 +8,7 @@ import { clusterFallbackText, describeConfig, valueText } from '../config/descri
 import { type LoadedConfig, loadConfig } from '../config/file.ts'
 import { kebabName, settingNames, settings } from '../config/settings.ts'
 import { version } from '../config/version.ts'
-import { type TriggerOptions, triggerSql } from '../origin/sql/trigger.ts'
+import { type TriggerOptions, triggerSql } from '../origin/sql/postgres/trigger.ts'
 import { fail, PREFIX } from './errors.ts'
 import { countNodes, LISTENING, LocalNodes, MEMBER, planNodes } from './local-nodes.ts'
 import { createLog } from './log.ts'

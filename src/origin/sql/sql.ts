@@ -115,7 +115,7 @@ export class SqlOrigin implements Origin {
 
   async #listen(channel: string, listener: ChangeListener): Promise<void> {
     const { url, tls, connectTimeout } = this.#options
-    const { postgresListener } = await import('./postgres-listener.ts')
+    const { postgresListener } = await import('./postgres/listener.ts')
     this.#listening = postgresListener({
       url,
       tls,
@@ -217,6 +217,6 @@ async function openDriver(options: DriverOptions): Promise<Driver> {
     const { openMysql } = await import('./mysql.ts')
     return openMysql(options)
   }
-  const { openPostgres } = await import('./postgres.ts')
+  const { openPostgres } = await import('./postgres/postgres.ts')
   return openPostgres(options)
 }

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { sql } from '../../../src/index.ts'
-import { triggerSql } from '../../../src/origin/sql/trigger.ts'
+import { triggerSql } from '../../../src/origin/sql/postgres/trigger.ts'
 import { PATIENT_MS } from '../../support/budget.ts'
 import { startCluster, type TestCluster } from '../../support/cluster.ts'
 import { poll } from '../../support/poll.ts'

@@ -2,7 +2,7 @@
 
 import { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { triggerSql } from '../../../src/origin/sql/trigger.ts'
+import { triggerSql } from '../../../src/origin/sql/postgres/trigger.ts'
 import { describeWithPostgres } from '../../support/postgres.ts'
 
 /** Each is unlike the default. */

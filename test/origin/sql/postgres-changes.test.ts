@@ -2,8 +2,8 @@
 
 import { afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
-import { postgresListener } from '../../../src/origin/sql/postgres-listener.ts'
-import { triggerSql } from '../../../src/origin/sql/trigger.ts'
+import { postgresListener } from '../../../src/origin/sql/postgres/listener.ts'
+import { triggerSql } from '../../../src/origin/sql/postgres/trigger.ts'
 import { CHECK_INTERVAL, type Subscription } from '../../../src/origin/subscription.ts'
 import { PATIENT_MS } from '../../support/budget.ts'
 import { describeWithPostgres } from '../../support/postgres.ts'

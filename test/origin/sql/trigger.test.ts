@@ -2,7 +2,7 @@
 
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type TriggerOptions, triggerSql } from '../../../src/origin/sql/trigger.ts'
+import { type TriggerOptions, triggerSql } from '../../../src/origin/sql/postgres/trigger.ts'
 import { describeWithPostgres } from '../../support/postgres.ts'
 
 const options: TriggerOptions = { table: 'users', column: 'id', channel: 'users', key: 'user:{id}' }

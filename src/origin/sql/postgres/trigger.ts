@@ -1,7 +1,7 @@
 // The SQL of triggers by which PostgreSQL notifies a channel of changes to a table.
 
 import { createHash } from 'node:crypto'
-import { TEXT_SETTINGS } from './postgres-session.ts'
+import { TEXT_SETTINGS } from './session.ts'
 
 export interface TriggerOptions {
   /** With its schema, if it needs one: `shop.users`; a name with a dot in it in quotes: `shop."a.b"`. */

@@ -1,7 +1,7 @@
 // The types of PostgreSQL: how the text of a value becomes a cell. Types that users make are looked up in the catalogue.
 
-import { type Cell, cellJson, Literal, numberCell, timestampCell } from './cell.ts'
-import { hstoreJson, type Items, parseArray, parseComposite } from './postgres-text.ts'
+import { type Cell, cellJson, Literal, numberCell, timestampCell } from '../cell.ts'
+import { hstoreJson, type Items, parseArray, parseComposite } from './text.ts'
 
 /** The OIDs of bytea and bytea[]: text parameters would be parsed as their escaped form. */
 export const BYTEA = 17

@@ -1,11 +1,11 @@
 // Change notifications from PostgreSQL: a connection that listens on a channel.
 
 import type { Client } from 'pg'
-import { readChange } from '../changes.ts'
-import { type ListenerConnection, Subscription, type SubscriptionOptions } from '../subscription.ts'
-import type { TlsOptions } from '../tls-options.ts'
-import { importPackage } from './driver.ts'
-import { postgresTarget } from './url.ts'
+import { readChange } from '../../changes.ts'
+import { type ListenerConnection, Subscription, type SubscriptionOptions } from '../../subscription.ts'
+import type { TlsOptions } from '../../tls-options.ts'
+import { importPackage } from '../driver.ts'
+import { postgresTarget } from '../url.ts'
 
 export interface PostgresListenerOptions extends Omit<SubscriptionOptions, 'connect'> {
   readonly url: string

@@ -1,8 +1,8 @@
 // PostgreSQL for the SQL origin, by `pg`.
 
 import type { Client, ClientConfig, Connection, Pool, PoolClient, Submittable } from 'pg'
-import { abortable } from '../abortable.ts'
-import type { Cell } from './cell.ts'
+import { abortable } from '../../abortable.ts'
+import type { Cell } from '../cell.ts'
 import {
   type Change,
   checkParameters,
@@ -14,10 +14,10 @@ import {
   type Rows,
   statementError,
   textOrBytes,
-} from './driver.ts'
-import { TEXT_SETTINGS } from './postgres-session.ts'
-import { Altered, BYTEA, BYTEA_ARRAY, PostgresTypes } from './postgres-types.ts'
-import { postgresTarget } from './url.ts'
+} from '../driver.ts'
+import { postgresTarget } from '../url.ts'
+import { TEXT_SETTINGS } from './session.ts'
+import { Altered, BYTEA, BYTEA_ARRAY, PostgresTypes } from './types.ts'
 
 type Pg = typeof import('pg')
 
