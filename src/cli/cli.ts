@@ -19,7 +19,7 @@ const program = new Command('erinys')
   .description('A read-through distributed cache that speaks the Redis protocol.')
   .version(version, '-v, --version', 'print the version')
   .helpOption('-h, --help', 'print this help')
-  .helpCommand('help [command]', 'print this help, or that of a command')
+  .helpCommand(false)
   .configureHelp({ showGlobalOptions: true })
   .configureOutput({
     // commander: `error: unknown option '--prot'\n(Did you mean --port?)`.
@@ -77,10 +77,13 @@ program
     await startCluster(nodes, command.parent?.opts() ?? {})
   })
 
-program
+const sql = program
   .command('sql')
+  .helpCommand(false)
   .configureHelp({ showGlobalOptions: false })
   .description('print SQL that an origin needs in its database')
+
+sql
   .command('trigger')
   .allowExcessArguments(false)
   .description('print the triggers that send change notifications of a PostgreSQL table')
@@ -108,6 +111,9 @@ program
   .description('print the version')
   .action(() => console.log(version))
 
+addHelp(sql)
+addHelp(program)
+
 // One process of `erinys cluster`: closes when its parent process is gone.
 program
   .command('member', { hidden: true })
@@ -124,11 +130,29 @@ type Options = Flags & { readonly config?: string }
 
 await program.parseAsync().catch(fail)
 
-function unknownCommand(word: string): string {
-  const names = [...program.commands.map((command) => command.name()), 'help'].filter(
-    (name) => name !== 'member',
-  )
+/** Not Commander's own: that prints all of the help for an unknown command. */
+function addHelp(to: Command): void {
+  to.command('help [command...]')
+    .description('print this help, or that of a command')
+    .action((words: readonly string[]) => {
+      let command = to
+      for (const word of words) {
+        const next = visibleCommands(command).find((each) => each.name() === word)
+        if (next === undefined) program.error(`error: ${unknownCommand(word, command)}`)
+        else command = next
+      }
+      command.help()
+    })
+}
+
+function visibleCommands(of: Command): readonly Command[] {
+  return of.commands.filter((command) => command.name() !== 'member')
+}
+
+function unknownCommand(word: string, of: Command = program): string {
+  const names = visibleCommands(of).map((command) => command.name())
   const meant = nearest(word, names)
+  if (names.length === 0) return `unknown command '${word}', ${of.name()} has none`
   const hint = meant === undefined ? `known are ${names.join(', ')}` : `did you mean ${meant}?`
   return `unknown command '${word}', ${hint}`
 }

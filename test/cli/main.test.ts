@@ -82,6 +82,18 @@ describe.concurrent('without a node', () => {
     })
   })
 
+  test.each([
+    [['help', 'nope'], "unknown command 'nope', known are start, check, cluster, sql, version, help"],
+    [['help', 'chekc'], "unknown command 'chekc', did you mean check?"],
+    [['help', 'member'], "unknown command 'member', known are start, check, cluster, sql, version, help"],
+    [['help', 'sql', 'triger'], "unknown command 'triger', did you mean trigger?"],
+    [['help', 'check', 'more'], "unknown command 'more', check has none"],
+    [['sql', 'help', 'triger'], "unknown command 'triger', did you mean trigger?"],
+    [['sql', 'triger'], "unknown command 'triger', did you mean trigger?"],
+  ])('an unknown command for help: %j', async (words, message) => {
+    expect(await run(words)).toEqual({ code: 1, stdout: '', stderr: `erinys: ${message}\n` })
+  })
+
   test('help, version and start are commands too', async () => {
     const [help, version, ofCheck] = await Promise.all([
       run(['help']),
