@@ -92,6 +92,17 @@ describe.skipIf(!isInstalled)('the packed package', () => {
     },
   )
 
+  test('embeds in a program in CommonJS', async () => {
+    const program = `import('erinys').then(async ({ createNode }) => {
+      const node = await createNode({ port: 0, groups: { scores: { origin: (key) => 'hello ' + key } } })
+      console.log(await node.get('scores', 'Tom'))
+      await node.close()
+    })`
+    writeFileSync(join(app, 'embed.cjs'), program)
+    const { stdout } = await execute(process.execPath, ['embed.cjs'], { cwd: app })
+    expect(stdout).toBe('hello Tom\n')
+  })
+
   test('embeds, with types', async () => {
     writeFileSync(
       join(app, 'embed.mts'),

@@ -2,6 +2,7 @@
 
 /** Tests that start processes, or wait for real servers and clocks. */
 export const PROCESSES: readonly string[] = [
+  'test/build.test.ts',
   'test/cli/',
   'test/clients/',
   'test/cluster/leaving.test.ts',
