@@ -47,6 +47,7 @@ test.each([
     keys: 'user:{id}',
     batchUrl: 'http://h/b',
     batchIdempotent: 'yes',
+    lazy: true,
     headers: { 'X-Key': 'k' },
     redirects: 0,
     redirectTo: ['https://cdn.example', 'http://10.0.0.1:8080/'],
@@ -117,6 +118,7 @@ test.each<[origin: unknown, ...problems: string[]]>([
     { kind: 'http', url: 'https://h/{key}', redirectTo: ['https://h/x'] },
     "redirectTo: got ['https://h/x'], wants servers such as 'https://cdn.example', at least one",
   ],
+  [{ kind: 'http', url: 'https://h/{key}', lazy: 1 }, 'lazy: got 1, wants yes or no'],
   [
     { kind: 'http', url: 'https://h/{key}', batchIdempotent: true },
     'batchIdempotent: there is no batchUrl that it could be about',

@@ -48,6 +48,8 @@ export interface HttpOriginConfig {
   readonly connectTimeout?: number | string
   /** The longest silence of a server; '10s'. */
   readonly timeout?: number | string
+  /** Not to contact the server before the first load. */
+  readonly lazy?: boolean | 'yes' | 'no'
 }
 
 /** An HTTP server as an origin: `http({ url: 'https://api.example/users/{key}' })`. */
@@ -72,6 +74,7 @@ function httpSchema(directory: string): z.ZodType<Origin> {
     maxResponse: size('1b', '1gb').optional(),
     connectTimeout: duration(1, 'timed').optional(),
     timeout: duration(1, 'timed').optional(),
+    lazy: yesNo.optional(),
   }).transform((written, context): Origin => {
     const posted = written.batchUrl === undefined ? undefined : new URL(written.batchUrl)
     if (posted !== undefined && posted.username + posted.password !== '') {
@@ -104,6 +107,7 @@ function httpSchema(directory: string): z.ZodType<Origin> {
       maxResponse: written.maxResponse ?? 16 * 2 ** 20,
       connectTimeout: written.connectTimeout ?? CONNECT_TIMEOUT,
       timeout: written.timeout ?? 10_000,
+      lazy: written.lazy ?? false,
       clock: systemClock,
     })
   })

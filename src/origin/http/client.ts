@@ -102,6 +102,22 @@ export class HttpClient {
     return this.#send(url, request, purpose, true)
   }
 
+  /** Connects to the server of a URL, and asks it for nothing. */
+  async probe(url: string): Promise<void> {
+    const undici = await import('undici')
+    const { tls, connectTimeout } = this.#options
+    const { hostname, host, protocol, port } = new URL(url)
+    const connect = undici.buildConnector({ ...tls, timeout: connectTimeout })
+    await new Promise<void>((resolve, reject) => {
+      const options = { hostname: hostname.replace(/^\[|\]$/g, ''), host, protocol, port }
+      connect(options, (...[error, socket]: Parameters<buildConnector.Callback>) => {
+        socket?.destroy()
+        if (error === null) resolve()
+        else reject(error)
+      })
+    })
+  }
+
   async close(): Promise<void> {
     for (const opening of this.#agents.values()) {
       const agent = await opening.catch(() => undefined)

@@ -21,6 +21,15 @@ export function failureOf(error: unknown, url: string, options: ClientOptions): 
   return code === 'UND_ERR_CONNECT_TIMEOUT' ? notApplied(failure) : failure
 }
 
+/** Errors of a certificate, or of a server that does not speak TLS: trying again does not mend them. */
+export function isLasting(error: unknown): boolean {
+  const { code = '' } = error as NodeJS.ErrnoException
+  return (
+    code === 'EPROTO' ||
+    /^(?:ERR_(?:TLS|SSL|OSSL)|CERT_|UNABLE_TO_)|SELF_SIGNED_CERT|HOSTNAME_MISMATCH/.test(code)
+  )
+}
+
 function textOf(code: string, { message }: Error, { timeout, connectTimeout }: ClientOptions): string {
   switch (code) {
     case 'UND_ERR_CONNECT_TIMEOUT':

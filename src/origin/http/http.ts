@@ -13,12 +13,13 @@ import {
   unchanged,
   unknownKey,
 } from '../../group/origin.ts'
+import { errorText } from '../abortable.ts'
 import { jsonMembers, valueOfJson } from '../json-members.ts'
 import type { KeyPattern } from '../key-pattern.ts'
 import { conditionsOf, factsOf, type ResponseTimes, renewedFacts, retryAfter } from './caching.ts'
 import { type ClientOptions, HttpClient, type Request, type Response } from './client.ts'
 import { readBody } from './content-encoding.ts'
-import { failureOf } from './failure.ts'
+import { failureOf, isLasting } from './failure.ts'
 import type { UrlTemplate } from './url-template.ts'
 
 export interface HttpOptions extends ClientOptions {
@@ -27,6 +28,8 @@ export interface HttpOptions extends ClientOptions {
   readonly batchUrl: string | undefined
   /** Asking the batch URL twice is the same as asking it once. */
   readonly batchIdempotent: boolean
+  /** The server is not contacted before the first load. */
+  readonly lazy: boolean
   /** The pattern of valid keys; undefined: all keys. */
   readonly keys: KeyPattern | undefined
 }
@@ -63,8 +66,25 @@ export class HttpOrigin implements Origin {
     if (batchUrl !== undefined) this.loadMany = (keys, context) => this.#loadMany(batchUrl, keys, context)
   }
 
-  start(log: OriginLog): void {
+  /** @throws Error naming the server, if its certificate or its protocol is wrong */
+  async start(log: OriginLog): Promise<void> {
     this.#log = log
+    const { url, batchUrl, lazy } = this.#options
+    if (lazy) return
+    const servers = new Set([url.server, ...(batchUrl === undefined ? [] : [new URL(batchUrl).origin])])
+    await Promise.all([...servers].map((server) => this.#check(server, log)))
+  }
+
+  async #check(server: string, log: OriginLog): Promise<void> {
+    try {
+      await this.#client.probe(server)
+    } catch (error) {
+      const failure = failureOf(error, server, this.#options)
+      const text = errorText(failure)
+      const reason = text.startsWith(server) ? text : `${server}: ${text}`
+      if (isLasting(error)) throw new Error(reason, { cause: failure })
+      log.warn({ server }, `the server does not answer, loads fail until it does: ${reason}`)
+    }
   }
 
   knows(key: string): boolean {

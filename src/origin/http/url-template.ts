@@ -22,6 +22,8 @@ interface Place {
 }
 
 export class UrlTemplate {
+  /** The server, as `URL.origin`. */
+  readonly server: string
   readonly #literals: readonly string[]
   readonly #places: readonly Place[]
   readonly #hasRawPath: boolean
@@ -36,7 +38,8 @@ export class UrlTemplate {
     if (names.length === 0) throw new Error('the URL has no placeholder for the key: write {key}')
     if (!BASE.test(template) || !URL.canParse(template.replace(PLACE, 'x')))
       throw new Error('it does not begin with http:// or https:// and the address of a server')
-    const { username, password } = new URL(template.replace(PLACE, 'x'))
+    const { username, password, origin } = new URL(template.replace(PLACE, 'x'))
+    this.server = origin
     if (username !== '' || password !== '') throw new Error(NO_CREDENTIALS)
     const unknown = names.find((name) => name !== KEY && !captures.includes(name))
     if (unknown !== undefined)

@@ -44,6 +44,7 @@ function originOf({ url, keys, ...options }: Options): HttpOrigin {
   const origin = new HttpOrigin({
     batchUrl: undefined,
     batchIdempotent: false,
+    lazy: false,
     userAgent: 'erinys/test',
     headers: {},
     tls: undefined,
