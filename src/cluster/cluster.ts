@@ -200,9 +200,13 @@ export class Cluster {
     this.#options.timers.after(ms, run)
   }
 
-  /** For how long a request waits for nodes to agree about the owner of its keys, ms. */
-  get agreementTimeout(): number {
-    return this.#options.settings.timeout
+  /**
+   * For how long a request waits for nodes to agree about the owner of its keys, ms. An origin may be asked instead. Where
+   * there is none an error is all that is left: the nodes may be busy, and agree a little later.
+   */
+  agreementTimeout(group: Group): number {
+    const { timeout } = this.#options.settings
+    return group.flights === undefined ? 5 * timeout : timeout
   }
 
   /** The name of the member that owns a key; `undefined`: this node does. */

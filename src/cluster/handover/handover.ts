@@ -7,20 +7,23 @@
  *   2. The previous owner walks its stores and sends the slot's entries in batches (PEER TAKE). An entry is removed here
  *      once the new owner has taken it and it is still the same. `later`: the new owner does not know yet that it
  *      gained the slot; the batch is sent again. `refused`: the new owner does not want the entries; they are dropped.
- *   3. A command at the new owner on a key that it does not hold asks the previous owner for it first (PEER PEEK). No
- *      reply within a time limit: the command runs without it; the entry may still arrive.
+ *   3. A command at the new owner on a key that it does not hold asks the previous owner for it first (PEER PEEK), and
+ *      again if there is no reply. It runs once there is one, the slot is handed over, or the previous owner is gone.
+ *      Only if the group has an origin it does not wait for long: the origin is asked then; the entry may still arrive.
  *   4. When a pass over the stores has left nothing of a slot, the previous owner says so (PEER DONE). Only now may the
  *      new owner release the slot to another node (`Takeover.isBusy`).
  *
  * Invariants:
+ *   - An entry is always found: the previous owner keeps it until the new owner has taken it, and answers PEEK with it
+ *     meanwhile. So that a PEEK finds nothing means that the new owner has the entry, or that there is none.
  *   - A transferred entry never replaces anything newer. The new owner keeps what it holds, and remembers every key
  *     written, removed or found absent since it gained the slot; flushes count for all keys. If there are too many to
  *     remember, it refuses all further entries of that node: they are lost, but nothing old appears.
  *   - The previous owner drops entries from before the loss of a slot when it gains it back (`StaleEntries`), since
  *     another node has served the slot meanwhile.
- *   - Redirected requests that ran here meanwhile may change an entry. Such slots are walked again, at most MAX_PASSES
- *     times; the rest is dropped. Such a request on a slot that is not being handed over leaves an entry that is
- *     dropped after MISROUTED_DROP_MS.
+ *   - Only the owner runs commands, with one exception: a read of a group with an origin runs here if the owner cannot
+ *     be reached. It may leave an entry, which is dropped after MISROUTED_DROP_MS. Where entries are being handed over
+ *     it may change one. Such slots are walked again, at most MAX_PASSES times; the rest is dropped.
  *   - Lifetimes are sent as remaining time: the clocks of the nodes need not agree.
  *   - When a node dies or restarts, transfers from and to it end. What it had not sent is lost; what was for it is
  *     dropped.

@@ -13,8 +13,9 @@
  *      (`take`). Its reply (`given`) transfers the slot. Until then it goes on serving, so no request waits.
  *   3. With all votes granted and no current owner, the slot is gained without a source of entries.
  *
- * Who may reply for a slot: only a node whose `owners[slot]` is `SELF`. All others forward to `owners[slot]`. A node
- * that gets a forwarded request for a slot it does not own names the owner it knows (see `handleCorrection`).
+ * Who may reply for a slot: only a node whose `owners[slot]` is `SELF`, without exception. All others forward to
+ * `owners[slot]`, which may be wrong while a slot moves: between the release and the arrival of its reply nobody owns
+ * the slot, and the previous and the next owner name each other. Requests wait for that moment: see `Dispatcher`.
  *
  * What a vote means: "I do not own this slot, and I will not take it on votes that I was granted earlier." A member
  * that releases a slot of which it is the target owner itself restarts its own votes. A vote is valid until its receiver

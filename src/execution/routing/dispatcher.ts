@@ -197,7 +197,7 @@ export class Dispatcher implements ForwardedRequests {
     instant.refresh()
     if (forwarded.waitsSince === 0) forwarded.waitsSince = instant.now
     const waited = instant.now - forwarded.waitsSince
-    if (waited > (mostMs ?? cluster.agreementTimeout)) {
+    if (waited > (mostMs ?? cluster.agreementTimeout(forwarded.context.group))) {
       if (error === undefined) this.#runWithoutOwner(forwarded, request, 'no node says that it owns the key')
       else forwarded.fail(error)
       return
