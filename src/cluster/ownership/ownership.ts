@@ -83,11 +83,8 @@ export class Ownership {
   readonly #givenTo: Uint16Array
   /** By slot: the member, among those that granted it, that has its entries; 0 if none. */
   readonly #entriesAt: Uint16Array
-  /** By slot: the member that was asked to release it, and the sequence number of the first such request. */
+  /** By slot: the member that was asked to release it. */
   readonly #takingFrom: Uint16Array
-  readonly #takeSequence: Float64Array
-  /** Slots whose release is known from a correction, before the reply that says so has arrived. */
-  readonly #corrected = new Set<number>()
   /** By member: the id of its last request that was answered. */
   readonly #lastRequestIds = new Map<string, number>()
   #sequence: number
@@ -112,7 +109,6 @@ export class Ownership {
     this.#givenTo = new Uint16Array(slots)
     this.#entriesAt = new Uint16Array(slots)
     this.#takingFrom = new Uint16Array(slots)
-    this.#takeSequence = new Float64Array(slots)
   }
 
   /** Whether votes or releases are outstanding. */
@@ -127,11 +123,6 @@ export class Ownership {
    */
   get agreedEpoch(): number {
     return this.isPending || this.#view?.members.length === 0 ? 0 : this.epoch
-  }
-
-  /** Increases with every event; see `handleCorrection`. */
-  get sequence(): number {
-    return this.#sequence
   }
 
   /** Whether this node owns nothing and, if it leaves, all others know that it does, so that none declares it dead. */
@@ -181,7 +172,6 @@ export class Ownership {
       taking.clear()
       answers.fill(0)
     }
-    this.#corrected.clear()
     this.#takeCount = 0
     this.slotCount = 0
     if (this.#view !== undefined) this.#retarget(this.#view, new Set())
@@ -242,8 +232,6 @@ export class Ownership {
       if (!granted.has(slot) && request.id !== member.lastRequestId) continue
       if (this.#endTake(member, slot) && given.has(slot)) this.#gain(slot, true, member.name)
       else if (given.has(slot)) this.#entriesAt[slot] = member.index
-      else if (this.#corrected.delete(slot)) record(this.#gains, undefined, slot)
-      this.#corrected.delete(slot)
     }
     for (const slot of [...request.take, ...request.ask]) {
       if (this.#target[slot] !== SELF || request.id < this.#votesSince[slot]) continue
@@ -260,27 +248,6 @@ export class Ownership {
     return this.#votes.missingTotal < missingTotal || this.#votes.ownersFound > ownersFound
   }
 
-  /**
-   * The peer `by` redirected a request of this node back to this node. `sequence`: the value of that field when the
-   * request was sent. If `by` had been asked before to release the slot, it has done so, and its reply is still in
-   * flight. Returns whether this node owns the slot now.
-   */
-  handleCorrection(by: string, slot: number, sequence: number): boolean {
-    const member = this.#votes.members.get(by)
-    if (this.owners[slot] === SELF) return true
-    if (
-      member === undefined ||
-      this.#takingFrom[slot] !== member.index ||
-      sequence < this.#takeSequence[slot]
-    )
-      return false
-    this.#sequence++
-    this.#corrected.add(slot)
-    this.#gain(slot, true, by)
-    this.#notify()
-    return true
-  }
-
   /** Whether entries from this member may arrive for a slot before this node knows that it has gained it. */
   expectsEntries(slot: number, from: string): boolean {
     if (this.owners[slot] === SELF) return false
@@ -290,7 +257,6 @@ export class Ownership {
   #startTake(member: MemberVotes, slot: number): void {
     member.taking.add(slot)
     this.#takingFrom[slot] = member.index
-    this.#takeSequence[slot] = this.#sequence
     this.#takeCount++
   }
 
@@ -337,10 +303,7 @@ export class Ownership {
     const present = new Set(live)
     for (const member of members.values()) {
       if (present.has(member.name)) continue
-      for (const slot of [...member.taking]) {
-        this.#endTake(member, slot)
-        this.#corrected.delete(slot)
-      }
+      for (const slot of [...member.taking]) this.#endTake(member, slot)
       for (let slot = 0; slot < this.owners.length; slot++) {
         if (this.#givenTo[slot] === member.index) this.#givenTo[slot] = 0
         if (this.#entriesAt[slot] === member.index) this.#entriesAt[slot] = 0

@@ -50,7 +50,7 @@ function expectSettled(cluster: Cluster): void {
   }
 }
 
-type Action = 'join' | 'leave' | 'kill' | 'declareDead' | 'gossip' | 'retry' | 'correct'
+type Action = 'join' | 'leave' | 'kill' | 'declareDead' | 'gossip' | 'retry'
 
 /** Simulates a cluster. An action that is listed more often happens more often. */
 function simulate(
@@ -76,7 +76,7 @@ function simulate(
 describe('Ownership', () => {
   test('planned joins and leaves: one owner at every moment, the target in the end, nothing left behind', () => {
     for (let seed = 1; seed <= 70; seed++) {
-      const actions = ['join', 'leave', 'gossip', 'retry', 'correct', 'correct'] as const
+      const actions = ['join', 'leave', 'gossip', 'retry'] as const
       const cluster = simulate(seed, 400, actions, (cluster) => {
         expectOneOwner(cluster)
         expectAgreement(cluster)
@@ -88,7 +88,7 @@ describe('Ownership', () => {
 
   test('deaths, real and wrongly declared: nodes with the same epoch never own the same slot', () => {
     for (let seed = 1; seed <= 70; seed++) {
-      const actions = ['join', 'leave', 'kill', 'declareDead', 'gossip', 'retry', 'correct'] as const
+      const actions = ['join', 'leave', 'kill', 'declareDead', 'gossip', 'retry'] as const
       const cluster = simulate(seed, 400, actions, expectAgreement)
       expectSettled(cluster)
     }
@@ -138,28 +138,6 @@ describe('late messages', () => {
       return request!
     }
   }
-
-  test('a redirection proves a release only if the release was requested before the redirected request was sent', () => {
-    const pair = new Pair()
-    const { node } = pair
-    const { sequence } = node
-    const request = pair.take()
-    expect(node.expectsEntries(0, 'b')).toBe(true)
-    expect(node.handleCorrection('b', 0, sequence)).toBe(false)
-    expect(node.handleCorrection('b', 0, node.sequence)).toBe(true)
-    expect(node.owners).toEqual(Uint16Array.of(SELF, 1))
-    pair.answer(request, { granted: [0, 1], given: [0, 1] })
-    expect(pair.events).toEqual(['gained 0 from b', 'gained 1 from b'])
-    expect([node.isPending, node.slotCount]).toEqual([false, 2])
-  })
-
-  test('a redirection that the reply does not confirm brings no entries', () => {
-    const pair = new Pair()
-    const request = pair.take()
-    pair.node.handleCorrection('b', 0, pair.node.sequence)
-    pair.answer(request, { granted: [0, 1] })
-    expect(pair.events).toEqual(['gained 0 from b', 'gained 0,1 from undefined'])
-  })
 
   test('a vote from before another node was the target owner does not count', () => {
     const pair = new Pair()

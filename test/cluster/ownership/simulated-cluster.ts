@@ -148,22 +148,6 @@ export class Cluster {
     return true
   }
 
-  /** A forwarded request is redirected by a node that does not own its slot. */
-  correct(): void {
-    const { running } = this
-    if (running.length === 0) return
-    const node = running[this.draw(running.length)]
-    const slot = this.draw(SLOTS)
-    const owner = node.ownership.owners[slot]
-    const { sequence } = node.ownership
-    const name = this.#nameOf(owner)
-    if (owner === SELF || name === undefined) return
-    this.#send(node.name, name, (to) => {
-      if (this.#nameOf(to.ownership.owners[slot]) !== node.name) return
-      this.#send(name, node.name, () => node.ownership.handleCorrection(name, slot, sequence))
-    })
-  }
-
   /** The table that follows from the view of a node. */
   targetOf(node: Node): Uint16Array {
     const members = this.running.map(({ name }) => name).sort()

@@ -3,12 +3,20 @@
 import { expect, test } from 'vitest'
 import { planned } from './planned.ts'
 
+/** More seeds find rarer faults: SIMULATION_SEEDS=1000, from SIMULATION_SEED on. */
 const FIRST = Number(process.env.SIMULATION_SEED ?? 1)
 const SEEDS = Number(process.env.SIMULATION_SEEDS ?? 10)
 
 test('one node comes and goes', async () => {
   for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
     const wrong = await planned({ seed, stayers: 2, movers: 1, changes: 4, clients: 5 })
+    expect(wrong, `seed ${seed}`).toEqual([])
+  }
+})
+
+test('three nodes come and go, also at once', async () => {
+  for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+    const wrong = await planned({ seed, stayers: 2, movers: 3, changes: 6, clients: 6 })
     expect(wrong, `seed ${seed}`).toEqual([])
   }
 })

@@ -101,7 +101,6 @@ export class SimClient {
         this.#model.clear()
         return this.#request(['FLUSHDB'], is('OK'))
       }
-      if (dice < 6) return this.#request(['DBSIZE'], is(this.#model.size))
       return this.#own(draw)
     }
     if (dice < 12) return this.#increment(draw(COUNTERS))
