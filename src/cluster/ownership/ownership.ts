@@ -34,10 +34,13 @@
  *   - A lost reply is repeated: `#givenTo` remembers to whom a slot was released. Requests are numbered, and a request
  *     older than the last one of that member is not answered.
  *
- * Failures: when an owner is declared dead, the target owner takes its slots without votes (`#confirmed` is 0) and asks
- * for the votes afterwards; it gives such a slot up at once if the target changes first. A node that learns that it
- * was declared dead drops everything and owns nothing until it has been granted votes again (`declaredDead`). Between
- * the two events both may serve the slot; the lease check of the failure detector keeps that time short.
+ * Failures: when an owner is declared dead, nobody answers `held`, and the target owner gains its slots as soon as all
+ * live members have granted their votes. Not before: that a member is gone which was to own a slot does not mean that
+ * it did. While nodes join together their views differ for a moment, and a third one may still own the slot. Only a
+ * node that is alone takes slots without votes (`#confirmed` is 0); it asks for the votes when it sees others, and
+ * gives such a slot up at once if the target changes first. A node that learns that it was declared dead drops
+ * everything and owns nothing until it has been granted votes again (`declaredDead`). Between the two events both may
+ * serve the slot; the lease check of the failure detector keeps that time short.
  */
 
 import { SLOT_COUNT } from '../../bytes/crc16.ts'
@@ -143,14 +146,13 @@ export class Ownership {
   /** The cluster has changed, or this is the first view. */
   setView(view: View): void {
     this.#sequence++
-    const left = new Set(this.#view?.leaving.map((name) => this.#votes.members.get(name)?.index))
     this.#view = view
     this.epoch = view.epoch
     const leaving = view.leaving.includes(this.#options.self)
     if (leaving && !this.#leaving) this.#leavingSequence = this.#sequence
     this.#leaving = leaving
     this.#updateMembers([...view.members, ...view.leaving])
-    this.#retarget(view, left)
+    this.#retarget(view)
     this.#countVotes()
     this.#notify()
   }
@@ -174,7 +176,7 @@ export class Ownership {
     }
     this.#takeCount = 0
     this.slotCount = 0
-    if (this.#view !== undefined) this.#retarget(this.#view, new Set())
+    if (this.#view !== undefined) this.#retarget(this.#view)
     this.#countVotes()
     this.#notify()
   }
@@ -319,8 +321,7 @@ export class Ownership {
     }
   }
 
-  /** @param left numbers of the members that were leaving in the previous view: they have given their slots away */
-  #retarget(view: View, left: ReadonlySet<number | undefined>): void {
+  #retarget(view: View): void {
     const { members, target } = view
     const numbers = members.map((name) => (name === this.#options.self ? SELF : this.#options.indexOf(name)))
     const live = new Set([...this.#votes.members.values()].map(({ index }) => index))
@@ -343,11 +344,11 @@ export class Ownership {
         continue
       }
       const owner = this.owners[slot]
-      if (owner === UNKNOWN_OWNER || (left.has(owner) && !live.has(owner))) {
-        before ??= this.#withoutSelf(view)
-        this.owners[slot] = before[slot]
-      }
-      if (!live.has(this.owners[slot])) this.#gain(slot, false, undefined)
+      if (live.has(owner)) continue
+      // The member that is gone may have owned it, or was only to own it. Another one that does says so (`held`).
+      before ??= this.#withoutSelf(view)
+      if (before[slot] === UNKNOWN_OWNER) this.#gain(slot, false, undefined)
+      else this.owners[slot] = before[slot]
     }
     this.#votes.slots = own
   }

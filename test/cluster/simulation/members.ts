@@ -92,6 +92,10 @@ export class SimMember {
     this.hasLeft = isDone
   }
 
+  get holdsEntries(): boolean {
+    return this.groups.some(({ store }) => store.size > 0)
+  }
+
   /** Whether it agrees with as many others as there are, and has and waits for nothing that is not its own. */
   isSettled(members: number): boolean {
     const { report } = this.cluster
