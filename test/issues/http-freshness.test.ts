@@ -119,3 +119,16 @@ test('a version of one URL is not asked for at another one to which a redirect l
     ['/new', undefined],
   ])
 })
+
+test('a 304 with no-store ends what was kept', async () => {
+  const asked: unknown[] = []
+  const port = await serveHttp((request, response) => {
+    const condition = request.headers['if-none-match']
+    asked.push(condition)
+    if (condition !== undefined) response.writeHead(304, { 'cache-control': 'no-store' }).end()
+    else response.writeHead(200, { etag: '"1"', 'cache-control': 'no-cache' }).end('body')
+  })
+  const { watcher } = await startPages(port)
+  for (let i = 0; i < 3; i++) expect(await watcher.get('page')).toBe('body')
+  expect(asked).toEqual([undefined, '"1"', undefined])
+})

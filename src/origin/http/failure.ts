@@ -5,20 +5,24 @@ import { errorText } from '../abortable.ts'
 import type { ClientOptions } from './client.ts'
 import { tooLarge } from './content-encoding.ts'
 
+/** Errors of these calls name the address. */
+const NAMED = new Set(['connect', 'getaddrinfo'])
+
 /**
- * An error of undici has parts of the response, so only its text and its code are kept. Errors of the system name the
- * address, and stay as they are.
+ * Names the server. Only the text and the code of an error are kept: those of undici have parts of the response, those of
+ * TLS the certificate.
  */
 export function failureOf(error: unknown, url: string, options: ClientOptions): unknown {
-  const { code = '' } = error as NodeJS.ErrnoException
+  const { code = '', syscall = '' } = error as NodeJS.ErrnoException
   if (code === 'UND_ERR_RES_EXCEEDED_MAX_SIZE') return tooLarge(options.maxResponse)
   if (error instanceof AggregateError) return new Error(errorText(error), { cause: error })
-  if (!code.startsWith('UND_ERR_') && !isParserError(error)) return error
+  if (!(error instanceof Error) || NAMED.has(syscall)) return error
+  if (code === '' && !isParserError(error)) return error
   const { origin } = new URL(url)
-  const text = isParserError(error) ? 'the response is not HTTP' : textOf(code, error as Error, options)
+  const text = isParserError(error) ? 'the response is not HTTP' : textOf(code, error, options)
   const failure = Object.assign(new Error(`${origin}: ${text}`), code === '' ? {} : { code })
-  // Nothing was sent.
-  return code === 'UND_ERR_CONNECT_TIMEOUT' ? notApplied(failure) : failure
+  const isUnsent = code === 'UND_ERR_CONNECT_TIMEOUT' || isLasting(error)
+  return isUnsent ? notApplied(failure) : failure
 }
 
 /** Errors of a certificate, or of a server that does not speak TLS: trying again does not mend them. */

@@ -169,7 +169,9 @@ export class HttpOrigin implements Origin {
     const { statusCode, headers, url } = response
     if (statusCode === 304 && response.isConditional && validator !== undefined) {
       await response.body.dump()
-      return unchanged(renewedFacts(headers, validator, this.#times(response)))
+      const facts = renewedFacts(headers, validator, this.#times(response))
+      // Without one the old validator would stay, also after `no-store`.
+      return unchanged({ ...facts, validator: facts.validator ?? '' })
     }
     const redirectedTo = url === address ? undefined : url
     if (hasValue(response)) {
