@@ -1,8 +1,12 @@
 import { createClient, createClientPool, RESP_TYPES } from '@redis/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ClientLibrary, clientContract } from '../contracts/client.contract.ts'
+import { PATIENT_MS } from '../support/budget.ts'
 import { GatedOrigin } from '../support/gated-origin.ts'
 import { startNode, type TestNode } from '../support/node.ts'
+
+/** By default a command fails after 5 s. */
+const commandOptions = { timeout: PATIENT_MS }
 
 function nodeRedis(protocol: 2 | 3): ClientLibrary {
   return {
@@ -11,8 +15,13 @@ function nodeRedis(protocol: 2 | 3): ClientLibrary {
     protocol,
     message: (error) => error,
     async connect({ port, index, password }) {
-      const socket = { port, host: '127.0.0.1', reconnectStrategy: false } as const
-      const client = createClient({ socket, database: index, password, RESP: protocol })
+      const socket = {
+        port,
+        host: '127.0.0.1',
+        reconnectStrategy: false,
+        connectTimeout: PATIENT_MS,
+      } as const
+      const client = createClient({ socket, database: index, password, RESP: protocol, commandOptions })
       client.on('error', () => undefined)
       await client.connect()
       const bytes = client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })
@@ -51,7 +60,8 @@ describe.each([2, 3] as const)('node-redis on RESP%i', (RESP) => {
   async function connect(path = '') {
     const client = createClient({
       url: `redis://127.0.0.1:${node.port}${path}`,
-      socket: { reconnectStrategy: 1 },
+      socket: { reconnectStrategy: 1, connectTimeout: PATIENT_MS },
+      commandOptions,
       name: 'tester',
       RESP,
     })
@@ -171,7 +181,8 @@ describe.each([2, 3] as const)('node-redis on RESP%i', (RESP) => {
   })
 
   test('reads from a pool of connections', async () => {
-    const pool = createClientPool({ url: `redis://127.0.0.1:${node.port}`, RESP }, { minimum: 4, maximum: 8 })
+    const url = `redis://127.0.0.1:${node.port}`
+    const pool = createClientPool({ url, RESP, commandOptions }, { minimum: 4, maximum: 8 })
     pool.on('error', () => undefined)
     await pool.connect()
     clients.push(pool)

@@ -48,12 +48,13 @@ interface Client {
   close(): unknown
 }
 
-/** Every library with its defaults; `index` is the group. */
+/** Every library, with timeouts that do not expire; `index` is the group. */
 const libraries: Record<string, (port: number, index: number) => Promise<Client>> = {
   async ioredis(port, db) {
     const client = new Redis(port, {
       db,
       lazyConnect: true,
+      connectTimeout: PATIENT_MS,
       retryStrategy: () => 5,
       maxRetriesPerRequest: null,
     })
@@ -62,8 +63,8 @@ const libraries: Record<string, (port: number, index: number) => Promise<Client>
     return { get: (key) => client.get(key), close: () => client.disconnect() }
   },
   async 'node-redis'(port, database) {
-    const socket = { port, host: '127.0.0.1', reconnectStrategy: 5 } as const
-    const client = createClient({ database, socket })
+    const socket = { port, host: '127.0.0.1', reconnectStrategy: 5, connectTimeout: PATIENT_MS } as const
+    const client = createClient({ database, socket, commandOptions: { timeout: PATIENT_MS } })
     client.on('error', () => undefined)
     await client.connect()
     return { get: (key) => client.get(key), close: () => client.destroy() }

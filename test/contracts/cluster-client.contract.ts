@@ -58,7 +58,7 @@ export function clusterContract({ name, losses, connect }: ClusterLibrary): void
     })
 
     test('continues with the remaining nodes, and finds the new owners', async () => {
-      const cluster = await startCluster(3, { cluster: { redirect, timeout: '500ms' }, groups: READ })
+      const cluster = await startCluster(3, { cluster: { redirect }, groups: READ })
       const client = await connect(cluster.ports)
       closing.push(
         () => client.close(),
@@ -87,8 +87,7 @@ export function clusterContract({ name, losses, connect }: ClusterLibrary): void
   })
 
   test(`${name} discovers a node that joins through a redirection`, async () => {
-    const settings = { redirect: 'moved', timeout: '500ms' } as const
-    const cluster = await startCluster(3, { starts: 2, cluster: settings, groups: READ })
+    const cluster = await startCluster(3, { starts: 2, cluster: { redirect: 'moved' }, groups: READ })
     const client = await connect(cluster.ports.slice(0, 2))
     const read = async (): Promise<void> => {
       const values = await Promise.all(KEYS.map((key) => client.get(key)))

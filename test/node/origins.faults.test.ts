@@ -71,11 +71,11 @@ function faults(source: () => Source): void {
   })
 
   test('silent: an error at the timeout, and never the reply to another query', async () => {
-    const faulty = await startFaulty(source(), { originTimeout: '200ms' })
+    const faulty = await startFaulty(source(), { originTimeout: '1s' })
     await recovers(faulty, 1)
     faulty.proxy.silence()
     const endings = await Promise.all([2, 3, 0].map((key) => outcome(faulty.get(key))))
-    expect(new Set(endings)).toEqual(new Set(['ORIGIN things: timed out after 200 ms']))
+    expect(new Set(endings)).toEqual(new Set(['ORIGIN things: timed out after 1000 ms']))
     expect(await faulty.get(1)).toBe(VALUE)
     faulty.proxy.heal()
     await recovers(faulty, 4)
@@ -100,7 +100,7 @@ function faults(source: () => Source): void {
   })
 
   test.each(['garbage\r\n', '\0\0\0\0\0'])('sends %j unasked: never a wrong value', async (garbage) => {
-    const faulty = await startFaulty(source(), { originTimeout: '500ms' })
+    const faulty = await startFaulty(source(), { originTimeout: '1s' })
     await recovers(faulty, 1)
     faulty.proxy.inject(garbage, 'back')
     for (const key of [2, 3, 4]) expectValueOrError(await outcome(faulty.get(key)))
@@ -156,7 +156,7 @@ describeWithPostgres('a PostgreSQL', (postgres) => {
         keys: '{id:int}',
         query: `select repeat('value ', 4000) where $1 between 1 and 1000`,
         pool: 3,
-        connectTimeout: '10s',
+        connectTimeout: TIMEOUT,
         statementTimeout: TIMEOUT,
       }),
   }))
@@ -167,7 +167,7 @@ describeWithRedis('a Redis', (server) => {
     target: () => ({ path: server().socketPath }),
     origin: (port) => {
       void server().pipeline(Array.from({ length: 1000 }, (_, i) => ['SET', String(i + 1), VALUE]))
-      return redis({ url: `redis://127.0.0.1:${port}`, connectTimeout: '10s', timeout: TIMEOUT })
+      return redis({ url: `redis://127.0.0.1:${port}`, connectTimeout: TIMEOUT, timeout: TIMEOUT })
     },
   }))
 })
@@ -197,7 +197,7 @@ describe('an HTTP server', () => {
       }).then((own) => {
         port = own
       })
-      return http({ url: `http://127.0.0.1:${through}/{key}`, connectTimeout: '10s', timeout: TIMEOUT })
+      return http({ url: `http://127.0.0.1:${through}/{key}`, connectTimeout: TIMEOUT, timeout: TIMEOUT })
     },
   }))
 
