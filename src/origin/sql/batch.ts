@@ -1,8 +1,7 @@
 // One query for many keys: assigns rows to keys, and isolates keys that the database rejects.
 
 import { isBadRequest, type OriginValue } from '../../group/origin.ts'
-import { cellText } from './cell.ts'
-import { type Driver, type Parameter, type Rows, StatementError, worded } from './driver.ts'
+import { type Driver, keyTextOf, type Parameter, type Rows, StatementError, worded } from './driver.ts'
 import { type RowReader, SeveralRows } from './row-reader.ts'
 
 /** Results by the text of the parameter. */
@@ -10,11 +9,11 @@ export type Found = ReadonlyMap<string, OriginValue | Error>
 
 /** The extra statements run one after the other, so that a batch never uses more than one connection. */
 export class Batch {
-  readonly #driver: Driver
+  readonly #driver: Pick<Driver, 'one' | 'many'>
   readonly #reader: RowReader
   readonly #signal: AbortSignal
 
-  constructor(driver: Driver, reader: RowReader, signal: AbortSignal) {
+  constructor(driver: Pick<Driver, 'one' | 'many'>, reader: RowReader, signal: AbortSignal) {
     this.#driver = driver
     this.#reader = reader
     this.#signal = signal
@@ -43,12 +42,13 @@ export class Batch {
    * A database may treat different texts as equal ('Tom' and 'tom', 7 and 07). Each key that may equal a row's key is
    * then queried alone; a row that still matches no key belongs to one of the others.
    */
-  async #assign(parameters: readonly Parameter[], { columns, rows }: Rows): Promise<Found> {
+  async #assign(parameters: readonly Parameter[], batch: Rows): Promise<Found> {
+    const { columns, rows } = batch
     const found = new Map<string, OriginValue | Error>(parameters.map((item) => [String(item), undefined]))
     const folded = new Set<string>()
     const unmatched = new Set<string>()
-    for (const row of rows) {
-      const name = cellText(row[0])
+    for (const [i, row] of rows.entries()) {
+      const name = keyTextOf(batch, i, 0) ?? ''
       folded.add(fold(name))
       if (!found.has(name)) unmatched.add(fold(name))
       else if (found.get(name) !== undefined) found.set(name, new SeveralRows())

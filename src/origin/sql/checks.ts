@@ -1,8 +1,10 @@
 // Checks statements against the database at the start: whether it accepts them, and whether their columns fit.
 
-import { type Change, type Driver, StatementError } from './driver.ts'
+import { type Change, type Driver, keyTextOf, type Parameter, type Rows, StatementError } from './driver.ts'
+import { keyedQuery } from './key-column.ts'
 
 export interface Statements {
+  readonly query: string
   /** Whether there is a batch query. The queries themselves are in the driver. */
   readonly batchQuery: string | undefined
   /** The column that is the value; undefined: the only column, or the whole row as JSON. */
@@ -14,18 +16,28 @@ export interface Statements {
 
 /** The accepted statements. */
 export interface Checked {
-  readonly driver: Driver
+  /** Runs the queries. Rows that were found by another spelling than their key are left out. */
+  readonly queries: Pick<Driver, 'one' | 'many'>
+  /** Whether the key's column is of an integer type. */
+  readonly isInteger: boolean
+  /** Whether it is known which key a row has. */
+  readonly isKeyed: boolean
   readonly write: Change | undefined
   readonly remove: Change | undefined
 }
 
-/** @throws StatementError that names the field, for a rejected statement or columns that do not fit */
+/**
+ * @param isTyped whether keys have one spelling by their pattern
+ * @throws StatementError that names the field, for a rejected statement or columns that do not fit
+ */
 export async function checkStatements(
   driver: Driver,
-  { batchQuery, column, writeQuery, removeQuery }: Statements,
+  { query, batchQuery, column, writeQuery, removeQuery }: Statements,
+  isTyped: boolean,
   signal: AbortSignal,
 ): Promise<Checked> {
-  const { columns } = await driver.one(null, signal).catch(named('query'))
+  const plain = await driver.one(null, signal).catch(named('query'))
+  const { columns } = plain
   checkColumns(columns, column)
   if (batchQuery !== undefined) {
     const { columns: batched } = await driver.many(null, signal).catch(named('batchQuery'))
@@ -37,11 +49,39 @@ export async function checkStatements(
     parameters: number,
   ): Promise<Change | undefined> =>
     statement === undefined ? undefined : driver.prepare(statement, parameters, signal).catch(named(field))
+  const sql = isTyped ? undefined : keyedQuery(query)
+  const keyed = sql === undefined ? undefined : await columnsOf(driver, sql, signal)
+  const isKeyed = keyed?.columns.slice(0, -1).join() === columns.join()
   return {
-    driver,
+    queries: isKeyed
+      ? {
+          one: async (parameter, until) => ofKey(parameter, await driver.one(parameter, until, sql)),
+          many: (parameters, until) => driver.many(parameters, until),
+        }
+      : driver,
+    isInteger: isKeyed && keyed?.isInteger?.(columns.length) === true,
+    isKeyed,
     write: await prepare('writeQuery', writeQuery, 2),
     remove: await prepare('removeQuery', removeQuery, 1),
   }
+}
+
+/** Undefined if the database rejects the query. */
+function columnsOf(driver: Driver, sql: string, signal: AbortSignal): Promise<Rows | undefined> {
+  return driver.one(null, signal, sql).catch((error) => {
+    if (error instanceof StatementError) return undefined
+    throw error
+  })
+}
+
+/** The rows of a query whose last column is their key, without this column and without the rows of other keys. */
+function ofKey(parameter: Parameter | null, found: Rows): Rows {
+  const last = found.columns.length - 1
+  const rows = found.rows.filter((_, i) => {
+    const key = keyTextOf(found, i, last)
+    return key === null || key === String(parameter)
+  })
+  return { columns: found.columns.slice(0, last), rows: rows.map((row) => row.slice(0, last)) }
 }
 
 function checkColumns(columns: readonly string[], column: string | undefined): void {

@@ -4,7 +4,7 @@ import { isUtf8 } from 'node:buffer'
 import { BadRequest, notApplied } from '../../group/origin.ts'
 import { errorText } from '../abortable.ts'
 import type { TlsOptions } from '../tls-options.ts'
-import type { Cell } from './cell.ts'
+import { type Cell, cellText } from './cell.ts'
 import type { SqliteEngine } from './sqlite-engine.ts'
 
 /** A key as a parameter: text, or an integer where the key pattern says so. */
@@ -13,6 +13,16 @@ export type Parameter = string | bigint
 export interface Rows {
   readonly columns: readonly string[]
   readonly rows: readonly (readonly Cell[])[]
+  /** Whether a column is of an integer type, by its position. */
+  isInteger?(column: number): boolean
+  /** A column of a row as the text of a key, if that is not the text of its cell; null where it has no key. */
+  keyText?(row: number, column: number): string | null
+}
+
+/** A column of a row as the text of a key; null where it has none. */
+export function keyTextOf(rows: Rows, row: number, column: number): string | null {
+  const cell = rows.rows[row][column]
+  return cell === null ? null : (rows.keyText?.(row, column) ?? cellText(cell))
 }
 
 export interface DriverOptions {
@@ -41,8 +51,8 @@ export type Change = (key: Parameter, values: readonly Uint8Array[], signal: Abo
 
 /** All promises reject with the signal's reason when the signal is aborted. */
 export interface Driver {
-  /** Runs `query` for one key. Null matches no row and is used to learn the columns. */
-  one(parameter: Parameter | null, signal: AbortSignal): Promise<Rows>
+  /** Runs `query`, or another statement, for one key. Null matches no row and is used to learn the columns. */
+  one(parameter: Parameter | null, signal: AbortSignal, sql?: string): Promise<Rows>
   /** Runs `batchQuery` for many keys; null as above. */
   many(parameters: readonly Parameter[] | null, signal: AbortSignal): Promise<Rows>
   /**

@@ -3,7 +3,7 @@
 import { connect, isIP, type Socket } from 'node:net'
 import type { FieldPacket, Pool, PoolConnection, RowDataPacket } from 'mysql2/promise'
 import { abortable } from '../abortable.ts'
-import { type Cell, Literal, numberCell, timestampCell } from './cell.ts'
+import { type Cell, cellText, Literal, numberCell, timestampCell } from './cell.ts'
 import {
   type Change,
   checkParameters,
@@ -27,6 +27,9 @@ const JSON_TYPE = 245
 const GEOMETRY = 255
 /** decimal, tiny, short, long, double, longlong, int24, year, newdecimal */
 const NUMBERS = new Set([0, 1, 2, 3, 5, 8, 9, 13, 246])
+
+/** tiny, short, long, longlong, int24, year */
+const INTEGERS = new Set([1, 2, 3, 8, 9, 13])
 
 /**
  * Errors of the general class HY000 that are about a parameter: packet too large, data truncated, illegal mix of
@@ -113,8 +116,8 @@ class MysqlDriver implements Driver {
     this.#isList = IN_LIST.test(options.batchQuery ?? '')
   }
 
-  one(parameter: Parameter | null, signal: AbortSignal): Promise<Rows> {
-    return this.#run(this.#options.query, [parameter], signal)
+  one(parameter: Parameter | null, signal: AbortSignal, sql?: string): Promise<Rows> {
+    return this.#run(sql ?? this.#options.query, [parameter], signal)
   }
 
   many(parameters: readonly Parameter[] | null, signal: AbortSignal): Promise<Rows> {
@@ -156,6 +159,8 @@ class MysqlDriver implements Driver {
     return {
       columns: fields.map(({ name }) => name),
       rows: rows.map((row) => fields.map((field, i) => readCell(field, row[i]))),
+      isInteger: (column) => INTEGERS.has(fields[column].columnType ?? -1),
+      keyText: (row, column) => keyText(fields[column], rows[row][column]),
     }
   }
 
@@ -209,6 +214,14 @@ function released(connection: PoolConnection, error: unknown): unknown {
   else connection.release()
   if (PARAMETER_ERRORS.has(errno)) return new StatementError(error.message, true, error)
   return PASSING_ERRORS.has(errno) ? error : statementError(error, sqlState)
+}
+
+/** A date and time as a key is as the database writes it. */
+function keyText(field: FieldPacket, value: unknown): string | null {
+  const { columnType } = field
+  return columnType === TIMESTAMP || columnType === DATETIME
+    ? String(value)
+    : cellText(readCell(field, value))
 }
 
 function readCell({ columnType }: FieldPacket, value: unknown): Cell {

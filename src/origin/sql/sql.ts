@@ -24,6 +24,9 @@ import { placeOf, protocolOf } from './url.ts'
 /** Connections of a pool often break together: at most one is logged in this time. */
 const BROKEN_INTERVAL_MS = 1000
 
+/** The one spelling of an integer. */
+const INTEGER = /^(?:0|-?[1-9]\d*)$/
+
 /** A faulty trigger notifies as often as rows change. */
 const UNUSABLE_INTERVAL_MS = 60_000
 
@@ -57,6 +60,8 @@ export class SqlOrigin implements Origin {
   #listening: Subscription | undefined
   #opening: Promise<Driver> | undefined
   #checking: Promise<Checked> | undefined
+  /** Whether keys are integers by the type of their column. */
+  #isInteger = false
 
   constructor(options: SqlOptions) {
     this.#options = options
@@ -97,11 +102,11 @@ export class SqlOrigin implements Origin {
   }
 
   async load(key: string, { signal }: LoadContext): Promise<OriginValue> {
-    const parameter = this.#parameterOf(key)
-    if (parameter === undefined) return null
+    if (!this.knows(key)) return null
     try {
-      const { driver } = await this.#checked()
-      return this.#reader.only(await driver.one(parameter, signal))
+      const { queries } = await this.#checked()
+      const parameter = this.#parameterOf(key)
+      return parameter === undefined ? null : this.#reader.only(await queries.one(parameter, signal))
     } catch (error) {
       throw worded(ofKey(error, key))
     }
@@ -134,10 +139,11 @@ export class SqlOrigin implements Origin {
     values: readonly Uint8Array[],
     signal: AbortSignal,
   ): Promise<void> {
-    const parameter = this.#parameterOf(key)
-    if (parameter === undefined) throw new BadRequest(unknownKey(this))
+    if (!this.knows(key)) throw new BadRequest(unknownKey(this))
     try {
       const { [which]: change } = await this.#checked()
+      const parameter = this.#parameterOf(key)
+      if (parameter === undefined) throw new BadRequest(unknownKey(this))
       await change?.(parameter, values, signal)
     } catch (error) {
       throw worded(error)
@@ -145,13 +151,14 @@ export class SqlOrigin implements Origin {
   }
 
   async #loadMany(keys: readonly string[], { signal }: LoadContext): Promise<(OriginValue | Error)[]> {
+    if (!keys.some((key) => this.knows(key))) return keys.map(() => null)
+    const { queries } = await this.#checked().catch((error) => Promise.reject(worded(error)))
     const parameters = keys.map((key) => this.#parameterOf(key))
     /** By the text of the parameter, which several keys may share. */
     const asked = new Map<string, Parameter>()
     for (const parameter of parameters) if (parameter !== undefined) asked.set(String(parameter), parameter)
     if (asked.size === 0) return keys.map(() => null)
-    const { driver } = await this.#checked().catch((error) => Promise.reject(worded(error)))
-    const found = await new Batch(driver, this.#reader, signal).find([...asked.values()])
+    const found = await new Batch(queries, this.#reader, signal).find([...asked.values()])
     return parameters.map((parameter, i) =>
       parameter === undefined ? null : ofKey(found.get(String(parameter)), keys[i]),
     )
@@ -159,9 +166,9 @@ export class SqlOrigin implements Origin {
 
   #parameterOf(key: string): Parameter | undefined {
     const { keys } = this.#options
-    if (keys === undefined) return key
-    const text = keys.match(key)?.[0]
-    return text !== undefined && keys.types[0].startsWith('int') ? BigInt(text) : text
+    const text = keys === undefined ? key : keys.match(key)?.[0]
+    if (text === undefined || (this.#isInteger && !INTEGER.test(text))) return undefined
+    return keys?.types[0].startsWith('int') ? BigInt(text) : text
   }
 
   #open(): Promise<Driver> {
@@ -203,7 +210,11 @@ export class SqlOrigin implements Origin {
   async #check(): Promise<Checked> {
     const { statementTimeout, connectTimeout } = this.#options
     const driver = await this.#open()
-    return checkStatements(driver, this.#options, AbortSignal.timeout(statementTimeout + connectTimeout))
+    const isTyped = this.#options.keys !== undefined && this.#options.keys.types[0] !== 'text'
+    const limit = AbortSignal.timeout(statementTimeout + connectTimeout)
+    const checked = await checkStatements(driver, this.#options, isTyped, limit)
+    this.#isInteger = checked.isInteger
+    return checked
   }
 }
 

@@ -11,6 +11,8 @@ export interface SqliteStatement {
   readonly givesRows: boolean
   /** Names as of the last run: a change of the schema may change them. */
   columns(): readonly string[]
+  /** The declared types of the columns; null for an expression. */
+  types(): readonly (string | null)[]
   /** Runs the statement to its end. An INTEGER is a bigint, a REAL a number, a BLOB bytes. */
   all(values: readonly SqliteValue[]): readonly (readonly unknown[])[]
 }
@@ -68,7 +70,7 @@ export function sqliteEngine(): SqliteEngine {
 // node:sqlite. The types that the project is checked with are those of Node.js 20, which has none for it.
 
 interface BuiltinStatement {
-  columns(): readonly { readonly name: string }[]
+  columns(): readonly { readonly name: string; readonly type: string | null }[]
   setReadBigInts(enabled: boolean): void
   setReturnArrays(enabled: boolean): void
   all(...values: unknown[]): unknown[][]
@@ -103,6 +105,7 @@ export function builtinSqlite(): SqliteEngine | undefined {
           return {
             givesRows: statement.columns().length > 0,
             columns: () => statement.columns().map(({ name }) => name),
+            types: () => statement.columns().map(({ type }) => type),
             all: (values) => statement.all(...boundTo(sql, values)),
           }
         },
@@ -134,7 +137,7 @@ function loadBuiltin(): Builtin | undefined {
 
 interface BetterStatement {
   readonly reader: boolean
-  columns(): readonly { readonly name: string }[]
+  columns(): readonly { readonly name: string; readonly type: string | null }[]
   safeIntegers(): this
   raw(): this
   all(...values: unknown[]): unknown[][]
@@ -167,6 +170,7 @@ export function betterSqlite(): SqliteEngine | undefined {
           return {
             givesRows: reader,
             columns: () => statement.columns().map(({ name }) => name),
+            types: () => statement.columns().map(({ type }) => type),
             all(values) {
               const bound = boundTo(sql, values)
               if (reader) return statement.all(...bound)

@@ -47,8 +47,8 @@ class SqliteDriver implements Driver {
     this.#engine = engine
   }
 
-  one(parameter: Parameter | null, signal: AbortSignal): Promise<Rows> {
-    return this.#read(this.#options.query, parameter, signal)
+  one(parameter: Parameter | null, signal: AbortSignal, sql?: string): Promise<Rows> {
+    return this.#read(sql ?? this.#options.query, parameter, signal)
   }
 
   many(parameters: readonly Parameter[] | null, signal: AbortSignal): Promise<Rows> {
@@ -80,7 +80,8 @@ class SqliteDriver implements Driver {
       const statement = this.#statement(database, sql, 1)
       if (!statement.givesRows) throw new StatementError('the query gives no rows', false, undefined)
       const rows = statement.all([parameter]).map((row) => row.map(readCell))
-      return { columns: statement.columns(), rows }
+      const types = statement.types()
+      return { columns: statement.columns(), rows, isInteger: (column) => /int/i.test(types[column] ?? '') }
     })
   }
 

@@ -115,25 +115,6 @@ describeWithMariadb('MariaDB', (mariadb) => {
     await origin.close()
   })
 
-  test('keys that a collation treats as equal get the same result, one by one and in a batch', async () => {
-    const origin = sqlOrigin({
-      url: mariadb().url,
-      query: 'select value from words where word = ?',
-      batchQuery: 'select word, value from words where word in (?)',
-    })
-    const keys = ['tom', 'Tom', 'JÁCK', 'Sam', "' or 1=1 -- "]
-    expect(await Promise.all(keys.map((key) => textOf(origin, key)))).toEqual([
-      '630',
-      '630',
-      '589',
-      null,
-      null,
-    ])
-    expect(await bulk(origin, keys)).toEqual(['630', '630', '589', null, null])
-    expect(await bulk(origin, ['tom', 'Tom'])).toEqual(['630', '630'])
-    await origin.close()
-  })
-
   test.each([
     [{ query: 'selec ?' }, 'query: You have an error in your SQL syntax'],
     [{ query: 'select x from nowhere where id = ?' }, "query: Table 'things.nowhere' doesn't exist"],

@@ -17,7 +17,7 @@ import {
 } from '../driver.ts'
 import { postgresTarget } from '../url.ts'
 import { TEXT_SETTINGS } from './session.ts'
-import { Altered, BYTEA, BYTEA_ARRAY, PostgresTypes } from './types.ts'
+import { Altered, BYTEA, BYTEA_ARRAY, INTEGERS, keyText, PostgresTypes } from './types.ts'
 
 type Pg = typeof import('pg')
 
@@ -66,8 +66,11 @@ class PostgresDriver implements Driver {
     this.#pool.on('connect', (client) => client.on('error', () => undefined))
   }
 
-  async one(parameter: Parameter | null, signal: AbortSignal): Promise<Rows> {
-    const { query } = this.#options
+  async one(
+    parameter: Parameter | null,
+    signal: AbortSignal,
+    query: string = this.#options.query,
+  ): Promise<Rows> {
     const [type] = await this.#typesOf(query, signal)
     if (parameter === null) return this.#run(query, null, signal)
     const text = String(parameter)
@@ -139,7 +142,12 @@ class PostgresDriver implements Driver {
         this.#known.forget()
         return read()
       })
-      return { columns: fields.map(({ name }) => name), rows: cells }
+      return {
+        columns: fields.map(({ name }) => name),
+        rows: cells,
+        isInteger: (column) => INTEGERS.has(oids[column]),
+        keyText: (row, column) => keyText(oids[column], rows[row][column]),
+      }
     })
   }
 

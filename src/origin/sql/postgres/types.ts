@@ -40,6 +40,21 @@ const ELEMENTS: ReadonlyMap<number, number> = new Map([
   ...[1009, 1015, 1014, 1003, 2951, 1182, 1183, 1041].map((oid) => [oid, 25] as const),
 ])
 
+/** bigint, smallint, int, oid. */
+export const INTEGERS: ReadonlySet<number> = new Set([20, 21, 23, 26])
+
+/** char(n), which ignores spaces at the end. */
+const PADDED = 1042
+const BOOLEAN = 16
+
+/** The text of a key, which is that of the triggers. */
+export function keyText(oid: number, text: string | null): string | null {
+  if (text === null) return null
+  if (oid === BYTEA) return Buffer.from(text.slice(2), 'hex').toString('utf8')
+  if (oid === PADDED) return text.replace(/ +$/, '')
+  return oid === BOOLEAN ? (text === 't' ? 'true' : 'false') : text
+}
+
 /** What the catalogue says of a type. */
 type Type =
   | { readonly kind: 'text' | 'hstore' }
