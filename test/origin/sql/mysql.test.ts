@@ -299,7 +299,7 @@ describeWithMariadb(
       const query = 'select variable_value from information_schema.session_status where variable_name = ?'
       const cipher = async (tls: SqlOptions['tls'], host = '127.0.0.1'): Promise<string | null> => {
         const origin = sqlOrigin({ url: `mysql://root@${host}:${proxy.port}/things`, query, tls, pool: 1 })
-        return textOf(origin, 'Ssl_cipher').finally(() => origin.close())
+        return textOf(origin, 'SSL_CIPHER').finally(() => origin.close())
       }
       expect(await cipher({ ca: certificate })).toMatch(/^TLS/)
       // The certificate is for the address only.

@@ -102,17 +102,6 @@ describeEachSqlite((sqlite, open) => {
     await Promise.all([origin.close(), big.close()])
   })
 
-  test('keys that the database treats as equal get the same result, one by one and in a batch', async () => {
-    const origin = sqlOrigin({
-      url,
-      query: 'select value from names where name = ?',
-      batchQuery: 'select name, value from names where name in (select value from json_each(?))',
-    })
-    const keys = ['tom', 'Tom', 'JACK', 'Sam']
-    expect(await Promise.all(keys.map((key) => textOf(origin, key)))).toEqual(['630', '630', '589', null])
-    expect(await bulk(origin, keys)).toEqual(['630', '630', '589', null])
-  })
-
   test('keys outside the pattern are absent without a query', async () => {
     const origin = sqlOrigin({
       url: 'sqlite:/nowhere/things.db',
