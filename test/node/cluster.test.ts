@@ -213,8 +213,8 @@ test('a handover that does not end in time delays neither calls nor the last rep
     return answered
   }
   const groups = { cache, scores: { ...cache, origin } }
-  const [node] = await start({ groups, cluster: { handoverRate: '16kb' }, shutdownTimeout: 8000 })
-  const large = 'x'.repeat(30_000)
+  const [node] = await start({ groups, cluster: { handoverRate: '64kb' }, shutdownTimeout: 8000 })
+  const large = 'x'.repeat(60_000)
   await Promise.all(KEYS.map((key) => node.set('cache', key, large)))
   const { watcher } = cluster.members[0]
   const closing = node.close()
