@@ -170,6 +170,14 @@ export const settings = {
     summary: 'commands that take longer are recorded in SLOWLOG; -1: none',
     write: (micros) => (micros > 0 ? formatDuration(micros / 1000) : String(micros)),
   }),
+  /** Loads and writes of origins that take longer are recorded in SLOWLOG; microseconds, 0: all, -1: none. */
+  slowlogOriginSlowerThan: setting({
+    reads: microseconds,
+    fallback: 100_000,
+    argument: '<duration>',
+    summary: 'loads and writes of origins that take longer are recorded in SLOWLOG; -1: none',
+    write: (micros) => (micros > 0 ? formatDuration(micros / 1000) : String(micros)),
+  }),
   /** Maximum number of SLOWLOG entries. */
   slowlogMaxLen: setting({
     reads: whole(0),

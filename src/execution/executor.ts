@@ -62,6 +62,7 @@ export class Executor {
     this.#context = context
     this.#host = host
     this.#telemetry = host.telemetry
+    for (const group of host.groups) group.originCalls.observer = host.telemetry
     context.reply.onError = (text) => this.#telemetry.errorReply(text)
     this.#runner = new Runner(context, host)
     const resendIfMoved = (request: PendingRequest): boolean =>

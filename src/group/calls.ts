@@ -21,8 +21,12 @@ export async function fetchValue(group: Group, key: Buffer): Promise<Buffer | nu
     group.hits++
     return store.copyValue(ref)
   }
+  if (ref !== NULL_REF && group.flights !== undefined) {
+    group.negativeHits++
+    return null
+  }
   group.misses++
-  if (ref !== NULL_REF || group.flights === undefined) return null
+  if (group.flights === undefined) return null
   const loadResult = await new Promise<LoadResult>((resolve) => group.load(key, resolve))
   const { value, error, cause, isStale } = loadResult
   if (isStale === true) group.rescued++

@@ -16,6 +16,7 @@ import type { Instant } from '../bytes/instant.ts'
 import { NULL_REF, type Ref } from '../store/arena.ts'
 import { EXPIRES, FreshnessWindows, ValueType } from '../store/record.ts'
 import { Store } from '../store/store.ts'
+import type { OriginCalls } from '../telemetry/origin-calls.ts'
 import { Admission } from './admission.ts'
 import { Copies, type CopyPolicy } from './copies/copies.ts'
 import type { Waiter } from './flights/flight.ts'
@@ -41,12 +42,16 @@ export interface Watcher {
 
 export class Group {
   readonly policy: GroupPolicy
-  /** Reads that found a value; reads that did not. */
+  /**
+   * Each read of a key is counted once, where it is answered: `hits` found a value in memory; `negativeHits` a negative
+   * entry, so that the origin was not asked; `misses` neither. hits + negativeHits + misses = reads.
+   */
   hits = 0
+  negativeHits = 0
   misses = 0
-  /** Hits on stale values (served while revalidating). */
+  /** Those of the hits that were on stale values (served while revalidating). */
   staleHits = 0
-  /** Misses answered with a stale value because the load failed (stale if error). */
+  /** Those of the misses that were answered with a stale value because the load failed (stale if error). */
   rescued = 0
   readonly freshness: Freshness
   /** `undefined` without a policy for it, or without an origin. */
@@ -58,6 +63,8 @@ export class Group {
   readonly flights: Flights | undefined
   /** Writes to the origin; `undefined` where a write changes the cache only. */
   readonly writes: Writes | undefined
+  /** Durations and failures of the calls of the origin. */
+  readonly originCalls: OriginCalls
   /** Hot copies of other nodes' keys; `undefined` on a node that owns every key. */
   copies: Copies | undefined
   readonly environment: GroupEnvironment
@@ -87,6 +94,7 @@ export class Group {
     this.governor = this.#origin.governor
     this.writes = this.#origin.writes
     this.flights = this.#origin.flights
+    this.originCalls = this.#origin.calls
   }
 
   get name(): string {

@@ -2,6 +2,7 @@
 
 import type { Timers } from '../bytes/clock.ts'
 import type { Store } from '../store/store.ts'
+import { OriginCalls } from '../telemetry/origin-calls.ts'
 import type { Admission } from './admission.ts'
 import type { Copies } from './copies/copies.ts'
 import { Flights } from './flights/flights.ts'
@@ -42,6 +43,7 @@ export class OriginAccess {
   readonly governor: Governor | undefined
   /** `undefined` without an origin. */
   readonly flights: Flights | undefined
+  readonly calls: OriginCalls
   /** `undefined` where a write changes the cache only. */
   readonly writes: Writes | undefined
   readonly #group: AccessingGroup
@@ -63,6 +65,8 @@ export class OriginAccess {
       instant.refresh()
       return instant.monotonicMs
     }
+    const calls = new OriginCalls({ group: policy.name, now: steady })
+    this.calls = calls
     const { origin = NO_ORIGIN } = policy
     if (origin !== NO_ORIGIN)
       this.governor = policy.governor && this.#govern({ ...policy.governor, now: steady, timers, random })
@@ -71,7 +75,7 @@ export class OriginAccess {
     if (writes.mode !== 'around') {
       const timeoutMs = policy.originTimeoutMs
       const failed = (key: Buffer, reason: string | undefined): void => this.#onFailedWrite(key, reason)
-      const source = { group: policy.name, origin, timeoutMs, governor, failed }
+      const source = { group: policy.name, origin, timeoutMs, governor, failed, calls }
       this.writes = new Writes({ ...writes, ...source, now, timers })
     }
     if (origin === NO_ORIGIN) return
@@ -84,6 +88,7 @@ export class OriginAccess {
       now,
       timers,
       governor,
+      calls,
       loadEpoch: () => group.store.validity.tagEpochs.currentEpoch(),
       store: (key, loadResult) => admission.store(key, loadResult),
       cachedVersion: (key) => admission.cachedVersion(key),
@@ -95,6 +100,7 @@ export class OriginAccess {
   /** See `Group.start`. */
   async start(log: OriginLog): Promise<void> {
     this.#log = log
+    this.calls.log = log
     const { name, policy } = this.#group
     try {
       await policy.origin?.start?.(prefixedLog(name, log))

@@ -56,6 +56,7 @@ export function applySettings({ settings, limits, telemetry }: ParameterTargets)
   limits.maxBulk = settings.protoMaxBulkLen
   limits.maxQueryBuffer = settings.clientQueryBufferLimit
   telemetry.slowerThan = settings.slowlogLogSlowerThan
+  telemetry.slowLog.originSlowerThan = settings.slowlogOriginSlowerThan
   telemetry.slowLog.maxLength = settings.slowlogMaxLen
   telemetry.eventThreshold = settings.latencyMonitorThreshold
 }
@@ -138,6 +139,15 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
       integer(-1),
       (micros) => {
         settings.slowlogLogSlowerThan = micros
+        changed()
+      },
+    ),
+    variable(
+      'slowlog-origin-slower-than',
+      () => settings.slowlogOriginSlowerThan,
+      integer(-1),
+      (micros) => {
+        settings.slowlogOriginSlowerThan = micros
         changed()
       },
     ),

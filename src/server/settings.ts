@@ -44,6 +44,8 @@ export interface ServerSettings {
   clientOutputBufferLimit: OutputLimits
   /** Microseconds; 0: all, negative: none. */
   slowlogLogSlowerThan: number
+  /** The same for loads and writes of origins. */
+  slowlogOriginSlowerThan: number
   slowlogMaxLen: number
   /** 0: none. */
   latencyMonitorThreshold: number
@@ -75,6 +77,7 @@ export function defaultServerSettings(port: number): ServerSettings {
       pubsub: { hard: 32 * MB, soft: 8 * MB, softTime: 60_000 },
     },
     slowlogLogSlowerThan: 10_000,
+    slowlogOriginSlowerThan: 100_000,
     slowlogMaxLen: 128,
     latencyMonitorThreshold: 0,
     hz: 10,

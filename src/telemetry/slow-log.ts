@@ -31,6 +31,8 @@ export class SlowLog {
   readonly entries: SlowEntry[] = []
   /** The threshold in microseconds; negative: nothing is logged. */
   slowerThan = 10_000
+  /** The same for calls of origins. */
+  originSlowerThan = 100_000
   #maxLength = 128
   #nextId = 0
 
@@ -56,6 +58,18 @@ export class SlowLog {
     this.entries.splice(this.#maxLength)
   }
 
+  /** A call of an origin, as a command `ORIGIN LOAD group key` without a client. */
+  addOriginCall(args: readonly Buffer[], micros: number, second: number): void {
+    const shown = args.map((arg) =>
+      arg.length <= MAX_ARG_BYTES
+        ? Buffer.from(arg)
+        : Buffer.concat([arg.subarray(0, MAX_ARG_BYTES), more(arg.length - MAX_ARG_BYTES)]),
+    )
+    const id = this.#nextId++
+    this.entries.unshift({ id, second, micros: Math.floor(micros), args: shown, address: '', clientName: '' })
+    this.entries.splice(this.#maxLength)
+  }
+
   reset(): void {
     this.entries.length = 0
   }
@@ -73,9 +87,13 @@ function trimmed(args: Args, secrets: readonly number[]): Buffer[] {
     else {
       const start = args.start[i]
       const head = args.buf.subarray(start, start + MAX_ARG_BYTES)
-      list.push(Buffer.concat([head, Buffer.from(`... (${excess} more bytes)`)]))
+      list.push(Buffer.concat([head, more(excess)]))
     }
   }
   if (!whole) list.push(Buffer.from(`... (${args.count - kept} more arguments)`))
   return list
+}
+
+function more(bytes: number): Buffer {
+  return Buffer.from(`... (${bytes} more bytes)`)
 }

@@ -141,6 +141,17 @@ export class Telemetry {
     this.events.add(stats.isFast ? 'fast-command' : 'command', micros / 1000, second)
   }
 
+  /** A load or a write of an origin has ended. */
+  originCalled(kind: 'load' | 'store', group: string, key: Buffer, micros: number): void {
+    const { slowLog } = this
+    const second = Math.floor(this.#instant.now / 1000)
+    if (slowLog.originSlowerThan >= 0 && micros >= slowLog.originSlowerThan) {
+      const words = ['ORIGIN', kind.toUpperCase(), group].map((word) => Buffer.from(word))
+      slowLog.addOriginCall([...words, key], micros, second)
+    }
+    this.events.add(`origin-${kind}`, micros / 1000, second)
+  }
+
   /** Divides the time since `beginChunk`, or since the last call of this, among the calls counted since. */
   attributeTime(): void {
     const now = this.#micros()

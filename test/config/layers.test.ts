@@ -42,6 +42,7 @@ describe('layers', () => {
       clientQueryBufferLimit: '1048576',
       clientOutputBufferLimit: 'normal 1 2 3',
       slowlogLogSlowerThan: '-1',
+      slowlogOriginSlowerThan: '0',
       slowlogMaxLen: '5',
       latencyMonitorThreshold: '5',
       hz: '5',

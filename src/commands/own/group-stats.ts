@@ -23,23 +23,39 @@ export interface GroupStats {
   readonly absent: number
   /** Entries with a TTL. */
   readonly expiring: number
-  /** Reads that found a value. */
+  /** Reads that found a value in memory. `hits` + `negativeHits` + `misses` is the number of reads. */
   readonly hits: number
-  /** Reads that found no value. */
+  /** Reads that found a negative entry: answered nil without asking the origin. */
+  readonly negativeHits: number
+  /** Reads that found neither: with an origin they wait for a load. */
   readonly misses: number
   /** Loads started. */
   readonly loads: number
   /** Loads that failed. */
   readonly failures: number
-  /** Misses that joined a running load. */
+  /** Reads and writes that joined a running load instead of starting one. */
   readonly joined: number
   /** Loads fenced by a write: their result was not stored. */
   readonly fenced: number
+  /** Loads and writes of the origin that took longer than `originTimeout`. */
+  readonly timeouts: number
+  /** Median duration of loads, in ms, without the time in the queue; 0: there was none. */
+  readonly loadP50Ms: number
+  /** The 99th percentile of it. */
+  readonly loadP99Ms: number
+  /** The longest load, in ms. */
+  readonly loadMaxMs: number
+  /** Median duration of writes to the origin, in ms. */
+  readonly storeP50Ms: number
+  /** The 99th percentile of it. */
+  readonly storeP99Ms: number
+  /** The longest write to the origin, in ms. */
+  readonly storeMaxMs: number
   /** Running loads. */
   readonly loading: number
-  /** Hits served stale while revalidating. */
+  /** Those of the hits that were served stale while revalidating. */
   readonly staleHits: number
-  /** Misses served stale on error. */
+  /** Those of the misses that were served stale on error. */
   readonly rescued: number
   /** Loads in the background. */
   readonly refreshes: number
@@ -100,7 +116,7 @@ export const DOUBLES: readonly (keyof GroupStats)[] = ['jitter', 'refreshAhead']
 
 /** The order of the fields is that of GROUP INFO. */
 export function groupStats(group: Group, index: number): GroupStats {
-  const { store, flights, governor, writes, policy } = group
+  const { store, flights, governor, writes, policy, originCalls } = group
   return {
     name: group.name,
     index,
@@ -112,11 +128,19 @@ export function groupStats(group: Group, index: number): GroupStats {
     absent: store.absent,
     expiring: store.expiring,
     hits: group.hits,
+    negativeHits: group.negativeHits,
     misses: group.misses,
     loads: flights?.loads ?? 0,
     failures: flights?.failures ?? 0,
     joined: flights?.joined ?? 0,
     fenced: flights?.fenced ?? 0,
+    timeouts: originCalls.timeouts,
+    loadP50Ms: millis(originCalls.loads.percentile(50)),
+    loadP99Ms: millis(originCalls.loads.percentile(99)),
+    loadMaxMs: millis(originCalls.loads.max),
+    storeP50Ms: millis(originCalls.stores.percentile(50)),
+    storeP99Ms: millis(originCalls.stores.percentile(99)),
+    storeMaxMs: millis(originCalls.stores.max),
     loading: flights?.size ?? 0,
     staleHits: group.staleHits,
     rescued: group.rescued,
@@ -147,4 +171,8 @@ export function groupStats(group: Group, index: number): GroupStats {
     write: policy.writes?.mode ?? 'around',
     origin: policy.origin?.kind ?? null,
   }
+}
+
+function millis(micros: number): number {
+  return Math.round(micros / 1000)
 }

@@ -164,10 +164,12 @@ function resetStatistics({ host, reply }: Context): void {
   for (const group of host.groups) {
     const { store, flights, writes } = group
     group.hits = 0
+    group.negativeHits = 0
     group.misses = 0
     group.staleHits = 0
     group.rescued = 0
     group.governor?.resetCounters()
+    group.originCalls.resetCounters()
     writes?.resetCounters()
     store.evicted = 0
     store.expired = 0

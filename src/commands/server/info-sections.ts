@@ -74,6 +74,8 @@ export function memorySection({ host }: Context): Fields {
   const arenas = total(host.groups, (group) => group.store.arenaBytes + group.store.indexBytes)
   const { rss, heapUsed, heapTotal, external, arrayBuffers } = process.memoryUsage()
   const peak = Math.max(host.stats.peakBytes, used)
+  // What is not in arenas counts as allocated: only free space in arenas is fragmentation, whatever the process takes.
+  const others = Math.max(0, rss - arenas)
   const system = totalmem()
   return [
     ['used_memory', used],
@@ -87,8 +89,8 @@ export function memorySection({ host }: Context): Fields {
     ['used_memory_startup', 0],
     ['used_memory_dataset', used],
     ['used_memory_dataset_perc', percent(used, rss)],
-    ['allocator_allocated', used],
-    ['allocator_active', arenas],
+    ['allocator_allocated', used + others],
+    ['allocator_active', arenas + others],
     ['allocator_resident', rss],
     ['total_system_memory', system],
     ['total_system_memory_human', human(system)],
@@ -98,10 +100,14 @@ export function memorySection({ host }: Context): Fields {
     ['maxmemory', budget],
     ['maxmemory_human', human(budget)],
     ['maxmemory_policy', 'allkeys-lru'],
-    ['allocator_frag_ratio', ratio(arenas, used)],
+    ['allocator_frag_ratio', ratio(arenas + others, used + others)],
     ['allocator_frag_bytes', arenas - used],
-    ['mem_fragmentation_ratio', ratio(rss, used)],
-    ['mem_fragmentation_bytes', rss - used],
+    ['allocator_rss_ratio', ratio(rss, arenas + others)],
+    ['allocator_rss_bytes', rss - arenas - others],
+    ['rss_overhead_ratio', ratio(rss, rss)],
+    ['rss_overhead_bytes', 0],
+    ['mem_fragmentation_ratio', ratio(rss, used + others)],
+    ['mem_fragmentation_bytes', rss - used - others],
     ['mem_not_counted_for_evict', 0],
     ['mem_clients_slaves', 0],
     ['mem_clients_normal', clientBytes(host)],
@@ -207,6 +213,14 @@ export function groupsSection({ host }: Context): Fields {
       breaker: stats.breaker,
       origin_active: stats.originActive,
       origin_waiting: stats.originWaiting,
+      negative_hits: stats.negativeHits,
+      timeouts: stats.timeouts,
+      load_p50_ms: stats.loadP50Ms,
+      load_p99_ms: stats.loadP99Ms,
+      load_max_ms: stats.loadMaxMs,
+      store_p50_ms: stats.storeP50Ms,
+      store_p99_ms: stats.storeP99Ms,
+      store_max_ms: stats.storeMaxMs,
       loads: stats.loads,
       load_failures: stats.failures,
       joined: stats.joined,

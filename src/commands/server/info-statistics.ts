@@ -2,6 +2,7 @@
 
 import type { Context } from '../spec/context.ts'
 import type { Fields } from './info-sections.ts'
+import { timedCalls } from './latency-histograms.ts'
 
 export function statsSection({ host }: Context): Fields {
   const { groups, stats, telemetry } = host
@@ -29,7 +30,8 @@ export function statsSection({ host }: Context): Fields {
     ['total_eviction_exceeded_time', 0],
     ['current_eviction_exceeded_time', 0],
     ['keyspace_hits', sum(({ hits }) => hits)],
-    ['keyspace_misses', sum(({ misses }) => misses)],
+    // A nil from a negative entry is a miss for Redis's clients, though no load was needed.
+    ['keyspace_misses', sum(({ misses, negativeHits }) => misses + negativeHits)],
     ['pubsub_channels', 0],
     ['pubsub_patterns', 0],
     ['pubsubshard_channels', 0],
@@ -46,8 +48,10 @@ export function statsSection({ host }: Context): Fields {
     ['total_error_replies', telemetry.errorReplies],
     ['client_query_buffer_limit_disconnections', stats.queryBufferDisconnections],
     ['client_output_buffer_limit_disconnections', stats.outputBufferDisconnections],
+    ['total_negative_hits', sum(({ negativeHits }) => negativeHits)],
     ['total_loads', sum(({ flights }) => flights?.loads ?? 0)],
     ['total_load_failures', sum(({ flights }) => flights?.failures ?? 0)],
+    ['total_origin_timeouts', sum(({ originCalls }) => originCalls.timeouts)],
     ['current_flights', sum(({ flights }) => flights?.size ?? 0)],
   ]
 }
@@ -67,8 +71,8 @@ export function errorStatsSection({ host }: Context): Fields {
 }
 
 export function latencyStatsSection({ host }: Context): Fields {
-  const { commands, percentiles } = host.telemetry
-  return commands.flatMap(({ name, histogram }) => {
+  const { percentiles } = host.telemetry
+  return timedCalls(host).flatMap(({ name, histogram }) => {
     if (histogram === undefined) return []
     const values = percentiles.map((p) => `p${p}=${histogram.percentile(p).toFixed(3)}`)
     return [[`latency_percentiles_usec_${name}`, values.join(',')] as const]

@@ -4,6 +4,7 @@ import type { CommandSpec } from '../spec/command.ts'
 import { container } from '../spec/container.ts'
 import type { Context } from '../spec/context.ts'
 import { arg } from '../spec/shorthand.ts'
+import { timedCalls } from './latency-histograms.ts'
 import { diagnosis, graph } from './latency-report.ts'
 
 const COMMON = {
@@ -117,9 +118,9 @@ function histogram({ args, host, reply }: Context): void {
   const { telemetry } = host
   telemetry.attributeTime()
   const names = Array.from({ length: args.count - 2 }, (_, i) => args.latin1(i + 2).toLowerCase())
-  const shown = telemetry.commands.filter(({ name, histogram: counted }) => {
+  const shown = timedCalls(host).filter(({ name, histogram: counted }) => {
     if (counted === undefined) return false
-    return names.length === 0 || names.includes(name) || names.includes(name.split('|')[0])
+    return names.length === 0 || names.includes(name.toLowerCase()) || names.includes(name.split('|')[0])
   })
   reply.map(shown.length)
   for (const { name, calls, histogram: counted } of shown) {

@@ -173,10 +173,11 @@ function allocatorReport(groups: readonly Group[]): string {
 /** A line for each group that has evicted entries. */
 function diagnose(groups: readonly Group[]): string {
   const lines: string[] = []
-  for (const { name, store, maxBytes, hits, misses } of groups) {
+  for (const { name, store, maxBytes, hits, misses, negativeHits } of groups) {
     const { evicted, usedBytes, size } = store
     if (evicted === 0) continue
-    const share = hits + misses === 0 ? 0 : (100 * hits) / (hits + misses)
+    const reads = hits + negativeHits + misses
+    const share = reads === 0 ? 0 : (100 * hits) / reads
     lines.push(
       `${name} has evicted ${evicted} entries to stay within its budget of ${formatSize(maxBytes)}: it holds ` +
         `${size} in ${formatSize(usedBytes)}, and ${share.toFixed(1)} % of its reads are hits. A larger budget ` +

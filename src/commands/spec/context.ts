@@ -48,7 +48,7 @@ export class Context {
       if (!this.command.loadsThrough) this.group.misses++
     } else if (this.group.flights === undefined) this.group.misses++
     else if (ref === NULL_REF || store.records.type(ref) !== ValueType.ABSENT) this.missed = true
-    else this.group.misses++
+    else this.group.negativeHits++
     return NULL_REF
   }
 

@@ -54,7 +54,8 @@ export const manyStringCommands: readonly CommandSpec[] = [
       for (let i = 1; i < count; i++) {
         const ref = c.read(i)
         // The command runs again when all keys are loaded.
-        if (c.missed) return
+        // The reply is made anew after the loads; the other keys are read to be counted.
+        if (c.missed) continue
         if (ref !== NULL_REF && c.store.records.type(ref) === ValueType.STRING) c.replyValue(ref)
         else reply.null()
       }

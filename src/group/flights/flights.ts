@@ -1,6 +1,7 @@
 // Single flight: at most one running load per key, shared by all that miss the key meanwhile.
 
 import type { CancelTimer, Timers } from '../../bytes/clock.ts'
+import type { OriginCalls } from '../../telemetry/origin-calls.ts'
 import type { Governor } from '../governor.ts'
 import type { LoadContext, Origin, OriginResult } from '../origin.ts'
 import { type ReadResult, readResult, reasonOf } from '../result.ts'
@@ -37,6 +38,8 @@ export interface FlightOptions {
   readonly knownResult?: (key: Buffer) => { readonly value: OriginResult } | undefined
   /** Limits calls of the origin; default: no limits. */
   readonly governor?: Governor
+  /** Is told of each load that has ended. */
+  readonly calls?: OriginCalls
   /** Called with an exception of `store` or of a waiter: a defect of the node, not of the origin. */
   readonly reportFault: (error: unknown) => void
 }
@@ -135,6 +138,7 @@ export class Flights {
     const { timeoutMs, timers } = this.#options
     if (timeoutMs > 0) {
       flight.cancelTimer = timers.after(timeoutMs, () => {
+        if (this.#options.calls !== undefined) this.#options.calls.timeouts++
         this.#fail(flight, `timed out after ${timeoutMs} ms`)
       })
     }
@@ -257,6 +261,9 @@ export class Flights {
   }
 
   #tellAll(flight: Flight, loadResult: LoadResult): void {
+    const { key, askedAt, batch } = flight
+    if (!this.#closed)
+      this.#options.calls?.ended('load', key, loadResult.ms, askedAt !== undefined, loadResult.error, batch)
     if (loadResult.error === undefined) this.#pauses?.end(flight.key)
     else {
       this.failures++

@@ -3,6 +3,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Timers } from '../../bytes/clock.ts'
 import { keySlot } from '../../bytes/crc16.ts'
+import type { OriginCalls } from '../../telemetry/origin-calls.ts'
 import type { Governor } from '../governor.ts'
 import { LazyAbortSignal, untilAborted } from '../lazy-abort-signal.ts'
 import {
@@ -43,6 +44,8 @@ export interface WritesOptions extends WritePolicy {
   readonly timers: Timers
   /** Limits calls of the origin (concurrency, circuit breaker); by default there is no limit. */
   readonly governor?: Governor | undefined
+  /** Is told of each call that has ended. */
+  readonly calls?: OriginCalls
   /**
    * Called when the origin may hold another value of the key than the cache: it has rejected a queued write for good,
    * for this reason; or, without a reason, a write that had timed out was applied after all.
@@ -275,27 +278,37 @@ export class Writes {
 
   /** Resolves to the failure, or `undefined`. */
   async #write({ key, value, deadline }: Write): Promise<Failure | undefined> {
-    const { origin, group, timeoutMs, timers, governor, now, failed } = this.#options
+    const { origin, group, timeoutMs, timers, governor, now, failed, calls } = this.#options
     const late = new LazyAbortSignal()
     const ttl = deadline === undefined ? undefined : Math.max(1, deadline - now())
     const context = new WriteContext(group, ttl, late)
-    const asked: { was: boolean; ends?: Promise<void> | void } = { was: false }
+    const asked: { was: boolean; at: number; ends?: Promise<void> | void } = { was: false, at: 0 }
     const call = (): Promise<void> | void => {
       asked.was = true
+      asked.at = now()
       asked.ends = write(origin, key.toString('utf8'), value, context)
       return asked.ends
     }
-    const expire = (): void => late.abort(new Error(`timed out after ${timeoutMs} ms`))
+    const expire = (): void => {
+      if (calls !== undefined) calls.timeouts++
+      late.abort(new Error(`timed out after ${timeoutMs} ms`))
+    }
+    const ended = (error?: string): void => {
+      const ms = asked.was ? Math.max(0, now() - asked.at) : 0
+      calls?.ended('store', key, ms, asked.was, error)
+    }
     const cancel = timeoutMs === 0 ? undefined : timers.after(timeoutMs, expire)
     this.#calls.add(late)
     const isFree = governor === undefined || (this.#isClosing && this.mode === 'behind')
     try {
       await (isFree ? untilAborted(late, call) : governor.run(late, false, call, 'write'))
       this.written++
+      ended()
       this.#mayPause = true
       return undefined
     } catch (error) {
       this.failures++
+      ended(reasonOf(error))
       // After the timeout, a load may have read the previous value.
       if (late.isAborted)
         asked.ends?.then(

@@ -20,6 +20,7 @@ describe('CONFIG GET', () => {
     expect(Object.keys(await get('slowlog-*', '*-max-len', 'nosuch', '__proto__')).sort()).toEqual([
       'slowlog-log-slower-than',
       'slowlog-max-len',
+      'slowlog-origin-slower-than',
     ])
     expect(await get('SAVE', 'save', 'sav*')).toEqual({ SAVE: '' })
     expect(await get('no*such')).toEqual({})

@@ -1,0 +1,130 @@
+// The calls of a group's origin as operators see them: how long they take, which are slow, whether they fail.
+
+import { Histogram } from './histogram.ts'
+
+/** A store is a write or a removal. */
+export type OriginCallKind = 'load' | 'store'
+
+/** Receives each call that has ended, for the slow log and latency events. */
+export interface OriginCallObserver {
+  originCalled(kind: OriginCallKind, group: string, key: Buffer, micros: number): void
+}
+
+/** Where failures are logged. */
+export interface CallLog {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+}
+
+export interface OriginCallsOptions {
+  readonly group: string
+  readonly now: () => number
+}
+
+/** Failures are logged at most once in this time, ms. */
+const WARNING_INTERVAL_MS = 10_000
+/** Longest part of a key shown in the log, in bytes. */
+const MAX_SHOWN = 200
+
+const KINDS = { load: 'loads', store: 'writes' } as const
+
+/** What the log knows of one kind of calls. */
+interface Failing {
+  /** When a failure was last logged, ms. */
+  warnedAt: number
+  /** Failures since then. */
+  unsaid: number
+  /** Failures since calls last succeeded. */
+  count: number
+  isSaid: boolean
+}
+
+export class OriginCalls {
+  /** Durations without the time in the queue. */
+  readonly loads = new Histogram()
+  readonly stores = new Histogram()
+  /** Calls that took longer than `originTimeout`. */
+  timeouts = 0
+  observer: OriginCallObserver | undefined
+  log: CallLog | undefined
+  readonly #options: OriginCallsOptions
+  readonly #failing: Record<OriginCallKind, Failing> = { load: quiet(), store: quiet() }
+  /** The batch whose duration was last reported. */
+  #batch: object | undefined
+
+  constructor(options: OriginCallsOptions) {
+    this.#options = options
+  }
+
+  /**
+   * A call has ended, or failed before the origin was asked (`wasAsked` false).
+   *
+   * @param ms how long it took
+   * @param error why it failed; `undefined`: it succeeded
+   * @param batch the batch that it was part of: reported as one slow call
+   */
+  ended(
+    kind: OriginCallKind,
+    key: Buffer,
+    ms: number,
+    wasAsked: boolean,
+    error: string | undefined,
+    batch?: object,
+  ): void {
+    if (wasAsked) {
+      const micros = ms * 1000
+      const histogram = kind === 'load' ? this.loads : this.stores
+      histogram.record(micros)
+      if (batch === undefined || batch !== this.#batch)
+        this.observer?.originCalled(kind, this.#options.group, key, micros)
+      this.#batch = batch
+    }
+    if (error !== undefined) this.#failed(kind, key, ms, error)
+    else if (wasAsked && this.#failing[kind].count > 0) this.#recovered(kind)
+  }
+
+  resetCounters(): void {
+    this.loads.reset()
+    this.stores.reset()
+    this.timeouts = 0
+  }
+
+  #failed(kind: OriginCallKind, key: Buffer, ms: number, error: string): void {
+    const failing = this.#failing[kind]
+    failing.count++
+    const now = this.#options.now()
+    // A clock that was set back must not silence it.
+    if (Math.abs(now - failing.warnedAt) < WARNING_INTERVAL_MS) {
+      failing.unsaid++
+      return
+    }
+    const { group } = this.#options
+    const more = failing.unsaid === 0 ? '' : `, and ${failing.unsaid} more since the last such line`
+    const text = key.toString('utf8', 0, MAX_SHOWN)
+    const what = kind === 'load' ? 'a load failed' : 'a write to the origin failed'
+    this.log?.warn(
+      { group, key: text, ms, failures: failing.unsaid + 1 },
+      `group ${group}: ${what}: ${error}${more}`,
+    )
+    failing.warnedAt = now
+    failing.unsaid = 0
+    failing.isSaid = true
+  }
+
+  #recovered(kind: OriginCallKind): void {
+    const failing = this.#failing[kind]
+    const { count, isSaid } = failing
+    failing.count = 0
+    failing.isSaid = false
+    if (!isSaid) return
+    const { group } = this.#options
+    this.log?.info(
+      { group, failures: count },
+      `group ${group}: ${KINDS[kind]} succeed again, after ${count} ${count === 1 ? 'failure' : 'failures'}`,
+    )
+  }
+}
+
+function quiet(): Failing {
+  return { warnedAt: Number.NEGATIVE_INFINITY, unsaid: 0, count: 0, isSaid: false }
+}
