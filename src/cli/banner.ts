@@ -25,7 +25,9 @@ export function logConfig(log: Logger, loaded: LoadedConfig): void {
     log.info({ index, maxBytes, origin: origin?.kind }, `group ${name}: ${text}`)
   })
   if (config.cluster !== undefined) log.info(`cluster: ${clusterText(config.cluster)}`)
-  const source = sources.get('maxmemory') ?? "a quarter of the machine's memory"
+  const sharing = config.groups.filter(({ maxBytes }) => maxBytes === config.maxmemory).length
+  const usual = `a quarter of the machine's memory${sharing > 1 ? `, divided among ${sharing} groups` : ''}`
+  const source = sources.get('maxmemory') ?? usual
   log.info(`budget of a group without maxBytes: ${valueText('maxmemory', config.maxmemory)} (${source})`)
 }
 

@@ -3,8 +3,8 @@
 import { Command, Option } from 'commander'
 import { nearest } from '../bytes/nearest.ts'
 import { clusterSettingNames, clusterSettings } from '../config/cluster-settings.ts'
-import type { Flags } from '../config/config.ts'
-import { clusterFallbackText, describeConfig, valueText } from '../config/describe.ts'
+import { ConfigError, type Flags } from '../config/config.ts'
+import { clusterFallbackText, describeConfig, overcommitted, valueText } from '../config/describe.ts'
 import { type LoadedConfig, loadConfig } from '../config/file.ts'
 import { kebabName, settingNames, settings } from '../config/settings.ts'
 import { version } from '../config/version.ts'
@@ -157,8 +157,12 @@ function unknownCommand(word: string, of: Command = program): string {
   return `unknown command '${word}', ${hint}`
 }
 
-function load({ config: file, ...flags }: Options): Promise<LoadedConfig> {
-  return loadConfig({ directory: process.cwd(), variables: process.env, file, flags })
+/** @throws ConfigError also for budgets that the machine cannot hold */
+async function load({ config: file, ...flags }: Options): Promise<LoadedConfig> {
+  const loaded = await loadConfig({ directory: process.cwd(), variables: process.env, file, flags })
+  const problem = overcommitted(loaded.config)
+  if (problem !== undefined) throw new ConfigError(problem)
+  return loaded
 }
 
 async function startCluster(count: string, options: Options): Promise<void> {

@@ -85,6 +85,19 @@ export function sourceText({ file }: LoadedConfig): string {
   return file ?? 'no configuration file, defaults'
 }
 
+/** Why the budgets of the groups do not fit the machine, or its control group; `undefined`: they do, or need not. */
+export function overcommitted(
+  { groups, overcommit }: Pick<LoadedConfig['config'], 'groups' | 'overcommit'>,
+  memory = machineMemory,
+): string | undefined {
+  const total = groups.reduce((sum, { maxBytes }) => sum + maxBytes, 0)
+  if (overcommit || total <= memory) return undefined
+  return (
+    `the budgets of the groups are ${formatSize(total)} together, and there are ${formatSize(memory)} of memory here: ` +
+    'give less to maxmemory or maxBytes, or allow it (--overcommit yes)'
+  )
+}
+
 /** Every group and every setting, with where the setting comes from, ready to be printed. */
 export function describeConfig(loaded: LoadedConfig): string {
   const { config, sources } = loaded

@@ -81,14 +81,22 @@ export const settings = {
     summary: 'refuse to listen beyond this machine without a password',
     write: (on) => (on ? 'yes' : 'no'),
   }),
-  /** The byte budget of each group without `maxBytes`. */
+  /** The byte budget of each group without `maxBytes`; by default these groups share a quarter of the memory. */
   maxmemory: setting({
     reads: size('1kb'),
     fallback: Math.floor(machineMemory / 4),
     argument: '<size>',
-    summary: 'byte budget of each group without maxBytes, such as 1gb',
+    summary: 'byte budget of each group without maxBytes, such as 1gb; the default is divided among them',
     fallbackText: "a quarter of the machine's memory",
     write: formatSize,
+  }),
+  /** Whether a node starts whose budgets together exceed the memory of the machine. */
+  overcommit: setting({
+    reads: yesNo,
+    fallback: false,
+    argument: '<yes|no>',
+    summary: "start even if the budgets together exceed the machine's memory",
+    write: (on) => (on ? 'yes' : 'no'),
   }),
   /** How long a shutdown waits for pending replies, ms. */
   shutdownTimeout: setting({

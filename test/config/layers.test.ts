@@ -32,6 +32,7 @@ describe('layers', () => {
       requirepass: '1234',
       protectedMode: 'no',
       maxmemory: '1gb',
+      overcommit: 'yes',
       shutdownTimeout: '1s',
       loglevel: 'debug',
       maxclients: '5',
