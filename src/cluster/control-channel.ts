@@ -107,14 +107,16 @@ export class ControlChannel {
   #request(peer: Peer): void {
     const { name } = peer
     if (this.#requesting.has(name) || !peer.isReachable) return
-    const { ownership } = this.#options
-    const request: OwnershipRequest | undefined = ownership.request(name)
-    if (request === undefined) return
+    const { ownership, detector } = this.#options
+    const needed = ownership.request(name)
+    if (needed === undefined) return
+    const request: OwnershipRequest = { ...needed, serial: detector.serial }
     this.#requesting.add(name)
     void this.#ask(peer, 'CLAIM', request).then((answer) => {
       this.#requesting.delete(name)
       if (this.#isStopped) return
       if (isOwnershipReply(answer)) {
+        if (answer.agreed && request.epoch === ownership.epoch) detector.agreed(name, answer.serial ?? 0)
         this.#retryMs = answer.agreed
           ? REQUEST_RETRY_MS
           : Math.min(2 * this.#retryMs, LONGEST_REQUEST_RETRY_MS)

@@ -84,10 +84,12 @@ export class PeerRequests {
   requestOwnership(name: string, request: unknown): OwnershipReply | undefined {
     if (!isOwnershipRequest(request)) return undefined
     const { parts, pendingWrites, agreementChanged } = this.#options
+    const { ownership, detector } = parts()
     pendingWrites.update(request.take)
-    const answer = parts().ownership.handleRequest(name, request)
+    if (request.epoch === ownership.epoch) detector.agreed(name, request.serial ?? 0)
+    const answer = ownership.handleRequest(name, request)
     agreementChanged()
-    return answer
+    return { ...answer, serial: detector.serial }
   }
 
   /** The dump of an entry for the new owner of its slot; `undefined`: there is none. */

@@ -162,6 +162,24 @@ export class Detector {
     if (isNews || this.#declarations.isDeclaredDead || this.#leaseCheck) this.#conclude(now)
   }
 
+  /**
+   * An ownership message says that the peer has this node's epoch, before its next heartbeat does. If the peer had
+   * declared this node dead, this node must drop its entries now, not those that it is about to take over.
+   *
+   * @param serial of the last heartbeat that the peer had sent before
+   */
+  agreed(name: string, serial: number): void {
+    const now = this.#run()
+    if (this.#peers.get(name)?.state.agreed(serial) !== true) return
+    this.#declarations.declareSelf()
+    this.#conclude(now)
+  }
+
+  /** The serial of the last message sent. */
+  get serial(): number {
+    return this.#serial
+  }
+
   /** Whether this node is registered as a member: false while its lease at the membership source is lost. */
   setRegistered(isRegistered: boolean): void {
     const now = this.#run()

@@ -26,6 +26,8 @@ export class PeerState {
   readonly #runs = new Map<string, Run>()
   /** The peer took over this node's slots while this node served them too, and still does as far as is known. */
   #conflicts = false
+  /** Up to this serial of its current run, what the peer reported is from before it had this node's epoch. */
+  #agreedSerial = -1
   /** This node was paused or cut off after it had sent this serial, so that weak tombstones may be right about it. */
   #uncertainSince: number | undefined
 
@@ -62,13 +64,26 @@ export class PeerState {
     this.message = undefined
     this.#list = undefined
     this.#conflicts = false
+    this.#agreedSerial = -1
     this.#run(runId)
     return previous !== undefined
   }
 
-  /** Whether a newer message of the current run was received before: messages arrive over two connections. */
+  /**
+   * Whether the current run has sent something newer that was received before: messages arrive over two connections,
+   * and an ownership message may overtake the heartbeats.
+   */
   isOutdated({ serial }: StateMessage): boolean {
-    return this.message !== undefined && serial < this.message.serial
+    return serial <= this.#agreedSerial || (this.message !== undefined && serial < this.message.serial)
+  }
+
+  /**
+   * The peer had this node's epoch when it had sent the heartbeat of that serial. Returns whether a conflict ends with
+   * that.
+   */
+  agreed(serial: number): boolean {
+    this.#agreedSerial = Math.max(this.#agreedSerial, serial)
+    return this.#endConflict()
   }
 
   /** Stores a message of the current run. Returns whether it reports anything new. */

@@ -21,6 +21,8 @@ export interface OwnershipRequest {
   readonly ask: readonly number[]
   /** Slots that the member is to release now: all others have granted their votes. */
   readonly take: readonly number[]
+  /** The serial of the sender's last heartbeat: it was sent before the sender had this epoch, or with it. */
+  readonly serial?: number
 }
 
 /** The answer to an ownership request. Slots in none of these lists: ask again later. */
@@ -33,6 +35,8 @@ export interface OwnershipReply {
   readonly given: readonly number[]
   /** Slots that the member owns and keeps for now. */
   readonly held: readonly number[]
+  /** As in the request. */
+  readonly serial?: number
 }
 
 /** In `owners`: this node. */
