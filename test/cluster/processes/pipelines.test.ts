@@ -4,7 +4,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { seededRandom } from '../../support/random.ts'
 import type { RedisReply } from '../../support/redis-server.ts'
 import { RespClient } from '../../support/resp-client.ts'
-import { agree, GROUP, someKeys, startMembers } from './members.ts'
+import { agree, GROUP, PATIENT_ARGS, someKeys, startMembers } from './members.ts'
 
 const COMMANDS = 10_000
 const KEYS = someKeys(40)
@@ -53,7 +53,7 @@ async function talk(port: number): Promise<RespClient> {
 }
 
 test('10,000 pipelined commands get the replies of a single node', async () => {
-  const [node] = await startMembers(3)
+  const [node] = await startMembers(3, { args: PATIENT_ARGS })
   const client = await talk(node.port)
   const random = seededRandom(7)
   const names = ['SET', 'GET', 'GET', 'APPEND', 'MGET', 'MSET', 'DEL', 'EXISTS']
