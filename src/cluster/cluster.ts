@@ -15,6 +15,7 @@ import { type RequestContext, RequestContexts } from './links/request-contexts.t
 import type { Member } from './member.ts'
 import type { ClusterOptions } from './options.ts'
 import { SELF } from './ownership/protocol.ts'
+import type { Partition } from './partition.ts'
 import { createParts, type Parts } from './parts.ts'
 import { PeerRequests } from './peer-requests.ts'
 import { type ClusterReport, reportOf } from './report.ts'
@@ -35,6 +36,8 @@ export class Cluster {
   isLeasePending = true
   /** Whether clients are redirected with MOVED instead of served by forwarding. */
   readonly redirects: boolean
+  /** What groups refuse while this node is not with a majority; undefined: the node has not joined yet. */
+  partition: Partition | undefined
   readonly random: () => number
   readonly copies: HotCopies
   readonly #options: ClusterOptions
@@ -78,7 +81,8 @@ export class Cluster {
       this.#setReady = resolve
     })
     this.copies = new HotCopies({
-      groups,
+      // An invalidation may be lost with a link: a copy may be older than a write for a moment.
+      groups: groups.filter(({ refuses }) => !refuses),
       instant,
       hasher,
       timers,
@@ -135,12 +139,13 @@ export class Cluster {
       memberOf: (name) => assignment.memberOf(name),
       ask: (name, group, args) => this.askPeer(name, group, args),
       context: () => this.#plainContext,
-      isLast: () => assignment.live.size <= 1,
+      live: () => assignment.live,
       stateReceived: (name, message) => this.#events.stateReceived(name, message),
       ownersChanged: () => this.#ownersChanged(),
       agreementChanged: () => this.#agreementChanged(),
     })
     this.#running = parts
+    this.partition = parts.partition
     this.owners = parts.ownership.owners
     await membership.start(self, {
       changed: (members) => assignment.setListed(members),
@@ -229,7 +234,9 @@ export class Cluster {
 
   /** What an operator must know and mend; undefined: nothing is wrong. */
   get problem(): string | undefined {
-    return this.#running?.listAgreement.problem
+    const { partition, listAgreement } = this.#running ?? {}
+    const problems = [partition?.problem, listAgreement?.problem].filter((each) => each !== undefined)
+    return problems.length === 0 ? undefined : problems.join('; ')
   }
 
   /** The state of the cluster as seen by this node; `undefined`: it has not joined yet. */
@@ -254,6 +261,7 @@ export class Cluster {
     // This process may have been paused, and declared dead meanwhile.
     if (now - this.#lastTurnAt > this.#options.settings.timeout / 4) this.#running?.detector.tick()
     this.#lastTurnAt = now
+    this.partition?.check()
   }
 
   endBatch(): void {
@@ -307,6 +315,7 @@ export class Cluster {
     if (running === undefined) return
     running.controlChannel.stop()
     running.relocation.handover.close()
+    running.partition.close()
     await this.#options.membership.close()
     this.#mesh.close()
   }
@@ -336,7 +345,14 @@ export class Cluster {
   }
 
   #agreementChanged(): void {
-    this.#contexts.epoch = this.#parts.ownership.agreedEpoch
+    const { ownership, detector, leaving, partition } = this.#parts
+    this.#contexts.epoch = ownership.agreedEpoch
+    if (ownership.agreedEpoch !== 0)
+      detector.majority.viewAgreed(
+        detector.view.members.map(({ name }) => name),
+        leaving.names,
+      )
+    partition.agreementChanged()
     this.#parts.leaving.check()
   }
 

@@ -73,14 +73,18 @@ export class ClusterEvents {
     const names = view.members.map(({ name }) => name)
     this.#options.cluster.log.info({ members: names, epoch: view.epoch }, 'the cluster has changed')
     this.#options.copies.dropAll()
+    const { detector, partition } = this.#options.parts()
+    detector.majority.viewAdopted(names)
+    partition.viewChanged()
     this.#options.assignment.assign(view)
   }
 
   /** A peer has sent its state, which says whether it is leaving. */
   stateReceived(name: string, message: StateMessage): void {
-    const { detector, listAgreement } = this.#options.parts()
+    const { detector, listAgreement, partition } = this.#options.parts()
     detector.receive(name, message)
     listAgreement.heard(name)
+    partition.check()
     this.#options.assignment.updateLeaving()
   }
 
@@ -103,7 +107,7 @@ export class ClusterEvents {
     const { log, groups, settings } = this.#options.cluster
     log.warn({}, isolated ? 'most of the other nodes are silent' : 'the other nodes are back')
     for (const group of groups) {
-      if (group.flights === undefined) continue
+      if (group.flights === undefined || group.refuses) continue
       group.limitLifetime(isolated ? settings.timeout : 0)
       if (isolated) group.clear()
     }

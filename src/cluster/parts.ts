@@ -16,6 +16,7 @@ import type { Member } from './member.ts'
 import { ListAgreement } from './membership/list-agreement.ts'
 import type { ClusterOptions } from './options.ts'
 import { Ownership } from './ownership/ownership.ts'
+import { Partition } from './partition.ts'
 import { assignSlots, epochOf } from './ring/slots.ts'
 
 export interface Parts {
@@ -26,6 +27,7 @@ export interface Parts {
   readonly relocation: Relocation
   readonly leaving: Leaving
   readonly listAgreement: ListAgreement
+  readonly partition: Partition
 }
 
 /** Lists from DNS or etcd may differ between members for this long, ms, before that is logged. */
@@ -44,8 +46,8 @@ export interface PartsOptions {
   readonly ask: (name: string, group: Group, args: readonly (string | Buffer)[]) => Promise<Reply>
   /** The context of requests that do not depend on one. */
   readonly context: () => number
-  /** Whether no other node is alive. */
-  readonly isLast: () => boolean
+  /** The names of the live members, including those that are leaving. */
+  readonly live: () => ReadonlySet<string>
   /** A peer has replied with its state. */
   readonly stateReceived: (name: string, message: StateMessage) => void
   /** The owners of some slots have changed. */
@@ -71,8 +73,9 @@ export function createParts(options: PartsOptions): Parts {
     indexOf: (name) => mesh.numberOf(name),
     nameOf: (index) => mesh.peers[index]?.name ?? '',
     assign: (names) => assignSlots(names.map(options.memberOf)),
-    busy: (slot) => relocation.takeover.isBusy(slot) || pendingWrites.has(slot),
+    busy: (slot) => relocation.takeover.isBusy(slot) || pendingWrites.has(slot) || partition.isWaiting(slot),
     gained: (slots, from) => {
+      partition.gained(slots, from)
       relocation.gained(slots, from)
       ownersChanged()
     },
@@ -83,9 +86,20 @@ export function createParts(options: PartsOptions): Parts {
       const isGiven = (key: Buffer): boolean => given.has(keySlot(key, 0, key.length))
       for (const { flights } of groups) flights?.fenceThose(isGiven)
       pendingWrites.slotsLost(given)
+      partition.lost(slots)
       relocation.lost(slots, to)
       ownersChanged()
     },
+  })
+  const partition = new Partition({
+    groups,
+    majority: detector.majority,
+    clock,
+    timers,
+    timeout: settings.timeout,
+    log,
+    live: options.live,
+    isAgreed: () => ownership.agreedEpoch !== 0,
   })
   const relocation: Relocation = new Relocation({
     groups,
@@ -120,7 +134,7 @@ export function createParts(options: PartsOptions): Parts {
       Promise.allSettled(ownership.peers.map((name) => ask(name, groups[0], ['PEER', 'FAREWELL']))),
     timers,
     log,
-    isLast: options.isLast,
+    isLast: () => options.live().size <= 1,
   })
   const { timeout } = settings
   const listAgreement = new ListAgreement({
@@ -131,5 +145,5 @@ export function createParts(options: PartsOptions): Parts {
     delay: membership.kind === 'static' ? timeout : Math.max(timeout, DYNAMIC_LIST_DELAY_MS),
     timeout: 2 * timeout,
   })
-  return { self, detector, ownership, controlChannel, relocation, leaving, listAgreement }
+  return { self, detector, ownership, controlChannel, relocation, leaving, listAgreement, partition }
 }

@@ -70,6 +70,7 @@ export function policyFields(policies: Policies): readonly (readonly [keyof Grou
     ['batchMax', String(batch.max)],
     ['batchWindow', formatDuration(batch.windowMs)],
     ['write', writes.mode],
+    ['onPartition', policies.onPartition],
     ['writeQueue', String(writes.queue)],
   ]
 }

@@ -56,6 +56,11 @@ export interface GroupConfig {
    * (`through`) or later (`behind`), or is refused (`refuse`).
    */
   readonly write?: WriteMode
+  /**
+   * In a cluster, on a node that does not reach a majority of the members: it serves on (`serve`, the default), or it
+   * answers `CLUSTERDOWN` to writes, and to reads if the group has no origin (`refuse`).
+   */
+  readonly onPartition?: 'serve' | 'refuse'
   /** Write-behind: keys that may wait to be written to the origin; 10000. */
   readonly writeQueue?: number
   /** Loads missing keys: a function, an object with `load`, or an origin named by its kind. */
@@ -78,8 +83,10 @@ export const defaultPolicies: Policies = {
   governor: defaultGovernor,
   batch: { max: 100, windowMs: 0 },
   writes: defaultWrites,
+  onPartition: 'serve',
 }
 
+const PARTITION_MODES = ['serve', 'refuse'] as const
 const MOST_BATCHED = 10_000
 const MOST_CALLS = 1_000_000
 const MOST_RETRIES = 10
@@ -157,6 +164,11 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
       })
       .optional(),
     writeQueue: whole(1, MOST_CALLS).optional(),
+    onPartition: z
+      .enum(PARTITION_MODES, {
+        error: ({ input }) => `got ${show(input)}, wants one of ${PARTITION_MODES.join(', ')}`,
+      })
+      .optional(),
     origin: originSchema(directory).optional(),
   })
   return schema.transform((written, context) => {
@@ -192,6 +204,7 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
         ...defaultPolicies.writes,
         ...defined({ mode: written.write, queue: written.writeQueue }),
       },
+      onPartition: written.onPartition ?? defaultPolicies.onPartition,
     }
     for (const [field, message] of contradictions(policies, written.origin))
       context.addIssue({ code: 'custom', message, path: [field] })

@@ -12,7 +12,7 @@ import type { Hasher } from '../bytes/hash.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { type Client, deferReply } from '../commands/spec/client.ts'
 import type { Context } from '../commands/spec/context.ts'
-import { MAX_SHOWN, printable, unknownCommand, wrongArguments } from '../commands/spec/errors.ts'
+import { MAX_SHOWN, NO_MAJORITY, printable, unknownCommand, wrongArguments } from '../commands/spec/errors.ts'
 import type { Host } from '../commands/spec/host.ts'
 import type { Command } from '../commands/spec/ready-command.ts'
 import type { Args } from '../resp/args.ts'
@@ -161,6 +161,10 @@ export class Executor {
     context.client = client
     context.group = group
     reply.protocol = protocol
+    if (command.isRouted && this.#routing?.refuses(client, group, command)) {
+      forwarded.fail(NO_MAJORITY)
+      return
+    }
     const mayPull = !isPulled && command.isRouted && this.#host.cluster?.isSettling
     if (mayPull && this.#pull(client, command, forwarded)) return
     const startedAt = this.#telemetry.now()
@@ -254,12 +258,18 @@ export class Executor {
     return true
   }
 
-  /** Sends a deferred command to the owners of its keys if these have changed. False: this node is the owner. */
+  /** Sends a deferred command to the owners of its keys if these have changed. False: it runs here. */
   #resendIfMoved(waited: DelayedRequest, args: Args, complete: (reply: Buffer) => void): boolean {
     const { cluster } = this.#host
-    if (cluster === undefined || cluster.isAlone) return false
+    if (cluster === undefined) return false
     const context = this.#context
     context.args = args
+    // It may have waited for longer than a lease lasts.
+    if (this.#routing?.refuses(waited.client, waited.group, waited.command)) {
+      complete(Buffer.from(`-${NO_MAJORITY}\r\n`))
+      return true
+    }
+    if (cluster.isAlone) return false
     const isMoved = (i: number): boolean =>
       cluster.ownerOf(args.buf, args.start[i], args.end[i]) !== undefined
     const positions = waited.command.keysOf(context)

@@ -75,11 +75,14 @@ export class Group {
   readonly #origin: OriginAccess
   /** Whether change notifications from the source are interrupted at present. */
   isDisconnected = false
+  /** Whether it refuses on a node that is not with a majority of the cluster's members. */
+  readonly refuses: boolean
   /** Never changed in place: a watcher may be removed while all are notified. */
   #watchers: readonly Watcher[] = []
 
   constructor(policy: GroupPolicy, environment: GroupEnvironment) {
     this.policy = policy
+    this.refuses = policy.onPartition === 'refuse'
     this.environment = environment
     this.instant = environment.instant
     this.#maxBytes = policy.maxBytes

@@ -50,6 +50,7 @@ describe('a wrong policy', () => {
     batchMax: 'a whole number, from 1 to 10000',
     batchWindow: `${DURATION}, at most 24d`,
     write: 'one of around, through, behind, refuse',
+    onPartition: 'one of serve, refuse',
     writeQueue: 'a whole number, from 1 to 1000000',
   }
 

@@ -46,6 +46,7 @@ import { Declarations } from './declarations.ts'
 import type { DetectorOptions, PeerReport, View } from './events.ts'
 import { LeaseCheck } from './lease-check.ts'
 import { LocalView } from './local-view.ts'
+import { Majority } from './majority.ts'
 import { PeerTable } from './peer-table.ts'
 import { gossipOf, listDifferences, type Peer, peerReports } from './reports.ts'
 import type { StateMessage } from './state.ts'
@@ -65,6 +66,7 @@ export class Detector {
   #listed: MemberNames
   #listedSince = 0
   #isUnlisted = false
+  readonly majority: Majority
   #isRegistered = true
   #isLeaving = false
   #leaseCheck: LeaseCheck | undefined
@@ -78,6 +80,7 @@ export class Detector {
     this.#pauseThreshold = options.pauseThreshold ?? timeout / 2
     this.#lastRun = clock.now()
     this.#listed = new MemberNames([self.name])
+    this.majority = new Majority(self.name)
     const rules = { timeout, shortest, longest, window }
     this.#peers = new PeerTable({ self: self.name, runId, rules })
     this.#declarations = new Declarations(this.#peers)
@@ -101,6 +104,7 @@ export class Detector {
     this.#listedAt ??= now
     this.#listed = new MemberNames([this.#options.self.name, ...list.map(({ name }) => name)])
     this.#listedSince = now
+    this.majority.listed(this.#listed.names)
     for (const { name, runId } of this.#peers.update(list, now)) {
       // It may not know that it is no longer listed, and go on to serve its slots.
       this.#declarations.declare(name, runId, now)
@@ -157,6 +161,7 @@ export class Detector {
       this.#declarations.answered(name)
       state.answered(message.answers)
       this.#leaseCheck?.answered(name, message.answers)
+      this.majority.granted(name, (message.answersAt ?? 0) + (message.lease ?? 0))
       isNews ||= health.status !== status || !tried
     }
     if (isNews || this.#declarations.isDeclaredDead || this.#leaseCheck) this.#conclude(now)
@@ -217,6 +222,7 @@ export class Detector {
       name: self.name,
       runId,
       serial: ++this.#serial,
+      at: this.#options.clock.now(),
       epoch: this.view.epoch,
       weight: self.weight,
       leaving: !this.#isPresent,
@@ -230,9 +236,19 @@ export class Detector {
 
   /** The answer to a heartbeat, which was given to `receive` before. */
   answer(heartbeat: StateMessage): StateMessage {
-    const message = { ...this.message(), answers: heartbeat.serial }
+    const { at: answersAt = 0, name, serial: answers } = heartbeat
+    const message = { ...this.message(), answers, answersAt, lease: this.#leaseFor(name) }
     const mustTell = message.list !== '' && message.list !== heartbeat.list
     return mustTell ? { ...message, listed: [...this.#listed.names] } : message
+  }
+
+  /** For how long this node will not take a member for dead, ms; 0: the member is not in the view. */
+  #leaseFor(name: string): number {
+    const peer = this.#peers.get(name)
+    if (peer === undefined || !peer.health.isAlive) return 0
+    const isIn = peer.state.message?.leaving || this.view.members.some((member) => member.name === name)
+    const { clock, timeout } = this.#options
+    return isIn ? Math.max(0, timeout - (clock.now() - peer.health.lastHeard)) : 0
   }
 
   get view(): View {

@@ -46,6 +46,11 @@ export interface StateMessage {
   readonly serial: number
   /** In an answer: the serial of the heartbeat that it answers. */
   readonly answers?: number
+  /** When it was sent, ms of the sender's clock. In an answer also that of the heartbeat that it answers. */
+  readonly at?: number
+  readonly answersAt?: number
+  /** In an answer: for how many ms since that heartbeat was sent the sender does not take the receiver for dead. */
+  readonly lease?: number
   /** The fingerprint of the sender's view. */
   readonly epoch: number
   readonly weight: number
@@ -78,13 +83,22 @@ export interface StateMessage {
 export function isStateMessage(value: unknown): value is StateMessage {
   if (!isObject(value)) return false
   const { name, runId, serial, epoch, weight, leaving, suspects, unknown, ...rest } = value as Unchecked
-  const { tombstones, weakTombstones, gossip, list = '', listed = [] } = rest
+  const {
+    tombstones,
+    weakTombstones,
+    gossip,
+    list = '',
+    listed = [],
+    at = 0,
+    answersAt = 0,
+    lease = 0,
+  } = rest
   return (
     typeof list === 'string' &&
     Array.isArray(listed) &&
     listed.every((each) => typeof each === 'string') &&
     [name, runId].every((text) => typeof text === 'string') &&
-    [serial, epoch, weight].every((number) => Number.isFinite(number)) &&
+    [serial, epoch, weight, at, answersAt, lease].every((number) => Number.isFinite(number)) &&
     typeof leaving === 'boolean' &&
     [suspects, tombstones, weakTombstones, gossip].every(isObject) &&
     Array.isArray(unknown) &&

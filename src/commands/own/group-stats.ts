@@ -107,6 +107,8 @@ export interface GroupStats {
   readonly refreshAhead: number
   /** What a write does besides changing the cache. */
   readonly write: WriteMode
+  /** What becomes of it on a node that is not with a majority of the members. */
+  readonly onPartition: 'serve' | 'refuse'
   /** The kind of origin; `null`: none. */
   readonly origin: string | null
 }
@@ -169,6 +171,7 @@ export function groupStats(group: Group, index: number): GroupStats {
     staleIfErrorMs: policy.freshness?.staleIfErrorMs ?? 0,
     refreshAhead: policy.freshness?.refreshAhead ?? 0,
     write: policy.writes?.mode ?? 'around',
+    onPartition: policy.onPartition ?? 'serve',
     origin: policy.origin?.kind ?? null,
   }
 }

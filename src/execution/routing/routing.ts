@@ -7,7 +7,9 @@ import { SELF } from '../../cluster/ownership/protocol.ts'
 import { type Client, deferReply } from '../../commands/spec/client.ts'
 import type { FanOut } from '../../commands/spec/command.ts'
 import type { Context } from '../../commands/spec/context.ts'
+import { NO_MAJORITY } from '../../commands/spec/errors.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
+import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
 import { CROSS_SLOT, type Dispatcher } from './dispatcher.ts'
 import { fanOut, fanOutByCursor } from './fan-out.ts'
@@ -50,6 +52,10 @@ export class Routing {
       cluster.whenLeaseHeld(client)
       return WAIT
     }
+    if (cluster.partition?.isRefusing && this.refuses(client, client.group, command)) {
+      this.#context.reply.error(NO_MAJORITY)
+      return SENT
+    }
     if (client.peer !== undefined) return cluster.isAlone ? HERE : this.#checkPeer(client, command)
     if (client.routedByView !== cluster.ownersVersion) {
       // Requests routed by the previous view must be answered before any is sent to another owner: keeps the order per key.
@@ -72,6 +78,25 @@ export class Routing {
       if (cluster.copies.serve(client.group, args, i, peer.name)) return COPY
     } else if (command.isWrite) cluster.copies.beforeForwardedWrite(client.group, args, i)
     return this.#forward(client, args, peer)
+  }
+
+  /**
+   * Whether the group refuses the context's request because of a partition: a write, or a read that no origin can
+   * answer, of keys that this node owns, or of any keys while it is in a minority.
+   */
+  refuses(client: Client, group: Group, command: Command): boolean {
+    if (!group.refuses) return false
+    const { owners, partition } = this.#cluster
+    const { args } = this.#context
+    partition?.check()
+    if (!partition?.isRefusing || (!command.isWrite && group.flights !== undefined)) return false
+    if (command.fanOutOf(args) !== undefined) return partition.isMinority
+    const positions = command.keysOf(this.#context)
+    if (partition.isMinority && client.peer === undefined) return positions.length > 0
+    return positions.some((i) => {
+      const slot = keySlot(args.buf, args.start[i], args.end[i])
+      return owners[slot] === SELF && partition.isWithheld(slot)
+    })
   }
 
   #endSample(): void {

@@ -169,6 +169,7 @@ describe('GROUP', () => {
       'stale-if-error-ms': 0,
       'refresh-ahead': '0',
       write: 'around',
+      'on-partition': 'serve',
       origin: 'function',
     })
     expect(await fields(harness, 'GROUP', 'INFO', '1')).toMatchObject({
