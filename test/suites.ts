@@ -14,7 +14,6 @@ export const PROCESSES: readonly string[] = [
   'test/docs/postgres.test.ts',
   'test/docs/sessions.test.ts',
   'test/issues/processes/',
-  'test/issues/stale-reads-in-a-partition.test.ts',
   'test/node/origins.faults.test.ts',
   'test/origin/redis/',
   'test/origin/sql/mysql.test.ts',

@@ -1,10 +1,10 @@
 // Groups with `onPartition: 'refuse'`: in a partition, no read is older than a write that was answered before it.
 
 import { expect, test } from 'vitest'
-import { Talker } from '../attack/talker.ts'
-import { agree, historyOf, someKeys, startFaulty, work } from '../cluster/processes/members.ts'
-import type { FaultyCluster } from '../support/faulty-cluster.ts'
-import { poll } from '../support/poll.ts'
+import { agree, historyOf, someKeys, startFaulty, work } from '../../cluster/processes/members.ts'
+import type { FaultyCluster } from '../../support/faulty-cluster.ts'
+import { poll } from '../../support/poll.ts'
+import { RespClient } from '../../support/resp-client.ts'
 
 const DOWN = /CLUSTERDOWN this node cannot rely on being with a majority/
 const ERRORS = /^(CLUSTERDOWN this node cannot rely|PEERDOWN )/
@@ -18,10 +18,10 @@ const CONFIG = {
   },
 } as const
 
-async function inGroup({ nodes }: FaultyCluster, i: number, group: string): Promise<Talker> {
-  const talker = await Talker.connect(nodes[i].port)
-  await talker.call('SELECT', group)
-  return talker
+async function inGroup({ nodes }: FaultyCluster, i: number, group: string): Promise<RespClient> {
+  const client = await RespClient.connect(nodes[i].port)
+  await client.call('SELECT', group)
+  return client
 }
 
 /** Both directions between two nodes. */
