@@ -15,7 +15,7 @@ const LOADED_LIFETIME_MS = 50
 const CLOCK_DRIFT = 0.1
 
 /** What the failure detector knows about majorities; see liveness/majority.ts. */
-export interface MajorityLeases {
+interface MajorityLeases {
   /** Until when this node holds leases of a majority, ms of the clock. */
   readonly until: number
   /** The last agreed members. */

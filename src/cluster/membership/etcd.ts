@@ -21,6 +21,9 @@ const RENEWAL = 1 / 3
 const FIRST_WAIT = 100
 const LONGEST_WAIT = 2000
 
+const KEPT = 'keeping the last list'
+const NO_LIST = 'there is no list of members yet: this node joins when etcd answers'
+
 interface Lease {
   readonly id: string
   readonly seconds: number
@@ -142,7 +145,8 @@ export class EtcdMembership implements Membership {
     if (this.#session !== session) return
     this.#session = undefined
     this.#cancelRound()
-    if (this.#failures++ === 0) this.#warn(`etcd does not answer (${reasonOf(error)}); keeping the last list`)
+    if (this.#failures++ === 0)
+      this.#warn(`etcd does not answer (${reasonOf(error)}); ${this.#list!.isPublished ? KEPT : NO_LIST}`)
     const wait = Math.min(FIRST_WAIT * 2 ** (this.#failures - 1), LONGEST_WAIT) * (1 - this.#random() / 2)
     this.#cancelRound = this.#timers.after(wait, () => void this.#connect())
   }

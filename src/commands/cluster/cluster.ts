@@ -238,10 +238,15 @@ function drain(c: Context, { cluster }: Joined): void {
     return
   }
   const complete = deferReply(client)
-  void cluster.drain(timeout).then((isDone) => complete(isDone ? DRAINED : NOT_DRAINED))
+  void cluster
+    .drain(timeout)
+    .then((isDone) => complete(isDone ? DRAINED : cluster.report?.living === 0 ? NOBODY_STAYS : NOT_DRAINED))
 }
 
 const DRAINED = Buffer.from('+OK\r\n')
+const NOBODY_STAYS = Buffer.from(
+  '-ERR no other node stays to take the keys over: start a node, or restart one that was drained, and ask again\r\n',
+)
 const NOT_DRAINED = Buffer.from('-ERR not everything is handed over yet: ask again, or see the log\r\n')
 
 /** A command that is refused unless the node is in a cluster. */
