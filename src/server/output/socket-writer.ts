@@ -1,8 +1,8 @@
 // Writes replies to a socket: once per event-loop batch, or once per callback for replies of peers and loads.
 
 import type { Socket } from 'node:net'
-import type { Sink } from '../resp/reply.ts'
-import type { NodeStats } from '../telemetry/node-stats.ts'
+import type { Sink } from '../../resp/reply.ts'
+import type { NodeStats } from '../../telemetry/node-stats.ts'
 import type { Flushable, FlushQueue } from './flush-queue.ts'
 
 const NOTHING = Buffer.alloc(0)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Outbox } from '../../src/server/outbox.ts'
+import { Outbox } from '../../../src/server/output/outbox.ts'
 
 function outbox(): { box: Outbox; written: string[] } {
   const written: string[] = []

@@ -1,6 +1,6 @@
 // The output buffer limit of one connection (Redis: `client-output-buffer-limit`).
 
-import type { OutputLimit } from './settings.ts'
+import type { OutputLimit } from '../settings.ts'
 
 export class OutputLimiter {
   /** Since when the output exceeds the soft limit, ms; 0: it does not. */

@@ -1,7 +1,7 @@
 // The output queue of one connection: keeps replies in order while some of them are still deferred.
 
-import type { Link, Receiver } from '../cluster/links/link.ts'
-import type { PendingReply } from '../commands/spec/client.ts'
+import type { Link, Receiver } from '../../cluster/links/link.ts'
+import type { PendingReply } from '../../commands/spec/client.ts'
 
 const NOTHING = Buffer.alloc(0)
 
