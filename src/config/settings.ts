@@ -170,6 +170,16 @@ export const settings = {
     summary: 'unread output after which a client is disconnected: class, hard limit, soft limit, seconds',
     write: writeOutputLimits,
   }),
+  /** Unread output of all clients together above which those with the most are disconnected; 0: no limit. */
+  maxmemoryClients: setting({
+    reads: size('0'),
+    fallback: Math.floor(machineMemory / 4),
+    argument: '<size>',
+    summary:
+      'unread output of all clients together above which those with the most are disconnected; 0: no limit',
+    fallbackText: "a quarter of the machine's memory",
+    write: formatSize,
+  }),
   /** Commands that take longer are recorded in SLOWLOG; microseconds, 0: all, -1: none. */
   slowlogLogSlowerThan: setting({
     reads: microseconds,

@@ -17,6 +17,7 @@ import type { Host } from '../commands/spec/host.ts'
 import type { Command } from '../commands/spec/ready-command.ts'
 import type { Args } from '../resp/args.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
+import { isHttp } from './http.ts'
 import { keyName } from './loading/load-results.ts'
 import { Loading } from './loading/loading.ts'
 import { holdKeys, isAtLimit, mustWait, usesWholeKeyspace } from './ordering.ts'
@@ -89,6 +90,11 @@ export class Executor {
   /** Whether this client's requests will probably use the local store: otherwise `prefetch` is not worth its cost. */
   usesLocalStore(client: Client): boolean {
     return this.#routing === undefined || client.peer !== undefined || !this.#routing.forwardsMost
+  }
+
+  /** When a request that was timed individually last ended, µs. */
+  get lastTimedAt(): number {
+    return this.#telemetry.lastTimedAt
   }
 
   /** Runs one request of a client. `args` may be reused afterwards, unless the outcome is `STALLED`. */
@@ -284,7 +290,8 @@ export class Executor {
     const command = this.#table.resolve(args)
     if (command === undefined) {
       const container = this.#table.find(args, 0)
-      if (container === undefined) reply.error(unknownCommand(args))
+      if (isHttp(args)) this.#host.refuseHttp(client)
+      else if (container === undefined) reply.error(unknownCommand(args))
       else {
         const name = printable(args, 1, MAX_SHOWN)
         reply.error(`ERR unknown subcommand '${name}'. Try ${container.spec.name.toUpperCase()} HELP.`)

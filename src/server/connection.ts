@@ -16,24 +16,34 @@ import {
   RequestDecoder,
 } from '../resp/decoder.ts'
 import { unlimited } from '../resp/limits.ts'
-import type { ReplyWriter } from '../resp/reply.ts'
 import type { Store } from '../store/store.ts'
-import type { NodeStats } from '../telemetry/node-stats.ts'
-import type { EventLoopBatch, Served } from './event-loop-batch.ts'
-import type { FlushQueue } from './output/flush-queue.ts'
+import {
+  type EventLoopBatch,
+  IDLE,
+  MORE,
+  type Served,
+  type ServeResult,
+  UNFLUSHED,
+} from './event-loop-batch.ts'
 import type { Logger } from './logger.ts'
-import { Outbox } from './output/outbox.ts'
-import { OutputLimiter } from './output/output-limiter.ts'
+import type { Evictable } from './output/client-eviction.ts'
+import { ClientOutput, type OutputOwner, type OutputServices } from './output/client-output.ts'
+import type { MakeReceiver } from './output/outbox.ts'
 import type { OutputLimit, ServerSettings } from './settings.ts'
-import { SocketWriter } from './output/socket-writer.ts'
 
 export const TOO_MANY_CLIENTS = 'ERR max number of clients reached'
 
-/** A connection takes no more requests while more bytes of replies than this are unread by its client. */
-const OUTPUT_HIGH_WATER = 1024 * 1024
+/**
+ * A connection of another node takes no more requests while more bytes of replies than this are unread. Clients are
+ * served on, as Redis does: one that writes all its requests before it reads would otherwise wait for ever.
+ */
+const PEER_OUTPUT_BYTES = 1024 * 1024
 
 /** Replies are sent once they have this many bytes, even if the input chunk is not completely served. */
 const FLUSH_FROM_BYTES = 64 * 1024
+
+/** A connection is not read any further while this many received bytes may hold requests that were not run. */
+const MAX_UNSERVED_BYTES = 65_536
 
 /** The output limit before authentication (Redis: its reply buffer, and 1 KiB). */
 const UNAUTHENTICATED: OutputLimit = { hard: 17 * 1024, soft: 0, softTime: 0 }
@@ -42,41 +52,38 @@ const UNAUTHENTICATED: OutputLimit = { hard: 17 * 1024, soft: 0, softTime: 0 }
 const LINGER_MS = 10_000
 
 /** What all connections of a server share. */
-export interface ConnectionServices {
+export interface ConnectionServices extends OutputServices {
   readonly executor: Executor
-  readonly reply: ReplyWriter
   readonly batch: EventLoopBatch
-  readonly flushQueue: FlushQueue
   readonly instant: Instant
   readonly limits: DecoderLimits
   readonly settings: ServerSettings
-  readonly stats: NodeStats
   readonly log: Logger
   closed(connection: Connection): void
+  /** All clients together have more unread replies than the node allows. */
+  tooMuchUnread(): void
 }
 
-export class Connection extends ClientState implements Client, Served {
+export class Connection extends ClientState implements Client, Served, OutputOwner, Evictable {
   isDue = false
+  isRunning = false
   #peer: PeerSession | undefined
   /** Accepted beyond `maxclients`: only another node of the cluster may use it. */
   readonly #mustBePeer: boolean
-  /** The number of the last deferred reply to another node. */
-  #lastDeferred = 0
   readonly #socket: Socket
   readonly #services: ConnectionServices
   readonly #decoder: RequestDecoder
-  readonly #writer: SocketWriter
-  readonly #outbox: Outbox
-  readonly #outputLimiter = new OutputLimiter()
+  readonly #output: ClientOutput
   /** Requests that had to wait, copied. */
   readonly #delayed: Args[] = []
+  /** Bytes received since all that had been received before was decoded. */
+  #unserved = 0
   /** The input after the requests decoded so far violates the protocol. */
   #isProtocolError = false
   /** The result of the last decoding. `REQUEST`: there may be more. */
   #decoded: Decoded = NEED_MORE
   /** Whether the requests decoded last will probably use the store of this node. */
   #usesLocalStore = true
-  #running = false
   /** No more requests are taken; the connection closes once its replies are sent. */
   #closing = false
   /** The client has closed its end: requests that have arrived are still served. */
@@ -94,22 +101,8 @@ export class Connection extends ClientState implements Client, Served {
     this.#socket = socket
     this.#services = services
     this.#decoder = new RequestDecoder(services.limits)
-    this.#writer = new SocketWriter(socket, services.flushQueue, services.stats)
-    this.#outbox = new Outbox(
-      (bytes) => this.#writer.sendSoon(bytes),
-      () => {
-        this.#enforceOutputLimit()
-        if (this.#hasWork) this.resume()
-      },
-      (context, complete) => this.#services.executor.receiverFor(this, context, complete),
-    )
-    socket.on('data', (chunk: Buffer) => {
-      services.stats.inputBytes += chunk.length
-      if (this.#closing) return
-      this.#decoder.feed(chunk)
-      this.resume()
-    })
-    socket.on('drain', () => this.resume())
+    this.#output = new ClientOutput(socket, services, this)
+    socket.on('data', (chunk: Buffer) => this.#received(chunk))
     socket.on('end', () => {
       this.#ended = true
       this.resume()
@@ -125,6 +118,10 @@ export class Connection extends ClientState implements Client, Served {
     return this.#closing
   }
 
+  get isPeer(): boolean {
+    return this.#peer !== undefined
+  }
+
   get authenticated(): boolean {
     return this.#decoder.authenticated
   }
@@ -137,9 +134,15 @@ export class Connection extends ClientState implements Client, Served {
     return this.#decoder.buffered
   }
 
-  /** Bytes of replies that are not sent. */
   get outputBufferBytes(): number {
-    return this.#writer.size + this.#outbox.size
+    return this.#output.size
+  }
+
+  /** The MONITOR feed is not slowed down by backpressure: it has the limit for pub/sub (as in Redis). */
+  get outputLimit(): OutputLimit {
+    const { normal, pubsub } = this.#services.settings.clientOutputBufferLimit
+    if (this.monitor) return pubsub
+    return this.authenticated ? normal : UNAUTHENTICATED
   }
 
   get peer(): PeerSession | undefined {
@@ -153,53 +156,59 @@ export class Connection extends ClientState implements Client, Served {
   }
 
   get awaitsReplies(): boolean {
-    return !this.#outbox.isEmpty
+    return !this.#output.isInOrder
   }
+
+  readonly makeReceiver: MakeReceiver = (context, complete) =>
+    this.#services.executor.receiverFor(this, context, complete)
 
   deferReply(): PendingReply {
-    if (this.peer !== undefined) return this.#deferPeerReply()
-    this.#flush()
-    return this.#outbox.deferReply()
-  }
-
-  /** A deferred reply to a peer does not hold up the others: a number is sent in its place, and the reply follows under it. */
-  #deferPeerReply(): PendingReply {
-    const { reply } = this.#services
-    const number = ++this.#lastDeferred
-    reply.raw(Buffer.from(`@${number}\r\n`))
-    return {
-      complete: (bytes) => {
-        const numbered = Buffer.concat([Buffer.from(`^${number}\r\n`), bytes])
-        if (this.#running) this.#services.reply.raw(numbered)
-        else if (!this.#socket.destroyed) this.#writer.sendSoon(numbered)
-        if (this.#closing && !this.#running && this.pending.size === 0) this.#finish()
-        // A command on the whole keyspace may have waited for it.
-        else if (this.#hasWork) this.resume()
-      },
-    }
+    if (this.#peer === undefined) return this.#output.deferReply()
+    return this.#output.deferPeerReply(() => {
+      if (this.#closing && !this.isRunning && this.pending.size === 0) this.#finish()
+      // A command on the whole keyspace may have waited for it.
+      else this.progressed()
+    })
   }
 
   deferForwardedReply(link: Link, context: number): Receiver {
-    this.#flush()
-    return this.#outbox.deferForwardedReply(link, context)
+    return this.#output.deferForwardedReply(link, context)
   }
 
-  /** Whether the connection has work that waited for replies to be completed or sent. */
-  get #hasWork(): boolean {
+  progressed(): void {
     const hasMore = this.#delayed.length !== 0 || this.#decoded === REQUEST
-    return hasMore || this.#paused || this.#ended || this.#closing
+    if (hasMore || this.#paused || this.#ended || this.#closing) this.resume()
+  }
+
+  limitExceeded(): void {
+    const { stats, log } = this.#services
+    if (this.#socket.destroyed) return
+    stats.outputBufferDisconnections++
+    const waiting = this.outputBufferBytes
+    log.warn({ client: this.id, address: this.address, waiting }, 'closing a client that does not read')
+    this.close(false)
+  }
+
+  evict(): void {
+    const { stats, log } = this.#services
+    stats.evictedClients++
+    const waiting = this.outputBufferBytes
+    const message =
+      'closing the client with the most unread replies: all together are above maxmemory-clients'
+    log.warn({ client: this.id, address: this.address, waiting }, message)
+    this.close(false)
+  }
+
+  totalExceeded(): void {
+    this.#services.tooMuchUnread()
   }
 
   send(): void {
-    this.#writer.send()
+    this.#output.send()
   }
 
   push(bytes: Buffer): void {
-    if (this.#closing) return
-    if (this.#running) this.#services.reply.raw(bytes)
-    else if (this.#outbox.isEmpty) this.#writer.sendSoon(bytes)
-    else this.#outbox.push(bytes)
-    this.#enforceOutputLimit()
+    if (!this.#closing) this.#output.push(bytes)
   }
 
   /** Continues, in the next event-loop batch, with requests that have arrived or had to wait. */
@@ -214,8 +223,10 @@ export class Connection extends ClientState implements Client, Served {
   close(afterReplies: boolean): void {
     this.#closing = true
     this.#lingerSince = this.#services.instant.now
-    if (!afterReplies) this.#socket.destroy()
-    else if (!this.#running) this.#finish()
+    if (!afterReplies) {
+      this.#output.drop()
+      this.#socket.destroy()
+    } else if (!this.isRunning) this.#finish()
   }
 
   /** Closes as soon as its replies are sent, whether or not the client closes its end. */
@@ -237,10 +248,10 @@ export class Connection extends ClientState implements Client, Served {
       const left = this.outputBufferBytes
       if (left < this.#lingering || this.pending.size !== 0) this.#lingerSince = now
       this.#lingering = left
-      if (now - this.#lingerSince > LINGER_MS) this.#socket.destroy()
+      if (now - this.#lingerSince > LINGER_MS) this.close(false)
       return
     }
-    this.#enforceOutputLimit()
+    this.#output.enforceLimits()
     const isWaiting =
       this.monitor || this.#peer !== undefined || this.pending.size !== 0 || this.#delayed.length !== 0
     if (settings.timeout === 0 || isWaiting || now - this.lastActiveAt <= settings.timeout) return
@@ -250,8 +261,7 @@ export class Connection extends ClientState implements Client, Served {
 
   decode(batch: readonly Args[], from: number): number {
     this.#usesLocalStore = this.#services.executor.usesLocalStore(this)
-    const isFull = this.outputBufferBytes > OUTPUT_HIGH_WATER
-    this.#decoded = isFull || this.#closing ? NEED_MORE : REQUEST
+    this.#decoded = this.#isFull || this.#closing ? NEED_MORE : REQUEST
     if (this.#decoded === NEED_MORE || this.#delayed.length !== 0) return from
     // The size limit of requests changes with AUTH: before that, one request is decoded at a time.
     const limit = this.#decoder.authenticated ? batch.length : Math.min(from + 1, batch.length)
@@ -266,49 +276,83 @@ export class Connection extends ClientState implements Client, Served {
     return end
   }
 
-  serve(batch: readonly Args[], from: number, to: number, again: boolean): boolean {
-    const { executor, reply } = this.#services
+  serve(batch: readonly Args[], from: number, to: number, again: boolean): ServeResult {
+    const { executor, reply, batch: turns } = this.#services
     this.lastActiveAt = this.#services.instant.now
-    this.#running = true
+    this.isRunning = true
     let stalled = this.#serveDelayed()
     let next = from
-    while (next < to && !stalled && !this.#closing && reply.size <= OUTPUT_HIGH_WATER) {
+    while (next < to && !stalled && !this.#closing) {
       if (this.#mustBePeer && this.#peer === undefined && !batch[next].is(0, 'PEER')) {
         reply.error(TOO_MANY_CLIENTS)
         this.close(true)
         break
       }
       if (this.#usesLocalStore) executor.prefetch.use(this.group.store, batch[next], next)
-      stalled = this.#outbox.isFull || executor.execute(this, batch[next]) === STALLED
-      if (!stalled) next++
+      stalled = this.#output.isFull || executor.execute(this, batch[next]) === STALLED
+      if (stalled) break
+      next++
+      if (this.#mustYield()) break
     }
-    for (; next < to; next++) this.#delayed.push(batch[next].detach())
+    if (next < to) this.postpone(batch, next, to)
+    // A large request came in many chunks, and is the first that was decoded from them.
+    if (from < to && batch[from].buf.length > MAX_UNSERVED_BYTES) turns.isShareOver()
     if (this.#isProtocolError && this.#delayed.length === 0) this.#failProtocol()
-    this.#running = false
+    this.isRunning = false
     // One write for all requests of a chunk: the connection is served again before any other.
     const isWhole = this.#decoded !== REQUEST || this.#delayed.length !== 0 || this.#closing
-    if (again && !isWhole && reply.size <= FLUSH_FROM_BYTES) return true
-    this.#flush()
-    // Backpressure counts only what the socket does not accept at once: only that leads to a 'drain' event.
-    if (this.outputBufferBytes > OUTPUT_HIGH_WATER) this.#writer.send()
-    const isFull = this.outputBufferBytes > OUTPUT_HIGH_WATER
-    const isBlocked = stalled || isFull
-    this.#pauseReading(isBlocked && !this.#closing)
+    if (again && !isWhole && reply.size <= FLUSH_FROM_BYTES) return UNFLUSHED
+    this.#output.flush()
+    // Backpressure counts only what the socket does not accept at once.
+    if (this.#isFull) this.#output.send()
+    const isBlocked = stalled || this.#isFull
     const hasMore = !isBlocked && (this.#delayed.length !== 0 || this.#decoded === REQUEST)
+    if (!isBlocked && !hasMore) this.#unserved = 0
+    this.#pauseReading((isBlocked || this.#unserved >= MAX_UNSERVED_BYTES) && !this.#closing)
     if (this.#ended && !isBlocked && !hasMore) this.#closing = true
     if (this.#closing) this.#finish()
-    return hasMore && !this.#closing
+    return hasMore && !this.#closing ? MORE : IDLE
+  }
+
+  postpone(batch: readonly Args[], from: number, to: number): void {
+    for (let i = from; i < to; i++) this.#delayed.push(batch[i].detach())
   }
 
   /** Runs requests that had to wait. True: the first one still has to. */
   #serveDelayed(): boolean {
-    const { executor, reply } = this.#services
-    while (this.#delayed.length !== 0 && !this.#closing && reply.size <= OUTPUT_HIGH_WATER) {
-      if (this.outputBufferBytes > OUTPUT_HIGH_WATER) return false
-      if (this.#outbox.isFull || executor.execute(this, this.#delayed[0]) === STALLED) return true
+    const { executor } = this.#services
+    while (this.#delayed.length !== 0 && !this.#closing && !this.#isFull) {
+      if (this.#output.isFull || executor.execute(this, this.#delayed[0]) === STALLED) return true
       this.#delayed.shift()
+      if (this.#mustYield()) return false
     }
     return false
+  }
+
+  /**
+   * After a request: whether others are served before the next one of this connection. A request that is known to be
+   * cheap does not look at the clock.
+   */
+  #mustYield(): boolean {
+    const { reply, batch, executor } = this.#services
+    if (reply.size <= FLUSH_FROM_BYTES) return executor.lastTimedAt > batch.shareEnds
+    this.#output.flush()
+    return batch.isShareOver() || this.#isFull
+  }
+
+  /** Whether another node does not read the replies to its requests. */
+  get #isFull(): boolean {
+    return this.#peer !== undefined && this.#output.size > PEER_OUTPUT_BYTES
+  }
+
+  #received(chunk: Buffer): void {
+    this.#services.stats.inputBytes += chunk.length
+    if (this.#closing) return
+    this.#decoder.feed(chunk)
+    this.#unserved += chunk.length
+    // Otherwise the system may read megabytes of one connection before any other is served.
+    if (this.#unserved >= MAX_UNSERVED_BYTES) this.#pauseReading(true)
+    this.resume()
   }
 
   /** Ends a connection whose input violates the protocol. */
@@ -324,27 +368,6 @@ export class Connection extends ClientState implements Client, Served {
     log.debug?.({ client: this.id, address: this.address }, error)
   }
 
-  #flush(): void {
-    const { reply } = this.#services
-    if (reply.size === 0) return
-    if (this.#outbox.isEmpty) reply.flush(this.#writer)
-    else this.#outbox.push(reply.take())
-    this.#enforceOutputLimit()
-  }
-
-  #enforceOutputLimit(): void {
-    const { settings, instant, stats, log } = this.#services
-    const { normal, pubsub } = settings.clientOutputBufferLimit
-    // The MONITOR feed is not slowed down by backpressure: it has the limit for pub/sub (as in Redis).
-    const limit = this.monitor ? pubsub : this.authenticated ? normal : UNAUTHENTICATED
-    const waiting = this.outputBufferBytes
-    if (!this.#outputLimiter.exceeds(limit, waiting, instant.now)) return
-    if (this.#socket.destroyed) return
-    stats.outputBufferDisconnections++
-    log.warn({ client: this.id, address: this.address, waiting }, 'closing a client that does not read')
-    this.close(false)
-  }
-
   #pauseReading(pause: boolean): void {
     if (pause === this.#paused) return
     this.#paused = pause
@@ -354,10 +377,10 @@ export class Connection extends ClientState implements Client, Served {
 
   #finish(): void {
     if (this.#lingerSince === 0) this.#lingerSince = this.#services.instant.now
-    this.#writer.send()
+    this.#output.send()
     // A peer also gets its deferred replies.
     const owesReplies = this.#peer !== undefined && this.pending.size !== 0
-    if (this.#outbox.isEmpty && !owesReplies) this.#socket.end()
+    if (this.#output.isInOrder && !owesReplies) this.#output.end()
     // While paused, the socket would not report that the client has closed its end.
     this.#pauseReading(false)
   }

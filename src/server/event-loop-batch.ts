@@ -1,4 +1,5 @@
-// The event-loop batch: all connections with work in one iteration of the event loop are served together.
+// The event-loop batch: all connections with work in one iteration of the event loop are served together, each for a
+// bounded time.
 
 import type { Executor } from '../execution/executor.ts'
 import { Args } from '../resp/args.ts'
@@ -10,21 +11,72 @@ const BATCH = 64
 /** Below this many requests, prefetching costs more than it saves. */
 const PREFETCH_FROM = 4
 
+/** How long one connection is served before others, µs. A pipeline of 64 cheap commands takes a tenth of it. */
+const SHARE_MICROS = 500
+
+/** The same for a connection of another node, which carries the requests of many clients. */
+const PEER_SHARE_MICROS = 2000
+
+/** How long the connections of one queue are served before the event loop goes on to sockets and timers, µs. */
+const TURN_MICROS = 5000
+
+/** What `serve` says: nothing left to do now. */
+export const IDLE = 0
+/** There is more work now. The replies are ready for `send`. */
+export const MORE = 1
+/** There is more work now, and replies in the shared reply writer: only if `again` was true. */
+export const UNFLUSHED = 2
+export type ServeResult = typeof IDLE | typeof MORE | typeof UNFLUSHED
+
 /** A connection as the batch sees it. */
 export interface Served {
   /** Whether it has been added since it was last served; maintained by the batch. */
   isDue: boolean
+  /** Whether another node of the cluster has opened it. */
+  readonly isPeer: boolean
   /** The store that its next requests will most likely use; `undefined`: none. Constant from `decode` to `serve`. */
   readonly store: Store | undefined
   /** Decodes requests into `batch` from `from` on, as many as fit and may run. Returns the end of them. */
   decode(batch: readonly Args[], from: number): number
-  /**
-   * Runs `batch[from, to)`. True: it has more work now. Unless that is so and `again` says that it is served next,
-   * its replies are ready for `send`.
-   */
-  serve(batch: readonly Args[], from: number, to: number, again: boolean): boolean
+  /** Runs `batch[from, to)`, or as many as its share of the time allows, and keeps the others. `again`: it may be served next. */
+  serve(batch: readonly Args[], from: number, to: number, again: boolean): ServeResult
+  /** Keeps `batch[from, to)` until it is served again. */
+  postpone(batch: readonly Args[], from: number, to: number): void
   /** Hands the replies to the socket. */
   send(): void
+}
+
+/** Connections with work: those that have just received something, and those that were served and have more. */
+class Lane {
+  fresh = new Queue()
+  backlog = new Queue()
+
+  get isEmpty(): boolean {
+    return this.fresh.connections.length === 0 && this.backlog.connections.length === 0
+  }
+}
+
+/** What is added while the queue is being served stays for the next turn. */
+class Queue {
+  connections: Served[] = []
+  #spare: Served[] = []
+
+  /** Begins to serve: returns the connections, and is empty. */
+  start(): readonly Served[] {
+    const serving = this.connections
+    this.connections = this.#spare
+    this.#spare = serving
+    return serving
+  }
+
+  /** Ends it: those from `served` on stay first in the queue. */
+  finish(served: number): void {
+    const serving = this.#spare
+    if (served !== serving.length) {
+      this.connections = serving.slice(served).concat(this.connections)
+      this.#spare = []
+    } else serving.length = 0
+  }
 }
 
 /**
@@ -32,21 +84,40 @@ export interface Served {
  * of several clients need is read from memory together (`Prefetcher`), and serving is not interleaved with
  * system calls. With 50 clients and pipelines of 16 that saves a tenth of the time. It also means that serving
  * never nests: what a command unblocks is served in the next batch.
+ *
+ * FAIRNESS. A connection is served for its share of the time (`SHARE_MICROS`), and keeps the rest of its requests for
+ * another turn; it is not read meanwhile. A turn serves, in this order,
+ *
+ * 1. connections of other nodes, so that heartbeats and forwarded requests do not wait for clients;
+ * 2. clients that have just sent something;
+ * 3. clients that have had their share and have more: at least one of them,
+ *
+ * each queue for `TURN_MICROS` at most. A command is never interrupted: a turn is longer by the last command of each
+ * queue. So a client that sends one request waits for two turns at most, however long the pipelines of others are.
  */
 export class EventLoopBatch {
+  /** When the share of the connection that is being served ends, µs. */
+  shareEnds = 0
   readonly #executor: Executor
   readonly #begin: () => void
   readonly #end: () => void
+  /** A monotonic clock, in microseconds. */
+  readonly #micros: () => number
   readonly #batch: readonly Args[] = Array.from({ length: BATCH }, () => new Args())
   /** Where in the batch the requests of each connection begin. */
   readonly #starts = new Int32Array(BATCH + 1)
-  #due: Served[] = []
-  #serving: Served[] = []
+  readonly #peers = new Lane()
+  readonly #clients = new Lane()
+  #isScheduled = false
+  #turnEnds = 0
+  /** When the clock was last read. */
+  #now = 0
   readonly #run = (): void => this.#serveAll()
 
   /** @param begin, end called around each batch: the clock is read there, not per command */
-  constructor(executor: Executor, begin: () => void, end: () => void) {
+  constructor(executor: Executor, micros: () => number, begin: () => void, end: () => void) {
     this.#executor = executor
+    this.#micros = micros
     this.#begin = begin
     this.#end = end
   }
@@ -55,23 +126,53 @@ export class EventLoopBatch {
   add(connection: Served): void {
     if (connection.isDue) return
     connection.isDue = true
-    if (this.#due.length === 0) setImmediate(this.#run)
-    this.#due.push(connection)
+    this.#laneOf(connection).fresh.connections.push(connection)
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    setImmediate(this.#run)
+  }
+
+  /** Whether the connection that is being served has had its share. Reads the clock. */
+  isShareOver(): boolean {
+    this.#now = this.#micros()
+    return this.#now > this.shareEnds
+  }
+
+  #laneOf(connection: Served): Lane {
+    return connection.isPeer ? this.#peers : this.#clients
   }
 
   #serveAll(): void {
-    const serving = this.#due
-    this.#due = this.#serving
-    this.#serving = serving
     this.#begin()
-    for (let i = 0; i < serving.length; ) i += this.#serveSome(i)
-    serving.length = 0
+    if (!this.#peers.isEmpty) this.#serveLane(this.#peers)
+    if (!this.#clients.isEmpty) this.#serveLane(this.#clients)
     this.#end()
+    this.#isScheduled = !(this.#peers.isEmpty && this.#clients.isEmpty)
+    if (this.#isScheduled) setImmediate(this.#run)
+  }
+
+  #serveLane({ fresh, backlog }: Lane): void {
+    // The backlog first takes its connections: those that are added to it now have had their share.
+    const waiting = backlog.connections.length === 0 ? undefined : backlog.start()
+    if (fresh.connections.length !== 0) fresh.finish(this.#serveQueue(fresh.start()))
+    if (waiting !== undefined) backlog.finish(this.#serveQueue(waiting))
+  }
+
+  /** Serves connections for the time of a turn. Returns how many. */
+  #serveQueue(serving: readonly Served[]): number {
+    this.#now = this.#micros()
+    this.#turnEnds = this.#now + TURN_MICROS
+    let served = 0
+    for (;;) {
+      served += this.#serveSome(serving, served)
+      if (served === serving.length) return served
+      this.#now = this.#micros()
+      if (this.#now > this.#turnEnds) return served
+    }
   }
 
   /** Serves connections from `first` on until the batch is full. Returns how many. */
-  #serveSome(first: number): number {
-    const serving = this.#serving
+  #serveSome(serving: readonly Served[], first: number): number {
     const batch = this.#batch
     const starts = this.#starts
     let taken = 0
@@ -82,32 +183,59 @@ export class EventLoopBatch {
       taken++
     }
     starts[taken] = end
-    if (end >= PREFETCH_FROM) this.#prefetch(first, taken)
+    if (end >= PREFETCH_FROM) this.#prefetch(serving, first, taken)
+    this.shareEnds = this.#now + (serving[first].isPeer ? PEER_SHARE_MICROS : SHARE_MICROS)
     const last = taken - 1
-    for (let i = 0; i < last; i++) {
-      const connection = serving[first + i]
+    let served = 0
+    while (served < last && !this.#isOverrun) {
+      const connection = serving[first + served]
       connection.isDue = false
-      if (connection.serve(batch, starts[i], starts[i + 1], false)) this.add(connection)
+      if (connection.serve(batch, starts[served], starts[served + 1], false) === MORE) this.#keep(connection)
+      served++
     }
-    this.#serveLast(serving[first + last], starts[last], end)
-    for (let i = 0; i < taken; i++) serving[first + i].send()
-    return taken
+    if (this.#isOverrun) {
+      for (let i = served; i < taken; i++) serving[first + i].postpone(batch, starts[i], starts[i + 1])
+      this.#endPrefetch(end)
+    } else {
+      this.#serveLast(serving[first + last], starts[last], end)
+      served++
+    }
+    for (let i = 0; i < served; i++) serving[first + i].send()
+    return served
   }
 
-  /** The last connection may have filled the batch: it is served until it has no more input. */
+  /** Whether a command has taken longer than the turn. Does not read the clock: only slow commands do. */
+  get #isOverrun(): boolean {
+    return this.#now > this.#turnEnds || this.#executor.lastTimedAt > this.#turnEnds
+  }
+
+  /** The last connection may have filled the batch: it is served until it has no more input, or has had its share. */
   #serveLast(connection: Served, from: number, to: number): void {
     const batch = this.#batch
     connection.isDue = false
     let start = from
     let end = to
-    while (connection.serve(batch, start, end, true)) {
+    for (let again = true; ; ) {
+      const result = connection.serve(batch, start, end, again)
       this.#endPrefetch(end)
+      if (result === IDLE) return
+      again = !this.isShareOver()
+      if (result === MORE && !again) {
+        this.#keep(connection)
+        return
+      }
       start = 0
       end = connection.decode(batch, 0)
       const { store } = connection
       if (end >= PREFETCH_FROM && store !== undefined) this.#executor.prefetch.begin(store, batch, 0, end)
     }
-    this.#endPrefetch(end)
+  }
+
+  /** Serves a connection again once others have been served. */
+  #keep(connection: Served): void {
+    if (connection.isDue) return
+    connection.isDue = true
+    this.#laneOf(connection).backlog.connections.push(connection)
   }
 
   /** Ends a batch: drops the references to input chunks and to buffers of large requests. */
@@ -117,8 +245,7 @@ export class EventLoopBatch {
   }
 
   /** Adjacent connections in the same group are prefetched for together. */
-  #prefetch(first: number, taken: number): void {
-    const serving = this.#serving
+  #prefetch(serving: readonly Served[], first: number, taken: number): void {
     const starts = this.#starts
     for (let i = 0; i < taken; ) {
       const { store } = serving[first + i]

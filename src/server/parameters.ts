@@ -5,6 +5,7 @@ import type { Group } from '../group/group.ts'
 import type { DecoderLimits } from '../resp/limits.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Logger } from './logger.ts'
+import type { UnreadBytes } from './output/unread-bytes.ts'
 import {
   anyText,
   int,
@@ -33,6 +34,7 @@ export interface ParameterTargets {
   readonly settings: ServerSettings
   readonly groups: readonly Group[]
   readonly limits: DecoderLimits
+  readonly unread: UnreadBytes
   readonly telemetry: Telemetry
   readonly log: Logger
   readonly passwordChanged: () => void
@@ -52,9 +54,10 @@ const LOG_LEVELS: ReadonlyMap<string, string> = new Map([
 ])
 
 /** Copies the settings to where they are used, as when the server starts. */
-export function applySettings({ settings, limits, telemetry }: ParameterTargets): void {
+export function applySettings({ settings, limits, unread, telemetry }: ParameterTargets): void {
   limits.maxBulk = settings.protoMaxBulkLen
   limits.maxQueryBuffer = settings.clientQueryBufferLimit
+  unread.limit = settings.maxmemoryClients || Number.POSITIVE_INFINITY
   telemetry.slowerThan = settings.slowlogLogSlowerThan
   telemetry.slowLog.originSlowerThan = settings.slowlogOriginSlowerThan
   telemetry.slowLog.maxLength = settings.slowlogMaxLen
@@ -131,6 +134,15 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
       outputLimits(() => settings.clientOutputBufferLimit),
       (limits) => {
         settings.clientOutputBufferLimit = limits
+      },
+    ),
+    variable(
+      'maxmemory-clients',
+      () => settings.maxmemoryClients,
+      memory(0),
+      (bytes) => {
+        settings.maxmemoryClients = bytes
+        changed()
       },
     ),
     variable(
@@ -237,7 +249,6 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
     fixed('cluster-enabled', () => 'no'),
     fixed('io-threads', () => 1),
     fixed('maxmemory-samples', () => 0),
-    fixed('maxmemory-clients', () => 0),
     fixed('lfu-log-factor', () => 10),
     fixed('lfu-decay-time', () => 1),
     fixed('enable-debug-command', () => 'local'),

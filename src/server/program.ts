@@ -9,7 +9,7 @@ import type { Group } from '../group/group.ts'
 import { OriginError } from '../group/policy.ts'
 import type { Args } from '../resp/args.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
-import type { EventLoopBatch, Served } from './event-loop-batch.ts'
+import { type EventLoopBatch, IDLE, type Served, type ServeResult } from './event-loop-batch.ts'
 
 /** The owner of a key did not answer, and no other node could; the message says why. */
 export class PeerDownError extends Error {
@@ -81,6 +81,7 @@ class Request extends ClientState implements Client, Served {
   authenticated = true
   readonly closing = false
   readonly peer = undefined
+  readonly isPeer = false
   readonly isProgram = true
   readonly awaitsReplies = false
   readonly queryBufferBytes = 0
@@ -116,14 +117,17 @@ class Request extends ClientState implements Client, Served {
     return from
   }
 
-  serve(): boolean {
-    if (this.#isServed) return false
+  serve(): ServeResult {
+    if (this.#isServed) return IDLE
     const { executor, reply } = this.#services
-    if (executor.execute(this, this.#args) === STALLED) return false
+    if (executor.execute(this, this.#args) === STALLED) return IDLE
     this.#isServed = true
     if (reply.size !== 0) this.complete(reply.take())
-    return false
+    return IDLE
   }
+
+  /** Nothing is decoded: the request stays. */
+  postpone(): void {}
 
   send(): void {}
 

@@ -20,9 +20,11 @@ import { type NodeIdentity, NodeStats } from '../telemetry/node-stats.ts'
 import { Telemetry } from '../telemetry/telemetry.ts'
 import { Connection, type ConnectionServices, TOO_MANY_CLIENTS } from './connection.ts'
 import { EventLoopBatch } from './event-loop-batch.ts'
-import { FlushQueue } from './output/flush-queue.ts'
 import { Housekeeping } from './housekeeping.ts'
 import type { Logger } from './logger.ts'
+import { evictClients } from './output/client-eviction.ts'
+import { FlushQueue } from './output/flush-queue.ts'
+import { UnreadBytes } from './output/unread-bytes.ts'
 import { applySettings, createParameters } from './parameters.ts'
 import { Program } from './program.ts'
 import type { ServerSettings } from './settings.ts'
@@ -47,6 +49,9 @@ export interface ServerOptions {
 /** Connections beyond `maxclients` that only other nodes may use. */
 const RESERVED_FOR_PEERS = 4096
 
+/** HTTP requests are logged at most this often (Redis: once a minute). */
+const HTTP_LOG_INTERVAL_MS = 60_000
+
 export class Server implements Host {
   readonly groups: readonly Group[]
   readonly cluster: Cluster | undefined
@@ -70,6 +75,8 @@ export class Server implements Host {
   #pausedUntil = 0
   #pausesAll = false
   #cancelPause: CancelTimer | undefined
+  /** Until when no further HTTP request is logged, ms. */
+  #httpLoggedUntil = Number.NEGATIVE_INFINITY
 
   constructor(options: ServerOptions) {
     this.#options = options
@@ -81,10 +88,12 @@ export class Server implements Host {
     const telemetry = new Telemetry({ commands: table.stats, micros, instant })
     this.telemetry = telemetry
     const limits = defaultLimits()
+    const unread = new UnreadBytes()
     const targets = {
       settings,
       groups,
       limits,
+      unread,
       telemetry,
       log,
       passwordChanged: () => this.#passwordChanged(),
@@ -105,19 +114,21 @@ export class Server implements Host {
       telemetry.attributeTime()
       cluster?.endBatch()
     }
-    const batch = new EventLoopBatch(executor, begin, end)
+    const batch = new EventLoopBatch(executor, micros, begin, end)
     this.program = new Program({ executor, reply, batch, now: () => instant.now })
     this.#services = {
       executor,
       reply,
       batch,
       flushQueue: new FlushQueue(),
+      unread,
       instant,
       limits,
       settings,
       stats: this.stats,
       log,
       closed: (connection) => this.#removed(connection),
+      tooMuchUnread: () => evictClients(this.clients.values(), unread),
     }
     this.#housekeeping = new Housekeeping({
       host: this,
@@ -267,6 +278,16 @@ export class Server implements Host {
   shutdown(now: boolean): void {
     this.#options.log.warn({}, 'a client requested the shutdown of the node')
     this.#options.onShutdown(now)
+  }
+
+  refuseHttp(client: Client): void {
+    const { instant, log } = this.#options
+    client.close(false)
+    if (instant.monotonicMs < this.#httpLoggedUntil) return
+    this.#httpLoggedUntil = instant.monotonicMs + HTTP_LOG_INTERVAL_MS
+    const message =
+      'possible attack: a client has sent an HTTP request (POST or Host:); its connection is closed'
+    log.warn({ client: client.id, address: client.address }, message)
   }
 
   reportFault(err: unknown, command: string): void {

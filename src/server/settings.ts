@@ -42,6 +42,8 @@ export interface ServerSettings {
   protoMaxBulkLen: number
   clientQueryBufferLimit: number
   clientOutputBufferLimit: OutputLimits
+  /** The unread replies of all clients together beyond which the largest are closed; 0: no limit. */
+  maxmemoryClients: number
   /** Microseconds; 0: all, negative: none. */
   slowlogLogSlowerThan: number
   /** The same for loads and writes of origins. */
@@ -76,6 +78,7 @@ export function defaultServerSettings(port: number): ServerSettings {
       replica: { hard: 256 * MB, soft: 64 * MB, softTime: 60_000 },
       pubsub: { hard: 32 * MB, soft: 8 * MB, softTime: 60_000 },
     },
+    maxmemoryClients: 0,
     slowlogLogSlowerThan: 10_000,
     slowlogOriginSlowerThan: 100_000,
     slowlogMaxLen: 128,

@@ -21,6 +21,8 @@ export class NodeStats {
   /** Connections closed because they exceeded the limit of the query buffer, of the output buffer. */
   queryBufferDisconnections = 0
   outputBufferDisconnections = 0
+  /** Connections closed because all together had too many unread replies. */
+  evictedClients = 0
   inputBytes = 0
   outputBytes = 0
   /** Averages over the last seconds. */
@@ -45,6 +47,7 @@ export class NodeStats {
     this.rejectedConnections = 0
     this.queryBufferDisconnections = 0
     this.outputBufferDisconnections = 0
+    this.evictedClients = 0
     this.inputBytes = 0
     this.outputBytes = 0
     this.opsPerSecond = 0

@@ -78,6 +78,8 @@ export class Telemetry {
   timesAll = false
   /** Set by an error reply: the running command has failed. */
   failed = false
+  /** When a command that was timed individually last ended, µs. */
+  lastTimedAt = 0
   readonly #micros: () => number
   readonly #instant: Instant
   /** The commands with `pending` calls, in `[0, #touchedCount)`. */
@@ -126,7 +128,8 @@ export class Telemetry {
     args: Args,
     secrets: readonly number[],
   ): void {
-    const micros = this.#micros() - startedAt
+    this.lastTimedAt = this.#micros()
+    const micros = this.lastTimedAt - startedAt
     this.#timedMicros += micros
     if (this.failed) {
       this.failed = false

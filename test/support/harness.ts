@@ -20,6 +20,7 @@ import { functionOrigin, type Loader, type LoadFunction } from '../../src/origin
 import { Args } from '../../src/resp/args.ts'
 import { defaultLimits } from '../../src/resp/limits.ts'
 import { ReplyWriter } from '../../src/resp/reply.ts'
+import { UnreadBytes } from '../../src/server/output/unread-bytes.ts'
 import { createParameters } from '../../src/server/parameters.ts'
 import { defaultServerSettings, type ServerSettings } from '../../src/server/settings.ts'
 import { NodeStats } from '../../src/telemetry/node-stats.ts'
@@ -203,6 +204,7 @@ export class HarnessHost implements Host {
       settings: this.settings,
       groups,
       limits: defaultLimits(),
+      unread: new UnreadBytes(),
       telemetry,
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },
       passwordChanged: () => undefined,
@@ -250,6 +252,8 @@ export class HarnessHost implements Host {
   mustPause(): boolean {
     return this.paused
   }
+
+  refuseHttp(): void {}
 
   reportFault(error: unknown): void {
     this.faults.push(error)

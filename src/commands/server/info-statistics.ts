@@ -26,7 +26,7 @@ export function statsSection({ host }: Context): Fields {
     ['expired_time_cap_reached_count', stats.expiryTimeouts],
     ['expire_cycle_cpu_milliseconds', Math.floor(stats.expiryMs)],
     ['evicted_keys', sum(({ store }) => store.evicted)],
-    ['evicted_clients', 0],
+    ['evicted_clients', stats.evictedClients],
     ['total_eviction_exceeded_time', 0],
     ['current_eviction_exceeded_time', 0],
     ['keyspace_hits', sum(({ hits }) => hits)],

@@ -48,6 +48,8 @@ export interface Host {
   activeExpiry: boolean
   /** Starts the shutdown of the node; with `now`, pending replies are not waited for. */
   shutdown(now: boolean): void
+  /** Closes the connection of a client that has sent an HTTP request, and logs that. */
+  refuseHttp(client: Client): void
   /** Logs what a handler threw, with its stack. */
   reportFault(error: unknown, command: string): void
 }

@@ -2,6 +2,7 @@
 
 import type { Link, Receiver } from '../../cluster/links/link.ts'
 import type { PendingReply } from '../../commands/spec/client.ts'
+import type { UnreadBytes } from './unread-bytes.ts'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -16,7 +17,7 @@ class ReplyPlace implements PendingReply {
   complete(reply: Buffer): void {
     if (this.bytes !== undefined) return
     this.bytes = reply
-    this.#outbox.size += reply.length
+    this.#outbox.resize(reply.length)
     this.#outbox.drain()
   }
 }
@@ -92,6 +93,15 @@ const MAX_OUTSTANDING_BYTES = 8 * 1024 * 1024
 const FIRST_EXPECTED_BYTES = 32 * 1024
 const MIN_EXPECTED_BYTES = 8 * 1024
 
+export interface OutboxParts {
+  /** Sends bytes that are next in order. */
+  readonly write: (bytes: Buffer) => void
+  /** Called after a deferred reply was completed and the replies behind it were written. */
+  readonly drained: () => void
+  readonly makeReceiver: MakeReceiver
+  readonly unread: UnreadBytes
+}
+
 /** Empty unless a reply is deferred: then all replies behind it wait here. */
 export class Outbox {
   /** Bytes waiting behind a deferred reply. */
@@ -105,15 +115,14 @@ export class Outbox {
   #next = 0
   readonly #write: (bytes: Buffer) => void
   readonly #drained: () => void
+  readonly #unread: UnreadBytes
+  #isClosed = false
 
-  /**
-   * @param write sends bytes that are next in order
-   * @param drained called after a deferred reply was completed and the replies behind it were written
-   */
-  constructor(write: (bytes: Buffer) => void, drained: () => void, makeReceiver: MakeReceiver) {
+  constructor({ write, drained, makeReceiver, unread }: OutboxParts) {
     this.#write = write
     this.#drained = drained
     this.makeReceiver = makeReceiver
+    this.#unread = unread
   }
 
   get isEmpty(): boolean {
@@ -153,14 +162,28 @@ export class Outbox {
 
   /** Queues bytes behind the reserved places. */
   push(bytes: Buffer): void {
-    this.size += bytes.length
+    this.resize(bytes.length)
     this.#queue.push(bytes)
+  }
+
+  /** The connection is closed: what waits counts no more. */
+  close(): void {
+    this.#isClosed = true
+    this.#unread.bytes -= this.size
+    this.size = 0
+  }
+
+  /** Counts bytes that begin to wait, or (negative) no longer do. */
+  resize(bytes: number): void {
+    if (this.#isClosed) return
+    this.size += bytes
+    this.#unread.bytes += bytes
   }
 
   /** Replies of a run have arrived. */
   forwardedArrived(run: ForwardedReplies, bytes: Buffer): void {
     if (run.parts.length !== 0 || this.#queue[this.#next] !== run) {
-      this.size += bytes.length
+      this.resize(bytes.length)
       run.add(ownBytes(bytes))
       if (this.#queue[this.#next] !== run) return
       this.drain()
@@ -217,7 +240,7 @@ export class Outbox {
   }
 
   #release(bytes: Buffer): void {
-    this.size -= bytes.length
+    this.resize(-bytes.length)
     if (bytes.length !== 0) this.#write(bytes)
   }
 }

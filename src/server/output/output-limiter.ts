@@ -7,11 +7,12 @@ export class OutputLimiter {
   #softSince = 0
 
   /** Whether `unread` bytes exceed the hard limit, or have exceeded the soft limit for longer than `softTime`. */
-  exceeds({ hard, soft, softTime }: OutputLimit, unread: number, now: number): boolean {
+  exceeds({ hard, soft, softTime }: OutputLimit, unread: { readonly size: number }, now: number): boolean {
     if (hard === 0 && soft === 0) return false
-    if (soft === 0 || unread <= soft) this.#softSince = 0
+    const { size } = unread
+    if (soft === 0 || size <= soft) this.#softSince = 0
     else if (this.#softSince === 0) this.#softSince = now
     const isLong = this.#softSince !== 0 && now - this.#softSince > softTime
-    return isLong || (hard !== 0 && unread > hard)
+    return isLong || (hard !== 0 && size > hard)
   }
 }

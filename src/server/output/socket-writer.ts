@@ -1,30 +1,54 @@
-// Writes replies to a socket: once per event-loop batch, or once per callback for replies of peers and loads.
+// Writes replies to a socket: once per event-loop batch, or once per callback for replies of peers and loads. What the
+// socket does not accept is held.
 
 import type { Socket } from 'node:net'
 import type { Sink } from '../../resp/reply.ts'
 import type { NodeStats } from '../../telemetry/node-stats.ts'
 import type { Flushable, FlushQueue } from './flush-queue.ts'
+import { HeldOutput } from './held-output.ts'
+import type { UnreadBytes } from './unread-bytes.ts'
 
 const NOTHING = Buffer.alloc(0)
+
+/**
+ * While more bytes than this wait in the socket itself, further replies are held. The socket keeps buffers as they are,
+ * with the shared page that a reply is part of; this bounds how many of them a client that does not read can pin.
+ */
+const SOCKET_BYTES = 65_536
+
+export interface WriterServices {
+  readonly flushQueue: FlushQueue
+  readonly stats: NodeStats
+  readonly unread: UnreadBytes
+}
 
 export class SocketWriter implements Sink, Flushable {
   isQueued = false
   readonly #socket: Socket
-  readonly #flushQueue: FlushQueue
-  readonly #stats: NodeStats
+  readonly #services: WriterServices
+  /** Called when everything has been sent, after something had to wait. */
+  readonly #drained: () => void
   /** Replies to be sent at the end of the event-loop batch. */
   #unsent: Buffer = NOTHING
   #released: () => void = nothing
+  /** Created when it is first needed; most clients read. */
+  #held: HeldOutput | undefined
+  /** The part of `UnreadBytes.bytes` that is of this connection. */
+  #counted = 0
+  #isEnding = false
+  #isClosed = false
 
-  constructor(socket: Socket, flushQueue: FlushQueue, stats: NodeStats) {
+  constructor(socket: Socket, services: WriterServices, drained: () => void) {
     this.#socket = socket
-    this.#flushQueue = flushQueue
-    this.#stats = stats
+    this.#services = services
+    this.#drained = drained
+    socket.on('drain', () => this.#refill())
+    socket.on('close', () => this.close())
   }
 
   /** Bytes that the socket has not sent. */
   get size(): number {
-    return this.#socket.writableLength + this.#unsent.length
+    return this.#socket.writableLength + this.#unsent.length + (this.#held?.size ?? 0)
   }
 
   /** Takes ownership of replies; `send` writes them to the socket. */
@@ -38,8 +62,7 @@ export class SocketWriter implements Sink, Flushable {
     const bytes = this.#unsent
     if (bytes.length === 0) return
     this.#unsent = NOTHING
-    this.#stats.outputBytes += bytes.length
-    this.#socket.write(bytes, this.#released)
+    this.#put(bytes, this.#released)
   }
 
   /** Sends bytes outside a batch, together with others of the same callback: replies of peers and loads often arrive together. */
@@ -51,16 +74,84 @@ export class SocketWriter implements Sink, Flushable {
       const socket = this.#socket
       if (socket.writableCorked === 0) socket.cork()
       this.send()
-      this.#stats.outputBytes += bytes.length
-      socket.write(bytes)
+      this.#put(bytes, nothing)
     }
-    this.#flushQueue.add(this)
+    this.#services.flushQueue.add(this)
   }
 
   /** Sends what `sendSoon` has collected. */
   flushQueued(): void {
     this.send()
     if (this.#socket.writableCorked !== 0) this.#socket.uncork()
+  }
+
+  /** Closes this end of the connection after the last byte. May be called again. */
+  end(): void {
+    this.#isEnding = true
+    this.send()
+    if (this.#held === undefined || this.#held.size === 0) this.#socket.end()
+  }
+
+  /** Nothing more is sent: drops what waits. */
+  close(): void {
+    this.#isClosed = true
+    this.#held?.clear()
+    this.#services.unread.bytes -= this.#counted
+    this.#counted = 0
+  }
+
+  #put(bytes: Buffer, released: () => void): void {
+    const held = this.#held
+    if (this.#socket.writableLength > SOCKET_BYTES || (held !== undefined && held.size !== 0)) {
+      this.#hold(bytes, released)
+      return
+    }
+    this.#services.stats.outputBytes += bytes.length
+    if (bytes.length > SOCKET_BYTES) this.#writeCounted(bytes, released)
+    else this.#socket.write(bytes, released)
+  }
+
+  #hold(bytes: Buffer, released: () => void): void {
+    if (this.#isClosed) {
+      released()
+      return
+    }
+    this.#held ??= new HeldOutput()
+    this.#count(bytes.length)
+    // Bytes that are not copied are no part of a page: nothing waits for their release.
+    if (this.#held.append(bytes)) released()
+  }
+
+  /** The socket has sent everything it had: it gets as much of what is held as it accepts. */
+  #refill(): void {
+    const held = this.#held
+    if (held !== undefined) {
+      while (held.size !== 0 && this.#socket.writableLength <= SOCKET_BYTES) {
+        const block = held.take()
+        this.#count(-block.length)
+        this.#services.stats.outputBytes += block.length
+        this.#writeCounted(block, nothing)
+      }
+      if (held.size !== 0) return
+      if (this.#isEnding) this.#socket.end()
+    }
+    this.#drained()
+  }
+
+  /** Writes bytes that count as unread until the socket has sent them. */
+  #writeCounted(bytes: Buffer, released: () => void): void {
+    const { length } = bytes
+    this.#count(length)
+    this.#socket.write(bytes, () => {
+      this.#count(-length)
+      released()
+    })
+  }
+
+  #count(bytes: number): void {
+    if (this.#isClosed) return
+    this.#counted += bytes
+    this.#services.unread.bytes += bytes
   }
 }
 

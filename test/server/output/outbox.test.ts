@@ -1,15 +1,17 @@
 import { expect, test } from 'vitest'
 import { Outbox } from '../../../src/server/output/outbox.ts'
+import { UnreadBytes } from '../../../src/server/output/unread-bytes.ts'
 
 function outbox(): { box: Outbox; written: string[] } {
   const written: string[] = []
-  const box = new Outbox(
-    (bytes) => written.push(bytes.toString()),
-    () => undefined,
-    () => {
+  const box = new Outbox({
+    write: (bytes) => written.push(bytes.toString()),
+    drained: () => undefined,
+    makeReceiver: () => {
       throw new Error('nothing was relayed')
     },
-  )
+    unread: new UnreadBytes(),
+  })
   return { box, written }
 }
 

@@ -1,0 +1,141 @@
+// Who is served when, and for how long: with connections whose requests take as long as the test says.
+
+import { expect, test } from 'vitest'
+import type { Executor } from '../../src/execution/executor.ts'
+import type { Args } from '../../src/resp/args.ts'
+import {
+  EventLoopBatch,
+  IDLE,
+  MORE,
+  type Served,
+  type ServeResult,
+} from '../../src/server/event-loop-batch.ts'
+
+/** An event loop whose clock only requests move, µs. */
+class Loop {
+  now = 0
+  readonly served: string[] = []
+  turns = 0
+  readonly executor = { lastTimedAt: 0, prefetch: { begin() {}, use() {}, end() {} } }
+  readonly batch = new EventLoopBatch(
+    this.executor as unknown as Executor,
+    () => this.now,
+    () => undefined,
+    () => {
+      this.turns++
+    },
+  )
+
+  /** Runs turns until a condition holds; the other sockets are read after each. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+class FakeConnection implements Served {
+  isDue = false
+  readonly isPeer: boolean
+  readonly store = undefined
+  readonly #loop: Loop
+  readonly #name: string
+  /** Duration of each outstanding request, µs. */
+  readonly #requests: number[] = []
+  #decoded = 0
+
+  constructor(loop: Loop, name: string, isPeer = false) {
+    this.#loop = loop
+    this.#name = name
+    this.isPeer = isPeer
+  }
+
+  get left(): number {
+    return this.#requests.length
+  }
+
+  send(): void {}
+
+  postpone(): void {}
+
+  receive(...micros: readonly number[]): this {
+    for (const each of micros) this.#requests.push(each)
+    this.#loop.batch.add(this)
+    return this
+  }
+
+  decode(batch: readonly Args[], from: number): number {
+    this.#decoded = Math.min(this.left, batch.length - from)
+    return from + this.#decoded
+  }
+
+  serve(): ServeResult {
+    const { batch, executor, served } = this.#loop
+    for (let i = 0; i < this.#decoded; i++) {
+      this.#loop.now += this.#requests.shift() as number
+      served.push(this.#name)
+      executor.lastTimedAt = this.#loop.now
+      if (executor.lastTimedAt > batch.shareEnds) break
+    }
+    return this.left === 0 ? IDLE : MORE
+  }
+}
+
+test('a pipeline without an end holds a single request up for no more than two turns', async () => {
+  const loop = new Loop()
+  const floods = Array.from({ length: 100 }, (_, i) => {
+    return new FakeConnection(loop, `flood ${i}`).receive(...Array<number>(10_000).fill(1))
+  })
+  // Each has had its first share.
+  await loop.until(() => loop.turns === 30)
+  const quiet = new FakeConnection(loop, 'quiet').receive(1)
+  const [sentAt, turn] = [loop.now, loop.turns]
+  await loop.until(() => quiet.left === 0)
+  expect(loop.turns - turn).toBeLessThanOrEqual(2)
+  expect(loop.now - sentAt).toBeLessThan(25_000)
+  await loop.until(() => floods.every(({ left }) => left === 0))
+})
+
+test('long pipelines progress at the same rate', async () => {
+  const loop = new Loop()
+  const floods = Array.from({ length: 20 }, (_, i) => {
+    return new FakeConnection(loop, `flood ${i}`).receive(...Array<number>(20_000).fill(1))
+  })
+  await loop.until(() => loop.turns === 20)
+  const left = floods.map((flood) => flood.left)
+  expect(Math.max(...left) - Math.min(...left)).toBeLessThan(1500)
+  expect(Math.max(...left)).toBeLessThan(20_000)
+})
+
+test('slow commands of many clients: the node is served after each of them', async () => {
+  const loop = new Loop()
+  const slow = Array.from({ length: 300 }, (_, i) => {
+    return new FakeConnection(loop, `slow ${i}`).receive(1_000_000, 1_000_000)
+  })
+  await loop.until(() => loop.turns === 5)
+  const [sentAt] = [loop.now]
+  const peer = new FakeConnection(loop, 'peer', true).receive(1)
+  await loop.until(() => peer.left === 0)
+  expect(loop.now - sentAt).toBeLessThanOrEqual(2_000_001)
+  // One that has just sent its first request, and one of those that have had their share.
+  expect(loop.served.filter((name) => name.startsWith('slow')).length).toBeLessThanOrEqual(2 * loop.turns)
+})
+
+test('other nodes are served before clients, and clients not only after all that they send', async () => {
+  const loop = new Loop()
+  const clients = Array.from({ length: 10 }, (_, i) => new FakeConnection(loop, `client ${i}`))
+  for (const client of clients) client.receive(...Array<number>(1000).fill(1))
+  const peer = new FakeConnection(loop, 'peer', true).receive(...Array<number>(50_000).fill(1))
+  await loop.until(() => loop.turns === 1)
+  expect(loop.served[0]).toBe('peer')
+  await loop.until(() => clients.every(({ left }) => left === 0))
+  expect(peer.left).toBeGreaterThan(0)
+})
+
+test('a client that always has something new does not keep the long pipelines from being served', async () => {
+  const loop = new Loop()
+  const flood = new FakeConnection(loop, 'flood').receive(...Array<number>(5000).fill(1))
+  const eager = Array.from({ length: 50 }, (_, i) => new FakeConnection(loop, `eager ${i}`))
+  await loop.until(() => {
+    for (const client of eager) if (client.left === 0) client.receive(400)
+    return flood.left === 0
+  })
+})
