@@ -9,7 +9,7 @@ const INT_MAX = 2 ** 31 - 1
 const LONG_MAX = '9223372036854775807'
 
 /** Returns Redis's error text, or a function that applies the value. */
-type Accept<Value> = (text: string, use: (value: Value) => void) => string | Apply
+export type Accept<Value> = (text: string, use: (value: Value) => void) => string | Apply
 
 /** A whole number from `least` to `most` (by default the largest `long long` of C). */
 export function integer(least: number, most: number = Number.POSITIVE_INFINITY): Accept<number> {

@@ -7,6 +7,7 @@ import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Logger } from './logger.ts'
 import type { UnreadBytes } from './output/unread-bytes.ts'
 import {
+  type Accept,
   anyText,
   int,
   integer,
@@ -32,6 +33,8 @@ const MIN_BUDGET = 1024
 /** The objects that parameters change. */
 export interface ParameterTargets {
   readonly settings: ServerSettings
+  /** As many clients as the limit on open files allows. */
+  readonly maxclients: number
   readonly groups: readonly Group[]
   readonly limits: DecoderLimits
   readonly unread: UnreadBytes
@@ -80,7 +83,7 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
     variable(
       'maxclients',
       () => settings.maxclients,
-      integer(1, MAX_CLIENTS),
+      clientsUpTo(targets.maxclients),
       (count) => {
         settings.maxclients = count
       },
@@ -254,6 +257,12 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
     fixed('enable-debug-command', () => 'local'),
   ]
   return new Map(parameters.map((parameter) => [parameter.name, parameter]))
+}
+
+function clientsUpTo(most: number): Accept<number> {
+  const accept = integer(1, MAX_CLIENTS)
+  const error = `The operating system is not able to handle the specified number of clients, try with ${most}`
+  return (text, use) => (Number(text) > most && Number(text) <= MAX_CLIENTS ? error : accept(text, use))
 }
 
 /** A parameter that can be set while the server runs. */

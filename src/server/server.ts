@@ -22,6 +22,7 @@ import { Connection, type ConnectionServices, TOO_MANY_CLIENTS } from './connect
 import { EventLoopBatch } from './event-loop-batch.ts'
 import { Housekeeping } from './housekeeping.ts'
 import type { Logger } from './logger.ts'
+import { type ConnectionRoom, connectionRoom, limitClients, openFilesLimit } from './open-files.ts'
 import { evictClients } from './output/client-eviction.ts'
 import { FlushQueue } from './output/flush-queue.ts'
 import { UnreadBytes } from './output/unread-bytes.ts'
@@ -42,12 +43,11 @@ export interface ServerOptions {
   readonly micros: () => number
   readonly log: Logger
   readonly identity: NodeIdentity
+  /** How many files the process may have open; by default the system's limit. */
+  readonly openFiles?: number
   /** Called on SHUTDOWN; with `now`, without waiting for outstanding replies. */
   readonly onShutdown: (now: boolean) => void
 }
-
-/** Connections beyond `maxclients` that only other nodes may use. */
-const RESERVED_FOR_PEERS = 4096
 
 /** HTTP requests are logged at most this often (Redis: once a minute). */
 const HTTP_LOG_INTERVAL_MS = 60_000
@@ -67,6 +67,7 @@ export class Server implements Host {
   readonly #housekeeping: Housekeeping
   readonly #listeners: NetServer[] = []
   readonly #monitors = new Set<Client>()
+  readonly #room: ConnectionRoom
   #nextId = 1
   #closed: Promise<void> | undefined
   /** Called when the last connection is closed. */
@@ -84,6 +85,8 @@ export class Server implements Host {
     this.groups = groups
     this.cluster = options.cluster
     this.stats = new NodeStats(options.identity)
+    this.#room = connectionRoom(options.openFiles ?? openFilesLimit(), this.cluster !== undefined)
+    limitClients(settings, this.#room, log)
     const table = createCommandTable()
     const telemetry = new Telemetry({ commands: table.stats, micros, instant })
     this.telemetry = telemetry
@@ -91,6 +94,7 @@ export class Server implements Host {
     const unread = new UnreadBytes()
     const targets = {
       settings,
+      maxclients: this.#room.clients,
       groups,
       limits,
       unread,
@@ -203,8 +207,7 @@ export class Server implements Host {
     const { settings, instant } = this.#options
     const isFull = this.clients.size >= settings.maxclients
     // Clients must not use up the connections of the cluster's nodes.
-    const reserved = this.cluster === undefined ? 0 : RESERVED_FOR_PEERS
-    if (isFull && this.clients.size >= settings.maxclients + reserved) {
+    if (isFull && this.clients.size >= settings.maxclients + this.#room.peers) {
       this.stats.rejectedConnections++
       socket.on('error', () => socket.destroy())
       socket.end(`-${TOO_MANY_CLIENTS}\r\n`, () => socket.destroy())

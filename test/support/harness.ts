@@ -203,6 +203,7 @@ export class HarnessHost implements Host {
     this.parameters = createParameters({
       settings: this.settings,
       groups,
+      maxclients: Number.POSITIVE_INFINITY,
       limits: defaultLimits(),
       unread: new UnreadBytes(),
       telemetry,

@@ -12,6 +12,8 @@ import { Server } from '../../src/server/server.ts'
 import { defaultServerSettings, type ServerSettings } from '../../src/server/settings.ts'
 
 export interface TestServerOptions {
+  /** By default without a limit. */
+  readonly openFiles?: number
   readonly settings?: Partial<ServerSettings>
   /** By name; by default `cache`, without an origin. */
   readonly groups?: Readonly<
@@ -37,7 +39,7 @@ export class TestServer {
   readonly #peers: Peer[] = []
   port = 0
 
-  private constructor({ settings = {}, groups = { cache: {} } }: TestServerOptions) {
+  private constructor({ settings = {}, groups = { cache: {} }, openFiles }: TestServerOptions) {
     const { clock } = this
     const instant = new Instant(clock)
     const hasher = new Hasher({ low: 1, high: 2 })
@@ -62,6 +64,7 @@ export class TestServer {
       micros: () => clock.now() * 1000,
       log: { info: line('info'), warn: line('warn'), error: line('error') },
       identity: { version: '0.0.0', runId: 'f'.repeat(40), startedAt: clock.now(), configFile: '' },
+      openFiles: openFiles ?? Number.POSITIVE_INFINITY,
       onShutdown: (now) => this.shutdowns.push(now),
     })
   }

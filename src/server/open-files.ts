@@ -1,0 +1,54 @@
+// The limit on open files (`ulimit -n`): a connection beyond it would be closed by the system without a word.
+
+import { readFileSync } from 'node:fs'
+import type { Logger } from './logger.ts'
+import type { ServerSettings } from './settings.ts'
+
+/** For files, listening sockets, origins and Node.js itself (Redis: 32). */
+const RESERVED_FILES = 64
+
+/** In a cluster, this share of the others is for links from and to other nodes, half of it for each direction. */
+const LINK_SHARE = 0.25
+
+/** Connections beyond `maxclients` that only other nodes may use, where files suffice. */
+const MOST_PEERS = 4096
+
+/** How many connections the limit on open files allows. */
+export interface ConnectionRoom {
+  /** The most clients. */
+  readonly clients: number
+  /** The most connections of other nodes. */
+  readonly peers: number
+}
+
+/** How many files this process may have open; infinite if it is not known. */
+export function openFilesLimit(): number {
+  try {
+    const [, soft] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1')) ?? []
+    if (soft !== undefined) return Number(soft)
+  } catch {
+    // Not Linux.
+  }
+  const { userLimits } = process.report.getReport() as { userLimits?: { open_files?: { soft: unknown } } }
+  const soft = Number(userLimits?.open_files?.soft)
+  return Number.isNaN(soft) ? Number.POSITIVE_INFINITY : soft
+}
+
+export function connectionRoom(openFiles: number, isInCluster: boolean): ConnectionRoom {
+  const files = Math.max(2, openFiles - RESERVED_FILES)
+  if (!isInCluster) return { clients: files, peers: 0 }
+  if (files === Number.POSITIVE_INFINITY) return { clients: files, peers: MOST_PEERS }
+  const links = Math.floor(files * LINK_SHARE)
+  return { clients: files - links, peers: Math.min(MOST_PEERS, Math.ceil(links / 2)) }
+}
+
+/** Lowers `maxclients` to what the limit on open files allows (Redis: `adjustOpenFilesLimit`). */
+export function limitClients(settings: ServerSettings, { clients }: ConnectionRoom, log: Logger): void {
+  const { maxclients } = settings
+  if (maxclients <= clients) return
+  settings.maxclients = clients
+  const message =
+    `maxclients is ${clients} instead of ${maxclients}: the limit on open files does not allow more; ` +
+    `raise it ('ulimit -n'), or set maxclients`
+  log.warn({ maxclients: clients, configured: maxclients }, message)
+}
