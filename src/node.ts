@@ -12,6 +12,7 @@ import type { NodeConfig } from './config/config.ts'
 import { version } from './config/version.ts'
 import { CLOSED, NodeCalls } from './embedding/calls.ts'
 import { Group } from './group/group.ts'
+import { GuardedLog } from './server/guarded-log.ts'
 import { Server } from './server/server.ts'
 import type { ServerSettings } from './server/settings.ts'
 
@@ -68,7 +69,8 @@ interface NodeParts {
 }
 
 function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
-  const { log = silent, clock = systemClock, configFile = '' } = options
+  const { clock = systemClock, configFile = '' } = options
+  const log = new GuardedLog(options.log ?? silent)
   const state: NodeState = { isListening: false, isClosed: false, onShutdown: () => undefined }
   const instant = new Instant(clock)
   const hasher = new Hasher(randomSeed())

@@ -11,7 +11,8 @@ import { version } from '../config/version.ts'
 import { type TriggerOptions, triggerSql } from '../origin/sql/postgres/trigger.ts'
 import { fail, PREFIX } from './errors.ts'
 import { countNodes, LISTENING, LocalNodes, MEMBER, planNodes } from './local-nodes.ts'
-import { createLog } from './log.ts'
+import { createProcessLog } from './log.ts'
+import { survivesBrokenOutput } from './log-output.ts'
 import { ignoreSignals, onClosingSignal } from './signals.ts'
 import { ORIGINS_TIMEOUT, startNode } from './start.ts'
 
@@ -128,6 +129,7 @@ program
 
 type Options = Flags & { readonly config?: string }
 
+survivesBrokenOutput()
 await program.parseAsync().catch(fail)
 
 /** Not Commander's own: that prints all of the help for an unknown command. */
@@ -171,7 +173,7 @@ async function startCluster(count: string, options: Options): Promise<void> {
   const loaded = await load({ ...options, ...MEMBER })
   const { loglevel, shutdownTimeout } = loaded.config
   const isTerminal = process.stdout.isTTY
-  const log = createLog(loglevel, isTerminal)
+  const log = createProcessLog(loglevel, isTerminal)
   ignoreSignals(log)
   const nodes = new LocalNodes(planNodes(number, file, flags, loaded), {
     program: process.argv[1],

@@ -9,6 +9,7 @@ import { ConfigError, type Flags, type ResolvedConfig } from '../config/config.t
 import { isLoopback, whole } from '../config/readers.ts'
 import { kebabName, settingNames } from '../config/settings.ts'
 import { asText } from './log.ts'
+import { LogOutput } from './log-output.ts'
 
 const MOST_NODES = 64
 const LAST_PORT = 65_535
@@ -101,6 +102,8 @@ export class LocalNodes {
   /** The running nodes, by port. */
   readonly #running = new Map<number, ChildProcess>()
   readonly #listening = new Set<number>()
+  readonly #stdout = new LogOutput(1)
+  readonly #stderr = new LogOutput(2)
   /** How often `stop` was called. */
   #stops = 0
   #code = 0
@@ -138,10 +141,10 @@ export class LocalNodes {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
     this.#running.set(port, child)
-    createInterface({ input: child.stdout! }).on('line', (line) => this.#show(port, line, process.stdout))
+    createInterface({ input: child.stdout! }).on('line', (line) => this.#show(port, line, this.#stdout))
     const early: string[] = []
     createInterface({ input: child.stderr! }).on('line', (line) => {
-      if (this.#listening.has(port)) this.#show(port, line, process.stderr)
+      if (this.#listening.has(port)) this.#show(port, line, this.#stderr)
       else early.push(line)
     })
     child.on('message', (message) => {
@@ -176,7 +179,7 @@ export class LocalNodes {
   }
 
   /** Prints a line of a node, with its port. */
-  #show(port: number, line: string, to: NodeJS.WritableStream): void {
+  #show(port: number, line: string, to: LogOutput): void {
     const isLog = line.startsWith('{"level":')
     if (!isLog) to.write(`${port} ${line}\n`)
     else if (this.#options.isTerminal) to.write(`${port} ${asText(line)}`)

@@ -2,7 +2,6 @@
 
 import {
   type DestinationStream,
-  destination,
   type LevelWithSilent,
   type Logger,
   pino,
@@ -11,6 +10,7 @@ import {
 } from 'pino'
 import type { Settings } from '../config/settings.ts'
 import { plainError } from '../telemetry/plain-error.ts'
+import { LogOutput } from './log-output.ts'
 
 /** Redis's levels in pino's words. */
 const LEVELS: Readonly<Record<Settings['loglevel'], LevelWithSilent>> = {
@@ -23,11 +23,23 @@ const LEVELS: Readonly<Record<Settings['loglevel'], LevelWithSilent>> = {
 
 const STANDARD_OUTPUT = 1
 
-/** A log that writes synchronously: no line is lost when the process exits. */
+/** A log with the number of lines that could not be written. */
+export type CountingLog = Logger & { readonly droppedLines: number }
+
+/** The log of this process, on standard output. */
+export function createProcessLog(loglevel: Settings['loglevel'], isTerminal: boolean): CountingLog {
+  const out = new LogOutput(STANDARD_OUTPUT)
+  const log = createLog(loglevel, isTerminal, out)
+  out.recovered = (lost, reason) =>
+    log.warn({ lost, reason }, `${lost} lines of the log could not be written and are lost`)
+  process.on('exit', () => out.flushSync())
+  return Object.defineProperty(log, 'droppedLines', { get: () => out.dropped }) as CountingLog
+}
+
 export function createLog(
   loglevel: Settings['loglevel'],
   isTerminal: boolean,
-  out: DestinationStream = destination({ dest: STANDARD_OUTPUT, sync: true }),
+  out: DestinationStream,
 ): Logger {
   const options = {
     level: LEVELS[loglevel],

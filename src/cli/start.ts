@@ -7,7 +7,7 @@ import type { LoadedConfig } from '../config/file.ts'
 import type { Node } from '../node.ts'
 import { bannerText, logAdvice, logConfig } from './banner.ts'
 import { fail } from './errors.ts'
-import { createLog } from './log.ts'
+import { createProcessLog } from './log.ts'
 import { ignoreSignals, onClosingSignal } from './signals.ts'
 
 /** How long the origins may take to close, ms. */
@@ -17,7 +17,7 @@ export const ORIGINS_TIMEOUT = 1000
 export async function startNode(loaded: LoadedConfig, isMember = false): Promise<void> {
   const { config } = loaded
   const isTerminal = process.stdout.isTTY
-  const log = createLog(config.loglevel, isTerminal)
+  const log = createProcessLog(config.loglevel, isTerminal)
   ignoreSignals(log)
   // Imported late: --help and check do without the server.
   const { createNode } = await import('../node.ts')

@@ -4,6 +4,8 @@
 export interface Logger {
   /** A pino level: 'trace', 'debug', 'info', 'warn', 'silent'. */
   level?: string
+  /** Lines that could not be written. */
+  readonly droppedLines?: number
   debug?(fields: object, message: string): void
   info(fields: object, message: string): void
   warn(fields: object, message: string): void

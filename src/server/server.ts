@@ -232,6 +232,10 @@ export class Server implements Host {
     return this.#monitors.size
   }
 
+  get droppedLogLines(): number {
+    return this.#options.log.droppedLines ?? 0
+  }
+
   setMonitor(client: Client, on: boolean): void {
     client.monitor = on
     if (on) this.#monitors.add(client)

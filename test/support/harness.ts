@@ -254,6 +254,8 @@ export class HarnessHost implements Host {
     return this.paused
   }
 
+  readonly droppedLogLines = 0
+
   refuseHttp(): void {}
 
   reportFault(error: unknown): void {

@@ -48,6 +48,7 @@ export function statsSection({ host }: Context): Fields {
     ['total_error_replies', telemetry.errorReplies],
     ['client_query_buffer_limit_disconnections', stats.queryBufferDisconnections],
     ['client_output_buffer_limit_disconnections', stats.outputBufferDisconnections],
+    ['log_lines_dropped', host.droppedLogLines],
     ['total_negative_hits', sum(({ negativeHits }) => negativeHits)],
     ['total_loads', sum(({ flights }) => flights?.loads ?? 0)],
     ['total_load_failures', sum(({ flights }) => flights?.failures ?? 0)],

@@ -37,6 +37,8 @@ export interface Host {
   readonly parameters: ReadonlyMap<string, Parameter>
   /** How many clients are in MONITOR. */
   readonly monitors: number
+  /** Lines of the log that could not be written. */
+  readonly droppedLogLines: number
   setMonitor(client: Client, on: boolean): void
   feedMonitors(client: Client, command: CommandTraits, args: Args): void
   /** Whether CLIENT PAUSE delays this command now; its client is resumed when the pause ends. */
