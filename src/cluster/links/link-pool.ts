@@ -1,4 +1,4 @@
-// The pool of links to one peer: data links, opened on first use, and one control link, kept open.
+// The pool of links to one peer: data links and a bulk link, opened on first use, and one control link, kept open.
 
 import type { CancelTimer } from '../../bytes/clock.ts'
 import type { Hello } from './handshake.ts'
@@ -19,6 +19,7 @@ export class LinkPool implements LinkOwner {
   readonly #options: LinkPoolOptions
   readonly #owner: LinkOwner
   readonly #data: (Link | undefined)[]
+  #bulk: Link | undefined
   #control: Link | undefined
   #cancel: CancelTimer | undefined
   /** Attempts to reopen the control link since it was last ready. */
@@ -43,6 +44,12 @@ export class LinkPool implements LinkOwner {
     return link
   }
 
+  /** The link for commands on the whole keyspace: heartbeats and commands on single keys must not wait behind them. */
+  bulk(): Link {
+    if (this.#bulk === undefined || (this.#bulk.isClosed && !this.#isClosed)) this.#bulk = this.#open()
+    return this.#bulk
+  }
+
   /**
    * The control link. After its first use it is reopened whenever it closes, after a backoff. Requests sent during the
    * backoff are lost at once.
@@ -63,7 +70,9 @@ export class LinkPool implements LinkOwner {
 
   /** The open links, the control link first. */
   get links(): readonly Link[] {
-    return [this.#control, ...this.#data].filter((link) => link !== undefined && !link.isClosed) as Link[]
+    return [this.#control, this.#bulk, ...this.#data].filter(
+      (link) => link !== undefined && !link.isClosed,
+    ) as Link[]
   }
 
   /** Closes all links for good. Requests without a reply are lost. */

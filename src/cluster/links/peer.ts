@@ -45,6 +45,11 @@ export class Peer {
     return this.pool.data(n)
   }
 
+  /** The link for reads of the whole keyspace; while the peer is not reachable, the control link, which says so. */
+  get bulk(): Link {
+    return this.isReachable ? this.pool.bulk() : this.control
+  }
+
   /** The link for heartbeats and slot ownership. */
   get control(): Link {
     return this.pool.control()

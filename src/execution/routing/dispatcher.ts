@@ -98,7 +98,10 @@ export class Dispatcher implements ForwardedRequests {
     })
   }
 
-  /** Sends a request to a node. A request that only this node can answer uses its control link and is never redirected. */
+  /**
+   * Sends a request to a node. A request that only this node can answer is never redirected. A write of that kind uses
+   * the control link, so that it arrives in order with the entries that move to that node.
+   */
   send(forwarded: ForwardedRequest, request: Buffer, owner: number): void {
     const { cluster, runHere } = this.#parts
     if (owner === SELF) {
@@ -113,7 +116,8 @@ export class Dispatcher implements ForwardedRequests {
     }
     const { client, group, protocol, noTouch } = forwarded.context
     const context = cluster.contextOf(group, protocol, noTouch, forwarded.isCharge)
-    const link = forwarded.member === undefined ? peer.data(client.id) : peer.control
+    const own = forwarded.isBulk ? peer.bulk : peer.control
+    const link = forwarded.member === undefined ? peer.data(client.id) : own
     link.send(forwarded, context, request, 0, request.length)
   }
 

@@ -1,5 +1,6 @@
 // Fan-out: runs a command on all nodes and merges their replies into one.
 
+import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import { encodeRequest, type Reply } from '../../cluster/links/request.ts'
 import type { ScanStep } from '../../cluster/scan-order.ts'
 import type { FanOut } from '../../commands/spec/command.ts'
@@ -34,16 +35,25 @@ export function fanOut(whole: FanOutRequest, ask: Ask): void {
   const { owners, request, reply, complete, protocol, isCutOff } = whole
   const isWrite = whole.merge === 'ok'
   const replies: Reply[] = []
+  /** Lists are not parsed: they may have millions of items. */
+  const lists: Buffer[] = []
   const asked = new Set<number>()
   let missing = 0
   const askAll = (nodes: readonly number[]): void => {
     missing += nodes.length
     for (const owner of nodes) asked.add(owner)
-    for (const owner of nodes) ask(owner, request, (bytes) => take(owner, readReply(bytes)))
+    for (const owner of nodes) ask(owner, request, (bytes) => take(owner, bytes))
   }
-  const take = (owner: number, answer: Reply): void => {
+  const take = (owner: number, bytes: Buffer): void => {
+    if (whole.merge === 'list' && bytes[0] === ASTERISK) {
+      lists.push(bytes)
+    } else takeReply(owner, readReply(bytes))
+    if (--missing === 0) finish()
+  }
+  const takeReply = (owner: number, answer: Reply): void => {
     if (!isGone(answer) || (isWrite && owners().includes(owner))) replies.push(answer)
-    if (--missing !== 0) return
+  }
+  const finish = (): void => {
     const joined = isWrite ? owners().filter((each) => !asked.has(each)) : []
     if (joined.length !== 0) {
       askAll(joined)
@@ -51,7 +61,8 @@ export function fanOut(whole: FanOutRequest, ask: Ask): void {
     }
     if (isWrite && isCutOff()) replies.push(new Error(CUT_OFF))
     reply.protocol = protocol
-    merge(whole, replies)
+    if (whole.merge === 'list') mergeLists(reply, replies, lists)
+    else merge(whole, replies)
     complete(reply.take())
   }
   askAll(owners())
@@ -62,12 +73,25 @@ function merge({ merge, reply, random }: FanOutRequest, replies: readonly Reply[
   if (error !== undefined) writeReply(reply, error)
   else if (merge === 'ok') reply.ok()
   else if (merge === 'sum') reply.integer(replies.reduce<number>((sum, each) => sum + Number(each), 0))
-  else if (merge === 'list') writeReply(reply, (replies as Reply[][]).flat())
   else {
     const keys = replies.filter((each) => each !== null)
     writeReply(reply, keys.length === 0 ? null : keys[Math.floor(random() * keys.length)])
   }
 }
+
+/** Concatenates arrays of bulk strings, which RESP2 and RESP3 write alike. An error of one node is the reply. */
+function mergeLists(reply: ReplyWriter, others: readonly Reply[], lists: readonly Buffer[]): void {
+  const error = others.find((each) => each instanceof Error)
+  if (error !== undefined) {
+    writeReply(reply, error)
+    return
+  }
+  const heads = lists.map((list) => list.indexOf('\r\n'))
+  reply.array(lists.reduce((sum, list, i) => sum + parseInteger(list, 1, heads[i]), 0))
+  lists.forEach((list, i) => void reply.raw(list.subarray(heads[i] + 2)))
+}
+
+const ASTERISK = 0x2a
 
 /** Cursors of a scan within one node are below this. */
 const LOCAL_CURSORS = 2 ** 32

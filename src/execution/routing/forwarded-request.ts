@@ -36,6 +36,8 @@ export class ForwardedRequest implements Receiver {
   waitsSince = 0
   /** The index of the only node that can answer it; `undefined`: the owners of its keys can. */
   member: number | undefined
+  /** It reads the whole keyspace: heartbeats must not wait behind it. */
+  isBulk = false
   /** Takes the reply; called once. */
   readonly complete: (reply: Buffer) => void
   readonly #requests: ForwardedRequests

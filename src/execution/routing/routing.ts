@@ -4,6 +4,7 @@ import { keySlot } from '../../bytes/crc16.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { Peer } from '../../cluster/links/peer.ts'
 import { SELF } from '../../cluster/ownership/protocol.ts'
+import { Waiters } from '../../cluster/waiters.ts'
 import { type Client, deferReply } from '../../commands/spec/client.ts'
 import type { FanOut } from '../../commands/spec/command.ts'
 import type { Context } from '../../commands/spec/context.ts'
@@ -30,9 +31,15 @@ export type Route = typeof HERE | typeof COPY | typeof SENT | typeof WAIT
 /** `forwardsMost` is updated after this many commands with one key. */
 const SAMPLE_SIZE = 256
 
+/** Commands that list the keys of all nodes at once: each may hold millions of keys of each node until all have replied. */
+const MAX_LISTS = 4
+
 export class Routing {
   /** Whether most commands of clients are forwarded: prefetching from the local store is then wasted work. */
   forwardsMost = false
+  /** Commands that list the keys of all nodes, and clients that wait to run one. */
+  #lists = 0
+  readonly #listWaiters = new Waiters()
   #routed = 0
   #sent = 0
   readonly #cluster: Cluster
@@ -200,12 +207,18 @@ export class Routing {
     // It may see every key: outstanding requests of the client must end first, and later ones wait for it. They use
     // other links.
     if (client.awaitsReplies) return WAIT
+    if (kind === 'list' && this.#lists >= MAX_LISTS) {
+      this.#listWaiters.add(client)
+      return WAIT
+    }
     client.routedByView = 0
     const { args, reply } = this.#context
-    const { context, complete } = this.#forwardedRequest(client)
+    const { context, complete: completed } = this.#forwardedRequest(client)
+    const complete = kind === 'list' ? this.#countList(completed) : completed
     const whole = { protocol: context.protocol, reply, complete }
     const ask: Ask = (owner, request, done) => {
       const forwarded = this.#dispatcher.forwardedRequest({ ...context, protocol: 2 }, done)
+      forwarded.isBulk = kind !== 'ok'
       this.#dispatcher.sendToMember(forwarded, request, owner)
     }
     if (kind === 'cursor') fanOutByCursor({ ...whole, args, steps: cluster.scanOrder }, ask)
@@ -216,6 +229,16 @@ export class Routing {
       fanOut({ ...whole, merge: kind, request, owners, isCutOff: () => cluster.isCutOff, random }, ask)
     }
     return SENT
+  }
+
+  /** Counts a command that lists keys until it is complete. */
+  #countList(complete: (reply: Buffer) => void): (reply: Buffer) => void {
+    this.#lists++
+    return (reply) => {
+      this.#lists--
+      complete(reply)
+      this.#listWaiters.resume()
+    }
   }
 
   /** A forwarded request that takes the deferred reply of this command. */
