@@ -1,6 +1,7 @@
 // A client that writes its whole pipeline before it reads: every synchronous client does.
 
 import { afterEach, expect, test } from 'vitest'
+import { writeValue } from '../../src/group/calls.ts'
 import { type Peer, TestServer, type TestServerOptions } from '../support/server.ts'
 
 const MB = 2 ** 20
@@ -14,7 +15,7 @@ async function start(options?: TestServerOptions): Promise<Peer> {
 }
 
 function store(key: string, value: Buffer): void {
-  running.groups[0].write(Buffer.from(key), value, 0)
+  writeValue(running.groups[0], Buffer.from(key), value, 0)
 }
 
 /** Resolves when the system has taken all of it: the client then begins to read. */
