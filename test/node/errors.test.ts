@@ -98,10 +98,8 @@ test('no cause if the origin did not throw', async () => {
   const origin = { load: () => null, store: fail, remove: fail }
   const behind = await start({ write: 'behind', origin })
   const binary = await errorOf(behind.set('scores', Uint8Array.of(0xff), '1'))
-  expect([binary.message, binary.cause]).toEqual([
-    'scores: a key that is not UTF-8 cannot be written to the origin',
-    undefined,
-  ])
+  expect(binary.message).toMatch(/^scores: a key that is not UTF-8 cannot be written to the origin: /)
+  expect(binary.cause).toBeUndefined()
 
   const refusing = await start({ write: 'refuse' })
   expect((await errorOf(refusing.set('scores', 'Tom', '1'))).cause).toBeUndefined()
