@@ -1,6 +1,6 @@
 // A MariaDB for tests, on a Unix socket of its own.
 
-import { execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -17,6 +17,12 @@ export interface Mariadb {
   /** The target for a proxy. */
   readonly target: Target
   run(sql: string, values?: readonly unknown[]): Promise<void>
+  /** Rows as objects. */
+  rows(sql: string): Promise<readonly Record<string, unknown>[]>
+  /** Kills the process; what was committed is kept. */
+  kill(): Promise<void>
+  /** Starts it again after `kill`. */
+  restart(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -58,32 +64,46 @@ async function startMariadb(
     cwd: folder,
     stdio: 'pipe',
   })
-  const settings = [`--socket=${socketPath}`, '--skip-networking', '--innodb-flush-log-at-trx-commit=0']
+  const settings = [`--socket=${socketPath}`, '--skip-networking', '--innodb-flush-log-at-trx-commit=2']
   if (tls)
     settings.push(
       `--ssl-cert=${secretFile(identity, join(folder, 'server.crt'), addressCertificate)}`,
       `--ssl-key=${secretFile(identity, join(folder, 'server.key'), addressKey)}`,
     )
-  const child = spawn(program, [...common, ...settings], {
-    ...identity,
-    cwd: folder,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  const killAtExit = (): unknown => child.kill('SIGKILL')
+  const launch = async (): Promise<[ChildProcess, Connection]> => {
+    const child = spawn(program, [...common, ...settings], {
+      ...identity,
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    running = child
+    await saysReady(child, 'ready for connections')
+    return [child, await createConnection({ user: 'root', socketPath, multipleStatements: true })]
+  }
+  let running: ChildProcess | undefined
+  const killAtExit = (): unknown => running?.kill('SIGKILL')
   process.once('exit', killAtExit)
-  await saysReady(child, 'ready for connections')
-  const admin: Connection = await createConnection({ user: 'root', socketPath, multipleStatements: true })
+  let [child, admin] = await launch()
   await admin.query('create database things character set utf8mb4')
   await admin.query('use things')
+  const kill = async (): Promise<void> => {
+    admin.destroy()
+    const exited = once(child, 'exit')
+    child.kill('SIGKILL')
+    await exited
+  }
   return {
     url: `mysql://root@localhost/things?socketPath=${encodeURIComponent(socketPath)}`,
     target: { path: socketPath },
     run: async (sql, values) => void (await admin.query(sql, values && [...values])),
+    rows: async (sql) => (await admin.query(sql))[0] as Record<string, unknown>[],
+    kill,
+    async restart() {
+      ;[child, admin] = await launch()
+      await admin.query('use things')
+    },
     async stop() {
-      admin.destroy()
-      const exited = once(child, 'exit')
-      child.kill('SIGKILL')
-      await exited
+      await kill()
       process.off('exit', killAtExit)
       rmSync(folder, { recursive: true, force: true })
     },

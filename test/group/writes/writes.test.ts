@@ -222,6 +222,17 @@ describe('behind', () => {
     expect([at.writes.pending, at.writes.coalesced, at.clock.pending]).toEqual([0, 1, 0])
   })
 
+  test('after a timeout the next attempt does not wait for the previous one', async () => {
+    const at = new Setup('behind', {}, 1000)
+    at.behind('slow', '1')
+    await at.settle()
+    await at.advance(1000)
+    at.behind('slow', '2')
+    await at.advance(100)
+    expect(at.calls.map(({ value }) => value)).toEqual(['1', '2'])
+    expect(at.calls[0].context.signal.aborted).toBe(true)
+  })
+
   test('the queue is bounded in bytes of pending writes, and a key may always become smaller', async () => {
     const at = new Setup('behind', { queueBytes: 10, breakAfter: 0 })
     at.behind('a', '12345')
