@@ -1,4 +1,4 @@
-// The settings of a cluster as data: where each is written, what it accepts, and how a person reads it.
+// The cluster settings as data: field, accepted values, default, and how each is shown.
 
 import { isIP } from 'node:net'
 import { formatDuration, formatSize } from '../bytes/units.ts'
@@ -11,15 +11,15 @@ import { duration, fractionTo, list, oneOf, type Reader, reader, secret, size, w
  * variable (`ERINYS_CLUSTER_TIMEOUT`).
  */
 export interface ClusterSetting<Output, Input> {
-  /** Where it stands below `cluster` in a configuration file. */
+  /** The path of its field below `cluster` in a configuration file. */
   readonly field: string
   readonly reads: Reader<Output, Input>
-  /** Undefined: none, or one that depends on other settings, as `fallbackText` says. */
+  /** The default. `undefined`: none, or one that depends on other settings, as `fallbackText` says. */
   readonly fallback: Output | undefined
-  /** What follows the flag, for the help. */
+  /** The argument of the flag, for the help. */
   readonly argument: string
   readonly summary: string
-  /** The default in words, where its value would say less. */
+  /** The default in words, if that is clearer than its value. */
   readonly fallbackText?: string
   readonly write: (value: Output) => string
 }
@@ -29,7 +29,7 @@ const DNS_NAME = /^(?=.{1,254}$)([\w]([\w-]{0,61}[\w])?\.)*[\w]([\w-]{0,61}[\w])
 const ENDPOINT = /^(https?:\/\/)?([^/]+)\/?$/i
 const KEY_PREFIX = /^[^\s\p{Cc}]*[^\s\p{Cc}/]$/u
 
-/** What stands for every address of a machine, and for none that can be reached. */
+/** They mean all addresses of a machine; no other node can connect to them. */
 export const WILDCARDS: readonly string[] = ['0.0.0.0', '::']
 
 const asText = (value: string | number): string => String(value)
@@ -104,7 +104,7 @@ export const clusterSettings = {
   }),
   etcdPrefix: setting({
     field: 'etcd.prefix',
-    reads: text("what keys begin with, such as '/erinys', without a slash at the end", (value) =>
+    reads: text("a prefix of keys such as '/erinys', without a slash at the end", (value) =>
       KEY_PREFIX.test(value),
     ),
     fallback: '/erinys',
@@ -138,7 +138,7 @@ export const clusterSettings = {
     fallbackText: 'none',
     write: asSecret,
   }),
-  /** What nodes prove to each other that they know. */
+  /** Nodes prove to each other that they know it. */
   secret: setting({
     field: 'secret',
     reads: secret,
@@ -228,10 +228,10 @@ export const clusterSettings = {
   }),
 }
 
-/** The name of a setting of a cluster, as its flag has it in camel case. */
+/** The name of a cluster setting: its flag in camel case. */
 export type ClusterSettingName = keyof typeof clusterSettings
 
-/** What was given of them; nothing here is a default. */
+/** The settings that were given, without defaults. */
 export type ClusterValues = {
   readonly [Name in ClusterSettingName]?: (typeof clusterSettings)[Name] extends ClusterSetting<
     infer Output,
@@ -279,7 +279,7 @@ function nameServer(value: string): string | undefined {
   return isIP(value) !== 0 || isIP(parseAddress(value)?.host ?? '') !== 0 ? value : undefined
 }
 
-/** With one scheme for all, as etcd3 has one set of credentials for all. */
+/** All with one scheme: etcd3 has one set of credentials for all. */
 function endpoints(): Reader<readonly string[], string | readonly string[]> {
   const wants =
     "endpoints such as ['10.0.0.1:2379'] or ['https://etcd.example.org:2379'], all with one scheme"

@@ -18,61 +18,61 @@ import {
 import { fields, isLoopback, isObject } from './readers.ts'
 import type { Settings } from './settings.ts'
 
-/** The `cluster` of a configuration, with one of `peers`, `dns` and `etcd`. Durations: ms or `'2s'`. */
+/** The `cluster` of a configuration, with exactly one of `peers`, `dns` and `etcd`. Durations: ms or `'2s'`. */
 export interface ClusterInput {
   /** Every member as `host:port`; this node may be among them. */
   readonly peers?: string | readonly string[]
   /** Members from DNS. */
   readonly dns?: {
-    /** A full name, whose records are the members; a headless service of Kubernetes is one. */
+    /** A fully qualified name whose records are the members, such as that of a headless service of Kubernetes. */
     readonly name: string
-    /** `a` (A and AAAA) or `srv`; by default `srv` for a name that begins with `_`. */
+    /** The record type: `a` (A and AAAA) or `srv`. Default: `srv` for a name that begins with `_`, else `a`. */
     readonly type?: 'a' | 'srv'
-    /** The port of the members where the records have none; by default this node's own. */
+    /** The port of the members, for records without one. Default: this node's port. */
     readonly port?: number | string
-    /** How often the name is resolved; '5s'. */
+    /** Interval at which the name is resolved. Default: '5s'. */
     readonly interval?: number | string
-    /** Addresses of name servers; by default the system's. */
+    /** Addresses of DNS servers. Default: the system's. */
     readonly servers?: string | readonly string[]
   }
   /** Members from etcd. */
   readonly etcd?: {
     /** `host:port` or `https://host:port` of etcd's members. */
     readonly endpoints: string | readonly string[]
-    /** The prefix of the keys; '/erinys'. */
+    /** The prefix of the keys. Default: '/erinys'. */
     readonly prefix?: string
-    /** How long a node stays a member after its last message to etcd, whole seconds; '10s'. */
+    /** The lease of a registration: how long a silent node stays a member, in whole seconds. Default: '10s'. */
     readonly lease?: number | string
-    /** The user name at etcd; by default none. */
+    /** The etcd user. Default: none. */
     readonly username?: string
-    /** That user's password. */
+    /** The password of the etcd user. */
     readonly password?: string
   }
-  /** The shared secret by which members authenticate to each other; by default `requirepass`. */
+  /** The shared secret by which members authenticate to each other. Default: `requirepass`. */
   readonly secret?: string
-  /** `host:port` at which other members reach this node, and its name; by default from `bind` and `port`. */
+  /** `host:port` at which other members reach this node, and its name. Default: from `bind` and `port`. */
   readonly announce?: string
-  /** What a node does with a command on another member's keys: forward it, or answer MOVED; 'forward'. */
+  /** What a node does with a command on another member's keys: forward it, or answer MOVED. Default: 'forward'. */
   readonly redirect?: 'forward' | 'moved'
-  /** A member that is silent for this long is declared dead; '2s'. */
+  /** A member that is silent for this long is declared dead. Default: '2s'. */
   readonly timeout?: number | string
-  /** How often members send heartbeats; by default a quarter of the timeout. */
+  /** Interval of heartbeats between members. Default: a quarter of the timeout. */
   readonly pingInterval?: number | string
-  /** Connections to each member that carry commands; 1. */
+  /** Connections to each member for forwarded commands. Default: 1. */
   readonly links?: number | string
-  /** This node's share of the keys, relative to the weights of the others; 1. */
+  /** This node's share of the keys, relative to the weights of the others. Default: 1. */
   readonly weight?: number | string
-  /** The fraction of each group's budget for copies of other members' hot keys; 0.125. */
+  /** The fraction of each group's budget for copies of other members' hot keys. Default: 0.125. */
   readonly copies?: number | string
-  /** The most time for which such a copy is served without asking the owner; '1s'. */
+  /** Maximum age of such a copy. Default: '1s'. */
   readonly copyMaxAge?: number | string
-  /** The most bytes per second sent to other members when keys move; '64mb'. */
+  /** Maximum bytes per second sent to other members during slot migration. Default: '64mb'. */
   readonly handoverRate?: number | string
 }
 
 /** The resolved cluster settings of a node. Sizes in bytes, times in ms. */
 export interface ClusterConfig extends ClusterSettings {
-  /** Where the list of members comes from. */
+  /** The source of the list of members. */
   readonly membership: MembershipConfig
   /** The address at which other nodes reach this one, and its name. Port 0: the port that it listens on. */
   readonly announce: { readonly host: string; readonly port: number }
@@ -80,7 +80,7 @@ export interface ClusterConfig extends ClusterSettings {
   readonly weight: number
 }
 
-/** Where a value comes from: the precedence of its layer, and the name of the setting there, for messages. */
+/** The source of a value: the precedence of its layer, and the name of the setting there, for messages. */
 export interface Given {
   readonly rank: number
   readonly label: string

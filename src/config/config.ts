@@ -1,4 +1,4 @@
-// The configuration of a node: how a file, variables and flags become one, and the rules that hold between fields.
+// The configuration of a node: merges file, environment variables and flags, and checks fields against each other.
 
 import type { z } from 'zod'
 import { nearest } from '../bytes/nearest.ts'
@@ -22,15 +22,15 @@ import {
   variableName,
 } from './settings.ts'
 
-/** A configuration as a person writes it. */
+/** A configuration, as a file or a program gives it. */
 export interface Config extends SettingsInput {
-  /** By name, in the order of their indexes. Without any: `scores` with a demo origin, and `cache`. */
+  /** The groups by name, in the order of their indexes. Default: `scores` with a demo origin, and `cache`. */
   readonly groups?: Readonly<Record<string, GroupConfig>>
-  /** Without one the node is alone. */
+  /** The cluster that the node joins. Default: none. */
   readonly cluster?: ClusterInput
 }
 
-/** A configuration with everything decided: bytes, ms, and origins that are ready to load. */
+/** A resolved configuration: every field has its value, in bytes and ms, and origins are created. */
 export interface NodeConfig extends Settings {
   /** In the order of their indexes. */
   readonly groups: readonly GroupPolicy[]
@@ -45,25 +45,25 @@ export type Flags = { readonly [Name in AnySettingName]?: string | readonly stri
 /** Texts from the environment, by variable. */
 export type Variables = Readonly<Record<string, string | undefined>>
 
-/** What a configuration is made of: flags win over variables, and these over the file or program. */
+/** The layers of a configuration. Flags override variables, and these override the file or program. */
 export interface ConfigLayers {
-  /** What the file or program says, not looked at yet. */
+  /** The configuration of the file or program, not validated yet. */
   readonly config?: unknown
-  /** What to call that in messages. */
+  /** The name of the file, for messages. */
   readonly source?: string
-  /** Where its relative paths start; by default the working directory. */
+  /** The base of relative paths; by default the working directory. */
   readonly directory?: string
   readonly variables?: Variables
   readonly flags?: Flags
 }
 
-/** A configuration, and where each setting that is not a default came from. */
+/** A resolved configuration, and the source of each setting that is not the default. */
 export interface ResolvedConfig {
   readonly config: NodeConfig
   readonly sources: ReadonlyMap<AnySettingName, string>
 }
 
-/** A configuration that cannot be used; `problems` has one line for each thing that is wrong. */
+/** An invalid configuration; `problems` has one line for each problem. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
   readonly problems: readonly string[]
@@ -74,7 +74,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** What the schema of a whole configuration gives. */
+/** The output of the schema. */
 type Written = Partial<Settings> & {
   readonly groups?: readonly WrittenGroup[]
   readonly cluster?: ClusterValues
@@ -85,13 +85,13 @@ const PREFIX = 'ERINYS_'
 /** Variables that are not settings. */
 const OTHER_VARIABLES = ['ERINYS_CONFIG']
 
-/** Gives its argument back; here for the types that an editor shows while a configuration is written. */
+/** Returns its argument; it gives an editor the types of a configuration. */
 export function defineConfig(config: Config): Config {
   return config
 }
 
 /**
- * Decides everything that a program's configuration leaves open.
+ * Validates a program's configuration, and adds the defaults.
  * @throws ConfigError
  */
 export function resolveConfig(config: Config): NodeConfig {
@@ -99,8 +99,8 @@ export function resolveConfig(config: Config): NodeConfig {
 }
 
 /**
- * Puts the layers together.
- * @throws ConfigError with everything that is wrong in any of them
+ * Validates and merges the layers.
+ * @throws ConfigError with all problems of all layers
  */
 export function resolveLayers({
   config = {},
@@ -194,7 +194,7 @@ function pathText(path: readonly PropertyKey[]): string {
   }, '')
 }
 
-/** The text of a setting's variable; an empty one counts as none. */
+/** The value of a setting's environment variable; an empty one counts as none. */
 function variableText(variables: Variables, name: AnySettingName): string | undefined {
   const text = variables[variableName(name)]
   const isPort = name === 'port' || name === 'dnsPort'
@@ -202,14 +202,14 @@ function variableText(variables: Variables, name: AnySettingName): string | unde
 }
 
 /**
- * Kubernetes tells every container of a service called `erinys` ERINYS_PORT=tcp://10.0.0.1:7000, and of one called
- * `erinys-dns` ERINYS_DNS_PORT.
+ * Kubernetes sets ERINYS_PORT=tcp://10.0.0.1:7000 in every container for a service called `erinys`, and ERINYS_DNS_PORT
+ * for one called `erinys-dns`.
  */
 function isOfKubernetes(text: string | undefined): boolean {
   return text !== undefined && /^(tcp|udp|sctp):\/\//.test(text)
 }
 
-/** Complains about a variable that is nearly a setting's. Others may belong to something else. */
+/** The error for a variable whose name is nearly that of a setting. Others may belong to another program. */
 function misspelt(variable: string): string[] {
   if (!variable.startsWith(PREFIX)) return []
   const names = [...settingNames, ...clusterSettingNames].map(variableName)
@@ -219,7 +219,7 @@ function misspelt(variable: string): string[] {
   return meant === undefined ? [] : [`${variable}: unknown variable, did you mean ${PREFIX}${meant}?`]
 }
 
-/** Without a password only this machine may reach the node, unless protected mode is off (Redis: protected-mode). */
+/** Without a password a node must listen on loopback addresses only, unless protected mode is off (as in Redis). */
 function exposed(
   { bind, requirepass, protectedMode }: Settings,
   cluster: ClusterConfig | undefined,

@@ -1,4 +1,4 @@
-// What a configuration means, in words: for the banner and for `erinys check`.
+// Describes a configuration as text: for the banner and for `erinys check`.
 
 import { formatDuration, formatSize } from '../bytes/units.ts'
 import { addressName } from '../cluster/member.ts'
@@ -38,7 +38,7 @@ export function groupText(group: GroupPolicy): string {
   return parts.join(', ')
 }
 
-/** `staleIfError 1h, write behind`: the policies that are not the default ones, besides those of `groupText`; or ''. */
+/** `staleIfError 1h, write behind`: the policies that differ from the defaults and are not in `groupText`; maybe ''. */
 export function nonDefaultText(group: GroupPolicy): string {
   const usual = new Map(policyFields(defaultPolicies))
   const unusual = policyFields({ ...defaultPolicies, ...group }).filter(
@@ -47,10 +47,10 @@ export function nonDefaultText(group: GroupPolicy): string {
   return unusual.map(([field, text]) => `${field} ${text}`).join(', ')
 }
 
-/** What `groupText` says in its own words. */
+/** The policies that `groupText` shows. */
 const SAID: ReadonlySet<string> = new Set(['ttl', 'jitter', 'negativeTtl', 'originTimeout'])
 
-/** Policies by the fields that set them, in their order, as a person would write them. */
+/** The policies as names and values of fields of the configuration, in their order. */
 export function policyFields(policies: Policies): readonly (readonly [keyof GroupConfig, string])[] {
   const { freshness, governor, batch, writes } = policies
   return [
@@ -75,18 +75,18 @@ export function policyFields(policies: Policies): readonly (readonly [keyof Grou
   ]
 }
 
-/** `10.0.0.1:7000, with a secret, members from etcd at http://10.0.0.9:2379`: what a node is in its cluster. */
+/** `10.0.0.1:7000, with a secret, members from etcd at http://10.0.0.9:2379`: a node and its cluster. */
 export function clusterText({ announce: { host, port }, membership, secret }: ClusterConfig): string {
   const name = port === 0 ? `${host} on any free port` : addressName(host, port)
   return [name, secret === '' ? 'without a secret' : 'with a secret', membershipText(membership)].join(', ')
 }
 
-/** Where the configuration came from. */
+/** The file of the configuration. */
 export function sourceText({ file }: LoadedConfig): string {
   return file ?? 'no configuration file, defaults'
 }
 
-/** Why the budgets of the groups do not fit the machine, or its control group; `undefined`: they do, or need not. */
+/** Why the budgets exceed the memory of the machine or control group; `undefined`: they do not, or may. */
 export function overcommitted(
   { groups, overcommit }: Pick<LoadedConfig['config'], 'groups' | 'overcommit'>,
   memory = machineMemory,
@@ -99,7 +99,7 @@ export function overcommitted(
   )
 }
 
-/** Every group and every setting, with where the setting comes from, ready to be printed. */
+/** All groups and settings, with the source of each setting: the output of `erinys check`. */
 export function describeConfig(loaded: LoadedConfig): string {
   const { config, sources } = loaded
   const addresses = config.bind.map(
@@ -136,19 +136,19 @@ export function describeConfig(loaded: LoadedConfig): string {
   ].join('\n')
 }
 
-/** A setting's value as a person would write it. */
+/** A setting's value as text that a configuration accepts. */
 export function valueText(name: SettingName, value: unknown): string {
   const { write } = settings[name] as Setting<unknown, unknown>
   return write(value)
 }
 
-/** What the flag of a cluster's setting says when it is left out. */
+/** The default of a cluster setting, as text. */
 export function clusterFallbackText(name: ClusterSettingName): string {
   const { fallback, fallbackText, write } = clusterSettings[name] as ClusterSetting<unknown, unknown>
   return fallbackText ?? write(fallback)
 }
 
-/** The settings that make a cluster what it is, in their order; what belongs to another kind of members is left out. */
+/** The cluster settings and their values, in order; without those of other kinds of membership. */
 function clusterRows(cluster: ClusterConfig): readonly (readonly [ClusterSettingName, string])[] {
   const { membership } = cluster
   const values: Readonly<Record<ClusterSettingName, unknown>> = {

@@ -1,16 +1,16 @@
-// The configuration file: where it is found, and how each kind is read.
+// Finds the configuration file and reads it: JSON, JavaScript or TypeScript.
 
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, extname, resolve } from 'node:path'
 import { ConfigError, type Flags, type ResolvedConfig, resolveLayers, type Variables } from './config.ts'
 import { isObject, show } from './readers.ts'
 
-/** The names looked for in a folder that was given no other. */
+/** The default names, looked for in the working directory. */
 const FILE_NAMES = ['ts', 'mts', 'js', 'mjs', 'json'].map((extension) => `erinys.config.${extension}`)
 
 const NOT_FOUND = ['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_FOUND']
 
-/** What the command line and the environment say. */
+/** The command line and the environment. */
 export interface Invocation {
   /** The working directory. */
   readonly directory: string
@@ -26,7 +26,7 @@ export interface LoadedConfig extends ResolvedConfig {
 }
 
 /**
- * Finds the configuration file and puts variables and flags over it.
+ * Finds and reads the configuration file, and merges variables and flags into it.
  * @throws ConfigError
  */
 export async function loadConfig({ directory, variables, file, flags }: Invocation): Promise<LoadedConfig> {
@@ -45,7 +45,7 @@ function findConfig(directory: string): string | undefined {
   throw new ConfigError(`found ${found.join(' and ')}: keep one, or name one with --config`)
 }
 
-/** Reads a file of any kind; `name` is what messages call it. */
+/** Reads a configuration file; `name` is its name in messages. */
 async function readConfig(path: string, name: string): Promise<unknown> {
   if (!existsSync(path)) throw new ConfigError(`${name}: no such file`)
   if (!statSync(path).isFile()) throw new ConfigError(`${name}: is not a file`)
@@ -65,12 +65,12 @@ async function readConfig(path: string, name: string): Promise<unknown> {
 }
 
 /**
- * Imports a module of any kind. jiti compiles TypeScript within this process; modules that need no compiling, such as
- * the package `erinys`, are those that Node.js itself loads.
+ * Imports a module. jiti compiles TypeScript in this process; modules that need no compiling, such as the package
+ * `erinys`, are loaded by Node.js itself.
  */
 async function importDefault(path: string): Promise<unknown> {
   const { createJiti } = await import('jiti')
-  // Nothing is kept on disk, or from an earlier import: a changed file is read again.
+  // Without caches, so that a changed file is read again.
   const jiti = createJiti(import.meta.url, { fsCache: false, moduleCache: false, interopDefault: false })
   const exported = await jiti.import(path)
   const config = isObject(exported) && 'default' in exported ? exported.default : undefined
@@ -79,7 +79,7 @@ async function importDefault(path: string): Promise<unknown> {
   return config
 }
 
-/** What went wrong in a file, without the stack and the loader's own traces. */
+/** The message of an error while loading a file, without stacks of the loader. */
 function reason(error: unknown): string {
   const { code, message } =
     error instanceof Error ? (error as NodeJS.ErrnoException) : { code: undefined, message: show(error) }

@@ -1,4 +1,4 @@
-// The groups of a configuration: what a person may write, and the policies it becomes.
+// The groups of a configuration: their fields, and the policies that these become.
 
 import { z } from 'zod'
 import { formatDuration } from '../bytes/units.ts'
@@ -14,56 +14,56 @@ import type { OriginConfig } from './origins/kinds.ts'
 import { originSchema } from './origins/schema.ts'
 import { duration, fields, fraction, isObject, reader, show, size, whole, within } from './readers.ts'
 
-/** A group as a person writes it. Sizes: bytes or `'64mb'`; durations: ms or `'5m'`. */
+/** The fields of a group. Sizes: bytes or `'64mb'`; durations: ms or `'5m'`. */
 export interface GroupConfig {
-  /** The budget; by default `maxmemory`. */
+  /** The budget in bytes for keys, values and their index. Default: `maxmemory`. */
   readonly maxBytes?: number | string
-  /** TTL of loaded values, and of writes that give none; 0, the default: no TTL. */
+  /** TTL of loaded values, and of values written without a TTL. Default: 0, no TTL. */
   readonly ttl?: number | string
-  /** Random reduction of `ttl`, as a fraction of it, so that entries do not expire together; 0.1. */
+  /** Each TTL is shortened at random by up to this fraction, so that entries do not expire together. Default: 0.1. */
   readonly jitter?: number
-  /** Negative caching: how long a key that the origin does not have is cached as absent; 0: not; '5s'. */
+  /** Negative caching: how long a key that the origin lacks is cached as absent; 0: not at all. Default: '5s'. */
   readonly negativeTtl?: number | string
-  /** Timeout of a load; 0: no limit; '10s'. */
+  /** Timeout of a load; 0: no limit. Default: '10s'. */
   readonly originTimeout?: number | string
-  /** How long after its expiry a value is served stale while it is reloaded in the background; 0, the default: not. */
+  /** How long after its expiry a value is served stale while it is reloaded in the background. Default: 0. */
   readonly staleWhileRevalidate?: number | string
-  /** How long after its expiry a value is served stale when the reload fails; 0, the default: not. */
+  /** How long after its expiry a value is served stale when the reload fails. Default: 0. */
   readonly staleIfError?: number | string
   /**
-   * Early refresh before expiry, the β of XFetch: with 1 a reload begins about one load time before the expiry, more is
-   * earlier; 0, the default: no early refresh.
+   * Refresh ahead of expiry, the β of XFetch: with 1 a reload begins about one load time before the expiry, with 2
+   * about two. Default: 0, no refresh ahead.
    */
   readonly refreshAhead?: number
-  /** Concurrent calls of the origin at most; 0: no limit; 256. */
+  /** Maximum number of concurrent calls of the origin; 0: no limit. Default: 256. */
   readonly originConcurrency?: number
-  /** Queue limit: calls that may wait for a free place; further ones are rejected at once; 10000. */
+  /** Queue limit: maximum number of calls that wait for a running one to end; others are rejected. Default: 10000. */
   readonly originQueue?: number
-  /** Retries of a failed load; 0. */
+  /** Maximum number of retries of a failed load. Default: 0. */
   readonly originRetries?: number
-  /** Longest pause before the first retry; it doubles with each further one; '50ms'. */
+  /** Maximum backoff before the first retry; doubled for each further one. Default: '50ms'. */
   readonly originBackoff?: number | string
-  /** Circuit breaker: consecutive failures after which calls are rejected for a while; 0: no breaker; 20. */
+  /** Consecutive failures that open the circuit breaker, which rejects calls; 0: no breaker. Default: 20. */
   readonly breakAfter?: number
-  /** Longest first pause of the circuit breaker; it doubles each time the next call fails too; '1s'. */
+  /** How long the circuit breaker stays open at most; doubled each time the trial call fails too. Default: '1s'. */
   readonly breakFor?: number | string
-  /** Keys in one batched load at most; 100. */
+  /** Maximum number of keys in one batched load. Default: 100. */
   readonly batchMax?: number
-  /** How long a batch collects keys before it is sent; 0, the default: until the end of the event loop's turn. */
+  /** How long a batch collects keys before it is sent. Default: 0, until the end of the event-loop turn. */
   readonly batchWindow?: number | string
   /**
-   * What a client's write does: it changes the cache only (`around`, the default), is written to the origin first
-   * (`through`) or later (`behind`), or is refused (`refuse`).
+   * What a client's write does. `around`, the default: it changes the cache only; `through`: it is written to the
+   * origin first; `behind`: it is written to the origin later; `refuse`: it is rejected.
    */
   readonly write?: WriteMode
   /**
-   * In a cluster, on a node that does not reach a majority of the members: it serves on (`serve`, the default), or it
+   * In a cluster, on a node that does not reach a majority of the members: it continues to serve (`serve`, the default), or it
    * answers `CLUSTERDOWN` to writes, and to reads if the group has no origin (`refuse`).
    */
   readonly onPartition?: 'serve' | 'refuse'
-  /** Write-behind: keys that may wait to be written to the origin; 10000. */
+  /** Write-behind queue limit: maximum number of keys with pending writes. Default: 10000. */
   readonly writeQueue?: number
-  /** Loads missing keys: a function, an object with `load`, or an origin named by its kind. */
+  /** Loads missing keys: `sql(…)`, `http(…)`, `redis(…)`, a function, an object with `load`, or one with a `kind`. */
   readonly origin?: LoadFunction | Loader | OriginConfig
 }
 
@@ -94,8 +94,8 @@ const MOST_EAGER = 100
 const DEMO_BYTES = 64 * 2 ** 20
 
 /**
- * Reads an object of groups; relative paths start at `directory`. The names are walked by hand: `__proto__` is
- * one like any other, and their order is the order of indexes.
+ * An object from group names to groups; relative paths start at `directory`. Not a `z.record`, which skips the name
+ * `__proto__`. The order of the names is the order of the indexes.
  */
 export function groupsSchema(directory: string): z.ZodType<readonly WrittenGroup[]> {
   const schema = groupSchema(directory)
@@ -108,7 +108,7 @@ export function groupsSchema(directory: string): z.ZodType<readonly WrittenGroup
     }
     if (!isPlain(value)) {
       refuse(
-        "got an object that inherits, wants a plain one (a group named __proto__ is written ['__proto__'])",
+        "got an object with a prototype, wants a plain one (a group named __proto__ is written ['__proto__'])",
       )
       return z.NEVER
     }
@@ -122,7 +122,7 @@ export function groupsSchema(directory: string): z.ZodType<readonly WrittenGroup
   })
 }
 
-/** The groups of a node that was told of none: something to GET, and something to SET. */
+/** The groups of a node without configured groups: one with an origin, one without. */
 export function demoGroups(): readonly WrittenGroup[] {
   const scores = new Map([
     ['Tom', '630'],
@@ -212,7 +212,7 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
   })
 }
 
-/** What a group is told to do, each by itself possible, and together with the rest it is not. */
+/** Fields of a group that contradict each other, with the reason. */
 function contradictions(
   { ttlMs, originTimeoutMs, freshness, batch, writes }: Policies,
   origin: Origin | undefined,
@@ -243,20 +243,20 @@ function contradictions(
     refuse(
       'write',
       writes.mode,
-      'the origin has no way to store and remove (SQL: writeQuery and removeQuery; a function: store and remove)',
+      'the origin cannot store and remove (SQL: set writeQuery and removeQuery; a function: add store and remove)',
     )
   return found
 }
 
-/** Why no value of a group is ever loaded anew before or after its end; undefined: some may be. */
+/** Why no value of a group is ever reloaded; `undefined`: values may be. */
 function endlessness(ttlMs: number, origin: Origin | undefined): string | undefined {
   if (origin === undefined) return 'there is no origin to load from'
-  // The others may say themselves how long a value lives.
+  // Origins of other kinds may give values a TTL.
   const saysNothing = origin instanceof SqlOrigin || origin instanceof FileOrigin
-  return ttlMs === 0 && saysNothing ? 'nothing ever ends: the group has no ttl' : undefined
+  return ttlMs === 0 && saysNothing ? 'no value ever expires: the group has no ttl' : undefined
 }
 
-/** Only the fields that have a value. */
+/** The fields without `undefined` ones. */
 function defined<Fields extends object>(
   fields: Fields,
 ): { [Name in keyof Fields]?: NonNullable<Fields[Name]> } {
@@ -265,7 +265,7 @@ function defined<Fields extends object>(
   }>
 }
 
-/** SELECT takes names and indexes, so a name that reads as an index must be its own. */
+/** SELECT takes names and indexes, so a name of digits must be the group's own index. */
 function nameProblem(name: string, index: number): string | undefined {
   if (name === '') return 'a group needs a name'
   if (/[\s\p{Cc}]/u.test(name)) return 'the name of a group has no spaces and no control characters'
@@ -273,7 +273,7 @@ function nameProblem(name: string, index: number): string | undefined {
   return `SELECT takes names and indexes, so a name of digits must be the group's index, which is ${index} here (names of digits come first)`
 }
 
-/** Whether an object inherits nothing but what every object does, also if another realm made it. */
+/** Whether an object has no prototype but `Object.prototype`, maybe that of another realm. */
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || Object.getPrototypeOf(prototype) === null

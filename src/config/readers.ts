@@ -6,7 +6,7 @@ import { nearest } from '../bytes/nearest.ts'
 import { formatDuration, parseDuration, parseSize } from '../bytes/units.ts'
 import type { BindAddress } from '../server/settings.ts'
 
-/** A schema whose error message is one phrase: what it got and what it wants. */
+/** A schema with one error message: what it got and what it wants. */
 export type Reader<Output, Input> = z.ZodType<Output, Input>
 
 /** The longest delay of a Node.js timer, in ms. */
@@ -18,7 +18,7 @@ const MOST_SHOWN = 60
 /** The message about an unknown field lists all known fields if there are at most this many. */
 const FEW_FIELDS = 8
 
-/** Makes a reader of a function that returns `undefined` for a value that is not accepted. */
+/** Creates a reader from a function that returns `undefined` for a value that is not accepted. */
 export function reader<Output, Input>(
   wants: string,
   read: (value: unknown) => Output | undefined,
@@ -155,7 +155,7 @@ export const yesNo: Reader<boolean, boolean | 'yes' | 'no'> = reader(
   },
 )
 
-/** Text that no message may show. */
+/** Text that error messages must not show. */
 export const secret: Reader<string, string> = reader(
   'text',
   (value) => (typeof value === 'string' ? value : undefined),

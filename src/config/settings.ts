@@ -1,4 +1,4 @@
-// The settings of a node as data: what each accepts, what it is by default, and how a person reads it.
+// The settings of a node as data: accepted values, default, and how each is shown.
 
 import { totalmem } from 'node:os'
 import { formatDuration, formatSize, parseSize } from '../bytes/units.ts'
@@ -24,10 +24,10 @@ import {
 export interface Setting<Output, Input> {
   readonly reads: Reader<Output, Input>
   readonly fallback: Output
-  /** What follows the flag, for the help. */
+  /** The argument of the flag, for the help. */
   readonly argument: string
   readonly summary: string
-  /** The default in words, where its value would say less. */
+  /** The default in words, if that is clearer than its value. */
   readonly fallbackText?: string
   readonly write: (value: Output) => string
 }
@@ -38,7 +38,7 @@ const DEFAULT_OUTPUT_LIMITS: OutputLimits = {
   pubsub: { hard: 32 * 2 ** 20, soft: 8 * 2 ** 20, softTime: 60_000 },
 }
 
-/** Bytes that the machine has, or that the control group of this process may use. */
+/** The memory of the machine, or of the control group of this process, in bytes. */
 export const machineMemory: number = Math.min(totalmem(), process.constrainedMemory() || totalmem())
 
 const asText = (value: string | number): string => String(value)
@@ -53,7 +53,7 @@ export const settings = {
     summary: 'port to listen on; 0: any free one',
     write: asText,
   }),
-  /** The addresses to listen on; one that begins with `-` may be missing on the machine, `*` is every one. */
+  /** The addresses to listen on; `*`: all. One that begins with `-` is skipped if the machine does not have it. */
   bind: setting<readonly BindAddress[], string | readonly string[]>({
     reads: addresses,
     fallback: [
@@ -73,7 +73,7 @@ export const settings = {
     fallbackText: 'none',
     write: (password) => (password === '' ? 'none' : 'set, not shown'),
   }),
-  /** Refuse to listen beyond this machine while there is no password. */
+  /** Refuse to listen on addresses that other machines can reach while there is no password. */
   protectedMode: setting({
     reads: yesNo,
     fallback: true,
@@ -230,7 +230,7 @@ export type Settings = {
   readonly [Name in SettingName]: (typeof settings)[Name]['fallback']
 }
 
-/** The settings as a person writes them. */
+/** The settings as a configuration file or a program gives them. */
 export type SettingsInput = {
   readonly [Name in keyof typeof settings]?: (typeof settings)[Name] extends Setting<infer _, infer Input>
     ? Input

@@ -51,7 +51,7 @@ describe('the error of a wrong field has its path, its value and what is expecte
     [{ etcd: { endpoints: 'ftp://a:1' } }, `cluster.etcd.endpoints: got 'ftp://a:1', ${endpoints}`],
     [
       { etcd: { endpoints: 'a:1', prefix: 'a/' } },
-      "cluster.etcd.prefix: got 'a/', wants what keys begin with, such as '/erinys', without a slash at the end",
+      "cluster.etcd.prefix: got 'a/', wants a prefix of keys such as '/erinys', without a slash at the end",
     ],
     [
       { etcd: { endpoints: 'a:1', lease: '1500ms' } },

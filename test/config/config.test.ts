@@ -108,8 +108,8 @@ describe('writes of a group', () => {
 
   test.each([
     [{ write: 'later' }, 'wants one of around, through, behind, refuse'],
-    [{ write: 'through' }, 'the origin has no way to store and remove'],
-    [{ write: 'behind', origin: () => null }, 'the origin has no way to store and remove'],
+    [{ write: 'through' }, 'the origin cannot store and remove'],
+    [{ write: 'behind', origin: () => null }, 'the origin cannot store and remove'],
   ])('%j is refused', (group, message) => {
     expect(() => policyOf(group)).toThrow(message)
   })

@@ -58,7 +58,7 @@ describe('group names', () => {
   test('__proto__ in an object literal is an error', () => {
     const groups = { scores: {}, __proto__: { maxBytes: '1mb' } } as unknown as Config['groups']
     expect(problems({ config: { groups } })).toEqual([
-      "groups: got an object that inherits, wants a plain one (a group named __proto__ is written ['__proto__'])",
+      "groups: got an object with a prototype, wants a plain one (a group named __proto__ is written ['__proto__'])",
     ])
   })
 })

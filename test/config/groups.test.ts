@@ -77,7 +77,7 @@ describe('a wrong policy', () => {
 })
 
 describe('policies that contradict each other', () => {
-  const endless = 'nothing ever ends: the group has no ttl'
+  const endless = 'no value ever expires: the group has no ttl'
   const nowhere = 'there is no origin to load from'
 
   test.each<[group: object, problem: string]>([
@@ -101,11 +101,11 @@ describe('policies that contradict each other', () => {
     ],
     [{ origin: pg, batchWindow: '2ms' }, 'batchWindow: got 2ms, but the origin loads one key at a time'],
     [{ origin: load, batchWindow: '2ms' }, 'batchWindow: got 2ms, but the origin loads one key at a time'],
-    [{ write: 'through' }, 'write: got through, but the origin has no way to store and remove'],
-    [{ write: 'behind', origin: pg }, 'write: got behind, but the origin has no way to store and remove'],
+    [{ write: 'through' }, 'write: got through, but the origin cannot store and remove'],
+    [{ write: 'behind', origin: pg }, 'write: got behind, but the origin cannot store and remove'],
     [
       { write: 'through', origin: { ...pg, writeQuery: 'update users set name = $2 where id = $1' } },
-      'write: got through, but the origin has no way to store and remove',
+      'write: got through, but the origin cannot store and remove',
     ],
   ])('%j', (group, problem) => {
     const [found, ...rest] = problems(group)
@@ -155,9 +155,9 @@ describe('an origin that would not do what its fields say', () => {
     ],
     [
       redis({ url: 'redis://me:secret@h/users' }),
-      "url: got a path that is no number, wants a database such as '/2'",
+      "url: got a path that is not a number, wants a database such as '/2'",
     ],
-    [redis({ url: ['redis://h', 'redis://h/-1'] }), 'url[1]: got a path that is no number'],
+    [redis({ url: ['redis://h', 'redis://h/-1'] }), 'url[1]: got a path that is not a number'],
     [sql({ url: 'sqlite:', query: 'q' }), 'url: got no path, wants sqlite:path'],
     [sql({ url: 'file:secret.db', query: 'q' }), "url: got a URL of 'file:', wants a URL such as"],
     [{ ...pg, keys: 'user:{id}:{part}' }, 'keys: got 2 captures, wants one'],

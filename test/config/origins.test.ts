@@ -121,7 +121,7 @@ test.each<[origin: unknown, ...problems: string[]]>([
   [{ kind: 'http', url: 'https://h/{key}', lazy: 1 }, 'lazy: got 1, wants yes or no'],
   [
     { kind: 'http', url: 'https://h/{key}', batchIdempotent: true },
-    'batchIdempotent: there is no batchUrl that it could be about',
+    'batchIdempotent: wants a batchUrl too: it applies to batch requests only',
   ],
   [
     { kind: 'http', url: 'https://h/{key}', batchUrl: 'https://h/b', batchIdempotent: 'maybe' },
@@ -138,7 +138,7 @@ test.each<[origin: unknown, ...problems: string[]]>([
   ],
   [
     { kind: 'redis', url: ['redis://a', 'redis://b'], cluster: false },
-    'cluster: several URLs are those of a cluster',
+    'cluster: got no with several URLs: only a cluster has several',
   ],
   [{ load: () => null, loadMany: 5 }, 'loadMany: got 5, wants a function'],
 ])('%j is not an origin', (origin, ...expected) => {
@@ -170,7 +170,7 @@ test.each<[origin: unknown, acceptsWrites: boolean]>([
     expect(problems(origin, { write })).toEqual(
       acceptsWrites
         ? []
-        : [expect.stringContaining(`groups.users.write: got ${write}, but the origin has no way`)],
+        : [expect.stringContaining(`groups.users.write: got ${write}, but the origin cannot store`)],
     )
 })
 

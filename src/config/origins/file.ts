@@ -9,11 +9,11 @@ import { fields } from '../readers.ts'
 import type { OriginKind } from './kind.ts'
 import { text } from './readers.ts'
 
-/** A JSON file as an origin; a relative path starts at the folder of the configuration file. */
+/** A JSON file as an origin. */
 export interface FileOriginConfig {
   /** The kind of the origin. */
   readonly kind: 'file'
-  /** The path of the JSON file, an object from key to value. A relative one starts at the folder of the configuration file. */
+  /** The path of a JSON file with one object from keys to values; relative to the folder of the configuration file. */
   readonly path: string
 }
 

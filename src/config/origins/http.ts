@@ -24,31 +24,31 @@ import {
 export interface HttpOriginConfig {
   /** The kind of the origin. `http()` sets it. */
   readonly kind: 'http'
-  /** With places for the key or the captures of `keys`: `'https://api.example/users/{id}'`; `{+id}` keeps slashes. */
+  /** URL with places for the key or the captures of `keys`: `'https://api.example/users/{id}'`; `{+id}` keeps slashes. */
   readonly url: string
-  /** Posted a JSON array of keys, it answers a JSON object from key to value. */
+  /** Batched loads: a URL that is sent a JSON array of keys (POST) and answers a JSON object from keys to values. */
   readonly batchUrl?: string
-  /** Whether it may be asked twice: if a connection that is used again turns out to be closed; no. */
+  /** Whether a batch request may be repeated, when the server has closed a reused connection. Default: false. */
   readonly batchIdempotent?: boolean | 'yes' | 'no'
-  /** Which keys there are: `'user:{id}'`. By default all. */
+  /** The pattern of valid keys: `'user:{id}'`; other keys are absent without a request. Default: all keys are valid. */
   readonly keys?: string
-  /** Headers of every request. The `User-Agent` is `erinys/<version>` unless it is here. */
+  /** Headers of every request. The default `User-Agent` is `erinys/<version>`. */
   readonly headers?: Readonly<Record<string, string>>
-  /** Certificates for `https:`. */
+  /** Certificates for `https:` URLs. */
   readonly tls?: TlsConfig
-  /** Most connections to one server; 32. */
+  /** Maximum number of connections to one server. Default: 32. */
   readonly connections?: number
-  /** Most redirects of one load; 3. */
+  /** Maximum number of redirects of one load. Default: 3. */
   readonly redirects?: number
-  /** Other servers that they may lead to, such as `'https://cdn.example'`, which are sent no headers; none. */
+  /** Other servers to which redirects are followed, without `headers`: `'https://cdn.example'`. Default: none. */
   readonly redirectTo?: string | readonly string[]
-  /** Most bytes of one response; '16mb'. */
+  /** Maximum size of one response. Default: '16mb'. */
   readonly maxResponse?: number | string
-  /** How long connecting may take; '5s'. */
+  /** Timeout of connecting. Default: '5s'. */
   readonly connectTimeout?: number | string
-  /** The longest silence of a server; '10s'. */
+  /** How long the server may send nothing during a request. Default: '10s'. */
   readonly timeout?: number | string
-  /** Not to contact the server before the first load. */
+  /** Do not connect before the first load. Default: false. */
   readonly lazy?: boolean | 'yes' | 'no'
 }
 
@@ -82,7 +82,7 @@ function httpSchema(directory: string): z.ZodType<Origin> {
       return z.NEVER
     }
     if (posted === undefined && written.batchIdempotent !== undefined) {
-      const message = 'there is no batchUrl that it could be about'
+      const message = 'wants a batchUrl too: it applies to batch requests only'
       context.addIssue({ code: 'custom', message, path: ['batchIdempotent'] })
       return z.NEVER
     }

@@ -1,16 +1,16 @@
-// What a kind of origin is to the configuration: the name of its kind, and how what a person writes becomes an origin.
+// A kind of origin in the configuration: its name, and how its fields are read.
 
 import type { z } from 'zod'
 import type { Origin } from '../../group/origin.ts'
 
-/** A kind of origin. `Config` is what a person writes in a group's `origin`. */
+/** `Config` is the type of a group's `origin` of this kind. */
 export interface OriginKind<Config extends { readonly kind: string }> {
   readonly kind: Config['kind']
   /**
-   * Reads the written fields and makes the origin.
-   * @param directory where relative paths start: the folder of the configuration file
+   * Validates the fields and creates the origin.
+   * @param directory the base of relative paths: the folder of the configuration file
    */
   schema(directory: string): z.ZodType<Origin>
-  /** Never set: it carries the type. */
+  /** Never set: it exists for type inference. */
   readonly config?: Config
 }

@@ -1,4 +1,4 @@
-// The kinds of origins. A new kind is one file beside this one, and one line here.
+// The kinds of origins. A new kind is one file in this folder, and one line here.
 
 import { fileKind } from './file.ts'
 import { httpKind } from './http.ts'
@@ -10,5 +10,5 @@ export const originKinds = [fileKind, sqlKind, httpKind, redisKind] as const
 
 type ConfigOf<Kind> = Kind extends OriginKind<infer Config> ? Config : never
 
-/** An origin that is named by its kind. */
+/** An origin with a `kind`. */
 export type OriginConfig = ConfigOf<(typeof originKinds)[number]>

@@ -1,4 +1,4 @@
-// What the fields of an origin accept, besides what every field may.
+// Readers of values that only origins have: URLs, key patterns, headers, TLS.
 
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
@@ -21,13 +21,13 @@ import {
 
 /** TLS of an origin: certificates as PEM, or as paths of PEM files. */
 export interface TlsConfig {
-  /** Whom to trust instead of the authorities that Node.js knows. */
+  /** The certificate authorities to trust. Default: those of Node.js. */
   readonly ca?: string
-  /** The certificate of this node. */
+  /** The client certificate that this node presents. */
   readonly cert?: string
   /** The private key of `cert`. */
   readonly key?: string
-  /** Whether to look at the certificate of the server; true. */
+  /** Verify the server's certificate. Default: true. */
   readonly verify?: boolean | 'yes' | 'no'
 }
 
@@ -40,8 +40,8 @@ export function text(wants: string): Reader<string, string> {
 }
 
 /**
- * A URL may hold a password, which no message repeats.
- * @param problemOf what is wrong with a URL of one of the protocols; by default, that `URL` cannot read it
+ * A URL with one of these protocols. It may contain a password, so error messages do not show it.
+ * @param problemOf returns what is wrong with the URL; by default, whether `URL` can parse it
  */
 export function url(
   protocols: readonly string[],
@@ -74,7 +74,7 @@ export const servers: Reader<readonly string[], string | readonly string[]> = li
   },
 )
 
-/** A pattern of keys. */
+/** A key pattern such as `user:{id}`. */
 export function pattern(): z.ZodType<KeyPattern> {
   return text("a pattern of keys such as 'user:{id}'").transform((value, context): KeyPattern => {
     try {
@@ -89,7 +89,7 @@ export function pattern(): z.ZodType<KeyPattern> {
 const HEADER_NAME = /^[!#$%&'*+.^_`|~\w-]+$/
 const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
 
-/** Names in lower case, and their values, which may be secrets. */
+/** HTTP headers: returns the names in lower case. Values may be secrets, so error messages do not show them. */
 export const headers: z.ZodType<Readonly<Record<string, string>>> = z
   .unknown()
   .transform((value, context) => {
@@ -109,7 +109,7 @@ export const headers: z.ZodType<Readonly<Record<string, string>>> = z
     return found
   })
 
-/** Certificates and keys; relative paths start at `directory`. */
+/** TLS options; relative paths start at `directory`. */
 export function tls(directory: string): z.ZodType<TlsOptions> {
   const pem = secret.transform((value, context): string => {
     if (value.includes('-----BEGIN ')) return value
@@ -135,7 +135,7 @@ export function tls(directory: string): z.ZodType<TlsOptions> {
   }))
 }
 
-/** The same, or only whether. */
+/** TLS options, or true or false. */
 export function tlsOrSwitch(directory: string): z.ZodType<TlsOptions | boolean> {
   const options = tls(directory)
   return z

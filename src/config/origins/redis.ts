@@ -11,23 +11,21 @@ import { CONNECT_TIMEOUT, type TlsConfig, tls, url } from './readers.ts'
 export interface RedisOriginConfig {
   /** The kind of the origin. `redis()` sets it. */
   readonly kind: 'redis'
-  /** `redis://…` or `rediss://…`; of a cluster, some of its nodes. */
+  /** `redis://…` or `rediss://…`; for a cluster, the URLs of one or more of its nodes. */
   readonly url: string | readonly string[]
-  /** Whether it is a cluster; true where there are several URLs. */
+  /** Whether the server is a Redis Cluster. Default: true if `url` is a list of several URLs. */
   readonly cluster?: boolean | 'yes' | 'no'
-  /** What every key has before it there; none. */
+  /** A prefix that every key has in that Redis. Default: none. */
   readonly prefix?: string
-  /**
-   * Whether to hear of changes, by the tracking of keys that Redis 6 and later and Valkey have; false.
-   */
+  /** Subscribe to changes of loaded keys (`CLIENT TRACKING`: Redis 6 or later, Valkey). Default: false. */
   readonly listen?: boolean | 'yes' | 'no'
-  /** Do not connect before the first load; false. */
+  /** Do not connect before the first load. Default: false. */
   readonly lazy?: boolean | 'yes' | 'no'
-  /** Certificates for `rediss:`. */
+  /** Certificates for `rediss:` URLs. */
   readonly tls?: TlsConfig
-  /** How long connecting may take; '5s'. */
+  /** Timeout of connecting. Default: '5s'. */
   readonly connectTimeout?: number | string
-  /** How long a command may take; '5s'. */
+  /** Timeout of a command. Default: '5s'. */
   readonly timeout?: number | string
 }
 
@@ -46,7 +44,7 @@ function redisSchema(directory: string): z.ZodType<Origin> {
       const path = list === value ? [i] : []
       const read = one.safeParse(item)
       if (read.success && !/^\/?\d*$/.test(new URL(read.data).pathname)) {
-        const message = "got a path that is no number, wants a database such as '/2', or none"
+        const message = "got a path that is not a number, wants a database such as '/2', or none"
         context.addIssue({ code: 'custom', message, path })
       }
       return within(context, read, ...path)
@@ -65,7 +63,11 @@ function redisSchema(directory: string): z.ZodType<Origin> {
   }).transform((written, context): Origin => {
     const cluster = written.cluster ?? written.url.length > 1
     if (!cluster && written.url.length > 1) {
-      context.addIssue({ code: 'custom', message: 'several URLs are those of a cluster', path: ['cluster'] })
+      context.addIssue({
+        code: 'custom',
+        message: 'got no with several URLs: only a cluster has several',
+        path: ['cluster'],
+      })
       return z.NEVER
     }
     return new RedisOrigin({

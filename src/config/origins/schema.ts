@@ -1,4 +1,4 @@
-// Reads what may stand for an origin in the configuration: a function, an object with `load`, or one of the kinds.
+// Reads the `origin` of a group: a function, an object with `load`, or an object with a `kind`.
 
 import { z } from 'zod'
 import type { Origin } from '../../group/origin.ts'
@@ -6,7 +6,7 @@ import { functionOrigin, type Loader, type LoadFunction } from '../../origin/fun
 import { isObject, show, within } from '../readers.ts'
 import { originKinds } from './kinds.ts'
 
-/** Reads whatever may stand for an origin; relative paths start at `directory`. */
+/** Any origin; relative paths start at `directory`. */
 export function originSchema(directory: string): z.ZodType<Origin> {
   const kinds = new Map<unknown, z.ZodType<Origin>>(
     originKinds.map(({ kind, schema }) => [kind, schema(directory)]),
@@ -40,7 +40,7 @@ export function originSchema(directory: string): z.ZodType<Origin> {
   })
 }
 
-/** What an object with `load` may have besides. */
+/** The optional members of an object with `load`. */
 const LOADER_PARTS: Readonly<Record<string, readonly [type: string, wants: string]>> = {
   kind: ['string', 'text'],
   isIdempotent: ['boolean', 'true or false'],
@@ -52,7 +52,7 @@ const LOADER_PARTS: Readonly<Record<string, readonly [type: string, wants: strin
   ),
 }
 
-/** A part of such an object that is not what it should be, and what it should be. */
+/** The first member of the wrong type, and the wanted type; `undefined`: there is none. */
 function wrongPart(loader: Record<string, unknown>): readonly [name: string, wants: string] | undefined {
   for (const [name, [type, wants]] of Object.entries(LOADER_PARTS))
     if (loader[name] !== undefined && typeof loader[name] !== type) return [name, wants]

@@ -20,45 +20,48 @@ import {
 const STATEMENT_TIMEOUT = 5000
 const POOL = 10
 
-/** A database as an origin. Durations: ms or `'5s'`. */
+/** A SQL database as an origin. Durations: ms or `'5s'`. */
 export interface SqlOriginConfig {
   /** The kind of the origin. `sql()` sets it. */
   readonly kind: 'sql'
   /** `postgres://…`, `mysql://…`, `mariadb://…` or `sqlite:path`. */
   readonly url: string
-  /** Gives at most one row for the key, which is its one parameter: `$1`, or `?` except in PostgreSQL. */
+  /** A query with the key as its only parameter (`$1` in PostgreSQL, else `?`) that returns at most one row. */
   readonly query: string
   /**
-   * Gives the rows of many keys, its one parameter: `= any($1)` in PostgreSQL, `in (?)` in MySQL,
+   * Batched loads: a query with a set of keys as its only parameter: `= any($1)` in PostgreSQL, `in (?)` in MySQL,
    * `in (select value from json_each(?))` in SQLite. Its first column is the key, the others are those of `query`.
    */
   readonly batchQuery?: string
-  /** Which keys there are, and what of them is the parameter: `'user:{id}'`, `'user:{id:int}'`. By default the key. */
+  /**
+   * The pattern of valid keys, whose capture is the parameter of `query`: `'user:{id}'`, `'user:{id:int}'`. Other keys
+   * are absent without a query. Default: all keys are valid, and the parameter is the key.
+   */
   readonly keys?: string
-  /** The column that is the value; by default the only one, or the row as JSON. */
+  /** The column with the value. Default: the only column, or the row as JSON if there are several. */
   readonly column?: string
-  /** Most connections; 10. */
+  /** Maximum number of connections. Default: 10. */
   readonly pool?: number
-  /** TLS to PostgreSQL or MySQL: whether, or with which certificates. By default what `url` says. */
+  /** TLS to PostgreSQL or MySQL: true or false, or certificates. Default: as `url` says. */
   readonly ssl?: boolean | 'yes' | 'no' | TlsConfig
-  /** How long connecting may take; '5s'. */
+  /** Timeout of connecting. Default: '5s'. */
   readonly connectTimeout?: number | string
-  /** How long the database may take for a statement; '5s'. */
+  /** Timeout of a statement. Default: '5s'. */
   readonly statementTimeout?: number | string
-  /** Do not look at the database before the first load; false. */
+  /** Do not connect before the first load. Default: false. */
   readonly lazy?: boolean | 'yes' | 'no'
-  /** The channel of PostgreSQL on which triggers tell of changes (`erinys sql trigger` prints them); none. */
+  /** The PostgreSQL channel of change notifications, for which `erinys sql trigger` prints triggers. Default: none. */
   readonly listen?: string
   /**
-   * For groups that write: a statement with two parameters, first the key (as in `query`), then the value, which is text,
-   * or bytes where it is no UTF-8. SQLite can number them: `?1`, `?2`.
+   * Writes a value (`write: 'through'` or `'behind'`): a statement with two parameters, first the key as in `query`,
+   * then the value, which is text, or bytes if it is not UTF-8. SQLite can number them: `?1`, `?2`.
    */
   readonly writeQuery?: string
-  /** The same with one parameter, the key. */
+  /** Removes a key: a statement with the key as its only parameter. */
   readonly removeQuery?: string
 }
 
-/** A database as an origin: `sql({ url: 'postgres://…', query: 'select name from users where id = $1' })`. */
+/** A SQL database as an origin: `sql({ url: 'postgres://…', query: 'select name from users where id = $1' })`. */
 export function sql(config: Omit<SqlOriginConfig, 'kind'>): SqlOriginConfig {
   return { kind: 'sql', ...config }
 }
@@ -109,7 +112,7 @@ function sqlSchema(directory: string): z.ZodType<Origin> {
   })
 }
 
-/** A SQLite URL whose path starts at the folder of the configuration; other URLs as they are. */
+/** Makes the path of a SQLite URL absolute: it is relative to the folder of the configuration. */
 function absolute(address: string, directory: string): string {
   if (protocolOf(address) !== 'sqlite:') return address
   const { path, params } = sqliteFile(address)
