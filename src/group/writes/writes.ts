@@ -5,17 +5,9 @@ import type { Timers } from '../../bytes/clock.ts'
 import { keySlot } from '../../bytes/crc16.ts'
 import type { OriginCalls } from '../../telemetry/origin-calls.ts'
 import type { Governor } from '../governor.ts'
-import { LazyAbortSignal, untilAborted } from '../lazy-abort-signal.ts'
-import {
-  BadRequest,
-  isBadRequest,
-  isNotApplied,
-  type LoadContext,
-  type Origin,
-  type StoreContext,
-  unknownKey,
-} from '../origin.ts'
+import { type Origin, unknownKey } from '../origin.ts'
 import { reasonOf } from '../result.ts'
+import { WriteCalls } from './calls.ts'
 import { WriteOrder } from './order.ts'
 import { type Failure, type Write, WriteQueue } from './queue.ts'
 
@@ -44,7 +36,7 @@ export interface WritesOptions extends WritePolicy {
   readonly timers: Timers
   /** Limits calls of the origin (concurrency, circuit breaker); by default there is no limit. */
   readonly governor?: Governor | undefined
-  /** Is told of each call that has ended. */
+  /** Counts and records the calls of the origin. */
   readonly calls?: OriginCalls
   /**
    * Called when the origin may hold another value of the key than the cache: it has rejected a queued write for good,
@@ -67,23 +59,6 @@ export interface WriteOutcome {
 
 const NO_WRITES: readonly Write[] = []
 
-/** A class, because an object literal with a getter costs more than the rest of a write. */
-class WriteContext implements StoreContext {
-  readonly group: string
-  readonly ttl?: number | undefined
-  readonly #late: LazyAbortSignal
-
-  constructor(group: string, ttl: number | undefined, late: LazyAbortSignal) {
-    this.group = group
-    this.ttl = ttl
-    this.#late = late
-  }
-
-  get signal(): AbortSignal {
-    return this.#late.signal
-  }
-}
-
 /** Write-behind: how soon to check again while another call probes a half-open breaker. */
 const BREAKER_POLL_MS = 100
 
@@ -94,16 +69,13 @@ const BREAKER_POLL_MS = 100
 const MAX_PAUSE_MS = 2000
 
 export class Writes {
-  /** Writes that the origin accepted, attempts that failed, and (write-behind) writes that it rejected for good. */
-  written = 0
-  failures = 0
+  /** Write-behind: writes that the origin rejected for good. */
   refused = 0
   readonly mode: WriteMode
   readonly #options: WritesOptions
   readonly #order = new WriteOrder()
   readonly #queue: WriteQueue
-  /** Calls of the origin in progress. */
-  readonly #calls = new Set<LazyAbortSignal>()
+  readonly #calls: WriteCalls
   /** Keys, as latin1, that were reported as changed at the source while a write of them was pending. */
   readonly #changed = new Set<string>()
   #mayPause = true
@@ -112,6 +84,13 @@ export class Writes {
   constructor(options: WritesOptions) {
     this.#options = options
     this.mode = options.mode
+    this.#calls = new WriteCalls({
+      ...options,
+      accepted: () => {
+        this.#mayPause = true
+      },
+      appliedLate: (key) => options.failed?.(key, undefined),
+    })
     this.#queue = new WriteQueue({
       ...options,
       write: (write) => this.#write(write),
@@ -124,10 +103,20 @@ export class Writes {
   }
 
   resetCounters(): void {
-    this.written = 0
-    this.failures = 0
+    this.#calls.written = 0
+    this.#calls.failures = 0
     this.refused = 0
     this.#queue.coalesced = 0
+  }
+
+  /** Writes that the origin accepted. */
+  get written(): number {
+    return this.#calls.written
+  }
+
+  /** Attempts to write that failed. */
+  get failures(): number {
+    return this.#calls.failures
   }
 
   /** Write-behind: writes that a later one of their key replaced. */
@@ -244,7 +233,7 @@ export class Writes {
   async close(ms: number): Promise<number> {
     this.#isClosing = true
     const lost = await this.#queue.close(ms)
-    for (const call of this.#calls) call.abort(new Error('the node is closing'))
+    this.#calls.abort(new Error('the node is closing'))
     return lost
   }
 
@@ -277,50 +266,8 @@ export class Writes {
   }
 
   /** Resolves to the failure, or `undefined`. */
-  async #write({ key, value, deadline }: Write): Promise<Failure | undefined> {
-    const { origin, group, timeoutMs, timers, governor, now, failed, calls } = this.#options
-    const late = new LazyAbortSignal()
-    const ttl = deadline === undefined ? undefined : Math.max(1, deadline - now())
-    const context = new WriteContext(group, ttl, late)
-    const asked: { was: boolean; at: number; ends?: Promise<void> | void } = { was: false, at: 0 }
-    const call = (): Promise<void> | void => {
-      asked.was = true
-      asked.at = now()
-      asked.ends = write(origin, key.toString('utf8'), value, context)
-      return asked.ends
-    }
-    const expire = (): void => {
-      if (calls !== undefined) calls.timeouts++
-      late.abort(new Error(`timed out after ${timeoutMs} ms`))
-    }
-    const ended = (error?: string): void => {
-      const ms = asked.was ? Math.max(0, now() - asked.at) : 0
-      calls?.ended('store', key, ms, asked.was, error)
-    }
-    const cancel = timeoutMs === 0 ? undefined : timers.after(timeoutMs, expire)
-    this.#calls.add(late)
-    const isFree = governor === undefined || (this.#isClosing && this.mode === 'behind')
-    try {
-      await (isFree ? untilAborted(late, call) : governor.run(late, false, call, 'write'))
-      this.written++
-      ended()
-      this.#mayPause = true
-      return undefined
-    } catch (error) {
-      this.failures++
-      ended(reasonOf(error))
-      // After the timeout, a load may have read the previous value.
-      if (late.isAborted)
-        asked.ends?.then(
-          () => failed?.(key, undefined),
-          () => undefined,
-        )
-      const isFromOrigin = asked.was && !late.isAborted
-      return { error, isFromOrigin, isUnsure: asked.was && !isBadRequest(error) && !isNotApplied(error) }
-    } finally {
-      cancel?.()
-      this.#calls.delete(late)
-    }
+  #write(write: Write): Promise<Failure | undefined> {
+    return this.#calls.run(write, this.#isClosing && this.mode === 'behind')
   }
 
   #waitMs(): number {
@@ -332,23 +279,3 @@ export class Writes {
 /** Origins get keys as text: other bytes would be written under another key. */
 const KEY_NOT_UTF8 =
   'a key that is not UTF-8 cannot be written to the origin: encode it as text, or select a group whose `write` is `around`'
-
-function write(
-  origin: Origin,
-  key: string,
-  value: Buffer | null,
-  context: LoadContext,
-): Promise<void> | void {
-  if (value !== null) {
-    if (origin.store === undefined)
-      throw new BadRequest(
-        'the origin has no `store`, so it cannot write this key: add one, or set `write` of the group to `around`',
-      )
-    return origin.store(key, value, context)
-  }
-  if (origin.remove === undefined)
-    throw new BadRequest(
-      'the origin has no `remove`, so it cannot remove this key: add one, or set `write` of the group to `around`',
-    )
-  return origin.remove(key, context)
-}

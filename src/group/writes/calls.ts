@@ -1,0 +1,128 @@
+// Calls of the origin that write one key: with a timeout, and within the limits of the governor.
+
+import type { Timers } from '../../bytes/clock.ts'
+import type { OriginCalls } from '../../telemetry/origin-calls.ts'
+import type { Governor } from '../governor.ts'
+import { LazyAbortSignal, untilAborted } from '../lazy-abort-signal.ts'
+import { BadRequest, isBadRequest, isNotApplied, type Origin, type StoreContext } from '../origin.ts'
+import { reasonOf } from '../result.ts'
+import type { Failure, Write } from './queue.ts'
+
+export interface WriteCallsOptions {
+  readonly group: string
+  readonly origin: Origin
+  /** Timeout of a write; 0: none. */
+  readonly timeoutMs: number
+  readonly now: () => number
+  readonly timers: Timers
+  /** Limits calls of the origin (concurrency, circuit breaker); by default there is no limit. */
+  readonly governor?: Governor | undefined
+  /** Counts and records the calls of the origin. */
+  readonly calls?: OriginCalls
+  /** The origin has accepted a write. */
+  readonly accepted: () => void
+  /** A write that had timed out was applied after all. */
+  readonly appliedLate: (key: Buffer) => void
+}
+
+/** A class, because an object literal with a getter costs more than the rest of a write. */
+class WriteContext implements StoreContext {
+  readonly group: string
+  readonly ttl?: number | undefined
+  readonly #late: LazyAbortSignal
+
+  constructor(group: string, ttl: number | undefined, late: LazyAbortSignal) {
+    this.group = group
+    this.ttl = ttl
+    this.#late = late
+  }
+
+  get signal(): AbortSignal {
+    return this.#late.signal
+  }
+}
+
+export class WriteCalls {
+  /** Writes that the origin accepted; attempts that failed. */
+  written = 0
+  failures = 0
+  readonly #options: WriteCallsOptions
+  readonly #running = new Set<LazyAbortSignal>()
+
+  constructor(options: WriteCallsOptions) {
+    this.#options = options
+  }
+
+  /** Resolves to the failure, or `undefined`. `isFree`: the governor does not limit it. */
+  async run({ key, value, deadline }: Write, isFree: boolean): Promise<Failure | undefined> {
+    const { origin, group, timeoutMs, timers, governor, now, calls, accepted, appliedLate } = this.#options
+    const late = new LazyAbortSignal()
+    const ttl = deadline === undefined ? undefined : Math.max(1, deadline - now())
+    const context = new WriteContext(group, ttl, late)
+    const asked: { was: boolean; at: number; ends?: Promise<void> | void } = { was: false, at: 0 }
+    const call = (): Promise<void> | void => {
+      asked.was = true
+      asked.at = now()
+      asked.ends = write(origin, key.toString('utf8'), value, context)
+      return asked.ends
+    }
+    const expire = (): void => {
+      if (calls !== undefined) calls.timeouts++
+      late.abort(new Error(`timed out after ${timeoutMs} ms`))
+    }
+    const ended = (error?: string): void => {
+      const ms = asked.was ? Math.max(0, now() - asked.at) : 0
+      calls?.ended('store', key, ms, asked.was, error)
+    }
+    const cancel = timeoutMs === 0 ? undefined : timers.after(timeoutMs, expire)
+    this.#running.add(late)
+    try {
+      await (isFree || governor === undefined
+        ? untilAborted(late, call)
+        : governor.run(late, false, call, 'write'))
+      this.written++
+      ended()
+      accepted()
+      return undefined
+    } catch (error) {
+      this.failures++
+      ended(reasonOf(error))
+      // After the timeout, a load may have read the previous value.
+      if (late.isAborted)
+        asked.ends?.then(
+          () => appliedLate(key),
+          () => undefined,
+        )
+      const isFromOrigin = asked.was && !late.isAborted
+      return { error, isFromOrigin, isUnsure: asked.was && !isBadRequest(error) && !isNotApplied(error) }
+    } finally {
+      cancel?.()
+      this.#running.delete(late)
+    }
+  }
+
+  /** Aborts the running calls. */
+  abort(reason: Error): void {
+    for (const call of this.#running) call.abort(reason)
+  }
+}
+
+function write(
+  origin: Origin,
+  key: string,
+  value: Buffer | null,
+  context: StoreContext,
+): Promise<void> | void {
+  if (value !== null) {
+    if (origin.store === undefined)
+      throw new BadRequest(
+        'the origin has no `store`, so it cannot write this key: add one, or set `write` of the group to `around`',
+      )
+    return origin.store(key, value, context)
+  }
+  if (origin.remove === undefined)
+    throw new BadRequest(
+      'the origin has no `remove`, so it cannot remove this key: add one, or set `write` of the group to `around`',
+    )
+  return origin.remove(key, context)
+}
