@@ -3,7 +3,6 @@
 import { Redis } from 'ioredis'
 import { afterEach, expect, test } from 'vitest'
 import { createNode } from '../../src/index.ts'
-import { PATIENT_MS } from '../support/budget.ts'
 import { startCluster, type TestCluster } from '../support/cluster.ts'
 import { freePorts } from '../support/ports.ts'
 
@@ -21,7 +20,7 @@ test('a second node with the name of a member changes nothing, and the members w
     port,
     bind: '127.0.0.1',
     shutdownTimeout: 0,
-    cluster: { peers, announce: peers[1], timeout: PATIENT_MS, pingInterval: 100 },
+    cluster: { peers, announce: peers[1] },
   })
   await duplicate.listen()
   const { warnings } = cluster
