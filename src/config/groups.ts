@@ -3,7 +3,7 @@
 import { z } from 'zod'
 import { formatDuration } from '../bytes/units.ts'
 import { noFreshness } from '../group/freshness.ts'
-import { defaultGovernor } from '../group/governor.ts'
+import { defaultGovernor } from '../group/governor/governor.ts'
 import type { Origin } from '../group/origin.ts'
 import type { GroupPolicy } from '../group/policy.ts'
 import { defaultWrites, WRITE_MODES, type WriteMode } from '../group/writes/writes.ts'

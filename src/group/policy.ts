@@ -5,7 +5,7 @@ import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import type { BatchPolicy } from './flights/batcher.ts'
 import type { FreshnessPolicy } from './freshness.ts'
-import type { GovernorPolicy } from './governor.ts'
+import type { GovernorPolicy } from './governor/governor.ts'
 import type { Origin } from './origin.ts'
 import type { WritePolicy } from './writes/writes.ts'
 

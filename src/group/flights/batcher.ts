@@ -1,7 +1,7 @@
 // Batching: the misses of one event-loop turn, or of one time window, become one call of the origin.
 
 import type { CancelTimer, Timers } from '../../bytes/clock.ts'
-import type { Governor } from '../governor.ts'
+import type { Governor } from '../governor/governor.ts'
 import { LazyAbortSignal } from '../lazy-abort-signal.ts'
 import type { LoadContext, Origin, OriginResult } from '../origin.ts'
 import { readResults } from '../result.ts'

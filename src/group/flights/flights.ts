@@ -2,7 +2,7 @@
 
 import type { CancelTimer, Timers } from '../../bytes/clock.ts'
 import type { OriginCalls } from '../../telemetry/origin-calls.ts'
-import type { Governor } from '../governor.ts'
+import type { Governor } from '../governor/governor.ts'
 import type { LoadContext, Origin, OriginResult } from '../origin.ts'
 import { type ReadResult, readResult, reasonOf } from '../result.ts'
 import { Batcher, type BatchPolicy, type CallResult } from './batcher.ts'

@@ -2,7 +2,7 @@
 
 import type { Timers } from '../../bytes/clock.ts'
 import type { OriginCalls } from '../../telemetry/origin-calls.ts'
-import type { Governor } from '../governor.ts'
+import type { Governor } from '../governor/governor.ts'
 import { LazyAbortSignal, untilAborted } from '../lazy-abort-signal.ts'
 import { BadRequest, isBadRequest, isNotApplied, type Origin, type StoreContext } from '../origin.ts'
 import { reasonOf } from '../result.ts'

@@ -1,7 +1,7 @@
 // Freshness through commands: what GET, EXPLAIN and writes see of a value past its TTL.
 
 import { describe, expect, test } from 'vitest'
-import { defaultGovernor } from '../../../src/group/governor.ts'
+import { defaultGovernor } from '../../../src/group/governor/governor.ts'
 import { loaded, type OriginResult } from '../../../src/group/origin.ts'
 import { Harness } from '../../support/harness.ts'
 

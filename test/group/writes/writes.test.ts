@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
-import { defaultGovernor, Governor, type GovernorPolicy } from '../../../src/group/governor.ts'
+import { defaultGovernor, Governor, type GovernorPolicy } from '../../../src/group/governor/governor.ts'
 import { LazyAbortSignal } from '../../../src/group/lazy-abort-signal.ts'
 import type { StoreContext } from '../../../src/group/origin.ts'
 import { defaultWrites, type WriteMode, type WritePolicy, Writes } from '../../../src/group/writes/writes.ts'

@@ -1,9 +1,10 @@
 // The governor of an origin: concurrency limit, queue, retries and circuit breaker.
 
-import type { Timers } from '../bytes/clock.ts'
-import { isPromise, type LazyAbortSignal, untilAborted } from './lazy-abort-signal.ts'
-import { isBadRequest, RetryLater } from './origin.ts'
-import { reasonOf } from './result.ts'
+import type { Timers } from '../../bytes/clock.ts'
+import { isPromise, type LazyAbortSignal, untilAborted } from '../lazy-abort-signal.ts'
+import { isBadRequest, RetryLater } from '../origin.ts'
+import { reasonOf } from '../result.ts'
+import { type CallKind, CallQueue } from './call-queue.ts'
 
 /*
  *   closed ── `breakAfter` failures in a row, or the source asks for a pause ───→ open: every call fails at once
@@ -53,14 +54,6 @@ export interface GovernorOptions extends GovernorPolicy {
   readonly onClose?: () => void
 }
 
-/** Queued loads and writes alternate, so that neither starves the other. */
-export type CallKind = 'load' | 'write'
-
-interface QueuedCall {
-  readonly admit: (place: Permit) => void
-  readonly refuse: (error: Error) => void
-}
-
 /** Longest pause of the breaker, as a multiple of the first. */
 const MAX_BACKOFF_FACTOR = 32
 /** Upper bound of a pause that the source asks for, in ms. */
@@ -95,9 +88,7 @@ export class Governor {
   #lastFailure = ''
   /** Incremented when the breaker changes: results of earlier calls are then ignored. */
   #epoch = 0
-  readonly #queues = { load: new Set<QueuedCall>(), write: new Set<QueuedCall>() }
-  /** The kind that is admitted next. */
-  #nextKind: CallKind = 'load'
+  readonly #queue = new CallQueue<Permit>()
   readonly #options: GovernorOptions
 
   constructor(options: GovernorOptions) {
@@ -107,7 +98,7 @@ export class Governor {
 
   /** Queued calls. */
   get waiting(): number {
-    return this.#queues.load.size + this.#queues.write.size
+    return this.#queue.size
   }
 
   /** 'half-open' also if the next call will be a trial. */
@@ -144,7 +135,7 @@ export class Governor {
     call: () => Promise<Result> | Result,
     kind: CallKind = 'load',
   ): Promise<Result> {
-    const place = this.#enter() ?? (await this.#wait(signal, this.#queues[kind]))
+    const permit = this.#enter() ?? (await this.#wait(signal, kind))
     let ended: Promise<unknown> | undefined
     try {
       for (let attempt = 0; ; attempt++) {
@@ -155,13 +146,13 @@ export class Governor {
             return given
           })
           ended = undefined
-          this.#succeeded(place.epoch)
+          this.#succeeded(permit.epoch)
           return result
         } catch (error) {
           if (!signal.isAborted) ended = undefined
           const isAnswer = isBadRequest(error)
-          if (isAnswer) this.#succeeded(place.epoch)
-          else this.#failed(place.epoch, error)
+          if (isAnswer) this.#succeeded(permit.epoch)
+          else this.#failed(permit.epoch, error)
           const mayRetry = isIdempotent && attempt < this.#options.retries && !(error instanceof RetryLater)
           if (isAnswer || !mayRetry || signal.isAborted || this.#state !== 'closed') throw error
           this.retried++
@@ -171,24 +162,24 @@ export class Governor {
         }
       }
     } finally {
-      if (ended === undefined) this.#leave(place)
-      else this.#leaveLate(place, ended)
+      if (ended === undefined) this.#leave(permit)
+      else this.#leaveLate(permit, ended)
     }
   }
 
   /** `undefined`: the call must be queued. */
   #enter(): Permit | undefined {
-    if (this.#state === 'closed') return this.#running < this.#limit ? this.#place() : undefined
+    if (this.#state === 'closed') return this.#running < this.#limit ? this.#grant() : undefined
     if (this.isOpen) {
       this.refused++
       throw this.#refusal()
     }
     if (this.#state === 'open') this.#change('half-open')
     this.#tryAgainAt = this.#options.now() + this.#options.breakMs * MAX_BACKOFF_FACTOR
-    return this.#place()
+    return this.#grant()
   }
 
-  #place(): Permit {
+  #grant(): Permit {
     this.active++
     this.#running++
     return { epoch: this.#epoch, since: this.#options.now() }
@@ -200,14 +191,14 @@ export class Governor {
     this.#admit()
   }
 
-  #leaveLate(place: Permit, ended: Promise<unknown>): void {
+  #leaveLate(permit: Permit, ended: Promise<unknown>): void {
     const { timers, now } = this.#options
     let leave = (): void => {
       leave = () => undefined
       cancel()
-      this.#leave(place)
+      this.#leave(permit)
     }
-    const cancel = timers.after(now() - place.since, () => leave())
+    const cancel = timers.after(now() - permit.since, () => leave())
     ended.then(
       () => leave(),
       () => leave(),
@@ -220,42 +211,18 @@ export class Governor {
     this.#running = 0
   }
 
-  #wait(signal: LazyAbortSignal, queue: Set<QueuedCall>): Promise<Permit> {
-    if (queue.size >= this.#options.queue) {
-      this.shed++
-      const reason = `overloaded: ${this.active} calls are running and ${queue.size} are queued`
-      return Promise.reject(new Error(reason))
-    }
-    return new Promise((resolve, reject) => {
-      let leave = (): void => undefined
-      const waiting: QueuedCall = {
-        admit: (place) => {
-          leave()
-          resolve(place)
-        },
-        refuse: (error) => {
-          leave()
-          reject(error)
-        },
-      }
-      queue.add(waiting)
-      leave = signal.onAbort((reason) => {
-        queue.delete(waiting)
-        reject(reason)
-      })
-    })
+  #wait(signal: LazyAbortSignal, kind: CallKind): Promise<Permit> {
+    const queued = this.#queue.sizeOf(kind)
+    if (queued < this.#options.queue) return this.#queue.wait(kind, signal)
+    this.shed++
+    const reason = `overloaded: ${this.active} calls are running and ${queued} are queued`
+    return Promise.reject(new Error(reason))
   }
 
   /** Admits queued calls. */
   #admit(): void {
-    while (this.#state === 'closed' && this.#running < this.#limit && this.waiting > 0) {
-      const other = this.#nextKind === 'load' ? 'write' : 'load'
-      const kind = this.#queues[this.#nextKind].size > 0 ? this.#nextKind : other
-      const [next] = this.#queues[kind]
-      this.#queues[kind].delete(next)
-      this.#nextKind = kind === 'load' ? 'write' : 'load'
-      next.admit(this.#place())
-    }
+    while (this.#state === 'closed' && this.#running < this.#limit && this.waiting > 0)
+      this.#queue.admitNext(this.#grant())
   }
 
   #succeeded(epoch: number): void {
@@ -300,10 +267,7 @@ export class Governor {
     this.#openUntil = now() + Math.max(Math.ceil(pause * (1 - random() / 2)), leastMs)
     const refusal = this.#refusal()
     this.refused += this.waiting
-    for (const queue of Object.values(this.#queues)) {
-      for (const waiting of queue) waiting.refuse(refusal)
-      queue.clear()
-    }
+    this.#queue.refuseAll(refusal)
     if (wasClosed) onOpen?.(refusal.message)
   }
 

@@ -2,10 +2,10 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ManualClock } from '../../src/bytes/clock.ts'
-import { defaultGovernor, Governor, type GovernorPolicy } from '../../src/group/governor.ts'
-import { LazyAbortSignal } from '../../src/group/lazy-abort-signal.ts'
-import { BadRequest, RetryLater } from '../../src/group/origin.ts'
+import { ManualClock } from '../../../src/bytes/clock.ts'
+import { defaultGovernor, Governor, type GovernorPolicy } from '../../../src/group/governor/governor.ts'
+import { LazyAbortSignal } from '../../../src/group/lazy-abort-signal.ts'
+import { BadRequest, RetryLater } from '../../../src/group/origin.ts'
 
 interface Call {
   resolve(value: string): void

@@ -1,9 +1,9 @@
 // The governor of a group: its log lines, the clock, and load times.
 
 import { expect, test } from 'vitest'
-import { defaultGovernor, type GovernorPolicy } from '../../src/group/governor.ts'
-import type { Origin } from '../../src/group/origin.ts'
-import { Harness } from '../support/harness.ts'
+import { defaultGovernor, type GovernorPolicy } from '../../../src/group/governor/governor.ts'
+import type { Origin } from '../../../src/group/origin.ts'
+import { Harness } from '../../support/harness.ts'
 
 interface Call {
   resolve(value: string): void
