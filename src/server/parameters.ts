@@ -27,6 +27,7 @@ const MIN_HZ = 1
 const MAX_HZ = 500
 /** The longest argument (the configuration has the same limit); Redis accepts any length. */
 const MAX_BULK = 2 ** 30
+
 /** The smallest budget of a group (the configuration has the same limit). */
 const MIN_BUDGET = 1024
 
@@ -217,29 +218,7 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
         log.level = LOG_LEVELS.get(level)
       },
     ),
-    variable(
-      'maxmemory',
-      () => settings.maxmemory,
-      memory(MIN_BUDGET),
-      (bytes) => {
-        const inheriting = groups.filter((group) => group.maxBytes === settings.maxmemory)
-        settings.maxmemory = bytes
-        targets.evicting(() => {
-          for (const group of inheriting) group.maxBytes = bytes
-        })
-      },
-    ),
-    ...groups.map((group) =>
-      variable(
-        `maxmemory:${group.name}`,
-        () => group.maxBytes,
-        memory(MIN_BUDGET),
-        (bytes) =>
-          targets.evicting(() => {
-            group.maxBytes = bytes
-          }),
-      ),
-    ),
+    ...budgets(targets),
     only('maxmemory-policy', 'allkeys-lru', 'the policy is always allkeys-lru'),
     only('appendonly', 'no', 'this server keeps nothing on disk'),
     only('save', '', 'this server keeps nothing on disk'),
@@ -277,6 +256,49 @@ function variable<Value>(
     get: () => String(get()),
     accept: (text) => accept(text, use),
   }
+}
+
+/**
+ * `maxmemory` is the sum of the groups' budgets, as in INFO. What is set is shared equally by the groups without a budget
+ * of their own, after those that have one; `maxmemory:<group>` gives a group its own.
+ */
+function budgets({ groups, settings, evicting }: ParameterTargets): Parameter[] {
+  const sharing = new Set(groups.filter(({ maxBytes }) => maxBytes === settings.maxmemory))
+  const sum = (of: readonly Group[]): number => of.reduce((bytes, { maxBytes }) => bytes + maxBytes, 0)
+  const ownBudgets = (): number => sum(groups.filter((group) => !sharing.has(group)))
+  const share = (bytes: number): void => {
+    let left = bytes - ownBudgets()
+    let count = sharing.size
+    // The remainder of the division is given out too: the sum is what was asked for.
+    for (const group of sharing) {
+      const part = Math.max(MIN_BUDGET, Math.floor(left / count--))
+      group.maxBytes = part
+      left -= part
+    }
+  }
+  const accept = (text: string): string | Apply => {
+    if (sharing.size === 0) return 'every group has a budget of its own: set maxmemory:<group>'
+    const own = ownBudgets()
+    const result = memory(own + MIN_BUDGET * sharing.size)(text, (bytes) => evicting(() => share(bytes)))
+    if (typeof result !== 'string' || own === 0 || !result.includes('between')) return result
+    return `${result}: ${own} bytes are budgets of single groups, which maxmemory:<group> sets`
+  }
+  return [
+    { name: 'maxmemory', get: () => String(sum(groups)), accept },
+    ...groups.map((group) =>
+      variable(
+        `maxmemory:${group.name}`,
+        () => group.maxBytes,
+        memory(MIN_BUDGET),
+        (bytes) => {
+          sharing.delete(group)
+          evicting(() => {
+            group.maxBytes = bytes
+          })
+        },
+      ),
+    ),
+  ]
 }
 
 /** A parameter that Redis can change, and that has one possible value here. */

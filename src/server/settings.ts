@@ -28,7 +28,7 @@ export interface ServerSettings {
   /** The password for AUTH; empty: none. */
   requirepass: string
   protectedMode: boolean
-  /** The budget of each group that sets none. */
+  /** The budget with which each group starts that sets none. */
   maxmemory: number
   shutdownTimeout: number
   /** A Redis log level: debug, verbose, notice, warning, nothing. */

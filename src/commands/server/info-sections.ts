@@ -1,10 +1,10 @@
 // Sections of INFO about the node and its data. Fields of features that do not exist have the values of an idle Redis.
 
 import { arch, release, type as systemType, totalmem } from 'node:os'
-import type { Group } from '../../group/group.ts'
 import { groupStats } from '../own/group-stats.ts'
 import type { Context } from '../spec/context.ts'
 import { REDIS_VERSION } from '../spec/redis-version.ts'
+import { clientBytes, fragmentationRatio, memoryFigures } from './memory-figures.ts'
 
 export type Fields = readonly (readonly [field: string, value: string | number])[]
 
@@ -69,78 +69,105 @@ export function clientsSection({ host }: Context): Fields {
 
 /** `used_memory` counts the entries, which `maxmemory`, the sum of the groups' budgets, limits. */
 export function memorySection({ host }: Context): Fields {
-  const used = total(host.groups, (group) => group.store.usedBytes)
-  const budget = total(host.groups, (group) => group.maxBytes)
-  const arenas = total(host.groups, (group) => group.store.arenaBytes + group.store.indexBytes)
-  const { rss, heapUsed, heapTotal, external, arrayBuffers } = process.memoryUsage()
-  const peak = Math.max(host.stats.peakBytes, used)
-  // What is not in arenas counts as allocated: only free space in arenas is fragmentation, whatever the process takes.
-  const others = Math.max(0, rss - arenas)
+  const figures = memoryFigures(host)
+  const { used, peak, overhead, budget, resident, allocated, active } = figures
+  const dataset = used - overhead
   const system = totalmem()
   return [
     ['used_memory', used],
     ['used_memory_human', human(used)],
-    ['used_memory_rss', rss],
-    ['used_memory_rss_human', human(rss)],
+    ['used_memory_rss', resident],
+    ['used_memory_rss_human', human(resident)],
     ['used_memory_peak', peak],
     ['used_memory_peak_human', human(peak)],
     ['used_memory_peak_perc', percent(used, peak)],
-    ['used_memory_overhead', Math.max(0, rss - arenas)],
+    ['used_memory_overhead', overhead],
     ['used_memory_startup', 0],
-    ['used_memory_dataset', used],
-    ['used_memory_dataset_perc', percent(used, rss)],
-    ['allocator_allocated', used + others],
-    ['allocator_active', arenas + others],
-    ['allocator_resident', rss],
+    ['used_memory_dataset', dataset],
+    ['used_memory_dataset_perc', percent(dataset, used)],
+    ['allocator_allocated', allocated],
+    ['allocator_active', active],
+    ['allocator_resident', resident],
     ['total_system_memory', system],
     ['total_system_memory_human', human(system)],
     ['used_memory_lua', 0],
-    ['used_memory_scripts', 0],
+    ['used_memory_vm_eval', 0],
+    ['used_memory_lua_human', human(0)],
+    ['used_memory_scripts_eval', 0],
     ['number_of_cached_scripts', 0],
+    ['number_of_functions', 0],
+    ['number_of_libraries', 0],
+    ['used_memory_vm_functions', 0],
+    ['used_memory_vm_total', 0],
+    ['used_memory_vm_total_human', human(0)],
+    ['used_memory_functions', 0],
+    ['used_memory_scripts', 0],
+    ['used_memory_scripts_human', human(0)],
     ['maxmemory', budget],
     ['maxmemory_human', human(budget)],
     ['maxmemory_policy', 'allkeys-lru'],
-    ['allocator_frag_ratio', ratio(arenas + others, used + others)],
-    ['allocator_frag_bytes', arenas - used],
-    ['allocator_rss_ratio', ratio(rss, arenas + others)],
-    ['allocator_rss_bytes', rss - arenas - others],
-    ['rss_overhead_ratio', ratio(rss, rss)],
+    ['allocator_frag_ratio', ratio(active, allocated)],
+    ['allocator_frag_bytes', active - allocated],
+    ['allocator_rss_ratio', ratio(resident, active)],
+    ['allocator_rss_bytes', resident - active],
+    ['rss_overhead_ratio', ratio(resident, resident)],
     ['rss_overhead_bytes', 0],
-    ['mem_fragmentation_ratio', ratio(rss, used + others)],
-    ['mem_fragmentation_bytes', rss - used - others],
+    ['mem_fragmentation_ratio', fragmentationRatio(figures).toFixed(2)],
+    ['mem_fragmentation_bytes', resident - allocated],
     ['mem_not_counted_for_evict', 0],
+    ['mem_replication_backlog', 0],
+    ['mem_total_replication_buffers', 0],
     ['mem_clients_slaves', 0],
     ['mem_clients_normal', clientBytes(host)],
+    ['mem_cluster_links', 0],
     ['mem_aof_buffer', 0],
     ['mem_allocator', 'erinys'],
     ['active_defrag_running', 0],
     ['lazyfree_pending_objects', 0],
     ['lazyfreed_objects', 0],
-    ['node_heap_used', heapUsed],
-    ['node_heap_total', heapTotal],
-    ['node_external', external],
-    ['node_array_buffers', arrayBuffers],
+    ['node_heap_used', figures.heapUsed],
+    ['node_heap_total', figures.heapTotal],
+    ['node_external', figures.external],
+    ['node_array_buffers', figures.arrayBuffers],
   ]
 }
 
-/** There is no persistence: the values of a Redis that has never saved. */
-export function persistenceSection({ host }: Context): Fields {
+/**
+ * There is no persistence: the values of a Redis without changes to save. The last save is now, because alerts on the
+ * age of a backup would otherwise report one that is not missing.
+ */
+export function persistenceSection({ instant }: Context): Fields {
   return [
     ['loading', 0],
     ['async_loading', 0],
+    ['current_cow_peak', 0],
+    ['current_cow_size', 0],
+    ['current_cow_size_age', 0],
+    ['current_fork_perc', '0.00'],
+    ['current_save_keys_processed', 0],
+    ['current_save_keys_total', 0],
     ['rdb_changes_since_last_save', 0],
     ['rdb_bgsave_in_progress', 0],
-    ['rdb_last_save_time', Math.floor(host.stats.identity.startedAt / 1000)],
+    ['rdb_last_save_time', Math.floor(instant.now / 1000)],
     ['rdb_last_bgsave_status', 'ok'],
     ['rdb_last_bgsave_time_sec', -1],
     ['rdb_current_bgsave_time_sec', -1],
+    ['rdb_saves', 0],
+    ['rdb_last_cow_size', 0],
+    ['rdb_last_load_keys_expired', 0],
+    ['rdb_last_load_keys_loaded', 0],
     ['aof_enabled', 0],
     ['aof_rewrite_in_progress', 0],
     ['aof_rewrite_scheduled', 0],
     ['aof_last_rewrite_time_sec', -1],
     ['aof_current_rewrite_time_sec', -1],
     ['aof_last_bgrewrite_status', 'ok'],
+    ['aof_rewrites', 0],
+    ['aof_rewrites_consecutive_failures', 0],
     ['aof_last_write_status', 'ok'],
+    ['aof_last_cow_size', 0],
+    ['module_fork_in_progress', 0],
+    ['module_fork_last_cow_size', 0],
   ]
 }
 
@@ -239,16 +266,6 @@ export function modeOf({ cluster }: Context['host']): string {
 
 function parameter(host: Context['host'], name: string): string {
   return host.parameters.get(name)?.get() ?? ''
-}
-
-function total(groups: readonly Group[], bytesOf: (group: Group) => number): number {
-  return groups.reduce((sum, group) => sum + bytesOf(group), 0)
-}
-
-function clientBytes(host: Context['host']): number {
-  let bytes = 0
-  for (const client of host.clients.values()) bytes += client.queryBufferBytes + client.outputBufferBytes
-  return bytes
 }
 
 /** The number of connections opened by other nodes. */

@@ -39,6 +39,7 @@ const SECTIONS: readonly Section[] = [
   { name: 'stats', title: 'Stats', isDefault: true, fields: statsSection },
   { name: 'replication', title: 'Replication', isDefault: true, fields: replicationSection },
   { name: 'cpu', title: 'CPU', isDefault: true, fields: cpuSection },
+  { name: 'modules', title: 'Modules', isDefault: true, fields: () => [] },
   { name: 'commandstats', title: 'Commandstats', isDefault: false, fields: commandStatsSection },
   { name: 'errorstats', title: 'Errorstats', isDefault: true, fields: errorStatsSection },
   { name: 'latencystats', title: 'Latencystats', isDefault: false, fields: latencyStatsSection },

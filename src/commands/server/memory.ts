@@ -1,6 +1,5 @@
 // MEMORY: memory used by keys, groups and the process.
 
-import { memoryUsage } from 'node:process'
 import { parseInt64 } from '../../bytes/numbers/decimal.ts'
 import { formatSize } from '../../bytes/units.ts'
 import type { Group } from '../../group/group.ts'
@@ -10,6 +9,7 @@ import { helpCommand, runSubcommand } from '../spec/container.ts'
 import type { Context } from '../spec/context.ts'
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../spec/errors.ts'
 import { KEY, option } from '../spec/shorthand.ts'
+import { clientBytes, fragmentationRatio, memoryFigures } from './memory-figures.ts'
 
 const HELP = [
   'DOCTOR',
@@ -24,6 +24,9 @@ const HELP = [
   '    Return memory in bytes used by <key> and its value. Nested values are',
   '    sampled up to <count> times (default: 5, 0 means sample all).',
 ]
+
+/** Fields of MEMORY STATS, without the groups. */
+const STATS_FIELDS = 27
 
 const DIAGNOSIS = {
   flags: [],
@@ -115,51 +118,58 @@ function replyUsage(c: Context): void {
   else reply.integer(c.store.bytesOf(ref))
 }
 
-/** The fields of Redis that apply, then one map per group. */
+/** Redis's fields in Redis's order, with the figures of INFO; a map for each group. */
 function replyStats(c: Context): void {
-  const { groups, stats } = c.host
-  const { rss, heapUsed, external } = memoryUsage()
-  const total = heapUsed + external
-  const dataset = sum(groups, ({ store }) => store.usedBytes - store.indexBytes)
-  const keys = sum(groups, ({ store }) => store.size)
   const { reply } = c
-  const integers: readonly (readonly [name: string, value: number])[] = [
-    [
-      'peak.allocated',
-      Math.max(
-        stats.peakBytes,
-        sum(groups, ({ store }) => store.usedBytes),
-      ),
-    ],
-    ['total.allocated', total],
-    ['overhead.total', Math.max(0, total - dataset)],
-    ['keys.count', keys],
-    ['keys.bytes-per-key', keys === 0 ? 0 : Math.floor(dataset / keys)],
-    ['dataset.bytes', dataset],
-    ['allocator.allocated', sum(groups, ({ store }) => store.usedBytes)],
-    ['allocator.active', sum(groups, ({ store }) => store.arenaBytes + store.indexBytes)],
-    ['allocator.resident', rss],
-  ]
-  reply.map(integers.length + 2 + groups.length)
-  for (const [name, value] of integers) {
+  const { groups } = c.host
+  const figures = memoryFigures(c.host)
+  const { used, overhead, resident, allocated, active } = figures
+  const dataset = used - overhead
+  const keys = groups.reduce((sum, { store }) => sum + store.size, 0)
+  const integer = (name: string, value: number): void => {
     reply.bulkText(name)
     reply.integer(value)
   }
-  reply.bulkText('dataset.percentage')
-  reply.double(total === 0 ? 0 : (100 * dataset) / total)
-  reply.bulkText('fragmentation')
-  reply.double(total === 0 ? 0 : rss / total)
+  const double = (name: string, value: number): void => {
+    reply.bulkText(name)
+    reply.double(value)
+  }
+  reply.map(STATS_FIELDS + groups.length)
+  integer('peak.allocated', figures.peak)
+  integer('total.allocated', used)
+  integer('startup.allocated', 0)
+  integer('replication.backlog', 0)
+  integer('clients.slaves', 0)
+  integer('clients.normal', clientBytes(c.host))
+  integer('cluster.links', 0)
+  integer('aof.buffer', 0)
+  integer('lua.caches', 0)
+  integer('functions.caches', 0)
   for (const [index, { store }] of groups.entries()) {
     reply.bulkText(`db.${index}`)
     reply.map(3)
-    reply.bulkText('overhead.hashtable.main')
-    reply.integer(store.indexBytes)
+    integer('overhead.hashtable.main', store.indexBytes)
     // Deadlines are stored in the records.
-    reply.bulkText('overhead.hashtable.expires')
-    reply.integer(0)
-    reply.bulkText('used')
-    reply.integer(store.usedBytes)
+    integer('overhead.hashtable.expires', 0)
+    integer('used', store.usedBytes)
   }
+  integer('overhead.total', overhead)
+  integer('keys.count', keys)
+  integer('keys.bytes-per-key', keys === 0 ? 0 : Math.floor(used / keys))
+  integer('dataset.bytes', dataset)
+  double('dataset.percentage', used === 0 ? 0 : (100 * dataset) / used)
+  double('peak.percentage', figures.peak === 0 ? 0 : (100 * used) / figures.peak)
+  integer('allocator.allocated', allocated)
+  integer('allocator.active', active)
+  integer('allocator.resident', resident)
+  double('allocator-fragmentation.ratio', allocated === 0 ? 0 : active / allocated)
+  integer('allocator-fragmentation.bytes', active - allocated)
+  double('allocator-rss.ratio', active === 0 ? 0 : resident / active)
+  integer('allocator-rss.bytes', resident - active)
+  double('rss-overhead.ratio', 1)
+  integer('rss-overhead.bytes', 0)
+  double('fragmentation', fragmentationRatio(figures))
+  integer('fragmentation.bytes', resident - allocated)
 }
 
 function allocatorReport(groups: readonly Group[]): string {
@@ -185,8 +195,4 @@ function diagnose(groups: readonly Group[]): string {
     )
   }
   return lines.length === 0 ? 'No group has had to evict anything: every budget suffices.' : lines.join('\n')
-}
-
-function sum(groups: readonly Group[], of: (group: Group) => number): number {
-  return groups.reduce((total, group) => total + of(group), 0)
 }

@@ -17,7 +17,7 @@ async function sectionsOf(
 
 const DEFAULT = [
   ...['# Server', '# Clients', '# Memory', '# Persistence', '# Stats', '# Replication', '# CPU'],
-  ...['# Errorstats', '# Cluster', '# Keyspace', '# Groups'],
+  ...['# Modules', '# Errorstats', '# Cluster', '# Keyspace', '# Groups'],
 ]
 
 describe('INFO', () => {

@@ -1,0 +1,66 @@
+// The memory of a node in Redis's terms: INFO and MEMORY STATS show the same figures.
+
+import { memoryUsage } from 'node:process'
+import type { Host } from '../spec/host.ts'
+
+/** In bytes. */
+export interface MemoryFigures {
+  /** The entries with the index, which the budgets limit. */
+  readonly used: number
+  readonly peak: number
+  /** The part of `used` that is index. */
+  readonly overhead: number
+  /** The sum of the groups' budgets. */
+  readonly budget: number
+  /** The process in physical memory. */
+  readonly resident: number
+  /** Memory of the process in use: the entries, and everything that is not in arenas. */
+  readonly allocated: number
+  /** As `allocated`, with the free space of arenas. */
+  readonly active: number
+  readonly heapUsed: number
+  readonly heapTotal: number
+  readonly external: number
+  readonly arrayBuffers: number
+}
+
+/**
+ * What is not in arenas counts as allocated: only free space in arenas is fragmentation, whatever the process takes.
+ * Otherwise an empty node, whose heap exceeds its entries many times, would look fragmented.
+ */
+export function memoryFigures({ groups, stats }: Pick<Host, 'groups' | 'stats'>): MemoryFigures {
+  let used = 0
+  let overhead = 0
+  let budget = 0
+  let arenas = 0
+  for (const { store, maxBytes } of groups) {
+    used += store.usedBytes
+    overhead += store.indexBytes
+    budget += maxBytes
+    arenas += store.arenaBytes + store.indexBytes
+  }
+  const { rss, ...heap } = memoryUsage()
+  const others = Math.max(0, rss - arenas)
+  return {
+    used,
+    peak: Math.max(stats.peakBytes, used),
+    overhead,
+    budget,
+    resident: rss,
+    allocated: used + others,
+    active: arenas + others,
+    ...heap,
+  }
+}
+
+/** Redis: `mem_fragmentation_ratio`; below 1, a part of what is allocated is not in physical memory. */
+export function fragmentationRatio({ resident, allocated }: MemoryFigures): number {
+  return allocated === 0 ? 0 : resident / allocated
+}
+
+/** What clients have sent and not got yet. */
+export function clientBytes({ clients }: Pick<Host, 'clients'>): number {
+  let bytes = 0
+  for (const client of clients.values()) bytes += client.queryBufferBytes + client.outputBufferBytes
+  return bytes
+}
