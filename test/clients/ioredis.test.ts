@@ -51,7 +51,7 @@ describe('ioredis', () => {
   afterAll(async () => {
     for (const client of clients) client.disconnect()
     await node.close()
-    expect(node.warnings).toEqual([])
+    expect(node.unexpected).toEqual([])
   })
 
   /** With its defaults, except that it reconnects at once. */

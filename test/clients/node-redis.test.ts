@@ -54,7 +54,7 @@ describe.each([2, 3] as const)('node-redis on RESP%i', (RESP) => {
   afterAll(async () => {
     for (const client of clients) client.destroy()
     await node.close()
-    expect(node.warnings).toEqual([])
+    expect(node.unexpected).toEqual([])
   })
 
   async function connect(path = '') {

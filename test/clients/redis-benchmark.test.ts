@@ -25,7 +25,7 @@ describeWithExecutable('redis-benchmark', 'redis-benchmark', (executable) => {
   })
   afterAll(async () => {
     await node.close()
-    expect(node.warnings).toEqual([])
+    expect(node.unexpected).toEqual([])
   })
 
   /** By command: the number of calls; and the number of error replies. */

@@ -41,7 +41,7 @@ describeWithExecutable('redis-cli', 'redis-cli', (executable) => {
   })
   afterAll(async () => {
     await node.close()
-    expect(node.warnings).toEqual([])
+    expect(node.unexpected).toEqual([])
   })
 
   function cli(args: readonly string[], input?: string | Buffer): Promise<Execution> {

@@ -62,7 +62,7 @@ describe.each([ProtocolVersion.RESP2, ProtocolVersion.RESP3])('valkey-glide, pro
   afterAll(async () => {
     for (const client of clients) client.close()
     await node.close()
-    expect(node.warnings).toEqual([])
+    expect(node.unexpected).toEqual([])
   })
 
   function configuration(databaseId: number): GlideClientConfiguration {

@@ -70,7 +70,7 @@ export function clientContract(library: ClientLibrary): void {
     afterAll(async () => {
       await Promise.all(clients.map((client) => client.close()))
       await node.close()
-      expect(node.warnings).toEqual([])
+      expect(node.unexpected).toEqual([])
     })
 
     async function connect(group: GroupName = 'scores'): Promise<ClientUnderTest> {

@@ -8,6 +8,8 @@ export interface TestNode {
   readonly port: number
   /** Warnings and errors of its log. */
   readonly warnings: readonly string[]
+  /** Those that are not about a load that failed. */
+  readonly unexpected: readonly string[]
   /** A client in the first group. */
   readonly watcher: Redis
   /** A field of GROUP INFO. */
@@ -40,6 +42,9 @@ export async function startNode(config: Config): Promise<TestNode> {
   return {
     port,
     warnings,
+    get unexpected() {
+      return warnings.filter((warning) => !warning.includes(': a load failed: '))
+    },
     watcher,
     async groupInfo(group, field) {
       return ((await watcher.call('GROUP', 'INFO', group)) as Record<string, unknown>)[field]
