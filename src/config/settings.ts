@@ -176,7 +176,7 @@ export const settings = {
     fallback: Math.floor(machineMemory / 4),
     argument: '<size>',
     summary:
-      'unread output of all clients together above which those with the most are disconnected; 0: no limit',
+      'maximum unread output of all clients together; above it the clients with the most are disconnected; 0: no limit',
     fallbackText: "a quarter of the machine's memory",
     write: formatSize,
   }),

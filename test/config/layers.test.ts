@@ -42,6 +42,7 @@ describe('layers', () => {
       protoMaxBulkLen: '1mb',
       clientQueryBufferLimit: '1048576',
       clientOutputBufferLimit: 'normal 1 2 3',
+      maxmemoryClients: '1gb',
       slowlogLogSlowerThan: '-1',
       slowlogOriginSlowerThan: '0',
       slowlogMaxLen: '5',
