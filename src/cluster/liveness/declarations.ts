@@ -48,7 +48,17 @@ export class Declarations {
   declareIfDown(name: string, { health, state }: Peer, now: number, act: () => void): void {
     const { status } = health
     act()
-    if (health.status === 'down' && status !== 'down') this.declare(name, state.runId, now)
+    if (health.status !== 'down' || status === 'down') return
+    this.declare(name, state.runId, now)
+    if (!this.isCutOff) state.declaredDead()
+  }
+
+  /**
+   * This process was paused after it had sent the message of that serial. A peer that was dead before cannot have taken
+   * anything over from the others, unless this node was the one cut off.
+   */
+  paused({ health, state }: Peer, serial: number): void {
+    if (health.status !== 'down' || this.isCutOff) state.mayHaveMissedDeath(serial)
   }
 
   observeRun(name: string, runId: string): void {

@@ -299,10 +299,10 @@ export class Detector {
     this.#lastRun = now
     if (elapsed <= this.#pauseThreshold) return now
     const waiting = new Set<string>()
-    for (const [name, { health, state }] of this.#peers.listed) {
-      health.resetSilence(now)
-      state.mayHaveMissedDeath(this.#serial)
-      if (health.isAlive) waiting.add(name)
+    for (const [name, peer] of this.#peers.listed) {
+      peer.health.resetSilence(now)
+      this.#declarations.paused(peer, this.#serial)
+      if (peer.health.isAlive) waiting.add(name)
     }
     this.#leaseCheck = new LeaseCheck(waiting, this.#serial, now + this.#options.timeout)
     // A heartbeat sent now brings the answers soonest.

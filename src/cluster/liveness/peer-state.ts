@@ -45,6 +45,14 @@ export class PeerState {
     this.#uncertainSince = serial
   }
 
+  /**
+   * This node has declared the peer dead, with most of the others: the peer has to drop what it holds, and what it
+   * declares about this node while it is cut off says nothing.
+   */
+  declaredDead(): void {
+    this.#uncertainSince = undefined
+  }
+
   /** The peer's answer to the message of that serial was processed. */
   answered(serial: number): void {
     if (this.#uncertainSince !== undefined && serial > this.#uncertainSince) this.#uncertainSince = undefined

@@ -72,7 +72,8 @@ export interface StateMessage {
   readonly tombstones: Tombstones
   /**
    * Members that the sender declared dead while it could not reach most of the others, so that the sender was
-   * probably the one cut off. Binding only for a receiver that was paused or cut off at that time.
+   * probably the one cut off. Binding only for a receiver that was paused or cut off at that time, and has not declared
+   * the sender dead together with others since.
    */
   readonly weakTombstones: Tombstones
   /** States of third members, by name. */
