@@ -1,19 +1,17 @@
 // The memory benchmark: bytes per entry compared to redis-server, pauses while filling, latency at ten million entries.
 
-import { spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { Hasher, randomSeed } from '../src/bytes/hash.ts'
 import { Instant } from '../src/bytes/instant.ts'
 import { NULL_REF } from '../src/store/arena.ts'
 import { ValueType } from '../src/store/record.ts'
 import { Store } from '../src/store/store.ts'
+import { startPing } from './helper.ts'
 import { fillKeys, runLoad, ZIPF } from './load.ts'
-import { build, conditions, LOAD_CORE, pinned, type Server, startErinys, startRedis } from './servers.ts'
+import { build, conditions, type Server, startErinys, startRedis } from './servers.ts'
 
 const RESULTS = fileURLToPath(new URL('./results/', import.meta.url))
-const PING = fileURLToPath(new URL('./ping.ts', import.meta.url))
 const MIB = 2 ** 20
 
 export interface MemoryRow {
@@ -97,28 +95,13 @@ async function fill(server: Server, entries: number, valueBytes: number): Promis
   const before = server.residentBytes()
   const pinging = await startPing(server.port)
   await fillKeys(server.port, 1000, entries, valueBytes)
-  const longest = await pinging.end()
+  const { longest } = await pinging.end()
   return {
     server: server.name,
     entries,
     valueBytes,
     bytesPerEntry: (server.residentBytes() - before) / entries,
     longestPing: longest,
-  }
-}
-
-/** `end` resolves to the longest PING, ms. */
-async function startPing(port: number): Promise<{ end(): Promise<number> }> {
-  const [program, ...args] = pinned(LOAD_CORE, [process.execPath, '--import', 'tsx', PING, String(port)])
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
-  await lines.next()
-  return {
-    async end() {
-      child.stdin.end()
-      const { value } = await lines.next()
-      return JSON.parse(value).longest
-    },
   }
 }
 
