@@ -19,7 +19,7 @@ describeWithExecutable('psql', 'with a PostgreSQL', () => {
       // The files of a clone, so that a configuration can be written beside them.
       const clone = mkdtempSync(join(tmpdir(), 'erinys-clone-'))
       beforeAll(() => {
-        for (const name of ['package.json', 'src', 'tsconfig.json', 'tsconfig.build.json'])
+        for (const name of ['package.json', 'build.mjs', 'src', 'tsconfig.json', 'tsconfig.build.json'])
           cpSync(join(project, name), join(clone, name), { recursive: true })
         symlinkSync(join(project, 'node_modules'), join(clone, 'node_modules'))
       })
