@@ -81,6 +81,8 @@ const STALE_WHILE_REVALIDATE = 1
 const STALE_IF_ERROR = 2
 const RETENTION = 3
 const VALIDATOR_LENGTH = 4
+/** Words from a record to where most short keys end: half a cache line. */
+const KEY_LINE = 8
 /** The longest window that a field can hold. */
 export const MAX_WINDOW_MS = 2 ** 31 - 1
 
@@ -249,6 +251,14 @@ export class Records {
     this.bytes = this.#arena.bytes[ref >>> this.#arena.shift]
     this.keyFrom = this.keyStart(ref)
     this.keyTo = this.keyFrom + this.keyLength(ref)
+  }
+
+  /** Reads the memory that holds the header and, if it is short, the key. The result has no meaning. */
+  touch(ref: Ref): number {
+    const words = this.#arena.words[ref >>> this.#arena.shift]
+    const at = (ref & this.#arena.unitMask) << 1
+    // The key may begin in the next cache line.
+    return words[at] ^ (at + KEY_LINE < words.length ? words[at + KEY_LINE] : 0)
   }
 
   /** Whether the record's key is `bytes[start, end)`. */

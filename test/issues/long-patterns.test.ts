@@ -76,6 +76,29 @@ describe('ends soon', () => {
   })
 })
 
+test('KEYS and SCAN find every live key once, whatever the size of a step', async () => {
+  const harness = new Harness()
+  const names = Array.from({ length: 3000 }, (_, i) => `${i % 2}:${i}`)
+  for (const [i, name] of names.entries()) {
+    const lifetime = i % 3 === 0 ? ['PX', 10] : []
+    await harness.call('SET', name, '', ...lifetime)
+  }
+  harness.clock.advance(11)
+  const live = names.filter((name, i) => i % 3 !== 0 && name.startsWith('1:')).sort()
+  expect(((await harness.call('KEYS', '1:*')) as string[]).sort()).toEqual(live)
+  for (const count of [1, 255, 256, 257, 1000, 10_000]) {
+    const found: string[] = []
+    let cursor = '0'
+    do {
+      const reply = (await harness.call('SCAN', cursor, 'MATCH', '1:*', 'COUNT', count)) as [string, string[]]
+      expect(reply[1].length).toBeLessThanOrEqual(count)
+      cursor = reply[0]
+      found.push(...reply[1])
+    } while (cursor !== '0')
+    expect(found.sort()).toEqual(live)
+  }
+})
+
 describeWithRedis('long patterns of redis-server', (redis) => {
   test('match the same keys', async () => {
     const keys = [...new Set(fc.sample(periodic, { numRuns: 200, seed: 5 }))].filter((key) => key !== '')
