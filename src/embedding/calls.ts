@@ -11,7 +11,7 @@ import type { Server } from '../server/server.ts'
 import type { ServerSettings } from '../server/settings.ts'
 import { type Bytes, bytesOf, type SetOptions, textOf, ttlArguments, ttlOf } from './arguments.ts'
 
-export const CLOSED = 'the node is closed'
+export const CLOSED = 'the node is closed: create a new one (createNode)'
 
 /** What the calls need of a node. */
 export interface CalledParts {

@@ -215,7 +215,9 @@ export class Governor {
     const queued = this.#queue.sizeOf(kind)
     if (queued < this.#options.queue) return this.#queue.wait(kind, signal)
     this.shed++
-    const reason = `overloaded: ${this.active} calls are running and ${queued} are queued`
+    const reason =
+      `overloaded: ${this.active} calls are running and ${queued} are queued` +
+      ': raise originConcurrency or originQueue, or try again later'
     return Promise.reject(new Error(reason))
   }
 
