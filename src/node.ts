@@ -170,6 +170,7 @@ export class Node extends NodeCalls {
   /**
    * Starts to listen on every address of the configuration, and joins the cluster if there is one. Resolves to where
    * it listens, with the port that the system chose if the configured one is 0; the same port on every address.
+   * Rejects if the node is closed before it has joined.
    */
   listen(): Promise<readonly ListenAddress[]> {
     if (this.#closing !== undefined) return Promise.reject(new Error(CLOSED))
@@ -203,7 +204,9 @@ export class Node extends NodeCalls {
         throw error
       }
     }
-    await this.#parts.cluster?.start(this.#member(addresses[0]))
+    // Joining may wait for others without end: for etcd, for members that agree.
+    await Promise.race([this.#parts.cluster?.start(this.#member(addresses[0])), this.closed])
+    if (this.#closing !== undefined) throw new Error(CLOSED)
     return addresses
   }
 

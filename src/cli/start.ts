@@ -19,11 +19,14 @@ export async function startNode(loaded: LoadedConfig, isMember = false): Promise
   const isTerminal = process.stdout.isTTY
   const log = createProcessLog(config.loglevel, isTerminal)
   ignoreSignals(log)
+  const started: { node?: Node } = {}
+  const close = closer(started, log)
+  onClosingSignal(close)
   // Imported late: --help and check do without the server.
   const { createNode } = await import('../node.ts')
+  const { CLOSED } = await import('../embedding/calls.ts')
   const node = await createNode(config, { log, configFile: loaded.file })
-  const close = closer(node, log)
-  onClosingSignal(close)
+  started.node = node
   if (isMember)
     process.once('disconnect', () => {
       // The other end of the log is gone too.
@@ -31,12 +34,16 @@ export async function startNode(loaded: LoadedConfig, isMember = false): Promise
       close('the end of erinys cluster')
     })
   logDefects(log)
-  const addresses = await node.listen()
+  const addresses = await node.listen().catch((error: Error) => {
+    // Asked to close before it had joined the cluster: `closed` ends the process.
+    if (error.message !== CLOSED) throw error
+  })
   // A timer or socket that the configuration file left open does not keep the process alive.
   void node.closed.then(() => {
     log.info('closed')
     process.exit(0)
   })
+  if (addresses === undefined) return
   if (isTerminal && log.isLevelEnabled('info')) {
     process.stdout.write(`${bannerText(loaded, addresses)}\n`)
     logAdvice(log, loaded)
@@ -47,8 +54,11 @@ export async function startNode(loaded: LoadedConfig, isMember = false): Promise
   for (const { host, port } of addresses) log.info({ host, port }, `listening on ${addressName(host, port)}`)
 }
 
-/** What closes the node: in order at the first call, pending replies and writes included; at once at the second. */
-function closer(node: Node, log: Logger): (cause: string) => void {
+/**
+ * What closes the node: in order at the first call, pending replies and writes included; at once at the second. A node
+ * whose origins have not answered yet has accepted nothing: there is nothing to wait for.
+ */
+function closer(started: { readonly node?: Node }, log: Logger): (cause: string) => void {
   let isClosing = false
   return (cause) => {
     if (isClosing) {
@@ -57,6 +67,11 @@ function closer(node: Node, log: Logger): (cause: string) => void {
     }
     isClosing = true
     log.info(`${cause}: closing`)
+    const { node } = started
+    if (node === undefined) {
+      log.info('closed')
+      process.exit(0)
+    }
     const cancel = systemTimers.after(node.shutdownTimeout + ORIGINS_TIMEOUT, () => {
       log.warn('the origins did not close in time')
       process.exit(0)

@@ -52,6 +52,7 @@ export class Cluster {
   /** The answers to requests of other nodes. */
   readonly requests: PeerRequests
   #running: Parts | undefined
+  #isClosed = false
   #setReady = (): void => {}
   /** Resolves when the node knows which members are alive. */
   readonly ready: Promise<void>
@@ -152,6 +153,7 @@ export class Cluster {
       registered: (standing) => this.#events.registrationChanged(standing),
       warn: (message) => log.warn({}, message),
     })
+    if (this.#isClosed) return
     parts.controlChannel.start()
     await this.ready
   }
@@ -311,6 +313,7 @@ export class Cluster {
 
   /** Closes all links. */
   async close(): Promise<void> {
+    this.#isClosed = true
     const running = this.#running
     if (running === undefined) return
     running.controlChannel.stop()

@@ -123,7 +123,8 @@ export async function exchange(port: number, text: string, last: string): Promis
   }
 }
 
-function launch(args: readonly string[], { cwd, env, program = SOURCES }: RunOptions) {
+/** Starts a process and follows it to its end. */
+export function launch(args: readonly string[], { cwd, env, program = SOURCES }: RunOptions) {
   const [file, ...before] = program
   const child = spawn(file, [...before, ...args], {
     cwd,

@@ -34,8 +34,9 @@ export class EtcdSession {
   /** @throws Error if etcd3, an optional dependency, is not installed */
   static async open(options: SessionOptions): Promise<EtcdSession> {
     const { Etcd3 } = await import('etcd3').catch((error) => {
-      const message = `membership in etcd needs the package etcd3 (npm install etcd3): ${error.message}`
-      throw Object.assign(new Error(message), { code: error.code })
+      if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error
+      const message = 'members from etcd: wants the package etcd3, which is not installed: npm install etcd3'
+      throw Object.assign(new Error(message, { cause: error }), { code: error.code })
     })
     const { endpoint, callTimeout, config } = options
     const { username, password = '' } = config
