@@ -19,7 +19,7 @@ describeWithMariadb('write-behind', (mariadb) => {
   let tables = 0
 
   /** A table, a journal of all that was ever written to it, and the arguments of a node that writes to it. */
-  async function prepared(url = mariadb().url): Promise<{ table: string; args: readonly string[] }> {
+  async function prepared(settings: object = {}): Promise<{ table: string; args: readonly string[] }> {
     const table = `written${++tables}`
     const note = `insert into ${table}_journal (id, value) values (new.id, new.value)`
     await mariadb().run(`
@@ -31,11 +31,12 @@ describeWithMariadb('write-behind', (mariadb) => {
     const config = join(mkdtempSync(join(tmpdir(), 'erinys-behind-')), 'config.json')
     const origin = {
       kind: 'sql',
-      url,
+      url: mariadb().url,
       keys: 'n:{id:int32}',
       query: `select value from ${table} where id = ?`,
       writeQuery: `insert into ${table} values (?, ?) on duplicate key update value = values(value)`,
       removeQuery: `delete from ${table} where id = ?`,
+      ...settings,
     }
     writeFileSync(
       config,
@@ -137,7 +138,9 @@ describeWithMariadb('write-behind', (mariadb) => {
   test('a write whose answer is lost is sent again, unless a later one replaces it', async () => {
     const proxy = await FaultyProxy.start(() => mariadb().target)
     onTestFinished(() => proxy.close())
-    const { table, args } = await prepared(`mysql://root@127.0.0.1:${proxy.port}/things`)
+    // One connection: the statement is prepared on it before the answers are lost.
+    const url = `mysql://root@127.0.0.1:${proxy.port}/things`
+    const { table, args } = await prepared({ url, pool: 1 })
     const { client } = await started(args)
     const committed = (value: number): Promise<boolean> =>
       poll(
