@@ -58,6 +58,7 @@ export function policyFields(policies: Policies): readonly (readonly [keyof Grou
     ['jitter', String(policies.jitter)],
     ['negativeTtl', formatDuration(policies.negativeTtlMs)],
     ['originTimeout', formatDuration(policies.originTimeoutMs)],
+    ['maxWait', formatDuration(policies.maxWaitMs)],
     ['staleWhileRevalidate', formatDuration(freshness.staleWhileRevalidateMs)],
     ['staleIfError', formatDuration(freshness.staleIfErrorMs)],
     ['refreshAhead', String(freshness.refreshAhead)],

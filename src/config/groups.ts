@@ -26,6 +26,11 @@ export interface GroupConfig {
   readonly negativeTtl?: number | string
   /** Timeout of a load; 0: no limit. Default: '10s'. */
   readonly originTimeout?: number | string
+  /**
+   * How long a command waits for a load; then it is answered a stale value or an error, and the load goes on.
+   * Default: 0, until the load ends.
+   */
+  readonly maxWait?: number | string
   /** How long after its expiry a value is served stale while it is reloaded in the background. Default: 0. */
   readonly staleWhileRevalidate?: number | string
   /** How long after its expiry a value is served stale when the reload fails. Default: 0. */
@@ -79,6 +84,7 @@ export const defaultPolicies: Policies = {
   jitter: 0.1,
   negativeTtlMs: 5000,
   originTimeoutMs: 10_000,
+  maxWaitMs: 0,
   freshness: noFreshness,
   governor: defaultGovernor,
   batch: { max: 100, windowMs: 0 },
@@ -147,6 +153,7 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
     jitter: fraction.optional(),
     negativeTtl: duration(0).optional(),
     originTimeout: duration(0, 'timed').optional(),
+    maxWait: duration(0, 'timed').optional(),
     staleWhileRevalidate: duration(0, 'timed').optional(),
     staleIfError: duration(0, 'timed').optional(),
     refreshAhead: eagerness.optional(),
@@ -177,6 +184,7 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
       jitter: written.jitter ?? defaultPolicies.jitter,
       negativeTtlMs: written.negativeTtl ?? defaultPolicies.negativeTtlMs,
       originTimeoutMs: written.originTimeout ?? defaultPolicies.originTimeoutMs,
+      maxWaitMs: written.maxWait ?? defaultPolicies.maxWaitMs,
       freshness: {
         ...defaultPolicies.freshness,
         ...defined({
@@ -214,7 +222,7 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
 
 /** Fields of a group that contradict each other, with the reason. */
 function contradictions(
-  { ttlMs, originTimeoutMs, freshness, batch, writes }: Policies,
+  { ttlMs, originTimeoutMs, maxWaitMs, freshness, batch, writes }: Policies,
   origin: Origin | undefined,
 ): (readonly [field: keyof GroupConfig, message: string])[] {
   const found: (readonly [field: keyof GroupConfig, message: string])[] = []
@@ -229,6 +237,16 @@ function contradictions(
     if (staleIfErrorMs > 0) refuse('staleIfError', formatDuration(staleIfErrorMs), endless)
     if (refreshAhead > 0) refuse('refreshAhead', String(refreshAhead), endless)
   }
+  if (maxWaitMs > 0) {
+    const wait = formatDuration(maxWaitMs)
+    if (origin === undefined) refuse('maxWait', wait, 'there is no origin to wait for')
+    else if (originTimeoutMs > 0 && maxWaitMs >= originTimeoutMs)
+      refuse(
+        'maxWait',
+        wait,
+        `a load fails after originTimeout, ${formatDuration(originTimeoutMs)}: give less, or more to originTimeout`,
+      )
+  }
   if (batch.windowMs > 0) {
     const window = formatDuration(batch.windowMs)
     if (origin?.loadMany === undefined)
@@ -237,6 +255,12 @@ function contradictions(
       refuse('batchWindow', window, 'batchMax is 1: there is no other key to wait for')
     if (originTimeoutMs > 0 && batch.windowMs >= originTimeoutMs)
       refuse('batchWindow', window, `a load fails after originTimeout, ${formatDuration(originTimeoutMs)}`)
+    else if (maxWaitMs > 0 && batch.windowMs >= maxWaitMs)
+      refuse(
+        'batchWindow',
+        window,
+        `commands wait for a load for maxWait at most, ${formatDuration(maxWaitMs)}`,
+      )
   }
   const storesNothing = origin?.store === undefined || origin.remove === undefined
   if ((writes.mode === 'through' || writes.mode === 'behind') && storesNothing)

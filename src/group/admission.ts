@@ -71,7 +71,15 @@ export class Admission {
     return validator === '' ? undefined : { validator, value: store.copyValue(ref), tags: tagsOf(store, ref) }
   }
 
-  /** The stale value for a read whose load has failed. */
+  /** The value that a read gets without a load; `null`: a negative entry; `undefined`: neither, or a stale value. */
+  freshValue(key: Buffer): Buffer | null | undefined {
+    const { store } = this.#group
+    const ref = store.peek(key, 0, key.length)
+    if (ref === NULL_REF || store.records.isStale(ref, this.#instant.ms)) return undefined
+    return store.records.type(ref) === ValueType.ABSENT ? null : store.copyValue(ref)
+  }
+
+  /** The stale value for a read whose load has failed, or takes too long. */
   staleValue(key: Buffer): Buffer | undefined {
     const { store, freshness } = this.#group
     const ref = store.peek(key, 0, key.length)

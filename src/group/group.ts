@@ -21,6 +21,7 @@ import { Admission } from './admission.ts'
 import { Copies, type CopyPolicy } from './copies/copies.ts'
 import type { Waiter } from './flights/flight.ts'
 import type { Flights } from './flights/flights.ts'
+import type { WaitLimit } from './flights/wait-limit.ts'
 import { Freshness, noFreshness } from './freshness.ts'
 import type { Governor } from './governor/governor.ts'
 import type { OriginLog } from './origin.ts'
@@ -51,7 +52,7 @@ export class Group {
   misses = 0
   /** Those of the hits that were on stale values (served while revalidating). */
   staleHits = 0
-  /** Those of the misses that were answered with a stale value because the load failed (stale if error). */
+  /** Those of the misses that were answered with a stale value because the load failed, or took longer than `maxWait`. */
   rescued = 0
   readonly freshness: Freshness
   /** `undefined` without a policy for it, or without an origin. */
@@ -61,6 +62,8 @@ export class Group {
   store: Store
   /** Running loads; `undefined` without an origin. */
   readonly flights: Flights | undefined
+  /** How long commands wait for loads; `undefined`: until the load ends. */
+  readonly waitLimit: WaitLimit | undefined
   /** Writes to the origin; `undefined` where a write changes the cache only. */
   readonly writes: Writes | undefined
   /** Durations and failures of the calls of the origin. */
@@ -97,6 +100,7 @@ export class Group {
     this.governor = this.#origin.governor
     this.writes = this.#origin.writes
     this.flights = this.#origin.flights
+    this.waitLimit = this.#origin.waitLimit
     this.originCalls = this.#origin.calls
   }
 
@@ -221,10 +225,14 @@ export class Group {
     }
   }
 
-  /** Step 5. The bytes of `key` must not change afterwards. Only for groups with an origin. */
-  load(key: Buffer, waiter: Waiter): void {
+  /**
+   * Step 5. The bytes of `key` must not change afterwards. Only for groups with an origin. `isWrite` and `waitedMs`: see
+   * `WaitLimit.join`.
+   */
+  load(key: Buffer, waiter: Waiter, isWrite = false, waitedMs = 0): void {
     if (this.flights === undefined) throw new Error(`group ${this.name} has no origin`)
-    this.flights.join(key, waiter)
+    if (this.waitLimit === undefined) this.flights.join(key, waiter)
+    else this.waitLimit.join(key, waiter, isWrite, waitedMs)
   }
 
   /** Removes a key and fences its load. Returns whether it had a value. */

@@ -6,6 +6,7 @@ import { OriginCalls } from '../telemetry/origin-calls.ts'
 import type { Admission } from './admission.ts'
 import type { Copies } from './copies/copies.ts'
 import { Flights } from './flights/flights.ts'
+import { WaitLimit } from './flights/wait-limit.ts'
 import { Governor, type GovernorOptions } from './governor/governor.ts'
 import { isHandshakeKey } from './handshake-keys.ts'
 import { type NotifiedGroup, notificationListener, prefixedLog } from './notifications.ts'
@@ -43,6 +44,8 @@ export class OriginAccess {
   readonly governor: Governor | undefined
   /** `undefined` without an origin. */
   readonly flights: Flights | undefined
+  /** `undefined` where commands wait until a load ends. */
+  readonly waitLimit: WaitLimit | undefined
   readonly calls: OriginCalls
   /** `undefined` where a write changes the cache only. */
   readonly writes: Writes | undefined
@@ -79,6 +82,7 @@ export class OriginAccess {
       this.writes = new Writes({ ...writes, ...source, now, timers })
     }
     if (origin === NO_ORIGIN) return
+    const reportFault = (error: unknown): void => environment.reportFault?.(error)
     this.flights = new Flights({
       group: policy.name,
       origin,
@@ -93,7 +97,21 @@ export class OriginAccess {
       store: (key, loadResult) => admission.store(key, loadResult),
       cachedVersion: (key) => admission.cachedVersion(key),
       staleValue: (key) => admission.staleValue(key),
-      reportFault: (error) => environment.reportFault?.(error),
+      reportFault,
+    })
+    const { maxWaitMs = 0 } = policy
+    if (maxWaitMs === 0) return
+    this.waitLimit = new WaitLimit({
+      maxWaitMs,
+      flights: this.flights,
+      timers,
+      // The first question after a timer: the time must be read.
+      freshValue: (key) => {
+        instant.refresh()
+        return admission.freshValue(key)
+      },
+      staleValue: (key) => admission.staleValue(key),
+      reportFault,
     })
   }
 

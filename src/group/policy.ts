@@ -21,6 +21,8 @@ export interface GroupPolicy {
   readonly negativeTtlMs: number
   /** A load longer than this fails; 0: no limit. */
   readonly originTimeoutMs: number
+  /** How long a command waits for a load; 0 and the default: until the load ends. */
+  readonly maxWaitMs?: number
   /** Batching of misses for an origin with `loadMany`; default: at most 100 keys of one event-loop turn. */
   readonly batch?: BatchPolicy
   /** Serving stale values and refreshing ahead of expiry; default: neither. */

@@ -77,6 +77,7 @@ describe('defaults', () => {
         jitter: 0.1,
         negativeTtlMs: 5000,
         originTimeoutMs: 10_000,
+        maxWaitMs: 0,
         freshness: { staleWhileRevalidateMs: 0, staleIfErrorMs: 0, refreshAhead: 0 },
         governor: {
           concurrency: 256,
@@ -146,6 +147,7 @@ describe('a whole configuration', () => {
           jitter: 0,
           negativeTtl: 0,
           originTimeout: '1s',
+          maxWait: '250ms',
           staleWhileRevalidate: '30s',
           staleIfError: '1h',
           refreshAhead: 1.5,
@@ -198,6 +200,7 @@ describe('a whole configuration', () => {
         jitter: 0,
         negativeTtlMs: 0,
         originTimeoutMs: 1000,
+        maxWaitMs: 250,
         freshness: { staleWhileRevalidateMs: 30_000, staleIfErrorMs: 3_600_000, refreshAhead: 1.5 },
         governor: {
           concurrency: Infinity,

@@ -38,6 +38,7 @@ describe('a wrong policy', () => {
     jitter: 'a fraction from 0 to 1',
     negativeTtl: DURATION,
     originTimeout: `${DURATION}, at most 24d`,
+    maxWait: `${DURATION}, at most 24d`,
     staleWhileRevalidate: `${DURATION}, at most 24d`,
     staleIfError: `${DURATION}, at most 24d`,
     refreshAhead: 'a number from 0 to 100',
@@ -96,6 +97,19 @@ describe('policies that contradict each other', () => {
       'batchWindow: got 2s, but a load fails after originTimeout, 1s',
     ],
     [
+      { origin: batched, batchWindow: '1s', maxWait: '1s' },
+      'batchWindow: got 1s, but commands wait for a load for maxWait at most, 1s',
+    ],
+    [{ maxWait: '1s' }, 'maxWait: got 1s, but there is no origin to wait for'],
+    [
+      { origin: pg, maxWait: '10s' },
+      'maxWait: got 10s, but a load fails after originTimeout, 10s: give less, or more to originTimeout',
+    ],
+    [
+      { origin: pg, maxWait: '2s', originTimeout: '1s' },
+      'maxWait: got 2s, but a load fails after originTimeout, 1s: give less, or more to originTimeout',
+    ],
+    [
       { origin: batched, batchWindow: '2ms', batchMax: 1 },
       'batchWindow: got 2ms, but batchMax is 1: there is no other key to wait for',
     ],
@@ -123,6 +137,10 @@ describe('policies that contradict each other', () => {
     { origin: pg, originTimeout: 0, originRetries: 3 },
     { origin: batched, originTimeout: 0, batchWindow: '1m' },
     { origin: batched, batchMax: 1, batchWindow: 0 },
+    { origin: pg, maxWait: '9999ms' },
+    { origin: pg, maxWait: '1h', originTimeout: 0 },
+    { origin: batched, maxWait: '100ms', batchWindow: '2ms' },
+    { maxWait: 0 },
     { staleWhileRevalidate: 0, staleIfError: 0, refreshAhead: 0, batchWindow: 0 },
     { write: 'refuse' },
     { write: 'through', origin: http({ url: 'https://h/{key}' }) },

@@ -48,6 +48,8 @@ export interface Explanation {
   readonly flightMs: number | null
   /** How many calls and commands wait for that load. */
   readonly waiters: number | null
+  /** How long a read waits for a load at most, in ms (`maxWait`); `null`: until the load ends. */
+  readonly maxWaitMs: number | null
   /** In a cluster: what is wrong with it as seen by the node that was asked, or `none`. */
   readonly problem?: string
   /** For a key that another node owns: what the owner would do, in the words of `source`. */
@@ -83,6 +85,7 @@ export function explanationOf(group: Group, key: Buffer, instant: Instant): Expl
     flight: flight === undefined ? 'none' : 'loading',
     flightMs: flight === undefined ? null : Math.max(0, instant.now - flight.startedAt),
     waiters: flight?.waiters.length ?? 0,
+    maxWaitMs: group.waitLimit?.maxWaitMs ?? null,
   }
 }
 
@@ -103,6 +106,7 @@ export const FIELD_NAMES: readonly (keyof Explanation)[] = [
   'flight',
   'flightMs',
   'waiters',
+  'maxWaitMs',
 ]
 
 function sourceOf(group: Group, key: Buffer, ref: Ref, flight: Flight | undefined): Explanation['source'] {

@@ -39,6 +39,8 @@ export interface GroupStats {
   readonly fenced: number
   /** Loads and writes of the origin that took longer than `originTimeout`. */
   readonly timeouts: number
+  /** Waits for a load that ended after `maxWait`: answered stale or with an error. */
+  readonly waitTimeouts: number
   /** Median duration of loads, in ms, without the time in the queue; 0: there was none. */
   readonly loadP50Ms: number
   /** The 99th percentile of it. */
@@ -55,7 +57,7 @@ export interface GroupStats {
   readonly loading: number
   /** Those of the hits that were served stale while revalidating. */
   readonly staleHits: number
-  /** Those of the misses that were served stale on error. */
+  /** Those of the misses that were served stale on error, or after `maxWait`. */
   readonly rescued: number
   /** Loads in the background. */
   readonly refreshes: number
@@ -99,6 +101,8 @@ export interface GroupStats {
   readonly negativeTtlMs: number
   /** `originTimeout` in ms; 0: no limit. */
   readonly originTimeoutMs: number
+  /** `maxWait` in ms; 0: no limit. */
+  readonly maxWaitMs: number
   /** `staleWhileRevalidate` in ms. */
   readonly staleWhileRevalidateMs: number
   /** `staleIfError` in ms. */
@@ -118,7 +122,7 @@ export const DOUBLES: readonly (keyof GroupStats)[] = ['jitter', 'refreshAhead']
 
 /** The order of the fields is that of GROUP INFO. */
 export function groupStats(group: Group, index: number): GroupStats {
-  const { store, flights, governor, writes, policy, originCalls } = group
+  const { store, flights, waitLimit, governor, writes, policy, originCalls } = group
   return {
     name: group.name,
     index,
@@ -137,6 +141,7 @@ export function groupStats(group: Group, index: number): GroupStats {
     joined: flights?.joined ?? 0,
     fenced: flights?.fenced ?? 0,
     timeouts: originCalls.timeouts,
+    waitTimeouts: waitLimit?.ended ?? 0,
     loadP50Ms: millis(originCalls.loads.percentile(50)),
     loadP99Ms: millis(originCalls.loads.percentile(99)),
     loadMaxMs: millis(originCalls.loads.max),
@@ -167,6 +172,7 @@ export function groupStats(group: Group, index: number): GroupStats {
     jitter: policy.jitter,
     negativeTtlMs: policy.negativeTtlMs,
     originTimeoutMs: policy.originTimeoutMs,
+    maxWaitMs: policy.maxWaitMs ?? 0,
     staleWhileRevalidateMs: policy.freshness?.staleWhileRevalidateMs ?? 0,
     staleIfErrorMs: policy.freshness?.staleIfErrorMs ?? 0,
     refreshAhead: policy.freshness?.refreshAhead ?? 0,

@@ -162,7 +162,7 @@ function resetStatistics({ host, reply }: Context): void {
   host.telemetry.reset()
   host.stats.reset()
   for (const group of host.groups) {
-    const { store, flights, writes } = group
+    const { store, flights, waitLimit, writes } = group
     group.hits = 0
     group.negativeHits = 0
     group.misses = 0
@@ -174,6 +174,7 @@ function resetStatistics({ host, reply }: Context): void {
     store.evicted = 0
     store.expired = 0
     group.copies?.resetCounters()
+    if (waitLimit !== undefined) waitLimit.ended = 0
     if (flights === undefined) continue
     flights.loads = 0
     flights.failures = 0

@@ -242,6 +242,7 @@ export function groupsSection({ host }: Context): Fields {
       origin_waiting: stats.originWaiting,
       negative_hits: stats.negativeHits,
       timeouts: stats.timeouts,
+      wait_timeouts: stats.waitTimeouts,
       load_p50_ms: stats.loadP50Ms,
       load_p99_ms: stats.loadP99Ms,
       load_max_ms: stats.loadMaxMs,

@@ -3,6 +3,7 @@
 import { type Client, deferReply } from '../../commands/spec/client.ts'
 import type { PendingCommand } from '../../commands/spec/pending-commands.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
+import type { Waiter } from '../../group/flights/flight.ts'
 import type { Args } from '../../resp/args.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { ForwardContext, ForwardedRequest } from '../routing/forwarded-request.ts'
@@ -26,6 +27,8 @@ export interface PendingLoad extends PendingCommand, ForwardContext {
   readonly complete: (reply: Buffer) => void
   readonly loadResults: LoadResults
   missing: number
+  /** When it began to wait, ms of the monotonic time. */
+  readonly since: number
   attempts: number
 }
 
@@ -67,6 +70,7 @@ export class Loading {
       complete: forwarded?.complete ?? deferReply(client),
       loadResults: new Map(),
       missing: 0,
+      since: context.instant.monotonicMs,
       attempts: 0,
     }
     client.pending.add(waiter)
@@ -79,13 +83,15 @@ export class Loading {
     const keys = new Map(positions.map((i) => [keyName(args, i), i]))
     waiter.attempts++
     waiter.missing = keys.size
+    const waitedMs = this.#runner.context.instant.monotonicMs - waiter.since
     for (const [name, i] of keys) {
-      waiter.group.load(args.copy(i), (loadResult) => {
+      const loaded: Waiter = (loadResult) => {
         waiter.loadResults.set(name, loadResult)
         if (loadResult.isStale === true && !waiter.write) waiter.group.rescued++
         waiter.missing--
         if (waiter.missing === 0) this.#resume(waiter)
-      })
+      }
+      waiter.group.load(args.copy(i), loaded, waiter.write, waitedMs)
     }
   }
 

@@ -214,13 +214,20 @@ const NO_LOAD_RESULTS: ReadonlyMap<Buffer, LoadResult> = new Map()
 /** Loads the keys that are not cached. */
 async function load(group: Group, keys: readonly Buffer[]): Promise<Map<Buffer, LoadResult>> {
   const loadResults = new Map<Buffer, LoadResult>()
+  const { instant } = group
+  instant.refresh()
+  const since = instant.monotonicMs
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     const missing = keys.filter((key) => {
       const loadResult = loadResults.get(key)
       return group.wouldLoad(key, 0, key.length, true) && (loadResult === undefined || loadResult.fenced)
     })
     if (missing.length === 0) return loadResults
-    const loads = missing.map((key) => new Promise<LoadResult>((resolve) => group.load(key, resolve)))
+    instant.refresh()
+    const waitedMs = instant.monotonicMs - since
+    const loads = missing.map(
+      (key) => new Promise<LoadResult>((resolve) => group.load(key, resolve, true, waitedMs)),
+    )
     for (const [i, loadResult] of (await Promise.all(loads)).entries()) {
       if (loadResult.error !== undefined) throw new Error(loadResult.error)
       loadResults.set(missing[i], loadResult)

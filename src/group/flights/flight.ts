@@ -75,6 +75,13 @@ export class Flight {
     return this.abortSignal.signal
   }
 
+  /** Removes a waiter, which is not called then. False: it has been called. */
+  leave(waiter: Waiter): boolean {
+    const index = this.isComplete ? -1 : this.waiters.indexOf(waiter)
+    if (index >= 0) this.waiters.splice(index, 1)
+    return index >= 0
+  }
+
   /** Signals to the origin that its result is no longer needed. */
   abort(reason: Error): void {
     this.abortSignal.abort(reason)

@@ -95,21 +95,26 @@ export class Flights {
     return key.length > MAX_KEY_BYTES ? undefined : this.#flights.get(key.toString('latin1'))
   }
 
-  /** Waits for the load of `key`, starting it if none is running. The bytes of `key` must not change. */
-  join(key: Buffer, waiter: Waiter): void {
+  /**
+   * Waits for the load of `key`, starting it if none is running. The bytes of `key` must not change. Returns the load;
+   * `undefined`: the key is not loaded.
+   */
+  join(key: Buffer, waiter: Waiter): Flight | undefined {
     const error = refusalOf(key)
     if (error !== undefined) {
       queueMicrotask(() => this.#notify(waiter, { value: null, error, fenced: false, ms: 0 }))
-      return
+      return undefined
     }
     const name = key.toString('latin1')
     const under = this.#flights.get(name)
     if (under !== undefined) {
       this.joined++
       under.waiters.push(waiter)
-      return
+      return under
     }
-    this.#start(key, name).waiters.push(waiter)
+    const flight = this.#start(key, name)
+    flight.waiters.push(waiter)
+    return flight
   }
 
   /**

@@ -36,6 +36,7 @@ describe('EXPLAIN', () => {
       flight: 'none',
       'flight-ms': null,
       waiters: 0,
+      'max-wait-ms': null,
     })
     const readers = [harness.connect().call('GET', 'Tom'), harness.connect().call('GET', 'Tom')]
     await harness.settle()
@@ -89,7 +90,7 @@ describe('EXPLAIN', () => {
     const harness = new Harness()
     harness.client.protocol = 3
     expect(await harness.raw('EXPLAIN', 'a')).toMatch(
-      /^%15\r\n\$5\r\ngroup\r\n(?:.*\r\n)*\$6\r\nage-ms\r\n_\r\n/,
+      /^%16\r\n\$5\r\ngroup\r\n(?:.*\r\n)*\$6\r\nage-ms\r\n_\r\n/,
     )
   })
 })
@@ -135,6 +136,7 @@ describe('GROUP', () => {
       joined: 0,
       fenced: 0,
       timeouts: 0,
+      'wait-timeouts': 0,
       'load-p50-ms': 0,
       'load-p99-ms': 0,
       'load-max-ms': 0,
@@ -165,6 +167,7 @@ describe('GROUP', () => {
       jitter: '0.25',
       'negative-ttl-ms': 1000,
       'origin-timeout-ms': 700,
+      'max-wait-ms': 0,
       'stale-while-revalidate-ms': 0,
       'stale-if-error-ms': 0,
       'refresh-ahead': '0',
