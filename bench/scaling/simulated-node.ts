@@ -52,6 +52,7 @@ export class SimulatedNode {
         onView: nothing,
         onDeclaredDead: nothing,
         onLeaseCheck: nothing,
+        onPeerDown: nothing,
         onIsolated: nothing,
         onSettled: nothing,
         onChanged: () => this.#channel.sendHeartbeats(),

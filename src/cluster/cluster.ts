@@ -134,6 +134,7 @@ export class Cluster {
         onView: (view) => this.#events.viewChanged(view),
         onDeclaredDead: () => this.#events.declaredDead(),
         onLeaseCheck: () => this.#leaseChanged(),
+        onPeerDown: (name) => this.requests.peerDown(name),
         onIsolated: (isolated) => this.#events.isolationChanged(isolated),
         onSettled: () => this.#leaseChanged(),
       },
@@ -271,7 +272,8 @@ export class Cluster {
   }
 
   /** A connection that a peer had opened was closed. */
-  connectionClosed(connection: Holder): void {
+  connectionClosed(name: string, connection: Holder & { close(afterReplies: boolean): void }): void {
+    this.requests.connectionClosed(name, connection)
     this.copies.left(connection)
   }
 

@@ -30,8 +30,15 @@ export interface PeerRequestsOptions {
   readonly agreementChanged: () => void
 }
 
+/** A connection that a peer has opened. */
+interface PeerConnection {
+  close(afterReplies: boolean): void
+}
+
 export class PeerRequests {
   readonly #options: PeerRequestsOptions
+  /** By the names of the peers that have opened them. */
+  readonly #connections = new Map<string, Set<PeerConnection>>()
 
   constructor(options: PeerRequestsOptions) {
     this.#options = options
@@ -44,12 +51,28 @@ export class PeerRequests {
   }
 
   /** A connection of another node was authenticated. */
-  connected(name: string): void {
+  connected(name: string, connection: PeerConnection): void {
     const { mesh } = this.#options
+    const connections = this.#connections.get(name)
+    if (connections === undefined) this.#connections.set(name, new Set([connection]))
+    else connections.add(connection)
     const peer = mesh.get(name)
     // It may be one that is listed in another spelling.
     if (peer === undefined) mesh.identifyNow()
     else peer.pool.reconnectNow()
+  }
+
+  connectionClosed(name: string, connection: PeerConnection): void {
+    const connections = this.#connections.get(name)
+    if (connections?.delete(connection) && connections.size === 0) this.#connections.delete(name)
+  }
+
+  /**
+   * A peer is taken for dead. If only the network has failed, what it had sent is still on its way, and it has sent these
+   * requests to other nodes since: here, an old write would run after newer ones.
+   */
+  peerDown(name: string): void {
+    for (const connection of this.#connections.get(name) ?? []) connection.close(false)
   }
 
   refused(name: string, address: string): void {

@@ -224,7 +224,8 @@ export class Server implements Host {
   #removed(connection: Connection): void {
     this.clients.delete(connection.id)
     this.#monitors.delete(connection)
-    if (connection.peer !== undefined) this.cluster?.connectionClosed(connection)
+    const { peer } = connection
+    if (peer !== undefined) this.cluster?.connectionClosed(peer.name, connection)
     if (this.clients.size === 0) for (const resolve of this.#emptied.splice(0)) resolve(undefined)
   }
 

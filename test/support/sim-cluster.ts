@@ -85,6 +85,7 @@ export class SimCluster {
         onDeclaredDead: () => record({ at: at(), what: 'declaredDead' }),
         onLeaseCheck: (value) => record({ at: at(), what: 'leaseCheck', value }),
         onIsolated: (value) => record({ at: at(), what: 'isolated', value }),
+        onPeerDown: () => undefined,
         onSettled: () => record({ at: at(), what: 'settled' }),
         onChanged: () => this.#broadcast(node),
       },

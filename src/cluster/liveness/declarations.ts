@@ -10,10 +10,13 @@ export class Declarations {
   isCutOff = false
   readonly #peers: PeerTable
   readonly #tombstones = new TombstoneTable()
+  readonly #declared: (name: string) => void
   #isDeclaredDead = false
 
-  constructor(peers: PeerTable) {
+  /** @param declared a peer was declared dead */
+  constructor(peers: PeerTable, declared: (name: string) => void) {
     this.#peers = peers
+    this.#declared = declared
   }
 
   get tombstones(): Tombstones {
@@ -51,6 +54,7 @@ export class Declarations {
     if (health.status !== 'down' || status === 'down') return
     this.declare(name, state.runId, now)
     if (!this.isCutOff) state.declaredDead()
+    this.#declared(name)
   }
 
   /**

@@ -83,7 +83,7 @@ export class Detector {
     this.majority = new Majority(self.name)
     const rules = { timeout, shortest, longest, window }
     this.#peers = new PeerTable({ self: self.name, runId, rules })
-    this.#declarations = new Declarations(this.#peers)
+    this.#declarations = new Declarations(this.#peers, (name) => events.onPeerDown(name))
     this.#localView = new LocalView(self, this.#peers.listed)
     this.#announcer = new Announcer({
       events,

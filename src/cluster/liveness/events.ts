@@ -32,6 +32,8 @@ export interface DetectorEvents {
    * false: the check is over. If the node was declared dead, `onDeclaredDead` came before.
    */
   onLeaseCheck(isRunning: boolean): void
+  /** A peer is taken for dead from now on. */
+  onPeerDown(name: string): void
   /** Whether more than half of the others are silent, so that this node may be the one that is cut off. */
   onIsolated(isolated: boolean): void
   /** Every listed member has answered or failed, or the timeout has passed. The first view follows. */

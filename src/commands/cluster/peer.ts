@@ -198,7 +198,7 @@ function hello(c: Context): void {
     reply.protocol = 2
     reply.array(answer.length)
     for (const text of answer) reply.bulkText(text)
-    cluster.requests.connected(name)
+    cluster.requests.connected(name, client)
   }
 }
 

@@ -25,7 +25,14 @@ export class SimMember {
   hasLeft: boolean | undefined
   readonly #network: Network
 
-  constructor(name: string, run: number, peers: readonly string[], network: Network) {
+  constructor(
+    name: string,
+    run: number,
+    peers: readonly string[],
+    network: Network,
+    /** Of the cluster, ms. */
+    timeout = TIMEOUT,
+  ) {
     this.name = name
     this.#network = network
     const { clock } = network
@@ -44,8 +51,8 @@ export class SimMember {
       settings: {
         secret: '',
         redirect: 'forward',
-        timeout: TIMEOUT,
-        pingInterval: 500,
+        timeout,
+        pingInterval: Math.min(500, timeout / 4),
         links: 1,
         copies: 0,
         copyMaxAge: 0,

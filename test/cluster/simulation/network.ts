@@ -129,6 +129,8 @@ export class Network {
   readonly #listening = new Map<string, (socket: Socket) => void>()
   readonly #sockets = new Set<SimSocket>()
   readonly #slowUntil = new Map<string, number>()
+  /** The directions, as "from to", in which nothing arrives. */
+  readonly #cuts = new Set<string>()
   step = 0
   /** For the search of causes. */
   trace: ((line: string) => void) | undefined
@@ -167,6 +169,14 @@ export class Network {
     return near
   }
 
+  /** What one sends to the other waits, in both directions, until this is called with `false`. */
+  cut(a: string, b: string, isCut: boolean): void {
+    for (const direction of [`${a} ${b}`, `${b} ${a}`]) {
+      if (isCut) this.#cuts.add(direction)
+      else this.#cuts.delete(direction)
+    }
+  }
+
   send(to: SimSocket | undefined, item: Item): void {
     if (to === undefined) return
     if (to.arriving.length === 0 && this.draw(SLOW_CHUNK) === 0)
@@ -180,8 +190,7 @@ export class Network {
     const ready: SimSocket[] = []
     for (const socket of this.#sockets) {
       if (socket.destroyed) this.#sockets.delete(socket)
-      else if (socket.isDeliverable && socket.delayedUntil <= this.step && !this.#isSlow(socket.at))
-        ready.push(socket)
+      else if (socket.isDeliverable && !this.#isHeldUp(socket)) ready.push(socket)
     }
     if (ready.length === 0) this.clock.advance(IDLE_MS)
     else {
@@ -196,7 +205,8 @@ export class Network {
     await new Promise(setImmediate)
   }
 
-  #isSlow(name: string): boolean {
-    return (this.#slowUntil.get(name) ?? 0) > this.step
+  #isHeldUp({ at, other, delayedUntil }: SimSocket): boolean {
+    const isSlow = (this.#slowUntil.get(at) ?? 0) > this.step
+    return delayedUntil > this.step || isSlow || (other !== undefined && this.#cuts.has(`${other.at} ${at}`))
   }
 }

@@ -1,0 +1,103 @@
+// Links that fail for a while or flap: how old a value can be that a group with onPartition 'serve' answers.
+
+import { expect, test } from 'vitest'
+import { SimMember } from './members.ts'
+import { Network } from './network.ts'
+import { Registers } from './registers.ts'
+
+/** More seeds find rarer faults: SIMULATION_SEEDS=1000, from SIMULATION_SEED on. */
+const FIRST = Number(process.env.SIMULATION_SEED ?? 1)
+const SEEDS = Number(process.env.SIMULATION_SEEDS ?? 3)
+
+/** `cluster.timeout`, ms. */
+const TIMEOUT = 1000
+
+type Cut = (a: number, b: number, isCut: boolean) => void
+
+class Run {
+  readonly network: Network
+  readonly registers: Registers
+  readonly #names: readonly string[]
+  readonly #members: readonly SimMember[]
+
+  private constructor(seed: number, count: number) {
+    this.network = new Network(seed)
+    this.#names = Array.from({ length: count }, (_, i) => `n${i}:1`)
+    this.#members = this.#names.map(
+      (name, i) => new SimMember(name, i + 1, this.#names, this.network, TIMEOUT),
+    )
+    for (const member of this.#members) member.start()
+    this.registers = new Registers(this.network, this.#names, 12, 6)
+  }
+
+  static async started(seed: number, count: number): Promise<Run> {
+    const run = new Run(seed, count)
+    await run.settle()
+    return run
+  }
+
+  readonly cut: Cut = (a, b, isCut) => this.network.cut(this.#names[a], this.#names[b], isCut)
+
+  /** So many ms with work. */
+  async pass(ms: number): Promise<void> {
+    const end = this.network.clock.now() + ms
+    while (this.network.clock.now() < end) await this.#next()
+  }
+
+  async settle(): Promise<void> {
+    while (!this.#members.every((member) => member.isSettled(this.#members.length))) await this.#next()
+  }
+
+  async #next(): Promise<void> {
+    if (this.network.draw(4) === 0) this.registers.work()
+    await this.network.next()
+  }
+}
+
+async function worstOf(count: number, faults: (run: Run) => Promise<void>): Promise<number> {
+  let worst = 0
+  for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
+    const run = await Run.started(seed, count)
+    await run.pass(TIMEOUT)
+    await faults(run)
+    await run.settle()
+    await run.pass(TIMEOUT)
+    const { registers } = run
+    expect(registers.reads).toBeGreaterThan(100)
+    worst = Math.max(worst, registers.worst)
+  }
+  return worst
+}
+
+test.each([3, 4])('two of %i nodes cannot reach each other', async (count) => {
+  const worst = await worstOf(count, async (run) => {
+    run.cut(0, 1, true)
+    await run.pass(5 * TIMEOUT)
+    run.cut(0, 1, false)
+  })
+  expect(worst).toBeLessThanOrEqual(TIMEOUT)
+})
+
+test.each([3, 4])('one link of %i nodes flaps', async (count) => {
+  const worst = await worstOf(count, async (run) => {
+    for (let i = 0; i < 12; i++) {
+      run.cut(0, 1, i % 2 === 0)
+      await run.pass(100 + run.network.draw(1.5 * TIMEOUT))
+    }
+    run.cut(0, 1, false)
+  })
+  expect(worst).toBeLessThanOrEqual(TIMEOUT)
+})
+
+test('the links of three nodes fail one after the other', async () => {
+  const worst = await worstOf(3, async (run) => {
+    for (let i = 0; i < 12; i++) {
+      const a = run.network.draw(3)
+      run.cut(a, (a + 1) % 3, true)
+      await run.pass(100 + run.network.draw(2.5 * TIMEOUT))
+      run.cut(a, (a + 1) % 3, false)
+      await run.pass(run.network.draw(TIMEOUT))
+    }
+  })
+  expect(worst).toBeLessThanOrEqual(TIMEOUT)
+})
