@@ -1,7 +1,7 @@
-// Links that fail for a while or flap: how old a value can be that a group with onPartition 'serve' answers.
+// Links that fail for a while or flap: how old a value can be that a group answers, by its onPartition.
 
-import { expect, test } from 'vitest'
-import { SimMember } from './members.ts'
+import { describe, expect, test } from 'vitest'
+import { SimMember, type SimMemberOptions } from './members.ts'
 import { Network } from './network.ts'
 import { Registers } from './registers.ts'
 
@@ -12,6 +12,8 @@ const SEEDS = Number(process.env.SIMULATION_SEEDS ?? 3)
 /** `cluster.timeout`, ms. */
 const TIMEOUT = 1000
 
+type OnPartition = SimMemberOptions['onPartition']
+
 type Cut = (a: number, b: number, isCut: boolean) => void
 
 class Run {
@@ -20,18 +22,18 @@ class Run {
   readonly #names: readonly string[]
   readonly #members: readonly SimMember[]
 
-  private constructor(seed: number, count: number) {
+  private constructor(seed: number, count: number, onPartition: OnPartition) {
     this.network = new Network(seed)
     this.#names = Array.from({ length: count }, (_, i) => `n${i}:1`)
     this.#members = this.#names.map(
-      (name, i) => new SimMember(name, i + 1, this.#names, this.network, TIMEOUT),
+      (name, i) => new SimMember(name, i + 1, this.#names, this.network, { timeout: TIMEOUT, onPartition }),
     )
     for (const member of this.#members) member.start()
     this.registers = new Registers(this.network, this.#names, 12, 6)
   }
 
-  static async started(seed: number, count: number): Promise<Run> {
-    const run = new Run(seed, count)
+  static async started(seed: number, count: number, onPartition: OnPartition): Promise<Run> {
+    const run = new Run(seed, count, onPartition)
     await run.settle()
     return run
   }
@@ -54,10 +56,14 @@ class Run {
   }
 }
 
-async function worstOf(count: number, faults: (run: Run) => Promise<void>): Promise<number> {
+async function worstOf(
+  count: number,
+  faults: (run: Run) => Promise<void>,
+  onPartition: OnPartition = 'serve',
+): Promise<number> {
   let worst = 0
   for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
-    const run = await Run.started(seed, count)
+    const run = await Run.started(seed, count, onPartition)
     await run.pass(TIMEOUT)
     await faults(run)
     await run.settle()
@@ -89,15 +95,45 @@ test.each([3, 4])('one link of %i nodes flaps', async (count) => {
   expect(worst).toBeLessThanOrEqual(TIMEOUT)
 })
 
+async function failInTurn(run: Run): Promise<void> {
+  for (let i = 0; i < 12; i++) {
+    const a = run.network.draw(3)
+    run.cut(a, (a + 1) % 3, true)
+    await run.pass(100 + run.network.draw(2.5 * TIMEOUT))
+    run.cut(a, (a + 1) % 3, false)
+    await run.pass(run.network.draw(TIMEOUT))
+  }
+}
+
 test('the links of three nodes fail one after the other', async () => {
-  const worst = await worstOf(3, async (run) => {
-    for (let i = 0; i < 12; i++) {
-      const a = run.network.draw(3)
-      run.cut(a, (a + 1) % 3, true)
-      await run.pass(100 + run.network.draw(2.5 * TIMEOUT))
-      run.cut(a, (a + 1) % 3, false)
-      await run.pass(run.network.draw(TIMEOUT))
-    }
+  expect(await worstOf(3, failInTurn)).toBeLessThanOrEqual(TIMEOUT)
+})
+
+async function cutOff(run: Run): Promise<void> {
+  for (const other of [1, 2]) run.cut(0, other, true)
+  await run.pass(4 * TIMEOUT)
+  for (const other of [1, 2]) run.cut(0, other, false)
+}
+
+async function cutApart(run: Run): Promise<void> {
+  for (let i = 0; i < 6; i++) {
+    run.cut(0, 1, i % 2 === 0)
+    await run.pass(2 * TIMEOUT)
+  }
+}
+
+describe("a group with onPartition 'refuse' reads nothing old", () => {
+  test('one of three nodes is cut off', async () => {
+    expect(await worstOf(3, cutOff, 'serve')).toBeGreaterThan(TIMEOUT)
+    expect(await worstOf(3, cutOff, 'refuse')).toBe(0)
   })
-  expect(worst).toBeLessThanOrEqual(TIMEOUT)
+
+  test('the links of three nodes fail one after the other', async () => {
+    const worst = await worstOf(3, failInTurn, 'refuse')
+    expect(worst).toBe(0)
+  })
+
+  test('two of three nodes cannot reach each other, again and again', async () => {
+    expect(await worstOf(3, cutApart, 'refuse')).toBe(0)
+  })
 })

@@ -15,6 +15,13 @@ const TIMEOUT = 60_000
 
 export const GROUPS = ['cache', 'flushed'] as const
 
+export interface SimMemberOptions {
+  /** `cluster.timeout`, ms. */
+  readonly timeout?: number
+  /** Of the first group. */
+  readonly onPartition?: 'serve' | 'refuse'
+}
+
 export class SimMember {
   readonly name: string
   readonly server: Server
@@ -30,8 +37,7 @@ export class SimMember {
     run: number,
     peers: readonly string[],
     network: Network,
-    /** Of the cluster, ms. */
-    timeout = TIMEOUT,
+    { timeout = TIMEOUT, onPartition = 'serve' }: SimMemberOptions = {},
   ) {
     this.name = name
     this.#network = network
@@ -41,7 +47,11 @@ export class SimMember {
     const random = (): number => network.draw(1000) / 1000
     const policy = { maxBytes: 10_000_000, ttlMs: 0, jitter: 0, negativeTtlMs: 0, originTimeoutMs: 0 }
     this.groups = GROUPS.map(
-      (each) => new Group({ ...policy, name: each }, { instant, hasher, timers: clock, random }),
+      (each, i) =>
+        new Group(
+          { ...policy, name: each, onPartition: i === 0 ? onPartition : 'serve' },
+          { instant, hasher, timers: clock, random },
+        ),
     )
     const warn = (_fields: object, message: string): void => void this.warnings.push(message)
     const log = { info: () => undefined, warn, error: warn }
