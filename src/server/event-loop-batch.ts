@@ -20,6 +20,9 @@ const PEER_SHARE_MICROS = 2000
 /** How long the connections of one queue are served before the event loop goes on to sockets and timers, µs. */
 const TURN_MICROS = 5000
 
+/** A queue that takes longer has run a slow command, µs. */
+const SLOW_MICROS = 50_000
+
 /** What `serve` says: nothing left to do now. */
 export const IDLE = 0
 /** There is more work now. The replies are ready for `send`. */
@@ -50,6 +53,8 @@ export interface Served {
 class Lane {
   fresh = new Queue()
   backlog = new Queue()
+  /** A slow command has ended the last turn before the backlog was served. */
+  owesBacklog = false
 
   get isEmpty(): boolean {
     return this.fresh.connections.length === 0 && this.backlog.connections.length === 0
@@ -93,7 +98,8 @@ class Queue {
  * 3. clients that have had their share and have more: at least one of them,
  *
  * each queue for `TURN_MICROS` at most. A command is never interrupted: a turn is longer by the last command of each
- * queue. So a client that sends one request waits for two turns at most, however long the pipelines of others are.
+ * queue. After a slow one (KEYS on millions of keys) the turn ends at once, and the queues that were left out come first
+ * in the next turn: sockets, timers and heartbeats wait for one slow command, not for several. So a client that sends one request waits for two turns at most, however long the pipelines of others are.
  */
 export class EventLoopBatch {
   /** When the share of the connection that is being served ends, µs. */
@@ -112,6 +118,8 @@ export class EventLoopBatch {
   #turnEnds = 0
   /** When the clock was last read. */
   #now = 0
+  /** A slow command of another node has ended the last turn before clients were served. */
+  #owesClients = false
   readonly #run = (): void => this.#serveAll()
 
   /** @param begin, end called around each batch: the clock is read there, not per command */
@@ -144,18 +152,42 @@ export class EventLoopBatch {
 
   #serveAll(): void {
     this.#begin()
-    if (!this.#peers.isEmpty) this.#serveLane(this.#peers)
-    if (!this.#clients.isEmpty) this.#serveLane(this.#clients)
+    const clientsFirst = this.#owesClients
+    const isSlow = this.#serveLane(clientsFirst ? this.#clients : this.#peers)
+    this.#owesClients = isSlow && !clientsFirst
+    if (!isSlow) this.#serveLane(clientsFirst ? this.#peers : this.#clients)
     this.#end()
     this.#isScheduled = !(this.#peers.isEmpty && this.#clients.isEmpty)
     if (this.#isScheduled) setImmediate(this.#run)
   }
 
-  #serveLane({ fresh, backlog }: Lane): void {
+  /** Whether a slow command has ended the turn. */
+  #serveLane(lane: Lane): boolean {
+    const { fresh, backlog } = lane
     // The backlog first takes its connections: those that are added to it now have had their share.
     const waiting = backlog.connections.length === 0 ? undefined : backlog.start()
-    if (fresh.connections.length !== 0) fresh.finish(this.#serveQueue(fresh.start()))
-    if (waiting !== undefined) backlog.finish(this.#serveQueue(waiting))
+    const backlogFirst = lane.owesBacklog
+    lane.owesBacklog = false
+    if (waiting !== undefined && backlogFirst) {
+      backlog.finish(this.#serveQueue(waiting))
+      if (this.#isSlow) return true
+    }
+    if (fresh.connections.length !== 0) {
+      fresh.finish(this.#serveQueue(fresh.start()))
+      if (this.#isSlow) {
+        lane.owesBacklog = waiting !== undefined && !backlogFirst
+        if (lane.owesBacklog) backlog.finish(0)
+        return true
+      }
+    }
+    if (waiting === undefined || backlogFirst) return false
+    backlog.finish(this.#serveQueue(waiting))
+    return this.#isSlow
+  }
+
+  /** Whether the queue that was served last has run a slow command. */
+  get #isSlow(): boolean {
+    return Math.max(this.#now, this.#executor.lastTimedAt) > this.#turnEnds + SLOW_MICROS - TURN_MICROS
   }
 
   /** Serves connections for the time of a turn. Returns how many. */

@@ -137,3 +137,25 @@ test('a client that always has something new does not keep the long pipelines fr
     return flood.left === 0
   })
 })
+
+test('after a slow command the turn ends, and the queues that were left out come first', async () => {
+  const loop = new Loop()
+  const slow = 1_000_000
+  const waiting = new FakeConnection(loop, 'waiting').receive(...Array(4).fill(slow))
+  await loop.until(() => loop.served.length === 1)
+  const other = new FakeConnection(loop, 'other')
+  const member = new FakeConnection(loop, 'member', true)
+  const longest: number[] = []
+  let began = loop.now
+  for (let turns = loop.turns; waiting.left > 0 || other.left > 0 || member.left > 0; turns = loop.turns) {
+    if (longest.length < 4) {
+      other.receive(slow)
+      member.receive(slow)
+    }
+    await loop.until(() => loop.turns > turns)
+    longest.push(loop.now - began)
+    began = loop.now
+  }
+  expect(Math.max(...longest)).toBe(slow)
+  expect(loop.served.slice(0, 6)).toEqual(['waiting', 'member', 'other', 'member', 'waiting', 'member'])
+})
