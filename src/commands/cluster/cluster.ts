@@ -54,6 +54,14 @@ export function clusterCommands(): readonly CommandSpec[] {
     }
   }
 
+  /** A command by which a client learns of all nodes: from then on it asks each of them itself. */
+  function topologyOf(run: (c: Context, joined: Joined) => void): (c: Context) => void {
+    return joined((c, parts) => {
+      c.client.asksEveryNode = true
+      run(c, parts)
+    })
+  }
+
   const cluster = container({
     name: 'cluster',
     flags: [],
@@ -75,7 +83,7 @@ export function clusterCommands(): readonly CommandSpec[] {
           ['4.0.0', 'Added node IDs.'],
           ['7.0.0', 'Added additional networking metadata field.'],
         ],
-        run: joined((c, { report }) => {
+        run: topologyOf((c, { report }) => {
           if (topology.isEmpty) c.reply.error(NOT_JOINED)
           else c.reply.raw(topology.slots(c.reply.protocol, report))
         }),
@@ -87,7 +95,7 @@ export function clusterCommands(): readonly CommandSpec[] {
         since: '7.0.0',
         complexity: PER_NODE,
         tips: VARYING,
-        run: joined((c, { report }) => topology.writeShards(c.reply, report)),
+        run: topologyOf((c, { report }) => topology.writeShards(c.reply, report)),
       }),
       subcommand({
         name: 'nodes',
@@ -96,7 +104,7 @@ export function clusterCommands(): readonly CommandSpec[] {
         since: '3.0.0',
         complexity: PER_NODE,
         tips: VARYING,
-        run: joined((c, { report }) => c.reply.verbatim('txt', topology.nodes(report))),
+        run: topologyOf((c, { report }) => c.reply.verbatim('txt', topology.nodes(report))),
       }),
       subcommand({
         name: 'info',
@@ -189,8 +197,11 @@ export function clusterCommands(): readonly CommandSpec[] {
       since: '3.0.0',
       group: 'cluster',
       complexity: 'O(1)',
-      // There are no replicas.
-      run: ({ reply }) => reply.ok(),
+      // There are no replicas. Only a client that has chosen this node itself sends it.
+      run({ client, reply }) {
+        client.asksEveryNode = true
+        reply.ok()
+      },
     }),
     inCluster({
       name: 'readwrite',

@@ -236,6 +236,7 @@ function reset(c: Context): void {
   client.noTouch = false
   client.noEvict = false
   client.asking = false
+  client.asksEveryNode = false
   client.authenticated = host.requirepass === ''
   reply.protocol = 2
   reply.simple('RESET')

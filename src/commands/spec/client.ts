@@ -48,6 +48,11 @@ export abstract class ClientState {
   nonce = ''
   /** ASKING, until the next command: this node serves it even if another node owns the key. */
   asking = false
+  /**
+   * It asks every node itself: `DBSIZE`, `SCAN`, `KEYS`, `RANDOMKEY` and flushes concern this node's own keys. Set once it
+   * has asked which nodes there are, or has sent READONLY.
+   */
+  asksEveryNode = false
   /** The version of the cluster view by which its outstanding requests were routed. */
   routedByView = 0
   /** Commands that wait for loads or for other commands. */

@@ -6,6 +6,9 @@ import type { CommandSpec, FanOut } from './command.ts'
 import type { Context } from './context.ts'
 import type { CommandTraits } from './host.ts'
 
+/** Tips by which clients know that a command is to be sent to every node. */
+const FOR_EVERY_NODE: readonly string[] = ['request_policy:all_shards', 'request_policy:special']
+
 export class Command implements CommandTraits {
   readonly spec: CommandSpec
   /** 'client' or 'client|setname'. */
@@ -22,6 +25,8 @@ export class Command implements CommandTraits {
   readonly isWrite: boolean
   /** Whether it is a read that loads what it misses. */
   readonly loadsThrough: boolean
+  /** Whether clients that know the nodes send it to each of them, as its tips say. */
+  readonly isForEveryNode: boolean
   readonly needsNoAuth: boolean
   /** Whether MONITOR shows it. */
   readonly isShown: boolean
@@ -44,6 +49,7 @@ export class Command implements CommandTraits {
     this.hasOneKey =
       keys !== undefined && keys.first === keys.last && spec.keys?.length === 1 && spec.findKeys === undefined
     this.isWrite = spec.flags.includes('write')
+    this.isForEveryNode = spec.tips?.some((tip) => FOR_EVERY_NODE.includes(tip)) ?? false
     this.loadsThrough = spec.load === 'through'
     this.needsNoAuth = spec.flags.includes('no_auth')
     this.isShown = !spec.flags.includes('admin') && !spec.flags.includes('skip_monitor')

@@ -158,7 +158,7 @@ export class Routing {
 
   #routeMany(client: Client, command: Command): Route {
     const kind = command.fanOutOf(this.#context.args)
-    if (kind !== undefined) return this.#fanOut(client, kind)
+    if (kind !== undefined) return this.#fanOut(client, command, kind)
     const cluster = this.#cluster
     const { args, reply } = this.#context
     const positions = command.keysOf(this.#context)
@@ -201,9 +201,10 @@ export class Routing {
     return SENT
   }
 
-  #fanOut(client: Client, kind: FanOut): Route {
+  #fanOut(client: Client, command: Command, kind: FanOut): Route {
     const cluster = this.#cluster
-    if (cluster.redirects && !client.isProgram) return HERE
+    const asksEveryNode = client.asksEveryNode || (cluster.redirects && !client.isProgram)
+    if (asksEveryNode && command.isForEveryNode) return HERE
     // It may see every key: outstanding requests of the client must end first, and later ones wait for it. They use
     // other links.
     if (client.awaitsReplies) return WAIT

@@ -26,6 +26,15 @@ describe.each(['forward', 'moved'] as const)(
         else expect(hops).toBeGreaterThan(1000)
       })
 
+      test('--cluster info counts each key once', async () => {
+        const { stdout } = await execute(cli, ['--cluster', 'info', `127.0.0.1:${cluster.ports[1]}`])
+        expect(stdout).toContain(`[OK] ${KEYS.length} keys in 3 masters.`)
+        // A connection that knows of one node only.
+        const size = await execute(cli, ['-p', String(cluster.ports[1]), 'DBSIZE'])
+        if (redirect === 'forward') expect(size.stdout).toBe(`${KEYS.length}\n`)
+        else expect(Number(size.stdout)).toBeLessThan(KEYS.length)
+      })
+
       test('checks the cluster', async () => {
         const { code, stdout } = await execute(cli, ['--cluster', 'check', `127.0.0.1:${cluster.ports[1]}`])
         expect(stdout).toContain('[OK] All nodes agree about slots configuration.')

@@ -49,6 +49,17 @@ describe('in a cluster', () => {
     await Promise.all(members.map(({ node }) => node.close()))
   })
 
+  test('the last node that stays says what to do, and serves on', async () => {
+    const { members } = await filled()
+    const [, , last] = members
+    for (const { watcher } of members.slice(0, 2)) expect(await watcher.call('CLUSTER', 'DRAIN')).toBe('OK')
+    await expect(last.watcher.call('CLUSTER', 'DRAIN')).rejects.toThrow(
+      'ERR no other node stays to take the keys over: start a node, or restart one that was drained, and ask again',
+    )
+    for (const { watcher } of members)
+      expect(await watcher.mget(KEYS)).toEqual(KEYS.map((key) => `of ${key}`))
+  })
+
   test('the only node cannot drain', async () => {
     cluster = await startCluster(1)
     await expect(cluster.members[0].watcher.call('CLUSTER', 'DRAIN')).rejects.toThrow(
