@@ -1,0 +1,113 @@
+// Clients that ask every node and add up: each key is counted once.
+
+import { createCluster } from '@redis/client'
+import { GlideClusterClient, Logger } from '@valkey/valkey-glide'
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { startCluster, type TestCluster } from '../../support/cluster.ts'
+import { describeWithExecutable, execute } from '../../support/executable.ts'
+
+Logger.init('off')
+
+const KEYS: readonly string[] = Array.from({ length: 101 }, (_, i) => `key:${i}`)
+
+/** Counts what a scan finds; the arguments are the port of a node and the setting `redirect`. */
+const PYTHON = `
+import sys
+try:
+    from redis.cluster import RedisCluster, ClusterNode
+except ImportError:
+    sys.exit('no redis-py')
+node = ClusterNode('127.0.0.1', int(sys.argv[1]))
+client = RedisCluster(startup_nodes=[node], read_from_replicas=sys.argv[2] == 'forward')
+print(len(list(client.scan_iter())))
+`
+
+const PHP = `
+$client = new RedisCluster(null, ["127.0.0.1:" . $argv[1]]);
+$keys = 0;
+$size = 0;
+foreach ($client->_masters() as $master) {
+  if ($argv[2] == "forward") $client->rawCommand($master, "READONLY");
+  $size += $client->dbsize($master);
+  $it = null;
+  do {
+    $found = $client->scan($it, $master);
+    if ($found) $keys += count($found);
+  } while ($it > 0);
+}
+echo "$size $keys";
+`
+
+describe.each(['forward', 'moved'] as const)('redirect: %s', (redirect) => {
+  const isTold = redirect === 'forward'
+  let cluster: TestCluster
+  beforeAll(async () => {
+    cluster = await startCluster(3, { cluster: { redirect }, groups: { cache: { maxBytes: '16mb' } } })
+    // A program is never redirected.
+    await Promise.all(KEYS.map((key) => cluster.members[0].node.set('cache', key, 'value')))
+  })
+  afterAll(() => cluster.close())
+
+  test('ioredis', async () => {
+    const client = new Redis.Cluster([{ host: '127.0.0.1', port: cluster.ports[0] }])
+    onTestFinished(() => client.disconnect())
+    await client.get('key:1')
+    const sizes = client.nodes('master').map(async (node) => {
+      if (isTold) await node.readonly()
+      return node.dbsize()
+    })
+    expect(sum(await Promise.all(sizes))).toBe(KEYS.length)
+  })
+
+  test('node-redis', async () => {
+    const client = createCluster({ rootNodes: [{ url: `redis://127.0.0.1:${cluster.ports[0]}` }] })
+    onTestFinished(() => client.destroy())
+    await client.connect()
+    const sizes = client.masters.map(async (master) => {
+      const node = await client.nodeClient(master)
+      if (isTold) await node.sendCommand(['READONLY'])
+      return node.dbSize()
+    })
+    expect(sum(await Promise.all(sizes))).toBe(KEYS.length)
+  })
+
+  test('valkey-glide', async () => {
+    const client = await GlideClusterClient.createClient({
+      addresses: [{ host: '127.0.0.1', port: cluster.ports[0] }],
+      readFrom: isTold ? 'preferReplica' : 'primary',
+    })
+    onTestFinished(() => client.close())
+    expect(await client.dbsize()).toBe(KEYS.length)
+  })
+
+  test('redis-py', async (context) => {
+    // The first one on PATH may be without the package that the system's has.
+    for (const python of ['python3', '/usr/bin/python3']) {
+      const args = ['-c', PYTHON, String(cluster.ports[0]), redirect]
+      const result = await execute(python, args).catch(() => undefined)
+      if (result === undefined || result.stderr.includes('no redis-py')) continue
+      expect(result).toEqual({ code: 0, stdout: `${KEYS.length}\n`, stderr: '' })
+      return
+    }
+    context.skip()
+  })
+
+  describeWithExecutable(
+    'php',
+    'phpredis',
+    (php) => {
+      test('RedisCluster', async (context) => {
+        const { stdout: modules } = await execute(php, ['-m'])
+        if (!/^redis$/m.test(modules)) context.skip()
+        const { stdout } = await execute(php, ['-r', PHP, String(cluster.ports[0]), redirect])
+        expect(stdout).toBe(`${KEYS.length} ${KEYS.length}`)
+      })
+    },
+    'php',
+  )
+})
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0)
+}
