@@ -299,6 +299,17 @@ export class Cluster {
     await Promise.allSettled(links.map((link) => this.#ask(link, this.#options.groups[0], ['PING'])))
   }
 
+  /** This node has run a flush of the group, of these tags or of everything. `path`: the nodes that passed it on. */
+  flushed(group: Group, tags?: readonly Buffer[], path?: readonly string[]): void {
+    // Clients that know the owners flush each node on its own.
+    if (!this.redirects) this.#running?.relocation.relay.flushed(group, tags, path)
+  }
+
+  /** Whether a flush is being passed on to nodes other than these: it is not over. */
+  isPassingFlush(path?: readonly string[]): boolean {
+    return this.#running?.relocation.relay.isPassing(path) ?? false
+  }
+
   /** A request ran here for a slot that another node owns. */
   ranMisrouted(slot: number): void {
     this.#parts.relocation.ranMisrouted(slot)

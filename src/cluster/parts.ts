@@ -31,6 +31,8 @@ export interface Parts {
 }
 
 /** Lists from DNS or etcd may differ between members for this long, ms, before that is logged. */
+/** A flush is on its way to a node for at most as many timeouts. */
+const RELAY_TIMEOUTS = 10
 const DYNAMIC_LIST_DELAY_MS = 30_000
 
 /** What the parts ask of the cluster, and tell it. */
@@ -102,11 +104,13 @@ export function createParts(options: PartsOptions): Parts {
     isAgreed: () => ownership.agreedEpoch !== 0,
   })
   const relocation: Relocation = new Relocation({
+    self: self.name,
     groups,
     instant,
     timers,
     micros,
     rate: settings.handoverRate,
+    relayMs: RELAY_TIMEOUTS * settings.timeout,
     expectsEntries: (slot, from) => ownership.expectsEntries(slot, from),
     ask,
     warn: (message) => log.warn({}, message),

@@ -7,6 +7,7 @@ import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
 import type { Reply } from '../links/request.ts'
 import { Handover } from './handover.ts'
+import { FlushRelay } from './relay.ts'
 import { Takeover, type TransferredEntry } from './takeover.ts'
 
 /** How long to wait for the previous owner before the origin is asked, or this node again, ms. */
@@ -15,12 +16,15 @@ const PEEK_TIMEOUT = 250
 const RETRY_MS = 20
 
 export interface RelocationOptions {
+  readonly self: string
   readonly groups: readonly Group[]
   readonly instant: Instant
   readonly timers: Timers
   readonly micros: () => number
   /** Bytes per second for handovers; 0: no limit. */
   readonly rate: number
+  /** See `FlushRelayOptions`. */
+  readonly relayMs: number
   readonly expectsEntries: (slot: number, from: string) => boolean
   /** Sends a request to another node on its control link. */
   readonly ask: (name: string, group: Group, args: readonly (string | Buffer)[]) => Promise<Reply>
@@ -31,12 +35,14 @@ export interface RelocationOptions {
 export class Relocation {
   readonly takeover: Takeover
   readonly handover: Handover
+  readonly relay: FlushRelay
   readonly #options: RelocationOptions
 
   constructor(options: RelocationOptions) {
     this.#options = options
     const { groups, instant, timers, micros, rate, expectsEntries } = options
     const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+    this.relay = new FlushRelay(options)
     this.takeover = new Takeover({
       groups,
       expectsEntries,
@@ -72,12 +78,14 @@ export class Relocation {
   lost(slots: readonly number[], to: string | undefined): void {
     this.takeover.lost(slots)
     this.handover.lost(slots, to)
+    if (to !== undefined) this.relay.released(to)
   }
 
   /** A node has died, restarted or left. */
   peerGone(name: string): void {
     this.takeover.peerGone(name)
     this.handover.peerGone(name)
+    this.relay.peerGone(name)
   }
 
   /** A request ran here for a slot that this node does not own. */

@@ -8,7 +8,7 @@ import { deferReply } from '../spec/client.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import { container } from '../spec/container.ts'
 import type { Context } from '../spec/context.ts'
-import { CLUSTER_DISABLED, wrongArguments } from '../spec/errors.ts'
+import { CLUSTER_DISABLED, PASSING_FLUSH, wrongArguments } from '../spec/errors.ts'
 import { arg } from '../spec/shorthand.ts'
 
 const OK: Buffer = Buffer.from('+OK\r\n')
@@ -118,7 +118,7 @@ export const peerCommands: readonly CommandSpec[] = [
         arguments: [arg('key', 'string')],
         run: forPeers((c) => {
           const { args, reply, group } = c
-          const entry = c.host.cluster?.requests.peek(group, args.copy(2))
+          const entry = hasNoSuchGroup(c) ? undefined : c.host.cluster?.requests.peek(group, args.copy(2))
           if (entry === undefined) reply.null()
           else reply.bulk(entry, 0, entry.length)
         }),
@@ -145,6 +145,26 @@ export const peerCommands: readonly CommandSpec[] = [
           else
             c.reply.simple(c.host.cluster?.requests.handoverDone(c.client.peer?.name ?? '', slots) ?? 'later')
         }),
+      }),
+      subcommand({
+        name: 'flush',
+        arity: -3,
+        summary:
+          'Flushes the group, or some tags of it, as the sender has done, which had released slots to this node.',
+        arguments: [arg('path', 'string'), arg('tag', 'string', { optional: true, multiple: true })],
+        run: forPeers(passOn),
+      }),
+      subcommand({
+        name: 'flushed',
+        arity: -2,
+        summary: 'Whether no flush is being passed on, except to the nodes of the path.',
+        arguments: [arg('path', 'string', { optional: true })],
+        run(c) {
+          const path = c.args.count > 2 ? c.args.text(2).split(' ') : []
+          if (!c.host.cluster?.isPassingFlush(path)) c.reply.ok()
+          else if (c.args.count > 2) c.reply.simple('passing')
+          else c.reply.error(PASSING_FLUSH)
+        },
       }),
       subcommand({
         name: 'farewell',
@@ -230,6 +250,26 @@ function answerJson(c: Context, answer: (name: string, message: unknown) => unkn
   else c.reply.bulkText(JSON.stringify(reply))
 }
 
+/** The nodes have different groups, and the context's group is that of an earlier request. */
+function hasNoSuchGroup({ client }: Context): boolean {
+  return client.peer?.isUnknownGroup === true
+}
+
+function passOn(c: Context): void {
+  const { args, group, host, reply } = c
+  const { cluster } = host
+  if (hasNoSuchGroup(c)) {
+    reply.ok()
+    return
+  }
+  const path = args.text(2).split(' ')
+  const tags = Array.from({ length: args.count - 3 }, (_, i) => args.copy(i + 3))
+  if (tags.length === 0) group.clear()
+  for (const tag of tags) group.invalidateTag(tag)
+  cluster?.flushed(group, tags, path)
+  reply.simple(cluster?.isPassingFlush(path) ? 'passing' : 'OK')
+}
+
 function farewell(c: Context): void {
   const { client, host } = c
   const complete = deferReply(client)
@@ -244,6 +284,10 @@ function take(c: Context): void {
     reply.error(wrongArguments(c.command.fullName))
     return
   }
+  if (hasNoSuchGroup(c)) {
+    reply.simple('refused')
+    return
+  }
   const entries = Array.from({ length: args.count / 2 - 1 }, (_, i) => {
     return { key: args.copy(2 * i + 2), dump: args.copy(2 * i + 3) }
   })
@@ -252,7 +296,9 @@ function take(c: Context): void {
 
 function copy(c: Context): void {
   const { args, reply, client, host } = c
-  const copied = host.cluster?.requests.copyFor(client, c.group, args.buf, args.start[2], args.end[2])
+  const copied = hasNoSuchGroup(c)
+    ? undefined
+    : host.cluster?.requests.copyFor(client, c.group, args.buf, args.start[2], args.end[2])
   if (copied === undefined) {
     reply.nullArray()
     return

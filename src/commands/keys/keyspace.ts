@@ -3,6 +3,7 @@
 import { Glob } from '../../bytes/glob.ts'
 import { exchangeKeys } from '../../group/exchange.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
+import { replyToFlush } from '../cluster/flush.ts'
 import type { ArgumentSpec, CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { SYNTAX_ERROR } from '../spec/errors.ts'
@@ -136,6 +137,7 @@ export const keyspaceCommands: readonly CommandSpec[] = [
     categories: ['keyspace', 'write', 'slow', 'dangerous'],
     wholeKeyspace: true,
     fanOut: 'ok',
+    repeatable: true,
     summary: 'Removes all keys from the current database.',
     since: '1.0.0',
     group: 'server',
@@ -146,7 +148,7 @@ export const keyspaceCommands: readonly CommandSpec[] = [
     run(c) {
       if (!readFlushMode(c)) return
       c.group.clear()
-      c.reply.ok()
+      replyToFlush(c, [c.group])
     },
   },
   {
@@ -156,6 +158,7 @@ export const keyspaceCommands: readonly CommandSpec[] = [
     categories: ['keyspace', 'write', 'slow', 'dangerous'],
     wholeKeyspace: true,
     fanOut: 'ok',
+    repeatable: true,
     summary: 'Removes all keys from all databases.',
     since: '1.0.0',
     group: 'server',
@@ -166,7 +169,7 @@ export const keyspaceCommands: readonly CommandSpec[] = [
     run(c) {
       if (!readFlushMode(c)) return
       for (const group of c.host.groups) group.clear()
-      c.reply.ok()
+      replyToFlush(c, c.host.groups)
     },
   },
 ]

@@ -1,5 +1,6 @@
 // GROUP: lists, describes and flushes groups. A command of Erinys, not of Redis.
 
+import { replyToFlush } from '../cluster/flush.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import { container } from '../spec/container.ts'
 import { CUT_OFF, wrongSubcommand } from '../spec/errors.ts'
@@ -38,7 +39,7 @@ export const groupCommands: readonly CommandSpec[] = [
           else {
             group.clear()
             if (c.host.cluster?.isCutOff) c.reply.error(CUT_OFF)
-            else c.reply.ok()
+            else replyToFlush(c, [group])
           }
         },
       },

@@ -1,6 +1,7 @@
 // INVALIDATE: removes entries whose source has changed, by key or by tag. A command of Erinys, not of Redis.
 
 import type { Args } from '../../resp/args.ts'
+import { replyToFlush } from '../cluster/flush.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { CUT_OFF, wrongArguments } from '../spec/errors.ts'
@@ -34,9 +35,10 @@ function invalidate(c: Context): void {
     return
   }
   if (namesTags(args)) {
-    for (let i = 2; i < args.count; i++) group.invalidateTag(args.copy(i))
+    const tags = Array.from({ length: args.count - 2 }, (_, i) => args.copy(i + 2))
+    for (const tag of tags) group.invalidateTag(tag)
     if (isCutOff) reply.error(CUT_OFF)
-    else reply.ok()
+    else replyToFlush(c, [group], tags)
     return
   }
   let invalidated = 0

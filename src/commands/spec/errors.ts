@@ -12,6 +12,9 @@ export const INDEX_OUT_OF_RANGE = 'ERR DB index is out of range'
 /** INVALIDATE and GROUP FLUSH on a node cut off from the majority: only reachable nodes have dropped the entries. */
 export const CUT_OFF =
   'PEERDOWN most of the other nodes cannot be reached from here, and may not have dropped it: repeat it when INFO cluster shows them'
+/** A node has run a flush, and passes it on to nodes that have just been given slots: PEER FLUSHED says when it has. */
+export const PASSING_FLUSH =
+  'TRYAGAIN the flush is being passed on to nodes that were just given slots: repeat it'
 /** A group with `onPartition: 'refuse'`. Redis's code for a node that does not reach a majority. */
 export const NO_MAJORITY =
   'CLUSTERDOWN this node cannot rely on being with a majority of the members, and the group refuses then: ask another node, or see CLUSTER INFO'

@@ -4,7 +4,7 @@ import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import { encodeRequest, type Reply } from '../../cluster/links/request.ts'
 import type { ScanStep } from '../../cluster/scan-order.ts'
 import type { FanOut } from '../../commands/spec/command.ts'
-import { CUT_OFF } from '../../commands/spec/errors.ts'
+import { CUT_OFF, PASSING_FLUSH } from '../../commands/spec/errors.ts'
 import type { Args } from '../../resp/args.ts'
 import type { ReplyWriter } from '../../resp/reply.ts'
 import { readReply, writeReply } from './gather.ts'
@@ -23,13 +23,25 @@ interface FanOutRequest extends ReplyTarget {
   readonly owners: () => readonly number[]
   /** Whether this node is partitioned from members that may go on serving. */
   readonly isCutOff: () => boolean
+  /** Whether it does no harm to run it again. */
+  readonly isRepeatable: boolean
+  readonly after: (ms: number, run: () => void) => void
+  /** How long nodes that pass a flush on are waited for, ms. */
+  readonly timeout: number
   /** Uniform in [0, 1). */
   readonly random: () => number
 }
 
+/** The wait before a node that passes a flush on is asked whether it has done so, ms. */
+const PASSING_WAIT = 5
+/** The most times that a write is run again because a node has left meanwhile. */
+const MAX_ROUNDS = 5
+
 /**
  * Asks all nodes at once. A node that has left has no keys and is ignored. A write (`ok`) also runs on nodes that
- * join meanwhile: they may have taken over keys from a node before it ran the write.
+ * join meanwhile: they may have taken over keys from a node before it ran the write. If a node leaves before it has
+ * run the write, it runs everywhere again: others may have run it before they took over the keys of that node. A node
+ * may have to pass a flush on (see `FlushRelay`): it is asked until it has done so.
  */
 export function fanOut(whole: FanOutRequest, ask: Ask): void {
   const { owners, request, reply, complete, protocol, isCutOff } = whole
@@ -39,21 +51,38 @@ export function fanOut(whole: FanOutRequest, ask: Ask): void {
   const lists: Buffer[] = []
   const asked = new Set<number>()
   let missing = 0
+  let waited = 0
+  let rounds = 1
+  let hasLeft = false
   const askAll = (nodes: readonly number[]): void => {
     missing += nodes.length
     for (const owner of nodes) asked.add(owner)
     for (const owner of nodes) ask(owner, request, (bytes) => take(owner, bytes))
   }
+  const askAgain = (owner: number): void => {
+    waited += PASSING_WAIT
+    ask(owner, PASSED, (bytes) => take(owner, bytes))
+  }
   const take = (owner: number, bytes: Buffer): void => {
-    if (whole.merge === 'list' && bytes[0] === ASTERISK) {
-      lists.push(bytes)
-    } else takeReply(owner, readReply(bytes))
+    if (whole.merge === 'list' && bytes[0] === ASTERISK) lists.push(bytes)
+    else {
+      const answer = readReply(bytes)
+      if (isWrite && isPassing(answer) && waited < whole.timeout) {
+        whole.after(PASSING_WAIT, () => askAgain(owner))
+        return
+      }
+      if (!isGone(answer) || (isWrite && owners().includes(owner))) replies.push(answer)
+      else hasLeft = true
+    }
     if (--missing === 0) finish()
   }
-  const takeReply = (owner: number, answer: Reply): void => {
-    if (!isGone(answer) || (isWrite && owners().includes(owner))) replies.push(answer)
-  }
   const finish = (): void => {
+    if (isWrite && hasLeft && whole.isRepeatable && rounds++ < MAX_ROUNDS) {
+      hasLeft = false
+      asked.clear()
+      askAll(owners())
+      return
+    }
     const joined = isWrite ? owners().filter((each) => !asked.has(each)) : []
     if (joined.length !== 0) {
       askAll(joined)
@@ -136,6 +165,12 @@ function cursorAfter(steps: readonly ScanStep[], { token }: ScanStep, local: num
   if (local !== 0) return token * LOCAL_CURSORS + local
   const next = steps.find((each) => each.token > token)
   return next === undefined ? 0 : next.token * LOCAL_CURSORS
+}
+
+const PASSED = encodeRequest(['PEER', 'FLUSHED'])
+
+function isPassing(answer: Reply): boolean {
+  return answer instanceof Error && answer.message === PASSING_FLUSH
 }
 
 function isGone(answer: Reply): boolean {

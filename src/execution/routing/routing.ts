@@ -227,7 +227,20 @@ export class Routing {
       const request = requestBytes(args)
       const { random } = cluster
       const owners = (): readonly number[] => cluster.liveOwners
-      fanOut({ ...whole, merge: kind, request, owners, isCutOff: () => cluster.isCutOff, random }, ask)
+      fanOut(
+        {
+          ...whole,
+          merge: kind,
+          request,
+          owners,
+          isCutOff: () => cluster.isCutOff,
+          isRepeatable: command.isRepeatable(args),
+          after: (ms, run) => cluster.after(ms, run),
+          timeout: cluster.agreementTimeout(context.group),
+          random,
+        },
+        ask,
+      )
     }
     return SENT
   }

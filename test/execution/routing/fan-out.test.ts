@@ -2,13 +2,15 @@
 
 import { describe, expect, test } from 'vitest'
 import type { FanOut } from '../../../src/commands/spec/command.ts'
+import { PASSING_FLUSH } from '../../../src/commands/spec/errors.ts'
 import { fanOut } from '../../../src/execution/routing/fan-out.ts'
 import type { Ask } from '../../../src/execution/routing/scatter.ts'
 import { ReplyWriter } from '../../../src/resp/reply.ts'
 
 /** A fan-out to nodes whose replies the test gives. */
-function fanOutTo(merge: FanOut, owners: readonly number[]) {
+function fanOutTo(merge: FanOut, owners: readonly number[], isRepeatable = false) {
   const state = { owners, isCutOff: false, reply: '', asked: [] as number[] }
+  const waiting: (() => void)[] = []
   const answers = new Map<number, (reply: string) => void>()
   const ask: Ask = (owner, _request, complete) => {
     state.asked.push(owner)
@@ -25,14 +27,19 @@ function fanOutTo(merge: FanOut, owners: readonly number[]) {
       request: Buffer.from('request'),
       owners: () => state.owners,
       isCutOff: () => state.isCutOff,
+      isRepeatable,
+      after: (_ms, run) => void waiting.push(run),
+      timeout: 10,
       random: () => 0,
     },
     ask,
   )
-  return { state, answer: (owner: number, reply: string) => answers.get(owner)?.(reply) }
+  const wait = (): void => waiting.splice(0).forEach((run) => run())
+  return { state, wait, answer: (owner: number, reply: string) => answers.get(owner)?.(reply) }
 }
 
 const GONE = '-PEERDOWN it is silent\r\n'
+const PASSING = `-${PASSING_FLUSH}\r\n`
 
 describe('a command on all nodes', () => {
   test('that writes also runs on nodes that joined meanwhile', () => {
@@ -45,6 +52,33 @@ describe('a command on all nodes', () => {
     answer(2, '+OK\r\n')
     answer(3, '+OK\r\n')
     expect([state.asked, state.reply]).toEqual([[0, 1, 2, 3], '+OK\r\n'])
+  })
+
+  test('that may be repeated runs again when a node left before it ran it: others may have taken its entries over', () => {
+    const { state, answer } = fanOutTo('ok', [0, 1, 2], true)
+    answer(0, '+OK\r\n')
+    state.owners = [0, 1]
+    answer(1, '+OK\r\n')
+    answer(2, GONE)
+    expect([state.asked, state.reply]).toEqual([[0, 1, 2, 0, 1], ''])
+    answer(0, '+OK\r\n')
+    answer(1, '+OK\r\n')
+    expect(state.reply).toBe('+OK\r\n')
+  })
+
+  test('waits for a node that passes it on, but not for ever', () => {
+    const passed = fanOutTo('ok', [0])
+    passed.answer(0, PASSING)
+    passed.wait()
+    expect(passed.state.asked).toEqual([0, 0])
+    passed.answer(0, '+OK\r\n')
+    expect(passed.state.reply).toBe('+OK\r\n')
+    const stuck = fanOutTo('ok', [0])
+    for (let i = 0; i < 3; i++) {
+      stuck.answer(0, PASSING)
+      stuck.wait()
+    }
+    expect(stuck.state.reply).toBe(PASSING)
   })
 
   test('fails if a live node has not answered', () => {
