@@ -200,8 +200,9 @@ export class Node extends NodeCalls {
         addresses.push({ host: address.address, port })
       } catch (error) {
         if (optional && isMissing(error)) continue
+        const wasClosing = this.#closing !== undefined
         await this.close()
-        throw error
+        throw wasClosing ? new Error(CLOSED) : error
       }
     }
     // Joining may wait for others without end: for etcd, for members that agree.

@@ -153,7 +153,10 @@ export class Server implements Host {
     return this.#services.limits.maxBulk
   }
 
-  /** Listens on one more address. Port 0: any free port. */
+  /**
+   * Listens on one more address. Port 0: any free port.
+   * @throws if the address cannot be used, or the server is closed meanwhile
+   */
   async listen(host: string, port: number): Promise<AddressInfo> {
     const { settings, log } = this.#options
     const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.accept(socket))
@@ -162,6 +165,10 @@ export class Server implements Host {
       listener.listen({ host, port, backlog: settings.tcpBacklog }, resolve)
     })
     listener.removeAllListeners('error')
+    if (this.#closed !== undefined) {
+      await new Promise((resolve) => listener.close(resolve))
+      throw new Error('the server was closed before it listened')
+    }
     listener.on('error', (err) => log.error({ err }, 'a listening socket failed'))
     this.#listeners.push(listener)
     const address = listener.address() as AddressInfo
