@@ -225,7 +225,7 @@ describeWithSqlite('a node', (open) => {
     expect(await other.watcher.get('user:2000')).toBe('new')
     expect(await node.watcher.del('user:2000')).toBe(1)
     await expect(node.watcher.set('other', 'x')).rejects.toThrow(
-      "ORIGIN users: the key does not match the origin's pattern user:{id}",
+      "ORIGIN users: the key does not match the origin's pattern user:{id:int}: write a key that does",
     )
     await Promise.all([node.close(), other.close()])
     const third = await startNode(of(written))
