@@ -39,6 +39,8 @@ export interface ControlChannelOptions {
 export class ControlChannel {
   readonly #options: ControlChannelOptions
   readonly #requesting = new Set<string>()
+  /** By peer: the epoch in its last heartbeat. */
+  readonly #epochs = new Map<string, number>()
   #retryMs = REQUEST_RETRY_MS
   #cancelPing: CancelTimer | undefined
   #cancelRequest: CancelTimer | undefined
@@ -95,6 +97,15 @@ export class ControlChannel {
   #requestAll(): void {
     if (this.#isStopped) return
     for (const peer of this.#options.peers()) this.#request(peer)
+  }
+
+  /** The epoch of a peer, by its heartbeat: one that has come to this node's view is asked at once, not at the next retry. */
+  epochHeard(name: string, epoch: number): void {
+    const { ownership, peers } = this.#options
+    const before = this.#epochs.get(name)
+    this.#epochs.set(name, epoch)
+    if (this.#isStopped || before === epoch || epoch !== ownership.epoch) return
+    for (const peer of peers()) if (peer.name === name) this.#request(peer)
   }
 
   #ping(): void {

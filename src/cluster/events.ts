@@ -81,8 +81,9 @@ export class ClusterEvents {
 
   /** A peer has sent its state, which says whether it is leaving. */
   stateReceived(name: string, message: StateMessage): void {
-    const { detector, listAgreement, partition } = this.#options.parts()
+    const { controlChannel, detector, listAgreement, partition } = this.#options.parts()
     detector.receive(name, message)
+    controlChannel.epochHeard(name, message.epoch)
     listAgreement.heard(name)
     partition.check()
     this.#options.assignment.updateLeaving()

@@ -209,7 +209,7 @@ const WRONG_OPTIONS: Readonly<Record<string, readonly (readonly [Argument[], str
 const WITHOUT_OPTIONS = new Set(
   (
     'del unlink invalidate exists touch mget mset msetnx ping quit ' +
-    'client cluster config command debug group info latency memory object peer peer|take slowlog ' +
+    'client cluster config command debug group info latency memory object peer peer|take peer|flush peer|flushed slowlog ' +
     'config|get command|info command|docs latency|histogram latency|reset'
   ).split(' '),
 )

@@ -37,14 +37,14 @@ async function allWritten(): Promise<void> {
 }
 
 /** How many slots a node owns. */
-async function share({ watcher, port }: TestMember): Promise<number> {
-  const ranges = (await watcher.cluster('SLOTS')).filter(([, , [, owner]]) => Number(owner) === port)
+async function share({ slots, port }: TestMember): Promise<number> {
+  const ranges = (await slots()).filter(([, , [, owner]]) => Number(owner) === port)
   return ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0)
 }
 
 /** Which node owns each key, by its port. */
-async function owners({ watcher }: TestMember): Promise<number[]> {
-  const slots = await watcher.cluster('SLOTS')
+async function owners(member: TestMember): Promise<number[]> {
+  const slots = await member.slots()
   return KEYS.map((key) => {
     const slot = keySlot(Buffer.from(key), 0, key.length)
     const found = slots.find(([first, last]) => first <= slot && slot <= last)

@@ -11,6 +11,8 @@ export interface TestMember {
   readonly node: Node
   /** A client in the first group. */
   readonly watcher: Redis
+  /** Its slot table, asked for by a client of its own: whoever asks for one gets the keys of that node only. */
+  slots(): ReturnType<typeof askSlots>
   /** The fields of INFO cluster. */
   info(): Promise<Record<string, string>>
   /** The number of requests that it has sent to each other node, in any order. */
@@ -109,6 +111,7 @@ function memberOf(node: Node, port: number, listens: number): TestMember {
     port,
     node,
     watcher,
+    slots: () => askSlots(listens),
     info,
     async forwarded() {
       const peers = Object.entries(await info()).filter(([name]) => /^peer\d/.test(name))
@@ -128,6 +131,15 @@ async function agree(members: readonly TestMember[]): Promise<boolean> {
       cluster_state === 'ok' && Number(cluster_members) === members.length && cluster_pending === '0',
   )
   if (!isSettled) return false
-  const tables = await Promise.all(members.map(({ watcher }) => watcher.cluster('SLOTS')))
+  const tables = await Promise.all(members.map((member) => member.slots()))
   return new Set(tables.map((table) => JSON.stringify(table))).size === 1
+}
+
+async function askSlots(port: number): ReturnType<Redis['cluster']> {
+  const client = new Redis(port, { lazyConnect: true, retryStrategy: null })
+  try {
+    return await client.cluster('SLOTS')
+  } finally {
+    client.disconnect()
+  }
 }
