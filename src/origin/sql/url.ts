@@ -103,8 +103,7 @@ function postgresProblem({ host, params }: Parts): string | undefined {
   if ([host, params.get('host') ?? ''].some((each) => each.includes(',')))
     return 'got several hosts, which are not supported: wants one, such as a proxy or a name of the primary'
   const port = params.get('port') ?? /:([^:\]]*)$/.exec(host)?.[1] ?? ''
-  if (!/^\d*$/.test(port) || Number(port) > 65535)
-    return `got a port that is none, wants one number; ${ENCODE_HINT}`
+  if (!/^\d*$/.test(port) || Number(port) > 65535) return `got a port that is not a number; ${ENCODE_HINT}`
   for (const name of ['hostaddr', 'service', 'passfile'])
     if (params.has(name))
       return `got the parameter ${name}, which is not supported: write the host, user and password into the URL`
