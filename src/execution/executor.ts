@@ -255,7 +255,8 @@ export class Executor {
     const own = args.detach()
     const { context: origin, complete } = forwarded ?? this.#forwardedRequest(client)
     const dispatcher = this.#dispatcher as Dispatcher
-    const place = dispatcher.forwardedRequest(origin, holdKeys(client, own, positions, complete))
+    const held = holdKeys(client, command, group, own, positions, complete)
+    const place = dispatcher.forwardedRequest(origin, held)
     const pulled = pulls.map((i) => cluster.pull(group, own.copy(i)))
     void Promise.all(pulled).then((found) => {
       if (this.#resendIfMoved({ ...origin, command }, own, place.complete)) return
@@ -280,7 +281,7 @@ export class Executor {
       cluster.ownerOf(args.buf, args.start[i], args.end[i]) !== undefined
     const positions = waited.command.keysOf(context)
     if (!positions.some(isMoved)) return false
-    ;(this.#dispatcher as Dispatcher).resend(waited, args, positions, complete)
+    ;(this.#dispatcher as Dispatcher).resend(waited, waited.command, args, positions, complete)
     return true
   }
 

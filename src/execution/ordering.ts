@@ -3,6 +3,7 @@
 import type { Client } from '../commands/spec/client.ts'
 import type { Context } from '../commands/spec/context.ts'
 import type { Command } from '../commands/spec/ready-command.ts'
+import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
 import { keyName } from './loading/load-results.ts'
 
@@ -29,17 +30,21 @@ export function mustWait(client: Client, command: Command, context: Context): bo
 
 /**
  * Lets later commands of the connection on these keys wait until a deferred one has its reply. Returns what completes
- * it.
+ * it. Two reads of a group with an origin may overtake each other, as two loads may: all that name one key join its
+ * flight.
  */
 export function holdKeys(
   { pending }: Client,
+  command: Command | undefined,
+  group: Group,
   args: Args,
   positions: readonly number[],
   complete: (reply: Buffer) => void,
 ): (reply: Buffer) => void {
   const keys = positions.map((i) => keyName(args, i))
   const bytes = args.end[args.count - 1] - args.start[0]
-  const held = { keys, bytes, write: true }
+  const isLoad = command?.loadsThrough === true && group.flights !== undefined
+  const held = { keys, bytes, write: !isLoad }
   pending.add(held)
   return (reply) => {
     pending.delete(held)

@@ -132,8 +132,10 @@ export class Dispatcher implements ForwardedRequests {
     const { context } = this.#parts
     const { args } = context
     const request = requestBytes(args)
-    const complete = holdKeys(client, args, command.keysOf(context), deferReply(client))
-    const forwarded = this.forwardedRequest(forwardContextOf(client), complete)
+    const forwardContext = forwardContextOf(client)
+    const positions = command.keysOf(context)
+    const complete = holdKeys(client, command, forwardContext.group, args, positions, deferReply(client))
+    const forwarded = this.forwardedRequest(forwardContext, complete)
     forwarded.isCharge = true
     // Later: this command is running, and a part of it may run here.
     queueMicrotask(() => this.#sendToOwners(forwarded, request))
@@ -142,11 +144,12 @@ export class Dispatcher implements ForwardedRequests {
   /** Sends a request that was deferred here to the owners of its keys; this node is in charge of it. */
   resend(
     forwardContext: ForwardContext,
+    command: Command | undefined,
     args: Args,
     positions: readonly number[],
     complete: (reply: Buffer) => void,
   ): void {
-    const held = holdKeys(forwardContext.client, args, positions, complete)
+    const held = holdKeys(forwardContext.client, command, forwardContext.group, args, positions, complete)
     const forwarded = this.forwardedRequest(forwardContext, held)
     forwarded.isCharge = true
     this.#sendToOwners(forwarded, requestBytes(args))
