@@ -20,8 +20,6 @@ export interface Checked {
   readonly queries: Pick<Driver, 'one' | 'many'>
   /** Whether the key's column is of an integer type. */
   readonly isInteger: boolean
-  /** Whether it is known which key a row has. */
-  readonly isKeyed: boolean
   readonly write: Change | undefined
   readonly remove: Change | undefined
 }
@@ -36,8 +34,7 @@ export async function checkStatements(
   isTyped: boolean,
   signal: AbortSignal,
 ): Promise<Checked> {
-  const plain = await driver.one(null, signal).catch(named('query'))
-  const { columns } = plain
+  const { columns } = await driver.one(null, signal).catch(named('query'))
   checkColumns(columns, column)
   if (batchQuery !== undefined) {
     const { columns: batched } = await driver.many(null, signal).catch(named('batchQuery'))
@@ -60,7 +57,6 @@ export async function checkStatements(
         }
       : driver,
     isInteger: isKeyed && keyed?.isInteger?.(columns.length) === true,
-    isKeyed,
     write: await prepare('writeQuery', writeQuery, 2),
     remove: await prepare('removeQuery', removeQuery, 1),
   }
