@@ -80,8 +80,8 @@ class SqliteDriver implements Driver {
       const statement = this.#statement(database, sql, 1)
       if (!statement.givesRows) throw new StatementError('the query gives no rows', false, undefined)
       const rows = statement.all([parameter]).map((row) => row.map(readCell))
-      const types = statement.types()
-      return { columns: statement.columns(), rows, isInteger: (column) => /int/i.test(types[column] ?? '') }
+      const isInteger = (column: number): boolean => /int/i.test(statement.types()[column] ?? '')
+      return { columns: statement.columns(), rows, isInteger }
     })
   }
 
