@@ -15,8 +15,8 @@ export interface Rows {
   readonly rows: readonly (readonly Cell[])[]
   /** Whether a column is of an integer type, by its position. */
   isInteger?(column: number): boolean
-  /** A column of a row as the text of a key, if that is not the text of its cell; null where it has no key. */
-  keyText?(row: number, column: number): string | null
+  /** A column of a row, which is not NULL, as the text of a key, if that is not the text of its cell. */
+  keyText?(row: number, column: number): string
 }
 
 /** A column of a row as the text of a key; null where it has none. */

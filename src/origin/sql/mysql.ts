@@ -217,7 +217,7 @@ function released(connection: PoolConnection, error: unknown): unknown {
 }
 
 /** A date and time as a key is as the database writes it. */
-function keyText(field: FieldPacket, value: unknown): string | null {
+function keyText(field: FieldPacket, value: unknown): string {
   const { columnType } = field
   return columnType === TIMESTAMP || columnType === DATETIME
     ? String(value)

@@ -146,7 +146,7 @@ class PostgresDriver implements Driver {
         columns: fields.map(({ name }) => name),
         rows: cells,
         isInteger: (column) => INTEGERS.has(oids[column]),
-        keyText: (row, column) => keyText(oids[column], rows[row][column]),
+        keyText: (row, column) => keyText(oids[column], rows[row][column] ?? ''),
       }
     })
   }

@@ -48,8 +48,7 @@ const PADDED = 1042
 const BOOLEAN = 16
 
 /** The text of a key, which is that of the triggers. */
-export function keyText(oid: number, text: string | null): string | null {
-  if (text === null) return null
+export function keyText(oid: number, text: string): string {
   if (oid === BYTEA) return Buffer.from(text.slice(2), 'hex').toString('utf8')
   if (oid === PADDED) return text.replace(/ +$/, '')
   return oid === BOOLEAN ? (text === 't' ? 'true' : 'false') : text
