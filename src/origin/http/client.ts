@@ -41,7 +41,7 @@ export interface Request {
 }
 
 /** A response whose body has not been read, and when, in ms since the epoch. */
-export interface Response extends Dispatcher.ResponseData {
+export interface Response extends Pick<Dispatcher.ResponseData, 'statusCode' | 'headers' | 'body'> {
   /** The URL that it is about, after redirects. */
   readonly url: string
   readonly isConditional: boolean
@@ -137,11 +137,16 @@ export class HttpClient {
     const dispatcher = await this.#agentFor(purpose, isFresh)
     const undici = await import('undici')
     const requestedAt = clock.now()
-    const data = await undici.request(url, { method, headers, body, signal, dispatcher })
-    // The object of undici has getters.
-    const { statusCode, statusText, trailers, opaque, context } = data
-    const rest = { statusCode, statusText, headers: data.headers, body: data.body, trailers, opaque, context }
-    return { ...rest, url, isConditional: false, requestedAt, receivedAt: clock.now() }
+    const response = await undici.request(url, { method, headers, body, signal, dispatcher })
+    return {
+      statusCode: response.statusCode,
+      headers: response.headers,
+      body: response.body,
+      url,
+      isConditional: false,
+      requestedAt,
+      receivedAt: clock.now(),
+    }
   }
 
   #targetOf(location: string, from: string, server: string): URL {
