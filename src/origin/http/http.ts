@@ -16,6 +16,7 @@ import {
 import { errorText } from '../abortable.ts'
 import { jsonMembers, valueOfJson } from '../json-members.ts'
 import type { KeyPattern } from '../key-pattern.ts'
+import { RareWarning } from '../rare-warning.ts'
 import { conditionsOf, factsOf, type ResponseTimes, renewedFacts, retryAfter } from './caching.ts'
 import { type ClientOptions, HttpClient, type Request, type Response } from './client.ts'
 import { readBody } from './content-encoding.ts'
@@ -46,8 +47,8 @@ const RETRIED_LATER = new Set([429, 503])
 /** 2xx without the whole value: it is not made yet (202), a part (206), the difference to another one (226). */
 const WITHOUT_VALUE = new Set([202, 206, 226])
 
-/** Warnings of one kind are logged at most once in this time, ms. */
-const WARNING_INTERVAL = 60_000
+/** A server that makes the mistake makes it in every response. */
+const MISTAKE_INTERVAL_MS = 60_000
 
 export class HttpOrigin implements Origin {
   readonly kind = 'http'
@@ -55,8 +56,8 @@ export class HttpOrigin implements Origin {
   readonly loadMany: Origin['loadMany']
   readonly #options: HttpOptions
   readonly #client: HttpClient
+  readonly #mistakes = new RareWarning(MISTAKE_INTERVAL_MS)
   #log: OriginLog | undefined
-  #warnedAt = Number.NEGATIVE_INFINITY
 
   constructor(options: HttpOptions) {
     this.#options = options
@@ -185,16 +186,13 @@ export class HttpOrigin implements Origin {
   }
 
   #body(response: Response): Promise<Buffer> {
-    return readBody(response, this.#options.maxResponse, (mistake) => {
-      const now = this.#options.clock.now()
-      if (now - this.#warnedAt < WARNING_INTERVAL) return
-      this.#warnedAt = now
-      const { origin } = new URL(response.url)
-      this.#log?.warn(
-        { server: origin },
-        `${origin} sends Content-Encoding: ${mistake}, which is none: ignored`,
-      )
-    })
+    const warn = (mistake: string): void => {
+      const { origin: server } = new URL(response.url)
+      this.#log?.warn({ server }, `${server} sends Content-Encoding: ${mistake}, which is none: ignored`)
+    }
+    return readBody(response, this.#options.maxResponse, (mistake) =>
+      this.#mistakes.give(() => warn(mistake)),
+    )
   }
 
   /** The age of a response grows while its body is read. */
