@@ -1,5 +1,6 @@
 // The URLs of databases: which forms there are, what is wrong with one, and what a message may say of it.
 
+import type { TlsOptions } from '../tls-options.ts'
 import { ENCODE_HINT, UNREADABLE_URL } from '../url-hint.ts'
 
 /** The driver, by the protocol of the URL. */
@@ -52,20 +53,19 @@ export function placeOf(url: string): string {
   return `${protocol}//${name ? `${decoded(name)}@` : ''}${where}${decoded(path)}`
 }
 
-/** What `pg` is given: its `connectionString` and its `ssl`, which is undefined where the URL does not say. */
-export function postgresTarget(url: string): {
-  readonly connectionString: string
-  readonly ssl: boolean | { readonly rejectUnauthorized: false } | undefined
-} {
-  const mode = partsOf(url)?.params.get('sslmode')
-  let [ssl, connectionString] = [undefined as boolean | { rejectUnauthorized: false } | undefined, url]
-  // `pg` warns of some modes, and treats all that verify as one.
-  if (mode === WITHOUT_TLS) ssl = false
-  else if (mode === UNVERIFIED) ssl = { rejectUnauthorized: false }
-  else if (mode != null) ssl = true
-  if (mode != null) connectionString = without(connectionString, /sslmode=[^&]*/)
-  // The authorities that Node.js knows.
-  return { connectionString: without(connectionString, /sslrootcert=system/), ssl }
+/**
+ * What `pg` is given; `ssl` is missing where nothing says whether to use TLS.
+ * @param tls undefined: as the URL says
+ */
+export function postgresTarget(
+  url: string,
+  tls?: TlsOptions | boolean,
+): { readonly connectionString: string; readonly ssl?: TlsOptions | boolean } {
+  const ssl = tls ?? sslOf(partsOf(url)?.params.get('sslmode') ?? undefined)
+  // `pg` warns of some modes. The authorities of `system` are those that Node.js knows.
+  const isTaken = (parameter: string): boolean =>
+    parameter.startsWith('sslmode=') || parameter === 'sslrootcert=system'
+  return { connectionString: without(url, isTaken), ...(ssl === undefined ? {} : { ssl }) }
 }
 
 /** What `mysql2` is given: `URL` must be able to read it, and the socket has one name. */
@@ -97,6 +97,12 @@ function sqliteProblem(url: string): string | undefined {
     if (name !== 'mode' || !/^r[ow]$/.test(value))
       return `got the parameter ${name}=${value}, which is not supported: only mode=ro and mode=rw are`
   return undefined
+}
+
+/** All modes that verify are one. */
+function sslOf(mode: string | undefined): TlsOptions | boolean | undefined {
+  if (mode === undefined) return undefined
+  return mode === UNVERIFIED ? { rejectUnauthorized: false } : mode !== WITHOUT_TLS
 }
 
 function postgresProblem({ host, params }: Parts): string | undefined {
@@ -146,11 +152,11 @@ function partsOf(url: string): Parts | undefined {
     : { protocol: protocol.toLowerCase(), login, host, path, params: new URLSearchParams(query) }
 }
 
-/** The URL without a parameter. */
-function without(url: string, parameter: RegExp): string {
+/** The URL without some of its parameters. */
+function without(url: string, isLeftOut: (parameter: string) => boolean): string {
   const [, start, query] = /^([^?]*)\?(.*)$/.exec(url) ?? []
   if (query === undefined) return url
-  const rest = query.split('&').filter((each) => !new RegExp(`^${parameter.source}$`).test(each))
+  const rest = query.split('&').filter((parameter) => !isLeftOut(parameter))
   return rest.length === 0 ? start : `${start}?${rest.join('&')}`
 }
 

@@ -34,11 +34,8 @@ class PostgresLine implements ListenerConnection {
     const { url, tls, connectTimeout, channel, listener, onUnusable } = this.#options
     const { Client, escapeIdentifier } = await importPackage('pg', () => import('pg'))
     if (this.#isClosed) throw new Error('the listener was closed')
-    const target = postgresTarget(url)
-    const ssl = tls ?? target.ssl
     const client = new Client({
-      connectionString: target.connectionString,
-      ...(ssl === undefined ? {} : { ssl }),
+      ...postgresTarget(url, tls),
       connectionTimeoutMillis: connectTimeout,
       keepAlive: true,
       application_name: 'erinys listener',

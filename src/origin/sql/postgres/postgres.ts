@@ -40,13 +40,10 @@ class PostgresDriver implements Driver {
 
   constructor(pg: Pg, options: DriverOptions) {
     const { url, pool, tls, connectTimeout, statementTimeout, onIdleError } = options
-    const target = postgresTarget(url)
-    const ssl = tls ?? target.ssl
     this.#pg = pg
     this.#options = options
     this.#pool = new pg.Pool({
-      connectionString: target.connectionString,
-      ...(ssl === undefined ? {} : { ssl }),
+      ...postgresTarget(url, tls),
       max: pool,
       // The pool's own timeout would include waiting for a free connection, which the load's timeout covers.
       Client: class extends pg.Client {
