@@ -132,7 +132,7 @@ export class Server implements Host {
       stats: this.stats,
       log,
       closed: (connection) => this.#removed(connection),
-      tooMuchUnread: () => evictClients(this.clients.values(), unread),
+      tooMuchUnread: () => evictClients(this.clients, unread),
     }
     this.#housekeeping = new Housekeeping({
       host: this,

@@ -132,6 +132,23 @@ test('above the limit of all together, the client with the most is closed', asyn
   expect((await exempt.receive(60 * (MB + 12))).length).toBe(60 * (MB + 12))
 })
 
+test('where one is not enough, the next one is closed at once', async () => {
+  const peer = await start()
+  const [few, exempt] = [await running.connect(), await running.connect()]
+  await exempt.exchange('CLIENT NO-EVICT ON\r\n', '+OK\r\n')
+  store('a', Buffer.alloc(20 * MB, 'x'))
+  store('b', Buffer.alloc(10 * MB, 'x'))
+  peer.send('GET a\r\n')
+  few.send('GET b\r\n')
+  exempt.send('GET b\r\n')
+  await settled()
+  const other = await running.connect()
+  await other.exchange('CONFIG SET maxmemory-clients 5mb\r\n', '+OK\r\n')
+  expect(running.server.stats.evictedClients).toBe(2)
+  while (running.server.clients.size !== 2) await new Promise((resolve) => setImmediate(resolve))
+  await other.exchange('PING\r\n', '+PONG\r\n')
+})
+
 test('CONFIG SET maxmemory-clients 0 lifts that limit', async () => {
   const peer = await start({ settings: { maxmemoryClients: MB } })
   await peer.exchange('CONFIG SET maxmemory-clients 0\r\n', '+OK\r\n')

@@ -14,11 +14,11 @@ export interface Evictable {
 }
 
 /** Closes clients until the limit holds. Other nodes are bounded by backpressure, and are never closed. */
-export function evictClients(clients: Iterable<Evictable>, unread: UnreadBytes): void {
+export function evictClients(clients: ReadonlyMap<number, Evictable>, unread: UnreadBytes): void {
   while (unread.isExceeded) {
     let largest: Evictable | undefined
     let most = 0
-    for (const client of clients) {
+    for (const client of clients.values()) {
       const { outputBufferBytes } = client
       if (client.isPeer || client.noEvict || outputBufferBytes <= most) continue
       largest = client

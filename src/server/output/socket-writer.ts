@@ -46,8 +46,9 @@ export class SocketWriter implements Sink, Flushable {
     socket.on('close', () => this.close())
   }
 
-  /** Bytes that the socket has not sent. */
+  /** Bytes that the socket has not sent; none once it is closed, though the socket keeps its own for a moment. */
   get size(): number {
+    if (this.#isClosed) return 0
     return this.#socket.writableLength + this.#unsent.length + (this.#held?.size ?? 0)
   }
 
