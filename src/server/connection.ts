@@ -1,7 +1,6 @@
 // The connection of one client: decodes requests, runs them through the executor, sends replies in order, applies backpressure.
 
 import type { Socket } from 'node:net'
-import type { Instant } from '../bytes/instant.ts'
 import type { Link, Receiver } from '../cluster/links/link.ts'
 import { type Client, ClientState, type PeerSession, type PendingReply } from '../commands/spec/client.ts'
 import { type Executor, STALLED } from '../execution/executor.ts'
@@ -55,13 +54,10 @@ const LINGER_MS = 10_000
 export interface ConnectionServices extends OutputServices {
   readonly executor: Executor
   readonly batch: EventLoopBatch
-  readonly instant: Instant
   readonly limits: DecoderLimits
   readonly settings: ServerSettings
   readonly log: Logger
   closed(connection: Connection): void
-  /** All clients together have more unread replies than the node allows. */
-  tooMuchUnread(): void
 }
 
 export class Connection extends ClientState implements Client, Served, OutputOwner, Evictable {
@@ -197,10 +193,6 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
       'closing the client with the most unread replies: all together are above maxmemory-clients'
     log.warn({ client: this.id, address: this.address, waiting }, message)
     this.close(false)
-  }
-
-  totalExceeded(): void {
-    this.#services.tooMuchUnread()
   }
 
   send(): void {

@@ -13,6 +13,8 @@ import { SocketWriter, type WriterServices } from './socket-writer.ts'
 export interface OutputServices extends WriterServices {
   readonly instant: Instant
   readonly reply: ReplyWriter
+  /** All clients together have more unread replies than the node allows. */
+  tooMuchUnread(): void
 }
 
 /** What the output needs of its connection. */
@@ -24,8 +26,6 @@ export interface OutputOwner {
   readonly makeReceiver: MakeReceiver
   /** More replies are unread than the limit allows. */
   limitExceeded(): void
-  /** All clients together have more unread replies than the node allows. */
-  totalExceeded(): void
   /** A deferred reply was completed, or the client has read what had to wait. */
   progressed(): void
 }
@@ -136,7 +136,8 @@ export class ClientOutput {
 
   enforceLimits(): void {
     const owner = this.#owner
-    if (this.#limiter.exceeds(owner.outputLimit, this, this.#services.instant.now)) owner.limitExceeded()
-    else if (this.#services.unread.isExceeded) owner.totalExceeded()
+    const { instant, unread } = this.#services
+    if (this.#limiter.exceeds(owner.outputLimit, this, instant.now)) owner.limitExceeded()
+    else if (unread.isExceeded) this.#services.tooMuchUnread()
   }
 }
