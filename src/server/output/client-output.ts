@@ -54,7 +54,7 @@ export class ClientOutput {
       makeReceiver: owner.makeReceiver,
       unread: services.unread,
     })
-    socket.on('close', () => this.#outbox.close())
+    socket.on('close', () => this.drop())
   }
 
   /** Bytes of replies that are not sent. */

@@ -43,7 +43,6 @@ export class SocketWriter implements Sink, Flushable {
     this.#services = services
     this.#drained = drained
     socket.on('drain', () => this.#refill())
-    socket.on('close', () => this.close())
   }
 
   /** Bytes that the socket has not sent; none once it is closed, though the socket keeps its own for a moment. */
@@ -108,8 +107,10 @@ export class SocketWriter implements Sink, Flushable {
       return
     }
     this.#services.stats.outputBytes += bytes.length
-    if (bytes.length > SOCKET_BYTES) this.#writeCounted(bytes, released)
-    else this.#socket.write(bytes, released)
+    if (bytes.length > SOCKET_BYTES) {
+      this.#count(bytes.length)
+      this.#writeCounted(bytes, released)
+    } else this.#socket.write(bytes, released)
   }
 
   #hold(bytes: Buffer, released: () => void): void {
@@ -129,7 +130,6 @@ export class SocketWriter implements Sink, Flushable {
     if (held !== undefined) {
       while (held.size !== 0 && this.#socket.writableLength <= SOCKET_BYTES) {
         const block = held.take()
-        this.#count(-block.length)
         this.#services.stats.outputBytes += block.length
         this.#writeCounted(block, nothing)
       }
@@ -139,10 +139,9 @@ export class SocketWriter implements Sink, Flushable {
     this.#drained()
   }
 
-  /** Writes bytes that count as unread until the socket has sent them. */
+  /** Writes bytes that were counted as unread, and are so until the socket has sent them. */
   #writeCounted(bytes: Buffer, released: () => void): void {
     const { length } = bytes
-    this.#count(length)
     this.#socket.write(bytes, () => {
       this.#count(-length)
       released()
