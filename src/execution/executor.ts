@@ -69,9 +69,7 @@ export class Executor {
     const resendIfMoved = (request: PendingRequest): boolean =>
       this.#resendIfMoved(request, request.args, request.complete)
     this.#loading = new Loading(this.#runner, host.telemetry, resendIfMoved)
-    this.#originWrites = new OriginWrites(this.#runner, host.telemetry, (request) =>
-      this.#resendIfMoved(request, request.args, request.complete),
-    )
+    this.#originWrites = new OriginWrites(this.#runner, host.telemetry, resendIfMoved)
     const { cluster } = host
     if (cluster === undefined) return
     const runHere = (forwarded: ForwardedRequest, args: Args): void => this.#runForwarded(forwarded, args)
