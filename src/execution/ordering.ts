@@ -35,7 +35,7 @@ export function mustWait(client: Client, command: Command, context: Context): bo
  */
 export function holdKeys(
   { pending }: Client,
-  command: Command | undefined,
+  command: Command,
   group: Group,
   args: Args,
   positions: readonly number[],
@@ -43,7 +43,7 @@ export function holdKeys(
 ): (reply: Buffer) => void {
   const keys = positions.map((i) => keyName(args, i))
   const bytes = args.end[args.count - 1] - args.start[0]
-  const isLoad = command?.loadsThrough === true && group.flights !== undefined
+  const isLoad = command.loadsThrough && group.flights !== undefined
   const held = { keys, bytes, write: !isLoad }
   pending.add(held)
   return (reply) => {

@@ -144,7 +144,7 @@ export class Dispatcher implements ForwardedRequests {
   /** Sends a request that was deferred here to the owners of its keys; this node is in charge of it. */
   resend(
     forwardContext: ForwardContext,
-    command: Command | undefined,
+    command: Command,
     args: Args,
     positions: readonly number[],
     complete: (reply: Buffer) => void,
@@ -160,11 +160,13 @@ export class Dispatcher implements ForwardedRequests {
     forwarded.redirections++
     forwarded.isCharge = true
     if (this.#sendBySlot(forwarded, request)) return
+    if (this.#isOwn(request)) {
+      this.#sendToOwners(forwarded, request)
+      return
+    }
     const owner = cluster.indexOf(to)
     const isQuick = forwarded.redirections <= MAX_QUICK_REDIRECTIONS
-    if (isQuick && owner !== undefined && owner !== SELF && !this.#isOwn(request))
-      this.send(forwarded, request, owner)
-    else if (this.#isOwn(request)) this.#sendToOwners(forwarded, request)
+    if (isQuick && owner !== undefined && owner !== SELF) this.send(forwarded, request, owner)
     else this.#sendLater(forwarded, request)
   }
 
