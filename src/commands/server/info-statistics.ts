@@ -84,9 +84,8 @@ export function errorStatsSection({ host }: Context): Fields {
 
 export function latencyStatsSection({ host }: Context): Fields {
   const { percentiles } = host.telemetry
-  return timedCalls(host).flatMap(({ name, histogram }) => {
-    if (histogram === undefined) return []
+  return timedCalls(host).map(({ name, histogram }) => {
     const values = percentiles.map((p) => `p${p}=${histogram.percentile(p).toFixed(3)}`)
-    return [[`latency_percentiles_usec_${name}`, values.join(',')] as const]
+    return [`latency_percentiles_usec_${name}`, values.join(',')]
   })
 }

@@ -7,14 +7,17 @@ export interface TimedCalls {
   /** A command, or `origin-load|users`. */
   readonly name: string
   readonly calls: number
-  /** `undefined`: nothing is recorded. */
-  readonly histogram: Histogram | undefined
+  readonly histogram: Histogram
 }
 
+/** Those of which a latency is recorded. */
 export function timedCalls({ telemetry, groups }: Host): readonly TimedCalls[] {
+  const commands = telemetry.commands.flatMap(({ name, calls, histogram }): TimedCalls[] =>
+    histogram === undefined ? [] : [{ name, calls, histogram }],
+  )
   const origins = groups.flatMap(({ name, originCalls: { loads, stores } }): TimedCalls[] => [
     { name: `origin-load|${name}`, calls: loads.count, histogram: loads },
     { name: `origin-store|${name}`, calls: stores.count, histogram: stores },
   ])
-  return [...telemetry.commands, ...origins.filter(({ calls }) => calls > 0)]
+  return [...commands, ...origins.filter(({ calls }) => calls > 0)]
 }

@@ -118,13 +118,13 @@ function histogram({ args, host, reply }: Context): void {
   const { telemetry } = host
   telemetry.attributeTime()
   const names = Array.from({ length: args.count - 2 }, (_, i) => args.latin1(i + 2).toLowerCase())
-  const shown = timedCalls(host).filter(({ name, histogram: counted }) => {
-    if (counted === undefined) return false
-    return names.length === 0 || names.includes(name.toLowerCase()) || names.includes(name.split('|')[0])
-  })
+  const shown = timedCalls(host).filter(
+    ({ name }) =>
+      names.length === 0 || names.includes(name.toLowerCase()) || names.includes(name.split('|')[0]),
+  )
   reply.map(shown.length)
   for (const { name, calls, histogram: counted } of shown) {
-    const buckets = counted?.buckets() ?? []
+    const buckets = counted.buckets()
     reply.bulkText(name)
     reply.map(2)
     reply.bulkText('calls')
