@@ -8,7 +8,8 @@ import { BadRequest, isBadRequest, isNotApplied, type Origin, type StoreContext 
 import { reasonOf } from '../result.ts'
 import type { Failure, Write } from './queue.ts'
 
-export interface WriteCallsOptions {
+/** The origin that is written, and how. */
+export interface WrittenOrigin {
   readonly group: string
   readonly origin: Origin
   /** Timeout of a write; 0: none. */
@@ -19,6 +20,9 @@ export interface WriteCallsOptions {
   readonly governor?: Governor | undefined
   /** Counts and records the calls of the origin. */
   readonly calls?: OriginCalls
+}
+
+export interface WriteCallsOptions extends WrittenOrigin {
   /** The origin has accepted a write. */
   readonly accepted: () => void
   /** A write that had timed out was applied after all. */

@@ -1,13 +1,10 @@
 // Writes to the origin: before the cache (write-through) or after it (write-behind), in order for each key.
 
 import { isUtf8 } from 'node:buffer'
-import type { Timers } from '../../bytes/clock.ts'
 import { keySlot } from '../../bytes/crc16.ts'
-import type { OriginCalls } from '../../telemetry/origin-calls.ts'
-import type { Governor } from '../governor/governor.ts'
-import { type Origin, unknownKey } from '../origin.ts'
+import { unknownKey } from '../origin.ts'
 import { reasonOf } from '../result.ts'
-import { WriteCalls } from './calls.ts'
+import { WriteCalls, type WrittenOrigin } from './calls.ts'
 import { WriteOrder } from './order.ts'
 import { type Failure, type Write, WriteQueue } from './queue.ts'
 
@@ -27,17 +24,7 @@ export interface WritePolicy {
 
 export const defaultWrites: WritePolicy = { mode: 'around', queue: 10_000, queueBytes: 64 * 2 ** 20 }
 
-export interface WritesOptions extends WritePolicy {
-  readonly group: string
-  readonly origin: Origin
-  /** Timeout of a write; 0: none. */
-  readonly timeoutMs: number
-  readonly now: () => number
-  readonly timers: Timers
-  /** Limits calls of the origin (concurrency, circuit breaker); by default there is no limit. */
-  readonly governor?: Governor | undefined
-  /** Counts and records the calls of the origin. */
-  readonly calls?: OriginCalls
+export interface WritesOptions extends WritePolicy, WrittenOrigin {
   /**
    * Called when the origin may hold another value of the key than the cache: it has rejected a queued write for good,
    * for this reason; or, without a reason, a write that had timed out was applied after all.
