@@ -3,6 +3,7 @@
 import type { Timers } from '../bytes/clock.ts'
 import type { Store } from '../store/store.ts'
 import { OriginCalls } from '../telemetry/origin-calls.ts'
+import { RareWarning } from '../telemetry/rare-warning.ts'
 import type { Admission } from './admission.ts'
 import type { Copies } from './copies/copies.ts'
 import { Flights } from './flights/flights.ts'
@@ -52,8 +53,7 @@ export class OriginAccess {
   readonly #group: AccessingGroup
   readonly #environment: GroupEnvironment
   #log: OriginLog | undefined
-  /** When a lost write was last logged. */
-  #warnedAt = -Infinity
+  readonly #lostWrite: RareWarning
 
   constructor(group: AccessingGroup, admission: Admission, environment: GroupEnvironment) {
     this.#group = group
@@ -68,6 +68,7 @@ export class OriginAccess {
       instant.refresh()
       return instant.monotonicMs
     }
+    this.#lostWrite = new RareWarning(WARNING_INTERVAL_MS, steady)
     const calls = new OriginCalls({ group: policy.name, now: steady })
     this.calls = calls
     const { origin = NO_ORIGIN } = policy
@@ -152,12 +153,11 @@ export class OriginAccess {
       return
     }
     group.invalidate(key)
-    const { monotonicMs } = this.#environment.instant
-    if (monotonicMs - this.#warnedAt < WARNING_INTERVAL_MS) return
-    this.#warnedAt = monotonicMs
-    const message = `group ${group.name}: the origin rejected a write, which is lost: ${reason}`
-    const refused = this.writes?.refused
-    this.#log?.warn({ group: group.name, key: key.toString('utf8', 0, MAX_SHOWN), refused }, message)
+    this.#lostWrite.give(() => {
+      const message = `group ${group.name}: the origin rejected a write, which is lost: ${reason}`
+      const refused = this.writes?.refused
+      this.#log?.warn({ group: group.name, key: key.toString('utf8', 0, MAX_SHOWN), refused }, message)
+    })
   }
 
   #govern(options: GovernorOptions): Governor {

@@ -1,6 +1,7 @@
 // The calls of a group's origin as operators see them: how long they take, which are slow, whether they fail.
 
 import { Histogram } from './histogram.ts'
+import { RareWarning } from './rare-warning.ts'
 
 /** A store is a write or a removal. */
 export type OriginCallKind = 'load' | 'store'
@@ -18,6 +19,7 @@ export interface CallLog {
 
 export interface OriginCallsOptions {
   readonly group: string
+  /** A monotonic clock in ms. */
   readonly now: () => number
 }
 
@@ -30,12 +32,10 @@ const KINDS = { load: 'loads', store: 'writes' } as const
 
 /** What the log knows of one kind of calls. */
 interface Failing {
-  /** When a failure was last logged, ms. */
-  warnedAt: number
-  /** Failures since then. */
-  unsaid: number
+  readonly warning: RareWarning
   /** Failures since calls last succeeded. */
   count: number
+  /** Whether one of them was logged. */
   isSaid: boolean
 }
 
@@ -48,12 +48,16 @@ export class OriginCalls {
   observer: OriginCallObserver | undefined
   log: CallLog | undefined
   readonly #options: OriginCallsOptions
-  readonly #failing: Record<OriginCallKind, Failing> = { load: quiet(), store: quiet() }
+  readonly #failing: Readonly<Record<OriginCallKind, Failing>>
   /** The batch whose duration was last reported. */
   #batch: object | undefined
 
   constructor(options: OriginCallsOptions) {
     this.#options = options
+    const quiet = (): Failing => {
+      return { warning: new RareWarning(WARNING_INTERVAL_MS, options.now), count: 0, isSaid: false }
+    }
+    this.#failing = { load: quiet(), store: quiet() }
   }
 
   /**
@@ -92,23 +96,17 @@ export class OriginCalls {
   #failed(kind: OriginCallKind, key: Buffer, ms: number, error: string): void {
     const failing = this.#failing[kind]
     failing.count++
-    const now = this.#options.now()
-    // A clock that was set back must not silence it.
-    if (Math.abs(now - failing.warnedAt) < WARNING_INTERVAL_MS) {
-      failing.unsaid++
-      return
-    }
-    const { group } = this.#options
-    const more = failing.unsaid === 0 ? '' : `, and ${failing.unsaid} more since the last such line`
-    const text = key.toString('utf8', 0, MAX_SHOWN)
-    const what = kind === 'load' ? 'a load failed' : 'a write to the origin failed'
-    this.log?.warn(
-      { group, key: text, ms, failures: failing.unsaid + 1 },
-      `group ${group}: ${what}: ${error}${more}`,
-    )
-    failing.warnedAt = now
-    failing.unsaid = 0
-    failing.isSaid = true
+    failing.warning.give((suppressed) => {
+      failing.isSaid = true
+      const { group } = this.#options
+      const more = suppressed === 0 ? '' : `, and ${suppressed} more since the last such line`
+      const text = key.toString('utf8', 0, MAX_SHOWN)
+      const what = kind === 'load' ? 'a load failed' : 'a write to the origin failed'
+      this.log?.warn(
+        { group, key: text, ms, failures: suppressed + 1 },
+        `group ${group}: ${what}: ${error}${more}`,
+      )
+    })
   }
 
   #recovered(kind: OriginCallKind): void {
@@ -123,8 +121,4 @@ export class OriginCalls {
       `group ${group}: ${KINDS[kind]} succeed again, after ${count} ${count === 1 ? 'failure' : 'failures'}`,
     )
   }
-}
-
-function quiet(): Failing {
-  return { warnedAt: Number.NEGATIVE_INFINITY, unsaid: 0, count: 0, isSaid: false }
 }

@@ -13,10 +13,10 @@ import {
   unchanged,
   unknownKey,
 } from '../../group/origin.ts'
+import { RareWarning } from '../../telemetry/rare-warning.ts'
 import { errorText } from '../abortable.ts'
 import { jsonMembers, valueOfJson } from '../json-members.ts'
 import type { KeyPattern } from '../key-pattern.ts'
-import { RareWarning } from '../rare-warning.ts'
 import { conditionsOf, factsOf, type ResponseTimes, renewedFacts, retryAfter } from './caching.ts'
 import { type ClientOptions, HttpClient, type Request, type Response } from './client.ts'
 import { readBody } from './content-encoding.ts'

@@ -11,9 +11,9 @@ import {
   unknownKey,
 } from '../../group/origin.ts'
 import { showKey } from '../../group/result.ts'
+import { RareWarning } from '../../telemetry/rare-warning.ts'
 import { errorText } from '../abortable.ts'
 import type { KeyPattern } from '../key-pattern.ts'
-import { RareWarning } from '../rare-warning.ts'
 import type { Subscription } from '../subscription.ts'
 import { Batch } from './batch.ts'
 import { type Checked, checkStatements, type Statements } from './checks.ts'
