@@ -3,6 +3,7 @@
 import type { Timers } from '../bytes/clock.ts'
 import type { Store } from '../store/store.ts'
 import { OriginCalls } from '../telemetry/origin-calls.ts'
+import { plainError } from '../telemetry/plain-error.ts'
 import { RareWarning } from '../telemetry/rare-warning.ts'
 import type { Admission } from './admission.ts'
 import type { Copies } from './copies/copies.ts'
@@ -10,7 +11,7 @@ import { Flights } from './flights/flights.ts'
 import { WaitLimit } from './flights/wait-limit.ts'
 import { Governor, type GovernorOptions } from './governor/governor.ts'
 import { isHandshakeKey } from './handshake-keys.ts'
-import { type NotifiedGroup, notificationListener, prefixedLog } from './notifications.ts'
+import { type NotifiedGroup, notificationListener } from './notifications.ts'
 import type { Origin, OriginLog } from './origin.ts'
 import { type GroupEnvironment, type GroupPolicy, OriginError } from './policy.ts'
 import { reasonOf } from './result.ts'
@@ -52,6 +53,7 @@ export class OriginAccess {
   readonly writes: Writes | undefined
   readonly #group: AccessingGroup
   readonly #environment: GroupEnvironment
+  /** Its messages name the group. */
   #log: OriginLog | undefined
   readonly #lostWrite: RareWarning
 
@@ -118,15 +120,16 @@ export class OriginAccess {
 
   /** See `Group.start`. */
   async start(log: OriginLog): Promise<void> {
-    this.#log = log
-    this.calls.log = log
     const { name, policy } = this.#group
+    const own = prefixedLog(name, log)
+    this.#log = own
+    this.calls.log = own
     try {
-      await policy.origin?.start?.(prefixedLog(name, log))
+      await policy.origin?.start?.(own)
     } catch (error) {
       throw new OriginError(`group ${name}: ${reasonOf(error)}`, { cause: error })
     }
-    await policy.origin?.listen?.(notificationListener(this.#group, log))
+    await policy.origin?.listen?.(notificationListener(this.#group, own))
   }
 
   /** See `Group.close`. */
@@ -154,22 +157,16 @@ export class OriginAccess {
     }
     group.invalidate(key)
     this.#lostWrite.give(() => {
-      const message = `group ${group.name}: the origin rejected a write, which is lost: ${reason}`
-      const refused = this.writes?.refused
-      this.#log?.warn({ group: group.name, key: key.toString('utf8', 0, MAX_SHOWN), refused }, message)
+      const fields = { key: key.toString('utf8', 0, MAX_SHOWN), refused: this.writes?.refused }
+      this.#log?.warn(fields, `the origin rejected a write, which is lost: ${reason}`)
     })
   }
 
   #govern(options: GovernorOptions): Governor {
-    const { name: group } = this.#group.policy
     return new Governor({
       ...options,
-      onOpen: (reason) => this.#log?.warn({ group }, `group ${group}: ${reason}`),
-      onClose: () =>
-        this.#log?.info(
-          { group },
-          `group ${group}: the circuit breaker is closed, the origin is called again`,
-        ),
+      onOpen: (reason) => this.#log?.warn({}, reason),
+      onClose: () => this.#log?.info({}, 'the circuit breaker is closed, the origin is called again'),
     })
   }
 }
@@ -182,4 +179,14 @@ async function within(ms: number, timers: Timers, end: Promise<void> | void): Pr
     cancel = timers.after(ms, resolve)
   })
   await Promise.race([end, late]).finally(cancel)
+}
+
+/** A log whose messages name the group, and whose errors are plain ones. */
+function prefixedLog(group: string, log: OriginLog): OriginLog {
+  const plain = (fields: object): object =>
+    'err' in fields ? { ...fields, err: plainError(fields.err), group } : { ...fields, group }
+  return {
+    info: (fields, message) => log.info(plain(fields), `group ${group}: ${message}`),
+    warn: (fields, message) => log.warn(plain(fields), `group ${group}: ${message}`),
+  }
 }

@@ -11,7 +11,7 @@ export interface OriginCallObserver {
   originCalled(kind: OriginCallKind, group: string, key: Buffer, micros: number): void
 }
 
-/** Where failures are logged. */
+/** Where failures are logged; its messages name the group. */
 export interface CallLog {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
@@ -28,7 +28,10 @@ const WARNING_INTERVAL_MS = 10_000
 /** Longest part of a key shown in the log, in bytes. */
 const MAX_SHOWN = 200
 
-const KINDS = { load: 'loads', store: 'writes' } as const
+const WORDS = {
+  load: { failed: 'a load failed', recovered: 'loads succeed again' },
+  store: { failed: 'a write to the origin failed', recovered: 'writes succeed again' },
+} as const
 
 /** What the log knows of one kind of calls. */
 interface Failing {
@@ -98,14 +101,10 @@ export class OriginCalls {
     failing.count++
     failing.warning.give((suppressed) => {
       failing.isSaid = true
-      const { group } = this.#options
       const more = suppressed === 0 ? '' : `, and ${suppressed} more since the last such line`
       const text = key.toString('utf8', 0, MAX_SHOWN)
-      const what = kind === 'load' ? 'a load failed' : 'a write to the origin failed'
-      this.log?.warn(
-        { group, key: text, ms, failures: suppressed + 1 },
-        `group ${group}: ${what}: ${error}${more}`,
-      )
+      const fields = { key: text, ms, failures: suppressed + 1 }
+      this.log?.warn(fields, `${WORDS[kind].failed}: ${error}${more}`)
     })
   }
 
@@ -115,10 +114,7 @@ export class OriginCalls {
     failing.count = 0
     failing.isSaid = false
     if (!isSaid) return
-    const { group } = this.#options
-    this.log?.info(
-      { group, failures: count },
-      `group ${group}: ${KINDS[kind]} succeed again, after ${count} ${count === 1 ? 'failure' : 'failures'}`,
-    )
+    const failures = count === 1 ? 'failure' : 'failures'
+    this.log?.info({ failures: count }, `${WORDS[kind].recovered}, after ${count} ${failures}`)
   }
 }
