@@ -15,6 +15,8 @@ export interface CommandSender {
   readonly name: string
 }
 
+const NO_CLIENT: CommandSender = { address: '', name: '' }
+
 export interface SlowEntry {
   readonly id: number
   /** When the command ended, in seconds since the epoch. */
@@ -47,31 +49,22 @@ export class SlowLog {
 
   /** @param secrets positions of arguments to redact */
   add(client: CommandSender, args: Args, secrets: readonly number[], micros: number, second: number): void {
-    this.entries.unshift({
-      id: this.#nextId++,
-      second,
-      micros: Math.floor(micros),
-      args: trimmed(args, secrets),
-      address: client.address,
-      clientName: client.name,
-    })
-    this.entries.splice(this.#maxLength)
+    this.#insert(trimmed(args, secrets), client, micros, second)
   }
 
   /** A call of an origin, as a command `ORIGIN LOAD group key` without a client. */
   addOriginCall(args: readonly Buffer[], micros: number, second: number): void {
-    const shown = args.map((arg) =>
-      arg.length <= MAX_ARG_BYTES
-        ? Buffer.from(arg)
-        : Buffer.concat([arg.subarray(0, MAX_ARG_BYTES), more(arg.length - MAX_ARG_BYTES)]),
-    )
-    const id = this.#nextId++
-    this.entries.unshift({ id, second, micros: Math.floor(micros), args: shown, address: '', clientName: '' })
-    this.entries.splice(this.#maxLength)
+    this.#insert(args.map(shortened), NO_CLIENT, micros, second)
   }
 
   reset(): void {
     this.entries.length = 0
+  }
+
+  #insert(args: readonly Buffer[], { address, name }: CommandSender, micros: number, second: number): void {
+    const id = this.#nextId++
+    this.entries.unshift({ id, second, micros: Math.floor(micros), args, address, clientName: name })
+    this.entries.splice(this.#maxLength)
   }
 }
 
@@ -81,19 +74,16 @@ function trimmed(args: Args, secrets: readonly number[]): Buffer[] {
   const kept = whole ? args.count : MAX_ARGS - 1
   const list: Buffer[] = []
   for (let i = 0; i < kept; i++) {
-    const excess = args.length(i) - MAX_ARG_BYTES
     if (secrets.includes(i)) list.push(REDACTED)
-    else if (excess <= 0) list.push(args.copy(i))
-    else {
-      const start = args.start[i]
-      const head = args.buf.subarray(start, start + MAX_ARG_BYTES)
-      list.push(Buffer.concat([head, more(excess)]))
-    }
+    else list.push(shortened(args.buf.subarray(args.start[i], args.end[i])))
   }
   if (!whole) list.push(Buffer.from(`... (${args.count - kept} more arguments)`))
   return list
 }
 
-function more(bytes: number): Buffer {
-  return Buffer.from(`... (${bytes} more bytes)`)
+/** A copy of the first bytes, with the number of the others. */
+function shortened(arg: Buffer): Buffer {
+  const excess = arg.length - MAX_ARG_BYTES
+  if (excess <= 0) return Buffer.from(arg)
+  return Buffer.concat([arg.subarray(0, MAX_ARG_BYTES), Buffer.from(`... (${excess} more bytes)`)])
 }

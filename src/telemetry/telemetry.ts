@@ -4,6 +4,7 @@ import type { Instant } from '../bytes/instant.ts'
 import type { Args } from '../resp/args.ts'
 import { Histogram } from './histogram.ts'
 import { LatencyEvents } from './latency-events.ts'
+import type { OriginCallKind } from './origin-calls.ts'
 import { type CommandSender, SlowLog } from './slow-log.ts'
 
 /** Below this threshold of the slow log, in µs, every command is timed individually. */
@@ -82,7 +83,7 @@ export class Telemetry {
   lastTimedAt = 0
   readonly #micros: () => number
   readonly #instant: Instant
-  /** The commands with `pending` calls, in `[0, #touchedCount)`. */
+  /** The commands with `pending` calls, in `[0, #pendingStatsCount)`. */
   readonly #pendingStats: CommandStats[]
   #pendingStatsCount = 0
   /** Start of the time to divide, and the part of it that was timed individually. */
@@ -145,7 +146,7 @@ export class Telemetry {
   }
 
   /** A load or a write of an origin has ended. */
-  originCalled(kind: 'load' | 'store', group: string, key: Buffer, micros: number): void {
+  originCalled(kind: OriginCallKind, group: string, key: Buffer, micros: number): void {
     const { slowLog } = this
     const second = Math.floor(this.#instant.now / 1000)
     if (slowLog.originSlowerThan >= 0 && micros >= slowLog.originSlowerThan) {
