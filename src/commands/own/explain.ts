@@ -5,9 +5,9 @@ import type { Cluster } from '../../cluster/cluster.ts'
 import { deferReply } from '../spec/client.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
-import { camelName, type FieldValue, kebabName, replyObject, replyValues } from '../spec/fields.ts'
+import { camelName, replyObject } from '../spec/fields.ts'
 import { KEY, oneKey } from '../spec/shorthand.ts'
-import { type Explanation, explanationOf, FIELD_NAMES } from './explanation.ts'
+import { type Explanation, explanationOf, UNKNOWN } from './explanation.ts'
 
 export const explainCommands: readonly CommandSpec[] = [
   {
@@ -51,30 +51,24 @@ function explainThere(c: Context, cluster: Cluster, owner: string): void {
   const source = redirects ? 'moved' : isCopied ? 'copy' : 'peer'
   const { protocol } = client
   const complete = deferReply(client)
-  const answer = (fields: ReadonlyMap<string, FieldValue>): void => {
-    const known = new Map<string, FieldValue>([
-      ...fields,
-      ...Object.entries({
-        group: group.name,
-        slot,
-        owner,
-        source,
-        'owner-source': fields.get('source') ?? null,
-        problem: problemOf(cluster),
-      }),
-    ])
+  const answer = (theirs: Partial<Explanation>): void => {
     reply.protocol = protocol
-    const names = [...FIELD_NAMES, 'problem' as const, 'ownerSource' as const].map(kebabName)
-    replyValues(
-      reply,
-      names.map((name) => [name, known.get(name) ?? null]),
-    )
+    replyObject(reply, {
+      ...UNKNOWN,
+      ...theirs,
+      group: group.name,
+      slot,
+      owner,
+      source,
+      problem: problemOf(cluster),
+      ownerSource: theirs.source ?? null,
+    })
     complete(reply.take())
   }
   cluster.askPeer(owner, group, ['PEER', 'EXPLAIN', args.copy(1)]).then(
-    (fields) => answer(fieldsOf(fields)),
+    (explanation) => answer(explanationIn(explanation)),
     // The owner cannot be reached: nothing is known.
-    () => answer(new Map()),
+    () => answer({}),
   )
 }
 
@@ -83,19 +77,13 @@ function problemOf(cluster: Cluster): string {
   return cluster.problem ?? 'none'
 }
 
-/** The fields of a map, as RESP2 has it. */
-function fieldsOf(map: unknown): Map<string, FieldValue> {
-  const fields = new Map<string, FieldValue>()
-  if (!Array.isArray(map)) return fields
-  for (let i = 0; i + 1 < map.length; i += 2) {
-    const value: unknown = map[i + 1]
-    fields.set(String(map[i]), Buffer.isBuffer(value) ? value.toString() : (value as FieldValue))
-  }
-  return fields
-}
-
-/** The reply to a program as an object. */
+/** A reply to EXPLAIN, a map as RESP2 has it, as an object. */
 export function explanationIn(reply: unknown): Explanation {
-  const fields = [...fieldsOf(reply)].map(([name, value]) => [camelName(name), value])
-  return Object.fromEntries(fields) as Explanation
+  const fields: [name: string, value: unknown][] = []
+  const map: readonly unknown[] = Array.isArray(reply) ? reply : []
+  for (let i = 0; i + 1 < map.length; i += 2) {
+    const value = map[i + 1]
+    fields.push([camelName(String(map[i])), Buffer.isBuffer(value) ? value.toString() : value])
+  }
+  return Object.fromEntries(fields) as unknown as Explanation
 }

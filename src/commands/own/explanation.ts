@@ -89,25 +89,25 @@ export function explanationOf(group: Group, key: Buffer, instant: Instant): Expl
   }
 }
 
-/** The names of the fields in the order of the reply. */
-export const FIELD_NAMES: readonly (keyof Explanation)[] = [
-  'group',
-  'slot',
-  'owner',
-  'source',
-  'state',
-  'type',
-  'ageMs',
-  'ttlMs',
-  'bytes',
-  'loadMs',
-  'nextRefreshMs',
-  'tags',
-  'flight',
-  'flightMs',
-  'waiters',
-  'maxWaitMs',
-]
+/** The fields of a key whose owner cannot be reached, in the order of the reply. */
+export const UNKNOWN: Readonly<Record<Exclude<keyof Explanation, 'problem' | 'ownerSource'>, null>> = {
+  group: null,
+  slot: null,
+  owner: null,
+  source: null,
+  state: null,
+  type: null,
+  ageMs: null,
+  ttlMs: null,
+  bytes: null,
+  loadMs: null,
+  nextRefreshMs: null,
+  tags: null,
+  flight: null,
+  flightMs: null,
+  waiters: null,
+  maxWaitMs: null,
+}
 
 function sourceOf(group: Group, key: Buffer, ref: Ref, flight: Flight | undefined): Explanation['source'] {
   if (ref !== NULL_REF && !group.wouldLoad(key, 0, key.length))

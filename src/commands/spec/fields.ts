@@ -3,7 +3,7 @@
 import type { ReplyWriter } from '../../resp/reply.ts'
 
 /** A field's value in a reply: text is a bulk string, a number an integer, `{ double }` a double, null is unknown. */
-export type FieldValue = string | number | { readonly double: number } | null
+type FieldValue = string | number | { readonly double: number } | null
 
 /** A map whose names are those of an object in kebab case. Clients find fields by name, so fields may be added anywhere. */
 export function replyObject<T extends object>(
@@ -19,7 +19,7 @@ export function replyObject<T extends object>(
 }
 
 /** `ttlMs` is `ttl-ms`. */
-export function kebabName(name: string): string {
+function kebabName(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }
 
@@ -28,7 +28,7 @@ export function camelName(name: string): string {
   return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
 }
 
-export function replyValues(reply: ReplyWriter, values: readonly (readonly [string, FieldValue])[]): void {
+function replyValues(reply: ReplyWriter, values: readonly (readonly [string, FieldValue])[]): void {
   reply.map(values.length)
   for (const [name, value] of values) {
     reply.bulkText(name)
