@@ -1,27 +1,10 @@
 // Wrong numbers of arguments, and unknown commands: each gets its error, and no entry changes.
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { RespClient } from '../support/resp-client.ts'
-import { AttackedServer, error, takeFaults } from './attacked-server.ts'
+import { describe, expect, test } from 'vitest'
+import { error, sharedServer } from './attacked-server.ts'
 import { commands, nameOf, withCount } from './commands.ts'
 
-let target: AttackedServer
-let attacker: RespClient
-beforeAll(async () => {
-  const group = { origin: () => null }
-  target = await AttackedServer.start({
-    groups: { ['__proto__']: {}, constructor: {}, toString: group, loaded: group },
-  })
-  attacker = await target.connect()
-})
-afterEach(async () => {
-  expect(takeFaults(target.server)).toEqual([])
-  expect(await target.observer.call('GET', 'gold')).toBe('aurum')
-})
-afterAll(async () => {
-  await target.expectIntact()
-  await target.close()
-})
+const { attacker } = sharedServer()
 
 describe('the wrong number of arguments', () => {
   for (const command of commands) {
@@ -32,7 +15,7 @@ describe('the wrong number of arguments', () => {
     if (wrong.length === 0) continue
     test(`for ${fullName}`, async () => {
       for (const count of wrong) {
-        const replies = await attacker.pipeline(withCount(command, count, 'x'), ['PING'])
+        const replies = await attacker().pipeline(withCount(command, count, 'x'), ['PING'])
         expect(replies).toMatchObject([
           error(`ERR wrong number of arguments for '${fullName}' command`),
           'PONG',
@@ -43,19 +26,19 @@ describe('the wrong number of arguments', () => {
 
   test('that only the handler detects', async () => {
     const wrong = (name: string): object => error(`ERR wrong number of arguments for '${name}' command`)
-    expect(await attacker.call('PING', 'a', 'b')).toMatchObject(wrong('ping'))
-    expect(await attacker.call('MSET', 'a', '1', 'b')).toMatchObject(wrong('mset'))
-    expect(await attacker.call('MSETNX', 'a', '1', 'b')).toMatchObject(wrong('msetnx'))
-    expect(await attacker.call('EXISTS', 'a', 'b')).toBe(0)
+    expect(await attacker().call('PING', 'a', 'b')).toMatchObject(wrong('ping'))
+    expect(await attacker().call('MSET', 'a', '1', 'b')).toMatchObject(wrong('mset'))
+    expect(await attacker().call('MSETNX', 'a', '1', 'b')).toMatchObject(wrong('msetnx'))
+    expect(await attacker().call('EXISTS', 'a', 'b')).toBe(0)
   })
 })
 
 test('the error of an unknown command has its truncated name and arguments, on one line', async () => {
-  expect(await attacker.call('\r\n\xff\0', 'a\nb', 'x'.repeat(300))).toMatchObject(
+  expect(await attacker().call('\r\n\xff\0', 'a\nb', 'x'.repeat(300))).toMatchObject(
     error(/^ERR unknown command ' {2}.*\0', with args beginning with: 'a b' 'x{1,128}' $/s),
   )
-  expect(await attacker.call('')).toMatchObject(error("ERR unknown command '', with args beginning with: "))
-  expect(await attacker.call('CLIENT', 'BO\r\nGUS')).toMatchObject(
+  expect(await attacker().call('')).toMatchObject(error("ERR unknown command '', with args beginning with: "))
+  expect(await attacker().call('CLIENT', 'BO\r\nGUS')).toMatchObject(
     error("ERR unknown subcommand 'BO  GUS'. Try CLIENT HELP."),
   )
 })

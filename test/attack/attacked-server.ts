@@ -1,6 +1,6 @@
 // A server under attack, with entries that must survive, and a check that it is intact.
 
-import { expect } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { RespClient } from '../support/resp-client.ts'
 import { type LogLine, TestServer, type TestServerOptions } from '../support/server.ts'
 
@@ -69,6 +69,31 @@ export class AttackedServer {
     for (const client of this.#clients) client.socket.destroy()
     await this.server.stop()
   }
+}
+
+/** One server and one attacker for all tests of a file: after each no handler has thrown, and at the end it is intact. */
+export function sharedServer(): {
+  readonly target: () => AttackedServer
+  readonly attacker: () => RespClient
+} {
+  let target: AttackedServer
+  let attacker: RespClient
+  beforeAll(async () => {
+    const group = { origin: () => null }
+    target = await AttackedServer.start({
+      groups: { ['__proto__']: {}, constructor: {}, toString: group, loaded: group },
+    })
+    attacker = await target.connect()
+  })
+  afterEach(async () => {
+    expect(takeFaults(target.server)).toEqual([])
+    expect(await target.observer.call('GET', 'gold')).toBe('aurum')
+  })
+  afterAll(async () => {
+    await target.expectIntact()
+    await target.close()
+  })
+  return { target: () => target, attacker: () => attacker }
 }
 
 /** The errors that handlers have thrown since the last call. */

@@ -1,28 +1,11 @@
 // Wrong options of every command that has options: each gets its error.
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Argument } from '../support/harness.ts'
-import type { RespClient } from '../support/resp-client.ts'
-import { AttackedServer, error, takeFaults } from './attacked-server.ts'
+import { error, sharedServer } from './attacked-server.ts'
 import { commands, NO_GROUP, NOT_AN_INTEGER, RANGE, SYNTAX } from './commands.ts'
 
-let target: AttackedServer
-let attacker: RespClient
-beforeAll(async () => {
-  const group = { origin: () => null }
-  target = await AttackedServer.start({
-    groups: { ['__proto__']: {}, constructor: {}, toString: group, loaded: group },
-  })
-  attacker = await target.connect()
-})
-afterEach(async () => {
-  expect(takeFaults(target.server)).toEqual([])
-  expect(await target.observer.call('GET', 'gold')).toBe('aurum')
-})
-afterAll(async () => {
-  await target.expectIntact()
-  await target.close()
-})
+const { attacker } = sharedServer()
 
 /** By command: options that do not exist or contradict each other. */
 const WRONG_OPTIONS: Readonly<Record<string, readonly (readonly [Argument[], string | RegExp])[]>> = {
@@ -218,7 +201,7 @@ describe('a wrong option', () => {
   for (const [name, cases] of Object.entries(WRONG_OPTIONS)) {
     test(`of ${name}`, async () => {
       for (const [args, message] of cases) {
-        const replies = await attacker.pipeline([...name.split('|'), ...args], ['PING'])
+        const replies = await attacker().pipeline([...name.split('|'), ...args], ['PING'])
         expect(replies, JSON.stringify(args)).toMatchObject([error(message), 'PONG'])
       }
     })
@@ -234,8 +217,8 @@ describe('a wrong option', () => {
   })
 
   test('changes no setting, even if others of the same CONFIG SET are valid', async () => {
-    const before = await attacker.call('CONFIG', 'GET', '*')
-    await attacker.call('CONFIG', 'SET', 'timeout', '7', 'maxmemory', '1gb', 'hz', 'x')
-    expect(await attacker.call('CONFIG', 'GET', '*')).toEqual(before)
+    const before = await attacker().call('CONFIG', 'GET', '*')
+    await attacker().call('CONFIG', 'SET', 'timeout', '7', 'maxmemory', '1gb', 'hz', 'x')
+    expect(await attacker().call('CONFIG', 'GET', '*')).toEqual(before)
   })
 })

@@ -1,29 +1,12 @@
 // Keys and values that might be mistaken for something else: names that objects inherit, invalid numbers, all bytes.
 
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import type { RespClient } from '../support/resp-client.ts'
-import { AttackedServer, error, takeFaults } from './attacked-server.ts'
+import { describe, expect, test } from 'vitest'
+import { error, sharedServer } from './attacked-server.ts'
 import { commands, NO_GROUP, NOT_AN_INTEGER, withCount } from './commands.ts'
 
 const NAMES = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf', '__defineGetter__']
 
-let target: AttackedServer
-let attacker: RespClient
-beforeAll(async () => {
-  const group = { origin: () => null }
-  target = await AttackedServer.start({
-    groups: { ['__proto__']: {}, constructor: {}, toString: group, loaded: group },
-  })
-  attacker = await target.connect()
-})
-afterEach(async () => {
-  expect(takeFaults(target.server)).toEqual([])
-  expect(await target.observer.call('GET', 'gold')).toBe('aurum')
-})
-afterAll(async () => {
-  await target.expectIntact()
-  await target.close()
-})
+const { attacker, target } = sharedServer()
 
 describe('names that objects inherit', () => {
   const inherited = Object.getOwnPropertyNames(Object.prototype).sort()
@@ -31,7 +14,7 @@ describe('names that objects inherit', () => {
   test('are keys like any other', async () => {
     for (const name of NAMES) {
       expect(
-        await attacker.pipeline(
+        await attacker().pipeline(
           ['DEL', name],
           ['GET', name],
           ['SET', name, 'constructor'],
@@ -56,11 +39,11 @@ describe('names that objects inherit', () => {
         2,
       ])
     }
-    await attacker.call('SET', '__proto__', 'no prototype')
+    await attacker().call('SET', '__proto__', 'no prototype')
   })
 
   test('are keys that are loaded from an origin', async () => {
-    const client = await target.connect('loaded')
+    const client = await target().connect('loaded')
     for (const name of NAMES)
       expect(await client.pipeline(['GET', name], ['MGET', name, name], ['EXPLAIN', name])).toEqual([
         null,
@@ -70,7 +53,7 @@ describe('names that objects inherit', () => {
   })
 
   test('are groups like any other', async () => {
-    const client = await target.connect()
+    const client = await target().connect()
     for (const [index, name] of ['cache', '__proto__', 'constructor', 'toString'].entries()) {
       expect(await client.call('SELECT', name)).toBe('OK')
       expect(await client.call('GROUP', 'INFO', name)).toEqual(expect.arrayContaining(['index', index]))
@@ -90,7 +73,7 @@ describe('names that objects inherit', () => {
       ),
     ).toEqual(['OK', 'v', 1])
     expect(await client.call('CONFIG', 'SET', 'maxmemory:__proto__', '1mb')).toBe('OK')
-    expect(target.server.groups.map(({ store }) => store.maxBytes)).toEqual([
+    expect(target().server.groups.map(({ store }) => store.maxBytes)).toEqual([
       2 ** 28,
       2 ** 20,
       2 ** 28,
@@ -106,7 +89,7 @@ describe('names that objects inherit', () => {
 
   for (const command of commands.filter(({ fullName }) => !SKIPPED.has(fullName))) {
     test(`are harmless arguments of ${command.fullName}`, async () => {
-      const client = await target.connect('constructor')
+      const client = await target().connect('constructor')
       const least = Math.abs(command.arity)
       for (const name of NAMES) {
         for (let count = least; count < (command.arity < 0 ? least + 4 : least + 1); count++) {
@@ -133,10 +116,10 @@ describe('invalid numbers', () => {
   const MAX = '9223372036854775807'
 
   test('overflow', async () => {
-    await attacker.call('MSET', 'max', MAX, 'min', '-9223372036854775808', 'text', 'x')
+    await attacker().call('MSET', 'max', MAX, 'min', '-9223372036854775808', 'text', 'x')
     const overflow = error('ERR increment or decrement would overflow')
     expect(
-      await attacker.pipeline(
+      await attacker().pipeline(
         ['INCR', 'max'],
         ['INCRBY', 'max', MAX],
         ['DECRBY', 'max', '-1'],
@@ -145,10 +128,10 @@ describe('invalid numbers', () => {
         ['DECRBY', 'min', MAX],
       ),
     ).toMatchObject(new Array(6).fill(overflow))
-    expect(await attacker.call('DECRBY', 'max', '-9223372036854775808')).toMatchObject(
+    expect(await attacker().call('DECRBY', 'max', '-9223372036854775808')).toMatchObject(
       error('ERR decrement would overflow'),
     )
-    expect(await attacker.call('MGET', 'max', 'min')).toEqual([MAX, '-9223372036854775808'])
+    expect(await attacker().call('MGET', 'max', 'min')).toEqual([MAX, '-9223372036854775808'])
   })
 
   test('that are not integers', async () => {
@@ -169,7 +152,7 @@ describe('invalid numbers', () => {
       `${MAX}0`,
       '\xb2',
     ]) {
-      const replies = await attacker.pipeline(
+      const replies = await attacker().pipeline(
         ['INCRBY', 'max', wrong],
         ['DECRBY', 'max', wrong],
         ['EXPIRE', 'max', wrong],
@@ -179,32 +162,32 @@ describe('invalid numbers', () => {
       )
       expect(replies, wrong).toMatchObject(new Array(6).fill(error(NOT_AN_INTEGER)))
     }
-    expect(await attacker.call('INCR', 'text')).toMatchObject(error(NOT_AN_INTEGER))
-    expect(await attacker.call('GET', 'max')).toBe(MAX)
+    expect(await attacker().call('INCR', 'text')).toMatchObject(error(NOT_AN_INTEGER))
+    expect(await attacker().call('GET', 'max')).toBe(MAX)
   })
 
   test('that are not floats, and infinite sums', async () => {
-    await attacker.call('MSET', 'huge', '1e4932', 'text', 'x')
+    await attacker().call('MSET', 'huge', '1e4932', 'text', 'x')
     for (const wrong of ['', ' 1', '1 ', 'nan', 'NaN', '-nan', '1..0', '1e', '--1', '1\0', 'infinit', '0x'])
-      expect(await attacker.call('INCRBYFLOAT', 'huge', wrong), wrong).toMatchObject(
+      expect(await attacker().call('INCRBYFLOAT', 'huge', wrong), wrong).toMatchObject(
         error('ERR value is not a valid float'),
       )
     for (const infinite of ['inf', '+inf', '-Infinity', '1e5000'])
-      expect(await attacker.call('INCRBYFLOAT', 'huge', infinite), infinite).toMatchObject(
+      expect(await attacker().call('INCRBYFLOAT', 'huge', infinite), infinite).toMatchObject(
         error(/^ERR (increment would produce NaN or Infinity|value is not a valid float)$/),
       )
-    expect(await attacker.call('INCRBYFLOAT', 'text', '1')).toMatchObject(
+    expect(await attacker().call('INCRBYFLOAT', 'text', '1')).toMatchObject(
       error('ERR value is not a valid float'),
     )
-    expect(await attacker.call('GET', 'huge')).toBe('1e4932')
-    expect(await attacker.call('DEL', 'huge', 'text', 'max', 'min')).toBe(4)
+    expect(await attacker().call('GET', 'huge')).toBe('1e4932')
+    expect(await attacker().call('DEL', 'huge', 'text', 'max', 'min')).toBe(4)
   })
 })
 
 test('every byte is a key and a value, and so is the empty string', async () => {
   const bytes = Array.from({ length: 256 }, (_, i) => String.fromCharCode(i))
   const all = bytes.join('')
-  const client = await target.connect('constructor')
+  const client = await target().connect('constructor')
   const keys = ['', ...bytes, all, all.repeat(300)]
   expect(await client.pipeline(...keys.map((key) => ['SET', key, `${key}${all}`]))).toEqual(
     keys.map(() => 'OK'),
