@@ -6,43 +6,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, describe, expect, test } from 'vitest'
-import { Loaded, type OriginResult } from '../../../src/group/origin.ts'
-import { type RedisOptions, RedisOrigin } from '../../../src/origin/redis/redis.ts'
-import { PATIENT_MS } from '../../support/budget.ts'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { RedisOrigin } from '../../../src/origin/redis/redis.ts'
+import { context, proxyTo, redisOrigin, seen } from '../../origin/redis/origins.ts'
 import { describeWithExecutable } from '../../support/executable.ts'
 import { poll } from '../../support/poll.ts'
 import { freePorts } from '../../support/ports.ts'
-import { FaultyProxy } from '../../support/proxy.ts'
 import { RecordingListener } from '../../support/recording-listener.ts'
 import { describeWithRedis } from '../../support/redis-server.ts'
-
-const endings: (() => unknown)[] = []
-afterEach(async () => {
-  for (const end of endings.splice(0).reverse()) await end()
-})
-
-function originOf(url: string, options: Partial<RedisOptions> = {}): RedisOrigin {
-  const origin = new RedisOrigin({
-    urls: [url],
-    cluster: false,
-    prefix: '',
-    tls: undefined,
-    connectTimeout: PATIENT_MS,
-    timeout: PATIENT_MS,
-    ...options,
-  })
-  endings.push(() => origin.close())
-  return origin
-}
-
-const context = () => ({ group: 'things', signal: new AbortController().signal })
-
-function seen(result: OriginResult | Error): unknown {
-  if (result instanceof Error) return result.message
-  if (result instanceof Loaded) return [Buffer.from(result.value as Buffer).toString(), result.facts.ttl]
-  return result === null || result === undefined ? null : Buffer.from(result).toString()
-}
 
 /** Loads, stores and removes; gives the warnings. */
 async function use(origin: RedisOrigin): Promise<string[]> {
@@ -64,18 +35,14 @@ const renamed = (...commands: string[]): string[] =>
 describeWithRedis(
   'a Redis without the commands of administrators and clients',
   (redis) => {
-    const proxied = async (): Promise<number> => {
-      const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
-      endings.push(() => proxy.close())
-      return proxy.port
-    }
+    const proxied = async (): Promise<number> => (await proxyTo(redis())).port
 
     test('is read and written without a warning', async () => {
-      expect(await use(originOf(`redis://127.0.0.1:${await proxied()}`))).toEqual([])
+      expect(await use(redisOrigin(`redis://127.0.0.1:${await proxied()}`))).toEqual([])
     })
 
     test('change notifications are interrupted, and nothing else is', async () => {
-      const origin = originOf(`redis://127.0.0.1:${await proxied()}`, { listen: true })
+      const origin = redisOrigin(`redis://127.0.0.1:${await proxied()}`, { listen: true })
       expect(await use(origin)).toEqual([])
       const listener = new RecordingListener()
       await origin.listen?.(listener)
@@ -89,10 +56,10 @@ describeWithRedis(
       const port = await proxied()
       const url = `redis://127.0.0.1:${port}/2`
       await redis().call('SET', 'Tom', 'of database 0')
-      await expect(originOf(url).start({ info: () => undefined, warn: () => undefined })).rejects.toThrow(
+      await expect(redisOrigin(url).start({ info: () => undefined, warn: () => undefined })).rejects.toThrow(
         new RegExp(`^redis://127.0.0.1:${port}/2: ERR unknown command .*select`, 'i'),
       )
-      const lazy = originOf(url, { lazy: true })
+      const lazy = redisOrigin(url, { lazy: true })
       const news: string[] = []
       const note = (_: object, message: string): void => void news.push(message)
       await lazy.start({ info: note, warn: note })
@@ -108,9 +75,8 @@ describeWithRedis(
   'a Redis that knows neither MGET nor PTTL',
   (redis) => {
     test('values are read one by one, without their TTL, which is one warning', async () => {
-      const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
-      endings.push(() => proxy.close())
-      expect(await use(originOf(`redis://127.0.0.1:${proxy.port}`))).toEqual([
+      const { port } = await proxyTo(redis())
+      expect(await use(redisOrigin(`redis://127.0.0.1:${port}`))).toEqual([
         expect.stringMatching(
           /^PTTL is refused, so values live as long as the group's ttl says: ERR unknown/,
         ),
@@ -123,19 +89,18 @@ describeWithRedis(
 describeWithRedis('a user of Redis with few rights', (redis) => {
   const userUrl = async (name: string, ...rights: string[]): Promise<string> => {
     await redis().call('ACL', 'SETUSER', name, 'on', '>secret', 'resetkeys', '~*', '-@all', ...rights)
-    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
-    endings.push(() => proxy.close())
-    return `redis://${name}:secret@127.0.0.1:${proxy.port}`
+    const { port } = await proxyTo(redis())
+    return `redis://${name}:secret@127.0.0.1:${port}`
   }
 
   test('needs the commands of loads and writes only', async () => {
     const url = await userUrl('few', '+get', '+mget', '+pttl', '+set', '+del')
-    expect(await use(originOf(url))).toEqual([])
+    expect(await use(redisOrigin(url))).toEqual([])
   })
 
   test('without GET fails the start, which says so', async () => {
     const url = await userUrl('none', '+set')
-    await expect(originOf(url).start({ info: () => undefined, warn: () => undefined })).rejects.toThrow(
+    await expect(redisOrigin(url).start({ info: () => undefined, warn: () => undefined })).rejects.toThrow(
       /^redis:\/\/none@127.0.0.1:\d+: NOPERM .*'get' command/,
     )
   })
@@ -157,7 +122,7 @@ describe('nutcracker', () => {
           )
           const child = spawn(nutcracker, ['-c', file, '-s', String(stats)], { stdio: 'ignore' })
           const exited = once(child, 'exit')
-          endings.push(async () => {
+          onTestFinished(async () => {
             child.kill('SIGKILL')
             await exited
             rmSync(folder, { recursive: true, force: true })
@@ -170,7 +135,7 @@ describe('nutcracker', () => {
               }).on('error', () => resolve(false))
             })
           await poll(answers, 'nutcracker to listen')
-          expect(await use(originOf(`redis://127.0.0.1:${port}`))).toEqual([])
+          expect(await use(redisOrigin(`redis://127.0.0.1:${port}`))).toEqual([])
         })
       })
     },

@@ -1,10 +1,10 @@
 // Change notifications from a Redis server and a cluster of two: which changes, and connections that break.
 
 import { Cluster, Redis } from 'ioredis'
-import { afterAll, afterEach, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
 import { mastersOf, redisListener } from '../../../src/origin/redis/listener.ts'
-import { type RedisOptions, RedisOrigin } from '../../../src/origin/redis/redis.ts'
+import type { RedisOrigin } from '../../../src/origin/redis/redis.ts'
 import { CHECK_INTERVAL, type Subscription } from '../../../src/origin/subscription.ts'
 import { PATIENT_MS } from '../../support/budget.ts'
 import { poll } from '../../support/poll.ts'
@@ -12,42 +12,22 @@ import { freePorts } from '../../support/ports.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
 import { RecordingListener } from '../../support/recording-listener.ts'
 import { describeWithRedis, type RedisServer } from '../../support/redis-server.ts'
+import { context, type Options, proxyTo, redisOrigin } from './origins.ts'
 
-const endings: (() => unknown)[] = []
-afterEach(async () => {
-  for (const end of endings.splice(0).reverse()) await end()
-})
-
-function originOf(url: string, options: Partial<RedisOptions> = {}): RedisOrigin {
-  const origin = new RedisOrigin({
-    urls: [url],
-    cluster: false,
-    prefix: 'app:',
-    listen: true,
-    tls: undefined,
-    connectTimeout: PATIENT_MS,
-    timeout: PATIENT_MS,
-    ...options,
-  })
-  endings.push(() => origin.close())
-  return origin
+/** An origin that listens to changes. */
+function originOf(url: string, options?: Options): RedisOrigin {
+  return redisOrigin(url, { prefix: 'app:', listen: true, ...options })
 }
 
 const quiet = { info: () => undefined, warn: () => undefined }
 
 describeWithRedis('the changes of a Redis', (redis) => {
-  async function proxied(): Promise<FaultyProxy> {
-    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
-    endings.push(() => proxy.close())
-    return proxy
-  }
-
   /** Listens to changes of the second database, which has only the keys `there`. */
   async function listening(there: string[] = [], prefix = 'app:'): Promise<RecordingListener> {
     await redis().call('FLUSHALL')
     await redis().call('SELECT', '1')
     for (const key of there) await redis().call('SET', key, 'x')
-    const proxy = await proxied()
+    const proxy = await proxyTo(redis())
     const origin = originOf(`redis://127.0.0.1:${proxy.port}/1`, { prefix })
     const listener = new RecordingListener()
     await origin.start(quiet)
@@ -111,7 +91,9 @@ describeWithRedis('the changes of a Redis', (redis) => {
 
   test('a key that the source evicts', async () => {
     const listener = await listening()
-    endings.push(() => redis().call('CONFIG', 'SET', 'maxmemory', '0'))
+    onTestFinished(async () => {
+      await redis().call('CONFIG', 'SET', 'maxmemory', '0')
+    })
     await redis().call('SET', 'app:big', '1')
     expect(await listener.next(1)).toEqual(['key big'])
     await redis().call('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
@@ -127,21 +109,20 @@ describeWithRedis('the changes of a Redis', (redis) => {
   })
 
   test('writes of this node are reported too', async () => {
-    const proxy = await proxied()
+    const proxy = await proxyTo(redis())
     const origin = originOf(`redis://127.0.0.1:${proxy.port}`)
     const listener = new RecordingListener()
     await origin.start(quiet)
     await origin.listen?.(listener)
-    const context = { group: 'users', signal: new AbortController().signal }
-    await origin.store('a', Buffer.from('1'), context)
-    await origin.remove('a', context)
+    await origin.store('a', Buffer.from('1'), context())
+    await origin.remove('a', context())
     expect(await listener.next(3)).toEqual(['gap', 'key a', 'key a'])
   })
 
   describe('faults of the connection', () => {
     /** A listener on a separate connection, with a manual clock. */
     async function broken(): Promise<[RecordingListener, FaultyProxy, ManualClock]> {
-      const proxy = await proxied()
+      const proxy = await proxyTo(redis())
       const server = new Redis(proxy.port, { lazyConnect: true })
       const clock = new ManualClock()
       const listener = new RecordingListener()
@@ -152,7 +133,7 @@ describeWithRedis('the changes of a Redis', (redis) => {
         timers: clock,
         listener,
       })
-      endings.push(() => listening.close())
+      onTestFinished(() => listening.close())
       await listening.start()
       return [listener, proxy, clock]
     }
@@ -189,7 +170,7 @@ describeWithRedis('the changes of a Redis', (redis) => {
   })
 
   test('a server that refuses tracking is reported with its error', async () => {
-    const proxy = await proxied()
+    const proxy = await proxyTo(redis())
     await redis().call('ACL', 'SETUSER', 'limited', 'on', 'nopass', '~*', '&*', '+@all', '-client|tracking')
     const origin = originOf(`redis://limited:x@127.0.0.1:${proxy.port}`)
     const listener = new RecordingListener()
@@ -231,7 +212,7 @@ describeWithRedis(
           const clock = new ManualClock()
           const listener = new RecordingListener()
           const cluster = new Cluster([{ host: '127.0.0.1', port: first.port }], { lazyConnect: true })
-          endings.push(() => cluster.disconnect())
+          onTestFinished(() => cluster.disconnect())
           await cluster.connect()
           const listening = redisListener({
             servers: () => mastersOf(cluster),
@@ -240,7 +221,7 @@ describeWithRedis(
             timers: clock,
             listener,
           })
-          endings.push(() => listening.close())
+          onTestFinished(() => listening.close())
           await listening.start()
           expect(await listener.next(1)).toEqual(['gap'])
           // CRC16: b is in slot 3300, a in slot 15495.
@@ -276,8 +257,7 @@ describeWithRedis(
           const listener = new RecordingListener()
           await origin.start(quiet)
           await origin.listen?.(listener)
-          const context = { group: 'users', signal: new AbortController().signal }
-          await origin.store('a', Buffer.from('1'), context)
+          await origin.store('a', Buffer.from('1'), context())
           expect(await listener.next(2)).toEqual(['gap', 'key a'])
         })
       },

@@ -3,44 +3,20 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
-import { afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import { systemTimers } from '../../../src/bytes/clock.ts'
-import { isBadRequest, type LoadContext, Loaded, type OriginResult } from '../../../src/group/origin.ts'
-import { type RedisOptions, RedisOrigin } from '../../../src/origin/redis/redis.ts'
+import { isBadRequest } from '../../../src/group/origin.ts'
+import type { RedisOrigin } from '../../../src/origin/redis/redis.ts'
 import { behind, originContract } from '../../contracts/origin.contract.ts'
-import { PATIENT_MS } from '../../support/budget.ts'
 import { certificate, key as privateKey } from '../../support/certificate.ts'
 import { poll } from '../../support/poll.ts'
 import { freePorts } from '../../support/ports.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
 import { describeWithRedis, type RedisServer } from '../../support/redis-server.ts'
+import { context, type Options, proxyTo, redisOrigin, seen } from './origins.ts'
 
-const endings: (() => unknown)[] = []
-afterEach(async () => {
-  for (const end of endings.splice(0)) await end()
-})
-
-function originOf(port: number, options: Partial<RedisOptions> = {}): RedisOrigin {
-  const origin = new RedisOrigin({
-    urls: [`redis://127.0.0.1:${port}`],
-    cluster: false,
-    prefix: '',
-    tls: undefined,
-    connectTimeout: PATIENT_MS,
-    timeout: PATIENT_MS,
-    ...options,
-  })
-  endings.push(() => origin.close())
-  return origin
-}
-
-const context = (): LoadContext => ({ group: 'things', signal: new AbortController().signal })
-
-/** The value and its TTL; undefined: none from the origin. */
-function seen(result: OriginResult | Error): unknown {
-  if (result instanceof Error) return result.message
-  if (result instanceof Loaded) return [Buffer.from(result.value as Buffer).toString(), result.facts.ttl]
-  return result === null || result === undefined ? null : Buffer.from(result).toString()
+function originOf(port: number, options?: Options): RedisOrigin {
+  return redisOrigin(`redis://127.0.0.1:${port}`, options)
 }
 
 describeWithRedis('Redis', (redis) => {
@@ -61,7 +37,7 @@ describeWithRedis('Redis', (redis) => {
   )
 
   test('the TTL is loaded with the value; other types are errors of their keys', async () => {
-    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+    const proxy = await proxyTo(redis())
     await redis().pipeline([
       ['SET', 'forever', '1'],
       ['SET', 'mortal', '2', 'PX', '3600000'],
@@ -80,11 +56,10 @@ describeWithRedis('Redis', (redis) => {
     expect(await Promise.all(one)).toEqual(['1', error, null, mortal])
     const wrong: unknown = await origin.load('list', context()).catch((thrown) => thrown)
     expect([isBadRequest(wrong), isBadRequest(many.get('list'))]).toEqual([true, true])
-    await proxy.close()
   })
 
   test('a load leaves no timer behind', async () => {
-    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+    const proxy = await proxyTo(redis())
     const origin = originOf(proxy.port)
     await origin.load('none', context())
     const [set, cleared, signals] = [
@@ -97,11 +72,10 @@ describeWithRedis('Redis', (redis) => {
     expect([set.mock.calls.length, signals.mock.calls.length]).toEqual([2, 0])
     expect(cleared.mock.calls.length).toBeGreaterThanOrEqual(2)
     vi.restoreAllMocks()
-    await proxy.close()
   })
 
   test("a value is stored with the client's TTL", async () => {
-    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+    const proxy = await proxyTo(redis())
     const origin = originOf(proxy.port, { prefix: 'app:' })
     await origin.store('a', Buffer.from('1'), { ...context(), ttl: 3_600_000.5 })
     expect(seen(await origin.load('a', context()))).toEqual(['1', expect.closeTo(3_600_000, -6)])
@@ -111,11 +85,10 @@ describeWithRedis('Redis', (redis) => {
     // A TTL that ended before the write.
     await origin.store('a', Buffer.from('3'), { ...context(), ttl: 0 })
     await expect.poll(() => redis().call('EXISTS', 'app:a')).toBe(0)
-    await proxy.close()
   })
 
   test("a value that the server rejects is an error with the server's message", async () => {
-    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+    const proxy = await proxyTo(redis())
     const origin = originOf(proxy.port)
     await redis().pipeline([
       ['CONFIG', 'SET', 'maxmemory', '1'],
@@ -123,13 +96,12 @@ describeWithRedis('Redis', (redis) => {
     ])
     await expect(origin.store('a', Buffer.from('1'), context())).rejects.toThrow(/^OOM /)
     await redis().call('CONFIG', 'SET', 'maxmemory', '0')
-    await proxy.close()
   })
 
   test('an outage is one warning; loads resume when it ends, which is logged', async () => {
     const warnings: string[] = []
     const news: string[] = []
-    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+    const proxy = await proxyTo(redis())
     proxy.refuse()
     const origin = originOf(proxy.port)
     await redis().call('SET', 'Tom', '630')
@@ -142,11 +114,10 @@ describeWithRedis('Redis', (redis) => {
     proxy.heal()
     await expect.poll(async () => seen(await origin.load('Tom', context()).catch(() => null))).toBe('630')
     expect([warnings.length, news]).toEqual([1, ['Redis answers again']])
-    await proxy.close()
   })
 
   test('during an outage every call fails with the network error', async () => {
-    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+    const proxy = await proxyTo(redis())
     const origin = originOf(proxy.port)
     await origin.store('Tom', Buffer.from('630'), context())
     proxy.refuse()
@@ -160,7 +131,6 @@ describeWithRedis('Redis', (redis) => {
       for (const call of await Promise.allSettled(calls))
         expect(call).toMatchObject({ reason: { message: expect.stringMatching(/ E[A-Z]+|was closed/) } })
     }
-    await proxy.close()
     const late = originOf((await freePorts(1))[0])
     await expect(late.load('Tom', context())).rejects.toThrow(/^connect ECONNREFUSED /)
   })
@@ -174,20 +144,19 @@ describeWithRedis('Redis', (redis) => {
     server.on('tlsClientError', () => undefined).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
-    const urls = [`rediss://127.0.0.1:${port}`]
-    expect(seen(await originOf(0, { urls, tls: { ca: certificate } }).load('Tom', context()))).toBe('630')
-    await expect(originOf(0, { urls, timeout: 300 }).load('Tom', context())).rejects.toThrow(/\w/)
+    const url = `rediss://127.0.0.1:${port}`
+    expect(seen(await redisOrigin(url, { tls: { ca: certificate } }).load('Tom', context()))).toBe('630')
+    await expect(redisOrigin(url, { timeout: 300 }).load('Tom', context())).rejects.toThrow(/\w/)
     server.close()
   })
 
   test('a server that does not reply is an error after the timeout', async () => {
-    const proxy = await FaultyProxy.start(() => ({ path: redis().socketPath }))
+    const proxy = await proxyTo(redis())
     const origin = originOf(proxy.port, { timeout: 50 })
     // Connects; on a slow machine that may take longer than the timeout.
     await expect.poll(async () => seen(await origin.load('none', context()).catch(() => 'late'))).toBe(null)
     proxy.silence()
     await expect(origin.load('none', context())).rejects.toThrow('timed out')
-    await proxy.close()
   })
 })
 
@@ -249,12 +218,12 @@ describeWithRedis(
       })
       server.on('tlsClientError', () => undefined).listen(tlsPort, '127.0.0.1')
       await once(server, 'listening')
-      const urls = [`rediss://127.0.0.1:${tlsPort}`]
-      const trusting = originOf(0, { urls, cluster: true, tls: { ca: certificate } })
+      const url = `rediss://127.0.0.1:${tlsPort}`
+      const trusting = redisOrigin(url, { cluster: true, tls: { ca: certificate } })
       await trusting.store('Tom', Buffer.from('630'), context())
       expect(seen(await trusting.load('Tom', context()))).toBe('630')
       const warnings: string[] = []
-      const suspicious = originOf(0, { urls, cluster: true, connectTimeout: 500, timeout: 300 })
+      const suspicious = redisOrigin(url, { cluster: true, connectTimeout: 500, timeout: 300 })
       await suspicious.start({ info: () => undefined, warn: (_, message) => void warnings.push(message) })
       expect(warnings).toEqual([expect.stringMatching(/^Redis does not answer/)])
       await expect((async () => suspicious.load('Tom', context()))()).rejects.toThrow(/\w/)
