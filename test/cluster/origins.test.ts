@@ -239,15 +239,20 @@ describe('freshness', () => {
   })
 
   test('a value is refreshed ahead of its expiry', async () => {
+    const gate = new GatedOrigin()
     const origin = new CountingOrigin((value) => loaded(value, { ttl: 60_000 }))
-    // A load of 0.3 s times the largest β: a refresh is expected half a minute ahead, and likely at any read before.
-    const slow: LoadFunction = async (...args) => {
-      await new Promise((resolve) => setTimeout(resolve, 300))
+    const load: LoadFunction = async (...args) => {
+      if (origin.asked === 0) await gate.load(...args)
       return origin.load(...args)
     }
-    const cluster = await clusterOf({ origin: slow, refreshAhead: 100 })
+    const cluster = await clusterOf({ origin: load, refreshAhead: 100 })
     const key = await keyOfFirst(cluster)
-    expect(await ask(cluster, 1, 'GET', key)).toBe(`${key} v1`)
+    const first = ask(cluster, 1, 'GET', key)
+    await gate.isAskedFor(key)
+    // A load of 0.3 s times the largest β: a refresh is expected half a minute ahead, and likely at any read before.
+    await poll(async () => Number((await explain(cluster, 0, key))['flight-ms']) >= 300, 'a load of 0.3 s')
+    gate.give(key, null)
+    expect(await first).toBe(`${key} v1`)
     const told = await explain(cluster, 2, key)
     expect(told).toMatchObject({ state: 'fresh', 'owner-source': 'memory' })
     expect(Number(told['next-refresh-ms'])).toBeLessThanOrEqual(31_000)
