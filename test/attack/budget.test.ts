@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { fetchValue, writeValue } from '../../src/group/calls.ts'
-import type { Argument } from '../support/harness.ts'
+import type { Argument } from '../support/resp.ts'
 import type { RespClient } from '../support/resp-client.ts'
 import { AttackedServer, error } from './attacked-server.ts'
 

@@ -1,7 +1,7 @@
 // Invalid frames: each gets its error and closes its connection, after the replies to earlier commands.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { RedisReply } from '../support/redis-server.ts'
+import type { RedisReply } from '../support/resp.ts'
 import { AttackedServer, error } from './attacked-server.ts'
 
 let target: AttackedServer

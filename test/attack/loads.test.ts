@@ -3,8 +3,7 @@
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { OriginValue } from '../../src/group/origin.ts'
-import type { Argument } from '../support/harness.ts'
-import type { RedisReply } from '../support/redis-server.ts'
+import type { Argument, RedisReply } from '../support/resp.ts'
 import type { RespClient } from '../support/resp-client.ts'
 import { AttackedServer, error, turn, until } from './attacked-server.ts'
 

@@ -1,7 +1,7 @@
 // Wrong options of every command that has options: each gets its error.
 
 import { describe, expect, test } from 'vitest'
-import type { Argument } from '../support/harness.ts'
+import type { Argument } from '../support/resp.ts'
 import { error, sharedServer } from './attacked-server.ts'
 import { commands, NO_GROUP, NOT_AN_INTEGER, RANGE, SYNTAX } from './commands.ts'
 

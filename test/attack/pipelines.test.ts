@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { OriginValue } from '../../src/group/origin.ts'
-import type { Argument } from '../support/harness.ts'
+import type { Argument } from '../support/resp.ts'
 import { RespClient } from '../support/resp-client.ts'
 import { AttackedServer, error, turn, until } from './attacked-server.ts'
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { lcsLength, lcsTableBytes, longestCommonSubsequence } from '../../src/bytes/lcs.ts'
-import { describeWithRedis, type RedisReply } from '../support/redis-server.ts'
+import { describeWithRedis } from '../support/redis-server.ts'
+import type { RedisReply } from '../support/resp.ts'
 
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'latin1')
 

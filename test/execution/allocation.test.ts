@@ -2,7 +2,8 @@
 
 import { expect, test } from 'vitest'
 import { bytesPerCall } from '../../bench/micro/measure.ts'
-import { type Argument, argsOf, Harness } from '../support/harness.ts'
+import { argsOf, Harness } from '../support/harness.ts'
+import type { Argument } from '../support/resp.ts'
 
 const OPERATIONS = 1000
 

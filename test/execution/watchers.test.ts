@@ -1,7 +1,8 @@
 // The watchers of a group are notified of every key of a write, before it runs, and of no read.
 
 import { beforeEach, describe, expect, test } from 'vitest'
-import { type Argument, Harness } from '../support/harness.ts'
+import { Harness } from '../support/harness.ts'
+import type { Argument } from '../support/resp.ts'
 
 let harness: Harness
 let notified: string[]

@@ -3,7 +3,8 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { expect } from 'vitest'
-import type { Argument, Harness } from './harness.ts'
+import type { Harness } from './harness.ts'
+import { type Argument, encodeCommand } from './resp.ts'
 
 /** The number of commands that are shown before the first difference. */
 const CONTEXT = 10
@@ -33,7 +34,7 @@ export class RawClient {
 
   /** Sends all commands at once; the replies come in the same order. */
   async run(commands: readonly Command[]): Promise<string[]> {
-    this.#socket.write(Buffer.concat(commands.map(encode)))
+    this.#socket.write(Buffer.concat(commands.map(encodeCommand)))
     const replies: string[] = []
     let at = 0
     while (replies.length < commands.length) {
@@ -82,15 +83,6 @@ function shown(argument: Argument): string {
   const text = typeof argument === 'object' ? Buffer.from(argument).toString('latin1') : String(argument)
   const quoted = JSON.stringify(text)
   return quoted.length < 200 ? quoted : `${quoted.slice(0, 200)}… (${text.length})`
-}
-
-function encode(command: Command): Buffer {
-  const parts: Uint8Array[] = [Buffer.from(`*${command.length}\r\n`)]
-  for (const argument of command) {
-    const bytes = typeof argument === 'object' ? argument : Buffer.from(String(argument), 'latin1')
-    parts.push(Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from('\r\n'))
-  }
-  return Buffer.concat(parts)
 }
 
 const ATTRIBUTE_OR_MAP = '|%'

@@ -25,10 +25,7 @@ import { createParameters } from '../../src/server/parameters.ts'
 import { defaultServerSettings, type ServerSettings } from '../../src/server/settings.ts'
 import { NodeStats } from '../../src/telemetry/node-stats.ts'
 import { Telemetry } from '../../src/telemetry/telemetry.ts'
-import { asText, type RedisReply } from './redis-server.ts'
-
-/** A string has one character per byte. */
-export type Argument = string | number | Uint8Array
+import { type Argument, asText, bytesOf, type RedisReply } from './resp.ts'
 
 interface GroupSetting extends Partial<Omit<GroupPolicy, 'name' | 'origin'>> {
   readonly origin?: LoadFunction | Loader
@@ -351,9 +348,7 @@ export class HarnessClient extends ClientState implements Client {
 
 /** A request as a decoder gives it. */
 export function argsOf(command: readonly Argument[]): Args {
-  const parts = command.map((argument) => {
-    return typeof argument === 'object' ? argument : Buffer.from(String(argument), 'latin1')
-  })
+  const parts = command.map(bytesOf)
   const args = new Args(parts.length)
   args.buf = Buffer.concat(parts)
   args.count = parts.length

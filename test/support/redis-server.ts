@@ -3,23 +3,18 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import Parser from 'redis-parser'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { describeWithExecutable } from './executable.ts'
-
-/** Strings are latin1, one character per byte; an error reply is an Error. */
-export type RedisReply = string | number | null | Error | RedisReply[]
-
-type RedisArgument = string | Uint8Array
+import type { Argument, RedisReply } from './resp.ts'
+import { RespClient } from './resp-client.ts'
 
 export interface RedisServer {
   readonly socketPath: string
-  call(...command: RedisArgument[]): Promise<RedisReply>
+  call(...command: Argument[]): Promise<RedisReply>
   /** Sends all commands at once; the replies come in the same order. */
-  pipeline(commands: readonly (readonly RedisArgument[])[]): Promise<RedisReply[]>
+  pipeline(commands: readonly (readonly Argument[])[]): Promise<RedisReply[]>
   stop(): Promise<void>
 }
 
@@ -51,15 +46,13 @@ async function startRedis(executable: string, ...options: string[]): Promise<Red
   const killAtExit = (): unknown => child.kill('SIGKILL')
   process.once('exit', killAtExit)
   await ready(child)
-  const socket = connect(socketPath)
-  await once(socket, 'connect')
-  const pipeline = client(socket)
+  const client = await RespClient.connect({ path: socketPath })
   return {
     socketPath,
-    pipeline,
-    call: async (...command) => (await pipeline([command]))[0],
+    pipeline: (commands) => client.pipeline(...commands),
+    call: async (...command) => (await client.pipeline(command))[0],
     async stop() {
-      socket.destroy()
+      client.socket.destroy()
       const exited = once(child, 'exit')
       child.kill('SIGKILL')
       await exited
@@ -81,35 +74,4 @@ function ready(child: ChildProcess): Promise<void> {
     child.once('error', reject)
     child.once('exit', (code) => reject(new Error(`redis-server ended with code ${code}:\n${log}`)))
   })
-}
-
-function client(socket: Socket): RedisServer['pipeline'] {
-  const waiting: ((reply: RedisReply) => void)[] = []
-  const parser = new Parser({
-    returnBuffers: true,
-    returnReply: (reply: unknown) => waiting.shift()?.(asText(reply)),
-    returnError: (error) => waiting.shift()?.(error),
-  })
-  socket.on('data', (chunk) => parser.execute(chunk))
-  return (commands) => {
-    const replies = commands.map(() => new Promise<RedisReply>((resolve) => waiting.push(resolve)))
-    socket.write(Buffer.concat(commands.map(encode)))
-    return Promise.all(replies)
-  }
-}
-
-/** A reply of redis-parser with its buffers as latin1 strings. */
-export function asText(reply: unknown): RedisReply {
-  if (Buffer.isBuffer(reply)) return reply.toString('latin1')
-  if (Array.isArray(reply)) return reply.map(asText)
-  return reply as RedisReply
-}
-
-function encode(command: readonly RedisArgument[]): Buffer {
-  const parts: Uint8Array[] = [Buffer.from(`*${command.length}\r\n`)]
-  for (const argument of command) {
-    const bytes = typeof argument === 'string' ? Buffer.from(argument, 'latin1') : argument
-    parts.push(Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from('\r\n'))
-  }
-  return Buffer.concat(parts)
 }

@@ -3,8 +3,8 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import Parser from 'redis-parser'
-import type { Argument } from './harness.ts'
-import { asText, type RedisReply } from './redis-server.ts'
+import type { Target } from './proxy.ts'
+import { type Argument, asText, encodeCommand, type RedisReply } from './resp.ts'
 
 export class RespClient {
   readonly socket: Socket
@@ -38,8 +38,10 @@ export class RespClient {
     })
   }
 
-  static async connect(port: number): Promise<RespClient> {
-    const socket = connect({ host: '127.0.0.1', port, noDelay: true })
+  /** @param to a local port, or what else leads to a server */
+  static async connect(to: number | Target): Promise<RespClient> {
+    const target = typeof to === 'number' ? { port: to } : to
+    const socket = connect({ host: '127.0.0.1', noDelay: true, ...target })
     await once(socket, 'connect')
     return new RespClient(socket)
   }
@@ -59,7 +61,7 @@ export class RespClient {
 
   /** Sends commands without waiting for their replies. */
   sendCommands(...commands: readonly (readonly Argument[])[]): void {
-    this.send(Buffer.concat(commands.map(request)))
+    this.send(Buffer.concat(commands.map(encodeCommand)))
   }
 
   /** The next reply; `undefined` if the connection is closed before. */
@@ -96,14 +98,4 @@ export class RespClient {
     if (take === undefined) this.#replies.push(reply)
     else take(reply)
   }
-}
-
-/** A command as an array of bulk strings. */
-function request(command: readonly Argument[]): Buffer {
-  const parts: Uint8Array[] = [Buffer.from(`*${command.length}\r\n`)]
-  for (const argument of command) {
-    const bytes = typeof argument === 'object' ? argument : Buffer.from(String(argument), 'latin1')
-    parts.push(Buffer.from(`$${bytes.length}\r\n`), bytes, Buffer.from('\r\n'))
-  }
-  return Buffer.concat(parts)
 }

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { addLongDoubles, formatLongDouble, parseLongDouble } from '../../../src/bytes/numbers/long-double.ts'
-import { describeWithRedis, type RedisReply, type RedisServer } from '../../support/redis-server.ts'
+import { describeWithRedis, type RedisServer } from '../../support/redis-server.ts'
+import type { RedisReply } from '../../support/resp.ts'
 
 const INVALID = 'ERR value is not a valid float'
 const INFINITE = 'ERR increment would produce NaN or Infinity'

@@ -2,7 +2,7 @@
 
 import { expect, onTestFinished, test } from 'vitest'
 import { seededRandom } from '../../support/random.ts'
-import type { RedisReply } from '../../support/redis-server.ts'
+import type { RedisReply } from '../../support/resp.ts'
 import { RespClient } from '../../support/resp-client.ts'
 import { agree, GROUP, PATIENT_ARGS, someKeys, startMembers } from './members.ts'
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { ArgumentSpec, CommandSpec } from '../../../src/commands/spec/command.ts'
 import { createCommandTable } from '../../../src/execution/table.ts'
 import { Harness } from '../../support/harness.ts'
-import type { RedisReply } from '../../support/redis-server.ts'
+import type { RedisReply } from '../../support/resp.ts'
 
 const error = (message: string) => ({ name: 'ReplyError', message })
 

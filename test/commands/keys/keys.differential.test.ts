@@ -4,7 +4,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { WAIT_MS } from '../../support/budget.ts'
 import { Harness } from '../../support/harness.ts'
-import { describeWithRedis, type RedisReply, type RedisServer } from '../../support/redis-server.ts'
+import { describeWithRedis, type RedisServer } from '../../support/redis-server.ts'
+import type { RedisReply } from '../../support/resp.ts'
 import { EDGES, FAR } from './keys.edges.ts'
 
 type Command = readonly string[]

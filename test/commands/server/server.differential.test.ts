@@ -4,7 +4,8 @@ import { beforeAll, expect, test } from 'vitest'
 import { createCommandTable } from '../../../src/execution/table.ts'
 import { expectSameReplies, RawClient } from '../../support/differential.ts'
 import { Harness } from '../../support/harness.ts'
-import { describeWithRedis, type RedisReply, type RedisServer } from '../../support/redis-server.ts'
+import { describeWithRedis, type RedisServer } from '../../support/redis-server.ts'
+import type { RedisReply } from '../../support/resp.ts'
 import { AUTHENTICATING, commandsOf, SAME, SHAPES } from './server.edges.ts'
 
 /** Commands that are new in Redis 7.2: the server that we compare with may be older. */
