@@ -8,7 +8,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
-import { compiledMain } from '../support/compiled.ts'
 import { NodeProcess } from '../support/node-process.ts'
 import { poll } from '../support/poll.ts'
 import { freePorts } from '../support/ports.ts'
@@ -55,7 +54,7 @@ async function written(source: Source, shutdownTimeout: string): Promise<NodePro
   }
   writeFileSync(config, JSON.stringify({ shutdownTimeout, groups: { users } }))
   const [own] = await freePorts(1)
-  const node = new NodeProcess(own, ['--config', config], { program: [process.execPath, compiledMain()] })
+  const node = new NodeProcess(own, ['--config', config])
   await node.start()
   const client = new Redis(own, '127.0.0.1', { enableReadyCheck: false })
   await Promise.all(Array.from({ length: 50 }, (_, i) => client.set(`key:${i}`, 'value')))

@@ -3,12 +3,12 @@
 import { spawnSync } from 'node:child_process'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Running, start } from '../support/cli.ts'
-import { compiledMain } from '../support/compiled.ts'
+import { compiledProgram } from '../support/compiled.ts'
 import { describeIfFound, execute, findExecutable } from '../support/executable.ts'
 
 let node: Running
 beforeAll(async () => {
-  node = await start(['--maxmemory', '256mb'], { program: [process.execPath, compiledMain()] })
+  node = await start(['--maxmemory', '256mb'], { program: compiledProgram() })
 })
 afterAll(() => node?.child.kill('SIGKILL'))
 

@@ -23,6 +23,11 @@ const CACHE = join(PROJECT, 'node_modules', '.cache', 'erinys')
 /** The age at which the results for other states of the sources are deleted, ms. */
 const KEPT = 24 * 60 * 60 * 1000
 
+/** The compiled command line as a program and its first arguments. */
+export function compiledProgram(): [string, string] {
+  return [process.execPath, compiledMain()]
+}
+
 /** The compiled command line; types are not checked. */
 export function compiledMain(): string {
   const files = readdirSync(join(PROJECT, 'src'), { recursive: true, encoding: 'utf8' })

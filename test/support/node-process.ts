@@ -1,7 +1,7 @@
 // Nodes as processes on fixed ports: paused, killed and restarted.
 
 import { type Outcome, type Running, type RunOptions, start } from './cli.ts'
-import { compiledMain } from './compiled.ts'
+import { compiledProgram } from './compiled.ts'
 import { freePorts } from './ports.ts'
 
 /** One node; after a restart its process is another one. */
@@ -13,7 +13,8 @@ export class NodeProcess {
   #isStopped = false
   #earlierLog = ''
 
-  constructor(port: number, args: readonly string[], options: RunOptions) {
+  /** @param options by default the program is the compiled one */
+  constructor(port: number, args: readonly string[], options: RunOptions = { program: compiledProgram() }) {
     this.port = port
     this.#args = args
     this.#options = options
@@ -102,7 +103,7 @@ export class Members {
   /** Starts a cluster of processes; resolves when each has joined. */
   static async start(count: number, options: MembersOptions = {}): Promise<Members> {
     const { args = [], started = count, peersOf, ...given } = options
-    const runOptions: RunOptions = { program: [process.execPath, compiledMain()], ...given }
+    const runOptions: RunOptions = { program: compiledProgram(), ...given }
     const ports = await freePorts(count)
     const names = ports.map((port) => `127.0.0.1:${port}`)
     const nodes = ports.map((port, i) => {

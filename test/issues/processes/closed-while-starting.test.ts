@@ -6,16 +6,13 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { exchange, launch, run, start } from '../../support/cli.ts'
-import { compiledMain } from '../../support/compiled.ts'
+import { compiledMain, compiledProgram } from '../../support/compiled.ts'
 import { poll } from '../../support/poll.ts'
 import { freePorts } from '../../support/ports.ts'
 
-let program: [string, string]
-beforeAll(() => {
-  program = [process.execPath, compiledMain()]
-})
+const program = compiledProgram()
 
 function configFile(config: object): string {
   const path = join(mkdtempSync(join(tmpdir(), 'erinys-starting-')), 'config.json')

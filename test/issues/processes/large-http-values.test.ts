@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { start } from '../../support/cli.ts'
-import { compiledMain } from '../../support/compiled.ts'
+import { compiledProgram } from '../../support/compiled.ts'
 import { serveHttp } from '../../support/http-server.ts'
 
 const MB = 2 ** 20
@@ -56,7 +56,7 @@ test.runIf(process.platform === 'linux')('40 loads of 15 MB into a group of 256 
   const origin = { kind: 'http', url: `http://127.0.0.1:${source}/{key}`, connections: CONNECTIONS }
   const groups = { pages: { maxBytes: BUDGET, originTimeout: '10m', origin } }
   writeFileSync(path, JSON.stringify({ groups }))
-  const node = await start(['--config', path], { program: [process.execPath, compiledMain()] })
+  const node = await start(['--config', path], { program: compiledProgram() })
   onTestFinished(() => void node.child.kill('SIGKILL'))
   const idle = peakMemory(node.child.pid)
   const keys = Array.from({ length: LOADS }, (_, i) => `value:${i}`)

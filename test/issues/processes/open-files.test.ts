@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { type Running, start } from '../../support/cli.ts'
-import { compiledMain } from '../../support/compiled.ts'
+import { compiledProgram } from '../../support/compiled.ts'
 
 const LIMIT = 256
 /** More than files. */
@@ -28,7 +28,7 @@ async function firstWords(port: number): Promise<string> {
 }
 
 test('of more clients than files, none is closed without a word', async () => {
-  const limited = ['/bin/sh', '-c', `ulimit -n ${LIMIT}; exec "$0" "$@"`, process.execPath, compiledMain()]
+  const limited = ['/bin/sh', '-c', `ulimit -n ${LIMIT}; exec "$0" "$@"`, ...compiledProgram()]
   node = await start([], { program: limited as [string, ...string[]] })
   const { port } = node
   const words: string[] = []

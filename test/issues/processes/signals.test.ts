@@ -7,15 +7,12 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { exchange, type Running, start, startMany } from '../../support/cli.ts'
-import { compiledMain } from '../../support/compiled.ts'
+import { compiledProgram } from '../../support/compiled.ts'
 import { poll } from '../../support/poll.ts'
 
-let program: [string, string]
-beforeAll(() => {
-  program = [process.execPath, compiledMain()]
-})
+const program = compiledProgram()
 
 const IGNORED = [
   'SIGHUP',

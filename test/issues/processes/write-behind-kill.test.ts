@@ -6,7 +6,6 @@ import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
 import { PATIENT_MS } from '../../support/budget.ts'
-import { compiledMain } from '../../support/compiled.ts'
 import { describeWithMariadb, type Mariadb } from '../../support/mariadb.ts'
 import { NodeProcess } from '../../support/node-process.ts'
 import { poll } from '../../support/poll.ts'
@@ -49,7 +48,7 @@ describeWithMariadb('write-behind', (mariadb) => {
 
   async function started(args: readonly string[]): Promise<{ node: NodeProcess; client: Redis }> {
     const [port] = await freePorts(1)
-    const node = new NodeProcess(port, [...args], { program: [process.execPath, compiledMain()] })
+    const node = new NodeProcess(port, args)
     await node.start()
     const client = new Redis(port, '127.0.0.1', { enableReadyCheck: false, retryStrategy: null })
     client.on('error', () => undefined)
