@@ -186,12 +186,7 @@ export class RedisOrigin implements Origin {
 
   async #probe(client: Client): Promise<void> {
     await client.connect()
-    const replies = await client
-      .pipeline()
-      .get(this.#options.prefix + PROBE)
-      .exec()
-    const [error] = replies?.[0] ?? []
-    if (error) throw error
+    await client.getBuffer(this.#options.prefix + PROBE)
   }
 
   /** The reply of PTTL; no TTL where the command is refused. */
