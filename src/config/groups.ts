@@ -12,7 +12,7 @@ import { functionOrigin, type Loader, type LoadFunction } from '../origin/functi
 import { SqlOrigin } from '../origin/sql/sql.ts'
 import type { OriginConfig } from './origins/kinds.ts'
 import { originSchema } from './origins/schema.ts'
-import { duration, fields, fraction, isObject, reader, show, size, whole, within } from './readers.ts'
+import { duration, fields, fraction, isObject, oneOf, reader, show, size, whole, within } from './readers.ts'
 
 /** The fields of a group. Sizes: bytes or `'64mb'`; durations: ms or `'5m'`. */
 export interface GroupConfig {
@@ -92,7 +92,6 @@ export const defaultPolicies: Policies = {
   onPartition: 'serve',
 }
 
-const PARTITION_MODES = ['serve', 'refuse'] as const
 const MOST_BATCHED = 10_000
 const MOST_CALLS = 1_000_000
 const MOST_RETRIES = 10
@@ -165,17 +164,9 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
     breakFor: duration(1, 3_600_000).optional(),
     batchMax: whole(1, MOST_BATCHED).optional(),
     batchWindow: duration(0, 'timed').optional(),
-    write: z
-      .enum(WRITE_MODES, {
-        error: ({ input }) => `got ${show(input)}, wants one of ${WRITE_MODES.join(', ')}`,
-      })
-      .optional(),
+    write: oneOf(...WRITE_MODES).optional(),
     writeQueue: whole(1, MOST_CALLS).optional(),
-    onPartition: z
-      .enum(PARTITION_MODES, {
-        error: ({ input }) => `got ${show(input)}, wants one of ${PARTITION_MODES.join(', ')}`,
-      })
-      .optional(),
+    onPartition: oneOf('serve', 'refuse').optional(),
     origin: originSchema(directory).optional(),
   })
   return schema.transform((written, context) => {
