@@ -4,9 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { ConfigError, resolveConfig, resolveLayers } from '../../src/config/config.ts'
+import { resolveConfig } from '../../src/config/config.ts'
 import { groupText, nonDefaultText } from '../../src/config/describe.ts'
 import { type GroupConfig, http, redis, sql } from '../../src/index.ts'
+import { problems as problemsOf } from './problems.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'erinys-groups-'))
 writeFileSync(join(folder, 'scores.json'), '{}')
@@ -14,13 +15,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 
 /** The problems of a group called users, one per line. */
 function problems(group: unknown): readonly string[] {
-  try {
-    resolveLayers({ config: { groups: { users: group } }, directory: folder })
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems
-    throw error
-  }
-  return []
+  return problemsOf({ config: { groups: { users: group } }, directory: folder })
 }
 
 const pg = sql({ url: 'postgres://me:secret@h/db', query: 'select name from users where id = $1' })

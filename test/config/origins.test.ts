@@ -7,23 +7,17 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { ConfigError, resolveLayers } from '../../src/config/config.ts'
 import type { GroupConfig } from '../../src/config/groups.ts'
 import { type Config, createNode, http, loaded, redis, sql } from '../../src/index.ts'
 import { startNode } from '../support/node.ts'
 import { describeWithSqlite } from '../support/sqlite.ts'
+import { problems as problemsOf } from './problems.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'erinys-origins-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
 function problems(origin: unknown, policies: object = {}): readonly string[] {
-  try {
-    resolveLayers({ config: { groups: { users: { ...policies, origin } } }, directory: folder })
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems
-    throw error
-  }
-  return []
+  return problemsOf({ config: { groups: { users: { ...policies, origin } } }, directory: folder })
 }
 
 const query = 'select name from users where id = $1'
