@@ -155,19 +155,17 @@ export function resolveLayers({
     problems.length === 0 ? decideCluster(values as ClusterValues, given, decided, label, refuse) : undefined
   if (problems.length === 0) problems.push(...exposed(decided, cluster))
   if (problems.length > 0) throw new ConfigError(...problems)
-  const plain = Object.fromEntries(settingNames.map((name) => [name, decided[name]])) as unknown as {
-    -readonly [Name in SettingName]: Settings[Name]
-  }
+  const plain = Object.fromEntries(settingNames.map((name) => [name, decided[name]])) as unknown as Settings
   // The default is for all groups that name none together: each of several would be a quarter of the machine.
   const sharing = sources.has('maxmemory')
     ? 1
     : groups.filter(({ maxBytes }) => maxBytes === undefined).length
-  plain.maxmemory = Math.floor(decided.maxmemory / Math.max(1, sharing))
+  const maxmemory = Math.floor(decided.maxmemory / Math.max(1, sharing))
   const budget = (group: WrittenGroup): GroupPolicy => ({
     ...group,
-    maxBytes: group.maxBytes ?? plain.maxmemory,
+    maxBytes: group.maxBytes ?? maxmemory,
   })
-  return { config: { ...plain, groups: groups.map(budget), cluster }, sources }
+  return { config: { ...plain, maxmemory, groups: groups.map(budget), cluster }, sources }
 }
 
 function isOfCluster(name: AnySettingName): name is ClusterSettingName {
