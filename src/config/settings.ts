@@ -43,6 +43,9 @@ export const machineMemory: number = Math.min(totalmem(), process.constrainedMem
 
 const asText = (value: string | number): string => String(value)
 const asSeconds = (ms: number): string => (ms === 0 ? '0' : formatDuration(ms))
+const asMicroseconds = (micros: number): string =>
+  micros > 0 ? formatDuration(micros / 1000) : String(micros)
+const asYesNo = (on: boolean): string => (on ? 'yes' : 'no')
 
 export const settings = {
   /** The port to listen on; 0 lets the system choose one. */
@@ -79,7 +82,7 @@ export const settings = {
     fallback: true,
     argument: '<yes|no>',
     summary: 'refuse to listen beyond this machine without a password',
-    write: (on) => (on ? 'yes' : 'no'),
+    write: asYesNo,
   }),
   /** The byte budget of each group without `maxBytes`; by default these groups share a quarter of the memory. */
   maxmemory: setting({
@@ -96,7 +99,7 @@ export const settings = {
     fallback: false,
     argument: '<yes|no>',
     summary: "start even if the budgets together exceed the machine's memory",
-    write: (on) => (on ? 'yes' : 'no'),
+    write: asYesNo,
   }),
   /** How long a shutdown waits for pending replies, ms. */
   shutdownTimeout: setting({
@@ -186,7 +189,7 @@ export const settings = {
     fallback: 10_000,
     argument: '<duration>',
     summary: 'commands that take longer are recorded in SLOWLOG; -1: none',
-    write: (micros) => (micros > 0 ? formatDuration(micros / 1000) : String(micros)),
+    write: asMicroseconds,
   }),
   /** Loads and writes of origins that take longer are recorded in SLOWLOG; microseconds, 0: all, -1: none. */
   slowlogOriginSlowerThan: setting({
@@ -194,7 +197,7 @@ export const settings = {
     fallback: 100_000,
     argument: '<duration>',
     summary: 'loads and writes of origins that take longer are recorded in SLOWLOG; -1: none',
-    write: (micros) => (micros > 0 ? formatDuration(micros / 1000) : String(micros)),
+    write: asMicroseconds,
   }),
   /** Maximum number of SLOWLOG entries. */
   slowlogMaxLen: setting({
