@@ -76,7 +76,7 @@ function stampOf({ mtimeMs, size, ino }: Stats): Stamp {
 
 /** A Map, since `__proto__` would be special in an object. */
 function parse(text: string): ReadonlyMap<string, string | null> {
-  const members = jsonMembers(text.replace(/^\uFEFF/, ''))
+  const members = jsonMembers(text)
   if (members === undefined) throw new Error('wants one JSON object, from key to value')
   return new Map([...members].map(([key, json]) => [key, valueOfJson(json)]))
 }

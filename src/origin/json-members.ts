@@ -1,10 +1,12 @@
 // The members of a JSON object with the source text of their values, so that numbers keep all digits.
 
 /**
- * Source texts by name; the last of duplicate names counts. Undefined: the JSON is not an object.
+ * Source texts by name; the last of duplicate names counts. A byte order mark in front is ignored (RFC 8259 §8.1).
+ * Undefined: the JSON is not an object.
  * @throws SyntaxError for what is not JSON
  */
-export function jsonMembers(json: string): ReadonlyMap<string, string> | undefined {
+export function jsonMembers(text: string): ReadonlyMap<string, string> | undefined {
+  const json = text.replace(/^\uFEFF/, '')
   const whole: unknown = JSON.parse(json)
   if (typeof whole !== 'object' || whole === null || Array.isArray(whole)) return undefined
   // JSON.parse has validated the text: the scan below relies on the grammar.

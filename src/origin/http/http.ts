@@ -224,7 +224,7 @@ function hasValue({ statusCode }: Response): boolean {
 function readMap(json: string, keys: readonly string[], facts: LoadedFacts): OriginResults {
   let members: ReadonlyMap<string, string> | undefined
   try {
-    members = jsonMembers(json.replace(/^\uFEFF/, ''))
+    members = jsonMembers(json)
   } catch (error) {
     throw new Error(`answered invalid JSON: ${(error as Error).message}`)
   }
