@@ -2,7 +2,14 @@
 
 import type { Logger } from 'pino'
 import { addressName } from '../cluster/member.ts'
-import { clusterText, groupText, nonDefaultText, sourceText, valueText } from '../config/describe.ts'
+import {
+  clusterText,
+  groupText,
+  nonDefaultText,
+  sourceText,
+  totalBudget,
+  valueText,
+} from '../config/describe.ts'
 import type { LoadedConfig } from '../config/file.ts'
 import { machineMemory } from '../config/settings.ts'
 import { version } from '../config/version.ts'
@@ -33,7 +40,7 @@ export function logConfig(log: Logger, loaded: LoadedConfig): void {
 
 /** Logs what works, but would work better otherwise. */
 export function logAdvice(log: Logger, { config }: LoadedConfig): void {
-  const total = config.groups.reduce((sum, { maxBytes }) => sum + maxBytes, 0)
+  const total = totalBudget(config.groups)
   if (total > machineMemory)
     log.warn({ total, machineMemory }, 'the budgets of all groups together exceed the memory of this machine')
   const advice = nodeAdvice(process.versions.node)

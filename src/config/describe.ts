@@ -87,12 +87,17 @@ export function sourceText({ file }: LoadedConfig): string {
   return file ?? 'no configuration file, defaults'
 }
 
+/** The bytes that all groups together may use. */
+export function totalBudget(groups: readonly GroupPolicy[]): number {
+  return groups.reduce((sum, { maxBytes }) => sum + maxBytes, 0)
+}
+
 /** Why the budgets exceed the memory of the machine or control group; `undefined`: they do not, or may. */
 export function overcommitted(
   { groups, overcommit }: Pick<LoadedConfig['config'], 'groups' | 'overcommit'>,
   memory = machineMemory,
 ): string | undefined {
-  const total = groups.reduce((sum, { maxBytes }) => sum + maxBytes, 0)
+  const total = totalBudget(groups)
   if (overcommit || total <= memory) return undefined
   return (
     `the budgets of the groups are ${formatSize(total)} together, and there are ${formatSize(memory)} of memory here: ` +
@@ -106,7 +111,7 @@ export function describeConfig(loaded: LoadedConfig): string {
   const addresses = config.bind.map(
     ({ host, optional }) => `${addressName(host, config.port)}${optional ? ' (if it is there)' : ''}`,
   )
-  const total = config.groups.reduce((sum, { maxBytes }) => sum + maxBytes, 0)
+  const total = totalBudget(config.groups)
   const widest = Math.max(...config.groups.map(({ name }) => name.length))
   const row = (name: SettingName | ClusterSettingName, value: string): string => {
     const source = sources.get(name)
