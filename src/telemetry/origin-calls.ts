@@ -17,6 +17,12 @@ export interface CallLog {
   warn(fields: object, message: string): void
 }
 
+/** Keys that one call loads. */
+export interface CallBatch {
+  /** Whether its call was reported to the observer. */
+  isReported: boolean
+}
+
 export interface OriginCallsOptions {
   readonly group: string
   /** A monotonic clock in ms. */
@@ -52,8 +58,6 @@ export class OriginCalls {
   log: CallLog | undefined
   readonly #options: OriginCallsOptions
   readonly #failing: Readonly<Record<OriginCallKind, Failing>>
-  /** The batch whose duration was last reported. */
-  #batch: object | undefined
 
   constructor(options: OriginCallsOptions) {
     this.#options = options
@@ -76,15 +80,14 @@ export class OriginCalls {
     ms: number,
     wasAsked: boolean,
     error: string | undefined,
-    batch?: object,
+    batch?: CallBatch,
   ): void {
     if (wasAsked) {
       const micros = ms * 1000
       const histogram = kind === 'load' ? this.loads : this.stores
       histogram.record(micros)
-      if (batch === undefined || batch !== this.#batch)
-        this.observer?.originCalled(kind, this.#options.group, key, micros)
-      this.#batch = batch
+      if (batch?.isReported !== true) this.observer?.originCalled(kind, this.#options.group, key, micros)
+      if (batch !== undefined) batch.isReported = true
     }
     if (error !== undefined) this.#failed(kind, key, ms, error)
     else if (wasAsked && this.#failing[kind].count > 0) this.#recovered(kind)

@@ -1,6 +1,7 @@
 // Batching: the misses of one event-loop turn, or of one time window, become one call of the origin.
 
 import type { CancelTimer, Timers } from '../../bytes/clock.ts'
+import type { CallBatch } from '../../telemetry/origin-calls.ts'
 import type { Governor } from '../governor/governor.ts'
 import { LazyAbortSignal } from '../lazy-abort-signal.ts'
 import type { LoadContext, Origin, OriginResult } from '../origin.ts'
@@ -33,11 +34,12 @@ export interface BatcherOptions<Member> extends BatchPolicy {
 export type CallResult = { readonly result: OriginResult } | { readonly error: unknown }
 
 /** Keys of one call; it collects members until it is dispatched. A member is one load of a key. */
-export class Batch<Member> {
+export class Batch<Member> implements CallBatch {
   /** By key; a fenced load and its successor have the same key. */
   readonly members = new Map<string, Set<Member>>()
   readonly signal = new LazyAbortSignal()
   cancelDispatch: CancelTimer | undefined
+  isReported = false
 
   /** Removes a load that ended early. When no member is left, the call is aborted. */
   leave(key: string, member: Member, reason: Error): void {
