@@ -4,8 +4,8 @@ import type { Timers } from '../../bytes/clock.ts'
 import { keySlot } from '../../bytes/crc16.ts'
 
 interface SlotPause {
-  readonly opened: Promise<void>
-  readonly open: () => void
+  readonly ended: Promise<void>
+  readonly end: () => void
 }
 
 export class WriteOrder {
@@ -34,7 +34,7 @@ export class WriteOrder {
 
   /** Runs a function while no other write of these keys runs, in the order of the calls. */
   async exclusive<T>(keys: readonly Buffer[], run: () => Promise<T>): Promise<T> {
-    for (let gate = this.#pauseOf(keys); gate !== undefined; gate = this.#pauseOf(keys)) await gate.opened
+    for (let pause = this.#pauseOf(keys); pause !== undefined; pause = this.#pauseOf(keys)) await pause.ended
     const names = new Set(keys.map((key) => key.toString('latin1')))
     const before: Promise<void>[] = []
     let end = (): void => undefined
@@ -58,38 +58,38 @@ export class WriteOrder {
 
   /** New writes of keys in these slots wait until `unpause`, or until `ms` have passed. */
   pause(slots: readonly number[], ms: number, timers: Timers): void {
-    const shut = slots.filter((slot) => !this.#pauses.has(slot)).map((slot) => [slot, newPause()] as const)
-    if (shut.length === 0) return
-    for (const [slot, gate] of shut) this.#pauses.set(slot, gate)
+    const begun = slots.filter((slot) => !this.#pauses.has(slot)).map((slot) => [slot, newPause()] as const)
+    if (begun.length === 0) return
+    for (const [slot, pause] of begun) this.#pauses.set(slot, pause)
     timers.after(ms, () =>
-      this.unpause(shut.filter(([slot, gate]) => this.#pauses.get(slot) === gate).map(first)),
+      this.unpause(begun.filter(([slot, pause]) => this.#pauses.get(slot) === pause).map(first)),
     )
   }
 
   unpause(slots: readonly number[]): void {
     for (const slot of this.#pauses.size === 0 ? [] : slots) {
-      const gate = this.#pauses.get(slot)
+      const pause = this.#pauses.get(slot)
       this.#pauses.delete(slot)
-      gate?.open()
+      pause?.end()
     }
   }
 
   #pauseOf(keys: readonly Buffer[]): SlotPause | undefined {
     if (this.#pauses.size === 0) return undefined
     for (const key of keys) {
-      const gate = this.#pauses.get(keySlot(key, 0, key.length))
-      if (gate !== undefined) return gate
+      const pause = this.#pauses.get(keySlot(key, 0, key.length))
+      if (pause !== undefined) return pause
     }
     return undefined
   }
 }
 
 function newPause(): SlotPause {
-  let open = (): void => undefined
-  const opened = new Promise<void>((resolve) => {
-    open = resolve
+  let end = (): void => undefined
+  const ended = new Promise<void>((resolve) => {
+    end = resolve
   })
-  return { opened, open }
+  return { ended, end }
 }
 
 function first<T>(pair: readonly [T, unknown]): T {

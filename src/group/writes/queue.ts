@@ -109,9 +109,9 @@ export class WriteQueue {
       const name = nameOf(write)
       const earlier = this.#next(name)
       if (earlier !== undefined) this.coalesced++
-      const rests = this.#backingOff.has(name)
+      const target = this.#backingOff.has(name) ? this.#backingOff : this.#waiting
       const { since, failures } = earlier ?? { since: now(), failures: 0 }
-      ;(rests ? this.#backingOff : this.#waiting).set(name, queued(write, since, failures))
+      target.set(name, queued(write, since, failures))
     }
     this.#pumpSoon()
     return undefined
@@ -123,8 +123,8 @@ export class WriteQueue {
   }
 
   /** While paused, no write starts. */
-  setPaused(isHeld: boolean): void {
-    this.#isPaused = isHeld
+  setPaused(isPaused: boolean): void {
+    this.#isPaused = isPaused
     this.#pump()
   }
 

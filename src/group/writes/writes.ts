@@ -209,8 +209,8 @@ export class Writes {
   }
 
   /** No queued write starts while this node does not know whether it still owns its slots. */
-  setPaused(isHeld: boolean): void {
-    this.#queue.setPaused(isHeld)
+  setPaused(isPaused: boolean): void {
+    this.#queue.setPaused(isPaused)
   }
 
   /**
