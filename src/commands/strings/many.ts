@@ -53,8 +53,7 @@ export const manyStringCommands: readonly CommandSpec[] = [
       reply.array(count - 1)
       for (let i = 1; i < count; i++) {
         const ref = c.read(i)
-        // The command runs again when all keys are loaded.
-        // The reply is made anew after the loads; the other keys are read to be counted.
+        // The command runs again when all keys are loaded; until then the other keys are only read to be counted.
         if (c.missed) continue
         if (ref !== NULL_REF && c.store.records.type(ref) === ValueType.STRING) c.replyValue(ref)
         else reply.null()
