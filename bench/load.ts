@@ -110,9 +110,14 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   )
   const seconds = (performance.now() - began) / 1000
   latencies.sort()
-  const at = (share: number): number => latencies[Math.min(total - 1, Math.floor(total * share))]
-  const percentiles = { p50: at(0.5), p99: at(0.99), p999: at(0.999), max: latencies[total - 1] }
+  const at = (share: number): number => quantile(latencies, share)
+  const percentiles = { p50: at(0.5), p99: at(0.99), p999: at(0.999), max: at(1) }
   return { operations: total * options.depth, seconds, percentiles }
+}
+
+/** The sorted value that this share of the others does not exceed; 1: the last one. */
+export function quantile(sorted: ArrayLike<number>, share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
 }
 
 /** The maximal bytes of values in one pipeline. */

@@ -2,7 +2,7 @@
 
 import { setPriority } from 'node:os'
 import { setTimeout as pause } from 'node:timers/promises'
-import { countReplies, open } from './load.ts'
+import { countReplies, open, quantile } from './load.ts'
 
 try {
   // It shares a core with the load generator, and must not wait for it.
@@ -41,6 +41,4 @@ while (isOn) {
 }
 socket.destroy()
 latencies.sort((a, b) => a - b)
-const at = (share: number): number =>
-  latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))]
-console.log(JSON.stringify({ longest: at(1), p99: at(0.99) }))
+console.log(JSON.stringify({ longest: quantile(latencies, 1), p99: quantile(latencies, 0.99) }))
