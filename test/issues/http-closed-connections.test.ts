@@ -1,21 +1,19 @@
 // A kept-alive connection that the server closed just as it was used again was an error of the read, and counted for the
 // circuit breaker.
 
-import { once } from 'node:events'
-import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
-import { expect, onTestFinished, test } from 'vitest'
-import { certificate, key as privateKey } from '../support/certificate.ts'
-import { serveRaw, startPages } from '../support/http-server.ts'
+import type { Socket } from 'node:net'
+import { expect, test } from 'vitest'
+import { certificate } from '../support/certificate.ts'
+import { serveHttps, serveRaw, startPages } from '../support/http-server.ts'
 
 const answer = (body: string, headers = ''): string =>
   `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}\r\n${headers}\r\n${body}`
 
 /** A server whose connections serve one request each, and end with the next one in the given way. */
 const ENDINGS = {
-  'closes it': (socket: import('node:net').Socket) => socket.end(),
-  'resets it': (socket: import('node:net').Socket) => socket.resetAndDestroy(),
-  'says that the request took too long': (socket: import('node:net').Socket) =>
+  'closes it': (socket: Socket) => socket.end(),
+  'resets it': (socket: Socket) => socket.resetAndDestroy(),
+  'says that the request took too long': (socket: Socket) =>
     socket.end('HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n'),
 } as const
 
@@ -41,7 +39,7 @@ test.each(Object.keys(ENDINGS) as (keyof typeof ENDINGS)[])(
 )
 
 test('many connections that the server closes at once are no error', async () => {
-  const sockets: import('node:net').Socket[] = []
+  const sockets: Socket[] = []
   let isFirst = true
   const port = await serveRaw((socket, request, nth) => {
     if (isFirst) {
@@ -111,19 +109,12 @@ test.each([
 })
 
 test('over TLS, too', async () => {
-  const server = createTlsServer({ cert: certificate, key: privateKey }, (request, response) => {
+  const port = await serveHttps((request, response) => {
     const { socket } = request as unknown as { socket: { isUsed?: boolean; destroy(): void } }
     if (socket.isUsed === true) socket.destroy()
     else response.end('body')
     socket.isUsed = true
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const { port } = server.address() as AddressInfo
   const url = `https://127.0.0.1:${port}/{key}`
   const node = await startPages(port, { breakAfter: 1 }, { url, tls: { ca: certificate }, connections: 1 })
   for (const key of ['a', 'b', 'c']) expect(await node.watcher.get(key)).toBe('body')

@@ -1,29 +1,20 @@
 // A key with a slash could not reach a server that refuses %2F in a path.
 
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { http } from '../../src/index.ts'
+import { serveHttp } from '../support/http-server.ts'
 import { startNode } from '../support/node.ts'
 
 test('a raw placeholder sends slashes, and no key leads out of its folder', async () => {
   const asked: string[] = []
-  const server = createServer(({ url = '' }, response) => {
+  const port = await serveHttp(({ url = '' }, response) => {
     asked.push(url)
     if (/%2f/i.test(url)) response.writeHead(404).end()
     else response.end(`at ${url}`)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
   const origin = http({ url: `http://127.0.0.1:${port}/files/{+path}`, keys: 'file:{path}' })
   const node = await startNode({ groups: { files: { origin, negativeTtl: 0 } } })
-  onTestFinished(async () => {
-    await node.close()
-    server.closeAllConnections()
-    server.close()
-  })
+  onTestFinished(() => node.close())
   const { watcher } = node
   expect(await watcher.get('file:2026/report 1.pdf')).toBe('at /files/2026/report%201.pdf')
   expect(await watcher.get('file:a?b#c')).toBe('at /files/a%3Fb%23c')

@@ -1,33 +1,17 @@
 // A wrong address or certificate of an HTTP server was found out by the first read; and errors in the log had the objects
 // of the HTTP client, with parts of responses.
 
-import { once } from 'node:events'
-import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../src/bytes/clock.ts'
 import { createNode, http } from '../../src/index.ts'
 import { HttpOrigin } from '../../src/origin/http/http.ts'
 import { UrlTemplate } from '../../src/origin/http/url-template.ts'
-import { certificate, key as privateKey } from '../support/certificate.ts'
-import { serveHttp, serveRaw, startPages } from '../support/http-server.ts'
-
-async function serveTls(): Promise<number> {
-  const server = createTlsServer({ cert: certificate, key: privateKey }, (_, response) =>
-    response.end('body'),
-  )
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return (server.address() as AddressInfo).port
-}
+import { certificate } from '../support/certificate.ts'
+import { serveHttp, serveHttps, serveRaw, startPages } from '../support/http-server.ts'
 
 test('a certificate that is refused keeps the node from starting, unless the origin is lazy', async () => {
-  const url = `https://127.0.0.1:${await serveTls()}/{key}`
+  const url = `https://127.0.0.1:${await serveHttps((_, response) => response.end('body'))}/{key}`
   const { origin: server } = new URL(url)
   const start = (more: object): ReturnType<typeof createNode> =>
     createNode({ groups: { pages: { origin: http({ url, ...more }) } } })

@@ -1,11 +1,9 @@
 // Origins over TCP that are slow, silent, cut off in the middle, or send invalid bytes, as databases fail.
 
-import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type Config, http, redis, sql } from '../../src/index.ts'
 import { PATIENT_MS } from '../support/budget.ts'
+import { serveHttp } from '../support/http-server.ts'
 import { startNode, type TestNode } from '../support/node.ts'
 import { poll } from '../support/poll.ts'
 import { describeWithPostgres } from '../support/postgres.ts'
@@ -172,25 +170,12 @@ describeWithRedis('a Redis', (server) => {
   }))
 })
 
-type Handler = (request: IncomingMessage, response: ServerResponse) => void
-
-async function serve(handler: Handler): Promise<number> {
-  const server = createServer(handler)
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return (server.address() as AddressInfo).port
-}
-
 describe('an HTTP server', () => {
   let port = 0
   faults(() => ({
     target: () => ({ port }),
     origin: (through) => {
-      void serve((request, response) => {
+      void serveHttp((request, response) => {
         const key = Number(request.url?.slice(1))
         if (key >= 1 && key <= 1000) response.end(VALUE)
         else response.writeHead(404).end('no such thing')
@@ -207,7 +192,7 @@ describe('an HTTP server', () => {
     ['JSON that ends early', {}, '{"1": "a', /invalid JSON/],
   ])('a batch with %s is an error, and nothing is stored', async (_name, headers, body, message) => {
     let isWrong = true
-    const own = await serve((_, response) => {
+    const own = await serveHttp((_, response) => {
       if (!isWrong) {
         response.end('{"1": "one", "2": {"two": 12345678901234567890}}')
         return
@@ -237,7 +222,7 @@ describe('an HTTP server', () => {
     let isBack = false
     /** At the start of each call: the number of active calls, and of those that were answered before. */
     const loads: { readonly active: number; readonly answered: number }[] = []
-    const own = await serve((request, response) => {
+    const own = await serveHttp((request, response) => {
       if (!isBack) {
         response.destroy()
         return

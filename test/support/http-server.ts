@@ -2,22 +2,24 @@
 
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createTlsServer, type ServerOptions, type Server as TlsServer } from 'node:https'
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { type Config, http } from '../../src/index.ts'
+import { certificate, key } from './certificate.ts'
 import { startNode, type TestNode } from './node.ts'
 
 type GroupInput = NonNullable<Config['groups']>[string]
 type HttpInput = Partial<Parameters<typeof http>[0]>
 
 /** The port of a server that ends with the test. */
-export async function serveHttp(handler: RequestListener): Promise<number> {
-  const server: Server = createServer(handler)
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return listen(server)
+export function serveHttp(handler: RequestListener): Promise<number> {
+  return serve(createServer(handler))
+}
+
+/** The same with TLS and the certificate of `certificate.ts`. */
+export function serveHttps(handler: RequestListener, options: ServerOptions = {}): Promise<number> {
+  return serve(createTlsServer({ cert: certificate, key, ...options }, handler))
 }
 
 /** The port of a server that speaks HTTP by hand: `talk` is called for each request on a connection. */
@@ -61,7 +63,15 @@ export async function startPages(
   return node
 }
 
-async function listen(server: Server | ReturnType<typeof createTcpServer>): Promise<number> {
+function serve(server: Server | TlsServer): Promise<number> {
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return listen(server)
+}
+
+async function listen(server: Server | TlsServer | ReturnType<typeof createTcpServer>): Promise<number> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return (server.address() as AddressInfo).port

@@ -1,15 +1,13 @@
 // A signal that nobody meant as an end ended the node at once, and with it what it had accepted.
 
-import { once } from 'node:events'
 import { mkdtempSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { exchange, type Running, start, startMany } from '../../support/cli.ts'
 import { compiledProgram } from '../../support/compiled.ts'
+import { serveHttp } from '../../support/http-server.ts'
 import { poll } from '../../support/poll.ts'
 
 const program = compiledProgram()
@@ -32,7 +30,7 @@ const IGNORED = [
 async function slowSource(): Promise<{ port: number; stored: Set<string>; release: () => void }> {
   const stored = new Set<string>()
   let held: (() => void)[] | undefined = []
-  const server = createServer((request, response) => {
+  const port = await serveHttp((request, response) => {
     const take = (): void => {
       stored.add(request.url ?? '')
       response.end()
@@ -41,18 +39,12 @@ async function slowSource(): Promise<{ port: number; stored: Set<string>; releas
     if (held === undefined) take()
     else held.push(take)
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
   const release = (): void => {
     const waiting = held ?? []
     held = undefined
     for (const take of waiting) take()
   }
-  return { port: (server.address() as AddressInfo).port, stored, release }
+  return { port, stored, release }
 }
 
 function configFile(port: number): string {
