@@ -4,7 +4,7 @@ import { arch, release, type as systemType, totalmem } from 'node:os'
 import { groupStats } from '../own/group-stats.ts'
 import type { Context } from '../spec/context.ts'
 import { REDIS_VERSION } from '../spec/redis-version.ts'
-import { clientBytes, fragmentationRatio, memoryFigures } from './memory-figures.ts'
+import { clientBytes, memoryFigures, ratio } from './memory-figures.ts'
 
 export type Fields = readonly (readonly [field: string, value: string | number])[]
 
@@ -70,8 +70,7 @@ export function clientsSection({ host }: Context): Fields {
 /** `used_memory` counts the entries, which `maxmemory`, the sum of the groups' budgets, limits. */
 export function memorySection({ host }: Context): Fields {
   const figures = memoryFigures(host)
-  const { used, peak, overhead, budget, resident, allocated, active } = figures
-  const dataset = used - overhead
+  const { used, peak, overhead, dataset, budget, resident, allocated, active } = figures
   const system = totalmem()
   return [
     ['used_memory', used],
@@ -106,13 +105,14 @@ export function memorySection({ host }: Context): Fields {
     ['maxmemory', budget],
     ['maxmemory_human', human(budget)],
     ['maxmemory_policy', 'allkeys-lru'],
-    ['allocator_frag_ratio', ratio(active, allocated)],
+    ['allocator_frag_ratio', ratio(active, allocated).toFixed(2)],
     ['allocator_frag_bytes', active - allocated],
-    ['allocator_rss_ratio', ratio(resident, active)],
+    ['allocator_rss_ratio', ratio(resident, active).toFixed(2)],
     ['allocator_rss_bytes', resident - active],
-    ['rss_overhead_ratio', ratio(resident, resident)],
+    ['rss_overhead_ratio', '1.00'],
     ['rss_overhead_bytes', 0],
-    ['mem_fragmentation_ratio', fragmentationRatio(figures).toFixed(2)],
+    // Below 1, a part of what is allocated is not in physical memory.
+    ['mem_fragmentation_ratio', ratio(resident, allocated).toFixed(2)],
     ['mem_fragmentation_bytes', resident - allocated],
     ['mem_not_counted_for_evict', 0],
     ['mem_replication_backlog', 0],
@@ -276,12 +276,8 @@ function peerCount(host: Context['host']): number {
   return count
 }
 
-function ratio(a: number, b: number): string {
-  return (b === 0 ? 0 : a / b).toFixed(2)
-}
-
 function percent(part: number, whole: number): string {
-  return `${(whole === 0 ? 0 : (part * 100) / whole).toFixed(2)}%`
+  return `${ratio(part * 100, whole).toFixed(2)}%`
 }
 
 /** Redis: `bytesToHuman`. */

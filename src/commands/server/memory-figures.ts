@@ -8,8 +8,9 @@ export interface MemoryFigures {
   /** The entries with the index, which the budgets limit. */
   readonly used: number
   readonly peak: number
-  /** The part of `used` that is index. */
+  /** The part of `used` that is index, and the rest. */
   readonly overhead: number
+  readonly dataset: number
   /** The sum of the groups' budgets. */
   readonly budget: number
   /** The process in physical memory. */
@@ -45,6 +46,7 @@ export function memoryFigures({ groups, stats }: Pick<Host, 'groups' | 'stats'>)
     used,
     peak: Math.max(stats.peakBytes, used),
     overhead,
+    dataset: used - overhead,
     budget,
     resident: rss,
     allocated: used + others,
@@ -53,9 +55,9 @@ export function memoryFigures({ groups, stats }: Pick<Host, 'groups' | 'stats'>)
   }
 }
 
-/** Redis: `mem_fragmentation_ratio`; below 1, a part of what is allocated is not in physical memory. */
-export function fragmentationRatio({ resident, allocated }: MemoryFigures): number {
-  return allocated === 0 ? 0 : resident / allocated
+/** `a / b`; 0 of nothing. */
+export function ratio(a: number, b: number): number {
+  return b === 0 ? 0 : a / b
 }
 
 /** What clients have sent and not got yet. */

@@ -9,7 +9,7 @@ import { helpCommand, runSubcommand } from '../spec/container.ts'
 import type { Context } from '../spec/context.ts'
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../spec/errors.ts'
 import { KEY, option } from '../spec/shorthand.ts'
-import { clientBytes, fragmentationRatio, memoryFigures } from './memory-figures.ts'
+import { clientBytes, memoryFigures, ratio } from './memory-figures.ts'
 
 const HELP = [
   'DOCTOR',
@@ -122,9 +122,7 @@ function replyUsage(c: Context): void {
 function replyStats(c: Context): void {
   const { reply } = c
   const { groups } = c.host
-  const figures = memoryFigures(c.host)
-  const { used, overhead, resident, allocated, active } = figures
-  const dataset = used - overhead
+  const { used, peak, overhead, dataset, resident, allocated, active } = memoryFigures(c.host)
   const keys = groups.reduce((sum, { store }) => sum + store.size, 0)
   const integer = (name: string, value: number): void => {
     reply.bulkText(name)
@@ -135,7 +133,7 @@ function replyStats(c: Context): void {
     reply.double(value)
   }
   reply.map(STATS_FIELDS + groups.length)
-  integer('peak.allocated', figures.peak)
+  integer('peak.allocated', peak)
   integer('total.allocated', used)
   integer('startup.allocated', 0)
   integer('replication.backlog', 0)
@@ -155,20 +153,20 @@ function replyStats(c: Context): void {
   }
   integer('overhead.total', overhead)
   integer('keys.count', keys)
-  integer('keys.bytes-per-key', keys === 0 ? 0 : Math.floor(used / keys))
+  integer('keys.bytes-per-key', Math.floor(ratio(used, keys)))
   integer('dataset.bytes', dataset)
-  double('dataset.percentage', used === 0 ? 0 : (100 * dataset) / used)
-  double('peak.percentage', figures.peak === 0 ? 0 : (100 * used) / figures.peak)
+  double('dataset.percentage', ratio(100 * dataset, used))
+  double('peak.percentage', ratio(100 * used, peak))
   integer('allocator.allocated', allocated)
   integer('allocator.active', active)
   integer('allocator.resident', resident)
-  double('allocator-fragmentation.ratio', allocated === 0 ? 0 : active / allocated)
+  double('allocator-fragmentation.ratio', ratio(active, allocated))
   integer('allocator-fragmentation.bytes', active - allocated)
-  double('allocator-rss.ratio', active === 0 ? 0 : resident / active)
+  double('allocator-rss.ratio', ratio(resident, active))
   integer('allocator-rss.bytes', resident - active)
   double('rss-overhead.ratio', 1)
   integer('rss-overhead.bytes', 0)
-  double('fragmentation', fragmentationRatio(figures))
+  double('fragmentation', ratio(resident, allocated))
   integer('fragmentation.bytes', resident - allocated)
 }
 
@@ -187,7 +185,7 @@ function diagnose(groups: readonly Group[]): string {
     const { evicted, usedBytes, size } = store
     if (evicted === 0) continue
     const reads = hits + negativeHits + misses
-    const share = reads === 0 ? 0 : (100 * hits) / reads
+    const share = ratio(100 * hits, reads)
     lines.push(
       `${name} has evicted ${evicted} entries to stay within its budget of ${formatSize(maxBytes)}: it holds ` +
         `${size} in ${formatSize(usedBytes)}, and ${share.toFixed(1)} % of its reads are hits. A larger budget ` +
