@@ -23,11 +23,16 @@ export function integer(least: number, most: number = Number.POSITIVE_INFINITY):
 /** An `int` of C that is at least `least`. */
 export const int = (least: number): Accept<number> => integer(least, INT_MAX)
 
-/** Bytes, with or without a unit. */
-export function memory(least: number, most: number = Number.POSITIVE_INFINITY): Accept<number> {
+/**
+ * Bytes, with or without a unit.
+ * @param why the reason of the bound, for the error
+ */
+export function memory(least: number, why = ''): Accept<number> {
   return (text, use) => {
     const bytes = parseSize(text)
-    return bytes === undefined ? 'argument must be a memory value' : within(bytes, least, most, use)
+    if (bytes === undefined) return 'argument must be a memory value'
+    const accepted = within(bytes, least, Number.POSITIVE_INFINITY, use)
+    return typeof accepted === 'string' ? accepted + why : accepted
   }
 }
 

@@ -248,7 +248,7 @@ function clientsUpTo(most: number): Accept<number> {
 function variable<Value>(
   name: string,
   get: () => string | number,
-  accept: (text: string, use: (value: Value) => void) => string | Apply,
+  accept: Accept<Value>,
   use: (value: Value) => void,
 ): Parameter {
   return {
@@ -279,9 +279,9 @@ function budgets({ groups, settings, evicting }: ParameterTargets): Parameter[] 
   const accept = (text: string): string | Apply => {
     if (sharing.size === 0) return 'every group has a budget of its own: set maxmemory:<group>'
     const own = ownBudgets()
-    const result = memory(own + MIN_BUDGET * sharing.size)(text, (bytes) => evicting(() => share(bytes)))
-    if (typeof result !== 'string' || own === 0 || !result.includes('between')) return result
-    return `${result}: ${own} bytes are budgets of single groups, which maxmemory:<group> sets`
+    const why = own === 0 ? '' : `: ${own} bytes are budgets of single groups, which maxmemory:<group> sets`
+    const accepted = memory(own + MIN_BUDGET * sharing.size, why)
+    return accepted(text, (bytes) => evicting(() => share(bytes)))
   }
   return [
     { name: 'maxmemory', get: () => String(sum(groups)), accept },
