@@ -1,10 +1,11 @@
 // The commands and settings of the sources as Markdown tables.
 
+import { kebabName } from '../src/bytes/names.ts'
 import type { CommandSpec } from '../src/commands/spec/command.ts'
 import { syntaxOf } from '../src/commands/spec/container.ts'
 import { clusterSettingNames, clusterSettings } from '../src/config/cluster-settings.ts'
 import { clusterFallbackText, valueText } from '../src/config/describe.ts'
-import { kebabName, settingNames, settings, variableName } from '../src/config/settings.ts'
+import { settingNames, settings, variableName } from '../src/config/settings.ts'
 import { createCommandTable } from '../src/execution/table.ts'
 
 const FAMILIES: readonly (readonly [group: CommandSpec['group'], title: string])[] = [

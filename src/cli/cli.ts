@@ -1,12 +1,13 @@
 // The command line: starts a node, or several, or checks a configuration.
 
 import { Command, Option } from 'commander'
+import { kebabName } from '../bytes/names.ts'
 import { nearest } from '../bytes/nearest.ts'
 import { clusterSettingNames, clusterSettings } from '../config/cluster-settings.ts'
 import { ConfigError, type Flags } from '../config/config.ts'
 import { clusterFallbackText, describeConfig, overcommitted, valueText } from '../config/describe.ts'
 import { type LoadedConfig, loadConfig } from '../config/file.ts'
-import { kebabName, settingNames, settings } from '../config/settings.ts'
+import { settingNames, settings } from '../config/settings.ts'
 import { version } from '../config/version.ts'
 import { type TriggerOptions, triggerSql } from '../origin/sql/postgres/trigger.ts'
 import { fail, PREFIX } from './errors.ts'

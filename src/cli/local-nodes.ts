@@ -3,11 +3,12 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Logger } from 'pino'
+import { kebabName } from '../bytes/names.ts'
 import { addressName } from '../cluster/member.ts'
 import { clusterSettingNames, WILDCARDS } from '../config/cluster-settings.ts'
 import { ConfigError, type Flags, type ResolvedConfig } from '../config/config.ts'
 import { isLoopback, whole } from '../config/readers.ts'
-import { kebabName, settingNames } from '../config/settings.ts'
+import { settingNames } from '../config/settings.ts'
 import { asText } from './log.ts'
 import { LogOutput } from './log-output.ts'
 

@@ -1,6 +1,7 @@
 // The configuration of a node: merges file, environment variables and flags, and checks fields against each other.
 
 import type { z } from 'zod'
+import { kebabName } from '../bytes/names.ts'
 import { nearest } from '../bytes/nearest.ts'
 import type { GroupPolicy } from '../group/policy.ts'
 import { type ClusterConfig, type ClusterInput, clusterSchema, decideCluster, type Given } from './cluster.ts'
@@ -13,7 +14,6 @@ import {
 import { demoGroups, type GroupConfig, groupsSchema, type WrittenGroup } from './groups.ts'
 import { fields, isLoopback, show } from './readers.ts'
 import {
-  kebabName,
   type SettingName,
   type Settings,
   type SettingsInput,

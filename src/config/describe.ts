@@ -1,5 +1,6 @@
 // Describes a configuration as text: for the banner and for `erinys check`.
 
+import { kebabName } from '../bytes/names.ts'
 import { formatDuration, formatSize } from '../bytes/units.ts'
 import { addressName } from '../cluster/member.ts'
 import type { MembershipConfig } from '../cluster/membership/membership.ts'
@@ -13,14 +14,7 @@ import {
 } from './cluster-settings.ts'
 import type { LoadedConfig } from './file.ts'
 import { defaultPolicies, type GroupConfig, type Policies } from './groups.ts'
-import {
-  kebabName,
-  machineMemory,
-  type Setting,
-  type SettingName,
-  settingNames,
-  settings,
-} from './settings.ts'
+import { machineMemory, type Setting, type SettingName, settingNames, settings } from './settings.ts'
 
 /** `64mb, origin demo with timeout 10s, negative caching for 5s`: a group's budget, TTL and origin. */
 export function groupText(group: GroupPolicy): string {

@@ -1,6 +1,7 @@
 // The settings of a node as data: accepted values, default, and how each is shown.
 
 import { totalmem } from 'node:os'
+import { kebabName } from '../bytes/names.ts'
 import { formatDuration, formatSize, parseSize } from '../bytes/units.ts'
 import type { BindAddress, OutputLimits } from '../server/settings.ts'
 import {
@@ -241,11 +242,6 @@ export type SettingsInput = {
 }
 
 export const settingNames = Object.keys(settings) as readonly SettingName[]
-
-/** Redis's name, which is also the flag's: `tcpKeepalive` is `tcp-keepalive`. */
-export function kebabName(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-}
 
 /** The environment variable: `tcpKeepalive` is `ERINYS_TCP_KEEPALIVE`. */
 export function variableName(name: string): string {

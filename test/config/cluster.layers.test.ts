@@ -1,10 +1,11 @@
 // The layers of the configuration of a cluster: flags, variables, file, defaults.
 
 import { describe, expect, test } from 'vitest'
+import { kebabName } from '../../src/bytes/names.ts'
 import type { ClusterConfig } from '../../src/config/cluster.ts'
 import { clusterSettingNames, clusterSettings } from '../../src/config/cluster-settings.ts'
 import { type ConfigLayers, resolveLayers } from '../../src/config/config.ts'
-import { kebabName, settingNames, variableName } from '../../src/config/settings.ts'
+import { settingNames, variableName } from '../../src/config/settings.ts'
 
 const PEERS = ['127.0.0.1:7000', '127.0.0.1:7001']
 

@@ -1,8 +1,9 @@
 // The layers of a configuration: flags, variables, file, defaults.
 
 import { describe, expect, test } from 'vitest'
+import { kebabName } from '../../src/bytes/names.ts'
 import { resolveConfig, resolveLayers } from '../../src/config/config.ts'
-import { kebabName, settingNames, variableName } from '../../src/config/settings.ts'
+import { settingNames, variableName } from '../../src/config/settings.ts'
 import { problems } from './problems.ts'
 
 const MB = 2 ** 20

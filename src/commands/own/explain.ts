@@ -1,11 +1,12 @@
 // EXPLAIN: what a read of a key would do, and the state of its entry; any node of a cluster answers for any key.
 
 import { keySlot } from '../../bytes/crc16.ts'
+import { camelName } from '../../bytes/names.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { deferReply } from '../spec/client.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
-import { camelName, replyObject } from '../spec/fields.ts'
+import { replyObject } from '../spec/fields.ts'
 import { KEY, oneKey } from '../spec/shorthand.ts'
 import { type Explanation, explanationOf, UNKNOWN } from './explanation.ts'
 

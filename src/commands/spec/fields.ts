@@ -1,5 +1,6 @@
 // Replies that are maps of named fields.
 
+import { kebabName } from '../../bytes/names.ts'
 import type { ReplyWriter } from '../../resp/reply.ts'
 
 /** A field's value in a reply: text is a bulk string, a number an integer, `{ double }` a double, null is unknown. */
@@ -16,16 +17,6 @@ export function replyObject<T extends object>(
     doubles.includes(name as keyof T) ? { double: value } : value,
   ])
   replyValues(reply, values)
-}
-
-/** `ttlMs` is `ttl-ms`. */
-function kebabName(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-}
-
-/** `ttl-ms` is `ttlMs`. */
-export function camelName(name: string): string {
-  return name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
 }
 
 function replyValues(reply: ReplyWriter, values: readonly (readonly [string, FieldValue])[]): void {
