@@ -24,7 +24,7 @@ export async function startNode(loaded: LoadedConfig, isMember = false): Promise
   onClosingSignal(close)
   // Imported late: --help and check do without the server.
   const { createNode } = await import('../node.ts')
-  const { CLOSED } = await import('../embedding/calls.ts')
+  const { CLOSED } = await import('../server/program.ts')
   const node = await createNode(config, { log, configFile: loaded.file })
   started.node = node
   if (isMember)

@@ -7,11 +7,10 @@ import { type GroupStats, groupStats } from '../commands/own/group-stats.ts'
 import { kindOf } from '../config/readers.ts'
 import { changeValue, fetchValue } from '../group/calls.ts'
 import type { Group } from '../group/group.ts'
+import { CLOSED } from '../server/program.ts'
 import type { Server } from '../server/server.ts'
 import type { ServerSettings } from '../server/settings.ts'
 import { type Bytes, bytesOf, type SetOptions, textOf, ttlArguments, ttlOf } from './arguments.ts'
-
-export const CLOSED = 'the node is closed: create a new one (createNode)'
 
 /** What the calls need of a node. */
 export interface CalledParts {

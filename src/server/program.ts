@@ -74,7 +74,7 @@ export class Program {
   }
 }
 
-const CLOSED = 'the node is closed: create a new one (createNode)'
+export const CLOSED = 'the node is closed: create a new one (createNode)'
 
 class Request extends ClientState implements Client, Served {
   isDue = false
