@@ -7,6 +7,7 @@ import type { Receiver } from '../../src/cluster/links/receiver.ts'
 import { Detector } from '../../src/cluster/liveness/detector.ts'
 import type { StateMessage, Tombstone } from '../../src/cluster/liveness/state.ts'
 import type { Member } from '../../src/cluster/member.ts'
+import { MemberNames } from '../../src/cluster/membership/member-names.ts'
 import type { Ownership } from '../../src/cluster/ownership/ownership.ts'
 import { epochOf } from '../../src/cluster/ring/slots.ts'
 import { defaultOf } from './defaults.ts'
@@ -28,6 +29,8 @@ export class SimulatedNode {
   messages = 0
   bytes = 0
   readonly #channel: ControlChannel
+  /** Of the list that all members have. */
+  readonly #list: string
   readonly #links: Peer[] = []
   readonly #serials = new Map<string, number>()
   /** By name: the answer to the next heartbeat. */
@@ -42,6 +45,7 @@ export class SimulatedNode {
     this.clock = clock
     // The default of a node.
     this.heartbeatInterval = timeout / 4
+    this.#list = new MemberNames([self, ...peers].map(({ name }) => name)).fingerprint
     this.detector = new Detector({
       self,
       runId: runIdOf(self.name),
@@ -61,7 +65,7 @@ export class SimulatedNode {
     this.#channel = new ControlChannel({
       detector: this.detector,
       // Slot ownership is not simulated here.
-      ownership: { claim: nothing, pending: false } as unknown as Ownership,
+      ownership: { request: nothing, isPending: false } as unknown as Ownership,
       peers: () => this.#links,
       clock,
       timers: clock,
@@ -132,8 +136,9 @@ export class SimulatedNode {
 
   #process(message: StateMessage): void {
     this.detector.receive(message.name, message)
-    // The caller does this with every message, to find leaving members.
-    this.detector.peers()
+    // The caller does this with every message, to find leaving members and lists that differ.
+    this.detector.leavingPeers
+    this.detector.listDifferences()
   }
 
   #sender(name: string) {
@@ -164,6 +169,7 @@ export class SimulatedNode {
       suspects: Object.fromEntries(dead.map((each) => [each, 'refused' as const])),
       disconnected: false,
       unknown: this.peers.slice(this.reached).map((peer) => peer.name),
+      list: this.#list,
       tombstones: Object.fromEntries(
         dead.map((each): [string, Tombstone] => [each, { runId: runIdOf(each), count: 1 }]),
       ),
