@@ -274,7 +274,7 @@ export class Cluster {
   /** A connection that a peer had opened was closed. */
   connectionClosed(name: string, connection: Holder & { close(afterReplies: boolean): void }): void {
     this.requests.connectionClosed(name, connection)
-    this.copies.left(connection)
+    this.copies.connectionClosed(connection)
   }
 
   /** Whether some slots have entries that previous owners still hold, or stale entries here. */

@@ -120,15 +120,15 @@ export class HotCopies {
     const mayKeep = this.#directories.get(group)?.add(bytes, start, end, holder) ?? 0
     if (mayKeep === 0) return undefined
     const deadline = store.records.deadline(ref)
-    const connectionClosed = deadline === 0 ? mayKeep : deadline - this.#options.instant.now
+    const left = deadline === 0 ? mayKeep : deadline - this.#options.instant.now
     // Stale: only the owner can decide whether it may still be served.
-    if (connectionClosed < 0) return undefined
-    return { value: store.copyValue(ref), remainingMs: Math.min(mayKeep, connectionClosed) }
+    if (left < 0) return undefined
+    return { value: store.copyValue(ref), remainingMs: Math.min(mayKeep, left) }
   }
 
   /** This node has lost slots. Their new owners do not know which nodes hold copies, so all copies are invalidated. */
   recallAll(): void {
-    for (const holders of this.#directories.values()) holders.flushed()
+    for (const directory of this.#directories.values()) directory.flushed()
   }
 
   /** The directory of copies that other nodes hold of a group's keys. */
@@ -137,8 +137,8 @@ export class HotCopies {
   }
 
   /** A connection of another node was closed. */
-  left(holder: Holder): void {
-    for (const holders of this.#directories.values()) holders.connectionClosed(holder)
+  connectionClosed(holder: Holder): void {
+    for (const directory of this.#directories.values()) directory.connectionClosed(holder)
   }
 
   #fetch(group: Group, bytes: Buffer, start: number, end: number, owner: string): void {
