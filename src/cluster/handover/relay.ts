@@ -32,8 +32,8 @@ export class FlushRelay {
   readonly #options: FlushRelayOptions
   /** By member: when slots were last released to it, ms since the epoch. */
   readonly #releasedAt = new Map<string, number>()
-  /** By member: the flushes being passed on to it. */
-  readonly #passing = new Map<string, Set<symbol>>()
+  /** The flushes that are being passed on, each to one member. */
+  readonly #passing = new Set<{ readonly to: string }>()
 
   constructor(options: FlushRelayOptions) {
     this.#options = options
@@ -46,7 +46,7 @@ export class FlushRelay {
   /** A member has died, restarted or left: whoever takes its place got nothing from this node. */
   peerGone(name: string): void {
     this.#releasedAt.delete(name)
-    this.#passing.delete(name)
+    for (const flush of this.#passing) if (flush.to === name) this.#passing.delete(flush)
   }
 
   /** This node has run a flush of the group: of these tags, or without tags of everything. */
@@ -61,28 +61,22 @@ export class FlushRelay {
 
   /** Whether a flush is being passed on, except to nodes that have passed it on themselves. */
   isPassing(path: readonly string[] = []): boolean {
-    return [...this.#passing.keys()].some((name) => !path.includes(name))
+    return [...this.#passing].some(({ to }) => !path.includes(to))
   }
 
-  async #pass(name: string, group: Group, tags: readonly Buffer[], path: readonly string[]): Promise<void> {
+  async #pass(to: string, group: Group, tags: readonly Buffer[], path: readonly string[]): Promise<void> {
     const { ask, timers } = this.#options
-    const flush = Symbol()
-    let flushes = this.#passing.get(name)
-    if (flushes === undefined) {
-      flushes = new Set()
-      this.#passing.set(name, flushes)
-    }
-    flushes.add(flush)
+    const flush = { to }
+    this.#passing.add(flush)
     let request = ['PEER', 'FLUSH', path.join(' '), ...tags]
-    while (this.#passing.get(name)?.has(flush)) {
-      const reply = await ask(name, group, request).catch(() => undefined)
+    while (this.#passing.has(flush)) {
+      const reply = await ask(to, group, request).catch(() => undefined)
       // A node of an earlier version refuses it.
       if (String(reply) === 'OK' || reply instanceof Error) break
       // It has run the flush, and is passing it on.
       if (String(reply) === 'passing') request = ['PEER', 'FLUSHED', path.join(' ')]
       await new Promise<void>((resolve) => void timers.after(RETRY_MS, resolve))
     }
-    flushes.delete(flush)
-    if (flushes.size === 0 && this.#passing.get(name) === flushes) this.#passing.delete(name)
+    this.#passing.delete(flush)
   }
 }
