@@ -330,7 +330,7 @@ export class Cluster {
     const running = this.#running
     if (running === undefined) return
     running.controlChannel.stop()
-    running.relocation.handover.close()
+    running.relocation.close()
     running.partition.close()
     await this.#options.membership.close()
     this.#mesh.close()

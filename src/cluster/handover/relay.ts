@@ -64,6 +64,10 @@ export class FlushRelay {
     return [...this.#passing].some(({ to }) => !path.includes(to))
   }
 
+  close(): void {
+    this.#passing.clear()
+  }
+
   async #pass(to: string, group: Group, tags: readonly Buffer[], path: readonly string[]): Promise<void> {
     const { ask, timers } = this.#options
     const flush = { to }

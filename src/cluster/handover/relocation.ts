@@ -37,6 +37,7 @@ export class Relocation {
   readonly handover: Handover
   readonly relay: FlushRelay
   readonly #options: RelocationOptions
+  #isClosed = false
 
   constructor(options: RelocationOptions) {
     this.#options = options
@@ -102,7 +103,8 @@ export class Relocation {
 
   /**
    * Asks the previous owner for a key and stores its entry. Without an origin it is asked until it has answered, has
-   * handed the slot over, or is gone: nobody else has the entry. False: it did not answer, and the origin is asked.
+   * handed the slot over, or is gone: nobody else has the entry. False: it did not answer, and the origin is asked. Does
+   * not resolve any more once this node is closed, so that no command runs without the entry.
    */
   async pull(group: Group, key: Buffer): Promise<boolean> {
     const { instant } = this.#options
@@ -116,8 +118,16 @@ export class Relocation {
         // Absent, or not to be kept: it is not asked for again.
         if (this.#peerToAsk(group, key) === from) this.takeover.noteAbsent(group, key, from)
       } else if (group.flights !== undefined) return false
+      else if (this.#isClosed) return new Promise(() => undefined)
       else await this.#wait(RETRY_MS)
     }
+  }
+
+  /** This node is closed: nothing more is asked of others. */
+  close(): void {
+    this.#isClosed = true
+    this.handover.close()
+    this.relay.close()
   }
 
   #peerToAsk(group: Group, key: Buffer): string | undefined {
