@@ -16,13 +16,18 @@ export class Majority {
   #isInitial = true
   /** By name: when the lease of that member ends, ms of the clock. */
   readonly #leases = new Map<string, number>()
-  /** Until when this node holds leases of a majority. */
-  until = Number.NEGATIVE_INFINITY
+  /** See `until`; `undefined`: something has changed since. */
+  #until: number | undefined
 
   constructor(self: string) {
     this.#self = self
     this.#sets = [new Set([self])]
-    this.#update()
+  }
+
+  /** Until when this node holds leases of a majority, ms of the clock. Computed when it is read: few nodes need it. */
+  get until(): number {
+    this.#until ??= Math.min(...this.#sets.map((set) => this.#untilOf(set)))
+    return this.#until
   }
 
   /** Whether this node has agreed on a view with a majority since it was started. */
@@ -39,13 +44,13 @@ export class Majority {
   listed(names: Iterable<string>): void {
     if (!this.#isInitial) return
     this.#sets = [new Set([this.#self, ...names])]
-    this.#update()
+    this.#until = undefined
   }
 
   /** A member has granted a lease. */
   granted(name: string, until: number): void {
     this.#leases.set(name, until)
-    this.#update()
+    this.#until = undefined
   }
 
   /** This node has a new view. The names are sorted. */
@@ -53,7 +58,7 @@ export class Majority {
     const key = names.join()
     if (names.length === 0 || this.#sets.some((set) => [...set].sort().join() === key)) return
     this.#sets.push(new Set(names))
-    this.#update()
+    this.#until = undefined
   }
 
   /**
@@ -66,16 +71,12 @@ export class Majority {
     if (names.length === 0 || !this.#sets.every((set) => isMajority(set, agreeing))) return
     this.#isInitial = false
     this.#sets = [new Set(names)]
-    this.#update()
+    this.#until = undefined
   }
 
   /** Whether one of the last agreed members is not among these names. */
   misses(names: ReadonlySet<string>): boolean {
     return this.#sets.some((set) => [...set].some((name) => name !== this.#self && !names.has(name)))
-  }
-
-  #update(): void {
-    this.until = Math.min(...this.#sets.map((set) => this.#untilOf(set)))
   }
 
   /** Until when this node has leases of a majority of these members. Its own never ends. */
