@@ -7,6 +7,7 @@
 import type { CancelTimer, Clock, Timers } from '../bytes/clock.ts'
 import { SLOT_COUNT } from '../bytes/crc16.ts'
 import type { Group } from '../group/group.ts'
+import type { Majority } from './liveness/majority.ts'
 import type { Log } from './log.ts'
 
 /** How long a value is kept that is loaded while this node refuses, ms: until all that wait for the load have it. */
@@ -14,21 +15,9 @@ const LOADED_LIFETIME_MS = 50
 
 const CLOCK_DRIFT = 0.1
 
-/** What the failure detector knows about majorities; see liveness/majority.ts. */
-interface MajorityLeases {
-  /** Until when this node holds leases of a majority, ms of the clock. */
-  readonly until: number
-  /** The last agreed members. */
-  readonly members: readonly string[]
-  /** Whether a view was agreed since the start. */
-  readonly isAgreed: boolean
-  /** Whether one of the last agreed members is not among these names. */
-  misses(names: ReadonlySet<string>): boolean
-}
-
 export interface PartitionOptions {
   readonly groups: readonly Group[]
-  readonly majority: MajorityLeases
+  readonly majority: Majority
   readonly clock: Clock
   readonly timers: Timers
   readonly timeout: number
