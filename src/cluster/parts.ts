@@ -146,6 +146,7 @@ export function createParts(options: PartsOptions): Parts {
     lists: (name) => name === self.name || mesh.get(name) !== undefined,
     clock,
     log,
+    interval: settings.pingInterval,
     delay: membership.kind === 'static' ? timeout : Math.max(timeout, DYNAMIC_LIST_DELAY_MS),
     timeout: 2 * timeout,
   })

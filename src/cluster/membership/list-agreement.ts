@@ -16,6 +16,8 @@ export interface ListAgreementOptions {
   readonly lists: (name: string) => boolean
   readonly clock: Clock
   readonly log: Log
+  /** The lists are compared once in this time, ms: hundreds of members send a heartbeat in it. */
+  readonly interval: number
   /** How long a difference must last before it is logged, ms: lists from DNS or etcd do not change at the same time. */
   readonly delay: number
   /** A node that is not listed counts as gone if nothing was heard of it for this long, ms. */
@@ -26,6 +28,7 @@ export class ListAgreement {
   readonly #options: ListAgreementOptions
   /** Nodes that send heartbeats and are not listed here, and when the last one came. */
   readonly #unlisted = new Map<string, number>()
+  #comparedAt = Number.NEGATIVE_INFINITY
   #differsSince: number | undefined
   #loggedAt: number | undefined
 
@@ -35,9 +38,12 @@ export class ListAgreement {
 
   /** A heartbeat of a node was received: logs what is due. */
   heard(name: string): void {
-    const { clock, delay, log, lists } = this.#options
+    const { clock, delay, interval, log, lists } = this.#options
     const now = clock.now()
     if (!lists(name)) this.#unlisted.set(name, now)
+    // The clock may have been set back.
+    if (Math.abs(now - this.#comparedAt) < interval) return
+    this.#comparedAt = now
     const problem = this.problem
     if (problem === undefined) {
       if (this.#loggedAt !== undefined) log.info({}, 'all members list the same nodes again')
