@@ -73,7 +73,7 @@ export class SimulatedNode {
       isLeaving: () => false,
       stateReceived: (_name, message) => this.#process(message),
       context: () => 0,
-      ownersChanged: nothing,
+      agreementChanged: nothing,
     })
     this.detector.setMembers([self, ...peers])
     this.#channel.start()

@@ -369,7 +369,7 @@ export class Cluster {
         leaving.names,
       )
     partition.agreementChanged()
-    this.#parts.leaving.check()
+    leaving.check()
   }
 
   /**

@@ -32,8 +32,8 @@ export interface ControlChannelOptions {
   readonly stateReceived: (name: string, message: StateMessage) => void
   /** Whether this node is leaving: requests go on until all others know. */
   readonly isLeaving: () => boolean
-  /** Owners may have changed. */
-  readonly ownersChanged: () => void
+  /** Votes or releases may have changed what the owners agree about. */
+  readonly agreementChanged: () => void
 }
 
 export class ControlChannel {
@@ -132,7 +132,7 @@ export class ControlChannel {
           ? REQUEST_RETRY_MS
           : Math.min(2 * this.#retryMs, LONGEST_REQUEST_RETRY_MS)
         const mayAskMore = ownership.handleReply(name, request, answer)
-        this.#options.ownersChanged()
+        this.#options.agreementChanged()
         if (mayAskMore) this.requestAll()
       }
       this.#requestLater()

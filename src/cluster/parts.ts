@@ -30,9 +30,10 @@ export interface Parts {
   readonly partition: Partition
 }
 
-/** Lists from DNS or etcd may differ between members for this long, ms, before that is logged. */
 /** A flush is on its way to a node for at most as many timeouts. */
 const RELAY_TIMEOUTS = 10
+
+/** Lists from DNS or etcd may differ between members for this long, ms, before that is logged. */
 const DYNAMIC_LIST_DELAY_MS = 30_000
 
 /** What the parts ask of the cluster, and tell it. */
@@ -125,7 +126,7 @@ export function createParts(options: PartsOptions): Parts {
     isLeaving: () => leaving.isLeaving,
     stateReceived: options.stateReceived,
     context: options.context,
-    ownersChanged: options.agreementChanged,
+    agreementChanged: options.agreementChanged,
   })
   const leaving: Leaving = new Leaving({
     self: self.name,

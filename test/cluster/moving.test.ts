@@ -59,7 +59,7 @@ async function move(
   to: MovingNode,
   flushes: boolean,
 ): Promise<void> {
-  // Entries that redirected requests left there.
+  // Entries that misrouted requests left there.
   for (let i = simulation.scheduler.draw(80); i > 0; i--) addMisplaced(simulation, to)
   const { scheduler, client } = simulation
   const early = scheduler.draw(2) === 0

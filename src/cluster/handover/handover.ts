@@ -154,7 +154,7 @@ export class Handover {
     this.#resolveWaiters()
   }
 
-  /** A redirected request ran on a slot that this node does not own, and may have left an entry. */
+  /** A request ran here for a slot that this node does not own, and may have left an entry. */
   ranMisrouted(slot: number): void {
     if (this.#state[slot] !== NONE) {
       this.#changed.add(slot)

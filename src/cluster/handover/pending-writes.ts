@@ -47,7 +47,7 @@ export class PendingWrites {
   }
 
   /** No queued write starts while this node may have been declared dead. */
-  pause(isHeld: boolean): void {
-    for (const { writes } of this.#groups) writes?.setPaused(isHeld)
+  pause(isPaused: boolean): void {
+    for (const { writes } of this.#groups) writes?.setPaused(isPaused)
   }
 }

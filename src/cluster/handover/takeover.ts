@@ -95,7 +95,7 @@ export class Takeover implements Watcher {
     this.#updateActive()
   }
 
-  /** A redirected request ran on a slot that this node does not own. */
+  /** A request ran here for a slot that this node does not own. */
   ranMisrouted(slot: number): void {
     this.#mayBeStale[slot] = 1
   }

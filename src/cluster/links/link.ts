@@ -1,9 +1,9 @@
 // A link: one connection to a peer, shared by many senders. It multiplexes their requests and returns the replies.
 //
-// CONNECTIONS. A node opens its own links to each peer (link-pool.ts): a few data links for forwarded commands, opened
-// on first use, a bulk link for reads of the whole keyspace, and one control link for heartbeats and slot ownership, reopened whenever it closes. A peer sends
-// nothing over a link that it did not open but replies and pushes. Because the control link is a connection of its
-// own, heartbeats do not queue behind forwarded commands.
+// CONNECTIONS. A node opens its own links to each peer (link-pool.ts): a few data links for forwarded commands and a
+// bulk link for reads of the whole keyspace, opened on first use, and one control link for heartbeats and slot
+// ownership, reopened whenever it closes. A peer sends nothing over a link that it did not open but replies and pushes.
+// Because the control link is a connection of its own, heartbeats do not queue behind forwarded commands.
 //
 // STATES. connecting → handshake (handshake.ts) → ready → closed. A link is never reopened: its pool opens another.
 // Requests may be sent in every state but closed; they are written once the link is ready.

@@ -121,8 +121,8 @@ export class Ownership {
 
   /**
    * The epoch sent with a forwarded request, or 0 while ownership is unsettled. If the peer has the same one, and it is
-   * not 0, both nodes agree about every slot, and the peer need not check who owns the key. A redirected request does
-   * not carry it: the node that sent the redirection may know an older owner.
+   * not 0, both nodes agree about every slot, and the peer need not check who owns the key. A request that its sender
+   * is in charge of does not carry it: see `RequestContexts.encode`.
    */
   get agreedEpoch(): number {
     return this.isPending || this.#view?.members.length === 0 ? 0 : this.epoch

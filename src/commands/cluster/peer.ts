@@ -68,8 +68,7 @@ export const peerCommands: readonly CommandSpec[] = [
         name: 'hello',
         arity: 7,
         flags: ['no_auth'],
-        summary:
-          'Authenticates a node by the shared secret; its later requests are run here and never forwarded.',
+        summary: 'Authenticates a node by the shared secret.',
         arguments: [
           arg('version', 'integer'),
           arg('name', 'string'),

@@ -171,7 +171,7 @@ describe('Handover', () => {
     expect(bench.handover.pending).toBe(0)
   })
 
-  test('entries without an owner are dropped silently; those left by redirected requests, a second later', async () => {
+  test('entries without an owner are dropped silently; those left by misrouted requests, a second later', async () => {
     const bench = new Sender()
     bench.handover.lost([bench.write('a')], undefined)
     await bench.handover.drained

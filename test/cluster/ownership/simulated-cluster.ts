@@ -80,7 +80,7 @@ export class Cluster {
     return [...this.nodes.values()].filter(({ running }) => running)
   }
 
-  /** Whether the node runs requests for the slot, other than redirected ones. */
+  /** Whether the node runs requests for the slot. */
   runs(node: Node, slot: number): boolean {
     return node.ownership.owners[slot] === SELF
   }
