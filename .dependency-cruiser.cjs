@@ -81,7 +81,7 @@ module.exports = {
       comment:
         'the rest of src uses the detector, its events and its messages, so that another protocol can replace it',
       from: { path: '^src/', pathNot: '^src/cluster/liveness/' },
-      to: { path: '^src/cluster/liveness/', pathNot: '/(detector|events|state)\\.ts$' },
+      to: { path: '^src/cluster/liveness/', pathNot: '/(detector|events|majority|state)\\.ts$' },
     },
     {
       name: 'known-folders',
