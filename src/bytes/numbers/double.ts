@@ -129,6 +129,26 @@ function seventeenDigits(value: number): string {
   return /^.{18}50*e/.test(exact) ? exact.slice(0, 18) + exact.slice(exact.indexOf('e')) : rounded
 }
 
+/** From here on `toFixed` uses exponents. */
+const FIXED_LIMIT = 1e21
+
+/**
+ * The result of C's `%.<digits>f`: exact halves are rounded to even.
+ *
+ * @param digits from 1 to 20
+ */
+export function formatFixed(value: number, digits: number): string {
+  if (!Number.isFinite(value)) return formatSpecial(value)
+  if (Math.abs(value) >= FIXED_LIMIT) return `${BigInt(value)}.${'0'.repeat(digits)}`
+  // toFixed rounds halves up, and drops the sign of -0. Halves are odd multiples of 2^-(digits + 1).
+  if (Math.abs((value * 2 ** (digits + 1)) % 2) !== 1) {
+    return Object.is(value, -0) ? `-${value.toFixed(digits)}` : value.toFixed(digits)
+  }
+  const exact = value.toFixed(digits + 1)
+  const isEven = (exact.charCodeAt(exact.length - 2) & 1) === 0
+  return isEven ? exact.slice(0, -1) : value.toFixed(digits)
+}
+
 function formatSpecial(value: number): string {
   if (Number.isNaN(value)) return 'nan'
   return value < 0 ? '-inf' : 'inf'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { formatDouble, formatDouble17, parseDouble } from '../../../src/bytes/numbers/double.ts'
+import { formatDouble, formatDouble17, formatFixed, parseDouble } from '../../../src/bytes/numbers/double.ts'
 import { describeWithRedis } from '../../support/redis-server.ts'
 
 function parse(text: string): number {
@@ -159,6 +159,21 @@ describe('formatting', () => {
       }),
     )
   })
+})
+
+test.each([
+  [0, 6, '0.000000'],
+  [-0, 6, '-0.000000'],
+  [-180.5, 6, '-180.500000'],
+  [0.0078125, 6, '0.007812'],
+  [-0.0234375, 6, '-0.023438'],
+  [2.5e-7, 6, '0.000000'],
+  [999.9999996, 6, '1000.000000'],
+  [1e21, 6, '1000000000000000000000.000000'],
+  [-1e23, 2, '-99999999999999991611392.00'],
+  [Number.NEGATIVE_INFINITY, 6, '-inf'],
+])('%f with %i digits after the point is %s', (value, digits, text) => {
+  expect(formatFixed(value, digits)).toBe(text)
 })
 
 describeWithRedis('scores of redis-server', (redis) => {
