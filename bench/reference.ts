@@ -10,6 +10,7 @@ import { createCommandTable } from '../src/execution/table.ts'
 
 const FAMILIES: readonly (readonly [group: CommandSpec['group'], title: string])[] = [
   ['string', 'Strings'],
+  ['bitmap', 'Bitmaps'],
   ['generic', 'Keys'],
   ['connection', 'Connections'],
   ['server', 'Server'],

@@ -1,5 +1,6 @@
 // Every command family, one line each: a new family is imported and listed here.
 
+import { bitmapCommands } from './bitmaps/bitmaps.ts'
 import { clusterCommands } from './cluster/cluster.ts'
 import { peerCommands } from './cluster/peer.ts'
 import { clientCommands } from './connection/clients.ts'
@@ -35,6 +36,7 @@ export function allCommands(directory: () => CommandDirectory): readonly Command
     ...counterCommands,
     ...rangeCommands,
     ...lcsCommands,
+    ...bitmapCommands,
     ...keyCommands,
     ...expiryCommands,
     ...keyspaceCommands,

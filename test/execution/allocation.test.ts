@@ -18,6 +18,9 @@ const CASES: readonly { name: string; command: (i: number) => Argument[]; most?:
   { name: 'GET', command: (i) => ['GET', `key:${i}`] },
   { name: 'SET with EX', command: (i) => ['SET', `key:${i}`, 'value', 'EX', 100 + i] },
   { name: 'INCR and DECRBY', command: (i) => (i % 2 === 0 ? ['INCR', 'n'] : ['DECRBY', 'n', i]) },
+  { name: 'SETBIT within the value', command: (i) => ['SETBIT', 'bits', i * 7, i & 1] },
+  { name: 'GETBIT', command: (i) => ['GETBIT', 'bits', i * 7] },
+  { name: 'BITCOUNT', command: () => ['BITCOUNT', 'key:63', 1, -1], most: BOXED_NUMBER },
   { name: 'MGET', command: (i) => ['MGET', `key:${i}`, 'key:1', 'none'], most: BOXED_NUMBER },
 ]
 
@@ -25,6 +28,7 @@ for (const { name, command, most = 0 } of CASES) {
   test(`${name} allocates ${most === 0 ? 'nothing' : `at most ${most} bytes`}`, async () => {
     const { executor, client, reply } = new Harness()
     for (let i = 0; i < OPERATIONS; i++) await client.call('SET', `key:${i}`, 'x'.repeat(i & 63))
+    await client.call('SETBIT', 'bits', OPERATIONS * 7, 1)
     const requests = Array.from({ length: OPERATIONS }, (_, i) => argsOf(command(i)))
     const run = () => {
       for (const request of requests) executor.execute(client, request)

@@ -11,6 +11,23 @@ const CONTEXT = 10
 
 export type Command = readonly Argument[]
 
+/**
+ * The commands of a text, one a line or with `|` between them. A word in double quotes is JSON, of which each character is
+ * a byte.
+ */
+export function commandsOf(text: string): Command[] {
+  return text
+    .trim()
+    .split(/\s*[|\n]\s*/)
+    .map((line) =>
+      (line.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? []).map((each) => (each[0] === '"' ? latin1(each) : each)),
+    )
+}
+
+function latin1(json: string): Buffer {
+  return Buffer.from(JSON.parse(json), 'latin1')
+}
+
 /** A connection that returns replies unparsed, one character per byte. */
 export class RawClient {
   readonly #socket: Socket

@@ -72,11 +72,12 @@ export class Command implements CommandTraits {
     return (typeof load === 'function' ? load(args) : load) === 'first'
   }
 
-  /** The positions of the keys among the arguments. */
-  keysOf(context: Context): number[] {
+  /** The positions of the keys among the arguments; with `thatItReads`, not of those that it only overwrites. */
+  keysOf(context: Context, thatItReads = false): number[] {
     if (this.spec.findKeys !== undefined) return this.spec.findKeys(context)
     const positions: number[] = []
     for (const keys of this.spec.keys ?? []) {
+      if (thatItReads && keys.flags.includes('OW')) continue
       const last = keys.last < 0 ? context.args.count + keys.last : keys.last
       for (let i = keys.first; i <= last && i < context.args.count; i += keys.step) positions.push(i)
     }

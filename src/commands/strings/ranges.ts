@@ -2,31 +2,23 @@
 
 import { copyBytes } from '../../bytes/copy.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
-import { EXPIRES, ValueType } from '../../store/record.ts'
+import { ValueType } from '../../store/record.ts'
 import { readInteger } from '../spec/arguments.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { STRING_TOO_LONG, tooLarge } from '../spec/errors.ts'
 import { arg, KEY, oneKey } from '../spec/shorthand.ts'
+import { growString } from './length.ts'
 
 const NOTHING = Buffer.alloc(0)
 
 /** Writes argument `i` at `offset` of a value, which grows if necessary; replies its length. */
 function writeAt(c: Context, ref: Ref, i: number, offset: number): void {
   const { args } = c
-  const { store } = c.group
-  const length = Math.max(store.valueLength(ref), offset + args.length(i))
-  const written = store.resize(ref, length)
-  if (written === NULL_REF) {
-    c.reply.error(tooLarge(store.maxBytes))
-    return
-  }
-  const { records } = store
-  records.markRaw(written)
-  records.locate(written)
-  const { bytes, words, valueStart } = records
+  if (growString(c, ref, offset + args.length(i)) === NULL_REF) return
+  const { bytes, words, valueStart, valueEnd } = c.group.store.records
   copyBytes(args.buf, args.start[i], args.end[i], bytes, words, valueStart + offset)
-  c.reply.integer(length)
+  c.reply.integer(valueEnd - valueStart)
 }
 
 function append(c: Context): void {
@@ -55,7 +47,7 @@ function setRange(c: Context): void {
     reply.error('ERR offset is out of range')
     return
   }
-  let ref = c.find(1)
+  const ref = c.find(1)
   if (ref !== NULL_REF && !c.holds(ref, ValueType.STRING)) return
   if (args.length(3) === 0) {
     reply.integer(ref === NULL_REF ? 0 : store.valueLength(ref))
@@ -65,16 +57,6 @@ function setRange(c: Context): void {
   if (length > c.host.protoMaxBulkLen) {
     reply.error(STRING_TOO_LONG)
     return
-  }
-  if (ref === NULL_REF) {
-    // Created empty, then grown, so that the zeros before the offset are written once.
-    const flags = group.policy.ttlMs === 0 ? 0 : EXPIRES
-    if (store.fits(args.length(1), length, flags))
-      ref = group.set(args.buf, args.start[1], args.end[1], NOTHING, 0, 0, 0)
-    if (ref === NULL_REF) {
-      reply.error(tooLarge(store.maxBytes))
-      return
-    }
   }
   writeAt(c, ref, 3, offset)
 }

@@ -50,9 +50,9 @@ export class Loading {
     const positions = command.keysOf(context)
     const { group } = context
     const current = context.args
-    const missing = positions.filter((i) =>
-      group.wouldLoad(current.buf, current.start[i], current.end[i], command.isWrite),
-    )
+    const missing = command
+      .keysOf(context, true)
+      .filter((i) => group.wouldLoad(current.buf, current.start[i], current.end[i], command.isWrite))
     if (missing.length === 0) return false
     if (command.loadsThrough) group.misses += missing.length
     const args = current.detach()
@@ -155,7 +155,7 @@ export class Loading {
    * no key twice.
    */
   #keysToReload({ args, command, group, loadResults, write }: PendingLoad): number[] {
-    return command.keysOf(this.#runner.context).filter((i) => {
+    return command.keysOf(this.#runner.context, true).filter((i) => {
       if (!group.wouldLoad(args.buf, args.start[i], args.end[i], write)) return false
       const loadResult = loadResults.get(keyName(args, i))
       return loadResult === undefined || (write && mustReload(loadResult))

@@ -21,7 +21,7 @@ import { countOf, type PlainWrite, plainWrite, replyOf } from './plain-writes.ts
 const VALUE_COMMANDS = new Set(
   (
     'set setnx setex psetex getset getdel del unlink incr decr incrby decrby incrbyfloat append setrange mset msetnx ' +
-    'rename renamenx copy move'
+    'rename renamenx copy move setbit bitop bitfield'
   ).split(' '),
 )
 /** Commands that remove keys from the origin whether they are cached or not. */

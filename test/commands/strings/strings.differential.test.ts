@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { NULL_REF } from '../../../src/store/arena.ts'
 import { WAIT_MS } from '../../support/budget.ts'
-import { type Command, expectSameReplies, RawClient } from '../../support/differential.ts'
+import { type Command, commandsOf, expectSameReplies, RawClient } from '../../support/differential.ts'
 import { Harness } from '../../support/harness.ts'
 import { describeWithRedis } from '../../support/redis-server.ts'
 
@@ -14,7 +14,7 @@ const MIN = '-9223372036854775808'
 const PAST = '1000'
 const FUTURE = '99999999999'
 
-/** Sequences of commands with `|` between them; a word in double quotes is JSON, of which each character is a byte. */
+/** See `commandsOf`. */
 const EDGES: Readonly<Record<string, string>> = {
   'GET and SET': String.raw`
     GET | GET a b | GET a | SET a | SET a 1 | GET a | SET a "" | GET a | SET "" x | GET "" | SET __proto__ constructor
@@ -91,16 +91,6 @@ const EDGES: Readonly<Record<string, string>> = {
     LCS a b IDX MINMATCHLEN x | LCS a b IDX MINMATCHLEN ${MAX} | LCS a b IDX MINMATCHLEN ${MIN} | LCS a a | LCS a a IDX
     LCS a none | LCS none b IDX | lcs a b len | LCS a b idx minmatchlen 1 minmatchlen 4 | SET c "" | LCS a c IDX
     MSET a abcbdab b bdcaba | LCS a b | LCS a b IDX WITHMATCHLEN | MSET a "rnd\u0000\r\n1" b "\r\nx\u00001" | LCS a b | LCS a b IDX`,
-}
-
-/** The commands of a sequence. */
-function commandsOf(sequence: string): Command[] {
-  return sequence
-    .trim()
-    .split(/\s*[|\n]\s*/)
-    .map((line) =>
-      (line.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? []).map((each) => (each[0] === '"' ? JSON.parse(each) : each)),
-    )
 }
 
 const key = fc.constantFrom('a', 'b', 'c', '{x}')
