@@ -29,19 +29,65 @@ export function combineBits(
 ): void {
   const count = (end - start) >>> 2
   if (operation === 'and') {
-    for (let i = 0; i < count; i++) words[i] &= view.getInt32(start + (i << 2), true)
+    andWords(words, count, view, start)
     for (let i = count << 2; i < end - start; i++) bytes[i] &= source[start + i]
     bytes.fill(0, end - start, length)
   } else if (operation === 'or') {
-    for (let i = 0; i < count; i++) words[i] |= view.getInt32(start + (i << 2), true)
+    orWords(words, count, view, start)
     for (let i = count << 2; i < end - start; i++) bytes[i] |= source[start + i]
   } else {
-    for (let i = 0; i < count; i++) words[i] ^= view.getInt32(start + (i << 2), true)
+    xorWords(words, count, view, start)
     for (let i = count << 2; i < end - start; i++) bytes[i] ^= source[start + i]
   }
 }
 
-/** Inverts the first `length` bytes. */
+/** Inverts the first `length` bytes, and up to three after them. */
 export function invertBits({ words }: Bits, length: number): void {
-  for (let i = 0; i << 2 < length; i++) words[i] = ~words[i]
+  const count = (length + 3) >>> 2
+  let i = 0
+  for (const last = count - 3; i < last; i += 4) {
+    words[i] = ~words[i]
+    words[i + 1] = ~words[i + 1]
+    words[i + 2] = ~words[i + 2]
+    words[i + 3] = ~words[i + 3]
+  }
+  for (; i < count; i++) words[i] = ~words[i]
+}
+
+// Four words in each round, since V8 checks for interrupts in each: twice as fast as one.
+
+function andWords(words: Int32Array, count: number, view: DataView, start: number): void {
+  let i = 0
+  let at = start
+  for (const last = count - 3; i < last; i += 4, at += 16) {
+    words[i] &= view.getInt32(at, true)
+    words[i + 1] &= view.getInt32(at + 4, true)
+    words[i + 2] &= view.getInt32(at + 8, true)
+    words[i + 3] &= view.getInt32(at + 12, true)
+  }
+  for (; i < count; i++, at += 4) words[i] &= view.getInt32(at, true)
+}
+
+function orWords(words: Int32Array, count: number, view: DataView, start: number): void {
+  let i = 0
+  let at = start
+  for (const last = count - 3; i < last; i += 4, at += 16) {
+    words[i] |= view.getInt32(at, true)
+    words[i + 1] |= view.getInt32(at + 4, true)
+    words[i + 2] |= view.getInt32(at + 8, true)
+    words[i + 3] |= view.getInt32(at + 12, true)
+  }
+  for (; i < count; i++, at += 4) words[i] |= view.getInt32(at, true)
+}
+
+function xorWords(words: Int32Array, count: number, view: DataView, start: number): void {
+  let i = 0
+  let at = start
+  for (const last = count - 3; i < last; i += 4, at += 16) {
+    words[i] ^= view.getInt32(at, true)
+    words[i + 1] ^= view.getInt32(at + 4, true)
+    words[i + 2] ^= view.getInt32(at + 8, true)
+    words[i + 3] ^= view.getInt32(at + 12, true)
+  }
+  for (; i < count; i++, at += 4) words[i] ^= view.getInt32(at, true)
 }

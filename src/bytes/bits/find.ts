@@ -40,8 +40,17 @@ function firstOther(
   const skippedWord = skipped === 0 ? 0 : -1
   let word = at >>> 2
   const lastWord = word + ((end - at) >>> 2)
+  // Eight words at a time: V8 checks for interrupts in each round of a loop.
+  while (word < lastWord - 7 && areAll(words, word, skippedWord)) word += 8
   while (word < lastWord && words[word] === skippedWord) word++
   if (at < end) at = word << 2
   for (; at < end; at++) if (bytes[at] !== skipped) return at
   return end
+}
+
+/** Whether the eight words from `at` on are `word`. */
+function areAll(words: Int32Array, at: number, word: number): boolean {
+  const a = (words[at] ^ word) | (words[at + 1] ^ word) | (words[at + 2] ^ word) | (words[at + 3] ^ word)
+  const b = (words[at + 4] ^ word) | (words[at + 5] ^ word) | (words[at + 6] ^ word) | (words[at + 7] ^ word)
+  return (a | b) === 0
 }

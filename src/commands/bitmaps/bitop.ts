@@ -15,7 +15,7 @@ import { SYNTAX_ERROR, tooLarge } from '../spec/errors.ts'
 import { arg } from '../spec/shorthand.ts'
 
 /** Results up to this many bytes are made in one buffer that is kept. */
-const KEPT_BYTES = 64 * 1024
+const KEPT_BYTES = 2 ** 20
 const kept = allocateBits(KEPT_BYTES)
 
 /** The first key whose bits are read; the one before it is the destination. */
