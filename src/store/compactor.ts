@@ -6,6 +6,7 @@ import type { EvictionPolicy } from './eviction/policy.ts'
 import type { Index } from './index.ts'
 import type { Prefetcher } from './prefetcher.ts'
 import type { Records } from './record.ts'
+import type { Regions } from './types/regions.ts'
 
 /** The arena may commit this factor of its live bytes before it is compacted: keeps RSS below 1.15 × budget. */
 const ARENA_OVERHEAD = 1.09
@@ -22,7 +23,9 @@ export interface RecordReferrers {
   readonly eviction: EvictionPolicy
   readonly records: Records
   readonly prefetcher: Prefetcher
+  readonly regions: Regions
   readonly hashOf: (ref: Ref) => Hash
+  readonly recordMoved: (to: Ref) => void
 }
 
 export class Compactor {
@@ -53,7 +56,7 @@ export class Compactor {
 
   /** Does a bounded part of the work, in proportion to an allocation of `units`: so no single write pays for all. */
   compact(units: number): void {
-    const { arena, index, eviction, records, prefetcher, hashOf } = this.#parts
+    const { arena, index, eviction, records, prefetcher, regions, hashOf, recordMoved } = this.#parts
     if (!arena.evacuating && !arena.beginEvacuation()) return
     for (let quota = BASE_UNITS + units * UNITS_PER_ALLOCATED; quota > 0; ) {
       const from = arena.nextToMove()
@@ -61,15 +64,21 @@ export class Compactor {
         if (arena.committedUnits + units > arena.maxCommittedUnits && arena.beginEvacuation()) continue
         return
       }
-      const needed = records.neededUnits(from)
+      const isPage = regions.isPage(from)
+      const needed = isPage ? regions.neededUnits(from) : records.neededUnits(from)
       const to = arena.alloc(needed) || arena.alloc(needed, true)
       if (to === NULL_REF) return
+      quota -= needed + MOVE_COST_UNITS
+      if (isPage) {
+        regions.move(from, to)
+        continue
+      }
       const hash = hashOf(from)
       prefetcher.invalidate()
       records.move(from, to, needed)
       index.replace(hash, from, to)
       eviction.moved(from, to)
-      quota -= needed + MOVE_COST_UNITS
+      recordMoved(to)
     }
   }
 }

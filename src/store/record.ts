@@ -28,13 +28,26 @@ import type { EntryTags } from './validity/tags.ts'
  * Slack is the unused rest of the block: of its last unit, or one unit more when the rest was too small for a free
  * block. So the value's length follows from the block's length. A key of 16 bytes with a value of 32 takes 64 bytes.
  *
- * A collection type takes a number of `ValueType`. Its value bytes are its own encoding, or the reference and the
- * length of blocks that it has allocated from the arena (see `store.ts`).
+ * The value of a collection is its elements, packed, or the number of the region that has them (`types/packed.ts`).
  */
 
-/** The type of a value, 3 bits. `ABSENT` is a negative entry: the origin has no such key. 2 to 6 are free. */
-export const ValueType = { STRING: 1, ABSENT: 7 } as const
+/** The type of a value, 3 bits; 0: the block is no record (`types/regions.ts`). `ABSENT`: the origin has no such key. */
+export const ValueType = {
+  STRING: 1,
+  LIST: 2,
+  SET: 3,
+  SORTED_SET: 4,
+  HASH: 5,
+  STREAM: 6,
+  /** A negative entry. */
+  ABSENT: 7,
+} as const
 export type ValueType = (typeof ValueType)[keyof typeof ValueType]
+
+/** Whether values of this type are collections. */
+export function isCollection(type: ValueType): boolean {
+  return type !== ValueType.STRING && type !== ValueType.ABSENT
+}
 
 const TYPE_SHIFT = OWNER_SHIFT
 const TYPE_MASK = 7

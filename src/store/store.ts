@@ -15,9 +15,11 @@ import { checkIntegrity } from './integrity.ts'
 import { Keyspace } from './keyspace.ts'
 import { Prefetcher } from './prefetcher.ts'
 import {
+  EVICTION_WORDS,
   EXPIRES,
   FRESHNESS,
   FreshnessWindows,
+  isCollection,
   LOADED,
   MAX_UNITS,
   Records,
@@ -27,6 +29,9 @@ import {
   unitsFor,
   ValueType,
 } from './record.ts'
+import { Collections } from './types/collections.ts'
+import { Lists } from './types/lists.ts'
+import { Regions } from './types/regions.ts'
 import { EntryTags } from './validity/tags.ts'
 import { Validity } from './validity/validity.ts'
 
@@ -38,14 +43,7 @@ import { Validity } from './validity/validity.ts'
  * Everything lies in typed arrays outside the JavaScript heap. `usedBytes` counts what the entries occupy: live blocks
  * (header, key, value, rounding) and the whole index. It is at most `maxBytes` after every call.
  *
- * A collection type (hash, list, set, sorted set, stream) will live in `types/`, on these three seams:
- *   - type:       `ValueType` has 3 bits in the record's header; 1 and 7 are in use. Commands check it first.
- *   - memory:     small collections are encoded in the value bytes of their record (`put`, `resize`). Larger ones take
- *                 blocks of their own from the arena. Such a block is no record: whoever refers to it must free it
- *                 in `#removeHashed`, and update its reference when the compactor moves it. Today the compactor and
- *                 the integrity check expect each live block to be a record.
- *   - accounting: `Arena.liveUnits` counts every block, so a collection is in `usedBytes` without further code.
- *                 `bytesOf` and eviction look at the record's own block only and must add the others.
+ * Collections are records, too. A large one has further blocks in the arena, its region: see `types/collections.ts`.
  */
 
 const MIN_SEGMENT_BYTES = 64 * 1024
@@ -95,6 +93,9 @@ export class Store {
   readonly validity: Validity
   readonly keyspace: Keyspace
   readonly prefetcher: Prefetcher
+  /** What the collection types share, and each type. */
+  readonly collections: Collections
+  readonly lists: Lists
   #expiring = 0
   #absent = 0
   #maxBytes: number
@@ -104,6 +105,7 @@ export class Store {
   readonly #compactor: Compactor
   readonly #instant: Instant
   readonly #hasher: Hasher
+  readonly #regions: Regions
 
   constructor(options: StoreOptions) {
     const { maxBytes, hasher, instant } = options
@@ -131,13 +133,32 @@ export class Store {
       remove: (ref, hash) => this.#removeHashed(ref, hash),
     })
     const hashOf = (ref: Ref): Hash => this.#hashOf(ref)
-    this.#compactor = new Compactor({ arena, index, eviction, records, prefetcher, hashOf })
+    const regions = new Regions(arena)
+    this.#regions = regions
+    this.collections = new Collections(this, records, regions)
+    this.lists = new Lists(this.collections)
+    const recordMoved = (to: Ref): void => this.#recordMoved(to)
+    this.#compactor = new Compactor({
+      arena,
+      index,
+      eviction,
+      records,
+      prefetcher,
+      regions,
+      hashOf,
+      recordMoved,
+    })
     this.#compactor.updateLimit(this.#maxBytes)
   }
 
   /** Bytes occupied, exactly: live blocks and the whole index. At most `maxBytes` after every call. */
   get usedBytes(): number {
-    return this.#arena.liveUnits * UNIT_BYTES + this.#index.bytes
+    return this.#arena.liveUnits * UNIT_BYTES + this.#index.bytes + this.#regions.rowBytes
+  }
+
+  /** Bytes that no entry can have: the smallest index, and what regions need outside of the arena. */
+  get minBytes(): number {
+    return MIN_INDEX_BYTES + this.#regions.rowBytes
   }
 
   get indexBytes(): number {
@@ -226,9 +247,17 @@ export class Store {
     return (this.#instant.second - this.records.accessSecond(ref)) & SECOND_MASK
   }
 
-  /** Bytes that a record occupies, its index slot included. */
+  /** Bytes that a record occupies, its index slot and its region included. */
   bytesOf(ref: Ref): number {
-    return this.#arena.units(ref) * UNIT_BYTES + SLOT_BYTES
+    const own = this.#arena.units(ref) * UNIT_BYTES + SLOT_BYTES
+    return this.#regions.count !== 0 && isCollection(this.records.type(ref))
+      ? own + this.collections.regionBytes(ref)
+      : own
+  }
+
+  /** The hash of a member or field, under the same secret as those of keys. */
+  hashOf(bytes: Uint8Array, start: number, end: number): Hash {
+    return this.#hasher.hash(bytes, start, end)
   }
 
   copyKey(ref: Ref): Buffer {
@@ -279,7 +308,7 @@ export class Store {
     let ref = this.#find(hash, key, keyStart, keyEnd)
     const second = this.#instant.second
     // A plain value over one of the same layout: only its length and its bytes change.
-    const plain = ref !== NULL_REF && (flags & (LOADED | TAGS)) === 0 && type !== ValueType.ABSENT
+    const plain = ref !== NULL_REF && (flags & (LOADED | TAGS)) === 0 && type === ValueType.STRING
     if (plain && this.records.refit(ref, type, flags, keyLength, valueLength, second)) {
       if (flags !== 0) this.#replaceDeadline(ref)
       this.#eviction.accessed(ref)
@@ -288,6 +317,7 @@ export class Store {
     }
     const inPlace = ref !== NULL_REF && (this.#arena.units(ref) - units) >>> 0 <= 1
     if (inPlace) {
+      this.#freeRegion(ref)
       this.#uncount(ref)
       this.#eviction.accessed(ref)
     } else {
@@ -355,6 +385,19 @@ export class Store {
     const records = this.records
     const flags = records.flags(ref)
     if ((flags & EXPIRES) === 0 && this.deadline[0] !== 0) {
+      if (isCollection(records.type(ref))) {
+        if (!this.#unitsFit(this.#arena.units(ref) + 1)) return NULL_REF
+        const deadline = this.deadline[0]
+        const moved = this.#relocate(
+          ref,
+          flags | EXPIRES | this.copyTags(ref),
+          this.valueLength(ref),
+          deadline,
+        )
+        this.touch(moved)
+        this.settle(moved)
+        return moved
+      }
       const key = this.copyKey(ref)
       const value = this.copyValue(ref)
       const raw = records.isRaw(ref)
@@ -368,6 +411,46 @@ export class Store {
     if (records.hasFreshness(ref)) records.setWindows(ref, NO_WINDOWS)
     this.touch(ref)
     return ref
+  }
+
+  /**
+   * Changes the length of a collection's value. Bytes up to the shorter length are kept, new bytes are undefined. As
+   * `resize`, it keeps deadline and tags and drops the freshness windows; but nothing is evicted, so that references to
+   * other records stay valid: `settle` must follow.
+   */
+  reshape(ref: Ref, valueLength: number): Ref {
+    const { records } = this
+    if (!records.hasFreshness(ref) && records.setValueLength(ref, valueLength)) return ref
+    const flags = records.flags(ref) | this.copyTags(ref)
+    return this.#relocate(ref, flags, valueLength, records.deadline(ref))
+  }
+
+  /**
+   * Replaces bytes of a collection's value, from `at` on, by as many new ones, which the caller writes; locates the value.
+   * Returns the record, possibly moved.
+   */
+  splice(ref: Ref, at: number, removed: number, inserted: number): Ref {
+    const { records } = this
+    const length = this.valueLength(ref)
+    const longer = inserted - removed
+    if (longer < 0) {
+      const { bytes, valueStart } = records
+      bytes.copyWithin(valueStart + at + inserted, valueStart + at + removed, valueStart + length)
+    }
+    const moved = this.reshape(ref, length + longer)
+    records.locate(moved)
+    if (longer > 0) {
+      const { bytes, valueStart } = records
+      bytes.copyWithin(valueStart + at + inserted, valueStart + at + removed, valueStart + length)
+    }
+    return moved
+  }
+
+  /** After calls that took memory without evicting: evicts other records than `ref` while the budget is exceeded. */
+  settle(ref: Ref): void {
+    while (this.usedBytes > this.#maxBytes && this.#evict(ref));
+    this.#compactor.updateLimit(this.#maxBytes)
+    if (this.#compactor.isDue) this.#compactor.compact(0)
   }
 
   remove(ref: Ref): void {
@@ -394,6 +477,7 @@ export class Store {
     this.#arena.clear()
     this.#index.clear()
     this.#eviction.clear()
+    this.#regions.clear()
     this.#expiring = 0
     this.#absent = 0
     this.#compactor.updateLimit(this.#maxBytes)
@@ -405,7 +489,15 @@ export class Store {
       const key = this.copyKey(ref)
       return this.#find(this.#hashOf(ref), key, 0, key.length)
     }
-    checkIntegrity({ arena: this.#arena, index: this.#index, eviction: this.#eviction, findOwnKey })
+    const { collections } = this
+    checkIntegrity({
+      arena: this.#arena,
+      index: this.#index,
+      eviction: this.#eviction,
+      regions: this.#regions,
+      collections,
+      findOwnKey,
+    })
   }
 
   /** With one unit more: the arena may give that to a block. */
@@ -478,6 +570,42 @@ export class Store {
     copyBytes(value, start, end, records.bytes, records.words, records.valueStart)
   }
 
+  /** Copies a record to a block for a value of another length, with these flags. Evicts nothing. */
+  #relocate(ref: Ref, flags: number, valueLength: number, deadline: number): Ref {
+    const { records } = this
+    const arena = this.#arena
+    const keyLength = records.keyLength(ref)
+    const bytes = recordBytes(keyLength, valueLength, flags)
+    const oldLength = this.valueLength(ref)
+    const isGrowing = valueLength > oldLength && oldLength >= GROWTH_SLACK_FROM
+    const units = unitsFor(isGrowing ? bytes + 8 + valueLength * (GROWTH_FACTOR - 1) : bytes)
+    const moved = arena.alloc(units) || arena.alloc(units, true)
+    if (moved === NULL_REF) throw new Error('the memory of the group has no segment numbers left')
+    const hash = this.#hashOf(ref)
+    const exact = deadline > Number.MAX_SAFE_INTEGER ? records.exactDeadline(ref) : 0n
+    this.#copyLoadTimes(ref)
+    this.deadline[0] = deadline
+    this.#uncount(ref)
+    const keyStart = records.keyStart(ref)
+    const key = arena.bytes[ref >>> arena.shift]
+    this.#fill(moved, key, keyStart, keyStart + keyLength, records.type(ref), flags, valueLength)
+    if (exact !== 0n) records.setExactDeadline(moved, exact)
+    records.setAccessSecond(moved, records.accessSecond(ref))
+    records.setWord(moved, EVICTION_WORDS, records.word(ref, EVICTION_WORDS))
+    records.setWord(moved, EVICTION_WORDS + 1, records.word(ref, EVICTION_WORDS + 1))
+    records.locate(ref)
+    const { bytes: source, valueStart } = records
+    records.locate(moved)
+    const kept = Math.min(oldLength, valueLength)
+    copyBytes(source, valueStart, valueStart + kept, records.bytes, records.words, records.valueStart)
+    this.prefetcher.invalidate()
+    this.#index.replace(hash, ref, moved)
+    this.#eviction.moved(ref, moved)
+    arena.free(ref)
+    this.#recordMoved(moved)
+    return moved
+  }
+
   /** Makes a filled record visible. The index may grow, so others may have to be evicted. */
   #publish(hash: Hash, ref: Ref): void {
     this.#eviction.inserted(ref)
@@ -499,11 +627,25 @@ export class Store {
   }
 
   #removeHashed(ref: Ref, hash: Hash): void {
+    this.#freeRegion(ref)
     this.#uncount(ref)
     this.#index.remove(hash, ref)
     this.#eviction.removed(ref)
     this.prefetcher.invalidate()
     this.#arena.free(ref)
+  }
+
+  #freeRegion(ref: Ref): void {
+    if (this.#regions.count === 0 || !isCollection(this.records.type(ref))) return
+    const region = this.collections.regionOf(ref)
+    if (region !== 0) this.#regions.free(region)
+  }
+
+  /** A record is in another block. */
+  #recordMoved(to: Ref): void {
+    if (this.#regions.count === 0 || !isCollection(this.records.type(to))) return
+    const region = this.collections.regionOf(to)
+    if (region !== 0) this.#regions.setRecord(region, to)
   }
 
   #count(ref: Ref): void {

@@ -1,0 +1,149 @@
+// What the collection types share: how a collection begins, grows from packed strings into a region, and is accounted for.
+
+import { NULL_REF, type Ref, UNIT_BYTES } from '../arena.ts'
+import type { Records, ValueType } from '../record.ts'
+import { PACKED_HEADER_BYTES, PAGED, PAGED_BYTES } from './packed.ts'
+import type { Regions } from './regions.ts'
+import { Span } from './span.ts'
+import { TREE_SLACK, Tree } from './tree.ts'
+
+/*
+ * A command that changes collections:
+ *
+ *   1. `fits` for what it will add: else it answers OOM, and nothing has changed.
+ *   2. `create`, if there is no record, then the calls of the type (`Lists.push`, …). They may move the record, and return
+ *      where it is. They move no other record and evict nothing: so references to other records stay valid.
+ *   3. `finish`: removes the record if it is empty; evicts others while the budget is exceeded.
+ *
+ * Small collections are packed into the value of their record, see `packed.ts`. Above PACKED_ELEMENTS or PACKED_BYTES they
+ * move into a region with a tree (`tree.ts`). A region never becomes a packed value again.
+ */
+
+/** The most elements (pairs count once) and bytes of strings of a packed collection. */
+export const PACKED_ELEMENTS = 128
+export const PACKED_BYTES = 2048
+/** The longest string of a packed collection. */
+export const PACKED_STRING = 512
+
+const EMPTY = Buffer.alloc(PACKED_HEADER_BYTES)
+const PAGED_VALUE = Buffer.from([PAGED, 0, 0, 0, 0, 0, 0, 0])
+
+/** What a packed collection may have for the flags of its encoding: bits 1 to 7 of its first byte. */
+const FLAGS_SHIFT = 1
+
+/** What collections need of the store. */
+export interface CollectionStore {
+  readonly maxBytes: number
+  readonly minBytes: number
+  readonly put: (
+    key: Uint8Array,
+    keyStart: number,
+    keyEnd: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+    type: ValueType,
+    flags: number,
+  ) => Ref
+  readonly reshape: (ref: Ref, valueLength: number) => Ref
+  readonly splice: (ref: Ref, at: number, removed: number, inserted: number) => Ref
+  readonly settle: (ref: Ref) => void
+  readonly remove: (ref: Ref) => void
+  readonly bytesOf: (ref: Ref) => number
+  readonly valueLength: (ref: Ref) => number
+  readonly hashOf: (bytes: Uint8Array, start: number, end: number) => number
+}
+
+export class Collections {
+  readonly store: CollectionStore
+  readonly records: Records
+  readonly regions: Regions
+  readonly tree: Tree
+  /** An element that was read. */
+  readonly span: Span = new Span()
+
+  constructor(store: CollectionStore, records: Records, regions: Regions) {
+    this.store = store
+    this.records = records
+    this.regions = regions
+    this.tree = new Tree(regions)
+  }
+
+  /** The region of a collection; 0: it is packed. */
+  regionOf(ref: Ref): number {
+    const { records } = this
+    records.locate(ref)
+    return (records.bytes[records.valueStart] & PAGED) === 0
+      ? 0
+      : records.view.getUint32(records.valueStart + 4, true)
+  }
+
+  /** The flags of a collection's type, 0 to 127. They are kept when it moves into a region. */
+  flags(ref: Ref): number {
+    this.records.locate(ref)
+    return this.records.bytes[this.records.valueStart] >>> FLAGS_SHIFT
+  }
+
+  setFlags(ref: Ref, flags: number): void {
+    const { records } = this
+    records.locate(ref)
+    records.bytes[records.valueStart] = (records.bytes[records.valueStart] & PAGED) | (flags << FLAGS_SHIFT)
+  }
+
+  /**
+   * Whether a collection may grow by this many bytes of strings and this many elements within the budget.
+   *
+   * @param ref NULL_REF: it does not exist yet, and its key has `keyLength` bytes
+   */
+  fits(ref: Ref, bytes: number, elements: number, keyLength = 0): boolean {
+    const { store } = this
+    const own = ref === NULL_REF ? keyLength + 64 : store.bytesOf(ref)
+    const strings = bytes + 24 * elements
+    const isSmall = own + strings < PACKED_BYTES
+    // A region that splits pages, and blocks that are copied, need more for a moment.
+    const growth = isSmall ? strings : strings + (strings >> 2) + TREE_SLACK
+    return own + growth <= store.maxBytes - store.minBytes
+  }
+
+  /** An empty collection under a key. `NULL_REF`: it exceeds the budget. `flags`: as `Store.put`. */
+  create(type: ValueType, key: Uint8Array, keyStart: number, keyEnd: number, flags: number): Ref {
+    return this.store.put(key, keyStart, keyEnd, EMPTY, 0, PACKED_HEADER_BYTES, type, flags)
+  }
+
+  /**
+   * Gives a packed collection a region instead of its strings, which the caller has copied. Returns the record, moved.
+   */
+  page(ref: Ref): Ref {
+    const { records, regions } = this
+    const flags = this.flags(ref)
+    const paged = this.store.reshape(ref, PAGED_BYTES)
+    records.locate(paged)
+    PAGED_VALUE.copy(records.bytes, records.valueStart)
+    records.bytes[records.valueStart] |= flags << FLAGS_SHIFT
+    const region = regions.create(paged)
+    records.locate(paged)
+    records.view.setUint32(records.valueStart + 4, region, true)
+    return paged
+  }
+
+  /** A change of a collection begins: what was loaded from the origin is the origin's value no longer. */
+  begin(ref: Ref): Ref {
+    return this.records.hasFreshness(ref) ? this.store.reshape(ref, this.store.valueLength(ref)) : ref
+  }
+
+  /** The change of a collection has ended, and it has `count` elements. False: it was empty, and is removed. */
+  finish(ref: Ref, count: number): boolean {
+    if (count === 0) {
+      this.store.remove(ref)
+      return false
+    }
+    this.store.settle(ref)
+    return true
+  }
+
+  /** Bytes of the region of a record; 0: it has none. */
+  regionBytes(ref: Ref): number {
+    const region = this.regionOf(ref)
+    return region === 0 ? 0 : this.regions.units(region) * UNIT_BYTES
+  }
+}

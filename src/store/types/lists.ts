@@ -1,0 +1,174 @@
+// Lists: packed while they are small, then a tree whose entries are elements in order.
+
+import type { Ref } from '../arena.ts'
+import { type Collections, PACKED_BYTES, PACKED_ELEMENTS, PACKED_STRING } from './collections.ts'
+import {
+  PACKED_HEADER_BYTES,
+  packedBytes,
+  packedCount,
+  readPacked,
+  setPackedCount,
+  skipString,
+  writePacked,
+} from './packed.ts'
+import type { Span } from './span.ts'
+import { stringBytes, TreeKind } from './tree.ts'
+
+/** Indexes begin at 0 and must be in range. Calls that change a list return its record, possibly moved. */
+export class Lists {
+  /** The element that was read. */
+  readonly span: Span
+  readonly #parts: Collections
+  /** The region that is being walked; 0: a packed list, whose next element is at `#at`. */
+  #region = 0
+  #at = 0
+  #left = 0
+
+  constructor(parts: Collections) {
+    this.#parts = parts
+    this.span = parts.span
+  }
+
+  length(ref: Ref): number {
+    const { regions, records } = this.#parts
+    const region = this.#parts.regionOf(ref)
+    return region === 0 ? packedCount(records) : regions.head(region, 2)
+  }
+
+  /** Inserts an element before `index`, or at the end if that is the length. */
+  insert(ref: Ref, index: number, bytes: Uint8Array, start: number, end: number): Ref {
+    const { store, records } = this.#parts
+    const region = this.#parts.regionOf(ref)
+    if (region !== 0) return this.#insertPaged(ref, region, index, bytes, start, end)
+    const count = packedCount(records)
+    const size = packedBytes(end - start)
+    const length = records.valueEnd - records.valueStart
+    if (count >= PACKED_ELEMENTS || end - start > PACKED_STRING || length + size > PACKED_BYTES) {
+      const paged = this.#page(ref)
+      return this.#insertPaged(paged, this.#parts.regionOf(paged), index, bytes, start, end)
+    }
+    const at = index === count ? length : this.#offset(index) - records.valueStart
+    const moved = store.splice(ref, at, 0, size)
+    writePacked(records, records.valueStart + at, bytes, start, end)
+    setPackedCount(records, count + 1)
+    return moved
+  }
+
+  /** Replaces the element at `index`. */
+  set(ref: Ref, index: number, bytes: Uint8Array, start: number, end: number): Ref {
+    const { store, records, tree } = this.#parts
+    const region = this.#parts.regionOf(ref)
+    if (region !== 0) {
+      const own = this.#parts.begin(ref)
+      tree.open(region, TreeKind.LIST)
+      tree.seekRank(index)
+      if (tree.overwriteString(tree.stringsAt, bytes, start, end)) return own
+      tree.remove()
+      return this.#insertPaged(own, region, index, bytes, start, end)
+    }
+    const length = records.valueEnd - records.valueStart
+    const size = packedBytes(end - start)
+    const from = this.#offset(index)
+    const old = skipString(records.bytes, from) - from
+    if (end - start > PACKED_STRING || length + size - old > PACKED_BYTES)
+      return this.set(this.#page(ref), index, bytes, start, end)
+    const at = from - records.valueStart
+    const moved = store.splice(ref, at, old, size)
+    writePacked(records, records.valueStart + at, bytes, start, end)
+    return moved
+  }
+
+  /** Removes `count` elements from `index` on. */
+  remove(ref: Ref, index: number, count = 1): Ref {
+    const { store, records, tree } = this.#parts
+    const region = this.#parts.regionOf(ref)
+    if (region !== 0) {
+      const own = this.#parts.begin(ref)
+      tree.open(region, TreeKind.LIST)
+      for (let i = 0; i < count; i++) {
+        tree.seekRank(index)
+        tree.remove()
+      }
+      return own
+    }
+    const all = packedCount(records)
+    const from = this.#offset(index)
+    let to = from
+    if (index + count === all) to = records.valueEnd
+    else for (let i = 0; i < count; i++) to = skipString(records.bytes, to)
+    const moved = store.splice(ref, from - records.valueStart, to - from, 0)
+    setPackedCount(records, all - count)
+    return moved
+  }
+
+  /** Reads the element at `index`; `next` reads the ones after it. False: there is none. */
+  seek(ref: Ref, index: number): boolean {
+    const { records, tree } = this.#parts
+    this.#region = this.#parts.regionOf(ref)
+    if (this.#region !== 0) {
+      tree.open(this.#region, TreeKind.LIST)
+      if (!tree.seekRank(index)) return false
+      tree.readString(tree.stringsAt)
+      this.span.copyFrom(tree.span)
+      return true
+    }
+    const count = packedCount(records)
+    if (index >= count) return false
+    this.#left = count - index - 1
+    this.#at = readPacked(records, this.#offset(index), this.span)
+    return true
+  }
+
+  /** Reads the next element. The list must not have changed since `seek`. False: there is none. */
+  next(): boolean {
+    const { records, tree } = this.#parts
+    if (this.#region !== 0) {
+      if (!tree.next()) return false
+      tree.readString(tree.stringsAt)
+      this.span.copyFrom(tree.span)
+      return true
+    }
+    if (this.#left === 0) return false
+    this.#left--
+    this.#at = readPacked(records, this.#at, this.span)
+    return true
+  }
+
+  #insertPaged(ref: Ref, region: number, index: number, bytes: Uint8Array, start: number, end: number): Ref {
+    const own = this.#parts.begin(ref)
+    const { tree } = this.#parts
+    tree.open(region, TreeKind.LIST)
+    tree.seekRank(index)
+    tree.insert(stringBytes(end - start))
+    tree.writeString(tree.stringsAt, bytes, start, end)
+    return own
+  }
+
+  /** Where the packed element at `index` of the located list begins in its segment. */
+  #offset(index: number): number {
+    const { bytes, valueStart } = this.#parts.records
+    let at = valueStart + PACKED_HEADER_BYTES
+    for (let i = 0; i < index; i++) at = skipString(bytes, at)
+    return at
+  }
+
+  /** Moves a packed list into a region. */
+  #page(ref: Ref): Ref {
+    const { records, tree, span } = this.#parts
+    records.locate(ref)
+    const count = packedCount(records)
+    const elements: Buffer[] = []
+    for (let i = 0, at = this.#offset(0); i < count; i++) {
+      at = readPacked(records, at, span)
+      elements.push(span.copy())
+    }
+    const paged = this.#parts.page(ref)
+    tree.open(this.#parts.regionOf(paged), TreeKind.LIST)
+    for (const element of elements) {
+      tree.seekRank(tree.count)
+      tree.insert(stringBytes(element.length))
+      tree.writeString(tree.stringsAt, element, 0, element.length)
+    }
+    return paged
+  }
+}

@@ -1,0 +1,299 @@
+// Regions: the memory of large collections, as numbered pages of any size in the arena.
+
+import { type Arena, NULL_REF, OWNER_SHIFT, type Ref, UNIT_BYTES } from '../arena.ts'
+
+/*
+ * A large collection has a region: a page table and pages. Whatever lives in the pages refers to other pages by number,
+ * so that the compactor may move a page: it only changes the entry of the page table.
+ *
+ *   record (value: region number) ──▶ row of the region ──▶ page table ──▶ pages
+ *
+ *   page        | arena's | region | page number | units | data …                          |   Int32 words; type bits 0
+ *   page table  | arena's | region | 0           | units | head: HEAD_WORDS | refs of pages 1, 2, … |
+ *
+ * The head of the page table belongs to the collection: roots of its trees and what else it counts. An entry of an unused
+ * page number is the next unused number. A row of the region is in `#rows`:
+ *
+ *   | record | page table | numbers ever used | first unused number | units in the arena | 3 for the type |
+ *
+ * Pages are taken even above the limits of arena and budget: `Collections.settle` evicts after a command. So nothing
+ * moves while a command works.
+ */
+
+const ROW = 8
+const RECORD = 0
+const TABLE = 1
+const NUMBERS = 2
+const UNUSED = 3
+const UNITS = 4
+
+/** Words of a block that belong to the arena and to this file. */
+export const PAGE_HEADER_WORDS = 4
+export const PAGE_HEADER_BYTES: number = PAGE_HEADER_WORDS * 4
+const REGION_WORD = 1
+const NUMBER_WORD = 2
+const UNITS_WORD = 3
+
+/** Words of the page table for the collection. */
+export const HEAD_WORDS = 20
+const ENTRIES_AT = PAGE_HEADER_WORDS + HEAD_WORDS
+const FIRST_CAPACITY = 4
+const MIN_ROWS = 16
+
+/** No page: numbers begin at 1. */
+export const NO_PAGE = 0
+
+export class Regions {
+  /** Regions in use. */
+  count = 0
+  /** The page that `locate` found, in three forms of the same memory. */
+  words: Int32Array = new Int32Array(0)
+  bytes: Buffer = Buffer.alloc(0)
+  view: DataView = new DataView(this.bytes.buffer)
+  /** Index of its first word. */
+  at = 0
+  readonly #arena: Arena
+  /** Row 0 is not used: region 0 means none. */
+  #rows = new Int32Array(MIN_ROWS * ROW)
+  #used = 1
+  /** First unused row; its word 0 is the next one. */
+  #unused = 0
+
+  constructor(arena: Arena) {
+    this.#arena = arena
+  }
+
+  /** Bytes of the rows. */
+  get rowBytes(): number {
+    return this.#used === 1 ? 0 : this.#rows.byteLength
+  }
+
+  /** A new region with a page table and a head of zeros. */
+  create(record: Ref): number {
+    let region = this.#unused
+    if (region !== 0) this.#unused = this.#rows[region * ROW]
+    else {
+      region = this.#used
+      if ((region + 1) * ROW > this.#rows.length) {
+        const rows = new Int32Array(Math.ceil((region + 1) * 1.25) * ROW)
+        rows.set(this.#rows)
+        this.#rows = rows
+      }
+      this.#used++
+    }
+    const row = region * ROW
+    this.#rows.fill(0, row, row + ROW)
+    this.#rows[row + RECORD] = record
+    this.#rows[row + NUMBERS] = 1
+    this.#rows[row + TABLE] = this.#allocate(region, 0, (ENTRIES_AT + FIRST_CAPACITY) >> 1)
+    this.count++
+    return region
+  }
+
+  /** Frees a region with all its pages. */
+  free(region: number): void {
+    const row = region * ROW
+    const rows = this.#rows
+    for (let number = rows[row + UNUSED]; number !== NO_PAGE; ) {
+      const next = this.#entry(region, number)
+      this.#setEntry(region, number, 0)
+      number = next
+    }
+    for (let number = 1; number < rows[row + NUMBERS]; number++) {
+      const ref = this.#entry(region, number) as Ref
+      if (ref !== NULL_REF) this.#arena.free(ref)
+    }
+    this.#arena.free(rows[row + TABLE] as Ref)
+    rows[row] = this.#unused
+    rows[row + TABLE] = 0
+    rows[row + UNITS] = 0
+    this.#unused = region
+    this.count--
+  }
+
+  clear(): void {
+    this.#rows = new Int32Array(MIN_ROWS * ROW)
+    this.#used = 1
+    this.#unused = 0
+    this.count = 0
+  }
+
+  /** Units of the page table and all pages. */
+  units(region: number): number {
+    return this.#rows[region * ROW + UNITS]
+  }
+
+  record(region: number): Ref {
+    return this.#rows[region * ROW + RECORD] as Ref
+  }
+
+  setRecord(region: number, record: Ref): void {
+    this.#rows[region * ROW + RECORD] = record
+  }
+
+  /** A word of the collection's own in the head, 0 ≤ `i` < HEAD_WORDS. */
+  head(region: number, i: number): number {
+    const table = this.#rows[region * ROW + TABLE]
+    const { words, shift, unitMask } = this.#arena
+    return words[table >>> shift][((table & unitMask) << 1) + PAGE_HEADER_WORDS + i]
+  }
+
+  setHead(region: number, i: number, value: number): void {
+    const table = this.#rows[region * ROW + TABLE]
+    const { words, shift, unitMask } = this.#arena
+    words[table >>> shift][((table & unitMask) << 1) + PAGE_HEADER_WORDS + i] = value
+  }
+
+  /** Two words of the head as a double. */
+  headDouble(region: number, i: number): number {
+    const table = this.#rows[region * ROW + TABLE]
+    const { views, shift, unitMask } = this.#arena
+    return views[table >>> shift].getFloat64(
+      (table & unitMask) * UNIT_BYTES + (PAGE_HEADER_WORDS + i) * 4,
+      true,
+    )
+  }
+
+  setHeadDouble(region: number, i: number, value: number): void {
+    const table = this.#rows[region * ROW + TABLE]
+    const { views, shift, unitMask } = this.#arena
+    views[table >>> shift].setFloat64(
+      (table & unitMask) * UNIT_BYTES + (PAGE_HEADER_WORDS + i) * 4,
+      value,
+      true,
+    )
+  }
+
+  /** Points `words`, `bytes`, `view` and `at` at a page. */
+  locate(region: number, number: number): void {
+    const { words, bytes, views, shift, unitMask } = this.#arena
+    const table = this.#rows[region * ROW + TABLE]
+    const ref = words[table >>> shift][((table & unitMask) << 1) + ENTRIES_AT - 1 + number]
+    const segment = ref >>> shift
+    this.words = words[segment]
+    this.bytes = bytes[segment]
+    this.view = views[segment]
+    this.at = (ref & unitMask) << 1
+  }
+
+  /** Units of the page that `locate` found, as they were asked for. */
+  get pageUnits(): number {
+    return this.words[this.at + UNITS_WORD]
+  }
+
+  /** Takes a page of `units`, and returns its number. Its data is undefined. */
+  take(region: number, units: number): number {
+    const row = region * ROW
+    let number = this.#rows[row + UNUSED]
+    if (number !== NO_PAGE) this.#rows[row + UNUSED] = this.#entry(region, number)
+    else {
+      number = this.#rows[row + NUMBERS]
+      if (number >= this.#capacity(region)) this.#growTable(region)
+      this.#rows[row + NUMBERS] = number + 1
+    }
+    this.#setEntry(region, number, this.#allocate(region, number, units))
+    return number
+  }
+
+  /** Frees a page. Its number may be used again. */
+  give(region: number, number: number): void {
+    const row = region * ROW
+    const ref = this.#entry(region, number) as Ref
+    this.#rows[row + UNITS] -= this.#arena.units(ref)
+    this.#arena.free(ref)
+    this.#setEntry(region, number, this.#rows[row + UNUSED])
+    this.#rows[row + UNUSED] = number
+  }
+
+  /**
+   * Gives a page another block of `units`, without copying. `locate` finds the new block; the old one must be freed by
+   * `freeBlock`.
+   */
+  replace(region: number, number: number, units: number): Ref {
+    const old = this.#entry(region, number) as Ref
+    this.#setEntry(region, number, this.#allocate(region, number, units))
+    return old
+  }
+
+  freeBlock(region: number, block: Ref): void {
+    this.#rows[region * ROW + UNITS] -= this.#arena.units(block)
+    this.#arena.free(block)
+  }
+
+  /** Whether a block of the arena is a page or a page table, and not a record. */
+  isPage(block: Ref): boolean {
+    return this.#word(block, 0) >>> OWNER_SHIFT === 0
+  }
+
+  /** Units of a block that must be kept when it is moved. */
+  neededUnits(block: Ref): number {
+    return this.#word(block, UNITS_WORD)
+  }
+
+  /** Moves a page or page table to another block, and frees the old one. */
+  move(from: Ref, to: Ref): void {
+    const region = this.#word(from, REGION_WORD)
+    const number = this.#word(from, NUMBER_WORD)
+    this.#rows[region * ROW + UNITS] += this.#arena.units(to) - this.#arena.units(from)
+    this.#arena.move(from, to, this.neededUnits(from))
+    if (number === 0) this.#rows[region * ROW + TABLE] = to
+    else this.#setEntry(region, number, to)
+  }
+
+  /** The row of the region that a block belongs to says so. For integrity checks. */
+  isKnown(block: Ref): boolean {
+    const region = this.#word(block, REGION_WORD)
+    const number = this.#word(block, NUMBER_WORD)
+    if (region <= 0 || region >= this.#used) return false
+    return (number === 0 ? this.#rows[region * ROW + TABLE] : this.#entry(region, number)) === block
+  }
+
+  #allocate(region: number, number: number, units: number): Ref {
+    const block = this.#arena.alloc(units) || this.#arena.alloc(units, true)
+    if (block === NULL_REF) throw new Error('the memory of the group has no segment numbers left')
+    const { words, shift, unitMask } = this.#arena
+    const page = words[block >>> shift]
+    const at = (block & unitMask) << 1
+    page[at + REGION_WORD] = region
+    page[at + NUMBER_WORD] = number
+    page[at + UNITS_WORD] = units
+    if (number === 0) page.fill(0, at + PAGE_HEADER_WORDS, at + (units << 1))
+    this.#rows[region * ROW + UNITS] += this.#arena.units(block)
+    return block
+  }
+
+  /** Page numbers below this have an entry. */
+  #capacity(region: number): number {
+    return (this.#word(this.#rows[region * ROW + TABLE] as Ref, UNITS_WORD) << 1) - ENTRIES_AT + 1
+  }
+
+  #growTable(region: number): void {
+    const row = region * ROW
+    const old = this.#rows[row + TABLE] as Ref
+    const oldUnits = this.#word(old, UNITS_WORD)
+    // A quarter larger, so that a collection of medium size does not pay for a table of twice its pages.
+    const table = this.#allocate(region, 0, oldUnits + Math.max(4, oldUnits >> 2))
+    const { words, shift, unitMask } = this.#arena
+    const from = (old & unitMask) << 1
+    words[table >>> shift].set(
+      words[old >>> shift].subarray(from + PAGE_HEADER_WORDS, from + (oldUnits << 1)),
+      ((table & unitMask) << 1) + PAGE_HEADER_WORDS,
+    )
+    this.freeBlock(region, old)
+    this.#rows[row + TABLE] = table
+  }
+
+  #entry(region: number, number: number): number {
+    return this.#word(this.#rows[region * ROW + TABLE] as Ref, ENTRIES_AT - 1 + number)
+  }
+
+  #setEntry(region: number, number: number, value: number): void {
+    const table = this.#rows[region * ROW + TABLE]
+    const { words, shift, unitMask } = this.#arena
+    words[table >>> shift][((table & unitMask) << 1) + ENTRIES_AT - 1 + number] = value
+  }
+
+  #word(block: Ref, offset: number): number {
+    return this.#arena.words[block >>> this.#arena.shift][((block & this.#arena.unitMask) << 1) + offset]
+  }
+}

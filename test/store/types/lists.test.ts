@@ -1,0 +1,152 @@
+// Lists in a store against plain arrays: packed and paged, while records are evicted, moved and given TTLs.
+
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { Hasher } from '../../../src/bytes/hash.ts'
+import { Instant } from '../../../src/bytes/instant.ts'
+import { NULL_REF } from '../../../src/store/arena.ts'
+import { ValueType } from '../../../src/store/record.ts'
+import { Store } from '../../../src/store/store.ts'
+
+function makeStore(maxBytes: number): Store {
+  const instant = new Instant({ now: () => 1_700_000_000_000 })
+  return new Store({ maxBytes, hasher: new Hasher({ low: 1, high: 2 }), instant })
+}
+
+class ListTwin {
+  readonly store: Store
+  readonly model = new Map<string, string[]>()
+
+  constructor(maxBytes: number) {
+    this.store = makeStore(maxBytes)
+  }
+
+  /** Inserts where the share of the length says. False: refused. */
+  insert(key: string, share: number, element: string): boolean {
+    const { store, model } = this
+    const bytes = Buffer.from(element)
+    const name = Buffer.from(key)
+    let ref = store.peek(name, 0, name.length)
+    if (!store.collections.fits(ref, bytes.length, 1, name.length)) return false
+    if (ref === NULL_REF) {
+      model.set(key, [])
+      ref = store.collections.create(ValueType.LIST, name, 0, name.length, 0)
+    }
+    this.#dropEvicted()
+    const list = model.get(key) ?? []
+    const index = Math.round(share * list.length)
+    const moved = store.lists.insert(ref, index, bytes, 0, bytes.length)
+    list.splice(index, 0, element)
+    store.collections.finish(moved, list.length)
+    this.#dropEvicted()
+    expect(store.usedBytes).toBeLessThanOrEqual(store.maxBytes)
+    return true
+  }
+
+  change(key: string, share: number, element: string | undefined): void {
+    const { store, model } = this
+    const name = Buffer.from(key)
+    const ref = store.peek(name, 0, name.length)
+    const list = model.get(key)
+    if (ref === NULL_REF || list === undefined) return
+    const index = Math.min(list.length - 1, Math.floor(share * list.length))
+    const bytes = Buffer.from(element ?? '')
+    if (element !== undefined && !store.collections.fits(ref, bytes.length, 1)) return
+    const moved =
+      element === undefined
+        ? store.lists.remove(ref, index)
+        : store.lists.set(ref, index, bytes, 0, bytes.length)
+    if (element === undefined) list.splice(index, 1)
+    else list[index] = element
+    store.collections.finish(moved, list.length)
+    if (list.length === 0) model.delete(key)
+    this.#dropEvicted()
+  }
+
+  expire(key: string): void {
+    const name = Buffer.from(key)
+    const ref = this.store.peek(name, 0, name.length)
+    if (ref === NULL_REF) return
+    this.store.deadline[0] = 1_800_000_000_000
+    this.store.expire(ref)
+    this.#dropEvicted()
+  }
+
+  check(): void {
+    const { store, model } = this
+    store.verify()
+    expect(store.size).toBe(model.size)
+    for (const [key, list] of model) {
+      const name = Buffer.from(key)
+      const ref = store.peek(name, 0, name.length)
+      expect(store.lists.length(ref)).toBe(list.length)
+      const found: string[] = []
+      for (let is = store.lists.seek(ref, 0); is; is = store.lists.next())
+        found.push(store.lists.span.copy().toString())
+      expect(found).toEqual(list)
+    }
+  }
+
+  #dropEvicted(): void {
+    for (const key of this.model.keys()) {
+      const name = Buffer.from(key)
+      if (this.store.peek(name, 0, name.length) === NULL_REF) this.model.delete(key)
+    }
+  }
+}
+
+const key = fc.nat(12).map((n) => `list ${n}`)
+const share = fc.double({ min: 0, max: 1, noNaN: true })
+const element = fc.oneof(
+  { weight: 8, arbitrary: fc.integer({ min: 0, max: 30 }).map((n) => 'e'.repeat(n)) },
+  { weight: 1, arbitrary: fc.integer({ min: 200, max: 3000 }).map((n) => 'm'.repeat(n)) },
+)
+const step = fc.record({
+  key,
+  share: fc.oneof(fc.constant(0), fc.constant(1), share),
+  element,
+  how: fc.nat(9),
+  times: fc.integer({ min: 1, max: 60 }),
+})
+
+test.each([64 * 1024, 300 * 1024])('lists in %i bytes are what arrays would be', (maxBytes) => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const twin = new ListTwin(maxBytes)
+      for (const { key, share, element, how, times } of steps) {
+        for (let i = 0; i < times; i++) {
+          if (how < 6) twin.insert(key, share, element)
+          else if (how < 8) twin.change(key, share, undefined)
+          else if (how === 8) twin.change(key, share, element)
+        }
+        if (how === 9) twin.expire(key)
+        twin.check()
+      }
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('a list that would exceed the budget alone is refused, and nothing is evicted for it', () => {
+  const twin = new ListTwin(64 * 1024)
+  twin.insert('other', 0, 'kept')
+  let inserted = 0
+  while (twin.insert('large', 1, 'x'.repeat(100))) inserted++
+  expect(inserted).toBeGreaterThan(200)
+  twin.check()
+  const before = twin.store.evicted
+  expect(twin.insert('large', 1, 'y'.repeat(2000))).toBe(false)
+  expect(twin.store.evicted).toBe(before)
+  twin.check()
+})
+
+test('no byte is lost', () => {
+  const store = makeStore(2 ** 26)
+  const empty = store.usedBytes
+  const twin = new ListTwin(2 ** 26)
+  for (let i = 0; i < 20_000; i++) twin.insert(`k${i % 7}`, (i % 10) / 10, `element ${i}`)
+  while (twin.model.size > 0) for (const each of twin.model.keys()) twin.change(each, 0.5, undefined)
+  twin.store.verify()
+  // The rows of the regions stay.
+  expect(twin.store.usedBytes).toBeLessThanOrEqual(empty + 16 * 32)
+})

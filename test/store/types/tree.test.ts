@@ -1,0 +1,185 @@
+// The tree of large collections against plain arrays.
+
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Arena } from '../../../src/store/arena.ts'
+import { Regions } from '../../../src/store/types/regions.ts'
+import { compareBytes } from '../../../src/store/types/span.ts'
+import { stringBytes, Tree, TreeKind } from '../../../src/store/types/tree.ts'
+import { seededRandom } from '../../support/random.ts'
+
+interface Made {
+  readonly arena: Arena
+  readonly regions: Regions
+  readonly region: number
+  readonly tree: Tree
+}
+
+function make(kind: TreeKind): Made {
+  const arena = new Arena(2 ** 18)
+  const regions = new Regions(arena)
+  const region = regions.create(8 as never)
+  const tree = new Tree(regions)
+  tree.open(region, kind)
+  return { arena, regions, region, tree }
+}
+
+function text(tree: Tree): string {
+  tree.readString(tree.stringsAt)
+  return tree.span.copy().toString('latin1')
+}
+
+function put(tree: Tree, element: Buffer): void {
+  tree.insert(stringBytes(element.length))
+  tree.writeString(tree.stringsAt, element, 0, element.length)
+}
+
+function all(tree: Tree): string[] {
+  const found: string[] = []
+  for (let is = tree.seekRank(0); is; is = tree.next()) found.push(text(tree))
+  return found
+}
+
+/** Short ones, ones with a length of two bytes, and ones with pages of their own. */
+const element = fc.oneof(
+  { weight: 8, arbitrary: fc.nat(1000).map((n) => `e${n}`) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 700 }).map((n) => 'm'.repeat(n)) },
+  { weight: 1, arbitrary: fc.integer({ min: 500, max: 6000 }).map((n) => 'l'.repeat(n)) },
+)
+
+describe('a list', () => {
+  test('is what an array would be', () => {
+    const step = fc.record({ at: fc.nat(), element, how: fc.nat(9), times: fc.integer({ min: 1, max: 40 }) })
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        const { tree, regions, region } = make(TreeKind.LIST)
+        const model: string[] = []
+        for (const { at, element, how, times } of steps)
+          for (let i = 0; i < times; i++) {
+            const index = model.length === 0 ? 0 : (at + i * 7) % model.length
+            if (how < 6 || model.length === 0) {
+              const to = how === 0 ? 0 : how < 3 ? model.length : index
+              tree.seekRank(to)
+              put(tree, Buffer.from(element, 'latin1'))
+              model.splice(to, 0, element)
+            } else {
+              expect(tree.seekRank(index)).toBe(true)
+              expect(text(tree)).toBe(model[index])
+              expect(tree.rank()).toBe(index)
+              tree.remove()
+              model.splice(index, 1)
+            }
+          }
+        tree.verify()
+        expect(all(tree)).toEqual(model)
+        expect(tree.count).toBe(model.length)
+        const backwards: string[] = []
+        for (let is = model.length > 0 && tree.seekRank(model.length - 1); is; is = tree.previous())
+          backwards.unshift(text(tree))
+        expect(backwards).toEqual(model)
+        expect(regions.units(region)).toBeGreaterThan(0)
+      }),
+    )
+  })
+
+  test('of 100,000 elements, pushed at both ends and drained, gives all memory back', () => {
+    const { arena, regions, region, tree } = make(TreeKind.LIST)
+    const before = arena.liveUnits
+    for (let i = 0; i < 100_000; i++) {
+      tree.seekRank(i % 2 === 0 ? 0 : tree.count)
+      put(tree, Buffer.from(`element ${i}`))
+    }
+    tree.verify()
+    // 2 bytes for the slot, 1 for the length.
+    expect(arena.liveUnits * 8).toBeLessThan(100_000 * (13 + 3) * 1.2)
+    const random = seededRandom(3)
+    while (tree.count > 0) {
+      tree.seekRank(random() % tree.count)
+      tree.remove()
+      if (tree.count % 10_000 === 0) tree.verify()
+    }
+    expect(arena.liveUnits).toBeLessThan(before + 1000)
+    regions.free(region)
+    expect(arena.liveUnits).toBe(0)
+  })
+})
+
+test('a set finds what was put in, by its hash, also where hashes are equal', () => {
+  const { tree } = make(TreeKind.SET)
+  const model = new Map<string, number>()
+  const random = seededRandom(5)
+  const find = (name: string, hash: number): boolean => {
+    tree.key[0] = hash
+    for (let is = tree.seekHash(); is && tree.view.getInt32(tree.at, true) === hash; is = tree.next())
+      if (text(tree) === name) return true
+    return false
+  }
+  for (let i = 0; i < 60_000; i++) {
+    const name = `m${random() % 9000}`
+    // Many collide, and they span the sign bit.
+    const hash = ((Number(name.slice(1)) % 700) * 6_135_667) | 0
+    const has = find(name, hash)
+    expect(has).toBe(model.has(name))
+    if (random() % 3 === 0) {
+      if (has) tree.remove()
+      model.delete(name)
+    } else if (!has) {
+      tree.key[0] = hash
+      put(tree, Buffer.from(name))
+      model.set(name, hash)
+    }
+    if (i % 5000 === 0) tree.verify()
+  }
+  tree.verify()
+  expect(all(tree).sort()).toEqual([...model.keys()].sort())
+})
+
+test('a ranking is sorted by score and member, and knows ranks', () => {
+  const { tree } = make(TreeKind.RANKING)
+  const model: { score: number; member: Buffer }[] = []
+  const random = seededRandom(9)
+  const order = (a: { score: number; member: Buffer }, b: { score: number; member: Buffer }): number =>
+    a.score - b.score || compareBytes(a.member, 0, a.member.length, b.member, 0, b.member.length)
+  for (let i = 0; i < 20_000; i++) {
+    // Few different scores: members decide, and some scores fill several pages.
+    const score = [-1e300, -1, 0, 0.5, 7, Number.POSITIVE_INFINITY][random() % 6]
+    const member = Buffer.from(`member:${random() % 4000}`)
+    tree.keyDouble[0] = score
+    const isFound = tree.seekMember(member, 0, member.length)
+    const wanted = { score, member }
+    let low = 0
+    for (let high = model.length; low < high; ) {
+      const middle = (low + high) >> 1
+      if (order(model[middle], wanted) < 0) low = middle + 1
+      else high = middle
+    }
+    expect(isFound).toBe(low < model.length && order(model[low], wanted) === 0)
+    if (isFound && random() % 2 === 0) {
+      expect(tree.rank()).toBe(low)
+      tree.remove()
+      model.splice(low, 1)
+    } else if (!isFound) {
+      tree.keyDouble[0] = score
+      put(tree, member)
+      model.splice(low, 0, wanted)
+    }
+    if (i % 2000 === 0) tree.verify()
+  }
+  tree.verify()
+  expect(all(tree)).toEqual(model.map(({ member }) => member.toString()))
+  for (const score of [
+    Number.NEGATIVE_INFINITY,
+    -1e300,
+    -1,
+    -0.5,
+    0,
+    0.5,
+    3,
+    7,
+    1e300,
+    Number.POSITIVE_INFINITY,
+  ]) {
+    expect(tree.rankOfScore(score, false)).toBe(model.filter((each) => each.score < score).length)
+    expect(tree.rankOfScore(score, true)).toBe(model.filter((each) => each.score <= score).length)
+  }
+})
