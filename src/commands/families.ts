@@ -11,6 +11,7 @@ import { expiryCommands } from './keys/expiry.ts'
 import { keyCommands } from './keys/keys.ts'
 import { keyspaceCommands } from './keys/keyspace.ts'
 import { objectCommands } from './keys/object.ts'
+import { listCommands } from './lists/lists.ts'
 import { explainCommands } from './own/explain.ts'
 import { groupCommands } from './own/groups.ts'
 import { invalidateCommands } from './own/invalidate.ts'
@@ -37,6 +38,7 @@ export function allCommands(directory: () => CommandDirectory): readonly Command
     ...rangeCommands,
     ...lcsCommands,
     ...bitmapCommands,
+    ...listCommands,
     ...keyCommands,
     ...expiryCommands,
     ...keyspaceCommands,

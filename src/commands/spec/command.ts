@@ -24,7 +24,22 @@ export type CommandFlag =
   | 'write'
 
 /** Redis's documentation groups. */
-type CommandGroup = 'string' | 'bitmap' | 'generic' | 'connection' | 'server' | 'cluster' | 'erinys'
+type CommandGroup =
+  | 'string'
+  | 'bitmap'
+  | 'hyperloglog'
+  | 'hash'
+  | 'list'
+  | 'set'
+  | 'sorted-set'
+  | 'geo'
+  | 'stream'
+  | 'generic'
+  | 'transactions'
+  | 'connection'
+  | 'server'
+  | 'cluster'
+  | 'erinys'
 
 /** Flags of a key specification (Redis: key-specs), as COMMAND and GETKEYSANDFLAGS show them. */
 export type KeyFlag =

@@ -2,19 +2,31 @@
 
 import { isCanonicalInteger } from '../../bytes/numbers/decimal.ts'
 import type { Ref } from '../../store/arena.ts'
-import { ValueType } from '../../store/record.ts'
+import { isCollection, ValueType } from '../../store/record.ts'
 import type { Store } from '../../store/store.ts'
 
 /** Longer strings are not embedded in their object (Redis: `OBJ_ENCODING_EMBSTR_SIZE_LIMIT`). */
 const MAX_EMBEDDED = 44
 
-/** The name that TYPE gives. */
-export function typeName(type: ValueType): string {
-  return type === ValueType.STRING ? 'string' : 'none'
+/** By type: the name that TYPE gives, and the encodings by the flags of a collection (`Collections.flags`). */
+const TYPES: Readonly<Partial<Record<ValueType, readonly [name: string, ...encodings: string[]]>>> = {
+  [ValueType.STRING]: ['string'],
+  [ValueType.LIST]: ['list', 'quicklist'],
+  [ValueType.SET]: ['set', 'intset', 'hashtable', 'listpack'],
+  [ValueType.SORTED_SET]: ['zset', 'listpack', 'skiplist'],
+  [ValueType.HASH]: ['hash', 'listpack', 'hashtable'],
+  [ValueType.STREAM]: ['stream', 'stream'],
 }
 
-/** The encoding that Redis would have chosen for the same string. */
-export function encodingName({ records }: Store, ref: Ref): string {
+/** The name that TYPE gives. */
+export function typeName(type: ValueType): string {
+  return TYPES[type]?.[0] ?? 'none'
+}
+
+/** The encoding that Redis would have chosen for the same value. */
+export function encodingName({ records, collections }: Store, ref: Ref): string {
+  const type = records.type(ref)
+  if (isCollection(type)) return TYPES[type]?.[1 + collections.flags(ref)] ?? 'unknown'
   if (records.isRaw(ref)) return 'raw'
   records.locate(ref)
   const { bytes, valueStart, valueEnd } = records

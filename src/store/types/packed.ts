@@ -64,27 +64,6 @@ export function writePacked(
   return at + packedBytes(length)
 }
 
-/** Whether the string at `at` is `source[start, end)`. */
-export function isPacked(
-  bytes: Uint8Array,
-  at: number,
-  source: Uint8Array,
-  start: number,
-  end: number,
-): boolean {
-  const length = end - start
-  const first = bytes[at]
-  let from = at + 1
-  if (first < LONG) {
-    if (first !== length) return false
-  } else {
-    if (bytes[at + 1] + (bytes[at + 2] << 8) !== length) return false
-    from = at + 3
-  }
-  for (let i = start; i < end; i++, from++) if (bytes[from] !== source[i]) return false
-  return true
-}
-
 /** The count of a located packed collection. */
 export function packedCount(records: Records): number {
   return records.view.getUint16(records.valueStart + COUNT_AT, true)

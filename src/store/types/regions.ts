@@ -29,13 +29,12 @@ const UNITS = 4
 
 /** Words of a block that belong to the arena and to this file. */
 export const PAGE_HEADER_WORDS = 4
-export const PAGE_HEADER_BYTES: number = PAGE_HEADER_WORDS * 4
 const REGION_WORD = 1
 const NUMBER_WORD = 2
 const UNITS_WORD = 3
 
 /** Words of the page table for the collection. */
-export const HEAD_WORDS = 20
+const HEAD_WORDS = 20
 const ENTRIES_AT = PAGE_HEADER_WORDS + HEAD_WORDS
 const FIRST_CAPACITY = 4
 const MIN_ROWS = 16

@@ -50,9 +50,6 @@ const KEY_WORDS = [0, 1, 1, 1, 1, 2, 4] as const
 const DOUBLE_BYTES = [0, 0, 0, 8, 8, 0, 0] as const
 const STRINGS = [1, 1, 2, 2, 0, 1, 1] as const
 
-/** Words of a descriptor: root page, height (0: the root is a leaf), number of entries. */
-export const DESCRIPTOR_WORDS = 3
-
 const COUNT = PAGE_HEADER_WORDS
 const HEAP = PAGE_HEADER_WORDS + 1
 const DATA = PAGE_HEADER_WORDS + 2
@@ -122,7 +119,10 @@ export class Tree {
     this.#regions = regions
   }
 
-  /** Chooses a tree. Its descriptor is in the head of the region at `word`, or in a page (after the page's header). */
+  /**
+   * Chooses a tree. Its descriptor is three words (root page, height, number of entries), zeros at first: in the head of
+   * the region from `word` on, or in a page, behind the page's header.
+   */
   open(region: number, kind: TreeKind, word = 0, page = NO_PAGE): void {
     this.#region = region
     this.#kind = kind

@@ -1,0 +1,72 @@
+// Reading lists by index: LRANGE, LINDEX.
+
+import { NULL_REF } from '../../store/arena.ts'
+import { ValueType } from '../../store/record.ts'
+import { readInteger } from '../spec/arguments.ts'
+import { readCollection, replySpan } from '../spec/collection.ts'
+import type { CommandSpec } from '../spec/command.ts'
+import { arg, KEY, oneKey } from '../spec/shorthand.ts'
+
+export const listRangeCommands: readonly CommandSpec[] = [
+  {
+    name: 'lrange',
+    arity: 4,
+    flags: ['readonly'],
+    categories: ['read', 'list', 'slow'],
+    keys: oneKey('RO', 'access'),
+    load: 'through',
+    summary: 'Returns a range of elements from a list.',
+    since: '1.0.0',
+    group: 'list',
+    complexity: 'O(log N + M) where N is the length of the list and M the number of elements in the range.',
+    arguments: [KEY, arg('start', 'integer'), arg('stop', 'integer')],
+    run(c) {
+      let start = readInteger(c, 2)
+      if (Number.isNaN(start)) return
+      let stop = readInteger(c, 3)
+      if (Number.isNaN(stop)) return
+      const ref = readCollection(c, 1, ValueType.LIST)
+      if (ref === undefined) return
+      const { lists } = c.store
+      const length = ref === NULL_REF ? 0 : lists.length(ref)
+      if (start < 0) start = Math.max(0, start + length)
+      if (stop < 0) stop += length
+      stop = Math.min(stop, length - 1)
+      const count = Math.max(0, stop - start + 1)
+      c.reply.array(count)
+      if (count === 0) return
+      lists.seek(ref, start)
+      for (let left = count; ; lists.next()) {
+        replySpan(c)
+        if (--left === 0) return
+      }
+    },
+  },
+  {
+    name: 'lindex',
+    arity: 3,
+    flags: ['readonly'],
+    categories: ['read', 'list', 'slow'],
+    keys: oneKey('RO', 'access'),
+    load: 'through',
+    summary: 'Returns an element from a list by its index.',
+    since: '1.0.0',
+    group: 'list',
+    complexity: 'O(log N) where N is the length of the list.',
+    arguments: [KEY, arg('index', 'integer')],
+    run(c) {
+      const index = readInteger(c, 2)
+      if (Number.isNaN(index)) return
+      const ref = readCollection(c, 1, ValueType.LIST)
+      if (ref === undefined) return
+      const { lists } = c.store
+      const length = ref === NULL_REF ? 0 : lists.length(ref)
+      const at = index < 0 ? index + length : index
+      if (at < 0 || at >= length) c.reply.null()
+      else {
+        lists.seek(ref, at)
+        replySpan(c)
+      }
+    },
+  },
+]
