@@ -8,7 +8,7 @@ import type { Context } from '../spec/context.ts'
 import { NO_SUCH_KEY, SYNTAX_ERROR, tooLarge } from '../spec/errors.ts'
 import { findGroupOrReply } from '../spec/selection.ts'
 import { arg, KEY, manyKeys, oneKey, option, token } from '../spec/shorthand.ts'
-import { typeName } from '../spec/value.ts'
+import { typeName } from '../spec/values/names.ts'
 import { copyEntry, putEntry } from './entry.ts'
 
 const SAME_OBJECT = 'ERR source and destination objects are the same'

@@ -5,7 +5,7 @@ import type { CommandSpec } from '../spec/command.ts'
 import { helpCommand, runSubcommand } from '../spec/container.ts'
 import type { Context } from '../spec/context.ts'
 import { KEY } from '../spec/shorthand.ts'
-import { encodingName } from '../spec/value.ts'
+import { encodingName } from '../spec/values/names.ts'
 
 const NO_FREQUENCY =
   'ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching ' +

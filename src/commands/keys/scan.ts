@@ -5,7 +5,7 @@ import { parseInt64, parseInteger } from '../../bytes/numbers/decimal.ts'
 import type { Ref } from '../../store/arena.ts'
 import type { Context } from '../spec/context.ts'
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../spec/errors.ts'
-import { typeName } from '../spec/value.ts'
+import { typeName } from '../spec/values/names.ts'
 
 const STAR = 0x2a
 const DEFAULT_COUNT = 10

@@ -2,16 +2,16 @@
 
 import { NULL_REF } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
+import type { CommandSpec } from '../spec/command.ts'
+import type { Context } from '../spec/context.ts'
+import { arg, KEY, oneKey } from '../spec/shorthand.ts'
 import {
   argumentBytes,
   createCollection,
   findCollection,
   hasRoom,
   readCollection,
-} from '../spec/collection.ts'
-import type { CommandSpec } from '../spec/command.ts'
-import type { Context } from '../spec/context.ts'
-import { arg, KEY, oneKey } from '../spec/shorthand.ts'
+} from '../spec/values/collection.ts'
 
 function push(c: Context, isLeft: boolean, isCreated: boolean): void {
   const { args } = c

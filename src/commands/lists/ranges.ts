@@ -3,9 +3,9 @@
 import { NULL_REF } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
 import { readInteger } from '../spec/arguments.ts'
-import { readCollection, replySpan } from '../spec/collection.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import { arg, KEY, oneKey } from '../spec/shorthand.ts'
+import { readCollection, replySpan } from '../spec/values/collection.ts'
 
 export const listRangeCommands: readonly CommandSpec[] = [
   {

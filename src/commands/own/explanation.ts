@@ -7,7 +7,7 @@ import type { Group } from '../../group/group.ts'
 import { tagsOf } from '../../group/tags.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
-import { typeName } from '../spec/value.ts'
+import { typeName } from '../spec/values/names.ts'
 
 /** What a read of a key would do. In a cluster the fields below `source` are the owner's, and `null` if it is unreachable. */
 export interface Explanation {

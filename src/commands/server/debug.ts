@@ -7,7 +7,7 @@ import { EXPIRES } from '../../store/record.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { NO_SUCH_KEY, NOT_AN_INTEGER, tooLarge, wrongSubcommand } from '../spec/errors.ts'
-import { encodingName } from '../spec/value.ts'
+import { encodingName } from '../spec/values/names.ts'
 import { protocolTypes, writeProtocolType } from './debug-protocol.ts'
 
 const NOT_ALLOWED =

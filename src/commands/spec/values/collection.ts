@@ -1,9 +1,9 @@
 // How commands find, create and change collections; the rules are in `store/types/collections.ts`.
 
-import { NULL_REF, type Ref } from '../../store/arena.ts'
-import type { ValueType } from '../../store/record.ts'
-import type { Context } from './context.ts'
-import { tooLarge } from './errors.ts'
+import { NULL_REF, type Ref } from '../../../store/arena.ts'
+import type { ValueType } from '../../../store/record.ts'
+import type { Context } from '../context.ts'
+import { tooLarge } from '../errors.ts'
 
 /** The collection of the key in argument `i`, to be read; `NULL_REF`: none. `undefined` after WRONGTYPE. */
 export function readCollection(c: Context, i: number, type: ValueType): Ref | undefined {

@@ -1,9 +1,9 @@
 // The type and encoding of a record under Redis's names.
 
-import { isCanonicalInteger } from '../../bytes/numbers/decimal.ts'
-import type { Ref } from '../../store/arena.ts'
-import { isCollection, ValueType } from '../../store/record.ts'
-import type { Store } from '../../store/store.ts'
+import { isCanonicalInteger } from '../../../bytes/numbers/decimal.ts'
+import type { Ref } from '../../../store/arena.ts'
+import { isCollection, ValueType } from '../../../store/record.ts'
+import type { Store } from '../../../store/store.ts'
 
 /** Longer strings are not embedded in their object (Redis: `OBJ_ENCODING_EMBSTR_SIZE_LIMIT`). */
 const MAX_EMBEDDED = 44
