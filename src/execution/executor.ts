@@ -172,13 +172,16 @@ export class Executor {
     const mayPull = !isPulled && command.isRouted && this.#host.cluster?.isSettling
     if (mayPull && this.#pull(client, command, forwarded)) return
     const startedAt = this.#telemetry.now()
-    if (!this.#runOrDefer(client, command, 0, forwarded)) return
+    context.forwarded = forwarded.complete
+    const ran = this.#runOrDefer(client, command, 0, forwarded)
+    context.forwarded = undefined
+    if (!ran) return
     const bytes = reply.take()
     this.#telemetry.finish(command.stats, startedAt, client, args, command.secretsOf(args))
     forwarded.complete(bytes)
   }
 
-  /** False: it waits for loads or the origin, and its reply is deferred. */
+  /** False: it waits for loads or the origin, or runs in slices, and its reply is deferred. */
   #runOrDefer(client: Client, command: Command, mark: number, forwarded?: ForwardedRequest): boolean {
     const context = this.#context
     const { group } = context
@@ -197,6 +200,10 @@ export class Executor {
     if (command.isWrite && group.isWatched) this.#runner.fence(command)
     this.#runner.run(command, mark)
     if (!context.missed) return true
+    if (context.isDeferred) {
+      context.isDeferred = false
+      return false
+    }
     context.reply.rewind(mark)
     this.#telemetry.failed = false
     if (this.#loading.begin(client, command, forwarded)) return false

@@ -20,6 +20,7 @@ const MAX_PENDING_BYTES_OF_PEER = 256 * 2 ** 20
  */
 export function mustWait(client: Client, command: Command, context: Context): boolean {
   const { args } = context
+  if (client.pending.isExclusive) return true
   if (usesWholeKeyspace(command, args) || isAtLimit(client)) return true
   const { loadsThrough } = command
   for (const position of command.keysOf(context)) {

@@ -163,6 +163,12 @@ export class ReplyWriter extends PagedOutput {
     this.put(bytes, 0, bytes.length)
   }
 
+  /** The same without a copy: the bytes must not change any more. */
+  own(bytes: Buffer): void {
+    if (bytes.length > MAX_PAGED_BYTES) this.append(bytes)
+    else this.raw(bytes)
+  }
+
   private constant(bytes: Buffer): void {
     const { length } = bytes
     this.reserve(length)

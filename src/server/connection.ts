@@ -114,6 +114,10 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     return this.#closing
   }
 
+  get isGone(): boolean {
+    return this.#socket.destroyed
+  }
+
   get isPeer(): boolean {
     return this.#peer !== undefined
   }

@@ -94,6 +94,7 @@ class Request extends ClientState implements Client, Served {
   #reject = (_error: Error): void => {}
   /** Whether it was executed or abandoned: it must not run (again). */
   #isServed = false
+  #isAbandoned = false
 
   constructor(services: ProgramServices, group: Group, args: Args) {
     super(0, group, services.now(), 'program', 'program')
@@ -103,6 +104,11 @@ class Request extends ClientState implements Client, Served {
       this.#resolve = resolve
       this.#reject = reject
     })
+  }
+
+  /** Its reply is awaited until it is abandoned. */
+  get isGone(): boolean {
+    return this.#isAbandoned
   }
 
   get store(): undefined {
@@ -145,6 +151,7 @@ class Request extends ClientState implements Client, Served {
 
   abandon(): void {
     this.#isServed = true
+    this.#isAbandoned = true
     this.#reject(new Error(CLOSED))
   }
 

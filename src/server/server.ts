@@ -6,6 +6,7 @@ import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { monitorLine } from '../commands/connection/monitor.ts'
+import { SliceQueue } from '../commands/slices/slice-queue.ts'
 import type { Client } from '../commands/spec/client.ts'
 import { Context } from '../commands/spec/context.ts'
 import type { CommandTraits, Host } from '../commands/spec/host.ts'
@@ -57,6 +58,7 @@ export class Server implements Host {
   readonly cluster: Cluster | undefined
   readonly clients = new Map<number, Connection>()
   readonly telemetry: Telemetry
+  readonly slices: SliceQueue
   readonly stats: NodeStats
   readonly parameters: ReadonlyMap<string, Parameter>
   /** The embedding program, a client without a connection. */
@@ -90,6 +92,7 @@ export class Server implements Host {
     const table = createCommandTable()
     const telemetry = new Telemetry({ commands: table.stats, micros, instant })
     this.telemetry = telemetry
+    this.slices = new SliceQueue(micros)
     const limits = defaultLimits()
     const unread = new UnreadBytes()
     const targets = {

@@ -44,6 +44,11 @@ export class Keyspace {
     this.#parts = parts
   }
 
+  /** The number of records, dead, stale and negative ones too. */
+  get entries(): number {
+    return this.#parts.index.count
+  }
+
   /**
    * Visits about `limit` live records from `cursor` on, without negative entries and stale records. Returns the next
    * cursor. `visit` must neither write to the store nor scan it.
@@ -97,7 +102,8 @@ export class Keyspace {
   }
 
   /**
-   * A live record at random, all with about the same probability; `NULL_REF`: there is none.
+   * A live record at random, all with about the same probability. `NULL_REF`: none was found in a number of attempts,
+   * since few records are live.
    *
    * @param random uniform in [0, 1)
    */
@@ -108,11 +114,6 @@ export class Keyspace {
     }
     for (let tries = 0; tries < RANDOM_TRIES && found === NULL_REF; tries++)
       this.scan(Math.floor(random() * 2 ** 32), 1, visit)
-    // Few records are live: almost all are expired or negative.
-    for (let cursor = 0; found === NULL_REF; ) {
-      cursor = this.scan(cursor, STEP_SLOTS, visit)
-      if (cursor === 0) break
-    }
     return found
   }
 

@@ -8,6 +8,7 @@ import { Cluster } from '../../src/cluster/cluster.ts'
 import { addressName, type Member } from '../../src/cluster/member.ts'
 import { createMembership } from '../../src/cluster/membership/create.ts'
 import type { ClusterOptions } from '../../src/cluster/options.ts'
+import { SliceQueue } from '../../src/commands/slices/slice-queue.ts'
 import { type Client, ClientState, type PendingReply } from '../../src/commands/spec/client.ts'
 import { Context } from '../../src/commands/spec/context.ts'
 import type { CommandTraits, Host } from '../../src/commands/spec/host.ts'
@@ -169,6 +170,7 @@ export class HarnessHost implements Host {
   readonly cluster: Cluster | undefined
   readonly clients = new Map<number, HarnessClient>()
   readonly telemetry: Telemetry
+  readonly slices: SliceQueue
   readonly stats: NodeStats
   readonly settings: ServerSettings = defaultServerSettings(7000)
   readonly parameters: ReadonlyMap<string, Parameter>
@@ -196,6 +198,7 @@ export class HarnessHost implements Host {
     this.cluster = cluster
     this.settings.requirepass = requirepass
     this.telemetry = telemetry
+    this.slices = new SliceQueue(() => telemetry.now())
     this.stats = new NodeStats({ version: '0.0.0', runId: 'a'.repeat(40), startedAt, configFile: '' })
     this.parameters = createParameters({
       settings: this.settings,
@@ -271,6 +274,9 @@ export class HarnessClient extends ClientState implements Client {
   readonly pushed: Buffer[] = []
   closed = false
   closing = false
+  get isGone(): boolean {
+    return this.closed
+  }
   readonly #harness: HarnessParts
   readonly #queue: Request[] = []
   #running = false

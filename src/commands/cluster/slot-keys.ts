@@ -1,15 +1,12 @@
-// The keys of one slot on this node (CLUSTER COUNTKEYSINSLOT, GETKEYSINSLOT): a full scan in short steps.
+// The keys of one slot on this node (CLUSTER COUNTKEYSINSLOT, GETKEYSINSLOT): a walk over all keys.
 
 import { keySlot, SLOT_COUNT } from '../../bytes/crc16.ts'
 import { parseInt64 } from '../../bytes/numbers/decimal.ts'
 import type { Ref } from '../../store/arena.ts'
 import type { Store } from '../../store/store.ts'
-import { deferReply } from '../spec/client.ts'
+import { walkKeys } from '../slices/key-walk.ts'
 import type { Context } from '../spec/context.ts'
 import { NOT_AN_INTEGER } from '../spec/errors.ts'
-
-/** Keys scanned per step before other clients are served: a few milliseconds. */
-const PART = 20_000
 
 export function countKeysInSlot(c: Context): void {
   const slot = integerAt(c, 2)
@@ -19,8 +16,9 @@ export function countKeysInSlot(c: Context): void {
     return
   }
   let count = 0
-  walk(c, {
-    visit(store, ref) {
+  const { store } = c
+  walkKeys(c, {
+    visit(ref) {
       if (slotOf(store, ref) === slot) count++
       return true
     },
@@ -37,8 +35,9 @@ export function listKeysInSlot(c: Context): void {
     return
   }
   const keys: Buffer[] = []
-  walk(c, {
-    visit(store, ref) {
+  const { store } = c
+  walkKeys(c, {
+    visit(ref) {
       if (keys.length < limit && slotOf(store, ref) === slot) keys.push(store.copyKey(ref))
       return keys.length < limit
     },
@@ -55,44 +54,6 @@ function integerAt({ args, reply }: Context, i: number): number | undefined {
   if (value !== null) return Number(value)
   reply.error(NOT_AN_INTEGER)
   return undefined
-}
-
-interface Walk {
-  /** False: no more are needed. */
-  visit(store: Store, ref: Ref): boolean
-  /** Writes the reply. */
-  answer(): void
-}
-
-/** Visits all keys of the client's group in steps; other clients are served in between. */
-function walk(c: Context, { visit, answer }: Walk): void {
-  const { store, reply } = c
-  const { protocol } = reply
-  let goesOn = true
-  const part = (cursor: number): number => {
-    const next = store.keyspace.scan(cursor, PART, (ref) => {
-      if (goesOn) goesOn = visit(store, ref)
-    })
-    return goesOn ? next : 0
-  }
-  let cursor = part(0)
-  if (cursor === 0) {
-    answer()
-    return
-  }
-  const complete = deferReply(c.client)
-  const proceed = (): void => {
-    c.instant.refresh()
-    cursor = part(cursor)
-    if (cursor !== 0) {
-      setImmediate(proceed)
-      return
-    }
-    reply.protocol = protocol
-    answer()
-    complete(reply.take())
-  }
-  setImmediate(proceed)
 }
 
 function slotOf({ records }: Store, ref: Ref): number {

@@ -2,8 +2,9 @@
 
 import { Glob } from '../../bytes/glob.ts'
 import { exchangeKeys } from '../../group/exchange.ts'
-import { NULL_REF, type Ref } from '../../store/arena.ts'
+import { NULL_REF } from '../../store/arena.ts'
 import { replyToFlush } from '../cluster/flush.ts'
+import { KeyList, walkKeys } from '../slices/key-walk.ts'
 import type { ArgumentSpec, CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { SYNTAX_ERROR } from '../spec/errors.ts'
@@ -108,11 +109,7 @@ export const keyspaceCommands: readonly CommandSpec[] = [
     group: 'generic',
     complexity: 'O(1)',
     tips: ['request_policy:all_shards', 'nondeterministic_output'],
-    run(c) {
-      const ref = c.group.randomKey()
-      if (ref === NULL_REF) c.reply.null()
-      else c.replyKey(ref)
-    },
+    run: replyRandomKey,
   },
   {
     name: 'dbsize',
@@ -187,23 +184,45 @@ function swapGroups(c: Context): void {
   }
 }
 
-/** Collects the matching records first, since the reply begins with their number. */
 function listKeys(c: Context): void {
-  const { args, reply, store } = c
-  const { records } = store
-  const { buf } = args
-  const start = args.start[1]
-  const end = args.end[1]
+  const { args, store } = c
+  const pattern = args.copy(1)
   // An empty key matches no other pattern, as in Redis.
-  const all = end - start === 1 && buf[start] === STAR
-  const glob = new Glob(buf, start, end)
-  const refs: Ref[] = []
-  store.keyspace.scan(0, Number.POSITIVE_INFINITY, (ref) => {
-    records.locateKey(ref)
-    if (all || glob.matches(records.bytes, records.keyFrom, records.keyTo)) refs.push(ref)
+  const all = pattern.length === 1 && pattern[0] === STAR
+  const glob = new Glob(pattern, 0, pattern.length)
+  const { records } = store
+  const list = new KeyList(c)
+  walkKeys(c, {
+    visit(ref) {
+      records.locateKey(ref)
+      if (all || glob.matches(records.bytes, records.keyFrom, records.keyTo)) list.add(ref)
+      return true
+    },
+    endStep: () => list.write(),
+    keep: (written) => list.keep(written),
+    answer: () => list.answer(),
   })
-  reply.array(refs.length)
-  for (const ref of refs) c.replyKey(ref)
+}
+
+/** A random position is sufficient, unless almost all entries are expired or negative. */
+function replyRandomKey(c: Context): void {
+  const { reply, store } = c
+  const ref = c.group.randomKey()
+  if (ref !== NULL_REF) {
+    c.replyKey(ref)
+    return
+  }
+  let key: Buffer | undefined
+  walkKeys(c, {
+    visit(found) {
+      key = store.copyKey(found)
+      return false
+    },
+    answer() {
+      if (key === undefined) reply.null()
+      else reply.bulk(key, 0, key.length)
+    },
+  })
 }
 
 /** ASYNC and SYNC behave alike: a flush frees a handful of buffers. False after an error reply. */

@@ -2,12 +2,13 @@
 
 import { Glob } from '../../bytes/glob.ts'
 import { parseInt64, parseInteger } from '../../bytes/numbers/decimal.ts'
-import type { Ref } from '../../store/arena.ts'
+import { KeyList, walkKeys } from '../slices/key-walk.ts'
 import type { Context } from '../spec/context.ts'
 import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../spec/errors.ts'
 import { typeName } from '../spec/values/names.ts'
 
 const STAR = 0x2a
+const NOTHING = Buffer.alloc(0)
 const DEFAULT_COUNT = 10
 const MAX_UINT64 = 2n ** 64n - 1n
 /** The cursor of an iteration: the next hash. */
@@ -32,21 +33,32 @@ export function scan(c: Context): void {
   if (options === undefined) return
   const { pattern, count, type } = options
   const { records } = store
-  const refs: Ref[] = []
-  const glob = pattern === 0 ? undefined : new Glob(args.buf, args.start[pattern], args.end[pattern])
-  const visit = (ref: Ref): void => {
-    if (glob !== undefined) {
-      records.locateKey(ref)
-      if (!glob.matches(records.bytes, records.keyFrom, records.keyTo)) return
-    }
-    if (type === undefined || typeName(records.type(ref)) === type) refs.push(ref)
+  const bytes = pattern === 0 ? NOTHING : args.copy(pattern)
+  const glob = pattern === 0 ? undefined : new Glob(bytes, 0, bytes.length)
+  const list = new KeyList(c)
+  const answer = (next: number): void => {
+    reply.array(2)
+    reply.bulkText(String(next))
+    list.answer()
   }
   // A cursor that no call returned is past the end.
-  const next = cursor < CURSORS ? store.keyspace.scan(cursor, count, visit) : 0
-  reply.array(2)
-  reply.bulkText(String(next))
-  reply.array(refs.length)
-  for (const ref of refs) c.replyKey(ref)
+  if (cursor >= CURSORS) {
+    answer(0)
+    return
+  }
+  walkKeys(c, {
+    cursor,
+    limit: count,
+    visit(ref) {
+      records.locateKey(ref)
+      const matches = glob === undefined || glob.matches(records.bytes, records.keyFrom, records.keyTo)
+      if (matches && (type === undefined || typeName(records.type(ref)) === type)) list.add(ref)
+      return true
+    },
+    endStep: () => list.write(),
+    keep: (written) => list.keep(written),
+    answer,
+  })
 }
 
 /** Redis: `parseScanCursorOrReply` uses C's `strtoul`: a sign is accepted, and no digits mean 0. */

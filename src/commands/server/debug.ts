@@ -2,8 +2,10 @@
 
 import { globMatch } from '../../bytes/glob.ts'
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
+import type { Group } from '../../group/group.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import { EXPIRES } from '../../store/record.ts'
+import { runInSlices } from '../slices/sliced.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { NO_SUCH_KEY, NOT_AN_INTEGER, tooLarge, wrongSubcommand } from '../spec/errors.ts'
@@ -19,6 +21,10 @@ const LOCAL = /^(127\.|\[::1\]|\[::ffff:127\.)/
 
 /** Longest suffix of a key: a colon and a number. */
 const MAX_SUFFIX = 17
+
+/** DEBUG POPULATE creates at most so many keys, or so many bytes of values, in a step of a fraction of a millisecond. */
+const STEP_KEYS = 200
+const STEP_BYTES = 2 ** 20
 
 const LRU_CLOCK_MASK = 0xffffff
 
@@ -206,16 +212,25 @@ function populate(c: Context): void {
     reply.error(tooLarge(c.store.maxBytes))
     return
   }
-  for (let i = 0; i < count; i++) {
-    const key = Buffer.concat([prefix, Buffer.from(`:${i}`)])
-    if (c.store.peek(key, 0, key.length) !== NULL_REF) continue
-    const text = Buffer.from(`value:${i}`)
-    const value =
-      size === 0 ? text : Buffer.concat([text, Buffer.alloc(Math.max(0, size - text.length))], size)
-    if (group.isWatched) group.fence(key, 0, key.length)
-    group.set(key, 0, key.length, value, 0, value.length, 0)
+  const perStep = Math.max(1, Math.min(STEP_KEYS, Math.floor(STEP_BYTES / (size + 1))))
+  let i = 0
+  const step = (): boolean => {
+    for (const end = Math.min(count, i + perStep); i < end; i++) createKey(group, prefix, i, size)
+    return i === count
   }
-  reply.ok()
+  if (count <= perStep) {
+    step()
+    reply.ok()
+  } else runInSlices(c, { step, answer: () => reply.ok() })
+}
+
+function createKey(group: Group, prefix: Buffer, i: number, size: number): void {
+  const key = Buffer.concat([prefix, Buffer.from(`:${i}`)])
+  if (group.store.peek(key, 0, key.length) !== NULL_REF) return
+  const text = Buffer.from(`value:${i}`)
+  const value = size === 0 ? text : Buffer.concat([text, Buffer.alloc(Math.max(0, size - text.length))], size)
+  if (group.isWatched) group.fence(key, 0, key.length)
+  group.set(key, 0, key.length, value, 0, value.length, 0)
 }
 
 function replyBuffer({ args, reply }: Context): void {

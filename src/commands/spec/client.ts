@@ -74,6 +74,8 @@ export interface Client extends ClientState {
   authenticated: boolean
   /** No more commands are served; the connection closes once its replies have been sent. */
   readonly closing: boolean
+  /** Its connection is closed: nobody reads its replies. */
+  readonly isGone: boolean
   /** Set when another node of the cluster has authenticated on this connection; `undefined`: an ordinary client. */
   peer: PeerSession | undefined
   /** The program that embeds the node: it is never redirected. */

@@ -7,7 +7,7 @@ import type { ReplyWriter } from '../../resp/reply.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
 import type { Store } from '../../store/store.ts'
-import type { Client } from './client.ts'
+import { type Client, deferReply } from './client.ts'
 import { WRONG_TYPE } from './errors.ts'
 import type { CommandTraits, Host } from './host.ts'
 
@@ -21,8 +21,15 @@ export class Context {
   group!: Group
   /** The keyspace to read: the group's, or a temporary one that holds the result of a fenced load. */
   store!: Store
-  /** Set by `read`: a key is neither cached nor known to be absent, and the group has an origin. */
+  /**
+   * The command has no reply yet. Set by `read`: a key is neither cached nor known to be absent, and the group has an
+   * origin; and by `defer`.
+   */
   missed = false
+  /** Set by `defer`. */
+  isDeferred = false
+  /** Takes the reply of the present command if it was forwarded; `undefined`: it goes to the client. */
+  forwarded: ((reply: Buffer) => void) | undefined
   /** The loads of this command are complete: a key that is not cached now does not exist. */
   loaded = false
 
@@ -30,6 +37,13 @@ export class Context {
     this.reply = reply
     this.instant = instant
     this.host = host
+  }
+
+  /** The handler ends without a reply. Returns what completes it; whoever defers it counts the call then (`Telemetry`). */
+  defer(): (reply: Buffer) => void {
+    this.missed = true
+    this.isDeferred = true
+    return this.forwarded ?? deferReply(this.client)
   }
 
   /** Reads argument `i` as a key: counts as an access, and as a hit or miss. `NULL_REF`: reply as for a missing key. */

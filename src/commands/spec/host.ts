@@ -5,6 +5,7 @@ import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
 import type { NodeStats } from '../../telemetry/node-stats.ts'
 import type { CommandStats, Telemetry } from '../../telemetry/telemetry.ts'
+import type { SliceQueue } from '../slices/slice-queue.ts'
 import type { Client } from './client.ts'
 import type { Parameter } from './parameter.ts'
 
@@ -32,6 +33,8 @@ export interface Host {
   /** The longest string that a command may make, in bytes (Redis: `proto-max-bulk-len`); CONFIG SET changes it. */
   readonly protoMaxBulkLen: number
   readonly telemetry: Telemetry
+  /** The commands that run in slices. */
+  readonly slices: SliceQueue
   readonly stats: NodeStats
   /** What CONFIG shows and sets, by name. */
   readonly parameters: ReadonlyMap<string, Parameter>

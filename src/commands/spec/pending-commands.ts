@@ -27,6 +27,8 @@ export interface QueuedCommand {
 export class PendingCommands {
   /** Bytes of all their arguments. */
   bytes = 0
+  /** A command runs in slices: every later command of the connection has to wait for it. */
+  isExclusive = false
   #size = 0
   #queued: QueuedCommand[] = []
   #isRunningQueued = false
@@ -37,7 +39,7 @@ export class PendingCommands {
   readonly #uses = new Map<string, KeyUse>()
 
   get size(): number {
-    return this.#size + this.#queued.length
+    return this.#size + this.#queued.length + (this.isExclusive ? 1 : 0)
   }
 
   /** Queues a command until no earlier one uses its keys. */
