@@ -32,6 +32,7 @@ import {
 import { Collections } from './types/collections.ts'
 import { Lists } from './types/lists.ts'
 import { Regions } from './types/regions.ts'
+import { SortedSets } from './types/sorted-sets.ts'
 import { EntryTags } from './validity/tags.ts'
 import { Validity } from './validity/validity.ts'
 
@@ -96,6 +97,7 @@ export class Store {
   /** What the collection types share, and each type. */
   readonly collections: Collections
   readonly lists: Lists
+  readonly sortedSets: SortedSets
   #expiring = 0
   #absent = 0
   #maxBytes: number
@@ -137,6 +139,7 @@ export class Store {
     this.#regions = regions
     this.collections = new Collections(this, records, regions)
     this.lists = new Lists(this.collections)
+    this.sortedSets = new SortedSets(this.collections)
     const recordMoved = (to: Ref): void => this.#recordMoved(to)
     this.#compactor = new Compactor({
       arena,

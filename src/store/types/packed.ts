@@ -11,7 +11,7 @@ import type { Span } from './span.ts'
  *
  * `flags`: PAGED, and the encoding that OBJECT ENCODING shows. A string is its length in one byte, below 240, and its
  * bytes; or LONG, its length in two bytes, and its bytes. A pair of a hash is two strings; of a sorted set, the member and
- * the score (`sorted-set.ts`); each pair counts as one element.
+ * the score (`scores.ts`); each pair counts as one element.
  */
 
 export const PAGED = 1
@@ -19,7 +19,8 @@ export const PACKED_HEADER_BYTES = 4
 export const PAGED_BYTES = 8
 const COUNT_AT = 2
 
-const LONG = 0xf0
+/** The first byte of a string whose length is in two bytes. */
+export const LONG = 0xf0
 
 /** Bytes of a packed string. It has at most 65,535. */
 export function packedBytes(length: number): number {

@@ -16,7 +16,7 @@ import { compareBytes, Span } from './span.ts'
  *   SET      hash of the member     1       member                       unsigned hash; equal ones in any order
  *   HASH     hash of the field      1       field, value                 the same
  *   EXPIRING hash of the field      1       deadline (double), field, value
- *   SCORES   hash of the member     1       score (double)               the same
+ *   SCORES   hash of the member     1       score (double), member       the same
  *   RANKING  score (double)         2       member                       score, then the bytes of the member
  *   IDS      stream ID, 128 bits    4       one string                   unsigned
  *
@@ -32,7 +32,8 @@ import { compareBytes, Span } from './span.ts'
  * scores only: members are compared where scores are equal.
  *
  * An entry is: key, double if the kind has one, strings. A string is its length in one byte, below 240; or LONG, length in
- * two bytes; or SEPARATE, the number of a page of its own, the length.
+ * two bytes; or SEPARATE, the number of a page of its own, the length. The members of a sorted set are in two trees: the
+ * longer ones are in one page, which belongs to RANKING.
  */
 
 export const TreeKind = {
@@ -48,7 +49,7 @@ export type TreeKind = (typeof TreeKind)[keyof typeof TreeKind]
 
 const KEY_WORDS = [0, 1, 1, 1, 1, 2, 4] as const
 const DOUBLE_BYTES = [0, 0, 0, 8, 8, 0, 0] as const
-const STRINGS = [1, 1, 2, 2, 0, 1, 1] as const
+const STRINGS = [1, 1, 2, 2, 1, 1, 1] as const
 
 const COUNT = PAGE_HEADER_WORDS
 const HEAP = PAGE_HEADER_WORDS + 1
@@ -70,6 +71,8 @@ const SEPARATE = 0xf1
 const MAX_SHORT = LONG - 1
 /** Longer strings have a page of their own, so that a full leaf has several entries. */
 const MAX_INLINE = 512
+/** The same for members of sorted sets: two copies of a longer one are larger than a page of its own. */
+const MAX_INLINE_MEMBER = 48
 const SEPARATE_BYTES = 9
 
 const scratch = Buffer.alloc(LEAF_UNITS * UNIT_BYTES)
@@ -78,6 +81,11 @@ const scratch = Buffer.alloc(LEAF_UNITS * UNIT_BYTES)
 export function stringBytes(length: number): number {
   if (length <= MAX_SHORT) return 1 + length
   return length <= MAX_INLINE ? 3 + length : SEPARATE_BYTES
+}
+
+/** Bytes of a member of a sorted set in an entry. */
+export function memberBytes(length: number): number {
+  return length <= MAX_INLINE_MEMBER ? 1 + length : SEPARATE_BYTES
 }
 
 /** Bytes that one command may add to a region for new pages, whatever it inserts. */
@@ -103,6 +111,7 @@ export class Tree {
   #kind: TreeKind = TreeKind.LIST
   #keyWords = 0
   #doubleBytes = 0
+  #maxInline = MAX_INLINE
   /** The page and the word where the descriptor is; page 0: the head of the region. */
   #ownerPage = 0
   #ownerWord = 0
@@ -128,6 +137,7 @@ export class Tree {
     this.#kind = kind
     this.#keyWords = KEY_WORDS[kind]
     this.#doubleBytes = DOUBLE_BYTES[kind]
+    this.#maxInline = kind === TreeKind.SCORES || kind === TreeKind.RANKING ? MAX_INLINE_MEMBER : MAX_INLINE
     this.#ownerPage = page
     this.#ownerWord = word
     const regions = this.#regions
@@ -421,8 +431,8 @@ export class Tree {
   }
 
   /**
-   * Inserts an entry with the key `key` before the position, with strings of `length` bytes together (`stringBytes`). The
-   * caller then writes the double (at `doubleAt`) and the strings (`writeString`, from `stringsAt` on).
+   * Inserts an entry with the key `key` before the position, with strings of `length` bytes together (`stringBytes`,
+   * `memberBytes`). The caller then writes the double (at `doubleAt`) and the strings (`writeString`, from `stringsAt` on).
    */
   insert(length: number): void {
     const bytes = 4 * this.#keyWords + this.#doubleBytes + length
@@ -456,12 +466,12 @@ export class Tree {
   writeString(at: number, source: Uint8Array, start: number, end: number): number {
     const { bytes, view } = this
     const length = end - start
-    if (length <= MAX_SHORT) {
+    if (length <= MAX_SHORT && length <= this.#maxInline) {
       bytes[at] = length
       for (let from = start, to = at + 1; from < end; from++, to++) bytes[to] = source[from]
       return at + 1 + length
     }
-    if (length <= MAX_INLINE) {
+    if (length <= this.#maxInline) {
       bytes[at] = LONG
       view.setUint16(at + 1, length, true)
       bytes.set(source.subarray(start, end), at + 3)
@@ -477,6 +487,16 @@ export class Tree {
     return at + SEPARATE_BYTES
   }
 
+  /** Writes the string of the entry that another tree of the region has loaded; a page of its own is shared. */
+  copyString(from: Tree): void {
+    const { bytes } = this
+    const source = from.stringsAt
+    const target = this.stringsAt
+    const first = from.bytes[source]
+    const length = first === SEPARATE ? SEPARATE_BYTES : 1 + first
+    for (let i = 0; i < length; i++) bytes[target + i] = from.bytes[source + i]
+  }
+
   /**
    * Overwrites a string of the loaded entry with one of the same length, or of any length when both have a page of their
    * own. False: nothing has changed; the entry must be removed and inserted.
@@ -486,7 +506,7 @@ export class Tree {
     const length = end - start
     const first = bytes[at]
     if (first === SEPARATE) {
-      if (length <= MAX_INLINE) return false
+      if (length <= this.#maxInline) return false
       this.#regions.give(this.#region, view.getUint32(at + 1, true))
       this.writeString(at, source, start, end)
       return true
@@ -555,7 +575,7 @@ export class Tree {
         this.at = entry
         live += this.#entryBytes(entry)
         for (let string = STRINGS[this.#kind], from = this.stringsAt; string > 0; string--) {
-          if (this.bytes[from] === SEPARATE) found.pages++
+          if (this.bytes[from] === SEPARATE && this.#kind !== TreeKind.SCORES) found.pages++
           from = this.readString(from)
         }
       }
@@ -693,6 +713,7 @@ export class Tree {
 
   /** Frees the pages of the strings of the entry at `at`. */
   #freeStrings(at: number): void {
+    if (this.#kind === TreeKind.SCORES) return
     const { bytes, view } = this
     let to = at + 4 * this.#keyWords + this.#doubleBytes
     for (let string = STRINGS[this.#kind]; string > 0; string--) {
