@@ -1,0 +1,201 @@
+// Reads a stream of a dump: its entries, then its consumer groups.
+
+import { parseInt64, parseInteger } from '../../bytes/numbers/decimal.ts'
+import { ByteRange } from './byte-range.ts'
+import { RdbType } from './format.ts'
+import { type Input, MALFORMED } from './input.ts'
+import { ListpackElements } from './listpack.ts'
+import type { RdbSink, StreamId } from './sink.ts'
+
+/*
+ * Entries come in nodes: the ID of the node, 16 bytes, big-endian, and a listpack of
+ *
+ *   number of entries | number of deleted ones | n | n field names | 0
+ *   and for each entry
+ *   flags | milliseconds | sequence number | fields and values | number of elements before this one
+ *
+ * An entry's ID is relative to the node's. With SAME_FIELDS its fields are those of the node, and only values follow.
+ * Otherwise: n | field | value | field | value …
+ */
+
+const ID_BYTES = 16
+const DELETED = 1
+const SAME_FIELDS = 2
+
+const UNKNOWN = -1n
+
+type StreamType =
+  | typeof RdbType.STREAM_LISTPACKS
+  | typeof RdbType.STREAM_LISTPACKS_2
+  | typeof RdbType.STREAM_LISTPACKS_3
+
+/** Returns false if the sink refuses. Throws `MALFORMED`. */
+export function readStream(input: Input, type: StreamType, sink: RdbSink): boolean {
+  return new StreamReader(input, type, sink).read()
+}
+
+class StreamReader {
+  readonly #input: Input
+  readonly #type: StreamType
+  readonly #sink: RdbSink
+  readonly #name = new ByteRange()
+  readonly #value = new ByteRange()
+  readonly #node = new ByteRange()
+  readonly #firstId: StreamId = new BigUint64Array(2)
+  /** The ID of the last entry that was read. */
+  readonly #entryId: StreamId = new BigUint64Array(2)
+  readonly #id: StreamId = new BigUint64Array(2)
+  readonly #lastId: StreamId = new BigUint64Array(2)
+  readonly #maxDeletedId: StreamId = new BigUint64Array(2)
+  #entries = 0
+  #entriesAdded = 0n
+
+  constructor(input: Input, type: StreamType, sink: RdbSink) {
+    this.#input = input
+    this.#type = type
+    this.#sink = sink
+  }
+
+  read(): boolean {
+    const input = this.#input
+    const nodes = input.count()
+    if (!this.#sink.begin('stream', 0)) return false
+    for (let i = 0; i < nodes; i++) if (!this.#readNode()) return false
+    if (input.length() !== this.#entries) return false
+    this.#readId(this.#lastId)
+    if (this.#entries > 0 && isAbove(this.#entryId, this.#lastId)) return false
+    this.#entriesAdded = BigInt(this.#entries)
+    if (this.#type !== RdbType.STREAM_LISTPACKS) {
+      // The first entry's ID, which follows from the entries.
+      this.#readId(this.#id)
+      this.#readId(this.#maxDeletedId)
+      this.#entriesAdded = input.uint64()
+    }
+    if (!this.#sink.stream(this.#lastId, this.#maxDeletedId, this.#entriesAdded)) return false
+    const groups = input.count()
+    for (let i = 0; i < groups; i++) if (!this.#readGroup()) return false
+    return true
+  }
+
+  #readNode(): boolean {
+    this.#input.string(this.#name)
+    if (this.#name.length !== ID_BYTES) return false
+    const { bytes, start } = this.#name
+    const ms = bytes.readBigUInt64BE(start)
+    const sequence = bytes.readBigUInt64BE(start + 8)
+    this.#input.string(this.#node)
+    const elements = new ListpackElements(this.#node)
+    const live = this.#integer(elements)
+    const deleted = this.#integer(elements)
+    if (live < 0 || deleted < 0) return false
+    const shared = this.#integer(elements)
+    const names = elements.position
+    for (let i = 0; i < shared; i++) this.#next(elements)
+    if (this.#integer(elements) !== 0) return false
+    const sharedNames = new ListpackElements(this.#node)
+    for (let i = 0; i < live + deleted; i++) {
+      const flags = this.#integer(elements)
+      this.#id[0] = ms + this.#bigInteger(elements)
+      this.#id[1] = sequence + this.#bigInteger(elements)
+      const isLive = (flags & DELETED) === 0
+      const hasShared = (flags & SAME_FIELDS) !== 0
+      const fields = hasShared ? shared : this.#integer(elements)
+      if (fields < 0 || (isLive && !this.#begin(fields))) return false
+      if (hasShared) sharedNames.seek(names)
+      for (let j = 0; j < fields; j++) {
+        if (!(hasShared ? sharedNames : elements).next(this.#name)) return false
+        if (!elements.next(this.#value)) return false
+        if (isLive && !this.#sink.field(this.#name, this.#value)) return false
+      }
+      const before = hasShared ? fields + 3 : 2 * fields + 4
+      if (this.#integer(elements) !== before) return false
+    }
+    return !elements.next(this.#value)
+  }
+
+  #begin(fields: number): boolean {
+    if (this.#entries === 0) this.#firstId.set(this.#id)
+    else if (!isAbove(this.#id, this.#entryId)) return false
+    this.#entryId.set(this.#id)
+    this.#entries++
+    return this.#sink.entry(this.#id, fields)
+  }
+
+  #readGroup(): boolean {
+    const input = this.#input
+    input.string(this.#name)
+    this.#readId(this.#id)
+    const entriesRead =
+      this.#type === RdbType.STREAM_LISTPACKS
+        ? this.#estimateEntriesRead(this.#id)
+        : BigInt.asIntN(64, input.uint64())
+    if (!this.#sink.group(this.#name, this.#id, entriesRead)) return false
+    const pending = input.count()
+    for (let i = 0; i < pending; i++) {
+      this.#readRawId(this.#id)
+      const deliveredAt = input.int64()
+      if (!this.#sink.pending(this.#id, deliveredAt, input.uint64())) return false
+    }
+    let owned = 0
+    const consumers = input.count()
+    for (let i = 0; i < consumers; i++) {
+      input.string(this.#name)
+      const seenAt = input.int64()
+      const activeAt = this.#type === RdbType.STREAM_LISTPACKS_3 ? input.int64() : UNKNOWN
+      if (!this.#sink.consumer(this.#name, seenAt, activeAt)) return false
+      const count = input.count()
+      for (let j = 0; j < count; j++) {
+        this.#readRawId(this.#id)
+        if (!this.#sink.owned(this.#id)) return false
+      }
+      owned += count
+    }
+    return owned === pending
+  }
+
+  /** How many entries were ever added up to `id` (Redis: `streamEstimateDistanceFromFirstEverEntry`); -1: unknown. */
+  #estimateEntriesRead(id: StreamId): bigint {
+    if (this.#entriesAdded === 0n) return 0n
+    if (isAbove(id, this.#lastId)) return UNKNOWN
+    if (!isAbove(this.#lastId, id)) return this.#entriesAdded
+    // A dump without this number does not count deleted entries either.
+    if (isAbove(this.#firstId, id)) return 0n
+    return isAbove(id, this.#firstId) ? UNKNOWN : 1n
+  }
+
+  #readId(into: StreamId): void {
+    into[0] = this.#input.uint64()
+    into[1] = this.#input.uint64()
+  }
+
+  #readRawId(into: StreamId): void {
+    const at = this.#input.take(ID_BYTES)
+    into[0] = this.#input.bytes.readBigUInt64BE(at)
+    into[1] = this.#input.bytes.readBigUInt64BE(at + 8)
+  }
+
+  #next(elements: ListpackElements): void {
+    if (!elements.next(this.#value)) throw MALFORMED
+  }
+
+  /** The next element, an integer of at most 53 bits. */
+  #integer(elements: ListpackElements): number {
+    this.#next(elements)
+    const { bytes, start, end } = this.#value
+    const n = parseInteger(bytes, start, end)
+    if (Number.isNaN(n)) throw MALFORMED
+    return n
+  }
+
+  #bigInteger(elements: ListpackElements): bigint {
+    this.#next(elements)
+    const { bytes, start, end } = this.#value
+    const n = parseInt64(bytes, start, end)
+    if (n === null) throw MALFORMED
+    return n
+  }
+}
+
+function isAbove(a: StreamId, b: StreamId): boolean {
+  return a[0] > b[0] || (a[0] === b[0] && a[1] > b[1])
+}

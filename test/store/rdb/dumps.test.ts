@@ -1,0 +1,300 @@
+// Dumps in both directions between the codec and a redis-server, in all encodings, and what damaged dumps do.
+
+import fc from 'fast-check'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { RdbType } from '../../../src/store/rdb/format.ts'
+import { describeWithRedis, type RedisServer } from '../../support/redis-server.ts'
+import type { Argument } from '../../support/resp.ts'
+import { length, listpack, old, string } from './encodings.ts'
+import { decode, decodeBody, encode, type Value, valueAt, withFooter } from './values.ts'
+
+const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
+const LONG = 'a long element, '.repeat(20)
+const BINARY = Buffer.from(range(256)).toString('latin1')
+
+/** Commands that make one value each of all types, at key `k`, in the encoding named before. */
+const MADE: readonly (readonly [encoding: string, ...commands: (readonly Argument[])[]])[] = [
+  ['int', ['SET', 'k', 123]],
+  ['int', ['SET', 'k', -40_000]],
+  ['int', ['SET', 'k', '9223372036854775807']],
+  ['embstr', ['SET', 'k', 'short']],
+  ['embstr', ['SET', 'k', '']],
+  ['raw', ['SET', 'k', 'abc'.repeat(100)]],
+  ['raw', ['SET', 'k', BINARY]],
+  ['raw', ['SET', 'k', 'ab'.repeat(20_000)]],
+  ['quicklist', ['RPUSH', 'k', 'a', 'b', '1', '-5', '']],
+  ['quicklist', ['RPUSH', 'k', LONG, BINARY, 4096, 2 ** 40, '-9223372036854775808']],
+  ['quicklist', ['RPUSH', 'k', ...range(5000)]],
+  ['quicklist', ['RPUSH', 'k', 'x'.repeat(10_000), 'y', 'z'.repeat(20_000)]],
+  ['intset', ['SADD', 'k', 1, 2, -3]],
+  ['intset', ['SADD', 'k', 70_000, 1]],
+  ['intset', ['SADD', 'k', '9007199254740993', '-9223372036854775808', 0]],
+  ['hashtable', ['SADD', 'k', 'a', 'b', 'c', 1, LONG]],
+  ['hashtable', ['SADD', 'k', ...range(1000)]],
+  ['listpack', ['HSET', 'k', 'f', 'v', 'g', 1, 'h', '']],
+  ['hashtable', ['HSET', 'k', 'f', LONG, LONG, 'v']],
+  ['hashtable', ['HSET', 'k', ...range(2000)]],
+  ['listpack', ['ZADD', 'k', 1, 'a', 2.5, 'b', '-inf', 'c', '1e300', 'd', '+inf', 7]],
+  ['skiplist', ['ZADD', 'k', 1, LONG, -0.1, 'b']],
+  ['skiplist', ['ZADD', 'k', ...range(1000).flatMap((i) => [i / 7, `m${i}`])]],
+  ['stream', ['XADD', 'k', '5-1', 'f', 'v']],
+  ['stream', ['XADD', 'k', '5-1', 'f', 'v'], ['XDEL', 'k', '5-1']],
+  ['stream', ['XGROUP', 'CREATE', 'k', 'g', '$', 'MKSTREAM']],
+  ['stream', ...range(250).map((i) => ['XADD', 'k', `${i}-${i + 1}`, i % 3 === 0 ? 'f' : 'g', i])],
+  [
+    'stream',
+    ...range(20).map((i) => ['XADD', 'k', `7-${i + 1}`, 'a', i, 'b', LONG]),
+    ['XADD', 'k', '18446744073709551614-3', 'c', 'd'],
+    ['XDEL', 'k', '7-3', '7-4'],
+    ['XGROUP', 'CREATE', 'k', 'g', 0],
+    ['XGROUP', 'CREATE', 'k', 'none', '7-9'],
+    ['XREADGROUP', 'GROUP', 'g', 'one', 'COUNT', 3, 'STREAMS', 'k', '>'],
+    ['XREADGROUP', 'GROUP', 'g', 'two', 'COUNT', 2, 'STREAMS', 'k', '>'],
+    ['XGROUP', 'CREATECONSUMER', 'k', 'g', 'idle'],
+    ['XACK', 'k', 'g', '7-2'],
+  ],
+]
+
+const name = fc.oneof(
+  fc.string({ maxLength: 12 }).map((text) => Buffer.from(text).toString('latin1')),
+  fc.uint8Array({ maxLength: 90 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
+  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String),
+  fc.integer({ min: -5000, max: 5000 }).map(String),
+)
+const score = fc.oneof(
+  fc.double({ noNaN: true }),
+  fc.integer(),
+  fc.constantFrom(-0, 2 ** 53, -(2 ** 63), 1e17, 0.1),
+)
+const names = { maxLength: 40, minLength: 1 }
+const distinct = {
+  ...names,
+  selector: <T>(item: T | readonly [T, unknown]) => (Array.isArray(item) ? item[0] : item),
+}
+const plainValue = fc.oneof(
+  name.map((value) => ({ type: 'string' as const, value })),
+  fc.array(name, names).map((elements) => ({ type: 'list' as const, elements })),
+  fc.uniqueArray(name, distinct).map((elements) => ({ type: 'set' as const, elements: elements.sort() })),
+  fc.uniqueArray(fc.integer(), distinct).map((integers) => ({
+    type: 'set' as const,
+    elements: integers.map(String).sort(),
+  })),
+  fc.uniqueArray(fc.tuple(name, name), distinct).map((fields) => ({
+    type: 'hash' as const,
+    fields: fields.sort(([a], [b]) => (a < b ? -1 : 1)),
+  })),
+  fc.uniqueArray(fc.tuple(name, score), distinct).map((members) => ({
+    type: 'zset' as const,
+    members: members.sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1)),
+  })),
+)
+
+const ELEMENTS = ['', 'a', '7', '12', '13', '-1', '-129', '4096', '-40000', '9000000', '-9223372036854775808']
+const MANY = [
+  ...ELEMENTS,
+  'x'.repeat(62),
+  'y'.repeat(63),
+  'z'.repeat(64),
+  'w'.repeat(300),
+  'v'.repeat(17_000),
+  '1.5',
+]
+const FIELDS = MANY.map((element, i) => [`f${element}`, MANY.at(-i) ?? ''] as const)
+const SCORES = [
+  ['m', 1.5],
+  ['', -1e300],
+  ['n', 0],
+  ['12', 7],
+  [LONG, 3],
+] as const
+const INFINITE = [...SCORES, ['i', Number.POSITIVE_INFINITY], ['j', Number.NEGATIVE_INFINITY]] as const
+
+const OLD: readonly (readonly [string, Buffer])[] = [
+  ['list', old.list(MANY)],
+  ['list of ziplist', old.ziplistList(MANY)],
+  ['quicklist', old.quicklist([MANY, ['b'], [], MANY])],
+  ['quicklist with plain nodes', old.quicklist2(['plain', MANY, [], 'second'])],
+  ['zipmap', old.zipmapHash(FIELDS)],
+  ['zipmap with unused bytes', old.zipmapHash(FIELDS, 3)],
+  ['hash of ziplist', old.ziplistHash(FIELDS)],
+  ['sorted set of ziplist', old.ziplistSortedSet(SCORES)],
+  ['sorted set with text scores', old.textSortedSet(INFINITE)],
+  ['stream without counts', Buffer.concat([Buffer.from([RdbType.STREAM_LISTPACKS]), oldStream()])],
+]
+
+/** A stream of Redis 5: two entries and two groups. */
+function oldStream(): Buffer {
+  const node = Buffer.from('0000000000000005' + '0000000000000001', 'hex')
+  const elements = [2, 0, 1, 'f', 0, 2, 0, 0, 'v', 4, 0, 3, -1, 1, 'g', 'w', 6].map(String)
+  const pending = Buffer.concat([node, Buffer.alloc(8, 1), length(1)])
+  const time = Buffer.alloc(8, 1)
+  return Buffer.concat([
+    ...[length(1), string(node), string(listpack(elements)), length(2), length(8), length(0), length(2)],
+    ...[string('g'), length(5), length(1), length(1), pending],
+    ...[length(2), string('c'), time, length(1), node, string('d'), time, length(0)],
+    ...[string('h'), length(6), length(0), length(0), length(0)],
+  ])
+}
+
+describe('a dump is refused', () => {
+  const dump = withFooter(Buffer.from([RdbType.STRING]), string('abc'))
+
+  test('if a byte of it was changed', () => {
+    expect(decode(dump)).toEqual({ type: 'string', value: 'abc' })
+    for (const i of dump.keys()) {
+      const damaged = Buffer.from(dump)
+      damaged[i] ^= 1
+      expect(decode(damaged)).toBeUndefined()
+    }
+  })
+
+  test('if it is cut off', () => {
+    for (const i of dump.keys()) expect(decode(dump.subarray(0, i))).toBeUndefined()
+  })
+
+  test.each<[string, Buffer]>([
+    ['is empty', Buffer.alloc(0)],
+    ['has an unknown type', Buffer.from([8, 0])],
+    ['is of a module', Buffer.from([7, 0])],
+    ['is an empty list', old.list([])],
+    ['is a list of empty nodes', old.quicklist([[], []])],
+    ['is an empty set', Buffer.from([RdbType.SET, 0])],
+    ['is an empty hash', old.ziplistHash([])],
+    ['is an empty zipmap', old.zipmapHash([])],
+    ['is an empty sorted set', old.ziplistSortedSet([])],
+    [
+      'has a field without a value',
+      Buffer.concat([Buffer.from([RdbType.HASH_LISTPACK]), string(listpack(['f']))]),
+    ],
+    ['has the same member twice', old.listpackSet(['a', 'b', 'a'])],
+    [
+      'has the same field twice',
+      old.zipmapHash([
+        ['f', '1'],
+        ['f', '2'],
+      ]),
+    ],
+    ['has a score that is not a number', old.textSortedSet([['a', Number.NaN]])],
+    ['has a packed score that is not a number', old.listpackSortedSet([['a', Number.NaN]])],
+    [
+      'claims more elements than it has bytes',
+      Buffer.from([RdbType.LIST, 0x80, 0xff, 0xff, 0xff, 0xff, 1, 0x61]),
+    ],
+    ['claims 2^63 elements', Buffer.from([RdbType.HASH, 0x81, 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 0x61])],
+    [
+      'claims a string of 4 GB',
+      Buffer.from([RdbType.STRING, 0xc3, 5, 0x80, 0xff, 0xff, 0xff, 0xff, 0, 0x61, 0xe0, 0xff, 0]),
+    ],
+  ])('if its value %s', (_, body) => {
+    expect(decodeBody(body)).toBeUndefined()
+  })
+
+  test('or ends without a failure, whatever its bytes', () => {
+    const type = fc.constantFrom(...Object.values(RdbType))
+    fc.assert(
+      fc.property(type, fc.uint8Array({ maxLength: 60 }), fc.boolean(), (first, bytes, isPacked) => {
+        decodeBody(Buffer.concat([Buffer.from([first]), isPacked ? string(bytes) : bytes]))
+      }),
+      { numRuns: 3000 },
+    )
+  })
+})
+
+test('the encodings of Redis 7.2', () => {
+  const set = { type: 'set', elements: [...new Set(MANY)].sort() }
+  expect(decodeBody(old.listpackSet(MANY))).toEqual(set)
+})
+
+describeWithRedis(
+  'with a redis-server',
+  (redis) => {
+    const dumps: Buffer[] = []
+
+    async function restore(server: RedisServer, dump: Buffer): Promise<unknown> {
+      return server.call('RESTORE', 'k', 0, dump, 'REPLACE')
+    }
+
+    beforeAll(async () => {
+      for (const [, ...commands] of MADE) dumps.push(await make(redis(), commands))
+      for (const [, body] of OLD) dumps.push(withFooter(body))
+    })
+
+    async function make(server: RedisServer, commands: readonly (readonly Argument[])[]): Promise<Buffer> {
+      await server.call('DEL', 'k')
+      for (const reply of await server.pipeline(commands)) expect(reply).not.toBeInstanceOf(Error)
+      return Buffer.from((await server.call('DUMP', 'k')) as string, 'latin1')
+    }
+
+    test.each(MADE)('the codec reads its dump: %s, %#', async (encoding, ...commands) => {
+      const dump = await make(redis(), commands)
+      expect(await redis().call('OBJECT', 'ENCODING', 'k')).toBe(encoding)
+      expect(decode(dump)).toEqual(await valueAt(redis(), 'k'))
+    })
+
+    test.each(OLD)('the codec reads the old encodings that it reads: %s', async (_, body) => {
+      expect(await restore(redis(), withFooter(body))).toBe('OK')
+      expect(decodeBody(body)).toEqual(await valueAt(redis(), 'k'))
+    })
+
+    test('it reads what the codec writes', async () => {
+      const property = fc.asyncProperty(plainValue, fc.boolean(), async (value, isSmall) => {
+        const dump = encode(value, isSmall)
+        expect(decode(dump)).toEqual(value)
+        expect(await restore(redis(), dump)).toBe('OK')
+        expect(await valueAt(redis(), 'k')).toEqual(positive(value))
+      })
+      await fc.assert(property, { numRuns: 300 })
+    })
+
+    test('large values and lists of many nodes', async () => {
+      const elements = range(20_000).map((i) => (i % 100 === 0 ? LONG.repeat(i % 40) : String(i * i)))
+      const large: Parameters<typeof encode>[0][] = [
+        { type: 'string', value: BINARY.repeat(1000) },
+        { type: 'list', elements },
+        { type: 'list', elements: ['x'.repeat(100_000), 'y', BINARY.repeat(400)] },
+        { type: 'set', elements: range(3000).map(String).sort() },
+      ]
+      for (const value of large) {
+        expect(await restore(redis(), encode(value, false))).toBe('OK')
+        expect(await valueAt(redis(), 'k')).toEqual(value)
+        expect(decode(encode(value, false))).toEqual(value)
+      }
+    })
+
+    test('what the codec accepts of damaged dumps, it reads the same way', async () => {
+      const bodies = dumps
+        .map((dump) => dump.subarray(0, dump.length - 10))
+        .filter((body) => body.length < 4000)
+      const change = fc.tuple(
+        fc.nat(),
+        fc.oneof(fc.nat(255), fc.constantFrom(0, 0x7f, 0x80, 0xc3, 0xf1, 0xfe, 0xff)),
+      )
+      const property = fc.asyncProperty(
+        fc.constantFrom(...bodies),
+        fc.array(change, { minLength: 1, maxLength: 3 }),
+        fc.option(fc.nat(), { freq: 4 }),
+        async (original, changes, cut) => {
+          const body = Buffer.from(original.subarray(0, cut === null ? undefined : cut % original.length))
+          if (body.length === 0) return
+          for (const [at, byte] of changes) body[at % body.length] = byte
+          const value = decodeBody(body)
+          // The server does not know the types after this one.
+          if (value === undefined || body[0] > RdbType.STREAM_LISTPACKS_2) return
+          expect(await restore(redis(), withFooter(body))).toBe('OK')
+          expect(await valueAt(redis(), 'k')).toEqual(positive(value))
+        },
+      )
+      await fc.assert(property, { numRuns: 3000 })
+    })
+  },
+  '--sanitize-dump-payload',
+  'yes',
+  '--enable-debug-command',
+  'yes',
+)
+
+/** Redis packs the score -0 as 0. */
+function positive(value: Value): Value {
+  if (value.type !== 'zset') return value
+  return { ...value, members: value.members.map(([member, number]) => [member, number + 0]) }
+}
