@@ -7,6 +7,7 @@ import { clientCommands } from './connection/clients.ts'
 import { connectionCommands } from './connection/connection.ts'
 import { monitorCommands } from './connection/monitor.ts'
 import { type CommandDirectory, introspectionCommands } from './introspection/introspection.ts'
+import { dumpCommands } from './keys/dump.ts'
 import { expiryCommands } from './keys/expiry.ts'
 import { keyCommands } from './keys/keys.ts'
 import { keyspaceCommands } from './keys/keyspace.ts'
@@ -41,6 +42,7 @@ export function allCommands(directory: () => CommandDirectory): readonly Command
     ...listCommands,
     ...keyCommands,
     ...expiryCommands,
+    ...dumpCommands,
     ...keyspaceCommands,
     ...invalidateCommands,
     ...objectCommands,

@@ -21,13 +21,13 @@ import { countOf, type PlainWrite, plainWrite, replyOf } from './plain-writes.ts
 const VALUE_COMMANDS = new Set(
   (
     'set setnx setex psetex getset getdel del unlink incr decr incrby decrby incrbyfloat append setrange mset msetnx ' +
-    'rename renamenx copy move setbit bitop bitfield'
+    'rename renamenx copy move restore setbit bitop bitfield'
   ).split(' '),
 )
 /** Commands that remove keys from the origin whether they are cached or not. */
 const DELETE_COMMANDS = new Set(['del', 'unlink'])
 /** Commands that depend on whether a key exists: a key that is only not cached must be loaded first. */
-const EXISTENCE_COMMANDS = new Set(['setnx', 'msetnx', 'rename', 'renamenx'])
+const EXISTENCE_COMMANDS = new Set(['setnx', 'msetnx', 'rename', 'renamenx', 'restore'])
 /** Commands that change TTLs: in the cache only, but in order with the pending writes of the key. */
 const TTL_COMMANDS = new Set(['expire', 'pexpire', 'expireat', 'pexpireat', 'persist', 'getex'])
 /** Commands that may write to another group. */
@@ -51,6 +51,7 @@ function loadsFirst(command: Command, args: Args): boolean {
 
 /** Whether the client gives a TTL. */
 function givesTtl({ fullName }: Command, args: Args): boolean {
+  if (fullName === 'restore') return !(args.length(2) === 1 && args.is(2, '0'))
   return fullName === 'setex' || fullName === 'psetex' || (fullName === 'set' && givesTime(args, 3))
 }
 

@@ -11,7 +11,10 @@ export class GrowingBuffer {
     this.length = 0
   }
 
-  /** Appends `count` bytes that the caller writes. Returns the index of the first one. */
+  /**
+   * Appends `count` bytes that the caller writes to `bytes`, which may be another buffer afterwards. Returns the index of
+   * the first one.
+   */
   reserve(count: number): number {
     const at = this.length
     this.ensure(count)

@@ -5,12 +5,12 @@ import { parseDouble } from '../../bytes/numbers/double.ts'
 import { ByteRange } from './byte-range.ts'
 import { PACKED_NODE, PLAIN_NODE, RdbType } from './format.ts'
 import { Input, MALFORMED } from './input.ts'
-import { IntsetElements } from './intset.ts'
-import { type Elements, ListpackElements } from './listpack.ts'
+import { IntsetElements } from './packed/intset.ts'
+import { type Elements, ListpackElements } from './packed/listpack.ts'
+import { ZiplistElements } from './packed/ziplist.ts'
+import { ZipmapElements } from './packed/zipmap.ts'
 import type { RdbSink } from './sink.ts'
 import { readStream } from './stream-reader.ts'
-import { ZiplistElements } from './ziplist.ts'
-import { ZipmapElements } from './zipmap.ts'
 
 /**
  * Reads `bytes[start, end)`: the type and the value of a dump, without its footer. Bytes after the value are ignored, as

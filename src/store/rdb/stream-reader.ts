@@ -4,7 +4,7 @@ import { parseInt64, parseInteger } from '../../bytes/numbers/decimal.ts'
 import { ByteRange } from './byte-range.ts'
 import { RdbType } from './format.ts'
 import { type Input, MALFORMED } from './input.ts'
-import { ListpackElements } from './listpack.ts'
+import { ListpackElements } from './packed/listpack.ts'
 import type { RdbSink, StreamId } from './sink.ts'
 
 /*

@@ -4,8 +4,8 @@ import { parseInt64, parseInteger } from '../../bytes/numbers/decimal.ts'
 import { formatDouble17 } from '../../bytes/numbers/double.ts'
 import { FOOTER_BYTES, PACKED_NODE, PLAIN_NODE, RdbType, writeFooter } from './format.ts'
 import { GrowingBuffer } from './growing-buffer.ts'
-import { ListpackBuilder } from './listpack.ts'
 import { compress } from './lzf.ts'
+import { ListpackBuilder } from './packed/listpack.ts'
 
 /** Only text of up to this length is tried as an integer of 32 bits. */
 const MAX_INT32_TEXT = 11

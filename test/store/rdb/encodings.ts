@@ -1,7 +1,7 @@
 // The encodings of older and newer versions of Redis, which the server of the tests does not write.
 
 import { RdbType } from '../../../src/store/rdb/format.ts'
-import { ListpackBuilder } from '../../../src/store/rdb/listpack.ts'
+import { ListpackBuilder } from '../../../src/store/rdb/packed/listpack.ts'
 
 /** A string with its length before it, uncompressed. */
 export function string(text: string | Uint8Array): Buffer {

@@ -5,8 +5,7 @@ import { FOOTER_BYTES, hasValidFooter, writeFooter } from '../../../src/store/rd
 import { readValue } from '../../../src/store/rdb/reader.ts'
 import type { RdbSink, StreamId } from '../../../src/store/rdb/sink.ts'
 import { IntegerMembers, RdbWriter } from '../../../src/store/rdb/writer.ts'
-import type { RedisServer } from '../../support/redis-server.ts'
-import type { RedisReply } from '../../support/resp.ts'
+import type { Argument, RedisReply } from '../../support/resp.ts'
 
 /** Strings are latin1, one character per byte. What has no order is sorted. */
 export type Value =
@@ -240,8 +239,12 @@ export function encode(value: Exclude<Value, Stream>, isSmall: boolean): Buffer 
   return writer.finish()
 }
 
+interface Callable {
+  call(...command: Argument[]): Promise<RedisReply>
+}
+
 /** What a server has at a key; `undefined`: nothing. */
-export async function valueAt(redis: RedisServer, key: string): Promise<Value | undefined> {
+export async function valueAt(redis: Callable, key: string): Promise<Value | undefined> {
   const type = await redis.call('TYPE', key)
   switch (type) {
     case 'string':
@@ -281,7 +284,7 @@ function named(flat: RedisReply): Record<string, RedisReply> {
   )
 }
 
-async function streamAt(redis: RedisServer, key: string): Promise<Stream> {
+async function streamAt(redis: Callable, key: string): Promise<Stream> {
   const info = named(await redis.call('XINFO', 'STREAM', key, 'FULL', 'COUNT', 0))
   const groups = (info.groups as RedisReply[]).map((reply): Group => {
     const group = named(reply)

@@ -1,7 +1,7 @@
 // Intsets: small sets of integers.
 
-import type { ByteRange } from './byte-range.ts'
-import { MALFORMED } from './input.ts'
+import type { ByteRange } from '../byte-range.ts'
+import { MALFORMED } from '../input.ts'
 import type { Elements } from './listpack.ts'
 
 /*

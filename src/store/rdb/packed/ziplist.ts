@@ -1,7 +1,7 @@
 // Ziplists: what Redis packed small elements into before version 7.
 
-import type { ByteRange } from './byte-range.ts'
-import { MALFORMED } from './input.ts'
+import type { ByteRange } from '../byte-range.ts'
+import { MALFORMED } from '../input.ts'
 import type { Elements } from './listpack.ts'
 
 /*

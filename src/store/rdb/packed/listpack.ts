@@ -1,9 +1,9 @@
 // Listpacks: many small elements in one string of a dump.
 
-import { parseInt64, parseInteger } from '../../bytes/numbers/decimal.ts'
-import type { ByteRange } from './byte-range.ts'
-import { GrowingBuffer } from './growing-buffer.ts'
-import { MALFORMED } from './input.ts'
+import { parseInt64, parseInteger } from '../../../bytes/numbers/decimal.ts'
+import type { ByteRange } from '../byte-range.ts'
+import { GrowingBuffer } from '../growing-buffer.ts'
+import { MALFORMED } from '../input.ts'
 
 /*
  *   total bytes, uint32 | number of elements, uint16, 65535: unknown | elements | 0xff
@@ -202,7 +202,8 @@ export class ListpackBuilder {
     const buffer = this.#buffer
     const from = buffer.length
     if (n >= 0 && n <= 127) {
-      buffer.bytes[buffer.reserve(1)] = n
+      const at = buffer.reserve(1)
+      buffer.bytes[at] = n
     } else if (n >= -4096 && n <= 4095) {
       const at = buffer.reserve(2)
       buffer.bytes[at] = 0xc0 | ((n >> 8) & 0x1f)
@@ -240,7 +241,8 @@ export class ListpackBuilder {
   #stringHead(length: number): void {
     const buffer = this.#buffer
     if (length < 64) {
-      buffer.bytes[buffer.reserve(1)] = 0x80 | length
+      const at = buffer.reserve(1)
+      buffer.bytes[at] = 0x80 | length
     } else if (length < 4096) {
       const at = buffer.reserve(2)
       buffer.bytes[at] = 0xe0 | (length >>> 8)

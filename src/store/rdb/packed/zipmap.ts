@@ -1,7 +1,7 @@
 // Zipmaps: what Redis packed small hashes into before version 2.6.
 
-import type { ByteRange } from './byte-range.ts'
-import { MALFORMED } from './input.ts'
+import type { ByteRange } from '../byte-range.ts'
+import { MALFORMED } from '../input.ts'
 import type { Elements } from './listpack.ts'
 
 /*

@@ -1,0 +1,164 @@
+// DUMP and RESTORE compared with redis-server: values travel both ways, and options and errors are the same.
+
+import { describe, expect, test } from 'vitest'
+import { MADE } from '../../store/rdb/made.ts'
+import { decode, valueAt } from '../../store/rdb/values.ts'
+import { RawClient } from '../../support/differential.ts'
+import { Harness } from '../../support/harness.ts'
+import { describeWithRedis } from '../../support/redis-server.ts'
+import type { Argument } from '../../support/resp.ts'
+
+/** Encodings of the types that exist. */
+const EXISTING = ['int', 'embstr', 'raw', 'quicklist']
+
+function bytes(reply: unknown): Buffer {
+  return Buffer.from(reply as string, 'latin1')
+}
+
+async function dumpOf(harness: Harness, value = 'a value'): Promise<Buffer> {
+  await harness.call('SET', 'source', value)
+  return bytes(await harness.call('DUMP', 'source'))
+}
+
+describe('RESTORE', () => {
+  test('keeps the deadline exactly', async () => {
+    const harness = new Harness({ now: 1_000_000 })
+    const dump = await dumpOf(harness)
+    await harness.call('RESTORE', 'k', 5000, dump)
+    expect(await harness.call('PEXPIRETIME', 'k')).toBe(1_005_000)
+    await harness.call('RESTORE', 'k', '9007199254740993', dump, 'ABSTTL', 'REPLACE')
+    expect(await harness.raw('PEXPIRETIME', 'k')).toBe(':9007199254740993\r\n')
+    await harness.call('RESTORE', 'k', 0, dump, 'REPLACE')
+    expect(await harness.call('PTTL', 'k')).toBe(-1)
+    harness.groups[0].store.verify()
+  })
+
+  test('of a value that has expired removes the key that it replaces', async () => {
+    const harness = new Harness({ now: 1_000_000 })
+    const dump = await dumpOf(harness)
+    await harness.call('SET', 'k', 'old')
+    expect(await harness.call('RESTORE', 'k', 1_000_000, dump, 'ABSTTL', 'REPLACE')).toBe('OK')
+    expect(await harness.call('EXISTS', 'k')).toBe(0)
+    expect(await harness.call('RESTORE', 'k', '9223372036854775807', dump)).toBe('OK')
+    expect(await harness.call('EXISTS', 'k')).toBe(0)
+  })
+
+  test('sets what OBJECT IDLETIME shows', async () => {
+    const harness = new Harness({ now: 1_000_000_000 })
+    const dump = await dumpOf(harness)
+    await harness.call('RESTORE', 'k', 0, dump, 'IDLETIME', 1000)
+    expect(await harness.call('OBJECT', 'IDLETIME', 'k')).toBe(1000)
+    await harness.call('RESTORE', 'k', 0, dump, 'REPLACE', 'IDLETIME', '9223372036854775807')
+    expect(await harness.call('OBJECT', 'IDLETIME', 'k')).toBe(2 ** 20 - 1)
+  })
+
+  test('leaves the old value if the new one is refused', async () => {
+    const harness = new Harness({ groups: { small: { maxBytes: 100_000 } } })
+    const { store } = harness.groups[0]
+    const dump = await dumpOf(harness)
+    await harness.call('SET', 'k', 'old')
+    dump[2] ^= 1
+    expect(await harness.raw('RESTORE', 'k', 0, dump, 'REPLACE')).toMatch(/^-ERR DUMP payload version/)
+    const roomy = new Harness()
+    const large = await dumpOf(roomy, 'x'.repeat(200_000))
+    expect(await harness.raw('RESTORE', 'k', 0, large, 'REPLACE')).toMatch(/^-OOM/)
+    for (let i = 0; i < 60; i++) await roomy.call('RPUSH', 'list', `${i}`.repeat(2000))
+    const list = bytes(await roomy.call('DUMP', 'list'))
+    expect(await harness.raw('RESTORE', 'k', 0, list, 'REPLACE')).toMatch(/^-OOM/)
+    expect(await harness.call('GET', 'k')).toBe('old')
+    expect(await harness.call('DBSIZE')).toBe(2)
+    store.verify()
+  })
+
+  test('of a list that is not compressed', async () => {
+    const harness = new Harness()
+    const elements = Array.from({ length: 3000 }, (_, i) => `${i}-${(i * 7919) % 1009}`)
+    await harness.call('RPUSH', 'list', ...elements)
+    const dump = bytes(await harness.call('DUMP', 'list'))
+    expect(decode(dump)).toEqual({ type: 'list', elements })
+    await harness.call('RESTORE', 'copy', 0, dump)
+    expect(await harness.call('LRANGE', 'copy', 0, -1)).toEqual(elements)
+    harness.groups[0].store.verify()
+  })
+})
+
+test('DUMP loads a key that is not cached', async () => {
+  const harness = new Harness({ groups: { users: { origin: async (key) => `value of ${key}` } } })
+  expect(decode(bytes(await harness.call('DUMP', 'k')))).toEqual({ type: 'string', value: 'value of k' })
+})
+
+describeWithRedis('with a redis-server', (redis) => {
+  const made = MADE.filter(([encoding]) => EXISTING.includes(encoding))
+
+  test.each(made)('a value travels both ways: %s, %#', async (encoding, ...commands) => {
+    const harness = new Harness()
+    await redis().call('DEL', 'k')
+    await redis().pipeline(commands as (readonly Argument[])[])
+    const value = await valueAt(redis(), 'k')
+    const dump = bytes(await redis().call('DUMP', 'k'))
+    expect(await harness.call('RESTORE', 'k', 0, dump)).toBe('OK')
+    expect(await valueAt(harness, 'k')).toEqual(value)
+    expect(await harness.call('OBJECT', 'ENCODING', 'k')).toBe(encoding)
+    harness.groups[0].store.verify()
+    const back = bytes(await harness.call('DUMP', 'k'))
+    expect(back.length).toBeLessThanOrEqual(dump.length * 1.05 + 5)
+    expect(await redis().call('RESTORE', 'k', 0, back, 'REPLACE')).toBe('OK')
+    expect(await valueAt(redis(), 'k')).toEqual(value)
+    expect(await redis().call('OBJECT', 'ENCODING', 'k')).toBe(encoding)
+  })
+
+  test('options and errors', async () => {
+    const harness = new Harness()
+    const client = await RawClient.connect(redis().socketPath)
+    const dump = await dumpOf(harness)
+    const damaged = Buffer.from(dump)
+    damaged[3] ^= 1
+    const large = '9223372036854775808'
+    const commands: Argument[][] = [
+      ['FLUSHALL'],
+      ['DUMP', 'none'],
+      ['DUMP'],
+      ['DUMP', 'a', 'b'],
+      ['RESTORE', 'k', 0],
+      ['RESTORE', 'k', 'x', dump],
+      ['RESTORE', 'k', large, dump],
+      ['RESTORE', 'k', -1, dump],
+      ['RESTORE', 'k', '-1', damaged],
+      ['RESTORE', 'k', 0, damaged],
+      ['RESTORE', 'k', 0, ''],
+      ['RESTORE', 'k', 0, dump.subarray(1)],
+      ['RESTORE', 'k', 0, dump],
+      ['RESTORE', 'k', 0, dump],
+      ['RESTORE', 'k', 'x', damaged],
+      ['RESTORE', 'k', 0, dump, 'REPLACE'],
+      ['RESTORE', 'k', 0, dump, 'replace', 'REPLACE', 'absttl'],
+      ['RESTORE', 'k', 0, damaged, 'REPLACE'],
+      ['RESTORE', 'k', 1, dump, 'REPLACE', 'ABSTTL'],
+      ['EXISTS', 'k'],
+      ['RESTORE', 'k', 0, dump, 'NOPE'],
+      ['RESTORE', 'k', 0, dump, 'IDLETIME'],
+      ['RESTORE', 'k', 0, dump, 'IDLETIME', 'x'],
+      ['RESTORE', 'k', 0, dump, 'IDLETIME', large],
+      ['RESTORE', 'k', 0, dump, 'IDLETIME', -1],
+      ['RESTORE', 'k', 0, dump, 'IDLETIME', 5, 'FREQ', 5],
+      ['RESTORE', 'k', 0, dump, 'FREQ'],
+      ['RESTORE', 'k', 0, dump, 'FREQ', 'x'],
+      ['RESTORE', 'k', 0, dump, 'FREQ', large],
+      ['RESTORE', 'k', 0, dump, 'FREQ', -1],
+      ['RESTORE', 'k', 0, dump, 'FREQ', 256],
+      ['RESTORE', 'k', 0, dump, 'FREQ', 5, 'IDLETIME', 5],
+      ['RESTORE', 'k', 0, dump, 'FREQ', 5, 'FREQ', 255, 'REPLACE'],
+      ['RESTORE', 'k', 0, dump, 'IDLETIME', 5, 'IDLETIME', 6, 'REPLACE'],
+      ['GET', 'k'],
+      ['RESTORE', 'k', '9223372036854775807', dump, 'REPLACE', 'ABSTTL'],
+      ['PEXPIRETIME', 'k'],
+      ['COMMAND', 'INFO', 'DUMP', 'RESTORE'],
+    ]
+    const wanted = await client.run(commands)
+    for (const [i, command] of commands.entries())
+      expect(await harness.raw(...command), command.slice(0, 1).concat(command.slice(3)).join(' ')).toBe(
+        wanted[i],
+      )
+    client.close()
+  })
+})
