@@ -31,7 +31,7 @@ export const PLAIN_NODE = 1
 export const PACKED_NODE = 2
 
 /** What Redis 7.0 writes, and reads at most. */
-export const RDB_VERSION = 10
+const RDB_VERSION = 10
 /** What Redis 7.2 writes. */
 const MAX_RDB_VERSION = 11
 

@@ -26,7 +26,7 @@ export function listpack(elements: readonly string[]): Buffer {
   return Buffer.from(builder.finish())
 }
 
-export function ziplist(elements: readonly string[]): Buffer {
+function ziplist(elements: readonly string[]): Buffer {
   const entries: Buffer[] = []
   let at = 10
   let previous = 0
@@ -75,7 +75,7 @@ function ziplistEntry(element: string): Buffer {
   return Buffer.concat([head, bytes])
 }
 
-export function zipmap(fields: readonly (readonly [string, string])[], unused = 0): Buffer {
+function zipmap(fields: readonly (readonly [string, string])[], unused = 0): Buffer {
   const size = (n: number): Buffer => {
     if (n < 0xfe) return Buffer.from([n])
     const wide = Buffer.alloc(5, 0xfe)
