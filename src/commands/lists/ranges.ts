@@ -55,12 +55,16 @@ export const listRangeCommands: readonly CommandSpec[] = [
     complexity: 'O(log N) where N is the length of the list.',
     arguments: [KEY, arg('index', 'integer')],
     run(c) {
-      const index = readInteger(c, 2)
-      if (Number.isNaN(index)) return
       const ref = readCollection(c, 1, ValueType.LIST)
       if (ref === undefined) return
+      if (ref === NULL_REF) {
+        c.reply.null()
+        return
+      }
+      const index = readInteger(c, 2)
+      if (Number.isNaN(index)) return
       const { lists } = c.store
-      const length = ref === NULL_REF ? 0 : lists.length(ref)
+      const length = lists.length(ref)
       const at = index < 0 ? index + length : index
       if (at < 0 || at >= length) c.reply.null()
       else {

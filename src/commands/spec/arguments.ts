@@ -17,3 +17,15 @@ export function readInteger(c: Context, i: number): number {
   c.reply.error(NOT_AN_INTEGER)
   return Number.NaN
 }
+
+const NOT_POSITIVE = 'ERR value is out of range, must be positive'
+
+/** Argument `i` as an integer of at least `least`. NaN after the error reply. */
+export function readPositive(c: Context, i: number, least = 0, error: string = NOT_POSITIVE): number {
+  const { buf, start, end } = c.args
+  const n = parseInteger(buf, start[i], end[i])
+  const value = Number.isNaN(n) ? Number(parseInt64(buf, start[i], end[i]) ?? Number.NaN) : n
+  if (value >= least) return value
+  c.reply.error(error)
+  return Number.NaN
+}

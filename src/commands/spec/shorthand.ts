@@ -1,6 +1,8 @@
 // Short words for what many command specifications say.
 
+import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import type { ArgumentSpec, KeyFlag, KeySpec } from './command.ts'
+import type { Context } from './context.ts'
 
 /** One key at argument 1. */
 export function oneKey(...flags: readonly KeyFlag[]): readonly KeySpec[] {
@@ -10,6 +12,15 @@ export function oneKey(...flags: readonly KeyFlag[]): readonly KeySpec[] {
 /** Keys from argument 1 to the last, every `step` arguments. */
 export function manyKeys(step: number, ...flags: readonly KeyFlag[]): readonly KeySpec[] {
   return [{ first: 1, last: -1, step, flags }]
+}
+
+/** For `findKeys`: keys that follow their number, which is argument `i`. None if that is no number of theirs. */
+export function countedKeys(i: number): (context: Context) => number[] {
+  return ({ args }) => {
+    if (i >= args.count) return []
+    const count = parseInteger(args.buf, args.start[i], args.end[i])
+    return count > 0 && count < args.count - i ? Array.from({ length: count }, (_, at) => i + 1 + at) : []
+  }
 }
 
 /** An argument of COMMAND DOCS. */

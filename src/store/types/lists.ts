@@ -23,6 +23,8 @@ export class Lists {
   #region = 0
   #at = 0
   #left = 0
+  /** Where the elements of a packed list begin, that is read backwards. */
+  readonly #offsets: number[] = []
 
   constructor(parts: Collections) {
     this.#parts = parts
@@ -85,10 +87,7 @@ export class Lists {
     if (region !== 0) {
       const own = this.#parts.begin(ref)
       tree.open(region, TreeKind.LIST)
-      for (let i = 0; i < count; i++) {
-        tree.seekRank(index)
-        tree.remove()
-      }
+      tree.removeRange(index, count)
       return own
     }
     const all = packedCount(records)
@@ -131,6 +130,31 @@ export class Lists {
     if (this.#left === 0) return false
     this.#left--
     this.#at = readPacked(records, this.#at, this.span)
+    return true
+  }
+
+  /** Reads the element at `index`, which must be in range; `previous` reads the ones before it. */
+  seekBack(ref: Ref, index: number): void {
+    const { records } = this.#parts
+    this.seek(ref, index)
+    if (this.#region !== 0) return
+    this.#left = index
+    this.#offsets.length = 0
+    for (let i = 0, at = this.#offset(0); i < index; i++, at = skipString(records.bytes, at))
+      this.#offsets.push(at)
+  }
+
+  /** Reads the element before. False: there is none. */
+  previous(): boolean {
+    const { records, tree } = this.#parts
+    if (this.#region !== 0) {
+      if (!tree.previous()) return false
+      tree.readString(tree.stringsAt)
+      this.span.copyFrom(tree.span)
+      return true
+    }
+    if (this.#left === 0) return false
+    readPacked(records, this.#offsets[--this.#left], this.span)
     return true
   }
 

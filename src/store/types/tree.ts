@@ -548,6 +548,52 @@ export class Tree {
     this.#save()
   }
 
+  /** Removes `count` entries from `rank` on: leaf by leaf, so that the cost is that of the leaves. */
+  removeRange(rank: number, count: number): void {
+    for (let left = count; left > 0; ) {
+      this.seekRank(rank)
+      const height = this.#height
+      const i = this.#indexes[height]
+      const here = Math.min(left, this.#leafCount - i)
+      left -= here
+      if (here === 1) {
+        this.remove()
+        continue
+      }
+      this.#removeFromLeaf(i, here)
+    }
+  }
+
+  /** Removes entries of the leaf of the path. */
+  #removeFromLeaf(i: number, removed: number): void {
+    const regions = this.#regions
+    const height = this.#height
+    const page = this.#pages[height]
+    this.#openLeaf(page)
+    const count = this.#leafCount - removed
+    let bytes = 0
+    for (let slot = i; slot < i + removed; slot++) {
+      const at = this.#end - this.view.getUint16(this.#slots + 2 * slot, true)
+      bytes += this.#entryBytes(at)
+      this.#freeStrings(at)
+    }
+    if (i < count) {
+      const slot = this.#slots + 2 * i
+      this.bytes.copyWithin(slot, slot + 2 * removed, this.#slots + 2 * (count + removed))
+    }
+    regions.locate(this.#region, page)
+    const dead = (regions.words[regions.at + COUNT] >>> 16) + bytes
+    regions.words[regions.at + COUNT] = count | (dead << 16)
+    for (let level = 0; level < height; level++) {
+      regions.locate(this.#region, this.#pages[level])
+      regions.words[regions.at + DATA + this.#capacity(regions.pageUnits) + this.#indexes[level]] -= removed
+    }
+    this.count -= removed
+    if (count === 0) this.#removePage(height)
+    else this.#shrinkLeaf()
+    this.#save()
+  }
+
   /** Throws when the tree contradicts itself. Returns the pages that it uses. For tests. */
   verify(): number {
     if (this.#root === NO_PAGE) {
