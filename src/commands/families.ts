@@ -24,6 +24,7 @@ import { memoryCommands } from './server/memory.ts'
 import { serverCommands } from './server/server.ts'
 import { slowLogCommands } from './server/slowlog.ts'
 import type { CommandSpec } from './spec/command.ts'
+import { streamCommands } from './streams/streams.ts'
 import { counterCommands } from './strings/counters.ts'
 import { lcsCommands } from './strings/lcs.ts'
 import { manyStringCommands } from './strings/many.ts'
@@ -40,6 +41,7 @@ export function allCommands(directory: () => CommandDirectory): readonly Command
     ...lcsCommands,
     ...bitmapCommands,
     ...listCommands,
+    ...streamCommands,
     ...keyCommands,
     ...expiryCommands,
     ...dumpCommands,

@@ -33,6 +33,7 @@ import { Collections } from './types/collections.ts'
 import { Lists } from './types/lists.ts'
 import { Regions } from './types/regions.ts'
 import { SortedSets } from './types/sorted-sets.ts'
+import { Streams } from './types/stream/stream.ts'
 import { EntryTags } from './validity/tags.ts'
 import { Validity } from './validity/validity.ts'
 
@@ -98,6 +99,7 @@ export class Store {
   readonly collections: Collections
   readonly lists: Lists
   readonly sortedSets: SortedSets
+  readonly streams: Streams
   #expiring = 0
   #absent = 0
   #maxBytes: number
@@ -140,6 +142,7 @@ export class Store {
     this.collections = new Collections(this, records, regions)
     this.lists = new Lists(this.collections)
     this.sortedSets = new SortedSets(this.collections)
+    this.streams = new Streams(this.collections)
     const recordMoved = (to: Ref): void => this.#recordMoved(to)
     this.#compactor = new Compactor({
       arena,

@@ -76,15 +76,20 @@ export class RawClient {
   }
 }
 
-/** Expects the same replies of both, command by command. */
+/**
+ * Expects the same replies of both, command by command.
+ *
+ * @param comparable what of a reply is compared; all of it by default
+ */
 export async function expectSameReplies(
   redis: RawClient,
   harness: Harness,
   commands: readonly Command[],
+  comparable: (reply: string, command: Command) => string = (reply) => reply,
 ): Promise<void> {
-  const wanted = await redis.run(commands)
+  const wanted = (await redis.run(commands)).map((reply, i) => comparable(reply, commands[i]))
   const given: string[] = []
-  for (const command of commands) given.push(await harness.raw(...command))
+  for (const command of commands) given.push(comparable(await harness.raw(...command), command))
   const first = given.findIndex((reply, i) => reply !== wanted[i])
   if (first < 0) return
   const from = Math.max(0, first - CONTEXT)

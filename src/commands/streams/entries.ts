@@ -1,0 +1,241 @@
+// Adding and removing entries: XADD, XDEL, XTRIM, XLEN, XSETID.
+
+import { parseInt64 } from '../../bytes/numbers/decimal.ts'
+import {
+  idText,
+  MAX_ID,
+  MAX_PART,
+  MIN_ID,
+  millisecondsOf,
+  type StreamId,
+  sequenceOf,
+  streamId,
+} from '../../store/types/stream/id.ts'
+import type { NodeLimits } from '../../store/types/stream/stream.ts'
+import type { CommandSpec } from '../spec/command.ts'
+import type { Context } from '../spec/context.ts'
+import { NO_SUCH_KEY, NOT_AN_INTEGER, SYNTAX_ERROR, wrongArguments } from '../spec/errors.ts'
+import { arg, KEY, oneKey, oneOf, option, token } from '../spec/shorthand.ts'
+import { argumentBytes } from '../spec/values/collection.ts'
+import { FIRST, type NewId, readId, readIds } from './ids.ts'
+import { createStream, findStream, hasStreamRoom, readStream, settle } from './stream-value.ts'
+import { readTrimOptions, TRIM_ARGUMENTS } from './trimming.ts'
+
+const NODE_LIMITS: NodeLimits = { maxEntries: 100, maxBytes: 4096 }
+
+const TOO_SMALL = 'ERR The ID specified in XADD is equal or smaller than the target stream top item'
+
+/** The ID of a new entry; undefined: it would not be above all others. */
+function newIdOf(lastId: StreamId, given: NewId | undefined, now: number): StreamId | undefined {
+  let id: StreamId
+  if (given === undefined) {
+    const clock = BigInt(now)
+    id = clock > millisecondsOf(lastId) ? streamId(clock, 0n) : lastId + 1n
+  } else if (given.automatic && millisecondsOf(given.id) === millisecondsOf(lastId)) {
+    if (sequenceOf(lastId) === MAX_PART) return undefined
+    id = lastId + 1n
+  } else id = given.id
+  return id > lastId ? id : undefined
+}
+
+function add(c: Context): void {
+  const { args, reply } = c
+  const options = readTrimOptions(c, NODE_LIMITS, true)
+  if (options === undefined) return
+  const { id: given, idAt, trimming } = options
+  const fields = args.count - idAt - 1
+  if (fields < 2 || fields % 2 === 1) {
+    reply.error(wrongArguments(c.command.fullName))
+    return
+  }
+  if (given?.id === MIN_ID && !given.automatic) {
+    reply.error('ERR The ID specified in XADD must be greater than 0-0')
+    return
+  }
+  const found = findStream(c, 1)
+  if (found === undefined) return
+  if (found === null && options.makesNoStream) {
+    reply.null()
+    return
+  }
+  const lastId = found?.lastId ?? MIN_ID
+  if (lastId === MAX_ID) {
+    reply.error('ERR The stream has exhausted the last possible ID, unable to add more items')
+    return
+  }
+  const id = newIdOf(lastId, given, c.instant.now)
+  if (id === undefined) {
+    reply.error(TOO_SMALL)
+    return
+  }
+  if (!hasStreamRoom(c, found, 1, argumentBytes(c, idAt + 1), fields)) return
+  const stream = found ?? createStream(c, 1)
+  stream.append(id, args, idAt + 1, fields / 2, NODE_LIMITS)
+  if (trimming !== undefined) stream.trim(trimming)
+  settle(c, stream)
+  reply.bulkText(idText(id))
+}
+
+function trim(c: Context): void {
+  const options = readTrimOptions(c, NODE_LIMITS, false)
+  if (options?.trimming === undefined) return
+  const stream = findStream(c, 1)
+  if (stream === undefined) return
+  c.reply.integer(stream === null ? 0 : stream.trim(options.trimming))
+  if (stream !== null) settle(c, stream)
+}
+
+function deleteEntries(c: Context): void {
+  const stream = findStream(c, 1)
+  if (stream === null) c.reply.integer(0)
+  else if (stream !== undefined) {
+    const ids = readIds(c, 2)
+    if (ids === undefined) return
+    c.reply.integer(stream.delete(ids))
+    settle(c, stream)
+  }
+}
+
+function setId(c: Context): void {
+  const { args, reply } = c
+  const id = readId(c, 2, FIRST)
+  if (id === undefined) return
+  let added: bigint | undefined
+  let maxDeletedId = MIN_ID
+  for (let i = 3; i < args.count; i += 2) {
+    const hasValue = i + 1 < args.count
+    if (hasValue && args.is(i, 'ENTRIESADDED')) {
+      const value = parseInt64(args.buf, args.start[i + 1], args.end[i + 1])
+      if (value === null || value < 0n) {
+        reply.error(value === null ? NOT_AN_INTEGER : 'ERR entries_added must be positive')
+        return
+      }
+      added = value
+    } else if (hasValue && args.is(i, 'MAXDELETEDID')) {
+      const value = readId(c, i + 1, FIRST)
+      if (value === undefined) return
+      if (id < value) {
+        reply.error('ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id')
+        return
+      }
+      maxDeletedId = value
+    } else {
+      reply.error(SYNTAX_ERROR)
+      return
+    }
+  }
+  const stream = findStream(c, 1)
+  if (stream === null) reply.error(NO_SUCH_KEY)
+  if (!stream) return
+  if (stream.length > 0) {
+    if (id < stream.topId) {
+      reply.error('ERR The ID specified in XSETID is smaller than the target stream top item')
+      return
+    }
+    if (added !== undefined && BigInt(stream.length) > added) {
+      reply.error('ERR The entries_added specified in XSETID is smaller than the target stream length')
+      return
+    }
+  }
+  stream.lastId = id
+  if (added !== undefined) stream.entriesAdded = added
+  if (maxDeletedId !== MIN_ID) stream.maxDeletedId = maxDeletedId
+  settle(c, stream)
+  reply.ok()
+}
+
+export const streamEntryCommands: readonly CommandSpec[] = [
+  {
+    name: 'xadd',
+    arity: -5,
+    flags: ['write', 'denyoom', 'fast'],
+    categories: ['write', 'stream', 'fast'],
+    keys: oneKey('RW', 'update'),
+    load: 'first',
+    summary:
+      'Appends an entry to a stream, and trims the stream if asked. Creates the key if it does not exist.',
+    since: '5.0.0',
+    group: 'stream',
+    complexity: 'O(log N) to add an entry, and O(M log N) to trim M entries.',
+    tips: ['nondeterministic_output'],
+    history: [
+      ['6.2.0', 'Added the `NOMKSTREAM` option, `MINID` trimming strategy and the `LIMIT` option.'],
+      ['7.0.0', 'Added support for the `<ms>-*` explicit ID form.'],
+    ],
+    arguments: [
+      KEY,
+      token('NOMKSTREAM', { optional: true, since: '6.2.0' }),
+      arg('trim', 'block', { optional: true, arguments: TRIM_ARGUMENTS }),
+      oneOf('id-selector', [arg('auto-id', 'pure-token', { token: '*' }), arg('id', 'string')]),
+      arg('data', 'block', { multiple: true, arguments: [arg('field', 'string'), arg('value', 'string')] }),
+    ],
+    run: add,
+  },
+  {
+    name: 'xdel',
+    arity: -3,
+    flags: ['write', 'fast'],
+    categories: ['write', 'stream', 'fast'],
+    keys: oneKey('RW', 'delete'),
+    load: 'first',
+    summary: 'Removes entries from a stream by their IDs, and returns how many there were.',
+    since: '5.0.0',
+    group: 'stream',
+    complexity: 'O(log N) for each entry.',
+    arguments: [KEY, arg('id', 'string', { multiple: true })],
+    run: deleteEntries,
+  },
+  {
+    name: 'xtrim',
+    arity: -4,
+    flags: ['write'],
+    categories: ['write', 'stream', 'slow'],
+    keys: oneKey('RW', 'delete'),
+    load: 'first',
+    summary: 'Removes the oldest entries of a stream, down to a length or up to an ID.',
+    since: '5.0.0',
+    group: 'stream',
+    complexity: 'O(M log N) where M is the number of removed entries.',
+    tips: ['nondeterministic_output'],
+    history: [['6.2.0', 'Added the `MINID` trimming strategy and the `LIMIT` option.']],
+    arguments: [KEY, arg('trim', 'block', { arguments: TRIM_ARGUMENTS })],
+    run: trim,
+  },
+  {
+    name: 'xlen',
+    arity: 2,
+    flags: ['readonly', 'fast'],
+    categories: ['read', 'stream', 'fast'],
+    keys: oneKey('RO'),
+    load: 'through',
+    summary: 'Returns the number of entries of a stream.',
+    since: '5.0.0',
+    group: 'stream',
+    complexity: 'O(1)',
+    arguments: [KEY],
+    run(c) {
+      const stream = readStream(c, 1)
+      if (stream !== undefined) c.reply.integer(stream?.length ?? 0)
+    },
+  },
+  {
+    name: 'xsetid',
+    arity: -3,
+    flags: ['write', 'denyoom', 'fast'],
+    categories: ['write', 'stream', 'fast'],
+    keys: oneKey('RW', 'update'),
+    load: 'first',
+    summary: 'Sets the last ID and the counters of a stream. Replication uses it.',
+    since: '5.0.0',
+    group: 'stream',
+    complexity: 'O(1)',
+    history: [['7.0.0', 'Added the `entries_added` and `max_deleted_entry_id` arguments.']],
+    arguments: [
+      KEY,
+      arg('last-id', 'string'),
+      option('ENTRIESADDED', 'entries-added', 'integer', { optional: true, since: '7.0.0' }),
+      option('MAXDELETEDID', 'max-deleted-id', 'string', { optional: true, since: '7.0.0' }),
+    ],
+    run: setId,
+  },
+]

@@ -1,0 +1,85 @@
+// Streams as values of keys, and their entries in replies.
+
+import { NULL_REF } from '../../store/arena.ts'
+import { ValueType } from '../../store/record.ts'
+import type { EntryReader } from '../../store/types/stream/entry-reader.ts'
+import type { Stream } from '../../store/types/stream/stream.ts'
+import type { Context } from '../spec/context.ts'
+import { findCollection, hasRoom, readCollection } from '../spec/values/collection.ts'
+
+/** What a new stream, group or consumer needs at most, besides its strings; and a pending entry. */
+const OWN_BYTES = 1024
+const PENDING_BYTES = 64
+
+/** The stream of the key in argument `i`, to be read. Null: there is none; undefined after WRONGTYPE. */
+export function readStream(c: Context, i: number): Stream | null | undefined {
+  const ref = readCollection(c, i, ValueType.STREAM)
+  if (ref === undefined) return undefined
+  return ref === NULL_REF ? null : c.store.streams.open(ref)
+}
+
+/** The same, to be changed: then `settle` must be called. */
+export function findStream(c: Context, i: number): Stream | null | undefined {
+  const ref = findCollection(c, i, ValueType.STREAM)
+  if (ref === undefined) return undefined
+  return ref === NULL_REF ? null : c.group.store.streams.change(ref)
+}
+
+/** An empty stream under the key in argument `i`, which has none. `hasStreamRoom` came before. */
+export function createStream(c: Context, i: number): Stream {
+  const { args, group } = c
+  const { streams } = group.store
+  return streams.open(streams.create(args.buf, args.start[i], args.end[i], group.lifetime()))
+}
+
+/**
+ * Whether the stream of argument `i`, null if there is none, may grow by strings of `bytes` in all, in `elements` entries
+ * or names. If not, replies OOM.
+ */
+export function hasStreamRoom(
+  c: Context,
+  stream: Stream | null,
+  i: number,
+  bytes: number,
+  elements: number,
+): boolean {
+  return hasRoom(c, stream?.ref ?? NULL_REF, i, bytes + OWN_BYTES, elements)
+}
+
+/** Whether as many entries may become pending for a consumer with a name of `bytes`. If not, replies OOM. */
+export function hasPendingRoom(
+  c: Context,
+  stream: Stream,
+  i: number,
+  bytes: number,
+  entries: number,
+): boolean {
+  return hasStreamRoom(c, stream, i, bytes + PENDING_BYTES * entries, 2 * entries + 1)
+}
+
+/** The changes of a stream are done. */
+export function settle(c: Context, stream: Stream): void {
+  c.group.store.streams.settle(stream)
+}
+
+/** Writes the current entry of a reader: its ID, and its fields with their values. */
+export function replyEntry({ reply }: Context, entries: EntryReader): void {
+  reply.array(2)
+  reply.bulkText(entries.idText)
+  reply.array(2 * entries.fields)
+  const { field, value } = entries
+  while (entries.fields > 0) {
+    entries.nextField()
+    reply.bulk(field.bytes, field.start, field.end)
+    reply.bulk(value.bytes, value.start, value.end)
+  }
+}
+
+/** Writes the next `count` entries of a reader as an array. */
+export function replyEntries(c: Context, entries: EntryReader, count: number): void {
+  c.reply.array(count)
+  for (let i = 0; i < count; i++) {
+    entries.next()
+    replyEntry(c, entries)
+  }
+}

@@ -1,0 +1,274 @@
+// A stream: entries in the order of their IDs, trimmed from the front, and consumer groups (`groups.ts`).
+//
+// As in Redis, entries are divided into nodes, and field names that are those of the node's first entry are stored once.
+// A node is bounded in entries and in bytes of Redis's encoding; `~` trims whole nodes only.
+
+import type { Ref } from '../../arena.ts'
+import { ValueType } from '../../record.ts'
+import type { Collections } from '../collections.ts'
+import { encodeEntry, type FieldRanges, NODE_FIELDS, OWN_FIELDS, StreamNode } from './entry.ts'
+import { MIN_ID, type StreamId, wordOf } from './id.ts'
+import type { IdTree } from './id-tree.ts'
+import {
+  ENTRIES,
+  ENTRIES_ADDED,
+  GROUPS,
+  idOfWords,
+  LAST_ID,
+  MAX_DELETED_ID,
+  NEXT_GROUP,
+  NODES,
+  StreamTrees,
+} from './trees.ts'
+
+/** The bounds of a node (Redis: `stream-node-max-entries`, `stream-node-max-bytes`); 0: none. */
+export interface NodeLimits {
+  readonly maxEntries: number
+  readonly maxBytes: number
+}
+
+/** What XTRIM removes: the oldest entries beyond `maxLength`, or those with IDs below `minId`. */
+export interface Trimming {
+  readonly maxLength?: number
+  readonly minId?: StreamId
+  /** Whole nodes only. */
+  readonly approximate: boolean
+  /** Entries to remove at most; 0: no limit. */
+  readonly limit: number
+}
+
+/** Redis's limit of a node without one. */
+const MAX_NODE_BYTES = 2 ** 30
+
+/** The streams of a store. */
+export class Streams {
+  readonly #parts: Collections
+  readonly #trees: StreamTrees
+
+  constructor(parts: Collections) {
+    this.#parts = parts
+    this.#trees = new StreamTrees(parts.regions, (bytes, start, end) => parts.store.hashOf(bytes, start, end))
+  }
+
+  /** A new, empty stream under a key. `flags`: as `Store.put`. Its room was checked (`Collections.fits`). */
+  create(key: Uint8Array, keyStart: number, keyEnd: number, flags: number): Ref {
+    const parts = this.#parts
+    return parts.page(parts.create(ValueType.STREAM, key, keyStart, keyEnd, flags))
+  }
+
+  /** The stream of a record, to be read. */
+  open(ref: Ref): Stream {
+    return new Stream(this.#trees, this.#parts.regionOf(ref), ref)
+  }
+
+  /** The same, to be changed. After the changes comes `settle`. */
+  change(ref: Ref): Stream {
+    return this.open(this.#parts.begin(ref))
+  }
+
+  /** Evicts others while the budget is exceeded. A stream without entries stays. */
+  settle({ ref }: Stream): void {
+    this.#parts.store.settle(ref)
+  }
+}
+
+/** Valid until the record moves. */
+export class Stream {
+  readonly trees: StreamTrees
+  readonly region: number
+  readonly ref: Ref
+
+  constructor(trees: StreamTrees, region: number, ref: Ref) {
+    this.trees = trees
+    this.region = region
+    this.ref = ref
+  }
+
+  get length(): number {
+    return this.#entries.count
+  }
+
+  get lastId(): StreamId {
+    return this.#id(LAST_ID)
+  }
+
+  set lastId(id: StreamId) {
+    this.#setId(LAST_ID, id)
+  }
+
+  /** The largest ID that XDEL has removed. */
+  get maxDeletedId(): StreamId {
+    return this.#id(MAX_DELETED_ID)
+  }
+
+  set maxDeletedId(id: StreamId) {
+    this.#setId(MAX_DELETED_ID, id)
+  }
+
+  /** Entries ever added. */
+  get entriesAdded(): bigint {
+    const { regions } = this.trees
+    const low = BigInt(regions.head(this.region, ENTRIES_ADDED) >>> 0)
+    return (BigInt(regions.head(this.region, ENTRIES_ADDED + 1) >>> 0) << 32n) | low
+  }
+
+  set entriesAdded(count: bigint) {
+    const { regions } = this.trees
+    regions.setHead(this.region, ENTRIES_ADDED, Number(BigInt.asIntN(32, count)))
+    regions.setHead(this.region, ENTRIES_ADDED + 1, Number(BigInt.asIntN(32, count >> 32n)))
+  }
+
+  /** The ID of the first entry; 0-0: there is none. */
+  get firstId(): StreamId {
+    const entries = this.#entries
+    return entries.first() ? entries.id : MIN_ID
+  }
+
+  /** The ID of the last entry; 0-0: there is none. */
+  get topId(): StreamId {
+    const entries = this.#entries
+    return entries.last() ? entries.id : MIN_ID
+  }
+
+  /** The nodes that Redis would have made. */
+  get nodes(): number {
+    return this.#nodes.count
+  }
+
+  get groupCount(): number {
+    return this.trees.groups.open(this.region, GROUPS).count
+  }
+
+  /** The number of the next consumer group. */
+  takeGroupNumber(): number {
+    const { regions } = this.trees
+    const number = regions.head(this.region, NEXT_GROUP)
+    regions.setHead(this.region, NEXT_GROUP, (number + 1) | 0)
+    return number
+  }
+
+  /**
+   * Adds an entry.
+   *
+   * @param id above `lastId`
+   */
+  append(id: StreamId, ranges: FieldRanges, first: number, pairs: number, limits: NodeLimits): void {
+    const nodes = this.#nodes
+    const last = nodes.last() ? StreamNode.at(nodes) : undefined
+    let kind: number = NODE_FIELDS
+    if (last !== undefined && hasRoom(last, ranges, first, pairs, limits)) {
+      if (!last.matches(ranges, first, pairs)) kind = OWN_FIELDS
+      last.add(id, ranges, first, pairs, kind)
+      nodes.overwrite(last.value)
+    } else {
+      const node = StreamNode.create(id, ranges, first, pairs)
+      node.add(id, ranges, first, pairs, kind)
+      nodes.insert(id, node.value)
+    }
+    this.#entries.insert(id, encodeEntry(ranges, first, pairs, kind))
+    this.entriesAdded++
+    this.lastId = id
+  }
+
+  has(id: StreamId): boolean {
+    return this.#entries.find(id)
+  }
+
+  /** How many entries have IDs from `from` to `to`. */
+  count(from: StreamId, to: StreamId): number {
+    if (from > to) return 0
+    const entries = this.#entries
+    return entries.countUpTo(to) - (from === MIN_ID ? 0 : entries.countUpTo(from - 1n))
+  }
+
+  /** Removes entries (XDEL). Returns how many there were. */
+  delete(ids: readonly StreamId[]): number {
+    let deleted = 0
+    const { maxDeletedId } = this
+    let largest = maxDeletedId
+    for (const id of ids) {
+      const entries = this.#entries
+      if (!entries.find(id)) continue
+      entries.remove()
+      const nodes = this.#nodes
+      nodes.seekDown(id)
+      const node = StreamNode.at(nodes)
+      node.live--
+      if (node.live === 0) nodes.remove()
+      else nodes.overwrite(node.value)
+      deleted++
+      if (id > largest) largest = id
+    }
+    if (largest > maxDeletedId) this.maxDeletedId = largest
+    return deleted
+  }
+
+  /** Returns how many entries were removed. */
+  trim(trimming: Trimming): number {
+    let trimmed = 0
+    for (;;) {
+      const count = this.#trimNode(trimming, trimmed)
+      if (count < 0) break
+      trimmed += count
+    }
+    this.#entries.removeFirst(trimmed)
+    return trimmed
+  }
+
+  /**
+   * Counts entries of the first node as trimmed, after `trimmed` ones of others. Returns how many; -1: nothing more is to be
+   * trimmed.
+   */
+  #trimNode({ maxLength, minId = MIN_ID, approximate, limit }: Trimming, trimmed: number): number {
+    const length = this.length - trimmed
+    if (maxLength !== undefined && length <= maxLength) return -1
+    const nodes = this.#nodes
+    if (!nodes.first()) return -1
+    const node = StreamNode.at(nodes)
+    const { live } = node
+    if (limit > 0 && trimmed + live > limit) return -1
+    const isWhole = maxLength === undefined ? node.lastId < minId : length - live >= maxLength
+    if (isWhole) {
+      nodes.remove()
+      return live
+    }
+    if (approximate) return -1
+    const surplus = maxLength === undefined ? this.count(MIN_ID, minId - 1n) - trimmed : length - maxLength
+    if (surplus <= 0) return -1
+    // The node stays, as in Redis, even if its entries that are left were all deleted before.
+    node.live -= surplus
+    nodes.overwrite(node.value)
+    return surplus
+  }
+
+  get #entries(): IdTree {
+    return this.trees.entries.open(this.region, ENTRIES)
+  }
+
+  get #nodes(): IdTree {
+    return this.trees.nodes.open(this.region, NODES)
+  }
+
+  #id(word: number): StreamId {
+    return idOfWords((i) => this.trees.regions.head(this.region, word + i))
+  }
+
+  #setId(word: number, id: StreamId): void {
+    for (let i = 0; i < 4; i++) this.trees.regions.setHead(this.region, word + i, wordOf(id, i))
+  }
+}
+
+/** Whether a node takes one more entry. */
+function hasRoom(
+  node: StreamNode,
+  { start, end }: FieldRanges,
+  first: number,
+  pairs: number,
+  { maxEntries, maxBytes }: NodeLimits,
+): boolean {
+  let bytes = 0
+  for (let i = first; i < first + 2 * pairs; i++) bytes += end[i] - start[i]
+  const limit = maxBytes === 0 ? MAX_NODE_BYTES : Math.min(maxBytes, MAX_NODE_BYTES)
+  if (node.listpackBytes + bytes >= limit) return false
+  return maxEntries === 0 || node.all < maxEntries
+}
