@@ -16,6 +16,7 @@ import { GuardedLog } from './server/guarded-log.ts'
 import { CLOSED } from './server/program.ts'
 import { Server } from './server/server.ts'
 import type { ServerSettings } from './server/settings.ts'
+import { defaultEncodingLimits } from './store/types/encoding-limits.ts'
 
 /** What a node tells of itself; pino's loggers are one. */
 export interface Log {
@@ -75,9 +76,11 @@ function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
   const state: NodeState = { isListening: false, isClosed: false, onShutdown: () => undefined }
   const instant = new Instant(clock)
   const hasher = new Hasher(randomSeed())
+  const encodingLimits = defaultEncodingLimits()
   const environment = {
     instant,
     hasher,
+    encodingLimits,
     timers: systemTimers,
     random: Math.random,
     reportFault: (err: unknown) => log.error({ err }, 'the result of a load could not be stored'),
@@ -108,6 +111,7 @@ function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
     instant,
     hasher,
     settings,
+    encodingLimits,
     timers: systemTimers,
     micros,
     log,

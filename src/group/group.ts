@@ -94,6 +94,7 @@ export class Group {
       maxBytes: policy.maxBytes,
       hasher: environment.hasher,
       instant: environment.instant,
+      encodingLimits: environment.encodingLimits,
     })
     this.#admission = new Admission(this, environment.instant)
     this.#origin = new OriginAccess(this, this.#admission, environment)

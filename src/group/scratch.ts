@@ -33,10 +33,11 @@ export function scratchOf(group: Group, keys: number): Group {
  * for its waiters only.
  */
 export function temporaryStore(group: Group, records: number, bytes: number): Store {
-  const { hasher, instant } = group.environment
+  const { hasher, instant, encodingLimits } = group.environment
   return new Store({
     maxBytes: TEMPORARY_STORE_BYTES + 2 * (records * RECORD_BYTES + bytes),
     hasher,
     instant,
+    encodingLimits,
   })
 }

@@ -3,7 +3,9 @@
 import type { Apply, Parameter } from '../commands/spec/parameter.ts'
 import type { Group } from '../group/group.ts'
 import type { DecoderLimits } from '../resp/limits.ts'
+import type { EncodingLimits } from '../store/types/encoding-limits.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
+import { encodingParameters } from './encoding-parameters.ts'
 import type { Logger } from './logger.ts'
 import type { UnreadBytes } from './output/unread-bytes.ts'
 import {
@@ -37,6 +39,7 @@ export interface ParameterTargets {
   /** As many clients as the limit on open files allows. */
   readonly maxclients: number
   readonly groups: readonly Group[]
+  readonly encodingLimits: EncodingLimits
   readonly limits: DecoderLimits
   readonly unread: UnreadBytes
   readonly telemetry: Telemetry
@@ -219,6 +222,7 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
       },
     ),
     ...budgets(targets),
+    ...encodingParameters(targets.encodingLimits),
     only('maxmemory-policy', 'allkeys-lru', 'the policy is always allkeys-lru'),
     only('appendonly', 'no', 'this server keeps nothing on disk'),
     only('save', '', 'this server keeps nothing on disk'),

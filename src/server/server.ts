@@ -17,6 +17,7 @@ import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
 import { defaultLimits } from '../resp/limits.ts'
 import { ReplyWriter } from '../resp/reply.ts'
+import { defaultEncodingLimits, type EncodingLimits } from '../store/types/encoding-limits.ts'
 import { type NodeIdentity, NodeStats } from '../telemetry/node-stats.ts'
 import { Telemetry } from '../telemetry/telemetry.ts'
 import { Connection, type ConnectionServices, TOO_MANY_CLIENTS } from './connection.ts'
@@ -39,6 +40,8 @@ export interface ServerOptions {
   readonly hasher: Hasher
   /** Changed by CONFIG SET. */
   readonly settings: ServerSettings
+  /** Those of the stores of the groups. Changed by CONFIG SET. */
+  readonly encodingLimits?: EncodingLimits
   readonly timers: Timers
   /** A monotonic clock, in microseconds. */
   readonly micros: () => number
@@ -99,6 +102,7 @@ export class Server implements Host {
       settings,
       maxclients: this.#room.clients,
       groups,
+      encodingLimits: options.encodingLimits ?? defaultEncodingLimits(),
       limits,
       unread,
       telemetry,

@@ -30,6 +30,8 @@ import {
   ValueType,
 } from './record.ts'
 import { Collections } from './types/collections.ts'
+import { defaultEncodingLimits, type EncodingLimits } from './types/encoding-limits.ts'
+import { Hashes } from './types/hashes.ts'
 import { Lists } from './types/lists.ts'
 import { Regions } from './types/regions.ts'
 import { SortedSets } from './types/sorted-sets.ts'
@@ -63,6 +65,8 @@ export interface StoreOptions {
   /** Shared by the stores of a node, so that the hash of a key is valid in all of them. */
   readonly hasher: Hasher
   readonly instant: Instant
+  /** Shared by the stores of a node, too; Redis's defaults if it is absent. */
+  readonly encodingLimits?: EncodingLimits
   /** Which record leaves when the budget is full; exact LRU by default. */
   readonly eviction?: EvictionPolicyFactory
 }
@@ -97,6 +101,7 @@ export class Store {
   readonly prefetcher: Prefetcher
   /** What the collection types share, and each type. */
   readonly collections: Collections
+  readonly hashes: Hashes
   readonly lists: Lists
   readonly sortedSets: SortedSets
   readonly streams: Streams
@@ -139,7 +144,13 @@ export class Store {
     const hashOf = (ref: Ref): Hash => this.#hashOf(ref)
     const regions = new Regions(arena)
     this.#regions = regions
-    this.collections = new Collections(this, records, regions)
+    this.collections = new Collections(
+      this,
+      records,
+      regions,
+      options.encodingLimits ?? defaultEncodingLimits(),
+    )
+    this.hashes = new Hashes(this.collections)
     this.lists = new Lists(this.collections)
     this.sortedSets = new SortedSets(this.collections)
     this.streams = new Streams(this.collections)

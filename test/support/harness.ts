@@ -24,6 +24,7 @@ import { ReplyWriter } from '../../src/resp/reply.ts'
 import { UnreadBytes } from '../../src/server/output/unread-bytes.ts'
 import { createParameters } from '../../src/server/parameters.ts'
 import { defaultServerSettings, type ServerSettings } from '../../src/server/settings.ts'
+import { defaultEncodingLimits, type EncodingLimits } from '../../src/store/types/encoding-limits.ts'
 import { NodeStats } from '../../src/telemetry/node-stats.ts'
 import { Telemetry } from '../../src/telemetry/telemetry.ts'
 import { type Argument, asText, bytesOf, type RedisReply } from './resp.ts'
@@ -76,9 +77,11 @@ export class Harness implements HarnessParts {
     this.clock = new ManualClock(options.now)
     this.instant = new Instant(this.clock)
     const hasher = new Hasher({ low: 0x01234567, high: 0x89abcdef | 0 })
+    const encodingLimits = defaultEncodingLimits()
     const environment = {
       instant: this.instant,
       hasher,
+      encodingLimits,
       timers: this.clock,
       random: options.random ?? (() => 0.5),
     }
@@ -96,7 +99,14 @@ export class Harness implements HarnessParts {
     const { groups, clock, instant } = this
     const cluster = options.cluster && loneCluster({ groups, clock, timers: clock, instant, hasher, random })
     this.joined = Promise.resolve(options.cluster && cluster?.start(memberAt(options.cluster)))
-    this.host = new HarnessHost(groups, options.requirepass ?? '', telemetry, clock.now(), cluster)
+    this.host = new HarnessHost(
+      groups,
+      encodingLimits,
+      options.requirepass ?? '',
+      telemetry,
+      clock.now(),
+      cluster,
+    )
     const context = new Context(this.reply, this.instant, this.host)
     this.executor = new Executor(table, context, this.host, hasher)
     this.client = this.connect()
@@ -189,6 +199,7 @@ export class HarnessHost implements Host {
 
   constructor(
     groups: readonly Group[],
+    encodingLimits: EncodingLimits,
     requirepass: string,
     telemetry: Telemetry,
     startedAt: number,
@@ -203,6 +214,7 @@ export class HarnessHost implements Host {
     this.parameters = createParameters({
       settings: this.settings,
       groups,
+      encodingLimits,
       maxclients: Number.POSITIVE_INFINITY,
       limits: defaultLimits(),
       unread: new UnreadBytes(),

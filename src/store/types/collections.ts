@@ -2,6 +2,7 @@
 
 import { NULL_REF, type Ref, UNIT_BYTES } from '../arena.ts'
 import type { Records, ValueType } from '../record.ts'
+import type { EncodingLimits } from './encoding-limits.ts'
 import { PACKED_HEADER_BYTES, PAGED, PAGED_BYTES } from './packed.ts'
 import type { Regions } from './regions.ts'
 import { Span } from './span.ts'
@@ -59,14 +60,16 @@ export class Collections {
   readonly records: Records
   readonly regions: Regions
   readonly tree: Tree
+  readonly limits: EncodingLimits
   /** An element that was read. */
   readonly span: Span = new Span()
 
-  constructor(store: CollectionStore, records: Records, regions: Regions) {
+  constructor(store: CollectionStore, records: Records, regions: Regions, limits: EncodingLimits) {
     this.store = store
     this.records = records
     this.regions = regions
     this.tree = new Tree(regions)
+    this.limits = limits
   }
 
   /** The region of a collection; 0: it is packed. */

@@ -33,6 +33,11 @@ export function skipString(bytes: Uint8Array, at: number): number {
   return first < LONG ? at + 1 + first : at + 3 + bytes[at + 1] + (bytes[at + 2] << 8)
 }
 
+/** Where the content of the string at `at` begins. */
+export function contentStart(bytes: Uint8Array, at: number): number {
+  return bytes[at] < LONG ? at + 1 : at + 3
+}
+
 /** Points `span` at the string at `at`, and returns where the next one begins. */
 export function readPacked(records: Records, at: number, span: Span): number {
   const { bytes, view } = records
@@ -41,6 +46,37 @@ export function readPacked(records: Records, at: number, span: Span): number {
   const end = start + (first < LONG ? first : bytes[at + 1] + (bytes[at + 2] << 8))
   span.set(bytes, view, start, end)
   return end
+}
+
+/**
+ * Where the first of a located collection's elements that begins with the string `source[start, end)` is; -1: there is
+ * none. An element has one string, or two if it is a pair.
+ */
+export function findPacked(
+  records: Records,
+  isPair: boolean,
+  source: Uint8Array,
+  start: number,
+  end: number,
+): number {
+  const { bytes, valueStart, valueEnd } = records
+  const length = end - start
+  for (let at = valueStart + PACKED_HEADER_BYTES; at < valueEnd; ) {
+    let from = at + 1
+    let size = bytes[at]
+    if (size >= LONG) {
+      size = bytes[at + 1] | (bytes[at + 2] << 8)
+      from = at + 3
+    }
+    if (size === length) {
+      // From the end: names often differ there only.
+      let i = length - 1
+      while (i >= 0 && bytes[from + i] === source[start + i]) i--
+      if (i < 0) return at
+    }
+    at = isPair ? skipString(bytes, from + size) : from + size
+  }
+  return -1
 }
 
 /** Writes a string at `at`, and returns where the next one begins. */

@@ -2,6 +2,7 @@
 
 import { NULL_REF, type Ref } from '../../../store/arena.ts'
 import type { ValueType } from '../../../store/record.ts'
+import type { Span } from '../../../store/types/span.ts'
 import type { Context } from '../context.ts'
 import { tooLarge } from '../errors.ts'
 
@@ -43,7 +44,7 @@ export function argumentBytes(c: Context, first: number, step = 1): number {
 }
 
 /** Writes the element that a collection has read as a bulk string. */
-export function replySpan(c: Context): void {
-  const { bytes, start, end, view } = c.store.collections.span
+export function replySpan(c: Context, span: Span = c.store.collections.span): void {
+  const { bytes, start, end, view } = span
   c.reply.bulk(bytes, start, end, view)
 }

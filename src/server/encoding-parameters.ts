@@ -1,0 +1,30 @@
+// The parameters that say up to which size OBJECT ENCODING gives the name of a compact encoding.
+
+import type { Parameter } from '../commands/spec/parameter.ts'
+import type { EncodingLimits } from '../store/types/encoding-limits.ts'
+import { type Accept, integer, memory } from './parameter-values.ts'
+
+const count = integer(0)
+const bytes = memory(0)
+
+/** The names are Redis's; the second ones are those of Redis 6. */
+const NAMES: readonly (readonly [keyof EncodingLimits, Accept<number>, ...names: string[]])[] = [
+  ['hashMaxListpackEntries', count, 'hash-max-listpack-entries', 'hash-max-ziplist-entries'],
+  ['hashMaxListpackValue', bytes, 'hash-max-listpack-value', 'hash-max-ziplist-value'],
+  ['setMaxIntsetEntries', count, 'set-max-intset-entries'],
+  ['zsetMaxListpackEntries', count, 'zset-max-listpack-entries', 'zset-max-ziplist-entries'],
+  ['zsetMaxListpackValue', bytes, 'zset-max-listpack-value', 'zset-max-ziplist-value'],
+]
+
+export function encodingParameters(limits: EncodingLimits): Parameter[] {
+  return NAMES.flatMap(([limit, accept, ...names]) =>
+    names.map((name) => ({
+      name,
+      get: () => String(limits[limit]),
+      accept: (text: string) =>
+        accept(text, (value) => {
+          limits[limit] = value
+        }),
+    })),
+  )
+}

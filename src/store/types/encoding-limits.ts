@@ -1,0 +1,27 @@
+// Up to which size OBJECT ENCODING gives the name of a compact encoding: Redis's settings.
+
+/**
+ * One object for all stores of a node; CONFIG SET changes it. A collection is converted, as in Redis, when it is next
+ * changed, and never back. The names are Redis's own; the memory layout here has limits of its own (`collections.ts`).
+ */
+export interface EncodingLimits {
+  /** Most pairs, and the longest field or value in bytes, of a hash that is a `listpack`. */
+  hashMaxListpackEntries: number
+  hashMaxListpackValue: number
+  /** Most integers of a set that is an `intset`. */
+  setMaxIntsetEntries: number
+  /** Most pairs, and the longest member in bytes, of a sorted set that is a `listpack`. */
+  zsetMaxListpackEntries: number
+  zsetMaxListpackValue: number
+}
+
+/** Redis's defaults. */
+export function defaultEncodingLimits(): EncodingLimits {
+  return {
+    hashMaxListpackEntries: 512,
+    hashMaxListpackValue: 64,
+    setMaxIntsetEntries: 512,
+    zsetMaxListpackEntries: 128,
+    zsetMaxListpackValue: 64,
+  }
+}

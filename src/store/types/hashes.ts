@@ -1,0 +1,306 @@
+// Hashes: pairs of field and value, packed while they are small, then a tree in the order of the hashes of the fields.
+
+import type { Ref } from '../arena.ts'
+import { type Collections, PACKED_BYTES, PACKED_ELEMENTS, PACKED_STRING } from './collections.ts'
+import {
+  contentStart,
+  findPacked,
+  PACKED_HEADER_BYTES,
+  packedBytes,
+  packedCount,
+  readPacked,
+  setPackedCount,
+  skipString,
+  writePacked,
+} from './packed.ts'
+import { Span } from './span.ts'
+import { stringBytes, TreeKind } from './tree.ts'
+
+/** A flag: OBJECT ENCODING says `hashtable`, and not `listpack`. */
+const TABLE = 1
+const HASHES = 2 ** 32
+
+/** The packed pairs of a hash that moves into a region. */
+const moving = Buffer.alloc(PACKED_BYTES)
+
+/** Calls that change a hash return its record, possibly moved. */
+export class Hashes {
+  /** The field that `seek` and `next` have read. */
+  readonly field: Span = new Span()
+  /** The value that `get`, `seek` and `next` have read. */
+  readonly value: Span
+  /** Whether the last `set` or `remove` found its field. */
+  found = false
+  readonly #parts: Collections
+  /** The region that is being walked; 0: a packed hash, whose next pair is at `#at`. */
+  #region = 0
+  #at = 0
+  #left = 0
+
+  constructor(parts: Collections) {
+    this.#parts = parts
+    this.value = parts.span
+  }
+
+  length(ref: Ref): number {
+    const { regions, records } = this.#parts
+    const region = this.#parts.regionOf(ref)
+    return region === 0 ? packedCount(records) : regions.head(region, 2)
+  }
+
+  /** Reads the value of a field into `value`. False: there is none. */
+  get(ref: Ref, bytes: Uint8Array, start: number, end: number): boolean {
+    const { records, tree } = this.#parts
+    const region = this.#parts.regionOf(ref)
+    if (region === 0) {
+      const at = findPacked(records, true, bytes, start, end)
+      if (at < 0) return false
+      readPacked(records, skipString(records.bytes, at), this.value)
+      return true
+    }
+    const valueAt = this.#find(region, bytes, start, end)
+    if (valueAt === 0) return false
+    tree.readString(valueAt)
+    this.value.copyFrom(tree.span)
+    return true
+  }
+
+  /** Sets a field. */
+  set(
+    ref: Ref,
+    field: Uint8Array,
+    fieldStart: number,
+    fieldEnd: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+  ): Ref {
+    const { limits } = this.#parts
+    const region = this.#parts.regionOf(ref)
+    const moved =
+      region === 0
+        ? this.#setPacked(ref, field, fieldStart, fieldEnd, value, valueStart, valueEnd)
+        : this.#setPaged(ref, region, field, fieldStart, fieldEnd, value, valueStart, valueEnd)
+    const most = limits.hashMaxListpackValue
+    if (
+      fieldEnd - fieldStart > most ||
+      valueEnd - valueStart > most ||
+      this.length(moved) > limits.hashMaxListpackEntries
+    )
+      this.#parts.setFlags(moved, this.#parts.flags(moved) | TABLE)
+    return moved
+  }
+
+  /** Removes a field, if there is one. */
+  remove(ref: Ref, bytes: Uint8Array, start: number, end: number): Ref {
+    const { records, store, tree } = this.#parts
+    const region = this.#parts.regionOf(ref)
+    if (region !== 0) {
+      this.found = this.#find(region, bytes, start, end) !== 0
+      if (!this.found) return ref
+      tree.remove()
+      return this.#parts.begin(ref)
+    }
+    const from = findPacked(records, true, bytes, start, end)
+    this.found = from >= 0
+    if (!this.found) return ref
+    const to = skipString(records.bytes, skipString(records.bytes, from))
+    const count = packedCount(records)
+    const moved = store.splice(ref, from - records.valueStart, to - from, 0)
+    setPackedCount(records, count - 1)
+    return moved
+  }
+
+  /** Reads the pair with a rank, which is arbitrary but stable while the hash is not changed. False: there is none. */
+  seek(ref: Ref, rank: number): boolean {
+    const { records, tree } = this.#parts
+    this.#region = this.#parts.regionOf(ref)
+    if (this.#region !== 0) {
+      tree.open(this.#region, TreeKind.HASH)
+      if (!tree.seekRank(rank)) return false
+      this.#readPair()
+      return true
+    }
+    const count = packedCount(records)
+    if (rank >= count) return false
+    this.#left = count - rank
+    this.#at = records.valueStart + PACKED_HEADER_BYTES
+    for (let i = 0; i < 2 * rank; i++) this.#at = skipString(records.bytes, this.#at)
+    return this.next()
+  }
+
+  /** Reads the next pair. The hash must not have changed since `seek`. False: there is none. */
+  next(): boolean {
+    const { records, tree } = this.#parts
+    if (this.#region !== 0) {
+      if (!tree.next()) return false
+      this.#readPair()
+      return true
+    }
+    if (this.#left === 0) return false
+    this.#left--
+    this.#at = readPacked(records, this.#at, this.field)
+    this.#at = readPacked(records, this.#at, this.value)
+    return true
+  }
+
+  /**
+   * Visits at least `limit` pairs from `cursor` on, as far as there are as many, and returns the next cursor; 0: this was
+   * the end. A cursor is the next hash of a field, 0 at first: so it stays valid through any change. Larger numbers are
+   * past the end. `visit` must not change the hash.
+   */
+  scan(ref: Ref, cursor: number, limit: number, visit: () => void): number {
+    const { tree } = this.#parts
+    // As Redis, which has no cursors for its compact encoding.
+    const isWhole = (this.#parts.flags(ref) & TABLE) === 0 || this.#parts.regionOf(ref) === 0
+    if (isWhole) {
+      for (let is = this.seek(ref, 0); is; is = this.next()) visit()
+      return 0
+    }
+    if (cursor >= HASHES) return 0
+    this.#region = this.#parts.regionOf(ref)
+    tree.open(this.#region, TreeKind.HASH)
+    tree.key[0] = cursor | 0
+    let last = 0
+    let is = tree.seekHash()
+    for (let left = limit; is; left--) {
+      const hash = tree.view.getUint32(tree.at, true)
+      // Fields with the same hash come in the same call.
+      if (left <= 0 && hash !== last) return hash
+      last = hash
+      this.#readPair()
+      visit()
+      is = tree.next()
+    }
+    return 0
+  }
+
+  #readPair(): void {
+    const { tree } = this.#parts
+    const at = tree.readString(tree.stringsAt)
+    this.field.copyFrom(tree.span)
+    tree.readString(at)
+    this.value.copyFrom(tree.span)
+  }
+
+  /**
+   * Goes to a field in the tree, and returns where its value is; 0: there is no such field, and the position is where it
+   * belongs.
+   */
+  #find(region: number, bytes: Uint8Array, start: number, end: number): number {
+    const { store, tree } = this.#parts
+    const hash = store.hashOf(bytes, start, end)
+    tree.open(region, TreeKind.HASH)
+    tree.key[0] = hash
+    if (!tree.seekHash()) return 0
+    while (tree.view.getInt32(tree.at, true) === hash) {
+      const next = tree.readString(tree.stringsAt)
+      if (tree.span.equals(bytes, start, end)) return next
+      if (!tree.next()) return 0
+    }
+    return 0
+  }
+
+  #setPacked(
+    ref: Ref,
+    field: Uint8Array,
+    fieldStart: number,
+    fieldEnd: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+  ): Ref {
+    const { records, store } = this.#parts
+    const length = records.valueEnd - records.valueStart
+    const count = packedCount(records)
+    const fieldLength = fieldEnd - fieldStart
+    const valueLength = valueEnd - valueStart
+    const found = findPacked(records, true, field, fieldStart, fieldEnd)
+    this.found = found >= 0
+    // From here on the value is replaced, or the pair is added.
+    let at = length
+    let old = 0
+    let size = packedBytes(valueLength)
+    if (found >= 0) {
+      const from = skipString(records.bytes, found)
+      at = from - records.valueStart
+      old = skipString(records.bytes, from) - from
+    } else size += packedBytes(fieldLength)
+    const isFull = found < 0 && count >= PACKED_ELEMENTS
+    if (
+      isFull ||
+      fieldLength > PACKED_STRING ||
+      valueLength > PACKED_STRING ||
+      length + size - old > PACKED_BYTES
+    ) {
+      const paged = this.#page(ref)
+      const region = this.#parts.regionOf(paged)
+      return this.#setPaged(paged, region, field, fieldStart, fieldEnd, value, valueStart, valueEnd)
+    }
+    const moved = store.splice(ref, at, old, size)
+    let to = records.valueStart + at
+    if (found < 0) {
+      to = writePacked(records, to, field, fieldStart, fieldEnd)
+      setPackedCount(records, count + 1)
+    }
+    writePacked(records, to, value, valueStart, valueEnd)
+    return moved
+  }
+
+  #setPaged(
+    ref: Ref,
+    region: number,
+    field: Uint8Array,
+    fieldStart: number,
+    fieldEnd: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+  ): Ref {
+    const { tree } = this.#parts
+    const own = this.#parts.begin(ref)
+    const valueAt = this.#find(region, field, fieldStart, fieldEnd)
+    this.found = valueAt !== 0
+    if (valueAt !== 0) {
+      if (tree.overwriteString(valueAt, value, valueStart, valueEnd)) return own
+      tree.remove()
+      tree.seekHash()
+    }
+    this.#insert(field, fieldStart, fieldEnd, value, valueStart, valueEnd)
+    return own
+  }
+
+  /** Inserts a pair at the position of the tree. */
+  #insert(
+    field: Uint8Array,
+    fieldStart: number,
+    fieldEnd: number,
+    value: Uint8Array,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
+    const { tree } = this.#parts
+    tree.insert(stringBytes(fieldEnd - fieldStart) + stringBytes(valueEnd - valueStart))
+    const at = tree.writeString(tree.stringsAt, field, fieldStart, fieldEnd)
+    tree.writeString(at, value, valueStart, valueEnd)
+  }
+
+  /** Moves a packed hash into a region. */
+  #page(ref: Ref): Ref {
+    const { records, store, tree } = this.#parts
+    records.locate(ref)
+    const length = records.bytes.copy(moving, 0, records.valueStart, records.valueEnd)
+    const paged = this.#parts.page(ref)
+    tree.open(this.#parts.regionOf(paged), TreeKind.HASH)
+    for (let at = PACKED_HEADER_BYTES; at < length; ) {
+      const field = skipString(moving, at)
+      const value = skipString(moving, field)
+      const fieldStart = contentStart(moving, at)
+      tree.key[0] = store.hashOf(moving, fieldStart, field)
+      tree.seekHash()
+      this.#insert(moving, fieldStart, field, moving, contentStart(moving, field), value)
+      at = value
+    }
+    return paged
+  }
+}
