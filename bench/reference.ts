@@ -11,6 +11,7 @@ import { createCommandTable } from '../src/execution/table.ts'
 const FAMILIES: readonly (readonly [group: CommandSpec['group'], title: string])[] = [
   ['string', 'Strings'],
   ['bitmap', 'Bitmaps'],
+  ['hash', 'Hashes'],
   ['stream', 'Streams'],
   ['generic', 'Keys'],
   ['connection', 'Connections'],

@@ -1,0 +1,14 @@
+// The commands on hashes.
+
+import type { CommandSpec } from '../spec/command.ts'
+import { hashChangeCommands } from './changes.ts'
+import { hashCounterCommands } from './counters.ts'
+import { hashFieldCommands } from './fields.ts'
+import { hashIterationCommands } from './iteration.ts'
+
+export const hashCommands: readonly CommandSpec[] = [
+  ...hashChangeCommands,
+  ...hashFieldCommands,
+  ...hashCounterCommands,
+  ...hashIterationCommands,
+]
