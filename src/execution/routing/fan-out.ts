@@ -117,7 +117,7 @@ function mergeLists(reply: ReplyWriter, others: readonly Reply[], lists: readonl
   }
   const heads = lists.map((list) => list.indexOf('\r\n'))
   reply.array(lists.reduce((sum, list, i) => sum + parseInteger(list, 1, heads[i]), 0))
-  lists.forEach((list, i) => void reply.raw(list.subarray(heads[i] + 2)))
+  lists.forEach((list, i) => void reply.own(list.subarray(heads[i] + 2)))
 }
 
 const ASTERISK = 0x2a

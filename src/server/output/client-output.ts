@@ -10,6 +10,9 @@ import { type MakeReceiver, Outbox } from './outbox.ts'
 import { OutputLimiter } from './output-limiter.ts'
 import { SocketWriter, type WriterServices } from './socket-writer.ts'
 
+/** A shorter reply to a peer is copied behind its number, to be one write. */
+const COPY_BELOW_BYTES = 65_536
+
 export interface OutputServices extends WriterServices {
   readonly instant: Instant
   readonly reply: ReplyWriter
@@ -93,9 +96,13 @@ export class ClientOutput {
     reply.raw(Buffer.from(`@${number}\r\n`))
     return {
       complete: (bytes) => {
-        const numbered = Buffer.concat([Buffer.from(`^${number}\r\n`), bytes])
-        if (this.#owner.isRunning) reply.raw(numbered)
-        else if (!this.#socket.destroyed) this.#writer.sendSoon(numbered)
+        // A list of millions of keys is not copied.
+        const head = Buffer.from(`^${number}\r\n`)
+        const parts = bytes.length > COPY_BELOW_BYTES ? [head, bytes] : [Buffer.concat([head, bytes])]
+        for (const part of parts) {
+          if (this.#owner.isRunning) reply.raw(part)
+          else if (!this.#socket.destroyed) this.#writer.sendSoon(part)
+        }
         completed()
       },
     }
