@@ -2,15 +2,18 @@
 
 import type { Hash } from '../bytes/hash.ts'
 import { NULL_REF, type Ref } from './arena.ts'
-import type { Index } from './index.ts'
+import { type Index, SLOT_BYTES } from './index.ts'
 import { type Records, ValueType } from './record.ts'
 
 /** Index slots visited per step when the whole index is searched. */
 const STEP_SLOTS = 4096
 /** Records whose memory is read ahead: enough to overlap the cache misses, few enough to stay in the L1 cache. */
 const BATCH = 256
-/** How many random positions `random` tries before it searches from the start. */
+/** How many random positions `random` tries before it searches from the start, and how many records it then visits. */
 const RANDOM_TRIES = 100
+const MOST_SEARCHED = 10_000
+/** Of a sample in the average lifetime. */
+const LEAST_WEIGHT = 0.02
 
 export interface KeyspaceParts {
   readonly index: Index
@@ -32,6 +35,11 @@ export interface KeyspaceParts {
 export class Keyspace {
   readonly #parts: KeyspaceParts
   #sweepCursor = 0
+  /**
+   * The average remaining lifetime of the values that expire, in ms: an estimate, like Redis's `avg_ttl`. 0: none was
+   * seen yet.
+   */
+  averageTtlMs = 0
   /** The records of a batch of `scan`. */
   readonly #batch: Ref[] = []
   readonly #collect = (ref: Ref): void => {
@@ -102,8 +110,8 @@ export class Keyspace {
   }
 
   /**
-   * A live record at random, all with about the same probability. `NULL_REF`: none was found in a number of attempts,
-   * since few records are live.
+   * A live record at random, all with about the same probability, unless few records are live. `NULL_REF`: none was
+   * found at random, nor among the first MOST_SEARCHED records.
    *
    * @param random uniform in [0, 1)
    */
@@ -114,6 +122,10 @@ export class Keyspace {
     }
     for (let tries = 0; tries < RANDOM_TRIES && found === NULL_REF; tries++)
       this.scan(Math.floor(random() * 2 ** 32), 1, visit)
+    for (let cursor = 0, left = MOST_SEARCHED; found === NULL_REF && left > 0; left -= BATCH) {
+      cursor = this.scan(cursor, BATCH, visit)
+      if (cursor === 0) break
+    }
     return found
   }
 
@@ -122,13 +134,28 @@ export class Keyspace {
    * expiry cycle. Returns how many were removed. `slots` bounds the pause.
    */
   sweep(slots: number): number {
-    const { index, isDead, removeDead } = this.#parts
+    const { index, isDead, removeDead, records, now } = this.#parts
     const dead: { ref: Ref; hash: Hash }[] = []
+    let ttls = 0
+    let expiring = 0
     this.#sweepCursor = index.walk(this.#sweepCursor, Number.POSITIVE_INFINITY, slots, (ref, hash) => {
-      if (isDead(ref)) dead.push({ ref, hash })
+      if (isDead(ref)) {
+        dead.push({ ref, hash })
+        return
+      }
+      if (!records.expires(ref) || records.type(ref) === ValueType.ABSENT || records.isStale(ref, now)) return
+      ttls += records.deadline(ref) - now[0]
+      expiring++
     })
+    if (expiring !== 0) this.#estimateTtl(ttls / expiring, (slots * SLOT_BYTES) / index.bytes)
     for (const { ref, hash } of dead) removeDead(ref, hash)
     return dead.length
+  }
+
+  /** A sample of a part of the index has this average: it counts like the part, at least for 2 % as in Redis. */
+  #estimateTtl(sample: number, part: number): void {
+    const weight = this.averageTtlMs === 0 ? 1 : Math.min(1, Math.max(LEAST_WEIGHT, part))
+    this.averageTtlMs += (sample - this.averageTtlMs) * weight
   }
 
   /** Removes up to `count` negative entries, of which there must be as many. */

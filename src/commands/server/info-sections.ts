@@ -204,7 +204,8 @@ export function keyspaceSection({ host }: Context): Fields {
     if (store.size === 0) return []
     // Negative entries expire too, but do not count as keys.
     const expiring = Math.max(0, store.expiring - store.absent)
-    return [[`db${index}`, `keys=${store.size},expires=${expiring},avg_ttl=0`] as const]
+    const ttl = expiring === 0 ? 0 : Math.round(store.keyspace.averageTtlMs)
+    return [[`db${index}`, `keys=${store.size},expires=${expiring},avg_ttl=${ttl}`] as const]
   })
 }
 

@@ -275,9 +275,11 @@ export class Governor {
 
   #refusal(): Error {
     const left = Math.max(0, Math.ceil(this.#openUntil - this.#options.now()))
-    const state = this.#state === 'half-open' ? 'half-open with a trial call running' : `open for ${left} ms`
+    const isHalfOpen = this.#state === 'half-open'
+    const state = isHalfOpen ? 'half-open with a trial call running' : `open for ${left} ms`
+    const advice = `check the origin, and ask again ${isHalfOpen ? 'in a moment' : 'after that'}`
     return new Error(
-      `circuit breaker ${state}, after ${this.#failures} failures in a row: ${this.#lastFailure}`,
+      `circuit breaker ${state}, after ${this.#failures} failures in a row: ${this.#lastFailure}; ${advice}`,
     )
   }
 

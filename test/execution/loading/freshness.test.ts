@@ -176,7 +176,8 @@ test('an origin that is down: stale values are served, misses fail at once, and 
   harness.clock.advance(1001)
   for (let i = 0; i < 10; i++) expect(await harness.call('GET', 'Tom')).toBe('630')
   expect(asked).toBe(4)
-  const rejected = '-ORIGIN scores: circuit breaker open for 375 ms, after 3 failures in a row: down\r\n'
+  const rejected =
+    '-ORIGIN scores: circuit breaker open for 375 ms, after 3 failures in a row: down; check the origin, and ask again after that\r\n'
   expect(await harness.raw('GET', 'Jack')).toBe(rejected)
   expect(await harness.raw('INCR', 'Tom')).toBe(rejected)
   const info = (await harness.call('INFO', 'groups')) as string

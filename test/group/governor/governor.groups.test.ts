@@ -38,7 +38,7 @@ test('the log says when the circuit breaker opens and when it closes', async () 
   calls[1].resolve('1')
   expect(await tried).toBe('1')
   const reason = expect.stringMatching(
-    /^group users: circuit breaker open for \d+ ms, after 1 failures in a row: down$/,
+    /^group users: circuit breaker open for \d+ ms, after 1 failures in a row: down; check the origin, and ask again after that$/,
   )
   expect(lines.filter((line) => /circuit breaker/.test(String((line as unknown[])[2])))).toEqual([
     ['warn', { group: 'users' }, reason],

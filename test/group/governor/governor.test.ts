@@ -200,7 +200,9 @@ describe('the breaker', () => {
     expect(await good).toBe('a')
     for (let i = 0; i < 3; i++) expect(await at.fail()).toBe('-down')
     expect(at.governor.state).toBe('open')
-    expect(await at.run()).toBe('-circuit breaker open for 1000 ms, after 3 failures in a row: down')
+    expect(await at.run()).toBe(
+      '-circuit breaker open for 1000 ms, after 3 failures in a row: down; check the origin, and ask again after that',
+    )
     expect([at.calls.length, at.governor.refused, at.governor.opened]).toEqual([6, 1, 1])
   })
 
@@ -218,7 +220,7 @@ describe('the breaker', () => {
     const made = at.calls.length
     const probe = at.run()
     expect(await at.run()).toBe(
-      '-circuit breaker half-open with a trial call running, after 8 failures in a row: down',
+      '-circuit breaker half-open with a trial call running, after 8 failures in a row: down; check the origin, and ask again in a moment',
     )
     await at.end(made, 'a')
     expect([await probe, at.governor.state]).toEqual(['a', 'closed'])
@@ -233,14 +235,18 @@ describe('the breaker', () => {
       at.clock.advance(pause)
       await at.fail(new Error('still down'))
     }
-    expect(at.events).toEqual(['circuit breaker open for 1000 ms, after 2 failures in a row: down'])
+    expect(at.events).toEqual([
+      'circuit breaker open for 1000 ms, after 2 failures in a row: down; check the origin, and ask again after that',
+    ])
     at.clock.advance(8000)
     const probe = at.run()
     await at.end(5, 'a')
     expect([await probe, at.events.splice(0)[1]]).toEqual(['a', 'closed'])
     await at.fail()
     await at.fail()
-    expect(at.events).toEqual(['circuit breaker open for 16000 ms, after 2 failures in a row: down'])
+    expect(at.events).toEqual([
+      'circuit breaker open for 16000 ms, after 2 failures in a row: down; check the origin, and ask again after that',
+    ])
   })
 
   test('the end of a pause that the source asked for is reported, too', async () => {
@@ -248,7 +254,10 @@ describe('the breaker', () => {
     await at.fail(new RetryLater('busy', 3000))
     at.clock.advance(3000)
     await at.fail()
-    expect(at.events).toEqual(['circuit breaker open for 3000 ms, after 1 failures in a row: busy', 'closed'])
+    expect(at.events).toEqual([
+      'circuit breaker open for 3000 ms, after 1 failures in a row: busy; check the origin, and ask again after that',
+      'closed',
+    ])
   })
 
   test('then raises the limit step by step', async () => {
@@ -274,7 +283,9 @@ describe('the breaker', () => {
     const at = new Setup({ breakAfter: 1, concurrency: 2 })
     const endings = [at.run(), at.run(), at.run()]
     await at.end(0, new Error('down'))
-    expect(await endings[2]).toBe('-circuit breaker open for 1000 ms, after 1 failures in a row: down')
+    expect(await endings[2]).toBe(
+      '-circuit breaker open for 1000 ms, after 1 failures in a row: down; check the origin, and ask again after that',
+    )
     await at.end(1, 'a')
     expect([await endings[1], at.governor.state, at.governor.active]).toEqual(['a', 'open', 0])
   })

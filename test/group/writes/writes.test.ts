@@ -134,14 +134,16 @@ describe('through', () => {
       await at.end(i, 'down')
       expect(await ending).toBe('down')
     }
-    expect(await at.through('a')).toBe('circuit breaker open for 1000 ms, after 2 failures in a row: down')
+    expect(await at.through('a')).toBe(
+      'circuit breaker open for 1000 ms, after 2 failures in a row: down; check the origin, and ask again after that',
+    )
     expect([at.calls.length, at.writes.failures, at.governor.refused, at.governor.retried]).toEqual([
       2, 3, 1, 0,
     ])
     await at.advance(1000)
     const [trial, other] = [at.through('a'), at.through('b')]
     expect(await other).toBe(
-      'circuit breaker half-open with a trial call running, after 2 failures in a row: down',
+      'circuit breaker half-open with a trial call running, after 2 failures in a row: down; check the origin, and ask again in a moment',
     )
     await at.end(2)
     expect([await trial, at.governor.state]).toEqual([undefined, 'closed'])
