@@ -14,6 +14,7 @@ const FAMILIES: readonly (readonly [group: CommandSpec['group'], title: string])
   ['hash', 'Hashes'],
   ['stream', 'Streams'],
   ['generic', 'Keys'],
+  ['transactions', 'Transactions'],
   ['connection', 'Connections'],
   ['server', 'Server'],
   ['cluster', 'Cluster'],

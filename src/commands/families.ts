@@ -31,6 +31,7 @@ import { lcsCommands } from './strings/lcs.ts'
 import { manyStringCommands } from './strings/many.ts'
 import { rangeCommands } from './strings/ranges.ts'
 import { stringCommands } from './strings/strings.ts'
+import { transactionCommands } from './transactions/transactions.ts'
 
 /** @param directory all commands by name, for the families that describe them; asked for when they run */
 export function allCommands(directory: () => CommandDirectory): readonly CommandSpec[] {
@@ -53,6 +54,7 @@ export function allCommands(directory: () => CommandDirectory): readonly Command
     ...memoryCommands,
     ...groupCommands,
     ...explainCommands,
+    ...transactionCommands,
     ...connectionCommands,
     ...clientCommands,
     ...monitorCommands,

@@ -27,6 +27,7 @@ import { type ForwardContext, type ForwardedRequest, forwardContextOf } from './
 import { COPY, HERE, Routing, WAIT } from './routing/routing.ts'
 import { Runner } from './runner.ts'
 import type { CommandTable } from './table.ts'
+import { PAUSED, RUN, TransactionExecutor } from './transactions/transactions.ts'
 import { OriginWrites } from './writing/origin-writes.ts'
 
 /** The request was run; its reply is written or deferred. */
@@ -55,6 +56,7 @@ export class Executor {
   readonly #runner: Runner
   readonly #loading: Loading
   readonly #originWrites: OriginWrites
+  readonly #transactions: TransactionExecutor
   readonly prefetch: Prefetch
 
   constructor(table: CommandTable, context: Context, host: Host, hasher: Hasher) {
@@ -70,6 +72,8 @@ export class Executor {
       this.#resendIfMoved(request, request.args, request.complete)
     this.#loading = new Loading(this.#runner, host.telemetry, resendIfMoved)
     this.#originWrites = new OriginWrites(this.#runner, host.telemetry, resendIfMoved)
+    this.#transactions = new TransactionExecutor(this.#runner, host)
+    context.transactions = this.#transactions
     const { cluster } = host
     if (cluster === undefined) return
     const runHere = (forwarded: ForwardedRequest, args: Args): void => this.#runForwarded(forwarded, args)
@@ -109,6 +113,14 @@ export class Executor {
       this.#applyReplyMode(client, mark)
       return DONE
     }
+    if (client.transaction !== undefined) {
+      const queueing = this.#transactions.queue(client, command)
+      if (queueing === PAUSED) return STALLED
+      if (queueing !== RUN) {
+        this.#applyReplyMode(client, mark)
+        return DONE
+      }
+    }
     // A request of which another node is in charge never waits: see `Dispatcher`.
     if (client.pending.size !== 0 && client.peer?.isCharge !== true && mustWait(client, command, context)) {
       if (client.peer === undefined || usesWholeKeyspace(command, args) || isAtLimit(client)) return STALLED
@@ -139,6 +151,7 @@ export class Executor {
     const startedAt = timed ? telemetry.now() : 0
     context.group = client.group
     const ran = this.#runOrDefer(client, command, mark)
+    if (!ran && this.#isStalled()) return STALLED
     if (this.#host.monitors !== 0 && command.isShown) this.#host.feedMonitors(client, command, args)
     if (!ran) return DONE
     if (timed) telemetry.finish(stats, startedAt, client, args, command.secretsOf(args))
@@ -210,6 +223,13 @@ export class Executor {
     context.loaded = true
     this.#runner.run(command, mark)
     return true
+  }
+
+  /** Whether a handler that did not end must be offered again. */
+  #isStalled(): boolean {
+    const { isStalled } = this.#context
+    this.#context.isStalled = false
+    return isStalled
   }
 
   /** Runs a read on this node's hot copies of other nodes' values. */
@@ -292,39 +312,45 @@ export class Executor {
 
   /** The command to run, or `undefined` after an error reply. */
   #resolve(client: Client, args: Args): Command | undefined {
-    const { reply } = this.#context
     const command = this.#table.resolve(args)
     if (command === undefined) {
       const container = this.#table.find(args, 0)
+      const name = container?.spec.name.toUpperCase()
       if (isHttp(args)) this.#host.refuseHttp(client)
-      else if (container === undefined) reply.error(unknownCommand(args))
+      else if (name === undefined) this.#refuse(client, undefined, unknownCommand(args))
       else {
-        const name = printable(args, 1, MAX_SHOWN)
-        reply.error(`ERR unknown subcommand '${name}'. Try ${container.spec.name.toUpperCase()} HELP.`)
+        const sub = printable(args, 1, MAX_SHOWN)
+        this.#refuse(client, undefined, `ERR unknown subcommand '${sub}'. Try ${name} HELP.`)
       }
       return undefined
     }
     if (!command.accepts(args.count)) {
-      command.stats.rejectedCalls++
-      reply.error(wrongArguments(command.fullName))
+      this.#refuse(client, command, wrongArguments(command.fullName))
       return undefined
     }
     if (!client.authenticated && !command.needsNoAuth) {
-      command.stats.rejectedCalls++
-      reply.error('NOAUTH Authentication required.')
+      this.#refuse(client, command, 'NOAUTH Authentication required.')
       return undefined
     }
     return command
   }
 
+  /** Refuses a request before it is run. */
+  #refuse(client: Client, command: Command | undefined, error: string): void {
+    if (command !== undefined) command.stats.rejectedCalls++
+    this.#context.reply.error(this.#transactions.refused(client, command, error))
+  }
+
   /** CLIENT REPLY: drops what was written since `mark` if this client wants no reply. */
   #applyReplyMode(client: Client, mark: number): void {
     if (client.replyMode === 'on') return
+    const { keepsReply } = this.#context
+    this.#context.keepsReply = false
     if (client.replyMode === 'skip-next') {
       client.replyMode = 'skip'
       return
     }
-    this.#context.reply.rewind(mark)
+    if (!keepsReply) this.#context.reply.rewind(mark)
     if (client.replyMode === 'skip') client.replyMode = 'on'
   }
 }

@@ -7,6 +7,7 @@ import type { Store } from '../store/store.ts'
 import type { CachedVersion, LoadResult } from './flights/flight.ts'
 import type { Freshness } from './freshness.ts'
 import { TOO_MANY_TAGS, tagsOf, takeLoadedTags } from './tags.ts'
+import type { WatchedKeys } from './watches/watched-keys.ts'
 
 /** What storing needs of the group. */
 export interface AdmittingGroup {
@@ -14,6 +15,7 @@ export interface AdmittingGroup {
   readonly freshness: Freshness
   /** Replaced by SWAPDB. */
   readonly store: Store
+  readonly watchedKeys: WatchedKeys
   lifetime(): number
   fence(bytes: Buffer, start: number, end: number): void
 }
@@ -34,7 +36,7 @@ export class Admission {
 
   /** Stores a value or its absence, unless the load was fenced. Returns an error if the value cannot be stored or used. */
   store(key: Buffer, loadResult: LoadResult): string | undefined {
-    const { value, ms, fenced, facts } = loadResult
+    const { value, fenced } = loadResult
     const { store } = this.#group
     if (!takeLoadedTags(store, loadResult)) return TOO_MANY_TAGS
     const flags = LOADED | tagFlags(store.entryTags.count) | this.#planLifetime(loadResult)
@@ -44,6 +46,18 @@ export class Admission {
     if (value !== null && !store.fits(key.length, value.length, flags, notesLength))
       return `a value of ${value.length} bytes exceeds the budget of ${store.maxBytes} bytes`
     if (fenced || store.validity.tagEpochs.isInvalid(store.entryTags)) return undefined
+    const { watchedKeys } = this.#group
+    if (watchedKeys.size === 0) return this.#put(key, loadResult, flags, deadline)
+    watchedKeys.loading(key, value)
+    try {
+      return this.#put(key, loadResult, flags, deadline)
+    } finally {
+      watchedKeys.loaded()
+    }
+  }
+
+  #put(key: Buffer, { value, ms, facts }: LoadResult, flags: number, deadline: number): undefined {
+    const { store } = this.#group
     this.#removeOld(key)
     store.loadedAt[0] = store.validity.loadEpoch()
     store.loadMs = Math.min(ms, 0x7fffffff)

@@ -14,10 +14,14 @@ export function exchangeKeys(first: Group, second: Group): void {
     group.store.removeAbsent()
     group.store.validity.invalidateValidators()
   }
+  first.watchedKeys.exchanging(second.store)
+  second.watchedKeys.exchanging(first.store)
   const { store } = first
   const { evicted, expired } = store
   first.store = second.store
   second.store = store
+  first.watchedKeys.attach()
+  second.watchedKeys.attach()
   store.evicted = first.store.evicted
   store.expired = first.store.expired
   store.maxBytes = second.maxBytes

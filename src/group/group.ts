@@ -28,6 +28,7 @@ import type { OriginLog } from './origin.ts'
 import { OriginAccess } from './origin-access.ts'
 import type { GroupEnvironment, GroupPolicy } from './policy.ts'
 import { hashOfTag } from './tags.ts'
+import { WatchedKeys } from './watches/watched-keys.ts'
 import type { Writes } from './writes/writes.ts'
 
 /**
@@ -60,6 +61,8 @@ export class Group {
   readonly #windows = new FreshnessWindows()
   /** The keyspace; SWAPDB exchanges it with another group's. */
   store: Store
+  /** The keys that clients watch (WATCH). */
+  readonly watchedKeys: WatchedKeys
   /** Running loads; `undefined` without an origin. */
   readonly flights: Flights | undefined
   /** How long commands wait for loads; `undefined`: until the load ends. */
@@ -96,6 +99,7 @@ export class Group {
       instant: environment.instant,
       encodingLimits: environment.encodingLimits,
     })
+    this.watchedKeys = new WatchedKeys(this, environment.hasher)
     this.#admission = new Admission(this, environment.instant)
     this.#origin = new OriginAccess(this, this.#admission, environment)
     this.governor = this.#origin.governor
@@ -267,6 +271,7 @@ export class Group {
   invalidate(key: Buffer): boolean {
     this.copies?.drop(key, 0, key.length)
     this.writes?.noteChange(key)
+    if (this.flights !== undefined) this.watchedKeys.keyInvalidated(key)
     return this.remove(key)
   }
 
@@ -304,6 +309,7 @@ export class Group {
     this.flights?.fenceAll()
     this.copies?.dropAll()
     for (const watcher of this.#watchers) watcher.invalidated?.(this)
+    this.watchedKeys.invalidated()
     this.store.validity.invalidateLoaded()
   }
 

@@ -11,6 +11,7 @@ import type { Client } from '../commands/spec/client.ts'
 import { Context } from '../commands/spec/context.ts'
 import type { CommandTraits, Host } from '../commands/spec/host.ts'
 import type { Parameter } from '../commands/spec/parameter.ts'
+import { discardTransaction } from '../commands/transactions/transactions.ts'
 import { Executor } from '../execution/executor.ts'
 import { createCommandTable } from '../execution/table.ts'
 import type { Group } from '../group/group.ts'
@@ -156,6 +157,10 @@ export class Server implements Host {
     return this.#options.settings.requirepass
   }
 
+  get clientQueryBufferLimit(): number {
+    return this.#options.settings.clientQueryBufferLimit
+  }
+
   get protoMaxBulkLen(): number {
     return this.#services.limits.maxBulk
   }
@@ -238,6 +243,7 @@ export class Server implements Host {
   #removed(connection: Connection): void {
     this.clients.delete(connection.id)
     this.#monitors.delete(connection)
+    discardTransaction(connection)
     const { peer } = connection
     if (peer !== undefined) this.cluster?.connectionClosed(peer.name, connection)
     if (this.clients.size === 0) for (const resolve of this.#emptied.splice(0)) resolve(undefined)
@@ -268,7 +274,7 @@ export class Server implements Host {
     return this.#options.instant.now < this.#pausedUntil
   }
 
-  mustPause(_client: Client, command: CommandTraits): boolean {
+  mustPause(_client: Client, command: Pick<CommandTraits, 'isWrite'>): boolean {
     return this.#pausedUntil !== 0 && (this.#pausesAll || command.isWrite) && this.#isPaused
   }
 

@@ -72,6 +72,16 @@ export interface StoreOptions {
 }
 
 /**
+ * Is notified of every change of a key's value or deadline, whatever its cause: writes, expiry, eviction, invalidation.
+ * Not of the removal of a negative entry. `bytes` may be the store's own.
+ */
+export interface ChangeListener {
+  changed(hash: Hash, bytes: Uint8Array, start: number, end: number): void
+  /** All keys are about to be removed. */
+  clearing(): void
+}
+
+/**
  * A record is addressed by its `Ref`, which is valid until the next call that writes: any write may evict, move or
  * free records. Byte ranges passed in must not lie in the store's own arena.
  *
@@ -105,6 +115,8 @@ export class Store {
   readonly lists: Lists
   readonly sortedSets: SortedSets
   readonly streams: Streams
+  /** `undefined` unless somebody listens: then a write costs one comparison. Must not write to the store. */
+  listener: ChangeListener | undefined = undefined
   #expiring = 0
   #absent = 0
   #maxBytes: number
@@ -249,7 +261,8 @@ export class Store {
 
   /** Makes a record stale: the origin may hold another value by now. Removes it if it cannot be served stale. */
   invalidateEntry(ref: Ref): void {
-    if (!this.validity.expire(ref)) this.remove(ref)
+    if (this.validity.expire(ref)) this.noteChange(ref)
+    else this.remove(ref)
   }
 
   /** Makes the tags of a record the argument of `put`. Returns the flags that go with them. */
@@ -330,6 +343,7 @@ export class Store {
       if (flags !== 0) this.#replaceDeadline(ref)
       this.#eviction.accessed(ref)
       this.#copyValue(value, valueStart, valueEnd)
+      if (this.listener !== undefined) this.listener.changed(hash, key, keyStart, keyEnd)
       return ref
     }
     const inPlace = ref !== NULL_REF && (this.#arena.units(ref) - units) >>> 0 <= 1
@@ -345,6 +359,7 @@ export class Store {
     this.#fill(ref, key, keyStart, keyEnd, type, flags, valueLength)
     this.#copyValue(value, valueStart, valueEnd)
     if (!inPlace) this.#publish(hash, ref)
+    if (this.listener !== undefined) this.listener.changed(hash, key, keyStart, keyEnd)
     return ref
   }
 
@@ -361,6 +376,7 @@ export class Store {
       this.touch(ref)
       records.locate(ref)
       if (valueLength > oldLength) records.bytes.fill(0, records.valueStart + oldLength, records.valueEnd)
+      this.noteChange(ref)
       return ref
     }
     const flags = records.flags(ref) | this.copyTags(ref)
@@ -427,6 +443,7 @@ export class Store {
     if ((flags & EXPIRES) !== 0) this.#replaceDeadline(ref)
     if (records.hasFreshness(ref)) records.setWindows(ref, NO_WINDOWS)
     this.touch(ref)
+    this.noteChange(ref)
     return ref
   }
 
@@ -463,11 +480,17 @@ export class Store {
     return moved
   }
 
-  /** After calls that took memory without evicting: evicts other records than `ref` while the budget is exceeded. */
+  /** Ends the change of a collection, whose calls took memory without evicting: evicts other records than `ref` while the budget is exceeded. */
   settle(ref: Ref): void {
+    this.noteChange(ref)
     while (this.usedBytes > this.#maxBytes && this.#evict(ref));
     this.#compactor.updateLimit(this.#maxBytes)
     if (this.#compactor.isDue) this.#compactor.compact(0)
+  }
+
+  /** Must be called after a value was changed in place, by other means than the methods of this class. */
+  noteChange(ref: Ref): void {
+    if (this.listener !== undefined) this.#notify(ref, this.#hashOf(ref))
   }
 
   remove(ref: Ref): void {
@@ -490,6 +513,7 @@ export class Store {
   }
 
   clear(): void {
+    this.listener?.clearing()
     this.prefetcher.invalidate()
     this.#arena.clear()
     this.#index.clear()
@@ -644,6 +668,7 @@ export class Store {
   }
 
   #removeHashed(ref: Ref, hash: Hash): void {
+    if (this.listener !== undefined) this.#notify(ref, hash)
     this.#freeRegion(ref)
     this.#uncount(ref)
     this.#index.remove(hash, ref)
@@ -663,6 +688,13 @@ export class Store {
     if (this.#regions.count === 0 || !isCollection(this.records.type(to))) return
     const region = this.collections.regionOf(to)
     if (region !== 0) this.#regions.setRecord(region, to)
+  }
+
+  #notify(ref: Ref, hash: Hash): void {
+    if (this.records.type(ref) === ValueType.ABSENT) return
+    const start = this.records.keyStart(ref)
+    const bytes = this.#arena.bytes[ref >>> this.#arena.shift]
+    this.listener?.changed(hash, bytes, start, start + this.records.keyLength(ref))
   }
 
   #count(ref: Ref): void {

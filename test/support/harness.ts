@@ -230,6 +230,10 @@ export class HarnessHost implements Host {
     return this.settings.requirepass
   }
 
+  get clientQueryBufferLimit(): number {
+    return this.settings.clientQueryBufferLimit
+  }
+
   get protoMaxBulkLen(): number {
     return this.settings.protoMaxBulkLen
   }

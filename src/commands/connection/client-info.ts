@@ -8,7 +8,7 @@ const CONNECTION_BYTES = 8192
 
 /** The line of Redis 7.2 without its line break. Features that do not exist have the value of a client not using them. */
 export function clientInfo(c: Context, client: Client): string {
-  const { queryBufferBytes, outputBufferBytes } = client
+  const { queryBufferBytes, outputBufferBytes, transaction } = client
   const now = c.instant.now
   const fields = [
     `id=${client.id}`,
@@ -23,17 +23,17 @@ export function clientInfo(c: Context, client: Client): string {
     'sub=0',
     'psub=0',
     'ssub=0',
-    'multi=-1',
+    `multi=${transaction?.size ?? -1}`,
     `qbuf=${queryBufferBytes}`,
     'qbuf-free=0',
     'argv-mem=0',
-    'multi-mem=0',
+    `multi-mem=${transaction?.bytes ?? 0}`,
     'rbs=0',
     'rbp=0',
     'obl=0',
     `oll=${client.pending.size}`,
     `omem=${outputBufferBytes}`,
-    `tot-mem=${CONNECTION_BYTES + queryBufferBytes + outputBufferBytes}`,
+    `tot-mem=${CONNECTION_BYTES + queryBufferBytes + outputBufferBytes + (transaction?.bytes ?? 0)}`,
     `events=${client.closing ? '' : 'r'}${outputBufferBytes > 0 ? 'w' : ''}`,
     `cmd=${client.lastCommand === '' ? 'NULL' : client.lastCommand}`,
     `user=${client.authenticated ? 'default' : '(superuser)'}`,
@@ -45,12 +45,15 @@ export function clientInfo(c: Context, client: Client): string {
   return fields.join(' ')
 }
 
-/** Redis's letters: monitor, waits for a reply, closes after its replies, not evicted, does not touch. */
+/** Redis's letters: monitor, in a transaction, waits for a reply, closes after its replies, a watched key has changed, not
+ * evicted, does not touch. */
 function flags(client: Client): string {
   let text = ''
   if (client.monitor) text += 'O'
+  if (client.transaction !== undefined) text += 'x'
   if (client.pending.size !== 0) text += 'b'
   if (client.closing) text += 'c'
+  if (client.watch?.isBroken === true) text += 'd'
   if (client.noEvict) text += 'e'
   if (client.noTouch) text += 'T'
   return text === '' ? 'N' : text

@@ -9,6 +9,7 @@ import type { Context } from '../spec/context.ts'
 import { SYNTAX_ERROR, wrongArguments } from '../spec/errors.ts'
 import { REDIS_VERSION } from '../spec/redis-version.ts'
 import { arg, option } from '../spec/shorthand.ts'
+import { discardTransaction } from '../transactions/transactions.ts'
 import { isPlainName, NAME_ERROR } from './client-names.ts'
 
 const WRONGPASS = 'WRONGPASS invalid username-password pair or user is disabled.'
@@ -237,6 +238,7 @@ function reset(c: Context): void {
   client.noEvict = false
   client.asking = false
   client.asksEveryNode = false
+  discardTransaction(client)
   client.authenticated = host.requirepass === ''
   reply.protocol = 2
   reply.simple('RESET')

@@ -14,7 +14,11 @@ export const monitorCommands: readonly CommandSpec[] = [
     since: '1.0.0',
     group: 'server',
     complexity: '',
-    run({ client, host, reply }) {
+    run({ client, host, inTransaction, reply }) {
+      if (inTransaction) {
+        reply.error("ERR MONITOR isn't allowed for DENY BLOCKING client")
+        return
+      }
       host.setMonitor(client, true)
       reply.ok()
     },

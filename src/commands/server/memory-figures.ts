@@ -63,6 +63,8 @@ export function ratio(a: number, b: number): number {
 /** What clients have sent and not got yet. */
 export function clientBytes({ clients }: Pick<Host, 'clients'>): number {
   let bytes = 0
-  for (const client of clients.values()) bytes += client.queryBufferBytes + client.outputBufferBytes
+  for (const client of clients.values()) {
+    bytes += client.queryBufferBytes + client.outputBufferBytes + (client.transaction?.bytes ?? 0)
+  }
   return bytes
 }

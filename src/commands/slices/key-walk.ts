@@ -44,7 +44,7 @@ export function walkKeys(c: Context, walk: KeyWalk): void {
     left -= STEP
     return next === 0 || left <= 0 || !goesOn
   }
-  if (Math.min(left, keyspace.entries) > MAX_AT_ONCE) {
+  if (Math.min(left, keyspace.entries) > MAX_AT_ONCE && !c.inTransaction) {
     const sliced = {
       step(): boolean {
         const isOver = step()

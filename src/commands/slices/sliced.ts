@@ -20,9 +20,14 @@ const GONE: Buffer = Buffer.from('-ERR the client is gone\r\n')
 
 /**
  * Runs the context's command in slices. Its reply is written by `step` and `answer`, to the context's reply. The order
- * of the connection's commands stays: later ones wait.
+ * of the connection's commands stays: later ones wait. Within a transaction it runs at once.
  */
 export function runInSlices(c: Context, sliced: SlicedCommand): void {
+  if (c.inTransaction) {
+    while (!sliced.step());
+    sliced.answer()
+    return
+  }
   const { client, command, host, instant, reply } = c
   const { telemetry } = host
   const args = c.args.detach()

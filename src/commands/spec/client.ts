@@ -2,7 +2,8 @@
 
 import type { Link, Receiver } from '../../cluster/links/link.ts'
 import type { Group } from '../../group/group.ts'
-import { PendingCommands } from './pending-commands.ts'
+import { PendingCommands } from './session/pending-commands.ts'
+import type { ClientWatch, Transaction } from './session/transaction.ts'
 
 /** The reserved place of a deferred reply: replies to later commands wait behind it. */
 export interface PendingReply {
@@ -55,6 +56,10 @@ export abstract class ClientState {
   asksEveryNode = false
   /** The version of the cluster view by which its outstanding requests were routed. */
   routedByView = 0
+  /** The commands queued since MULTI; `undefined` outside a transaction. */
+  transaction: Transaction | undefined = undefined
+  /** The keys that it watches; `undefined`: none. */
+  watch: ClientWatch | undefined = undefined
   /** Commands that wait for loads or for other commands. */
   readonly pending = new PendingCommands()
 

@@ -10,6 +10,7 @@ import type { Store } from '../../store/store.ts'
 import { type Client, deferReply } from './client.ts'
 import { WRONG_TYPE } from './errors.ts'
 import type { CommandTraits, Host } from './host.ts'
+import type { Transactions } from './session/transaction.ts'
 
 export class Context {
   readonly reply: ReplyWriter
@@ -32,6 +33,13 @@ export class Context {
   forwarded: ((reply: Buffer) => void) | undefined
   /** The loads of this command are complete: a key that is not cached now does not exist. */
   loaded = false
+  /** Within EXEC: a command must not wait for anything, and a blocking one acts as if its time were up. */
+  inTransaction = false
+  /** Set by `stall`. */
+  isStalled = false
+  /** Set by a command that has applied CLIENT REPLY to its reply itself. */
+  keepsReply = false
+  transactions!: Transactions
 
   constructor(reply: ReplyWriter, instant: Instant, host: Host) {
     this.reply = reply
@@ -44,6 +52,13 @@ export class Context {
     this.missed = true
     this.isDeferred = true
     return this.forwarded ?? deferReply(this.client)
+  }
+
+  /** The command cannot run yet and has had no effect: it is to be offered again when the client is resumed. */
+  stall(): void {
+    this.missed = true
+    this.isDeferred = true
+    this.isStalled = true
   }
 
   /** Reads argument `i` as a key: counts as an access, and as a hit or miss. `NULL_REF`: reply as for a missing key. */

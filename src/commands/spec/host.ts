@@ -32,6 +32,8 @@ export interface Host {
   readonly requirepass: string
   /** The longest string that a command may make, in bytes (Redis: `proto-max-bulk-len`); CONFIG SET changes it. */
   readonly protoMaxBulkLen: number
+  /** The most bytes that a client may send or queue before they are run; CONFIG SET changes it. */
+  readonly clientQueryBufferLimit: number
   readonly telemetry: Telemetry
   /** The commands that run in slices. */
   readonly slices: SliceQueue
@@ -45,7 +47,7 @@ export interface Host {
   setMonitor(client: Client, on: boolean): void
   feedMonitors(client: Client, command: CommandTraits, args: Args): void
   /** Whether CLIENT PAUSE delays this command now; its client is resumed when the pause ends. */
-  mustPause(client: Client, command: CommandTraits): boolean
+  mustPause(client: Client, command: Pick<CommandTraits, 'isWrite'>): boolean
   /** Delays writes, or all commands, until `until` (ms since the epoch). Of several calls, the latest end counts. */
   pause(until: number, all: boolean): void
   unpause(): void

@@ -55,7 +55,10 @@ function writeCounter(c: Context, ref: Ref, n: number): boolean {
       written = store.resize(ref, length)
       if (written !== NULL_REF) records.locate(written)
     }
-    if (written !== NULL_REF) writeInteger(records.bytes, records.valueStart, n)
+    if (written !== NULL_REF) {
+      writeInteger(records.bytes, records.valueStart, n)
+      store.noteChange(written)
+    }
   }
   if (written !== NULL_REF) return true
   c.reply.error(tooLarge(store.maxBytes))

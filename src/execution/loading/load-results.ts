@@ -62,7 +62,7 @@ export function storeForRead(
 }
 
 /** Whether a load gave a value with a TTL of 0, and no write has fenced it. */
-function hasZeroTtl({ value, fenced, facts }: LoadResult): boolean {
+export function hasZeroTtl({ value, fenced, facts }: LoadResult): boolean {
   return value !== null && !fenced && facts?.ttl === 0
 }
 

@@ -1,8 +1,8 @@
 // Step 5 of the read path for commands: a command that misses waits for the loads of its keys, its reply is deferred.
 
 import { type Client, deferReply } from '../../commands/spec/client.ts'
-import type { PendingCommand } from '../../commands/spec/pending-commands.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
+import type { PendingCommand } from '../../commands/spec/session/pending-commands.ts'
 import type { Waiter } from '../../group/flights/flight.ts'
 import type { Args } from '../../resp/args.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'

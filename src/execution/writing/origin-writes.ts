@@ -1,8 +1,8 @@
 // Runs the write commands of groups that write to their origin: a dry run tells what to write there.
 
 import { type Client, deferReply } from '../../commands/spec/client.ts'
-import type { PendingCommand } from '../../commands/spec/pending-commands.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
+import type { PendingCommand } from '../../commands/spec/session/pending-commands.ts'
 import { givesTime } from '../../commands/strings/options.ts'
 import type { LoadResult } from '../../group/flights/flight.ts'
 import type { Group } from '../../group/group.ts'

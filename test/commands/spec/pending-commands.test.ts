@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type PendingCommand, PendingCommands } from '../../../src/commands/spec/pending-commands.ts'
+import { type PendingCommand, PendingCommands } from '../../../src/commands/spec/session/pending-commands.ts'
 
 function command(write: boolean, ...keys: string[]): PendingCommand {
   return { write, keys, bytes: 10 }

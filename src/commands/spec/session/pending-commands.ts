@@ -27,7 +27,7 @@ export interface QueuedCommand {
 export class PendingCommands {
   /** Bytes of all their arguments. */
   bytes = 0
-  /** A command runs in slices: every later command of the connection has to wait for it. */
+  /** A command runs in slices, or may change the session: every later command of the connection has to wait for it. */
   isExclusive = false
   #size = 0
   #queued: QueuedCommand[] = []

@@ -1,0 +1,26 @@
+// The transaction of a client: the commands queued since MULTI and the keys that it watches, and what runs them.
+
+/** The commands queued since MULTI, until EXEC or DISCARD. */
+export interface Transaction {
+  /** How many commands are queued. */
+  readonly size: number
+  /** Of their arguments, with an estimate for the objects that hold them. */
+  readonly bytes: number
+  /** A command was refused: EXEC will discard the transaction. */
+  abort(): void
+}
+
+/** The keys that a client watches, on this node or at their owner. */
+export interface ClientWatch {
+  /** Whether one of them is known to have changed. */
+  readonly isBroken: boolean
+  /** Ends the watch. */
+  release(): void
+}
+
+/** What the transaction commands do with the context's request; implemented by the executor. */
+export interface Transactions {
+  multi(): void
+  exec(): void
+  watch(): void
+}

@@ -1,0 +1,151 @@
+// The loads that a block needs: all its keys are loaded before it runs, since nothing may run in between.
+
+import type { LoadResult } from '../../group/flights/flight.ts'
+import type { Group } from '../../group/group.ts'
+import { EXPIRES, ValueType } from '../../store/record.ts'
+import { hasZeroTtl, keyName } from '../loading/load-results.ts'
+import type { Block, BlockCommand } from './block.ts'
+
+/** A block whose keys are changed or removed during each of so many loads gives up. */
+const MAX_ATTEMPTS = 8
+
+/** Commands that set or remove their keys whatever these hold; SET only without a condition. */
+const REPLACING: ReadonlySet<string> = new Set('set setex psetex mset del unlink'.split(' '))
+
+interface NeededKey {
+  readonly group: Group
+  readonly key: Buffer
+  /** Whether a command changes the loaded value: then it must not be stale. */
+  isWrite: boolean
+  result: LoadResult | undefined
+}
+
+export class BlockLoads {
+  readonly #block: Block
+  /** By group and name. Only keys that were missing at some time. */
+  readonly #needed = new Map<Group, Map<string, NeededKey>>()
+  readonly #loadsFirst: (entry: BlockCommand) => boolean
+  /** Reads that were counted as misses, and as hits of their other keys, when their loads began. */
+  readonly #counted = new Set<BlockCommand>()
+  #attempts = 0
+
+  /** @param loadsFirst whether a command needs the values of its keys before it runs */
+  constructor(block: Block, loadsFirst: (entry: BlockCommand) => boolean) {
+    this.#block = block
+    this.#loadsFirst = loadsFirst
+  }
+
+  /** Whether the reads of a command are counted as hits and misses already. */
+  isCounted(entry: BlockCommand): boolean {
+    return this.#counted.has(entry)
+  }
+
+  /**
+   * Loads the keys that are missing now, then calls `done` with an error, or without one when it may be asked for missing
+   * keys again. False: no key is missing.
+   */
+  begin(waitedMs: number, done: (error?: string) => void): boolean {
+    const missing = this.#missing()
+    if (missing.length === 0) return false
+    if (++this.#attempts > MAX_ATTEMPTS) {
+      const { name } = missing[0].group
+      done(`ORIGIN ${name}: the key was changed during each of ${MAX_ATTEMPTS} loads`)
+      return true
+    }
+    let left = missing.length
+    let failed: string | undefined
+    for (const needed of missing) {
+      const { group, key, isWrite } = needed
+      const take = (result: LoadResult): void => {
+        needed.result = result
+        const { error, isStale } = result
+        if (isStale === true && !isWrite) group.rescued++
+        if (error !== undefined && (isWrite || isStale !== true)) failed ??= `ORIGIN ${group.name}: ${error}`
+        if (--left === 0) done(failed)
+      }
+      group.load(key, take, isWrite, waitedMs)
+    }
+    return true
+  }
+
+  /** Stores values with a TTL of 0 until the end of this millisecond; to be called right before the block runs. */
+  storeTemporarily(): void {
+    for (const keys of this.#needed.values()) {
+      for (const { group, key, result } of keys.values()) {
+        if (!result?.value || !hasZeroTtl(result) || !group.wouldLoad(key, 0, key.length, true)) continue
+        const { store, watchedKeys } = group
+        store.deadline[0] = store.now
+        watchedKeys.loading(key, result.value)
+        store.put(key, 0, key.length, result.value, 0, result.value.length, ValueType.STRING, EXPIRES)
+        watchedKeys.loaded()
+      }
+    }
+  }
+
+  #missing(): NeededKey[] {
+    const missing = new Set<NeededKey>()
+    /** Keys that a command of the block has set or removed before. */
+    const replaced = new Map<Group, Set<string>>()
+    for (const entry of this.#block) {
+      const { command, args, group, positions } = entry
+      if (group.flights === undefined || positions.length === 0) continue
+      const loadsFirst = this.#loadsFirst(entry)
+      if (!command.loadsThrough && !loadsFirst) {
+        if (REPLACING.has(command.fullName) && command.isRepeatable(args))
+          note(replaced, group, args, positions)
+        continue
+      }
+      let misses = 0
+      for (const i of positions) {
+        const name = keyName(args, i)
+        if (replaced.get(group)?.has(name)) continue
+        const needed = this.#missingKey(entry, i, name)
+        if (needed === undefined) continue
+        if (needed.result === undefined && !missing.has(needed)) misses++
+        missing.add(needed)
+      }
+      if (misses !== 0 && command.loadsThrough && this.#attempts === 0) {
+        group.misses += misses
+        group.hits += positions.length - misses
+        this.#counted.add(entry)
+      }
+    }
+    return [...missing]
+  }
+
+  #missingKey({ command, args, group }: BlockCommand, i: number, name: string): NeededKey | undefined {
+    const { isWrite } = command
+    if (!group.wouldLoad(args.buf, args.start[i], args.end[i], isWrite)) return undefined
+    let keys = this.#needed.get(group)
+    if (keys === undefined) {
+      keys = new Map()
+      this.#needed.set(group, keys)
+    }
+    let needed = keys.get(name)
+    if (needed === undefined) {
+      needed = { group, key: args.copy(i), isWrite, result: undefined }
+      keys.set(name, needed)
+    }
+    needed.isWrite ||= isWrite
+    const { result } = needed
+    const isUsable =
+      result !== undefined &&
+      !result.fenced &&
+      (result.value === null || hasZeroTtl(result) || (result.isStale === true && !needed.isWrite))
+    return isUsable ? undefined : needed
+  }
+}
+
+function note(
+  replaced: Map<Group, Set<string>>,
+  group: Group,
+  args: BlockCommand['args'],
+  positions: readonly number[],
+): void {
+  let names = replaced.get(group)
+  if (names === undefined) {
+    names = new Set()
+    replaced.set(group, names)
+  }
+  for (const i of positions) names.add(keyName(args, i))
+}

@@ -1,0 +1,50 @@
+// A block: the commands of a transaction on their way to be run, each with its group and its keys.
+
+import type { Context } from '../../commands/spec/context.ts'
+import type { Command } from '../../commands/spec/ready-command.ts'
+import { findGroup } from '../../commands/spec/selection.ts'
+import type { Group } from '../../group/group.ts'
+import type { Args } from '../../resp/args.ts'
+import { keyName } from '../loading/load-results.ts'
+import type { QueuedRequest } from './queue.ts'
+
+export interface BlockCommand extends QueuedRequest {
+  readonly group: Group
+  /** The positions of its keys. */
+  readonly positions: readonly number[]
+}
+
+export type Block = readonly BlockCommand[]
+
+/** SELECT within a transaction applies to the commands after it. */
+export function blockOf(requests: readonly QueuedRequest[], group: Group, context: Context): Block {
+  const { args: before } = context
+  let selected = group
+  const block = requests.map(({ command, args }) => {
+    context.args = args
+    const entry = blockCommand(command, args, selected, context)
+    if (command.fullName === 'select') selected = findGroup(context, 1) ?? selected
+    return entry
+  })
+  context.args = before
+  return block
+}
+
+/** `context.args` must be `args`. */
+export function blockCommand(command: Command, args: Args, group: Group, context: Context): BlockCommand {
+  const hasKeys = command.fanOutOf(args) === undefined
+  return { command, args, group, positions: hasKeys ? command.keysOf(context) : [] }
+}
+
+/** Names of all keys, without their groups. */
+export function keyNamesOf(block: Block): string[] {
+  return block.flatMap(({ args, positions }) => positions.map((i) => keyName(args, i)))
+}
+
+/** Whether it may change the state of its client: later commands of the client must not run before it. */
+export function changesSession(block: Block): boolean {
+  return block.some(({ command }) => !command.isRouted && !STATELESS.has(command.fullName))
+}
+
+/** Commands without keys that read or change nothing of their connection. */
+const STATELESS: ReadonlySet<string> = new Set(['ping', 'echo', 'time', 'unwatch'])

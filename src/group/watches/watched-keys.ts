@@ -1,0 +1,192 @@
+// The watched keys of a group (WATCH): which watches a change of a key breaks.
+
+import { createHash } from 'node:crypto'
+import type { Hash, Hasher } from '../../bytes/hash.ts'
+import { NULL_REF } from '../../store/arena.ts'
+import { ValueType } from '../../store/record.ts'
+import type { ChangeListener, Store } from '../../store/store.ts'
+
+/** What the last load of a watched key gave: a fingerprint of the value; ABSENT; or nothing is known. */
+type LastLoad = string | typeof ABSENT | undefined
+const ABSENT = 0
+
+interface WatchedKey {
+  readonly hash: Hash
+  readonly key: Buffer
+  readonly watches: Set<Watch>
+  lastLoad: LastLoad
+}
+
+/** What the table needs of its group. */
+interface WatchedGroup {
+  /** Replaced by SWAPDB. */
+  readonly store: Store
+}
+
+/**
+ * What counts as a change is what Redis counts: a write that changes nothing (SETNX of an existing key) does not, a SET
+ * of the same value does, and so do expiry, eviction and invalidation. A load is no change unless the value differs
+ * from the one before: the key existed at the origin all the time.
+ *
+ * The store notifies the table only while a key is watched: without, a write costs one comparison.
+ */
+export class WatchedKeys implements ChangeListener {
+  readonly #group: WatchedGroup
+  readonly #hasher: Hasher
+  readonly #byHash = new Map<Hash, WatchedKey[]>()
+  /** The key whose load result is being stored: that is no change of it. */
+  #loading: WatchedKey | undefined
+  #size = 0
+
+  constructor(group: WatchedGroup, hasher: Hasher) {
+    this.#group = group
+    this.#hasher = hasher
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** Attaches the table to the group's store, or detaches it if no key is watched. */
+  attach(): void {
+    this.#group.store.listener = this.#size === 0 ? undefined : this
+  }
+
+  /** Begins to watch a key for `watch`, unless it does so already. */
+  add(watch: Watch, bytes: Buffer, start: number, end: number): void {
+    const { store } = this.#group
+    // Removes an expired record: a key that had expired before WATCH does not count as changed when it is removed.
+    const ref = store.peek(bytes, start, end)
+    const hash = this.#hasher.hash(bytes, start, end)
+    let watched = this.#find(hash, bytes, start, end)
+    if (watched === undefined) {
+      const isAbsent = ref !== NULL_REF && store.records.type(ref) === ValueType.ABSENT
+      const key = Buffer.from(bytes.subarray(start, end))
+      watched = { hash, key, watches: new Set(), lastLoad: isAbsent ? ABSENT : undefined }
+      const others = this.#byHash.get(hash)
+      if (others === undefined) this.#byHash.set(hash, [watched])
+      else others.push(watched)
+      if (this.#size++ === 0) this.attach()
+    }
+    if (watched.watches.has(watch)) return
+    watched.watches.add(watch)
+    watch.added(this, watched)
+  }
+
+  /** Ends the watch of a key. */
+  delete(watch: Watch, watched: WatchedKey): void {
+    if (!watched.watches.delete(watch) || watched.watches.size !== 0) return
+    const left = this.#byHash.get(watched.hash)?.filter((each) => each !== watched) ?? []
+    if (left.length === 0) this.#byHash.delete(watched.hash)
+    else this.#byHash.set(watched.hash, left)
+    if (--this.#size === 0) this.attach()
+  }
+
+  /** Notices that a key has expired, or was invalidated with a tag: a store finds that when it looks the record up. */
+  check({ key }: WatchedKey): void {
+    this.#group.store.peek(key, 0, key.length)
+  }
+
+  changed(hash: Hash, bytes: Uint8Array, start: number, end: number): void {
+    const watched = this.#find(hash, bytes, start, end)
+    if (watched !== undefined && watched !== this.#loading) breakAll(watched)
+  }
+
+  /** All keys are about to be removed: those that exist change. */
+  clearing(): void {
+    for (const watched of this.#all()) if (exists(this.#group.store, watched)) breakAll(watched)
+  }
+
+  /** All keys are about to be replaced by those of another store (SWAPDB): those that exist in either one change. */
+  exchanging(other: Store): void {
+    for (const watched of this.#all())
+      if (exists(this.#group.store, watched) || exists(other, watched)) breakAll(watched)
+  }
+
+  /** The key has changed at the source, whether or not it is cached. */
+  keyInvalidated(key: Buffer): void {
+    if (this.#size !== 0) this.changed(this.#hasher.hash(key, 0, key.length), key, 0, key.length)
+  }
+
+  /** Any key may have changed at the source. */
+  invalidated(): void {
+    for (const watched of this.#all()) breakAll(watched)
+  }
+
+  /** The keys for which `isMeant` returns true belong to another node now. */
+  lost(isMeant: (key: Buffer) => boolean): void {
+    for (const watched of this.#all()) if (isMeant(watched.key)) breakAll(watched)
+  }
+
+  /** A loaded value, or `null` for an absent key, is about to be stored; `loaded` must follow. */
+  loading(key: Buffer, value: Buffer | null): void {
+    const watched = this.#find(this.#hasher.hash(key, 0, key.length), key, 0, key.length)
+    if (watched === undefined) return
+    const { store } = this.#group
+    const ref = store.peek(key, 0, key.length)
+    const load = value === null ? ABSENT : createHash('sha1').update(value).digest('base64')
+    const isSame =
+      ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT
+        ? watched.lastLoad === undefined || watched.lastLoad === load
+        : value !== null && store.copyValue(ref).equals(value)
+    watched.lastLoad = load
+    if (isSame) this.#loading = watched
+    else breakAll(watched)
+  }
+
+  loaded(): void {
+    this.#loading = undefined
+  }
+
+  /** A copy: watches that break are removed. */
+  #all(): readonly WatchedKey[] {
+    return [...this.#byHash.values()].flat()
+  }
+
+  #find(hash: Hash, bytes: Uint8Array, start: number, end: number): WatchedKey | undefined {
+    const found = this.#byHash.get(hash)
+    if (found === undefined) return undefined
+    return found.find(({ key }) => key.length === end - start && key.compare(bytes, start, end) === 0)
+  }
+}
+
+function exists(store: Store, { key }: WatchedKey): boolean {
+  const ref = store.peek(key, 0, key.length)
+  return ref !== NULL_REF && store.records.type(ref) !== ValueType.ABSENT
+}
+
+function breakAll({ watches }: WatchedKey): void {
+  for (const watch of [...watches]) watch.break()
+}
+
+/** The keys that one client watches, and whether one of them has changed. */
+export class Watch {
+  /** A watched key has changed: none is watched any more. */
+  isBroken = false
+  readonly #keys: { readonly table: WatchedKeys; readonly watched: WatchedKey }[] = []
+
+  add(group: { readonly watchedKeys: WatchedKeys }, bytes: Buffer, start: number, end: number): void {
+    if (!this.isBroken) group.watchedKeys.add(this, bytes, start, end)
+  }
+
+  /** Whether nothing has changed until now. */
+  check(): boolean {
+    for (const { table, watched } of [...this.#keys]) table.check(watched)
+    return !this.isBroken
+  }
+
+  /** Ends the watch. */
+  release(): void {
+    for (const { table, watched } of this.#keys.splice(0)) table.delete(this, watched)
+  }
+
+  /** For the tables. */
+  added(table: WatchedKeys, watched: WatchedKey): void {
+    this.#keys.push({ table, watched })
+  }
+
+  break(): void {
+    this.isBroken = true
+    this.release()
+  }
+}
