@@ -31,7 +31,7 @@ export function blockOf(requests: readonly QueuedRequest[], group: Group, contex
 }
 
 /** `context.args` must be `args`. */
-export function blockCommand(command: Command, args: Args, group: Group, context: Context): BlockCommand {
+function blockCommand(command: Command, args: Args, group: Group, context: Context): BlockCommand {
   const hasKeys = command.fanOutOf(args) === undefined
   return { command, args, group, positions: hasKeys ? command.keysOf(context) : [] }
 }

@@ -31,9 +31,9 @@ const RUNS_AT_ONCE: ReadonlySet<string> = new Set(['multi', 'exec', 'discard', '
 
 /** What `queue` did with a command. */
 export const RUN = 0
-export const QUEUED = 1
+const QUEUED = 1
 export const PAUSED = 2
-export type Queueing = typeof RUN | typeof QUEUED | typeof PAUSED
+type Queueing = typeof RUN | typeof QUEUED | typeof PAUSED
 
 /** A block that runs, or waits for loads, with what it needs to be run. */
 interface PendingBlock {
