@@ -16,6 +16,7 @@ import { GuardedLog } from './server/guarded-log.ts'
 import { CLOSED } from './server/program.ts'
 import { Server } from './server/server.ts'
 import type { ServerSettings } from './server/settings.ts'
+import { Turn } from './server/turn.ts'
 import { defaultEncodingLimits } from './store/types/encoding-limits.ts'
 
 /** What a node tells of itself; pino's loggers are one. */
@@ -77,17 +78,19 @@ function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
   const instant = new Instant(clock)
   const hasher = new Hasher(randomSeed())
   const encodingLimits = defaultEncodingLimits()
+  const micros = (): number => performance.now() * 1000
+  const turn = new Turn()
   const environment = {
     instant,
     hasher,
     encodingLimits,
     timers: systemTimers,
     random: Math.random,
+    gather: (depart: () => void) => turn.gather(depart),
     reportFault: (err: unknown) => log.error({ err }, 'the result of a load could not be stored'),
   }
   const groups = config.groups.map((policy) => new Group(policy, environment))
   const runId = randomBytes(20).toString('hex')
-  const micros = (): number => performance.now() * 1000
   const cluster =
     config.cluster &&
     new Cluster({
@@ -114,6 +117,7 @@ function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
     encodingLimits,
     timers: systemTimers,
     micros,
+    turn,
     log,
     identity: { version, runId, startedAt: instant.now, configFile },
     onShutdown: (now) => state.onShutdown(now),

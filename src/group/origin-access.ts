@@ -94,6 +94,7 @@ export class OriginAccess {
       batch: policy.batch,
       now,
       timers,
+      gather: environment.gather,
       governor,
       calls,
       loadEpoch: () => group.store.validity.tagEpochs.currentEpoch(),

@@ -4,7 +4,7 @@ import type { Timers } from '../bytes/clock.ts'
 import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import type { EncodingLimits } from '../store/types/encoding-limits.ts'
-import type { BatchPolicy } from './flights/batcher.ts'
+import type { BatchPolicy, Gather } from './flights/batcher.ts'
 import type { FreshnessPolicy } from './freshness.ts'
 import type { GovernorPolicy } from './governor/governor.ts'
 import type { Origin } from './origin.ts'
@@ -44,6 +44,8 @@ export interface GroupEnvironment {
   readonly random: () => number
   /** Of all stores of the node; Redis's defaults if it is absent. */
   readonly encodingLimits?: EncodingLimits
+  /** When a batch of loads without a time window departs. */
+  readonly gather?: Gather
   /** Called with a defect of the node itself while a load completed. */
   readonly reportFault?: (error: unknown) => void
 }

@@ -4,6 +4,7 @@
 import type { Executor } from '../execution/executor.ts'
 import { Args } from '../resp/args.ts'
 import type { Store } from '../store/store.ts'
+import type { Turn } from './turn.ts'
 
 /** The most requests decoded before they are run. */
 const BATCH = 64
@@ -99,12 +100,14 @@ class Queue {
  *
  * each queue for `TURN_MICROS` at most. A command is never interrupted: a turn is longer by the last command of each
  * queue. After a slow one (KEYS on millions of keys) the turn ends at once, and the queues that were left out come first
- * in the next turn: sockets, timers and heartbeats wait for one slow command, not for several. So a client that sends one request waits for two turns at most, however long the pipelines of others are.
+ * in the next turn: sockets, timers and heartbeats wait for one slow command, not for several. So a client that sends
+ * one request waits for two turns at most, however long the pipelines of others are.
  */
 export class EventLoopBatch {
   /** When the share of the connection that is being served ends, µs. */
   shareEnds = 0
   readonly #executor: Executor
+  readonly #turn: Turn
   readonly #begin: () => void
   readonly #end: () => void
   /** A monotonic clock, in microseconds. */
@@ -116,6 +119,8 @@ export class EventLoopBatch {
   readonly #clients = new Lane()
   #isScheduled = false
   #turnEnds = 0
+  /** A command of this turn took longer than a turn. */
+  #wasSlow = false
   /** When the clock was last read. */
   #now = 0
   /** A slow command of another node has ended the last turn before clients were served. */
@@ -123,8 +128,9 @@ export class EventLoopBatch {
   readonly #run = (): void => this.#serveAll()
 
   /** @param begin, end called around each batch: the clock is read there, not per command */
-  constructor(executor: Executor, micros: () => number, begin: () => void, end: () => void) {
+  constructor(executor: Executor, turn: Turn, micros: () => number, begin: () => void, end: () => void) {
     this.#executor = executor
+    this.#turn = turn
     this.#micros = micros
     this.#begin = begin
     this.#end = end
@@ -157,6 +163,8 @@ export class EventLoopBatch {
     this.#owesClients = isSlow && !clientsFirst
     if (!isSlow) this.#serveLane(clientsFirst ? this.#peers : this.#clients)
     this.#end()
+    this.#turn.end(this.#wasSlow)
+    this.#wasSlow = false
     this.#isScheduled = !(this.#peers.isEmpty && this.#clients.isEmpty)
     if (this.#isScheduled) setImmediate(this.#run)
   }
@@ -197,10 +205,13 @@ export class EventLoopBatch {
     let served = 0
     for (;;) {
       served += this.#serveSome(serving, served)
-      if (served === serving.length) return served
+      if (served === serving.length) break
       this.#now = this.#micros()
-      if (this.#now > this.#turnEnds) return served
+      if (this.#now > this.#turnEnds) break
     }
+    // Not `#now`: a batch of loads is not smaller because the machine is busy with something else.
+    if (this.#executor.lastTimedAt > this.#turnEnds + TURN_MICROS) this.#wasSlow = true
+    return served
   }
 
   /** Serves connections from `first` on until the batch is full. Returns how many. */
@@ -222,6 +233,7 @@ export class EventLoopBatch {
     while (served < last && !this.#isOverrun) {
       const connection = serving[first + served]
       connection.isDue = false
+      this.#turn.serving = connection
       if (connection.serve(batch, starts[served], starts[served + 1], false) === MORE) this.#keep(connection)
       served++
     }
@@ -245,6 +257,7 @@ export class EventLoopBatch {
   #serveLast(connection: Served, from: number, to: number): void {
     const batch = this.#batch
     connection.isDue = false
+    this.#turn.serving = connection
     let start = from
     let end = to
     for (let again = true; ; ) {

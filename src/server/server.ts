@@ -32,6 +32,7 @@ import { UnreadBytes } from './output/unread-bytes.ts'
 import { applySettings, createParameters } from './parameters.ts'
 import { Program } from './program.ts'
 import type { ServerSettings } from './settings.ts'
+import { Turn } from './turn.ts'
 
 export interface ServerOptions {
   readonly groups: readonly Group[]
@@ -46,6 +47,8 @@ export interface ServerOptions {
   readonly timers: Timers
   /** A monotonic clock, in microseconds. */
   readonly micros: () => number
+  /** Told of each turn: the groups' batches of loads wait for its end. */
+  readonly turn?: Turn
   readonly log: Logger
   readonly identity: NodeIdentity
   /** How many files the process may have open; by default the system's limit. */
@@ -126,7 +129,7 @@ export class Server implements Host {
       telemetry.attributeTime()
       cluster?.endBatch()
     }
-    const batch = new EventLoopBatch(executor, micros, begin, end)
+    const batch = new EventLoopBatch(executor, options.turn ?? new Turn(), micros, begin, end)
     this.program = new Program({ executor, reply, batch, now: () => instant.now })
     this.#services = {
       executor,

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import type { Executor } from '../../src/execution/executor.ts'
+import type { BatchWait } from '../../src/group/flights/batcher.ts'
 import type { Args } from '../../src/resp/args.ts'
 import {
   EventLoopBatch,
@@ -10,6 +11,7 @@ import {
   type Served,
   type ServeResult,
 } from '../../src/server/event-loop-batch.ts'
+import { Turn } from '../../src/server/turn.ts'
 
 /** An event loop whose clock only requests move, µs. */
 class Loop {
@@ -17,8 +19,10 @@ class Loop {
   readonly served: string[] = []
   turns = 0
   readonly executor = { lastTimedAt: 0, prefetch: { begin() {}, use() {}, end() {} } }
+  readonly turn = new Turn()
   readonly batch = new EventLoopBatch(
     this.executor as unknown as Executor,
+    this.turn,
     () => this.now,
     () => undefined,
     () => {
@@ -52,6 +56,11 @@ class FakeConnection implements Served {
     return this.#requests.length
   }
 
+  /** Whether its commands look at the clock. */
+  isTimed = true
+  /** Called after each command. */
+  onServed = (): void => undefined
+
   send(): void {}
 
   postpone(): void {}
@@ -72,6 +81,8 @@ class FakeConnection implements Served {
     for (let i = 0; i < this.#decoded; i++) {
       this.#loop.now += this.#requests.shift() as number
       served.push(this.#name)
+      this.onServed()
+      if (!this.isTimed) continue
       executor.lastTimedAt = this.#loop.now
       if (executor.lastTimedAt > batch.shareEnds) break
     }
@@ -158,4 +169,110 @@ test('after a slow command the turn ends, and the queues that were left out come
   }
   expect(Math.max(...longest)).toBe(slow)
   expect(loop.served.slice(0, 6)).toEqual(['waiting', 'member', 'other', 'member', 'waiting', 'member'])
+})
+
+/** A batch of loads that the next request of a connection begins. */
+class FakeBatch {
+  /** How many turns had been when it departed. */
+  departedIn: number | undefined
+  wait: BatchWait | undefined
+  readonly #loop: Loop
+
+  constructor(loop: Loop) {
+    this.#loop = loop
+  }
+
+  /** The next request of a connection joins it. */
+  await(connection: FakeConnection): this {
+    connection.onServed = () => {
+      connection.onServed = () => undefined
+      if (this.wait !== undefined) this.wait.joined()
+      else
+        this.wait = this.#loop.turn.gather(() => {
+          this.departedIn = this.#loop.turns
+        })
+    }
+    return this
+  }
+
+  async departure(): Promise<number> {
+    await this.#loop.until(() => this.departedIn !== undefined)
+    return this.departedIn as number
+  }
+}
+
+const requests = (count: number, micros = 1): number[] => Array<number>(count).fill(micros)
+
+test('the misses of a long pipeline are loaded at the end of it, however long the pipelines of others are', async () => {
+  const loop = new Loop()
+  const flood = new FakeConnection(loop, 'flood').receive(...requests(50_000))
+  const client = new FakeConnection(loop, 'client').receive(...requests(3000))
+  await new FakeBatch(loop).await(client).departure()
+  expect(client.left).toBe(0)
+  expect(flood.left).toBeGreaterThan(40_000)
+})
+
+test('nor does a slow machine divide them', async () => {
+  const loop = new Loop()
+  // A cheap request does not look at the clock: 64 of them are a share.
+  const client = new FakeConnection(loop, 'client').receive(...requests(640, 5000))
+  client.isTimed = false
+  await new FakeBatch(loop).await(client).departure()
+  expect(client.left).toBe(0)
+  expect(loop.turns).toBe(10)
+})
+
+test('a client that has sent one request does not wait for the pipeline of another', async () => {
+  const loop = new Loop()
+  const client = new FakeConnection(loop, 'client').receive(...requests(50_000))
+  const batch = new FakeBatch(loop).await(client)
+  await loop.until(() => loop.turns === 3)
+  expect(batch.departedIn).toBeUndefined()
+  batch.await(new FakeConnection(loop, 'single').receive(1))
+  expect(await batch.departure()).toBe(4)
+  expect(client.left).toBeGreaterThan(0)
+})
+
+test('two long pipelines are loaded together until one of them ends', async () => {
+  const loop = new Loop()
+  const short = new FakeConnection(loop, 'short').receive(...requests(2000))
+  const long = new FakeConnection(loop, 'long').receive(...requests(4000))
+  await new FakeBatch(loop).await(short).await(long).departure()
+  expect(short.left).toBe(0)
+  expect(long.left).toBeGreaterThan(0)
+})
+
+test('a load that no connection has asked for does not wait for pipelines', async () => {
+  const loop = new Loop()
+  const client = new FakeConnection(loop, 'client').receive(...requests(50_000))
+  const batch = new FakeBatch(loop).await(client)
+  await loop.until(() => batch.wait !== undefined)
+  batch.wait?.joined()
+  const turn = loop.turns
+  expect(await batch.departure()).toBeLessThanOrEqual(turn + 1)
+})
+
+test('a pipeline without an end is loaded after a bounded number of turns', async () => {
+  const loop = new Loop()
+  const client = new FakeConnection(loop, 'client').receive(...requests(100_000))
+  expect(await new FakeBatch(loop).await(client).departure()).toBe(16)
+  expect(client.left).toBeGreaterThan(0)
+})
+
+test('misses do not wait for slow commands of the same pipeline', async () => {
+  const loop = new Loop()
+  const client = new FakeConnection(loop, 'client').receive(1, ...requests(100, 20_000))
+  await new FakeBatch(loop).await(client).departure()
+  expect(loop.now).toBeLessThan(45_000)
+})
+
+test('a wait that has been cancelled does not end', async () => {
+  const loop = new Loop()
+  const client = new FakeConnection(loop, 'client').receive(...requests(3000))
+  const batch = new FakeBatch(loop).await(client)
+  await loop.until(() => loop.turns === 2)
+  batch.wait?.cancel()
+  await loop.until(() => client.left === 0)
+  for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
+  expect(batch.departedIn).toBeUndefined()
 })

@@ -19,8 +19,7 @@ export interface BatcherOptions<Member> extends BatchPolicy {
   readonly group: string
   readonly origin: Origin & Required<Pick<Origin, 'loadMany'>>
   readonly timers: Timers
-  /** Runs a callback when this event-loop turn has read all sockets; may be cancelled. */
-  readonly afterTurn: (run: () => void) => CancelTimer
+  readonly gather: Gather
   /** Called with the unchecked result of a member's key, or with an error. */
   readonly complete: (member: Member, ending: CallResult) => void
   /** Called for each member at each call of the origin. */
@@ -31,6 +30,16 @@ export interface BatcherOptions<Member> extends BatchPolicy {
   readonly validatorOf?: (member: Member) => string | undefined
 }
 
+/** The wait of a batch for more loads. Its first load has joined already. */
+export interface BatchWait {
+  /** A further request waits for a load of the batch. */
+  joined(): void
+  cancel(): void
+}
+
+/** Begins the wait of a batch without a time window. Calls `depart` at its end, never synchronously. */
+export type Gather = (depart: () => void) => BatchWait
+
 export type CallResult = { readonly result: OriginResult } | { readonly error: unknown }
 
 /** Keys of one call; it collects members until it is dispatched. A member is one load of a key. */
@@ -38,7 +47,8 @@ export class Batch<Member> implements CallBatch {
   /** By key; a fenced load and its successor have the same key. */
   readonly members = new Map<string, Set<Member>>()
   readonly signal = new LazyAbortSignal()
-  cancelDispatch: CancelTimer | undefined
+  /** `undefined`: it has departed. */
+  wait: BatchWait | undefined
   isReported = false
 
   /** Removes a load that ended early. When no member is left, the call is aborted. */
@@ -48,7 +58,7 @@ export class Batch<Member> implements CallBatch {
     if (loads.size > 0) return
     this.members.delete(key)
     if (this.members.size > 0) return
-    this.cancelDispatch?.()
+    this.wait?.cancel()
     this.signal.abort(reason)
   }
 }
@@ -68,11 +78,12 @@ export class Batcher<Member> {
     let batch = this.#openBatch
     // A batch that all members have left is not dispatched any more.
     if (batch === undefined || batch.members.size === 0) batch = this.#open()
+    else batch.wait?.joined()
     const loads = batch.members.get(key)
     if (loads === undefined) batch.members.set(key, new Set([member]))
     else loads.add(member)
     if (batch.members.size >= this.#options.max) {
-      batch.cancelDispatch?.()
+      batch.wait?.cancel()
       this.#openBatch = undefined
       queueMicrotask(() => this.#dispatch(batch))
     }
@@ -80,16 +91,17 @@ export class Batcher<Member> {
   }
 
   #open(): Batch<Member> {
-    const { windowMs, timers, afterTurn } = this.#options
+    const { windowMs, timers, gather } = this.#options
     const batch = new Batch<Member>()
     this.#openBatch = batch
     const depart = (): void => this.#dispatch(batch)
-    batch.cancelDispatch = windowMs > 0 ? timers.after(windowMs, depart) : afterTurn(depart)
+    batch.wait = windowMs > 0 ? windowOf(timers.after(windowMs, depart)) : gather(depart)
     return batch
   }
 
   #dispatch(batch: Batch<Member>): void {
     if (this.#openBatch === batch) this.#openBatch = undefined
+    batch.wait = undefined
     if (batch.members.size > 0) void this.#call(batch)
   }
 
@@ -132,6 +144,11 @@ export class Batcher<Member> {
     const [validator] = validators
     return validators.size === 1 ? validator : undefined
   }
+}
+
+/** A time window does not depend on what joins. */
+function windowOf(cancel: CancelTimer): BatchWait {
+  return { joined: () => undefined, cancel }
 }
 
 /** Reading a result may throw (getters, proxies). */

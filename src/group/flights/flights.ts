@@ -1,11 +1,11 @@
 // Single flight: at most one running load per key, shared by all that miss the key meanwhile.
 
-import type { CancelTimer, Timers } from '../../bytes/clock.ts'
+import type { Timers } from '../../bytes/clock.ts'
 import type { OriginCalls } from '../../telemetry/origin-calls.ts'
 import type { Governor } from '../governor/governor.ts'
 import type { LoadContext, Origin, OriginResult } from '../origin.ts'
 import { type ReadResult, readResult, reasonOf } from '../result.ts'
-import { Batcher, type BatchPolicy, type CallResult } from './batcher.ts'
+import { Batcher, type BatchPolicy, type BatchWait, type CallResult, type Gather } from './batcher.ts'
 import { type CachedVersion, Flight, type LoadResult, type Waiter } from './flight.ts'
 import { MAX_KEY_BYTES, refusalOf } from './loadable-key.ts'
 import { RefreshBackoff } from './refresh-backoff.ts'
@@ -26,8 +26,8 @@ export interface FlightOptions {
   readonly loadEpoch?: () => number
   /** Batching for origins with `loadMany`; default: at most 100 keys of one event-loop turn. */
   readonly batch?: BatchPolicy
-  /** Runs a callback when this event-loop turn has read all sockets; default `setImmediate`. */
-  readonly afterTurn?: (run: () => void) => CancelTimer
+  /** Default: until the sockets have been read once more. */
+  readonly gather?: Gather | undefined
   /** Called with every successful result before the waiters; stores it unless fenced. May return an error. */
   readonly store: (key: Buffer, loadResult: LoadResult) => string | undefined
   /** The cached version with its validator, for a conditional load. */
@@ -64,14 +64,14 @@ export class Flights {
 
   constructor(options: FlightOptions) {
     this.#options = options
-    const { group, origin, timers, batch = DEFAULT_BATCH, afterTurn = afterImmediate, governor } = options
+    const { group, origin, timers, batch = DEFAULT_BATCH, gather = untilImmediate, governor } = options
     if (!isBatching(origin) || batch.max === 1) return
     this.#batcher = new Batcher({
       ...batch,
       group,
       origin,
       timers,
-      afterTurn,
+      gather,
       governor,
       called: (flight) => {
         flight.askedAt = this.#options.now()
@@ -110,6 +110,7 @@ export class Flights {
     if (under !== undefined) {
       this.joined++
       under.waiters.push(waiter)
+      under.batch?.wait?.joined()
       return under
     }
     const flight = this.#start(key, name)
@@ -306,8 +307,8 @@ function isBatching(origin: Origin): origin is Origin & Required<Pick<Origin, 'l
   return origin.loadMany !== undefined
 }
 
-/** Sockets are read between two rounds of immediates: by then all clients' requests of this turn have arrived. */
-function afterImmediate(run: () => void): CancelTimer {
-  const immediate = setImmediate(run)
-  return () => clearImmediate(immediate)
+/** Sockets are read between two rounds of immediates. */
+function untilImmediate(depart: () => void): BatchWait {
+  const immediate = setImmediate(depart)
+  return { joined: () => undefined, cancel: () => clearImmediate(immediate) }
 }

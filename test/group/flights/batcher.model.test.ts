@@ -51,13 +51,16 @@ test('each waiter gets one result, and no stale value is stored', async () => {
           batch: { max, windowMs: 0 },
           now: () => 0,
           timers: new ManualClock(),
-          afterTurn: (run) => {
+          gather: (depart) => {
             let cancelled = false
             void scheduler.schedule(Promise.resolve(), 'flush').then(() => {
-              if (!cancelled) run()
+              if (!cancelled) depart()
             })
-            return () => {
-              cancelled = true
+            return {
+              joined: () => undefined,
+              cancel: () => {
+                cancelled = true
+              },
             }
           },
           store: (key, { value, fenced }) => {

@@ -2,7 +2,7 @@
 
 import { beforeEach, describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
-import type { BatchPolicy } from '../../../src/group/flights/batcher.ts'
+import type { BatchPolicy, Gather } from '../../../src/group/flights/batcher.ts'
 import type { LoadResult } from '../../../src/group/flights/flight.ts'
 import { Flights } from '../../../src/group/flights/flights.ts'
 import { type LoadContext, loaded, type OriginResults } from '../../../src/group/origin.ts'
@@ -30,7 +30,7 @@ beforeEach(() => {
 
 type LoadMany = (keys: readonly string[], context: LoadContext) => Promise<OriginResults> | OriginResults
 
-function flightsOf(batch?: BatchPolicy, loadMany?: LoadMany): Flights {
+function flightsOf(batch?: BatchPolicy, loadMany?: LoadMany, gather?: Gather): Flights {
   return new Flights({
     group: 'scores',
     origin: {
@@ -45,6 +45,7 @@ function flightsOf(batch?: BatchPolicy, loadMany?: LoadMany): Flights {
     },
     timeoutMs: 1000,
     batch,
+    gather,
     now: () => clock.now(),
     timers: clock,
     store: (key, { value, fenced }) => {
@@ -109,6 +110,25 @@ describe('batching of misses', () => {
     expect([flights.loads, flights.joined, flights.calls, flights.size, clock.pending]).toEqual([
       6, 1, 2, 0, 0,
     ])
+  })
+
+  test('a batch that waits for more is told of each request that waits for it, until it departs', async () => {
+    let requests = 0
+    let depart: () => void = () => undefined
+    const flights = flightsOf(undefined, undefined, (run) => {
+      depart = run
+      requests = 1
+      return { joined: () => requests++, cancel: () => undefined }
+    })
+    join(flights, 'a', 'b')
+    expect(requests).toBe(2)
+    // The same load.
+    join(flights, 'a')
+    expect(requests).toBe(3)
+    depart()
+    join(flights, 'a', 'b')
+    expect(requests).toBe(3)
+    expect(batches()).toEqual([['a', 'b']])
   })
 
   test('one batch per time window', async () => {
