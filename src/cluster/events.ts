@@ -96,8 +96,11 @@ export class ClusterEvents {
       'other nodes took over the slots of this node: its entries are dropped',
     )
     for (const group of this.#options.cluster.groups) group.clear()
-    this.#options.parts().ownership.declaredDead()
+    const { ownership, controlChannel } = this.#options.parts()
+    ownership.declaredDead()
     this.#options.ownersChanged()
+    // The view may stay as it is: nothing else would ask for the votes.
+    controlChannel.requestAll()
   }
 
   /**

@@ -40,6 +40,9 @@ class Run {
 
   readonly cut: Cut = (a, b, isCut) => this.network.cut(this.#names[a], this.#names[b], isCut)
 
+  readonly silence: Cut = (from, to, isSilent) =>
+    this.network.silence(this.#names[from], this.#names[to], isSilent)
+
   /** So many ms with work. */
   async pass(ms: number): Promise<void> {
     const end = this.network.clock.now() + ms
@@ -80,6 +83,17 @@ test.each([3, 4])('two of %i nodes cannot reach each other', async (count) => {
     run.cut(0, 1, true)
     await run.pass(5 * TIMEOUT)
     run.cut(0, 1, false)
+  })
+  expect(worst).toBeLessThanOrEqual(TIMEOUT)
+})
+
+test.each([3, 4])('one of %i nodes receives nothing from another, which receives from it', async (count) => {
+  const worst = await worstOf(count, async (run) => {
+    run.silence(0, 1, true)
+    // A request waits for five timeouts until nodes agree about the owner of its key.
+    await run.pass(8 * TIMEOUT)
+    run.silence(0, 1, false)
+    for (const error of run.registers.errors) expect(error).toMatch(/cannot be reached from here$/)
   })
   expect(worst).toBeLessThanOrEqual(TIMEOUT)
 })

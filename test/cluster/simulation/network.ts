@@ -171,10 +171,14 @@ export class Network {
 
   /** What one sends to the other waits, in both directions, until this is called with `false`. */
   cut(a: string, b: string, isCut: boolean): void {
-    for (const direction of [`${a} ${b}`, `${b} ${a}`]) {
-      if (isCut) this.#cuts.add(direction)
-      else this.#cuts.delete(direction)
-    }
+    this.silence(a, b, isCut)
+    this.silence(b, a, isCut)
+  }
+
+  /** The same in one direction. */
+  silence(from: string, to: string, isSilent: boolean): void {
+    if (isSilent) this.#cuts.add(`${from} ${to}`)
+    else this.#cuts.delete(`${from} ${to}`)
   }
 
   send(to: SimSocket | undefined, item: Item): void {

@@ -65,6 +65,8 @@ export interface StaleRead {
 export class Registers {
   readonly stale: StaleRead[] = []
   reads = 0
+  /** The error replies. */
+  readonly errors = new Set<string>()
   readonly #network: Network
   readonly #registers: readonly Register[]
   readonly #writers: ReadonlyMap<string, Connection>[]
@@ -104,6 +106,7 @@ export class Registers {
     const version = ++register.written
     this.#writers[i].get(node)!.send(['SET', register.key, String(version)], (reply) => {
       register.isWriting = false
+      if (reply.startsWith('-')) this.errors.add(reply)
       if (reply === '+OK') register.acknowledged.set(version, this.#network.clock.now())
     })
   }
@@ -114,6 +117,7 @@ export class Registers {
     if (connection.isWaiting) return
     const begun = this.#network.clock.now()
     connection.send(['GET', register.key], (reply) => {
+      if (reply.startsWith('-')) this.errors.add(reply)
       // A lost entry is not an old one.
       if (reply.startsWith('$') || reply.startsWith('-')) return
       this.reads++
