@@ -14,6 +14,8 @@ const NAMES: readonly (readonly [keyof EncodingLimits, Accept<number>, ...names:
   ['setMaxIntsetEntries', count, 'set-max-intset-entries'],
   ['zsetMaxListpackEntries', count, 'zset-max-listpack-entries', 'zset-max-ziplist-entries'],
   ['zsetMaxListpackValue', bytes, 'zset-max-listpack-value', 'zset-max-ziplist-value'],
+  ['streamNodeMaxEntries', count, 'stream-node-max-entries'],
+  ['streamNodeMaxBytes', bytes, 'stream-node-max-bytes'],
 ]
 
 export function encodingParameters(limits: EncodingLimits): Parameter[] {

@@ -11,7 +11,6 @@ import {
   sequenceOf,
   streamId,
 } from '../../store/types/stream/id.ts'
-import type { NodeLimits } from '../../store/types/stream/stream.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { NO_SUCH_KEY, NOT_AN_INTEGER, SYNTAX_ERROR, wrongArguments } from '../spec/errors.ts'
@@ -20,8 +19,6 @@ import { argumentBytes } from '../spec/values/collection.ts'
 import { FIRST, type NewId, readId, readIds } from './ids.ts'
 import { createStream, findStream, hasStreamRoom, readStream, settle } from './stream-value.ts'
 import { readTrimOptions, TRIM_ARGUMENTS } from './trimming.ts'
-
-const NODE_LIMITS: NodeLimits = { maxEntries: 100, maxBytes: 4096 }
 
 const TOO_SMALL = 'ERR The ID specified in XADD is equal or smaller than the target stream top item'
 
@@ -40,7 +37,7 @@ function newIdOf(lastId: StreamId, given: NewId | undefined, now: number): Strea
 
 function add(c: Context): void {
   const { args, reply } = c
-  const options = readTrimOptions(c, NODE_LIMITS, true)
+  const options = readTrimOptions(c, true)
   if (options === undefined) return
   const { id: given, idAt, trimming } = options
   const fields = args.count - idAt - 1
@@ -70,14 +67,14 @@ function add(c: Context): void {
   }
   if (!hasStreamRoom(c, found, 1, argumentBytes(c, idAt + 1), fields)) return
   const stream = found ?? createStream(c, 1)
-  stream.append(id, args, idAt + 1, fields / 2, NODE_LIMITS)
+  stream.append(id, args, idAt + 1, fields / 2)
   if (trimming !== undefined) stream.trim(trimming)
   settle(c, stream)
   reply.bulkText(idText(id))
 }
 
 function trim(c: Context): void {
-  const options = readTrimOptions(c, NODE_LIMITS, false)
+  const options = readTrimOptions(c, false)
   if (options?.trimming === undefined) return
   const stream = findStream(c, 1)
   if (stream === undefined) return

@@ -1,7 +1,7 @@
 // The options of XADD and XTRIM.
 
 import type { StreamId } from '../../store/types/stream/id.ts'
-import type { NodeLimits, Trimming } from '../../store/types/stream/stream.ts'
+import type { Trimming } from '../../store/types/stream/stream.ts'
 import { readInteger } from '../spec/arguments.ts'
 import type { ArgumentSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
@@ -24,7 +24,7 @@ const MAX_LIMIT = 1_000_000
 const UNBOUNDED_NODE_LIMIT = 10_000
 
 /** Undefined after an error reply. */
-export function readTrimOptions(c: Context, nodes: NodeLimits, isAdd: boolean): TrimOptions | undefined {
+export function readTrimOptions(c: Context, isAdd: boolean): TrimOptions | undefined {
   const { args, reply } = c
   const fail = (text: string): undefined => {
     reply.error(text)
@@ -80,12 +80,12 @@ export function readTrimOptions(c: Context, nodes: NodeLimits, isAdd: boolean): 
   if (limit !== undefined && !approximate) {
     return fail('ERR syntax error, LIMIT cannot be used without the special ~ option')
   }
-  const most = limit ?? (approximate ? defaultLimit(nodes) : 0)
+  const most = limit ?? (approximate ? defaultLimit(c.store.collections.limits.streamNodeMaxEntries) : 0)
   const trimming = strategy && { ...strategy, approximate, limit: most }
   return { trimming, makesNoStream, id, idAt: i }
 }
 
-function defaultLimit({ maxEntries }: NodeLimits): number {
+function defaultLimit(maxEntries: number): number {
   const limit = LIMIT_NODES * maxEntries
   return limit <= 0 ? UNBOUNDED_NODE_LIMIT : Math.min(limit, MAX_LIMIT)
 }

@@ -13,6 +13,9 @@ export interface EncodingLimits {
   /** Most pairs, and the longest member in bytes, of a sorted set that is a `listpack`. */
   zsetMaxListpackEntries: number
   zsetMaxListpackValue: number
+  /** Most entries, and bytes, of a node of a stream, which `XTRIM … ~` removes as a whole; 0: no limit. */
+  streamNodeMaxEntries: number
+  streamNodeMaxBytes: number
 }
 
 /** Redis's defaults. */
@@ -23,5 +26,7 @@ export function defaultEncodingLimits(): EncodingLimits {
     setMaxIntsetEntries: 512,
     zsetMaxListpackEntries: 128,
     zsetMaxListpackValue: 64,
+    streamNodeMaxEntries: 100,
+    streamNodeMaxBytes: 4096,
   }
 }

@@ -124,11 +124,11 @@ export class ConsumerGroup {
   }
 
   createConsumer(name: Buffer, now: number): Consumer {
-    const { regions, hashOf } = this.#stream.trees
+    const { trees } = this.#stream
     const number = this.words.word(NEXT_CONSUMER)
     this.words.setWord(NEXT_CONSUMER, (number + 1) | 0)
-    const words = PageWords.take(regions, this.#stream.region, CONSUMER_WORDS)
-    const id = namedId(hashOf(name, 0, name.length), number)
+    const words = PageWords.take(trees.regions, this.#stream.region, CONSUMER_WORDS)
+    const id = namedId(trees.hashOf(name, 0, name.length), number)
     this.#consumers.insert(id, named(words.page, name))
     const consumer = new Consumer(this.#stream, id, words.page, name)
     consumer.seen = now

@@ -6,6 +6,7 @@
 import type { Ref } from '../../arena.ts'
 import { ValueType } from '../../record.ts'
 import type { Collections } from '../collections.ts'
+import type { EncodingLimits } from '../encoding-limits.ts'
 import { encodeEntry, type FieldRanges, NODE_FIELDS, OWN_FIELDS, StreamNode } from './entry.ts'
 import { MIN_ID, type StreamId, wordOf } from './id.ts'
 import type { IdTree } from './id-tree.ts'
@@ -20,12 +21,6 @@ import {
   NODES,
   StreamTrees,
 } from './trees.ts'
-
-/** The bounds of a node (Redis: `stream-node-max-entries`, `stream-node-max-bytes`); 0: none. */
-export interface NodeLimits {
-  readonly maxEntries: number
-  readonly maxBytes: number
-}
 
 /** What XTRIM removes: the oldest entries beyond `maxLength`, or those with IDs below `minId`. */
 export interface Trimming {
@@ -47,7 +42,7 @@ export class Streams {
 
   constructor(parts: Collections) {
     this.#parts = parts
-    this.#trees = new StreamTrees(parts.regions, (bytes, start, end) => parts.store.hashOf(bytes, start, end))
+    this.#trees = new StreamTrees(parts)
   }
 
   /** A new, empty stream under a key. `flags`: as `Store.put`. Its room was checked (`Collections.fits`). */
@@ -152,11 +147,11 @@ export class Stream {
    *
    * @param id above `lastId`
    */
-  append(id: StreamId, ranges: FieldRanges, first: number, pairs: number, limits: NodeLimits): void {
+  append(id: StreamId, ranges: FieldRanges, first: number, pairs: number): void {
     const nodes = this.#nodes
     const last = nodes.last() ? StreamNode.at(nodes) : undefined
     let kind: number = NODE_FIELDS
-    if (last !== undefined && hasRoom(last, ranges, first, pairs, limits)) {
+    if (last !== undefined && hasRoom(last, ranges, first, pairs, this.trees.limits)) {
       if (!last.matches(ranges, first, pairs)) kind = OWN_FIELDS
       last.add(id, ranges, first, pairs, kind)
       nodes.overwrite(last.value)
@@ -264,7 +259,7 @@ function hasRoom(
   { start, end }: FieldRanges,
   first: number,
   pairs: number,
-  { maxEntries, maxBytes }: NodeLimits,
+  { streamNodeMaxEntries: maxEntries, streamNodeMaxBytes: maxBytes }: EncodingLimits,
 ): boolean {
   let bytes = 0
   for (let i = first; i < first + 2 * pairs; i++) bytes += end[i] - start[i]

@@ -16,6 +16,8 @@
 //   pending     the entry's                 ID of the consumer (8) | time (8) | deliveries (8)
 //   its pending the entry's                 nothing
 
+import type { Collections } from '../collections.ts'
+import type { EncodingLimits } from '../encoding-limits.ts'
 import { PAGE_HEADER_WORDS, type Regions } from '../regions.ts'
 import { type StreamId, wordOf } from './id.ts'
 import { IdTree } from './id-tree.ts'
@@ -43,7 +45,7 @@ export const CONSUMER_WORDS = 7
 /** The trees of all streams of a store, one object for each role, so that several can be in use. */
 export class StreamTrees {
   readonly regions: Regions
-  readonly hashOf: (bytes: Uint8Array, start: number, end: number) => number
+  readonly limits: EncodingLimits
   readonly entries: IdTree
   readonly nodes: IdTree
   /** For `EntryReader`. */
@@ -53,10 +55,13 @@ export class StreamTrees {
   readonly consumers: IdTree
   readonly pending: IdTree
   readonly owned: IdTree
+  readonly #store: Collections['store']
 
-  constructor(regions: Regions, hashOf: (bytes: Uint8Array, start: number, end: number) => number) {
+  constructor(parts: Collections) {
+    const { regions } = parts
     this.regions = regions
-    this.hashOf = hashOf
+    this.limits = parts.limits
+    this.#store = parts.store
     this.entries = new IdTree(regions)
     this.nodes = new IdTree(regions)
     this.readEntries = new IdTree(regions)
@@ -65,6 +70,10 @@ export class StreamTrees {
     this.consumers = new IdTree(regions)
     this.pending = new IdTree(regions)
     this.owned = new IdTree(regions)
+  }
+
+  hashOf(bytes: Uint8Array, start: number, end: number): number {
+    return this.#store.hashOf(bytes, start, end)
   }
 }
 
