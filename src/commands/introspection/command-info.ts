@@ -99,35 +99,54 @@ function writeFlags(reply: ReplyWriter, all: readonly string[], chosen: readonly
 
 /** The single key range for clients that do not read key specifications (Redis: `populateCommandLegacyRangeSpec`). */
 function keyRange(specs: CommandSpec['keys'] & object): Omit<KeySpec, 'flags'> {
-  const [head] = specs
+  const fixed = specs.filter(({ counted, keyword }) => !counted && keyword === undefined)
+  const [head] = fixed
   if (head === undefined) return { first: 0, last: 0, step: 0 }
   const { first, step } = head
-  const last = specs.at(-1)?.last ?? head.last
+  const last = fixed.at(-1)?.last ?? head.last
   return { first, last, step }
 }
 
-function writeKeySpec(reply: ReplyWriter, { first, last, step, flags }: KeySpec): void {
+function writeKeySpec(reply: ReplyWriter, spec: KeySpec): void {
   reply.map(3)
   reply.bulkText('flags')
-  writeKeyFlags(reply, flags)
+  writeKeyFlags(reply, spec.flags)
   reply.bulkText('begin_search')
-  reply.map(2)
-  reply.bulkText('type')
-  reply.bulkText('index')
-  reply.bulkText('spec')
-  reply.map(1)
-  reply.bulkText('index')
-  reply.integer(first)
+  writeSearch(reply, spec)
   reply.bulkText('find_keys')
+  writeFind(reply, spec)
+}
+
+function writeSearch(reply: ReplyWriter, { first, keyword }: KeySpec): void {
   reply.map(2)
   reply.bulkText('type')
-  reply.bulkText('range')
+  reply.bulkText(keyword === undefined ? 'index' : 'keyword')
   reply.bulkText('spec')
-  reply.map(3)
-  reply.bulkText('lastkey')
-  reply.integer(last < 0 ? last : last - first)
-  reply.bulkText('keystep')
-  reply.integer(step)
-  reply.bulkText('limit')
-  reply.integer(0)
+  if (keyword === undefined) writeNumbers(reply, { index: first })
+  else {
+    reply.map(2)
+    reply.bulkText('keyword')
+    reply.bulkText(keyword)
+    reply.bulkText('startfrom')
+    reply.integer(first)
+  }
+}
+
+function writeFind(reply: ReplyWriter, { first, last, step, counted, keyword, limit = 0 }: KeySpec): void {
+  reply.map(2)
+  reply.bulkText('type')
+  reply.bulkText(counted ? 'keynum' : 'range')
+  reply.bulkText('spec')
+  const lastKey = last < 0 || keyword !== undefined ? last : last - first
+  if (counted) writeNumbers(reply, { keynumidx: 0, firstkey: 1, keystep: step })
+  else writeNumbers(reply, { lastkey: lastKey, keystep: step, limit })
+}
+
+function writeNumbers(reply: ReplyWriter, numbers: Readonly<Record<string, number>>): void {
+  const entries = Object.entries(numbers)
+  reply.map(entries.length)
+  for (const [name, n] of entries) {
+    reply.bulkText(name)
+    reply.integer(n)
+  }
 }

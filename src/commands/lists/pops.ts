@@ -132,7 +132,7 @@ export const listPopCommands: readonly CommandSpec[] = [
     arity: -4,
     flags: ['write', 'movablekeys'],
     categories: ['write', 'list', 'slow'],
-    keys: [{ first: 2, last: 2, step: 1, flags: ['RW', 'access', 'delete'] }],
+    keys: [{ first: 1, last: 1, step: 1, counted: true, flags: ['RW', 'access', 'delete'] }],
     findKeys: countedKeys(1),
     load: 'first',
     summary: 'Returns and removes elements of the first list of several that is not empty.',

@@ -56,11 +56,21 @@ export type KeyFlag =
 
 /** Where the keys stand among the arguments; the command name is argument 0. */
 export interface KeySpec {
+  /**
+   * The first key's position; with `counted`, that of their number; with `keyword`, where the search for it begins
+   * (negative: from the end, backwards).
+   */
   readonly first: number
   /** The last key's position; negative: counted from the end (-1 is the last argument). */
   readonly last: number
   readonly step: number
   readonly flags: readonly KeyFlag[]
+  /** The keys stand behind their number. The command needs `findKeys`. */
+  readonly counted?: true
+  /** The keys stand behind this word. The command needs `findKeys`. */
+  readonly keyword?: string
+  /** With `keyword`: the keys are only the first one of this many equal parts. */
+  readonly limit?: number
 }
 
 /** One argument as COMMAND DOCS describes it, from which redis-cli makes its hints. */

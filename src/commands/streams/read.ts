@@ -134,7 +134,7 @@ export const streamReadCommands: readonly CommandSpec[] = [
     arity: -4,
     flags: ['readonly', 'blocking', 'movablekeys'],
     categories: ['read', 'stream', 'slow', 'blocking'],
-    keys: [{ first: 2, last: 2, step: 1, flags: ['RO', 'access'] }],
+    keys: [{ first: 1, last: -1, step: 1, keyword: 'STREAMS', limit: 2, flags: ['RO', 'access'] }],
     findKeys: streamKeys,
     load: 'through',
     summary: 'Returns the entries of streams after the given IDs, and can wait for them.',
@@ -149,7 +149,7 @@ export const streamReadCommands: readonly CommandSpec[] = [
     arity: -7,
     flags: ['write', 'blocking', 'movablekeys'],
     categories: ['write', 'stream', 'slow', 'blocking'],
-    keys: [{ first: 5, last: 5, step: 1, flags: ['RO', 'access'] }],
+    keys: [{ first: 4, last: -1, step: 1, keyword: 'STREAMS', limit: 2, flags: ['RO', 'access'] }],
     findKeys: streamKeys,
     load: 'first',
     summary:

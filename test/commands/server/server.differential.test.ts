@@ -13,7 +13,7 @@ const SINCE_7_2 = new Set(['client|no-touch', 'client|setinfo', 'cluster|myshard
 /** Commands whose arity is one less in Redis 7.2 than in 7.0. */
 const SHORTER_IN_7_2 = new Set(['command|getkeys', 'command|getkeysandflags'])
 /** Commands whose documentation was corrected in 7.2. */
-const CORRECTED_IN_7_2 = ['client|kill', 'client|pause']
+const CORRECTED_IN_7_2 = ['client|kill', 'client|pause', 'xinfo|consumers', 'xinfo|stream']
 
 function comparable(reply: RedisReply): unknown {
   return reply instanceof Error ? `-${reply.message}` : reply
