@@ -409,7 +409,10 @@ test('random sequences: limits hold, an open breaker passes no call, and every c
         }
         for (let idle = 0; idle < 5; ) {
           if (scheduler.count() === 0) idle++
-          else await scheduler.waitOne()
+          else {
+            idle = 0
+            await scheduler.waitOne()
+          }
           // The backoff before a retry.
           clock.advance(20)
           await at.settle()
