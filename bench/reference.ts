@@ -12,6 +12,7 @@ const FAMILIES: readonly (readonly [group: CommandSpec['group'], title: string])
   ['string', 'Strings'],
   ['bitmap', 'Bitmaps'],
   ['hash', 'Hashes'],
+  ['set', 'Sets'],
   ['stream', 'Streams'],
   ['generic', 'Keys'],
   ['transactions', 'Transactions'],

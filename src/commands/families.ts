@@ -24,6 +24,7 @@ import { latencyCommands } from './server/latency.ts'
 import { memoryCommands } from './server/memory.ts'
 import { serverCommands } from './server/server.ts'
 import { slowLogCommands } from './server/slowlog.ts'
+import { setCommands } from './sets/sets.ts'
 import type { CommandSpec } from './spec/command.ts'
 import { streamCommands } from './streams/streams.ts'
 import { counterCommands } from './strings/counters.ts'
@@ -44,6 +45,7 @@ export function allCommands(directory: () => CommandDirectory): readonly Command
     ...bitmapCommands,
     ...hashCommands,
     ...listCommands,
+    ...setCommands,
     ...streamCommands,
     ...keyCommands,
     ...expiryCommands,

@@ -34,6 +34,7 @@ import { defaultEncodingLimits, type EncodingLimits } from './types/encoding-lim
 import { Hashes } from './types/hashes.ts'
 import { Lists } from './types/lists.ts'
 import { Regions } from './types/regions.ts'
+import { Sets } from './types/sets.ts'
 import { SortedSets } from './types/sorted-sets.ts'
 import { Streams } from './types/stream/stream.ts'
 import { EntryTags } from './validity/tags.ts'
@@ -113,6 +114,7 @@ export class Store {
   readonly collections: Collections
   readonly hashes: Hashes
   readonly lists: Lists
+  readonly sets: Sets
   readonly sortedSets: SortedSets
   readonly streams: Streams
   /** `undefined` unless somebody listens: then a write costs one comparison. Must not write to the store. */
@@ -164,6 +166,7 @@ export class Store {
     )
     this.hashes = new Hashes(this.collections)
     this.lists = new Lists(this.collections)
+    this.sets = new Sets(this.collections)
     this.sortedSets = new SortedSets(this.collections)
     this.streams = new Streams(this.collections)
     const recordMoved = (to: Ref): void => this.#recordMoved(to)

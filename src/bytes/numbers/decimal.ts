@@ -131,3 +131,20 @@ export function writeInteger(bytes: Uint8Array, at: number, n: number): number {
   bytes[--i] = ZERO + small
   return end
 }
+
+/** Compares two canonical integers: negative, 0 or positive. Allocates nothing. */
+export function compareIntegers(
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
+): number {
+  const isNegative = a[aStart] === MINUS
+  if (isNegative !== (b[bStart] === MINUS)) return isNegative ? -1 : 1
+  // With the same sign, the longer one has the larger magnitude.
+  let difference = aEnd - aStart - (bEnd - bStart)
+  for (let i = aStart, j = bStart; difference === 0 && i < aEnd; i++, j++) difference = a[i] - b[j]
+  return isNegative ? -difference : difference
+}

@@ -175,8 +175,8 @@ test('a hash that would exceed the budget alone is refused, and nothing is evict
 test('no byte is lost', () => {
   const twin = new HashTwin(2 ** 26)
   const empty = twin.store.usedBytes
-  for (let i = 0; i < 20_000; i++) twin.set(`k${i % 7}`, `field ${i % 9000}`, 'v'.repeat(i % 40))
-  for (let i = 0; i < 9000; i++) for (let k = 0; k < 7; k++) twin.remove(`k${k}`, `field ${i}`)
+  for (let i = 0; i < 8000; i++) twin.set(`k${i % 3}`, `field ${i % 4000}`, 'v'.repeat(i % 40))
+  for (let i = 0; i < 4000; i++) for (let k = 0; k < 3; k++) twin.remove(`k${k}`, `field ${i}`)
   twin.store.verify()
   expect(twin.model.size).toBe(0)
   // The rows of the regions stay.
