@@ -13,7 +13,7 @@ export class Declarations {
   readonly #declared: (name: string) => void
   #isDeclaredDead = false
 
-  /** @param declared a peer was declared dead */
+  /** @param declared what a peer has sent and is still on its way must not be run any more */
   constructor(peers: PeerTable, declared: (name: string) => void) {
     this.#peers = peers
     this.#declared = declared
@@ -54,7 +54,8 @@ export class Declarations {
     if (health.status !== 'down' || status === 'down') return
     this.declare(name, state.runId, now)
     if (!this.isCutOff) state.declaredDead()
-    this.#declared(name)
+    // One that leaves in order refuses new connections while its last requests are still under way.
+    if (health.suspicion !== 'refused' || state.message?.leaving !== true) this.#declared(name)
   }
 
   /**
