@@ -357,6 +357,9 @@ export class Cluster {
 
   #ownersChanged(): void {
     this.ownersVersion++
+    // Their changes are not seen here any more.
+    for (const { watchedKeys } of this.#options.groups)
+      watchedKeys.lost((key) => this.owners[keySlot(key, 0, key.length)] !== SELF)
     this.#agreementChanged()
   }
 

@@ -72,13 +72,14 @@ export class Executor {
       this.#resendIfMoved(request, request.args, request.complete)
     this.#loading = new Loading(this.#runner, host.telemetry, resendIfMoved)
     this.#originWrites = new OriginWrites(this.#runner, host.telemetry, resendIfMoved)
-    this.#transactions = new TransactionExecutor(this.#runner, host)
+    this.#transactions = new TransactionExecutor(this.#runner, host, table)
     context.transactions = this.#transactions
     const { cluster } = host
     if (cluster === undefined) return
     const runHere = (forwarded: ForwardedRequest, args: Args): void => this.#runForwarded(forwarded, args)
     this.#dispatcher = new Dispatcher({ cluster, context, table, runHere })
     this.#routing = new Routing(cluster, context, this.#dispatcher)
+    this.#transactions.join({ cluster, dispatcher: this.#dispatcher, routing: this.#routing })
   }
 
   /** The receiver of the reply to a client's request that was sent to another node in this context. */
@@ -210,7 +211,7 @@ export class Executor {
       this.#loading.begin(client, command, forwarded)
     )
       return false
-    if (command.isWrite && group.isWatched) this.#runner.fence(command)
+    if (command.isWrite && group.isWatched && !command.spec.fencesItself) this.#runner.fence(command)
     this.#runner.run(command, mark)
     if (!context.missed) return true
     if (context.isDeferred) {

@@ -1,8 +1,10 @@
 // PEER: the commands between nodes of a cluster; ordinary clients are refused.
 
+import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import { answerHello, makeNonce, PEER_VERSION } from '../../cluster/links/handshake.ts'
 import { CONTEXT_CHARGE, CONTEXT_NO_TOUCH } from '../../cluster/links/request-contexts.ts'
 import { areSlots } from '../../cluster/messages.ts'
+import type { Args } from '../../resp/args.ts'
 import { explainHere } from '../own/explain.ts'
 import { deferReply } from '../spec/client.ts'
 import type { CommandSpec } from '../spec/command.ts'
@@ -14,7 +16,10 @@ import { arg } from '../spec/shorthand.ts'
 const OK: Buffer = Buffer.from('+OK\r\n')
 const NOT_A_PEER = 'NOPERM only nodes of the cluster may say this: they show its secret first'
 
-type Subcommand = Pick<CommandSpec, 'name' | 'arity' | 'summary' | 'arguments' | 'run'> & {
+type Subcommand = Pick<
+  CommandSpec,
+  'name' | 'arity' | 'summary' | 'arguments' | 'run' | 'keys' | 'findKeys' | 'fencesItself'
+> & {
   readonly flags?: CommandSpec['flags']
   readonly complexity?: string
 }
@@ -179,6 +184,47 @@ export const peerCommands: readonly CommandSpec[] = [
         run: forPeers(copy),
       }),
       subcommand({
+        name: 'exec',
+        arity: -4,
+        flags: ['write'],
+        keys: [{ first: 4, last: -1, step: 1, flags: ['RW', 'access', 'update'] }],
+        findKeys: ({ args }) => Array.from({ length: countAt(args, 3) }, (_, i) => i + 4),
+        fencesItself: true,
+        complexity: 'Depends on commands in the transaction',
+        summary: 'Runs the commands of a transaction, unless a key of the watch has changed (0: no watch).',
+        arguments: [
+          arg('watch', 'integer'),
+          arg('numkeys', 'integer'),
+          arg('key', 'key', { optional: true, multiple: true }),
+          arg('command', 'block', {
+            optional: true,
+            multiple: true,
+            arguments: [arg('group', 'string'), arg('request', 'string')],
+          }),
+        ],
+        run: forPeers((c) => c.transactions.execForPeer()),
+      }),
+      subcommand({
+        name: 'watch',
+        arity: -4,
+        complexity: 'O(1) for every key.',
+        summary: 'Watches keys for a client of the other node, under a number.',
+        arguments: [arg('watch', 'integer'), arg('key', 'string', { multiple: true })],
+        run: forPeers((c) => c.transactions.watchForPeer()),
+      }),
+      subcommand({
+        name: 'unwatch',
+        arity: 3,
+        summary: 'Ends a watch.',
+        arguments: [arg('watch', 'integer')],
+        run: forPeers(({ args, client, reply }) => {
+          const id = args.latin1(2)
+          client.peerWatches?.get(id)?.release()
+          client.peerWatches?.delete(id)
+          reply.ok()
+        }),
+      }),
+      subcommand({
         name: 'explain',
         arity: 3,
         summary: 'Returns the reply of EXPLAIN on this node.',
@@ -188,6 +234,12 @@ export const peerCommands: readonly CommandSpec[] = [
     ],
   }),
 ]
+
+/** The number of keys in argument `i`, as far as there are as many arguments. */
+function countAt(args: Args, i: number): number {
+  const count = parseInteger(args.buf, args.start[i], args.end[i])
+  return count >= 0 && count <= args.count - i - 1 ? count : 0
+}
 
 function hello(c: Context): void {
   const { args, reply, client, host } = c

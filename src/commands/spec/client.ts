@@ -60,6 +60,8 @@ export abstract class ClientState {
   transaction: Transaction | undefined = undefined
   /** The keys that it watches; `undefined`: none. */
   watch: ClientWatch | undefined = undefined
+  /** On a connection of another node: the watches of its clients, by the numbers that it gives them. */
+  peerWatches: Map<string, ClientWatch> | undefined = undefined
   /** Commands that wait for loads or for other commands. */
   readonly pending = new PendingCommands()
 

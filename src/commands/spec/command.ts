@@ -155,6 +155,8 @@ export interface CommandSpec {
   readonly findKeys?: (context: Context) => number[]
   /** For a command with the key flag 'variable_flags': how these arguments use their keys. */
   readonly findKeyFlags?: (args: Args) => readonly KeyFlag[]
+  /** A write whose parts fence the running loads of their keys themselves. */
+  readonly fencesItself?: true
   /** Positions of arguments that MONITOR and the slow log must not show. */
   readonly secrets?: (args: Args) => readonly number[]
   run(context: Context): void

@@ -84,6 +84,8 @@ export const transactionCommands: readonly CommandSpec[] = [
 export function discardTransaction(client: Client): void {
   client.transaction = undefined
   endWatch(client)
+  for (const watch of client.peerWatches?.values() ?? []) watch.release()
+  client.peerWatches = undefined
 }
 
 function endWatch(client: Client): void {

@@ -82,7 +82,8 @@ export class Routing {
     const peer = cluster.peers[owner]
     if (peer === undefined) return this.#takeCharge(client, command)
     if (command.loadsThrough) {
-      if (cluster.copies.serve(client.group, args, i, peer.name)) return COPY
+      // A copy may be older than the watch of its key.
+      if (client.watch === undefined && cluster.copies.serve(client.group, args, i, peer.name)) return COPY
     } else if (command.isWrite) cluster.copies.beforeForwardedWrite(client.group, args, i)
     return this.#forward(client, args, peer)
   }
@@ -194,11 +195,23 @@ export class Routing {
   }
 
   #redirect(slot: number, owner: number): Route {
-    const peer = this.#cluster.peers[owner]
-    if (peer === undefined) return HERE
-    const { host, port } = peer.member
-    this.#context.reply.error(`MOVED ${slot} ${host}:${port}`)
+    const moved = this.#moved(slot, owner)
+    if (moved === undefined) return HERE
+    this.#context.reply.error(moved)
     return SENT
+  }
+
+  /** The error that sends a client to the owner of a slot. */
+  #moved(slot: number, owner: number): string | undefined {
+    const member = this.#cluster.peers[owner]?.member
+    return member && `MOVED ${slot} ${member.host}:${member.port}`
+  }
+
+  /** The error for keys of one owner, if clients are redirected; `undefined`: this node owns them. */
+  redirectionOf(args: Args, positions: readonly number[]): string | undefined {
+    const slot = keySlot(args.buf, args.start[positions[0]], args.end[positions[0]])
+    const owner = this.#cluster.owners[slot]
+    return owner === SELF ? undefined : this.#moved(slot, owner)
   }
 
   #fanOut(client: Client, command: Command, kind: FanOut): Route {

@@ -25,8 +25,14 @@ export class BlockRunner {
    * Writes the reply to EXEC. A command that CLIENT REPLY silences has no element in it, as in Redis.
    *
    * @param isCounted whether the reads of a command were counted as hits and misses when its keys were loaded
+   * @param replies of the commands with keys, which another node has run
    */
-  run(block: Block, session: BlockSession, isCounted: (entry: BlockCommand) => boolean): void {
+  run(
+    block: Block,
+    session: BlockSession,
+    isCounted: (entry: BlockCommand) => boolean,
+    replies?: readonly Buffer[],
+  ): void {
     const { context } = this.#runner
     const { reply } = context
     const { args, command, group } = context
@@ -34,9 +40,11 @@ export class BlockRunner {
     context.client = session.client
     context.inTransaction = true
     if (!isSilent) reply.array(block.length)
+    let replied = 0
     for (const entry of block) {
       const mark = reply.mark()
-      this.runOne(entry, session.client, isCounted(entry))
+      if (replies !== undefined && entry.positions.length > 0) reply.raw(replies[replied++])
+      else this.runOne(entry, session.client, isCounted(entry))
       if (entry.command.fullName === 'client|reply') isSilent = session.client.replyMode === 'off'
       if (isSilent) reply.rewind(mark)
     }

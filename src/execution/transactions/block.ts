@@ -10,7 +10,7 @@ import type { QueuedRequest } from './queue.ts'
 
 export interface BlockCommand extends QueuedRequest {
   readonly group: Group
-  /** The positions of its keys. */
+  /** The positions of its keys; empty if the node of the client runs it, whichever node owns its keys. */
   readonly positions: readonly number[]
 }
 
@@ -31,8 +31,8 @@ export function blockOf(requests: readonly QueuedRequest[], group: Group, contex
 }
 
 /** `context.args` must be `args`. */
-function blockCommand(command: Command, args: Args, group: Group, context: Context): BlockCommand {
-  const hasKeys = command.fanOutOf(args) === undefined
+export function blockCommand(command: Command, args: Args, group: Group, context: Context): BlockCommand {
+  const hasKeys = command.isRouted && command.fanOutOf(args) === undefined
   return { command, args, group, positions: hasKeys ? command.keysOf(context) : [] }
 }
 

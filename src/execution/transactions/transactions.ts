@@ -10,24 +10,39 @@
  * Steps 1 and 3 are the same moment if nothing has to be loaded.
  */
 
+import type { Cluster } from '../../cluster/cluster.ts'
+import { SELF } from '../../cluster/ownership/protocol.ts'
 import type { Client } from '../../commands/spec/client.ts'
 import type { Context } from '../../commands/spec/context.ts'
+import { NO_MAJORITY } from '../../commands/spec/errors.ts'
 import type { Host } from '../../commands/spec/host.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
-import type { Transactions } from '../../commands/spec/session/transaction.ts'
+import type { ClientWatch, Transactions } from '../../commands/spec/session/transaction.ts'
 import { discardTransaction } from '../../commands/transactions/transactions.ts'
 import { Watch } from '../../group/watches/watched-keys.ts'
 import type { Args } from '../../resp/args.ts'
+import { CROSS_SLOT } from '../routing/dispatcher.ts'
+import { forwardContextOf } from '../routing/forwarded-request.ts'
 import type { Runner } from '../runner.ts'
+import type { CommandTable } from '../table.ts'
 import { type Block, blockOf, changesSession, keyNamesOf } from './block.ts'
 import { BlockLoads } from './block-loads.ts'
 import { BlockRunner } from './block-run.ts'
+import { BlockForwarding, type ForwardingParts } from './forwarding.ts'
 import { QueuedCommands } from './queue.ts'
+import { RemoteWatch } from './remote-watch.ts'
+import { elementsOf } from './splice.ts'
 
+const NOT_ALLOWED = 'ERR Command not allowed inside a transaction'
 const EXEC_ABORT = 'EXECABORT Transaction discarded because of previous errors.'
 
 /** Commands that run at once within a transaction. */
 const RUNS_AT_ONCE: ReadonlySet<string> = new Set(['multi', 'exec', 'discard', 'watch', 'quit', 'reset'])
+
+/** Instead of the number of a watch. */
+const NO_WATCH = '0'
+const HERE: { readonly owner: number; readonly error?: string } = { owner: SELF }
+const OK = Buffer.from('+OK\r\n')
 
 /** What `queue` did with a command. */
 export const RUN = 0
@@ -37,12 +52,14 @@ type Queueing = typeof RUN | typeof QUEUED | typeof PAUSED
 
 /** A block that runs, or waits for loads, with what it needs to be run. */
 interface PendingBlock {
+  /** For a block of another node: its connection. */
   readonly client: Client
   readonly block: Block
   readonly loads: BlockLoads
   readonly watch: Watch | undefined
   readonly protocol: 2 | 3
   readonly isSilent: boolean
+  /** EXEC or PEER EXEC, and its arguments. */
   readonly exec: Command
   args: Args
   /** When it began, ms of the monotonic time. */
@@ -56,22 +73,29 @@ export class TransactionExecutor implements Transactions {
   readonly #context: Context
   readonly #host: Host
   readonly #blocks: BlockRunner
+  readonly #table: CommandTable
+  /** `undefined`: this node is not in a cluster. */
+  #forwarding: BlockForwarding | undefined
+  /** The number of the last watch at another node. */
+  #lastWatch = 0
 
-  constructor(runner: Runner, host: Host) {
+  constructor(runner: Runner, host: Host, table: CommandTable) {
+    this.#table = table
     this.#runner = runner
     this.#context = runner.context
     this.#host = host
     this.#blocks = new BlockRunner(runner, host)
   }
 
+  /** The node is in a cluster. */
+  join(parts: ForwardingParts): void {
+    this.#forwarding = new BlockForwarding(parts, this.#context, this.#table)
+  }
+
   multi(): void {
     const { client, reply } = this.#context
     if (client.transaction !== undefined) {
       reply.error('ERR MULTI calls can not be nested')
-      return
-    }
-    if (this.#host.cluster?.isAlone === false) {
-      reply.error('ERR transactions are not possible in a cluster of several nodes')
       return
     }
     client.transaction = new QueuedCommands()
@@ -84,7 +108,9 @@ export class TransactionExecutor implements Transactions {
     if (this.#host.mustPause(client, command)) return PAUSED
     const { args, reply } = this.#context
     const transaction = client.transaction as QueuedCommands
-    const refusal = refusalOf(command)
+    const isForbidden = command.spec.flags.includes('no_multi')
+    const refusal = isForbidden ? NOT_ALLOWED : this.#forwarding?.refusalOf(client, command)
+    client.asking = false
     client.lastCommand = command.fullName
     if (refusal !== undefined) {
       transaction.abort()
@@ -112,17 +138,71 @@ export class TransactionExecutor implements Transactions {
   }
 
   watch(): void {
-    const { args, client, group, reply } = this.#context
+    const context = this.#context
+    const { args, client, group, reply } = context
     if (client.transaction !== undefined) {
       reply.error('ERR WATCH inside MULTI is not allowed')
       return
     }
-    let watch = client.watch as Watch | undefined
-    if (watch === undefined) {
-      watch = new Watch()
-      client.watch = watch
+    const positions = Array.from({ length: args.count - 1 }, (_, i) => i + 1)
+    const { owner, error } = this.#forwarding?.ownerOf(client, args, positions) ?? HERE
+    if (this.#forwarding?.mustWait(client, owner)) {
+      context.stall()
+      return
     }
-    for (let i = 1; i < args.count; i++) watch.add(group, args.buf, args.start[i], args.end[i])
+    client.asking = false
+    if (error !== undefined) reply.error(error)
+    else if (client.watch?.isBroken === true) reply.ok()
+    else if (client.watch !== undefined && ownerOfWatch(client.watch) !== owner) reply.error(CROSS_SLOT)
+    else if (owner !== SELF) this.#watchThere(client, positions, owner)
+    else {
+      const watch = (client.watch ?? new Watch()) as Watch
+      client.watch = watch
+      for (const i of positions) watch.add(group, args.buf, args.start[i], args.end[i])
+      reply.ok()
+    }
+  }
+
+  /** Watches keys at their owner. */
+  #watchThere(client: Client, positions: readonly number[], owner: number): void {
+    const { args, command, group, reply } = this.#context
+    const cluster = this.#host.cluster as Cluster
+    const peer = cluster.peers[owner]
+    if (peer === undefined) {
+      reply.error('PEERDOWN the owner of the keys is not known yet')
+      return
+    }
+    const keys = positions.map((i) => args.copy(i))
+    const link = peer.data(client.id)
+    const watch = (client.watch ?? new RemoteWatch(peer, link, ++this.#lastWatch, keys[0])) as RemoteWatch
+    client.watch = watch
+    if (watch.link !== link) {
+      watch.isBroken = true
+      reply.ok()
+      return
+    }
+    const complete = this.#context.defer()
+    watch.add(keys, cluster.contextOf(group, 2, false, false), (error) => {
+      this.#host.telemetry.count(command.stats)
+      complete(error === undefined ? OK : Buffer.from(`-${error}\r\n`))
+    })
+  }
+
+  watchForPeer(): void {
+    const { args, client, group, host, reply } = this.#context
+    const positions = Array.from({ length: args.count - 3 }, (_, i) => i + 3)
+    const isOwner = positions.every(
+      (i) => host.cluster?.ownerOf(args.buf, args.start[i], args.end[i]) === undefined,
+    )
+    if (!isOwner || client.peer?.isUnknownGroup === true) {
+      reply.error('MOVED this node does not own the keys')
+      return
+    }
+    const id = args.latin1(2)
+    client.peerWatches ??= new Map()
+    const watch = (client.peerWatches.get(id) ?? new Watch()) as Watch
+    client.peerWatches.set(id, watch)
+    for (const i of positions) watch.add(group, args.buf, args.start[i], args.end[i])
     reply.ok()
   }
 
@@ -134,48 +214,121 @@ export class TransactionExecutor implements Transactions {
       reply.error('ERR EXEC without MULTI')
       return
     }
-    if (this.#host.mustPause(client, transaction)) {
+    const forwarding = this.#host.cluster?.isAlone === false ? this.#forwarding : undefined
+    const watch = client.watch as Watch | RemoteWatch | undefined
+    const block = blockOf(transaction.requests, client.group, context)
+    const { owner, error } = forwarding === undefined ? HERE : routeOf(forwarding, client, block, watch)
+    if (this.#host.mustPause(client, transaction) || forwarding?.mustWait(client, owner) === true) {
       context.stall()
       return
     }
-    const watch = client.watch as Watch | undefined
     client.transaction = undefined
     client.watch = undefined
+    client.asking = false
     if (transaction.isAborted) reply.error(EXEC_ABORT)
-    else if (watch?.check() === false) reply.nullArray()
-    else if (transaction.size === 0) reply.array(0)
+    else if (!this.#isIntact(client, watch)) reply.nullArray()
+    else if (error !== undefined) reply.error(error)
+    else if (forwarding !== undefined && this.#isRefused(forwarding, client, block)) reply.error(NO_MAJORITY)
+    else if (forwarding !== undefined && owner !== SELF) {
+      this.#forward(forwarding, block, watch as RemoteWatch | undefined, owner)
+      return
+    } else if (block.length === 0) reply.array(0)
     else {
-      this.#begin(blockOf(transaction.requests, client.group, context), watch)
+      this.#begin(block, watch as Watch | undefined)
       return
     }
     watch?.release()
   }
 
-  /** Runs a block, or defers its reply until all its keys are loaded. */
+  execForPeer(): void {
+    const { args, client, host, reply } = this.#context
+    const id = args.latin1(2)
+    const watch = client.peerWatches?.get(id) as Watch | undefined
+    client.peerWatches?.delete(id)
+    const block = (this.#forwarding as BlockForwarding).decode(args, host.groups)
+    if (id !== NO_WATCH && watch?.check() !== true) reply.nullArray()
+    else if (typeof block === 'string') reply.error(block)
+    else if (block.length === 0) reply.array(0)
+    else {
+      this.#begin(block, watch)
+      return
+    }
+    watch?.release()
+  }
+
+  /** Whether no watched key is known to have changed. */
+  #isIntact(client: Client, watch: Watch | RemoteWatch | undefined): boolean {
+    if (watch === undefined || watch instanceof Watch) return watch?.check() !== false
+    const cluster = this.#host.cluster as Cluster
+    const isSameLink = watch.peer.data(client.id) === watch.link
+    return isSameLink && watch.check((key) => cluster.ownerOf(key, 0, key.length))
+  }
+
+  #isRefused(forwarding: BlockForwarding, client: Client, block: Block): boolean {
+    return forwarding.refuses(client, forwarding.encode(block, NO_WATCH, undefined), block)
+  }
+
+  /** Sends a block to the owner of its keys. */
+  #forward(forwarding: BlockForwarding, block: Block, watch: RemoteWatch | undefined, owner: number): void {
+    const context = this.#context
+    const { client } = context
+    const { pending } = client
+    const encoded = forwarding.encode(block, watch?.id ?? NO_WATCH, watch?.key)
+    const isExclusive = changesSession(block)
+    const complete = context.defer()
+    if (isExclusive) pending.isExclusive = true
+    const exec = context.command as Command
+    forwarding.send(forwardContextOf(client), encoded, block, owner, (bytes) => {
+      if (isExclusive) pending.isExclusive = false
+      const reply = this.#withOwnReplies(client, exec, block, bytes)
+      this.#host.telemetry.count(exec.stats)
+      complete(reply)
+    })
+  }
+
+  /** The reply of another node to the commands with keys, completed by those of the others, which are run now. */
+  #withOwnReplies(client: Client, exec: Command, block: Block, bytes: Buffer): Buffer {
+    if (block.every(({ positions }) => positions.length > 0)) return bytes
+    const replies = elementsOf(bytes)
+    if (replies === undefined) return bytes
+    const context = this.#context
+    context.instant.refresh()
+    this.#runner.resume(
+      { client, command: exec, args: context.args, protocol: client.protocol },
+      client.group,
+    )
+    this.#blocks.run(block, { client, isSilent: false }, () => false, replies)
+    return context.reply.take()
+  }
+
+  /** Runs a block on this node, or defers its reply until all its keys are here. */
   #begin(block: Block, watch: Watch | undefined): void {
     const context = this.#context
+    const { args, client, reply } = context
     const writing = block.find(({ command, group }) => command.isWrite && group.writes !== undefined)
     if (writing !== undefined) {
       watch?.release()
-      context.reply.error(
-        `ERR group ${writing.group.name} writes to its origin: transactions cannot write there`,
-      )
+      reply.error(`ERR group ${writing.group.name} writes to its origin: transactions cannot write there`)
       return
     }
-    const { args, client } = context
-    const { protocol } = client
+    const { protocol } = reply
     const isSilent = client.replyMode === 'off' || client.replyMode === 'skip'
     const loads = new BlockLoads(block, (entry) => entry.command.loadsFirst(entry.args))
     const exec = context.command as Command
     const since = context.instant.monotonicMs
     const pending: PendingBlock = { client, block, loads, watch, protocol, isSilent, exec, args, since }
-    if (!this.#load(pending)) {
+    const pulls = this.#forwarding?.pull(block)
+    if (pulls === undefined && !this.#load(pending)) {
       this.#run(pending)
       context.keepsReply = client.replyMode !== 'on'
       return
     }
     pending.args = args.detach()
     pending.complete = this.#defer(pending)
+    void pulls?.then(() => {
+      context.instant.refresh()
+      if (!this.#load(pending)) this.#finish(pending, undefined)
+    })
   }
 
   /** False: nothing has to be loaded (any more). */
@@ -221,10 +374,12 @@ export class TransactionExecutor implements Transactions {
     const context = this.#context
     const { reply } = context
     const { telemetry } = this.#host
+    const isIntact = watch?.check() !== false
+    if (error === undefined && isIntact && this.#resendIfMoved(pending)) return
     const startedAt = telemetry.now()
     this.#runner.resume({ client, command: exec, args, protocol }, client.group)
     try {
-      if (error === undefined && watch?.check() !== false) this.#run(pending)
+      if (error === undefined && isIntact) this.#run(pending)
       else if (!isSilent && error !== undefined) reply.error(error)
       else if (!isSilent) reply.nullArray()
     } catch (fault) {
@@ -235,9 +390,45 @@ export class TransactionExecutor implements Transactions {
     telemetry.finish(exec.stats, startedAt, client, args, [])
     pending.complete?.(bytes)
   }
+
+  /** Sends a block that has waited to the owner of its keys, if that is another node by now. */
+  #resendIfMoved({ client, block, watch, protocol, exec, args, complete }: PendingBlock): boolean {
+    const forwarding = this.#forwarding
+    if (forwarding === undefined || complete === undefined || this.#host.cluster?.isAlone !== false)
+      return false
+    const encoded = exec.fullName === 'exec' ? forwarding.encode(block, NO_WATCH, undefined) : args
+    if (forwarding.refuses(client, encoded, block)) {
+      watch?.release()
+      complete(Buffer.from(`-${NO_MAJORITY}\r\n`))
+      return true
+    }
+    const { group, noTouch } = client
+    const isMoved = forwarding.resendIfMoved({ client, group, protocol, noTouch }, encoded, (bytes) =>
+      complete(exec.fullName === 'exec' ? this.#withOwnReplies(client, exec, block, bytes) : bytes),
+    )
+    if (isMoved) watch?.release()
+    return isMoved
+  }
 }
 
-/** Why a command cannot be queued, whatever its keys are. */
-function refusalOf({ spec }: Command): string | undefined {
-  return spec.flags.includes('no_multi') ? 'ERR Command not allowed inside a transaction' : undefined
+/** The owner of a block and of what its client watches, as `BlockForwarding.ownerOf`. */
+function routeOf(
+  forwarding: BlockForwarding,
+  client: Client,
+  block: Block,
+  watch: ClientWatch | undefined,
+): { owner: number; error?: string } {
+  let owner = watch && ownerOfWatch(watch)
+  for (const { args, positions } of block) {
+    if (positions.length === 0) continue
+    const of = forwarding.ownerOf(client, args, positions)
+    if (of.error !== undefined) return of
+    if (owner !== undefined && owner !== of.owner) return { owner: SELF, error: CROSS_SLOT }
+    owner = of.owner
+  }
+  return { owner: owner ?? SELF }
+}
+
+function ownerOfWatch(watch: ClientWatch): number {
+  return watch instanceof RemoteWatch ? watch.peer.index : SELF
 }

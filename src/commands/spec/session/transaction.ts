@@ -23,4 +23,8 @@ export interface Transactions {
   multi(): void
   exec(): void
   watch(): void
+  /** Runs a block that another node has sent (PEER EXEC). */
+  execForPeer(): void
+  /** Watches keys for a client of another node (PEER WATCH). */
+  watchForPeer(): void
 }

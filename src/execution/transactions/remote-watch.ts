@@ -1,0 +1,64 @@
+// The keys that a client watches at another node, their owner.
+
+import type { Link, Receiver } from '../../cluster/links/link.ts'
+import type { Peer } from '../../cluster/links/peer.ts'
+import { encodeRequest } from '../../cluster/links/request.ts'
+import type { ClientWatch } from '../../commands/spec/session/transaction.ts'
+
+/**
+ * The owner knows the watch by its number, and only on the connection behind this link. So the watch is lost, which
+ * counts as a change, when the link breaks or the keys get another owner.
+ */
+export class RemoteWatch implements ClientWatch {
+  isBroken = false
+  readonly peer: Peer
+  readonly link: Link
+  readonly id: string
+  /** A watched key, by which requests that concern the watch are routed. */
+  readonly key: Buffer
+  readonly #keys: Buffer[] = []
+
+  constructor(peer: Peer, link: Link, id: number, key: Buffer) {
+    this.peer = peer
+    this.link = link
+    this.id = String(id)
+    this.key = key
+  }
+
+  /** Watches keys in a context. `answered` gets an error if the owner did not reply. */
+  add(keys: readonly Buffer[], context: number, answered: (error?: string) => void): void {
+    this.#keys.push(...keys)
+    const receiver: Receiver = {
+      replies: (bytes) => {
+        if (!bytes.equals(OK)) this.isBroken = true
+        answered()
+      },
+      deferred: () => receiver,
+      moved: () => {
+        this.isBroken = true
+        answered()
+      },
+      lost: (_request, _sent, reason) => {
+        this.isBroken = true
+        answered(`PEERDOWN ${reason}`)
+      },
+    }
+    const request = encodeRequest(['PEER', 'WATCH', this.id, ...keys])
+    this.link.send(receiver, context, request, 0, request.length)
+  }
+
+  /** Whether nothing has changed as far as this node knows: the owner of all keys is the same. */
+  check(ownerOf: (key: Buffer) => string | undefined): boolean {
+    return !this.isBroken && !this.link.isClosed && this.#keys.every((key) => ownerOf(key) === this.peer.name)
+  }
+
+  release(): void {
+    if (this.link.isClosed) return
+    const request = encodeRequest(['PEER', 'UNWATCH', this.id])
+    this.link.send(NOBODY, 0, request, 0, request.length)
+  }
+}
+
+const OK = Buffer.from('+OK\r\n')
+
+const NOBODY: Receiver = { replies() {}, deferred: () => NOBODY, moved() {}, lost() {} }

@@ -1,0 +1,226 @@
+// Transactions in a cluster: through any node, with watches at the owner, and what several owners get.
+
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { keySlot } from '../../../src/bytes/crc16.ts'
+import { startCluster, type TestCluster } from '../../support/cluster.ts'
+
+const loads: string[] = []
+let cluster: TestCluster
+let clients: Redis[]
+/** By node: keys that it owns. */
+let owned: string[][]
+
+beforeAll(async () => {
+  cluster = await startCluster(3, {
+    groups: {
+      cache: { maxBytes: '16mb' },
+      other: { maxBytes: '16mb' },
+      scores: {
+        maxBytes: '16mb',
+        origin: async (key: string) => {
+          loads.push(key)
+          if (key.includes('fails')) throw new Error('down')
+          return '630'
+        },
+      },
+    },
+  })
+  clients = cluster.ports.map((port) => new Redis(port, { protocol: 2 }))
+  const slots = await cluster.members[0].slots()
+  owned = cluster.ports.map(() => [])
+  for (let i = 0; i < 300; i++) {
+    const key = Buffer.from(`key:${i}`)
+    const slot = keySlot(key, 0, key.length)
+    const range = slots.find(([from, to]) => slot >= from && slot <= to)
+    owned[cluster.ports.indexOf(Number(range?.[2][1]))].push(`key:${i}`)
+  }
+})
+
+afterAll(async () => {
+  for (const client of clients) client.disconnect()
+  await cluster.close()
+})
+
+/** The replies to commands that are sent at once on a connection of its own. */
+async function calls(node: number, ...lines: string[]): Promise<unknown[]> {
+  const client = new Redis(cluster.ports[node], { protocol: 2 })
+  try {
+    return await Promise.all(
+      lines.map((line) => {
+        const [name, ...args] = line.split(' ')
+        return client.call(name, ...args).catch((error: Error) => error.message)
+      }),
+    )
+  } finally {
+    client.disconnect()
+  }
+}
+
+test('a block runs at the owner of its keys, through any node', async () => {
+  for (const node of [0, 1, 2]) {
+    for (const owner of [0, 1, 2]) {
+      const [a, b] = owned[owner]
+      const replies = await calls(
+        node,
+        'MULTI',
+        `SET ${a} 1`,
+        `INCR ${a}`,
+        `SET ${b} x`,
+        `INCR ${b}`,
+        `MGET ${a} ${b}`,
+        'EXEC',
+      )
+      expect(replies.slice(0, 2)).toEqual(['OK', 'QUEUED'])
+      expect(replies[6]).toMatchObject([
+        'OK',
+        2,
+        'OK',
+        { message: 'ERR value is not an integer or out of range' },
+        ['2', 'x'],
+      ])
+    }
+  }
+})
+
+test('commands without keys are answered by the node of the client, in their places', async () => {
+  const [key] = owned[1]
+  const replies = await calls(
+    0,
+    `SET ${key} 1`,
+    'MULTI',
+    'PING',
+    `GET ${key}`,
+    'SELECT other',
+    `SET ${key} 2`,
+    'CLIENT SETNAME me',
+    `GET ${key}`,
+    'ECHO x',
+    'EXEC',
+    `GET ${key}`,
+    'CLIENT GETNAME',
+  )
+  expect(replies.slice(9)).toEqual([['PONG', '1', 'OK', 'OK', 'OK', '2', 'x'], '2', 'me'])
+})
+
+test('RESP3 replies are passed on and put together', async () => {
+  const [key] = owned[2]
+  const socket = connect(cluster.ports[0], '127.0.0.1')
+  socket.write(`HELLO 3\r\nMULTI\r\nGET none{${key}}\r\nHELLO 3\r\nEXISTS none{${key}}\r\nEXEC\r\nPING\r\n`)
+  let answer = ''
+  while (!answer.includes('+PONG')) answer += String((await once(socket, 'data'))[0])
+  socket.destroy()
+  expect(answer).toMatch(/\*3\r\n_\r\n%7\r\n[\s\S]*:0\r\n\+PONG/)
+})
+
+test('a watch at the owner sees writes through any node', async () => {
+  for (const writer of [0, 1, 2]) {
+    const [key, other] = owned[1]
+    const client = new Redis(cluster.ports[0], { protocol: 2 })
+    expect(await client.watch(key)).toBe('OK')
+    await clients[writer].set(other, '1')
+    expect(await client.multi().get(key).exec()).toHaveLength(1)
+    await client.watch(key, other)
+    await clients[writer].set(other, '1')
+    expect(await client.multi().get(key).exec()).toBeNull()
+    await client.watch(key)
+    await client.unwatch()
+    await clients[writer].set(key, '1')
+    expect(await client.multi().get(key).exec()).toHaveLength(1)
+    await client.watch(key)
+    await clients[writer].flushdb()
+    expect(await client.multi().ping().exec()).toBeNull()
+    client.disconnect()
+  }
+})
+
+test('increments by WATCH through all nodes lose nothing', async () => {
+  const [key] = owned[2]
+  await clients[0].set(key, '0')
+  let conflicts = 0
+  const increment = async (node: number): Promise<void> => {
+    const client = new Redis(cluster.ports[node], { protocol: 2 })
+    for (let done = 0; done < 20; ) {
+      await client.watch(key)
+      const value = Number(await client.get(key))
+      const result = await client
+        .multi()
+        .set(key, String(value + 1))
+        .exec()
+      if (result === null) conflicts++
+      else done++
+    }
+    client.disconnect()
+  }
+  await Promise.all([0, 0, 1, 1, 2, 2].map(increment))
+  expect(await clients[1].get(key)).toBe('120')
+  expect(conflicts).toBeGreaterThan(0)
+})
+
+test('keys of several owners: at queueing for one command, at EXEC for several, at WATCH', async () => {
+  const [a] = owned[0]
+  const [b] = owned[1]
+  const crossSlot = "CROSSSLOT Keys in request don't hash to the same slot"
+  const aborted = 'EXECABORT Transaction discarded because of previous errors.'
+  expect(await calls(2, 'MULTI', `MSET ${a} 9 ${b} 9`, 'EXEC')).toEqual(['OK', crossSlot, aborted])
+  expect(await calls(2, 'MULTI', `SET ${a} 9`, `SET ${b} 9`, 'EXEC', `EXISTS ${a}x`)).toEqual([
+    'OK',
+    'QUEUED',
+    'QUEUED',
+    crossSlot,
+    0,
+  ])
+  expect(
+    await calls(2, `WATCH ${a} ${b}`, `WATCH ${a}`, `WATCH ${b}`, 'MULTI', `SET ${b} 9`, 'EXEC', 'EXEC'),
+  ).toEqual([crossSlot, 'OK', crossSlot, 'OK', 'QUEUED', crossSlot, 'ERR EXEC without MULTI'])
+  expect(await clients[0].get(b)).not.toBe('9')
+})
+
+test('commands on all nodes cannot be queued', async () => {
+  const replies = await calls(0, 'MULTI', 'DBSIZE', 'FLUSHALL', 'EXEC')
+  expect(replies[1]).toBe('ERR DBSIZE cannot be in a transaction: it concerns all nodes')
+  expect(replies[3]).toBe('EXECABORT Transaction discarded because of previous errors.')
+})
+
+test('the keys of a block are loaded at the owner, once', async () => {
+  loads.length = 0
+  const [a, b] = owned[1].slice(10)
+  expect((await calls(0, 'SELECT scores', 'MULTI', `GET ${a}`, `INCR ${b}`, `GET ${b}`, 'EXEC'))[5]).toEqual([
+    '630',
+    631,
+    '631',
+  ])
+  expect(loads.sort()).toEqual([a, b].sort())
+  expect((await calls(0, 'SELECT scores', 'MULTI', `SET ${a} 1`, `GET fails{${b}}`, 'EXEC'))[4]).toBe(
+    'ORIGIN scores: down',
+  )
+  expect((await calls(2, 'SELECT scores', `GET ${a}`))[1]).toBe('630')
+})
+
+test('pipelined blocks of one connection run in order', async () => {
+  const [key] = owned[1]
+  const client = new Redis(cluster.ports[0], { protocol: 2 })
+  await client.set(key, '0')
+  const blocks = Array.from({ length: 50 }, () => client.multi().incr(key).incr(key).exec())
+  const reads = client.get(key)
+  expect((await Promise.all(blocks)).map((replies) => replies?.[1][1])).toEqual(
+    blocks.map((_, i) => 2 * i + 2),
+  )
+  expect(await reads).toBe('100')
+  client.disconnect()
+})
+
+test('a client that disconnects leaves no watch at the owner', async () => {
+  const [key] = owned[1].slice(20)
+  const client = new Redis(cluster.ports[0], { protocol: 2 })
+  await client.watch(key)
+  client.disconnect()
+  await clients[0].set(key, '1')
+})
+
+test('only nodes may send blocks', async () => {
+  expect((await calls(0, 'PEER EXEC 0 0'))[0]).toMatch(/^NOPERM/)
+  expect((await calls(0, 'PEER WATCH 1 a'))[0]).toMatch(/^NOPERM/)
+})
