@@ -13,6 +13,7 @@ const FAMILIES: readonly (readonly [group: CommandSpec['group'], title: string])
   ['bitmap', 'Bitmaps'],
   ['hash', 'Hashes'],
   ['set', 'Sets'],
+  ['sorted-set', 'Sorted sets'],
   ['stream', 'Streams'],
   ['generic', 'Keys'],
   ['transactions', 'Transactions'],

@@ -25,6 +25,7 @@ import { memoryCommands } from './server/memory.ts'
 import { serverCommands } from './server/server.ts'
 import { slowLogCommands } from './server/slowlog.ts'
 import { setCommands } from './sets/sets.ts'
+import { sortedSetCommands } from './sorted-sets/sorted-sets.ts'
 import type { CommandSpec } from './spec/command.ts'
 import { streamCommands } from './streams/streams.ts'
 import { counterCommands } from './strings/counters.ts'
@@ -47,6 +48,7 @@ export function allCommands(directory: () => CommandDirectory): readonly Command
     ...listCommands,
     ...setCommands,
     ...streamCommands,
+    ...sortedSetCommands,
     ...keyCommands,
     ...expiryCommands,
     ...dumpCommands,

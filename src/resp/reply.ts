@@ -1,7 +1,7 @@
 // Writes replies in RESP2 or RESP3 directly into output pages.
 
 import { integerDigits, writeInteger } from '../bytes/numbers/decimal.ts'
-import { formatDouble } from '../bytes/numbers/double.ts'
+import { formatDouble, SHORT_DOUBLE_BYTES, writeShortDouble } from '../bytes/numbers/double.ts'
 import { MAX_PAGED_BYTES, PagedOutput } from './output.ts'
 
 export type { Sink } from './output.ts'
@@ -27,6 +27,8 @@ const PUSH = 0x3e
 const SET = 0x7e
 const SIMPLE = 0x2b
 const VERBATIM = 0x3d
+
+const doubleText = Buffer.alloc(SHORT_DOUBLE_BYTES)
 
 const OK = Buffer.from('+OK\r\n')
 const NULL_2 = Buffer.from('$-1\r\n')
@@ -127,6 +129,20 @@ export class ReplyWriter extends PagedOutput {
   double(x: number): void {
     if (this.protocol === 3) this.line(DOUBLE, formatDouble(x), 'latin1')
     else this.bulkText(formatDouble(x))
+  }
+
+  /** The same of `cell[0]`: one of a few digits allocates nothing. */
+  doubleOf(cell: Float64Array): void {
+    const length = writeShortDouble(doubleText, 0, cell)
+    if (length < 0) {
+      this.double(cell[0])
+      return
+    }
+    this.reserve(HEADER_BYTES + length + 2)
+    if (this.protocol === 3) this.buf[this.at++] = DOUBLE
+    else this.headerInPlace(BULK, length)
+    this.put(doubleText, 0, length)
+    this.endLine()
   }
 
   /** A boolean; `1` or `0` in RESP2. */

@@ -1,11 +1,15 @@
 // Parses and formats doubles as Redis does: scores, coordinates, RESP3 doubles.
 
+import { writeInteger } from './decimal.ts'
 import { roundBinary, scanFloat } from './float-text.ts'
 
 const MINUS = 0x2d
 const DOT = 0x2e
 const ZERO = 0x30
 const NINE = 0x39
+const SPACE = 0x20
+const TAB = 0x09
+const RETURN = 0x0d
 
 /** More digits than any number halfway between two doubles (767). */
 const MAX_DIGITS = 800
@@ -39,6 +43,22 @@ export function parseDouble(bytes: Uint8Array, start: number, end: number): numb
   const magnitude =
     text.kind === 'hex' ? fromHex(text.digits, text.exponent) : Number(`${text.digits}e${text.exponent}`)
   return magnitude === 0 || magnitude === Number.POSITIVE_INFINITY ? Number.NaN : sign * magnitude
+}
+
+/**
+ * The same for the bound of a range: as C's `strtod`, it accepts leading spaces, nothing at all (0), and numbers that
+ * overflow or underflow.
+ */
+export function parseBound(bytes: Uint8Array, start: number, end: number): number {
+  if (start === end) return 0
+  let first = start
+  while (first < end && (bytes[first] === SPACE || (bytes[first] >= TAB && bytes[first] <= RETURN))) first++
+  const value = parseDouble(bytes, first, end)
+  if (!Number.isNaN(value)) return value
+  const text = scanFloat(bytes, first, end, MAX_DIGITS)
+  if (text === null) return Number.NaN
+  const sign = text.negative ? -1 : 1
+  return sign * (text.digits.length + text.exponent > 0 ? Number.POSITIVE_INFINITY : 0)
 }
 
 /** At most fifteen digits with a point: one exact division. NaN: anything else. */
@@ -95,6 +115,62 @@ export function formatDouble(value: number): string {
       : `${sign}${digits.slice(0, power + 1)}.${digits.slice(power + 1)}`
   }
   return sign + scientific
+}
+
+/** Bytes that `writeShortDouble` may write. */
+export const SHORT_DOUBLE_BYTES = 24
+
+/** Its text has digits and a point only. */
+const MAX_SHORT = 1e15
+const MAX_PLACES = 15
+/** With more places than this, exponents are used outside of 10^-3 … 10^4. */
+const SURE_PLACES = 6
+const HIGH = 1e8
+
+/**
+ * Writes the text that `formatDouble` gives for `cell[0]` at `bytes[at]`, if it is short: a safe integer, or a decimal of
+ * at most 15 digits. Returns the index after it; -1: it is another one. Allocates nothing.
+ */
+export function writeShortDouble(bytes: Uint8Array, at: number, cell: Float64Array): number {
+  const value = cell[0]
+  const x = Math.abs(value)
+  let to = at
+  if (value < 0 || Object.is(value, -0)) bytes[to++] = MINUS
+  if (x === Math.floor(x)) return x <= Number.MAX_SAFE_INTEGER ? writeDigits(bytes, to, x) : -1
+  if (!(x < MAX_SHORT)) return -1
+  const most = x >= 1e-3 && x < 1e4 ? MAX_PLACES : SURE_PLACES
+  for (let places = 1; places <= most; places++) {
+    const scale = POWERS[places]
+    const all = Math.round(x * scale)
+    if (all >= MAX_SHORT) return -1
+    if (all / scale !== x) continue
+    const whole = Math.floor(x)
+    to = writeDigits(bytes, to, whole)
+    bytes[to++] = DOT
+    const rest = all - whole * scale
+    if (places <= 8) return writePadded(bytes, to, rest | 0, places)
+    const high = Math.floor(rest / HIGH)
+    to = writePadded(bytes, to, high | 0, places - 8)
+    return writePadded(bytes, to, (rest - high * HIGH) | 0, 8)
+  }
+  return -1
+}
+
+/** A safe integer in two parts: a function that is given a larger number than 2^31 may get an object. */
+function writeDigits(bytes: Uint8Array, at: number, x: number): number {
+  if (x < HIGH) return writeInteger(bytes, at, x | 0)
+  const high = Math.floor(x / HIGH)
+  return writePadded(bytes, writeInteger(bytes, at, high | 0), (x - high * HIGH) | 0, 8)
+}
+
+function writePadded(bytes: Uint8Array, at: number, n: number, digits: number): number {
+  let rest = n
+  for (let i = at + digits - 1; i >= at; i--) {
+    const next = (rest / 10) | 0
+    bytes[i] = ZERO + (rest - next * 10)
+    rest = next
+  }
+  return at + digits
 }
 
 /**

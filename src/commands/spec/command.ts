@@ -151,8 +151,11 @@ export interface CommandSpec {
   readonly isSystem?: true
   readonly arguments?: readonly ArgumentSpec[]
   readonly subcommands?: readonly CommandSpec[]
-  /** For a command whose key positions depend on its arguments; `keys` then describes the usual ones. */
-  readonly findKeys?: (context: Context) => number[]
+  /**
+   * For a command whose key positions depend on its arguments; `keys` then describes the usual ones. With `thatItReads`,
+   * those that it only overwrites may be left out.
+   */
+  readonly findKeys?: (context: Context, thatItReads: boolean) => number[]
   /** For a command with the key flag 'variable_flags': how these arguments use their keys. */
   readonly findKeyFlags?: (args: Args) => readonly KeyFlag[]
   /** A write whose parts fence the running loads of their keys themselves. */

@@ -74,7 +74,7 @@ export class Command implements CommandTraits {
 
   /** The positions of the keys among the arguments; with `thatItReads`, not of those that it only overwrites. */
   keysOf(context: Context, thatItReads = false): number[] {
-    if (this.spec.findKeys !== undefined) return this.spec.findKeys(context)
+    if (this.spec.findKeys !== undefined) return this.spec.findKeys(context, thatItReads)
     const positions: number[] = []
     for (const keys of this.spec.keys ?? []) {
       if (thatItReads && keys.flags.includes('OW')) continue

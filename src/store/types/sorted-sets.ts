@@ -26,6 +26,9 @@ import { memberBytes, Tree, TreeKind } from './tree.ts'
  * Elements are in the order of their scores, and of the bytes of their members where scores are equal.
  */
 
+/** A flag: OBJECT ENCODING says `skiplist`, and not `listpack`. */
+const SKIPLIST = 1
+
 /** The words of the head where the descriptors of the trees are. */
 const RANKING_WORD = 0
 const SCORES_WORD = 3
@@ -90,6 +93,7 @@ export class SortedSets {
   /** Adds the member that was not found. */
   insert(ref: Ref, bytes: Uint8Array, start: number, end: number): Ref {
     const region = this.#region
+    this.#chooseEncoding(ref, end - start)
     if (region !== 0) {
       const own = this.#parts.begin(ref)
       this.#insertPaged(bytes, start, end)
@@ -295,6 +299,16 @@ export class SortedSets {
         throw new Error('a member is not found, or with another score')
       if (!this.#seekRanking(score, span.bytes, span.start, span.end)) throw new Error('a member has no rank')
     }
+  }
+
+  /** Before a member of `length` bytes is added. Redis's listpacks do not know -0. */
+  #chooseEncoding(ref: Ref, length: number): void {
+    const parts = this.#parts
+    const { limits } = parts
+    if ((parts.flags(ref) & SKIPLIST) !== 0) return
+    if (length > limits.zsetMaxListpackValue || this.length(ref) >= limits.zsetMaxListpackEntries)
+      parts.setFlags(ref, SKIPLIST)
+    else this.score[0] += 0
   }
 
   #findPacked(bytes: Uint8Array, start: number, end: number): boolean {

@@ -1,0 +1,53 @@
+// Members and scores in replies, and sorted sets that a command makes as a whole.
+
+import { NULL_REF } from '../../store/arena.ts'
+import { ValueType } from '../../store/record.ts'
+import type { SortedSets } from '../../store/types/sorted-sets.ts'
+import type { Context } from '../spec/context.ts'
+import { createCollection, hasRoom } from '../spec/values/collection.ts'
+
+/** The header of a reply of `count` elements. With scores RESP2 has twice as many values, RESP3 has pairs. */
+export function replyElementCount(c: Context, count: number, hasScores: boolean): void {
+  c.reply.array(hasScores && c.reply.protocol === 2 ? 2 * count : count)
+}
+
+/** Writes the element that was read. */
+export function replyElement(c: Context, { span, score }: SortedSets, hasScore: boolean): void {
+  const { reply } = c
+  if (hasScore && reply.protocol === 3) reply.array(2)
+  reply.bulk(span.bytes, span.start, span.end, span.view)
+  if (hasScore) reply.doubleOf(score)
+}
+
+/** Bytes that a sorted set may grow by for `count` members of `bytes` together: each may be in two trees. */
+export function elementBytes(bytes: number, count: number): number {
+  return 2 * bytes + 16 * count
+}
+
+export interface Element {
+  readonly member: Buffer
+  readonly score: number
+}
+
+/** Replaces what is under the key in argument `i` by these elements, and replies their number. None: the key is removed. */
+export function storeElements(c: Context, i: number, elements: readonly Element[]): void {
+  const { reply, group } = c
+  const { sortedSets, collections } = group.store
+  if (elements.length === 0) {
+    const old = c.peek(i)
+    if (old !== NULL_REF) group.store.remove(old)
+    reply.integer(0)
+    return
+  }
+  let bytes = 0
+  for (const { member } of elements) bytes += member.length
+  if (!hasRoom(c, NULL_REF, i, elementBytes(bytes, elements.length), elements.length)) return
+  let ref = createCollection(c, i, ValueType.SORTED_SET)
+  for (const { member, score } of elements) {
+    sortedSets.find(ref, member, 0, member.length)
+    sortedSets.score[0] = score
+    ref = sortedSets.insert(ref, member, 0, member.length)
+  }
+  collections.finish(ref, elements.length)
+  reply.integer(elements.length)
+}
