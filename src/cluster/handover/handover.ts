@@ -30,25 +30,19 @@
  *   - Writes that wait for an origin are not transferred: a slot is not released while it has some (`PendingWrites`).
  */
 
-import type { CancelTimer, Timers } from '../../bytes/clock.ts'
+import type { CancelTimer } from '../../bytes/clock.ts'
 import { keySlot, SLOT_COUNT } from '../../bytes/crc16.ts'
-import type { Instant } from '../../bytes/instant.ts'
 import type { Group } from '../../group/group.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
-import { ageDump, dumpEntry, isUnchanged, markWithoutNotifications } from '../../store/dump.ts'
+import { dumpEntry, markWithoutNotifications } from '../../store/dump.ts'
 import type { Store } from '../../store/store.ts'
-import type { TransferredEntry } from './takeover.ts'
+import { Delivery, type DeliveryOptions, Destination } from './delivery.ts'
+import { Pace } from './pace.ts'
 
-/** A batch is sent once it has this many bytes or entries. */
-const BATCH_BYTES = 64 * 1024
-const BATCH_ENTRIES = 256
-/** Time slice in µs before other work runs, and the number of index slots that are visited at a time. */
-const SLICE_MICROS = 500
+/** The number of index slots that are visited at a time. */
 const INDEX_SLOTS_PER_SLICE = 256
-/** Time before a batch that was answered with `later` is sent again. */
+/** Time before the new owner is told again that it has everything, if it answers `later`. */
 const RETRY_MS = 50
-/** Rate limit: shorter waits are added up. */
-const MIN_WAIT_MS = 5
 /** The most passes for a slot that changes during each of them. */
 const MAX_PASSES = 3
 /** Delay before entries left by misrouted requests are dropped together. */
@@ -60,56 +54,17 @@ const WAITING = 1
 const IN_PASS = 2
 const FINISHED = 3
 
-export interface HandoverOptions {
-  readonly groups: readonly Group[]
-  readonly instant: Instant
-  readonly timers: Timers
-  /** A monotonic clock in microseconds. */
-  readonly micros: () => number
-  /** Yields to other work. */
-  readonly pause: () => Promise<void>
-  /** Rate limit; 0: none. */
-  readonly bytesPerSecond: number
-  /** Sends a batch, resolves to the reply. A rejection counts as `later`, until `peerGone` is called. */
-  readonly send: (
-    to: string,
-    group: Group,
-    entries: readonly TransferredEntry[],
-  ) => Promise<'taken' | 'later' | 'refused'>
+export interface HandoverOptions extends DeliveryOptions {
   /** Tells a member that it has received everything in these slots. */
   readonly done: (to: string, slots: readonly number[]) => Promise<'taken' | 'later'>
 }
 
-interface OutgoingEntry extends TransferredEntry {
-  readonly slot: number
-  readonly deadline: bigint
-  /** The time at which the remaining lifetime in the dump was computed, ms since the epoch. */
-  at: number
-}
-
-/** The member that receives entries. They are dropped if `name` is undefined or the member is gone. */
-class Destination {
-  readonly name: string | undefined
-  isGone: boolean
-  batch: OutgoingEntry[] = []
-  bytes = 0
-  /** The batch in flight; never rejects. */
-  inFlight: Promise<void> = Promise.resolve()
-
-  constructor(name: string | undefined) {
-    this.name = name
-    this.isGone = name === undefined
-  }
-}
-
 export class Handover {
-  /** Since the start: entries taken by others, entries dropped, and bytes sent. */
-  moved = 0
-  dropped = 0
-  sentBytes = 0
   /** The number of slots not handed over yet. */
   pending = 0
   readonly #options: HandoverOptions
+  readonly #pace: Pace
+  readonly #delivery: Delivery
   readonly #state = new Uint8Array(SLOT_COUNT)
   /** By slot: the number of passes during which it changed. */
   readonly #passes = new Uint8Array(SLOT_COUNT)
@@ -121,12 +76,28 @@ export class Handover {
   #cancelMisrouted: CancelTimer | undefined
   #running = false
   #closed = false
-  #unpacedBytes = 0
-  #sliceStart = 0
   #waiters: (() => void)[] = []
 
   constructor(options: HandoverOptions) {
     this.#options = options
+    this.#pace = new Pace(options)
+    this.#delivery = new Delivery(options, this.#pace, {
+      destinationOf: (slot) => this.#destinationOf[slot],
+      changed: (slot) => this.#changed.add(slot),
+    })
+  }
+
+  /** Since the start: entries taken by others, entries dropped, and bytes sent. */
+  get moved(): number {
+    return this.#delivery.moved
+  }
+
+  get dropped(): number {
+    return this.#delivery.dropped
+  }
+
+  get sentBytes(): number {
+    return this.#delivery.sentBytes
   }
 
   /** `to` now owns these slots; `undefined`: their entries are dropped. */
@@ -195,16 +166,16 @@ export class Handover {
 
   close(): void {
     this.#closed = true
+    this.#delivery.close()
     this.#cancelMisrouted?.()
     for (let slot = 0; slot < SLOT_COUNT; slot++) this.#forget(slot)
     this.#resolveWaiters()
   }
 
   async #run(): Promise<void> {
-    const { groups, pause, micros } = this.#options
+    const { groups } = this.#options
     this.#running = true
-    await pause()
-    this.#sliceStart = micros()
+    await this.#pace.start()
     while (this.#startPass()) {
       this.#changed.clear()
       // By store, not by group: SWAPDB may exchange the stores of groups meanwhile.
@@ -230,18 +201,19 @@ export class Handover {
       const keys: { key: Buffer; slot: number }[] = []
       cursor = this.#collect(store, cursor, keys)
       for (const { key, slot } of keys) {
-        await this.#yieldIfDue()
+        await this.#pace.yieldIfDue()
         const destination = this.#destinationOf[slot]
         const ref = store.peek(key, 0, key.length)
         if (destination === undefined || ref === NULL_REF) continue
-        if (destination.isGone) this.#drop(store, ref)
-        else await this.#addToBatch(store, destination, key, slot, ref)
+        if (destination.isGone) this.#delivery.drop(store, ref)
+        else await this.#delivery.add(store, destination, key, slot, ref)
       }
       if (cursor === 0 || this.#closed) break
-      await this.#yieldIfDue()
+      await this.#pace.yieldIfDue()
     }
     const all = new Set(this.#destinationOf)
-    for (const destination of all) if (destination !== undefined) await this.#sendBatch(store, destination)
+    for (const destination of all)
+      if (destination !== undefined) await this.#delivery.send(store, destination)
     for (const destination of all) await destination?.inFlight
   }
 
@@ -256,98 +228,8 @@ export class Handover {
       if (this.#destinationOf[slot]!.isGone) dropped.push(ref)
       else keys.push({ key: store.copyKey(ref), slot })
     })
-    for (const ref of dropped) this.#drop(store, ref)
+    for (const ref of dropped) this.#delivery.drop(store, ref)
     return next
-  }
-
-  async #addToBatch(
-    store: Store,
-    destination: Destination,
-    key: Buffer,
-    slot: number,
-    ref: Ref,
-  ): Promise<void> {
-    const dump = dumpEntry(store, ref)
-    destination.batch.push({ key, dump, slot, deadline: store.records.exactDeadline(ref), at: store.now })
-    destination.bytes += key.length + dump.length
-    if (destination.bytes >= BATCH_BYTES || destination.batch.length >= BATCH_ENTRIES)
-      await this.#sendBatch(store, destination)
-  }
-
-  /** At most one batch to a member is in flight. */
-  async #sendBatch(store: Store, destination: Destination): Promise<void> {
-    const { batch, bytes } = destination
-    if (batch.length === 0) return
-    destination.batch = []
-    destination.bytes = 0
-    await destination.inFlight
-    await this.#throttle(bytes)
-    destination.inFlight = this.#deliver(store, destination, batch, bytes)
-  }
-
-  async #deliver(
-    store: Store,
-    destination: Destination,
-    entries: readonly OutgoingEntry[],
-    bytes: number,
-  ): Promise<void> {
-    const { groups, instant, send } = this.#options
-    let batch = entries
-    while (!destination.isGone && !this.#closed) {
-      const group = groups.find((each) => each.store === store)
-      if (group === undefined) break
-      instant.refresh()
-      batch = this.#unchanged(store, destination, batch)
-      if (batch.length === 0) return
-      for (const entry of batch) {
-        ageDump(entry.dump, store.now - entry.at)
-        entry.at = store.now
-        if (group.isDisconnected) markWithoutNotifications(entry.dump)
-      }
-      const answer = await send(destination.name!, group, batch).catch(() => 'later' as const)
-      this.sentBytes += bytes
-      if (answer !== 'later') {
-        this.#removeSent(store, destination, batch, answer === 'taken')
-        return
-      }
-      await this.#wait(RETRY_MS)
-    }
-    this.#removeSent(store, destination, batch, false)
-  }
-
-  /** The batch without entries that were removed or changed since: it may have waited for long. */
-  #unchanged(
-    store: Store,
-    destination: Destination,
-    batch: readonly OutgoingEntry[],
-  ): readonly OutgoingEntry[] {
-    return batch.filter(({ key, slot, dump, deadline }) => {
-      if (this.#destinationOf[slot] !== destination) return false
-      const ref = store.peek(key, 0, key.length)
-      if (ref === NULL_REF) return false
-      const isSame = isUnchanged(store, ref, dump, deadline)
-      if (!isSame) this.#changed.add(slot)
-      return isSame
-    })
-  }
-
-  /** Removes entries that were taken and have not changed, and all that were refused. */
-  #removeSent(store: Store, destination: Destination, batch: readonly OutgoingEntry[], taken: boolean): void {
-    for (const { key, slot, dump, deadline } of batch) {
-      if (this.#destinationOf[slot] !== destination || this.#closed) continue
-      const ref = store.peek(key, 0, key.length)
-      if (ref === NULL_REF) continue
-      if (!taken) this.#drop(store, ref)
-      else if (isUnchanged(store, ref, dump, deadline)) {
-        store.remove(ref)
-        this.moved++
-      } else this.#changed.add(slot)
-    }
-  }
-
-  #drop(store: Store, ref: Ref): void {
-    store.remove(ref)
-    this.dropped++
   }
 
   /** The slots of which this pass has left nothing, by destination. */
@@ -374,7 +256,7 @@ export class Handover {
     while (!destination.isGone && !this.#closed) {
       const answer = await this.#options.done(destination.name!, slots).catch(() => 'later' as const)
       if (answer === 'taken') break
-      await this.#wait(RETRY_MS)
+      await this.#pace.wait(RETRY_MS)
     }
     for (const slot of slots)
       if (this.#state[slot] === FINISHED && this.#destinationOf[slot] === destination) this.#forget(slot)
@@ -390,30 +272,5 @@ export class Handover {
 
   #resolveWaiters(): void {
     if (this.pending === 0) for (const resolve of this.#waiters.splice(0)) resolve()
-  }
-
-  async #yieldIfDue(): Promise<void> {
-    const { instant, micros, pause } = this.#options
-    if (micros() - this.#sliceStart < SLICE_MICROS) return
-    await pause()
-    instant.refresh()
-    this.#sliceStart = micros()
-  }
-
-  async #throttle(bytes: number): Promise<void> {
-    const { bytesPerSecond } = this.#options
-    if (bytesPerSecond === 0) return
-    this.#unpacedBytes += bytes
-    const ms = (this.#unpacedBytes / bytesPerSecond) * 1000
-    if (ms < MIN_WAIT_MS) return
-    this.#unpacedBytes = 0
-    await this.#wait(ms)
-  }
-
-  async #wait(ms: number): Promise<void> {
-    const { instant, micros, timers } = this.#options
-    await new Promise<void>((resolve) => void timers.after(ms, resolve))
-    instant.refresh()
-    this.#sliceStart = micros()
   }
 }

@@ -275,12 +275,10 @@ export class Governor {
 
   #refusal(): Error {
     const left = Math.max(0, Math.ceil(this.#openUntil - this.#options.now()))
-    const isHalfOpen = this.#state === 'half-open'
-    const state = isHalfOpen ? 'half-open with a trial call running' : `open for ${left} ms`
-    const advice = `check the origin, and ask again ${isHalfOpen ? 'in a moment' : 'after that'}`
-    return new Error(
-      `circuit breaker ${state}, after ${this.#failures} failures in a row: ${this.#lastFailure}; ${advice}`,
-    )
+    const state = this.#state === 'half-open' ? 'half-open with a trial call running' : `open for ${left} ms`
+    const cause = `after ${this.#failures} failures in a row: ${this.#lastFailure}`
+    const wait = this.#state === 'half-open' ? 'and ask again in a moment' : 'and ask again after that'
+    return new Error(`circuit breaker ${state}, ${cause}; check the origin, ${wait}`)
   }
 
   #pause(signal: LazyAbortSignal, attempt: number): Promise<void> {
