@@ -87,6 +87,16 @@ export class PagedOutput implements PageWriter {
     return bytes
   }
 
+  /** The same in parts: buffers of their own are not copied. */
+  takeParts(): Buffer[] {
+    const parts: Buffer[] = []
+    for (const { buf, page, start, end } of this.pieces)
+      parts.push(page === null ? buf : Buffer.from(buf.subarray(start, end)))
+    if (this.at > this.start) parts.push(Buffer.from(this.buf.subarray(this.start, this.at)))
+    this.rewind(0)
+    return parts
+  }
+
   /** No socket reads the current page: without pending bytes, it is reused from its beginning. */
   pageFree(): void {
     if (this.at !== this.start) return

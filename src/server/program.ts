@@ -145,8 +145,8 @@ class Request extends ClientState implements Client, Served {
     return this.#services.executor.receiverFor(this, context, (reply) => this.complete(reply))
   }
 
-  complete(reply: Buffer): void {
-    this.#resolve(reply)
+  complete(reply: Buffer, rest: readonly Buffer[] = []): void {
+    this.#resolve(rest.length === 0 ? reply : Buffer.concat([reply, ...rest]))
   }
 
   abandon(): void {

@@ -321,8 +321,8 @@ export class HarnessClient extends ClientState implements Client {
     const request = this.#queue[0]
     request.pending = true
     return {
-      complete: (reply) => {
-        this.#answer(request, reply)
+      complete: (reply, rest = []) => {
+        this.#answer(request, Buffer.concat([reply, ...rest]))
         this.#serve()
       },
     }

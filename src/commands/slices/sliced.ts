@@ -63,15 +63,16 @@ export function runInSlices(c: Context, sliced: SlicedCommand): void {
       if (reply.size !== 0) sliced.keep?.(reply.take())
     },
     finish() {
-      let bytes = GONE
+      let parts = [GONE]
       if (!client.isGone) {
         if (!hasFailed) run(() => sliced.answer())
         if (hasFailed) reply.error('ERR internal error')
-        bytes = reply.take()
+        parts = isExclusive ? reply.takeParts() : [reply.take()]
         telemetry.finish(command.stats, telemetry.now() - micros, client, args, command.secretsOf(args))
       }
       if (isExclusive) client.pending.isExclusive = false
-      complete(bytes)
+      const [first, ...rest] = parts
+      complete(first, rest)
     },
   }
   host.slices.add(work)

@@ -5,10 +5,13 @@ import type { Group } from '../../group/group.ts'
 import { PendingCommands } from './session/pending-commands.ts'
 import type { ClientWatch, Transaction } from './session/transaction.ts'
 
+/** Takes a reply. A long one may come in parts, which are not copied: `rest` follows `reply`. */
+export type CompleteReply = (reply: Buffer, rest?: readonly Buffer[]) => void
+
 /** The reserved place of a deferred reply: replies to later commands wait behind it. */
 export interface PendingReply {
   /** Fills the place; an empty buffer means no reply. Ignored once the client is disconnected. */
-  complete(reply: Buffer): void
+  complete: CompleteReply
 }
 
 /** The state of a connection that another node of the cluster has opened. */
@@ -104,11 +107,11 @@ export interface Client extends ClientState {
 }
 
 /** Defers the reply to the current command. Returns what completes it; the reply is dropped if CLIENT REPLY says so. */
-export function deferReply(client: Client): (reply: Buffer) => void {
+export function deferReply(client: Client): CompleteReply {
   const isSilent = client.replyMode === 'off' || client.replyMode === 'skip'
   if (client.replyMode === 'skip') client.replyMode = 'on'
   const place = client.deferReply()
-  return (reply) => place.complete(isSilent ? NOTHING : reply)
+  return (reply, rest) => place.complete(isSilent ? NOTHING : reply, isSilent ? undefined : rest)
 }
 
 const NOTHING: Buffer = Buffer.alloc(0)

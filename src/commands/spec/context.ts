@@ -7,7 +7,7 @@ import type { ReplyWriter } from '../../resp/reply.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
 import type { Store } from '../../store/store.ts'
-import { type Client, deferReply } from './client.ts'
+import { type Client, type CompleteReply, deferReply } from './client.ts'
 import { WRONG_TYPE } from './errors.ts'
 import type { CommandTraits, Host } from './host.ts'
 import type { Transactions } from './session/transaction.ts'
@@ -30,7 +30,7 @@ export class Context {
   /** Set by `defer`. */
   isDeferred = false
   /** Takes the reply of the present command if it was forwarded; `undefined`: it goes to the client. */
-  forwarded: ((reply: Buffer) => void) | undefined
+  forwarded: CompleteReply | undefined
   /** The loads of this command are complete: a key that is not cached now does not exist. */
   loaded = false
   /** Within EXEC: a command must not wait for anything, and a blocking one acts as if its time were up. */
@@ -48,7 +48,7 @@ export class Context {
   }
 
   /** The handler ends without a reply. Returns what completes it; whoever defers it counts the call then (`Telemetry`). */
-  defer(): (reply: Buffer) => void {
+  defer(): CompleteReply {
     this.missed = true
     this.isDeferred = true
     return this.forwarded ?? deferReply(this.client)

@@ -3,6 +3,7 @@
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import { encodeRequest, type Reply } from '../../cluster/links/request.ts'
 import type { ScanStep } from '../../cluster/scan-order.ts'
+import type { CompleteReply } from '../../commands/spec/client.ts'
 import type { FanOut } from '../../commands/spec/command.ts'
 import { CUT_OFF, PASSING_FLUSH } from '../../commands/spec/errors.ts'
 import type { Args } from '../../resp/args.ts'
@@ -13,7 +14,7 @@ import type { Ask } from './scatter.ts'
 interface ReplyTarget {
   readonly protocol: 2 | 3
   readonly reply: ReplyWriter
-  readonly complete: (reply: Buffer) => void
+  readonly complete: CompleteReply
 }
 
 interface FanOutRequest extends ReplyTarget {
@@ -92,7 +93,8 @@ export function fanOut(whole: FanOutRequest, ask: Ask): void {
     reply.protocol = protocol
     if (whole.merge === 'list') mergeLists(reply, replies, lists)
     else merge(whole, replies)
-    complete(reply.take())
+    const [first, ...rest] = reply.takeParts()
+    complete(first, rest)
   }
   askAll(owners())
 }

@@ -2,7 +2,7 @@
 
 import type { Receiver } from '../../cluster/links/link.ts'
 import type { RequestContext } from '../../cluster/links/request-contexts.ts'
-import type { Client } from '../../commands/spec/client.ts'
+import type { Client, CompleteReply } from '../../commands/spec/client.ts'
 
 /** The client of a forwarded request, and the state of its session when it was sent. */
 export interface ForwardContext extends RequestContext {
@@ -39,10 +39,10 @@ export class ForwardedRequest implements Receiver {
   /** It reads the whole keyspace: heartbeats must not wait behind it. */
   isBulk = false
   /** Takes the reply; called once. */
-  readonly complete: (reply: Buffer) => void
+  readonly complete: CompleteReply
   readonly #requests: ForwardedRequests
 
-  constructor(context: ForwardContext, requests: ForwardedRequests, complete: (reply: Buffer) => void) {
+  constructor(context: ForwardContext, requests: ForwardedRequests, complete: CompleteReply) {
     this.context = context
     this.#requests = requests
     this.complete = complete

@@ -5,7 +5,7 @@ import type { Cluster } from '../../cluster/cluster.ts'
 import type { Peer } from '../../cluster/links/peer.ts'
 import { SELF } from '../../cluster/ownership/protocol.ts'
 import { Waiters } from '../../cluster/waiters.ts'
-import { type Client, deferReply } from '../../commands/spec/client.ts'
+import { type Client, type CompleteReply, deferReply } from '../../commands/spec/client.ts'
 import type { FanOut } from '../../commands/spec/command.ts'
 import type { Context } from '../../commands/spec/context.ts'
 import { NO_MAJORITY } from '../../commands/spec/errors.ts'
@@ -259,11 +259,11 @@ export class Routing {
   }
 
   /** Counts a command that lists keys until it is complete. */
-  #countList(complete: (reply: Buffer) => void): (reply: Buffer) => void {
+  #countList(complete: CompleteReply): CompleteReply {
     this.#lists++
-    return (reply) => {
+    return (reply, rest) => {
       this.#lists--
-      complete(reply)
+      complete(reply, rest)
       this.#listWaiters.resume()
     }
   }

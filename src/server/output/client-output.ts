@@ -95,11 +95,11 @@ export class ClientOutput {
     const number = ++this.#lastDeferred
     reply.raw(Buffer.from(`@${number}\r\n`))
     return {
-      complete: (bytes) => {
-        // A list of millions of keys is not copied.
+      complete: (bytes, rest = []) => {
         const head = Buffer.from(`^${number}\r\n`)
-        const parts = bytes.length > COPY_BELOW_BYTES ? [head, bytes] : [Buffer.concat([head, bytes])]
-        for (const part of parts) {
+        // A list of millions of keys is not copied.
+        const isLong = bytes.length > COPY_BELOW_BYTES || rest.length !== 0
+        for (const part of isLong ? [head, bytes, ...rest] : [Buffer.concat([head, bytes])]) {
           if (this.#owner.isRunning) reply.raw(part)
           else if (!this.#socket.destroyed) this.#writer.sendSoon(part)
         }

@@ -5,19 +5,24 @@ import type { PendingReply } from '../../commands/spec/client.ts'
 import type { UnreadBytes } from './unread-bytes.ts'
 
 const NOTHING = Buffer.alloc(0)
+/** Shared, never modified. */
+const NO_REST: readonly Buffer[] = []
 
 class ReplyPlace implements PendingReply {
   bytes: Buffer | undefined
+  /** What follows `bytes`. */
+  rest: readonly Buffer[] = NO_REST
   readonly #outbox: Outbox
 
   constructor(outbox: Outbox) {
     this.#outbox = outbox
   }
 
-  complete(reply: Buffer): void {
+  complete(reply: Buffer, rest: readonly Buffer[] = NO_REST): void {
     if (this.bytes !== undefined) return
     this.bytes = reply
-    this.#outbox.resize(reply.length)
+    this.rest = rest
+    this.#outbox.resize(rest.reduce((sum, { length }) => sum + length, reply.length))
     this.#outbox.drain()
   }
 }
@@ -205,6 +210,7 @@ export class Outbox {
         const bytes = item instanceof ReplyPlace ? item.bytes : item
         if (bytes === undefined) break
         this.#release(bytes)
+        if (item instanceof ReplyPlace) for (const part of item.rest) this.#release(part)
       }
       queue[next] = NOTHING
     }
@@ -227,6 +233,7 @@ export class Outbox {
       const bytes = part instanceof ReplyPlace ? part.bytes : part
       if (bytes === undefined) break
       this.#release(bytes)
+      if (part instanceof ReplyPlace) for (const more of part.rest) this.#release(more)
       parts[next] = NOTHING
     }
     if (next === parts.length) {
