@@ -25,6 +25,7 @@ import { memoryCommands } from './server/memory.ts'
 import { serverCommands } from './server/server.ts'
 import { slowLogCommands } from './server/slowlog.ts'
 import { setCommands } from './sets/sets.ts'
+import { sortCommands } from './sort/sort.ts'
 import { sortedSetCommands } from './sorted-sets/sorted-sets.ts'
 import type { CommandSpec } from './spec/command.ts'
 import { streamCommands } from './streams/streams.ts'
@@ -52,6 +53,7 @@ export function allCommands(directory: () => CommandDirectory): readonly Command
     ...keyCommands,
     ...expiryCommands,
     ...dumpCommands,
+    ...sortCommands,
     ...keyspaceCommands,
     ...invalidateCommands,
     ...objectCommands,

@@ -219,7 +219,7 @@ function lookUp(table: CommandDirectory, args: Args): Command | undefined {
 
 /** How the key at argument `i` is used. */
 function keyFlags(spec: CommandSpec, args: Args, i: number): readonly KeyFlag[] {
-  if (spec.findKeyFlags !== undefined) return spec.findKeyFlags(args)
+  if (spec.findKeyFlags !== undefined) return spec.findKeyFlags(args, i)
   const specs = spec.keys ?? []
   const own = specs.find(({ first, last }) => i >= first && (last < 0 || i <= last))
   return (own ?? specs[0]).flags

@@ -156,8 +156,8 @@ export interface CommandSpec {
    * those that it only overwrites may be left out.
    */
   readonly findKeys?: (context: Context, thatItReads: boolean) => number[]
-  /** For a command with the key flag 'variable_flags': how these arguments use their keys. */
-  readonly findKeyFlags?: (args: Args) => readonly KeyFlag[]
+  /** For a command with the key flag 'variable_flags': how these arguments use the key in argument `i`. */
+  readonly findKeyFlags?: (args: Args, i: number) => readonly KeyFlag[]
   /** A write whose parts fence the running loads of their keys themselves. */
   readonly fencesItself?: true
   /** Positions of arguments that MONITOR and the slow log must not show. */

@@ -1,5 +1,6 @@
 // Runs the write commands of groups that write to their origin: a dry run tells what to write there.
 
+import { destinationOf } from '../../commands/sort/options.ts'
 import { type Client, deferReply } from '../../commands/spec/client.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
 import type { PendingCommand } from '../../commands/spec/session/pending-commands.ts'
@@ -30,8 +31,8 @@ const DELETE_COMMANDS = new Set(['del', 'unlink'])
 const EXISTENCE_COMMANDS = new Set(['setnx', 'msetnx', 'rename', 'renamenx', 'restore'])
 /** Commands that change TTLs: in the cache only, but in order with the pending writes of the key. */
 const TTL_COMMANDS = new Set(['expire', 'pexpire', 'expireat', 'pexpireat', 'persist', 'getex'])
-/** Commands that may write to another group. */
-const CROSS_GROUP_COMMANDS = new Set(['copy', 'move'])
+/** Commands that may write to another group, or read keys that are not among their arguments. */
+const IMPOSSIBLE_COMMANDS = new Set(['copy', 'move', 'sort'])
 
 /** A read-modify-write whose load is fenced again and again gives up after this many loads. */
 const MAX_ATTEMPTS = 8
@@ -40,7 +41,7 @@ const MAX_ATTEMPTS = 8
 function writeError(group: Group, command: string): string | undefined {
   if (group.writes?.mode === 'refuse')
     return `ERR group ${group.name} refuses writes: change its source instead, or set \`write\` of the group to \`around\``
-  if (!CROSS_GROUP_COMMANDS.has(command)) return undefined
+  if (!IMPOSSIBLE_COMMANDS.has(command)) return undefined
   return `ERR group ${group.name} writes to its origin: ${command.toUpperCase()} is not possible there`
 }
 
@@ -84,6 +85,7 @@ export class OriginWrites {
   handles({ fullName }: Command): boolean {
     if (VALUE_COMMANDS.has(fullName)) return true
     const { args, group } = this.#runner.context
+    if (fullName === 'sort') return destinationOf(args) !== 0
     return TTL_COMMANDS.has(fullName) && group.writes?.has(args.latin1(1)) === true
   }
 

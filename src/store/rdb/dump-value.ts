@@ -7,7 +7,7 @@ import { RdbWriter } from './writer.ts'
 
 /** `undefined`: values of this type cannot be dumped. */
 export function dumpValue(store: Store, ref: Ref): Buffer | undefined {
-  const { records, lists } = store
+  const { collections, records, lists, sortedSets } = store
   const writer = new RdbWriter()
   switch (records.type(ref)) {
     case ValueType.STRING:
@@ -19,6 +19,20 @@ export function dumpValue(store: Store, ref: Ref): Buffer | undefined {
       writer.beginList()
       for (let found = lists.seek(ref, 0); found; found = lists.next())
         writer.element(span.bytes, span.start, span.end)
+      break
+    }
+    case ValueType.SORTED_SET: {
+      const { span, score } = sortedSets
+      const count = sortedSets.length(ref)
+      const isSmall = collections.flags(ref) === 0
+      writer.beginSortedSet(count, isSmall)
+      // A large one in descending order: Redis then inserts each member at the front.
+      for (
+        let found = sortedSets.seek(ref, isSmall ? 0 : count - 1, !isSmall);
+        found;
+        found = sortedSets.next()
+      )
+        writer.scored(span.bytes, span.start, span.end, score[0])
       break
     }
     default:

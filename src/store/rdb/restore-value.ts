@@ -62,6 +62,7 @@ export class Restorable {
 const TYPES: Readonly<Partial<Record<Survey['type'], ValueType>>> = {
   string: ValueType.STRING,
   list: ValueType.LIST,
+  zset: ValueType.SORTED_SET,
 }
 
 /** Adds the elements to a new collection. */
@@ -93,8 +94,12 @@ class Builder implements RdbSink {
     return false
   }
 
-  scored(_member: ByteRange, _score: number): boolean {
-    return false
+  scored({ bytes, start, end }: ByteRange, score: number): boolean {
+    const { sortedSets } = this.#store
+    if (sortedSets.find(this.ref, bytes, start, end)) return false
+    sortedSets.score[0] = score
+    this.ref = sortedSets.insert(this.ref, bytes, start, end)
+    return true
   }
 
   entry(_id: StreamId, _count: number): boolean {

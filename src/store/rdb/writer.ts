@@ -1,9 +1,9 @@
 // Writes a value as a dump that Redis 7.0 and later read, in the encoding that they would have chosen themselves.
 
+import { GrowingBuffer } from '../../bytes/growing-buffer.ts'
 import { parseInt64, parseInteger } from '../../bytes/numbers/decimal.ts'
 import { formatDouble17 } from '../../bytes/numbers/double.ts'
 import { FOOTER_BYTES, PACKED_NODE, PLAIN_NODE, RdbType, writeFooter } from './format.ts'
-import { GrowingBuffer } from './growing-buffer.ts'
 import { compress } from './lzf.ts'
 import { ListpackBuilder } from './packed/listpack.ts'
 

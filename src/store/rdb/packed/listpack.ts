@@ -1,8 +1,8 @@
 // Listpacks: many small elements in one string of a dump.
 
+import { GrowingBuffer } from '../../../bytes/growing-buffer.ts'
 import { parseInt64, parseInteger } from '../../../bytes/numbers/decimal.ts'
 import type { ByteRange } from '../byte-range.ts'
-import { GrowingBuffer } from '../growing-buffer.ts'
 import { MALFORMED } from '../input.ts'
 
 /*
