@@ -62,7 +62,13 @@ export class Pattern {
       return false
     }
     group.hits++
-    if (this.#field !== undefined) return false
+    if (this.#field !== undefined) {
+      const { hashes } = store
+      if (records.type(ref) !== ValueType.HASH || !hashes.get(ref, this.#field, 0, this.#field.length))
+        return false
+      found.set(hashes.value.bytes, hashes.value.start, hashes.value.end)
+      return true
+    }
     if (records.type(ref) !== ValueType.STRING) return false
     records.locate(ref)
     found.set(records.bytes, records.valueStart, records.valueEnd)

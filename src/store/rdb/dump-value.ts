@@ -3,11 +3,12 @@
 import type { Ref } from '../arena.ts'
 import { ValueType } from '../record.ts'
 import type { Store } from '../store.ts'
+import { dumpStream } from './stream-writer.ts'
 import { RdbWriter } from './writer.ts'
 
 /** `undefined`: values of this type cannot be dumped. */
 export function dumpValue(store: Store, ref: Ref): Buffer | undefined {
-  const { collections, records, lists, sortedSets } = store
+  const { collections, records, lists, hashes, sortedSets, streams } = store
   const writer = new RdbWriter()
   switch (records.type(ref)) {
     case ValueType.STRING:
@@ -35,6 +36,17 @@ export function dumpValue(store: Store, ref: Ref): Buffer | undefined {
         writer.scored(span.bytes, span.start, span.end, score[0])
       break
     }
+    case ValueType.HASH: {
+      const { field, value } = hashes
+      writer.beginHash(hashes.length(ref), collections.flags(ref) === 0)
+      for (let found = hashes.seek(ref, 0); found; found = hashes.next()) {
+        writer.element(field.bytes, field.start, field.end)
+        writer.element(value.bytes, value.start, value.end)
+      }
+      break
+    }
+    case ValueType.STREAM:
+      return dumpStream(streams.open(ref))
     default:
       return undefined
   }

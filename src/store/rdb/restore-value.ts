@@ -3,10 +3,12 @@
 import { NULL_REF, type Ref } from '../arena.ts'
 import { ValueType } from '../record.ts'
 import type { Store } from '../store.ts'
+import type { StreamId } from '../types/stream/id.ts'
 import type { ByteRange } from './byte-range.ts'
 import { FOOTER_BYTES, hasValidFooter } from './format.ts'
 import { readValue } from './reader.ts'
-import type { RdbSink, StreamId } from './sink.ts'
+import type { RdbSink } from './sink.ts'
+import { StreamBuilder } from './stream-builder.ts'
 import { Survey } from './survey.ts'
 
 /** Why a dump was not stored. */
@@ -31,7 +33,7 @@ export class Restorable {
     if (!hasValidFooter(dump, start, end)) return 'wrong footer'
     const survey = new Survey()
     const valueEnd = end - FOOTER_BYTES
-    if (!readValue(dump, start, valueEnd, survey) || TYPES[survey.type] === undefined) return 'malformed'
+    if (!readValue(dump, start, valueEnd, survey) || survey.type === 'set') return 'malformed'
     return new Restorable(survey, dump, start, valueEnd)
   }
 
@@ -42,87 +44,104 @@ export class Restorable {
    * @returns NULL_REF: it alone exceeds the budget; nothing has changed
    */
   store(store: Store, key: Uint8Array, keyStart: number, keyEnd: number, flags: number): Ref {
-    const { value, type, count, bytes } = this.#survey
+    const { value, count, bytes } = this.#survey
     if (value !== undefined)
       return store.put(key, keyStart, keyEnd, value.bytes, value.start, value.end, ValueType.STRING, flags)
-    const { collections } = store
-    const valueType = TYPES[type]
-    if (valueType === undefined) return NULL_REF
+    const { collections, streams } = store
     if (!collections.fits(NULL_REF, bytes, count, keyEnd - keyStart)) return NULL_REF
-    const ref = collections.create(valueType, key, keyStart, keyEnd, flags)
-    if (ref === NULL_REF) return NULL_REF
-    const builder = new Builder(store, ref)
+    const builder = new Builder(store, (valueType) =>
+      valueType === ValueType.STREAM
+        ? streams.create(key, keyStart, keyEnd, flags)
+        : collections.create(valueType, key, keyStart, keyEnd, flags),
+    )
     readValue(this.#dump, this.#start, this.#end, builder)
-    collections.finish(builder.ref, count)
+    collections.finish(builder.ref, 1)
     return store.peek(key, keyStart, keyEnd)
   }
 }
 
-/** Types that have a store yet. */
-const TYPES: Readonly<Partial<Record<Survey['type'], ValueType>>> = {
-  string: ValueType.STRING,
+const TYPES = {
   list: ValueType.LIST,
+  set: ValueType.SET,
+  hash: ValueType.HASH,
   zset: ValueType.SORTED_SET,
-}
+  stream: ValueType.STREAM,
+} as const satisfies Partial<Record<Survey['type'], ValueType>>
 
-/** Adds the elements to a new collection. */
+/** Adds the elements to a new collection. Its room was checked, and the dump surveyed. */
 class Builder implements RdbSink {
   /** The record, which moves as it grows. */
-  ref: Ref
+  ref: Ref = NULL_REF
   readonly #store: Store
+  readonly #create: (type: ValueType) => Ref
+  #type: keyof typeof TYPES = 'list'
   #count = 0
+  #stream: StreamBuilder | undefined
 
-  constructor(store: Store, ref: Ref) {
+  constructor(store: Store, create: (type: ValueType) => Ref) {
     this.#store = store
-    this.ref = ref
+    this.#create = create
   }
 
-  string(_value: ByteRange): boolean {
+  string(): boolean {
     return false
   }
 
-  begin(): boolean {
-    return true
+  begin(type: keyof typeof TYPES): boolean {
+    this.#type = type
+    this.ref = this.#create(TYPES[type])
+    if (type === 'stream') this.#stream = new StreamBuilder(this.#store.streams.open(this.ref))
+    return this.ref !== NULL_REF
   }
 
   element({ bytes, start, end }: ByteRange): boolean {
-    this.ref = this.#store.lists.insert(this.ref, this.#count++, bytes, start, end)
-    return true
+    if (this.#type === 'list') this.ref = this.#store.lists.insert(this.ref, this.#count++, bytes, start, end)
+    return this.#type === 'list'
   }
 
-  field(_field: ByteRange, _value: ByteRange): boolean {
-    return false
+  field(field: ByteRange, value: ByteRange): boolean {
+    if (this.#stream !== undefined) return this.#stream.field(field, value)
+    this.ref = this.#store.hashes.set(
+      this.ref,
+      field.bytes,
+      field.start,
+      field.end,
+      value.bytes,
+      value.start,
+      value.end,
+    )
+    return true
   }
 
   scored({ bytes, start, end }: ByteRange, score: number): boolean {
     const { sortedSets } = this.#store
-    if (sortedSets.find(this.ref, bytes, start, end)) return false
+    sortedSets.find(this.ref, bytes, start, end)
     sortedSets.score[0] = score
     this.ref = sortedSets.insert(this.ref, bytes, start, end)
     return true
   }
 
-  entry(_id: StreamId, _count: number): boolean {
-    return false
+  entry(id: StreamId): boolean {
+    return this.#stream?.entry(id) ?? false
   }
 
-  stream(_lastId: StreamId, _maxDeletedId: StreamId, _entriesAdded: bigint): boolean {
-    return false
+  stream(lastId: StreamId, maxDeletedId: StreamId, entriesAdded: bigint): boolean {
+    return this.#stream?.end(lastId, maxDeletedId, entriesAdded) ?? false
   }
 
-  group(_name: ByteRange, _lastId: StreamId, _entriesRead: bigint): boolean {
-    return false
+  group(name: ByteRange, lastId: StreamId, entriesRead: bigint): boolean {
+    return this.#stream?.group(name, lastId, entriesRead) ?? false
   }
 
-  pending(_id: StreamId, _deliveredAt: bigint, _deliveries: bigint): boolean {
-    return false
+  pending(id: StreamId, deliveredAt: bigint, deliveries: bigint): boolean {
+    return this.#stream?.pending(id, deliveredAt, deliveries) ?? false
   }
 
-  consumer(_name: ByteRange, _seenAt: bigint, _activeAt: bigint): boolean {
-    return false
+  consumer(name: ByteRange, seenAt: bigint, activeAt: bigint): boolean {
+    return this.#stream?.consumer(name, seenAt, activeAt) ?? false
   }
 
-  owned(_id: StreamId): boolean {
-    return false
+  owned(id: StreamId): boolean {
+    return this.#stream?.owned(id) ?? false
   }
 }

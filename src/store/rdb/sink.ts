@@ -1,9 +1,7 @@
 // What a dump contains, as a sequence of calls.
 
+import type { StreamId } from '../types/stream/id.ts'
 import type { ByteRange } from './byte-range.ts'
-
-/** The milliseconds and the sequence number of an entry of a stream. */
-export type StreamId = BigUint64Array
 
 /**
  * Takes a value from `readValue`. All arguments are reused: they are valid during the call. A method that returns false
@@ -24,16 +22,16 @@ export interface RdbSink {
   field(field: ByteRange, value: ByteRange): boolean
   /** A member of a sorted set. The score is not NaN. */
   scored(member: ByteRange, score: number): boolean
-  /** An entry of a stream, above all before it. `count` fields follow. */
-  entry(id: StreamId, count: number): boolean
+  /** An entry of a stream, above all before it. Its fields follow, at least one. */
+  entry(id: StreamId): boolean
   /** Follows the last entry of a stream. `lastId` is not below any entry. */
   stream(lastId: StreamId, maxDeletedId: StreamId, entriesAdded: bigint): boolean
   /** A consumer group of the stream. `entriesRead` is -1 if it is unknown. */
   group(name: ByteRange, lastId: StreamId, entriesRead: bigint): boolean
-  /** A pending entry of the last group. Its consumer follows. */
+  /** A pending entry of the last group, above all before it. Its consumer follows. */
   pending(id: StreamId, deliveredAt: bigint, deliveries: bigint): boolean
-  /** A consumer of the last group. `activeAt` is -1 if it is unknown. */
+  /** A consumer of the last group. Times are ms since the epoch; `activeAt` is -1 if it was never active. */
   consumer(name: ByteRange, seenAt: bigint, activeAt: bigint): boolean
-  /** The last consumer owns this entry, which must be pending in its group and have no consumer yet. */
+  /** The last consumer owns this entry, above all before it, which must be pending and have no consumer yet. */
   owned(id: StreamId): boolean
 }

@@ -1,11 +1,12 @@
 // Reads a stream of a dump: its entries, then its consumer groups.
 
 import { parseInt64, parseInteger } from '../../bytes/numbers/decimal.ts'
+import { ID_BYTES, MIN_ID, type StreamId, streamId } from '../types/stream/id.ts'
 import { ByteRange } from './byte-range.ts'
 import { RdbType } from './format.ts'
 import { type Input, MALFORMED } from './input.ts'
 import { ListpackElements } from './packed/listpack.ts'
-import type { RdbSink, StreamId } from './sink.ts'
+import type { RdbSink } from './sink.ts'
 
 /*
  * Entries come in nodes: the ID of the node, 16 bytes, big-endian, and a listpack of
@@ -18,7 +19,6 @@ import type { RdbSink, StreamId } from './sink.ts'
  * Otherwise: n | field | value | field | value …
  */
 
-const ID_BYTES = 16
 const DELETED = 1
 const SAME_FIELDS = 2
 
@@ -41,12 +41,10 @@ class StreamReader {
   readonly #name = new ByteRange()
   readonly #value = new ByteRange()
   readonly #node = new ByteRange()
-  readonly #firstId: StreamId = new BigUint64Array(2)
+  #firstId = MIN_ID
   /** The ID of the last entry that was read. */
-  readonly #entryId: StreamId = new BigUint64Array(2)
-  readonly #id: StreamId = new BigUint64Array(2)
-  readonly #lastId: StreamId = new BigUint64Array(2)
-  readonly #maxDeletedId: StreamId = new BigUint64Array(2)
+  #entryId = MIN_ID
+  #lastId = MIN_ID
   #entries = 0
   #entriesAdded = 0n
 
@@ -62,16 +60,17 @@ class StreamReader {
     if (!this.#sink.begin('stream', 0)) return false
     for (let i = 0; i < nodes; i++) if (!this.#readNode()) return false
     if (input.length() !== this.#entries) return false
-    this.#readId(this.#lastId)
-    if (this.#entries > 0 && isAbove(this.#entryId, this.#lastId)) return false
+    this.#lastId = this.#id()
+    if (this.#entryId > this.#lastId) return false
     this.#entriesAdded = BigInt(this.#entries)
+    let maxDeletedId = MIN_ID
     if (this.#type !== RdbType.STREAM_LISTPACKS) {
       // The first entry's ID, which follows from the entries.
-      this.#readId(this.#id)
-      this.#readId(this.#maxDeletedId)
+      this.#id()
+      maxDeletedId = this.#id()
       this.#entriesAdded = input.uint64()
     }
-    if (!this.#sink.stream(this.#lastId, this.#maxDeletedId, this.#entriesAdded)) return false
+    if (!this.#sink.stream(this.#lastId, maxDeletedId, this.#entriesAdded)) return false
     const groups = input.count()
     for (let i = 0; i < groups; i++) if (!this.#readGroup()) return false
     return true
@@ -95,12 +94,12 @@ class StreamReader {
     const sharedNames = new ListpackElements(this.#node)
     for (let i = 0; i < live + deleted; i++) {
       const flags = this.#integer(elements)
-      this.#id[0] = ms + this.#bigInteger(elements)
-      this.#id[1] = sequence + this.#bigInteger(elements)
+      const entryMs = BigInt.asUintN(64, ms + this.#bigInteger(elements))
+      const id = streamId(entryMs, BigInt.asUintN(64, sequence + this.#bigInteger(elements)))
       const isLive = (flags & DELETED) === 0
       const hasShared = (flags & SAME_FIELDS) !== 0
       const fields = hasShared ? shared : this.#integer(elements)
-      if (fields < 0 || (isLive && !this.#begin(fields))) return false
+      if (fields <= 0 || (isLive && !this.#begin(id))) return false
       if (hasShared) sharedNames.seek(names)
       for (let j = 0; j < fields; j++) {
         if (!(hasShared ? sharedNames : elements).next(this.#name)) return false
@@ -113,40 +112,46 @@ class StreamReader {
     return !elements.next(this.#value)
   }
 
-  #begin(fields: number): boolean {
-    if (this.#entries === 0) this.#firstId.set(this.#id)
-    else if (!isAbove(this.#id, this.#entryId)) return false
-    this.#entryId.set(this.#id)
+  #begin(id: StreamId): boolean {
+    // There is no entry 0-0.
+    if (id <= this.#entryId) return false
+    if (this.#entries === 0) this.#firstId = id
+    this.#entryId = id
     this.#entries++
-    return this.#sink.entry(this.#id, fields)
+    return this.#sink.entry(id)
   }
 
   #readGroup(): boolean {
     const input = this.#input
     input.string(this.#name)
-    this.#readId(this.#id)
+    const lastId = this.#id()
     const entriesRead =
       this.#type === RdbType.STREAM_LISTPACKS
-        ? this.#estimateEntriesRead(this.#id)
+        ? this.#estimateEntriesRead(lastId)
         : BigInt.asIntN(64, input.uint64())
-    if (!this.#sink.group(this.#name, this.#id, entriesRead)) return false
+    if (!this.#sink.group(this.#name, lastId, entriesRead)) return false
     const pending = input.count()
+    let before = UNKNOWN
     for (let i = 0; i < pending; i++) {
-      this.#readRawId(this.#id)
+      const id = this.#rawId()
       const deliveredAt = input.int64()
-      if (!this.#sink.pending(this.#id, deliveredAt, input.uint64())) return false
+      if (id <= before || !this.#sink.pending(id, deliveredAt, input.uint64())) return false
+      before = id
     }
     let owned = 0
     const consumers = input.count()
     for (let i = 0; i < consumers; i++) {
       input.string(this.#name)
       const seenAt = input.int64()
-      const activeAt = this.#type === RdbType.STREAM_LISTPACKS_3 ? input.int64() : UNKNOWN
+      // As Redis 7.2 reads older dumps.
+      const activeAt = this.#type === RdbType.STREAM_LISTPACKS_3 ? input.int64() : seenAt
       if (!this.#sink.consumer(this.#name, seenAt, activeAt)) return false
       const count = input.count()
+      before = UNKNOWN
       for (let j = 0; j < count; j++) {
-        this.#readRawId(this.#id)
-        if (!this.#sink.owned(this.#id)) return false
+        const id = this.#rawId()
+        if (id <= before || !this.#sink.owned(id)) return false
+        before = id
       }
       owned += count
     }
@@ -156,22 +161,22 @@ class StreamReader {
   /** How many entries were ever added up to `id` (Redis: `streamEstimateDistanceFromFirstEverEntry`); -1: unknown. */
   #estimateEntriesRead(id: StreamId): bigint {
     if (this.#entriesAdded === 0n) return 0n
-    if (isAbove(id, this.#lastId)) return UNKNOWN
-    if (!isAbove(this.#lastId, id)) return this.#entriesAdded
+    if (id > this.#lastId) return UNKNOWN
+    if (id === this.#lastId) return this.#entriesAdded
     // A dump without this number does not count deleted entries either.
-    if (isAbove(this.#firstId, id)) return 0n
-    return isAbove(id, this.#firstId) ? UNKNOWN : 1n
+    if (id < this.#firstId) return 0n
+    return id > this.#firstId ? UNKNOWN : 1n
   }
 
-  #readId(into: StreamId): void {
-    into[0] = this.#input.uint64()
-    into[1] = this.#input.uint64()
+  #id(): StreamId {
+    const ms = this.#input.uint64()
+    return streamId(ms, this.#input.uint64())
   }
 
-  #readRawId(into: StreamId): void {
+  #rawId(): StreamId {
     const at = this.#input.take(ID_BYTES)
-    into[0] = this.#input.bytes.readBigUInt64BE(at)
-    into[1] = this.#input.bytes.readBigUInt64BE(at + 8)
+    const { bytes } = this.#input
+    return streamId(bytes.readBigUInt64BE(at), bytes.readBigUInt64BE(at + 8))
   }
 
   #next(elements: ListpackElements): void {
@@ -194,8 +199,4 @@ class StreamReader {
     if (n === null) throw MALFORMED
     return n
   }
-}
-
-function isAbove(a: StreamId, b: StreamId): boolean {
-  return a[0] > b[0] || (a[0] === b[0] && a[1] > b[1])
 }

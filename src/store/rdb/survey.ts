@@ -1,13 +1,20 @@
 // The first reading of a dump: whether it can be restored, and how much it holds. So nothing has to be undone later.
 
 import { hashBytes } from '../../bytes/hash.ts'
+import type { StreamId } from '../types/stream/id.ts'
 import type { ByteRange } from './byte-range.ts'
-import type { RdbSink, StreamId } from './sink.ts'
+import { PendingTable } from './pending-table.ts'
+import type { RdbSink } from './sink.ts'
 
 /** Seeds of the two halves of a hash of 64 bits. */
 const SEED = [0x72646231, 0x6e616d65, 0x72646232, 0x74776963] as const
 
 const MIN_PLACES = 64
+
+/** What an entry of a stream needs besides its strings; a pending entry; a stream, a group or a consumer, at most. */
+const ENTRY_BYTES = 40
+const PENDING_BYTES = 64
+const OWN_BYTES = 1024
 
 /**
  * Finds names that occur twice by a hash of 64 bits, in 8 bytes for each of at most twice as many places. Two different
@@ -39,6 +46,11 @@ class DistinctNames {
     return true
   }
 
+  clear(): void {
+    if (this.#count > 0) this.#hashes.fill(0)
+    this.#count = 0
+  }
+
   #grow(): void {
     const old = this.#hashes
     this.#hashes = new Int32Array(2 * old.length)
@@ -53,7 +65,11 @@ export class Survey implements RdbSink {
   bytes = 0
   /** A string: still valid after the reading. */
   value: ByteRange | undefined
+  /** Members, fields, or names of consumer groups. */
   readonly #names = new DistinctNames()
+  /** Of the last consumer group. */
+  readonly #consumers = new DistinctNames()
+  readonly #pending = new PendingTable()
 
   string(value: ByteRange): boolean {
     this.value = value
@@ -80,28 +96,36 @@ export class Survey implements RdbSink {
     return this.#names.add(member)
   }
 
-  entry(_id: StreamId, _count: number): boolean {
-    return false
+  entry(): boolean {
+    this.#add(ENTRY_BYTES)
+    return true
   }
 
-  stream(_lastId: StreamId, _maxDeletedId: StreamId, _entriesAdded: bigint): boolean {
-    return false
+  stream(): boolean {
+    this.bytes += OWN_BYTES
+    return true
   }
 
-  group(_name: ByteRange, _lastId: StreamId, _entriesRead: bigint): boolean {
-    return false
+  group(name: ByteRange): boolean {
+    this.#add(name.length + OWN_BYTES)
+    this.#consumers.clear()
+    this.#pending.clear()
+    return this.#names.add(name)
   }
 
-  pending(_id: StreamId, _deliveredAt: bigint, _deliveries: bigint): boolean {
-    return false
+  pending(id: StreamId, deliveredAt: bigint, deliveries: bigint): boolean {
+    this.#add(PENDING_BYTES)
+    this.#pending.add(id, deliveredAt, deliveries)
+    return true
   }
 
-  consumer(_name: ByteRange, _seenAt: bigint, _activeAt: bigint): boolean {
-    return false
+  consumer(name: ByteRange): boolean {
+    this.#add(name.length + OWN_BYTES)
+    return this.#consumers.add(name)
   }
 
-  owned(_id: StreamId): boolean {
-    return false
+  owned(id: StreamId): boolean {
+    return this.#pending.take(id) >= 0
   }
 
   #add(bytes: number): void {

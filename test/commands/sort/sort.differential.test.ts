@@ -35,6 +35,12 @@ const EDGES: Readonly<Record<string, string>> = {
     SORT l GET v_*->f | SORT l GET * | SORT l GET v_* DESC LIMIT 0 2 | SORT l GET | SORT l BY x GET v_* | SORT l GET n_* STORE d
     LRANGE d 0 -1 | SORT l GET # GET v_* STORE d | LRANGE d 0 -1 | SORT l GET v_* GET v_* LIMIT 1 1 | SORT none GET v_*
     RPUSH v_2 x | SORT l GET v_*`,
+  'fields of hashes': `
+    RPUSH l 1 2 3 | HSET o_1 w 30 name one | HSET o_2 w 10 name two | HSET o_3 w 20 | SORT l BY o_*->w | SORT l BY o_*->w GET o_*->name
+    SORT l BY o_*->w DESC GET # GET o_*->name STORE d | LRANGE d 0 -1 | SORT l BY o_*->none | SORT l GET o_* | SORT l GET o_*->
+    HSET o_1 w x | SORT l BY o_*->w | SORT l BY o_*->w ALPHA | HSET o_1->x w 1 | SORT l GET o_*->x->w | HSET o_2 x->w 5
+    SORT l GET o_*->x->w | SET o_4 5 | RPUSH l 4 | SORT l GET o_*->w | SORT l BY o_*->name ALPHA LIMIT 2 2 | HSET x->1 w 1
+    SORT l GET x->*->w | SORT l BY o->* | HSET "->1" a 1 | SORT l GET ->*->a`,
   STORE: `
     RPUSH l 3 1 2 | SORT l STORE d | LRANGE d 0 -1 | TYPE d | SORT l STORE l | LRANGE l 0 -1 | SET s text | EXPIRE s 100
     SORT l DESC STORE s | LRANGE s 0 -1 | TTL s | SORT none STORE s | EXISTS s | SORT none STORE s | SORT l STORE

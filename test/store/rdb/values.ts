@@ -3,8 +3,9 @@
 import type { ByteRange } from '../../../src/store/rdb/byte-range.ts'
 import { FOOTER_BYTES, hasValidFooter, writeFooter } from '../../../src/store/rdb/format.ts'
 import { readValue } from '../../../src/store/rdb/reader.ts'
-import type { RdbSink, StreamId } from '../../../src/store/rdb/sink.ts'
+import type { RdbSink } from '../../../src/store/rdb/sink.ts'
 import { IntegerMembers, RdbWriter } from '../../../src/store/rdb/writer.ts'
+import { idText, type StreamId } from '../../../src/store/types/stream/id.ts'
 import type { Argument, RedisReply } from '../../support/resp.ts'
 
 /** Strings are latin1, one character per byte. What has no order is sorted. */
@@ -40,10 +41,6 @@ function text({ bytes, start, end }: ByteRange): string {
 /** Rounded, as redis-parser does not read integers above 2^53 exactly. */
 function rounded(n: unknown): string {
   return Number(n).toPrecision(12)
-}
-
-function idText(id: StreamId): string {
-  return `${id[0]}-${id[1]}`
 }
 
 /** Refuses duplicates, as a store does. */

@@ -187,9 +187,7 @@ export class ListpackBuilder {
     const buffer = this.#buffer
     const from = buffer.length
     if (exact !== null) {
-      const at = buffer.reserve(9)
-      buffer.bytes[at] = INT_64
-      buffer.bytes.writeBigInt64LE(exact, at + 1)
+      this.#int64(exact)
     } else {
       this.#stringHead(length)
       buffer.append(bytes, start, end)
@@ -215,11 +213,31 @@ export class ListpackBuilder {
     } else if (n >= -0x8000_0000 && n <= 0x7fff_ffff) {
       this.#integer(INT_32, n, 4)
     } else {
-      const at = buffer.reserve(9)
-      buffer.bytes[at] = INT_64
-      buffer.bytes.writeBigInt64LE(BigInt(n), at + 1)
+      this.#int64(BigInt(n))
     }
     this.#close(from)
+  }
+
+  /** @param n an int64 */
+  appendBigInt(n: bigint): void {
+    if (n >= Number.MIN_SAFE_INTEGER && n <= Number.MAX_SAFE_INTEGER) {
+      this.appendInteger(Number(n))
+      return
+    }
+    const from = this.#buffer.length
+    this.#int64(n)
+    this.#close(from)
+  }
+
+  /** Appends the elements of another one. */
+  appendAll({ count, elements }: ListpackBuilder): void {
+    this.#buffer.append(elements, 0, elements.length)
+    this.count += count
+  }
+
+  /** The elements without the header. */
+  get elements(): Uint8Array {
+    return this.#buffer.bytes.subarray(HEADER_BYTES, this.#buffer.length)
   }
 
   /** The finished listpack. Valid until `clear`. */
@@ -236,6 +254,12 @@ export class ListpackBuilder {
     const at = this.#buffer.reserve(1 + bytes)
     this.#buffer.bytes[at] = encoding
     this.#buffer.bytes.writeIntLE(n, at + 1, bytes)
+  }
+
+  #int64(n: bigint): void {
+    const at = this.#buffer.reserve(9)
+    this.#buffer.bytes[at] = INT_64
+    this.#buffer.bytes.writeBigInt64LE(n, at + 1)
   }
 
   #stringHead(length: number): void {
