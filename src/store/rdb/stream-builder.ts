@@ -3,11 +3,9 @@
 import { GrowingBuffer } from '../../bytes/growing-buffer.ts'
 import { type Consumer, type ConsumerGroup, createGroup, findGroup } from '../types/stream/groups.ts'
 import { MIN_ID, type StreamId } from '../types/stream/id.ts'
-import type { NodeLimits, Stream } from '../types/stream/stream.ts'
+import type { Stream } from '../types/stream/stream.ts'
 import type { ByteRange } from './byte-range.ts'
 import { PendingTable } from './pending-table.ts'
-
-const LIMITS: NodeLimits = { maxEntries: 100, maxBytes: 4096 }
 
 /** The calls of `RdbSink` for a stream that was surveyed. */
 export class StreamBuilder {
@@ -84,7 +82,7 @@ export class StreamBuilder {
     const pairs = this.#start.length / 2
     if (pairs === 0) return
     const ranges = { buf: this.#bytes.bytes, start: this.#start, end: this.#end }
-    this.#stream.append(this.#id, ranges, 0, pairs, LIMITS)
+    this.#stream.append(this.#id, ranges, 0, pairs)
     this.#bytes.clear()
     this.#start.length = 0
     this.#end.length = 0
