@@ -35,9 +35,12 @@ export const dumpCommands: readonly CommandSpec[] = [
     arguments: [KEY],
     run(c) {
       const ref = c.read(1)
-      const dump = ref === NULL_REF ? undefined : dumpValue(c.store, ref)
-      if (dump === undefined) c.reply.null()
-      else c.reply.bulk(dump, 0, dump.length)
+      if (ref === NULL_REF) {
+        c.reply.null()
+        return
+      }
+      const dump = dumpValue(c.store, ref)
+      c.reply.bulk(dump, 0, dump.length)
     },
   },
   {

@@ -2,14 +2,14 @@
 
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
+import { StringList } from '../../store/types/string-list.ts'
 import type { CommandSpec, KeyFlag } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { tooLarge, WRONG_TYPE } from '../spec/errors.ts'
 import { arg, KEY, oneKey, oneOf, option, token } from '../spec/shorthand.ts'
 import { destinationOf, readSortOptions, type SortOptions } from './options.ts'
-import { alphabeticalOrder, numericOrder } from './order.ts'
+import { alphabeticalOrder, indexes, numericOrder } from './order.ts'
 import { Found } from './pattern.ts'
-import { Texts } from './texts.ts'
 
 const NOT_NUMBERS = "ERR One or more scores can't be converted into double"
 
@@ -22,7 +22,7 @@ function sort(c: Context, mayStore: boolean): void {
     c.reply.error(WRONG_TYPE)
     return
   }
-  const elements = new Texts()
+  const elements = new StringList()
   if (ref !== NULL_REF) copyElements(c, ref, type, elements)
   const order = orderOf(c, elements, options, type)
   if (order === undefined) {
@@ -35,12 +35,15 @@ function sort(c: Context, mayStore: boolean): void {
 }
 
 /** Copies the elements in their own order. */
-function copyElements(c: Context, ref: Ref, type: ValueType, elements: Texts): void {
-  const { lists, sortedSets } = c.store
+function copyElements(c: Context, ref: Ref, type: ValueType, elements: StringList): void {
+  const { lists, sets, sortedSets } = c.store
   if (type === ValueType.SORTED_SET) {
     const { span } = sortedSets
     for (let is = sortedSets.seek(ref, 0); is; is = sortedSets.next())
       elements.add(span.bytes, span.start, span.end)
+  } else if (type === ValueType.SET) {
+    const { member } = sets
+    for (let is = sets.first(ref); is; is = sets.next()) elements.add(member.bytes, member.start, member.end)
   } else {
     const { span } = lists
     for (let is = lists.seek(ref, 0); is; is = lists.next()) elements.add(span.bytes, span.start, span.end)
@@ -50,7 +53,7 @@ function copyElements(c: Context, ref: Ref, type: ValueType, elements: Texts): v
 /** The indexes of the elements in order. `undefined`: one is no number. */
 function orderOf(
   c: Context,
-  elements: Texts,
+  elements: StringList,
   { by, isAlphabetical, isDescending, storeAt }: SortOptions,
   type: ValueType,
 ): Int32Array | undefined {
@@ -60,7 +63,7 @@ function orderOf(
       : numericOrder(c, elements, by, isDescending)
   // The order of a set is arbitrary: what is stored must not depend on it, as in Redis.
   if (type === ValueType.SET && storeAt !== 0) return alphabeticalOrder(c, elements, undefined, isDescending)
-  return type === ValueType.SET || !isDescending ? elements.indexes() : elements.indexes().reverse()
+  return type === ValueType.SET || !isDescending ? indexes(elements) : indexes(elements).reverse()
 }
 
 /** The range of LIMIT in a list of `length`. */
@@ -69,14 +72,14 @@ function limits({ skipped, count }: SortOptions, length: number): [start: number
   return [start, count < 0 ? length : Math.min(length, start + count)]
 }
 
-function replyValues(c: Context, elements: Texts, selected: Int32Array, { gets }: SortOptions): void {
+function replyValues(c: Context, elements: StringList, selected: Int32Array, { gets }: SortOptions): void {
   const { reply } = c
   const found = new Found()
   const { bytes } = elements
   reply.array(selected.length * Math.max(1, gets.length))
   for (const i of selected) {
-    const start = elements.start(i)
-    const end = elements.end(i)
+    const start = elements.starts[i]
+    const end = elements.ends[i]
     if (gets.length === 0) reply.bulk(bytes, start, end)
     for (const get of gets) {
       if (get.find(c, bytes, start, end, found)) reply.bulk(found.bytes, found.start, found.end)
@@ -88,18 +91,18 @@ function replyValues(c: Context, elements: Texts, selected: Int32Array, { gets }
 /** Stores the values as a list. */
 function storeValues(
   c: Context,
-  elements: Texts,
+  elements: StringList,
   selected: Int32Array,
   { gets, storeAt }: SortOptions,
 ): void {
   const { args, group, reply } = c
   const { collections, lists } = group.store
-  const values = new Texts()
+  const values = new StringList()
   const found = new Found()
   for (const i of selected) {
     const { bytes } = elements
-    const start = elements.start(i)
-    const end = elements.end(i)
+    const start = elements.starts[i]
+    const end = elements.ends[i]
     if (gets.length === 0) values.add(bytes, start, end)
     for (const get of gets) {
       if (get.find(c, bytes, start, end, found)) values.add(found.bytes, found.start, found.end)
@@ -113,14 +116,14 @@ function storeValues(
     return
   }
   const [start, end] = [args.start[storeAt], args.end[storeAt]]
-  const fits = collections.fits(NULL_REF, values.length, values.count, end - start)
+  const fits = collections.fits(NULL_REF, values.size, values.count, end - start)
   let ref = fits ? collections.create(ValueType.LIST, args.buf, start, end, group.lifetime()) : NULL_REF
   if (ref === NULL_REF) {
     reply.error(tooLarge(group.store.maxBytes))
     return
   }
   for (let i = 0; i < values.count; i++)
-    ref = lists.insert(ref, i, values.bytes, values.start(i), values.end(i))
+    ref = lists.insert(ref, i, values.bytes, values.starts[i], values.ends[i])
   collections.finish(ref, values.count)
   reply.integer(values.count)
 }

@@ -3,12 +3,12 @@
 import type { Ref } from '../arena.ts'
 import { ValueType } from '../record.ts'
 import type { Store } from '../store.ts'
-import { dumpStream } from './stream-writer.ts'
-import { RdbWriter } from './writer.ts'
+import { dumpStream } from './stream/writer.ts'
+import { IntegerMembers, RdbWriter } from './writer.ts'
 
-/** `undefined`: values of this type cannot be dumped. */
-export function dumpValue(store: Store, ref: Ref): Buffer | undefined {
-  const { collections, records, lists, hashes, sortedSets, streams } = store
+/** The dump of a record, which is not a negative entry. */
+export function dumpValue(store: Store, ref: Ref): Buffer {
+  const { collections, records, lists, hashes, sets, sortedSets, streams } = store
   const writer = new RdbWriter()
   switch (records.type(ref)) {
     case ValueType.STRING:
@@ -20,6 +20,18 @@ export function dumpValue(store: Store, ref: Ref): Buffer | undefined {
       writer.beginList()
       for (let found = lists.seek(ref, 0); found; found = lists.next())
         writer.element(span.bytes, span.start, span.end)
+      break
+    }
+    case ValueType.SET: {
+      const { member } = sets
+      const count = sets.size(ref)
+      const integers = collections.flags(ref) === 0 ? new IntegerMembers(count) : undefined
+      if (integers === undefined) writer.beginSet(count)
+      for (let found = sets.seek(ref, 0); found; found = sets.next()) {
+        if (integers === undefined) writer.element(member.bytes, member.start, member.end)
+        else integers.add(member.bytes, member.start, member.end)
+      }
+      if (integers !== undefined) writer.integers(integers.sorted())
       break
     }
     case ValueType.SORTED_SET: {
@@ -48,7 +60,7 @@ export function dumpValue(store: Store, ref: Ref): Buffer | undefined {
     case ValueType.STREAM:
       return dumpStream(streams.open(ref))
     default:
-      return undefined
+      throw new Error(`a value of type ${records.type(ref)} cannot be dumped`)
   }
   return writer.finish()
 }

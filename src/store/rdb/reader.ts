@@ -10,7 +10,7 @@ import { type Elements, ListpackElements } from './packed/listpack.ts'
 import { ZiplistElements } from './packed/ziplist.ts'
 import { ZipmapElements } from './packed/zipmap.ts'
 import type { RdbSink } from './sink.ts'
-import { readStream } from './stream-reader.ts'
+import { readStream } from './stream/reader.ts'
 
 /**
  * Reads `bytes[start, end)`: the type and the value of a dump, without its footer. Bytes after the value are ignored, as

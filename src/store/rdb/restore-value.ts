@@ -8,7 +8,7 @@ import type { ByteRange } from './byte-range.ts'
 import { FOOTER_BYTES, hasValidFooter } from './format.ts'
 import { readValue } from './reader.ts'
 import type { RdbSink } from './sink.ts'
-import { StreamBuilder } from './stream-builder.ts'
+import { StreamBuilder } from './stream/builder.ts'
 import { Survey } from './survey.ts'
 
 /** Why a dump was not stored. */
@@ -33,7 +33,7 @@ export class Restorable {
     if (!hasValidFooter(dump, start, end)) return 'wrong footer'
     const survey = new Survey()
     const valueEnd = end - FOOTER_BYTES
-    if (!readValue(dump, start, valueEnd, survey) || survey.type === 'set') return 'malformed'
+    if (!readValue(dump, start, valueEnd, survey)) return 'malformed'
     return new Restorable(survey, dump, start, valueEnd)
   }
 
@@ -95,8 +95,10 @@ class Builder implements RdbSink {
   }
 
   element({ bytes, start, end }: ByteRange): boolean {
-    if (this.#type === 'list') this.ref = this.#store.lists.insert(this.ref, this.#count++, bytes, start, end)
-    return this.#type === 'list'
+    const { lists, sets } = this.#store
+    if (this.#type === 'list') this.ref = lists.insert(this.ref, this.#count++, bytes, start, end)
+    else this.ref = sets.add(this.ref, bytes, start, end)
+    return true
   }
 
   field(field: ByteRange, value: ByteRange): boolean {

@@ -3,8 +3,8 @@
 import { hashBytes } from '../../bytes/hash.ts'
 import type { StreamId } from '../types/stream/id.ts'
 import type { ByteRange } from './byte-range.ts'
-import { PendingTable } from './pending-table.ts'
 import type { RdbSink } from './sink.ts'
+import { PendingTable } from './stream/pending-table.ts'
 
 /** Seeds of the two halves of a hash of 64 bits. */
 const SEED = [0x72646231, 0x6e616d65, 0x72646232, 0x74776963] as const

@@ -41,6 +41,10 @@ const EDGES: Readonly<Record<string, string>> = {
     HSET o_1 w x | SORT l BY o_*->w | SORT l BY o_*->w ALPHA | HSET o_1->x w 1 | SORT l GET o_*->x->w | HSET o_2 x->w 5
     SORT l GET o_*->x->w | SET o_4 5 | RPUSH l 4 | SORT l GET o_*->w | SORT l BY o_*->name ALPHA LIMIT 2 2 | HSET x->1 w 1
     SORT l GET x->*->w | SORT l BY o->* | HSET "->1" a 1 | SORT l GET ->*->a`,
+  sets: `
+    SADD s 3 1 2 | SORT s | SORT s DESC | SADD h b a c | SORT h ALPHA | SORT h | MSET w_a 3 w_b 1 w_c 2 | SORT h BY w_* GET #
+    SORT h BY x STORE d | LRANGE d 0 -1 | SORT h BY x DESC LIMIT 0 2 STORE d | LRANGE d 0 -1 | SORT s BY x STORE d | LRANGE d 0 -1
+    SORT s BY x | SORT s BY x LIMIT 1 1 | SORT s STORE s | TYPE s | SADD t "" -0 | SORT t`,
   STORE: `
     RPUSH l 3 1 2 | SORT l STORE d | LRANGE d 0 -1 | TYPE d | SORT l STORE l | LRANGE l 0 -1 | SET s text | EXPIRE s 100
     SORT l DESC STORE s | LRANGE s 0 -1 | TTL s | SORT none STORE s | EXISTS s | SORT none STORE s | SORT l STORE

@@ -1,10 +1,10 @@
 // Restores a stream: adds its entries and its consumer groups to a new one.
 
-import { GrowingBuffer } from '../../bytes/growing-buffer.ts'
-import { type Consumer, type ConsumerGroup, createGroup, findGroup } from '../types/stream/groups.ts'
-import { MIN_ID, type StreamId } from '../types/stream/id.ts'
-import type { Stream } from '../types/stream/stream.ts'
-import type { ByteRange } from './byte-range.ts'
+import { GrowingBuffer } from '../../../bytes/growing-buffer.ts'
+import { type Consumer, type ConsumerGroup, createGroup, findGroup } from '../../types/stream/groups.ts'
+import { MIN_ID, type StreamId } from '../../types/stream/id.ts'
+import type { Stream } from '../../types/stream/stream.ts'
+import type { ByteRange } from '../byte-range.ts'
 import { PendingTable } from './pending-table.ts'
 
 /** The calls of `RdbSink` for a stream that was surveyed. */

@@ -1,12 +1,12 @@
 // Reads a stream of a dump: its entries, then its consumer groups.
 
-import { parseInt64, parseInteger } from '../../bytes/numbers/decimal.ts'
-import { ID_BYTES, MIN_ID, type StreamId, streamId } from '../types/stream/id.ts'
-import { ByteRange } from './byte-range.ts'
-import { RdbType } from './format.ts'
-import { type Input, MALFORMED } from './input.ts'
-import { ListpackElements } from './packed/listpack.ts'
-import type { RdbSink } from './sink.ts'
+import { parseInt64, parseInteger } from '../../../bytes/numbers/decimal.ts'
+import { ID_BYTES, MIN_ID, type StreamId, streamId } from '../../types/stream/id.ts'
+import { ByteRange } from '../byte-range.ts'
+import { RdbType } from '../format.ts'
+import { type Input, MALFORMED } from '../input.ts'
+import { ListpackElements } from '../packed/listpack.ts'
+import type { RdbSink } from '../sink.ts'
 
 /*
  * Entries come in nodes: the ID of the node, 16 bytes, big-endian, and a listpack of

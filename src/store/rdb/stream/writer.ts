@@ -1,12 +1,12 @@
-// Writes a stream as a dump: its entries in listpacks, then its consumer groups. The format is drawn in `stream-reader.ts`.
+// Writes a stream as a dump: its entries in listpacks, then its consumer groups. The format is drawn in `reader.ts`.
 
-import { EntryReader } from '../types/stream/entry-reader.ts'
-import { type ConsumerGroup, groupsOf } from '../types/stream/groups.ts'
-import { ID_BYTES, MAX_ID, MIN_ID, millisecondsOf, type StreamId, sequenceOf } from '../types/stream/id.ts'
-import type { Stream } from '../types/stream/stream.ts'
-import { RdbType } from './format.ts'
-import { Output } from './output.ts'
-import { ListpackBuilder } from './packed/listpack.ts'
+import { EntryReader } from '../../types/stream/entry-reader.ts'
+import { type ConsumerGroup, groupsOf } from '../../types/stream/groups.ts'
+import { ID_BYTES, MAX_ID, MIN_ID, millisecondsOf, type StreamId, sequenceOf } from '../../types/stream/id.ts'
+import type { Stream } from '../../types/stream/stream.ts'
+import { RdbType } from '../format.ts'
+import { Output } from '../output.ts'
+import { ListpackBuilder } from '../packed/listpack.ts'
 
 /** Bounds of a listpack: Redis's defaults of `stream-node-max-entries` and `stream-node-max-bytes`. */
 const MAX_NODE_ENTRIES = 100

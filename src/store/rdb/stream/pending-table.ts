@@ -1,6 +1,6 @@
 // The pending entries of a consumer group that is read: they come before the consumers that own them.
 
-import { MAX_PART, millisecondsOf, type StreamId, sequenceOf, streamId } from '../types/stream/id.ts'
+import { MAX_PART, millisecondsOf, type StreamId, sequenceOf, streamId } from '../../types/stream/id.ts'
 
 const MIN_PLACES = 16
 
