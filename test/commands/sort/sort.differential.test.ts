@@ -45,6 +45,10 @@ const EDGES: Readonly<Record<string, string>> = {
     SADD s 3 1 2 | SORT s | SORT s DESC | SADD h b a c | SORT h ALPHA | SORT h | MSET w_a 3 w_b 1 w_c 2 | SORT h BY w_* GET #
     SORT h BY x STORE d | LRANGE d 0 -1 | SORT h BY x DESC LIMIT 0 2 STORE d | LRANGE d 0 -1 | SORT s BY x STORE d | LRANGE d 0 -1
     SORT s BY x | SORT s BY x LIMIT 1 1 | SORT s STORE s | TYPE s | SADD t "" -0 | SORT t`,
+  'sorted sets': `
+    ZADD z 1 30 2 20 3 10 4 15 | SORT z | SORT z DESC | SORT z BY x | SORT z BY x DESC | SORT z BY x LIMIT 1 2 | SORT z BY x LIMIT 1 2 DESC
+    SORT z BY x DESC LIMIT 0 1 STORE z | TYPE z | LRANGE z 0 -1 | ZADD y 5 b 4 a | SORT y | SORT y ALPHA | SORT y BY x GET # STORE d
+    LRANGE d 0 -1 | SORT y BY x LIMIT 2 5 | SORT_RO y BY x DESC`,
   STORE: `
     RPUSH l 3 1 2 | SORT l STORE d | LRANGE d 0 -1 | TYPE d | SORT l STORE l | LRANGE l 0 -1 | SET s text | EXPIRE s 100
     SORT l DESC STORE s | LRANGE s 0 -1 | TTL s | SORT none STORE s | EXISTS s | SORT none STORE s | SORT l STORE
