@@ -14,6 +14,7 @@ const FAMILIES: readonly (readonly [group: CommandSpec['group'], title: string])
   ['hash', 'Hashes'],
   ['set', 'Sets'],
   ['sorted-set', 'Sorted sets'],
+  ['geo', 'Geo'],
   ['stream', 'Streams'],
   ['generic', 'Keys'],
   ['transactions', 'Transactions'],

@@ -6,6 +6,7 @@ import { peerCommands } from './cluster/peer.ts'
 import { clientCommands } from './connection/clients.ts'
 import { connectionCommands } from './connection/connection.ts'
 import { monitorCommands } from './connection/monitor.ts'
+import { geoCommands } from './geo/geo.ts'
 import { hashCommands } from './hashes/hashes.ts'
 import { type CommandDirectory, introspectionCommands } from './introspection/introspection.ts'
 import { dumpCommands } from './keys/dump.ts'
@@ -48,6 +49,7 @@ export function allCommands(directory: () => CommandDirectory): readonly Command
     ...hashCommands,
     ...listCommands,
     ...setCommands,
+    ...geoCommands,
     ...streamCommands,
     ...sortedSetCommands,
     ...keyCommands,

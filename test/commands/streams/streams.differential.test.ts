@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Command, expectSameReplies, RawClient } from '../../support/differential.ts'
+import { type Command, commandsOf, expectSameReplies, RawClient } from '../../support/differential.ts'
 import { Harness } from '../../support/harness.ts'
 import { describeWithRedis } from '../../support/redis-server.ts'
 
@@ -130,15 +130,6 @@ const EDGES: Readonly<Record<string, string>> = {
     XINFO STREAM s FULL COUNT | XINFO STREAM s FOO | XINFO STREAM s FULL FOO 1 | XINFO STREAM s FULL 1 | XINFO GROUPS s | XINFO CONSUMERS s g
     XDEL s 2-1 | XINFO GROUPS s | XADD s 4-1 a 1 | XINFO GROUPS s | XREADGROUP GROUP f z STREAMS s > | XINFO GROUPS s | SET str x
     XINFO STREAM str | XINFO GROUPS str | XINFO CONSUMERS str g | XDEL s 1-1 3-1 4-1 | XINFO STREAM s | XINFO STREAM s FULL | XINFO GROUPS s`,
-}
-
-function commandsOf(sequence: string): Command[] {
-  return sequence
-    .trim()
-    .split(/\s*[|\n]\s*/)
-    .map((line) =>
-      (line.match(/"(?:[^"\\]|\\.)*"|\S+/g) ?? []).map((each) => (each[0] === '"' ? JSON.parse(each) : each)),
-    )
 }
 
 /** A reply without what depends on the clock, on Redis's radix tree, or was added by Redis 7.2. */
