@@ -59,9 +59,10 @@ export class ExpiryCycle {
 
   /** Visits the next slots of a group. Returns the expired share of the entries with a TTL. */
   #step({ store }: Group): number {
-    if (store.expiring === 0) return 0
+    const { expiring, expiringHashes } = store
+    if (expiring + expiringHashes === 0) return 0
     const looked = Math.min(this.#slots, store.indexBytes / SLOT_BYTES)
-    const expected = (looked * store.expiring * SLOT_BYTES) / store.indexBytes
+    const expected = (looked * (expiring + expiringHashes) * SLOT_BYTES) / store.indexBytes
     const startedAt = this.#micros()
     const expired = store.sweep(looked)
     const took = this.#micros() - startedAt

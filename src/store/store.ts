@@ -235,6 +235,11 @@ export class Store {
     return this.#expiring
   }
 
+  /** Hashes with fields that have a deadline. */
+  get expiringHashes(): number {
+    return this.#regions.marked
+  }
+
   /** Negative entries: keys known to be absent at the origin. */
   get absent(): number {
     return this.#absent
@@ -512,7 +517,8 @@ export class Store {
 
   /** One step of the active expiry cycle; see `Keyspace.sweep`. */
   sweep(slots: number): number {
-    return this.#expiring === 0 ? 0 : this.keyspace.sweep(slots)
+    const keys = this.#expiring === 0 ? 0 : this.keyspace.sweep(slots)
+    return keys + (this.#regions.marked === 0 ? 0 : this.hashes.sweep(slots, (ref) => this.#removeSpent(ref)))
   }
 
   clear(): void {
@@ -565,13 +571,25 @@ export class Store {
   /** Whether a record is expired or invalid. */
   #isDead(ref: Ref): boolean {
     if (this.records.isExpired(ref, this.#instant.ms)) return true
+    if (this.#regions.marked !== 0 && this.#isSpent(ref)) return true
     return this.validity.hasInvalidations && this.validity.isInvalid(ref)
   }
 
   #removeDead(ref: Ref, hash: Hash): void {
-    if (this.records.isExpired(ref, this.#instant.ms)) this.expired++
+    const isExpired = this.records.isExpired(ref, this.#instant.ms)
+    if (isExpired || (this.#regions.marked !== 0 && this.#isSpent(ref))) this.expired++
     else this.invalidated++
     this.#removeHashed(ref, hash)
+  }
+
+  /** Whether a record is a hash whose fields are all expired. */
+  #isSpent(ref: Ref): boolean {
+    return this.records.type(ref) === ValueType.HASH && this.hashes.isSpent(ref)
+  }
+
+  #removeSpent(ref: Ref): void {
+    this.expired++
+    this.remove(ref)
   }
 
   #hashOf(ref: Ref): Hash {

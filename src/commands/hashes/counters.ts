@@ -25,7 +25,7 @@ function setField(c: Context, found: Ref, value: Buffer): boolean {
   if (!hasRoom(c, found, 1, c.args.length(2) + value.length, 1)) return false
   const { buf, start, end } = c.args
   const ref = found === NULL_REF ? createCollection(c, 1, ValueType.HASH) : found
-  collections.finish(hashes.set(ref, buf, start[2], end[2], value, 0, value.length), 1)
+  collections.finish(hashes.set(ref, buf, start[2], end[2], value, 0, value.length, true), 1)
   return true
 }
 

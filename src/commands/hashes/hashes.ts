@@ -3,6 +3,8 @@
 import type { CommandSpec } from '../spec/command.ts'
 import { hashChangeCommands } from './changes.ts'
 import { hashCounterCommands } from './counters.ts'
+import { hashExchangeCommands } from './exchange.ts'
+import { hashExpiryCommands } from './expiry.ts'
 import { hashFieldCommands } from './fields.ts'
 import { hashIterationCommands } from './iteration.ts'
 
@@ -11,4 +13,6 @@ export const hashCommands: readonly CommandSpec[] = [
   ...hashFieldCommands,
   ...hashCounterCommands,
   ...hashIterationCommands,
+  ...hashExpiryCommands,
+  ...hashExchangeCommands,
 ]

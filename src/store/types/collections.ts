@@ -36,6 +36,8 @@ const FLAGS_SHIFT = 1
 export interface CollectionStore {
   readonly maxBytes: number
   readonly minBytes: number
+  /** The current time in `nowCell[0]`, in milliseconds since the Unix epoch. */
+  readonly nowCell: Float64Array
   readonly put: (
     key: Uint8Array,
     keyStart: number,

@@ -2,6 +2,7 @@
 
 import type { Ref } from '../arena.ts'
 import { type Collections, PACKED_BYTES, PACKED_ELEMENTS, PACKED_STRING } from './collections.ts'
+import { FieldDeadlines } from './field-deadlines.ts'
 import {
   contentStart,
   findPacked,
@@ -18,12 +19,27 @@ import { stringBytes, TreeKind } from './tree.ts'
 
 /** A flag: OBJECT ENCODING says `hashtable`, and not `listpack`. */
 const TABLE = 1
+/** A flag: a field has, or had, a deadline. Redis calls the compact encoding of such a hash `listpackex`. */
+const TIMED = 2
 const HASHES = 2 ** 32
+/** The word of the head of the region that counts its pairs. */
+const COUNT_WORD = 2
+
+/** Expired fields that are removed at most when a hash is changed, and in a step of active expiry. */
+const PURGED_BY_CHANGE = 16
+const PURGED_BY_SWEEP = 256
+
+/** Which deadlines of fields `expire` replaces. */
+export type DeadlineCondition = 'nx' | 'xx' | 'gt' | 'lt' | undefined
+
+/** What `expire` has done, in Redis's numbers. */
+export const ExpireOutcome = { NO_FIELD: -2, UNCHANGED: 0, SET: 1, REMOVED: 2 } as const
+export type ExpireOutcome = (typeof ExpireOutcome)[keyof typeof ExpireOutcome]
 
 /** The packed pairs of a hash that moves into a region. */
 const moving = Buffer.alloc(PACKED_BYTES)
 
-/** Calls that change a hash return its record, possibly moved. */
+/** Calls that change a hash return its record, possibly moved. Expired fields are not there, though they may not be removed yet. */
 export class Hashes {
   /** The field that `seek` and `next` have read. */
   readonly field: Span = new Span()
@@ -31,21 +47,34 @@ export class Hashes {
   readonly value: Span
   /** Whether the last `set` or `remove` found its field. */
   found = false
+  /** What the last `expire` has done. */
+  outcome: ExpireOutcome = ExpireOutcome.NO_FIELD
+  /** The argument of `expire`, and the result of `hasDeadline`: milliseconds since the epoch. */
+  readonly deadline: Float64Array
   readonly #parts: Collections
   /** The region that is being walked; 0: a packed hash, whose next pair is at `#at`. */
   #region = 0
   #at = 0
   #left = 0
+  /** The walk must skip expired fields. */
+  #skips = false
+  readonly #deadlines: FieldDeadlines
+  /** The region that was last looked at for expired fields. */
+  #swept = 0
 
   constructor(parts: Collections) {
     this.#parts = parts
     this.value = parts.span
+    this.#deadlines = new FieldDeadlines(parts)
+    this.deadline = this.#deadlines.deadline
   }
 
   length(ref: Ref): number {
     const { regions, records } = this.#parts
     const region = this.#parts.regionOf(ref)
-    return region === 0 ? packedCount(records) : regions.head(region, 2)
+    if (region === 0) return packedCount(records)
+    const count = regions.head(region, COUNT_WORD)
+    return regions.isMarked(region) ? count - this.#deadlines.countDue(region) : count
   }
 
   /** Reads the value of a field into `value`. False: there is none. */
@@ -59,13 +88,13 @@ export class Hashes {
       return true
     }
     const valueAt = this.#find(region, bytes, start, end)
-    if (valueAt === 0) return false
+    if (valueAt === 0 || this.#isDue(region, bytes, start, end)) return false
     tree.readString(valueAt)
     this.value.copyFrom(tree.span)
     return true
   }
 
-  /** Sets a field. */
+  /** Sets a field, without a deadline, or with the one that it has. */
   set(
     ref: Ref,
     field: Uint8Array,
@@ -74,9 +103,11 @@ export class Hashes {
     value: Uint8Array,
     valueStart: number,
     valueEnd: number,
+    keepsDeadline = false,
   ): Ref {
-    const { limits } = this.#parts
+    const { limits, regions } = this.#parts
     const region = this.#parts.regionOf(ref)
+    if (regions.marked !== 0) this.#clearDeadline(region, field, fieldStart, fieldEnd, keepsDeadline)
     const moved =
       region === 0
         ? this.#setPacked(ref, field, fieldStart, fieldEnd, value, valueStart, valueEnd)
@@ -96,6 +127,7 @@ export class Hashes {
     const { records, store, tree } = this.#parts
     const region = this.#parts.regionOf(ref)
     if (region !== 0) {
+      this.#clearDeadline(region, bytes, start, end, false)
       this.found = this.#find(region, bytes, start, end) !== 0
       if (!this.found) return ref
       tree.remove()
@@ -116,10 +148,14 @@ export class Hashes {
     const { records, tree } = this.#parts
     this.#region = this.#parts.regionOf(ref)
     if (this.#region !== 0) {
+      this.#skips = this.#deadlines.countDue(this.#region) !== 0
       tree.open(this.#region, TreeKind.HASH)
-      if (!tree.seekRank(rank)) return false
+      if (!tree.seekRank(this.#skips ? 0 : rank)) return false
       this.#readPair()
-      return true
+      if (!this.#skips) return true
+      let is = !this.#isWalkedDue() || this.next()
+      for (let i = 0; is && i < rank; i++) is = this.next()
+      return is
     }
     const count = packedCount(records)
     if (rank >= count) return false
@@ -133,8 +169,10 @@ export class Hashes {
   next(): boolean {
     const { records, tree } = this.#parts
     if (this.#region !== 0) {
-      if (!tree.next()) return false
-      this.#readPair()
+      do {
+        if (!tree.next()) return false
+        this.#readPair()
+      } while (this.#skips && this.#isWalkedDue())
       return true
     }
     if (this.#left === 0) return false
@@ -159,6 +197,7 @@ export class Hashes {
     }
     if (cursor >= HASHES) return 0
     this.#region = this.#parts.regionOf(ref)
+    this.#skips = this.#deadlines.countDue(this.#region) !== 0
     tree.open(this.#region, TreeKind.HASH)
     tree.key[0] = cursor | 0
     let last = 0
@@ -169,10 +208,116 @@ export class Hashes {
       if (left <= 0 && hash !== last) return hash
       last = hash
       this.#readPair()
-      visit()
+      if (!this.#skips || !this.#isWalkedDue()) visit()
       is = tree.next()
     }
     return 0
+  }
+
+  /**
+   * Sets the deadline of a field to `deadline[0]`, where the condition holds; see `outcome`. A deadline that is over
+   * removes the field.
+   */
+  expire(ref: Ref, bytes: Uint8Array, start: number, end: number, condition: DeadlineCondition): Ref {
+    const deadline = this.deadline[0]
+    if (!this.get(ref, bytes, start, end)) {
+      this.outcome = ExpireOutcome.NO_FIELD
+      return ref
+    }
+    const old = this.hasDeadline(ref, bytes, start, end) ? this.deadline[0] : Number.NaN
+    if (!holds(condition, deadline, old)) {
+      this.outcome = ExpireOutcome.UNCHANGED
+      return ref
+    }
+    if (deadline <= this.#parts.store.nowCell[0]) {
+      this.outcome = ExpireOutcome.REMOVED
+      return this.remove(ref, bytes, start, end)
+    }
+    this.outcome = ExpireOutcome.SET
+    const paged = this.#parts.regionOf(ref) === 0 ? this.#page(ref) : ref
+    this.#parts.setFlags(paged, this.#parts.flags(paged) | TIMED)
+    this.deadline[0] = deadline
+    this.#deadlines.set(this.#parts.regionOf(paged), bytes, start, end)
+    return this.#parts.begin(paged)
+  }
+
+  /** Whether a field, which is there, has a deadline; that is in `deadline[0]`. */
+  hasDeadline(ref: Ref, bytes: Uint8Array, start: number, end: number): boolean {
+    const region = this.#parts.regionOf(ref)
+    return region !== 0 && this.#deadlines.find(region, bytes, start, end)
+  }
+
+  /** Removes the deadline of a field. False: it had none. */
+  persist(ref: Ref, bytes: Uint8Array, start: number, end: number): boolean {
+    const region = this.#parts.regionOf(ref)
+    return region !== 0 && this.#deadlines.remove(region, bytes, start, end)
+  }
+
+  /** Whether all fields are expired: then the hash does not exist. */
+  isSpent(ref: Ref): boolean {
+    const { regions } = this.#parts
+    const region = this.#parts.regionOf(ref)
+    if (region === 0 || !regions.isMarked(region)) return false
+    return this.#deadlines.countDue(region) === regions.head(region, COUNT_WORD)
+  }
+
+  /**
+   * A step of active expiry: looks at the next `regions` regions, and removes expired fields. Returns how many.
+   *
+   * @param remove removes a record: its last field has expired
+   */
+  sweep(regions: number, remove: (ref: Ref) => void): number {
+    const { regions: all } = this.#parts
+    let removed = 0
+    for (let left = regions; left > 0 && all.marked !== 0 && removed < PURGED_BY_SWEEP; left--) {
+      this.#swept = all.following(this.#swept)
+      if (!all.isMarked(this.#swept)) continue
+      removed += this.#purge(this.#swept, PURGED_BY_SWEEP - removed)
+      if (all.head(this.#swept, COUNT_WORD) === 0) remove(all.record(this.#swept))
+    }
+    return removed
+  }
+
+  /** Throws when the trees of a hash contradict each other. Returns the pages that they use. For tests. */
+  verify(ref: Ref): number {
+    const region = this.#parts.regionOf(ref)
+    if (region === 0) return 0
+    this.#parts.tree.open(region, TreeKind.HASH)
+    return this.#parts.tree.verify() + this.#deadlines.verify(region)
+  }
+
+  /** Removes up to `most` expired fields. Returns how many. */
+  #purge(region: number, most: number): number {
+    let removed = 0
+    for (; removed < most; removed++) {
+      const field = this.#deadlines.firstDue(region)
+      if (field === undefined) break
+      this.#deadlines.remove(region, field, 0, field.length)
+      if (this.#find(region, field, 0, field.length) === 0) throw new Error('a deadline has no field')
+      this.#parts.tree.remove()
+    }
+    return removed
+  }
+
+  /** Before a field is changed: its deadline goes, unless it is kept; if the field is expired, it goes too. */
+  #clearDeadline(region: number, bytes: Uint8Array, start: number, end: number, isKept: boolean): void {
+    if (!this.#parts.regions.isMarked(region)) return
+    this.#purge(region, PURGED_BY_CHANGE)
+    if (this.#isDue(region, bytes, start, end)) {
+      this.#find(region, bytes, start, end)
+      this.#parts.tree.remove()
+    } else if (isKept) return
+    this.#deadlines.remove(region, bytes, start, end)
+  }
+
+  #isDue(region: number, bytes: Uint8Array, start: number, end: number): boolean {
+    return this.#parts.regions.isMarked(region) && this.#deadlines.isDue(region, bytes, start, end)
+  }
+
+  /** Whether the field that was read is expired. */
+  #isWalkedDue(): boolean {
+    const { bytes, start, end } = this.field
+    return this.#deadlines.isDue(this.#region, bytes, start, end)
   }
 
   #readPair(): void {
@@ -303,4 +448,12 @@ export class Hashes {
     }
     return paged
   }
+}
+
+/** Whether a field with the deadline `old` (NaN: none, which is later than any) may get `deadline`. */
+function holds(condition: DeadlineCondition, deadline: number, old: number): boolean {
+  if (condition === 'nx') return Number.isNaN(old)
+  if (condition === 'xx') return !Number.isNaN(old)
+  if (condition === 'gt') return deadline > old
+  return condition !== 'lt' || !(deadline >= old)
 }

@@ -14,7 +14,7 @@ import { type Arena, NULL_REF, OWNER_SHIFT, type Ref, UNIT_BYTES } from '../aren
  * The head of the page table belongs to the collection: roots of its trees and what else it counts. An entry of an unused
  * page number is the next unused number. A row of the region is in `#rows`:
  *
- *   | record | page table | numbers ever used | first unused number | units in the arena | 3 for the type |
+ *   | record | page table | numbers ever used | first unused number | units in the arena | marked: 1 | 2 unused |
  *
  * Pages are taken even above the limits of arena and budget: `Collections.settle` evicts after a command. So nothing
  * moves while a command works.
@@ -26,6 +26,7 @@ const TABLE = 1
 const NUMBERS = 2
 const UNUSED = 3
 const UNITS = 4
+const MARKED = 5
 
 /** Words of a block that belong to the arena and to this file. */
 export const PAGE_HEADER_WORDS = 4
@@ -45,6 +46,8 @@ export const NO_PAGE = 0
 export class Regions {
   /** Regions in use. */
   count = 0
+  /** Those that are marked: hashes some of whose fields have a deadline. */
+  marked = 0
   /** The page that `locate` found, in three forms of the same memory. */
   words: Int32Array = new Int32Array(0)
   bytes: Buffer = Buffer.alloc(0)
@@ -103,6 +106,7 @@ export class Regions {
       if (ref !== NULL_REF) this.#arena.free(ref)
     }
     this.#arena.free(rows[row + TABLE] as Ref)
+    this.mark(region, false)
     rows[row] = this.#unused
     rows[row + TABLE] = 0
     rows[row + UNITS] = 0
@@ -115,6 +119,22 @@ export class Regions {
     this.#used = 1
     this.#unused = 0
     this.count = 0
+    this.marked = 0
+  }
+
+  isMarked(region: number): boolean {
+    return this.#rows[region * ROW + MARKED] !== 0
+  }
+
+  mark(region: number, on: boolean): void {
+    if (this.isMarked(region) === on) return
+    this.#rows[region * ROW + MARKED] = on ? 1 : 0
+    this.marked += on ? 1 : -1
+  }
+
+  /** The region after another one; after the last one the first. It may be unused. */
+  following(region: number): number {
+    return region + 1 < this.#used ? region + 1 : 1
   }
 
   /** Units of the page table and all pages. */

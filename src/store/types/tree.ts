@@ -15,7 +15,6 @@ import { compareBytes, Span } from './span.ts'
  *   LIST     –                      0       element                      as inserted
  *   SET      hash of the member     1       member                       unsigned hash; equal ones in any order
  *   HASH     hash of the field      1       field, value                 the same
- *   EXPIRING hash of the field      1       deadline (double), field, value
  *   SCORES   hash of the member     1       score (double), member       the same
  *   RANKING  score (double)         2       member                       score, then the bytes of the member
  *   IDS      stream ID, 128 bits    4       one string                   unsigned
@@ -40,16 +39,15 @@ export const TreeKind = {
   LIST: 0,
   SET: 1,
   HASH: 2,
-  EXPIRING: 3,
-  SCORES: 4,
-  RANKING: 5,
-  IDS: 6,
+  SCORES: 3,
+  RANKING: 4,
+  IDS: 5,
 } as const
 export type TreeKind = (typeof TreeKind)[keyof typeof TreeKind]
 
-const KEY_WORDS = [0, 1, 1, 1, 1, 2, 4] as const
-const DOUBLE_BYTES = [0, 0, 0, 8, 8, 0, 0] as const
-const STRINGS = [1, 1, 2, 2, 1, 1, 1] as const
+const KEY_WORDS = [0, 1, 1, 1, 2, 4] as const
+const DOUBLE_BYTES = [0, 0, 0, 8, 0, 0] as const
+const STRINGS = [1, 1, 2, 1, 1, 1] as const
 
 const COUNT = PAGE_HEADER_WORDS
 const HEAP = PAGE_HEADER_WORDS + 1

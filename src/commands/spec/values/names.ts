@@ -14,7 +14,7 @@ const TYPES: Readonly<Partial<Record<ValueType, readonly [name: string, ...encod
   [ValueType.LIST]: ['list', 'quicklist'],
   [ValueType.SET]: ['set', 'intset', 'hashtable', 'listpack'],
   [ValueType.SORTED_SET]: ['zset', 'listpack', 'skiplist'],
-  [ValueType.HASH]: ['hash', 'listpack', 'hashtable'],
+  [ValueType.HASH]: ['hash', 'listpack', 'hashtable', 'listpackex', 'hashtable'],
   [ValueType.STREAM]: ['stream', 'stream'],
 }
 
