@@ -24,12 +24,16 @@ export {
   type LoadedFacts,
   loaded,
   type Origin,
+  type OriginCollection,
+  type OriginElement,
   type OriginLog,
   type OriginResult,
   type OriginResults,
   type OriginValue,
   RetryLater,
+  type SortedSet,
   type StoreContext,
+  sortedSet,
   unchanged,
 } from './group/origin.ts'
 export { OriginError } from './group/policy.ts'

@@ -4,6 +4,7 @@ import type { Instant } from '../bytes/instant.ts'
 import { NULL_REF } from '../store/arena.ts'
 import { EXPIRES, FRESHNESS, FreshnessWindows, LOADED, tagFlags, ValueType } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
+import { copyValue, fitsValue, putValue, type Value } from '../store/value.ts'
 import type { CachedVersion, LoadResult } from './flights/flight.ts'
 import type { Freshness } from './freshness.ts'
 import { TOO_MANY_TAGS, tagsOf, takeLoadedTags } from './tags.ts'
@@ -43,7 +44,7 @@ export class Admission {
     const deadline = store.deadline[0]
     // Checked for fenced loads too: whether a value is an error must not depend on concurrent writes.
     const notesLength = (flags & FRESHNESS) === 0 ? 0 : store.newValidator.length
-    if (value !== null && !store.fits(key.length, value.length, flags, notesLength))
+    if (value !== null && !fitsValue(store, key.length, value, flags, notesLength))
       return `a value of ${value.length} bytes exceeds the budget of ${store.maxBytes} bytes`
     if (fenced || store.validity.tagEpochs.isInvalid(store.entryTags)) return undefined
     const { watchedKeys } = this.#group
@@ -72,7 +73,9 @@ export class Admission {
     // Stale from the first: kept for a stale window, or to be validated by the next load.
     if (facts?.ttl === 0 && store.windows.retention === 0) return undefined
     store.deadline[0] = deadline
-    store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, flags)
+    // A collection is larger in the store than its encoding.
+    if (putValue(store, key, 0, key.length, value, flags) === NULL_REF)
+      return `a value of ${value.length} bytes exceeds the budget of ${store.maxBytes} bytes`
     return undefined
   }
 
@@ -80,26 +83,28 @@ export class Admission {
   cachedVersion(key: Buffer): CachedVersion | undefined {
     const { store } = this.#group
     const ref = store.peek(key, 0, key.length)
-    if (ref === NULL_REF || store.records.type(ref) !== ValueType.STRING) return undefined
+    if (ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT) return undefined
     const validator = store.validity.validator(ref).toString('utf8')
-    return validator === '' ? undefined : { validator, value: store.copyValue(ref), tags: tagsOf(store, ref) }
+    return validator === ''
+      ? undefined
+      : { validator, value: copyValue(store, ref), tags: tagsOf(store, ref) }
   }
 
   /** The value that a read gets without a load; `null`: a negative entry; `undefined`: neither, or a stale value. */
-  freshValue(key: Buffer): Buffer | null | undefined {
+  freshValue(key: Buffer): Value | null | undefined {
     const { store } = this.#group
     const ref = store.peek(key, 0, key.length)
     if (ref === NULL_REF || store.records.isStale(ref, this.#instant.ms)) return undefined
-    return store.records.type(ref) === ValueType.ABSENT ? null : store.copyValue(ref)
+    return store.records.type(ref) === ValueType.ABSENT ? null : copyValue(store, ref)
   }
 
   /** The stale value for a read whose load has failed, or takes too long. */
-  staleValue(key: Buffer): Buffer | undefined {
+  staleValue(key: Buffer): Value | undefined {
     const { store, freshness } = this.#group
     const ref = store.peek(key, 0, key.length)
     if (ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT) return undefined
     return freshness.isServedOnError(store.records, ref, this.#windows, this.#instant.now)
-      ? store.copyValue(ref)
+      ? copyValue(store, ref)
       : undefined
   }
 

@@ -2,6 +2,7 @@
 
 import { NULL_REF } from '../store/arena.ts'
 import { EXPIRES, ValueType } from '../store/record.ts'
+import { Collection, copyValue, type Value } from '../store/value.ts'
 import type { LoadResult } from './flights/flight.ts'
 import type { Group } from './group.ts'
 import { OriginError } from './policy.ts'
@@ -19,7 +20,7 @@ export async function fetchValue(group: Group, key: Buffer): Promise<Buffer | nu
   if (isDue && !group.serves(ref, key, 0, key.length)) ref = NULL_REF
   if (ref !== NULL_REF && store.records.type(ref) !== ValueType.ABSENT) {
     group.hits++
-    return store.copyValue(ref)
+    return stringOf(copyValue(store, ref))
   }
   if (ref !== NULL_REF && group.flights !== undefined) {
     group.negativeHits++
@@ -31,7 +32,14 @@ export async function fetchValue(group: Group, key: Buffer): Promise<Buffer | nu
   const { value, error, cause, isStale } = loadResult
   if (isStale === true) group.rescued++
   if (error !== undefined && isStale !== true) throw originError(group, error, cause)
-  return value === null ? null : Buffer.from(value)
+  return value === null ? null : Buffer.from(stringOf(value))
+}
+
+/** @throws Error as GET on a collection */
+function stringOf(value: Value): Buffer {
+  if (value instanceof Collection)
+    throw new Error('WRONGTYPE Operation against a key holding the wrong kind of value')
+  return value
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import type { Timers } from '../bytes/clock.ts'
 import type { Store } from '../store/store.ts'
+import type { Value } from '../store/value.ts'
 import { OriginCalls } from '../telemetry/origin-calls.ts'
 import { plainError } from '../telemetry/plain-error.ts'
 import { RareWarning } from '../telemetry/rare-warning.ts'
@@ -141,7 +142,7 @@ export class OriginAccess {
   }
 
   /** The result for a key that is known without asking the origin: a pending write, or a key that cannot exist. */
-  #knownResult(key: Buffer): { readonly value: Buffer | null } | undefined {
+  #knownResult(key: Buffer): { readonly value: Value | null } | undefined {
     const { origin } = this.#group.policy
     const isNone = isHandshakeKey(key) || origin?.knows?.(key.toString('utf8')) === false
     return this.writes?.pendingResult(key) ?? (isNone ? NONE : undefined)

@@ -1,10 +1,24 @@
 // The port to the source of the data: a group loads what is not cached from its origin.
 
+/** A part of a collection. Numbers and booleans become their text, strings UTF-8. */
+export type OriginElement = string | Uint8Array | number | bigint | boolean
+
+/**
+ * A collection that an origin returns: a Map or a plain object is a hash, in which fields that are null or undefined are
+ * left out; an array is a list, a Set a set. An empty one is no value: Redis has no empty collections.
+ */
+export type OriginCollection =
+  | ReadonlyMap<string | Uint8Array, OriginElement | null | undefined>
+  | { readonly [field: string]: OriginElement | null | undefined }
+  | readonly OriginElement[]
+  | ReadonlySet<OriginElement>
+  | SortedSet
+
 /**
  * What an origin returns for a key. `null` and `undefined`: the key does not exist. A string (stored as UTF-8) or
  * bytes become a string value; the bytes are taken as they are, so they must not change afterwards.
  */
-export type OriginValue = string | Uint8Array | null | undefined
+export type OriginValue = string | Uint8Array | OriginCollection | null | undefined
 
 /** A value alone, or with facts about it (TTL, tags, validator…). */
 export type OriginResult = OriginValue | Loaded
@@ -35,10 +49,36 @@ export interface LoadedFacts {
  * Brands for `instanceof`: a configuration file may load its own copy of this module, whose classes differ from the
  * node's.
  */
+const SORTED_SET = Symbol.for('erinys.SortedSet')
 const LOADED = Symbol.for('erinys.Loaded')
 const RETRY_LATER = Symbol.for('erinys.RetryLater')
 const BAD_REQUEST = Symbol.for('erinys.BadRequest')
 const NOT_TAKEN = Symbol.for('erinys.NotTaken')
+
+/** The members and scores of a sorted set; made by `sortedSet`. */
+export class SortedSet {
+  readonly [SORTED_SET] = true
+  readonly entries: Iterable<readonly [member: OriginElement, score: number]>
+
+  constructor(entries: Iterable<readonly [member: OriginElement, score: number]>) {
+    this.entries = entries
+  }
+
+  static [Symbol.hasInstance](value: unknown): boolean {
+    return isMarked(value, SORTED_SET)
+  }
+}
+
+/**
+ * A sorted set as the result of an origin. Of a member that is there twice, the last score counts.
+ *
+ * ```ts
+ * origin: async (game) => sortedSet((await scores(game)).map(({ player, points }) => [player, points]))
+ * ```
+ */
+export function sortedSet(entries: Iterable<readonly [member: OriginElement, score: number]>): SortedSet {
+  return new SortedSet(entries)
+}
 
 /** A value with facts about it; made by `loaded` and `unchanged`. */
 export class Loaded {

@@ -1,10 +1,12 @@
 // Validates what an origin returned: anything that is not a result becomes an error of its key.
 
+import type { Value } from '../store/value.ts'
+import { describe, valueFrom } from './loaded-value.ts'
 import { BadRequest, Loaded, type LoadedFacts, type OriginResult, type OriginResults } from './origin.ts'
 
 /** A valid result: bytes, or null if the key does not exist. */
 export interface ReadResult {
-  readonly value: Buffer | null
+  readonly value: Value | null
   /** Facts about it, if the origin returned any. */
   readonly facts: LoadedFacts | undefined
 }
@@ -13,11 +15,11 @@ const MAX_SHOWN = 60
 
 /** @throws TypeError naming the key, for an invalid result */
 export function readResult(
-  result: OriginResult,
+  result: OriginResult | Value,
   key: string,
-  cached?: { readonly value: Buffer; readonly validator: string },
+  cached?: { readonly value: Value; readonly validator: string },
 ): ReadResult {
-  if (!(result instanceof Loaded)) return { value: toBuffer(result, key), facts: undefined }
+  if (!(result instanceof Loaded)) return { value: toValue(result, key), facts: undefined }
   if (result.unchanged && cached !== undefined)
     return {
       value: cached.value,
@@ -25,7 +27,7 @@ export function readResult(
     }
   if (result.unchanged)
     throw new TypeError(`the origin returned unchanged() for ${showKey(key)}, which has no cached version`)
-  return { value: toBuffer(result.value, key), facts: result.facts }
+  return { value: toValue(result.value, key), facts: result.facts }
 }
 
 /**
@@ -54,17 +56,14 @@ export function reasonOf(error: unknown): string {
   return line.length > 200 ? `${line.slice(0, 200)}…` : line || 'failed'
 }
 
-function toBuffer(value: unknown, key: string): Buffer | null {
-  if (value === null || value === undefined) return null
-  if (typeof value === 'string') return Buffer.from(value, 'utf8')
-  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-  throw new TypeError(`the origin gave ${describe(value)} for ${showKey(key)}, not a string, bytes or null`)
-}
-
-function describe(value: unknown): string {
-  if (value === null || value === undefined) return 'nothing'
-  if (typeof value !== 'object') return `a ${typeof value}`
-  return Array.isArray(value) ? 'an array' : 'an object'
+function toValue(value: unknown, key: string): Value | null {
+  try {
+    return valueFrom(value)
+  } catch (error) {
+    throw new TypeError(
+      `the origin gave ${(error as Error).message} for ${showKey(key)}: a value is a string, bytes, null, or an object, Map, array, Set or sortedSet() of strings, bytes and numbers`,
+    )
+  }
 }
 
 /** A key in an error: in quotes, and not too long. */

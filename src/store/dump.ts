@@ -1,9 +1,10 @@
 // Dumps: an entry as bytes, for transfer to another node whose clock may differ.
 
 import { NULL_REF, type Ref } from './arena.ts'
-import { EXPIRES, FRESHNESS, FreshnessWindows, LOADED, tagFlags, ValueType } from './record.ts'
+import { EXPIRES, FRESHNESS, FreshnessWindows, isCollection, LOADED, tagFlags, ValueType } from './record.ts'
 import type { Store } from './store.ts'
 import { EntryTags, MAX_TAGS } from './validity/tags.ts'
+import { type Collection, copyValue, putValue, receivedValue, type Value } from './value.ts'
 
 /*
  *   byte 0    version
@@ -17,7 +18,7 @@ import { EntryTags, MAX_TAGS } from './validity/tags.ts'
  *   HAS_FRESHNESS   refreshAhead, staleWhileRevalidate, staleIfError, retention, ms | length of the validator;
  *                   all int32 | validator bytes
  *   HAS_TAGS        number of tags, int32 | age of the tag epoch, ms, int64 | tag hashes, int32 each
- *   value bytes
+ *   value bytes: of a collection, in the encoding of DUMP
  *
  *   NO_NOTIFICATIONS has no field: the sender was disconnected from the origin's change notifications.
  *
@@ -51,13 +52,31 @@ const ALL_FLAGS = HAS_DEADLINE | HAS_LOAD | IS_RAW | HAS_FRESHNESS | HAS_TAGS | 
 /** The latest deadline that a record can have. */
 const FOREVER = 2n ** 63n - 1n
 
+const NOTHING = Buffer.alloc(0)
+
+/** The value of a record, in the store's own memory, or of a collection its encoding. */
+function valueRange(store: Store, ref: Ref): { bytes: Buffer; start: number; end: number } {
+  const { records } = store
+  if (isCollection(records.type(ref))) {
+    const { dump } = copyValue(store, ref) as Collection
+    return { bytes: dump, start: 0, end: dump.length }
+  }
+  records.locate(ref)
+  return { bytes: records.bytes, start: records.valueStart, end: records.valueEnd }
+}
+
+/** `undefined`: malformed. */
+function valueOfDump(dump: Buffer, start: number, type: number): Value | undefined {
+  const bytes = dump.subarray(start)
+  return receivedValue(bytes, type === ValueType.STRING ? undefined : type)
+}
+
 /** The dump of a record. */
 export function dumpEntry(store: Store, ref: Ref): Buffer {
   const { records } = store
   const deadline = records.exactDeadline(ref)
   const loaded = (records.flags(ref) & LOADED) !== 0
-  records.locate(ref)
-  const { bytes, valueStart, valueEnd } = records
+  const { bytes, start, end } = valueRange(store, ref)
   const expiring = deadline !== 0n
   const hasFreshness = expiring && records.hasFreshness(ref)
   const validator = store.validity.validator(ref)
@@ -66,7 +85,7 @@ export function dumpEntry(store: Store, ref: Ref): Buffer {
   const tagBytes = tags.count === 0 ? 0 : TAGS_BYTES + TAG_BYTES * tags.count
   const head =
     HEADER_BYTES + (expiring ? DEADLINE_BYTES : 0) + (loaded ? LOAD_BYTES : 0) + freshnessBytes + tagBytes
-  const dump = Buffer.allocUnsafe(head + valueEnd - valueStart)
+  const dump = Buffer.allocUnsafe(head + end - start)
   dump[0] = VERSION
   dump[1] = records.type(ref)
   dump[2] =
@@ -76,7 +95,7 @@ export function dumpEntry(store: Store, ref: Ref): Buffer {
     (hasFreshness ? HAS_FRESHNESS : 0) |
     (tagBytes === 0 ? 0 : HAS_TAGS)
   dump[3] = 0
-  dump.writeUInt32LE(valueEnd - valueStart, 4)
+  dump.writeUInt32LE(end - start, 4)
   let at = HEADER_BYTES
   if (expiring) at = dump.writeBigInt64LE(deadline - BigInt(Math.floor(store.now)), at)
   if (loaded) {
@@ -100,7 +119,7 @@ export function dumpEntry(store: Store, ref: Ref): Buffer {
     at = dump.writeBigInt64LE(BigInt(store.validity.tagEpochs.ageMs(tags.epoch[0])), at)
     for (let i = 0; i < tags.count; i++) at = dump.writeInt32LE(tags.hashes[i], at)
   }
-  dump.set(bytes.subarray(valueStart, valueEnd), at)
+  dump.set(bytes.subarray(start, end), at)
   return dump
 }
 
@@ -141,7 +160,9 @@ export function restoreEntry(
   const raw = (contents & IS_RAW) !== 0
   if (type === ValueType.ABSENT) {
     if (!loaded || !expiring || raw || hasFreshness || dump.length !== valueStart) return false
-  } else if (type !== ValueType.STRING) return false
+  }
+  const value = type === ValueType.ABSENT ? NOTHING : valueOfDump(dump, valueStart, type)
+  if (value === undefined) return false
 
   const isSuspect = !isDisconnected && (contents & NO_NOTIFICATIONS) !== 0
   if (isSuspect && (!hasFreshness || windows.retention === 0)) return true
@@ -175,7 +196,10 @@ export function restoreEntry(
   const flags =
     (expiring ? EXPIRES : 0) | (loaded ? LOADED : 0) | (hasFreshness ? FRESHNESS : 0) | tagFlags(tagCount)
   if (isTagged) readTags(store, dump, tagsAt, tagCount)
-  const ref = store.put(key, keyStart, keyEnd, dump, valueStart, dump.length, type, flags)
+  const ref =
+    type === ValueType.ABSENT
+      ? store.put(key, keyStart, keyEnd, NOTHING, 0, 0, ValueType.ABSENT, flags)
+      : putValue(store, key, keyStart, keyEnd, value, flags)
   if (ref === NULL_REF) return false
   if (raw) store.records.markRaw(ref)
   if (expiring) store.records.setExactDeadline(ref, deadline)
@@ -227,13 +251,9 @@ export function isUnchanged(store: Store, ref: Ref, dump: Buffer, deadline: bigi
   const { records } = store
   if (records.type(ref) !== dump[1] || records.exactDeadline(ref) !== deadline) return false
   if (records.isRaw(ref) !== ((dump[2] & IS_RAW) !== 0) || !hasTags(store, ref, dump)) return false
-  records.locate(ref)
-  const { bytes, valueStart, valueEnd } = records
+  const { bytes, start, end } = valueRange(store, ref)
   const length = dump.readUInt32LE(4)
-  return (
-    length === valueEnd - valueStart &&
-    dump.compare(bytes, valueStart, valueEnd, dump.length - length, dump.length) === 0
-  )
+  return length === end - start && dump.compare(bytes, start, end, dump.length - length, dump.length) === 0
 }
 
 function hasTags({ records }: Store, ref: Ref, dump: Buffer): boolean {

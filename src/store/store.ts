@@ -632,12 +632,22 @@ export class Store {
     copyBytes(value, start, end, records.bytes, records.words, records.valueStart)
   }
 
+  /** Adds the freshness windows `windows` and the validator `newValidator` to a record with a deadline that was loaded. */
+  addFreshness(ref: Ref): Ref {
+    const { records } = this
+    const flags = records.flags(ref) | this.copyTags(ref) | FRESHNESS
+    const moved = this.#relocate(ref, flags, this.valueLength(ref), records.deadline(ref))
+    this.settle(moved)
+    return moved
+  }
+
   /** Copies a record to a block for a value of another length, with these flags. Evicts nothing. */
   #relocate(ref: Ref, flags: number, valueLength: number, deadline: number): Ref {
     const { records } = this
     const arena = this.#arena
     const keyLength = records.keyLength(ref)
-    const bytes = recordBytes(keyLength, valueLength, flags)
+    const validatorLength = (flags & FRESHNESS) === 0 ? 0 : this.newValidator.length
+    const bytes = recordBytes(keyLength, valueLength, flags, validatorLength)
     const oldLength = this.valueLength(ref)
     const isGrowing = valueLength > oldLength && oldLength >= GROWTH_SLACK_FROM
     const units = unitsFor(isGrowing ? bytes + 8 + valueLength * (GROWTH_FACTOR - 1) : bytes)

@@ -340,7 +340,7 @@ async function loadMany(
 function asBytes(result: OriginResult | Error): Buffer | null {
   if (result instanceof Error) throw result
   const value = result instanceof Loaded ? result.value : result
-  return value === null || value === undefined ? null : Buffer.from(value)
+  return value === null || value === undefined ? null : Buffer.from(value as Uint8Array)
 }
 
 function asText(result: OriginResult | Error): string | null {

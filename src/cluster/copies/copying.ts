@@ -10,6 +10,7 @@ import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
+import { copyValue, receivedValue, type Value } from '../../store/value.ts'
 import { encodeRequest, parseReplies, type Reply } from '../links/request.ts'
 
 /** A connection of another node, to which this one can push. */
@@ -31,7 +32,7 @@ export interface HotCopiesOptions {
 
 /** A value that the owner lets another node keep. */
 export interface GrantedCopy {
-  readonly value: Buffer
+  readonly value: Value
   /** For how many ms it may be kept. */
   readonly remainingMs: number
 }
@@ -116,14 +117,14 @@ export class HotCopies {
   grant(holder: Holder, group: Group, bytes: Buffer, start: number, end: number): GrantedCopy | undefined {
     const { store } = group
     const ref = store.peek(bytes, start, end)
-    if (ref === NULL_REF || store.records.type(ref) !== ValueType.STRING) return undefined
+    if (ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT) return undefined
     const mayKeep = this.#directories.get(group)?.add(bytes, start, end, holder) ?? 0
     if (mayKeep === 0) return undefined
     const deadline = store.records.deadline(ref)
     const left = deadline === 0 ? mayKeep : deadline - this.#options.instant.now
     // Stale: only the owner can decide whether it may still be served.
     if (left < 0) return undefined
-    return { value: store.copyValue(ref), remainingMs: Math.min(mayKeep, left) }
+    return { value: copyValue(store, ref), remainingMs: Math.min(mayKeep, left) }
   }
 
   /** This node has lost slots. Their new owners do not know which nodes hold copies, so all copies are invalidated. */
@@ -147,9 +148,9 @@ export class HotCopies {
     if (copies === undefined || ticket === undefined) return
     this.#options.fetch(owner, group, ticket.key).then(
       (reply) => {
-        const [value, remainingMs] = Array.isArray(reply) ? reply : []
-        if (Buffer.isBuffer(value) && typeof remainingMs === 'number')
-          copies.install(ticket, value, remainingMs)
+        const [bytes, remainingMs, type] = Array.isArray(reply) ? reply : []
+        const value = Buffer.isBuffer(bytes) ? receivedValue(bytes, type) : undefined
+        if (value !== undefined && typeof remainingMs === 'number') copies.install(ticket, value, remainingMs)
         else copies.cancel(ticket)
       },
       () => copies.cancel(ticket),

@@ -5,6 +5,7 @@ import { answerHello, makeNonce, PEER_VERSION } from '../../cluster/links/handsh
 import { CONTEXT_CHARGE, CONTEXT_NO_TOUCH } from '../../cluster/links/request-contexts.ts'
 import { areSlots } from '../../cluster/messages.ts'
 import type { Args } from '../../resp/args.ts'
+import { Collection } from '../../store/value.ts'
 import { explainHere } from '../own/explain.ts'
 import { deferReply } from '../spec/client.ts'
 import type { CommandSpec } from '../spec/command.ts'
@@ -354,7 +355,15 @@ function copy(c: Context): void {
     reply.nullArray()
     return
   }
+  const { value, remainingMs } = copied
+  if (value instanceof Collection) {
+    reply.array(3)
+    reply.bulk(value.dump, 0, value.dump.length)
+    reply.integer(remainingMs)
+    reply.integer(value.type)
+    return
+  }
   reply.array(2)
-  reply.bulk(copied.value, 0, copied.value.length)
-  reply.integer(copied.remainingMs)
+  reply.bulk(value, 0, value.length)
+  reply.integer(remainingMs)
 }

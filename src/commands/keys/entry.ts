@@ -2,14 +2,14 @@
 
 import type { Group } from '../../group/group.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
-import { EXPIRES, LOADED, TAGS, type ValueType } from '../../store/record.ts'
+import { EXPIRES, LOADED, TAGS } from '../../store/record.ts'
 import { EntryTags } from '../../store/validity/tags.ts'
+import { copyValue, putValue, type Value } from '../../store/value.ts'
 
 /** A copy, since writing to the store may move or evict the original record. */
 export interface Entry {
   readonly from: Group
-  readonly value: Buffer
-  readonly type: ValueType
+  readonly value: Value
   /** `EXPIRES`, `LOADED`, and the flags of tags. */
   readonly flags: number
   readonly isRaw: boolean
@@ -28,8 +28,7 @@ export function copyEntry(from: Group, ref: Ref): Entry {
   records.readTags(ref, tagging)
   return {
     from,
-    value: from.store.copyValue(ref),
-    type: records.type(ref),
+    value: copyValue(from.store, ref),
     flags: (records.flags(ref) & LOADED) | (deadline === 0n ? 0 : EXPIRES) | records.tagFlags(ref),
     isRaw: records.isRaw(ref),
     deadline,
@@ -53,7 +52,7 @@ export function putEntry(group: Group, key: Buffer, start: number, end: number, 
   store.loadedAt[0] = entry.loadedAt
   store.loadMs = entry.loadMs
   store.entryTags.copyFrom(entry.tagging)
-  const ref = store.put(key, start, end, value, 0, value.length, entry.type, flags)
+  const ref = putValue(store, key, start, end, value, flags)
   if (ref === NULL_REF) return false
   if (entry.isRaw) store.records.markRaw(ref)
   if ((entry.flags & EXPIRES) !== 0) store.records.setExactDeadline(ref, entry.deadline)

@@ -8,6 +8,7 @@ import type { Args } from '../../resp/args.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import { EXPIRES, ValueType } from '../../store/record.ts'
 import type { Store } from '../../store/store.ts'
+import { copyValue, putValue, type Value } from '../../store/value.ts'
 
 /** By `keyName`. */
 export type LoadResults = Map<string, LoadResult>
@@ -46,7 +47,7 @@ export function storeForRead(
     return loadResult.value !== null && store.peek(buf, start[i], end[i]) === NULL_REF
   }
   if (!positions.some(isMissing)) return store
-  const values = new Map<number, Buffer>()
+  const values = new Map<number, Value>()
   let bytes = 0
   for (const i of positions) {
     const loadResult = loadResults.get(keyName(args, i))
@@ -56,8 +57,7 @@ export function storeForRead(
     bytes += args.length(i) + value.length
   }
   const temporary = temporaryStore(group, values.size, bytes)
-  for (const [i, value] of values)
-    temporary.put(buf, start[i], end[i], value, 0, value.length, ValueType.STRING, 0)
+  for (const [i, value] of values) putValue(temporary, buf, start[i], end[i], value, 0)
   return temporary
 }
 
@@ -89,11 +89,11 @@ export function storeTemporarily(
       continue
     const { value } = loadResult
     store.deadline[0] = store.now
-    store.put(buf, start[i], end[i], value, 0, value.length, ValueType.STRING, EXPIRES)
+    putValue(store, buf, start[i], end[i], value, EXPIRES)
   }
 }
 
-function cachedValue(store: Store, args: Args, i: number): Buffer | null {
+function cachedValue(store: Store, args: Args, i: number): Value | null {
   const ref = store.peek(args.buf, args.start[i], args.end[i])
-  return ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT ? null : store.copyValue(ref)
+  return ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT ? null : copyValue(store, ref)
 }

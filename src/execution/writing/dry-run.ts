@@ -6,7 +6,8 @@ import type { LoadResult } from '../../group/flights/flight.ts'
 import type { Group } from '../../group/group.ts'
 import { scratchOf } from '../../group/scratch.ts'
 import { NULL_REF } from '../../store/arena.ts'
-import { EXPIRES, LOADED, ValueType } from '../../store/record.ts'
+import { EXPIRES, LOADED } from '../../store/record.ts'
+import { fitsValue, putValue, sameValue, type Value } from '../../store/value.ts'
 import { type Change, isValue } from './changes.ts'
 
 export interface DryRunResult {
@@ -56,8 +57,8 @@ export function dryRun(
       const { value } = entry
       // A key that was set counts as changed even if its value is the same.
       const isSet = (entry.flags & LOADED) === 0
-      if (!isSet && old?.equals(value)) continue
-      if (!group.store.fits(key.length, value.length, entry.flags))
+      if (!isSet && old !== undefined && sameValue(old, value)) continue
+      if (!fitsValue(group.store, key.length, value, entry.flags))
         return { reply, changes: [], refusal: tooLarge(group.store.maxBytes) }
       changes.push({ key, value, entry, deadline: command.givesTtl ? Number(entry.deadline) : undefined })
     }
@@ -73,7 +74,7 @@ function prepare(
   scratch: Group,
   key: Buffer,
   loadResult: LoadResult | undefined,
-): Buffer | undefined {
+): Value | undefined {
   const { store } = group
   const ref = store.peek(key, 0, key.length)
   if (isValue(group, ref)) {
@@ -87,7 +88,7 @@ function prepare(
   const deadline = deadlineOf(group, loadResult)
   scratch.store.deadline[0] = deadline
   const flags = deadline === Infinity ? LOADED : LOADED | EXPIRES
-  scratch.store.put(key, 0, key.length, value, 0, value.length, ValueType.STRING, flags)
+  putValue(scratch.store, key, 0, key.length, value, flags)
   return value
 }
 

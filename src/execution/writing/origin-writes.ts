@@ -25,6 +25,8 @@ const VALUE_COMMANDS = new Set(
     'rename renamenx copy move restore setbit bitop bitfield'
   ).split(' '),
 )
+/** All writes of these types change values. */
+const COLLECTIONS: ReadonlySet<string> = new Set(['hash', 'list', 'set', 'sorted-set', 'geo', 'stream'])
 /** Commands that remove keys from the origin whether they are cached or not. */
 const DELETE_COMMANDS = new Set(['del', 'unlink'])
 /** Commands that depend on whether a key exists: a key that is only not cached must be loaded first. */
@@ -82,8 +84,8 @@ export class OriginWrites {
   }
 
   /** Whether a command, in a group that writes to its origin, has to go through `begin`. */
-  handles({ fullName }: Command): boolean {
-    if (VALUE_COMMANDS.has(fullName)) return true
+  handles({ fullName, isWrite, spec }: Command): boolean {
+    if (VALUE_COMMANDS.has(fullName) || (isWrite && COLLECTIONS.has(spec.group))) return true
     const { args, group } = this.#runner.context
     if (fullName === 'sort') return destinationOf(args) !== 0
     return TTL_COMMANDS.has(fullName) && group.writes?.has(args.latin1(1)) === true

@@ -6,7 +6,7 @@ import { EX, PX, TIMED } from '../../commands/strings/lifetime.ts'
 import { readOptions, readTime, SET_OPTIONS, timeAt } from '../../commands/strings/options.ts'
 import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
-import { EXPIRES, ValueType } from '../../store/record.ts'
+import { EXPIRES } from '../../store/record.ts'
 import { EntryTags } from '../../store/validity/tags.ts'
 import { type Change, isValue } from './changes.ts'
 
@@ -72,7 +72,6 @@ function setting(c: Context, valueAt: number, options: number): PlainWrite | 're
   const entry = {
     from: group,
     value,
-    type: ValueType.STRING,
     flags,
     isRaw: false,
     deadline: BigInt(end),

@@ -6,6 +6,7 @@ import { NULL_REF, type Ref, UNIT_BYTES } from '../../store/arena.ts'
 import { MIN_INDEX_BYTES } from '../../store/index.ts'
 import { EXPIRES, LOADED, recordBytes, ValueType } from '../../store/record.ts'
 import { Store } from '../../store/store.ts'
+import { putValue, type Value } from '../../store/value.ts'
 import { CopyFetches, type PendingFetch } from './fetches.ts'
 
 /*
@@ -21,6 +22,8 @@ import { CopyFetches, type PendingFetch } from './fetches.ts'
  */
 
 /** How copies of other nodes' keys are kept. */
+const NOTHING = Buffer.alloc(0)
+
 export interface CopyPolicy {
   /** The fraction of the group's budget that copies may take, at most a half; 0: there are none. */
   readonly share: number
@@ -139,15 +142,10 @@ export class Copies {
   }
 
   /**
-   * Stores a fetched value, unless the fetch was voided. `remainingMs`: the lifetime that the owner allows, -1: no
+   * Stores a fetched value (null: an absence), unless the fetch was voided. `remainingMs`: the lifetime that the owner allows, -1: no
    * limit. False: it was not stored.
    */
-  install(
-    ticket: PendingFetch,
-    value: Buffer,
-    remainingMs: number,
-    type: ValueType = ValueType.STRING,
-  ): boolean {
+  install(ticket: PendingFetch, value: Value | null, remainingMs: number): boolean {
     this.#dropIfClockSetBack()
     if (ticket.isVoid) return false
     const { instant, policy } = this.#options
@@ -156,7 +154,7 @@ export class Copies {
     const deadline = ticket.beganAt + lifetime - 1
     const { key } = ticket
     const flags = EXPIRES | LOADED
-    const bytes = recordBytes(key.length, value.length, flags) + OVERHEAD_BYTES
+    const bytes = recordBytes(key.length, value?.length ?? 0, flags) + OVERHEAD_BYTES
     if (deadline < instant.now || bytes + MIN_INDEX_BYTES > this.#limit) {
       this.cancel(ticket)
       return false
@@ -167,7 +165,11 @@ export class Copies {
     store.loadedAt[0] = ticket.beganAt
     // Copies have no load time: the field holds the link number instead.
     store.loadMs = ticket.link
-    if (store.put(key, 0, key.length, value, 0, value.length, type, flags) === NULL_REF) return false
+    const ref =
+      value === null
+        ? store.put(key, 0, key.length, NOTHING, 0, 0, ValueType.ABSENT, flags)
+        : putValue(store, key, 0, key.length, value, flags)
+    if (ref === NULL_REF) return false
     this.installs++
     return true
   }

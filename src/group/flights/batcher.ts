@@ -1,6 +1,7 @@
 // Batching: the misses of one event-loop turn, or of one time window, become one call of the origin.
 
 import type { CancelTimer, Timers } from '../../bytes/clock.ts'
+import type { Value } from '../../store/value.ts'
 import type { CallBatch } from '../../telemetry/origin-calls.ts'
 import type { Governor } from '../governor/governor.ts'
 import { LazyAbortSignal } from '../lazy-abort-signal.ts'
@@ -40,7 +41,7 @@ export interface BatchWait {
 /** Begins the wait of a batch without a time window. Calls `depart` at its end, never synchronously. */
 export type Gather = (depart: () => void) => BatchWait
 
-export type CallResult = { readonly result: OriginResult } | { readonly error: unknown }
+export type CallResult = { readonly result: OriginResult | Value } | { readonly error: unknown }
 
 /** Keys of one call; it collects members until it is dispatched. A member is one load of a key. */
 export class Batch<Member> implements CallBatch {

@@ -1,6 +1,7 @@
 // One running load, and the result that its waiters get.
 
 import type { CancelTimer } from '../../bytes/clock.ts'
+import type { Value } from '../../store/value.ts'
 import { LazyAbortSignal } from '../lazy-abort-signal.ts'
 import type { LoadedFacts } from '../origin.ts'
 import type { Batch } from './batcher.ts'
@@ -8,7 +9,7 @@ import type { Batch } from './batcher.ts'
 /** The result of a load. */
 export interface LoadResult {
   /** The value; `null`: the origin has no such key. */
-  readonly value: Buffer | null
+  readonly value: Value | null
   /** Why the load failed; then `value` has no meaning, unless `isStale`. */
   readonly error?: string
   /** What the origin threw or rejected with; `undefined` where the load failed for another reason. */
@@ -30,7 +31,7 @@ export interface LoadResult {
 /** The cached version of a value while it is revalidated. */
 export interface CachedVersion {
   readonly validator: string
-  readonly value: Buffer
+  readonly value: Value
   /** The hashes of its tags. */
   readonly tags?: readonly number[]
 }

@@ -1,6 +1,7 @@
 // Single flight: at most one running load per key, shared by all that miss the key meanwhile.
 
 import type { Timers } from '../../bytes/clock.ts'
+import type { Value } from '../../store/value.ts'
 import type { OriginCalls } from '../../telemetry/origin-calls.ts'
 import type { Governor } from '../governor/governor.ts'
 import type { LoadContext, Origin, OriginResult } from '../origin.ts'
@@ -33,9 +34,9 @@ export interface FlightOptions {
   /** The cached version with its validator, for a conditional load. */
   readonly cachedVersion?: (key: Buffer) => CachedVersion | undefined
   /** The stale value for reads of a key whose load has failed. */
-  readonly staleValue?: (key: Buffer) => Buffer | undefined
+  readonly staleValue?: (key: Buffer) => Value | undefined
   /** The result for a key that is known without the origin; `undefined`: call the origin. */
-  readonly knownResult?: (key: Buffer) => { readonly value: OriginResult } | undefined
+  readonly knownResult?: (key: Buffer) => { readonly value: OriginResult | Value } | undefined
   /** Limits calls of the origin; default: no limits. */
   readonly governor?: Governor
   /** Is told of each load that has ended. */

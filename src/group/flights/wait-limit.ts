@@ -1,6 +1,7 @@
 // `maxWait`: how long a command waits for a load. The load goes on without it, and its result is stored.
 
 import type { Timers } from '../../bytes/clock.ts'
+import type { Value } from '../../store/value.ts'
 import type { LoadResult, Waiter } from './flight.ts'
 import type { Flights } from './flights.ts'
 
@@ -10,9 +11,9 @@ export interface WaitLimitOptions {
   readonly flights: Flights
   readonly timers: Timers
   /** The value that the cache holds and a read may be given without a load; `null`: the key is known to be absent. */
-  readonly freshValue: (key: Buffer) => Buffer | null | undefined
+  readonly freshValue: (key: Buffer) => Value | null | undefined
   /** The value that a read may be given where a load gives none in time. */
-  readonly staleValue: (key: Buffer) => Buffer | undefined
+  readonly staleValue: (key: Buffer) => Value | undefined
   /** Called with an exception of a waiter: a defect of the node, not of the origin. */
   readonly reportFault: (error: unknown) => void
 }

@@ -1,6 +1,7 @@
 // Calls of the origin that write one key: with a timeout, and within the limits of the governor.
 
 import type { Timers } from '../../bytes/clock.ts'
+import { Collection, type Value } from '../../store/value.ts'
 import type { OriginCalls } from '../../telemetry/origin-calls.ts'
 import type { Governor } from '../governor/governor.ts'
 import { LazyAbortSignal, untilAborted } from '../lazy-abort-signal.ts'
@@ -114,13 +115,17 @@ export class WriteCalls {
 function write(
   origin: Origin,
   key: string,
-  value: Buffer | null,
+  value: Value | null,
   context: StoreContext,
 ): Promise<void> | void {
   if (value !== null) {
     if (origin.store === undefined)
       throw new BadRequest(
         'the origin has no `store`, so it cannot write this key: add one, or set `write` of the group to `around`',
+      )
+    if (value instanceof Collection)
+      throw new BadRequest(
+        'the origin stores strings only, so it cannot write this key: set `write` of the group to `around`',
       )
     return origin.store(key, value, context)
   }

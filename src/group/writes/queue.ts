@@ -2,12 +2,13 @@
 
 import type { CancelTimer, Timers } from '../../bytes/clock.ts'
 import { keySlot } from '../../bytes/crc16.ts'
+import type { Value } from '../../store/value.ts'
 import { isBadRequest } from '../origin.ts'
 
 /** A write of a key: its new value, or null if it is removed. */
 export interface Write {
   readonly key: Buffer
-  readonly value: Buffer | null
+  readonly value: Value | null
   /** When the value expires, if the client gave a TTL: ms since the epoch. */
   readonly deadline?: number | undefined
 }

@@ -11,6 +11,9 @@ import type { RdbSink } from './sink.ts'
 import { StreamBuilder } from './stream/builder.ts'
 import { Survey } from './survey.ts'
 
+/** Bytes of an element in a store besides its strings, about. */
+const ELEMENT_BYTES = 48
+
 /** Why a dump was not stored. */
 export type RestoreFailure = 'wrong footer' | 'malformed'
 
@@ -35,6 +38,16 @@ export class Restorable {
     const valueEnd = end - FOOTER_BYTES
     if (!readValue(dump, start, valueEnd, survey)) return 'malformed'
     return new Restorable(survey, dump, start, valueEnd)
+  }
+
+  get type(): ValueType {
+    return TYPES[this.#survey.type] as ValueType
+  }
+
+  /** About how many bytes the value occupies in a store. */
+  get length(): number {
+    const { bytes, count } = this.#survey
+    return bytes + ELEMENT_BYTES * count
   }
 
   /**

@@ -135,8 +135,7 @@ class Simulation {
         remaining = Math.min(lease, store.records.deadline(ref) - this.#ownerInstant.now)
       link.replies.push(() => {
         if (lease === 0) return this.copies.cancel(pending)
-        const type = value === undefined ? ValueType.ABSENT : ValueType.STRING
-        if (this.copies.install(pending, Buffer.from(value ?? ''), remaining, type))
+        if (this.copies.install(pending, value === undefined ? null : Buffer.from(value), remaining))
           this.#fetchedAt.set(`${key} ${value}`, startedAt)
       })
     })

@@ -49,9 +49,9 @@ function begin(name: string, owner = 'a:1'): PendingFetch | undefined {
   return copies.begin(key, 1, key.length - 1, owner)
 }
 
-function copy(name: string, value: string, remainingMs = -1, owner = 'a:1', type?: ValueType): boolean {
+function copy(name: string, value: string | null, remainingMs = -1, owner = 'a:1'): boolean {
   const fetch = begin(name, owner)
-  return fetch !== undefined && copies.install(fetch, Buffer.from(value), remainingMs, type)
+  return fetch !== undefined && copies.install(fetch, value === null ? null : Buffer.from(value), remainingMs)
 }
 
 function find(name: string): string | null | undefined {
@@ -77,7 +77,7 @@ describe('a copy', () => {
   })
 
   test('can be of an absent key or an empty value', () => {
-    copy('nobody', '', -1, 'a:1', ValueType.ABSENT)
+    copy('nobody', null, -1, 'a:1')
     copy('empty', '')
     expect([find('nobody'), find('empty')]).toEqual([null, ''])
     expect(copies.entries).toBe(2)

@@ -74,7 +74,7 @@ async function load(origin: HttpOrigin, key: string, validator?: string): Promis
 }
 
 const textOf = (result: Loaded | null): string | null =>
-  result?.value == null ? null : Buffer.from(result.value).toString()
+  result?.value == null ? null : Buffer.from(result.value as Uint8Array).toString()
 
 originContract(
   'HTTP',

@@ -38,5 +38,5 @@ export function context(): LoadContext {
 export function seen(result: OriginResult | Error): unknown {
   if (result instanceof Error) return result.message
   if (result instanceof Loaded) return [Buffer.from(result.value as Buffer).toString(), result.facts.ttl]
-  return result === null || result === undefined ? null : Buffer.from(result).toString()
+  return result === null || result === undefined ? null : Buffer.from(result as Uint8Array).toString()
 }

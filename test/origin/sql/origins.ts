@@ -36,7 +36,7 @@ export async function textOf(origin: SqlOrigin, key: string, signal?: AbortSigna
 /** The value of a key, or null. */
 export async function bytesOf(origin: SqlOrigin, key: string): Promise<Buffer | null> {
   const value = await origin.load(key, context())
-  return value === null || value === undefined ? null : Buffer.from(value)
+  return value === null || value === undefined ? null : Buffer.from(value as Uint8Array)
 }
 
 /** The outcome of a load or write: `bad` if the database rejects the key or value itself. */
@@ -83,5 +83,5 @@ export async function warnsOnceOfBroken(proxy: FaultyProxy, options: Options, se
 }
 
 function asText(value: OriginValue): string | null {
-  return value === null || value === undefined ? null : Buffer.from(value).toString()
+  return value === null || value === undefined ? null : Buffer.from(value as Uint8Array).toString()
 }

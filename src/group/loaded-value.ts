@@ -1,0 +1,142 @@
+// The value that an origin returned, as it is stored: a string, or a collection.
+
+import { IntegerMembers, RdbWriter } from '../store/rdb/writer.ts'
+import { ValueType } from '../store/record.ts'
+import { Collection, type Value } from '../store/value.ts'
+import { type OriginElement, SortedSet } from './origin.ts'
+
+/** A collection with fewer elements, and only short ones, is encoded in one piece. */
+const SMALL_COUNT = 128
+const SMALL_BYTES = 64
+/** Bytes of an element in a store, besides its own: an upper bound. */
+const ELEMENT_BYTES = 48
+
+/** @throws TypeError that says what the value is instead, without naming the key */
+export function valueFrom(value: unknown): Value | null {
+  if (value === null || value === undefined) return null
+  if (typeof value === 'string') return Buffer.from(value, 'utf8')
+  if (value instanceof Uint8Array) return Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+  // The value of a pending write.
+  if (value instanceof Collection) return value
+  if (Array.isArray(value)) return listOf(value)
+  if (value instanceof Set) return setOf([...value])
+  if (value instanceof SortedSet) return sortedSetOf(value)
+  if (value instanceof Map) return hashOf([...value])
+  if (isPlainObject(value)) return hashOf(Object.entries(value))
+  throw new TypeError(describe(value))
+}
+
+/** What a value is, for errors. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined) return 'nothing'
+  if (typeof value !== 'object') return `a ${typeof value}`
+  if (Array.isArray(value)) return 'an array'
+  const { name } = value.constructor ?? {}
+  return typeof name === 'string' && name !== 'Object' && name !== '' ? `an object (${name})` : 'an object'
+}
+
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  // Of another realm, too.
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+function listOf(elements: readonly unknown[]): Collection | null {
+  if (elements.length === 0) return null
+  const writer = new RdbWriter()
+  writer.beginList()
+  let bytes = 0
+  for (const [i, element] of elements.entries()) {
+    const each = bytesOf(element, () => `element ${i} of a list`)
+    writer.element(each, 0, each.length)
+    bytes += each.length
+  }
+  return collection(ValueType.LIST, writer, elements.length, bytes)
+}
+
+function setOf(members: readonly unknown[]): Collection | null {
+  // Values that differ may be the same text: 1 and '1'.
+  const byText = new Map<string, Buffer>()
+  for (const member of members) {
+    const each = bytesOf(member, () => 'a member of a set')
+    byText.set(each.toString('latin1'), each)
+  }
+  if (byText.size === 0) return null
+  const writer = new RdbWriter()
+  const integers = new IntegerMembers(byText.size)
+  const unique = [...byText.values()]
+  const bytes = unique.reduce((sum, { length }) => sum + length, 0)
+  if (unique.every((each) => integers.add(each, 0, each.length))) writer.integers(integers.sorted())
+  else {
+    writer.beginSet(unique.length)
+    for (const each of unique) writer.element(each, 0, each.length)
+  }
+  return collection(ValueType.SET, writer, unique.length, bytes)
+}
+
+/** Fields whose value is null or undefined are left out, as NULL columns are. */
+function hashOf(entries: readonly (readonly [unknown, unknown])[]): Collection | null {
+  const fields = new Map<string, readonly [field: Buffer, value: Buffer]>()
+  for (const [name, value] of entries) {
+    if (value === null || value === undefined) continue
+    const field = bytesOf(name, () => 'a field of a hash')
+    fields.set(field.toString('latin1'), [
+      field,
+      bytesOf(value, () => `field ${JSON.stringify(String(field))} of a hash`),
+    ])
+  }
+  if (fields.size === 0) return null
+  const pairs = [...fields.values()]
+  const isSmall =
+    pairs.length <= SMALL_COUNT &&
+    pairs.every(([field, value]) => field.length <= SMALL_BYTES && value.length <= SMALL_BYTES)
+  const writer = new RdbWriter()
+  writer.beginHash(pairs.length, isSmall)
+  let bytes = 0
+  for (const [field, value] of pairs) {
+    writer.element(field, 0, field.length)
+    writer.element(value, 0, value.length)
+    bytes += field.length + value.length
+  }
+  return collection(ValueType.HASH, writer, pairs.length, bytes)
+}
+
+function sortedSetOf({ entries }: SortedSet): Collection | null {
+  const members = new Map<string, readonly [member: Buffer, score: number]>()
+  for (const [member, score] of entries) {
+    const each = bytesOf(member, () => 'a member of a sorted set')
+    if (typeof score !== 'number' || Number.isNaN(score))
+      throw new TypeError(
+        `${Number.isNaN(score) ? 'NaN' : describe(score)} as the score of a member of a sorted set`,
+      )
+    members.set(each.toString('latin1'), [each, score])
+  }
+  if (members.size === 0) return null
+  const sorted = [...members.values()].sort(([a, aScore], [b, bScore]) =>
+    aScore < bScore ? -1 : aScore > bScore ? 1 : Buffer.compare(a, b),
+  )
+  const isSmall = sorted.length <= SMALL_COUNT && sorted.every(([{ length }]) => length <= SMALL_BYTES)
+  const writer = new RdbWriter()
+  writer.beginSortedSet(sorted.length, isSmall)
+  let bytes = 0
+  for (const [member, score] of sorted) {
+    writer.scored(member, 0, member.length, score)
+    bytes += member.length + 8
+  }
+  return collection(ValueType.SORTED_SET, writer, sorted.length, bytes)
+}
+
+function collection(type: ValueType, writer: RdbWriter, count: number, bytes: number): Collection {
+  return new Collection(type, writer.finish(), bytes + ELEMENT_BYTES * count)
+}
+
+/** @throws TypeError */
+function bytesOf(element: unknown | OriginElement, place: () => string): Buffer {
+  if (typeof element === 'string') return Buffer.from(element, 'utf8')
+  if (typeof element === 'number' || typeof element === 'bigint' || typeof element === 'boolean')
+    return Buffer.from(String(element), 'latin1')
+  if (element instanceof Uint8Array)
+    return Buffer.from(element.buffer, element.byteOffset, element.byteLength)
+  throw new TypeError(`${describe(element)} as ${place()}`)
+}
