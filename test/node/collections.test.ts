@@ -1,0 +1,114 @@
+// Collections that origins return, and collections on their way: copied, renamed, served stale, loaded again.
+
+import { expect, onTestFinished, test } from 'vitest'
+import { type Config, loaded, sortedSet } from '../../src/index.ts'
+import { startNode, type TestNode } from '../support/node.ts'
+
+async function start(config: Config): Promise<TestNode> {
+  const node = await startNode(config)
+  onTestFinished(() => node.close())
+  return node
+}
+
+const VALUES: Readonly<Record<string, unknown>> = {
+  list: ['a', 'b', 3, 4n, true, Buffer.from('bytes')],
+  large: Array.from({ length: 1000 }, (_, i) => `element ${i}`),
+  hash: { name: 'Tom', points: 630, left: null, gone: undefined },
+  map: new Map([['name', 'Jack']]),
+  empty: [],
+  'empty hash': {},
+  string: 'text',
+}
+
+test('arrays are lists, loaded once', async () => {
+  let loads = 0
+  const origin = (key: string): never => {
+    loads++
+    return VALUES[key] as never
+  }
+  const { watcher } = await start({ groups: { things: { origin } } })
+  expect(await watcher.lrange('list', 0, -1)).toEqual(['a', 'b', '3', '4', 'true', 'bytes'])
+  expect(await watcher.llen('list')).toBe(6)
+  expect(await watcher.lindex('large', 999)).toBe('element 999')
+  expect(loads).toBe(2)
+  expect(await watcher.llen('empty')).toBe(0)
+  expect(await watcher.exists('empty')).toBe(0)
+  await expect(watcher.get('list')).rejects.toThrow('WRONGTYPE')
+  await expect(watcher.llen('string')).rejects.toThrow('WRONGTYPE')
+  expect(await watcher.get('string')).toBe('text')
+})
+
+test('what is no value is an error that says so', async () => {
+  const values: Record<string, unknown> = {
+    date: new Date(0),
+    nested: { a: { b: 1 } },
+    list: ['a', null],
+    score: sortedSet([['a', Number.NaN]]),
+    function: () => 1,
+  }
+  const { watcher } = await start({ groups: { things: { origin: (key) => values[key] as never } } })
+  await expect(watcher.get('date')).rejects.toThrow('gave an object (Date) for "date"')
+  await expect(watcher.llen('list')).rejects.toThrow('gave nothing as element 1 of a list')
+  await expect(watcher.get('function')).rejects.toThrow('gave a function')
+})
+
+test('a write of a collection that is not cached loads it first', async () => {
+  const { watcher } = await start({ groups: { things: { origin: () => ['a', 'b'] } } })
+  expect(await watcher.rpush('key', 'c')).toBe(3)
+  expect(await watcher.lrange('key', 0, -1)).toEqual(['a', 'b', 'c'])
+})
+
+test('a loaded collection has a TTL, tags and stale windows', async () => {
+  let version = 0
+  const origin = (): never => {
+    version++
+    if (version === 2) throw new Error('away')
+    return loaded([`version ${version}`, 'x'], { ttl: 60_000, tags: ['t'], staleIfError: 60_000 }) as never
+  }
+  const { watcher } = await start({ groups: { things: { origin, breakAfter: 0 } } })
+  expect(await watcher.lrange('key', 0, 0)).toEqual(['version 1'])
+  expect(await watcher.pttl('key')).toBeGreaterThan(50_000)
+  await watcher.call('INVALIDATE', 'TAG', 't')
+  // The load fails: the stale list is served.
+  expect(await watcher.lrange('key', 0, 0)).toEqual(['version 1'])
+  expect(await watcher.lrange('key', 0, 0)).toEqual(['version 3'])
+})
+
+test('a list whose load was fenced is given to its waiters', async () => {
+  let finish = (_: string[]): void => undefined
+  const origin = (): Promise<string[]> =>
+    new Promise((resolve) => {
+      finish = resolve
+    })
+  const node = await start({ groups: { things: { origin } } })
+  const { watcher } = node
+  const other = watcher.duplicate()
+  onTestFinished(() => other.disconnect())
+  const reply = other.lrange('key', 0, -1)
+  await node.waiters('things', 'key', 1)
+  await watcher.del('key')
+  finish(['loaded', 'before'])
+  expect(await reply).toEqual(['loaded', 'before'])
+  expect(await watcher.exists('key')).toBe(0)
+})
+
+test('collections are copied, renamed and moved to another group', async () => {
+  const { watcher } = await start({ groups: { first: {}, second: {} } })
+  const large = Array.from({ length: 500 }, (_, i) => `element ${i}`)
+  for (const [key, elements] of Object.entries({ small: ['a', 'b'], large })) {
+    await watcher.rpush(key, ...elements)
+    await watcher.expire(key, 1000)
+    expect(await watcher.copy(key, 'copy')).toBe(1)
+    await watcher.rpush(key, 'later')
+    expect(await watcher.lrange('copy', 0, -1)).toEqual(elements)
+    await watcher.rename('copy', 'renamed')
+    expect(await watcher.lrange('renamed', 0, -1)).toEqual(elements)
+    expect(await watcher.ttl('renamed')).toBeGreaterThan(900)
+    expect(await watcher.exists('copy')).toBe(0)
+    expect(await watcher.move('renamed', 1)).toBe(1)
+    await watcher.select(1)
+    expect(await watcher.lrange('renamed', 0, -1)).toEqual(elements)
+    await watcher.del('renamed')
+    await watcher.select(0)
+  }
+})
