@@ -57,7 +57,7 @@ export class Admission {
     }
   }
 
-  #put(key: Buffer, { value, ms, facts }: LoadResult, flags: number, deadline: number): undefined {
+  #put(key: Buffer, { value, ms, facts }: LoadResult, flags: number, deadline: number): string | undefined {
     const { store } = this.#group
     this.#removeOld(key)
     store.loadedAt[0] = store.validity.loadEpoch()

@@ -2,7 +2,8 @@
 
 import type { LoadResult } from '../../group/flights/flight.ts'
 import type { Group } from '../../group/group.ts'
-import { EXPIRES, ValueType } from '../../store/record.ts'
+import { EXPIRES } from '../../store/record.ts'
+import { putValue } from '../../store/value.ts'
 import { hasZeroTtl, keyName } from '../loading/load-results.ts'
 import type { Block, BlockCommand } from './block.ts'
 
@@ -76,7 +77,7 @@ export class BlockLoads {
         const { store, watchedKeys } = group
         store.deadline[0] = store.now
         watchedKeys.loading(key, result.value)
-        store.put(key, 0, key.length, result.value, 0, result.value.length, ValueType.STRING, EXPIRES)
+        putValue(store, key, 0, key.length, result.value, EXPIRES)
         watchedKeys.loaded()
       }
     }

@@ -5,6 +5,7 @@ import type { Hash, Hasher } from '../../bytes/hash.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
 import type { ChangeListener, Store } from '../../store/store.ts'
+import { Collection, copyValue, sameValue, type Value } from '../../store/value.ts'
 
 /** What the last load of a watched key gave: a fingerprint of the value; ABSENT; or nothing is known. */
 type LastLoad = string | typeof ABSENT | undefined
@@ -119,16 +120,16 @@ export class WatchedKeys implements ChangeListener {
   }
 
   /** A loaded value, or `null` for an absent key, is about to be stored; `loaded` must follow. */
-  loading(key: Buffer, value: Buffer | null): void {
+  loading(key: Buffer, value: Value | null): void {
     const watched = this.#find(this.#hasher.hash(key, 0, key.length), key, 0, key.length)
     if (watched === undefined) return
     const { store } = this.#group
     const ref = store.peek(key, 0, key.length)
-    const load = value === null ? ABSENT : createHash('sha1').update(value).digest('base64')
+    const load = value === null ? ABSENT : createHash('sha1').update(bytesOf(value)).digest('base64')
     const isSame =
       ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT
         ? watched.lastLoad === undefined || watched.lastLoad === load
-        : value !== null && store.copyValue(ref).equals(value)
+        : value !== null && sameValue(copyValue(store, ref), value)
     watched.lastLoad = load
     if (isSame) this.#loading = watched
     else breakAll(watched)
@@ -189,4 +190,8 @@ export class Watch {
     this.isBroken = true
     this.release()
   }
+}
+
+function bytesOf(value: Value): Buffer {
+  return value instanceof Collection ? value.dump : value
 }

@@ -51,6 +51,7 @@ export interface CollectionStore {
   readonly reshape: (ref: Ref, valueLength: number) => Ref
   readonly splice: (ref: Ref, at: number, removed: number, inserted: number) => Ref
   readonly settle: (ref: Ref) => void
+  readonly noteChange: (ref: Ref) => void
   readonly remove: (ref: Ref) => void
   readonly bytesOf: (ref: Ref) => number
   readonly valueLength: (ref: Ref) => number
@@ -142,6 +143,7 @@ export class Collections {
       this.store.remove(ref)
       return false
     }
+    this.store.noteChange(ref)
     this.store.settle(ref)
     return true
   }
