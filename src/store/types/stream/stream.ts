@@ -63,6 +63,7 @@ export class Streams {
 
   /** Evicts others while the budget is exceeded. A stream without entries stays. */
   settle({ ref }: Stream): void {
+    this.#parts.store.noteChange(ref)
     this.#parts.store.settle(ref)
   }
 }
