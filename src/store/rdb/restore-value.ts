@@ -41,7 +41,8 @@ export class Restorable {
   }
 
   get type(): ValueType {
-    return TYPES[this.#survey.type] as ValueType
+    const { type } = this.#survey
+    return type === 'string' ? ValueType.STRING : TYPES[type]
   }
 
   /** About how many bytes the value occupies in a store. */
