@@ -135,7 +135,7 @@ export const sortedSetPopCommands: readonly CommandSpec[] = [
     arity: -4,
     flags: ['write', 'movablekeys'],
     categories: ['write', 'sortedset', 'slow'],
-    keys: [{ first: 2, last: 2, step: 1, flags: ['RW', 'access', 'delete'] }],
+    keys: [{ first: 1, last: 1, step: 1, counted: true, flags: ['RW', 'access', 'delete'] }],
     findKeys: countedKeys(1),
     load: 'first',
     summary: 'Returns and removes elements of the first sorted set of several that is not empty.',

@@ -1,6 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { formatDouble, formatDouble17, formatFixed, parseDouble } from '../../../src/bytes/numbers/double.ts'
+import {
+  formatDouble,
+  formatDouble17,
+  formatFixed,
+  parseBound,
+  parseDouble,
+  SHORT_DOUBLE_BYTES,
+  writeShortDouble,
+} from '../../../src/bytes/numbers/double.ts'
 import { describeWithRedis } from '../../support/redis-server.ts'
 
 function parse(text: string): number {
@@ -210,4 +218,62 @@ describeWithRedis('scores of redis-server', (redis) => {
       expect(Number.isNaN(n) ? 'ERR value is not a valid float' : format(n), score.slice(0, 60)).toBe(answer)
     })
   })
+})
+
+describe('writeShortDouble', () => {
+  const cell = new Float64Array(1)
+  const bytes = Buffer.alloc(SHORT_DOUBLE_BYTES)
+  const write = (value: number): string | undefined => {
+    cell[0] = value
+    const end = writeShortDouble(bytes, 0, cell)
+    return end < 0 ? undefined : bytes.toString('latin1', 0, end)
+  }
+
+  test('writes what formatDouble gives, or nothing', () => {
+    const property = (value: number): void => {
+      expect(write(value) ?? formatDouble(value)).toBe(formatDouble(value))
+    }
+    fc.assert(fc.property(fc.double(), property))
+    fc.assert(fc.property(fc.maxSafeInteger(), property))
+    fc.assert(
+      fc.property(fc.maxSafeInteger(), fc.integer({ min: 0, max: 22 }), (n, places) =>
+        property(n / 10 ** places),
+      ),
+    )
+    for (let power = 0; power < 80; power++)
+      for (const x of [2 ** power, 2 ** -power, 10 ** power, 10 ** -power])
+        for (const y of [x, -x, x - 1, 1 / x]) property(y)
+  })
+
+  test('integers and short decimals', () => {
+    for (const value of [
+      0,
+      -0,
+      7,
+      -12,
+      2 ** 31,
+      2 ** 53 - 1,
+      0.5,
+      -19.99,
+      123456.789012,
+      0.00123456789012,
+      99999999.25,
+    ])
+      expect(write(value)).toBe(formatDouble(value))
+    expect([1e300, 0.1 + 0.2, Infinity, NaN].map(write)).toEqual([undefined, undefined, undefined, undefined])
+  })
+})
+
+test('a bound of a range is parsed as strtod does', () => {
+  const parse = (text: string): number => parseBound(Buffer.from(text), 0, text.length)
+  expect(['', ' 1.5', '1e400', '-1e400', '1e-400', 'inf', '0x10'].map(parse)).toEqual([
+    0,
+    1.5,
+    Infinity,
+    -Infinity,
+    0,
+    Infinity,
+    16,
+  ])
+  expect([' ', '1 ', 'x', 'nan', '(1'].map(parse)).toEqual([NaN, NaN, NaN, NaN, NaN])
 })

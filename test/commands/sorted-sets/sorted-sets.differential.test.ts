@@ -85,9 +85,26 @@ const EDGES: Readonly<Record<string, string>> = {
     ZUNION 2 i j WITHSCORES | ZINTER 2 i j WITHSCORES | ZUNION 2 i j WEIGHTS 0 0 WITHSCORES | ZINTER 2 i j WEIGHTS 0 0 WITHSCORES
     ZUNION 2 i j AGGREGATE MIN WITHSCORES | ZUNION 2 i j AGGREGATE MAX WITHSCORES | ZUNION 1 a WEIGHTS nan | ZUNION 1 a WEIGHTS inf WITHSCORES
     ZINTERCARD 2 a b | ZINTERCARD 2 a b LIMIT 1 | ZINTERCARD 2 a b LIMIT 0 | ZINTERCARD 2 a b LIMIT -1 | ZINTERCARD 2 a b LIMIT x
-    ZINTERCARD 2 a b LIMIT | ZINTERCARD 0 a | ZINTERCARD 2 a none | ZINTERCARD 2 a b WITHSCORES | ZINTERCARD 3 a b | ZINTERCARD 1 a LIMIT 2`,
+    ZINTERCARD 2 a b LIMIT | ZINTERCARD 0 a | ZINTERCARD 2 a none | ZINTERCARD 2 a b WITHSCORES | ZINTERCARD 3 a b | ZINTERCARD 1 a LIMIT 2
+    SADD set x y 7 | ZUNION 2 a set WITHSCORES | ZINTER 2 a set WEIGHTS 1 5 WITHSCORES | ZDIFF 2 a set | ZDIFF 2 set a WITHSCORES
+    ZUNIONSTORE d 1 set | ZRANGE d 0 -1 WITHSCORES | ZUNIONSTORE set 2 set a | TYPE set | SADD set2 1 2 3 | ZINTERCARD 2 set2 set2
+    ZDIFF 2 set2 set2 | ZINTER 2 set2 d | ZUNION 1 set2 WEIGHTS -0.5 WITHSCORES`,
+  scans: `
+    ZADD k 1 a 2 b 3.5 c | ZSCAN k 0 | ZSCAN k 0 MATCH [ab] | ZSCAN k 0 COUNT 1 | ZSCAN k 0 COUNT 0 | ZSCAN k x | ZSCAN k 0 FOO | ZSCAN none 0
+    ZSCAN k | ZSCAN k 0 MATCH | ZRANDMEMBER none | ZRANDMEMBER none 3 | ZRANDMEMBER k 0 | ZRANDMEMBER k x | ZRANDMEMBER k 1 FOO
+    ZRANDMEMBER k 1 WITHSCORES 2 | ZRANDMEMBER k ${MIN} | ZRANDMEMBER k ${MIN} WITHSCORES | ZRANDMEMBER k ${MAX} WITHSCORES
+    ZADD one 1 a | ZRANDMEMBER one | ZRANDMEMBER one 1 | ZRANDMEMBER one 5 WITHSCORES | ZRANDMEMBER one -3 | ZRANDMEMBER one -2 WITHSCORES
+    SET s x | ZSCAN s 0 | ZRANDMEMBER s | ZRANDMEMBER s 2`,
+  encodings: `
+    CONFIG GET zset-max-listpack-entries | CONFIG SET zset-max-listpack-entries 3 | CONFIG GET zset-max-ziplist-entries | ZADD k 1 a 2 b 3 c
+    OBJECT ENCODING k | ZADD k XX 5 a | OBJECT ENCODING k | ZADD k 4 d | OBJECT ENCODING k | ZREM k a b | OBJECT ENCODING k
+    ZUNIONSTORE u 1 k | OBJECT ENCODING u | ZRANGESTORE r k 0 -1 | OBJECT ENCODING r | CONFIG SET zset-max-ziplist-value 4
+    ZADD v 1 abcde | OBJECT ENCODING v | ZADD w 1 abcd | OBJECT ENCODING w | ZADD w 1 abcde | OBJECT ENCODING w
+    CONFIG SET zset-max-listpack-entries 0 | ZADD x 1 a | OBJECT ENCODING x | CONFIG SET zset-max-listpack-entries x
+    CONFIG SET zset-max-listpack-entries 128 zset-max-listpack-value 64 | CONFIG GET zset-max-listpack-value`,
   COMMAND: `
-    COMMAND INFO zadd zincrby zrem zcard zscore zmscore zcount zlexcount zrange zrangestore zrangebyscore zrevrange zpopmin
+    COMMAND INFO zadd zincrby zrem zcard zscore zmscore zcount zlexcount zrange zrangestore zrangebyscore zrevrange zpopmin zmpop zunion
+    COMMAND INFO zinter zdiff zunionstore zinterstore zdiffstore zintercard zremrangebyscore zscan zrandmember
     COMMAND GETKEYS zunion 2 a b | COMMAND GETKEYS zunionstore d 2 a b | COMMAND GETKEYS zmpop 2 a b MIN | COMMAND GETKEYS zintercard 1 a
     COMMAND GETKEYS zrangestore a b 0 1 | COMMAND GETKEYS zdiffstore d 1 a`,
 }
@@ -251,6 +268,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(key, key, key).map(([k, l, m]) => ['ZDIFFSTORE', k, '2', l, m]) },
   { weight: 1, arbitrary: fc.tuple(key, key).map(([k, l]) => ['ZINTERCARD', '2', k, l, 'LIMIT', '2']) },
   { weight: 1, arbitrary: fc.tuple(fc.constant('DEL'), key) },
+  { weight: 1, arbitrary: fc.tuple(fc.constant('SADD'), key, member, member) },
 )
 
 /** All members have the same score: otherwise Redis documents no result of ranges of members. */
