@@ -6,11 +6,15 @@ import { type Accept, integer, memory } from './parameter-values.ts'
 
 const count = integer(0)
 const bytes = memory(0)
+const INT_MIN = -0x8000_0000
+const INT_MAX = 0x7fff_ffff
 
 /** The names are Redis's; the second ones are those of Redis 6. */
 const NAMES: readonly (readonly [keyof EncodingLimits, Accept<number>, ...names: string[]])[] = [
   ['hashMaxListpackEntries', count, 'hash-max-listpack-entries', 'hash-max-ziplist-entries'],
   ['hashMaxListpackValue', bytes, 'hash-max-listpack-value', 'hash-max-ziplist-value'],
+  ['listMaxListpackSize', integer(INT_MIN, INT_MAX), 'list-max-listpack-size', 'list-max-ziplist-size'],
+  ['listCompressDepth', integer(0, INT_MAX), 'list-compress-depth'],
   ['setMaxIntsetEntries', count, 'set-max-intset-entries'],
   ['zsetMaxListpackEntries', count, 'zset-max-listpack-entries', 'zset-max-ziplist-entries'],
   ['zsetMaxListpackValue', bytes, 'zset-max-listpack-value', 'zset-max-ziplist-value'],

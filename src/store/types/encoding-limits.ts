@@ -8,6 +8,9 @@ export interface EncodingLimits {
   /** Most pairs, and the longest field or value in bytes, of a hash that is a `listpack`. */
   hashMaxListpackEntries: number
   hashMaxListpackValue: number
+  /** Kept for clients that set them: a list always is a `quicklist`, and is not compressed. */
+  listMaxListpackSize: number
+  listCompressDepth: number
   /** Most integers of a set that is an `intset`. */
   setMaxIntsetEntries: number
   /** Most pairs, and the longest member in bytes, of a sorted set that is a `listpack`. */
@@ -23,6 +26,8 @@ export function defaultEncodingLimits(): EncodingLimits {
   return {
     hashMaxListpackEntries: 512,
     hashMaxListpackValue: 64,
+    listMaxListpackSize: -2,
+    listCompressDepth: 0,
     setMaxIntsetEntries: 512,
     zsetMaxListpackEntries: 128,
     zsetMaxListpackValue: 64,
