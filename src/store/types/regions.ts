@@ -142,6 +142,15 @@ export class Regions {
     return this.#rows[region * ROW + UNITS]
   }
 
+  /** Pages in use. For tests. */
+  pages(region: number): number {
+    const row = region * ROW
+    let pages = this.#rows[row + NUMBERS] - 1
+    for (let number = this.#rows[row + UNUSED]; number !== NO_PAGE; number = this.#entry(region, number))
+      pages--
+    return pages
+  }
+
   record(region: number): Ref {
     return this.#rows[region * ROW + RECORD] as Ref
   }

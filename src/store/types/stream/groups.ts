@@ -1,6 +1,6 @@
 // Consumer groups of a stream, their consumers, and the entries that were delivered but not acknowledged (pending).
 
-import type { StreamId } from './id.ts'
+import { MAX_ID, MIN_ID, type StreamId } from './id.ts'
 import type { IdTree } from './id-tree.ts'
 import type { Stream } from './stream.ts'
 import {
@@ -236,6 +236,20 @@ export class ConsumerGroup {
     this.words.give()
   }
 
+  /** Throws when the pending entries and those of the consumers contradict each other. Returns the pages. For tests. */
+  verify(): number {
+    let pages = 1 + this.#pending.verify() + this.#consumers.verify()
+    let owned = 0
+    for (const consumer of this.consumers()) {
+      pages += 1 + consumer.owned.verify()
+      owned += consumer.pending
+      for (const { consumer: owner } of this.pendings(MIN_ID, MAX_ID, consumer))
+        if (owner !== consumer.id) throw new Error('a pending entry has another owner')
+    }
+    if (owned !== this.pending) throw new Error(`${owned} entries owned, ${this.pending} pending`)
+    return pages
+  }
+
   #disown({ id, consumer }: Pending): void {
     const owned = this.#consumerOf(consumer)?.owned
     if (owned?.find(id)) owned.remove()
@@ -316,6 +330,15 @@ export function findGroup(stream: Stream, name: Uint8Array): ConsumerGroup | und
 /** In the order of their names. */
 export function groupsOf(stream: Stream): ConsumerGroup[] {
   return allNamed(groupsTree(stream)).map(({ id, page, name }) => new ConsumerGroup(stream, id, page, name))
+}
+
+/** Throws when the parts of a stream contradict each other. For tests. */
+export function verifyStream(stream: Stream): void {
+  const groups = groupsOf(stream)
+  let pages = stream.verify() + groupsTree(stream).verify()
+  for (const group of groups) pages += group.verify()
+  const used = stream.trees.regions.pages(stream.region)
+  if (pages !== used) throw new Error(`${pages} pages found, ${used} used`)
 }
 
 /** Creates a group that does not exist. */

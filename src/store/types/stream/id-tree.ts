@@ -110,6 +110,11 @@ export class IdTree {
     this.#tree.removeRange(0, this.count)
   }
 
+  /** Throws when the tree contradicts itself. Returns the pages that it uses. For tests. */
+  verify(): number {
+    return this.#tree.verify()
+  }
+
   #seek(id: StreamId): boolean {
     this.#setKey(id)
     return this.#tree.seekId()

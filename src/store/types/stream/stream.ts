@@ -166,6 +166,15 @@ export class Stream {
     this.lastId = id
   }
 
+  /** Throws when entries and nodes contradict each other. Returns the pages that they use. For tests. */
+  verify(): number {
+    const nodes = this.#nodes
+    let live = 0
+    for (let is = nodes.first(); is; is = nodes.next()) live += StreamNode.at(nodes).live
+    if (live !== this.length) throw new Error(`${live} entries in nodes, ${this.length} counted`)
+    return this.#nodes.verify() + this.#entries.verify()
+  }
+
   has(id: StreamId): boolean {
     return this.#entries.find(id)
   }
