@@ -1,8 +1,9 @@
 // DUMP and RESTORE compared with redis-server: values travel both ways, and options and errors are the same.
 
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { MADE } from '../../store/rdb/made.ts'
-import { decode, valueAt } from '../../store/rdb/values.ts'
+import { damaged, MADE, OLD, plainValue } from '../../store/rdb/made.ts'
+import { decode, decodeBody, encode, positive, valueAt, withFooter } from '../../store/rdb/values.ts'
 import { RawClient } from '../../support/differential.ts'
 import { Harness } from '../../support/harness.ts'
 import { describeWithRedis } from '../../support/redis-server.ts'
@@ -79,6 +80,18 @@ describe('RESTORE', () => {
   })
 })
 
+test('any value is the same after RESTORE, and after DUMP', async () => {
+  const property = fc.asyncProperty(plainValue, fc.boolean(), async (value, isSmall) => {
+    const harness = new Harness()
+    expect(await harness.call('RESTORE', 'k', 0, encode(value, isSmall))).toBe('OK')
+    expect(await valueAt(harness, 'k')).toEqual(positive(value))
+    const back = decode(bytes(await harness.call('DUMP', 'k')))
+    expect(back && positive(back)).toEqual(positive(value))
+    harness.groups[0].store.verify()
+  })
+  await fc.assert(property, { numRuns: 200 })
+})
+
 test('DUMP loads a key that is not cached', async () => {
   const harness = new Harness({ groups: { users: { origin: async (key) => `value of ${key}` } } })
   expect(decode(bytes(await harness.call('DUMP', 'k')))).toEqual({ type: 'string', value: 'value of k' })
@@ -100,6 +113,26 @@ describeWithRedis('with a redis-server', (redis) => {
     expect(await redis().call('RESTORE', 'k', 0, back, 'REPLACE')).toBe('OK')
     expect(await valueAt(redis(), 'k')).toEqual(value)
     expect(await redis().call('OBJECT', 'ENCODING', 'k')).toBe(encoding)
+  })
+
+  test('a damaged dump is refused, or restored as far as it is a value', async () => {
+    const bodies = OLD.map(([, body]) => body)
+    for (const [, ...commands] of MADE) {
+      await redis().call('DEL', 'k')
+      await redis().pipeline(commands as (readonly Argument[])[])
+      bodies.push(bytes(await redis().call('DUMP', 'k')).subarray(0, -10))
+    }
+    const property = fc.asyncProperty(damaged(bodies.filter(({ length }) => length < 4000)), async (body) => {
+      const harness = new Harness()
+      await harness.call('SET', 'k', 'old')
+      const value = decodeBody(body)
+      const reply = await harness.raw('RESTORE', 'k', 0, withFooter(body), 'REPLACE')
+      expect(reply).toBe(value === undefined ? '-ERR Bad data format\r\n' : '+OK\r\n')
+      const expected = value === undefined ? ({ type: 'string', value: 'old' } as const) : positive(value)
+      expect(await valueAt(harness, 'k')).toEqual(expected)
+      harness.groups[0].store.verify()
+    })
+    await fc.assert(property, { numRuns: 500 })
   })
 
   test('options and errors', async () => {

@@ -1,6 +1,9 @@
 // Values of all types and encodings, by the commands that make them.
 
+import fc from 'fast-check'
+import { RdbType } from '../../../src/store/rdb/format.ts'
 import type { Argument } from '../../support/resp.ts'
+import { length, listpack, old, string } from './encodings.ts'
 
 export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i)
 export const LONG = 'a long element, '.repeat(20)
@@ -48,3 +51,106 @@ export const MADE: readonly (readonly [encoding: string, ...commands: (readonly 
     ['XACK', 'k', 'g', '7-2'],
   ],
 ]
+
+const name = fc.oneof(
+  fc.string({ maxLength: 12 }).map((text) => Buffer.from(text).toString('latin1')),
+  fc.uint8Array({ maxLength: 90 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
+  fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String),
+  fc.integer({ min: -5000, max: 5000 }).map(String),
+)
+const score = fc.oneof(
+  fc.double({ noNaN: true }),
+  fc.integer(),
+  fc.constantFrom(-0, 2 ** 53, -(2 ** 63), 1e17, 0.1),
+)
+const names = { maxLength: 40, minLength: 1 }
+const distinct = {
+  ...names,
+  selector: <T>(item: T | readonly [T, unknown]) => (Array.isArray(item) ? item[0] : item),
+}
+/** A value of any type but a stream. */
+export const plainValue = fc.oneof(
+  name.map((value) => ({ type: 'string' as const, value })),
+  fc.array(name, names).map((elements) => ({ type: 'list' as const, elements })),
+  fc.uniqueArray(name, distinct).map((elements) => ({ type: 'set' as const, elements: elements.sort() })),
+  fc.uniqueArray(fc.integer(), distinct).map((integers) => ({
+    type: 'set' as const,
+    elements: integers.map(String).sort(),
+  })),
+  fc.uniqueArray(fc.tuple(name, name), distinct).map((fields) => ({
+    type: 'hash' as const,
+    fields: fields.sort(([a], [b]) => (a < b ? -1 : 1)),
+  })),
+  fc.uniqueArray(fc.tuple(name, score), distinct).map((members) => ({
+    type: 'zset' as const,
+    members: members.sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1)),
+  })),
+)
+
+const ELEMENTS = ['', 'a', '7', '12', '13', '-1', '-129', '4096', '-40000', '9000000', '-9223372036854775808']
+export const MANY = [
+  ...ELEMENTS,
+  'x'.repeat(62),
+  'y'.repeat(63),
+  'z'.repeat(64),
+  'w'.repeat(300),
+  'v'.repeat(17_000),
+  '1.5',
+]
+const FIELDS = MANY.map((element, i) => [`f${element}`, MANY.at(-i) ?? ''] as const)
+const SCORES = [
+  ['m', 1.5],
+  ['', -1e300],
+  ['n', 0],
+  ['12', 7],
+  [LONG, 3],
+] as const
+const INFINITE = [...SCORES, ['i', Number.POSITIVE_INFINITY], ['j', Number.NEGATIVE_INFINITY]] as const
+
+/** Types and values without a footer. */
+export const OLD: readonly (readonly [string, Buffer])[] = [
+  ['list', old.list(MANY)],
+  ['list of ziplist', old.ziplistList(MANY)],
+  ['quicklist', old.quicklist([MANY, ['b'], [], MANY])],
+  ['quicklist with plain nodes', old.quicklist2(['plain', MANY, [], 'second'])],
+  ['zipmap', old.zipmapHash(FIELDS)],
+  ['zipmap with unused bytes', old.zipmapHash(FIELDS, 3)],
+  ['hash of ziplist', old.ziplistHash(FIELDS)],
+  ['sorted set of ziplist', old.ziplistSortedSet(SCORES)],
+  ['sorted set with text scores', old.textSortedSet(INFINITE)],
+  ['stream without counts', Buffer.concat([Buffer.from([RdbType.STREAM_LISTPACKS]), oldStream()])],
+]
+
+/** A stream of Redis 5: two entries and two groups. */
+function oldStream(): Buffer {
+  const node = Buffer.from('0000000000000005' + '0000000000000001', 'hex')
+  const elements = [2, 0, 1, 'f', 0, 2, 0, 0, 'v', 4, 0, 3, -1, 1, 'g', 'w', 6].map(String)
+  const pending = Buffer.concat([node, Buffer.alloc(8, 1), length(1)])
+  const time = Buffer.alloc(8, 1)
+  return Buffer.concat([
+    ...[length(1), string(node), string(listpack(elements)), length(2), length(8), length(0), length(2)],
+    ...[string('g'), length(5), length(1), length(1), pending],
+    ...[length(2), string('c'), time, length(1), node, string('d'), time, length(0)],
+    ...[string('h'), length(6), length(0), length(0), length(0)],
+  ])
+}
+
+const change = fc.tuple(
+  fc.nat(),
+  fc.oneof(fc.nat(255), fc.constantFrom(0, 0x7f, 0x80, 0xc3, 0xf1, 0xfe, 0xff)),
+)
+
+/** One of the bodies (types and values without a footer) with a few bytes changed, and perhaps cut off. */
+export function damaged(bodies: readonly Buffer[]): fc.Arbitrary<Buffer> {
+  return fc
+    .tuple(
+      fc.constantFrom(...bodies),
+      fc.array(change, { minLength: 1, maxLength: 3 }),
+      fc.option(fc.nat(), { freq: 4 }),
+    )
+    .map(([original, changes, cut]) => {
+      const body = Buffer.from(original.subarray(0, cut === null ? undefined : 1 + (cut % original.length)))
+      for (const [at, byte] of changes) body[at % body.length] = byte
+      return body
+    })
+}

@@ -236,6 +236,12 @@ export function encode(value: Exclude<Value, Stream>, isSmall: boolean): Buffer 
   return writer.finish()
 }
 
+/** Redis packs the score -0 as 0. */
+export function positive(value: Value): Value {
+  if (value.type !== 'zset') return value
+  return { ...value, members: value.members.map(([member, number]) => [member, number + 0]) }
+}
+
 interface Callable {
   call(...command: Argument[]): Promise<RedisReply>
 }
