@@ -1,6 +1,8 @@
 // Bytes that are appended to a buffer that grows.
 
 const MIN_BYTES = 256
+/** Above this many bytes the native copy is used. */
+const NATIVE_BYTES = 64
 
 export class GrowingBuffer {
   /** `bytes[0, length)` was written. */
@@ -32,7 +34,9 @@ export class GrowingBuffer {
   }
 
   append(bytes: Uint8Array, start: number, end: number): void {
-    const at = this.reserve(end - start)
-    this.bytes.set(bytes.subarray(start, end), at)
+    let to = this.reserve(end - start)
+    const { bytes: own } = this
+    if (end - start > NATIVE_BYTES) own.set(bytes.subarray(start, end), to)
+    else for (let from = start; from < end; from++, to++) own[to] = bytes[from]
   }
 }

@@ -99,7 +99,7 @@ function writeFlags(reply: ReplyWriter, all: readonly string[], chosen: readonly
 
 /** The single key range for clients that do not read key specifications (Redis: `populateCommandLegacyRangeSpec`). */
 function keyRange(specs: CommandSpec['keys'] & object): Omit<KeySpec, 'flags'> {
-  const fixed = specs.filter(({ counted, keyword }) => !counted && keyword === undefined)
+  const fixed = specs.filter(({ counted, keyword, unknown }) => !counted && keyword === undefined && !unknown)
   const [head] = fixed
   if (head === undefined) return { first: 0, last: 0, step: 0 }
   const { first, step } = head
@@ -112,9 +112,19 @@ function writeKeySpec(reply: ReplyWriter, spec: KeySpec): void {
   reply.bulkText('flags')
   writeKeyFlags(reply, spec.flags)
   reply.bulkText('begin_search')
-  writeSearch(reply, spec)
+  if (spec.unknown) writeUnknown(reply)
+  else writeSearch(reply, spec)
   reply.bulkText('find_keys')
-  writeFind(reply, spec)
+  if (spec.unknown) writeUnknown(reply)
+  else writeFind(reply, spec)
+}
+
+function writeUnknown(reply: ReplyWriter): void {
+  reply.map(2)
+  reply.bulkText('type')
+  reply.bulkText('unknown')
+  reply.bulkText('spec')
+  reply.map(0)
 }
 
 function writeSearch(reply: ReplyWriter, { first, keyword }: KeySpec): void {

@@ -3,7 +3,7 @@
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
 import { StringList } from '../../store/types/string-list.ts'
-import type { CommandSpec, KeyFlag } from '../spec/command.ts'
+import type { CommandSpec, KeyFlag, KeySpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { tooLarge, WRONG_TYPE } from '../spec/errors.ts'
 import { arg, KEY, oneKey, oneOf, option, token } from '../spec/shorthand.ts'
@@ -151,13 +151,19 @@ const ARGUMENTS = [
 const READ: readonly KeyFlag[] = ['RO', 'access']
 const WRITTEN: readonly KeyFlag[] = ['OW', 'update']
 
+/** The key, and those that BY and GET name. */
+const SORTED_KEY: readonly KeySpec[] = [
+  ...oneKey(...READ),
+  { first: 0, last: 0, step: 0, flags: READ, unknown: true },
+]
+
 export const sortCommands: readonly CommandSpec[] = [
   {
     ...SHARED,
     name: 'sort',
     flags: ['write', 'denyoom', 'movablekeys'],
     categories: ['write', 'set', 'sortedset', 'list', 'slow', 'dangerous'],
-    keys: oneKey('RO', 'access'),
+    keys: [...SORTED_KEY, { first: 0, last: 0, step: 0, flags: WRITTEN, unknown: true }],
     findKeys({ args }, thatItReads) {
       const destination = thatItReads ? 0 : destinationOf(args)
       return destination === 0 ? [1] : [1, destination]
@@ -175,7 +181,8 @@ export const sortCommands: readonly CommandSpec[] = [
     name: 'sort_ro',
     flags: ['readonly', 'movablekeys'],
     categories: ['read', 'set', 'sortedset', 'list', 'slow', 'dangerous'],
-    keys: oneKey('RO', 'access'),
+    keys: SORTED_KEY,
+    findKeys: () => [1],
     // Not simply 'through': a hot copy of the key does not have the keys of BY and GET beside it.
     load: () => 'through',
     summary: 'Returns the sorted elements of a list, a set, or a sorted set.',

@@ -71,6 +71,8 @@ export interface KeySpec {
   readonly keyword?: string
   /** With `keyword`: the keys are only the first one of this many equal parts. */
   readonly limit?: number
+  /** Their positions, or their names, follow from no rule that clients know. The command needs `findKeys`. */
+  readonly unknown?: true
 }
 
 /** One argument as COMMAND DOCS describes it, from which redis-cli makes its hints. */

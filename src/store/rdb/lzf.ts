@@ -18,6 +18,10 @@ export const MAX_RATIO = MAX_MATCH / 3
 
 const HASH_BITS = 14
 
+/** After 2^this bytes without a repetition, only every other position is tried, and so on. */
+const STEP_SHIFT = 9
+const MAX_STEP = 8
+
 /** Per hash of three bytes: where they were last, counted from `#base` on. Allocated with the first compression. */
 let table: Int32Array | undefined
 /** Positions of earlier inputs are at most this, so that the table need not be cleared for each input. */
@@ -94,7 +98,8 @@ export function compress(
       source[candidate + 1] === source[from + 1] &&
       source[candidate + 2] === source[from + 2]
     if (!isMatch) {
-      from++
+      // What has not been compressible for long is tried in larger steps.
+      from += Math.min(MAX_STEP, 1 + ((from - literalsFrom) >>> STEP_SHIFT))
       continue
     }
     to = copyLiterals(source, literalsFrom, from, target, to, limit)

@@ -90,7 +90,7 @@ describe('LZF', () => {
     )
     const target = Buffer.alloc(20_000)
     const twice = Buffer.concat([noise, noise])
-    expect(compress(twice, 0, twice.length, target, 0, twice.length)).toBeLessThan(8500)
+    expect(compress(twice, 0, twice.length, target, 0, twice.length)).toBeLessThan(9000)
     expect(compress(noise, 0, noise.length, target, 0, noise.length)).toBe(0)
   })
 })
