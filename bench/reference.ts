@@ -16,6 +16,7 @@ const FAMILIES: readonly (readonly [group: CommandSpec['group'], title: string])
   ['sorted-set', 'Sorted sets'],
   ['geo', 'Geo'],
   ['stream', 'Streams'],
+  ['hyperloglog', 'HyperLogLogs'],
   ['generic', 'Keys'],
   ['transactions', 'Transactions'],
   ['connection', 'Connections'],

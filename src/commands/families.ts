@@ -8,6 +8,7 @@ import { connectionCommands } from './connection/connection.ts'
 import { monitorCommands } from './connection/monitor.ts'
 import { geoCommands } from './geo/geo.ts'
 import { hashCommands } from './hashes/hashes.ts'
+import { hyperLogLogCommands } from './hyperloglog/hyperloglog.ts'
 import { type CommandDirectory, introspectionCommands } from './introspection/introspection.ts'
 import { dumpCommands } from './keys/dump.ts'
 import { expiryCommands } from './keys/expiry.ts'
@@ -52,6 +53,7 @@ export function allCommands(directory: () => CommandDirectory): readonly Command
     ...geoCommands,
     ...streamCommands,
     ...sortedSetCommands,
+    ...hyperLogLogCommands,
     ...keyCommands,
     ...expiryCommands,
     ...dumpCommands,

@@ -158,6 +158,14 @@ export const settings = {
     summary: 'maximum size of one command argument',
     write: formatSize,
   }),
+  /** Maximum bytes of a HyperLogLog in its sparse encoding. */
+  hllSparseMaxBytes: setting({
+    reads: size('0'),
+    fallback: 3000,
+    argument: '<size>',
+    summary: 'maximum size of a HyperLogLog in its sparse encoding',
+    write: formatSize,
+  }),
   /** Maximum bytes buffered of an incomplete request. */
   clientQueryBufferLimit: setting({
     reads: size('1mb'),

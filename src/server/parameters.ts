@@ -127,6 +127,14 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
       },
     ),
     variable(
+      'hll-sparse-max-bytes',
+      () => settings.hllSparseMaxBytes,
+      memory(0),
+      (bytes) => {
+        settings.hllSparseMaxBytes = bytes
+      },
+    ),
+    variable(
       'client-query-buffer-limit',
       () => settings.clientQueryBufferLimit,
       memory(MB),

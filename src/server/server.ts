@@ -168,6 +168,10 @@ export class Server implements Host {
     return this.#services.limits.maxBulk
   }
 
+  get hllSparseMaxBytes(): number {
+    return this.#options.settings.hllSparseMaxBytes
+  }
+
   /**
    * Listens on one more address. Port 0: any free port.
    * @throws if the address cannot be used, or the server is closed meanwhile

@@ -40,6 +40,7 @@ export interface ServerSettings {
   tcpKeepalive: number
   tcpBacklog: number
   protoMaxBulkLen: number
+  hllSparseMaxBytes: number
   clientQueryBufferLimit: number
   clientOutputBufferLimit: OutputLimits
   /** The unread replies of all clients together beyond which the largest are closed; 0: no limit. */
@@ -72,6 +73,7 @@ export function defaultServerSettings(port: number): ServerSettings {
     tcpKeepalive: 300_000,
     tcpBacklog: 511,
     protoMaxBulkLen: 512 * MB,
+    hllSparseMaxBytes: 3000,
     clientQueryBufferLimit: 1024 * MB,
     clientOutputBufferLimit: {
       normal: { hard: 0, soft: 0, softTime: 0 },

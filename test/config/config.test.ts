@@ -35,6 +35,7 @@ describe('defaults', () => {
       tcpKeepalive: 300_000,
       tcpBacklog: 511,
       protoMaxBulkLen: 512 * MB,
+      hllSparseMaxBytes: 3000,
       clientQueryBufferLimit: 1024 * MB,
       clientOutputBufferLimit: {
         normal: { hard: 0, soft: 0, softTime: 0 },
@@ -131,6 +132,7 @@ describe('a whole configuration', () => {
       tcpKeepalive: 0,
       tcpBacklog: 16,
       protoMaxBulkLen: '1mb',
+      hllSparseMaxBytes: '2kb',
       clientQueryBufferLimit: '10mb',
       clientOutputBufferLimit: 'normal 256mb 64mb 60 slave 1 2 3',
       maxmemoryClients: '1gb',
@@ -178,6 +180,7 @@ describe('a whole configuration', () => {
       tcpKeepalive: 0,
       tcpBacklog: 16,
       protoMaxBulkLen: MB,
+      hllSparseMaxBytes: 2048,
       clientQueryBufferLimit: 10 * MB,
       clientOutputBufferLimit: {
         normal: { hard: 256 * MB, soft: 64 * MB, softTime: 60_000 },

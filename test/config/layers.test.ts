@@ -41,6 +41,7 @@ describe('layers', () => {
       tcpKeepalive: '60s',
       tcpBacklog: '5',
       protoMaxBulkLen: '1mb',
+      hllSparseMaxBytes: '2kb',
       clientQueryBufferLimit: '1048576',
       clientOutputBufferLimit: 'normal 1 2 3',
       maxmemoryClients: '1gb',

@@ -242,6 +242,10 @@ export class HarnessHost implements Host {
     this.settings.protoMaxBulkLen = bytes
   }
 
+  get hllSparseMaxBytes(): number {
+    return this.settings.hllSparseMaxBytes
+  }
+
   setMonitor(client: HarnessClient, on: boolean): void {
     if (client.monitor !== on) this.monitors += on ? 1 : -1
     client.monitor = on

@@ -34,6 +34,8 @@ export interface Host {
   readonly protoMaxBulkLen: number
   /** The most bytes that a client may send or queue before they are run; CONFIG SET changes it. */
   readonly clientQueryBufferLimit: number
+  /** A longer sparse HyperLogLog becomes dense (Redis: `hll-sparse-max-bytes`); CONFIG SET changes it. */
+  readonly hllSparseMaxBytes: number
   readonly telemetry: Telemetry
   /** The commands that run in slices. */
   readonly slices: SliceQueue

@@ -22,7 +22,7 @@ import { countOf, type PlainWrite, plainWrite, replyOf } from './plain-writes.ts
 const VALUE_COMMANDS = new Set(
   (
     'set setnx setex psetex getset getdel del unlink incr decr incrby decrby incrbyfloat append setrange mset msetnx ' +
-    'rename renamenx copy move restore setbit bitop bitfield'
+    'rename renamenx copy move restore setbit bitop bitfield pfadd pfmerge'
   ).split(' '),
 )
 /** All writes of these types change values. */
