@@ -43,10 +43,6 @@ export function isDense(bytes: Uint8Array, start: number): boolean {
   return bytes[start + ENCODING] === DENSE
 }
 
-export function setDense(bytes: Uint8Array, start: number): void {
-  bytes[start + ENCODING] = DENSE
-}
-
 /** Writes the header of an empty one, whose cached cardinality, 0, is valid. */
 export function writeHeader(bytes: Uint8Array, start: number, encoding: number): void {
   bytes.fill(0, start, start + HEADER_BYTES)

@@ -3,7 +3,7 @@
 import { HEADER_BYTES, REGISTERS } from './layout.ts'
 
 /** The longest runs of one byte, and the largest value of one. */
-export const MAX_ZERO_RUN = 64
+const MAX_ZERO_RUN = 64
 export const MAX_VALUE_RUN = 4
 export const MAX_SPARSE_VALUE = 32
 

@@ -33,7 +33,7 @@ const JOINED_RUNS = 5
 
 /** The outcome of `raise`. */
 export const CORRUPT = -1
-export const UNCHANGED = 0
+const UNCHANGED = 0
 export const CHANGED = 1
 
 /** The sketch is `bytes[0, length)`. One object is used for all commands: it allocates only for large values. */
