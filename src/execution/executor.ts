@@ -17,6 +17,7 @@ import type { Host } from '../commands/spec/host.ts'
 import type { Command } from '../commands/spec/ready-command.ts'
 import type { Args } from '../resp/args.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
+import { KeyWaits } from './blocking/key-waits.ts'
 import { isHttp } from './http.ts'
 import { keyName } from './loading/load-results.ts'
 import { Loading } from './loading/loading.ts'
@@ -57,6 +58,7 @@ export class Executor {
   readonly #loading: Loading
   readonly #originWrites: OriginWrites
   readonly #transactions: TransactionExecutor
+  readonly #waits: KeyWaits
   readonly prefetch: Prefetch
 
   constructor(table: CommandTable, context: Context, host: Host, hasher: Hasher) {
@@ -74,6 +76,12 @@ export class Executor {
     this.#originWrites = new OriginWrites(this.#runner, host.telemetry, resendIfMoved)
     this.#transactions = new TransactionExecutor(this.#runner, host, table)
     context.transactions = this.#transactions
+    this.#waits = new KeyWaits({
+      context,
+      host,
+      resendIfMoved: (waiting) => this.#resendIfMoved(waiting, waiting.args, waiting.complete),
+    })
+    context.waits = this.#waits
     const { cluster } = host
     if (cluster === undefined) return
     const runHere = (forwarded: ForwardedRequest, args: Args): void => this.#runForwarded(forwarded, args)
@@ -152,6 +160,7 @@ export class Executor {
     const startedAt = timed ? telemetry.now() : 0
     context.group = client.group
     const ran = this.#runOrDefer(client, command, mark)
+    if (this.#waits.hasReady) this.#waits.serveReady()
     if (!ran && this.#isStalled()) return STALLED
     if (this.#host.monitors !== 0 && command.isShown) this.#host.feedMonitors(client, command, args)
     if (!ran) return DONE

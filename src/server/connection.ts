@@ -101,6 +101,7 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     socket.on('data', (chunk: Buffer) => this.#received(chunk))
     socket.on('end', () => {
       this.#ended = true
+      this.#cancelWaits()
       this.resume()
     })
     socket.on('error', () => socket.destroy())
@@ -305,6 +306,8 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     const hasMore = !isBlocked && (this.#delayed.length !== 0 || this.#decoded === REQUEST)
     if (!isBlocked && !hasMore) this.#unserved = 0
     this.#pauseReading((isBlocked || this.#unserved >= MAX_UNSERVED_BYTES) && !this.#closing)
+    // Redis: a blocking command ends with its connection.
+    if (this.#ended) this.#cancelWaits()
     if (this.#ended && !isBlocked && !hasMore) this.#closing = true
     if (this.#closing) this.#finish()
     return hasMore && !this.#closing ? MORE : IDLE
@@ -362,6 +365,10 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     if (overflow) stats.queryBufferDisconnections++
     else if (isReported) reply.error(`ERR ${error}`)
     log.debug?.({ client: this.id, address: this.address }, error)
+  }
+
+  #cancelWaits(): void {
+    for (const wait of this.waits) wait.cancel()
   }
 
   #pauseReading(pause: boolean): void {

@@ -305,8 +305,7 @@ function trackingInfo({ reply }: Context): void {
   reply.array(0)
 }
 
-/** There are no blocking commands, so there is never anything to unblock. */
-function unblock({ args, reply }: Context): void {
+function unblock({ args, host, reply }: Context): void {
   if (args.count > 4) {
     reply.error(wrongSubcommand('CLIENT', args.latin1(1)), 'latin1')
     return
@@ -316,6 +315,11 @@ function unblock({ args, reply }: Context): void {
     return
   }
   const id = parseInteger(args.buf, args.start[2], args.end[2])
-  if (Number.isNaN(id)) reply.error(NOT_AN_INTEGER)
-  else reply.integer(0)
+  if (Number.isNaN(id)) {
+    reply.error(NOT_AN_INTEGER)
+    return
+  }
+  const [wait] = host.clients.get(id)?.waits ?? []
+  wait?.unblock(args.count === 4 && args.is(3, 'ERROR'))
+  reply.integer(wait === undefined ? 0 : 1)
 }

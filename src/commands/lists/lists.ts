@@ -1,6 +1,7 @@
 // The commands on lists.
 
 import type { CommandSpec } from '../spec/command.ts'
+import { blockingListCommands } from './blocking.ts'
 import { listElementCommands } from './elements.ts'
 import { listEndCommands } from './ends.ts'
 import { listMoveCommands } from './moves.ts'
@@ -13,4 +14,5 @@ export const listCommands: readonly CommandSpec[] = [
   ...listMoveCommands,
   ...listRangeCommands,
   ...listElementCommands,
+  ...blockingListCommands,
 ]

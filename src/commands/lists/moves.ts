@@ -13,7 +13,7 @@ import { readSide } from './pops.ts'
  * Moves an element of the list at `source`, which is the key in argument 1, to the list in argument 2, and replies it.
  * False: there was an error, and nothing has changed.
  */
-function moveElement(c: Context, source: Ref, fromLeft: boolean, toLeft: boolean): boolean {
+export function moveElement(c: Context, source: Ref, fromLeft: boolean, toLeft: boolean): boolean {
   const { lists, collections } = c.group.store
   const target = findCollection(c, 2, ValueType.LIST)
   if (target === undefined) return false

@@ -10,7 +10,7 @@ import { arg, countedKeys, KEY, oneKey, oneOf, option, token } from '../spec/sho
 import { findCollection, replySpan } from '../spec/values/collection.ts'
 
 /** Takes `count` elements from an end of a list, which must have as many, and replies each of them. */
-function popElements(c: Context, ref: Ref, isLeft: boolean, count: number): void {
+export function popElements(c: Context, ref: Ref, isLeft: boolean, count: number): void {
   const { lists, collections } = c.group.store
   const length = lists.length(ref)
   if (isLeft) {
@@ -60,7 +60,7 @@ export function readSide(c: Context, i: number): boolean | undefined {
 }
 
 /** What follows the keys' number in argument `i`: the side, and COUNT. `undefined` after an error reply. */
-function readPopOptions(
+export function readPopOptions(
   c: Context,
   i: number,
 ): { readonly keys: number; readonly isLeft: boolean; readonly count: number } | undefined {
@@ -79,7 +79,7 @@ function readPopOptions(
 }
 
 /** Replies the key in argument `i` and up to `count` elements of its list, which is taken from. */
-function popFrom(c: Context, i: number, ref: Ref, isLeft: boolean, count: number): void {
+export function popFrom(c: Context, i: number, ref: Ref, isLeft: boolean, count: number): void {
   const { args, reply } = c
   const taken = Math.min(count, c.group.store.lists.length(ref))
   reply.array(2)

@@ -4,6 +4,7 @@ import type { Link, Receiver } from '../../cluster/links/link.ts'
 import type { Group } from '../../group/group.ts'
 import { PendingCommands } from './session/pending-commands.ts'
 import type { ClientWatch, Transaction } from './session/transaction.ts'
+import type { ClientWait } from './session/waiting.ts'
 
 /** Takes a reply. A long one may come in parts, which are not copied: `rest` follows `reply`. */
 export type CompleteReply = (reply: Buffer, rest?: readonly Buffer[]) => void
@@ -65,6 +66,8 @@ export abstract class ClientState {
   watch: ClientWatch | undefined = undefined
   /** On a connection of another node: the watches of its clients, by the numbers that it gives them. */
   peerWatches: Map<string, ClientWatch> | undefined = undefined
+  /** Its commands that wait for keys (BLPOP); of an ordinary client one at most. */
+  readonly waits = new Set<ClientWait>()
   /** Commands that wait for loads or for other commands. */
   readonly pending = new PendingCommands()
 

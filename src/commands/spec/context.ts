@@ -11,6 +11,7 @@ import { type Client, type CompleteReply, deferReply } from './client.ts'
 import { WRONG_TYPE } from './errors.ts'
 import type { CommandTraits, Host } from './host.ts'
 import type { Transactions } from './session/transaction.ts'
+import type { KeyWait, Waits } from './session/waiting.ts'
 
 export class Context {
   readonly reply: ReplyWriter
@@ -40,6 +41,7 @@ export class Context {
   /** Set by a command that has applied CLIENT REPLY to its reply itself. */
   keepsReply = false
   transactions!: Transactions
+  waits!: Waits
 
   constructor(reply: ReplyWriter, instant: Instant, host: Host) {
     this.reply = reply
@@ -52,6 +54,12 @@ export class Context {
     this.missed = true
     this.isDeferred = true
     return this.forwarded ?? deferReply(this.client)
+  }
+
+  /** The command has found nothing, and waits for its keys. */
+  waitForKeys(wait: KeyWait): void {
+    if (this.inTransaction) wait.timedOut(this)
+    else this.waits.add(wait)
   }
 
   /** The command cannot run yet and has had no effect: it is to be offered again when the client is resumed. */

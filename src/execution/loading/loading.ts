@@ -109,12 +109,21 @@ export class Loading {
     const startedAt = this.#telemetry.now()
     let bytes: Buffer
     this.#runner.resume(waiter, waiter.group)
+    context.forwarded = waiter.complete
     try {
       if (!this.#answer(waiter)) return
+      if (context.isDeferred) {
+        context.isDeferred = false
+        client.pending.delete(waiter)
+        client.pending.runQueued()
+        return
+      }
       bytes = reply.take()
     } catch (error) {
       this.#runner.fail(command, 0, error)
       bytes = reply.take()
+    } finally {
+      context.forwarded = undefined
     }
     this.#telemetry.finish(command.stats, startedAt, client, args, command.secretsOf(args))
     client.pending.delete(waiter)

@@ -1,0 +1,177 @@
+// Lists whose elements a client waits for: BLPOP, BRPOP, BLMPOP, BLMOVE, BRPOPLPUSH.
+
+import { NULL_REF } from '../../store/arena.ts'
+import { ValueType } from '../../store/record.ts'
+import type { CommandSpec } from '../spec/command.ts'
+import type { Context } from '../spec/context.ts'
+import { SYNTAX_ERROR } from '../spec/errors.ts'
+import { readTimeout } from '../spec/session/timeout.ts'
+import { arg, countedKeys, KEY, oneOf, option, token } from '../spec/shorthand.ts'
+import { findCollection } from '../spec/values/collection.ts'
+import { moveElement } from './moves.ts'
+import { popElements, popFrom, readPopOptions, readSide } from './pops.ts'
+
+/** Serves the client from the first of the keys that has a list, or lets it wait for one. */
+function popOrWait(
+  c: Context,
+  keys: readonly number[],
+  timeoutMs: number,
+  serve: (c: Context, i: number) => boolean,
+): void {
+  for (const i of keys) {
+    const ref = findCollection(c, i, ValueType.LIST)
+    if (ref === undefined) return
+    if (ref === NULL_REF) continue
+    serve(c, i)
+    return
+  }
+  c.waitForKeys({
+    keys,
+    type: ValueType.LIST,
+    timeoutMs,
+    serve,
+    timedOut: ({ reply }) => reply.nullArray(),
+  })
+}
+
+/** Replies the key in argument `i` and an element of its list, which is taken from. */
+function popOne(c: Context, i: number, isLeft: boolean): boolean {
+  const { args, reply } = c
+  reply.array(2)
+  reply.bulk(args.buf, args.start[i], args.end[i])
+  popElements(c, c.find(i), isLeft, 1)
+  return true
+}
+
+function blockingPop(c: Context, isLeft: boolean): void {
+  const last = c.args.count - 1
+  const timeoutMs = readTimeout(c, last)
+  if (timeoutMs < 0) return
+  const keys = Array.from({ length: last - 1 }, (_, at) => at + 1)
+  popOrWait(c, keys, timeoutMs, (own, i) => popOne(own, i, isLeft))
+}
+
+function blockingPopFirst(c: Context): void {
+  const timeoutMs = readTimeout(c, 1)
+  if (timeoutMs < 0) return
+  const options = readPopOptions(c, 2)
+  if (options === undefined) return
+  const { isLeft, count } = options
+  const keys = Array.from({ length: options.keys }, (_, at) => at + 3)
+  popOrWait(c, keys, timeoutMs, (own, i) => {
+    popFrom(own, i, own.find(i), isLeft, count)
+    return true
+  })
+}
+
+function blockingMove(c: Context, fromLeft: boolean | undefined, toLeft: boolean | undefined): void {
+  if (fromLeft === undefined || toLeft === undefined) {
+    c.reply.error(SYNTAX_ERROR)
+    return
+  }
+  const timeoutMs = readTimeout(c, c.args.count - 1)
+  if (timeoutMs < 0) return
+  const serve = (own: Context): boolean => {
+    moveElement(own, own.find(1), fromLeft, toLeft)
+    return true
+  }
+  const source = findCollection(c, 1, ValueType.LIST)
+  if (source === undefined) return
+  if (source !== NULL_REF) serve(c)
+  else
+    c.waitForKeys({
+      keys: [1],
+      type: ValueType.LIST,
+      timeoutMs,
+      serve,
+      timedOut: ({ reply, inTransaction }) => {
+        // Redis: within a transaction it is LMOVE, whose nil is another one.
+        if (inTransaction) reply.null()
+        else reply.nullArray()
+      },
+    })
+}
+
+const BLOCKING = {
+  flags: ['write', 'blocking'],
+  categories: ['write', 'list', 'slow', 'blocking'],
+  load: 'first',
+  group: 'list',
+} as const satisfies Partial<CommandSpec>
+
+const POP = {
+  ...BLOCKING,
+  arity: -3,
+  keys: [{ first: 1, last: -2, step: 1, flags: ['RW', 'access', 'delete'] }],
+  since: '2.0.0',
+  complexity: 'O(N) where N is the number of provided keys.',
+  history: [['6.0.0', '`timeout` is interpreted as a double instead of an integer.']],
+  arguments: [arg('key', 'key', { multiple: true }), arg('timeout', 'double')],
+} as const satisfies Partial<CommandSpec>
+
+const MOVE = {
+  ...BLOCKING,
+  flags: ['write', 'denyoom', 'blocking'],
+  keys: [
+    { first: 1, last: 1, step: 1, flags: ['RW', 'access', 'delete'] },
+    { first: 2, last: 2, step: 1, flags: ['RW', 'insert'] },
+  ],
+  complexity: 'O(1)',
+} as const satisfies Partial<CommandSpec>
+
+const LISTS = [arg('source', 'key'), arg('destination', 'key')]
+const SIDES = [token('LEFT'), token('RIGHT')]
+
+export const blockingListCommands: readonly CommandSpec[] = [
+  {
+    ...POP,
+    name: 'blpop',
+    summary: 'Takes the first element of one of several lists, and waits for one if all are empty.',
+    run: (c) => blockingPop(c, true),
+  },
+  {
+    ...POP,
+    name: 'brpop',
+    summary: 'Takes the last element of one of several lists, and waits for one if all are empty.',
+    run: (c) => blockingPop(c, false),
+  },
+  {
+    ...BLOCKING,
+    name: 'blmpop',
+    arity: -5,
+    flags: ['write', 'blocking', 'movablekeys'],
+    keys: [{ first: 3, last: 3, step: 1, flags: ['RW', 'access', 'delete'] }],
+    findKeys: countedKeys(2),
+    summary: 'Takes elements of the first list of several that is not empty, and waits for one.',
+    since: '7.0.0',
+    complexity: 'O(N+M) where N is the number of keys and M the number of elements returned.',
+    arguments: [
+      arg('timeout', 'double'),
+      arg('numkeys', 'integer'),
+      { ...KEY, multiple: true },
+      oneOf('where', SIDES),
+      option('COUNT', 'count', 'integer', { optional: true }),
+    ],
+    run: blockingPopFirst,
+  },
+  {
+    ...MOVE,
+    name: 'blmove',
+    arity: 6,
+    summary: 'Moves an element from an end of one list to an end of another one, and waits for one.',
+    since: '6.2.0',
+    arguments: [...LISTS, oneOf('wherefrom', SIDES), oneOf('whereto', SIDES), arg('timeout', 'double')],
+    run: (c) => blockingMove(c, readSide(c, 3), readSide(c, 4)),
+  },
+  {
+    ...MOVE,
+    name: 'brpoplpush',
+    arity: 4,
+    summary: 'Moves the last element of one list to the front of another one, and waits for one.',
+    since: '2.2.0',
+    history: [['6.0.0', '`timeout` is interpreted as a double instead of an integer.']],
+    deprecated: { since: '6.2.0', replacedBy: '`BLMOVE` with the `RIGHT` and `LEFT` arguments' },
+    arguments: [...LISTS, arg('timeout', 'double')],
+    run: (c) => blockingMove(c, false, true),
+  },
+]

@@ -1,0 +1,19 @@
+// The timeouts of blocking commands.
+
+import { parseLongDouble } from '../../../bytes/numbers/long-double.ts'
+import type { Context } from '../context.ts'
+
+const MAX_INT64 = 2 ** 63
+
+/** Argument `i`, seconds, as milliseconds, rounded up; 0: without end. -1 after an error reply. */
+export function readTimeout({ args, reply }: Context, i: number): number {
+  const seconds = parseLongDouble(args.buf, args.start[i], args.end[i])
+  if (seconds === null) reply.error('ERR timeout is not a float or out of range')
+  else {
+    const ms = Math.ceil(Number(seconds.significand) * 2 ** seconds.exponent * 1000)
+    if (ms >= MAX_INT64) reply.error('ERR timeout is out of range')
+    else if (seconds.negative && ms > 0) reply.error('ERR timeout is negative')
+    else return ms
+  }
+  return -1
+}

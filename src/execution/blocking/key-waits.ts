@@ -1,0 +1,243 @@
+// Clients that wait for keys (BLPOP and the like): who waits for which key, and who is served when it is written.
+
+import { Context } from '../../commands/spec/context.ts'
+import type { Host } from '../../commands/spec/host.ts'
+import type { Command } from '../../commands/spec/ready-command.ts'
+import type { KeyWait, Waits } from '../../commands/spec/session/waiting.ts'
+import type { Group, Watcher } from '../../group/group.ts'
+import { ReplyWriter } from '../../resp/reply.ts'
+import { NULL_REF } from '../../store/arena.ts'
+import { keyName } from '../loading/load-results.ts'
+import { Waiting } from './waiting.ts'
+
+/*
+ * 1. A blocking command that finds nothing calls `Context.waitForKeys`: its reply is deferred, and it waits for its keys.
+ * 2. Every write of such a key is announced (`Watcher.written`), before it happens: the key is noted.
+ * 3. When the command, or the transaction, has ended, the clients that wait for the noted keys are asked in turn whether
+ *    the key serves them, before the next command of any client runs. Serving one may write other keys (BLMOVE).
+ *
+ * A command that was deferred itself (it has loaded keys) is followed by step 3 in a microtask.
+ */
+
+/** The clients that wait for a key, in the order in which they came. */
+interface WaitedKey {
+  readonly group: Group
+  readonly name: string
+  readonly waiting: Set<Waiting>
+  /** How many of them want to know that the key has no value for them. */
+  losable: number
+}
+
+interface WaitedGroup {
+  readonly keys: Map<string, WaitedKey>
+  readonly stopWatching: () => void
+}
+
+export interface KeyWaitsParts {
+  readonly context: Context
+  readonly host: Host
+  /** Sends a command to the node that owns its keys by now. False: this node still does. */
+  readonly resendIfMoved: (waiting: Waiting) => boolean
+}
+
+export class KeyWaits implements Waits, Watcher {
+  readonly #parts: KeyWaitsParts
+  /** The context of commands that are served while another one is the executor's. */
+  readonly #context: Context
+  readonly #groups = new Map<Group, WaitedGroup>()
+  readonly #all = new Set<Waiting>()
+  /** Keys that were written. */
+  readonly #ready = new Set<WaitedKey>()
+  /** A microtask will serve them. */
+  #isScheduled = false
+  /** A command of a waiting client runs: its writes are noted afterwards. */
+  #isServing = false
+
+  constructor(parts: KeyWaitsParts) {
+    this.#parts = parts
+    const { context, host } = parts
+    this.#context = new Context(new ReplyWriter(), context.instant, host)
+    this.#context.reply.onError = (text) => host.telemetry.errorReply(text)
+    this.#context.loaded = true
+  }
+
+  /** Whether a key for which clients wait was written. */
+  get hasReady(): boolean {
+    return this.#ready.size !== 0
+  }
+
+  add(wait: KeyWait): void {
+    const { context } = this.#parts
+    const { args, command, client, group } = context
+    const own = args.detach()
+    const waiting = new Waiting(
+      {
+        wait,
+        client,
+        command: command as Command,
+        args: own,
+        group,
+        protocol: context.reply.protocol,
+        noTouch: client.noTouch,
+        names: [...new Set(wait.keys.map((i) => keyName(own, i)))],
+        isExclusive: client.peer === undefined,
+        complete: context.defer(),
+      },
+      {
+        ended: (each) => this.#remove(each),
+        timedOut: (each) => this.#reply(each, () => wait.timedOut(this.#context)),
+        timers: group.environment.timers,
+        instant: context.instant,
+      },
+    )
+    this.#all.add(waiting)
+    const waited = this.#groupOf(group)
+    for (const name of waiting.names) {
+      let key = waited.keys.get(name)
+      if (key === undefined) {
+        key = { group, name, waiting: new Set(), losable: 0 }
+        waited.keys.set(name, key)
+      }
+      key.waiting.add(waiting)
+      if (wait.lost !== undefined) key.losable++
+    }
+    waiting.start()
+  }
+
+  written(group: Group, bytes: Buffer, start: number, end: number): void {
+    if (this.#isServing) return
+    const key = this.#groups.get(group)?.keys.get(bytes.toString('latin1', start, end))
+    if (key !== undefined) this.#note(key)
+  }
+
+  /** The keys of the group are removed, or exchanged with those of another one. */
+  flushed(group: Group): void {
+    const keys = this.#groups.get(group)?.keys.values()
+    for (const key of keys ?? []) this.#note(key)
+  }
+
+  /** Serves the clients that wait for keys that were written. No command may be running. */
+  serveReady(): void {
+    for (const key of this.#ready) {
+      this.#ready.delete(key)
+      this.#serveKey(key)
+    }
+  }
+
+  /** The owners of slots have changed: commands go on where their keys are. */
+  ownersChanged(): void {
+    for (const waiting of this.#all) if (this.#parts.resendIfMoved(waiting)) waiting.release()
+  }
+
+  #note(key: WaitedKey): void {
+    this.#ready.add(key)
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    queueMicrotask(() => {
+      this.#isScheduled = false
+      this.#parts.context.instant.refresh()
+      this.serveReady()
+    })
+  }
+
+  #serveKey(key: WaitedKey): void {
+    for (const waiting of key.waiting) {
+      const i = waiting.positionOf(key.name)
+      if (this.#prepare(waiting, i)) this.#serve(waiting, i, key)
+      else if (key.losable === 0) return
+      else {
+        const { lost } = waiting.wait
+        if (lost !== undefined) this.#reply(waiting, () => lost(this.#context, i))
+      }
+    }
+  }
+
+  /** Makes the context that of a command that waits. Whether the key in argument `i` has a value of its type. */
+  #prepare(waiting: Waiting, i: number): boolean {
+    const context = this.#context
+    const { group } = waiting
+    context.args = waiting.args
+    context.client = waiting.client
+    context.command = waiting.command
+    context.group = group
+    context.store = group.store
+    context.missed = false
+    context.reply.protocol = waiting.protocol
+    const ref = context.peek(i)
+    return ref !== NULL_REF && group.store.records.type(ref) === waiting.wait.type
+  }
+
+  #serve(waiting: Waiting, i: number, key: WaitedKey): void {
+    const context = this.#context
+    const { command, group } = waiting
+    const positions = command.keysOf(context)
+    if (command.isWrite && group.isWatched) {
+      const { buf, start, end } = waiting.args
+      this.#isServing = true
+      for (const at of positions) group.fence(buf, start[at], end[at])
+      this.#isServing = false
+    }
+    const isServed = this.#reply(waiting, () => waiting.wait.serve(context, i))
+    if (!isServed || !command.isWrite) return
+    const keys = this.#groups.get(group)?.keys
+    for (const at of positions) {
+      const other = keys?.get(keyName(waiting.args, at))
+      if (other !== undefined && other !== key) this.#note(other)
+    }
+  }
+
+  /** Lets a command write its reply. Returns whether it has done so: then it waits no longer. */
+  #reply(waiting: Waiting, run: () => unknown): boolean {
+    const context = this.#context
+    const { reply } = context
+    const { host } = this.#parts
+    const { telemetry } = host
+    const { command, client, args } = waiting
+    const startedAt = telemetry.now()
+    context.args = args
+    context.client = client
+    context.command = command
+    context.group = waiting.group
+    context.store = waiting.group.store
+    reply.protocol = waiting.protocol
+    try {
+      if (run() === false) return false
+    } catch (error) {
+      reply.rewind(0)
+      reply.error('ERR internal error')
+      host.reportFault(error, command.fullName)
+    }
+    const bytes = reply.take()
+    telemetry.finish(command.stats, startedAt, client, args, command.secretsOf(args))
+    waiting.finish(bytes)
+    return true
+  }
+
+  #groupOf(group: Group): WaitedGroup {
+    let waited = this.#groups.get(group)
+    if (waited === undefined) {
+      waited = { keys: new Map(), stopWatching: group.watch(this) }
+      this.#groups.set(group, waited)
+    }
+    return waited
+  }
+
+  #remove(waiting: Waiting): void {
+    const { group, names, wait } = waiting
+    this.#all.delete(waiting)
+    const waited = this.#groups.get(group)
+    if (waited === undefined) return
+    for (const name of names) {
+      const key = waited.keys.get(name)
+      if (key === undefined) continue
+      key.waiting.delete(waiting)
+      if (wait.lost !== undefined) key.losable--
+      if (key.waiting.size !== 0) continue
+      waited.keys.delete(name)
+      this.#ready.delete(key)
+    }
+    if (waited.keys.size !== 0) return
+    waited.stopWatching()
+    this.#groups.delete(group)
+  }
+}

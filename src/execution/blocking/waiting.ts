@@ -1,0 +1,123 @@
+// A command that waits for its keys: its time, and what completes it.
+
+import { type CancelTimer, MAX_TIMER_MS, type Timers } from '../../bytes/clock.ts'
+import type { Instant } from '../../bytes/instant.ts'
+import type { Client } from '../../commands/spec/client.ts'
+import type { Command } from '../../commands/spec/ready-command.ts'
+import type { ClientWait, KeyWait } from '../../commands/spec/session/waiting.ts'
+import type { Group } from '../../group/group.ts'
+import type { Args } from '../../resp/args.ts'
+import { keyName } from '../loading/load-results.ts'
+import type { ForwardContext } from '../routing/forwarded-request.ts'
+
+const UNBLOCKED = Buffer.from('-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n')
+const NOTHING = Buffer.alloc(0)
+
+interface WaitingCommand extends ForwardContext {
+  readonly wait: KeyWait
+  readonly command: Command
+  readonly args: Args
+  /** Of its keys, each once. */
+  readonly names: readonly string[]
+  /** Whether later commands of its client wait for it. */
+  readonly isExclusive: boolean
+  readonly complete: (reply: Buffer) => void
+}
+
+interface WaitingParts {
+  readonly timers: Timers
+  readonly instant: Instant
+  /** Called once, when it waits no longer. */
+  readonly ended: (waiting: Waiting) => void
+  /** Called at the end of its time, to reply. */
+  readonly timedOut: (waiting: Waiting) => void
+}
+
+export class Waiting implements ClientWait, WaitingCommand {
+  readonly wait: KeyWait
+  readonly client: Client
+  readonly command: Command
+  readonly args: Args
+  readonly group: Group
+  readonly protocol: 2 | 3
+  readonly noTouch: boolean
+  readonly names: readonly string[]
+  readonly isExclusive: boolean
+  readonly complete: (reply: Buffer) => void
+  readonly #parts: WaitingParts
+  #cancelTimer: CancelTimer | undefined
+  #hasEnded = false
+
+  constructor(command: WaitingCommand, parts: WaitingParts) {
+    this.wait = command.wait
+    this.client = command.client
+    this.command = command.command
+    this.args = command.args
+    this.group = command.group
+    this.protocol = command.protocol
+    this.noTouch = command.noTouch
+    this.names = command.names
+    this.isExclusive = command.isExclusive
+    this.complete = command.complete
+    this.#parts = parts
+  }
+
+  /** Begins to wait. */
+  start(): void {
+    const { client, wait } = this
+    if (this.isExclusive) client.pending.isExclusive = true
+    client.waits.add(this)
+    if (wait.timeoutMs !== 0) this.#startTimer(this.#parts.instant.monotonicMs + wait.timeoutMs)
+  }
+
+  /** The position of the first of its keys with this name. */
+  positionOf(name: string): number {
+    return this.wait.keys.find((i) => keyName(this.args, i) === name) ?? this.wait.keys[0]
+  }
+
+  unblock(isError: boolean): void {
+    if (isError) this.finish(UNBLOCKED)
+    else this.#parts.timedOut(this)
+  }
+
+  cancel(): void {
+    this.finish(NOTHING)
+  }
+
+  /**
+   * Ends with a reply. The client gets it after the present work: commands of the client that wait for it must not run
+   * within a command of another one.
+   */
+  finish(reply: Buffer): void {
+    if (!this.#end()) return
+    queueMicrotask(() => {
+      if (this.isExclusive) this.client.pending.isExclusive = false
+      this.complete(reply)
+    })
+  }
+
+  /** It waits no longer here, and its reply comes from elsewhere. */
+  release(): void {
+    this.#end()
+  }
+
+  #end(): boolean {
+    if (this.#hasEnded) return false
+    this.#hasEnded = true
+    this.#cancelTimer?.()
+    this.client.waits.delete(this)
+    this.#parts.ended(this)
+    return true
+  }
+
+  /** A timer of Node.js may be early by a fraction of a millisecond, and is limited to 25 days. */
+  #startTimer(deadline: number): void {
+    const { timers, instant } = this.#parts
+    const left = deadline - instant.monotonicMs
+    this.#cancelTimer = timers.after(Math.min(left, MAX_TIMER_MS), () => {
+      instant.refresh()
+      if (instant.monotonicMs < deadline) this.#startTimer(deadline)
+      else this.#parts.timedOut(this)
+    })
+  }
+}
