@@ -15,6 +15,7 @@ const FAMILIES: readonly (readonly [group: CommandSpec['group'], title: string])
   ['set', 'Sets'],
   ['sorted-set', 'Sorted sets'],
   ['geo', 'Geo'],
+  ['list', 'Lists'],
   ['stream', 'Streams'],
   ['hyperloglog', 'HyperLogLogs'],
   ['generic', 'Keys'],
