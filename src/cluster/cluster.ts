@@ -32,6 +32,8 @@ export class Cluster {
   isAlone = false
   /** Increases with each change of `owners`. */
   ownersVersion = 1
+  /** Called when slots have got other owners; a command may be running. */
+  onOwnersChanged = (): void => {}
   /** Whether a lease check is running or the members are not known yet: no command is served until then. */
   isLeasePending = true
   /** Whether clients are redirected with MOVED instead of served by forwarding. */
@@ -361,6 +363,7 @@ export class Cluster {
     for (const { watchedKeys } of this.#options.groups)
       watchedKeys.lost((key) => this.owners[keySlot(key, 0, key.length)] !== SELF)
     this.#agreementChanged()
+    this.onOwnersChanged()
   }
 
   #agreementChanged(): void {

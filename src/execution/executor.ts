@@ -8,8 +8,10 @@
 // 3. On `STALLED` it keeps the request, takes no more from this client, and offers it again after `resume`.
 // 4. Optionally it calls `prefetch` around a batch of requests. It must keep their bytes unchanged until `prefetch.end`.
 
+import { keySlot } from '../bytes/crc16.ts'
 import type { Hasher } from '../bytes/hash.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { SELF } from '../cluster/ownership/protocol.ts'
 import { type Client, deferReply } from '../commands/spec/client.ts'
 import type { Context } from '../commands/spec/context.ts'
 import { MAX_SHOWN, NO_MAJORITY, printable, unknownCommand, wrongArguments } from '../commands/spec/errors.ts'
@@ -18,6 +20,7 @@ import type { Command } from '../commands/spec/ready-command.ts'
 import type { Args } from '../resp/args.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { KeyWaits } from './blocking/key-waits.ts'
+import type { Waiting } from './blocking/waiting.ts'
 import { isHttp } from './http.ts'
 import { keyName } from './loading/load-results.ts'
 import { Loading } from './loading/loading.ts'
@@ -79,7 +82,11 @@ export class Executor {
     this.#waits = new KeyWaits({
       context,
       host,
-      resendIfMoved: (waiting) => this.#resendIfMoved(waiting, waiting.args, waiting.complete),
+      ownerOf: (waiting) => this.#ownerOf(waiting),
+      resend: (waiting) => {
+        const { args, command, complete, wait } = waiting
+        ;(this.#dispatcher as Dispatcher).resend(waiting, command, args, wait.keys, complete)
+      },
     })
     context.waits = this.#waits
     const { cluster } = host
@@ -87,6 +94,7 @@ export class Executor {
     const runHere = (forwarded: ForwardedRequest, args: Args): void => this.#runForwarded(forwarded, args)
     this.#dispatcher = new Dispatcher({ cluster, context, table, runHere })
     this.#routing = new Routing(cluster, context, this.#dispatcher)
+    cluster.onOwnersChanged = () => this.#waits.ownersChanged()
     this.#transactions.join({ cluster, dispatcher: this.#dispatcher, routing: this.#routing })
   }
 
@@ -160,13 +168,13 @@ export class Executor {
     const startedAt = timed ? telemetry.now() : 0
     context.group = client.group
     const ran = this.#runOrDefer(client, command, mark)
-    if (this.#waits.hasReady) this.#waits.serveReady()
     if (!ran && this.#isStalled()) return STALLED
     if (this.#host.monitors !== 0 && command.isShown) this.#host.feedMonitors(client, command, args)
     if (!ran) return DONE
     if (timed) telemetry.finish(stats, startedAt, client, args, command.secretsOf(args))
     else telemetry.count(stats)
     this.#applyReplyMode(client, mark)
+    if (this.#waits.hasReady) this.#waits.serveReady()
     return DONE
   }
 
@@ -298,6 +306,17 @@ export class Executor {
       this.#runForwarded(place, own, found.includes(false))
     })
     return true
+  }
+
+  /** The owner of a key of a waiting command, if that is another node by now; '' if it is not known. */
+  #ownerOf({ args, wait }: Waiting): string | undefined {
+    const { cluster } = this.#host
+    if (cluster === undefined || cluster.isAlone) return undefined
+    for (const i of wait.keys) {
+      const owner = cluster.owners[keySlot(args.buf, args.start[i], args.end[i])]
+      if (owner !== SELF) return cluster.peers[owner]?.name ?? ''
+    }
+    return undefined
   }
 
   /** Sends a deferred command to the owners of its keys if these have changed. False: it runs here. */

@@ -1,6 +1,6 @@
 // The order of one connection's commands per key: whether a command has to wait for pending ones before it.
 
-import type { Client } from '../commands/spec/client.ts'
+import type { Client, CompleteReply } from '../commands/spec/client.ts'
 import type { Context } from '../commands/spec/context.ts'
 import type { Command } from '../commands/spec/ready-command.ts'
 import type { Group } from '../group/group.ts'
@@ -40,18 +40,20 @@ export function holdKeys(
   group: Group,
   args: Args,
   positions: readonly number[],
-  complete: (reply: Buffer) => void,
-): (reply: Buffer) => void {
+  complete: CompleteReply,
+): CompleteReply {
   const keys = positions.map((i) => keyName(args, i))
   const bytes = args.end[args.count - 1] - args.start[0]
   const isLoad = command.loadsThrough && group.flights !== undefined
   const held = { keys, bytes, write: !isLoad }
   pending.add(held)
-  return (reply) => {
+  const released: CompleteReply = (reply, rest) => {
     pending.delete(held)
-    complete(reply)
+    complete(reply, rest)
     pending.runQueued()
   }
+  if (complete.number !== undefined) released.number = complete.number
+  return released
 }
 
 /** Whether a command may access every key. */

@@ -251,7 +251,7 @@ export class Server implements Host {
     this.clients.delete(connection.id)
     this.#monitors.delete(connection)
     discardTransaction(connection)
-    for (const wait of connection.waits) wait.cancel()
+    for (const wait of connection.waits.values()) wait.cancel()
     const { peer } = connection
     if (peer !== undefined) this.cluster?.connectionClosed(peer.name, connection)
     if (this.clients.size === 0) for (const resolve of this.#emptied.splice(0)) resolve(undefined)

@@ -1,6 +1,6 @@
 // Requests of a link whose replies the peer has deferred: they arrive out of order, each announced by its number.
 
-import type { Receiver } from './receiver.ts'
+import type { Receiver, Sender } from './receiver.ts'
 
 interface DeferredRequest {
   readonly receiver: Receiver
@@ -9,19 +9,25 @@ interface DeferredRequest {
 }
 
 export class DeferredReplies {
-  /** Requests, and their bytes. */
+  /** Requests, and their bytes, without those that may wait for long. */
   count = 0
   bytes = 0
   /** The number of the request whose reply is received next; -1: the next reply is not a deferred one. */
   next = -1
   readonly #requests = new Map<number, DeferredRequest>()
 
+  readonly #link: Sender
+
+  constructor(link: Sender) {
+    this.#link = link
+  }
+
   /** Returns false if the number is not valid or is in use. */
   add(id: number, receiver: Receiver, request: Buffer): boolean {
     if (!(id >= 0) || this.#requests.has(id)) return false
-    this.#requests.set(id, { receiver: receiver.deferred(), request })
-    this.count++
-    this.bytes += request.length
+    const deferred = { receiver: receiver.deferred(this.#link, id), request }
+    this.#requests.set(id, deferred)
+    this.#count(deferred, 1)
     return true
   }
 
@@ -33,13 +39,12 @@ export class DeferredReplies {
   }
 
   /** Removes the announced request, whose reply was received. */
-  take(): Receiver {
-    const { receiver, request } = this.#requests.get(this.next) as DeferredRequest
+  take(): DeferredRequest {
+    const deferred = this.#requests.get(this.next) as DeferredRequest
     this.#requests.delete(this.next)
     this.next = -1
-    this.count--
-    this.bytes -= request.length
-    return receiver
+    this.#count(deferred, -1)
+    return deferred
   }
 
   /** The link broke. */
@@ -48,5 +53,11 @@ export class DeferredReplies {
     this.#requests.clear()
     this.count = 0
     this.bytes = 0
+  }
+
+  #count({ receiver, request }: DeferredRequest, by: 1 | -1): void {
+    if (receiver.mayWait) return
+    this.count += by
+    this.bytes += by * request.length
   }
 }

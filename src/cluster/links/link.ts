@@ -101,7 +101,7 @@ export class Link implements Sender, FrameHandler, ConnectionOwner {
   readonly #onProgress = (): void => this.#connection.timeouts.onBytesReceived()
   readonly #outgoing: Outgoing
   readonly #incoming: Incoming
-  readonly #deferred = new DeferredReplies()
+  readonly #deferred = new DeferredReplies(this)
   readonly #fullRequests: number
   readonly #fullBytes: number
   #wasFull = false
@@ -220,7 +220,7 @@ export class Link implements Sender, FrameHandler, ConnectionOwner {
       return
     }
     let receiver: Receiver | undefined
-    if (this.#deferred.next >= 0) receiver = this.#deferred.take()
+    if (this.#deferred.next >= 0) receiver = this.#deferred.take().receiver
     else {
       receiver = this.#oldestReceiver(count)
       if (receiver === undefined) return
@@ -233,7 +233,9 @@ export class Link implements Sender, FrameHandler, ConnectionOwner {
 
   onControlFrame(frame: Buffer): void {
     const type = frame[0]
-    if (!this.#connection.isReady || this.#deferred.next >= 0) this.onProtocolError('a frame out of place')
+    const isDeferred = this.#deferred.next >= 0
+    if (!this.#connection.isReady || (isDeferred && type !== QUESTION))
+      this.onProtocolError('a frame out of place')
     else if (type === AT) this.#defer(parseInteger(frame, 1, frame.length - 2))
     else if (type === CARET) {
       if (!this.#deferred.announce(parseInteger(frame, 1, frame.length - 2))) {
@@ -264,6 +266,11 @@ export class Link implements Sender, FrameHandler, ConnectionOwner {
   }
 
   #move(to: string): void {
+    if (this.#deferred.next >= 0) {
+      const { receiver, request } = this.#deferred.take()
+      receiver.moved(request, to)
+      return
+    }
     const receiver = this.#oldestReceiver(1)
     if (receiver === undefined) return
     const request = this.#outgoing.copyOldest()

@@ -7,8 +7,10 @@
 export interface Receiver {
   /** The replies to the next `count` requests, concatenated. The bytes will not change. */
   replies(bytes: Buffer, count: number): void
-  /** The reply to the next request follows out of order. Returns the receiver for it. */
-  deferred(): Receiver
+  /** Its requests may wait for long: they do not count against the limits of the link when their replies are deferred. */
+  readonly mayWait?: boolean
+  /** The reply to the next request follows out of order, under this number. Returns the receiver for it. */
+  deferred(link: Sender, number: number): Receiver
   /** The next request was not run; `to` is the member to send it to. `request` is a copy of its bytes. */
   moved(request: Buffer, to: string): void
   /**

@@ -226,6 +226,18 @@ export const peerCommands: readonly CommandSpec[] = [
         }),
       }),
       subcommand({
+        name: 'unblock',
+        arity: 4,
+        summary: 'Ends the wait of a request whose reply was deferred under a number.',
+        arguments: [arg('number', 'integer'), arg('reason', 'string')],
+        run: forPeers(({ args, client, reply }) => {
+          const wait = client.waits.get(Number(args.latin1(2)))
+          if (args.is(3, 'CANCEL')) wait?.cancel()
+          else wait?.unblock(args.is(3, 'ERROR'))
+          reply.ok()
+        }),
+      }),
+      subcommand({
         name: 'explain',
         arity: 3,
         summary: 'Returns the reply of EXPLAIN on this node.',

@@ -319,7 +319,7 @@ function unblock({ args, host, reply }: Context): void {
     reply.error(NOT_AN_INTEGER)
     return
   }
-  const [wait] = host.clients.get(id)?.waits ?? []
+  const wait = host.clients.get(id)?.waits.get(0)
   wait?.unblock(args.count === 4 && args.is(3, 'ERROR'))
   reply.integer(wait === undefined ? 0 : 1)
 }

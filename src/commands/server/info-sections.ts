@@ -44,7 +44,7 @@ export function serverSection({ host, instant }: Context): Fields {
   ]
 }
 
-export function clientsSection({ host }: Context): Fields {
+export function clientsSection({ host, waits }: Context): Fields {
   let input = 0
   let output = 0
   let waiting = 0
@@ -62,8 +62,9 @@ export function clientsSection({ host }: Context): Fields {
     ['blocked_clients', waiting],
     ['tracking_clients', 0],
     ['clients_in_timeout_table', 0],
-    ['total_blocking_keys', 0],
+    ['total_blocking_keys', waits.keys],
     ['total_blocking_keys_on_nokey', 0],
+    ['waiting_commands', waits.size],
   ]
 }
 

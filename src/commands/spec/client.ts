@@ -7,10 +7,16 @@ import type { ClientWatch, Transaction } from './session/transaction.ts'
 import type { ClientWait } from './session/waiting.ts'
 
 /** Takes a reply. A long one may come in parts, which are not copied: `rest` follows `reply`. */
-export type CompleteReply = (reply: Buffer, rest?: readonly Buffer[]) => void
+export interface CompleteReply {
+  (reply: Buffer, rest?: readonly Buffer[]): void
+  /** See `PendingReply`. */
+  number?: number
+}
 
 /** The reserved place of a deferred reply: replies to later commands wait behind it. */
 export interface PendingReply {
+  /** For a reply to another node: the number under which it will follow. */
+  readonly number?: number
   /** Fills the place; an empty buffer means no reply. Ignored once the client is disconnected. */
   complete: CompleteReply
 }
@@ -66,8 +72,10 @@ export abstract class ClientState {
   watch: ClientWatch | undefined = undefined
   /** On a connection of another node: the watches of its clients, by the numbers that it gives them. */
   peerWatches: Map<string, ClientWatch> | undefined = undefined
-  /** Its commands that wait for keys (BLPOP); of an ordinary client one at most. */
-  readonly waits = new Set<ClientWait>()
+  /**
+   * Its commands that wait for keys (BLPOP): one at most, under 0; those of another node by the numbers of their replies.
+   */
+  readonly waits = new Map<number, ClientWait>()
   /** Commands that wait for loads or for other commands. */
   readonly pending = new PendingCommands()
 
@@ -114,7 +122,10 @@ export function deferReply(client: Client): CompleteReply {
   const isSilent = client.replyMode === 'off' || client.replyMode === 'skip'
   if (client.replyMode === 'skip') client.replyMode = 'on'
   const place = client.deferReply()
-  return (reply, rest) => place.complete(isSilent ? NOTHING : reply, isSilent ? undefined : rest)
+  const complete: CompleteReply = (reply, rest) =>
+    place.complete(isSilent ? NOTHING : reply, isSilent ? undefined : rest)
+  if (place.number !== undefined) complete.number = place.number
+  return complete
 }
 
 const NOTHING: Buffer = Buffer.alloc(0)

@@ -27,6 +27,8 @@ export class Command implements CommandTraits {
   readonly loadsThrough: boolean
   /** Whether clients that know the nodes send it to each of them, as its tips say. */
   readonly isForEveryNode: boolean
+  /** Whether it may wait for keys, and then holds up later commands of its client, and no others. */
+  readonly mayWait: boolean
   readonly needsNoAuth: boolean
   /** Whether MONITOR shows it. */
   readonly isShown: boolean
@@ -51,6 +53,7 @@ export class Command implements CommandTraits {
     this.isWrite = spec.flags.includes('write')
     this.isForEveryNode = spec.tips?.some((tip) => FOR_EVERY_NODE.includes(tip)) ?? false
     this.loadsThrough = spec.load === 'through'
+    this.mayWait = spec.flags.includes('blocking')
     this.needsNoAuth = spec.flags.includes('no_auth')
     this.isShown = !spec.flags.includes('admin') && !spec.flags.includes('skip_monitor')
     this.stats = new CommandStats(this.fullName, {

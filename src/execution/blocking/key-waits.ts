@@ -36,8 +36,10 @@ interface WaitedGroup {
 export interface KeyWaitsParts {
   readonly context: Context
   readonly host: Host
-  /** Sends a command to the node that owns its keys by now. False: this node still does. */
-  readonly resendIfMoved: (waiting: Waiting) => boolean
+  /** The node that owns a key of a waiting command by now, or '' if that is not known; `undefined`: this node. */
+  readonly ownerOf: (waiting: Waiting) => string | undefined
+  /** Sends a command of a client of this node to the owner of its keys. */
+  readonly resend: (waiting: Waiting) => void
 }
 
 export class KeyWaits implements Waits, Watcher {
@@ -64,6 +66,16 @@ export class KeyWaits implements Waits, Watcher {
   /** Whether a key for which clients wait was written. */
   get hasReady(): boolean {
     return this.#ready.size !== 0
+  }
+
+  get size(): number {
+    return this.#all.size
+  }
+
+  get keys(): number {
+    let keys = 0
+    for (const group of this.#groups.values()) keys += group.keys.size
+    return keys
   }
 
   add(wait: KeyWait): void {
@@ -124,9 +136,21 @@ export class KeyWaits implements Waits, Watcher {
     }
   }
 
-  /** The owners of slots have changed: commands go on where their keys are. */
+  /**
+   * The owners of slots have changed: commands go on where their keys are. Another node sends its clients' commands there
+   * itself, as for a request that has come to the wrong node.
+   */
   ownersChanged(): void {
-    for (const waiting of this.#all) if (this.#parts.resendIfMoved(waiting)) waiting.release()
+    if (this.#all.size === 0) return
+    queueMicrotask(() => {
+      const { ownerOf, resend } = this.#parts
+      for (const waiting of this.#all) {
+        const owner = ownerOf(waiting)
+        if (owner === undefined) continue
+        if (waiting.client.peer !== undefined) waiting.finish(Buffer.from(`?${owner}\r\n`))
+        else if (waiting.release()) resend(waiting)
+      }
+    })
   }
 
   #note(key: WaitedKey): void {

@@ -2,7 +2,7 @@
 
 import { type CancelTimer, MAX_TIMER_MS, type Timers } from '../../bytes/clock.ts'
 import type { Instant } from '../../bytes/instant.ts'
-import type { Client } from '../../commands/spec/client.ts'
+import type { Client, CompleteReply } from '../../commands/spec/client.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
 import type { ClientWait, KeyWait } from '../../commands/spec/session/waiting.ts'
 import type { Group } from '../../group/group.ts'
@@ -21,7 +21,7 @@ interface WaitingCommand extends ForwardContext {
   readonly names: readonly string[]
   /** Whether later commands of its client wait for it. */
   readonly isExclusive: boolean
-  readonly complete: (reply: Buffer) => void
+  readonly complete: CompleteReply
 }
 
 interface WaitingParts {
@@ -43,7 +43,7 @@ export class Waiting implements ClientWait, WaitingCommand {
   readonly noTouch: boolean
   readonly names: readonly string[]
   readonly isExclusive: boolean
-  readonly complete: (reply: Buffer) => void
+  readonly complete: CompleteReply
   readonly #parts: WaitingParts
   #cancelTimer: CancelTimer | undefined
   #hasEnded = false
@@ -66,8 +66,11 @@ export class Waiting implements ClientWait, WaitingCommand {
   start(): void {
     const { client, wait } = this
     if (this.isExclusive) client.pending.isExclusive = true
-    client.waits.add(this)
+    const { number } = this
+    const before = client.waits.get(number)
+    client.waits.set(number, this)
     if (wait.timeoutMs !== 0) this.#startTimer(this.#parts.instant.monotonicMs + wait.timeoutMs)
+    before?.continuesAs?.(this)
   }
 
   /** The position of the first of its keys with this name. */
@@ -81,7 +84,13 @@ export class Waiting implements ClientWait, WaitingCommand {
   }
 
   cancel(): void {
-    this.finish(NOTHING)
+    // A node that has asked for it wants a reply of any kind.
+    this.finish(this.isExclusive ? NOTHING : UNBLOCKED)
+  }
+
+  /** The number of its reply, if that goes to another node. */
+  get number(): number {
+    return this.complete.number ?? 0
   }
 
   /**
@@ -97,15 +106,16 @@ export class Waiting implements ClientWait, WaitingCommand {
   }
 
   /** It waits no longer here, and its reply comes from elsewhere. */
-  release(): void {
-    this.#end()
+  release(): boolean {
+    return this.#end()
   }
 
   #end(): boolean {
     if (this.#hasEnded) return false
     this.#hasEnded = true
     this.#cancelTimer?.()
-    this.client.waits.delete(this)
+    const { waits } = this.client
+    if (waits.get(this.number) === this) waits.delete(this.number)
     this.#parts.ended(this)
     return true
   }

@@ -20,10 +20,11 @@
 import { keySlot } from '../../bytes/crc16.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import { SELF } from '../../cluster/ownership/protocol.ts'
-import { type Client, deferReply } from '../../commands/spec/client.ts'
+import { type Client, type CompleteReply, deferReply } from '../../commands/spec/client.ts'
 import type { Context } from '../../commands/spec/context.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
 import type { Args } from '../../resp/args.ts'
+import { RemoteWait } from '../blocking/remote-wait.ts'
 import { holdKeys } from '../ordering.ts'
 import type { CommandTable } from '../table.ts'
 import {
@@ -66,8 +67,17 @@ export class Dispatcher implements ForwardedRequests {
     this.#parts = parts
   }
 
-  forwardedRequest(forwardContext: ForwardContext, complete: (reply: Buffer) => void): ForwardedRequest {
+  forwardedRequest(forwardContext: ForwardContext, complete: CompleteReply): ForwardedRequest {
     return new ForwardedRequest(forwardContext, this, complete)
+  }
+
+  /** The same for a command that may wait for keys at their owner. */
+  requestOf(forwardContext: ForwardContext, command: Command, complete: CompleteReply): ForwardedRequest {
+    if (!command.mayWait) return this.forwardedRequest(forwardContext, complete)
+    const wait = new RemoteWait(forwardContext.client, complete)
+    const forwarded = this.forwardedRequest(forwardContext, (reply, rest) => wait.complete(reply, rest))
+    forwarded.wait = wait
+    return forwarded
   }
 
   /** Groups the positions of keys by owner, in order of appearance. */
@@ -134,8 +144,8 @@ export class Dispatcher implements ForwardedRequests {
     const request = requestBytes(args)
     const forwardContext = forwardContextOf(client)
     const positions = command.keysOf(context)
-    const complete = holdKeys(client, command, forwardContext.group, args, positions, deferReply(client))
-    const forwarded = this.forwardedRequest(forwardContext, complete)
+    const complete = deferReply(client)
+    const forwarded = this.#chargeOf(forwardContext, command, args, positions, complete)
     forwarded.isCharge = true
     // Later: this command is running, and a part of it may run here.
     queueMicrotask(() => this.#sendToOwners(forwarded, request))
@@ -147,12 +157,26 @@ export class Dispatcher implements ForwardedRequests {
     command: Command,
     args: Args,
     positions: readonly number[],
-    complete: (reply: Buffer) => void,
+    complete: CompleteReply,
   ): void {
-    const held = holdKeys(forwardContext.client, command, forwardContext.group, args, positions, complete)
-    const forwarded = this.forwardedRequest(forwardContext, held)
+    const forwarded = this.#chargeOf(forwardContext, command, args, positions, complete)
     forwarded.isCharge = true
     this.#sendToOwners(forwarded, requestBytes(args))
+  }
+
+  /**
+   * A request of which this node is in charge. One that may wait holds up no others: it may wait for what they write.
+   */
+  #chargeOf(
+    forwardContext: ForwardContext,
+    command: Command,
+    args: Args,
+    positions: readonly number[],
+    complete: CompleteReply,
+  ): ForwardedRequest {
+    const { client, group } = forwardContext
+    if (command.mayWait) return this.requestOf(forwardContext, command, complete)
+    return this.forwardedRequest(forwardContext, holdKeys(client, command, group, args, positions, complete))
   }
 
   redirect(forwarded: ForwardedRequest, request: Buffer, to: string): void {
@@ -223,7 +247,9 @@ export class Dispatcher implements ForwardedRequests {
     }
     const args = readRequest(request)
     const command = this.#parts.table.resolve(args)
-    const mayRepeat = !sent || command === undefined || command.isRepeatable(args)
+    const wasWaiting = forwarded.wait?.lost() ?? false
+    const mayRepeat = !sent || wasWaiting || command === undefined || command.isRepeatable(args)
+    if (forwarded.wait?.isOver) return
     if (!mayRepeat) forwarded.fail(`PEERDOWN ${reason}, and the command may have been run`)
     else if (forwarded.losses >= MAX_LOSSES) forwarded.fail(`PEERDOWN ${reason}`)
     // Later: the requests behind it on the same link must be reported lost first, and no command may be running.

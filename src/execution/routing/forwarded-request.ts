@@ -1,8 +1,9 @@
 // A forwarded request: sent to another node, retried and redirected until it has a reply.
 
-import type { Receiver } from '../../cluster/links/link.ts'
+import type { Receiver, Sender } from '../../cluster/links/receiver.ts'
 import type { RequestContext } from '../../cluster/links/request-contexts.ts'
 import type { Client, CompleteReply } from '../../commands/spec/client.ts'
+import type { RemoteWait } from '../blocking/remote-wait.ts'
 
 /** The client of a forwarded request, and the state of its session when it was sent. */
 export interface ForwardContext extends RequestContext {
@@ -38,6 +39,8 @@ export class ForwardedRequest implements Receiver {
   member: number | undefined
   /** It reads the whole keyspace: heartbeats must not wait behind it. */
   isBulk = false
+  /** The client waits for keys; `undefined`: for the reply only. */
+  wait: RemoteWait | undefined
   /** Takes the reply; called once. */
   readonly complete: CompleteReply
   readonly #requests: ForwardedRequests
@@ -56,11 +59,22 @@ export class ForwardedRequest implements Receiver {
     this.complete(bytes)
   }
 
-  deferred(): Receiver {
+  get mayWait(): boolean {
+    return this.wait !== undefined
+  }
+
+  deferred(link: Sender, number: number): Receiver {
+    if (this.wait !== undefined) {
+      this.wait.begins(link, number)
+      // It may outlive any number of owners.
+      this.losses = 0
+      this.waitsSince = 0
+    }
     return this
   }
 
   moved(request: Buffer, to: string): void {
+    this.wait?.lost()
     this.#requests.redirect(this, request, to)
   }
 

@@ -85,7 +85,7 @@ export class Routing {
       // A copy may be older than the watch of its key.
       if (client.watch === undefined && cluster.copies.serve(client.group, args, i, peer.name)) return COPY
     } else if (command.isWrite) cluster.copies.beforeForwardedWrite(client.group, args, i)
-    return this.#forward(client, args, peer)
+    return this.#forward(client, command, args, peer)
   }
 
   /**
@@ -114,15 +114,17 @@ export class Routing {
   }
 
   /** Forwards the request's bytes unchanged; the reply's bytes are passed back unchanged. */
-  #forward(client: Client, args: Args, peer: Peer): Route {
+  #forward(client: Client, command: Command, args: Args, peer: Peer): Route {
     const link = peer.data(client.id)
     if (link.isFull) {
       peer.whenDrained(client)
       return WAIT
     }
     const context = this.#cluster.contextOf(client.group, client.protocol, client.noTouch, false)
-    const isPlain = client.replyMode === 'on' && !link.isClosed
-    const receiver = isPlain ? client.deferForwardedReply(link, context) : this.#forwardedRequest(client)
+    const isPlain = client.replyMode === 'on' && !link.isClosed && !command.mayWait
+    const receiver = isPlain
+      ? client.deferForwardedReply(link, context)
+      : this.#dispatcher.requestOf(forwardContextOf(client), command, deferReply(client))
     if (args.frameStart >= 0) link.send(receiver, context, args.buf, args.frameStart, args.frameEnd)
     else {
       const request = requestBytes(args)
@@ -145,7 +147,7 @@ export class Routing {
       const slot = keySlot(args.buf, args.start[i], args.end[i])
       const owner = cluster.owners[slot]
       if (owner === SELF) continue
-      if (!isCharge) return this.#takeCharge(client, command)
+      if (!isCharge && !command.mayWait) return this.#takeCharge(client, command)
       reply.raw(Buffer.from(`?${cluster.peers[owner]?.name ?? ''}\r\n`))
       return SENT
     }
@@ -177,7 +179,9 @@ export class Routing {
       const { owner } = parts[0]
       if (owner === SELF) return HERE
       const peer = cluster.peers[owner]
-      return peer === undefined ? this.#takeCharge(client, command) : this.#forward(client, args, peer)
+      return peer === undefined
+        ? this.#takeCharge(client, command)
+        : this.#forward(client, command, args, peer)
     }
     if (command.spec.merge === undefined) reply.error(CROSS_SLOT)
     else this.#dispatcher.scatter(this.#forwardedRequest(client), command, args, parts)

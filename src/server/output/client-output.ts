@@ -95,6 +95,7 @@ export class ClientOutput {
     const number = ++this.#lastDeferred
     reply.raw(Buffer.from(`@${number}\r\n`))
     return {
+      number,
       complete: (bytes, rest = []) => {
         const head = Buffer.from(`^${number}\r\n`)
         // A list of millions of keys is not copied.

@@ -27,10 +27,15 @@ export interface ClientWait {
   unblock(isError: boolean): void
   /** The client is gone. */
   cancel(): void
+  /** It goes on as another one of the same command. */
+  continuesAs?(wait: ClientWait): void
 }
 
 /** The clients that wait; implemented by the executor. */
 export interface Waits {
+  /** Commands that wait on this node, of clients of other nodes, too, and the keys for which they wait. */
+  readonly size: number
+  readonly keys: number
   /** Defers the reply of the context's command until it can be served. */
   add(wait: KeyWait): void
 }
