@@ -24,6 +24,7 @@ import { debugCommands } from './server/debug.ts'
 import { infoCommands } from './server/info.ts'
 import { latencyCommands } from './server/latency.ts'
 import { memoryCommands } from './server/memory.ts'
+import { replicationCommands } from './server/replication.ts'
 import { serverCommands } from './server/server.ts'
 import { slowLogCommands } from './server/slowlog.ts'
 import { setCommands } from './sets/sets.ts'
@@ -76,6 +77,7 @@ export function allCommands(directory: () => CommandDirectory): readonly Command
     ...clusterCommands(),
     ...peerCommands,
     ...serverCommands,
+    ...replicationCommands,
     ...introspectionCommands(directory),
   ]
 }

@@ -1,9 +1,11 @@
 // The timeouts of blocking commands.
 
+import { parseInt64 } from '../../../bytes/numbers/decimal.ts'
 import { parseLongDouble } from '../../../bytes/numbers/long-double.ts'
 import type { Context } from '../context.ts'
 
 const MAX_INT64 = 2 ** 63
+const NEGATIVE = 'ERR timeout is negative'
 
 /** Argument `i`, seconds, as milliseconds, rounded up; 0: without end. -1 after an error reply. */
 export function readTimeout({ args, reply }: Context, i: number): number {
@@ -12,8 +14,17 @@ export function readTimeout({ args, reply }: Context, i: number): number {
   else {
     const ms = Math.ceil(Number(seconds.significand) * 2 ** seconds.exponent * 1000)
     if (ms >= MAX_INT64) reply.error('ERR timeout is out of range')
-    else if (seconds.negative && ms > 0) reply.error('ERR timeout is negative')
+    else if (seconds.negative && ms > 0) reply.error(NEGATIVE)
     else return ms
   }
+  return -1
+}
+
+/** Argument `i`, milliseconds; 0: without end. -1 after an error reply. */
+export function readTimeoutMs({ args, reply }: Context, i: number): number {
+  const ms = parseInt64(args.buf, args.start[i], args.end[i])
+  if (ms === null) reply.error('ERR timeout is not an integer or out of range')
+  else if (ms < 0n) reply.error(NEGATIVE)
+  else return Number(ms)
   return -1
 }
