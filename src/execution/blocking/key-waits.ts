@@ -1,9 +1,8 @@
 // Clients that wait for keys (BLPOP and the like): who waits for which key, and who is served when it is written.
 
-import { Context } from '../../commands/spec/context.ts'
+import { Context, type KeyWait, type Waits } from '../../commands/spec/context.ts'
 import type { Host } from '../../commands/spec/host.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
-import type { KeyWait, Waits } from '../../commands/spec/session/waiting.ts'
 import type { Group, Watcher } from '../../group/group.ts'
 import { ReplyWriter } from '../../resp/reply.ts'
 import { NULL_REF } from '../../store/arena.ts'
