@@ -92,8 +92,8 @@ export class BlockLoads {
       if (group.flights === undefined || positions.length === 0) continue
       const loadsFirst = this.#loadsFirst(entry)
       if (!command.loadsThrough && !loadsFirst) {
-        if (REPLACING.has(command.fullName) && command.isRepeatable(args))
-          note(replaced, group, args, positions)
+        const isReplacing = REPLACING.has(command.fullName) && command.isRepeatable(args)
+        if (isReplacing && group.writes?.mode !== 'refuse') note(replaced, group, args, positions)
         continue
       }
       let misses = 0

@@ -25,13 +25,13 @@ export class BlockRunner {
    * Writes the reply to EXEC. A command that CLIENT REPLY silences has no element in it, as in Redis.
    *
    * @param isCounted whether the reads of a command were counted as hits and misses when its keys were loaded
-   * @param replies of the commands with keys, which another node has run
+   * @param replyOf the reply to a command that was run already
    */
   run(
     block: Block,
     session: BlockSession,
     isCounted: (entry: BlockCommand) => boolean,
-    replies?: readonly Buffer[],
+    replyOf?: (entry: BlockCommand) => Buffer | undefined,
   ): void {
     const { context } = this.#runner
     const { reply } = context
@@ -40,10 +40,10 @@ export class BlockRunner {
     context.client = session.client
     context.inTransaction = true
     if (!isSilent) reply.array(block.length)
-    let replied = 0
     for (const entry of block) {
       const mark = reply.mark()
-      if (replies !== undefined && entry.positions.length > 0) reply.raw(replies[replied++])
+      const replied = replyOf?.(entry)
+      if (replied !== undefined) reply.raw(replied)
       else this.runOne(entry, session.client, isCounted(entry))
       if (entry.command.fullName === 'client|reply') isSilent = session.client.replyMode === 'off'
       if (isSilent) reply.rewind(mark)

@@ -25,9 +25,10 @@ import { CROSS_SLOT } from '../routing/dispatcher.ts'
 import { forwardContextOf } from '../routing/forwarded-request.ts'
 import type { Runner } from '../runner.ts'
 import type { CommandTable } from '../table.ts'
-import { type Block, blockOf, changesSession, keyNamesOf } from './block.ts'
+import { type Block, type BlockCommand, blockOf, changesSession, keyNamesOf } from './block.ts'
 import { BlockLoads } from './block-loads.ts'
 import { BlockRunner } from './block-run.ts'
+import { BlockWrites } from './block-writes.ts'
 import { BlockForwarding, type ForwardingParts } from './forwarding.ts'
 import { QueuedCommands } from './queue.ts'
 import { RemoteWatch } from './remote-watch.ts'
@@ -297,7 +298,10 @@ export class TransactionExecutor implements Transactions {
       { client, command: exec, args: context.args, protocol: client.protocol },
       client.group,
     )
-    this.#blocks.run(block, { client, isSilent: false }, () => false, replies)
+    let replied = 0
+    const replyOf = ({ positions }: BlockCommand): Buffer | undefined =>
+      positions.length > 0 ? replies[replied++] : undefined
+    this.#blocks.run(block, { client, isSilent: false }, () => false, replyOf)
     return context.reply.take()
   }
 
@@ -305,19 +309,20 @@ export class TransactionExecutor implements Transactions {
   #begin(block: Block, watch: Watch | undefined): void {
     const context = this.#context
     const { args, client, reply } = context
-    const writing = block.find(({ command, group }) => command.isWrite && group.writes !== undefined)
-    if (writing !== undefined) {
-      watch?.release()
-      reply.error(`ERR group ${writing.group.name} writes to its origin: transactions cannot write there`)
-      return
-    }
     const { protocol } = reply
     const isSilent = client.replyMode === 'off' || client.replyMode === 'skip'
-    const loads = new BlockLoads(block, (entry) => entry.command.loadsFirst(entry.args))
+    const loads = new BlockLoads(block, BlockWrites.loadsFirst)
     const exec = context.command as Command
     const since = context.instant.monotonicMs
     const pending: PendingBlock = { client, block, loads, watch, protocol, isSilent, exec, args, since }
     const pulls = this.#forwarding?.pull(block)
+    const writes = BlockWrites.of(block)
+    if (writes !== undefined) {
+      pending.args = args.detach()
+      pending.complete = this.#defer(pending)
+      void this.#write(pending, writes, pulls)
+      return
+    }
     if (pulls === undefined && !this.#load(pending)) {
       this.#run(pending)
       context.keepsReply = client.replyMode !== 'on'
@@ -331,6 +336,46 @@ export class TransactionExecutor implements Transactions {
     })
   }
 
+  /** Runs a block that writes to origins. */
+  async #write(
+    pending: PendingBlock,
+    writes: BlockWrites,
+    pulls: Promise<unknown> | undefined,
+  ): Promise<void> {
+    const { instant } = this.#context
+    const { watch, loads, client } = pending
+    await pulls
+    await writes.exclusive(watch, async () => {
+      instant.refresh()
+      let error: string | undefined
+      for (let isLoading = true; isLoading && error === undefined; ) {
+        error = await new Promise((resolve) => {
+          isLoading = loads.begin(instant.monotonicMs - pending.since, resolve)
+          if (!isLoading) resolve(undefined)
+        })
+        instant.refresh()
+      }
+      const isIntact = watch?.check() !== false
+      if (error === undefined && isIntact) {
+        if (this.#resendIfMoved(pending)) return
+        loads.storeTemporarily()
+        error = await writes
+          .write(this.#runner, this.#blocks, client)
+          .catch((fault) => this.#faultOf(pending, fault))
+        // The block has taken place: what changes from now on comes after it.
+        watch?.release()
+      }
+      this.#finish(pending, error, writes)
+    })
+  }
+
+  #faultOf({ exec }: PendingBlock, fault: unknown): string {
+    this.#context.inTransaction = false
+    this.#context.reply.rewind(0)
+    this.#host.reportFault(fault, exec.fullName)
+    return 'ERR internal error'
+  }
+
   /** False: nothing has to be loaded (any more). */
   #load(pending: PendingBlock): boolean {
     const { instant } = this.#context
@@ -340,10 +385,12 @@ export class TransactionExecutor implements Transactions {
     })
   }
 
-  #run({ block, client, isSilent, loads, watch }: PendingBlock): void {
+  #run({ block, client, isSilent, loads, watch }: PendingBlock, writes?: BlockWrites): void {
     watch?.release()
-    loads.storeTemporarily()
-    this.#blocks.run(block, { client, isSilent }, (entry) => loads.isCounted(entry))
+    if (writes === undefined) loads.storeTemporarily()
+    else writes.apply()
+    const replyOf = writes && ((entry: BlockCommand): Buffer | undefined => writes.replyOf(entry))
+    this.#blocks.run(block, { client, isSilent }, (entry) => loads.isCounted(entry), replyOf)
   }
 
   /** Reserves the place of the reply, and lets later commands of the client on the same keys wait for it. */
@@ -369,17 +416,17 @@ export class TransactionExecutor implements Transactions {
   }
 
   /** The loads of a block have ended: runs it. */
-  #finish(pending: PendingBlock, error: string | undefined): void {
+  #finish(pending: PendingBlock, error: string | undefined, writes?: BlockWrites): void {
     const { client, watch, exec, args, protocol, isSilent } = pending
     const context = this.#context
     const { reply } = context
     const { telemetry } = this.#host
     const isIntact = watch?.check() !== false
-    if (error === undefined && isIntact && this.#resendIfMoved(pending)) return
+    if (error === undefined && isIntact && writes === undefined && this.#resendIfMoved(pending)) return
     const startedAt = telemetry.now()
     this.#runner.resume({ client, command: exec, args, protocol }, client.group)
     try {
-      if (error === undefined && isIntact) this.#run(pending)
+      if (error === undefined && isIntact) this.#run(pending, writes)
       else if (!isSilent && error !== undefined) reply.error(error)
       else if (!isSilent) reply.nullArray()
     } catch (fault) {

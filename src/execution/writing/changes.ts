@@ -12,6 +12,13 @@ export interface Change extends Write {
   readonly entry: Entry | undefined
 }
 
+/** A key of which only the TTL has changed: that concerns the cache only. */
+export interface Retimed {
+  readonly key: Buffer
+  /** 0: none. */
+  readonly deadline: number
+}
+
 /** Whether a record exists for a write: neither absent nor stale. */
 export function isValue({ store }: Group, ref: Ref): boolean {
   if (ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT) return false
@@ -29,6 +36,16 @@ export function apply(group: Group, { key, entry }: Change): void {
   const flags = entry.flags & ~LOADED
   // The budget may have shrunk meanwhile: an entry that no longer fits is removed.
   if (isOver || !putEntry(group, key, 0, key.length, { ...entry, from: group, flags })) group.remove(key)
+}
+
+/** Changes the deadline of an entry in the cache. */
+export function retime(group: Group, { key, deadline }: Retimed): void {
+  if (group.isWatched) group.fence(key, 0, key.length)
+  const { store } = group
+  const ref = store.peek(key, 0, key.length)
+  if (ref === NULL_REF) return
+  store.deadline[0] = deadline
+  store.expire(ref)
 }
 
 /**

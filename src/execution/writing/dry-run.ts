@@ -8,21 +8,23 @@ import { scratchOf } from '../../group/scratch.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import { EXPIRES, LOADED } from '../../store/record.ts'
 import { fitsValue, putValue, sameValue, type Value } from '../../store/value.ts'
-import { type Change, isValue } from './changes.ts'
+import { type Change, isValue, type Retimed } from './changes.ts'
 
 export interface DryRunResult {
   readonly reply: Buffer
   readonly changes: readonly Change[]
+  /** Keys of which only the TTL has changed: that concerns the cache only. */
+  readonly retimed: readonly Retimed[]
   /** An error that replaces both. */
   readonly refusal?: string
 }
 
-/** The command as a dry run sees it. */
+/** The command as a dry run sees it, or the commands of a transaction. Keys are given by their index. */
 export interface DryRunnable {
-  /** Whether the client gives a TTL. */
-  readonly givesTtl: boolean
-  /** Whether it removes keys from the origin even if they are not cached. */
-  readonly removesUncached: boolean
+  /** Whether the client gives a TTL with the value. Asked for after `run`. */
+  readonly givesTtl: (key: number) => boolean
+  /** Whether it removes the key from the origin even if it is not cached. Asked for after `run`. */
+  readonly removesUncached: (key: number) => boolean
   /** Runs it on the scratch group. */
   readonly run: (group: Group) => Buffer
 }
@@ -43,13 +45,15 @@ export function dryRun(
     const before = keys.map((key) => prepare(group, scratch, key, loadResults.get(key)))
     const reply = command.run(scratch)
     const changes: Change[] = []
+    const retimed: Retimed[] = []
     for (const [i, key] of keys.entries()) {
       const ref = store.peek(key, 0, key.length)
-      const old = before[i]
+      const old = before[i]?.value
+      const givesTtl = command.givesTtl(i)
       if (ref === NULL_REF) {
         // A value set with a deadline in the past is removed at once.
-        const isOver = command.givesTtl && reply[0] !== ERROR
-        if (old !== undefined || isOver || command.removesUncached)
+        const isOver = givesTtl && reply[0] !== ERROR
+        if (old !== undefined || isOver || command.removesUncached(i))
           changes.push({ key, value: null, entry: undefined })
         continue
       }
@@ -57,12 +61,16 @@ export function dryRun(
       const { value } = entry
       // A key that was set counts as changed even if its value is the same.
       const isSet = (entry.flags & LOADED) === 0
-      if (!isSet && old !== undefined && sameValue(old, value)) continue
+      const deadline = (entry.flags & EXPIRES) === 0 ? 0 : Number(entry.deadline)
+      if (!isSet && old !== undefined && sameValue(old, value)) {
+        if (deadline !== before[i]?.deadline) retimed.push({ key, deadline })
+        continue
+      }
       if (!fitsValue(group.store, key.length, value, entry.flags))
-        return { reply, changes: [], refusal: tooLarge(group.store.maxBytes) }
-      changes.push({ key, value, entry, deadline: command.givesTtl ? Number(entry.deadline) : undefined })
+        return { reply, changes: [], retimed: [], refusal: tooLarge(group.store.maxBytes) }
+      changes.push({ key, value, entry, deadline: givesTtl ? Number(entry.deadline) : undefined })
     }
-    return { reply, changes }
+    return { reply, changes, retimed }
   } finally {
     for (const key of keys) scratch.remove(key)
   }
@@ -74,14 +82,14 @@ function prepare(
   scratch: Group,
   key: Buffer,
   loadResult: LoadResult | undefined,
-): Value | undefined {
+): { readonly value: Value; readonly deadline: number } | undefined {
   const { store } = group
   const ref = store.peek(key, 0, key.length)
   if (isValue(group, ref)) {
     const entry = copyEntry(group, ref)
     const { value } = entry
     putEntry(scratch, key, 0, key.length, { ...entry, from: scratch, flags: entry.flags | LOADED })
-    return value
+    return { value, deadline: (entry.flags & EXPIRES) === 0 ? 0 : Number(entry.deadline) }
   }
   const value = loadResult?.value
   if (value === null || value === undefined) return undefined
@@ -89,7 +97,7 @@ function prepare(
   scratch.store.deadline[0] = deadline
   const flags = deadline === Infinity ? LOADED : LOADED | EXPIRES
   putValue(scratch.store, key, 0, key.length, value, flags)
-  return value
+  return { value, deadline: deadline === Infinity ? 0 : deadline }
 }
 
 /** The deadline of a value that was loaded but not stored. With a TTL of 0 it expires after this millisecond. */

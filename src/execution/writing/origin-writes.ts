@@ -14,7 +14,7 @@ import type { Telemetry } from '../../telemetry/telemetry.ts'
 import { keyName } from '../loading/load-results.ts'
 import type { ForwardContext, ForwardedRequest } from '../routing/forwarded-request.ts'
 import type { Runner } from '../runner.ts'
-import { apply, applyOutcome, type Change } from './changes.ts'
+import { apply, applyOutcome, type Change, retime } from './changes.ts'
 import { dryRun } from './dry-run.ts'
 import { countOf, type PlainWrite, plainWrite, replyOf } from './plain-writes.ts'
 
@@ -40,22 +40,37 @@ const IMPOSSIBLE_COMMANDS = new Set(['copy', 'move', 'sort'])
 const MAX_ATTEMPTS = 8
 
 /** The error for a write that the group does not allow. */
-function writeError(group: Group, command: string): string | undefined {
+export function writeError(group: Group, command: string): string | undefined {
   if (group.writes?.mode === 'refuse')
     return `ERR group ${group.name} refuses writes: change its source instead, or set \`write\` of the group to \`around\``
   if (!IMPOSSIBLE_COMMANDS.has(command)) return undefined
   return `ERR group ${group.name} writes to its origin: ${command.toUpperCase()} is not possible there`
 }
 
-function loadsFirst(command: Command, args: Args): boolean {
+export function loadsFirst(command: Command, args: Args): boolean {
   const isConditional = command.fullName === 'set' && !command.isRepeatable(args)
   return isConditional || EXISTENCE_COMMANDS.has(command.fullName) || command.loadsFirst(args)
 }
 
 /** Whether the client gives a TTL. */
-function givesTtl({ fullName }: Command, args: Args): boolean {
+export function givesTtl({ fullName }: Command, args: Args): boolean {
   if (fullName === 'restore') return !(args.length(2) === 1 && args.is(2, '0'))
   return fullName === 'setex' || fullName === 'psetex' || (fullName === 'set' && givesTime(args, 3))
+}
+
+/** Whether it may change a value at the origin. */
+export function changesOrigin({ fullName }: Command): boolean {
+  return VALUE_COMMANDS.has(fullName)
+}
+
+/** Whether it changes TTLs, in the cache only. */
+export function changesTtl({ fullName }: Command): boolean {
+  return TTL_COMMANDS.has(fullName)
+}
+
+/** Whether it removes keys from the origin whether they are cached or not. */
+export function removesUncached({ fullName }: Command): boolean {
+  return DELETE_COMMANDS.has(fullName)
 }
 
 /** A write command in progress, with what it needs to be run. */
@@ -165,13 +180,15 @@ export class OriginWrites {
         this.#runner.context.instant.refresh()
         if (plain !== undefined) return await this.#write(group, writes, replyOf(plain, group), plain.changes)
         if (TTL_COMMANDS.has(command.fullName)) return this.#run(written, group)
-        const { reply, changes, refusal } = dryRun(group, keys, loadResults, {
-          givesTtl: givesTtl(command, args),
-          removesUncached: DELETE_COMMANDS.has(command.fullName),
+        const { reply, changes, retimed, refusal } = dryRun(group, keys, loadResults, {
+          givesTtl: () => givesTtl(command, args),
+          removesUncached: () => removesUncached(command),
           run: (scratch) => this.#run(written, scratch),
         })
         if (refusal !== undefined) return this.#refusal(refusal)
-        return changes.length === 0 ? reply : await this.#write(group, writes, reply, changes)
+        const answer = changes.length === 0 ? reply : await this.#write(group, writes, reply, changes)
+        for (const each of retimed) retime(group, each)
+        return answer
       } catch (error) {
         return this.#failure(group, reasonOf(error))
       }

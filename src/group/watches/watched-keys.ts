@@ -170,6 +170,11 @@ export class Watch {
     if (!this.isBroken) group.watchedKeys.add(this, bytes, start, end)
   }
 
+  /** The watched keys of a group. */
+  keysOf({ watchedKeys }: { readonly watchedKeys: WatchedKeys }): Buffer[] {
+    return this.#keys.filter(({ table }) => table === watchedKeys).map(({ watched }) => watched.key)
+  }
+
   /** Whether nothing has changed until now. */
   check(): boolean {
     for (const { table, watched } of [...this.#keys]) table.check(watched)
