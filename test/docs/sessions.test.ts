@@ -50,7 +50,7 @@ describeWithExecutable('redis-cli', 'commands beside three nodes', () => {
 /** The commands after the prompts, and all replies. */
 function readSession(text: string): { commands: string; replies: string } {
   const lines = text.split('\n')
-  const prompt = /^127\.0\.0\.1:7000> /
+  const prompt = /^127\.0\.0\.1:7000(\(TX\))?> /
   const commands = lines.filter((line) => prompt.test(line)).map((line) => `${line.replace(prompt, '')}\n`)
   return { commands: commands.join(''), replies: lines.filter((line) => !prompt.test(line)).join('\n') }
 }

@@ -12,6 +12,7 @@
 
 import type { Cluster } from '../../cluster/cluster.ts'
 import { encodeRequest } from '../../cluster/links/request.ts'
+import { SELF } from '../../cluster/ownership/protocol.ts'
 import type { Client } from '../../commands/spec/client.ts'
 import type { Context } from '../../commands/spec/context.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
@@ -29,6 +30,17 @@ export interface ForwardingParts {
   readonly dispatcher: Dispatcher
   readonly routing: Routing
 }
+
+/** Instead of the number of a watch. */
+export const NO_WATCH = '0'
+
+/** The owner of keys, or why they cannot be used together. */
+export interface KeyOwner {
+  readonly owner: number
+  readonly error?: string
+}
+
+export const HERE: KeyOwner = { owner: SELF }
 
 /** PEER EXEC as a command, and where its keys begin. */
 const PEER_EXEC = 'peer|exec'
@@ -70,14 +82,14 @@ export class BlockForwarding {
    * The node that owns these keys of a request: 0 is this one. An error if there is more than one, or if the client has to
    * ask another node itself.
    */
-  ownerOf(client: Client, args: Args, positions: readonly number[]): { owner: number; error?: string } {
+  ownerOf(client: Client, args: Args, positions: readonly number[]): KeyOwner {
     const { dispatcher, routing } = this.#parts
     const parts = dispatcher.partsOf(args, positions)
-    if (parts.length === 0) return { owner: 0 }
-    if (parts.length > 1) return { owner: 0, error: CROSS_SLOT }
+    if (parts.length === 0) return HERE
+    if (parts.length > 1) return { owner: SELF, error: CROSS_SLOT }
     const { owner } = parts[0]
     if (!this.#redirects(client)) return { owner }
-    return { owner: 0, error: client.asking ? undefined : routing.redirectionOf(args, positions) }
+    return { owner: SELF, error: client.asking ? undefined : routing.redirectionOf(args, positions) }
   }
 
   #redirects(client: Client): boolean {
@@ -121,11 +133,12 @@ export class BlockForwarding {
   }
 
   /** Whether a partition forbids a block. */
-  refuses(client: Client, encoded: Args, block: Block): boolean {
+  refuses(client: Client, block: Block): boolean {
     const { routing } = this.#parts
     const { args } = this.#context
-    this.#context.args = encoded
-    const groups = new Set(block.filter(({ positions }) => positions.length > 0).map(({ group }) => group))
+    const groups = new Set(block.map(({ group }) => group).filter(({ refuses }) => refuses))
+    if (groups.size === 0) return false
+    this.#context.args = this.encode(block, NO_WATCH, undefined)
     const isRefused = [...groups].some((group) => routing.refuses(client, group, this.#peerExec))
     this.#context.args = args
     return isRefused
@@ -143,7 +156,7 @@ export class BlockForwarding {
       client.routedByView = cluster.ownersVersion
     }
     const peer = cluster.peers[owner]
-    if (owner === 0 || peer?.data(client.id).isFull !== true) return false
+    if (owner === SELF || peer?.data(client.id).isFull !== true) return false
     peer.whenDrained(client)
     return true
   }
