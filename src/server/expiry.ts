@@ -59,6 +59,7 @@ export class ExpiryCycle {
 
   /** Visits the next slots of a group. Returns the expired share of the entries with a TTL. */
   #step({ store }: Group): number {
+    store.reclaim()
     const { expiring, expiringHashes } = store
     if (expiring + expiringHashes === 0) return 0
     const looked = Math.min(this.#slots, store.indexBytes / SLOT_BYTES)

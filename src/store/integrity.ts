@@ -36,7 +36,7 @@ export function checkIntegrity({
   if (live !== arena.liveUnits) throw new Error(`live units: ${live} walked, ${arena.liveUnits} counted`)
   if (!arena.evacuating && holes !== arena.binnedUnits()) throw new Error('a hole is in no bin')
   let listed = 0
-  let listedUnits = 0
+  let listedUnits = regions.dyingUnits
   let listedRegions = 0
   eviction.forEach((ref) => {
     if (findOwnKey(ref) !== ref) throw new Error('a record of the eviction policy is not in the index')

@@ -479,6 +479,7 @@ export class Tree {
     const page = regions.take(this.#region, (PAGE_HEADER_WORDS * 4 + length + UNIT_BYTES - 1) >>> 3)
     regions.locate(this.#region, page)
     copyBytes(source, start, end, regions.bytes, regions.words, (regions.at + PAGE_HEADER_WORDS) * 4)
+    regions.countSeparate(this.#region, 1)
     bytes[at] = SEPARATE
     view.setUint32(at + 1, page, true)
     view.setUint32(at + 5, length, true)
@@ -505,7 +506,7 @@ export class Tree {
     const first = bytes[at]
     if (first === SEPARATE) {
       if (length <= this.#maxInline) return false
-      this.#regions.give(this.#region, view.getUint32(at + 1, true))
+      this.#freeSeparate(at)
       this.writeString(at, source, start, end)
       return true
     }
@@ -570,11 +571,13 @@ export class Tree {
     this.#openLeaf(page)
     const count = this.#leafCount - removed
     let bytes = 0
-    for (let slot = i; slot < i + removed; slot++) {
-      const at = this.#end - this.view.getUint16(this.#slots + 2 * slot, true)
-      bytes += this.#entryBytes(at)
-      this.#freeStrings(at)
-    }
+    // The bytes of a leaf that goes as a whole do not matter.
+    if (count > 0 || regions.hasSeparate(this.#region))
+      for (let slot = i; slot < i + removed; slot++) {
+        const at = this.#end - this.view.getUint16(this.#slots + 2 * slot, true)
+        bytes += this.#entryBytes(at)
+        this.#freeStrings(at)
+      }
     if (i < count) {
       const slot = this.#slots + 2 * i
       this.bytes.copyWithin(slot, slot + 2 * removed, this.#slots + 2 * (count + removed))
@@ -762,9 +765,15 @@ export class Tree {
     let to = at + 4 * this.#keyWords + this.#doubleBytes
     for (let string = STRINGS[this.#kind]; string > 0; string--) {
       const first = bytes[to]
-      if (first === SEPARATE) this.#regions.give(this.#region, view.getUint32(to + 1, true))
+      if (first === SEPARATE) this.#freeSeparate(to)
       to += first < LONG ? 1 + first : first === LONG ? 3 + view.getUint16(to + 1, true) : SEPARATE_BYTES
     }
+  }
+
+  /** Frees the page of the string at `at`. */
+  #freeSeparate(at: number): void {
+    this.#regions.give(this.#region, this.view.getUint32(at + 1, true))
+    this.#regions.countSeparate(this.#region, -1)
   }
 
   /** The first leaf. */

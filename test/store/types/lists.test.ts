@@ -150,3 +150,49 @@ test('no byte is lost', () => {
   // The rows of the regions stay.
   expect(twin.store.usedBytes).toBeLessThanOrEqual(empty + 16 * 32)
 })
+
+test('a list of a million elements is freed in steps, and its memory counts until then', () => {
+  const store = makeStore(2 ** 27)
+  const empty = store.usedBytes
+  const name = Buffer.from('large')
+  const element = Buffer.from('element')
+  let ref = store.collections.create(ValueType.LIST, name, 0, name.length, 0)
+  for (let i = 0; i < 1_000_000; i++) ref = store.lists.insert(ref, i, element, 0, element.length)
+  const full = store.usedBytes
+  store.remove(ref)
+  expect(store.size).toBe(0)
+  const after = store.usedBytes
+  expect(after).toBeGreaterThan(empty + 1_000_000)
+  expect(after).toBeLessThan(full)
+  store.verify()
+  // A small one that is deleted meanwhile.
+  const small = store.collections.create(ValueType.LIST, name, 0, name.length, 0)
+  store.collections.finish(store.lists.insert(small, 0, element, 0, element.length), 1)
+  let steps = 0
+  for (let used = store.usedBytes; ; used = store.usedBytes, steps++) {
+    store.reclaim()
+    store.verify()
+    if (store.usedBytes === used) break
+  }
+  expect(steps).toBeGreaterThan(0)
+  expect(store.usedBytes).toBeLessThan(empty + 2000)
+})
+
+test('memory of a deleted list is used for others before anything is evicted', () => {
+  const store = makeStore(2 ** 24)
+  const element = Buffer.alloc(100)
+  const fill = (key: string, count: number): void => {
+    const name = Buffer.from(key)
+    let ref = store.collections.create(ValueType.LIST, name, 0, name.length, 0)
+    for (let i = 0; i < count; i++) ref = store.lists.insert(ref, i, element, 0, element.length)
+    store.collections.finish(ref, count)
+  }
+  fill('kept', 10)
+  fill('large', 120_000)
+  const large = Buffer.from('large')
+  store.remove(store.peek(large, 0, large.length))
+  fill('next', 120_000)
+  expect(store.evicted).toBe(0)
+  expect(store.size).toBe(2)
+  store.verify()
+})
