@@ -114,7 +114,8 @@ function restore(c: Context): void {
   if (deadline !== 0n) store.deadline[0] = Number(deadline)
   const ref = value.store(store, args.buf, args.start[1], args.end[1], flags)
   if (ref === NULL_REF) {
-    reply.error(tooLarge(store.maxBytes))
+    if (value.isSpent) reply.ok()
+    else reply.error(tooLarge(store.maxBytes))
     return
   }
   if (deadline !== 0n) store.records.setExactDeadline(ref, deadline)

@@ -49,9 +49,16 @@ export function dumpValue(store: Store, ref: Ref): Buffer {
       break
     }
     case ValueType.HASH: {
-      const { field, value } = hashes
-      writer.beginHash(hashes.length(ref), collections.flags(ref) === 0)
+      const { field, value, deadline } = hashes
+      const first = firstDeadline(store, ref)
+      const count = hashes.length(ref)
+      if (first === Infinity) writer.beginHash(count, collections.flags(ref) === 0)
+      else writer.beginTimedHash(count, first)
       for (let found = hashes.seek(ref, 0); found; found = hashes.next()) {
+        if (first !== Infinity) {
+          const isTimed = hashes.hasDeadline(ref, field.bytes, field.start, field.end)
+          writer.fieldDeadline(isTimed ? deadline[0] : 0)
+        }
         writer.element(field.bytes, field.start, field.end)
         writer.element(value.bytes, value.start, value.end)
       }
@@ -63,4 +70,14 @@ export function dumpValue(store: Store, ref: Ref): Buffer {
       throw new Error(`a value of type ${records.type(ref)} cannot be dumped`)
   }
   return writer.finish()
+}
+
+/** The earliest deadline of a field, ms since the epoch. Infinity: none has one. */
+function firstDeadline({ hashes }: Store, ref: Ref): number {
+  let first = Infinity
+  if (!hashes.hasDeadlines(ref)) return first
+  const { field, deadline } = hashes
+  for (let found = hashes.seek(ref, 0); found; found = hashes.next())
+    if (hashes.hasDeadline(ref, field.bytes, field.start, field.end)) first = Math.min(first, deadline[0])
+  return first
 }

@@ -23,6 +23,8 @@ export const RdbType = {
   STREAM_LISTPACKS_2: 19,
   SET_LISTPACK: 20,
   STREAM_LISTPACKS_3: 21,
+  HASH_METADATA: 24,
+  HASH_LISTPACK_EX: 25,
 } as const
 export type RdbType = (typeof RdbType)[keyof typeof RdbType]
 
@@ -30,10 +32,11 @@ export type RdbType = (typeof RdbType)[keyof typeof RdbType]
 export const PLAIN_NODE = 1
 export const PACKED_NODE = 2
 
-/** What Redis 7.0 writes, and reads at most. */
-const RDB_VERSION = 10
-/** What Redis 7.2 writes. */
-const MAX_RDB_VERSION = 11
+/** The version of Redis 7.0, which reads no higher one. */
+export const RDB_VERSION = 10
+/** The version of Redis 7.4 and 8.0: it has fields with deadlines. */
+export const TIMED_FIELDS_VERSION = 12
+const MAX_RDB_VERSION = TIMED_FIELDS_VERSION
 
 /*
  *   type, 1 byte | value | RDB version, uint16 | CRC-64 of all before it, uint64
@@ -55,8 +58,8 @@ export function hasValidFooter(bytes: Buffer, start: number, end: number): boole
 }
 
 /** Writes the footer of the dump `bytes[0, end)` behind it. */
-export function writeFooter(bytes: Buffer, end: number): void {
-  const at = bytes.writeUInt16LE(RDB_VERSION, end)
+export function writeFooter(bytes: Buffer, end: number, version: number = RDB_VERSION): void {
+  const at = bytes.writeUInt16LE(version, end)
   crc64(bytes, 0, at, checksum)
   bytes.writeInt32LE(checksum[0], at)
   bytes.writeInt32LE(checksum[1], at + 4)

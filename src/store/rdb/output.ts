@@ -2,7 +2,7 @@
 
 import { GrowingBuffer } from '../../bytes/growing-buffer.ts'
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
-import { FOOTER_BYTES, type RdbType, writeFooter } from './format.ts'
+import { FOOTER_BYTES, RDB_VERSION, type RdbType, writeFooter } from './format.ts'
 import { compress } from './lzf.ts'
 
 /** Only text of up to this length is tried as an integer of 32 bits. */
@@ -59,6 +59,11 @@ export class Output {
     this.#out.bytes.writeBigUInt64BE(n, at + 1)
   }
 
+  int64(n: bigint): void {
+    const at = this.#out.reserve(8)
+    this.#out.bytes.writeBigInt64LE(n, at)
+  }
+
   double(n: number): void {
     const at = this.#out.reserve(8)
     this.#out.bytes.writeDoubleLE(n, at)
@@ -78,10 +83,10 @@ export class Output {
   }
 
   /** Everything with the footer. Nothing may follow. */
-  finish(): Buffer {
+  finish(version: number = RDB_VERSION): Buffer {
     const out = this.#out
     const end = out.reserve(FOOTER_BYTES)
-    writeFooter(out.bytes, end)
+    writeFooter(out.bytes, end, version)
     return out.bytes.subarray(0, out.length)
   }
 

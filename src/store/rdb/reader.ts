@@ -1,6 +1,7 @@
 // Reads the value of a dump, element by element. Whatever the bytes, it ends, allocates in proportion to them, and throws
 // nothing (Redis: `rdbLoadObject` with sanitization).
 
+import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import { parseDouble } from '../../bytes/numbers/double.ts'
 import { ByteRange } from './byte-range.ts'
 import { PACKED_NODE, PLAIN_NODE, RdbType } from './format.ts'
@@ -11,6 +12,9 @@ import { ZiplistElements } from './packed/ziplist.ts'
 import { ZipmapElements } from './packed/zipmap.ts'
 import type { RdbSink } from './sink.ts'
 import { readStream } from './stream/reader.ts'
+
+/** Redis: `EB_EXPIRE_TIME_MAX`. */
+const MAX_FIELD_DEADLINE = 2 ** 48 - 2
 
 /**
  * Reads `bytes[start, end)`: the type and the value of a dump, without its footer. Bytes after the value are ignored, as
@@ -69,6 +73,10 @@ class Reader {
         return this.#packedHash(new ZiplistElements(this.#open()))
       case RdbType.HASH_LISTPACK:
         return this.#packedHash(new ListpackElements(this.#open()))
+      case RdbType.HASH_METADATA:
+        return this.#timedHash()
+      case RdbType.HASH_LISTPACK_EX:
+        return this.#packedTimedHash()
       case RdbType.ZSET_ZIPLIST:
         return this.#packedSortedSet(new ZiplistElements(this.#open()))
       case RdbType.ZSET_LISTPACK:
@@ -98,7 +106,7 @@ class Reader {
     for (let i = 0; i < count; i++) {
       this.#input.string(this.#first)
       this.#input.string(this.#second)
-      if (!this.#sink.field(this.#first, this.#second)) return false
+      if (!this.#sink.field(this.#first, this.#second, 0)) return false
     }
     return true
   }
@@ -154,9 +162,42 @@ class Reader {
     if (!this.#sink.begin('hash', 0)) return false
     let count = 0
     for (; elements.next(this.#first); count++) {
-      if (!elements.next(this.#second) || !this.#sink.field(this.#first, this.#second)) return false
+      if (!elements.next(this.#second) || !this.#sink.field(this.#first, this.#second, 0)) return false
     }
     return count > 0
+  }
+
+  /** The earliest deadline, and before each field its own one, relative to that. */
+  #timedHash(): boolean {
+    const first = Number(this.#input.int64())
+    const count = this.#input.count()
+    if (count === 0 || !this.#sink.begin('hash', count)) return false
+    for (let i = 0; i < count; i++) {
+      const deadline = this.#input.length()
+      this.#input.string(this.#first)
+      this.#input.string(this.#second)
+      if (!this.#timedField(deadline === 0 ? 0 : deadline + first - 1)) return false
+    }
+    return true
+  }
+
+  /** The earliest deadline, and fields, values and deadlines in turn. */
+  #packedTimedHash(): boolean {
+    this.#input.int64()
+    const elements = new ListpackElements(this.#open())
+    const deadline = new ByteRange()
+    if (!this.#sink.begin('hash', 0)) return false
+    let count = 0
+    for (; elements.next(this.#first); count++) {
+      if (!elements.next(this.#second) || !elements.next(deadline)) return false
+      if (!this.#timedField(parseInteger(deadline.bytes, deadline.start, deadline.end))) return false
+    }
+    return count > 0
+  }
+
+  #timedField(deadline: number): boolean {
+    const isValid = deadline >= 0 && deadline <= MAX_FIELD_DEADLINE
+    return isValid && this.#sink.field(this.#first, this.#second, deadline)
   }
 
   #packedSortedSet(elements: Elements): boolean {

@@ -19,6 +19,8 @@ export type RestoreFailure = 'wrong footer' | 'malformed'
 
 /** A dump that can be stored. */
 export class Restorable {
+  /** See `store`. */
+  isSpent = false
   readonly #survey: Survey
   readonly #dump: Buffer
   readonly #start: number
@@ -55,7 +57,8 @@ export class Restorable {
    * Stores the value under a key, instead of what is there.
    *
    * @param flags as `Store.put`
-   * @returns NULL_REF: it alone exceeds the budget; nothing has changed
+   * @returns NULL_REF: it alone exceeds the budget, and nothing has changed; or with `isSpent`, all fields of the hash have
+   *   expired, and the key does not exist
    */
   store(store: Store, key: Uint8Array, keyStart: number, keyEnd: number, flags: number): Ref {
     const { value, count, bytes } = this.#survey
@@ -69,7 +72,8 @@ export class Restorable {
         : collections.create(valueType, key, keyStart, keyEnd, flags),
     )
     readValue(this.#dump, this.#start, this.#end, builder)
-    collections.finish(builder.ref, 1)
+    this.isSpent = builder.isSpent
+    collections.finish(builder.ref, builder.isSpent ? 0 : 1)
     return store.peek(key, keyStart, keyEnd)
   }
 }
@@ -91,10 +95,17 @@ class Builder implements RdbSink {
   #type: keyof typeof TYPES = 'list'
   #count = 0
   #stream: StreamBuilder | undefined
+  /** Fields that have expired before the hash is restored. */
+  #expired = 0
 
   constructor(store: Store, create: (type: ValueType) => Ref) {
     this.#store = store
     this.#create = create
+  }
+
+  /** Whether the value is a hash whose fields have all expired. */
+  get isSpent(): boolean {
+    return this.#expired > 0 && this.#count === 0
   }
 
   string(): boolean {
@@ -115,17 +126,18 @@ class Builder implements RdbSink {
     return true
   }
 
-  field(field: ByteRange, value: ByteRange): boolean {
+  field(field: ByteRange, value: ByteRange, deadline: number): boolean {
     if (this.#stream !== undefined) return this.#stream.field(field, value)
-    this.ref = this.#store.hashes.set(
-      this.ref,
-      field.bytes,
-      field.start,
-      field.end,
-      value.bytes,
-      value.start,
-      value.end,
-    )
+    const { hashes, now } = this.#store
+    if (deadline !== 0 && deadline <= now) {
+      this.#expired++
+      return true
+    }
+    this.#count++
+    this.ref = hashes.set(this.ref, field.bytes, field.start, field.end, value.bytes, value.start, value.end)
+    if (deadline === 0) return true
+    hashes.deadline[0] = deadline
+    this.ref = hashes.expire(this.ref, field.bytes, field.start, field.end, undefined)
     return true
   }
 

@@ -18,8 +18,12 @@ export interface RdbSink {
   begin(type: 'list' | 'set' | 'hash' | 'zset' | 'stream', count: number): boolean
   /** The next element of a list, or a member of a set. */
   element(element: ByteRange): boolean
-  /** A field of a hash, or of the last entry of a stream. */
-  field(field: ByteRange, value: ByteRange): boolean
+  /**
+   * A field of a hash, or of the last entry of a stream.
+   *
+   * @param deadline ms since the epoch; 0: none
+   */
+  field(field: ByteRange, value: ByteRange, deadline: number): boolean
   /** A member of a sorted set. The score is not NaN. */
   scored(member: ByteRange, score: number): boolean
   /** An entry of a stream, above all before it. Its fields follow, at least one. */

@@ -11,6 +11,9 @@ const SEED = [0x72646231, 0x6e616d65, 0x72646232, 0x74776963] as const
 
 const MIN_PLACES = 64
 
+/** What a score needs in a tree, and the deadline of a field. */
+const SCORE_BYTES = 8
+const DEADLINE_BYTES = 32
 /** What an entry of a stream needs besides its strings; a pending entry; a stream, a group or a consumer, at most. */
 const ENTRY_BYTES = 40
 const PENDING_BYTES = 64
@@ -86,13 +89,16 @@ export class Survey implements RdbSink {
     return this.type === 'list' || this.#names.add(element)
   }
 
-  field(field: ByteRange, value: ByteRange): boolean {
+  field(field: ByteRange, value: ByteRange, deadline: number): boolean {
     this.#add(field.length + value.length)
+    // A deadline is in two trees, each with the field.
+    if (deadline !== 0) this.bytes += 2 * (field.length + DEADLINE_BYTES)
     return this.type === 'stream' || this.#names.add(field)
   }
 
   scored(member: ByteRange, _score: number): boolean {
-    this.#add(member.length + 8)
+    // A member is in two trees.
+    this.#add(2 * (member.length + SCORE_BYTES))
     return this.#names.add(member)
   }
 

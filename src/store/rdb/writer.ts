@@ -2,7 +2,7 @@
 
 import { parseInt64 } from '../../bytes/numbers/decimal.ts'
 import { formatDouble17 } from '../../bytes/numbers/double.ts'
-import { PACKED_NODE, PLAIN_NODE, RdbType } from './format.ts'
+import { PACKED_NODE, PLAIN_NODE, RDB_VERSION, RdbType, TIMED_FIELDS_VERSION } from './format.ts'
 import { Output } from './output.ts'
 import { ListpackBuilder } from './packed/listpack.ts'
 
@@ -24,6 +24,9 @@ export class RdbWriter {
   /** Where the number of nodes of a list is written. */
   #nodesAt = -1
   #nodes = 0
+  /** The earliest deadline of a field of a hash that has some. */
+  #firstDeadline = 0
+  #version = RDB_VERSION
 
   /** A string is the whole value. */
   string(bytes: Uint8Array, start: number, end: number): void {
@@ -73,6 +76,25 @@ export class RdbWriter {
   }
 
   /**
+   * A hash with fields that have deadlines, which only Redis 7.4 and later read; `fieldDeadline` before the two calls of
+   * `element`.
+   *
+   * @param firstDeadline the earliest one, ms since the epoch
+   */
+  beginTimedHash(count: number, firstDeadline: number): void {
+    this.#version = TIMED_FIELDS_VERSION
+    this.#firstDeadline = firstDeadline
+    this.#out.type(RdbType.HASH_METADATA)
+    this.#out.int64(BigInt(firstDeadline))
+    this.#out.length(count)
+  }
+
+  /** @param deadline of the field that follows, ms since the epoch; 0: none */
+  fieldDeadline(deadline: number): void {
+    this.#out.length(deadline === 0 ? 0 : deadline - this.#firstDeadline + 1)
+  }
+
+  /**
    * A sorted set of `count` members; `scored` in ascending order where it is small, in any order otherwise: Redis reads
    * it fastest in descending order.
    */
@@ -116,7 +138,7 @@ export class RdbWriter {
       const packed = listpack.finish()
       this.#out.string(packed, 0, packed.length)
     }
-    return out.finish()
+    return out.finish(this.#version)
   }
 
   #beginElements(count: number, isSmall: boolean): void {

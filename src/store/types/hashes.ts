@@ -247,6 +247,12 @@ export class Hashes {
     return region !== 0 && this.#deadlines.find(region, bytes, start, end)
   }
 
+  /** Whether any field has a deadline. */
+  hasDeadlines(ref: Ref): boolean {
+    const region = this.#parts.regionOf(ref)
+    return region !== 0 && this.#deadlines.count(region) > 0
+  }
+
   /** Removes the deadline of a field. False: it had none. */
   persist(ref: Ref, bytes: Uint8Array, start: number, end: number): boolean {
     const region = this.#parts.regionOf(ref)

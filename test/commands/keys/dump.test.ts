@@ -80,6 +80,27 @@ describe('RESTORE', () => {
   })
 })
 
+test('fields keep their deadlines; those that have expired meanwhile are not restored', async () => {
+  const harness = new Harness({ now: 1_000_000 })
+  await harness.call('HSET', 'h', 'a', '1', 'b', '2', 'c', '3')
+  await harness.call('HPEXPIRE', 'h', 5000, 'FIELDS', 1, 'a')
+  await harness.call('HPEXPIRE', 'h', 9000, 'FIELDS', 1, 'b')
+  const dump = bytes(await harness.call('DUMP', 'h'))
+  const times = ['FIELDS', 3, 'a', 'b', 'c']
+  expect(await harness.call('RESTORE', 'copy', 0, dump)).toBe('OK')
+  expect(await harness.call('HPEXPIRETIME', 'copy', ...times)).toEqual([1_005_000, 1_009_000, -1])
+  expect(bytes(await harness.call('DUMP', 'copy'))).toEqual(dump)
+  harness.clock.advance(6000)
+  expect(await harness.call('RESTORE', 'later', 0, dump)).toBe('OK')
+  expect(await harness.call('HPEXPIRETIME', 'later', ...times)).toEqual([-2, 1_009_000, -1])
+  await harness.call('HDEL', 'h', 'c')
+  const timed = bytes(await harness.call('DUMP', 'h'))
+  harness.clock.advance(6000)
+  expect(await harness.call('RESTORE', 'later', 0, timed, 'REPLACE')).toBe('OK')
+  expect(await harness.call('EXISTS', 'later')).toBe(0)
+  harness.groups[0].store.verify()
+})
+
 test('any value is the same after RESTORE, and after DUMP', async () => {
   const property = fc.asyncProperty(plainValue, fc.boolean(), async (value, isSmall) => {
     const harness = new Harness()

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { RdbType } from '../../../src/store/rdb/format.ts'
 import { describeWithRedis, type RedisServer } from '../../support/redis-server.ts'
 import type { Argument } from '../../support/resp.ts'
-import { listpack, old, string } from './encodings.ts'
+import { length, listpack, old, string } from './encodings.ts'
 import { BINARY, damaged, LONG, MADE, MANY, OLD, plainValue, range } from './made.ts'
 import { decode, decodeBody, encode, positive, valueAt, withFooter } from './values.ts'
 
@@ -71,6 +71,39 @@ describe('a dump is refused', () => {
       { numRuns: 3000 },
     )
   })
+})
+
+test('fields with deadlines, as Redis 7.4 writes them', () => {
+  const first = Buffer.alloc(8)
+  first.writeBigInt64LE(1_000_000n)
+  const fields = [
+    ['a', '1'],
+    ['b', '2', '1000000'],
+    ['c', '3', '1000500'],
+  ]
+  const halves = (field: string, value: string): Buffer[] => [string(field), string(value)]
+  const table = [
+    length(3),
+    length(1),
+    ...halves('b', '2'),
+    length(0),
+    ...halves('a', '1'),
+    length(501),
+    ...halves('c', '3'),
+  ]
+  expect(decodeBody(Buffer.concat([Buffer.from([RdbType.HASH_METADATA]), first, ...table]))).toEqual({
+    type: 'hash',
+    fields,
+  })
+  const packed = string(listpack(['b', '2', '1000000', 'c', '3', '1000500', 'a', '1', '0']))
+  expect(decodeBody(Buffer.concat([Buffer.from([RdbType.HASH_LISTPACK_EX]), first, packed]))).toEqual({
+    type: 'hash',
+    fields,
+  })
+  for (const deadline of ['-1', 'x', String(2 ** 48)]) {
+    const wrong = string(listpack(['b', '2', deadline]))
+    expect(decodeBody(Buffer.concat([Buffer.from([RdbType.HASH_LISTPACK_EX]), first, wrong]))).toBeUndefined()
+  }
 })
 
 test('the encodings of Redis 7.2', () => {

@@ -12,7 +12,7 @@ import type { Argument, RedisReply } from '../../support/resp.ts'
 export type Value =
   | { readonly type: 'string'; readonly value: string }
   | { readonly type: 'list' | 'set'; readonly elements: string[] }
-  | { readonly type: 'hash'; readonly fields: [field: string, value: string][] }
+  | { readonly type: 'hash'; readonly fields: [field: string, value: string, deadline?: string][] }
   | { readonly type: 'zset'; readonly members: [member: string, score: number][] }
   | Stream
 
@@ -69,14 +69,16 @@ class Collector implements RdbSink {
     return value.type === 'list' || this.#isNew(text(element))
   }
 
-  field(field: ByteRange, content: ByteRange): boolean {
+  field(field: ByteRange, content: ByteRange, deadline: number): boolean {
     const { value } = this
     if (value?.type === 'stream') {
       value.entries.at(-1)?.push(text(field), text(content))
       return true
     }
     if (value?.type !== 'hash') throw new Error('a field of no hash')
-    value.fields.push([text(field), text(content)])
+    value.fields.push(
+      deadline === 0 ? [text(field), text(content)] : [text(field), text(content), String(deadline)],
+    )
     return this.#isNew(text(field))
   }
 
@@ -224,7 +226,10 @@ export function encode(value: Exclude<Value, Stream>, isSmall: boolean): Buffer 
     }
     case 'hash':
       writer.beginHash(value.fields.length, isSmall)
-      for (const halves of value.fields) for (const half of halves) add(half)
+      for (const [field, content] of value.fields) {
+        add(field)
+        add(content)
+      }
       break
     case 'zset':
       writer.beginSortedSet(value.members.length, isSmall)

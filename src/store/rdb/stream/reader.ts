@@ -104,7 +104,7 @@ class StreamReader {
       for (let j = 0; j < fields; j++) {
         if (!(hasShared ? sharedNames : elements).next(this.#name)) return false
         if (!elements.next(this.#value)) return false
-        if (isLive && !this.#sink.field(this.#name, this.#value)) return false
+        if (isLive && !this.#sink.field(this.#name, this.#value, 0)) return false
       }
       const before = hasShared ? fields + 3 : 2 * fields + 4
       if (this.#integer(elements) !== before) return false

@@ -16,7 +16,6 @@ const SAME_FIELDS = 2
 const OWN_FIELDS = 0
 
 const rawId = Buffer.alloc(ID_BYTES)
-const time = Buffer.alloc(8)
 
 export function dumpStream(stream: Stream): Buffer {
   const out = new Output()
@@ -151,6 +150,5 @@ function setRawId(id: StreamId): void {
 }
 
 function writeTime(out: Output, ms: number): void {
-  time.writeBigInt64LE(BigInt(Math.trunc(ms)), 0)
-  out.raw(time)
+  out.int64(BigInt(Math.trunc(ms)))
 }
