@@ -21,6 +21,15 @@ const CASES: readonly { name: string; command: (i: number) => Argument[]; most?:
   { name: 'SETBIT within the value', command: (i) => ['SETBIT', 'bits', i * 7, i & 1] },
   { name: 'GETBIT', command: (i) => ['GETBIT', 'bits', i * 7] },
   { name: 'BITCOUNT', command: () => ['BITCOUNT', 'key:63', 1, -1], most: BOXED_NUMBER },
+  { name: 'HGET', command: (i) => ['HGET', 'hash', `field:${i % 5}`] },
+  { name: 'HGET of a large hash', command: (i) => ['HGET', 'large hash', `field:${i}`] },
+  { name: 'HSET of an existing field', command: (i) => ['HSET', 'hash', `field:${i % 5}`, 'other'] },
+  {
+    name: 'HSET of an existing field of a large hash',
+    command: (i) => ['HSET', 'large hash', `field:${i}`, 'other'],
+  },
+  { name: 'SISMEMBER', command: (i) => ['SISMEMBER', 'set', `member:${i % 7}`] },
+  { name: 'SISMEMBER of a large set', command: (i) => ['SISMEMBER', 'large set', `member:${i * 2}`] },
   { name: 'MGET', command: (i) => ['MGET', `key:${i}`, 'key:1', 'none'], most: BOXED_NUMBER },
 ]
 
@@ -29,6 +38,12 @@ for (const { name, command, most = 0 } of CASES) {
     const { executor, client, reply } = new Harness()
     for (let i = 0; i < OPERATIONS; i++) await client.call('SET', `key:${i}`, 'x'.repeat(i & 63))
     await client.call('SETBIT', 'bits', OPERATIONS * 7, 1)
+    for (let i = 0; i < OPERATIONS; i++) {
+      for (const of of i < 5 ? ['', 'large '] : ['large ']) {
+        await client.call('HSET', `${of}hash`, `field:${i}`, 'value')
+        await client.call('SADD', `${of}set`, `member:${i}`)
+      }
+    }
     const requests = Array.from({ length: OPERATIONS }, (_, i) => argsOf(command(i)))
     const run = () => {
       for (const request of requests) executor.execute(client, request)

@@ -190,6 +190,9 @@ export const setCombinationCommands: readonly CommandSpec[] = [
       { first: 1, last: 1, step: 1, flags: ['RW', 'update'] },
       { first: 2, last: -1, step: 1, flags: ['RO', 'access'] },
     ],
+    // Redis's flag of the destination is RW, though it is only overwritten.
+    findKeys: ({ args }, thatItReads) =>
+      Array.from({ length: args.count - 1 }, (_, i) => i + 1).slice(thatItReads ? 1 : 0),
     summary: 'Stores the members that all of the sets have in a key.',
     complexity: MAX_WORK,
     run: (c) => store(c, intersect),
@@ -213,7 +216,7 @@ export const setCombinationCommands: readonly CommandSpec[] = [
     name: 'sintercard',
     arity: -3,
     flags: ['readonly', 'movablekeys'],
-    keys: [{ first: 2, last: 2, step: 1, flags: ['RO', 'access'] }],
+    keys: [{ first: 1, last: 1, step: 1, counted: true, flags: ['RO', 'access'] }],
     findKeys: countedKeys(1),
     summary: 'Returns the number of members that all of the sets have.',
     since: '7.0.0',

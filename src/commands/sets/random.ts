@@ -64,7 +64,7 @@ function pop(c: Context): void {
   sets.seek(ref, rank)
   replySpan(c)
   if (size === 1) collections.finish(ref, 0)
-  else collections.finish(sets.removeAt(ref, rank), size - 1)
+  else collections.finish(sets.removeRead(ref), size - 1)
 }
 
 function popMany(c: Context): void {
@@ -92,7 +92,7 @@ function popMany(c: Context): void {
   for (const rank of sampleRanks(popped, size, c.group.environment.random).reverse()) {
     sets.seek(ref, rank)
     replySpan(c)
-    ref = sets.removeAt(ref, rank)
+    ref = sets.removeRead(ref)
   }
   if (popped >= 5 * (size - popped)) sets.reconsider(ref)
   collections.finish(ref, size - popped)

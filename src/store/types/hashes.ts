@@ -116,7 +116,7 @@ export class Hashes {
     if (
       fieldEnd - fieldStart > most ||
       valueEnd - valueStart > most ||
-      this.length(moved) > limits.hashMaxListpackEntries
+      (!this.found && this.length(moved) > limits.hashMaxListpackEntries)
     )
       this.#parts.setFlags(moved, this.#parts.flags(moved) | TABLE)
     return moved

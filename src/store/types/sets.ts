@@ -46,6 +46,8 @@ export class Sets {
   #region = 0
   #at = 0
   #left = 0
+  /** Where the packed member that was read begins. */
+  #readAt = 0
   /** The members of a large `intset` in order. */
   readonly #sorted = new StringList()
 
@@ -112,15 +114,14 @@ export class Sets {
     return this.found ? this.#removePacked(ref, at) : ref
   }
 
-  /** Removes the member with a rank; see `seek`. */
-  removeAt(ref: Ref, rank: number): Ref {
-    const { tree } = this.#parts
-    const region = this.#parts.regionOf(ref)
-    if (region === 0) return this.#removePacked(ref, this.#packedAt(rank))
-    tree.open(region, TreeKind.SET)
-    tree.seekRank(rank)
-    tree.remove()
-    return this.#parts.begin(ref)
+  /** Removes the member that `seek` has read. Nothing else may have been called between. */
+  removeRead(ref: Ref): Ref {
+    if (this.#how === TREE_WALK) {
+      this.#walk.remove()
+      return this.#parts.begin(ref)
+    }
+    this.#parts.records.locate(ref)
+    return this.#removePacked(ref, this.#readAt)
   }
 
   /** Reads the member with a rank, which is arbitrary but stable while the set is not changed. False: there is none. */
@@ -165,6 +166,7 @@ export class Sets {
     if (this.#left === 0) return false
     this.#left--
     const { bytes, view } = this.#walked
+    this.#readAt = this.#at
     const start = contentStart(bytes, this.#at)
     this.#at = skipString(bytes, this.#at)
     this.member.set(bytes, view, start, this.#at)

@@ -60,7 +60,7 @@ const EDGES: Readonly<Record<string, string>> = {
     SET s v | SADD s 1 | SREM s 1 | SCARD s | SISMEMBER s 1 | SMISMEMBER s 1 | SMEMBERS s | SADD a 1 | GET a | HGET a f | HSET a f v | LPUSH a x
     APPEND a x | SET a x | TYPE a`,
   COMMAND: `
-    COMMAND INFO sadd srem scard sismember smismember smembers spop srandmember smove sinter sinterstore sunion sunionstore
+    COMMAND INFO sadd srem scard sismember smismember smembers spop srandmember smove sinter sintercard sinterstore sunion sunionstore
     COMMAND INFO sdiff sdiffstore sscan | COMMAND GETKEYS sinterstore a b c | COMMAND GETKEYSANDFLAGS sunionstore a b c
     COMMAND GETKEYSANDFLAGS smove a b x`,
 }

@@ -61,7 +61,7 @@ class SetTwin {
     const rank = Math.floor(share * set.size)
     expect(store.sets.seek(ref, rank)).toBe(true)
     expect(set.delete(store.sets.member.copy().toString())).toBe(true)
-    const moved = store.sets.removeAt(ref, rank)
+    const moved = store.sets.removeRead(ref)
     store.sets.reconsider(moved)
     this.#finish(key, moved, set)
   }
