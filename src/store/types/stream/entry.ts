@@ -120,7 +120,7 @@ export class StreamNode {
   /** A node without entries, with the fields of its first one. */
   static create(id: StreamId, ranges: FieldRanges, first: number, pairs: number): StreamNode {
     let size = FIELDS + numberSize(pairs)
-    let listpack = LISTPACK_OVERHEAD + integerSize(BigInt(pairs)) + integerSize(0n)
+    let listpack = LISTPACK_OVERHEAD + integerSize(pairs) + integerSize(0)
     for (let i = first; i < first + 2 * pairs; i += 2) {
       size += stringSize(ranges, i)
       listpack += elementSize(ranges.buf, ranges.start[i], ranges.end[i])
@@ -166,7 +166,7 @@ export class StreamNode {
   /** Bytes in Redis's encoding. */
   get listpackBytes(): number {
     const { live, all } = this
-    return this.value.readUInt32LE(BYTES) + integerSize(BigInt(live)) + integerSize(BigInt(all - live))
+    return this.value.readUInt32LE(BYTES) + integerSize(live) + integerSize(all - live)
   }
 
   /** Whether an entry has the fields of the node. */
@@ -187,12 +187,12 @@ export class StreamNode {
   add(id: StreamId, ranges: FieldRanges, first: number, pairs: number, kind: number): void {
     const own = kind === OWN_FIELDS
     let listpack =
-      integerSize(0n) + integerSize(idDelta(id >> 64n, this.id >> 64n)) + integerSize(idDelta(id, this.id))
-    if (own) listpack += integerSize(BigInt(pairs))
+      integerSize(0) + integerSize(idDelta(id >> 64n, this.id >> 64n)) + integerSize(idDelta(id, this.id))
+    if (own) listpack += integerSize(pairs)
     for (let i = first; i < first + 2 * pairs; i++) {
       if (own || (i - first) % 2 === 1) listpack += elementSize(ranges.buf, ranges.start[i], ranges.end[i])
     }
-    listpack += integerSize(BigInt(own ? 2 * pairs + 4 : pairs + 3))
+    listpack += integerSize(own ? 2 * pairs + 4 : pairs + 3)
     this.value.writeUInt32LE(Math.min(2 ** 32 - 1, this.value.readUInt32LE(BYTES) + listpack), BYTES)
     this.live++
     this.all++
@@ -200,9 +200,9 @@ export class StreamNode {
   }
 }
 
-/** The difference of the lower halves of two IDs. */
-function idDelta(a: bigint, b: bigint): bigint {
-  return BigInt.asIntN(64, a - b)
+/** The difference of the lower halves of two IDs, rounded. */
+function idDelta(a: bigint, b: bigint): number {
+  return Number(BigInt.asIntN(64, a - b))
 }
 
 function viewOf({ buffer, byteOffset, length }: Buffer): DataView {

@@ -4,7 +4,7 @@
 import { NO_PAGE, type Regions } from '../regions.ts'
 import type { Span } from '../span.ts'
 import { stringBytes, Tree, TreeKind } from '../tree.ts'
-import { idTextAt, readId, type StreamId, wordOf } from './id.ts'
+import { idTextAt, readId, type StreamId, splitId } from './id.ts'
 
 /** One object serves all trees of one role. A position is valid until the tree changes or another one is opened. */
 export class IdTree {
@@ -90,6 +90,15 @@ export class IdTree {
     tree.writeString(tree.stringsAt, bytes, 0, bytes.length)
   }
 
+  /** Adds an ID that is above all others. */
+  append(id: StreamId, bytes: Uint8Array): void {
+    const tree = this.#tree
+    if (tree.count > 0) tree.seekRank(tree.count)
+    this.#setKey(id)
+    tree.insert(stringBytes(bytes.length))
+    tree.writeString(tree.stringsAt, bytes, 0, bytes.length)
+  }
+
   /** Replaces the value at the position by one of the same length. */
   overwrite(bytes: Uint8Array): void {
     const tree = this.#tree
@@ -121,7 +130,6 @@ export class IdTree {
   }
 
   #setKey(id: StreamId): void {
-    const { key } = this.#tree
-    for (let word = 0; word < 4; word++) key[word] = wordOf(id, word)
+    splitId(id, this.#tree.key)
   }
 }

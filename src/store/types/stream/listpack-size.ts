@@ -1,30 +1,29 @@
 // How many bytes Redis's listpack encoding takes. By them Redis divides a stream into nodes, and `XTRIM … ~` removes whole
 // nodes.
 
-import { parseInt64 } from '../../../bytes/numbers/decimal.ts'
+import { isCanonicalInteger, parseInteger } from '../../../bytes/numbers/decimal.ts'
 
 /** Header and end of a listpack. */
 export const LISTPACK_OVERHEAD = 7
 
-/** Longer texts are not integers. */
-const MAX_INTEGER_TEXT = 20
+/** Bytes of an integer beyond 32 bits. */
+const LARGE_INTEGER = 10
 
-/** Bytes of an integer as an element. */
-export function integerSize(n: bigint): number {
-  if (n >= 0n && n <= 127n) return 2
-  if (n >= -4096n && n <= 4095n) return 3
-  if (n >= -0x8000n && n <= 0x7fffn) return 4
-  if (n >= -0x80_0000n && n <= 0x7f_ffffn) return 5
-  return n >= -0x8000_0000n && n <= 0x7fff_ffffn ? 6 : 10
+/** Bytes of an integer as an element. It may be rounded. */
+export function integerSize(n: number): number {
+  if (n >= 0 && n <= 127) return 2
+  if (n >= -4096 && n <= 4095) return 3
+  if (n >= -0x8000 && n <= 0x7fff) return 4
+  if (n >= -0x80_0000 && n <= 0x7f_ffff) return 5
+  return n >= -0x8000_0000 && n <= 0x7fff_ffff ? 6 : LARGE_INTEGER
 }
 
 /** Bytes of `bytes[start, end)` as an element: a canonical integer is one, anything else is a string. */
 export function elementSize(bytes: Uint8Array, start: number, end: number): number {
+  const n = parseInteger(bytes, start, end)
+  if (!Number.isNaN(n)) return integerSize(n)
+  if (isCanonicalInteger(bytes, start, end)) return LARGE_INTEGER
   const length = end - start
-  if (length <= MAX_INTEGER_TEXT) {
-    const n = parseInt64(bytes, start, end)
-    if (n !== null) return integerSize(n)
-  }
   const size = length + (length < 64 ? 1 : length < 4096 ? 2 : 5)
   return size + backLengthSize(size)
 }

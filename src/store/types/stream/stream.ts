@@ -8,13 +8,12 @@ import { ValueType } from '../../record.ts'
 import type { Collections } from '../collections.ts'
 import type { EncodingLimits } from '../encoding-limits.ts'
 import { encodeEntry, type FieldRanges, NODE_FIELDS, OWN_FIELDS, StreamNode } from './entry.ts'
-import { MIN_ID, type StreamId, wordOf } from './id.ts'
+import { joinId, MIN_ID, type StreamId, splitId } from './id.ts'
 import type { IdTree } from './id-tree.ts'
 import {
   ENTRIES,
   ENTRIES_ADDED,
   GROUPS,
-  idOfWords,
   LAST_ID,
   MAX_DELETED_ID,
   NEXT_GROUP,
@@ -34,6 +33,8 @@ export interface Trimming {
 
 /** Redis's limit of a node without one. */
 const MAX_NODE_BYTES = 2 ** 30
+
+const idWords = new Int32Array(4)
 
 /** The streams of a store. */
 export class Streams {
@@ -159,11 +160,20 @@ export class Stream {
     } else {
       const node = StreamNode.create(id, ranges, first, pairs)
       node.add(id, ranges, first, pairs, kind)
-      nodes.insert(id, node.value)
+      nodes.append(id, node.value)
     }
-    this.#entries.insert(id, encodeEntry(ranges, first, pairs, kind))
-    this.entriesAdded++
+    this.#entries.append(id, encodeEntry(ranges, first, pairs, kind))
+    this.#countAdded()
     this.lastId = id
+  }
+
+  /** One entry more was added: without a number of 64 bits. */
+  #countAdded(): void {
+    const { regions } = this.trees
+    const low = (regions.head(this.region, ENTRIES_ADDED) + 1) | 0
+    regions.setHead(this.region, ENTRIES_ADDED, low)
+    if (low === 0)
+      regions.setHead(this.region, ENTRIES_ADDED + 1, (regions.head(this.region, ENTRIES_ADDED + 1) + 1) | 0)
   }
 
   /** Throws when entries and nodes contradict each other. Returns the pages that they use. For tests. */
@@ -255,11 +265,13 @@ export class Stream {
   }
 
   #id(word: number): StreamId {
-    return idOfWords((i) => this.trees.regions.head(this.region, word + i))
+    for (let i = 0; i < 4; i++) idWords[i] = this.trees.regions.head(this.region, word + i)
+    return joinId(idWords)
   }
 
   #setId(word: number, id: StreamId): void {
-    for (let i = 0; i < 4; i++) this.trees.regions.setHead(this.region, word + i, wordOf(id, i))
+    splitId(id, idWords)
+    for (let i = 0; i < 4; i++) this.trees.regions.setHead(this.region, word + i, idWords[i])
   }
 }
 

@@ -19,7 +19,7 @@
 import type { Collections } from '../collections.ts'
 import type { EncodingLimits } from '../encoding-limits.ts'
 import { PAGE_HEADER_WORDS, type Regions } from '../regions.ts'
-import { type StreamId, wordOf } from './id.ts'
+import { joinId, type StreamId, splitId } from './id.ts'
 import { IdTree } from './id-tree.ts'
 
 export const ENTRIES = 0
@@ -77,6 +77,8 @@ export class StreamTrees {
   }
 }
 
+const idWords = new Int32Array(4)
+
 /** The words of a page. */
 export class PageWords {
   readonly #regions: Regions
@@ -133,24 +135,19 @@ export class PageWords {
   }
 
   id(i: number): StreamId {
-    return idOfWords((word) => this.word(i + word))
+    for (let word = 0; word < 4; word++) idWords[word] = this.word(i + word)
+    return joinId(idWords)
   }
 
   setId(i: number, id: StreamId): void {
-    for (let word = 0; word < 4; word++) this.setWord(i + word, wordOf(id, word))
+    splitId(id, idWords)
+    for (let word = 0; word < 4; word++) this.setWord(i + word, idWords[word])
   }
 
   #locate(i: number): number {
     this.#regions.locate(this.#region, this.page)
     return this.#regions.at + PAGE_HEADER_WORDS + i
   }
-}
-
-/** The ID whose words, the most significant one first, a function gives. */
-export function idOfWords(word: (i: number) => number): StreamId {
-  let id = 0n
-  for (let i = 0; i < 4; i++) id = (id << 32n) | BigInt(word(i) >>> 0)
-  return id
 }
 
 /** The ID of a group or consumer. */
