@@ -7,17 +7,8 @@ import { readsAfter } from '../../store/types/stream/lag.ts'
 import type { Context } from '../spec/context.ts'
 import { type FoundGroup, shown } from './group-lookup.ts'
 import type { ReadOptions } from './read-options.ts'
+import type { Served } from './served.ts'
 import { findStream, hasPendingRoom, settle } from './stream-value.ts'
-
-/** What one stream contributes to a reply. */
-export interface Served {
-  readonly keyAt: number
-  /** Entries from this ID on. */
-  readonly from: StreamId
-  readonly count: number
-  /** Instead of them, these IDs: some of their entries may be gone. */
-  readonly ids?: readonly StreamId[]
-}
 
 /** The group of XREADGROUP in a stream. Undefined after an error reply. */
 export function requireReadGroup(c: Context, keyAt: number, groupAt: number): FoundGroup | undefined {

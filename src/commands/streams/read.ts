@@ -1,22 +1,20 @@
 // XREAD and XREADGROUP: entries after an ID, from several streams.
 
-import { EntryReader } from '../../store/types/stream/entry-reader.ts'
-import { idText, MAX_ID, MIN_ID, type StreamId } from '../../store/types/stream/id.ts'
+import { ValueType } from '../../store/record.ts'
+import { findGroup } from '../../store/types/stream/groups.ts'
+import { MAX_ID, MIN_ID, type StreamId } from '../../store/types/stream/id.ts'
 import type { Stream } from '../../store/types/stream/stream.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { arg, option, token } from '../spec/shorthand.ts'
-import { deliverHistory, deliverNew, requireReadGroup, type Served } from './delivery.ts'
-import { FIRST, INVALID_ID, readId, readSpecial } from './ids.ts'
+import { deliverHistory, deliverNew, requireReadGroup } from './delivery.ts'
+import { FIRST, readId } from './ids.ts'
 import { type ReadOptions, readReadOptions, streamKeys } from './read-options.ts'
-import { findStream, readStream, replyEntries, replyEntry } from './stream-value.ts'
+import { replyServed, type Served } from './served.ts'
+import { findStream, readStream } from './stream-value.ts'
 
-/** The ID in argument `i`, which is neither `-` nor `+`. Undefined after an error reply. */
-function readPlainId(c: Context, i: number): StreamId | undefined {
-  if (readSpecial(c.args, i) === undefined) return readId(c, i, FIRST)
-  c.reply.error(INVALID_ID)
-  return undefined
-}
+/** Entries for a client that has waited and gives no COUNT: many may have been added at once (Redis). */
+const WAITED_COUNT = 1000
 
 const NEW_IN_XREAD =
   'ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.'
@@ -26,30 +24,58 @@ const LAST_IN_XREADGROUP =
 function read(c: Context): void {
   const options = readReadOptions(c, false)
   if (options === undefined) return
-  const { firstKey, streams } = options
+  const { firstKey, streams, blockMs } = options
+  const afters: StreamId[] = []
   const served: Served[] = []
   for (let keyAt = firstKey; keyAt < firstKey + streams; keyAt++) {
     const stream = readStream(c, keyAt)
     if (stream === undefined) return
     const after = readAfter(c, keyAt + streams, stream)
     if (after === undefined) return
-    if (stream === null || stream.length === 0 || stream.topId <= after) continue
-    served.push({ keyAt, from: after + 1n, count: atMost(options, stream.count(after + 1n, MAX_ID)) })
+    afters.push(after)
+    if (stream === null || stream.topId <= after) continue
+    served.push(entriesAfter(stream, keyAt, after, options.count))
   }
-  replyServed(c, served)
+  if (served.length > 0 || blockMs === undefined) replyServed(c, served)
+  else waitForEntries(c, options, blockMs, afters)
+}
+
+function entriesAfter(stream: Stream, keyAt: number, after: StreamId, most: number): Served {
+  const from = after + 1n
+  const available = stream.count(from, MAX_ID)
+  return { keyAt, stream, from, count: most === 0 ? available : Math.min(most, available) }
+}
+
+/** Waits until one of the streams has an entry after the ID that belongs to it. */
+function waitForEntries(
+  c: Context,
+  options: ReadOptions,
+  timeoutMs: number,
+  afters: readonly StreamId[],
+): void {
+  const { firstKey, count } = options
+  c.waitForKeys({
+    keys: streamKeys(c),
+    type: ValueType.STREAM,
+    timeoutMs,
+    serve(own, i) {
+      const after = afters[i - firstKey]
+      const stream = readStream(own, i)
+      if (!stream || stream.topId <= after) return false
+      replyServed(own, [entriesAfter(stream, i, after, count || WAITED_COUNT)])
+      return true
+    },
+    timedOut: ({ reply }) => reply.nullArray(),
+  })
 }
 
 /** The ID after which entries are wanted. Undefined after an error reply. */
 function readAfter(c: Context, i: number, stream: Stream | null): StreamId | undefined {
   const { args, reply } = c
   if (args.is(i, '$')) return stream?.lastId ?? MIN_ID
-  if (!args.is(i, '>')) return readPlainId(c, i)
+  if (!args.is(i, '>')) return readId(c, i, FIRST)
   reply.error(NEW_IN_XREAD)
   return undefined
-}
-
-function atMost({ count }: ReadOptions, available: number): number {
-  return count === 0 ? available : Math.min(count, available)
 }
 
 function readGroup(c: Context): void {
@@ -74,51 +100,44 @@ function readGroup(c: Context): void {
     if (result === undefined) return
     if (result !== null) served.push(result)
   }
-  replyServed(c, served)
+  if (served.length > 0 || options.blockMs === undefined) replyServed(c, served)
+  else waitForNew(c, options, options.blockMs)
+}
+
+/** Waits until one of the streams has an entry that no consumer of the group has got. */
+function waitForNew(c: Context, options: ReadOptions, timeoutMs: number): void {
+  const waited = { ...options, count: options.count || WAITED_COUNT }
+  c.waitForKeys({
+    keys: streamKeys(c),
+    type: ValueType.STREAM,
+    timeoutMs,
+    serve(own, i) {
+      const stream = findStream(own, i)
+      const group = stream ? findGroup(stream, own.args.copy(options.groupAt)) : undefined
+      if (!stream || group === undefined) {
+        own.reply.error('NOGROUP the consumer group this client was blocked on no longer exists')
+        return true
+      }
+      const served = deliverNew(own, { stream, group }, waited, i)
+      if (served === null) return false
+      if (served !== undefined) replyServed(own, [served])
+      return true
+    },
+    timedOut: ({ reply }) => reply.nullArray(),
+    lost({ reply }) {
+      reply.error('UNBLOCKED the stream key no longer exists')
+      return true
+    },
+  })
 }
 
 /** The ID after which a consumer's history is wanted; the largest one stands for `>`. Undefined after an error reply. */
 function readGroupAfter(c: Context, i: number): StreamId | undefined {
   const { args, reply } = c
   if (args.is(i, '>')) return MAX_ID
-  if (!args.is(i, '$')) return readPlainId(c, i)
+  if (!args.is(i, '$')) return readId(c, i, FIRST)
   reply.error(LAST_IN_XREADGROUP)
   return undefined
-}
-
-/** A map of keys and their entries; nil if there are none. */
-function replyServed(c: Context, served: readonly Served[]): void {
-  const { args, reply } = c
-  if (served.length === 0) {
-    reply.nullArray()
-    return
-  }
-  if (reply.protocol === 3) reply.map(served.length)
-  else reply.array(served.length)
-  for (const { keyAt, from, count, ids } of served) {
-    if (reply.protocol !== 3) reply.array(2)
-    reply.bulk(args.buf, args.start[keyAt], args.end[keyAt])
-    const stream = findStream(c, keyAt)
-    if (!stream) reply.array(0)
-    else if (ids === undefined) replyEntries(c, new EntryReader(stream).openAt(from), count)
-    else replyHistory(c, stream, ids)
-  }
-}
-
-function replyHistory(c: Context, stream: Stream, ids: readonly StreamId[]): void {
-  const { reply } = c
-  const entries = new EntryReader(stream)
-  reply.array(ids.length)
-  for (const id of ids) {
-    if (stream.has(id)) {
-      entries.openAt(id).next()
-      replyEntry(c, entries)
-    } else {
-      reply.array(2)
-      reply.bulkText(idText(id))
-      reply.nullArray()
-    }
-  }
 }
 
 const STREAMS = arg('streams', 'block', {
