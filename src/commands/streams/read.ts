@@ -37,7 +37,7 @@ function read(c: Context): void {
     served.push(entriesAfter(stream, keyAt, after, options.count))
   }
   if (served.length > 0 || blockMs === undefined) replyServed(c, served)
-  else waitForEntries(c, options, blockMs, afters)
+  else if (!c.missed) waitForEntries(c, options, blockMs, afters)
 }
 
 function entriesAfter(stream: Stream, keyAt: number, after: StreamId, most: number): Served {
