@@ -4,7 +4,7 @@ import type { Args } from '../../resp/args.ts'
 import { MAX_ID, MAX_PART, MIN_ID, type StreamId, streamId } from '../../store/types/stream/id.ts'
 import type { Context } from '../spec/context.ts'
 
-export const INVALID_ID = 'ERR Invalid stream ID specified as stream command argument'
+const INVALID_ID = 'ERR Invalid stream ID specified as stream command argument'
 
 /** Longer texts are no IDs (Redis). */
 const MAX_TEXT = 127
