@@ -438,6 +438,7 @@ export class Store {
           deadline,
         )
         this.touch(moved)
+        this.noteChange(moved)
         this.settle(moved)
         return moved
       }
@@ -492,7 +493,6 @@ export class Store {
 
   /** Ends the change of a collection, whose calls took memory without evicting: evicts other records than `ref` while the budget is exceeded. */
   settle(ref: Ref): void {
-    this.noteChange(ref)
     while (this.usedBytes > this.#maxBytes && this.#evict(ref));
     this.#compactor.updateLimit(this.#maxBytes)
     if (this.#compactor.isDue) this.#compactor.compact(0)

@@ -115,7 +115,7 @@ export const hashChangeCommands: readonly CommandSpec[] = [
           removed++
           left--
         }
-        collections.finish(ref, left)
+        collections.finish(ref, left, removed > 0)
       }
       c.reply.integer(removed)
     },

@@ -133,7 +133,7 @@ function trim(c: Context): void {
     if (stop < length - 1) moved = lists.remove(moved, stop + 1, length - 1 - stop)
     if (start > 0) moved = lists.remove(moved, 0, start)
     collections.finish(moved, kept)
-  }
+  } else c.group.store.noteChange(ref) // Redis: a key that is trimmed to what it was has changed for WATCH
 }
 
 interface PositionOptions {

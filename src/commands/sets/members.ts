@@ -26,7 +26,7 @@ function add(c: Context): void {
     ref = sets.add(ref, args.buf, args.start[i], args.end[i])
     if (!sets.found) added++
   }
-  collections.finish(ref, 1)
+  collections.finish(ref, 1, added > 0)
   c.reply.integer(added)
 }
 
@@ -45,7 +45,7 @@ function remove(c: Context): void {
       removed++
       left--
     }
-    collections.finish(ref, left)
+    collections.finish(ref, left, removed > 0)
   }
   c.reply.integer(removed)
 }
@@ -68,7 +68,7 @@ function move(c: Context): void {
   }
   if (!hasRoom(c, target, 2, c.args.length(3), 1)) return
   if (sets.size(source) === 1) collections.finish(source, 0)
-  else sets.remove(source, buf, start[3], end[3])
+  else c.group.store.noteChange(sets.remove(source, buf, start[3], end[3]))
   // Creating a record, and finishing one, may move or evict others: the source is complete by now.
   const set = target === NULL_REF ? createCollection(c, 2, ValueType.SET) : target
   collections.finish(sets.add(set, buf, start[3], end[3]), 1)

@@ -130,7 +130,7 @@ function addMembers(c: Context, created: Ref, first: number, count: number, opti
       added++
     }
   }
-  collections.finish(ref, sortedSets.length(ref))
+  collections.finish(ref, sortedSets.length(ref), added + updated > 0)
   return options & CHANGED ? added + updated : added
 }
 

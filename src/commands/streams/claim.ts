@@ -131,7 +131,7 @@ function claim(c: Context): void {
     claiming.claim(id, pending, options.time, deliveries)
     claimed.push(id)
   }
-  settle(c, stream)
+  settle(c, stream, false)
   replyClaimed(c, stream, claimed, options.onlyIds)
 }
 
@@ -191,7 +191,7 @@ function autoClaim(c: Context): void {
   const entries = Math.min(options.count, lookup.group.pending)
   if (!hasPendingRoom(c, lookup.stream, 1, args.length(3), entries)) return
   const result = claimFrom(c, lookup, start, { ...options, minIdleMs, name: args.copy(3) })
-  settle(c, lookup.stream)
+  settle(c, lookup.stream, false)
   reply.array(3)
   reply.bulkText(idText(result.next))
   replyClaimed(c, lookup.stream, result.claimed, options.onlyIds)

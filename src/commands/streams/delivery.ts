@@ -49,7 +49,7 @@ export function deliverNew(
     if (!options.noAck) group.assign(consumer, { id, time: now, deliveries: 1n }, group.pendingEntry(id))
   }
   if (ids.length > 0) consumer.active = now
-  settle(c, stream)
+  settle(c, stream, false)
   return { keyAt, from, count }
 }
 
@@ -76,7 +76,7 @@ export function deliverHistory(
     }
   }
   if (found.length > 0) consumer.active = now
-  settle(c, stream)
+  settle(c, stream, false)
   return { keyAt, from: after, count: 0, ids: found.map(({ id }) => id) }
 }
 

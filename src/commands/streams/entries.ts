@@ -78,8 +78,9 @@ function trim(c: Context): void {
   if (options?.trimming === undefined) return
   const stream = findStream(c, 1)
   if (stream === undefined) return
-  c.reply.integer(stream === null ? 0 : stream.trim(options.trimming))
-  if (stream !== null) settle(c, stream)
+  const trimmed = stream === null ? 0 : stream.trim(options.trimming)
+  c.reply.integer(trimmed)
+  if (stream !== null) settle(c, stream, trimmed > 0)
 }
 
 function deleteEntries(c: Context): void {
@@ -88,8 +89,9 @@ function deleteEntries(c: Context): void {
   else if (stream !== undefined) {
     const ids = readIds(c, 2)
     if (ids === undefined) return
-    c.reply.integer(stream.delete(ids))
-    settle(c, stream)
+    const deleted = stream.delete(ids)
+    c.reply.integer(deleted)
+    settle(c, stream, deleted > 0)
   }
 }
 
@@ -137,7 +139,7 @@ function setId(c: Context): void {
   stream.lastId = id
   if (added !== undefined) stream.entriesAdded = added
   if (maxDeletedId !== MIN_ID) stream.maxDeletedId = maxDeletedId
-  settle(c, stream)
+  settle(c, stream, false)
   reply.ok()
 }
 

@@ -88,7 +88,7 @@ function create(c: Context): void {
   if (!hasStreamRoom(c, found, 2, name.length, 1)) return
   const stream = found ?? createStream(c, 2)
   createGroup(stream, name, id, options.entriesRead)
-  settle(c, stream)
+  settle(c, stream, false)
   reply.ok()
 }
 
@@ -103,7 +103,7 @@ function setId(c: Context): void {
   if (id === undefined) return
   group.lastId = id
   group.entriesRead = options.entriesRead
-  settle(c, stream)
+  settle(c, stream, false)
   reply.ok()
 }
 
@@ -113,7 +113,7 @@ function destroy(c: Context): void {
   const group = findGroup(stream, c.args.copy(3))
   if (group !== undefined) {
     destroyGroup(stream, group)
-    settle(c, stream)
+    settle(c, stream, false)
   }
   c.reply.integer(group === undefined ? 0 : 1)
 }
@@ -127,7 +127,7 @@ function createConsumer(c: Context): void {
   if (group.consumer(name) !== undefined) reply.integer(0)
   else if (hasStreamRoom(c, stream, 2, name.length, 1)) {
     group.createConsumer(name, c.instant.now)
-    settle(c, stream)
+    settle(c, stream, false)
     reply.integer(1)
   }
 }
@@ -140,7 +140,7 @@ function deleteConsumer(c: Context): void {
   c.reply.integer(consumer?.pending ?? 0)
   if (consumer === undefined) return
   group.deleteConsumer(consumer)
-  settle(c, stream)
+  settle(c, stream, false)
 }
 
 function keyAt2(...flags: readonly KeyFlag[]): readonly KeySpec[] {

@@ -29,7 +29,7 @@ function acknowledge(c: Context): void {
     group.remove(pending)
     acknowledged++
   }
-  settle(c, stream)
+  settle(c, stream, false)
   reply.integer(acknowledged)
 }
 

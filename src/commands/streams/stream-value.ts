@@ -57,9 +57,9 @@ export function hasPendingRoom(
   return hasStreamRoom(c, stream, i, bytes + PENDING_BYTES * entries, 2 * entries + 1)
 }
 
-/** The changes of a stream are done. */
-export function settle(c: Context, stream: Stream): void {
-  c.group.store.streams.settle(stream)
+/** The changes of a stream are done. `isChanged`: of its entries; those of groups and IDs break no watch, as in Redis. */
+export function settle(c: Context, stream: Stream, isChanged = true): void {
+  c.group.store.streams.settle(stream, isChanged)
 }
 
 /** Writes the current entry of a reader: its ID, and its fields with their values. */

@@ -137,13 +137,16 @@ export class Collections {
     return this.records.hasFreshness(ref) ? this.store.reshape(ref, this.store.valueLength(ref)) : ref
   }
 
-  /** The change of a collection has ended, and it has `count` elements. False: it was empty, and is removed. */
-  finish(ref: Ref, count: number): boolean {
+  /**
+   * The change of a collection has ended, and it has `count` elements. `isChanged`: not all of its elements are what they
+   * were. False: it was empty, and is removed.
+   */
+  finish(ref: Ref, count: number, isChanged = true): boolean {
     if (count === 0) {
       this.store.remove(ref)
       return false
     }
-    this.store.noteChange(ref)
+    if (isChanged) this.store.noteChange(ref)
     this.store.settle(ref)
     return true
   }

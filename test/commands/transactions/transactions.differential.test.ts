@@ -64,6 +64,26 @@ const EDGES: Readonly<Record<string, string>> = {
     'A MULTI|A PING|A ECHO x|A CLIENT SETNAME me|A CLIENT GETNAME|A AUTH x|A ASKING|A CLIENT UNBLOCK 1|A EXEC|A CLIENT GETNAME',
   'commands of the keyspace':
     'A SET a 1|A MULTI|A DBSIZE|A KEYS *|A RANDOMKEY|A SCAN 0|A SWAPDB 0 1|A DBSIZE|A FLUSHALL|A EXEC|A DBSIZE',
+  'lists that do not change':
+    'A RPUSH a 1 2|A WATCH a b|B LPUSHX b 1|B LREM a 0 9|B LSET a 9 x|B LTRIM a 0 -1|B LPOP b|B LINSERT a BEFORE 9 8|B LPOP a 0|B RPOPLPUSH b a|A MULTI|A LRANGE a 0 -1|A EXEC',
+  'a list that is trimmed to what it was': 'A RPUSH a 1 2|A WATCH a|B LTRIM a 0 5|A MULTI|A PING|A EXEC',
+  'an element that is set again':
+    'A RPUSH a 1 2|A WATCH a|B LSET a 0 1|A MULTI|A PING|A EXEC|A WATCH a|B RPOPLPUSH a a|A MULTI|A PING|A EXEC',
+  'lists that change':
+    'A RPUSH a 1 2 3|A WATCH a|B RPUSH a 4|A MULTI|A PING|A EXEC|A WATCH a|B LPOP a|A MULTI|A PING|A EXEC|A WATCH a|B LREM a 1 3|A MULTI|A PING|A EXEC|A WATCH a|B DEL a|A MULTI|A RPUSH a 1|A EXEC|A MULTI|A RPUSH a 1|A EXEC|A MULTI|A GET a|A LPOP a|A LPOP a|A EXISTS a|A EXEC',
+  'a list that expires':
+    'A RPUSH a 1|A WATCH a|B EXPIRE a 100|A MULTI|A PING|A EXEC|A WATCH a|B EXPIRE a 200|A MULTI|A PING|A EXEC|A WATCH a|B PERSIST a|A MULTI|A PING|A EXEC|A WATCH a b|B RENAME a b|A MULTI|A PING|A EXEC',
+  hashes:
+    'A HSET a f 1|A WATCH a|B HSETNX a f 2|B HDEL a g|B HDEL b g|B HSET a|A MULTI|A HGET a f|A EXEC|A WATCH a|B HSET a f 1|A MULTI|A PING|A EXEC|A WATCH a|B HINCRBY a f 0|A MULTI|A PING|A EXEC|A WATCH a|B HDEL a f|A MULTI|A HSET a f 2|A HGETALL a|A EXEC',
+  sets: 'A SADD a 1 2|A WATCH a b|B SADD a 1|B SREM a 9|B SMOVE a b 9|B SPOP b|B SMISMEMBER a 1|A MULTI|A SCARD a|A EXEC|A WATCH a|B SREM a 1|A MULTI|A PING|A EXEC|A WATCH a|B SINTERSTORE a none|A MULTI|A PING|A EXEC|A WATCH a|B SINTERSTORE a none|A MULTI|A PING|A EXEC',
+  'sorted sets':
+    'A ZADD a 1 x 2 y|A WATCH a|B ZADD a 1 x|B ZADD a NX 5 x|B ZREM a none|B ZPOPMIN none|B ZREMRANGEBYSCORE a 8 9|A MULTI|A ZCARD a|A EXEC|A WATCH a|B ZADD a 3 x|A MULTI|A PING|A EXEC|A WATCH a|B ZINCRBY a 0 x|A MULTI|A PING|A EXEC|A WATCH a|B ZREM a x|A MULTI|A PING|A EXEC',
+  streams:
+    'A XADD a 1-1 f v|A WATCH a|B XDEL a 9-9|B XTRIM a MAXLEN 5|A MULTI|A XLEN a|A EXEC|A WATCH a|B XADD a 2-1 f v|A MULTI|A PING|A EXEC|A WATCH a|B XDEL a 1-1|A MULTI|A PING|A EXEC|A WATCH a|B XGROUP CREATE a g 0|A MULTI|A PING|A EXEC',
+  bitmaps:
+    'A SETBIT a 1 1|A WATCH a|B GETBIT a 1|B BITCOUNT a|A MULTI|A PING|A EXEC|A WATCH a|B SETBIT a 1 0|A MULTI|A PING|A EXEC|A WATCH a|B BITFIELD a GET u8 0|A MULTI|A PING|A EXEC|A WATCH a|B BITFIELD a SET u8 0 9|A MULTI|A PING|A EXEC|A WATCH b|B BITOP AND b none|A MULTI|A PING|A EXEC',
+  HyperLogLogs:
+    'A PFADD a x|A WATCH a|B PFADD a x|A MULTI|A PFCOUNT a|A EXEC|A WATCH a|B PFADD a y|A MULTI|A PING|A EXEC|A WATCH a|B PFMERGE a b|A MULTI|A PING|A EXEC',
   'many keys': 'A MULTI|A MSET a 1 b 2|A MGET a b c|A DEL a b c|A EXISTS a|A EXEC',
   'a key that the block removes':
     'A SET a 1|A MULTI|A DEL a|A GET a|A INCR a|A GETDEL a|A EXPIRE a 10|A EXEC',
@@ -147,6 +167,31 @@ const otherCommand = fc.oneof(
   words('FLUSHDB'),
   words('DBSIZE'),
   words('STRLEN', key),
+  words('RPUSH', key, value),
+  words('LPOP', key),
+  words('LSET', key, '0', value),
+  words('LREM', key, '0', value),
+  words('LTRIM', key, '0', '1'),
+  words('LINSERT', key, 'BEFORE', value, value),
+  words('RPOPLPUSH', key, key),
+  words('LRANGE', key, '0', '-1'),
+  words('SADD', key, value),
+  words('SREM', key, value),
+  words('SMOVE', key, key, value),
+  words('SUNIONSTORE', key, key, key),
+  words('HSET', key, 'f', value),
+  words('HSETNX', key, 'f', value),
+  words('HDEL', key, 'f'),
+  words('HINCRBY', key, 'f', '0'),
+  words('ZADD', key, '1', value),
+  words('ZADD', key, 'XX', '2', value),
+  words('ZREM', key, value),
+  words('ZPOPMIN', key),
+  words('ZUNIONSTORE', key, '2', key, key),
+  words('XADD', key, '5-1', 'f', value),
+  words('XDEL', key, '5-1'),
+  words('XTRIM', key, 'MAXLEN', '0'),
+  words('SORT', key, 'ALPHA', 'STORE', key),
   words('SET', key),
   words('nonsense', key),
   words('RESET'),
@@ -172,6 +217,6 @@ describeWithRedis('transactions, compared with redis-server', (redis) => {
       fc.constantFrom('2' as const, '3' as const),
       (steps, protocol) => compare(redis(), steps, protocol),
     )
-    await fc.assert(property, { numRuns: 150 })
+    await fc.assert(property, { numRuns: 200 })
   })
 })

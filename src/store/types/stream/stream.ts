@@ -63,8 +63,8 @@ export class Streams {
   }
 
   /** Evicts others while the budget is exceeded. A stream without entries stays. */
-  settle({ ref }: Stream): void {
-    this.#parts.store.noteChange(ref)
+  settle({ ref }: Stream, isChanged: boolean): void {
+    if (isChanged) this.#parts.store.noteChange(ref)
     this.#parts.store.settle(ref)
   }
 }

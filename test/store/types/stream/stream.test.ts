@@ -106,7 +106,7 @@ test('a stream is the list of its entries', () => {
           expect(stream.trim({ ...bound, approximate: false, limit: 0 })).toBe(model.length - left.length)
           model = left
         }
-        store.streams.settle(stream)
+        store.streams.settle(stream, true)
       }
       const stream = openStream(store)
       expect(entriesOf(stream)).toEqual(model)
@@ -151,7 +151,7 @@ describe('consumer groups', () => {
         else if (action < 98) destroyGroup(stream, group)
         else stream.trim({ maxLength: 50, approximate: false, limit: 0 })
       }
-      store.streams.settle(stream)
+      store.streams.settle(stream, true)
       if (i % 5000 === 0) verifyStream(openStream(store))
     }
     const stream = openStream(store)
