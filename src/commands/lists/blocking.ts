@@ -1,6 +1,6 @@
 // Lists whose elements a client waits for: BLPOP, BRPOP, BLMPOP, BLMOVE, BRPOPLPUSH.
 
-import { NULL_REF } from '../../store/arena.ts'
+import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
@@ -8,39 +8,16 @@ import { SYNTAX_ERROR } from '../spec/errors.ts'
 import { readTimeout } from '../spec/session/timeout.ts'
 import { arg, countedKeys, KEY, oneOf, option, token } from '../spec/shorthand.ts'
 import { findCollection } from '../spec/values/collection.ts'
+import { takeOrWait } from '../spec/values/waiting.ts'
 import { moveElement } from './moves.ts'
 import { popElements, popFrom, readPopOptions, readSide } from './pops.ts'
 
-/** Serves the client from the first of the keys that has a list, or lets it wait for one. */
-function popOrWait(
-  c: Context,
-  keys: readonly number[],
-  timeoutMs: number,
-  serve: (c: Context, i: number) => boolean,
-): void {
-  for (const i of keys) {
-    const ref = findCollection(c, i, ValueType.LIST)
-    if (ref === undefined) return
-    if (ref === NULL_REF) continue
-    serve(c, i)
-    return
-  }
-  c.waitForKeys({
-    keys,
-    type: ValueType.LIST,
-    timeoutMs,
-    serve,
-    timedOut: ({ reply }) => reply.nullArray(),
-  })
-}
-
 /** Replies the key in argument `i` and an element of its list, which is taken from. */
-function popOne(c: Context, i: number, isLeft: boolean): boolean {
+function popOne(c: Context, i: number, ref: Ref, isLeft: boolean): void {
   const { args, reply } = c
   reply.array(2)
   reply.bulk(args.buf, args.start[i], args.end[i])
-  popElements(c, c.find(i), isLeft, 1)
-  return true
+  popElements(c, ref, isLeft, 1)
 }
 
 function blockingPop(c: Context, isLeft: boolean): void {
@@ -48,20 +25,17 @@ function blockingPop(c: Context, isLeft: boolean): void {
   const timeoutMs = readTimeout(c, last)
   if (timeoutMs < 0) return
   const keys = Array.from({ length: last - 1 }, (_, at) => at + 1)
-  popOrWait(c, keys, timeoutMs, (own, i) => popOne(own, i, isLeft))
+  takeOrWait(c, ValueType.LIST, keys, timeoutMs, (own, i, ref) => popOne(own, i, ref, isLeft))
 }
 
 function blockingPopFirst(c: Context): void {
-  const timeoutMs = readTimeout(c, 1)
-  if (timeoutMs < 0) return
   const options = readPopOptions(c, 2)
   if (options === undefined) return
+  const timeoutMs = readTimeout(c, 1)
+  if (timeoutMs < 0) return
   const { isLeft, count } = options
   const keys = Array.from({ length: options.keys }, (_, at) => at + 3)
-  popOrWait(c, keys, timeoutMs, (own, i) => {
-    popFrom(own, i, own.find(i), isLeft, count)
-    return true
-  })
+  takeOrWait(c, ValueType.LIST, keys, timeoutMs, (own, i, ref) => popFrom(own, i, ref, isLeft, count))
 }
 
 function blockingMove(c: Context, fromLeft: boolean | undefined, toLeft: boolean | undefined): void {
@@ -93,7 +67,7 @@ function blockingMove(c: Context, fromLeft: boolean | undefined, toLeft: boolean
 }
 
 const BLOCKING = {
-  flags: ['write', 'blocking'],
+  flags: ['write', 'noscript', 'blocking'],
   categories: ['write', 'list', 'slow', 'blocking'],
   load: 'first',
   group: 'list',
@@ -111,7 +85,7 @@ const POP = {
 
 const MOVE = {
   ...BLOCKING,
-  flags: ['write', 'denyoom', 'blocking'],
+  flags: ['write', 'denyoom', 'noscript', 'blocking'],
   keys: [
     { first: 1, last: 1, step: 1, flags: ['RW', 'access', 'delete'] },
     { first: 2, last: 2, step: 1, flags: ['RW', 'insert'] },
@@ -140,7 +114,7 @@ export const blockingListCommands: readonly CommandSpec[] = [
     name: 'blmpop',
     arity: -5,
     flags: ['write', 'blocking', 'movablekeys'],
-    keys: [{ first: 3, last: 3, step: 1, flags: ['RW', 'access', 'delete'] }],
+    keys: [{ first: 2, last: 2, step: 1, counted: true, flags: ['RW', 'access', 'delete'] }],
     findKeys: countedKeys(2),
     summary: 'Takes elements of the first list of several that is not empty, and waits for one.',
     since: '7.0.0',

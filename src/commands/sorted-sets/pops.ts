@@ -14,7 +14,7 @@ import { findCollection } from '../spec/values/collection.ts'
  *
  * @param isNested member and score are a pair, and not two values
  */
-function popElements(c: Context, ref: Ref, isMax: boolean, count: number, isNested: boolean): void {
+export function popElements(c: Context, ref: Ref, isMax: boolean, count: number, isNested: boolean): void {
   const { reply } = c
   const { sortedSets, collections } = c.group.store
   const { span, score } = sortedSets
@@ -61,7 +61,7 @@ interface PopOptions {
 }
 
 /** The number of keys in argument `i`, and behind the keys the end, and COUNT. `undefined` after an error reply. */
-function readPopOptions(c: Context, i: number): PopOptions | undefined {
+export function readPopOptions(c: Context, i: number): PopOptions | undefined {
   const { args, reply } = c
   const keys = readPositive(c, i, 1, 'ERR numkeys should be greater than 0')
   if (Number.isNaN(keys)) return undefined
@@ -82,7 +82,7 @@ function readPopOptions(c: Context, i: number): PopOptions | undefined {
 }
 
 /** Replies the key in argument `i` and up to `count` elements of its sorted set, which is taken from. */
-function popFrom(c: Context, i: number, ref: Ref, isMax: boolean, count: number): void {
+export function popFrom(c: Context, i: number, ref: Ref, isMax: boolean, count: number): void {
   const { args, reply } = c
   const taken = Math.min(count, c.group.store.sortedSets.length(ref))
   reply.array(2)

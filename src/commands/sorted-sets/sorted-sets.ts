@@ -2,6 +2,7 @@
 
 import type { CommandSpec } from '../spec/command.ts'
 import { sortedSetAddCommands } from './add.ts'
+import { blockingSortedSetCommands } from './blocking.ts'
 import { sortedSetCombinationCommands } from './combinations.ts'
 import { sortedSetCountCommands } from './counts.ts'
 import { sortedSetIterationCommands } from './iteration.ts'
@@ -15,6 +16,7 @@ export const sortedSetCommands: readonly CommandSpec[] = [
   ...sortedSetCountCommands,
   ...sortedSetRangeCommands,
   ...sortedSetPopCommands,
+  ...blockingSortedSetCommands,
   ...sortedSetIterationCommands,
   ...sortedSetCombinationCommands,
 ]

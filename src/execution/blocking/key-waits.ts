@@ -6,6 +6,7 @@ import type { Command } from '../../commands/spec/ready-command.ts'
 import type { Group, Watcher } from '../../group/group.ts'
 import { ReplyWriter } from '../../resp/reply.ts'
 import { NULL_REF } from '../../store/arena.ts'
+import type { ValueType } from '../../store/record.ts'
 import { keyName } from '../loading/load-results.ts'
 import { Waiting } from './waiting.ts'
 
@@ -166,17 +167,16 @@ export class KeyWaits implements Waits, Watcher {
   #serveKey(key: WaitedKey): void {
     for (const waiting of key.waiting) {
       const i = waiting.positionOf(key.name)
-      if (this.#prepare(waiting, i)) this.#serve(waiting, i, key)
-      else if (key.losable === 0) return
-      else {
-        const { lost } = waiting.wait
-        if (lost !== undefined) this.#reply(waiting, () => lost(this.#context, i))
-      }
+      const type = this.#prepare(waiting, i)
+      const { wait } = waiting
+      if (type === wait.type) this.#serve(waiting, i, key)
+      else if (wait.lost !== undefined) this.#reply(waiting, () => wait.lost?.(this.#context, i))
+      else if (type === undefined && key.losable === 0) return
     }
   }
 
-  /** Makes the context that of a command that waits. Whether the key in argument `i` has a value of its type. */
-  #prepare(waiting: Waiting, i: number): boolean {
+  /** Makes the context that of a command that waits. Returns the type of the key in argument `i`; `undefined`: it has no value. */
+  #prepare(waiting: Waiting, i: number): ValueType | undefined {
     const context = this.#context
     const { group } = waiting
     context.args = waiting.args
@@ -187,7 +187,7 @@ export class KeyWaits implements Waits, Watcher {
     context.missed = false
     context.reply.protocol = waiting.protocol
     const ref = context.peek(i)
-    return ref !== NULL_REF && group.store.records.type(ref) === waiting.wait.type
+    return ref === NULL_REF ? undefined : group.store.records.type(ref)
   }
 
   #serve(waiting: Waiting, i: number, key: WaitedKey): void {
