@@ -55,6 +55,7 @@ export interface CollectionStore {
   readonly remove: (ref: Ref) => void
   readonly bytesOf: (ref: Ref) => number
   readonly valueLength: (ref: Ref) => number
+  readonly copyValue: (ref: Ref) => Buffer
   readonly hashOf: (bytes: Uint8Array, start: number, end: number) => number
 }
 
@@ -107,7 +108,8 @@ export class Collections {
     const strings = bytes + 24 * elements
     const isSmall = own + strings < PACKED_BYTES
     // A region that splits pages, and blocks that are copied, need more for a moment.
-    const growth = isSmall ? strings : strings + (strings >> 2) + TREE_SLACK
+    const copied = !isSmall && ref !== NULL_REF && this.regionOf(ref) === 0 ? own >> 2 : 0
+    const growth = isSmall ? strings : strings + (strings >> 2) + copied + TREE_SLACK
     return own + growth <= store.maxBytes - store.minBytes
   }
 

@@ -36,8 +36,12 @@ export type DeadlineCondition = 'nx' | 'xx' | 'gt' | 'lt' | undefined
 export const ExpireOutcome = { NO_FIELD: -2, UNCHANGED: 0, SET: 1, REMOVED: 2 } as const
 export type ExpireOutcome = (typeof ExpireOutcome)[keyof typeof ExpireOutcome]
 
-/** The packed pairs of a hash that moves into a region. */
-const moving = Buffer.alloc(PACKED_BYTES)
+/**
+ * The most bytes of a packed hash, and the longest of its strings, while it is a `listpack` to Redis: such a hash has its
+ * fields in the order in which they came.
+ */
+const COMPACT_BYTES = 128 * 1024
+const COMPACT_STRING = 0xffff
 
 /** Calls that change a hash return its record, possibly moved. Expired fields are not there, though they may not be removed yet. */
 export class Hashes {
@@ -361,7 +365,7 @@ export class Hashes {
     valueStart: number,
     valueEnd: number,
   ): Ref {
-    const { records, store } = this.#parts
+    const { limits, records, store } = this.#parts
     const length = records.valueEnd - records.valueStart
     const count = packedCount(records)
     const fieldLength = fieldEnd - fieldStart
@@ -378,11 +382,15 @@ export class Hashes {
       old = skipString(records.bytes, from) - from
     } else size += packedBytes(fieldLength)
     const isFull = found < 0 && count >= PACKED_ELEMENTS
+    const longest = Math.max(fieldLength, valueLength)
+    const isCompact =
+      longest <= limits.hashMaxListpackValue &&
+      (found >= 0 || count < limits.hashMaxListpackEntries) &&
+      (this.#parts.flags(ref) & TABLE) === 0
     if (
       isFull ||
-      fieldLength > PACKED_STRING ||
-      valueLength > PACKED_STRING ||
-      length + size - old > PACKED_BYTES
+      longest > (isCompact ? COMPACT_STRING : PACKED_STRING) ||
+      length + size - old > (isCompact ? COMPACT_BYTES : PACKED_BYTES)
     ) {
       const paged = this.#page(ref)
       const region = this.#parts.regionOf(paged)
@@ -440,10 +448,10 @@ export class Hashes {
   #page(ref: Ref): Ref {
     const { records, store, tree } = this.#parts
     records.locate(ref)
-    const length = records.bytes.copy(moving, 0, records.valueStart, records.valueEnd)
+    const moving = store.copyValue(ref)
     const paged = this.#parts.page(ref)
     tree.open(this.#parts.regionOf(paged), TreeKind.HASH)
-    for (let at = PACKED_HEADER_BYTES; at < length; ) {
+    for (let at = PACKED_HEADER_BYTES; at < moving.length; ) {
       const field = skipString(moving, at)
       const value = skipString(moving, field)
       const fieldStart = contentStart(moving, at)

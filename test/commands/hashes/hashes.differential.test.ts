@@ -20,6 +20,12 @@ const EDGES: Readonly<Record<string, string>> = {
     HGETALL none | HMSET a f | HMSET a f 1 g 2 h | HMSET a f 1 g 2 | HMGET a f g none "" f | HMGET none f g | HMGET a | HMSET
     HSETNX a f 5 | HSETNX a new 5 | HGET a f | HGET a new | HSETNX b f | HSETNX b f 1 2 | HSETNX b f 1 | HSETNX b f 2 | HGETALL b
     HSET a f 1 f 2 f 3 | HGET a f | HSET a i 007 | HGET a i | HSET a i -0 | HGET a i | HSET a j ${MAX} k ${MIN} | HMGET a j k`,
+  'order of a listpack': `
+    ${Array.from({ length: 100 }, (_, i) => `HSET a field${(i * 37) % 100} ${'v'.repeat(i % 64)}`).join(' | ')} | HGETALL a
+    HDEL a field7 field50 | HSET a field3 other field7 again | HKEYS a | HVALS a | HSCAN a 0 COUNT 5 | OBJECT ENCODING a
+    CONFIG SET hash-max-listpack-value 100000 | HSET b f ${'x'.repeat(9000)} g 1 h ${'y'.repeat(65535)} a 2 | HGETALL b
+    HSET b g ${'z'.repeat(300)} f 2 | HGETALL b | OBJECT ENCODING b | CONFIG SET hash-max-listpack-value 64 | HGETALL b | HSTRLEN b h
+    HDEL b h | HGETALL b`,
   removing: `
     HSET a f 1 g 2 h 3 | HDEL a | HDEL a none | HDEL none f | HDEL a f f none g | HLEN a | EXISTS a | HDEL a h | EXISTS a | HDEL a h
     HSET a f 1 | HDEL a f f f | TYPE a | HSET a f 1 | EXPIRE a 1000 | HSET a g 2 | TTL a | HDEL a f | TTL a | HSET a h 3 | DEL a
