@@ -21,7 +21,7 @@ const VALUES: Readonly<Record<string, unknown>> = {
   string: 'text',
 }
 
-test('arrays are lists, loaded once', async () => {
+test('objects and Maps are hashes, arrays are lists, loaded once', async () => {
   let loads = 0
   const origin = (key: string): never => {
     loads++
@@ -31,12 +31,43 @@ test('arrays are lists, loaded once', async () => {
   expect(await watcher.lrange('list', 0, -1)).toEqual(['a', 'b', '3', '4', 'true', 'bytes'])
   expect(await watcher.llen('list')).toBe(6)
   expect(await watcher.lindex('large', 999)).toBe('element 999')
-  expect(loads).toBe(2)
+  expect(await watcher.hgetall('hash')).toEqual({ name: 'Tom', points: '630' })
+  expect(await watcher.hget('map', 'name')).toBe('Jack')
+  expect(loads).toBe(4)
   expect(await watcher.llen('empty')).toBe(0)
+  expect(await watcher.hlen('empty hash')).toBe(0)
   expect(await watcher.exists('empty')).toBe(0)
   await expect(watcher.get('list')).rejects.toThrow('WRONGTYPE')
   await expect(watcher.llen('string')).rejects.toThrow('WRONGTYPE')
   expect(await watcher.get('string')).toBe('text')
+  expect(await watcher.type('hash')).toBe('hash')
+  expect(await watcher.call('OBJECT', 'ENCODING', 'hash')).toBe('listpack')
+})
+
+test('Sets are sets, sortedSet() is a sorted set', async () => {
+  const values: Record<string, unknown> = {
+    set: new Set(['a', 'b', 'a']),
+    integers: new Set([3, '1', 2, 1]),
+    ranking: sortedSet([
+      ['Tom', 630],
+      ['Jack', 589.5],
+      ['Sam', -1],
+      ['Huck', Number.POSITIVE_INFINITY],
+    ]),
+    'large set': new Set(Array.from({ length: 1000 }, (_, i) => `member ${i}`)),
+    'large ranking': sortedSet(Array.from({ length: 1000 }, (_, i) => [`member ${i}`, 1000 - i] as const)),
+    'large hash': new Map(Array.from({ length: 1000 }, (_, i) => [`field ${i}`, i])),
+  }
+  const { watcher } = await start({ groups: { things: { origin: (key) => values[key] as never } } })
+  expect((await watcher.smembers('set')).sort()).toEqual(['a', 'b'])
+  expect(await watcher.scard('integers')).toBe(3)
+  expect(await watcher.call('OBJECT', 'ENCODING', 'integers')).toBe('intset')
+  expect(await watcher.zrange('ranking', 0, -1)).toEqual(['Sam', 'Jack', 'Tom', 'Huck'])
+  expect(await watcher.zscore('ranking', 'Jack')).toBe(589.5)
+  expect(await watcher.zscore('ranking', 'Huck')).toBe(Number.POSITIVE_INFINITY)
+  expect(await watcher.scard('large set')).toBe(1000)
+  expect(await watcher.zrank('large ranking', 'member 999')).toBe(0)
+  expect(await watcher.hget('large hash', 'field 999')).toBe('999')
 })
 
 test('what is no value is an error that says so', async () => {
@@ -50,6 +81,10 @@ test('what is no value is an error that says so', async () => {
   const { watcher } = await start({ groups: { things: { origin: (key) => values[key] as never } } })
   await expect(watcher.get('date')).rejects.toThrow('gave an object (Date) for "date"')
   await expect(watcher.llen('list')).rejects.toThrow('gave nothing as element 1 of a list')
+  await expect(watcher.hgetall('nested')).rejects.toThrow(
+    'gave an object as field "a" of a hash for "nested"',
+  )
+  await expect(watcher.zcard('score')).rejects.toThrow('gave NaN as the score')
   await expect(watcher.get('function')).rejects.toThrow('gave a function')
 })
 
