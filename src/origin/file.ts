@@ -4,7 +4,8 @@ import { readFileSync, type Stats, statSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import type { Clock } from '../bytes/clock.ts'
 import type { Origin, OriginValue } from '../group/origin.ts'
-import { jsonMembers, valueOfJson } from './json-members.ts'
+import { jsonMembers } from './json-members.ts'
+import { type Shape, shapedJson } from './shape.ts'
 
 /** How long the file is assumed unchanged after a check, in ms. */
 const LOOK_INTERVAL = 1000
@@ -22,14 +23,18 @@ export class FileOrigin implements Origin {
   readonly kind = 'file'
   readonly #path: string
   readonly #clock: Clock
-  #values: ReadonlyMap<string, string | null>
+  readonly #shape: Shape
+  /** The JSON of each value. */
+  #values: ReadonlyMap<string, string>
   /** The version of `#values`; undefined after a failure, so that the next load reads again. */
   #stamp: Stamp | undefined
   #lookedAt: number
   #looking: Promise<void> | undefined
 
-  constructor(path: string, clock: Clock) {
+  /** @param shape the type of the values */
+  constructor(path: string, clock: Clock, shape: Shape = 'string') {
     this.#path = path
+    this.#shape = shape
     this.#clock = clock
     try {
       this.#stamp = stampOf(statSync(path))
@@ -44,12 +49,17 @@ export class FileOrigin implements Origin {
     const since = this.#clock.now() - this.#lookedAt
     // Check too if the clock was turned back.
     if (this.#looking === undefined && this.#stamp !== undefined && since >= 0 && since < LOOK_INTERVAL) {
-      return this.#values.get(key)
+      return this.#valueOf(key)
     }
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined
     })
-    return this.#looking.then(() => this.#values.get(key))
+    return this.#looking.then(() => this.#valueOf(key))
+  }
+
+  #valueOf(key: string): OriginValue {
+    const json = this.#values.get(key)
+    return json === undefined ? undefined : shapedJson(json, this.#shape)
   }
 
   async #look(): Promise<void> {
@@ -75,10 +85,10 @@ function stampOf({ mtimeMs, size, ino }: Stats): Stamp {
 }
 
 /** A Map, since `__proto__` would be special in an object. */
-function parse(text: string): ReadonlyMap<string, string | null> {
+function parse(text: string): ReadonlyMap<string, string> {
   const members = jsonMembers(text)
   if (members === undefined) throw new Error('wants one JSON object, from key to value')
-  return new Map([...members].map(([key, json]) => [key, valueOfJson(json)]))
+  return members
 }
 
 function describe(path: string, error: unknown): string {

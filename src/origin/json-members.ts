@@ -9,8 +9,23 @@ export function jsonMembers(text: string): ReadonlyMap<string, string> | undefin
   const json = text.replace(/^\uFEFF/, '')
   const whole: unknown = JSON.parse(json)
   if (typeof whole !== 'object' || whole === null || Array.isArray(whole)) return undefined
-  // JSON.parse has validated the text: the scan below relies on the grammar.
-  const members = new Map<string, string>()
+  return new Map(partsOf(json))
+}
+
+/**
+ * The source texts of the elements of a JSON array. Undefined: the JSON is not an array.
+ * @throws SyntaxError for what is not JSON
+ */
+export function jsonElements(text: string): readonly string[] | undefined {
+  const json = text.replace(/^\uFEFF/, '')
+  if (!Array.isArray(JSON.parse(json))) return undefined
+  return partsOf(json).map(([, part]) => part)
+}
+
+/** The names, empty in an array, and the source texts of what valid JSON contains. */
+function partsOf(json: string): [name: string, part: string][] {
+  const isArray = json.trimStart().startsWith('[')
+  const parts: [string, string][] = []
   let depth = 0
   let name: string | undefined
   let start = 0
@@ -18,21 +33,25 @@ export function jsonMembers(text: string): ReadonlyMap<string, string> | undefin
     const char = json[at]
     if (char === '"') {
       const end = endOfString(json, at)
-      if (depth === 1) name ??= JSON.parse(json.slice(at, end + 1)) as string
+      if (depth === 1 && !isArray) name ??= JSON.parse(json.slice(at, end + 1)) as string
       at = end
     } else if (char === ':' && depth === 1) {
       start = at + 1
     } else if (char === '{' || char === '[') {
       depth++
+      if (depth === 1) start = at + 1
     } else if (char === '}' || char === ']' || char === ',') {
-      if (depth === 1 && name !== undefined) {
-        members.set(name, json.slice(start, at).trim())
+      const part = json.slice(start, at).trim()
+      // Not at the end of an empty array or object.
+      if (depth === 1 && (isArray ? part !== '' : name !== undefined)) {
+        parts.push([name ?? '', part])
         name = undefined
+        if (isArray) start = at + 1
       }
       if (char !== ',') depth--
     }
   }
-  return members
+  return parts
 }
 
 /** The value of a member: a JSON string is the text itself, null is no value, anything else is its JSON as written. */

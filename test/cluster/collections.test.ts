@@ -28,7 +28,7 @@ async function write(client: Redis, type: (typeof TYPES)[number], key: string): 
   else if (type === 'integers') await client.sadd(key, 1, 2, 300)
   else if (type === 'large list') await client.rpush(key, ...MANY)
   else if (type === 'large hash') await client.hset(key, Object.fromEntries(MANY.map((each) => [each, key])))
-  else if (type === 'large zset') await client.zadd(key, ...MANY.flatMap((each, i) => [i / 3, each]))
+  else if (type === 'large zset') await client.zadd(key, ...MANY.flatMap((each, i) => [String(i / 3), each]))
   else {
     await client.xadd(key, '1-1', 'field', key)
     await client.xgroup('CREATE', key, 'readers', '0')
@@ -41,7 +41,7 @@ async function read(client: Redis, key: string): Promise<unknown> {
   if (type === 'list') return client.lrange(key, 0, -1)
   if (type === 'set') return (await client.smembers(key)).sort()
   if (type === 'hash') return client.hgetall(key)
-  if (type === 'zset') return client.zrange(key, 0, -1, 'WITHSCORES')
+  if (type === 'zset') return client.call('ZRANGE', key, 0, -1, 'WITHSCORES')
   if (type === 'stream') return [await client.xrange(key, '-', '+'), await client.xpending(key, 'readers')]
   return type
 }

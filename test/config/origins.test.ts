@@ -25,6 +25,8 @@ const pg = 'postgres://me:secret@h/db'
 
 test.each([
   sql({ url: pg, query }),
+  sql({ url: pg, query, batchQuery: 'b', as: 'sortedset' }),
+  http({ url: 'https://h/{key}', as: 'hash' }),
   sql({ url: 'mysql://h/db', query: 'q', batchQuery: 'b', keys: 'user:{id:int}', column: 'name', pool: 3 }),
   sql({
     url: 'mariadb://h/db',
@@ -82,6 +84,18 @@ test.each<[origin: unknown, ...problems: string[]]>([
   [
     { kind: 'sql', url: pg, query, keys: '{a}:{b}' },
     'keys: got 2 captures, wants one, since a query has one parameter',
+  ],
+  [
+    { kind: 'sql', url: pg, query, as: 'zset' },
+    "as: got 'zset', wants one of 'string', 'hash', 'list', 'set', 'sortedset'",
+  ],
+  [
+    { kind: 'sql', url: pg, query, as: 'hash', column: 'name' },
+    "column: is for strings, so it cannot be set beside as: 'hash'",
+  ],
+  [
+    { kind: 'sql', url: pg, query, as: 'list', writeQuery: 'w' },
+    "writeQuery: is for strings, so it cannot be set beside as: 'list'",
   ],
   [{ kind: 'sql', url: pg, query, pool: 0 }, 'pool: got 0, wants a whole number, from 1 to 10000'],
   [{ kind: 'sql', url: pg, query, ssl: 'maybe' }, "ssl: got 'maybe', wants yes or no"],

@@ -54,6 +54,7 @@ test('the errors of a load have no parts of the response, and no path or query o
   )
   const origin = new HttpOrigin({
     url: new UrlTemplate(`http://127.0.0.1:${port}/{key}?token=secret`, []),
+    shape: 'string',
     batchUrl: undefined,
     batchIdempotent: false,
     lazy: true,

@@ -5,6 +5,7 @@ import { afterAll, expect, test } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import type { OriginValue } from '../../src/group/origin.ts'
 import { FileOrigin } from '../../src/origin/file.ts'
+import type { Shape } from '../../src/origin/shape.ts'
 import { type Contents, originContract } from '../contracts/origin.contract.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'erinys-file-'))
@@ -91,4 +92,24 @@ test('loads fail while the file is invalid, and recover', async () => {
   await expect(load()).rejects.toThrow(`${path}: no such file`)
   write('{"Tom": "631"}', path)
   expect(await load()).toBe('631')
+})
+
+test('values are hashes, lists, sets or sorted sets; one of another type is an error of its key', () => {
+  const path = write(
+    '{"Tom": {"name": "Tom", "points": 630.50, "left": null}, "moves": ["left", 1.50], "none": null}',
+  )
+  const of = (shape: Shape) => new FileOrigin(path, new ManualClock(), shape)
+  expect(of('hash').load('Tom')).toEqual(
+    new Map(Object.entries({ name: 'Tom', points: '630.50', left: null })),
+  )
+  expect(of('list').load('moves')).toEqual(['left', '1.50'])
+  expect(of('set').load('moves')).toEqual(new Set(['left', '1.50']))
+  expect(of('hash').load('none')).toBe(null)
+  expect(of('hash').load('other')).toBe(undefined)
+  expect(() => of('hash').load('moves')).toThrow(
+    "got a JSON array, as: 'hash' wants an object from fields to values",
+  )
+  expect(() => of('sortedset').load('Tom')).toThrow(
+    'got the score "Tom" for the member "name", wants a number',
+  )
 })

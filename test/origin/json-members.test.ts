@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { jsonMembers } from '../../src/origin/json-members.ts'
+import { jsonElements, jsonMembers } from '../../src/origin/json-members.ts'
 
 test.each<[json: string, members: Record<string, string>]>([
   ['{}', {}],
@@ -33,4 +33,14 @@ test('each member of any object is the JSON of its value, whatever the whitespac
       expect(read).toEqual(Object.entries(whole))
     }),
   )
+})
+
+test('each element of any array is the JSON of its value, whatever the whitespace', () => {
+  fc.assert(
+    fc.property(fc.array(fc.jsonValue()), fc.nat(4), (array, indent) => {
+      const elements = jsonElements(JSON.stringify(array, null, indent)) ?? []
+      expect(elements.map((each) => JSON.parse(each))).toEqual(JSON.parse(JSON.stringify(array)))
+    }),
+  )
+  expect(jsonElements('{"a": 1}')).toBe(undefined)
 })

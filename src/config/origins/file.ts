@@ -5,9 +5,10 @@ import { z } from 'zod'
 import { systemClock } from '../../bytes/clock.ts'
 import type { Origin } from '../../group/origin.ts'
 import { FileOrigin } from '../../origin/file.ts'
+import type { Shape } from '../../origin/shape.ts'
 import { fields } from '../readers.ts'
 import type { OriginKind } from './kind.ts'
-import { text } from './readers.ts'
+import { shape, text } from './readers.ts'
 
 /** A JSON file as an origin. */
 export interface FileOriginConfig {
@@ -15,18 +16,25 @@ export interface FileOriginConfig {
   readonly kind: 'file'
   /** The path of a JSON file with one object from keys to values; relative to the folder of the configuration file. */
   readonly path: string
+  /**
+   * The type of the values. `'hash'`: an object from fields to values. `'list'`, `'set'`: an array. `'sortedset'`: an
+   * object from members to scores, or an array of `[member, score]`. Default: `'string'`.
+   */
+  readonly as?: Shape
 }
 
 export const fileKind: OriginKind<FileOriginConfig> = { kind: 'file', schema: fileSchema }
 
 function fileSchema(directory: string): z.ZodType<Origin> {
-  const path = text('the path of a JSON file').transform((value, context): Origin => {
-    try {
-      return new FileOrigin(resolve(directory, value), systemClock)
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: (error as Error).message })
-      return z.NEVER
-    }
-  })
-  return fields({ kind: z.literal('file'), path }).transform((written) => written.path)
+  const path = text('the path of a JSON file')
+  return fields({ kind: z.literal('file'), path, as: shape.optional() }).transform(
+    (written, context): Origin => {
+      try {
+        return new FileOrigin(resolve(directory, written.path), systemClock, written.as)
+      } catch (error) {
+        context.addIssue({ code: 'custom', message: (error as Error).message, path: ['path'] })
+        return z.NEVER
+      }
+    },
+  )
 }

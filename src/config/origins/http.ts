@@ -5,6 +5,7 @@ import { systemClock } from '../../bytes/clock.ts'
 import type { Origin } from '../../group/origin.ts'
 import { HttpOrigin } from '../../origin/http/http.ts'
 import { NO_CREDENTIALS, UrlTemplate } from '../../origin/http/url-template.ts'
+import type { Shape } from '../../origin/shape.ts'
 import { duration, fields, size, whole, yesNo } from '../readers.ts'
 import { version } from '../version.ts'
 import type { OriginKind } from './kind.ts'
@@ -14,6 +15,7 @@ import {
   MAX_CONNECTIONS,
   pattern,
   servers,
+  shape,
   type TlsConfig,
   text,
   tls,
@@ -26,6 +28,11 @@ export interface HttpOriginConfig {
   readonly kind: 'http'
   /** URL with places for the key or the captures of `keys`: `'https://api.example/users/{id}'`; `{+id}` keeps slashes. */
   readonly url: string
+  /**
+   * The type of the values. Of JSON: `'hash'`: an object from fields to values. `'list'`, `'set'`: an array.
+   * `'sortedset'`: an object from members to scores, or an array of `[member, score]`. Default: `'string'`.
+   */
+  readonly as?: Shape
   /** Batched loads: a URL that is sent a JSON array of keys (POST) and answers a JSON object from keys to values. */
   readonly batchUrl?: string
   /** Whether a batch request may be repeated, when the server has closed a reused connection. Default: false. */
@@ -63,6 +70,7 @@ function httpSchema(directory: string): z.ZodType<Origin> {
   return fields({
     kind: z.literal('http'),
     url: text("a URL with a place for the key, such as 'https://host/users/{key}'"),
+    as: shape.optional(),
     batchUrl: url(['http:', 'https:'], "'https://host/batch'").optional(),
     batchIdempotent: yesNo.optional(),
     keys: pattern().optional(),
@@ -95,6 +103,7 @@ function httpSchema(directory: string): z.ZodType<Origin> {
     }
     return new HttpOrigin({
       url: template,
+      shape: written.as ?? 'string',
       batchUrl: written.batchUrl,
       batchIdempotent: written.batchIdempotent ?? false,
       keys: written.keys,

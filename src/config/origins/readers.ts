@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { KeyPattern } from '../../origin/key-pattern.ts'
+import { SHAPES, type Shape } from '../../origin/shape.ts'
 import type { TlsOptions } from '../../origin/tls-options.ts'
 import { UNREADABLE_URL } from '../../origin/url-hint.ts'
 import {
@@ -33,6 +34,12 @@ export interface TlsConfig {
 
 export const CONNECT_TIMEOUT = 5000
 export const MAX_CONNECTIONS = 10_000
+
+/** The type of the values: `as`. */
+export const shape: Reader<Shape, string> = reader(
+  `one of ${SHAPES.map((each) => `'${each}'`).join(', ')}`,
+  (value) => SHAPES.find((each) => each === value),
+)
 
 /** Text that is not empty. */
 export function text(wants: string): Reader<string, string> {

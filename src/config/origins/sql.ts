@@ -3,6 +3,7 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { Origin } from '../../group/origin.ts'
+import type { Shape } from '../../origin/shape.ts'
 import { SqlOrigin } from '../../origin/sql/sql.ts'
 import { protocolOf, SQL_PROTOCOLS, sqliteFile, urlProblem } from '../../origin/sql/url.ts'
 import { duration, fields, whole, yesNo } from '../readers.ts'
@@ -11,6 +12,7 @@ import {
   CONNECT_TIMEOUT,
   MAX_CONNECTIONS,
   pattern,
+  shape,
   type TlsConfig,
   text,
   tlsOrSwitch,
@@ -26,8 +28,14 @@ export interface SqlOriginConfig {
   readonly kind: 'sql'
   /** `postgres://…`, `mysql://…`, `mariadb://…` or `sqlite:path`. */
   readonly url: string
-  /** A query with the key as its only parameter (`$1` in PostgreSQL, else `?`) that returns at most one row. */
+  /** A query with the key as its only parameter (`$1` in PostgreSQL, else `?`). It returns at most one row, or the rows of a list or set. */
   readonly query: string
+  /**
+   * The type of the values. `'hash'`: the columns of the row are the fields, without those that are NULL. `'list'`,
+   * `'set'`, `'sortedset'`: each row is an element, its first column; its second column is the score in a sorted set.
+   * Default: `'string'`.
+   */
+  readonly as?: Shape
   /**
    * Batched loads: a query with a set of keys as its only parameter: `= any($1)` in PostgreSQL, `in (?)` in MySQL,
    * `in (select value from json_each(?))` in SQLite. Its first column is the key, the others are those of `query`.
@@ -38,7 +46,7 @@ export interface SqlOriginConfig {
    * are absent without a query. Default: all keys are valid, and the parameter is the key.
    */
   readonly keys?: string
-  /** The column with the value. Default: the only column, or the row as JSON if there are several. */
+  /** The column with the value. Default: the only column, or the row as JSON if there are several. For strings. */
   readonly column?: string
   /** Maximum number of connections. Default: 10. */
   readonly pool?: number
@@ -73,6 +81,7 @@ function sqlSchema(directory: string): z.ZodType<Origin> {
     kind: z.literal('sql'),
     url: url(SQL_PROTOCOLS, "'postgres://user@host/database', 'mysql://…' or 'sqlite:path'", urlProblem),
     query: text('a query with one parameter'),
+    as: shape.optional(),
     batchQuery: text('a query with one parameter, the set of keys').optional(),
     keys: pattern().optional(),
     column: text('the name of a column').optional(),
@@ -94,7 +103,15 @@ function sqlSchema(directory: string): z.ZodType<Origin> {
       context.addIssue({ code: 'custom', message: 'only PostgreSQL has channels', path: ['listen'] })
       return z.NEVER
     }
+    const as = written.as ?? 'string'
+    for (const field of ['column', 'writeQuery'] as const) {
+      if (as === 'string' || written[field] === undefined) continue
+      const message = `is for strings, so it cannot be set beside as: '${as}'`
+      context.addIssue({ code: 'custom', message, path: [field] })
+      return z.NEVER
+    }
     return new SqlOrigin({
+      shape: as,
       url: absolute(written.url, directory),
       query: written.query,
       batchQuery: written.batchQuery,

@@ -9,14 +9,16 @@ import {
   type OriginLog,
   type OriginResult,
   type OriginResults,
+  type OriginValue,
   RetryLater,
   unchanged,
   unknownKey,
 } from '../../group/origin.ts'
 import { RareWarning } from '../../telemetry/rare-warning.ts'
 import { errorText } from '../abortable.ts'
-import { jsonMembers, valueOfJson } from '../json-members.ts'
+import { jsonMembers } from '../json-members.ts'
 import type { KeyPattern } from '../key-pattern.ts'
+import { type Shape, shapedJson } from '../shape.ts'
 import { conditionsOf, factsOf, type ResponseTimes, renewedFacts, retryAfter } from './caching.ts'
 import { type ClientOptions, HttpClient, type Request, type Response } from './client.ts'
 import { readBody } from './content-encoding.ts'
@@ -25,6 +27,8 @@ import type { UrlTemplate } from './url-template.ts'
 
 export interface HttpOptions extends ClientOptions {
   readonly url: UrlTemplate
+  /** The type of the values; other types than strings are read from JSON. */
+  readonly shape: Shape
   /** The batch URL: takes a JSON array of keys, returns a JSON object from key to value. */
   readonly batchUrl: string | undefined
   /** Asking the batch URL twice is the same as asking it once. */
@@ -153,7 +157,7 @@ export class HttpOrigin implements Origin {
       if (!hasValue(response)) throw await this.#refusal(response)
       const json = await this.#body(response)
       const { validator: _, ...shared } = factsOf(response.headers, this.#times(response))
-      return readMap(json.toString('utf8'), asked, shared)
+      return readMap(json.toString('utf8'), asked, this.#options.shape, shared)
     } catch (error) {
       throw this.#worded(error, url, signal)
     }
@@ -177,7 +181,8 @@ export class HttpOrigin implements Origin {
     const redirectedTo = url === address ? undefined : url
     if (hasValue(response)) {
       const body = await this.#body(response)
-      return loaded(body, factsOf(headers, this.#times(response), redirectedTo))
+      const value = this.#options.shape === 'string' ? body : shapedBody(body, this.#options.shape)
+      return loaded(value, factsOf(headers, this.#times(response), redirectedTo))
     }
     if (statusCode !== 404 && statusCode !== 410) throw await this.#refusal(response)
     await response.body.dump()
@@ -220,8 +225,18 @@ function hasValue({ statusCode }: Response): boolean {
   return statusCode >= 200 && statusCode < 300 && !WITHOUT_VALUE.has(statusCode)
 }
 
-/** A missing member is no value. */
-function readMap(json: string, keys: readonly string[], facts: LoadedFacts): OriginResults {
+/** @throws BadRequest for a body that has no value of this type */
+function shapedBody(body: Buffer, shape: Shape): OriginValue {
+  try {
+    return shapedJson(body.toString('utf8'), shape)
+  } catch (error) {
+    const { message } = error as Error
+    throw new BadRequest(error instanceof SyntaxError ? `answered invalid JSON: ${message}` : message)
+  }
+}
+
+/** A missing member is no value; one of another type is an error of its key. */
+function readMap(json: string, keys: readonly string[], shape: Shape, facts: LoadedFacts): OriginResults {
   let members: ReadonlyMap<string, string> | undefined
   try {
     members = jsonMembers(json)
@@ -229,5 +244,13 @@ function readMap(json: string, keys: readonly string[], facts: LoadedFacts): Ori
     throw new Error(`answered invalid JSON: ${(error as Error).message}`)
   }
   if (members === undefined) throw new Error('answered JSON that is not an object from key to value')
-  return new Map(keys.map((key) => [key, loaded(valueOfJson(members.get(key) ?? 'null'), facts)]))
+  const found = members
+  const resultOf = (key: string): OriginResult | Error => {
+    try {
+      return loaded(shapedJson(found.get(key) ?? 'null', shape), facts)
+    } catch (error) {
+      return error as Error
+    }
+  }
+  return new Map(keys.map((key) => [key, resultOf(key)]))
 }

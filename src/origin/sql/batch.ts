@@ -1,8 +1,9 @@
 // One query for many keys: assigns rows to keys, and isolates keys that the database rejects.
 
 import { isBadRequest, type OriginValue } from '../../group/origin.ts'
+import type { Cell } from './cell.ts'
 import { type Driver, keyTextOf, type Parameter, type Rows, StatementError, worded } from './driver.ts'
-import { type RowReader, SeveralRows } from './row-reader.ts'
+import { type RowReader, WrongRows } from './row-reader.ts'
 
 /** Results by the text of the parameter. */
 export type Found = ReadonlyMap<string, OriginValue | Error>
@@ -45,15 +46,21 @@ export class Batch {
   async #assign(parameters: readonly Parameter[], batch: Rows): Promise<Found> {
     const { columns, rows } = batch
     const found = new Map<string, OriginValue | Error>(parameters.map((item) => [String(item), undefined]))
+    const rowsOf = new Map<string, (readonly Cell[])[]>()
     const folded = new Set<string>()
     const unmatched = new Set<string>()
     for (const [i, row] of rows.entries()) {
       const name = keyTextOf(batch, i, 0) ?? ''
+      const others = rowsOf.get(name)
+      if (others !== undefined) {
+        others.push(row)
+        continue
+      }
       folded.add(fold(name))
       if (!found.has(name)) unmatched.add(fold(name))
-      else if (found.get(name) !== undefined) found.set(name, new SeveralRows())
-      else found.set(name, this.#reader.value(columns, row, 1))
+      else rowsOf.set(name, [row])
     }
+    for (const [name, own] of rowsOf) found.set(name, this.#reader.batched(columns, own))
     const missing = parameters.filter((item) => found.get(String(item)) === undefined)
     const others: Parameter[] = []
     for (const item of missing) {
@@ -75,7 +82,7 @@ export class Batch {
       return this.#reader.only(await this.#driver.one(parameter, this.#signal))
     } catch (error) {
       const reason = worded(error)
-      if (error instanceof SeveralRows || isBadRequest(reason)) return reason
+      if (error instanceof WrongRows || isBadRequest(reason)) return reason
       throw reason
     }
   }

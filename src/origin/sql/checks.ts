@@ -1,5 +1,6 @@
 // Checks statements against the database at the start: whether it accepts them, and whether their columns fit.
 
+import type { Shape } from '../shape.ts'
 import { type Change, type Driver, keyTextOf, type Parameter, type Rows, StatementError } from './driver.ts'
 import { keyedQuery } from './key-column.ts'
 
@@ -7,6 +8,8 @@ export interface Statements {
   readonly query: string
   /** Whether there is a batch query. The queries themselves are in the driver. */
   readonly batchQuery: string | undefined
+  /** The type of the values. */
+  readonly shape: Shape
   /** The column that is the value; undefined: the only column, or the whole row as JSON. */
   readonly column: string | undefined
   /** Statements with the key and the value as parameters, and with the key alone. */
@@ -30,12 +33,12 @@ export interface Checked {
  */
 export async function checkStatements(
   driver: Driver,
-  { query, batchQuery, column, writeQuery, removeQuery }: Statements,
+  { query, batchQuery, shape, column, writeQuery, removeQuery }: Statements,
   isTyped: boolean,
   signal: AbortSignal,
 ): Promise<Checked> {
   const { columns } = await driver.one(null, signal).catch(named('query'))
-  checkColumns(columns, column)
+  checkColumns(columns, column, shape)
   if (batchQuery !== undefined) {
     const { columns: batched } = await driver.many(null, signal).catch(named('batchQuery'))
     checkBatchColumns(batched, columns)
@@ -80,10 +83,12 @@ function ofKey(parameter: Parameter | null, found: Rows): Rows {
   return { columns: found.columns.slice(0, last), rows: rows.map((row) => row.slice(0, last)) }
 }
 
-function checkColumns(columns: readonly string[], column: string | undefined): void {
+function checkColumns(columns: readonly string[], column: string | undefined, shape: Shape): void {
   if (columns.length === 0) refuse('query: it returns no columns')
   if (column !== undefined && !columns.includes(column))
     refuse(`column: query returns no column ${column}, but ${columns.join(', ')}`)
+  if (shape === 'sortedset' && columns.length < 2)
+    refuse(`query: as: 'sortedset' wants two columns, the member and its score, got ${columns.join(', ')}`)
   const twice = columns.find((name, i) => columns.indexOf(name) !== i)
   if (twice !== undefined) refuse(`query: two columns are named ${twice}`)
 }

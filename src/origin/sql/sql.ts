@@ -66,7 +66,7 @@ export class SqlOrigin implements Origin {
   constructor(options: SqlOptions) {
     this.#options = options
     this.keyPattern = options.keys?.source
-    this.#reader = new RowReader(options.column)
+    this.#reader = new RowReader(options.column, options.shape)
     this.#broken = new RareWarning(BROKEN_INTERVAL_MS, options.now)
     this.#unusable = new RareWarning(UNUSABLE_INTERVAL_MS, options.now)
     const { writeQuery, removeQuery, listen } = options

@@ -42,6 +42,7 @@ async function serve(handler: Handler, encoding: BufferEncoding = 'utf8'): Promi
 function originOf({ url, keys, ...options }: Options): HttpOrigin {
   const pattern = keys === undefined ? undefined : new KeyPattern(keys)
   const origin = new HttpOrigin({
+    shape: 'string',
     batchUrl: undefined,
     batchIdempotent: false,
     lazy: false,
@@ -624,4 +625,42 @@ test('TLS: the client certificate is not sent after a redirect to another server
     ['/there', false],
     ['/here', false],
   ])
+})
+
+test('JSON is a hash, a list, a set or a sorted set', async () => {
+  const bodies: Record<string, string> = {
+    Tom: '{"name": "Tom", "points": 630.50, "left": null, "games": [1, 2.0]}',
+    moves: '["left", 1.50, null, {"a": 1}, "left"]',
+    scores: '{"Tom": 630.5, "Jack": "589"}',
+    text: 'text',
+    none: 'null',
+  }
+  const port = await serve((request, response, body) => {
+    const keys = request.method === 'POST' ? (JSON.parse(body) as string[]) : []
+    const found = keys.filter((key) => key !== 'text').map((key) => `${JSON.stringify(key)}:${bodies[key]}`)
+    response.end(request.method === 'POST' ? `{${found.join(',')}}` : bodies[String(request.url).slice(1)])
+  })
+  const url = `http://127.0.0.1:${port}/{key}`
+  const value = async (shape: HttpOptions['shape'], key: string): Promise<unknown> => {
+    const origin = originOf({ url, batchUrl: `http://127.0.0.1:${port}/`, shape })
+    const alone = await load(origin, key).catch((error: Error) => error)
+    const together = (await origin.loadMany?.([key], context())) as ReadonlyMap<string, Loaded | Error>
+    if (key !== 'text') expect(together.get(key)).toEqual(alone)
+    if (!(alone instanceof Error)) return alone?.value
+    expect(isBadRequest(alone)).toBe(true)
+    return alone.message
+  }
+  const fields = { name: 'Tom', points: '630.50', left: null, games: '[1, 2.0]' }
+  expect(await value('hash', 'Tom')).toEqual(new Map(Object.entries(fields)))
+  expect(await value('list', 'moves')).toEqual(['left', '1.50', '{"a": 1}', 'left'])
+  expect(await value('set', 'moves')).toEqual(new Set(['left', '1.50', '{"a": 1}']))
+  expect(await value('sortedset', 'scores')).toMatchObject({
+    entries: [
+      ['Tom', 630.5],
+      ['Jack', 589],
+    ],
+  })
+  expect(await value('list', 'none')).toBe(null)
+  expect(await value('hash', 'moves')).toMatch(/got a JSON array, as: 'hash' wants an object/)
+  expect(await value('list', 'text')).toMatch(/answered invalid JSON/)
 })

@@ -41,7 +41,9 @@ async function find(
     prepare: () => Promise.reject(new Error('not here')),
     close: async () => undefined,
   }
-  const found = await new Batch(driver, new RowReader(column), new AbortController().signal).find(keys)
+  const found = await new Batch(driver, new RowReader(column, 'string'), new AbortController().signal).find(
+    keys,
+  )
   expect([...found.keys()]).toEqual(keys)
   const shown = [...found].filter(([, value]) => value != null)
   return { found: Object.fromEntries(shown), statements, most }

@@ -7,6 +7,7 @@ import { PATIENT_MS } from '../../support/budget.ts'
 import { addressCertificate as certificate } from '../../support/certificate.ts'
 import { describeWithMariadb } from '../../support/mariadb.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
+import { collectionTests, TABLES } from './collections.ts'
 import { bulk, bytesOf, context, outcomeOf, sqlOrigin, textOf, warnsOnceOfBroken } from './origins.ts'
 
 const quiet = { info: () => undefined, warn: () => undefined }
@@ -23,6 +24,11 @@ describeWithMariadb('MariaDB', (mariadb) => {
       insert into words values ('Tom', '630'), ('Jack', '589');
     `)
   })
+
+  beforeAll(async () => {
+    for (const statement of TABLES) await mariadb().run(statement)
+  })
+  collectionTests({ url: () => mariadb().url, one: '?', many: 'in (?)' })
 
   let tables = 0
   originContract(

@@ -15,6 +15,7 @@ export function sqlOrigin({ keys, ...options }: Options): SqlOrigin {
   return new SqlOrigin({
     batchQuery: undefined,
     column: undefined,
+    shape: 'string',
     lazy: false,
     pool: 4,
     tls: undefined,

@@ -9,6 +9,7 @@ import { behind, originContract } from '../../contracts/origin.contract.ts'
 import { addressCertificate, addressKey, certificate } from '../../support/certificate.ts'
 import { describeWithPostgres } from '../../support/postgres.ts'
 import { FaultyProxy } from '../../support/proxy.ts'
+import { collectionTests, TABLES } from './collections.ts'
 import { bulk, bytesOf, context, outcomeOf, sqlOrigin, textOf, warnsOnceOfBroken } from './origins.ts'
 
 const quiet = { info: () => undefined, warn: () => undefined }
@@ -25,6 +26,17 @@ describeWithPostgres('PostgreSQL', (postgres) => {
       create table words (word text primary key, value text);
       insert into words values ('7', 'seven'), ('Tom', '630');
     `)
+  })
+
+  beforeAll(async () => {
+    for (const statement of TABLES) await postgres().run(statement)
+  })
+  collectionTests({
+    url: () => postgres().url,
+    one: '$1',
+    many: '= any($1)',
+    // PGlite has a single session.
+    options: { pool: 1 },
   })
 
   let tables = 0

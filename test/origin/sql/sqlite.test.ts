@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { SqlOrigin } from '../../../src/origin/sql/sql.ts'
 import { originContract } from '../../contracts/origin.contract.ts'
 import { describeEachSqlite, type TestDatabase } from '../../support/sqlite.ts'
+import { collectionTests, TABLES } from './collections.ts'
 import { bulk, context, sqlOrigin as originOf, outcomeOf, textOf } from './origins.ts'
 
 describeEachSqlite((sqlite, open) => {
@@ -35,6 +36,16 @@ describeEachSqlite((sqlite, open) => {
   afterAll(() => {
     db.close()
     rmSync(folder, { recursive: true })
+  })
+
+  beforeAll(() => {
+    for (const statement of TABLES) db.exec(statement)
+  })
+  collectionTests({
+    url: () => url,
+    one: '?',
+    many: 'in (select value from json_each(?))',
+    options: { sqlite },
   })
 
   originContract(
