@@ -244,9 +244,13 @@ describe('errors reach all waiters, are not stored, and end the load', () => {
     ['rejects with an empty message', () => Promise.reject(new TypeError('')), 'TypeError'],
     ['rejects with several lines', () => Promise.reject(new Error(' one\r\n two\n')), 'one two'],
     ['rejects at length', () => Promise.reject(new Error('x'.repeat(5000))), /^x{200}…$/],
-    ['gives a number', () => 5 as unknown as string, /gave a number for "Tom", not a string/],
-    ['gives an object', async () => ({}) as unknown as string, /gave an object/],
-    ['gives an array', async () => [1] as unknown as string, /gave an array/],
+    ['gives a number', () => 5 as unknown as string, /gave a number for "Tom": a value is a string/],
+    ['gives a date', async () => new Date(0) as unknown as string, /gave an object \(Date\)/],
+    [
+      'gives an array of arrays',
+      async () => [[1]] as unknown as string,
+      /gave an array as element 0 of a list/,
+    ],
     ['gives a function', async () => (() => 1) as unknown as string, /gave a function/],
     ['gives a symbol', async () => Symbol('x') as unknown as string, /gave a symbol/],
     [
