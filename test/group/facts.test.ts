@@ -128,7 +128,7 @@ test('errors: "unchanged" for a key that is not cached, and an invalid value wit
     'scores: the origin returned unchanged() for "Tom", which has no cached version',
   )
   await expect(fetchValue(groupOf(() => loaded(5 as unknown as string)).group, KEY)).rejects.toThrow(
-    'scores: the origin gave a number for "Tom", not a string, bytes or null',
+    'scores: the origin gave a number for "Tom": a value is a string, bytes, null, or an object, Map, array, Set or sortedSet() of strings, bytes and numbers',
   )
 })
 

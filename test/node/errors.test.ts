@@ -91,7 +91,7 @@ test('no cause if the origin did not throw', async () => {
   const odd = await start({ origin: () => 1 as never })
   const wrong = await errorOf(odd.get('scores', 'Tom'))
   expect([wrong.message, wrong.cause]).toEqual([
-    'scores: the origin gave a number for "Tom", not a string, bytes or null',
+    'scores: the origin gave a number for "Tom": a value is a string, bytes, null, or an object, Map, array, Set or sortedSet() of strings, bytes and numbers',
     undefined,
   ])
 
