@@ -59,6 +59,8 @@ const GROWTH_FACTOR = 1.25
 const GROWTH_SLACK_FROM = 256
 /** Pages of a deleted collection that are freed per step. */
 const RECLAIMED_PAGES = 2048
+/** Bytes that a growing collection gets more, and a 64th of its length. */
+const COLLECTION_SLACK = 64
 const NO_BYTES = Buffer.alloc(0)
 const NO_WINDOWS = new FreshnessWindows()
 
@@ -657,7 +659,9 @@ export class Store {
     const bytes = recordBytes(keyLength, valueLength, flags, validatorLength)
     const oldLength = this.valueLength(ref)
     const isGrowing = valueLength > oldLength && oldLength >= GROWTH_SLACK_FROM
-    const units = unitsFor(isGrowing ? bytes + 8 + valueLength * (GROWTH_FACTOR - 1) : bytes)
+    // Collections are many and grow by elements: less slack than for strings.
+    const slack = isGrowing ? Math.min(valueLength >> 2, COLLECTION_SLACK + (valueLength >> 6)) : 0
+    const units = unitsFor(bytes + slack)
     const moved = arena.alloc(units) || arena.alloc(units, true)
     if (moved === NULL_REF) throw new Error('the memory of the group has no segment numbers left')
     const hash = this.#hashOf(ref)

@@ -3,7 +3,7 @@
 // More than 300 lines: both bodies share the state between `find` and the change that follows it.
 
 import type { Ref } from '../arena.ts'
-import { type Collections, PACKED_BYTES, PACKED_ELEMENTS, PACKED_STRING } from './collections.ts'
+import { type Collections, PACKED_ELEMENTS, PACKED_STRING } from './collections.ts'
 import {
   LONG,
   PACKED_HEADER_BYTES,
@@ -25,6 +25,12 @@ import { memberBytes, Tree, TreeKind } from './tree.ts'
  *
  * Elements are in the order of their scores, and of the bytes of their members where scores are equal.
  */
+
+/**
+ * The most bytes of a packed sorted set. More than of other types: two trees need far more than packed members, and
+ * Redis's listpacks may have as many.
+ */
+const PACKED_BYTES = 8192
 
 /** A flag: OBJECT ENCODING says `skiplist`, and not `listpack`. */
 const SKIPLIST = 1
@@ -323,13 +329,14 @@ export class SortedSets {
     for (let i = 0; i < count; i++) {
       const next = skipString(own, at)
       if (own[at] === first && next - at === header + length) {
-        let a = at + header
-        let b = start
-        while (b < end && own[a] === bytes[b]) {
-          a++
-          b++
+        // Backwards: members of a sorted set often begin alike.
+        let a = next - 1
+        let b = end - 1
+        while (b >= start && own[a] === bytes[b]) {
+          a--
+          b--
         }
-        if (b === end) {
+        if (b < start) {
           this.#at = at
           this.#index = i
           this.score[0] = readScore(own, view, next)
@@ -404,8 +411,7 @@ export class SortedSets {
   #readWalked(): boolean {
     const walk = this.#walk
     this.score[0] = walk.view.getFloat64(walk.at, true)
-    walk.readString(walk.stringsAt)
-    this.span.copyFrom(walk.span)
+    walk.readString(walk.stringsAt, this.span)
     return true
   }
 
@@ -453,6 +459,10 @@ export class SortedSets {
     const scores = this.#scores
     const score = this.score[0]
     this.#seekRanking(scores.view.getFloat64(scores.doubleAt, true), bytes, start, end)
+    if (ranking.rescore(score)) {
+      scores.view.setFloat64(scores.doubleAt, score, true)
+      return
+    }
     ranking.remove()
     ranking.keyDouble[0] = score
     ranking.seekMember(bytes, start, end)

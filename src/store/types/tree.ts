@@ -224,22 +224,30 @@ export class Tree {
    * For RANKING.
    */
   seekMember(bytes: Uint8Array, start: number, end: number): boolean {
+    const regions = this.#regions
     const height = this.#height
     const score = this.keyDouble[0]
     let page = this.#root
     for (let level = 0; level < height; level++) {
-      this.#regions.locate(this.#region, page)
+      regions.locate(this.#region, page)
+      const { words, view, at } = regions
+      const keys = (at + DATA + 2 * this.#capacity(regions.pageUnits)) * 4
       let low = 0
-      let high = this.#regions.words[this.#regions.at + COUNT] - 1
+      let high = words[at + COUNT] - 1
       while (low < high) {
         const middle = (low + high + 1) >>> 1
-        if (this.#isChildAbove(page, middle, score, bytes, start, end)) high = middle - 1
+        const key = view.getFloat64(keys + 8 * middle, true)
+        if (
+          key === score
+            ? this.#isFirstAbove(words[at + DATA + middle], level + 1, score, bytes, start, end)
+            : key > score
+        )
+          high = middle - 1
         else low = middle
       }
-      this.#regions.locate(this.#region, page)
       this.#pages[level] = page
       this.#indexes[level] = low
-      page = this.#regions.words[this.#regions.at + DATA + low]
+      page = words[at + DATA + low]
     }
     this.#pages[height] = page
     if (page === NO_PAGE) return false
@@ -409,8 +417,8 @@ export class Tree {
   }
 
   /** Points `span` at the string that begins at `at`, and returns where the next one begins. */
-  readString(at: number): number {
-    const { bytes, view, span } = this
+  readString(at: number, span: Span = this.span): number {
+    const { bytes, view } = this
     const first = bytes[at]
     if (first < LONG) {
       span.set(bytes, view, at + 1, at + 1 + first)
@@ -512,6 +520,23 @@ export class Tree {
     }
     if ((first === LONG ? view.getUint16(at + 1, true) : first) !== length) return false
     this.writeString(at, source, start, end)
+    return true
+  }
+
+  /**
+   * Gives the loaded entry of RANKING another score, if it stays where it is. False: nothing has changed, or it may not
+   * stay.
+   */
+  rescore(score: number): boolean {
+    const { view } = this
+    const i = this.#indexes[this.#height]
+    // At the edges of a leaf its neighbours are elsewhere, and its key may be that of the leaf.
+    if (i === 0 || i >= this.#leafCount - 1) return false
+    const slot = this.#slots + 2 * i
+    const before = view.getFloat64(this.#end - view.getUint16(slot - 2, true), true)
+    const after = view.getFloat64(this.#end - view.getUint16(slot + 2, true), true)
+    if (!(before < score && score < after)) return false
+    view.setFloat64(this.at, score, true)
     return true
   }
 
@@ -646,22 +671,18 @@ export class Tree {
     }
   }
 
-  /** Whether the first entry below child `i` of an inner page is above a score and member. */
-  #isChildAbove(
+  /** Whether the first entry below a page is above a score and member. */
+  #isFirstAbove(
     page: number,
-    i: number,
+    pageLevel: number,
     score: number,
     bytes: Uint8Array,
     start: number,
     end: number,
   ): boolean {
     const regions = this.#regions
-    regions.locate(this.#region, page)
-    const keys = (regions.at + DATA + 2 * this.#capacity(regions.pageUnits)) * 4
-    const key = regions.view.getFloat64(keys + 8 * i, true)
-    if (key !== score) return key > score
-    let child = regions.words[regions.at + DATA + i]
-    for (let level = this.#levelOf(page) + 1; level < this.#height; level++) {
+    let child = page
+    for (let level = pageLevel; level < this.#height; level++) {
       regions.locate(this.#region, child)
       child = regions.words[regions.at + DATA]
     }
@@ -670,18 +691,6 @@ export class Tree {
     const first = this.view.getFloat64(at, true)
     if (first !== score) return first > score
     return this.#compareString(at + 8, bytes, start, end) > 0
-  }
-
-  /** The level of a page that is being searched: those above it are in the path. */
-  #levelOf(page: number): number {
-    let level = 0
-    let current = this.#root
-    while (current !== page) {
-      this.#regions.locate(this.#region, current)
-      current = this.#regions.words[this.#regions.at + DATA + this.#indexes[level]]
-      level++
-    }
-    return level
   }
 
   #compareId(view: DataView, at: number): number {
@@ -808,13 +817,32 @@ export class Tree {
       if (missing <= w0 >>> 16) this.#pack(page, units)
       else if (units < LEAF_UNITS) {
         const more = Math.max(16, units >> 3, (missing + UNIT_BYTES - 1) >>> 3)
-        this.#pack(page, Math.min(LEAF_UNITS, units + more))
+        this.#grow(page, Math.min(LEAF_UNITS, units + more))
       } else {
         const rank = this.rank()
         this.#splitLeaf()
         this.seekRank(rank)
       }
     }
+  }
+
+  /** Gives a leaf a larger block. Slots and entries keep their distances from both ends. */
+  #grow(page: number, units: number): void {
+    const regions = this.#regions
+    this.#openLeaf(page)
+    const { bytes } = this
+    const slots = this.#slots
+    const end = this.#end
+    const counts = regions.words[regions.at + COUNT]
+    const heap = regions.words[regions.at + HEAP]
+    const old = regions.replace(this.#region, page, units)
+    regions.locate(this.#region, page)
+    regions.words[regions.at + COUNT] = counts
+    regions.words[regions.at + HEAP] = heap
+    this.#openLeaf(page)
+    bytes.copy(this.bytes, this.#slots, slots, slots + 2 * this.#leafCount)
+    bytes.copy(this.bytes, this.#end - heap, end - heap, end)
+    regions.freeBlock(this.#region, old)
   }
 
   /** Copies the live entries of a leaf together, in a block of `units`. */
