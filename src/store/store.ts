@@ -59,8 +59,8 @@ const GROWTH_FACTOR = 1.25
 const GROWTH_SLACK_FROM = 256
 /** Pages of a deleted collection that are freed per step. */
 const RECLAIMED_PAGES = 2048
-/** Bytes that a growing collection gets more, and a 64th of its length. */
-const COLLECTION_SLACK = 64
+/** Bytes that a growing collection gets more. */
+const COLLECTION_SLACK = 32
 const NO_BYTES = Buffer.alloc(0)
 const NO_WINDOWS = new FreshnessWindows()
 
@@ -660,7 +660,7 @@ export class Store {
     const oldLength = this.valueLength(ref)
     const isGrowing = valueLength > oldLength && oldLength >= GROWTH_SLACK_FROM
     // Collections are many and grow by elements: less slack than for strings.
-    const slack = isGrowing ? Math.min(valueLength >> 2, COLLECTION_SLACK + (valueLength >> 6)) : 0
+    const slack = isGrowing ? COLLECTION_SLACK : 0
     const units = unitsFor(bytes + slack)
     const moved = arena.alloc(units) || arena.alloc(units, true)
     if (moved === NULL_REF) throw new Error('the memory of the group has no segment numbers left')

@@ -6,6 +6,7 @@
  *   INTEGER + width  | width bytes |       a signed integer, little-endian
  *   CENTS + width    | width bytes |       the same, divided by 100
  *   DOUBLE           | 8 bytes |           any other
+ *   0xf0–0xff        | high 4 bits | 2 bytes | 16384 … 1048575, most significant byte first
  */
 
 const SHORT = 0x80
@@ -13,17 +14,25 @@ const INTEGER = 0xc0
 const CENTS = 0xd0
 const DOUBLE = 0xe8
 const WIDTH = 0x0f
+const MIDDLE = 0xf0
+/** Smaller integers take one or two bytes, from MIDDLE_LIMIT on they are tagged. */
+const SHORT_LIMIT = 0x4000
+const MIDDLE_LIMIT = 0x10_0000
 const MAX_WIDTH = 6
 const WIDE_LIMIT = 2 ** (8 * MAX_WIDTH - 1)
 
 /** Bytes of the score that begins with `first`. */
 export function scoreLength(first: number): number {
-  return first < SHORT ? 1 : first < INTEGER ? 2 : 1 + (first & WIDTH)
+  if (first < INTEGER) return first < SHORT ? 1 : 2
+  return first >= MIDDLE ? 3 : 1 + (first & WIDTH)
 }
 
 /** Bytes that a score takes. */
 export function scoreBytes(score: number): number {
-  if (isInteger(score)) return score >= 0 && score < 0x4000 ? (score < SHORT ? 1 : 2) : 1 + widthOf(score)
+  if (isInteger(score)) {
+    if (score < 0 || score >= MIDDLE_LIMIT) return 1 + widthOf(score)
+    return score < SHORT ? 1 : score < SHORT_LIMIT ? 2 : 3
+  }
   const cents = centsOf(score)
   return Number.isNaN(cents) ? 9 : 1 + widthOf(cents)
 }
@@ -32,6 +41,7 @@ export function readScore(bytes: Uint8Array, view: DataView, at: number): number
   const first = bytes[at]
   if (first < SHORT) return first
   if (first < INTEGER) return ((first & 0x3f) << 8) | bytes[at + 1]
+  if (first >= MIDDLE) return ((first & WIDTH) << 16) | (bytes[at + 1] << 8) | bytes[at + 2]
   if (first === DOUBLE) return view.getFloat64(at + 1, true)
   const n = readInteger(bytes, at + 1, first & WIDTH)
   return first >= CENTS ? n / 100 : n
@@ -40,13 +50,16 @@ export function readScore(bytes: Uint8Array, view: DataView, at: number): number
 /** Writes the `scoreBytes` of a score at `at`. */
 export function writeScore(bytes: Uint8Array, view: DataView, at: number, score: number): void {
   if (isInteger(score)) {
-    if (score >= 0 && score < 0x4000) {
-      if (score < SHORT) bytes[at] = score
-      else {
-        bytes[at] = SHORT | (score >>> 8)
-        bytes[at + 1] = score & 0xff
-      }
-    } else writeTagged(bytes, at, INTEGER, score)
+    if (score < 0 || score >= MIDDLE_LIMIT) writeTagged(bytes, at, INTEGER, score)
+    else if (score < SHORT) bytes[at] = score
+    else if (score < SHORT_LIMIT) {
+      bytes[at] = SHORT | (score >>> 8)
+      bytes[at + 1] = score & 0xff
+    } else {
+      bytes[at] = MIDDLE | (score >>> 16)
+      bytes[at + 1] = (score >>> 8) & 0xff
+      bytes[at + 2] = score & 0xff
+    }
     return
   }
   const cents = centsOf(score)
