@@ -68,6 +68,29 @@ describe('RESTORE', () => {
     store.verify()
   })
 
+  test('stays within the budget, or is refused', async () => {
+    const size = fc.tuple(
+      fc.constantFrom('list', 'set', 'hash', 'zset'),
+      fc.integer({ min: 1, max: 700 }),
+      fc.nat(120),
+    )
+    const property = fc.asyncProperty(size, async ([type, count, length]) => {
+      const harness = new Harness({ groups: { small: { maxBytes: 70_000 } } })
+      const { store } = harness.groups[0]
+      const names = Array.from({ length: count }, (_, i) => `${i}`.padEnd(length, 'x'))
+      const dump =
+        type === 'hash'
+          ? encode({ type, fields: names.map((name) => [name, name]) }, false)
+          : type === 'zset'
+            ? encode({ type, members: names.map((name, i) => [name, i / 3]) }, false)
+            : encode({ type: type === 'set' ? 'set' : 'list', elements: names }, false)
+      expect(await harness.raw('RESTORE', 'k', 0, dump)).toMatch(/^(\+OK|-OOM)/)
+      expect(store.usedBytes).toBeLessThanOrEqual(store.maxBytes)
+      store.verify()
+    })
+    await fc.assert(property, { numRuns: 60 })
+  })
+
   test('of a list that is not compressed', async () => {
     const harness = new Harness()
     const elements = Array.from({ length: 3000 }, (_, i) => `${i}-${(i * 7919) % 1009}`)
