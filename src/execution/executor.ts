@@ -76,12 +76,15 @@ export class Executor {
     const resendIfMoved = (request: PendingRequest): boolean =>
       this.#resendIfMoved(request, request.args, request.complete)
     this.#loading = new Loading(this.#runner, host.telemetry, resendIfMoved)
-    this.#originWrites = new OriginWrites(this.#runner, host.telemetry, resendIfMoved)
+    this.#originWrites = new OriginWrites(this.#runner, host.telemetry, resendIfMoved, (wait, written) =>
+      this.#waits.addPending(wait, written),
+    )
     this.#transactions = new TransactionExecutor(this.#runner, host, table)
     context.transactions = this.#transactions
     this.#waits = new KeyWaits({
       context,
       host,
+      runAgain: (waiting) => queueMicrotask(() => this.#runAgain(waiting)),
       ownerOf: (waiting) => this.#ownerOf(waiting),
       resend: (waiting) => {
         const { args, command, complete, wait } = waiting
@@ -306,6 +309,15 @@ export class Executor {
       this.#runForwarded(place, own, found.includes(false))
     })
     return true
+  }
+
+  /** Runs a command that has waited for its keys, in a group that writes to its origin. */
+  #runAgain(waiting: Waiting): void {
+    const { client, command, completed: complete } = waiting
+    const { reply } = this.#context
+    this.#context.instant.refresh()
+    this.#runner.resume(waiting, waiting.group)
+    if (!this.#originWrites.begin(client, command, { context: waiting, complete })) complete(reply.take())
   }
 
   /** The owner of a key of a waiting command, if that is another node by now; '' if it is not known. */

@@ -10,7 +10,9 @@ import type { ClientWait } from './session/waiting.ts'
 export interface CompleteReply {
   (reply: Buffer, rest?: readonly Buffer[]): void
   /** See `PendingReply`. */
-  number?: number
+  number?: number | undefined
+  /** When a command that waits for keys ends, ms of the monotonic time. */
+  deadline?: number | undefined
 }
 
 /** The reserved place of a deferred reply: replies to later commands wait behind it. */

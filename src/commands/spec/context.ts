@@ -68,6 +68,8 @@ export class Context {
   keepsReply = false
   transactions!: Transactions
   waits!: Waits
+  /** Takes what the command would wait for: it is only tried out, on a copy of its keys. */
+  wantsToWait: ((wait: KeyWait) => void) | undefined
 
   constructor(reply: ReplyWriter, instant: Instant, host: Host) {
     this.reply = reply
@@ -85,6 +87,7 @@ export class Context {
   /** The command has found nothing, and waits for its keys. */
   waitForKeys(wait: KeyWait): void {
     if (this.inTransaction) wait.timedOut(this)
+    else if (this.wantsToWait !== undefined) this.wantsToWait(wait)
     else this.waits.add(wait)
   }
 

@@ -8,7 +8,7 @@ import { ReplyWriter } from '../../resp/reply.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import type { ValueType } from '../../store/record.ts'
 import { keyName } from '../loading/load-results.ts'
-import { Waiting } from './waiting.ts'
+import { type PendingWait, Waiting } from './waiting.ts'
 
 /*
  * 1. A blocking command that finds nothing calls `Context.waitForKeys`: its reply is deferred, and it waits for its keys.
@@ -38,6 +38,8 @@ export interface KeyWaitsParts {
   readonly host: Host
   /** The node that owns a key of a waiting command by now, or '' if that is not known; `undefined`: this node. */
   readonly ownerOf: (waiting: Waiting) => string | undefined
+  /** Runs a command in a group that writes to its origin. */
+  readonly runAgain: (waiting: Waiting) => void
   /** Sends a command of a client of this node to the owner of its keys. */
   readonly resend: (waiting: Waiting) => void
 }
@@ -81,19 +83,27 @@ export class KeyWaits implements Waits, Watcher {
   add(wait: KeyWait): void {
     const { context } = this.#parts
     const { args, command, client, group } = context
-    const own = args.detach()
+    this.addPending(wait, {
+      client,
+      command: command as Command,
+      args: args.detach(),
+      group,
+      protocol: context.reply.protocol,
+      noTouch: client.noTouch,
+      complete: context.defer(),
+    })
+  }
+
+  /** The same for a command that was deferred before. */
+  addPending(wait: KeyWait, command: PendingWait): void {
+    const { context } = this.#parts
+    const { group } = command
     const waiting = new Waiting(
       {
+        ...command,
         wait,
-        client,
-        command: command as Command,
-        args: own,
-        group,
-        protocol: context.reply.protocol,
-        noTouch: client.noTouch,
-        names: [...new Set(wait.keys.map((i) => keyName(own, i)))],
-        isExclusive: client.peer === undefined,
-        complete: context.defer(),
+        names: [...new Set(wait.keys.map((i) => keyName(command.args, i)))],
+        isExclusive: command.client.peer === undefined,
       },
       {
         ended: (each) => this.#remove(each),
@@ -193,6 +203,11 @@ export class KeyWaits implements Waits, Watcher {
   #serve(waiting: Waiting, i: number, key: WaitedKey): void {
     const context = this.#context
     const { command, group } = waiting
+    if (command.isWrite && group.writes !== undefined) {
+      // What it takes has to be written to the origin, too: it begins anew, and waits again if others are faster.
+      if (waiting.release()) this.#parts.runAgain(waiting)
+      return
+    }
     const positions = command.keysOf(context)
     if (command.isWrite && group.isWatched) {
       const { buf, start, end } = waiting.args

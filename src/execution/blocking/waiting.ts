@@ -14,15 +14,19 @@ import type { ForwardContext } from '../routing/forwarded-request.ts'
 const UNBLOCKED = Buffer.from('-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n')
 const NOTHING = Buffer.alloc(0)
 
-interface WaitingCommand extends ForwardContext {
-  readonly wait: KeyWait
+/** A command whose reply is deferred. */
+export interface PendingWait extends ForwardContext {
   readonly command: Command
   readonly args: Args
+  readonly complete: CompleteReply
+}
+
+interface WaitingCommand extends PendingWait {
+  readonly wait: KeyWait
   /** Of its keys, each once. */
   readonly names: readonly string[]
   /** Whether later commands of its client wait for it. */
   readonly isExclusive: boolean
-  readonly complete: CompleteReply
 }
 
 interface WaitingParts {
@@ -70,7 +74,10 @@ export class Waiting implements ClientWait, WaitingCommand {
     const { number } = this
     const before = client.waits.get(number)
     client.waits.set(number, this)
-    if (wait.timeoutMs !== 0) this.#startTimer(this.#parts.instant.monotonicMs + wait.timeoutMs)
+    if (wait.timeoutMs !== 0) {
+      this.complete.deadline ??= this.#parts.instant.monotonicMs + wait.timeoutMs
+      this.#startTimer(this.complete.deadline)
+    }
     before?.continuesAs?.(this)
   }
 
@@ -106,6 +113,17 @@ export class Waiting implements ClientWait, WaitingCommand {
     })
   }
 
+  /** Takes the reply when it waits no longer here. */
+  get completed(): CompleteReply {
+    const completed: CompleteReply = (reply, rest) => {
+      if (this.isExclusive) this.client.pending.isExclusive = false
+      this.complete(reply, rest)
+    }
+    completed.number = this.complete.number
+    completed.deadline = this.complete.deadline
+    return completed
+  }
+
   /** It waits no longer here, and its reply comes from elsewhere. */
   release(): boolean {
     return this.#end()
@@ -124,7 +142,7 @@ export class Waiting implements ClientWait, WaitingCommand {
   /** A timer of Node.js may be early by a fraction of a millisecond, and is limited to 25 days. */
   #startTimer(deadline: number): void {
     const { timers, instant } = this.#parts
-    const left = deadline - instant.monotonicMs
+    const left = Math.max(0, deadline - instant.monotonicMs)
     this.#cancelTimer = timers.after(Math.min(left, MAX_TIMER_MS), () => {
       instant.refresh()
       if (instant.monotonicMs < deadline) this.#startTimer(deadline)

@@ -1,7 +1,8 @@
 // Runs the write commands of groups that write to their origin: a dry run tells what to write there.
 
 import { destinationOf } from '../../commands/sort/options.ts'
-import { type Client, deferReply } from '../../commands/spec/client.ts'
+import { type Client, type CompleteReply, deferReply } from '../../commands/spec/client.ts'
+import type { KeyWait } from '../../commands/spec/context.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
 import type { PendingCommand } from '../../commands/spec/session/pending-commands.ts'
 import { givesTime } from '../../commands/strings/options.ts'
@@ -83,16 +84,26 @@ interface PendingWrite extends PendingCommand, ForwardContext {
   readonly loadsFirst: boolean
   /** Its changes, if they are known without a dry run. */
   readonly plain: PlainWrite | undefined
-  readonly complete: (reply: Buffer) => void
+  readonly complete: CompleteReply
 }
+
+/** What a command waits for, as long as it has nothing to do. */
+type LetWait = (wait: KeyWait, written: PendingWrite) => void
 
 export class OriginWrites {
   readonly #runner: Runner
   readonly #telemetry: Telemetry
   /** Sends the command to the owner of its keys if that is another node by now; true: the reply comes from there. */
   readonly #resendIfMoved: (written: PendingWrite) => boolean
+  readonly #letWait: LetWait
 
-  constructor(runner: Runner, telemetry: Telemetry, resendIfMoved: (written: PendingWrite) => boolean) {
+  constructor(
+    runner: Runner,
+    telemetry: Telemetry,
+    resendIfMoved: (written: PendingWrite) => boolean,
+    letWait: LetWait,
+  ) {
+    this.#letWait = letWait
     this.#runner = runner
     this.#telemetry = telemetry
     this.#resendIfMoved = resendIfMoved
@@ -107,7 +118,11 @@ export class OriginWrites {
   }
 
   /** Begins the context's command and defers its reply. False: the reply is already written, maybe an error. */
-  begin(client: Client, command: Command, forwarded?: ForwardedRequest): boolean {
+  begin(
+    client: Client,
+    command: Command,
+    forwarded?: Pick<ForwardedRequest, 'context' | 'complete'>,
+  ): boolean {
     const { context } = this.#runner
     const { group } = context
     const refused = writeError(group, command.fullName)
@@ -173,6 +188,7 @@ export class OriginWrites {
     const keys = plain?.changes.map(({ key }) => key) ?? [
       ...new Map(positions.map((i) => [args.latin1(i), args.copy(i)])).values(),
     ]
+    let wait: KeyWait | undefined
     return writes.exclusive(keys, async () => {
       try {
         const loadResults = written.loadsFirst ? await load(group, keys) : NO_LOAD_RESULTS
@@ -183,8 +199,15 @@ export class OriginWrites {
         const { reply, changes, retimed, refusal } = dryRun(group, keys, loadResults, {
           givesTtl: () => givesTtl(command, args),
           removesUncached: () => removesUncached(command),
-          run: (scratch) => this.#run(written, scratch),
+          run: (scratch) =>
+            this.#run(written, scratch, (wanted) => {
+              wait = wanted
+            }),
         })
+        if (wait !== undefined) {
+          this.#letWait(wait, written)
+          return undefined
+        }
         if (refusal !== undefined) return this.#refusal(refusal)
         const answer = changes.length === 0 ? reply : await this.#write(group, writes, reply, changes)
         for (const each of retimed) retime(group, each)
@@ -210,13 +233,15 @@ export class OriginWrites {
   }
 
   /** Runs the command on a group, which may be a scratch one. Returns its reply. */
-  #run(written: PendingWrite, group: Group): Buffer {
+  #run(written: PendingWrite, group: Group, wantsToWait?: (wait: KeyWait) => void): Buffer {
     const { context } = this.#runner
     const { command } = written
     context.instant.refresh()
     this.#runner.resume(written, group)
     if (group.isWatched) this.#runner.fence(command)
+    context.wantsToWait = wantsToWait
     this.#runner.run(command, 0)
+    context.wantsToWait = undefined
     return context.reply.take()
   }
 
