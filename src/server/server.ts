@@ -213,7 +213,11 @@ export class Server implements Host {
     )
     if (this.clients.size > 0) closed.push(new Promise((resolve) => this.#emptied.push(resolve)))
     closed.push(this.program.close())
-    for (const connection of this.clients.values()) connection.closeAfterReplies()
+    for (const connection of this.clients.values()) {
+      // What a client waits for will not come any more. Other nodes send their clients' commands to the next owner.
+      if (!connection.isPeer) for (const wait of connection.waits.values()) wait.cancel()
+      connection.closeAfterReplies()
+    }
     const onTimeout = (): void => {
       this.#options.log.warn({ timeout }, 'some replies were not sent in time')
       this.#endAll()
