@@ -1,5 +1,7 @@
 // The port to the source of the data: a group loads what is not cached from its origin.
 
+import type { Collection } from '../store/value.ts'
+
 /** A part of a collection. Numbers and booleans become their text, strings UTF-8. */
 export type OriginElement = string | Uint8Array | number | bigint | boolean
 
@@ -16,9 +18,10 @@ export type OriginCollection =
 
 /**
  * What an origin returns for a key. `null` and `undefined`: the key does not exist. A string (stored as UTF-8) or
- * bytes become a string value; the bytes are taken as they are, so they must not change afterwards.
+ * bytes become a string value; the bytes are taken as they are, so they must not change afterwards. The Redis origin
+ * returns collections as they are dumped.
  */
-export type OriginValue = string | Uint8Array | OriginCollection | null | undefined
+export type OriginValue = string | Uint8Array | OriginCollection | Collection | null | undefined
 
 /** A value alone, or with facts about it (TTL, tags, validator…). */
 export type OriginResult = OriginValue | Loaded

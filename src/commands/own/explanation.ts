@@ -7,7 +7,7 @@ import type { Group } from '../../group/group.ts'
 import { tagsOf } from '../../group/tags.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
-import { typeName } from '../spec/values/names.ts'
+import { elementsOf, encodingName, typeName } from '../spec/values/names.ts'
 
 /** What a read of a key would do. In a cluster the fields below `source` are the owner's, and `null` if it is unreachable. */
 export interface Explanation {
@@ -30,6 +30,10 @@ export interface Explanation {
   readonly state: 'fresh' | 'stale' | 'absent' | 'none' | null
   /** The type, as in the reply of TYPE. */
   readonly type: string | null
+  /** The encoding, as in the reply of OBJECT ENCODING; `null`: no value is cached. */
+  readonly encoding: string | null
+  /** The number of elements, fields, members or entries; `null`: no collection is cached. */
+  readonly elements: number | null
   /** Milliseconds since the entry was loaded; `null`: it was not loaded. */
   readonly ageMs: number | null
   /** As PTTL: -1 without a TTL, -2 when not cached or stale. For a negative entry, its own TTL. */
@@ -76,6 +80,8 @@ export function explanationOf(group: Group, key: Buffer, instant: Instant): Expl
     source: sourceOf(group, key, ref, flight),
     state: !isCached ? 'none' : isAbsent ? 'absent' : isStale ? 'stale' : 'fresh',
     type: isCached ? typeName(records.type(ref)) : 'none',
+    encoding: isCached && !isAbsent ? encodingName(store, ref) : null,
+    elements: isCached ? elementsOf(store, ref) : null,
     ageMs: loadedAt === 0 ? null : Math.max(0, instant.now - loadedAt),
     ttlMs: !isCached || isStale ? -2 : remaining,
     bytes: isCached ? store.bytesOf(ref) : null,
@@ -97,6 +103,8 @@ export const UNKNOWN: Readonly<Record<Exclude<keyof Explanation, 'problem' | 'ow
   source: null,
   state: null,
   type: null,
+  encoding: null,
+  elements: null,
   ageMs: null,
   ttlMs: null,
   bytes: null,

@@ -9,11 +9,13 @@ import type {
   Origin,
   OriginLog,
   OriginResult,
+  OriginValue,
   StoreContext,
 } from '../../group/origin.ts'
 import { abortable } from '../abortable.ts'
 import type { Subscription } from '../subscription.ts'
 import type { TlsOptions } from '../tls-options.ts'
+import { CollectionReader } from './collections.ts'
 import { mastersOf, redisListener } from './listener.ts'
 import {
   commandOf,
@@ -22,10 +24,10 @@ import {
   GONE,
   isLasting,
   isRefused,
+  isWrongType,
   type PipelineReply,
   REPLY_ERROR,
   resultOf,
-  reworded,
 } from './replies.ts'
 
 export interface RedisOptions {
@@ -60,6 +62,7 @@ export class RedisOrigin implements Origin {
   readonly kind = 'redis'
   readonly listen: Origin['listen']
   readonly #options: RedisOptions
+  readonly #reader = new CollectionReader()
   #client: Promise<Client> | undefined
   #listening: Subscription | undefined
   #log: OriginLog | undefined
@@ -96,8 +99,13 @@ export class RedisOrigin implements Origin {
     const client = await this.#connected()
     const name = this.#options.prefix + key
     const [value, ttl] = await this.#run(client.pipeline().getBuffer(name).pttl(name), signal)
-    if (value[0] !== null) throw reworded(value[0], key)
-    return resultOf(key, value[1] as Buffer | null, this.#ttlOf(ttl))
+    if (isWrongType(value[0])) {
+      const [result] = await this.#collections(client, [name], signal)
+      if (result instanceof Error) throw result
+      return result
+    }
+    if (value[0] !== null) throw value[0]
+    return resultOf(value[1] as Buffer | null, this.#ttlOf(ttl))
   }
 
   async loadMany(
@@ -170,17 +178,28 @@ export class RedisOrigin implements Origin {
       throw values[0]
     }
     const ttls = replies.map((reply) => this.#ttlOf(reply))
-    return Promise.all(
-      keys.map(async (key, i): Promise<[string, OriginResult | Error]> => {
-        const value = (values[1] as (Buffer | null)[])[i]
-        // MGET replies nil for other types than strings; GET replies WRONGTYPE.
-        if (value === null && ttls[i][0] === null && ttls[i][1] !== GONE) return one(key)
-        try {
-          return [key, resultOf(key, value, ttls[i])]
-        } catch (error) {
-          return [key, error as Error]
-        }
-      }),
+    const strings = values[1] as (Buffer | null)[]
+    // MGET replies nil for other types than strings.
+    const isOther = (i: number): boolean => strings[i] === null && ttls[i][0] === null && ttls[i][1] !== GONE
+    const others = names.filter((_, i) => isOther(i))
+    const found = others.length === 0 ? [] : await this.#collections(client, others, context.signal)
+    let next = 0
+    return keys.map((key, i) => [key, isOther(i) ? found[next++] : resultOrError(strings[i], ttls[i])])
+  }
+
+  /** The values of keys that are no strings. */
+  async #collections(
+    client: Client,
+    names: readonly string[],
+    signal: AbortSignal,
+  ): Promise<(OriginResult | Error)[]> {
+    const replies = await this.#reader.read(names, (fill) => {
+      const pipeline = client.pipeline()
+      fill(pipeline)
+      return this.#run(pipeline, signal)
+    })
+    return replies.map(([value, ttl]) =>
+      value instanceof Error ? value : resultOrError(value, this.#ttlOf(ttl)),
     )
   }
 
@@ -302,6 +321,14 @@ export class RedisOrigin implements Origin {
       return `${protocol}//${username === '' ? '' : `${username}@`}${host}${pathname}`
     })
     return places.join(', ')
+  }
+}
+
+function resultOrError(value: OriginValue, ttl: PipelineReply): OriginResult | Error {
+  try {
+    return resultOf(value, ttl)
+  } catch (error) {
+    return error as Error
   }
 }
 

@@ -1,7 +1,6 @@
 // What replies of Redis mean to the origin: values with their TTL, and errors.
 
-import { BadRequest, loaded, type OriginResult } from '../../group/origin.ts'
-import { showKey } from '../../group/result.ts'
+import { loaded, type OriginResult, type OriginValue } from '../../group/origin.ts'
 import { errorText } from '../abortable.ts'
 
 /** One command's error or reply, as ioredis gives those of a pipeline. */
@@ -24,16 +23,16 @@ export function isRefused(error: Error | null): error is Error {
   return error !== null && REFUSED.test(error.message)
 }
 
-/** A key that expired between the two commands is returned to the waiters and not cached. */
-export function resultOf(key: string, value: Buffer | null, [error, ttl]: PipelineReply): OriginResult {
-  if (value === null) return null
-  if (error !== null) throw reworded(error, key)
-  return ttl === ENDLESS ? value : loaded(value, { ttl: Math.max(0, Number(ttl)) })
+/** The reply of GET for a key that is no string. */
+export function isWrongType(error: Error | null): boolean {
+  return error?.message.startsWith('WRONGTYPE') === true
 }
 
-export function reworded(error: Error, key: string): Error {
-  if (!error.message.startsWith('WRONGTYPE')) return error
-  return new BadRequest(`${showKey(key)} is not a string`, { cause: error })
+/** A key that expired between the two commands is returned to the waiters and not cached. */
+export function resultOf(value: OriginValue, [error, ttl]: PipelineReply): OriginResult {
+  if (value === null) return null
+  if (error !== null) throw error
+  return ttl === ENDLESS ? value : loaded(value, { ttl: Math.max(0, Number(ttl)) })
 }
 
 /** The command that an error is the reply to. */

@@ -27,6 +27,8 @@ describe('EXPLAIN', () => {
       source: 'origin',
       state: 'none',
       type: 'none',
+      encoding: null,
+      elements: null,
       'age-ms': null,
       'ttl-ms': -2,
       bytes: null,
@@ -62,6 +64,7 @@ describe('EXPLAIN', () => {
     })
     await harness.call('SET', 'Tom', '1')
     expect(await explain('Tom')).toMatchObject({ source: 'memory', 'age-ms': null, 'load-ms': null })
+    expect(await explain('Tom')).toMatchObject({ encoding: 'int', elements: null })
 
     const absent = harness.call('GET', 'Eve')
     await harness.settle()
@@ -77,6 +80,24 @@ describe('EXPLAIN', () => {
     expect(harness.groups[0].flights?.loads).toBe(2)
   })
 
+  test('the type, encoding and number of elements of collections', async () => {
+    const harness = new Harness({ groups: { scores: {} } })
+    await harness.call('HSET', 'hash', 'a', '1', 'b', '2')
+    await harness.call('RPUSH', 'list', 'a')
+    await harness.call('SADD', 'set', '1', '2', '3')
+    await harness.call('ZADD', 'ranking', '1', 'a')
+    await harness.call('XADD', 'stream', '1-1', 'a', '1')
+    const told = async (key: string): Promise<unknown[]> => {
+      const { type, encoding, elements } = await fields(harness, 'EXPLAIN', key)
+      return [type, encoding, elements]
+    }
+    expect(await told('hash')).toEqual(['hash', 'listpack', 2])
+    expect(await told('list')).toEqual(['list', 'quicklist', 1])
+    expect(await told('set')).toEqual(['set', 'intset', 3])
+    expect(await told('ranking')).toEqual(['zset', 'listpack', 1])
+    expect(await told('stream')).toEqual(['stream', 'stream', 1])
+  })
+
   test('without an origin', async () => {
     const harness = new Harness()
     expect(await fields(harness, 'EXPLAIN', 'a')).toMatchObject({ group: 'cache', source: 'nowhere' })
@@ -90,7 +111,7 @@ describe('EXPLAIN', () => {
     const harness = new Harness()
     harness.client.protocol = 3
     expect(await harness.raw('EXPLAIN', 'a')).toMatch(
-      /^%16\r\n\$5\r\ngroup\r\n(?:.*\r\n)*\$6\r\nage-ms\r\n_\r\n/,
+      /^%18\r\n\$5\r\ngroup\r\n(?:.*\r\n)*\$6\r\nage-ms\r\n_\r\n/,
     )
   })
 })

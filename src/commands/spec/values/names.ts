@@ -1,4 +1,4 @@
-// The type and encoding of a record under Redis's names.
+// The type and encoding of a record under Redis's names, and its number of elements.
 
 import { isCanonicalInteger } from '../../../bytes/numbers/decimal.ts'
 import type { Ref } from '../../../store/arena.ts'
@@ -32,4 +32,25 @@ export function encodingName({ records, collections }: Store, ref: Ref): string 
   const { bytes, valueStart, valueEnd } = records
   if (isCanonicalInteger(bytes, valueStart, valueEnd)) return 'int'
   return valueEnd - valueStart <= MAX_EMBEDDED ? 'embstr' : 'raw'
+}
+
+/** The number of elements, fields, members or entries of a collection; null for any other value. */
+export function elementsOf(
+  { records, lists, sets, sortedSets, hashes, streams }: Store,
+  ref: Ref,
+): number | null {
+  switch (records.type(ref)) {
+    case ValueType.LIST:
+      return lists.length(ref)
+    case ValueType.SET:
+      return sets.size(ref)
+    case ValueType.SORTED_SET:
+      return sortedSets.length(ref)
+    case ValueType.HASH:
+      return hashes.length(ref)
+    case ValueType.STREAM:
+      return streams.open(ref).length
+    default:
+      return null
+  }
 }
