@@ -28,7 +28,7 @@ type Subcommand = Pick<
 function subcommand({ flags = [], complexity = 'O(1)', ...spec }: Subcommand): CommandSpec {
   return {
     flags: ['admin', 'noscript', 'loading', 'stale', 'skip_slowlog', ...flags],
-    categories: ['admin', 'slow', 'dangerous'],
+    categories: [...(flags.includes('write') ? ['write'] : []), 'admin', 'slow', 'dangerous'],
     since: '7.0.0',
     group: 'erinys',
     complexity,

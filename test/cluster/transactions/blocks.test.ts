@@ -13,11 +13,24 @@ let clients: Redis[]
 /** By node: keys that it owns. */
 let owned: string[][]
 
+/** The keys that the origin of `written` was asked to store or remove. */
+const writes: string[] = []
+
+async function store(key: string): Promise<void> {
+  writes.push(key)
+  if (key.includes('bad')) throw new Error('no')
+}
+
 beforeAll(async () => {
   cluster = await startCluster(3, {
     groups: {
       cache: { maxBytes: '16mb' },
       other: { maxBytes: '16mb' },
+      written: {
+        maxBytes: '16mb',
+        write: 'through',
+        origin: { kind: 'test', load: () => null, store, remove: store },
+      },
       scores: {
         maxBytes: '16mb',
         origin: async (key: string) => {
@@ -197,6 +210,24 @@ test('the keys of a block are loaded at the owner, once', async () => {
     'ORIGIN scores: down',
   )
   expect((await calls(2, 'SELECT scores', `GET ${a}`))[1]).toBe('630')
+})
+
+test('a block through another node is written to the origin once, by the owner', async () => {
+  const [key] = owned[1]
+  const replies = await calls(
+    0,
+    'SELECT written',
+    `WATCH ${key}`,
+    'MULTI',
+    `SET ${key} 1`,
+    'PING',
+    `INCR ${key}`,
+    `SET bad{${key}} 1`,
+    'EXEC',
+    `GET ${key}`,
+  )
+  expect(replies[7]).toMatchObject(['OK', 'PONG', 2, { message: 'ORIGIN written: no' }])
+  expect([replies[8], writes.sort()]).toEqual(['2', [`bad{${key}}`, key]])
 })
 
 test('pipelined blocks of one connection run in order', async () => {
