@@ -20,6 +20,9 @@ import { FIRST, type NewId, readId, readIds } from './ids.ts'
 import { createStream, findStream, hasStreamRoom, readStream, settle } from './stream-value.ts'
 import { readTrimOptions, TRIM_ARGUMENTS } from './trimming.ts'
 
+/** Redis's limit of the strings of an entry. */
+const MAX_ENTRY_BYTES = 2 ** 30
+
 const TOO_SMALL = 'ERR The ID specified in XADD is equal or smaller than the target stream top item'
 
 /** The ID of a new entry; undefined: it would not be above all others. */
@@ -65,7 +68,12 @@ function add(c: Context): void {
     reply.error(TOO_SMALL)
     return
   }
-  if (!hasStreamRoom(c, found, 1, argumentBytes(c, idAt + 1), fields)) return
+  const bytes = argumentBytes(c, idAt + 1)
+  if (bytes > MAX_ENTRY_BYTES) {
+    reply.error('ERR Elements are too large to be stored')
+    return
+  }
+  if (!hasStreamRoom(c, found, 1, bytes, fields)) return
   const stream = found ?? createStream(c, 1)
   stream.append(id, args, idAt + 1, fields / 2)
   if (trimming !== undefined) stream.trim(trimming)
