@@ -32,7 +32,9 @@ export {
   type OriginValue,
   RetryLater,
   type SortedSet,
+  type StoreChange,
   type StoreContext,
+  type StoredCollection,
   sortedSet,
   unchanged,
 } from './group/origin.ts'

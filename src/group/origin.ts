@@ -136,7 +136,31 @@ export interface LoadContext {
 export interface StoreContext extends LoadContext {
   /** The TTL that the client gave, in ms; undefined: none. */
   readonly ttl?: number
+  /**
+   * What the write changes in a hash, a set or a sorted set. Undefined for other values, and where a value of another
+   * type is replaced.
+   */
+  readonly change?: StoreChange
 }
+
+/**
+ * A collection that is stored: a hash, a list, a set or a sorted set, whose fields and members are text. The members
+ * of the sorted set are in its order.
+ */
+export type StoredCollection =
+  | ReadonlyMap<string, Buffer>
+  | readonly Buffer[]
+  | ReadonlySet<string>
+  | SortedSet
+
+/** What a write changes. Of several writes that are stored together, what all of them change. */
+export type StoreChange =
+  /** Fields of a hash, with their new values. */
+  | { readonly set: ReadonlyMap<string, Buffer>; readonly removed: readonly string[] }
+  /** Members of a set. */
+  | { readonly added: readonly string[]; readonly removed: readonly string[] }
+  /** Members of a sorted set that are new or have a new score. */
+  | { readonly scores: ReadonlyMap<string, number>; readonly removed: readonly string[] }
 
 /** The log for messages to the operator. */
 export interface OriginLog {
@@ -173,6 +197,8 @@ export interface Origin {
   readonly isIdempotent?: boolean
   /** Writes a value, for write-through and write-behind groups. Must be idempotent. */
   store?(key: string, value: Buffer, context: StoreContext): Promise<void> | void
+  /** Writes a collection, likewise; without it, writes of collections are refused. */
+  storeCollection?(key: string, value: StoredCollection, context: StoreContext): Promise<void> | void
   /** Removes a key, which need not exist. */
   remove?(key: string, context: LoadContext): Promise<void> | void
   /**

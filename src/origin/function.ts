@@ -1,6 +1,13 @@
 // An origin that is a function of the program: `async (key, { group, signal }) => value`.
 
-import type { LoadContext, Origin, OriginResult, OriginResults } from '../group/origin.ts'
+import type {
+  LoadContext,
+  Origin,
+  OriginResult,
+  OriginResults,
+  StoreContext,
+  StoredCollection,
+} from '../group/origin.ts'
 
 /** Loads the value of a key; null if it does not exist. The message of an error is shown to clients. */
 export type LoadFunction = (key: string, context: LoadContext) => OriginResult | Promise<OriginResult>
@@ -20,8 +27,8 @@ export interface Loader {
   readonly isIdempotent?: boolean
   load: LoadFunction
   loadMany?: LoadManyFunction
-  /** Write a value and remove a key, for write-through and write-behind groups. */
-  store?: Origin['store']
+  /** Write a value, which may be a collection, and remove a key, for write-through and write-behind groups. */
+  store?(key: string, value: Uint8Array | StoredCollection, context: StoreContext): Promise<void> | void
   remove?: Origin['remove']
   start?: Origin['start']
   /** Called after `start` with the listener for changes at the source. */
@@ -42,7 +49,10 @@ export function functionOrigin(source: LoadFunction | Loader): Origin {
   const { knows, loadMany, store, remove, listen } = source
   if (knows !== undefined) origin.knows = (key) => knows.call(source, key)
   if (loadMany !== undefined) origin.loadMany = (keys, context) => loadMany.call(source, keys, context)
-  if (store !== undefined) origin.store = (key, value, context) => store.call(source, key, value, context)
+  if (store !== undefined) {
+    origin.store = (key, value, context) => store.call(source, key, value, context)
+    origin.storeCollection = (key, value, context) => store.call(source, key, value, context)
+  }
   if (remove !== undefined) origin.remove = (key, context) => remove.call(source, key, context)
   if (listen !== undefined) origin.listen = (listener) => listen.call(source, listener)
   return origin

@@ -57,7 +57,7 @@ originContract(
     return {
       origin: functionOrigin({
         load: (key) => values.get(key),
-        store: (key, value) => void values.set(key, value),
+        store: (key, value: Uint8Array) => void values.set(key, value),
         remove: (key) => void values.delete(key),
       }),
     }

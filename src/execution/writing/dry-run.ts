@@ -7,7 +7,7 @@ import type { Group } from '../../group/group.ts'
 import { scratchOf } from '../../group/scratch.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import { EXPIRES, LOADED } from '../../store/record.ts'
-import { fitsValue, putValue, sameValue, type Value } from '../../store/value.ts'
+import { Collection, fitsValue, putValue, sameValue, type Value } from '../../store/value.ts'
 import { type Change, isValue, type Retimed } from './changes.ts'
 
 export interface DryRunResult {
@@ -68,7 +68,14 @@ export function dryRun(
       }
       if (!fitsValue(group.store, key.length, value, entry.flags))
         return { reply, changes: [], retimed: [], refusal: tooLarge(group.store.maxBytes) }
-      changes.push({ key, value, entry, deadline: givesTtl ? Number(entry.deadline) : undefined })
+      const replaced = value instanceof Collection ? (old ?? null) : undefined
+      changes.push({
+        key,
+        value,
+        before: replaced,
+        entry,
+        deadline: givesTtl ? Number(entry.deadline) : undefined,
+      })
     }
     return { reply, changes, retimed }
   } finally {

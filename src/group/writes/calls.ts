@@ -1,13 +1,21 @@
 // Calls of the origin that write one key: with a timeout, and within the limits of the governor.
 
 import type { Timers } from '../../bytes/clock.ts'
-import { Collection, type Value } from '../../store/value.ts'
+import { Collection } from '../../store/value.ts'
 import type { OriginCalls } from '../../telemetry/origin-calls.ts'
 import type { Governor } from '../governor/governor.ts'
 import { LazyAbortSignal, untilAborted } from '../lazy-abort-signal.ts'
-import { BadRequest, isBadRequest, isNotApplied, type Origin, type StoreContext } from '../origin.ts'
+import {
+  BadRequest,
+  isBadRequest,
+  isNotApplied,
+  type Origin,
+  type StoreChange,
+  type StoreContext,
+} from '../origin.ts'
 import { reasonOf } from '../result.ts'
 import type { Failure, Write } from './queue.ts'
+import { changeOf, storedCollection } from './stored-collection.ts'
 
 /** The origin that is written, and how. */
 export interface WrittenOrigin {
@@ -34,6 +42,7 @@ export interface WriteCallsOptions extends WrittenOrigin {
 class WriteContext implements StoreContext {
   readonly group: string
   readonly ttl?: number | undefined
+  change?: StoreChange | undefined
   readonly #late: LazyAbortSignal
 
   constructor(group: string, ttl: number | undefined, late: LazyAbortSignal) {
@@ -59,7 +68,8 @@ export class WriteCalls {
   }
 
   /** Resolves to the failure, or `undefined`. `isFree`: the governor does not limit it. */
-  async run({ key, value, deadline }: Write, isFree: boolean): Promise<Failure | undefined> {
+  async run(each: Write, isFree: boolean): Promise<Failure | undefined> {
+    const { key, deadline } = each
     const { origin, group, timeoutMs, timers, governor, now, calls, accepted, appliedLate } = this.#options
     const late = new LazyAbortSignal()
     const ttl = deadline === undefined ? undefined : Math.max(1, deadline - now())
@@ -68,7 +78,7 @@ export class WriteCalls {
     const call = (): Promise<void> | void => {
       asked.was = true
       asked.at = now()
-      asked.ends = write(origin, key.toString('utf8'), value, context)
+      asked.ends = write(origin, key.toString('utf8'), each, context)
       return asked.ends
     }
     const expire = (): void => {
@@ -115,19 +125,22 @@ export class WriteCalls {
 function write(
   origin: Origin,
   key: string,
-  value: Value | null,
-  context: StoreContext,
+  { value, before }: Write,
+  context: WriteContext,
 ): Promise<void> | void {
   if (value !== null) {
     if (origin.store === undefined)
       throw new BadRequest(
         'the origin has no `store`, so it cannot write this key: add one, or set `write` of the group to `around`',
       )
-    if (value instanceof Collection)
+    if (!(value instanceof Collection)) return origin.store(key, value, context)
+    if (origin.storeCollection === undefined)
       throw new BadRequest(
         'the origin stores strings only, so it cannot write this key: set `write` of the group to `around`',
       )
-    return origin.store(key, value, context)
+    const stored = storedCollection(value)
+    context.change = changeOf(before, stored)
+    return origin.storeCollection(key, stored, context)
   }
   if (origin.remove === undefined)
     throw new BadRequest(

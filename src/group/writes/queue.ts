@@ -9,6 +9,8 @@ import { isBadRequest } from '../origin.ts'
 export interface Write {
   readonly key: Buffer
   readonly value: Value | null
+  /** What the origin is to have before it, for the change of a collection; null: no such key; undefined: not known. */
+  readonly before?: Value | null | undefined
   /** When the value expires, if the client gave a TTL: ms since the epoch. */
   readonly deadline?: number | undefined
 }
@@ -112,7 +114,8 @@ export class WriteQueue {
       if (earlier !== undefined) this.coalesced++
       const target = this.#backingOff.has(name) ? this.#backingOff : this.#waiting
       const { since, failures } = earlier ?? { since: now(), failures: 0 }
-      target.set(name, queued(write, since, failures))
+      const before = earlier === undefined ? write.before : earlier.before
+      target.set(name, queued(write, before, since, failures))
     }
     this.#pumpSoon()
     return undefined
@@ -151,7 +154,8 @@ export class WriteQueue {
     this.#isClosing = true
     this.#cancelWait?.()
     this.#cancelWait = undefined
-    for (const [name, write] of [...this.#backingOff]) this.#requeue(name, queued(write, write.since, 0))
+    for (const [name, write] of [...this.#backingOff])
+      this.#requeue(name, queued(write, write.before, write.since, 0))
     this.#pump()
     if (this.size > 0 && ms > 0 && !this.#isPaused) {
       await new Promise<void>((resolve) => {
@@ -225,8 +229,12 @@ export class WriteQueue {
     if (this.#writing.get(name) !== write) return
     this.#writing.delete(name)
     if (isBadRequest(error)) {
-      if (this.#waiting.has(name)) this.coalesced++
-      else this.#options.drop(write, error)
+      const next = this.#waiting.get(name)
+      if (next === undefined) this.#options.drop(write, error)
+      else {
+        this.coalesced++
+        this.#waiting.set(name, queued(next, write.before, next.since, next.failures))
+      }
       this.#pump()
       return
     }
@@ -235,7 +243,7 @@ export class WriteQueue {
     else this.coalesced++
     this.#waiting.delete(name)
     const { since, failures } = write
-    this.#backingOff.set(name, queued(later ?? write, since, failures + 1))
+    this.#backingOff.set(name, queued(later ?? write, write.before, since, failures + 1))
     const pause = Math.min(FIRST_BACKOFF_MS * 2 ** Math.min(failures, MAX_DOUBLINGS), MAX_BACKOFF_MS)
     const wake = (): void => {
       this.#requeue(name, this.#backingOff.get(name))
@@ -254,8 +262,13 @@ export class WriteQueue {
 }
 
 /** Lists the fields: V8 gives an object literal that starts with a spread slow dictionary properties. */
-function queued({ key, value, deadline }: Write, since: number, failures: number): Queued {
-  return { key, value, deadline, since, failures }
+function queued(
+  { key, value, deadline }: Write,
+  before: Value | null | undefined,
+  since: number,
+  failures: number,
+): Queued {
+  return { key, value, before, deadline, since, failures }
 }
 
 function nameOf({ key }: Write): string {
