@@ -253,12 +253,13 @@ function contradictions(
         `commands wait for a load for maxWait at most, ${formatDuration(maxWaitMs)}`,
       )
   }
-  const storesNothing = origin?.store === undefined || origin.remove === undefined
+  const storesNothing =
+    origin?.store === undefined || origin.remove === undefined || origin.isReadOnly === true
   if ((writes.mode === 'through' || writes.mode === 'behind') && storesNothing)
     refuse(
       'write',
       writes.mode,
-      'the origin cannot store and remove (SQL: set writeQuery and removeQuery; a function: add store and remove)',
+      'the origin cannot store and remove (SQL: set writeQuery and removeQuery; HTTP and SQL: leave out as; a function: add store and remove)',
     )
   return found
 }

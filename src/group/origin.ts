@@ -195,6 +195,8 @@ export interface Origin {
   knows?(key: string): boolean
   /** Whether a load may be retried; default true. */
   readonly isIdempotent?: boolean
+  /** Whether it cannot be written although it has `store`: its values are collections, and it stores strings only. */
+  readonly isReadOnly?: boolean
   /** Writes a value, for write-through and write-behind groups. Must be idempotent. */
   store?(key: string, value: Buffer, context: StoreContext): Promise<void> | void
   /** Writes a collection, likewise; without it, writes of collections are refused. */

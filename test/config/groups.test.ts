@@ -68,7 +68,9 @@ describe('a wrong policy', () => {
     expect(problems({ origin: { ...http({ url: 'http://h/{key}' }), listen: 'changes' } })).toEqual([
       unknown('listen'),
     ])
-    expect(problems({ origin: { ...file, url: 'x' } })).toEqual([`${unknown('url')}, known are kind, path`])
+    expect(problems({ origin: { ...file, url: 'x' } })).toEqual([
+      `${unknown('url')}, known are kind, path, as`,
+    ])
   })
 })
 
@@ -112,6 +114,10 @@ describe('policies that contradict each other', () => {
     [{ origin: load, batchWindow: '2ms' }, 'batchWindow: got 2ms, but the origin loads one key at a time'],
     [{ write: 'through' }, 'write: got through, but the origin cannot store and remove'],
     [{ write: 'behind', origin: pg }, 'write: got behind, but the origin cannot store and remove'],
+    [
+      { write: 'through', origin: { kind: 'http', url: 'https://h/{key}', as: 'hash' } },
+      'write: got through, but the origin cannot store and remove',
+    ],
     [
       { write: 'through', origin: { ...pg, writeQuery: 'update users set name = $2 where id = $1' } },
       'write: got through, but the origin cannot store and remove',

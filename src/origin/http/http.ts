@@ -58,6 +58,7 @@ export class HttpOrigin implements Origin {
   readonly kind = 'http'
   readonly keyPattern: string | undefined
   readonly loadMany: Origin['loadMany']
+  readonly isReadOnly: boolean
   readonly #options: HttpOptions
   readonly #client: HttpClient
   readonly #mistakes = new RareWarning(MISTAKE_INTERVAL_MS)
@@ -67,6 +68,7 @@ export class HttpOrigin implements Origin {
     this.#options = options
     this.#client = new HttpClient(options)
     this.keyPattern = options.keys?.source
+    this.isReadOnly = options.shape !== 'string'
     const { batchUrl } = options
     if (batchUrl !== undefined) this.loadMany = (keys, context) => this.#loadMany(batchUrl, keys, context)
   }
