@@ -87,14 +87,26 @@ const pattern = fc.constantFrom(
   'client*',
 )
 
-/** Commands that would stop the test: they pause or silence clients, change the protocol, or require a password. */
-const EXCLUDED = new Set(['client|pause', 'client|reply', 'monitor', 'debug', 'hello', 'shutdown'])
+/**
+ * Commands that would stop the test: they pause or silence clients, change the protocol, require a password, or queue the
+ * commands that follow. So do blocking ones, which may wait for ever.
+ */
+const EXCLUDED = new Set([
+  'client|pause',
+  'client|reply',
+  'monitor',
+  'debug',
+  'hello',
+  'shutdown',
+  'multi',
+  'wait',
+])
 const EXCLUDED_PARAMETERS = /^(requirepass|maxclients)$/i
 
 const table = createCommandTable()
 const commands: readonly Command[] = table.all
   .flatMap((command) => [command, ...command.subcommands.values()])
-  .filter(({ fullName }) => !EXCLUDED.has(fullName))
+  .filter(({ fullName, spec }) => !EXCLUDED.has(fullName) && !spec.flags.includes('blocking'))
 
 /** Every token that some command has. */
 const vocabulary: Words = [

@@ -17,7 +17,11 @@ describe('the wrong number of arguments', () => {
       for (const count of wrong) {
         const replies = await attacker().pipeline(withCount(command, count, 'x'), ['PING'])
         expect(replies).toMatchObject([
-          error(`ERR wrong number of arguments for '${fullName}' command`),
+          error(
+            fullName === 'exec'
+              ? "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' command"
+              : `ERR wrong number of arguments for '${fullName}' command`,
+          ),
           'PONG',
         ])
       }

@@ -52,6 +52,8 @@ const throwing = (what: unknown): never => {
 /** An origin with a result that its type does not allow. */
 const returns = (value: unknown): LoadFunction => (() => value) as unknown as LoadFunction
 
+const WANTED =
+  'a value is a string, bytes, null, or an object, Map, array, Set or sortedSet() of strings, bytes and numbers'
 const WRONG = 'ORIGIN loaded: the origin gave'
 
 const FAULTS: Readonly<Record<string, readonly [LoadFunction, string | RegExp]>> = {
@@ -67,20 +69,20 @@ const FAULTS: Readonly<Record<string, readonly [LoadFunction, string | RegExp]>>
   rejects: [() => Promise.reject(new Error('down')), 'ORIGIN loaded: down'],
   'rejects with nothing': [() => Promise.reject(), 'ORIGIN loaded: undefined'],
   'rejects with a proxy whose traps throw': [() => Promise.reject(throwingProxy()), /^ORIGIN loaded: ./],
-  'returns a number': [returns(630), `${WRONG} a number for "bad", not a string, bytes or null`],
-  'returns a promise of a number': [
-    returns(Promise.resolve(1)),
-    /a number for "bad", not a string, bytes or null$/,
+  'returns a number': [returns(630), `${WRONG} a number for "bad": ${WANTED}`],
+  'returns a promise of a number': [returns(Promise.resolve(1)), /a number for "bad": a value is /],
+  'returns a bigint': [returns(1n), /a bigint for "bad": a/],
+  'returns a boolean': [returns(false), /a boolean for "bad": a/],
+  'returns NaN': [returns(Number.NaN), /a number for "bad": a/],
+  'returns a symbol': [returns(Symbol.iterator), /a symbol for "bad": a/],
+  'returns a function': [returns(() => '1'), /a function for "bad": a/],
+  'returns an object': [
+    returns({ toString: () => '1' }),
+    /a function as field "toString" of a hash for "bad": a/,
   ],
-  'returns a bigint': [returns(1n), /a bigint for "bad", not/],
-  'returns a boolean': [returns(false), /a boolean for "bad", not/],
-  'returns NaN': [returns(Number.NaN), /a number for "bad", not/],
-  'returns a symbol': [returns(Symbol.iterator), /a symbol for "bad", not/],
-  'returns a function': [returns(() => '1'), /a function for "bad", not/],
-  'returns an object': [returns({ toString: () => '1' }), /an object for "bad", not/],
-  'returns a boxed string': [returns(Object('1')), /an object for "bad", not/],
-  'returns an array': [returns(['1']), /an array for "bad", not/],
-  'returns other bytes': [returns(new ArrayBuffer(3)), /an object for "bad", not/],
+  'returns a boxed string': [returns(Object('1')), /an object \(String\) for "bad": a/],
+  'returns an array of arrays': [returns([['1']]), /an array as element 0 of a list for "bad": a/],
+  'returns other bytes': [returns(new ArrayBuffer(3)), /an object \(ArrayBuffer\) for "bad": a/],
   'returns a proxy whose traps throw': [returns(throwingProxy()), /then was asked for/],
   'returns a promise of a proxy whose traps throw': [
     () => Promise.resolve().then(returns(throwingProxy()) as never),

@@ -75,7 +75,7 @@ test('without `maxWait` a read waits until the load ends', async () => {
   const replies = await at.ask(['GET', 'Tom'])
   await at.advance(3_600_000)
   expect([replies, at.harness.clock.pending]).toEqual([[undefined], 0])
-  expect(await at.harness.call('EXPLAIN', 'Tom')).toMatchObject({ 30: 'max-wait-ms', 31: null })
+  expect(await at.harness.call('EXPLAIN', 'Tom')).toMatchObject({ 34: 'max-wait-ms', 35: null })
   await at.answer('Tom', '630')
   expect(replies).toEqual(['$3\r\n630\r\n'])
 })
@@ -84,7 +84,7 @@ test('EXPLAIN says how long a read waits, and who waits still', async () => {
   const at = new Setup()
   await at.ask(['GET', 'Tom'])
   const explain = async (): Promise<unknown> =>
-    ((await at.harness.call('EXPLAIN', 'Tom')) as unknown[]).slice(24)
+    ((await at.harness.call('EXPLAIN', 'Tom')) as unknown[]).slice(28)
   expect(await explain()).toEqual(['flight', 'loading', 'flight-ms', 0, 'waiters', 1, 'max-wait-ms', 100])
   await at.advance(150)
   expect(await explain()).toEqual(['flight', 'loading', 'flight-ms', 150, 'waiters', 0, 'max-wait-ms', 100])

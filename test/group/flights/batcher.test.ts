@@ -204,7 +204,7 @@ describe('each key has its own result', () => {
     expect(texts(loadResults)).toEqual([
       'no a',
       '2',
-      'the origin gave a number for "c", not a string, bytes or null',
+      'the origin gave a number for "c": a value is a string, bytes, null, or an object, Map, array, Set or sortedSet() of strings, bytes and numbers',
       '4',
     ])
     expect(loadResults[1].facts).toEqual({ ttl: 7 })
