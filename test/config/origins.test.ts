@@ -244,7 +244,11 @@ describeWithSqlite('a node', (open) => {
   test('serves and stores no result of the wrong shape, and the error names group and key', async () => {
     const origins: [name: string, origin: GroupConfig['origin'], error: string][] = [
       ['rows', { ...users, query: 'select name from users where id >= ?' }, 'more than one row for "user:1"'],
-      ['function', () => 5 as never, 'the origin gave a number for "user:1", not a string, bytes or null'],
+      [
+        'function',
+        () => 5 as never,
+        'the origin gave a number for "user:1": a value is a string, bytes, null, or an object, Map, array, Set or sortedSet() of strings, bytes and numbers',
+      ],
       ['facts', () => loaded([] as never), 'the origin gave an array for "user:1"'],
     ]
     const groups = Object.fromEntries(origins.map(([name, origin]) => [name, { origin }]))

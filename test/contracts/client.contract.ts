@@ -193,7 +193,8 @@ export function clientContract(library: ClientLibrary): void {
 
     test('an origin that returns the wrong type is an error', async () => {
       const client = await connect('wrong')
-      const error = 'ORIGIN wrong: the origin gave a number for "Tom", not a string, bytes or null'
+      const error =
+        'ORIGIN wrong: the origin gave a number for "Tom": a value is a string, bytes, null, or an object, Map, array, Set or sortedSet() of strings, bytes and numbers'
       await expectError(client, error, 'GET', 'Tom')
       expect(await client.call('EXISTS', 'Tom')).toBe(0)
     })
