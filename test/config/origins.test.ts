@@ -249,7 +249,7 @@ describeWithSqlite('a node', (open) => {
         () => 5 as never,
         'the origin gave a number for "user:1": a value is a string, bytes, null, or an object, Map, array, Set or sortedSet() of strings, bytes and numbers',
       ],
-      ['facts', () => loaded([] as never), 'the origin gave an array for "user:1"'],
+      ['facts', () => loaded([[]] as never), 'the origin gave an array as element 0 of a list for "user:1"'],
     ]
     const groups = Object.fromEntries(origins.map(([name, origin]) => [name, { origin }]))
     const node = await startNode({ groups })
