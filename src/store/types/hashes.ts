@@ -21,7 +21,6 @@ import { stringBytes, TreeKind } from './tree.ts'
 const TABLE = 1
 /** A flag: a field has, or had, a deadline. Redis calls the compact encoding of such a hash `listpackex`. */
 const TIMED = 2
-const HASHES = 2 ** 32
 /** The word of the head of the region that counts its pairs. */
 const COUNT_WORD = 2
 
@@ -186,11 +185,7 @@ export class Hashes {
     return true
   }
 
-  /**
-   * Visits at least `limit` pairs from `cursor` on, as far as there are as many, and returns the next cursor; 0: this was
-   * the end. A cursor is the next hash of a field, 0 at first: so it stays valid through any change. Larger numbers are
-   * past the end. `visit` must not change the hash.
-   */
+  /** Visits pairs as `Tree.scan` does, those of a compact or packed hash at once. `visit` must not change the hash. */
   scan(ref: Ref, cursor: number, limit: number, visit: () => void): number {
     const { tree } = this.#parts
     // As Redis, which has no cursors for its compact encoding.
@@ -199,23 +194,13 @@ export class Hashes {
       for (let is = this.seek(ref, 0); is; is = this.next()) visit()
       return 0
     }
-    if (cursor >= HASHES) return 0
     this.#region = this.#parts.regionOf(ref)
     this.#skips = this.#deadlines.countDue(this.#region) !== 0
     tree.open(this.#region, TreeKind.HASH)
-    tree.key[0] = cursor | 0
-    let last = 0
-    let is = tree.seekHash()
-    for (let left = limit; is; left--) {
-      const hash = tree.view.getUint32(tree.at, true)
-      // Fields with the same hash come in the same call.
-      if (left <= 0 && hash !== last) return hash
-      last = hash
+    return tree.scan(cursor, limit, () => {
       this.#readPair()
       if (!this.#skips || !this.#isWalkedDue()) visit()
-      is = tree.next()
-    }
-    return 0
+    })
   }
 
   /**
@@ -344,16 +329,8 @@ export class Hashes {
    */
   #find(region: number, bytes: Uint8Array, start: number, end: number): number {
     const { store, tree } = this.#parts
-    const hash = store.hashOf(bytes, start, end)
     tree.open(region, TreeKind.HASH)
-    tree.key[0] = hash
-    if (!tree.seekHash()) return 0
-    while (tree.view.getInt32(tree.at, true) === hash) {
-      const next = tree.readString(tree.stringsAt)
-      if (tree.span.equals(bytes, start, end)) return next
-      if (!tree.next()) return 0
-    }
-    return 0
+    return tree.seekString(store.hashOf(bytes, start, end), bytes, start, end) ? tree.secondAt : 0
   }
 
   #setPacked(

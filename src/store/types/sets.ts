@@ -22,7 +22,6 @@ import { stringBytes, Tree, TreeKind } from './tree.ts'
  * order, as in Redis: packed, they are in this order. With the flag TABLE it is a `hashtable`, in any order.
  */
 const TABLE = 1
-const HASHES = 2 ** 32
 
 /** How `next` goes on. */
 const PACKED_WALK = 0
@@ -197,22 +196,11 @@ export class Sets {
       for (let is = this.first(ref); is; is = this.next()) visit()
       return 0
     }
-    if (cursor >= HASHES) return 0
-    const tree = this.#walk
-    tree.open(region, TreeKind.SET)
-    tree.key[0] = cursor | 0
-    let last = 0
-    let is = tree.seekHash()
-    for (let left = limit; is; left--) {
-      const hash = tree.view.getUint32(tree.at, true)
-      // Members with the same hash come in the same call.
-      if (left <= 0 && hash !== last) return hash
-      last = hash
+    this.#walk.open(region, TreeKind.SET)
+    return this.#walk.scan(cursor, limit, () => {
       this.#readWalked()
       visit()
-      is = tree.next()
-    }
-    return 0
+    })
   }
 
   #readWalked(): boolean {
@@ -236,16 +224,8 @@ export class Sets {
   /** Goes to a member in the tree. False: there is no such member, and the position is where it belongs. */
   #find(region: number, bytes: Uint8Array, start: number, end: number): boolean {
     const { store, tree } = this.#parts
-    const hash = store.hashOf(bytes, start, end)
     tree.open(region, TreeKind.SET)
-    tree.key[0] = hash
-    if (!tree.seekHash()) return false
-    while (tree.view.getInt32(tree.at, true) === hash) {
-      tree.readString(tree.stringsAt)
-      if (tree.span.equals(bytes, start, end)) return true
-      if (!tree.next()) return false
-    }
-    return false
+    return tree.seekString(store.hashOf(bytes, start, end), bytes, start, end)
   }
 
   #insert(bytes: Uint8Array, start: number, end: number): void {

@@ -14,14 +14,14 @@ import {
   skipString,
   writePacked,
 } from './packed.ts'
+import { RankedMembers } from './ranked-members.ts'
 import { readScore, scoreBytes, scoreLength, writeScore } from './scores.ts'
 import { compareBytes, Span } from './span.ts'
-import { memberBytes, Tree, TreeKind } from './tree.ts'
+import { Tree, TreeKind } from './tree.ts'
 
 /*
  *   packed   member | score | member | score | …              in order
- *   paged    RANKING: score, member                           gives the order and ranks
- *            SCORES:  hash of the member → score, member      finds a member
+ *   paged    see `ranked-members.ts`
  *
  * Elements are in the order of their scores, and of the bytes of their members where scores are equal.
  */
@@ -35,10 +35,8 @@ const PACKED_BYTES = 8192
 /** A flag: OBJECT ENCODING says `skiplist`, and not `listpack`. */
 const SKIPLIST = 1
 
-/** The words of the head where the descriptors of the trees are. */
-const RANKING_WORD = 0
-const SCORES_WORD = 3
-const COUNT_WORD = RANKING_WORD + 2
+/** The word of the head where the descriptors of the trees begin. */
+const TREES_WORD = 0
 
 /**
  * Indexes begin at 0 and must be in range. Calls that change a sorted set return its record, possibly moved. Members that
@@ -48,10 +46,9 @@ export class SortedSets {
   /** The member that `seek` or `next` read. Valid until the next change. */
   readonly span: Span = new Span()
   /** Its score; what `find` found; the argument of `insert` and `update`. Never NaN. */
-  readonly score: Float64Array = new Float64Array(1)
+  readonly score: Float64Array
   readonly #parts: Collections
-  readonly #scores: Tree
-  readonly #ranking: Tree
+  readonly #members: RankedMembers
   /** What `find` found: the region (0: packed), or where the packed member begins, and its rank. */
   #region = 0
   #at = 0
@@ -68,15 +65,15 @@ export class SortedSets {
 
   constructor(parts: Collections) {
     this.#parts = parts
-    this.#scores = new Tree(parts.regions)
-    this.#ranking = new Tree(parts.regions)
+    this.#members = new RankedMembers(parts, TREES_WORD)
+    this.score = this.#members.score
     this.#walk = new Tree(parts.regions)
   }
 
   length(ref: Ref): number {
     const { regions, records } = this.#parts
     const region = this.#parts.regionOf(ref)
-    return region === 0 ? packedCount(records) : regions.head(region, COUNT_WORD)
+    return region === 0 ? packedCount(records) : regions.head(region, this.#members.countWord)
   }
 
   /**
@@ -86,14 +83,14 @@ export class SortedSets {
   find(ref: Ref, bytes: Uint8Array, start: number, end: number): boolean {
     const region = this.#parts.regionOf(ref)
     this.#region = region
-    return region === 0 ? this.#findPacked(bytes, start, end) : this.#findPaged(region, bytes, start, end)
+    return region === 0 ? this.#findPacked(bytes, start, end) : this.#members.find(region, bytes, start, end)
   }
 
   /** The rank of the member that was found. */
   rank(bytes: Uint8Array, start: number, end: number): number {
     if (this.#region === 0) return this.#index
-    this.#seekRanking(this.score[0], bytes, start, end)
-    return this.#ranking.rank()
+    this.#members.seek(this.#region, this.score[0], bytes, start, end)
+    return this.#members.ranking.rank()
   }
 
   /** Adds the member that was not found. */
@@ -102,7 +99,7 @@ export class SortedSets {
     this.#chooseEncoding(ref, end - start)
     if (region !== 0) {
       const own = this.#parts.begin(ref)
-      this.#insertPaged(bytes, start, end)
+      this.#members.insert(region, bytes, start, end)
       return own
     }
     const { records } = this.#parts
@@ -115,7 +112,7 @@ export class SortedSets {
     const paged = this.#page(ref)
     this.find(paged, bytes, start, end)
     this.score[0] = score
-    this.#insertPaged(bytes, start, end)
+    this.#members.insert(this.#region, bytes, start, end)
     return paged
   }
 
@@ -123,7 +120,7 @@ export class SortedSets {
   update(ref: Ref, bytes: Uint8Array, start: number, end: number): Ref {
     if (this.#region !== 0) {
       const own = this.#parts.begin(ref)
-      this.#updatePaged(bytes, start, end)
+      this.#members.update(this.#region, bytes, start, end)
       return own
     }
     const score = this.score[0]
@@ -154,9 +151,7 @@ export class SortedSets {
       return this.#cut(ref, this.#at, this.#skip(this.#at), 1)
     }
     const own = this.#parts.begin(ref)
-    this.#seekRanking(this.score[0], bytes, start, end)
-    this.#ranking.remove()
-    this.#scores.remove()
+    this.#members.remove(this.#region, bytes, start, end)
     return own
   }
 
@@ -170,14 +165,7 @@ export class SortedSets {
       return this.#cut(ref, from, to, count)
     }
     const own = this.#parts.begin(ref)
-    const ranking = this.#ranking
-    ranking.open(region, TreeKind.RANKING, RANKING_WORD)
-    this.#scores.open(region, TreeKind.SCORES, SCORES_WORD)
-    for (let i = 0; i < count; i++) {
-      ranking.seekRank(index)
-      this.#removeScore()
-      ranking.remove()
-    }
+    this.#members.removeRange(region, index, count)
     return own
   }
 
@@ -188,7 +176,7 @@ export class SortedSets {
     this.#isReverse = isReverse
     this.#isWalkPaged = region !== 0
     if (region !== 0) {
-      this.#walk.open(region, TreeKind.RANKING, RANKING_WORD)
+      this.#walk.open(region, TreeKind.RANKING, TREES_WORD)
       return this.#walk.seekRank(index) && this.#readWalked()
     }
     const count = packedCount(records)
@@ -221,10 +209,7 @@ export class SortedSets {
   rankOfScore(ref: Ref, score: number, orEqual: boolean): number {
     const { records } = this.#parts
     const region = this.#parts.regionOf(ref)
-    if (region !== 0) {
-      this.#ranking.open(region, TreeKind.RANKING, RANKING_WORD)
-      return this.#ranking.rankOfScore(score, orEqual)
-    }
+    if (region !== 0) return this.#members.openRanking(region).rankOfScore(score, orEqual)
     const { bytes, view } = records
     const count = packedCount(records)
     let at = records.valueStart + PACKED_HEADER_BYTES
@@ -242,8 +227,7 @@ export class SortedSets {
     const { records } = this.#parts
     const region = this.#parts.regionOf(ref)
     if (region !== 0) {
-      const ranking = this.#ranking
-      ranking.open(region, TreeKind.RANKING, RANKING_WORD)
+      const ranking = this.#members.openRanking(region)
       if (!ranking.seekRank(0)) return 0
       ranking.keyDouble[0] = ranking.view.getFloat64(ranking.at, true)
       const isFound = ranking.seekMember(bytes, start, end)
@@ -261,49 +245,33 @@ export class SortedSets {
     return count
   }
 
-  /**
-   * Visits elements in the order of their hashes, from `cursor` on (0: the first), at least `count` if there are as many;
-   * a packed sorted set at once. Changes between two calls hide no element that stays. Returns the next cursor; 0: none.
-   */
+  /** Visits elements as `Tree.scan` does, those of a packed sorted set at once. */
   scan(ref: Ref, cursor: number, count: number, visit: () => void): number {
     const region = this.#parts.regionOf(ref)
     if (region === 0) {
       for (let is = this.seek(ref, 0); is; is = this.next()) visit()
       return 0
     }
-    const scores = this.#scores
-    scores.open(region, TreeKind.SCORES, SCORES_WORD)
-    scores.key[0] = cursor | 0
-    let is = scores.seekHash()
-    let hash = 0
-    for (let visited = 0; is; is = scores.next(), visited++) {
-      const own = scores.view.getInt32(scores.at, true)
-      // Equal hashes are visited together: the cursor does not distinguish them.
-      if (visited >= count && own !== hash) return own >>> 0
-      hash = own
+    const scores = this.#members.openScores(region)
+    return scores.scan(cursor, count, () => {
       this.score[0] = scores.view.getFloat64(scores.doubleAt, true)
-      scores.readString(scores.stringsAt)
-      this.span.copyFrom(scores.span)
+      scores.readString(scores.stringsAt, this.span)
       visit()
-    }
-    return 0
+    })
   }
 
   /** Throws when the parts of a sorted set contradict each other. For tests. */
   verify(ref: Ref): void {
     const region = this.#parts.regionOf(ref)
     if (region === 0) return
-    this.#ranking.open(region, TreeKind.RANKING, RANKING_WORD)
-    this.#scores.open(region, TreeKind.SCORES, SCORES_WORD)
-    this.#ranking.verify()
-    this.#scores.verify()
-    if (this.#ranking.count !== this.#scores.count) throw new Error('the trees have different members')
+    this.#members.verify(region)
     for (let is = this.seek(ref, 0); is; is = this.next()) {
       const score = this.score[0]
       const { span } = this
       if (!this.find(ref, span.bytes, span.start, span.end) || !Object.is(this.score[0], score))
         throw new Error('a member is not found, or with another score')
-      if (!this.#seekRanking(score, span.bytes, span.start, span.end)) throw new Error('a member has no rank')
+      if (!this.#members.seek(region, score, span.bytes, span.start, span.end))
+        throw new Error('a member has no rank')
     }
   }
 
@@ -415,78 +383,6 @@ export class SortedSets {
     return true
   }
 
-  /** Positions SCORES at the member, or where it belongs. */
-  #findPaged(region: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const scores = this.#scores
-    scores.open(region, TreeKind.SCORES, SCORES_WORD)
-    const hash = this.#parts.store.hashOf(bytes, start, end) | 0
-    scores.key[0] = hash
-    for (let is = scores.seekHash(); is; is = scores.next()) {
-      if (scores.view.getInt32(scores.at, true) !== hash) return false
-      scores.readString(scores.stringsAt)
-      if (scores.span.equals(bytes, start, end)) {
-        this.score[0] = scores.view.getFloat64(scores.doubleAt, true)
-        return true
-      }
-    }
-    return false
-  }
-
-  /** Positions RANKING at an element, or where it belongs. */
-  #seekRanking(score: number, bytes: Uint8Array, start: number, end: number): boolean {
-    const ranking = this.#ranking
-    ranking.open(this.#region, TreeKind.RANKING, RANKING_WORD)
-    ranking.keyDouble[0] = score
-    return ranking.seekMember(bytes, start, end)
-  }
-
-  /** Inserts a member where `find` has not found it. */
-  #insertPaged(bytes: Uint8Array, start: number, end: number): void {
-    const length = memberBytes(end - start)
-    const ranking = this.#ranking
-    const scores = this.#scores
-    const score = this.score[0]
-    this.#seekRanking(score, bytes, start, end)
-    ranking.insert(length)
-    ranking.writeString(ranking.stringsAt, bytes, start, end)
-    scores.insert(length)
-    scores.view.setFloat64(scores.doubleAt, score, true)
-    scores.copyString(ranking)
-  }
-
-  #updatePaged(bytes: Uint8Array, start: number, end: number): void {
-    const ranking = this.#ranking
-    const scores = this.#scores
-    const score = this.score[0]
-    this.#seekRanking(scores.view.getFloat64(scores.doubleAt, true), bytes, start, end)
-    if (ranking.rescore(score)) {
-      scores.view.setFloat64(scores.doubleAt, score, true)
-      return
-    }
-    ranking.remove()
-    ranking.keyDouble[0] = score
-    ranking.seekMember(bytes, start, end)
-    ranking.insert(memberBytes(end - start))
-    ranking.writeString(ranking.stringsAt, bytes, start, end)
-    scores.view.setFloat64(scores.doubleAt, score, true)
-    scores.copyString(ranking)
-  }
-
-  /** Removes the member of the loaded entry of RANKING from SCORES. */
-  #removeScore(): void {
-    const ranking = this.#ranking
-    const scores = this.#scores
-    ranking.readString(ranking.stringsAt)
-    const { bytes, start, end } = ranking.span
-    scores.key[0] = this.#parts.store.hashOf(bytes, start, end)
-    for (let is = scores.seekHash(); is; is = scores.next()) {
-      scores.readString(scores.stringsAt)
-      if (!scores.span.equals(bytes, start, end)) continue
-      scores.remove()
-      return
-    }
-  }
-
   /** Moves a packed sorted set into a region. */
   #page(ref: Ref): Ref {
     const members: Buffer[] = []
@@ -498,9 +394,9 @@ export class SortedSets {
     const paged = this.#parts.page(ref)
     this.#region = this.#parts.regionOf(paged)
     for (const [i, member] of members.entries()) {
-      this.#findPaged(this.#region, member, 0, member.length)
+      this.#members.find(this.#region, member, 0, member.length)
       this.score[0] = scores[i]
-      this.#insertPaged(member, 0, member.length)
+      this.#members.insert(this.#region, member, 0, member.length)
     }
     return paged
   }

@@ -63,6 +63,7 @@ const SPARSE_BYTES = 1024
 const MERGED_BYTES = 3072
 const MAX_HEIGHT = 16
 const SIGN = 1 << 31
+const HASHES = 2 ** 32
 
 const LONG = 0xf0
 const SEPARATE = 0xf1
@@ -99,6 +100,8 @@ export class Tree {
   bytes: Buffer = Buffer.alloc(0)
   view: DataView = new DataView(this.bytes.buffer)
   at = 0
+  /** Where the second string of the entry is that `seekString` has found. */
+  secondAt = 0
   /** The key to look for or to insert. `keyDouble` is the same memory, for RANKING. */
   readonly key: Int32Array = new Int32Array(4)
   readonly keyDouble: Float64Array = new Float64Array(this.key.buffer)
@@ -217,6 +220,40 @@ export class Tree {
     }
     this.#indexes[height] = low
     return this.#load() || this.next()
+  }
+
+  /**
+   * Goes to the entry whose first string is `bytes[start, end)`; `hash` is that of the string. False: there is none, and the
+   * position is where it belongs. For the kinds that are ordered by a hash.
+   */
+  seekString(hash: number, bytes: Uint8Array, start: number, end: number): boolean {
+    this.key[0] = hash
+    for (let is = this.seekHash(); is && this.view.getInt32(this.at, true) === hash; is = this.next()) {
+      this.secondAt = this.readString(this.stringsAt)
+      if (this.span.equals(bytes, start, end)) return true
+    }
+    return false
+  }
+
+  /**
+   * Visits at least `limit` entries in the order of their hashes, from `cursor` on, as far as there are as many, and returns
+   * the next cursor; 0: this was the end. A cursor is the next hash, 0 at first: so it stays valid through any change. Larger
+   * numbers are past the end. `visit` must not change the tree or go elsewhere.
+   */
+  scan(cursor: number, limit: number, visit: () => void): number {
+    if (cursor >= HASHES) return 0
+    this.key[0] = cursor | 0
+    let last = 0
+    let is = this.seekHash()
+    for (let left = limit; is; left--) {
+      const hash = this.view.getUint32(this.at, true)
+      // Entries with the same hash come in the same call.
+      if (left <= 0 && hash !== last) return hash
+      last = hash
+      visit()
+      is = this.next()
+    }
+    return 0
   }
 
   /**

@@ -183,3 +183,20 @@ test('a ranking is sorted by score and member, and knows ranks', () => {
     expect(tree.rankOfScore(score, true)).toBe(model.filter((each) => each.score <= score).length)
   }
 })
+
+test('a scan visits equal hashes together, and a cursor beyond all hashes is the end', () => {
+  const { tree } = make(TreeKind.SET)
+  for (let i = 0; i < 1000; i++) {
+    tree.seekString((i % 100) * 40_000_000, Buffer.from(`m${i}`), 0, `m${i}`.length)
+    put(tree, Buffer.from(`m${i}`))
+  }
+  const found: string[] = []
+  let calls = 0
+  for (let cursor = 0; ; calls++) {
+    cursor = tree.scan(cursor, 3, () => found.push(text(tree)))
+    if (cursor === 0) break
+  }
+  expect([found.length, new Set(found).size, calls]).toEqual([1000, 1000, 99])
+  expect(tree.scan(2 ** 32, 3, () => expect.unreachable())).toBe(0)
+  expect(tree.scan(Number.POSITIVE_INFINITY, 3, () => expect.unreachable())).toBe(0)
+})

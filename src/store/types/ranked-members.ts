@@ -1,0 +1,123 @@
+// Members with scores, in two trees of a region: the body of a large sorted set, and the deadlines of a hash's fields.
+
+import type { Collections } from './collections.ts'
+import { memberBytes, Tree, TreeKind } from './tree.ts'
+
+/*
+ *   RANKING: score, member                     gives the order and ranks
+ *   SCORES:  hash of the member → score, member   finds a member
+ */
+
+/** `open` chooses the region. A member that `find` has looked for is changed by the calls that follow it. */
+export class RankedMembers {
+  /** The score that `find` has found; the argument of `insert` and `update`. Never NaN. */
+  readonly score: Float64Array = new Float64Array(1)
+  readonly ranking: Tree
+  readonly scores: Tree
+  readonly #parts: Collections
+  readonly #word: number
+
+  /** @param word where the descriptor of RANKING is in the head of a region; that of SCORES follows */
+  constructor(parts: Collections, word: number) {
+    this.#parts = parts
+    this.#word = word
+    this.ranking = new Tree(parts.regions)
+    this.scores = new Tree(parts.regions)
+  }
+
+  /** The word of the head of a region that counts its members. */
+  get countWord(): number {
+    return this.#word + 2
+  }
+
+  openRanking(region: number): Tree {
+    this.ranking.open(region, TreeKind.RANKING, this.#word)
+    return this.ranking
+  }
+
+  openScores(region: number): Tree {
+    this.scores.open(region, TreeKind.SCORES, this.#word + 3)
+    return this.scores
+  }
+
+  /** Finds a member; its score is in `score`. False: there is none, and SCORES is where it belongs. */
+  find(region: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const scores = this.openScores(region)
+    if (!scores.seekString(this.#parts.store.hashOf(bytes, start, end), bytes, start, end)) return false
+    this.score[0] = scores.view.getFloat64(scores.doubleAt, true)
+    return true
+  }
+
+  /** Goes to a member in RANKING, or to where it belongs. */
+  seek(region: number, score: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const ranking = this.openRanking(region)
+    ranking.keyDouble[0] = score
+    return ranking.seekMember(bytes, start, end)
+  }
+
+  /** Inserts a member where `find` has not found it. */
+  insert(region: number, bytes: Uint8Array, start: number, end: number): void {
+    const { ranking, scores } = this
+    const score = this.score[0]
+    this.seek(region, score, bytes, start, end)
+    const length = memberBytes(end - start)
+    ranking.insert(length)
+    ranking.writeString(ranking.stringsAt, bytes, start, end)
+    scores.insert(length)
+    this.#write(score)
+  }
+
+  /** Gives the member that was found another score. */
+  update(region: number, bytes: Uint8Array, start: number, end: number): void {
+    const { ranking, scores } = this
+    const score = this.score[0]
+    this.seek(region, scores.view.getFloat64(scores.doubleAt, true), bytes, start, end)
+    if (ranking.rescore(score)) {
+      scores.view.setFloat64(scores.doubleAt, score, true)
+      return
+    }
+    ranking.remove()
+    ranking.keyDouble[0] = score
+    ranking.seekMember(bytes, start, end)
+    ranking.insert(memberBytes(end - start))
+    ranking.writeString(ranking.stringsAt, bytes, start, end)
+    this.#write(score)
+  }
+
+  /** Removes the member that was found. */
+  remove(region: number, bytes: Uint8Array, start: number, end: number): void {
+    if (!this.seek(region, this.score[0], bytes, start, end)) throw new Error('a member has no rank')
+    // The longer members have a page of their own, which belongs to RANKING.
+    this.ranking.remove()
+    this.scores.remove()
+  }
+
+  /** Removes `count` members from a rank on. */
+  removeRange(region: number, rank: number, count: number): void {
+    const ranking = this.openRanking(region)
+    const scores = this.openScores(region)
+    for (let i = 0; i < count; i++) {
+      ranking.seekRank(rank)
+      ranking.readString(ranking.stringsAt)
+      const { bytes, start, end } = ranking.span
+      if (scores.seekString(this.#parts.store.hashOf(bytes, start, end), bytes, start, end)) scores.remove()
+      ranking.remove()
+    }
+  }
+
+  /** Throws when the trees contradict each other. Returns the pages that they use. For tests. */
+  verify(region: number): number {
+    const ranking = this.openRanking(region)
+    const scores = this.openScores(region)
+    if (ranking.count !== scores.count)
+      throw new Error(`${ranking.count} members have ranks, ${scores.count} can be found`)
+    return ranking.verify() + scores.verify()
+  }
+
+  /** Completes the entry of SCORES that belongs to the one of RANKING. */
+  #write(score: number): void {
+    const { scores } = this
+    scores.view.setFloat64(scores.doubleAt, score, true)
+    scores.copyString(this.ranking)
+  }
+}
