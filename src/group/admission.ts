@@ -4,7 +4,7 @@ import type { Instant } from '../bytes/instant.ts'
 import { NULL_REF } from '../store/arena.ts'
 import { EXPIRES, FRESHNESS, FreshnessWindows, LOADED, tagFlags, ValueType } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
-import { copyValue, fitsValue, putValue, type Value } from '../store/value.ts'
+import { copyValue, putValue, type Value } from '../store/value.ts'
 import type { CachedVersion, LoadResult } from './flights/flight.ts'
 import type { Freshness } from './freshness.ts'
 import { TOO_MANY_TAGS, tagsOf, takeLoadedTags } from './tags.ts'
@@ -44,7 +44,7 @@ export class Admission {
     const deadline = store.deadline[0]
     // Checked for fenced loads too: whether a value is an error must not depend on concurrent writes.
     const notesLength = (flags & FRESHNESS) === 0 ? 0 : store.newValidator.length
-    if (value !== null && !fitsValue(store, key.length, value, flags, notesLength))
+    if (value !== null && !store.fits(key.length, value.length, flags, notesLength))
       return `a value of ${value.length} bytes exceeds the budget of ${store.maxBytes} bytes`
     if (fenced || store.validity.tagEpochs.isInvalid(store.entryTags)) return undefined
     const { watchedKeys } = this.#group

@@ -10,7 +10,7 @@ import type { Store } from './store.ts'
 export class Collection {
   readonly type: ValueType
   readonly dump: Buffer
-  /** About how many bytes it occupies in a store. */
+  /** About how many bytes it occupies in a store: enough for an estimate by `Store.fits`; `putValue` decides. */
   readonly length: number
 
   constructor(type: ValueType, dump: Buffer, length: number) {
@@ -38,20 +38,6 @@ export function copyValue(store: Store, ref: Ref): Value {
   const dump = dumpValue(store, ref)
   if (dump === undefined) throw new Error(`values of type ${type} cannot be copied`)
   return new Collection(type, dump, store.bytesOf(ref))
-}
-
-/**
- * Whether a value fits the budget at all. `flags` and `validatorLength`: as for `Store.fits`. The answer for a collection
- * is an estimate: `putValue` decides.
- */
-export function fitsValue(
-  store: Store,
-  keyLength: number,
-  value: Value,
-  flags: number,
-  validatorLength = 0,
-): boolean {
-  return store.fits(keyLength, value.length, flags, validatorLength)
 }
 
 /** Stores a value under a key, as `Store.put`. `NULL_REF`: it exceeds the budget. */

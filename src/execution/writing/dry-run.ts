@@ -7,7 +7,7 @@ import type { Group } from '../../group/group.ts'
 import { scratchOf } from '../../group/scratch.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import { EXPIRES, LOADED } from '../../store/record.ts'
-import { Collection, fitsValue, putValue, sameValue, type Value } from '../../store/value.ts'
+import { Collection, putValue, sameValue, type Value } from '../../store/value.ts'
 import { type Change, isValue, type Retimed } from './changes.ts'
 
 export interface DryRunResult {
@@ -66,7 +66,7 @@ export function dryRun(
         if (deadline !== before[i]?.deadline) retimed.push({ key, deadline })
         continue
       }
-      if (!fitsValue(group.store, key.length, value, entry.flags))
+      if (!group.store.fits(key.length, value.length, entry.flags))
         return { reply, changes: [], retimed: [], refusal: tooLarge(group.store.maxBytes) }
       const replaced = value instanceof Collection ? (old ?? null) : undefined
       changes.push({
