@@ -2,7 +2,7 @@
 
 import { NULL_REF, type Ref } from './arena.ts'
 import { dumpValue } from './rdb/dump-value.ts'
-import { Restorable } from './rdb/restore-value.ts'
+import { Restorable, type RestoreFailure } from './rdb/restore-value.ts'
 import { FRESHNESS, isCollection, ValueType } from './record.ts'
 import type { Store } from './store.ts'
 
@@ -12,11 +12,31 @@ export class Collection {
   readonly dump: Buffer
   /** About how many bytes it occupies in a store: enough for an estimate by `Store.fits`; `putValue` decides. */
   readonly length: number
+  /** What was read of the dump; `undefined`: it was not read yet. */
+  #restorable: Restorable | undefined
 
   constructor(type: ValueType, dump: Buffer, length: number) {
     this.type = type
     this.dump = dump
     this.length = length
+  }
+
+  /** The value of a dump that another node or an origin has written. */
+  static read(dump: Buffer): Collection | RestoreFailure {
+    const restorable = Restorable.read(dump, 0, dump.length)
+    if (!(restorable instanceof Restorable)) return restorable
+    const collection = new Collection(restorable.type, dump, restorable.length)
+    collection.#restorable = restorable
+    return collection
+  }
+
+  get restorable(): Restorable {
+    if (this.#restorable !== undefined) return this.#restorable
+    const { dump } = this
+    const restorable = Restorable.read(dump, 0, dump.length)
+    if (!(restorable instanceof Restorable)) throw new Error(`a collection that was dumped is ${restorable}`)
+    this.#restorable = restorable
+    return restorable
   }
 
   equals(other: Value): boolean {
@@ -35,9 +55,7 @@ export function sameValue(a: Value, b: Value): boolean {
 export function copyValue(store: Store, ref: Ref): Value {
   const type = store.records.type(ref)
   if (!isCollection(type)) return store.copyValue(ref)
-  const dump = dumpValue(store, ref)
-  if (dump === undefined) throw new Error(`values of type ${type} cannot be copied`)
-  return new Collection(type, dump, store.bytesOf(ref))
+  return new Collection(type, dumpValue(store, ref), store.bytesOf(ref))
 }
 
 /** Stores a value under a key, as `Store.put`. `NULL_REF`: it exceeds the budget. */
@@ -51,17 +69,14 @@ export function putValue(
 ): Ref {
   if (!(value instanceof Collection))
     return store.put(key, keyStart, keyEnd, value, 0, value.length, ValueType.STRING, flags)
-  const dumped = Restorable.read(value.dump, 0, value.dump.length)
-  if (!(dumped instanceof Restorable)) throw new Error(`a collection that was dumped is ${dumped}`)
   // Every insertion of an element ends the freshness of a loaded value: it is added when the value is complete.
-  const ref = dumped.store(store, key, keyStart, keyEnd, flags & ~FRESHNESS)
+  const ref = value.restorable.store(store, key, keyStart, keyEnd, flags & ~FRESHNESS)
   return ref === NULL_REF || (flags & FRESHNESS) === 0 ? ref : store.addFreshness(ref)
 }
 
 /** The value that another node has sent: a string, or with a type a collection. `undefined`: malformed. */
 export function receivedValue(bytes: Buffer, type: unknown): Value | undefined {
   if (type === undefined) return bytes
-  const dumped = Restorable.read(bytes, 0, bytes.length)
-  if (!(dumped instanceof Restorable) || dumped.type !== type) return undefined
-  return new Collection(dumped.type, bytes, dumped.length)
+  const value = Collection.read(bytes)
+  return value instanceof Collection && value.type === type ? value : undefined
 }

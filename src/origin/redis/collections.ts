@@ -3,7 +3,6 @@
 import type { ChainableCommander } from 'ioredis'
 import { BadRequest, type OriginValue, sortedSet } from '../../group/origin.ts'
 import { showKey } from '../../group/result.ts'
-import { Restorable } from '../../store/rdb/restore-value.ts'
 import { ValueType } from '../../store/record.ts'
 import { Collection } from '../../store/value.ts'
 import { isRefused, type PipelineReply } from './replies.ts'
@@ -38,11 +37,11 @@ export class CollectionReader {
       if (isRefused(error)) this.#hasDumps = false
       if (error !== null) return isRefused(error) ? undefined : [error, ttl]
       if (!Buffer.isBuffer(dump)) return [null, ttl]
-      const value = Restorable.read(dump, 0, dump.length)
+      const value = Collection.read(dump)
       if (value === 'wrong footer') this.#hasDumps = false
-      if (!(value instanceof Restorable)) return undefined
+      if (!(value instanceof Collection)) return undefined
       if (value.type === ValueType.STRING) return [CHANGED, ttl]
-      return [new Collection(value.type, dump, value.length), ttl]
+      return [value, ttl]
     })
   }
 }

@@ -21,13 +21,22 @@ export type RestoreFailure = 'wrong footer' | 'malformed'
 export class Restorable {
   /** See `store`. */
   isSpent = false
-  readonly #survey: Survey
+  readonly type: ValueType
+  /** The bytes of all strings, and the number of elements, as surveyed. */
+  readonly #bytes: number
+  readonly #count: number
+  /** Of a string. */
+  readonly #value: ByteRange | undefined
   readonly #dump: Buffer
   readonly #start: number
   readonly #end: number
 
   private constructor(survey: Survey, dump: Buffer, start: number, end: number) {
-    this.#survey = survey
+    const { type, bytes, count, value } = survey
+    this.type = type === 'string' ? ValueType.STRING : TYPES[type]
+    this.#bytes = bytes
+    this.#count = count
+    this.#value = value
     this.#dump = dump
     this.#start = start
     this.#end = end
@@ -42,15 +51,9 @@ export class Restorable {
     return new Restorable(survey, dump, start, valueEnd)
   }
 
-  get type(): ValueType {
-    const { type } = this.#survey
-    return type === 'string' ? ValueType.STRING : TYPES[type]
-  }
-
   /** About how many bytes the value occupies in a store. */
   get length(): number {
-    const { bytes, count } = this.#survey
-    return bytes + ELEMENT_BYTES * count
+    return this.#bytes + ELEMENT_BYTES * this.#count
   }
 
   /**
@@ -61,11 +64,11 @@ export class Restorable {
    *   expired, and the key does not exist
    */
   store(store: Store, key: Uint8Array, keyStart: number, keyEnd: number, flags: number): Ref {
-    const { value, count, bytes } = this.#survey
+    const value = this.#value
     if (value !== undefined)
       return store.put(key, keyStart, keyEnd, value.bytes, value.start, value.end, ValueType.STRING, flags)
     const { collections, streams } = store
-    if (!collections.fits(NULL_REF, bytes, count, keyEnd - keyStart)) return NULL_REF
+    if (!collections.fits(NULL_REF, this.#bytes, this.#count, keyEnd - keyStart)) return NULL_REF
     const builder = new Builder(store, (valueType) =>
       valueType === ValueType.STREAM
         ? streams.create(key, keyStart, keyEnd, flags)
