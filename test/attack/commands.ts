@@ -20,6 +20,11 @@ export function withCount(command: Command, count: number, argument: string): st
   return [...named, ...new Array<string>(Math.max(0, count - named.length)).fill(argument)].slice(0, count)
 }
 
+/** The groups of the commands on data types other than strings, and of transactions. */
+export const COLLECTION_GROUPS: ReadonlySet<string> = new Set(
+  'bitmap hyperloglog hash list set sorted-set geo stream transactions'.split(' '),
+)
+
 /** Error texts of Redis. */
 export const SYNTAX = 'ERR syntax error'
 export const NOT_AN_INTEGER = 'ERR value is not an integer or out of range'

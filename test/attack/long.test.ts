@@ -2,12 +2,12 @@
 
 import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { createCommandTable } from '../../src/execution/table.ts'
 import { fetchValue } from '../../src/group/calls.ts'
 import { MAX_KEY_BYTES } from '../../src/group/flights/loadable-key.ts'
 import { Args } from '../../src/resp/args.ts'
 import { Harness } from '../support/harness.ts'
 import { AttackedServer, error } from './attacked-server.ts'
+import { COLLECTION_GROUPS, commands, nameOf, withCount } from './commands.ts'
 
 const MB = 2 ** 20
 
@@ -31,10 +31,7 @@ function requestWith(long: number, words: readonly string[]): Args {
   return args
 }
 
-/** Each takes a second to hash as a member or field: of the commands of these groups only some are tried. */
-const COLLECTIONS: ReadonlySet<string> = new Set(
-  'bitmap hyperloglog hash list set sorted-set geo stream transactions'.split(' '),
-)
+/** Each takes a second to hash as a member or field: of the commands of `COLLECTION_GROUPS` only these are tried. */
 const SAMPLES: ReadonlySet<string> = new Set(
   'hset hget sadd zadd rpush lrange pfadd setbit xadd watch'.split(' '),
 )
@@ -90,18 +87,18 @@ describe('512 MiB', () => {
     expect(harness.client.pending.size).toBe(0)
   })
 
-  const table = createCommandTable().all.flatMap((command) => [command, ...command.subcommands.values()])
-  for (const { fullName, arity, spec } of table) {
-    if (COLLECTIONS.has(spec.group) && !SAMPLES.has(fullName)) continue
-    const names = fullName.split('|')
-    const least = Math.max(Math.abs(arity), names.length + 1)
+  for (const command of commands) {
+    const { fullName, arity, spec } = command
+    if (COLLECTION_GROUPS.has(spec.group) && !SAMPLES.has(fullName)) continue
+    const first = nameOf(command).length
+    const least = Math.max(Math.abs(arity), first + 1)
     if (arity > 0 && arity < least) continue
     test(`as each argument of ${fullName}`, async () => {
-      for (let i = names.length; i < least; i++) {
+      for (let i = first; i < least; i++) {
         for (const group of harness.groups) {
           harness.client.group = group
           harness.client.closing = false
-          run(i, ...names, ...new Array<string>(least - names.length).fill('1'))
+          run(i, ...withCount(command, least, '1'))
           await harness.settle()
         }
       }

@@ -3,7 +3,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Argument } from '../support/resp.ts'
 import { error, sharedServer } from './attacked-server.ts'
-import { commands, NO_GROUP, NOT_AN_INTEGER, RANGE, SYNTAX } from './commands.ts'
+import { COLLECTION_GROUPS, commands, NO_GROUP, NOT_AN_INTEGER, RANGE, SYNTAX } from './commands.ts'
 
 const { attacker } = sharedServer()
 
@@ -197,10 +197,8 @@ const WITHOUT_OPTIONS = new Set(
   ).split(' '),
 )
 
-/** Groups whose options are compared with redis-server, command by command: `*.differential.test.ts`. */
-const COMPARED: ReadonlySet<string> = new Set(
-  'bitmap hyperloglog hash list set sorted-set geo stream transactions restore sort sort_ro'.split(' '),
-)
+/** Compared with redis-server in `*.differential.test.ts`, as are the commands of `COLLECTION_GROUPS`. */
+const COMPARED: ReadonlySet<string> = new Set(['restore', 'sort', 'sort_ro'])
 
 describe('a wrong option', () => {
   for (const [name, cases] of Object.entries(WRONG_OPTIONS)) {
@@ -217,7 +215,7 @@ describe('a wrong option', () => {
       .filter(
         ({ arity, fullName, spec }) =>
           arity < 0 &&
-          !COMPARED.has(spec.group) &&
+          !COLLECTION_GROUPS.has(spec.group) &&
           !COMPARED.has(fullName) &&
           !(fullName in WRONG_OPTIONS) &&
           !WITHOUT_OPTIONS.has(fullName),
