@@ -1,13 +1,14 @@
 // BITFIELD and BITFIELD_RO: integers of any width inside a string.
 
 import { MAX_NARROW, readField, readWideField, writeField, writeWideField } from '../../bytes/bits/fields.ts'
-import { parseInt64, parseInteger } from '../../bytes/numbers/decimal.ts'
+import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import type { Args } from '../../resp/args.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
+import { readInt64 } from '../spec/arguments.ts'
 import type { CommandSpec, KeyFlag } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
-import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../spec/errors.ts'
+import { SYNTAX_ERROR } from '../spec/errors.ts'
 import { arg, KEY, oneKey, oneOf, token } from '../spec/shorthand.ts'
 import { growString } from '../strings/length.ts'
 import { readBitOffset } from './offset.ts'
@@ -141,11 +142,8 @@ function readOperations(c: Context): Operation[] | undefined {
     const bits = Math.abs(type)
     const offset = readBitOffset(c, i + 2, bits)
     if (offset < 0) return undefined
-    const operand = kind === 'get' ? 0n : parseInt64(args.buf, args.start[i + 3], args.end[i + 3])
-    if (operand === null) {
-      reply.error(NOT_AN_INTEGER)
-      return undefined
-    }
+    const operand = kind === 'get' ? 0n : readInt64(c, i + 3)
+    if (operand === undefined) return undefined
     operations.push({ kind, signed: type < 0, bits, offset, operand, overflow })
     i += kind === 'get' ? 3 : 4
   }

@@ -2,10 +2,10 @@
 
 import { Position } from '../../bytes/geo/geohash.ts'
 import type { SearchArea } from '../../bytes/geo/search.ts'
-import { parseInt64 } from '../../bytes/numbers/decimal.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
+import { readInteger } from '../spec/arguments.ts'
 import type { Context } from '../spec/context.ts'
-import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../spec/errors.ts'
+import { SYNTAX_ERROR } from '../spec/errors.ts'
 import { readNumber, readPosition, readUnit } from './coordinates.ts'
 
 /** What the command names before its options. */
@@ -130,13 +130,13 @@ function readOption(
 // Each of these is false after an error reply.
 
 function readCount(c: Context, options: SearchOptions, i: number): boolean {
-  const { args, reply } = c
-  const count = parseInt64(args.buf, args.start[i], args.end[i])
-  if (count === null || count <= 0n) {
-    reply.error(count === null ? NOT_AN_INTEGER : 'ERR COUNT must be > 0')
+  const count = readInteger(c, i)
+  if (Number.isNaN(count)) return false
+  if (count <= 0) {
+    c.reply.error('ERR COUNT must be > 0')
     return false
   }
-  options.count = Number(count)
+  options.count = count
   return true
 }
 

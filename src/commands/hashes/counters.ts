@@ -9,9 +9,10 @@ import {
 } from '../../bytes/numbers/long-double.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
+import { readInt64 } from '../spec/arguments.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
-import { NOT_A_FLOAT, NOT_AN_INTEGER } from '../spec/errors.ts'
+import { NOT_A_FLOAT } from '../spec/errors.ts'
 import { arg, KEY, oneKey } from '../spec/shorthand.ts'
 import { createCollection, findCollection, hasRoom } from '../spec/values/collection.ts'
 
@@ -31,11 +32,8 @@ function setField(c: Context, found: Ref, value: Buffer): boolean {
 
 function increment(c: Context): void {
   const { buf, start, end } = c.args
-  const by = parseInt64(buf, start[3], end[3])
-  if (by === null) {
-    c.reply.error(NOT_AN_INTEGER)
-    return
-  }
+  const by = readInt64(c, 3)
+  if (by === undefined) return
   const ref = findCollection(c, 1, ValueType.HASH)
   if (ref === undefined) return
   const { hashes } = c.group.store

@@ -1,8 +1,7 @@
 // What the commands on lifetimes of fields share: the parsing of deadlines and of `FIELDS numfields field …`.
 
-import { parseInt64, parseInteger } from '../../bytes/numbers/decimal.ts'
+import { integerAt, readInteger } from '../spec/arguments.ts'
 import type { Context } from '../spec/context.ts'
-import { NOT_AN_INTEGER } from '../spec/errors.ts'
 import { arg, option } from '../spec/shorthand.ts'
 
 /** The latest deadline, ms since the epoch (Redis: `HFE_MAX_ABS_TIME_MSEC`). */
@@ -33,12 +32,10 @@ export const LIFETIMES = [
  * @param since what it is counted from, ms since the epoch
  */
 export function readDeadline(c: Context, i: number, unitMs: number, since: number): number {
-  const { buf, start, end } = c.args
-  const n = parseInteger(buf, start[i], end[i])
-  const time = Number.isNaN(n) ? Number(parseInt64(buf, start[i], end[i]) ?? Number.NaN) : n
+  const time = readInteger(c, i)
+  if (Number.isNaN(time)) return time
   const deadline = time * unitMs + since
-  if (Number.isNaN(time)) c.reply.error(NOT_AN_INTEGER)
-  else if (time < 0) c.reply.error('ERR invalid expire time, must be >= 0')
+  if (time < 0) c.reply.error('ERR invalid expire time, must be >= 0')
   else if (deadline > MAX_DEADLINE)
     c.reply.error(`ERR invalid expire time in '${c.command.fullName}' command`)
   else return deadline
@@ -56,9 +53,8 @@ export function readFields(c: Context, i: number, notACount: string = NOT_A_COUN
     reply.error(NO_FIELDS)
     return 0
   }
-  const n = parseInteger(args.buf, args.start[at], args.end[at])
-  const isLarge = Number.isNaN(n) && (parseInt64(args.buf, args.start[at], args.end[at]) ?? 0n) > 0n
-  if (n > 0 || isLarge) {
+  const n = integerAt(args, at)
+  if (n > 0) {
     if (n === args.count - at - 1) return at + 1
     reply.error(OTHER_COUNT)
   } else reply.error(notACount)

@@ -1,13 +1,13 @@
 // DUMP and RESTORE: values in Redis's own encoding, so that they travel between Erinys and Redis.
 
-import { parseInt64, parseInteger } from '../../bytes/numbers/decimal.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import { dumpValue } from '../../store/rdb/dump-value.ts'
 import { Restorable } from '../../store/rdb/restore-value.ts'
 import { EXPIRES, SECOND_MASK } from '../../store/record.ts'
+import { readInt64, readInteger } from '../spec/arguments.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
-import { NOT_AN_INTEGER, SYNTAX_ERROR, tooLarge } from '../spec/errors.ts'
+import { SYNTAX_ERROR, tooLarge } from '../spec/errors.ts'
 import { arg, KEY, oneKey, option, token } from '../spec/shorthand.ts'
 
 const BUSY_KEY = 'BUSYKEY Target key name already exists.'
@@ -92,9 +92,10 @@ function restore(c: Context): void {
     reply.error(BUSY_KEY)
     return
   }
-  const ttl = parseInt64(args.buf, args.start[2], args.end[2])
-  if (ttl === null || ttl < 0n) {
-    reply.error(ttl === null ? NOT_AN_INTEGER : 'ERR Invalid TTL value, must be >= 0')
+  const ttl = readInt64(c, 2)
+  if (ttl === undefined) return
+  if (ttl < 0n) {
+    reply.error('ERR Invalid TTL value, must be >= 0')
     return
   }
   const value = Restorable.read(args.buf, args.start[DUMP_AT], args.end[DUMP_AT])
@@ -125,7 +126,8 @@ function restore(c: Context): void {
 }
 
 /** `undefined` after an error reply. */
-function readOptions({ args, reply }: Context): RestoreOptions | undefined {
+function readOptions(c: Context): RestoreOptions | undefined {
+  const { args, reply } = c
   const options = { replace: false, isMoment: false, idle: -1 }
   let hasFrequency = false
   for (let i = OPTIONS_AT; i < args.count; i++) {
@@ -133,18 +135,19 @@ function readOptions({ args, reply }: Context): RestoreOptions | undefined {
     if (args.is(i, 'REPLACE')) options.replace = true
     else if (args.is(i, 'ABSTTL')) options.isMoment = true
     else if (args.is(i, 'IDLETIME') && hasMore && !hasFrequency) {
-      const seconds = parseInt64(args.buf, args.start[++i], args.end[i])
-      if (seconds === null || seconds < 0n) {
-        reply.error(seconds === null ? NOT_AN_INTEGER : 'ERR Invalid IDLETIME value, must be >= 0')
+      const seconds = readInteger(c, ++i)
+      if (Number.isNaN(seconds)) return undefined
+      if (seconds < 0) {
+        reply.error('ERR Invalid IDLETIME value, must be >= 0')
         return undefined
       }
-      options.idle = Number(seconds)
+      options.idle = seconds
     } else if (args.is(i, 'FREQ') && hasMore && options.idle < 0) {
       // Checked only: eviction keeps no frequencies.
-      const frequency = parseInteger(args.buf, args.start[++i], args.end[i])
-      if (!(frequency >= 0 && frequency <= MAX_FREQUENCY)) {
-        const isInteger = parseInt64(args.buf, args.start[i], args.end[i]) !== null
-        reply.error(isInteger ? 'ERR Invalid FREQ value, must be >= 0 and <= 255' : NOT_AN_INTEGER)
+      const frequency = readInteger(c, ++i)
+      if (Number.isNaN(frequency)) return undefined
+      if (frequency < 0 || frequency > MAX_FREQUENCY) {
+        reply.error('ERR Invalid FREQ value, must be >= 0 and <= 255')
         return undefined
       }
       hasFrequency = true

@@ -1,13 +1,13 @@
 // MEMORY: memory used by keys, groups and the process.
 
-import { parseInt64 } from '../../bytes/numbers/decimal.ts'
 import { formatSize } from '../../bytes/units.ts'
 import type { Group } from '../../group/group.ts'
 import { NULL_REF } from '../../store/arena.ts'
+import { readInteger } from '../spec/arguments.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import { helpCommand, runSubcommand } from '../spec/container.ts'
 import type { Context } from '../spec/context.ts'
-import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../spec/errors.ts'
+import { SYNTAX_ERROR } from '../spec/errors.ts'
 import { KEY, option } from '../spec/shorthand.ts'
 import { clientBytes, memoryFigures, ratio } from './memory-figures.ts'
 
@@ -107,9 +107,10 @@ function replyUsage(c: Context): void {
       reply.error(SYNTAX_ERROR)
       return
     }
-    const samples = parseInt64(args.buf, args.start[i + 1], args.end[i + 1])
-    if (samples === null || samples < 0n) {
-      reply.error(samples === null ? NOT_AN_INTEGER : SYNTAX_ERROR)
+    const samples = readInteger(c, i + 1)
+    if (Number.isNaN(samples)) return
+    if (samples < 0) {
+      reply.error(SYNTAX_ERROR)
       return
     }
   }

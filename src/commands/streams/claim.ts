@@ -5,6 +5,7 @@ import { EntryReader } from '../../store/types/stream/entry-reader.ts'
 import type { Consumer, ConsumerGroup, Pending } from '../../store/types/stream/groups.ts'
 import { idText, MAX_ID, MIN_ID, type StreamId } from '../../store/types/stream/id.ts'
 import type { Stream } from '../../store/types/stream/stream.ts'
+import { readInt64, readInteger } from '../spec/arguments.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { SYNTAX_ERROR } from '../spec/errors.ts'
@@ -12,20 +13,6 @@ import { arg, KEY, oneKey, option, token } from '../spec/shorthand.ts'
 import { type FoundGroup, requireGroup, shown } from './group-lookup.ts'
 import { FIRST, parseId, readId, readStart } from './ids.ts'
 import { findStream, hasPendingRoom, replyEntry, settle } from './stream-value.ts'
-
-/** Argument `i` as an int64; undefined after a reply of `error`. */
-function readLong(c: Context, i: number, error: string): bigint | undefined {
-  const { buf, start, end } = c.args
-  const value = parseInt64(buf, start[i], end[i])
-  if (value !== null) return value
-  c.reply.error(error)
-  return undefined
-}
-
-/** The same as a number; `NaN` after a reply of `error`. */
-function readNumber(c: Context, i: number, error: string): number {
-  return Number(readLong(c, i, error) ?? Number.NaN)
-}
 
 interface ClaimOptions {
   readonly ids: readonly StreamId[]
@@ -58,14 +45,14 @@ function readOptions(c: Context): ClaimOptions | undefined {
     if (args.is(i, 'FORCE')) isForced = true
     else if (args.is(i, 'JUSTID')) onlyIds = true
     else if (hasValue && args.is(i, 'IDLE')) {
-      const idle = readNumber(c, ++i, 'ERR Invalid IDLE option argument for XCLAIM')
+      const idle = readInteger(c, ++i, 'ERR Invalid IDLE option argument for XCLAIM')
       if (Number.isNaN(idle)) return undefined
       time = instant.now - idle
     } else if (hasValue && args.is(i, 'TIME')) {
-      time = readNumber(c, ++i, 'ERR Invalid TIME option argument for XCLAIM')
+      time = readInteger(c, ++i, 'ERR Invalid TIME option argument for XCLAIM')
       if (Number.isNaN(time)) return undefined
     } else if (hasValue && args.is(i, 'RETRYCOUNT')) {
-      retries = readLong(c, ++i, 'ERR Invalid RETRYCOUNT option argument for XCLAIM')
+      retries = readInt64(c, ++i, 'ERR Invalid RETRYCOUNT option argument for XCLAIM')
       if (retries === undefined) return undefined
     } else if (hasValue && args.is(i, 'LASTID')) {
       const id = readId(c, ++i, FIRST)
@@ -111,7 +98,7 @@ function claim(c: Context): void {
   const lookup = found === undefined ? undefined : requireGroup(c, found, 1, 2)
   if (lookup === undefined) return
   const { stream, group } = lookup
-  const minIdleMs = readNumber(c, 4, 'ERR Invalid min-idle-time argument for XCLAIM')
+  const minIdleMs = readInteger(c, 4, 'ERR Invalid min-idle-time argument for XCLAIM')
   if (Number.isNaN(minIdleMs)) return
   const options = readOptions(c)
   if (options === undefined) return
@@ -179,7 +166,7 @@ function readAutoOptions(c: Context): { count: number; onlyIds: boolean } | unde
 
 function autoClaim(c: Context): void {
   const { args, reply } = c
-  const minIdleMs = readNumber(c, 4, 'ERR Invalid min-idle-time argument for XAUTOCLAIM')
+  const minIdleMs = readInteger(c, 4, 'ERR Invalid min-idle-time argument for XAUTOCLAIM')
   if (Number.isNaN(minIdleMs)) return
   const start = readStart(c, 5)
   if (start === undefined) return

@@ -1,6 +1,5 @@
 // Adding and removing entries: XADD, XDEL, XTRIM, XLEN, XSETID.
 
-import { parseInt64 } from '../../bytes/numbers/decimal.ts'
 import {
   idText,
   MAX_ID,
@@ -11,9 +10,10 @@ import {
   sequenceOf,
   streamId,
 } from '../../store/types/stream/id.ts'
+import { readInt64 } from '../spec/arguments.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
-import { NO_SUCH_KEY, NOT_AN_INTEGER, SYNTAX_ERROR, wrongArguments } from '../spec/errors.ts'
+import { NO_SUCH_KEY, SYNTAX_ERROR, wrongArguments } from '../spec/errors.ts'
 import { arg, KEY, oneKey, oneOf, option, token } from '../spec/shorthand.ts'
 import { argumentBytes } from '../spec/values/collection.ts'
 import { FIRST, type NewId, readId, readIds } from './ids.ts'
@@ -112,9 +112,10 @@ function setId(c: Context): void {
   for (let i = 3; i < args.count; i += 2) {
     const hasValue = i + 1 < args.count
     if (hasValue && args.is(i, 'ENTRIESADDED')) {
-      const value = parseInt64(args.buf, args.start[i + 1], args.end[i + 1])
-      if (value === null || value < 0n) {
-        reply.error(value === null ? NOT_AN_INTEGER : 'ERR entries_added must be positive')
+      const value = readInt64(c, i + 1)
+      if (value === undefined) return
+      if (value < 0n) {
+        reply.error('ERR entries_added must be positive')
         return
       }
       added = value

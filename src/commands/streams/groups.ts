@@ -1,6 +1,5 @@
 // XGROUP: consumer groups and their consumers.
 
-import { parseInt64 } from '../../bytes/numbers/decimal.ts'
 import {
   type ConsumerGroup,
   createGroup,
@@ -10,10 +9,11 @@ import {
 } from '../../store/types/stream/groups.ts'
 import { MIN_ID } from '../../store/types/stream/id.ts'
 import type { Stream } from '../../store/types/stream/stream.ts'
+import { readInt64 } from '../spec/arguments.ts'
 import type { CommandSpec, KeyFlag, KeySpec } from '../spec/command.ts'
 import { container } from '../spec/container.ts'
 import type { Context } from '../spec/context.ts'
-import { NOT_AN_INTEGER, wrongSubcommand } from '../spec/errors.ts'
+import { wrongSubcommand } from '../spec/errors.ts'
 import { arg, KEY, oneOf, option, token } from '../spec/shorthand.ts'
 import { shown } from './group-lookup.ts'
 import { FIRST, readId, readSpecial } from './ids.ts'
@@ -36,9 +36,10 @@ function readOptions(c: Context, isCreate: boolean): GroupOptions | undefined {
     if (isCreate && args.is(i, 'MKSTREAM')) makesStream = true
     else if (args.is(i, 'ENTRIESREAD') && i + 1 < args.count) {
       i++
-      const value = parseInt64(args.buf, args.start[i], args.end[i])
-      if (value === null || value < UNKNOWN_READS) {
-        reply.error(value === null ? NOT_AN_INTEGER : 'ERR value for ENTRIESREAD must be positive or -1')
+      const value = readInt64(c, i)
+      if (value === undefined) return undefined
+      if (value < UNKNOWN_READS) {
+        reply.error('ERR value for ENTRIESREAD must be positive or -1')
         return undefined
       }
       entriesRead = value

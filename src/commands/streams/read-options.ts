@@ -1,10 +1,10 @@
 // The options of XREAD and XREADGROUP.
 
-import { parseInt64 } from '../../bytes/numbers/decimal.ts'
 import type { Args } from '../../resp/args.ts'
 import { readInteger } from '../spec/arguments.ts'
 import type { Context } from '../spec/context.ts'
 import { SYNTAX_ERROR } from '../spec/errors.ts'
+import { readTimeoutMs } from '../spec/session/timeout.ts'
 
 export interface ReadOptions {
   /** Entries of each stream; 0: all. */
@@ -35,8 +35,8 @@ export function readReadOptions(c: Context, isGroup: boolean): ReadOptions | und
   for (let i = 1; i < args.count && firstKey === 0; i++) {
     const more = args.count - 1 - i
     if (more >= 1 && args.is(i, 'BLOCK')) {
-      blockMs = readBlock(c, ++i)
-      if (blockMs === undefined) return undefined
+      blockMs = readTimeoutMs(c, ++i)
+      if (blockMs < 0) return undefined
     } else if (more >= 1 && args.is(i, 'COUNT')) {
       count = readInteger(c, ++i)
       if (Number.isNaN(count)) return undefined
@@ -60,14 +60,6 @@ export function readReadOptions(c: Context, isGroup: boolean): ReadOptions | und
 
 function onlyForGroups(option: string): string {
   return `ERR The ${option} option is only supported by XREADGROUP. You called XREAD instead.`
-}
-
-function readBlock({ args, reply }: Context, i: number): number | undefined {
-  const value = parseInt64(args.buf, args.start[i], args.end[i])
-  if (value === null) reply.error('ERR timeout is not an integer or out of range')
-  else if (value < 0n) reply.error('ERR timeout is negative')
-  else return Number(value)
-  return undefined
 }
 
 /** The positions of the keys: the first half of what follows STREAMS. */

@@ -1,12 +1,12 @@
 // What SCAN, HSCAN, SSCAN and ZSCAN share: cursor and options.
 
 import { Glob } from '../../../bytes/glob.ts'
-import { parseInt64, parseInteger } from '../../../bytes/numbers/decimal.ts'
 import { NULL_REF, type Ref } from '../../../store/arena.ts'
 import type { ValueType } from '../../../store/record.ts'
 import type { Span } from '../../../store/types/span.ts'
+import { readInteger } from '../arguments.ts'
 import type { Context } from '../context.ts'
-import { NOT_AN_INTEGER, SYNTAX_ERROR } from '../errors.ts'
+import { SYNTAX_ERROR } from '../errors.ts'
 import { arg, option } from '../shorthand.ts'
 import { readCollection } from './collection.ts'
 
@@ -59,10 +59,10 @@ export function readScanOptions(c: Context, first: number, hasType = false): Sca
   for (let i = first; i < args.count; i += 2) {
     const value = i + 1
     if (value < args.count && args.is(i, 'COUNT')) {
-      count = parseInteger(buf, start[value], end[value])
-      if (Number.isNaN(count)) count = Number(parseInt64(buf, start[value], end[value]) ?? Number.NaN)
-      if (!(count >= 1)) {
-        reply.error(Number.isNaN(count) ? NOT_AN_INTEGER : SYNTAX_ERROR)
+      count = readInteger(c, value)
+      if (Number.isNaN(count)) return undefined
+      if (count < 1) {
+        reply.error(SYNTAX_ERROR)
         return undefined
       }
     } else if (value < args.count && args.is(i, 'MATCH')) {
