@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { LoadFunction } from '../../src/origin/function.ts'
+import { VALUE_TYPES } from '../support/value-types.ts'
 import { AttackedServer, error, until } from './attacked-server.ts'
 
 const MB = 2 ** 20
@@ -52,8 +53,6 @@ const throwing = (what: unknown): never => {
 /** An origin with a result that its type does not allow. */
 const returns = (value: unknown): LoadFunction => (() => value) as unknown as LoadFunction
 
-const WANTED =
-  'a value is a string, bytes, null, or an object, Map, array, Set or sortedSet() of strings, bytes and numbers'
 const WRONG = 'ORIGIN loaded: the origin gave'
 
 const FAULTS: Readonly<Record<string, readonly [LoadFunction, string | RegExp]>> = {
@@ -69,7 +68,7 @@ const FAULTS: Readonly<Record<string, readonly [LoadFunction, string | RegExp]>>
   rejects: [() => Promise.reject(new Error('down')), 'ORIGIN loaded: down'],
   'rejects with nothing': [() => Promise.reject(), 'ORIGIN loaded: undefined'],
   'rejects with a proxy whose traps throw': [() => Promise.reject(throwingProxy()), /^ORIGIN loaded: ./],
-  'returns a number': [returns(630), `${WRONG} a number for "bad": ${WANTED}`],
+  'returns a number': [returns(630), `${WRONG} a number for "bad": ${VALUE_TYPES}`],
   'returns a promise of a number': [returns(Promise.resolve(1)), /a number for "bad": a value is /],
   'returns a bigint': [returns(1n), /a bigint for "bad": a/],
   'returns a boolean': [returns(false), /a boolean for "bad": a/],

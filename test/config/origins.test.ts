@@ -11,6 +11,7 @@ import type { GroupConfig } from '../../src/config/groups.ts'
 import { type Config, createNode, http, loaded, redis, sql } from '../../src/index.ts'
 import { startNode } from '../support/node.ts'
 import { describeWithSqlite } from '../support/sqlite.ts'
+import { VALUE_TYPES } from '../support/value-types.ts'
 import { problems as problemsOf } from './problems.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'erinys-origins-'))
@@ -244,11 +245,7 @@ describeWithSqlite('a node', (open) => {
   test('serves and stores no result of the wrong shape, and the error names group and key', async () => {
     const origins: [name: string, origin: GroupConfig['origin'], error: string][] = [
       ['rows', { ...users, query: 'select name from users where id >= ?' }, 'more than one row for "user:1"'],
-      [
-        'function',
-        () => 5 as never,
-        'the origin gave a number for "user:1": a value is a string, bytes, null, or an object, Map, array, Set or sortedSet() of strings, bytes and numbers',
-      ],
+      ['function', () => 5 as never, `the origin gave a number for "user:1": ${VALUE_TYPES}`],
       ['facts', () => loaded([[]] as never), 'the origin gave an array as element 0 of a list for "user:1"'],
     ]
     const groups = Object.fromEntries(origins.map(([name, origin]) => [name, { origin }]))

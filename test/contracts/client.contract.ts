@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Config } from '../../src/index.ts'
 import { GatedOrigin } from '../support/gated-origin.ts'
 import { startNode, type TestNode } from '../support/node.ts'
+import { VALUE_TYPES } from '../support/value-types.ts'
 
 interface ConnectOptions {
   readonly port: number
@@ -193,8 +194,7 @@ export function clientContract(library: ClientLibrary): void {
 
     test('an origin that returns the wrong type is an error', async () => {
       const client = await connect('wrong')
-      const error =
-        'ORIGIN wrong: the origin gave a number for "Tom": a value is a string, bytes, null, or an object, Map, array, Set or sortedSet() of strings, bytes and numbers'
+      const error = `ORIGIN wrong: the origin gave a number for "Tom": ${VALUE_TYPES}`
       await expectError(client, error, 'GET', 'Tom')
       expect(await client.call('EXISTS', 'Tom')).toBe(0)
     })

@@ -15,6 +15,7 @@ import {
   unchanged,
 } from '../../src/group/origin.ts'
 import { NULL_REF } from '../../src/store/arena.ts'
+import { VALUE_TYPES } from '../support/value-types.ts'
 
 const KEY = Buffer.from('Tom')
 
@@ -128,7 +129,7 @@ test('errors: "unchanged" for a key that is not cached, and an invalid value wit
     'scores: the origin returned unchanged() for "Tom", which has no cached version',
   )
   await expect(fetchValue(groupOf(() => loaded(5 as unknown as string)).group, KEY)).rejects.toThrow(
-    'scores: the origin gave a number for "Tom": a value is a string, bytes, null, or an object, Map, array, Set or sortedSet() of strings, bytes and numbers',
+    `scores: the origin gave a number for "Tom": ${VALUE_TYPES}`,
   )
 })
 

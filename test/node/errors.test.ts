@@ -2,6 +2,7 @@
 
 import { expect, onTestFinished, test } from 'vitest'
 import { BadRequest, type Config, createNode, type Node, OriginError } from '../../src/index.ts'
+import { VALUE_TYPES } from '../support/value-types.ts'
 
 type GroupInput = NonNullable<Config['groups']>[string]
 
@@ -91,7 +92,7 @@ test('no cause if the origin did not throw', async () => {
   const odd = await start({ origin: () => 1 as never })
   const wrong = await errorOf(odd.get('scores', 'Tom'))
   expect([wrong.message, wrong.cause]).toEqual([
-    'scores: the origin gave a number for "Tom": a value is a string, bytes, null, or an object, Map, array, Set or sortedSet() of strings, bytes and numbers',
+    `scores: the origin gave a number for "Tom": ${VALUE_TYPES}`,
     undefined,
   ])
 
