@@ -3,7 +3,7 @@
 import { NULL_REF, type Ref, UNIT_BYTES } from '../arena.ts'
 import type { Records, ValueType } from '../record.ts'
 import type { EncodingLimits } from './encoding-limits.ts'
-import { PACKED_HEADER_BYTES, PAGED, PAGED_BYTES } from './packed.ts'
+import { PACKED_HEADER_BYTES, PAGED, PAGED_BYTES, packedCount, setPackedCount } from './packed.ts'
 import type { Regions } from './regions.ts'
 import { Span } from './span.ts'
 import { TREE_SLACK, Tree } from './tree.ts'
@@ -25,6 +25,9 @@ export const PACKED_ELEMENTS = 128
 export const PACKED_BYTES = 2048
 /** The longest string of a packed collection. */
 export const PACKED_STRING = 512
+
+/** The word of the head of a region that counts the entries of the first tree. */
+export const COUNT_WORD = 2
 
 const EMPTY = Buffer.alloc(PACKED_HEADER_BYTES)
 const PAGED_VALUE = Buffer.from([PAGED, 0, 0, 0, 0, 0, 0, 0])
@@ -132,6 +135,21 @@ export class Collections {
     records.locate(paged)
     records.view.setUint32(records.valueStart + 4, region, true)
     return paged
+  }
+
+  /** How many elements a collection has: packed, or in the tree whose descriptor is first in the head of its region. */
+  length(ref: Ref): number {
+    const region = this.regionOf(ref)
+    return region === 0 ? packedCount(this.records) : this.regions.head(region, COUNT_WORD)
+  }
+
+  /** Removes `count` elements, the bytes from `from` to `to`, of a located packed collection. */
+  cut(ref: Ref, from: number, to: number, count: number): Ref {
+    const { records } = this
+    const left = packedCount(records) - count
+    const moved = this.store.splice(ref, from - records.valueStart, to - from, 0)
+    setPackedCount(records, left)
+    return moved
   }
 
   /** A change of a collection begins: what was loaded from the origin is the origin's value no longer. */

@@ -1,7 +1,7 @@
 // Hashes: pairs of field and value, packed while they are small, then a tree in the order of the hashes of the fields.
 
 import type { Ref } from '../arena.ts'
-import { type Collections, PACKED_BYTES, PACKED_ELEMENTS, PACKED_STRING } from './collections.ts'
+import { COUNT_WORD, type Collections, PACKED_BYTES, PACKED_ELEMENTS, PACKED_STRING } from './collections.ts'
 import { FieldDeadlines } from './field-deadlines.ts'
 import {
   contentStart,
@@ -21,8 +21,6 @@ import { stringBytes, TreeKind } from './tree.ts'
 const TABLE = 1
 /** A flag: a field has, or had, a deadline. Redis calls the compact encoding of such a hash `listpackex`. */
 const TIMED = 2
-/** The word of the head of the region that counts its pairs. */
-const COUNT_WORD = 2
 
 /** Expired fields that are removed at most when a hash is changed, and in a step of active expiry. */
 const PURGED_BY_CHANGE = 16
@@ -127,7 +125,7 @@ export class Hashes {
 
   /** Removes a field, if there is one. */
   remove(ref: Ref, bytes: Uint8Array, start: number, end: number): Ref {
-    const { records, store, tree } = this.#parts
+    const { records, tree } = this.#parts
     const region = this.#parts.regionOf(ref)
     if (region !== 0) {
       this.#clearDeadline(region, bytes, start, end, false)
@@ -140,10 +138,7 @@ export class Hashes {
     this.found = from >= 0
     if (!this.found) return ref
     const to = skipString(records.bytes, skipString(records.bytes, from))
-    const count = packedCount(records)
-    const moved = store.splice(ref, from - records.valueStart, to - from, 0)
-    setPackedCount(records, count - 1)
-    return moved
+    return this.#parts.cut(ref, from, to, 1)
   }
 
   /** Reads the pair with a rank, which is arbitrary but stable while the hash is not changed. False: there is none. */
@@ -423,8 +418,7 @@ export class Hashes {
 
   /** Moves a packed hash into a region. */
   #page(ref: Ref): Ref {
-    const { records, store, tree } = this.#parts
-    records.locate(ref)
+    const { store, tree } = this.#parts
     const moving = store.copyValue(ref)
     const paged = this.#parts.page(ref)
     tree.open(this.#parts.regionOf(paged), TreeKind.HASH)

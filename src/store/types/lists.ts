@@ -3,6 +3,7 @@
 import type { Ref } from '../arena.ts'
 import { type Collections, PACKED_BYTES, PACKED_ELEMENTS, PACKED_STRING } from './collections.ts'
 import {
+  contentStart,
   PACKED_HEADER_BYTES,
   packedBytes,
   packedCount,
@@ -32,9 +33,7 @@ export class Lists {
   }
 
   length(ref: Ref): number {
-    const { regions, records } = this.#parts
-    const region = this.#parts.regionOf(ref)
-    return region === 0 ? packedCount(records) : regions.head(region, 2)
+    return this.#parts.length(ref)
   }
 
   /** Inserts an element before `index`, or at the end if that is the length. */
@@ -82,7 +81,7 @@ export class Lists {
 
   /** Removes `count` elements from `index` on. */
   remove(ref: Ref, index: number, count = 1): Ref {
-    const { store, records, tree } = this.#parts
+    const { records, tree } = this.#parts
     const region = this.#parts.regionOf(ref)
     if (region !== 0) {
       const own = this.#parts.begin(ref)
@@ -95,9 +94,7 @@ export class Lists {
     let to = from
     if (index + count === all) to = records.valueEnd
     else for (let i = 0; i < count; i++) to = skipString(records.bytes, to)
-    const moved = store.splice(ref, from - records.valueStart, to - from, 0)
-    setPackedCount(records, all - count)
-    return moved
+    return this.#parts.cut(ref, from, to, count)
   }
 
   /** Reads the element at `index`; `next` reads the ones after it. False: there is none. */
@@ -163,9 +160,15 @@ export class Lists {
     const { tree } = this.#parts
     tree.open(region, TreeKind.LIST)
     tree.seekRank(index)
+    this.#insert(bytes, start, end)
+    return own
+  }
+
+  /** Inserts an element at the position of the tree. */
+  #insert(bytes: Uint8Array, start: number, end: number): void {
+    const { tree } = this.#parts
     tree.insert(stringBytes(end - start))
     tree.writeString(tree.stringsAt, bytes, start, end)
-    return own
   }
 
   /** Where the packed element at `index` of the located list begins in its segment. */
@@ -178,20 +181,15 @@ export class Lists {
 
   /** Moves a packed list into a region. */
   #page(ref: Ref): Ref {
-    const { records, tree, span } = this.#parts
-    records.locate(ref)
-    const count = packedCount(records)
-    const elements: Buffer[] = []
-    for (let i = 0, at = this.#offset(0); i < count; i++) {
-      at = readPacked(records, at, span)
-      elements.push(span.copy())
-    }
+    const { store, tree } = this.#parts
+    const moving = store.copyValue(ref)
     const paged = this.#parts.page(ref)
     tree.open(this.#parts.regionOf(paged), TreeKind.LIST)
-    for (const element of elements) {
+    for (let at = PACKED_HEADER_BYTES; at < moving.length; ) {
+      const next = skipString(moving, at)
       tree.seekRank(tree.count)
-      tree.insert(stringBytes(element.length))
-      tree.writeString(tree.stringsAt, element, 0, element.length)
+      this.#insert(moving, contentStart(moving, at), next)
+      at = next
     }
     return paged
   }

@@ -28,9 +28,6 @@ const PACKED_WALK = 0
 const TREE_WALK = 1
 const SORTED_WALK = 2
 
-/** The packed members of a set that moves into a region. */
-const moving = Buffer.alloc(PACKED_BYTES)
-
 /** Calls that change a set return its record, possibly moved. */
 export class Sets {
   /** The member that `seek`, `first` and `next` have read. */
@@ -57,9 +54,7 @@ export class Sets {
   }
 
   size(ref: Ref): number {
-    const { regions, records } = this.#parts
-    const region = this.#parts.regionOf(ref)
-    return region === 0 ? packedCount(records) : regions.head(region, 2)
+    return this.#parts.length(ref)
   }
 
   has(ref: Ref, bytes: Uint8Array, start: number, end: number): boolean {
@@ -235,11 +230,7 @@ export class Sets {
   }
 
   #removePacked(ref: Ref, at: number): Ref {
-    const { records, store } = this.#parts
-    const count = packedCount(records)
-    const moved = store.splice(ref, at - records.valueStart, skipString(records.bytes, at) - at, 0)
-    setPackedCount(records, count - 1)
-    return moved
+    return this.#parts.cut(ref, at, skipString(this.#parts.records.bytes, at), 1)
   }
 
   /** Where the packed member with a rank is. */
@@ -264,12 +255,11 @@ export class Sets {
 
   /** Moves a packed set into a region. */
   #page(ref: Ref): Ref {
-    const { records, store, tree } = this.#parts
-    records.locate(ref)
-    const length = records.bytes.copy(moving, 0, records.valueStart, records.valueEnd)
+    const { store, tree } = this.#parts
+    const moving = store.copyValue(ref)
     const paged = this.#parts.page(ref)
     tree.open(this.#parts.regionOf(paged), TreeKind.SET)
-    for (let at = PACKED_HEADER_BYTES; at < length; ) {
+    for (let at = PACKED_HEADER_BYTES; at < moving.length; ) {
       const next = skipString(moving, at)
       const start = contentStart(moving, at)
       tree.key[0] = store.hashOf(moving, start, next)

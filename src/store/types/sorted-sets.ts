@@ -71,9 +71,7 @@ export class SortedSets {
   }
 
   length(ref: Ref): number {
-    const { regions, records } = this.#parts
-    const region = this.#parts.regionOf(ref)
-    return region === 0 ? packedCount(records) : regions.head(region, this.#members.countWord)
+    return this.#parts.length(ref)
   }
 
   /**
@@ -124,11 +122,9 @@ export class SortedSets {
       return own
     }
     const score = this.score[0]
-    const { store } = this.#parts
     const { records } = this.#parts
     records.locate(ref)
     const from = this.#at
-    const at = from - records.valueStart
     const size = this.#skip(from) - from
     const member = packedBytes(end - start)
     if (records.valueEnd - records.valueStart + member + scoreBytes(score) - size > PACKED_BYTES) {
@@ -137,10 +133,7 @@ export class SortedSets {
       this.score[0] = score
       return this.update(paged, bytes, start, end)
     }
-    const removed = store.splice(ref, at, size, 0)
-    records.locate(removed)
-    setPackedCount(records, packedCount(records) - 1)
-    return this.#insertPacked(removed, bytes, start, end)
+    return this.#insertPacked(this.#parts.cut(ref, from, from + size, 1), bytes, start, end)
   }
 
   /** Removes the member that was found. */
@@ -148,7 +141,7 @@ export class SortedSets {
     const { records } = this.#parts
     if (this.#region === 0) {
       records.locate(ref)
-      return this.#cut(ref, this.#at, this.#skip(this.#at), 1)
+      return this.#parts.cut(ref, this.#at, this.#skip(this.#at), 1)
     }
     const own = this.#parts.begin(ref)
     this.#members.remove(this.#region, bytes, start, end)
@@ -162,7 +155,7 @@ export class SortedSets {
       const from = this.#offset(index)
       let to = from
       for (let i = 0; i < count; i++) to = this.#skip(to)
-      return this.#cut(ref, from, to, count)
+      return this.#parts.cut(ref, from, to, count)
     }
     const own = this.#parts.begin(ref)
     this.#members.removeRange(region, index, count)
@@ -340,15 +333,6 @@ export class SortedSets {
     const scoreAt = writePacked(records, records.valueStart + at, bytes, start, end)
     writeScore(records.bytes, records.view, scoreAt, score)
     setPackedCount(records, count + 1)
-    return moved
-  }
-
-  /** Removes `count` elements of a located packed sorted set. */
-  #cut(ref: Ref, from: number, to: number, count: number): Ref {
-    const { store, records } = this.#parts
-    const all = packedCount(records)
-    const moved = store.splice(ref, from - records.valueStart, to - from, 0)
-    setPackedCount(records, all - count)
     return moved
   }
 

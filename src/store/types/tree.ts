@@ -536,8 +536,7 @@ export class Tree {
     const { bytes } = this
     const source = from.stringsAt
     const target = this.stringsAt
-    const first = from.bytes[source]
-    const length = first === SEPARATE ? SEPARATE_BYTES : 1 + first
+    const length = from.#skipString(source) - source
     for (let i = 0; i < length; i++) bytes[target + i] = from.bytes[source + i]
   }
 
@@ -577,50 +576,18 @@ export class Tree {
     return true
   }
 
-  /** Removes the loaded entry. There is no position afterwards. */
+  /** Removes the entry of the position. There is no position afterwards. */
   remove(): void {
-    const regions = this.#regions
-    const height = this.#height
-    this.#openLeaf(this.#pages[height])
-    this.#locateEntry()
-    const { at, view } = this
-    const length = this.#entryBytes(at)
-    this.#freeStrings(at)
-    this.#openLeaf(this.#pages[height])
-    const { words } = regions
-    const page = regions.at
-    const i = this.#indexes[height]
-    const slot = this.#slots + 2 * i
-    const count = this.#leafCount - 1
-    if (i < count) this.bytes.copyWithin(slot, slot + 2, this.#slots + 2 * (count + 1))
-    const distance = this.#end - at
-    let dead = words[page + COUNT] >>> 16
-    if (distance === words[page + HEAP]) words[page + HEAP] = distance - length
-    else dead += length
-    words[page + COUNT] = count | (dead << 16)
-    for (let level = 0; level < height; level++) {
-      regions.locate(this.#region, this.#pages[level])
-      regions.words[regions.at + DATA + this.#capacity(regions.pageUnits) + this.#indexes[level]]--
-    }
-    this.count--
-    this.view = view
-    if (count === 0) this.#removePage(height)
-    else this.#shrinkLeaf()
-    this.#save()
+    this.#removeFromLeaf(this.#indexes[this.#height], 1)
   }
 
   /** Removes `count` entries from `rank` on: leaf by leaf, so that the cost is that of the leaves. */
   removeRange(rank: number, count: number): void {
     for (let left = count; left > 0; ) {
       this.seekRank(rank)
-      const height = this.#height
-      const i = this.#indexes[height]
+      const i = this.#indexes[this.#height]
       const here = Math.min(left, this.#leafCount - i)
       left -= here
-      if (here === 1) {
-        this.remove()
-        continue
-      }
       this.#removeFromLeaf(i, here)
     }
   }
@@ -633,10 +600,12 @@ export class Tree {
     this.#openLeaf(page)
     const count = this.#leafCount - removed
     let bytes = 0
+    let lowest = 0
     // The bytes of a leaf that goes as a whole do not matter.
     if (count > 0 || regions.hasSeparate(this.#region))
       for (let slot = i; slot < i + removed; slot++) {
-        const at = this.#end - this.view.getUint16(this.#slots + 2 * slot, true)
+        lowest = this.view.getUint16(this.#slots + 2 * slot, true)
+        const at = this.#end - lowest
         bytes += this.#entryBytes(at)
         this.#freeStrings(at)
       }
@@ -645,8 +614,12 @@ export class Tree {
       this.bytes.copyWithin(slot, slot + 2 * removed, this.#slots + 2 * (count + removed))
     }
     regions.locate(this.#region, page)
-    const dead = (regions.words[regions.at + COUNT] >>> 16) + bytes
-    regions.words[regions.at + COUNT] = count | (dead << 16)
+    const { words, at } = regions
+    let dead = words[at + COUNT] >>> 16
+    // The lowest entry leaves no gap.
+    if (removed === 1 && lowest === words[at + HEAP]) words[at + HEAP] = lowest - bytes
+    else dead += bytes
+    words[at + COUNT] = count | (dead << 16)
     for (let level = 0; level < height; level++) {
       regions.locate(this.#region, this.#pages[level])
       regions.words[regions.at + DATA + this.#capacity(regions.pageUnits) + this.#indexes[level]] -= removed
@@ -795,25 +768,26 @@ export class Tree {
 
   /** Bytes of the entry at `at`. */
   #entryBytes(at: number): number {
-    const { bytes, view } = this
     let to = at + 4 * this.#keyWords + this.#doubleBytes
-    for (let string = STRINGS[this.#kind]; string > 0; string--) {
-      const first = bytes[to]
-      to += first < LONG ? 1 + first : first === LONG ? 3 + view.getUint16(to + 1, true) : SEPARATE_BYTES
-    }
+    for (let string = STRINGS[this.#kind]; string > 0; string--) to = this.#skipString(to)
     return to - at
   }
 
   /** Frees the pages of the strings of the entry at `at`. */
   #freeStrings(at: number): void {
     if (this.#kind === TreeKind.SCORES) return
-    const { bytes, view } = this
     let to = at + 4 * this.#keyWords + this.#doubleBytes
     for (let string = STRINGS[this.#kind]; string > 0; string--) {
-      const first = bytes[to]
-      if (first === SEPARATE) this.#freeSeparate(to)
-      to += first < LONG ? 1 + first : first === LONG ? 3 + view.getUint16(to + 1, true) : SEPARATE_BYTES
+      if (this.bytes[to] === SEPARATE) this.#freeSeparate(to)
+      to = this.#skipString(to)
     }
+  }
+
+  /** Where the string after the one at `at` begins. */
+  #skipString(at: number): number {
+    const first = this.bytes[at]
+    if (first < LONG) return at + 1 + first
+    return first === LONG ? at + 3 + this.view.getUint16(at + 1, true) : at + SEPARATE_BYTES
   }
 
   /** Frees the page of the string at `at`. */
