@@ -8,6 +8,7 @@ import { ReplyWriter } from '../../resp/reply.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import type { ValueType } from '../../store/record.ts'
 import { keyName } from '../loading/load-results.ts'
+import { Runner } from '../runner.ts'
 import { type PendingWait, Waiting } from './waiting.ts'
 
 /*
@@ -48,6 +49,7 @@ export class KeyWaits implements Waits, Watcher {
   readonly #parts: KeyWaitsParts
   /** The context of commands that are served while another one is the executor's. */
   readonly #context: Context
+  readonly #runner: Runner
   readonly #groups = new Map<Group, WaitedGroup>()
   readonly #all = new Set<Waiting>()
   /** Keys that were written. */
@@ -62,7 +64,7 @@ export class KeyWaits implements Waits, Watcher {
     const { context, host } = parts
     this.#context = new Context(new ReplyWriter(), context.instant, host)
     this.#context.reply.onError = (text) => host.telemetry.errorReply(text)
-    this.#context.loaded = true
+    this.#runner = new Runner(this.#context, host)
   }
 
   /** Whether a key for which clients wait was written. */
@@ -187,16 +189,9 @@ export class KeyWaits implements Waits, Watcher {
 
   /** Makes the context that of a command that waits. Returns the type of the key in argument `i`; `undefined`: it has no value. */
   #prepare(waiting: Waiting, i: number): ValueType | undefined {
-    const context = this.#context
     const { group } = waiting
-    context.args = waiting.args
-    context.client = waiting.client
-    context.command = waiting.command
-    context.group = group
-    context.store = group.store
-    context.missed = false
-    context.reply.protocol = waiting.protocol
-    const ref = context.peek(i)
+    this.#runner.resume(waiting, group)
+    const ref = this.#context.peek(i)
     return ref === NULL_REF ? undefined : group.store.records.type(ref)
   }
 
@@ -226,26 +221,16 @@ export class KeyWaits implements Waits, Watcher {
 
   /** Lets a command write its reply. Returns whether it has done so: then it waits no longer. */
   #reply(waiting: Waiting, run: () => unknown): boolean {
-    const context = this.#context
-    const { reply } = context
-    const { host } = this.#parts
-    const { telemetry } = host
+    const { telemetry } = this.#parts.host
     const { command, client, args } = waiting
     const startedAt = telemetry.now()
-    context.args = args
-    context.client = client
-    context.command = command
-    context.group = waiting.group
-    context.store = waiting.group.store
-    reply.protocol = waiting.protocol
+    this.#runner.resume(waiting, waiting.group)
     try {
       if (run() === false) return false
     } catch (error) {
-      reply.rewind(0)
-      reply.error('ERR internal error')
-      host.reportFault(error, command.fullName)
+      this.#runner.fail(command, 0, error)
     }
-    const bytes = reply.take()
+    const bytes = this.#context.reply.take()
     telemetry.finish(command.stats, startedAt, client, args, command.secretsOf(args))
     waiting.finish(bytes)
     return true
