@@ -77,3 +77,11 @@ export function ask(link: Sender, context: number, args: readonly (string | Buff
     link.send(receiver, context, request, 0, request.length)
   })
 }
+
+/** Sends one request whose reply nobody wants, without a context. */
+export function tell(link: Sender, args: readonly (string | Buffer)[]): void {
+  const request = encodeRequest(args)
+  link.send(NOBODY, 0, request, 0, request.length)
+}
+
+const NOBODY: Receiver = { replies() {}, deferred: () => NOBODY, moved() {}, lost() {} }

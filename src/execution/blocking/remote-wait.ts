@@ -1,14 +1,11 @@
 // A command of a client that waits for keys at their owner, another node.
 
-import type { Receiver, Sender } from '../../cluster/links/receiver.ts'
-import { encodeRequest } from '../../cluster/links/request.ts'
+import type { Sender } from '../../cluster/links/receiver.ts'
+import { tell } from '../../cluster/links/request.ts'
 import type { Client, CompleteReply } from '../../commands/spec/client.ts'
 import type { ClientWait } from '../../commands/spec/session/waiting.ts'
 
 const NOTHING = Buffer.alloc(0)
-
-/** Nobody wants the reply to PEER UNBLOCK. */
-const NOBODY: Receiver = { replies() {}, deferred: () => NOBODY, moved() {}, lost() {} }
 
 /** How it ends before its time. */
 type Ending = 'TIMEOUT' | 'ERROR' | 'CANCEL'
@@ -72,11 +69,10 @@ export class RemoteWait implements ClientWait {
   /** The owner replies, unless it has done so already. */
   #end(ending: Ending): void {
     this.#ending = ending
-    if (this.#link !== undefined) this.#send(ending)
+    this.#send(ending)
   }
 
   #send(ending: Ending): void {
-    const request = encodeRequest(['PEER', 'UNBLOCK', String(this.#number), ending])
-    this.#link?.send(NOBODY, 0, request, 0, request.length)
+    if (this.#link !== undefined) tell(this.#link, ['PEER', 'UNBLOCK', String(this.#number), ending])
   }
 }

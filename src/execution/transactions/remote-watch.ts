@@ -2,7 +2,7 @@
 
 import type { Link, Receiver } from '../../cluster/links/link.ts'
 import type { Peer } from '../../cluster/links/peer.ts'
-import { encodeRequest } from '../../cluster/links/request.ts'
+import { encodeRequest, tell } from '../../cluster/links/request.ts'
 import type { ClientWatch } from '../../commands/spec/session/transaction.ts'
 
 /**
@@ -53,12 +53,8 @@ export class RemoteWatch implements ClientWatch {
   }
 
   release(): void {
-    if (this.link.isClosed) return
-    const request = encodeRequest(['PEER', 'UNWATCH', this.id])
-    this.link.send(NOBODY, 0, request, 0, request.length)
+    if (!this.link.isClosed) tell(this.link, ['PEER', 'UNWATCH', this.id])
   }
 }
 
 const OK = Buffer.from('+OK\r\n')
-
-const NOBODY: Receiver = { replies() {}, deferred: () => NOBODY, moved() {}, lost() {} }
