@@ -7,48 +7,16 @@ import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { SYNTAX_ERROR } from '../spec/errors.ts'
 import { arg, KEY, oneKey } from '../spec/shorthand.ts'
-import { findCollection, readCollection, replySpan } from '../spec/values/collection.ts'
-import { readSampleCount, sampleRanks } from '../spec/values/sampling.ts'
+import { findCollection, replySpan } from '../spec/values/collection.ts'
+import { replyRandom, type Sampled, sampleRanks } from '../spec/values/sampling.ts'
 
-function randomMember(c: Context): void {
-  const ref = readCollection(c, 1, ValueType.SET)
-  if (ref === undefined) return
-  if (ref === NULL_REF) {
-    c.reply.null()
-    return
-  }
-  const { sets } = c.store
-  sets.seek(ref, Math.floor(c.group.environment.random() * sets.size(ref)))
-  replySpan(c)
-}
-
-function randomMembers(c: Context): void {
-  if (c.args.count > 3) {
-    c.reply.error(SYNTAX_ERROR)
-    return
-  }
-  const count = readSampleCount(c, 2)
-  if (count === undefined) return
-  const ref = readCollection(c, 1, ValueType.SET)
-  if (ref === undefined) return
-  const { sets } = c.store
-  const { random } = c.group.environment
-  const size = ref === NULL_REF ? 0 : sets.size(ref)
-  const replies = size === 0 ? 0 : count < 0 ? -count : Math.min(count, size)
-  c.reply.array(replies)
-  if (count < 0) {
-    for (let i = 0; i < replies; i++) {
-      sets.seek(ref, Math.floor(random() * size))
-      replySpan(c)
-    }
-  } else if (replies === size) {
-    if (size > 0) for (let is = sets.first(ref); is; is = sets.next()) replySpan(c)
-  } else {
-    for (const rank of sampleRanks(replies, size, random)) {
-      sets.seek(ref, rank)
-      replySpan(c)
-    }
-  }
+const RANDOM_MEMBERS: Sampled = {
+  type: ValueType.SET,
+  size: ({ sets }, ref) => sets.size(ref),
+  seek: ({ sets }, ref, rank) => sets.seek(ref, rank),
+  first: ({ sets }, ref) => sets.first(ref),
+  next: ({ sets }) => sets.next(),
+  reply: (c) => replySpan(c),
 }
 
 function pop(c: Context): void {
@@ -114,7 +82,7 @@ export const setRandomCommands: readonly CommandSpec[] = [
     tips: ['nondeterministic_output'],
     history: [['2.6.0', 'Added the optional `count` argument.']],
     arguments: [KEY, arg('count', 'integer', { optional: true, since: '2.6.0' })],
-    run: (c) => (c.args.count === 2 ? randomMember(c) : randomMembers(c)),
+    run: (c) => replyRandom(c, RANDOM_MEMBERS),
   },
   {
     name: 'spop',

@@ -1,66 +1,21 @@
 // A part of the elements of a sorted set: ZRANDMEMBER, ZSCAN.
 
 import { formatDouble } from '../../bytes/numbers/double.ts'
-import { NULL_REF } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
 import type { CommandSpec } from '../spec/command.ts'
-import type { Context } from '../spec/context.ts'
-import { SYNTAX_ERROR } from '../spec/errors.ts'
 import { arg, KEY, oneKey, token } from '../spec/shorthand.ts'
-import { readCollection, replySpan } from '../spec/values/collection.ts'
-import { OUT_OF_RANGE, readSampleCount, sampleRanks } from '../spec/values/sampling.ts'
+import { replySpan } from '../spec/values/collection.ts'
+import { replyRandom, type Sampled } from '../spec/values/sampling.ts'
 import { SCAN_ARGUMENTS, scanCollection } from '../spec/values/scanning.ts'
-import { replyElement, replyElementCount } from './elements.ts'
 
-/** With scores a reply has twice as many values: Redis's limit is half of the largest int64. */
-const MAX_PAIRS = 2 ** 62
-
-function randomMember(c: Context): void {
-  const ref = readCollection(c, 1, ValueType.SORTED_SET)
-  if (ref === undefined) return
-  if (ref === NULL_REF) {
-    c.reply.null()
-    return
-  }
-  const { sortedSets } = c.store
-  sortedSets.seek(ref, Math.floor(c.group.environment.random() * sortedSets.length(ref)))
-  replySpan(c, sortedSets.span)
-}
-
-function randomMembers(c: Context): void {
-  const { args, reply } = c
-  const wanted = readSampleCount(c, 2)
-  if (wanted === undefined) return
-  const hasScores = args.count === 4 && args.is(3, 'WITHSCORES')
-  if (args.count > 4 || (args.count === 4 && !hasScores)) {
-    reply.error(SYNTAX_ERROR)
-    return
-  }
-  if (hasScores && Math.abs(wanted) > MAX_PAIRS) {
-    reply.error(OUT_OF_RANGE)
-    return
-  }
-  const ref = readCollection(c, 1, ValueType.SORTED_SET)
-  if (ref === undefined) return
-  const { sortedSets } = c.store
-  const { random } = c.group.environment
-  const length = ref === NULL_REF ? 0 : sortedSets.length(ref)
-  const count = length === 0 ? 0 : wanted < 0 ? -wanted : Math.min(wanted, length)
-  replyElementCount(c, count, hasScores)
-  if (count === 0) return
-  if (wanted < 0) {
-    for (let i = 0; i < count; i++) {
-      sortedSets.seek(ref, Math.floor(random() * length))
-      replyElement(c, sortedSets, hasScores)
-    }
-  } else if (count === length) {
-    for (let is = sortedSets.seek(ref, 0); is; is = sortedSets.next()) replyElement(c, sortedSets, hasScores)
-  } else {
-    for (const rank of sampleRanks(count, length, random)) {
-      sortedSets.seek(ref, rank)
-      replyElement(c, sortedSets, hasScores)
-    }
-  }
+const RANDOM_MEMBERS: Sampled = {
+  type: ValueType.SORTED_SET,
+  size: ({ sortedSets }, ref) => sortedSets.length(ref),
+  seek: ({ sortedSets }, ref, rank) => sortedSets.seek(ref, rank),
+  first: ({ sortedSets }, ref) => sortedSets.seek(ref, 0),
+  next: ({ sortedSets }) => sortedSets.next(),
+  reply: (c) => replySpan(c, c.store.sortedSets.span),
+  second: { option: 'WITHSCORES', reply: ({ reply, store }) => reply.doubleOf(store.sortedSets.score) },
 }
 
 const READ = {
@@ -87,7 +42,7 @@ export const sortedSetIterationCommands: readonly CommandSpec[] = [
         arguments: [arg('count', 'integer'), token('WITHSCORES', { optional: true })],
       }),
     ],
-    run: (c) => (c.args.count === 2 ? randomMember(c) : randomMembers(c)),
+    run: (c) => replyRandom(c, RANDOM_MEMBERS),
   },
   {
     ...READ,
