@@ -39,19 +39,29 @@ export interface Pending {
   readonly deliveries: bigint
 }
 
-export class Consumer {
+/** A group or a consumer in the tree of their names. */
+interface Named {
+  readonly id: StreamId
+  readonly page: number
+  readonly name: Buffer
+}
+
+/** A group or a consumer: its name, and the page with its fields. */
+class NamedPage {
   readonly id: StreamId
   readonly name: Buffer
   readonly words: PageWords
-  readonly #stream: Stream
+  protected readonly stream: Stream
 
-  constructor(stream: Stream, id: StreamId, page: number, name: Buffer) {
-    this.#stream = stream
+  constructor(stream: Stream, { id, page, name }: Named) {
+    this.stream = stream
     this.id = id
     this.words = new PageWords(stream.trees.regions, stream.region, page)
     this.name = name
   }
+}
 
+export class Consumer extends NamedPage {
   /** When it last called, and when a call last gave it entries; ms since the epoch. */
   get seen(): number {
     return this.words.double(SEEN)
@@ -75,23 +85,11 @@ export class Consumer {
 
   /** The IDs of its pending entries. */
   get owned(): IdTree {
-    return this.#stream.trees.owned.open(this.#stream.region, OWNED, this.words.page)
+    return this.stream.trees.owned.open(this.stream.region, OWNED, this.words.page)
   }
 }
 
-export class ConsumerGroup {
-  readonly id: StreamId
-  readonly name: Buffer
-  readonly words: PageWords
-  readonly #stream: Stream
-
-  constructor(stream: Stream, id: StreamId, page: number, name: Buffer) {
-    this.#stream = stream
-    this.id = id
-    this.words = new PageWords(stream.trees.regions, stream.region, page)
-    this.name = name
-  }
-
+export class ConsumerGroup extends NamedPage {
   /** The last entry delivered to any of its consumers. */
   get lastId(): StreamId {
     return this.words.id(DELIVERED_ID)
@@ -119,18 +117,18 @@ export class ConsumerGroup {
   }
 
   consumer(name: Uint8Array): Consumer | undefined {
-    const found = findNamed(this.#stream, this.#consumers, name)
-    return found && new Consumer(this.#stream, found.id, found.page, found.name)
+    const found = findNamed(this.stream, this.#consumers, name)
+    return found && new Consumer(this.stream, found)
   }
 
   createConsumer(name: Buffer, now: number): Consumer {
-    const { trees } = this.#stream
+    const { trees } = this.stream
     const number = this.words.word(NEXT_CONSUMER)
     this.words.setWord(NEXT_CONSUMER, (number + 1) | 0)
-    const words = PageWords.take(trees.regions, this.#stream.region, CONSUMER_WORDS)
+    const words = PageWords.take(trees.regions, this.stream.region, CONSUMER_WORDS)
     const id = namedId(trees.hashOf(name, 0, name.length), number)
     this.#consumers.insert(id, named(words.page, name))
-    const consumer = new Consumer(this.#stream, id, words.page, name)
+    const consumer = new Consumer(this.stream, { id, page: words.page, name })
     consumer.seen = now
     consumer.active = NEVER
     return consumer
@@ -154,7 +152,7 @@ export class ConsumerGroup {
 
   /** In the order of their names. */
   consumers(): Consumer[] {
-    return allNamed(this.#consumers).map(({ id, page, name }) => new Consumer(this.#stream, id, page, name))
+    return allNamed(this.#consumers).map((each) => new Consumer(this.stream, each))
   }
 
   /** @param id the `id` of a consumer */
@@ -258,16 +256,15 @@ export class ConsumerGroup {
   #consumerOf(id: StreamId): Consumer | undefined {
     const consumers = this.#consumers
     if (!consumers.find(id)) return undefined
-    const { page, name } = readNamed(consumers)
-    return new Consumer(this.#stream, id, page, name)
+    return new Consumer(this.stream, readNamed(consumers))
   }
 
   get #pending(): IdTree {
-    return this.#stream.trees.pending.open(this.#stream.region, PENDING, this.words.page)
+    return this.stream.trees.pending.open(this.stream.region, PENDING, this.words.page)
   }
 
   get #consumers(): IdTree {
-    return this.#stream.trees.consumers.open(this.#stream.region, CONSUMERS, this.words.page)
+    return this.stream.trees.consumers.open(this.stream.region, CONSUMERS, this.words.page)
   }
 }
 
@@ -279,13 +276,6 @@ function readPending(tree: IdTree): Pending {
     time: view.getFloat64(start + 8, true),
     deliveries: view.getBigInt64(start + 16, true),
   }
-}
-
-/** A group or a consumer in the tree of their names. */
-interface Named {
-  readonly id: StreamId
-  readonly page: number
-  readonly name: Buffer
 }
 
 function named(page: number, name: Uint8Array): Buffer {
@@ -324,12 +314,12 @@ function groupsTree({ trees, region }: Stream): IdTree {
 
 export function findGroup(stream: Stream, name: Uint8Array): ConsumerGroup | undefined {
   const found = findNamed(stream, groupsTree(stream), name)
-  return found && new ConsumerGroup(stream, found.id, found.page, found.name)
+  return found && new ConsumerGroup(stream, found)
 }
 
 /** In the order of their names. */
 export function groupsOf(stream: Stream): ConsumerGroup[] {
-  return allNamed(groupsTree(stream)).map(({ id, page, name }) => new ConsumerGroup(stream, id, page, name))
+  return allNamed(groupsTree(stream)).map((each) => new ConsumerGroup(stream, each))
 }
 
 /** Throws when the parts of a stream contradict each other. For tests. */
@@ -346,7 +336,7 @@ export function createGroup(stream: Stream, name: Buffer, lastId: StreamId, entr
   const words = PageWords.take(stream.trees.regions, stream.region, GROUP_WORDS)
   const id = namedId(stream.trees.hashOf(name, 0, name.length), stream.takeGroupNumber())
   groupsTree(stream).insert(id, named(words.page, name))
-  const group = new ConsumerGroup(stream, id, words.page, name)
+  const group = new ConsumerGroup(stream, { id, page: words.page, name })
   group.lastId = lastId
   group.entriesRead = entriesRead
 }
