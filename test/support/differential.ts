@@ -2,8 +2,9 @@
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
-import { expect } from 'vitest'
-import type { Harness } from './harness.ts'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { Harness } from './harness.ts'
+import { describeWithRedis } from './redis-server.ts'
 import { type Argument, encodeCommand } from './resp.ts'
 
 /** The number of commands that are shown before the first difference. */
@@ -99,6 +100,59 @@ export async function expectSameReplies(
       .map((command, i) => `${command.map(shown).join(' ')} → ${shown(replies[from + i])}`)
   const place = `reply ${first + 1} of ${commands.length} differs`
   expect(normalized(given), place).toEqual(normalized(wanted))
+}
+
+/** What is compared besides the replies, and how. */
+export interface Comparison {
+  /** 2 by default. */
+  readonly protocol?: 2 | 3
+  /** See `expectSameReplies`. */
+  readonly comparable?: (reply: string, command: Command) => string
+  /** Compares more, after the commands. */
+  readonly after?: (redis: RawClient, harness: Harness) => Promise<void>
+}
+
+/** Runs the commands on an empty redis-server and on a new harness: the same replies, an intact store, no faults. */
+export type ExpectSame = (commands: readonly Command[], comparison?: Comparison) => Promise<void>
+
+/** A `describe` whose tests compare with a redis-server: see `describeWithRedis`. */
+export function describeComparison(name: string, body: (expectSame: ExpectSame) => void): void {
+  describeWithRedis(name, (redis) => {
+    let clients: Readonly<Record<2 | 3, RawClient>>
+    beforeAll(async () => {
+      const { socketPath } = redis()
+      clients = { 2: await RawClient.connect(socketPath), 3: await RawClient.connect(socketPath) }
+      await clients[3].run([['HELLO', '3']])
+      return () => {
+        clients[2].close()
+        clients[3].close()
+      }
+    })
+
+    body(async (commands, { protocol = 2, comparable, after } = {}) => {
+      const client = clients[protocol]
+      const harness = new Harness({ now: Date.now() })
+      harness.client.protocol = protocol
+      await client.run([['FLUSHALL']])
+      await expectSameReplies(client, harness, commands, comparable)
+      await after?.(client, harness)
+      harness.group('cache').store.verify()
+      expect(harness.host.faults).toEqual([])
+    })
+  })
+}
+
+/** By name: sequences of edge cases, see `commandsOf`. Each is a test in both protocols. */
+export function testEdges(
+  edges: Readonly<Record<string, string>>,
+  expectSame: ExpectSame,
+  comparable?: Comparison['comparable'],
+): void {
+  describe.each(Object.entries(edges))('%s', (_, sequence) => {
+    test.each([2, 3] as const)('in RESP%i', (protocol) =>
+      expectSame(commandsOf(sequence), { protocol, comparable }),
+    )
+  })
 }
 
 function shown(argument: Argument): string {

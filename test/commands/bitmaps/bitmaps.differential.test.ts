@@ -1,10 +1,8 @@
 // The bitmap commands compared with redis-server: edge cases, then random sequences.
 
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, test } from 'vitest'
-import { type Command, commandsOf, expectSameReplies, RawClient } from '../../support/differential.ts'
-import { Harness } from '../../support/harness.ts'
-import { describeWithRedis } from '../../support/redis-server.ts'
+import { test } from 'vitest'
+import { type Command, describeComparison, testEdges } from '../../support/differential.ts'
 
 const MAX = '9223372036854775807'
 const MIN = '-9223372036854775808'
@@ -137,34 +135,13 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   },
 )
 
-describeWithRedis('bitmap commands', (redis) => {
-  let client: RawClient
-  beforeAll(async () => {
-    client = await RawClient.connect(redis().socketPath)
-  })
-  afterAll(() => client.close())
-
-  describe('edges', () => {
-    for (const [name, sequence] of Object.entries(EDGES)) {
-      test(name, async () => {
-        await client.run([['FLUSHALL']])
-        await expectSameReplies(client, new Harness(), commandsOf(sequence))
-      })
-    }
-  })
+describeComparison('bitmap commands', (expectSame) => {
+  testEdges(EDGES, expectSame)
 
   test('random sequences', async () => {
-    const property = fc.asyncProperty(
-      fc.array(command, { minLength: 1, maxLength: 60 }),
-      async (commands) => {
-        const harness = new Harness()
-        await client.run([['FLUSHALL']])
-        await expectSameReplies(client, harness, [
-          ...commands,
-          ...['a', 'b', 'c', '{x}'].map((k) => ['GET', k]),
-        ])
-        harness.group('cache').store.verify()
-      },
+    const contents: Command[] = ['a', 'b', 'c', '{x}'].map((k) => ['GET', k])
+    const property = fc.asyncProperty(fc.array(command, { minLength: 1, maxLength: 60 }), (commands) =>
+      expectSame([...commands, ...contents]),
     )
     await fc.assert(property, { numRuns: 300 })
   })
@@ -172,8 +149,7 @@ describeWithRedis('bitmap commands', (redis) => {
   test('long values', async () => {
     const long = Buffer.alloc(300_001, 0x5b)
     const other = Buffer.alloc(200_003, 0xe7)
-    await client.run([['FLUSHALL']])
-    await expectSameReplies(client, new Harness(), [
+    await expectSame([
       ['SET', 'a', long],
       ['SET', 'b', other],
       ...['AND', 'OR', 'XOR'].flatMap((name) => [

@@ -1,10 +1,8 @@
 // The geo commands compared with redis-server: edge cases, then random sequences.
 
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Command, commandsOf, expectSameReplies, RawClient } from '../../support/differential.ts'
-import { Harness } from '../../support/harness.ts'
-import { describeWithRedis } from '../../support/redis-server.ts'
+import { test } from 'vitest'
+import { type Command, describeComparison, testEdges } from '../../support/differential.ts'
 
 const SICILY = 'GEOADD s 13.361389 38.115556 Palermo 15.087269 37.502669 Catania 12.758489 38.788135 edge'
 const LONG_MAX = '9223372036854775807'
@@ -133,37 +131,13 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   },
 )
 
-describeWithRedis('geo commands', (redis) => {
-  let resp2: RawClient
-  let resp3: RawClient
-  beforeAll(async () => {
-    resp2 = await RawClient.connect(redis().socketPath)
-    resp3 = await RawClient.connect(redis().socketPath)
-    await resp3.run([['HELLO', '3']])
-  })
-  afterAll(() => {
-    resp2.close()
-    resp3.close()
-  })
-
-  async function expectSame(commands: readonly Command[], protocol: 2 | 3): Promise<void> {
-    const client = protocol === 2 ? resp2 : resp3
-    const harness = new Harness()
-    harness.client.protocol = protocol
-    await client.run([['FLUSHALL']])
-    await expectSameReplies(client, harness, commands)
-    harness.group('cache').store.verify()
-    expect(harness.host.faults).toEqual([])
-  }
-
-  describe.each(Object.entries(EDGES))('%s', (_, sequence) => {
-    test.each([2, 3] as const)('in RESP%i', (protocol) => expectSame(commandsOf(sequence), protocol))
-  })
+describeComparison('geo commands', (expectSame) => {
+  testEdges(EDGES, expectSame)
 
   test('random sequences', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(command, { maxLength: 40 }), (commands) => expectSame(commands, 2)),
-      { numRuns: 100 },
+    const property = fc.asyncProperty(fc.array(command, { maxLength: 40 }), (commands) =>
+      expectSame(commands),
     )
+    await fc.assert(property, { numRuns: 100 })
   })
 })

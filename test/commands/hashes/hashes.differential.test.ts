@@ -2,10 +2,9 @@
 // what they are chosen from.
 
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Command, commandsOf, expectSameReplies, RawClient } from '../../support/differential.ts'
-import { Harness } from '../../support/harness.ts'
-import { describeWithRedis } from '../../support/redis-server.ts'
+import { expect, test } from 'vitest'
+import { type Command, describeComparison, type RawClient, testEdges } from '../../support/differential.ts'
+import type { Harness } from '../../support/harness.ts'
 
 const MAX = '9223372036854775807'
 const MIN = '-9223372036854775808'
@@ -113,38 +112,19 @@ async function pairsOf(run: (command: Command) => Promise<string>, key: string):
   return parts.flatMap((part, i) => (i % 2 === 0 ? [part + parts[i + 1]] : [])).sort()
 }
 
-describeWithRedis('commands on hashes', (redis) => {
-  let client: RawClient
-  beforeAll(async () => {
-    client = await RawClient.connect(redis().socketPath)
-  })
-  afterAll(() => client.close())
+async function expectSamePairs(redis: RawClient, harness: Harness): Promise<void> {
+  for (const each of ['a', 'b', '{x}']) {
+    const given = await pairsOf((command) => harness.raw(...command), each)
+    expect(given).toEqual(await pairsOf(async (command) => (await redis.run([command]))[0], each))
+  }
+}
 
-  describe.each(['2', '3'])('edges with RESP%s', (protocol) => {
-    for (const [name, sequence] of Object.entries(EDGES)) {
-      test(name, async () => {
-        const harness = new Harness()
-        await client.run([['FLUSHALL'], ['HELLO', protocol]])
-        await harness.call('HELLO', protocol)
-        await expectSameReplies(client, harness, commandsOf(sequence))
-        await client.run([['HELLO', '2']])
-      })
-    }
-  })
+describeComparison('commands on hashes', (expectSame) => {
+  testEdges(EDGES, expectSame)
 
   test('random sequences', async () => {
-    const property = fc.asyncProperty(
-      fc.array(command, { minLength: 1, maxLength: 60 }),
-      async (commands) => {
-        const harness = new Harness()
-        await client.run([['FLUSHALL']])
-        await expectSameReplies(client, harness, commands)
-        harness.group('cache').store.verify()
-        for (const each of ['a', 'b', '{x}']) {
-          const given = await pairsOf((command) => harness.raw(...command), each)
-          expect(given).toEqual(await pairsOf(async (command) => (await client.run([command]))[0], each))
-        }
-      },
+    const property = fc.asyncProperty(fc.array(command, { minLength: 1, maxLength: 60 }), (commands) =>
+      expectSame(commands, { after: expectSamePairs }),
     )
     await fc.assert(property, { numRuns: 200 })
   })

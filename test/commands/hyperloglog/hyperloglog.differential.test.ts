@@ -1,10 +1,8 @@
 // The HyperLogLog commands compared with redis-server, byte by byte: edge cases, corrupt values, random sequences.
 
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Command, commandsOf, expectSameReplies, RawClient } from '../../support/differential.ts'
-import { Harness } from '../../support/harness.ts'
-import { describeWithRedis } from '../../support/redis-server.ts'
+import { expect, test } from 'vitest'
+import { type Command, commandsOf, describeComparison } from '../../support/differential.ts'
 
 /** See `commandsOf`. */
 const EDGES: Readonly<Record<string, string>> = {
@@ -82,39 +80,22 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(fc.constant('SET'), key, forged) },
 )
 
-describeWithRedis('HyperLogLog commands', (redis) => {
-  let client: RawClient
-  beforeAll(async () => {
-    client = await RawClient.connect(redis().socketPath)
-  })
-  afterAll(() => client.close())
-
-  async function expectSame(commands: readonly Command[], maxSparseBytes = '3000'): Promise<void> {
-    const harness = new Harness()
-    await client.run([['FLUSHALL']])
-    await expectSameReplies(client, harness, [
+describeComparison('HyperLogLog commands', (expectSame) => {
+  const expectSameContents = (commands: readonly Command[], maxSparseBytes = '3000'): Promise<void> =>
+    expectSame([
       ['CONFIG', 'SET', 'hll-sparse-max-bytes', maxSparseBytes],
       ...commands,
       ...['a', 'b', 'c', '{x}'].map((k) => ['GET', k]),
     ])
-    harness.group('cache').store.verify()
-  }
 
-  describe('edges', () => {
-    for (const [name, sequence] of Object.entries(EDGES))
-      test(name, async () => {
-        await expectSame(commandsOf(sequence))
-      })
-  })
+  test.each(Object.entries(EDGES))('%s', (_, sequence) => expectSameContents(commandsOf(sequence)))
 
   test('random sequences', async () => {
     const limit = fc.constantFrom('3000', '3000', '0', '40', '20000')
     const property = fc.asyncProperty(
       fc.array(command, { minLength: 1, maxLength: 25 }),
       limit,
-      async (commands, maxSparseBytes) => {
-        await expectSame(commands, maxSparseBytes)
-      },
+      expectSameContents,
     )
     await fc.assert(property, { numRuns: 60 })
   })
@@ -127,7 +108,7 @@ describeWithRedis('HyperLogLog commands', (redis) => {
       commands.push(['PFCOUNT', `one:${n}`], ['PFCOUNT', 'a', `one:${n}`])
     }
     commands.push(['PFMERGE', 'b', 'a'], ['PFCOUNT', 'b'])
-    await expectSame(commands)
+    await expectSameContents(commands)
   })
 
   test('dense registers of any value', async () => {
@@ -140,7 +121,7 @@ describeWithRedis('HyperLogLog commands', (redis) => {
       return Buffer.concat([Buffer.from(header), Buffer.alloc(12_288, Buffer.from(three))])
     }
     for (let value = 0; value < 64; value++) values.push(sameRegisters(value))
-    await expectSame(
+    await expectSameContents(
       values.flatMap((value) => [
         ['SET', 'a', value],
         ['PFCOUNT', 'a'],

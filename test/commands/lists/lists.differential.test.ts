@@ -1,10 +1,8 @@
 // The list commands compared with redis-server: edge cases, then random sequences, packed and paged.
 
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, test } from 'vitest'
-import { type Command, commandsOf, expectSameReplies, RawClient } from '../../support/differential.ts'
-import { Harness } from '../../support/harness.ts'
-import { describeWithRedis } from '../../support/redis-server.ts'
+import { test } from 'vitest'
+import { type Command, describeComparison, testEdges } from '../../support/differential.ts'
 
 const MAX = '9223372036854775807'
 const MIN = '-9223372036854775808'
@@ -57,6 +55,8 @@ const EDGES: Readonly<Record<string, string>> = {
   keys: `
     RPUSH l a b c | EXPIRE l 100 | PERSIST l | TTL l | DEL l | RPUSH l x | UNLINK l | EXISTS l | RPUSH l y | TOUCH l | SCAN 0
     RANDOMKEY | DBSIZE | OBJECT REFCOUNT l | SCAN 0 TYPE list | SCAN 0 TYPE string | KEYS *`,
+  'no values': `
+    LPOP l | LPOP l 1 | RPUSH l a b | LPOP l | LMPOP 1 x LEFT | LMPOP 1 l LEFT | LPOS l a | LINDEX l 9`,
 }
 
 const key = fc.constantFrom('a', 'b', '{x}')
@@ -121,42 +121,12 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.tuple(word('SET'), key, value) },
 )
 
-describeWithRedis('list commands', (redis) => {
-  let client: RawClient
-  beforeAll(async () => {
-    client = await RawClient.connect(redis().socketPath)
-  })
-  afterAll(() => client.close())
-
-  describe('edges', () => {
-    for (const [name, sequence] of Object.entries(EDGES)) {
-      test(name, async () => {
-        await client.run([['FLUSHALL']])
-        await expectSameReplies(client, new Harness(), commandsOf(sequence))
-      })
-    }
-
-    test('in RESP3', async () => {
-      const own = await RawClient.connect(redis().socketPath)
-      await own.run([['FLUSHALL'], ['HELLO', '3']])
-      const harness = new Harness()
-      harness.client.protocol = 3
-      const sequence =
-        'LPOP l | LPOP l 1 | RPUSH l a b | LPOP l | LMPOP 1 x LEFT | LMPOP 1 l LEFT | LPOS l a | LINDEX l 9'
-      await expectSameReplies(own, harness, commandsOf(sequence))
-      own.close()
-    })
-  })
+describeComparison('list commands', (expectSame) => {
+  testEdges(EDGES, expectSame)
 
   test('random sequences', async () => {
-    const property = fc.asyncProperty(
-      fc.array(command, { minLength: 1, maxLength: 60 }),
-      async (commands) => {
-        const harness = new Harness({ now: Date.now() })
-        await client.run([['FLUSHALL']])
-        await expectSameReplies(client, harness, commands)
-        harness.group('cache').store.verify()
-      },
+    const property = fc.asyncProperty(fc.array(command, { minLength: 1, maxLength: 60 }), (commands) =>
+      expectSame(commands),
     )
     await fc.assert(property, { numRuns: 150 })
   })

@@ -2,10 +2,8 @@
 // not document are compared sorted.
 
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Command, commandsOf, expectSameReplies, RawClient } from '../../support/differential.ts'
-import { Harness } from '../../support/harness.ts'
-import { describeWithRedis } from '../../support/redis-server.ts'
+import { test } from 'vitest'
+import { type Command, describeComparison, testEdges } from '../../support/differential.ts'
 
 const MAX = '9223372036854775807'
 const MIN = '-9223372036854775808'
@@ -121,39 +119,13 @@ function comparable(reply: string, [name]: Command): string {
     : reply
 }
 
-describeWithRedis('commands on sets', (redis) => {
-  let client: RawClient
-  beforeAll(async () => {
-    client = await RawClient.connect(redis().socketPath)
-  })
-  afterAll(() => client.close())
-
-  describe.each(['2', '3'])('edges with RESP%s', (protocol) => {
-    for (const [name, sequence] of Object.entries(EDGES)) {
-      test(name, async () => {
-        const harness = new Harness()
-        await client.run([['FLUSHALL'], ['HELLO', protocol]])
-        await harness.call('HELLO', protocol)
-        await expectSameReplies(client, harness, commandsOf(sequence))
-        await client.run([['HELLO', '2']])
-      })
-    }
-  })
+describeComparison('commands on sets', (expectSame) => {
+  testEdges(EDGES, expectSame)
 
   test('random sequences', async () => {
-    const property = fc.asyncProperty(
-      fc.array(command, { minLength: 1, maxLength: 60 }),
-      async (commands) => {
-        const harness = new Harness()
-        await client.run([['FLUSHALL']])
-        const all: Command[] = [...commands, ...['a', 'b', 'c', '{x}'].map((each) => ['SMEMBERS', each])]
-        const wanted = await client.run(all)
-        for (const [i, each] of all.entries()) {
-          const place = `${i}: ${each.join(' ').slice(0, 200)}`
-          expect(comparable(await harness.raw(...each), each), place).toBe(comparable(wanted[i], each))
-        }
-        harness.group('cache').store.verify()
-      },
+    const contents: Command[] = ['a', 'b', 'c', '{x}'].map((each) => ['SMEMBERS', each])
+    const property = fc.asyncProperty(fc.array(command, { minLength: 1, maxLength: 60 }), (commands) =>
+      expectSame([...commands, ...contents], { comparable }),
     )
     await fc.assert(property, { numRuns: 200 })
   })

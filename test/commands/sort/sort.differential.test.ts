@@ -1,10 +1,9 @@
 // SORT and SORT_RO compared with redis-server: edge cases, then random options.
 
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Command, commandsOf, expectSameReplies, RawClient } from '../../support/differential.ts'
+import { expect, test } from 'vitest'
+import { type Command, describeComparison, testEdges } from '../../support/differential.ts'
 import { Harness } from '../../support/harness.ts'
-import { describeWithRedis } from '../../support/redis-server.ts'
 
 const MAX = '9223372036854775807'
 
@@ -92,28 +91,10 @@ const options = fc
     ...(store === undefined ? [] : ['STORE', store]),
   ])
 
-describeWithRedis('SORT', (redis) => {
-  let client: RawClient
-  beforeAll(async () => {
-    client = await RawClient.connect(redis().socketPath)
-  })
-  afterAll(() => client.close())
-
-  describe('edges', () => {
-    for (const [name, sequence] of Object.entries(EDGES)) {
-      test.each(['2', '3'])(`${name}, RESP%s`, async (protocol) => {
-        const commands: Command[] = [['HELLO', protocol], ['FLUSHALL'], ...commandsOf(sequence)]
-        const harness = new Harness()
-        await client.run(commands.slice(0, 1))
-        await harness.raw(...commands[0])
-        await expectSameReplies(client, harness, commands.slice(1))
-        harness.groups[0].store.verify()
-      })
-    }
-  })
+describeComparison('SORT', (expectSame) => {
+  testEdges(EDGES, expectSame)
 
   test('random options', async () => {
-    await client.run([['HELLO', '2']])
     const elements = fc.oneof(fc.array(number, { maxLength: 12 }), fc.array(text, { maxLength: 12 }))
     const property = fc.asyncProperty(
       elements,
@@ -126,7 +107,6 @@ describeWithRedis('SORT', (redis) => {
           .filter((_, i) => i % 2 === 0)
           .flatMap((element) => [`v_${element}`, `<${element}>`])
         const commands: Command[] = [
-          ['FLUSHALL'],
           ...[
             ['RPUSH', 'l', ...list],
             ['MSET', ...weights],
@@ -137,19 +117,15 @@ describeWithRedis('SORT', (redis) => {
             ['LRANGE', 'd', '0', '-1'],
           ]),
         ]
-        const harness = new Harness()
-        await expectSameReplies(client, harness, commands)
-        harness.groups[0].store.verify()
+        await expectSame(commands)
       },
     )
     await fc.assert(property, { numRuns: 200 })
   })
 
   test('many elements', async () => {
-    await client.run([['HELLO', '2']])
     const list = Array.from({ length: 2000 }, (_, i) => String((i * 7919) % 10_007))
     const commands: Command[] = [
-      ['FLUSHALL'],
       ['RPUSH', 'l', ...list],
       ['MSET', ...list.flatMap((element) => [`w_${element}`, String((Number(element) * 31) % 101)])],
       ['SORT', 'l', 'LIMIT', '0', '1000'],
@@ -157,7 +133,7 @@ describeWithRedis('SORT', (redis) => {
       ['LRANGE', 'd', '0', '999'],
       ['LRANGE', 'd', '1000', '-1'],
     ]
-    await expectSameReplies(client, new Harness(), commands)
+    await expectSame(commands)
   })
 })
 

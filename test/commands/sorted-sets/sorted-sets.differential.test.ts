@@ -1,10 +1,8 @@
 // The sorted set commands compared with redis-server: edge cases, then random sequences, in RESP2 and RESP3.
 
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, test } from 'vitest'
-import { type Command, commandsOf, expectSameReplies, RawClient } from '../../support/differential.ts'
-import { Harness } from '../../support/harness.ts'
-import { describeWithRedis } from '../../support/redis-server.ts'
+import { describe, test } from 'vitest'
+import { type Command, commandsOf, describeComparison, testEdges } from '../../support/differential.ts'
 
 const MAX = '9223372036854775807'
 const MIN = '-9223372036854775808'
@@ -296,42 +294,20 @@ const memberCommand: fc.Arbitrary<Command> = fc.oneof(
   },
 )
 
-describeWithRedis('sorted set commands', (redis) => {
-  let client: RawClient
-  beforeAll(async () => {
-    client = await RawClient.connect(redis().socketPath)
-  })
-  afterAll(() => client.close())
+describeComparison('sorted set commands', (expectSame) => {
+  testEdges(EDGES, expectSame)
 
-  async function newHarness(protocol: string): Promise<Harness> {
-    const harness = new Harness()
-    await client.run([['FLUSHALL'], ['HELLO', protocol]])
-    await harness.raw('HELLO', protocol)
-    return harness
-  }
-
-  describe.each(['2', '3'])('RESP%s', (protocol) => {
-    for (const [name, sequence] of Object.entries(EDGES)) {
-      test(name, async () => {
-        await expectSameReplies(client, await newHarness(protocol), commandsOf(sequence))
-      })
-    }
-
+  describe.each([2, 3] as const)('RESP%i', (protocol) => {
     test.each([
       ['commands', command],
       ['ranges of members', memberCommand],
     ])('random %s', async (_, arbitrary) => {
-      const property = fc.asyncProperty(
-        fc.array(arbitrary, { minLength: 1, maxLength: 60 }),
-        async (commands) => {
-          const harness = await newHarness(protocol)
-          const contents = KEYS.flatMap((k) => [
-            ['ZRANGE', k, '0', '-1', 'WITHSCORES'],
-            ['OBJECT', 'ENCODING', k],
-          ])
-          await expectSameReplies(client, harness, [...commands, ...contents], withoutNegativeZero)
-          harness.group('cache').store.verify()
-        },
+      const contents = KEYS.flatMap((k) => [
+        ['ZRANGE', k, '0', '-1', 'WITHSCORES'],
+        ['OBJECT', 'ENCODING', k],
+      ])
+      const property = fc.asyncProperty(fc.array(arbitrary, { minLength: 1, maxLength: 60 }), (commands) =>
+        expectSame([...commands, ...contents], { protocol, comparable: withoutNegativeZero }),
       )
       await fc.assert(property, { numRuns: 100 })
     })
@@ -353,13 +329,8 @@ describeWithRedis('sorted set commands', (redis) => {
         ZINTERSTORE i 2 a b AGGREGATE MIN | ZRANGE i 0 -1 WITHSCORES | ZDIFFSTORE d 2 b a | ZRANGE d 0 -1 WITHSCORES
         ZRANGESTORE r a 500 900 | ZRANGE r 0 -1 WITHSCORES | OBJECT ENCODING r | ZREVRANGEBYSCORE a 300 100 LIMIT 5 30`)
       const moved: Command[] = names.map((name, i) => ['ZINCRBY', 'a', String((i % 40) - 20), name])
-      await expectSameReplies(client, await newHarness(protocol), [
-        ...added('a', 3),
-        ...added('b', 5).slice(10),
-        ...every,
-        ...moved,
-        ...every,
-      ])
+      const commands = [...added('a', 3), ...added('b', 5).slice(10), ...every, ...moved, ...every]
+      await expectSame(commands, { protocol })
     })
   })
 })

@@ -1,10 +1,8 @@
 // The stream commands compared with redis-server: edge cases, then random sequences.
 
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Command, commandsOf, expectSameReplies, RawClient } from '../../support/differential.ts'
-import { Harness } from '../../support/harness.ts'
-import { describeWithRedis } from '../../support/redis-server.ts'
+import { test } from 'vitest'
+import { type Command, describeComparison, testEdges } from '../../support/differential.ts'
 
 const MAX = '18446744073709551615'
 const LONG_MAX = '9223372036854775807'
@@ -319,37 +317,11 @@ const sequence = fc
   .integer({ min: 1, max: 100 })
   .chain((length) => fc.tuple(...Array.from({ length }, (_, i) => commandAt(i))))
 
-describeWithRedis('stream commands', (redis) => {
-  let resp2: RawClient
-  let resp3: RawClient
-  beforeAll(async () => {
-    resp2 = await RawClient.connect(redis().socketPath)
-    resp3 = await RawClient.connect(redis().socketPath)
-    await resp3.run([['HELLO', '3']])
-  })
-  afterAll(() => {
-    resp2.close()
-    resp3.close()
-  })
-
-  async function expectSame(commands: readonly Command[], protocol: 2 | 3): Promise<void> {
-    const client = protocol === 2 ? resp2 : resp3
-    const harness = new Harness({ now: Date.now() })
-    harness.client.protocol = protocol
-    await client.run([['FLUSHALL']])
-    await expectSameReplies(client, harness, commands, comparable)
-    harness.group('cache').store.verify()
-    expect(harness.host.faults).toEqual([])
-  }
-
-  describe.each(Object.entries(EDGES))('%s', (_, sequence) => {
-    test.each([2, 3] as const)('in RESP%i', (protocol) => expectSame(commandsOf(sequence), protocol))
-  })
+describeComparison('stream commands', (expectSame) => {
+  testEdges(EDGES, expectSame, comparable)
 
   test.each([2, 3] as const)('random sequences in RESP%i', async (protocol) => {
-    await fc.assert(
-      fc.asyncProperty(sequence, (commands) => expectSame(commands, protocol)),
-      { numRuns: 100 },
-    )
+    const property = fc.asyncProperty(sequence, (commands) => expectSame(commands, { protocol, comparable }))
+    await fc.assert(property, { numRuns: 100 })
   })
 })

@@ -1,12 +1,11 @@
 // The string commands compared with redis-server: edge cases, then random sequences.
 
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { NULL_REF } from '../../../src/store/arena.ts'
 import { WAIT_MS } from '../../support/budget.ts'
-import { type Command, commandsOf, expectSameReplies, RawClient } from '../../support/differential.ts'
-import { Harness } from '../../support/harness.ts'
-import { describeWithRedis } from '../../support/redis-server.ts'
+import { type Command, describeComparison, type RawClient, testEdges } from '../../support/differential.ts'
+import type { Harness } from '../../support/harness.ts'
 
 const MAX = '9223372036854775807'
 const MIN = '-9223372036854775808'
@@ -91,6 +90,8 @@ const EDGES: Readonly<Record<string, string>> = {
     LCS a b IDX MINMATCHLEN x | LCS a b IDX MINMATCHLEN ${MAX} | LCS a b IDX MINMATCHLEN ${MIN} | LCS a a | LCS a a IDX
     LCS a none | LCS none b IDX | lcs a b len | LCS a b idx minmatchlen 1 minmatchlen 4 | SET c "" | LCS a c IDX
     MSET a abcbdab b bdcaba | LCS a b | LCS a b IDX WITHMATCHLEN | MSET a "rnd\u0000\r\n1" b "\r\nx\u00001" | LCS a b | LCS a b IDX`,
+  'no values': `
+    GET a | MGET a b | SET a 1 XX | SET a 1 GET | GETEX b | GETDEL b | INCRBYFLOAT a 1 | LCS a a IDX`,
 }
 
 const key = fc.constantFrom('a', 'b', 'c', '{x}')
@@ -188,43 +189,12 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   },
 )
 
-describeWithRedis('string commands', (redis) => {
-  let client: RawClient
-  beforeAll(async () => {
-    client = await RawClient.connect(redis().socketPath)
-  })
-  afterAll(() => client.close())
-
-  describe('edges', () => {
-    for (const [name, sequence] of Object.entries(EDGES)) {
-      test(name, async () => {
-        await client.run([['FLUSHALL']])
-        await expectSameReplies(client, new Harness(), commandsOf(sequence))
-      })
-    }
-
-    test('in RESP3', async () => {
-      const own = await RawClient.connect(redis().socketPath)
-      await own.run([['FLUSHALL'], ['HELLO', '3']])
-      const harness = new Harness()
-      harness.client.protocol = 3
-      const sequence =
-        'GET a | MGET a b | SET a 1 XX | SET a 1 GET | GETEX b | GETDEL b | INCRBYFLOAT a 1 | LCS a a IDX'
-      await expectSameReplies(own, harness, commandsOf(sequence))
-      own.close()
-    })
-  })
+describeComparison('string commands', (expectSame) => {
+  testEdges(EDGES, expectSame)
 
   test('random sequences', async () => {
-    const property = fc.asyncProperty(
-      fc.array(command, { minLength: 1, maxLength: 60 }),
-      async (commands) => {
-        const harness = new Harness({ now: Date.now() })
-        await client.run([['FLUSHALL']])
-        await expectSameReplies(client, harness, commands)
-        await expectSameDeadlines(client, harness)
-        harness.group('cache').store.verify()
-      },
+    const property = fc.asyncProperty(fc.array(command, { minLength: 1, maxLength: 60 }), (commands) =>
+      expectSame(commands, { after: expectSameDeadlines }),
     )
     await fc.assert(property, { numRuns: 120 })
   })
