@@ -10,6 +10,10 @@ import { EXPIRES, ValueType } from '../../store/record.ts'
 import type { Store } from '../../store/store.ts'
 import { copyValue, putValue, type Value } from '../../store/value.ts'
 
+/** A command whose load is fenced again and again gives up after this many loads. */
+export const MAX_ATTEMPTS = 8
+export const CHANGED_IN_EACH = `the key was changed during each of ${MAX_ATTEMPTS} loads`
+
 /** By `keyName`. */
 export type LoadResults = Map<string, LoadResult>
 

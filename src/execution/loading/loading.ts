@@ -9,16 +9,15 @@ import type { Telemetry } from '../../telemetry/telemetry.ts'
 import type { ForwardContext, ForwardedRequest } from '../routing/forwarded-request.ts'
 import type { Runner } from '../runner.ts'
 import {
+  CHANGED_IN_EACH,
   firstError,
   keyName,
   type LoadResults,
+  MAX_ATTEMPTS,
   mustReload,
   storeForRead,
   storeTemporarily,
 } from './load-results.ts'
-
-/** A read-modify-write whose load is fenced again and again gives up after this many loads. */
-const MAX_ATTEMPTS = 8
 
 /** A command that waits for loads, with what it needs to be run. */
 export interface PendingLoad extends PendingCommand, ForwardContext {
@@ -147,7 +146,7 @@ export class Loading {
       return false
     }
     if (reload.length !== 0) {
-      reply.error(`ORIGIN ${group.name}: the key was changed during each of ${waiter.attempts} loads`)
+      reply.error(`ORIGIN ${group.name}: ${CHANGED_IN_EACH}`)
       return true
     }
     if (waiter.write && group.isWatched) this.#runner.fence(command)

@@ -4,11 +4,8 @@ import type { LoadResult } from '../../group/flights/flight.ts'
 import type { Group } from '../../group/group.ts'
 import { EXPIRES } from '../../store/record.ts'
 import { putValue } from '../../store/value.ts'
-import { hasZeroTtl, keyName } from '../loading/load-results.ts'
+import { CHANGED_IN_EACH, hasZeroTtl, keyName, MAX_ATTEMPTS } from '../loading/load-results.ts'
 import type { Block, BlockCommand } from './block.ts'
-
-/** A block whose keys are changed or removed during each of so many loads gives up. */
-const MAX_ATTEMPTS = 8
 
 /** Commands that set or remove their keys whatever these hold; SET only without a condition. */
 const REPLACING: ReadonlySet<string> = new Set('set setex psetex mset del unlink'.split(' '))
@@ -50,7 +47,7 @@ export class BlockLoads {
     if (missing.length === 0) return false
     if (++this.#attempts > MAX_ATTEMPTS) {
       const { name } = missing[0].group
-      done(`ORIGIN ${name}: the key was changed during each of ${MAX_ATTEMPTS} loads`)
+      done(`ORIGIN ${name}: ${CHANGED_IN_EACH}`)
       return true
     }
     let left = missing.length

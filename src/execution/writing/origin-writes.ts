@@ -12,7 +12,7 @@ import { reasonOf } from '../../group/result.ts'
 import type { Writes } from '../../group/writes/writes.ts'
 import type { Args } from '../../resp/args.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
-import { keyName } from '../loading/load-results.ts'
+import { CHANGED_IN_EACH, keyName, MAX_ATTEMPTS } from '../loading/load-results.ts'
 import type { ForwardContext, ForwardedRequest } from '../routing/forwarded-request.ts'
 import type { Runner } from '../runner.ts'
 import { apply, applyOutcome, type Change, retime } from './changes.ts'
@@ -36,9 +36,6 @@ const EXISTENCE_COMMANDS = new Set(['setnx', 'msetnx', 'rename', 'renamenx', 're
 const TTL_COMMANDS = new Set(['expire', 'pexpire', 'expireat', 'pexpireat', 'persist', 'getex'])
 /** Commands that may write to another group, or read keys that are not among their arguments. */
 const IMPOSSIBLE_COMMANDS = new Set(['copy', 'move', 'sort'])
-
-/** A read-modify-write whose load is fenced again and again gives up after this many loads. */
-const MAX_ATTEMPTS = 8
 
 /** The error for a write that the group does not allow. */
 export function writeError(group: Group, command: string): string | undefined {
@@ -280,5 +277,5 @@ async function load(group: Group, keys: readonly Buffer[]): Promise<Map<Buffer, 
       loadResults.set(missing[i], loadResult)
     }
   }
-  throw new Error(`the key was changed during each of ${MAX_ATTEMPTS} loads`)
+  throw new Error(CHANGED_IN_EACH)
 }
