@@ -27,7 +27,12 @@ import { Loading } from './loading/loading.ts'
 import { holdKeys, isAtLimit, mustWait, usesWholeKeyspace } from './ordering.ts'
 import { Prefetch } from './prefetch.ts'
 import { Dispatcher } from './routing/dispatcher.ts'
-import { type ForwardContext, type ForwardedRequest, forwardContextOf } from './routing/forwarded-request.ts'
+import {
+  type DeferredCommand,
+  type ForwardContext,
+  type ForwardedRequest,
+  forwardContextOf,
+} from './routing/forwarded-request.ts'
 import { COPY, HERE, Routing, WAIT } from './routing/routing.ts'
 import { Runner } from './runner.ts'
 import type { CommandTable } from './table.ts'
@@ -42,11 +47,6 @@ export type Outcome = typeof DONE | typeof STALLED
 
 interface DelayedRequest extends ForwardContext {
   readonly command: Command
-}
-
-interface PendingRequest extends DelayedRequest {
-  readonly args: Args
-  readonly complete: (reply: Buffer) => void
 }
 
 export class Executor {
@@ -73,7 +73,7 @@ export class Executor {
     for (const group of host.groups) group.originCalls.observer = host.telemetry
     context.reply.onError = (text) => this.#telemetry.errorReply(text)
     this.#runner = new Runner(context, host)
-    const resendIfMoved = (request: PendingRequest): boolean =>
+    const resendIfMoved = (request: DeferredCommand): boolean =>
       this.#resendIfMoved(request, request.args, request.complete)
     this.#loading = new Loading(this.#runner, host.telemetry, resendIfMoved)
     this.#originWrites = new OriginWrites(this.#runner, host.telemetry, resendIfMoved, (wait, written) =>

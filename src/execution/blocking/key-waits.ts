@@ -8,8 +8,9 @@ import { ReplyWriter } from '../../resp/reply.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import type { ValueType } from '../../store/record.ts'
 import { keyName } from '../loading/load-results.ts'
+import type { DeferredCommand } from '../routing/forwarded-request.ts'
 import { Runner } from '../runner.ts'
-import { type PendingWait, Waiting } from './waiting.ts'
+import { Waiting } from './waiting.ts'
 
 /*
  * 1. A blocking command that finds nothing calls `Context.waitForKeys`: its reply is deferred, and it waits for its keys.
@@ -97,7 +98,7 @@ export class KeyWaits implements Waits, Watcher {
   }
 
   /** The same for a command that was deferred before. */
-  addPending(wait: KeyWait, command: PendingWait): void {
+  addPending(wait: KeyWait, command: DeferredCommand): void {
     const { context } = this.#parts
     const { group } = command
     const waiting = new Waiting(

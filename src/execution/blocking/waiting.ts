@@ -9,19 +9,12 @@ import type { ClientWait } from '../../commands/spec/session/waiting.ts'
 import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
 import { keyName } from '../loading/load-results.ts'
-import type { ForwardContext } from '../routing/forwarded-request.ts'
+import type { DeferredCommand } from '../routing/forwarded-request.ts'
 
 const UNBLOCKED = Buffer.from('-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n')
 const NOTHING = Buffer.alloc(0)
 
-/** A command whose reply is deferred. */
-export interface PendingWait extends ForwardContext {
-  readonly command: Command
-  readonly args: Args
-  readonly complete: CompleteReply
-}
-
-interface WaitingCommand extends PendingWait {
+interface WaitingCommand extends DeferredCommand {
   readonly wait: KeyWait
   /** Of its keys, each once. */
   readonly names: readonly string[]

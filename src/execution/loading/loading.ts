@@ -4,9 +4,8 @@ import { type Client, deferReply } from '../../commands/spec/client.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
 import type { PendingCommand } from '../../commands/spec/session/pending-commands.ts'
 import type { Waiter } from '../../group/flights/flight.ts'
-import type { Args } from '../../resp/args.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
-import type { ForwardContext, ForwardedRequest } from '../routing/forwarded-request.ts'
+import type { DeferredCommand, ForwardedRequest } from '../routing/forwarded-request.ts'
 import type { Runner } from '../runner.ts'
 import {
   CHANGED_IN_EACH,
@@ -19,11 +18,8 @@ import {
   storeTemporarily,
 } from './load-results.ts'
 
-/** A command that waits for loads, with what it needs to be run. */
-export interface PendingLoad extends PendingCommand, ForwardContext {
-  readonly command: Command
-  readonly args: Args
-  readonly complete: (reply: Buffer) => void
+/** A command that waits for loads. */
+export interface PendingLoad extends PendingCommand, DeferredCommand {
   readonly loadResults: LoadResults
   missing: number
   /** When it began to wait, ms of the monotonic time. */

@@ -3,11 +3,20 @@
 import type { Receiver, Sender } from '../../cluster/links/receiver.ts'
 import type { RequestContext } from '../../cluster/links/request-contexts.ts'
 import type { Client, CompleteReply } from '../../commands/spec/client.ts'
+import type { Command } from '../../commands/spec/ready-command.ts'
+import type { Args } from '../../resp/args.ts'
 import type { RemoteWait } from '../blocking/remote-wait.ts'
 
 /** The client of a forwarded request, and the state of its session when it was sent. */
 export interface ForwardContext extends RequestContext {
   readonly client: Client
+}
+
+/** A command whose reply is deferred, with what it needs to be run. */
+export interface DeferredCommand extends ForwardContext {
+  readonly command: Command
+  readonly args: Args
+  readonly complete: CompleteReply
 }
 
 export function forwardContextOf(client: Client): ForwardContext {

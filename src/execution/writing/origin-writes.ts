@@ -1,7 +1,7 @@
 // Runs the write commands of groups that write to their origin: a dry run tells what to write there.
 
 import { destinationOf } from '../../commands/sort/options.ts'
-import { type Client, type CompleteReply, deferReply } from '../../commands/spec/client.ts'
+import { type Client, deferReply } from '../../commands/spec/client.ts'
 import type { KeyWait } from '../../commands/spec/context.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
 import type { PendingCommand } from '../../commands/spec/session/pending-commands.ts'
@@ -13,7 +13,7 @@ import type { Writes } from '../../group/writes/writes.ts'
 import type { Args } from '../../resp/args.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
 import { CHANGED_IN_EACH, keyName, MAX_ATTEMPTS } from '../loading/load-results.ts'
-import type { ForwardContext, ForwardedRequest } from '../routing/forwarded-request.ts'
+import type { DeferredCommand, ForwardedRequest } from '../routing/forwarded-request.ts'
 import type { Runner } from '../runner.ts'
 import { apply, applyOutcome, type Change, retime } from './changes.ts'
 import { dryRun } from './dry-run.ts'
@@ -71,17 +71,14 @@ export function removesUncached({ fullName }: Command): boolean {
   return DELETE_COMMANDS.has(fullName)
 }
 
-/** A write command in progress, with what it needs to be run. */
-interface PendingWrite extends PendingCommand, ForwardContext {
-  readonly command: Command
-  readonly args: Args
+/** A write command in progress. */
+interface PendingWrite extends PendingCommand, DeferredCommand {
   /** Positions of its keys. */
   readonly positions: readonly number[]
   /** Whether it needs the values of its keys at the origin. */
   readonly loadsFirst: boolean
   /** Its changes, if they are known without a dry run. */
   readonly plain: PlainWrite | undefined
-  readonly complete: CompleteReply
 }
 
 /** What a command waits for, as long as it has nothing to do. */
