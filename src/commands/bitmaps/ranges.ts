@@ -9,6 +9,7 @@ import type { ArgumentSpec, CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { SYNTAX_ERROR } from '../spec/errors.ts'
 import { arg, KEY, oneKey, oneOf, token } from '../spec/shorthand.ts'
+import { startOf } from '../spec/values/positions.ts'
 
 /** The bits of one unit, by argument `i`; 0 after an error reply. */
 function readUnit({ args, reply }: Context, i: number): number {
@@ -16,11 +17,6 @@ function readUnit({ args, reply }: Context, i: number): number {
   if (args.is(i, 'BYTE')) return 8
   reply.error(SYNTAX_ERROR)
   return 0
-}
-
-/** A position in a range of `length` units; a negative one is counted from the end. */
-function positionOf(index: number, length: number): number {
-  return Math.max(0, index < 0 ? length + index : index)
 }
 
 function bitCount(c: Context): void {
@@ -52,8 +48,8 @@ function bitCount(c: Context): void {
   const unit = args.count === 5 ? readUnit(c, 4) : 8
   if (unit === 0) return
   const units = (length * 8) / unit
-  const first = positionOf(start, units)
-  const last = Math.min(positionOf(end, units), units - 1)
+  const first = startOf(start, units)
+  const last = Math.min(startOf(end, units), units - 1)
   reply.integer(first > last ? 0 : countRange(c, first * unit, last * unit + unit - 1))
 }
 
@@ -98,8 +94,8 @@ function bitPosition(c: Context): void {
     if (unit === 0) return
     const end = args.count > 4 ? readInteger(c, 4) : -1
     if (Number.isNaN(end)) return
-    first = positionOf(start, bits / unit) * unit
-    last = Math.min(positionOf(end, bits / unit) * unit + unit - 1, bits - 1)
+    first = startOf(start, bits / unit) * unit
+    last = Math.min(startOf(end, bits / unit) * unit + unit - 1, bits - 1)
   }
   if (first > last) {
     reply.integer(-1)

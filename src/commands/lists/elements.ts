@@ -8,6 +8,7 @@ import type { Context } from '../spec/context.ts'
 import { NO_SUCH_KEY, SYNTAX_ERROR } from '../spec/errors.ts'
 import { arg, KEY, oneKey, oneOf, option, token } from '../spec/shorthand.ts'
 import { findCollection, hasRoom, readCollection } from '../spec/values/collection.ts'
+import { endOf, startOf } from '../spec/values/positions.ts'
 
 const ZERO_RANK =
   "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list"
@@ -114,24 +115,23 @@ function removeElements(c: Context): void {
 function trim(c: Context): void {
   const { reply } = c
   const { lists, collections } = c.group.store
-  let start = readInteger(c, 2)
+  const start = readInteger(c, 2)
   if (Number.isNaN(start)) return
-  let stop = readInteger(c, 3)
+  const stop = readInteger(c, 3)
   if (Number.isNaN(stop)) return
   const ref = findCollection(c, 1, ValueType.LIST)
   if (ref === undefined) return
   reply.ok()
   if (ref === NULL_REF) return
   const length = lists.length(ref)
-  if (start < 0) start = Math.max(0, start + length)
-  if (stop < 0) stop += length
-  stop = Math.min(stop, length - 1)
-  const kept = Math.max(0, stop - start + 1)
+  const from = startOf(start, length)
+  const to = endOf(stop, length)
+  const kept = Math.max(0, to - from)
   if (kept === 0) collections.finish(ref, 0)
   else if (kept < length) {
     let moved = ref
-    if (stop < length - 1) moved = lists.remove(moved, stop + 1, length - 1 - stop)
-    if (start > 0) moved = lists.remove(moved, 0, start)
+    if (to < length) moved = lists.remove(moved, to, length - to)
+    if (from > 0) moved = lists.remove(moved, 0, from)
     collections.finish(moved, kept)
   } else c.group.store.noteChange(ref) // Redis: a key that is trimmed to what it was has changed for WATCH
 }

@@ -6,6 +6,7 @@ import { readInteger } from '../spec/arguments.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import { arg, KEY, oneKey } from '../spec/shorthand.ts'
 import { readCollection, replySpan } from '../spec/values/collection.ts'
+import { endOf, startOf } from '../spec/values/positions.ts'
 
 export const listRangeCommands: readonly CommandSpec[] = [
   {
@@ -21,21 +22,19 @@ export const listRangeCommands: readonly CommandSpec[] = [
     complexity: 'O(log N + M) where N is the length of the list and M the number of elements in the range.',
     arguments: [KEY, arg('start', 'integer'), arg('stop', 'integer')],
     run(c) {
-      let start = readInteger(c, 2)
+      const start = readInteger(c, 2)
       if (Number.isNaN(start)) return
-      let stop = readInteger(c, 3)
+      const stop = readInteger(c, 3)
       if (Number.isNaN(stop)) return
       const ref = readCollection(c, 1, ValueType.LIST)
       if (ref === undefined) return
       const { lists } = c.store
       const length = ref === NULL_REF ? 0 : lists.length(ref)
-      if (start < 0) start = Math.max(0, start + length)
-      if (stop < 0) stop += length
-      stop = Math.min(stop, length - 1)
-      const count = Math.max(0, stop - start + 1)
+      const from = startOf(start, length)
+      const count = Math.max(0, endOf(stop, length) - from)
       c.reply.array(count)
       if (count === 0) return
-      lists.seek(ref, start)
+      lists.seek(ref, from)
       for (let left = count; ; lists.next()) {
         replySpan(c)
         if (--left === 0) return

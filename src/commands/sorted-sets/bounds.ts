@@ -5,6 +5,7 @@ import type { Ref } from '../../store/arena.ts'
 import type { SortedSets } from '../../store/types/sorted-sets.ts'
 import { readInteger } from '../spec/arguments.ts'
 import type { Context } from '../spec/context.ts'
+import { endOf, startOf } from '../spec/values/positions.ts'
 
 const OPEN = 0x28
 const CLOSED = 0x5b
@@ -28,16 +29,14 @@ export function readIndexBounds(
   if (Number.isNaN(start)) return undefined
   const stop = readInteger(c, last)
   if (Number.isNaN(stop)) return undefined
-  const begin = (length: number): number => (start < 0 ? Math.max(0, start + length) : start)
-  const end = (length: number): number => Math.min(length, (stop < 0 ? stop + length : stop) + 1)
   return {
     from(sortedSets, ref) {
       const length = sortedSets.length(ref)
-      return isReverse ? length - end(length) : begin(length)
+      return isReverse ? length - endOf(stop, length) : startOf(start, length)
     },
     to(sortedSets, ref) {
       const length = sortedSets.length(ref)
-      return isReverse ? length - begin(length) : end(length)
+      return isReverse ? length - startOf(start, length) : endOf(stop, length)
     },
   }
 }

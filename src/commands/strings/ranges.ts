@@ -8,6 +8,7 @@ import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { STRING_TOO_LONG, tooLarge } from '../spec/errors.ts'
 import { arg, KEY, oneKey } from '../spec/shorthand.ts'
+import { startOf } from '../spec/values/positions.ts'
 import { growString } from './length.ts'
 
 const NOTHING = Buffer.alloc(0)
@@ -62,9 +63,9 @@ function setRange(c: Context): void {
 }
 
 function getRange(c: Context): void {
-  let start = readInteger(c, 2)
+  const start = readInteger(c, 2)
   if (Number.isNaN(start)) return
-  let end = readInteger(c, 3)
+  const end = readInteger(c, 3)
   if (Number.isNaN(end)) return
   const { reply, store } = c
   const ref = c.read(1)
@@ -78,11 +79,10 @@ function getRange(c: Context): void {
   const length = records.valueEnd - records.valueStart
   // Two negative positions in the wrong order select nothing; otherwise both are clamped to the first byte.
   const reversed = start < 0 && end < 0 && start > end
-  if (start < 0) start = Math.max(0, length + start)
-  if (end < 0) end = Math.max(0, length + end)
-  end = Math.min(end, length - 1)
-  if (reversed || start > end) reply.bulk(NOTHING, 0, 0)
-  else reply.bulk(records.bytes, records.valueStart + start, records.valueStart + end + 1, records.view)
+  const first = startOf(start, length)
+  const last = Math.min(startOf(end, length), length - 1)
+  if (reversed || first > last) reply.bulk(NOTHING, 0, 0)
+  else reply.bulk(records.bytes, records.valueStart + first, records.valueStart + last + 1, records.view)
 }
 
 const SUBSTRING = {
