@@ -18,6 +18,7 @@ import { MAX_SHOWN, NO_MAJORITY, printable, unknownCommand, wrongArguments } fro
 import type { Host } from '../commands/spec/host.ts'
 import type { Command } from '../commands/spec/ready-command.ts'
 import type { Args } from '../resp/args.ts'
+import { errorReply } from '../resp/reply.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import { KeyWaits } from './blocking/key-waits.ts'
 import type { Waiting } from './blocking/waiting.ts'
@@ -339,7 +340,7 @@ export class Executor {
     context.args = args
     // It may have waited for longer than a lease lasts.
     if (this.#routing?.refuses(waited.client, waited.group, waited.command)) {
-      complete(Buffer.from(`-${NO_MAJORITY}\r\n`))
+      complete(errorReply(NO_MAJORITY))
       return true
     }
     if (cluster.isAlone) return false

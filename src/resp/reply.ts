@@ -30,12 +30,18 @@ const VERBATIM = 0x3d
 
 const doubleText = Buffer.alloc(SHORT_DOUBLE_BYTES)
 
-const OK = Buffer.from('+OK\r\n')
+/** A complete reply. The bytes must not be changed. */
+export const OK: Buffer = Buffer.from('+OK\r\n')
 const NULL_2 = Buffer.from('$-1\r\n')
 const NULL_ARRAY_2 = Buffer.from('*-1\r\n')
 const NULL_3 = Buffer.from('_\r\n')
 const TRUE_3 = Buffer.from('#t\r\n')
 const FALSE_3 = Buffer.from('#f\r\n')
+
+/** A complete reply. The text must not contain line ends. */
+export function errorReply(text: string): Buffer {
+  return Buffer.from(`-${text}\r\n`)
+}
 
 /**
  * Writes replies for all connections of a node: one connection is served for a chunk, then its replies are flushed.

@@ -5,6 +5,7 @@ import { answerHello, makeNonce, PEER_VERSION } from '../../cluster/links/handsh
 import { CONTEXT_CHARGE, CONTEXT_NO_TOUCH } from '../../cluster/links/request-contexts.ts'
 import { areSlots } from '../../cluster/messages.ts'
 import type { Args } from '../../resp/args.ts'
+import { OK } from '../../resp/reply.ts'
 import { Collection } from '../../store/value.ts'
 import { explainHere } from '../own/explain.ts'
 import { deferReply } from '../spec/client.ts'
@@ -14,7 +15,6 @@ import type { Context } from '../spec/context.ts'
 import { CLUSTER_DISABLED, PASSING_FLUSH, wrongArguments } from '../spec/errors.ts'
 import { arg } from '../spec/shorthand.ts'
 
-const OK: Buffer = Buffer.from('+OK\r\n')
 const NOT_A_PEER = 'NOPERM only nodes of the cluster may say this: they show its secret first'
 
 type Subcommand = Pick<

@@ -5,6 +5,7 @@ import type { RequestContext } from '../../cluster/links/request-contexts.ts'
 import type { Client, CompleteReply } from '../../commands/spec/client.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
 import type { Args } from '../../resp/args.ts'
+import { errorReply } from '../../resp/reply.ts'
 import type { RemoteWait } from '../blocking/remote-wait.ts'
 
 /** The client of a forwarded request, and the state of its session when it was sent. */
@@ -61,7 +62,7 @@ export class ForwardedRequest implements Receiver {
   }
 
   fail(error: string): void {
-    this.complete(Buffer.from(`-${error}\r\n`))
+    this.complete(errorReply(error))
   }
 
   replies(bytes: Buffer): void {

@@ -7,6 +7,7 @@ import type { Host } from '../../commands/spec/host.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
 import type { Watch } from '../../group/watches/watched-keys.ts'
 import type { Args } from '../../resp/args.ts'
+import { errorReply } from '../../resp/reply.ts'
 import { forwardContextOf } from '../routing/forwarded-request.ts'
 import type { Runner } from '../runner.ts'
 import { type Block, type BlockCommand, changesSession, keyNamesOf } from './block.ts'
@@ -225,7 +226,7 @@ export class BlockExecution {
     if (forwarding === undefined || complete === undefined) return false
     if (forwarding.refuses(client, block)) {
       watch?.release()
-      complete(Buffer.from(`-${NO_MAJORITY}\r\n`))
+      complete(errorReply(NO_MAJORITY))
       return true
     }
     const encoded = exec.fullName === 'exec' ? forwarding.encode(block, NO_WATCH, undefined) : args

@@ -14,6 +14,7 @@ import type { Client } from '../../commands/spec/client.ts'
 import type { Group } from '../../group/group.ts'
 import type { Watch } from '../../group/watches/watched-keys.ts'
 import type { WriteOutcome, Writes } from '../../group/writes/writes.ts'
+import { errorReply } from '../../resp/reply.ts'
 import type { Runner } from '../runner.ts'
 import { applyOutcome, type Change, type Retimed, retime } from '../writing/changes.ts'
 import { dryRun } from '../writing/dry-run.ts'
@@ -202,7 +203,3 @@ export class BlockWrites {
 /** '-', the first byte of an error reply. */
 const ERROR = 0x2d
 const NOTHING: Buffer = Buffer.alloc(0)
-
-function errorReply(text: string): Buffer {
-  return Buffer.from(`-${text}\r\n`)
-}

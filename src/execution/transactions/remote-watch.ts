@@ -4,6 +4,7 @@ import type { Link, Receiver } from '../../cluster/links/link.ts'
 import type { Peer } from '../../cluster/links/peer.ts'
 import { encodeRequest, tell } from '../../cluster/links/request.ts'
 import type { ClientWatch } from '../../commands/spec/session/transaction.ts'
+import { OK } from '../../resp/reply.ts'
 
 /**
  * The owner knows the watch by its number, and only on the connection behind this link. So the watch is lost, which
@@ -56,5 +57,3 @@ export class RemoteWatch implements ClientWatch {
     if (!this.link.isClosed) tell(this.link, ['PEER', 'UNWATCH', this.id])
   }
 }
-
-const OK = Buffer.from('+OK\r\n')

@@ -7,11 +7,10 @@ import type { Context } from '../../commands/spec/context.ts'
 import type { Host } from '../../commands/spec/host.ts'
 import type { ClientWatch } from '../../commands/spec/session/transaction.ts'
 import { Watch } from '../../group/watches/watched-keys.ts'
+import { errorReply, OK } from '../../resp/reply.ts'
 import { CROSS_SLOT } from '../routing/dispatcher.ts'
 import { type BlockForwarding, HERE } from './forwarding.ts'
 import { RemoteWatch } from './remote-watch.ts'
-
-const OK = Buffer.from('+OK\r\n')
 
 export class Watching {
   /** `undefined`: this node is not in a cluster. */
@@ -73,7 +72,7 @@ export class Watching {
     const complete = this.#context.defer()
     watch.add(keys, cluster.contextOf(group, 2, false, false), (error) => {
       this.#host.telemetry.count(command.stats)
-      complete(error === undefined ? OK : Buffer.from(`-${error}\r\n`))
+      complete(error === undefined ? OK : errorReply(error))
     })
   }
 

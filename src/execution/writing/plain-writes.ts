@@ -6,6 +6,7 @@ import { EX, PX, TIMED } from '../../commands/strings/lifetime.ts'
 import { readOptions, readTime, SET_OPTIONS, timeAt } from '../../commands/strings/options.ts'
 import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
+import { OK } from '../../resp/reply.ts'
 import { EXPIRES } from '../../store/record.ts'
 import { EntryTags } from '../../store/validity/tags.ts'
 import { type Change, isValue } from './changes.ts'
@@ -17,7 +18,6 @@ export interface PlainWrite {
 }
 
 const NO_TAGS = new EntryTags()
-const OK = Buffer.from('+OK\r\n')
 
 /**
  * The changes of the context's command, copied. 'refused': it cannot be run, and the reply has the error.
