@@ -3,10 +3,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Hasher } from '../../../src/bytes/hash.ts'
-import { Instant } from '../../../src/bytes/instant.ts'
 import { NULL_REF, type Ref } from '../../../src/store/arena.ts'
 import { ValueType } from '../../../src/store/record.ts'
-import { Store } from '../../../src/store/store.ts'
+import { CollectionTwin } from './collection-twin.ts'
 
 /** All fields with the same hash, if it is constant. */
 class ConstantHasher extends Hasher {
@@ -18,83 +17,59 @@ class ConstantHasher extends Hasher {
   }
 }
 
-class HashTwin {
-  readonly hasher = new ConstantHasher({ low: 1, high: 2 })
-  readonly store: Store
-  readonly model = new Map<string, Map<string, string>>()
+class HashTwin extends CollectionTwin<Map<string, string>> {
+  readonly hasher: ConstantHasher
 
   constructor(maxBytes: number) {
-    const instant = new Instant({ now: () => 1_700_000_000_000 })
-    this.store = new Store({ maxBytes, hasher: this.hasher, instant })
+    const hasher = new ConstantHasher({ low: 1, high: 2 })
+    super(maxBytes, hasher)
+    this.hasher = hasher
   }
 
   /** False: refused. */
   set(key: string, fieldText: string, valueText: string): boolean {
     const { store, model } = this
-    const name = Buffer.from(key)
     const field = Buffer.from(fieldText)
     const value = Buffer.from(valueText)
-    let ref = this.#find(key)
-    if (!store.collections.fits(ref, field.length + value.length, 1, name.length)) return false
-    if (ref === NULL_REF) {
-      model.set(key, new Map())
-      ref = store.collections.create(ValueType.HASH, name, 0, name.length, 0)
-    }
-    this.#dropEvicted()
+    const ref = this.open(key, ValueType.HASH, field.length + value.length, new Map())
+    if (ref === NULL_REF) return false
     const hash = model.get(key) ?? new Map()
     const moved = store.hashes.set(ref, field, 0, field.length, value, 0, value.length)
     expect(store.hashes.found).toBe(hash.has(fieldText))
     hash.set(fieldText, valueText)
-    store.collections.finish(moved, hash.size)
-    this.#dropEvicted()
-    expect(store.usedBytes).toBeLessThanOrEqual(store.maxBytes)
+    this.finish(key, moved, hash.size)
     return true
   }
 
   remove(key: string, fieldText: string): void {
     const { store, model } = this
-    const ref = this.#find(key)
+    const ref = this.find(key)
     const hash = model.get(key)
     if (ref === NULL_REF || hash === undefined) return
     const field = Buffer.from(fieldText)
     const moved = store.hashes.remove(ref, field, 0, field.length)
     expect(store.hashes.found).toBe(hash.delete(fieldText))
-    store.collections.finish(moved, hash.size)
-    if (hash.size === 0) model.delete(key)
-    this.#dropEvicted()
+    this.finish(key, moved, hash.size)
   }
 
-  expire(key: string): void {
-    const ref = this.#find(key)
-    if (ref === NULL_REF) return
-    this.store.deadline[0] = 1_800_000_000_000
-    this.store.expire(ref)
-    this.#dropEvicted()
-  }
-
-  check(): void {
-    const { store, model } = this
-    store.verify()
-    expect(store.size).toBe(model.size)
-    for (const [key, hash] of model) {
-      const ref = this.#find(key)
-      expect(store.hashes.length(ref)).toBe(hash.size)
-      const found: [string, string][] = []
-      for (let is = store.hashes.seek(ref, 0); is; is = store.hashes.next()) found.push(this.#pair())
-      expect(new Map(found)).toEqual(hash)
-      expect(found.length).toBe(hash.size)
-      const scanned: [string, string][] = []
-      for (let cursor = 0; ; ) {
-        cursor = store.hashes.scan(ref, cursor, 7, () => scanned.push(this.#pair()))
-        if (cursor === 0) break
-      }
-      expect(scanned).toEqual(found)
-      for (const [field, value] of hash) expect(this.get(ref, field)).toBe(value)
-      expect(this.get(ref, 'no such field')).toBeUndefined()
-      for (const [rank, pair] of found.entries()) {
-        expect(store.hashes.seek(ref, rank)).toBe(true)
-        expect(this.#pair()).toEqual(pair)
-      }
+  protected override compare(ref: Ref, hash: Map<string, string>): void {
+    const { store } = this
+    expect(store.hashes.length(ref)).toBe(hash.size)
+    const found: [string, string][] = []
+    for (let is = store.hashes.seek(ref, 0); is; is = store.hashes.next()) found.push(this.#pair())
+    expect(new Map(found)).toEqual(hash)
+    expect(found.length).toBe(hash.size)
+    const scanned: [string, string][] = []
+    for (let cursor = 0; ; ) {
+      cursor = store.hashes.scan(ref, cursor, 7, () => scanned.push(this.#pair()))
+      if (cursor === 0) break
+    }
+    expect(scanned).toEqual(found)
+    for (const [field, value] of hash) expect(this.get(ref, field)).toBe(value)
+    expect(this.get(ref, 'no such field')).toBeUndefined()
+    for (const [rank, pair] of found.entries()) {
+      expect(store.hashes.seek(ref, rank)).toBe(true)
+      expect(this.#pair()).toEqual(pair)
     }
   }
 
@@ -107,18 +82,6 @@ class HashTwin {
   #pair(): [string, string] {
     const { field, value } = this.store.hashes
     return [field.copy().toString(), value.copy().toString()]
-  }
-
-  #find(key: string): Ref {
-    const name = Buffer.from(key)
-    const { isConstant } = this.hasher
-    const ref = this.store.peek(name, 0, name.length)
-    this.hasher.isConstant = isConstant
-    return ref
-  }
-
-  #dropEvicted(): void {
-    for (const key of this.model.keys()) if (this.#find(key) === NULL_REF) this.model.delete(key)
   }
 }
 

@@ -2,51 +2,28 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Hasher } from '../../../src/bytes/hash.ts'
-import { Instant } from '../../../src/bytes/instant.ts'
-import { NULL_REF } from '../../../src/store/arena.ts'
+import { NULL_REF, type Ref } from '../../../src/store/arena.ts'
 import { ValueType } from '../../../src/store/record.ts'
-import { Store } from '../../../src/store/store.ts'
+import { CollectionTwin, makeStore } from './collection-twin.ts'
 
-function makeStore(maxBytes: number): Store {
-  const instant = new Instant({ now: () => 1_700_000_000_000 })
-  return new Store({ maxBytes, hasher: new Hasher({ low: 1, high: 2 }), instant })
-}
-
-class ListTwin {
-  readonly store: Store
-  readonly model = new Map<string, string[]>()
-
-  constructor(maxBytes: number) {
-    this.store = makeStore(maxBytes)
-  }
-
+class ListTwin extends CollectionTwin<string[]> {
   /** Inserts where the share of the length says. False: refused. */
   insert(key: string, share: number, element: string): boolean {
     const { store, model } = this
     const bytes = Buffer.from(element)
-    const name = Buffer.from(key)
-    let ref = store.peek(name, 0, name.length)
-    if (!store.collections.fits(ref, bytes.length, 1, name.length)) return false
-    if (ref === NULL_REF) {
-      model.set(key, [])
-      ref = store.collections.create(ValueType.LIST, name, 0, name.length, 0)
-    }
-    this.#dropEvicted()
+    const ref = this.open(key, ValueType.LIST, bytes.length, [])
+    if (ref === NULL_REF) return false
     const list = model.get(key) ?? []
     const index = Math.round(share * list.length)
     const moved = store.lists.insert(ref, index, bytes, 0, bytes.length)
     list.splice(index, 0, element)
-    store.collections.finish(moved, list.length)
-    this.#dropEvicted()
-    expect(store.usedBytes).toBeLessThanOrEqual(store.maxBytes)
+    this.finish(key, moved, list.length)
     return true
   }
 
   change(key: string, share: number, element: string | undefined): void {
     const { store, model } = this
-    const name = Buffer.from(key)
-    const ref = store.peek(name, 0, name.length)
+    const ref = this.find(key)
     const list = model.get(key)
     if (ref === NULL_REF || list === undefined) return
     const index = Math.min(list.length - 1, Math.floor(share * list.length))
@@ -58,40 +35,15 @@ class ListTwin {
         : store.lists.set(ref, index, bytes, 0, bytes.length)
     if (element === undefined) list.splice(index, 1)
     else list[index] = element
-    store.collections.finish(moved, list.length)
-    if (list.length === 0) model.delete(key)
-    this.#dropEvicted()
+    this.finish(key, moved, list.length)
   }
 
-  expire(key: string): void {
-    const name = Buffer.from(key)
-    const ref = this.store.peek(name, 0, name.length)
-    if (ref === NULL_REF) return
-    this.store.deadline[0] = 1_800_000_000_000
-    this.store.expire(ref)
-    this.#dropEvicted()
-  }
-
-  check(): void {
-    const { store, model } = this
-    store.verify()
-    expect(store.size).toBe(model.size)
-    for (const [key, list] of model) {
-      const name = Buffer.from(key)
-      const ref = store.peek(name, 0, name.length)
-      expect(store.lists.length(ref)).toBe(list.length)
-      const found: string[] = []
-      for (let is = store.lists.seek(ref, 0); is; is = store.lists.next())
-        found.push(store.lists.span.copy().toString())
-      expect(found).toEqual(list)
-    }
-  }
-
-  #dropEvicted(): void {
-    for (const key of this.model.keys()) {
-      const name = Buffer.from(key)
-      if (this.store.peek(name, 0, name.length) === NULL_REF) this.model.delete(key)
-    }
+  protected override compare(ref: Ref, list: string[]): void {
+    const { lists } = this.store
+    expect(lists.length(ref)).toBe(list.length)
+    const found: string[] = []
+    for (let is = lists.seek(ref, 0); is; is = lists.next()) found.push(lists.span.copy().toString())
+    expect(found).toEqual(list)
   }
 }
 

@@ -3,59 +3,41 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Hasher } from '../../../src/bytes/hash.ts'
-import { Instant } from '../../../src/bytes/instant.ts'
 import { NULL_REF, type Ref } from '../../../src/store/arena.ts'
 import { ValueType } from '../../../src/store/record.ts'
-import { Store } from '../../../src/store/store.ts'
+import { CollectionTwin } from './collection-twin.ts'
 
 const TABLE = 1
 
-class SetTwin {
-  readonly store: Store
-  readonly model = new Map<string, Set<string>>()
-
-  constructor(maxBytes: number) {
-    const instant = new Instant({ now: () => 1_700_000_000_000 })
-    this.store = new Store({ maxBytes, hasher: new Hasher({ low: 1, high: 2 }), instant })
-  }
-
+class SetTwin extends CollectionTwin<Set<string>> {
   /** False: refused. */
   add(key: string, text: string): boolean {
     const { store, model } = this
-    const name = Buffer.from(key)
     const member = Buffer.from(text)
-    let ref = this.#find(key)
-    if (!store.collections.fits(ref, member.length, 1, name.length)) return false
-    if (ref === NULL_REF) {
-      model.set(key, new Set())
-      ref = store.collections.create(ValueType.SET, name, 0, name.length, 0)
-    }
-    this.#dropEvicted()
+    const ref = this.open(key, ValueType.SET, member.length, new Set())
+    if (ref === NULL_REF) return false
     const set = model.get(key) ?? new Set()
     const moved = store.sets.add(ref, member, 0, member.length)
     expect(store.sets.found).toBe(set.has(text))
     set.add(text)
-    store.collections.finish(moved, set.size)
-    this.#dropEvicted()
-    expect(store.usedBytes).toBeLessThanOrEqual(store.maxBytes)
+    this.finish(key, moved, set.size)
     return true
   }
 
   remove(key: string, text: string): void {
     const { store, model } = this
-    const ref = this.#find(key)
+    const ref = this.find(key)
     const set = model.get(key)
     if (ref === NULL_REF || set === undefined) return
     const member = Buffer.from(text)
     const moved = store.sets.remove(ref, member, 0, member.length)
     expect(store.sets.found).toBe(set.delete(text))
-    this.#finish(key, moved, set)
+    this.finish(key, moved, set.size)
   }
 
   pop(key: string, share: number): void {
     const { store, model } = this
-    const ref = this.#find(key)
+    const ref = this.find(key)
     const set = model.get(key)
     if (ref === NULL_REF || set === undefined) return
     const rank = Math.floor(share * set.size)
@@ -63,64 +45,36 @@ class SetTwin {
     expect(set.delete(store.sets.member.copy().toString())).toBe(true)
     const moved = store.sets.removeRead(ref)
     store.sets.reconsider(moved)
-    this.#finish(key, moved, set)
+    this.finish(key, moved, set.size)
   }
 
-  expire(key: string): void {
-    const ref = this.#find(key)
-    if (ref === NULL_REF) return
-    this.store.deadline[0] = 1_800_000_000_000
-    this.store.expire(ref)
-    this.#dropEvicted()
-  }
-
-  check(): void {
-    const { store, model } = this
-    store.verify()
-    expect(store.size).toBe(model.size)
-    for (const [key, set] of model) {
-      const ref = this.#find(key)
-      expect(store.sets.size(ref)).toBe(set.size)
-      const found: string[] = []
-      for (let is = store.sets.first(ref); is; is = store.sets.next()) found.push(this.#member())
-      if ((store.collections.flags(ref) & TABLE) === 0)
-        expect(found).toEqual([...set].sort((a, b) => Number(BigInt(a) - BigInt(b))))
-      else expect(found.sort()).toEqual([...set].sort())
-      const scanned: string[] = []
-      for (let cursor = 0; ; ) {
-        cursor = store.sets.scan(ref, cursor, 7, () => scanned.push(this.#member()))
-        if (cursor === 0) break
-      }
-      expect(scanned.sort()).toEqual([...set].sort())
-      for (const member of set) {
-        const bytes = Buffer.from(member)
-        expect(store.sets.has(ref, bytes, 0, bytes.length)).toBe(true)
-      }
-      expect(store.sets.has(ref, Buffer.from('no such member'), 0, 14)).toBe(false)
-      const ranked = new Set(
-        Array.from(set, (_, rank) => (store.sets.seek(ref, rank) ? this.#member() : undefined)),
-      )
-      expect(ranked).toEqual(set)
+  protected override compare(ref: Ref, set: Set<string>): void {
+    const { store } = this
+    expect(store.sets.size(ref)).toBe(set.size)
+    const found: string[] = []
+    for (let is = store.sets.first(ref); is; is = store.sets.next()) found.push(this.#member())
+    if ((store.collections.flags(ref) & TABLE) === 0)
+      expect(found).toEqual([...set].sort((a, b) => Number(BigInt(a) - BigInt(b))))
+    else expect(found.sort()).toEqual([...set].sort())
+    const scanned: string[] = []
+    for (let cursor = 0; ; ) {
+      cursor = store.sets.scan(ref, cursor, 7, () => scanned.push(this.#member()))
+      if (cursor === 0) break
     }
-  }
-
-  #finish(key: string, ref: Ref, set: Set<string>): void {
-    this.store.collections.finish(ref, set.size)
-    if (set.size === 0) this.model.delete(key)
-    this.#dropEvicted()
+    expect(scanned.sort()).toEqual([...set].sort())
+    for (const member of set) {
+      const bytes = Buffer.from(member)
+      expect(store.sets.has(ref, bytes, 0, bytes.length)).toBe(true)
+    }
+    expect(store.sets.has(ref, Buffer.from('no such member'), 0, 14)).toBe(false)
+    const ranked = new Set(
+      Array.from(set, (_, rank) => (store.sets.seek(ref, rank) ? this.#member() : undefined)),
+    )
+    expect(ranked).toEqual(set)
   }
 
   #member(): string {
     return this.store.sets.member.copy().toString()
-  }
-
-  #find(key: string): Ref {
-    const name = Buffer.from(key)
-    return this.store.peek(name, 0, name.length)
-  }
-
-  #dropEvicted(): void {
-    for (const key of this.model.keys()) if (this.#find(key) === NULL_REF) this.model.delete(key)
   }
 }
 

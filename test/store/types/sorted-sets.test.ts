@@ -2,17 +2,10 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Hasher } from '../../../src/bytes/hash.ts'
-import { Instant } from '../../../src/bytes/instant.ts'
 import { NULL_REF, type Ref } from '../../../src/store/arena.ts'
 import { ValueType } from '../../../src/store/record.ts'
-import { Store } from '../../../src/store/store.ts'
 import { seededRandom } from '../../support/random.ts'
-
-function makeStore(maxBytes: number): Store {
-  const instant = new Instant({ now: () => 1_700_000_000_000 })
-  return new Store({ maxBytes, hasher: new Hasher({ low: 1, high: 2 }), instant })
-}
+import { CollectionTwin } from './collection-twin.ts'
 
 type Element = readonly [member: string, score: number]
 
@@ -20,32 +13,14 @@ function ordered(model: ReadonlyMap<string, number>): Element[] {
   return [...model].sort(([a, x], [b, y]) => x - y || Buffer.compare(Buffer.from(a), Buffer.from(b)))
 }
 
-class Twin {
-  readonly store: Store
-  readonly model = new Map<string, Map<string, number>>()
-
-  constructor(maxBytes: number) {
-    this.store = makeStore(maxBytes)
-  }
-
-  ref(key: string): Ref {
-    const name = Buffer.from(key)
-    return this.store.peek(name, 0, name.length)
-  }
-
+class SortedSetTwin extends CollectionTwin<Map<string, number>> {
   /** Adds a member, or changes its score. False: refused. */
   add(key: string, member: string, score: number): boolean {
     const { store, model } = this
-    const { sortedSets, collections } = store
+    const { sortedSets } = store
     const bytes = Buffer.from(member)
-    const name = Buffer.from(key)
-    let ref = this.ref(key)
-    if (!collections.fits(ref, 2 * bytes.length + 9, 1, name.length)) return false
-    if (ref === NULL_REF) {
-      model.set(key, new Map())
-      ref = collections.create(ValueType.SORTED_SET, name, 0, name.length, 0)
-    }
-    this.#dropEvicted()
+    const ref = this.open(key, ValueType.SORTED_SET, 2 * bytes.length + 9, new Map())
+    if (ref === NULL_REF) return false
     const elements = model.get(key) ?? new Map<string, number>()
     const isFound = sortedSets.find(ref, bytes, 0, bytes.length)
     expect(isFound).toBe(elements.has(member))
@@ -55,44 +30,40 @@ class Twin {
       ? sortedSets.update(ref, bytes, 0, bytes.length)
       : sortedSets.insert(ref, bytes, 0, bytes.length)
     elements.set(member, score)
-    this.#finish(key, moved)
+    this.finish(key, moved, elements.size)
     return true
   }
 
   remove(key: string, member: string): void {
-    const ref = this.ref(key)
+    const ref = this.find(key)
     if (ref === NULL_REF) return
+    const elements = this.model.get(key)
     const bytes = Buffer.from(member)
     const isFound = this.store.sortedSets.find(ref, bytes, 0, bytes.length)
-    expect(isFound).toBe(this.model.get(key)?.delete(member))
-    if (isFound) this.#finish(key, this.store.sortedSets.remove(ref, bytes, 0, bytes.length))
+    expect(isFound).toBe(elements?.delete(member))
+    if (isFound)
+      this.finish(key, this.store.sortedSets.remove(ref, bytes, 0, bytes.length), elements?.size ?? 0)
   }
 
   removeRange(key: string, from: number, share: number): void {
-    const ref = this.ref(key)
+    const ref = this.find(key)
     const elements = this.model.get(key)
     if (ref === NULL_REF || elements === undefined) return
     const index = Math.floor(from * elements.size)
     const count = Math.floor(share * (elements.size - index))
     for (const [member] of ordered(elements).slice(index, index + count)) elements.delete(member)
-    this.#finish(key, this.store.sortedSets.removeRange(ref, index, count))
+    this.finish(key, this.store.sortedSets.removeRange(ref, index, count), elements.size)
   }
 
-  expire(key: string): void {
-    const ref = this.ref(key)
-    if (ref === NULL_REF) return
-    this.store.deadline[0] = 1_800_000_000_000
-    this.store.expire(ref)
-    this.#dropEvicted()
-  }
-
-  check(key: string): void {
-    const { store, model } = this
-    const { sortedSets } = store
-    const ref = this.ref(key)
-    const elements = model.get(key)
+  checkKey(key: string): void {
+    const ref = this.find(key)
+    const elements = this.model.get(key)
     expect(ref === NULL_REF).toBe(elements === undefined)
-    if (elements === undefined) return
+    if (elements !== undefined) this.compare(ref, elements)
+  }
+
+  protected override compare(ref: Ref, elements: Map<string, number>): void {
+    const { sortedSets } = this.store
     const wanted = ordered(elements)
     const read = (): Element => [sortedSets.span.copy().toString(), sortedSets.score[0]]
     sortedSets.verify(ref)
@@ -114,25 +85,6 @@ class Twin {
       expect(sortedSets.seek(ref, at)).toBe(true)
       expect(read()).toEqual(wanted[at])
     }
-  }
-
-  checkAll(): void {
-    this.store.verify()
-    expect(this.store.size).toBe(this.model.size)
-    for (const key of this.model.keys()) this.check(key)
-  }
-
-  #finish(key: string, ref: Ref): void {
-    const { store, model } = this
-    const size = model.get(key)?.size ?? 0
-    store.collections.finish(ref, size)
-    if (size === 0) model.delete(key)
-    this.#dropEvicted()
-    expect(store.usedBytes).toBeLessThanOrEqual(store.maxBytes)
-  }
-
-  #dropEvicted(): void {
-    for (const key of this.model.keys()) if (this.ref(key) === NULL_REF) this.model.delete(key)
   }
 }
 
@@ -160,7 +112,7 @@ const step = fc.record({
 test.each([64 * 1024, 300 * 1024])('sorted sets in %i bytes are what maps would be', (maxBytes) => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-      const twin = new Twin(maxBytes)
+      const twin = new SortedSetTwin(maxBytes)
       for (const { key, member, score, share, how, times } of steps) {
         if (how < 8) {
           for (let i = 0; i < times; i++) {
@@ -172,9 +124,9 @@ test.each([64 * 1024, 300 * 1024])('sorted sets in %i bytes are what maps would 
         else if (how === 10) twin.expire(key)
         else twin.add(key, member, 0)
         twin.store.verify()
-        twin.check(key)
+        twin.checkKey(key)
       }
-      twin.checkAll()
+      twin.check()
     }),
     { numRuns: 40 },
   )
@@ -184,7 +136,7 @@ test.each([
   ['packed', 60],
   ['paged', 3000],
 ])('members of one score are found by their order: %s', (_, count) => {
-  const twin = new Twin(2 ** 24)
+  const twin = new SortedSetTwin(2 ** 24)
   for (let i = 0; i < count; i++) twin.add('k', `m${i * 7}`, 3)
   const members = ordered(twin.model.get('k') ?? new Map()).map(([each]) => Buffer.from(each))
   const { sortedSets } = twin.store
@@ -192,13 +144,13 @@ test.each([
     const bytes = Buffer.from(bound)
     const below = members.filter((each) => Buffer.compare(each, bytes) < 0).length
     const upTo = members.filter((each) => Buffer.compare(each, bytes) <= 0).length
-    expect(sortedSets.rankOfMember(twin.ref('k'), bytes, 0, bytes.length, false)).toBe(below)
-    expect(sortedSets.rankOfMember(twin.ref('k'), bytes, 0, bytes.length, true)).toBe(upTo)
+    expect(sortedSets.rankOfMember(twin.find('k'), bytes, 0, bytes.length, false)).toBe(below)
+    expect(sortedSets.rankOfMember(twin.find('k'), bytes, 0, bytes.length, true)).toBe(upTo)
   }
 })
 
 test('a scan in parts meets every member that stays, while others come and go', () => {
-  const twin = new Twin(2 ** 24)
+  const twin = new SortedSetTwin(2 ** 24)
   for (let i = 0; i < 1200; i++) twin.add('k', `stays ${i}`, i % 10)
   const random = seededRandom(7)
   const met = new Map<string, number>()
@@ -210,7 +162,7 @@ test('a scan in parts meets every member that stays, while others come and go', 
       const name = sortedSets.span.copy().toString()
       met.set(name, (met.get(name) ?? 0) + 1)
     }
-    cursor = sortedSets.scan(twin.ref('k'), cursor, 10, visit)
+    cursor = sortedSets.scan(twin.find('k'), cursor, 10, visit)
     calls++
     for (let i = 0; i < 10; i++) {
       twin.add('k', `comes ${random() % 1200}`, random() % 100)
@@ -223,14 +175,14 @@ test('a scan in parts meets every member that stays, while others come and go', 
 })
 
 test('a large sorted set drains without losing a byte', () => {
-  const twin = new Twin(2 ** 26)
+  const twin = new SortedSetTwin(2 ** 26)
   const empty = twin.store.usedBytes
   const random = seededRandom(3)
   for (let i = 0; i < 8000; i++)
     twin.add('k', i % 50 === 0 ? `${i}`.padEnd(60 + (i % 700), '-') : `m${random() % 6000}`, random() % 1000)
-  twin.checkAll()
+  twin.check()
   for (let i = 0; i < 3000; i++) twin.remove('k', `m${random() % 6000}`)
-  twin.checkAll()
+  twin.check()
   while (twin.model.size > 0)
     twin.removeRange('k', 0.5 * (random() % 2), twin.model.get('k')?.size === 1 ? 1 : 0.6)
   twin.store.verify()
