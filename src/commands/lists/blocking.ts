@@ -8,9 +8,9 @@ import { SYNTAX_ERROR } from '../spec/errors.ts'
 import { readTimeout } from '../spec/session/timeout.ts'
 import { arg, countedKeys, KEY, oneOf, option, token } from '../spec/shorthand.ts'
 import { findCollection } from '../spec/values/collection.ts'
-import { takeOrWait } from '../spec/values/waiting.ts'
+import { popManyOrWait, popOrWait } from '../spec/values/popping.ts'
 import { moveElement } from './moves.ts'
-import { popElements, popFrom, readPopOptions, readSide } from './pops.ts'
+import { POPPED_LISTS, popElements, readSide } from './pops.ts'
 
 /** Replies the key in argument `i` and an element of its list, which is taken from. */
 function popOne(c: Context, i: number, ref: Ref, isLeft: boolean): void {
@@ -21,21 +21,7 @@ function popOne(c: Context, i: number, ref: Ref, isLeft: boolean): void {
 }
 
 function blockingPop(c: Context, isLeft: boolean): void {
-  const last = c.args.count - 1
-  const timeoutMs = readTimeout(c, last)
-  if (timeoutMs < 0) return
-  const keys = Array.from({ length: last - 1 }, (_, at) => at + 1)
-  takeOrWait(c, ValueType.LIST, keys, timeoutMs, (own, i, ref) => popOne(own, i, ref, isLeft))
-}
-
-function blockingPopFirst(c: Context): void {
-  const options = readPopOptions(c, 2)
-  if (options === undefined) return
-  const timeoutMs = readTimeout(c, 1)
-  if (timeoutMs < 0) return
-  const { isLeft, count } = options
-  const keys = Array.from({ length: options.keys }, (_, at) => at + 3)
-  takeOrWait(c, ValueType.LIST, keys, timeoutMs, (own, i, ref) => popFrom(own, i, ref, isLeft, count))
+  popOrWait(c, ValueType.LIST, (own, i, ref) => popOne(own, i, ref, isLeft))
 }
 
 function blockingMove(c: Context, fromLeft: boolean | undefined, toLeft: boolean | undefined): void {
@@ -126,7 +112,7 @@ export const blockingListCommands: readonly CommandSpec[] = [
       oneOf('where', SIDES),
       option('COUNT', 'count', 'integer', { optional: true }),
     ],
-    run: blockingPopFirst,
+    run: (c) => popManyOrWait(c, POPPED_LISTS),
   },
   {
     ...MOVE,

@@ -5,9 +5,10 @@ import { ValueType } from '../../store/record.ts'
 import { readPositive } from '../spec/arguments.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
-import { SYNTAX_ERROR, wrongArguments } from '../spec/errors.ts'
+import { wrongArguments } from '../spec/errors.ts'
 import { arg, countedKeys, KEY, oneKey, oneOf, option, token } from '../spec/shorthand.ts'
 import { findCollection, replySpan } from '../spec/values/collection.ts'
+import { type Popped, popMany, readEnd } from '../spec/values/popping.ts'
 
 /** Takes `count` elements from an end of a list, which must have as many, and replies each of them. */
 export function popElements(c: Context, ref: Ref, isLeft: boolean, count: number): void {
@@ -53,52 +54,16 @@ function pop(c: Context, isLeft: boolean): void {
   if (count > 0) popElements(c, ref, isLeft, count)
 }
 
-/** Where LMPOP, BLMPOP and LMOVE take elements: true is LEFT; `undefined`: neither LEFT nor RIGHT. */
+export const POPPED_LISTS: Popped = {
+  type: ValueType.LIST,
+  ends: ['LEFT', 'RIGHT'],
+  length: ({ lists }, ref) => lists.length(ref),
+  pop: popElements,
+}
+
+/** Where LMOVE takes an element, or puts it: true is LEFT; `undefined`: neither LEFT nor RIGHT. */
 export function readSide(c: Context, i: number): boolean | undefined {
-  if (c.args.is(i, 'LEFT')) return true
-  return c.args.is(i, 'RIGHT') ? false : undefined
-}
-
-/** What follows the keys' number in argument `i`: the side, and COUNT. `undefined` after an error reply. */
-export function readPopOptions(
-  c: Context,
-  i: number,
-): { readonly keys: number; readonly isLeft: boolean; readonly count: number } | undefined {
-  const { args, reply } = c
-  const keys = readPositive(c, i, 1, 'ERR numkeys should be greater than 0')
-  if (Number.isNaN(keys)) return undefined
-  const at = i + 1 + keys
-  const isLeft = at < args.count ? readSide(c, at) : undefined
-  const rest = args.count - at - 1
-  if (isLeft === undefined || (rest !== 0 && (rest !== 2 || !args.is(at + 1, 'COUNT')))) {
-    reply.error(SYNTAX_ERROR)
-    return undefined
-  }
-  const count = rest === 0 ? 1 : readPositive(c, at + 2, 1, 'ERR count should be greater than 0')
-  return Number.isNaN(count) ? undefined : { keys, isLeft, count }
-}
-
-/** Replies the key in argument `i` and up to `count` elements of its list, which is taken from. */
-export function popFrom(c: Context, i: number, ref: Ref, isLeft: boolean, count: number): void {
-  const { args, reply } = c
-  const taken = Math.min(count, c.group.store.lists.length(ref))
-  reply.array(2)
-  reply.bulk(args.buf, args.start[i], args.end[i])
-  reply.array(taken)
-  popElements(c, ref, isLeft, taken)
-}
-
-function popFirst(c: Context): void {
-  const options = readPopOptions(c, 1)
-  if (options === undefined) return
-  for (let i = 2; i < 2 + options.keys; i++) {
-    const ref = findCollection(c, i, ValueType.LIST)
-    if (ref === undefined) return
-    if (ref === NULL_REF) continue
-    popFrom(c, i, ref, options.isLeft, options.count)
-    return
-  }
-  c.reply.nullArray()
+  return readEnd(c, i, POPPED_LISTS.ends)
 }
 
 const POP = {
@@ -145,6 +110,6 @@ export const listPopCommands: readonly CommandSpec[] = [
       oneOf('where', [token('LEFT'), token('RIGHT')]),
       option('COUNT', 'count', 'integer', { optional: true }),
     ],
-    run: popFirst,
+    run: (c) => popMany(c, POPPED_LISTS),
   },
 ]

@@ -4,10 +4,9 @@ import type { Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
-import { readTimeout } from '../spec/session/timeout.ts'
 import { arg, countedKeys, KEY, oneOf, option, token } from '../spec/shorthand.ts'
-import { takeOrWait } from '../spec/values/waiting.ts'
-import { popElements, popFrom, readPopOptions } from './pops.ts'
+import { popManyOrWait, popOrWait } from '../spec/values/popping.ts'
+import { POPPED_SORTED_SETS, popElements } from './pops.ts'
 
 /** Replies the key in argument `i`, and a member of its sorted set with its score, which is taken. */
 function popOne(c: Context, i: number, ref: Ref, isMax: boolean): void {
@@ -18,21 +17,7 @@ function popOne(c: Context, i: number, ref: Ref, isMax: boolean): void {
 }
 
 function blockingPop(c: Context, isMax: boolean): void {
-  const last = c.args.count - 1
-  const timeoutMs = readTimeout(c, last)
-  if (timeoutMs < 0) return
-  const keys = Array.from({ length: last - 1 }, (_, at) => at + 1)
-  takeOrWait(c, ValueType.SORTED_SET, keys, timeoutMs, (own, i, ref) => popOne(own, i, ref, isMax))
-}
-
-function blockingPopFirst(c: Context): void {
-  const options = readPopOptions(c, 2)
-  if (options === undefined) return
-  const timeoutMs = readTimeout(c, 1)
-  if (timeoutMs < 0) return
-  const { isMax, count } = options
-  const keys = Array.from({ length: options.keys }, (_, at) => at + 3)
-  takeOrWait(c, ValueType.SORTED_SET, keys, timeoutMs, (own, i, ref) => popFrom(own, i, ref, isMax, count))
+  popOrWait(c, ValueType.SORTED_SET, (own, i, ref) => popOne(own, i, ref, isMax))
 }
 
 const POP = {
@@ -82,6 +67,6 @@ export const blockingSortedSetCommands: readonly CommandSpec[] = [
       oneOf('where', [token('MIN'), token('MAX')]),
       option('COUNT', 'count', 'integer', { optional: true }),
     ],
-    run: blockingPopFirst,
+    run: (c) => popManyOrWait(c, POPPED_SORTED_SETS),
   },
 ]

@@ -8,6 +8,7 @@ import type { Context } from '../spec/context.ts'
 import { SYNTAX_ERROR } from '../spec/errors.ts'
 import { arg, countedKeys, KEY, oneKey, oneOf, option, token } from '../spec/shorthand.ts'
 import { findCollection } from '../spec/values/collection.ts'
+import { type Popped, popMany } from '../spec/values/popping.ts'
 
 /**
  * Takes `count` elements from an end of a sorted set, which must have as many, and replies each of them.
@@ -48,60 +49,11 @@ function pop(c: Context, isMax: boolean): void {
   if (count > 0) popElements(c, ref, isMax, count, isNested)
 }
 
-/** Which end ZMPOP and BZMPOP take from: true is MAX; `undefined`: neither MIN nor MAX. */
-function readEnd({ args }: Context, i: number): boolean | undefined {
-  if (args.is(i, 'MAX')) return true
-  return args.is(i, 'MIN') ? false : undefined
-}
-
-interface PopOptions {
-  readonly keys: number
-  readonly isMax: boolean
-  readonly count: number
-}
-
-/** The number of keys in argument `i`, and behind the keys the end, and COUNT. `undefined` after an error reply. */
-export function readPopOptions(c: Context, i: number): PopOptions | undefined {
-  const { args, reply } = c
-  const keys = readPositive(c, i, 1, 'ERR numkeys should be greater than 0')
-  if (Number.isNaN(keys)) return undefined
-  const at = i + 1 + keys
-  const isMax = at < args.count ? readEnd(c, at) : undefined
-  const rest = args.count - at - 1
-  if (isMax === undefined || (rest > 0 && (rest < 2 || !args.is(at + 1, 'COUNT')))) {
-    reply.error(SYNTAX_ERROR)
-    return undefined
-  }
-  const count = rest === 0 ? 1 : readPositive(c, at + 2, 1, 'ERR count should be greater than 0')
-  if (Number.isNaN(count)) return undefined
-  if (rest > 2) {
-    reply.error(SYNTAX_ERROR)
-    return undefined
-  }
-  return { keys, isMax, count }
-}
-
-/** Replies the key in argument `i` and up to `count` elements of its sorted set, which is taken from. */
-export function popFrom(c: Context, i: number, ref: Ref, isMax: boolean, count: number): void {
-  const { args, reply } = c
-  const taken = Math.min(count, c.group.store.sortedSets.length(ref))
-  reply.array(2)
-  reply.bulk(args.buf, args.start[i], args.end[i])
-  reply.array(taken)
-  popElements(c, ref, isMax, taken, true)
-}
-
-function popFirst(c: Context): void {
-  const options = readPopOptions(c, 1)
-  if (options === undefined) return
-  for (let i = 2; i < 2 + options.keys; i++) {
-    const ref = findCollection(c, i, ValueType.SORTED_SET)
-    if (ref === undefined) return
-    if (ref === NULL_REF) continue
-    popFrom(c, i, ref, options.isMax, options.count)
-    return
-  }
-  c.reply.nullArray()
+export const POPPED_SORTED_SETS: Popped = {
+  type: ValueType.SORTED_SET,
+  ends: ['MAX', 'MIN'],
+  length: ({ sortedSets }, ref) => sortedSets.length(ref),
+  pop: (c, ref, isMax, count) => popElements(c, ref, isMax, count, true),
 }
 
 const POP = {
@@ -150,6 +102,6 @@ export const sortedSetPopCommands: readonly CommandSpec[] = [
       oneOf('where', [token('MIN'), token('MAX')]),
       option('COUNT', 'count', 'integer', { optional: true }),
     ],
-    run: popFirst,
+    run: (c) => popMany(c, POPPED_SORTED_SETS),
   },
 ]

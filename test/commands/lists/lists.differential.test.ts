@@ -20,6 +20,7 @@ const EDGES: Readonly<Record<string, string>> = {
   LMPOP: `
     RPUSH a 1 2 3 4 5 | RPUSH b x | LMPOP 2 none a LEFT | LMPOP 2 none a right COUNT 2 | LMPOP 1 none LEFT | LMPOP 0 a LEFT
     LMPOP x a LEFT | LMPOP 1 a LEFT COUNT 0 | LMPOP 1 a LEFT COUNT x | LMPOP 1 a UP | LMPOP 2 a LEFT | LMPOP 1 a LEFT COUNT 1 2
+    LMPOP 1 a LEFT COUNT 0 2 | LMPOP 1 a LEFT COUNT x COUNT 1
     LMPOP 1 a LEFT FOO 1 | LMPOP 1 a LEFT COUNT | LMPOP -1 a LEFT | LMPOP 2 a b LEFT COUNT 10 | LMPOP 2 a b LEFT COUNT 10
     EXISTS a b | SET s 1 | LMPOP 2 s b LEFT | LMPOP 1 | LMPOP ${MAX} a LEFT`,
   ranges: `
