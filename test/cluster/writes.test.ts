@@ -1,9 +1,8 @@
 // Slots that move while their keys are allWritten: the origin and every node end with the last write of each key.
 
 import { afterEach, describe, expect, test } from 'vitest'
-import { keySlot } from '../../src/bytes/crc16.ts'
 import type { WriteMode } from '../../src/group/writes/writes.ts'
-import { startCluster, type TestCluster, type TestMember } from '../support/cluster.ts'
+import { ownersOf, startCluster, type TestCluster, type TestMember } from '../support/cluster.ts'
 import { PausableSource } from '../support/pausable-source.ts'
 import { seededRandom } from '../support/random.ts'
 
@@ -42,16 +41,6 @@ async function share({ slots, port }: TestMember): Promise<number> {
   return ranges.reduce((sum, [first, last]) => sum + last - first + 1, 0)
 }
 
-/** Which node owns each key, by its port. */
-async function owners(member: TestMember): Promise<number[]> {
-  const slots = await member.slots()
-  return KEYS.map((key) => {
-    const slot = keySlot(Buffer.from(key), 0, key.length)
-    const found = slots.find(([first, last]) => first <= slot && slot <= last)
-    return Number(found?.[2][1])
-  })
-}
-
 /** By key: the values that the origin received, in order. */
 function writesByKey(source: PausableSource): string[][] {
   return KEYS.map((key) => source.history.filter(([name]) => name === key).map(([, value]) => String(value)))
@@ -66,11 +55,11 @@ describe.each(['through', 'behind'] as const)('write %s', (write) => {
     source.pause()
     const sent = setAll(cluster.members[1], 'new')
     await (write === 'behind' ? sent : source.reached(KEYS.length))
-    const before = await owners(cluster.members[0])
+    const before = await ownersOf(cluster.members[0], KEYS)
     const newcomer = await cluster.start()
     while ((await share(newcomer)) < 1000);
     // It owns only slots without pending writes.
-    expect(await owners(newcomer)).toEqual(before)
+    expect(await ownersOf(newcomer, KEYS)).toEqual(before)
     if (write === 'behind') await expectAll('new')
     const again = setAll(newcomer, 'newer')
     source.resume()
@@ -93,10 +82,10 @@ describe.each(['through', 'behind'] as const)('write %s', (write) => {
     const sent = setAll(cluster.members[1], 'new')
     await (write === 'behind' ? sent : source.reached(KEYS.length))
     const [leaver] = cluster.members
-    const before = await owners(leaver)
+    const before = await ownersOf(leaver, KEYS)
     const drained = leaver.watcher.duplicate().call('CLUSTER', 'DRAIN')
     while ((await share(leaver)) > KEYS.length);
-    expect(await owners(leaver)).toEqual(before)
+    expect(await ownersOf(leaver, KEYS)).toEqual(before)
     if (write === 'behind') await expectAll('new')
     source.resume()
     await sent

@@ -1,6 +1,7 @@
 // A cluster of nodes in this process.
 
 import { Redis } from 'ioredis'
+import { keySlot } from '../../src/bytes/crc16.ts'
 import { type ClusterInput, type Config, createNode, type Node } from '../../src/index.ts'
 import { freePorts } from './ports.ts'
 
@@ -133,6 +134,16 @@ async function agree(members: readonly TestMember[]): Promise<boolean> {
   if (!isSettled) return false
   const tables = await Promise.all(members.map((member) => member.slots()))
   return new Set(tables.map((table) => JSON.stringify(table))).size === 1
+}
+
+/** The port of the owner of each key, as a node sees it. */
+export async function ownersOf({ slots }: TestMember, keys: readonly string[]): Promise<number[]> {
+  const ranges = await slots()
+  return keys.map((text) => {
+    const key = Buffer.from(text)
+    const slot = keySlot(key, 0, key.length)
+    return Number(ranges.find(([first, last]) => first <= slot && slot <= last)?.[2][1])
+  })
 }
 
 async function askSlots(port: number): ReturnType<Redis['cluster']> {

@@ -2,7 +2,7 @@
 
 import { Redis } from 'ioredis'
 import { afterEach, expect, test } from 'vitest'
-import { startCluster, type TestCluster, type TestMember } from '../../support/cluster.ts'
+import { ownersOf, startCluster, type TestCluster, type TestMember } from '../../support/cluster.ts'
 import { poll } from '../../support/poll.ts'
 
 let cluster: TestCluster | undefined
@@ -23,12 +23,9 @@ function connect({ port }: TestMember): Redis {
 
 /** A key whose owner is the node with this index. */
 async function keyOf({ members }: TestCluster, index: number): Promise<string> {
-  const ranges = await members[0].slots()
-  for (let i = 0; ; i++) {
-    const slot = Number(await members[0].watcher.cluster('KEYSLOT', `key:${i}`))
-    const range = ranges.find(([first, last]) => first <= slot && slot <= last)
-    if (range?.[2][1] === members[index].port) return `key:${i}`
-  }
+  const keys = Array.from({ length: 300 }, (_, i) => `key:${i}`)
+  const owners = await ownersOf(members[0], keys)
+  return keys[owners.indexOf(members[index].port)]
 }
 
 /** Resolves when so many commands wait on a node. */

@@ -4,8 +4,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { keySlot } from '../../../src/bytes/crc16.ts'
-import { startCluster, type TestCluster } from '../../support/cluster.ts'
+import { ownersOf, startCluster, type TestCluster } from '../../support/cluster.ts'
 
 const loads: string[] = []
 let cluster: TestCluster
@@ -42,14 +41,9 @@ beforeAll(async () => {
     },
   })
   clients = cluster.ports.map((port) => new Redis(port, { protocol: 2 }))
-  const slots = await cluster.members[0].slots()
-  owned = cluster.ports.map(() => [])
-  for (let i = 0; i < 300; i++) {
-    const key = Buffer.from(`key:${i}`)
-    const slot = keySlot(key, 0, key.length)
-    const range = slots.find(([from, to]) => slot >= from && slot <= to)
-    owned[cluster.ports.indexOf(Number(range?.[2][1]))].push(`key:${i}`)
-  }
+  const keys = Array.from({ length: 300 }, (_, i) => `key:${i}`)
+  const owners = await ownersOf(cluster.members[0], keys)
+  owned = cluster.ports.map((port) => keys.filter((_, i) => owners[i] === port))
 })
 
 afterAll(async () => {
