@@ -54,7 +54,7 @@ export class BlockWrites {
     const isWriting = block.some(
       ({ command, group, args, positions }) =>
         group.writes !== undefined &&
-        (changesOrigin(command) ||
+        (changesOrigin(command, args) ||
           (changesTtl(command) && positions.some((i) => group.writes?.has(args.latin1(i))))),
     )
     return isWriting ? new BlockWrites(block) : undefined
@@ -89,7 +89,7 @@ export class BlockWrites {
 
   /** Whether a command needs the values of its keys at the origin. */
   static loadsFirst({ args, command, group }: BlockCommand): boolean {
-    const isWrite = group.writes !== undefined && changesOrigin(command)
+    const isWrite = group.writes !== undefined && changesOrigin(command, args)
     return isWrite ? loadsFirst(command, args) : command.loadsFirst(args)
   }
 
@@ -145,8 +145,8 @@ export class BlockWrites {
   }
 
   /** Why a command does not run in this block. */
-  #refusalOf({ command, group }: BlockCommand): string | undefined {
-    if (group.writes !== undefined && changesOrigin(command)) return writeError(group, command.fullName)
+  #refusalOf({ args, command, group }: BlockCommand): string | undefined {
+    if (group.writes !== undefined && changesOrigin(command, args)) return writeError(group, command.fullName)
     if (command.spec.wholeKeyspace !== true || !command.isWrite) return undefined
     const { name } = this.#groups[0].group
     return `ERR group ${name} writes to its origin: ${command.fullName.toUpperCase()} is not possible in a transaction that writes there`
@@ -189,7 +189,7 @@ export class BlockWrites {
       blocks.runOne({ ...entry, group: scratch }, client, true)
       const reply = context.reply.take()
       this.#replies.set(entry, reply)
-      if (reply[0] === ERROR || !changesOrigin(command)) continue
+      if (reply[0] === ERROR || !changesOrigin(command, args)) continue
       for (const i of positions) {
         const name = args.latin1(i)
         writing.hasTtl.set(name, givesTtl(command, args))

@@ -57,8 +57,9 @@ export function givesTtl({ fullName }: Command, args: Args): boolean {
 }
 
 /** Whether it may change a value at the origin. */
-export function changesOrigin({ fullName }: Command): boolean {
-  return VALUE_COMMANDS.has(fullName)
+export function changesOrigin({ fullName, isWrite, spec }: Command, args: Args): boolean {
+  if (VALUE_COMMANDS.has(fullName) || (isWrite && COLLECTIONS.has(spec.group))) return true
+  return fullName === 'sort' && destinationOf(args) !== 0
 }
 
 /** Whether it changes TTLs, in the cache only. */
@@ -104,11 +105,10 @@ export class OriginWrites {
   }
 
   /** Whether a command, in a group that writes to its origin, has to go through `begin`. */
-  handles({ fullName, isWrite, spec }: Command): boolean {
-    if (VALUE_COMMANDS.has(fullName) || (isWrite && COLLECTIONS.has(spec.group))) return true
+  handles(command: Command): boolean {
     const { args, group } = this.#runner.context
-    if (fullName === 'sort') return destinationOf(args) !== 0
-    return TTL_COMMANDS.has(fullName) && group.writes?.has(args.latin1(1)) === true
+    if (changesOrigin(command, args)) return true
+    return changesTtl(command) && group.writes?.has(args.latin1(1)) === true
   }
 
   /** Begins the context's command and defers its reply. False: the reply is already written, maybe an error. */
@@ -189,7 +189,7 @@ export class OriginWrites {
         if (this.#resendIfMoved(written)) return undefined
         this.#runner.context.instant.refresh()
         if (plain !== undefined) return await this.#write(group, writes, replyOf(plain, group), plain.changes)
-        if (TTL_COMMANDS.has(command.fullName)) return this.#run(written, group)
+        if (changesTtl(command)) return this.#run(written, group)
         const { reply, changes, retimed, refusal } = dryRun(group, keys, loadResults, {
           givesTtl: () => givesTtl(command, args),
           removesUncached: () => removesUncached(command),

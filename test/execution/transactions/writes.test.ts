@@ -39,8 +39,7 @@ class Source implements Origin {
   }
 }
 
-function node(mode: WriteMode): { harness: Harness; source: Source; second: Source } {
-  const source = new Source()
+function node(mode: WriteMode, source = new Source()): { harness: Harness; source: Source; second: Source } {
   const second = new Source()
   const writes = { ...defaultWrites, mode }
   const harness = new Harness({
@@ -166,6 +165,34 @@ describe('write through', () => {
     expect(await block(harness.client, 'SET a 2', 'SET b 2')).toEqual(['OK', 'OK'])
   })
 
+  test('the origin gets the collections that have changed', async () => {
+    const stored = new Map<string, unknown>()
+    const source = new Source()
+    source.store = async (key: string, value: unknown) => void stored.set(key, value)
+    const { harness } = node('through', source)
+    const lines = ['HSET hash a 1', 'RPUSH list x', 'SADD set m', 'ZADD sorted 1 m', 'DEL set']
+    expect(await block(harness.client, ...lines)).toEqual([1, 1, 1, 1, 1])
+    expect(stored.get('hash')).toEqual(new Map([['a', Buffer.from('1')]]))
+    expect(stored.get('list')).toEqual([Buffer.from('x')])
+    expect([...stored.keys()]).toEqual(['hash', 'list', 'sorted'])
+    expect(source.calls).toContain('remove set')
+  })
+
+  test('a collection that the origin does not take: its command answers the error', async () => {
+    const { harness, source } = node('through')
+    source.refused.add('hash')
+    expect(shown(await block(harness.client, 'HSET hash a 1', 'PING'))).toEqual(['ORIGIN users: no', 'PONG'])
+    expect(await harness.call('HGET', 'hash', 'a')).toBeNull()
+  })
+
+  test('SORT cannot store', async () => {
+    const { harness } = node('through')
+    expect(shown(await block(harness.client, 'SORT a', 'SORT a STORE b'))).toEqual([
+      [],
+      'ERR group users writes to its origin: SORT is not possible there',
+    ])
+  })
+
   test('commands that are not possible reply with an error', async () => {
     const { harness } = node('through')
     const replies = shown(await block(harness.client, 'SET a 1', 'COPY a b', 'FLUSHALL', 'GET a'))
@@ -192,6 +219,11 @@ describe('write through', () => {
     expect(shown(await block(harness.client, 'SET b 1', `SET a ${'x'.repeat(100_000)}`))).toContain('OOM')
     expect(source.calls).toEqual([])
   })
+})
+
+test('refuse: a write of a collection answers the error', async () => {
+  const { harness } = node('refuse')
+  expect(String(shown(await block(harness.client, 'HSET hash a 1')))).toContain('group users refuses writes')
 })
 
 test('write behind: the writes are queued, and the reply does not wait', async () => {
