@@ -9,6 +9,7 @@ export const PROCESSES: readonly string[] = [
   'test/cluster/membership/etcd.test.ts',
   'test/cluster/processes/',
   'test/config/file.test.ts',
+  'test/deploy/',
   'test/docs/contributing.test.ts',
   'test/docs/examples.test.ts',
   'test/docs/postgres.test.ts',

@@ -1,0 +1,166 @@
+// The Helm chart, rendered by Helm and validated against the schemas of Kubernetes.
+
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { parseAllDocuments } from 'yaml'
+import { resolveLayers } from '../../src/config/config.ts'
+import { describeIfFound, describeWithExecutable } from '../support/executable.ts'
+
+const execute = promisify(execFile)
+const chart = fileURLToPath(new URL('../../deploy/helm/erinys', import.meta.url))
+
+interface Manifest {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly metadata: { readonly name: string; readonly labels: Readonly<Record<string, string>> }
+  readonly [field: string]: unknown
+}
+
+interface PodSpec {
+  readonly terminationGracePeriodSeconds: number
+  readonly containers: readonly [
+    {
+      readonly image: string
+      readonly env: readonly { readonly name: string; readonly value?: string }[]
+      readonly securityContext: object
+      readonly lifecycle: { readonly preStop: { readonly exec: { readonly command: readonly string[] } } }
+    },
+  ]
+}
+
+const VARIANTS: Readonly<Record<string, readonly string[]>> = {
+  'the default': [],
+  'a Deployment of single nodes': ['kind=Deployment', 'cluster.enabled=false', 'replicas=2'],
+  everything: [
+    'serviceMonitor.enabled=true',
+    'serviceMonitor.labels.release=prometheus',
+    'networkPolicy.enabled=true',
+    'networkPolicy.from[0].namespaceSelector.matchLabels.app=web',
+    'service.type=LoadBalancer',
+    'service.annotations.a=b',
+    'podAnnotations.c=d',
+    'podLabels.e=f',
+    'nodeSelector.disk=ssd',
+    'tolerations[0].key=dedicated',
+    'tolerations[0].operator=Exists',
+    'affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].weight=1',
+    'affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution[0].podAffinityTerm.topologyKey=zone',
+    'priorityClassName=high',
+    'extraEnv[0].name=DATABASE_URL',
+    'extraEnv[0].value=postgres://db/app',
+    'extraEnvFrom[0].secretRef.name=more',
+    'extraVolumes[0].name=ca',
+    'extraVolumes[0].secret.secretName=ca',
+    'extraVolumeMounts[0].name=ca',
+    'extraVolumeMounts[0].mountPath=/ca',
+    'image.pullSecrets[0].name=registry',
+    'config.name=erinys.config.ts',
+    'config.content=export default { groups: { a: {} } }',
+    'preStopSeconds=7',
+    'shutdownSeconds=20',
+  ],
+  'an existing secret': [
+    'auth.existingSecret=mine',
+    'auth.password=',
+    'auth.key=pw',
+    'podDisruptionBudget.enabled=false',
+  ],
+}
+
+describeWithExecutable(
+  'helm',
+  'the chart',
+  (helm) => {
+    const flags = (values: readonly string[]): string[] =>
+      ['auth.password=hush', ...values].flatMap((value) => ['--set', value])
+
+    async function render(values: readonly string[]): Promise<readonly Manifest[]> {
+      const args = ['template', 'cache', chart, '--namespace', 'prod', ...flags(values)]
+      const { stdout } = await execute(helm, args)
+      const documents = parseAllDocuments(stdout)
+      for (const { errors } of documents) expect(errors).toEqual([])
+      return documents.map((document) => document.toJS() as Manifest | null).filter((each) => each !== null)
+    }
+
+    test('passes helm lint', async () => {
+      await execute(helm, ['lint', '--strict', chart, ...flags([])])
+    })
+
+    describe.each(Object.entries(VARIANTS))('%s', (name, values) => {
+      test('is rendered: every object has the labels, and the pods match their selectors', async () => {
+        const manifests = await render(values)
+        const pods = manifests.find(({ kind }) => /^(StatefulSet|Deployment)$/.test(kind)) as Manifest
+        const { selector, template } = pods.spec as {
+          selector: { matchLabels: object }
+          template: { metadata: { labels: object }; spec: PodSpec }
+        }
+        for (const { metadata } of manifests) {
+          expect(metadata.name).toMatch(/^cache(-headless)?$/)
+          expect(metadata.labels).toMatchObject(selector.matchLabels)
+        }
+        expect(template.metadata.labels).toMatchObject(selector.matchLabels)
+        const [container] = template.spec.containers
+        expect(container.securityContext).toMatchObject({ readOnlyRootFilesystem: true })
+        expect(container.image).toMatch(/^erinys:\d/)
+        // The stop has the time of the hook, of the shutdown and of the origins.
+        const value = (variable: string): string =>
+          String(container.env.find((each) => each.name === variable)?.value)
+        const hook = Number(/(\d+)\)$/.exec(container.lifecycle.preStop.exec.command.join(' '))?.[1])
+        const shutdown = Number.parseInt(value('ERINYS_SHUTDOWN_TIMEOUT'), 10)
+        expect(template.spec.terminationGracePeriodSeconds).toBeGreaterThan(hook / 1000 + shutdown + 1)
+        // A node takes these variables.
+        const variables = Object.fromEntries(
+          container.env
+            .filter((each) => each.name.startsWith('ERINYS_') && !each.name.startsWith('ERINYS_HTTP_'))
+            .map((each) => [each.name, (each.value ?? 'hush').replace('$(POD_IP)', '10.0.0.1')]),
+        )
+        const { config } = resolveLayers({ variables })
+        expect(config.cluster?.membership.kind).toBe(name.includes('single') ? undefined : 'dns')
+      })
+    })
+
+    test.each([
+      [['kind=DaemonSet'], 'kind'],
+      [['replicas=three'], 'replicas'],
+      [['auth.password='], 'auth'],
+      [['resp.port=0'], 'port'],
+      [['config.name=redis.conf'], 'name'],
+      [['nodes=3'], 'nodes'],
+      [['cluster.timeout=2'], 'timeout'],
+    ])('wrong values are rejected: %j', async (values, field) => {
+      await expect(render(values)).rejects.toThrow(new RegExp(field))
+    })
+
+    const models = (process.env.NODE_PATH ?? '')
+      .split(delimiter)
+      .find((folder) => folder !== '' && existsSync(join(folder, 'kubernetes-models')))
+    describeIfFound(
+      models,
+      'the schemas of Kubernetes',
+      'kubernetes-models (in NODE_PATH)',
+      'kubernetes-models',
+      (folder) => {
+        test.each(Object.entries(VARIANTS))('%s is valid', async (_, values) => {
+          for (const manifest of await render(values)) {
+            const isMonitor = manifest.apiVersion.startsWith('monitoring.coreos.com/')
+            const models = isMonitor ? '@kubernetes-models/prometheus-operator' : 'kubernetes-models'
+            const path = join(folder, models, manifest.apiVersion, 'index.js')
+            const types = (await import(/* @vite-ignore */ pathToFileURL(path).href)) as Record<
+              string,
+              new (
+                data: object,
+              ) => { validate(): void }
+            >
+            const { apiVersion: _version, kind, ...data } = manifest
+            expect(() => new types[kind](data).validate(), kind).not.toThrow()
+          }
+        })
+      },
+    )
+  },
+  'helm',
+)
