@@ -8,7 +8,13 @@ import { Instant } from './bytes/instant.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { addressName, type Member } from './cluster/member.ts'
 import { createMembership } from './cluster/membership/create.ts'
-import type { NodeConfig } from './config/config.ts'
+import { ReloadError } from './commands/spec/host.ts'
+import { type Config, type NodeConfig, resolveConfig } from './config/config.ts'
+import { NEEDS_RESTART } from './config/reload/changes.ts'
+import { ReloadableGroups } from './config/reload/groups.ts'
+import { Reloader } from './config/reload/reloader.ts'
+import { ReloadableSettings } from './config/reload/settings.ts'
+import type { Settings } from './config/settings.ts'
 import { version } from './config/version.ts'
 import { NodeCalls } from './embedding/calls.ts'
 import { Group } from './group/group.ts'
@@ -41,9 +47,13 @@ export interface NodeOptions {
   readonly clock?: Clock
   /** The file that the configuration came from, for INFO. */
   readonly configFile?: string
+  /** Reads the configuration again, for `reload` without one, and for CONFIG RELOAD. */
+  readonly readConfig?: () => Promise<NodeConfig>
   /** Begins a connection to another member of the cluster, where that takes more than its host and port: a tunnel. */
   readonly connectPeer?: (member: ListenAddress) => Socket
 }
+
+const CLOSING = 'the node is closing'
 
 /** The part of a shutdown's time in which a node hands over what it owns; the rest is for replies under way. */
 const HANDOVER_SHARE = 0.8
@@ -55,6 +65,8 @@ interface NodeState {
   isClosed: boolean
   /** Called for SHUTDOWN; `now`: without waiting for anything. */
   onShutdown: (now: boolean) => void
+  /** Called for CONFIG RELOAD. */
+  onReload: (isTrial: boolean) => Promise<readonly string[]>
 }
 
 /** The parts of a node. */
@@ -62,8 +74,12 @@ interface NodeParts {
   readonly config: NodeConfig
   readonly log: Log
   /** Changed by CONFIG SET. */
-  readonly settings: ServerSettings
-  readonly groups: ReadonlyMap<string, Group>
+  readonly settings: ServerSettings & Settings
+  /** By name, in the order of their indexes. */
+  readonly groups: Map<string, Group>
+  /** Removed by a reload, while their last loads and writes run. */
+  readonly retired: Set<Group>
+  readonly reloader: Reloader
   readonly server: Server
   /** `undefined`: the node owns every key. */
   readonly cluster: Cluster | undefined
@@ -74,7 +90,12 @@ interface NodeParts {
 function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
   const { clock = systemClock, configFile = '' } = options
   const log = new GuardedLog(options.log ?? silent)
-  const state: NodeState = { isListening: false, isClosed: false, onShutdown: () => undefined }
+  const state: NodeState = {
+    isListening: false,
+    isClosed: false,
+    onShutdown: () => undefined,
+    onReload: async () => [],
+  }
   const instant = new Instant(clock)
   const hasher = new Hasher(randomSeed())
   const encodingLimits = defaultEncodingLimits()
@@ -120,15 +141,45 @@ function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
     turn,
     log,
     identity: { version, runId, startedAt: instant.now, configFile },
+    ...(options.readConfig === undefined ? {} : { onReload: (isTrial) => state.onReload(isTrial) }),
     onShutdown: (now) => state.onShutdown(now),
   })
   const byName = new Map(groups.map((group) => [group.name, group]))
-  return { config, log, settings, groups: byName, server, cluster, instant, state }
+  const retired = new Set<Group>()
+  const reloader = new Reloader({
+    parts: [
+      new ReloadableSettings({
+        settings,
+        cluster: config.cluster,
+        mostClients: (wanted) => server.mostClients(wanted),
+        apply: (changed) => server.applySettings(changed),
+      }),
+      new ReloadableGroups({
+        groups,
+        isInCluster: cluster !== undefined,
+        createGroup: (policy) => new Group(policy, environment),
+        startGroup: (group) => group.start(log, true),
+        changed: (removed) => {
+          byName.clear()
+          for (const group of groups) byName.set(group.name, group)
+          cluster?.groupsChanged()
+          server.groupsChanged(removed)
+        },
+        retired: (group, closed) => {
+          retired.add(group)
+          void closed.finally(() => retired.delete(group))
+        },
+      }),
+    ],
+    refusal: () => (state.isClosed ? CLOSING : undefined),
+  })
+  return { config, log, settings, groups: byName, retired, reloader, server, cluster, instant, state }
 }
 
 /** One node of the cache: used by the program that it runs in, and, after `listen`, by any Redis client. */
 export class Node extends NodeCalls {
   readonly #parts: NodeParts
+  readonly #readConfig: NodeOptions['readConfig']
   #listening: Promise<readonly ListenAddress[]> | undefined
   #closing: Promise<void> | undefined
   /** Resolves when the node has closed, whoever asked for it: the program, or a client with SHUTDOWN. */
@@ -149,6 +200,8 @@ export class Node extends NodeCalls {
     this.#hurried = new Promise((resolve) => {
       this.#hurry = resolve
     })
+    parts.state.onReload = (isTrial) => this.#reload(this.#readConfig, isTrial, 'CONFIG RELOAD')
+    this.#readConfig = options.readConfig
     parts.state.onShutdown = (now) => {
       if (now) {
         this.#isHurried = true
@@ -186,6 +239,18 @@ export class Node extends NodeCalls {
     this.#parts.state.isListening = true
     this.#listening ??= this.#listen()
     return this.#listening
+  }
+
+  /**
+   * Takes over another configuration while the node runs; without one, that of its file. Groups are added, removed and
+   * changed, with what is cached where it may stay; connections stay open. Resolves to what has changed, one line for
+   * each, and to what needs a restart.
+   * @param cause what asked for it, for the log
+   * @throws ReloadError for whatever keeps it from being taken over: then nothing has changed
+   */
+  reload(config?: Config, cause = 'reload'): Promise<readonly string[]> {
+    const read = config === undefined ? this.#readConfig : async () => resolveConfig(config)
+    return this.#reload(read, false, cause)
   }
 
   /**
@@ -227,6 +292,38 @@ export class Node extends NodeCalls {
     return { name: addressName(own.host, own.port), ...own, weight }
   }
 
+  async #reload(
+    read: NodeOptions['readConfig'],
+    isTrial: boolean,
+    cause: string,
+  ): Promise<readonly string[]> {
+    const { log, reloader } = this.#parts
+    if (read === undefined) throw new ReloadError(['there is no configuration to read again: give one'])
+    try {
+      const lines = await reloader.reload(() => this.#requireRunning() ?? read(), isTrial)
+      if (isTrial) return lines
+      log.info({ changes: lines.length }, `${cause}: the configuration was taken over`)
+      for (const line of lines) {
+        if (line.endsWith(NEEDS_RESTART)) log.warn({}, line)
+        else log.info({}, line)
+      }
+      return lines
+    } catch (error) {
+      const problems = error instanceof ReloadError ? error.problems : ['internal error']
+      const fields = error instanceof ReloadError ? {} : { err: error }
+      if (!isTrial)
+        for (const problem of problems)
+          log.error(fields, `${cause}: the configuration is not taken over, nothing has changed: ${problem}`)
+      throw error
+    }
+  }
+
+  /** @throws ReloadError once the node closes */
+  #requireRunning(): undefined {
+    if (this.#closing !== undefined) throw new ReloadError([CLOSING])
+    return undefined
+  }
+
   async #close(): Promise<void> {
     // Nothing that is waited for here keeps the process alive: it would end before what waits is written.
     const alive = setTimeout(() => undefined, MAX_TIMER_MS)
@@ -246,7 +343,8 @@ export class Node extends NodeCalls {
     await this.#parts.server.close(left())
     await this.#parts.cluster?.close()
     await this.#endWrites(left())
-    await Promise.all([...this.#parts.groups.values()].map((group) => group.close(left())))
+    const { groups, retired } = this.#parts
+    await Promise.all([...groups.values(), ...retired].map((group) => group.close(left())))
   }
 
   /** Writes what waits for an origin, for so many ms at most, and nothing more. */

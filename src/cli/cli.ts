@@ -10,12 +10,13 @@ import { type LoadedConfig, loadConfig } from '../config/file.ts'
 import { settingNames, settings } from '../config/settings.ts'
 import { version } from '../config/version.ts'
 import { type TriggerOptions, triggerSql } from '../origin/sql/postgres/trigger.ts'
+import { diffText, runningDiffText } from './diff.ts'
 import { fail, PREFIX } from './errors.ts'
 import { countNodes, LISTENING, LocalNodes, MEMBER, planNodes } from './local-nodes.ts'
 import { createProcessLog } from './log.ts'
 import { survivesBrokenOutput } from './log-output.ts'
-import { ignoreSignals, onClosingSignal } from './signals.ts'
-import { ORIGINS_TIMEOUT, startNode } from './start.ts'
+import { ignoreSignals, onClosingSignal, onReloadSignal, onReportSignal } from './signals.ts'
+import { logReport, ORIGINS_TIMEOUT, startNode } from './start.ts'
 
 const program = new Command('erinys')
   .description('A read-through distributed cache that speaks the Redis protocol.')
@@ -41,7 +42,7 @@ start that fails, an uncaught exception, or a second signal.`,
   .allowExcessArguments()
   .action(async (options: Options, { args: [word] }: Command) => {
     if (word !== undefined) program.error(`error: ${unknownCommand(word)}`)
-    await startNode(await load(options))
+    await startNode(() => load(options))
   })
 
 for (const name of settingNames) {
@@ -60,14 +61,27 @@ program
   .command('start')
   .allowExcessArguments(false)
   .description('start a node, as without a command')
-  .action(async (_, command: Command) => startNode(await load(command.optsWithGlobals())))
+  .action(async (_, command: Command) => startNode(() => load(command.optsWithGlobals())))
 
 program
   .command('check')
   .allowExcessArguments(false)
   .description('check the configuration and print it in words')
-  .action(async (_, command: Command) => {
-    console.log(describeConfig(await load(command.optsWithGlobals())))
+  .option(
+    '--diff [file]',
+    'print instead what this file would change; without a file, what a reload of the running node would change',
+  )
+  .addHelpText(
+    'after',
+    `
+Nothing is changed. Exit code: 0 if the configuration would be accepted, whether or not it differs; else 1.`,
+  )
+  .action(async ({ diff }: { diff?: string | true }, command: Command) => {
+    const options: Options = command.parent?.opts() ?? {}
+    const present = await load(options)
+    if (diff === undefined) console.log(describeConfig(present))
+    else if (diff === true) console.log(await runningDiffText(present))
+    else console.log(diffText(present, await load({ ...options, config: diff })))
   })
 
 program
@@ -123,7 +137,7 @@ program
   .action(async (_, command: Command) => {
     const exit = (): never => process.exit(1)
     process.once('disconnect', exit)
-    await startNode(await load(command.optsWithGlobals()), true)
+    await startNode(() => load(command.optsWithGlobals()), true)
     process.off('disconnect', exit)
     process.send?.(LISTENING)
   })
@@ -183,5 +197,10 @@ async function startCluster(count: string, options: Options): Promise<void> {
     stopTimeout: shutdownTimeout + 2 * ORIGINS_TIMEOUT,
   })
   onClosingSignal(() => nodes.stop())
+  onReloadSignal(() => {
+    log.info('SIGHUP: all nodes read their configuration again')
+    nodes.reload()
+  })
+  onReportSignal(() => logReport(log))
   process.exit(await nodes.run())
 }

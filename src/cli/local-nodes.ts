@@ -121,6 +121,11 @@ export class LocalNodes {
     })
   }
 
+  /** Each node reads its configuration again. */
+  reload(): void {
+    for (const child of this.#running.values()) child.kill('SIGHUP')
+  }
+
   /** Stops all nodes at the same time: a handover would be of no use when no node stays. */
   stop(): void {
     const { log, stopTimeout } = this.#options

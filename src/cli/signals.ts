@@ -1,4 +1,4 @@
-// Signals: which ones close the program in order, and which ones are ignored.
+// Signals: which ones close the program in order, which ones reload or report, and which ones are ignored.
 
 import { constants } from 'node:os'
 
@@ -14,9 +14,7 @@ const CLOSING = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGPWR'] as const
  * machine. SIGPIPE is missing: Node.js ignores it, and with a listener each broken connection would log a line.
  */
 const IGNORED: Partial<Record<NodeJS.Signals, string>> = {
-  SIGHUP: 'the configuration is read at the start only: restart to apply a change',
   SIGUSR1: 'start with `node --inspect` for the debugger',
-  SIGUSR2: 'it has no meaning here',
   SIGALRM: 'it has no meaning here',
   SIGVTALRM: 'it has no meaning here',
   SIGPROF: 'it has no meaning here',
@@ -48,6 +46,16 @@ export function ignoreSignals(log: SignalLog): void {
 /** Calls `close` with the name of each signal that asks for the end of the process. */
 export function onClosingSignal(close: (signal: string) => void): void {
   for (const name of CLOSING) listen(name, () => close(name))
+}
+
+/** SIGHUP: the configuration is to be read again. */
+export function onReloadSignal(reload: (signal: string) => void): void {
+  listen('SIGHUP', () => reload('SIGHUP'))
+}
+
+/** SIGUSR2: a diagnostic report is wanted. */
+export function onReportSignal(report: () => void): void {
+  listen('SIGUSR2', report)
 }
 
 /** The profiler of V8 samples by SIGPROF. */

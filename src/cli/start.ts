@@ -1,32 +1,57 @@
 // Runs one node until a signal or SHUTDOWN ends it.
 
+import { resolve } from 'node:path'
 import type { Logger } from 'pino'
 import { systemTimers } from '../bytes/clock.ts'
 import { addressName } from '../cluster/member.ts'
+import type { NodeConfig } from '../config/config.ts'
 import type { LoadedConfig } from '../config/file.ts'
+import { ConfigWatch } from '../config/reload/watch.ts'
 import type { Node } from '../node.ts'
 import { bannerText, logAdvice, logConfig } from './banner.ts'
 import { fail } from './errors.ts'
 import { createProcessLog } from './log.ts'
-import { ignoreSignals, onClosingSignal } from './signals.ts'
+import { writeReport } from './report.ts'
+import { ignoreSignals, onClosingSignal, onReloadSignal, onReportSignal } from './signals.ts'
 
 /** How long the origins may take to close, ms. */
 export const ORIGINS_TIMEOUT = 1000
 
-/** @param isMember whether a process of `erinys cluster` has started this one; the node closes when that one is gone */
-export async function startNode(loaded: LoadedConfig, isMember = false): Promise<void> {
+/**
+ * @param load reads the configuration, at the start and for each reload
+ * @param isMember whether a process of `erinys cluster` has started this one; the node closes when that one is gone
+ */
+export async function startNode(load: () => Promise<LoadedConfig>, isMember = false): Promise<void> {
+  const loaded = await load()
   const { config } = loaded
+  /** As the file was last read. */
+  let isWatching = config.watchConfig
   const isTerminal = process.stdout.isTTY
   const log = createProcessLog(config.loglevel, isTerminal)
   ignoreSignals(log)
   const started: { node?: Node } = {}
   const close = closer(started, log)
   onClosingSignal(close)
+  const reload = reloader(started, log)
+  onReloadSignal((signal) => void reload(signal))
+  onReportSignal(() => logReport(log))
   // Imported late: --help and check do without the server.
   const { createNode } = await import('../node.ts')
   const { CLOSED } = await import('../server/program.ts')
-  const node = await createNode(config, { log, configFile: loaded.file })
+  const readConfig = async (): Promise<NodeConfig> => {
+    const { config: next } = await load()
+    isWatching = next.watchConfig
+    return next
+  }
+  const node = await createNode(config, { log, configFile: loaded.file, readConfig })
   started.node = node
+  if (loaded.file !== undefined)
+    await ConfigWatch.start({
+      path: resolve(loaded.file),
+      timers: systemTimers,
+      isOn: () => isWatching,
+      changed: () => reload(`${loaded.file} has changed`),
+    })
   if (isMember)
     process.once('disconnect', () => {
       // The other end of the log is gone too.
@@ -77,6 +102,25 @@ function closer(started: { readonly node?: Node }, log: Logger): (cause: string)
       process.exit(0)
     })
     void node.close().catch(fail).then(cancel)
+  }
+}
+
+/** What reloads the node's configuration. The node logs how that went. */
+function reloader(started: { readonly node?: Node }, log: Logger): (cause: string) => Promise<void> {
+  return async (cause) => {
+    const { node } = started
+    if (node === undefined) log.warn(`${cause}: ignored, the node has not started yet`)
+    else await node.reload(undefined, cause).catch(() => undefined)
+  }
+}
+
+/** Says where the report is. */
+export function logReport(log: Logger): void {
+  try {
+    const path = writeReport(new Date())
+    log.info({ path }, `SIGUSR2: a diagnostic report is in ${path}`)
+  } catch (err) {
+    log.error({ err }, 'SIGUSR2: the diagnostic report could not be written')
   }
 }
 

@@ -84,8 +84,7 @@ export class Cluster {
       this.#setReady = resolve
     })
     this.copies = new HotCopies({
-      // An invalidation may be lost with a link: a copy may be older than a write for a moment.
-      groups: groups.filter(({ refuses }) => !refuses),
+      groups,
       instant,
       hasher,
       timers,
@@ -258,6 +257,15 @@ export class Cluster {
   /** Sends a request to a member on its control link. Rejects when there is no reply. */
   async askPeer(name: string, group: Group, args: readonly (string | Buffer)[]): Promise<Reply> {
     return this.#ask(this.#mesh.existing(name).control, group, args)
+  }
+
+  /** Groups were added to the list or removed from it, or have other policies. */
+  groupsChanged(): void {
+    const { groups } = this.#options
+    this.#contexts.groupsChanged(groups)
+    this.copies.groupsChanged()
+    this.partition?.groupsChanged()
+    this.#running?.relocation.takeover.groupsChanged()
   }
 
   beginBatch(): void {

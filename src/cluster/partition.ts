@@ -34,7 +34,7 @@ export class Partition {
   /** Whether this node is not with a majority, or does not know it. */
   isMinority = false
   readonly #options: PartitionOptions
-  readonly #refusing: readonly Group[]
+  #refusing: readonly Group[]
   /** By slot: 1 if a member that is gone may still serve it. */
   readonly #waiting = new Uint8Array(SLOT_COUNT)
   #waitingCount = 0
@@ -44,6 +44,21 @@ export class Partition {
   constructor(options: PartitionOptions) {
     this.#options = options
     this.#refusing = options.groups.filter(({ refuses }) => refuses)
+  }
+
+  /** Groups, or their policies, have changed. */
+  groupsChanged(): void {
+    const before = this.#refusing
+    this.#refusing = this.#options.groups.filter(({ refuses }) => refuses)
+    for (const group of before) if (!this.#refusing.includes(group)) group.limitLifetime(0)
+    if (this.isMinority)
+      for (const group of this.#refusing) if (!before.includes(group)) restrict(group, true)
+    if (this.#refusing.length > 0) {
+      this.check()
+      return
+    }
+    this.isMinority = false
+    this.isRefusing = false
   }
 
   /** Looks at the clock. Called before each batch of commands. */
@@ -56,12 +71,7 @@ export class Partition {
       // At the start a node has no leases yet.
       if (this.#hadMajority) log.warn({ members: majority.members }, isMinority ? REFUSING : SERVING)
       this.#hadMajority ||= !isMinority && majority.isAgreed
-      for (const group of this.#refusing) {
-        if (group.flights === undefined) continue
-        // A value that is kept could be older than a write at the other side.
-        group.limitLifetime(isMinority ? LOADED_LIFETIME_MS : 0)
-        if (isMinority) group.clear()
-      }
+      for (const group of this.#refusing) restrict(group, isMinority)
     }
     this.isRefusing = isMinority || this.#waitingCount > 0
   }
@@ -134,3 +144,10 @@ export class Partition {
 const SERVING = 'this node is with a majority of the members again'
 const REFUSING =
   "this node is not with a majority of the members: groups with onPartition 'refuse' answer CLUSTERDOWN"
+
+function restrict(group: Group, isMinority: boolean): void {
+  if (group.flights === undefined) return
+  // A value that is kept could be older than a write at the other side.
+  group.limitLifetime(isMinority ? LOADED_LIFETIME_MS : 0)
+  if (isMinority) group.clear()
+}

@@ -150,8 +150,21 @@ export function clusterFallbackText(name: ClusterSettingName): string {
 
 /** The cluster settings and their values, in order; without those of other kinds of membership. */
 function clusterRows(cluster: ClusterConfig): readonly (readonly [ClusterSettingName, string])[] {
+  const values = clusterValues(cluster)
+  return clusterSettingNames
+    .filter((name) => values[name] !== undefined)
+    .map((name) => [name, clusterValueText(name, values[name])])
+}
+
+/** A cluster setting's value as text. */
+export function clusterValueText(name: ClusterSettingName, value: unknown): string {
+  return (clusterSettings[name] as ClusterSetting<unknown, unknown>).write(value)
+}
+
+/** The values of the cluster settings; `undefined`: it is not one of this kind of membership. */
+export function clusterValues(cluster: ClusterConfig): Readonly<Record<ClusterSettingName, unknown>> {
   const { membership } = cluster
-  const values: Readonly<Record<ClusterSettingName, unknown>> = {
+  return {
     peers: membership.kind === 'static' ? membership.peers : undefined,
     ...dnsValues(membership),
     ...etcdValues(membership),
@@ -166,9 +179,6 @@ function clusterRows(cluster: ClusterConfig): readonly (readonly [ClusterSetting
     clusterCopyMaxAge: cluster.copyMaxAge,
     clusterHandoverRate: cluster.handoverRate,
   }
-  return clusterSettingNames
-    .filter((name) => values[name] !== undefined)
-    .map((name) => [name, (clusterSettings[name] as ClusterSetting<unknown, unknown>).write(values[name])])
 }
 
 function dnsValues(membership: MembershipConfig) {

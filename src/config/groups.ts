@@ -10,6 +10,7 @@ import { defaultWrites, WRITE_MODES, type WriteMode } from '../group/writes/writ
 import { FileOrigin } from '../origin/file.ts'
 import { functionOrigin, type Loader, type LoadFunction } from '../origin/function.ts'
 import { SqlOrigin } from '../origin/sql/sql.ts'
+import { identified } from './origins/identity.ts'
 import type { OriginConfig } from './origins/kinds.ts'
 import { originSchema } from './origins/schema.ts'
 import { duration, fields, fraction, isObject, oneOf, reader, show, size, whole, within } from './readers.ts'
@@ -134,7 +135,7 @@ export function demoGroups(): readonly WrittenGroup[] {
     ['Jack', '589'],
     ['Sam', '567'],
   ])
-  const origin = functionOrigin({ kind: 'demo', load: (key) => scores.get(key) })
+  const origin = identified(functionOrigin({ kind: 'demo', load: (key) => scores.get(key) }), {}, {})
   return [
     { name: 'scores', maxBytes: DEMO_BYTES, origin, ...defaultPolicies },
     { name: 'cache', maxBytes: undefined, origin: undefined, ...defaultPolicies },

@@ -110,6 +110,14 @@ export const settings = {
     summary: 'how long a shutdown waits for pending replies',
     write: formatDuration,
   }),
+  /** Whether the configuration file is read again when it has changed. */
+  watchConfig: setting({
+    reads: yesNo,
+    fallback: false,
+    argument: '<yes|no>',
+    summary: 'take over the configuration file whenever it changes',
+    write: asYesNo,
+  }),
   /** The log level, by Redis's names. */
   loglevel: setting({
     reads: oneOf('debug', 'verbose', 'notice', 'warning', 'nothing'),

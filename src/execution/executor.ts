@@ -17,6 +17,8 @@ import type { Context } from '../commands/spec/context.ts'
 import { MAX_SHOWN, NO_MAJORITY, printable, unknownCommand, wrongArguments } from '../commands/spec/errors.ts'
 import type { Host } from '../commands/spec/host.ts'
 import type { Command } from '../commands/spec/ready-command.ts'
+import { removedGroup } from '../commands/spec/selection.ts'
+import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
 import { errorReply } from '../resp/reply.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
@@ -46,6 +48,9 @@ const DONE = 0
 export const STALLED = 1
 export type Outcome = typeof DONE | typeof STALLED
 
+/** It was to be written to an origin, to which the group does not write since its configuration was reloaded. */
+const POLICY_CHANGED = 'TRYAGAIN the group has just been given another `write`: repeat the command'
+
 interface DelayedRequest extends ForwardContext {
   readonly command: Command
 }
@@ -71,7 +76,7 @@ export class Executor {
     this.#context = context
     this.#host = host
     this.#telemetry = host.telemetry
-    for (const group of host.groups) group.originCalls.observer = host.telemetry
+    this.groupsChanged([])
     context.reply.onError = (text) => this.#telemetry.errorReply(text)
     this.#runner = new Runner(context, host)
     const resendIfMoved = (request: DeferredCommand): boolean =>
@@ -100,6 +105,13 @@ export class Executor {
     this.#routing = new Routing(cluster, context, this.#dispatcher)
     cluster.onOwnersChanged = () => this.#waits.ownersChanged()
     this.#transactions.join({ cluster, dispatcher: this.#dispatcher, routing: this.#routing })
+  }
+
+  /** Groups may have been added. What waits for keys of those that were removed ends. */
+  groupsChanged(removed: readonly Group[]): void {
+    const { groups, telemetry } = this.#host
+    for (const group of groups) group.originCalls.observer = telemetry
+    for (const group of removed) this.#waits.end(group, errorReply(removedGroup(group, groups)))
   }
 
   /** The receiver of the reply to a client's request that was sent to another node in this context. */
@@ -200,6 +212,10 @@ export class Executor {
     context.client = client
     context.group = group
     reply.protocol = protocol
+    if (group.isRemoved) {
+      forwarded.fail(removedGroup(group, this.#host.groups))
+      return
+    }
     if (command.isRouted && this.#routing?.refuses(client, group, command)) {
       forwarded.fail(NO_MAJORITY)
       return
@@ -316,6 +332,10 @@ export class Executor {
   #runAgain(waiting: Waiting): void {
     const { client, command, completed: complete } = waiting
     const { reply } = this.#context
+    if (waiting.group.writes === undefined) {
+      complete(errorReply(POLICY_CHANGED))
+      return
+    }
     this.#context.instant.refresh()
     this.#runner.resume(waiting, waiting.group)
     if (!this.#originWrites.begin(client, command, { context: waiting, complete })) complete(reply.take())
@@ -372,6 +392,10 @@ export class Executor {
     }
     if (!client.authenticated && !command.needsNoAuth) {
       this.#refuse(client, command, 'NOAUTH Authentication required.')
+      return undefined
+    }
+    if (client.group.isRemoved && command.usesGroup && client.peer === undefined) {
+      this.#refuse(client, command, removedGroup(client.group, this.#host.groups))
       return undefined
     }
     return command

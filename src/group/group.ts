@@ -25,7 +25,7 @@ import type { WaitLimit } from './flights/wait-limit.ts'
 import { Freshness, noFreshness } from './freshness.ts'
 import type { Governor } from './governor/governor.ts'
 import type { OriginLog } from './origin.ts'
-import { OriginAccess } from './origin-access.ts'
+import { OriginAccess, type PreparedPolicy } from './origin-access.ts'
 import type { GroupEnvironment, GroupPolicy } from './policy.ts'
 import { hashOfTag } from './tags.ts'
 import { WatchedKeys } from './watches/watched-keys.ts'
@@ -42,8 +42,15 @@ export interface Watcher {
   invalidated?(group: Group): void
 }
 
+/** About 1 ms of evictions. */
+const EVICTION_STEP_BYTES = 256 * 1024
+const EVICTION_PAUSE_MS = 1
+
 export class Group {
-  readonly policy: GroupPolicy
+  /** Replaced when the configuration is reloaded. */
+  policy: GroupPolicy
+  /** A reload has removed it: its name and index belong to another group, or to none. */
+  isRemoved = false
   /**
    * Each read of a key is counted once, where it is answered: `hits` found a value in memory; `negativeHits` a negative
    * entry, so that the origin was not asked; `misses` neither. hits + negativeHits + misses = reads.
@@ -55,20 +62,20 @@ export class Group {
   staleHits = 0
   /** Those of the misses that were answered with a stale value because the load failed, or took longer than `maxWait`. */
   rescued = 0
-  readonly freshness: Freshness
+  freshness!: Freshness
   /** `undefined` without a policy for it, or without an origin. */
-  readonly governor: Governor | undefined
+  governor: Governor | undefined
   readonly #windows = new FreshnessWindows()
   /** The keyspace; SWAPDB exchanges it with another group's. */
   store: Store
   /** The keys that clients watch (WATCH). */
   readonly watchedKeys: WatchedKeys
   /** Running loads; `undefined` without an origin. */
-  readonly flights: Flights | undefined
+  flights: Flights | undefined
   /** How long commands wait for loads; `undefined`: until the load ends. */
-  readonly waitLimit: WaitLimit | undefined
+  waitLimit: WaitLimit | undefined
   /** Writes to the origin; `undefined` where a write changes the cache only. */
-  readonly writes: Writes | undefined
+  writes: Writes | undefined
   /** Durations and failures of the calls of the origin. */
   readonly originCalls: OriginCalls
   /** Hot copies of other nodes' keys; `undefined` on a node that owns every key. */
@@ -77,22 +84,22 @@ export class Group {
   /** The clock of the environment, read once per received chunk. */
   readonly instant: Instant
   #maxBytes: number
+  /** While a smaller budget evicts in steps: the bytes beyond it that are still to be freed. */
+  #excess = 0
   readonly #admission: Admission
   readonly #origin: OriginAccess
   /** Whether change notifications from the source are interrupted at present. */
   isDisconnected = false
   /** Whether it refuses on a node that is not with a majority of the cluster's members. */
-  readonly refuses: boolean
+  refuses!: boolean
   /** Never changed in place: a watcher may be removed while all are notified. */
   #watchers: readonly Watcher[] = []
 
   constructor(policy: GroupPolicy, environment: GroupEnvironment) {
     this.policy = policy
-    this.refuses = policy.onPartition === 'refuse'
     this.environment = environment
     this.instant = environment.instant
     this.#maxBytes = policy.maxBytes
-    this.freshness = new Freshness(policy.freshness ?? noFreshness, environment.random)
     this.store = new Store({
       maxBytes: policy.maxBytes,
       hasher: environment.hasher,
@@ -102,11 +109,19 @@ export class Group {
     this.watchedKeys = new WatchedKeys(this, environment.hasher)
     this.#admission = new Admission(this, environment.instant)
     this.#origin = new OriginAccess(this, this.#admission, environment)
-    this.governor = this.#origin.governor
-    this.writes = this.#origin.writes
-    this.flights = this.#origin.flights
-    this.waitLimit = this.#origin.waitLimit
     this.originCalls = this.#origin.calls
+    this.#usePolicy()
+  }
+
+  #usePolicy(): void {
+    const { onPartition, freshness } = this.policy
+    const { governor, writes, flights, waitLimit } = this.#origin
+    this.refuses = onPartition === 'refuse'
+    this.freshness = new Freshness(freshness ?? noFreshness, this.environment.random)
+    this.governor = governor
+    this.writes = writes
+    this.flights = flights
+    this.waitLimit = waitLimit
   }
 
   get name(): string {
@@ -121,8 +136,37 @@ export class Group {
   /** A smaller budget evicts at once what no longer fits. */
   set maxBytes(bytes: number) {
     this.#maxBytes = bytes
+    this.#excess = 0
     this.copies?.setBudget(bytes)
-    this.store.maxBytes = bytes - (this.copies?.reserved ?? 0)
+    this.#limitStore()
+  }
+
+  /** The same, but a smaller budget evicts in steps, between which commands run. Until then more than `maxBytes` is in use. */
+  changeBudget(bytes: number): void {
+    const excess = this.store.usedBytes + (this.copies?.reserved ?? 0) - bytes
+    if (excess <= EVICTION_STEP_BYTES) {
+      this.maxBytes = bytes
+      return
+    }
+    const isRunning = this.#excess > 0
+    this.#maxBytes = bytes
+    this.#excess = excess
+    this.copies?.setBudget(bytes)
+    this.#limitStore()
+    if (!isRunning) this.#evictLater()
+  }
+
+  #evictLater(): void {
+    this.environment.timers.after(EVICTION_PAUSE_MS, () => {
+      if (this.#excess === 0) return
+      this.#excess = Math.max(0, this.#excess - EVICTION_STEP_BYTES)
+      this.#limitStore()
+      if (this.#excess > 0) this.#evictLater()
+    })
+  }
+
+  #limitStore(): void {
+    this.store.maxBytes = this.#maxBytes + this.#excess - (this.copies?.reserved ?? 0)
   }
 
   /**
@@ -132,11 +176,54 @@ export class Group {
   enableCopies(policy: CopyPolicy): void {
     const { instant, hasher } = this.environment
     const reserve = (bytes: number): void => {
-      this.store.maxBytes = this.#maxBytes - bytes
+      this.store.maxBytes = this.#maxBytes + this.#excess - bytes
     }
     const copies = new Copies({ policy, budget: this.#maxBytes, instant, hasher, reserve })
     this.copies?.dropAll()
     this.copies = copies
+  }
+
+  disableCopies(): void {
+    this.copies?.dropAll()
+    this.copies = undefined
+    this.#limitStore()
+  }
+
+  /**
+   * Starts the origin of a policy that the group is to take over, unless it is the present one; the group stays as it is.
+   *
+   * @param isSameSource whether the origin has the values of the present one: what is cached stays then
+   * @throws OriginError also where the source does not answer
+   */
+  prepare(policy: GroupPolicy, isSameSource: boolean): Promise<PreparedPolicy> {
+    return this.#origin.prepare(policy, isSameSource)
+  }
+
+  /**
+   * Takes over a prepared policy, except for its budget: `changeBudget`. Loads and writes that run end as they began, at
+   * the previous origin; later ones are of the new one. Values of another source become stale, or are dropped if they
+   * may not be served stale. Resolves when the previous origin is closed.
+   */
+  adopt(prepared: PreparedPolicy): Promise<void> {
+    const { policy: previous } = this
+    this.policy = prepared.policy
+    const closed = this.#origin.adopt(prepared, previous)
+    this.#usePolicy()
+    if (!prepared.isSameSource) {
+      if (this.flights !== undefined && previous.origin !== undefined) this.invalidateLoaded()
+      this.store.removeAbsent()
+      this.store.validity.invalidateValidators()
+    }
+    return closed
+  }
+
+  /** A reload removes the group: everything in it is dropped. Resolves when its origin is closed. */
+  retire(): Promise<void> {
+    this.isRemoved = true
+    this.#excess = 0
+    this.watchedKeys.invalidated()
+    this.clear()
+    return this.#origin.retire()
   }
 
   /**
@@ -327,10 +414,11 @@ export class Group {
 
   /**
    * Starts the origin, which checks its source, and subscribes to change notifications.
+   * @param isStrict whether a source that does not answer is an error
    * @throws OriginError for permanent failures, such as a query that the database rejects
    */
-  start(log: OriginLog): Promise<void> {
-    return this.#origin.start(log)
+  start(log: OriginLog, isStrict = false): Promise<void> {
+    return this.#origin.start(log, isStrict)
   }
 
   /** Ends all loads and closes the origin, which has `timeoutMs`, and at least a second, for it. */

@@ -14,21 +14,64 @@ export interface NotifiedGroup {
   invalidateLoaded(): void
 }
 
-/** The listener of a group. Interruptions and their ends are logged; messages of `log` name the group. */
-export function notificationListener(group: NotifiedGroup, log: OriginLog): ChangeListener {
-  return {
-    group: group.name,
-    key: (key) => group.sourceChanged(key),
-    tag: (tag) => group.invalidateTag(tag),
-    all: () => group.allSourceChanged(),
-    gap: () => {
-      if (group.isDisconnected) log.info({}, 'change notifications are received again')
-      group.isDisconnected = false
-      group.invalidateLoaded()
-    },
-    lost: (error) => {
-      group.isDisconnected = true
-      log.warn({ err: error }, `change notifications are interrupted: ${reasonOf(error)}`)
-    },
+/**
+ * The listener of a group. Interruptions and their ends are logged; messages of the log name the group. While a group is
+ * to take over another origin, the new one notifies it already: an invalidation too many does no harm, and none is missed.
+ */
+export class Notifications implements ChangeListener {
+  readonly #group: NotifiedGroup
+  readonly #log: OriginLog
+  #state: 'ahead' | 'current' | 'ended'
+  /** Why notifications are interrupted; `undefined`: they are not. */
+  interruption: string | undefined
+
+  /** @param isAhead whether the group does not use the origin yet: until `begin` */
+  constructor(group: NotifiedGroup, log: OriginLog, isAhead: boolean) {
+    this.#group = group
+    this.#log = log
+    this.#state = isAhead ? 'ahead' : 'current'
+  }
+
+  get group(): string {
+    return this.#group.name
+  }
+
+  /** The group uses the origin from now on. `isSeamless`: other notifications have told of all changes until now. */
+  begin(isSeamless: boolean): void {
+    this.#state = 'current'
+    this.#group.isDisconnected = this.interruption !== undefined
+    if (!isSeamless || this.interruption !== undefined) this.#group.invalidateLoaded()
+  }
+
+  /** The group does not use the origin any more. */
+  end(): void {
+    this.#state = 'ended'
+  }
+
+  key(key: Buffer): void {
+    if (this.#state !== 'ended') this.#group.sourceChanged(key)
+  }
+
+  tag(tag: Buffer): void {
+    if (this.#state !== 'ended') this.#group.invalidateTag(tag)
+  }
+
+  all(): void {
+    if (this.#state !== 'ended') this.#group.allSourceChanged()
+  }
+
+  gap(): void {
+    this.interruption = undefined
+    if (this.#state !== 'current') return
+    if (this.#group.isDisconnected) this.#log.info({}, 'change notifications are received again')
+    this.#group.isDisconnected = false
+    this.#group.invalidateLoaded()
+  }
+
+  lost(error: unknown): void {
+    this.interruption = reasonOf(error)
+    if (this.#state !== 'current') return
+    this.#group.isDisconnected = true
+    this.#log.warn({ err: error }, `change notifications are interrupted: ${this.interruption}`)
   }
 }

@@ -8,11 +8,12 @@ import { plainError } from '../telemetry/plain-error.ts'
 import { RareWarning } from '../telemetry/rare-warning.ts'
 import type { Admission } from './admission.ts'
 import type { Copies } from './copies/copies.ts'
+import type { LoadResult } from './flights/flight.ts'
 import { Flights } from './flights/flights.ts'
 import { WaitLimit } from './flights/wait-limit.ts'
 import { Governor, type GovernorOptions } from './governor/governor.ts'
 import { isHandshakeKey } from './handshake-keys.ts'
-import { type NotifiedGroup, notificationListener } from './notifications.ts'
+import { Notifications, type NotifiedGroup } from './notifications.ts'
 import type { Origin, OriginLog } from './origin.ts'
 import { type GroupEnvironment, type GroupPolicy, OriginError } from './policy.ts'
 import { reasonOf } from './result.ts'
@@ -42,103 +43,250 @@ const NO_ORIGIN: Origin = { kind: 'none', load: () => null }
 /** The least time in ms that an origin gets to close. */
 const MIN_CLOSE_MS = 1000
 
+const SILENT: OriginLog = { info: () => undefined, warn: () => undefined }
+
+/** What origins add to the warning about a source that does not answer, when a node starts. */
+const LOADS_FAIL = ', loads fail until it does'
+
+/** A policy with its origin started, for a group that is to take it over. */
+export interface PreparedPolicy {
+  readonly policy: GroupPolicy
+  /** Whether its origin has the values of the group's present one. */
+  readonly isSameSource: boolean
+  /** Those of its origin, if it gives any. */
+  readonly notifications: Notifications | undefined
+  /** It is not taken over after all: closes its origin, unless that is the present one. */
+  discard(): Promise<void>
+}
+
 export class OriginAccess {
   /** `undefined` without a policy for it, or without an origin. */
-  readonly governor: Governor | undefined
+  governor: Governor | undefined
   /** `undefined` without an origin. */
-  readonly flights: Flights | undefined
+  flights: Flights | undefined
   /** `undefined` where commands wait until a load ends. */
-  readonly waitLimit: WaitLimit | undefined
+  waitLimit: WaitLimit | undefined
   readonly calls: OriginCalls
   /** `undefined` where a write changes the cache only. */
-  readonly writes: Writes | undefined
+  writes: Writes | undefined
   readonly #group: AccessingGroup
+  readonly #admission: Admission
   readonly #environment: GroupEnvironment
   /** Its messages name the group. */
   #log: OriginLog | undefined
   readonly #lostWrite: RareWarning
+  #notifications: Notifications | undefined
+  /** Origins that were replaced, until they are closed; and the loads that keep them open. */
+  readonly #closing = new Set<Promise<void>>()
+  readonly #earlierFlights = new Set<Flights>()
+  #isRetired = false
 
   constructor(group: AccessingGroup, admission: Admission, environment: GroupEnvironment) {
     this.#group = group
+    this.#admission = admission
     this.#environment = environment
-    const { policy } = group
-    const { instant, timers, random } = environment
-    const now = (): number => {
-      instant.refresh()
-      return instant.now
-    }
-    const steady = (): number => {
-      instant.refresh()
-      return instant.monotonicMs
-    }
-    this.#lostWrite = new RareWarning(WARNING_INTERVAL_MS, steady)
-    const calls = new OriginCalls({ group: policy.name, now: steady })
-    this.calls = calls
-    const { origin = NO_ORIGIN } = policy
-    if (origin !== NO_ORIGIN)
-      this.governor = policy.governor && this.#govern({ ...policy.governor, now: steady, timers, random })
-    const { governor } = this
-    const writes = policy.writes ?? defaultWrites
-    if (writes.mode !== 'around') {
-      const timeoutMs = policy.originTimeoutMs
-      const failed = (key: Buffer, reason: string | undefined): void => this.#onFailedWrite(key, reason)
-      const source = { group: policy.name, origin, timeoutMs, governor, failed, calls }
-      this.writes = new Writes({ ...writes, ...source, now, timers })
-    }
-    if (origin === NO_ORIGIN) return
-    const reportFault = (error: unknown): void => environment.reportFault?.(error)
-    this.flights = new Flights({
-      group: policy.name,
-      origin,
-      knownResult: (key) => this.#knownResult(key),
-      timeoutMs: policy.originTimeoutMs,
-      batch: policy.batch,
-      now,
-      timers,
-      gather: environment.gather,
-      governor,
-      calls,
-      loadEpoch: () => group.store.validity.tagEpochs.currentEpoch(),
-      store: (key, loadResult) => admission.store(key, loadResult),
-      cachedVersion: (key) => admission.cachedVersion(key),
-      staleValue: (key) => admission.staleValue(key),
-      reportFault,
-    })
-    const { maxWaitMs = 0 } = policy
-    if (maxWaitMs === 0) return
-    this.waitLimit = new WaitLimit({
-      maxWaitMs,
-      flights: this.flights,
-      timers,
-      // The first question after a timer: the time must be read.
-      freshValue: (key) => {
-        instant.refresh()
-        return admission.freshValue(key)
-      },
-      staleValue: (key) => admission.staleValue(key),
-      reportFault,
-    })
+    this.#lostWrite = new RareWarning(WARNING_INTERVAL_MS, () => this.#steady())
+    this.calls = new OriginCalls({ group: group.policy.name, now: () => this.#steady() })
+    this.#use(group.policy, true)
   }
 
   /** See `Group.start`. */
-  async start(log: OriginLog): Promise<void> {
+  async start(log: OriginLog, isStrict: boolean): Promise<void> {
     const { name, policy } = this.#group
     const own = prefixedLog(name, log)
     this.#log = own
     this.calls.log = own
     try {
-      await policy.origin?.start?.(own)
+      if (isStrict && policy.origin !== undefined) await startStrictly(policy.origin, own)
+      else await policy.origin?.start?.(own)
     } catch (error) {
       throw new OriginError(`group ${name}: ${reasonOf(error)}`, { cause: error })
     }
-    await policy.origin?.listen?.(notificationListener(this.#group, own))
+    if (policy.origin?.listen === undefined) return
+    this.#notifications = new Notifications(this.#group, own, false)
+    await policy.origin.listen(this.#notifications)
+  }
+
+  /** See `Group.prepare`. */
+  async prepare(policy: GroupPolicy, isSameSource: boolean): Promise<PreparedPolicy> {
+    const { origin } = policy
+    if (origin === undefined || origin === this.#group.policy.origin) {
+      const notifications = origin === undefined ? undefined : this.#notifications
+      return { policy, isSameSource, notifications, discard: async () => undefined }
+    }
+    const log = this.#log ?? SILENT
+    const close = (): Promise<void> => this.#closeOrigin(origin, 0)
+    try {
+      await startStrictly(origin, log)
+      const notifications = origin.listen && new Notifications(this.#group, log, true)
+      if (notifications !== undefined) await origin.listen?.(notifications)
+      const interruption = notifications?.interruption
+      if (interruption !== undefined) throw new Error(`no change notifications: ${interruption}`)
+      const discard = (): Promise<void> => {
+        notifications?.end()
+        return close()
+      }
+      return { policy, isSameSource, notifications, discard }
+    } catch (error) {
+      await close()
+      throw new OriginError(`group ${policy.name}: ${reasonOf(error)}`, { cause: error })
+    }
+  }
+
+  /**
+   * Uses a prepared policy from now on; the group has it already. Resolves when the previous origin, if it is another
+   * one, has ended its loads and writes and is closed.
+   */
+  adopt({ policy, isSameSource, notifications }: PreparedPolicy, previous: GroupPolicy): Promise<void> {
+    const { flights, writes } = this
+    const earlier = this.#notifications
+    this.#use(policy, isSameSource)
+    const { origin } = previous
+    if (origin === policy.origin) return Promise.resolve()
+    this.#notifications = notifications
+    const wasSeamless = isSameSource && earlier !== undefined && earlier.interruption === undefined
+    if (notifications === undefined) this.#group.isDisconnected = false
+    else notifications.begin(wasSeamless)
+    if (origin === undefined) return Promise.resolve()
+    earlier?.end()
+    return this.#retire(origin, flights, writes)
+  }
+
+  /** The group is removed. Resolves when the loads and writes that run have ended and the origin is closed. */
+  retire(): Promise<void> {
+    const { origin } = this.#group.policy
+    this.#notifications?.end()
+    this.#isRetired = true
+    return origin === undefined ? Promise.resolve() : this.#retire(origin, this.flights, this.writes)
   }
 
   /** See `Group.close`. */
   async close(timeoutMs: number): Promise<void> {
     this.flights?.close()
+    for (const flights of this.#earlierFlights) flights.close()
     const { origin } = this.#group.policy
-    await within(Math.max(timeoutMs, MIN_CLOSE_MS), this.#environment.timers, origin?.close?.())
+    const ms = Math.max(timeoutMs, MIN_CLOSE_MS)
+    const own = this.#isRetired ? undefined : origin?.close?.()
+    await within(ms, this.#environment.timers, Promise.all([own, ...this.#closing]))
+  }
+
+  #retire(origin: Origin, flights: Flights | undefined, writes: Writes | undefined): Promise<void> {
+    if (flights !== undefined) this.#earlierFlights.add(flights)
+    const closed = Promise.all([flights?.whenEnded(), writes?.whenEnded()])
+      .then(() => this.#closeOrigin(origin, MIN_CLOSE_MS))
+      .finally(() => {
+        if (flights !== undefined) this.#earlierFlights.delete(flights)
+        this.#closing.delete(closed)
+      })
+    this.#closing.add(closed)
+    return closed
+  }
+
+  /** Never rejects: nobody can do anything about it. */
+  async #closeOrigin(origin: Origin, leastMs: number): Promise<void> {
+    try {
+      await within(Math.max(leastMs, MIN_CLOSE_MS), this.#environment.timers, origin.close?.())
+    } catch (error) {
+      this.#log?.warn({ err: error }, `the previous origin could not be closed: ${reasonOf(error)}`)
+    }
+  }
+
+  /** The parts that go on keep their counters and what they have under way. */
+  #use(policy: GroupPolicy, isSameSource: boolean): void {
+    const { instant, timers, random } = this.#environment
+    const { origin = NO_ORIGIN } = policy
+    if (origin === NO_ORIGIN || policy.governor === undefined) this.governor = undefined
+    else if (this.governor !== undefined) this.governor.reconfigure(policy.governor, !isSameSource)
+    else this.governor = this.#govern({ ...policy.governor, now: () => this.#steady(), timers, random })
+    this.#useWrites(policy, origin)
+    if (origin === NO_ORIGIN) {
+      this.flights?.fenceAll()
+      this.flights = undefined
+      this.waitLimit = undefined
+      return
+    }
+    const options = this.#flightOptions(policy, origin)
+    if (this.flights === undefined) this.flights = new Flights(options)
+    else this.flights.reconfigure(options)
+    const { maxWaitMs = 0 } = policy
+    const ended = this.waitLimit?.ended ?? 0
+    this.waitLimit = undefined
+    if (maxWaitMs === 0) return
+    const { freshValue, staleValue, reportFault } = options
+    // The first question after a timer: the time must be read.
+    const currentValue = (key: Buffer): Value | null | undefined => {
+      instant.refresh()
+      return freshValue(key)
+    }
+    const limit = {
+      maxWaitMs,
+      flights: this.flights,
+      timers,
+      freshValue: currentValue,
+      staleValue,
+      reportFault,
+    }
+    this.waitLimit = new WaitLimit(limit)
+    this.waitLimit.ended = ended
+  }
+
+  #flightOptions(policy: GroupPolicy, origin: Origin) {
+    const group = this.#group
+    const admission = this.#admission
+    const { timers, gather, reportFault } = this.#environment
+    return {
+      group: policy.name,
+      origin,
+      knownResult: (key: Buffer) => this.#knownResult(key),
+      timeoutMs: policy.originTimeoutMs,
+      ...(policy.batch === undefined ? {} : { batch: policy.batch }),
+      now: () => this.#now(),
+      timers,
+      gather,
+      ...(this.governor === undefined ? {} : { governor: this.governor }),
+      calls: this.calls,
+      loadEpoch: () => group.store.validity.tagEpochs.currentEpoch(),
+      store: (key: Buffer, loadResult: LoadResult) => admission.store(key, loadResult),
+      cachedVersion: (key: Buffer) => admission.cachedVersion(key),
+      freshValue: (key: Buffer) => admission.freshValue(key),
+      staleValue: (key: Buffer) => admission.staleValue(key),
+      reportFault: (error: unknown) => reportFault?.(error),
+    }
+  }
+
+  #useWrites(policy: GroupPolicy, origin: Origin): void {
+    const writes = policy.writes ?? defaultWrites
+    if (writes.mode === 'around') {
+      // What the origin is being written is older than what clients write from now on.
+      this.writes?.noteAllChanged()
+      this.writes = undefined
+      return
+    }
+    const source = {
+      ...writes,
+      group: policy.name,
+      origin,
+      timeoutMs: policy.originTimeoutMs,
+      governor: this.governor,
+      failed: (key: Buffer, reason: string | undefined): void => this.#onFailedWrite(key, reason),
+      calls: this.calls,
+      now: () => this.#now(),
+      timers: this.#environment.timers,
+    }
+    if (this.writes === undefined) this.writes = new Writes(source)
+    else this.writes.reconfigure(source)
+  }
+
+  #now(): number {
+    const { instant } = this.#environment
+    instant.refresh()
+    return instant.now
+  }
+
+  #steady(): number {
+    const { instant } = this.#environment
+    instant.refresh()
+    return instant.monotonicMs
   }
 
   /** The result for a key that is known without asking the origin: a pending write, or a key that cannot exist. */
@@ -174,13 +322,32 @@ export class OriginAccess {
 }
 
 /** Waits for a promise for at most `ms`. */
-async function within(ms: number, timers: Timers, end: Promise<void> | void): Promise<void> {
+async function within(ms: number, timers: Timers, end: unknown): Promise<void> {
   if (end === undefined) return
   let cancel = (): void => undefined
   const late = new Promise<void>((resolve) => {
     cancel = timers.after(ms, resolve)
   })
   await Promise.race([end, late]).finally(cancel)
+}
+
+/**
+ * Starts an origin that another one is to be replaced by. The present one works: what is a warning when a node starts, a
+ * source that does not answer, is an error here.
+ */
+async function startStrictly(origin: Origin, log: OriginLog): Promise<void> {
+  let warning: string | undefined
+  let isStarting = true
+  const strict: OriginLog = {
+    info: (fields, message) => log.info(fields, message),
+    warn: (fields, message) => {
+      if (isStarting) warning ??= message
+      else log.warn(fields, message)
+    },
+  }
+  await origin.start?.(strict)
+  isStarting = false
+  if (warning !== undefined) throw new Error(warning.replace(LOADS_FAIL, ''))
 }
 
 /** A log whose messages name the group, and whose errors are plain ones. */

@@ -2,23 +2,28 @@
 
 import { Store } from '../store/store.ts'
 import { Group } from './group.ts'
+import type { GroupPolicy } from './policy.ts'
 
 /** Upper bounds: bytes of an empty store, and bytes of a record besides its key and value. */
 const TEMPORARY_STORE_BYTES = 64 * 1024
 const RECORD_BYTES = 128
 
-const scratches = new WeakMap<Group, Group>()
+/** With the policy of the group for which each was made. */
+const scratches = new WeakMap<Group, { readonly scratch: Group; readonly policy: GroupPolicy }>()
 
 /**
  * An empty keyspace with the policy of a group, for dry runs of commands; the same object every time. It holds this many
  * keys without eviction, though one key alone may exceed the budget of the group.
  */
 export function scratchOf(group: Group, keys: number): Group {
-  let scratch = scratches.get(group)
-  if (scratch === undefined) {
-    scratch = new Group({ ...group.policy, origin: undefined, writes: undefined }, group.environment)
-    scratches.set(group, scratch)
+  const { policy } = group
+  let known = scratches.get(group)
+  if (known?.policy !== policy) {
+    const scratch = new Group({ ...policy, origin: undefined, writes: undefined }, group.environment)
+    known = { scratch, policy }
+    scratches.set(group, known)
   }
+  const { scratch } = known
   // One key has the room that it has in the group, so that an entry too large gets the same error.
   const maxBytes = group.store.maxBytes * (keys === 1 ? 1 : keys + 1)
   if (scratch.maxBytes !== maxBytes) scratch.maxBytes = maxBytes

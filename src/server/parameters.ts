@@ -60,6 +60,11 @@ const LOG_LEVELS: ReadonlyMap<string, string> = new Map([
   ['nothing', 'silent'],
 ])
 
+/** The level of the log for one of Redis's. */
+export function logLevelOf(loglevel: string): string | undefined {
+  return LOG_LEVELS.get(loglevel)
+}
+
 /** Copies the settings to where they are used, as when the server starts. */
 export function applySettings({ settings, limits, unread, telemetry }: ParameterTargets): void {
   limits.maxBulk = settings.protoMaxBulkLen
@@ -226,7 +231,7 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
       oneOf([...LOG_LEVELS.keys()]),
       (level) => {
         settings.loglevel = level
-        log.level = LOG_LEVELS.get(level)
+        log.level = logLevelOf(level)
       },
     ),
     ...budgets(targets),

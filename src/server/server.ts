@@ -9,7 +9,7 @@ import { monitorLine } from '../commands/connection/monitor.ts'
 import { SliceQueue } from '../commands/slices/slice-queue.ts'
 import type { Client } from '../commands/spec/client.ts'
 import { Context } from '../commands/spec/context.ts'
-import type { CommandTraits, Host } from '../commands/spec/host.ts'
+import { type CommandTraits, type Host, ReloadError } from '../commands/spec/host.ts'
 import type { Parameter } from '../commands/spec/parameter.ts'
 import { discardTransaction } from '../commands/transactions/transactions.ts'
 import { Executor } from '../execution/executor.ts'
@@ -29,7 +29,7 @@ import { type ConnectionRoom, connectionRoom, limitClients, openFilesLimit } fro
 import { evictClients } from './output/client-eviction.ts'
 import { FlushQueue } from './output/flush-queue.ts'
 import { UnreadBytes } from './output/unread-bytes.ts'
-import { applySettings, createParameters } from './parameters.ts'
+import { applySettings, createParameters, logLevelOf, type ParameterTargets } from './parameters.ts'
 import { Program } from './program.ts'
 import type { ServerSettings } from './settings.ts'
 import { Turn } from './turn.ts'
@@ -53,9 +53,13 @@ export interface ServerOptions {
   readonly identity: NodeIdentity
   /** How many files the process may have open; by default the system's limit. */
   readonly openFiles?: number
+  /** Called on CONFIG RELOAD; see `Host.reload`. `undefined`: the node has no file to read. */
+  readonly onReload?: (isTrial: boolean) => Promise<readonly string[]>
   /** Called on SHUTDOWN; with `now`, without waiting for outstanding replies. */
   readonly onShutdown: (now: boolean) => void
 }
+
+const NO_RELOAD = 'the node was not started from a configuration file: the program that embeds it reloads it'
 
 /** HTTP requests are logged at most this often (Redis: once a minute). */
 const HTTP_LOG_INTERVAL_MS = 60_000
@@ -67,7 +71,7 @@ export class Server implements Host {
   readonly telemetry: Telemetry
   readonly slices: SliceQueue
   readonly stats: NodeStats
-  readonly parameters: ReadonlyMap<string, Parameter>
+  parameters: ReadonlyMap<string, Parameter>
   /** The embedding program, a client without a connection. */
   readonly program: Program
   activeExpiry = true
@@ -77,6 +81,8 @@ export class Server implements Host {
   readonly #listeners: NetServer[] = []
   readonly #monitors = new Set<Client>()
   readonly #room: ConnectionRoom
+  readonly #executor: Executor
+  readonly #targets: ParameterTargets
   #nextId = 1
   #closed: Promise<void> | undefined
   /** Called when the last connection is closed. */
@@ -102,7 +108,7 @@ export class Server implements Host {
     this.slices = new SliceQueue(micros)
     const limits = defaultLimits()
     const unread = new UnreadBytes()
-    const targets = {
+    this.#targets = {
       settings,
       maxclients: this.#room.clients,
       groups,
@@ -115,10 +121,11 @@ export class Server implements Host {
       keepaliveChanged: () => this.#keepaliveChanged(),
       evicting: (run: () => void) => this.#evicting(run),
     }
-    applySettings(targets)
-    this.parameters = createParameters(targets)
+    applySettings(this.#targets)
+    this.parameters = createParameters(this.#targets)
     const reply = new ReplyWriter()
     const executor = new Executor(table, new Context(reply, instant, this), this, options.hasher)
+    this.#executor = executor
     const { cluster } = options
     const begin = (): void => {
       instant.refresh()
@@ -313,6 +320,49 @@ export class Server implements Host {
       for (const connection of this.clients.values()) connection.resume()
       this.program.resume()
     })
+  }
+
+  reload(isTrial: boolean): Promise<readonly string[]> {
+    const { onReload } = this.#options
+    if (onReload === undefined) return Promise.reject(new ReloadError([NO_RELOAD]))
+    return onReload(isTrial)
+  }
+
+  /** The most clients, of so many that are wanted: as many as the limit on open files allows. */
+  mostClients(wanted: number): number {
+    return Math.min(wanted, this.#room.clients)
+  }
+
+  /** Takes over settings that can change while the server runs. */
+  applySettings(changed: Partial<ServerSettings>): void {
+    const { settings, log } = this.#options
+    const { requirepass, tcpKeepalive, loglevel } = settings
+    Object.assign(settings, changed)
+    limitClients(settings, this.#room, log)
+    applySettings(this.#targets)
+    if (settings.requirepass !== requirepass) this.#passwordChanged()
+    if (settings.tcpKeepalive !== tcpKeepalive) this.#keepaliveChanged()
+    if (settings.loglevel !== loglevel) log.level = logLevelOf(settings.loglevel)
+  }
+
+  /** Groups were added to the list or removed from it, or have other policies. */
+  groupsChanged(removed: readonly Group[]): void {
+    this.parameters = createParameters(this.#targets)
+    this.#executor.groupsChanged(removed)
+    const byName = new Map(this.groups.map((group) => [group.name, group]))
+    for (const client of this.clients.values()) {
+      const { peer, group } = client
+      if (peer !== undefined && peer.groupName !== '') {
+        // Its next request may be for the same group, of which it does not tell again.
+        const meant = byName.get(peer.groupName)
+        peer.isUnknownGroup = meant === undefined
+        client.group = meant ?? group
+      } else if (group.isRemoved) {
+        client.transaction?.abort()
+        // A group of this name is there again.
+        client.group = byName.get(group.name) ?? group
+      }
+    }
   }
 
   shutdown(now: boolean): void {

@@ -16,11 +16,11 @@ Logger.init('off')
 const folder = mkdtempSync(join(tmpdir(), 'erinys-clients-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-/** `scores` answers at once, `gated` after a SIGUSR2; both print the keys that they load. */
+/** `scores` answers at once, `gated` after a SIGALRM; both print the keys that they load. */
 const config = join(folder, 'erinys.config.mjs')
 writeFileSync(
   config,
-  `const gate = new Promise((resolve) => process.once('SIGUSR2', resolve))
+  `const gate = new Promise((resolve) => process.once('SIGALRM', resolve))
   const load = (key) => (console.log('loading ' + key), key)
   export default {
     groups: {
@@ -104,7 +104,7 @@ describe('SIGTERM', () => {
     const late = new Redis(node.port, { lazyConnect: true, retryStrategy: null })
     late.on('error', () => undefined)
     await expect(late.connect()).rejects.toThrow()
-    node.child.kill('SIGUSR2')
+    node.child.kill('SIGALRM')
     expect(await replies).toEqual(['value of key 0', 'value of key 1', 'value of key 2'])
     const { code, stderr } = await node.outcome
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
@@ -129,7 +129,7 @@ describe('SHUTDOWN', () => {
 
   test('sends pending replies', async () => {
     const { node, replies } = await shutDown()
-    node.child.kill('SIGUSR2')
+    node.child.kill('SIGALRM')
     expect(await replies).toEqual(Array(3).fill('value of Tom'))
     expect(await node.outcome).toMatchObject({ code: 0, stderr: '' })
   })

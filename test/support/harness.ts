@@ -266,6 +266,10 @@ export class HarnessHost implements Host {
     this.pausedUntil = 0
   }
 
+  async reload(): Promise<readonly string[]> {
+    return []
+  }
+
   shutdown(now: boolean): void {
     this.stopping = now ? 'now' : 'soon'
   }

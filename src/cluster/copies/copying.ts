@@ -50,13 +50,25 @@ export class HotCopies {
   constructor(options: HotCopiesOptions) {
     this.#options = options
     this.#sketch = new FrequencySketch(options.instant, { threshold: HOT_COUNT })
-    const { groups, fraction, maxAgeMs, hasher, timers } = options
-    for (const group of groups) {
+    this.groupsChanged()
+  }
+
+  /** Groups, or their policies, have changed. */
+  groupsChanged(): void {
+    const { groups, fraction, maxAgeMs, hasher, timers } = this.#options
+    // An invalidation may be lost with a link: a copy may be older than a write for a moment.
+    const copied = new Set(groups.filter(({ refuses }) => !refuses))
+    for (const [group, directory] of this.#directories) {
+      if (copied.has(group)) continue
+      directory.flushed()
+      group.disableCopies()
+      this.#directories.delete(group)
+    }
+    for (const group of copied) {
+      if (this.#directories.has(group)) continue
       if (fraction > 0) group.enableCopies({ ...defaultCopyPolicy, share: fraction, maxAgeMs })
-      this.#directories.set(
-        group,
-        new CopyDirectory(group, { maxAgeMs, hasher, timers, notify: sendInvalidation }),
-      )
+      const directory = new CopyDirectory(group, { maxAgeMs, hasher, timers, notify: sendInvalidation })
+      this.#directories.set(group, directory)
     }
   }
 

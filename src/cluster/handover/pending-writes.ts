@@ -17,13 +17,13 @@ export class PendingWrites {
   #slots: ReadonlySet<number> = new Set()
 
   constructor(groups: readonly Group[], log: Log) {
-    this.#groups = groups.filter(({ writes }) => writes !== undefined)
+    this.#groups = groups
     this.#log = log
   }
 
   /** Call before an ownership request is answered: finds the slots with pending writes. `take`: slots to release. */
   update(take: readonly number[]): void {
-    if (this.#groups.length === 0) return
+    if (this.#groups.every(({ writes }) => writes === undefined)) return
     const slots = new Set<number>()
     for (const { writes } of this.#groups) for (const slot of writes?.slots() ?? []) slots.add(slot)
     this.#slots = slots

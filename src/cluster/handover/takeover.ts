@@ -218,6 +218,13 @@ export class Takeover implements Watcher {
     this.#options.overflowed?.(source.name)
   }
 
+  /** Groups were added. */
+  groupsChanged(): void {
+    if (!this.active) return
+    for (const unwatch of this.#unwatch) unwatch()
+    this.#unwatch = this.#options.groups.map((group) => group.watch(this))
+  }
+
   #updateActive(): void {
     const active = this.#sources.size > 0 || this.#stale.count > 0
     if (active === this.active) return

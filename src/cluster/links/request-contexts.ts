@@ -15,7 +15,8 @@ const GENERATION_SHIFT = 13
 const GENERATIONS = 2 ** 17
 /** The generation of contexts without an epoch. */
 const NO_EPOCH = 0
-const GROUPS = 2 ** (GENERATION_SHIFT - GROUP_SHIFT)
+/** The most groups of a node in a cluster. */
+export const MAX_GROUPS: number = 2 ** (GENERATION_SHIFT - GROUP_SHIFT)
 
 /** The flags of PEER CONTEXT. */
 export const CONTEXT_NO_TOUCH: number = NO_TOUCH
@@ -32,15 +33,40 @@ export class RequestContexts {
   /** Counts the epochs, so that contexts of different epochs differ. */
   generation = 1
   #epoch = 0
-  readonly #groups: readonly Group[]
+  /** By their numbers; a number is given again only after all others were: requests of a removed group may be under way. */
+  readonly #groups: Group[] = []
+  readonly #numbers = new Map<Group, number>()
+  /** Where the search for the next number begins. */
+  #next = 0
   readonly #requests = new Map<number, Buffer>()
   #latest: Group
-  #latestIndex = 0
+  #latestNumber = 0
 
   constructor(groups: readonly Group[]) {
-    if (groups.length > GROUPS) throw new RangeError(`a cluster has at most ${GROUPS} groups`)
-    this.#groups = groups
+    if (groups.length > MAX_GROUPS) throw new RangeError(`a cluster has at most ${MAX_GROUPS} groups`)
+    for (const group of groups) this.#add(group)
     this.#latest = groups[0]
+  }
+
+  /** Groups were added or removed: these are all now. */
+  groupsChanged(groups: readonly Group[]): void {
+    const left = new Set(groups)
+    for (const group of this.#numbers.keys()) if (!left.has(group)) this.#numbers.delete(group)
+    for (const group of groups) if (!this.#numbers.has(group)) this.#add(group)
+    this.#requests.clear()
+    this.#latest = groups[0]
+    this.#latestNumber = this.#numbers.get(groups[0]) ?? 0
+  }
+
+  #add(group: Group): void {
+    const isTaken = (number: number): boolean => {
+      const present = this.#groups[number]
+      return present !== undefined && this.#numbers.get(present) === number
+    }
+    while (isTaken(this.#next)) this.#next = (this.#next + 1) % MAX_GROUPS
+    this.#groups[this.#next] = group
+    this.#numbers.set(group, this.#next)
+    this.#next = (this.#next + 1) % MAX_GROUPS
   }
 
   /** The epoch of this node's table of owners. It is sent with requests, so that the owner can tell whether both agree. */
@@ -65,20 +91,25 @@ export class RequestContexts {
   encode(group: Group, protocol: 2 | 3, noTouch: boolean, isCharge: boolean): number {
     if (group !== this.#latest) {
       this.#latest = group
-      this.#latestIndex = this.#groups.indexOf(group)
+      this.#latestNumber = this.#numbers.get(group) ?? this.#numberOfRemoved(group)
     }
     return (
       ((isCharge ? NO_EPOCH : this.generation) << GENERATION_SHIFT) |
-      (this.#latestIndex << GROUP_SHIFT) |
+      (this.#latestNumber << GROUP_SHIFT) |
       (protocol === 3 ? RESP3 : 0) |
       (isCharge ? CHARGE : 0) |
       (noTouch ? NO_TOUCH : 0)
     )
   }
 
+  /** A command of a removed group may still be on its way. */
+  #numberOfRemoved(group: Group): number {
+    return Math.max(0, this.#groups.indexOf(group))
+  }
+
   /** The reverse of `encode`. */
   decode(context: number): RequestContext {
-    const group = this.#groups[(context >> GROUP_SHIFT) & (GROUPS - 1)]
+    const group = this.#groups[(context >> GROUP_SHIFT) & (MAX_GROUPS - 1)]
     return { group, protocol: (context & RESP3) === 0 ? 2 : 3, noTouch: (context & NO_TOUCH) !== 0 }
   }
 
@@ -86,7 +117,7 @@ export class RequestContexts {
   command(context: number): Buffer {
     let request = this.#requests.get(context)
     if (request === undefined) {
-      const group = this.#groups[(context >> GROUP_SHIFT) & (GROUPS - 1)]
+      const group = this.#groups[(context >> GROUP_SHIFT) & (MAX_GROUPS - 1)]
       const protocol = (context & RESP3) === 0 ? '2' : '3'
       const flags = String(context & (NO_TOUCH | CHARGE))
       const epoch = context >> GENERATION_SHIFT === NO_EPOCH ? 0 : this.#epoch

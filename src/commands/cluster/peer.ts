@@ -277,7 +277,14 @@ function hello(c: Context): void {
       return
     }
     client.authenticated = true
-    client.peer = { name, runId, agreedGeneration: -1, isCharge: false, isUnknownGroup: false }
+    client.peer = {
+      name,
+      runId,
+      agreedGeneration: -1,
+      isCharge: false,
+      groupName: '',
+      isUnknownGroup: false,
+    }
     client.protocol = 2
     reply.protocol = 2
     reply.array(answer.length)
@@ -297,6 +304,7 @@ function setContext(c: Context): void {
   client.noTouch = (flags & CONTEXT_NO_TOUCH) !== 0
   peer.isCharge = (flags & CONTEXT_CHARGE) !== 0
   peer.agreedGeneration = host.cluster?.requests.agreedGeneration(Number(args.latin1(5))) ?? -1
+  peer.groupName = name
   peer.isUnknownGroup = group === undefined
   if (group !== undefined) client.group = group
 }

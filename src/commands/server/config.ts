@@ -2,10 +2,12 @@
 
 import { Glob } from '../../bytes/glob.ts'
 import type { Args } from '../../resp/args.ts'
+import { errorReply } from '../../resp/reply.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import { container } from '../spec/container.ts'
 import type { Context } from '../spec/context.ts'
 import { SYNTAX_ERROR } from '../spec/errors.ts'
+import { ReloadError } from '../spec/host.ts'
 import type { Apply, Parameter } from '../spec/parameter.ts'
 import { arg } from '../spec/shorthand.ts'
 
@@ -29,6 +31,19 @@ const subcommands: readonly CommandSpec[] = [
     history: [['7.0.0', 'Added the ability to pass multiple pattern parameters in one call']],
     arguments: [arg('parameter', 'string', { multiple: true })],
     run: get,
+  },
+  {
+    ...COMMON,
+    name: 'reload',
+    flags: [...COMMON.flags, 'no_multi'],
+    arity: -2,
+    summary: 'Reads the configuration again, and returns what it has changed. DRYRUN changes nothing.',
+    since: '0.2.0',
+    group: 'erinys',
+    complexity: 'O(N) where N is the number of groups and settings.',
+    tips: ['nondeterministic_output'],
+    arguments: [arg('dryrun', 'pure-token', { token: 'DRYRUN', optional: true })],
+    run: reload,
   },
   {
     ...COMMON,
@@ -156,6 +171,33 @@ function passwords(args: Args): readonly number[] {
   const positions: number[] = []
   for (let i = 2; i + 1 < args.count; i += 2) if (args.is(i, 'REQUIREPASS')) positions.push(i + 1)
   return positions
+}
+
+/** An array of one text for each change, which may be empty; or an error with everything that is wrong. */
+function reload(c: Context): void {
+  const { args, host, reply } = c
+  const isTrial = args.count > 2
+  if (isTrial && (args.count > 3 || !args.is(2, 'DRYRUN'))) {
+    reply.error(SYNTAX_ERROR)
+    return
+  }
+  const complete = c.defer()
+  host.reload(isTrial).then(
+    (lines) => complete(encodeTexts(lines)),
+    (error: unknown) => complete(errorReply(reloadError(error, host))),
+  )
+}
+
+function reloadError(error: unknown, host: Context['host']): string {
+  if (error instanceof ReloadError)
+    return `ERR the configuration is not taken over, nothing has changed: ${error.message.replace(/[\r\n]+/g, ' ')}`
+  host.reportFault(error, 'config|reload')
+  return 'ERR internal error'
+}
+
+function encodeTexts(texts: readonly string[]): Buffer {
+  const parts = texts.map((text) => `$${Buffer.byteLength(text)}\r\n${text}\r\n`)
+  return Buffer.from(`*${texts.length}\r\n${parts.join('')}`)
 }
 
 function resetStatistics({ host, reply }: Context): void {

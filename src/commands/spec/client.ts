@@ -32,6 +32,8 @@ export interface PeerSession {
   agreedGeneration: number
   /** It is in charge of its requests: one whose keys this node does not own is sent back to it. */
   isCharge: boolean
+  /** The name of the group of its requests; empty: none yet. */
+  groupName: string
   /** Its requests are for a group that this node does not have. */
   isUnknownGroup: boolean
 }

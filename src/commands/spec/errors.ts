@@ -18,6 +18,9 @@ export const PASSING_FLUSH =
 /** A group with `onPartition: 'refuse'`. Redis's code for a node that does not reach a majority. */
 export const NO_MAJORITY =
   'CLUSTERDOWN this node cannot rely on being with a majority of the members, and the group refuses then: ask another node, or see CLUSTER INFO'
+/** A peer's request for a group that this node does not have: their configurations differ. */
+export const UNKNOWN_PEER_GROUP =
+  'PEERDOWN the owner of the key has no group of this name: configure the same groups on all nodes, and reload those that differ'
 export const CLUSTER_DISABLED = 'ERR This instance has cluster support disabled'
 
 /** @param name the full name of a command: 'config|get' */

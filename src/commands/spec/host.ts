@@ -21,6 +21,17 @@ export interface CommandTraits {
   secretsOf(args: Args): readonly number[]
 }
 
+/** Why a configuration is not taken over, one line for each problem. Nothing has changed. */
+export class ReloadError extends Error {
+  override readonly name = 'ReloadError'
+  readonly problems: readonly string[]
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('; '))
+    this.problems = problems
+  }
+}
+
 export interface Host {
   /** In configured order; SELECT takes an index of it or a name. */
   readonly groups: readonly Group[]
@@ -55,6 +66,11 @@ export interface Host {
   unpause(): void
   /** Whether expired entries are removed in the background, or only when they are accessed (DEBUG SET-ACTIVE-EXPIRE). */
   activeExpiry: boolean
+  /**
+   * Reads the configuration again and takes it over; `isTrial`: only checks it. Resolves to the changes, one line for
+   * each; rejects with a `ReloadError` for what keeps it from being taken over: then nothing has changed.
+   */
+  reload(isTrial: boolean): Promise<readonly string[]>
   /** Starts the shutdown of the node; with `now`, pending replies are not waited for. */
   shutdown(now: boolean): void
   /** Closes the connection of a client that has sent an HTTP request, and logs that. */

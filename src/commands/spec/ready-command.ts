@@ -23,6 +23,8 @@ export class Command implements CommandTraits {
   /** Whether the node that owns its keys runs it. */
   readonly isRouted: boolean
   readonly isWrite: boolean
+  /** Whether it needs the group that the client has selected. */
+  readonly usesGroup: boolean
   /** Whether it is a read that loads what it misses. */
   readonly loadsThrough: boolean
   /** Whether clients that know the nodes send it to each of them, as its tips say. */
@@ -51,6 +53,7 @@ export class Command implements CommandTraits {
     this.hasOneKey =
       keys !== undefined && keys.first === keys.last && spec.keys?.length === 1 && spec.findKeys === undefined
     this.isWrite = spec.flags.includes('write')
+    this.usesGroup = keys !== undefined || this.isRouted || spec.categories.includes('keyspace')
     this.isForEveryNode = spec.tips?.some((tip) => FOR_EVERY_NODE.includes(tip)) ?? false
     this.loadsThrough = spec.load === 'through'
     this.mayWait = spec.flags.includes('blocking')

@@ -44,6 +44,11 @@ export function unknownGroup(c: Context, i: number): string {
   return `there is no group ${JSON.stringify(shown)}, ${knownGroups(c.host.groups)}`
 }
 
+/** The reply to commands of a client whose selected group a reload has removed. */
+export function removedGroup({ name }: Group, groups: readonly Group[]): string {
+  return `ERR the selected group ${JSON.stringify(name)} was removed from the configuration: SELECT another one, ${knownGroups(groups)}`
+}
+
 /** Names the groups, by which SELECT finds them, with their indexes. */
 function knownGroups(groups: readonly Group[]): string {
   const named = groups.slice(0, MAX_NAMED).map(({ name }, index) => `${name} (${index})`)

@@ -7,6 +7,7 @@ import type { Origin } from '../../group/origin.ts'
 import { FileOrigin } from '../../origin/file.ts'
 import type { Shape } from '../../origin/shape.ts'
 import { fields } from '../readers.ts'
+import { identified } from './identity.ts'
 import type { OriginKind } from './kind.ts'
 import { shape, text } from './readers.ts'
 
@@ -30,7 +31,8 @@ function fileSchema(directory: string): z.ZodType<Origin> {
   return fields({ kind: z.literal('file'), path, as: shape.optional() }).transform(
     (written, context): Origin => {
       try {
-        return new FileOrigin(resolve(directory, written.path), systemClock, written.as)
+        const path = resolve(directory, written.path)
+        return identified(new FileOrigin(path, systemClock, written.as), { path, as: written.as }, {})
       } catch (error) {
         context.addIssue({ code: 'custom', message: (error as Error).message, path: ['path'] })
         return z.NEVER

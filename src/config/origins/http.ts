@@ -8,6 +8,7 @@ import { NO_CREDENTIALS, UrlTemplate } from '../../origin/http/url-template.ts'
 import type { Shape } from '../../origin/shape.ts'
 import { duration, fields, size, whole, yesNo } from '../readers.ts'
 import { version } from '../version.ts'
+import { identified, splitHeaders } from './identity.ts'
 import type { OriginKind } from './kind.ts'
 import {
   CONNECT_TIMEOUT,
@@ -101,7 +102,7 @@ function httpSchema(directory: string): z.ZodType<Origin> {
       context.addIssue({ code: 'custom', message: (error as Error).message, path: ['url'] })
       return z.NEVER
     }
-    return new HttpOrigin({
+    const origin = new HttpOrigin({
       url: template,
       shape: written.as ?? 'string',
       batchUrl: written.batchUrl,
@@ -119,5 +120,9 @@ function httpSchema(directory: string): z.ZodType<Origin> {
       lazy: written.lazy ?? false,
       clock: systemClock,
     })
+    const { url: address, as, batchUrl, keys, headers: given = {}, ...rest } = written
+    const [answers, credentials] = splitHeaders(given)
+    const source = { url: address, as, batchUrl, keys: keys?.source, headers: answers }
+    return identified(origin, source, { ...rest, credentials })
   })
 }

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Origin } from '../../group/origin.ts'
 import { RedisOrigin } from '../../origin/redis/redis.ts'
 import { duration, fields, secret, within, yesNo } from '../readers.ts'
+import { identified, withoutLogin } from './identity.ts'
 import type { OriginKind } from './kind.ts'
 import { CONNECT_TIMEOUT, type TlsConfig, tls, url } from './readers.ts'
 
@@ -70,7 +71,7 @@ function redisSchema(directory: string): z.ZodType<Origin> {
       })
       return z.NEVER
     }
-    return new RedisOrigin({
+    const origin = new RedisOrigin({
       urls: written.url,
       cluster,
       prefix: written.prefix ?? '',
@@ -80,5 +81,8 @@ function redisSchema(directory: string): z.ZodType<Origin> {
       connectTimeout: written.connectTimeout ?? CONNECT_TIMEOUT,
       timeout: written.timeout ?? 5000,
     })
+    const { url: _, prefix, ...rest } = written
+    const source = { urls: written.url.map(withoutLogin), cluster, prefix }
+    return identified(origin, source, { ...rest, urls: written.url })
   })
 }

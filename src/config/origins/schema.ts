@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { Origin } from '../../group/origin.ts'
 import { functionOrigin, type Loader, type LoadFunction } from '../../origin/function.ts'
 import { isObject, show, within } from '../readers.ts'
+import { identifiedByCode } from './identity.ts'
 import { originKinds } from './kinds.ts'
 
 /** Any origin; relative paths start at `directory`. */
@@ -13,7 +14,7 @@ export function originSchema(directory: string): z.ZodType<Origin> {
   )
   const known = [...kinds.keys()].map(show).join(', ')
   return z.unknown().transform((value, context): Origin => {
-    if (typeof value === 'function') return functionOrigin(value as LoadFunction)
+    if (typeof value === 'function') return identifiedByCode(functionOrigin(value as LoadFunction), value)
     if (!isObject(value)) {
       const wants = `a function, an object with load, or an object whose kind is one of ${known}`
       context.addIssue({ code: 'custom', message: `got ${show(value)}, wants ${wants}` })
@@ -21,7 +22,7 @@ export function originSchema(directory: string): z.ZodType<Origin> {
     }
     if (typeof value.load === 'function') {
       const wrong = wrongPart(value)
-      if (wrong === undefined) return functionOrigin(value as unknown as Loader)
+      if (wrong === undefined) return identifiedByCode(functionOrigin(value as unknown as Loader), value)
       const [name, wanted] = wrong
       const message = `got ${show(value[name])}, wants ${wanted}`
       context.addIssue({ code: 'custom', message, path: [name] })

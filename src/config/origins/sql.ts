@@ -7,6 +7,7 @@ import type { Shape } from '../../origin/shape.ts'
 import { SqlOrigin } from '../../origin/sql/sql.ts'
 import { protocolOf, SQL_PROTOCOLS, sqliteFile, urlProblem } from '../../origin/sql/url.ts'
 import { duration, fields, whole, yesNo } from '../readers.ts'
+import { identified, withoutLogin } from './identity.ts'
 import type { OriginKind } from './kind.ts'
 import {
   CONNECT_TIMEOUT,
@@ -110,9 +111,11 @@ function sqlSchema(directory: string): z.ZodType<Origin> {
       context.addIssue({ code: 'custom', message, path: [field] })
       return z.NEVER
     }
-    return new SqlOrigin({
+    const address = absolute(written.url, directory)
+    const { url: _, query, batchQuery, keys, column, ...rest } = written
+    const origin = new SqlOrigin({
       shape: as,
-      url: absolute(written.url, directory),
+      url: address,
       query: written.query,
       batchQuery: written.batchQuery,
       keys: written.keys,
@@ -126,6 +129,8 @@ function sqlSchema(directory: string): z.ZodType<Origin> {
       writeQuery: written.writeQuery,
       removeQuery: written.removeQuery,
     })
+    const source = { url: withoutLogin(address), query, batchQuery, keys: keys?.source, column, as }
+    return identified(origin, source, { ...rest, url: address })
   })
 }
 

@@ -166,6 +166,11 @@ export class KeyWaits implements Waits, Watcher {
     })
   }
 
+  /** The group is removed: what waits for its keys ends with this error. */
+  end(group: Group, error: Buffer): void {
+    for (const waiting of this.#all) if (waiting.group === group) waiting.finish(error)
+  }
+
   #note(key: WaitedKey): void {
     this.#ready.add(key)
     if (this.#isScheduled) return

@@ -8,7 +8,7 @@ import { Waiters } from '../../cluster/waiters.ts'
 import { type Client, type CompleteReply, deferReply } from '../../commands/spec/client.ts'
 import type { FanOut } from '../../commands/spec/command.ts'
 import type { Context } from '../../commands/spec/context.ts'
-import { NO_MAJORITY } from '../../commands/spec/errors.ts'
+import { NO_MAJORITY, UNKNOWN_PEER_GROUP } from '../../commands/spec/errors.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
 import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
@@ -138,7 +138,7 @@ export class Routing {
     const cluster = this.#cluster
     const { agreedGeneration, isCharge, isUnknownGroup } = client.peer as NonNullable<Client['peer']>
     if (isUnknownGroup) {
-      this.#context.reply.error('PEERDOWN the owner of the key has no group of this name')
+      this.#context.reply.error(UNKNOWN_PEER_GROUP)
       return SENT
     }
     if (agreedGeneration === cluster.generation) return HERE

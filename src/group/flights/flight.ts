@@ -39,6 +39,8 @@ export interface CachedVersion {
 /** Called once, never synchronously with `join`. */
 export type Waiter = (loadResult: LoadResult) => void
 
+const noop = (): void => undefined
+
 /** One running load. */
 export class Flight {
   readonly key: Buffer
@@ -57,6 +59,8 @@ export class Flight {
   /** The batch to leave when the load ends early. */
   batch: Batch<Flight> | undefined
   readonly abortSignal = new LazyAbortSignal()
+  /** Called when it has ended. */
+  ended: () => void = noop
   #text: string | undefined
 
   constructor(key: Buffer, startedAt: number, cached: CachedVersion | undefined) {
@@ -74,6 +78,17 @@ export class Flight {
   /** Of this load alone; a batched load has the batch's signal. */
   get signal(): AbortSignal {
     return this.abortSignal.signal
+  }
+
+  whenEnded(): Promise<void> {
+    if (this.isComplete) return Promise.resolve()
+    const { ended } = this
+    return new Promise((resolve) => {
+      this.ended = () => {
+        ended()
+        resolve()
+      }
+    })
   }
 
   /** Removes a waiter, which is not called then. False: it has been called. */

@@ -60,14 +60,30 @@ export class Flights {
   /** `undefined` until a background load fails. */
   #pauses: RefreshBackoff | undefined
   #closed = false
-  readonly #options: FlightOptions
-  readonly #batcher: Batcher<Flight> | undefined
+  #options: FlightOptions
+  #batcher: Batcher<Flight> | undefined
 
   constructor(options: FlightOptions) {
     this.#options = options
-    const { group, origin, timers, batch = DEFAULT_BATCH, gather = untilImmediate, governor } = options
-    if (!isBatching(origin) || batch.max === 1) return
-    this.#batcher = new Batcher({
+    this.#batcher = this.#createBatcher()
+  }
+
+  /** Later loads are started with these options. Loads under way go on as they began, and share their key's later misses. */
+  reconfigure(options: FlightOptions): void {
+    this.#options = options
+    this.#batcher = this.#createBatcher()
+  }
+
+  /** Resolves when the loads that run now have ended; later ones may run. */
+  async whenEnded(): Promise<void> {
+    const running = [...this.#flights.values(), ...this.#fencedFlights]
+    await Promise.all(running.map((flight) => flight.whenEnded()))
+  }
+
+  #createBatcher(): Batcher<Flight> | undefined {
+    const { group, origin, timers, batch = DEFAULT_BATCH, gather = untilImmediate, governor } = this.#options
+    if (!isBatching(origin) || batch.max === 1) return undefined
+    return new Batcher({
       ...batch,
       group,
       origin,
@@ -82,7 +98,7 @@ export class Flights {
     })
   }
 
-  /** Calls of the origin: fewer than loads with batching. */
+  /** Calls of the origin: fewer than loads with batching, and since that was last configured. */
   get calls(): number {
     return this.#batcher?.calls ?? this.loads
   }
@@ -264,6 +280,7 @@ export class Flights {
     const name = flight.key.toString('latin1')
     if (this.#flights.get(name) === flight) this.#flights.delete(name)
     this.#fencedFlights.delete(flight)
+    flight.ended()
     return Math.max(0, Math.round(this.#options.now() - (flight.askedAt ?? flight.startedAt)))
   }
 

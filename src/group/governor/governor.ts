@@ -89,7 +89,7 @@ export class Governor {
   /** Incremented when the breaker changes: results of earlier calls are then ignored. */
   #epoch = 0
   readonly #queue = new CallQueue<Permit>()
-  readonly #options: GovernorOptions
+  #options: GovernorOptions
 
   constructor(options: GovernorOptions) {
     this.#options = options
@@ -116,6 +116,23 @@ export class Governor {
   /** For how many ms the breaker certainly stays open. */
   get openForMs(): number {
     return this.state === 'open' ? this.#openUntil - this.#options.now() : 0
+  }
+
+  /**
+   * Takes over other limits. `isOtherSource`: what is known of the previous source does not apply, and the circuit breaker
+   * is closed.
+   */
+  reconfigure(policy: GovernorPolicy, isOtherSource: boolean): void {
+    const isRecovering = this.#limit < this.#options.concurrency
+    this.#options = { ...this.#options, ...policy }
+    if (isOtherSource) {
+      this.#failures = 0
+      this.#openings = 0
+      if (this.#state !== 'closed') this.#close(policy.concurrency)
+    }
+    if (isOtherSource || !isRecovering) this.#limit = policy.concurrency
+    else this.#limit = Math.min(this.#limit, policy.concurrency)
+    this.#admit()
   }
 
   resetCounters(): void {

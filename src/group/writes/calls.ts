@@ -60,11 +60,25 @@ export class WriteCalls {
   /** Writes that the origin accepted; attempts that failed. */
   written = 0
   failures = 0
-  readonly #options: WriteCallsOptions
+  #options: WriteCallsOptions
   readonly #running = new Set<LazyAbortSignal>()
+  /** Called when a call has ended. */
+  #ended: (() => void)[] = []
 
   constructor(options: WriteCallsOptions) {
     this.#options = options
+  }
+
+  /** Later calls are of this origin. */
+  reconfigure(options: Partial<WriteCallsOptions>): void {
+    this.#options = { ...this.#options, ...options }
+  }
+
+  /** Resolves when the calls that run now have ended; later ones may run. */
+  async whenEnded(): Promise<void> {
+    const running = [...this.#running]
+    while (running.some((call) => this.#running.has(call)))
+      await new Promise<void>((resolve) => this.#ended.push(resolve))
   }
 
   /** Resolves to the failure, or `undefined`. `isFree`: the governor does not limit it. */
@@ -113,6 +127,7 @@ export class WriteCalls {
     } finally {
       cancel?.()
       this.#running.delete(late)
+      if (this.#ended.length !== 0) for (const ended of this.#ended.splice(0)) ended()
     }
   }
 

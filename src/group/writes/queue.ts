@@ -56,7 +56,7 @@ interface Queued extends Write {
 export class WriteQueue {
   /** Writes that a later one of their key replaced. */
   coalesced = 0
-  readonly #options: WriteQueueOptions
+  #options: WriteQueueOptions
   readonly #waiting = new Map<string, Queued>()
   readonly #writing = new Map<string, Queued>()
   /** Writes that failed and wait for their retry. */
@@ -72,6 +72,15 @@ export class WriteQueue {
 
   constructor(options: WriteQueueOptions) {
     this.#options = options
+  }
+
+  /** Later writes are queued up to other limits. What is queued stays, and what waits for a closed breaker is tried now. */
+  reconfigure(limits: Pick<WriteQueueOptions, 'queue' | 'queueBytes'>): void {
+    this.#options = { ...this.#options, ...limits }
+    this.#cancelWait?.()
+    this.#cancelWait = undefined
+    for (const [name, write] of [...this.#backingOff]) this.#requeue(name, write)
+    this.#pumpSoon()
   }
 
   /** Keys whose last write the origin has not accepted yet. */

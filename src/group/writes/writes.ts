@@ -58,8 +58,9 @@ const MAX_PAUSE_MS = 2000
 export class Writes {
   /** Write-behind: writes that the origin rejected for good. */
   refused = 0
-  readonly mode: WriteMode
-  readonly #options: WritesOptions
+  /** What writes do that begin now. */
+  mode: WriteMode
+  #options: WritesOptions
   readonly #order = new WriteOrder()
   readonly #queue: WriteQueue
   readonly #calls: WriteCalls
@@ -87,6 +88,24 @@ export class Writes {
         options.failed?.(key, reasonOf(error))
       },
     })
+  }
+
+  /**
+   * Takes over another policy or origin. Running calls end as they began; queued writes go to the new origin. Not to be
+   * called with another source, or for another mode than `behind`, while writes are queued.
+   */
+  reconfigure(options: Partial<WritesOptions>): void {
+    if (options.mode !== undefined && options.mode !== this.mode) this.noteAllChanged()
+    this.#options = { ...this.#options, ...options }
+    const { mode, queue, queueBytes, group, origin, timeoutMs, governor, calls } = this.#options
+    this.mode = mode
+    this.#calls.reconfigure({ group, origin, timeoutMs, governor, calls })
+    this.#queue.reconfigure({ queue, queueBytes })
+  }
+
+  /** Resolves when the calls of the origin that run now have ended; later ones may run. */
+  whenEnded(): Promise<void> {
+    return this.#calls.whenEnded()
   }
 
   resetCounters(): void {

@@ -91,6 +91,7 @@ describe('COMMAND', () => {
     const reply = (await client.call('COMMAND', 'INFO', 'config')) as RedisReply[][]
     expect((reply[0][9] as RedisReply[][]).map(([name]) => name)).toEqual([
       'config|get',
+      'config|reload',
       'config|resetstat',
       'config|rewrite',
       'config|set',

@@ -1,0 +1,99 @@
+// Watches the configuration file: looks at it once a second, and says when its content has changed and is at rest.
+
+import { createHash } from 'node:crypto'
+import { readFile, stat } from 'node:fs/promises'
+import type { CancelTimer, Timers } from '../../bytes/clock.ts'
+
+/*
+ * The file may be written in place, replaced by a rename, or reached through a symbolic link that is replaced, as that of
+ * a ConfigMap in Kubernetes. So the path is looked at anew each time, which works on network file systems too, where
+ * fs.watch does not. A change counts when two looks in a row find the same file: what writes it is done then. While
+ * there is no file, the last one applies.
+ */
+
+const INTERVAL_MS = 1000
+
+/** What is seen of a file. */
+export interface FileView {
+  /** Changes with each write and each replacement; `undefined`: there is no such file. */
+  stamp(path: string): Promise<string | undefined>
+  /** A digest of the content; `undefined`: it cannot be read. */
+  digest(path: string): Promise<string | undefined>
+}
+
+export interface ConfigWatchOptions {
+  readonly path: string
+  readonly timers: Timers
+  /** Whether it is to be watched at present. */
+  readonly isOn: () => boolean
+  /** The content has changed. Looks go on when it has resolved. */
+  readonly changed: () => Promise<void>
+  readonly view?: FileView
+}
+
+export class ConfigWatch {
+  readonly #options: ConfigWatchOptions
+  readonly #view: FileView
+  /** The digest of the content that was taken over, or tried. */
+  #known: string | undefined
+  #stamp: string | undefined
+  #isSettling = false
+  #cancel: CancelTimer | undefined
+
+  private constructor(options: ConfigWatchOptions) {
+    this.#options = options
+    this.#view = options.view ?? systemView
+  }
+
+  /** Begins to watch. The present content is known to the node. */
+  static async start(options: ConfigWatchOptions): Promise<ConfigWatch> {
+    const watch = new ConfigWatch(options)
+    watch.#stamp = await watch.#view.stamp(options.path)
+    watch.#known = await watch.#view.digest(options.path)
+    watch.#lookLater()
+    return watch
+  }
+
+  stop(): void {
+    this.#cancel?.()
+    this.#cancel = undefined
+  }
+
+  #lookLater(): void {
+    this.#cancel = this.#options.timers.after(INTERVAL_MS, () => {
+      void this.#look().finally(() => {
+        if (this.#cancel !== undefined) this.#lookLater()
+      })
+    })
+  }
+
+  async #look(): Promise<void> {
+    const { path, isOn, changed } = this.#options
+    if (!isOn()) return
+    const stamp = await this.#view.stamp(path)
+    if (stamp === undefined) return
+    if (stamp !== this.#stamp) {
+      this.#stamp = stamp
+      this.#isSettling = true
+      return
+    }
+    if (!this.#isSettling) return
+    this.#isSettling = false
+    const digest = await this.#view.digest(path)
+    // Touched, or written with the same content.
+    if (digest === undefined || digest === this.#known) return
+    this.#known = digest
+    await changed()
+  }
+}
+
+const systemView: FileView = {
+  async stamp(path) {
+    const found = await stat(path, { bigint: true }).catch(() => undefined)
+    return found && `${found.dev} ${found.ino} ${found.size} ${found.mtimeNs}`
+  },
+  async digest(path) {
+    const content = await readFile(path).catch(() => undefined)
+    return content && createHash('sha256').update(content).digest('hex')
+  },
+}

@@ -1,0 +1,125 @@
+// Watching the configuration file: in place, by a rename, through the symbolic links of a ConfigMap.
+
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import { ManualClock } from '../../../src/bytes/clock.ts'
+import { ConfigWatch } from '../../../src/config/reload/watch.ts'
+import { poll } from '../../support/poll.ts'
+
+let folder: string
+let clock: ManualClock
+let changes: number
+let isOn: boolean
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'erinys-watch-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  clock = new ManualClock()
+  changes = 0
+  isOn = true
+})
+
+async function watch(path: string): Promise<ConfigWatch> {
+  const started = await ConfigWatch.start({
+    path,
+    timers: clock,
+    isOn: () => isOn,
+    changed: async () => {
+      changes++
+    },
+  })
+  onTestFinished(() => started.stop())
+  return started
+}
+
+/** One look. It is over when the next one is due. */
+async function look(): Promise<void> {
+  clock.advance(1000)
+  await poll(() => clock.pending === 1, 'the look')
+}
+
+test('a change counts when the file is at rest, once', async () => {
+  const path = join(folder, 'file.json')
+  writeFileSync(path, '1')
+  await watch(path)
+  await look()
+  expect(changes).toBe(0)
+  writeFileSync(path, '22')
+  await look()
+  expect(changes).toBe(0)
+  writeFileSync(path, '333')
+  await look()
+  expect(changes).toBe(0)
+  await look()
+  expect(changes).toBe(1)
+  await look()
+  expect(changes).toBe(1)
+})
+
+test('a file that is replaced by a rename, or missing for a while', async () => {
+  const path = join(folder, 'file.json')
+  writeFileSync(path, '1')
+  await watch(path)
+  writeFileSync(`${path}.new`, '2')
+  renameSync(`${path}.new`, path)
+  await look()
+  await look()
+  expect(changes).toBe(1)
+  rmSync(path)
+  await look()
+  await look()
+  expect(changes).toBe(1)
+  writeFileSync(path, '3')
+  await look()
+  await look()
+  expect(changes).toBe(2)
+})
+
+test('the symbolic links of a ConfigMap', async () => {
+  const path = join(folder, 'file.json')
+  for (const version of ['..1', '..2']) {
+    mkdirSync(join(folder, version))
+    writeFileSync(join(folder, version, 'file.json'), version)
+  }
+  symlinkSync('..1', join(folder, '..data'))
+  symlinkSync(join('..data', 'file.json'), path)
+  await watch(path)
+  symlinkSync('..2', join(folder, '..data_tmp'))
+  renameSync(join(folder, '..data_tmp'), join(folder, '..data'))
+  await look()
+  await look()
+  expect(changes).toBe(1)
+})
+
+test('the same content again is no change', async () => {
+  const path = join(folder, 'file.json')
+  writeFileSync(path, '1')
+  await watch(path)
+  utimesSync(path, 1, 1)
+  await look()
+  await look()
+  writeFileSync(`${path}.new`, '1')
+  renameSync(`${path}.new`, path)
+  await look()
+  await look()
+  expect(changes).toBe(0)
+})
+
+test('while it is off, nothing is looked at; a change of that time counts when it is on again', async () => {
+  const path = join(folder, 'file.json')
+  writeFileSync(path, '1')
+  isOn = false
+  const started = await watch(path)
+  writeFileSync(path, '22')
+  await look()
+  await look()
+  expect(changes).toBe(0)
+  isOn = true
+  await look()
+  await look()
+  expect(changes).toBe(1)
+  started.stop()
+  expect(clock.pending).toBe(0)
+})
