@@ -4,7 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { clusterSection } from './cluster-results.ts'
 import { originSection } from './origins/section.ts'
-import { clusterReference, commandReference, settingReference } from './reference.ts'
+import { clusterReference, commandReference, httpReference, settingReference } from './reference.ts'
 import { memorySection, serverSection } from './results.ts'
 import { summarySection } from './summary.ts'
 
@@ -18,7 +18,11 @@ export type Sections = Readonly<Record<string, string>>
 export function referencePages(): Readonly<Record<string, Sections>> {
   return {
     'docs/commands.md': { commands: commandReference() },
-    'docs/configuration.md': { settings: settingReference(), cluster: clusterReference() },
+    'docs/configuration.md': {
+      settings: settingReference(),
+      cluster: clusterReference(),
+      http: httpReference(),
+    },
   }
 }
 

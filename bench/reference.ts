@@ -4,7 +4,8 @@ import { kebabName } from '../src/bytes/names.ts'
 import type { CommandSpec } from '../src/commands/spec/command.ts'
 import { syntaxOf } from '../src/commands/spec/container.ts'
 import { clusterSettingNames, clusterSettings } from '../src/config/cluster-settings.ts'
-import { clusterFallbackText, valueText } from '../src/config/describe.ts'
+import { clusterFallbackText, httpFallbackText, valueText } from '../src/config/describe.ts'
+import { httpSettingNames, httpSettings } from '../src/config/http-settings.ts'
 import { settingNames, settings, variableName } from '../src/config/settings.ts'
 import { createCommandTable } from '../src/execution/table.ts'
 
@@ -56,6 +57,17 @@ export function clusterReference(): string {
     const standard = fallbackText ?? code(clusterFallbackText(name))
     const flag = code(`--${kebabName(name)} ${argument}`)
     return [code(`cluster.${field}`), flag, code(variableName(name)), standard, summary]
+  })
+  return table(HEAD, rows)
+}
+
+/** The same for the settings of the HTTP gateway. */
+export function httpReference(): string {
+  const rows = httpSettingNames.map((name) => {
+    const { field, argument, summary, fallbackText } = httpSettings[name]
+    const standard = fallbackText ?? code(httpFallbackText(name))
+    const flag = code(`--${kebabName(name)} ${argument}`)
+    return [code(`http.${field}`), flag, code(variableName(name)), standard, summary]
   })
   return table(HEAD, rows)
 }

@@ -18,6 +18,10 @@ import type { Settings } from './config/settings.ts'
 import { version } from './config/version.ts'
 import { NodeCalls } from './embedding/calls.ts'
 import { Group } from './group/group.ts'
+import { HttpGateway } from './http/gateway.ts'
+import { listenOnAll } from './http/listening.ts'
+import type { Phase } from './http/ports.ts'
+import { PasswordGate } from './http/requests/credentials.ts'
 import { GuardedLog } from './server/guarded-log.ts'
 import { CLOSED } from './server/program.ts'
 import { Server } from './server/server.ts'
@@ -61,6 +65,8 @@ const HANDOVER_SHARE = 0.8
 /** What changes while a node runs. */
 interface NodeState {
   isListening: boolean
+  /** Whether it has joined its cluster, and whether it hands its keys over or closes. */
+  phase: Phase
   /** Calls are rejected. */
   isClosed: boolean
   /** Called for SHUTDOWN; `now`: without waiting for anything. */
@@ -83,6 +89,8 @@ interface NodeParts {
   readonly server: Server
   /** `undefined`: the node owns every key. */
   readonly cluster: Cluster | undefined
+  /** `undefined`: no HTTP. */
+  readonly gateway: HttpGateway | undefined
   readonly instant: Instant
   readonly state: NodeState
 }
@@ -92,6 +100,7 @@ function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
   const log = new GuardedLog(options.log ?? silent)
   const state: NodeState = {
     isListening: false,
+    phase: 'starting',
     isClosed: false,
     onShutdown: () => undefined,
     onReload: async () => [],
@@ -144,6 +153,18 @@ function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
     ...(options.readConfig === undefined ? {} : { onReload: (isTrial) => state.onReload(isTrial) }),
     onShutdown: (now) => state.onShutdown(now),
   })
+  const gateway =
+    config.http &&
+    new HttpGateway({
+      host: server,
+      commands: server.program,
+      gate: new PasswordGate(() => settings.requirepass),
+      options: config.http,
+      log,
+      version,
+      phase: () => state.phase,
+      backlog: config.tcpBacklog,
+    })
   const byName = new Map(groups.map((group) => [group.name, group]))
   const retired = new Set<Group>()
   const reloader = new Reloader({
@@ -173,7 +194,7 @@ function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
     ],
     refusal: () => (state.isClosed ? CLOSING : undefined),
   })
-  return { config, log, settings, groups: byName, retired, reloader, server, cluster, instant, state }
+  return { config, log, settings, groups: byName, retired, reloader, server, cluster, gateway, instant, state }
 }
 
 /** One node of the cache: used by the program that it runs in, and, after `listen`, by any Redis client. */
@@ -181,6 +202,7 @@ export class Node extends NodeCalls {
   readonly #parts: NodeParts
   readonly #readConfig: NodeOptions['readConfig']
   #listening: Promise<readonly ListenAddress[]> | undefined
+  #httpAddresses: readonly ListenAddress[] = []
   #closing: Promise<void> | undefined
   /** Resolves when the node has closed, whoever asked for it: the program, or a client with SHUTDOWN. */
   readonly closed: Promise<void>
@@ -207,6 +229,7 @@ export class Node extends NodeCalls {
         this.#isHurried = true
         this.#hurry()
         void parts.server.close(0)
+        void parts.gateway?.close(0)
       }
       void this.close()
     }
@@ -215,6 +238,11 @@ export class Node extends NodeCalls {
   /** For how many ms `close` waits at most for others: for members that take keys over, for replies to leave. */
   get shutdownTimeout(): number {
     return this.#parts.settings.shutdownTimeout
+  }
+
+  /** Where it answers HTTP, once it listens; empty: nowhere. */
+  get httpAddresses(): readonly ListenAddress[] {
+    return this.#httpAddresses
   }
 
   /**
@@ -279,9 +307,20 @@ export class Node extends NodeCalls {
         throw wasClosing ? new Error(CLOSED) : error
       }
     }
+    const { gateway, config, log, state } = this.#parts
+    if (gateway !== undefined && config.http !== undefined) {
+      try {
+        this.#httpAddresses = await listenOnAll(gateway, config.http, log)
+      } catch (error) {
+        const wasClosing = this.#closing !== undefined
+        await this.close()
+        throw wasClosing ? new Error(CLOSED) : error
+      }
+    }
     // Joining may wait for others without end: for etcd, for members that agree.
     await Promise.race([this.#parts.cluster?.start(this.#member(addresses[0])), this.closed])
     if (this.#closing !== undefined) throw new Error(CLOSED)
+    state.phase = 'ready'
     return addresses
   }
 
@@ -334,13 +373,14 @@ export class Node extends NodeCalls {
   async #closeAll(): Promise<void> {
     const budget = this.shutdownTimeout
     const startedAt = performance.now()
+    this.#parts.state.phase = 'draining'
     if (budget > 0 && !this.#isHurried)
       await Promise.race([this.#parts.cluster?.drain(budget * HANDOVER_SHARE), this.#hurried])
     this.#parts.state.isClosed = true
     const left = (): number => (budget === 0 ? 0 : Math.max(1, budget - (performance.now() - startedAt)))
     // Once the others see this node go, they write its keys: then what waits here would be older.
     if (this.#parts.cluster?.isAlone === false) await this.#endWrites(left() / 2)
-    await this.#parts.server.close(left())
+    await Promise.all([this.#parts.gateway?.close(left()), this.#parts.server.close(left())])
     await this.#parts.cluster?.close()
     await this.#endWrites(left())
     const { groups, retired } = this.#parts

@@ -54,7 +54,11 @@ export function nodeAdvice(running: string): string | undefined {
 }
 
 /** The overview for a terminal. */
-export function bannerText(loaded: LoadedConfig, addresses: readonly Address[]): string {
+export function bannerText(
+  loaded: LoadedConfig,
+  addresses: readonly Address[],
+  http: readonly Address[] = [],
+): string {
   const { groups, cluster, requirepass } = loaded.config
   const widest = Math.max(...groups.map(({ name }) => name.length))
   const rows: [title: string, lines: readonly string[]][] = [
@@ -62,6 +66,10 @@ export function bannerText(loaded: LoadedConfig, addresses: readonly Address[]):
     [
       groups.length === 1 ? 'group' : 'groups',
       groups.map((group, index) => `${index} ${group.name.padEnd(widest)}  ${groupText(group)}`),
+    ],
+    [
+      'http',
+      http.length === 0 ? [] : [http.map(({ host, port }) => `http://${addressName(host, port)}`).join(', ')],
     ],
     ['cluster', cluster === undefined ? [] : [clusterText(cluster)]],
     ['try', [tryText(loaded, addresses[0], requirepass !== '')]],

@@ -5,8 +5,15 @@ import { kebabName } from '../bytes/names.ts'
 import { nearest } from '../bytes/nearest.ts'
 import { clusterSettingNames, clusterSettings } from '../config/cluster-settings.ts'
 import { ConfigError, type Flags } from '../config/config.ts'
-import { clusterFallbackText, describeConfig, overcommitted, valueText } from '../config/describe.ts'
+import {
+  clusterFallbackText,
+  describeConfig,
+  httpFallbackText,
+  overcommitted,
+  valueText,
+} from '../config/describe.ts'
 import { type LoadedConfig, loadConfig } from '../config/file.ts'
+import { httpSettingNames, httpSettings } from '../config/http-settings.ts'
 import { settingNames, settings } from '../config/settings.ts'
 import { version } from '../config/version.ts'
 import { type TriggerOptions, triggerSql } from '../origin/sql/postgres/trigger.ts'
@@ -55,6 +62,12 @@ for (const name of clusterSettingNames) {
   const { argument, summary } = clusterSettings[name]
   const text = `${summary} (default: ${clusterFallbackText(name)})`
   program.addOption(new Option(`--${kebabName(name)} ${argument}`, text).helpGroup('Cluster:'))
+}
+
+for (const name of httpSettingNames) {
+  const { argument, summary } = httpSettings[name]
+  const text = `${summary} (default: ${httpFallbackText(name)})`
+  program.addOption(new Option(`--${kebabName(name)} ${argument}`, text).helpGroup('HTTP:'))
 }
 
 program
@@ -134,6 +147,7 @@ addHelp(program)
 program
   .command('member', { hidden: true })
   .allowExcessArguments(false)
+  .option('--default-http-port <port>')
   .action(async (_, command: Command) => {
     const exit = (): never => process.exit(1)
     process.once('disconnect', exit)
@@ -142,7 +156,8 @@ program
     process.send?.(LISTENING)
   })
 
-type Options = Flags & { readonly config?: string }
+/** `defaultHttpPort`: the port of the HTTP gateway that a member takes if none is configured. */
+type Options = Flags & { readonly config?: string; readonly defaultHttpPort?: string }
 
 survivesBrokenOutput()
 await program.parseAsync().catch(fail)
@@ -175,8 +190,9 @@ function unknownCommand(word: string, of: Command = program): string {
 }
 
 /** @throws ConfigError also for budgets that the machine cannot hold */
-async function load({ config: file, ...flags }: Options): Promise<LoadedConfig> {
-  const loaded = await loadConfig({ directory: process.cwd(), variables: process.env, file, flags })
+async function load({ config: file, defaultHttpPort, ...flags }: Options): Promise<LoadedConfig> {
+  const httpPort = defaultHttpPort === undefined ? undefined : Number(defaultHttpPort)
+  const loaded = await loadConfig({ directory: process.cwd(), variables: process.env, file, flags, httpPort })
   const problem = overcommitted(loaded.config)
   if (problem !== undefined) throw new ConfigError(problem)
   return loaded

@@ -6,7 +6,8 @@ import type { Logger } from 'pino'
 import { kebabName } from '../bytes/names.ts'
 import { addressName } from '../cluster/member.ts'
 import { clusterSettingNames, WILDCARDS } from '../config/cluster-settings.ts'
-import { ConfigError, type Flags, type ResolvedConfig } from '../config/config.ts'
+import { ConfigError, type Flags, type NodeConfig, type ResolvedConfig } from '../config/config.ts'
+import { ANY_PORT, httpSettingNames } from '../config/http-settings.ts'
 import { isLoopback, whole } from '../config/readers.ts'
 import { settingNames } from '../config/settings.ts'
 import { asText } from './log.ts'
@@ -64,6 +65,7 @@ export function planNodes(
       `port: got ${port}, wants one from 1 to ${last}: that of the first of ${nodes} nodes`,
     )
   const ports = Array.from({ length: nodes }, (_, i) => port + i)
+  const httpPorts = httpPortsOf(nodes, ports, config.http)
   const named = bind.map(({ host }) => host).filter((host) => !WILDCARDS.includes(host))
   const host = named.find((each) => isLoopback(each)) ?? named[0] ?? '127.0.0.1'
   const peers = ports.map((each) => addressName(host, each))
@@ -74,14 +76,39 @@ export function planNodes(
     ...(!sources.has('maxmemory') && { maxmemory: String(Math.floor(maxmemory / nodes)) }),
   }
   return ports.map((each, i): LocalNode => {
-    const own = argumentsOf({ ...shared, port: String(each), announce: peers[i] })
-    return { port: each, args: file === undefined ? own : [`--config=${file}`, ...own] }
+    const own = argumentsOf({ ...shared, port: String(each), announce: peers[i], ...httpPorts[i].flags })
+    const args = [...own, ...httpPorts[i].args]
+    return { port: each, args: file === undefined ? args : [`--config=${file}`, ...args] }
+  })
+}
+
+/**
+ * What gives each node a port of its own for HTTP: consecutive ones.
+ * @throws ConfigError
+ */
+function httpPortsOf(
+  nodes: number,
+  ports: readonly number[],
+  http: NodeConfig['http'],
+): readonly { readonly flags: Flags; readonly args: readonly string[] }[] {
+  if (http === undefined) return ports.map(() => ({ flags: {}, args: [] }))
+  const last = LAST_PORT - nodes + 1
+  if (http.port > last)
+    throw new ConfigError(
+      `http.port: got ${http.port}, wants at most ${last}: that of the first of ${nodes} nodes`,
+    )
+  return ports.map((_, i) => {
+    const port = http.port + i
+    if (http.isDefaultPort) return { flags: {}, args: [`--default-http-port=${port}`] }
+    if (http.port !== 0 && ports.includes(port))
+      throw new ConfigError(`http.port: got ${http.port}, but ${port} is the port of another node`)
+    return { flags: { httpPort: http.port === 0 ? ANY_PORT : String(port) }, args: [] }
   })
 }
 
 /** The flags as arguments of a command line. */
 function argumentsOf(flags: Flags): string[] {
-  return [...settingNames, ...clusterSettingNames].flatMap((name) => {
+  return [...settingNames, ...clusterSettingNames, ...httpSettingNames].flatMap((name) => {
     const value = flags[name]
     if (value === undefined) return []
     return [`--${kebabName(name)}=${typeof value === 'string' ? value : value.join(',')}`]

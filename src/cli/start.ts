@@ -70,13 +70,15 @@ export async function startNode(load: () => Promise<LoadedConfig>, isMember = fa
   })
   if (addresses === undefined) return
   if (isTerminal && log.isLevelEnabled('info')) {
-    process.stdout.write(`${bannerText(loaded, addresses)}\n`)
+    process.stdout.write(`${bannerText(loaded, addresses, node.httpAddresses)}\n`)
     logAdvice(log, loaded)
     return
   }
   logConfig(log, loaded)
   logAdvice(log, loaded)
   for (const { host, port } of addresses) log.info({ host, port }, `listening on ${addressName(host, port)}`)
+  for (const { host, port } of node.httpAddresses)
+    log.info({ host, port }, `HTTP on http://${addressName(host, port)}`)
 }
 
 /**

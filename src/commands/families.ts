@@ -17,6 +17,7 @@ import { keyspaceCommands } from './keys/keyspace.ts'
 import { objectCommands } from './keys/object.ts'
 import { listCommands } from './lists/lists.ts'
 import { explainCommands } from './own/explain.ts'
+import { fetchCommands } from './own/fetch.ts'
 import { groupCommands } from './own/groups.ts'
 import { invalidateCommands } from './own/invalidate.ts'
 import { configCommands } from './server/config.ts'
@@ -65,6 +66,7 @@ export function allCommands(directory: () => CommandDirectory): readonly Command
     ...memoryCommands,
     ...groupCommands,
     ...explainCommands,
+    ...fetchCommands,
     ...transactionCommands,
     ...connectionCommands,
     ...clientCommands,

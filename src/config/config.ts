@@ -12,6 +12,17 @@ import {
   clusterSettings,
 } from './cluster-settings.ts'
 import { demoGroups, type GroupConfig, groupsSchema, type WrittenGroup } from './groups.ts'
+import {
+  decideHttp,
+  type HttpConfig,
+  type HttpInput,
+  type HttpSettingName,
+  type HttpValues,
+  httpSchema,
+  httpSettingNames,
+  httpSettings,
+  type WrittenHttp,
+} from './http-settings.ts'
 import { fields, isLoopback, show } from './readers.ts'
 import {
   type SettingName,
@@ -28,6 +39,8 @@ export interface Config extends SettingsInput {
   readonly groups?: Readonly<Record<string, GroupConfig>>
   /** The cluster that the node joins. Default: none. */
   readonly cluster?: ClusterInput
+  /** The HTTP gateway. Default: on for a node that is started from the command line, off for one in a program. */
+  readonly http?: HttpInput
 }
 
 /** A resolved configuration: every field has its value, in bytes and ms, and origins are created. */
@@ -35,9 +48,11 @@ export interface NodeConfig extends Settings {
   /** In the order of their indexes. */
   readonly groups: readonly GroupPolicy[]
   readonly cluster: ClusterConfig | undefined
+  /** `undefined`: no HTTP. */
+  readonly http: HttpConfig | undefined
 }
 
-type AnySettingName = SettingName | ClusterSettingName
+export type AnySettingName = SettingName | ClusterSettingName | HttpSettingName
 
 /** Texts from a command line, by setting. */
 export type Flags = { readonly [Name in AnySettingName]?: string | readonly string[] }
@@ -55,6 +70,8 @@ export interface ConfigLayers {
   readonly directory?: string
   readonly variables?: Variables
   readonly flags?: Flags
+  /** The port of the HTTP gateway if no layer names one; by default there is no HTTP unless a layer asks for it. */
+  readonly httpPort?: number
 }
 
 /** A resolved configuration, and the source of each setting that is not the default. */
@@ -78,6 +95,7 @@ export class ConfigError extends Error {
 type Written = Partial<Settings> & {
   readonly groups?: readonly WrittenGroup[]
   readonly cluster?: ClusterValues
+  readonly http?: WrittenHttp
 }
 
 const PREFIX = 'ERINYS_'
@@ -108,6 +126,7 @@ export function resolveLayers({
   directory,
   variables = {},
   flags = {},
+  httpPort,
 }: ConfigLayers): ResolvedConfig {
   const problems: string[] = []
   const { error, data } = schemaOf(directory ?? process.cwd()).safeParse(config)
@@ -120,14 +139,14 @@ export function resolveLayers({
   const said = Object.keys(variables).filter((variable) => !isOfKubernetes(variables[variable]))
   problems.push(...said.flatMap(misspelt))
 
-  const { groups = demoGroups(), cluster: writtenCluster, ...written } = data ?? {}
-  const values: Record<string, unknown> = { ...written, ...writtenCluster }
+  const { groups = demoGroups(), cluster: writtenCluster, http: writtenHttp, ...written } = data ?? {}
+  const values: Record<string, unknown> = { ...written, ...writtenCluster, ...writtenHttp?.values }
   const sources = new Map<AnySettingName, string>()
   const given = new Map<ClusterSettingName, Given>()
   const label = (field: string): string => `${place}cluster.${field}`
-  for (const name of [...settingNames, ...clusterSettingNames]) {
+  for (const name of [...settingNames, ...clusterSettingNames, ...httpSettingNames]) {
     const ofCluster = isOfCluster(name)
-    const { reads } = ofCluster ? clusterSettings[name] : settings[name]
+    const { reads } = settingOf(name)
     if (values[name] !== undefined) {
       sources.set(name, source ?? 'the program')
       if (ofCluster) given.set(name, { rank: 0, label: label(clusterSettings[name].field) })
@@ -143,7 +162,7 @@ export function resolveLayers({
       sources.set(name, origin)
       if (ofCluster) given.set(name, { rank, label: origin })
     }
-    if (!ofCluster) values[name] ??= settings[name].fallback
+    if (Object.hasOwn(settings, name)) values[name] ??= settings[name as SettingName].fallback
   }
   if (writtenCluster !== undefined && given.size === 0) {
     problems.push(`${place}cluster: got nothing, wants one of peers, dns and etcd`)
@@ -153,7 +172,12 @@ export function resolveLayers({
   const refuse = (problem: string): unknown => problems.push(problem)
   const cluster =
     problems.length === 0 ? decideCluster(values as ClusterValues, given, decided, label, refuse) : undefined
-  if (problems.length === 0) problems.push(...exposed(decided, cluster))
+  const asksForHttp = httpSettingNames.some((name) => sources.has(name))
+  const isHttpOn = writtenHttp?.isOn ?? (httpPort !== undefined || asksForHttp)
+  const http = problems.length === 0 ? decideHttp(values as HttpValues, isHttpOn, httpPort) : undefined
+  if (http !== undefined && http.port !== 0 && http.port === decided.port)
+    problems.push(`${portLabel(sources)}: got ${http.port}, which is the port of the Redis protocol`)
+  if (problems.length === 0) problems.push(...exposed(decided, cluster, http))
   if (problems.length > 0) throw new ConfigError(...problems)
   const plain = Object.fromEntries(settingNames.map((name) => [name, decided[name]])) as unknown as Settings
   // The default is for all groups that name none together: each of several would be a quarter of the machine.
@@ -165,7 +189,22 @@ export function resolveLayers({
     ...group,
     maxBytes: group.maxBytes ?? maxmemory,
   })
-  return { config: { ...plain, maxmemory, groups: groups.map(budget), cluster }, sources }
+  return { config: { ...plain, maxmemory, groups: groups.map(budget), cluster, http }, sources }
+}
+
+function settingOf(name: AnySettingName) {
+  if (isOfCluster(name)) return clusterSettings[name]
+  return Object.hasOwn(httpSettings, name)
+    ? httpSettings[name as HttpSettingName]
+    : settings[name as SettingName]
+}
+
+/** Where the port of the HTTP gateway comes from, for messages. */
+function portLabel(sources: ReadonlyMap<AnySettingName, string>): string {
+  const source = sources.get('httpPort')
+  return source === undefined || /^(--|ERINYS_)/.test(source)
+    ? (source ?? 'http.port')
+    : `${source}: http.port`
 }
 
 function isOfCluster(name: AnySettingName): name is ClusterSettingName {
@@ -178,6 +217,7 @@ function schemaOf(directory: string): z.ZodType<Written> {
     ...Object.fromEntries(readers),
     groups: groupsSchema(directory).optional(),
     cluster: clusterSchema().optional(),
+    http: httpSchema().optional(),
   })
   return schema as z.ZodType<Written>
 }
@@ -195,13 +235,13 @@ function pathText(path: readonly PropertyKey[]): string {
 /** The value of a setting's environment variable; an empty one counts as none. */
 function variableText(variables: Variables, name: AnySettingName): string | undefined {
   const text = variables[variableName(name)]
-  const isPort = name === 'port' || name === 'dnsPort'
+  const isPort = name === 'port' || name === 'dnsPort' || name === 'httpPort'
   return text === '' || (isPort && isOfKubernetes(text)) ? undefined : text
 }
 
 /**
  * Kubernetes sets ERINYS_PORT=tcp://10.0.0.1:7000 in every container for a service called `erinys`, and ERINYS_DNS_PORT
- * for one called `erinys-dns`.
+ * and ERINYS_HTTP_PORT for those called `erinys-dns` and `erinys-http`.
  */
 function isOfKubernetes(text: string | undefined): boolean {
   return text !== undefined && /^(tcp|udp|sctp):\/\//.test(text)
@@ -210,7 +250,7 @@ function isOfKubernetes(text: string | undefined): boolean {
 /** The error for a variable whose name is nearly that of a setting. Others may belong to another program. */
 function misspelt(variable: string): string[] {
   if (!variable.startsWith(PREFIX)) return []
-  const names = [...settingNames, ...clusterSettingNames].map(variableName)
+  const names = [...settingNames, ...clusterSettingNames, ...httpSettingNames].map(variableName)
   const known = [...names, ...OTHER_VARIABLES].map((name) => name.slice(PREFIX.length))
   const rest = variable.slice(PREFIX.length)
   const meant = known.includes(rest) ? undefined : nearest(rest, known)
@@ -221,9 +261,18 @@ function misspelt(variable: string): string[] {
 function exposed(
   { bind, requirepass, protectedMode }: Settings,
   cluster: ClusterConfig | undefined,
+  http: HttpConfig | undefined,
 ): readonly string[] {
   if (!protectedMode || requirepass !== '') return []
-  const open = bind.filter(({ host }) => !isLoopback(host)).map(({ host }) => host)
+  const openOf = (addresses: typeof bind): string[] =>
+    addresses.filter(({ host }) => !isLoopback(host)).map(({ host }) => host)
+  const open = openOf(bind)
+  const openHttp = openOf(http?.bind ?? [])
+  if (open.length === 0 && openHttp.length > 0)
+    return [
+      `http.bind: ${openHttp.join(' and ')} can be reached from other machines and there is no password: set requirepass, ` +
+        'bind to 127.0.0.1, or turn protected mode off (--protected-mode no)',
+    ]
   if (open.length === 0) return []
   const isBare = cluster !== undefined && cluster.secret === ''
   return [

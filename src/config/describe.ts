@@ -12,8 +12,17 @@ import {
   clusterSettingNames,
   clusterSettings,
 } from './cluster-settings.ts'
+import type { AnySettingName } from './config.ts'
 import type { LoadedConfig } from './file.ts'
 import { defaultPolicies, type GroupConfig, type Policies } from './groups.ts'
+import {
+  type HttpConfig,
+  type HttpSetting,
+  type HttpSettingName,
+  httpSettingNames,
+  httpSettings,
+  httpValuesOf,
+} from './http-settings.ts'
 import { machineMemory, type Setting, type SettingName, settingNames, settings } from './settings.ts'
 
 /** `64mb, origin demo with timeout 10s, negative caching for 5s`: a group's budget, TTL and origin. */
@@ -76,6 +85,13 @@ export function clusterText({ announce: { host, port }, membership, secret }: Cl
   return [name, secret === '' ? 'without a secret' : 'with a secret', membershipText(membership)].join(', ')
 }
 
+/** `http://127.0.0.1:7080, http://[::1]:7080 (if it is there)`: where a node answers HTTP. */
+function httpText({ bind, port }: HttpConfig): string {
+  const url = (host: string): string =>
+    port === 0 ? `http://${host}, any free port` : `http://${addressName(host, port)}`
+  return bind.map(({ host, optional }) => `${url(host)}${optional ? ' (if it is there)' : ''}`).join(', ')
+}
+
 /** The file of the configuration. */
 export function sourceText({ file }: LoadedConfig): string {
   return file ?? 'no configuration file, defaults'
@@ -107,7 +123,7 @@ export function describeConfig(loaded: LoadedConfig): string {
   )
   const total = totalBudget(config.groups)
   const widest = Math.max(...config.groups.map(({ name }) => name.length))
-  const row = (name: SettingName | ClusterSettingName, value: string): string => {
+  const row = (name: AnySettingName, value: string): string => {
     const source = sources.get(name)
     return `  ${kebabName(name).padEnd(28)}${value}${source === undefined ? '' : `  (${source})`}`
   }
@@ -115,6 +131,7 @@ export function describeConfig(loaded: LoadedConfig): string {
     `Valid: ${sourceText(loaded)}`,
     '',
     `Listens on ${addresses.join(', ')}, ${config.requirepass === '' ? 'without a password' : 'with a password'}.`,
+    ...(config.http === undefined ? [] : [`HTTP on ${httpText(config.http)}.`]),
     '',
     'Groups:',
     ...config.groups.flatMap((group, index) => {
@@ -133,6 +150,7 @@ export function describeConfig(loaded: LoadedConfig): string {
     ...(config.cluster === undefined ? [] : clusterRows(config.cluster)).map(([name, value]) =>
       row(name, value),
     ),
+    ...(config.http === undefined ? [] : httpRows(config.http)).map(([name, value]) => row(name, value)),
   ].join('\n')
 }
 
@@ -146,6 +164,20 @@ export function valueText(name: SettingName, value: unknown): string {
 export function clusterFallbackText(name: ClusterSettingName): string {
   const { fallback, fallbackText, write } = clusterSettings[name] as ClusterSetting<unknown, unknown>
   return fallbackText ?? write(fallback)
+}
+
+/** The default of a setting of the HTTP gateway, as text. */
+export function httpFallbackText(name: HttpSettingName): string {
+  const { fallback, fallbackText, write } = httpSettings[name] as HttpSetting<unknown, unknown>
+  return fallbackText ?? write(fallback)
+}
+
+function httpRows(http: HttpConfig): readonly (readonly [HttpSettingName, string])[] {
+  const values = httpValuesOf(http)
+  return httpSettingNames.map((name) => {
+    const { write, fallbackText } = httpSettings[name] as HttpSetting<unknown, unknown>
+    return [name, write(values[name]) || (fallbackText ?? '')]
+  })
 }
 
 /** The cluster settings and their values, in order; without those of other kinds of membership. */

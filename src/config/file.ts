@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, extname, resolve } from 'node:path'
 import { ConfigError, type Flags, type ResolvedConfig, resolveLayers, type Variables } from './config.ts'
+import { DEFAULT_HTTP_PORT } from './http-settings.ts'
 import { isObject, show } from './readers.ts'
 
 /** The default names, looked for in the working directory. */
@@ -18,6 +19,8 @@ export interface Invocation {
   /** The file that `--config` names. */
   readonly file?: string
   readonly flags: Flags
+  /** The port of the HTTP gateway if none is configured. */
+  readonly httpPort?: number
 }
 
 /** A configuration, and the file it came from, if any. */
@@ -29,13 +32,19 @@ export interface LoadedConfig extends ResolvedConfig {
  * Finds and reads the configuration file, and merges variables and flags into it.
  * @throws ConfigError
  */
-export async function loadConfig({ directory, variables, file, flags }: Invocation): Promise<LoadedConfig> {
+export async function loadConfig({
+  directory,
+  variables,
+  file,
+  flags,
+  httpPort = DEFAULT_HTTP_PORT,
+}: Invocation): Promise<LoadedConfig> {
   const named = file ?? (variables.ERINYS_CONFIG || undefined)
   const name = named ?? findConfig(directory)
-  if (name === undefined) return { ...resolveLayers({ variables, flags }), file: undefined }
+  if (name === undefined) return { ...resolveLayers({ variables, flags, httpPort }), file: undefined }
   const path = resolve(directory, name)
   const config = await readConfig(path, name)
-  const layers = { config, source: name, directory: dirname(path), variables, flags }
+  const layers = { config, source: name, directory: dirname(path), variables, flags, httpPort }
   return { ...resolveLayers(layers), file: name }
 }
 

@@ -67,6 +67,8 @@ export interface GroupConfig {
    * answers `CLUSTERDOWN` to writes, and to reads if the group has no origin (`refuse`).
    */
   readonly onPartition?: 'serve' | 'refuse'
+  /** The media type of the group's strings over HTTP, such as `'text/html; charset=utf-8'`. Default: bytes of no known type. */
+  readonly contentType?: string
   /** Write-behind queue limit: maximum number of keys with pending writes. Default: 10000. */
   readonly writeQueue?: number
   /** Loads missing keys: `sql(…)`, `http(…)`, `redis(…)`, a function, an object with `load`, or one with a `kind`. */
@@ -76,8 +78,8 @@ export interface GroupConfig {
 /** A group policy; without `maxBytes` the budget is `maxmemory`. */
 export type WrittenGroup = Omit<GroupPolicy, 'maxBytes'> & { readonly maxBytes: number | undefined }
 
-/** The policies of a group: all but its name, budget and origin. */
-export type Policies = Required<Omit<GroupPolicy, 'name' | 'maxBytes' | 'origin'>>
+/** The policies of a group: all but its name, budget, origin and media type. */
+export type Policies = Required<Omit<GroupPolicy, 'name' | 'maxBytes' | 'origin' | 'contentType'>>
 
 /** The defaults. */
 export const defaultPolicies: Policies = {
@@ -146,6 +148,13 @@ const eagerness = reader<number, number>(`a number from 0 to ${MOST_EAGER}`, (va
   typeof value === 'number' && value >= 0 && value <= MOST_EAGER ? value : undefined,
 )
 
+/** RFC 9110, section 8.3.1. */
+const MEDIA_TYPE = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(\s*;\s*[\w!#$&^.+-]+=([\w!#$&^.+-]+|"[^"\\\r\n]*"))*$/
+
+const mediaType = reader<string, string>("a media type such as 'text/html; charset=utf-8'", (value) =>
+  typeof value === 'string' && MEDIA_TYPE.test(value) ? value : undefined,
+)
+
 function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
   const schema = fields({
     maxBytes: size('1kb').optional(),
@@ -168,6 +177,7 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
     write: oneOf(...WRITE_MODES).optional(),
     writeQueue: whole(1, MOST_CALLS).optional(),
     onPartition: oneOf('serve', 'refuse').optional(),
+    contentType: mediaType.optional(),
     origin: originSchema(directory).optional(),
   })
   return schema.transform((written, context) => {
@@ -208,7 +218,8 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
     }
     for (const [field, message] of contradictions(policies, written.origin))
       context.addIssue({ code: 'custom', message, path: [field] })
-    return { maxBytes: written.maxBytes, origin: written.origin, ...policies }
+    const { maxBytes, origin, contentType } = written
+    return { maxBytes, origin, ...(contentType !== undefined && { contentType }), ...policies }
   })
 }
 

@@ -353,13 +353,17 @@ export class Group {
 
   /**
    * Removes the entry of a key whose source has changed, and a hot copy of it; a running load is fenced. Returns whether
-   * it had a value.
+   * it had a value. `isSoft`: the entry becomes stale, if it may be served stale.
    */
-  invalidate(key: Buffer): boolean {
+  invalidate(key: Buffer, isSoft = false): boolean {
     this.copies?.drop(key, 0, key.length)
     this.writes?.noteChange(key)
     if (this.flights !== undefined) this.watchedKeys.keyInvalidated(key)
-    return this.remove(key)
+    if (!isSoft) return this.remove(key)
+    const ref = this.store.peek(key, 0, key.length)
+    const hadValue = ref !== NULL_REF && this.store.records.type(ref) !== ValueType.ABSENT
+    this.markStale(key)
+    return hadValue
   }
 
   /** A change notification for a key: its entry is removed here, and not accepted from a previous owner either. */
@@ -371,13 +375,13 @@ export class Group {
 
   /**
    * Invalidates all entries with a tag, and results of running loads with it. Hot copies of other nodes' keys have no
-   * tags: all are dropped.
+   * tags: all are dropped. `isSoft`: entries become stale, if they may be served stale.
    */
-  invalidateTag(tag: Buffer): void {
+  invalidateTag(tag: Buffer, isSoft = false): void {
     this.instant.refresh()
     this.copies?.dropAll()
     for (const watcher of this.#watchers) watcher.invalidated?.(this)
-    this.store.validity.invalidateTag(hashOfTag(tag))
+    this.store.validity.invalidateTag(hashOfTag(tag), isSoft)
   }
 
   /** A change notification for all keys. */

@@ -30,6 +30,8 @@ export interface GroupPolicy {
   readonly freshness?: FreshnessPolicy
   /** What a write does at the origin; default: nothing. */
   readonly writes?: WritePolicy
+  /** The media type of its values over HTTP; default: bytes of no known type. */
+  readonly contentType?: string
   /** What becomes of it on a node that is not with a majority of the cluster's members; default: `serve`. */
   readonly onPartition?: 'serve' | 'refuse'
   /** Limits, retries and circuit breaker of the origin; default: none. */

@@ -1,10 +1,10 @@
 // The embedding program as an adapter: its requests take the same path as those of network clients.
 
 import type { Link, Receiver } from '../cluster/links/link.ts'
-import { encodeRequest, parseReplies, type Reply } from '../cluster/links/request.ts'
+import { parseReplies, type Reply } from '../cluster/links/request.ts'
 import { type Client, ClientState, type PendingReply } from '../commands/spec/client.ts'
 import { type Executor, STALLED } from '../execution/executor.ts'
-import { readRequest } from '../execution/routing/request.ts'
+import { requestOf } from '../execution/routing/request.ts'
 import type { Group } from '../group/group.ts'
 import { OriginError } from '../group/policy.ts'
 import type { Args } from '../resp/args.ts'
@@ -22,6 +22,26 @@ export interface ProgramServices {
   readonly batch: EventLoopBatch
   readonly now: () => number
 }
+
+/** Who has requests run that come over no connection of the Redis protocol. */
+export interface Caller {
+  /** Which connection to another node carries its requests, where there are several. */
+  readonly id: number
+  /** 'host:port' of both ends, or a word. */
+  readonly address: string
+  readonly localAddress: string
+  readonly authenticated: boolean
+}
+
+/** Takes the outcome of a request: one call. */
+export interface Outcome {
+  /** `isForwarded`: another node has answered. A long reply may come in parts. */
+  replied(reply: Buffer, rest: readonly Buffer[], isForwarded: boolean): void
+  /** It gets no reply: the node has closed. */
+  closed(): void
+}
+
+const PROGRAM: Caller = { id: 0, address: 'program', localAddress: 'program', authenticated: true }
 
 export class Program {
   readonly #services: ProgramServices
@@ -41,17 +61,27 @@ export class Program {
    * @throws OriginError, PeerDownError; RangeError for arguments that the command rejects
    */
   async ask(group: Group, ...args: (string | Buffer)[]): Promise<Exclude<Reply, Error>> {
-    if (this.#isClosed) throw new Error(CLOSED)
-    const request = new Request(this.#services, group, readRequest(encodeRequest(args)))
-    this.#pending.add(request)
-    request.resume()
-    const bytes = await request.reply.finally(() => {
-      this.#pending.delete(request)
-      if (this.#pending.size === 0) this.#emptied()
+    const bytes = await new Promise<Buffer>((resolve, reject) => {
+      this.run(PROGRAM, group, args, {
+        replied: (first, rest) => resolve(rest.length === 0 ? first : Buffer.concat([first, ...rest])),
+        closed: () => reject(new Error(CLOSED)),
+      })
     })
     const [reply] = parseReplies(bytes)
     if (reply instanceof Error) throw errorOf(reply.message)
     return reply
+  }
+
+  /** The same for any caller. The bytes of `args` must not change. Returns what gives the request up. */
+  run(caller: Caller, group: Group, args: readonly (string | Buffer)[], outcome: Outcome): GiveUp {
+    if (this.#isClosed) {
+      outcome.closed()
+      return { giveUp: () => undefined }
+    }
+    const request = new Request(this.#services, caller, group, requestOf(args), outcome, this.#ended)
+    this.#pending.add(request)
+    request.resume()
+    return request
   }
 
   /** Continues with requests that had to wait. */
@@ -72,13 +102,23 @@ export class Program {
   abandon(): void {
     for (const request of this.#pending) request.abandon()
   }
+
+  readonly #ended = (request: Request): void => {
+    this.#pending.delete(request)
+    if (this.#pending.size === 0) this.#emptied()
+  }
+}
+
+/** Whoever asked does not want the reply any more. */
+export interface GiveUp {
+  giveUp(): void
 }
 
 export const CLOSED = 'the node is closed: create a new one (createNode)'
 
-class Request extends ClientState implements Client, Served {
+class Request extends ClientState implements Client, Served, GiveUp {
   isDue = false
-  authenticated = true
+  readonly authenticated: boolean
   readonly closing = false
   readonly peer = undefined
   readonly isPeer = false
@@ -88,27 +128,35 @@ class Request extends ClientState implements Client, Served {
   readonly outputBufferBytes = 0
   readonly #services: ProgramServices
   readonly #args: Args
-  /** Rejects when it is abandoned. */
-  readonly reply: Promise<Buffer>
-  #resolve = (_reply: Buffer): void => {}
-  #reject = (_error: Error): void => {}
+  readonly #outcome: Outcome
+  /** Called once, after the outcome. */
+  readonly #ended: (request: Request) => void
+  #isForwarded = false
   /** Whether it was executed or abandoned: it must not run (again). */
   #isServed = false
+  #hasEnded = false
+  #isGivenUp = false
   #isAbandoned = false
 
-  constructor(services: ProgramServices, group: Group, args: Args) {
-    super(0, group, services.now(), 'program', 'program')
+  constructor(
+    services: ProgramServices,
+    caller: Caller,
+    group: Group,
+    args: Args,
+    outcome: Outcome,
+    ended: (request: Request) => void,
+  ) {
+    super(caller.id, group, services.now(), caller.address, caller.localAddress)
+    this.authenticated = caller.authenticated
     this.#services = services
     this.#args = args
-    this.reply = new Promise((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
+    this.#outcome = outcome
+    this.#ended = ended
   }
 
-  /** Its reply is awaited until it is abandoned. */
+  /** Its reply is awaited until it is abandoned or given up. */
   get isGone(): boolean {
-    return this.#isAbandoned
+    return this.#isGivenUp || this.#isAbandoned
   }
 
   get store(): undefined {
@@ -142,17 +190,28 @@ class Request extends ClientState implements Client, Served {
   }
 
   deferForwardedReply(_link: Link, context: number): Receiver {
+    this.#isForwarded = true
     return this.#services.executor.receiverFor(this, context, (reply) => this.complete(reply))
   }
 
   complete(reply: Buffer, rest: readonly Buffer[] = []): void {
-    this.#resolve(rest.length === 0 ? reply : Buffer.concat([reply, ...rest]))
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    if (!this.#isGivenUp) this.#outcome.replied(reply, rest, this.#isForwarded)
+    this.#ended(this)
   }
 
   abandon(): void {
     this.#isServed = true
     this.#isAbandoned = true
-    this.#reject(new Error(CLOSED))
+    if (this.#hasEnded) return
+    this.#hasEnded = true
+    if (!this.#isGivenUp) this.#outcome.closed()
+    this.#ended(this)
+  }
+
+  giveUp(): void {
+    this.#isGivenUp = true
   }
 
   /** MONITOR is not available. */

@@ -48,6 +48,7 @@ describe('a wrong policy', () => {
     write: 'one of around, through, behind, refuse',
     onPartition: 'one of serve, refuse',
     writeQueue: 'a whole number, from 1 to 1000000',
+    contentType: "a media type such as 'text/html; charset=utf-8'",
   }
 
   test.each(Object.entries(WANTED))('%s', (field, wanted) => {

@@ -7,18 +7,30 @@ import type { Context } from '../spec/context.ts'
 import { CUT_OFF, wrongArguments } from '../spec/errors.ts'
 import { arg, KEY, manyKeys, oneOf, option, token } from '../spec/shorthand.ts'
 
+/** `INVALIDATE SOFT KEY key…`, `INVALIDATE SOFT TAG tag…`: entries become stale instead of absent. */
+function isSoft(args: Args): boolean {
+  return args.is(1, 'SOFT') && args.count > 2 && (args.is(2, 'TAG') || args.is(2, 'KEY'))
+}
+
+/** The position of the word TAG or KEY, or of the first key. */
+function wordAt(args: Args): number {
+  return isSoft(args) ? 2 : 1
+}
+
 /** Whether the arguments are tags: `INVALIDATE TAG tag…`; otherwise they are keys. */
 function namesTags(args: Args): boolean {
-  return args.is(1, 'TAG')
+  return args.is(wordAt(args), 'TAG')
 }
 
 function firstKey(args: Args): number {
-  return args.is(1, 'KEY') ? 2 : 1
+  const at = wordAt(args)
+  return args.is(at, 'KEY') ? at + 1 : at
 }
 
 /** `INVALIDATE TAG` or `INVALIDATE KEY` without anything behind it: an empty list, not a key of that name. */
 function isEmpty(args: Args): boolean {
-  return args.count === 2 && (args.is(1, 'TAG') || args.is(1, 'KEY'))
+  const at = wordAt(args)
+  return args.count === at + 1 && (args.is(at, 'TAG') || args.is(at, 'KEY'))
 }
 
 function keysOf({ args }: Context): number[] {
@@ -34,15 +46,17 @@ function invalidate(c: Context): void {
     reply.error(wrongArguments(command.fullName))
     return
   }
+  const soft = isSoft(args)
   if (namesTags(args)) {
-    const tags = Array.from({ length: args.count - 2 }, (_, i) => args.copy(i + 2))
-    for (const tag of tags) group.invalidateTag(tag)
+    const first = wordAt(args) + 1
+    const tags = Array.from({ length: args.count - first }, (_, i) => args.copy(first + i))
+    for (const tag of tags) group.invalidateTag(tag, soft)
     if (isCutOff) reply.error(CUT_OFF)
     else replyToFlush(c, [group], tags)
     return
   }
   let invalidated = 0
-  for (let i = firstKey(args); i < args.count; i++) if (group.invalidate(args.copy(i))) invalidated++
+  for (let i = firstKey(args); i < args.count; i++) if (group.invalidate(args.copy(i), soft)) invalidated++
   if (isCutOff) reply.error(CUT_OFF)
   else reply.integer(invalidated)
 }
@@ -57,15 +71,17 @@ export const invalidateCommands: readonly CommandSpec[] = [
     findKeys: keysOf,
     merge: 'sum',
     // A key may be named 'tag' or 'key'.
-    partHead: ['KEY'],
+    partHead: (args) => (isSoft(args) ? ['SOFT', 'KEY'] : ['KEY']),
     fanOut: (args) => (namesTags(args) && !isEmpty(args) ? 'ok' : undefined),
     repeatable: true,
-    summary: 'Removes keys, or all entries with one of the tags, and fences their running loads.',
+    summary:
+      'Removes keys, or all entries with one of the tags, and fences their running loads; SOFT: makes them stale instead.',
     since: '0.1.0',
     group: 'erinys',
     complexity: 'O(N) where N is the number of keys or tags, whatever the number of entries.',
     tips: ['request_policy:multi_shard', 'response_policy:agg_sum'],
     arguments: [
+      token('SOFT', { optional: true }),
       oneOf('what', [
         arg('keys', 'block', {
           arguments: [token('KEY', { optional: true, name: 'word' }), { ...KEY, multiple: true }],

@@ -133,7 +133,7 @@ export interface CommandSpec {
    */
   readonly fanOut?: FanOut | ((args: Args) => FanOut | undefined)
   /** Arguments placed before the keys in the part of a split command that is sent to one owner. */
-  readonly partHead?: readonly string[]
+  readonly partHead?: (args: Args) => readonly string[]
   /** An idempotent write: it may be sent again when its reply was lost. A function decides by the arguments. */
   readonly repeatable?: true | ((args: Args) => boolean)
   /** Runs on the node that received it, whichever node owns its key. */

@@ -60,6 +60,8 @@ export class Context {
   forwarded: CompleteReply | undefined
   /** The loads of this command are complete: a key that is not cached now does not exist. */
   loaded = false
+  /** How long the command has waited for its loads, ms. */
+  waitedMs = 0
   /** Within EXEC: a command must not wait for anything, and a blocking one acts as if its time were up. */
   inTransaction = false
   /** Set by `stall`. */

@@ -104,6 +104,7 @@ export class Loading {
     const startedAt = this.#telemetry.now()
     let bytes: Buffer
     this.#runner.resume(waiter, waiter.group)
+    context.waitedMs = context.instant.monotonicMs - waiter.since
     context.forwarded = waiter.complete
     try {
       if (!this.#answer(waiter)) return
@@ -119,6 +120,7 @@ export class Loading {
       bytes = reply.take()
     } finally {
       context.forwarded = undefined
+      context.waitedMs = 0
     }
     this.#telemetry.finish(command.stats, startedAt, client, args, command.secretsOf(args))
     client.pending.delete(waiter)

@@ -40,7 +40,7 @@ export function scatter(whole: Whole, ask: Ask): void {
 
 /** The command's name, and each key of the part with its further arguments (MSET: its value). */
 function partArguments(command: Command, args: Args, { positions }: Part): Buffer[] {
-  const head = command.spec.partHead ?? []
+  const head = command.spec.partHead?.(args) ?? []
   const own = [args.copy(0), ...head.map((word) => Buffer.from(word))]
   for (const i of positions) for (let j = i; j < i + command.keyStep; j++) own.push(args.copy(j))
   return own

@@ -11,7 +11,6 @@
  */
 
 import type { Cluster } from '../../cluster/cluster.ts'
-import { encodeRequest } from '../../cluster/links/request.ts'
 import { SELF } from '../../cluster/ownership/protocol.ts'
 import type { Client } from '../../commands/spec/client.ts'
 import type { Context } from '../../commands/spec/context.ts'
@@ -20,7 +19,7 @@ import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
 import { CROSS_SLOT, type Dispatcher } from '../routing/dispatcher.ts'
 import type { ForwardContext } from '../routing/forwarded-request.ts'
-import { readRequest, requestBytes } from '../routing/request.ts'
+import { readRequest, requestBytes, requestOf } from '../routing/request.ts'
 import type { Routing } from '../routing/routing.ts'
 import type { CommandTable } from '../table.ts'
 import { type Block, type BlockCommand, blockCommand } from './block.ts'
@@ -106,7 +105,7 @@ export class BlockForwarding {
       requests.push(group.name, requestBytes(args))
     }
     if (keys.length === 0 && watchKey !== undefined) keys.push(watchKey)
-    return readRequest(encodeRequest(['PEER', 'EXEC', watchId, String(keys.length), ...keys, ...requests]))
+    return requestOf(['PEER', 'EXEC', watchId, String(keys.length), ...keys, ...requests])
   }
 
   /** Where the keys of an encoded block are. */

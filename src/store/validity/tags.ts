@@ -30,6 +30,16 @@ export function tagHash(bytes: Uint8Array, start: number, end: number): number {
 /** Maximum size of the table of recent changes: 768 KiB. */
 export const MAX_RECENT_CHANGES = 2 ** 16
 
+/**
+ * Under which hash a table remembers that the entries of a tag became stale: tables go from node to node as they are, and
+ * a node without this distinction ignores it.
+ */
+export function softHash(hash: number): number {
+  return hash ^ SOFT || 1
+}
+
+const SOFT = 0x736f6674
+
 /** The tags of an entry, and the epoch of the entry: later invalidations apply to it. */
 export class EntryTags {
   readonly hashes = new Int32Array(MAX_TAGS)
@@ -107,6 +117,13 @@ export class TagEpochs {
   isInvalid(tags: EntryTags): boolean {
     if (this.isEmpty) return false
     for (let i = 0; i < tags.count; i++) if (this.#isAfter(tags.hashes[i], tags.epoch)) return true
+    return false
+  }
+
+  /** The same for invalidations that make entries stale. */
+  isSoftlyInvalid(tags: EntryTags): boolean {
+    if (this.isEmpty) return false
+    for (let i = 0; i < tags.count; i++) if (this.#isAfter(softHash(tags.hashes[i]), tags.epoch)) return true
     return false
   }
 

@@ -5,7 +5,7 @@ import type { Ref } from '../arena.ts'
 import type { Records } from '../record.ts'
 import { LoadEpochs } from './load-epochs.ts'
 import { RecentChanges } from './recent-changes.ts'
-import { EntryTags, TagEpochs } from './tags.ts'
+import { EntryTags, softHash, TagEpochs } from './tags.ts'
 
 const NO_VALIDATOR = Buffer.alloc(0)
 
@@ -30,9 +30,9 @@ export class Validity {
     this.#recentChanges = new RecentChanges(now)
   }
 
-  /** Invalidates every record that carries the tag. */
-  invalidateTag(hash: number): void {
-    this.tagEpochs.invalidate(hash)
+  /** Invalidates every record that carries the tag. `isSoft`: those that may be served stale become stale. */
+  invalidateTag(hash: number, isSoft = false): void {
+    this.tagEpochs.invalidate(isSoft ? softHash(hash) : hash)
     this.hasInvalidations = true
   }
 
@@ -56,7 +56,8 @@ export class Validity {
     if (this.#loads.isInvalid(ref) && !this.#loads.expireInvalid(ref)) return true
     if (this.#records.tagFlags(ref) === 0) return false
     this.#records.readTags(ref, this.#tags)
-    return this.tagEpochs.isInvalid(this.#tags)
+    if (this.tagEpochs.isInvalid(this.#tags)) return true
+    return this.tagEpochs.isSoftlyInvalid(this.#tags) && !this.#loads.expireNow(ref)
   }
 
   /** Makes one record stale. False: it cannot be served stale and must be removed. */

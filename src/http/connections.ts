@@ -1,0 +1,97 @@
+// The connections of HTTP clients: their pipelined requests run in an order that they can rely on.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Caller, User } from './ports.ts'
+
+/*
+ * HTTP/1.1 lets a client send requests before it has the responses to earlier ones (pipelining). Node.js sends the
+ * responses in order, whatever the order in which they are ready. Reads of one connection run at the same time; a
+ * request that may change something waits for all earlier ones, and later ones wait for it (RFC 9112, section 9.3.2).
+ */
+
+/** A connection is not read while so many of its requests have no response. */
+const MAX_PARALLEL = 64
+
+const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+type Serve = (connection: HttpConnection, request: IncomingMessage, response: ServerResponse) => void
+
+export class HttpConnection {
+  readonly id: number
+  readonly address: string
+  readonly localAddress: string
+  readonly #socket: Socket
+  readonly #serve: Serve
+  /** Requests that have no response yet, and whether one of them may change something. */
+  #active = 0
+  #isExclusive = false
+  readonly #waiting: (readonly [IncomingMessage, ServerResponse])[] = []
+  #isPaused = false
+  #caller: Caller | undefined
+
+  constructor(id: number, socket: Socket, serve: Serve) {
+    this.id = id
+    this.#socket = socket
+    this.#serve = serve
+    this.address = formatAddress(socket.remoteAddress, socket.remotePort)
+    this.localAddress = formatAddress(socket.localAddress, socket.localPort)
+  }
+
+  get isIdle(): boolean {
+    return this.#active === 0
+  }
+
+  /** The caller of commands for a user. */
+  callerFor(user: User): Caller {
+    if (this.#caller?.user !== user) {
+      const { id, address, localAddress } = this
+      this.#caller = { id, address, localAddress, authenticated: true, user }
+    }
+    return this.#caller
+  }
+
+  /** Serves a request now, or after the earlier ones. */
+  received(request: IncomingMessage, response: ServerResponse): void {
+    const isSafe = SAFE.has(request.method ?? '')
+    if (this.#active === 0 || (isSafe && !this.#isExclusive && this.#waiting.length === 0)) {
+      this.#start(request, response, isSafe)
+    } else this.#waiting.push([request, response])
+    if (!this.#isPaused && this.#active + this.#waiting.length >= MAX_PARALLEL) {
+      this.#isPaused = true
+      this.#socket.pause()
+    }
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+
+  #start(request: IncomingMessage, response: ServerResponse, isSafe: boolean): void {
+    this.#active++
+    this.#isExclusive = !isSafe
+    response.once('close', this.#ended)
+    this.#serve(this, request, response)
+  }
+
+  /** A response was sent, or the connection is closed. */
+  readonly #ended = (): void => {
+    this.#active--
+    const { destroyed } = this.#socket
+    while (this.#waiting.length > 0 && !destroyed) {
+      const [request, response] = this.#waiting[0]
+      const isSafe = SAFE.has(request.method ?? '')
+      if (this.#active > 0 && (!isSafe || this.#isExclusive)) break
+      this.#waiting.shift()
+      this.#start(request, response, isSafe)
+    }
+    if (this.#isPaused && this.#active + this.#waiting.length < MAX_PARALLEL / 2 && !destroyed) {
+      this.#isPaused = false
+      this.#socket.resume()
+    }
+  }
+}
+
+function formatAddress(host = '?', port = 0): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}

@@ -1,0 +1,182 @@
+// One request and its response, as handlers of routes see them.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { parseReplies, type Reply } from '../cluster/links/request.ts'
+import type { Group } from '../group/group.ts'
+import type { Caller, Demand, Services } from './ports.ts'
+import { RefusedError, type Uploads } from './requests/body.ts'
+import { decodeBytes, decodeText, type Target } from './requests/target.ts'
+import { PROBLEM_JSON, type Problem, problemBody, problemOf, quote } from './responses/problem.ts'
+
+/** Names and values in turn, as `writeHead` takes them: faster than an object. */
+export type Headers = (string | number)[]
+
+const JSON_TYPE = 'application/json'
+
+/** What every response has: nobody guesses a type of a value, and pages of other origins do not embed it. */
+const SAFETY = ['X-Content-Type-Options', 'nosniff', 'Cross-Origin-Resource-Policy', 'same-origin'] as const
+
+export class Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly target: Target
+  readonly services: Services
+  readonly caller: Caller
+  readonly #names: readonly string[]
+  readonly #values: readonly string[]
+  readonly #uploads: Uploads
+  /** For responses to pages of other web origins. */
+  readonly #cors: Headers | undefined
+  readonly #failed: (error: unknown) => void
+  #query: URLSearchParams | undefined
+
+  constructor(parts: ExchangeParts) {
+    this.request = parts.request
+    this.response = parts.response
+    this.target = parts.target
+    this.services = parts.services
+    this.caller = parts.caller
+    this.#names = parts.names
+    this.#values = parts.values
+    this.#uploads = parts.uploads
+    this.#cors = parts.cors
+    this.#failed = parts.failed
+  }
+
+  /** A raw path parameter, by its place in the path. */
+  raw(i: number): string {
+    return this.#values[i]
+  }
+
+  /** @throws BadRequestError */
+  text(name: string): string {
+    return decodeText(this.#valueOf(name))
+  }
+
+  /** @throws BadRequestError */
+  bytes(name: string): Buffer {
+    return decodeBytes(this.#valueOf(name))
+  }
+
+  /** The group that a path parameter names. @throws RefusedError */
+  group(name = 'group'): Group {
+    return groupNamed(this.services, this.text(name))
+  }
+
+  get query(): URLSearchParams {
+    this.#query ??= new URLSearchParams(this.target.query)
+    return this.#query
+  }
+
+  header(name: string): string | undefined {
+    const value = this.request.headers[name]
+    return Array.isArray(value) ? value.join(', ') : value
+  }
+
+  /** Whether the user may do more than the route stands for, such as each of several keys. */
+  allows(demand: Demand): boolean {
+    return this.services.gate.allows(this.caller.user, demand)
+  }
+
+  /** The body as a whole. @throws RefusedError, GoneError */
+  body(most: number): Promise<Buffer> {
+    return this.#uploads.receive(this.request, most, () => {
+      if (this.request.headers.expect !== undefined) this.response.writeContinue()
+    })
+  }
+
+  /**
+   * Runs a command and parses its reply.
+   * @throws RefusedError for an error reply
+   */
+  async ask(group: Group, ...args: (string | Buffer)[]): Promise<Exclude<Reply, Error>> {
+    const bytes = await new Promise<Buffer>((resolve, reject) => {
+      this.services.commands.run(this.caller, group, args, {
+        replied: (first, rest) => resolve(rest.length === 0 ? first : Buffer.concat([first, ...rest])),
+        closed: () => reject(new RefusedError(CLOSING)),
+      })
+    })
+    const [reply] = parseReplies(bytes)
+    if (reply instanceof Error) throw new RefusedError(problemOf(reply.message))
+    return reply
+  }
+
+  /** Sends a response with a body, or without one. */
+  send(status: number, headers: Headers, body?: Buffer | string): void {
+    const { response, request } = this
+    headers.push(...SAFETY)
+    if (this.#cors !== undefined) headers.push(...this.#cors)
+    if (body !== undefined) headers.push('Content-Length', Buffer.byteLength(body))
+    else if (status !== 304 && status !== 204) headers.push('Content-Length', 0)
+    response.writeHead(status, headers)
+    if (body === undefined || request.method === 'HEAD') response.end()
+    else response.end(body)
+  }
+
+  /** Begins a response whose body is written in parts. */
+  begin(status: number, headers: Headers): void {
+    headers.push(...SAFETY)
+    if (this.#cors !== undefined) headers.push(...this.#cors)
+    this.response.writeHead(status, headers)
+  }
+
+  json(status: number, value: unknown, headers: Headers = []): void {
+    this.send(status, [...headers, 'Content-Type', JSON_TYPE, 'Cache-Control', 'no-store'], jsonText(value))
+  }
+
+  text200(type: string, text: string): void {
+    this.send(200, ['Content-Type', type, 'Cache-Control', 'no-store'], text)
+  }
+
+  problem(problem: Problem, headers: Headers = []): void {
+    if (problem.retryAfter !== undefined) headers.push('Retry-After', problem.retryAfter)
+    if (!headers.includes('Cache-Control')) headers.push('Cache-Control', 'no-store')
+    headers.push('Content-Type', PROBLEM_JSON)
+    this.send(problem.status, headers, problemBody(problem))
+  }
+
+  /** Answers what a handler throws; for those that go on after it has returned. */
+  fail(error: unknown): void {
+    this.#failed(error)
+  }
+
+  #valueOf(name: string): string {
+    return this.#values[this.#names.indexOf(name)]
+  }
+}
+
+export interface ExchangeParts {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly target: Target
+  /** The names of the path parameters, and their raw values. */
+  readonly names: readonly string[]
+  readonly values: readonly string[]
+  readonly services: Services
+  readonly caller: Caller
+  readonly uploads: Uploads
+  readonly cors: Headers | undefined
+  /** Answers a request that has failed. */
+  readonly failed: (error: unknown) => void
+}
+
+export const CLOSING: Problem = {
+  status: 503,
+  type: 'closing',
+  detail: 'the node is closing: ask another one',
+  retryAfter: 1,
+}
+
+/** @throws RefusedError if there is none */
+export function groupNamed({ host }: Services, name: string): Group {
+  const group = host.groups.find((each) => each.name === name)
+  if (group !== undefined) return group
+  const known = host.groups.map((each) => each.name).join(', ')
+  const detail = `there is no group ${quote(name)}, known are ${known}`
+  throw new RefusedError({ status: 404, type: 'unknown-group', detail })
+}
+
+/** With a line end, for those who read it in a terminal. */
+export function jsonText(value: unknown): string {
+  return `${JSON.stringify(value, undefined, 2)}\n`
+}

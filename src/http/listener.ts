@@ -1,0 +1,130 @@
+// The listening sockets of the HTTP gateway, with the limits that keep hostile clients within bounds.
+
+import { createServer, type Server as HttpServer, type RequestListener, type ServerOptions } from 'node:http'
+import { createServer as createSecureServer, type ServerOptions as SecureOptions } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import type { SecureContextOptions } from 'node:tls'
+import type { HttpOptions } from './options.ts'
+import type { GatewayLog } from './ports.ts'
+
+/** Longer headers are refused with 431. Keys of 8 KiB fit, percent-encoded as a whole. */
+const MAX_HEADER_BYTES = 32 * 1024
+const MAX_HEADERS = 100
+
+/** How often slow requests are looked for, ms. */
+const CHECK_INTERVAL_MS = 1000
+
+/** The certificates of HTTPS; see `node:tls`. */
+export type TlsMaterial = SecureContextOptions
+
+export interface ListenerOptions {
+  readonly options: HttpOptions
+  readonly log: GatewayLog
+  /** With it the listener speaks HTTPS. `requestCert` and `rejectUnauthorized` stay as they are first given. */
+  readonly tls?: SecureOptions
+  /** Length of the queue of connections to accept. */
+  readonly backlog: number
+  readonly onConnection: (socket: Socket) => void
+  readonly onRequest: RequestListener
+}
+
+export class HttpListener {
+  readonly #options: ListenerOptions
+  readonly #servers: HttpServer[] = []
+  #isClosed = false
+
+  constructor(options: ListenerOptions) {
+    this.#options = options
+  }
+
+  get isSecure(): boolean {
+    return this.#options.tls !== undefined
+  }
+
+  /**
+   * Listens on one more address. Port 0: any free port.
+   * @throws if the address cannot be used
+   */
+  async listen(host: string, port: number): Promise<AddressInfo> {
+    const server = this.#create()
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen({ host, port, backlog: this.#options.backlog }, resolve)
+    })
+    server.removeAllListeners('error')
+    if (this.#isClosed) {
+      server.close()
+      throw new Error('the gateway was closed before it listened')
+    }
+    server.on('error', (err) => this.#options.log.error({ err }, 'a listening socket for HTTP failed'))
+    this.#servers.push(server)
+    return server.address() as AddressInfo
+  }
+
+  /** New connections use these certificates; those that are open keep theirs. Only for HTTPS. */
+  replaceTls(material: TlsMaterial): void {
+    for (const server of this.#servers)
+      if ('setSecureContext' in server) (server as SecureServer).setSecureContext(material)
+  }
+
+  /** Accepts no more connections, and closes those that are idle; others close with their response. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.all(
+      this.#servers.map((server) => {
+        const closed = new Promise((resolve) => server.close(resolve))
+        server.closeIdleConnections()
+        return closed
+      }),
+    )
+  }
+
+  closeAll(): void {
+    for (const server of this.#servers) server.closeAllConnections()
+  }
+
+  #create(): HttpServer {
+    const { options, tls, onConnection, onRequest } = this.#options
+    const limits: ServerOptions = {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: Math.min(options.timeout, 30_000),
+      requestTimeout: options.timeout,
+      keepAliveTimeout: Math.min(options.timeout, 60_000),
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      noDelay: true,
+      // `insecureHTTPParser` would accept requests that two parsers may read in two ways.
+      insecureHTTPParser: false,
+    }
+    const server = tls === undefined ? createServer(limits) : createSecureServer({ ...limits, ...tls })
+    server.maxHeadersCount = MAX_HEADERS
+    server.maxConnections = options.maxConnections
+    // A connection without any traffic, such as one whose client does not read.
+    server.setTimeout(options.timeout)
+    server.on(tls === undefined ? 'connection' : 'secureConnection', onConnection)
+    server.on('request', onRequest)
+    // Without it Node.js would ask for the body before the handler has seen its length.
+    server.on('checkContinue', onRequest)
+    server.on('clientError', answerMalformed)
+    server.on('dropRequest', (_request, socket: Socket) => socket.destroy())
+    return server
+  }
+}
+
+interface SecureServer {
+  setSecureContext(material: TlsMaterial): void
+}
+
+/** The responses to what is not HTTP, or more than is allowed; by the code of the parser's error. */
+const MALFORMED: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Payload Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+}
+
+/** Answers and closes: what follows on the connection cannot be told apart. */
+function answerMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
+  const status = MALFORMED[error.code ?? ''] ?? '400 Bad Request'
+  if (!socket.writable || error.code === 'ECONNRESET') socket.destroy()
+  else
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy())
+}

@@ -1,0 +1,24 @@
+// The settings of the HTTP gateway as plain values.
+
+export interface HttpOptions {
+  /** Host names by which clients may ask, besides addresses and `localhost`; `*`: any, `*.x`: any below x. */
+  readonly hosts: readonly string[]
+  /** Web pages of these origins may ask; `*`: any. */
+  readonly cors: readonly string[]
+  readonly maxConnections: number
+  /** Connections without any traffic for this many ms are closed, and requests must arrive within it. */
+  readonly timeout: number
+  /** The most bytes of bodies that are received at the same time. */
+  readonly maxUploads: number
+  /** Whether large texts are compressed for clients that accept it. */
+  readonly compress: boolean
+}
+
+export const defaultHttpOptions: HttpOptions = {
+  hosts: [],
+  cors: [],
+  maxConnections: 1000,
+  timeout: 60_000,
+  maxUploads: 256 * 2 ** 20,
+  compress: false,
+}

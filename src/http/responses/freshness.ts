@@ -1,0 +1,53 @@
+// The headers of a value that say how long it may be kept, and how it came.
+
+import type { Group } from '../../group/group.ts'
+import type { Headers } from '../exchange.ts'
+import type { Fetched } from './fetched.ts'
+
+/** What shared and private caches may do with stale values: as the group does itself. By group. */
+const extensions = new WeakMap<Group, string>()
+
+/**
+ * `Cache-Control` and `Age`. `max-age` counts from the load, as `Age` does (RFC 9111): their difference is what is left. A
+ * value without a lifetime may change at any time: it is to be validated each time it is used.
+ */
+export function addFreshness(headers: Headers, group: Group, { ageMs, ttlMs }: Fetched): void {
+  if (ttlMs === undefined) headers.push('Cache-Control', 'no-cache')
+  else {
+    const seconds = Math.floor(Math.max(0, (ageMs ?? 0) + ttlMs) / 1000)
+    headers.push('Cache-Control', `max-age=${seconds}${extensionOf(group)}`)
+  }
+  if (ageMs !== undefined) headers.push('Age', Math.floor(ageMs / 1000))
+}
+
+/** `X-Cache` and `Server-Timing`. `totalMs`: since the request arrived. */
+export function addCourse(
+  headers: Headers,
+  { source, loadMs, waitMs }: Fetched,
+  isForwarded: boolean,
+  totalMs: number,
+): void {
+  headers.push('X-Cache', source)
+  const parts: string[] = []
+  if (isForwarded) parts.push(`hop;dur=${Math.max(0, totalMs - waitMs).toFixed(1)}`)
+  if (waitMs > 0) parts.push(`wait;dur=${waitMs}`)
+  if (source === 'miss' && loadMs !== undefined) parts.push(`load;dur=${loadMs}`)
+  if (parts.length > 0) headers.push('Server-Timing', parts.join(', '))
+}
+
+function extensionOf(group: Group): string {
+  let text = extensions.get(group)
+  if (text === undefined) {
+    const { staleWhileRevalidateMs = 0, staleIfErrorMs = 0 } = group.policy.freshness ?? {}
+    text =
+      directive('stale-while-revalidate', staleWhileRevalidateMs) +
+      directive('stale-if-error', staleIfErrorMs)
+    extensions.set(group, text)
+  }
+  return text
+}
+
+function directive(name: string, ms: number): string {
+  const seconds = Math.floor(ms / 1000)
+  return seconds === 0 ? '' : `, ${name}=${seconds}`
+}

@@ -1,0 +1,49 @@
+// Validators and ranges: `ETag`, `If-None-Match`, `Range` (RFC 9110, sections 8.8, 13 and 14).
+
+import { hash } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+
+/** The validator of a body: the same on every node. */
+export function entityTag(body: Buffer | string): string {
+  return `"${hash('sha1', body, 'base64')}"`
+}
+
+/** Whether a client that sent these headers has the body already. */
+export function isNotModified(header: string | undefined, tag: string): boolean {
+  if (header === undefined) return false
+  if (header === tag || header === '*') return true
+  return header.split(',').some((each) => each.trim().replace(/^W\//, '') === tag)
+}
+
+/** The first and the last byte. */
+export interface ByteRange {
+  readonly first: number
+  readonly last: number
+}
+
+const ONE_RANGE = /^bytes=(?:(\d+)-(\d*)|-(\d+))$/
+
+/**
+ * The range of a body that a client asks for. `undefined`: all of it, also for what a server may ignore: other units,
+ * several ranges, a range of another version. `none`: the body has no such bytes.
+ */
+export function rangeOf(
+  headers: IncomingHttpHeaders,
+  length: number,
+  tag: string,
+): ByteRange | undefined | 'none' {
+  const { range } = headers
+  if (range === undefined) return undefined
+  const condition = headers['if-range']
+  if (condition !== undefined && condition !== tag) return undefined
+  const [, from, to, suffix] = ONE_RANGE.exec(range.replaceAll(' ', '')) ?? []
+  if (suffix !== undefined) {
+    const count = Math.min(Number(suffix), length)
+    return count === 0 ? 'none' : { first: length - count, last: length - 1 }
+  }
+  if (from === undefined) return undefined
+  const first = Number(from)
+  const last = to === '' ? length - 1 : Math.min(Number(to), length - 1)
+  if (to !== '' && Number(to) < first) return undefined
+  return first >= length ? 'none' : { first, last }
+}

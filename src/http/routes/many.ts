@@ -1,0 +1,194 @@
+// Many values of a group in one request, streamed; and a group's entries purged by tag.
+
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import type { Group } from '../../group/group.ts'
+import { CLOSING, type Exchange } from '../exchange.ts'
+import { GoneError, RefusedError } from '../requests/body.ts'
+import { readFetched } from '../responses/fetched.ts'
+import { jsonOf, NotTextError, type TextEncoding } from '../responses/json-value.ts'
+import { type Problem, problemOf, quote } from '../responses/problem.ts'
+import { problem, type Route } from '../route.ts'
+import { ENCODING, encodingOf, FAILURES, KEYED, UNKNOWN_GROUP } from './values.ts'
+
+/** The most bytes of a list of keys. */
+const MAX_BODY = 16 * 2 ** 20
+/** Keys that are read at the same time: their misses are loaded in batches. */
+const WINDOW = 512
+/** Text is sent in parts of about this size. */
+const PART_BYTES = 32 * 1024
+/** Failures that the trailer names. */
+const MAX_NAMED = 20
+
+const TRAILER = 'X-Problems'
+
+export const manyRoutes: readonly Route[] = [
+  {
+    method: 'POST',
+    path: '/cache/{group}',
+    operation: 'getMany',
+    tag: 'Values',
+    summary: 'Reads many values of a group; misses are loaded together.',
+    description: `The body is a JSON array of keys, the response a JSON object from keys to values, which is sent while later values are still loaded. A string is a JSON string, a key that does not exist is null. A key whose read failed is left out, and the trailer \`${TRAILER}\` names it; if all fail, the response is the problem of the first one.`,
+    parameters: [KEYED[0], ENCODING],
+    body: {
+      description: 'The keys; with `encoding=base64` they are base64, too.',
+      content: { 'application/json': { type: 'array', items: { type: 'string' } } },
+    },
+    responses: {
+      200: {
+        description: 'The values by key.',
+        content: { 'application/json': { type: 'object', additionalProperties: true } },
+      },
+      404: UNKNOWN_GROUP,
+      413: problem('The list of keys is too long.'),
+      ...FAILURES,
+    },
+    access: { command: 'fetch', group: 'group' },
+    handle: getMany,
+  },
+]
+
+async function getMany(exchange: Exchange): Promise<void> {
+  const group = exchange.group()
+  const encoding = encodingOf(exchange)
+  const names = keysIn(await exchange.body(MAX_BODY))
+  const keys = names.map((name) => ({ name, key: keyOf(name, encoding) }))
+  for (const { name, key } of keys)
+    if (!exchange.allows({ command: 'fetch', group, key }))
+      throw refused(
+        403,
+        'forbidden',
+        `the user ${quote(exchange.caller.user.name)} may not read ${quote(name)}`,
+      )
+  await stream(exchange, group, keys, encoding)
+}
+
+interface WantedKey {
+  readonly name: string
+  readonly key: Buffer
+}
+
+async function stream(
+  exchange: Exchange,
+  group: Group,
+  keys: readonly WantedKey[],
+  encoding: TextEncoding,
+): Promise<void> {
+  const { response } = exchange
+  const running: Promise<string | Problem>[] = []
+  const failures: (readonly [name: string, problem: Problem])[] = []
+  let next = 0
+  let text = ''
+  let isFirst = true
+  const start = (): void => {
+    while (running.length < WINDOW && next < keys.length)
+      running.push(read(exchange, group, keys[next++].key, encoding))
+  }
+  for (let i = 0; i < keys.length; i++) {
+    start()
+    const value = await (running.shift() as Promise<string | Problem>)
+    const { name } = keys[i]
+    if (typeof value !== 'string') {
+      failures.push([name, value])
+      continue
+    }
+    text += `${isFirst ? '{' : ','}${JSON.stringify(name)}:${value}`
+    if (isFirst)
+      exchange.begin(200, [
+        'Content-Type',
+        'application/json',
+        'Cache-Control',
+        'no-store',
+        'Trailer',
+        TRAILER,
+      ])
+    isFirst = false
+    if (text.length >= PART_BYTES) {
+      await write(response, text)
+      text = ''
+    }
+  }
+  if (isFirst) {
+    if (failures.length > 0) throw new RefusedError(failures[0][1])
+    exchange.json(200, {})
+    return
+  }
+  if (failures.length > 0) response.addTrailers({ [TRAILER]: trailerOf(failures) })
+  response.end(`${text}}\n`)
+}
+
+/** A value as JSON, or why there is none. */
+function read(
+  exchange: Exchange,
+  group: Group,
+  key: Buffer,
+  encoding: TextEncoding,
+): Promise<string | Problem> {
+  return new Promise((resolve) => {
+    exchange.services.commands.run(exchange.caller, group, ['FETCH', key], {
+      replied: (first, rest) => {
+        const reply = rest.length === 0 ? first : Buffer.concat([first, ...rest])
+        if (reply[0] === 0x2d) resolve(problemOf(reply.toString('utf8', 1, reply.length - 2)))
+        else {
+          try {
+            resolve(jsonOf(readFetched(reply), encoding))
+          } catch (error) {
+            if (!(error instanceof NotTextError)) exchange.fail(error)
+            resolve({ status: 406, type: 'not-text', detail: (error as Error).message })
+          }
+        }
+      },
+      closed: () => resolve(CLOSING),
+    })
+  })
+}
+
+/** Waits until the client reads. @throws GoneError */
+async function write(response: ServerResponse, text: string): Promise<void> {
+  if (response.destroyed) throw new GoneError('the client is gone')
+  if (response.write(text)) return
+  const gone = new AbortController()
+  response.once('close', () => gone.abort())
+  await once(response, 'drain', { signal: gone.signal }).catch(() => {
+    throw new GoneError('the client is gone')
+  })
+}
+
+/** The keys of a body, each once. @throws RefusedError */
+function keysIn(body: Buffer): readonly string[] {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(body.toString('utf8'))
+  } catch {
+    throw refused(400, 'bad-request', 'the body is no JSON: wants an array of keys')
+  }
+  if (!Array.isArray(parsed) || !parsed.every((each) => typeof each === 'string'))
+    throw refused(400, 'bad-request', 'the body is no JSON array of strings, which are keys')
+  return [...new Set(parsed as string[])]
+}
+
+/** @throws RefusedError */
+function keyOf(name: string, encoding: TextEncoding): Buffer {
+  if (encoding === 'utf8') return Buffer.from(name, 'utf8')
+  const key = Buffer.from(name, 'base64')
+  if (key.toString('base64').replace(/=+$/, '') !== name.replace(/=+$/, ''))
+    throw refused(400, 'bad-request', `the key ${quote(name)} is no base64`)
+  return key
+}
+
+/** JSON in ASCII: a header has no other characters. */
+function trailerOf(failures: readonly (readonly [name: string, problem: Problem])[]): string {
+  const named = failures.slice(0, MAX_NAMED).map(([key, { status, type, detail }]) => ({
+    key: key.slice(0, 200),
+    status,
+    type,
+    detail: detail.slice(0, 200),
+  }))
+  const text = JSON.stringify({ failed: failures.length, problems: named })
+  return text.replace(/[\u007f-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+function refused(status: number, type: Problem['type'], detail: string): RefusedError {
+  return new RefusedError({ status, type, detail })
+}

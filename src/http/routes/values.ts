@@ -1,0 +1,259 @@
+// One value: read, written, removed, purged.
+
+import type { Group } from '../../group/group.ts'
+import { CLOSING, type Exchange, type Headers } from '../exchange.ts'
+import { RefusedError } from '../requests/body.ts'
+import { lifetimeOf, listOf } from '../requests/fields.ts'
+import { codingFor, compressed } from '../responses/compression.ts'
+import { type Fetched, readFetched } from '../responses/fetched.ts'
+import { addCourse, addFreshness } from '../responses/freshness.ts'
+import { jsonOf, NotTextError, type TextEncoding } from '../responses/json-value.ts'
+import { problemOf, quote } from '../responses/problem.ts'
+import { entityTag, isNotModified, rangeOf } from '../responses/validators.ts'
+import { problem, type Route, type RouteParameter } from '../route.ts'
+
+const GROUP: RouteParameter = {
+  name: 'group',
+  in: 'path',
+  required: true,
+  description: 'The name of a group.',
+  schema: { type: 'string' },
+}
+
+const KEY: RouteParameter = {
+  name: 'key',
+  in: 'path',
+  required: true,
+  description: 'The key: any bytes, percent-encoded. A slash is written plainly or as `%2F`.',
+  schema: { type: 'string' },
+}
+
+export const KEYED: readonly RouteParameter[] = [GROUP, KEY]
+
+export const ENCODING: RouteParameter = {
+  name: 'encoding',
+  in: 'query',
+  description:
+    'How the strings of a JSON body stand for bytes. Without it bytes that are no UTF-8 are an error.',
+  schema: { enum: ['base64'] },
+}
+
+const header = (name: string, description: string): RouteParameter => ({
+  name,
+  in: 'header',
+  description,
+  schema: { type: 'string' },
+})
+
+export const UNKNOWN_GROUP = problem('There is no such group (`unknown-group`), or no such key (`absent`).')
+
+/** What a failing origin or peer gives, on every route that may ask one. */
+export const FAILURES = {
+  502: problem('The origin has failed (`origin-failed`); `detail` has the reason.'),
+  503: problem(
+    'The circuit breaker is open or the origin overloaded (`origin-unavailable`), the owner of the key unreachable (`peer-down`), or the node busy or closing. With `Retry-After`.',
+  ),
+  504: problem('The origin has not answered in time (`origin-timeout`).'),
+} as const
+
+const ERROR_REPLY = 0x2d
+
+export const valueRoutes: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/cache/{group}/{key*}',
+    operation: 'getValue',
+    tag: 'Values',
+    summary: 'Reads a value, and loads it from the origin of the group on a miss.',
+    description:
+      'A string is sent as its bytes, with the content type of the group. A collection is JSON: a hash is an object, a list and a set are arrays, a sorted set is an array of pairs of member and score, a stream is an array of pairs of ID and fields.',
+    parameters: [
+      ...KEYED,
+      ENCODING,
+      header('If-None-Match', 'Validators of versions that the client has.'),
+      header('Range', 'One range of bytes, such as `bytes=0-99`.'),
+      header('If-Range', 'The validator of the version that the range is of.'),
+    ],
+    responses: {
+      200: {
+        description: 'The value.',
+        content: { 'application/octet-stream': { type: 'string', format: 'binary' }, 'application/json': {} },
+        headers: {
+          ETag: 'The validator of the body.',
+          'Cache-Control': 'The lifetime of the entry, and what the group does with stale values.',
+          Age: 'Seconds since the value was loaded.',
+          'X-Cache': 'What answered: `hit`, `miss` (loaded for this request), `stale`, `absent` or `copy`.',
+          'Server-Timing':
+            'Milliseconds: `hop` to the owner of the key and back, `wait` for the load, `load`.',
+        },
+      },
+      206: { description: 'The range of bytes.', content: { 'application/octet-stream': {} } },
+      304: { description: 'The client has this version.' },
+      404: UNKNOWN_GROUP,
+      406: problem('The value has bytes that JSON cannot express (`not-text`): ask with `encoding`.'),
+      416: problem('The value has no such bytes.'),
+      ...FAILURES,
+    },
+    access: { command: 'fetch', group: 'group', key: 'key' },
+    handle: getValue,
+  },
+  {
+    method: 'PUT',
+    path: '/cache/{group}/{key*}',
+    operation: 'putValue',
+    tag: 'Values',
+    summary: 'Writes a value, also to the origin where the group writes through or behind.',
+    parameters: [
+      ...KEYED,
+      {
+        name: 'ttl',
+        in: 'query',
+        description: 'Its lifetime, such as `5m` or `250ms`, or milliseconds. Default: that of the group.',
+        schema: { type: 'string' },
+      },
+      header('X-Tags', 'Its tags, separated by commas.'),
+    ],
+    body: { description: 'The value.', content: { '*/*': { type: 'string', format: 'binary' } } },
+    responses: {
+      204: { description: 'It is written.' },
+      403: problem('The group refuses writes (`writes-refused`), or the user may not write.'),
+      404: problem('There is no such group.'),
+      413: problem('The body is larger than the group or the node allows.'),
+      ...FAILURES,
+    },
+    access: { command: 'set', group: 'group', key: 'key' },
+    handle: putValue,
+  },
+  {
+    method: 'DELETE',
+    path: '/cache/{group}/{key*}',
+    operation: 'deleteValue',
+    tag: 'Values',
+    summary: 'Removes a value, also from the origin where the group writes through or behind.',
+    parameters: KEYED,
+    responses: {
+      204: { description: 'It is removed.' },
+      403: problem('The group refuses writes (`writes-refused`), or the user may not write.'),
+      404: UNKNOWN_GROUP,
+      ...FAILURES,
+    },
+    access: { command: 'del', group: 'group', key: 'key' },
+    handle: deleteValue,
+  },
+]
+
+function getValue(exchange: Exchange): void {
+  const group = exchange.group()
+  const startedAt = performance.now()
+  const run = exchange.services.commands.run(exchange.caller, group, ['FETCH', exchange.bytes('key')], {
+    replied: (first, rest, isForwarded) => {
+      if (exchange.response.destroyed) return
+      const reply = rest.length === 0 ? first : Buffer.concat([first, ...rest])
+      try {
+        if (reply[0] === ERROR_REPLY) exchange.problem(problemOf(reply.toString('utf8', 1, reply.length - 2)))
+        else answer(exchange, group, readFetched(reply), isForwarded, performance.now() - startedAt)
+      } catch (error) {
+        exchange.fail(error)
+      }
+    },
+    closed: () => exchange.problem(CLOSING),
+  })
+  exchange.response.once('close', () => run.giveUp())
+}
+
+/** Sends what was fetched. @throws RefusedError */
+function answer(
+  exchange: Exchange,
+  group: Group,
+  fetched: Fetched,
+  isForwarded: boolean,
+  totalMs: number,
+): void {
+  const { request } = exchange
+  const headers: Headers = []
+  addFreshness(headers, group, fetched)
+  addCourse(headers, fetched, isForwarded, totalMs)
+  const { value } = fetched
+  if (value === undefined) {
+    exchange.problem(
+      { status: 404, type: 'absent', detail: `group ${quote(group.name)} has no such key` },
+      headers,
+    )
+    return
+  }
+  const isString = Buffer.isBuffer(value)
+  const type = isString ? (group.policy.contentType ?? 'application/octet-stream') : 'application/json'
+  const body = isString ? value : Buffer.from(json(fetched, encodingOf(exchange)))
+  headers.push('Content-Type', type)
+  const range = request.headers.range
+  const coding =
+    exchange.services.options.compress && range === undefined
+      ? codingFor(request.headers['accept-encoding'], type, body.length)
+      : undefined
+  if (exchange.services.options.compress) headers.push('Vary', 'Accept-Encoding')
+  const own = entityTag(body)
+  // Another representation has another validator.
+  const tag = coding === undefined ? own : `${own.slice(0, -1)}-${coding}"`
+  headers.push('ETag', tag)
+  if (isNotModified(request.headers['if-none-match'], tag)) exchange.send(304, headers)
+  else if (coding !== undefined) {
+    headers.push('Content-Encoding', coding)
+    void compressed(body, coding).then(
+      (bytes) => exchange.send(200, headers, bytes),
+      (error) => exchange.fail(error),
+    )
+  } else sendRange(exchange, headers, body, tag)
+}
+
+function sendRange(exchange: Exchange, headers: Headers, body: Buffer, tag: string): void {
+  const range = rangeOf(exchange.request.headers, body.length, tag)
+  headers.push('Accept-Ranges', 'bytes')
+  if (range === undefined) exchange.send(200, headers, body)
+  else if (range === 'none') {
+    const detail = `the value has ${body.length} bytes`
+    const none: Headers = ['Content-Range', `bytes */${body.length}`, 'ETag', tag]
+    exchange.problem({ status: 416, type: 'range-not-satisfiable', detail }, none)
+  } else {
+    const { first, last } = range
+    headers.push('Content-Range', `bytes ${first}-${last}/${body.length}`)
+    exchange.send(206, headers, body.subarray(first, last + 1))
+  }
+}
+
+function json(fetched: Fetched, encoding: TextEncoding): string {
+  try {
+    return jsonOf(fetched, encoding)
+  } catch (error) {
+    if (!(error instanceof NotTextError)) throw error
+    throw new RefusedError({ status: 406, type: 'not-text', detail: error.message })
+  }
+}
+
+/** @throws RefusedError */
+export function encodingOf(exchange: Exchange): TextEncoding {
+  if (exchange.target.query === '') return 'utf8'
+  const encoding = exchange.query.get('encoding')
+  if (encoding === null || encoding === 'utf8') return 'utf8'
+  if (encoding === 'base64') return 'base64'
+  const detail = `got ${quote(encoding)} for encoding, wants base64`
+  throw new RefusedError({ status: 400, type: 'bad-request', detail })
+}
+
+async function putValue(exchange: Exchange): Promise<void> {
+  const group = exchange.group()
+  const key = exchange.bytes('key')
+  const ttl = lifetimeOf(exchange.query.get('ttl'))
+  const tags = listOf(exchange.header('x-tags'), ',')
+  const body = await exchange.body(Math.min(group.maxBytes, exchange.services.host.protoMaxBulkLen))
+  const args: (string | Buffer)[] = [key, body]
+  if (ttl !== undefined) args.push('PX', String(ttl))
+  if (tags.length > 0) args.push('TAGS', String(tags.length), ...tags)
+  await exchange.ask(group, 'SET', ...args)
+  exchange.send(204, [])
+}
+
+async function deleteValue(exchange: Exchange): Promise<void> {
+  const group = exchange.group()
+  await exchange.ask(group, 'DEL', exchange.bytes('key'))
+  exchange.send(204, [])
+}
