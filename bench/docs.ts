@@ -4,7 +4,13 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { clusterSection } from './cluster-results.ts'
 import { originSection } from './origins/section.ts'
-import { clusterReference, commandReference, httpReference, settingReference } from './reference.ts'
+import {
+  clusterReference,
+  commandReference,
+  httpReference,
+  routeReference,
+  settingReference,
+} from './reference.ts'
 import { memorySection, serverSection } from './results.ts'
 import { summarySection } from './summary.ts'
 
@@ -23,6 +29,7 @@ export function referencePages(): Readonly<Record<string, Sections>> {
       cluster: clusterReference(),
       http: httpReference(),
     },
+    'docs/http.md': { routes: routeReference() },
   }
 }
 

@@ -6,9 +6,12 @@ import { fileURLToPath } from 'node:url'
 import { LOAD_CORE, pinned } from './servers.ts'
 
 const PING = fileURLToPath(new URL('./ping.ts', import.meta.url))
+const HTTP_LOAD = fileURLToPath(new URL('./http/load.ts', import.meta.url))
 const FLOOD = fileURLToPath(new URL('./flood.ts', import.meta.url))
 
 export interface Helper<T> {
+  /** What it would print now. Only of helpers that read lines. */
+  count(): Promise<T>
   /** Ends the process. Resolves to what it printed. */
   end(): Promise<T>
 }
@@ -33,6 +36,15 @@ export function startFlood(
   return start(FLOOD, [String(port), String(clients), request])
 }
 
+/** Sends one GET after the other over each connection. */
+export function startHttpLoad(
+  port: number,
+  clients: number,
+  path: string,
+): Promise<Helper<{ readonly responses: number }>> {
+  return start(HTTP_LOAD, [String(port), String(clients), path])
+}
+
 async function start<T>(path: string, options: readonly string[]): Promise<Helper<T>> {
   const [program, ...args] = pinned(LOAD_CORE, [process.execPath, '--import', 'tsx', path, ...options])
   const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] })
@@ -44,6 +56,10 @@ async function start<T>(path: string, options: readonly string[]): Promise<Helpe
   }
   await next()
   return {
+    async count() {
+      child.stdin.write('\n')
+      return JSON.parse(await next())
+    },
     async end() {
       child.stdin.end()
       return JSON.parse(await next())

@@ -1,13 +1,14 @@
-// `npm run bench [-- micro|server|memory|cluster|origins|fairness] [-- --smoke]`: runs benchmarks; `--smoke` only checks that they work.
+// `npm run bench [-- micro|server|memory|cluster|origins|fairness|http] [-- --smoke]`: runs benchmarks; `--smoke` only checks that they work.
 
 import { benchCluster } from './cluster.ts'
 import { benchFairness } from './fairness.ts'
+import { benchHttp } from './http/main.ts'
 import { benchMemory } from './memory.ts'
 import { benchMicro } from './micro/main.ts'
 import { benchOrigins } from './origins/main.ts'
 import { benchServers } from './server.ts'
 
-const PARTS = ['micro', 'server', 'memory', 'cluster', 'origins', 'fairness'] as const
+const PARTS = ['micro', 'server', 'memory', 'cluster', 'origins', 'fairness', 'http'] as const
 
 const words = process.argv.slice(2)
 const smoke = words.includes('--smoke')
@@ -25,5 +26,6 @@ if (wanted('memory')) await benchMemory({ smoke })
 if (wanted('cluster')) await benchCluster({ smoke })
 if (wanted('origins')) faults.push(...(await benchOrigins({ smoke })))
 if (wanted('fairness')) faults.push(...(await benchFairness({ smoke })))
+if (wanted('http')) faults.push(...(await benchHttp({ smoke })))
 for (const fault of faults) console.error(`bench: ${fault}`)
 if (faults.length > 0) process.exit(1)

@@ -8,6 +8,7 @@ import { clusterFallbackText, httpFallbackText, valueText } from '../src/config/
 import { httpSettingNames, httpSettings } from '../src/config/http-settings.ts'
 import { settingNames, settings, variableName } from '../src/config/settings.ts'
 import { createCommandTable } from '../src/execution/table.ts'
+import { allRoutes } from '../src/http/routes/table.ts'
 
 const FAMILIES: readonly (readonly [group: CommandSpec['group'], title: string])[] = [
   ['string', 'Strings'],
@@ -70,6 +71,15 @@ export function httpReference(): string {
     return [code(`http.${field}`), flag, code(variableName(name)), standard, summary]
   })
   return table(HEAD, rows)
+}
+
+/** Every route of the HTTP gateway. */
+export function routeReference(): string {
+  const rows = allRoutes().map(({ method, path, summary }) => [
+    code(`${method} ${path.replace(/\{(\w+)\*?\}/g, '<$1>')}`),
+    summary,
+  ])
+  return table(['Route', 'What it does'], rows)
 }
 
 /** A Markdown table; `|` within a cell is escaped. */

@@ -78,6 +78,8 @@ export interface NodeOptions {
   readonly cluster?: { readonly peers: readonly string[]; readonly copies?: number }
   /** By default a free port. */
   readonly port?: number
+  /** By default it has no HTTP. */
+  readonly httpPort?: number
   readonly core?: number
   /** Options of Node.js. */
   readonly flags?: readonly string[]
@@ -89,13 +91,15 @@ export async function startErinys({
   groups = { cache: {} },
   cluster,
   port,
+  httpPort,
   core,
   flags = [],
 }: NodeOptions): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), 'erinys-bench-'))
   const config = join(folder, 'erinys.config.json')
+  const http = httpPort !== undefined && { port: httpPort, bind: '127.0.0.1' }
   const budgeted = Object.entries(groups).map(([name, group]) => [name, { maxBytes, ...group }])
-  writeFileSync(config, JSON.stringify({ groups: Object.fromEntries(budgeted), cluster }))
+  writeFileSync(config, JSON.stringify({ groups: Object.fromEntries(budgeted), cluster, http }))
   const version = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version
   const command = (listens: number): readonly string[] => [
     process.execPath,

@@ -29,6 +29,8 @@ export class Exchange {
   readonly #cors: Headers | undefined
   readonly #failed: (error: unknown) => void
   #query: URLSearchParams | undefined
+  #group: Group | undefined
+  #key: Buffer | undefined
 
   constructor(parts: ExchangeParts) {
     this.request = parts.request
@@ -43,24 +45,26 @@ export class Exchange {
     this.#failed = parts.failed
   }
 
-  /** A raw path parameter, by its place in the path. */
-  raw(i: number): string {
-    return this.#values[i]
-  }
-
   /** @throws BadRequestError */
   text(name: string): string {
     return decodeText(this.#valueOf(name))
   }
 
-  /** @throws BadRequestError */
+  /** A path parameter as bytes. @throws BadRequestError */
   bytes(name: string): Buffer {
     return decodeBytes(this.#valueOf(name))
   }
 
-  /** The group that a path parameter names. @throws RefusedError */
-  group(name = 'group'): Group {
-    return groupNamed(this.services, this.text(name))
+  /** The key that the path names. @throws BadRequestError */
+  get key(): Buffer {
+    this.#key ??= this.bytes('key')
+    return this.#key
+  }
+
+  /** The group that the path names. @throws RefusedError, BadRequestError */
+  get group(): Group {
+    this.#group ??= groupNamed(this.services, this.text('group'))
+    return this.#group
   }
 
   get query(): URLSearchParams {

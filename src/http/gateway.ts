@@ -216,8 +216,8 @@ export class HttpGateway {
   #requireAccess(exchange: Exchange, { access }: Route, user: User): void {
     if (access === 'public') return
     const { gate } = this.#services
-    const group = access.group === undefined ? undefined : exchange.group(access.group)
-    const key = access.key === undefined ? undefined : exchange.bytes(access.key)
+    const group = access.of === undefined ? undefined : exchange.group
+    const key = access.of === 'key' ? exchange.key : undefined
     if (gate.allows(user, { command: access.command, group, key })) return
     const detail = `the user ${quote(user.name)} may not run ${access.command.replace('|', ' ').toUpperCase()} here`
     throw new RefusedError({ status: 403, type: 'forbidden', detail })

@@ -27,9 +27,8 @@ export interface RouteResponse {
 export interface Access {
   /** A command's full name, as ACL rules have it: `get`, `cluster|info`. */
   readonly command: string
-  /** The names of the path parameters that are the group and the key. */
-  readonly group?: string
-  readonly key?: string
+  /** What it is about: the path parameters `group` and `key`. */
+  readonly of?: 'group' | 'key'
 }
 
 export interface Route {

@@ -142,6 +142,30 @@ describe('the plan', () => {
     expect(plan(2, {}, config)[1].args).toContain(`--announce=${host}:7001`)
   })
 
+  test.each<[name: string, flags: Flags, config: Config, args: readonly string[]]>([
+    ['the default', {}, {}, ['--default-http-port=7080', '--default-http-port=7081']],
+    ['a flag', { httpPort: '8000' }, {}, ['--http-port=8000', '--http-port=8001']],
+    ['the file', {}, { http: { port: 8000 } }, ['--http-port=8000', '--http-port=8001']],
+    ['any', { httpPort: 'any' }, {}, ['--http-port=any', '--http-port=any']],
+    ['none', { httpPort: '0' }, {}, ['--http-port=0', '--http-port=0']],
+    ['none in the file', {}, { http: false }, []],
+  ])('gives each node a port for HTTP: %s', (_, flags, config, args) => {
+    const layers = { config, flags: { ...flags, ...MEMBER }, httpPort: 7080 }
+    const nodes = planNodes(2, undefined, flags, resolveLayers(layers))
+    expect(nodes.flatMap((node) => node.args.filter((arg) => arg.includes('http-port')))).toEqual(args)
+  })
+
+  test('the ports for HTTP are not those of other nodes', () => {
+    const resolve = (httpPort: string) =>
+      planNodes(2, undefined, { httpPort }, resolveLayers({ flags: { httpPort, ...MEMBER } }))
+    expect(() => resolve('7001')).toThrow(
+      new ConfigError('http.port: got 7001, but 7001 is the port of another node'),
+    )
+    expect(() => resolve('65535')).toThrow(
+      new ConfigError('http.port: got 65535, wants at most 65534: that of the first of 2 nodes'),
+    )
+  })
+
   test('ignores the members of the configuration', () => {
     const config = {
       cluster: { etcd: { endpoints: '10.0.0.9:2379' }, secret: 'hush', announce: '10.0.0.1:7000' },

@@ -1,6 +1,6 @@
 // The sessions of the documentation give the replies that they show.
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { createNode, type Node } from '../../src/index.ts'
 import { startMany } from '../support/cli.ts'
 import { describeWithExecutable, execute } from '../support/executable.ts'
@@ -30,6 +30,25 @@ describeWithExecutable('redis-cli', 'sessions', (redisCli) => {
         expect(mask(stdout)).toBe(mask(replies))
       },
     )
+  })
+})
+
+describeWithExecutable('curl', 'commands with curl', () => {
+  const blocks = allBlocks('curl')
+
+  test.each([...new Set(blocks.map(({ page }) => page))])('%s', async (path) => {
+    const http = { port: 'any', bind: '127.0.0.1' }
+    const node = await createNode({ port: 0, bind: '127.0.0.1', http })
+    onTestFinished(() => node.close())
+    await node.listen()
+    const [{ port }] = node.httpAddresses
+    for (const { text } of blocks.filter(({ page }) => page === path))
+      for (const { command, shown } of shellCommands(text)) {
+        const script = command.replaceAll(':7080', `:${port}`).replace(/^curl /, 'curl -s ')
+        const { stdout } = await execute('sh', ['-c', script])
+        // A value ends without a line end, and the next prompt follows it.
+        expect(stdout.replace(/\n?$/, shown === '' ? '' : '\n'), command).toBe(shown)
+      }
   })
 })
 

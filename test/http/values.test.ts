@@ -11,7 +11,14 @@ describe('a string', () => {
   test('is loaded once, and then answered from memory', async () => {
     let loads = 0
     const node = await startHttp({
-      groups: { scores: { origin: (key) => (key === 'Tom' ? (loads++, '630') : null) } },
+      groups: {
+        scores: {
+          origin: () => {
+            loads++
+            return '630'
+          },
+        },
+      },
     })
     const miss = await node.ask('/cache/scores/Tom')
     expect([miss.status, miss.text, miss.headers['x-cache']]).toEqual([200, '630', 'miss'])
@@ -76,7 +83,11 @@ describe('keys are any bytes', () => {
     ['/cache/g/a;b=c,d', 'a;b=c,d'],
   ])('%s', async (path, key) => {
     const asked: string[] = []
-    const node = await startHttp({ groups: { g: { origin: (name) => (asked.push(name), 'v') } } })
+    const origin = (name: string): string => {
+      asked.push(name)
+      return 'v'
+    }
+    const node = await startHttp({ groups: { g: { origin } } })
     expect((await node.ask(path)).text).toBe('v')
     expect(asked).toEqual([key])
   })

@@ -132,6 +132,8 @@ export function launch(args: readonly string[], { cwd, env, program = SOURCES }:
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
+      // Tests that run at the same time would share the default port.
+      ERINYS_HTTP_PORT: '0',
       ...(process.env.NODE_PATH !== undefined && { NODE_PATH: process.env.NODE_PATH }),
       ...env,
     },

@@ -1,6 +1,6 @@
 // Converts requests to bytes and back.
 
-import { integerDigits } from '../../bytes/numbers/decimal.ts'
+import { integerDigits, writeInteger } from '../../bytes/numbers/decimal.ts'
 import { encodeRequest } from '../../cluster/links/request.ts'
 import { Args } from '../../resp/args.ts'
 import { REQUEST, RequestDecoder } from '../../resp/decoder.ts'
@@ -12,28 +12,58 @@ export function requestBytes(args: Args): Buffer {
   return encodeRequest(Array.from({ length: args.count }, (_, i) => args.copy(i)))
 }
 
-/** A request with these arguments. */
+/** A request with these arguments, encoded as clients do. */
 export function requestOf(args: readonly (string | Buffer)[]): Args {
-  const frame = encodeRequest(args)
-  const request = new Args(args.length)
-  request.buf = frame
-  request.count = args.length
-  request.frameStart = 0
-  request.frameEnd = frame.length
-  let at = headerLength(args.length)
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i]
-    const length = typeof arg === 'string' ? Buffer.byteLength(arg) : arg.length
-    request.start[i] = at + headerLength(length)
-    request.end[i] = request.start[i] + length
-    at = request.end[i] + 2
+  const { length: count } = args
+  const request = new Args(count)
+  let size = headerLength(count)
+  for (const arg of args) {
+    const length = lengthOf(arg)
+    size += headerLength(length) + length + 2
   }
+  const frame = Buffer.allocUnsafe(size)
+  let at = writeHeader(frame, 0, ARRAY, count)
+  for (let i = 0; i < count; i++) {
+    const arg = args[i]
+    const length = lengthOf(arg)
+    at = writeHeader(frame, at, BULK, length)
+    request.start[i] = at
+    if (typeof arg === 'string') frame.write(arg, at, 'utf8')
+    else frame.set(arg, at)
+    at += length
+    request.end[i] = at
+    at = endLine(frame, at)
+  }
+  request.buf = frame
+  request.count = count
+  request.frameStart = 0
+  request.frameEnd = size
   return request
+}
+
+const ARRAY = 0x2a
+const BULK = 0x24
+const CR = 0x0d
+const LF = 0x0a
+
+function lengthOf(arg: string | Buffer): number {
+  return typeof arg === 'string' ? Buffer.byteLength(arg) : arg.length
 }
 
 /** The length of a type byte, a number and the line end. */
 function headerLength(n: number): number {
   return integerDigits(n) + 3
+}
+
+function writeHeader(frame: Buffer, at: number, type: number, n: number): number {
+  frame[at] = type
+  return endLine(frame, writeInteger(frame, at + 1, n))
+}
+
+function endLine(frame: Buffer, at: number): number {
+  frame[at] = CR
+  frame[at + 1] = LF
+  return at + 2
 }
 
 /** Reads one complete request. The result refers to `bytes`, which must not change. */

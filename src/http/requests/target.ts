@@ -44,6 +44,7 @@ const PERCENT = 0x25
  * @throws BadRequestError for a `%` without two hexadecimal digits
  */
 export function decodeBytes(text: string): Buffer {
+  if (!text.includes('%')) return Buffer.from(text, 'latin1')
   const { length } = text
   let at = 0
   const bytes = Buffer.allocUnsafe(length)
@@ -65,11 +66,14 @@ export function decodeBytes(text: string): Buffer {
   return at === length ? bytes : bytes.subarray(0, at)
 }
 
+const PLAIN = /^[\w.-]*$/
+
 /**
  * Text of a part of a path.
  * @throws BadRequestError also for bytes that are no UTF-8
  */
 export function decodeText(text: string): string {
+  if (PLAIN.test(text)) return text
   const bytes = decodeBytes(text)
   const decoded = bytes.toString('utf8')
   if (decoded.includes('\uFFFD') && !Buffer.from(decoded).equals(bytes))

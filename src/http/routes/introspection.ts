@@ -35,10 +35,10 @@ export const introspectionRoutes: readonly Route[] = [
     summary: 'Contents, counters and policies of a group on this node.',
     parameters: [KEYED[0]],
     responses: { 200: { description: 'The fields of `GROUP INFO`.', content: OBJECT }, 404: UNKNOWN_GROUP },
-    access: { command: 'group|info', group: 'group' },
+    access: { command: 'group|info', of: 'group' },
     handle(exchange) {
       const { host } = exchange.services
-      const group = exchange.group()
+      const group = exchange.group
       exchange.json(200, groupStats(group, host.groups.indexOf(group)))
     },
   },
@@ -54,9 +54,9 @@ export const introspectionRoutes: readonly Route[] = [
       404: UNKNOWN_GROUP,
       ...FAILURES,
     },
-    access: { command: 'explain', group: 'group', key: 'key' },
+    access: { command: 'explain', of: 'key' },
     async handle(exchange) {
-      const reply = await exchange.ask(exchange.group(), 'EXPLAIN', exchange.bytes('key'))
+      const reply = await exchange.ask(exchange.group, 'EXPLAIN', exchange.key)
       exchange.json(200, explanationIn(reply))
     },
   },

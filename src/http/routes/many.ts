@@ -44,13 +44,13 @@ export const manyRoutes: readonly Route[] = [
       413: problem('The list of keys is too long.'),
       ...FAILURES,
     },
-    access: { command: 'fetch', group: 'group' },
+    access: { command: 'fetch', of: 'group' },
     handle: getMany,
   },
 ]
 
 async function getMany(exchange: Exchange): Promise<void> {
-  const group = exchange.group()
+  const group = exchange.group
   const encoding = encodingOf(exchange)
   const names = keysIn(await exchange.body(MAX_BODY))
   const keys = names.map((name) => ({ name, key: keyOf(name, encoding) }))

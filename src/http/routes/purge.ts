@@ -47,8 +47,8 @@ export const purgeRoutes: readonly Route[] = [
     summary: 'Drops a key from the cache, and the entries with the given tags. The origin is not written.',
     parameters: [...KEYED, ...HEADERS],
     responses: { 200: RESULT, 404: UNKNOWN_GROUP, ...FAILURES },
-    access: { command: 'invalidate', group: 'group', key: 'key' },
-    handle: (exchange) => purge(exchange, exchange.bytes('key')),
+    access: { command: 'invalidate', of: 'key' },
+    handle: (exchange) => purge(exchange, exchange.key),
   },
   {
     method: 'PURGE',
@@ -58,13 +58,13 @@ export const purgeRoutes: readonly Route[] = [
     summary: 'Drops the entries with the given tags from the cache. The origin is not written.',
     parameters: [KEYED[0], ...HEADERS],
     responses: { 200: RESULT, 404: UNKNOWN_GROUP, ...FAILURES },
-    access: { command: 'invalidate', group: 'group' },
+    access: { command: 'invalidate', of: 'group' },
     handle: (exchange) => purge(exchange, undefined),
   },
 ]
 
 async function purge(exchange: Exchange, key: Buffer | undefined): Promise<void> {
-  const group = exchange.group()
+  const group = exchange.group
   const soft = isSoft(exchange)
   const tags = [
     ...listOf(exchange.header('surrogate-key'), ' '),

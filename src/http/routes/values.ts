@@ -94,7 +94,7 @@ export const valueRoutes: readonly Route[] = [
       416: problem('The value has no such bytes.'),
       ...FAILURES,
     },
-    access: { command: 'fetch', group: 'group', key: 'key' },
+    access: { command: 'fetch', of: 'key' },
     handle: getValue,
   },
   {
@@ -121,7 +121,7 @@ export const valueRoutes: readonly Route[] = [
       413: problem('The body is larger than the group or the node allows.'),
       ...FAILURES,
     },
-    access: { command: 'set', group: 'group', key: 'key' },
+    access: { command: 'set', of: 'key' },
     handle: putValue,
   },
   {
@@ -137,15 +137,15 @@ export const valueRoutes: readonly Route[] = [
       404: UNKNOWN_GROUP,
       ...FAILURES,
     },
-    access: { command: 'del', group: 'group', key: 'key' },
+    access: { command: 'del', of: 'key' },
     handle: deleteValue,
   },
 ]
 
 function getValue(exchange: Exchange): void {
-  const group = exchange.group()
+  const group = exchange.group
   const startedAt = performance.now()
-  const run = exchange.services.commands.run(exchange.caller, group, ['FETCH', exchange.bytes('key')], {
+  const run = exchange.services.commands.run(exchange.caller, group, ['FETCH', exchange.key], {
     replied: (first, rest, isForwarded) => {
       if (exchange.response.destroyed) return
       const reply = rest.length === 0 ? first : Buffer.concat([first, ...rest])
@@ -240,8 +240,8 @@ export function encodingOf(exchange: Exchange): TextEncoding {
 }
 
 async function putValue(exchange: Exchange): Promise<void> {
-  const group = exchange.group()
-  const key = exchange.bytes('key')
+  const group = exchange.group
+  const key = exchange.key
   const ttl = lifetimeOf(exchange.query.get('ttl'))
   const tags = listOf(exchange.header('x-tags'), ',')
   const body = await exchange.body(Math.min(group.maxBytes, exchange.services.host.protoMaxBulkLen))
@@ -253,7 +253,7 @@ async function putValue(exchange: Exchange): Promise<void> {
 }
 
 async function deleteValue(exchange: Exchange): Promise<void> {
-  const group = exchange.group()
-  await exchange.ask(group, 'DEL', exchange.bytes('key'))
+  const group = exchange.group
+  await exchange.ask(group, 'DEL', exchange.key)
   exchange.send(204, [])
 }
