@@ -16,14 +16,19 @@ export function fail(error: unknown): never {
   process.exit(1)
 }
 
-function reason(error: NodeJS.ErrnoException & { address?: string; port?: number }): string {
-  const { code, address = '', port = 0 } = error
+/** An error of listening; `isHttp`: of the HTTP gateway. */
+type ListenError = NodeJS.ErrnoException & { address?: string; port?: number; isHttp?: true }
+
+function reason(error: ListenError): string {
+  const { code, address = '', port = 0, isHttp } = error
+  const flag = isHttp ? '--http-' : '--'
   const place = addressName(address, port)
   if (code === 'EADDRINUSE')
-    return `${place} is in use: stop the process that listens there, or choose another port with --port`
+    return `${place} is in use: stop the process that listens there, or choose another port with ${flag}port`
   if (code === 'EADDRNOTAVAIL')
-    return `${place} is not an address of this machine: choose another one with --bind`
-  if (code === 'EACCES') return `no permission to listen on ${place}: choose a port above 1023 with --port`
-  if (error.syscall === 'getaddrinfo') return `${error.message}: choose another address with --bind`
+    return `${place} is not an address of this machine: choose another one with ${flag}bind`
+  if (code === 'EACCES')
+    return `no permission to listen on ${place}: choose a port above 1023 with ${flag}port`
+  if (error.syscall === 'getaddrinfo') return `${error.message}: choose another address with ${flag}bind`
   return code === undefined ? String(error.stack ?? error) : error.message
 }

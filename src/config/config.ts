@@ -176,7 +176,7 @@ export function resolveLayers({
   const isHttpOn = writtenHttp?.isOn ?? (httpPort !== undefined || asksForHttp)
   const http = problems.length === 0 ? decideHttp(values as HttpValues, isHttpOn, httpPort) : undefined
   if (http !== undefined && http.port !== 0 && http.port === decided.port)
-    problems.push(`${portLabel(sources)}: got ${http.port}, which is the port of the Redis protocol`)
+    problems.push(`${portLabel(sources, place)}: got ${http.port}, which is the port of the Redis protocol`)
   if (problems.length === 0) problems.push(...exposed(decided, cluster, http))
   if (problems.length > 0) throw new ConfigError(...problems)
   const plain = Object.fromEntries(settingNames.map((name) => [name, decided[name]])) as unknown as Settings
@@ -199,12 +199,10 @@ function settingOf(name: AnySettingName) {
     : settings[name as SettingName]
 }
 
-/** Where the port of the HTTP gateway comes from, for messages. */
-function portLabel(sources: ReadonlyMap<AnySettingName, string>): string {
+/** Where the port of the HTTP gateway comes from, for messages. `place`: the file, with a colon. */
+function portLabel(sources: ReadonlyMap<AnySettingName, string>, place: string): string {
   const source = sources.get('httpPort')
-  return source === undefined || /^(--|ERINYS_)/.test(source)
-    ? (source ?? 'http.port')
-    : `${source}: http.port`
+  return source !== undefined && /^(--|ERINYS_)/.test(source) ? source : `${place}http.port`
 }
 
 function isOfCluster(name: AnySettingName): name is ClusterSettingName {

@@ -28,7 +28,8 @@ export async function listenOnAll(
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (optional && (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT')) continue
-      if (!isDefaultPort || code !== 'EADDRINUSE') throw error
+      // The message names the flags of this listener.
+      if (!isDefaultPort || code !== 'EADDRINUSE') throw Object.assign(error as Error, { isHttp: true })
       await gateway.close(0)
       const message = `port ${port} is in use, so this node has no HTTP: give it another with --http-port, or 0 for none`
       log.warn({ port, host }, message)

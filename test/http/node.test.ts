@@ -2,12 +2,13 @@
 
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { createServer as createTcpServer } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { resolveConfig, resolveLayers } from '../../src/config/config.ts'
 import { createNode } from '../../src/index.ts'
 import { createNode as compose } from '../../src/node.ts'
 import { GatedOrigin } from '../support/gated-origin.ts'
-import { ask, open, problemOf, received, startHttp } from '../support/http.ts'
+import { ask, closed, open, problemOf, received, startHttp } from '../support/http.ts'
 
 describe('health', () => {
   test('alive and ready', async () => {
@@ -45,7 +46,7 @@ describe('health', () => {
     half.write('GET /healthz HTT')
     const waiting = await open(node.port)
     waiting.write('GET /cache/g/a HTTP/1.1\r\nHost: localhost\r\n\r\n')
-    const all = Promise.all([idle, half, waiting].map((socket) => once(socket, 'close')))
+    const all = Promise.all([idle, half, waiting].map((socket) => closed(socket)))
     for (const socket of [idle, half, waiting]) socket.resume()
     await node.node.close()
     await all
@@ -53,7 +54,12 @@ describe('health', () => {
 
   test('is not ready before it has joined its cluster', async () => {
     const http = { port: 'any', bind: '127.0.0.1' }
-    const cluster = { peers: ['127.0.0.1:1', '127.0.0.1:2'], announce: '127.0.0.1:3' }
+    // An etcd that accepts connections and never answers.
+    const etcd = createTcpServer((socket) => void socket.on('error', () => undefined)).listen(0, '127.0.0.1')
+    onTestFinished(() => void etcd.close())
+    await once(etcd, 'listening')
+    const { port: etcdPort } = etcd.address() as { port: number }
+    const cluster = { etcd: { endpoints: `127.0.0.1:${etcdPort}` }, announce: '127.0.0.1:3' }
     const config = { port: 0, bind: '127.0.0.1', http, cluster, shutdownTimeout: 0, groups: { g: {} } }
     const node = await createNode(config)
     onTestFinished(() => node.close())
@@ -155,5 +161,5 @@ test('a closed node gives its commands up: 503', async () => {
   socket.write('GET /cache/g/a HTTP/1.1\r\nHost: localhost\r\n\r\n')
   await gated.isAskedFor('a')
   socket.resume()
-  await Promise.all([once(socket, 'close'), node.node.close()])
+  await Promise.all([closed(socket), node.node.close()])
 })

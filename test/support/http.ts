@@ -81,8 +81,16 @@ export async function exchangeBytes(port: number, bytes: string | Buffer): Promi
   socket.setEncoding('latin1').on('data', (part) => {
     text += part
   })
-  await once(socket, 'close')
+  await closed(socket)
   return text
+}
+
+/** Resolves when a connection is closed, also by a reset. */
+export function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.closed) resolve()
+    else socket.once('close', () => resolve())
+  })
 }
 
 /** A connection that does not end the test when it is reset. */

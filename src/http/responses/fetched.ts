@@ -22,6 +22,7 @@ const STAR = 0x2a
 const DOLLAR = 0x24
 const MINUS = 0x2d
 const ZERO = 0x30
+const LETTER_I = 0x69
 const LETTER_S = 0x73
 
 const SOURCES: Readonly<Record<number, FetchSource>> = {
@@ -43,7 +44,8 @@ export function readFetched(reply: Buffer): Fetched {
   at = 4
   const source = SOURCES[reply[at + 1]]
   skipLine(reply)
-  const isString = reply[at + 1] === LETTER_S && reply[at + 3] === 0x72
+  // `string`, not `set` or `stream`.
+  const isString = reply[at + 1] === LETTER_S && reply[at + 4] === LETTER_I
   if (reply[0] !== STAR || source === undefined || !isString) return parseFetched(reply)
   skipLine(reply)
   const ageMs = readNumber(reply)

@@ -53,7 +53,7 @@ export function problemBody({ status, type, detail }: Problem): string {
 const BREAKER = /^circuit breaker (?:open for (\d+) ms|half-open)/
 const OVERLOADED = /^overloaded: /
 const TIMEOUT = /^(timed out after \d+ ms|no answer from the origin within \d+ ms)/
-const REFUSES = 'the group refuses writes'
+const REFUSES = /^group \S+ refuses writes: /
 
 /** The problem for an error reply, without its `-`. */
 export function problemOf(error: string): Problem {
@@ -72,6 +72,7 @@ export function problemOf(error: string): Problem {
     case 'OOM':
       return { status: 413, type: 'too-large', detail }
     case 'ERR':
+      if (REFUSES.test(detail)) return { status: 403, type: 'writes-refused', detail }
       return detail === 'internal error'
         ? { status: 500, type: 'internal-error', detail: 'the log of the node has the reason' }
         : { status: 400, type: 'rejected', detail }
@@ -90,7 +91,6 @@ function originProblem(detail: string): Problem {
   }
   if (OVERLOADED.test(reason)) return { status: 503, type: 'origin-unavailable', detail, retryAfter: 1 }
   if (TIMEOUT.test(reason)) return { status: 504, type: 'origin-timeout', detail }
-  if (reason === REFUSES) return { status: 403, type: 'writes-refused', detail }
   return { status: 502, type: 'origin-failed', detail }
 }
 

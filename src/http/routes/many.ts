@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Group } from '../../group/group.ts'
-import { CLOSING, type Exchange } from '../exchange.ts'
+import { CLOSING, type Exchange, type Headers } from '../exchange.ts'
 import { GoneError, RefusedError } from '../requests/body.ts'
 import { readFetched } from '../responses/fetched.ts'
 import { jsonOf, NotTextError, type TextEncoding } from '../responses/json-value.ts'
@@ -75,7 +75,9 @@ async function stream(
   keys: readonly WantedKey[],
   encoding: TextEncoding,
 ): Promise<void> {
-  const { response } = exchange
+  const { response, request } = exchange
+  // HTTP/1.0 has no trailers.
+  const hasTrailer = request.httpVersionMinor > 0 || request.httpVersionMajor > 1
   const running: Promise<string | Problem>[] = []
   const failures: (readonly [name: string, problem: Problem])[] = []
   let next = 0
@@ -94,15 +96,11 @@ async function stream(
       continue
     }
     text += `${isFirst ? '{' : ','}${JSON.stringify(name)}:${value}`
-    if (isFirst)
-      exchange.begin(200, [
-        'Content-Type',
-        'application/json',
-        'Cache-Control',
-        'no-store',
-        'Trailer',
-        TRAILER,
-      ])
+    if (isFirst) {
+      const headers: Headers = ['Content-Type', 'application/json', 'Cache-Control', 'no-store']
+      if (hasTrailer) headers.push('Trailer', TRAILER)
+      exchange.begin(200, headers)
+    }
     isFirst = false
     if (text.length >= PART_BYTES) {
       await write(response, text)
@@ -114,7 +112,7 @@ async function stream(
     exchange.json(200, {})
     return
   }
-  if (failures.length > 0) response.addTrailers({ [TRAILER]: trailerOf(failures) })
+  if (failures.length > 0 && hasTrailer) response.addTrailers({ [TRAILER]: trailerOf(failures) })
   response.end(`${text}}\n`)
 }
 
