@@ -1,6 +1,5 @@
 // What hostile HTTP clients send: the node answers or closes, keeps its memory, and goes on.
 
-import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { GatedOrigin } from '../support/gated-origin.ts'
 import { closed, exchangeBytes, open, problemOf, received, startHttp } from '../support/http.ts'
