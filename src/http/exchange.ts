@@ -172,7 +172,7 @@ export const CLOSING: Problem = {
 }
 
 /** @throws RefusedError if there is none */
-export function groupNamed({ host }: Services, name: string): Group {
+function groupNamed({ host }: Services, name: string): Group {
   const group = host.groups.find((each) => each.name === name)
   if (group !== undefined) return group
   const known = host.groups.map((each) => each.name).join(', ')

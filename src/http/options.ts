@@ -13,12 +13,3 @@ export interface HttpOptions {
   /** Whether large texts are compressed for clients that accept it. */
   readonly compress: boolean
 }
-
-export const defaultHttpOptions: HttpOptions = {
-  hosts: [],
-  cors: [],
-  maxConnections: 1000,
-  timeout: 60_000,
-  maxUploads: 256 * 2 ** 20,
-  compress: false,
-}

@@ -45,7 +45,7 @@ export interface Caller {
 }
 
 /** Takes the outcome of a command: one call. */
-export interface Outcome {
+interface Outcome {
   /** `isForwarded`: another node has answered. A long reply may come in parts. */
   replied(reply: Buffer, rest: readonly Buffer[], isForwarded: boolean): void
   /** The node has closed. */
@@ -53,7 +53,7 @@ export interface Outcome {
 }
 
 /** Runs commands as clients do: with flights, forwarding, fences, write policies, the slow log and counters. */
-export interface Commands {
+interface Commands {
   run(caller: Caller, group: Group, args: readonly (string | Buffer)[], outcome: Outcome): { giveUp(): void }
 }
 

@@ -6,7 +6,7 @@ import type { Exchange } from './exchange.ts'
 export type Method = 'GET' | 'PUT' | 'POST' | 'DELETE' | 'PURGE'
 
 /** A JSON schema of the kind that OpenAPI 3.1 has. */
-export type Schema = { readonly [keyword: string]: unknown }
+type Schema = { readonly [keyword: string]: unknown }
 
 export interface RouteParameter {
   readonly name: string
@@ -24,7 +24,7 @@ export interface RouteResponse {
 }
 
 /** The command that a route stands for: whoever may run that may use the route. */
-export interface Access {
+interface Access {
   /** A command's full name, as ACL rules have it: `get`, `cluster|info`. */
   readonly command: string
   /** What it is about: the path parameters `group` and `key`. */

@@ -3,7 +3,7 @@
 import type { Method, Route } from './route.ts'
 
 /** The raw values of path parameters, in their order in the path. */
-export type PathValues = readonly string[]
+type PathValues = readonly string[]
 
 interface Found {
   readonly route: Route
@@ -31,7 +31,7 @@ const REST = /^\{(\w+)\*\}$/
 const PARAMETER = /^\{(\w+)\}$/
 
 /** The names of the parameters in a path. */
-export function parameterNames(path: string): readonly string[] {
+function parameterNames(path: string): readonly string[] {
   return [...path.matchAll(/\{(\w+)\*?\}/g)].map(([, name]) => name)
 }
 

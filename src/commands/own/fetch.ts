@@ -18,7 +18,7 @@ import { replyEntries } from '../streams/stream-value.ts'
 export type FetchSource = 'hit' | 'miss' | 'stale' | 'absent' | 'copy'
 
 /** The number of elements of the reply. */
-export const FETCH_FIELDS = 7
+const FETCH_FIELDS = 7
 
 /*
  * The reply is an array of

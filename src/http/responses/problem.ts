@@ -38,7 +38,7 @@ export const PROBLEMS = {
   closing: 'The node is closing',
 } as const
 
-export type ProblemType = keyof typeof PROBLEMS
+type ProblemType = keyof typeof PROBLEMS
 
 export const PROBLEM_JSON = 'application/problem+json'
 
