@@ -1,11 +1,12 @@
 // The headers of a value that say how long it may be kept, and how it came.
 
 import type { Group } from '../../group/group.ts'
+import type { GroupPolicy } from '../../group/policy.ts'
 import type { Headers } from '../exchange.ts'
 import type { Fetched } from './fetched.ts'
 
-/** What shared and private caches may do with stale values: as the group does itself. By group. */
-const extensions = new WeakMap<Group, string>()
+/** What shared and private caches may do with stale values: as the group does itself. By policy. */
+const extensions = new WeakMap<GroupPolicy, string>()
 
 /**
  * `Cache-Control` and `Age`. `max-age` counts from the load, as `Age` does (RFC 9111): their difference is what is left. A
@@ -15,7 +16,7 @@ export function addFreshness(headers: Headers, group: Group, { ageMs, ttlMs }: F
   if (ttlMs === undefined) headers.push('Cache-Control', 'no-cache')
   else {
     const seconds = Math.floor(Math.max(0, (ageMs ?? 0) + ttlMs) / 1000)
-    headers.push('Cache-Control', `max-age=${seconds}${extensionOf(group)}`)
+    headers.push('Cache-Control', `max-age=${seconds}${extensionOf(group.policy)}`)
   }
   if (ageMs !== undefined) headers.push('Age', Math.floor(ageMs / 1000))
 }
@@ -35,14 +36,14 @@ export function addCourse(
   if (parts.length > 0) headers.push('Server-Timing', parts.join(', '))
 }
 
-function extensionOf(group: Group): string {
-  let text = extensions.get(group)
+function extensionOf(policy: GroupPolicy): string {
+  let text = extensions.get(policy)
   if (text === undefined) {
-    const { staleWhileRevalidateMs = 0, staleIfErrorMs = 0 } = group.policy.freshness ?? {}
+    const { staleWhileRevalidateMs = 0, staleIfErrorMs = 0 } = policy.freshness ?? {}
     text =
       directive('stale-while-revalidate', staleWhileRevalidateMs) +
       directive('stale-if-error', staleIfErrorMs)
-    extensions.set(group, text)
+    extensions.set(policy, text)
   }
   return text
 }
