@@ -194,7 +194,19 @@ function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
     ],
     refusal: () => (state.isClosed ? CLOSING : undefined),
   })
-  return { config, log, settings, groups: byName, retired, reloader, server, cluster, gateway, instant, state }
+  return {
+    config,
+    log,
+    settings,
+    groups: byName,
+    retired,
+    reloader,
+    server,
+    cluster,
+    gateway,
+    instant,
+    state,
+  }
 }
 
 /** One node of the cache: used by the program that it runs in, and, after `listen`, by any Redis client. */
