@@ -128,7 +128,7 @@ test('SIGUSR2 writes a report without secrets and says where', async () => {
   const node = await start(['--requirepass', 'hush-flag'], {
     program,
     cwd: folder,
-    env: { ERINYS_SECRET: 'hush-variable' },
+    env: { DATABASE_PASSWORD: 'hush-variable' },
   })
   onTestFinished(() => void node.child.kill('SIGKILL'))
   node.child.kill('SIGUSR2')
