@@ -19,6 +19,7 @@ import { listCommands } from './lists/lists.ts'
 import { explainCommands } from './own/explain.ts'
 import { fetchCommands } from './own/fetch.ts'
 import { groupCommands } from './own/groups.ts'
+import { hotKeysCommands } from './own/hot-keys.ts'
 import { invalidateCommands } from './own/invalidate.ts'
 import { configCommands } from './server/config.ts'
 import { debugCommands } from './server/debug.ts'
@@ -67,6 +68,7 @@ export function allCommands(directory: () => CommandDirectory): readonly Command
     ...groupCommands,
     ...explainCommands,
     ...fetchCommands,
+    ...hotKeysCommands,
     ...transactionCommands,
     ...connectionCommands,
     ...clientCommands,

@@ -16,6 +16,7 @@ import type { Instant } from '../bytes/instant.ts'
 import { NULL_REF, type Ref } from '../store/arena.ts'
 import { EXPIRES, FreshnessWindows, ValueType } from '../store/record.ts'
 import { Store } from '../store/store.ts'
+import { HotKeys } from '../telemetry/hot-keys.ts'
 import type { OriginCalls } from '../telemetry/origin-calls.ts'
 import { Admission } from './admission.ts'
 import { Copies, type CopyPolicy } from './copies/copies.ts'
@@ -80,6 +81,8 @@ export class Group {
   readonly originCalls: OriginCalls
   /** Hot copies of other nodes' keys; `undefined` on a node that owns every key. */
   copies: Copies | undefined
+  /** The keys that are accessed most. */
+  readonly hotKeys: HotKeys
   readonly environment: GroupEnvironment
   /** The clock of the environment, read once per received chunk. */
   readonly instant: Instant
@@ -110,6 +113,7 @@ export class Group {
     this.#admission = new Admission(this, environment.instant)
     this.#origin = new OriginAccess(this, this.#admission, environment)
     this.originCalls = this.#origin.calls
+    this.hotKeys = new HotKeys(this, environment.instant.monotonicMs)
     this.#usePolicy()
   }
 

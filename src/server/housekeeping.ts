@@ -76,7 +76,10 @@ export class Housekeeping {
     stats.inputBytesPerSecond = this.#input.sample(stats.inputBytes, instant.now)
     stats.outputBytesPerSecond = this.#output.sample(stats.outputBytes, instant.now)
     let used = 0
-    for (const group of groups) used += group.store.usedBytes
+    for (const group of groups) {
+      used += group.store.usedBytes
+      group.hotKeys.sample(instant.monotonicMs)
+    }
     if (used <= stats.peakBytes) return
     stats.peakBytes = used
     stats.peakAt = instant.now

@@ -284,6 +284,11 @@ export class Store {
     return flags
   }
 
+  /** The record that was accessed last, as the eviction policy knows it; `NULL_REF`: there is none. */
+  latest(): Ref {
+    return this.#eviction.latest()
+  }
+
   /** Seconds since the last access, modulo 2^20 (12 days). */
   idleSeconds(ref: Ref): number {
     return (this.#instant.second - this.records.accessSecond(ref)) & SECOND_MASK

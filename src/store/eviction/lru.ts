@@ -61,6 +61,10 @@ export class Lru implements EvictionPolicy {
     return oldest === except && oldest !== NULL_REF ? this.#link(oldest, NEWER) : oldest
   }
 
+  latest(): Ref {
+    return this.#newest
+  }
+
   clear(): void {
     this.#newest = NULL_REF
     this.#oldest = NULL_REF

@@ -36,6 +36,8 @@ export interface EvictionPolicy {
    * before it asks again. `except` is the record being written, or `NULL_REF`.
    */
   victim(except: Ref): Ref
+  /** The record that was accessed last, or the one that was inserted last; `NULL_REF`: there is none. */
+  latest(): Ref
   /** The store was emptied. `removed` is not called for its records. */
   clear(): void
   /** Visits every stored record once, the next victim last. For integrity checks, O(n). */

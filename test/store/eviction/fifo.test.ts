@@ -48,6 +48,10 @@ class Fifo implements EvictionPolicy {
     return first === except && first !== NULL_REF ? this.#get(first, LATER) : first
   }
 
+  latest(): Ref {
+    return this.#last
+  }
+
   clear(): void {
     this.#first = NULL_REF
     this.#last = NULL_REF
