@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { clusterSection } from './cluster-results.ts'
+import { metricReference } from './metrics-reference.ts'
 import { originSection } from './origins/section.ts'
 import {
   clusterReference,
@@ -30,6 +31,7 @@ export function referencePages(): Readonly<Record<string, Sections>> {
       http: httpReference(),
     },
     'docs/http.md': { routes: routeReference() },
+    'docs/metrics.md': { metrics: metricReference() },
   }
 }
 

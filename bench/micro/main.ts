@@ -5,6 +5,7 @@ import * as decoder from './decoder.bench.ts'
 import * as framer from './framer.bench.ts'
 import * as link from './link.bench.ts'
 import type { Row } from './measure.ts'
+import * as metrics from './metrics.bench.ts'
 import * as reply from './reply.bench.ts'
 import * as slots from './slots.bench.ts'
 import * as store from './store.bench.ts'
@@ -23,12 +24,12 @@ const WITHOUT_GARBAGE = new Set<string>([
 ])
 
 /** Time limits per operation, ns. */
-const LIMITS = new Map(Object.entries(slots.LIMITS))
+const LIMITS = new Map(Object.entries({ ...slots.LIMITS, ...metrics.LIMITS }))
 
 /** Returns one line per failure. */
 export async function benchMicro({ smoke }: { readonly smoke: boolean }): Promise<string[]> {
   const faults: string[] = []
-  for (const suite of [decoder, framer, reply, store, slots, link, commands]) {
+  for (const suite of [decoder, framer, reply, store, slots, link, commands, metrics]) {
     const rows = await suite.run({ time: smoke ? 40 : 500 })
     console.log(`\n${suite.name}`)
     console.table(rows.map(shown))

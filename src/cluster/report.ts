@@ -33,6 +33,18 @@ export interface ClusterReport {
   readonly isPending: boolean
   /** All listed members and this node, sorted by name: the same order on every node. */
   readonly members: readonly MemberReport[]
+  /** What this node has handed over since it started. */
+  readonly handover: HandoverReport
+}
+
+/** The entries of slots that this node no longer owns. */
+export interface HandoverReport {
+  /** Slots not handed over yet. */
+  readonly pending: number
+  /** Entries taken by others, entries dropped, and bytes sent. */
+  readonly moved: number
+  readonly dropped: number
+  readonly sentBytes: number
 }
 
 /** What a report is made from. */
@@ -40,11 +52,12 @@ export interface ReportSources {
   readonly self: Member
   readonly detector: Pick<Detector, 'view' | 'peers'>
   readonly ownership: { readonly isPending: boolean }
+  readonly relocation: { readonly handover: HandoverReport }
 }
 
 /** @param leaving names of the leaving members */
 export function reportOf(
-  { self, detector, ownership }: ReportSources,
+  { self, detector, ownership, relocation }: ReportSources,
   peers: Iterable<Peer>,
   leaving: readonly string[],
 ): ClusterReport {
@@ -61,7 +74,9 @@ export function reportOf(
   }
   members.sort((a, b) => (a.member.name < b.member.name ? -1 : 1))
   const { isPending } = ownership
-  return { self, epoch, views: counter, living: living.length, isPending, members }
+  const { pending, moved, dropped, sentBytes } = relocation.handover
+  const handover = { pending, moved, dropped, sentBytes }
+  return { self, epoch, views: counter, living: living.length, isPending, members, handover }
 }
 
 function stateOf(health: PeerReport | undefined, isInView: boolean, isLeaving: boolean): MemberState {

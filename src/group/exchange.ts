@@ -17,15 +17,17 @@ export function exchangeKeys(first: Group, second: Group): void {
   first.watchedKeys.exchanging(second.store)
   second.watchedKeys.exchanging(first.store)
   const { store } = first
-  const { evicted, expired } = store
+  const { evicted, expired, invalidated } = store
   first.store = second.store
   second.store = store
   first.watchedKeys.attach()
   second.watchedKeys.attach()
   store.evicted = first.store.evicted
   store.expired = first.store.expired
+  store.invalidated = first.store.invalidated
   store.maxBytes = second.maxBytes
   first.store.evicted = evicted
   first.store.expired = expired
+  first.store.invalidated = invalidated
   first.store.maxBytes = first.maxBytes
 }

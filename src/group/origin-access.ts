@@ -86,7 +86,11 @@ export class OriginAccess {
     this.#admission = admission
     this.#environment = environment
     this.#lostWrite = new RareWarning(WARNING_INTERVAL_MS, () => this.#steady())
-    this.calls = new OriginCalls({ group: group.policy.name, now: () => this.#steady() })
+    this.calls = new OriginCalls({
+      group: group.policy.name,
+      now: () => this.#steady(),
+      wallClock: () => environment.instant.now,
+    })
     this.#use(group.policy, true)
   }
 

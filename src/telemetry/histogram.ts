@@ -94,6 +94,21 @@ export class Histogram {
     return buckets
   }
 
+  /**
+   * How many durations were at most as long as each of these limits: exact to 1/32 of the limit.
+   *
+   * @param limits in µs, ascending
+   */
+  cumulative(limits: readonly number[]): number[] {
+    let seen = 0
+    let i = 0
+    return limits.map((limit) => {
+      const last = counterOf(Math.min(Math.floor(limit * UNITS_PER_MICRO), MAX_UNITS))
+      while (i <= last) seen += this.#counts[i++]
+      return seen
+    })
+  }
+
   /** Resets all counters. */
   reset(): void {
     this.#counts.fill(0)

@@ -27,12 +27,26 @@ export interface OriginCallsOptions {
   readonly group: string
   /** A monotonic clock in ms. */
   readonly now: () => number
+  /** Milliseconds since the epoch. */
+  readonly wallClock: () => number
+}
+
+/** Failures in a row with the same error. */
+export interface OriginFailure {
+  readonly kind: OriginCallKind
+  readonly error: string
+  /** The beginning of the latest key, and when it failed, in ms since the epoch. */
+  key: Buffer
+  at: number
+  count: number
 }
 
 /** Failures are logged at most once in this time, ms. */
 const WARNING_INTERVAL_MS = 10_000
 /** Longest part of a key shown in the log, in bytes. */
 const MAX_SHOWN = 200
+/** The most failures that are kept, of each group. */
+const MAX_KEPT = 16
 
 const WORDS = {
   load: { failed: 'a load failed', recovered: 'loads succeed again' },
@@ -54,6 +68,8 @@ export class OriginCalls {
   readonly stores = new Histogram()
   /** Calls that took longer than `originTimeout`. */
   timeouts = 0
+  /** The latest failures of calls that reached the origin, the newest first. */
+  readonly latestFailures: OriginFailure[] = []
   observer: OriginCallObserver | undefined
   log: CallLog | undefined
   readonly #options: OriginCallsOptions
@@ -89,6 +105,7 @@ export class OriginCalls {
       if (batch?.isReported !== true) this.observer?.originCalled(kind, this.#options.group, key, micros)
       if (batch !== undefined) batch.isReported = true
     }
+    if (error !== undefined && wasAsked) this.#keep(kind, key, error)
     if (error !== undefined) this.#failed(kind, key, ms, error)
     else if (wasAsked && this.#failing[kind].count > 0) this.#recovered(kind)
   }
@@ -109,6 +126,21 @@ export class OriginCalls {
       const fields = { key: text, ms, failures: suppressed + 1 }
       this.log?.warn(fields, `${WORDS[kind].failed}: ${error}${more}`)
     })
+  }
+
+  #keep(kind: OriginCallKind, key: Buffer, error: string): void {
+    const kept = this.latestFailures
+    const at = this.#options.wallClock()
+    const shown = Buffer.from(key.subarray(0, MAX_SHOWN))
+    const [newest] = kept
+    if (newest?.kind === kind && newest.error === error) {
+      newest.key = shown
+      newest.at = at
+      newest.count++
+      return
+    }
+    kept.unshift({ kind, error, key: shown, at, count: 1 })
+    kept.splice(MAX_KEPT)
   }
 
   #recovered(kind: OriginCallKind): void {

@@ -215,6 +215,7 @@ function resetStatistics({ host, reply }: Context): void {
     writes?.resetCounters()
     store.evicted = 0
     store.expired = 0
+    store.invalidated = 0
     group.copies?.resetCounters()
     if (waitLimit !== undefined) waitLimit.ended = 0
     if (flights === undefined) continue
@@ -224,6 +225,7 @@ function resetStatistics({ host, reply }: Context): void {
     flights.fenced = 0
     flights.refreshes = 0
     flights.unchanged = 0
+    flights.batchSizes?.reset()
   }
   reply.ok()
 }

@@ -3,6 +3,7 @@
 import type { CancelTimer, Timers } from '../../bytes/clock.ts'
 import type { Value } from '../../store/value.ts'
 import type { CallBatch } from '../../telemetry/origin-calls.ts'
+import { SizeCounts } from '../../telemetry/size-counts.ts'
 import type { Governor } from '../governor/governor.ts'
 import { LazyAbortSignal } from '../lazy-abort-signal.ts'
 import type { LoadContext, Origin, OriginResult } from '../origin.ts'
@@ -67,6 +68,8 @@ export class Batch<Member> implements CallBatch {
 export class Batcher<Member> {
   /** Calls of the origin, including calls with one key. */
   calls = 0
+  /** How many keys they loaded. */
+  readonly sizes = new SizeCounts()
   readonly #options: BatcherOptions<Member>
   #openBatch: Batch<Member> | undefined
 
@@ -118,6 +121,7 @@ export class Batcher<Member> {
       },
     }
     this.calls++
+    this.sizes.record(keys.length)
     let results: readonly (OriginResult | Error)[] = []
     let failure: { readonly error: unknown } | undefined
     try {

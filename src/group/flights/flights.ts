@@ -3,6 +3,7 @@
 import type { Timers } from '../../bytes/clock.ts'
 import type { Value } from '../../store/value.ts'
 import type { OriginCalls } from '../../telemetry/origin-calls.ts'
+import type { SizeCounts } from '../../telemetry/size-counts.ts'
 import type { Governor } from '../governor/governor.ts'
 import type { LoadContext, Origin, OriginResult } from '../origin.ts'
 import { type ReadResult, readResult, reasonOf } from '../result.ts'
@@ -101,6 +102,11 @@ export class Flights {
   /** Calls of the origin: fewer than loads with batching, and since that was last configured. */
   get calls(): number {
     return this.#batcher?.calls ?? this.loads
+  }
+
+  /** How many keys the calls loaded; `undefined`: each loads one. */
+  get batchSizes(): SizeCounts | undefined {
+    return this.#batcher?.sizes
   }
 
   /** Running loads that a new miss would join. */

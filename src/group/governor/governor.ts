@@ -96,6 +96,11 @@ export class Governor {
     this.#limit = options.concurrency
   }
 
+  /** The most calls that may run now; lower than configured while the source recovers. */
+  get limit(): number {
+    return this.#limit
+  }
+
   /** Queued calls. */
   get waiting(): number {
     return this.#queue.size

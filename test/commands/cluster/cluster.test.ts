@@ -30,7 +30,8 @@ function reportOf(...states: MemberState[]): ClusterReport {
     }
   })
   const self = members[0].member
-  return { self, epoch: 5, views: 3, living: 1, isPending: false, members }
+  const handover = { pending: 0, moved: 0, dropped: 0, sentBytes: 0 }
+  return { self, epoch: 5, views: 3, living: 1, isPending: false, members, handover }
 }
 
 const HEALTH = {

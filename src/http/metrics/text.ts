@@ -1,0 +1,119 @@
+// Writes metrics as text: the format of Prometheus (0.0.4), and OpenMetrics (1.0.0).
+
+/*
+ * Not a library: theirs count by themselves (`inc`, `observe`). Here the counters exist already, histograms of another
+ * shape among them, and are only to be written down: 100 groups are more than ten thousand lines.
+ */
+
+import type { Metric, Samples } from './metric.ts'
+
+export type MetricsFormat = 'prometheus' | 'openmetrics'
+
+export const CONTENT_TYPES: Readonly<Record<MetricsFormat, string>> = {
+  prometheus: 'text/plain; version=0.0.4; charset=utf-8',
+  openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
+}
+
+/** The format that a client prefers; Prometheus asks for OpenMetrics if it can read that. */
+export function formatFor(accept: string | undefined): MetricsFormat {
+  return accept?.includes('application/openmetrics-text') ? 'openmetrics' : 'prometheus'
+}
+
+/** The units that are a suffix of a name. */
+const UNIT = /_(seconds|bytes)$/
+
+/** A subject, and its labels as text: `group="users"`; empty: none. */
+export interface LabelledSubject<Subject> {
+  readonly subject: Subject
+  readonly labels: string
+}
+
+export class MetricsText implements Samples {
+  readonly #format: MetricsFormat
+  readonly #lines: string[] = []
+  /** The labels of the current subject. */
+  #labels = ''
+  #name = ''
+
+  constructor(format: MetricsFormat) {
+    this.#format = format
+  }
+
+  /** Writes a metric of all these subjects. */
+  write<Subject>(metric: Metric<Subject>, subjects: readonly LabelledSubject<Subject>[]): void {
+    const before = this.#lines.length
+    this.#head(metric)
+    const first = this.#lines.length
+    this.#name = metric.name
+    for (const { subject, labels } of subjects) {
+      this.#labels = labels
+      metric.read(subject, this)
+    }
+    // A metric that nothing has now.
+    if (this.#lines.length === first) this.#lines.length = before
+  }
+
+  add(value: number, labels = ''): void {
+    this.#lines.push(`${this.#name}${braced(joined(this.#labels, labels))} ${number(value)}`)
+  }
+
+  histogram(
+    limits: readonly number[],
+    counts: readonly number[],
+    count: number,
+    sum: number,
+    labels = '',
+  ): void {
+    const own = joined(this.#labels, labels)
+    const name = this.#name
+    const prefix = `${name}_bucket{${own === '' ? '' : `${own},`}le="`
+    for (let i = 0; i < limits.length; i++)
+      this.#lines.push(`${prefix}${this.#limit(limits[i])}"} ${number(counts[i])}`)
+    this.#lines.push(
+      `${prefix}+Inf"} ${number(count)}`,
+      `${name}_sum${braced(own)} ${number(sum)}`,
+      `${name}_count${braced(own)} ${number(count)}`,
+    )
+  }
+
+  /** The text so far. */
+  end(): string {
+    return `${this.#lines.join('\n')}\n${this.#format === 'openmetrics' ? '# EOF\n' : ''}`
+  }
+
+  #head({ name, type, help }: Metric<never>): void {
+    if (this.#format === 'prometheus') {
+      const shown = help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')
+      this.#lines.push(`# HELP ${name} ${shown}`, `# TYPE ${name} ${type === 'info' ? 'gauge' : type}`)
+      return
+    }
+    // The family's name is without the suffix of its samples.
+    const family =
+      type === 'counter' ? name.replace(/_total$/, '') : type === 'info' ? name.replace(/_info$/, '') : name
+    this.#lines.push(`# TYPE ${family} ${type}`)
+    const [, unit] = UNIT.exec(family) ?? []
+    if (unit !== undefined) this.#lines.push(`# UNIT ${family} ${unit}`)
+    this.#lines.push(
+      `# HELP ${family} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"')}`,
+    )
+  }
+
+  /** OpenMetrics writes limits as floating point numbers. */
+  #limit(limit: number): string {
+    return this.#format === 'openmetrics' && Number.isInteger(limit) ? `${limit}.0` : String(limit)
+  }
+}
+
+function joined(first: string, second: string): string {
+  if (first === '') return second
+  return second === '' ? first : `${first},${second}`
+}
+
+function braced(labels: string): string {
+  return labels === '' ? '' : `{${labels}}`
+}
+
+function number(value: number): string {
+  if (Number.isFinite(value)) return String(value)
+  return Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf'
+}

@@ -1,0 +1,90 @@
+// The Grafana dashboard and the alert rules name metrics that exist.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { metricFamilies } from '../../../src/http/metrics/metrics.ts'
+import { project } from '../../docs/markdown.ts'
+
+const metrics = new Map(
+  metricFamilies.flatMap(({ label, metrics }) =>
+    metrics.map(({ name, type, labels }) => [
+      name,
+      { type, labels: label === undefined ? labels : [label, ...labels] },
+    ]),
+  ),
+)
+/** Labels that Prometheus adds, or that come with histograms. */
+const COMMON = ['job', 'instance', 'le']
+
+/** Each use of a metric in PromQL: its name and the selector behind it. */
+function usesIn(text: string): [name: string, selector: string][] {
+  return [...text.matchAll(/\b((?:erinys|process|nodejs)_\w+)\b(?:\{([^}]*)\})?/g)].map(
+    ([, name, selector]) => [name, selector ?? ''],
+  )
+}
+
+function check(text: string): void {
+  for (const [name, selector] of usesIn(text)) {
+    const family = metrics.get(name.replace(/_(bucket|sum|count)$/, '')) ?? metrics.get(name)
+    expect(family, `${name} in ${text}`).toBeDefined()
+    if (name.endsWith('_bucket')) expect(family?.type, name).toBe('histogram')
+    for (const [, label] of selector.matchAll(/(\w+)\s*(?:=~|!=|!~|=)/g))
+      expect([...COMMON, ...(family?.labels ?? [])], `${label} of ${name}`).toContain(label)
+  }
+}
+
+interface Panel {
+  readonly type: string
+  readonly title: string
+  readonly targets?: readonly { readonly expr: string }[]
+  readonly gridPos: { readonly x: number; readonly w: number }
+}
+
+interface Variable {
+  readonly query: string | { readonly query: string }
+}
+
+describe('the dashboard of Grafana', () => {
+  const dashboard = JSON.parse(readFileSync(join(project, 'deploy/grafana/dashboard.json'), 'utf8')) as {
+    readonly panels: readonly Panel[]
+    readonly templating: { readonly list: readonly Variable[] }
+  }
+
+  test.each(dashboard.panels.filter(({ type }) => type !== 'row').map((panel) => [panel.title, panel]))(
+    '%s',
+    (_, { targets, gridPos }) => {
+      expect(targets?.length).toBeGreaterThan(0)
+      expect(gridPos.x + gridPos.w).toBeLessThanOrEqual(24)
+      for (const { expr } of targets ?? []) {
+        expect(usesIn(expr).length, expr).toBeGreaterThan(0)
+        check(expr)
+      }
+    },
+  )
+
+  test('its variables', () => {
+    for (const { query } of dashboard.templating.list) if (typeof query === 'object') check(query.query)
+  })
+})
+
+test('the expressions of the documentation', () => {
+  const page = readFileSync(join(project, 'docs/metrics.md'), 'utf8')
+  const [, expression] = /```promql\n(.*?)```/s.exec(page) ?? []
+  expect(usesIn(expression).length).toBeGreaterThan(0)
+  check(expression)
+})
+
+test('the alert rules', () => {
+  const text = readFileSync(join(project, 'deploy/grafana/alerts.yaml'), 'utf8')
+  const rules = text.split(/^ {6}- alert: /m).slice(1)
+  expect(rules.length).toBeGreaterThan(10)
+  for (const rule of rules) {
+    expect(rule).toMatch(/^ {8}expr: /m)
+    expect(rule).toMatch(/^ {8}labels: \{ severity: (info|warning|critical) \}$/m)
+    expect(rule).toMatch(/^ {10}summary: /m)
+    const [, expression] = /expr: ([\s\S]*?)\n {8}(?:for|labels):/.exec(rule) ?? []
+    expect(usesIn(expression).length, rule).toBeGreaterThan(0)
+    check(expression)
+  }
+})
