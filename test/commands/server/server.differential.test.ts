@@ -135,6 +135,7 @@ describeWithRedis(
         'group|help',
         'group|info',
         'group|list',
+        'hotkeys',
         'invalidate',
       ])
     })
