@@ -38,7 +38,7 @@ export interface ClusterReport {
 }
 
 /** The entries of slots that this node no longer owns. */
-export interface HandoverReport {
+interface HandoverReport {
   /** Slots not handed over yet. */
   readonly pending: number
   /** Entries taken by others, entries dropped, and bytes sent. */

@@ -1,6 +1,6 @@
 // A strict parser of the text formats of metrics, with the checks of `promtool check metrics`.
 
-export interface Sample {
+interface Sample {
   readonly name: string
   readonly labels: Readonly<Record<string, string>>
   readonly value: number

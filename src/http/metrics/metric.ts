@@ -7,7 +7,7 @@ import { SIZE_LIMITS, type SizeCounts } from '../../telemetry/size-counts.ts'
  * Names follow the conventions of Prometheus: base units as a suffix (`_seconds`, `_bytes`), and `_total` for counters.
  * An `info` metric is a gauge that is always 1, and whose labels tell something.
  */
-export type MetricType = 'counter' | 'gauge' | 'histogram' | 'info'
+type MetricType = 'counter' | 'gauge' | 'histogram' | 'info'
 
 /** Takes the samples of one metric. */
 export interface Samples {
@@ -153,7 +153,7 @@ export function labelText(name: string, value: string): string {
 }
 
 /** As in the value of a label. */
-export function escaped(text: string): string {
+function escaped(text: string): string {
   return /[\\"\n]/.test(text)
     ? text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
     : text
