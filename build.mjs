@@ -1,4 +1,4 @@
-// Compiles the sources to dist/, where TypeScript is installed: what `npm ci`, `npm start` and `npm run build` run.
+// Compiles the sources and the dashboard's page to dist/, where TypeScript is installed: what `npm ci`, `npm start` and `npm run build` run.
 
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -18,6 +18,9 @@ const compiler = findCompiler()
 const isInstalling = process.env.npm_lifecycle_event === 'prepare'
 
 if (compiler !== undefined) {
+  // Before the compiler, which ends the process.
+  const { buildDashboard } = await import('./build-dashboard.mjs')
+  await buildDashboard()
   process.argv = [process.argv[0], compiler, '-b', 'tsconfig.build.json']
   require(compiler)
 } else if (existsSync('dist/main.js')) {

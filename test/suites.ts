@@ -14,6 +14,7 @@ export const PROCESSES: readonly string[] = [
   'test/docs/examples.test.ts',
   'test/docs/postgres.test.ts',
   'test/docs/sessions.test.ts',
+  'test/http/dashboard/browser.test.ts',
   'test/issues/processes/',
   'test/node/origins.faults.test.ts',
   'test/origin/redis/',

@@ -3,9 +3,12 @@
 import { type IncomingMessage, METHODS, type ServerResponse } from 'node:http'
 import type { ServerOptions as SecureOptions } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import { systemTimers } from '../bytes/clock.ts'
+import { RuntimeStats } from '../telemetry/runtime-stats.ts'
 import { HttpConnection } from './connections.ts'
 import { Exchange, type Headers, jsonText } from './exchange.ts'
 import { HttpListener, type TlsMaterial } from './listener.ts'
+import { Metrics } from './metrics/metrics.ts'
 import { openApiOf } from './openapi.ts'
 import type { Services, User } from './ports.ts'
 import { GoneError, RefusedError, Uploads } from './requests/body.ts'
@@ -23,7 +26,7 @@ const MAX_ACTIVE = 20_000
 /** How long a page of another web origin may remember what it may do, seconds. */
 const PREFLIGHT_SECONDS = 600
 
-export interface GatewayOptions extends Omit<Services, 'openApi'> {
+export interface GatewayOptions extends Omit<Services, 'openApi' | 'metrics'> {
   /** With it the gateway speaks HTTPS. */
   readonly tls?: SecureOptions
   readonly backlog?: number
@@ -42,6 +45,7 @@ interface OwnSocket extends Socket {
 export class HttpGateway {
   readonly routes: readonly Route[]
   readonly #services: Services
+  readonly #runtime: RuntimeStats
   readonly #router: Router
   readonly #check: OriginCheck
   readonly #uploads: Uploads
@@ -59,7 +63,9 @@ export class HttpGateway {
       document ??= jsonText(openApiOf(this.routes, options.version))
       return document
     }
-    this.#services = { ...options, openApi }
+    this.#runtime = new RuntimeStats({ timers: systemTimers, micros: () => performance.now() * 1000 })
+    const metrics = new Metrics(options.host, this.#runtime)
+    this.#services = { ...options, openApi, metrics }
     this.#router = new Router(this.routes)
     const needsPassword = (): boolean => options.gate.anonymous === undefined
     this.#check = new OriginCheck(options.options, needsPassword)
@@ -103,6 +109,7 @@ export class HttpGateway {
    */
   close(timeout: number): Promise<void> {
     this.#isClosing = true
+    this.#runtime.stop()
     this.#closed ??= this.#close(timeout)
     if (timeout === 0) this.#listener.closeAll()
     return this.#closed

@@ -2,6 +2,7 @@
 
 import type { Host } from '../commands/spec/host.ts'
 import type { Group } from '../group/group.ts'
+import type { Metrics } from './metrics/metrics.ts'
 import type { HttpOptions } from './options.ts'
 
 /** Who a request comes from, once its credentials were checked. */
@@ -76,6 +77,7 @@ export interface Services {
   readonly version: string
   /** `starting`: it does not listen, or has not joined its cluster; `draining`: it hands over its keys, or closes. */
   phase(): Phase
+  readonly metrics: Metrics
   /** The description of all routes, as JSON. */
   openApi(): string
 }

@@ -1,5 +1,6 @@
 // The metrics of a node: its connections, its commands together, its process and the JavaScript runtime.
 
+import { performance } from 'node:perf_hooks'
 import { memoryUsage, resourceUsage, version } from 'node:process'
 import type { Host } from '../../commands/spec/host.ts'
 import type { RuntimeStats } from '../../telemetry/runtime-stats.ts'

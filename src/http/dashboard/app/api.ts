@@ -1,0 +1,64 @@
+// Requests to the node that serves this page.
+
+import type { DashboardState, KeyName, ShownValue } from './types.ts'
+
+/** What a request was answered with instead: the text is for people. */
+export class ApiError extends Error {
+  readonly status: number
+
+  constructor(status: number, message: string) {
+    super(message)
+    this.status = status
+  }
+}
+
+export interface KeyPage {
+  readonly keys: readonly KeyName[]
+  /** '0': there are no more. */
+  readonly cursor: string
+}
+
+export const api = {
+  state: (): Promise<DashboardState> => ask('GET', '/dashboard/state'),
+
+  keys(group: string, match: string, cursor: string): Promise<KeyPage> {
+    const query = new URLSearchParams({ match, cursor })
+    return ask('GET', `/dashboard/keys/${part(group)}?${query}`)
+  },
+
+  /** @param key percent-encoded */
+  value: (group: string, key: string): Promise<ShownValue> =>
+    ask('GET', `/dashboard/value/${part(group)}/${key}`),
+
+  invalidate: (group: string, key: string): Promise<{ readonly removed: number }> =>
+    ask('POST', `/dashboard/invalidate/${part(group)}/${key}`),
+
+  invalidateTag: (group: string, tag: string): Promise<unknown> =>
+    ask('POST', `/dashboard/invalidate-tag/${part(group)}?${new URLSearchParams({ tag })}`),
+
+  flush: (group: string): Promise<unknown> => ask('POST', `/dashboard/flush/${part(group)}`),
+
+  drain: (): Promise<unknown> => ask('POST', '/dashboard/drain'),
+}
+
+/** What a person typed as a key, percent-encoded; `\x00` is a byte, as keys are shown. */
+export function typedKey(text: string): string {
+  return text
+    .split(/(\\x[0-9a-fA-F]{2})/)
+    .map((piece) => (/^\\x[0-9a-fA-F]{2}$/.test(piece) ? `%${piece.slice(2)}` : encodeURIComponent(piece)))
+    .join('')
+}
+
+function part(name: string): string {
+  return encodeURIComponent(name)
+}
+
+async function ask<Answer>(method: 'GET' | 'POST', path: string): Promise<Answer> {
+  const response = await fetch(path, { method, headers: { Accept: 'application/json' } }).catch(() => {
+    throw new ApiError(0, 'The node does not answer.')
+  })
+  const body: unknown = await response.json().catch(() => undefined)
+  if (response.ok) return body as Answer
+  const { detail } = (body ?? {}) as { readonly detail?: string }
+  throw new ApiError(response.status, detail ?? `The node answered ${response.status}.`)
+}

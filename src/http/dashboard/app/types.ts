@@ -1,0 +1,14 @@
+// What the node answers: see `dashboard/state.ts` and `dashboard/value.ts`, of which only the types are used here.
+
+export type { KeyName } from '../names.ts'
+export type {
+  ClusterState,
+  DashboardAction,
+  DashboardState,
+  FailureState,
+  GroupState,
+  HotKeyState,
+  MemberState,
+  SlowState,
+} from '../state.ts'
+export type { ShownValue } from '../value.ts'

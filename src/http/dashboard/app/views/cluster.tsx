@@ -1,0 +1,172 @@
+// The third view: the nodes of the cluster, as this one sees them, and this process.
+
+import { type ApiError, api } from '../api.ts'
+import { bytes, count, percent, rate, seconds } from '../format.ts'
+import type { History } from '../history.ts'
+import { Bar, Card, Empty, Pill, type Question, type Tone } from '../parts/common.tsx'
+import { memberColor, Ring } from '../parts/ring.tsx'
+import type { ClusterState, DashboardState } from '../types.ts'
+
+interface ClusterProps {
+  readonly state: DashboardState
+  readonly history: History
+  readonly ask: (question: Question) => void
+  readonly tell: (message: string, isError?: boolean) => void
+}
+
+const SLOTS = 16_384
+
+const TONES: Readonly<Record<string, Tone>> = {
+  self: 'good',
+  up: 'good',
+  leaving: 'warn',
+  suspect: 'warn',
+  down: 'bad',
+  unknown: 'idle',
+}
+
+export function ClusterView({ state, history, ask, tell }: ClusterProps) {
+  const { cluster, may, node } = state
+  const drain = (): void =>
+    ask({
+      title: 'Drain this node?',
+      text: (
+        <p>
+          <b>{node.name}</b> hands all its keys over to the other nodes, and goes on without slots. It joins
+          again when it is restarted.
+        </p>
+      ),
+      action: 'Drain the node',
+      run: () =>
+        void api.drain().then(
+          () => tell('The node hands its keys over.'),
+          (error: ApiError) => tell(error.message, true),
+        ),
+    })
+  return (
+    <>
+      <Card
+        title="Ring"
+        hint={
+          cluster !== null &&
+          may.drain && (
+            <button type="button" class="button small danger-text" onClick={drain}>
+              Drain this node…
+            </button>
+          )
+        }
+      >
+        {cluster === null ? (
+          <Empty>This node is in no cluster: it owns every key.</Empty>
+        ) : (
+          <Members cluster={cluster} />
+        )}
+      </Card>
+      <Process state={state} history={history} />
+    </>
+  )
+}
+
+function Members({ cluster }: { readonly cluster: ClusterState }) {
+  const { members, problem, isCutOff, isSettling, pendingSlots, views, redirects } = cluster
+  return (
+    <>
+      {problem !== null && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      {isCutOff && (
+        <p class="problem" role="alert">
+          Most other members are silent: this node may be cut off.
+        </p>
+      )}
+      <div class="ring-row">
+        <Ring members={members} self={cluster.self} />
+        <div class="scroll">
+          <table>
+            <thead>
+              <tr>
+                <th scope="col">Node</th>
+                <th scope="col">State</th>
+                <th scope="col" class="number">
+                  Share
+                </th>
+                <th scope="col" class="number">
+                  Slots
+                </th>
+                <th scope="col" class="number">
+                  Heartbeat
+                </th>
+                <th scope="col" class="number">
+                  Hops
+                </th>
+                <th scope="col" class="number">
+                  Lost
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {members.map(({ name, state, slots, latencyMs, hops, lost }, i) => (
+                <tr key={name}>
+                  <th scope="row" class="mono">
+                    <i class={`swatch ${memberColor(i)}`} aria-hidden="true" />
+                    {name}
+                  </th>
+                  <td>
+                    <Pill tone={TONES[state] ?? 'idle'}>{state === 'self' ? 'this node' : state}</Pill>
+                  </td>
+                  <td class="number">{percent(slots / SLOTS)}</td>
+                  <td class="number">{slots}</td>
+                  <td class="number">{latencyMs === null ? '–' : seconds(latencyMs / 1000)}</td>
+                  <td class="number">{count(hops)}</td>
+                  <td class="number">{count(lost)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </div>
+      <p class="note">
+        {`${views} views so far. Clients are ${redirects ? 'redirected to owners' : 'forwarded to owners'}.`}
+        {pendingSlots > 0 && ` ${pendingSlots} slots are still to be handed over.`}
+        {isSettling && ' Entries of gained slots are still to come.'}
+      </p>
+    </>
+  )
+}
+
+function Process({ state, history }: Pick<ClusterProps, 'state' | 'history'>) {
+  const { node, at } = state
+  const { recent } = history
+  const facts: readonly (readonly [string, string])[] = [
+    ['Erinys', node.version],
+    ['Node.js', node.runtime],
+    ['Running for', seconds((at - node.startedAt) / 1000)],
+    ['CPU', recent === undefined ? '–' : `${percent(recent.cpu)} of a core`],
+    ['Event loop delay, 99 %', seconds(recent?.delay)],
+    ['Resident memory', bytes(node.residentBytes)],
+    ['JavaScript heap', bytes(node.heapBytes)],
+    ['Clients', `${count(node.clients)} of ${count(node.maxClients)}`],
+    ['Connections of nodes', count(node.peers)],
+    ['Commands', recent === undefined ? '–' : `${rate(recent.commands)}/s`],
+    ['Received', recent === undefined ? '–' : `${bytes(recent.bytesIn)}/s`],
+    ['Sent', recent === undefined ? '–' : `${bytes(recent.bytesOut)}/s`],
+    ['Dropped log lines', count(node.droppedLogLines)],
+  ]
+  return (
+    <Card title="Process">
+      <dl class="facts">
+        {facts.map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
+      {recent !== undefined && (
+        <Bar value={recent.cpu} label="CPU" tone={recent.cpu > 0.9 ? 'warn' : 'plain'} />
+      )}
+    </Card>
+  )
+}

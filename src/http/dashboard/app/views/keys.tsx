@@ -1,0 +1,416 @@
+// The second view: EXPLAIN, the keys of a group and their values, and invalidation.
+
+import { useEffect, useState } from 'preact/hooks'
+import { type ApiError, api, type KeyPage, typedKey } from '../api.ts'
+import { bytes, count, seconds } from '../format.ts'
+import { Card, Empty, type Question } from '../parts/common.tsx'
+import { ReadPath } from '../parts/path.tsx'
+import type { DashboardState, KeyName, ShownValue } from '../types.ts'
+
+export interface OpenKey extends KeyName {
+  readonly group: string
+}
+
+interface KeysProps {
+  readonly state: DashboardState
+  readonly opened: OpenKey | undefined
+  readonly open: (key: OpenKey | undefined) => void
+  readonly ask: (question: Question) => void
+  readonly tell: (message: string, isError?: boolean) => void
+}
+
+export function Keys(props: KeysProps) {
+  const { state, opened, open, ask, tell } = props
+  const [group, setGroup] = useState(opened?.group ?? state.groups[0]?.name ?? '')
+  const [version, setVersion] = useState(0)
+  const changed = (): void => setVersion((before) => before + 1)
+  useEffect(() => {
+    if (opened !== undefined) setGroup(opened.group)
+  }, [opened])
+  const failed = (error: ApiError): void => tell(error.message, true)
+  const flush = (): void =>
+    ask({
+      title: `Flush ${group}?`,
+      text: (
+        <p>
+          All keys of the group <b>{group}</b> leave the caches of <b>all nodes</b>. Reads load them from the
+          origin again, which may overload it. Without an origin they are lost.
+        </p>
+      ),
+      action: 'Flush the group',
+      run: () =>
+        void api.flush(group).then(() => {
+          tell(`The group ${group} is empty.`)
+          changed()
+        }, failed),
+    })
+  return (
+    <div class="keys-view">
+      <Card
+        title="Keys"
+        hint={
+          state.may.flush && (
+            <button type="button" class="button small danger-text" onClick={flush}>
+              Flush group…
+            </button>
+          )
+        }
+      >
+        <div class="field">
+          <label for="group">Group</label>
+          <select id="group" value={group} onChange={(event) => setGroup(event.currentTarget.value)}>
+            {state.groups.map(({ name }) => (
+              <option key={name} value={name}>
+                {name}
+              </option>
+            ))}
+          </select>
+        </div>
+        {state.may.browse ? (
+          <Browser group={group} version={version} opened={opened} open={open} failed={failed} />
+        ) : (
+          <Empty>You may not see keys.</Empty>
+        )}
+        {state.may.invalidate && (
+          <TagForm group={group} ask={ask} tell={tell} changed={changed} failed={failed} />
+        )}
+      </Card>
+      <div class="stack">
+        <ExplainForm group={group} open={open} />
+        <Entry {...props} version={version} changed={changed} />
+      </div>
+    </div>
+  )
+}
+
+interface BrowserProps {
+  readonly group: string
+  readonly version: number
+  readonly opened: OpenKey | undefined
+  readonly open: (key: OpenKey) => void
+  readonly failed: (error: ApiError) => void
+}
+
+function Browser({ group, version, opened, open, failed }: BrowserProps) {
+  const [pattern, setPattern] = useState('*')
+  const [match, setMatch] = useState('*')
+  const [page, setPage] = useState<KeyPage>()
+  const [isBusy, setBusy] = useState(false)
+  // `version` changes when keys were removed.
+  useEffect(() => {
+    let isCurrent = true
+    setBusy(true)
+    api
+      .keys(group, match, '0')
+      .then((found) => isCurrent && setPage(found), failed)
+      .finally(() => isCurrent && setBusy(false))
+    return () => {
+      isCurrent = false
+    }
+  }, [group, match, version])
+  const more = (): void => {
+    if (page === undefined) return
+    setBusy(true)
+    api
+      .keys(group, match, page.cursor)
+      .then(({ keys, cursor }) => setPage({ keys: [...page.keys, ...keys], cursor }), failed)
+      .finally(() => setBusy(false))
+  }
+  return (
+    <>
+      <form
+        class="field"
+        onSubmit={(event) => {
+          event.preventDefault()
+          setMatch(pattern === '' ? '*' : pattern)
+        }}
+      >
+        <label for="pattern">Pattern</label>
+        <div class="row">
+          <input
+            id="pattern"
+            class="mono"
+            value={pattern}
+            spellcheck={false}
+            autocomplete="off"
+            placeholder="user:*"
+            onInput={(event) => setPattern(event.currentTarget.value)}
+          />
+          <button type="submit" class="button">
+            Search
+          </button>
+        </div>
+      </form>
+      <ul class="key-list" aria-label={`Keys of ${group}`} aria-busy={isBusy}>
+        {page?.keys.map((key) => (
+          <li key={key.id}>
+            <button
+              type="button"
+              aria-current={opened?.id === key.id && opened.group === group}
+              onClick={() => open({ ...key, group })}
+            >
+              {key.text === '' ? '(empty)' : key.text}
+            </button>
+          </li>
+        ))}
+      </ul>
+      {page !== undefined && page.keys.length === 0 && <Empty>No key matches.</Empty>}
+      {page !== undefined && page.cursor !== '0' && (
+        <button type="button" class="button wide" disabled={isBusy} onClick={more}>
+          More keys
+        </button>
+      )}
+    </>
+  )
+}
+
+interface TagFormProps extends Pick<KeysProps, 'ask' | 'tell'> {
+  readonly group: string
+  readonly changed: () => void
+  readonly failed: (error: ApiError) => void
+}
+
+function TagForm({ group, ask, tell, changed, failed }: TagFormProps) {
+  const [tag, setTag] = useState('')
+  const submit = (event: Event): void => {
+    event.preventDefault()
+    if (tag === '') return
+    ask({
+      title: `Invalidate the tag ${tag}?`,
+      text: (
+        <p>
+          All entries of <b>{group}</b> with the tag <code>{tag}</code> become invalid on all nodes.
+        </p>
+      ),
+      action: 'Invalidate the tag',
+      run: () =>
+        void api.invalidateTag(group, tag).then(() => {
+          tell(`Entries with the tag ${tag} are invalid.`)
+          setTag('')
+          changed()
+        }, failed),
+    })
+  }
+  return (
+    <form class="field tag-form" onSubmit={submit}>
+      <label for="tag">Invalidate a tag</label>
+      <div class="row">
+        <input
+          id="tag"
+          class="mono"
+          value={tag}
+          autocomplete="off"
+          spellcheck={false}
+          placeholder="product:17"
+          onInput={(event) => setTag(event.currentTarget.value)}
+        />
+        <button type="submit" class="button" disabled={tag === ''}>
+          Invalidate…
+        </button>
+      </div>
+    </form>
+  )
+}
+
+function ExplainForm({ group, open }: { readonly group: string; readonly open: (key: OpenKey) => void }) {
+  const [text, setText] = useState('')
+  return (
+    <form
+      class="explain-form"
+      onSubmit={(event) => {
+        event.preventDefault()
+        open({ group, id: typedKey(text), text })
+      }}
+    >
+      <label for="explain">Explain the read of a key in {group}</label>
+      <div class="row">
+        <input
+          id="explain"
+          class="mono"
+          value={text}
+          autocomplete="off"
+          spellcheck={false}
+          placeholder="a key"
+          onInput={(event) => setText(event.currentTarget.value)}
+        />
+        <button type="submit" class="button primary">
+          Explain
+        </button>
+      </div>
+    </form>
+  )
+}
+
+interface EntryProps extends KeysProps {
+  readonly version: number
+  readonly changed: () => void
+}
+
+function Entry({ state, opened, ask, tell, version, changed }: EntryProps) {
+  const [shown, setShown] = useState<ShownValue>()
+  const [problem, setProblem] = useState('')
+  const read = (key: OpenKey): void => {
+    api.value(key.group, key.id).then(
+      (value) => {
+        setShown(value)
+        setProblem('')
+      },
+      (error: ApiError) => {
+        setShown(undefined)
+        setProblem(error.message)
+      },
+    )
+  }
+  // `version` changes when keys were removed.
+  useEffect(() => {
+    setShown(undefined)
+    setProblem('')
+    if (opened !== undefined) read(opened)
+  }, [opened?.group, opened?.id, version])
+  if (opened === undefined)
+    return (
+      <Card title="Entry">
+        <Empty>
+          Choose a key, or type one to see what a read of it would do. Looking at a key does not load it.
+        </Empty>
+      </Card>
+    )
+  const group = state.groups.find(({ name }) => name === opened.group)
+  const invalidate = (): void =>
+    ask({
+      title: 'Invalidate this key?',
+      text: (
+        <p>
+          <code>{opened.text}</code> leaves the cache of <b>{opened.group}</b>. The origin is not written;
+          without one, the value is lost.
+        </p>
+      ),
+      action: 'Invalidate the key',
+      run: () =>
+        void api.invalidate(opened.group, opened.id).then(
+          ({ removed }) => {
+            tell(
+              removed === 0
+                ? 'Nothing was cached under this key.'
+                : `${opened.text} was removed from the cache.`,
+            )
+            changed()
+          },
+          (error: ApiError) => tell(error.message, true),
+        ),
+    })
+  return (
+    <Card
+      title={opened.text === '' ? '(empty key)' : opened.text}
+      class="entry"
+      hint={
+        <span class="actions">
+          <button type="button" class="button small" onClick={() => read(opened)}>
+            Refresh
+          </button>
+          {state.may.invalidate && (
+            <button type="button" class="button small danger-text" onClick={invalidate}>
+              Invalidate…
+            </button>
+          )}
+        </span>
+      }
+    >
+      {problem !== '' && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      {shown !== undefined && (
+        <>
+          <ReadPath explanation={shown.explanation} node={state.node.name} origin={group?.origin ?? null} />
+          <Facts explanation={shown.explanation} />
+          <Value value={shown.value} />
+        </>
+      )}
+    </Card>
+  )
+}
+
+function Facts({ explanation }: Pick<ShownValue, 'explanation'>) {
+  const {
+    type,
+    encoding,
+    elements,
+    ageMs,
+    ttlMs,
+    bytes: size,
+    loadMs,
+    nextRefreshMs,
+    tags,
+    state,
+  } = explanation
+  const ms = (value: number | null): string => (value === null ? '–' : seconds(value / 1000))
+  const lifetime = ttlMs === -1 ? 'no limit' : ttlMs === -2 ? '–' : ms(ttlMs)
+  const facts: readonly (readonly [string, string])[] = [
+    ['State', state ?? 'not known'],
+    ['Type', type === 'none' || type === null ? '–' : `${type}${encoding === null ? '' : `, ${encoding}`}`],
+    ...(elements === null ? [] : [['Elements', count(elements)] as const]),
+    ['Age', ms(ageMs)],
+    ['Lifetime left', lifetime],
+    ['Size', bytes(size)],
+    ['Load took', ms(loadMs)],
+    ...(nextRefreshMs === null ? [] : [['Refresh in', ms(nextRefreshMs)] as const]),
+    ['Tags', count(tags)],
+  ]
+  return (
+    <dl class="facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  )
+}
+
+function Value({ value }: Pick<ShownValue, 'value'>) {
+  if (value === null) return <Empty>No value is cached here.</Empty>
+  if (value.kind === 'string')
+    return (
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
+      <section class="value" tabIndex={0} aria-label="Value">
+        <pre>{pretty(value.text)}</pre>
+      </section>
+    )
+  return (
+    <div class="scroll">
+      <table class="mono">
+        <thead>
+          <tr>
+            {value.columns.map((column) => (
+              <th key={column} scope="col">
+                {column}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {value.rows.map((row, i) => (
+            <tr key={`${i}${row[0]}`}>
+              {row.map((cell, j) => (
+                <td key={value.columns[j]}>{cell}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+/** JSON with line breaks; anything else as it is. */
+function pretty(text: string): string {
+  if (!/^\s*[[{]/.test(text)) return text
+  try {
+    return JSON.stringify(JSON.parse(text), undefined, 2)
+  } catch {
+    return text
+  }
+}

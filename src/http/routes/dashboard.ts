@@ -1,0 +1,257 @@
+// The dashboard: the page, and what it asks for and does. Whatever it does is a command, as the user may run it.
+
+import { type Asset, Assets, CONTENT_SECURITY_POLICY } from '../dashboard/assets.ts'
+import { keyName } from '../dashboard/names.ts'
+import { type DashboardAction, dashboardState } from '../dashboard/state.ts'
+import { readValue } from '../dashboard/value.ts'
+import type { Exchange, Headers } from '../exchange.ts'
+import { problem, type Route, type RouteParameter, type RouteResponse } from '../route.ts'
+
+const ANY_OBJECT: RouteResponse = {
+  description: 'See the page.',
+  content: { 'application/json': { type: 'object' } },
+}
+const DONE: RouteResponse = { description: 'Done.', content: { 'application/json': { type: 'object' } } }
+
+const GROUP: RouteParameter = {
+  name: 'group',
+  in: 'path',
+  description: 'The name of a group.',
+  required: true,
+  schema: { type: 'string' },
+}
+const KEY: RouteParameter = {
+  name: 'key',
+  in: 'path',
+  description: 'The key: any bytes, percent-encoded.',
+  required: true,
+  schema: { type: 'string' },
+}
+
+/** Whoever may run these commands may press these buttons. */
+const COMMANDS: Readonly<Record<DashboardAction, string>> = {
+  browse: 'scan',
+  invalidate: 'invalidate',
+  flush: 'group|flush',
+  drain: 'cluster|drain',
+}
+
+/** Keys of one answer, and how often SCAN is asked for them: few of a million may match. */
+const PAGE_KEYS = 50
+const MAX_SCANS = 20
+const SCAN_COUNT = '500'
+
+const assets = new Assets()
+
+const pages: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/',
+    operation: 'openDashboard',
+    tag: 'Dashboard',
+    summary: 'The dashboard.',
+    responses: {
+      200: { description: 'The page.', content: { 'text/html; charset=utf-8': { type: 'string' } } },
+    },
+    access: { command: 'info' },
+    handle: (exchange) => sendAsset(exchange, assets.get('index.html')),
+  },
+  {
+    method: 'GET',
+    path: '/dashboard/files/{file}',
+    operation: 'readDashboardFile',
+    tag: 'Dashboard',
+    summary: 'A file of the dashboard.',
+    parameters: [{ ...GROUP, name: 'file', description: '`app.js`, `app.css` or `icon.svg`.' }],
+    responses: { 200: { description: 'The file.' }, 404: problem('There is no such file.') },
+    access: 'public',
+    handle: (exchange) => sendAsset(exchange, assets.get(exchange.text('file'))),
+  },
+]
+
+const views: readonly Route[] = [
+  {
+    method: 'GET',
+    path: '/dashboard/state',
+    operation: 'readDashboardState',
+    tag: 'Dashboard',
+    summary: 'What the dashboard shows of this node.',
+    responses: { 200: ANY_OBJECT },
+    access: { command: 'info' },
+    handle(exchange) {
+      const { host, metrics, phase } = exchange.services
+      const may = Object.fromEntries(
+        Object.entries(COMMANDS).map(([action, command]) => [
+          action,
+          exchange.allows({ command, group: undefined, key: undefined }),
+        ]),
+      ) as Record<DashboardAction, boolean>
+      exchange.json(
+        200,
+        dashboardState({ host, runtime: metrics.runtime, phase: phase(), may, now: Date.now() }),
+      )
+    },
+  },
+  {
+    method: 'GET',
+    path: '/dashboard/keys/{group}',
+    operation: 'browseKeys',
+    tag: 'Dashboard',
+    summary: 'Some keys of a group, and where to go on.',
+    parameters: [
+      GROUP,
+      {
+        name: 'cursor',
+        in: 'query',
+        description: 'The cursor of the last answer; by default 0.',
+        schema: { type: 'string' },
+      },
+      { name: 'match', in: 'query', description: 'A pattern, as of SCAN.', schema: { type: 'string' } },
+    ],
+    responses: { 200: ANY_OBJECT },
+    access: { command: COMMANDS.browse, of: 'group' },
+    handle: browse,
+  },
+  {
+    method: 'GET',
+    path: '/dashboard/value/{group}/{key*}',
+    operation: 'showValue',
+    tag: 'Dashboard',
+    summary: 'The entry of a key, and the beginning of its value if it is cached. Nothing is loaded.',
+    parameters: [GROUP, KEY],
+    responses: { 200: ANY_OBJECT },
+    access: { command: 'explain', of: 'key' },
+    async handle(exchange) {
+      const value = await readValue(exchange, exchange.group, exchange.bytes('key'))
+      exchange.json(200, value)
+    },
+  },
+]
+
+const actions: readonly Route[] = [
+  {
+    method: 'POST',
+    path: '/dashboard/invalidate/{group}/{key*}',
+    operation: 'invalidateKey',
+    tag: 'Dashboard',
+    summary: 'Removes a key from the cache; the origin is not written.',
+    parameters: [GROUP, KEY],
+    responses: { 200: DONE },
+    access: { command: COMMANDS.invalidate, of: 'key' },
+    async handle(exchange) {
+      const removed = await exchange.ask(exchange.group, 'INVALIDATE', 'KEY', exchange.bytes('key'))
+      exchange.json(200, { removed })
+    },
+  },
+  {
+    method: 'POST',
+    path: '/dashboard/invalidate-tag/{group}',
+    operation: 'invalidateTag',
+    tag: 'Dashboard',
+    summary: 'Invalidates all entries with a tag.',
+    parameters: [
+      GROUP,
+      { name: 'tag', in: 'query', description: 'The tag.', required: true, schema: { type: 'string' } },
+    ],
+    responses: { 200: DONE, 400: problem('There is no tag.') },
+    access: { command: COMMANDS.invalidate, of: 'group' },
+    async handle(exchange) {
+      const tag = exchange.query.get('tag') ?? ''
+      if (tag === '') {
+        exchange.problem({ status: 400, type: 'bad-request', detail: 'give a tag: ?tag=…' })
+        return
+      }
+      await exchange.ask(exchange.group, 'INVALIDATE', 'TAG', tag)
+      exchange.json(200, { tag })
+    },
+  },
+  {
+    method: 'POST',
+    path: '/dashboard/flush/{group}',
+    operation: 'flushGroup',
+    tag: 'Dashboard',
+    summary: 'Removes all keys of a group from the caches of all nodes.',
+    parameters: [GROUP],
+    responses: { 200: DONE },
+    access: { command: COMMANDS.flush, of: 'group' },
+    async handle(exchange) {
+      const group = exchange.group
+      await exchange.ask(group, 'GROUP', 'FLUSH', group.name)
+      exchange.json(200, { group: group.name })
+    },
+  },
+  {
+    method: 'POST',
+    path: '/dashboard/drain',
+    operation: 'drainNode',
+    tag: 'Dashboard',
+    summary: 'Hands everything that this node holds over to the others.',
+    description: 'Answers when the node begins: `/dashboard/state` tells how far it is.',
+    responses: { 202: DONE, 400: problem('The node is in no cluster.') },
+    access: { command: COMMANDS.drain },
+    handle: drain,
+  },
+]
+
+export const dashboardRoutes: readonly Route[] = [...pages, ...views, ...actions]
+
+function sendAsset(exchange: Exchange, asset: Asset | undefined): void {
+  if (asset === undefined) {
+    const detail = 'there is no such file; run npm run build if the sources were never compiled'
+    exchange.problem({ status: 404, type: 'unknown-route', detail })
+    return
+  }
+  const headers: Headers = [
+    'ETag',
+    asset.etag,
+    'Cache-Control',
+    'no-cache',
+    'Content-Security-Policy',
+    CONTENT_SECURITY_POLICY,
+    'Referrer-Policy',
+    'no-referrer',
+    'X-Frame-Options',
+    'DENY',
+    'Vary',
+    'Accept-Encoding',
+  ]
+  if (exchange.header('if-none-match') === asset.etag) {
+    exchange.send(304, headers)
+    return
+  }
+  headers.push('Content-Type', asset.type)
+  if (/\bbr\b/.test(exchange.header('accept-encoding') ?? '')) {
+    headers.push('Content-Encoding', 'br')
+    exchange.send(200, headers, asset.compressed)
+  } else exchange.send(200, headers, asset.bytes)
+}
+
+async function browse(exchange: Exchange): Promise<void> {
+  const group = exchange.group
+  const match = exchange.query.get('match') || '*'
+  let cursor = exchange.query.get('cursor') ?? '0'
+  const keys: Buffer[] = []
+  for (let i = 0; i < MAX_SCANS && keys.length < PAGE_KEYS; i++) {
+    const reply = await exchange.ask(group, 'SCAN', cursor, 'MATCH', match, 'COUNT', SCAN_COUNT)
+    const [next, found] = reply as [Buffer, Buffer[]]
+    cursor = next.toString()
+    keys.push(...found)
+    if (cursor === '0') break
+  }
+  exchange.json(200, { keys: keys.map(keyName), cursor })
+}
+
+/** The hand-over may take minutes. It goes on when the page is gone. */
+async function drain(exchange: Exchange): Promise<void> {
+  const { host, log } = exchange.services
+  const { cluster } = host
+  if (cluster === undefined || cluster.liveOwners.length === 1) {
+    const detail = 'there is no other node to hand anything over to'
+    exchange.problem({ status: 400, type: 'rejected', detail })
+    return
+  }
+  exchange
+    .ask(host.groups[0], 'CLUSTER', 'DRAIN')
+    .catch((err) => log.warn({ err }, 'the node was not drained'))
+  exchange.json(202, { draining: true })
+}

@@ -1,0 +1,461 @@
+// The dashboard in a real browser. With ERINYS_SCREENSHOTS=docs/images it also takes the pictures of the documentation.
+
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Config, createNode, type Node } from '../../../src/index.ts'
+import {
+  type Browser,
+  type ContextOptions,
+  describeWithBrowser,
+  launch,
+  type Page,
+} from '../../support/browser.ts'
+import { WAIT_MS } from '../../support/budget.ts'
+import { startCluster, type TestCluster } from '../../support/cluster.ts'
+import { poll } from '../../support/poll.ts'
+
+const SCREENSHOTS = process.env.ERINYS_SCREENSHOTS
+const DESKTOP = { width: 1280, height: 900 }
+const PHONE = { width: 375, height: 812 }
+const VIEWS = ['Overview', 'Keys', 'Cluster', 'Log'] as const
+
+const groups: Config['groups'] = {
+  users: {
+    maxBytes: '4mb',
+    negativeTtl: '1m',
+    origin: (key) => {
+      if (key.startsWith('broken')) throw new Error('relation "users" does not exist')
+      return key.startsWith('user:') ? { name: `User ${key.slice(5)}`, city: 'Turin' } : null
+    },
+  },
+  sessions: { maxBytes: '1mb' },
+}
+
+/** An open page, and what it has done that it should not. */
+interface Opened {
+  readonly page: Page
+  /** Requests to others, errors of scripts, violations of the policy. */
+  readonly faults: readonly string[]
+  close(): Promise<void>
+}
+
+describeWithBrowser('the dashboard in Chromium', (tools) => {
+  let browser: Browser
+  let node: Node
+  let url = ''
+
+  beforeAll(async () => {
+    const build = new URL('../../../build-dashboard.mjs', import.meta.url).href
+    await ((await import(build)) as { buildDashboard(): Promise<void> }).buildDashboard()
+    browser = await launch(tools)
+    node = await createNode({ port: 0, bind: '127.0.0.1', http: { port: 'any', bind: '127.0.0.1' }, groups })
+    await node.listen()
+    url = urlOf(node)
+    for (let i = 0; i < 40; i++) await node.get('users', `user:${i % 20}`).catch(() => undefined)
+    await node.get('users', 'nobody')
+    await node.get('users', 'broken:1').catch(() => undefined)
+    await node.set('sessions', 'session:1', '{"user":42,"tags":["a","b"]}')
+  })
+
+  afterAll(async () => {
+    await browser?.close()
+    await node?.close()
+  })
+
+  async function open(options: ContextOptions = {}, at = url): Promise<Opened> {
+    const context = await browser.newContext({ viewport: DESKTOP, reducedMotion: 'reduce', ...options })
+    context.setDefaultTimeout(WAIT_MS)
+    const page = await context.newPage()
+    const faults: string[] = []
+    page.on('request', (request) => {
+      if (!request.url().startsWith(at)) faults.push(`asked ${request.url()}`)
+    })
+    page.on('console', (message) => {
+      if (message.type() === 'error') faults.push(message.text())
+    })
+    page.on('pageerror', (error) => faults.push(String(error)))
+    await page.goto(at)
+    return { page, faults, close: () => context.close() }
+  }
+
+  /** Opens the page, runs a test on it, and expects that it behaved. */
+  async function onPage(
+    run: (page: Page) => Promise<void>,
+    options: ContextOptions = {},
+    at = url,
+  ): Promise<void> {
+    const { page, faults, close } = await open(options, at)
+    try {
+      await page.getByRole('navigation', { name: 'Views' }).waitFor()
+      await run(page)
+      expect(faults).toEqual([])
+    } finally {
+      await close()
+    }
+  }
+
+  const go = async (page: Page, view: (typeof VIEWS)[number]): Promise<void> => {
+    await page.getByRole('link', { name: view, exact: true }).click()
+    await page.locator(`nav a[aria-current="page"] >> text=${view}`).waitFor()
+  }
+
+  test('shows groups, errors of origins, and rates that follow what happens', async () => {
+    await onPage(async (page) => {
+      const row = page.getByRole('row', { name: /^users/ })
+      await row.waitFor()
+      expect(await row.innerText()).toContain('function')
+      await page.getByText('relation "users" does not exist').first().waitFor()
+      const isOver = { value: false }
+      const traffic = (async () => {
+        while (!isOver.value) {
+          await node.get('users', 'user:1')
+          await new Promise((resolve) => setTimeout(resolve, 5))
+        }
+      })()
+      try {
+        await poll(async () => {
+          const text = await page.getByRole('region', { name: 'Reads' }).locator('.figure').innerText()
+          return /^[1-9]/.test(text)
+        }, 'reads per second')
+        await poll(async () => (await page.locator('.hot li').count()) > 0, 'a hot key')
+        expect(await page.locator('.hot').first().innerText()).toContain('user:1')
+      } finally {
+        isOver.value = true
+        await traffic
+      }
+    })
+  })
+
+  test('a group that is selected has the charts', async () => {
+    await onPage(async (page) => {
+      await page.getByRole('button', { name: 'sessions' }).click()
+      await page.getByRole('img', { name: /^Reads per second of sessions/ }).waitFor()
+      await page.getByRole('button', { name: 'Show all together' }).click()
+      await page.getByRole('img', { name: /^Reads per second of all groups/ }).waitFor()
+    })
+  })
+
+  test('EXPLAIN draws the path of a read, and does not load', async () => {
+    await onPage(async (page) => {
+      await go(page, 'Keys')
+      const explain = async (key: string): Promise<string> => {
+        await page.getByLabel('Explain the read of a key in users').fill(key)
+        await page.getByRole('button', { name: 'Explain' }).click()
+        await page.getByRole('region', { name: key }).locator('.facts').waitFor()
+        return (
+          await page.getByRole('list', { name: 'The path of a read' }).locator('.answers').innerText()
+        ).replace(/\s+/g, ' ')
+      }
+      expect(await explain('user:3')).toMatch(/^Memory fresh, .* answers$/)
+      expect(await explain('nobody')).toBe('Memory known to be absent answers')
+      expect(await explain('user:999')).toBe('Origin function answers')
+      expect((await node.explain('users', 'user:999')).state).toBe('none')
+    })
+  })
+
+  test('keys are browsed, values shown, and invalidated after a question', async () => {
+    await onPage(async (page) => {
+      await go(page, 'Keys')
+      await page.getByLabel('Group').selectOption('sessions')
+      await page.getByRole('button', { name: 'session:1' }).click()
+      const entry = page.getByRole('region', { name: 'session:1' })
+      await entry.getByText('"user": 42').waitFor()
+      await page.getByLabel('Group').selectOption('users')
+      await page.getByLabel('Pattern').fill('user:1?')
+      await page.getByRole('button', { name: 'Search' }).click()
+      const keys = page.getByRole('list', { name: 'Keys of users' })
+      await poll(async () => (await keys.locator('li').count()) === 10, 'ten keys that match')
+      await keys.getByRole('button', { name: 'user:12' }).click()
+      const user = page.getByRole('region', { name: 'user:12' })
+      await user.getByText('Turin').waitFor()
+      await user.getByRole('button', { name: 'Invalidate…' }).click()
+      await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click()
+      await page.getByRole('dialog').waitFor({ state: 'hidden' })
+      expect((await node.explain('users', 'user:12')).state).toBe('fresh')
+      await user.getByRole('button', { name: 'Invalidate…' }).click()
+      await page.getByRole('dialog').getByRole('button', { name: 'Invalidate the key' }).click()
+      await page.getByRole('status').getByText('user:12 was removed from the cache.').waitFor()
+      expect((await node.explain('users', 'user:12')).state).toBe('none')
+      await poll(async () => (await keys.locator('li').count()) === 9, 'nine keys')
+    })
+  })
+
+  test('a group is flushed after a question; Escape is no', async () => {
+    await node.set('sessions', 'session:2', 'x')
+    await onPage(async (page) => {
+      await go(page, 'Keys')
+      await page.getByLabel('Group').selectOption('sessions')
+      await page.getByRole('button', { name: 'Flush group…' }).click()
+      await page.getByRole('dialog', { name: 'Flush sessions?' }).waitFor()
+      await page.keyboard.press('Escape')
+      await page.getByRole('dialog').waitFor({ state: 'hidden' })
+      expect((await node.stats('sessions')).keys).toBeGreaterThan(0)
+      await page.getByRole('button', { name: 'Flush group…' }).click()
+      await page.getByRole('button', { name: 'Flush the group' }).click()
+      await page.getByRole('status').getByText('The group sessions is empty.').waitFor()
+      expect((await node.stats('sessions')).keys).toBe(0)
+    })
+  })
+
+  test('works with the keyboard alone', async () => {
+    await onPage(async (page) => {
+      await page.keyboard.press('Tab')
+      expect(await page.evaluate('document.activeElement.textContent.trim()')).toBe('To the content')
+      await page.keyboard.press('Enter')
+      expect(await page.evaluate('document.activeElement.id')).toBe('main')
+      await page.getByRole('link', { name: 'Keys', exact: true }).focus()
+      await page.keyboard.press('Enter')
+      await page.getByLabel('Explain the read of a key in users').focus()
+      await page.keyboard.type('user:5')
+      await page.keyboard.press('Enter')
+      await page.getByRole('region', { name: 'user:5' }).locator('.facts').waitFor()
+      await page.getByRole('button', { name: 'Invalidate…' }).first().focus()
+      await page.keyboard.press('Enter')
+      await page.getByRole('dialog').waitFor()
+      // The focus stays within the question.
+      for (let i = 0; i < 6; i++) await page.keyboard.press('Tab')
+      expect(
+        await page.evaluate(`document.querySelector('dialog').contains(document.activeElement)
+        || document.activeElement === document.body`),
+      ).toBe(true)
+      await page.keyboard.press('Escape')
+      await page.getByRole('dialog').waitFor({ state: 'hidden' })
+    })
+  })
+
+  test.each(['light', 'dark'] as const)(
+    'texts are readable in %s, and everything has a name',
+    async (colorScheme) => {
+      await onPage(
+        async (page) => {
+          for (const view of VIEWS) {
+            await go(page, view)
+            if (view === 'Keys') await page.getByRole('button', { name: 'user:3', exact: true }).click()
+            expect(await page.evaluate<string[]>(POOR_CONTRASTS), view).toEqual([])
+            expect(await page.evaluate<string[]>(NAMELESS), view).toEqual([])
+          }
+        },
+        { colorScheme },
+      )
+    },
+  )
+
+  test('the theme can be chosen', async () => {
+    await onPage(
+      async (page) => {
+        const background = (): Promise<string> =>
+          page.evaluate('getComputedStyle(document.body).backgroundColor')
+        const light = await background()
+        await page.getByRole('button', { name: 'Theme: system' }).click()
+        expect(await background()).toBe(light)
+        await page.getByRole('button', { name: 'Theme: light' }).click()
+        await page.getByRole('button', { name: 'Theme: dark' }).waitFor()
+        expect(await background()).not.toBe(light)
+      },
+      { colorScheme: 'light' },
+    )
+  })
+
+  test.each([PHONE, { width: 768, height: 1024 }, DESKTOP])('fits a window of %o', async (viewport) => {
+    await onPage(
+      async (page) => {
+        for (const view of VIEWS) {
+          await go(page, view)
+          if (view === 'Keys') await page.getByRole('button', { name: 'user:3', exact: true }).click()
+          const wide = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')
+          expect(wide, view).toBeLessThanOrEqual(0)
+        }
+      },
+      { viewport },
+    )
+  })
+
+  test('says so when the node is gone, and goes on when it is back', async () => {
+    const own = await createNode({
+      port: 0,
+      bind: '127.0.0.1',
+      http: { port: 'any', bind: '127.0.0.1' },
+      groups,
+    })
+    await own.listen()
+    const at = urlOf(own)
+    const { page, close } = await open({}, at)
+    try {
+      await page.getByText('ready', { exact: true }).waitFor()
+      await own.close()
+      await page.getByRole('alert').getByText('The node does not answer.').waitFor()
+      const port = Number(new URL(at).port)
+      const again = await createNode({
+        port: 0,
+        bind: '127.0.0.1',
+        http: { port, bind: '127.0.0.1' },
+        groups,
+      })
+      try {
+        await again.listen()
+        await page.getByRole('alert').waitFor({ state: 'hidden' })
+      } finally {
+        await again.close()
+      }
+    } finally {
+      await close()
+    }
+  })
+
+  test('with a password, nothing is shown without it', async () => {
+    const locked = await createNode({
+      port: 0,
+      bind: '127.0.0.1',
+      requirepass: 'secret',
+      http: { port: 'any', bind: '127.0.0.1' },
+      groups,
+    })
+    await locked.listen()
+    try {
+      const context = await browser.newContext({})
+      const page = await context.newPage()
+      const response = await page.goto(urlOf(locked)).catch(() => null)
+      expect(response?.status() ?? 401).toBe(401)
+      await context.close()
+      await onPage(
+        async (opened) => {
+          await opened.getByText('ready', { exact: true }).waitFor()
+        },
+        { httpCredentials: { username: 'default', password: 'secret' } },
+        urlOf(locked),
+      )
+    } finally {
+      await locked.close()
+    }
+  })
+
+  test('the ring of a cluster has all nodes, and a node is drained after a question', async () => {
+    const cluster = await startCluster(3, {
+      groups,
+      each: () => ({ http: { port: 'any', bind: '127.0.0.1' } }),
+    })
+    try {
+      await cluster.agreed()
+      const [first] = cluster.members
+      await onPage(
+        async (page) => {
+          await go(page, 'Cluster')
+          for (const port of cluster.ports)
+            await page.getByRole('row', { name: new RegExp(`127\\.0\\.0\\.1:${port}`) }).waitFor()
+          expect(await page.locator('.arc').count()).toBe(3)
+          await takeScreenshots(page, cluster)
+          await page.getByRole('button', { name: 'Drain this node…' }).click()
+          await page.getByRole('button', { name: 'Drain the node' }).click()
+          await poll(async () => (await page.locator('.arc').count()) === 2, 'a ring of two nodes')
+        },
+        { deviceScaleFactor: SCREENSHOTS === undefined ? 1 : 2 },
+        urlOf(first.node),
+      )
+    } finally {
+      await cluster.close()
+    }
+  })
+
+  /** Pictures of a cluster with traffic, if they are asked for. */
+  async function takeScreenshots(page: Page, cluster: TestCluster): Promise<void> {
+    if (SCREENSHOTS === undefined) return
+    mkdirSync(SCREENSHOTS, { recursive: true })
+    const shoot = (name: string): Promise<Buffer> =>
+      page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) })
+    const isOver = { value: false }
+    const traffic = cluster.members.map(async ({ node: own }, n) => {
+      for (let i = 0; !isOver.value; i++) {
+        const id = Math.floor(Math.random() ** 4 * 400)
+        await own.get('users', i % 50 === 0 ? `nobody:${i % 7}` : `user:${id}`)
+        if (i % 40 === 0) await own.get('users', `user:${1000 + i * 3 + n}`)
+        if (i % 150 === 0) await own.get('users', 'broken:7').catch(() => undefined)
+        if (i % 5 === 0) await own.set('sessions', `session:${id}`, '{"user":42}', { ttl: 60_000 })
+        await new Promise((resolve) => setTimeout(resolve, 1 + (i % 100 < 60 ? 0 : 3)))
+      }
+    })
+    await go(page, 'Overview')
+    await new Promise((resolve) => setTimeout(resolve, 90_000))
+    await shoot('dashboard-overview-light')
+    await go(page, 'Cluster')
+    await shoot('dashboard-cluster-light')
+    await go(page, 'Keys')
+    await page.getByLabel('Explain the read of a key in users').fill('user:3')
+    await page.getByRole('button', { name: 'Explain' }).click()
+    await page.locator('.path').waitFor()
+    await shoot('dashboard-keys-light')
+    await page.getByRole('button', { name: 'Theme: system' }).click()
+    await page.getByRole('button', { name: 'Theme: light' }).click()
+    await shoot('dashboard-keys-dark')
+    for (const view of ['Overview', 'Cluster', 'Log'] as const) {
+      await go(page, view)
+      await shoot(`dashboard-${view.toLowerCase()}-dark`)
+    }
+    await page.setViewportSize(PHONE)
+    await go(page, 'Overview')
+    await shoot('dashboard-phone-dark')
+    await go(page, 'Keys')
+    await shoot('dashboard-phone-keys-dark')
+    await page.setViewportSize(DESKTOP)
+    isOver.value = true
+    await Promise.all(traffic)
+    await go(page, 'Cluster')
+  }
+})
+
+function urlOf(node: Node): string {
+  const [{ host, port }] = node.httpAddresses
+  return `http://${host}:${port}/`
+}
+
+/** Texts whose contrast with what is behind them is below 4.5 (WCAG 2.2, 1.4.3), 3 for large ones. */
+const POOR_CONTRASTS = `(() => {
+  const canvas = document.createElement('canvas').getContext('2d', { willReadFrequently: true })
+  const rgba = (color) => {
+    canvas.clearRect(0, 0, 1, 1)
+    canvas.fillStyle = color
+    canvas.fillRect(0, 0, 1, 1)
+    return [...canvas.getImageData(0, 0, 1, 1).data].map((value, i) => (i === 3 ? value / 255 : value))
+  }
+  const over = (top, below) => [0, 1, 2].map((i) => top[i] * top[3] + below[i] * (1 - top[3]))
+  const behind = (element) => {
+    if (element === null) return [255, 255, 255]
+    const color = rgba(getComputedStyle(element).backgroundColor)
+    return color[3] === 1 ? color.slice(0, 3) : over(color, behind(element.parentElement))
+  }
+  const luminance = (color) => {
+    const [r, g, b] = color.map((value) => {
+      const share = value / 255
+      return share <= 0.03928 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4
+    })
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+  }
+  const poor = []
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+  while (walker.nextNode()) {
+    const text = walker.currentNode.textContent.trim()
+    const element = walker.currentNode.parentElement
+    if (text === '' || !element.checkVisibility() || element.closest('.sr, .skip, noscript, svg, :disabled')) continue
+    const style = getComputedStyle(element)
+    const back = behind(element)
+    const front = over(rgba(style.color), back)
+    const [light, dark] = [luminance(front), luminance(back)].sort((a, b) => b - a)
+    const ratio = (light + 0.05) / (dark + 0.05)
+    const isLarge = parseFloat(style.fontSize) >= 24 || (parseFloat(style.fontSize) >= 18.7 && style.fontWeight >= 700)
+    if (ratio < (isLarge ? 3 : 4.5)) poor.push(text.slice(0, 40) + ': ' + ratio.toFixed(2))
+  }
+  return poor
+})()`
+
+/** Controls and pictures without a name, cells of heads without a scope, more or less than one first heading. */
+const NAMELESS = `(() => {
+  const wrong = []
+  for (const element of document.querySelectorAll('button, a, input, select, [role=img], [role=meter]')) {
+    const name = element.getAttribute('aria-label') || element.textContent.trim() || element.labels?.[0]?.textContent
+    if (!name) wrong.push(element.outerHTML.slice(0, 80))
+  }
+  for (const element of document.querySelectorAll('img:not([alt]), th:not([scope])')) wrong.push(element.outerHTML)
+  if (document.querySelectorAll('h1').length !== 1) wrong.push('h1')
+  if (document.documentElement.lang === '') wrong.push('lang')
+  return wrong
+})()`
