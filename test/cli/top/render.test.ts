@@ -46,7 +46,7 @@ test('reads, loads and contents of a group', async () => {
   expect(lines[0]).toMatch(/^erinys \S+ · 127\.0\.0\.1:7000 +12:30:05$/)
   expect(cellsOf(lines, 'GROUP', 'a,b=c')).toMatchObject({
     'READS/S': '2.0',
-    SPARED: '75.0 %',
+    HITS: '75.0 %',
     'LOADS/S': '0.5',
     'FAILED/S': '0',
     KEYS: '1',

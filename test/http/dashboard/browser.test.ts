@@ -26,7 +26,7 @@ const groups: Config['groups'] = {
     negativeTtl: '1m',
     origin: (key) => {
       if (key.startsWith('broken')) throw new Error('relation "users" does not exist')
-      return key.startsWith('user:') ? { name: `User ${key.slice(5)}`, city: 'Turin' } : null
+      return key.startsWith('user:') ? JSON.stringify({ name: `User ${key.slice(5)}`, city: 'Turin' }) : null
     },
   },
   sessions: { maxBytes: '1mb' },
@@ -210,7 +210,7 @@ describeWithBrowser('the dashboard in Chromium', (tools) => {
       await page.keyboard.type('user:5')
       await page.keyboard.press('Enter')
       await page.getByRole('region', { name: 'user:5' }).locator('.facts').waitFor()
-      await page.getByRole('button', { name: 'Invalidate…' }).first().focus()
+      await page.getByRole('region', { name: 'user:5' }).getByRole('button', { name: 'Invalidate…' }).focus()
       await page.keyboard.press('Enter')
       await page.getByRole('dialog').waitFor()
       // The focus stays within the question.

@@ -2,6 +2,7 @@
 
 import { useEffect, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
+import { clock } from '../format.ts'
 
 export interface Series {
   readonly label: string
@@ -20,8 +21,8 @@ interface ChartProps {
 }
 
 const HEIGHT = 200
-/** So much is shown, also when less is known: the line grows in from the right. */
-const SPAN_SECONDS = 300
+/** At least so much is shown, also when less is known: the line grows in from the right. */
+const MIN_SECONDS = 60
 
 export function Chart({ title, times, series, format }: ChartProps) {
   const place = useRef<HTMLDivElement>(null)
@@ -93,13 +94,19 @@ function optionsOf(
     height: HEIGHT,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     scales: {
-      x: { range: (_, __, last) => [last - SPAN_SECONDS, last] },
+      x: { range: (_, first, last) => [Math.min(first, last - MIN_SECONDS), last] },
       y: { range: (_, __, highest) => [0, highest > 0 ? highest * 1.1 : 1] },
     },
     axes: [
-      { ...axis, grid: { show: false }, size: 28, space: 70 },
+      {
+        ...axis,
+        grid: { show: false },
+        size: 28,
+        space: 80,
+        values: (_, splits) => splits.map((at) => clock(at * 1000)),
+      },
       {
         ...axis,
         size: 64,

@@ -3,7 +3,7 @@
 import { type ApiError, api } from '../api.ts'
 import { bytes, count, percent, rate, seconds } from '../format.ts'
 import type { History } from '../history.ts'
-import { Bar, Card, Empty, Pill, type Question, type Tone } from '../parts/common.tsx'
+import { Card, Empty, Pill, type Question, type Tone } from '../parts/common.tsx'
 import { memberColor, Ring } from '../parts/ring.tsx'
 import type { ClusterState, DashboardState } from '../types.ts'
 
@@ -128,7 +128,7 @@ function Members({ cluster }: { readonly cluster: ClusterState }) {
         </div>
       </div>
       <p class="note">
-        {`${views} views so far. Clients are ${redirects ? 'redirected to owners' : 'forwarded to owners'}.`}
+        {`This node has had ${views === 1 ? 'one view' : `${views} views`} of who is alive. Clients are ${redirects ? 'redirected to owners' : 'forwarded to owners'}.`}
         {pendingSlots > 0 && ` ${pendingSlots} slots are still to be handed over.`}
         {isSettling && ' Entries of gained slots are still to come.'}
       </p>
@@ -164,9 +164,6 @@ function Process({ state, history }: Pick<ClusterProps, 'state' | 'history'>) {
           </div>
         ))}
       </dl>
-      {recent !== undefined && (
-        <Bar value={recent.cpu} label="CPU" tone={recent.cpu > 0.9 ? 'warn' : 'plain'} />
-      )}
     </Card>
   )
 }

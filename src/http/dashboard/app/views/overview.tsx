@@ -6,6 +6,10 @@ import { Chart } from '../parts/chart.tsx'
 import { Bar, Card, Empty, Pill, Spark, type Tone } from '../parts/common.tsx'
 import type { DashboardState, GroupState } from '../types.ts'
 
+/** Hot keys, and errors of origins, that are shown. */
+const MOST_HOT = 8
+const MOST_FAILURES = 6
+
 interface OverviewProps {
   readonly state: DashboardState
   readonly history: History
@@ -23,13 +27,13 @@ export function Overview({ state, history, group, select, openKey }: OverviewPro
   const times = points.map(({ at }) => at)
   const series = (of: (rates: Rates) => number | null): (number | null)[] =>
     points.map((point) => of(ratesOf(point)))
-  const { usedBytes, budgetBytes, residentBytes } = state.node
+  const { usedBytes, budgetBytes } = state.node
   const subject = group ?? 'all groups'
   return (
     <>
       <div class="tiles">
         <Tile
-          title="Spared the origin"
+          title="Hit ratio"
           value={percent(now?.hitRatio)}
           note={`${rate(now?.hits)} hits/s, ${rate(now?.negativeHits)} negative`}
           values={series(({ hitRatio }) => hitRatio)}
@@ -67,11 +71,7 @@ export function Overview({ state, history, group, select, openKey }: OverviewPro
           }
           values={series(({ failures }) => failures)}
         />
-        <Tile
-          title="Budget in use"
-          value={bytes(usedBytes)}
-          note={`of ${bytes(budgetBytes)}, process ${bytes(residentBytes)}`}
-        >
+        <Tile title="Budget in use" value={bytes(usedBytes)} note={`of ${bytes(budgetBytes)}`}>
           <Bar value={usedBytes / budgetBytes} label="Budget in use" />
         </Tile>
       </div>
@@ -113,7 +113,7 @@ export function Overview({ state, history, group, select, openKey }: OverviewPro
           <HotKeys state={state} openKey={openKey} />
         </Card>
         <Card title="Latest errors of origins">
-          <Failures state={state} most={6} />
+          <Failures state={state} most={MOST_FAILURES} />
         </Card>
       </div>
     </>
@@ -169,7 +169,7 @@ function Groups({ state, history, group, select }: GroupsProps) {
               <th scope="col">Group</th>
               <th scope="col">Origin</th>
               <th scope="col" class="number">
-                Spared
+                Hit ratio
               </th>
               <th scope="col" class="number">
                 Reads/s
@@ -277,7 +277,7 @@ function HotKeys({ state, openKey }: Pick<OverviewProps, 'state' | 'openKey'>) {
   const most = hotKeys[0].rate
   return (
     <ol class="hot">
-      {hotKeys.map(({ group, id, text, rate: accesses, share }) => (
+      {hotKeys.slice(0, MOST_HOT).map(({ group, id, text, rate: accesses, share }) => (
         <li key={`${group} ${id}`}>
           <button type="button" class="link key" onClick={() => openKey(group, id, text)}>
             {text === '' ? '(empty)' : text}
