@@ -19,7 +19,7 @@ const isInstalling = process.env.npm_lifecycle_event === 'prepare'
 
 if (compiler !== undefined) {
   // Before the compiler, which ends the process.
-  const { buildDashboard } = await import('./build-dashboard.mjs')
+  const { buildDashboard } = await import('./src/http/dashboard/app/build.mjs')
   await buildDashboard()
   process.argv = [process.argv[0], compiler, '-b', 'tsconfig.build.json']
   require(compiler)

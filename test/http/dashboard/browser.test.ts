@@ -46,7 +46,7 @@ describeWithBrowser('the dashboard in Chromium', (tools) => {
   let url = ''
 
   beforeAll(async () => {
-    const build = new URL('../../../build-dashboard.mjs', import.meta.url).href
+    const build = new URL('../../../src/http/dashboard/app/build.mjs', import.meta.url).href
     await ((await import(build)) as { buildDashboard(): Promise<void> }).buildDashboard()
     browser = await launch(tools)
     node = await createNode({ port: 0, bind: '127.0.0.1', http: { port: 'any', bind: '127.0.0.1' }, groups })

@@ -76,7 +76,7 @@ test('the expressions of the documentation', () => {
 })
 
 test('the alert rules', () => {
-  const text = readFileSync(join(project, 'deploy/grafana/alerts.yaml'), 'utf8')
+  const text = readFileSync(join(project, 'deploy/grafana/alerts.rules.yml'), 'utf8')
   const rules = text.split(/^ {6}- alert: /m).slice(1)
   expect(rules.length).toBeGreaterThan(10)
   for (const rule of rules) {

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
-const APP = fileURLToPath(new URL('./src/http/dashboard/app/', import.meta.url))
-const OUTPUT = fileURLToPath(new URL('./dist/http/dashboard/assets/', import.meta.url))
+const APP = fileURLToPath(new URL('./', import.meta.url))
+const OUTPUT = fileURLToPath(new URL('../../../../dist/http/dashboard/assets/', import.meta.url))
 
 /** Both are under the MIT licence, which wants to be named. */
 const BANNER = '/* Contains preact (c) Jason Miller and uPlot (c) Leon Sorokin, MIT licence. */'
