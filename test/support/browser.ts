@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { describeIfFound, findExecutable } from './executable.ts'
 
 /** The part of playwright-core that the tests use. */
-export interface Playwright {
+interface Playwright {
   readonly chromium: {
     launch(options: { executablePath: string; args: readonly string[] }): Promise<Browser>
   }
@@ -45,7 +45,7 @@ export interface Page {
   waitForFunction(run: string): Promise<unknown>
 }
 
-export interface Locator {
+interface Locator {
   waitFor(options?: { state?: 'visible' | 'hidden' | 'attached' }): Promise<void>
   click(): Promise<void>
   fill(text: string): Promise<void>

@@ -94,7 +94,7 @@ export interface ClusterState {
   readonly redirects: boolean
 }
 
-export interface HotKeyState extends KeyName {
+interface HotKeyState extends KeyName {
   readonly group: string
   /** Accesses per second. */
   readonly rate: number
@@ -102,7 +102,7 @@ export interface HotKeyState extends KeyName {
   readonly share: number
 }
 
-export interface SlowState {
+interface SlowState {
   readonly id: number
   /** Milliseconds since the epoch. */
   readonly at: number
@@ -111,7 +111,7 @@ export interface SlowState {
   readonly client: string
 }
 
-export interface FailureState {
+interface FailureState {
   readonly group: string
   readonly kind: 'load' | 'store'
   readonly error: string

@@ -3,12 +3,8 @@
 export type { KeyName } from '../names.ts'
 export type {
   ClusterState,
-  DashboardAction,
   DashboardState,
-  FailureState,
   GroupState,
-  HotKeyState,
   MemberState,
-  SlowState,
 } from '../state.ts'
 export type { ShownValue } from '../value.ts'

@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import uPlot from 'uplot'
 import { clock } from '../format.ts'
 
-export interface Series {
+interface Series {
   readonly label: string
   /** The name of a colour of the style sheet: `--series-1`. */
   readonly color: string
