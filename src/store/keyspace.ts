@@ -42,8 +42,10 @@ export class Keyspace {
   averageTtlMs = 0
   /** The records of a batch of `scan`. */
   readonly #batch: Ref[] = []
+  /** How many of them there are: an array that is made empty gives its memory back, and takes it again. */
+  #batchSize = 0
   readonly #collect = (ref: Ref): void => {
-    this.#batch.push(ref)
+    this.#batch[this.#batchSize++] = ref
   }
   /** Keeps the compiler from removing the reads ahead. */
   #touched = 0
@@ -68,16 +70,17 @@ export class Keyspace {
     const { index, records, now, isDead } = this.#parts
     const batch = this.#batch
     for (let next = cursor, left = limit; ; ) {
-      batch.length = 0
+      this.#batchSize = 0
       next = index.walk(next, Math.min(left, BATCH), Number.POSITIVE_INFINITY, this.#collect)
+      const size = this.#batchSize
       let touched = 0
-      for (let i = 0; i < batch.length; i++) touched ^= records.touch(batch[i])
+      for (let i = 0; i < size; i++) touched ^= records.touch(batch[i])
       this.#touched ^= touched
-      for (let i = 0; i < batch.length; i++) {
+      for (let i = 0; i < size; i++) {
         const ref = batch[i]
         if (records.type(ref) !== ValueType.ABSENT && !isDead(ref) && !records.isStale(ref, now)) visit(ref)
       }
-      left -= batch.length
+      left -= size
       if (next === 0 || left <= 0) return next
     }
   }

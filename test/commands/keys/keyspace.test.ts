@@ -7,6 +7,9 @@ import { NULL_REF } from '../../../src/store/arena.ts'
 import { ValueType } from '../../../src/store/record.ts'
 import { Harness } from '../../support/harness.ts'
 
+/** After so many runs, code that runs once for each of 50,000 keys is compiled. */
+const MOST_RUNS = 200
+
 function fill({ store }: Group, count: number, value: Buffer, name = 'key'): void {
   for (let i = 0; i < count; i++) {
     const key = Buffer.from(`${name}:${i}`)
@@ -97,11 +100,13 @@ test('KEYS allocates nothing for a key that does not match', async () => {
   const count = 50_000
   fill(harness.groups[0], count, Buffer.alloc(1))
   let least = Number.POSITIVE_INFINITY
-  for (let i = 0; i < 5; i++) {
+  // The interpreter allocates numbers. When the code is compiled depends on how busy the machine is.
+  for (let i = 0; i < MOST_RUNS && least >= count * 4; i++) {
     const before = memoryUsage().heapUsed
     expect(await harness.raw('KEYS', 'key:*x')).toBe('*0\r\n')
     const made = memoryUsage().heapUsed - before
-    least = Math.min(least, made)
+    // A garbage collection in between says nothing.
+    if (made >= 0) least = Math.min(least, made)
   }
   expect(least).toBeLessThan(count * 4)
 })
