@@ -190,13 +190,13 @@ export const settings = {
     summary: 'unread output after which a client is disconnected: class, hard limit, soft limit, seconds',
     write: writeOutputLimits,
   }),
-  /** Unread output of all clients together above which those with the most are disconnected; 0: no limit. */
+  /** What all clients together may hold; above it those with the most are disconnected; 0: no limit. */
   maxmemoryClients: setting({
     reads: size('0'),
     fallback: Math.floor(machineMemory / 4),
     argument: '<size>',
     summary:
-      'maximum unread output of all clients together; above it the clients with the most are disconnected; 0: no limit',
+      'maximum memory of all clients together for unread output, incomplete requests and queued transactions; above it the clients with the most are disconnected; 0: no limit',
     fallbackText: "a quarter of the machine's memory",
     write: formatSize,
   }),

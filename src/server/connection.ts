@@ -139,6 +139,11 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     return this.#output.size
   }
 
+  get heldBytes(): number {
+    if (this.isGone) return 0
+    return this.outputBufferBytes + this.queryBufferBytes + (this.transaction?.bytes ?? 0)
+  }
+
   /** The MONITOR feed is not slowed down by backpressure: it has the limit for pub/sub (as in Redis). */
   get outputLimit(): OutputLimit {
     const { normal, pubsub } = this.#services.settings.clientOutputBufferLimit
@@ -193,10 +198,10 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
   evict(): void {
     const { stats, log } = this.#services
     stats.evictedClients++
-    const waiting = this.outputBufferBytes
+    const held = this.heldBytes
     const message =
-      'closing the client with the most unread replies: all together are above maxmemory-clients'
-    log.warn({ client: this.id, address: this.address, waiting }, message)
+      'closing the client with the most unread replies and requests: all together are above maxmemory-clients'
+    log.warn({ client: this.id, address: this.address, held }, message)
     this.close(false)
   }
 

@@ -5,6 +5,8 @@ import type { Instant } from '../bytes/instant.ts'
 import type { Host } from '../commands/spec/host.ts'
 import type { Connection } from './connection.ts'
 import { ExpiryCycle } from './expiry.ts'
+import { evictByHeld } from './output/client-eviction.ts'
+import type { UnreadBytes } from './output/unread-bytes.ts'
 import { Rate } from './rates.ts'
 import type { ServerSettings } from './settings.ts'
 
@@ -17,6 +19,7 @@ const CHECK_EVERY = 1000
 export interface HousekeepingParts {
   readonly host: Host
   readonly connections: ReadonlyMap<number, Connection>
+  readonly unread: UnreadBytes
   readonly instant: Instant
   readonly settings: ServerSettings
   readonly timers: Timers
@@ -66,7 +69,9 @@ export class Housekeeping {
     this.#measure()
     if (instant.now - this.#checkedAt < CHECK_EVERY && instant.now >= this.#checkedAt) return
     this.#checkedAt = instant.now
-    for (const connection of this.#parts.connections.values()) connection.check(instant.now)
+    const { connections, unread } = this.#parts
+    for (const connection of connections.values()) connection.check(instant.now)
+    evictByHeld(connections, unread.limit)
   }
 
   #measure(): void {

@@ -155,6 +155,7 @@ export class Server implements Host {
     this.#housekeeping = new Housekeeping({
       host: this,
       connections: this.clients,
+      unread,
       instant,
       settings,
       timers: options.timers,

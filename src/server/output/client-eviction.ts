@@ -1,5 +1,5 @@
-// Client eviction (Redis: `maxmemory-clients`): when clients together have too many unread replies, those with the most
-// are closed.
+// Client eviction (Redis: `maxmemory-clients`): when clients together hold too much memory, those with the most are
+// closed. Unread replies are watched as they grow, what clients have sent once a second.
 
 import type { UnreadBytes } from './unread-bytes.ts'
 
@@ -9,6 +9,8 @@ export interface Evictable {
   /** CLIENT NO-EVICT. */
   readonly noEvict: boolean
   readonly outputBufferBytes: number
+  /** Its unread replies, the incomplete request, and the commands queued since MULTI. */
+  readonly heldBytes: number
   /** Closes it, and drops its replies. */
   evict(): void
 }
@@ -26,5 +28,19 @@ export function evictClients(clients: ReadonlyMap<number, Evictable>, unread: Un
     }
     if (largest === undefined) return
     largest.evict()
+  }
+}
+
+/** Closes clients until all together hold `limit` bytes at most. */
+export function evictByHeld(clients: ReadonlyMap<number, Evictable>, limit: number): void {
+  let held = 0
+  for (const client of clients.values()) if (!client.isPeer) held += client.heldBytes
+  if (held <= limit) return
+  const mayGo = [...clients.values()].filter(({ isPeer, noEvict }) => !isPeer && !noEvict)
+  mayGo.sort((a, b) => b.heldBytes - a.heldBytes)
+  for (const client of mayGo) {
+    if (held <= limit) return
+    held -= client.heldBytes
+    client.evict()
   }
 }
