@@ -36,6 +36,7 @@ import {
   type ForwardedRequest,
   forwardContextOf,
 } from './routing/forwarded-request.ts'
+import { readRequest, requestBytes, withArguments } from './routing/request.ts'
 import { COPY, HERE, Routing, WAIT } from './routing/routing.ts'
 import { Runner } from './runner.ts'
 import type { CommandTable } from './table.ts'
@@ -94,7 +95,9 @@ export class Executor {
       ownerOf: (waiting) => this.#ownerOf(waiting),
       resend: (waiting) => {
         const { args, command, complete, wait } = waiting
-        ;(this.#dispatcher as Dispatcher).resend(waiting, command, args, wait.keys, complete)
+        const { keys, resolved } = wait
+        const own = resolved === undefined ? args : readRequest(withArguments(requestBytes(args), resolved))
+        ;(this.#dispatcher as Dispatcher).resend(waiting, command, own, keys, complete)
       },
     })
     context.waits = this.#waits

@@ -5,7 +5,7 @@ import { ValueType } from '../../store/record.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { SYNTAX_ERROR } from '../spec/errors.ts'
-import { readTimeout } from '../spec/session/timeout.ts'
+import { readTimeout, timeoutFirst, timeoutLast } from '../spec/session/timeout.ts'
 import { arg, countedKeys, KEY, oneOf, option, token } from '../spec/shorthand.ts'
 import { findCollection } from '../spec/values/collection.ts'
 import { popManyOrWait, popOrWait } from '../spec/values/popping.ts'
@@ -57,6 +57,7 @@ const BLOCKING = {
   categories: ['write', 'list', 'slow', 'blocking'],
   load: 'first',
   group: 'list',
+  timeout: timeoutLast,
 } as const satisfies Partial<CommandSpec>
 
 const POP = {
@@ -102,6 +103,7 @@ export const blockingListCommands: readonly CommandSpec[] = [
     flags: ['write', 'blocking', 'movablekeys'],
     keys: [{ first: 2, last: 2, step: 1, counted: true, flags: ['RW', 'access', 'delete'] }],
     findKeys: countedKeys(2),
+    timeout: timeoutFirst,
     summary: 'Takes elements of the first list of several that is not empty, and waits for one.',
     since: '7.0.0',
     complexity: 'O(N+M) where N is the number of keys and M the number of elements returned.',

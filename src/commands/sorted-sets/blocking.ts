@@ -4,6 +4,7 @@ import type { Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
+import { timeoutFirst, timeoutLast } from '../spec/session/timeout.ts'
 import { arg, countedKeys, KEY, oneOf, option, token } from '../spec/shorthand.ts'
 import { popManyOrWait, popOrWait } from '../spec/values/popping.ts'
 import { POPPED_SORTED_SETS, popElements } from './pops.ts'
@@ -26,6 +27,7 @@ const POP = {
   categories: ['write', 'sortedset', 'fast', 'blocking'],
   keys: [{ first: 1, last: -2, step: 1, flags: ['RW', 'access', 'delete'] }],
   load: 'first',
+  timeout: timeoutLast,
   since: '5.0.0',
   group: 'sorted-set',
   complexity: 'O(log(N)) with N being the number of elements in the sorted set.',
@@ -53,6 +55,7 @@ export const blockingSortedSetCommands: readonly CommandSpec[] = [
     categories: ['write', 'sortedset', 'slow', 'blocking'],
     keys: [{ first: 2, last: 2, step: 1, counted: true, flags: ['RW', 'access', 'delete'] }],
     findKeys: countedKeys(2),
+    timeout: timeoutFirst,
     load: 'first',
     summary: 'Takes elements of the first sorted set of several that is not empty, and waits for one.',
     since: '7.0.0',

@@ -112,6 +112,12 @@ type LoadMode = 'through' | 'first'
 /** The sum, all elements, OK from all, any that is not nil, or one node after the other by a cursor. */
 export type FanOut = 'sum' | 'list' | 'ok' | 'any' | 'cursor'
 
+/** The argument that says how long a command waits at most, and its unit. */
+export interface TimeoutArgument {
+  readonly at: number
+  readonly unitMs: 1 | 1000
+}
+
 export interface CommandSpec {
   /** In lower case. A subcommand has its own name only ('setname'). */
   readonly name: string
@@ -138,6 +144,8 @@ export interface CommandSpec {
   readonly repeatable?: true | ((args: Args) => boolean)
   /** Runs on the node that received it, whichever node owns its key. */
   readonly isLocal?: true
+  /** Of a command that may wait for keys: how long. `undefined`: it does not wait. */
+  readonly timeout?: (args: Args) => TimeoutArgument | undefined
   /** Reads or changes more than its keys (KEYS, FLUSHDB, SWAPDB): it waits for all earlier commands of its connection. */
   readonly wholeKeyspace?: true
   readonly summary: string

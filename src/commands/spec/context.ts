@@ -19,6 +19,8 @@ export interface KeyWait {
   readonly type: ValueType
   /** 0: without end. */
   readonly timeoutMs: number
+  /** By argument: what it stood for when the command began to wait, if it begins anew on another node (`$` of XREAD). */
+  readonly resolved?: ReadonlyMap<number, string>
   /**
    * The key in argument `i` has a value of the type. Replies with it, or returns false: nothing is written, and the
    * client waits on. The clients that wait for a key are asked in the order in which they came.

@@ -2,6 +2,7 @@
 
 import type { Args } from '../../resp/args.ts'
 import { readInteger } from '../spec/arguments.ts'
+import type { TimeoutArgument } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { SYNTAX_ERROR } from '../spec/errors.ts'
 import { readTimeoutMs } from '../spec/session/timeout.ts'
@@ -60,6 +61,17 @@ export function readReadOptions(c: Context, isGroup: boolean): ReadOptions | und
 
 function onlyForGroups(option: string): string {
   return `ERR The ${option} option is only supported by XREADGROUP. You called XREAD instead.`
+}
+
+/** The argument of BLOCK. */
+export function blockTime(args: Args): TimeoutArgument | undefined {
+  for (let i = 1; i < args.count; i++) {
+    if (args.is(i, 'BLOCK')) return i + 1 < args.count ? { at: i + 1, unitMs: 1 } : undefined
+    if (args.is(i, 'COUNT')) i++
+    else if (args.is(i, 'GROUP')) i += 2
+    else if (!args.is(i, 'NOACK')) return undefined
+  }
+  return undefined
 }
 
 /** The positions of the keys: the first half of what follows STREAMS. */

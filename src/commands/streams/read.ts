@@ -2,14 +2,14 @@
 
 import { ValueType } from '../../store/record.ts'
 import { findGroup } from '../../store/types/stream/groups.ts'
-import { MAX_ID, MIN_ID, type StreamId } from '../../store/types/stream/id.ts'
+import { idText, MAX_ID, MIN_ID, type StreamId } from '../../store/types/stream/id.ts'
 import type { Stream } from '../../store/types/stream/stream.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { arg, option, token } from '../spec/shorthand.ts'
 import { deliverHistory, deliverNew, requireReadGroup } from './delivery.ts'
 import { FIRST, readId } from './ids.ts'
-import { type ReadOptions, readReadOptions, streamKeys } from './read-options.ts'
+import { blockTime, type ReadOptions, readReadOptions, streamKeys } from './read-options.ts'
 import { replyServed, type Served } from './served.ts'
 import { findStream, readStream } from './stream-value.ts'
 
@@ -58,6 +58,12 @@ function waitForEntries(
     keys: streamKeys(c),
     type: ValueType.STREAM,
     timeoutMs,
+    resolved: new Map(
+      afters.flatMap((after, n) => {
+        const at = firstKey + options.streams + n
+        return c.args.is(at, '$') ? [[at, idText(after)] as const] : []
+      }),
+    ),
     serve(own, i) {
       const after = afters[i - firstKey]
       const stream = readStream(own, i)
@@ -156,6 +162,7 @@ export const streamReadCommands: readonly CommandSpec[] = [
     keys: [{ first: 1, last: -1, step: 1, keyword: 'STREAMS', limit: 2, flags: ['RO', 'access'] }],
     findKeys: streamKeys,
     load: 'through',
+    timeout: blockTime,
     summary: 'Returns the entries of streams after the given IDs, and can wait for them.',
     since: '5.0.0',
     group: 'stream',
@@ -171,6 +178,7 @@ export const streamReadCommands: readonly CommandSpec[] = [
     keys: [{ first: 4, last: -1, step: 1, keyword: 'STREAMS', limit: 2, flags: ['RO', 'access'] }],
     findKeys: streamKeys,
     load: 'first',
+    timeout: blockTime,
     summary:
       'Returns entries of streams that no consumer of a group has got yet, or those pending for the consumer. Can wait for new ones.',
     since: '5.0.0',

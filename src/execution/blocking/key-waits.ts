@@ -8,7 +8,7 @@ import { ReplyWriter } from '../../resp/reply.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import type { ValueType } from '../../store/record.ts'
 import { keyName } from '../loading/load-results.ts'
-import type { DeferredCommand } from '../routing/forwarded-request.ts'
+import { type DeferredCommand, movedTo } from '../routing/forwarded-request.ts'
 import { Runner } from '../runner.ts'
 import { Waiting } from './waiting.ts'
 
@@ -160,7 +160,7 @@ export class KeyWaits implements Waits, Watcher {
       for (const waiting of this.#all) {
         const owner = ownerOf(waiting)
         if (owner === undefined) continue
-        if (waiting.client.peer !== undefined) waiting.finish(Buffer.from(`?${owner}\r\n`))
+        if (waiting.client.peer !== undefined) waiting.finish(movedTo(owner, waiting.wait.resolved))
         else if (waiting.release()) resend(waiting)
       }
     })

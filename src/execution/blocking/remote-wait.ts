@@ -13,6 +13,8 @@ type Ending = 'TIMEOUT' | 'ERROR' | 'CANCEL'
 export class RemoteWait implements ClientWait {
   /** It has its reply, or needs none. */
   isOver = false
+  /** When its time ends, ms of the monotonic time, wherever it waits; `undefined`: never. */
+  readonly deadline: number | undefined
   readonly #client: Client
   readonly #complete: CompleteReply
   /** Where the owner has deferred its reply, and under which number. */
@@ -21,7 +23,8 @@ export class RemoteWait implements ClientWait {
   #ending: Ending | undefined
 
   /** Later commands of the client wait for it. */
-  constructor(client: Client, complete: CompleteReply) {
+  constructor(client: Client, complete: CompleteReply, deadline?: number) {
+    this.deadline = deadline
     this.#client = client
     this.#complete = complete
     client.pending.isExclusive = true

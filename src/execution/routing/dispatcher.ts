@@ -23,6 +23,7 @@ import { SELF } from '../../cluster/ownership/protocol.ts'
 import { type Client, type CompleteReply, deferReply } from '../../commands/spec/client.ts'
 import type { Context } from '../../commands/spec/context.ts'
 import type { Command } from '../../commands/spec/ready-command.ts'
+import { timeoutMsOf, timeoutText } from '../../commands/spec/session/timeout.ts'
 import type { Args } from '../../resp/args.ts'
 import { RemoteWait } from '../blocking/remote-wait.ts'
 import { holdKeys } from '../ordering.ts'
@@ -33,7 +34,7 @@ import {
   type ForwardedRequests,
   forwardContextOf,
 } from './forwarded-request.ts'
-import { readRequest, requestBytes } from './request.ts'
+import { readRequest, requestBytes, withArguments } from './request.ts'
 import { type Part, scatter } from './scatter.ts'
 
 export const CROSS_SLOT = "CROSSSLOT Keys in request don't hash to the same slot"
@@ -72,12 +73,38 @@ export class Dispatcher implements ForwardedRequests {
   }
 
   /** The same for a command that may wait for keys at their owner. */
-  requestOf(forwardContext: ForwardContext, command: Command, complete: CompleteReply): ForwardedRequest {
+  requestOf(
+    forwardContext: ForwardContext,
+    command: Command,
+    args: Args,
+    complete: CompleteReply,
+  ): ForwardedRequest {
     if (!command.mayWait) return this.forwardedRequest(forwardContext, complete)
-    const wait = new RemoteWait(forwardContext.client, complete)
+    const deadline = complete.deadline ?? this.#deadlineOf(command, args)
+    const wait = new RemoteWait(forwardContext.client, complete, deadline)
     const forwarded = this.forwardedRequest(forwardContext, (reply, rest) => wait.complete(reply, rest))
     forwarded.wait = wait
     return forwarded
+  }
+
+  #deadlineOf({ spec }: Command, args: Args): number | undefined {
+    const timeout = spec.timeout?.(args)
+    const ms = timeout === undefined ? 0 : timeoutMsOf(args, timeout)
+    return ms === 0 ? undefined : this.#parts.context.instant.monotonicMs + ms
+  }
+
+  /** A command that has waited elsewhere waits for the rest of its time only. */
+  #withTimeLeft({ deadline }: RemoteWait, request: Buffer): Buffer {
+    if (deadline === undefined) return request
+    const args = readRequest(request)
+    const timeout = this.#parts.table.resolve(args)?.spec.timeout?.(args)
+    if (timeout === undefined) return request
+    const { instant } = this.#parts.context
+    instant.refresh()
+    return withArguments(
+      request,
+      new Map([[timeout.at, timeoutText(deadline - instant.monotonicMs, timeout)]]),
+    )
   }
 
   /** Groups the positions of keys by owner, in order of appearance. */
@@ -112,8 +139,9 @@ export class Dispatcher implements ForwardedRequests {
    * Sends a request to a node. A request that only this node can answer is never redirected. A write of that kind uses
    * the control link, so that it arrives in order with the entries that move to that node.
    */
-  send(forwarded: ForwardedRequest, request: Buffer, owner: number): void {
+  send(forwarded: ForwardedRequest, bytes: Buffer, owner: number): void {
     const { cluster, runHere } = this.#parts
+    const request = forwarded.wait === undefined ? bytes : this.#withTimeLeft(forwarded.wait, bytes)
     if (owner === SELF) {
       runHere(forwarded, readRequest(request))
       return
@@ -175,7 +203,7 @@ export class Dispatcher implements ForwardedRequests {
     complete: CompleteReply,
   ): ForwardedRequest {
     const { client, group } = forwardContext
-    if (command.mayWait) return this.requestOf(forwardContext, command, complete)
+    if (command.mayWait) return this.requestOf(forwardContext, command, args, complete)
     return this.forwardedRequest(forwardContext, holdKeys(client, command, group, args, positions, complete))
   }
 

@@ -7,6 +7,7 @@ import type { Command } from '../../commands/spec/ready-command.ts'
 import type { Args } from '../../resp/args.ts'
 import { errorReply } from '../../resp/reply.ts'
 import type { RemoteWait } from '../blocking/remote-wait.ts'
+import { withArguments } from './request.ts'
 
 /** The client of a forwarded request, and the state of its session when it was sent. */
 export interface ForwardContext extends RequestContext {
@@ -31,6 +32,26 @@ export interface ForwardedRequests {
   redirect(forwarded: ForwardedRequest, request: Buffer, to: string): void
   /** The link broke before the reply came. `sent`: the request may have been run. */
   retry(forwarded: ForwardedRequest, request: Buffer, sent: boolean, reason: string): void
+}
+
+/**
+ * The reply to another node whose request waits no longer here.
+ *
+ * @param resolved by argument: what it is to say at the next node
+ */
+export function movedTo(owner: string, resolved: ReadonlyMap<number, string> = new Map()): Buffer {
+  const changes = [...resolved].map(([at, text]) => ` ${at}=${text}`)
+  return Buffer.from(`?${owner}${changes.join('')}\r\n`)
+}
+
+/** Reads what `movedTo` has written. */
+function readMoved(to: string): { owner: string; resolved: ReadonlyMap<number, string> } {
+  const [owner, ...changes] = to.split(' ')
+  const resolved = changes.map((change): [number, string] => {
+    const equals = change.indexOf('=')
+    return [Number(change.slice(0, equals)), change.slice(equals + 1)]
+  })
+  return { owner, resolved: new Map(resolved) }
 }
 
 export class ForwardedRequest implements Receiver {
@@ -85,7 +106,8 @@ export class ForwardedRequest implements Receiver {
 
   moved(request: Buffer, to: string): void {
     this.wait?.lost()
-    this.#requests.redirect(this, request, to)
+    const { owner, resolved } = readMoved(to)
+    this.#requests.redirect(this, resolved.size === 0 ? request : withArguments(request, resolved), owner)
   }
 
   lost(request: Buffer, sent: boolean, reason: string): void {

@@ -74,3 +74,9 @@ export function readRequest(bytes: Buffer): Args {
   if (decoder.next(args) !== REQUEST) throw new Error('not one whole request')
   return args
 }
+
+/** The same request with other arguments at these positions. */
+export function withArguments(request: Buffer, changes: ReadonlyMap<number, string>): Buffer {
+  const args = readRequest(request)
+  return encodeRequest(Array.from({ length: args.count }, (_, i) => changes.get(i) ?? args.copy(i)))
+}

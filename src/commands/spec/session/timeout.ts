@@ -2,7 +2,25 @@
 
 import { parseInt64 } from '../../../bytes/numbers/decimal.ts'
 import { parseLongDouble } from '../../../bytes/numbers/long-double.ts'
+import type { Args } from '../../../resp/args.ts'
+import type { TimeoutArgument } from '../command.ts'
 import type { Context } from '../context.ts'
+
+/** `key … timeout` */
+export const timeoutLast = (args: Args): TimeoutArgument => ({ at: args.count - 1, unitMs: 1000 })
+/** `timeout key …` */
+export const timeoutFirst = (): TimeoutArgument => ({ at: 1, unitMs: 1000 })
+
+/** The time in ms; 0: without end, or no valid time. */
+export function timeoutMsOf(args: Args, { at, unitMs }: TimeoutArgument): number {
+  const ms = Number(args.latin1(at)) * unitMs
+  return Number.isFinite(ms) && ms > 0 ? ms : 0
+}
+
+/** The text of an argument that stands for this time; never 0, which means without end. */
+export function timeoutText(ms: number, { unitMs }: TimeoutArgument): string {
+  return String(Math.max(1, Math.ceil(ms)) / unitMs)
+}
 
 const MAX_INT64 = 2 ** 63
 const NEGATIVE = 'ERR timeout is negative'
