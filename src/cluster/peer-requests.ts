@@ -5,6 +5,7 @@ import type { Group } from '../group/group.ts'
 import type { GrantedCopy, Holder, HotCopies } from './copies/copying.ts'
 import type { PendingWrites } from './handover/pending-writes.ts'
 import type { TransferredEntry } from './handover/takeover.ts'
+import type { KeyReport } from './handover/tally.ts'
 import type { Identity } from './links/handshake.ts'
 import type { Mesh } from './links/mesh.ts'
 import type { RequestContexts } from './links/request-contexts.ts'
@@ -123,6 +124,16 @@ export class PeerRequests {
   /** A peer hands entries over (PEER TAKE). */
   accept(from: string, group: Group, entries: readonly TransferredEntry[]): string {
     return this.#options.parts().relocation.takeover.acceptAll(group, entries, from)
+  }
+
+  /** A peer says how many entries of each group it has sent here (PEER TALLY). */
+  tallied(from: string, counts: ReadonlyMap<Group, number>): void {
+    this.#options.parts().relocation.tallied(from, counts)
+  }
+
+  /** See `Relocation.keyReport`. */
+  keyReport(group: Group): KeyReport {
+    return this.#options.parts().relocation.keyReport(group)
   }
 
   /** A peer has handed everything in these slots over (PEER DONE). */

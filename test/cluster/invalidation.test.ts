@@ -108,6 +108,7 @@ function handoverOf(node: TestNode): { handover: Handover; calls: Call[] } {
       const sent = entries.map(({ key, dump }) => ({ key: Buffer.from(key), dump: Buffer.from(dump) }))
       return new Promise((answer) => calls.push({ entries: sent, answer }))
     },
+    tally: () => undefined,
     done: async () => 'taken',
   })
   return { handover, calls }

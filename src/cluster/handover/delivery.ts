@@ -3,9 +3,11 @@
 import type { Group } from '../../group/group.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ageDump, dumpEntry, isUnchanged, markWithoutNotifications } from '../../store/dump.ts'
+import { ValueType } from '../../store/record.ts'
 import type { Store } from '../../store/store.ts'
 import type { Pace, PaceOptions } from './pace.ts'
 import type { TransferredEntry } from './takeover.ts'
+import { Tally } from './tally.ts'
 
 /** A batch is sent once it has this many bytes or entries. */
 const BATCH_BYTES = 64 * 1024
@@ -58,6 +60,7 @@ export class Delivery {
   moved = 0
   dropped = 0
   sentBytes = 0
+  readonly sent = new Tally()
   readonly #options: DeliveryOptions
   readonly #pace: Pace
   readonly #slots: HandedOver
@@ -147,6 +150,7 @@ export class Delivery {
       if (ref === NULL_REF) continue
       if (!taken) this.drop(store, ref)
       else if (isUnchanged(store, ref, dump, deadline)) {
+        if (store.records.type(ref) !== ValueType.ABSENT) this.sent.add(destination.name!, store)
         store.remove(ref)
         this.moved++
       } else this.#slots.changed(slot)

@@ -38,6 +38,7 @@ import { dumpEntry, markWithoutNotifications } from '../../store/dump.ts'
 import type { Store } from '../../store/store.ts'
 import { Delivery, type DeliveryOptions, Destination } from './delivery.ts'
 import { Pace } from './pace.ts'
+import type { Tally } from './tally.ts'
 
 /** The number of index slots that are visited at a time. */
 const INDEX_SLOTS_PER_SLICE = 256
@@ -55,6 +56,8 @@ const IN_PASS = 2
 const FINISHED = 3
 
 export interface HandoverOptions extends DeliveryOptions {
+  /** Tells a member how many entries of each store it has been sent since it appeared. */
+  readonly tally: (to: string, sent: Tally) => void
   /** Tells a member that it has received everything in these slots. */
   readonly done: (to: string, slots: readonly number[]) => Promise<'taken' | 'later'>
 }
@@ -98,6 +101,20 @@ export class Handover {
 
   get sentBytes(): number {
     return this.#delivery.sentBytes
+  }
+
+  /** How many entries each member was sent. */
+  get sent(): Tally {
+    return this.#delivery.sent
+  }
+
+  /** The members to which entries are under way. */
+  get sendsTo(): string[] {
+    const names = new Set<string>()
+    if (this.pending > 0)
+      for (const destination of this.#destinationOf)
+        if (destination !== undefined && !destination.isGone) names.add(destination.name!)
+    return [...names]
   }
 
   /** `to` now owns these slots; `undefined`: their entries are dropped. */
@@ -146,6 +163,7 @@ export class Handover {
     if (destination === undefined) return
     destination.isGone = true
     this.#destinations.delete(to)
+    this.#delivery.sent.forget(to)
   }
 
   /** Resolves once nothing is left to hand over. */
@@ -253,6 +271,8 @@ export class Handover {
 
   /** Tells the member that it has everything. Slots that were lost again meanwhile stay pending. */
   async #reportDone(destination: Destination, slots: readonly number[]): Promise<void> {
+    if (!destination.isGone && this.#hasSentAll(destination))
+      this.#options.tally(destination.name!, this.sent)
     while (!destination.isGone && !this.#closed) {
       const answer = await this.#options.done(destination.name!, slots).catch(() => 'later' as const)
       if (answer === 'taken') break
@@ -261,6 +281,10 @@ export class Handover {
     for (const slot of slots)
       if (this.#state[slot] === FINISHED && this.#destinationOf[slot] === destination) this.#forget(slot)
     this.#resolveWaiters()
+  }
+
+  #hasSentAll(destination: Destination): boolean {
+    return this.#destinationOf.every((each, slot) => each !== destination || this.#state[slot] === FINISHED)
   }
 
   #forget(slot: number): void {

@@ -9,6 +9,7 @@ import type { Reply } from '../links/request.ts'
 import { Handover } from './handover.ts'
 import { FlushRelay } from './relay.ts'
 import { Takeover, type TransferredEntry } from './takeover.ts'
+import type { KeyReport, Tally } from './tally.ts'
 
 /** How long to wait for the previous owner before the origin is asked, or this node again, ms. */
 const PEEK_TIMEOUT = 250
@@ -38,6 +39,9 @@ export class Relocation {
   readonly relay: FlushRelay
   readonly #options: RelocationOptions
   #isClosed = false
+  /** The last count of received entries that was seen, and when. */
+  #received = 0
+  #receivedAt = 0
 
   constructor(options: RelocationOptions) {
     this.#options = options
@@ -62,6 +66,7 @@ export class Relocation {
       pause,
       bytesPerSecond: rate,
       send: (to, group, entries) => this.#send(to, group, entries),
+      tally: (to, sent) => this.#tell(to, sent),
       done: async (to, slots) => {
         const reply = await options.ask(to, groups[0], ['PEER', 'DONE', slots.join(' ')])
         return String(reply) === 'taken' ? 'taken' : 'later'
@@ -80,6 +85,7 @@ export class Relocation {
     this.takeover.lost(slots)
     this.handover.lost(slots, to)
     if (to !== undefined) this.relay.released(to)
+    else for (const tally of [this.takeover.taken, this.handover.sent]) tally.clear()
   }
 
   /** A node has died, restarted or left. */
@@ -123,11 +129,43 @@ export class Relocation {
     }
   }
 
+  /** What commands on all keys must know about the entries of a group here. */
+  keyReport({ store }: Group): KeyReport {
+    const { self, instant } = this.#options
+    const { takeover, handover } = this
+    if (takeover.received !== this.#received) {
+      this.#received = takeover.received
+      this.#receivedAt = instant.now
+    }
+    return {
+      name: self,
+      size: store.size,
+      received: takeover.received,
+      quietMs: instant.now - this.#receivedAt,
+      sent: handover.sent.ofAll(store),
+      taken: takeover.taken.ofAll(store),
+      sendsTo: handover.sendsTo,
+      takesFrom: takeover.takesFrom,
+    }
+  }
+
   /** This node is closed: nothing more is asked of others. */
   close(): void {
     this.#isClosed = true
     this.handover.close()
     this.relay.close()
+  }
+
+  /** A member says how many entries of each group it has sent to this node. */
+  tallied(from: string, counts: ReadonlyMap<Group, number>): void {
+    for (const [{ store }, count] of counts) this.takeover.taken.set(from, store, count)
+  }
+
+  #tell(to: string, sent: Tally): void {
+    const { groups, ask } = this.#options
+    const counts = groups.flatMap(({ name, store }) => [name, String(sent.of(to, store))])
+    // A node of an earlier version refuses it.
+    ask(to, groups[0], ['PEER', 'TALLY', ...counts]).catch(() => undefined)
   }
 
   #peerToAsk(group: Group, key: Buffer): string | undefined {

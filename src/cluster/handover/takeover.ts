@@ -4,9 +4,11 @@ import { keySlot, SLOT_COUNT } from '../../bytes/crc16.ts'
 import type { Group, Watcher } from '../../group/group.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import { restoreEntry } from '../../store/dump.ts'
+import { ValueType } from '../../store/record.ts'
 import type { Store } from '../../store/store.ts'
 import { KeySet } from './key-set.ts'
 import { StaleEntries } from './stale.ts'
+import { Tally } from './tally.ts'
 
 const MAX_KEYS = 4_000_000
 
@@ -48,6 +50,9 @@ class Source {
 export class Takeover implements Watcher {
   /** Whether `peerToAsk` must be checked before a command runs. */
   active = false
+  /** How many entries came from each member; and since the start, from any. */
+  readonly taken = new Tally()
+  received = 0
   readonly #options: TakeoverOptions
   readonly #maxKeys: number
   readonly #sources = new Map<string, Source>()
@@ -144,7 +149,13 @@ export class Takeover implements Watcher {
     this.#stale.dropIfStale(group, slot, key, 0, key.length)
     if (store.peek(key, 0, key.length) !== NULL_REF) return 'kept'
     if (this.#isNewer(source, store, slot, key, 0, key.length)) return 'kept'
-    return restoreEntry(store, key, 0, key.length, dump, group.isDisconnected) ? 'stored' : 'refused'
+    if (!restoreEntry(store, key, 0, key.length, dump, group.isDisconnected)) return 'refused'
+    const ref = store.peek(key, 0, key.length)
+    if (ref !== NULL_REF && store.records.type(ref) !== ValueType.ABSENT) {
+      this.taken.add(from, store)
+      this.received++
+    }
+    return 'stored'
   }
 
   /** Stores a batch from `from`. `later`: none of it was processed. */
@@ -168,8 +179,14 @@ export class Takeover implements Watcher {
     return 'taken'
   }
 
+  /** The members from which entries are under way. */
+  get takesFrom(): string[] {
+    return [...this.#sources.keys()]
+  }
+
   /** `from` has died or restarted: nothing more will come from it. */
   peerGone(from: string): void {
+    this.taken.forget(from)
     const source = this.#sources.get(from)
     if (source === undefined) return
     for (let slot = 0; slot < SLOT_COUNT; slot++) if (this.#sourceOf[slot] === source) this.#release(slot)

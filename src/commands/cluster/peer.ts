@@ -4,6 +4,7 @@ import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import { answerHello, makeNonce, PEER_VERSION } from '../../cluster/links/handshake.ts'
 import { CONTEXT_CHARGE, CONTEXT_NO_TOUCH } from '../../cluster/links/request-contexts.ts'
 import { areSlots } from '../../cluster/messages.ts'
+import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
 import { OK } from '../../resp/reply.ts'
 import { Collection } from '../../store/value.ts'
@@ -150,6 +151,29 @@ export const peerCommands: readonly CommandSpec[] = [
           else
             c.reply.simple(c.host.cluster?.requests.handoverDone(c.client.peer?.name ?? '', slots) ?? 'later')
         }),
+      }),
+      subcommand({
+        name: 'tally',
+        arity: -2,
+        summary: 'Says how many entries of groups the sender has transferred, in all.',
+        arguments: [
+          arg('data', 'block', {
+            multiple: true,
+            arguments: [arg('group', 'string'), arg('count', 'integer')],
+          }),
+        ],
+        run: forPeers(tally),
+      }),
+      subcommand({
+        name: 'size',
+        arity: 2,
+        summary: 'Returns the number of keys of the group, and of those that were transferred.',
+        run(c) {
+          const { client, forwarded, host, group, reply } = c
+          if (client.peer === undefined && forwarded === undefined) reply.error(NOT_A_PEER)
+          else if (host.cluster === undefined || hasNoSuchGroup(c)) reply.null()
+          else reply.bulkText(JSON.stringify(host.cluster.requests.keyReport(group)))
+        },
       }),
       subcommand({
         name: 'flush',
@@ -364,6 +388,17 @@ function take(c: Context): void {
     return { key: args.copy(2 * i + 2), dump: args.copy(2 * i + 3) }
   })
   reply.simple(host.cluster?.requests.accept(client.peer?.name ?? '', c.group, entries) ?? 'later')
+}
+
+function tally({ args, client, host, reply }: Context): void {
+  const counts = new Map<Group, number>()
+  for (let i = 2; i + 1 < args.count; i += 2) {
+    const group = host.groups.find(({ name }) => name === args.text(i))
+    const count = parseInteger(args.buf, args.start[i + 1], args.end[i + 1])
+    if (group !== undefined && count >= 0) counts.set(group, count)
+  }
+  host.cluster?.requests.tallied(client.peer?.name ?? '', counts)
+  reply.ok()
 }
 
 function copy(c: Context): void {

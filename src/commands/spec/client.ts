@@ -68,6 +68,8 @@ export abstract class ClientState {
    * has asked which nodes there are, or has sent READONLY.
    */
   asksEveryNode = false
+  /** Its scans of all nodes: how many have begun and not ended, and what had moved before the first of them. */
+  scans: { open: number; stamp: string } | undefined = undefined
   /** The version of the cluster view by which its outstanding requests were routed. */
   routedByView = 0
   /** The commands queued since MULTI; `undefined` outside a transaction. */

@@ -12,6 +12,11 @@ export function readReply(bytes: Buffer): Reply {
   }
 }
 
+/** The node that was asked is no member any more. */
+export function isGone(answer: Reply): boolean {
+  return answer instanceof Error && answer.message.startsWith('PEERDOWN')
+}
+
 export function writeReply(reply: ReplyWriter, value: Reply): void {
   if (value === null) reply.null()
   else if (typeof value === 'number') reply.integer(value)

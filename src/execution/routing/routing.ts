@@ -13,9 +13,12 @@ import type { Command } from '../../commands/spec/ready-command.ts'
 import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
 import { CROSS_SLOT, type Dispatcher } from './dispatcher.ts'
-import { fanOut, fanOutByCursor } from './fan-out.ts'
+import { fanOut, type MergedFanOut } from './fan-out.ts'
 import { type ForwardedRequest, forwardContextOf } from './forwarded-request.ts'
+import { askSize, type Nodes } from './key-reports.ts'
+import { fanOutList } from './lists.ts'
 import { requestBytes } from './request.ts'
+import { fanOutByCursor, isOfAllNodes } from './scans.ts'
 import type { Ask, Part } from './scatter.ts'
 
 /** This node runs the command. */
@@ -69,7 +72,8 @@ export class Routing {
       if (client.awaitsReplies) return WAIT
       client.routedByView = cluster.ownersVersion
     }
-    if (cluster.isAlone) return HERE
+    if (cluster.isAlone && !(command.spec.fanOut === 'cursor' && isOfAllNodes(this.#context.args)))
+      return HERE
     if (!command.hasOneKey) return this.#routeMany(client, command)
     const { args } = this.#context
     const i = command.firstKey
@@ -124,7 +128,7 @@ export class Routing {
     const isPlain = client.replyMode === 'on' && !link.isClosed && !command.mayWait
     const receiver = isPlain
       ? client.deferForwardedReply(link, context)
-      : this.#dispatcher.requestOf(forwardContextOf(client), command, deferReply(client))
+      : this.#dispatcher.requestOf(forwardContextOf(client), command, args, deferReply(client))
     if (args.frameStart >= 0) link.send(receiver, context, args.buf, args.frameStart, args.frameEnd)
     else {
       const request = requestBytes(args)
@@ -233,32 +237,42 @@ export class Routing {
     const { args, reply } = this.#context
     const { context, complete: completed } = this.#forwardedRequest(client)
     const complete = kind === 'list' ? this.#countList(completed) : completed
-    const whole = { protocol: context.protocol, reply, complete }
+    const { protocol } = context
+    const whole = { protocol, reply, complete }
     const ask: Ask = (owner, request, done) => {
       const forwarded = this.#dispatcher.forwardedRequest({ ...context, protocol: 2 }, done)
       forwarded.isBulk = kind !== 'ok'
       this.#dispatcher.sendToMember(forwarded, request, owner)
     }
-    if (kind === 'cursor') fanOutByCursor({ ...whole, args, steps: cluster.scanOrder }, ask)
-    else {
-      const request = requestBytes(args)
-      const { random } = cluster
-      const owners = (): readonly number[] => cluster.liveOwners
+    const nodes: Nodes = {
+      ask,
+      owners: () => cluster.liveOwners,
+      after: (ms, run) => cluster.after(ms, run),
+    }
+    const request = requestBytes(args)
+    const fanOutTo = (): void =>
       fanOut(
         {
           ...whole,
-          merge: kind,
+          ...nodes,
+          merge: kind as MergedFanOut,
           request,
-          owners,
           isCutOff: () => cluster.isCutOff,
           isRepeatable: command.isRepeatable(args),
-          after: (ms, run) => cluster.after(ms, run),
           timeout: cluster.agreementTimeout(context.group),
-          random,
+          random: cluster.random,
         },
         ask,
       )
-    }
+    if (kind === 'cursor') fanOutByCursor({ ...whole, client, args, steps: () => cluster.scanOrder }, nodes)
+    else if (kind === 'list') fanOutList({ ...whole, request }, nodes)
+    else if (kind === 'sum') {
+      askSize(nodes, (size) => {
+        // A node of an earlier version is there: nodes are asked one by one.
+        if (size === undefined) fanOutTo()
+        else complete(Buffer.from(`:${size}\r\n`))
+      })
+    } else fanOutTo()
     return SENT
   }
 

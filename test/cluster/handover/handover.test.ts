@@ -41,6 +41,7 @@ class Sender {
       bytesPerSecond: 0,
       send: (to, group, entries) =>
         new Promise((answer) => this.calls.push(call(to, group, entries, answer))),
+      tally: () => undefined,
       done: async (to, slots) => {
         this.reports.push({ to, slots })
         return this.doneAnswer
@@ -253,6 +254,7 @@ test('100,000 keys move from one node to another in short slices', async () => {
       await endSlice()
       return to.takeover.acceptAll(to.groups[0], entries, 'from')
     },
+    tally: () => undefined,
     done: async (_to, slots) => to.takeover.done('from', slots),
   })
   handover.lost(ALL_SLOTS, 'to')

@@ -101,6 +101,7 @@ export class MovingNode {
         await scheduler.deliver()
         return answer
       },
+      tally: () => undefined,
       done: async (_to, slots) => {
         await scheduler.deliver()
         const answer = other.takeover.done(this.name, slots)

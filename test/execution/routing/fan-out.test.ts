@@ -1,14 +1,13 @@
 // Commands that run on all nodes: which nodes are asked when members join and leave meanwhile, and what a failed reply means.
 
 import { describe, expect, test } from 'vitest'
-import type { FanOut } from '../../../src/commands/spec/command.ts'
 import { PASSING_FLUSH } from '../../../src/commands/spec/errors.ts'
-import { fanOut } from '../../../src/execution/routing/fan-out.ts'
+import { fanOut, type MergedFanOut } from '../../../src/execution/routing/fan-out.ts'
 import type { Ask } from '../../../src/execution/routing/scatter.ts'
 import { ReplyWriter } from '../../../src/resp/reply.ts'
 
 /** A fan-out to nodes whose replies the test gives. */
-function fanOutTo(merge: FanOut, owners: readonly number[], isRepeatable = false) {
+function fanOutTo(merge: MergedFanOut, owners: readonly number[], isRepeatable = false) {
   const state = { owners, isCutOff: false, reply: '', asked: [] as number[] }
   const waiting: (() => void)[] = []
   const answers = new Map<number, (reply: string) => void>()
