@@ -1,7 +1,7 @@
-// Clients that ask every node and add up: each key is counted once.
+// Clients that ask every node and add up: each key is counted and scanned once.
 
 import { createCluster } from '@redis/client'
-import { GlideClusterClient, Logger } from '@valkey/valkey-glide'
+import { ClusterScanCursor, GlideClusterClient, Logger } from '@valkey/valkey-glide'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { startCluster, type TestCluster } from '../../support/cluster.ts'
@@ -10,6 +10,7 @@ import { describeWithExecutable, execute } from '../../support/executable.ts'
 Logger.init('off')
 
 const KEYS: readonly string[] = Array.from({ length: 101 }, (_, i) => `key:${i}`)
+const SORTED = [...KEYS].sort()
 
 /** Counts what a scan finds; the arguments are the port of a node and the setting `redirect`. */
 const PYTHON = `
@@ -20,7 +21,7 @@ except ImportError:
     sys.exit('no redis-py')
 node = ClusterNode('127.0.0.1', int(sys.argv[1]))
 client = RedisCluster(startup_nodes=[node], read_from_replicas=sys.argv[2] == 'forward')
-print(len(list(client.scan_iter())))
+print(client.dbsize(), len(list(client.scan_iter())))
 `
 
 const PHP = `
@@ -53,23 +54,24 @@ describe.each(['forward', 'moved'] as const)('redirect: %s', (redirect) => {
     const client = new Redis.Cluster([{ host: '127.0.0.1', port: cluster.ports[0] }])
     onTestFinished(() => client.disconnect())
     await client.get('key:1')
-    const sizes = client.nodes('master').map(async (node) => {
-      if (isTold) await node.readonly()
-      return node.dbsize()
-    })
-    expect(sum(await Promise.all(sizes))).toBe(KEYS.length)
+    const nodes = client.nodes('master')
+    if (isTold) for (const node of nodes) await node.readonly()
+    expect(sum(await Promise.all(nodes.map((node) => node.dbsize())))).toBe(KEYS.length)
+    const found: string[] = []
+    for (const node of nodes) for await (const keys of node.scanStream()) found.push(...(keys as string[]))
+    expect(found.sort()).toEqual(SORTED)
   })
 
   test('node-redis', async () => {
     const client = createCluster({ rootNodes: [{ url: `redis://127.0.0.1:${cluster.ports[0]}` }] })
     onTestFinished(() => client.destroy())
     await client.connect()
-    const sizes = client.masters.map(async (master) => {
-      const node = await client.nodeClient(master)
-      if (isTold) await node.sendCommand(['READONLY'])
-      return node.dbSize()
-    })
-    expect(sum(await Promise.all(sizes))).toBe(KEYS.length)
+    const nodes = await Promise.all(client.masters.map((master) => client.nodeClient(master)))
+    if (isTold) for (const node of nodes) await node.sendCommand(['READONLY'])
+    expect(sum(await Promise.all(nodes.map((node) => node.dbSize())))).toBe(KEYS.length)
+    const found: string[] = []
+    for (const node of nodes) for await (const keys of node.scanIterator()) found.push(...keys)
+    expect(found.sort()).toEqual(SORTED)
   })
 
   test('valkey-glide', async () => {
@@ -79,6 +81,13 @@ describe.each(['forward', 'moved'] as const)('redirect: %s', (redirect) => {
     })
     onTestFinished(() => client.close())
     expect(await client.dbsize()).toBe(KEYS.length)
+    const found: string[] = []
+    for (let cursor = new ClusterScanCursor(); !cursor.isFinished(); ) {
+      const [next, keys] = await client.scan(cursor)
+      cursor = next
+      found.push(...keys.map(String))
+    }
+    expect(found.sort()).toEqual(SORTED)
   })
 
   test('redis-py', async (context) => {
@@ -87,7 +96,7 @@ describe.each(['forward', 'moved'] as const)('redirect: %s', (redirect) => {
       const args = ['-c', PYTHON, String(cluster.ports[0]), redirect]
       const result = await execute(python, args).catch(() => undefined)
       if (result === undefined || result.stderr.includes('no redis-py')) continue
-      expect(result).toEqual({ code: 0, stdout: `${KEYS.length}\n`, stderr: '' })
+      expect(result).toEqual({ code: 0, stdout: `${KEYS.length} ${KEYS.length}\n`, stderr: '' })
       return
     }
     context.skip()

@@ -1,6 +1,7 @@
 // Links that fail for a while or flap: how old a value can be that a group answers, by its onPartition.
 
 import { describe, expect, test } from 'vitest'
+import { Counters } from './counters.ts'
 import { SimMember, type SimMemberOptions } from './members.ts'
 import { Network } from './network.ts'
 import { Registers } from './registers.ts'
@@ -19,6 +20,7 @@ type Cut = (a: number, b: number, isCut: boolean) => void
 class Run {
   readonly network: Network
   readonly registers: Registers
+  readonly counters: Counters
   readonly #names: readonly string[]
   readonly #members: readonly SimMember[]
 
@@ -30,6 +32,7 @@ class Run {
     )
     for (const member of this.#members) member.start()
     this.registers = new Registers(this.network, this.#names, 12, 6)
+    this.counters = new Counters(this.network, this.#names, 4)
   }
 
   static async started(seed: number, count: number, onPartition: OnPartition): Promise<Run> {
@@ -55,6 +58,7 @@ class Run {
 
   async #next(): Promise<void> {
     if (this.network.draw(4) === 0) this.registers.work()
+    if (this.network.draw(12) === 0) this.counters.work()
     await this.network.next()
   }
 }
@@ -71,8 +75,10 @@ async function worstOf(
     await faults(run)
     await run.settle()
     await run.pass(TIMEOUT)
-    const { registers } = run
+    const { registers, counters } = run
     expect(registers.reads).toBeGreaterThan(100)
+    expect(counters.replies).toBeGreaterThan(20)
+    if (onPartition === 'refuse') expect(counters.problems, `seed ${seed}`).toEqual([])
     worst = Math.max(worst, registers.worst)
   }
   return worst

@@ -31,6 +31,8 @@ export class SimSocket extends EventEmitter {
   other: SimSocket | undefined
   /** What is on its way to this end. */
   readonly arriving: Item[] = []
+  /** Of each of them: how many items had been sent before, to anybody. */
+  readonly sentAt: number[] = []
   /** The step from which the next item may arrive. */
   delayedUntil = 0
   #isPaused = false
@@ -105,6 +107,7 @@ export class SimSocket extends EventEmitter {
 
   deliver(): void {
     const item = this.arriving.shift() as Item
+    this.sentAt.shift()
     if (item === 'connected') this.emit('connect')
     else if (item === 'refused') this.emit('error', Object.assign(new Error(), { code: 'ECONNREFUSED' }))
     else if (item !== 'end') this.emit('data', item)
@@ -132,6 +135,9 @@ export class Network {
   /** The directions, as "from to", in which nothing arrives. */
   readonly #cuts = new Set<string>()
   step = 0
+  /** Chooses which socket gets its next item, instead of chance; `undefined`: none, time passes. */
+  schedule: ((ready: readonly SimSocket[]) => SimSocket | undefined) | undefined
+  #sent = 0
   /** For the search of causes. */
   trace: ((line: string) => void) | undefined
 
@@ -183,9 +189,10 @@ export class Network {
 
   send(to: SimSocket | undefined, item: Item): void {
     if (to === undefined) return
-    if (to.arriving.length === 0 && this.draw(SLOW_CHUNK) === 0)
+    if (this.schedule === undefined && to.arriving.length === 0 && this.draw(SLOW_CHUNK) === 0)
       to.delayedUntil = this.step + this.draw(LONGEST_DELAY)
     to.arriving.push(item)
+    to.sentAt.push(this.#sent++)
   }
 
   /** One event, or some time passes. Afterwards everything that follows from it at once has happened. */
@@ -196,21 +203,29 @@ export class Network {
       if (socket.destroyed) this.#sockets.delete(socket)
       else if (socket.isDeliverable && !this.#isHeldUp(socket)) ready.push(socket)
     }
-    if (ready.length === 0) this.clock.advance(IDLE_MS)
+    const { schedule } = this
+    const socket =
+      schedule !== undefined
+        ? schedule(ready)
+        : ready.length === 0
+          ? undefined
+          : ready[this.draw(ready.length)]
+    if (socket === undefined) this.clock.advance(IDLE_MS)
     else {
-      const socket = ready[this.draw(ready.length)]
       this.trace?.(
         `${socket.other?.at} → ${socket.at}: ${String(socket.arriving[0]).replaceAll('\r\n', ' ').slice(0, 900)}`,
       )
       socket.deliver()
-      if (this.draw(STEPS_PER_MS) === 0) this.clock.advance(1)
-      if (this.draw(SLOW_NODE) === 0) this.#slowUntil.set(socket.at, this.step + this.draw(LONGEST_DELAY))
+      if (schedule === undefined && this.draw(STEPS_PER_MS) === 0) this.clock.advance(1)
+      if (schedule === undefined && this.draw(SLOW_NODE) === 0)
+        this.#slowUntil.set(socket.at, this.step + this.draw(LONGEST_DELAY))
     }
     await new Promise(setImmediate)
   }
 
   #isHeldUp({ at, other, delayedUntil }: SimSocket): boolean {
-    const isSlow = (this.#slowUntil.get(at) ?? 0) > this.step
-    return delayedUntil > this.step || isSlow || (other !== undefined && this.#cuts.has(`${other.at} ${at}`))
+    const isSlow = this.schedule === undefined && (this.#slowUntil.get(at) ?? 0) > this.step
+    const isDelayed = this.schedule === undefined && delayedUntil > this.step
+    return isDelayed || isSlow || (other !== undefined && this.#cuts.has(`${other.at} ${at}`))
   }
 }

@@ -4,7 +4,7 @@ import { encodeRequest } from '../../../src/cluster/links/request.ts'
 import type { Network, SimSocket } from './network.ts'
 
 /** One command at a time to one node. */
-class Connection {
+export class Connection {
   isWaiting = false
   readonly #socket: SimSocket
   #text = ''
