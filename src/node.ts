@@ -172,6 +172,7 @@ function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
       new ReloadableSettings({
         settings,
         cluster: config.cluster,
+        http: config.http,
         mostClients: (wanted) => server.mostClients(wanted),
         apply: (changed) => server.applySettings(changed),
       }),

@@ -7,6 +7,13 @@ import type { ClusterConfig } from '../cluster.ts'
 import { clusterSettingNames, clusterSettings } from '../cluster-settings.ts'
 import { clusterValues, clusterValueText, groupText, policyFields, valueText } from '../describe.ts'
 import { defaultPolicies } from '../groups.ts'
+import {
+  type HttpConfig,
+  type HttpSetting,
+  httpSettingNames,
+  httpSettings,
+  httpValuesOf,
+} from '../http-settings.ts'
 import { compareOrigins, isCode } from '../origins/identity.ts'
 import { type SettingName, type Settings, settingNames } from '../settings.ts'
 
@@ -14,6 +21,7 @@ import { type SettingName, type Settings, settingNames } from '../settings.ts'
 export interface ComparedConfig extends Settings {
   readonly groups: readonly GroupPolicy[]
   readonly cluster: ClusterConfig | undefined
+  readonly http: HttpConfig | undefined
 }
 
 /** A group that has another policy. */
@@ -60,9 +68,11 @@ export function settingLines(
 /** One line for each difference that takes effect at the next start. */
 export function restartLines(present: ComparedConfig, next: ComparedConfig): readonly string[] {
   const names = settingNames.filter((name) => AT_START.has(name) && !isEqual(present[name], next[name]))
-  return [...settingLines(names, present, next), ...clusterLines(present.cluster, next.cluster)].map(
-    (text) => text + NEEDS_RESTART,
-  )
+  return [
+    ...settingLines(names, present, next),
+    ...clusterLines(present.cluster, next.cluster),
+    ...httpLines(present.http, next.http),
+  ].map((text) => text + NEEDS_RESTART)
 }
 
 function clusterLines(
@@ -80,6 +90,19 @@ function clusterLines(
     .map((name) =>
       line(`cluster.${clusterSettings[name].field}`, textOf(name, before[name]), textOf(name, after[name])),
     )
+}
+
+function httpLines(present: HttpConfig | undefined, next: HttpConfig | undefined): readonly string[] {
+  if (present === undefined && next === undefined) return []
+  if (present === undefined || next === undefined)
+    return [line('http', present ? 'yes' : 'no', next ? 'yes' : 'no')]
+  const [before, after] = [httpValuesOf(present), httpValuesOf(next)]
+  return httpSettingNames
+    .filter((name) => !isEqual(before[name], after[name]))
+    .map((name) => {
+      const { field, write } = httpSettings[name] as HttpSetting<unknown, unknown>
+      return line(`http.${field}`, write(before[name]) || 'none', write(after[name]) || 'none')
+    })
 }
 
 /**
@@ -141,6 +164,8 @@ function compareGroup(present: GroupPolicy, next: GroupPolicy): ChangedGroup | u
     const was = before.get(field)
     if (was !== undefined && was !== text) fields.push(line(field, was, text))
   }
+  if (present.contentType !== next.contentType)
+    fields.push(line('contentType', present.contentType ?? 'none', next.contentType ?? 'none'))
   const comparison = compareOrigins(present.origin, next.origin)
   const isSameSource = comparison !== 'other'
   if (comparison === 'other') fields.push(sourceText(present, next))

@@ -3,6 +3,7 @@
 import type { ServerSettings } from '../../server/settings.ts'
 import type { ClusterConfig } from '../cluster.ts'
 import type { NodeConfig } from '../config.ts'
+import type { HttpConfig } from '../http-settings.ts'
 import type { Settings } from '../settings.ts'
 import { changedSettings, restartLines, settingLines } from './changes.ts'
 import type { PreparedChange, Reloadable } from './reloadable.ts'
@@ -11,6 +12,7 @@ export interface ReloadableSettingsOptions {
   /** Those that the node runs with; CONFIG SET changes them too. */
   readonly settings: Settings
   readonly cluster: ClusterConfig | undefined
+  readonly http: HttpConfig | undefined
   /** As many clients as the limit on open files allows. */
   readonly mostClients: (wanted: number) => number
   readonly apply: (changed: Partial<ServerSettings>) => void
@@ -24,10 +26,10 @@ export class ReloadableSettings implements Reloadable {
   }
 
   prepare(config: NodeConfig): PreparedChange {
-    const { settings, cluster, mostClients, apply } = this.#options
+    const { settings, cluster, http, mostClients, apply } = this.#options
     const next: NodeConfig = { ...config, maxclients: mostClients(config.maxclients) }
     const names = changedSettings(settings, next)
-    const restart = restartLines({ ...settings, groups: [], cluster }, { ...next, groups: [] })
+    const restart = restartLines({ ...settings, groups: [], cluster, http }, { ...next, groups: [] })
     return {
       lines: [...settingLines(names, settings, next), ...restart],
       apply: () => apply(Object.fromEntries(names.map((name) => [name, next[name]]))),

@@ -48,6 +48,7 @@ test('every field of a group', () => {
     write: 'through',
     writeQueue: 9,
     onPartition: 'refuse',
+    contentType: 'text/html',
   } as const
   const origin = { load: () => 'x', loadMany: () => [], store: () => undefined, remove: () => undefined }
   const lines = diff({ groups: { a: { ...cache, origin } } }, { groups: { a: { ...fields, origin } } })
@@ -139,6 +140,14 @@ test('what needs a restart', () => {
     expect.stringMatching(/^cluster\.secret: .* \(needs a restart\)$/),
     'cluster.announce: 127.0.0.1:7000 -> 127.0.0.1:7001 (needs a restart)',
     'cluster.copies: 0.125 -> 0 (needs a restart)',
+  ])
+  const http = { port: 7081, compress: true }
+  expect(diff({ groups: { a: cache }, http: true }, { groups: { a: cache }, http })).toEqual([
+    'http.port: 7080 -> 7081 (needs a restart)',
+    'http.compress: no -> yes (needs a restart)',
+  ])
+  expect(diff({ groups: { a: cache }, http: true }, { groups: { a: cache }, http: false })).toEqual([
+    'http: yes -> no (needs a restart)',
   ])
   expect(diff({ groups: { a: cache } }, { groups: { a: cache }, cluster })).toEqual([
     'cluster: none -> a member (needs a restart)',
