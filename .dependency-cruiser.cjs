@@ -7,7 +7,7 @@ const { join } = require('node:path')
 const floors = [
   ['bytes'],
   ['resp', 'store'],
-  ['telemetry'],
+  ['telemetry', 'tls'],
   ['group'],
   ['origin', 'cluster'],
   ['commands'],

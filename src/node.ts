@@ -1,7 +1,7 @@
 // The composition root: one node, put together from the concrete parts of every floor.
 
 import { randomBytes } from 'node:crypto'
-import type { Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { type Clock, MAX_TIMER_MS, systemClock, systemTimers } from './bytes/clock.ts'
 import { Hasher, randomSeed } from './bytes/hash.ts'
 import { Instant } from './bytes/instant.ts'
@@ -10,6 +10,9 @@ import { addressName, type Member } from './cluster/member.ts'
 import { createMembership } from './cluster/membership/create.ts'
 import { ReloadError } from './commands/spec/host.ts'
 import { type Config, type NodeConfig, resolveConfig } from './config/config.ts'
+import { usesTls } from './config/listening.ts'
+import { hasPlainPort } from './config/ports.ts'
+import { ReloadableCertificates } from './config/reload/certificates.ts'
 import { NEEDS_RESTART } from './config/reload/changes.ts'
 import { ReloadableGroups } from './config/reload/groups.ts'
 import { Reloader } from './config/reload/reloader.ts'
@@ -28,6 +31,8 @@ import { Server } from './server/server.ts'
 import type { ServerSettings } from './server/settings.ts'
 import { Turn } from './server/turn.ts'
 import { defaultEncodingLimits } from './store/types/encoding-limits.ts'
+import { Certificates } from './tls/certificates.ts'
+import { peerConnector } from './tls/peer-connector.ts'
 
 /** What a node tells of itself; pino's loggers are one. */
 export interface Log {
@@ -40,8 +45,12 @@ const silent: Log = { info: () => {}, warn: () => {}, error: () => {} }
 
 /** Where a node listens. */
 export interface ListenAddress {
+  /** An address; of a Unix socket, its path. */
   readonly host: string
+  /** 0 for a Unix socket. */
   readonly port: number
+  /** Whether it is for TLS. */
+  readonly tls?: boolean
 }
 
 export interface NodeOptions {
@@ -91,6 +100,8 @@ interface NodeParts {
   readonly cluster: Cluster | undefined
   /** `undefined`: no HTTP. */
   readonly gateway: HttpGateway | undefined
+  /** `undefined`: there is no TLS. */
+  readonly certificates: Certificates | undefined
   readonly instant: Instant
   readonly state: NodeState
 }
@@ -121,6 +132,14 @@ function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
   }
   const groups = config.groups.map((policy) => new Group(policy, environment))
   const runId = randomBytes(20).toString('hex')
+  const settings: ServerSettings & Settings = { ...config }
+  const certificates = usesTls(config)
+    ? new Certificates({ settings, timers: systemTimers, now: () => clock.now(), log })
+    : undefined
+  const connect =
+    certificates !== undefined && config.tlsCluster
+      ? peerConnector(certificates, options.connectPeer)
+      : options.connectPeer
   const cluster =
     config.cluster &&
     new Cluster({
@@ -134,10 +153,10 @@ function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
       timers: systemTimers,
       micros,
       random: Math.random,
-      connect: options.connectPeer,
+      connect,
+      tls: config.tlsCluster ? { memberName: () => settings.tlsClusterName } : undefined,
       log,
     })
-  const settings = { ...config }
   const server = new Server({
     groups,
     cluster,
@@ -145,6 +164,7 @@ function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
     hasher,
     settings,
     encodingLimits,
+    certificates,
     timers: systemTimers,
     micros,
     turn,
@@ -176,6 +196,7 @@ function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
         mostClients: (wanted) => server.mostClients(wanted),
         apply: (changed) => server.applySettings(changed),
       }),
+      ...(certificates === undefined ? [] : [new ReloadableCertificates(certificates)]),
       new ReloadableGroups({
         groups,
         isInCluster: cluster !== undefined,
@@ -205,6 +226,7 @@ function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
     server,
     cluster,
     gateway,
+    certificates,
     instant,
     state,
   }
@@ -306,42 +328,58 @@ export class Node extends NodeCalls {
   }
 
   async #listen(): Promise<readonly ListenAddress[]> {
-    const addresses: ListenAddress[] = []
-    let { port } = this.#parts.config
-    for (const { host, optional } of this.#parts.config.bind) {
-      try {
-        const address = await this.#parts.server.listen(host === '*' ? '::' : host, port)
-        port = address.port
-        addresses.push({ host: address.address, port })
-      } catch (error) {
-        if (optional && isMissing(error)) continue
-        const wasClosing = this.#closing !== undefined
-        await this.close()
-        throw wasClosing ? new Error(CLOSED) : error
-      }
-    }
-    const { gateway, config, log, state } = this.#parts
-    if (gateway !== undefined && config.http !== undefined) {
-      try {
+    const { config, server, gateway, certificates, log, state } = this.#parts
+    const { port, tlsPort, unixsocket, unixsocketperm, tlsCluster } = config
+    const plain: ListenAddress[] = []
+    const byTls: ListenAddress[] = []
+    try {
+      if (hasPlainPort(config)) plain.push(...(await this.#listenAt(port, (...at) => server.listen(...at))))
+      if (tlsPort !== 0) byTls.push(...(await this.#listenAt(tlsPort, (...at) => server.listenTls(...at))))
+      if (unixsocket !== '') await server.listenUnix(unixsocket, unixsocketperm)
+      if (gateway !== undefined && config.http !== undefined)
         this.#httpAddresses = await listenOnAll(gateway, config.http, log)
-      } catch (error) {
-        const wasClosing = this.#closing !== undefined
-        await this.close()
-        throw wasClosing ? new Error(CLOSED) : error
-      }
+    } catch (error) {
+      const wasClosing = this.#closing !== undefined
+      await this.close()
+      throw wasClosing ? new Error(CLOSED) : error
     }
+    certificates?.watch()
+    const self = (): Member => this.#member((tlsCluster ? byTls : plain)[0], plain[0]?.port, byTls[0]?.port)
     // Joining may wait for others without end: for etcd, for members that agree.
-    await Promise.race([this.#parts.cluster?.start(this.#member(addresses[0])), this.closed])
+    await Promise.race([this.#parts.cluster?.start(self()), this.closed])
     if (this.#closing !== undefined) throw new Error(CLOSED)
     state.phase = 'ready'
+    const unix = unixsocket === '' ? [] : [{ host: unixsocket, port: 0 }]
+    return [...plain, ...byTls.map((address) => ({ ...address, tls: true })), ...unix]
+  }
+
+  /** Listens on every address with one port: that of the first, if `port` is 0. */
+  async #listenAt(
+    port: number,
+    listen: (host: string, port: number) => Promise<AddressInfo>,
+  ): Promise<ListenAddress[]> {
+    const addresses: ListenAddress[] = []
+    for (const { host, optional } of this.#parts.config.bind) {
+      try {
+        const address = await listen(host === '*' ? '::' : host, addresses[0]?.port ?? port)
+        addresses.push({ host: address.address, port: address.port })
+      } catch (error) {
+        if (!optional || !isMissing(error)) throw error
+      }
+    }
     return addresses
   }
 
   /** This node, as the others know it. */
-  #member({ host, port }: ListenAddress): Member {
-    const { announce, weight } = this.#parts.config.cluster as NonNullable<NodeConfig['cluster']>
+  #member({ host, port }: ListenAddress, plainPort = 0, tlsPort = 0): Member {
+    const { cluster, tlsCluster } = this.#parts.config
+    const { announce, announcePort, announceTlsPort, weight } = cluster as NonNullable<typeof cluster>
     const own = { host: announce.host || host, port: announce.port || port }
-    return { name: addressName(own.host, own.port), ...own, weight }
+    const clientPorts = {
+      tcp: announcePort ?? (tlsCluster ? plainPort : own.port),
+      tls: announceTlsPort ?? (tlsCluster ? own.port : tlsPort),
+    }
+    return { name: addressName(own.host, own.port), ...own, weight, clientPorts }
   }
 
   async #reload(
@@ -394,6 +432,7 @@ export class Node extends NodeCalls {
     // Once the others see this node go, they write its keys: then what waits here would be older.
     if (this.#parts.cluster?.isAlone === false) await this.#endWrites(left() / 2)
     await Promise.all([this.#parts.gateway?.close(left()), this.#parts.server.close(left())])
+    this.#parts.certificates?.close()
     await this.#parts.cluster?.close()
     await this.#endWrites(left())
     const { groups, retired } = this.#parts

@@ -18,8 +18,11 @@ import { version } from '../config/version.ts'
 const RECOMMENDED_NODE = 22
 
 export interface Address {
+  /** An address, or the path of a Unix socket. */
   readonly host: string
+  /** 0 for a Unix socket. */
   readonly port: number
+  readonly tls?: boolean
 }
 
 /** Logs the configuration, a line for each part. */
@@ -62,7 +65,7 @@ export function bannerText(
   const { groups, cluster, requirepass } = loaded.config
   const widest = Math.max(...groups.map(({ name }) => name.length))
   const rows: [title: string, lines: readonly string[]][] = [
-    ['listening', [addresses.map(({ host, port }) => addressName(host, port)).join(', ')]],
+    ['listening', [addresses.map(addressText).join(', ')]],
     [
       groups.length === 1 ? 'group' : 'groups',
       groups.map((group, index) => `${index} ${group.name.padEnd(widest)}  ${groupText(group)}`),
@@ -80,15 +83,29 @@ export function bannerText(
   return `${headline(loaded)}\n\n${lines.join('\n')}\n`
 }
 
+/** `127.0.0.1:7000`, `127.0.0.1:7001 by TLS`, `/run/erinys.sock`. */
+export function addressText({ host, port, tls = false }: Address): string {
+  return port === 0 ? host : `${addressName(host, port)}${tls ? ' by TLS' : ''}`
+}
+
 function headline(loaded: LoadedConfig): string {
   return `erinys ${version} on Node.js ${process.version}, ${sourceText(loaded)}`
 }
 
 /** A command that shows a load; the demo group has a key called Tom. */
-function tryText({ config }: LoadedConfig, { host, port }: Address, hasPassword: boolean): string {
+function tryText({ config }: LoadedConfig, address: Address, hasPassword: boolean): string {
   const [first] = config.groups
-  const where = ['127.0.0.1', '::1', '0.0.0.0', '::'].includes(host) ? '' : ` -h ${host}`
   const password = hasPassword ? ' --askpass' : ''
   const command = first?.origin?.kind === 'demo' ? 'GET Tom' : 'INFO groups'
-  return `redis-cli${where} -p ${port}${password} ${command}`
+  return `redis-cli${placeText(address, config)}${password} ${command}`
+}
+
+/** The options of redis-cli for an address. */
+function placeText({ host, port, tls = false }: Address, config: LoadedConfig['config']): string {
+  if (port === 0) return ` -s ${host}`
+  const where = ['127.0.0.1', '::1', '0.0.0.0', '::'].includes(host) ? '' : ` -h ${host}`
+  const { tlsCaCertFile, tlsAuthClients } = config
+  const authority = tlsCaCertFile === '' ? '' : ` --cacert ${tlsCaCertFile}`
+  const identity = tlsAuthClients === 'yes' ? ' --cert <file> --key <file>' : ''
+  return `${where} -p ${port}${tls ? ` --tls${authority}${identity}` : ''}`
 }

@@ -17,6 +17,7 @@ import {
 } from '../config/describe.ts'
 import { type LoadedConfig, loadConfig } from '../config/file.ts'
 import { httpSettingNames, httpSettings } from '../config/http-settings.ts'
+import { tlsProblems } from '../config/listening.ts'
 import { settingNames, settings, variableName } from '../config/settings.ts'
 import { version } from '../config/version.ts'
 import { type TriggerOptions, triggerSql } from '../origin/sql/postgres/trigger.ts'
@@ -232,12 +233,13 @@ function unknownCommand(word: string, of: Command = program): string {
   return `unknown command '${word}', ${hint}`
 }
 
-/** @throws ConfigError also for budgets that the machine cannot hold */
+/** @throws ConfigError also for budgets that the machine cannot hold, and for certificates that cannot be used */
 async function load({ config: file, defaultHttpPort, ...flags }: Options): Promise<LoadedConfig> {
   const httpPort = defaultHttpPort === undefined ? undefined : Number(defaultHttpPort)
   const loaded = await loadConfig({ directory: process.cwd(), variables: process.env, file, flags, httpPort })
   const problem = overcommitted(loaded.config)
-  if (problem !== undefined) throw new ConfigError(problem)
+  const problems = [...(problem === undefined ? [] : [problem]), ...tlsProblems(loaded.config)]
+  if (problems.length > 0) throw new ConfigError(...problems)
   return loaded
 }
 

@@ -3,13 +3,14 @@
 import { addressName } from '../cluster/member.ts'
 import { ConfigError } from '../config/config.ts'
 import { OriginError } from '../group/policy.ts'
+import { TlsError } from '../tls/pem.ts'
 
 export const PREFIX = 'erinys: '
 
 /** Prints an error that the user can fix as one line a problem, any other with its stack; exits with 1. */
 export function fail(error: unknown): never {
   const lines =
-    error instanceof ConfigError
+    error instanceof ConfigError || error instanceof TlsError
       ? error.problems
       : [error instanceof OriginError ? error.message : reason(error as NodeJS.ErrnoException)]
   for (const line of lines) console.error(PREFIX + line)

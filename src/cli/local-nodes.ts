@@ -58,17 +58,24 @@ export function planNodes(
   flags: Flags,
   { config, sources }: ResolvedConfig,
 ): readonly LocalNode[] {
-  const { port, bind, maxmemory } = config
+  const { port, tlsPort, tlsCluster, unixsocket, bind, maxmemory } = config
   const last = LAST_PORT - nodes + 1
   if (port < 1 || port > last)
     throw new ConfigError(
       `port: got ${port}, wants one from 1 to ${last}: that of the first of ${nodes} nodes`,
     )
+  const lastTls = tlsPort + nodes - 1
+  if (tlsPort !== 0 && (lastTls > LAST_PORT || (lastTls >= port && tlsPort < port + nodes)))
+    throw new ConfigError(
+      `tlsPort: got ${tlsPort}, wants the first of ${nodes} ports that are not among the ${nodes} from port on`,
+    )
+  if (unixsocket !== '')
+    throw new ConfigError('unixsocket: is not for erinys cluster, whose nodes would need one each')
   const ports = Array.from({ length: nodes }, (_, i) => port + i)
   const httpPorts = httpPortsOf(nodes, ports, config.http)
   const named = bind.map(({ host }) => host).filter((host) => !WILDCARDS.includes(host))
   const host = named.find((each) => isLoopback(each)) ?? named[0] ?? '127.0.0.1'
-  const peers = ports.map((each) => addressName(host, each))
+  const peers = ports.map((each, i) => addressName(host, tlsCluster ? tlsPort + i : each))
   const shared: Flags = {
     ...flags,
     peers,
@@ -76,7 +83,14 @@ export function planNodes(
     ...(!sources.has('maxmemory') && { maxmemory: String(Math.floor(maxmemory / nodes)) }),
   }
   return ports.map((each, i): LocalNode => {
-    const own = argumentsOf({ ...shared, port: String(each), announce: peers[i], ...httpPorts[i].flags })
+    const byTls = tlsPort === 0 ? {} : { tlsPort: String(tlsPort + i) }
+    const own = argumentsOf({
+      ...shared,
+      port: String(each),
+      ...byTls,
+      announce: peers[i],
+      ...httpPorts[i].flags,
+    })
     const args = [...own, ...httpPorts[i].args]
     return { port: each, args: file === undefined ? args : [`--config=${file}`, ...args] }
   })

@@ -8,7 +8,7 @@ import type { NodeConfig } from '../config/config.ts'
 import type { LoadedConfig } from '../config/file.ts'
 import { ConfigWatch } from '../config/reload/watch.ts'
 import type { Node } from '../node.ts'
-import { bannerText, logAdvice, logConfig } from './banner.ts'
+import { addressText, bannerText, logAdvice, logConfig } from './banner.ts'
 import { fail } from './errors.ts'
 import { createProcessLog } from './log.ts'
 import { writeReport } from './report.ts'
@@ -76,7 +76,7 @@ export async function startNode(load: () => Promise<LoadedConfig>, isMember = fa
   }
   logConfig(log, loaded)
   logAdvice(log, loaded)
-  for (const { host, port } of addresses) log.info({ host, port }, `listening on ${addressName(host, port)}`)
+  for (const address of addresses) log.info({ ...address }, `listening on ${addressText(address)}`)
   for (const { host, port } of node.httpAddresses)
     log.info({ host, port }, `HTTP on http://${addressName(host, port)}`)
 }

@@ -12,7 +12,7 @@ import { Mesh } from './links/mesh.ts'
 import type { Peer } from './links/peer.ts'
 import { ask, type Reply } from './links/request.ts'
 import { type RequestContext, RequestContexts } from './links/request-contexts.ts'
-import type { Member } from './member.ts'
+import { type Address, clientPort, type Member } from './member.ts'
 import type { ClusterOptions } from './options.ts'
 import { SELF } from './ownership/protocol.ts'
 import type { Partition } from './partition.ts'
@@ -108,6 +108,10 @@ export class Cluster {
       assignment: this.#assignment,
       copies: this.copies,
       ownersChanged: () => this.#ownersChanged(),
+      portsReceived: (name, ports) => {
+        const peer = this.#mesh.get(name)
+        if (peer !== undefined) peer.clientPorts = ports
+      },
     })
     this.requests = new PeerRequests({
       cluster: options,
@@ -185,6 +189,14 @@ export class Cluster {
   /** The number of the member with this name, 0 for this node; `undefined`: no member has it. */
   indexOf(name: string): number | undefined {
     return name === this.#running?.self.name ? SELF : this.#mesh.get(name)?.index
+  }
+
+  /** Where a client that uses TLS, or does not, reaches the member with this number; `undefined`: there is none. */
+  clientAddress(number: number, byTls: boolean): Address | undefined {
+    const peer = this.peers[number]
+    if (peer === undefined) return undefined
+    const { member, clientPorts } = peer
+    return { host: member.host, port: clientPort(clientPorts ? { ...member, clientPorts } : member, byTls) }
   }
 
   /** Whether this node considers the member with this number down. Other nodes may still reach it. */

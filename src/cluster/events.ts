@@ -7,6 +7,7 @@ import type { Link, LinkFailure } from './links/link.ts'
 import type { Peer } from './links/peer.ts'
 import type { View } from './liveness/events.ts'
 import type { StateMessage } from './liveness/state.ts'
+import type { ClientPorts } from './member.ts'
 import type { ClusterOptions } from './options.ts'
 import type { Parts } from './parts.ts'
 import { SAME_NAME } from './peer-requests.ts'
@@ -17,6 +18,8 @@ export interface ClusterEventsOptions {
   readonly assignment: Assignment
   readonly copies: HotCopies
   readonly ownersChanged: () => void
+  /** A peer has said where clients reach it. */
+  readonly portsReceived: (name: string, ports: ClientPorts | undefined) => void
 }
 
 export class ClusterEvents {
@@ -83,6 +86,7 @@ export class ClusterEvents {
   stateReceived(name: string, message: StateMessage): void {
     const { controlChannel, detector, listAgreement, partition } = this.#options.parts()
     detector.receive(name, message)
+    this.#options.portsReceived(name, message.clientPorts)
     controlChannel.epochHeard(name, message.epoch)
     listAgreement.heard(name)
     partition.check()

@@ -13,6 +13,24 @@ export interface Member {
   readonly weight: number
   /** Where the list says that it is, if that is not what it announces: other members connect to this address. */
   readonly listed?: Address
+  /** Where clients reach it; `undefined`: at `port`, or it has not said so yet. */
+  readonly clientPorts?: ClientPorts
+}
+
+/** The ports of a node for clients. */
+export interface ClientPorts {
+  /** 0: there is none. */
+  readonly tcp: number
+  readonly tls: number
+}
+
+/** The port of a member for a client that uses TLS, or does not: the only one that it has, if it has no such port. */
+export function clientPort(
+  { port, clientPorts }: Pick<Member, 'port' | 'clientPorts'>,
+  byTls: boolean,
+): number {
+  const { tcp = 0, tls = 0 } = clientPorts ?? {}
+  return (byTls ? tls || tcp : tcp || tls) || port
 }
 
 export interface Address {

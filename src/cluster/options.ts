@@ -28,6 +28,11 @@ export interface ClusterSettings {
   readonly handoverRate: number
 }
 
+export interface ClusterTls {
+  /** What the certificate of another node must be valid for: `any`, `address` or a DNS name. */
+  readonly memberName: () => string
+}
+
 export interface ClusterOptions {
   readonly settings: ClusterSettings
   readonly membership: Membership
@@ -42,5 +47,7 @@ export interface ClusterOptions {
   readonly random: () => number
   /** Opens a connection to a member; by default to its host and port. */
   readonly connect?: ((member: Member) => Socket) | undefined
+  /** Links use TLS, and nothing else; `connect` opens them so. `undefined`: they do not. */
+  readonly tls?: ClusterTls | undefined
   readonly log: Log
 }

@@ -2,6 +2,7 @@
 
 import { keySlot } from '../bytes/crc16.ts'
 import type { Group } from '../group/group.ts'
+import type { TlsSession } from '../tls/session.ts'
 import type { GrantedCopy, Holder, HotCopies } from './copies/copying.ts'
 import type { PendingWrites } from './handover/pending-writes.ts'
 import type { TransferredEntry } from './handover/takeover.ts'
@@ -10,6 +11,7 @@ import type { Identity } from './links/handshake.ts'
 import type { Mesh } from './links/mesh.ts'
 import type { RequestContexts } from './links/request-contexts.ts'
 import { isStateMessage, type StateMessage } from './liveness/state.ts'
+import { parseAddress } from './member.ts'
 import { isOwnershipRequest } from './messages.ts'
 import type { ClusterOptions } from './options.ts'
 import { type OwnershipReply, SELF } from './ownership/protocol.ts'
@@ -74,6 +76,28 @@ export class PeerRequests {
    */
   peerDown(name: string): void {
     for (const connection of this.#connections.get(name) ?? []) connection.close(false)
+  }
+
+  /** Whether a connection must not become one of a node, as it is not by TLS. */
+  isWithoutTls(tls: TlsSession | undefined, address: string): boolean {
+    const { log, tls: wanted } = this.#options.cluster
+    if (wanted === undefined || tls !== undefined) return false
+    log.warn({ address }, 'a connection claims to be a node but does not use TLS (tls-cluster yes)')
+    return true
+  }
+
+  /** Whether a connection has shown the certificate of the member with this name, or needs none. */
+  isMember(tls: TlsSession | undefined, name: string, address: string): boolean {
+    const { log, tls: wanted } = this.#options.cluster
+    if (wanted === undefined) return true
+    const host = parseAddress(name)?.host ?? name
+    if (tls?.isMember(wanted.memberName(), host) === true) return true
+    const why =
+      tls?.isVerified === true
+        ? `is not valid for it (tls-cluster-name ${wanted.memberName()})`
+        : 'is missing'
+    log.warn({ name, address }, `a connection claims to be a node but its certificate ${why}`)
+    return false
   }
 
   refused(name: string, address: string): void {

@@ -70,7 +70,14 @@ export function reportOf(
   for (const peer of peers) {
     const health = healths.get(peer.name)
     const state = stateOf(health, inView.has(peer.name), leaving.includes(peer.name))
-    members.push({ member: peer.member, index: peer.index, state, peer, health })
+    const { member, clientPorts } = peer
+    members.push({
+      member: clientPorts === undefined ? member : { ...member, clientPorts },
+      index: peer.index,
+      state,
+      peer,
+      health,
+    })
   }
   members.sort((a, b) => (a.member.name < b.member.name ? -1 : 1))
   const { isPending } = ownership

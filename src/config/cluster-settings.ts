@@ -161,6 +161,25 @@ export const clusterSettings = {
     fallbackText: 'from bind and port',
     write: ({ host, port }) => addressName(host, port),
   }),
+  /** The ports at which clients reach this node, where they are not those that it listens on. */
+  announcePort: setting({
+    field: 'announcePort',
+    reads: whole(1, 65_535, 'a port'),
+    fallback: undefined,
+    argument: '<port>',
+    summary: 'port at which clients without TLS reach this node',
+    fallbackText: "announce's, with tls-cluster: port",
+    write: asText,
+  }),
+  announceTlsPort: setting({
+    field: 'announceTlsPort',
+    reads: whole(1, 65_535, 'a port'),
+    fallback: undefined,
+    argument: '<port>',
+    summary: 'port at which clients with TLS reach this node',
+    fallbackText: "tls-port, with tls-cluster: announce's",
+    write: asText,
+  }),
   redirect: setting<'forward' | 'moved', 'forward' | 'moved'>({
     field: 'redirect',
     reads: oneOf('forward', 'moved'),

@@ -15,6 +15,7 @@ import {
   clusterSettings,
   WILDCARDS,
 } from './cluster-settings.ts'
+import { linkPort } from './ports.ts'
 import { fields, isLoopback, isObject } from './readers.ts'
 import type { Settings } from './settings.ts'
 
@@ -52,6 +53,10 @@ export interface ClusterInput {
   readonly secret?: string
   /** `host:port` at which other members reach this node, and its name. Default: from `bind` and `port`. */
   readonly announce?: string
+  /** The port at which clients without TLS reach this node. Default: that of `announce`; with `tlsCluster`, `port`. */
+  readonly announcePort?: number | string
+  /** The port at which clients with TLS reach this node. Default: `tlsPort`; with `tlsCluster`, that of `announce`. */
+  readonly announceTlsPort?: number | string
   /** What a node does with a command on another member's keys: forward it, or answer MOVED. Default: 'forward'. */
   readonly redirect?: 'forward' | 'moved'
   /** A member that is silent for this long is declared dead. Default: '2s'. */
@@ -76,6 +81,9 @@ export interface ClusterConfig extends ClusterSettings {
   readonly membership: MembershipConfig
   /** The address at which other nodes reach this one, and its name. Port 0: the port that it listens on. */
   readonly announce: { readonly host: string; readonly port: number }
+  /** The ports that it tells clients; `undefined`: those that it listens on. */
+  readonly announcePort: number | undefined
+  readonly announceTlsPort: number | undefined
   /** This node's share of slots, relative to the weights of the others. */
   readonly weight: number
 }
@@ -131,7 +139,8 @@ export function decideCluster(
   if (kind === undefined) return undefined
   const membership = membershipOf(kind, values)
   const listed = membership.kind === 'static' ? membership.peers : []
-  const announce = values.announce ?? announced(settings, listed, machine())
+  const announce =
+    values.announce ?? announced({ bind: settings.bind, port: linkPort(settings) }, listed, machine())
   const timeout = values.clusterTimeout ?? clusterSettings.clusterTimeout.fallback!
   const pingInterval = values.clusterPingInterval ?? Math.floor(timeout / 4)
   const place = (name: ClusterSettingName): string =>
@@ -167,6 +176,8 @@ export function decideCluster(
     membership,
     secret: values.secret || settings.requirepass,
     announce,
+    announcePort: values.announcePort,
+    announceTlsPort: values.announceTlsPort,
     redirect: or('redirect'),
     timeout,
     pingInterval,

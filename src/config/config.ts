@@ -1,5 +1,6 @@
 // The configuration of a node: merges file, environment variables and flags, and checks fields against each other.
 
+import { resolve } from 'node:path'
 import type { z } from 'zod'
 import { kebabName } from '../bytes/names.ts'
 import { nearest } from '../bytes/nearest.ts'
@@ -23,7 +24,9 @@ import {
   httpSettings,
   type WrittenHttp,
 } from './http-settings.ts'
-import { fields, isLoopback, show } from './readers.ts'
+import { listeningProblems } from './listening.ts'
+import { fields, show } from './readers.ts'
+import type { Setting } from './setting.ts'
 import {
   type SettingName,
   type Settings,
@@ -148,6 +151,7 @@ export function resolveLayers({
     const ofCluster = isOfCluster(name)
     const { reads } = settingOf(name)
     if (values[name] !== undefined) {
+      values[name] = absolute(name, values[name], directory ?? process.cwd())
       sources.set(name, source ?? 'the program')
       if (ofCluster) given.set(name, { rank: 0, label: label(clusterSettings[name].field) })
     }
@@ -158,7 +162,7 @@ export function resolveLayers({
       if (text === undefined) continue
       const read = reads.safeParse(text)
       if (read.error) problems.push(`${origin}: ${read.error.issues[0].message}`)
-      values[name] = read.data
+      values[name] = absolute(name, read.data, process.cwd())
       sources.set(name, origin)
       if (ofCluster) given.set(name, { rank, label: origin })
     }
@@ -177,7 +181,7 @@ export function resolveLayers({
   const http = problems.length === 0 ? decideHttp(values as HttpValues, isHttpOn, httpPort) : undefined
   if (http !== undefined && http.port !== 0 && http.port === decided.port)
     problems.push(`${portLabel(sources, place)}: got ${http.port}, which is the port of the Redis protocol`)
-  if (problems.length === 0) problems.push(...exposed(decided, cluster, http))
+  if (problems.length === 0) problems.push(...listeningProblems(decided, cluster, http))
   if (problems.length > 0) throw new ConfigError(...problems)
   const plain = Object.fromEntries(settingNames.map((name) => [name, decided[name]])) as unknown as Settings
   // The default is for all groups that name none together: each of several would be a quarter of the machine.
@@ -220,6 +224,12 @@ function schemaOf(directory: string): z.ZodType<Written> {
   return schema as z.ZodType<Written>
 }
 
+/** The value of a setting; that of a path made absolute. An empty path means none. */
+function absolute(name: AnySettingName, value: unknown, base: string): unknown {
+  const { isPath = false } = settingOf(name) as Partial<Setting<unknown, unknown>>
+  return isPath && typeof value === 'string' && value !== '' ? resolve(base, value) : value
+}
+
 /** `groups.scores.ttl`, `groups['my.group'].ttl`, `bind[0]`. */
 function pathText(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, step) => {
@@ -233,13 +243,13 @@ function pathText(path: readonly PropertyKey[]): string {
 /** The value of a setting's environment variable; an empty one counts as none. */
 function variableText(variables: Variables, name: AnySettingName): string | undefined {
   const text = variables[variableName(name)]
-  const isPort = name === 'port' || name === 'dnsPort' || name === 'httpPort'
+  const isPort = /port$/i.test(name)
   return text === '' || (isPort && isOfKubernetes(text)) ? undefined : text
 }
 
 /**
- * Kubernetes sets ERINYS_PORT=tcp://10.0.0.1:7000 in every container for a service called `erinys`, and ERINYS_DNS_PORT
- * and ERINYS_HTTP_PORT for those called `erinys-dns` and `erinys-http`.
+ * Kubernetes sets ERINYS_PORT=tcp://10.0.0.1:7000 in every container for a service called `erinys`, and ERINYS_DNS_PORT,
+ * ERINYS_HTTP_PORT and ERINYS_TLS_PORT for those called `erinys-dns`, `erinys-http` and `erinys-tls`.
  */
 function isOfKubernetes(text: string | undefined): boolean {
   return text !== undefined && /^(tcp|udp|sctp):\/\//.test(text)
@@ -253,30 +263,4 @@ function misspelt(variable: string): string[] {
   const rest = variable.slice(PREFIX.length)
   const meant = known.includes(rest) ? undefined : nearest(rest, known)
   return meant === undefined ? [] : [`${variable}: unknown variable, did you mean ${PREFIX}${meant}?`]
-}
-
-/** Without a password a node must listen on loopback addresses only, unless protected mode is off (as in Redis). */
-function exposed(
-  { bind, requirepass, protectedMode }: Settings,
-  cluster: ClusterConfig | undefined,
-  http: HttpConfig | undefined,
-): readonly string[] {
-  if (!protectedMode || requirepass !== '') return []
-  const openOf = (addresses: typeof bind): string[] =>
-    addresses.filter(({ host }) => !isLoopback(host)).map(({ host }) => host)
-  const open = openOf(bind)
-  const openHttp = openOf(http?.bind ?? [])
-  if (open.length === 0 && openHttp.length > 0)
-    return [
-      `http.bind: ${openHttp.join(' and ')} can be reached from other machines and there is no password: set requirepass, ` +
-        'bind to 127.0.0.1, or turn protected mode off (--protected-mode no)',
-    ]
-  if (open.length === 0) return []
-  const isBare = cluster !== undefined && cluster.secret === ''
-  return [
-    `bind: ${open.join(' and ')} can be reached from other machines and there is no password` +
-      `${isBare ? ', nor a secret that keeps strangers out of the cluster' : ''}: set requirepass` +
-      `${isBare ? ' (the secret too, unless cluster.secret names another)' : ''}, ` +
-      'bind to 127.0.0.1, or turn protected mode off (--protected-mode no)',
-  ]
 }

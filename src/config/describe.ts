@@ -23,7 +23,9 @@ import {
   httpSettings,
   httpValuesOf,
 } from './http-settings.ts'
-import { machineMemory, type Setting, type SettingName, settingNames, settings } from './settings.ts'
+import { listeningText, usesTls } from './listening.ts'
+import type { Setting } from './setting.ts'
+import { machineMemory, type SettingName, settingNames, settings } from './settings.ts'
 
 /** `64mb, origin demo with timeout 10s, negative caching for 5s`: a group's budget, TTL and origin. */
 export function groupText(group: GroupPolicy): string {
@@ -118,9 +120,6 @@ export function overcommitted(
 /** All groups and settings, with the source of each setting: the output of `erinys check`. */
 export function describeConfig(loaded: LoadedConfig): string {
   const { config, sources } = loaded
-  const addresses = config.bind.map(
-    ({ host, optional }) => `${addressName(host, config.port)}${optional ? ' (if it is there)' : ''}`,
-  )
   const total = totalBudget(config.groups)
   const widest = Math.max(...config.groups.map(({ name }) => name.length))
   const row = (name: AnySettingName, value: string): string => {
@@ -130,7 +129,7 @@ export function describeConfig(loaded: LoadedConfig): string {
   return [
     `Valid: ${sourceText(loaded)}`,
     '',
-    `Listens on ${addresses.join(', ')}, ${config.requirepass === '' ? 'without a password' : 'with a password'}.`,
+    `Listens on ${listeningText(config)}, ${config.requirepass === '' ? 'without a password' : 'with a password'}.`,
     ...(config.http === undefined ? [] : [`HTTP on ${httpText(config.http)}.`]),
     '',
     'Groups:',
@@ -146,7 +145,9 @@ export function describeConfig(loaded: LoadedConfig): string {
     '',
     ...(config.cluster === undefined ? [] : [`Cluster: ${clusterText(config.cluster)}.`, '']),
     'Settings:',
-    ...settingNames.map((name) => row(name, valueText(name, config[name]))),
+    ...settingNames
+      .filter((name) => !name.startsWith('tls') || usesTls(config) || sources.has(name))
+      .map((name) => row(name, valueText(name, config[name]))),
     ...(config.cluster === undefined ? [] : clusterRows(config.cluster)).map(([name, value]) =>
       row(name, value),
     ),
@@ -202,6 +203,8 @@ export function clusterValues(cluster: ClusterConfig): Readonly<Record<ClusterSe
     ...etcdValues(membership),
     secret: cluster.secret,
     announce: cluster.announce,
+    announcePort: cluster.announcePort,
+    announceTlsPort: cluster.announceTlsPort,
     redirect: cluster.redirect,
     clusterTimeout: cluster.timeout,
     clusterPingInterval: cluster.pingInterval,

@@ -9,7 +9,6 @@ import {
   duration,
   microseconds,
   oneOf,
-  type Reader,
   reader,
   seconds,
   secret,
@@ -17,21 +16,8 @@ import {
   whole,
   yesNo,
 } from './readers.ts'
-
-/**
- * One setting. Its key in `settings` is its field in a configuration file; in kebab case it is the flag and
- * Redis's name (`--tcp-keepalive`, `CONFIG GET tcp-keepalive`), in upper case the variable (`ERINYS_TCP_KEEPALIVE`).
- */
-export interface Setting<Output, Input> {
-  readonly reads: Reader<Output, Input>
-  readonly fallback: Output
-  /** The argument of the flag, for the help. */
-  readonly argument: string
-  readonly summary: string
-  /** The default in words, if that is clearer than its value. */
-  readonly fallbackText?: string
-  readonly write: (value: Output) => string
-}
+import type { Setting } from './setting.ts'
+import { tlsSettings } from './tls-settings.ts'
 
 const DEFAULT_OUTPUT_LIMITS: OutputLimits = {
   normal: { hard: 0, soft: 0, softTime: 0 },
@@ -68,6 +54,7 @@ export const settings = {
     summary: 'addresses to listen on; *: all',
     write: (list) => list.map(({ host, optional }) => (optional ? `-${host}` : host)).join(' '),
   }),
+  ...tlsSettings,
   /** The password that clients give with AUTH; empty: none. */
   requirepass: setting({
     reads: secret,

@@ -16,6 +16,7 @@ import {
 } from '../resp/decoder.ts'
 import { unlimited } from '../resp/limits.ts'
 import type { Store } from '../store/store.ts'
+import type { TlsSession } from '../tls/session.ts'
 import {
   type EventLoopBatch,
   IDLE,
@@ -24,6 +25,7 @@ import {
   type ServeResult,
   UNFLUSHED,
 } from './event-loop-batch.ts'
+import { detectTls } from './listening/tls-on-plain-port.ts'
 import type { Logger } from './logger.ts'
 import type { Evictable } from './output/client-eviction.ts'
 import { ClientOutput, type OutputOwner, type OutputServices } from './output/client-output.ts'
@@ -31,6 +33,8 @@ import type { MakeReceiver } from './output/outbox.ts'
 import type { OutputLimit, ServerSettings } from './settings.ts'
 
 export const TOO_MANY_CLIENTS = 'ERR max number of clients reached'
+
+const TLS_ON_PLAIN_PORT = Buffer.from('-ERR this port is without TLS\r\n')
 
 /**
  * A connection of another node takes no more requests while more bytes of replies than this are unread. Clients are
@@ -58,14 +62,25 @@ export interface ConnectionServices extends OutputServices {
   readonly settings: ServerSettings
   readonly log: Logger
   closed(connection: Connection): void
+  /** A client speaks TLS where there is none; its connection is closed. */
+  speaksTls(connection: Connection): void
+}
+
+/** How a connection came. */
+export interface ConnectionOrigin {
+  /** The Unix socket. */
+  readonly unixPath?: string | undefined
+  readonly tls?: TlsSession
+  /** Accepted beyond `maxclients`: only another node of the cluster may use it. */
+  readonly mustBePeer?: boolean
 }
 
 export class Connection extends ClientState implements Client, Served, OutputOwner, Evictable {
   isDue = false
   isRunning = false
   #peer: PeerSession | undefined
-  /** Accepted beyond `maxclients`: only another node of the cluster may use it. */
   readonly #mustBePeer: boolean
+  readonly tls: TlsSession | undefined
   readonly #socket: Socket
   readonly #services: ConnectionServices
   readonly #decoder: RequestDecoder
@@ -89,15 +104,25 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
   #lingerSince = 0
   #lingering = 0
 
-  constructor(id: number, socket: Socket, group: Group, services: ConnectionServices, mustBePeer = false) {
-    const address = formatAddress(socket.remoteAddress, socket.remotePort)
-    const localAddress = formatAddress(socket.localAddress, socket.localPort)
+  constructor(
+    id: number,
+    socket: Socket,
+    group: Group,
+    services: ConnectionServices,
+    { unixPath, tls, mustBePeer = false }: ConnectionOrigin = {},
+  ) {
+    // Redis: both ends of a connection by a Unix socket have its path.
+    const unix = unixPath === undefined ? undefined : `${unixPath}:0`
+    const address = unix ?? formatAddress(socket.remoteAddress, socket.remotePort)
+    const localAddress = unix ?? formatAddress(socket.localAddress, socket.localPort)
     super(id, group, services.instant.now, address, localAddress)
     this.#mustBePeer = mustBePeer
+    this.tls = tls
     this.#socket = socket
     this.#services = services
     this.#decoder = new RequestDecoder(services.limits)
     this.#output = new ClientOutput(socket, services, this)
+    if (tls === undefined) detectTls(socket, () => this.#refuseTls())
     socket.on('data', (chunk: Buffer) => this.#received(chunk))
     socket.on('end', () => {
       this.#ended = true
@@ -370,6 +395,13 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     if (overflow) stats.queryBufferDisconnections++
     else if (isReported) reply.error(`ERR ${error}`)
     log.debug?.({ client: this.id, address: this.address }, error)
+  }
+
+  /** What a client of TLS gets is no TLS either: its library calls it a wrong version. */
+  #refuseTls(): void {
+    this.#services.speaksTls(this)
+    this.#output.push(TLS_ON_PLAIN_PORT)
+    this.close(true)
   }
 
   #cancelWaits(): void {

@@ -5,7 +5,9 @@ import type { Group } from '../group/group.ts'
 import type { DecoderLimits } from '../resp/limits.ts'
 import type { EncodingLimits } from '../store/types/encoding-limits.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
+import type { Certificates } from '../tls/certificates.ts'
 import { encodingParameters } from './encoding-parameters.ts'
+import { tlsParameters } from './listening/tls-parameters.ts'
 import type { Logger } from './logger.ts'
 import type { UnreadBytes } from './output/unread-bytes.ts'
 import {
@@ -43,6 +45,8 @@ export interface ParameterTargets {
   readonly limits: DecoderLimits
   readonly unread: UnreadBytes
   readonly telemetry: Telemetry
+  /** `undefined`: there is no TLS. */
+  readonly certificates?: Certificates | undefined
   readonly log: Logger
   readonly passwordChanged: () => void
   /** Called when `tcp-keepalive` has changed. */
@@ -236,6 +240,7 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
     ),
     ...budgets(targets),
     ...encodingParameters(targets.encodingLimits),
+    ...tlsParameters(settings, targets.certificates),
     only('maxmemory-policy', 'allkeys-lru', 'the policy is always allkeys-lru'),
     only('appendonly', 'no', 'this server keeps nothing on disk'),
     only('save', '', 'this server keeps nothing on disk'),

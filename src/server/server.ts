@@ -1,6 +1,7 @@
 // The TCP server: accepts connections, keeps their registry, and implements the host that commands see.
 
-import { type AddressInfo, createServer, type Server as NetServer, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { type CancelTimer, MAX_TIMER_MS, type Timers } from '../bytes/clock.ts'
 import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
@@ -21,9 +22,14 @@ import { ReplyWriter } from '../resp/reply.ts'
 import { defaultEncodingLimits, type EncodingLimits } from '../store/types/encoding-limits.ts'
 import { type NodeIdentity, NodeStats } from '../telemetry/node-stats.ts'
 import { Telemetry } from '../telemetry/telemetry.ts'
-import { Connection, type ConnectionServices, TOO_MANY_CLIENTS } from './connection.ts'
+import type { Certificates } from '../tls/certificates.ts'
+import { TlsSession } from '../tls/session.ts'
+import { TlsTerminator } from '../tls/terminator.ts'
+import { Connection, type ConnectionOrigin, type ConnectionServices, TOO_MANY_CLIENTS } from './connection.ts'
 import { EventLoopBatch } from './event-loop-batch.ts'
 import { Housekeeping } from './housekeeping.ts'
+import { HandshakeLog } from './listening/handshake-log.ts'
+import { Listeners } from './listening/listeners.ts'
 import type { Logger } from './logger.ts'
 import { type ConnectionRoom, connectionRoom, limitClients, openFilesLimit } from './open-files.ts'
 import { evictClients } from './output/client-eviction.ts'
@@ -44,6 +50,8 @@ export interface ServerOptions {
   readonly settings: ServerSettings
   /** Those of the stores of the groups. Changed by CONFIG SET. */
   readonly encodingLimits?: EncodingLimits
+  /** What TLS is done with; `undefined`: there is none. */
+  readonly certificates?: Certificates | undefined
   readonly timers: Timers
   /** A monotonic clock, in microseconds. */
   readonly micros: () => number
@@ -64,6 +72,9 @@ const NO_RELOAD = 'the node was not started from a configuration file: the progr
 /** HTTP requests are logged at most this often (Redis: once a minute). */
 const HTTP_LOG_INTERVAL_MS = 60_000
 
+/** The user without a name. */
+const DEFAULT_USER = 'default'
+
 export class Server implements Host {
   readonly groups: readonly Group[]
   readonly cluster: Cluster | undefined
@@ -78,7 +89,9 @@ export class Server implements Host {
   readonly #options: ServerOptions
   readonly #services: ConnectionServices
   readonly #housekeeping: Housekeeping
-  readonly #listeners: NetServer[] = []
+  readonly #listeners: Listeners
+  readonly #handshakes: HandshakeLog
+  #terminator: TlsTerminator | undefined
   readonly #monitors = new Set<Client>()
   readonly #room: ConnectionRoom
   readonly #executor: Executor
@@ -116,6 +129,7 @@ export class Server implements Host {
       limits,
       unread,
       telemetry,
+      certificates: options.certificates,
       log,
       passwordChanged: () => this.#passwordChanged(),
       keepaliveChanged: () => this.#keepaliveChanged(),
@@ -149,9 +163,12 @@ export class Server implements Host {
       settings,
       stats: this.stats,
       log,
+      speaksTls: (connection) => this.#handshakes.onPlainPort(connection.address),
       closed: (connection) => this.#removed(connection),
       tooMuchUnread: () => evictClients(this.clients, unread),
     }
+    this.#listeners = new Listeners({ backlog: () => settings.tcpBacklog, log })
+    this.#handshakes = new HandshakeLog(this.stats, log, () => instant.monotonicMs)
     this.#housekeeping = new Housekeeping({
       host: this,
       connections: this.clients,
@@ -181,26 +198,36 @@ export class Server implements Host {
   }
 
   /**
-   * Listens on one more address. Port 0: any free port.
+   * Listens on one more address, without TLS. Port 0: any free port.
    * @throws if the address cannot be used, or the server is closed meanwhile
    */
   async listen(host: string, port: number): Promise<AddressInfo> {
-    const { settings, log } = this.#options
-    const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.accept(socket))
-    await new Promise<void>((resolve, reject) => {
-      listener.once('error', reject)
-      listener.listen({ host, port, backlog: settings.tcpBacklog }, resolve)
-    })
-    listener.removeAllListeners('error')
-    if (this.#closed !== undefined) {
-      await new Promise((resolve) => listener.close(resolve))
-      throw new Error('the server was closed before it listened')
-    }
-    listener.on('error', (err) => log.error({ err }, 'a listening socket failed'))
-    this.#listeners.push(listener)
-    const address = listener.address() as AddressInfo
+    const address = await this.#listeners.tcp(host, port, (socket) => this.accept(socket))
     this.stats.port ||= address.port
+    this.stats.listeners.push(['tcp', address.address, address.port])
     return address
+  }
+
+  /** The same for connections by TLS. */
+  async listenTls(host: string, port: number): Promise<AddressInfo> {
+    const { certificates } = this.#options
+    if (certificates === undefined) throw new Error('there are no certificates for TLS')
+    this.#terminator ??= new TlsTerminator({
+      certificates,
+      secured: (socket) => this.#acceptSecured(socket),
+      failed: (failure, address) => this.#handshakes.failed(failure, address),
+    })
+    // Who closes its end during the handshake is gone.
+    const address = await this.#listeners.tcp(host, port, (socket) => this.#acceptTls(socket), false)
+    this.stats.tlsPort ||= address.port
+    this.stats.listeners.push(['tls', address.address, address.port])
+    return address
+  }
+
+  /** Listens on a Unix socket. */
+  async listenUnix(path: string, mode: number): Promise<void> {
+    await this.#listeners.unix(path, mode, (socket) => this.accept(socket, path))
+    this.stats.listeners.push(['unix', path, 0])
   }
 
   /**
@@ -216,9 +243,8 @@ export class Server implements Host {
   async #close(timeout: number): Promise<void> {
     this.unpause()
     this.#housekeeping.stop()
-    const closed: Promise<unknown>[] = this.#listeners.map(
-      (listener) => new Promise((resolve) => listener.close(resolve)),
-    )
+    const closed: Promise<unknown>[] = [this.#listeners.close()]
+    this.#terminator?.close()
     if (this.clients.size > 0) closed.push(new Promise((resolve) => this.#emptied.push(resolve)))
     closed.push(this.program.close())
     for (const connection of this.clients.values()) {
@@ -240,23 +266,73 @@ export class Server implements Host {
     this.program.abandon()
   }
 
-  /** Serves a connection that a client, or another node, has opened. */
-  accept(socket: Socket): void {
-    const { settings, instant } = this.#options
-    const isFull = this.clients.size >= settings.maxclients
-    // Clients must not use up the connections of the cluster's nodes.
-    if (isFull && this.clients.size >= settings.maxclients + this.#room.peers) {
+  /**
+   * Serves a connection that a client, or another node, has opened.
+   * @param unixPath that of the Unix socket that it came by
+   */
+  accept(socket: Socket, unixPath?: string): void {
+    if (!this.#hasRoom) {
       this.stats.rejectedConnections++
       socket.on('error', () => socket.destroy())
       socket.end(`-${TOO_MANY_CLIENTS}\r\n`, () => socket.destroy())
       return
     }
+    this.#serve(socket, { unixPath, mustBePeer: this.#isFull })
+  }
+
+  /** Begins the handshake of a connection. Without room it is closed without a word: nothing can be said before TLS. */
+  #acceptTls(socket: Socket): void {
+    if (this.#hasRoom) this.#terminator?.accept(socket)
+    else {
+      this.stats.rejectedConnections++
+      socket.destroy()
+    }
+  }
+
+  #acceptSecured(socket: TLSSocket): void {
+    this.stats.tlsHandshakes++
+    if (this.#closed !== undefined) {
+      socket.destroy()
+      return
+    }
+    const tls = new TlsSession(socket)
+    const connection = this.#serve(socket, { tls, mustBePeer: this.#isFull })
+    if (this.#options.settings.tlsAuthClientsUser === 'CN') this.#logIn(connection, tls.commonName)
+  }
+
+  /** Redis 8.6: a client is the user that its certificate names; if there is no such user, it logs in as others do. */
+  #logIn(connection: Connection, name: string): void {
+    if (name === '') return
+    if (name === DEFAULT_USER) connection.authenticated = true
+    else {
+      this.stats.tlsUsersDenied++
+      this.#handshakes.noUser(name, connection.address)
+    }
+  }
+
+  /** Handshakes under way count as clients. */
+  get #connections(): number {
+    return this.clients.size + (this.#terminator?.pending ?? 0)
+  }
+
+  /** Clients must not use up the connections of the cluster's nodes. */
+  get #isFull(): boolean {
+    return this.#connections >= this.#options.settings.maxclients
+  }
+
+  get #hasRoom(): boolean {
+    return this.#connections < this.#options.settings.maxclients + this.#room.peers
+  }
+
+  #serve(socket: Socket, how: ConnectionOrigin): Connection {
+    const { settings, instant } = this.#options
     instant.refresh()
     this.stats.connections++
     if (settings.tcpKeepalive > 0) socket.setKeepAlive(true, settings.tcpKeepalive)
-    const connection = new Connection(this.#nextId++, socket, this.groups[0], this.#services, isFull)
+    const connection = new Connection(this.#nextId++, socket, this.groups[0], this.#services, how)
     connection.authenticated = settings.requirepass === ''
     this.clients.set(connection.id, connection)
+    return connection
   }
 
   #removed(connection: Connection): void {
@@ -271,6 +347,14 @@ export class Server implements Host {
 
   get monitors(): number {
     return this.#monitors.size
+  }
+
+  get tls(): Certificates | undefined {
+    return this.#options.certificates
+  }
+
+  get handshakes(): number {
+    return this.#terminator?.pending ?? 0
   }
 
   get droppedLogLines(): number {

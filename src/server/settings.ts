@@ -1,5 +1,7 @@
 // The settings of a server as plain values; CONFIG SET changes them while it runs.
 
+import { defaultTlsSettings, type TlsSettings } from '../tls/settings.ts'
+
 /** An address to listen on. An optional one need not exist on the machine. */
 export interface BindAddress {
   readonly host: string
@@ -22,8 +24,14 @@ export interface OutputLimits {
 }
 
 /** Sizes in bytes, times in ms where no other unit is named. Read at every use: a change takes effect at once. */
-export interface ServerSettings {
+export interface ServerSettings extends TlsSettings {
   port: number
+  /** The port for TLS; 0: none. */
+  tlsPort: number
+  /** The path of a Unix socket; empty: none. */
+  unixsocket: string
+  /** Its permissions; 0: those that the process's umask leaves. */
+  unixsocketperm: number
   bind: readonly BindAddress[]
   /** The password for AUTH; empty: none. */
   requirepass: string
@@ -61,7 +69,11 @@ const MB = 2 ** 20
 /** The defaults of Redis, with this port. */
 export function defaultServerSettings(port: number): ServerSettings {
   return {
+    ...defaultTlsSettings(),
     port,
+    tlsPort: 0,
+    unixsocket: '',
+    unixsocketperm: 0,
     bind: [{ host: '127.0.0.1', optional: false }],
     requirepass: '',
     protectedMode: true,

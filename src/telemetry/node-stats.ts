@@ -16,6 +16,15 @@ export class NodeStats {
   readonly identity: NodeIdentity
   /** The listening port; 0: not listening yet. */
   port = 0
+  /** The same for TLS. */
+  tlsPort = 0
+  /** Where it listens: how (`tcp`, `tls`, `unix`), the address or path, and the port. */
+  readonly listeners: (readonly [how: string, address: string, port: number])[] = []
+  /** Complete handshakes of TLS, and failed ones. */
+  tlsHandshakes = 0
+  tlsHandshakeFailures = 0
+  /** Certificates whose common name is not that of a user who may log in so. */
+  tlsUsersDenied = 0
   connections = 0
   rejectedConnections = 0
   /** Connections closed because they exceeded the limit of the query buffer, of the output buffer. */
@@ -43,6 +52,9 @@ export class NodeStats {
 
   /** Redis: CONFIG RESETSTAT. */
   reset(): void {
+    this.tlsHandshakes = 0
+    this.tlsHandshakeFailures = 0
+    this.tlsUsersDenied = 0
     this.connections = 0
     this.rejectedConnections = 0
     this.queryBufferDisconnections = 0

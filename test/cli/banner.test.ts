@@ -35,6 +35,23 @@ test('the banner of a member with a password', () => {
   expect(text).not.toContain('hush')
 })
 
+test('the banner of a node with TLS and a Unix socket', () => {
+  const config = { port: 0, tlsPort: 7001, tlsCaCertFile: '/etc/ca.crt', unixsocket: '/run/erinys.sock' }
+  const loaded = { ...resolveLayers({ config }), file: undefined }
+  const addresses = [
+    { host: '127.0.0.1', port: 7001, tls: true },
+    { host: '/run/erinys.sock', port: 0 },
+  ]
+  const text = bannerText(loaded, addresses)
+  expect(text).toContain('  listening  127.0.0.1:7001 by TLS, /run/erinys.sock\n')
+  expect(text).toContain(
+    '  try        redis-cli -p 7001 --tls --cacert /etc/ca.crt --cert <file> --key <file> GET Tom\n',
+  )
+  expect(bannerText(loaded, addresses.slice(1))).toContain(
+    '  try        redis-cli -s /run/erinys.sock GET Tom\n',
+  )
+})
+
 test('on an old Node.js one line says that newer versions are faster', () => {
   expect(nodeAdvice('20.18.1')).toBe(
     'Node.js 20.18.1 works; newer ones are supported and faster: 24 and 26 need 15-25 % less CPU per command',

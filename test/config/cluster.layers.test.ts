@@ -61,6 +61,8 @@ describe('layers', () => {
       etcdPassword: '1234',
       secret: '1234',
       announce: '127.0.0.1:7001',
+      announcePort: '7002',
+      announceTlsPort: '7003',
       redirect: 'moved',
       clusterTimeout: '1s',
       clusterPingInterval: '100ms',
@@ -99,7 +101,7 @@ describe('layers', () => {
 
   test('variables that Kubernetes sets for services called erinys-… are ignored', () => {
     const variables = Object.fromEntries(
-      ['CLUSTER', 'DNS', 'ETCD', 'PEERS', 'SECRET'].flatMap((service) => [
+      ['CLUSTER', 'DNS', 'ETCD', 'PEERS', 'SECRET', 'TLS', 'ANNOUNCE'].flatMap((service) => [
         [`ERINYS_${service}_SERVICE_HOST`, '10.0.0.1'],
         [`ERINYS_${service}_SERVICE_PORT`, '7000'],
         [`ERINYS_${service}_PORT`, 'tcp://10.0.0.1:7000'],

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { type Config, defineConfig, resolveConfig, resolveLayers } from '../../src/config/config.ts'
 import type { Origin } from '../../src/group/origin.ts'
+import { defaultTlsSettings } from '../../src/tls/settings.ts'
 import { problems } from './problems.ts'
 
 const MB = 2 ** 20
@@ -170,6 +171,10 @@ describe('a whole configuration', () => {
     expect(settings).toEqual({
       port: 0,
       bind: [{ host: '127.0.0.1', optional: false }],
+      ...defaultTlsSettings(),
+      tlsPort: 0,
+      unixsocket: '',
+      unixsocketperm: 0,
       requirepass: 'secret',
       protectedMode: false,
       maxmemory: 256 * MB,

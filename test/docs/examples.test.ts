@@ -84,6 +84,12 @@ describe('configurations', () => {
     expect(cluster?.announce).toEqual({ host: '10.0.0.1', port: 7000 })
   })
 
+  test.each(allBlocks('tls config'))('$page: the configuration with TLS is valid', ({ text }) => {
+    const { tlsPort, tlsCluster, cluster } = resolveLayers({ config: JSON.parse(text) }).config
+    expect(tlsPort).toBe(7000)
+    expect(cluster !== undefined).toBe(tlsCluster)
+  })
+
   test('every kind of membership is shown', () => {
     const kinds = allBlocks('cluster config').map(
       ({ text }) => resolveLayers({ config: JSON.parse(text) }).config.cluster?.membership.kind,

@@ -29,7 +29,7 @@ export interface Block {
 }
 
 const KINDS =
-  'example|output|client|check|session|shell|curl|postgres|cluster config|picture|new file|change|not run'
+  'example|output|client|check|session|shell|curl|postgres|cluster config|tls config|picture|new file|change|not run'
 const BLOCK = new RegExp(`<!-- (${KINDS})(?:: |, | )?([^\\n]*?) ?-->\\n\`\`\`\\w+\\n(.*?)\`\`\``, 'gs')
 
 export function blocksOf({ path, text }: Page): readonly Block[] {

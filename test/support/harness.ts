@@ -176,6 +176,8 @@ const DEFAULT_POLICY = {
 }
 
 export class HarnessHost implements Host {
+  readonly tls = undefined
+  readonly handshakes = 0
   readonly groups: readonly Group[]
   readonly cluster: Cluster | undefined
   readonly clients = new Map<number, HarnessClient>()

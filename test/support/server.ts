@@ -2,6 +2,7 @@
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { type ConnectionOptions, connect as connectTls } from 'node:tls'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
@@ -10,10 +11,12 @@ import type { GroupPolicy } from '../../src/group/policy.ts'
 import { functionOrigin, type LoadFunction } from '../../src/origin/function.ts'
 import { Server } from '../../src/server/server.ts'
 import { defaultServerSettings, type ServerSettings } from '../../src/server/settings.ts'
+import { Certificates } from '../../src/tls/certificates.ts'
 
 export interface TestServerOptions {
   /** By default without a limit. */
   readonly openFiles?: number
+  /** With the files of certificates the server listens for TLS, too. */
   readonly settings?: Partial<ServerSettings>
   /** By name; by default `cache`, without an origin. */
   readonly groups?: Readonly<
@@ -37,7 +40,10 @@ export class TestServer {
   /** The calls of SHUTDOWN: whether with NOW. */
   readonly shutdowns: boolean[] = []
   readonly #peers: Peer[] = []
+  /** `undefined`: there is no TLS. */
+  readonly certificates: Certificates | undefined
   port = 0
+  tlsPort = 0
 
   private constructor({ settings = {}, groups = { cache: {} }, openFiles }: TestServerOptions) {
     const { clock } = this
@@ -54,15 +60,21 @@ export class TestServer {
       (fields: object, message: string): void => {
         this.log.push({ level, message, fields })
       }
+    const log = { info: line('info'), warn: line('warn'), error: line('error') }
+    this.certificates =
+      this.settings.tlsCertFile === ''
+        ? undefined
+        : new Certificates({ settings: this.settings, timers: clock, now: () => Date.now(), log })
     this.server = new Server({
       groups: this.groups,
       cluster: undefined,
       instant,
       hasher,
       settings: this.settings,
+      certificates: this.certificates,
       timers: clock,
       micros: () => clock.now() * 1000,
-      log: { info: line('info'), warn: line('warn'), error: line('error') },
+      log,
       identity: { version: '0.0.0', runId: 'f'.repeat(40), startedAt: clock.now(), configFile: '' },
       openFiles: openFiles ?? Number.POSITIVE_INFINITY,
       onShutdown: (now) => this.shutdowns.push(now),
@@ -72,6 +84,7 @@ export class TestServer {
   static async start(options: TestServerOptions = {}): Promise<TestServer> {
     const test = new TestServer(options)
     test.port = (await test.server.listen('127.0.0.1', 0)).port
+    if (test.certificates !== undefined) test.tlsPort = (await test.server.listenTls('127.0.0.1', 0)).port
     return test
   }
 
@@ -81,10 +94,25 @@ export class TestServer {
     return peer
   }
 
+  /** Connects by TLS. Rejects if the handshake fails. */
+  async connectTls(options: ConnectionOptions): Promise<Peer> {
+    const peer = await Peer.connectTls({ host: '127.0.0.1', port: this.tlsPort, ...options })
+    this.#peers.push(peer)
+    return peer
+  }
+
+  /** Connects, without a handshake. */
+  async connectRaw(port: number): Promise<Peer> {
+    const peer = await Peer.connect(port)
+    this.#peers.push(peer)
+    return peer
+  }
+
   /** Closes everything at once. */
   async stop(): Promise<void> {
     for (const peer of this.#peers) peer.socket.destroy()
     await this.server.close(0)
+    this.certificates?.close()
     for (const group of this.groups) await group.close()
   }
 }
@@ -121,6 +149,12 @@ export class Peer {
   static async connect(port: number): Promise<Peer> {
     const socket = connect({ host: '127.0.0.1', port, noDelay: true, allowHalfOpen: true })
     await once(socket, 'connect')
+    return new Peer(socket)
+  }
+
+  static async connectTls(options: ConnectionOptions): Promise<Peer> {
+    const socket = connectTls({ allowHalfOpen: true, ...options } as ConnectionOptions)
+    await once(socket, 'secureConnect')
     return new Peer(socket)
   }
 

@@ -1,6 +1,9 @@
 // The connection under a link: opens the socket, performs the handshake, and ends it after any failure or timeout.
 
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { handshakeFailure } from '../../tls/failures.ts'
+import { bindingOf } from '../../tls/session.ts'
 import { HandshakeClient, type Hello, type Identity } from './handshake.ts'
 import { parseReplies } from './request.ts'
 import { type LinkTimeoutOptions, LinkTimeouts } from './timeouts.ts'
@@ -14,7 +17,7 @@ const READY = 2
 const CLOSED = 3
 
 export interface ConnectionOptions extends LinkTimeoutOptions {
-  /** Opens a socket to the peer. */
+  /** Opens a socket to the peer; one of TLS verifies the certificate of the peer. */
   connect(): Socket
   readonly identity: Identity
 }
@@ -79,19 +82,23 @@ export class Connection {
   #open(socket: Socket): Socket {
     socket.setNoDelay(true)
     socket.setKeepAlive(true, KEEPALIVE)
-    socket.on('connect', () => {
+    const isTls = socket instanceof TLSSocket
+    socket.on(isTls ? 'secureConnect' : 'connect', () => {
       if (this.#state !== CONNECTING) return
       this.#state = HANDSHAKE
       this.timeouts.startHandshake()
-      socket.write(this.#handshake.start())
+      socket.write(this.#handshake.start(isTls ? bindingOf(socket) : ''))
     })
     socket.on('data', (chunk: Buffer) => {
       this.timeouts.onBytesReceived()
       this.#owner.onBytes(chunk)
     })
     socket.on('error', (error: NodeJS.ErrnoException) => {
+      const isRefused = error.code === 'ECONNREFUSED'
       // If every address of a host name refused, the error has a code and no message.
-      this.end(error.message || (error.code ?? 'unknown error'), error.code === 'ECONNREFUSED')
+      const text = error.message || (error.code ?? 'unknown error')
+      const isOfTls = isTls && this.#state === CONNECTING && error.syscall !== 'connect'
+      this.end(isOfTls ? `TLS: ${handshakeFailure(error, socket).reason}` : text, isRefused)
     })
     socket.on('end', () => this.end('the peer closed the connection', false))
     socket.on('close', () => this.end('the connection is closed', false))

@@ -7,7 +7,8 @@
 //                                                    ←   [name, runId, proof]
 //
 // Each proof covers both nonces and the side that makes it. So a proof cannot be replayed on another connection, nor
-// reflected to its sender.
+// reflected to its sender. With TLS it also covers the connection's own binding (tls/session.ts): somebody between two
+// connections, with a certificate of the same CA, cannot pass it on.
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { encodeRequest, type Reply } from './request.ts'
@@ -34,6 +35,8 @@ export interface Identity extends Hello {
 export interface Nonces {
   readonly caller: string
   readonly answerer: string
+  /** Of the TLS connection; empty: there is no TLS. */
+  readonly binding?: string
 }
 
 export function makeNonce(): string {
@@ -42,9 +45,9 @@ export function makeNonce(): string {
 
 /** The proof that `who`, on this side of the handshake, knows the secret. Hexadecimal. */
 export function proof(secret: string, side: 'caller' | 'answerer', nonces: Nonces, who: Hello): string {
-  const text = ['erinys peer', PEER_VERSION, side, nonces.caller, nonces.answerer, who.name, who.runId].join(
-    '\n',
-  )
+  const { caller, answerer, binding = '' } = nonces
+  const parts = ['erinys peer', PEER_VERSION, side, caller, answerer, who.name, who.runId]
+  const text = (binding === '' ? parts : [...parts, binding]).join('\n')
   return createHmac('sha256', secret).update(text).digest('hex')
 }
 
@@ -70,13 +73,18 @@ export class HandshakeClient {
   readonly #self: Identity
   readonly #nonce = makeNonce()
   #challenge = ''
+  #binding = ''
 
   constructor(self: Identity) {
     this.#self = self
   }
 
-  /** The first request. */
-  start(): Buffer {
+  /**
+   * The first request.
+   * @param binding that of the TLS connection; empty: there is no TLS
+   */
+  start(binding = ''): Buffer {
+    this.#binding = binding
     return encodeRequest(['PEER', 'CHALLENGE'])
   }
 
@@ -113,6 +121,6 @@ export class HandshakeClient {
   }
 
   get #nonces(): Nonces {
-    return { caller: this.#nonce, answerer: this.#challenge }
+    return { caller: this.#nonce, answerer: this.#challenge, binding: this.#binding }
   }
 }

@@ -1,6 +1,6 @@
 // Another member of the cluster: its links, their traffic, and the senders that wait for them.
 
-import type { Member } from '../member.ts'
+import type { ClientPorts, Member } from '../member.ts'
 import { type Waiter, Waiters } from '../waiters.ts'
 import type { Link } from './link.ts'
 import type { LinkPool } from './link-pool.ts'
@@ -23,6 +23,8 @@ export class Peer {
   copyLink: Link | undefined
   /** Differs for each start of its process; '' before the first contact. */
   runId = ''
+  /** Where clients reach it; `undefined`: it has not said so. */
+  clientPorts: ClientPorts | undefined
   /** Whether the loss of the link was logged. */
   isBroken = false
   readonly #waiters = new Waiters()

@@ -225,6 +225,7 @@ export class Detector {
       at: this.#options.clock.now(),
       epoch: this.view.epoch,
       weight: self.weight,
+      ...(self.clientPorts && { clientPorts: self.clientPorts }),
       leaving: !this.#isPresent,
       ...report,
       list: this.#isListFinal ? this.#listed.fingerprint : '',

@@ -1,5 +1,7 @@
 // The heartbeat message: which members the sender suspects, and which it has declared dead.
 
+import type { ClientPorts } from '../member.ts'
+
 /**
  * Why a member suspects another one:
  *
@@ -56,6 +58,8 @@ export interface StateMessage {
   readonly weight: number
   /** The sender drains, or may not own slots. It is then in nobody's view. */
   readonly leaving: boolean
+  /** Where clients reach the sender. */
+  readonly clientPorts?: ClientPorts
   readonly suspects: Suspicions
   /**
    * The sender suspects most of the members that others can reach. It is then the sender that has lost its
@@ -93,6 +97,7 @@ export function isStateMessage(value: unknown): value is StateMessage {
     at = 0,
     answersAt = 0,
     lease = 0,
+    clientPorts = NO_PORTS,
   } = rest
   return (
     typeof list === 'string' &&
@@ -101,9 +106,20 @@ export function isStateMessage(value: unknown): value is StateMessage {
     [name, runId].every((text) => typeof text === 'string') &&
     [serial, epoch, weight, at, answersAt, lease].every((number) => Number.isFinite(number)) &&
     typeof leaving === 'boolean' &&
+    arePorts(clientPorts) &&
     [suspects, tombstones, weakTombstones, gossip].every(isObject) &&
     Array.isArray(unknown) &&
     Object.values(gossip as object).every(isGossipedState)
+  )
+}
+
+const NO_PORTS: ClientPorts = { tcp: 0, tls: 0 }
+
+function arePorts(value: unknown): boolean {
+  if (!isObject(value)) return false
+  const { tcp, tls } = value as { readonly [Field in keyof ClientPorts]?: unknown }
+  return [tcp, tls].every(
+    (port) => Number.isInteger(port) && (port as number) >= 0 && (port as number) <= 65_535,
   )
 }
 

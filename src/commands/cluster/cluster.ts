@@ -85,7 +85,7 @@ export function clusterCommands(): readonly CommandSpec[] {
         ],
         run: topologyOf((c, { report }) => {
           if (topology.isEmpty) c.reply.error(NOT_JOINED)
-          else c.reply.raw(topology.slots(c.reply.protocol, report))
+          else c.reply.raw(topology.slots(c.reply.protocol, report, c.client.tls !== undefined))
         }),
       }),
       subcommand({
@@ -95,7 +95,7 @@ export function clusterCommands(): readonly CommandSpec[] {
         since: '7.0.0',
         complexity: PER_NODE,
         tips: VARYING,
-        run: topologyOf((c, { report }) => topology.writeShards(c.reply, report)),
+        run: topologyOf((c, { report }) => topology.writeShards(c.reply, report, c.client.tls !== undefined)),
       }),
       subcommand({
         name: 'nodes',
@@ -104,7 +104,9 @@ export function clusterCommands(): readonly CommandSpec[] {
         since: '3.0.0',
         complexity: PER_NODE,
         tips: VARYING,
-        run: topologyOf((c, { report }) => c.reply.verbatim('txt', topology.nodes(report))),
+        run: topologyOf((c, { report }) =>
+          c.reply.verbatim('txt', topology.nodes(report, c.client.tls !== undefined)),
+        ),
       }),
       subcommand({
         name: 'info',

@@ -18,6 +18,9 @@ import { arg } from '../spec/shorthand.ts'
 
 const NOT_A_PEER = 'NOPERM only nodes of the cluster may say this: they show its secret first'
 
+const TLS_ONLY = 'NOPERM links between nodes use TLS only (tls-cluster yes)'
+const WRONG_CERTIFICATE = 'NOPERM the certificate is not one of a node (tls-cluster-name)'
+
 type Subcommand = Pick<
   CommandSpec,
   'name' | 'arity' | 'summary' | 'arguments' | 'run' | 'keys' | 'findKeys' | 'fencesItself'
@@ -65,6 +68,10 @@ export const peerCommands: readonly CommandSpec[] = [
         run(c) {
           if (c.host.cluster === undefined) {
             c.reply.error(CLUSTER_DISABLED)
+            return
+          }
+          if (c.host.cluster.requests.isWithoutTls(c.client.tls, c.client.address)) {
+            c.reply.error(TLS_ONLY)
             return
           }
           c.client.nonce = makeNonce()
@@ -288,10 +295,11 @@ function hello(c: Context): void {
   else if (version !== PEER_VERSION)
     reply.error(`NOPERM unsupported peer protocol version, this node has version ${PEER_VERSION}`)
   else if (challenge === '') reply.error('NOPERM PEER HELLO without PEER CHALLENGE')
+  else if (!cluster.requests.isMember(client.tls, name, client.address)) reply.error(WRONG_CERTIFICATE)
   else {
     const answer = answerHello(
       cluster.requests.identity,
-      { caller: nonce, answerer: challenge },
+      { caller: nonce, answerer: challenge, binding: client.tls?.binding ?? '' },
       { name, runId },
       proof,
     )

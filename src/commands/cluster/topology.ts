@@ -1,6 +1,6 @@
 // The replies of CLUSTER SLOTS, SHARDS and NODES: slots and their owners for cluster-aware clients.
 
-import { type Member, nodeId } from '../../cluster/member.ts'
+import { clientPort, type Member, nodeId } from '../../cluster/member.ts'
 import { type ClusterReport, type MemberReport, rangesOf, type SlotRange } from '../../cluster/report.ts'
 import type { ReplyWriter } from '../../resp/reply.ts'
 
@@ -42,11 +42,17 @@ export class Topology {
   #names = ''
   #ranges: readonly SlotRange[] = []
   #byOwner: ReadonlyMap<number, readonly SlotRange[]> = new Map()
-  readonly #slots = new Map<2 | 3, Buffer>()
+  /** By protocol, and whether the client uses TLS. */
+  readonly #slots = new Map<string, Buffer>()
 
   /** Updates the owners. */
   update(owners: Uint16Array, { members }: ClusterReport): void {
-    const names = members.map(({ member, index }) => `${index} ${member.name}`).join()
+    const names = members
+      .map(
+        ({ member, index }) =>
+          `${index} ${member.name} ${clientPort(member, false)} ${clientPort(member, true)}`,
+      )
+      .join()
     if (names === this.#names && bytesOf(owners).equals(bytesOf(this.#owners))) return
     this.#names = names
     this.#owners = owners.slice()
@@ -80,21 +86,22 @@ export class Topology {
   }
 
   /** The reply of CLUSTER SLOTS: by slot, each range with its owner's address, id and (no) other addresses. */
-  slots(protocol: 2 | 3, { members }: ClusterReport): Buffer {
-    let reply = this.#slots.get(protocol)
+  slots(protocol: 2 | 3, { members }: ClusterReport, byTls = false): Buffer {
+    const key = `${protocol} ${byTls}`
+    let reply = this.#slots.get(key)
     if (reply === undefined) {
-      const nodes = new Map(members.map(({ index, member }) => [index, slotNode(member, protocol)]))
+      const nodes = new Map(members.map(({ index, member }) => [index, slotNode(member, protocol, byTls)]))
       const ranges = this.#ranges.map(
         ({ first, last, owner }) => `*3\r\n:${first}\r\n:${last}\r\n${nodes.get(owner)}`,
       )
       reply = Buffer.from(`*${ranges.length}\r\n${ranges.join('')}`)
-      this.#slots.set(protocol, reply)
+      this.#slots.set(key, reply)
     }
     return reply
   }
 
   /** The reply of CLUSTER SHARDS: each node is a shard, since there are no replicas. */
-  writeShards(reply: ReplyWriter, { members }: ClusterReport): void {
+  writeShards(reply: ReplyWriter, { members }: ClusterReport, byTls = false): void {
     reply.array(members.length)
     for (const each of members) {
       const { member, state } = each
@@ -108,10 +115,13 @@ export class Topology {
       }
       reply.bulkText('nodes')
       reply.array(1)
-      reply.map(7)
+      const ports = shardPorts(member, byTls)
+      reply.map(6 + ports.length)
       writeText(reply, 'id', nodeId(member.name))
-      reply.bulkText('port')
-      reply.integer(member.port)
+      for (const [name, port] of ports) {
+        reply.bulkText(name)
+        reply.integer(port)
+      }
       writeText(reply, 'ip', member.host)
       writeText(reply, 'endpoint', member.host)
       writeText(reply, 'role', 'master')
@@ -121,8 +131,8 @@ export class Topology {
     }
   }
 
-  /** The text of CLUSTER NODES. The cluster bus port is the client port. */
-  nodes({ members, views }: ClusterReport): string {
+  /** The text of CLUSTER NODES. The cluster bus port is that of the links between nodes. */
+  nodes({ members, views }: ClusterReport, byTls = false): string {
     const lines = members.map((each) => {
       const { member, state, health } = each
       const { name, host, port } = member
@@ -131,7 +141,16 @@ export class Topology {
       )
       const link = state === 'self' || health?.linked ? 'connected' : 'disconnected'
       const heard = Math.floor(health?.lastHeard ?? 0)
-      const fields = [nodeId(name), `${host}:${port}@${port}`, FLAGS[state], '-', 0, heard, views, link]
+      const fields = [
+        nodeId(name),
+        `${host}:${clientPort(member, byTls)}@${port}`,
+        FLAGS[state],
+        '-',
+        0,
+        heard,
+        views,
+        link,
+      ]
       return `${[...fields, ...ranges].join(' ')}\n`
     })
     return lines.join('')
@@ -152,7 +171,16 @@ export function lengthOf(ranges: readonly SlotRange[]): number {
   return ranges.reduce((sum, { first, last }) => sum + last - first + 1, 0)
 }
 
-function slotNode({ name, host, port }: Member, protocol: 2 | 3): string {
+/** Redis: `port` and `tls-port`, as far as there are such ports. A node that has not told its ports has one. */
+function shardPorts(member: Member, byTls: boolean): readonly (readonly [string, number])[] {
+  const { tcp = 0, tls = 0 } = member.clientPorts ?? {}
+  const known = [['port', tcp] as const, ['tls-port', tls] as const].filter(([, port]) => port !== 0)
+  return known.length > 0 ? known : [[byTls ? 'tls-port' : 'port', member.port]]
+}
+
+function slotNode(member: Member, protocol: 2 | 3, byTls: boolean): string {
+  const { name, host } = member
+  const port = clientPort(member, byTls)
   const metadata = protocol === 3 ? '%0' : '*0'
   return `*4\r\n$${Buffer.byteLength(host)}\r\n${host}\r\n:${port}\r\n$40\r\n${nodeId(name)}\r\n${metadata}\r\n`
 }

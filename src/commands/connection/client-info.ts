@@ -46,7 +46,7 @@ export function clientInfo(c: Context, client: Client): string {
 }
 
 /** Redis's letters: monitor, in a transaction, waits for a reply, closes after its replies, a watched key has changed, not
- * evicted, does not touch. */
+ * evicted, by a Unix socket, does not touch. */
 function flags(client: Client): string {
   let text = ''
   if (client.monitor) text += 'O'
@@ -55,6 +55,7 @@ function flags(client: Client): string {
   if (client.closing) text += 'c'
   if (client.watch?.isBroken === true) text += 'd'
   if (client.noEvict) text += 'e'
+  if (client.address.startsWith('/')) text += 'U'
   if (client.noTouch) text += 'T'
   return text === '' ? 'N' : text
 }

@@ -156,6 +156,8 @@ function set(c: Context): void {
     if (typeof accepted === 'string') errors[i] = accepted
     else applies.push(accepted)
   }
+  if (errors.every((error) => error === undefined))
+    acceptTogether(c, parameters as Parameter[], errors, applies)
   const failed = errors.findIndex((error) => error !== undefined)
   if (failed >= 0) {
     const name = names[failed]
@@ -166,10 +168,30 @@ function set(c: Context): void {
   reply.ok()
 }
 
+/** Checks parameters that are valid only together. An error is that of the first of them. */
+function acceptTogether(
+  { args }: Context,
+  parameters: readonly Parameter[],
+  errors: (string | undefined)[],
+  applies: Apply[],
+): void {
+  for (const joint of new Set(parameters.map((parameter) => parameter.joint))) {
+    if (joint === undefined) continue
+    const positions = [...parameters.keys()].filter((i) => parameters[i].joint === joint)
+    const texts = new Map(positions.map((i) => [parameters[i].name, args.text(3 + 2 * i)]))
+    const accepted = joint.accept(texts)
+    if (typeof accepted === 'string') errors[positions[0]] = accepted
+    else applies.push(accepted)
+  }
+}
+
+const SECRET_PARAMETERS = ['REQUIREPASS', 'TLS-KEY-FILE-PASS', 'TLS-CLIENT-KEY-FILE-PASS']
+
 /** Positions of values that MONITOR and the slow log must not show. */
 function passwords(args: Args): readonly number[] {
   const positions: number[] = []
-  for (let i = 2; i + 1 < args.count; i += 2) if (args.is(i, 'REQUIREPASS')) positions.push(i + 1)
+  for (let i = 2; i + 1 < args.count; i += 2)
+    if (SECRET_PARAMETERS.some((name) => args.is(i, name))) positions.push(i + 1)
   return positions
 }
 

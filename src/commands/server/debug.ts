@@ -16,8 +16,8 @@ const NOT_ALLOWED =
   'ERR DEBUG command not allowed. If the enable-debug-command option is set to "local", you can run it from a ' +
   'local connection, otherwise you need to set this option in the configuration file, and then restart the server.'
 
-/** The loopback addresses, also as IPv6 shows those of IPv4. */
-const LOCAL = /^(127\.|\[::1\]|\[::ffff:127\.)/
+/** The loopback addresses, also as IPv6 shows those of IPv4, and the paths of Unix sockets. */
+const LOCAL = /^(\/|127\.|\[::1\]|\[::ffff:127\.)/
 
 /** Longest suffix of a key: a colon and a number. */
 const MAX_SUFFIX = 17

@@ -14,7 +14,7 @@ const LRU_CLOCK_MASK = 0xffffff
 const NO_REPLICATION_ID = '0'.repeat(40)
 
 export function serverSection({ host, instant }: Context): Fields {
-  const { identity, port } = host.stats
+  const { identity, port, tlsPort } = host.stats
   const uptime = Math.max(0, Math.floor((instant.now - identity.startedAt) / 1000))
   const hz = parameter(host, 'hz')
   return [
@@ -29,7 +29,8 @@ export function serverSection({ host, instant }: Context): Fields {
     ['process_id', process.pid],
     ['process_supervised', 'no'],
     ['run_id', identity.runId],
-    ['tcp_port', port],
+    // Redis: that for TLS, if there is no other.
+    ['tcp_port', port || tlsPort],
     ['server_time_usec', Math.floor(instant.now * 1000)],
     ['uptime_in_seconds', uptime],
     ['uptime_in_days', Math.floor(uptime / DAY_SECONDS)],
@@ -41,6 +42,38 @@ export function serverSection({ host, instant }: Context): Fields {
     ['io_threads_active', 0],
     ['erinys_version', identity.version],
     ['node_version', process.version],
+    ...listenerFields(host.stats.listeners),
+  ]
+}
+
+/** Redis 7.2: `listener0:name=tcp,bind=127.0.0.1,bind=::1,port=7000`. */
+function listenerFields(listeners: readonly (readonly [string, string, number])[]): Fields {
+  const kinds = [...new Set(listeners.map(([how]) => how))]
+  return kinds.map((how, i) => {
+    const those = listeners.filter(([each]) => each === how)
+    const binds = those.map(([, address]) => `,bind=${address}`).join('')
+    return [`listener${i}`, `name=${how}${binds}${how === 'unix' ? '' : `,port=${those[0][2]}`}`]
+  })
+}
+
+/** Times as Unix seconds. */
+export function tlsSection({ host, instant }: Context): Fields {
+  const { tls, stats, clients } = host
+  if (tls === undefined) return []
+  const { certificate, expiresAt, replacements, failures } = tls
+  let secured = 0
+  for (const client of clients.values()) if (client.tls !== undefined) secured++
+  return [
+    ['tls_port', stats.tlsPort],
+    ['tls_connections', secured],
+    ['tls_handshakes', stats.tlsHandshakes],
+    ['tls_handshakes_pending', host.handshakes],
+    ['tls_handshake_failures', stats.tlsHandshakeFailures],
+    ['tls_server_cert_serial', certificate.serialNumber],
+    ['tls_server_cert_expire_time', Math.floor(expiresAt / 1000)],
+    ['tls_server_cert_expires_in_seconds', Math.floor((expiresAt - instant.now) / 1000)],
+    ['tls_cert_replacements', replacements],
+    ['tls_cert_replacement_failures', failures],
   ]
 }
 

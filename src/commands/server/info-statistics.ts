@@ -22,6 +22,7 @@ export function statsSection({ host }: Context): Fields {
     ['instantaneous_input_repl_kbps', kilobytes(0)],
     ['instantaneous_output_repl_kbps', kilobytes(0)],
     ['rejected_connections', stats.rejectedConnections],
+    ['acl_access_denied_tls_cert', stats.tlsUsersDenied],
     ['sync_full', 0],
     ['sync_partial_ok', 0],
     ['sync_partial_err', 0],

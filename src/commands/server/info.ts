@@ -14,6 +14,7 @@ import {
   persistenceSection,
   replicationSection,
   serverSection,
+  tlsSection,
 } from './info-sections.ts'
 import {
   commandStatsSection,
@@ -28,9 +29,11 @@ interface Section {
   /** Whether INFO without arguments shows it. */
   readonly isDefault: boolean
   readonly fields: (c: Context) => Fields
+  /** Only a node with TLS has it. */
+  readonly isOfTls?: boolean
 }
 
-/** In Redis's order; `groups` is an extension of Erinys. */
+/** In Redis's order; `tls` and `groups` are extensions of Erinys. */
 const SECTIONS: readonly Section[] = [
   { name: 'server', title: 'Server', isDefault: true, fields: serverSection },
   { name: 'clients', title: 'Clients', isDefault: true, fields: clientsSection },
@@ -43,6 +46,7 @@ const SECTIONS: readonly Section[] = [
   { name: 'commandstats', title: 'Commandstats', isDefault: false, fields: commandStatsSection },
   { name: 'errorstats', title: 'Errorstats', isDefault: true, fields: errorStatsSection },
   { name: 'latencystats', title: 'Latencystats', isDefault: false, fields: latencyStatsSection },
+  { name: 'tls', title: 'TLS', isDefault: true, fields: tlsSection, isOfTls: true },
   { name: 'cluster', title: 'Cluster', isDefault: true, fields: clusterSection },
   { name: 'keyspace', title: 'Keyspace', isDefault: true, fields: keyspaceSection },
   { name: 'groups', title: 'Groups', isDefault: true, fields: groupsSection },
@@ -73,7 +77,9 @@ function infoText(c: Context): string {
   const asked = Array.from({ length: args.count - 1 }, (_, i) => args.latin1(i + 1).toLowerCase())
   const all = asked.includes('all') || asked.includes('everything')
   const usual = asked.length === 0 || asked.includes('default')
-  return SECTIONS.filter(({ name, isDefault }) => all || (usual && isDefault) || asked.includes(name))
+  const isAsked = ({ name, isDefault }: Section): boolean =>
+    all || (usual && isDefault) || asked.includes(name)
+  return SECTIONS.filter((section) => isAsked(section) && !(section.isOfTls && host.tls === undefined))
     .map(({ title, fields }) => {
       const lines = fields(c).map(([field, value]) => `${field}:${value}\r\n`)
       return `# ${title}\r\n${lines.join('')}`

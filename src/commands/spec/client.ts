@@ -2,6 +2,7 @@
 
 import type { Link, Receiver } from '../../cluster/links/link.ts'
 import type { Group } from '../../group/group.ts'
+import type { TlsSession } from '../../tls/session.ts'
 import { PendingCommands } from './session/pending-commands.ts'
 import type { ClientWatch, Transaction } from './session/transaction.ts'
 import type { ClientWait } from './session/waiting.ts'
@@ -105,6 +106,8 @@ export interface Client extends ClientState {
   readonly isGone: boolean
   /** Set when another node of the cluster has authenticated on this connection; `undefined`: an ordinary client. */
   peer: PeerSession | undefined
+  /** What TLS says about it; `undefined`: it came without. */
+  readonly tls?: TlsSession | undefined
   /** The program that embeds the node: it is never redirected. */
   readonly isProgram?: boolean
   /** Whether a reply is outstanding. */

@@ -5,6 +5,7 @@ import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
 import type { NodeStats } from '../../telemetry/node-stats.ts'
 import type { CommandStats, Telemetry } from '../../telemetry/telemetry.ts'
+import type { Certificates } from '../../tls/certificates.ts'
 import type { SliceQueue } from '../slices/slice-queue.ts'
 import type { Client } from './client.ts'
 import type { Parameter } from './parameter.ts'
@@ -55,6 +56,10 @@ export interface Host {
   readonly parameters: ReadonlyMap<string, Parameter>
   /** How many clients are in MONITOR. */
   readonly monitors: number
+  /** The certificates of this node; `undefined`: there is no TLS. */
+  readonly tls: Certificates | undefined
+  /** Handshakes of TLS under way. */
+  readonly handshakes: number
   /** Lines of the log that could not be written. */
   readonly droppedLogLines: number
   setMonitor(client: Client, on: boolean): void

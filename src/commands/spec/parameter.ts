@@ -12,4 +12,12 @@ export interface Parameter {
    * Absent where the value is fixed when the node starts.
    */
   readonly accept?: (text: string) => string | Apply
+  /** Its value is valid only together with those of other parameters: after `accept` of each, these decide. */
+  readonly joint?: JointParameters
+}
+
+/** Parameters that are checked and applied together, as a certificate and its key. */
+export interface JointParameters {
+  /** Validates those that are set, by name: returns an error, or a function that applies all of them. */
+  accept(texts: ReadonlyMap<string, string>): string | Apply
 }

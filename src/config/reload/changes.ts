@@ -44,7 +44,15 @@ export interface GroupChanges {
 }
 
 /** Settings that are used when a node starts, and not again. */
-const AT_START: ReadonlySet<SettingName> = new Set(['port', 'bind', 'tcpBacklog'])
+const AT_START: ReadonlySet<SettingName> = new Set([
+  'port',
+  'bind',
+  'tcpBacklog',
+  'tlsPort',
+  'tlsCluster',
+  'unixsocket',
+  'unixsocketperm',
+])
 
 /** How the line of a change ends that takes effect at the next start. */
 export const NEEDS_RESTART = ' (needs a restart)'

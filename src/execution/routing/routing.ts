@@ -211,8 +211,8 @@ export class Routing {
 
   /** The error that sends a client to the owner of a slot. */
   #moved(slot: number, owner: number): string | undefined {
-    const member = this.#cluster.peers[owner]?.member
-    return member && `MOVED ${slot} ${member.host}:${member.port}`
+    const address = this.#cluster.clientAddress(owner, this.#context.client.tls !== undefined)
+    return address && `MOVED ${slot} ${address.host}:${address.port}`
   }
 
   /** The error for keys of one owner, if clients are redirected; `undefined`: this node owns them. */

@@ -1,0 +1,58 @@
+// The log of handshakes that fail: the first of each kind, then one line in a while with their number.
+
+import type { NodeStats } from '../../telemetry/node-stats.ts'
+import { RareWarning } from '../../telemetry/rare-warning.ts'
+import type { HandshakeFailure } from '../../tls/failures.ts'
+import type { Logger } from '../logger.ts'
+
+const INTERVAL_MS = 10_000
+
+/** Reasons come from OpenSSL as well: so many are told apart, the others share one limit. */
+const MOST_REASONS = 32
+
+export class HandshakeLog {
+  readonly #stats: NodeStats
+  readonly #log: Logger
+  readonly #now: () => number
+  readonly #warnings = new Map<string, RareWarning>()
+
+  /** @param now a monotonic clock, ms */
+  constructor(stats: NodeStats, log: Logger, now: () => number) {
+    this.#stats = stats
+    this.#log = log
+    this.#now = now
+  }
+
+  failed({ reason, isHangup }: HandshakeFailure, address: string): void {
+    this.#stats.tlsHandshakeFailures++
+    if (isHangup) this.#log.debug?.({ address, reason }, `a TLS handshake failed: ${reason}`)
+    else this.#warn(reason, address, 'a TLS handshake failed; about the client')
+  }
+
+  /** A client speaks TLS on the port without it. */
+  onPlainPort(address: string): void {
+    this.#warn('it speaks TLS', address, 'a client was closed on the port without TLS')
+  }
+
+  /** There is no user of the name that a client's certificate has (`tls-auth-clients-user CN`). */
+  noUser(name: string, address: string): void {
+    this.#warn(
+      `there is no user ${JSON.stringify(name)}`,
+      address,
+      'a certificate does not log its client in',
+    )
+  }
+
+  #warn(reason: string, address: string, message: string): void {
+    const key = this.#warnings.size < MOST_REASONS || this.#warnings.has(reason) ? reason : ''
+    let warning = this.#warnings.get(key)
+    if (warning === undefined) {
+      warning = new RareWarning(INTERVAL_MS, this.#now)
+      this.#warnings.set(key, warning)
+    }
+    warning.give((suppressed) => {
+      const more = suppressed === 0 ? '' : `, and ${suppressed} more since the last such line`
+      this.#log.warn({ address, reason, suppressed }, `${message}: ${reason}${more}`)
+    })
+  }
+}
