@@ -28,7 +28,7 @@ export interface ClusterSettings {
   readonly handoverRate: number
 }
 
-export interface ClusterTls {
+interface ClusterTls {
   /** What the certificate of another node must be valid for: `any`, `address` or a DNS name. */
   readonly memberName: () => string
 }

@@ -9,7 +9,7 @@ import { contextOptions, loadMaterial, type Material } from './material.ts'
 import { TlsError } from './pem.ts'
 import type { TlsSettings } from './settings.ts'
 
-export interface TlsLog {
+interface TlsLog {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
 }

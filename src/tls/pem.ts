@@ -67,7 +67,7 @@ export function readCertificateFolder(setting: string, folder: string): readonly
  * The files of a folder that certificates are looked for in. Names with a dot at the beginning are Kubernetes's own.
  * @throws TlsError
  */
-export function filesOf(setting: string, folder: string): readonly string[] {
+function filesOf(setting: string, folder: string): readonly string[] {
   const names = attempt(setting, folder, () => readdirSync(folder))
   return names
     .filter((name) => !name.startsWith('.'))

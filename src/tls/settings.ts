@@ -1,7 +1,7 @@
 // The settings of TLS as plain values, by Redis's names; CONFIG SET changes most of them.
 
 /** Whether a client must show a certificate: `yes`, `no` (it is not asked for one), or `optional`. */
-export type AuthClients = 'yes' | 'no' | 'optional'
+type AuthClients = 'yes' | 'no' | 'optional'
 
 /** Files as absolute paths; an empty text means none. */
 export interface TlsSettings {
