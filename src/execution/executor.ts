@@ -183,7 +183,7 @@ export class Executor {
     } else if (client.asking) client.asking = false
     const { stats } = command
     const telemetry = this.#telemetry
-    const timed = stats.isTimed || telemetry.timesAll
+    const timed = telemetry.timesAll || command.isTimed(args)
     const startedAt = timed ? telemetry.now() : 0
     context.group = client.group
     const ran = this.#runOrDefer(client, command, mark)

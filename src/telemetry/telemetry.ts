@@ -17,7 +17,7 @@ const MAX_ERROR_CODES = 128
 export class CommandStats {
   /** 'get', 'client|setname'. */
   readonly name: string
-  /** Whether the duration depends on the arguments: the command is always timed individually. */
+  /** Whether the duration depends on the arguments: such a command is timed individually. */
   readonly isTimed: boolean
   /** Redis's flag `fast`, which selects the latency event. */
   readonly isFast: boolean

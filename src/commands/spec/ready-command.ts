@@ -9,6 +9,10 @@ import type { CommandTraits } from './host.ts'
 /** Tips by which clients know that a command is to be sent to every node. */
 const FOR_EVERY_NODE: readonly string[] = ['request_policy:all_shards', 'request_policy:special']
 
+/** Constant or logarithmic time, at least for each argument. */
+const QUICK = /^O\((1|log N|log\(N\))\)/
+const MANY_ARGUMENTS = 32
+
 export class Command implements CommandTraits {
   readonly spec: CommandSpec
   /** 'client' or 'client|setname'. */
@@ -60,7 +64,7 @@ export class Command implements CommandTraits {
     this.needsNoAuth = spec.flags.includes('no_auth')
     this.isShown = !spec.flags.includes('admin') && !spec.flags.includes('skip_monitor')
     this.stats = new CommandStats(this.fullName, {
-      isTimed: !spec.complexity.startsWith('O(1)'),
+      isTimed: !QUICK.test(spec.complexity),
       isFast: spec.flags.includes('fast'),
       skipsSlowLog: spec.flags.includes('skip_slowlog'),
     })
@@ -70,6 +74,15 @@ export class Command implements CommandTraits {
   /** Whether `count` arguments (the name included) satisfy the arity. */
   accepts(count: number): boolean {
     return this.arity < 0 ? count >= -this.arity : count === this.arity
+  }
+
+  /**
+   * Whether a call may be slow, and is timed individually: that costs more than a read of one element. Commands with
+   * Redis's flag `fast` are quick unless they are given much, or a count.
+   */
+  isTimed({ count }: Args): boolean {
+    const { isFast, isTimed } = this.stats
+    return count > MANY_ARGUMENTS || (isTimed && (count > 2 || !isFast))
   }
 
   /** Whether all its keys are loaded before it runs. */

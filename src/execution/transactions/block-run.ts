@@ -62,7 +62,7 @@ export class BlockRunner {
     const { reply } = context
     const { stats } = command
     const mark = reply.mark()
-    const isTimed = stats.isTimed || telemetry.timesAll
+    const isTimed = telemetry.timesAll || command.isTimed(args)
     const startedAt = isTimed ? telemetry.now() : 0
     context.args = args
     context.command = command
