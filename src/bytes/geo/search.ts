@@ -17,6 +17,9 @@ import {
 /** Half of the equator in Web Mercator, in meters. */
 const MERCATOR_MAX = 20_037_726.37
 
+/** A distance that is larger by this factor is so whatever was rounded. */
+const SURELY = 1 + 1e-9
+
 /** A circle or a box around a point. The lengths are in units of `unitMeters`. */
 export interface SearchArea {
   readonly longitude: number
@@ -45,8 +48,11 @@ export function distanceWithin(area: SearchArea, { longitude, latitude }: Positi
     if (distance(longitude, latitude, area.longitude, latitude) > (width * unitMeters) / 2) return -1
     return distance(area.longitude, area.latitude, longitude, latitude)
   }
+  const most = radius * unitMeters
+  // Most of what a search looks at is too far north or south, which needs no trigonometry to see.
+  if (latitudeDistance(latitude, area.latitude) > most * SURELY) return -1
   const meters = distance(area.longitude, area.latitude, longitude, latitude)
-  return meters > radius * unitMeters ? -1 : meters
+  return meters > most ? -1 : meters
 }
 
 interface Bounds {

@@ -4,89 +4,45 @@ import { distance, distanceText } from '../../bytes/geo/distance.ts'
 import { geohashScore, geohashText, Position } from '../../bytes/geo/geohash.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
+import { CHANGED, NX, scoresFor, setScores, XX } from '../sorted-sets/scores.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { SYNTAX_ERROR } from '../spec/errors.ts'
 import { arg, KEY, oneKey, oneOf, token } from '../spec/shorthand.ts'
-import {
-  argumentBytes,
-  createCollection,
-  findCollection,
-  hasRoom,
-  readCollection,
-} from '../spec/values/collection.ts'
+import { readCollection } from '../spec/values/collection.ts'
 import { readPosition, readUnit, replyPosition, UNIT } from './coordinates.ts'
 
-interface AddOptions {
-  readonly onlyNew: boolean
-  readonly onlyOld: boolean
-  readonly countsChanges: boolean
-  /** The first longitude. */
-  readonly first: number
-}
-
-/** Undefined after an error reply. */
-function readAddOptions({ args, reply }: Context): AddOptions | undefined {
-  let onlyNew = false
-  let onlyOld = false
-  let countsChanges = false
-  let first = 2
-  for (; first < args.count; first++) {
-    if (args.is(first, 'NX')) onlyNew = true
-    else if (args.is(first, 'XX')) onlyOld = true
-    else if (args.is(first, 'CH')) countsChanges = true
-    else break
-  }
-  const values = args.count - first
-  if (values > 0 && values % 3 === 0 && !(onlyNew && onlyOld))
-    return { onlyNew, onlyOld, countsChanges, first }
-  reply.error(SYNTAX_ERROR)
-  return undefined
-}
-
-/** The scores of all positions. Undefined after an error reply. */
-function readScores(c: Context, first: number): number[] | undefined {
-  const scores: number[] = []
-  for (let i = first; i < c.args.count; i += 3) {
-    const position = readPosition(c, i)
-    if (position === undefined) return undefined
-    scores.push(geohashScore(...position))
-  }
-  return scores
+/** The option of GEOADD in argument `i`; 0: it is none. */
+function optionOf({ args }: Context, i: number): number {
+  if (args.length(i) !== 2) return 0
+  if (args.is(i, 'NX')) return NX
+  if (args.is(i, 'XX')) return XX
+  return args.is(i, 'CH') ? CHANGED : 0
 }
 
 function add(c: Context): void {
-  const { args, group, reply } = c
-  const options = readAddOptions(c)
-  const scores = options && readScores(c, options.first)
-  if (options === undefined || scores === undefined) return
-  const found = findCollection(c, 1, ValueType.SORTED_SET)
-  if (found === undefined) return
-  if (found === NULL_REF && options.onlyOld) {
-    reply.integer(0)
+  const { args, reply } = c
+  let options = 0
+  let first = 2
+  for (; first < args.count; first++) {
+    const option = optionOf(c, first)
+    if (option === 0) break
+    options |= option
+  }
+  const values = args.count - first
+  if (values === 0 || values % 3 !== 0 || (options & (NX | XX)) === (NX | XX)) {
+    reply.error(SYNTAX_ERROR)
     return
   }
-  if (!hasRoom(c, found, 1, argumentBytes(c, options.first + 2, 3), scores.length)) return
-  const { sortedSets, collections } = group.store
-  let ref = found === NULL_REF ? createCollection(c, 1, ValueType.SORTED_SET) : found
-  let added = 0
-  let changed = 0
-  for (const [n, score] of scores.entries()) {
-    const i = options.first + 3 * n + 2
-    const [start, end] = [args.start[i], args.end[i]]
-    if (sortedSets.find(ref, args.buf, start, end)) {
-      if (options.onlyNew || sortedSets.score[0] === score) continue
-      sortedSets.score[0] = score
-      ref = sortedSets.update(ref, args.buf, start, end)
-      changed++
-    } else if (!options.onlyOld) {
-      sortedSets.score[0] = score
-      ref = sortedSets.insert(ref, args.buf, start, end)
-      added++
-    }
+  const count = values / 3
+  const scores = scoresFor(count)
+  for (let n = 0; n < count; n++) {
+    const position = readPosition(c, first + 3 * n)
+    if (position === undefined) return
+    scores[n] = geohashScore(position[0], position[1])
   }
-  collections.finish(ref, sortedSets.length(ref))
-  reply.integer(options.countsChanges ? added + changed : added)
+  const changes = setScores(c, first + 2, 3, count, options)
+  if (changes >= 0) reply.integer(changes)
 }
 
 /** The position of the member in argument `i`; undefined: it is none. */

@@ -5,19 +5,24 @@ import { Position } from '../../bytes/geo/geohash.ts'
 import { distanceWithin, scoreRanges } from '../../bytes/geo/search.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
+import { StringList } from '../../store/types/string-list.ts'
+import { elementBytes } from '../sorted-sets/elements.ts'
 import type { Context } from '../spec/context.ts'
 import { createCollection, findCollection, hasRoom, readCollection } from '../spec/values/collection.ts'
 import { replyPosition } from './coordinates.ts'
 import { readSearch, type SearchCommand, type SearchOptions } from './search-options.ts'
 
+/** What was found: its members in `members`. */
 interface Found {
-  readonly member: Buffer
+  readonly member: number
   readonly score: number
   readonly longitude: number
   readonly latitude: number
   /** In the unit of the search. */
   readonly distance: number
 }
+
+const members = new StringList()
 
 export function search(c: Context, command: SearchCommand): void {
   const { sourceAt } = command
@@ -38,6 +43,8 @@ function findMembers(c: Context, source: Ref, options: SearchOptions): Found[] {
   const most = options.any ? count : Number.POSITIVE_INFINITY
   const position = new Position()
   const found: Found[] = []
+  const { span } = sortedSets
+  members.clear()
   for (const { min, max } of scoreRanges(area)) {
     const first = sortedSets.rankOfScore(source, min, false)
     const last = sortedSets.rankOfScore(source, max, false)
@@ -51,7 +58,8 @@ function findMembers(c: Context, source: Ref, options: SearchOptions): Found[] {
       if (meters < 0) continue
       const { longitude, latitude } = position
       const distance = meters / area.unitMeters
-      found.push({ member: sortedSets.span.copy(), score, longitude, latitude, distance })
+      found.push({ member: members.count, score, longitude, latitude, distance })
+      members.add(span.bytes, span.start, span.end)
     }
   }
   return ordered(found, options)
@@ -67,10 +75,11 @@ function ordered(found: Found[], { order, count, any }: SearchOptions): Found[] 
 function replyFound({ reply }: Context, options: SearchOptions, found: readonly Found[]): void {
   const { withDistance, withHash, withPosition } = options
   const parts = 1 + Number(withDistance) + Number(withHash) + Number(withPosition)
+  const { bytes, view, starts, ends } = members
   reply.array(found.length)
   for (const { member, score, longitude, latitude, distance } of found) {
     if (parts > 1) reply.array(parts)
-    reply.bulk(member, 0, member.length)
+    reply.bulk(bytes, starts[member], ends[member], view)
     if (withDistance) reply.bulkText(distanceText(distance))
     if (withHash) reply.bigint(wholeScore(score))
     if (withPosition) replyPosition(reply, longitude, latitude)
@@ -87,18 +96,18 @@ function storeFound(c: Context, options: SearchOptions, found: readonly Found[])
   const { args, group, reply } = c
   const { storeAt, storesDistance } = options
   const { store } = group
-  let bytes = 0
-  for (const { member } of found) bytes += member.length
-  if (found.length > 0 && !hasRoom(c, NULL_REF, storeAt, bytes, found.length)) return
+  const { bytes, starts, ends } = members
+  const size = elementBytes(members.size, found.length)
+  if (found.length > 0 && !hasRoom(c, NULL_REF, storeAt, size, found.length)) return
   const old = store.peek(args.buf, args.start[storeAt], args.end[storeAt])
   if (old !== NULL_REF) store.remove(old)
   if (found.length > 0) {
     const { sortedSets, collections } = store
     let ref = createCollection(c, storeAt, ValueType.SORTED_SET)
     for (const { member, score, distance } of found) {
-      sortedSets.find(ref, member, 0, member.length)
+      sortedSets.find(ref, bytes, starts[member], ends[member])
       sortedSets.score[0] = storesDistance ? distance : score
-      ref = sortedSets.insert(ref, member, 0, member.length)
+      ref = sortedSets.insert(ref, bytes, starts[member], ends[member])
     }
     collections.finish(ref, found.length)
   }
