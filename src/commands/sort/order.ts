@@ -63,8 +63,8 @@ export function numericOrder(
 function numberOf({ bytes, start, end }: Found): number {
   let first = start
   while (first < end && isSpace(bytes[first])) first++
-  const zero = bytes.subarray(first, end).indexOf(0)
-  const last = zero < 0 ? end : first + zero
+  let last = first
+  while (last < end && bytes[last] !== 0) last++
   return last === start ? 0 : parseDouble(bytes, first, last)
 }
 
