@@ -110,9 +110,14 @@ export class PagedOutput implements PageWriter {
   }
 
   /** Appends `source[start, end)`. The room must be reserved. */
-  protected put(source: Uint8Array, start: number, end: number, sourceView?: DataView): void {
-    copyOut(source, start, end, this.buf, this.page.view, this.at, sourceView)
+  protected put(source: Uint8Array, start: number, end: number): void {
+    this.putAt(this.at, source, start, end)
     this.at += end - start
+  }
+
+  /** Copies `source[start, end)` to `at`, behind what is appended. */
+  protected putAt(at: number, source: Uint8Array, start: number, end: number, sourceView?: DataView): void {
+    copyOut(source, start, end, this.buf, this.page.view, at, sourceView)
   }
 
   /** Appends a buffer without a copy. It must not change any more. */

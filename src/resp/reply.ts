@@ -91,9 +91,13 @@ export class ReplyWriter extends PagedOutput {
       return
     }
     this.reserve(HEADER_BYTES + length + 2)
-    this.headerInPlace(BULK, length)
-    this.put(bytes, start, end, view)
-    this.endLine()
+    const { buf } = this
+    const from = writeHeader(buf, this.at, BULK, length)
+    this.putAt(from, bytes, start, end, view)
+    const to = from + length
+    buf[to] = CR
+    buf[to + 1] = LF
+    this.at = to + 2
   }
 
   /** A bulk string of UTF-8 text. */

@@ -1,13 +1,17 @@
 // Prefetching: reads the memory that the lookups of a batch of commands will need, overlapping the cache misses.
 
 import type { Hash } from '../bytes/hash.ts'
-import { type Arena, NULL_REF, type Ref } from './arena.ts'
+import { type Arena, NULL_REF, OWNER_SHIFT, type Ref } from './arena.ts'
 import type { EvictionPolicy } from './eviction/policy.ts'
 import type { Index } from './index.ts'
-import { LOADED } from './record.ts'
+import { LOADED, ValueType } from './record.ts'
 
 /** Int32 words of a cache line of 64 bytes. */
 const LINE_WORDS = 16
+
+/** The type of a record in its word 0, and that of strings: not imported, as constants of this file cost less. */
+const TYPE_BITS = 7 << OWNER_SHIFT
+const STRING_BITS = ValueType.STRING << OWNER_SHIFT
 
 /** Keys per batch at most. */
 export const MAX_PREFETCH = 64
@@ -56,8 +60,9 @@ export class Prefetcher {
       const own = words[refs[i] >>> shift]
       const at = (refs[i] & unitMask) << 1
       sum ^= eviction.prefetch(refs[i] as Ref)
-      // With times and windows, key and value begin in the second cache line.
-      if ((own[at] & LOADED) !== 0 && at + LINE_WORDS < own.length) sum ^= own[at + LINE_WORDS]
+      // With times and windows, key and value begin in the second cache line. A packed collection goes on there.
+      const isLonger = (own[at] & LOADED) !== 0 || (own[at] & TYPE_BITS) !== STRING_BITS
+      if (isLonger && at + LINE_WORDS < own.length) sum ^= own[at + LINE_WORDS]
     }
     return sum
   }
