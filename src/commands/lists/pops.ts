@@ -14,8 +14,8 @@ import { type Popped, popMany, readEnd } from '../spec/values/popping.ts'
 export function popElements(c: Context, ref: Ref, isLeft: boolean, count: number): void {
   const { lists, collections } = c.group.store
   const length = lists.length(ref)
-  if (isLeft) {
-    lists.seek(ref, 0)
+  if (isLeft || count === 1) {
+    lists.seek(ref, isLeft ? 0 : length - 1)
     for (let left = count; ; lists.next()) {
       replySpan(c)
       if (--left === 0) break
