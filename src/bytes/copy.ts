@@ -1,4 +1,4 @@
-// Copies a byte range into a buffer that has a view of words.
+// Copies byte ranges into buffers that have a view.
 
 /** Above this many bytes the native copy is used, although its `subarray` allocates 100 bytes. */
 const NATIVE_BYTES = 256
@@ -27,4 +27,26 @@ export function copyBytes(
     words[word] = source[from] | (source[from + 1] << 8) | (source[from + 2] << 16) | (source[from + 3] << 24)
   }
   for (to = from - start + at; from < end; from++, to++) target[to] = source[from]
+}
+
+/** The same, where `view` is the same memory as `target`. */
+export function copyUnaligned(
+  source: Uint8Array,
+  start: number,
+  end: number,
+  target: Uint8Array,
+  view: DataView,
+  at: number,
+): void {
+  if (end - start > NATIVE_BYTES) {
+    target.set(source.subarray(start, end), at)
+    return
+  }
+  let from = start
+  let to = at
+  for (const last = end - 3; from < last; from += 4, to += 4) {
+    const four = source[from] | (source[from + 1] << 8) | (source[from + 2] << 16) | (source[from + 3] << 24)
+    view.setInt32(to, four, true)
+  }
+  for (; from < end; from++, to++) target[to] = source[from]
 }

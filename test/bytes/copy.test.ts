@@ -1,7 +1,7 @@
 // Copying by words against the native copy.
 
 import { expect, test } from 'vitest'
-import { copyBytes } from '../../src/bytes/copy.ts'
+import { copyBytes, copyUnaligned } from '../../src/bytes/copy.ts'
 
 const source = Uint8Array.from({ length: 700 }, (_, i) => (i * 167 + 13) & 255)
 
@@ -17,6 +17,10 @@ test('copies every length between all alignments, and nothing else', () => {
         copyBytes(source, from, from + length, target, words, at)
         if (Buffer.compare(target, expected) !== 0)
           expect.fail(`${length} bytes from ${from} to ${at}: not what was there`)
+        target.set(new Uint8Array(new Int32Array(160).fill(0x5a5a5a5a).buffer))
+        copyUnaligned(source, from, from + length, target, new DataView(words.buffer), at)
+        if (Buffer.compare(target, expected) !== 0)
+          expect.fail(`${length} bytes from ${from} to ${at}, unaligned: not what was there`)
       }
     }
   }

@@ -1,14 +1,13 @@
 // Adding and removing entries: XADD, XDEL, XTRIM, XLEN, XSETID.
 
 import {
-  idText,
-  MAX_ID,
-  MAX_PART,
+  compareIds,
+  ID_WORDS,
+  type IdWords,
+  incrementId,
   MIN_ID,
-  millisecondsOf,
-  type StreamId,
-  sequenceOf,
-  streamId,
+  setMilliseconds,
+  splitId,
 } from '../../store/types/stream/id.ts'
 import { readInt64 } from '../spec/arguments.ts'
 import type { CommandSpec } from '../spec/command.ts'
@@ -17,7 +16,7 @@ import { NO_SUCH_KEY, SYNTAX_ERROR, wrongArguments } from '../spec/errors.ts'
 import { arg, KEY, oneKey, oneOf, option, token } from '../spec/shorthand.ts'
 import { argumentBytes } from '../spec/values/collection.ts'
 import { FIRST, type NewId, readId, readIds } from './ids.ts'
-import { createStream, findStream, hasStreamRoom, readStream, settle } from './stream-value.ts'
+import { createStream, findStream, hasStreamRoom, readStream, replyId, settle } from './stream-value.ts'
 import { readTrimOptions, TRIM_ARGUMENTS } from './trimming.ts'
 
 /** Redis's limit of the strings of an entry. */
@@ -25,17 +24,26 @@ const MAX_ENTRY_BYTES = 2 ** 30
 
 const TOO_SMALL = 'ERR The ID specified in XADD is equal or smaller than the target stream top item'
 
-/** The ID of a new entry; undefined: it would not be above all others. */
-function newIdOf(lastId: StreamId, given: NewId | undefined, now: number): StreamId | undefined {
-  let id: StreamId
+/** The last ID of the stream, and that of the new entry: in words, as an XADD with `*` makes no large numbers. */
+const last: IdWords = new Int32Array(ID_WORDS)
+const next: IdWords = new Int32Array(ID_WORDS)
+
+/** Makes `next` the ID of a new entry. False: it would not be above all others. */
+function takeNewId(given: NewId | undefined, now: Float64Array): boolean {
   if (given === undefined) {
-    const clock = BigInt(now)
-    id = clock > millisecondsOf(lastId) ? streamId(clock, 0n) : lastId + 1n
-  } else if (given.automatic && millisecondsOf(given.id) === millisecondsOf(lastId)) {
-    if (sequenceOf(lastId) === MAX_PART) return undefined
-    id = lastId + 1n
-  } else id = given.id
-  return id > lastId ? id : undefined
+    setMilliseconds(next, now)
+    if (compareIds(next, last) > 0) return true
+    next.set(last)
+    return incrementId(next)
+  }
+  splitId(given.id, next)
+  if (given.automatic && next[0] === last[0] && next[1] === last[1]) {
+    next.set(last)
+    incrementId(next)
+    // Only the sequence number may grow.
+    return next[1] === last[1]
+  }
+  return compareIds(next, last) > 0
 }
 
 function add(c: Context): void {
@@ -58,13 +66,13 @@ function add(c: Context): void {
     reply.null()
     return
   }
-  const lastId = found?.lastId ?? MIN_ID
-  if (lastId === MAX_ID) {
+  if (found === null) last.fill(0)
+  else found.readLastId(last)
+  if ((last[0] & last[1] & last[2] & last[3]) === -1) {
     reply.error('ERR The stream has exhausted the last possible ID, unable to add more items')
     return
   }
-  const id = newIdOf(lastId, given, c.instant.now)
-  if (id === undefined) {
+  if (!takeNewId(given, c.instant.ms)) {
     reply.error(TOO_SMALL)
     return
   }
@@ -75,10 +83,10 @@ function add(c: Context): void {
   }
   if (!hasStreamRoom(c, found, 1, bytes, fields)) return
   const stream = found ?? createStream(c, 1)
-  stream.append(id, args, idAt + 1, fields / 2)
+  stream.appendWords(next, args, idAt + 1, fields / 2)
   if (trimming !== undefined) stream.trim(trimming)
   settle(c, stream)
-  reply.bulkText(idText(id))
+  replyId(reply, next)
 }
 
 function trim(c: Context): void {

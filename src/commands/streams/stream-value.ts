@@ -1,8 +1,10 @@
 // Streams as values of keys, and their entries in replies.
 
+import type { ReplyWriter } from '../../resp/reply.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
 import type { EntryReader } from '../../store/types/stream/entry-reader.ts'
+import { ID_TEXT_BYTES, ID_WORDS, type IdWords, writeIdText } from '../../store/types/stream/id.ts'
 import type { Stream } from '../../store/types/stream/stream.ts'
 import type { Context } from '../spec/context.ts'
 import { findCollection, hasRoom, readCollection } from '../spec/values/collection.ts'
@@ -62,16 +64,25 @@ export function settle(c: Context, stream: Stream, isChanged = true): void {
   c.group.store.streams.settle(stream, isChanged)
 }
 
+const id: IdWords = new Int32Array(ID_WORDS)
+const idText = Buffer.alloc(ID_TEXT_BYTES)
+
+/** Writes an ID as a bulk string. */
+export function replyId(reply: ReplyWriter, words: IdWords): void {
+  reply.bulk(idText, 0, writeIdText(idText, 0, words))
+}
+
 /** Writes the current entry of a reader: its ID, and its fields with their values. */
 export function replyEntry({ reply }: Context, entries: EntryReader): void {
   reply.array(2)
-  reply.bulkText(entries.idText)
+  entries.readId(id)
+  replyId(reply, id)
   reply.array(2 * entries.fields)
   const { field, value } = entries
   while (entries.fields > 0) {
     entries.nextField()
-    reply.bulk(field.bytes, field.start, field.end)
-    reply.bulk(value.bytes, value.start, value.end)
+    reply.bulk(field.bytes, field.start, field.end, field.view)
+    reply.bulk(value.bytes, value.start, value.end, value.view)
   }
 }
 

@@ -96,13 +96,15 @@ export class RankedMembers {
   removeRange(region: number, rank: number, count: number): void {
     const ranking = this.openRanking(region)
     const scores = this.openScores(region)
-    for (let i = 0; i < count; i++) {
-      ranking.seekRank(rank)
+    ranking.seekRank(rank)
+    for (let left = count; ; ranking.next()) {
       ranking.readString(ranking.stringsAt)
       const { bytes, start, end } = ranking.span
       if (scores.seekString(this.#parts.store.hashOf(bytes, start, end), bytes, start, end)) scores.remove()
-      ranking.remove()
+      if (--left === 0) break
     }
+    if (count === 1) ranking.remove()
+    else ranking.removeRange(rank, count)
   }
 
   /** Throws when the trees contradict each other. Returns the pages that they use. For tests. */

@@ -209,6 +209,17 @@ export class Regions {
     words[table >>> shift][((table & unitMask) << 1) + PAGE_HEADER_WORDS + i] = value
   }
 
+  /** Points `words`, `bytes`, `view` and `at` at the page table: the head is behind the header, as the data of a page. */
+  locateHead(region: number): void {
+    const { words, bytes, views, shift, unitMask } = this.#arena
+    const table = this.#rows[region * ROW + TABLE]
+    const segment = table >>> shift
+    this.words = words[segment]
+    this.bytes = bytes[segment]
+    this.view = views[segment]
+    this.at = (table & unitMask) << 1
+  }
+
   /** Two words of the head as a double. */
   headDouble(region: number, i: number): number {
     const table = this.#rows[region * ROW + TABLE]

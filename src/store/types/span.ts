@@ -1,9 +1,12 @@
 // Where the bytes of an element are.
 
+const NOTHING = Buffer.alloc(0)
+const NOTHING_VIEW = new DataView(NOTHING.buffer, NOTHING.byteOffset, 0)
+
 /** `bytes[start, end)`; `view` is the same memory. Reused: valid until the next call of its owner. */
 export class Span {
-  bytes: Buffer = Buffer.alloc(0)
-  view: DataView = new DataView(this.bytes.buffer)
+  bytes: Buffer = NOTHING
+  view: DataView = NOTHING_VIEW
   start = 0
   end = 0
 
@@ -25,8 +28,14 @@ export class Span {
   equals(bytes: Uint8Array, start: number, end: number): boolean {
     const length = end - start
     if (this.end - this.start !== length) return false
-    const own = this.bytes
-    for (let i = 0, a = this.start, b = start; i < length; i++) if (own[a + i] !== bytes[b + i]) return false
+    const { bytes: own, view } = this
+    let a = this.start
+    let b = start
+    for (const last = end - 3; b < last; a += 4, b += 4) {
+      const four = bytes[b] | (bytes[b + 1] << 8) | (bytes[b + 2] << 16) | (bytes[b + 3] << 24)
+      if (view.getInt32(a, true) !== four) return false
+    }
+    for (; b < end; a++, b++) if (own[a] !== bytes[b]) return false
     return true
   }
 

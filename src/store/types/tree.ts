@@ -2,7 +2,7 @@
 //
 // More than 300 lines: search, insertion and removal share the path and the located page.
 
-import { copyBytes } from '../../bytes/copy.ts'
+import { copyUnaligned } from '../../bytes/copy.ts'
 import { UNIT_BYTES } from '../arena.ts'
 import { NO_PAGE, PAGE_HEADER_WORDS, type Regions } from './regions.ts'
 import { compareBytes, Span } from './span.ts'
@@ -74,6 +74,14 @@ const MAX_INLINE = 512
 const MAX_INLINE_MEMBER = 48
 const SEPARATE_BYTES = 9
 
+/** Children that an inner page of some units can have, by kind: a table, as a division at each level of a search costs more. */
+const CAPACITIES = KEY_WORDS.map((words) =>
+  Uint16Array.from({ length: INNER_UNITS + 1 }, (_, units) => Math.max(0, (2 * units - DATA) / (2 + words))),
+)
+
+/** Up to this many bytes a loop moves slots faster than `copyWithin`. */
+const LOOP_BYTES = 512
+
 const scratch = Buffer.alloc(LEAF_UNITS * UNIT_BYTES)
 
 /** Bytes of a string in an entry. */
@@ -113,6 +121,7 @@ export class Tree {
   #keyWords = 0
   #doubleBytes = 0
   #maxInline = MAX_INLINE
+  #capacities: Uint16Array = CAPACITIES[TreeKind.LIST]
   /** The page and the word where the descriptor is; page 0: the head of the region. */
   #ownerPage = 0
   #ownerWord = 0
@@ -138,21 +147,15 @@ export class Tree {
     this.#kind = kind
     this.#keyWords = KEY_WORDS[kind]
     this.#doubleBytes = DOUBLE_BYTES[kind]
+    this.#capacities = CAPACITIES[kind]
     this.#maxInline = kind === TreeKind.SCORES || kind === TreeKind.RANKING ? MAX_INLINE_MEMBER : MAX_INLINE
     this.#ownerPage = page
     this.#ownerWord = word
-    const regions = this.#regions
-    if (page === NO_PAGE) {
-      this.#root = regions.head(region, word)
-      this.#height = regions.head(region, word + 1)
-      this.count = regions.head(region, word + 2)
-    } else {
-      regions.locate(region, page)
-      const at = regions.at + PAGE_HEADER_WORDS + word
-      this.#root = regions.words[at]
-      this.#height = regions.words[at + 1]
-      this.count = regions.words[at + 2]
-    }
+    const at = this.#locateDescriptor()
+    const { words } = this.#regions
+    this.#root = words[at]
+    this.#height = words[at + 1]
+    this.count = words[at + 2]
   }
 
   /** Goes to the entry with this rank, 0 ≤ `rank` ≤ count. False: there is none; the position is behind the last one. */
@@ -161,17 +164,21 @@ export class Tree {
     const height = this.#height
     let page = this.#root
     let left = rank
+    let all = this.count
     for (let level = 0; level < height; level++) {
       regions.locate(this.#region, page)
       const { words, at } = regions
-      const last = words[at + COUNT] - 1
       const counts = at + DATA + this.#capacity(regions.pageUnits)
       let i = 0
-      for (; i < last; i++) {
-        const below = words[counts + i]
-        if (left < below) break
-        left -= below
+      // From the nearer end: so both ends are found without a look at other children.
+      if (left < all >>> 1) for (; left >= words[counts + i]; i++) left -= words[counts + i]
+      else {
+        i = words[at + COUNT] - 1
+        let before = all - words[counts + i]
+        while (before > left) before -= words[counts + --i]
+        left -= before
       }
+      all = words[counts + i]
       this.#pages[level] = page
       this.#indexes[level] = i
       page = words[at + DATA + i]
@@ -218,8 +225,7 @@ export class Tree {
         low = middle + 1
       else high = middle
     }
-    this.#indexes[height] = low
-    return this.#load() || this.next()
+    return this.#goTo(low)
   }
 
   /**
@@ -305,8 +311,7 @@ export class Tree {
       if (order < 0) low = middle + 1
       else high = middle
     }
-    this.#indexes[height] = low
-    if (!this.#load()) this.next()
+    this.#goTo(low)
     return isFound
   }
 
@@ -380,8 +385,7 @@ export class Tree {
       if (order < 0) low = middle + 1
       else high = middle
     }
-    this.#indexes[height] = low
-    if (!this.#load()) this.next()
+    this.#goTo(low)
     return isFound
   }
 
@@ -496,7 +500,7 @@ export class Tree {
     words[at + COUNT]++
     this.#leafCount = count + 1
     const slot = this.#slots + 2 * i
-    if (i < count) this.bytes.copyWithin(slot + 2, slot, this.#slots + 2 * count)
+    moveUp(this.bytes, this.view, slot, this.#slots + 2 * count)
     this.view.setUint16(slot, heap, true)
     this.at = this.#end - heap
     for (let word = 0; word < this.#keyWords; word++)
@@ -507,27 +511,35 @@ export class Tree {
 
   /** Writes a string at `at` of an inserted entry, and returns where the next one begins. */
   writeString(at: number, source: Uint8Array, start: number, end: number): number {
-    const { bytes, view } = this
-    const length = end - start
-    if (length <= MAX_SHORT && length <= this.#maxInline) {
-      bytes[at] = length
-      for (let from = start, to = at + 1; from < end; from++, to++) bytes[to] = source[from]
-      return at + 1 + length
-    }
+    const next = this.reserveString(at, end - start)
+    const { span } = this
+    copyUnaligned(source, start, end, span.bytes, span.view, span.start)
+    return next
+  }
+
+  /** The same for a string of `length` bytes, which the caller writes to where `span` then points. */
+  reserveString(at: number, length: number): number {
+    const { bytes, view, span } = this
     if (length <= this.#maxInline) {
-      bytes[at] = LONG
-      view.setUint16(at + 1, length, true)
-      bytes.set(source.subarray(start, end), at + 3)
-      return at + 3 + length
+      let start = at + 1
+      if (length <= MAX_SHORT) bytes[at] = length
+      else {
+        bytes[at] = LONG
+        view.setUint16(at + 1, length, true)
+        start = at + 3
+      }
+      span.set(bytes, view, start, start + length)
+      return start + length
     }
     const regions = this.#regions
     const page = regions.take(this.#region, (PAGE_HEADER_WORDS * 4 + length + UNIT_BYTES - 1) >>> 3)
-    regions.locate(this.#region, page)
-    copyBytes(source, start, end, regions.bytes, regions.words, (regions.at + PAGE_HEADER_WORDS) * 4)
     regions.countSeparate(this.#region, 1)
     bytes[at] = SEPARATE
     view.setUint32(at + 1, page, true)
     view.setUint32(at + 5, length, true)
+    regions.locate(this.#region, page)
+    const start = (regions.at + PAGE_HEADER_WORDS) * 4
+    span.set(regions.bytes, regions.view, start, start + length)
     return at + SEPARATE_BYTES
   }
 
@@ -609,10 +621,8 @@ export class Tree {
         bytes += this.#entryBytes(at)
         this.#freeStrings(at)
       }
-    if (i < count) {
-      const slot = this.#slots + 2 * i
-      this.bytes.copyWithin(slot, slot + 2 * removed, this.#slots + 2 * (count + removed))
-    }
+    const slot = this.#slots + 2 * i
+    moveDown(this.bytes, this.view, slot + 2 * removed, this.#slots + 2 * (count + removed), slot)
     regions.locate(this.#region, page)
     const { words, at } = regions
     let dead = words[at + COUNT] >>> 16
@@ -721,7 +731,7 @@ export class Tree {
 
   /** Children that an inner page of these units can have. */
   #capacity(units: number): number {
-    return Math.floor((2 * units - DATA) / (2 + this.#keyWords))
+    return this.#capacities[units]
   }
 
   #openLeaf(page: number): void {
@@ -733,6 +743,14 @@ export class Tree {
     this.#leafCount = regions.words[at + COUNT] & 0xffff
     this.#slots = (at + DATA) * 4
     this.#end = at * 4 + regions.pageUnits * UNIT_BYTES
+  }
+
+  /** Goes to entry `i` of the open leaf; behind its last one, to the next leaf. False: there is none. */
+  #goTo(i: number): boolean {
+    this.#indexes[this.#height] = i
+    if (i >= this.#leafCount) return this.next()
+    this.#locateEntry()
+    return true
   }
 
   /** Opens the leaf of the path. False: the position is behind its last entry. */
@@ -750,20 +768,19 @@ export class Tree {
   }
 
   #save(): void {
+    const at = this.#locateDescriptor()
+    const { words } = this.#regions
+    words[at] = this.#root
+    words[at + 1] = this.#height
+    words[at + 2] = this.count
+  }
+
+  /** Where the descriptor of the tree is in the words of the page that is located then. */
+  #locateDescriptor(): number {
     const regions = this.#regions
-    const region = this.#region
-    const word = this.#ownerWord
-    if (this.#ownerPage === NO_PAGE) {
-      regions.setHead(region, word, this.#root)
-      regions.setHead(region, word + 1, this.#height)
-      regions.setHead(region, word + 2, this.count)
-    } else {
-      regions.locate(region, this.#ownerPage)
-      const at = regions.at + PAGE_HEADER_WORDS + word
-      regions.words[at] = this.#root
-      regions.words[at + 1] = this.#height
-      regions.words[at + 2] = this.count
-    }
+    if (this.#ownerPage === NO_PAGE) regions.locateHead(this.#region)
+    else regions.locate(this.#region, this.#ownerPage)
+    return regions.at + PAGE_HEADER_WORDS + this.#ownerWord
   }
 
   /** Bytes of the entry at `at`. */
@@ -827,7 +844,9 @@ export class Tree {
       if (missing <= 0) return
       if (missing <= w0 >>> 16) this.#pack(page, units)
       else if (units < LEAF_UNITS) {
-        const more = Math.max(16, units >> 3, (missing + UNIT_BYTES - 1) >>> 3)
+        // What is pushed to a long list, or appended to a stream, fills the leaf: there it need not be tight meanwhile.
+        const step = this.#height > 0 && this.#isEdgeInsertion(w0 & 0xffff) ? units : units >> 3
+        const more = Math.max(16, step, (missing + UNIT_BYTES - 1) >>> 3)
         this.#grow(page, Math.min(LEAF_UNITS, units + more))
       } else {
         const rank = this.rank()
@@ -916,8 +935,7 @@ export class Tree {
     this.#openLeaf(page)
     const count = this.#leafCount
     let at = count >> 1
-    if (i === count && this.#isAtEdge(true)) at = count - 1
-    else if (i === 0 && this.#isAtEdge(false)) at = 1
+    if (this.#isEdgeInsertion(count)) at = i === 0 ? 1 : count - 1
     const leftBytes = this.#gather(0, at)
     const separator = this.#end - this.view.getUint16(this.#slots + 2 * at, true)
     const key = [0, 0, 0, 0]
@@ -930,6 +948,12 @@ export class Tree {
     scratch.set(left)
     this.#fill(page, this.#unitsFor(at, leftBytes), 0, at, leftBytes)
     this.#insertChild(height - 1, page, at, right, count - at, key)
+  }
+
+  /** Whether an entry is inserted before all others, or behind all; its leaf has `count`. */
+  #isEdgeInsertion(count: number): boolean {
+    const i = this.#indexes[this.#height]
+    return (i === count && this.#isAtEdge(true)) || (i === 0 && this.#isAtEdge(false))
   }
 
   /** Whether the path leads along the right or left edge. */
@@ -1174,3 +1198,26 @@ export class Tree {
 }
 
 const NO_KEY: readonly number[] = [0, 0, 0, 0]
+
+/** Moves the slots in `[from, to)` one place up. */
+function moveUp(bytes: Buffer, view: DataView, from: number, to: number): void {
+  if (to - from > LOOP_BYTES) {
+    bytes.copyWithin(from + 2, from, to)
+    return
+  }
+  let at = to - 4
+  for (; at >= from; at -= 4) view.setInt32(at + 2, view.getInt32(at, true), true)
+  if (at + 2 === from) view.setInt16(from + 2, view.getInt16(from, true), true)
+}
+
+/** Moves the slots in `[from, to)` down to `target`. */
+function moveDown(bytes: Buffer, view: DataView, from: number, to: number, target: number): void {
+  if (to - from > LOOP_BYTES) {
+    bytes.copyWithin(target, from, to)
+    return
+  }
+  const by = from - target
+  let at = from
+  for (; at + 4 <= to; at += 4) view.setInt32(at - by, view.getInt32(at, true), true)
+  if (at < to) view.setInt16(at - by, view.getInt16(at, true), true)
+}

@@ -2,7 +2,7 @@
 
 import { Span } from '../span.ts'
 import { FieldReader, NODE_FIELDS, openNodeFields } from './entry.ts'
-import { MAX_ID, type StreamId } from './id.ts'
+import { compareIds, ID_WORDS, type IdWords, MAX_ID, type StreamId, splitId } from './id.ts'
 import type { IdTree } from './id-tree.ts'
 import type { Stream } from './stream.ts'
 import { ENTRIES, NODES } from './trees.ts'
@@ -18,9 +18,10 @@ export class EntryReader {
   readonly #nodes: IdTree
   readonly #names = new Span()
   #isOfNode = false
-  /** The first ID of the node whose names are `#names`, and of the one after it. */
-  #nodeFrom: StreamId = 1n
-  #nodeUntil: StreamId = 0n
+  /** The IDs of the node whose names are `#names`: from its first one to the last one before the next node. None at first. */
+  readonly #nodeFrom: IdWords = new Int32Array(ID_WORDS).fill(-1)
+  readonly #nodeTo: IdWords = new Int32Array(ID_WORDS)
+  readonly #id: IdWords = new Int32Array(ID_WORDS)
   /** `next` goes to the current entry first. */
   #isBefore = false
   #isReverse = false
@@ -53,9 +54,9 @@ export class EntryReader {
     if (!this.#isBefore) this.#hasEntry = this.#isReverse ? entries.previous() : entries.next()
     this.#isBefore = false
     if (!this.#hasEntry) return false
-    const { bytes, start } = entries.read()
+    const { bytes, view, start } = entries.read()
     const { value } = this
-    value.bytes = bytes
+    value.set(bytes, view, 0, 0)
     value.at = start + 1
     this.#isOfNode = bytes[start] === NODE_FIELDS
     this.fields = this.#isOfNode ? this.#openNode() : value.number()
@@ -66,8 +67,9 @@ export class EntryReader {
     return this.#entries.id
   }
 
-  get idText(): string {
-    return this.#entries.idText
+  /** The same in words. */
+  readId(words: IdWords): void {
+    this.#entries.readId(words)
   }
 
   nextField(): void {
@@ -76,25 +78,24 @@ export class EntryReader {
     if (this.#isOfNode) field.next()
     else {
       value.next()
-      field.bytes = value.bytes
-      field.start = value.start
-      field.end = value.end
+      field.copyFrom(value)
     }
     value.next()
   }
 
   /** Reads the names of the entry's node. Returns their number. */
   #openNode(): number {
-    const { id } = this
-    if (id < this.#nodeFrom || id >= this.#nodeUntil) this.#seekNode(id)
+    this.readId(this.#id)
+    if (compareIds(this.#id, this.#nodeFrom) < 0 || compareIds(this.#id, this.#nodeTo) > 0) this.#seekNode()
     return openNodeFields(this.field, this.#names)
   }
 
-  #seekNode(id: StreamId): void {
+  #seekNode(): void {
     const nodes = this.#nodes
-    this.#nodeUntil = id < MAX_ID && nodes.seek(id + 1n) ? nodes.id : MAX_ID + 1n
+    const { id } = this
+    splitId(id < MAX_ID && nodes.seek(id + 1n) ? nodes.id - 1n : MAX_ID, this.#nodeTo)
     nodes.seekDown(id)
-    this.#nodeFrom = nodes.id
+    nodes.readId(this.#nodeFrom)
     this.#names.copyFrom(nodes.read())
   }
 }

@@ -6,8 +6,17 @@
 //
 // Numbers of fields, and the lengths before each field and value, have 7 bits per byte, the lowest first.
 
-import type { Span } from '../span.ts'
-import { ID_BYTES, readId, type StreamId, writeId } from './id.ts'
+import { copyUnaligned } from '../../../bytes/copy.ts'
+import { Span } from '../span.ts'
+import {
+  ID_BYTES,
+  ID_WORDS,
+  type IdWords,
+  partDifference,
+  readId,
+  type StreamId,
+  writeIdWords,
+} from './id.ts'
 import type { IdTree } from './id-tree.ts'
 import { elementSize, integerSize, LISTPACK_OVERHEAD } from './listpack-size.ts'
 
@@ -21,13 +30,10 @@ export interface FieldRanges {
   readonly end: ArrayLike<number>
 }
 
-/** Reads the numbers and the strings of an encoded entry or node. */
-export class FieldReader {
-  bytes: Uint8Array = new Uint8Array()
+/** Reads the numbers and the strings of an encoded entry or node. `start` and `end`: the string that `next` has read. */
+export class FieldReader extends Span {
+  /** Where the next number or string begins. */
   at = 0
-  /** The string that `next` has read. */
-  start = 0
-  end = 0
 
   number(): number {
     const { bytes } = this
@@ -55,34 +61,46 @@ function numberSize(n: number): number {
 
 /** Writes what `FieldReader` reads. */
 class FieldWriter {
-  readonly bytes: Buffer
-  at: number
+  readonly #to = new Span()
+  #at = 0
 
-  constructor(size: number, at = 0) {
-    this.bytes = Buffer.allocUnsafe(size)
-    this.at = at
+  /** Begins at an offset from the start of `to`. */
+  begin(to: Span, offset: number): void {
+    this.#to.copyFrom(to)
+    this.#at = to.start + offset
+  }
+
+  byte(n: number): void {
+    this.#to.bytes[this.#at++] = n
   }
 
   number(n: number): void {
     let rest = n
-    for (; rest >= 128; rest = Math.floor(rest / 128)) this.bytes[this.at++] = (rest % 128) | 0x80
-    this.bytes[this.at++] = rest
+    for (; rest >= 128; rest = Math.floor(rest / 128)) this.byte((rest % 128) | 0x80)
+    this.byte(rest)
   }
 
   string({ buf, start, end }: FieldRanges, i: number): void {
     this.number(end[i] - start[i])
-    this.bytes.set(buf.subarray(start[i], end[i]), this.at)
-    this.at += end[i] - start[i]
+    const { bytes, view } = this.#to
+    copyUnaligned(buf, start[i], end[i], bytes, view, this.#at)
+    this.#at += end[i] - start[i]
   }
 }
+
+const writer = new FieldWriter()
 
 function stringSize({ start, end }: FieldRanges, i: number): number {
   const length = end[i] - start[i]
   return numberSize(length) + length
 }
 
-/** @param pairs how many fields with values there are */
-export function encodeEntry(ranges: FieldRanges, first: number, pairs: number, kind: number): Buffer {
+/**
+ * Bytes of an encoded entry.
+ *
+ * @param pairs how many fields with values there are
+ */
+export function entryBytes(ranges: FieldRanges, first: number, pairs: number, kind: number): number {
   const last = first + 2 * pairs
   const isWhole = kind === OWN_FIELDS
   let size = 1 + (isWhole ? numberSize(pairs) : 0)
@@ -90,14 +108,20 @@ export function encodeEntry(ranges: FieldRanges, first: number, pairs: number, k
     if (isWhole) size += stringSize(ranges, i)
     size += stringSize(ranges, i + 1)
   }
-  const writer = new FieldWriter(size)
-  writer.bytes[writer.at++] = kind
+  return size
+}
+
+/** Encodes an entry into the `entryBytes` of `to`. */
+export function writeEntry(to: Span, ranges: FieldRanges, first: number, pairs: number, kind: number): void {
+  const last = first + 2 * pairs
+  const isWhole = kind === OWN_FIELDS
+  writer.begin(to, 0)
+  writer.byte(kind)
   if (isWhole) writer.number(pairs)
   for (let i = first; i < last; i += 2) {
     if (isWhole) writer.string(ranges, i)
     writer.string(ranges, i + 1)
   }
-  return writer.bytes
 }
 
 const LIVE = 0
@@ -106,112 +130,109 @@ const BYTES = 8
 const LAST_ID = 12
 const FIELDS = LAST_ID + ID_BYTES
 
-/** A copy of a node's record. */
+/** Bytes of an encoded node. */
+export function nodeBytes(ranges: FieldRanges, first: number, pairs: number): number {
+  let size = FIELDS + numberSize(pairs)
+  for (let i = first; i < first + 2 * pairs; i += 2) size += stringSize(ranges, i)
+  return size
+}
+
+/** Encodes a node without entries, with the fields of its first one, into the `nodeBytes` of `to`. */
+export function writeNode(to: Span, ranges: FieldRanges, first: number, pairs: number): void {
+  const { bytes, start } = to
+  let listpack = LISTPACK_OVERHEAD + integerSize(pairs) + integerSize(0)
+  bytes.fill(0, start, start + FIELDS)
+  writer.begin(to, FIELDS)
+  writer.number(pairs)
+  for (let i = first; i < first + 2 * pairs; i += 2) {
+    writer.string(ranges, i)
+    listpack += elementSize(ranges.buf, ranges.start[i], ranges.end[i])
+  }
+  bytes.writeUInt32LE(listpack, start + BYTES)
+}
+
+/** A node where it is in memory: one object serves all. Valid until the tree of nodes is changed or goes elsewhere. */
 export class StreamNode {
+  readonly #at = new Span()
   /** Of its first entry, which may have been removed. */
-  readonly id: StreamId
-  readonly value: Buffer
+  readonly #id: IdWords = new Int32Array(ID_WORDS)
+  readonly #reader = new FieldReader()
 
-  constructor(id: StreamId, value: Buffer) {
-    this.id = id
-    this.value = value
-  }
-
-  /** A node without entries, with the fields of its first one. */
-  static create(id: StreamId, ranges: FieldRanges, first: number, pairs: number): StreamNode {
-    let size = FIELDS + numberSize(pairs)
-    let listpack = LISTPACK_OVERHEAD + integerSize(pairs) + integerSize(0)
-    for (let i = first; i < first + 2 * pairs; i += 2) {
-      size += stringSize(ranges, i)
-      listpack += elementSize(ranges.buf, ranges.start[i], ranges.end[i])
-    }
-    const writer = new FieldWriter(size, FIELDS)
-    writer.number(pairs)
-    for (let i = first; i < first + 2 * pairs; i += 2) writer.string(ranges, i)
-    const node = new StreamNode(id, writer.bytes)
-    node.live = 0
-    node.all = 0
-    node.value.writeUInt32LE(listpack, BYTES)
-    return node
-  }
-
-  /** The node at the position of a tree. */
-  static at(nodes: IdTree): StreamNode {
-    return new StreamNode(nodes.id, nodes.read().copy())
+  /** Opens the node at the position of a tree. */
+  open(nodes: IdTree): this {
+    nodes.readId(this.#id)
+    this.#at.copyFrom(nodes.read())
+    return this
   }
 
   /** Entries that are not removed. */
   get live(): number {
-    return this.value.readUInt32LE(LIVE)
+    return this.#number(LIVE)
   }
 
   set live(n: number) {
-    this.value.writeUInt32LE(n, LIVE)
+    this.#setNumber(LIVE, n)
   }
 
   /** Entries, with those that were removed. */
   get all(): number {
-    return this.value.readUInt32LE(ALL)
-  }
-
-  set all(n: number) {
-    this.value.writeUInt32LE(n, ALL)
+    return this.#number(ALL)
   }
 
   /** Of its last entry, which may have been removed. */
   get lastId(): StreamId {
-    return readId(viewOf(this.value), LAST_ID)
+    return readId(this.#at.view, this.#at.start + LAST_ID)
   }
 
   /** Bytes in Redis's encoding. */
   get listpackBytes(): number {
     const { live, all } = this
-    return this.value.readUInt32LE(BYTES) + integerSize(live) + integerSize(all - live)
+    return this.#number(BYTES) + integerSize(live) + integerSize(all - live)
   }
 
   /** Whether an entry has the fields of the node. */
   matches(ranges: FieldRanges, first: number, pairs: number): boolean {
-    const reader = new FieldReader()
-    reader.bytes = this.value
-    reader.at = FIELDS
-    if (reader.number() !== pairs) return false
+    const reader = this.#reader
+    if (openNodeFields(reader, this.#at) !== pairs) return false
+    const { bytes } = reader
+    const { buf, start, end } = ranges
     for (let i = first; i < first + 2 * pairs; i += 2) {
       reader.next()
-      const field = ranges.buf.subarray(ranges.start[i], ranges.end[i])
-      if (Buffer.compare(this.value.subarray(reader.start, reader.end), field) !== 0) return false
+      if (reader.end - reader.start !== end[i] - start[i]) return false
+      for (let a = reader.start, b = start[i]; b < end[i]; a++, b++) if (bytes[a] !== buf[b]) return false
     }
     return true
   }
 
   /** Counts an entry that is added with an ID above all others. */
-  add(id: StreamId, ranges: FieldRanges, first: number, pairs: number, kind: number): void {
+  add(id: IdWords, ranges: FieldRanges, first: number, pairs: number, kind: number): void {
     const own = kind === OWN_FIELDS
-    let listpack =
-      integerSize(0) + integerSize(idDelta(id >> 64n, this.id >> 64n)) + integerSize(idDelta(id, this.id))
+    let listpack = integerSize(0)
+    listpack += integerSize(partDifference(id, this.#id, 0)) + integerSize(partDifference(id, this.#id, 2))
     if (own) listpack += integerSize(pairs)
     for (let i = first; i < first + 2 * pairs; i++) {
       if (own || (i - first) % 2 === 1) listpack += elementSize(ranges.buf, ranges.start[i], ranges.end[i])
     }
     listpack += integerSize(own ? 2 * pairs + 4 : pairs + 3)
-    this.value.writeUInt32LE(Math.min(2 ** 32 - 1, this.value.readUInt32LE(BYTES) + listpack), BYTES)
-    this.live++
-    this.all++
-    writeId(viewOf(this.value), LAST_ID, id)
+    this.#setNumber(BYTES, Math.min(2 ** 32 - 1, this.#number(BYTES) + listpack))
+    this.#setNumber(LIVE, this.live + 1)
+    this.#setNumber(ALL, this.all + 1)
+    const { view, start } = this.#at
+    writeIdWords(view, start + LAST_ID, id)
+  }
+
+  #number(at: number): number {
+    return this.#at.view.getUint32(this.#at.start + at, true)
+  }
+
+  #setNumber(at: number, n: number): void {
+    this.#at.view.setUint32(this.#at.start + at, n, true)
   }
 }
 
-/** The difference of the lower halves of two IDs, rounded. */
-function idDelta(a: bigint, b: bigint): number {
-  return Number(BigInt.asIntN(64, a - b))
-}
-
-function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
-  return new DataView(buffer, byteOffset, length)
-}
-
 /** Makes a reader read the field names of a node. Returns their number. */
-export function openNodeFields(reader: FieldReader, { bytes, start }: Span): number {
-  reader.bytes = bytes
+export function openNodeFields(reader: FieldReader, { bytes, view, start }: Span): number {
+  reader.set(bytes, view, 0, 0)
   reader.at = start + FIELDS
   return reader.number()
 }

@@ -4,7 +4,7 @@
 import { NO_PAGE, type Regions } from '../regions.ts'
 import type { Span } from '../span.ts'
 import { stringBytes, Tree, TreeKind } from '../tree.ts'
-import { idTextAt, readId, type StreamId, splitId } from './id.ts'
+import { type IdWords, readId, readIdWords, type StreamId, splitId } from './id.ts'
 
 /** One object serves all trees of one role. A position is valid until the tree changes or another one is opened. */
 export class IdTree {
@@ -32,8 +32,9 @@ export class IdTree {
     return readId(this.#tree.view, this.#tree.at)
   }
 
-  get idText(): string {
-    return idTextAt(this.#tree.view, this.#tree.at)
+  /** The same in words. */
+  readId(words: IdWords): void {
+    readIdWords(this.#tree.view, this.#tree.at, words)
   }
 
   /** Goes to an ID. False: it is not there. */
@@ -90,13 +91,14 @@ export class IdTree {
     tree.writeString(tree.stringsAt, bytes, 0, bytes.length)
   }
 
-  /** Adds an ID that is above all others. */
-  append(id: StreamId, bytes: Uint8Array): void {
+  /** Adds an ID that is above all others, with a value of `length` bytes, which the caller writes into the span. */
+  append(id: IdWords, length: number): Span {
     const tree = this.#tree
-    if (tree.count > 0) tree.seekRank(tree.count)
-    this.#setKey(id)
-    tree.insert(stringBytes(bytes.length))
-    tree.writeString(tree.stringsAt, bytes, 0, bytes.length)
+    tree.seekRank(tree.count)
+    tree.key.set(id)
+    tree.insert(stringBytes(length))
+    tree.reserveString(tree.stringsAt, length)
+    return this.value
   }
 
   /** Replaces the value at the position by one of the same length. */

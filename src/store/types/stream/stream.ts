@@ -7,8 +7,18 @@ import type { Ref } from '../../arena.ts'
 import { ValueType } from '../../record.ts'
 import type { Collections } from '../collections.ts'
 import type { EncodingLimits } from '../encoding-limits.ts'
-import { encodeEntry, type FieldRanges, NODE_FIELDS, OWN_FIELDS, StreamNode } from './entry.ts'
-import { joinId, MIN_ID, type StreamId, splitId } from './id.ts'
+import { PAGE_HEADER_WORDS } from '../regions.ts'
+import {
+  entryBytes,
+  type FieldRanges,
+  NODE_FIELDS,
+  nodeBytes,
+  OWN_FIELDS,
+  type StreamNode,
+  writeEntry,
+  writeNode,
+} from './entry.ts'
+import { ID_WORDS, type IdWords, joinId, MIN_ID, type StreamId, splitId } from './id.ts'
 import type { IdTree } from './id-tree.ts'
 import {
   ENTRIES,
@@ -34,7 +44,7 @@ export interface Trimming {
 /** Redis's limit of a node without one. */
 const MAX_NODE_BYTES = 2 ** 30
 
-const idWords = new Int32Array(4)
+const idWords: IdWords = new Int32Array(ID_WORDS)
 
 /** The streams of a store. */
 export class Streams {
@@ -87,6 +97,11 @@ export class Stream {
 
   get lastId(): StreamId {
     return this.#id(LAST_ID)
+  }
+
+  /** The same in words. */
+  readLastId(words: IdWords): void {
+    this.#readWords(LAST_ID, words)
   }
 
   set lastId(id: StreamId) {
@@ -150,21 +165,26 @@ export class Stream {
    * @param id above `lastId`
    */
   append(id: StreamId, ranges: FieldRanges, first: number, pairs: number): void {
+    splitId(id, idWords)
+    this.appendWords(idWords, ranges, first, pairs)
+  }
+
+  /** The same, without large numbers: it allocates nothing. */
+  appendWords(id: IdWords, ranges: FieldRanges, first: number, pairs: number): void {
     const nodes = this.#nodes
-    const last = nodes.last() ? StreamNode.at(nodes) : undefined
+    const { node, limits } = this.trees
     let kind: number = NODE_FIELDS
-    if (last !== undefined && hasRoom(last, ranges, first, pairs, this.trees.limits)) {
-      if (!last.matches(ranges, first, pairs)) kind = OWN_FIELDS
-      last.add(id, ranges, first, pairs, kind)
-      nodes.overwrite(last.value)
+    if (nodes.last() && hasRoom(node.open(nodes), ranges, first, pairs, limits)) {
+      if (!node.matches(ranges, first, pairs)) kind = OWN_FIELDS
     } else {
-      const node = StreamNode.create(id, ranges, first, pairs)
-      node.add(id, ranges, first, pairs, kind)
-      nodes.append(id, node.value)
+      writeNode(nodes.append(id, nodeBytes(ranges, first, pairs)), ranges, first, pairs)
+      node.open(nodes)
     }
-    this.#entries.append(id, encodeEntry(ranges, first, pairs, kind))
+    node.add(id, ranges, first, pairs, kind)
+    const entry = this.#entries.append(id, entryBytes(ranges, first, pairs, kind))
+    writeEntry(entry, ranges, first, pairs, kind)
     this.#countAdded()
-    this.lastId = id
+    this.#setWords(LAST_ID, id)
   }
 
   /** One entry more was added: without a number of 64 bits. */
@@ -180,7 +200,7 @@ export class Stream {
   verify(): number {
     const nodes = this.#nodes
     let live = 0
-    for (let is = nodes.first(); is; is = nodes.next()) live += StreamNode.at(nodes).live
+    for (let is = nodes.first(); is; is = nodes.next()) live += this.trees.node.open(nodes).live
     if (live !== this.length) throw new Error(`${live} entries in nodes, ${this.length} counted`)
     return this.#nodes.verify() + this.#entries.verify()
   }
@@ -207,10 +227,9 @@ export class Stream {
       entries.remove()
       const nodes = this.#nodes
       nodes.seekDown(id)
-      const node = StreamNode.at(nodes)
+      const node = this.trees.node.open(nodes)
       node.live--
       if (node.live === 0) nodes.remove()
-      else nodes.overwrite(node.value)
       deleted++
       if (id > largest) largest = id
     }
@@ -239,7 +258,7 @@ export class Stream {
     if (maxLength !== undefined && length <= maxLength) return -1
     const nodes = this.#nodes
     if (!nodes.first()) return -1
-    const node = StreamNode.at(nodes)
+    const node = this.trees.node.open(nodes)
     const { live } = node
     if (limit > 0 && trimmed + live > limit) return -1
     const isWhole = maxLength === undefined ? node.lastId < minId : length - live >= maxLength
@@ -252,7 +271,6 @@ export class Stream {
     if (surplus <= 0) return -1
     // The node stays, as in Redis, even if its entries that are left were all deleted before.
     node.live -= surplus
-    nodes.overwrite(node.value)
     return surplus
   }
 
@@ -265,13 +283,27 @@ export class Stream {
   }
 
   #id(word: number): StreamId {
-    for (let i = 0; i < 4; i++) idWords[i] = this.trees.regions.head(this.region, word + i)
+    this.#readWords(word, idWords)
     return joinId(idWords)
   }
 
   #setId(word: number, id: StreamId): void {
     splitId(id, idWords)
-    for (let i = 0; i < 4; i++) this.trees.regions.setHead(this.region, word + i, idWords[i])
+    this.#setWords(word, idWords)
+  }
+
+  #readWords(word: number, id: IdWords): void {
+    const { regions } = this.trees
+    regions.locateHead(this.region)
+    const at = regions.at + PAGE_HEADER_WORDS + word
+    for (let i = 0; i < ID_WORDS; i++) id[i] = regions.words[at + i]
+  }
+
+  #setWords(word: number, id: IdWords): void {
+    const { regions } = this.trees
+    regions.locateHead(this.region)
+    const at = regions.at + PAGE_HEADER_WORDS + word
+    for (let i = 0; i < ID_WORDS; i++) regions.words[at + i] = id[i]
   }
 }
 

@@ -19,6 +19,7 @@
 import type { Collections } from '../collections.ts'
 import type { EncodingLimits } from '../encoding-limits.ts'
 import { PAGE_HEADER_WORDS, type Regions } from '../regions.ts'
+import { StreamNode } from './entry.ts'
 import { joinId, type StreamId, splitId } from './id.ts'
 import { IdTree } from './id-tree.ts'
 
@@ -48,6 +49,8 @@ export class StreamTrees {
   readonly limits: EncodingLimits
   readonly entries: IdTree
   readonly nodes: IdTree
+  /** What `nodes` has opened. */
+  readonly node: StreamNode = new StreamNode()
   /** For `EntryReader`. */
   readonly readEntries: IdTree
   readonly readNodes: IdTree
