@@ -6,7 +6,8 @@ import type { EncodingLimits } from './encoding-limits.ts'
 import { PACKED_HEADER_BYTES, PAGED, PAGED_BYTES, packedCount, setPackedCount } from './packed.ts'
 import type { Regions } from './regions.ts'
 import { Span } from './span.ts'
-import { TREE_SLACK, Tree } from './tree.ts'
+import { TREE_SLACK } from './tree/layout.ts'
+import { Tree } from './tree/tree.ts'
 
 /*
  * A command that changes collections:

@@ -15,7 +15,7 @@ import {
   writePacked,
 } from './packed.ts'
 import { Span } from './span.ts'
-import { stringBytes, TreeKind } from './tree.ts'
+import { stringBytes, TreeKind } from './tree/layout.ts'
 
 /** A flag: OBJECT ENCODING says `hashtable`, and not `listpack`. */
 const TABLE = 1

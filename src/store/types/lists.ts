@@ -13,7 +13,7 @@ import {
   writePacked,
 } from './packed.ts'
 import type { Span } from './span.ts'
-import { stringBytes, TreeKind } from './tree.ts'
+import { stringBytes, TreeKind } from './tree/layout.ts'
 
 /** Indexes begin at 0 and must be in range. Calls that change a list return its record, possibly moved. */
 export class Lists {

@@ -1,7 +1,8 @@
 // Members with scores, in two trees of a region: the body of a large sorted set, and the deadlines of a hash's fields.
 
 import type { Collections } from './collections.ts'
-import { memberBytes, Tree, TreeKind } from './tree.ts'
+import { memberBytes, TreeKind } from './tree/layout.ts'
+import { Tree } from './tree/tree.ts'
 
 /*
  *   RANKING: score, member                     gives the order and ranks

@@ -15,7 +15,8 @@ import {
 } from './packed.ts'
 import { Span } from './span.ts'
 import { StringList } from './string-list.ts'
-import { stringBytes, Tree, TreeKind } from './tree.ts'
+import { stringBytes, TreeKind } from './tree/layout.ts'
+import { Tree } from './tree/tree.ts'
 
 /*
  * A set of integers only, while there are few, is an `intset` to OBJECT ENCODING, and its members are read in ascending

@@ -17,7 +17,8 @@ import {
 import { RankedMembers } from './ranked-members.ts'
 import { readScore, scoreBytes, scoreLength, writeScore } from './scores.ts'
 import { compareBytes, Span } from './span.ts'
-import { Tree, TreeKind } from './tree.ts'
+import { TreeKind } from './tree/layout.ts'
+import { Tree } from './tree/tree.ts'
 
 /*
  *   packed   member | score | member | score | …              in order

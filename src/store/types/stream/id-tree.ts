@@ -3,7 +3,8 @@
 
 import { NO_PAGE, type Regions } from '../regions.ts'
 import type { Span } from '../span.ts'
-import { stringBytes, Tree, TreeKind } from '../tree.ts'
+import { stringBytes, TreeKind } from '../tree/layout.ts'
+import { Tree } from '../tree/tree.ts'
 import { type IdWords, readId, readIdWords, type StreamId, splitId } from './id.ts'
 
 /** One object serves all trees of one role. A position is valid until the tree changes or another one is opened. */

@@ -2,11 +2,12 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Arena } from '../../../src/store/arena.ts'
-import { Regions } from '../../../src/store/types/regions.ts'
-import { compareBytes } from '../../../src/store/types/span.ts'
-import { stringBytes, Tree, TreeKind } from '../../../src/store/types/tree.ts'
-import { seededRandom } from '../../support/random.ts'
+import { Arena } from '../../../../src/store/arena.ts'
+import { Regions } from '../../../../src/store/types/regions.ts'
+import { compareBytes } from '../../../../src/store/types/span.ts'
+import { stringBytes, TreeKind } from '../../../../src/store/types/tree/layout.ts'
+import { Tree } from '../../../../src/store/types/tree/tree.ts'
+import { seededRandom } from '../../../support/random.ts'
 
 interface Made {
   readonly arena: Arena

@@ -1,0 +1,200 @@
+// The leaves of a tree: how they grow, are split, merged and packed.
+
+import { UNIT_BYTES } from '../../arena.ts'
+import { TreeInnerPages } from './inner.ts'
+import { LAYOUT } from './layout.ts'
+
+const { COUNT, HEAP, DATA, DATA_BYTES, LEAF_UNITS, FIRST_UNITS } = LAYOUT
+
+/** A leaf with fewer bytes is merged with a neighbour, if both together have at most MERGED_BYTES. */
+const SPARSE_BYTES = 1024
+const MERGED_BYTES = 3072
+
+const scratch = Buffer.alloc(LEAF_UNITS * UNIT_BYTES)
+
+export abstract class TreeLeaves extends TreeInnerPages {
+  /** The first leaf. */
+  protected plant(bytes: number): void {
+    const units = Math.max(FIRST_UNITS, (DATA_BYTES + 2 + bytes + UNIT_BYTES - 1) >>> 3)
+    this.root = this.takePage(units)
+    this.height = 0
+    this.pages[0] = this.root
+    this.indexes[0] = 0
+  }
+
+  /** Makes room for an entry of `bytes` in the leaf of the path, which may be another one afterwards. */
+  protected makeRoom(bytes: number): void {
+    const regions = this.regions
+    for (;;) {
+      const page = this.pages[this.height]
+      regions.locate(this.region, page)
+      const units = regions.pageUnits
+      const w0 = regions.words[regions.at + COUNT]
+      const used = DATA_BYTES + 2 * (w0 & 0xffff) + regions.words[regions.at + HEAP]
+      const missing = used + 2 + bytes - units * UNIT_BYTES
+      if (missing <= 0) return
+      if (missing <= w0 >>> 16) this.#pack(page, units)
+      else if (units < LEAF_UNITS) {
+        // What is pushed to a long list, or appended to a stream, fills the leaf: there it need not be tight meanwhile.
+        const step = this.height > 0 && this.#isEdgeInsertion(w0 & 0xffff) ? units : units >> 3
+        const more = Math.max(16, step, (missing + UNIT_BYTES - 1) >>> 3)
+        this.#grow(page, Math.min(LEAF_UNITS, units + more))
+      } else {
+        const rank = this.rank()
+        this.#splitLeaf()
+        this.seekRank(rank)
+      }
+    }
+  }
+
+  /** Gives a leaf a larger block. Slots and entries keep their distances from both ends. */
+  #grow(page: number, units: number): void {
+    const regions = this.regions
+    this.openLeaf(page)
+    const { bytes } = this
+    const slots = this.slots
+    const end = this.end
+    const counts = regions.words[regions.at + COUNT]
+    const heap = regions.words[regions.at + HEAP]
+    const old = regions.replace(this.region, page, units)
+    regions.locate(this.region, page)
+    regions.words[regions.at + COUNT] = counts
+    regions.words[regions.at + HEAP] = heap
+    this.openLeaf(page)
+    bytes.copy(this.bytes, this.slots, slots, slots + 2 * this.leafCount)
+    bytes.copy(this.bytes, this.end - heap, end - heap, end)
+    regions.freeBlock(this.region, old)
+  }
+
+  /** Copies the live entries of a leaf together, in a block of `units`. */
+  #pack(page: number, units: number): void {
+    this.openLeaf(page)
+    const count = this.leafCount
+    const bytes = this.#gather(0, count)
+    this.#fill(page, units, 0, count, bytes)
+  }
+
+  /** Copies entries of the open leaf to `scratch`, each behind the other. Returns their bytes. */
+  #gather(from: number, to: number): number {
+    const { bytes, view } = this
+    let at = 0
+    for (let i = from; i < to; i++) {
+      const entry = this.end - view.getUint16(this.slots + 2 * i, true)
+      const length = this.entryBytes(entry)
+      if (length > 64) scratch.set(bytes.subarray(entry, entry + length), at)
+      else for (let j = 0; j < length; j++) scratch[at + j] = bytes[entry + j]
+      at += length
+    }
+    return at
+  }
+
+  /**
+   * Makes a leaf of `units` from entries in `scratch[start, start + bytes)`. The block is another one if the units differ.
+   */
+  #fill(page: number, units: number, start: number, count: number, bytes: number): void {
+    const regions = this.regions
+    regions.locate(this.region, page)
+    if (regions.pageUnits !== units) {
+      const old = regions.replace(this.region, page, units)
+      regions.freeBlock(this.region, old)
+    }
+    this.openLeaf(page)
+    const { words, at } = regions
+    words[at + COUNT] = count
+    words[at + HEAP] = bytes
+    const target = this.end - bytes
+    this.bytes.set(scratch.subarray(start, start + bytes), target)
+    const { view } = this
+    for (let i = 0, entry = target; i < count; i++) {
+      view.setUint16(this.slots + 2 * i, this.end - entry, true)
+      entry += this.entryBytes(entry)
+    }
+    this.leafCount = count
+  }
+
+  /** Units of a leaf with some room. */
+  #unitsFor(count: number, bytes: number): number {
+    const needed = (DATA_BYTES + 2 * count + bytes + UNIT_BYTES - 1) >>> 3
+    return Math.min(LEAF_UNITS, Math.max(FIRST_UNITS, needed + (needed >> 3)))
+  }
+
+  /** Splits the full leaf of the path: in the middle, or at an edge where the insertion is at the edge of the tree. */
+  #splitLeaf(): void {
+    const height = this.height
+    const page = this.pages[height]
+    const i = this.indexes[height]
+    this.openLeaf(page)
+    const count = this.leafCount
+    let at = count >> 1
+    if (this.#isEdgeInsertion(count)) at = i === 0 ? 1 : count - 1
+    const leftBytes = this.#gather(0, at)
+    const separator = this.end - this.view.getUint16(this.slots + 2 * at, true)
+    const key = [0, 0, 0, 0]
+    for (let word = 0; word < this.keyWords; word++)
+      key[word] = this.view.getInt32(separator + 4 * word, true)
+    const left = Buffer.from(scratch.subarray(0, leftBytes))
+    const rightBytes = this.#gather(at, count)
+    const right = this.takePage(this.#unitsFor(count - at, rightBytes))
+    this.#fill(right, this.regions.pageUnits, 0, count - at, rightBytes)
+    scratch.set(left)
+    this.#fill(page, this.#unitsFor(at, leftBytes), 0, at, leftBytes)
+    this.insertChild(height - 1, page, at, right, count - at, key)
+  }
+
+  /** Whether an entry is inserted before all others, or behind all; its leaf has `count`. */
+  #isEdgeInsertion(count: number): boolean {
+    const i = this.indexes[this.height]
+    return (i === count && this.isAtEdge(true)) || (i === 0 && this.isAtEdge(false))
+  }
+
+  /** After a removal: merges a sparse leaf with a neighbour, or gives it a smaller block. */
+  protected shrinkLeaf(): void {
+    const regions = this.regions
+    const height = this.height
+    const page = this.pages[height]
+    regions.locate(this.region, page)
+    const w0 = regions.words[regions.at + COUNT]
+    const count = w0 & 0xffff
+    const live = regions.words[regions.at + HEAP] - (w0 >>> 16)
+    const needed = DATA_BYTES + 2 * count + live
+    if (needed < SPARSE_BYTES && height > 0 && this.#mergeLeaf(needed)) return
+    const units = this.regions.pageUnits
+    regions.locate(this.region, page)
+    if (units > FIRST_UNITS && needed < (units * UNIT_BYTES) / 2)
+      this.#pack(page, this.#unitsFor(count, live))
+  }
+
+  /** Merges the leaf of the path, which needs `bytes`, with a neighbour below the same page. False: it does not fit. */
+  #mergeLeaf(bytes: number): boolean {
+    const regions = this.regions
+    const height = this.height
+    const parent = this.pages[height - 1]
+    const i = this.indexes[height - 1]
+    regions.locate(this.region, parent)
+    const last = regions.words[regions.at + COUNT] - 1
+    if (last === 0) return false
+    const left = i < last ? i : i - 1
+    const leftPage = regions.words[regions.at + DATA + left]
+    const rightPage = regions.words[regions.at + DATA + left + 1]
+    const other = i === left ? rightPage : leftPage
+    regions.locate(this.region, other)
+    const w0 = regions.words[regions.at + COUNT]
+    const otherBytes = 2 * (w0 & 0xffff) + regions.words[regions.at + HEAP] - (w0 >>> 16)
+    if (bytes + otherBytes > MERGED_BYTES) return false
+    this.openLeaf(rightPage)
+    const rightCount = this.leafCount
+    const right = Buffer.from(scratch.subarray(0, this.#gather(0, rightCount)))
+    this.openLeaf(leftPage)
+    const leftCount = this.leafCount
+    const leftBytes = this.#gather(0, leftCount)
+    scratch.set(right, leftBytes)
+    const all = leftBytes + right.length
+    this.#fill(leftPage, this.#unitsFor(leftCount + rightCount, all), 0, leftCount + rightCount, all)
+    regions.give(this.region, rightPage)
+    regions.locate(this.region, parent)
+    regions.words[regions.at + DATA + this.capacity(regions.pageUnits) + left] = leftCount + rightCount
+    this.removeChild(parent, left + 1)
+    this.lowerRoot()
+    return true
+  }
+}

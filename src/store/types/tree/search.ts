@@ -1,0 +1,252 @@
+// Searches in a tree: by hash, score and member, ID.
+
+import { NO_PAGE } from '../regions.ts'
+import { compareBytes } from '../span.ts'
+import { LAYOUT } from './layout.ts'
+import { TreePosition } from './position.ts'
+
+const { COUNT, DATA } = LAYOUT
+
+const SIGN = 1 << 31
+const HASHES = 2 ** 32
+
+export abstract class TreeSearch extends TreePosition {
+  /**
+   * Goes to the first entry whose key is not below `key[0]` as an unsigned number. False: there is none. For the kinds
+   * that are ordered by a hash.
+   */
+  seekHash(): boolean {
+    const regions = this.regions
+    const height = this.height
+    const hash = this.key[0] ^ SIGN
+    let page = this.root
+    for (let level = 0; level < height; level++) {
+      regions.locate(this.region, page)
+      const { words, at } = regions
+      const keys = at + DATA + 2 * this.capacity(regions.pageUnits)
+      // The last child whose key is below: equal keys may begin there.
+      let low = 0
+      let high = words[at + COUNT] - 1
+      while (low < high) {
+        const middle = (low + high + 1) >>> 1
+        if ((words[keys + middle] ^ SIGN) < hash) low = middle
+        else high = middle - 1
+      }
+      this.pages[level] = page
+      this.indexes[level] = low
+      page = words[at + DATA + low]
+    }
+    this.pages[height] = page
+    if (page === NO_PAGE) return false
+    this.openLeaf(page)
+    const { view } = this
+    let low = 0
+    let high = this.leafCount
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((view.getInt32(this.end - view.getUint16(this.slots + 2 * middle, true), true) ^ SIGN) < hash)
+        low = middle + 1
+      else high = middle
+    }
+    return this.goTo(low)
+  }
+
+  /**
+   * Goes to the entry whose first string is `bytes[start, end)`; `hash` is that of the string. False: there is none, and the
+   * position is where it belongs. For the kinds that are ordered by a hash.
+   */
+  seekString(hash: number, bytes: Uint8Array, start: number, end: number): boolean {
+    this.key[0] = hash
+    for (let is = this.seekHash(); is && this.view.getInt32(this.at, true) === hash; is = this.next()) {
+      this.secondAt = this.readString(this.stringsAt)
+      if (this.span.equals(bytes, start, end)) return true
+    }
+    return false
+  }
+
+  /**
+   * Visits at least `limit` entries in the order of their hashes, from `cursor` on, as far as there are as many, and returns
+   * the next cursor; 0: this was the end. A cursor is the next hash, 0 at first: so it stays valid through any change. Larger
+   * numbers are past the end. `visit` must not change the tree or go elsewhere.
+   */
+  scan(cursor: number, limit: number, visit: () => void): number {
+    if (cursor >= HASHES) return 0
+    this.key[0] = cursor | 0
+    let last = 0
+    let is = this.seekHash()
+    for (let left = limit; is; left--) {
+      const hash = this.view.getUint32(this.at, true)
+      // Entries with the same hash come in the same call.
+      if (left <= 0 && hash !== last) return hash
+      last = hash
+      visit()
+      is = this.next()
+    }
+    return 0
+  }
+
+  /**
+   * Goes to the first entry that is not below score `keyDouble[0]` and member `bytes[start, end)`. True: it is equal.
+   * For RANKING.
+   */
+  seekMember(bytes: Uint8Array, start: number, end: number): boolean {
+    const regions = this.regions
+    const height = this.height
+    const score = this.keyDouble[0]
+    let page = this.root
+    for (let level = 0; level < height; level++) {
+      regions.locate(this.region, page)
+      const { words, view, at } = regions
+      const keys = (at + DATA + 2 * this.capacity(regions.pageUnits)) * 4
+      let low = 0
+      let high = words[at + COUNT] - 1
+      while (low < high) {
+        const middle = (low + high + 1) >>> 1
+        const key = view.getFloat64(keys + 8 * middle, true)
+        if (
+          key === score
+            ? this.#isFirstAbove(words[at + DATA + middle], level + 1, score, bytes, start, end)
+            : key > score
+        )
+          high = middle - 1
+        else low = middle
+      }
+      this.pages[level] = page
+      this.indexes[level] = low
+      page = words[at + DATA + low]
+    }
+    this.pages[height] = page
+    if (page === NO_PAGE) return false
+    this.openLeaf(page)
+    const { view } = this
+    let low = 0
+    let high = this.leafCount
+    let isFound = false
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const at = this.end - view.getUint16(this.slots + 2 * middle, true)
+      const own = view.getFloat64(at, true)
+      let order = own < score ? -1 : own > score ? 1 : 0
+      if (order === 0) {
+        order = this.#compareString(at + 8, bytes, start, end)
+        if (order === 0) isFound = true
+      }
+      if (order < 0) low = middle + 1
+      else high = middle
+    }
+    this.goTo(low)
+    return isFound
+  }
+
+  /** How many entries have a score below `score`, or with `orEqual` not above it. For RANKING. */
+  rankOfScore(score: number, orEqual: boolean): number {
+    const regions = this.regions
+    const height = this.height
+    let page = this.root
+    let rank = 0
+    for (let level = 0; level < height; level++) {
+      regions.locate(this.region, page)
+      const { words, view, at } = regions
+      const capacity = this.capacity(regions.pageUnits)
+      const keys = (at + DATA + 2 * capacity) * 4
+      let low = 0
+      let high = words[at + COUNT] - 1
+      while (low < high) {
+        const middle = (low + high + 1) >>> 1
+        const key = view.getFloat64(keys + 8 * middle, true)
+        if (orEqual ? key <= score : key < score) low = middle
+        else high = middle - 1
+      }
+      for (let i = 0; i < low; i++) rank += words[at + DATA + capacity + i]
+      page = words[at + DATA + low]
+    }
+    if (page === NO_PAGE) return 0
+    this.openLeaf(page)
+    const { view } = this
+    let low = 0
+    let high = this.leafCount
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const own = view.getFloat64(this.end - view.getUint16(this.slots + 2 * middle, true), true)
+      if (orEqual ? own <= score : own < score) low = middle + 1
+      else high = middle
+    }
+    return rank + low
+  }
+
+  /** Goes to the first entry whose ID is not below `key[0..3]`, most significant word first. True: it is equal. For IDS. */
+  seekId(): boolean {
+    const regions = this.regions
+    const height = this.height
+    let page = this.root
+    for (let level = 0; level < height; level++) {
+      regions.locate(this.region, page)
+      const { words, view, at } = regions
+      const keys = (at + DATA + 2 * this.capacity(regions.pageUnits)) * 4
+      let low = 0
+      let high = words[at + COUNT] - 1
+      while (low < high) {
+        const middle = (low + high + 1) >>> 1
+        if (this.#compareId(view, keys + 16 * middle) <= 0) low = middle
+        else high = middle - 1
+      }
+      this.pages[level] = page
+      this.indexes[level] = low
+      page = words[at + DATA + low]
+    }
+    this.pages[height] = page
+    if (page === NO_PAGE) return false
+    this.openLeaf(page)
+    const { view } = this
+    let low = 0
+    let high = this.leafCount
+    let isFound = false
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const order = this.#compareId(view, this.end - view.getUint16(this.slots + 2 * middle, true))
+      if (order === 0) isFound = true
+      if (order < 0) low = middle + 1
+      else high = middle
+    }
+    this.goTo(low)
+    return isFound
+  }
+
+  /** Whether the first entry below a page is above a score and member. */
+  #isFirstAbove(
+    page: number,
+    pageLevel: number,
+    score: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+  ): boolean {
+    const regions = this.regions
+    let child = page
+    for (let level = pageLevel; level < this.height; level++) {
+      regions.locate(this.region, child)
+      child = regions.words[regions.at + DATA]
+    }
+    this.openLeaf(child)
+    const at = this.end - this.view.getUint16(this.slots, true)
+    const first = this.view.getFloat64(at, true)
+    if (first !== score) return first > score
+    return this.#compareString(at + 8, bytes, start, end) > 0
+  }
+
+  #compareId(view: DataView, at: number): number {
+    for (let word = 0; word < 4; word++) {
+      const own = view.getInt32(at + 4 * word, true) ^ SIGN
+      const wanted = this.key[word] ^ SIGN
+      if (own !== wanted) return own < wanted ? -1 : 1
+    }
+    return 0
+  }
+
+  /** How the string at `at` compares to `bytes[start, end)`. */
+  #compareString(at: number, bytes: Uint8Array, start: number, end: number): number {
+    this.readString(at)
+    const { span } = this
+    return compareBytes(span.bytes, span.start, span.end, bytes, start, end)
+  }
+}
