@@ -18,7 +18,7 @@ import { Tree } from './tree/tree.ts'
  *   3. `finish`: removes the record if it is empty; evicts others while the budget is exceeded.
  *
  * Small collections are packed into the value of their record, see `packed.ts`. Above PACKED_ELEMENTS or PACKED_BYTES they
- * move into a region with a tree (`tree.ts`). A region never becomes a packed value again.
+ * move into a region with a tree (`tree/`). A region never becomes a packed value again.
  */
 
 /** The most elements (pairs count once) and bytes of strings of a packed collection. */
