@@ -30,6 +30,11 @@ const CASES: readonly { name: string; command: (i: number) => Argument[]; most?:
   },
   { name: 'SISMEMBER', command: (i) => ['SISMEMBER', 'set', `member:${i % 7}`] },
   { name: 'SISMEMBER of a large set', command: (i) => ['SISMEMBER', 'large set', `member:${i * 2}`] },
+  { name: 'ZSCORE', command: (i) => ['ZSCORE', 'scores', `member:${i % 5}`] },
+  { name: 'ZSCORE of a large sorted set', command: (i) => ['ZSCORE', 'large scores', `member:${i}`] },
+  { name: 'ZADD of a member that exists', command: (i) => ['ZADD', 'large scores', i % 7, `member:${i}`] },
+  { name: 'LINDEX', command: (i) => ['LINDEX', 'list', i % 5] },
+  { name: 'LINDEX of a large list', command: (i) => ['LINDEX', 'large list', i] },
   { name: 'MGET', command: (i) => ['MGET', `key:${i}`, 'key:1', 'none'], most: BOXED_NUMBER },
 ]
 
@@ -42,6 +47,8 @@ for (const { name, command, most = 0 } of CASES) {
       for (const of of i < 5 ? ['', 'large '] : ['large ']) {
         await client.call('HSET', `${of}hash`, `field:${i}`, 'value')
         await client.call('SADD', `${of}set`, `member:${i}`)
+        await client.call('ZADD', `${of}scores`, i, `member:${i}`)
+        await client.call('RPUSH', `${of}list`, `element:${i}`)
       }
     }
     const requests = Array.from({ length: OPERATIONS }, (_, i) => argsOf(command(i)))
