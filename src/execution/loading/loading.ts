@@ -42,9 +42,14 @@ export class Loading {
   /** Step 5: joins the flights of the keys this command misses and defers its reply. False: it misses none. */
   begin(client: Client, command: Command, forwarded?: ForwardedRequest): boolean {
     const { context } = this.#runner
-    const positions = command.keysOf(context)
     const { group } = context
     const current = context.args
+    if (command.hasOneKey) {
+      // Most commands miss nothing: they must not make lists to see that.
+      const i = command.firstKey
+      if (!group.wouldLoad(current.buf, current.start[i], current.end[i], command.isWrite)) return false
+    }
+    const positions = command.keysOf(context)
     const missing = command
       .keysOf(context, true)
       .filter((i) => group.wouldLoad(current.buf, current.start[i], current.end[i], command.isWrite))

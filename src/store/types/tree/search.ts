@@ -8,6 +8,9 @@ import { TreePosition } from './position.ts'
 const { COUNT, DATA } = LAYOUT
 
 const SIGN = 1 << 31
+const HALF = 2 ** 31
+/** How far a search in a leaf goes from where an entry was expected, at first. */
+const FIRST_STEP = 4
 const HASHES = 2 ** 32
 
 export abstract class TreeSearch extends TreePosition {
@@ -20,18 +23,24 @@ export abstract class TreeSearch extends TreePosition {
     const height = this.height
     const hash = this.key[0] ^ SIGN
     let page = this.root
+    // What the hashes of the leaf are between.
+    let least = -HALF
+    let most = HALF
     for (let level = 0; level < height; level++) {
       regions.locate(this.region, page)
       const { words, at } = regions
       const keys = at + DATA + 2 * this.capacity(regions.pageUnits)
       // The last child whose key is below: equal keys may begin there.
+      const last = words[at + COUNT] - 1
       let low = 0
-      let high = words[at + COUNT] - 1
+      let high = last
       while (low < high) {
         const middle = (low + high + 1) >>> 1
         if ((words[keys + middle] ^ SIGN) < hash) low = middle
         else high = middle - 1
       }
+      if (low > 0) least = words[keys + low] ^ SIGN
+      if (low < last) most = words[keys + low + 1] ^ SIGN
       this.pages[level] = page
       this.indexes[level] = low
       page = words[at + DATA + low]
@@ -39,16 +48,41 @@ export abstract class TreeSearch extends TreePosition {
     this.pages[height] = page
     if (page === NO_PAGE) return false
     this.openLeaf(page)
-    const { view } = this
+    return this.goTo(this.#findHash(hash, (hash - least) / (most - least)))
+  }
+
+  /**
+   * The first entry of the open leaf whose hash, with its sign inverted, is not below `hash`. `part`: how far it lies between
+   * the least and the greatest of the leaf. Hashes are spread evenly, so the search begins where it is expected: it
+   * touches few cache lines, where halves of a leaf touch one at each step.
+   */
+  #findHash(hash: number, part: number): number {
     let low = 0
     let high = this.leafCount
+    const expected = part >= 0 && part < 1 ? (part * high) | 0 : high >>> 1
+    let step = FIRST_STEP
+    if (this.#hashAt(expected) < hash) {
+      for (low = expected + 1; low + step < high; step += step) {
+        if (this.#hashAt(low + step) >= hash) high = low + step
+        else low += step + 1
+      }
+    } else {
+      for (high = expected; low < high - step; step += step) {
+        if (this.#hashAt(high - step) < hash) low = high - step + 1
+        else high -= step
+      }
+    }
     while (low < high) {
       const middle = (low + high) >>> 1
-      if ((view.getInt32(this.end - view.getUint16(this.slots + 2 * middle, true), true) ^ SIGN) < hash)
-        low = middle + 1
+      if (this.#hashAt(middle) < hash) low = middle + 1
       else high = middle
     }
-    return this.goTo(low)
+    return low
+  }
+
+  #hashAt(i: number): number {
+    const { view } = this
+    return view.getInt32(this.end - view.getUint16(this.slots + 2 * i, true), true) ^ SIGN
   }
 
   /**
