@@ -74,10 +74,10 @@ export abstract class TreeLeaves extends TreeInnerPages {
     this.#fill(page, units, 0, count, bytes)
   }
 
-  /** Copies entries of the open leaf to `scratch`, each behind the other. Returns their bytes. */
-  #gather(from: number, to: number): number {
+  /** Copies entries of the open leaf to `scratch`, from `start` on, each behind the other. Returns where they end. */
+  #gather(from: number, to: number, start = 0): number {
     const { bytes, view } = this
-    let at = 0
+    let at = start
     for (let i = from; i < to; i++) {
       const entry = this.end - view.getUint16(this.slots + 2 * i, true)
       const length = this.entryBytes(entry)
@@ -125,18 +125,20 @@ export abstract class TreeLeaves extends TreeInnerPages {
     const i = this.indexes[height]
     this.openLeaf(page)
     const count = this.leafCount
-    let at = count >> 1
-    if (this.#isEdgeInsertion(count)) at = i === 0 ? 1 : count - 1
+    if (i === count && this.isAtEdge(true)) {
+      // What is appended goes to a new leaf: the old one stays as it is.
+      this.insertChild(height - 1, page, count, this.takePage(FIRST_UNITS), 0, [...this.key])
+      return
+    }
+    const at = i === 0 && this.isAtEdge(false) ? 1 : count >> 1
     const leftBytes = this.#gather(0, at)
     const separator = this.end - this.view.getUint16(this.slots + 2 * at, true)
     const key = [0, 0, 0, 0]
     for (let word = 0; word < this.keyWords; word++)
       key[word] = this.view.getInt32(separator + 4 * word, true)
-    const left = Buffer.from(scratch.subarray(0, leftBytes))
-    const rightBytes = this.#gather(at, count)
+    const rightBytes = this.#gather(at, count, leftBytes) - leftBytes
     const right = this.takePage(this.#unitsFor(count - at, rightBytes))
-    this.#fill(right, this.regions.pageUnits, 0, count - at, rightBytes)
-    scratch.set(left)
+    this.#fill(right, this.regions.pageUnits, leftBytes, count - at, rightBytes)
     this.#fill(page, this.#unitsFor(at, leftBytes), 0, at, leftBytes)
     this.insertChild(height - 1, page, at, right, count - at, key)
   }
@@ -181,14 +183,12 @@ export abstract class TreeLeaves extends TreeInnerPages {
     const w0 = regions.words[regions.at + COUNT]
     const otherBytes = 2 * (w0 & 0xffff) + regions.words[regions.at + HEAP] - (w0 >>> 16)
     if (bytes + otherBytes > MERGED_BYTES) return false
-    this.openLeaf(rightPage)
-    const rightCount = this.leafCount
-    const right = Buffer.from(scratch.subarray(0, this.#gather(0, rightCount)))
     this.openLeaf(leftPage)
     const leftCount = this.leafCount
     const leftBytes = this.#gather(0, leftCount)
-    scratch.set(right, leftBytes)
-    const all = leftBytes + right.length
+    this.openLeaf(rightPage)
+    const rightCount = this.leafCount
+    const all = this.#gather(0, rightCount, leftBytes)
     this.#fill(leftPage, this.#unitsFor(leftCount + rightCount, all), 0, leftCount + rightCount, all)
     regions.give(this.region, rightPage)
     regions.locate(this.region, parent)
