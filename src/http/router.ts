@@ -54,8 +54,9 @@ export class Router {
     }
   }
 
-  /** @param path raw, beginning with `/` */
+  /** @param path raw; one that does not begin with `/` has no route */
   find(method: string, path: string): Found | OtherMethods | undefined {
+    if (!path.startsWith('/')) return undefined
     const end = path.indexOf('/', 1)
     const first = end < 0 ? path.slice(1) : path.slice(1, end)
     const patterns = this.#patterns.get(first)
