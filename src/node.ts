@@ -31,6 +31,7 @@ import { Server } from './server/server.ts'
 import type { ServerSettings } from './server/settings.ts'
 import { Turn } from './server/turn.ts'
 import { defaultEncodingLimits } from './store/types/encoding-limits.ts'
+import { enableTracing } from './telemetry/tracing.ts'
 import { Certificates } from './tls/certificates.ts'
 import { peerConnector } from './tls/peer-connector.ts'
 
@@ -109,6 +110,7 @@ interface NodeParts {
 function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
   const { clock = systemClock, configFile = '' } = options
   const log = new GuardedLog(options.log ?? silent)
+  enableTracing(version)
   const state: NodeState = {
     isListening: false,
     phase: 'starting',

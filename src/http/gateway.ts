@@ -5,6 +5,7 @@ import type { ServerOptions as SecureOptions } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { systemTimers } from '../bytes/clock.ts'
 import { RuntimeStats } from '../telemetry/runtime-stats.ts'
+import { begin, extracted, isTracing, SpanKind, within } from '../telemetry/tracing.ts'
 import { HttpConnection } from './connections.ts'
 import { Exchange, type Headers, jsonText } from './exchange.ts'
 import { HttpListener, type TlsMaterial } from './listener.ts'
@@ -189,7 +190,7 @@ export class HttpGateway {
         failed: (error) => this.#failed(request, response, error, cors),
       })
       this.#requireAccess(exchange, route, user)
-      const handled = route.handle(exchange)
+      const handled = isTracing() ? handleTraced(exchange, route) : route.handle(exchange)
       if (handled !== undefined) handled.catch((error) => exchange.fail(error))
     } catch (error) {
       this.#failed(request, response, error, cors)
@@ -289,6 +290,25 @@ export class HttpGateway {
       sendProblem(request, response, { status: 500, type: 'internal-error', detail }, [], cors)
     }
   }
+}
+
+/** Handles a request as a span, which is a child of the one that its headers name. */
+function handleTraced(exchange: Exchange, route: Route): void | Promise<void> {
+  const { request, response } = exchange
+  const attributes = { 'http.request.method': request.method, 'http.route': route.path }
+  const span = begin(
+    `${request.method} ${route.path}`,
+    SpanKind.SERVER,
+    attributes,
+    extracted(request.headers),
+  )
+  response.once('close', () => {
+    const { statusCode } = response
+    span?.end(statusCode >= 500 ? `status ${statusCode}` : undefined, {
+      'http.response.status_code': statusCode,
+    })
+  })
+  return within(span?.context, () => route.handle(exchange))
 }
 
 /** For public routes where credentials are needed: no command is run for it. */

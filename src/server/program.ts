@@ -9,6 +9,7 @@ import type { Group } from '../group/group.ts'
 import { OriginError } from '../group/policy.ts'
 import type { Args } from '../resp/args.ts'
 import type { ReplyWriter } from '../resp/reply.ts'
+import { activeContext, begin, isTracing, SpanKind, type Traced } from '../telemetry/tracing.ts'
 import { type EventLoopBatch, IDLE, type Served, type ServeResult } from './event-loop-batch.ts'
 
 /** The owner of a key did not answer, and no other node could; the message says why. */
@@ -132,6 +133,8 @@ class Request extends ClientState implements Client, Served, GiveUp {
   /** Called once, after the outcome. */
   readonly #ended: (request: Request) => void
   #isForwarded = false
+  /** The span of the way to another node and back. */
+  #hop: Traced | undefined
   /** Whether it was executed or abandoned: it must not run (again). */
   #isServed = false
   #hasEnded = false
@@ -148,6 +151,7 @@ class Request extends ClientState implements Client, Served, GiveUp {
   ) {
     super(caller.id, group, services.now(), caller.address, caller.localAddress)
     this.authenticated = caller.authenticated
+    this.trace = activeContext()
     this.#services = services
     this.#args = args
     this.#outcome = outcome
@@ -191,12 +195,14 @@ class Request extends ClientState implements Client, Served, GiveUp {
 
   deferForwardedReply(_link: Link, context: number): Receiver {
     this.#isForwarded = true
+    if (isTracing()) this.#hop = begin('erinys.hop', SpanKind.CLIENT, {}, this.trace)
     return this.#services.executor.receiverFor(this, context, (reply) => this.complete(reply))
   }
 
   complete(reply: Buffer, rest: readonly Buffer[] = []): void {
     if (this.#hasEnded) return
     this.#hasEnded = true
+    this.#hop?.end()
     if (!this.#isGivenUp) this.#outcome.replied(reply, rest, this.#isForwarded)
     this.#ended(this)
   }

@@ -2,6 +2,7 @@
 
 import type { Link, Receiver } from '../../cluster/links/link.ts'
 import type { Group } from '../../group/group.ts'
+import type { Context } from '../../telemetry/tracing.ts'
 import type { TlsSession } from '../../tls/session.ts'
 import { PendingCommands } from './session/pending-commands.ts'
 import type { ClientWatch, Transaction } from './session/transaction.ts'
@@ -60,6 +61,8 @@ export abstract class ClientState {
   noEvict = false
   /** Whether it is in MONITOR; set by the host. */
   monitor = false
+  /** Where the spans of its requests begin; `undefined`: nothing is traced. */
+  trace: Context | undefined = undefined
   /** The challenge that PEER CHALLENGE gave it; empty: none. */
   nonce = ''
   /** ASKING, until the next command: this node serves it even if another node owns the key. */

@@ -5,6 +5,7 @@ import type { Command } from '../../commands/spec/ready-command.ts'
 import type { PendingCommand } from '../../commands/spec/session/pending-commands.ts'
 import type { Waiter } from '../../group/flights/flight.ts'
 import type { Telemetry } from '../../telemetry/telemetry.ts'
+import { begin, isTracing, SpanKind, type Traced, within } from '../../telemetry/tracing.ts'
 import type { DeferredCommand, ForwardedRequest } from '../routing/forwarded-request.ts'
 import type { Runner } from '../runner.ts'
 import {
@@ -25,6 +26,17 @@ export interface PendingLoad extends PendingCommand, DeferredCommand {
   /** When it began to wait, ms of the monotonic time. */
   readonly since: number
   attempts: number
+  /** The span of the command; `undefined`: it is not traced. */
+  readonly span: Traced | undefined
+}
+
+const MINUS = 0x2d
+
+/** A command of a client without a context of its own begins a trace. */
+function beginCommand(client: Client, { fullName }: Command): Traced | undefined {
+  const kind = client.trace === undefined ? SpanKind.SERVER : SpanKind.INTERNAL
+  const attributes = { 'db.operation.name': fullName.toUpperCase(), 'erinys.group': client.group.name }
+  return begin(`erinys.command ${fullName}`, kind, attributes, client.trace)
 }
 
 export class Loading {
@@ -72,6 +84,7 @@ export class Loading {
       missing: 0,
       since: context.instant.monotonicMs,
       attempts: 0,
+      span: isTracing() ? beginCommand(client, command) : undefined,
     }
     client.pending.add(waiter)
     this.#load(waiter, missing)
@@ -91,7 +104,7 @@ export class Loading {
         waiter.missing--
         if (waiter.missing === 0) this.#resume(waiter)
       }
-      waiter.group.load(args.copy(i), loaded, waiter.write, waitedMs)
+      within(waiter.span?.context, () => waiter.group.load(args.copy(i), loaded, waiter.write, waitedMs))
     }
   }
 
@@ -102,6 +115,7 @@ export class Loading {
     const { client, command, args } = waiter
     context.instant.refresh()
     if (waiter.write && this.#resendIfMoved(waiter)) {
+      waiter.span?.end()
       client.pending.delete(waiter)
       client.pending.runQueued()
       return
@@ -115,6 +129,7 @@ export class Loading {
       if (!this.#answer(waiter)) return
       if (context.isDeferred) {
         context.isDeferred = false
+        waiter.span?.end()
         client.pending.delete(waiter)
         client.pending.runQueued()
         return
@@ -129,6 +144,7 @@ export class Loading {
     }
     this.#telemetry.finish(command.stats, startedAt, client, args, command.secretsOf(args))
     client.pending.delete(waiter)
+    waiter.span?.end(bytes[0] === MINUS ? bytes.toString('utf8', 1, bytes.indexOf('\r')) : undefined)
     waiter.complete(bytes)
     client.pending.runQueued()
   }

@@ -4,10 +4,11 @@ import type { CancelTimer, Timers } from '../../bytes/clock.ts'
 import type { Value } from '../../store/value.ts'
 import type { CallBatch } from '../../telemetry/origin-calls.ts'
 import { SizeCounts } from '../../telemetry/size-counts.ts'
+import { begin, type Context, isTracing, SpanKind, type Traced, traced } from '../../telemetry/tracing.ts'
 import type { Governor } from '../governor/governor.ts'
 import { LazyAbortSignal } from '../lazy-abort-signal.ts'
 import type { LoadContext, Origin, OriginResult } from '../origin.ts'
-import { readResults } from '../result.ts'
+import { readResults, reasonOf } from '../result.ts'
 
 /** Limits of a batch. */
 export interface BatchPolicy {
@@ -30,6 +31,8 @@ export interface BatcherOptions<Member> extends BatchPolicy {
   readonly governor?: Governor
   /** The validator of a member's cached version; used in calls with one key. */
   readonly validatorOf?: (member: Member) => string | undefined
+  /** The context of a member's span. */
+  readonly contextOf?: (member: Member) => Context | undefined
 }
 
 /** The wait of a batch for more loads. Its first load has joined already. */
@@ -122,25 +125,41 @@ export class Batcher<Member> {
     }
     this.calls++
     this.sizes.record(keys.length)
+    const span = isTracing() ? this.#begin(batch) : undefined
     let results: readonly (OriginResult | Error)[] = []
     let failure: { readonly error: unknown } | undefined
     try {
       const call = async (): Promise<readonly (OriginResult | Error)[]> => {
         if (called !== undefined)
           for (const members of batch.members.values()) for (const member of members) called(member)
-        return keys.length === 1
-          ? [await origin.load(keys[0], context)]
-          : readResults(await origin.loadMany(keys, context), keys)
+        const load = async (): Promise<readonly (OriginResult | Error)[]> =>
+          keys.length === 1
+            ? [await origin.load(keys[0], context)]
+            : readResults(await origin.loadMany(keys, context), keys)
+        if (span === undefined) return load()
+        const attributes = { 'erinys.group': group, 'erinys.origin': origin.kind, 'erinys.keys': keys.length }
+        return traced('erinys.origin', SpanKind.CLIENT, attributes, span.context, load)
       }
       results =
         governor === undefined ? await call() : await governor.run(signal, origin.isIdempotent ?? true, call)
     } catch (error) {
       failure = { error }
     }
+    span?.end(failure && reasonOf(failure.error))
     for (const [i, key] of keys.entries()) {
       const ending = failure ?? endingOf(results, i)
       for (const member of batch.members.get(key) ?? []) complete(member, ending)
     }
+  }
+
+  /** The span of a call: a child of the first load, linked to the others. */
+  #begin({ members }: Batch<Member>): Traced | undefined {
+    const { group, contextOf } = this.#options
+    const [first, ...others] = [...members.values()].flatMap((loads) =>
+      [...loads].map((member) => contextOf?.(member)),
+    )
+    const attributes = { 'erinys.group': group, 'erinys.keys': members.size }
+    return begin('erinys.batch', SpanKind.INTERNAL, attributes, first, others)
   }
 
   /** The validator of a key; undefined if its loads have different cached versions. */

@@ -2,6 +2,7 @@
 
 import type { CancelTimer } from '../../bytes/clock.ts'
 import type { Value } from '../../store/value.ts'
+import type { Traced } from '../../telemetry/tracing.ts'
 import { LazyAbortSignal } from '../lazy-abort-signal.ts'
 import type { LoadedFacts } from '../origin.ts'
 import type { Batch } from './batcher.ts'
@@ -55,6 +56,8 @@ export class Flight {
   isComplete = false
   /** Started in the background, without waiters. */
   isRefresh = false
+  /** Its span; `undefined`: it is not traced. */
+  span: Traced | undefined
   cancelTimer: CancelTimer | undefined
   /** The batch to leave when the load ends early. */
   batch: Batch<Flight> | undefined

@@ -4,6 +4,7 @@ import type { Timers } from '../../bytes/clock.ts'
 import type { Value } from '../../store/value.ts'
 import type { OriginCalls } from '../../telemetry/origin-calls.ts'
 import type { SizeCounts } from '../../telemetry/size-counts.ts'
+import { begin, SpanKind, traced } from '../../telemetry/tracing.ts'
 import type { Governor } from '../governor/governor.ts'
 import type { LoadContext, Origin, OriginResult } from '../origin.ts'
 import { type ReadResult, readResult, reasonOf } from '../result.ts'
@@ -96,6 +97,7 @@ export class Flights {
       },
       complete: (flight, ending) => this.#complete(flight, ending),
       validatorOf: (flight) => flight.cached?.validator,
+      contextOf: (flight) => flight.span?.context,
     })
   }
 
@@ -162,6 +164,7 @@ export class Flights {
   #start(key: Buffer, name: string): Flight {
     const flight = new Flight(key, this.#options.now(), this.#options.cachedVersion?.(key))
     flight.loadEpoch = this.#options.loadEpoch?.()
+    flight.span = begin('erinys.load', SpanKind.INTERNAL, { 'erinys.group': this.#options.group })
     this.#flights.set(name, flight)
     this.loads++
     const { timeoutMs, timers } = this.#options
@@ -224,7 +227,10 @@ export class Flights {
     }
     const call = (): ReturnType<Origin['load']> => {
       flight.askedAt = this.#options.now()
-      return origin.load(flight.text, context)
+      const load = (): ReturnType<Origin['load']> => origin.load(flight.text, context)
+      if (flight.span === undefined) return load()
+      const attributes = { 'erinys.group': group, 'erinys.origin': origin.kind }
+      return traced('erinys.origin', SpanKind.CLIENT, attributes, flight.span.context, load)
     }
     let ending: CallResult
     try {
@@ -291,7 +297,8 @@ export class Flights {
   }
 
   #tellAll(flight: Flight, loadResult: LoadResult): void {
-    const { key, askedAt, batch } = flight
+    const { key, askedAt, batch, span, waiters } = flight
+    span?.end(loadResult.error, { 'erinys.waiters': waiters.length, 'erinys.fenced': loadResult.fenced })
     if (!this.#closed)
       this.#options.calls?.ended('load', key, loadResult.ms, askedAt !== undefined, loadResult.error, batch)
     if (loadResult.error === undefined) this.#pauses?.end(flight.key)
@@ -299,7 +306,7 @@ export class Flights {
       this.failures++
       if (flight.isRefresh) this.#pause(flight.key)
     }
-    for (const waiter of flight.waiters) this.#notify(waiter, loadResult)
+    for (const waiter of waiters) this.#notify(waiter, loadResult)
   }
 
   #pause(key: Buffer): void {

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net'
 import type { Agent, buildConnector, Dispatcher } from 'undici'
 import type { Clock } from '../../bytes/clock.ts'
 import { BadRequest } from '../../group/origin.ts'
+import { inject } from '../../telemetry/tracing.ts'
 import type { TlsOptions } from '../tls-options.ts'
 
 export interface ClientOptions {
@@ -128,12 +129,14 @@ export class HttpClient {
   async #send(url: string, request: Request, purpose: Purpose, isFresh: boolean): Promise<Response> {
     const { clock, headers: configured, userAgent } = this.#options
     const { method, body, signal } = request
-    const headers = {
+    const headers: Record<string, string> = {
       'accept-encoding': 'identity',
       'user-agent': userAgent,
       ...(purpose === 'origin' ? configured : {}),
       ...request.headers,
     }
+    // Not to servers that others redirect to.
+    if (purpose === 'origin') inject(headers)
     const dispatcher = await this.#agentFor(purpose, isFresh)
     const undici = await import('undici')
     const requestedAt = clock.now()

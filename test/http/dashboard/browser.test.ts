@@ -349,7 +349,7 @@ describeWithBrowser('the dashboard in Chromium', (tools) => {
           await page.getByRole('button', { name: 'Drain the node' }).click()
           await poll(async () => (await page.locator('.arc').count()) === 2, 'a ring of two nodes')
         },
-        { deviceScaleFactor: SCREENSHOTS === undefined ? 1 : 2 },
+        {},
         urlOf(first.node),
       )
     } finally {
@@ -374,29 +374,21 @@ describeWithBrowser('the dashboard in Chromium', (tools) => {
         await new Promise((resolve) => setTimeout(resolve, 1 + (i % 100 < 60 ? 0 : 3)))
       }
     })
-    await go(page, 'Overview')
-    await new Promise((resolve) => setTimeout(resolve, 90_000))
-    await shoot('dashboard-overview-light')
-    await go(page, 'Cluster')
-    await shoot('dashboard-cluster-light')
-    await go(page, 'Keys')
-    await page.getByLabel('Explain the read of a key in users').fill('user:3')
-    await page.getByRole('button', { name: 'Explain' }).click()
-    await page.locator('.path').waitFor()
-    await shoot('dashboard-keys-light')
-    await page.getByRole('button', { name: 'Theme: system' }).click()
-    await page.getByRole('button', { name: 'Theme: light' }).click()
-    await shoot('dashboard-keys-dark')
-    for (const view of ['Overview', 'Cluster', 'Log'] as const) {
-      await go(page, view)
-      await shoot(`dashboard-${view.toLowerCase()}-dark`)
+    for (const theme of ['light', 'dark']) {
+      await go(page, 'Overview')
+      if (theme === 'light') await new Promise((resolve) => setTimeout(resolve, 60_000))
+      await shoot(`dashboard-overview-${theme}`)
+      await go(page, 'Keys')
+      await page.getByLabel('Explain the read of a key in users').fill('user:3')
+      await page.getByRole('button', { name: 'Explain' }).click()
+      await page.locator('.path').waitFor()
+      await shoot(`dashboard-keys-${theme}`)
+      await go(page, 'Cluster')
+      await shoot(`dashboard-cluster-${theme}`)
+      if (theme === 'dark') break
+      await page.getByRole('button', { name: 'Theme: system' }).click()
+      await page.getByRole('button', { name: 'Theme: light' }).click()
     }
-    await page.setViewportSize(PHONE)
-    await go(page, 'Overview')
-    await shoot('dashboard-phone-dark')
-    await go(page, 'Keys')
-    await shoot('dashboard-phone-keys-dark')
-    await page.setViewportSize(DESKTOP)
     isOver.value = true
     await Promise.all(traffic)
     await go(page, 'Cluster')

@@ -21,7 +21,7 @@ export function stepsOf(explanation: Explanation, node: string, origin: string |
     { title: 'Client', note: 'sends GET', role: 'passed' },
     {
       title: isRemote ? 'This node' : `Owner`,
-      note: isRemote ? node : `${node}, slot ${slot ?? '?'}`,
+      note: isRemote ? breakable(node) : `${breakable(node)}, slot ${slot ?? '?'}`,
       role: 'passed',
     },
   ]
@@ -34,7 +34,7 @@ export function stepsOf(explanation: Explanation, node: string, origin: string |
     })
     steps.push({
       title: 'Owner',
-      note: `${owner}, slot ${slot ?? '?'}`,
+      note: `${breakable(owner)}, slot ${slot ?? '?'}`,
       role: isCopy ? 'idle' : source === 'moved' ? 'answers' : 'passed',
     })
   }
@@ -79,4 +79,9 @@ function memoryNote({ state, ageMs, bytes: size }: Explanation): string {
     default:
       return 'not known'
   }
+}
+
+/** An address may break before its port: in narrow steps it does not fit on one line. */
+function breakable(address: string): string {
+  return address.replace(/:(?=\d+$)/, ':\u200b')
 }
