@@ -271,7 +271,7 @@ function contradictions(
     refuse(
       'write',
       writes.mode,
-      'the origin cannot store and remove (SQL: set writeQuery and removeQuery; HTTP and SQL: leave out as; a function: add store and remove)',
+      'the origin cannot store and remove (SQL: set writeQuery and removeQuery, as a string or hash; HTTP: leave out as; a function: add store and remove)',
     )
   return found
 }

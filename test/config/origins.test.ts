@@ -96,7 +96,7 @@ test.each<[origin: unknown, ...problems: string[]]>([
   ],
   [
     { kind: 'sql', url: pg, query, as: 'list', writeQuery: 'w' },
-    "writeQuery: is for strings, so it cannot be set beside as: 'list'",
+    "writeQuery: is for strings and hashes, so it cannot be set beside as: 'list'",
   ],
   [{ kind: 'sql', url: pg, query, pool: 0 }, 'pool: got 0, wants a whole number, from 1 to 10000'],
   [{ kind: 'sql', url: pg, query, ssl: 'maybe' }, "ssl: got 'maybe', wants yes or no"],

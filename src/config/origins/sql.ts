@@ -63,7 +63,8 @@ export interface SqlOriginConfig {
   readonly listen?: string
   /**
    * Writes a value (`write: 'through'` or `'behind'`): a statement with two parameters, first the key as in `query`,
-   * then the value, which is text, or bytes if it is not UTF-8. SQLite can number them: `?1`, `?2`.
+   * then the value, which is text, or bytes if it is not UTF-8. SQLite can number them: `?1`, `?2`. With `as: 'hash'`
+   * its parameters have names: `:key`, and those of fields.
    */
   readonly writeQuery?: string
   /** Removes a key: a statement with the key as its only parameter. */
@@ -105,9 +106,11 @@ function sqlSchema(directory: string): z.ZodType<Origin> {
       return z.NEVER
     }
     const as = written.as ?? 'string'
+    const isStored = as === 'string' || as === 'hash'
     for (const field of ['column', 'writeQuery'] as const) {
-      if (as === 'string' || written[field] === undefined) continue
-      const message = `is for strings, so it cannot be set beside as: '${as}'`
+      if (written[field] === undefined || (field === 'column' ? as === 'string' : isStored)) continue
+      const what = field === 'column' ? 'strings' : 'strings and hashes'
+      const message = `is for ${what}, so it cannot be set beside as: '${as}'`
       context.addIssue({ code: 'custom', message, path: [field] })
       return z.NEVER
     }

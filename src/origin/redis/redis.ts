@@ -11,6 +11,7 @@ import type {
   OriginResult,
   OriginValue,
   StoreContext,
+  StoredCollection,
 } from '../../group/origin.ts'
 import { abortable } from '../abortable.ts'
 import type { Subscription } from '../subscription.ts'
@@ -29,6 +30,7 @@ import {
   REPLY_ERROR,
   resultOf,
 } from './replies.ts'
+import { commandsFor, type RedisCommand } from './writing.ts'
 
 export interface RedisOptions {
   /** `redis://` or `rediss://`; for a cluster, some of its nodes. */
@@ -129,6 +131,31 @@ export class RedisOrigin implements Origin {
     if (error !== null) throw error
   }
 
+  /** What is there keeps its TTL: no command that changes a collection gives one. */
+  async storeCollection(
+    key: string,
+    value: StoredCollection,
+    { signal, change, ttl }: StoreContext,
+  ): Promise<void> {
+    const client = await this.#connected()
+    const name = this.#options.prefix + key
+    const commands = commandsFor(name, value, change)
+    let replies = await this.#runCommands(client, commands, signal)
+    // A key of another type, which the cache did not know of.
+    if (replies.some(([error]) => isWrongType(error)))
+      replies = await this.#runCommands(
+        client,
+        [['DEL', name], ...commandsFor(name, value, undefined)],
+        signal,
+      )
+    const failed = replies.find(([error]) => error !== null)
+    if (failed !== undefined) throw failed[0]
+    if (ttl === undefined) return
+    const lifetime = String(Math.max(1, Math.ceil(ttl)))
+    const [[error]] = await this.#runCommands(client, [['PEXPIRE', name, lifetime]], signal)
+    if (error !== null) throw error
+  }
+
   async remove(key: string, { signal }: LoadContext): Promise<void> {
     const client = await this.#connected()
     const [[error]] = await this.#run(client.pipeline().del(this.#options.prefix + key), signal)
@@ -217,6 +244,17 @@ export class RedisOrigin implements Origin {
     }
     this.#hasWarnedOfTtl = true
     return [null, ENDLESS]
+  }
+
+  /** Runs the commands of one key, several of them as one piece. */
+  #runCommands(
+    client: Client,
+    commands: readonly RedisCommand[],
+    signal: AbortSignal,
+  ): Promise<PipelineReplies> {
+    const pipeline = commands.length > 1 ? client.multi() : client.pipeline()
+    for (const [name, ...args] of commands) pipeline.call(name, ...args)
+    return this.#run(pipeline, signal)
   }
 
   /** Commands wait for a connection, for a limited time. */

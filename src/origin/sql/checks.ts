@@ -2,7 +2,9 @@
 
 import type { Shape } from '../shape.ts'
 import { type Change, type Driver, keyTextOf, type Parameter, type Rows, StatementError } from './driver.ts'
+import { HashWriter } from './hash-writer.ts'
 import { keyedQuery } from './key-column.ts'
+import type { ParameterStyle } from './named-statement.ts'
 
 export interface Statements {
   readonly query: string
@@ -12,7 +14,7 @@ export interface Statements {
   readonly shape: Shape
   /** The column that is the value; undefined: the only column, or the whole row as JSON. */
   readonly column: string | undefined
-  /** Statements with the key and the value as parameters, and with the key alone. */
+  /** Statements with the key and the value (of a hash, its fields) as parameters, and with the key alone. */
   readonly writeQuery?: string
   readonly removeQuery?: string
 }
@@ -24,17 +26,20 @@ export interface Checked {
   /** Whether the key's column is of an integer type. */
   readonly isInteger: boolean
   readonly write: Change | undefined
+  readonly hashes: HashWriter | undefined
   readonly remove: Change | undefined
 }
 
 /**
  * @param isTyped whether keys have one spelling by their pattern
+ * @param style how the database writes parameters
  * @throws StatementError that names the field, for a rejected statement or columns that do not fit
  */
 export async function checkStatements(
   driver: Driver,
   { query, batchQuery, shape, column, writeQuery, removeQuery }: Statements,
   isTyped: boolean,
+  style: ParameterStyle,
   signal: AbortSignal,
 ): Promise<Checked> {
   const { columns } = await driver.one(null, signal).catch(named('query'))
@@ -60,7 +65,11 @@ export async function checkStatements(
         }
       : driver,
     isInteger: isKeyed && keyed?.isInteger?.(columns.length) === true,
-    write: await prepare('writeQuery', writeQuery, 2),
+    write: shape === 'hash' ? undefined : await prepare('writeQuery', writeQuery, 2),
+    hashes:
+      shape === 'hash' && writeQuery !== undefined
+        ? await HashWriter.prepare(writeQuery, style, columns, driver, signal).catch(named('writeQuery'))
+        : undefined,
     remove: await prepare('removeQuery', removeQuery, 1),
   }
 }

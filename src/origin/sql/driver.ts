@@ -46,8 +46,11 @@ export interface DriverOptions {
   readonly onIdleError: (error: Error) => void
 }
 
-/** Runs a statement that writes, with the key and the other values in the order of its parameters. */
-export type Change = (key: Parameter, values: readonly Uint8Array[], signal: AbortSignal) => Promise<void>
+/** A value of a statement that writes: a key, the bytes of a value, or NULL. */
+export type ChangeValue = Parameter | Uint8Array | null
+
+/** Runs a statement that writes, with values in the order of its parameters. Resolves to the number of rows it has changed. */
+export type Change = (values: readonly ChangeValue[], signal: AbortSignal) => Promise<number>
 
 /** All promises reject with the signal's reason when the signal is aborted. */
 export interface Driver {
@@ -133,8 +136,9 @@ export function checkParameters(found: number, wanted: number): void {
     throw new StatementError(`the statement has ${found} parameters, wants ${wanted}`, false, undefined)
 }
 
-/** A value as text if it is valid UTF-8 (accepted by columns of any type), else as bytes. */
-export function textOrBytes(value: Uint8Array): string | Buffer {
+/** Bytes as text if they are valid UTF-8 (accepted by columns of any type). */
+export function textOrBytes(value: ChangeValue): Parameter | Buffer | null {
+  if (!(value instanceof Uint8Array)) return value
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
   return isUtf8(bytes) ? bytes.toString('utf8') : bytes
 }

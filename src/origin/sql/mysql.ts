@@ -1,7 +1,7 @@
 // MySQL and MariaDB for the SQL origin, by `mysql2`.
 
 import { connect, isIP, type Socket } from 'node:net'
-import type { FieldPacket, Pool, PoolConnection, RowDataPacket } from 'mysql2/promise'
+import type { FieldPacket, Pool, PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql2/promise'
 import { abortable } from '../abortable.ts'
 import { type Cell, cellText, Literal, numberCell, timestampCell } from './cell.ts'
 import {
@@ -140,9 +140,12 @@ class MysqlDriver implements Driver {
     const { statement: prepared } = statement as unknown as { statement: { parameters: readonly unknown[] } }
     checkParameters(prepared.parameters.length, parameters)
     const timeout = this.#options.statementTimeout + 1000
-    return async (key, values, until) => {
-      const given = [key, ...values.map(textOrBytes)]
-      await this.#with(until, (connection) => connection.execute({ sql, values: given, timeout }))
+    return async (values, until) => {
+      const given = values.map(textOrBytes)
+      const [result] = await this.#with(until, (connection) =>
+        connection.execute<ResultSetHeader>({ sql, values: given, timeout }),
+      )
+      return result.affectedRows
     }
   }
 

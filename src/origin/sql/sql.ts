@@ -50,6 +50,7 @@ export class SqlOrigin implements Origin {
   readonly keyPattern: string | undefined
   readonly loadMany: Origin['loadMany']
   readonly store: Origin['store']
+  readonly storeCollection: Origin['storeCollection']
   readonly remove: Origin['remove']
   readonly listen: Origin['listen']
   readonly #options: SqlOptions
@@ -70,9 +71,19 @@ export class SqlOrigin implements Origin {
     this.#broken = new RareWarning(BROKEN_INTERVAL_MS, options.now)
     this.#unusable = new RareWarning(UNUSABLE_INTERVAL_MS, options.now)
     const { writeQuery, removeQuery, listen } = options
-    if (writeQuery !== undefined)
-      this.store = (key, value, { signal }) => this.#change('write', key, [value], signal)
-    if (removeQuery !== undefined) this.remove = (key, { signal }) => this.#change('remove', key, [], signal)
+    if (writeQuery !== undefined) {
+      const isOfHashes = options.shape === 'hash'
+      this.store = (key, value, { signal }) => {
+        if (isOfHashes) throw new BadRequest("the origin stores hashes only, by as: 'hash'")
+        return this.#write(key, ({ write }, parameter) => write?.([parameter, value], signal))
+      }
+      if (isOfHashes)
+        this.storeCollection = (key, value, { change, signal }) =>
+          this.#write(key, ({ hashes }, parameter) => hashes?.write(parameter, value, change, signal))
+    }
+    if (removeQuery !== undefined)
+      this.remove = (key, { signal }) =>
+        this.#write(key, ({ remove }, parameter) => remove?.([parameter], signal))
     if (listen !== undefined) this.listen = (listener) => this.#listen(listen, listener)
     if (options.batchQuery !== undefined) this.loadMany = (keys, context) => this.#loadMany(keys, context)
   }
@@ -133,18 +144,17 @@ export class SqlOrigin implements Origin {
     await this.#listening.start()
   }
 
-  async #change(
-    which: 'write' | 'remove',
+  /** Runs a statement that writes, for the parameter of a key. */
+  async #write(
     key: string,
-    values: readonly Uint8Array[],
-    signal: AbortSignal,
+    run: (statements: Checked, parameter: Parameter) => Promise<unknown> | undefined,
   ): Promise<void> {
     if (!this.knows(key)) throw new BadRequest(unknownKey(this))
     try {
-      const { [which]: change } = await this.#checked()
+      const statements = await this.#checked()
       const parameter = this.#parameterOf(key)
       if (parameter === undefined) throw new BadRequest(unknownKey(this))
-      await change?.(parameter, values, signal)
+      await run(statements, parameter)
     } catch (error) {
       throw worded(error)
     }
@@ -212,7 +222,8 @@ export class SqlOrigin implements Origin {
     const driver = await this.#open()
     const isTyped = this.#options.keys !== undefined && this.#options.keys.types[0] !== 'text'
     const limit = AbortSignal.timeout(statementTimeout + connectTimeout)
-    const checked = await checkStatements(driver, this.#options, isTyped, limit)
+    const style = /^postgres/.test(protocolOf(this.#options.url)) ? '$1' : '?'
+    const checked = await checkStatements(driver, this.#options, isTyped, style, limit)
     this.#isInteger = checked.isInteger
     return checked
   }

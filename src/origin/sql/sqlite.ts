@@ -59,9 +59,13 @@ class SqliteDriver implements Driver {
 
   async prepare(sql: string, parameters: number, signal: AbortSignal): Promise<Change> {
     await this.#retry(sql, signal, (database) => this.#statement(database, sql, parameters))
-    return async (key, values, until) => {
-      const bound = [key, ...values.map(textOrBytes)]
-      await this.#retry(sql, until, (database) => this.#statement(database, sql, parameters).all(bound))
+    return async (values, until) => {
+      const bound = values.map(textOrBytes)
+      return this.#retry(sql, until, (database) => {
+        this.#statement(database, sql, parameters).all(bound)
+        const [[changes]] = this.#statement(database, 'select changes()', 0).all([])
+        return Number(changes)
+      })
     }
   }
 

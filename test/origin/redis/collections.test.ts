@@ -114,4 +114,65 @@ describeWithRedis('collections of a Redis', (redis) => {
     expect(isBadRequest(many.get('stream'))).toBe(true)
     expect(String(many.get('string'))).toBe('text')
   })
+
+  test('what changes in a collection is written, as one piece, and what is there keeps its TTL', async () => {
+    const proxy = await proxyTo(redis())
+    const node = await startNode({
+      groups: {
+        copied: {
+          write: 'through',
+          origin: { kind: 'redis', url: `redis://127.0.0.1:${proxy.port}`, prefix: 'w:' },
+        },
+      },
+    })
+    onTestFinished(() => node.close())
+    const { watcher } = node
+    const source = (...args: (string | Buffer)[]): Promise<unknown> =>
+      redis().call(args[0] as string, ...args.slice(1))
+    await redis().pipeline([
+      ['HSET', 'w:hash', 'name', 'Tom', 'points', '630', 'PX', '1'],
+      ['PEXPIRE', 'w:hash', '3600000'],
+      ['RPUSH', 'w:list', 'a', 'b'],
+      ['PEXPIRE', 'w:list', '3600000'],
+      ['SADD', 'w:set', 'a', 'b'],
+      ['ZADD', 'w:ranking', '1', 'a', '2', 'b'],
+      ['SET', 'w:string', 'text'],
+    ])
+    await watcher.hset('hash', 'points', '631')
+    await watcher.hdel('hash', 'name')
+    // What another client has written meanwhile stays.
+    await source('HSET', 'w:hash', 'other', '1')
+    await watcher.hincrby('hash', 'points', 1)
+    expect(await source('HGETALL', 'w:hash')).toEqual(['points', '632', 'PX', '1', 'other', '1'])
+    await watcher.lpush('list', 'z', BINARY)
+    await watcher.linsert('list', 'BEFORE', 'b', 'between')
+    expect(await source('LLEN', 'w:list')).toBe(5)
+    expect(await source('LRANGE', 'w:list', '1', '-1')).toEqual(['z', 'a', 'between', 'b'])
+    expect(await source('LREM', 'w:list', '0', BINARY)).toBe(1)
+    for (const key of ['w:hash', 'w:list'])
+      expect([key, Number(await source('PTTL', key)) > 3_000_000]).toEqual([key, true])
+    await watcher.sadd('set', 'c')
+    await watcher.srem('set', 'a')
+    expect(((await source('SMEMBERS', 'w:set')) as string[]).toSorted()).toEqual(['b', 'c'])
+    await watcher.zadd('ranking', '-inf', 'c', 1e21, 'b')
+    await watcher.zrem('ranking', 'a')
+    expect(await source('ZRANGE', 'w:ranking', '0', '-1', 'WITHSCORES')).toEqual(['c', '-inf', 'b', '1e+21'])
+    await watcher.rpush('many', ...MANY, ...MANY, ...MANY)
+    expect(await source('LLEN', 'w:many')).toBe(3000)
+    await watcher.ltrim('many', 2990, -1)
+    expect(await source('LRANGE', 'w:many', '0', '-1')).toEqual(MANY.slice(-10))
+    await watcher.hset('large', ...MANY.flatMap((each) => [each, each]))
+    expect(await source('HLEN', 'w:large')).toBe(1000)
+    // A transaction, a value of another type, and the end of a collection.
+    await watcher.multi().sadd('new', 'a').rename('new', 'newer').exec()
+    expect(await source('SMEMBERS', 'w:newer')).toEqual(['a'])
+    await watcher.sinterstore('string', 'newer')
+    expect(await source('SMEMBERS', 'w:string')).toEqual(['a'])
+    await watcher.spop('newer')
+    expect(await source('EXISTS', 'w:newer')).toBe(0)
+    // A key that has become another type at the source, which the cache has not heard of.
+    await source('SET', 'w:set', 'text')
+    await watcher.sadd('set', 'd')
+    expect(((await source('SMEMBERS', 'w:set')) as string[]).toSorted()).toEqual(['b', 'c', 'd'])
+  })
 })

@@ -2,7 +2,7 @@
 
 import { expect, onTestFinished, test } from 'vitest'
 import { valueFrom } from '../../../src/group/loaded-value.ts'
-import { isBadRequest, type OriginValue, SortedSet } from '../../../src/group/origin.ts'
+import { isBadRequest, type OriginValue, SortedSet, type StoreChange } from '../../../src/group/origin.ts'
 import type { SqlOptions, SqlOrigin } from '../../../src/origin/sql/sql.ts'
 import { context, sqlOrigin } from './origins.ts'
 
@@ -13,6 +13,8 @@ export const TABLES: readonly string[] = [
   'create table moves (player int, place int, move varchar(20), score varchar(20))',
   "insert into moves values (1, 1, 'left', '1.5'), (1, 2, 'right', '-2'), (1, 3, 'left', '1e3'), (2, 1, 'up', 'many')",
   "insert into moves values (1, 4, null, '7'), (3, 1, null, null)",
+  'create table writers (id int primary key, name varchar(20), points int, note varchar(20))',
+  "insert into writers values (1, 'Tom', 630, 'x'), (2, 'Jack', 589, null)",
 ]
 
 interface Database {
@@ -24,8 +26,14 @@ interface Database {
 }
 
 export function collectionTests({ url, one, many, options = {} }: Database): void {
-  const origin = (shape: SqlOptions['shape'], columns: string, table: string, order = ''): SqlOrigin => {
-    const key = table === 'players' ? 'id' : 'player'
+  const origin = (
+    shape: SqlOptions['shape'],
+    columns: string,
+    table: string,
+    order = '',
+    more: Partial<Omit<SqlOptions, 'keys'>> = {},
+  ): SqlOrigin => {
+    const key = table === 'moves' ? 'player' : 'id'
     const made = sqlOrigin({
       ...options,
       url: url(),
@@ -33,6 +41,7 @@ export function collectionTests({ url, one, many, options = {} }: Database): voi
       keys: 'player:{id:int}',
       query: `select ${columns} from ${table} where ${key} = ${one} ${order}`,
       batchQuery: `select ${key}, ${columns} from ${table} where ${key} ${many} ${order}`,
+      ...more,
     })
     onTestFinished(() => made.close())
     return made
@@ -101,6 +110,74 @@ export function collectionTests({ url, one, many, options = {} }: Database): voi
       [],
       null,
     ])
+  })
+
+  const writers = (writeQuery: string): SqlOrigin =>
+    origin('hash', 'name, points, note', 'writers', '', {
+      writeQuery,
+      removeQuery: `delete from writers where id = ${one}`,
+    })
+  const UPDATE = 'update writers set name = :name, points = :points, note = :note where id = :key'
+  const hash = (fields: Record<string, string>): Map<string, Buffer> =>
+    new Map(Object.entries(fields).map(([field, value]) => [field, Buffer.from(value)]))
+
+  test('of a hash, the fields that have changed are written to its row', async () => {
+    const written = writers(UPDATE)
+    await written.start({ info: () => undefined, warn: (_, message) => expect.unreachable(message) })
+    expect(await load(written)).toEqual([
+      { name: 'Tom', points: '630', note: 'x' },
+      { name: 'Jack', points: '589' },
+      null,
+      null,
+    ])
+    const store = async (key: string, value: Record<string, string>, change?: StoreChange): Promise<void> =>
+      written.storeCollection?.(key, hash(value), { ...context(), change })
+    // Whoever has changed `points` at the source meanwhile does not lose it.
+    await store('player:1', { name: 'Tim', points: '0' }, { set: hash({ name: 'Tim' }), removed: ['note'] })
+    await store('player:2', { name: 'Ann', note: "it's" })
+    expect(await load(written)).toEqual([
+      { name: 'Tim', points: '630' },
+      { name: 'Ann', points: '589', note: "it's" },
+      null,
+      null,
+    ])
+    // Once more: the same effect.
+    await store('player:2', { name: 'Ann', note: "it's" })
+    for (const [what, message] of [
+      [
+        () => store('player:1', { age: '7' }),
+        'writeQuery has no parameter for the field "age": it writes name, points, note',
+      ],
+      [() => store('player:1', { key: '7' }), 'writeQuery has no parameter for the field "key"'],
+      [() => store('player:4', { name: 'Ann' }), 'writeQuery has changed no row'],
+      [
+        () => written.storeCollection?.('player:1', ['a'] as never, context()),
+        "the origin stores hashes only, by as: 'hash'",
+      ],
+    ] as const) {
+      const error: unknown = await Promise.resolve(what()).catch((thrown) => thrown)
+      expect(String(error)).toContain(message)
+      expect(isBadRequest(error)).toBe(true)
+    }
+    await expect((async () => written.store?.('player:1', Buffer.from('x'), context()))()).rejects.toThrow(
+      "the origin stores hashes only, by as: 'hash'",
+    )
+    await written.remove?.('player:2', context())
+    await written.remove?.('player:1', context())
+    expect(await load(written)).toEqual([null, null, null, null])
+  })
+
+  test.each([
+    [
+      'update writers set name = :nme where id = :key',
+      ':nme is no column of query, whose columns are name, points, note',
+    ],
+    ['update writers set name = :name', "as: 'hash' wants parameters with names: :key"],
+    [`update writers set name = 'x' where id = ${one}`, "as: 'hash' wants parameters with names: :key"],
+    ['update writers set nme = :name where id = :key', 'nme'],
+  ])('a statement that cannot write the hash is refused at the start: %s', async (writeQuery, message) => {
+    const start = writers(writeQuery).start({ info: () => undefined, warn: () => undefined })
+    await expect(start).rejects.toThrow(message)
   })
 
   test('a sorted set of one column is refused at the start', async () => {

@@ -87,11 +87,14 @@ class PostgresDriver implements Driver {
   async prepare(text: string, parameters: number, signal: AbortSignal): Promise<Change> {
     const types = await this.#typesOf(text, signal)
     checkParameters(types.length, parameters)
-    return async (key, values, until) => {
-      const given = [Buffer.from(String(key)), ...values].map((value, i) =>
-        types[i] === BYTEA ? value : textOrBytes(value),
-      )
-      await this.#with(until, (client) => client.query({ text, values: given }))
+    return async (values, until) => {
+      const given = values.map((value, i) => {
+        const bytes =
+          typeof value === 'string' || typeof value === 'bigint' ? Buffer.from(String(value)) : value
+        return types[i] === BYTEA ? bytes : textOrBytes(bytes)
+      })
+      const { rowCount } = await this.#with(until, (client) => client.query({ text, values: given }))
+      return rowCount ?? 0
     }
   }
 
