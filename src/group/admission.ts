@@ -19,6 +19,7 @@ export interface AdmittingGroup {
   readonly watchedKeys: WatchedKeys
   lifetime(): number
   fence(bytes: Buffer, start: number, end: number): void
+  announceLoaded(key: Buffer): void
 }
 
 const NOTHING = Buffer.alloc(0)
@@ -76,6 +77,7 @@ export class Admission {
     // A collection is larger in the store than its encoding.
     if (putValue(store, key, 0, key.length, value, flags) === NULL_REF)
       return `a value of ${value.length} bytes exceeds the budget of ${store.maxBytes} bytes`
+    this.#group.announceLoaded(key)
     return undefined
   }
 

@@ -32,13 +32,12 @@ import { hashOfTag } from './tags.ts'
 import { WatchedKeys } from './watches/watched-keys.ts'
 import type { Writes } from './writes/writes.ts'
 
-/**
- * Is notified of every write before it happens, even of one that then changes nothing. Not notified: eviction, expiry,
- * and loads that store a key without an entry.
- */
+/** Is notified of every write before it happens, even of one that then changes nothing. Not notified: eviction and expiry. */
 export interface Watcher {
   written(group: Group, bytes: Buffer, start: number, end: number): void
   flushed(group: Group): void
+  /** A load has stored a value. `written` comes before only if it replaces one. */
+  loaded?(group: Group, bytes: Buffer, start: number, end: number): void
   /** Unknown entries became invalid or stale. */
   invalidated?(group: Group): void
 }
@@ -311,6 +310,11 @@ export class Group {
   fenceAll(): void {
     this.flights?.fenceAll()
     for (const watcher of this.#watchers) watcher.flushed(this)
+  }
+
+  /** A load has stored a value. */
+  announceLoaded(key: Buffer): void {
+    for (const watcher of this.#watchers) watcher.loaded?.(this, key, 0, key.length)
   }
 
   /** Notifies `watcher` of writes until the returned function is called; both may happen during a notification. */

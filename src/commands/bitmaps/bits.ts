@@ -21,10 +21,22 @@ function setBit(c: Context): void {
   const ref = c.find(1)
   if (ref !== NULL_REF && !c.holds(ref, ValueType.STRING)) return
   const byte = Math.floor(offset / 8)
+  const { records } = c.store
+  const mask = 0x80 >>> (offset % 8)
+  if (ref !== NULL_REF) {
+    records.locate(ref)
+    const at = records.valueStart + byte
+    const isSet = at < records.valueEnd && (records.bytes[at] & mask) !== 0
+    // Nothing changes, so no watch breaks. As in Redis, the string is not an integer to OBJECT ENCODING any more.
+    if (at < records.valueEnd && isSet === (bit === 1)) {
+      records.markRaw(ref)
+      reply.integer(bit)
+      return
+    }
+  }
   if (growString(c, ref, byte + 1) === NULL_REF) return
   const { bytes, valueStart } = c.group.store.records
   const old = bytes[valueStart + byte]
-  const mask = 0x80 >>> (offset % 8)
   bytes[valueStart + byte] = bit === 1 ? old | mask : old & ~mask
   reply.integer((old & mask) === 0 ? 0 : 1)
 }

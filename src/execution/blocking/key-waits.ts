@@ -14,7 +14,7 @@ import { Waiting } from './waiting.ts'
 
 /*
  * 1. A blocking command that finds nothing calls `Context.waitForKeys`: its reply is deferred, and it waits for its keys.
- * 2. Every write of such a key is announced (`Watcher.written`), before it happens: the key is noted.
+ * 2. Every write of such a key is announced (`Watcher.written`), before it happens, and every load: the key is noted.
  * 3. When the command, or the transaction, has ended, the clients that wait for the noted keys are asked in turn whether
  *    the key serves them, before the next command of any client runs. Serving one may write other keys (BLMOVE).
  *
@@ -133,6 +133,11 @@ export class KeyWaits implements Waits, Watcher {
     if (this.#isServing) return
     const key = this.#groups.get(group)?.keys.get(bytes.toString('latin1', start, end))
     if (key !== undefined) this.#note(key)
+  }
+
+  /** A key that has waiting clients was loaded, for another client. */
+  loaded(group: Group, bytes: Buffer, start: number, end: number): void {
+    this.written(group, bytes, start, end)
   }
 
   /** The keys of the group are removed, or exchanged with those of another one. */

@@ -36,6 +36,7 @@ export class BlockRunner {
     const { context } = this.#runner
     const { reply } = context
     const { args, command, group } = context
+    const { protocol } = session.client
     let { isSilent } = session
     context.client = session.client
     context.inTransaction = true
@@ -48,6 +49,8 @@ export class BlockRunner {
       if (entry.command.fullName === 'client|reply') isSilent = session.client.replyMode === 'off'
       if (isSilent) reply.rewind(mark)
     }
+    // Of a block of another node, whose HELLO was not run here.
+    if (session.client.protocol === protocol) reply.protocol = protocol
     context.inTransaction = false
     context.args = args
     context.command = command
@@ -56,10 +59,11 @@ export class BlockRunner {
   }
 
   /** Runs one command and writes its reply. */
-  runOne({ command, args, group }: BlockCommand, client: Client, loaded: boolean): void {
+  runOne({ command, args, group, protocol }: BlockCommand, client: Client, loaded: boolean): void {
     const { context } = this.#runner
     const { telemetry } = this.#host
     const { reply } = context
+    if (protocol !== undefined) reply.protocol = protocol
     const { stats } = command
     const mark = reply.mark()
     const isTimed = telemetry.timesAll || command.isTimed(args)

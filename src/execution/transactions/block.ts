@@ -12,17 +12,21 @@ export interface BlockCommand extends QueuedRequest {
   readonly group: Group
   /** The positions of its keys; empty if the node of the client runs it, whichever node owns its keys. */
   readonly positions: readonly number[]
+  /** The protocol of its reply, if a HELLO before it in the block has changed that. */
+  readonly protocol: 2 | 3 | undefined
 }
 
 export type Block = readonly BlockCommand[]
 
-/** SELECT within a transaction applies to the commands after it. */
+/** SELECT and HELLO within a transaction apply to the commands after it. */
 export function blockOf(requests: readonly QueuedRequest[], group: Group, context: Context): Block {
   const { args: before } = context
   let selected = group
+  let protocol: 2 | 3 | undefined
   const block = requests.map(({ command, args }) => {
     context.args = args
-    const entry = blockCommand(command, args, selected, context)
+    const entry = blockCommand(command, args, selected, context, protocol)
+    if (command.fullName === 'hello' && args.count > 1) protocol = protocolOf(args.latin1(1)) ?? protocol
     if (command.fullName === 'select') selected = findGroup(context, 1) ?? selected
     return entry
   })
@@ -31,9 +35,20 @@ export function blockOf(requests: readonly QueuedRequest[], group: Group, contex
 }
 
 /** `context.args` must be `args`. */
-export function blockCommand(command: Command, args: Args, group: Group, context: Context): BlockCommand {
+export function blockCommand(
+  command: Command,
+  args: Args,
+  group: Group,
+  context: Context,
+  protocol: 2 | 3 | undefined,
+): BlockCommand {
   const hasKeys = command.isRouted && command.fanOutOf(args) === undefined
-  return { command, args, group, positions: hasKeys ? command.keysOf(context) : [] }
+  return { command, args, group, positions: hasKeys ? command.keysOf(context) : [], protocol }
+}
+
+/** Undefined: there is no such protocol. */
+export function protocolOf(text: string | undefined): 2 | 3 | undefined {
+  return text === '2' ? 2 : text === '3' ? 3 : undefined
 }
 
 /** Names of all keys, without their groups. */

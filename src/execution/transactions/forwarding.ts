@@ -1,7 +1,7 @@
 // Transactions in a cluster: which node owns the keys of a block, and how the block travels there as one piece.
 
 /*
- *   PEER EXEC <watch> <n> <n keys> { <group> <request> }…
+ *   PEER EXEC <watch> <n> <n keys> { <group>[ <protocol>] <request> }…
  *
  * The keys are those of the commands, so that the block is routed, sent again and kept in order as any command of several
  * keys (`Dispatcher`). `watch` is the number of the client's watch on this connection; 0: none.
@@ -22,7 +22,7 @@ import type { ForwardContext } from '../routing/forwarded-request.ts'
 import { readRequest, requestBytes, requestOf } from '../routing/request.ts'
 import type { Routing } from '../routing/routing.ts'
 import type { CommandTable } from '../table.ts'
-import { type Block, type BlockCommand, blockCommand } from './block.ts'
+import { type Block, type BlockCommand, blockCommand, protocolOf } from './block.ts'
 
 export interface ForwardingParts {
   readonly cluster: Cluster
@@ -99,10 +99,10 @@ export class BlockForwarding {
   encode(block: Block, watchId: string, watchKey: Buffer | undefined): Args {
     const keys: Buffer[] = []
     const requests: (string | Buffer)[] = []
-    for (const { args, group, positions } of block) {
+    for (const { args, group, positions, protocol } of block) {
       if (positions.length === 0) continue
       for (const i of positions) keys.push(args.copy(i))
-      requests.push(group.name, requestBytes(args))
+      requests.push(protocol === undefined ? group.name : `${group.name} ${protocol}`, requestBytes(args))
     }
     if (keys.length === 0 && watchKey !== undefined) keys.push(watchKey)
     return requestOf(['PEER', 'EXEC', watchId, String(keys.length), ...keys, ...requests])
@@ -118,14 +118,15 @@ export class BlockForwarding {
     const block: BlockCommand[] = []
     const before = this.#context.args
     for (let i = FIRST_KEY + Number(encoded.latin1(3)); i + 1 < encoded.count; i += 2) {
-      const name = encoded.text(i)
+      // Names of groups have no spaces.
+      const [name, protocol] = encoded.text(i).split(' ')
       const group = groups.find((each) => each.name === name)
       if (group === undefined) return 'PEERDOWN the owner of the keys has no group of this name'
       const args = readRequest(encoded.copy(i + 1))
       const command = this.#table.resolve(args)
       if (command?.accepts(args.count) !== true) return 'ERR the transaction is invalid'
       this.#context.args = args
-      block.push(blockCommand(command, args, group, this.#context))
+      block.push(blockCommand(command, args, group, this.#context, protocolOf(protocol)))
     }
     this.#context.args = before
     return block

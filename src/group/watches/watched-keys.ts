@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import type { Hash, Hasher } from '../../bytes/hash.ts'
-import { NULL_REF } from '../../store/arena.ts'
+import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
 import type { ChangeListener, Store } from '../../store/store.ts'
 import { Collection, copyValue, sameValue, type Value } from '../../store/value.ts'
@@ -26,7 +26,7 @@ interface WatchedGroup {
 
 /**
  * What counts as a change is what Redis counts: a write that changes nothing (SETNX of an existing key) does not, a SET
- * of the same value does, and so do expiry, eviction and invalidation. A load is no change unless the value differs
+ * of the same value does, and so do expiry (of a field of a hash, too), eviction and invalidation. A load is no change unless the value differs
  * from the one before: the key existed at the origin all the time.
  *
  * The store notifies the table only while a key is watched: without, a write costs one comparison.
@@ -56,8 +56,8 @@ export class WatchedKeys implements ChangeListener {
   /** Begins to watch a key for `watch`, unless it does so already. */
   add(watch: Watch, bytes: Buffer, start: number, end: number): void {
     const { store } = this.#group
-    // Removes an expired record: a key that had expired before WATCH does not count as changed when it is removed.
-    const ref = store.peek(bytes, start, end)
+    // What had expired before WATCH is removed, since it does not count as a change.
+    const ref = this.#peek(bytes, start, end)
     const hash = this.#hasher.hash(bytes, start, end)
     let watched = this.#find(hash, bytes, start, end)
     if (watched === undefined) {
@@ -83,9 +83,17 @@ export class WatchedKeys implements ChangeListener {
     if (--this.#size === 0) this.attach()
   }
 
-  /** Notices that a key has expired, or was invalidated with a tag: a store finds that when it looks the record up. */
+  /** Notices that a key or a field of a hash has expired, or that it was invalidated with a tag. */
   check({ key }: WatchedKey): void {
-    this.#group.store.peek(key, 0, key.length)
+    this.#peek(key, 0, key.length)
+  }
+
+  /** A store finds out that a record is over when it looks that up. */
+  #peek(bytes: Buffer, start: number, end: number): Ref {
+    const { store } = this.#group
+    const ref = store.peek(bytes, start, end)
+    if (ref !== NULL_REF && store.records.type(ref) === ValueType.HASH) store.hashes.dropDue(ref)
+    return ref
   }
 
   changed(hash: Hash, bytes: Uint8Array, start: number, end: number): void {

@@ -109,22 +109,23 @@ export class WriteQueue {
     if (this.#isClosing) return 'the node is closing'
     let keys = 0
     let bytes = 0
+    const next: Queued[] = []
     for (const write of writes) {
       const earlier = this.#next(nameOf(write))
       if (earlier === undefined) keys++
-      bytes += bytesOf(write) - (earlier === undefined ? 0 : bytesOf(earlier))
+      const before = earlier === undefined ? write.before : earlier.before
+      const each = queued(write, before, earlier?.since ?? now(), earlier?.failures ?? 0)
+      bytes += bytesOf(each) - (earlier === undefined ? 0 : bytesOf(earlier))
+      next.push(each)
     }
     const isFull = keys > 0 && this.#waiting.size + this.#backingOff.size + keys > queue
     if (isFull || (bytes > 0 && this.#bytes + bytes > queueBytes)) return 'too many writes wait for it'
     this.#bytes += bytes
-    for (const write of writes) {
+    for (const write of next) {
       const name = nameOf(write)
-      const earlier = this.#next(name)
-      if (earlier !== undefined) this.coalesced++
+      if (this.#next(name) !== undefined) this.coalesced++
       const target = this.#backingOff.has(name) ? this.#backingOff : this.#waiting
-      const { since, failures } = earlier ?? { since: now(), failures: 0 }
-      const before = earlier === undefined ? write.before : earlier.before
-      target.set(name, queued(write, before, since, failures))
+      target.set(name, write)
     }
     this.#pumpSoon()
     return undefined
@@ -284,6 +285,7 @@ function nameOf({ key }: Write): string {
   return key.toString('latin1')
 }
 
-function bytesOf({ key, value }: Write): number {
-  return key.length + (value?.length ?? 0)
+/** With the value that is kept to tell what has changed. */
+function bytesOf({ key, value, before }: Write): number {
+  return key.length + (value?.length ?? 0) + (before?.length ?? 0)
 }

@@ -249,3 +249,33 @@ test('only nodes may send blocks', async () => {
   expect((await calls(0, 'PEER EXEC 0 0'))[0]).toMatch(/^NOPERM/)
   expect((await calls(0, 'PEER WATCH 1 a'))[0]).toMatch(/^NOPERM/)
 })
+
+test('HELLO in a transaction changes the protocol of the replies after it, at the owner, too', async () => {
+  for (const [node, keys] of owned.entries()) {
+    for (const from of [0, 1, 2]) {
+      const socket = connect(cluster.ports[from], '127.0.0.1')
+      let text = ''
+      socket.setEncoding('latin1').on('data', (chunk: string) => {
+        text += chunk
+      })
+      const [key] = keys
+      const lines = [
+        `DEL ${key}`,
+        'MULTI',
+        `HSET ${key} a 1`,
+        `HGETALL ${key}`,
+        'HELLO 3',
+        `HGETALL ${key}`,
+        'HELLO 2',
+      ]
+      socket.write([...lines, `HGETALL ${key}`, 'EXEC', 'PING'].map((line) => `${line}\r\n`).join(''))
+      while (!text.includes('+PONG')) await once(socket, 'data')
+      socket.destroy()
+      const pair = '$1\r\na\r\n$1\r\n1\r\n'
+      const replies = text.slice(text.indexOf('*6'))
+      expect(replies.startsWith(`*6\r\n:1\r\n*2\r\n${pair}%7\r\n`), `${node} ${from} ${replies}`).toBe(true)
+      expect(replies).toContain(`%1\r\n${pair}*14\r\n`)
+      expect(replies.endsWith(`*2\r\n${pair}+PONG\r\n`)).toBe(true)
+    }
+  }
+})

@@ -53,6 +53,27 @@ test('reads load through; SETBIT, BITFIELD and the sources of BITOP are loaded f
   expect(await harness.call('MGET', 's', 'f', 'target')).toEqual(['!', 'b', '\x9e'])
 })
 
+test('a bit that stays what it is changes nothing, so no watch breaks', async () => {
+  const harness = new Harness()
+  await harness.call('SETBIT', 'a', '7', '1')
+  await harness.call('SET', 'n', '1')
+  for (const [command, runs] of [
+    [['SETBIT', 'a', '7', '1'], true],
+    [['SETBIT', 'a', '6', '0'], true],
+    [['SETBIT', 'a', '7', '0'], false],
+    // It grows.
+    [['SETBIT', 'a', '8', '0'], false],
+    [['SETBIT', 'new', '0', '0'], false],
+  ] as const) {
+    await harness.call('WATCH', 'a', 'new')
+    await harness.client.call(...command)
+    await harness.call('MULTI')
+    expect([command.join(' '), (await harness.call('EXEC')) !== null]).toEqual([command.join(' '), runs])
+  }
+  expect(await harness.call('SETBIT', 'n', '0', '0')).toBe(0)
+  expect(await harness.call('OBJECT', 'ENCODING', 'n')).toBe('raw')
+})
+
 test('in a group that writes to its origin, the new values are written', async () => {
   const written: [string, string][] = []
   const origin = {

@@ -44,3 +44,20 @@ test('the first client takes the element, and the others wait no longer than the
   expect(replies).toEqual(['0 k,x', '1 null'])
   expect(await b.call('PING')).toBe('PONG')
 })
+
+test('a value that another client has loaded serves who waits for it', async () => {
+  let list: string[] | null = null
+  const harness = new Harness({ groups: { cache: { origin: async () => list, negativeTtlMs: 100 } } })
+  const [waiting, other] = [harness.connect(), harness.connect()]
+  const replies: string[] = []
+  void waiting.call('BLPOP', 'k', '0').then((reply) => replies.push(String(reply)))
+  await settle(harness)
+  expect(await other.call('LRANGE', 'k', '0', '-1')).toEqual([])
+  list = ['x', 'y']
+  harness.clock.advance(101)
+  const read = other.call('LLEN', 'k')
+  await settle(harness)
+  await read
+  expect(replies).toEqual(['k,x'])
+  expect(await other.call('LRANGE', 'k', '0', '-1')).toEqual(['y'])
+})

@@ -39,6 +39,38 @@ test('a key that expires after WATCH has changed, one that had expired before ha
   expect(await runs(harness)).toBe(false)
 })
 
+test('a hash of which a field expires after WATCH has changed, one of which a field had expired before has not', async () => {
+  const harness = new Harness()
+  const set = async (): Promise<void> => {
+    await harness.call('HSET', 'Tom', 'a', '1', 'b', '2')
+    await harness.call('HPEXPIRE', 'Tom', 100, 'FIELDS', 1, 'a')
+  }
+  await set()
+  await harness.call('WATCH', 'Tom')
+  harness.clock.advance(101)
+  expect(await runs(harness)).toBe(false)
+
+  await set()
+  await harness.call('WATCH', 'Tom')
+  harness.clock.advance(101)
+  harness.instant.refresh()
+  // Active expiry.
+  harness.groups[0].store.sweep(2 ** 20)
+  expect(await runs(harness)).toBe(false)
+
+  await set()
+  harness.clock.advance(101)
+  await harness.call('WATCH', 'Tom')
+  expect(await harness.call('HLEN', 'Tom')).toBe(1)
+  harness.groups[0].store.sweep(2 ** 20)
+  expect(await runs(harness)).toBe(true)
+
+  await set()
+  await harness.call('WATCH', 'Tom')
+  harness.clock.advance(99)
+  expect(await runs(harness)).toBe(true)
+})
+
 test('a key that is evicted has changed', async () => {
   const harness = new Harness({ groups: { cache: { maxBytes: 64 * 1024 } } })
   await harness.call('SET', 'Tom', '1')

@@ -253,6 +253,17 @@ describe('behind', () => {
     expect(at.behind('c', '123456789')).toBeUndefined()
   })
 
+  test('the value that is kept to tell what has changed counts, too', async () => {
+    const at = new Setup('behind', { queueBytes: 10, breakAfter: 0 })
+    const write = (value: string, before: string): string | undefined =>
+      at.writes.enqueue([{ key: Buffer.from('a'), value: Buffer.from(value), before: Buffer.from(before) }])
+    expect(write('1234', '123456')).toBe('too many writes wait for it')
+    expect(write('1234', '12345')).toBeUndefined()
+    // What the origin had before the first of the writes is kept.
+    expect(write('12', '1234567890')).toBeUndefined()
+    expect(write('12345', '')).toBe('too many writes wait for it')
+  })
+
   test('a value with a deadline is written with its remaining TTL', async () => {
     const at = new Setup('behind', { breakAfter: 0 })
     at.writes.enqueue([{ key: Buffer.from('a'), value: Buffer.from('1'), deadline: 1150 }])
