@@ -8,8 +8,6 @@ import { type OriginElement, SortedSet } from './origin.ts'
 /** A collection with fewer elements, and only short ones, is encoded in one piece. */
 const SMALL_COUNT = 128
 const SMALL_BYTES = 64
-/** Bytes of an element in a store, besides its own: an upper bound. */
-const ELEMENT_BYTES = 48
 
 /** @throws TypeError that says what the value is instead, without naming the key */
 export function valueFrom(value: unknown): Value | null {
@@ -46,13 +44,11 @@ function listOf(elements: readonly unknown[]): Collection | null {
   if (elements.length === 0) return null
   const writer = new RdbWriter()
   writer.beginList()
-  let bytes = 0
   for (const [i, element] of elements.entries()) {
     const each = bytesOf(element, () => `element ${i} of a list`)
     writer.element(each, 0, each.length)
-    bytes += each.length
   }
-  return collection(ValueType.LIST, writer, elements.length, bytes)
+  return new Collection(ValueType.LIST, writer.finish())
 }
 
 function setOf(members: readonly unknown[]): Collection | null {
@@ -66,13 +62,12 @@ function setOf(members: readonly unknown[]): Collection | null {
   const writer = new RdbWriter()
   const integers = new IntegerMembers(byText.size)
   const unique = [...byText.values()]
-  const bytes = unique.reduce((sum, { length }) => sum + length, 0)
   if (unique.every((each) => integers.add(each, 0, each.length))) writer.integers(integers.sorted())
   else {
     writer.beginSet(unique.length)
     for (const each of unique) writer.element(each, 0, each.length)
   }
-  return collection(ValueType.SET, writer, unique.length, bytes)
+  return new Collection(ValueType.SET, writer.finish())
 }
 
 /** Fields whose value is null or undefined are left out, as NULL columns are. */
@@ -93,13 +88,11 @@ function hashOf(entries: readonly (readonly [unknown, unknown])[]): Collection |
     pairs.every(([field, value]) => field.length <= SMALL_BYTES && value.length <= SMALL_BYTES)
   const writer = new RdbWriter()
   writer.beginHash(pairs.length, isSmall)
-  let bytes = 0
   for (const [field, value] of pairs) {
     writer.element(field, 0, field.length)
     writer.element(value, 0, value.length)
-    bytes += field.length + value.length
   }
-  return collection(ValueType.HASH, writer, pairs.length, bytes)
+  return new Collection(ValueType.HASH, writer.finish())
 }
 
 function sortedSetOf({ entries }: SortedSet): Collection | null {
@@ -119,16 +112,10 @@ function sortedSetOf({ entries }: SortedSet): Collection | null {
   const isSmall = sorted.length <= SMALL_COUNT && sorted.every(([{ length }]) => length <= SMALL_BYTES)
   const writer = new RdbWriter()
   writer.beginSortedSet(sorted.length, isSmall)
-  let bytes = 0
   for (const [member, score] of sorted) {
     writer.scored(member, 0, member.length, score)
-    bytes += member.length + 8
   }
-  return collection(ValueType.SORTED_SET, writer, sorted.length, bytes)
-}
-
-function collection(type: ValueType, writer: RdbWriter, count: number, bytes: number): Collection {
-  return new Collection(type, writer.finish(), bytes + ELEMENT_BYTES * count)
+  return new Collection(ValueType.SORTED_SET, writer.finish())
 }
 
 /** @throws TypeError */

@@ -18,7 +18,7 @@ import { type Collection, copyValue, putValue, receivedValue, type Value } from 
  *   HAS_FRESHNESS   refreshAhead, staleWhileRevalidate, staleIfError, retention, ms | length of the validator;
  *                   all int32 | validator bytes
  *   HAS_TAGS        number of tags, int32 | age of the tag epoch, ms, int64 | tag hashes, int32 each
- *   value bytes: of a collection, in the encoding of DUMP
+ *   value bytes: of a collection, in the encoding of DUMP; with IN_PARTS the number of its parts, which were sent before
  *
  *   NO_NOTIFICATIONS has no field: the sender was disconnected from the origin's change notifications.
  *
@@ -47,7 +47,10 @@ const IS_RAW = 4
 const HAS_FRESHNESS = 8
 const HAS_TAGS = 16
 const NO_NOTIFICATIONS = 32
-const ALL_FLAGS = HAS_DEADLINE | HAS_LOAD | IS_RAW | HAS_FRESHNESS | HAS_TAGS | NO_NOTIFICATIONS
+const IN_PARTS = 64
+const ALL_FLAGS = HAS_DEADLINE | HAS_LOAD | IS_RAW | HAS_FRESHNESS | HAS_TAGS | NO_NOTIFICATIONS | IN_PARTS
+/** The length of the number of parts. */
+const PARTS_BYTES = 4
 
 /** The latest deadline that a record can have. */
 const FOREVER = 2n ** 63n - 1n
@@ -65,18 +68,30 @@ function valueRange(store: Store, ref: Ref): { bytes: Buffer; start: number; end
   return { bytes: records.bytes, start: records.valueStart, end: records.valueEnd }
 }
 
+function numberOfParts(parts: number): { bytes: Buffer; start: number; end: number } {
+  const bytes = Buffer.alloc(PARTS_BYTES)
+  bytes.writeUInt32LE(parts)
+  return { bytes, start: 0, end: PARTS_BYTES }
+}
+
+/** In how many parts the value of a dump was sent before; 0: it is in the dump. */
+export function partsOf(dump: Buffer): number {
+  const isInParts = dump.length >= HEADER_BYTES + PARTS_BYTES && (dump[2] & IN_PARTS) !== 0
+  return isInParts ? dump.readUInt32LE(dump.length - PARTS_BYTES) : 0
+}
+
 /** `undefined`: malformed. */
 function valueOfDump(dump: Buffer, start: number, type: number): Value | undefined {
   const bytes = dump.subarray(start)
   return receivedValue(bytes, type === ValueType.STRING ? undefined : type)
 }
 
-/** The dump of a record. */
-export function dumpEntry(store: Store, ref: Ref): Buffer {
+/** The dump of a record; or, if its value was sent in so many parts, of what else belongs to it. */
+export function dumpEntry(store: Store, ref: Ref, parts = 0): Buffer {
   const { records } = store
   const deadline = records.exactDeadline(ref)
   const loaded = (records.flags(ref) & LOADED) !== 0
-  const { bytes, start, end } = valueRange(store, ref)
+  const { bytes, start, end } = parts === 0 ? valueRange(store, ref) : numberOfParts(parts)
   const expiring = deadline !== 0n
   const hasFreshness = expiring && records.hasFreshness(ref)
   const validator = store.validity.validator(ref)
@@ -93,7 +108,8 @@ export function dumpEntry(store: Store, ref: Ref): Buffer {
     (loaded ? HAS_LOAD : 0) |
     (records.isRaw(ref) ? IS_RAW : 0) |
     (hasFreshness ? HAS_FRESHNESS : 0) |
-    (tagBytes === 0 ? 0 : HAS_TAGS)
+    (tagBytes === 0 ? 0 : HAS_TAGS) |
+    (parts === 0 ? 0 : IN_PARTS)
   dump[3] = 0
   dump.writeUInt32LE(end - start, 4)
   let at = HEADER_BYTES
@@ -130,6 +146,7 @@ export function dumpEntry(store: Store, ref: Ref): Buffer {
  *
  * @param isDisconnected whether this node, too, receives no change notifications: it will invalidate the entry itself
  *   when it reconnects, so the entry is stored unchanged
+ * @param arrived stores the value that has arrived in parts, as `Store.put`
  * @returns false when the dump is malformed or of another version, or the entry alone exceeds the budget; then nothing
  *   has changed
  */
@@ -140,6 +157,7 @@ export function restoreEntry(
   keyEnd: number,
   dump: Buffer,
   isDisconnected = false,
+  arrived?: (flags: number) => Ref,
 ): boolean {
   if (dump.length < HEADER_BYTES || dump[0] !== VERSION || dump[3] !== 0) return false
   const type = dump[1]
@@ -161,7 +179,9 @@ export function restoreEntry(
   if (type === ValueType.ABSENT) {
     if (!loaded || !expiring || raw || hasFreshness || dump.length !== valueStart) return false
   }
-  const value = type === ValueType.ABSENT ? NOTHING : valueOfDump(dump, valueStart, type)
+  if ((arrived !== undefined) !== ((contents & IN_PARTS) !== 0)) return false
+  const isWithout = type === ValueType.ABSENT || arrived !== undefined
+  const value = isWithout ? NOTHING : valueOfDump(dump, valueStart, type)
   if (value === undefined) return false
 
   const isSuspect = !isDisconnected && (contents & NO_NOTIFICATIONS) !== 0
@@ -196,10 +216,11 @@ export function restoreEntry(
   const flags =
     (expiring ? EXPIRES : 0) | (loaded ? LOADED : 0) | (hasFreshness ? FRESHNESS : 0) | tagFlags(tagCount)
   if (isTagged) readTags(store, dump, tagsAt, tagCount)
-  const ref =
+  const put = (): Ref =>
     type === ValueType.ABSENT
       ? store.put(key, keyStart, keyEnd, NOTHING, 0, 0, ValueType.ABSENT, flags)
       : putValue(store, key, keyStart, keyEnd, value, flags)
+  const ref = arrived === undefined ? put() : arrived(flags)
   if (ref === NULL_REF) return false
   if (raw) store.records.markRaw(ref)
   if (expiring) store.records.setExactDeadline(ref, deadline)

@@ -187,6 +187,16 @@ export class Store {
     this.#compactor.updateLimit(this.#maxBytes)
   }
 
+  /** An empty store with the same budget, where keys and elements have the same hashes. */
+  another(): Store {
+    return new Store({
+      maxBytes: this.#maxBytes,
+      hasher: this.#hasher,
+      instant: this.#instant,
+      encodingLimits: this.collections.limits,
+    })
+  }
+
   /** Bytes occupied, exactly: live blocks and the whole index. At most `maxBytes` after every call. */
   get usedBytes(): number {
     return this.#arena.liveUnits * UNIT_BYTES + this.#index.bytes + this.#regions.rowBytes
@@ -327,6 +337,11 @@ export class Store {
   /** Whether a record of this size fits the budget at all. `flags`: `EXPIRES`, `LOADED`, `FRESHNESS`, `TAGS`. */
   fits(keyLength: number, valueLength: number, flags = 0, validatorLength = 0): boolean {
     return this.#unitsFit(unitsFor(recordBytes(keyLength, valueLength, flags, validatorLength)))
+  }
+
+  /** Whether a collection of so many bytes fits the budget at all. */
+  hasRoom(bytes: number): boolean {
+    return bytes <= this.#maxBytes - this.minBytes
   }
 
   /**

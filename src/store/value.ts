@@ -10,15 +10,20 @@ import type { Store } from './store.ts'
 export class Collection {
   readonly type: ValueType
   readonly dump: Buffer
-  /** About how many bytes it occupies in a store: enough for an estimate by `Store.fits`; `putValue` decides. */
-  readonly length: number
+  readonly #length: number | undefined
   /** What was read of the dump; `undefined`: it was not read yet. */
   #restorable: Restorable | undefined
 
-  constructor(type: ValueType, dump: Buffer, length: number) {
+  /** @param length `undefined`: it is computed from the dump, when it is asked for */
+  constructor(type: ValueType, dump: Buffer, length?: number) {
     this.type = type
     this.dump = dump
-    this.length = length
+    this.#length = length
+  }
+
+  /** About how many bytes it occupies in a store: enough for an estimate by `Store.fits`; `putValue` decides. */
+  get length(): number {
+    return this.#length ?? this.restorable.length
   }
 
   /** The value of a dump that another node or an origin has written. */

@@ -2,14 +2,14 @@
 
 import type { Group } from '../../group/group.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
+import { attach, copyOf, detach, hasPages } from '../../store/detached.ts'
 import { EXPIRES, LOADED, TAGS } from '../../store/record.ts'
 import { EntryTags } from '../../store/validity/tags.ts'
 import { copyValue, putValue, type Value } from '../../store/value.ts'
 
-/** A copy, since writing to the store may move or evict the original record. */
-export interface Entry {
+/** A record without its value: what is copied with it. */
+interface EntryFacts {
   readonly from: Group
-  readonly value: Value
   /** `EXPIRES`, `LOADED`, and the flags of tags. */
   readonly flags: number
   readonly isRaw: boolean
@@ -21,14 +21,25 @@ export interface Entry {
   readonly tagging: EntryTags
 }
 
+/** A copy, since writing to the store may move or evict the original record. */
+export interface Entry extends EntryFacts {
+  readonly value: Value
+}
+
 export function copyEntry(from: Group, ref: Ref): Entry {
+  const { flags, isRaw, deadline, loadedAt, loadMs, tagging } = factsOf(from, ref)
+  const value = copyValue(from.store, ref)
+  // Field by field: V8 makes an object that begins with a spread a dictionary.
+  return { from, value, flags, isRaw, deadline, loadedAt, loadMs, tagging }
+}
+
+function factsOf(from: Group, ref: Ref): EntryFacts {
   const { records } = from.store
   const deadline = records.exactDeadline(ref)
   const tagging = new EntryTags()
   records.readTags(ref, tagging)
   return {
     from,
-    value: copyValue(from.store, ref),
     flags: (records.flags(ref) & LOADED) | (deadline === 0n ? 0 : EXPIRES) | records.tagFlags(ref),
     isRaw: records.isRaw(ref),
     deadline,
@@ -44,15 +55,53 @@ export function copyEntry(from: Group, ref: Ref): Entry {
  * False: the entry alone exceeds the budget; nothing has changed.
  */
 export function putEntry(group: Group, key: Buffer, start: number, end: number, entry: Entry): boolean {
+  return put(group, entry, (flags) => putValue(group.store, key, start, end, entry.value, flags))
+}
+
+/** The same for the entry of a record, which stays. Large collections are copied page by page. */
+export function copyEntryTo(
+  group: Group,
+  key: Buffer,
+  start: number,
+  end: number,
+  from: Group,
+  ref: Ref,
+): boolean {
+  if (!hasPages(from.store, ref)) return putEntry(group, key, start, end, copyEntry(from, ref))
+  const facts = factsOf(from, ref)
   const { store } = group
-  const { value } = entry
+  if (!store.fits(end - start, from.store.valueLength(ref), facts.flags)) return false
+  const copied = copyOf(from.store, ref, store)
+  return copied !== undefined && put(group, facts, (flags) => attach(store, key, start, end, copied, flags))
+}
+
+/** Gives a record another key. False: it exceeds the budget with that; nothing has changed. */
+export function renameEntry(group: Group, key: Buffer, start: number, end: number, ref: Ref): boolean {
+  const { store } = group
+  if (!hasPages(store, ref)) {
+    const entry = copyEntry(group, ref)
+    // Once the entry is removed, storing it again must not fail; removing it first saves the room for two copies.
+    if (!store.fits(end - start, entry.value.length, entry.flags)) return false
+    store.remove(ref)
+    return putEntry(group, key, start, end, entry)
+  }
+  const facts = factsOf(group, ref)
+  const longer = Math.max(0, end - start - store.records.keyLength(ref))
+  if (!store.hasRoom(store.bytesOf(ref) + longer + 16)) return false
+  const detached = detach(store, ref)
+  return put(group, facts, (flags) => attach(store, key, start, end, detached, flags))
+}
+
+/** Stores a value with these facts: `write` gets the flags, and the arguments in fields of the store. */
+function put(group: Group, entry: EntryFacts, write: (flags: number) => Ref): boolean {
+  const { store } = group
   let flags = entry.flags
   if (group !== entry.from) flags = (flags & EXPIRES || group.lifetime()) | (flags & TAGS)
   if ((entry.flags & EXPIRES) !== 0) store.deadline[0] = Number(entry.deadline)
   store.loadedAt[0] = entry.loadedAt
   store.loadMs = entry.loadMs
   store.entryTags.copyFrom(entry.tagging)
-  const ref = putValue(store, key, start, end, value, flags)
+  const ref = write(flags)
   if (ref === NULL_REF) return false
   if (entry.isRaw) store.records.markRaw(ref)
   if ((entry.flags & EXPIRES) !== 0) store.records.setExactDeadline(ref, entry.deadline)

@@ -9,7 +9,7 @@ import { NO_SUCH_KEY, SYNTAX_ERROR, tooLarge } from '../spec/errors.ts'
 import { findGroupOrReply } from '../spec/selection.ts'
 import { arg, KEY, manyKeys, oneKey, option, token } from '../spec/shorthand.ts'
 import { typeName } from '../spec/values/names.ts'
-import { copyEntry, putEntry } from './entry.ts'
+import { copyEntryTo, renameEntry } from './entry.ts'
 
 const SAME_OBJECT = 'ERR source and destination objects are the same'
 
@@ -214,15 +214,9 @@ function sameKey({ args }: Context): boolean {
  */
 function rename(c: Context, ref: Ref): boolean {
   const { args, group, store } = c
-  const entry = copyEntry(group, ref)
-  // Once the entry is removed, storing it again must not fail; removing it first saves the room for two copies.
-  if (!store.fits(args.length(2), entry.value.length, entry.flags)) {
-    c.reply.error(tooLarge(store.maxBytes))
-    return false
-  }
-  store.remove(ref)
-  putEntry(group, args.buf, args.start[2], args.end[2], entry)
-  return true
+  if (renameEntry(group, args.buf, args.start[2], args.end[2], ref)) return true
+  c.reply.error(tooLarge(store.maxBytes))
+  return false
 }
 
 function copy(c: Context): void {
@@ -278,7 +272,7 @@ function transfer(c: Context, ref: Ref, target: Group, i: number): boolean {
   const { args } = c
   // The executor has fenced the loads of this group's keys already.
   if (target !== c.group && target.isWatched) target.fence(args.buf, args.start[i], args.end[i])
-  if (putEntry(target, args.buf, args.start[i], args.end[i], copyEntry(c.group, ref))) return true
+  if (copyEntryTo(target, args.buf, args.start[i], args.end[i], c.group, ref)) return true
   c.reply.error(tooLarge(target.store.maxBytes))
   return false
 }

@@ -6,8 +6,11 @@ import type { Store } from '../store.ts'
 import { dumpStream } from './stream/writer.ts'
 import { IntegerMembers, RdbWriter } from './writer.ts'
 
-/** The dump of a record, which is not a negative entry. */
-export function dumpValue(store: Store, ref: Ref): Buffer {
+/**
+ * The dump of a record, which is not a negative entry. With `from` and `most` it has some elements only: those of a
+ * collection, which is no stream and has pages, in an order that stays the same while it is not changed.
+ */
+export function dumpValue(store: Store, ref: Ref, from = 0, most: number = Number.POSITIVE_INFINITY): Buffer {
   const { collections, records, lists, hashes, sets, sortedSets, streams } = store
   const writer = new RdbWriter()
   switch (records.type(ref)) {
@@ -18,16 +21,16 @@ export function dumpValue(store: Store, ref: Ref): Buffer {
     case ValueType.LIST: {
       const { span } = lists
       writer.beginList()
-      for (let found = lists.seek(ref, 0); found; found = lists.next())
+      for (let left = most, found = lists.seek(ref, from); found && left > 0; left--, found = lists.next())
         writer.element(span.bytes, span.start, span.end)
       break
     }
     case ValueType.SET: {
       const { member } = sets
-      const count = sets.size(ref)
+      const count = Math.min(most, sets.size(ref) - from)
       const integers = collections.flags(ref) === 0 ? new IntegerMembers(count) : undefined
       if (integers === undefined) writer.beginSet(count)
-      for (let found = sets.seek(ref, 0); found; found = sets.next()) {
+      for (let left = count, found = sets.seek(ref, from); found && left > 0; left--, found = sets.next()) {
         if (integers === undefined) writer.element(member.bytes, member.start, member.end)
         else integers.add(member.bytes, member.start, member.end)
       }
@@ -36,14 +39,16 @@ export function dumpValue(store: Store, ref: Ref): Buffer {
     }
     case ValueType.SORTED_SET: {
       const { span, score } = sortedSets
-      const count = sortedSets.length(ref)
+      const all = sortedSets.length(ref)
+      const count = Math.min(most, all - from)
       const isSmall = collections.flags(ref) === 0
       writer.beginSortedSet(count, isSmall)
       // A large one in descending order: Redis then inserts each member at the front.
+      const first = isSmall ? from : all - from - 1
       for (
-        let found = sortedSets.seek(ref, isSmall ? 0 : count - 1, !isSmall);
-        found;
-        found = sortedSets.next()
+        let left = count, found = sortedSets.seek(ref, first, !isSmall);
+        found && left > 0;
+        left--, found = sortedSets.next()
       )
         writer.scored(span.bytes, span.start, span.end, score[0])
       break
@@ -51,10 +56,14 @@ export function dumpValue(store: Store, ref: Ref): Buffer {
     case ValueType.HASH: {
       const { field, value, deadline } = hashes
       const first = firstDeadline(store, ref)
-      const count = hashes.length(ref)
+      const count = Math.min(most, hashes.length(ref) - from)
       if (first === Infinity) writer.beginHash(count, collections.flags(ref) === 0)
       else writer.beginTimedHash(count, first)
-      for (let found = hashes.seek(ref, 0); found; found = hashes.next()) {
+      for (
+        let left = count, found = hashes.seek(ref, from);
+        found && left > 0;
+        left--, found = hashes.next()
+      ) {
         if (first !== Infinity) {
           const isTimed = hashes.hasDeadline(ref, field.bytes, field.start, field.end)
           writer.fieldDeadline(isTimed ? deadline[0] : 0)

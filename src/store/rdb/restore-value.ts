@@ -3,16 +3,18 @@
 import { NULL_REF, type Ref } from '../arena.ts'
 import { ValueType } from '../record.ts'
 import type { Store } from '../store.ts'
+import { PACKED_ELEMENTS } from '../types/collections.ts'
 import type { StreamId } from '../types/stream/id.ts'
-import type { ByteRange } from './byte-range.ts'
+import { StringList } from '../types/string-list.ts'
+import { ByteRange } from './byte-range.ts'
 import { FOOTER_BYTES, hasValidFooter } from './format.ts'
 import { readValue } from './reader.ts'
 import type { RdbSink } from './sink.ts'
 import { StreamBuilder } from './stream/builder.ts'
 import { Survey } from './survey.ts'
 
-/** Bytes of an element in a store besides its strings, about. */
-const ELEMENT_BYTES = 48
+/** Elements of a list that are inserted together. */
+const LIST_PART = 4096
 
 /** Why a dump was not stored. */
 export type RestoreFailure = 'wrong footer' | 'malformed'
@@ -22,8 +24,9 @@ export class Restorable {
   /** See `store`. */
   isSpent = false
   readonly type: ValueType
-  /** The bytes of all strings, and the number of elements, as surveyed. */
-  readonly #bytes: number
+  /** About how many bytes the value occupies in a store: rather more. */
+  readonly length: number
+  /** The number of elements. */
   readonly #count: number
   /** Of a string. */
   readonly #value: ByteRange | undefined
@@ -32,10 +35,10 @@ export class Restorable {
   readonly #end: number
 
   private constructor(survey: Survey, dump: Buffer, start: number, end: number) {
-    const { type, bytes, count, value } = survey
+    const { type, value } = survey
     this.type = type === 'string' ? ValueType.STRING : TYPES[type]
-    this.#bytes = bytes
-    this.#count = count
+    this.length = survey.storedBytes
+    this.#count = survey.count
     this.#value = value
     this.#dump = dump
     this.#start = start
@@ -51,11 +54,6 @@ export class Restorable {
     return new Restorable(survey, dump, start, valueEnd)
   }
 
-  /** About how many bytes the value occupies in a store. */
-  get length(): number {
-    return this.#bytes + ELEMENT_BYTES * this.#count
-  }
-
   /**
    * Stores the value under a key, instead of what is there.
    *
@@ -68,18 +66,42 @@ export class Restorable {
     if (value !== undefined)
       return store.put(key, keyStart, keyEnd, value.bytes, value.start, value.end, ValueType.STRING, flags)
     const { collections, streams } = store
-    if (!collections.fits(NULL_REF, this.#bytes, this.#count, keyEnd - keyStart)) return NULL_REF
-    const builder = new Builder(store, (valueType) =>
+    if (
+      !store.fits(keyEnd - keyStart, 0, flags) ||
+      !store.hasRoom(this.length + keyEnd - keyStart + OWN_BYTES)
+    )
+      return NULL_REF
+    const builder = new Builder(store, this.#count, (valueType) =>
       valueType === ValueType.STREAM
         ? streams.create(key, keyStart, keyEnd, flags)
         : collections.create(valueType, key, keyStart, keyEnd, flags),
     )
     readValue(this.#dump, this.#start, this.#end, builder)
+    builder.complete()
     this.isSpent = builder.isSpent
     collections.finish(builder.ref, builder.isSpent ? 0 : 1)
     return store.peek(key, keyStart, keyEnd)
   }
+
+  /**
+   * Adds the elements to what is stored under a key, at its end. False: that is not a collection of this type, a member is
+   * there already, or it exceeds the budget.
+   */
+  addTo(store: Store, key: Buffer): boolean {
+    if (this.type === ValueType.STRING || this.type === ValueType.STREAM) return false
+    const ref = store.peek(key, 0, key.length)
+    if (ref === NULL_REF) return this.store(store, key, 0, key.length, 0) !== NULL_REF || this.isSpent
+    const isFitting = store.hasRoom(store.bytesOf(ref) + this.length + OWN_BYTES)
+    if (store.records.type(ref) !== this.type || !isFitting) return false
+    const builder = new Builder(store, 0, () => ref)
+    const isRead = readValue(this.#dump, this.#start, this.#end, builder)
+    store.collections.finish(builder.ref, 1)
+    return isRead
+  }
 }
+
+/** The record of a collection, without its key. */
+const OWN_BYTES = 96
 
 const TYPES = {
   list: ValueType.LIST,
@@ -89,21 +111,77 @@ const TYPES = {
   stream: ValueType.STREAM,
 } as const satisfies Partial<Record<Survey['type'], ValueType>>
 
+/** The elements of a large collection, copied. */
+class Loading {
+  /** Elements, members or fields. */
+  readonly strings = new StringList()
+  readonly values = new StringList()
+  /** Scores; deadlines of fields, 0: none. */
+  readonly numbers: Float64Array
+  isTimed = false
+  readonly #field = new ByteRange()
+  readonly #value = new ByteRange()
+
+  constructor(count: number) {
+    this.numbers = new Float64Array(count)
+  }
+
+  add(field: ByteRange, value: ByteRange, deadline: number): void {
+    if (deadline !== 0) this.isTimed = true
+    this.numbers[this.strings.count] = deadline
+    this.strings.add(field.bytes, field.start, field.end)
+    this.values.add(value.bytes, value.start, value.end)
+  }
+
+  field(i: number): ByteRange {
+    return pointed(this.#field, this.strings, i)
+  }
+
+  value(i: number): ByteRange {
+    return pointed(this.#value, this.values, i)
+  }
+}
+
+function pointed(range: ByteRange, { bytes, starts, ends }: StringList, i: number): ByteRange {
+  range.point(bytes, starts[i], ends[i])
+  return range
+}
+
 /** Adds the elements to a new collection. Its room was checked, and the dump surveyed. */
 class Builder implements RdbSink {
   /** The record, which moves as it grows. */
   ref: Ref = NULL_REF
   readonly #store: Store
   readonly #create: (type: ValueType) => Ref
+  readonly #elements: number
+  /** Elements that are inserted all at once, in the order of the trees; `undefined`: there are few. */
+  #loading: Loading | undefined
   #type: keyof typeof TYPES = 'list'
   #count = 0
   #stream: StreamBuilder | undefined
   /** Fields that have expired before the hash is restored. */
   #expired = 0
 
-  constructor(store: Store, create: (type: ValueType) => Ref) {
+  constructor(store: Store, count: number, create: (type: ValueType) => Ref) {
     this.#store = store
     this.#create = create
+    this.#elements = count
+  }
+
+  /** All elements were read. */
+  complete(): void {
+    const { lists, sets, sortedSets, hashes } = this.#store
+    const loading = this.#loading
+    if (loading === undefined || loading.strings.count === 0) return
+    const { strings, values, numbers } = loading
+    if (this.#type === 'list') this.ref = lists.load(this.ref, strings)
+    else if (this.#type === 'set') this.ref = sets.load(this.ref, strings)
+    else if (this.#type === 'zset') this.ref = sortedSets.load(this.ref, strings, numbers)
+    else if (strings.count > PACKED_ELEMENTS)
+      this.ref = hashes.load(this.ref, strings, values, loading.isTimed ? numbers : undefined)
+    // Most of its fields have expired.
+    else for (let i = 0; i < strings.count; i++) this.#set(loading.field(i), loading.value(i), numbers[i])
+    strings.clear()
   }
 
   /** Whether the value is a hash whose fields have all expired. */
@@ -119,11 +197,19 @@ class Builder implements RdbSink {
     this.#type = type
     this.ref = this.#create(TYPES[type])
     if (type === 'stream') this.#stream = new StreamBuilder(this.#store.streams.open(this.ref))
+    else if (type === 'list') this.#count = this.#store.lists.length(this.ref)
+    if (type !== 'stream' && this.#elements > PACKED_ELEMENTS) this.#loading = new Loading(this.#elements)
     return this.ref !== NULL_REF
   }
 
   element({ bytes, start, end }: ByteRange): boolean {
     const { lists, sets } = this.#store
+    const loading = this.#loading
+    if (loading !== undefined) {
+      loading.strings.add(bytes, start, end)
+      if (this.#type === 'list' && loading.strings.count === LIST_PART) this.complete()
+      return true
+    }
     if (this.#type === 'list') this.ref = lists.insert(this.ref, this.#count++, bytes, start, end)
     else this.ref = sets.add(this.ref, bytes, start, end)
     return true
@@ -131,22 +217,33 @@ class Builder implements RdbSink {
 
   field(field: ByteRange, value: ByteRange, deadline: number): boolean {
     if (this.#stream !== undefined) return this.#stream.field(field, value)
-    const { hashes, now } = this.#store
-    if (deadline !== 0 && deadline <= now) {
+    if (deadline !== 0 && deadline <= this.#store.now) {
       this.#expired++
       return true
     }
     this.#count++
+    if (this.#loading === undefined) this.#set(field, value, deadline)
+    else this.#loading.add(field, value, deadline)
+    return true
+  }
+
+  #set(field: ByteRange, value: ByteRange, deadline: number): void {
+    const { hashes } = this.#store
     this.ref = hashes.set(this.ref, field.bytes, field.start, field.end, value.bytes, value.start, value.end)
-    if (deadline === 0) return true
+    if (deadline === 0) return
     hashes.deadline[0] = deadline
     this.ref = hashes.expire(this.ref, field.bytes, field.start, field.end, undefined)
-    return true
   }
 
   scored({ bytes, start, end }: ByteRange, score: number): boolean {
     const { sortedSets } = this.#store
-    sortedSets.find(this.ref, bytes, start, end)
+    if (this.#loading !== undefined) {
+      this.#loading.numbers[this.#loading.strings.count] = score
+      this.#loading.strings.add(bytes, start, end)
+      return true
+    }
+    // Never within a dump, only in one that is added.
+    if (sortedSets.find(this.ref, bytes, start, end)) return false
     sortedSets.score[0] = score
     this.ref = sortedSets.insert(this.ref, bytes, start, end)
     return true

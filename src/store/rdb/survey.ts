@@ -1,7 +1,10 @@
 // The first reading of a dump: whether it can be restored, and how much it holds. So nothing has to be undone later.
 
 import { hashBytes } from '../../bytes/hash.ts'
+import { PACKED_BYTES, PACKED_ELEMENTS } from '../types/collections.ts'
 import type { StreamId } from '../types/stream/id.ts'
+import { isSeparate, memberBytes, stringBytes, TREE_SLACK } from '../types/tree/layout.ts'
+import { TreeSize } from '../types/tree/size.ts'
 import type { ByteRange } from './byte-range.ts'
 import type { RdbSink } from './sink.ts'
 import { PendingTable } from './stream/pending-table.ts'
@@ -11,9 +14,13 @@ const SEED = [0x72646231, 0x6e616d65, 0x72646232, 0x74776963] as const
 
 const MIN_PLACES = 64
 
-/** What a score needs in a tree, and the deadline of a field. */
+/** Bytes of an entry of a tree besides its strings: the hash of a string, a score. */
+const HASH_BYTES = 4
 const SCORE_BYTES = 8
-const DEADLINE_BYTES = 32
+/** Bytes of an element besides its strings, of a small collection and of a stream, at most. */
+const ELEMENT_BYTES = 24
+/** The head of a region, and the rows of the first ones. */
+const REGION_BYTES = 768
 /** What an entry of a stream needs besides its strings; a pending entry; a stream, a group or a consumer, at most. */
 const ENTRY_BYTES = 40
 const PENDING_BYTES = 64
@@ -63,9 +70,15 @@ class DistinctNames {
 
 export class Survey implements RdbSink {
   type: 'string' | 'list' | 'set' | 'hash' | 'zset' | 'stream' = 'string'
-  /** Elements, pairs counting once, and the bytes of all strings. */
+  /** Elements; pairs count once. */
   count = 0
-  bytes = 0
+  /** Bytes of all strings. */
+  #bytes = 0
+  /** The trees that a large collection needs: of its elements, of its ranking, and those of the deadlines of fields. */
+  readonly #elements = new TreeSize()
+  readonly #ranking = new TreeSize()
+  readonly #deadlines = new TreeSize()
+  readonly #deadlineRanking = new TreeSize()
   /** A string: still valid after the reading. */
   value: ByteRange | undefined
   /** Members, fields, or names of consumer groups. */
@@ -84,21 +97,39 @@ export class Survey implements RdbSink {
     return true
   }
 
+  /** About how many bytes the value occupies in a store, at most. */
+  get storedBytes(): number {
+    if (this.type === 'string') return this.value?.length ?? 0
+    const packed = this.#bytes + ELEMENT_BYTES * this.count
+    if (this.type === 'stream') return packed + packed / 4 + TREE_SLACK
+    if (this.count <= PACKED_ELEMENTS && packed < PACKED_BYTES) return packed
+    const trees = [this.#elements, this.#ranking, this.#deadlines, this.#deadlineRanking]
+    const sum = trees.reduce((all, { bytes }) => all + bytes, 0)
+    if (this.count > PACKED_ELEMENTS) return sum + REGION_BYTES
+    // Its elements are inserted one by one, so leaves may be half empty.
+    return sum + trees.reduce((all, { leafBytes }) => all + leafBytes, 0) + TREE_SLACK
+  }
+
   element(element: ByteRange): boolean {
     this.#add(element.length)
+    this.#addString(this.#elements, this.type === 'list' ? 0 : HASH_BYTES, element.length)
     return this.type === 'list' || this.#names.add(element)
   }
 
   field(field: ByteRange, value: ByteRange, deadline: number): boolean {
     this.#add(field.length + value.length)
-    // A deadline is in two trees, each with the field.
-    if (deadline !== 0) this.bytes += 2 * (field.length + DEADLINE_BYTES)
+    if (this.type === 'hash') {
+      const separate =
+        (isSeparate(field.length) ? field.length : 0) + (isSeparate(value.length) ? value.length : 0)
+      this.#elements.add(HASH_BYTES + stringBytes(field.length) + stringBytes(value.length), separate)
+      if (deadline !== 0) this.#addMember(this.#deadlines, this.#deadlineRanking, field.length)
+    }
     return this.type === 'stream' || this.#names.add(field)
   }
 
   scored(member: ByteRange, _score: number): boolean {
-    // A member is in two trees.
-    this.#add(2 * (member.length + SCORE_BYTES))
+    this.#add(member.length + SCORE_BYTES)
+    this.#addMember(this.#elements, this.#ranking, member.length)
     return this.#names.add(member)
   }
 
@@ -108,7 +139,7 @@ export class Survey implements RdbSink {
   }
 
   stream(): boolean {
-    this.bytes += OWN_BYTES
+    this.#bytes += OWN_BYTES
     return true
   }
 
@@ -136,6 +167,17 @@ export class Survey implements RdbSink {
 
   #add(bytes: number): void {
     this.count++
-    this.bytes += bytes
+    this.#bytes += bytes
+  }
+
+  #addString(tree: TreeSize, keyBytes: number, length: number): void {
+    tree.add(keyBytes + stringBytes(length), isSeparate(length) ? length : 0)
+  }
+
+  /** A member with a score is in two trees, which share its page if it is long. */
+  #addMember(table: TreeSize, ranking: TreeSize, length: number): void {
+    const bytes = memberBytes(length)
+    table.add(HASH_BYTES + SCORE_BYTES + bytes)
+    ranking.add(SCORE_BYTES + bytes, bytes < length ? length : 0)
   }
 }

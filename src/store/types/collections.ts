@@ -6,6 +6,7 @@ import type { EncodingLimits } from './encoding-limits.ts'
 import { PACKED_HEADER_BYTES, PAGED, PAGED_BYTES, packedCount, setPackedCount } from './packed.ts'
 import type { Regions } from './regions.ts'
 import { Span } from './span.ts'
+import type { StringList } from './string-list.ts'
 import { TREE_SLACK } from './tree/layout.ts'
 import { Tree } from './tree/tree.ts'
 
@@ -144,6 +145,13 @@ export class Collections {
     return region === 0 ? packedCount(this.records) : this.regions.head(region, COUNT_WORD)
   }
 
+  /** The hashes of strings. */
+  hashesOf({ bytes, starts, ends, count }: StringList): Int32Array {
+    const hashes = new Int32Array(count)
+    for (let i = 0; i < count; i++) hashes[i] = this.store.hashOf(bytes, starts[i], ends[i])
+    return hashes
+  }
+
   /** Removes `count` elements, the bytes from `from` to `to`, of a located packed collection. */
   cut(ref: Ref, from: number, to: number, count: number): Ref {
     const { records } = this
@@ -167,9 +175,23 @@ export class Collections {
       this.store.remove(ref)
       return false
     }
-    if (isChanged) this.store.noteChange(ref)
+    if (isChanged) {
+      this.store.noteChange(ref)
+      this.restamp(ref)
+    }
     this.store.settle(ref)
     return true
+  }
+
+  /** Of a collection with pages: another number after each change, also when it is another collection. 0: it has none. */
+  stamp(ref: Ref): number {
+    const region = this.regionOf(ref)
+    return region === 0 ? 0 : this.regions.stampOf(region)
+  }
+
+  restamp(ref: Ref): void {
+    const region = this.regions.count === 0 ? 0 : this.regionOf(ref)
+    if (region !== 0) this.regions.stamp(region)
   }
 
   /** Bytes of the region of a record; 0: it has none. */

@@ -3,6 +3,7 @@
 import type { Collections } from './collections.ts'
 import { RankedMembers } from './ranked-members.ts'
 import type { Regions } from './regions.ts'
+import { StringList } from './string-list.ts'
 
 /*
  * The members are fields, the scores their deadlines. Only fields with a deadline are in the trees. So the first HEXPIRE of
@@ -56,6 +57,20 @@ export class FieldDeadlines {
     this.#fields.find(region, bytes, start, end)
     this.deadline[0] = deadline
     this.#fields.insert(region, bytes, start, end)
+  }
+
+  /** Gives fields of a new hash their deadlines; 0: none. */
+  load(region: number, fields: StringList, deadlines: Float64Array): void {
+    const timed = new StringList()
+    const scores = new Float64Array(fields.count)
+    for (let i = 0; i < fields.count; i++) {
+      if (deadlines[i] === 0) continue
+      scores[timed.count] = deadlines[i]
+      timed.add(fields.bytes, fields.starts[i], fields.ends[i])
+    }
+    if (timed.count === 0) return
+    this.#regions.mark(region, true)
+    this.#fields.load(region, timed, scores)
   }
 
   /** Removes the deadline of a field. False: it had none. */

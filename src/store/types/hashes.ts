@@ -3,6 +3,7 @@
 import type { Ref } from '../arena.ts'
 import { COUNT_WORD, type Collections, PACKED_BYTES, PACKED_ELEMENTS, PACKED_STRING } from './collections.ts'
 import { FieldDeadlines } from './field-deadlines.ts'
+import { orderOfHashes } from './hash-order.ts'
 import {
   contentStart,
   findPacked,
@@ -15,6 +16,7 @@ import {
   writePacked,
 } from './packed.ts'
 import { Span } from './span.ts'
+import type { StringList } from './string-list.ts'
 import { stringBytes, TreeKind } from './tree/layout.ts'
 
 /** A flag: OBJECT ENCODING says `hashtable`, and not `listpack`. */
@@ -121,6 +123,37 @@ export class Hashes {
     )
       this.#parts.setFlags(moved, this.#parts.flags(moved) | TABLE)
     return moved
+  }
+
+  /**
+   * Adds pairs of distinct fields, more than PACKED_ELEMENTS, to a new hash.
+   *
+   * @param deadlines of the fields, 0: none; `undefined`: no field has one
+   */
+  load(ref: Ref, fields: StringList, values: StringList, deadlines: Float64Array | undefined): Ref {
+    const parts = this.#parts
+    const { limits, tree } = parts
+    const { count } = fields
+    const longest = Math.max(fields.longest, values.longest)
+    const isTable = longest > limits.hashMaxListpackValue || count > limits.hashMaxListpackEntries
+    parts.setFlags(ref, (isTable ? TABLE : 0) | (deadlines === undefined ? 0 : TIMED))
+    const paged = parts.page(ref)
+    const region = parts.regionOf(paged)
+    tree.open(region, TreeKind.HASH)
+    const hashes = parts.hashesOf(fields)
+    for (const i of orderOfHashes(hashes)) {
+      tree.key[0] = hashes[i]
+      const fieldStart = fields.starts[i]
+      const fieldEnd = fields.ends[i]
+      const valueStart = values.starts[i]
+      const valueEnd = values.ends[i]
+      tree.append(stringBytes(fieldEnd - fieldStart) + stringBytes(valueEnd - valueStart))
+      const at = tree.writeString(tree.stringsAt, fields.bytes, fieldStart, fieldEnd)
+      tree.writeString(at, values.bytes, valueStart, valueEnd)
+    }
+    tree.endAppending()
+    if (deadlines !== undefined) this.#deadlines.load(region, fields, deadlines)
+    return paged
   }
 
   /** Removes a field, if there is one. */
@@ -262,10 +295,19 @@ export class Hashes {
     for (let left = regions; left > 0 && all.marked !== 0 && removed < PURGED_BY_SWEEP; left--) {
       this.#swept = all.following(this.#swept)
       if (!all.isMarked(this.#swept)) continue
-      removed += this.#purge(this.#swept, PURGED_BY_SWEEP - removed)
+      const gone = this.#purge(this.#swept, PURGED_BY_SWEEP - removed)
+      removed += gone
       if (all.head(this.#swept, COUNT_WORD) === 0) remove(all.record(this.#swept))
+      else if (gone > 0) this.#parts.store.noteChange(all.record(this.#swept))
     }
     return removed
+  }
+
+  /** Removes expired fields of a hash that is not spent, at least one if there is one, and notes the change. */
+  dropDue(ref: Ref): void {
+    const region = this.#parts.regionOf(ref)
+    if (region === 0 || !this.#parts.regions.isMarked(region)) return
+    if (this.#purge(region, PURGED_BY_SWEEP) > 0) this.#parts.store.noteChange(ref)
   }
 
   /** Throws when the trees of a hash contradict each other. Returns the pages that they use. For tests. */
@@ -286,6 +328,7 @@ export class Hashes {
       if (this.#find(region, field, 0, field.length) === 0) throw new Error('a deadline has no field')
       this.#parts.tree.remove()
     }
+    if (removed > 0) this.#parts.regions.stamp(region)
     return removed
   }
 

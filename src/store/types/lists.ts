@@ -13,6 +13,7 @@ import {
   writePacked,
 } from './packed.ts'
 import type { Span } from './span.ts'
+import type { StringList } from './string-list.ts'
 import { stringBytes, TreeKind } from './tree/layout.ts'
 
 /** Indexes begin at 0 and must be in range. Calls that change a list return its record, possibly moved. */
@@ -53,6 +54,22 @@ export class Lists {
     writePacked(records, records.valueStart + at, bytes, start, end)
     setPackedCount(records, count + 1)
     return moved
+  }
+
+  /** Inserts elements, more than PACKED_ELEMENTS, at the end. */
+  load(ref: Ref, elements: StringList): Ref {
+    const parts = this.#parts
+    const { tree } = parts
+    const paged = parts.regionOf(ref) === 0 ? this.#page(ref) : ref
+    tree.open(parts.regionOf(paged), TreeKind.LIST)
+    tree.seekEnd()
+    const { bytes, starts, ends, count } = elements
+    for (let i = 0; i < count; i++) {
+      tree.append(stringBytes(ends[i] - starts[i]))
+      tree.writeString(tree.stringsAt, bytes, starts[i], ends[i])
+    }
+    tree.endAppending()
+    return paged
   }
 
   /** Replaces the element at `index`. */

@@ -1,6 +1,10 @@
 // Members with scores, in two trees of a region: the body of a large sorted set, and the deadlines of a hash's fields.
 
 import type { Collections } from './collections.ts'
+import { orderOfHashes } from './hash-order.ts'
+import { NO_PAGE } from './regions.ts'
+import { compareBytes } from './span.ts'
+import type { StringList } from './string-list.ts'
 import { memberBytes, TreeKind } from './tree/layout.ts'
 import { Tree } from './tree/tree.ts'
 
@@ -68,6 +72,41 @@ export class RankedMembers {
     this.#write(score)
   }
 
+  /** Inserts distinct members into an empty region: in the order of the trees, so that each takes its place at the end. */
+  load(region: number, members: StringList, scores: Float64Array): void {
+    const { bytes, starts, ends, count } = members
+    const ranking = this.openRanking(region)
+    /** By member: the page of its own that it has, which both trees share. */
+    let pages: Int32Array | undefined
+    const order = rankOrder(members, scores)
+    for (let rank = 0; rank < count; rank++) {
+      const i = order[rank]
+      const start = starts[i]
+      const end = ends[i]
+      ranking.keyDouble[0] = scores[i]
+      ranking.append(memberBytes(end - start))
+      ranking.writeString(ranking.stringsAt, bytes, start, end)
+      const page = ranking.separatePage(ranking.stringsAt)
+      if (page === NO_PAGE) continue
+      pages ??= new Int32Array(count)
+      pages[i] = page
+    }
+    ranking.endAppending()
+    const table = this.openScores(region)
+    const hashes = this.#parts.hashesOf(members)
+    for (const i of orderOfHashes(hashes)) {
+      const start = starts[i]
+      const end = ends[i]
+      table.key[0] = hashes[i]
+      table.append(memberBytes(end - start))
+      table.view.setFloat64(table.doubleAt, scores[i], true)
+      const page = pages?.[i] ?? NO_PAGE
+      if (page === NO_PAGE) table.writeString(table.stringsAt, bytes, start, end)
+      else table.shareString(table.stringsAt, page, end - start)
+    }
+    table.endAppending()
+  }
+
   /** Gives the member that was found another score. */
   update(region: number, bytes: Uint8Array, start: number, end: number): void {
     const { ranking, scores } = this
@@ -123,4 +162,23 @@ export class RankedMembers {
     scores.view.setFloat64(scores.doubleAt, score, true)
     scores.copyString(this.ranking)
   }
+}
+
+/** The indexes of members in the order of RANKING. They often are in this order already, or in the opposite one, as Redis dumps them. */
+function rankOrder(members: StringList, scores: Float64Array): Int32Array {
+  const { bytes, starts, ends, count } = members
+  const compare = (a: number, b: number): number => {
+    const first = scores[a]
+    const second = scores[b]
+    if (first !== second) return first < second ? -1 : 1
+    return compareBytes(bytes, starts[a], ends[a], bytes, starts[b], ends[b])
+  }
+  const order = Int32Array.from({ length: count }, (_, i) => i)
+  let ascents = 0
+  let descents = 0
+  for (let i = 1; i < count && (ascents === 0 || descents === 0); i++)
+    if (compare(i - 1, i) < 0) ascents++
+    else descents++
+  if (descents === 0) return order
+  return ascents === 0 ? order.reverse() : order.sort(compare)
 }

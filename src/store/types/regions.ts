@@ -14,7 +14,7 @@ import { type Arena, NULL_REF, OWNER_SHIFT, type Ref, UNIT_BYTES } from '../aren
  * The head of the page table belongs to the collection: roots of its trees and what else it counts. An entry of an unused
  * page number is the next unused number. A row of the region is in `#rows`:
  *
- *   | record | page table | numbers ever used | first unused number | units in the arena | marked: 1 | separate strings | unused |
+ *   | record | page table | numbers ever used | first unused number | units in the arena | marked: 1 | separate strings | stamp |
  *
  * Pages are taken even above the limits of arena and budget: `Collections.settle` evicts after a command. So nothing
  * moves while a command works.
@@ -28,6 +28,7 @@ const UNUSED = 3
 const UNITS = 4
 const MARKED = 5
 const SEPARATE = 6
+const STAMP = 7
 
 /** Words of a block that belong to the arena and to this file. */
 export const PAGE_HEADER_WORDS = 4
@@ -64,6 +65,7 @@ export class Regions {
   #used = 1
   /** First unused row; its word 0 is the next one. */
   #unused = 0
+  #stamp = 0
   /** Regions that are being freed. */
   readonly #dying: number[] = []
 
@@ -93,9 +95,59 @@ export class Regions {
     this.#rows.fill(0, row, row + ROW)
     this.#rows[row + RECORD] = record
     this.#rows[row + NUMBERS] = 1
+    this.stamp(region)
     this.#rows[row + TABLE] = this.#allocate(region, 0, (ENTRIES_AT + FIRST_CAPACITY) >> 1)
     this.count++
     return region
+  }
+
+  /**
+   * A region with the same pages as one of this or of another store, which must not change meanwhile. Its record is to be
+   * set. It is complete when `copyPages` has copied all of them.
+   */
+  copy(from: Regions, source: number): number {
+    const region = this.create(NULL_REF)
+    const row = region * ROW
+    const fromRow = source * ROW
+    const numbers = from.#rows[fromRow + NUMBERS]
+    for (const word of [NUMBERS, UNUSED, SEPARATE]) this.#rows[row + word] = from.#rows[fromRow + word]
+    this.freeBlock(region, this.#rows[row + TABLE] as Ref)
+    this.#rows[row + TABLE] = this.#copyBlock(region, 0, from, from.#rows[fromRow + TABLE] as Ref)
+    // Pages that are not copied yet have no block, as those that are not used while a region is freed.
+    this.#rows[row + UNUSED] = NO_PAGE
+    for (let number = 1; number < numbers; number++) this.#setEntry(region, number, NULL_REF)
+    return region
+  }
+
+  /** Copies up to `most` pages of a region, from the page `number` on. Returns the next one; 0: all are copied. */
+  copyPages(region: number, from: Regions, source: number, number: number, most: number): number {
+    const numbers = from.#rows[source * ROW + NUMBERS]
+    const isUnused = new Uint8Array(numbers)
+    const firstUnused = from.#rows[source * ROW + UNUSED]
+    for (let unused = firstUnused; unused !== NO_PAGE; unused = from.#entry(source, unused))
+      isUnused[unused] = 1
+    let next = number
+    for (let left = most; next < numbers && left > 0; next++, left--) {
+      const entry = from.#entry(source, next)
+      const block = isUnused[next] === 1 ? entry : this.#copyBlock(region, next, from, entry as Ref)
+      this.#setEntry(region, next, block)
+    }
+    if (next < numbers) return next
+    this.#rows[region * ROW + UNUSED] = firstUnused
+    return 0
+  }
+
+  #copyBlock(region: number, number: number, from: Regions, block: Ref): Ref {
+    const units = from.neededUnits(block)
+    const copied = this.#allocate(region, number, units)
+    const own = this.#arena
+    const other = from.#arena
+    const start = ((block & other.unitMask) << 1) + PAGE_HEADER_WORDS
+    own.words[copied >>> own.shift].set(
+      other.words[block >>> other.shift].subarray(start, start + (units << 1) - PAGE_HEADER_WORDS),
+      ((copied & own.unitMask) << 1) + PAGE_HEADER_WORDS,
+    )
+    return copied
   }
 
   /**
@@ -172,6 +224,17 @@ export class Regions {
   /** The region after another one; after the last one the first. It may be unused. */
   following(region: number): number {
     return region + 1 < this.#used ? region + 1 : 1
+  }
+
+  /** Gives a region that is new or was changed a stamp that none had before. */
+  stamp(region: number): void {
+    // 31 bits, without 0.
+    this.#stamp = (this.#stamp & 0x7ffffffe) === 0x7ffffffe ? 1 : this.#stamp + 1
+    this.#rows[region * ROW + STAMP] = this.#stamp
+  }
+
+  stampOf(region: number): number {
+    return this.#rows[region * ROW + STAMP]
   }
 
   /** Units of the page table and all pages. */

@@ -3,6 +3,7 @@
 import { compareIntegers, isCanonicalInteger } from '../../bytes/numbers/decimal.ts'
 import type { Ref } from '../arena.ts'
 import { type Collections, PACKED_BYTES, PACKED_ELEMENTS, PACKED_STRING } from './collections.ts'
+import { orderOfHashes } from './hash-order.ts'
 import {
   contentStart,
   findPacked,
@@ -92,6 +93,24 @@ export class Sets {
     writePacked(records, records.valueStart + at, bytes, start, end)
     setPackedCount(records, count + 1)
     return moved
+  }
+
+  /** Adds distinct members, more than PACKED_ELEMENTS, to a new set. */
+  load(ref: Ref, members: StringList): Ref {
+    const parts = this.#parts
+    const { tree } = parts
+    if (members.count > parts.limits.setMaxIntsetEntries || !members.areIntegers()) parts.setFlags(ref, TABLE)
+    const paged = parts.page(ref)
+    tree.open(parts.regionOf(paged), TreeKind.SET)
+    const { bytes, starts, ends } = members
+    const hashes = parts.hashesOf(members)
+    for (const i of orderOfHashes(hashes)) {
+      tree.key[0] = hashes[i]
+      tree.append(stringBytes(ends[i] - starts[i]))
+      tree.writeString(tree.stringsAt, bytes, starts[i], ends[i])
+    }
+    tree.endAppending()
+    return paged
   }
 
   /** Removes a member, if it is one. */

@@ -17,6 +17,7 @@ import {
 import { RankedMembers } from './ranked-members.ts'
 import { readScore, scoreBytes, scoreLength, writeScore } from './scores.ts'
 import { compareBytes, Span } from './span.ts'
+import type { StringList } from './string-list.ts'
 import { TreeKind } from './tree/layout.ts'
 import { Tree } from './tree/tree.ts'
 
@@ -112,6 +113,18 @@ export class SortedSets {
     this.find(paged, bytes, start, end)
     this.score[0] = score
     this.#members.insert(this.#region, bytes, start, end)
+    return paged
+  }
+
+  /** Inserts distinct members, more than PACKED_ELEMENTS, into a new sorted set. */
+  load(ref: Ref, members: StringList, scores: Float64Array): Ref {
+    const parts = this.#parts
+    const { limits } = parts
+    if (members.count > limits.zsetMaxListpackEntries || members.longest > limits.zsetMaxListpackValue)
+      parts.setFlags(ref, SKIPLIST)
+    else for (let i = 0; i < members.count; i++) scores[i] += 0
+    const paged = parts.page(ref)
+    this.#members.load(parts.regionOf(paged), members, scores)
     return paged
   }
 

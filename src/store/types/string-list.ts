@@ -21,6 +21,13 @@ export class StringList {
     return this.#used
   }
 
+  /** The length of the longest string. */
+  get longest(): number {
+    let longest = 0
+    for (let i = 0; i < this.count; i++) longest = Math.max(longest, this.ends[i] - this.starts[i])
+    return longest
+  }
+
   clear(): void {
     this.count = 0
     this.#used = 0

@@ -93,5 +93,10 @@ export function memberBytes(length: number): number {
   return length <= MAX_INLINE_MEMBER ? 1 + length : SEPARATE_BYTES
 }
 
+/** Whether a string, which is no member of a sorted set, has a page of its own. */
+export function isSeparate(length: number): boolean {
+  return length > MAX_INLINE
+}
+
 /** Bytes that one command may add to a region for new pages, whatever it inserts. */
 export const TREE_SLACK: number = 3 * LEAF_UNITS * UNIT_BYTES

@@ -1,6 +1,7 @@
 // The leaves of a tree: how they grow, are split, merged and packed.
 
 import { UNIT_BYTES } from '../../arena.ts'
+import { NO_PAGE } from '../regions.ts'
 import { TreeInnerPages } from './inner.ts'
 import { LAYOUT } from './layout.ts'
 
@@ -45,6 +46,40 @@ export abstract class TreeLeaves extends TreeInnerPages {
         this.seekRank(rank)
       }
     }
+  }
+
+  /** Makes room for an entry of `bytes` behind all others: the last leaf is full before there is another one. */
+  protected makeRoomAtEnd(bytes: number): void {
+    const regions = this.regions
+    for (;;) {
+      const page = this.pages[this.height]
+      regions.locate(this.region, page)
+      const units = regions.pageUnits
+      const w0 = regions.words[regions.at + COUNT]
+      const count = w0 & 0xffff
+      const used = DATA_BYTES + 2 * count + regions.words[regions.at + HEAP]
+      const missing = used + 2 + bytes - units * UNIT_BYTES
+      if (missing <= 0) return
+      if (missing <= w0 >>> 16) this.#pack(page, units)
+      else if (units < LEAF_UNITS) this.#grow(page, LEAF_UNITS)
+      else {
+        const right = this.takePage(LEAF_UNITS)
+        this.insertChild(this.height - 1, page, count, right, 0, [...this.key])
+        this.seekEnd()
+        return
+      }
+    }
+  }
+
+  /** Gives the last leaf, after `append`, the size that it needs. There is no position afterwards. */
+  endAppending(): void {
+    const page = this.pages[this.height]
+    if (this.root === NO_PAGE) return
+    this.openLeaf(page)
+    const { words, at, pageUnits } = this.regions
+    const live = words[at + HEAP] - (words[at + COUNT] >>> 16)
+    const units = this.#unitsFor(this.leafCount, live)
+    if (units < pageUnits) this.#pack(page, units)
   }
 
   /** Gives a leaf a larger block. Slots and entries keep their distances from both ends. */

@@ -94,6 +94,11 @@ export abstract class TreePosition {
     return this.#load()
   }
 
+  /** Goes behind the last entry. */
+  seekEnd(): void {
+    this.seekRank(this.count)
+  }
+
   /** Goes to the next entry. False: there is none. */
   next(): boolean {
     const height = this.height

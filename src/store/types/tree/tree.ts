@@ -24,6 +24,23 @@ export class Tree extends TreeLeaves {
     const bytes = 4 * this.keyWords + this.doubleBytes + length
     if (this.root === NO_PAGE) this.plant(bytes)
     this.makeRoom(bytes)
+    this.#insertEntry(bytes)
+  }
+
+  /**
+   * Inserts an entry behind all others, as `insert`. The position must be the end, as after `seekEnd` or the last
+   * `append`. Leaves are filled, so `endAppending` must follow the last one.
+   */
+  append(length: number): void {
+    const bytes = 4 * this.keyWords + this.doubleBytes + length
+    if (this.root === NO_PAGE) this.plant(bytes)
+    this.makeRoomAtEnd(bytes)
+    this.#insertEntry(bytes)
+    this.indexes[this.height]++
+  }
+
+  /** Inserts an entry at the position, whose leaf has room for it. */
+  #insertEntry(bytes: number): void {
     const regions = this.regions
     for (let level = 0; level < this.height; level++) {
       regions.locate(this.region, this.pages[level])
@@ -80,6 +97,18 @@ export class Tree extends TreeLeaves {
     const start = (regions.at + PAGE_HEADER_WORDS) * 4
     span.set(regions.bytes, regions.view, start, start + length)
     return at + SEPARATE_BYTES
+  }
+
+  /** The page of the string at `at`; NO_PAGE: it has none of its own. */
+  separatePage(at: number): number {
+    return this.bytes[at] === SEPARATE ? this.view.getUint32(at + 1, true) : NO_PAGE
+  }
+
+  /** Writes a string of `length` bytes whose page another tree of the region has. */
+  shareString(at: number, page: number, length: number): void {
+    this.bytes[at] = SEPARATE
+    this.view.setUint32(at + 1, page, true)
+    this.view.setUint32(at + 5, length, true)
   }
 
   /** Writes the string of the entry that another tree of the region has loaded; a page of its own is shared. */
