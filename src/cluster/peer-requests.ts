@@ -141,7 +141,7 @@ export class PeerRequests {
   }
 
   /** The dump of an entry for the new owner of its slot; `undefined`: there is none. */
-  peek(group: Group, key: Buffer): Buffer | undefined {
+  peek(group: Group, key: Buffer): Buffer | 'large' | undefined {
     return this.#options.parts().relocation.handover.peek(group, key)
   }
 
@@ -158,6 +158,11 @@ export class PeerRequests {
   /** See `Relocation.keyReport`. */
   keyReport(group: Group): KeyReport {
     return this.#options.parts().relocation.keyReport(group)
+  }
+
+  /** A peer hands a part of a collection over (PEER PART). */
+  acceptPart(from: string, group: Group, key: Buffer, number: number, dump: Buffer): string {
+    return this.#options.parts().relocation.takeover.acceptPart(group, key, number, dump, from)
   }
 
   /** A peer has handed everything in these slots over (PEER DONE). */

@@ -114,6 +114,12 @@ function handoverOf(node: TestNode): { handover: Handover; calls: Call[] } {
   return { handover, calls }
 }
 
+/** What the old owner answers to PEEK. */
+function dumpOf(handover: Handover, { group }: TestNode): Buffer | undefined {
+  const entry = handover.peek(group, KEY)
+  return entry === 'large' ? expect.fail('it is not large') : entry
+}
+
 let old: TestNode
 let next: TestNode
 beforeEach(async () => {
@@ -161,7 +167,7 @@ describe('an entry that is handed over', () => {
     next.advance(11_000)
     expect(await old.get()).toBe('v2')
     next.takeover.gained([SLOT], 'old')
-    const dump = handoverOf(old).handover.peek(old.group, KEY)
+    const dump = dumpOf(handoverOf(old).handover, old)
     expect(next.takeover.accept(next.group, KEY, dump ?? KEY, 'old')).toBe('stored')
     old.version = 3
     expect([await next.get(), next.loads]).toEqual(['v2', 0])
@@ -207,7 +213,7 @@ describe('an entry that is handed over', () => {
 
   test('is invalid if its tag was invalidated on both nodes between request and reply', async () => {
     next.takeover.gained([SLOT], 'old')
-    const dump = handoverOf(old).handover.peek(old.group, KEY)
+    const dump = dumpOf(handoverOf(old).handover, old)
     change()
     next.group.invalidateTag(TAG)
     old.group.invalidateTag(TAG)
@@ -228,7 +234,7 @@ describe('an entry that may be served stale', () => {
   })
 
   function transfer(): void {
-    const dump = handoverOf(old).handover.peek(old.group, KEY)
+    const dump = dumpOf(handoverOf(old).handover, old)
     next.takeover.accept(next.group, KEY, dump ?? KEY, 'old')
   }
 
@@ -247,7 +253,7 @@ describe('an entry that may be served stale', () => {
   })
 
   test('is not used if everything was invalidated while it was in flight', async () => {
-    const dump = handoverOf(old).handover.peek(old.group, KEY)
+    const dump = dumpOf(handoverOf(old).handover, old)
     next.listener.all()
     old.listener.all()
     next.advance(500)
@@ -263,7 +269,7 @@ describe('an old owner that is disconnected from the source', () => {
     next.takeover.gained([SLOT], 'old')
     const { handover, calls } = handoverOf(old)
     if (how === 'requested') {
-      const dump = handover.peek(old.group, KEY)
+      const dump = dumpOf(handover, old)
       expect(next.takeover.accept(next.group, KEY, dump ?? KEY, 'old')).toBe('stored')
     } else {
       handover.lost([SLOT], 'next')
@@ -277,7 +283,7 @@ describe('an old owner that is disconnected from the source', () => {
     old.listener.lost(new Error('cut'))
     next.listener.lost(new Error('cut'))
     next.takeover.gained([SLOT], 'old')
-    const dump = handoverOf(old).handover.peek(old.group, KEY)
+    const dump = dumpOf(handoverOf(old).handover, old)
     next.takeover.accept(next.group, KEY, dump ?? KEY, 'old')
     expect([await next.get(), next.loads]).toEqual(['v1', 0])
     change()
@@ -292,7 +298,7 @@ describe('an old owner that is disconnected from the source', () => {
     change()
     expect(await old.get()).toBe('v2')
     next.takeover.gained([SLOT], 'old')
-    const dump = handoverOf(old).handover.peek(old.group, KEY)
+    const dump = dumpOf(handoverOf(old).handover, old)
     next.takeover.accept(next.group, KEY, dump ?? KEY, 'old')
     expect([await next.get(), next.loads]).toEqual(['v2', 0])
   })

@@ -5,6 +5,7 @@ import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ageDump, dumpEntry, isUnchanged, markWithoutNotifications } from '../../store/dump.ts'
 import { ValueType } from '../../store/record.ts'
 import type { Store } from '../../store/store.ts'
+import { isLarge, LARGE_BYTES, type SendPart, sendInParts } from './in-parts.ts'
 import type { Pace, PaceOptions } from './pace.ts'
 import type { TransferredEntry } from './takeover.ts'
 import { Tally } from './tally.ts'
@@ -23,6 +24,10 @@ export interface DeliveryOptions extends PaceOptions {
     group: Group,
     entries: readonly TransferredEntry[],
   ) => Promise<'taken' | 'later' | 'refused'>
+  /** Sends a part of a large collection, likewise; without it, all are sent whole. */
+  readonly sendPart?: SendPart
+  /** Collections with more bytes are sent in parts; by default LARGE_BYTES. */
+  readonly largeBytes?: number
 }
 
 /** The slots that are handed over. */
@@ -36,6 +41,8 @@ export interface HandedOver {
 interface OutgoingEntry extends TransferredEntry {
   readonly slot: number
   readonly deadline: bigint
+  /** Of an entry whose value was sent in parts: the stamp of its collection; 0: of another one. */
+  readonly stamp: number
   /** The time at which the remaining lifetime in the dump was computed, ms since the epoch. */
   at: number
 }
@@ -64,6 +71,8 @@ export class Delivery {
   readonly #options: DeliveryOptions
   readonly #pace: Pace
   readonly #slots: HandedOver
+  /** By group and key: the large collections that are being sent. */
+  readonly #sending = new Map<string, Promise<void>>()
   #isClosed = false
 
   constructor(options: DeliveryOptions, pace: Pace, slots: HandedOver) {
@@ -76,13 +85,87 @@ export class Delivery {
     this.#isClosed = true
   }
 
+  /** Whether an entry is sent in parts. */
+  isLarge(store: Store, ref: Ref): boolean {
+    const { sendPart, largeBytes = LARGE_BYTES } = this.#options
+    return sendPart !== undefined && isLarge(store, ref, largeBytes)
+  }
+
   /** Adds an entry to the batch of its destination, and sends the batch if it is full. */
   async add(store: Store, destination: Destination, key: Buffer, slot: number, ref: Ref): Promise<void> {
-    const dump = dumpEntry(store, ref)
-    destination.batch.push({ key, dump, slot, deadline: store.records.exactDeadline(ref), at: store.now })
+    const { sendPart } = this.#options
+    if (sendPart !== undefined && this.isLarge(store, ref)) {
+      const name = `${this.#groupOf(store)?.name} ${key.toString('latin1')}`
+      let sending = this.#sending.get(name)
+      if (sending === undefined) {
+        sending = this.#addLarge(store, destination, key, slot, sendPart).finally(() =>
+          this.#sending.delete(name),
+        )
+        this.#sending.set(name, sending)
+      }
+      await sending
+      return
+    }
+    await this.#addEntry(store, destination, key, slot, ref, 0)
+  }
+
+  async #addEntry(
+    store: Store,
+    destination: Destination,
+    key: Buffer,
+    slot: number,
+    ref: Ref,
+    parts: number,
+  ): Promise<void> {
+    const { records, collections } = store
+    const dump = dumpEntry(store, ref, parts)
+    const deadline = records.exactDeadline(ref)
+    const stamp = parts === 0 ? 0 : collections.stamp(ref)
+    destination.batch.push({ key, dump, slot, deadline, stamp, at: store.now })
     destination.bytes += key.length + dump.length
     if (destination.bytes >= BATCH_BYTES || destination.batch.length >= BATCH_ENTRIES)
       await this.send(store, destination)
+  }
+
+  /** Sends a collection in parts, and what else belongs to its key in a batch of its own. */
+  async #addLarge(
+    store: Store,
+    destination: Destination,
+    key: Buffer,
+    slot: number,
+    sendPart: SendPart,
+  ): Promise<void> {
+    await this.send(store, destination)
+    await destination.inFlight
+    const outcome = await sendInParts(store, key, destination.name!, {
+      pace: this.#pace,
+      sendPart,
+      groupOf: (each) => this.#groupOf(each),
+      isMeant: () =>
+        !destination.isGone && !this.#isClosed && this.#slots.destinationOf(slot) === destination,
+    })
+    if (outcome === 'changed') this.#slots.changed(slot)
+    const ref = store.peek(key, 0, key.length)
+    if (ref === NULL_REF || this.#isClosed || this.#slots.destinationOf(slot) !== destination) return
+    if (outcome === 'gone' || outcome === 'refused') this.drop(store, ref)
+    else if (outcome === 'kept') {
+      this.#countSent(store, destination, ref)
+      store.remove(ref)
+      this.moved++
+    } else if (outcome === 'unknown') await this.#addEntry(store, destination, key, slot, ref, 0)
+    else if (outcome !== 'changed') {
+      await this.#addEntry(store, destination, key, slot, ref, outcome.parts)
+      await this.send(store, destination)
+    }
+  }
+
+  /** An entry is about to be removed, as another node has it. */
+  #countSent(store: Store, { name }: Destination, ref: Ref): void {
+    if (store.records.type(ref) !== ValueType.ABSENT) this.sent.add(name!, store)
+  }
+
+  #groupOf(store: Store): Group | undefined {
+    return this.#options.groups.find((each) => each.store === store)
   }
 
   /** Sends what has been collected. At most one batch to a member is in flight. */
@@ -102,10 +185,10 @@ export class Delivery {
     entries: readonly OutgoingEntry[],
     bytes: number,
   ): Promise<void> {
-    const { groups, instant, send } = this.#options
+    const { instant, send } = this.#options
     let batch = entries
     while (!destination.isGone && !this.#isClosed) {
-      const group = groups.find((each) => each.store === store)
+      const group = this.#groupOf(store)
       if (group === undefined) break
       instant.refresh()
       batch = this.#unchanged(store, destination, batch)
@@ -132,11 +215,12 @@ export class Delivery {
     destination: Destination,
     batch: readonly OutgoingEntry[],
   ): readonly OutgoingEntry[] {
-    return batch.filter(({ key, slot, dump, deadline }) => {
+    return batch.filter((entry) => {
+      const { key, slot } = entry
       if (this.#slots.destinationOf(slot) !== destination) return false
       const ref = store.peek(key, 0, key.length)
       if (ref === NULL_REF) return false
-      const isSame = isUnchanged(store, ref, dump, deadline)
+      const isSame = isSent(store, ref, entry)
       if (!isSame) this.#slots.changed(slot)
       return isSame
     })
@@ -144,13 +228,14 @@ export class Delivery {
 
   /** Removes entries that were taken and have not changed, and all that were refused. */
   #removeSent(store: Store, destination: Destination, batch: readonly OutgoingEntry[], taken: boolean): void {
-    for (const { key, slot, dump, deadline } of batch) {
+    for (const entry of batch) {
+      const { key, slot } = entry
       if (this.#slots.destinationOf(slot) !== destination || this.#isClosed) continue
       const ref = store.peek(key, 0, key.length)
       if (ref === NULL_REF) continue
       if (!taken) this.drop(store, ref)
-      else if (isUnchanged(store, ref, dump, deadline)) {
-        if (store.records.type(ref) !== ValueType.ABSENT) this.sent.add(destination.name!, store)
+      else if (isSent(store, ref, entry)) {
+        this.#countSent(store, destination, ref)
         store.remove(ref)
         this.moved++
       } else this.#slots.changed(slot)
@@ -161,4 +246,10 @@ export class Delivery {
     store.remove(ref)
     this.dropped++
   }
+}
+
+/** Whether a record still equals the entry that is or was sent. */
+function isSent(store: Store, ref: Ref, { dump, deadline, stamp }: OutgoingEntry): boolean {
+  if (stamp === 0) return isUnchanged(store, ref, dump, deadline)
+  return store.collections.stamp(ref) === stamp && store.records.exactDeadline(ref) === deadline
 }

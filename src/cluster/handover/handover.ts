@@ -7,9 +7,11 @@
  *   2. The previous owner walks its stores and sends the slot's entries in batches (PEER TAKE). An entry is removed here
  *      once the new owner has taken it and it is still the same. `later`: the new owner does not know yet that it
  *      gained the slot; the batch is sent again. `refused`: the new owner does not want the entries; they are dropped.
+ *      Large collections are sent in parts (PEER PART), then their entries without the value: see `Arrivals`.
  *   3. A command at the new owner on a key that it does not hold asks the previous owner for it first (PEER PEEK), and
  *      again if there is no reply. It runs once there is one, the slot is handed over, or the previous owner is gone.
  *      Only if the group has an origin it does not wait for long: the origin is asked then; the entry may still arrive.
+ *      A large collection is not the reply: it is sent at once, as below, and asked for again until it is there.
  *   4. When a pass over the stores has left nothing of a slot, the previous owner says so (PEER DONE). Only now may the
  *      new owner release the slot to another node (`Takeover.isBusy`).
  *
@@ -172,11 +174,20 @@ export class Handover {
     return new Promise((resolve) => this.#waiters.push(resolve))
   }
 
-  /** The dump of an entry, for the new owner that asks for it; `undefined`: there is none. */
-  peek(group: Group, key: Buffer): Buffer | undefined {
+  /**
+   * The dump of an entry, for the new owner that asks for it; `undefined`: there is none. `large`: it is sent in parts,
+   * from now on.
+   */
+  peek(group: Group, key: Buffer): Buffer | 'large' | undefined {
     const { store } = group
     const ref = store.peek(key, 0, key.length)
     if (ref === NULL_REF) return undefined
+    const slot = keySlot(key, 0, key.length)
+    const destination = this.#destinationOf[slot]
+    if (destination?.isGone === false && this.#delivery.isLarge(store, ref)) {
+      void this.#delivery.add(store, destination, key, slot, ref)
+      return 'large'
+    }
     const dump = dumpEntry(store, ref)
     if (group.isDisconnected) markWithoutNotifications(dump)
     return dump

@@ -67,6 +67,13 @@ export class Relocation {
       bytesPerSecond: rate,
       send: (to, group, entries) => this.#send(to, group, entries),
       tally: (to, sent) => this.#tell(to, sent),
+      sendPart: async (to, group, key, number, dump) => {
+        const reply = await options.ask(to, group, ['PEER', 'PART', key, String(number), dump])
+        // A node of an earlier version.
+        if (reply instanceof Error) return 'unknown'
+        const answer = String(reply)
+        return answer === 'taken' || answer === 'kept' || answer === 'refused' ? answer : 'later'
+      },
       done: async (to, slots) => {
         const reply = await options.ask(to, groups[0], ['PEER', 'DONE', slots.join(' ')])
         return String(reply) === 'taken' ? 'taken' : 'later'

@@ -2,10 +2,11 @@
 
 import { keySlot, SLOT_COUNT } from '../../bytes/crc16.ts'
 import type { Group, Watcher } from '../../group/group.ts'
-import { NULL_REF } from '../../store/arena.ts'
-import { restoreEntry } from '../../store/dump.ts'
+import { NULL_REF, type Ref } from '../../store/arena.ts'
+import { partsOf, restoreEntry } from '../../store/dump.ts'
 import { ValueType } from '../../store/record.ts'
 import type { Store } from '../../store/store.ts'
+import { Arrivals } from './arrivals.ts'
 import { KeySet } from './key-set.ts'
 import { StaleEntries } from './stale.ts'
 import { Tally } from './tally.ts'
@@ -65,6 +66,7 @@ export class Takeover implements Watcher {
   /** By slot: whether a store may hold entries from before another node served it. */
   readonly #mayBeStale = new Uint8Array(SLOT_COUNT)
   readonly #stale: StaleEntries
+  readonly #arrivals: Arrivals
   #unwatch: (() => void)[] = []
 
   constructor(options: TakeoverOptions) {
@@ -72,6 +74,7 @@ export class Takeover implements Watcher {
     this.#maxKeys = options.maxKeys ?? MAX_KEYS
     const { groups, micros, pause } = options
     const cleaned = (): void => this.#updateActive()
+    this.#arrivals = new Arrivals({ pause })
     this.#stale = new StaleEntries({ groups, micros, pause, maxKeys: this.#maxKeys, cleaned })
   }
 
@@ -131,16 +134,70 @@ export class Takeover implements Watcher {
     const slot = keySlot(buf, start, end)
     this.#stale.dropIfStale(group, slot, buf, start, end)
     this.#noteNewer(group.store, slot, buf, start, end)
+    if (this.#arrivals.size !== 0) this.#arrivals.drop(group, buf.subarray(start, end))
   }
 
   /** A command is about to remove everything. Called by the groups. */
   flushed(group: Group): void {
     this.#flushedAtGain.set(group.store, this.#gains)
+    this.#arrivals.dropStore(group.store)
   }
 
   /** Stores an entry from `from`, handed over or the reply to PEEK. `later`: it must be sent again. */
   accept(group: Group, key: Buffer, dump: Buffer, from: string): 'stored' | 'kept' | 'refused' | 'later' {
+    const refusal = this.#refusal(group, keySlot(key, 0, key.length), key, from)
+    if (refusal !== undefined) {
+      this.#arrivals.drop(group, key)
+      return refusal
+    }
+    const { store } = group
+    const parts = partsOf(dump)
+    const isStored =
+      parts === 0
+        ? restoreEntry(store, key, 0, key.length, dump, group.isDisconnected)
+        : this.#takeParts(group, key, dump, from, parts)
+    if (isStored === 'later') return 'later'
+    if (!isStored) return 'refused'
+    const ref = store.peek(key, 0, key.length)
+    if (ref !== NULL_REF && store.records.type(ref) !== ValueType.ABSENT) {
+      this.taken.add(from, store)
+      this.received++
+    }
+    return 'stored'
+  }
+
+  /** Stores an entry whose value has arrived in parts. False: it is refused. */
+  #takeParts(group: Group, key: Buffer, dump: Buffer, from: string, parts: number): boolean | 'later' {
+    const arrived = this.#arrivals.take(group, key, from, parts)
+    if (arrived === undefined) return false
+    if (arrived === 'later') return 'later'
+    let isUsed = false
+    const put = (flags: number): Ref => {
+      isUsed = true
+      return arrived.put(flags)
+    }
+    const isStored = restoreEntry(group.store, key, 0, key.length, dump, group.isDisconnected, put)
+    if (!isUsed) arrived.discard()
+    return isStored
+  }
+
+  /** Takes a part of a collection from `from`; what belongs to the key besides comes last, by `accept`. */
+  acceptPart(
+    group: Group,
+    key: Buffer,
+    number: number,
+    dump: Buffer,
+    from: string,
+  ): 'taken' | 'kept' | 'refused' | 'later' {
     const slot = keySlot(key, 0, key.length)
+    const refusal = this.#refusal(group, slot, key, from)
+    if (refusal === undefined) return this.#arrivals.add(group, key, slot, from, number, dump)
+    this.#arrivals.drop(group, key)
+    return refusal
+  }
+
+  /** Why an entry from `from` must not be stored now; `undefined`: it may. */
+  #refusal(group: Group, slot: number, key: Buffer, from: string): 'kept' | 'refused' | 'later' | undefined {
     const source = this.#sourceOf[slot]
     const { store } = group
     if (source?.name !== from) return this.#options.expectsEntries(slot, from) ? 'later' : 'refused'
@@ -148,14 +205,7 @@ export class Takeover implements Watcher {
     if (this.#wasFlushed(store, slot)) return 'kept'
     this.#stale.dropIfStale(group, slot, key, 0, key.length)
     if (store.peek(key, 0, key.length) !== NULL_REF) return 'kept'
-    if (this.#isNewer(source, store, slot, key, 0, key.length)) return 'kept'
-    if (!restoreEntry(store, key, 0, key.length, dump, group.isDisconnected)) return 'refused'
-    const ref = store.peek(key, 0, key.length)
-    if (ref !== NULL_REF && store.records.type(ref) !== ValueType.ABSENT) {
-      this.taken.add(from, store)
-      this.received++
-    }
-    return 'stored'
+    return this.#isNewer(source, store, slot, key, 0, key.length) ? 'kept' : undefined
   }
 
   /** Stores a batch from `from`. `later`: none of it was processed. */
@@ -165,7 +215,12 @@ export class Takeover implements Watcher {
       if (this.#sourceOf[slot]?.name !== from && this.#options.expectsEntries(slot, from)) return 'later'
     }
     let refused = 0
-    for (const { key, dump } of entries) if (this.accept(group, key, dump, from) === 'refused') refused++
+    for (const { key, dump } of entries) {
+      const outcome = this.accept(group, key, dump, from)
+      // Only of an entry that comes alone: its parts are not put together yet.
+      if (outcome === 'later') return 'later'
+      if (outcome === 'refused') refused++
+    }
     return refused === entries.length ? 'refused' : 'taken'
   }
 
@@ -206,6 +261,7 @@ export class Takeover implements Watcher {
     const source = this.#sourceOf[slot]
     if (source === undefined) return
     this.#sourceOf[slot] = undefined
+    this.#arrivals.dropSlot(slot)
     if (--source.slots === 0) this.#sources.delete(source.name)
   }
 

@@ -133,6 +133,7 @@ export const peerCommands: readonly CommandSpec[] = [
           const { args, reply, group } = c
           const entry = hasNoSuchGroup(c) ? undefined : c.host.cluster?.requests.peek(group, args.copy(2))
           if (entry === undefined) reply.null()
+          else if (entry === 'large') reply.simple(entry)
           else reply.bulk(entry, 0, entry.length)
         }),
       }),
@@ -145,6 +146,14 @@ export const peerCommands: readonly CommandSpec[] = [
           arg('data', 'block', { multiple: true, arguments: [arg('key', 'string'), arg('entry', 'string')] }),
         ],
         run: forPeers(take),
+      }),
+      subcommand({
+        name: 'part',
+        arity: 5,
+        complexity: 'O(N*log(N)) where N is the number of elements.',
+        summary: 'Transfers a part of a large collection, before its entry.',
+        arguments: [arg('key', 'string'), arg('number', 'integer'), arg('data', 'string')],
+        run: forPeers(part),
       }),
       subcommand({
         name: 'done',
@@ -407,6 +416,19 @@ function tally({ args, client, host, reply }: Context): void {
   }
   host.cluster?.requests.tallied(client.peer?.name ?? '', counts)
   reply.ok()
+}
+
+function part(c: Context): void {
+  const { args, reply, client, host } = c
+  const number = parseInteger(args.buf, args.start[3], args.end[3])
+  if (hasNoSuchGroup(c) || !(number >= 0)) {
+    reply.simple('refused')
+    return
+  }
+  const from = client.peer?.name ?? ''
+  reply.simple(
+    host.cluster?.requests.acceptPart(from, c.group, args.copy(2), number, args.copy(4)) ?? 'later',
+  )
 }
 
 function copy(c: Context): void {
