@@ -1,4 +1,4 @@
-// `npm run bench [-- micro|server|memory|cluster|origins|fairness|http] [-- --smoke]`: runs benchmarks; `--smoke` only checks that they work.
+// `npm run bench [-- micro|server|memory|types|cluster|origins|fairness|http] [-- --smoke]`: runs benchmarks; `--smoke` only checks that they work.
 
 import { benchCluster } from './cluster.ts'
 import { benchFairness } from './fairness.ts'
@@ -7,8 +7,9 @@ import { benchMemory } from './memory.ts'
 import { benchMicro } from './micro/main.ts'
 import { benchOrigins } from './origins/main.ts'
 import { benchServers } from './server.ts'
+import { benchTypes } from './types.ts'
 
-const PARTS = ['micro', 'server', 'memory', 'cluster', 'origins', 'fairness', 'http'] as const
+const PARTS = ['micro', 'server', 'memory', 'types', 'cluster', 'origins', 'fairness', 'http'] as const
 
 const words = process.argv.slice(2)
 const smoke = words.includes('--smoke')
@@ -23,6 +24,7 @@ const wanted = (part: (typeof PARTS)[number]): boolean => named.length === 0 || 
 const faults = wanted('micro') ? [...(await benchMicro({ smoke }))] : []
 if (wanted('server')) await benchServers({ smoke })
 if (wanted('memory')) await benchMemory({ smoke })
+if (wanted('types')) await benchTypes({ smoke })
 if (wanted('cluster')) await benchCluster({ smoke })
 if (wanted('origins')) faults.push(...(await benchOrigins({ smoke })))
 if (wanted('fairness')) faults.push(...(await benchFairness({ smoke })))

@@ -106,6 +106,7 @@ class Move {
         this.afterPart()
         return scheduler.draw(5) === 0 ? 'later' : answer
       },
+      tally: async () => undefined,
       done: async (_to, slots) => to.takeover.done('from', slots),
     })
   }
