@@ -19,7 +19,7 @@ export async function importPackages<Name extends string>(
 }
 
 /** The file of a package as a file or a package sees it. */
-export function pathOf(name: string, from: string): string | undefined {
+function pathOf(name: string, from: string): string | undefined {
   try {
     return createRequire(from).resolve(name)
   } catch (error) {

@@ -18,7 +18,7 @@ const PART_BYTES = 64 * 1024
 const RETRY_MS = 50
 
 /** `unknown`: the receiver knows no parts. */
-export type PartAnswer = 'taken' | 'kept' | 'refused' | 'later' | 'unknown'
+type PartAnswer = 'taken' | 'kept' | 'refused' | 'later' | 'unknown'
 export type SendPart = (
   to: string,
   group: Group,
