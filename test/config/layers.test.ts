@@ -56,6 +56,7 @@ describe('layers', () => {
       maxmemory: '1gb',
       overcommit: 'yes',
       shutdownTimeout: '1s',
+      watchConfig: 'yes',
       loglevel: 'debug',
       maxclients: '5',
       timeout: '5m',

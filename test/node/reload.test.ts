@@ -4,9 +4,9 @@ import { Redis } from 'ioredis'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { resolveConfig } from '../../src/config/config.ts'
 import { type Config, createNode, type Loader, type Node, ReloadError } from '../../src/index.ts'
-import { exchange } from '../support/cli.ts'
 import { GatedOrigin } from '../support/gated-origin.ts'
 import { poll } from '../support/poll.ts'
+import { RespClient } from '../support/resp-client.ts'
 
 const cache = { maxBytes: '4mb' } as const
 
@@ -376,8 +376,10 @@ describe('settings', () => {
     expect(lines.join()).not.toMatch(/old|new/)
     // Whoever is logged in stays so; a new client needs the new password.
     expect(await client.config('GET', 'slowlog-log-slower-than')).toEqual(['slowlog-log-slower-than', '1000'])
-    const replies = await exchange(port, 'AUTH old\r\nAUTH new\r\nPING\r\n', 'PONG')
-    expect(replies).toMatch(/^-WRONGPASS [^\r]*\r\n\+OK\r\n\+PONG\r\n$/)
+    const late = await RespClient.connect(port)
+    onTestFinished(() => void late.socket.destroy())
+    expect(await late.call('AUTH', 'old')).toMatchObject({ message: expect.stringMatching(/^WRONGPASS/) })
+    expect(await late.call('AUTH', 'new')).toBe('OK')
   })
 
   test('a reload returns what CONFIG SET has changed to what the configuration says', async () => {
