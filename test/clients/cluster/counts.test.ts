@@ -21,7 +21,7 @@ except ImportError:
     sys.exit('no redis-py')
 node = ClusterNode('127.0.0.1', int(sys.argv[1]))
 client = RedisCluster(startup_nodes=[node], read_from_replicas=sys.argv[2] == 'forward')
-print(client.dbsize(), len(list(client.scan_iter())))
+print(sum(client.dbsize(target_nodes=node) for node in client.get_primaries()), len(list(client.scan_iter())))
 `
 
 const PHP = `
