@@ -68,6 +68,7 @@ export function createParts(options: PartsOptions): Parts {
     clock,
     timeout: settings.timeout,
     epochOf,
+    repliedAt: (name) => mesh.get(name)?.repliedAt ?? 0,
     events: { ...events, onChanged: () => controlChannel.sendHeartbeats() },
   })
   const ownership: Ownership = new Ownership({

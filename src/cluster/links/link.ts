@@ -94,6 +94,8 @@ export class Link implements Sender, FrameHandler, ConnectionOwner {
   writes = 0
   bytesOut = 0
   bytesIn = 0
+  /** When the last reply arrived, ms since the epoch; 0: never. */
+  repliedAt = 0
 
   readonly #owner: LinkOwner
   readonly #connection: Connection
@@ -281,8 +283,10 @@ export class Link implements Sender, FrameHandler, ConnectionOwner {
 
   /** The oldest `count` requests no longer wait for a reply in order. */
   #complete(count: number): void {
+    const { timeouts } = this.#connection
+    this.repliedAt = timeouts.heardAt
     this.#outgoing.complete(count)
-    if (this.#outgoing.count === 0) this.#connection.timeouts.onAllAnswered()
+    if (this.#outgoing.count === 0) timeouts.onAllAnswered()
   }
 
   #checkDrained(): void {

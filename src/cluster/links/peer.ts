@@ -57,6 +57,13 @@ export class Peer {
     return this.pool.control()
   }
 
+  /** When it last replied to a forwarded request, ms since the epoch; 0: never, or not over the present links. */
+  get repliedAt(): number {
+    let at = 0
+    for (const link of this.pool.links) if (!this.pool.isControl(link)) at = Math.max(at, link.repliedAt)
+    return at
+  }
+
   /** Whether the control link is ready. */
   get isReachable(): boolean {
     return this.control.isReady

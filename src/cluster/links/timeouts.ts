@@ -23,9 +23,9 @@ export class LinkTimeouts {
   readonly #onTimeout: (reason: string) => void
   #cancel: CancelTimer | null = null
   /** When the last byte arrived, or the first unanswered request was sent. */
-  #heardAt = 0
+  heardAt = 0
   #isWaiting = false
-  /** The value of `#heardAt` when the last part of the timeout began. */
+  /** The value of `heardAt` when the last part of the timeout began. */
   #lastPartSince = -1
 
   constructor(options: LinkTimeoutOptions, onTimeout: (reason: string) => void) {
@@ -50,7 +50,7 @@ export class LinkTimeouts {
   }
 
   onBytesReceived(): void {
-    this.#heardAt = this.#options.clock.now()
+    this.heardAt = this.#options.clock.now()
   }
 
   onRequestsSent(): void {
@@ -77,10 +77,10 @@ export class LinkTimeouts {
     this.#cancel = null
     if (!this.#isWaiting) return
     const { responseTimeout, clock } = this.#options
-    const left = responseTimeout - (clock.now() - this.#heardAt)
+    const left = responseTimeout - (clock.now() - this.heardAt)
     if (left > this.#lastPart) this.#watch(left - this.#lastPart)
-    else if (this.#lastPartSince !== this.#heardAt) {
-      this.#lastPartSince = this.#heardAt
+    else if (this.#lastPartSince !== this.heardAt) {
+      this.#lastPartSince = this.heardAt
       this.#watch(Math.max(left, this.#lastPart))
     } else if (left > 0) this.#watch(left)
     else this.#onTimeout(`no answer for ${responseTimeout} ms`)

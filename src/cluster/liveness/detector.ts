@@ -137,6 +137,7 @@ export class Detector {
     const now = this.#run()
     const peer = this.#peers.get(name)
     if (!peer) return
+    this.#noteReplies(name, peer)
     this.#declarations.declareIfDown(name, peer, now, () => peer.health.linkBroken(how, now))
     this.#conclude(now)
   }
@@ -206,6 +207,7 @@ export class Detector {
     const { name: self } = this.#options.self
     this.#declarations.prune(now)
     for (const [name, peer] of this.#peers.listed) {
+      this.#noteReplies(name, peer)
       const suspectedFor = peer.state.message?.suspects[self]
       this.#declarations.declareIfDown(name, peer, now, () => peer.health.tick(now, suspectedFor))
     }
@@ -310,6 +312,11 @@ export class Detector {
     this.#announcer.repeatReport()
     this.#conclude(now)
     return now
+  }
+
+  /** Replies to forwarded requests show that both directions work and the process runs, as answers do. */
+  #noteReplies(name: string, { health }: Peer): void {
+    health.repliedAt(this.#options.repliedAt?.(name) ?? 0)
   }
 
   #observeRun(name: string, { state, health }: Peer, runId: string, now: number): void {

@@ -69,6 +69,8 @@ export interface DetectorOptions {
   /** The fingerprint of a set of members. */
   readonly epochOf: (members: readonly Member[]) => number
   readonly events: DetectorEvents
+  /** When a peer last replied to a forwarded request, ms since the epoch; 0: never. */
+  readonly repliedAt?: (name: string) => number
   /** The process counts as paused if the detector was not called for this long, ms; by default half the timeout. */
   readonly pauseThreshold?: number
   /** Probation, ms: the first one, the longest one, and the time without a failure after which the first applies again. */

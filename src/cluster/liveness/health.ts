@@ -65,6 +65,11 @@ export class PeerHealth {
     if (latency !== undefined) this.latency = latency
   }
 
+  /** The peer replied at this time to something that is no heartbeat. It may be too busy to answer those. */
+  repliedAt(at: number): void {
+    if (this.status === 'up' && this.linked) this.lastHeard = Math.max(this.lastHeard, at)
+  }
+
   /** A new process runs in place of the known one, which has therefore ended. */
   restarted(now: number): void {
     if (this.status !== 'unknown') this.#fail('refused', now)
