@@ -186,7 +186,10 @@ function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
       version,
       phase: () => state.phase,
       backlog: config.tcpBacklog,
+      ...(certificates !== undefined && config.http.tls ? { tls: certificates.httpsOptions } : {}),
+      handshakeFailed: (error, socket) => server.handshakeFailed(error, socket),
     })
+  if (gateway?.isSecure) certificates?.onReplaced(() => gateway.replaceTls(certificates.serverOptions))
   const byName = new Map(groups.map((group) => [group.name, group]))
   const retired = new Set<Group>()
   const reloader = new Reloader({

@@ -47,6 +47,8 @@ export type HttpInput =
       readonly hosts?: string | readonly string[]
       /** Web pages of these origins may ask, such as `'https://app.example'`; `*`: any. Default: none. */
       readonly cors?: string | readonly string[]
+      /** HTTPS, with the certificates of `tlsCertFile` and as `tlsAuthClients` says, and no HTTP. Default: false. */
+      readonly tls?: boolean | 'yes' | 'no'
       /** Maximum number of connections. Default: 1000. */
       readonly maxConnections?: number | string
       /** Connections without any traffic for longer are closed. Default: '60s'. */
@@ -64,6 +66,8 @@ export interface HttpConfig extends HttpOptions {
   /** Nobody has asked for this port: if it is in use, the node starts without HTTP. */
   readonly isDefaultPort: boolean
   readonly bind: readonly BindAddress[]
+  /** HTTPS, and no HTTP. */
+  readonly tls: boolean
 }
 
 /** The port of a node that is started from the command line. */
@@ -116,6 +120,14 @@ export const httpSettings = {
     summary: 'web pages of these origins may use the HTTP gateway; *: any',
     fallbackText: 'none',
     write: (origins) => origins.join(' '),
+  }),
+  httpTls: setting({
+    field: 'tls',
+    reads: yesNo,
+    fallback: false,
+    argument: '<yes|no>',
+    summary: 'HTTPS instead of HTTP, with the certificates of tls-cert-file and as tls-auth-clients says',
+    write: (on: boolean) => (on ? 'yes' : 'no'),
   }),
   httpMaxConnections: setting({
     field: 'maxConnections',
@@ -201,6 +213,7 @@ export function decideHttp(
     bind: values.httpBind ?? httpSettings.httpBind.fallback,
     hosts: values.httpHosts ?? httpSettings.httpHosts.fallback,
     cors: values.httpCors ?? httpSettings.httpCors.fallback,
+    tls: values.httpTls ?? httpSettings.httpTls.fallback,
     maxConnections: values.httpMaxConnections ?? httpSettings.httpMaxConnections.fallback,
     timeout: values.httpTimeout ?? httpSettings.httpTimeout.fallback,
     maxUploads: values.httpMaxUploads ?? httpSettings.httpMaxUploads.fallback,
@@ -215,6 +228,7 @@ export function httpValuesOf(config: HttpConfig): Readonly<Record<HttpSettingNam
     httpBind: config.bind,
     httpHosts: config.hosts,
     httpCors: config.cors,
+    httpTls: config.tls,
     httpMaxConnections: config.maxConnections,
     httpTimeout: config.timeout,
     httpMaxUploads: config.maxUploads,

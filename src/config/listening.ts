@@ -4,6 +4,7 @@ import { addressName } from '../cluster/member.ts'
 import { loadMaterial } from '../tls/material.ts'
 import { TlsError } from '../tls/pem.ts'
 import type { ClusterConfig } from './cluster.ts'
+import type { NodeConfig } from './config.ts'
 import type { HttpConfig } from './http-settings.ts'
 import { hasPlainPort } from './ports.ts'
 import { isLoopback } from './readers.ts'
@@ -27,7 +28,7 @@ export function listeningProblems(
 }
 
 /** Why the files of TLS cannot be used; empty: they can, or are not used. */
-export function tlsProblems(settings: Settings): readonly string[] {
+export function tlsProblems(settings: NodeConfig): readonly string[] {
   if (!usesTls(settings)) return []
   try {
     loadMaterial({ ...settings })
@@ -38,8 +39,8 @@ export function tlsProblems(settings: Settings): readonly string[] {
   }
 }
 
-export function usesTls({ tlsPort }: Pick<Settings, 'tlsPort'>): boolean {
-  return tlsPort !== 0
+export function usesTls({ tlsPort, http }: Pick<NodeConfig, 'tlsPort' | 'http'>): boolean {
+  return tlsPort !== 0 || http?.tls === true
 }
 
 /** `127.0.0.1:7000, ::1:7000 (if it is there)`. */

@@ -3,6 +3,7 @@
 import { type IncomingMessage, METHODS, type ServerResponse } from 'node:http'
 import type { ServerOptions as SecureOptions } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { systemTimers } from '../bytes/clock.ts'
 import { RuntimeStats } from '../telemetry/runtime-stats.ts'
 import { begin, extracted, isTracing, SpanKind, within } from '../telemetry/tracing.ts'
@@ -31,6 +32,8 @@ export interface GatewayOptions extends Omit<Services, 'openApi' | 'metrics'> {
   /** With it the gateway speaks HTTPS. */
   readonly tls?: SecureOptions
   readonly backlog?: number
+  /** A TLS handshake has failed. */
+  readonly handshakeFailed?: (error: Error, socket: TLSSocket) => void
 }
 
 /** How much of a body that nobody wants is received, and for how long. */
@@ -76,6 +79,7 @@ export class HttpGateway {
       log: options.log,
       tls: options.tls,
       backlog: options.backlog ?? 511,
+      handshakeFailed: options.handshakeFailed,
       onConnection: (socket) => this.#accept(socket),
       onRequest: (request, response) => this.#received(request, response),
     })

@@ -3,7 +3,7 @@
 import { createServer, type Server as HttpServer, type RequestListener, type ServerOptions } from 'node:http'
 import { createServer as createSecureServer, type ServerOptions as SecureOptions } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
-import type { SecureContextOptions } from 'node:tls'
+import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import type { HttpOptions } from './options.ts'
 import type { GatewayLog } from './ports.ts'
 
@@ -24,6 +24,7 @@ export interface ListenerOptions {
   readonly tls?: SecureOptions
   /** Length of the queue of connections to accept. */
   readonly backlog: number
+  readonly handshakeFailed?: ((error: Error, socket: TLSSocket) => void) | undefined
   readonly onConnection: (socket: Socket) => void
   readonly onRequest: RequestListener
 }
@@ -84,7 +85,7 @@ export class HttpListener {
   }
 
   #create(): HttpServer {
-    const { options, tls, onConnection, onRequest } = this.#options
+    const { options, tls, handshakeFailed, onConnection, onRequest } = this.#options
     const limits: ServerOptions = {
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: Math.min(options.timeout, 30_000),
@@ -105,6 +106,11 @@ export class HttpListener {
     // Without it Node.js would ask for the body before the handler has seen its length.
     server.on('checkContinue', onRequest)
     server.on('clientError', answerMalformed)
+    // Before it, Node.js lets `answerMalformed` answer by a connection that has no keys yet.
+    server.on('tlsClientError', (error: Error, socket: TLSSocket) => {
+      handshakeFailed?.(error, socket)
+      socket.destroy()
+    })
     server.on('dropRequest', (_request, socket: Socket) => socket.destroy())
     return server
   }

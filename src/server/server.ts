@@ -23,6 +23,7 @@ import { defaultEncodingLimits, type EncodingLimits } from '../store/types/encod
 import { type NodeIdentity, NodeStats } from '../telemetry/node-stats.ts'
 import { Telemetry } from '../telemetry/telemetry.ts'
 import type { Certificates } from '../tls/certificates.ts'
+import { handshakeFailure } from '../tls/failures.ts'
 import { TlsSession } from '../tls/session.ts'
 import { TlsTerminator } from '../tls/terminator.ts'
 import { Connection, type ConnectionOrigin, type ConnectionServices, TOO_MANY_CLIENTS } from './connection.ts'
@@ -308,6 +309,12 @@ export class Server implements Host {
       this.stats.tlsUsersDenied++
       this.#handshakes.noUser(name, connection.address)
     }
+  }
+
+  /** A handshake on a port of HTTPS has failed. */
+  handshakeFailed(error: Error, socket: TLSSocket): void {
+    const address = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
+    this.#handshakes.failed(handshakeFailure(error, socket), address)
   }
 
   /** Handshakes under way count as clients. */

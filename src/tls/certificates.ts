@@ -67,6 +67,17 @@ export class Certificates {
     return contextOptions(this.#material.server, this.#material, settings)
   }
 
+  /** For a server of HTTPS. */
+  get httpsOptions(): TlsOptions {
+    const { tlsAuthClients, tlsHandshakeTimeout } = this.settings
+    return {
+      ...this.serverOptions,
+      requestCert: tlsAuthClients !== 'no',
+      rejectUnauthorized: tlsAuthClients === 'yes',
+      handshakeTimeout: tlsHandshakeTimeout,
+    }
+  }
+
   /** For connections to other nodes. */
   get clientContext(): SecureContext {
     this.#clientContext ??= createSecureContext(

@@ -1,5 +1,6 @@
 // A node with TLS: what it tells of where it listens, and a reload of its configuration.
 
+import { get, type RequestOptions } from 'node:https'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import { Redis } from 'ioredis'
@@ -7,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'v
 import { type Config, createNode, type Node } from '../../src/index.ts'
 import { Authority, TlsFolder } from '../support/authority.ts'
 import { freePorts } from '../support/ports.ts'
+import { Peer } from '../support/server.ts'
 
 const authority = new Authority()
 let folder: TlsFolder
@@ -67,6 +69,57 @@ test('it does not start with files that it cannot use', async () => {
   await expect(createNode(config)).rejects.toThrow(
     `tls-cert-file: ${cert}: there is no certificate in it, wants PEM`,
   )
+})
+
+describe('HTTPS', () => {
+  /** GET /healthz; resolves to the status and the common name of the server's certificate. */
+  function ask(httpPort: number, options: RequestOptions = {}): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const at = { host: '127.0.0.1', port: httpPort, path: '/healthz', ca: authority.cert, agent: false }
+      const request = get({ ...at, ...options }, (response) => {
+        response.resume()
+        const { CN } = (response.socket as TLSSocket).getPeerCertificate().subject
+        resolve(`${response.statusCode} ${CN}`)
+      })
+      request.on('error', reject)
+    })
+  }
+
+  const http = { port: 'any', bind: '127.0.0.1', tls: true } as const
+
+  test('serves with the certificates of the node, also with new ones', async () => {
+    const node = await start({ http })
+    await node.listen()
+    const [{ port: httpPort }] = node.httpAddresses
+    expect(await ask(httpPort)).toBe('200 first')
+    folder.put('node', authority.issue({ commonName: 'second' }))
+    await node.reload({ ...config, http })
+    expect(await ask(httpPort)).toBe('200 second')
+  })
+
+  test('needs no port for TLS, and wants certificates of clients as the node does', async () => {
+    const tlsCaCertFile = folder.write('ca.crt', authority.cert)
+    const node = await start({ http, tlsPort: 0, tlsAuthClients: 'yes', tlsCaCertFile })
+    await node.listen()
+    const [{ port: httpPort }] = node.httpAddresses
+    await expect(ask(httpPort)).rejects.toThrow()
+    expect(await ask(httpPort, authority.issue())).toBe('200 first')
+  })
+
+  test('closes HTTP without TLS, and logs it', async () => {
+    const warnings: string[] = []
+    const warn = (_fields: object, message: string): void => {
+      warnings.push(message)
+    }
+    const log = { info: () => undefined, warn, error: warn }
+    const node = await createNode({ ...config, http }, { log })
+    onTestFinished(() => node.close())
+    await node.listen()
+    const peer = await Peer.connect(node.httpAddresses[0].port)
+    peer.send('GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
+    expect(await peer.rest()).not.toContain('200')
+    expect(warnings).toEqual(['a TLS handshake failed; about the client: it sends HTTP without TLS'])
+  })
 })
 
 describe('a reload', () => {
