@@ -4,7 +4,6 @@ import { addressName } from '../cluster/member.ts'
 import { loadMaterial } from '../tls/material.ts'
 import { TlsError } from '../tls/pem.ts'
 import type { ClusterConfig } from './cluster.ts'
-import type { NodeConfig } from './config.ts'
 import type { HttpConfig } from './http-settings.ts'
 import { hasPlainPort } from './ports.ts'
 import { isLoopback } from './readers.ts'
@@ -27,8 +26,12 @@ export function listeningProblems(
   return [...problems, ...exposed(settings, cluster, http)]
 }
 
+interface UsesHttp {
+  readonly http: HttpConfig | undefined
+}
+
 /** Why the files of TLS cannot be used; empty: they can, or are not used. */
-export function tlsProblems(settings: NodeConfig): readonly string[] {
+export function tlsProblems(settings: Settings & UsesHttp): readonly string[] {
   if (!usesTls(settings)) return []
   try {
     loadMaterial({ ...settings })
@@ -39,7 +42,7 @@ export function tlsProblems(settings: NodeConfig): readonly string[] {
   }
 }
 
-export function usesTls({ tlsPort, http }: Pick<NodeConfig, 'tlsPort' | 'http'>): boolean {
+export function usesTls({ tlsPort, http }: Pick<Settings, 'tlsPort'> & UsesHttp): boolean {
   return tlsPort !== 0 || http?.tls === true
 }
 
