@@ -68,10 +68,11 @@ function move(c: Context): void {
   }
   if (!hasRoom(c, target, 2, c.args.length(3), 1)) return
   if (sets.size(source) === 1) collections.finish(source, 0)
-  else c.group.store.noteChange(sets.remove(source, buf, start[3], end[3]))
+  else collections.noteChange(sets.remove(source, buf, start[3], end[3]))
   // Creating a record, and finishing one, may move or evict others: the source is complete by now.
   const set = target === NULL_REF ? createCollection(c, 2, ValueType.SET) : target
-  collections.finish(sets.add(set, buf, start[3], end[3]), 1)
+  const added = sets.add(set, buf, start[3], end[3])
+  collections.finish(added, 1, !sets.found)
   c.reply.integer(1)
 }
 

@@ -175,10 +175,7 @@ export class Collections {
       this.store.remove(ref)
       return false
     }
-    if (isChanged) {
-      this.store.noteChange(ref)
-      this.restamp(ref)
-    }
+    if (isChanged) this.noteChange(ref)
     this.store.settle(ref)
     return true
   }
@@ -189,7 +186,9 @@ export class Collections {
     return region === 0 ? 0 : this.regions.stampOf(region)
   }
 
-  restamp(ref: Ref): void {
+  /** Must be called for each change that does not end with `finish`. */
+  noteChange(ref: Ref): void {
+    this.store.noteChange(ref)
     const region = this.regions.count === 0 ? 0 : this.regionOf(ref)
     if (region !== 0) this.regions.stamp(region)
   }

@@ -189,3 +189,17 @@ test('nothing is watched once nobody watches', async () => {
   await harness.call('SET', 'Tom', '1')
   expect([watchedKeys.size, store.listener, other.watch?.isBroken]).toEqual([0, undefined, true])
 })
+
+test('SMOVE does not change a set that has the member already', async () => {
+  const harness = new Harness()
+  for (const [member, isIntact] of [
+    ['a', true],
+    ['b', false],
+  ] as const) {
+    await harness.call('SADD', 'source', 'a', 'b')
+    await harness.call('SADD', 'target', 'a')
+    await harness.call('WATCH', 'target')
+    expect(await harness.call('SMOVE', 'source', 'target', member)).toBe(1)
+    expect(await runs(harness)).toBe(isIntact)
+  }
+})
