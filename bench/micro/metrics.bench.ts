@@ -8,10 +8,12 @@ import { type MeasureOptions, measure, type Row } from './measure.ts'
 export const name = 'metrics'
 
 const GROUPS = 100
-const SCRAPE = `scrape of ${GROUPS} groups`
+/** About so many lines has the text: an operation is one of them. */
+const LINES = 6000
+const SCRAPE = `scrape of ${GROUPS} groups, per line`
 
-/** Maximum ns per operation: 5 ms. */
-export const LIMITS: Readonly<Record<string, number>> = { [SCRAPE]: 5e6 }
+/** Maximum ns per operation: 5 ms for all. */
+export const LIMITS: Readonly<Record<string, number>> = { [SCRAPE]: 5e6 / LINES }
 
 export async function run(options: MeasureOptions): Promise<Row[]> {
   const origin = (key: string): string => key
@@ -29,5 +31,5 @@ export async function run(options: MeasureOptions): Promise<Row[]> {
   const runtime = new RuntimeStats({ timers: harness.clock, micros: () => performance.now() * 1000 })
   runtime.stop()
   const metrics = new Metrics(harness.host, runtime)
-  return measure([{ name: SCRAPE, operations: 1, run: () => void metrics.text('prometheus') }], options)
+  return measure([{ name: SCRAPE, operations: LINES, run: () => void metrics.text('prometheus') }], options)
 }
