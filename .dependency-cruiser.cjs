@@ -7,7 +7,7 @@ const { join } = require('node:path')
 const floors = [
   ['bytes'],
   ['resp', 'store'],
-  ['telemetry', 'tls'],
+  ['telemetry', 'tls', 'access'],
   ['group'],
   ['origin', 'cluster'],
   ['commands'],
@@ -24,7 +24,7 @@ const clusterFloors = [['ring', 'membership'], ['links'], ['liveness'], ['owners
 const roof = ['node', 'main', 'index']
 
 /** Folders that must not know of sockets. */
-const socketless = ['bytes', 'resp', 'store', 'group', 'commands', 'execution']
+const socketless = ['bytes', 'resp', 'store', 'access', 'group', 'commands', 'execution']
 
 /** A folder with more files than this at its top level is to be split. */
 const MAX_FILES = 15

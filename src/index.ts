@@ -16,6 +16,7 @@ export type { OriginConfig } from './config/origins/kinds.ts'
 export type { TlsConfig } from './config/origins/readers.ts'
 export { type RedisOriginConfig, redis } from './config/origins/redis.ts'
 export { type SqlOriginConfig, sql } from './config/origins/sql.ts'
+export type { UserRules } from './config/users.ts'
 export type { Bytes, SetOptions } from './embedding/arguments.ts'
 export {
   BadRequest,

@@ -24,7 +24,7 @@ import { Group } from './group/group.ts'
 import { HttpGateway } from './http/gateway.ts'
 import { listenOnAll } from './http/listening.ts'
 import type { Phase } from './http/ports.ts'
-import { PasswordGate } from './http/requests/credentials.ts'
+import { AccessGate } from './http/requests/credentials.ts'
 import { GuardedLog } from './server/guarded-log.ts'
 import { CLOSED } from './server/program.ts'
 import { Server } from './server/server.ts'
@@ -165,6 +165,7 @@ function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
     instant,
     hasher,
     settings,
+    users: config.users,
     encodingLimits,
     certificates,
     timers: systemTimers,
@@ -180,7 +181,11 @@ function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
     new HttpGateway({
       host: server,
       commands: server.program,
-      gate: new PasswordGate(() => settings.requirepass),
+      gate: new AccessGate({
+        access: server.access,
+        instant,
+        loginFailed: (from) => server.loginFailed(from),
+      }),
       options: config.http,
       log,
       version,

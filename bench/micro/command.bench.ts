@@ -8,7 +8,14 @@ export const name = 'command'
 const REQUESTS = 1000
 
 /** Cases that must not allocate. */
-export const WITHOUT_GARBAGE = ['GET', 'SET of 32 bytes', 'SET with EX', 'INCR'] as const
+export const WITHOUT_GARBAGE = [
+  'GET',
+  'SET of 32 bytes',
+  'SET with EX',
+  'INCR',
+  'GET by a limited user',
+  'SET by a limited user',
+] as const
 
 type Name = (typeof WITHOUT_GARBAGE)[number] | 'MGET of 10 keys'
 
@@ -17,8 +24,13 @@ const COMMANDS: Readonly<Record<Name, (i: number) => string[]>> = {
   'SET of 32 bytes': (i) => ['SET', keyOf(i), 'x'.repeat(32)],
   'SET with EX': (i) => ['SET', keyOf(i), 'x'.repeat(32), 'EX', '100'],
   INCR: () => ['INCR', 'counter'],
+  'GET by a limited user': (i) => ['GET', keyOf(i)],
+  'SET by a limited user': (i) => ['SET', keyOf(i), 'x'.repeat(32)],
   'MGET of 10 keys': (i) => ['MGET', ...Array.from({ length: 10 }, (_, k) => keyOf(i + k))],
 }
+
+/** A command, a group and a key are to be checked. */
+const LIMITED = ['-@all', '+@string', 'resetkeys', '~other:*', '%RW~key:*', '@group:cache'] as const
 
 function keyOf(i: number): string {
   return `key:${String(i).padStart(12, '0')}`
@@ -27,6 +39,7 @@ function keyOf(i: number): string {
 async function caseOf(command: Name): Promise<Case> {
   const { executor, client, reply } = new Harness()
   for (let i = 0; i < REQUESTS + 10; i++) await client.call('SET', keyOf(i), 'x'.repeat(32))
+  if (command.endsWith('by a limited user')) await client.call('ACL', 'SETUSER', 'default', ...LIMITED)
   const requests = Array.from({ length: REQUESTS }, (_, i) => argsOf(COMMANDS[command](i)))
   return {
     name: command,

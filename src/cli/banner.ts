@@ -62,7 +62,7 @@ export function bannerText(
   addresses: readonly Address[],
   http: readonly Address[] = [],
 ): string {
-  const { groups, cluster, requirepass } = loaded.config
+  const { groups, cluster, needsLogin } = loaded.config
   const widest = Math.max(...groups.map(({ name }) => name.length))
   const rows: [title: string, lines: readonly string[]][] = [
     ['listening', [addresses.map(addressText).join(', ')]],
@@ -75,7 +75,7 @@ export function bannerText(
       http.length === 0 ? [] : [http.map(({ host, port }) => `http://${addressName(host, port)}`).join(', ')],
     ],
     ['cluster', cluster === undefined ? [] : [clusterText(cluster)]],
-    ['try', [tryText(loaded, addresses[0], requirepass !== '')]],
+    ['try', [tryText(loaded, addresses[0], needsLogin)]],
   ]
   const lines = rows.flatMap(([title, texts]) =>
     texts.map((text, i) => `  ${(i === 0 ? title : '').padEnd(11)}${text}`),

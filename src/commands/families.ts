@@ -1,5 +1,6 @@
 // Every command family, one line each: a new family is imported and listed here.
 
+import { aclCommands } from './acl/acl.ts'
 import { bitmapCommands } from './bitmaps/bitmaps.ts'
 import { clusterCommands } from './cluster/cluster.ts'
 import { peerCommands } from './cluster/peer.ts'
@@ -73,6 +74,7 @@ export function allCommands(directory: () => CommandDirectory): readonly Command
     ...connectionCommands,
     ...clientCommands,
     ...monitorCommands,
+    ...aclCommands(directory),
     ...configCommands,
     ...infoCommands,
     ...slowLogCommands,

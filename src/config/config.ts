@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path'
 import type { z } from 'zod'
+import type { UserDefinition } from '../access/users.ts'
 import { kebabName } from '../bytes/names.ts'
 import { nearest } from '../bytes/nearest.ts'
 import type { GroupPolicy } from '../group/policy.ts'
@@ -35,11 +36,14 @@ import {
   settings,
   variableName,
 } from './settings.ts'
+import { type ConfiguredUsers, decideUsers, type UserRules, usersSchema } from './users.ts'
 
 /** A configuration, as a file or a program gives it. */
 export interface Config extends SettingsInput {
   /** The groups by name, in the order of their indexes. Default: `scores` with a demo origin, and `cache`. */
   readonly groups?: Readonly<Record<string, GroupConfig>>
+  /** The users by name, with Redis's rules. Default: `default`, who may do everything. */
+  readonly users?: Readonly<Record<string, UserRules>>
   /** The cluster that the node joins. Default: none. */
   readonly cluster?: ClusterInput
   /** The HTTP gateway. Default: on for a node that is started from the command line, off for one in a program. */
@@ -47,7 +51,7 @@ export interface Config extends SettingsInput {
 }
 
 /** A resolved configuration: every field has its value, in bytes and ms, and origins are created. */
-export interface NodeConfig extends Settings {
+export interface NodeConfig extends Settings, ConfiguredUsers {
   /** In the order of their indexes. */
   readonly groups: readonly GroupPolicy[]
   readonly cluster: ClusterConfig | undefined
@@ -97,6 +101,7 @@ export class ConfigError extends Error {
 /** The output of the schema. */
 type Written = Partial<Settings> & {
   readonly groups?: readonly WrittenGroup[]
+  readonly users?: readonly UserDefinition[]
   readonly cluster?: ClusterValues
   readonly http?: WrittenHttp
 }
@@ -142,7 +147,13 @@ export function resolveLayers({
   const said = Object.keys(variables).filter((variable) => !isOfKubernetes(variables[variable]))
   problems.push(...said.flatMap(misspelt))
 
-  const { groups = demoGroups(), cluster: writtenCluster, http: writtenHttp, ...written } = data ?? {}
+  const {
+    groups = demoGroups(),
+    users: writtenUsers,
+    cluster: writtenCluster,
+    http: writtenHttp,
+    ...written
+  } = data ?? {}
   const values: Record<string, unknown> = { ...written, ...writtenCluster, ...writtenHttp?.values }
   const sources = new Map<AnySettingName, string>()
   const given = new Map<ClusterSettingName, Given>()
@@ -181,7 +192,9 @@ export function resolveLayers({
   const http = problems.length === 0 ? decideHttp(values as HttpValues, isHttpOn, httpPort) : undefined
   if (http !== undefined && http.port !== 0 && http.port === decided.port)
     problems.push(`${portLabel(sources, place)}: got ${http.port}, which is the port of the Redis protocol`)
-  if (problems.length === 0) problems.push(...listeningProblems(decided, cluster, http))
+  const aclfile = pathOf(decided.aclfile, sources.get('aclfile') === source ? directory : undefined)
+  const users = problems.length === 0 ? decideUsers(writtenUsers, { ...decided, aclfile }, refuse) : NO_USERS
+  if (problems.length === 0) problems.push(...listeningProblems(decided, users, cluster, http))
   if (problems.length > 0) throw new ConfigError(...problems)
   const plain = Object.fromEntries(settingNames.map((name) => [name, decided[name]])) as unknown as Settings
   // The default is for all groups that name none together: each of several would be a quarter of the machine.
@@ -193,7 +206,10 @@ export function resolveLayers({
     ...group,
     maxBytes: group.maxBytes ?? maxmemory,
   })
-  return { config: { ...plain, maxmemory, groups: groups.map(budget), cluster, http }, sources }
+  return {
+    config: { ...plain, ...users, aclfile, maxmemory, groups: groups.map(budget), cluster, http },
+    sources,
+  }
 }
 
 function settingOf(name: AnySettingName) {
@@ -218,6 +234,7 @@ function schemaOf(directory: string): z.ZodType<Written> {
   const schema = fields({
     ...Object.fromEntries(readers),
     groups: groupsSchema(directory).optional(),
+    users: usersSchema().optional(),
     cluster: clusterSchema().optional(),
     http: httpSchema().optional(),
   })
@@ -263,4 +280,11 @@ function misspelt(variable: string): string[] {
   const rest = variable.slice(PREFIX.length)
   const meant = known.includes(rest) ? undefined : nearest(rest, known)
   return meant === undefined ? [] : [`${variable}: unknown variable, did you mean ${PREFIX}${meant}?`]
+}
+
+const NO_USERS: ConfiguredUsers = { users: [], needsLogin: false }
+
+/** '' stays: there is no such file. */
+function pathOf(path: string, directory = process.cwd()): string {
+  return path === '' ? '' : resolve(directory, path)
 }

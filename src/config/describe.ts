@@ -1,5 +1,6 @@
 // Describes a configuration as text: for the banner and for `erinys check`.
 
+import type { UserDefinition } from '../access/users.ts'
 import { kebabName } from '../bytes/names.ts'
 import { formatDuration, formatSize } from '../bytes/units.ts'
 import { addressName } from '../cluster/member.ts'
@@ -129,7 +130,7 @@ export function describeConfig(loaded: LoadedConfig): string {
   return [
     `Valid: ${sourceText(loaded)}`,
     '',
-    `Listens on ${listeningText(config)}, ${config.requirepass === '' ? 'without a password' : 'with a password'}.`,
+    `Listens on ${listeningText(config)}, ${config.needsLogin ? 'with a password' : 'without a password'}.`,
     ...(config.http === undefined ? [] : [`HTTP on ${httpText(config.http)}.`]),
     '',
     'Groups:',
@@ -144,6 +145,7 @@ export function describeConfig(loaded: LoadedConfig): string {
     }.`,
     '',
     ...(config.cluster === undefined ? [] : [`Cluster: ${clusterText(config.cluster)}.`, '']),
+    ...(config.users.length === 0 ? [] : [`Users: ${userNames(config.users)}.`, '']),
     'Settings:',
     ...settingNames
       .filter((name) => !name.startsWith('tls') || usesTls(config) || sources.has(name))
@@ -179,6 +181,10 @@ function httpRows(http: HttpConfig): readonly (readonly [HttpSettingName, string
     const { write, fallbackText } = httpSettings[name] as HttpSetting<unknown, unknown>
     return [name, write(values[name]) || (fallbackText ?? '')]
   })
+}
+
+function userNames(users: readonly UserDefinition[]): string {
+  return users.map(({ name }) => Buffer.from(name, 'latin1').toString()).join(', ')
 }
 
 /** The cluster settings and their values, in order; without those of other kinds of membership. */

@@ -8,10 +8,16 @@ import type { HttpConfig } from './http-settings.ts'
 import { hasPlainPort } from './ports.ts'
 import { isLoopback } from './readers.ts'
 import type { Settings } from './settings.ts'
+import type { ConfiguredUsers } from './users.ts'
+
+const NEEDS_SECRET =
+  'cluster.secret: there are users, and without a secret anybody who reaches the port can act as a node, which ' +
+  'no rule limits: set secret'
 
 /** What does not fit together; files are not read. */
 export function listeningProblems(
   settings: Settings,
+  users: ConfiguredUsers,
   cluster: ClusterConfig | undefined,
   http: HttpConfig | undefined,
 ): readonly string[] {
@@ -23,7 +29,7 @@ export function listeningProblems(
     problems.push('port: got 0, wants a port without TLS for the links between nodes, or tlsCluster')
   if (http !== undefined && http.port !== 0 && http.port === tlsPort)
     problems.push(`tlsPort: got ${tlsPort}, which is the port of HTTP`)
-  return [...problems, ...exposed(settings, cluster, http)]
+  return [...problems, ...exposed(settings, users, cluster, http)]
 }
 
 interface UsesHttp {
@@ -66,11 +72,14 @@ export function listeningText(settings: Settings): string {
  */
 function exposed(
   settings: Settings,
+  { users, needsLogin }: ConfiguredUsers,
   cluster: ClusterConfig | undefined,
   http: HttpConfig | undefined,
 ): readonly string[] {
-  const { bind, requirepass, protectedMode, tlsPort, tlsAuthClients } = settings
-  if (!protectedMode || requirepass !== '') return []
+  const { bind, protectedMode, tlsPort, tlsAuthClients } = settings
+  const isBare = cluster !== undefined && cluster.secret === ''
+  if (isBare && users.length > 0) return [NEEDS_SECRET]
+  if (!protectedMode || needsLogin) return []
   const openOf = (addresses: typeof bind): string[] =>
     addresses.filter(({ host }) => !isLoopback(host)).map(({ host }) => host)
   const isProtected = !hasPlainPort(settings) && (tlsPort === 0 || tlsAuthClients === 'yes')
@@ -82,7 +91,6 @@ function exposed(
         'bind to 127.0.0.1, or turn protected mode off (--protected-mode no)',
     ]
   if (open.length === 0) return []
-  const isBare = cluster !== undefined && cluster.secret === ''
   return [
     `bind: ${open.join(' and ')} can be reached from other machines and there is no password` +
       `${isBare ? ', nor a secret that keeps strangers out of the cluster' : ''}: set requirepass` +

@@ -155,6 +155,11 @@ export const yesNo: Reader<boolean, boolean | 'yes' | 'no'> = reader(
   },
 )
 
+/** Text that is not empty. */
+export function text(wants: string): Reader<string, string> {
+  return reader(wants, (value) => (typeof value === 'string' && value.trim() !== '' ? value : undefined))
+}
+
 /** Text that error messages must not show. */
 export const secret: Reader<string, string> = reader(
   'text',

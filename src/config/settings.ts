@@ -13,6 +13,7 @@ import {
   seconds,
   secret,
   size,
+  text,
   whole,
   yesNo,
 } from './readers.ts'
@@ -71,6 +72,31 @@ export const settings = {
     argument: '<yes|no>',
     summary: 'refuse to listen beyond this machine without a password',
     write: asYesNo,
+  }),
+  /** The file of users, as ACL SAVE writes it; empty: none. A relative path starts at the folder of the configuration file. */
+  aclfile: setting({
+    reads: text('the path of a file'),
+    fallback: '',
+    argument: '<path>',
+    summary: 'file of users, which ACL LOAD reads and ACL SAVE writes',
+    fallbackText: 'none',
+    write: (path) => (path === '' ? 'none' : path),
+  }),
+  /** Maximum number of ACL LOG entries. */
+  acllogMaxLen: setting({
+    reads: whole(0),
+    fallback: 128,
+    argument: '<number>',
+    summary: 'maximum number of ACL LOG entries',
+    write: asText,
+  }),
+  /** Whether new users may use every channel, or none. */
+  aclPubsubDefault: setting<'allchannels' | 'resetchannels', 'allchannels' | 'resetchannels'>({
+    reads: oneOf('allchannels', 'resetchannels'),
+    fallback: 'resetchannels',
+    argument: '<rule>',
+    summary: 'whether new users may use every channel: allchannels or resetchannels',
+    write: asText,
   }),
   /** The byte budget of each group without `maxBytes`; by default these groups share a quarter of the memory. */
   maxmemory: setting({

@@ -28,6 +28,7 @@ import { isHttp } from './http.ts'
 import { keyName } from './loading/load-results.ts'
 import { Loading } from './loading/loading.ts'
 import { holdKeys, isAtLimit, mustWait, usesWholeKeyspace } from './ordering.ts'
+import { Permissions } from './permissions.ts'
 import { Prefetch } from './prefetch.ts'
 import { Dispatcher } from './routing/dispatcher.ts'
 import {
@@ -69,6 +70,9 @@ export class Executor {
   readonly #originWrites: OriginWrites
   readonly #transactions: TransactionExecutor
   readonly #waits: KeyWaits
+  readonly #permissions: Permissions
+  /** Set by `#resolve`: an earlier command has to end before it is known whether this one may run. */
+  #isTooEarly = false
   readonly prefetch: Prefetch
 
   constructor(table: CommandTable, context: Context, host: Host, hasher: Hasher) {
@@ -80,17 +84,20 @@ export class Executor {
     this.groupsChanged([])
     context.reply.onError = (text) => this.#telemetry.errorReply(text)
     this.#runner = new Runner(context, host)
+    const permissions = new Permissions(context)
+    this.#permissions = permissions
     const resendIfMoved = (request: DeferredCommand): boolean =>
       this.#resendIfMoved(request, request.args, request.complete)
     this.#loading = new Loading(this.#runner, host.telemetry, resendIfMoved)
     this.#originWrites = new OriginWrites(this.#runner, host.telemetry, resendIfMoved, (wait, written) =>
       this.#waits.addPending(wait, written),
     )
-    this.#transactions = new TransactionExecutor(this.#runner, host, table)
+    this.#transactions = new TransactionExecutor(this.#runner, host, table, permissions)
     context.transactions = this.#transactions
     this.#waits = new KeyWaits({
       context,
       host,
+      permissions,
       runAgain: (waiting) => queueMicrotask(() => this.#runAgain(waiting)),
       ownerOf: (waiting) => this.#ownerOf(waiting),
       resend: (waiting) => {
@@ -104,7 +111,7 @@ export class Executor {
     const { cluster } = host
     if (cluster === undefined) return
     const runHere = (forwarded: ForwardedRequest, args: Args): void => this.#runForwarded(forwarded, args)
-    this.#dispatcher = new Dispatcher({ cluster, context, table, runHere })
+    this.#dispatcher = new Dispatcher({ cluster, context, table, permissions, runHere })
     this.#routing = new Routing(cluster, context, this.#dispatcher)
     cluster.onOwnersChanged = () => this.#waits.ownersChanged()
     this.#transactions.join({ cluster, dispatcher: this.#dispatcher, routing: this.#routing })
@@ -145,6 +152,10 @@ export class Executor {
     const mark = reply.mark()
     const command = this.#resolve(client, args)
     if (command === undefined) {
+      if (this.#isTooEarly) {
+        this.#isTooEarly = false
+        return STALLED
+      }
       this.#telemetry.failed = false
       this.#applyReplyMode(client, mark)
       return DONE
@@ -375,7 +386,7 @@ export class Executor {
     return true
   }
 
-  /** The command to run, or `undefined` after an error reply. */
+  /** The command to run, or `undefined` after an error reply, or if it is too early. */
   #resolve(client: Client, args: Args): Command | undefined {
     const command = this.#table.resolve(args)
     if (command === undefined) {
@@ -394,14 +405,25 @@ export class Executor {
       return undefined
     }
     if (!client.authenticated && !command.needsNoAuth) {
-      this.#refuse(client, command, 'NOAUTH Authentication required.')
+      this.#isTooEarly = mayChangeUser(client)
+      if (!this.#isTooEarly) this.#refuse(client, command, 'NOAUTH Authentication required.')
       return undefined
     }
+    if (!client.user.isUnlimited && !this.#mayRun(client, command)) return undefined
     if (client.group.isRemoved && command.usesGroup && client.peer === undefined) {
       this.#refuse(client, command, removedGroup(client.group, this.#host.groups))
       return undefined
     }
     return command
+  }
+
+  /** Whether the user of a client may run the request; false after an error reply, or if it is too early. */
+  #mayRun(client: Client, command: Command): boolean {
+    this.#isTooEarly = mayChangeUser(client)
+    if (this.#isTooEarly) return false
+    const refusal = this.#permissions.refusalOf(client, command)
+    if (refusal !== undefined) this.#refuse(client, command, refusal)
+    return refusal === undefined
   }
 
   /** Refuses a request before it is run. */
@@ -422,4 +444,9 @@ export class Executor {
     if (!keepsReply) this.#context.reply.rewind(mark)
     if (client.replyMode === 'skip') client.replyMode = 'on'
   }
+}
+
+/** Whether an earlier command of a client is under way that may make it another user: a login that waits. */
+function mayChangeUser({ pending, peer }: Client): boolean {
+  return pending.isExclusive && peer === undefined
 }

@@ -1,5 +1,6 @@
 // The command table: finds a command by the bytes of its name, without making a string.
 
+import type { CommandCatalog } from '../access/catalog.ts'
 import { allCommands } from '../commands/families.ts'
 import type { CommandSpec } from '../commands/spec/command.ts'
 import { Command } from '../commands/spec/ready-command.ts'
@@ -8,13 +9,18 @@ import type { CommandStats } from '../telemetry/telemetry.ts'
 
 const SLOTS = 2048
 
-export class CommandTable {
+export class CommandTable implements CommandCatalog {
   readonly all: readonly Command[]
+  /** Of commands and subcommands. */
+  readonly size: number
+  readonly #byName = new Map<string, Command>()
   #latest: Command | undefined
   readonly #slots: (Command | undefined)[] = new Array(SLOTS).fill(undefined)
 
   constructor(specs: readonly CommandSpec[]) {
-    this.all = specs.map((spec) => new Command(spec))
+    let size = 0
+    this.all = specs.map((spec) => new Command(spec, () => size++))
+    this.size = size
     for (const command of this.all) {
       let at = hashName(command.name, 0, command.name.length)
       while (this.#slots[at] !== undefined) {
@@ -23,6 +29,7 @@ export class CommandTable {
         at = (at + 1) & (SLOTS - 1)
       }
       this.#slots[at] = command
+      for (const each of [command, ...command.subcommands.values()]) this.#byName.set(each.fullName, each)
     }
   }
 
@@ -53,9 +60,7 @@ export class CommandTable {
 
   /** The command or subcommand of a name in lower case: 'get', 'client|setname'. */
   byName(name: string): Command | undefined {
-    const [container, sub] = name.split('|')
-    const command = this.all.find((each) => each.fullName === container)
-    return sub === undefined ? command : command?.subcommands.get(sub)
+    return this.#byName.get(name)
   }
 
   /** The counters of every command and subcommand. */

@@ -2,7 +2,8 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Caller, User } from './ports.ts'
+import type { User } from '../access/user.ts'
+import type { Caller } from './ports.ts'
 
 /*
  * HTTP/1.1 lets a client send requests before it has the responses to earlier ones (pipelining). Node.js sends the

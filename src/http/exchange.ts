@@ -79,7 +79,7 @@ export class Exchange {
 
   /** Whether the user may do more than the route stands for, such as each of several keys. */
   allows(demand: Demand): boolean {
-    return this.services.gate.allows(this.caller.user, demand)
+    return this.services.gate.allows(this.caller.user, demand, this.caller.address)
   }
 
   /** The body as a whole. @throws RefusedError, GoneError */

@@ -4,6 +4,7 @@ import { type IncomingMessage, METHODS, type ServerResponse } from 'node:http'
 import type { ServerOptions as SecureOptions } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import type { User } from '../access/user.ts'
 import { systemTimers } from '../bytes/clock.ts'
 import { RuntimeStats } from '../telemetry/runtime-stats.ts'
 import { begin, extracted, isTracing, SpanKind, within } from '../telemetry/tracing.ts'
@@ -12,7 +13,7 @@ import { Exchange, type Headers, jsonText } from './exchange.ts'
 import { HttpListener, type TlsMaterial } from './listener.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { openApiOf } from './openapi.ts'
-import type { Services, User } from './ports.ts'
+import type { Services } from './ports.ts'
 import { GoneError, RefusedError, Uploads } from './requests/body.ts'
 import { CHALLENGE, readCredentials } from './requests/credentials.ts'
 import { FOREIGN_HOST, OriginCheck } from './requests/origin-check.ts'
@@ -151,6 +152,13 @@ export class HttpGateway {
       this.#active--
     })
     if (this.#isClosing) response.shouldKeepAlive = false
+    const wait =
+      request.headers.authorization === undefined ? 0 : this.#services.gate.waitOf(connection.address)
+    if (wait === 0) this.#answer(connection, request, response)
+    else setTimeout(() => response.destroyed || this.#answer(connection, request, response), wait)
+  }
+
+  #answer(connection: HttpConnection, request: IncomingMessage, response: ServerResponse): void {
     let cors: Headers | undefined
     try {
       if (this.#active > MAX_ACTIVE) throw new RefusedError(OVERLOADED)
@@ -204,7 +212,7 @@ export class HttpGateway {
   /** @throws RefusedError, BadRequestError */
   #userOf(connection: HttpConnection, authorization: string | undefined, { access }: Route): User {
     const { gate } = this.#services
-    if (access === 'public') return gate.anonymous ?? NOBODY
+    if (access === 'public') return gate.anonymous ?? gate.nobody
     const credentials = readCredentials(authorization)
     if (credentials === undefined) {
       if (gate.anonymous !== undefined) return gate.anonymous
@@ -227,10 +235,9 @@ export class HttpGateway {
   /** @throws RefusedError, BadRequestError */
   #requireAccess(exchange: Exchange, { access }: Route, user: User): void {
     if (access === 'public') return
-    const { gate } = this.#services
     const group = access.of === undefined ? undefined : exchange.group
     const key = access.of === 'key' ? exchange.key : undefined
-    if (gate.allows(user, { command: access.command, group, key })) return
+    if (exchange.allows({ command: access.command, group, key })) return
     const detail = `the user ${quote(user.name)} may not run ${access.command.replace('|', ' ').toUpperCase()} here`
     throw new RefusedError({ status: 403, type: 'forbidden', detail })
   }
@@ -314,9 +321,6 @@ function handleTraced(exchange: Exchange, route: Route): void | Promise<void> {
   })
   return within(span?.context, () => route.handle(exchange))
 }
-
-/** For public routes where credentials are needed: no command is run for it. */
-const NOBODY: User = { name: '' }
 
 const OVERLOADED: Problem = {
   status: 503,

@@ -1,14 +1,10 @@
 // What the HTTP gateway asks of the node that it belongs to.
 
+import type { User } from '../access/user.ts'
 import type { Host } from '../commands/spec/host.ts'
 import type { Group } from '../group/group.ts'
 import type { Metrics } from './metrics/metrics.ts'
 import type { HttpOptions } from './options.ts'
-
-/** Who a request comes from, once its credentials were checked. */
-export interface User {
-  readonly name: string
-}
 
 /** The name and the password of a request; a Bearer token is a password without a name. */
 export interface Credentials {
@@ -28,10 +24,14 @@ export interface Demand {
 export interface Gate {
   /** Requests without credentials are served, as those of a user that this names. */
   readonly anonymous: User | undefined
+  /** Who a request to a public route comes from, where credentials are needed: no command is run for it. */
+  readonly nobody: User
+  /** How long credentials from an address have to wait before they are looked at, ms. */
+  waitOf(address: string): number
   /** `undefined`: the credentials are wrong. `address`: whose they are, for the log. */
   authenticate(credentials: Credentials, address: string): User | undefined
   /** Whether a user may do what a route stands for. */
-  allows(user: User, demand: Demand): boolean
+  allows(user: User, demand: Demand, address: string): boolean
 }
 
 /** The caller of commands: one for each connection and user. */

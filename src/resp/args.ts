@@ -68,6 +68,16 @@ export class Args {
     return bytes
   }
 
+  /** The request that begins at argument `first`: the same bytes, not a copy. */
+  from(first: number): Args {
+    const rest = new Args(this.count - first)
+    rest.buf = this.buf
+    rest.count = this.count - first
+    rest.start.set(this.start.subarray(first, this.count))
+    rest.end.set(this.end.subarray(first, this.count))
+    return rest
+  }
+
   /** A copy of the whole request. */
   detach(): Args {
     const copy = new Args(this.count)

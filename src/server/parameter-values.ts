@@ -48,7 +48,7 @@ export const yesNo: Accept<boolean> = (text, use) => {
 }
 
 /** One of the words, case-insensitive. */
-export function oneOf(words: readonly string[]): Accept<string> {
+export function oneOf<const Word extends string>(words: readonly Word[]): Accept<Word> {
   return (text, use) => {
     const word = words.find((each) => each === text.toLowerCase())
     if (word !== undefined) return () => use(word)

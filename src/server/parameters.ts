@@ -1,18 +1,19 @@
 // What CONFIG GET shows and CONFIG SET changes: the server's settings under Redis's names.
 
+import type { Access } from '../access/access.ts'
 import type { Apply, Parameter } from '../commands/spec/parameter.ts'
 import type { Group } from '../group/group.ts'
 import type { DecoderLimits } from '../resp/limits.ts'
 import type { EncodingLimits } from '../store/types/encoding-limits.ts'
 import type { Telemetry } from '../telemetry/telemetry.ts'
 import type { Certificates } from '../tls/certificates.ts'
+import { accessParameters } from './access/parameters.ts'
 import { encodingParameters } from './encoding-parameters.ts'
 import { tlsParameters } from './listening/tls-parameters.ts'
 import type { Logger } from './logger.ts'
 import type { UnreadBytes } from './output/unread-bytes.ts'
 import {
   type Accept,
-  anyText,
   int,
   integer,
   memory,
@@ -48,7 +49,7 @@ export interface ParameterTargets {
   /** `undefined`: there is no TLS. */
   readonly certificates?: Certificates | undefined
   readonly log: Logger
-  readonly passwordChanged: () => void
+  readonly access: Access
   /** Called when `tcp-keepalive` has changed. */
   readonly keepaliveChanged: () => void
   /** Runs a function that may evict many entries, and measures it. */
@@ -84,15 +85,7 @@ export function createParameters(targets: ParameterTargets): ReadonlyMap<string,
   const { settings, groups, telemetry, log } = targets
   const changed = (): void => applySettings(targets)
   const parameters: Parameter[] = [
-    variable(
-      'requirepass',
-      () => settings.requirepass,
-      anyText,
-      (password) => {
-        settings.requirepass = password
-        targets.passwordChanged()
-      },
-    ),
+    ...accessParameters(targets.access, settings),
     variable(
       'maxclients',
       () => settings.maxclients,

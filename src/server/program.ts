@@ -1,5 +1,6 @@
 // The embedding program as an adapter: its requests take the same path as those of network clients.
 
+import { SUPERUSER, type User } from '../access/user.ts'
 import type { Link, Receiver } from '../cluster/links/link.ts'
 import { parseReplies, type Reply } from '../cluster/links/request.ts'
 import { type Client, ClientState, type PendingReply } from '../commands/spec/client.ts'
@@ -32,6 +33,8 @@ export interface Caller {
   readonly address: string
   readonly localAddress: string
   readonly authenticated: boolean
+  /** Whose rights it has; by default it may do everything. */
+  readonly user?: User
 }
 
 /** Takes the outcome of a request: one call. */
@@ -152,6 +155,7 @@ class Request extends ClientState implements Client, Served, GiveUp {
     super(caller.id, group, services.now(), caller.address, caller.localAddress)
     this.authenticated = caller.authenticated
     this.trace = activeContext()
+    this.user = caller.user ?? SUPERUSER
     this.#services = services
     this.#args = args
     this.#outcome = outcome

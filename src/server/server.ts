@@ -2,6 +2,9 @@
 
 import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import type { Access } from '../access/access.ts'
+import type { User } from '../access/user.ts'
+import type { UserDefinition } from '../access/users.ts'
 import { type CancelTimer, MAX_TIMER_MS, type Timers } from '../bytes/clock.ts'
 import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
@@ -10,7 +13,7 @@ import { monitorLine } from '../commands/connection/monitor.ts'
 import { SliceQueue } from '../commands/slices/slice-queue.ts'
 import type { Client } from '../commands/spec/client.ts'
 import { Context } from '../commands/spec/context.ts'
-import { type CommandTraits, type Host, ReloadError } from '../commands/spec/host.ts'
+import { type AclFile, type CommandTraits, type Host, ReloadError } from '../commands/spec/host.ts'
 import type { Parameter } from '../commands/spec/parameter.ts'
 import { discardTransaction } from '../commands/transactions/transactions.ts'
 import { Executor } from '../execution/executor.ts'
@@ -21,11 +24,14 @@ import { defaultLimits } from '../resp/limits.ts'
 import { ReplyWriter } from '../resp/reply.ts'
 import { defaultEncodingLimits, type EncodingLimits } from '../store/types/encoding-limits.ts'
 import { type NodeIdentity, NodeStats } from '../telemetry/node-stats.ts'
+import { RareWarning } from '../telemetry/rare-warning.ts'
 import { Telemetry } from '../telemetry/telemetry.ts'
 import type { Certificates } from '../tls/certificates.ts'
 import { handshakeFailure } from '../tls/failures.ts'
 import { TlsSession } from '../tls/session.ts'
 import { TlsTerminator } from '../tls/terminator.ts'
+import { UsersFile } from './access/acl-file.ts'
+import { createAccess, latin1 } from './access/create.ts'
 import { Connection, type ConnectionOrigin, type ConnectionServices, TOO_MANY_CLIENTS } from './connection.ts'
 import { EventLoopBatch } from './event-loop-batch.ts'
 import { Housekeeping } from './housekeeping.ts'
@@ -49,6 +55,8 @@ export interface ServerOptions {
   readonly hasher: Hasher
   /** Changed by CONFIG SET. */
   readonly settings: ServerSettings
+  /** The users at the start. */
+  readonly users?: readonly UserDefinition[]
   /** Those of the stores of the groups. Changed by CONFIG SET. */
   readonly encodingLimits?: EncodingLimits
   /** What TLS is done with; `undefined`: there is none. */
@@ -72,14 +80,17 @@ const NO_RELOAD = 'the node was not started from a configuration file: the progr
 
 /** HTTP requests are logged at most this often (Redis: once a minute). */
 const HTTP_LOG_INTERVAL_MS = 60_000
+/** The same for failed logins. */
+const FAILED_LOGIN_LOG_INTERVAL_MS = 60_000
 
 /** The user without a name. */
-const DEFAULT_USER = 'default'
 
 export class Server implements Host {
   readonly groups: readonly Group[]
   readonly cluster: Cluster | undefined
   readonly clients = new Map<number, Connection>()
+  readonly access: Access
+  readonly aclFile: AclFile | undefined
   readonly telemetry: Telemetry
   readonly slices: SliceQueue
   readonly stats: NodeStats
@@ -105,6 +116,7 @@ export class Server implements Host {
   #pausedUntil = 0
   #pausesAll = false
   #cancelPause: CancelTimer | undefined
+  readonly #failedLogins: RareWarning
   /** Until when no further HTTP request is logged, ms. */
   #httpLoggedUntil = Number.NEGATIVE_INFINITY
 
@@ -114,9 +126,17 @@ export class Server implements Host {
     this.groups = groups
     this.cluster = options.cluster
     this.stats = new NodeStats(options.identity)
+    this.#failedLogins = new RareWarning(FAILED_LOGIN_LOG_INTERVAL_MS, () => instant.monotonicMs)
     this.#room = connectionRoom(options.openFiles ?? openFilesLimit(), this.cluster !== undefined)
     limitClients(settings, this.#room, log)
     const table = createCommandTable()
+    this.access = createAccess(table, settings, options.users)
+    this.access.users.observer = {
+      changed: (user) => this.#userChanged(user),
+      removed: (user) => this.#userRemoved(user),
+    }
+    this.aclFile =
+      settings.aclfile === '' ? undefined : new UsersFile(settings.aclfile, this.access.users, log)
     const telemetry = new Telemetry({ commands: table.stats, micros, instant })
     this.telemetry = telemetry
     this.slices = new SliceQueue(micros)
@@ -132,7 +152,7 @@ export class Server implements Host {
       telemetry,
       certificates: options.certificates,
       log,
-      passwordChanged: () => this.#passwordChanged(),
+      access: this.access,
       keepaliveChanged: () => this.#keepaliveChanged(),
       evicting: (run: () => void) => this.#evicting(run),
     }
@@ -180,10 +200,6 @@ export class Server implements Host {
       micros,
       mayExpire: () => this.activeExpiry && !this.#isPaused,
     })
-  }
-
-  get requirepass(): string {
-    return this.#options.settings.requirepass
   }
 
   get clientQueryBufferLimit(): number {
@@ -304,8 +320,11 @@ export class Server implements Host {
   /** Redis 8.6: a client is the user that its certificate names; if there is no such user, it logs in as others do. */
   #logIn(connection: Connection, name: string): void {
     if (name === '') return
-    if (name === DEFAULT_USER) connection.authenticated = true
-    else {
+    const user = this.access.users.get(latin1(name))
+    if (user?.isEnabled) {
+      connection.user = user
+      connection.authenticated = true
+    } else {
       this.stats.tlsUsersDenied++
       this.#handshakes.noUser(name, connection.address)
     }
@@ -337,7 +356,8 @@ export class Server implements Host {
     this.stats.connections++
     if (settings.tcpKeepalive > 0) socket.setKeepAlive(true, settings.tcpKeepalive)
     const connection = new Connection(this.#nextId++, socket, this.groups[0], this.#services, how)
-    connection.authenticated = settings.requirepass === ''
+    connection.user = this.access.users.default
+    connection.authenticated = connection.user.isOpen
     this.clients.set(connection.id, connection)
     return connection
   }
@@ -432,7 +452,10 @@ export class Server implements Host {
     Object.assign(settings, changed)
     limitClients(settings, this.#room, log)
     applySettings(this.#targets)
-    if (settings.requirepass !== requirepass) this.#passwordChanged()
+    const { access } = this
+    if (settings.requirepass !== requirepass) access.users.setDefaultPassword(latin1(settings.requirepass))
+    access.log.maxLength = settings.acllogMaxLen
+    access.rules.allowsChannels = settings.aclPubsubDefault === 'allchannels'
     if (settings.tcpKeepalive !== tcpKeepalive) this.#keepaliveChanged()
     if (settings.loglevel !== loglevel) log.level = logLevelOf(settings.loglevel)
   }
@@ -472,14 +495,41 @@ export class Server implements Host {
     log.warn({ client: client.id, address: client.address }, message)
   }
 
+  /** The name is not logged: people type passwords there, too. */
+  loginFailed({ id, address }: Pick<Client, 'id' | 'address'>): void {
+    this.#failedLogins.give((suppressed) => {
+      const failures = suppressed + 1
+      this.#options.log.warn(
+        { client: id, address, failures },
+        'a client gave a wrong name or password: see ACL LOG',
+      )
+    })
+  }
+
   reportFault(err: unknown, command: string): void {
     this.#options.log.error({ err, command }, 'a command failed')
   }
 
-  /** Without a password all clients are authenticated. A new password does not affect authenticated clients (as Redis). */
-  #passwordChanged(): void {
-    if (this.requirepass !== '') return
-    for (const connection of this.clients.values()) connection.authenticated = true
+  /**
+   * If the default user needs no password, all clients are authenticated. A new password does not affect authenticated
+   * clients (as Redis).
+   */
+  #userChanged(user: User): void {
+    const isOpen = user === this.access.users.default && user.isOpen
+    for (const connection of this.clients.values()) {
+      if (isOpen) connection.authenticated = true
+      if (connection.user === user) for (const wait of connection.waits.values()) wait.recheck()
+    }
+  }
+
+  /** The client that has deleted its own user still gets its replies (as Redis). */
+  #userRemoved(user: User): void {
+    for (const connection of this.clients.values()) {
+      if (connection.user !== user) continue
+      connection.user = this.access.users.default
+      connection.authenticated = false
+      connection.close(connection.isRunning)
+    }
   }
 
   #keepaliveChanged(): void {

@@ -33,9 +33,15 @@ export interface ServerSettings extends TlsSettings {
   /** Its permissions; 0: those that the process's umask leaves. */
   unixsocketperm: number
   bind: readonly BindAddress[]
-  /** The password for AUTH; empty: none. */
+  /** The password of the default user, unless it is defined otherwise; empty: none. */
   requirepass: string
   protectedMode: boolean
+  /** The file of users; empty: none. */
+  aclfile: string
+  /** Entries of ACL LOG. */
+  acllogMaxLen: number
+  /** Whether new users may use every channel. */
+  aclPubsubDefault: 'allchannels' | 'resetchannels'
   /** The budget with which each group starts that sets none. */
   maxmemory: number
   shutdownTimeout: number
@@ -77,6 +83,9 @@ export function defaultServerSettings(port: number): ServerSettings {
     bind: [{ host: '127.0.0.1', optional: false }],
     requirepass: '',
     protectedMode: true,
+    aclfile: '',
+    acllogMaxLen: 128,
+    aclPubsubDefault: 'resetchannels',
     maxmemory: 64 * MB,
     shutdownTimeout: 10_000,
     loglevel: 'notice',

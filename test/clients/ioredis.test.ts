@@ -11,9 +11,10 @@ function ioredis(protocol: 2 | 3): ClientLibrary {
     libName: 'ioredis',
     protocol,
     message: (error) => error,
-    async connect({ port, index, password }) {
+    async connect({ port, index, username, password }) {
       const client = new Redis(port, {
         db: index,
+        username,
         password,
         protocol,
         lazyConnect: true,

@@ -14,14 +14,21 @@ function nodeRedis(protocol: 2 | 3): ClientLibrary {
     libName: 'node-redis',
     protocol,
     message: (error) => error,
-    async connect({ port, index, password }) {
+    async connect({ port, index, username, password }) {
       const socket = {
         port,
         host: '127.0.0.1',
         reconnectStrategy: false,
         connectTimeout: PATIENT_MS,
       } as const
-      const client = createClient({ socket, database: index, password, RESP: protocol, commandOptions })
+      const client = createClient({
+        socket,
+        database: index,
+        username,
+        password,
+        RESP: protocol,
+        commandOptions,
+      })
       client.on('error', () => undefined)
       await client.connect()
       const bytes = client.withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })

@@ -170,6 +170,24 @@ describeWithExecutable('redis-cli', 'redis-cli', (executable) => {
     expect((await run('--no-auth-warning', '-a', 'a secret', 'GET', 'Tom')).stdout).toBe('630\n')
     expect((await run('--user', 'default', '--pass', 'a secret', 'GET', 'Tom')).stdout).toBe('630\n')
     expect((await run('-3', '--no-auth-warning', '-u', url('a%20secret'), 'GET', 'Tom')).stdout).toBe('630\n')
+    const admin = await run(
+      '--no-auth-warning',
+      '-a',
+      'a secret',
+      'ACL',
+      'SETUSER',
+      'me',
+      'on',
+      '>mine',
+      '~T*',
+      '+get',
+    )
+    expect(admin.stdout).toBe('OK\n')
+    const asMe = ['--user', 'me', '--pass', 'mine', '--no-auth-warning']
+    expect((await run(...asMe, 'GET', 'Tom')).stdout).toBe('630\n')
+    expect((await run('-3', ...asMe, 'GET', 'Sam')).stdout).toContain(
+      'NOPERM this user has no permissions to access one',
+    )
     expect((await run('-u', url('guess'), 'GET', 'Tom')).stderr).toContain('AUTH failed: WRONGPASS')
     await guarded.close()
   })

@@ -25,11 +25,11 @@ function glide(protocol: 2 | 3): ClientLibrary {
     protocol,
     message: (error) =>
       error.startsWith('ERR ') ? `ResponseError: ${error.slice(4)}` : error.replace(' ', ': '),
-    async connect({ port, index, password }) {
+    async connect({ port, index, username, password }) {
       const client = await GlideClient.createClient({
         addresses: [{ host: '127.0.0.1', port }],
         databaseId: index,
-        credentials: password === undefined ? undefined : { password },
+        credentials: password === undefined ? undefined : { username, password },
         protocol: protocol === 2 ? ProtocolVersion.RESP2 : ProtocolVersion.RESP3,
         requestTimeout: PATIENT_MS,
         advancedConfiguration: { connectionTimeout: PATIENT_MS },

@@ -10,6 +10,7 @@ interface ConnectOptions {
   readonly port: number
   /** The index of the group, as the library's own option for a database. */
   readonly index?: number
+  readonly username?: string
   readonly password?: string
 }
 
@@ -39,6 +40,10 @@ const scores = new Map([
 ])
 
 export function clientContract(library: ClientLibrary): void {
+  async function expectError(client: ClientUnderTest, error: string, ...command: Command): Promise<void> {
+    await expect(client.call(...command)).rejects.toThrow(library.message(error))
+  }
+
   describe(`${library.name} on RESP${library.protocol}`, () => {
     const asked: string[] = []
     const gate = new GatedOrigin()
@@ -81,10 +86,6 @@ export function clientContract(library: ClientLibrary): void {
     }
 
     /** Runs a command that must fail, and expects the beginning of the error reply. */
-    async function expectError(client: ClientUnderTest, error: string, ...command: Command): Promise<void> {
-      await expect(client.call(...command)).rejects.toThrow(library.message(error))
-    }
-
     const loadsOf = (key: string): number => asked.filter((each) => each === key).length
 
     test('sends its name and protocol version', async () => {
@@ -271,7 +272,8 @@ export function clientContract(library: ClientLibrary): void {
   describe(`${library.name} on RESP${library.protocol} and a password`, () => {
     const config: Config = {
       requirepass: 'a secret',
-      groups: { scores: { origin: (key) => scores.get(key) } },
+      users: { reader: ['on', '>another secret', '~T*', '+@read', '+@connection', '+info', '@group:scores'] },
+      groups: { scores: { origin: (key) => scores.get(key) }, cache: {} },
     }
     let node: TestNode
     beforeAll(async () => {
@@ -283,6 +285,36 @@ export function clientContract(library: ClientLibrary): void {
       const client = await library.connect({ port: node.port, password: 'a secret' })
       expect(await client.call('GET', 'Tom')).toBe('630')
       expect(String(await client.call('CLIENT', 'INFO'))).toContain(` resp=${library.protocol} `)
+      await client.close()
+    })
+
+    test('connects as a user, who may do what the rules say', async () => {
+      const client = await library.connect({
+        port: node.port,
+        username: 'reader',
+        password: 'another secret',
+      })
+      expect(await client.call('GET', 'Tom')).toBe('630')
+      expect(String(await client.call('CLIENT', 'INFO'))).toContain(' user=reader ')
+      await expectError(
+        client,
+        'NOPERM this user has no permissions to access one of the keys used as arguments',
+        'GET',
+        'Sam',
+      )
+      await expectError(
+        client,
+        "NOPERM this user has no permissions to run the 'set' command",
+        'SET',
+        'Tom',
+        '1',
+      )
+      await expectError(
+        client,
+        "NOPERM this user has no permissions to access the 'cache' group",
+        'SELECT',
+        'cache',
+      )
       await client.close()
     })
 

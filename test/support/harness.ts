@@ -1,6 +1,9 @@
 // Runs commands on an executor without sockets: several groups, a manual clock, functions as origins.
 
 import Parser from 'redis-parser'
+import type { Access } from '../../src/access/access.ts'
+import type { CommandCatalog } from '../../src/access/catalog.ts'
+import type { User } from '../../src/access/user.ts'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
@@ -21,6 +24,7 @@ import { functionOrigin, type Loader, type LoadFunction } from '../../src/origin
 import { Args } from '../../src/resp/args.ts'
 import { defaultLimits } from '../../src/resp/limits.ts'
 import { ReplyWriter } from '../../src/resp/reply.ts'
+import { createAccess } from '../../src/server/access/create.ts'
 import { UnreadBytes } from '../../src/server/output/unread-bytes.ts'
 import { createParameters } from '../../src/server/parameters.ts'
 import { defaultServerSettings, type ServerSettings } from '../../src/server/settings.ts'
@@ -106,6 +110,7 @@ export class Harness implements HarnessParts {
       telemetry,
       clock.now(),
       cluster,
+      table,
     )
     const context = new Context(this.reply, this.instant, this.host)
     this.executor = new Executor(table, context, this.host, hasher)
@@ -181,6 +186,8 @@ export class HarnessHost implements Host {
   readonly groups: readonly Group[]
   readonly cluster: Cluster | undefined
   readonly clients = new Map<number, HarnessClient>()
+  readonly access: Access
+  readonly aclFile = undefined
   readonly telemetry: Telemetry
   readonly slices: SliceQueue
   readonly stats: NodeStats
@@ -206,10 +213,16 @@ export class HarnessHost implements Host {
     telemetry: Telemetry,
     startedAt: number,
     cluster: Cluster | undefined,
+    catalog: CommandCatalog,
   ) {
     this.groups = groups
     this.cluster = cluster
     this.settings.requirepass = requirepass
+    this.access = createAccess(catalog, this.settings)
+    this.access.users.observer = {
+      changed: (user) => this.#each(user, (client) => client.recheck()),
+      removed: (user) => this.#each(user, (client) => client.close(false)),
+    }
     this.telemetry = telemetry
     this.slices = new SliceQueue(() => telemetry.now())
     this.stats = new NodeStats({ version: '0.0.0', runId: 'a'.repeat(40), startedAt, configFile: '' })
@@ -222,14 +235,10 @@ export class HarnessHost implements Host {
       unread: new UnreadBytes(),
       telemetry,
       log: { info: () => undefined, warn: () => undefined, error: () => undefined },
-      passwordChanged: () => undefined,
+      access: this.access,
       keepaliveChanged: () => undefined,
       evicting: (run) => run(),
     })
-  }
-
-  get requirepass(): string {
-    return this.settings.requirepass
   }
 
   get clientQueryBufferLimit(): number {
@@ -284,6 +293,16 @@ export class HarnessHost implements Host {
 
   refuseHttp(): void {}
 
+  failedLogins = 0
+
+  loginFailed(): void {
+    this.failedLogins++
+  }
+
+  #each(user: User, run: (client: HarnessClient) => void): void {
+    for (const client of this.clients.values()) if (client.user === user) run(client)
+  }
+
   reportFault(error: unknown): void {
     this.faults.push(error)
   }
@@ -311,7 +330,8 @@ export class HarnessClient extends ClientState implements Client {
     const { host, instant } = harness
     super(id, host.groups[0], instant.now, `127.0.0.1:${50_000 + id}`, '127.0.0.1:7000')
     this.#harness = harness
-    this.authenticated = host.requirepass === ''
+    this.user = host.access.users.default
+    this.authenticated = this.user.isOpen
   }
 
   async call(...command: Argument[]): Promise<RedisReply> {
@@ -349,6 +369,10 @@ export class HarnessClient extends ClientState implements Client {
   close(afterReplies: boolean): void {
     this.closing = true
     if (!afterReplies) this.closed = true
+  }
+
+  recheck(): void {
+    for (const wait of this.waits.values()) wait.recheck()
   }
 
   #request(command: readonly Argument[]): Promise<Buffer> {

@@ -173,14 +173,17 @@ function readType({ buf, start, end }: Args, i: number): number {
 }
 
 /** How these arguments use the key (Redis: `bitfieldGetKeys`). */
+const READ_AND_SET: readonly KeyFlag[] = ['RW', 'access', 'update']
+const READ_ONLY: readonly KeyFlag[] = ['RO', 'access']
+
 function keyFlags(args: Args): readonly KeyFlag[] {
   for (let i = 2; i < args.count; ) {
     const left = args.count - i - 1
     if (args.is(i, 'GET') && left >= 2) i += 3
     else if (args.is(i, 'OVERFLOW') && left >= 1) i += 2
-    else return ['RW', 'access', 'update']
+    else return READ_AND_SET
   }
-  return ['RO', 'access']
+  return READ_ONLY
 }
 
 const PLACE = [arg('encoding', 'string'), arg('offset', 'integer')]

@@ -162,6 +162,7 @@ export function clusterCommands(): readonly CommandSpec[] {
         since: '3.0.0',
         complexity: 'O(N) where N is the number of keys that this node holds in the group.',
         arguments: [arg('slot', 'integer')],
+        groups: (_, selected) => [selected],
         run: countKeysInSlot,
       }),
       subcommand({
@@ -173,6 +174,7 @@ export function clusterCommands(): readonly CommandSpec[] {
         complexity: 'O(N) where N is the number of keys that this node holds in the group.',
         tips: VARYING,
         arguments: [arg('slot', 'integer'), arg('count', 'integer')],
+        groups: (_, selected) => [selected],
         run: listKeysInSlot,
       }),
       subcommand({

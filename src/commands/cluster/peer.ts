@@ -1,5 +1,6 @@
 // PEER: the commands between nodes of a cluster; ordinary clients are refused.
 
+import { SUPERUSER } from '../../access/user.ts'
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import { answerHello, makeNonce, PEER_VERSION } from '../../cluster/links/handshake.ts'
 import { CONTEXT_CHARGE, CONTEXT_NO_TOUCH } from '../../cluster/links/request-contexts.ts'
@@ -318,6 +319,7 @@ function hello(c: Context): void {
       return
     }
     client.authenticated = true
+    client.user = SUPERUSER
     client.peer = {
       name,
       runId,

@@ -36,7 +36,7 @@ export function clientInfo(c: Context, client: Client): string {
     `tot-mem=${CONNECTION_BYTES + queryBufferBytes + outputBufferBytes + (transaction?.bytes ?? 0)}`,
     `events=${client.closing ? '' : 'r'}${outputBufferBytes > 0 ? 'w' : ''}`,
     `cmd=${client.lastCommand === '' ? 'NULL' : client.lastCommand}`,
-    `user=${client.authenticated ? 'default' : '(superuser)'}`,
+    `user=${client.user.name}`,
     'redir=-1',
     `resp=${client.protocol}`,
     `lib-name=${client.libName}`,

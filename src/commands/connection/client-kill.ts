@@ -1,5 +1,6 @@
 // CLIENT KILL: its filters and replies.
 
+import type { User } from '../../access/user.ts'
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import type { Client } from '../spec/client.ts'
 import type { Context } from '../spec/context.ts'
@@ -14,6 +15,7 @@ interface Filters {
   address?: string
   localAddress?: string
   skipMe: boolean
+  user?: User
 }
 
 /** Argument `i` as one of Redis's types of client, in lower case; `undefined` after an error reply. */
@@ -55,7 +57,8 @@ function readFilters(c: Context): Filters | undefined {
     } else if (args.is(i, 'LADDR')) {
       filters.localAddress = args.latin1(value)
     } else if (args.is(i, 'USER')) {
-      if (args.latin1(value) === 'default') continue
+      filters.user = c.host.access.users.get(args.latin1(value))
+      if (filters.user !== undefined) continue
       reply.error(`ERR No such user '${args.latin1(value)}'`, 'latin1')
       return undefined
     } else if (args.is(i, 'SKIPME') && (args.is(value, 'YES') || args.is(value, 'NO'))) {
@@ -73,10 +76,11 @@ function fail(c: Context, text: string): undefined {
 }
 
 function matches(client: Client, filters: Filters, me: Client): boolean {
-  const { id, type, address, localAddress, skipMe } = filters
+  const { id, type, address, localAddress, skipMe, user } = filters
   if (id !== undefined && client.id !== id) return false
   if (type !== undefined && type !== 'normal') return false
   if (address !== undefined && client.address !== address) return false
   if (localAddress !== undefined && client.localAddress !== localAddress) return false
+  if (user !== undefined && client.user !== user) return false
   return !(skipMe && client === me)
 }

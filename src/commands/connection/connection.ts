@@ -1,9 +1,9 @@
 // Commands about the connection itself: PING, ECHO, HELLO, AUTH, QUIT, RESET.
 
-import { createHash, timingSafeEqual } from 'node:crypto'
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import type { Args } from '../../resp/args.ts'
 import { modeOf } from '../server/info-sections.ts'
+import type { Client } from '../spec/client.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { SYNTAX_ERROR, wrongArguments } from '../spec/errors.ts'
@@ -11,6 +11,7 @@ import { REDIS_VERSION } from '../spec/redis-version.ts'
 import { arg, option } from '../spec/shorthand.ts'
 import { discardTransaction } from '../transactions/transactions.ts'
 import { isPlainName, NAME_ERROR } from './client-names.ts'
+import { logIn } from './log-in.ts'
 
 const WRONGPASS = 'WRONGPASS invalid username-password pair or user is disabled.'
 const NO_PASSWORD =
@@ -133,27 +134,10 @@ export const connectionCommands: readonly CommandSpec[] = [
 ]
 
 function auth(c: Context): void {
-  const { args, client, host, reply } = c
+  const { args, host, reply } = c
   if (args.count > 3) reply.error(SYNTAX_ERROR)
-  else if (args.count === 2 && host.requirepass === '') reply.error(NO_PASSWORD)
-  else if (!isAllowed(c, args.count - 2, args.count - 1)) reply.error(WRONGPASS)
-  else {
-    client.authenticated = true
-    reply.ok()
-  }
-}
-
-/** Whether these arguments name the user 'default' and its password. `user` 0: no user is named. */
-function isAllowed({ args, host }: Context, user: number, password: number): boolean {
-  if (user !== 0 && args.latin1(user) !== 'default') return false
-  if (host.requirepass === '') return true
-  const wanted = Buffer.from(host.requirepass, 'utf8')
-  // Hashes are compared, so that the time reveals neither the length nor a common prefix.
-  return timingSafeEqual(digest(wanted), digest(args.copy(password)))
-}
-
-function digest(bytes: Buffer): Buffer {
-  return createHash('sha256').update(bytes).digest()
+  else if (args.count === 2 && host.access.users.default.needsNoPassword) reply.error(NO_PASSWORD)
+  else logIn(c, args.count - 2, args.count - 1, (isIn) => (isIn ? reply.ok() : reply.error(WRONGPASS)))
 }
 
 function hello(c: Context): void {
@@ -188,18 +172,19 @@ function hello(c: Context): void {
       return
     }
   }
-  if (user !== 0) {
-    if (!isAllowed(c, user, user + 1)) {
-      reply.error(WRONGPASS)
-      return
-    }
-    client.authenticated = true
-  }
+  const setName = name === 0 ? undefined : args.latin1(name)
+  const answer = (): void => greet(c, client, version, setName)
+  if (user === 0) answer()
+  else logIn(c, user, user + 1, (isIn) => (isIn ? answer() : reply.error(WRONGPASS)))
+}
+
+/** Ends HELLO. `version` 0: the protocol stays. */
+function greet({ host, reply }: Context, client: Client, version: number, name: string | undefined): void {
   if (!client.authenticated) {
     reply.error(HELLO_NOAUTH)
     return
   }
-  if (name !== 0) client.name = args.latin1(name)
+  if (name !== undefined) client.name = name
   if (version !== 0) {
     client.protocol = version as 2 | 3
     reply.protocol = client.protocol
@@ -214,7 +199,7 @@ function hello(c: Context): void {
   reply.bulkText('id')
   reply.integer(client.id)
   reply.bulkText('mode')
-  reply.bulkText(modeOf(c.host))
+  reply.bulkText(modeOf(host))
   reply.bulkText('role')
   reply.bulkText('master')
   reply.bulkText('modules')
@@ -239,7 +224,8 @@ function reset(c: Context): void {
   client.asking = false
   client.asksEveryNode = false
   discardTransaction(client)
-  client.authenticated = host.requirepass === ''
+  client.user = host.access.users.default
+  client.authenticated = client.user.isOpen
   reply.protocol = 2
   reply.simple('RESET')
 }

@@ -1,5 +1,6 @@
 // COMMAND INFO: arity, flags, key positions and ACL categories of a command.
 
+import { CATEGORIES } from '../../access/categories.ts'
 import type { ReplyWriter } from '../../resp/reply.ts'
 import type { CommandFlag, CommandSpec, KeyFlag, KeySpec } from '../spec/command.ts'
 import type { Command } from '../spec/ready-command.ts'
@@ -22,31 +23,6 @@ const SHOWN_FLAGS: readonly CommandFlag[] = [
   'no_multi',
   'movablekeys',
   'allow_busy',
-]
-
-/** In Redis's order (Redis: `ACLCommandCategories`). */
-const CATEGORIES = [
-  'keyspace',
-  'read',
-  'write',
-  'set',
-  'sortedset',
-  'list',
-  'hash',
-  'string',
-  'bitmap',
-  'hyperloglog',
-  'geo',
-  'stream',
-  'pubsub',
-  'admin',
-  'fast',
-  'slow',
-  'blocking',
-  'dangerous',
-  'connection',
-  'transaction',
-  'scripting',
 ]
 
 /** In Redis's order (Redis: `docFlagNames` of key arguments). */

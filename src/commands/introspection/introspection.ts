@@ -1,8 +1,8 @@
 // COMMAND: describes the command table.
 
 import { Glob } from '../../bytes/glob.ts'
-import { Args } from '../../resp/args.ts'
-import type { CommandSpec, KeyFlag } from '../spec/command.ts'
+import type { Args } from '../../resp/args.ts'
+import type { CommandSpec } from '../spec/command.ts'
 import { container } from '../spec/container.ts'
 import type { Context } from '../spec/context.ts'
 import { SYNTAX_ERROR } from '../spec/errors.ts'
@@ -29,6 +29,8 @@ export interface CommandDirectory {
   readonly all: readonly Command[]
   /** The command that argument `i` names, in any case. */
   find(args: Args, i: number): Command | undefined
+  /** The command or subcommand of a request; `undefined`: there is none. */
+  resolve(args: Args): Command | undefined
   /** The command or subcommand of a name in lower case: 'get', 'client|setname'. */
   byName(name: string): Command | undefined
 }
@@ -181,8 +183,8 @@ function list({ args, reply }: Context, table: CommandDirectory): void {
 /** The keys of the command that begins at argument 2. */
 function getKeys(c: Context, table: CommandDirectory, withFlags: boolean): void {
   const { args, reply } = c
-  const inner = argumentsFrom(args, 2)
-  const command = lookUp(table, inner)
+  const inner = args.from(2)
+  const command = table.resolve(inner)
   if (command === undefined) {
     reply.error('ERR Invalid command specified')
     return
@@ -207,32 +209,6 @@ function getKeys(c: Context, table: CommandDirectory, withFlags: boolean): void 
   for (const i of positions) {
     if (withFlags) reply.array(2)
     reply.bulk(inner.buf, inner.start[i], inner.end[i])
-    if (withFlags) writeKeyFlags(reply, keyFlags(spec, inner, i))
+    if (withFlags) writeKeyFlags(reply, command.keyFlagsOf(inner, i))
   }
-}
-
-function lookUp(table: CommandDirectory, args: Args): Command | undefined {
-  const command = table.find(args, 0)
-  if (command === undefined || command.subcommands.size === 0 || args.count === 1) return command
-  return command.subcommands.get(args.latin1(1).toLowerCase())
-}
-
-/** How the key at argument `i` is used. */
-function keyFlags(spec: CommandSpec, args: Args, i: number): readonly KeyFlag[] {
-  if (spec.findKeyFlags !== undefined) return spec.findKeyFlags(args, i)
-  const specs = spec.keys ?? []
-  const own = specs.find(({ first, last }) => i >= first && (last < 0 || i <= last))
-  return (own ?? specs[0]).flags
-}
-
-/** The same request without its first arguments. */
-function argumentsFrom(args: Args, first: number): Args {
-  const rest = new Args(args.count - first)
-  rest.buf = args.buf
-  rest.count = args.count - first
-  for (let i = 0; i < rest.count; i++) {
-    rest.start[i] = args.start[first + i]
-    rest.end[i] = args.end[first + i]
-  }
-  return rest
 }

@@ -6,7 +6,7 @@ import { ValueType } from '../../store/record.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { NO_SUCH_KEY, SYNTAX_ERROR, tooLarge } from '../spec/errors.ts'
-import { findGroupOrReply } from '../spec/selection.ts'
+import { findGroup, findGroupOrReply } from '../spec/selection.ts'
 import { arg, KEY, manyKeys, oneKey, option, token } from '../spec/shorthand.ts'
 import { typeName } from '../spec/values/names.ts'
 import { copyEntryTo, renameEntry } from './entry.ts'
@@ -168,6 +168,7 @@ export const keyCommands: readonly CommandSpec[] = [
       option('DB', 'destination-db', 'integer', { optional: true }),
       token('REPLACE', { optional: true }),
     ],
+    groups: (c, selected) => [selected, targetOfCopy(c)],
     run: copy,
   },
   {
@@ -181,6 +182,7 @@ export const keyCommands: readonly CommandSpec[] = [
     group: 'generic',
     complexity: 'O(1)',
     arguments: [KEY, arg('db', 'integer')],
+    groups: (c, selected) => [selected, findGroup(c, 2)],
     run: move,
   },
 ]
@@ -217,6 +219,14 @@ function rename(c: Context, ref: Ref): boolean {
   if (renameEntry(group, args.buf, args.start[2], args.end[2], ref)) return true
   c.reply.error(tooLarge(store.maxBytes))
   return false
+}
+
+/** The last group that DB names; arguments may be wrong. */
+function targetOfCopy(c: Context): Group | undefined {
+  const { args } = c
+  let target: Group | undefined
+  for (let i = 3; i + 1 < args.count; i++) if (args.is(i, 'DB')) target = findGroup(c, ++i)
+  return target
 }
 
 function copy(c: Context): void {

@@ -36,6 +36,7 @@ export const keyspaceCommands: readonly CommandSpec[] = [
     group: 'connection',
     complexity: 'O(1)',
     arguments: [arg('index', 'integer')],
+    groups: (c) => [findGroup(c, 1)],
     run(c) {
       const group = findGroupOrReply(c, 1)
       if (group === undefined) return
@@ -55,6 +56,7 @@ export const keyspaceCommands: readonly CommandSpec[] = [
     group: 'server',
     complexity: 'O(N) where N is the number of keys that exceed the budget they come under.',
     arguments: [arg('index1', 'integer'), arg('index2', 'integer')],
+    groups: (c) => [findGroup(c, 1), findGroup(c, 2)],
     run: swapGroups,
   },
   {
@@ -163,6 +165,7 @@ export const keyspaceCommands: readonly CommandSpec[] = [
     tips: FLUSH_TIPS,
     history: FLUSH_HISTORY,
     arguments: FLUSH_ARGUMENTS,
+    groups: ({ host }) => host.groups,
     run(c) {
       if (!readFlushMode(c)) return
       for (const group of c.host.groups) group.clear()

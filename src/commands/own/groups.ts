@@ -32,6 +32,7 @@ export const groupCommands: readonly CommandSpec[] = [
         group: 'erinys',
         complexity: 'O(1)',
         arguments: [arg('name', 'string', { optional: true })],
+        groups: (c, selected) => [c.args.count > 2 ? findGroup(c, 2) : selected],
         run(c) {
           const group = c.args.count > 2 ? findGroup(c, 2) : c.group
           if (c.args.count > 3) c.reply.error(wrongSubcommand('GROUP', c.args.latin1(1)))
@@ -54,6 +55,7 @@ export const groupCommands: readonly CommandSpec[] = [
         complexity: 'O(1)',
         tips: ['nondeterministic_output'],
         arguments: [arg('name', 'string')],
+        groups: (c) => [findGroup(c, 2)],
         run(c) {
           const group = findGroup(c, 2)
           if (group === undefined) c.reply.error(`ERR no such group: ${unknownGroup(c, 2)}`)

@@ -6,6 +6,7 @@ import { timedCalls } from './latency-histograms.ts'
 
 export function statsSection({ host }: Context): Fields {
   const { groups, stats, telemetry } = host
+  const denied = host.access.log.counts
   const sum = (count: (group: (typeof groups)[number]) => number): number =>
     groups.reduce((all, group) => all + count(group), 0)
   const kilobytes = (bytes: number): string => (bytes / 1024).toFixed(2)
@@ -60,6 +61,11 @@ export function statsSection({ host }: Context): Fields {
     ['io_threaded_writes_processed', 0],
     ['client_query_buffer_limit_disconnections', stats.queryBufferDisconnections],
     ['client_output_buffer_limit_disconnections', stats.outputBufferDisconnections],
+    ['acl_access_denied_auth', denied.auth],
+    ['acl_access_denied_cmd', denied.command],
+    ['acl_access_denied_key', denied.key],
+    ['acl_access_denied_channel', denied.channel],
+    ['acl_access_denied_group', denied.group],
     ['log_lines_dropped', host.droppedLogLines],
     ['total_negative_hits', sum(({ negativeHits }) => negativeHits)],
     ['total_loads', sum(({ flights }) => flights?.loads ?? 0)],

@@ -38,6 +38,18 @@ export function destinationOf(args: Args): number {
   return found
 }
 
+/** BY or GET, if its pattern stands for other keys. For arguments that may be wrong. */
+export function optionWithPattern(args: Args): 'BY' | 'GET' | undefined {
+  for (let i = 2; i + 1 < args.count; i++) {
+    if (args.is(i, 'LIMIT')) i += 2
+    else if (args.is(i, 'STORE')) i += 1
+    else if (args.is(i, 'BY')) {
+      if (new Pattern(args.copy(++i)).hasStar) return 'BY'
+    } else if (args.is(i, 'GET') && !new Pattern(args.copy(++i)).isElement) return 'GET'
+  }
+  return undefined
+}
+
 /** `undefined` after an error reply. */
 export function readSortOptions(c: Context, mayStore: boolean): SortOptions | undefined {
   const { args, reply } = c

@@ -7,7 +7,7 @@ import type { CommandSpec, KeyFlag, KeySpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { tooLarge, WRONG_TYPE } from '../spec/errors.ts'
 import { arg, KEY, oneKey, oneOf, option, token } from '../spec/shorthand.ts'
-import { destinationOf, readSortOptions, type SortOptions } from './options.ts'
+import { destinationOf, optionWithPattern, readSortOptions, type SortOptions } from './options.ts'
 import { alphabeticalOrder, indexes, numericOrder } from './order.ts'
 import { Found } from './pattern.ts'
 
@@ -169,6 +169,7 @@ export const sortCommands: readonly CommandSpec[] = [
       return destination === 0 ? [1] : [1, destination]
     },
     findKeyFlags: (_, i) => (i === 1 ? READ : WRITTEN),
+    readsAnyKey: optionWithPattern,
     load: (args) => (destinationOf(args) === 0 ? 'through' : 'first'),
     repeatable: true,
     summary: 'Sorts the elements in a list, a set, or a sorted set, optionally storing the result.',
@@ -183,6 +184,7 @@ export const sortCommands: readonly CommandSpec[] = [
     categories: ['read', 'set', 'sortedset', 'list', 'slow', 'dangerous'],
     keys: SORTED_KEY,
     findKeys: () => [1],
+    readsAnyKey: optionWithPattern,
     // Not simply 'through': a hot copy of the key does not have the keys of BY and GET beside it.
     load: () => 'through',
     summary: 'Returns the sorted elements of a list, a set, or a sorted set.',

@@ -1,5 +1,6 @@
 // What commands see of the connection that sent them; the server implements it.
 
+import { SUPERUSER, type User } from '../../access/user.ts'
 import type { Link, Receiver } from '../../cluster/links/link.ts'
 import type { Group } from '../../group/group.ts'
 import type { Context } from '../../telemetry/tracing.ts'
@@ -55,6 +56,8 @@ export abstract class ClientState {
   libVersion = ''
   protocol: 2 | 3 = 2
   group: Group
+  /** Whose rights it has; an adapter sets another one. */
+  user: User = SUPERUSER
   /** CLIENT REPLY: 'skip' suppresses the reply to the command after the one that asked for it. */
   replyMode: 'on' | 'off' | 'skip' | 'skip-next' = 'on'
   noTouch = false

@@ -1,5 +1,6 @@
 // What a command is: data beside its handler. Routing, COMMAND, COMMAND DOCS and docs/commands.md derive from it.
 
+import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
 import type { Context } from './context.ts'
 
@@ -168,6 +169,13 @@ export interface CommandSpec {
   readonly findKeys?: (context: Context, thatItReads: boolean) => number[]
   /** For a command with the key flag 'variable_flags': how these arguments use the key in argument `i`. */
   readonly findKeyFlags?: (args: Args, i: number) => readonly KeyFlag[]
+  /**
+   * The groups that it uses, where these are not the selected one only. Without it, a command that has keys, or is put
+   * together from all nodes, uses the selected group, and any other command none.
+   */
+  readonly groups?: (context: Context, selected: Group) => readonly (Group | undefined)[]
+  /** The option by which it reads keys that it does not name: its user must be allowed to read every key. */
+  readonly readsAnyKey?: (args: Args) => string | undefined
   /** A write whose parts fence the running loads of their keys themselves. */
   readonly fencesItself?: true
   /** Positions of arguments that MONITOR and the slow log must not show. */

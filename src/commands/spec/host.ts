@@ -1,5 +1,6 @@
 // What commands ask of the node they run on.
 
+import type { Access } from '../../access/access.ts'
 import type { Cluster } from '../../cluster/cluster.ts'
 import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
@@ -33,6 +34,14 @@ export class ReloadError extends Error {
   }
 }
 
+/** The file of the setting `aclfile`. */
+export interface AclFile {
+  /** Replaces all users by those of the file. Returns why nothing has changed; `undefined`: it is done. */
+  load(): string | undefined
+  /** Writes all users to the file. Returns why the file is as it was; `undefined`: it is done. */
+  save(): string | undefined
+}
+
 export interface Host {
   /** In configured order; SELECT takes an index of it or a name. */
   readonly groups: readonly Group[]
@@ -40,8 +49,10 @@ export interface Host {
   readonly cluster: Cluster | undefined
   /** By id. */
   readonly clients: ReadonlyMap<number, Client>
-  /** The password that AUTH wants; empty: none. */
-  readonly requirepass: string
+  /** Who may do what, and what was refused. */
+  readonly access: Access
+  /** Where users are kept; `undefined`: no file is configured. */
+  readonly aclFile: AclFile | undefined
   /** The longest string that a command may make, in bytes (Redis: `proto-max-bulk-len`); CONFIG SET changes it. */
   readonly protoMaxBulkLen: number
   /** The most bytes that a client may send or queue before they are run; CONFIG SET changes it. */
@@ -80,6 +91,8 @@ export interface Host {
   shutdown(now: boolean): void
   /** Closes the connection of a client that has sent an HTTP request, and logs that. */
   refuseHttp(client: Client): void
+  /** Logs that a client gave a wrong password, if that was not logged a short while ago. */
+  loginFailed(client: Client): void
   /** Logs what a handler threw, with its stack. */
   reportFault(error: unknown, command: string): void
 }

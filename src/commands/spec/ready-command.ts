@@ -1,8 +1,9 @@
 // A command ready to run: its specification, and what the executor asks of it at every call as plain fields.
 
+import { type CataloguedCommand, READ, WRITE } from '../../access/catalog.ts'
 import type { Args } from '../../resp/args.ts'
 import { CommandStats } from '../../telemetry/telemetry.ts'
-import type { CommandSpec, FanOut } from './command.ts'
+import type { CommandSpec, FanOut, KeyFlag, KeySpec } from './command.ts'
 import type { Context } from './context.ts'
 import type { CommandTraits } from './host.ts'
 
@@ -13,7 +14,9 @@ const FOR_EVERY_NODE: readonly string[] = ['request_policy:all_shards', 'request
 const QUICK = /^O\((1|log N|log\(N\))\)/
 const MANY_ARGUMENTS = 32
 
-export class Command implements CommandTraits {
+export class Command implements CommandTraits, CataloguedCommand {
+  /** Its number among all commands and subcommands, from 0. */
+  readonly id: number
   readonly spec: CommandSpec
   /** 'client' or 'client|setname'. */
   readonly fullName: string
@@ -38,12 +41,20 @@ export class Command implements CommandTraits {
   readonly needsNoAuth: boolean
   /** Whether MONITOR shows it. */
   readonly isShown: boolean
+  readonly categories: readonly string[]
+  /** Whether it works on groups: the selected one, or those that it names. */
+  readonly worksOnGroups: boolean
+  /** How it uses the keys of each key specification, and all of them: a sum of `READ` and `WRITE`. */
+  readonly keyAccesses: readonly number[]
+  readonly keyAccess: number
   readonly subcommands = new Map<string, Command>()
   readonly stats: CommandStats
   /** The name's bytes in upper case. */
   readonly name: Buffer
 
-  constructor(spec: CommandSpec, container?: string) {
+  /** @param nextId counts commands and subcommands */
+  constructor(spec: CommandSpec, nextId: () => number, container?: string) {
+    this.id = nextId()
     this.spec = spec
     this.fullName = container === undefined ? spec.name : `${container}|${spec.name}`
     this.name = Buffer.from(spec.name.toUpperCase(), 'latin1')
@@ -62,13 +73,18 @@ export class Command implements CommandTraits {
     this.loadsThrough = spec.load === 'through'
     this.mayWait = spec.flags.includes('blocking')
     this.needsNoAuth = spec.flags.includes('no_auth')
+    this.categories = spec.categories
+    this.worksOnGroups = this.usesGroup || spec.groups !== undefined
+    this.keyAccesses = (spec.keys ?? []).map(({ flags }) => accessOf(flags))
+    this.keyAccess = this.keyAccesses.reduce((all, access) => all | access, 0)
     this.isShown = !spec.flags.includes('admin') && !spec.flags.includes('skip_monitor')
     this.stats = new CommandStats(this.fullName, {
       isTimed: !QUICK.test(spec.complexity),
       isFast: spec.flags.includes('fast'),
       skipsSlowLog: spec.flags.includes('skip_slowlog'),
     })
-    for (const sub of spec.subcommands ?? []) this.subcommands.set(sub.name, new Command(sub, spec.name))
+    for (const sub of spec.subcommands ?? [])
+      this.subcommands.set(sub.name, new Command(sub, nextId, spec.name))
   }
 
   /** Whether `count` arguments (the name included) satisfy the arity. */
@@ -103,6 +119,20 @@ export class Command implements CommandTraits {
     return positions
   }
 
+  /** How these arguments use the key in argument `i`. */
+  keyFlagsOf(args: Args, i: number): readonly KeyFlag[] {
+    const { findKeyFlags, keys = [] } = this.spec
+    return findKeyFlags?.(args, i) ?? (keys.find((keySpec) => mayContain(keySpec, i)) ?? keys[0]).flags
+  }
+
+  /** The same as a sum of `READ` and `WRITE`. */
+  keyAccessOf(args: Args, i: number): number {
+    const { findKeyFlags, keys = [] } = this.spec
+    if (findKeyFlags !== undefined) return accessOf(findKeyFlags(args, i))
+    for (let k = 0; k < keys.length; k++) if (mayContain(keys[k], i)) return this.keyAccesses[k]
+    return this.keyAccess
+  }
+
   /** How it is put together from the replies of all nodes; undefined: it is not asked of all. */
   fanOutOf(args: Args): FanOut | undefined {
     const { fanOut } = this.spec
@@ -122,3 +152,16 @@ export class Command implements CommandTraits {
 }
 
 const NONE: readonly number[] = []
+
+/** Whether argument `i`, which is a key, may be one of a key specification. */
+function mayContain({ first, last, counted, keyword, unknown }: KeySpec, i: number): boolean {
+  if (unknown) return false
+  if (counted || keyword !== undefined) return i > first
+  return i >= first && (last < 0 || i <= last)
+}
+
+/** Redis: `ACLSelectorCheckKey`. */
+function accessOf(flags: readonly KeyFlag[]): number {
+  const isWritten = flags.includes('insert') || flags.includes('update') || flags.includes('delete')
+  return (flags.includes('access') ? READ : 0) | (isWritten ? WRITE : 0)
+}

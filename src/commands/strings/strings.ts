@@ -3,7 +3,7 @@
 import type { Args } from '../../resp/args.ts'
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { EXPIRES, tagFlags, ValueType } from '../../store/record.ts'
-import type { CommandSpec } from '../spec/command.ts'
+import type { CommandSpec, KeyFlag } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { tooLarge } from '../spec/errors.ts'
 import { arg, KEY, oneKey, oneOf, option, token } from '../spec/shorthand.ts'
@@ -83,6 +83,9 @@ function replyString(c: Context, ref: Ref): boolean {
 
 const VALUE = arg('value', 'string')
 
+const READ_AND_SET: readonly KeyFlag[] = ['RW', 'access', 'update']
+const SET: readonly KeyFlag[] = ['OW', 'update']
+
 /** Whether this SET neither depends on the old value nor replies with it. */
 function isUnconditional(args: Args): boolean {
   for (let i = 3; i < args.count; i++)
@@ -115,7 +118,7 @@ export const stringCommands: readonly CommandSpec[] = [
     flags: ['write', 'denyoom'],
     categories: ['write', 'string', 'slow'],
     keys: oneKey('RW', 'access', 'update', 'variable_flags'),
-    findKeyFlags: (args) => (answersOld(args) ? ['RW', 'access', 'update'] : ['OW', 'update']),
+    findKeyFlags: (args) => (answersOld(args) ? READ_AND_SET : SET),
     load: (args) => (answersOld(args) ? 'first' : undefined),
     repeatable: isUnconditional,
     summary: "Sets the string value of a key, ignoring its type. The key is created if it doesn't exist.",

@@ -6,10 +6,10 @@ import { systemClock } from '../../bytes/clock.ts'
 import type { Origin } from '../../group/origin.ts'
 import { FileOrigin } from '../../origin/file.ts'
 import type { Shape } from '../../origin/shape.ts'
-import { fields } from '../readers.ts'
+import { fields, text } from '../readers.ts'
 import { identified } from './identity.ts'
 import type { OriginKind } from './kind.ts'
-import { shape, text } from './readers.ts'
+import { shape } from './readers.ts'
 
 /** A JSON file as an origin. */
 export interface FileOriginConfig {

@@ -6,7 +6,7 @@ import type { Origin } from '../../group/origin.ts'
 import { HttpOrigin } from '../../origin/http/http.ts'
 import { NO_CREDENTIALS, UrlTemplate } from '../../origin/http/url-template.ts'
 import type { Shape } from '../../origin/shape.ts'
-import { duration, fields, size, whole, yesNo } from '../readers.ts'
+import { duration, fields, size, text, whole, yesNo } from '../readers.ts'
 import { version } from '../version.ts'
 import { identified, splitHeaders } from './identity.ts'
 import type { OriginKind } from './kind.ts'
@@ -18,7 +18,6 @@ import {
   servers,
   shape,
   type TlsConfig,
-  text,
   tls,
   url,
 } from './readers.ts'

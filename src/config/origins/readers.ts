@@ -16,6 +16,7 @@ import {
   reader,
   secret,
   show,
+  text,
   within,
   yesNo,
 } from '../readers.ts'
@@ -40,11 +41,6 @@ export const shape: Reader<Shape, string> = reader(
   `one of ${SHAPES.map((each) => `'${each}'`).join(', ')}`,
   (value) => SHAPES.find((each) => each === value),
 )
-
-/** Text that is not empty. */
-export function text(wants: string): Reader<string, string> {
-  return reader(wants, (value) => (typeof value === 'string' && value.trim() !== '' ? value : undefined))
-}
 
 /**
  * A URL with one of these protocols. It may contain a password, so error messages do not show it.

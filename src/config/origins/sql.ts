@@ -6,7 +6,7 @@ import type { Origin } from '../../group/origin.ts'
 import type { Shape } from '../../origin/shape.ts'
 import { SqlOrigin } from '../../origin/sql/sql.ts'
 import { protocolOf, SQL_PROTOCOLS, sqliteFile, urlProblem } from '../../origin/sql/url.ts'
-import { duration, fields, whole, yesNo } from '../readers.ts'
+import { duration, fields, text, whole, yesNo } from '../readers.ts'
 import { identified, withoutLogin } from './identity.ts'
 import type { OriginKind } from './kind.ts'
 import {
@@ -15,7 +15,6 @@ import {
   pattern,
   shape,
   type TlsConfig,
-  text,
   tlsOrSwitch,
   url,
 } from './readers.ts'

@@ -8,6 +8,7 @@ import { ReplyWriter } from '../../resp/reply.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import type { ValueType } from '../../store/record.ts'
 import { keyName } from '../loading/load-results.ts'
+import type { Permissions } from '../permissions.ts'
 import { type DeferredCommand, movedTo } from '../routing/forwarded-request.ts'
 import { Runner } from '../runner.ts'
 import { Waiting } from './waiting.ts'
@@ -36,6 +37,7 @@ interface WaitedGroup {
 }
 
 export interface KeyWaitsParts {
+  readonly permissions: Permissions
   readonly context: Context
   readonly host: Host
   /** The node that owns a key of a waiting command by now, or '' if that is not known; `undefined`: this node. */
@@ -110,6 +112,7 @@ export class KeyWaits implements Waits, Watcher {
       },
       {
         ended: (each) => this.#remove(each),
+        refusalOf: (each) => this.#parts.permissions.refusalOfWaiting(each),
         timedOut: (each) => this.#reply(each, () => wait.timedOut(this.#context)),
         timers: group.environment.timers,
         instant: context.instant,

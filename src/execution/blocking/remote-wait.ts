@@ -4,6 +4,7 @@ import type { Sender } from '../../cluster/links/receiver.ts'
 import { tell } from '../../cluster/links/request.ts'
 import type { Client, CompleteReply } from '../../commands/spec/client.ts'
 import type { ClientWait } from '../../commands/spec/session/waiting.ts'
+import { errorReply } from '../../resp/reply.ts'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -17,16 +18,22 @@ export class RemoteWait implements ClientWait {
   readonly deadline: number | undefined
   readonly #client: Client
   readonly #complete: CompleteReply
+  readonly #refusal: () => string | undefined
   /** Where the owner has deferred its reply, and under which number. */
   #link: Sender | undefined
   #number = 0
   #ending: Ending | undefined
 
-  /** Later commands of the client wait for it. */
-  constructor(client: Client, complete: CompleteReply, deadline?: number) {
+  /**
+   * Later commands of the client wait for it.
+   *
+   * @param refusal the error if the client's user may not run it (any more)
+   */
+  constructor(client: Client, complete: CompleteReply, refusal: () => string | undefined, deadline?: number) {
     this.deadline = deadline
     this.#client = client
     this.#complete = complete
+    this.#refusal = refusal
     client.pending.isExclusive = true
     client.waits.set(0, this)
   }
@@ -61,6 +68,13 @@ export class RemoteWait implements ClientWait {
   cancel(): void {
     this.#end('CANCEL')
     this.complete(NOTHING)
+  }
+
+  recheck(): void {
+    const refusal = this.#refusal()
+    if (refusal === undefined) return
+    this.#end('CANCEL')
+    this.complete(errorReply(refusal))
   }
 
   /** This node owns the keys now: the client waits here. */

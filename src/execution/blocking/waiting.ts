@@ -8,6 +8,7 @@ import type { Command } from '../../commands/spec/ready-command.ts'
 import type { ClientWait } from '../../commands/spec/session/waiting.ts'
 import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
+import { errorReply } from '../../resp/reply.ts'
 import { keyName } from '../loading/load-results.ts'
 import type { DeferredCommand } from '../routing/forwarded-request.ts'
 
@@ -27,6 +28,8 @@ interface WaitingParts {
   readonly instant: Instant
   /** Called once, when it waits no longer. */
   readonly ended: (waiting: Waiting) => void
+  /** The error if its client's user may not run it (any more). */
+  readonly refusalOf: (waiting: Waiting) => string | undefined
   /** Called at the end of its time, to reply. */
   readonly timedOut: (waiting: Waiting) => void
 }
@@ -87,6 +90,11 @@ export class Waiting implements ClientWait, WaitingCommand {
   cancel(): void {
     // A node that has asked for it wants a reply of any kind.
     this.finish(this.isExclusive ? NOTHING : UNBLOCKED)
+  }
+
+  recheck(): void {
+    const refusal = this.#parts.refusalOf(this)
+    if (refusal !== undefined) this.finish(errorReply(refusal))
   }
 
   /** The number of its reply, if that goes to another node. */

@@ -27,6 +27,7 @@ import { timeoutMsOf, timeoutText } from '../../commands/spec/session/timeout.ts
 import type { Args } from '../../resp/args.ts'
 import { RemoteWait } from '../blocking/remote-wait.ts'
 import { holdKeys } from '../ordering.ts'
+import type { Permissions } from '../permissions.ts'
 import type { CommandTable } from '../table.ts'
 import {
   type ForwardContext,
@@ -57,6 +58,7 @@ interface DispatcherParts {
   readonly cluster: Cluster
   readonly context: Context
   readonly table: CommandTable
+  readonly permissions: Permissions
   /** Runs a request on this node; `context.reply` must be empty. */
   readonly runHere: (forwarded: ForwardedRequest, args: Args) => void
 }
@@ -80,8 +82,11 @@ export class Dispatcher implements ForwardedRequests {
     complete: CompleteReply,
   ): ForwardedRequest {
     if (!command.mayWait) return this.forwardedRequest(forwardContext, complete)
+    const { client, group } = forwardContext
+    const waiting = { client, command, args: args.detach(), group }
+    const refusal = (): string | undefined => this.#parts.permissions.refusalOfWaiting(waiting)
     const deadline = complete.deadline ?? this.#deadlineOf(command, args)
-    const wait = new RemoteWait(forwardContext.client, complete, deadline)
+    const wait = new RemoteWait(client, complete, refusal, deadline)
     const forwarded = this.forwardedRequest(forwardContext, (reply, rest) => wait.complete(reply, rest))
     forwarded.wait = wait
     return forwarded

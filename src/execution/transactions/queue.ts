@@ -2,6 +2,7 @@
 
 import type { Command } from '../../commands/spec/ready-command.ts'
 import type { Transaction } from '../../commands/spec/session/transaction.ts'
+import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
 
 /** Estimated bytes of the objects of one queued command, and of one argument. */
@@ -17,6 +18,7 @@ export class QueuedCommands implements Transaction {
   readonly requests: QueuedRequest[] = []
   bytes = 0
   isAborted = false
+  selected: Group | undefined = undefined
   /** Whether CLIENT PAUSE WRITE delays it. */
   isWrite = false
 

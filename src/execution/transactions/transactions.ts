@@ -15,10 +15,12 @@ import type { Client } from '../../commands/spec/client.ts'
 import type { Context } from '../../commands/spec/context.ts'
 import { NO_MAJORITY } from '../../commands/spec/errors.ts'
 import type { Host } from '../../commands/spec/host.ts'
-import type { Command } from '../../commands/spec/ready-command.ts'
+import { Command } from '../../commands/spec/ready-command.ts'
+import { findGroup } from '../../commands/spec/selection.ts'
 import type { ClientWatch, Transactions } from '../../commands/spec/session/transaction.ts'
 import { discardTransaction } from '../../commands/transactions/transactions.ts'
 import type { Watch } from '../../group/watches/watched-keys.ts'
+import type { Permissions } from '../permissions.ts'
 import { CROSS_SLOT } from '../routing/dispatcher.ts'
 import type { Runner } from '../runner.ts'
 import type { CommandTable } from '../table.ts'
@@ -45,13 +47,15 @@ export class TransactionExecutor implements Transactions {
   readonly #context: Context
   readonly #host: Host
   readonly #table: CommandTable
+  readonly #permissions: Permissions
   readonly #execution: BlockExecution
   readonly #watching: Watching
   /** `undefined`: this node is not in a cluster. */
   #forwarding: BlockForwarding | undefined
 
-  constructor(runner: Runner, host: Host, table: CommandTable) {
+  constructor(runner: Runner, host: Host, table: CommandTable, permissions: Permissions) {
     this.#context = runner.context
+    this.#permissions = permissions
     this.#host = host
     this.#table = table
     this.#execution = new BlockExecution(runner, host)
@@ -94,6 +98,7 @@ export class TransactionExecutor implements Transactions {
     }
     // An aborted transaction will not run: its commands need no memory.
     if (!transaction.isAborted && client.watch?.isBroken !== true) transaction.add(command, args)
+    if (command.fullName === 'select') transaction.selected = findGroup(this.#context, 1)
     if (transaction.bytes > this.#host.clientQueryBufferLimit) {
       this.#host.stats.queryBufferDisconnections++
       client.close(false)
@@ -129,7 +134,7 @@ export class TransactionExecutor implements Transactions {
     }
     const forwarding = this.#forwarding
     const watch = client.watch as Watch | RemoteWatch | undefined
-    const block = blockOf(transaction.requests, client.group, context)
+    const block = this.#allowed(client, blockOf(transaction.requests, client.group, context))
     const { owner, error } = forwarding === undefined ? HERE : routeOf(forwarding, client, block, watch)
     if (this.#host.mustPause(client, transaction) || forwarding?.mustWait(client, owner) === true) {
       context.stall()
@@ -153,6 +158,16 @@ export class TransactionExecutor implements Transactions {
     watch?.release()
   }
 
+  /** The block with an error in place of each command that the user may not run any more, as in Redis. */
+  #allowed(client: Client, block: Block): Block {
+    if (client.user.isUnlimited) return block
+    return block.map((entry) => {
+      const refusal = this.#permissions.refusalAtExec(client, entry.command, entry.args, entry.group)
+      if (refusal === undefined) return entry
+      return { ...entry, command: refusedCommand(entry.command, refusal), positions: [] }
+    })
+  }
+
   execForPeer(): void {
     const { args, client, host, reply } = this.#context
     const id = args.latin1(2)
@@ -168,6 +183,16 @@ export class TransactionExecutor implements Transactions {
     }
     watch?.release()
   }
+}
+
+/** Replies with an error instead of the command. */
+function refusedCommand(command: Command, refusal: string): Command {
+  const { name, arity, since, group, complexity, summary } = command.spec
+  const run = ({ reply }: Context): void => reply.error(refusal)
+  return new Command(
+    { name, arity, since, group, complexity, summary, flags: [], categories: [], run },
+    () => command.id,
+  )
 }
 
 /** The owner of a block and of what its client watches, as `BlockForwarding.ownerOf`. */

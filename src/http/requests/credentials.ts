@@ -1,7 +1,11 @@
 // The credentials of a request: Basic (RFC 7617) and Bearer (RFC 6750).
 
-import { createHash, timingSafeEqual } from 'node:crypto'
-import type { Credentials, Gate, User } from '../ports.ts'
+import type { Access } from '../../access/access.ts'
+import type { Reason } from '../../access/log.ts'
+import type { User } from '../../access/user.ts'
+import { DEFAULT_USER } from '../../access/users.ts'
+import type { Instant } from '../../bytes/instant.ts'
+import type { Credentials, Demand, Gate } from '../ports.ts'
 import { BadRequestError } from './target.ts'
 
 /** What a 401 says about how to authenticate. */
@@ -30,34 +34,65 @@ export function readCredentials(header: string | undefined): Credentials | undef
   throw new BadRequestError('the header Authorization must be Basic with a name and a password, or Bearer')
 }
 
-const DEFAULT_USER: User = { name: 'default' }
+/** What the gate needs of the node. */
+interface GateNode {
+  readonly access: Access
+  readonly instant: Instant
+  /** Logs that a wrong name or password was given. */
+  readonly loginFailed: (from: { readonly id: number; readonly address: string }) => void
+}
 
-/** The gate of a node with one password, `requirepass`; without it everybody may do everything. */
-export class PasswordGate implements Gate {
-  readonly #password: () => string
+/** The users of the node, as they are for clients of the Redis protocol. */
+export class AccessGate implements Gate {
+  readonly #node: GateNode
 
-  constructor(password: () => string) {
-    this.#password = password
+  constructor(node: GateNode) {
+    this.#node = node
   }
 
   get anonymous(): User | undefined {
-    return this.#password() === '' ? DEFAULT_USER : undefined
+    const { default: user } = this.#node.access.users
+    return user.isOpen ? user : undefined
   }
 
-  authenticate({ name, password }: Credentials): User | undefined {
-    const wanted = this.#password()
-    if (wanted === '') return DEFAULT_USER
-    const isKnown = name === undefined || name === '' || name === DEFAULT_USER.name
-    return sameSecret(password, wanted) && isKnown ? DEFAULT_USER : undefined
+  get nobody(): User {
+    return this.#node.access.users.default
   }
 
-  allows(): boolean {
-    return true
+  waitOf(address: string): number {
+    const { access, instant } = this.#node
+    return access.delays.waitOf(hostOf(address), instant.monotonicMs)
+  }
+
+  authenticate({ name = '', password }: Credentials, address: string): User | undefined {
+    const { access, instant, loginFailed } = this.#node
+    const username = name === '' ? DEFAULT_USER : Buffer.from(name).toString('latin1')
+    const user = access.authenticate(username, Buffer.from(password))
+    if (user !== undefined) return user
+    access.delays.failed(hostOf(address), instant.monotonicMs)
+    this.#log('auth', 'HTTP', username, address)
+    loginFailed({ id: 0, address })
+    return undefined
+  }
+
+  allows(user: User, { command, group, key }: Demand, address: string): boolean {
+    const lacks = this.#node.access.check(user, command, group?.name, key)
+    if (lacks === undefined) return true
+    const groupName = Buffer.from(group?.name ?? '').toString('latin1')
+    const object = { key: key?.toString('latin1'), group: groupName }[lacks as string]
+    this.#log(lacks, object ?? command, user.name, address)
+    return false
+  }
+
+  #log(reason: Reason, object: string, username: string, address: string): void {
+    const { access, instant } = this.#node
+    const clientInfo = `addr=${address} user=${Buffer.from(username, 'latin1')} http`
+    instant.refresh()
+    access.log.add({ reason, context: 'toplevel', object, username, clientInfo }, instant.now)
   }
 }
 
-/** In a time that does not depend on where they differ. */
-function sameSecret(given: string, wanted: string): boolean {
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
-  return timingSafeEqual(digest(given), digest(wanted))
+/** The address without the port. */
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(':'))
 }

@@ -18,6 +18,7 @@ describe('CONFIG GET', () => {
   test('matches names and several globs, each parameter once', async () => {
     expect(await get('TimeOut')).toEqual({ TimeOut: '0' })
     expect(Object.keys(await get('slowlog-*', '*-max-len', 'nosuch', '__proto__')).sort()).toEqual([
+      'acllog-max-len',
       'slowlog-log-slower-than',
       'slowlog-max-len',
       'slowlog-origin-slower-than',

@@ -21,6 +21,7 @@ const SHORTER_IN_7_2 = new Set(['command|getkeys', 'command|getkeysandflags', 'z
 const BLOCKING_IN_7_2 = new Set(['wait'])
 /** Commands whose documentation was corrected in 7.2, or that got an option. */
 const CORRECTED_IN_7_2 = [
+  'acl|log',
   'client|kill',
   'client|pause',
   'xinfo|consumers',

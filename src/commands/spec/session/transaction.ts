@@ -1,11 +1,15 @@
 // The transaction of a client: the commands queued since MULTI and the keys that it watches, and what runs them.
 
+import type { Group } from '../../../group/group.ts'
+
 /** The commands queued since MULTI, until EXEC or DISCARD. */
 export interface Transaction {
   /** How many commands are queued. */
   readonly size: number
   /** Of their arguments, with an estimate for the objects that hold them. */
   readonly bytes: number
+  /** The group of the commands after a queued SELECT; `undefined`: none is queued. */
+  readonly selected: Group | undefined
   /** A command was refused: EXEC will discard the transaction. */
   abort(): void
 }

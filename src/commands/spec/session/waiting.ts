@@ -6,6 +6,8 @@ export interface ClientWait {
   unblock(isError: boolean): void
   /** The client is gone. */
   cancel(): void
+  /** The rights of its client's user have changed: it ends with an error if they forbid it now. */
+  recheck(): void
   /** It goes on as another one of the same command. */
   continuesAs?(wait: ClientWait): void
 }

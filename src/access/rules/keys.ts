@@ -1,0 +1,74 @@
+// Which keys a selector allows, and how they may be used: `~cache:* %R~users:* %W~queue`.
+
+import { Glob } from '../../bytes/glob.ts'
+import { READ, READ_AND_WRITE, WRITE } from '../catalog.ts'
+import { isWord, patternAfterAll, SYNTAX_ERROR } from './errors.ts'
+
+interface KeyPattern {
+  readonly text: string
+  readonly glob: Glob
+  /** `READ`, `WRITE` or both. */
+  access: number
+}
+
+const PREFIXES: Readonly<Record<number, string>> = { [READ]: '%R~', [WRITE]: '%W~', [READ_AND_WRITE]: '~' }
+
+export class KeyRules {
+  allowsAll = false
+  #patterns: KeyPattern[] = []
+
+  copy(): KeyRules {
+    const copy = new KeyRules()
+    copy.allowsAll = this.allowsAll
+    copy.#patterns = this.#patterns.map((pattern) => ({ ...pattern }))
+    return copy
+  }
+
+  /** Whether a key may be used in a way, a sum of `READ` and `WRITE`. Allocates nothing. */
+  allows(bytes: Uint8Array, start: number, end: number, access: number): boolean {
+    if (this.allowsAll) return true
+    for (let i = 0; i < this.#patterns.length; i++) {
+      const pattern = this.#patterns[i]
+      if ((pattern.access & access) === access && pattern.glob.matches(bytes, start, end)) return true
+    }
+    return false
+  }
+
+  /** Whether every key may be used in this way. */
+  allowsEvery(access: number): boolean {
+    if (this.allowsAll) return true
+    return this.#patterns.some((pattern) => pattern.text === '*' && (pattern.access & access) === access)
+  }
+
+  setAll(isAllowed: boolean): void {
+    this.allowsAll = isAllowed
+    this.#patterns = []
+  }
+
+  /** Applies a rule that begins with '~' or '%'. Returns why it is refused; `undefined`: it is applied. */
+  apply(rule: string): string | undefined {
+    if (this.allowsAll) return patternAfterAll('keys')
+    const [, letters, text] = /^(?:%([RW]{1,2}))?~(.*)$/is.exec(rule) ?? []
+    if (text === undefined || !isWord(text)) return SYNTAX_ERROR
+    const access = letters === undefined ? READ_AND_WRITE : accessOf(letters.toUpperCase())
+    if (access === undefined) return SYNTAX_ERROR
+    const known = this.#patterns.find((pattern) => pattern.text === text)
+    if (known === undefined) {
+      const bytes = Buffer.from(text, 'latin1')
+      this.#patterns.push({ text, glob: new Glob(bytes, 0, bytes.length), access })
+    } else known.access |= access
+    if (text === '*' && this.allowsEvery(READ_AND_WRITE)) this.setAll(true)
+    return undefined
+  }
+
+  get text(): string {
+    if (this.allowsAll) return '~*'
+    return this.#patterns.map(({ text, access }) => PREFIXES[access] + text).join(' ')
+  }
+}
+
+function accessOf(letters: string): number | undefined {
+  if (letters === 'R') return READ
+  if (letters === 'W') return WRITE
+  return letters === 'RW' || letters === 'WR' ? READ_AND_WRITE : undefined
+}

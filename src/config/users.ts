@@ -1,0 +1,84 @@
+// The users of a configuration: Redis's rules by name, or a file of them.
+
+import { z } from 'zod'
+import type { CommandCatalog } from '../access/catalog.ts'
+import { DEFAULT_USER, stageUsers, type UserDefinition } from '../access/users.ts'
+import { createCommandTable } from '../execution/table.ts'
+import { readAclFile } from '../server/access/acl-file.ts'
+import { givenKind, isObject } from './readers.ts'
+
+/** The rules of a user: one text, such as `on >secret ~cache:* +@read`, or a list of them. */
+export type UserRules = string | readonly string[]
+
+/** The users of a node, and what follows from them. */
+export interface ConfiguredUsers {
+  readonly users: readonly UserDefinition[]
+  /** Whether a client has to log in before it may run commands. */
+  readonly needsLogin: boolean
+}
+
+/** `users`: an object of rules. The messages do not repeat them: they have passwords. */
+export function usersSchema(): z.ZodType<readonly UserDefinition[]> {
+  return z.unknown().transform((value, context): readonly UserDefinition[] => {
+    const refuse = (message: string, ...path: string[]): void =>
+      context.addIssue({ code: 'custom', message, path })
+    if (!isObject(value)) {
+      refuse(`got ${givenKind(value)}, wants an object of users`)
+      return z.NEVER
+    }
+    const definitions = Object.entries(value).flatMap(([name, rules]): UserDefinition[] => {
+      const words = wordsOf(rules)
+      if (words !== undefined) return [{ name: bytesOf(name), rules: words.map(bytesOf), place: name }]
+      refuse(`got ${givenKind(rules)}, wants rules such as 'on >password ~cache:* +@read'`, name)
+      return []
+    })
+    for (const { place, message } of stageUsers(definitions, ruleContext()).problems) refuse(message, place)
+    return definitions
+  })
+}
+
+/**
+ * The users of a file, or of the configuration itself.
+ *
+ * @param aclfile '' if there is no file
+ * @param refuse takes each problem
+ */
+export function decideUsers(
+  written: readonly UserDefinition[] | undefined,
+  { aclfile, requirepass }: { readonly aclfile: string; readonly requirepass: string },
+  refuse: (problem: string) => void,
+): ConfiguredUsers {
+  const users = aclfile === '' ? (written ?? []) : readUsers(aclfile, refuse)
+  if (aclfile !== '' && written !== undefined)
+    refuse('users: aclfile names a file of users, keep one of both')
+  const { users: staged, problems } = stageUsers(users, ruleContext(users.length))
+  if (aclfile !== '') for (const { place, message } of problems) refuse(`aclfile: ${place}: ${message}`)
+  const own = staged.get(DEFAULT_USER)
+  if (own !== undefined && written !== undefined && requirepass !== '')
+    refuse('users.default: requirepass sets the password of this user, too: keep one of both')
+  return { users, needsLogin: own === undefined ? requirepass !== '' : !own.isOpen }
+}
+
+function readUsers(aclfile: string, refuse: (problem: string) => void): readonly UserDefinition[] {
+  const read = readAclFile(aclfile)
+  if (typeof read !== 'string') return read
+  refuse(`aclfile: ${read}`)
+  return []
+}
+
+/** Rules are checked against the commands of this version. */
+function ruleContext(users = 1): { readonly catalog: CommandCatalog; allowsChannels: boolean } {
+  const none: CommandCatalog = { all: [], size: 0, byName: () => undefined }
+  return { catalog: users === 0 ? none : createCommandTable(), allowsChannels: false }
+}
+
+function wordsOf(rules: unknown): readonly string[] | undefined {
+  if (typeof rules === 'string') return rules.split(/\s+/).filter((word) => word !== '')
+  if (!Array.isArray(rules) || !rules.every((rule) => typeof rule === 'string')) return undefined
+  return rules
+}
+
+/** Names and rules have one character per byte. */
+function bytesOf(text: string): string {
+  return Buffer.from(text).toString('latin1')
+}

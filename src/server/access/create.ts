@@ -1,0 +1,31 @@
+// The users of a server when it starts.
+
+import { Access } from '../../access/access.ts'
+import type { CommandCatalog } from '../../access/catalog.ts'
+import type { UserDefinition } from '../../access/users.ts'
+import type { ServerSettings } from '../settings.ts'
+
+type AccessSettings = Pick<ServerSettings, 'requirepass' | 'acllogMaxLen' | 'aclPubsubDefault'>
+
+/**
+ * @param users of the configuration or of the file of users
+ * @throws for a rule that is wrong
+ */
+export function createAccess(
+  catalog: CommandCatalog,
+  { requirepass, acllogMaxLen, aclPubsubDefault }: AccessSettings,
+  users: readonly UserDefinition[] = [],
+): Access {
+  const access = new Access(catalog)
+  access.log.maxLength = acllogMaxLen
+  access.rules.allowsChannels = aclPubsubDefault === 'allchannels'
+  access.users.setDefaultPassword(latin1(requirepass))
+  const problem = users.length === 0 ? undefined : access.users.replaceAll(users)
+  if (problem !== undefined) throw new Error(problem)
+  return access
+}
+
+/** A text with one character per byte, as names and passwords have it. */
+export function latin1(text: string): string {
+  return Buffer.from(text).toString('latin1')
+}

@@ -1,0 +1,96 @@
+// Users in a cluster: they are those of the node that the client is connected to, also for commands that other nodes run.
+
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ownersOf, startCluster, type TestCluster } from '../support/cluster.ts'
+
+const KEYS = Array.from({ length: 40 }, (_, i) => `open:${i}`)
+const NO_KEY = 'NOPERM this user has no permissions to access one of the keys used as arguments'
+
+let cluster: TestCluster
+let admin: Redis
+let client: Redis
+let elsewhere: string
+beforeAll(async () => {
+  cluster = await startCluster(2, {
+    groups: { cache: { maxBytes: '16mb' }, other: { maxBytes: '16mb' } },
+    cluster: { secret: 'a secret of the nodes' },
+  })
+  const [first] = cluster.members
+  admin = first.watcher
+  const rules = ['~open:*', '+@all', '@group:cache', '(%R~list:* +blpop +multi)']
+  await admin.call('ACL', 'SETUSER', 'u', 'on', '>p', ...rules)
+  client = new Redis(first.port, { username: 'u', password: 'p' })
+  const owners = await ownersOf(first, KEYS)
+  elsewhere = KEYS[owners.findIndex((port) => port !== first.port)]
+})
+afterAll(async () => {
+  client.disconnect()
+  expect(cluster.warnings).toEqual([])
+  await cluster.close()
+})
+
+test('a forwarded command is checked before it leaves', async () => {
+  expect(await client.set(elsewhere, '1')).toBe('OK')
+  const before = await cluster.forwarded()
+  const keys = KEYS.map((key) => `closed:${key}`)
+  for (const key of keys) await expect(client.get(key)).rejects.toThrow(NO_KEY)
+  // INFO itself is not forwarded.
+  expect(await cluster.forwarded()).toBe(before)
+})
+
+test('a command that is split is refused as a whole', async () => {
+  expect(await client.mset(...KEYS.flatMap((key) => [key, '1']))).toBe('OK')
+  expect(await client.mget(...KEYS)).toEqual(KEYS.map(() => '1'))
+  await expect(client.mget(...KEYS, 'closed')).rejects.toThrow(NO_KEY)
+  await expect(client.del(...KEYS, 'closed')).rejects.toThrow(NO_KEY)
+  expect(await client.exists(...KEYS)).toBe(KEYS.length)
+})
+
+test('one for all nodes is checked by its group', async () => {
+  expect(await client.dbsize()).toBe(KEYS.length)
+  await expect(client.flushall()).rejects.toThrow(
+    "NOPERM this user has no permissions to access the 'other' group",
+  )
+  await expect(client.select('other' as unknown as number)).rejects.toThrow('NOPERM')
+})
+
+test('a transaction that another node runs has errors in place of what is forbidden by now', async () => {
+  const own = new Redis(cluster.ports[0], { username: 'u', password: 'p' })
+  await own.call('MULTI')
+  await own.call('SET', elsewhere, '2')
+  await own.call('INCR', elsewhere)
+  await own.call('GET', elsewhere)
+  await admin.call('ACL', 'SETUSER', 'u', '-incr')
+  const replies = (await own.call('EXEC')) as unknown[]
+  expect(replies).toMatchObject([
+    'OK',
+    { message: expect.stringContaining('NOPERM ACLs rules changed') },
+    '2',
+  ])
+  await admin.call('ACL', 'SETUSER', 'u', '+incr')
+  own.disconnect()
+})
+
+test('a command that waits at another node ends when its user loses the right to it', async () => {
+  const own = new Redis(cluster.ports[0], { username: 'u', password: 'p' })
+  const id = (await own.call('CLIENT', 'ID')) as number
+  const list = `{${elsewhere}}list`
+  await admin.call('ACL', 'SETUSER', 'u', `~${list}`)
+  const reply = own.blpop(list, 0).catch((error: Error) => error.message)
+  while (!String(await admin.call('CLIENT', 'LIST', 'ID', String(id))).includes(' cmd=blpop '));
+  await admin.call('ACL', 'SETUSER', 'u', '-blpop', 'clearselectors')
+  expect(await reply).toBe("NOPERM this user has no permissions to run the 'blpop' command")
+  const [, second] = cluster.members
+  await second.watcher.rpush(list, 'a')
+  expect(await second.watcher.llen(list)).toBe(1)
+  own.disconnect()
+})
+
+test('every node has users of its own, and nodes are not limited by them', async () => {
+  const [, second] = cluster.members
+  expect(await second.watcher.call('ACL', 'USERS')).toEqual(['default'])
+  await second.watcher.call('ACL', 'SETUSER', 'default', '-@all', '+acl')
+  expect(await client.get(elsewhere)).toBe('2')
+  await second.watcher.call('ACL', 'SETUSER', 'default', '+@all')
+})
