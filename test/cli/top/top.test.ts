@@ -26,7 +26,7 @@ describe('erinys top --once', () => {
       expect(code).toBe(0)
       expect(stdout).toMatch(new RegExp(`^127\\.0\\.0\\.1:${node.port} +ok `, 'm'))
       expect(stdout).toMatch(/^scores +.* 1 +\S+\/\S+$/m)
-      expect(stdout).toMatch(/ GET Tom$/m)
+      expect(stdout).toMatch(/ get Tom$/im)
       // biome-ignore lint/suspicious/noControlCharactersInRegex: no codes of terminals in a pipe
       expect(stdout).not.toMatch(/\x1b/)
     } finally {
