@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { LOAD_CORE, pinned } from './servers.ts'
 
 const PING = fileURLToPath(new URL('./ping.ts', import.meta.url))
-const HTTP_LOAD = fileURLToPath(new URL('./http/load.ts', import.meta.url))
+const HTTP_LOAD = fileURLToPath(new URL('./http/requests.ts', import.meta.url))
 const FLOOD = fileURLToPath(new URL('./flood.ts', import.meta.url))
 
 export interface Helper<T> {

@@ -57,7 +57,9 @@ export function nonDefaultText(group: GroupPolicy): string {
 const SAID: ReadonlySet<string> = new Set(['ttl', 'jitter', 'negativeTtl', 'originTimeout'])
 
 /** The policies as names and values of fields of the configuration, in their order. */
-export function policyFields(policies: Policies): readonly (readonly [keyof GroupConfig, string])[] {
+export function policyFields(
+  policies: Policies & Pick<GroupPolicy, 'contentType'>,
+): readonly (readonly [keyof GroupConfig, string])[] {
   const { freshness, governor, batch, writes } = policies
   return [
     ['ttl', formatDuration(policies.ttlMs)],
@@ -79,6 +81,7 @@ export function policyFields(policies: Policies): readonly (readonly [keyof Grou
     ['write', writes.mode],
     ['onPartition', policies.onPartition],
     ['writeQueue', String(writes.queue)],
+    ['contentType', policies.contentType ?? 'none'],
   ]
 }
 
@@ -177,10 +180,13 @@ export function httpFallbackText(name: HttpSettingName): string {
 
 function httpRows(http: HttpConfig): readonly (readonly [HttpSettingName, string])[] {
   const values = httpValuesOf(http)
-  return httpSettingNames.map((name) => {
-    const { write, fallbackText } = httpSettings[name] as HttpSetting<unknown, unknown>
-    return [name, write(values[name]) || (fallbackText ?? '')]
-  })
+  return httpSettingNames.map((name) => [name, httpValueText(name, values[name])])
+}
+
+/** The value of a setting of the HTTP gateway, as text. */
+function httpValueText(name: HttpSettingName, value: unknown): string {
+  const { write, fallbackText } = httpSettings[name] as HttpSetting<unknown, unknown>
+  return write(value) || (fallbackText ?? '')
 }
 
 function userNames(users: readonly UserDefinition[]): string {

@@ -1,5 +1,5 @@
 // Sends one GET after the other on each of several connections, until its input ends; prints the number of responses so far
-// for each line of its input, and at the end. A process: `tsx bench/http/load.ts PORT CLIENTS PATH`.
+// for each line of its input, and at the end. A process: `tsx bench/http/requests.ts PORT CLIENTS PATH`.
 
 import { open } from '../load.ts'
 
@@ -17,7 +17,7 @@ for (let i = 0; i < Number(clients); i++) {
     if (head < 0) return
     const length = /\r\ncontent-length: (\d+)/i.exec(text.toString('latin1', 0, head))?.[1]
     if (length === undefined || !text.toString('latin1', 0, 12).startsWith('HTTP/1.1 200'))
-      throw new Error(`load: got ${text.toString('latin1', 0, 200)}`)
+      throw new Error(`requests: got ${text.toString('latin1', 0, 200)}`)
     if (text.length < head + END.length + Number(length)) return
     text = Buffer.alloc(0)
     responses++
