@@ -24,6 +24,7 @@ export class HttpConnection {
   readonly localAddress: string
   readonly #socket: Socket
   readonly #serve: Serve
+  readonly #served: () => void
   /** Requests that have no response yet, and whether one of them may change something. */
   #active = 0
   #isExclusive = false
@@ -31,16 +32,14 @@ export class HttpConnection {
   #isPaused = false
   #caller: Caller | undefined
 
-  constructor(id: number, socket: Socket, serve: Serve) {
+  /** @param served called when the response to a request was sent, or the connection is closed */
+  constructor(id: number, socket: Socket, serve: Serve, served: () => void) {
     this.id = id
     this.#socket = socket
     this.#serve = serve
+    this.#served = served
     this.address = formatAddress(socket.remoteAddress, socket.remotePort)
     this.localAddress = formatAddress(socket.localAddress, socket.localPort)
-  }
-
-  get isIdle(): boolean {
-    return this.#active === 0
   }
 
   /** The caller of commands for a user. */
@@ -64,20 +63,18 @@ export class HttpConnection {
     }
   }
 
-  close(): void {
-    this.#socket.destroy()
-  }
-
   #start(request: IncomingMessage, response: ServerResponse, isSafe: boolean): void {
     this.#active++
     this.#isExclusive = !isSafe
-    response.once('close', this.#ended)
+    // Emitted once: `once` would cost more.
+    response.on('close', this.#ended)
     this.#serve(this, request, response)
   }
 
   /** A response was sent, or the connection is closed. */
   readonly #ended = (): void => {
     this.#active--
+    this.#served()
     const { destroyed } = this.#socket
     while (this.#waiting.length > 0 && !destroyed) {
       const [request, response] = this.#waiting[0]

@@ -58,6 +58,11 @@ export class HttpGateway {
   readonly #connections = new Set<HttpConnection>()
   #nextId = 1
   #active = 0
+  readonly #serveRequest = (own: HttpConnection, request: IncomingMessage, response: ServerResponse): void =>
+    this.#serve(own, request, response)
+  readonly #requestEnded = (): void => {
+    this.#active--
+  }
   #isClosing = false
   #closed: Promise<void> | undefined
 
@@ -130,9 +135,7 @@ export class HttpGateway {
   }
 
   #accept(socket: OwnSocket): void {
-    const connection = new HttpConnection(this.#nextId++, socket, (own, request, response) =>
-      this.#serve(own, request, response),
-    )
+    const connection = new HttpConnection(this.#nextId++, socket, this.#serveRequest, this.#requestEnded)
     socket[CONNECTION] = connection
     this.#connections.add(connection)
     socket.once('close', () => this.#connections.delete(connection))
@@ -148,9 +151,6 @@ export class HttpGateway {
 
   #serve(connection: HttpConnection, request: IncomingMessage, response: ServerResponse): void {
     this.#active++
-    response.once('close', () => {
-      this.#active--
-    })
     if (this.#isClosing) response.shouldKeepAlive = false
     const wait =
       request.headers.authorization === undefined ? 0 : this.#services.gate.waitOf(connection.address)

@@ -55,7 +55,7 @@ interface Outcome {
 
 /** Runs commands as clients do: with flights, forwarding, fences, write policies, the slow log and counters. */
 interface Commands {
-  run(caller: Caller, group: Group, args: readonly (string | Buffer)[], outcome: Outcome): { giveUp(): void }
+  run(caller: Caller, group: Group, args: readonly (string | Buffer)[], outcome: Outcome): void
 }
 
 export interface GatewayLog {

@@ -76,16 +76,15 @@ export class Program {
     return reply
   }
 
-  /** The same for any caller. The bytes of `args` must not change. Returns what gives the request up. */
-  run(caller: Caller, group: Group, args: readonly (string | Buffer)[], outcome: Outcome): GiveUp {
+  /** The same for any caller. The bytes of `args` must not change. */
+  run(caller: Caller, group: Group, args: readonly (string | Buffer)[], outcome: Outcome): void {
     if (this.#isClosed) {
       outcome.closed()
-      return { giveUp: () => undefined }
+      return
     }
     const request = new Request(this.#services, caller, group, requestOf(args), outcome, this.#ended)
     this.#pending.add(request)
     request.resume()
-    return request
   }
 
   /** Continues with requests that had to wait. */
@@ -113,14 +112,9 @@ export class Program {
   }
 }
 
-/** Whoever asked does not want the reply any more. */
-export interface GiveUp {
-  giveUp(): void
-}
-
 export const CLOSED = 'the node is closed: create a new one (createNode)'
 
-class Request extends ClientState implements Client, Served, GiveUp {
+class Request extends ClientState implements Client, Served {
   isDue = false
   readonly authenticated: boolean
   readonly closing = false
@@ -141,7 +135,6 @@ class Request extends ClientState implements Client, Served, GiveUp {
   /** Whether it was executed or abandoned: it must not run (again). */
   #isServed = false
   #hasEnded = false
-  #isGivenUp = false
   #isAbandoned = false
 
   constructor(
@@ -162,9 +155,9 @@ class Request extends ClientState implements Client, Served, GiveUp {
     this.#ended = ended
   }
 
-  /** Its reply is awaited until it is abandoned or given up. */
+  /** Its reply is awaited until it is abandoned. */
   get isGone(): boolean {
-    return this.#isGivenUp || this.#isAbandoned
+    return this.#isAbandoned
   }
 
   get store(): undefined {
@@ -207,7 +200,7 @@ class Request extends ClientState implements Client, Served, GiveUp {
     if (this.#hasEnded) return
     this.#hasEnded = true
     this.#hop?.end()
-    if (!this.#isGivenUp) this.#outcome.replied(reply, rest, this.#isForwarded)
+    this.#outcome.replied(reply, rest, this.#isForwarded)
     this.#ended(this)
   }
 
@@ -216,12 +209,8 @@ class Request extends ClientState implements Client, Served, GiveUp {
     this.#isAbandoned = true
     if (this.#hasEnded) return
     this.#hasEnded = true
-    if (!this.#isGivenUp) this.#outcome.closed()
+    this.#outcome.closed()
     this.#ended(this)
-  }
-
-  giveUp(): void {
-    this.#isGivenUp = true
   }
 
   /** MONITOR is not available. */

@@ -2,11 +2,21 @@
 
 import { hash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
+import { hashBytes } from '../../bytes/hash.ts'
 
 /** The validator of a body: the same on every node. */
-export function entityTag(body: Buffer | string): string {
-  return `"${hash('sha1', body, 'base64')}"`
+export function entityTag(body: Buffer): string {
+  const { length } = body
+  if (length > MAX_SHORT) return `"${hash('sha1', body, 'base64')}"`
+  // 64 bits: enough to tell the versions of one value apart, and faster for a short one.
+  const low = hashBytes(body, 0, length, SEED, length) >>> 0
+  const high = hashBytes(body, 0, length, length, SEED) >>> 0
+  return `"${high.toString(36)}-${low.toString(36)}"`
 }
+
+const MAX_SHORT = 256
+/** Fixed: all nodes give the same. */
+const SEED = 0x65746167
 
 /** Whether a client that sent these headers has the body already. */
 export function isNotModified(header: string | undefined, tag: string): boolean {

@@ -145,7 +145,7 @@ export const valueRoutes: readonly Route[] = [
 function getValue(exchange: Exchange): void {
   const group = exchange.group
   const startedAt = performance.now()
-  const run = exchange.services.commands.run(exchange.caller, group, ['FETCH', exchange.key], {
+  exchange.services.commands.run(exchange.caller, group, ['FETCH', exchange.key], {
     replied: (first, rest, isForwarded) => {
       if (exchange.response.destroyed) return
       const reply = rest.length === 0 ? first : Buffer.concat([first, ...rest])
@@ -158,7 +158,6 @@ function getValue(exchange: Exchange): void {
     },
     closed: () => exchange.problem(CLOSING),
   })
-  exchange.response.once('close', () => run.giveUp())
 }
 
 /** Sends what was fetched. @throws RefusedError */
