@@ -17,6 +17,7 @@ import { NEEDS_RESTART } from './config/reload/changes.ts'
 import { ReloadableGroups } from './config/reload/groups.ts'
 import { Reloader } from './config/reload/reloader.ts'
 import { ReloadableSettings } from './config/reload/settings.ts'
+import { ReloadableUsers } from './config/reload/users.ts'
 import type { Settings } from './config/settings.ts'
 import { version } from './config/version.ts'
 import { NodeCalls } from './embedding/calls.ts'
@@ -206,6 +207,7 @@ function createParts(config: NodeConfig, options: NodeOptions): NodeParts {
         mostClients: (wanted) => server.mostClients(wanted),
         apply: (changed) => server.applySettings(changed),
       }),
+      new ReloadableUsers(server.access.users, config.users),
       ...(certificates === undefined ? [] : [new ReloadableCertificates(certificates)]),
       new ReloadableGroups({
         groups,

@@ -382,6 +382,31 @@ describe('settings', () => {
     expect(await late.call('AUTH', 'new')).toBe('OK')
   })
 
+  test('users are added, changed and removed; without a change, those of ACL SETUSER stay', async () => {
+    const groups = { a: cache }
+    const { set, client, connect, lines } = await start({
+      users: { gone: 'on >g ~* +@all', kept: 'on >first ~* +@read' },
+      groups,
+    })
+    await client.call('ACL', 'SETUSER', 'temporary', 'on', 'nopass', '~*', '+@all')
+    expect(await reload(client)).toEqual([])
+    expect(await client.call('ACL', 'USERS')).toEqual(['default', 'gone', 'kept', 'temporary'])
+    const kept = connect()
+    expect(await kept.call('AUTH', 'kept', 'first')).toBe('OK')
+    expect(await errorOf(kept.set('key', 'value'))).toMatch(/^NOPERM/)
+    set({ users: { kept: 'on >second ~* +@all', more: 'on >m ~* +get' }, groups })
+    const changes = ['user gone: removed', 'user kept: changed', 'user more: added']
+    expect(await reload(client, 'DRYRUN')).toEqual(changes)
+    expect(await client.call('ACL', 'USERS')).toEqual(['default', 'gone', 'kept', 'temporary'])
+    expect(await reload(client)).toEqual(changes)
+    expect(await client.call('ACL', 'USERS')).toEqual(['default', 'kept', 'more'])
+    expect(await kept.set('key', 'value')).toBe('OK')
+    set({ users: { kept: 'on +nonsense' }, groups })
+    expect(await errorOf(reload(client))).toMatch(/users\.kept.*nonsense/)
+    expect(await client.call('ACL', 'USERS')).toEqual(['default', 'kept', 'more'])
+    expect(lines.join()).not.toMatch(/second|first/)
+  })
+
   test('a reload returns what CONFIG SET has changed to what the configuration says', async () => {
     const { client } = await start({ groups: { a: cache, b: cache } })
     await client.config('SET', 'hz', '50', 'maxmemory:b', '1mb')

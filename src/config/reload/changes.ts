@@ -1,5 +1,6 @@
 // How a configuration differs from the one that a node runs with: what changes at once, and what a restart takes.
 
+import type { UserDefinition } from '../../access/users.ts'
 import { kebabName } from '../../bytes/names.ts'
 import { formatSize } from '../../bytes/units.ts'
 import type { GroupPolicy } from '../../group/policy.ts'
@@ -22,6 +23,7 @@ export interface ComparedConfig extends Settings {
   readonly groups: readonly GroupPolicy[]
   readonly cluster: ClusterConfig | undefined
   readonly http: HttpConfig | undefined
+  readonly users: readonly UserDefinition[]
 }
 
 /** A group that has another policy. */
@@ -52,6 +54,7 @@ const AT_START: ReadonlySet<SettingName> = new Set([
   'tlsCluster',
   'unixsocket',
   'unixsocketperm',
+  'aclfile',
 ])
 
 /** How the line of a change ends that takes effect at the next start. */
@@ -151,11 +154,34 @@ export function groupLines(
   ]
 }
 
+/** One line for each user that differs, by name: its rules contain passwords. */
+export function userLines(
+  present: readonly UserDefinition[],
+  next: readonly UserDefinition[],
+): readonly string[] {
+  const before = new Map(present.map(({ name, rules }) => [name, rules]))
+  const names = new Set(next.map(({ name }) => name))
+  return [
+    ...present.filter(({ name }) => !names.has(name)).map(({ name }) => userLine(name, 'removed')),
+    ...next.flatMap(({ name, rules }) => {
+      const was = before.get(name)
+      if (was === undefined) return [userLine(name, 'added')]
+      return isEqual(was, rules) ? [] : [userLine(name, 'changed')]
+    }),
+  ]
+}
+
+/** @param name with one character per byte */
+function userLine(name: string, change: string): string {
+  return `user ${Buffer.from(name, 'latin1').toString()}: ${change}`
+}
+
 /** Everything that differs, one line for each: what changes at once, then what needs a restart, then what is refused. */
 export function describeChanges(present: ComparedConfig, next: ComparedConfig): readonly string[] {
   const groups = compareGroups(present.groups, next.groups)
   return [
     ...settingLines(changedSettings(present, next), present, next),
+    ...userLines(present.users, next.users),
     ...groupLines(groups, next.groups),
     ...restartLines(present, next),
     ...groups.problems.map((problem) => `${problem} (refused without a restart)`),

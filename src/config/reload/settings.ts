@@ -29,7 +29,10 @@ export class ReloadableSettings implements Reloadable {
     const { settings, cluster, http, mostClients, apply } = this.#options
     const next: NodeConfig = { ...config, maxclients: mostClients(config.maxclients) }
     const names = changedSettings(settings, next)
-    const restart = restartLines({ ...settings, groups: [], cluster, http }, { ...next, groups: [] })
+    const restart = restartLines(
+      { ...settings, groups: [], users: [], cluster, http },
+      { ...next, groups: [], users: [] },
+    )
     return {
       lines: [...settingLines(names, settings, next), ...restart],
       apply: () => apply(Object.fromEntries(names.map((name) => [name, next[name]]))),
