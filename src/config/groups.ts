@@ -67,10 +67,10 @@ export interface GroupConfig {
    * answers `CLUSTERDOWN` to writes, and to reads if the group has no origin (`refuse`).
    */
   readonly onPartition?: 'serve' | 'refuse'
-  /** The media type of the group's strings over HTTP, such as `'text/html; charset=utf-8'`. Default: bytes of no known type. */
-  readonly contentType?: string
   /** Write-behind queue limit: maximum number of keys with pending writes. Default: 10000. */
   readonly writeQueue?: number
+  /** The media type of the group's strings over HTTP, such as `'text/html; charset=utf-8'`. Default: bytes of no known type. */
+  readonly contentType?: string
   /** Loads missing keys: `sql(…)`, `http(…)`, `redis(…)`, a function, an object with `load`, or one with a `kind`. */
   readonly origin?: LoadFunction | Loader | OriginConfig
 }

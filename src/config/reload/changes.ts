@@ -198,8 +198,6 @@ function compareGroup(present: GroupPolicy, next: GroupPolicy): ChangedGroup | u
     const was = before.get(field)
     if (was !== undefined && was !== text) fields.push(line(field, was, text))
   }
-  if (present.contentType !== next.contentType)
-    fields.push(line('contentType', present.contentType ?? 'none', next.contentType ?? 'none'))
   const comparison = compareOrigins(present.origin, next.origin)
   const isSameSource = comparison !== 'other'
   if (comparison === 'other') fields.push(sourceText(present, next))
