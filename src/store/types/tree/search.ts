@@ -48,18 +48,20 @@ export abstract class TreeSearch extends TreePosition {
     this.pages[height] = page
     if (page === NO_PAGE) return false
     this.openLeaf(page)
-    return this.goTo(this.#findHash(hash, (hash - least) / (most - least)))
+    // A fraction as an argument would be an allocated number.
+    const expected = (((hash - least) / (most - least)) * this.leafCount) | 0
+    return this.goTo(this.#findHash(hash, expected))
   }
 
   /**
-   * The first entry of the open leaf whose hash, with its sign inverted, is not below `hash`. `part`: how far it lies between
-   * the least and the greatest of the leaf. Hashes are spread evenly, so the search begins where it is expected: it
+   * The first entry of the open leaf whose hash, with its sign inverted, is not below `hash`. Hashes are spread evenly, so
+   * the search begins where that entry is expected, by where `hash` lies between the least and the greatest of the leaf: it
    * touches few cache lines, where halves of a leaf touch one at each step.
    */
-  #findHash(hash: number, part: number): number {
+  #findHash(hash: number, guess: number): number {
     let low = 0
     let high = this.leafCount
-    const expected = part >= 0 && part < 1 ? (part * high) | 0 : high >>> 1
+    const expected = guess >= 0 && guess < high ? guess : high >>> 1
     let step = FIRST_STEP
     if (this.#hashAt(expected) < hash) {
       for (low = expected + 1; low + step < high; step += step) {
