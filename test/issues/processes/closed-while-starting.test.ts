@@ -90,7 +90,8 @@ test('an origin does not answer, and then SIGTERM: it closes in order', async ()
 })
 
 test('a port in use is still an error', async () => {
-  const { port } = await start(['--config', configFile({ groups: { cache: {} } })], { program })
+  const { child, port } = await start(['--config', configFile({ groups: { cache: {} } })], { program })
+  onTestFinished(() => void child.kill('SIGKILL'))
   const second = await run(['--port', String(port), '--bind', '127.0.0.1'], { program })
   expect(second).toMatchObject({ code: 1, stderr: expect.stringContaining('is in use') })
 })
