@@ -80,5 +80,5 @@ export async function sendInParts(
 }
 
 function lengthOf({ collections, hashes, records }: Store, ref: Ref): number {
-  return records.type(ref) === ValueType.HASH ? hashes.length(ref) : collections.length(ref)
+  return records.type(ref) === ValueType.HASH ? hashes.storedLength(ref) : collections.length(ref)
 }

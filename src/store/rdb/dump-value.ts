@@ -8,7 +8,8 @@ import { IntegerMembers, RdbWriter } from './writer.ts'
 
 /**
  * The dump of a record, which is not a negative entry. With `from` and `most` it has some elements only: those of a
- * collection, which is no stream and has pages, in an order that stays the same while it is not changed.
+ * collection, which is no stream and has pages, in an order that stays the same while it is not changed. Then expired
+ * fields of a hash count as others, until they are removed.
  */
 export function dumpValue(store: Store, ref: Ref, from = 0, most: number = Number.POSITIVE_INFINITY): Buffer {
   const { collections, records, lists, hashes, sets, sortedSets, streams } = store
@@ -55,12 +56,14 @@ export function dumpValue(store: Store, ref: Ref, from = 0, most: number = Numbe
     }
     case ValueType.HASH: {
       const { field, value, deadline } = hashes
-      const first = firstDeadline(store, ref)
-      const count = Math.min(most, hashes.length(ref) - from)
+      // Parts that are sent one after another must not shift as fields expire.
+      const isPart = most !== Number.POSITIVE_INFINITY
+      const count = Math.min(most, (isPart ? hashes.storedLength(ref) : hashes.length(ref)) - from)
+      const first = firstDeadline(store, ref, from, count, isPart)
       if (first === Infinity) writer.beginHash(count, collections.flags(ref) === 0)
       else writer.beginTimedHash(count, first)
       for (
-        let left = count, found = hashes.seek(ref, from);
+        let left = count, found = hashes.seek(ref, from, isPart);
         found && left > 0;
         left--, found = hashes.next()
       ) {
@@ -81,12 +84,16 @@ export function dumpValue(store: Store, ref: Ref, from = 0, most: number = Numbe
   return writer.finish()
 }
 
-/** The earliest deadline of a field, ms since the epoch. Infinity: none has one. */
-function firstDeadline({ hashes }: Store, ref: Ref): number {
+/** The earliest deadline of these fields, ms since the epoch. Infinity: none has one. */
+function firstDeadline({ hashes }: Store, ref: Ref, from: number, count: number, isStored: boolean): number {
   let first = Infinity
   if (!hashes.hasDeadlines(ref)) return first
   const { field, deadline } = hashes
-  for (let found = hashes.seek(ref, 0); found; found = hashes.next())
+  for (
+    let left = count, found = hashes.seek(ref, from, isStored);
+    found && left > 0;
+    left--, found = hashes.next()
+  )
     if (hashes.hasDeadline(ref, field.bytes, field.start, field.end)) first = Math.min(first, deadline[0])
   return first
 }

@@ -64,6 +64,8 @@ export class Hashes {
   readonly #deadlines: FieldDeadlines
   /** The region that was last looked at for expired fields. */
   #swept = 0
+  /** Regions that `sweep` leaves out. */
+  readonly #kept = new Set<number>()
 
   constructor(parts: Collections) {
     this.#parts = parts
@@ -78,6 +80,13 @@ export class Hashes {
     if (region === 0) return packedCount(records)
     const count = regions.head(region, COUNT_WORD)
     return regions.isMarked(region) ? count - this.#deadlines.countDue(region) : count
+  }
+
+  /** With the expired fields that are not removed yet. */
+  storedLength(ref: Ref): number {
+    const { records, regions } = this.#parts
+    const region = this.#parts.regionOf(ref)
+    return region === 0 ? packedCount(records) : regions.head(region, COUNT_WORD)
   }
 
   /** Reads the value of a field into `value`. False: there is none. */
@@ -174,12 +183,16 @@ export class Hashes {
     return this.#parts.cut(ref, from, to, 1)
   }
 
-  /** Reads the pair with a rank, which is arbitrary but stable while the hash is not changed. False: there is none. */
-  seek(ref: Ref, rank: number): boolean {
+  /**
+   * Reads the pair with a rank, which is arbitrary but stable while the hash is not changed. False: there is none.
+   *
+   * @param isStored whether expired fields that are not removed yet count: only then ranks are the same while time passes
+   */
+  seek(ref: Ref, rank: number, isStored = false): boolean {
     const { records, tree } = this.#parts
     this.#region = this.#parts.regionOf(ref)
     if (this.#region !== 0) {
-      this.#skips = this.#deadlines.countDue(this.#region) !== 0
+      this.#skips = !isStored && this.#deadlines.countDue(this.#region) !== 0
       tree.open(this.#region, TreeKind.HASH)
       if (!tree.seekRank(this.#skips ? 0 : rank)) return false
       this.#readPair()
@@ -294,13 +307,20 @@ export class Hashes {
     let removed = 0
     for (let left = regions; left > 0 && all.marked !== 0 && removed < PURGED_BY_SWEEP; left--) {
       this.#swept = all.following(this.#swept)
-      if (!all.isMarked(this.#swept)) continue
+      if (!all.isMarked(this.#swept) || this.#kept.has(this.#swept)) continue
       const gone = this.#purge(this.#swept, PURGED_BY_SWEEP - removed)
       removed += gone
       if (all.head(this.#swept, COUNT_WORD) === 0) remove(all.record(this.#swept))
       else if (gone > 0) this.#parts.store.noteChange(all.record(this.#swept))
     }
     return removed
+  }
+
+  /** Until the returned function is called, active expiry leaves the fields of a hash where they are. */
+  keepExpired(ref: Ref): () => void {
+    const region = this.#parts.regionOf(ref)
+    this.#kept.add(region)
+    return () => void this.#kept.delete(region)
   }
 
   /** Removes expired fields of a hash that is not spent, at least one if there is one, and notes the change. */
