@@ -5,7 +5,7 @@ import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ageDump, dumpEntry, isUnchanged, markWithoutNotifications } from '../../store/dump.ts'
 import { ValueType } from '../../store/record.ts'
 import type { Store } from '../../store/store.ts'
-import { isLarge, LARGE_BYTES, type SendPart, sendInParts } from './in-parts.ts'
+import { isLarge, LARGE_BYTES, type PartsOutcome, type SendPart, sendInParts } from './in-parts.ts'
 import type { Pace, PaceOptions } from './pace.ts'
 import type { TransferredEntry } from './takeover.ts'
 import { Tally } from './tally.ts'
@@ -53,7 +53,7 @@ export class Destination {
   isGone: boolean
   batch: OutgoingEntry[] = []
   bytes = 0
-  /** The batch in flight; never rejects. */
+  /** Ends with the last batch that was sent; never rejects. */
   inFlight: Promise<void> = Promise.resolve()
 
   constructor(name: string | undefined) {
@@ -91,7 +91,10 @@ export class Delivery {
     return sendPart !== undefined && isLarge(store, ref, largeBytes)
   }
 
-  /** Adds an entry to the batch of its destination, and sends the batch if it is full. */
+  /**
+   * Adds an entry to the batch of its destination, and sends the batch if it is full. A large collection is sent at once,
+   * without the batch: that may be of another store.
+   */
   async add(store: Store, destination: Destination, key: Buffer, slot: number, ref: Ref): Promise<void> {
     const { sendPart } = this.#options
     if (sendPart !== undefined && this.isLarge(store, ref)) {
@@ -106,28 +109,14 @@ export class Delivery {
       await sending
       return
     }
-    await this.#addEntry(store, destination, key, slot, ref, 0)
-  }
-
-  async #addEntry(
-    store: Store,
-    destination: Destination,
-    key: Buffer,
-    slot: number,
-    ref: Ref,
-    parts: number,
-  ): Promise<void> {
-    const { records, collections } = store
-    const dump = dumpEntry(store, ref, parts)
-    const deadline = records.exactDeadline(ref)
-    const stamp = parts === 0 ? 0 : collections.stamp(ref)
-    destination.batch.push({ key, dump, slot, deadline, stamp, at: store.now })
-    destination.bytes += key.length + dump.length
+    const entry = outgoing(store, key, slot, ref, 0)
+    destination.batch.push(entry)
+    destination.bytes += bytesOf(entry)
     if (destination.bytes >= BATCH_BYTES || destination.batch.length >= BATCH_ENTRIES)
       await this.send(store, destination)
   }
 
-  /** Sends a collection in parts, and what else belongs to its key in a batch of its own. */
+  /** Sends a collection in parts, then what else belongs to its key. Resolves when that has been answered. */
   async #addLarge(
     store: Store,
     destination: Destination,
@@ -135,15 +124,32 @@ export class Delivery {
     slot: number,
     sendPart: SendPart,
   ): Promise<void> {
-    await this.send(store, destination)
     await destination.inFlight
-    const outcome = await sendInParts(store, key, destination.name!, {
-      pace: this.#pace,
-      sendPart,
-      groupOf: (each) => this.#groupOf(each),
-      isMeant: () =>
-        !destination.isGone && !this.#isClosed && this.#slots.destinationOf(slot) === destination,
-    })
+    const release = keepFields(store, key)
+    try {
+      const outcome = await sendInParts(store, key, destination.name!, {
+        pace: this.#pace,
+        sendPart: (to, group, name, number, dump) => {
+          this.sentBytes += dump.length
+          return sendPart(to, group, name, number, dump)
+        },
+        groupOf: (each) => this.#groupOf(each),
+        isMeant: () =>
+          !destination.isGone && !this.#isClosed && this.#slots.destinationOf(slot) === destination,
+      })
+      await this.#endLarge(store, destination, key, slot, outcome)
+    } finally {
+      release()
+    }
+  }
+
+  async #endLarge(
+    store: Store,
+    destination: Destination,
+    key: Buffer,
+    slot: number,
+    outcome: PartsOutcome,
+  ): Promise<void> {
     if (outcome === 'changed') this.#slots.changed(slot)
     const ref = store.peek(key, 0, key.length)
     if (ref === NULL_REF || this.#isClosed || this.#slots.destinationOf(slot) !== destination) return
@@ -152,10 +158,10 @@ export class Delivery {
       this.#countSent(store, destination, ref)
       store.remove(ref)
       this.moved++
-    } else if (outcome === 'unknown') await this.#addEntry(store, destination, key, slot, ref, 0)
-    else if (outcome !== 'changed') {
-      await this.#addEntry(store, destination, key, slot, ref, outcome.parts)
-      await this.send(store, destination)
+    } else if (outcome !== 'changed') {
+      const entry = outgoing(store, key, slot, ref, outcome === 'unknown' ? 0 : outcome.parts)
+      await this.#begin(store, destination, [entry], bytesOf(entry))
+      await destination.inFlight
     }
   }
 
@@ -168,15 +174,28 @@ export class Delivery {
     return this.#options.groups.find((each) => each.store === store)
   }
 
-  /** Sends what has been collected. At most one batch to a member is in flight. */
+  /** Sends what has been collected, all of it from one store. */
   async send(store: Store, destination: Destination): Promise<void> {
     const { batch, bytes } = destination
     if (batch.length === 0) return
     destination.batch = []
     destination.bytes = 0
-    await destination.inFlight
-    await this.#pace.throttle(bytes)
-    destination.inFlight = this.#deliver(store, destination, batch, bytes)
+    await this.#begin(store, destination, batch, bytes)
+  }
+
+  /**
+   * Sends a batch when all earlier ones to its destination have been answered: at most one is in flight, and `inFlight`
+   * ends with the last. Resolves when it is sent.
+   */
+  async #begin(
+    store: Store,
+    destination: Destination,
+    batch: readonly OutgoingEntry[],
+    bytes: number,
+  ): Promise<void> {
+    const begun = destination.inFlight.then(() => this.#pace.throttle(bytes))
+    destination.inFlight = begun.then(() => this.#deliver(store, destination, batch, bytes))
+    await begun
   }
 
   async #deliver(
@@ -246,6 +265,25 @@ export class Delivery {
     store.remove(ref)
     this.dropped++
   }
+}
+
+/** @param parts in which the value was sent before; 0: it is part of the entry */
+function outgoing(store: Store, key: Buffer, slot: number, ref: Ref, parts: number): OutgoingEntry {
+  const dump = dumpEntry(store, ref, parts)
+  const deadline = store.records.exactDeadline(ref)
+  const stamp = parts === 0 ? 0 : store.collections.stamp(ref)
+  return { key, dump, slot, deadline, stamp, at: store.now }
+}
+
+function bytesOf({ key, dump }: OutgoingEntry): number {
+  return key.length + dump.length
+}
+
+/** Keeps active expiry from changing a hash while it is sent, until the returned function is called. */
+function keepFields(store: Store, key: Buffer): () => void {
+  const ref = store.peek(key, 0, key.length)
+  const isHash = ref !== NULL_REF && store.records.type(ref) === ValueType.HASH
+  return isHash ? store.hashes.keepExpired(ref) : () => undefined
 }
 
 /** Whether a record still equals the entry that is or was sent. */

@@ -77,31 +77,33 @@ class Move {
   parts = 0
   /** Called after each part has arrived. */
   afterPart: () => void = () => undefined
+  beforeStep: () => void = () => undefined
 
-  constructor(seed: number) {
+  constructor(seed: number, groups = 1) {
     this.scheduler = new RandomScheduler(seededRandom(seed))
-    this.from = new MovingNode('from', NOW, this.scheduler, 1)
-    this.to = new MovingNode('to', NOW, this.scheduler, 1)
+    this.from = new MovingNode('from', NOW, this.scheduler, groups)
+    this.to = new MovingNode('to', NOW, this.scheduler, groups)
     const { from, to, scheduler } = this
-    const [group] = to.groups
+    const receiver = (group: Group): Group => to.groups[from.groups.indexOf(group)]
+    let micros = 0
     from.handover = new Handover({
       groups: from.groups,
       instant: from.instant,
       timers: from.clock,
-      micros: () => performance.now() * 1000,
+      micros: () => (micros += 301),
       pause: () => scheduler.turn(),
       bytesPerSecond: 0,
       largeBytes: 10_000,
-      send: async (_to, _group, entries) => {
+      send: async (_to, group, entries) => {
         await scheduler.deliver()
-        const answer = to.takeover.acceptAll(group, entries, 'from')
+        const answer = to.takeover.acceptAll(receiver(group), entries, 'from')
         this.answers.push(answer)
         return answer
       },
-      sendPart: async (_to, _group, key, number, dump) => {
+      sendPart: async (_to, group, key, number, dump) => {
         await scheduler.deliver()
         // Some answers are lost, and the part is sent again.
-        const answer = to.takeover.acceptPart(group, key, number, Buffer.from(dump), 'from')
+        const answer = to.takeover.acceptPart(receiver(group), key, number, Buffer.from(dump), 'from')
         this.parts++
         this.afterPart()
         return scheduler.draw(5) === 0 ? 'later' : answer
@@ -119,6 +121,7 @@ class Move {
       isDrained = true
     })
     while (!isDrained) {
+      this.beforeStep()
       await this.scheduler.next()
       // The timers of retries.
       this.from.clock.advance(50)
@@ -200,6 +203,54 @@ test('a collection that changes on its way is sent again, with the change', asyn
     }
     await move.run()
     expect(contents(move.to.groups[0]).length).toBe(1 + COUNT + 1)
+    move.verify()
+  }
+})
+
+test('a hash arrives with all fields that have not expired, whichever expire on its way', async () => {
+  for (let seed = 1; seed <= 6; seed++) {
+    const move = new Move(seed)
+    const [group] = move.from.groups
+    const { store } = group
+    const writer = new RdbWriter()
+    writer.beginTimedHash(COUNT, NOW + 1000)
+    for (let i = 0; i < COUNT; i++) {
+      const field = Buffer.from(`field ${i}`)
+      writer.fieldDeadline(i % 5 === 0 ? NOW + 1000 + i : 0)
+      writer.element(field, 0, field.length)
+      writer.element(field, 0, field.length)
+    }
+    const dump = writer.finish()
+    const value = Restorable.read(dump, 0, dump.length)
+    if (!(value instanceof Restorable)) expect.fail(value)
+    value.store(store, KEY, 0, KEY.length, 0)
+    const lasting = contents(group).filter((text) => `${text}`.endsWith(' 0'))
+    expect(lasting.length).toBe(COUNT - COUNT / 5)
+    move.afterPart = () => {
+      move.from.advance(400)
+      if (seed % 2 === 0) store.hashes.sweep(100, (ref) => store.remove(ref))
+    }
+    await move.run()
+    expect(contents(move.to.groups[0]).filter((text) => `${text}`.endsWith(' 0'))).toEqual(lasting)
+    expect(contents(group)).toEqual([])
+    move.verify()
+  }
+})
+
+test('collections of one group that are asked for while entries of another group are sent', async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const move = new Move(seed, 2)
+    const [small, large] = move.from.groups
+    fill(large, 'list')
+    const keys = Array.from({ length: 400 }, (_, i) => `{key}${i}`)
+    for (const key of keys) writeValue(small, Buffer.from(key), Buffer.from('value'), 0)
+    move.beforeStep = () => {
+      if (move.scheduler.draw(20) === 0) move.from.handover.peek(large, KEY)
+    }
+    await move.run()
+    expect(contents(move.to.groups[1]).length).toBe(COUNT + 1)
+    expect([...move.to.contents(0).keys()].sort()).toEqual([...keys].sort())
+    expect(move.from.handover.dropped).toBe(0)
     move.verify()
   }
 })
