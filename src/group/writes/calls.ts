@@ -15,7 +15,7 @@ import {
 } from '../origin.ts'
 import { reasonOf } from '../result.ts'
 import type { Failure, Write } from './queue.ts'
-import { changeOf, storedCollection } from './stored-collection.ts'
+import { changeOf, changeOfAny, storedCollection } from './stored-collection.ts'
 
 /** The origin that is written, and how. */
 export interface WrittenOrigin {
@@ -140,7 +140,7 @@ export class WriteCalls {
 function write(
   origin: Origin,
   key: string,
-  { value, before }: Write,
+  { value, before, maybe }: Write,
   context: WriteContext,
 ): Promise<void> | void {
   if (value !== null) {
@@ -154,7 +154,10 @@ function write(
         'the origin stores strings only, so it cannot write this key: set `write` of the group to `around`',
       )
     const stored = storedCollection(value)
-    context.change = changeOf(before, stored)
+    context.change =
+      maybe === undefined || maybe.length === 0
+        ? changeOf(before, stored)
+        : changeOfAny([before, ...maybe], stored)
     return origin.storeCollection(key, stored, context)
   }
   if (origin.remove === undefined)

@@ -2,7 +2,7 @@
 
 import type { CancelTimer, Timers } from '../../bytes/clock.ts'
 import { keySlot } from '../../bytes/crc16.ts'
-import type { Value } from '../../store/value.ts'
+import { Collection, type Value } from '../../store/value.ts'
 import { isBadRequest } from '../origin.ts'
 
 /** A write of a key: its new value, or null if it is removed. */
@@ -11,6 +11,8 @@ export interface Write {
   readonly value: Value | null
   /** What the origin is to have before it, for the change of a collection; null: no such key; undefined: not known. */
   readonly before?: Value | null | undefined
+  /** What it may have instead: values of failed attempts that it may have applied. */
+  readonly maybe?: readonly (Value | null)[]
   /** When the value expires, if the client gave a TTL: ms since the epoch. */
   readonly deadline?: number | undefined
 }
@@ -44,12 +46,17 @@ const MAX_CONCURRENT = 8
 const FIRST_BACKOFF_MS = 100
 const MAX_BACKOFF_MS = 30_000
 const MAX_DOUBLINGS = 9
+/** With more values that the origin may have, what has changed is not known. */
+const MAX_MAYBE = 4
 
 interface Queued extends Write {
   /** When the oldest of the writes that were coalesced into it arrived. */
   readonly since: number
   /** Failed attempts, including those of writes that it has replaced. */
   readonly failures: number
+  /** Whether the origin may have applied an attempt to write this value. */
+  readonly mayBeApplied: boolean
+  readonly maybe: readonly (Value | null)[]
 }
 
 /** Keys are latin1 here. A key may be both in `#writing` and queued: then the queued write is newer. */
@@ -113,8 +120,10 @@ export class WriteQueue {
     for (const write of writes) {
       const earlier = this.#next(nameOf(write))
       if (earlier === undefined) keys++
-      const before = earlier === undefined ? write.before : earlier.before
-      const each = queued(write, before, earlier?.since ?? now(), earlier?.failures ?? 0)
+      const each =
+        earlier === undefined
+          ? queued(write, write.before, NOTHING, now(), 0, false)
+          : replacing(earlier, write, earlier.since, earlier.failures)
       bytes += bytesOf(each) - (earlier === undefined ? 0 : bytesOf(earlier))
       next.push(each)
     }
@@ -165,7 +174,7 @@ export class WriteQueue {
     this.#cancelWait?.()
     this.#cancelWait = undefined
     for (const [name, write] of [...this.#backingOff])
-      this.#requeue(name, queued(write, write.before, write.since, 0))
+      this.#requeue(name, queued(write, write.before, write.maybe, write.since, 0, write.mayBeApplied))
     this.#pump()
     if (this.size > 0 && ms > 0 && !this.#isPaused) {
       await new Promise<void>((resolve) => {
@@ -234,7 +243,7 @@ export class WriteQueue {
   }
 
   /** Schedules a retry of the write, or of the newer one that replaces it; a rejected write is dropped. */
-  #failed(name: string, write: Queued, { error }: Failure): void {
+  #failed(name: string, write: Queued, { error, isUnsure }: Failure): void {
     // It was dropped meanwhile.
     if (this.#writing.get(name) !== write) return
     this.#writing.delete(name)
@@ -243,17 +252,28 @@ export class WriteQueue {
       if (next === undefined) this.#options.drop(write, error)
       else {
         this.coalesced++
-        this.#waiting.set(name, queued(next, write.before, next.since, next.failures))
+        const replaced = replacing(write, next, next.since, next.failures)
+        this.#bytes += bytesOf(replaced) - bytesOf(next)
+        this.#waiting.set(name, replaced)
       }
       this.#pump()
       return
     }
-    const later = this.#waiting.get(name)
-    if (later === undefined) this.#bytes += bytesOf(write)
-    else this.coalesced++
-    this.#waiting.delete(name)
     const { since, failures } = write
-    this.#backingOff.set(name, queued(later ?? write, write.before, since, failures + 1))
+    const later = this.#waiting.get(name)
+    const failed = queued(
+      write,
+      write.before,
+      write.maybe,
+      since,
+      failures + 1,
+      isUnsure || write.mayBeApplied,
+    )
+    const retried = later === undefined ? failed : replacing(failed, later, since, failures + 1)
+    this.#bytes += bytesOf(retried) - (later === undefined ? 0 : bytesOf(later))
+    if (later !== undefined) this.coalesced++
+    this.#waiting.delete(name)
+    this.#backingOff.set(name, retried)
     const pause = Math.min(FIRST_BACKOFF_MS * 2 ** Math.min(failures, MAX_DOUBLINGS), MAX_BACKOFF_MS)
     const wake = (): void => {
       this.#requeue(name, this.#backingOff.get(name))
@@ -271,21 +291,37 @@ export class WriteQueue {
   }
 }
 
+const NOTHING: readonly Value[] = []
+
 /** Lists the fields: V8 gives an object literal that starts with a spread slow dictionary properties. */
 function queued(
   { key, value, deadline }: Write,
   before: Value | null | undefined,
+  maybe: readonly (Value | null)[],
   since: number,
   failures: number,
+  mayBeApplied: boolean,
 ): Queued {
-  return { key, value, before, deadline, since, failures }
+  return { key, value, before, maybe, deadline, since, failures, mayBeApplied }
+}
+
+/** A write in the place of an earlier one that the origin has not accepted, though it may have applied it. */
+function replacing(earlier: Queued, write: Write, since: number, failures: number): Queued {
+  const { value, mayBeApplied } = earlier
+  const maybe = mayBeApplied ? [...earlier.maybe, value] : earlier.maybe
+  // Of a string there is no change to a collection.
+  const isString = mayBeApplied && value !== null && !(value instanceof Collection)
+  if (isString || maybe.length > MAX_MAYBE) return queued(write, undefined, NOTHING, since, failures, false)
+  return queued(write, earlier.before, maybe, since, failures, false)
 }
 
 function nameOf({ key }: Write): string {
   return key.toString('latin1')
 }
 
-/** With the value that is kept to tell what has changed. */
-function bytesOf({ key, value, before }: Write): number {
-  return key.length + (value?.length ?? 0) + (before?.length ?? 0)
+/** With the values that are kept to tell what has changed. */
+function bytesOf({ key, value, before, maybe }: Queued): number {
+  let bytes = key.length + (value?.length ?? 0) + (before?.length ?? 0)
+  for (const each of maybe) bytes += each?.length ?? 0
+  return bytes
 }

@@ -29,6 +29,28 @@ export function changeOf(
   return stored instanceof SortedSet ? sortedSetChange(old, stored) : undefined
 }
 
+/** The same where the origin has one of several values: a change that leads to the stored one from each of them. */
+export function changeOfAny(
+  befores: readonly (Value | null | undefined)[],
+  stored: StoredCollection,
+): StoreChange | undefined {
+  const [first, ...others] = befores.map((before) => changeOf(before, stored))
+  return others.reduce(joined, first)
+}
+
+function joined(a: StoreChange | undefined, b: StoreChange | undefined): StoreChange | undefined {
+  if (a === undefined || b === undefined) return undefined
+  const removed = union(a.removed, b.removed)
+  if ('set' in a) return 'set' in b ? { set: new Map([...a.set, ...b.set]), removed } : undefined
+  if ('scores' in a)
+    return 'scores' in b ? { scores: new Map([...a.scores, ...b.scores]), removed } : undefined
+  return 'added' in b ? { added: union(a.added, b.added), removed } : undefined
+}
+
+function union(a: readonly string[], b: readonly string[]): string[] {
+  return [...new Set([...a, ...b])]
+}
+
 function hashChange(
   old: StoredCollection | undefined,
   stored: ReadonlyMap<string, Buffer>,

@@ -55,10 +55,8 @@ export class HashWriter {
   ): Promise<void> {
     if (!(stored instanceof Map)) throw new BadRequest("the origin stores hashes only, by as: 'hash'")
     const fields: ReadonlyMap<string, Buffer> = stored
-    const changed =
-      change !== undefined && 'set' in change
-        ? new Set([...change.set.keys(), ...change.removed])
-        : new Set(fields.keys())
+    const isKnown = change !== undefined && 'set' in change
+    const changed = new Set(isKnown ? [...change.set.keys(), ...change.removed] : fields.keys())
     const { names } = this.#statement
     const unwritten = [...changed].find((field) => field === KEY || !names.has(field))
     if (unwritten !== undefined) {
@@ -67,7 +65,8 @@ export class HashWriter {
         `writeQuery has no parameter for the field ${showKey(unwritten)}: it writes ${written}`,
       )
     }
-    const run = await this.#change((name) => changed.has(name), signal)
+    // Of a hash that is written as a whole, the fields that it does not have any more are NULL.
+    const run = await this.#change((name) => !isKnown || changed.has(name), signal)
     const valueFor = (name: string): ChangeValue => (name === KEY ? key : (fields.get(name) ?? null))
     if ((await run(valueFor, signal)) === 0)
       throw new BadRequest(

@@ -4,8 +4,10 @@ import { describe, expect, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
 import { defaultGovernor, Governor, type GovernorPolicy } from '../../../src/group/governor/governor.ts'
 import { LazyAbortSignal } from '../../../src/group/lazy-abort-signal.ts'
-import type { StoreContext } from '../../../src/group/origin.ts'
+import { valueFrom } from '../../../src/group/loaded-value.ts'
+import { BadRequest, type StoreContext } from '../../../src/group/origin.ts'
 import { defaultWrites, type WriteMode, type WritePolicy, Writes } from '../../../src/group/writes/writes.ts'
+import type { Value } from '../../../src/store/value.ts'
 
 interface Call {
   readonly key: string
@@ -262,6 +264,60 @@ describe('behind', () => {
     // What the origin had before the first of the writes is kept.
     expect(write('12', '1234567890')).toBeUndefined()
     expect(write('12345', '')).toBe('too many writes wait for it')
+  })
+
+  test('when the origin may have applied a failed write, the change covers what that may have changed', async () => {
+    const clock = new ManualClock(1000)
+    const calls: { change: unknown; fail: (error: Error) => void; end: () => void }[] = []
+    const writes = new Writes({
+      ...defaultWrites,
+      mode: 'behind',
+      group: 'users',
+      origin: {
+        kind: 'test',
+        load: () => null,
+        store: () => undefined,
+        storeCollection: (_key, _value, { change }) =>
+          new Promise((end, fail) => calls.push({ change, fail, end })),
+      },
+      timeoutMs: 0,
+      now: () => clock.now(),
+      timers: clock,
+    })
+    const hash = (points: string): Value | null => valueFrom(new Map([['points', points]]))
+    const write = (value: string, before: string): void => {
+      writes.enqueue([{ key: Buffer.from('a'), value: hash(value), before: hash(before) }])
+    }
+    const settle = (): Promise<void> => new Promise(setImmediate)
+    const change = (points: string) => ({ set: new Map([['points', Buffer.from(points)]]), removed: [] })
+    write('1', '0')
+    await settle()
+    // The origin certainly has not applied it: it still has what it had before.
+    calls[0].fail(new BadRequest('no'))
+    await settle()
+    write('2', '0')
+    await settle()
+    calls[1].fail(new Error('the connection was lost'))
+    await settle()
+    clock.advance(1000)
+    await settle()
+    // The same once more has the same effect.
+    expect(calls.map((call) => call.change)).toEqual([change('1'), change('2'), change('2')])
+    // It comes back to what it was before, which the origin may not have any more.
+    write('0', '2')
+    calls[2].fail(new Error('the connection was lost'))
+    await settle()
+    clock.advance(10_000)
+    await settle()
+    write('3', '0')
+    calls[3].end()
+    await settle()
+    calls[4].fail(new Error('the connection was lost'))
+    await settle()
+    write('0', '3')
+    clock.advance(10_000)
+    await settle()
+    expect(calls.slice(3).map((call) => call.change)).toEqual([change('0'), change('3'), change('0')])
   })
 
   test('a value with a deadline is written with its remaining TTL', async () => {
