@@ -30,7 +30,7 @@ import { OriginAccess, type PreparedPolicy } from './origin-access.ts'
 import type { GroupEnvironment, GroupPolicy } from './policy.ts'
 import { hashOfTag } from './tags.ts'
 import { WatchedKeys } from './watches/watched-keys.ts'
-import type { Writes } from './writes/writes.ts'
+import { GROUP_REMOVED, type Writes } from './writes/writes.ts'
 
 /** Is notified of every write before it happens, even of one that then changes nothing. Not notified: eviction and expiry. */
 export interface Watcher {
@@ -331,6 +331,11 @@ export class Group {
    */
   load(key: Buffer, waiter: Waiter, isWrite = false, waitedMs = 0): void {
     if (this.flights === undefined) throw new Error(`group ${this.name} has no origin`)
+    if (this.isRemoved) {
+      // A command has waited for a load that the removal has fenced. The origin is being closed.
+      queueMicrotask(() => waiter({ value: null, error: GROUP_REMOVED, fenced: false, ms: 0 }))
+      return
+    }
     if (this.waitLimit === undefined) this.flights.join(key, waiter)
     else this.waitLimit.join(key, waiter, isWrite, waitedMs)
   }

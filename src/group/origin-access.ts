@@ -161,6 +161,7 @@ export class OriginAccess {
     const { origin } = this.#group.policy
     this.#notifications?.end()
     this.#isRetired = true
+    this.writes?.retire()
     return origin === undefined ? Promise.resolve() : this.#retire(origin, this.flights, this.writes)
   }
 

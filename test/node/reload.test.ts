@@ -116,6 +116,50 @@ describe('groups', () => {
     expect(await other.get('k')).toBeNull()
   })
 
+  test('commands that wait for loads of a group that is removed neither ask its origin again nor write to it', async () => {
+    const gated = new GatedOrigin()
+    const afterClose: string[] = []
+    let isClosed = false
+    const origin: Loader = {
+      kind: 'gated',
+      load: (key, loading) => {
+        if (isClosed) afterClose.push(`load ${key}`)
+        return gated.load(key, loading)
+      },
+      store: (key) => void afterClose.push(`store ${key}`),
+      remove: (key) => void afterClose.push(`remove ${key}`),
+      close: () => {
+        isClosed = true
+      },
+    }
+    const written = { ...cache, write: 'behind', origin } as const
+    const around = { ...cache, origin: { ...origin, kind: 'other' } }
+    const { client, set, connect } = await start({ groups: { a: cache, b: around, c: written } })
+    const inGroup = async (group: string): Promise<Redis> => {
+      const other = connect()
+      await other.select(group)
+      return other
+    }
+    const reading = (await inGroup('b')).get('read')
+    const appending = errorOf((await inGroup('b')).append('around', 'x'))
+    const blocking = errorOf((await inGroup('b')).blpop('list', 0))
+    const queueing = errorOf((await inGroup('c')).append('behind', 'x'))
+    const keys = ['read', 'around', 'list', 'behind']
+    for (const key of keys) await gated.isAskedFor(key)
+    set({ groups: { a: cache } })
+    await reload(client)
+    gated.give('list', null)
+    for (const key of keys.slice(0, 2)) gated.give(key, 'loaded')
+    gated.give('behind', 'loaded')
+    expect(await reading).toBe('loaded')
+    expect(await appending).toContain('was removed from the configuration')
+    expect(await blocking).toContain('was removed from the configuration')
+    expect(await queueing).toContain('was removed from the configuration')
+    await poll(() => isClosed, 'the origins to be closed')
+    expect(afterClose).toEqual([])
+    expect(gated.asked.length).toBe(keys.length)
+  })
+
   test('a group that is removed and added again is empty, and its clients are in it', async () => {
     const { client, set, connect } = await start({ groups: { a: cache, b: cache } })
     const other = connect()

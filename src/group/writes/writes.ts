@@ -68,6 +68,7 @@ export class Writes {
   readonly #changed = new Set<string>()
   #mayPause = true
   #isClosing = false
+  #isRetired = false
 
   constructor(options: WritesOptions) {
     this.#options = options
@@ -101,6 +102,11 @@ export class Writes {
     this.mode = mode
     this.#calls.reconfigure({ group, origin, timeoutMs, governor, calls })
     this.#queue.reconfigure({ queue, queueBytes })
+  }
+
+  /** The group is removed: writes of commands that are still under way are refused. */
+  retire(): void {
+    this.#isRetired = true
   }
 
   /** Resolves when the calls of the origin that run now have ended; later ones may run. */
@@ -246,6 +252,7 @@ export class Writes {
   /** Why these writes must not be sent to the origin. */
   #refusalOf(writes: readonly Write[]): string | undefined {
     const { origin } = this.#options
+    if (this.#isRetired) return GROUP_REMOVED
     for (const { key } of writes) {
       if (!isUtf8(key)) return KEY_NOT_UTF8
       if (origin.knows?.(key.toString('utf8')) === false) return unknownKey(origin)
@@ -281,6 +288,9 @@ export class Writes {
     return governor?.isOpen === true ? Math.max(governor.openForMs, BREAKER_POLL_MS) : 0
   }
 }
+
+/** Why a group neither loads nor writes. */
+export const GROUP_REMOVED = 'the group was removed from the configuration'
 
 /** Origins get keys as text: other bytes would be written under another key. */
 const KEY_NOT_UTF8 =
