@@ -24,6 +24,9 @@ export const ORIGINS_TIMEOUT = 1000
 export async function startNode(load: () => Promise<LoadedConfig>, isMember = false): Promise<void> {
   const loaded = await load()
   const { config } = loaded
+  const path = loaded.file === undefined ? undefined : resolve(loaded.file)
+  // Before the origins start: the file may change while they do.
+  const known = path === undefined ? undefined : await ConfigWatch.digestOf(path)
   /** As the file was last read. */
   let isWatching = config.watchConfig
   const isTerminal = process.stdout.isTTY
@@ -45,9 +48,10 @@ export async function startNode(load: () => Promise<LoadedConfig>, isMember = fa
   }
   const node = await createNode(config, { log, configFile: loaded.file, readConfig })
   started.node = node
-  if (loaded.file !== undefined)
+  if (path !== undefined)
     await ConfigWatch.start({
-      path: resolve(loaded.file),
+      path,
+      known,
       timers: systemTimers,
       isOn: () => isWatching,
       changed: () => reload(`${loaded.file} has changed`),

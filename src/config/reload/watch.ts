@@ -28,6 +28,8 @@ export interface ConfigWatchOptions {
   readonly isOn: () => boolean
   /** The content has changed. Looks go on when it has resolved. */
   readonly changed: () => Promise<void>
+  /** The digest of the content that the node was started with, which may have changed since; by default the present one. */
+  readonly known?: string | undefined
   readonly view?: FileView
 }
 
@@ -45,11 +47,18 @@ export class ConfigWatch {
     this.#view = options.view ?? systemView
   }
 
-  /** Begins to watch. The present content is known to the node. */
+  /** The digest of the present content, for `known`. */
+  static digestOf(path: string): Promise<string | undefined> {
+    return systemView.digest(path)
+  }
+
+  /** Begins to watch. */
   static async start(options: ConfigWatchOptions): Promise<ConfigWatch> {
     const watch = new ConfigWatch(options)
-    watch.#stamp = await watch.#view.stamp(options.path)
-    watch.#known = await watch.#view.digest(options.path)
+    const { path, known } = options
+    // With a known content, the first looks compare it with the present one.
+    if (known === undefined) watch.#stamp = await watch.#view.stamp(path)
+    watch.#known = known ?? (await watch.#view.digest(path))
     watch.#lookLater()
     return watch
   }
@@ -78,10 +87,12 @@ export class ConfigWatch {
       return
     }
     if (!this.#isSettling) return
-    this.#isSettling = false
     const digest = await this.#view.digest(path)
+    // It cannot be read yet.
+    if (digest === undefined) return
+    this.#isSettling = false
     // Touched, or written with the same content.
-    if (digest === undefined || digest === this.#known) return
+    if (digest === this.#known) return
     this.#known = digest
     await changed()
   }

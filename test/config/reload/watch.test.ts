@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
 import { ManualClock } from '../../../src/bytes/clock.ts'
-import { ConfigWatch } from '../../../src/config/reload/watch.ts'
+import { ConfigWatch, type ConfigWatchOptions } from '../../../src/config/reload/watch.ts'
 import { poll } from '../../support/poll.ts'
 
 let folder: string
@@ -21,9 +21,10 @@ beforeEach(() => {
   isOn = true
 })
 
-async function watch(path: string): Promise<ConfigWatch> {
+async function watch(path: string, options: Partial<ConfigWatchOptions> = {}): Promise<ConfigWatch> {
   const started = await ConfigWatch.start({
     path,
+    ...options,
     timers: clock,
     isOn: () => isOn,
     changed: async () => {
@@ -52,6 +53,41 @@ test('a change counts when the file is at rest, once', async () => {
   writeFileSync(path, '333')
   await look()
   expect(changes).toBe(0)
+  await look()
+  expect(changes).toBe(1)
+  await look()
+  expect(changes).toBe(1)
+})
+
+test('a change between the reading of the file and the beginning of the watch counts', async () => {
+  const path = join(folder, 'file.json')
+  writeFileSync(path, '1')
+  const known = await ConfigWatch.digestOf(path)
+  const same = join(folder, 'same.json')
+  writeFileSync(same, '1')
+  writeFileSync(path, '2')
+  const first = await watch(path, { known })
+  await look()
+  await look()
+  await look()
+  expect(changes).toBe(1)
+  first.stop()
+  await watch(same, { known })
+  await look()
+  await look()
+  expect(changes).toBe(1)
+})
+
+test('a file that cannot be read at first', async () => {
+  let digest: string | undefined = 'before'
+  let stamp = '1'
+  await watch('file', { view: { stamp: async () => stamp, digest: async () => digest } })
+  stamp = '2'
+  digest = undefined
+  await look()
+  await look()
+  expect(changes).toBe(0)
+  digest = 'after'
   await look()
   expect(changes).toBe(1)
   await look()
