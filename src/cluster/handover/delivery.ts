@@ -62,6 +62,12 @@ export class Destination {
   }
 }
 
+/** A large collection that is being sent. */
+interface Sending {
+  readonly destination: Destination
+  readonly ended: Promise<void>
+}
+
 export class Delivery {
   /** Since the start: entries taken by others, entries dropped, and bytes sent. */
   moved = 0
@@ -72,7 +78,7 @@ export class Delivery {
   readonly #pace: Pace
   readonly #slots: HandedOver
   /** By group and key: the large collections that are being sent. */
-  readonly #sending = new Map<string, Promise<void>>()
+  readonly #sending = new Map<string, Sending>()
   #isClosed = false
 
   constructor(options: DeliveryOptions, pace: Pace, slots: HandedOver) {
@@ -100,13 +106,19 @@ export class Delivery {
     if (sendPart !== undefined && this.isLarge(store, ref)) {
       const name = `${this.#groupOf(store)?.name} ${key.toString('latin1')}`
       let sending = this.#sending.get(name)
+      // The slot has gone to another node meanwhile.
+      while (sending !== undefined && sending.destination !== destination) {
+        await sending.ended
+        sending = this.#sending.get(name)
+      }
       if (sending === undefined) {
-        sending = this.#addLarge(store, destination, key, slot, sendPart).finally(() =>
+        const ended = this.#addLarge(store, destination, key, slot, sendPart).finally(() =>
           this.#sending.delete(name),
         )
+        sending = { destination, ended }
         this.#sending.set(name, sending)
       }
-      await sending
+      await sending.ended
       return
     }
     const entry = outgoing(store, key, slot, ref, 0)
