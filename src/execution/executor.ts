@@ -14,7 +14,14 @@ import type { Cluster } from '../cluster/cluster.ts'
 import { SELF } from '../cluster/ownership/protocol.ts'
 import { type Client, deferReply } from '../commands/spec/client.ts'
 import type { Context } from '../commands/spec/context.ts'
-import { MAX_SHOWN, NO_MAJORITY, printable, unknownCommand, wrongArguments } from '../commands/spec/errors.ts'
+import {
+  MAX_SHOWN,
+  NO_MAJORITY,
+  NOT_A_PEER,
+  printable,
+  unknownCommand,
+  wrongArguments,
+} from '../commands/spec/errors.ts'
 import type { Host } from '../commands/spec/host.ts'
 import type { Command } from '../commands/spec/ready-command.ts'
 import { removedGroup } from '../commands/spec/selection.ts'
@@ -410,6 +417,10 @@ export class Executor {
       return undefined
     }
     if (!client.user.isUnlimited && !this.#mayRun(client, command)) return undefined
+    if (command.isForPeers && client.peer === undefined) {
+      this.#refuse(client, command, NOT_A_PEER)
+      return undefined
+    }
     if (client.group.isRemoved && command.usesGroup && client.peer === undefined) {
       this.#refuse(client, command, removedGroup(client.group, this.#host.groups))
       return undefined

@@ -94,3 +94,30 @@ test('every node has users of its own, and nodes are not limited by them', async
   expect(await client.get(elsewhere)).toBe('2')
   await second.watcher.call('ACL', 'SETUSER', 'default', '+@all')
 })
+
+test('commands between nodes are refused where the client comes in, and do not reach the owner of their keys', async () => {
+  const refusal = 'NOPERM only nodes of the cluster may say this: they show its secret first'
+  const own = new Redis(cluster.ports[0], { username: 'u', password: 'p' })
+  const smuggled = '*3\r\n$3\r\nSET\r\n$6\r\nclosed\r\n$1\r\n1\r\n'
+  const exec = ['EXEC', '0', '1', elsewhere, 'other', smuggled] as const
+  await expect(own.call('PEER', ...exec)).rejects.toThrow(refusal)
+  await expect(admin.call('PEER', ...exec)).rejects.toThrow(refusal)
+  await own.call('MULTI')
+  await expect(own.call('PEER', ...exec)).rejects.toThrow(refusal)
+  await expect(own.call('EXEC')).rejects.toThrow('EXECABORT')
+  const sizes = cluster.members.map(async ({ port }) => {
+    const other = new Redis(port)
+    await other.call('SELECT', 'other')
+    const size = await other.dbsize()
+    other.disconnect()
+    return size
+  })
+  expect(await Promise.all(sizes)).toEqual([0, 0])
+  own.disconnect()
+})
+
+test('keys of a group are named by HOTKEYS to those only who may use it', async () => {
+  await expect(client.call('HOTKEYS', 'other')).rejects.toThrow("access the 'other' group")
+  await expect(client.call('HOTKEYS')).rejects.toThrow("access the 'other' group")
+  expect(await client.call('HOTKEYS', 'cache')).toBeInstanceOf(Array)
+})

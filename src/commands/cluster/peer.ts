@@ -14,17 +14,15 @@ import { deferReply } from '../spec/client.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import { container } from '../spec/container.ts'
 import type { Context } from '../spec/context.ts'
-import { CLUSTER_DISABLED, PASSING_FLUSH, wrongArguments } from '../spec/errors.ts'
+import { CLUSTER_DISABLED, NOT_A_PEER, PASSING_FLUSH, wrongArguments } from '../spec/errors.ts'
 import { arg } from '../spec/shorthand.ts'
-
-const NOT_A_PEER = 'NOPERM only nodes of the cluster may say this: they show its secret first'
 
 const TLS_ONLY = 'NOPERM links between nodes use TLS only (tls-cluster yes)'
 const WRONG_CERTIFICATE = 'NOPERM the certificate is not one of a node (tls-cluster-name)'
 
 type Subcommand = Pick<
   CommandSpec,
-  'name' | 'arity' | 'summary' | 'arguments' | 'run' | 'keys' | 'findKeys' | 'fencesItself'
+  'name' | 'arity' | 'summary' | 'arguments' | 'run' | 'keys' | 'findKeys' | 'fencesItself' | 'isForPeers'
 > & {
   readonly flags?: CommandSpec['flags']
   readonly complexity?: string
@@ -43,10 +41,13 @@ function subcommand({ flags = [], complexity = 'O(1)', ...spec }: Subcommand): C
 }
 
 /** For connections that have completed the handshake. */
-function forPeers(run: (c: Context) => void): (c: Context) => void {
-  return (c) => {
-    if (c.client.peer === undefined) c.reply.error(NOT_A_PEER)
-    else run(c)
+function forPeers(run: (c: Context) => void): Pick<CommandSpec, 'isForPeers' | 'run'> {
+  return {
+    isForPeers: true,
+    run(c) {
+      if (c.client.peer === undefined) c.reply.error(NOT_A_PEER)
+      else run(c)
+    },
   }
 }
 
@@ -104,14 +105,14 @@ export const peerCommands: readonly CommandSpec[] = [
           arg('flags', 'integer'),
           arg('epoch', 'string'),
         ],
-        run: forPeers(setContext),
+        ...forPeers(setContext),
       }),
       subcommand({
         name: 'state',
         arity: 3,
         summary: 'Exchanges the state of failure detection.',
         arguments: [arg('state', 'string')],
-        run: forPeers((c) =>
+        ...forPeers((c) =>
           answerJson(c, (name, message) => c.host.cluster?.requests.exchangeState(name, message)),
         ),
       }),
@@ -121,7 +122,7 @@ export const peerCommands: readonly CommandSpec[] = [
         complexity: 'O(N) where N is the number of slots.',
         summary: 'Requests the ownership of slots.',
         arguments: [arg('claim', 'string')],
-        run: forPeers((c) =>
+        ...forPeers((c) =>
           answerJson(c, (name, claim) => c.host.cluster?.requests.requestOwnership(name, claim)),
         ),
       }),
@@ -130,7 +131,7 @@ export const peerCommands: readonly CommandSpec[] = [
         arity: 3,
         summary: 'Returns the serialized entry of a key without removing it.',
         arguments: [arg('key', 'string')],
-        run: forPeers((c) => {
+        ...forPeers((c) => {
           const { args, reply, group } = c
           const entry = hasNoSuchGroup(c) ? undefined : c.host.cluster?.requests.peek(group, args.copy(2))
           if (entry === undefined) reply.null()
@@ -146,7 +147,7 @@ export const peerCommands: readonly CommandSpec[] = [
         arguments: [
           arg('data', 'block', { multiple: true, arguments: [arg('key', 'string'), arg('entry', 'string')] }),
         ],
-        run: forPeers(take),
+        ...forPeers(take),
       }),
       subcommand({
         name: 'part',
@@ -154,7 +155,7 @@ export const peerCommands: readonly CommandSpec[] = [
         complexity: 'O(N*log(N)) where N is the number of elements.',
         summary: 'Transfers a part of a large collection, before its entry.',
         arguments: [arg('key', 'string'), arg('number', 'integer'), arg('data', 'string')],
-        run: forPeers(part),
+        ...forPeers(part),
       }),
       subcommand({
         name: 'done',
@@ -162,7 +163,7 @@ export const peerCommands: readonly CommandSpec[] = [
         complexity: 'O(N) where N is the number of slots.',
         summary: 'Announces that all entries of some slots were transferred.',
         arguments: [arg('slots', 'string')],
-        run: forPeers((c) => {
+        ...forPeers((c) => {
           const slots = c.args.text(2).split(' ').map(Number)
           if (!areSlots(slots)) c.reply.error('ERR invalid slot')
           else
@@ -179,7 +180,7 @@ export const peerCommands: readonly CommandSpec[] = [
             arguments: [arg('group', 'string'), arg('count', 'integer')],
           }),
         ],
-        run: forPeers(tally),
+        ...forPeers(tally),
       }),
       subcommand({
         name: 'size',
@@ -198,7 +199,7 @@ export const peerCommands: readonly CommandSpec[] = [
         summary:
           'Flushes the group, or some tags of it, as the sender has done, which had released slots to this node.',
         arguments: [arg('path', 'string'), arg('tag', 'string', { optional: true, multiple: true })],
-        run: forPeers(passOn),
+        ...forPeers(passOn),
       }),
       subcommand({
         name: 'flushed',
@@ -216,14 +217,14 @@ export const peerCommands: readonly CommandSpec[] = [
         name: 'farewell',
         arity: 2,
         summary: 'Answers when this node has all replies of the sender, which is about to close.',
-        run: forPeers(farewell),
+        ...forPeers(farewell),
       }),
       subcommand({
         name: 'copy',
         arity: 3,
         summary: 'Returns a value as a hot copy, with its time to live; a write of the key invalidates it.',
         arguments: [arg('key', 'string')],
-        run: forPeers(copy),
+        ...forPeers(copy),
       }),
       subcommand({
         name: 'exec',
@@ -244,7 +245,7 @@ export const peerCommands: readonly CommandSpec[] = [
             arguments: [arg('group', 'string'), arg('request', 'string')],
           }),
         ],
-        run: forPeers((c) => c.transactions.execForPeer()),
+        ...forPeers((c) => c.transactions.execForPeer()),
       }),
       subcommand({
         name: 'watch',
@@ -252,14 +253,14 @@ export const peerCommands: readonly CommandSpec[] = [
         complexity: 'O(1) for every key.',
         summary: 'Watches keys for a client of the other node, under a number.',
         arguments: [arg('watch', 'integer'), arg('key', 'string', { multiple: true })],
-        run: forPeers((c) => c.transactions.watchForPeer()),
+        ...forPeers((c) => c.transactions.watchForPeer()),
       }),
       subcommand({
         name: 'unwatch',
         arity: 3,
         summary: 'Ends a watch.',
         arguments: [arg('watch', 'integer')],
-        run: forPeers(({ args, client, reply }) => {
+        ...forPeers(({ args, client, reply }) => {
           const id = args.latin1(2)
           client.peerWatches?.get(id)?.release()
           client.peerWatches?.delete(id)
@@ -271,7 +272,7 @@ export const peerCommands: readonly CommandSpec[] = [
         arity: 4,
         summary: 'Ends the wait of a request whose reply was deferred under a number.',
         arguments: [arg('number', 'integer'), arg('reason', 'string')],
-        run: forPeers(({ args, client, reply }) => {
+        ...forPeers(({ args, client, reply }) => {
           const wait = client.waits.get(Number(args.latin1(2)))
           if (args.is(3, 'CANCEL')) wait?.cancel()
           else wait?.unblock(args.is(3, 'ERROR'))
@@ -283,7 +284,7 @@ export const peerCommands: readonly CommandSpec[] = [
         arity: 3,
         summary: 'Returns the reply of EXPLAIN on this node.',
         arguments: [arg('key', 'string')],
-        run: forPeers((c) => explainHere(c, 2)),
+        ...forPeers((c) => explainHere(c, 2)),
       }),
     ],
   }),

@@ -160,6 +160,8 @@ export interface CommandSpec {
   readonly deprecated?: { readonly since: string; readonly replacedBy: string }
   /** For operators and tools, not for applications. */
   readonly isSystem?: true
+  /** Refused where a client comes in, so that no node forwards it on a connection that other nodes trust. */
+  readonly isForPeers?: true
   readonly arguments?: readonly ArgumentSpec[]
   readonly subcommands?: readonly CommandSpec[]
   /**

@@ -39,6 +39,8 @@ export class Command implements CommandTraits, CataloguedCommand {
   /** Whether it may wait for keys, and then holds up later commands of its client, and no others. */
   readonly mayWait: boolean
   readonly needsNoAuth: boolean
+  /** Whether only other nodes may say it. */
+  readonly isForPeers: boolean
   /** Whether MONITOR shows it. */
   readonly isShown: boolean
   readonly categories: readonly string[]
@@ -73,6 +75,7 @@ export class Command implements CommandTraits, CataloguedCommand {
     this.loadsThrough = spec.load === 'through'
     this.mayWait = spec.flags.includes('blocking')
     this.needsNoAuth = spec.flags.includes('no_auth')
+    this.isForPeers = spec.isForPeers === true
     this.categories = spec.categories
     this.worksOnGroups = this.usesGroup || spec.groups !== undefined
     this.keyAccesses = (spec.keys ?? []).map(({ flags }) => accessOf(flags))
