@@ -23,6 +23,7 @@ export const hotKeysCommands: readonly CommandSpec[] = [
     complexity: 'O(N) where N is the number of groups.',
     tips: ['nondeterministic_output'],
     arguments: [arg('group', 'string', { optional: true })],
+    groups: (c) => (c.args.count > 1 ? [findGroup(c, 1)] : c.host.groups),
     run(c) {
       const { args, host, reply } = c
       const group = args.count > 1 ? findGroup(c, 1) : undefined
