@@ -85,6 +85,11 @@ export class Exchange {
     return this.services.gate.allows(this.caller.user, demand, this.caller.address)
   }
 
+  /** Whether the user could do something that the request does not ask for: a refusal is not logged. */
+  wouldAllow(demand: Demand): boolean {
+    return this.services.gate.wouldAllow(this.caller.user, demand)
+  }
+
   /** The body as a whole. @throws RefusedError, GoneError */
   body(most: number): Promise<Buffer> {
     return this.#uploads.receive(this.request, most, () => {

@@ -30,8 +30,10 @@ export interface Gate {
   waitOf(address: string): number
   /** `undefined`: the credentials are wrong. `address`: whose they are, for the log. */
   authenticate(credentials: Credentials, address: string): User | undefined
-  /** Whether a user may do what a route stands for. */
+  /** Whether a user may do what a route stands for. A refusal is logged. */
   allows(user: User, demand: Demand, address: string): boolean
+  /** The same for what nobody has asked for: whether to show it, or a button for it. Nothing is logged. */
+  wouldAllow(user: User, demand: Demand): boolean
 }
 
 /** The caller of commands: one for each connection and user. */

@@ -2,6 +2,7 @@
 
 import { type GroupStats, groupStats } from '../../commands/own/group-stats.ts'
 import type { Host } from '../../commands/spec/host.ts'
+import type { Group } from '../../group/group.ts'
 import type { RuntimeStats } from '../../telemetry/runtime-stats.ts'
 import { clusterView } from '../metrics/cluster.ts'
 import { CALL_SECONDS } from '../metrics/metric.ts'
@@ -125,21 +126,25 @@ export interface StateSources {
   readonly runtime: RuntimeStats
   readonly phase: Phase
   readonly may: DashboardState['may']
+  /** Keys are data: who may not browse a group does not see their names. */
+  readonly seesKeysOf: (group: Group) => boolean
+  /** Its entries are commands of all clients, on keys of any group. */
+  readonly seesSlowLog: boolean
   /** Milliseconds since the epoch. */
   readonly now: number
 }
 
-export function dashboardState({ host, runtime, phase, may, now }: StateSources): DashboardState {
+export function dashboardState(sources: StateSources): DashboardState {
+  const { host, runtime, phase, may, seesKeysOf, seesSlowLog, now } = sources
   const cluster = clusterStateOf(host)
   return {
     at: now,
     node: nodeStateOf(host, runtime, phase, cluster?.self),
     groups: host.groups.map(groupStateOf),
     cluster,
-    // Keys are data: who may not browse does not see their names.
-    hotKeys: may.browse ? hotKeysOf(host) : [],
-    slowLog: may.browse ? slowLogOf(host) : [],
-    failures: failuresOf(host, may.browse),
+    hotKeys: hotKeysOf(host, seesKeysOf),
+    slowLog: seesSlowLog ? slowLogOf(host) : [],
+    failures: failuresOf(host, seesKeysOf),
     loadLimits: CALL_SECONDS,
     may,
   }
@@ -213,8 +218,9 @@ function clusterStateOf({ cluster }: Host): ClusterState | null {
   }
 }
 
-function hotKeysOf({ groups }: Host): HotKeyState[] {
+function hotKeysOf({ groups }: Host, seesKeysOf: StateSources['seesKeysOf']): HotKeyState[] {
   return groups
+    .filter(seesKeysOf)
     .flatMap(({ name, hotKeys }) =>
       hotKeys.top(HOT_KEYS).map(({ key, rate, share }) => ({ ...keyName(key), group: name, rate, share })),
     )
@@ -232,18 +238,19 @@ function slowLogOf({ telemetry }: Host): SlowState[] {
   }))
 }
 
-function failuresOf({ groups }: Host, mayBrowse: boolean): FailureState[] {
+function failuresOf({ groups }: Host, seesKeysOf: StateSources['seesKeysOf']): FailureState[] {
   return groups
-    .flatMap(({ name, originCalls }) =>
-      originCalls.latestFailures.map(({ kind, error, key, at, count }) => ({
-        group: name,
+    .flatMap((group) => {
+      const seesKeys = seesKeysOf(group)
+      return group.originCalls.latestFailures.map(({ kind, error, key, at, count }) => ({
+        group: group.name,
         kind,
         error,
-        key: mayBrowse ? keyName(key) : { id: '', text: '' },
+        key: seesKeys ? keyName(key) : { id: '', text: '' },
         at,
         count,
-      })),
-    )
+      }))
+    })
     .sort((a, b) => b.at - a.at)
     .slice(0, SLOW_ENTRIES)
 }

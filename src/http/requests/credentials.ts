@@ -84,6 +84,10 @@ export class AccessGate implements Gate {
     return false
   }
 
+  wouldAllow(user: User, { command, group, key }: Demand): boolean {
+    return this.#node.access.check(user, command, group?.name, key) === undefined
+  }
+
   #log(reason: Reason, object: string, username: string, address: string): void {
     const { access, instant } = this.#node
     const clientInfo = `addr=${address} user=${Buffer.from(username, 'latin1')} http`

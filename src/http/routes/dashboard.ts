@@ -83,13 +83,19 @@ const views: readonly Route[] = [
       const may = Object.fromEntries(
         Object.entries(COMMANDS).map(([action, command]) => [
           action,
-          exchange.allows({ command, group: undefined, key: undefined }),
+          exchange.wouldAllow({ command, group: undefined, key: undefined }),
         ]),
       ) as Record<DashboardAction, boolean>
-      exchange.json(
-        200,
-        dashboardState({ host, runtime: metrics.runtime, phase: phase(), may, now: Date.now() }),
-      )
+      const state = dashboardState({
+        host,
+        runtime: metrics.runtime,
+        phase: phase(),
+        may,
+        seesKeysOf: (group) => exchange.wouldAllow({ command: COMMANDS.browse, group, key: undefined }),
+        seesSlowLog: exchange.wouldAllow({ command: 'slowlog|get', group: undefined, key: undefined }),
+        now: Date.now(),
+      })
+      exchange.json(200, state)
     },
   },
   {

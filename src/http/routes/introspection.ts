@@ -84,7 +84,9 @@ export const introspectionRoutes: readonly Route[] = [
 
 function listGroups(exchange: Exchange): void {
   const { groups } = exchange.services.host
-  const shown = groups.filter((group) => exchange.allows({ command: 'group|info', group, key: undefined }))
+  const shown = groups.filter((group) =>
+    exchange.wouldAllow({ command: 'group|info', group, key: undefined }),
+  )
   exchange.json(
     200,
     shown.map((group) => groupStats(group, groups.indexOf(group))),

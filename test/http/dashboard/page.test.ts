@@ -14,8 +14,10 @@ import { Harness } from '../../support/harness.ts'
 
 const everything = { browse: true, invalidate: true, flush: true, drain: true }
 
+type StateFor = (may?: DashboardState['may'], seen?: readonly string[]) => DashboardState
+
 /** A harness, and its state as the page gets it. */
-function start(): { harness: Harness; state: (may?: DashboardState['may']) => DashboardState } {
+function start(): { harness: Harness; state: StateFor } {
   const origin = (key: string): string | null => {
     if (key === 'broken') throw new Error('no such table')
     return key === 'none' ? null : 'value'
@@ -23,11 +25,21 @@ function start(): { harness: Harness; state: (may?: DashboardState['may']) => Da
   const harness = new Harness({ groups: { scores: { origin, negativeTtlMs: 10_000 }, cache: {} } })
   const runtime = new RuntimeStats({ timers: harness.clock, micros: () => harness.clock.now() * 1000 })
   runtime.stop()
-  const state = (may = everything): DashboardState => {
+  const state: StateFor = (may = everything, seen = may.browse ? ['scores', 'cache'] : []) => {
     const { host, clock } = harness
     // As it arrives in the browser.
     return JSON.parse(
-      JSON.stringify(dashboardState({ host, runtime, phase: 'ready', may, now: clock.now() })),
+      JSON.stringify(
+        dashboardState({
+          host,
+          runtime,
+          phase: 'ready',
+          may,
+          seesKeysOf: ({ name }) => seen.includes(name),
+          seesSlowLog: may.browse,
+          now: clock.now(),
+        }),
+      ),
     )
   }
   return { harness, state }
@@ -103,6 +115,22 @@ test('who may not browse sees no keys', async () => {
   const hidden = JSON.stringify(state({ ...everything, browse: false }))
   expect(hidden).toContain('no such table')
   expect(hidden).not.toContain('broken')
+})
+
+test('hot keys are those of the groups that the user may browse', async () => {
+  const { harness, state } = start()
+  for (const group of ['cache', 'scores']) {
+    await harness.call('SELECT', group)
+    await harness.call('SET', `hot in ${group}`, '1')
+    harness.clock.advance(100)
+    for (let i = 0; i < 100; i++) await harness.call('GET', `hot in ${group}`)
+    harness.clock.advance(100)
+    for (const { hotKeys } of harness.groups) hotKeys.sample(harness.instant.monotonicMs)
+  }
+  expect(new Set(state().hotKeys.map(({ group }) => group))).toEqual(new Set(['cache', 'scores']))
+  expect(new Set(state(everything, ['scores']).hotKeys.map(({ group }) => group))).toEqual(
+    new Set(['scores']),
+  )
 })
 
 test('failures with the same error are one line', async () => {

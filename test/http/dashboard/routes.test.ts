@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Assets } from '../../../src/http/dashboard/assets.ts'
 import type { DashboardState } from '../../../src/http/dashboard/state.ts'
@@ -182,6 +183,66 @@ describe('actions', () => {
     }
     expect((await fetch(`${url}/dashboard/flush/users`)).status).toBe(405)
     expect((await node.stats('users')).keys).toBe(1)
+  })
+})
+
+describe('a user sees', () => {
+  let guarded: Node
+  let admin: Redis
+  let address = ''
+  beforeAll(async () => {
+    guarded = await createNode({
+      port: 0,
+      bind: '127.0.0.1',
+      http: { port: 'any', bind: '127.0.0.1' },
+      slowlogLogSlowerThan: 0,
+      users: {
+        default: 'on >admin ~* &* +@all',
+        viewer: 'on >v ~* @group:open +info +scan +group|list +group|info',
+      },
+      groups: {
+        open: { origin: (key) => (key === 'bad' ? Promise.reject(new Error('broken')) : key) },
+        closed: { origin: (key) => (key === 'bad' ? Promise.reject(new Error('broken')) : key) },
+      },
+    })
+    const [{ port: redisPort }] = await guarded.listen()
+    const [{ host, port }] = guarded.httpAddresses
+    address = `http://${host}:${port}`
+    admin = new Redis(redisPort, host, { password: 'admin' })
+    for (const group of ['open', 'closed']) {
+      await admin.call('SELECT', group)
+      await guarded.get(group, 'bad').catch(() => null)
+    }
+  })
+  afterAll(async () => {
+    admin.disconnect()
+    await guarded.close()
+  })
+
+  const as = async <Answer>(path: string, name: string, password: string): Promise<Answer> => {
+    const authorization = `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`
+    return (await (await fetch(address + path, { headers: { authorization } })).json()) as Answer
+  }
+
+  test('the names of keys of those groups only that it may browse, and no commands of others', async () => {
+    const all = await as<DashboardState>('/dashboard/state', 'default', 'admin')
+    expect(all.failures.map(({ key }) => key.text)).toEqual(['bad', 'bad'])
+    const some = await as<DashboardState>('/dashboard/state', 'viewer', 'v')
+    const keys = some.failures.map(({ group, key }) => [group, key.text])
+    expect(keys.sort()).toEqual([
+      ['closed', ''],
+      ['open', 'bad'],
+    ])
+    expect(all.slowLog.length).toBeGreaterThan(0)
+    expect(some.slowLog).toEqual([])
+  })
+
+  test('what it may not do without an entry in the log of refusals', async () => {
+    const state = await as<DashboardState>('/dashboard/state', 'viewer', 'v')
+    expect(state.may).toEqual({ browse: true, invalidate: false, flush: false, drain: false })
+    const listed = await as<{ name: string }[]>('/groups', 'viewer', 'v')
+    expect(listed.map(({ name }) => name)).toEqual(['open'])
+    expect(await admin.call('ACL', 'LOG')).toEqual([])
   })
 })
 
