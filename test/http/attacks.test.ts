@@ -384,6 +384,16 @@ describe('credentials', () => {
     },
   )
 
+  test('what they open is for no shared cache', async () => {
+    const groups = { g: { ttl: '1m', origin: () => 'v' }, forever: { origin: () => 'v' } }
+    const node = await startHttp({ requirepass: 'secret', groups })
+    const headers = { Authorization: 'Bearer secret' }
+    const cacheControlOf = async (path: string) =>
+      (await node.ask(path, { headers })).headers['cache-control']
+    expect(await cacheControlOf('/cache/g/a')).toMatch(/^private, max-age=\d+$/)
+    expect(await cacheControlOf('/cache/forever/a')).toBe('private, no-cache')
+  })
+
   test('with a password any host name is served', async () => {
     const node = await startHttp({ requirepass: 'secret', groups: { g: { origin: () => 'v' } } })
     const headers = { Authorization: 'Bearer secret', Host: 'cache.internal' }

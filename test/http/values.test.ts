@@ -350,6 +350,11 @@ describe('validators and ranges', () => {
     expect(await range('bytes=2-4', { 'If-Range': '"old"' })).toEqual([200, '0123456789', undefined])
     const { etag } = (await node.ask('/cache/g/a')).headers
     expect(await range('bytes=2-4', { 'If-Range': etag })).toEqual([206, '234', 'bytes 2-4/10'])
+    // RFC 9110, section 14.2: ranges are of GET only.
+    for (const Range of ['bytes=2-4', 'bytes=10-']) {
+      const head = await node.ask('/cache/g/a', { method: 'HEAD', headers: { Range } })
+      expect([head.status, head.headers['content-length']]).toEqual([200, '10'])
+    }
   })
 })
 

@@ -11,12 +11,20 @@ const extensions = new WeakMap<GroupPolicy, string>()
 /**
  * `Cache-Control` and `Age`. `max-age` counts from the load, as `Age` does (RFC 9111): their difference is what is left. A
  * value without a lifetime may change at any time: it is to be validated each time it is used.
+ *
+ * @param isPrivate credentials have opened it: some shared caches store such responses unless they are told not to
  */
-export function addFreshness(headers: Headers, group: Group, { ageMs, ttlMs }: Fetched): void {
-  if (ttlMs === undefined) headers.push('Cache-Control', 'no-cache')
+export function addFreshness(
+  headers: Headers,
+  group: Group,
+  { ageMs, ttlMs }: Fetched,
+  isPrivate: boolean,
+): void {
+  const scope = isPrivate ? 'private, ' : ''
+  if (ttlMs === undefined) headers.push('Cache-Control', `${scope}no-cache`)
   else {
     const seconds = Math.floor(Math.max(0, (ageMs ?? 0) + ttlMs) / 1000)
-    headers.push('Cache-Control', `max-age=${seconds}${extensionOf(group.policy)}`)
+    headers.push('Cache-Control', `${scope}max-age=${seconds}${extensionOf(group.policy)}`)
   }
   if (ageMs !== undefined) headers.push('Age', Math.floor(ageMs / 1000))
 }

@@ -170,7 +170,7 @@ function answer(
 ): void {
   const { request } = exchange
   const headers: Headers = []
-  addFreshness(headers, group, fetched)
+  addFreshness(headers, group, fetched, request.headers.authorization !== undefined)
   addCourse(headers, fetched, isForwarded, totalMs)
   const { value } = fetched
   if (value === undefined) {
@@ -184,7 +184,8 @@ function answer(
   const type = isString ? (group.policy.contentType ?? 'application/octet-stream') : 'application/json'
   const body = isString ? value : Buffer.from(json(fetched, encodingOf(exchange)))
   headers.push('Content-Type', type)
-  const range = request.headers.range
+  // RFC 9110, section 14.2: ranges are of GET only.
+  const range = request.method === 'GET' ? request.headers.range : undefined
   const coding =
     exchange.services.options.compress && range === undefined
       ? codingFor(request.headers['accept-encoding'], type, body.length)
@@ -201,12 +202,15 @@ function answer(
       (bytes) => exchange.send(200, headers, bytes),
       (error) => exchange.fail(error),
     )
-  } else sendRange(exchange, headers, body, tag)
+  } else {
+    headers.push('Accept-Ranges', 'bytes')
+    if (range === undefined) exchange.send(200, headers, body)
+    else sendRange(exchange, headers, body, tag)
+  }
 }
 
 function sendRange(exchange: Exchange, headers: Headers, body: Buffer, tag: string): void {
   const range = rangeOf(exchange.request.headers, body.length, tag)
-  headers.push('Accept-Ranges', 'bytes')
   if (range === undefined) exchange.send(200, headers, body)
   else if (range === 'none') {
     const detail = `the value has ${body.length} bytes`
