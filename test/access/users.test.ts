@@ -79,6 +79,9 @@ describe('rules', () => {
       "Error in ACL SETUSER modifier '+config|get|x': Allowing first-arg of a subcommand is not supported",
     ],
     [['+select|'], "Error in ACL SETUSER modifier '+select|': Syntax error"],
+    // A file of users would have further rules, or another user, there.
+    [['+select|0 on'], "Error in ACL SETUSER modifier '+select|0 on': Syntax error"],
+    [['+select|0\nuser'], "Error in ACL SETUSER modifier '+select|0\nuser': Syntax error"],
     [['nonsense'], "Error in ACL SETUSER modifier 'nonsense': Syntax error"],
     [['%~a'], "Error in ACL SETUSER modifier '%~a': Syntax error"],
     [['%R'], "Error in ACL SETUSER modifier '%R': Syntax error"],

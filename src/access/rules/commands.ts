@@ -3,7 +3,7 @@
 import type { Args } from '../../resp/args.ts'
 import type { CataloguedCommand, CommandCatalog } from '../catalog.ts'
 import { CATEGORIES } from '../categories.ts'
-import { ARGUMENT_OF_SUBCOMMAND, SYNTAX_ERROR, UNKNOWN_COMMAND } from './errors.ts'
+import { ARGUMENT_OF_SUBCOMMAND, isWord, SYNTAX_ERROR, UNKNOWN_COMMAND } from './errors.ts'
 
 /*
  * Rules are kept twice: as one bit for each command, for checks; and as they were written, to print them (as Redis 7.2).
@@ -98,7 +98,7 @@ export class CommandRules {
     const command = this.#catalog.byName(name)
     if (command === undefined) return UNKNOWN_COMMAND
     if (name.includes('|')) return ARGUMENT_OF_SUBCOMMAND
-    if (word === '') return SYNTAX_ERROR
+    if (word === '' || !isWord(word)) return SYNTAX_ERROR
     if (command.subcommands.size !== 0) return UNKNOWN_COMMAND
     const words = this.#firstArguments.get(command.id) ?? new Set()
     this.#firstArguments.set(command.id, words.add(word.toUpperCase()))
