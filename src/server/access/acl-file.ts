@@ -8,7 +8,7 @@ import {
   renameSync,
   rmSync,
   statSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs'
 import { parseAclFile, printAclFile } from '../../access/acl-file.ts'
 import type { UserDefinition, Users } from '../../access/users.ts'
@@ -55,7 +55,8 @@ export class UsersFile implements AclFile {
     try {
       const file = openSync(temporary, 'w', modeOf(this.#path))
       try {
-        writeSync(file, Buffer.from(printAclFile(this.#users), 'latin1'))
+        // Not `writeSync`, which may write a part only, as on a disk that is almost full.
+        writeFileSync(file, printAclFile(this.#users), 'latin1')
         fsyncSync(file)
       } finally {
         closeSync(file)
