@@ -51,7 +51,11 @@ export class Permissions {
     const { transaction } = client
     const group = transaction?.selected ?? client.group
     const verdict = this.#verdictOn(client, command, group, transaction === undefined ? 'toplevel' : 'multi')
-    if (verdict !== ALLOWED) return this.#textOf(verdict, command)
+    return verdict === ALLOWED ? this.#optionRefusal(client, command, group) : this.#textOf(verdict, command)
+  }
+
+  /** The same for an option by which a command reads keys that it does not name. */
+  #optionRefusal(client: Client, command: Command, group: Group): string | undefined {
     const option = command.spec.readsAnyKey?.(this.#context.args)
     if (option === undefined || this.#check.mayReadAny(client.user, command, this.#context, group))
       return undefined
@@ -60,8 +64,10 @@ export class Permissions {
 
   /** The same for a command that has been queued, at EXEC. `group`: that it runs in. */
   refusalAtExec(client: Client, command: Command, args: Args, group: Group): string | undefined {
-    const verdict = this.#withArgs(args, () => this.#verdictOn(client, command, group, 'multi'))
-    return verdict === ALLOWED ? undefined : CHANGED + REASONS[verdict]
+    return this.#withArgs(args, () => {
+      const verdict = this.#verdictOn(client, command, group, 'multi')
+      return verdict === ALLOWED ? this.#optionRefusal(client, command, group) : CHANGED + REASONS[verdict]
+    })
   }
 
   /** The same for a command that waits for its keys, after the rights of its user have changed. */

@@ -240,6 +240,16 @@ describe('in a transaction', () => {
     ])
   })
 
+  test('SORT is checked for the keys of its patterns again', async () => {
+    const { client, set } = await withUser('+@transaction +sort ~*')
+    await client.call('MULTI')
+    expect(await client.call('SORT', 'list', 'BY', 'w_*')).toBe('QUEUED')
+    await set('resetkeys ~list')
+    expect(await client.call('EXEC')).toMatchObject([
+      error('ERR BY option of SORT denied due to insufficient ACL permissions.'),
+    ])
+  })
+
   test('a queued SELECT counts for the commands after it', async () => {
     const { client } = await withUser('+@all ~* @group:other')
     await client.call('MULTI')
