@@ -145,6 +145,8 @@ export const debugCommands: readonly CommandSpec[] = [
     flags: ['admin', 'noscript', 'loading', 'stale', 'protected'],
     categories: ['admin', 'slow', 'dangerous'],
     wholeKeyspace: true,
+    // OBJECT and POPULATE name keys of it.
+    groups: (_, selected) => [selected],
     isSystem: true,
     summary: 'A container for debugging commands.',
     since: '1.0.0',
