@@ -90,11 +90,12 @@ export class Exchange {
     return this.services.gate.wouldAllow(this.caller.user, demand)
   }
 
-  /** The body as a whole. @throws RefusedError, GoneError */
-  body(most: number): Promise<Buffer> {
-    return this.#uploads.receive(this.request, most, () => {
+  /** The body as a whole, and what is made of it. @throws RefusedError, GoneError */
+  body<Result>(most: number, use: (body: Buffer) => Result | Promise<Result>): Promise<Result> {
+    const begin = (): void => {
       if (this.request.headers.expect !== undefined) this.response.writeContinue()
-    })
+    }
+    return this.#uploads.receive(this.request, most, begin, use)
   }
 
   /**

@@ -169,6 +169,28 @@ describe('uploads', () => {
     expect((await node.ask('/cache/g/b', { method: 'PUT', body: 'x'.repeat(length) })).status).toBe(204)
   })
 
+  test('that wait for the origin count, too', async () => {
+    const end: (() => void)[] = []
+    const store = (): Promise<void> => new Promise((resolve) => end.push(resolve))
+    const node = await startHttp({
+      groups: { g: { write: 'through', origin: { load: () => null, store, remove: store } as never } },
+      http: { maxUploads: '1mb' },
+    })
+    const body = 'x'.repeat(800 * 1024)
+    const first = node.ask('/cache/g/a', { method: 'PUT', body })
+    await poll(async () => end.length === 1 || undefined, 'the first write to reach the origin')
+    expect(problemOf(await node.ask('/cache/g/b', { method: 'PUT', body }))).toEqual({
+      status: 503,
+      type: 'overloaded',
+    })
+    end[0]()
+    expect((await first).status).toBe(204)
+    const second = node.ask('/cache/g/b', { method: 'PUT', body })
+    await poll(async () => end.length === 2 || undefined, 'the second write to reach the origin')
+    end[1]()
+    expect((await second).status).toBe(204)
+  })
+
   test('that grow beyond the limit in chunks are refused', async () => {
     const node = await startHttp({ groups: { g: { maxBytes: '64kb' } } })
     const socket = await open(node.port)

@@ -19,7 +19,7 @@ export class GoneError extends Error {
   override readonly name = 'GoneError'
 }
 
-/** Counts the bytes of all bodies that are being received. */
+/** Counts the bytes of all bodies that are being received or used. */
 export class Uploads {
   readonly #most: number
   #bytes = 0
@@ -33,29 +33,42 @@ export class Uploads {
   }
 
   /**
-   * Receives a body.
+   * Receives a body, and counts it until it was used: a write may wait for its origin for long.
    * @param most the most bytes that it may have
    * @param begin called once it is sure that the body is wanted (`Expect: 100-continue`)
    * @throws RefusedError for one that is too large, before it is received if it says so; GoneError
    */
-  async receive(request: IncomingMessage, most: number, begin: () => void): Promise<Buffer> {
+  async receive<Result>(
+    request: IncomingMessage,
+    most: number,
+    begin: () => void,
+    use: (body: Buffer) => Result | Promise<Result>,
+  ): Promise<Result> {
     const declared = request.headers['content-length']
     const length = declared === undefined ? undefined : Number(declared)
     if (length !== undefined && length > most) throw tooLarge(length, most)
     if (length !== undefined && this.#bytes + length > this.#most) throw this.#busy()
     // What was declared is reserved: many uploads begin at the same time.
-    let reserved = length ?? 0
-    this.#bytes += reserved
+    const upload = { reserved: length ?? 0 }
+    this.#bytes += upload.reserved
     try {
       begin()
+      return await use(await this.#receiveAll(request, most, upload))
+    } finally {
+      this.#bytes -= upload.reserved
+    }
+  }
+
+  async #receiveAll(request: IncomingMessage, most: number, upload: { reserved: number }): Promise<Buffer> {
+    try {
       const parts: Buffer[] = []
       let received = 0
       for await (const part of request as AsyncIterable<Buffer>) {
         received += part.length
         if (received > most) throw tooLarge(received, most)
-        if (received > reserved) {
-          this.#bytes += received - reserved
-          reserved = received
+        if (received > upload.reserved) {
+          this.#bytes += received - upload.reserved
+          upload.reserved = received
           if (this.#bytes > this.#most) throw this.#busy()
         }
         parts.push(part)
@@ -64,13 +77,11 @@ export class Uploads {
       return parts.length === 1 ? parts[0] : Buffer.concat(parts, received)
     } catch (error) {
       throw error instanceof RefusedError ? error : new GoneError('the request is not complete')
-    } finally {
-      this.#bytes -= reserved
     }
   }
 
   #busy(): RefusedError {
-    const detail = `bodies of ${this.#bytes} bytes are being received, the most is ${this.#most} (http.maxUploads)`
+    const detail = `bodies of ${this.#bytes} bytes are being received or written, the most is ${this.#most} (http.maxUploads)`
     return new RefusedError({ status: 503, type: 'overloaded', detail, retryAfter: 1 })
   }
 }

@@ -52,7 +52,7 @@ export const manyRoutes: readonly Route[] = [
 async function getMany(exchange: Exchange): Promise<void> {
   const group = exchange.group
   const encoding = encodingOf(exchange)
-  const names = keysIn(await exchange.body(MAX_BODY))
+  const names = await exchange.body(MAX_BODY, keysIn)
   const keys = names.map((name) => ({ name, key: keyOf(name, encoding) }))
   for (const { name, key } of keys)
     if (!exchange.allows({ command: 'fetch', group, key }))
@@ -147,10 +147,16 @@ async function write(response: ServerResponse, text: string): Promise<void> {
   if (response.destroyed) throw new GoneError('the client is gone')
   if (response.write(text)) return
   const gone = new AbortController()
-  response.once('close', () => gone.abort())
-  await once(response, 'drain', { signal: gone.signal }).catch(() => {
+  const abort = (): void => gone.abort()
+  response.once('close', abort)
+  try {
+    await once(response, 'drain', { signal: gone.signal })
+  } catch {
     throw new GoneError('the client is gone')
-  })
+  } finally {
+    // A slow reader is waited for many times.
+    response.off('close', abort)
+  }
 }
 
 /** The keys of a body, each once. @throws RefusedError */

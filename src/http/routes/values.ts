@@ -247,11 +247,11 @@ async function putValue(exchange: Exchange): Promise<void> {
   const key = exchange.key
   const ttl = lifetimeOf(exchange.query.get('ttl'))
   const tags = listOf(exchange.header('x-tags'), ',')
-  const body = await exchange.body(Math.min(group.maxBytes, exchange.services.host.protoMaxBulkLen))
-  const args: (string | Buffer)[] = [key, body]
-  if (ttl !== undefined) args.push('PX', String(ttl))
-  if (tags.length > 0) args.push('TAGS', String(tags.length), ...tags)
-  await exchange.ask(group, 'SET', ...args)
+  const options: (string | Buffer)[] = []
+  if (ttl !== undefined) options.push('PX', String(ttl))
+  if (tags.length > 0) options.push('TAGS', String(tags.length), ...tags)
+  const most = Math.min(group.maxBytes, exchange.services.host.protoMaxBulkLen)
+  await exchange.body(most, (body) => exchange.ask(group, 'SET', key, body, ...options))
   exchange.send(204, [])
 }
 
