@@ -82,6 +82,23 @@ const WRONG_OPTIONS: Readonly<Record<string, readonly (readonly [Argument[], str
     [['secret'], /without any password configured/],
     [['nobody', 'x'], /^WRONGPASS/],
   ],
+  hotkeys: [[['nope'], /^ERR no such group: there is no group "nope"/]],
+  'config|reload': [
+    [['BOGUS'], SYNTAX],
+    [['DRYRUN', 'x'], SYNTAX],
+  ],
+  'acl|cat': [[['nope'], "ERR Unknown category 'nope'"]],
+  'acl|deluser': [[['default'], "ERR The 'default' user cannot be removed"]],
+  'acl|dryrun': [
+    [['nobody', 'get', 'gold'], "ERR User 'nobody' not found"],
+    [['default', 'nope'], "ERR Command 'nope' not found"],
+  ],
+  'acl|genpass': [
+    [['x'], NOT_AN_INTEGER],
+    [['0'], /a positive number up to 4096$/],
+  ],
+  'acl|log': [[['x'], NOT_AN_INTEGER]],
+  'acl|setuser': [[['somebody', 'nope'], "ERR Error in ACL SETUSER modifier 'nope': Syntax error"]],
   hello: [
     [['x'], 'ERR Protocol version is not an integer or out of range'],
     [['4'], 'NOPROTO unsupported protocol version'],
@@ -192,7 +209,7 @@ const WRONG_OPTIONS: Readonly<Record<string, readonly (readonly [Argument[], str
 const WITHOUT_OPTIONS = new Set(
   (
     'del unlink invalidate exists touch mget mset msetnx ping quit ' +
-    'client cluster config command debug group info latency memory object peer peer|take peer|flush peer|flushed slowlog ' +
+    'acl client cluster config command debug group info latency memory object peer peer|take peer|tally peer|flush peer|flushed slowlog ' +
     'config|get command|info command|docs latency|histogram latency|reset peer|exec peer|watch'
   ).split(' '),
 )

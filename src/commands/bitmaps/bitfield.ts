@@ -93,6 +93,15 @@ function runNarrow({ reply, store }: Context, operation: Operation): void {
   reply.integer(kind === 'set' ? old : value)
 }
 
+/**
+ * Redis compares the room above the operand of SET, in 64 bits: it overflows for the least numbers, which then count as too
+ * large. For signed fields.
+ */
+function isFarBelow(operand: bigint, bits: number): boolean {
+  const room = (1n << BigInt(bits - 1)) - 1n - operand
+  return bits < 64 && BigInt.asIntN(64, room) !== room
+}
+
 function runWide({ reply, store }: Context, operation: Operation): void {
   const { kind, signed, bits, offset, operand, overflow } = operation
   const { bytes, valueStart, valueEnd } = store.records
@@ -102,7 +111,7 @@ function runWide({ reply, store }: Context, operation: Operation): void {
     reply.bigint(old)
     return
   }
-  const isHuge = kind === 'set' && !signed && operand < 0n
+  const isHuge = kind === 'set' && (signed ? isFarBelow(operand, bits) : operand < 0n)
   const value = settleWide(kind === 'set' ? operand : old + operand, bits, signed, overflow, isHuge)
   if (value === undefined) {
     reply.null()

@@ -147,7 +147,8 @@ describe('COMMAND DOCS', () => {
       { name: 'numtags', type: 'integer' },
       { name: 'tag', type: 'string', flags: ['multiple'] },
     ])
-    const [what] = mapOf(docs.invalidate).arguments as RedisReply[]
+    const [soft, what] = mapOf(docs.invalidate).arguments as RedisReply[]
+    expect(mapOf(soft)).toMatchObject({ token: 'SOFT', flags: ['optional'] })
     const [keys, tags] = (mapOf(what).arguments as RedisReply[]).map(mapOf)
     expect(mapOf(what)).toMatchObject({ type: 'oneof' })
     expect([keys, tags]).toMatchObject([

@@ -130,7 +130,9 @@ describeWithRedis(
       }
       expect(own.filter((name) => !SINCE_7_2.has(name) && !/^peer\b/.test(name)).sort()).toEqual([
         'cluster|drain',
+        'config|reload',
         'explain',
+        'fetch',
         'group',
         'group|flush',
         'group|help',
