@@ -137,14 +137,14 @@ export class RankedMembers {
     const ranking = this.openRanking(region)
     const scores = this.openScores(region)
     ranking.seekRank(rank)
-    for (let left = count; ; ranking.next()) {
+    for (let left = count; left > 0; left--) {
       ranking.readString(ranking.stringsAt)
       const { bytes, start, end } = ranking.span
       if (scores.seekString(this.#parts.store.hashOf(bytes, start, end), bytes, start, end)) scores.remove()
-      if (--left === 0) break
+      if (left > 1) ranking.next()
     }
     if (count === 1) ranking.remove()
-    else ranking.removeRange(rank, count)
+    else if (count > 1) ranking.removeRange(rank, count)
   }
 
   /** Throws when the trees contradict each other. Returns the pages that they use. For tests. */

@@ -149,6 +149,16 @@ test.each([
   }
 })
 
+test.each([
+  ['packed', 10],
+  ['paged', 3000],
+])('removing no element changes nothing: %s', (_, count) => {
+  const twin = new SortedSetTwin(2 ** 24)
+  for (let i = 0; i < count; i++) twin.add('k', `m${i}`, i)
+  for (const at of [0, 0.5]) twin.removeRange('k', at, 0)
+  twin.check()
+})
+
 test('a scan in parts meets every member that stays, while others come and go', () => {
   const twin = new SortedSetTwin(2 ** 24)
   for (let i = 0; i < 1200; i++) twin.add('k', `stays ${i}`, i % 10)
