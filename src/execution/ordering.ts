@@ -47,10 +47,20 @@ export function holdKeys(
   const isLoad = command.loadsThrough && group.flights !== undefined
   const held = { keys, bytes, write: !isLoad }
   pending.add(held)
+  let isHeld = true
+  const end = (): void => {
+    if (isHeld) pending.delete(held)
+    isHeld = false
+  }
   const released: CompleteReply = (reply, rest) => {
-    pending.delete(held)
+    end()
     complete(reply, rest)
     pending.runQueued()
+  }
+  released.release = () => {
+    end()
+    // A command is running.
+    queueMicrotask(() => pending.runQueued())
   }
   if (complete.number !== undefined) released.number = complete.number
   return released

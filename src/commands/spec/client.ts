@@ -16,6 +16,8 @@ export interface CompleteReply {
   number?: number | undefined
   /** When a command that waits for keys ends, ms of the monotonic time. */
   deadline?: number | undefined
+  /** Lets later commands on its keys run before it has its reply: it waits for what they write. */
+  release?: () => void
 }
 
 /** The reserved place of a deferred reply: replies to later commands wait behind it. */

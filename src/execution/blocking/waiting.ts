@@ -67,6 +67,8 @@ export class Waiting implements ClientWait, WaitingCommand {
   start(): void {
     const { client, wait } = this
     if (this.isExclusive) client.pending.isExclusive = true
+    // Another node's link carries commands of many clients: what this one waits for may be behind it.
+    else this.complete.release?.()
     const { number } = this
     const before = client.waits.get(number)
     client.waits.set(number, this)
