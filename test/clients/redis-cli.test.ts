@@ -91,7 +91,7 @@ describeWithExecutable('redis-cli', 'redis-cli', (executable) => {
         'GETEX key [EX seconds|PX milliseconds|EXAT unix-time-seconds|PXAT unix-time-milliseconds|PERSIST]',
       )
       expect(await help('SET')).toContain('|KEEPTTL] [TAGS numtags tag [tag ...]]\n')
-      expect(await help('INVALIDATE')).toContain('INVALIDATE [KEY] key [key ...]|TAG tag [tag ...]\n')
+      expect(await help('INVALIDATE')).toContain('INVALIDATE [SOFT] [KEY] key [key ...]|TAG tag [tag ...]\n')
       expect(await help('@erinys')).toMatch(/GROUP INFO name\n/)
       expect(await help('client', 'no-touch')).toContain('CLIENT NO-TOUCH ON|OFF\n')
     })

@@ -24,7 +24,9 @@ function glide(protocol: 2 | 3): ClientLibrary {
     libName: 'GlideJS',
     protocol,
     message: (error) =>
-      error.startsWith('ERR ') ? `ResponseError: ${error.slice(4)}` : error.replace(' ', ': '),
+      error.startsWith('ERR ')
+        ? `ResponseError: ${error.slice(4)}`
+        : error.replace('NOPERM', 'PermissionDenied').replace(' ', ': '),
     async connect({ port, index, username, password }) {
       const client = await GlideClient.createClient({
         addresses: [{ host: '127.0.0.1', port }],

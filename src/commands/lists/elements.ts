@@ -159,7 +159,8 @@ function readPositionOptions(c: Context): PositionOptions | undefined {
     const negative = `ERR ${isCount ? 'COUNT' : 'MAXLEN'} can't be negative`
     const n = isRank ? readInteger(c, i + 1) : readPositive(c, i + 1, 0, negative)
     if (Number.isNaN(n)) return undefined
-    if (isRank) rank = n
+    // Redis negates the least number in 64 bits: it stays negative, which is below the first match.
+    if (isRank) rank = args.is(i + 1, '-9223372036854775808') ? -1 : n
     else if (isCount) count = n
     else maxLength = n
     if (rank === 0) {

@@ -42,7 +42,7 @@ const EDGES: Readonly<Record<string, string>> = {
     EXISTS l | LTRIM none 0 1 | LTRIM none x 1 | RPUSH l 1 2 | LTRIM l 5 9 | EXISTS l | SET s 1 | LTRIM s 0 1 | RPUSH l 1 2 3
     LTRIM l ${MIN} ${MAX} | LRANGE l 0 -1 | LTRIM l -1 -100 | EXISTS l`,
   LPOS: `
-    RPUSH l a b c 1 2 3 c c | LPOS l a | LPOS l c | LPOS l c RANK 2 | LPOS l c RANK 4 | LPOS l c RANK -1 | LPOS l c COUNT 2
+    RPUSH l a b c 1 2 3 c c | LPOS l c RANK ${MIN} | LPOS l c RANK ${MIN} COUNT 0 | LPOS l c RANK -9223372036854775807 | LPOS l c RANK ${MAX} | LPOS l a | LPOS l c | LPOS l c RANK 2 | LPOS l c RANK 4 | LPOS l c RANK -1 | LPOS l c COUNT 2
     LPOS l c COUNT 0 | LPOS l c COUNT 0 RANK 2 | LPOS l c COUNT 0 RANK -2 | LPOS l c COUNT 0 MAXLEN 4 | LPOS l c MAXLEN 2
     LPOS l c RANK -1 MAXLEN 1 COUNT 5 | LPOS l none | LPOS l none COUNT 1 | LPOS none a | LPOS none a COUNT 0 | LPOS l a RANK 0
     LPOS l a RANK x | LPOS l a COUNT -1 | LPOS l a MAXLEN -1 | LPOS l a FOO 1 | LPOS l a RANK | SET s 1 | LPOS s a | LPOS l
