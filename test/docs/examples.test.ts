@@ -74,7 +74,8 @@ describe('configurations', () => {
   test.each(allBlocks('check'))(
     '$page: erinys check prints the output that is shown',
     async ({ page, options, text }) => {
-      const { stdout } = await run(['check', '--config', options], { cwd: folderOf(page) })
+      const env = { ERINYS_HTTP_PORT: '7080' }
+      const { stdout } = await run(['check', '--config', options], { cwd: folderOf(page), env })
       expect(stdout.startsWith(text), stdout).toBe(true)
     },
   )
