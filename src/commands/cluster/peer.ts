@@ -4,8 +4,6 @@ import { SUPERUSER } from '../../access/user.ts'
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import { answerHello, makeNonce, PEER_VERSION } from '../../cluster/links/handshake.ts'
 import { CONTEXT_CHARGE, CONTEXT_NO_TOUCH } from '../../cluster/links/request-contexts.ts'
-import { areSlots } from '../../cluster/messages.ts'
-import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
 import { OK } from '../../resp/reply.ts'
 import { Collection } from '../../store/value.ts'
@@ -14,42 +12,13 @@ import { deferReply } from '../spec/client.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import { container } from '../spec/container.ts'
 import type { Context } from '../spec/context.ts'
-import { CLUSTER_DISABLED, NOT_A_PEER, PASSING_FLUSH, wrongArguments } from '../spec/errors.ts'
+import { CLUSTER_DISABLED, NOT_A_PEER, PASSING_FLUSH } from '../spec/errors.ts'
 import { arg } from '../spec/shorthand.ts'
+import { forPeers, hasNoSuchGroup, subcommand } from './peer-subcommand.ts'
+import { transfers } from './transfers.ts'
 
 const TLS_ONLY = 'NOPERM links between nodes use TLS only (tls-cluster yes)'
 const WRONG_CERTIFICATE = 'NOPERM the certificate is not one of a node (tls-cluster-name)'
-
-type Subcommand = Pick<
-  CommandSpec,
-  'name' | 'arity' | 'summary' | 'arguments' | 'run' | 'keys' | 'findKeys' | 'fencesItself' | 'isForPeers'
-> & {
-  readonly flags?: CommandSpec['flags']
-  readonly complexity?: string
-}
-
-function subcommand({ flags = [], complexity = 'O(1)', ...spec }: Subcommand): CommandSpec {
-  return {
-    flags: ['admin', 'noscript', 'loading', 'stale', 'skip_slowlog', ...flags],
-    categories: [...(flags.includes('write') ? ['write'] : []), 'admin', 'slow', 'dangerous'],
-    since: '7.0.0',
-    group: 'erinys',
-    complexity,
-    isSystem: true,
-    ...spec,
-  }
-}
-
-/** For connections that have completed the handshake. */
-function forPeers(run: (c: Context) => void): Pick<CommandSpec, 'isForPeers' | 'run'> {
-  return {
-    isForPeers: true,
-    run(c) {
-      if (c.client.peer === undefined) c.reply.error(NOT_A_PEER)
-      else run(c)
-    },
-  }
-}
 
 export const peerCommands: readonly CommandSpec[] = [
   container({
@@ -126,62 +95,7 @@ export const peerCommands: readonly CommandSpec[] = [
           answerJson(c, (name, claim) => c.host.cluster?.requests.requestOwnership(name, claim)),
         ),
       }),
-      subcommand({
-        name: 'peek',
-        arity: 3,
-        summary: 'Returns the serialized entry of a key without removing it.',
-        arguments: [arg('key', 'string')],
-        ...forPeers((c) => {
-          const { args, reply, group } = c
-          const entry = hasNoSuchGroup(c) ? undefined : c.host.cluster?.requests.peek(group, args.copy(2))
-          if (entry === undefined) reply.null()
-          else if (entry === 'large') reply.simple(entry)
-          else reply.bulk(entry, 0, entry.length)
-        }),
-      }),
-      subcommand({
-        name: 'take',
-        arity: -4,
-        complexity: 'O(N) where N is the number of entries.',
-        summary: 'Transfers entries.',
-        arguments: [
-          arg('data', 'block', { multiple: true, arguments: [arg('key', 'string'), arg('entry', 'string')] }),
-        ],
-        ...forPeers(take),
-      }),
-      subcommand({
-        name: 'part',
-        arity: 5,
-        complexity: 'O(N*log(N)) where N is the number of elements.',
-        summary: 'Transfers a part of a large collection, before its entry.',
-        arguments: [arg('key', 'string'), arg('number', 'integer'), arg('data', 'string')],
-        ...forPeers(part),
-      }),
-      subcommand({
-        name: 'done',
-        arity: 3,
-        complexity: 'O(N) where N is the number of slots.',
-        summary: 'Announces that all entries of some slots were transferred.',
-        arguments: [arg('slots', 'string')],
-        ...forPeers((c) => {
-          const slots = c.args.text(2).split(' ').map(Number)
-          if (!areSlots(slots)) c.reply.error('ERR invalid slot')
-          else
-            c.reply.simple(c.host.cluster?.requests.handoverDone(c.client.peer?.name ?? '', slots) ?? 'later')
-        }),
-      }),
-      subcommand({
-        name: 'tally',
-        arity: -2,
-        summary: 'Says how many entries of groups the sender has transferred, in all.',
-        arguments: [
-          arg('data', 'block', {
-            multiple: true,
-            arguments: [arg('group', 'string'), arg('count', 'integer')],
-          }),
-        ],
-        ...forPeers(tally),
-      }),
+      ...transfers,
       subcommand({
         name: 'size',
         arity: 2,
@@ -366,11 +280,6 @@ function answerJson(c: Context, answer: (name: string, message: unknown) => unkn
   else c.reply.bulkText(JSON.stringify(reply))
 }
 
-/** The nodes have different groups, and the context's group is that of an earlier request. */
-function hasNoSuchGroup({ client }: Context): boolean {
-  return client.peer?.isUnknownGroup === true
-}
-
 function passOn(c: Context): void {
   const { args, group, host, reply } = c
   const { cluster } = host
@@ -392,46 +301,6 @@ function farewell(c: Context): void {
   const done = (): void => complete(OK)
   const answered = host.cluster?.answeredBy(client.peer?.name ?? '') ?? Promise.resolve()
   answered.then(done, done)
-}
-
-function take(c: Context): void {
-  const { args, reply, client, host } = c
-  if (args.count % 2 !== 0) {
-    reply.error(wrongArguments(c.command.fullName))
-    return
-  }
-  if (hasNoSuchGroup(c)) {
-    reply.simple('refused')
-    return
-  }
-  const entries = Array.from({ length: args.count / 2 - 1 }, (_, i) => {
-    return { key: args.copy(2 * i + 2), dump: args.copy(2 * i + 3) }
-  })
-  reply.simple(host.cluster?.requests.accept(client.peer?.name ?? '', c.group, entries) ?? 'later')
-}
-
-function tally({ args, client, host, reply }: Context): void {
-  const counts = new Map<Group, number>()
-  for (let i = 2; i + 1 < args.count; i += 2) {
-    const group = host.groups.find(({ name }) => name === args.text(i))
-    const count = parseInteger(args.buf, args.start[i + 1], args.end[i + 1])
-    if (group !== undefined && count >= 0) counts.set(group, count)
-  }
-  host.cluster?.requests.tallied(client.peer?.name ?? '', counts)
-  reply.ok()
-}
-
-function part(c: Context): void {
-  const { args, reply, client, host } = c
-  const number = parseInteger(args.buf, args.start[3], args.end[3])
-  if (hasNoSuchGroup(c) || !(number >= 0)) {
-    reply.simple('refused')
-    return
-  }
-  const from = client.peer?.name ?? ''
-  reply.simple(
-    host.cluster?.requests.acceptPart(from, c.group, args.copy(2), number, args.copy(4)) ?? 'later',
-  )
 }
 
 function copy(c: Context): void {
