@@ -53,6 +53,11 @@ export function parseDuration(text: string): number | undefined {
   return ms <= Number.MAX_SAFE_INTEGER ? ms : undefined
 }
 
+/** The same, and a number without a unit is milliseconds: `'250'` is `'250ms'`. */
+export function parseMilliseconds(text: string): number | undefined {
+  return /^\d+$/.test(text) ? Number(text) : parseDuration(text)
+}
+
 /** Formats bytes in the largest unit of which there is at least one, with at most two decimals: `'1.5gb'`. */
 export function formatSize(bytes: number): string {
   for (const unit of ['tb', 'gb', 'mb', 'kb']) {

@@ -3,7 +3,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { nearest } from '../bytes/nearest.ts'
-import { formatDuration, parseDuration, parseSize } from '../bytes/units.ts'
+import { formatDuration, parseDuration, parseMilliseconds, parseSize } from '../bytes/units.ts'
 import type { BindAddress } from '../server/settings.ts'
 
 /** A schema with one error message: what it got and what it wants. */
@@ -115,7 +115,7 @@ export function duration(least: number, limit?: 'timed' | number): Reader<number
       ? `, from ${formatDuration(least)} to ${formatDuration(limit)}`
       : `${least > 0 ? `, at least ${least}ms` : ''}${limit ? ', at most 24d' : ''}`
   return reader(`a duration such as '5m' or '250ms', or a number of milliseconds${bounds}`, (value) => {
-    const ms = readMilliseconds(value)
+    const ms = typeof value === 'string' ? parseMilliseconds(value) : value
     return isWithin(ms, least, most) ? ms : undefined
   })
 }
@@ -231,11 +231,6 @@ export function kindOf(value: unknown): string {
 
 function isWithin(value: unknown, least: number, most: number): value is number {
   return Number.isSafeInteger(value) && (value as number) >= least && (value as number) <= most
-}
-
-function readMilliseconds(value: unknown): unknown {
-  if (typeof value !== 'string') return value
-  return /^\d+$/.test(value) ? Number(value) : parseDuration(value)
 }
 
 /** As in Redis, `*` means all addresses of the machine, and `::*` all IPv6 addresses. */

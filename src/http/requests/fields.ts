@@ -1,6 +1,6 @@
 // Values of headers and query parameters.
 
-import { parseDuration } from '../../bytes/units.ts'
+import { parseMilliseconds } from '../../bytes/units.ts'
 import { quote } from '../responses/problem.ts'
 import { BadRequestError } from './target.ts'
 
@@ -13,7 +13,7 @@ const MAX_TTL_MS = 2 ** 52
  */
 export function lifetimeOf(text: string | null): number | undefined {
   if (text === null) return undefined
-  const ms = /^\d+$/.test(text) ? Number(text) : parseDuration(text)
+  const ms = parseMilliseconds(text)
   if (ms !== undefined && ms >= 1 && ms <= MAX_TTL_MS) return Math.ceil(ms)
   throw new BadRequestError(
     `got ${quote(text)} for ttl, wants a duration such as 5m, or milliseconds, at least 1`,

@@ -3,7 +3,7 @@
 
 import { resolve } from 'node:path'
 import { kebabName } from '../../bytes/names.ts'
-import { parseDuration } from '../../bytes/units.ts'
+import { parseMilliseconds } from '../../bytes/units.ts'
 import type { Apply, JointParameters, Parameter } from '../../commands/spec/parameter.ts'
 import type { Certificates } from '../../tls/certificates.ts'
 import type { TlsSettings } from '../../tls/settings.ts'
@@ -103,7 +103,7 @@ function oneOf(...words: readonly string[]): (text: string) => Parsed {
 /** A number of milliseconds, or text with a unit. */
 function milliseconds(least: number): (text: string) => Parsed {
   return (text) => {
-    const ms = /^\d+$/.test(text) ? Number(text) : (parseDuration(text) ?? Number.NaN)
+    const ms = parseMilliseconds(text) ?? Number.NaN
     if (Number.isInteger(ms) && ms >= least && ms <= 2 ** 31 - 1) return ms
     return { error: `argument must be a number of milliseconds, at least ${least}` }
   }
