@@ -16,15 +16,15 @@ export function popElements(c: Context, ref: Ref, isLeft: boolean, count: number
   const length = lists.length(ref)
   if (isLeft || count === 1) {
     lists.seek(ref, isLeft ? 0 : length - 1)
-    for (let left = count; ; lists.next()) {
+    for (let left = count; left > 0; left--) {
       replySpan(c)
-      if (--left === 0) break
+      if (left > 1) lists.next()
     }
   } else {
     lists.seekBack(ref, length - 1)
-    for (let left = count; ; lists.previous()) {
+    for (let left = count; left > 0; left--) {
       replySpan(c)
-      if (--left === 0) break
+      if (left > 1) lists.previous()
     }
   }
   const rest = length - count

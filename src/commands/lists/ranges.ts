@@ -35,9 +35,9 @@ export const listRangeCommands: readonly CommandSpec[] = [
       c.reply.array(count)
       if (count === 0) return
       lists.seek(ref, from)
-      for (let left = count; ; lists.next()) {
+      for (let left = count; left > 0; left--) {
         replySpan(c)
-        if (--left === 0) return
+        if (left > 1) lists.next()
       }
     },
   },

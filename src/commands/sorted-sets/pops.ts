@@ -21,11 +21,11 @@ export function popElements(c: Context, ref: Ref, isMax: boolean, count: number,
   const { span, score } = sortedSets
   const length = sortedSets.length(ref)
   sortedSets.seek(ref, isMax ? length - 1 : 0, isMax)
-  for (let left = count; ; sortedSets.next()) {
+  for (let left = count; left > 0; left--) {
     if (isNested) reply.array(2)
     reply.bulk(span.bytes, span.start, span.end, span.view)
     reply.doubleOf(score)
-    if (--left === 0) break
+    if (left > 1) sortedSets.next()
   }
   const rest = length - count
   // The record is removed as a whole if nothing is left.

@@ -98,9 +98,9 @@ function range(c: Context, form: RangeForm): void {
   replyElementCount(c, count, hasScores)
   if (count === 0) return
   sortedSets.seek(ref, first, isReverse)
-  for (let left = count; ; sortedSets.next()) {
+  for (let left = count; left > 0; left--) {
     replyElement(c, sortedSets, hasScores)
-    if (--left === 0) return
+    if (left > 1) sortedSets.next()
   }
 }
 
