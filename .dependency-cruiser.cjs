@@ -20,8 +20,8 @@ const floors = [
 /** The rooms inside `src/cluster`, lowest first; `cluster.ts` and its neighbours join them. */
 const clusterFloors = [['ring', 'membership'], ['links'], ['liveness'], ['ownership', 'copies'], ['handover']]
 
-/** The top floor: the composition root, the command line and the face of the library. */
-const roof = ['node', 'main', 'index']
+/** The top floor: the composition root, the node, the command line and the face of the library. */
+const roof = ['parts', 'node', 'main', 'index']
 
 /** Folders that must not know of sockets. */
 const socketless = ['bytes', 'resp', 'store', 'access', 'group', 'commands', 'execution']

@@ -1,7 +1,8 @@
 // The library's face: a node inside a program, and the types of its configuration.
 
 import { type Config, resolveConfig } from './config/config.ts'
-import { createNode as compose, type Node, type NodeOptions } from './node.ts'
+import { createNode as compose, type Node } from './node.ts'
+import type { NodeOptions } from './parts.ts'
 
 export { HashRing, type HashRingOptions, type RingHash } from './cluster/ring/hash-ring.ts'
 export type { Explanation } from './commands/own/explanation.ts'
@@ -41,8 +42,9 @@ export {
   unchanged,
 } from './group/origin.ts'
 export { OriginError } from './group/policy.ts'
-export type { ListenAddress, Log, Node, NodeOptions } from './node.ts'
+export type { Node } from './node.ts'
 export type { Loader, LoadFunction, LoadManyFunction } from './origin/function.ts'
+export type { ListenAddress, Log, NodeOptions } from './parts.ts'
 export { PeerDownError } from './server/program.ts'
 
 /**
