@@ -27,7 +27,6 @@ import { type NodeIdentity, NodeStats } from '../telemetry/node-stats.ts'
 import { RareWarning } from '../telemetry/rare-warning.ts'
 import { Telemetry } from '../telemetry/telemetry.ts'
 import type { Certificates } from '../tls/certificates.ts'
-import { handshakeFailure } from '../tls/failures.ts'
 import { TlsSession } from '../tls/session.ts'
 import { TlsTerminator } from '../tls/terminator.ts'
 import { UsersFile } from './access/acl-file.ts'
@@ -82,8 +81,6 @@ const NO_RELOAD = 'the node was not started from a configuration file: the progr
 const HTTP_LOG_INTERVAL_MS = 60_000
 /** The same for failed logins. */
 const FAILED_LOGIN_LOG_INTERVAL_MS = 60_000
-
-/** The user without a name. */
 
 export class Server implements Host {
   readonly groups: readonly Group[]
@@ -232,7 +229,7 @@ export class Server implements Host {
     this.#terminator ??= new TlsTerminator({
       certificates,
       secured: (socket) => this.#acceptSecured(socket),
-      failed: (failure, address) => this.#handshakes.failed(failure, address),
+      failed: (error, socket) => this.#handshakes.failed(error, socket),
     })
     // Who closes its end during the handshake is gone.
     const address = await this.#listeners.tcp(host, port, (socket) => this.#acceptTls(socket), false)
@@ -332,8 +329,7 @@ export class Server implements Host {
 
   /** A handshake on a port of HTTPS has failed. */
   handshakeFailed(error: Error, socket: TLSSocket): void {
-    const address = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
-    this.#handshakes.failed(handshakeFailure(error, socket), address)
+    this.#handshakes.failed(error, socket)
   }
 
   /** Handshakes under way count as clients. */

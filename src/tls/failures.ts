@@ -39,7 +39,7 @@ const PROTOCOL: readonly (readonly [RegExp, string])[] = [
   [/HANDSHAKE_TIMEOUT/, 'it does not finish the handshake in time'],
 ]
 
-export interface HandshakeFailure {
+interface HandshakeFailure {
   readonly reason: string
   /** Whether it says nothing about a mistake. */
   readonly isHangup: boolean

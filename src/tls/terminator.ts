@@ -3,14 +3,13 @@
 import type { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import type { Certificates } from './certificates.ts'
-import { type HandshakeFailure, handshakeFailure } from './failures.ts'
 
 export interface TerminatorOptions {
   readonly certificates: Certificates
   /** A handshake is complete, and the certificate of the client is as the settings want it. */
   readonly secured: (socket: TLSSocket) => void
-  /** A handshake has failed; the connection is closed. */
-  readonly failed: (failure: HandshakeFailure, address: string) => void
+  /** A handshake has failed; the connection is closed next. */
+  readonly failed: (error: Error, socket: TLSSocket) => void
 }
 
 /**
@@ -120,10 +119,9 @@ export class TlsTerminator {
   }
 
   #fail(error: Error, socket: TLSSocket): void {
-    const address = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
     socket.on('error', () => socket.destroy())
+    this.#options.failed(error, socket)
     socket.destroy()
-    this.#options.failed(handshakeFailure(error, socket), address)
   }
 }
 

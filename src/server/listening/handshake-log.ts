@@ -1,8 +1,9 @@
 // The log of handshakes that fail: the first of each kind, then one line in a while with their number.
 
+import type { TLSSocket } from 'node:tls'
 import type { NodeStats } from '../../telemetry/node-stats.ts'
 import { RareWarning } from '../../telemetry/rare-warning.ts'
-import type { HandshakeFailure } from '../../tls/failures.ts'
+import { handshakeFailure } from '../../tls/failures.ts'
 import type { Logger } from '../logger.ts'
 
 const INTERVAL_MS = 10_000
@@ -23,7 +24,10 @@ export class HandshakeLog {
     this.#now = now
   }
 
-  failed({ reason, isHangup }: HandshakeFailure, address: string): void {
+  /** @param socket not destroyed yet, so that it tells its address */
+  failed(error: Error, socket: TLSSocket): void {
+    const { reason, isHangup } = handshakeFailure(error, socket)
+    const address = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
     this.#stats.tlsHandshakeFailures++
     if (isHangup) this.#log.debug?.({ address, reason }, `a TLS handshake failed: ${reason}`)
     else this.#warn(reason, address, 'a TLS handshake failed; about the client')
