@@ -14,7 +14,7 @@ import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
 import { CROSS_SLOT, type Dispatcher } from './dispatcher.ts'
 import { fanOut, type MergedFanOut } from './fan-out.ts'
-import { type ForwardedRequest, forwardContextOf } from './forwarded-request.ts'
+import { type ForwardedRequest, forwardContextOf, movedTo } from './forwarded-request.ts'
 import { askSize, type Nodes } from './key-reports.ts'
 import { fanOutList } from './lists.ts'
 import { requestBytes } from './request.ts'
@@ -152,7 +152,7 @@ export class Routing {
       const owner = cluster.owners[slot]
       if (owner === SELF) continue
       if (!isCharge && !command.mayWait) return this.#takeCharge(client, command)
-      reply.raw(Buffer.from(`?${cluster.peers[owner]?.name ?? ''}\r\n`))
+      reply.raw(movedTo(cluster.peers[owner]?.name ?? ''))
       return SENT
     }
     return HERE
