@@ -1,18 +1,10 @@
 // Fan-out: runs a command on all nodes and merges their replies into one.
 
 import { encodeRequest, type Reply } from '../../cluster/links/request.ts'
-import type { CompleteReply } from '../../commands/spec/client.ts'
 import type { FanOut } from '../../commands/spec/command.ts'
 import { CUT_OFF, PASSING_FLUSH } from '../../commands/spec/errors.ts'
-import type { ReplyWriter } from '../../resp/reply.ts'
-import { isGone, readReply, writeReply } from './gather.ts'
-import type { Ask } from './scatter.ts'
-
-interface ReplyTarget {
-  readonly protocol: 2 | 3
-  readonly reply: ReplyWriter
-  readonly complete: CompleteReply
-}
+import { completeWith, isGone, type ReplyTarget, readReply, writeReply } from './gather.ts'
+import type { Nodes } from './key-reports.ts'
 
 /** The others: `fanOutList`, `fanOutByCursor`. */
 export type MergedFanOut = Exclude<FanOut, 'list' | 'cursor'>
@@ -20,13 +12,10 @@ export type MergedFanOut = Exclude<FanOut, 'list' | 'cursor'>
 interface FanOutRequest extends ReplyTarget {
   readonly merge: MergedFanOut
   readonly request: Buffer
-  /** The current members. */
-  readonly owners: () => readonly number[]
   /** Whether this node is partitioned from members that may go on serving. */
   readonly isCutOff: () => boolean
   /** Whether it does no harm to run it again. */
   readonly isRepeatable: boolean
-  readonly after: (ms: number, run: () => void) => void
   /** How long nodes that pass a flush on are waited for, ms. */
   readonly timeout: number
   /** Uniform in [0, 1). */
@@ -44,8 +33,8 @@ const MAX_ROUNDS = 5
  * run the write, it runs everywhere again: others may have run it before they took over the keys of that node. A node
  * may have to pass a flush on (see `FlushRelay`): it is asked until it has done so.
  */
-export function fanOut(whole: FanOutRequest, ask: Ask): void {
-  const { owners, request, reply, complete, protocol, isCutOff } = whole
+export function fanOut(whole: FanOutRequest, { ask, owners, after }: Nodes): void {
+  const { request, isCutOff } = whole
   const isWrite = whole.merge === 'ok'
   const replies: Reply[] = []
   const asked = new Set<number>()
@@ -65,7 +54,7 @@ export function fanOut(whole: FanOutRequest, ask: Ask): void {
   const take = (owner: number, bytes: Buffer): void => {
     const answer = readReply(bytes)
     if (isWrite && isPassing(answer) && waited < whole.timeout) {
-      whole.after(PASSING_WAIT, () => askAgain(owner))
+      after(PASSING_WAIT, () => askAgain(owner))
       return
     }
     if (!isGone(answer) || (isWrite && owners().includes(owner))) replies.push(answer)
@@ -85,9 +74,7 @@ export function fanOut(whole: FanOutRequest, ask: Ask): void {
       return
     }
     if (isWrite && isCutOff()) replies.push(new Error(CUT_OFF))
-    reply.protocol = protocol
-    merge(whole, replies)
-    complete(reply.take())
+    completeWith(whole, () => merge(whole, replies))
   }
   askAll(owners())
 }

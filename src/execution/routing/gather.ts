@@ -1,7 +1,15 @@
 // Reads the RESP2 replies of other nodes, and writes them in the client's protocol.
 
 import { parseReplies, type Reply } from '../../cluster/links/request.ts'
+import type { CompleteReply } from '../../commands/spec/client.ts'
 import type { ReplyWriter } from '../../resp/reply.ts'
+
+/** Where the one reply to a command of all nodes goes. */
+export interface ReplyTarget {
+  readonly protocol: 2 | 3
+  readonly reply: ReplyWriter
+  readonly complete: CompleteReply
+}
 
 /** The reply of another node; an error if it is not valid RESP2. */
 export function readReply(bytes: Buffer): Reply {
@@ -26,4 +34,14 @@ export function writeReply(reply: ReplyWriter, value: Reply): void {
     reply.array(value.length)
     for (const each of value) writeReply(reply, each)
   }
+}
+
+/** Lets the reply be written in the client's protocol, and completes the command. */
+export function completeWith(
+  { protocol, reply, complete }: ReplyTarget,
+  write: (reply: ReplyWriter) => void,
+): void {
+  reply.protocol = protocol
+  write(reply)
+  complete(reply.take())
 }

@@ -3,20 +3,15 @@
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import { KeySet } from '../../cluster/handover/key-set.ts'
 import type { Reply } from '../../cluster/links/request.ts'
-import type { CompleteReply } from '../../commands/spec/client.ts'
-import type { ReplyWriter } from '../../resp/reply.ts'
-import { isGone, readReply, writeReply } from './gather.ts'
+import { completeWith, isGone, type ReplyTarget, readReply, writeReply } from './gather.ts'
 import { askNodes, askReports, isMoving, type KeyReports, type Nodes } from './key-reports.ts'
 
 const ASTERISK = 0x2a
 /** Keys that are looked at before other work runs. */
 const STEP = 2000
 
-interface List {
+interface List extends ReplyTarget {
   readonly request: Buffer
-  readonly protocol: 2 | 3
-  readonly reply: ReplyWriter
-  readonly complete: CompleteReply
 }
 
 /**
@@ -42,11 +37,8 @@ export function fanOutList(list: List, nodes: Nodes): void {
   const finish = (mayRepeatKeys: boolean): void => {
     const error = others.find((each) => each instanceof Error)
     const all = [...lists.values()].flat()
-    if (error !== undefined) {
-      list.reply.protocol = list.protocol
-      writeReply(list.reply, error)
-      list.complete(list.reply.take())
-    } else if (mayRepeatKeys) void distinct(all).then((parts) => answer(list, parts))
+    if (error !== undefined) completeWith(list, (reply) => writeReply(reply, error))
+    else if (mayRepeatKeys) void distinct(all).then((parts) => answer(list, parts))
     else answer(list, all.map(itemsOf))
   }
   askReports(nodes, (before) =>

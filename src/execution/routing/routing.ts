@@ -13,8 +13,9 @@ import type { Command } from '../../commands/spec/ready-command.ts'
 import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
 import { CROSS_SLOT, type Dispatcher } from './dispatcher.ts'
-import { fanOut, type MergedFanOut } from './fan-out.ts'
+import { fanOut } from './fan-out.ts'
 import { type ForwardedRequest, forwardContextOf, movedTo } from './forwarded-request.ts'
+import type { ReplyTarget } from './gather.ts'
 import { askSize, type Nodes } from './key-reports.ts'
 import { fanOutList } from './lists.ts'
 import { requestBytes } from './request.ts'
@@ -237,8 +238,7 @@ export class Routing {
     const { args, reply } = this.#context
     const { context, complete: completed } = this.#forwardedRequest(client)
     const complete = kind === 'list' ? this.#countList(completed) : completed
-    const { protocol } = context
-    const whole = { protocol, reply, complete }
+    const target: ReplyTarget = { protocol: context.protocol, reply, complete }
     const ask: Ask = (owner, request, done) => {
       const forwarded = this.#dispatcher.forwardedRequest({ ...context, protocol: 2 }, done)
       forwarded.isBulk = kind !== 'ok'
@@ -249,30 +249,26 @@ export class Routing {
       owners: () => cluster.liveOwners,
       after: (ms, run) => cluster.after(ms, run),
     }
-    const request = requestBytes(args)
-    const fanOutTo = (): void =>
-      fanOut(
-        {
-          ...whole,
-          ...nodes,
-          merge: kind as MergedFanOut,
-          request,
-          isCutOff: () => cluster.isCutOff,
-          isRepeatable: command.isRepeatable(args),
-          timeout: cluster.agreementTimeout(context.group),
-          random: cluster.random,
-        },
-        ask,
-      )
-    if (kind === 'cursor') fanOutByCursor({ ...whole, client, args, steps: () => cluster.scanOrder }, nodes)
-    else if (kind === 'list') fanOutList({ ...whole, request }, nodes)
-    else if (kind === 'sum') {
-      askSize(nodes, (size) => {
-        // A node of an earlier version is there: nodes are asked one by one.
-        if (size === undefined) fanOutTo()
-        else complete(Buffer.from(`:${size}\r\n`))
-      })
-    } else fanOutTo()
+    if (kind === 'cursor') fanOutByCursor({ ...target, client, args, steps: () => cluster.scanOrder }, nodes)
+    else if (kind === 'list') fanOutList({ ...target, request: requestBytes(args) }, nodes)
+    else {
+      const whole = {
+        ...target,
+        merge: kind,
+        request: requestBytes(args),
+        isCutOff: () => cluster.isCutOff,
+        isRepeatable: command.isRepeatable(args),
+        timeout: cluster.agreementTimeout(context.group),
+        random: cluster.random,
+      }
+      if (kind !== 'sum') fanOut(whole, nodes)
+      else
+        askSize(nodes, (size) => {
+          // A node of an earlier version is there: nodes are asked one by one.
+          if (size === undefined) fanOut(whole, nodes)
+          else complete(Buffer.from(`:${size}\r\n`))
+        })
+    }
     return SENT
   }
 

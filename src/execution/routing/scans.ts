@@ -2,10 +2,9 @@
 
 import { encodeRequest } from '../../cluster/links/request.ts'
 import type { ScanStep } from '../../cluster/scan-order.ts'
-import type { Client, CompleteReply } from '../../commands/spec/client.ts'
+import type { Client } from '../../commands/spec/client.ts'
 import type { Args } from '../../resp/args.ts'
-import type { ReplyWriter } from '../../resp/reply.ts'
-import { isGone, readReply, writeReply } from './gather.ts'
+import { completeWith, isGone, type ReplyTarget, readReply, writeReply } from './gather.ts'
 import { askReports, type KeyReports, type Nodes, stampOf } from './key-reports.ts'
 
 /*
@@ -25,14 +24,11 @@ const SECOND_PASS = 2 ** 52
 /** A scan that began on another connection is taken to have begun this long ago, ms. */
 const LONGEST_SCAN_MS = 60_000
 
-interface CursorScan {
+interface CursorScan extends ReplyTarget {
   readonly client: Client
   readonly args: Args
   /** By token, ascending. */
   readonly steps: () => readonly ScanStep[]
-  readonly protocol: 2 | 3
-  readonly reply: ReplyWriter
-  readonly complete: CompleteReply
 }
 
 /** Whether a scan began when there were other nodes. */
@@ -75,9 +71,7 @@ function step(scan: CursorScan, nodes: Nodes, text: string, parts: Buffer[]): vo
   nodes.ask(at.owner, encodeRequest(parts), (bytes) => {
     const reply = readReply(bytes)
     if (reply instanceof Error && !isGone(reply)) {
-      scan.reply.protocol = scan.protocol
-      writeReply(scan.reply, reply)
-      scan.complete(scan.reply.take())
+      completeWith(scan, (writer) => writeReply(writer, reply))
       return
     }
     const [local, keys] = Array.isArray(reply) ? reply : [0, []]
@@ -110,8 +104,6 @@ function hasMoved(reports: KeyReports, stamp: string | undefined): boolean {
   return [...reports.values()].some(({ quietMs, received }) => received > 0 && quietMs < LONGEST_SCAN_MS)
 }
 
-function answer({ reply, protocol, complete }: CursorScan, cursor: number, keys: Buffer[]): void {
-  reply.protocol = protocol
-  writeReply(reply, [Buffer.from(String(cursor)), keys])
-  complete(reply.take())
+function answer(scan: CursorScan, cursor: number, keys: Buffer[]): void {
+  completeWith(scan, (reply) => writeReply(reply, [Buffer.from(String(cursor)), keys]))
 }

@@ -24,14 +24,12 @@ function fanOutTo(merge: MergedFanOut, owners: readonly number[], isRepeatable =
       },
       merge,
       request: Buffer.from('request'),
-      owners: () => state.owners,
       isCutOff: () => state.isCutOff,
       isRepeatable,
-      after: (_ms, run) => void waiting.push(run),
       timeout: 10,
       random: () => 0,
     },
-    ask,
+    { ask, owners: () => state.owners, after: (_ms, run) => void waiting.push(run) },
   )
   const wait = (): void => waiting.splice(0).forEach((run) => run())
   return { state, wait, answer: (owner: number, reply: string) => answers.get(owner)?.(reply) }
