@@ -48,3 +48,8 @@ export class LoginDelays {
     return 0
   }
 }
+
+/** The address of a client without its port: what a login waits for. */
+export function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(':'))
+}

@@ -1,6 +1,7 @@
 // Makes a client another user: AUTH and HELLO AUTH. Logins from an address where many have failed have to wait.
 
 import type { Access } from '../../access/access.ts'
+import { hostOf } from '../../access/login-delays.ts'
 import { DEFAULT_USER } from '../../access/users.ts'
 import type { Client } from '../spec/client.ts'
 import type { Context } from '../spec/context.ts'
@@ -79,9 +80,4 @@ function failed(c: Context, access: Access, { client, name, object, context }: A
   access.log.add(refused, instant.now)
   host.loginFailed(client)
   return false
-}
-
-/** The address without the port. */
-function hostOf(address: string): string {
-  return address.slice(0, address.lastIndexOf(':'))
 }

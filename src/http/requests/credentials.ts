@@ -2,6 +2,7 @@
 
 import type { Access } from '../../access/access.ts'
 import type { Reason } from '../../access/log.ts'
+import { hostOf } from '../../access/login-delays.ts'
 import type { User } from '../../access/user.ts'
 import { DEFAULT_USER } from '../../access/users.ts'
 import type { Instant } from '../../bytes/instant.ts'
@@ -94,9 +95,4 @@ export class AccessGate implements Gate {
     instant.refresh()
     access.log.add({ reason, context: 'toplevel', object, username, clientInfo }, instant.now)
   }
-}
-
-/** The address without the port. */
-function hostOf(address: string): string {
-  return address.slice(0, address.lastIndexOf(':'))
 }
