@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { User } from '../access/user.ts'
+import { addressName } from '../cluster/member.ts'
 import type { Caller } from './ports.ts'
 
 /*
@@ -38,8 +39,8 @@ export class HttpConnection {
     this.#socket = socket
     this.#serve = serve
     this.#served = served
-    this.address = formatAddress(socket.remoteAddress, socket.remotePort)
-    this.localAddress = formatAddress(socket.localAddress, socket.localPort)
+    this.address = addressName(socket.remoteAddress ?? '?', socket.remotePort ?? 0)
+    this.localAddress = addressName(socket.localAddress ?? '?', socket.localPort ?? 0)
   }
 
   /** The caller of commands for a user. */
@@ -88,8 +89,4 @@ export class HttpConnection {
       this.#socket.resume()
     }
   }
-}
-
-function formatAddress(host = '?', port = 0): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net'
 import type { Link, Receiver } from '../cluster/links/link.ts'
+import { addressName } from '../cluster/member.ts'
 import { type Client, ClientState, type PeerSession, type PendingReply } from '../commands/spec/client.ts'
 import { type Executor, STALLED } from '../execution/executor.ts'
 import type { Group } from '../group/group.ts'
@@ -113,8 +114,8 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
   ) {
     // Redis: both ends of a connection by a Unix socket have its path.
     const unix = unixPath === undefined ? undefined : `${unixPath}:0`
-    const address = unix ?? formatAddress(socket.remoteAddress, socket.remotePort)
-    const localAddress = unix ?? formatAddress(socket.localAddress, socket.localPort)
+    const address = unix ?? addressName(socket.remoteAddress ?? '?', socket.remotePort ?? 0)
+    const localAddress = unix ?? addressName(socket.localAddress ?? '?', socket.localPort ?? 0)
     super(id, group, services.instant.now, address, localAddress)
     this.#mustBePeer = mustBePeer
     this.tls = tls
@@ -424,9 +425,4 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     // While paused, the socket would not report that the client has closed its end.
     this.#pauseReading(false)
   }
-}
-
-function formatAddress(host: string | undefined, port: number | undefined): string {
-  if (host === undefined) return '?:0'
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

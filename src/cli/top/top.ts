@@ -1,6 +1,7 @@
 // `erinys top`: a live view of a node, or of all nodes of its cluster, in the terminal.
 
 import { Redis } from 'ioredis'
+import { addressName } from '../../cluster/member.ts'
 import { screenOf, type Watched } from './render.ts'
 import { type NodeSample, readNode } from './sample.ts'
 
@@ -38,7 +39,7 @@ class Node implements Watched {
   problem: string | undefined
 
   constructor(host: string, port: number, { password, user }: TopOptions) {
-    this.address = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+    this.address = addressName(host, port)
     this.client = new Redis({
       host,
       port,
