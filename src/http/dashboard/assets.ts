@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { brotliCompressSync } from 'node:zlib'
+import { brotliOptions } from '../responses/compression.ts'
 
 /** Where the build puts them: beside this module, or in `dist/` when the sources run. */
 const FOLDERS = [
@@ -64,7 +65,7 @@ export class Assets {
       try {
         const bytes = readFileSync(new URL(name, folder))
         const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`
-        return { type: TYPES[name], etag, bytes, compressed: brotliCompressSync(bytes) }
+        return { type: TYPES[name], etag, bytes, compressed: brotliCompressSync(bytes, brotliOptions(bytes)) }
       } catch {
         // Not in this folder.
       }
