@@ -1,9 +1,9 @@
 // The files of the page: built from `app/` into `dist/` with the program, and held in memory.
 
-import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { brotliCompressSync } from 'node:zlib'
 import { brotliOptions } from '../responses/compression.ts'
+import { entityTag } from '../responses/validators.ts'
 
 /** Where the build puts them: beside this module, or in `dist/` when the sources run. */
 const FOLDERS = [
@@ -64,8 +64,12 @@ export class Assets {
     for (const folder of this.#folders) {
       try {
         const bytes = readFileSync(new URL(name, folder))
-        const etag = `"${createHash('sha256').update(bytes).digest('base64url').slice(0, 22)}"`
-        return { type: TYPES[name], etag, bytes, compressed: brotliCompressSync(bytes, brotliOptions(bytes)) }
+        return {
+          type: TYPES[name],
+          etag: entityTag(bytes),
+          bytes,
+          compressed: brotliCompressSync(bytes, brotliOptions(bytes)),
+        }
       } catch {
         // Not in this folder.
       }

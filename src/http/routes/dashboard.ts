@@ -5,6 +5,7 @@ import { keyName } from '../dashboard/names.ts'
 import { type DashboardAction, dashboardState } from '../dashboard/state.ts'
 import { readValue } from '../dashboard/value.ts'
 import type { Exchange, Headers } from '../exchange.ts'
+import { isNotModified } from '../responses/validators.ts'
 import { problem, type Route, type RouteParameter, type RouteResponse } from '../route.ts'
 
 const ANY_OBJECT: RouteResponse = {
@@ -221,7 +222,7 @@ function sendAsset(exchange: Exchange, asset: Asset | undefined): void {
     'Vary',
     'Accept-Encoding',
   ]
-  if (exchange.header('if-none-match') === asset.etag) {
+  if (isNotModified(exchange.header('if-none-match'), asset.etag)) {
     exchange.send(304, headers)
     return
   }
