@@ -6,7 +6,8 @@ import { type DashboardAction, dashboardState } from '../dashboard/state.ts'
 import { readValue } from '../dashboard/value.ts'
 import type { Exchange, Headers } from '../exchange.ts'
 import { isNotModified } from '../responses/validators.ts'
-import { problem, type Route, type RouteParameter, type RouteResponse } from '../route.ts'
+import { problem, type Route, type RouteResponse } from '../route.ts'
+import { KEYED } from './values.ts'
 
 const ANY_OBJECT: RouteResponse = {
   description: 'See the page.',
@@ -14,20 +15,7 @@ const ANY_OBJECT: RouteResponse = {
 }
 const DONE: RouteResponse = { description: 'Done.', content: { 'application/json': { type: 'object' } } }
 
-const GROUP: RouteParameter = {
-  name: 'group',
-  in: 'path',
-  description: 'The name of a group.',
-  required: true,
-  schema: { type: 'string' },
-}
-const KEY: RouteParameter = {
-  name: 'key',
-  in: 'path',
-  description: 'The key: any bytes, percent-encoded.',
-  required: true,
-  schema: { type: 'string' },
-}
+const [GROUP] = KEYED
 
 /** Whoever may run these commands may press these buttons. */
 const COMMANDS: Readonly<Record<DashboardAction, string>> = {
@@ -125,7 +113,7 @@ const views: readonly Route[] = [
     operation: 'showValue',
     tag: 'Dashboard',
     summary: 'The entry of a key, and the beginning of its value if it is cached. Nothing is loaded.',
-    parameters: [GROUP, KEY],
+    parameters: KEYED,
     responses: { 200: ANY_OBJECT },
     access: { command: 'explain', of: 'key' },
     async handle(exchange) {
@@ -142,7 +130,7 @@ const actions: readonly Route[] = [
     operation: 'invalidateKey',
     tag: 'Dashboard',
     summary: 'Removes a key from the cache; the origin is not written.',
-    parameters: [GROUP, KEY],
+    parameters: KEYED,
     responses: { 200: DONE },
     access: { command: COMMANDS.invalidate, of: 'key' },
     async handle(exchange) {
