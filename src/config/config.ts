@@ -192,8 +192,7 @@ export function resolveLayers({
   const http = problems.length === 0 ? decideHttp(values as HttpValues, isHttpOn, httpPort) : undefined
   if (http !== undefined && http.port !== 0 && http.port === decided.port)
     problems.push(`${portLabel(sources, place)}: got ${http.port}, which is the port of the Redis protocol`)
-  const aclfile = pathOf(decided.aclfile, sources.get('aclfile') === source ? directory : undefined)
-  const users = problems.length === 0 ? decideUsers(writtenUsers, { ...decided, aclfile }, refuse) : NO_USERS
+  const users = problems.length === 0 ? decideUsers(writtenUsers, decided, refuse) : NO_USERS
   if (problems.length === 0) problems.push(...listeningProblems(decided, users, cluster, http))
   if (problems.length > 0) throw new ConfigError(...problems)
   const plain = Object.fromEntries(settingNames.map((name) => [name, decided[name]])) as unknown as Settings
@@ -207,7 +206,7 @@ export function resolveLayers({
     maxBytes: group.maxBytes ?? maxmemory,
   })
   return {
-    config: { ...plain, ...users, aclfile, maxmemory, groups: groups.map(budget), cluster, http },
+    config: { ...plain, ...users, maxmemory, groups: groups.map(budget), cluster, http },
     sources,
   }
 }
@@ -283,8 +282,3 @@ function misspelt(variable: string): string[] {
 }
 
 const NO_USERS: ConfiguredUsers = { users: [], needsLogin: false }
-
-/** '' stays: there is no such file. */
-function pathOf(path: string, directory = process.cwd()): string {
-  return path === '' ? '' : resolve(directory, path)
-}

@@ -80,6 +80,7 @@ export const settings = {
     argument: '<path>',
     summary: 'file of users, which ACL LOAD reads and ACL SAVE writes',
     fallbackText: 'none',
+    isPath: true,
     write: (path) => (path === '' ? 'none' : path),
   }),
   /** Maximum number of ACL LOG entries. */
