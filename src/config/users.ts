@@ -51,7 +51,8 @@ export function decideUsers(
   const users = aclfile === '' ? (written ?? []) : readUsers(aclfile, refuse)
   if (aclfile !== '' && written !== undefined)
     refuse('users: aclfile names a file of users, keep one of both')
-  const { users: staged, problems } = stageUsers(users, ruleContext(users.length))
+  if (users.length === 0) return { users, needsLogin: requirepass !== '' }
+  const { users: staged, problems } = stageUsers(users, ruleContext())
   if (aclfile !== '') for (const { place, message } of problems) refuse(`aclfile: ${place}: ${message}`)
   const own = staged.get(DEFAULT_USER)
   if (own !== undefined && written !== undefined && requirepass !== '')
@@ -67,9 +68,8 @@ function readUsers(aclfile: string, refuse: (problem: string) => void): readonly
 }
 
 /** Rules are checked against the commands of this version. */
-function ruleContext(users = 1): { readonly catalog: CommandCatalog; allowsChannels: boolean } {
-  const none: CommandCatalog = { all: [], size: 0, byName: () => undefined }
-  return { catalog: users === 0 ? none : createCommandTable(), allowsChannels: false }
+function ruleContext(): { readonly catalog: CommandCatalog; allowsChannels: boolean } {
+  return { catalog: createCommandTable(), allowsChannels: false }
 }
 
 function wordsOf(rules: unknown): readonly string[] | undefined {
