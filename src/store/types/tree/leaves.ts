@@ -1,5 +1,6 @@
 // The leaves of a tree: how they grow, are split, merged and packed.
 
+import { copyUnaligned } from '../../../bytes/copy.ts'
 import { UNIT_BYTES } from '../../arena.ts'
 import { NO_PAGE } from '../regions.ts'
 import { TreeInnerPages } from './inner.ts'
@@ -12,6 +13,7 @@ const SPARSE_BYTES = 1024
 const MERGED_BYTES = 3072
 
 const scratch = Buffer.alloc(LEAF_UNITS * UNIT_BYTES)
+const scratchView = new DataView(scratch.buffer, scratch.byteOffset, scratch.length)
 
 export abstract class TreeLeaves extends TreeInnerPages {
   /** The first leaf. */
@@ -116,8 +118,7 @@ export abstract class TreeLeaves extends TreeInnerPages {
     for (let i = from; i < to; i++) {
       const entry = this.end - view.getUint16(this.slots + 2 * i, true)
       const length = this.entryBytes(entry)
-      if (length > 64) scratch.set(bytes.subarray(entry, entry + length), at)
-      else for (let j = 0; j < length; j++) scratch[at + j] = bytes[entry + j]
+      copyUnaligned(bytes, entry, entry + length, scratch, scratchView, at)
       at += length
     }
     return at

@@ -113,11 +113,8 @@ export class Tree extends TreeLeaves {
 
   /** Writes the string of the entry that another tree of the region has loaded; a page of its own is shared. */
   copyString(from: Tree): void {
-    const { bytes } = this
-    const source = from.stringsAt
-    const target = this.stringsAt
-    const length = from.skipString(source) - source
-    for (let i = 0; i < length; i++) bytes[target + i] = from.bytes[source + i]
+    const { stringsAt } = from
+    copyUnaligned(from.bytes, stringsAt, from.skipString(stringsAt), this.bytes, this.view, this.stringsAt)
   }
 
   /**
