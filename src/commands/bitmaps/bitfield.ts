@@ -181,10 +181,10 @@ function readType({ buf, start, end }: Args, i: number): number {
   return sign === LOWER_U && bits >= 1 && bits <= 63 ? bits : 0
 }
 
-/** How these arguments use the key (Redis: `bitfieldGetKeys`). */
 const READ_AND_SET: readonly KeyFlag[] = ['RW', 'access', 'update']
 const READ_ONLY: readonly KeyFlag[] = ['RO', 'access']
 
+/** How these arguments use the key (Redis: `bitfieldGetKeys`). */
 function keyFlags(args: Args): readonly KeyFlag[] {
   for (let i = 2; i < args.count; ) {
     const left = args.count - i - 1
