@@ -84,9 +84,7 @@ export class Hashes {
 
   /** With the expired fields that are not removed yet. */
   storedLength(ref: Ref): number {
-    const { records, regions } = this.#parts
-    const region = this.#parts.regionOf(ref)
-    return region === 0 ? packedCount(records) : regions.head(region, COUNT_WORD)
+    return this.#parts.length(ref)
   }
 
   /** Reads the value of a field into `value`. False: there is none. */
