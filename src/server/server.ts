@@ -27,8 +27,6 @@ import { type NodeIdentity, NodeStats } from '../telemetry/node-stats.ts'
 import { RareWarning } from '../telemetry/rare-warning.ts'
 import { Telemetry } from '../telemetry/telemetry.ts'
 import type { Certificates } from '../tls/certificates.ts'
-import { TlsSession } from '../tls/session.ts'
-import { TlsTerminator } from '../tls/terminator.ts'
 import { UsersFile } from './access/acl-file.ts'
 import { createAccess, latin1 } from './access/create.ts'
 import { Connection, type ConnectionOrigin, type ConnectionServices, TOO_MANY_CLIENTS } from './connection.ts'
@@ -36,6 +34,7 @@ import { EventLoopBatch } from './event-loop-batch.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { HandshakeLog } from './listening/handshake-log.ts'
 import { Listeners } from './listening/listeners.ts'
+import { TlsClients } from './listening/tls-clients.ts'
 import type { Logger } from './logger.ts'
 import { type ConnectionRoom, connectionRoom, limitClients, openFilesLimit } from './open-files.ts'
 import { evictClients } from './output/client-eviction.ts'
@@ -100,7 +99,7 @@ export class Server implements Host {
   readonly #housekeeping: Housekeeping
   readonly #listeners: Listeners
   readonly #handshakes: HandshakeLog
-  #terminator: TlsTerminator | undefined
+  readonly #tlsClients: TlsClients
   readonly #monitors = new Set<Client>()
   readonly #room: ConnectionRoom
   readonly #executor: Executor
@@ -187,6 +186,15 @@ export class Server implements Host {
     }
     this.#listeners = new Listeners({ backlog: () => settings.tcpBacklog, log })
     this.#handshakes = new HandshakeLog(this.stats, log, () => instant.monotonicMs)
+    this.#tlsClients = new TlsClients({
+      certificates: options.certificates,
+      settings,
+      users: this.access.users,
+      stats: this.stats,
+      log: this.#handshakes,
+      serve: (socket, tls) =>
+        this.#closed === undefined ? this.#serve(socket, { tls, mustBePeer: this.#isFull }) : undefined,
+    })
     this.#housekeeping = new Housekeeping({
       host: this,
       connections: this.clients,
@@ -224,13 +232,7 @@ export class Server implements Host {
 
   /** The same for connections by TLS. */
   async listenTls(host: string, port: number): Promise<AddressInfo> {
-    const { certificates } = this.#options
-    if (certificates === undefined) throw new Error('there are no certificates for TLS')
-    this.#terminator ??= new TlsTerminator({
-      certificates,
-      secured: (socket) => this.#acceptSecured(socket),
-      failed: (error, socket) => this.#handshakes.failed(error, socket),
-    })
+    this.#tlsClients.begin()
     // Who closes its end during the handshake is gone.
     const address = await this.#listeners.tcp(host, port, (socket) => this.#acceptTls(socket), false)
     this.stats.tlsPort ||= address.port
@@ -258,7 +260,7 @@ export class Server implements Host {
     this.unpause()
     this.#housekeeping.stop()
     const closed: Promise<unknown>[] = [this.#listeners.close()]
-    this.#terminator?.close()
+    this.#tlsClients.close()
     if (this.clients.size > 0) closed.push(new Promise((resolve) => this.#emptied.push(resolve)))
     closed.push(this.program.close())
     for (const connection of this.clients.values()) {
@@ -296,34 +298,10 @@ export class Server implements Host {
 
   /** Begins the handshake of a connection. Without room it is closed without a word: nothing can be said before TLS. */
   #acceptTls(socket: Socket): void {
-    if (this.#hasRoom) this.#terminator?.accept(socket)
+    if (this.#hasRoom) this.#tlsClients.accept(socket)
     else {
       this.stats.rejectedConnections++
       socket.destroy()
-    }
-  }
-
-  #acceptSecured(socket: TLSSocket): void {
-    this.stats.tlsHandshakes++
-    if (this.#closed !== undefined) {
-      socket.destroy()
-      return
-    }
-    const tls = new TlsSession(socket)
-    const connection = this.#serve(socket, { tls, mustBePeer: this.#isFull })
-    if (this.#options.settings.tlsAuthClientsUser === 'CN') this.#logIn(connection, tls.commonName)
-  }
-
-  /** Redis 8.6: a client is the user that its certificate names; if there is no such user, it logs in as others do. */
-  #logIn(connection: Connection, name: string): void {
-    if (name === '') return
-    const user = this.access.users.get(latin1(name))
-    if (user?.isEnabled) {
-      connection.user = user
-      connection.authenticated = true
-    } else {
-      this.stats.tlsUsersDenied++
-      this.#handshakes.noUser(name, connection.address)
     }
   }
 
@@ -334,7 +312,7 @@ export class Server implements Host {
 
   /** Handshakes under way count as clients. */
   get #connections(): number {
-    return this.clients.size + (this.#terminator?.pending ?? 0)
+    return this.clients.size + this.handshakes
   }
 
   /** Clients must not use up the connections of the cluster's nodes. */
@@ -377,7 +355,7 @@ export class Server implements Host {
   }
 
   get handshakes(): number {
-    return this.#terminator?.pending ?? 0
+    return this.#tlsClients.pending
   }
 
   get droppedLogLines(): number {

@@ -1,0 +1,85 @@
+// Clients that come by TLS: their handshakes, and the users that their certificates name.
+
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { Users } from '../../access/users.ts'
+import type { Client } from '../../commands/spec/client.ts'
+import type { NodeStats } from '../../telemetry/node-stats.ts'
+import type { Certificates } from '../../tls/certificates.ts'
+import { TlsSession } from '../../tls/session.ts'
+import type { TlsSettings } from '../../tls/settings.ts'
+import { TlsTerminator } from '../../tls/terminator.ts'
+import { latin1 } from '../access/create.ts'
+import type { HandshakeLog } from './handshake-log.ts'
+
+export interface TlsClientsOptions {
+  /** `undefined`: there is no TLS. */
+  readonly certificates: Certificates | undefined
+  readonly settings: TlsSettings
+  readonly users: Users
+  readonly stats: NodeStats
+  readonly log: HandshakeLog
+  /** Serves a connection; `undefined`: it is too late for that. */
+  readonly serve: (socket: TLSSocket, tls: TlsSession) => Client | undefined
+}
+
+export class TlsClients {
+  readonly #options: TlsClientsOptions
+  #terminator: TlsTerminator | undefined
+
+  constructor(options: TlsClientsOptions) {
+    this.#options = options
+  }
+
+  /** Connections without a complete handshake. */
+  get pending(): number {
+    return this.#terminator?.pending ?? 0
+  }
+
+  /**
+   * Gets ready for handshakes.
+   * @throws if there are no certificates
+   */
+  begin(): void {
+    const { certificates, log } = this.#options
+    if (certificates === undefined) throw new Error('there are no certificates for TLS')
+    this.#terminator ??= new TlsTerminator({
+      certificates,
+      secured: (socket) => this.#secured(socket),
+      failed: (error, socket) => log.failed(error, socket),
+    })
+  }
+
+  /** Begins the handshake of a connection. */
+  accept(socket: Socket): void {
+    this.#terminator?.accept(socket)
+  }
+
+  /** Ends all handshakes. */
+  close(): void {
+    this.#terminator?.close()
+  }
+
+  #secured(socket: TLSSocket): void {
+    const { settings, stats, serve } = this.#options
+    stats.tlsHandshakes++
+    const tls = new TlsSession(socket)
+    const client = serve(socket, tls)
+    if (client === undefined) socket.destroy()
+    else if (settings.tlsAuthClientsUser === 'CN') this.#logIn(client, tls.commonName)
+  }
+
+  /** Redis 8.6: a client is the user that its certificate names; if there is no such user, it logs in as others do. */
+  #logIn(client: Client, name: string): void {
+    if (name === '') return
+    const { users, stats, log } = this.#options
+    const user = users.get(latin1(name))
+    if (user?.isEnabled) {
+      client.user = user
+      client.authenticated = true
+    } else {
+      stats.tlsUsersDenied++
+      log.noUser(name, client.address)
+    }
+  }
+}
