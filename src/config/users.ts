@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import type { CommandCatalog } from '../access/catalog.ts'
+import { latin1 } from '../access/text.ts'
 import { DEFAULT_USER, stageUsers, type UserDefinition } from '../access/users.ts'
 import { createCommandTable } from '../execution/table.ts'
 import { readAclFile } from '../server/access/acl-file.ts'
@@ -28,7 +29,7 @@ export function usersSchema(): z.ZodType<readonly UserDefinition[]> {
     }
     const definitions = Object.entries(value).flatMap(([name, rules]): UserDefinition[] => {
       const words = wordsOf(rules)
-      if (words !== undefined) return [{ name: bytesOf(name), rules: words.map(bytesOf), place: name }]
+      if (words !== undefined) return [{ name: latin1(name), rules: words.map(latin1), place: name }]
       refuse(`got ${givenKind(rules)}, wants rules such as 'on >password ~cache:* +@read'`, name)
       return []
     })
@@ -76,9 +77,4 @@ function wordsOf(rules: unknown): readonly string[] | undefined {
   if (typeof rules === 'string') return rules.split(/\s+/).filter((word) => word !== '')
   if (!Array.isArray(rules) || !rules.every((rule) => typeof rule === 'string')) return undefined
   return rules
-}
-
-/** Names and rules have one character per byte. */
-function bytesOf(text: string): string {
-  return Buffer.from(text).toString('latin1')
 }

@@ -1,6 +1,7 @@
 // Checks what the users of clients may do, where their requests come in, and logs what is refused.
 
 import type { Refused } from '../access/log.ts'
+import { latin1 } from '../access/text.ts'
 import { clientInfo } from '../commands/connection/client-info.ts'
 import type { Client } from '../commands/spec/client.ts'
 import type { Context } from '../commands/spec/context.ts'
@@ -108,7 +109,7 @@ export class Permissions {
   #objectOf(verdict: Exclude<Verdict, typeof ALLOWED>, command: Command): string {
     if (verdict === NO_COMMAND) return command.fullName
     if (verdict === NO_KEY) return this.#context.args.latin1(this.#check.keyAt)
-    return Buffer.from(this.#check.group?.name ?? '').toString('latin1')
+    return latin1(this.#check.group?.name ?? '')
   }
 
   #textOf(verdict: Exclude<Verdict, typeof ALLOWED>, command: Command): string {

@@ -1,5 +1,6 @@
 // ACL DRYRUN: whether a user may run a command, without running it.
 
+import { latin1 } from '../../access/text.ts'
 import type { CommandDirectory } from '../introspection/introspection.ts'
 import type { Context } from '../spec/context.ts'
 import { wrongArguments } from '../spec/errors.ts'
@@ -32,7 +33,6 @@ export function dryRun(c: Context, directory: CommandDirectory): void {
   const refuse = (text: string): void => bulkBytes(reply, `This user has no permissions to ${text}`)
   if (verdict === NO_COMMAND) refuse(`run the '${command.fullName}' command`)
   else if (verdict === NO_KEY) refuse(`access the '${request.latin1(check.keyAt)}' key`)
-  else if (verdict === NO_GROUP)
-    refuse(`access the '${Buffer.from(check.group?.name ?? '').toString('latin1')}' group`)
+  else if (verdict === NO_GROUP) refuse(`access the '${latin1(check.group?.name ?? '')}' group`)
   else reply.ok()
 }

@@ -3,6 +3,7 @@
 import type { Access } from '../../access/access.ts'
 import type { Reason } from '../../access/log.ts'
 import { hostOf } from '../../access/login-delays.ts'
+import { latin1 } from '../../access/text.ts'
 import type { User } from '../../access/user.ts'
 import { DEFAULT_USER } from '../../access/users.ts'
 import type { Instant } from '../../bytes/instant.ts'
@@ -67,7 +68,7 @@ export class AccessGate implements Gate {
 
   authenticate({ name = '', password }: Credentials, address: string): User | undefined {
     const { access, instant, loginFailed } = this.#node
-    const username = name === '' ? DEFAULT_USER : Buffer.from(name).toString('latin1')
+    const username = name === '' ? DEFAULT_USER : latin1(name)
     const user = access.authenticate(username, Buffer.from(password))
     if (user !== undefined) return user
     access.delays.failed(hostOf(address), instant.monotonicMs)
@@ -79,7 +80,7 @@ export class AccessGate implements Gate {
   allows(user: User, { command, group, key }: Demand, address: string): boolean {
     const lacks = this.#node.access.check(user, command, group?.name, key)
     if (lacks === undefined) return true
-    const groupName = Buffer.from(group?.name ?? '').toString('latin1')
+    const groupName = latin1(group?.name ?? '')
     const object = { key: key?.toString('latin1'), group: groupName }[lacks as string]
     this.#log(lacks, object ?? command, user.name, address)
     return false

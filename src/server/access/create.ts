@@ -2,6 +2,7 @@
 
 import { Access } from '../../access/access.ts'
 import type { CommandCatalog } from '../../access/catalog.ts'
+import { latin1 } from '../../access/text.ts'
 import type { UserDefinition } from '../../access/users.ts'
 import type { ServerSettings } from '../settings.ts'
 
@@ -23,9 +24,4 @@ export function createAccess(
   const problem = users.length === 0 ? undefined : access.users.replaceAll(users)
   if (problem !== undefined) throw new Error(problem)
   return access
-}
-
-/** A text with one character per byte, as names and passwords have it. */
-export function latin1(text: string): string {
-  return Buffer.from(text).toString('latin1')
 }

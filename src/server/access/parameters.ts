@@ -1,10 +1,10 @@
 // The parameters of CONFIG about users.
 
 import type { Access } from '../../access/access.ts'
+import { latin1 } from '../../access/text.ts'
 import type { Parameter } from '../../commands/spec/parameter.ts'
 import { anyText, integer, oneOf } from '../parameter-values.ts'
 import type { ServerSettings } from '../settings.ts'
-import { latin1 } from './create.ts'
 
 /** Shown instead of a password. */
 const REDACTED = '(redacted)'
