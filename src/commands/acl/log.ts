@@ -4,7 +4,7 @@ import type { LogEntry } from '../../access/log.ts'
 import { readInteger } from '../spec/arguments.ts'
 import type { Context } from '../spec/context.ts'
 import { wrongSubcommand } from '../spec/errors.ts'
-import { bulkBytes } from './text.ts'
+import { replyObject } from '../spec/fields.ts'
 
 const DEFAULT_COUNT = 10
 
@@ -28,25 +28,17 @@ export function showLog(c: Context): void {
 }
 
 function showEntry({ instant, reply }: Context, entry: LogEntry): void {
-  reply.map(10)
-  reply.bulkText('count')
-  reply.integer(entry.count)
-  reply.bulkText('reason')
-  reply.bulkText(entry.reason)
-  reply.bulkText('context')
-  reply.bulkText(entry.context)
-  reply.bulkText('object')
-  bulkBytes(reply, entry.object)
-  reply.bulkText('username')
-  bulkBytes(reply, entry.username)
-  reply.bulkText('age-seconds')
-  reply.double((instant.now - entry.updatedAt) / 1000)
-  reply.bulkText('client-info')
-  reply.bulkText(entry.clientInfo)
-  reply.bulkText('entry-id')
-  reply.integer(entry.id)
-  reply.bulkText('timestamp-created')
-  reply.integer(entry.createdAt)
-  reply.bulkText('timestamp-last-updated')
-  reply.integer(entry.updatedAt)
+  const fields = {
+    count: entry.count,
+    reason: entry.reason,
+    context: entry.context,
+    object: Buffer.from(entry.object, 'latin1'),
+    username: Buffer.from(entry.username, 'latin1'),
+    ageSeconds: (instant.now - entry.updatedAt) / 1000,
+    clientInfo: entry.clientInfo,
+    entryId: entry.id,
+    timestampCreated: entry.createdAt,
+    timestampLastUpdated: entry.updatedAt,
+  }
+  replyObject(reply, fields, ['ageSeconds'])
 }

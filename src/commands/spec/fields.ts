@@ -3,8 +3,8 @@
 import { kebabName } from '../../bytes/names.ts'
 import type { ReplyWriter } from '../../resp/reply.ts'
 
-/** A field's value in a reply: text is a bulk string, a number an integer, `{ double }` a double, null is unknown. */
-type FieldValue = string | number | { readonly double: number } | null
+/** A field's value in a reply: text, and bytes, are a bulk string, a number an integer, `{ double }` a double, null is unknown. */
+type FieldValue = string | Buffer | number | { readonly double: number } | null
 
 /** A map whose names are those of an object in kebab case. Clients find fields by name, so fields may be added anywhere. */
 export function replyObject<T extends object>(
@@ -26,6 +26,7 @@ function replyValues(reply: ReplyWriter, values: readonly (readonly [string, Fie
     if (value === null) reply.null()
     else if (typeof value === 'string') reply.bulkText(value)
     else if (typeof value === 'number') reply.integer(value)
+    else if (Buffer.isBuffer(value)) reply.bulk(value, 0, value.length)
     else reply.double(value.double)
   }
 }
