@@ -4,7 +4,18 @@ import { isIP } from 'node:net'
 import { formatDuration, formatSize } from '../bytes/units.ts'
 import { addressName, parseAddress } from '../cluster/member.ts'
 import { readAddress } from '../cluster/membership/member-list.ts'
-import { duration, fractionTo, list, oneOf, type Reader, reader, secret, size, whole } from './readers.ts'
+import {
+  duration,
+  fractionTo,
+  list,
+  oneOf,
+  type Reader,
+  reader,
+  secret,
+  size,
+  text,
+  whole,
+} from './readers.ts'
 
 /**
  * One setting. Its key in `clusterSettings`, in kebab case, is the flag (`--cluster-timeout`), and in upper case the
@@ -264,10 +275,6 @@ export const clusterSettingNames = Object.keys(clusterSettings) as readonly Clus
 
 function setting<Output, Input>(spec: ClusterSetting<Output, Input>): ClusterSetting<Output, Input> {
   return spec
-}
-
-function text(wants: string, isRight: (value: string) => boolean): Reader<string, string> {
-  return reader(wants, (value) => (typeof value === 'string' && isRight(value) ? value : undefined))
 }
 
 function wholeSeconds(least: number, most: number): Reader<number, number | string> {

@@ -13,6 +13,7 @@ import {
   type Reader,
   reader,
   size,
+  webOrigin,
   whole,
   within,
   yesNo,
@@ -114,7 +115,9 @@ export const httpSettings = {
   }),
   httpCors: setting<readonly string[], string | readonly string[]>({
     field: 'cors',
-    reads: list("web origins such as ['https://app.example'], or '*' for any", webOrigin),
+    reads: list("web origins such as ['https://app.example'], or '*' for any", (text) =>
+      text === '*' ? text : webOrigin(text),
+    ),
     fallback: [],
     argument: '<origin...>',
     summary: 'web pages of these origins may use the HTTP gateway; *: any',
@@ -238,12 +241,4 @@ export function httpValuesOf(config: HttpConfig): Readonly<Record<HttpSettingNam
 
 function setting<Output, Input>(spec: HttpSetting<Output, Input>): HttpSetting<Output, Input> {
   return spec
-}
-
-/** A scheme, a host and maybe a port, as the header `Origin` has it. */
-function webOrigin(text: string): string | undefined {
-  if (text === '*') return text
-  if (!URL.canParse(text)) return undefined
-  const { origin, protocol, href } = new URL(text)
-  return /^https?:$/.test(protocol) && href === `${origin}/` ? origin : undefined
 }

@@ -155,9 +155,12 @@ export const yesNo: Reader<boolean, boolean | 'yes' | 'no'> = reader(
   },
 )
 
-/** Text that is not empty. */
-export function text(wants: string): Reader<string, string> {
-  return reader(wants, (value) => (typeof value === 'string' && value.trim() !== '' ? value : undefined))
+/** Text that `isRight` accepts; by default any that is not blank. */
+export function text(
+  wants: string,
+  isRight: (value: string) => boolean = (value) => value.trim() !== '',
+): Reader<string, string> {
+  return reader(wants, (value) => (typeof value === 'string' && isRight(value) ? value : undefined))
 }
 
 /** Text that error messages must not show. */
@@ -196,6 +199,13 @@ export const addresses: Reader<readonly BindAddress[], string | readonly string[
     return list.includes(undefined) ? undefined : (list as BindAddress[])
   },
 )
+
+/** The origin of a web page or server, `URL.origin`; `undefined` for any other text, such as a URL with a path. */
+export function webOrigin(text: string): string | undefined {
+  if (!URL.canParse(text)) return undefined
+  const { origin, protocol, href } = new URL(text)
+  return /^https?:$/.test(protocol) && href === `${origin}/` ? origin : undefined
+}
 
 /** Whether a server that listens on this host can be reached from this machine only. */
 export function isLoopback(host: string): boolean {

@@ -2,7 +2,7 @@
 
 import { formatDuration } from '../bytes/units.ts'
 import { defaultTlsSettings } from '../tls/settings.ts'
-import { duration, oneOf, type Reader, reader, secret, whole, yesNo } from './readers.ts'
+import { duration, oneOf, reader, secret, text, whole, yesNo } from './readers.ts'
 import type { Setting } from './setting.ts'
 
 /** Longest path of a Unix socket: the system's `sun_path` without its end. Longer ones would be cut off silently. */
@@ -179,10 +179,6 @@ function names(summary: string, argument: string): Setting<string, string> {
     fallbackText: "Node.js's",
     write: (value) => (value === '' ? 'default' : value),
   }
-}
-
-function text(wants: string, isRight: (value: string) => boolean): Reader<string, string> {
-  return reader(wants, (value) => (typeof value === 'string' && isRight(value) ? value : undefined))
 }
 
 function isProtocols(value: string): boolean {

@@ -17,6 +17,7 @@ import {
   secret,
   show,
   text,
+  webOrigin,
   within,
   yesNo,
 } from '../readers.ts'
@@ -70,11 +71,7 @@ function unreadable(text: string): string | undefined {
 /** Servers as the origins of URLs (`URL.origin`). */
 export const servers: Reader<readonly string[], string | readonly string[]> = list(
   "servers such as 'https://cdn.example'",
-  (word) => {
-    if (!URL.canParse(word)) return undefined
-    const { origin, href, protocol } = new URL(word)
-    return /^https?:$/.test(protocol) && href === `${origin}/` ? origin : undefined
-  },
+  webOrigin,
 )
 
 /** A key pattern such as `user:{id}`. */
