@@ -16,6 +16,7 @@ import {
   text,
   whole,
 } from './readers.ts'
+import { asSecret } from './setting.ts'
 
 /**
  * One setting. Its key in `clusterSettings`, in kebab case, is the flag (`--cluster-timeout`), and in upper case the
@@ -45,7 +46,6 @@ export const WILDCARDS: readonly string[] = ['0.0.0.0', '::']
 
 const asText = (value: string | number): string => String(value)
 const asList = (values: readonly string[]): string => values.join(' ')
-const asSecret = (value: string): string => (value === '' ? 'none' : 'set, not shown')
 
 export const clusterSettings = {
   /** Every member; this node may be among them. */

@@ -10,7 +10,6 @@ import {
   duration,
   fields,
   list,
-  type Reader,
   reader,
   size,
   webOrigin,
@@ -18,22 +17,15 @@ import {
   within,
   yesNo,
 } from './readers.ts'
+import { asAddresses, asYesNo, LOOPBACK, type Setting } from './setting.ts'
 
 /**
  * One setting. Its key in `httpSettings`, in kebab case, is the flag (`--http-port`), and in upper case the variable
  * (`ERINYS_HTTP_PORT`).
  */
-export interface HttpSetting<Output, Input> {
+export interface HttpSetting<Output, Input> extends Setting<Output, Input> {
   /** The name of its field below `http` in a configuration file. */
   readonly field: string
-  readonly reads: Reader<Output, Input>
-  readonly fallback: Output
-  /** The argument of the flag, for the help. */
-  readonly argument: string
-  readonly summary: string
-  /** The default in words, if that is clearer than its value. */
-  readonly fallbackText?: string
-  readonly write: (value: Output) => string
 }
 
 /** The `http` of a configuration. `false`: no HTTP. */
@@ -94,13 +86,10 @@ export const httpSettings = {
   httpBind: setting<readonly BindAddress[], string | readonly string[]>({
     field: 'bind',
     reads: addresses,
-    fallback: [
-      { host: '127.0.0.1', optional: false },
-      { host: '::1', optional: true },
-    ],
+    fallback: LOOPBACK,
     argument: '<address...>',
     summary: 'addresses of the HTTP gateway; *: all',
-    write: (list) => list.map(({ host, optional }) => (optional ? `-${host}` : host)).join(' '),
+    write: asAddresses,
   }),
   httpHosts: setting<readonly string[], string | readonly string[]>({
     field: 'hosts',
@@ -130,7 +119,7 @@ export const httpSettings = {
     fallback: false,
     argument: '<yes|no>',
     summary: 'HTTPS instead of HTTP, with the certificates of tls-cert-file and as tls-auth-clients says',
-    write: (on: boolean) => (on ? 'yes' : 'no'),
+    write: asYesNo,
   }),
   httpMaxConnections: setting({
     field: 'maxConnections',
@@ -162,7 +151,7 @@ export const httpSettings = {
     fallback: false,
     argument: '<yes|no>',
     summary: 'compress large texts for HTTP clients that accept gzip or br',
-    write: (on: boolean) => (on ? 'yes' : 'no'),
+    write: asYesNo,
   }),
 }
 

@@ -17,7 +17,16 @@ import {
   whole,
   yesNo,
 } from './readers.ts'
-import type { Setting } from './setting.ts'
+import {
+  asAddresses,
+  asDuration,
+  asPath,
+  asSecret,
+  asYesNo,
+  LOOPBACK,
+  type Setting,
+  setting,
+} from './setting.ts'
 import { tlsSettings } from './tls-settings.ts'
 
 const DEFAULT_OUTPUT_LIMITS: OutputLimits = {
@@ -30,10 +39,8 @@ const DEFAULT_OUTPUT_LIMITS: OutputLimits = {
 export const machineMemory: number = Math.min(totalmem(), process.constrainedMemory() || totalmem())
 
 const asText = (value: string | number): string => String(value)
-const asSeconds = (ms: number): string => (ms === 0 ? '0' : formatDuration(ms))
 const asMicroseconds = (micros: number): string =>
   micros > 0 ? formatDuration(micros / 1000) : String(micros)
-const asYesNo = (on: boolean): string => (on ? 'yes' : 'no')
 
 export const settings = {
   /** The port to listen on; 0 lets the system choose one. */
@@ -47,13 +54,10 @@ export const settings = {
   /** The addresses to listen on; `*`: all. One that begins with `-` is skipped if the machine does not have it. */
   bind: setting<readonly BindAddress[], string | readonly string[]>({
     reads: addresses,
-    fallback: [
-      { host: '127.0.0.1', optional: false },
-      { host: '::1', optional: true },
-    ],
+    fallback: LOOPBACK,
     argument: '<address...>',
     summary: 'addresses to listen on; *: all',
-    write: (list) => list.map(({ host, optional }) => (optional ? `-${host}` : host)).join(' '),
+    write: asAddresses,
   }),
   ...tlsSettings,
   /** The password that clients give with AUTH; empty: none. */
@@ -63,7 +67,7 @@ export const settings = {
     argument: '<password>',
     summary: 'password that clients give with AUTH',
     fallbackText: 'none',
-    write: (password) => (password === '' ? 'none' : 'set, not shown'),
+    write: asSecret,
   }),
   /** Refuse to listen on addresses that other machines can reach while there is no password. */
   protectedMode: setting({
@@ -81,7 +85,7 @@ export const settings = {
     summary: 'file of users, which ACL LOAD reads and ACL SAVE writes',
     fallbackText: 'none',
     isPath: true,
-    write: (path) => (path === '' ? 'none' : path),
+    write: asPath,
   }),
   /** Maximum number of ACL LOG entries. */
   acllogMaxLen: setting({
@@ -154,7 +158,7 @@ export const settings = {
     fallback: 0,
     argument: '<duration>',
     summary: 'close connections that are idle for longer; 0: never',
-    write: asSeconds,
+    write: asDuration,
   }),
   /** Interval of TCP keepalive probes; ms, 0: none. */
   tcpKeepalive: setting({
@@ -162,7 +166,7 @@ export const settings = {
     fallback: 300_000,
     argument: '<duration>',
     summary: 'interval of TCP keepalive probes; 0: none',
-    write: asSeconds,
+    write: asDuration,
   }),
   /** Length of the queue of connections to accept (listen(2): backlog). */
   tcpBacklog: setting({
@@ -244,7 +248,7 @@ export const settings = {
     fallback: 0,
     argument: '<duration>',
     summary: 'events that take at least as long are sampled by LATENCY; 0: none',
-    write: asSeconds,
+    write: asDuration,
   }),
   /** Runs of the active expiry cycle per second. */
   hz: setting({
@@ -276,10 +280,6 @@ export const settingNames = Object.keys(settings) as readonly SettingName[]
 /** The environment variable: `tcpKeepalive` is `ERINYS_TCP_KEEPALIVE`. */
 export function variableName(name: string): string {
   return `ERINYS_${kebabName(name).replaceAll('-', '_').toUpperCase()}`
-}
-
-function setting<Output, Input>(spec: Setting<Output, Input>): Setting<Output, Input> {
-  return spec
 }
 
 /** Redis: one or more of `class hard soft seconds`; classes that are not named keep their default. */

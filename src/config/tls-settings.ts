@@ -3,7 +3,7 @@
 import { formatDuration } from '../bytes/units.ts'
 import { defaultTlsSettings } from '../tls/settings.ts'
 import { duration, oneOf, reader, secret, text, whole, yesNo } from './readers.ts'
-import type { Setting } from './setting.ts'
+import { asDuration, asPath, asSecret, asYesNo, type Setting, setting } from './setting.ts'
 
 /** Longest path of a Unix socket: the system's `sun_path` without its end. Longer ones would be cut off silently. */
 const MOST_SOCKET_PATH = process.platform === 'linux' ? 107 : 103
@@ -11,9 +11,6 @@ const MOST_SOCKET_PATH = process.platform === 'linux' ? 107 : 103
 const PROTOCOLS = ['TLSv1.2', 'TLSv1.3']
 
 const fallbacks = defaultTlsSettings()
-
-const asYesNo = (on: boolean): string => (on ? 'yes' : 'no')
-const asSecret = (text: string): string => (text === '' ? 'none' : 'set, not shown')
 
 export const tlsSettings = {
   /** The port for TLS; 0: none. With it, port 0 means no port without TLS. */
@@ -113,7 +110,7 @@ export const tlsSettings = {
     fallback: fallbacks.tlsAutoReloadInterval,
     argument: '<duration>',
     summary: 'how often the files of TLS are looked at, to replace certificates that have changed; 0: never',
-    write: (ms: number) => (ms === 0 ? '0' : formatDuration(ms)),
+    write: asDuration,
   }),
   /** The path of a Unix socket to listen on. */
   unixsocket: setting({
@@ -126,7 +123,7 @@ export const tlsSettings = {
     summary: 'path of a Unix socket to listen on',
     fallbackText: 'none',
     isPath: true,
-    write: (path: string) => (path === '' ? 'none' : path),
+    write: asPath,
   }),
   /** The permissions of the Unix socket; 0: those that the system gives it. */
   unixsocketperm: setting<number, string | number>({
@@ -142,10 +139,6 @@ export const tlsSettings = {
   }),
 }
 
-function setting<Output, Input>(spec: Setting<Output, Input>): Setting<Output, Input> {
-  return spec
-}
-
 /** The path of a file; empty: none. */
 function file(summary: string, argument = '<file>'): Setting<string, string> {
   return {
@@ -155,7 +148,7 @@ function file(summary: string, argument = '<file>'): Setting<string, string> {
     summary,
     fallbackText: 'none',
     isPath: true,
-    write: (path) => (path === '' ? 'none' : path),
+    write: asPath,
   }
 }
 
