@@ -57,6 +57,49 @@ export function Empty({ children }: { readonly children: ComponentChildren }) {
   return <p class="empty">{children}</p>
 }
 
+/** Names with what they stand for. */
+export function Facts({ facts }: { readonly facts: readonly (readonly [name: string, value: string])[] }) {
+  return (
+    <dl class="facts">
+      {facts.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  )
+}
+
+/** A column of a table: its title, and the class of figures. */
+type Column = readonly [title: string, kind?: 'number']
+
+interface TableProps {
+  readonly columns: readonly Column[]
+  readonly class?: string
+  /** The rows. */
+  readonly children: ComponentChildren
+}
+
+export function Table({ columns, class: extra, children }: TableProps) {
+  return (
+    <div class="scroll">
+      <table class={extra}>
+        <thead>
+          <tr>
+            {columns.map(([title, kind]) => (
+              <th key={title} scope="col" class={kind}>
+                {title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>{children}</tbody>
+      </table>
+    </div>
+  )
+}
+
 interface SparkProps {
   readonly values: readonly (number | null)[]
   /** The value at the top; by default the largest. */

@@ -3,7 +3,7 @@
 import { type ApiError, api } from '../api.ts'
 import { bytes, count, percent, rate, seconds } from '../format.ts'
 import type { History } from '../history.ts'
-import { Card, Empty, Pill, type Question, type Tone } from '../parts/common.tsx'
+import { Card, Empty, Facts, Pill, type Question, Table, type Tone } from '../parts/common.tsx'
 import { memberColor, Ring } from '../parts/ring.tsx'
 import type { ClusterState, DashboardState } from '../types.ts'
 
@@ -67,6 +67,16 @@ export function ClusterView({ state, history, ask, tell }: ClusterProps) {
   )
 }
 
+const MEMBER_COLUMNS = [
+  ['Node'],
+  ['State'],
+  ['Share', 'number'],
+  ['Slots', 'number'],
+  ['Heartbeat', 'number'],
+  ['Hops', 'number'],
+  ['Lost', 'number'],
+] as const
+
 function Members({ cluster }: { readonly cluster: ClusterState }) {
   const { members, problem, isCutOff, isSettling, pendingSlots, views, redirects } = cluster
   return (
@@ -83,49 +93,24 @@ function Members({ cluster }: { readonly cluster: ClusterState }) {
       )}
       <div class="ring-row">
         <Ring members={members} self={cluster.self} />
-        <div class="scroll">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Node</th>
-                <th scope="col">State</th>
-                <th scope="col" class="number">
-                  Share
-                </th>
-                <th scope="col" class="number">
-                  Slots
-                </th>
-                <th scope="col" class="number">
-                  Heartbeat
-                </th>
-                <th scope="col" class="number">
-                  Hops
-                </th>
-                <th scope="col" class="number">
-                  Lost
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {members.map(({ name, state, slots, latencyMs, hops, lost }, i) => (
-                <tr key={name}>
-                  <th scope="row" class="mono">
-                    <i class={`swatch ${memberColor(i)}`} aria-hidden="true" />
-                    {name}
-                  </th>
-                  <td>
-                    <Pill tone={TONES[state] ?? 'idle'}>{state === 'self' ? 'this node' : state}</Pill>
-                  </td>
-                  <td class="number">{percent(slots / SLOTS)}</td>
-                  <td class="number">{slots}</td>
-                  <td class="number">{latencyMs === null ? '–' : seconds(latencyMs / 1000)}</td>
-                  <td class="number">{count(hops)}</td>
-                  <td class="number">{count(lost)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table columns={MEMBER_COLUMNS}>
+          {members.map(({ name, state, slots, latencyMs, hops, lost }, i) => (
+            <tr key={name}>
+              <th scope="row" class="mono">
+                <i class={`swatch ${memberColor(i)}`} aria-hidden="true" />
+                {name}
+              </th>
+              <td>
+                <Pill tone={TONES[state] ?? 'idle'}>{state === 'self' ? 'this node' : state}</Pill>
+              </td>
+              <td class="number">{percent(slots / SLOTS)}</td>
+              <td class="number">{slots}</td>
+              <td class="number">{latencyMs === null ? '–' : seconds(latencyMs / 1000)}</td>
+              <td class="number">{count(hops)}</td>
+              <td class="number">{count(lost)}</td>
+            </tr>
+          ))}
+        </Table>
       </div>
       <p class="note">
         {`This node has had ${views === 1 ? 'one view' : `${views} views`} of who is alive. Clients are ${redirects ? 'redirected to owners' : 'forwarded to owners'}.`}
@@ -139,7 +124,7 @@ function Members({ cluster }: { readonly cluster: ClusterState }) {
 function Process({ state, history }: Pick<ClusterProps, 'state' | 'history'>) {
   const { node, at } = state
   const { recent } = history
-  const facts: readonly (readonly [string, string])[] = [
+  const facts = [
     ['Erinys', node.version],
     ['Node.js', node.runtime],
     ['Running for', seconds((at - node.startedAt) / 1000)],
@@ -153,17 +138,10 @@ function Process({ state, history }: Pick<ClusterProps, 'state' | 'history'>) {
     ['Received', recent === undefined ? '–' : `${bytes(recent.bytesIn)}/s`],
     ['Sent', recent === undefined ? '–' : `${bytes(recent.bytesOut)}/s`],
     ['Dropped log lines', count(node.droppedLogLines)],
-  ]
+  ] as const
   return (
     <Card title="Process">
-      <dl class="facts">
-        {facts.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <Facts facts={facts} />
     </Card>
   )
 }

@@ -3,7 +3,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { type ApiError, api, type KeyPage, typedKey } from '../api.ts'
 import { bytes, count, seconds } from '../format.ts'
-import { Card, Empty, type Question } from '../parts/common.tsx'
+import { Card, Empty, Facts, type Question, Table } from '../parts/common.tsx'
 import { ReadPath } from '../parts/path.tsx'
 import type { DashboardState, KeyName, ShownValue } from '../types.ts'
 
@@ -324,7 +324,7 @@ function Entry({ state, opened, ask, tell, version, changed }: EntryProps) {
       {shown !== undefined && (
         <>
           <ReadPath explanation={shown.explanation} node={state.node.name} origin={group?.origin ?? null} />
-          <Facts explanation={shown.explanation} />
+          <EntryFacts explanation={shown.explanation} />
           <Value value={shown.value} />
         </>
       )}
@@ -332,7 +332,7 @@ function Entry({ state, opened, ask, tell, version, changed }: EntryProps) {
   )
 }
 
-function Facts({ explanation }: Pick<ShownValue, 'explanation'>) {
+function EntryFacts({ explanation }: Pick<ShownValue, 'explanation'>) {
   const {
     type,
     encoding,
@@ -358,16 +358,7 @@ function Facts({ explanation }: Pick<ShownValue, 'explanation'>) {
     ...(nextRefreshMs === null ? [] : [['Refresh in', ms(nextRefreshMs)] as const]),
     ['Tags', count(tags)],
   ]
-  return (
-    <dl class="facts">
-      {facts.map(([name, value]) => (
-        <div key={name}>
-          <dt>{name}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
-    </dl>
-  )
+  return <Facts facts={facts} />
 }
 
 function Value({ value }: Pick<ShownValue, 'value'>) {
@@ -380,28 +371,15 @@ function Value({ value }: Pick<ShownValue, 'value'>) {
       </section>
     )
   return (
-    <div class="scroll">
-      <table class="mono">
-        <thead>
-          <tr>
-            {value.columns.map((column) => (
-              <th key={column} scope="col">
-                {column}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {value.rows.map((row, i) => (
-            <tr key={`${i}${row[0]}`}>
-              {row.map((cell, j) => (
-                <td key={value.columns[j]}>{cell}</td>
-              ))}
-            </tr>
+    <Table class="mono" columns={value.columns.map((column) => [column] as const)}>
+      {value.rows.map((row, i) => (
+        <tr key={`${i}${row[0]}`}>
+          {row.map((cell, j) => (
+            <td key={value.columns[j]}>{cell}</td>
           ))}
-        </tbody>
-      </table>
-    </div>
+        </tr>
+      ))}
+    </Table>
   )
 }
 

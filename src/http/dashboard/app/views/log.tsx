@@ -1,7 +1,7 @@
 // The fourth view: the slow log, and errors of origins.
 
 import { clock, seconds } from '../format.ts'
-import { Card, Empty } from '../parts/common.tsx'
+import { Card, Empty, Table } from '../parts/common.tsx'
 import type { DashboardState } from '../types.ts'
 import { Failures } from './overview.tsx'
 
@@ -23,29 +23,15 @@ function SlowLog({ state }: { readonly state: DashboardState }) {
   if (!may.browse) return <Empty>You may not see keys.</Empty>
   if (slowLog.length === 0) return <Empty>Nothing was slow.</Empty>
   return (
-    <div class="scroll">
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">Time</th>
-            <th scope="col" class="number">
-              Took
-            </th>
-            <th scope="col">Command</th>
-            <th scope="col">Client</th>
-          </tr>
-        </thead>
-        <tbody>
-          {slowLog.map(({ id, at, micros, command, client }) => (
-            <tr key={id}>
-              <td class="nowrap">{clock(at)}</td>
-              <td class="number">{seconds(micros / 1e6)}</td>
-              <td class="mono command">{command}</td>
-              <td class="mono nowrap">{client === '' ? 'origin' : client}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <Table columns={[['Time'], ['Took', 'number'], ['Command'], ['Client']]}>
+      {slowLog.map(({ id, at, micros, command, client }) => (
+        <tr key={id}>
+          <td class="nowrap">{clock(at)}</td>
+          <td class="number">{seconds(micros / 1e6)}</td>
+          <td class="mono command">{command}</td>
+          <td class="mono nowrap">{client === '' ? 'origin' : client}</td>
+        </tr>
+      ))}
+    </Table>
   )
 }

@@ -3,7 +3,7 @@
 import { ago, bytes, count, percent, rate, seconds } from '../format.ts'
 import type { History, Rates } from '../history.ts'
 import { Chart } from '../parts/chart.tsx'
-import { Bar, Card, Empty, Pill, Spark, type Tone } from '../parts/common.tsx'
+import { Bar, Card, Empty, Pill, Spark, Table, type Tone } from '../parts/common.tsx'
 import type { DashboardState, GroupState } from '../types.ts'
 
 /** Hot keys, and errors of origins, that are shown. */
@@ -148,6 +148,20 @@ function Tile({ title, value, unit = '', note, tone, values, top, children }: Ti
 
 type GroupsProps = Pick<OverviewProps, 'state' | 'history' | 'group' | 'select'>
 
+const GROUP_COLUMNS = [
+  ['Group'],
+  ['Origin'],
+  ['Hit ratio', 'number'],
+  ['Reads/s', 'number'],
+  ['Loads/s', 'number'],
+  ['Median', 'number'],
+  ['99 %', 'number'],
+  ['Running', 'number'],
+  ['Queue', 'number'],
+  ['Keys', 'number'],
+  ['Memory'],
+] as const
+
 function Groups({ state, history, group, select }: GroupsProps) {
   return (
     <Card
@@ -162,52 +176,17 @@ function Groups({ state, history, group, select }: GroupsProps) {
         )
       }
     >
-      <div class="scroll">
-        <table class="groups">
-          <thead>
-            <tr>
-              <th scope="col">Group</th>
-              <th scope="col">Origin</th>
-              <th scope="col" class="number">
-                Hit ratio
-              </th>
-              <th scope="col" class="number">
-                Reads/s
-              </th>
-              <th scope="col" class="number">
-                Loads/s
-              </th>
-              <th scope="col" class="number">
-                Median
-              </th>
-              <th scope="col" class="number">
-                99 %
-              </th>
-              <th scope="col" class="number">
-                Running
-              </th>
-              <th scope="col" class="number">
-                Queue
-              </th>
-              <th scope="col" class="number">
-                Keys
-              </th>
-              <th scope="col">Memory</th>
-            </tr>
-          </thead>
-          <tbody>
-            {state.groups.map((each) => (
-              <GroupRow
-                key={each.name}
-                group={each}
-                rates={history.recent?.groups[each.name]}
-                isSelected={each.name === group}
-                select={() => select(each.name === group ? undefined : each.name)}
-              />
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table class="groups" columns={GROUP_COLUMNS}>
+        {state.groups.map((each) => (
+          <GroupRow
+            key={each.name}
+            group={each}
+            rates={history.recent?.groups[each.name]}
+            isSelected={each.name === group}
+            select={() => select(each.name === group ? undefined : each.name)}
+          />
+        ))}
+      </Table>
     </Card>
   )
 }
