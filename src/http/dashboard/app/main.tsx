@@ -4,7 +4,7 @@ import './app.css'
 import { render } from 'preact'
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { type ApiError, api } from './api.ts'
-import { seconds } from './format.ts'
+import { millis } from './format.ts'
 import { History } from './history.ts'
 import { Confirm, Pill, type Question, type Tone } from './parts/common.tsx'
 import { applyTheme, chosenTheme, nextTheme } from './theme.ts'
@@ -147,7 +147,7 @@ function Header({ state, view, problem, isPaused, pause }: HeaderProps) {
             ) : (
               <Pill tone="bad">no answer</Pill>
             )}
-            <span class="muted up">up {seconds((state.at - state.node.startedAt) / 1000)}</span>
+            <span class="muted up">up {millis(state.at - state.node.startedAt)}</span>
           </>
         )}
       </div>

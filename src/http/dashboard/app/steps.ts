@@ -1,6 +1,6 @@
 // EXPLAIN as steps: which ones a read takes, and which of them answers.
 
-import { bytes, count, seconds } from './format.ts'
+import { bytes, count, millis } from './format.ts'
 import type { ShownValue } from './types.ts'
 
 type Explanation = ShownValue['explanation']
@@ -53,7 +53,7 @@ export function stepsOf(explanation: Explanation, node: string, origin: string |
   steps.push({
     title: 'Load',
     note: isLoading
-      ? `running for ${seconds((explanation.flightMs ?? 0) / 1000)}, ${count(explanation.waiters)} wait`
+      ? `running for ${millis(explanation.flightMs ?? 0)}, ${count(explanation.waiters)} wait`
       : answering === 'origin'
         ? 'would be started'
         : 'none needed',
@@ -71,7 +71,7 @@ function memoryNote({ state, ageMs, bytes: size }: Explanation): string {
   switch (state) {
     case 'fresh':
     case 'stale':
-      return ageMs === null ? `${state}, ${bytes(size)}` : `${state}, ${seconds(ageMs / 1000)} old`
+      return ageMs === null ? `${state}, ${bytes(size)}` : `${state}, ${millis(ageMs)} old`
     case 'absent':
       return 'known to be absent'
     case 'none':

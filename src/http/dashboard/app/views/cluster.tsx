@@ -1,7 +1,7 @@
 // The third view: the nodes of the cluster, as this one sees them, and this process.
 
 import { type ApiError, api } from '../api.ts'
-import { bytes, count, percent, rate, seconds } from '../format.ts'
+import { bytes, count, millis, percent, rate, seconds } from '../format.ts'
 import type { History } from '../history.ts'
 import { Card, Empty, Facts, Pill, type Question, Table, type Tone } from '../parts/common.tsx'
 import { memberColor, Ring } from '../parts/ring.tsx'
@@ -105,7 +105,7 @@ function Members({ cluster }: { readonly cluster: ClusterState }) {
               </td>
               <td class="number">{percent(slots / SLOTS)}</td>
               <td class="number">{slots}</td>
-              <td class="number">{latencyMs === null ? '–' : seconds(latencyMs / 1000)}</td>
+              <td class="number">{millis(latencyMs)}</td>
               <td class="number">{count(hops)}</td>
               <td class="number">{count(lost)}</td>
             </tr>
@@ -127,7 +127,7 @@ function Process({ state, history }: Pick<ClusterProps, 'state' | 'history'>) {
   const facts = [
     ['Erinys', node.version],
     ['Node.js', node.runtime],
-    ['Running for', seconds((at - node.startedAt) / 1000)],
+    ['Running for', millis(at - node.startedAt)],
     ['CPU', recent === undefined ? '–' : `${percent(recent.cpu)} of a core`],
     ['Event loop delay, 99 %', seconds(recent?.delay)],
     ['Resident memory', bytes(node.residentBytes)],

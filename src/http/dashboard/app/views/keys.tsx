@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from 'preact/hooks'
 import { type ApiError, api, type KeyPage, typedKey } from '../api.ts'
-import { bytes, count, seconds } from '../format.ts'
+import { bytes, count, millis } from '../format.ts'
 import { Card, Empty, Facts, type Question, Table } from '../parts/common.tsx'
 import { ReadPath } from '../parts/path.tsx'
 import type { DashboardState, KeyName, ShownValue } from '../types.ts'
@@ -345,17 +345,16 @@ function EntryFacts({ explanation }: Pick<ShownValue, 'explanation'>) {
     tags,
     state,
   } = explanation
-  const ms = (value: number | null): string => (value === null ? '–' : seconds(value / 1000))
-  const lifetime = ttlMs === -1 ? 'no limit' : ttlMs === -2 ? '–' : ms(ttlMs)
+  const lifetime = ttlMs === -1 ? 'no limit' : ttlMs === -2 ? '–' : millis(ttlMs)
   const facts: readonly (readonly [string, string])[] = [
     ['State', state ?? 'not known'],
     ['Type', type === 'none' || type === null ? '–' : `${type}${encoding === null ? '' : `, ${encoding}`}`],
     ...(elements === null ? [] : [['Elements', count(elements)] as const]),
-    ['Age', ms(ageMs)],
+    ['Age', millis(ageMs)],
     ['Lifetime left', lifetime],
     ['Size', bytes(size)],
-    ['Load took', ms(loadMs)],
-    ...(nextRefreshMs === null ? [] : [['Refresh in', ms(nextRefreshMs)] as const]),
+    ['Load took', millis(loadMs)],
+    ...(nextRefreshMs === null ? [] : [['Refresh in', millis(nextRefreshMs)] as const]),
     ['Tags', count(tags)],
   ]
   return <Facts facts={facts} />
