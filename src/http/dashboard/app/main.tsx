@@ -27,9 +27,9 @@ const VIEWS = [
 type View = (typeof VIEWS)[number][0]
 
 /** Asks the node while the page is visible. */
-function useNode(isPaused: boolean): { history: History; problem: string | undefined; tick: number } {
+function useNode(isPaused: boolean): { history: History; problem: string | undefined } {
   const history = useRef(new History())
-  const [tick, setTick] = useState(0)
+  const [, setTick] = useState(0)
   const [problem, setProblem] = useState<string>()
   useEffect(() => {
     if (isPaused) return
@@ -53,7 +53,7 @@ function useNode(isPaused: boolean): { history: History; problem: string | undef
       clearTimeout(timer)
     }
   }, [isPaused])
-  return { history: history.current, problem, tick }
+  return { history: history.current, problem }
 }
 
 function viewOf(hash: string): View {

@@ -7,7 +7,7 @@ const RADIUS = 88
 const WIDTH = 22
 /** Between two arcs, as a share of the circle. */
 const GAP = 0.004
-const SLOTS = 16_384
+export const SLOTS = 16_384
 
 /** The colour of the member with this index, as a class. */
 export function memberColor(i: number): string {

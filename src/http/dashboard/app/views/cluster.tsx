@@ -4,7 +4,7 @@ import { type ApiError, api } from '../api.ts'
 import { bytes, count, millis, percent, rate, seconds } from '../format.ts'
 import type { History } from '../history.ts'
 import { Card, Empty, Facts, Pill, type Question, Table, type Tone } from '../parts/common.tsx'
-import { memberColor, Ring } from '../parts/ring.tsx'
+import { memberColor, Ring, SLOTS } from '../parts/ring.tsx'
 import type { ClusterState, DashboardState } from '../types.ts'
 
 interface ClusterProps {
@@ -13,8 +13,6 @@ interface ClusterProps {
   readonly ask: (question: Question) => void
   readonly tell: (message: string, isError?: boolean) => void
 }
-
-const SLOTS = 16_384
 
 const TONES: Readonly<Record<string, Tone>> = {
   self: 'good',
