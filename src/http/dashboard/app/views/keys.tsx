@@ -127,15 +127,7 @@ function Browser({ group, version, opened, open, failed }: BrowserProps) {
       >
         <label for="pattern">Pattern</label>
         <div class="row">
-          <input
-            id="pattern"
-            class="mono"
-            value={pattern}
-            spellcheck={false}
-            autocomplete="off"
-            placeholder="user:*"
-            onInput={(event) => setPattern(event.currentTarget.value)}
-          />
+          <KeyInput id="pattern" value={pattern} change={setPattern} placeholder="user:*" />
           <button type="submit" class="button">
             Search
           </button>
@@ -161,6 +153,28 @@ function Browser({ group, version, opened, open, failed }: BrowserProps) {
         </button>
       )}
     </>
+  )
+}
+
+interface KeyInputProps {
+  readonly id: string
+  readonly value: string
+  readonly change: (value: string) => void
+  readonly placeholder: string
+}
+
+/** For a key, a pattern or a tag: nothing to complete or to correct. */
+function KeyInput({ id, value, change, placeholder }: KeyInputProps) {
+  return (
+    <input
+      id={id}
+      class="mono"
+      value={value}
+      autocomplete="off"
+      spellcheck={false}
+      placeholder={placeholder}
+      onInput={(event) => change(event.currentTarget.value)}
+    />
   )
 }
 
@@ -195,15 +209,7 @@ function TagForm({ group, ask, tell, changed, failed }: TagFormProps) {
     <form class="field tag-form" onSubmit={submit}>
       <label for="tag">Invalidate a tag</label>
       <div class="row">
-        <input
-          id="tag"
-          class="mono"
-          value={tag}
-          autocomplete="off"
-          spellcheck={false}
-          placeholder="product:17"
-          onInput={(event) => setTag(event.currentTarget.value)}
-        />
+        <KeyInput id="tag" value={tag} change={setTag} placeholder="product:17" />
         <button type="submit" class="button" disabled={tag === ''}>
           Invalidate…
         </button>
@@ -224,15 +230,7 @@ function ExplainForm({ group, open }: { readonly group: string; readonly open: (
     >
       <label for="explain">Explain the read of a key in {group}</label>
       <div class="row">
-        <input
-          id="explain"
-          class="mono"
-          value={text}
-          autocomplete="off"
-          spellcheck={false}
-          placeholder="a key"
-          onInput={(event) => setText(event.currentTarget.value)}
-        />
+        <KeyInput id="explain" value={text} change={setText} placeholder="a key" />
         <button type="submit" class="button primary">
           Explain
         </button>
