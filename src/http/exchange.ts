@@ -64,7 +64,7 @@ export class Exchange {
     return this.#key
   }
 
-  /** The group that the path names. @throws RefusedError, BadRequestError */
+  /** The group that the path names. @throws RefusedError */
   get group(): Group {
     this.#group ??= groupNamed(this.services, this.text('group'))
     return this.#group

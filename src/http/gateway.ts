@@ -17,7 +17,7 @@ import type { Services } from './ports.ts'
 import { GoneError, RefusedError, Uploads } from './requests/body.ts'
 import { CHALLENGE, readCredentials } from './requests/credentials.ts'
 import { FOREIGN_HOST, OriginCheck } from './requests/origin-check.ts'
-import { BadRequestError, readTarget, type Target } from './requests/target.ts'
+import { readTarget, type Target } from './requests/target.ts'
 import { PROBLEM_JSON, type Problem, problemBody, quote } from './responses/problem.ts'
 import type { Route } from './route.ts'
 import { Router } from './router.ts'
@@ -209,7 +209,7 @@ export class HttpGateway {
     }
   }
 
-  /** @throws RefusedError, BadRequestError */
+  /** @throws RefusedError */
   #userOf(connection: HttpConnection, authorization: string | undefined, { access }: Route): User {
     const { gate } = this.#services
     if (access === 'public') return gate.anonymous ?? gate.nobody
@@ -232,7 +232,7 @@ export class HttpGateway {
     return user
   }
 
-  /** @throws RefusedError, BadRequestError */
+  /** @throws RefusedError */
   #requireAccess(exchange: Exchange, { access }: Route, user: User): void {
     if (access === 'public') return
     const group = access.of === undefined ? undefined : exchange.group
@@ -293,8 +293,6 @@ export class HttpGateway {
       return
     }
     if (error instanceof RefusedError) sendProblem(request, response, error.problem, [], cors)
-    else if (error instanceof BadRequestError)
-      sendProblem(request, response, { status: 400, type: 'bad-request', detail: error.message }, [], cors)
     else {
       this.#services.log.error({ err: error, url: request.url }, 'an HTTP request failed')
       const detail = 'the log of the node has the reason'

@@ -1,8 +1,12 @@
 // The target of a request: its path and query as they arrived. Nothing is normalized: `..` and `//` are bytes of keys.
 
+import { RefusedError } from './body.ts'
+
 /** A problem with a request, which the client can correct. */
-export class BadRequestError extends Error {
-  override readonly name = 'BadRequestError'
+export class BadRequestError extends RefusedError {
+  constructor(detail: string) {
+    super({ status: 400, type: 'bad-request', detail })
+  }
 }
 
 export interface Target {

@@ -5,6 +5,7 @@ import type { ServerResponse } from 'node:http'
 import type { Group } from '../../group/group.ts'
 import { CLOSING, type Exchange, type Headers } from '../exchange.ts'
 import { GoneError, RefusedError } from '../requests/body.ts'
+import { BadRequestError } from '../requests/target.ts'
 import { readFetched } from '../responses/fetched.ts'
 import { jsonOf, NotTextError, type TextEncoding } from '../responses/json-value.ts'
 import { type Problem, problemOf, quote } from '../responses/problem.ts'
@@ -56,11 +57,11 @@ async function getMany(exchange: Exchange): Promise<void> {
   const keys = names.map((name) => ({ name, key: keyOf(name, encoding) }))
   for (const { name, key } of keys)
     if (!exchange.allows({ command: 'fetch', group, key }))
-      throw refused(
-        403,
-        'forbidden',
-        `the user ${quote(exchange.caller.user.name)} may not read ${quote(name)}`,
-      )
+      throw new RefusedError({
+        status: 403,
+        type: 'forbidden',
+        detail: `the user ${quote(exchange.caller.user.name)} may not read ${quote(name)}`,
+      })
   await stream(exchange, group, keys, encoding)
 }
 
@@ -159,25 +160,25 @@ async function write(response: ServerResponse, text: string): Promise<void> {
   }
 }
 
-/** The keys of a body, each once. @throws RefusedError */
+/** The keys of a body, each once. @throws BadRequestError */
 function keysIn(body: Buffer): readonly string[] {
   let parsed: unknown
   try {
     parsed = JSON.parse(body.toString('utf8'))
   } catch {
-    throw refused(400, 'bad-request', 'the body is no JSON: wants an array of keys')
+    throw new BadRequestError('the body is no JSON: wants an array of keys')
   }
   if (!Array.isArray(parsed) || !parsed.every((each) => typeof each === 'string'))
-    throw refused(400, 'bad-request', 'the body is no JSON array of strings, which are keys')
+    throw new BadRequestError('the body is no JSON array of strings, which are keys')
   return [...new Set(parsed as string[])]
 }
 
-/** @throws RefusedError */
+/** @throws BadRequestError */
 function keyOf(name: string, encoding: TextEncoding): Buffer {
   if (encoding === 'utf8') return Buffer.from(name, 'utf8')
   const key = Buffer.from(name, 'base64')
   if (key.toString('base64').replace(/=+$/, '') !== name.replace(/=+$/, ''))
-    throw refused(400, 'bad-request', `the key ${quote(name)} is no base64`)
+    throw new BadRequestError(`the key ${quote(name)} is no base64`)
   return key
 }
 
@@ -191,8 +192,4 @@ function trailerOf(failures: readonly (readonly [name: string, problem: Problem]
   }))
   const text = JSON.stringify({ failed: failures.length, problems: named })
   return text.replace(/[\u007f-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
-}
-
-function refused(status: number, type: Problem['type'], detail: string): RefusedError {
-  return new RefusedError({ status, type, detail })
 }

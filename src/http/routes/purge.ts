@@ -2,8 +2,8 @@
 
 import type { Group } from '../../group/group.ts'
 import type { Exchange } from '../exchange.ts'
-import { RefusedError } from '../requests/body.ts'
 import { listOf } from '../requests/fields.ts'
+import { BadRequestError } from '../requests/target.ts'
 import type { Route, RouteParameter } from '../route.ts'
 import { FAILURES, KEYED, UNKNOWN_GROUP } from './values.ts'
 
@@ -71,8 +71,7 @@ async function purge(exchange: Exchange, key: Buffer | undefined): Promise<void>
     ...listOf(exchange.header('cache-tag'), ','),
   ]
   if (key === undefined && tags.length === 0) {
-    const detail = 'name tags (Surrogate-Key or Cache-Tag), or a key: PURGE /cache/<group>/<key>'
-    throw new RefusedError({ status: 400, type: 'bad-request', detail })
+    throw new BadRequestError('name tags (Surrogate-Key or Cache-Tag), or a key: PURGE /cache/<group>/<key>')
   }
   const purged = key === undefined ? 0 : await invalidate(exchange, group, soft, 'KEY', [key])
   if (tags.length > 0) await invalidate(exchange, group, soft, 'TAG', tags)
@@ -89,9 +88,9 @@ function invalidate(
   return exchange.ask(group, 'INVALIDATE', ...(soft ? ['SOFT'] : []), what, ...names)
 }
 
-/** @throws RefusedError */
+/** @throws BadRequestError */
 function isSoft(exchange: Exchange): boolean {
   const value = exchange.header('soft-purge')?.trim() ?? '0'
   if (value === '1' || value === '0') return value === '1'
-  throw new RefusedError({ status: 400, type: 'bad-request', detail: 'Soft-Purge wants 1 or 0' })
+  throw new BadRequestError('Soft-Purge wants 1 or 0')
 }

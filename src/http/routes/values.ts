@@ -4,6 +4,7 @@ import type { Group } from '../../group/group.ts'
 import { CLOSING, type Exchange, type Headers } from '../exchange.ts'
 import { RefusedError } from '../requests/body.ts'
 import { lifetimeOf, listOf } from '../requests/fields.ts'
+import { BadRequestError } from '../requests/target.ts'
 import { codingFor, compressed } from '../responses/compression.ts'
 import { type Fetched, readFetched } from '../responses/fetched.ts'
 import { addCourse, addFreshness } from '../responses/freshness.ts'
@@ -232,14 +233,13 @@ function json(fetched: Fetched, encoding: TextEncoding): string {
   }
 }
 
-/** @throws RefusedError */
+/** @throws BadRequestError */
 export function encodingOf(exchange: Exchange): TextEncoding {
   if (exchange.target.query === '') return 'utf8'
   const encoding = exchange.query.get('encoding')
   if (encoding === null || encoding === 'utf8') return 'utf8'
   if (encoding === 'base64') return 'base64'
-  const detail = `got ${quote(encoding)} for encoding, wants base64`
-  throw new RefusedError({ status: 400, type: 'bad-request', detail })
+  throw new BadRequestError(`got ${quote(encoding)} for encoding, wants base64`)
 }
 
 async function putValue(exchange: Exchange): Promise<void> {
