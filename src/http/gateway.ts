@@ -18,7 +18,7 @@ import { GoneError, RefusedError, Uploads } from './requests/body.ts'
 import { CHALLENGE, readCredentials } from './requests/credentials.ts'
 import { FOREIGN_HOST, OriginCheck } from './requests/origin-check.ts'
 import { readTarget, type Target } from './requests/target.ts'
-import { PROBLEM_JSON, type Problem, problemBody, quote } from './responses/problem.ts'
+import { INTERNAL_ERROR, PROBLEM_JSON, type Problem, problemBody, quote } from './responses/problem.ts'
 import type { Route } from './route.ts'
 import { Router } from './router.ts'
 import { allRoutes } from './routes/table.ts'
@@ -295,8 +295,7 @@ export class HttpGateway {
     if (error instanceof RefusedError) sendProblem(request, response, error.problem, [], cors)
     else {
       this.#services.log.error({ err: error, url: request.url }, 'an HTTP request failed')
-      const detail = 'the log of the node has the reason'
-      sendProblem(request, response, { status: 500, type: 'internal-error', detail }, [], cors)
+      sendProblem(request, response, INTERNAL_ERROR, [], cors)
     }
   }
 }

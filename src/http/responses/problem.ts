@@ -42,6 +42,12 @@ type ProblemType = keyof typeof PROBLEMS
 
 export const PROBLEM_JSON = 'application/problem+json'
 
+export const INTERNAL_ERROR: Problem = {
+  status: 500,
+  type: 'internal-error',
+  detail: 'the log of the node has the reason',
+}
+
 const URN = 'urn:erinys:problem:'
 
 /** The body of a problem. */
@@ -73,9 +79,7 @@ export function problemOf(error: string): Problem {
       return { status: 413, type: 'too-large', detail }
     case 'ERR':
       if (REFUSES.test(detail)) return { status: 403, type: 'writes-refused', detail }
-      return detail === 'internal error'
-        ? { status: 500, type: 'internal-error', detail: 'the log of the node has the reason' }
-        : { status: 400, type: 'rejected', detail }
+      return detail === 'internal error' ? INTERNAL_ERROR : { status: 400, type: 'rejected', detail }
     default:
       return { status: 400, type: 'rejected', detail: error }
   }
