@@ -1,7 +1,7 @@
 // One request and its response, as handlers of routes see them.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { parseReplies, type Reply } from '../cluster/links/request.ts'
+import { parseReplies, type Reply, wholeReply } from '../cluster/links/request.ts'
 import type { Group } from '../group/group.ts'
 import type { Caller, Demand, Services } from './ports.ts'
 import { RefusedError, type Uploads } from './requests/body.ts'
@@ -105,7 +105,7 @@ export class Exchange {
   async ask(group: Group, ...args: (string | Buffer)[]): Promise<Exclude<Reply, Error>> {
     const bytes = await new Promise<Buffer>((resolve, reject) => {
       this.services.commands.run(this.caller, group, args, {
-        replied: (first, rest) => resolve(rest.length === 0 ? first : Buffer.concat([first, ...rest])),
+        replied: (first, rest) => resolve(wholeReply(first, rest)),
         closed: () => reject(new RefusedError(CLOSING)),
       })
     })

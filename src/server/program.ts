@@ -2,7 +2,7 @@
 
 import { SUPERUSER, type User } from '../access/user.ts'
 import type { Link, Receiver } from '../cluster/links/link.ts'
-import { parseReplies, type Reply } from '../cluster/links/request.ts'
+import { parseReplies, type Reply, wholeReply } from '../cluster/links/request.ts'
 import { type Client, ClientState, type PendingReply } from '../commands/spec/client.ts'
 import { type Executor, STALLED } from '../execution/executor.ts'
 import { requestOf } from '../execution/routing/request.ts'
@@ -67,7 +67,7 @@ export class Program {
   async ask(group: Group, ...args: (string | Buffer)[]): Promise<Exclude<Reply, Error>> {
     const bytes = await new Promise<Buffer>((resolve, reject) => {
       this.run(PROGRAM, group, args, {
-        replied: (first, rest) => resolve(rest.length === 0 ? first : Buffer.concat([first, ...rest])),
+        replied: (first, rest) => resolve(wholeReply(first, rest)),
         closed: () => reject(new Error(CLOSED)),
       })
     })

@@ -40,6 +40,11 @@ export function parseReplies(bytes: Buffer): Reply[] {
   return replies
 }
 
+/** A reply that came in parts as a whole. */
+export function wholeReply(first: Buffer, rest: readonly Buffer[]): Buffer {
+  return rest.length === 0 ? first : Buffer.concat([first, ...rest])
+}
+
 /** A request got no reply. */
 export class NoReplyError extends Error {
   override readonly name = 'NoReplyError'

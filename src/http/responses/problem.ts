@@ -61,6 +61,13 @@ const OVERLOADED = /^overloaded: /
 const TIMEOUT = /^(timed out after \d+ ms|no answer from the origin within \d+ ms)/
 const REFUSES = /^group \S+ refuses writes: /
 
+const ERROR_REPLY = 0x2d
+
+/** The problem that the bytes of a reply are; `undefined`: it is no error. */
+export function problemIn(reply: Buffer): Problem | undefined {
+  return reply[0] === ERROR_REPLY ? problemOf(reply.toString('utf8', 1, reply.length - 2)) : undefined
+}
+
 /** The problem for an error reply, without its `-`. */
 export function problemOf(error: string): Problem {
   const [, code, detail] = /^(\S+) ?(.*)$/s.exec(error) ?? ['', '', error]

@@ -2,13 +2,14 @@
 
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
+import { wholeReply } from '../../cluster/links/request.ts'
 import type { Group } from '../../group/group.ts'
 import { CLOSING, type Exchange, type Headers } from '../exchange.ts'
 import { GoneError, RefusedError } from '../requests/body.ts'
 import { BadRequestError } from '../requests/target.ts'
 import { readFetched } from '../responses/fetched.ts'
 import { jsonOf, NotTextError, type TextEncoding } from '../responses/json-value.ts'
-import { type Problem, problemOf, quote } from '../responses/problem.ts'
+import { type Problem, problemIn, quote } from '../responses/problem.ts'
 import { problem, type Route } from '../route.ts'
 import { ENCODING, encodingOf, FAILURES, KEYED, UNKNOWN_GROUP } from './values.ts'
 
@@ -127,8 +128,9 @@ function read(
   return new Promise((resolve) => {
     exchange.services.commands.run(exchange.caller, group, ['FETCH', key], {
       replied: (first, rest) => {
-        const reply = rest.length === 0 ? first : Buffer.concat([first, ...rest])
-        if (reply[0] === 0x2d) resolve(problemOf(reply.toString('utf8', 1, reply.length - 2)))
+        const reply = wholeReply(first, rest)
+        const refusal = problemIn(reply)
+        if (refusal !== undefined) resolve(refusal)
         else {
           try {
             resolve(jsonOf(readFetched(reply), encoding))

@@ -1,5 +1,6 @@
 // One value: read, written, removed, purged.
 
+import { wholeReply } from '../../cluster/links/request.ts'
 import type { Group } from '../../group/group.ts'
 import { CLOSING, type Exchange, type Headers } from '../exchange.ts'
 import { RefusedError } from '../requests/body.ts'
@@ -9,7 +10,7 @@ import { codingFor, compressed } from '../responses/compression.ts'
 import { type Fetched, readFetched } from '../responses/fetched.ts'
 import { addCourse, addFreshness } from '../responses/freshness.ts'
 import { jsonOf, NotTextError, type TextEncoding } from '../responses/json-value.ts'
-import { problemOf, quote } from '../responses/problem.ts'
+import { problemIn, quote } from '../responses/problem.ts'
 import { entityTag, isNotModified, rangeOf } from '../responses/validators.ts'
 import { problem, type Route, type RouteParameter } from '../route.ts'
 
@@ -56,8 +57,6 @@ export const FAILURES = {
   ),
   504: problem('The origin has not answered in time (`origin-timeout`).'),
 } as const
-
-const ERROR_REPLY = 0x2d
 
 export const valueRoutes: readonly Route[] = [
   {
@@ -149,9 +148,10 @@ function getValue(exchange: Exchange): void {
   exchange.services.commands.run(exchange.caller, group, ['FETCH', exchange.key], {
     replied: (first, rest, isForwarded) => {
       if (exchange.response.destroyed) return
-      const reply = rest.length === 0 ? first : Buffer.concat([first, ...rest])
+      const reply = wholeReply(first, rest)
       try {
-        if (reply[0] === ERROR_REPLY) exchange.problem(problemOf(reply.toString('utf8', 1, reply.length - 2)))
+        const refusal = problemIn(reply)
+        if (refusal !== undefined) exchange.problem(refusal)
         else answer(exchange, group, readFetched(reply), isForwarded, performance.now() - startedAt)
       } catch (error) {
         exchange.fail(error)
