@@ -2,14 +2,18 @@
 // a stream is an array of pairs of ID and fields.
 
 import type { Reply } from '../../cluster/links/request.ts'
+import { RefusedError } from '../requests/body.ts'
 import type { Fetched } from './fetched.ts'
 
 /** How bytes become JSON strings. */
 export type TextEncoding = 'utf8' | 'base64'
 
 /** A value has bytes that are no UTF-8, so that a JSON string would lose some. */
-export class NotTextError extends Error {
-  override readonly name = 'NotTextError'
+class NotTextError extends RefusedError {
+  constructor() {
+    const detail = 'the value has bytes that are no UTF-8: ask with ?encoding=base64'
+    super({ status: 406, type: 'not-text', detail })
+  }
 }
 
 const REPLACEMENT = '\uFFFD'
@@ -35,8 +39,7 @@ function text(bytes: Reply, encoding: TextEncoding): string {
   if (encoding === 'base64') return `"${buffer.toString('base64')}"`
   const decoded = buffer.toString('utf8')
   // Only bytes that are U+FFFD themselves may become it.
-  if (decoded.includes(REPLACEMENT) && !Buffer.from(decoded).equals(buffer))
-    throw new NotTextError('the value has bytes that are no UTF-8: ask with ?encoding=base64')
+  if (decoded.includes(REPLACEMENT) && !Buffer.from(decoded).equals(buffer)) throw new NotTextError()
   return JSON.stringify(decoded)
 }
 

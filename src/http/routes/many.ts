@@ -8,8 +8,8 @@ import { CLOSING, type Exchange, type Headers } from '../exchange.ts'
 import { GoneError, RefusedError } from '../requests/body.ts'
 import { BadRequestError } from '../requests/target.ts'
 import { readFetched } from '../responses/fetched.ts'
-import { jsonOf, NotTextError, type TextEncoding } from '../responses/json-value.ts'
-import { type Problem, problemIn, quote } from '../responses/problem.ts'
+import { jsonOf, type TextEncoding } from '../responses/json-value.ts'
+import { INTERNAL_ERROR, type Problem, problemIn, quote } from '../responses/problem.ts'
 import { problem, type Route } from '../route.ts'
 import { ENCODING, encodingOf, FAILURES, KEYED, UNKNOWN_GROUP } from './values.ts'
 
@@ -129,15 +129,11 @@ function read(
     exchange.services.commands.run(exchange.caller, group, ['FETCH', key], {
       replied: (first, rest) => {
         const reply = wholeReply(first, rest)
-        const refusal = problemIn(reply)
-        if (refusal !== undefined) resolve(refusal)
-        else {
-          try {
-            resolve(jsonOf(readFetched(reply), encoding))
-          } catch (error) {
-            if (!(error instanceof NotTextError)) exchange.fail(error)
-            resolve({ status: 406, type: 'not-text', detail: (error as Error).message })
-          }
+        try {
+          resolve(problemIn(reply) ?? jsonOf(readFetched(reply), encoding))
+        } catch (error) {
+          if (!(error instanceof RefusedError)) exchange.fail(error)
+          resolve(error instanceof RefusedError ? error.problem : INTERNAL_ERROR)
         }
       },
       closed: () => resolve(CLOSING),

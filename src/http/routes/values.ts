@@ -3,13 +3,12 @@
 import { wholeReply } from '../../cluster/links/request.ts'
 import type { Group } from '../../group/group.ts'
 import { CLOSING, type Exchange, type Headers } from '../exchange.ts'
-import { RefusedError } from '../requests/body.ts'
 import { lifetimeOf, listOf } from '../requests/fields.ts'
 import { BadRequestError } from '../requests/target.ts'
 import { codingFor, compressed } from '../responses/compression.ts'
 import { type Fetched, readFetched } from '../responses/fetched.ts'
 import { addCourse, addFreshness } from '../responses/freshness.ts'
-import { jsonOf, NotTextError, type TextEncoding } from '../responses/json-value.ts'
+import { jsonOf, type TextEncoding } from '../responses/json-value.ts'
 import { problemIn, quote } from '../responses/problem.ts'
 import { entityTag, isNotModified, rangeOf } from '../responses/validators.ts'
 import { problem, type Route, type RouteParameter } from '../route.ts'
@@ -183,7 +182,7 @@ function answer(
   }
   const isString = Buffer.isBuffer(value)
   const type = isString ? (group.policy.contentType ?? 'application/octet-stream') : 'application/json'
-  const body = isString ? value : Buffer.from(json(fetched, encodingOf(exchange)))
+  const body = isString ? value : Buffer.from(jsonOf(fetched, encodingOf(exchange)))
   headers.push('Content-Type', type)
   // RFC 9110, section 14.2: ranges are of GET only.
   const range = request.method === 'GET' ? request.headers.range : undefined
@@ -221,15 +220,6 @@ function sendRange(exchange: Exchange, headers: Headers, body: Buffer, tag: stri
     const { first, last } = range
     headers.push('Content-Range', `bytes ${first}-${last}/${body.length}`)
     exchange.send(206, headers, body.subarray(first, last + 1))
-  }
-}
-
-function json(fetched: Fetched, encoding: TextEncoding): string {
-  try {
-    return jsonOf(fetched, encoding)
-  } catch (error) {
-    if (!(error instanceof NotTextError)) throw error
-    throw new RefusedError({ status: 406, type: 'not-text', detail: error.message })
   }
 }
 
