@@ -77,10 +77,8 @@ export interface ServerOptions {
 
 const NO_RELOAD = 'the node was not started from a configuration file: the program that embeds it reloads it'
 
-/** HTTP requests are logged at most this often (Redis: once a minute). */
-const HTTP_LOG_INTERVAL_MS = 60_000
-/** The same for failed logins. */
-const FAILED_LOGIN_LOG_INTERVAL_MS = 60_000
+/** HTTP requests are logged at most this often, and so are failed logins (Redis: once a minute). */
+const WARNING_INTERVAL_MS = 60_000
 
 export class Server implements Host {
   readonly groups: readonly Group[]
@@ -114,8 +112,7 @@ export class Server implements Host {
   #pausesAll = false
   #cancelPause: CancelTimer | undefined
   readonly #failedLogins: RareWarning
-  /** Until when no further HTTP request is logged, ms. */
-  #httpLoggedUntil = Number.NEGATIVE_INFINITY
+  readonly #httpRequests: RareWarning
 
   constructor(options: ServerOptions) {
     this.#options = options
@@ -123,7 +120,8 @@ export class Server implements Host {
     this.groups = groups
     this.cluster = options.cluster
     this.stats = new NodeStats(options.identity)
-    this.#failedLogins = new RareWarning(FAILED_LOGIN_LOG_INTERVAL_MS, () => instant.monotonicMs)
+    this.#failedLogins = new RareWarning(WARNING_INTERVAL_MS, () => instant.monotonicMs)
+    this.#httpRequests = new RareWarning(WARNING_INTERVAL_MS, () => instant.monotonicMs)
     this.#room = connectionRoom(options.openFiles ?? openFilesLimit(), this.cluster !== undefined)
     limitClients(settings, this.#room, log)
     const table = createCommandTable()
@@ -461,13 +459,14 @@ export class Server implements Host {
   }
 
   refuseHttp(client: Client): void {
-    const { instant, log } = this.#options
+    const { id, address } = client
     client.close(false)
-    if (instant.monotonicMs < this.#httpLoggedUntil) return
-    this.#httpLoggedUntil = instant.monotonicMs + HTTP_LOG_INTERVAL_MS
-    const message =
-      'possible attack: a client has sent an HTTP request (POST or Host:); its connection is closed'
-    log.warn({ client: client.id, address: client.address }, message)
+    this.#httpRequests.give(() => {
+      this.#options.log.warn(
+        { client: id, address },
+        'possible attack: a client has sent an HTTP request (POST or Host:); its connection is closed',
+      )
+    })
   }
 
   /** The name is not logged: people type passwords there, too. */
