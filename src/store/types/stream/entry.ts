@@ -194,12 +194,10 @@ export class StreamNode {
   matches(ranges: FieldRanges, first: number, pairs: number): boolean {
     const reader = this.#reader
     if (openNodeFields(reader, this.#at) !== pairs) return false
-    const { bytes } = reader
     const { buf, start, end } = ranges
     for (let i = first; i < first + 2 * pairs; i += 2) {
       reader.next()
-      if (reader.end - reader.start !== end[i] - start[i]) return false
-      for (let a = reader.start, b = start[i]; b < end[i]; a++, b++) if (bytes[a] !== buf[b]) return false
+      if (!reader.equals(buf, start[i], end[i])) return false
     }
     return true
   }

@@ -78,7 +78,7 @@ const scratch = new DataView(new ArrayBuffer(16))
 /** An ID in memory is four words of 32 bits, the most significant one first; the words themselves are little-endian. */
 export function readId(view: DataView, at: number): StreamId {
   for (let i = 0; i < 16; i += 4) scratch.setInt32(i, view.getInt32(at + i, true))
-  return scratchId()
+  return (scratch.getBigUint64(0) << PART_BITS) | scratch.getBigUint64(8)
 }
 
 export function readIdWords(view: DataView, at: number, words: IdWords): void {
@@ -91,24 +91,10 @@ export function writeIdWords(view: DataView, at: number, words: IdWords): void {
 
 /** Writes the words of an ID into `words`. */
 export function splitId(id: StreamId, words: Int32Array): void {
-  setScratch(id)
-  for (let word = 0; word < 4; word++) words[word] = scratch.getInt32(4 * word)
-}
-
-/** The ID of these words. */
-export function joinId(words: Int32Array): StreamId {
-  for (let word = 0; word < 4; word++) scratch.setInt32(4 * word, words[word])
-  return scratchId()
-}
-
-function setScratch(id: StreamId): void {
   scratch.setBigUint64(0, id >> PART_BITS)
   // The lower 64 bits.
   scratch.setBigUint64(8, id)
-}
-
-function scratchId(): StreamId {
-  return (scratch.getBigUint64(0) << PART_BITS) | scratch.getBigUint64(8)
+  for (let word = 0; word < 4; word++) words[word] = scratch.getInt32(4 * word)
 }
 
 /** The longest text: two numbers of 20 digits. */

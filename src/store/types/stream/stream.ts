@@ -18,7 +18,16 @@ import {
   writeEntry,
   writeNode,
 } from './entry.ts'
-import { ID_WORDS, type IdWords, joinId, MIN_ID, type StreamId, splitId } from './id.ts'
+import {
+  ID_WORDS,
+  type IdWords,
+  MIN_ID,
+  readId,
+  readIdWords,
+  type StreamId,
+  splitId,
+  writeIdWords,
+} from './id.ts'
 import type { IdTree } from './id-tree.ts'
 import {
   ENTRIES,
@@ -283,8 +292,8 @@ export class Stream {
   }
 
   #id(word: number): StreamId {
-    this.#readWords(word, idWords)
-    return joinId(idWords)
+    const at = this.#locate(word)
+    return readId(this.trees.regions.view, at)
   }
 
   #setId(word: number, id: StreamId): void {
@@ -293,17 +302,20 @@ export class Stream {
   }
 
   #readWords(word: number, id: IdWords): void {
-    const { regions } = this.trees
-    regions.locateHead(this.region)
-    const at = regions.at + PAGE_HEADER_WORDS + word
-    for (let i = 0; i < ID_WORDS; i++) id[i] = regions.words[at + i]
+    const at = this.#locate(word)
+    readIdWords(this.trees.regions.view, at, id)
   }
 
   #setWords(word: number, id: IdWords): void {
+    const at = this.#locate(word)
+    writeIdWords(this.trees.regions.view, at, id)
+  }
+
+  /** Where a word of the head is in the view of the regions. */
+  #locate(word: number): number {
     const { regions } = this.trees
     regions.locateHead(this.region)
-    const at = regions.at + PAGE_HEADER_WORDS + word
-    for (let i = 0; i < ID_WORDS; i++) regions.words[at + i] = id[i]
+    return 4 * (regions.at + PAGE_HEADER_WORDS + word)
   }
 }
 

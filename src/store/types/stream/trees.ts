@@ -20,7 +20,7 @@ import type { Collections } from '../collections.ts'
 import type { EncodingLimits } from '../encoding-limits.ts'
 import { PAGE_HEADER_WORDS, type Regions } from '../regions.ts'
 import { StreamNode } from './entry.ts'
-import { joinId, type StreamId, splitId } from './id.ts'
+import { ID_WORDS, type IdWords, readId, type StreamId, splitId, writeIdWords } from './id.ts'
 import { IdTree } from './id-tree.ts'
 
 export const ENTRIES = 0
@@ -80,7 +80,7 @@ export class StreamTrees {
   }
 }
 
-const idWords = new Int32Array(4)
+const idWords: IdWords = new Int32Array(ID_WORDS)
 
 /** The words of a page. */
 export class PageWords {
@@ -138,13 +138,14 @@ export class PageWords {
   }
 
   id(i: number): StreamId {
-    for (let word = 0; word < 4; word++) idWords[word] = this.word(i + word)
-    return joinId(idWords)
+    const at = this.#locate(i)
+    return readId(this.#regions.view, 4 * at)
   }
 
   setId(i: number, id: StreamId): void {
     splitId(id, idWords)
-    for (let word = 0; word < 4; word++) this.setWord(i + word, idWords[word])
+    const at = this.#locate(i)
+    writeIdWords(this.#regions.view, 4 * at, idWords)
   }
 
   #locate(i: number): number {
