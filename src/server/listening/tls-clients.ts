@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { latin1 } from '../../access/text.ts'
 import type { Users } from '../../access/users.ts'
 import type { Client } from '../../commands/spec/client.ts'
 import type { NodeStats } from '../../telemetry/node-stats.ts'
@@ -9,7 +10,6 @@ import type { Certificates } from '../../tls/certificates.ts'
 import { TlsSession } from '../../tls/session.ts'
 import type { TlsSettings } from '../../tls/settings.ts'
 import { TlsTerminator } from '../../tls/terminator.ts'
-import { latin1 } from '../access/create.ts'
 import type { HandshakeLog } from './handshake-log.ts'
 
 export interface TlsClientsOptions {
