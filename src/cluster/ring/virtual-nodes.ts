@@ -1,52 +1,70 @@
-// The virtual nodes of the members, one for each member and slot, and their distances from the slots.
+// The virtual nodes of the members on a circle of slots, and the distances of the members from the slots.
 
 import { SLOT_COUNT } from '../../bytes/crc16.ts'
 import { hashBytes } from '../../bytes/hash.ts'
 import type { Member } from '../member.ts'
 
-/** A slot number is split into two digits of 7 bits, the halves of a Feistel network. */
-const DIGITS = 128
-const DIGIT_BITS = 7
-
-/** The position of the digit in a word of the tables. */
-const DIGIT_SHIFT = 25
-
-/** Bits after the rank, which order members of the same rank. */
-const FRACTION_BITS = 18
-const FRACTION = 2 ** FRACTION_BITS - 1
-
-const ROUNDS = 3
+/*
+ * The circle is divided into as many strata as a member has virtual nodes. In each stratum a member has one virtual
+ * node, at a pseudo-random slot. A member's distance to a slot is that of its nearest virtual node, so each virtual
+ * node owns the slots around it up to the middle between it and the next one: a few contiguous slots. Strata make the
+ * loads more even than independent slots would.
+ *
+ * Around a virtual node distances increase with the level: level 0 is its own slot, 1 and 2 are the next slots on
+ * either side, and so on. Which side comes first is random. Within a level the virtual nodes of a member have an
+ * order, so that at any distance all members have about the same number of slots.
+ */
 
 /**
- * `PASSED[r]`: the mean distance of the virtual node of rank r. Distances follow the exponential distribution, with
- * which the probability that a member is the nearest is proportional to its weight. Computed as a sum of quotients:
- * logarithms may differ in the last bit between machines.
+ * With fewer, the loads are less even, and a join or leave moves more slots to keep the load bound. With more, there
+ * are more ranges: about 2.65 × this number with three members.
  */
-const PASSED = new Float64Array(SLOT_COUNT)
-for (let rank = 1; rank < SLOT_COUNT; rank++) PASSED[rank] = PASSED[rank - 1] + 1 / (SLOT_COUNT - rank + 1)
+const VIRTUAL_NODES = 208
+
+/** By stratum: its first slot. By slot: its stratum. */
+const FIRST_SLOTS = Int32Array.from({ length: VIRTUAL_NODES + 1 }, (_, i) =>
+  Math.floor((i * SLOT_COUNT) / VIRTUAL_NODES),
+)
+const STRATA = new Uint8Array(SLOT_COUNT)
+for (let i = 0; i < VIRTUAL_NODES; i++) STRATA.fill(i, FIRST_SLOTS[i], FIRST_SLOTS[i + 1])
+
+/** The mean slots of a stratum. Virtual nodes of a member are less than twice as many apart: these levels reach all. */
+const STRATUM = SLOT_COUNT / VIRTUAL_NODES
+const LEVELS = 2 * Math.ceil(STRATUM)
+
+/**
+ * `PASSED[l]`: the distance at which level l begins. Distances follow the exponential distribution, with which the
+ * probability that a member is the nearest is proportional to its weight. So this is the negative logarithm of the
+ * share of slots that levels below l do not reach; computed as a sum of quotients, because logarithms may differ in
+ * the last bit between machines.
+ */
+const PASSED = new Float64Array(LEVELS + 1)
+for (let level = 1; level <= LEVELS; level++) {
+  const [before, after] = [unreached((level - 1) / STRATUM), unreached(level / STRATUM)]
+  PASSED[level] = PASSED[level - 1] + (before > 0 ? (2 * (before - after)) / (before + after) : 1)
+}
 
 /** Keys of the two hashes of a name. Changing them moves every slot of every cluster. */
 const FIRST_KEY = [0x45726e79, 0x736c6f74] as const
 const SECOND_KEY = [0x72696e67, 0x6e6f6465] as const
 
-/**
- * Members are identified by their index in the list. Of members at the same distance the first is nearer.
- *
- * The ranks of a member are a Feistel permutation of the slots: three rounds over two digits, with tables generated
- * from its name.
- */
+/** Members are identified by their index in the list. Of members at the same distance the first is nearer. */
 export class VirtualNodes {
   readonly #count: number
   readonly #weights: Float64Array
   readonly #phases: Float64Array
-  /** For each member and round 128 words: a digit in the upper 7 bits, bits of the fraction in the lower 18. */
-  readonly #tables: Uint32Array
+  /** For each member and stratum: the slot of the virtual node, its place in the order, and the side of level 1. */
+  readonly #slots: Uint16Array
+  readonly #fractions: Float64Array
+  readonly #sides: Int8Array
 
   constructor(members: readonly Pick<Member, 'name' | 'weight'>[]) {
     this.#count = members.length
     this.#weights = Float64Array.from(members, ({ weight }) => weight)
     this.#phases = new Float64Array(members.length)
-    this.#tables = new Uint32Array(members.length * ROUNDS * DIGITS)
+    this.#slots = new Uint16Array(members.length * VIRTUAL_NODES)
+    this.#fractions = new Float64Array(members.length * VIRTUAL_NODES)
+    this.#sides = new Int8Array(members.length * VIRTUAL_NODES)
     for (const [member, { name }] of members.entries()) this.#generate(member, name)
   }
 
@@ -84,51 +102,77 @@ export class VirtualNodes {
     distances[slot] = nearest
   }
 
-  /** Visits the slots in the order of the member's distance, until no slot can have a more distant owner. */
+  /** Visits the slots level by level, until no slot can have a more distant owner. */
   #offer(member: number, farthest: number, owners: Uint16Array, distances: Float64Array): void {
-    const at = member * ROUNDS * DIGITS
-    const first = this.#tables.subarray(at, at + DIGITS)
-    const second = this.#tables.subarray(at + DIGITS, at + 2 * DIGITS)
-    const third = this.#tables.subarray(at + 2 * DIGITS, at + 3 * DIGITS)
     const weight = this.#weights[member]
-    for (let rank = 0; rank < SLOT_COUNT && PASSED[rank] / weight < farthest; rank++) {
-      const middle = rank & (DIGITS - 1)
-      const last = third[middle]
-      const turned = (rank >>> DIGIT_BITS) ^ (last >>> DIGIT_SHIFT)
-      const word = second[turned]
-      const high = middle ^ (word >>> DIGIT_SHIFT)
-      const slot = (high << DIGIT_BITS) | (turned ^ (first[high] >>> DIGIT_SHIFT))
-      const distance = distanceAt(rank, word ^ last) / weight
-      if (distance >= distances[slot]) continue
-      distances[slot] = distance
-      owners[slot] = member
+    const first = member * VIRTUAL_NODES
+    for (let level = 0; level < LEVELS && PASSED[level] / weight < farthest; level++) {
+      const steps = stepsTo(level)
+      for (let node = first; node < first + VIRTUAL_NODES; node++) {
+        const slot = (this.#slots[node] + steps * this.#sides[node]) & (SLOT_COUNT - 1)
+        const distance = distanceAt(level, this.#fractions[node]) / weight
+        if (distance >= distances[slot]) continue
+        distances[slot] = distance
+        owners[slot] = member
+      }
     }
   }
 
-  /** The inverse permutation: from the slot to its rank. */
+  /** The nearest virtual node is in the slot's stratum or in one beside it. */
   #distance(member: number, slot: number): number {
-    const at = member * ROUNDS * DIGITS
-    const high = slot >>> DIGIT_BITS
-    const turned = (slot & (DIGITS - 1)) ^ (this.#tables[at + high] >>> DIGIT_SHIFT)
-    const word = this.#tables[at + DIGITS + turned]
-    const middle = high ^ (word >>> DIGIT_SHIFT)
-    const last = this.#tables[at + 2 * DIGITS + middle]
-    const rank = ((turned ^ (last >>> DIGIT_SHIFT)) << DIGIT_BITS) | middle
-    return distanceAt(rank, word ^ last) / this.#weights[member]
+    let nearest = Infinity
+    for (let i = VIRTUAL_NODES - 1; i <= VIRTUAL_NODES + 1; i++) {
+      const node = member * VIRTUAL_NODES + ((STRATA[slot] + i) % VIRTUAL_NODES)
+      const level = levelOf((slot - this.#slots[node]) * this.#sides[node])
+      if (level < LEVELS) nearest = Math.min(nearest, distanceAt(level, this.#fractions[node]))
+    }
+    return nearest / this.#weights[member]
   }
 
   #generate(member: number, name: string): void {
     const bytes = Buffer.from(name)
     const first = hashBytes(bytes, 0, bytes.length, FIRST_KEY[0], FIRST_KEY[1])
     const second = hashBytes(bytes, 0, bytes.length, SECOND_KEY[0], SECOND_KEY[1])
-    const words = ROUNDS * DIGITS
-    for (let i = 0; i < words; i++) this.#tables[member * words + i] = wordAt(first, second, i)
-    this.#phases[member] = wordAt(first, second, words) / 2 ** 32
+    let words = 0
+    const random = (): number => wordAt(first, second, words++) / 2 ** 32
+    this.#phases[member] = random()
+    const base = member * VIRTUAL_NODES
+    for (let i = 0; i < VIRTUAL_NODES; i++) {
+      const length = FIRST_SLOTS[i + 1] - FIRST_SLOTS[i]
+      this.#slots[base + i] = FIRST_SLOTS[i] + Math.floor(random() * length)
+      this.#sides[base + i] = random() < 0.5 ? -1 : 1
+      // A shuffle (Fisher and Yates, inside out) of evenly spaced fractions, each moved by less than the space.
+      const place = Math.floor(random() * (i + 1))
+      this.#fractions[base + i] = this.#fractions[base + place]
+      this.#fractions[base + place] = (i + random()) / VIRTUAL_NODES
+    }
   }
 }
 
-function distanceAt(rank: number, fraction: number): number {
-  return PASSED[rank] + (fraction & FRACTION) / 2 ** FRACTION_BITS / (SLOT_COUNT - rank)
+/**
+ * The share of the slots that the levels within this many strata, both sides of a virtual node together, do not reach.
+ * The gap between two virtual nodes of a member is a stratum plus the difference of two uniform positions.
+ */
+function unreached(strata: number): number {
+  if (strata >= 2) return 0
+  const rest = strata <= 1 ? strata : 2 - strata
+  const cube = (rest * rest * rest) / 6
+  return strata <= 1 ? 1 - strata + cube : cube
+}
+
+/** How far from the virtual node the level is, in the direction of level 1: 0, 1, −1, 2, −2… */
+function stepsTo(level: number): number {
+  return level & 1 ? (level + 1) >> 1 : -(level >> 1)
+}
+
+/** The inverse; on a circle. */
+function levelOf(steps: number): number {
+  const ahead = steps & (SLOT_COUNT - 1)
+  return ahead > 0 && ahead <= SLOT_COUNT / 2 ? 2 * ahead - 1 : (2 * (SLOT_COUNT - ahead)) % (2 * SLOT_COUNT)
+}
+
+function distanceAt(level: number, fraction: number): number {
+  return PASSED[level] + (PASSED[level + 1] - PASSED[level]) * fraction
 }
 
 function greatest(distances: Float64Array): number {
