@@ -6,7 +6,7 @@ import { table } from './reference.ts'
 
 const COMMAND = 'npm run bench -- cluster'
 const SIDES = ['erinys', 'twemproxy → redis'] as const
-const HOP_HEAD = ['Forwarded', ...SIDES, 'throughput', 'entry CPU', 'owner CPU']
+const HOP_HEAD = ['Forwarded', ...SIDES, 'throughput', 'entry CPU', 'owner CPU', 'bare relay', 'entry CPU']
 
 export function clusterSection(results: ClusterResults | undefined): string {
   if (results === undefined) {
@@ -19,7 +19,8 @@ export function clusterSection(results: ClusterResults | undefined): string {
   const setup = [...versions, date, ...Object.values(machine)].join('; ')
   return [
     '**Forwarding.** A cell has the operations per second, and the CPU time per operation of the process that ' +
-      'receives the request (entry) and of the one that owns the key (owner).',
+      'receives the request (entry) and of the one that owns the key (owner). Last, the CPU time of the entry beside ' +
+      'a bare relay: a program for Node.js that passes on requests and replies and reads neither.',
     table(HOP_HEAD, hop?.cells.map(hopRow) ?? [HOP_HEAD.map(() => NONE)]),
     hop === undefined
       ? '(Not measured: twemproxy is not installed.)'
@@ -40,7 +41,7 @@ export function clusterSection(results: ClusterResults | undefined): string {
 }
 
 function hopRow(cell: HopCell): string[] {
-  const { command, depth, ours, theirs, throughputRatio, entryRatio, ownerRatio } = cell
+  const { command, depth, ours, theirs, floor, throughputRatio, entryRatio, ownerRatio, floorRatio } = cell
   const goals = command === 'GET' ? HOP_GOALS[depth] : undefined
   const side = ({ opsPerSecond, entryMicros, ownerMicros }: HopCell['ours']): string =>
     `${perSecond(opsPerSecond)}, ${entryMicros.toFixed(2)} + ${ownerMicros.toFixed(2)} µs`
@@ -53,6 +54,8 @@ function hopRow(cell: HopCell): string[] {
       : times(throughputRatio),
     goals ? withGoal(times(entryRatio), entryRatio, { max: goals.entry }) : times(entryRatio),
     times(ownerRatio),
+    figure(floor?.entryMicros, 2, ' µs'),
+    times(floorRatio),
   ]
 }
 

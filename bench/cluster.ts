@@ -39,7 +39,9 @@ export async function benchCluster({ smoke }: { readonly smoke: boolean }): Prom
 function printHop({ cells, servers, conditions: where }: HopResults): void {
   console.log(`forwarding: ${servers.map(({ name, version }) => `${name} ${version}`).join(', ')}; ${where}`)
   console.table(
-    cells.map(({ command, depth, ours, theirs, throughputRatio, entryRatio, ownerRatio }) => {
+    cells.map((cell) => {
+      const { command, depth, ours, theirs, floor, throughputRatio, entryRatio, ownerRatio, floorRatio } =
+        cell
       const goals = command === 'GET' ? HOP_GOALS[depth] : undefined
       return {
         load: `${command} P=${depth}`,
@@ -51,6 +53,8 @@ function printHop({ cells, servers, conditions: where }: HopResults): void {
         'their entry': round(theirs.entryMicros),
         'entry ×': round(entryRatio),
         'goal ≤': goals?.entry,
+        'floor µs': floor && round(floor.entryMicros),
+        'floor ×': floorRatio && round(floorRatio),
         'owner µs': round(ours.ownerMicros),
         'owner ×': round(ownerRatio),
       }

@@ -8,6 +8,22 @@ export interface Sample {
   readonly cpuMicros: number
 }
 
+/** A Node.js binary. */
+export interface NodeVersion {
+  /** `20.18.1`. */
+  readonly version: string
+  /** Whether it is a release with long-term support. */
+  readonly isLts: boolean
+}
+
+/** A server of the benchmark. `erinys` and `floor` run with one Node.js or with several. */
+export interface ServerRow {
+  /** Unique: `redis`; with several Node.js binaries `erinys, Node 20.18.1`. */
+  readonly name: string
+  readonly version: string
+  readonly node?: NodeVersion
+}
+
 /** One workload at one depth of pipelining, for one server: medians over the rounds. */
 export interface Cell extends Sample {
   readonly server: string
@@ -21,9 +37,47 @@ export interface Cell extends Sample {
 export interface ServerResults {
   readonly command: string
   readonly conditions: Readonly<Record<string, string>>
-  readonly servers: readonly { readonly name: string; readonly version: string }[]
+  readonly servers: readonly ServerRow[]
   readonly rounds: number
   readonly cells: readonly Cell[]
+}
+
+/** The programs of the servers with their versions; the versions of Node.js are among the conditions. */
+export function programsOf(servers: readonly ServerRow[]): string {
+  const programs = servers.filter(({ name }) => !/^floor\b/.test(name))
+  return [...new Set(programs.map(({ name, version }) => `${name.split(',')[0]} ${version}`))].join(', ')
+}
+
+/** The goals for throughput relative to redis: with the newest LTS release of Node.js, and with the oldest supported one. */
+export const SERVER_GOALS: Readonly<
+  Record<'newest' | 'oldest', Readonly<Record<Workload, Readonly<Record<number, number>>>>>
+> = {
+  newest: {
+    SET: { 1: 1, 16: 1.25, 64: 1.5 },
+    GET: { 1: 1, 16: 1.25, 64: 1.5 },
+    mix: { 1: 1, 16: 1.15, 64: 1.3 },
+  },
+  oldest: {
+    SET: { 1: 0.9, 16: 1.05, 64: 1.25 },
+    GET: { 1: 0.9, 16: 1.05, 64: 1.25 },
+    mix: { 1: 0.9, 16: 1.05, 64: 1.25 },
+  },
+}
+
+/**
+ * Which of the servers are this project's with the oldest Node.js, and with the newest LTS release (with the newest of
+ * all if none is one). Undefined: there is none, or only one, which is the oldest.
+ */
+export function nodesOf(servers: readonly ServerRow[]): {
+  readonly oldest: ServerRow | undefined
+  readonly newest: ServerRow | undefined
+} {
+  const versionOf = (row: ServerRow): string => row.node?.version ?? ''
+  const sorted = servers
+    .filter(({ name }) => /^erinys\b/.test(name))
+    .sort((a, b) => versionOf(a).localeCompare(versionOf(b), 'en', { numeric: true }))
+  const [oldest, ...newer] = sorted
+  return { oldest, newest: newer.filter(({ node }) => node?.isLts).at(-1) ?? newer.at(-1) }
 }
 
 /** The forwarding of a command whose key another process owns. */
@@ -40,10 +94,14 @@ export interface HopCell {
   readonly depth: number
   readonly ours: HopSample
   readonly theirs: HopSample
+  /** A bare relay in Node.js, in front of Redis too. */
+  readonly floor?: HopSample
   /** Ours relative to theirs: medians of the ratios of each round. */
   readonly throughputRatio: number
   readonly entryRatio: number
   readonly ownerRatio: number
+  /** CPU time of our entry relative to that of the bare relay. */
+  readonly floorRatio?: number
 }
 
 export interface HopResults {

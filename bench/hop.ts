@@ -2,6 +2,7 @@
 
 import { once } from 'node:events'
 import { ownedBy, startNodes, startTwemproxy, stopAll, TWEMPROXY_SETTINGS, withClient } from './clusters.ts'
+import { nodeProgram, startRelay } from './contenders.ts'
 import { type HopCell, type HopResults, type HopSample, median } from './figures.ts'
 import { uniformLoad } from './generators.ts'
 import { fillKeys, open } from './load.ts'
@@ -19,6 +20,8 @@ const NEEDED = { 'redis-benchmark': 'redis-tools', 'redis-server': 'redis-server
 interface Relay {
   readonly entry: Server
   readonly owner: Server
+  /** It reads neither requests nor replies, and forwards only what is measured. */
+  readonly isFloor?: boolean
 }
 
 /** Undefined, after a message, if a program to compare with is missing. */
@@ -36,9 +39,12 @@ export async function measureHop(smoke: boolean): Promise<HopResults | undefined
     servers.push(redis)
     const twemproxy = (await startTwemproxy(redis)) as Server
     servers.push(twemproxy)
+    const floor = await startRelay(nodeProgram(process.execPath), redis)
+    servers.push(floor)
     const relays = [
       { entry: servers[0], owner: servers[1] },
       { entry: twemproxy, owner: redis },
+      { entry: floor, owner: redis, isFloor: true },
     ]
     return await compare(relays, smoke)
   } finally {
@@ -53,9 +59,9 @@ async function compare(relays: readonly Relay[], smoke: boolean): Promise<HopRes
   // A hash tag of one letter: all keys have 16 bytes and the same owner.
   const tag = await ownedBy(ours.owner, ours.entry, 'abcdefghijklmnopqrstuvwxyz', (letter) => `{${letter}}:`)
   const start = `{${tag}}:`
-  for (const { entry, owner } of relays) {
+  for (const { entry, owner, isFloor } of relays) {
     await fillKeys(owner.port, 0, keys, VALUE.length, start)
-    await check(entry, owner, start)
+    if (!isFloor) await check(entry, owner, start)
     for (const depth of DEPTHS) {
       const operations = (depth === 1 ? 50_000 : 500_000) / (smoke ? 50 : 1)
       await benchmark({ entry, owner }, { command: 'GET', depth, operations, keys, start })
@@ -76,7 +82,7 @@ async function compare(relays: readonly Relay[], smoke: boolean): Promise<HopRes
     if (!smoke) console.log(`forwarding: round ${round + 1} of ${rounds} done`)
   }
   const names = relays.map(({ entry }) => entry.name)
-  const programs = relays.flatMap(({ entry, owner }) => [entry, owner])
+  const programs = relays.flatMap(({ entry, owner, isFloor }) => (isFloor ? [] : [entry, owner]))
   const versions = new Map(programs.map(({ name, version }) => [name, version]))
   return {
     rounds,
@@ -86,17 +92,18 @@ async function compare(relays: readonly Relay[], smoke: boolean): Promise<HopRes
   }
 }
 
-/** The medians of each relay, and of the ratios between both in the same round. */
+/** The medians of each relay, and of the ratios of the first one to the others in the same round. */
 export function cellsOf(
   samples: ReadonlyMap<string, readonly HopSample[]>,
-  [ours, theirs]: readonly string[],
+  [ours, theirs, floor]: readonly string[],
 ): HopCell[] {
   return DEPTHS.flatMap((depth) =>
     COMMANDS.map((command): HopCell => {
       const own = samples.get(cellKey(ours, command, depth)) ?? []
       const other = samples.get(cellKey(theirs, command, depth)) ?? []
-      const ratio = (field: keyof HopSample): number =>
-        median(own.map((sample, round) => sample[field] / other[round][field]))
+      const least = samples.get(cellKey(floor, command, depth))
+      const ratio = (field: keyof HopSample, to = other): number =>
+        median(own.map((sample, round) => sample[field] / to[round][field]))
       return {
         command,
         depth,
@@ -105,6 +112,7 @@ export function cellsOf(
         throughputRatio: ratio('opsPerSecond'),
         entryRatio: ratio('entryMicros'),
         ownerRatio: ratio('ownerMicros'),
+        ...(least && { floor: medians(least), floorRatio: ratio('entryMicros', least) }),
       }
     }),
   )

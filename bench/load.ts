@@ -2,6 +2,7 @@
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { PROTOCOLS, type ProtocolName } from './protocols.ts'
 
 const KEY_START = 'key:'
 
@@ -67,20 +68,21 @@ export interface LoadOptions {
   readonly reads: number
   readonly valueBytes: number
   readonly seed: number
+  /** By default RESP. */
+  readonly protocol?: ProtocolName
 }
 
 /** Runs a mixed load; the pipelines are built before the measurement starts. */
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const random = randomFrom(options.seed)
-  const { hot } = options
+  const { hot, protocol = 'resp' } = options
+  const { get, set } = PROTOCOLS[protocol]
   const rank = zipf(options.keys, random, options.skew)
   const value = 'x'.repeat(options.valueBytes)
   const request = (): string => {
     const isHot = hot !== undefined && random() < hot.share
     const key = isHot ? hot.key : keyOf(scatter(rank(), options.keys))
-    return random() * 100 < options.reads
-      ? `*2\r\n$3\r\nGET\r\n$${key.length}\r\n${key}\r\n`
-      : `*3\r\n$3\r\nSET\r\n$${key.length}\r\n${key}\r\n$${value.length}\r\n${value}\r\n`
+    return random() * 100 < options.reads ? get(key) : set(key, value)
   }
   const variants = Math.max(1, Math.min(20_000, Math.ceil(options.operations / options.depth)))
   const pipelines = Array.from({ length: variants }, () =>
@@ -97,7 +99,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const began = performance.now()
   await Promise.all(
     sockets.map(async (socket) => {
-      const replies = countReplies(socket)
+      const replies = countReplies(socket, protocol)
       while (left > 0) {
         left--
         const sent = performance.now()
@@ -130,17 +132,17 @@ export async function fillKeys(
   count: number,
   valueBytes: number,
   start = KEY_START,
+  protocol: ProtocolName = 'resp',
 ): Promise<void> {
   const socket = await open(port)
-  const replies = countReplies(socket)
+  const { set } = PROTOCOLS[protocol]
+  const replies = countReplies(socket, protocol)
   const value = 'x'.repeat(valueBytes)
   const depth = Math.min(1000, Math.ceil(FILL_BYTES / (valueBytes + 1)))
   for (let i = first; i < first + count; i += depth) {
     const length = Math.min(depth, first + count - i)
     let text = ''
-    for (let k = i; k < i + length; k++) {
-      text += `*3\r\n$3\r\nSET\r\n$16\r\n${keyOf(k, start)}\r\n$${value.length}\r\n${value}\r\n`
-    }
+    for (let k = i; k < i + length; k++) text += set(keyOf(k, start), value)
     socket.write(text)
     await replies(length)
   }
@@ -153,8 +155,12 @@ export async function open(port: number): Promise<Socket> {
   return socket
 }
 
-/** Returns a function that resolves after `count` further replies: simple strings, bulk strings and nulls of GET and SET. */
-export function countReplies(socket: Socket): (count: number) => Promise<void> {
+/** Returns a function that resolves after `count` further replies to GET and SET. */
+export function countReplies(
+  socket: Socket,
+  protocol: ProtocolName = 'resp',
+): (count: number) => Promise<void> {
+  const { bytesAfter } = PROTOCOLS[protocol]
   let wanted = 0
   let resolve: (() => void) | undefined
   let skip = 0
@@ -172,9 +178,8 @@ export function countReplies(socket: Socket): (count: number) => Promise<void> {
       line += chunk.toString('latin1', at, end < 0 ? chunk.length : end + 1)
       if (end < 0) break
       at = end + 1
-      if (line[0] === '-') throw new Error(`the server answered ${line.trim()}`)
-      if (line[0] === '$' && line[1] !== '-') skip = Number.parseInt(line.slice(1), 10) + 2
-      else wanted--
+      skip = bytesAfter(line)
+      if (skip === 0) wanted--
       line = ''
     }
     if (wanted <= 0 && resolve !== undefined) {

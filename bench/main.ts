@@ -1,5 +1,7 @@
-// `npm run bench [-- micro|server|memory|types|cluster|origins|fairness|http] [-- --smoke]`: runs benchmarks; `--smoke` only checks that they work.
+// `npm run bench [-- micro|server|memory|types|cluster|origins|fairness|http] [--smoke] [--node PATH…]`: runs benchmarks;
+// `--smoke` only checks that they work, `--node` compares versions of Node.js.
 
+import { type BenchArguments, type Part, parseArguments } from './arguments.ts'
 import { benchCluster } from './cluster.ts'
 import { benchFairness } from './fairness.ts'
 import { benchHttp } from './http/main.ts'
@@ -9,20 +11,10 @@ import { benchOrigins } from './origins/main.ts'
 import { benchServers } from './server.ts'
 import { benchTypes } from './types.ts'
 
-const PARTS = ['micro', 'server', 'memory', 'types', 'cluster', 'origins', 'fairness', 'http'] as const
-
-const words = process.argv.slice(2)
-const smoke = words.includes('--smoke')
-const named = words.filter((word) => word !== '--smoke')
-const unknown = named.filter((word) => !PARTS.some((part) => part === word))
-if (unknown.length > 0) {
-  console.error(`bench: got ${unknown.join(' ')}, wants some of ${PARTS.join(', ')} and --smoke`)
-  process.exit(1)
-}
-
-const wanted = (part: (typeof PARTS)[number]): boolean => named.length === 0 || named.includes(part)
+const { parts, smoke, nodes } = parsed()
+const wanted = (part: Part): boolean => parts.includes(part)
 const faults = wanted('micro') ? [...(await benchMicro({ smoke }))] : []
-if (wanted('server')) await benchServers({ smoke })
+if (wanted('server')) await benchServers({ smoke, nodes })
 if (wanted('memory')) await benchMemory({ smoke })
 if (wanted('types')) await benchTypes({ smoke })
 if (wanted('cluster')) await benchCluster({ smoke })
@@ -31,3 +23,12 @@ if (wanted('fairness')) faults.push(...(await benchFairness({ smoke })))
 if (wanted('http')) faults.push(...(await benchHttp({ smoke })))
 for (const fault of faults) console.error(`bench: ${fault}`)
 if (faults.length > 0) process.exit(1)
+
+function parsed(): BenchArguments {
+  try {
+    return parseArguments(process.argv.slice(2))
+  } catch (error) {
+    console.error(`bench: ${(error as Error).message}`)
+    process.exit(1)
+  }
+}

@@ -1,27 +1,64 @@
 // Results of the server and memory benchmarks as Markdown tables; without results, empty tables.
 
-import type { Cell, ServerResults } from './figures.ts'
-import { count, figure, NONE, perSecond, times } from './format.ts'
+import {
+  type Cell,
+  nodesOf,
+  programsOf,
+  SERVER_GOALS,
+  type ServerResults,
+  type ServerRow,
+} from './figures.ts'
+import { count, figure, NONE, perSecond, times, withGoal } from './format.ts'
 import type { LatencyRow, MemoryResults, MemoryRow } from './memory.ts'
 import { table } from './reference.ts'
 
 const OURS = 'erinys'
 const THEIRS = 'redis'
 
-/** Throughput and CPU time per operation of each server for each load, and the ratios to redis of the same run. */
+/** Throughput and CPU time per operation of each server for each load; then both relative to redis in the same run. */
 export function serverSection(results: ServerResults | undefined): string {
-  const names = results?.servers.map(({ name }) => name) ?? [OURS, THEIRS]
-  const head = ['Load', ...names, `${OURS} / ${THEIRS}: throughput`, 'CPU']
+  const depths = [1, 16, 64]
+  const head = ['Load', 'Server', ...depths.map((depth) => `P = ${depth}`)]
   const caption = source('npm run bench -- server', results, results && `medians of ${results.rounds} rounds`)
   if (results === undefined) return `${table(head, [head.map(() => NONE)])}\n\n${caption}`
-  const loads = groupBy(results.cells, ({ workload, depth }) => `${workload}, P = ${depth}`)
-  const rows = [...loads].map(([load, cells]) => {
-    const of = (name: string): Cell | undefined => cells.find(({ server }) => server === name)
-    const shown = names.map((name) => rate(of(name)))
-    return [load, ...shown, times(of(OURS)?.throughputRatio), times(of(OURS)?.cpuRatio)]
-  })
-  const chart = '![Operations per second and CPU time per operation](../bench/results/server.svg)'
-  return `${chart}\n\n${table(head, rows)}\n\n${caption}`
+  const { cells, servers } = results
+  const rowsOf = (
+    shown: readonly ServerRow[],
+    show: (cell: Cell | undefined, server: ServerRow) => string,
+  ): string[][] =>
+    [...groupBy(cells, ({ workload }) => workload)].flatMap(([workload, ofLoad]) =>
+      shown
+        .filter(({ name }) => ofLoad.some(({ server }) => server === name))
+        .map((server) => [
+          workload,
+          server.name,
+          ...depths.map((depth) =>
+            show(
+              ofLoad.find((cell) => cell.server === server.name && cell.depth === depth),
+              server,
+            ),
+          ),
+        ]),
+    )
+  const { oldest, newest } = nodesOf(servers)
+  const ratios = (cell: Cell | undefined, server: ServerRow): string => {
+    if (cell?.throughputRatio === undefined) return NONE
+    const { workload, depth, throughputRatio, cpuRatio } = cell
+    const goals =
+      server === newest ? SERVER_GOALS.newest : server === oldest ? SERVER_GOALS.oldest : undefined
+    const shown = times(throughputRatio)
+    const min = goals?.[workload][depth]
+    const throughput = min === undefined ? shown : withGoal(shown, throughputRatio, { min })
+    return `${throughput}; ${times(cpuRatio)} CPU`
+  }
+  const compared = servers.filter(({ name }) => name !== THEIRS)
+  return [
+    '![Operations per second and CPU time per operation](../bench/results/server.svg)',
+    table(head, rowsOf(servers, rate)),
+    `Relative to ${THEIRS}, medians of the ratios within a round: throughput, and CPU time per operation.`,
+    table(head, rowsOf(compared, ratios)),
+    caption,
+  ].join('\n\n')
 }
 
 /** Bytes per entry, pauses, latency with many entries, and resident memory at a full budget. */
@@ -65,7 +102,7 @@ function latencyTable(rows: readonly LatencyRow[]): string {
 /** The source of figures: the command, the versions, the machine, the day. */
 function source(command: string, results: ServerResults | MemoryResults | undefined, more = ''): string {
   if (results === undefined) return `(\`${command}\`, then \`npm run docs\`: not measured yet.)`
-  const versions = results.servers.map(({ name, version }) => `${name} ${version}`).join(', ')
+  const versions = programsOf(results.servers)
   const where = Object.values(results.conditions).join('; ')
   return `(\`${results.command}\`: ${[versions, where, more].filter((part) => part !== '').join('; ')}.)`
 }

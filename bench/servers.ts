@@ -81,6 +81,8 @@ export interface NodeOptions {
   /** By default it has no HTTP. */
   readonly httpPort?: number
   readonly core?: number
+  /** The Node.js program; by default the one that runs this. */
+  readonly node?: string
   /** Options of Node.js. */
   readonly flags?: readonly string[]
 }
@@ -93,6 +95,7 @@ export async function startErinys({
   port,
   httpPort,
   core,
+  node = process.execPath,
   flags = [],
 }: NodeOptions): Promise<Server> {
   const folder = mkdtempSync(join(tmpdir(), 'erinys-bench-'))
@@ -102,7 +105,7 @@ export async function startErinys({
   writeFileSync(config, JSON.stringify({ groups: Object.fromEntries(budgeted), cluster, http }))
   const version = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).version
   const command = (listens: number): readonly string[] => [
-    process.execPath,
+    node,
     ...flags,
     join(ROOT, 'dist/main.js'),
     '--config',

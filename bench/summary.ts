@@ -1,6 +1,6 @@
 // The README's table of measured figures: one row for each claim, with the comparison measured in the same run.
 
-import type { ClusterResults, ServerResults } from './figures.ts'
+import { type ClusterResults, nodesOf, type ServerResults } from './figures.ts'
 import { count, figure, NONE, perSecond } from './format.ts'
 import type { MemoryResults } from './memory.ts'
 import type { OriginResults } from './origins/figures.ts'
@@ -33,7 +33,13 @@ function serverRow(results: ServerResults | undefined, depth: number): string[] 
     )
     return cell === undefined ? NONE : perSecond(cell.opsPerSecond)
   }
-  return [`GET from memory, ${pipeline(depth)}`, rate('erinys'), `Redis: ${rate('redis')}`]
+  const { oldest, newest } = nodesOf(results?.servers ?? [])
+  // With one Node.js, the line below the table names it.
+  const labelled = [oldest, newest].flatMap((row) =>
+    row?.node === undefined ? [] : [`Node ${row.node.version.split('.')[0]}: ${rate(row.name)}`],
+  )
+  const ours = newest === undefined ? rate(oldest?.name ?? '') : labelled.join(', ')
+  return [`GET from memory, ${pipeline(depth)}`, ours, `Redis: ${rate('redis')}`]
 }
 
 function hopRow(results: ClusterResults | undefined, depth: number): string[] {

@@ -47,10 +47,44 @@ describe('servers', () => {
         { ...load, server: 'redis', opsPerSecond: 999_600, cpuMicros: 1, throughputRatio: 1, cpuRatio: 1 },
       ],
     })
-    expect(section).toContain('| Load | erinys | redis | erinys / redis: throughput | CPU |\n')
-    expect(section).toContain('| GET, P = 16 | 1.25M/s, 0.80 µs | 1000k/s, 1.00 µs | 1.25 × | 0.80 × |\n')
+    expect(section).toContain('| Load | Server | P = 1 | P = 16 | P = 64 |\n')
+    expect(section).toContain('| GET | erinys | – | 1.25M/s, 0.80 µs | – |\n')
+    expect(section).toContain('| GET | redis | – | 1000k/s, 1.00 µs | – |\n')
+    expect(section).toContain('| GET | erinys | – | 1.25 × (goal: ≥ 1.05); 0.80 × CPU | – |\n')
     expect(section).toContain(
       'erinys 1.0.0, redis 7.0.15; 2024-01-01; a processor, 2 cores; medians of 5 rounds',
+    )
+  })
+
+  test('the oldest and the newest Node.js, each with its goal, and the floor', () => {
+    const cell = { workload: 'GET', depth: 16, opsPerSecond: 1e6, cpuMicros: 1, cpuRatio: 1 } as const
+    const rows = [
+      { name: 'erinys, Node 20.18.1', version: '1.0.0', node: { version: '20.18.1', isLts: true } },
+      { name: 'erinys, Node 26.1.0', version: '1.0.0', node: { version: '26.1.0', isLts: true } },
+      servers[1],
+      { name: 'floor, Node 26.1.0', version: '26.1.0', node: { version: '26.1.0', isLts: true } },
+    ]
+    const server = {
+      command: 'npm run bench -- server',
+      conditions,
+      servers: rows,
+      rounds: 5,
+      cells: [
+        { ...cell, server: rows[0].name, throughputRatio: 1.1 },
+        { ...cell, server: rows[1].name, opsPerSecond: 1.2e6, throughputRatio: 1.2 },
+        { ...cell, server: 'redis', throughputRatio: 1 },
+        { ...cell, server: rows[3].name, throughputRatio: 2 },
+      ],
+    }
+    const section = serverSection(server)
+    expect(section).toContain('| GET | erinys, Node 20.18.1 | – | 1.10 × (goal: ≥ 1.05); 1.00 × CPU | – |\n')
+    expect(section).toContain('| GET | erinys, Node 26.1.0 | – | 1.20 × (goal: ≥ 1.25, missed); 1.00 × CPU |')
+    expect(section).toContain('| GET | floor, Node 26.1.0 | – | 2.00 ×; 1.00 × CPU | – |')
+    expect(section).toContain('`npm run bench -- server`: erinys 1.0.0, redis 7.0.15; 2024')
+    const none = undefined
+    const summary = summarySection({ server, memory: none, cluster: none, origins: none })
+    expect(summary).toContain(
+      '| GET from memory, pipelines of 16 | Node 20: 1.00M/s, Node 26: 1.20M/s | Redis: 1.00M/s |',
     )
   })
 
@@ -100,21 +134,22 @@ describe('clusters', () => {
 
   test('forwarding, with the goals of its ratios', () => {
     const cell = { ours: side, theirs: side, throughputRatio: 1.5, entryRatio: 0.7, ownerRatio: 0.9 }
+    const floor = { ...side, entryMicros: 6.9 }
     const hop = {
       rounds: 5,
       conditions: '50 connections',
       servers,
       cells: [
-        { command: 'GET', depth: 16, ...cell },
+        { command: 'GET', depth: 16, ...cell, floor, floorRatio: 1.06 },
         { command: 'SET', depth: 16, ...cell },
       ],
     } as const
     const section = clusterSection({ ...results, hop })
     const figures = '105k/s, 7.30 + 2.10 µs | 105k/s, 7.30 + 2.10 µs'
     expect(section).toContain(
-      `| GET, P = 16 | ${figures} | 1.50 × (goal: ≥ 1.4) | 0.70 × (goal: ≤ 0.75) | 0.90 × |\n`,
+      `| GET, P = 16 | ${figures} | 1.50 × (goal: ≥ 1.4) | 0.70 × (goal: ≤ 0.75) | 0.90 × | 6.90 µs | 1.06 × |\n`,
     )
-    expect(section).toContain(`| SET, P = 16 | ${figures} | 1.50 × | 0.70 × | 0.90 × |\n`)
+    expect(section).toContain(`| SET, P = 16 | ${figures} | 1.50 × | 0.70 × | 0.90 × | – | – |\n`)
     expect(section).toContain('(50 connections; medians of 5 rounds.)')
     expect(section).toContain('erinys 1.0.0; redis 7.0.15; 2024-01-01; a processor, 2 cores.)')
   })

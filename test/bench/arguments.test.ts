@@ -1,0 +1,28 @@
+// The arguments of the benchmarks.
+
+import { expect, test } from 'vitest'
+import { PARTS, parseArguments } from '../../bench/arguments.ts'
+
+test('without a name, all benchmarks run', () => {
+  expect(parseArguments([])).toEqual({ parts: PARTS, smoke: false, nodes: [] })
+  expect(parseArguments(['--smoke'])).toEqual({ parts: PARTS, smoke: true, nodes: [] })
+})
+
+test('--node takes the paths behind it, up to the next word that is none', () => {
+  const nodes = ['/usr/bin/node', '../node-26/bin/node']
+  const wanted = { parts: ['server'], smoke: true, nodes }
+  expect(parseArguments(['server', '--node', ...nodes, '--smoke'])).toEqual(wanted)
+  expect(parseArguments(['--smoke', '--node', ...nodes, 'server'])).toEqual(wanted)
+  expect(parseArguments(['--node', nodes[0], '--smoke', '--node', nodes[1]])).toEqual(wanted)
+})
+
+test.each([
+  [['servers'], 'got servers, wants some of micro, server,'],
+  [['server', '--fast'], 'got --fast,'],
+  [['server', '/usr/bin/node'], 'got /usr/bin/node,'],
+  [['server', '--node'], '--node wants paths'],
+  [['server', '--node', '--smoke'], '--node wants paths'],
+  [['memory', '--node', '/usr/bin/node'], '--node is for the benchmark server only'],
+])('%j is refused', (words, message) => {
+  expect(() => parseArguments(words)).toThrow(message)
+})
