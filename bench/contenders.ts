@@ -69,7 +69,7 @@ export async function startContenders(nodes: readonly NodeProgram[]): Promise<Co
 }
 
 /** A bare server that answers SET and GET with constants. */
-export function startFloor(node: NodeProgram): Promise<Server> {
+function startFloor(node: NodeProgram): Promise<Server> {
   const command = (port: number): readonly string[] => [...floorCommand(node, CONSTANT), String(port)]
   return start({ name: 'floor', version: node.version, command })
 }
