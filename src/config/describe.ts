@@ -80,6 +80,7 @@ export function policyFields(
     ['batchWindow', formatDuration(batch.windowMs)],
     ['write', writes.mode],
     ['onPartition', policies.onPartition],
+    ['eviction', policies.eviction],
     ['writeQueue', String(writes.queue)],
     ['contentType', policies.contentType ?? 'none'],
   ]

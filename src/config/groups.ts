@@ -10,6 +10,7 @@ import { defaultWrites, WRITE_MODES, type WriteMode } from '../group/writes/writ
 import { FileOrigin } from '../origin/file.ts'
 import { functionOrigin, type Loader, type LoadFunction } from '../origin/function.ts'
 import { SqlOrigin } from '../origin/sql/sql.ts'
+import { EVICTION_NAMES, type EvictionName } from '../store/eviction/policies.ts'
 import { identified } from './origins/identity.ts'
 import type { OriginConfig } from './origins/kinds.ts'
 import { originSchema } from './origins/schema.ts'
@@ -67,6 +68,11 @@ export interface GroupConfig {
    * answers `CLUSTERDOWN` to writes, and to reads if the group has no origin (`refuse`).
    */
   readonly onPartition?: 'serve' | 'refuse'
+  /**
+   * Which entry leaves when the budget is full. `lru`, the default: the least recently used one; `s3-fifo`: one that was
+   * read once at most, and then the oldest that was not read lately.
+   */
+  readonly eviction?: EvictionName
   /** Write-behind queue limit: maximum number of keys with pending writes. Default: 10000. */
   readonly writeQueue?: number
   /** The media type of the group's strings over HTTP, such as `'text/html; charset=utf-8'`. Default: bytes of no known type. */
@@ -93,6 +99,7 @@ export const defaultPolicies: Policies = {
   batch: { max: 100, windowMs: 0 },
   writes: defaultWrites,
   onPartition: 'serve',
+  eviction: 'lru',
 }
 
 const MOST_BATCHED = 10_000
@@ -177,6 +184,7 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
     write: oneOf(...WRITE_MODES).optional(),
     writeQueue: whole(1, MOST_CALLS).optional(),
     onPartition: oneOf('serve', 'refuse').optional(),
+    eviction: oneOf(...EVICTION_NAMES).optional(),
     contentType: mediaType.optional(),
     origin: originSchema(directory).optional(),
   })
@@ -215,6 +223,7 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
         ...defined({ mode: written.write, queue: written.writeQueue }),
       },
       onPartition: written.onPartition ?? defaultPolicies.onPartition,
+      eviction: written.eviction ?? defaultPolicies.eviction,
     }
     for (const [field, message] of contradictions(policies, written.origin))
       context.addIssue({ code: 'custom', message, path: [field] })

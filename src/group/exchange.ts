@@ -30,4 +30,6 @@ export function exchangeKeys(first: Group, second: Group): void {
   first.store.expired = expired
   first.store.invalidated = invalidated
   first.store.maxBytes = first.maxBytes
+  first.changeEviction()
+  second.changeEviction()
 }

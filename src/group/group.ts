@@ -14,6 +14,8 @@
 
 import type { Instant } from '../bytes/instant.ts'
 import { NULL_REF, type Ref } from '../store/arena.ts'
+import { EVICTION_POLICIES } from '../store/eviction/policies.ts'
+import type { EvictionPolicyFactory } from '../store/eviction/policy.ts'
 import { EXPIRES, FreshnessWindows, ValueType } from '../store/record.ts'
 import { Store } from '../store/store.ts'
 import { HotKeys } from '../telemetry/hot-keys.ts'
@@ -44,7 +46,13 @@ export interface Watcher {
 
 /** About 1 ms of evictions. */
 const EVICTION_STEP_BYTES = 256 * 1024
+/** Less than a millisecond of a change of the eviction policy. */
+const EVICTION_STEP_SLOTS = 4096
 const EVICTION_PAUSE_MS = 1
+
+function evictionOf({ eviction = 'lru' }: GroupPolicy): EvictionPolicyFactory {
+  return EVICTION_POLICIES[eviction]
+}
 
 export class Group {
   /** Replaced when the configuration is reloaded. */
@@ -107,6 +115,7 @@ export class Group {
       hasher: environment.hasher,
       instant: environment.instant,
       encodingLimits: environment.encodingLimits,
+      eviction: evictionOf(policy),
     })
     this.watchedKeys = new WatchedKeys(this, environment.hasher)
     this.#admission = new Admission(this, environment.instant)
@@ -212,12 +221,23 @@ export class Group {
     this.policy = prepared.policy
     const closed = this.#origin.adopt(prepared, previous)
     this.#usePolicy()
+    this.changeEviction()
     if (!prepared.isSameSource) {
       if (this.flights !== undefined && previous.origin !== undefined) this.invalidateLoaded()
       this.store.removeAbsent()
       this.store.validity.invalidateValidators()
     }
     return closed
+  }
+
+  /** Makes the store evict as the policy says, in steps: after a reload, and after SWAPDB. */
+  changeEviction(): void {
+    const { store } = this
+    store.eviction = evictionOf(this.policy)
+    const step = (): void => {
+      if (!store.changeEviction(EVICTION_STEP_SLOTS)) this.environment.timers.after(EVICTION_PAUSE_MS, step)
+    }
+    step()
   }
 
   /** A reload removes the group: everything in it is dropped. Resolves when its origin is closed. */

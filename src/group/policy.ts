@@ -3,6 +3,7 @@
 import type { Timers } from '../bytes/clock.ts'
 import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
+import type { EvictionName } from '../store/eviction/policies.ts'
 import type { EncodingLimits } from '../store/types/encoding-limits.ts'
 import type { BatchPolicy, Gather } from './flights/batcher.ts'
 import type { FreshnessPolicy } from './freshness.ts'
@@ -34,6 +35,8 @@ export interface GroupPolicy {
   readonly contentType?: string
   /** What becomes of it on a node that is not with a majority of the cluster's members; default: `serve`. */
   readonly onPartition?: 'serve' | 'refuse'
+  /** Which entry leaves when the budget is full; default: `lru`. */
+  readonly eviction?: EvictionName
   /** Limits, retries and circuit breaker of the origin; default: none. */
   readonly governor?: GovernorPolicy
 }

@@ -30,12 +30,14 @@ export interface RecordReferrers {
 
 export class Compactor {
   readonly #parts: RecordReferrers
+  eviction: EvictionPolicy
   /** The budget and the index size for which the limit was computed. */
   #maxBytes = -1
   #indexBytes = -1
 
   constructor(keepers: RecordReferrers) {
     this.#parts = keepers
+    this.eviction = keepers.eviction
   }
 
   /** Sets the arena's limit to what `maxBytes` leaves beside the index. */
@@ -56,7 +58,8 @@ export class Compactor {
 
   /** Does a bounded part of the work, in proportion to an allocation of `units`: so no single write pays for all. */
   compact(units: number): void {
-    const { arena, index, eviction, records, prefetcher, regions, hashOf, recordMoved } = this.#parts
+    const { arena, index, records, prefetcher, regions, hashOf, recordMoved } = this.#parts
+    const { eviction } = this
     if (!arena.evacuating && !arena.beginEvacuation()) return
     for (let quota = BASE_UNITS + units * UNITS_PER_ALLOCATED; quota > 0; ) {
       const from = arena.nextToMove()
@@ -74,10 +77,11 @@ export class Compactor {
         continue
       }
       const hash = hashOf(from)
+      const growth = arena.units(to) - arena.units(from)
       prefetcher.invalidate()
       records.move(from, to, needed)
       index.replace(hash, from, to)
-      eviction.moved(from, to)
+      eviction.moved(from, to, growth)
       recordMoved(to)
     }
   }

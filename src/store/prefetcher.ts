@@ -19,7 +19,7 @@ export const MAX_PREFETCH = 64
 export class Prefetcher {
   readonly #arena: Arena
   readonly #index: Index
-  readonly #eviction: EvictionPolicy
+  eviction: EvictionPolicy
   readonly #refs = new Int32Array(MAX_PREFETCH)
   /** Counts invalidations of references, and its value when `#refs` was filled. */
   #version = 0
@@ -30,7 +30,7 @@ export class Prefetcher {
   constructor(arena: Arena, index: Index, eviction: EvictionPolicy) {
     this.#arena = arena
     this.#index = index
-    this.#eviction = eviction
+    this.eviction = eviction
   }
 
   /**
@@ -41,7 +41,7 @@ export class Prefetcher {
   prefetch(hashes: Int32Array, from: number, to: number): number {
     const { words, shift, unitMask } = this.#arena
     const index = this.#index
-    const eviction = this.#eviction
+    const { eviction } = this
     const refs = this.#refs
     let sum = index.prefetch(hashes, from, to)
     if (this.#batchVersion !== this.#version) refs.fill(NULL_REF)

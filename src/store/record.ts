@@ -15,6 +15,7 @@ import type { EntryTags } from './validity/tags.ts'
  *
  *   w0 | 31–30 TAGS | 29 FRESHNESS | 28 RAW | 27 WIDE | 26 LOADED | 25 EXPIRES | 24–22 type | 21–0 the arena's |
  *   w1 | 31–12 second of the last access | 11–8 slack | 7–0 key length; with WIDE both are 0 |
+ *      | 31–16 the same in steps of 16 s | 15–12 the eviction policy's     with `keepPolicyBits(true)`
  *
  * The extension holds the fields of the flags that are set, in this order. A time is two words, low and high, in
  * milliseconds since the Unix epoch.
@@ -72,7 +73,13 @@ const MAX_NARROW_KEY = 255
 const MAX_SLACK = 15
 const SECOND_SHIFT = 12
 /** The second of the last access has 20 bits and wraps after 12 days. */
-export const SECOND_MASK = 0xfffff
+const SECOND_MASK = 0xfffff
+/** The bits of w1 that an eviction policy may have: the lowest ones of the second. */
+const POLICY_BITS = 0xf << SECOND_SHIFT
+/** The longest idle time. A greater difference is an access in the future: its low bits were the policy's before. */
+export const MAX_IDLE_SECONDS: number = SECOND_MASK - (POLICY_BITS >>> SECOND_SHIFT)
+/** The lowest of the four bits. */
+export const POLICY_BITS_SHIFT = SECOND_SHIFT
 const TWO_32 = 2 ** 32
 const MAX_HIGH_WORD = 0x7fffffff
 
@@ -166,10 +173,30 @@ export class Records {
   /** The key that `locateKey` found: `bytes[keyFrom, keyTo)`. */
   keyFrom = 0
   keyTo = 0
+  /** The bits of w1 that hold the second of the last access. */
+  #secondBits = SECOND_MASK << SECOND_SHIFT
   readonly #arena: Arena
 
   constructor(arena: Arena) {
     this.#arena = arena
+  }
+
+  /**
+   * Whether the eviction policy has bits of its own in each record, as Redis's LFU has them in the field of the LRU
+   * clock. Then new records have 0 there; those of records that exist are undefined.
+   */
+  keepPolicyBits(on: boolean): void {
+    this.#secondBits = (SECOND_MASK << SECOND_SHIFT) & (on ? ~POLICY_BITS : -1)
+  }
+
+  /** The bits of the eviction policy, at their place in w1; 0 if it has none. */
+  policyBits(ref: Ref): number {
+    return this.word(ref, 1) & POLICY_BITS & ~this.#secondBits
+  }
+
+  /** Only while the policy has bits. */
+  setPolicyBits(ref: Ref, bits: number): void {
+    this.setWord(ref, 1, (this.word(ref, 1) & ~POLICY_BITS) | bits)
   }
 
   word(ref: Ref, offset: number): number {
@@ -197,7 +224,7 @@ export class Records {
     const wide = keyLength > MAX_NARROW_KEY || slack > MAX_SLACK
     const own = flags | (type << TYPE_SHIFT) | (wide ? WIDE : 0)
     words[at] = (words[at] & ((1 << OWNER_SHIFT) - 1)) | own
-    words[at + 1] = ((second & SECOND_MASK) << SECOND_SHIFT) | (wide ? 0 : (slack << 8) | keyLength)
+    words[at + 1] = ((second << SECOND_SHIFT) & this.#secondBits) | (wide ? 0 : (slack << 8) | keyLength)
     if (wide) {
       words[at + 4] = keyLength
       words[at + 5] = valueLength
@@ -228,7 +255,9 @@ export class Records {
     const start = unit * UNIT_BYTES + HEADER_BYTES + extension(flags) + keyLength
     const slack = (unit + arena.units(ref)) * UNIT_BYTES - start - valueLength
     if (slack >>> 0 > MAX_SLACK) return false
-    words[at + 1] = ((second & SECOND_MASK) << SECOND_SHIFT) | (slack << 8) | keyLength
+    const bits = this.#secondBits
+    words[at + 1] =
+      ((second << SECOND_SHIFT) & bits) | (words[at + 1] & ~bits & POLICY_BITS) | (slack << 8) | keyLength
     this.bytes = arena.bytes[segment]
     this.words = words
     this.view = arena.views[segment]
@@ -369,15 +398,27 @@ export class Records {
     return this.#arena.units(ref) * UNIT_BYTES - ((this.word(ref, 1) >>> 8) & MAX_SLACK)
   }
 
-  accessSecond(ref: Ref): number {
-    return this.word(ref, 1) >>> SECOND_SHIFT
+  /** Seconds from the last access to `second`, modulo 2^20 (12 days). */
+  idleSeconds(ref: Ref, second: number): number {
+    const bits = this.#secondBits
+    const idle = (((second << SECOND_SHIFT) & bits) - (this.word(ref, 1) & bits)) >>> SECOND_SHIFT
+    return idle > MAX_IDLE_SECONDS ? 0 : idle
   }
 
   setAccessSecond(ref: Ref, second: number): void {
     const w1 = this.word(ref, 1)
-    const masked = second & SECOND_MASK
-    if (w1 >>> SECOND_SHIFT === masked) return
-    this.setWord(ref, 1, (w1 & ((1 << SECOND_SHIFT) - 1)) | (masked << SECOND_SHIFT))
+    const bits = this.#secondBits
+    const shifted = (second << SECOND_SHIFT) & bits
+    if ((w1 & bits) === shifted) return
+    this.setWord(ref, 1, (w1 & ~bits) | shifted)
+  }
+
+  /** Copies the second of the last access and what the eviction policy has in a record. */
+  copyAccess(from: Ref, to: Ref): void {
+    const low = (1 << SECOND_SHIFT) - 1
+    this.setWord(to, 1, (this.word(from, 1) & ~low) | (this.word(to, 1) & low))
+    this.setWord(to, EVICTION_WORDS, this.word(from, EVICTION_WORDS))
+    this.setWord(to, EVICTION_WORDS + 1, this.word(from, EVICTION_WORDS + 1))
   }
 
   /**

@@ -8,14 +8,14 @@ import type { Hash, Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import { Arena, NULL_REF, type Ref, UNIT_BYTES } from './arena.ts'
 import { Compactor } from './compactor.ts'
+import { EvictionChange } from './eviction/change.ts'
 import { EVICTION_POLICIES } from './eviction/policies.ts'
-import type { EvictionPolicy, EvictionPolicyFactory } from './eviction/policy.ts'
+import type { EvictionContext, EvictionPolicy, EvictionPolicyFactory } from './eviction/policy.ts'
 import { Index, MIN_INDEX_BYTES, SLOT_BYTES } from './index.ts'
 import { checkIntegrity } from './integrity.ts'
 import { Keyspace } from './keyspace.ts'
 import { Prefetcher } from './prefetcher.ts'
 import {
-  EVICTION_WORDS,
   EXPIRES,
   FRESHNESS,
   FreshnessWindows,
@@ -24,7 +24,6 @@ import {
   MAX_UNITS,
   Records,
   recordBytes,
-  SECOND_MASK,
   TAGS,
   unitsFor,
   ValueType,
@@ -46,7 +45,8 @@ import { Validity } from './validity/validity.ts'
  *               Compactor: moves blocks    EvictionPolicy: names the next victim, through two words of each record
  *
  * Everything lies in typed arrays outside the JavaScript heap. `usedBytes` counts what the entries occupy: live blocks
- * (header, key, value, rounding) and the whole index. It is at most `maxBytes` after every call.
+ * (header, key, value, rounding), the whole index, and what the eviction policy has beside the records. It is at most
+ * `maxBytes` after every call.
  *
  * Collections are records, too. A large one has further blocks in the arena, its region: see `types/collections.ts`.
  */
@@ -61,6 +61,8 @@ const GROWTH_SLACK_FROM = 256
 const RECLAIMED_PAGES = 2048
 /** Bytes that a growing collection gets more. */
 const COLLECTION_SLACK = 32
+/** A new record replaces none. */
+const NO_BITS = -1
 const NO_BYTES = Buffer.alloc(0)
 const NO_WINDOWS = new FreshnessWindows()
 
@@ -128,7 +130,10 @@ export class Store {
   #maxBytes: number
   readonly #arena: Arena
   readonly #index = new Index()
-  readonly #eviction: EvictionPolicy
+  #eviction: EvictionPolicy
+  readonly #evictionContext: EvictionContext
+  readonly #evictionMemory = { bytes: 0 }
+  readonly #evictionChange: EvictionChange
   readonly #compactor: Compactor
   readonly #instant: Instant
   readonly #hasher: Hasher
@@ -144,7 +149,19 @@ export class Store {
     const arena = new Arena(Math.min(MAX_SEGMENT_BYTES, Math.max(MIN_SEGMENT_BYTES, share)))
     const index = this.#index
     const records = new Records(arena)
-    const eviction = (options.eviction ?? EVICTION_POLICIES.lru)({ arena, records })
+    const hashOf = (ref: Ref): Hash => this.#hashOf(ref)
+    const regions = new Regions(arena)
+    this.#evictionContext = {
+      arena,
+      records,
+      hashOf,
+      memory: this.#evictionMemory,
+      count: () => index.count,
+      units: () => arena.liveUnits - regions.totalUnits,
+    }
+    const factory = options.eviction ?? EVICTION_POLICIES.lru
+    const eviction = factory(this.#evictionContext)
+    records.keepPolicyBits(eviction.usesBits)
     const prefetcher = new Prefetcher(arena, index, eviction)
     this.#arena = arena
     this.#eviction = eviction
@@ -159,8 +176,6 @@ export class Store {
       removeDead: (ref, hash) => this.#removeDead(ref, hash),
       remove: (ref, hash) => this.#removeHashed(ref, hash),
     })
-    const hashOf = (ref: Ref): Hash => this.#hashOf(ref)
-    const regions = new Regions(arena)
     this.#regions = regions
     this.collections = new Collections(
       this,
@@ -184,6 +199,7 @@ export class Store {
       hashOf,
       recordMoved,
     })
+    this.#evictionChange = new EvictionChange(factory, { index, records, arena })
     this.#compactor.updateLimit(this.#maxBytes)
   }
 
@@ -197,9 +213,19 @@ export class Store {
     })
   }
 
-  /** Bytes occupied, exactly: live blocks and the whole index. At most `maxBytes` after every call. */
+  /** Bytes occupied, exactly: live blocks, the whole index, memory of the eviction policy. At most `maxBytes` after every call. */
   get usedBytes(): number {
-    return this.#arena.liveUnits * UNIT_BYTES + this.#index.bytes + this.#regions.rowBytes
+    return (
+      this.#arena.liveUnits * UNIT_BYTES +
+      this.#index.bytes +
+      this.#regions.rowBytes +
+      this.#evictionMemory.bytes
+    )
+  }
+
+  /** Those of them that the eviction policy has beside the records. */
+  get evictionBytes(): number {
+    return this.#evictionMemory.bytes
   }
 
   /** Bytes that no entry can have: the smallest index, and what regions need outside of the arena. */
@@ -237,6 +263,28 @@ export class Store {
     while (this.usedBytes > bytes && this.evict());
     // Shards of the index never merge: a large index keeps their minimum size until it is cleared.
     if (this.usedBytes > bytes) this.#index.clear()
+  }
+
+  /**
+   * Evicts by another policy from now on; all records stay. To one with `usesBits` the change takes steps: until
+   * `changeEviction` has returned true, records leave by exact LRU.
+   */
+  set eviction(factory: EvictionPolicyFactory) {
+    const next = this.#evictionChange.begin(factory, this.#eviction, this.#evictionContext)
+    if (next !== undefined) this.#useEviction(next)
+  }
+
+  /** One step of a change of the eviction policy, over about `slots` slots of the index. True: there is none to do. */
+  changeEviction(slots: number): boolean {
+    const next = this.#evictionChange.step(slots, this.#eviction, this.#evictionContext)
+    if (next !== undefined) this.#useEviction(next)
+    return this.#evictionChange.isDone
+  }
+
+  #useEviction(eviction: EvictionPolicy): void {
+    this.#eviction = eviction
+    this.prefetcher.eviction = eviction
+    this.#compactor.eviction = eviction
   }
 
   /** Keys that have a value, including expired ones not yet removed (as DBSIZE counts them). */
@@ -301,7 +349,7 @@ export class Store {
 
   /** Seconds since the last access, modulo 2^20 (12 days). */
   idleSeconds(ref: Ref): number {
-    return (this.#instant.second - this.records.accessSecond(ref)) & SECOND_MASK
+    return this.records.idleSeconds(ref, this.#instant.second)
   }
 
   /** Bytes that a record occupies, its index slot and its region included. */
@@ -379,18 +427,24 @@ export class Store {
       return ref
     }
     const inPlace = ref !== NULL_REF && (this.#arena.units(ref) - units) >>> 0 <= 1
+    let bits = NO_BITS
     if (inPlace) {
       this.#freeRegion(ref)
       this.#uncount(ref)
       this.#eviction.accessed(ref)
+      bits = this.records.policyBits(ref)
     } else {
-      if (ref !== NULL_REF) this.#removeHashed(ref, hash)
+      if (ref !== NULL_REF) {
+        bits = this.records.policyBits(ref)
+        this.#removeHashed(ref, hash)
+      }
       ref = this.#allocate(units)
       if (ref === NULL_REF) return NULL_REF
     }
     this.#fill(ref, key, keyStart, keyEnd, type, flags, valueLength)
     this.#copyValue(value, valueStart, valueEnd)
-    if (!inPlace) this.#publish(hash, ref)
+    if (!inPlace) this.#publish(hash, ref, bits)
+    else if (bits !== 0) this.records.setPolicyBits(ref, bits)
     if (this.listener !== undefined) this.listener.changed(hash, key, keyStart, keyEnd)
     return ref
   }
@@ -427,6 +481,7 @@ export class Store {
     this.#copyLoadTimes(ref)
     this.deadline[0] = records.deadline(ref)
     const hash = this.#hashOf(ref)
+    const bits = records.policyBits(ref)
     this.#removeHashed(ref, hash)
     const moved = this.#allocate(units)
     if (moved === NULL_REF) return NULL_REF
@@ -435,7 +490,7 @@ export class Store {
     records.locate(moved)
     value.copy(records.bytes, records.valueStart, 0, Math.min(oldLength, valueLength))
     if (valueLength > oldLength) records.bytes.fill(0, records.valueStart + oldLength, records.valueEnd)
-    this.#publish(hash, moved)
+    this.#publish(hash, moved, bits)
     return moved
   }
 
@@ -693,9 +748,7 @@ export class Store {
     const key = arena.bytes[ref >>> arena.shift]
     this.#fill(moved, key, keyStart, keyStart + keyLength, records.type(ref), flags, valueLength)
     if (exact !== 0n) records.setExactDeadline(moved, exact)
-    records.setAccessSecond(moved, records.accessSecond(ref))
-    records.setWord(moved, EVICTION_WORDS, records.word(ref, EVICTION_WORDS))
-    records.setWord(moved, EVICTION_WORDS + 1, records.word(ref, EVICTION_WORDS + 1))
+    records.copyAccess(ref, moved)
     records.locate(ref)
     const { bytes: source, valueStart } = records
     records.locate(moved)
@@ -703,15 +756,18 @@ export class Store {
     copyBytes(source, valueStart, valueStart + kept, records.bytes, records.words, records.valueStart)
     this.prefetcher.invalidate()
     this.#index.replace(hash, ref, moved)
-    this.#eviction.moved(ref, moved)
+    this.#eviction.moved(ref, moved, arena.units(moved) - arena.units(ref))
     arena.free(ref)
     this.#recordMoved(moved)
     return moved
   }
 
-  /** Makes a filled record visible. The index may grow, so others may have to be evicted. */
-  #publish(hash: Hash, ref: Ref): void {
-    this.#eviction.inserted(ref)
+  /**
+   * Makes a filled record visible. The index may grow, so others may have to be evicted. `bits` are the policy's of the
+   * record that this one replaces, or `NO_BITS`.
+   */
+  #publish(hash: Hash, ref: Ref, bits: number): void {
+    this.#eviction.inserted(ref, hash, bits)
     this.#index.insert(hash, ref)
     while (this.usedBytes > this.#maxBytes && this.#evict(ref));
     if (this.usedBytes > this.#maxBytes) {
@@ -724,9 +780,15 @@ export class Store {
   #evict(except: Ref): boolean {
     if (this.#regions.reclaim(RECLAIMED_PAGES)) return true
     const ref = this.#eviction.victim(except)
-    if (ref === NULL_REF) return false
+    if (ref === NULL_REF) {
+      if (this.#evictionMemory.bytes === 0) return false
+      this.#eviction.forget()
+      return true
+    }
     this.evicted++
-    this.#removeHashed(ref, this.#hashOf(ref))
+    const hash = this.#hashOf(ref)
+    this.#eviction.evicted(ref, hash)
+    this.#removeHashed(ref, hash)
     return true
   }
 

@@ -92,6 +92,7 @@ describe('defaults', () => {
         batch: { max: 100, windowMs: 0 },
         writes: { mode: 'around', queue: 10_000, queueBytes: 64 * MB },
         onPartition: 'serve',
+        eviction: 'lru',
         origin: undefined,
       },
     ])

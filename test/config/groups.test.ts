@@ -47,6 +47,7 @@ describe('a wrong policy', () => {
     batchWindow: `${DURATION}, at most 24d`,
     write: 'one of around, through, behind, refuse',
     onPartition: 'one of serve, refuse',
+    eviction: 'one of lru, s3-fifo',
     writeQueue: 'a whole number, from 1 to 1000000',
     contentType: "a media type such as 'text/html; charset=utf-8'",
   }

@@ -5,6 +5,7 @@ import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
 import { NULL_REF, type Ref } from '../../src/store/arena.ts'
+import { EVICTION_POLICIES } from '../../src/store/eviction/policies.ts'
 import type { EvictionPolicyFactory } from '../../src/store/eviction/policy.ts'
 import { EXPIRES, ValueType } from '../../src/store/record.ts'
 import { Store } from '../../src/store/store.ts'
@@ -101,6 +102,43 @@ export function evictionContract(name: string, eviction: EvictionPolicyFactory):
         }
         at.store.verify()
         expect(at.store.evicted).toBeGreaterThan(0)
+      }
+    })
+
+    test('takes over the records of any other policy, and gives them to any', () => {
+      const policies = [...Object.values(EVICTION_POLICIES), eviction]
+      for (const other of policies) {
+        const at = new NamedStore(other, 64 * KIB)
+        const change = (to: EvictionPolicyFactory): void => {
+          const before = at.scan()
+          at.store.eviction = to
+          for (let i = 0; !at.store.changeEviction(50); i++) {
+            // Commands run between the steps.
+            at.put(before[i], 40)
+            at.get(before[i + 1])
+          }
+          expect(at.scan()).toEqual(before)
+          at.store.verify()
+        }
+        const fill = (): void => {
+          for (let i = 0; i < 2000; i++) {
+            at.put(`k${i % 900}`, 40)
+            at.get(`k${(i * 7) % 900}`)
+          }
+          at.store.verify()
+        }
+        fill()
+        change(eviction)
+        fill()
+        change(other)
+        fill()
+        at.store.eviction = eviction
+        // The change ends while another one is under way.
+        at.store.changeEviction(10)
+        change(other)
+        while (at.store.evict());
+        expect(at.scan()).toEqual([])
+        at.store.verify()
       }
     })
 

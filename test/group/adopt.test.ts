@@ -5,6 +5,7 @@ import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
 import { changeValue, fetchValue, writeValue } from '../../src/group/calls.ts'
+import { exchangeKeys } from '../../src/group/exchange.ts'
 import { defaultGovernor } from '../../src/group/governor/governor.ts'
 import { Group } from '../../src/group/group.ts'
 import type { ChangeListener, Origin } from '../../src/group/origin.ts'
@@ -258,3 +259,43 @@ const silent = { info: () => undefined, warn: () => undefined }
 async function drained(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve))
 }
+
+describe('another eviction policy', () => {
+  const set = (group: Group, key: string): void => {
+    const bytes = Buffer.from(key)
+    group.set(bytes, 0, bytes.length, bytes, 0, bytes.length, 0)
+  }
+  /** Reads the first keys twice, then adds as many as the budget holds. */
+  const scan = (group: Group): boolean[] => {
+    const kept = ['a', 'b', 'c']
+    for (const key of [...kept, ...kept]) group.store.get(Buffer.from(key), 0, 1)
+    for (let i = 0; i < 30_000; i++) set(group, `scanned${i}`)
+    return kept.map((key) => isCached(group, key))
+  }
+
+  test('all entries stay, and leave as the new policy says; the change goes on between commands', async () => {
+    const group = groupOf({})
+    for (const key of ['a', 'b', 'c']) set(group, key)
+    for (let i = 0; i < 9000; i++) set(group, `k${i}`)
+    const { size } = group.store
+    await adopt(group, { eviction: 's3-fifo' })
+    expect(group.store.changeEviction(0)).toBe(false)
+    clock.advance(10)
+    expect(group.store.changeEviction(0)).toBe(true)
+    expect(group.store.size).toBe(size)
+    group.store.verify()
+    expect(scan(group)).toEqual([true, true, true])
+    await adopt(group, {})
+    expect(scan(group)).toEqual([false, false, false])
+    group.store.verify()
+  })
+
+  test('SWAPDB exchanges keys, not policies', () => {
+    const [first, second] = [groupOf({ eviction: 's3-fifo' }), groupOf({ name: 'b' })]
+    for (const group of [first, second]) for (const key of ['a', 'b', 'c']) set(group, key)
+    exchangeKeys(first, second)
+    expect(scan(first)).toEqual([true, true, true])
+    expect(scan(second)).toEqual([false, false, false])
+    for (const group of [first, second]) group.store.verify()
+  })
+})

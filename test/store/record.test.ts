@@ -114,8 +114,8 @@ describe.each(layouts)('flags %i, a key of %i bytes, %i units to spare', (flags,
       expect([
         records.word(ref, EVICTION_WORDS),
         records.word(ref, EVICTION_WORDS + 1),
-        records.accessSecond(ref),
-      ]).toEqual([77, -5, 987_654])
+        records.idleSeconds(ref, 987_660),
+      ]).toEqual([77, -5, 6])
     }
     check()
     expect(valueOfRecord(records, ref)).toEqual(value)
@@ -222,7 +222,8 @@ describe('refit', () => {
     expect(refit(ValueType.STRING, 0, 17)).toBe(true)
     expect(valueOfRecord(records, ref)).toEqual(Buffer.alloc(17, 'v'))
     expect(refit(ValueType.STRING, 0, 32)).toBe(true)
-    expect(records.accessSecond(ref)).toBe(5)
+    expect(records.idleSeconds(ref, 5)).toBe(0)
+    expect(records.idleSeconds(ref, 9)).toBe(4)
     records.markRaw(ref)
     expect(refit(ValueType.STRING, 0, 30)).toBe(false)
   })

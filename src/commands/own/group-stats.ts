@@ -2,6 +2,7 @@
 
 import type { Group } from '../../group/group.ts'
 import type { WriteMode } from '../../group/writes/writes.ts'
+import type { EvictionName } from '../../store/eviction/policies.ts'
 
 /** What a group holds on one node, its counters since the node started or CONFIG RESETSTAT, and its policies. */
 export interface GroupStats {
@@ -15,6 +16,8 @@ export interface GroupStats {
   readonly used: number
   /** Bytes in use by the index. */
   readonly indexBytes: number
+  /** Bytes in use by the eviction policy beside the entries. */
+  readonly evictionBytes: number
   /** Bytes that the arena has committed, free space included. */
   readonly arenaBytes: number
   /** Keys with a value. */
@@ -113,6 +116,8 @@ export interface GroupStats {
   readonly write: WriteMode
   /** What becomes of it on a node that is not with a majority of the members. */
   readonly onPartition: 'serve' | 'refuse'
+  /** Which entry leaves when the budget is full. */
+  readonly eviction: EvictionName
   /** The kind of origin; `null`: none. */
   readonly origin: string | null
 }
@@ -129,6 +134,7 @@ export function groupStats(group: Group, index: number): GroupStats {
     budget: group.maxBytes,
     used: store.usedBytes,
     indexBytes: store.indexBytes,
+    evictionBytes: store.evictionBytes,
     arenaBytes: store.arenaBytes,
     keys: store.size,
     absent: store.absent,
@@ -178,6 +184,7 @@ export function groupStats(group: Group, index: number): GroupStats {
     refreshAhead: policy.freshness?.refreshAhead ?? 0,
     write: policy.writes?.mode ?? 'around',
     onPartition: policy.onPartition ?? 'serve',
+    eviction: policy.eviction ?? 'lru',
     origin: policy.origin?.kind ?? null,
   }
 }

@@ -38,7 +38,7 @@ export function memoryFigures({ groups, stats }: Pick<Host, 'groups' | 'stats'>)
     used += store.usedBytes
     overhead += store.indexBytes
     budget += maxBytes
-    arenas += store.arenaBytes + store.indexBytes
+    arenas += store.arenaBytes + store.indexBytes + store.evictionBytes
   }
   const { rss, ...heap } = memoryUsage()
   const others = Math.max(0, rss - arenas)

@@ -173,6 +173,11 @@ const contents: readonly Metric<Group>[] = [
   ),
   gauge('erinys_group_index_bytes', 'Bytes in use by the index.', ({ store }) => store.indexBytes),
   gauge(
+    'erinys_group_eviction_bytes',
+    'Bytes in use by the eviction policy beside the entries.',
+    ({ store }) => store.evictionBytes,
+  ),
+  gauge(
     'erinys_group_arena_bytes',
     'Bytes that the arena has committed, free space included.',
     ({ store }) => store.arenaBytes,
@@ -206,13 +211,14 @@ const contents: readonly Metric<Group>[] = [
 export const groupMetrics: readonly Metric<Group>[] = [
   info(
     'erinys_group_info',
-    'The policies of a group: the kind of its origin (`none` without one), what a write does, and what becomes of it on ' +
-      'a node without a majority.',
-    ['origin', 'write', 'on_partition'],
+    'The policies of a group: the kind of its origin (`none` without one), what a write does, what becomes of it on ' +
+      'a node without a majority, and which entry leaves when the budget is full.',
+    ['origin', 'write', 'on_partition', 'eviction'],
     ({ policy }) => [
       policy.origin?.kind ?? 'none',
       policy.writes?.mode ?? 'around',
       policy.onPartition ?? 'serve',
+      policy.eviction ?? 'lru',
     ],
   ),
   ...reads,

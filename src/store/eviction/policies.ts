@@ -2,7 +2,14 @@
 
 import { Lru } from './lru.ts'
 import type { EvictionPolicyFactory } from './policy.ts'
+import { S3Fifo } from './s3-fifo.ts'
 
 export const EVICTION_POLICIES = {
   lru: ({ arena }) => new Lru(arena),
+  's3-fifo': (context) => new S3Fifo(context),
 } as const satisfies Record<string, EvictionPolicyFactory>
+
+export type EvictionName = keyof typeof EVICTION_POLICIES
+
+/** The names of a configuration. */
+export const EVICTION_NAMES = Object.keys(EVICTION_POLICIES) as readonly EvictionName[]

@@ -1,52 +1,72 @@
 // The contract between the store and an eviction policy: which events a policy sees, and the one question it answers.
 
+import type { Hash } from '../../bytes/hash.ts'
 import type { Arena, Ref } from '../arena.ts'
 import type { Records } from '../record.ts'
+import type { RecordList } from './record-list.ts'
 
-/**
- * The parts of a store that a policy may use. It must not change them, except for its two words of each record.
- * @public for the declarations of the policies
- */
+/** The parts of a store that a policy may use. It must not change them, except for what it has of each record. */
 export interface EvictionContext {
   readonly arena: Arena
   readonly records: Records
+  /** Bytes that the policy has beside the records. It keeps this up to date: they count for the budget. */
+  readonly memory: { bytes: number }
+  /** The number of records. */
+  readonly count: () => number
+  /** Units of all records together, without the pages of large collections: what `arena.units` gives, summed up. */
+  readonly units: () => number
+  readonly hashOf: (ref: Ref) => Hash
 }
 
 /**
  * Decides which record leaves when the budget is full. One instance serves one store.
  *
- * Each record has two 32-bit words for its policy, at offset `EVICTION_WORDS` of the record. Their content is
- * undefined before `inserted`; compaction copies them with the record. A policy that needs more state keeps it in
- * typed arrays of its own.
+ * Each record has two 32-bit words for its policy, at offset `EVICTION_WORDS` of the record, and with `usesBits` four
+ * bits (`Records.policyBits`). The words are undefined before `inserted`, the bits are 0; compaction copies them with
+ * the record. A policy that needs more state keeps it in typed arrays of its own, and counts them.
  *
- * The methods run on the hot path of GET and SET: they must not allocate, and all but `forEach` and `clear` should
- * take constant time. While a process uses one implementation only, V8 inlines the calls.
+ * The methods run on the hot path of GET and SET: they must not allocate, and all but `forEach`, `clear` and `forget`
+ * should take constant time. While a process uses one implementation only, V8 inlines the calls.
  */
 export interface EvictionPolicy {
-  /** A new record is in the store. */
-  inserted(ref: Ref): void
+  readonly usesBits: boolean
+  /** A new record is in the store. `before` are the bits of the record of the same key that it replaces; -1: none. */
+  inserted(ref: Ref, hash: Hash, before: number): void
   /** A stored record was read or overwritten in place. EXISTS, TTL, OBJECT and SCAN are no accesses. */
   accessed(ref: Ref): void
-  /** A record leaves the store: evicted, deleted, expired or replaced. Its words are still readable. */
+  /** A record leaves the store: evicted, deleted, expired or replaced. Its words and bits are still readable. */
   removed(ref: Ref): void
-  /** Compaction moved a record, its words included. `from` is not valid any more. */
-  moved(from: Ref, to: Ref): void
+  /** The budget is full, and the record that `victim` named leaves. `removed` follows. */
+  evicted(ref: Ref, hash: Hash): void
+  /**
+   * A record is in another block, its words and bits included, which has `growth` more units. `from` is not valid any
+   * more.
+   */
+  moved(from: Ref, to: Ref, growth: number): void
   /**
    * The record to evict next, but never `except`; `NULL_REF` when there is no other. The store calls `removed` for it
    * before it asks again. `except` is the record being written, or `NULL_REF`.
    */
   victim(except: Ref): Ref
+  /** The record that `victim` named stays for now: it is the last in its queue. */
+  spare(ref: Ref): void
   /** The record that was accessed last, or the one that was inserted last; `NULL_REF`: there is none. */
   latest(): Ref
   /** The store was emptied. `removed` is not called for its records. */
   clear(): void
-  /** Visits every stored record once, the next victim last. For integrity checks, O(n). */
+  /** Gives up the memory beside the records, as the budget has no room for it. */
+  forget(): void
+  /** Visits every stored record once. For integrity checks, O(n). */
   forEach(visit: (ref: Ref) => void): void
   /**
    * Reads the memory that `accessed(ref)` will touch, so that it is in the cache by then; see `Prefetcher`. The result
    * has no meaning: it keeps the compiler from removing the reads.
    */
   prefetch(ref: Ref): number
+  /** Another policy takes over: adds all records to a list, those to keep longest as the newest. */
+  release(to: RecordList): void
+  /** Takes over the records of a list, all older than its own. Their bits are 0. The policy is new. */
+  adopt(records: RecordList): void
 }
 
 export type EvictionPolicyFactory = (context: EvictionContext) => EvictionPolicy

@@ -53,6 +53,8 @@ export class Regions {
   count = 0
   /** Those that are marked: hashes some of whose fields have a deadline. */
   marked = 0
+  /** Units of all regions, also of those that are being freed. */
+  totalUnits = 0
   /** The page that `locate` found, in three forms of the same memory. */
   words: Int32Array = new Int32Array(0)
   bytes: Buffer = Buffer.alloc(0)
@@ -209,6 +211,7 @@ export class Regions {
     this.#dying.length = 0
     this.count = 0
     this.marked = 0
+    this.totalUnits = 0
   }
 
   isMarked(region: number): boolean {
@@ -337,9 +340,7 @@ export class Regions {
   /** Frees a page. Its number may be used again. */
   give(region: number, number: number): void {
     const row = region * ROW
-    const ref = this.#entry(region, number) as Ref
-    this.#rows[row + UNITS] -= this.#arena.units(ref)
-    this.#arena.free(ref)
+    this.freeBlock(region, this.#entry(region, number) as Ref)
     this.#setEntry(region, number, this.#rows[row + UNUSED])
     this.#rows[row + UNUSED] = number
   }
@@ -355,7 +356,7 @@ export class Regions {
   }
 
   freeBlock(region: number, block: Ref): void {
-    this.#rows[region * ROW + UNITS] -= this.#arena.units(block)
+    this.#countUnits(region, -this.#arena.units(block))
     this.#arena.free(block)
   }
 
@@ -373,7 +374,7 @@ export class Regions {
   move(from: Ref, to: Ref): void {
     const region = this.#word(from, REGION_WORD)
     const number = this.#word(from, NUMBER_WORD)
-    this.#rows[region * ROW + UNITS] += this.#arena.units(to) - this.#arena.units(from)
+    this.#countUnits(region, this.#arena.units(to) - this.#arena.units(from))
     this.#arena.move(from, to, this.neededUnits(from))
     if (number === 0) this.#rows[region * ROW + TABLE] = to
     else this.#setEntry(region, number, to)
@@ -397,8 +398,13 @@ export class Regions {
     page[at + NUMBER_WORD] = number
     page[at + UNITS_WORD] = units
     if (number === 0) page.fill(0, at + PAGE_HEADER_WORDS, at + (units << 1))
-    this.#rows[region * ROW + UNITS] += this.#arena.units(block)
+    this.#countUnits(region, this.#arena.units(block))
     return block
+  }
+
+  #countUnits(region: number, change: number): void {
+    this.#rows[region * ROW + UNITS] += change
+    this.totalUnits += change
   }
 
   /** Page numbers below this have an entry. */

@@ -145,6 +145,7 @@ describe('GROUP', () => {
       budget: 10_000,
       used: store.usedBytes,
       'index-bytes': store.indexBytes,
+      'eviction-bytes': 0,
       'arena-bytes': store.arenaBytes,
       keys: 1,
       absent: 1,
@@ -194,6 +195,7 @@ describe('GROUP', () => {
       'refresh-ahead': '0',
       write: 'around',
       'on-partition': 'serve',
+      eviction: 'lru',
       origin: 'function',
     })
     expect(await fields(harness, 'GROUP', 'INFO', '1')).toMatchObject({

@@ -48,6 +48,7 @@ test('every field of a group', () => {
     write: 'through',
     writeQueue: 9,
     onPartition: 'refuse',
+    eviction: 's3-fifo',
     contentType: 'text/html',
   } as const
   const origin = { load: () => 'x', loadMany: () => [], store: () => undefined, remove: () => undefined }
