@@ -33,8 +33,8 @@ export default defineConfig({
         test: {
           name: 'processes',
           include: processes,
-          // Each of these files keeps several processes busy by itself.
-          maxWorkers: Math.ceil(availableParallelism() / 4),
+          // Each of these files keeps several processes busy by itself, or waits for them.
+          maxWorkers: Math.max(2, Math.ceil(availableParallelism() / 4)),
           sequence: { groupOrder: 1 },
         },
       },
