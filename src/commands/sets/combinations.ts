@@ -2,6 +2,8 @@
 
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
+import { PACKED_ELEMENTS } from '../../store/types/collections.ts'
+import { DistinctStrings } from '../../store/types/distinct-strings.ts'
 import type { Sets } from '../../store/types/sets.ts'
 import { StringList } from '../../store/types/string-list.ts'
 import { readPositive } from '../spec/arguments.ts'
@@ -11,7 +13,7 @@ import { SYNTAX_ERROR } from '../spec/errors.ts'
 import { arg, countedKeys, manyKeys, option } from '../spec/shorthand.ts'
 import { createCollection, findCollection, hasRoom, readCollection } from '../spec/values/collection.ts'
 
-/** Visits each member of a combination once; `sets.member` is the member. `visit` returns false to end. */
+/** Visits each member of a combination; `sets.member` is the member. `visit` returns false to end. */
 type Combine = (sets: Sets, refs: readonly Ref[], visit: () => boolean) => void
 
 const result = new StringList()
@@ -37,16 +39,11 @@ function intersect(sets: Sets, refs: readonly Ref[], visit: () => boolean): void
   }
 }
 
+/** Visits a member once for each set that has it. */
 function unite(sets: Sets, refs: readonly Ref[], visit: () => boolean): void {
-  const { member } = sets
-  const earlier: Ref[] = []
   for (const ref of new Set(refs)) {
     if (ref === NULL_REF) continue
-    for (let is = sets.first(ref); is; is = sets.next()) {
-      const { bytes, start, end } = member
-      if (!earlier.some((other) => sets.has(other, bytes, start, end)) && !visit()) return
-    }
-    earlier.push(ref)
+    for (let is = sets.first(ref); is; is = sets.next()) if (!visit()) return
   }
 }
 
@@ -63,11 +60,15 @@ function subtract(sets: Sets, [first, ...rest]: readonly Ref[], visit: () => boo
 
 /** Collects a combination in `result`, in the order of Redis if that makes an `intset` of it. */
 function collect(c: Context, combine: Combine, refs: readonly Ref[]): void {
-  const { sets } = c.store
-  const { member } = sets
+  const { store } = c
+  const { member } = store.sets
   result.clear()
-  combine(sets, refs, () => {
-    result.add(member.bytes, member.start, member.end)
+  const most = refs.reduce((sum, ref) => sum + (ref === NULL_REF ? 0 : store.sets.size(ref)), 0)
+  const distinct = combine === unite ? new DistinctStrings(result, most) : undefined
+  combine(store.sets, refs, () => {
+    const { bytes, start, end } = member
+    if (distinct === undefined || distinct.indexOf(store.hashOf(bytes, start, end), bytes, start, end) < 0)
+      result.add(bytes, start, end)
     return true
   })
   const { setMaxIntsetEntries } = c.store.collections.limits
@@ -94,7 +95,8 @@ function store(c: Context, combine: Combine): void {
   if (count > 0) {
     const { sets, collections } = c.group.store
     let ref = createCollection(c, 1, ValueType.SET)
-    for (let i = 0; i < count; i++) ref = sets.add(ref, bytes, starts[i], ends[i])
+    if (count > PACKED_ELEMENTS) ref = sets.load(ref, result)
+    else for (let i = 0; i < count; i++) ref = sets.add(ref, bytes, starts[i], ends[i])
     collections.finish(ref, count)
   }
   c.reply.integer(count)

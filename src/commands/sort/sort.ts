@@ -2,6 +2,7 @@
 
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
+import { PACKED_ELEMENTS } from '../../store/types/collections.ts'
 import { StringList } from '../../store/types/string-list.ts'
 import type { CommandSpec, KeyFlag, KeySpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
@@ -122,8 +123,10 @@ function storeValues(
     reply.error(tooLarge(group.store.maxBytes))
     return
   }
-  for (let i = 0; i < values.count; i++)
-    ref = lists.insert(ref, i, values.bytes, values.starts[i], values.ends[i])
+  if (values.count > PACKED_ELEMENTS) ref = lists.load(ref, values)
+  else
+    for (let i = 0; i < values.count; i++)
+      ref = lists.insert(ref, i, values.bytes, values.starts[i], values.ends[i])
   collections.finish(ref, values.count)
   reply.integer(values.count)
 }

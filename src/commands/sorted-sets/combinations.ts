@@ -1,12 +1,14 @@
 // Several sorted sets combined: ZUNION, ZINTER, ZDIFF, the forms that store the result, and ZINTERCARD.
 
 import { parseDouble } from '../../bytes/numbers/double.ts'
+import { DistinctStrings } from '../../store/types/distinct-strings.ts'
+import { rankOrder, ScoredMembers } from '../../store/types/scored-members.ts'
 import { readInteger, readPositive } from '../spec/arguments.ts'
 import type { ArgumentSpec, CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { SYNTAX_ERROR } from '../spec/errors.ts'
 import { arg, countedKeys, KEY, oneKey, option, token } from '../spec/shorthand.ts'
-import { type Element, replyElementCount, storeElements } from './elements.ts'
+import { replyElementCount, storeElements } from './elements.ts'
 import { forEachMember, readSources, type Source, scoreIn } from './sources.ts'
 
 type Combination = 'union' | 'inter' | 'diff'
@@ -99,30 +101,33 @@ function aggregateOf({ args, reply }: Context, i: number): Aggregate | undefined
   return undefined
 }
 
-/** Members by their bytes as latin1 text, with the scores of the result. */
-function combine(c: Context, combination: Combination, inputs: Inputs): Map<string, number> {
+/** The members of the result, in any order. */
+function combine(c: Context, combination: Combination, inputs: Inputs): ScoredMembers {
   // Redis adds scores in this order, too.
   if (combination !== 'diff') inputs.sources.sort((a, b) => a.size - b.size)
   if (combination === 'union') return union(c, inputs)
   return combination === 'inter' ? intersection(c, inputs) : difference(c, inputs.sources)
 }
 
-function union(c: Context, { sources, aggregate }: Inputs): Map<string, number> {
-  const result = new Map<string, number>()
+function union(c: Context, { sources, aggregate }: Inputs): ScoredMembers {
+  const result = new ScoredMembers()
+  const most = sources.reduce((sum, { size }) => sum + size, 0)
+  const distinct = new DistinctStrings(result.members, most)
+  const { store } = c
   for (const source of sources)
     forEachMember(c, source, (bytes, start, end, score) => {
-      const member = bytes.toString('latin1', start, end)
       const weighted = zeroIfNaN(source.weight * score)
-      const other = result.get(member)
-      result.set(member, other === undefined ? weighted : aggregate(other, weighted))
+      const i = distinct.indexOf(store.hashOf(bytes, start, end), bytes, start, end)
+      if (i < 0) result.add(bytes, start, end, weighted)
+      else result.scores[i] = aggregate(result.scores[i], weighted)
       return true
     })
   return result
 }
 
 /** The members of the smallest source that are in all others. `limit` > 0: not more of them. */
-function intersection(c: Context, { sources, aggregate, limit }: Inputs): Map<string, number> {
-  const result = new Map<string, number>()
+function intersection(c: Context, { sources, aggregate, limit }: Inputs): ScoredMembers {
+  const result = new ScoredMembers()
   const [smallest, ...others] = sources
   forEachMember(c, smallest, (bytes, start, end, score) => {
     let sum = zeroIfNaN(smallest.weight * score)
@@ -131,26 +136,20 @@ function intersection(c: Context, { sources, aggregate, limit }: Inputs): Map<st
       if (Number.isNaN(own)) return true
       sum = aggregate(sum, own * other.weight)
     }
-    result.set(bytes.toString('latin1', start, end), sum)
-    return result.size !== limit
+    result.add(bytes, start, end, sum)
+    return result.count !== limit
   })
   return result
 }
 
-function difference(c: Context, [first, ...others]: readonly Source[]): Map<string, number> {
-  const result = new Map<string, number>()
+function difference(c: Context, [first, ...others]: readonly Source[]): ScoredMembers {
+  const result = new ScoredMembers()
   forEachMember(c, first, (bytes, start, end, score) => {
     const isInOther = others.some((other) => !Number.isNaN(scoreIn(c, other, bytes, start, end)))
-    if (!isInOther) result.set(bytes.toString('latin1', start, end), score)
+    if (!isInOther) result.add(bytes, start, end, score)
     return true
   })
   return result
-}
-
-function ordered(result: ReadonlyMap<string, number>): Element[] {
-  return Array.from(result, ([member, score]) => ({ member, score }))
-    .sort((a, b) => a.score - b.score || (a.member < b.member ? -1 : 1))
-    .map(({ member, score }) => ({ member: Buffer.from(member, 'latin1'), score }))
 }
 
 function run(c: Context, form: Form): void {
@@ -158,15 +157,19 @@ function run(c: Context, form: Form): void {
   const inputs = readInputs(c, form)
   if (inputs === undefined) return
   const result = combine(c, form.combination, inputs)
-  if (form.isCounted) reply.integer(result.size)
-  else if (form.isStored) storeElements(c, 1, ordered(result))
-  else {
-    replyElementCount(c, result.size, inputs.hasScores)
-    for (const { member, score } of ordered(result)) {
-      if (inputs.hasScores && reply.protocol === 3) reply.array(2)
-      reply.bulk(member, 0, member.length)
-      if (inputs.hasScores) reply.double(score)
-    }
+  if (form.isCounted) reply.integer(result.count)
+  else if (form.isStored) storeElements(c, 1, result)
+  else replyElements(c, result, inputs.hasScores)
+}
+
+function replyElements(c: Context, { members, scores, count }: ScoredMembers, hasScores: boolean): void {
+  const { reply } = c
+  const { bytes, view, starts, ends } = members
+  replyElementCount(c, count, hasScores)
+  for (const i of rankOrder(members, scores)) {
+    if (hasScores && reply.protocol === 3) reply.array(2)
+    reply.bulk(bytes, starts[i], ends[i], view)
+    if (hasScores) reply.double(scores[i])
   }
 }
 

@@ -2,6 +2,8 @@
 
 import { NULL_REF } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
+import { PACKED_ELEMENTS } from '../../store/types/collections.ts'
+import type { ScoredMembers } from '../../store/types/scored-members.ts'
 import type { SortedSets } from '../../store/types/sorted-sets.ts'
 import type { Context } from '../spec/context.ts'
 import { createCollection, hasRoom } from '../spec/values/collection.ts'
@@ -24,30 +26,27 @@ export function elementBytes(bytes: number, count: number): number {
   return 2 * bytes + 16 * count
 }
 
-export interface Element {
-  readonly member: Buffer
-  readonly score: number
-}
-
 /** Replaces what is under the key in argument `i` by these elements, and replies their number. None: the key is removed. */
-export function storeElements(c: Context, i: number, elements: readonly Element[]): void {
+export function storeElements(c: Context, i: number, { members, scores, count }: ScoredMembers): void {
   const { reply, group } = c
   const { sortedSets, collections } = group.store
-  if (elements.length === 0) {
+  if (count === 0) {
     const old = c.peek(i)
     if (old !== NULL_REF) group.store.remove(old)
     reply.integer(0)
     return
   }
-  let bytes = 0
-  for (const { member } of elements) bytes += member.length
-  if (!hasRoom(c, NULL_REF, i, elementBytes(bytes, elements.length), elements.length)) return
+  if (!hasRoom(c, NULL_REF, i, elementBytes(members.size, count), count)) return
   let ref = createCollection(c, i, ValueType.SORTED_SET)
-  for (const { member, score } of elements) {
-    sortedSets.find(ref, member, 0, member.length)
-    sortedSets.score[0] = score
-    ref = sortedSets.insert(ref, member, 0, member.length)
+  if (count > PACKED_ELEMENTS) ref = sortedSets.load(ref, members, scores)
+  else {
+    const { bytes, starts, ends } = members
+    for (let at = 0; at < count; at++) {
+      sortedSets.find(ref, bytes, starts[at], ends[at])
+      sortedSets.score[0] = scores[at]
+      ref = sortedSets.insert(ref, bytes, starts[at], ends[at])
+    }
   }
-  collections.finish(ref, elements.length)
-  reply.integer(elements.length)
+  collections.finish(ref, count)
+  reply.integer(count)
 }

@@ -2,13 +2,14 @@
 
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
+import { ScoredMembers } from '../../store/types/scored-members.ts'
 import { readInteger } from '../spec/arguments.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
 import { SYNTAX_ERROR } from '../spec/errors.ts'
 import { readCollection } from '../spec/values/collection.ts'
 import { type Bounds, readIndexBounds, readMemberBounds, readScoreBounds } from './bounds.ts'
-import { type Element, replyElement, replyElementCount, storeElements } from './elements.ts'
+import { replyElement, replyElementCount, storeElements } from './elements.ts'
 import { RANGE_SPECS, type RangeForm, type RangeOrder } from './range-specs.ts'
 
 interface RangeOptions {
@@ -88,10 +89,11 @@ function range(c: Context, form: RangeForm): void {
   const { sortedSets } = c.store
   const { isReverse, hasScores } = options
   if (form.isStored) {
-    const elements: Element[] = []
+    const elements = new ScoredMembers()
+    const { span, score } = sortedSets
     if (count > 0) sortedSets.seek(ref, first, isReverse)
     for (let left = count; left > 0; left--, sortedSets.next())
-      elements.push({ member: sortedSets.span.copy(), score: sortedSets.score[0] })
+      elements.add(span.bytes, span.start, span.end, score[0])
     storeElements(c, 1, elements)
     return
   }

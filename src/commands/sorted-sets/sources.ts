@@ -33,7 +33,10 @@ export function readSources(c: Context, first: number, count: number): Source[] 
   return sources
 }
 
-/** Visits the members of a source with their scores, until `visit` returns false. It may call `scoreIn`. */
+/**
+ * Visits the members of a source with their scores, until `visit` returns false, in an order in which other sources are
+ * searched fast. It may call `scoreIn`.
+ */
 export function forEachMember(
   c: Context,
   { ref, isSet, size }: Source,
@@ -48,7 +51,7 @@ export function forEachMember(
     return
   }
   const { span, score } = sortedSets
-  for (let is = sortedSets.seek(ref, 0); is; is = sortedSets.next())
+  for (let is = sortedSets.first(ref); is; is = sortedSets.next())
     if (!visit(span.bytes, span.start, span.end, score[0])) return
 }
 

@@ -3,7 +3,7 @@
 import type { Collections } from './collections.ts'
 import { orderOfHashes } from './hash-order.ts'
 import { NO_PAGE } from './regions.ts'
-import { compareBytes } from './span.ts'
+import { rankOrder } from './scored-members.ts'
 import type { StringList } from './string-list.ts'
 import { memberBytes, TreeKind } from './tree/layout.ts'
 import { Tree } from './tree/tree.ts'
@@ -35,13 +35,18 @@ export class RankedMembers {
     return this.#word + 2
   }
 
+  /** The word of the head of a region where the descriptor of SCORES is. */
+  get scoresWord(): number {
+    return this.#word + 3
+  }
+
   openRanking(region: number): Tree {
     this.ranking.open(region, TreeKind.RANKING, this.#word)
     return this.ranking
   }
 
   openScores(region: number): Tree {
-    this.scores.open(region, TreeKind.SCORES, this.#word + 3)
+    this.scores.open(region, TreeKind.SCORES, this.scoresWord)
     return this.scores
   }
 
@@ -162,23 +167,4 @@ export class RankedMembers {
     scores.view.setFloat64(scores.doubleAt, score, true)
     scores.copyString(this.ranking)
   }
-}
-
-/** The indexes of members in the order of RANKING. They often are in this order already, or in the opposite one, as Redis dumps them. */
-function rankOrder(members: StringList, scores: Float64Array): Int32Array {
-  const { bytes, starts, ends, count } = members
-  const compare = (a: number, b: number): number => {
-    const first = scores[a]
-    const second = scores[b]
-    if (first !== second) return first < second ? -1 : 1
-    return compareBytes(bytes, starts[a], ends[a], bytes, starts[b], ends[b])
-  }
-  const order = Int32Array.from({ length: count }, (_, i) => i)
-  let ascents = 0
-  let descents = 0
-  for (let i = 1; i < count && (ascents === 0 || descents === 0); i++)
-    if (compare(i - 1, i) < 0) ascents++
-    else descents++
-  if (descents === 0) return order
-  return ascents === 0 ? order.reverse() : order.sort(compare)
 }

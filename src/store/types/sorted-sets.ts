@@ -200,6 +200,16 @@ export class SortedSets {
     return true
   }
 
+  /** As `seek`, for all elements in the order in which `find` finds them fastest, here and in other sorted sets. */
+  first(ref: Ref): boolean {
+    const region = this.#parts.regionOf(ref)
+    if (region === 0) return this.seek(ref, 0)
+    this.#isReverse = false
+    this.#isWalkPaged = true
+    this.#walk.open(region, TreeKind.SCORES, this.#members.scoresWord)
+    return this.#walk.seekRank(0) && this.#readWalked()
+  }
+
   /** Reads the next element. The sorted set must not have changed since `seek`; other ones may be read between. */
   next(): boolean {
     if (this.#isWalkPaged) {
@@ -376,8 +386,10 @@ export class SortedSets {
 
   #readWalked(): boolean {
     const walk = this.#walk
-    this.score[0] = walk.view.getFloat64(walk.at, true)
-    walk.readString(walk.stringsAt, this.span)
+    const { stringsAt } = walk
+    // In both trees the score is before the member.
+    this.score[0] = walk.view.getFloat64(stringsAt - 8, true)
+    walk.readString(stringsAt, this.span)
     return true
   }
 
