@@ -1,4 +1,12 @@
 #!/usr/bin/env node
 // The executable `erinys`; `cli/` has the command line.
 
-import './cli/cli.ts'
+import { tooManyFiles } from './cli/too-many-files.ts'
+
+// Imported late: hundreds of modules are opened at once, and the limit on open files may not allow that.
+import('./cli/cli.ts').catch((error: Error) => {
+  const reason = tooManyFiles(error)
+  if (reason === undefined) throw error
+  console.error(`erinys: ${reason}`)
+  process.exit(1)
+})

@@ -4,6 +4,7 @@ import { addressName } from '../cluster/member.ts'
 import { ConfigError } from '../config/config.ts'
 import { OriginError } from '../group/policy.ts'
 import { TlsError } from '../tls/pem.ts'
+import { tooManyFiles } from './too-many-files.ts'
 
 export const PREFIX = 'erinys: '
 
@@ -31,5 +32,5 @@ function reason(error: ListenError): string {
   if (code === 'EACCES')
     return `no permission to listen on ${place}: choose a port above 1023 with ${flag}port`
   if (error.syscall === 'getaddrinfo') return `${error.message}: choose another address with ${flag}bind`
-  return code === undefined ? String(error.stack ?? error) : error.message
+  return tooManyFiles(error) ?? (code === undefined ? String(error.stack ?? error) : error.message)
 }

@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
-import { type Running, start } from '../../support/cli.ts'
+import { type Running, run, start } from '../../support/cli.ts'
 import { compiledProgram } from '../../support/compiled.ts'
 
 const LIMIT = 256
@@ -27,9 +27,12 @@ async function firstWords(port: number): Promise<string> {
   })
 }
 
+function limitedTo(files: number): [string, ...string[]] {
+  return ['/bin/sh', '-c', `ulimit -n ${files}; exec "$0" "$@"`, ...compiledProgram()]
+}
+
 test('of more clients than files, none is closed without a word', async () => {
-  const limited = ['/bin/sh', '-c', `ulimit -n ${LIMIT}; exec "$0" "$@"`, ...compiledProgram()]
-  node = await start([], { program: limited as [string, ...string[]] })
+  node = await start([], { program: limitedTo(LIMIT) })
   const { port } = node
   const words: string[] = []
   for (let i = 0; i < CLIENTS; i++) words.push(await firstWords(port))
@@ -37,4 +40,12 @@ test('of more clients than files, none is closed without a word', async () => {
   expect(served).toBe(LIMIT - 64)
   expect(words.filter((word) => word === REFUSED)).toHaveLength(CLIENTS - served)
   expect(node.log()).toContain(`maxclients is ${served} instead of 10000`)
+})
+
+test('a limit that does not suffice to start is said in one line', async () => {
+  const { code, stdout, stderr } = await run(['start', '--port', '0'], { program: limitedTo(24) })
+  expect(stderr).toBe(
+    'erinys: too many open files: the limit of this process is too low to start; raise it, such as by `ulimit -n 1024`\n',
+  )
+  expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
 })

@@ -1,0 +1,9 @@
+// What is said when the limit on open files does not suffice to start. It imports nothing: the program cannot be loaded then.
+
+/** `undefined`: the error is another one. */
+export function tooManyFiles({ code }: NodeJS.ErrnoException): string | undefined {
+  if (code === 'EMFILE')
+    return 'too many open files: the limit of this process is too low to start; raise it, such as by `ulimit -n 1024`'
+  if (code === 'ENFILE') return 'too many open files on this machine'
+  return undefined
+}
