@@ -2,8 +2,8 @@
 
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
+import { DistinctStrings } from '../../store/types/bulk/distinct-strings.ts'
 import { PACKED_ELEMENTS } from '../../store/types/collections.ts'
-import { DistinctStrings } from '../../store/types/distinct-strings.ts'
 import type { Sets } from '../../store/types/sets.ts'
 import { StringList } from '../../store/types/string-list.ts'
 import { readPositive } from '../spec/arguments.ts'

@@ -1,8 +1,8 @@
 // Several sorted sets combined: ZUNION, ZINTER, ZDIFF, the forms that store the result, and ZINTERCARD.
 
 import { parseDouble } from '../../bytes/numbers/double.ts'
-import { DistinctStrings } from '../../store/types/distinct-strings.ts'
-import { rankOrder, ScoredMembers } from '../../store/types/scored-members.ts'
+import { DistinctStrings } from '../../store/types/bulk/distinct-strings.ts'
+import { rankOrder, ScoredMembers } from '../../store/types/bulk/scored-members.ts'
 import { readInteger, readPositive } from '../spec/arguments.ts'
 import type { ArgumentSpec, CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'

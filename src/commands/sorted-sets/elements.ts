@@ -2,8 +2,8 @@
 
 import { NULL_REF } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
+import type { ScoredMembers } from '../../store/types/bulk/scored-members.ts'
 import { PACKED_ELEMENTS } from '../../store/types/collections.ts'
-import type { ScoredMembers } from '../../store/types/scored-members.ts'
 import type { SortedSets } from '../../store/types/sorted-sets.ts'
 import type { Context } from '../spec/context.ts'
 import { createCollection, hasRoom } from '../spec/values/collection.ts'

@@ -2,7 +2,7 @@
 
 import { NULL_REF, type Ref } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
-import { ScoredMembers } from '../../store/types/scored-members.ts'
+import { ScoredMembers } from '../../store/types/bulk/scored-members.ts'
 import { readInteger } from '../spec/arguments.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'

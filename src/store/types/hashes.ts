@@ -1,9 +1,9 @@
 // Hashes: pairs of field and value, packed while they are small, then a tree in the order of the hashes of the fields.
 
 import type { Ref } from '../arena.ts'
+import { orderOfHashes } from './bulk/hash-order.ts'
 import { COUNT_WORD, type Collections, PACKED_BYTES, PACKED_ELEMENTS, PACKED_STRING } from './collections.ts'
 import { FieldDeadlines } from './field-deadlines.ts'
-import { orderOfHashes } from './hash-order.ts'
 import {
   contentStart,
   findPacked,

@@ -1,9 +1,9 @@
 // Members with scores, in two trees of a region: the body of a large sorted set, and the deadlines of a hash's fields.
 
+import { orderOfHashes } from './bulk/hash-order.ts'
+import { rankOrder } from './bulk/scored-members.ts'
 import type { Collections } from './collections.ts'
-import { orderOfHashes } from './hash-order.ts'
 import { NO_PAGE } from './regions.ts'
-import { rankOrder } from './scored-members.ts'
 import type { StringList } from './string-list.ts'
 import { memberBytes, TreeKind } from './tree/layout.ts'
 import { Tree } from './tree/tree.ts'

@@ -2,8 +2,8 @@
 
 import { compareIntegers, isCanonicalInteger } from '../../bytes/numbers/decimal.ts'
 import type { Ref } from '../arena.ts'
+import { orderOfHashes } from './bulk/hash-order.ts'
 import { type Collections, PACKED_BYTES, PACKED_ELEMENTS, PACKED_STRING } from './collections.ts'
-import { orderOfHashes } from './hash-order.ts'
 import {
   contentStart,
   findPacked,

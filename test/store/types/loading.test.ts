@@ -9,7 +9,7 @@ import { Restorable } from '../../../src/store/rdb/restore-value.ts'
 import { RdbWriter } from '../../../src/store/rdb/writer.ts'
 import { ValueType } from '../../../src/store/record.ts'
 import type { Store } from '../../../src/store/store.ts'
-import { orderOfHashes } from '../../../src/store/types/hash-order.ts'
+import { orderOfHashes } from '../../../src/store/types/bulk/hash-order.ts'
 import { makeStore } from './collection-twin.ts'
 
 const KEY = Buffer.from('key')

@@ -1,6 +1,6 @@
 // Which strings are in a list, by their hashes.
 
-import type { StringList } from './string-list.ts'
+import type { StringList } from '../string-list.ts'
 
 /**
  * An open-addressed table beside a list. Strings that come in the order of their hashes meet its slots in order. It cannot

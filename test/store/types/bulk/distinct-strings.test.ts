@@ -2,8 +2,8 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { DistinctStrings } from '../../../src/store/types/distinct-strings.ts'
-import { StringList } from '../../../src/store/types/string-list.ts'
+import { DistinctStrings } from '../../../../src/store/types/bulk/distinct-strings.ts'
+import { StringList } from '../../../../src/store/types/string-list.ts'
 
 /** Hashes of which many are equal or neighbours, at both ends of the table too. */
 const hash = fc.oneof(fc.constantFrom(0, 1, -1, -2, 2 ** 31 - 1, -(2 ** 31)), fc.integer())

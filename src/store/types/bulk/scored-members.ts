@@ -1,7 +1,7 @@
 // Members with scores that were copied out of a store.
 
-import { compareBytes } from './span.ts'
-import { StringList } from './string-list.ts'
+import { compareBytes } from '../span.ts'
+import { StringList } from '../string-list.ts'
 
 /** The score of member `i` of `members` is `scores[i]`. */
 export class ScoredMembers {

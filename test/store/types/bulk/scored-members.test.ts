@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { rankOrder, ScoredMembers } from '../../../src/store/types/scored-members.ts'
+import { rankOrder, ScoredMembers } from '../../../../src/store/types/bulk/scored-members.ts'
 
 const SCORES = [0, -0, 1, -1, 0.5, -0.5, 5e-324, -5e-324, 2 ** 53, -(2 ** 53), 1e308, Infinity, -Infinity]
 
