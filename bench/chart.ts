@@ -1,4 +1,4 @@
-// Draws the server benchmark as an SVG that is legible on light and on dark pages.
+// Draws the server benchmark as an SVG that is legible on light and on dark pages; and what other charts share.
 
 import type { ServerResults } from './figures.ts'
 
@@ -44,12 +44,19 @@ export function serverChart({ cells, servers, conditions, command }: ServerResul
     y += GAP
   }
   const height = y + 18
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img">
-<title>Operations per second and CPU time per operation</title>
+  return picture(WIDTH, height, 'Operations per second and CPU time per operation', [
+    text(LEFT, 20, 'Operations per second, and CPU time of the server per operation'),
+    ...parts,
+    text(LEFT, height - 10, `${command}, ${conditions.date}: ${conditions.cpu}; ${conditions.cores}`),
+  ])
+}
+
+/** An SVG of these elements. */
+export function picture(width: number, height: number, title: string, elements: readonly string[]): string {
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">
+<title>${title}</title>
 <style>text{font:12px system-ui,sans-serif;fill:#495057}@media (prefers-color-scheme:dark){text{fill:#ced4da}}</style>
-${text(LEFT, 20, 'Operations per second, and CPU time of the server per operation')}
-${parts.join('\n')}
-${text(LEFT, height - 10, `${command}, ${conditions.date}: ${conditions.cpu}; ${conditions.cores}`)}
+${elements.join('\n')}
 </svg>
 `
 }
@@ -64,7 +71,7 @@ function coloursOf(servers: ServerResults['servers']): ReadonlyMap<string, strin
   )
 }
 
-function text(x: number, y: number, content: string, anchor = 'start'): string {
+export function text(x: number, y: number, content: string, anchor = 'start'): string {
   const escaped = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
   return `<text x="${x.toFixed(0)}" y="${y.toFixed(0)}" text-anchor="${anchor}">${escaped}</text>`
 }

@@ -3,6 +3,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { clusterSection } from './cluster-results.ts'
+import { evictionSection } from './eviction/section.ts'
 import { metricReference } from './metrics-reference.ts'
 import { originSection } from './origins/section.ts'
 import {
@@ -42,12 +43,14 @@ export function measuredPages(): Readonly<Record<string, Sections>> {
     memory: read<Parameters<typeof memorySection>[0]>('memory.json'),
     cluster: read<Parameters<typeof clusterSection>[0]>('cluster.json'),
     origins: read<Parameters<typeof originSection>[0]>('origins.json'),
+    eviction: read<Parameters<typeof evictionSection>[0]>('eviction.json'),
   }
   return {
     'README.md': { 'bench:summary': summarySection(results) },
     'docs/performance.md': {
       'bench:server': serverSection(results.server),
       'bench:memory': memorySection(results.memory),
+      'bench:eviction': evictionSection(results.eviction),
       'bench:cluster': clusterSection(results.cluster),
       'bench:origins': originSection(results.origins),
     },

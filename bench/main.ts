@@ -1,8 +1,10 @@
-// `npm run bench [-- micro|server|memory|types|cluster|origins|fairness|http] [--smoke] [--node PATH…]`: runs benchmarks;
-// `--smoke` only checks that they work, `--node` compares versions of Node.js.
+// `npm run bench [-- micro|server|memory|types|cluster|origins|fairness|http|eviction] [--smoke] [--node PATH…]
+// [--traces FOLDER]`: runs benchmarks; `--smoke` only checks that they work, `--node` compares versions of Node.js,
+// `--traces` has the key traces of `eviction`.
 
 import { type BenchArguments, type Part, parseArguments } from './arguments.ts'
 import { benchCluster } from './cluster.ts'
+import { benchEviction } from './eviction/main.ts'
 import { benchFairness } from './fairness.ts'
 import { benchHttp } from './http/main.ts'
 import { benchMemory } from './memory.ts'
@@ -11,7 +13,7 @@ import { benchOrigins } from './origins/main.ts'
 import { benchServers } from './server.ts'
 import { benchTypes } from './types.ts'
 
-const { parts, smoke, nodes } = parsed()
+const { parts, smoke, nodes, traces } = parsed()
 const wanted = (part: Part): boolean => parts.includes(part)
 const faults = wanted('micro') ? [...(await benchMicro({ smoke }))] : []
 if (wanted('server')) await benchServers({ smoke, nodes })
@@ -21,6 +23,7 @@ if (wanted('cluster')) await benchCluster({ smoke })
 if (wanted('origins')) faults.push(...(await benchOrigins({ smoke })))
 if (wanted('fairness')) faults.push(...(await benchFairness({ smoke })))
 if (wanted('http')) faults.push(...(await benchHttp({ smoke })))
+if (wanted('eviction')) await benchEviction({ smoke, traces })
 for (const fault of faults) console.error(`bench: ${fault}`)
 if (faults.length > 0) process.exit(1)
 

@@ -16,6 +16,12 @@ test('--node takes the paths behind it, up to the next word that is none', () =>
   expect(parseArguments(['--node', nodes[0], '--smoke', '--node', nodes[1]])).toEqual(wanted)
 })
 
+test('--traces takes a folder, whatever its name', () => {
+  const wanted = { parts: ['eviction'], smoke: false, nodes: [], traces: 'server' }
+  expect(parseArguments(['eviction', '--traces', 'server'])).toEqual(wanted)
+  expect(parseArguments(['--traces', 'server'])).toEqual(wanted)
+})
+
 test.each([
   [['servers'], 'got servers, wants some of micro, server,'],
   [['server', '--fast'], 'got --fast,'],
@@ -23,6 +29,10 @@ test.each([
   [['server', '--node'], '--node wants paths'],
   [['server', '--node', '--smoke'], '--node wants paths'],
   [['memory', '--node', '/usr/bin/node'], '--node is for the benchmark server only'],
+  [['eviction', '--traces'], '--traces wants a folder'],
+  [['eviction', '--traces', '--smoke'], '--traces wants a folder'],
+  [['memory', '--traces', 'folder'], '--traces is for the benchmark eviction only'],
+  [['--node', '/usr/bin/node', '--traces', 'folder'], '--node is for the benchmark server only'],
 ])('%j is refused', (words, message) => {
   expect(() => parseArguments(words)).toThrow(message)
 })

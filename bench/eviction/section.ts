@@ -1,0 +1,42 @@
+// Results of the eviction benchmark as Markdown; without results, an empty table.
+
+import { count, figure, NONE } from '../format.ts'
+import { table } from '../reference.ts'
+import type { EvictionResults, EvictionRow } from './figures.ts'
+
+const HEAD = ['Trace', 'Capacity', 'lru', 'optimum']
+
+export function evictionSection(results: EvictionResults | undefined): string {
+  if (results === undefined) {
+    const caption = '(`npm run bench -- eviction`, then `npm run docs`: not measured yet.)'
+    return `${table(HEAD, [HEAD.map(() => NONE)])}\n\n${caption}`
+  }
+  const { rows, cpuNanos, command, conditions } = results
+  const own = Object.keys(cpuNanos)
+  const reference = Object.keys(rows[0]?.reference ?? {})
+  const head = ['Trace', 'Capacity', ...own, ...reference.map((name) => `*${name}*`), 'optimum']
+  return [
+    '![Hit ratios of the eviction policies](../bench/results/eviction.svg)',
+    table(
+      head,
+      rows.map((row) => [
+        row.trace,
+        capacity(row),
+        ...own.map((name) => percent(row.own[name])),
+        ...reference.map((name) => percent(row.reference[name])),
+        percent(row.optimum),
+      ]),
+    ),
+    `CPU time per access, over all rows: ${own.map((name) => `${name} ${Math.round(cpuNanos[name])} ns`).join(', ')}.`,
+    `(\`${command}\`: ${Object.values(conditions).join('; ')}.)`,
+  ].join('\n\n')
+}
+
+function capacity({ distinct, share, isSized }: EvictionRow): string {
+  const part = `${100 * share} %`
+  return isSized ? `${part} of the bytes` : `${part} (${count(Math.max(1, Math.floor(distinct * share)))})`
+}
+
+function percent(hits: number | undefined): string {
+  return figure(hits === undefined ? undefined : 100 * hits, 2, ' %')
+}
