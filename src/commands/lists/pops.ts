@@ -14,23 +14,24 @@ import { type Popped, popMany, readEnd } from '../spec/values/popping.ts'
 export function popElements(c: Context, ref: Ref, isLeft: boolean, count: number): void {
   const { lists, collections } = c.group.store
   const length = lists.length(ref)
-  if (isLeft || count === 1) {
-    lists.seek(ref, isLeft ? 0 : length - 1)
-    for (let left = count; left > 0; left--) {
-      replySpan(c)
-      if (left > 1) lists.next()
-    }
-  } else {
-    lists.seekBack(ref, length - 1)
-    for (let left = count; left > 0; left--) {
-      replySpan(c)
-      if (left > 1) lists.previous()
-    }
-  }
-  const rest = length - count
   // The record is removed as a whole if nothing is left.
-  const moved = rest === 0 ? ref : lists.remove(ref, isLeft ? 0 : rest, count)
-  collections.finish(moved, rest)
+  const rest = length - count
+  if (count === 1) {
+    const index = isLeft ? 0 : rest
+    lists.seek(ref, index)
+    replySpan(c)
+    collections.finish(rest === 0 ? ref : lists.removeRead(ref, index), rest)
+    return
+  }
+  if (isLeft) lists.seek(ref, 0)
+  else lists.seekBack(ref, length - 1)
+  for (let left = count; left > 0; left--) {
+    replySpan(c)
+    if (left === 1) break
+    if (isLeft) lists.next()
+    else lists.previous()
+  }
+  collections.finish(rest === 0 ? ref : lists.remove(ref, isLeft ? 0 : rest, count), rest)
 }
 
 function pop(c: Context, isLeft: boolean): void {

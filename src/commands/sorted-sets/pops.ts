@@ -20,6 +20,7 @@ export function popElements(c: Context, ref: Ref, isMax: boolean, count: number,
   const { sortedSets, collections } = c.group.store
   const { span, score } = sortedSets
   const length = sortedSets.length(ref)
+  const rest = length - count
   sortedSets.seek(ref, isMax ? length - 1 : 0, isMax)
   for (let left = count; left > 0; left--) {
     if (isNested) reply.array(2)
@@ -27,9 +28,12 @@ export function popElements(c: Context, ref: Ref, isMax: boolean, count: number,
     reply.doubleOf(score)
     if (left > 1) sortedSets.next()
   }
-  const rest = length - count
+  const first = isMax ? rest : 0
   // The record is removed as a whole if nothing is left.
-  collections.finish(rest === 0 ? ref : sortedSets.removeRange(ref, isMax ? rest : 0, count), rest)
+  let own = ref
+  if (rest > 0)
+    own = count === 1 ? sortedSets.removeRead(ref, first) : sortedSets.removeRange(ref, first, count)
+  collections.finish(own, rest)
 }
 
 function pop(c: Context, isMax: boolean): void {

@@ -81,13 +81,16 @@ export class Collections {
     this.limits = limits
   }
 
-  /** The region of a collection; 0: it is packed. */
+  /** The region of a collection; 0: it is packed, and located. A command asks several times, so the last one is remembered. */
   regionOf(ref: Ref): number {
-    const { records } = this
+    const { records, regions } = this
+    const known = regions.recall(ref)
+    if (known !== 0) return known
     records.locate(ref)
-    return (records.bytes[records.valueStart] & PAGED) === 0
-      ? 0
-      : records.view.getUint32(records.valueStart + 4, true)
+    if ((records.bytes[records.valueStart] & PAGED) === 0) return 0
+    const region = records.view.getUint32(records.valueStart + 4, true)
+    regions.remember(region)
+    return region
   }
 
   /** The flags of a collection's type, 0 to 127. They are kept when it moves into a region. */

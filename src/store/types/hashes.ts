@@ -99,8 +99,7 @@ export class Hashes {
     }
     const valueAt = this.#find(region, bytes, start, end)
     if (valueAt === 0 || this.#isDue(region, bytes, start, end)) return false
-    tree.readString(valueAt)
-    this.value.copyFrom(tree.span)
+    tree.readString(valueAt, this.value)
     return true
   }
 
@@ -373,10 +372,7 @@ export class Hashes {
 
   #readPair(): void {
     const { tree } = this.#parts
-    const at = tree.readString(tree.stringsAt)
-    this.field.copyFrom(tree.span)
-    tree.readString(at)
-    this.value.copyFrom(tree.span)
+    tree.readString(tree.readString(tree.stringsAt, this.field), this.value)
   }
 
   /**

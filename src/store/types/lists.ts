@@ -114,6 +114,13 @@ export class Lists {
     return this.#parts.cut(ref, from, to, count)
   }
 
+  /** Removes the element at `index`, which `seek` has read. Nothing else may have been called between. */
+  removeRead(ref: Ref, index: number): Ref {
+    if (this.#region === 0) return this.remove(ref, index)
+    this.#parts.tree.remove()
+    return this.#parts.begin(ref)
+  }
+
   /** Reads the element at `index`; `next` reads the ones after it. False: there is none. */
   seek(ref: Ref, index: number): boolean {
     const { records, tree } = this.#parts
@@ -121,8 +128,7 @@ export class Lists {
     if (this.#region !== 0) {
       tree.open(this.#region, TreeKind.LIST)
       if (!tree.seekRank(index)) return false
-      tree.readString(tree.stringsAt)
-      this.span.copyFrom(tree.span)
+      tree.readString(tree.stringsAt, this.span)
       return true
     }
     const count = packedCount(records)
@@ -137,8 +143,7 @@ export class Lists {
     const { records, tree } = this.#parts
     if (this.#region !== 0) {
       if (!tree.next()) return false
-      tree.readString(tree.stringsAt)
-      this.span.copyFrom(tree.span)
+      tree.readString(tree.stringsAt, this.span)
       return true
     }
     if (this.#left === 0) return false
@@ -163,8 +168,7 @@ export class Lists {
     const { records, tree } = this.#parts
     if (this.#region !== 0) {
       if (!tree.previous()) return false
-      tree.readString(tree.stringsAt)
-      this.span.copyFrom(tree.span)
+      tree.readString(tree.stringsAt, this.span)
       return true
     }
     if (this.#left === 0) return false

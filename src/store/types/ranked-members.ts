@@ -143,13 +143,24 @@ export class RankedMembers {
     const scores = this.openScores(region)
     ranking.seekRank(rank)
     for (let left = count; left > 0; left--) {
-      ranking.readString(ranking.stringsAt)
-      const { bytes, start, end } = ranking.span
-      if (scores.seekString(this.#parts.store.hashOf(bytes, start, end), bytes, start, end)) scores.remove()
+      this.#removeScore(scores, ranking)
       if (left > 1) ranking.next()
     }
     if (count === 1) ranking.remove()
     else if (count > 1) ranking.removeRange(rank, count)
+  }
+
+  /** Removes the member at the position of a tree that is open as RANKING. */
+  removeRead(region: number, ranking: Tree): void {
+    this.#removeScore(this.openScores(region), ranking)
+    ranking.remove()
+  }
+
+  /** Removes the member at the position of RANKING from SCORES. */
+  #removeScore(scores: Tree, ranking: Tree): void {
+    ranking.readString(ranking.stringsAt)
+    const { bytes, start, end } = ranking.span
+    if (scores.seekString(this.#parts.store.hashOf(bytes, start, end), bytes, start, end)) scores.remove()
   }
 
   /** Throws when the trees contradict each other. Returns the pages that they use. For tests. */

@@ -55,12 +55,12 @@ export class Regions {
   marked = 0
   /** Units of all regions, also of those that are being freed. */
   totalUnits = 0
-  /** The page that `locate` found, in three forms of the same memory. */
+  /** The segment of the page that `locate` found, and the index of the page's first word there. */
   words: Int32Array = new Int32Array(0)
-  bytes: Buffer = Buffer.alloc(0)
-  view: DataView = new DataView(this.bytes.buffer)
-  /** Index of its first word. */
   at = 0
+  #segment = 0
+  /** The region that `recall` knows. */
+  #found = 0
   readonly #arena: Arena
   /** Row 0 is not used: region 0 means none. */
   #rows = new Int32Array(MIN_ROWS * ROW)
@@ -164,6 +164,7 @@ export class Regions {
     }
     this.mark(region, false)
     this.count--
+    if (this.#found === region) this.#found = 0
     this.#dying.push(region)
     this.reclaim(RECLAIMED_AT_ONCE)
   }
@@ -209,6 +210,7 @@ export class Regions {
     this.#used = 1
     this.#unused = 0
     this.#dying.length = 0
+    this.#found = 0
     this.count = 0
     this.marked = 0
     this.totalUnits = 0
@@ -254,6 +256,16 @@ export class Regions {
     return pages
   }
 
+  /** The region of a record if it is the one that was asked for last; 0: it is another one, or there is none. */
+  recall(record: Ref): number {
+    return this.#rows[this.#found * ROW + RECORD] === record ? this.#found : 0
+  }
+
+  /** Makes a region the one that `recall` knows. */
+  remember(region: number): void {
+    this.#found = region
+  }
+
   record(region: number): Ref {
     return this.#rows[region * ROW + RECORD] as Ref
   }
@@ -275,15 +287,9 @@ export class Regions {
     words[table >>> shift][((table & unitMask) << 1) + PAGE_HEADER_WORDS + i] = value
   }
 
-  /** Points `words`, `bytes`, `view` and `at` at the page table: the head is behind the header, as the data of a page. */
+  /** Points `words` and `at` at the page table: the head is behind the header, as the data of a page. */
   locateHead(region: number): void {
-    const { words, bytes, views, shift, unitMask } = this.#arena
-    const table = this.#rows[region * ROW + TABLE]
-    const segment = table >>> shift
-    this.words = words[segment]
-    this.bytes = bytes[segment]
-    this.view = views[segment]
-    this.at = (table & unitMask) << 1
+    this.#point(this.#rows[region * ROW + TABLE])
   }
 
   /** Two words of the head as a double. */
@@ -306,16 +312,27 @@ export class Regions {
     )
   }
 
-  /** Points `words`, `bytes`, `view` and `at` at a page. */
+  /** Points `words` and `at` at a page. */
   locate(region: number, number: number): void {
-    const { words, bytes, views, shift, unitMask } = this.#arena
+    const { words, shift, unitMask } = this.#arena
     const table = this.#rows[region * ROW + TABLE]
-    const ref = words[table >>> shift][((table & unitMask) << 1) + ENTRIES_AT - 1 + number]
-    const segment = ref >>> shift
-    this.words = words[segment]
-    this.bytes = bytes[segment]
-    this.view = views[segment]
-    this.at = (ref & unitMask) << 1
+    this.#point(words[table >>> shift][((table & unitMask) << 1) + ENTRIES_AT - 1 + number])
+  }
+
+  /** The memory of the located page as bytes. Not set by `locate`: a search needs words only. */
+  get bytes(): Buffer {
+    return this.#arena.bytes[this.#segment]
+  }
+
+  get view(): DataView {
+    return this.#arena.views[this.#segment]
+  }
+
+  #point(block: number): void {
+    const { words, shift, unitMask } = this.#arena
+    this.#segment = block >>> shift
+    this.words = words[this.#segment]
+    this.at = (block & unitMask) << 1
   }
 
   /** Units of the page that `locate` found, as they were asked for. */

@@ -219,8 +219,7 @@ export class Sets {
   }
 
   #readWalked(): boolean {
-    this.#walk.readString(this.#walk.stringsAt)
-    this.member.copyFrom(this.#walk.span)
+    this.#walk.readString(this.#walk.stringsAt, this.member)
     return true
   }
 

@@ -176,6 +176,14 @@ export class SortedSets {
     return own
   }
 
+  /** Removes the element at `index`, which `seek` has read. Nothing else may have been called between. */
+  removeRead(ref: Ref, index: number): Ref {
+    if (!this.#isWalkPaged) return this.removeRange(ref, index, 1)
+    const own = this.#parts.begin(ref)
+    this.#members.removeRead(this.#parts.regionOf(own), this.#walk)
+    return own
+  }
+
   /** Reads the element at `index`; `next` reads the ones after it, or before it. False: there is none. */
   seek(ref: Ref, index: number, isReverse = false): boolean {
     const { records } = this.#parts

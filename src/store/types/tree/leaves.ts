@@ -12,6 +12,9 @@ const { COUNT, HEAP, DATA, DATA_BYTES, LEAF_UNITS, FIRST_UNITS } = LAYOUT
 const SPARSE_BYTES = 1024
 const MERGED_BYTES = 3072
 
+/** A tree is long if it has more than this many times the entries of a leaf. */
+const LONG_TREE = 32
+
 const scratch = Buffer.alloc(LEAF_UNITS * UNIT_BYTES)
 const scratchView = new DataView(scratch.buffer, scratch.byteOffset, scratch.length)
 
@@ -23,53 +26,60 @@ export abstract class TreeLeaves extends TreeInnerPages {
     this.height = 0
     this.pages[0] = this.root
     this.indexes[0] = 0
+    this.openLeaf(this.root)
+  }
+
+  /** Units of the open leaf. */
+  protected get leafUnits(): number {
+    return this.end / UNIT_BYTES - (this.leafAt >>> 1)
   }
 
   /** Makes room for an entry of `bytes` in the leaf of the path, which may be another one afterwards. */
   protected makeRoom(bytes: number): void {
-    const regions = this.regions
     for (;;) {
-      const page = this.pages[this.height]
-      regions.locate(this.region, page)
-      const units = regions.pageUnits
-      const w0 = regions.words[regions.at + COUNT]
-      const used = DATA_BYTES + 2 * (w0 & 0xffff) + regions.words[regions.at + HEAP]
-      const missing = used + 2 + bytes - units * UNIT_BYTES
+      const { leaf, leafAt, leafCount } = this
+      const missing = 2 * (leafCount + 1) + leaf[leafAt + HEAP] + bytes - (this.end - this.slots)
       if (missing <= 0) return
-      if (missing <= w0 >>> 16) this.#pack(page, units)
-      else if (units < LEAF_UNITS) {
-        // What is pushed to a long list, or appended to a stream, fills the leaf: there it need not be tight meanwhile.
-        const step = this.height > 0 && this.#isEdgeInsertion(w0 & 0xffff) ? units : units >> 3
-        const more = Math.max(16, step, (missing + UNIT_BYTES - 1) >>> 3)
-        this.#grow(page, Math.min(LEAF_UNITS, units + more))
-      } else {
-        const rank = this.rank()
-        this.#splitLeaf()
-        this.seekRank(rank)
-      }
+      this.#enlarge(missing)
     }
+  }
+
+  /** Makes more room in the leaf of the path, or divides it; there may be too little afterwards, too. */
+  #enlarge(missing: number): void {
+    const { leaf, leafAt, leafCount } = this
+    const page = this.pages[this.height]
+    const units = this.leafUnits
+    if (missing <= leaf[leafAt + COUNT] >>> 16) this.#pack(page, units)
+    else if (units < LEAF_UNITS) {
+      // What is pushed to a long list, or appended to a stream, fills the leaf: there it need not be tight meanwhile.
+      const step = this.height > 0 && this.#isOutermost(leafCount) ? units : units >> 3
+      const more = Math.max(16, step, (missing + UNIT_BYTES - 1) >>> 3)
+      this.#grow(page, Math.min(LEAF_UNITS, units + more))
+    } else {
+      const rank = this.rank()
+      this.#splitLeaf()
+      this.seekRank(rank)
+    }
+    this.openLeaf(this.pages[this.height])
   }
 
   /** Makes room for an entry of `bytes` behind all others: the last leaf is full before there is another one. */
   protected makeRoomAtEnd(bytes: number): void {
-    const regions = this.regions
     for (;;) {
-      const page = this.pages[this.height]
-      regions.locate(this.region, page)
-      const units = regions.pageUnits
-      const w0 = regions.words[regions.at + COUNT]
-      const count = w0 & 0xffff
-      const used = DATA_BYTES + 2 * count + regions.words[regions.at + HEAP]
-      const missing = used + 2 + bytes - units * UNIT_BYTES
+      const { leaf, leafAt, leafCount } = this
+      const missing = 2 * (leafCount + 1) + leaf[leafAt + HEAP] + bytes - (this.end - this.slots)
       if (missing <= 0) return
-      if (missing <= w0 >>> 16) this.#pack(page, units)
+      const page = this.pages[this.height]
+      const units = this.leafUnits
+      if (missing <= leaf[leafAt + COUNT] >>> 16) this.#pack(page, units)
       else if (units < LEAF_UNITS) this.#grow(page, LEAF_UNITS)
       else {
         const right = this.takePage(LEAF_UNITS)
-        this.insertChild(this.height - 1, page, count, right, 0, [...this.key])
+        this.insertChild(this.height - 1, page, leafCount, right, 0, [...this.key])
         this.seekEnd()
         return
       }
+      this.openLeaf(page)
     }
   }
 
@@ -179,27 +189,25 @@ export abstract class TreeLeaves extends TreeInnerPages {
     this.insertChild(height - 1, page, at, right, count - at, key)
   }
 
-  /** Whether an entry is inserted before all others, or behind all; its leaf has `count`. */
-  #isEdgeInsertion(count: number): boolean {
+  /** Whether the position is before all entries of the tree, or behind all; its leaf has `count`. */
+  #isOutermost(count: number): boolean {
     const i = this.indexes[this.height]
     return (i === count && this.isAtEdge(true)) || (i === 0 && this.isAtEdge(false))
   }
 
-  /** After a removal: merges a sparse leaf with a neighbour, or gives it a smaller block. */
+  /** After a removal, from the open leaf of the path: merges a sparse leaf with a neighbour, or gives it a smaller block. */
   protected shrinkLeaf(): void {
-    const regions = this.regions
-    const height = this.height
-    const page = this.pages[height]
-    regions.locate(this.region, page)
-    const w0 = regions.words[regions.at + COUNT]
-    const count = w0 & 0xffff
-    const live = regions.words[regions.at + HEAP] - (w0 >>> 16)
-    const needed = DATA_BYTES + 2 * count + live
-    if (needed < SPARSE_BYTES && height > 0 && this.#mergeLeaf(needed)) return
-    const units = this.regions.pageUnits
-    regions.locate(this.region, page)
-    if (units > FIRST_UNITS && needed < (units * UNIT_BYTES) / 2)
-      this.#pack(page, this.#unitsFor(count, live))
+    const { leaf, leafAt, leafCount, height } = this
+    const units = this.leafUnits
+    const live = leaf[leafAt + HEAP] - (leaf[leafAt + COUNT] >>> 16)
+    const needed = DATA_BYTES + 2 * leafCount + live
+    const isSparse = needed < SPARSE_BYTES && height > 0
+    const isRoomy = units > FIRST_UNITS && needed < (units * UNIT_BYTES) / 2
+    if (!isSparse && !isRoomy) return
+    // What is taken from an end of a long list empties its leaf soon: it may be roomy meanwhile.
+    if (this.count > LONG_TREE * leafCount && this.#isOutermost(leafCount)) return
+    if (isSparse && this.#mergeLeaf(needed)) return
+    if (isRoomy) this.#pack(this.pages[height], this.#unitsFor(leafCount, live))
   }
 
   /** Merges the leaf of the path, which needs `bytes`, with a neighbour below the same page. False: it does not fit. */

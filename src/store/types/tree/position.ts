@@ -36,6 +36,9 @@ export abstract class TreePosition {
   /** The path, from the root to a leaf. */
   protected readonly pages = new Int32Array(MAX_HEIGHT)
   protected readonly indexes = new Int32Array(MAX_HEIGHT)
+  /** The open leaf: the leaf of the path after any search. `leaf[leafAt]` is its first word. */
+  protected leaf: Int32Array = new Int32Array(0)
+  protected leafAt = 0
   protected leafCount = 0
   protected slots = 0
   protected end = 0
@@ -92,6 +95,17 @@ export abstract class TreePosition {
     this.pages[height] = page
     this.indexes[height] = left
     return this.#load()
+  }
+
+  /** Counts entries that are added to, or removed from, the leaf of the path in the pages above it. */
+  protected countAbove(change: number): void {
+    const regions = this.regions
+    for (let level = 0; level < this.height; level++) {
+      regions.locate(this.region, this.pages[level])
+      const counts = regions.at + DATA + this.capacity(regions.pageUnits)
+      regions.words[counts + this.indexes[level]] += change
+    }
+    this.count += change
   }
 
   /** Goes behind the last entry. */
@@ -195,10 +209,12 @@ export abstract class TreePosition {
   protected openLeaf(page: number): void {
     const regions = this.regions
     regions.locate(this.region, page)
-    const { at } = regions
+    const { words, at } = regions
     this.bytes = regions.bytes
     this.view = regions.view
-    this.leafCount = regions.words[at + COUNT] & 0xffff
+    this.leaf = words
+    this.leafAt = at
+    this.leafCount = words[at + COUNT] & 0xffff
     this.slots = (at + DATA) * 4
     this.end = at * 4 + regions.pageUnits * UNIT_BYTES
   }

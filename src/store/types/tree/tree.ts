@@ -41,19 +41,14 @@ export class Tree extends TreeLeaves {
 
   /** Inserts an entry at the position, whose leaf has room for it. */
   #insertEntry(bytes: number): void {
-    const regions = this.regions
-    for (let level = 0; level < this.height; level++) {
-      regions.locate(this.region, this.pages[level])
-      regions.words[regions.at + DATA + this.capacity(regions.pageUnits) + this.indexes[level]]++
-    }
+    this.countAbove(1)
     const i = this.indexes[this.height]
     if (i === 0) this.lowerKeys()
-    this.openLeaf(this.pages[this.height])
-    const { words, at } = regions
+    const { leaf, leafAt } = this
     const count = this.leafCount
-    const heap = words[at + HEAP] + bytes
-    words[at + HEAP] = heap
-    words[at + COUNT]++
+    const heap = leaf[leafAt + HEAP] + bytes
+    leaf[leafAt + HEAP] = heap
+    leaf[leafAt + COUNT]++
     this.leafCount = count + 1
     const slot = this.slots + 2 * i
     moveUp(this.bytes, this.view, slot, this.slots + 2 * count)
@@ -61,7 +56,6 @@ export class Tree extends TreeLeaves {
     this.at = this.end - heap
     for (let word = 0; word < this.keyWords; word++)
       this.view.setInt32(this.at + 4 * word, this.key[word], true)
-    this.count++
     this.save()
   }
 
@@ -171,15 +165,12 @@ export class Tree extends TreeLeaves {
 
   /** Removes entries of the leaf of the path. */
   #removeFromLeaf(i: number, removed: number): void {
-    const regions = this.regions
-    const height = this.height
-    const page = this.pages[height]
-    this.openLeaf(page)
+    const { leaf, leafAt } = this
     const count = this.leafCount - removed
     let bytes = 0
     let lowest = 0
     // The bytes of a leaf that goes as a whole do not matter.
-    if (count > 0 || regions.hasSeparate(this.region))
+    if (count > 0 || this.regions.hasSeparate(this.region))
       for (let slot = i; slot < i + removed; slot++) {
         lowest = this.view.getUint16(this.slots + 2 * slot, true)
         const at = this.end - lowest
@@ -188,19 +179,14 @@ export class Tree extends TreeLeaves {
       }
     const slot = this.slots + 2 * i
     moveDown(this.bytes, this.view, slot + 2 * removed, this.slots + 2 * (count + removed), slot)
-    regions.locate(this.region, page)
-    const { words, at } = regions
-    let dead = words[at + COUNT] >>> 16
+    let dead = leaf[leafAt + COUNT] >>> 16
     // The lowest entry leaves no gap.
-    if (removed === 1 && lowest === words[at + HEAP]) words[at + HEAP] = lowest - bytes
+    if (removed === 1 && lowest === leaf[leafAt + HEAP]) leaf[leafAt + HEAP] = lowest - bytes
     else dead += bytes
-    words[at + COUNT] = count | (dead << 16)
-    for (let level = 0; level < height; level++) {
-      regions.locate(this.region, this.pages[level])
-      regions.words[regions.at + DATA + this.capacity(regions.pageUnits) + this.indexes[level]] -= removed
-    }
-    this.count -= removed
-    if (count === 0) this.removePage(height)
+    leaf[leafAt + COUNT] = count | (dead << 16)
+    this.leafCount = count
+    this.countAbove(-removed)
+    if (count === 0) this.removePage(this.height)
     else this.shrinkLeaf()
     this.save()
   }
