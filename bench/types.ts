@@ -1,13 +1,10 @@
-// The benchmark of data types: memory of collections, and how long whole ones take, compared to redis-server.
+// The benchmark of data types, compared to redis-server: memory of collections, how long whole ones take, and commands.
 
 import type { Socket } from 'node:net'
-import { countReplies, open } from './load.ts'
+import { open } from './load.ts'
+import { type Command, encoded, fill, replies, send } from './requests.ts'
 import { build, conditions, type Server, startErinys, startRedis } from './servers.ts'
-
-/** Bytes that are sent at a time. */
-const CHUNK_BYTES = 64 * 1024
-
-type Command = readonly (string | number)[]
+import { benchTypeCommands } from './type-commands.ts'
 
 interface Shape {
   readonly name: string
@@ -68,6 +65,7 @@ export async function benchTypes({ smoke }: { readonly smoke: boolean }): Promis
   }
   console.log(Object.values(conditions()).join('; '))
   console.table(rows)
+  await benchTypeCommands({ smoke })
 }
 
 /** RSS growth for each collection or element; for a single collection also commands on the whole of it. */
@@ -128,37 +126,6 @@ async function restore(socket: Socket, port: number, name: string): Promise<void
 function lengthOf(chunk: Buffer): number {
   const line = chunk.toString('latin1', 1, chunk.indexOf('\r'))
   return line.length + Number(line) + 5
-}
-
-async function fill(socket: Socket, count: number, command: (i: number) => Command): Promise<void> {
-  for (let i = 0; i < count; ) {
-    let text = ''
-    const first = i
-    for (; i < count && text.length < CHUNK_BYTES; i++) text += encoded(command(i))
-    socket.write(text)
-    await replies(socket)(i - first)
-  }
-}
-
-async function send(socket: Socket, commands: readonly Command[]): Promise<void> {
-  socket.write(commands.map(encoded).join(''))
-  await replies(socket)(commands.length)
-}
-
-const counters = new WeakMap<Socket, (count: number) => Promise<void>>()
-
-function replies(socket: Socket): (count: number) => Promise<void> {
-  let counter = counters.get(socket)
-  if (counter === undefined) {
-    counter = countReplies(socket)
-    counters.set(socket, counter)
-  }
-  return counter
-}
-
-function encoded(command: Command): string {
-  const parts = command.map(String)
-  return `*${parts.length}\r\n${parts.map((part) => `$${part.length}\r\n${part}\r\n`).join('')}`
 }
 
 function round(value: number): number {

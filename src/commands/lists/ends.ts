@@ -25,9 +25,8 @@ function push(c: Context, isLeft: boolean, isCreated: boolean): void {
   if (!hasRoom(c, found, 1, argumentBytes(c, 2), args.count - 2)) return
   let ref = found === NULL_REF ? createCollection(c, 1, ValueType.LIST) : found
   let length = lists.length(ref)
-  for (let i = 2; i < args.count; i++)
-    ref = lists.insert(ref, isLeft ? 0 : length++, args.buf, args.start[i], args.end[i])
-  length = lists.length(ref)
+  for (let i = 2; i < args.count; i++, length++)
+    ref = lists.insert(ref, isLeft ? 0 : length, args.buf, args.start[i], args.end[i])
   collections.finish(ref, length)
   c.reply.integer(length)
 }

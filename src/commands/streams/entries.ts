@@ -2,6 +2,7 @@
 
 import {
   compareIds,
+  copyId,
   ID_WORDS,
   type IdWords,
   incrementId,
@@ -33,12 +34,12 @@ function takeNewId(given: NewId | undefined, now: Float64Array): boolean {
   if (given === undefined) {
     setMilliseconds(next, now)
     if (compareIds(next, last) > 0) return true
-    next.set(last)
+    copyId(last, next)
     return incrementId(next)
   }
   splitId(given.id, next)
   if (given.automatic && next[0] === last[0] && next[1] === last[1]) {
-    next.set(last)
+    copyId(last, next)
     incrementId(next)
     // Only the sequence number may grow.
     return next[1] === last[1]

@@ -15,8 +15,11 @@ export class Span {
   }
 
   set(bytes: Buffer, view: DataView, start: number, end: number): void {
-    this.bytes = bytes
-    this.view = view
+    // Mostly the same as before: a comparison costs less than the write barrier of the garbage collector.
+    if (this.bytes !== bytes) {
+      this.bytes = bytes
+      this.view = view
+    }
     this.start = start
     this.end = end
   }

@@ -38,6 +38,18 @@ class ListTwin extends CollectionTwin<string[]> {
     this.finish(key, moved, list.length)
   }
 
+  /** Removes what was read just before, where the share of the length says. */
+  take(key: string, share: number): void {
+    const { lists } = this.store
+    const ref = this.find(key)
+    const list = this.model.get(key)
+    if (ref === NULL_REF || list === undefined) return
+    const index = Math.min(list.length - 1, Math.floor(share * list.length))
+    lists.seek(ref, index)
+    expect([lists.span.copy().toString()]).toEqual(list.splice(index, 1))
+    this.finish(key, list.length === 0 ? ref : lists.removeRead(ref, index), list.length)
+  }
+
   protected override compare(ref: Ref, list: string[]): void {
     const { lists } = this.store
     expect(lists.length(ref)).toBe(list.length)
@@ -68,7 +80,8 @@ test.each([64 * 1024, 300 * 1024])('lists in %i bytes are what arrays would be',
       for (const { key, share, element, how, times } of steps) {
         for (let i = 0; i < times; i++) {
           if (how < 6) twin.insert(key, share, element)
-          else if (how < 8) twin.change(key, share, undefined)
+          else if (how === 6) twin.change(key, share, undefined)
+          else if (how === 7) twin.take(key, share)
           else if (how === 8) twin.change(key, share, element)
         }
         if (how === 9) twin.expire(key)
@@ -101,6 +114,21 @@ test('no byte is lost', () => {
   twin.store.verify()
   // The rows of the regions stay.
   expect(twin.store.usedBytes).toBeLessThanOrEqual(empty + 16 * 32)
+})
+
+test.each([0, 1])('a long list whose elements are taken from an end (%i) gives its memory back', (end) => {
+  const twin = new ListTwin(2 ** 24)
+  for (let i = 0; i < 20_000; i++) twin.insert('queue', 1 - end, `element ${i}`)
+  const most = twin.store.bytesOf(twin.find('queue'))
+  const perElement = most / 20_000
+  for (let left = 20_000; left > 10; left--) {
+    twin.take('queue', end)
+    if (left % 500 !== 0) continue
+    twin.store.verify()
+    // A leaf at each end may be roomy, and its page table, which never shrinks, was made for all.
+    expect(twin.store.bytesOf(twin.find('queue'))).toBeLessThan(left * perElement + 3 * 4096)
+  }
+  twin.check()
 })
 
 test('a list of a million elements is freed in steps, and its memory counts until then', () => {

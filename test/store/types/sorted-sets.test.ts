@@ -52,7 +52,11 @@ class SortedSetTwin extends CollectionTwin<Map<string, number>> {
     const index = Math.floor(from * elements.size)
     const count = Math.floor(share * (elements.size - index))
     for (const [member] of ordered(elements).slice(index, index + count)) elements.delete(member)
-    this.finish(key, this.store.sortedSets.removeRange(ref, index, count), elements.size)
+    const { sortedSets } = this.store
+    // Both ways for one element: also as it was just read.
+    const isRead = count === 1 && index % 2 === 0 && sortedSets.seek(ref, index)
+    const moved = isRead ? sortedSets.removeRead(ref, index) : sortedSets.removeRange(ref, index, count)
+    this.finish(key, moved, elements.size)
   }
 
   checkKey(key: string): void {

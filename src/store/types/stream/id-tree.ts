@@ -5,7 +5,7 @@ import { NO_PAGE, type Regions } from '../regions.ts'
 import type { Span } from '../span.ts'
 import { stringBytes, TreeKind } from '../tree/layout.ts'
 import { Tree } from '../tree/tree.ts'
-import { type IdWords, readId, readIdWords, type StreamId, splitId } from './id.ts'
+import { copyId, type IdWords, readId, readIdWords, type StreamId, splitId } from './id.ts'
 
 /** One object serves all trees of one role. A position is valid until the tree changes or another one is opened. */
 export class IdTree {
@@ -96,7 +96,7 @@ export class IdTree {
   append(id: IdWords, length: number): Span {
     const tree = this.#tree
     tree.seekRank(tree.count)
-    tree.key.set(id)
+    copyId(id, tree.key)
     tree.insert(stringBytes(length))
     tree.reserveString(tree.stringsAt, length)
     return this.value

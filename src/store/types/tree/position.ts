@@ -210,9 +210,12 @@ export abstract class TreePosition {
     const regions = this.regions
     regions.locate(this.region, page)
     const { words, at } = regions
-    this.bytes = regions.bytes
-    this.view = regions.view
-    this.leaf = words
+    // As in `Span.set`: most trees are in few segments.
+    if (this.leaf !== words) {
+      this.leaf = words
+      this.bytes = regions.bytes
+      this.view = regions.view
+    }
     this.leafAt = at
     this.leafCount = words[at + COUNT] & 0xffff
     this.slots = (at + DATA) * 4
