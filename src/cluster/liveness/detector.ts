@@ -43,12 +43,13 @@ import type { Member } from '../member.ts'
 import { type ListDifference, MemberNames } from '../membership/member-names.ts'
 import { Announcer } from './announcer.ts'
 import { Declarations } from './declarations.ts'
+import { Derived } from './derived.ts'
 import type { DetectorOptions, PeerReport, View } from './events.ts'
 import { LeaseCheck } from './lease-check.ts'
 import { LocalView } from './local-view.ts'
 import { Majority } from './majority.ts'
 import { PeerTable } from './peer-table.ts'
-import { gossipOf, listDifferences, type Peer, peerReports } from './reports.ts'
+import { type Peer, peerReports } from './reports.ts'
 import type { StateMessage } from './state.ts'
 
 export class Detector {
@@ -57,6 +58,7 @@ export class Detector {
   readonly #peers: PeerTable
   readonly #declarations: Declarations
   readonly #localView: LocalView
+  readonly #derived: Derived
   readonly #announcer: Announcer
   #serial = 0
   /** When the detector was last called. */
@@ -83,7 +85,11 @@ export class Detector {
     this.majority = new Majority(self.name)
     const rules = { timeout, shortest, longest, window }
     this.#peers = new PeerTable({ self: self.name, runId, rules })
-    this.#declarations = new Declarations(this.#peers, (name) => events.onPeerDown(name))
+    this.#derived = new Derived(this.#peers.listed)
+    this.#declarations = new Declarations(this.#peers, (name) => {
+      this.#derived.changed()
+      events.onPeerDown(name)
+    })
     this.#localView = new LocalView(self, this.#peers.listed)
     this.#announcer = new Announcer({
       events,
@@ -155,7 +161,7 @@ export class Detector {
     const { status, tried, isAlive } = health
     if (message.answers !== undefined) health.answered(now)
     const cameAlive = !isAlive && health.isAlive
-    const owns = this.view.members.includes(this.#options.self)
+    const owns = this.#derived.isIn(this.view, this.#options.self.name)
     if (state.conflictEnds(message, { isOutdated, cameAlive, owns }, this.view.epoch))
       this.#declarations.declareSelf()
     if (message.answers !== undefined) {
@@ -233,7 +239,7 @@ export class Detector {
       list: this.#isListFinal ? this.#listed.fingerprint : '',
       tombstones: this.#declarations.tombstones,
       weakTombstones: this.#declarations.weakTombstones,
-      gossip: gossipOf(this.#peers.listed, reached, report),
+      gossip: this.#derived.gossip(reached, report),
     }
   }
 
@@ -249,7 +255,7 @@ export class Detector {
   #leaseFor(name: string): number {
     const peer = this.#peers.get(name)
     if (peer === undefined || !peer.health.isAlive) return 0
-    const isIn = peer.state.message?.leaving || this.view.members.some((member) => member.name === name)
+    const isIn = peer.state.message?.leaving || this.#derived.isIn(this.view, name)
     const { clock, timeout } = this.#options
     return isIn ? Math.max(0, timeout - (clock.now() - peer.health.lastHeard)) : 0
   }
@@ -277,7 +283,7 @@ export class Detector {
 
   /** Peers that list other members than this node. */
   listDifferences(): ListDifference[] {
-    return listDifferences(this.#peers.listed, this.#listed)
+    return this.#derived.listDifferences(this.#listed)
   }
 
   /**
@@ -285,10 +291,7 @@ export class Detector {
    * two links, and a node that leaves must not be taken for one that stays, or for one that is gone.
    */
   get leavingPeers(): string[] {
-    const names: string[] = []
-    for (const [name, { state, health }] of this.#peers.listed)
-      if (state.message?.leaving === true && health.isAlive) names.push(name)
-    return names
+    return [...this.#derived.leaving]
   }
 
   peers(): PeerReport[] {
@@ -326,6 +329,7 @@ export class Detector {
 
   /** Computes what follows from all that is known, and announces what is new. Listeners may call the detector. */
   #conclude(now: number): void {
+    this.#derived.changed()
     if (this.#isConcluding) {
       this.#mustRepeat = true
       return
@@ -338,12 +342,14 @@ export class Detector {
       } while (this.#mustRepeat)
     } finally {
       this.#isConcluding = false
+      this.#derived.changed()
     }
   }
 
   #announce(now: number): void {
     const isIsolated = this.#declarations.updateIsolation(this.#serial, now - this.#options.timeout)
     const view = this.#localView.update(this.#isPresent, this.#listed)
+    this.#derived.changed()
     this.#updateUnlisted(view)
     if (this.#leaseCheck?.isOver(now, (name) => this.#peers.isAlive(name))) this.#leaseCheck = undefined
     const report = JSON.stringify([this.#localView.report, this.#isPresent])

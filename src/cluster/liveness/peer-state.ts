@@ -19,6 +19,8 @@ export class PeerState {
   runId = ''
   /** The newest message of that run. */
   message: StateMessage | undefined
+  /** What `update` compares, as text. */
+  #content = ''
   /** The last list that it has sent, and its fingerprint. */
   #list: MemberNames | undefined
   readonly #self: string
@@ -99,9 +101,12 @@ export class PeerState {
     const before = this.message
     if (before && message.serial <= before.serial) return false
     this.message = message
+    const content = contentOf(message)
+    const isNews = !before || content !== this.#content
+    this.#content = content
     const { list, listed } = message
     if (list !== undefined && listed !== undefined) this.#list = new MemberNames(listed, list)
-    return !before || !sameContent(before, message)
+    return isNews
   }
 
   /** The names that its list contains, if they are known and differ from this node's. */
@@ -183,8 +188,7 @@ export class PeerState {
   }
 }
 
-function sameContent(a: StateMessage, b: StateMessage): boolean {
-  const content = ({ weight, leaving, suspects, disconnected, unknown, gossip, list }: StateMessage) =>
-    JSON.stringify([weight, leaving, suspects, disconnected, unknown, gossip, list])
-  return content(a) === content(b)
+function contentOf(message: StateMessage): string {
+  const { weight, leaving, suspects, disconnected, unknown, gossip, list } = message
+  return JSON.stringify([weight, leaving, suspects, disconnected, unknown, gossip, list])
 }

@@ -26,14 +26,17 @@ export interface ReportSet {
  */
 export function reachable({ eligible, reports }: ReportSet): Set<string> {
   const found = new Set<string>()
-  const absent: string[] = []
   for (const name of eligible) if (reports.has(name)) found.add(name)
-  for (const name of eligible) if (!found.has(name)) absent.push(name)
-  if (absent.length === 0) return found
+  let absent = [...eligible].filter((name) => !found.has(name))
   for (const [reporter, report] of reports) {
+    if (absent.length === 0) break
     if (!report || !eligible.has(reporter)) continue
     const unknown = new Set(report.unknown)
-    for (const name of absent) if (isResponsive(report.suspects[name]) && !unknown.has(name)) found.add(name)
+    absent = absent.filter((name) => {
+      if (!isResponsive(report.suspects[name]) || unknown.has(name)) return true
+      found.add(name)
+      return false
+    })
   }
   return found
 }

@@ -1,0 +1,67 @@
+// What follows from the states of the peers and is needed with every message: kept until a state changes.
+//
+// Heartbeats mostly repeat what is known. Without this, each one would cost a pass over all peers.
+
+import type { ListDifference, MemberNames } from '../membership/member-names.ts'
+import type { View } from './events.ts'
+import { gossipOf, listDifferences, type Peers } from './reports.ts'
+import type { GossipedState } from './state.ts'
+import type { Report } from './view.ts'
+
+export class Derived {
+  readonly #peers: Peers
+  #leaving: readonly string[] | undefined
+  /** True: there is nothing to relay. What is relayed contains serials, which change with every message. */
+  #isGossipEmpty = false
+  /** True: all peers that are alive have this list. */
+  #hasSameLists = false
+  /** The view of `#names`. */
+  #view: View | undefined
+  #names: ReadonlySet<string> = new Set()
+
+  constructor(peers: Peers) {
+    this.#peers = peers
+  }
+
+  /** A peer's status has changed, or it has sent other contents, or the list or this node's report has changed. */
+  changed(): void {
+    this.#leaving = undefined
+    this.#isGossipEmpty = false
+    this.#hasSameLists = false
+  }
+
+  /** See `gossipOf`. */
+  gossip(reached: ReadonlySet<string>, own: Report): Record<string, GossipedState> {
+    if (this.#isGossipEmpty) return {}
+    const gossip = gossipOf(this.#peers, reached, own)
+    this.#isGossipEmpty = Object.keys(gossip).length === 0
+    return gossip
+  }
+
+  /** The names of live peers that are leaving. */
+  get leaving(): readonly string[] {
+    this.#leaving ??= [...this.#peers]
+      .filter(([, { state, health }]) => state.message?.leaving === true && health.isAlive)
+      .map(([name]) => name)
+    return this.#leaving
+  }
+
+  /** See `listDifferences`. A list that differs may be received later than its fingerprint. */
+  listDifferences(own: MemberNames): ListDifference[] {
+    if (this.#hasSameLists) return []
+    this.#hasSameLists = true
+    for (const { state, health } of this.#peers.values()) {
+      const { list = '' } = state.message ?? {}
+      if (health.isAlive && list !== '' && list !== own.fingerprint) this.#hasSameLists = false
+    }
+    return listDifferences(this.#peers, own)
+  }
+
+  isIn(view: View, name: string): boolean {
+    if (view !== this.#view) {
+      this.#view = view
+      this.#names = new Set(view.members.map((member) => member.name))
+    }
+    return this.#names.has(name)
+  }
+}
