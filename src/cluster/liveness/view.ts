@@ -31,7 +31,7 @@ export function reachable({ eligible, reports }: ReportSet): Set<string> {
   for (const [reporter, report] of reports) {
     if (absent.length === 0) break
     if (!report || !eligible.has(reporter)) continue
-    const unknown = new Set(report.unknown)
+    const unknown = setOf(report.unknown)
     absent = absent.filter((name) => {
       if (!isResponsive(report.suspects[name]) || unknown.has(name)) return true
       found.add(name)
@@ -39,6 +39,15 @@ export function reachable({ eligible, reports }: ReportSet): Set<string> {
     })
   }
   return found
+}
+
+/** The sets of lists of names: while many members start together, each list is looked at once for every message. */
+const sets = new WeakMap<readonly string[], ReadonlySet<string>>()
+
+function setOf(names: readonly string[]): ReadonlySet<string> {
+  let set = sets.get(names)
+  if (set === undefined) sets.set(names, (set = new Set(names)))
+  return set
 }
 
 /**
@@ -53,8 +62,22 @@ export function reachable({ eligible, reports }: ReportSet): Set<string> {
 export function resolveView(candidates: ReadonlySet<string>, reports: ReportSet): Set<string> {
   const members = new Set(candidates)
   const graph = suspicionGraph(candidates, reports)
-  for (let worst = mostSuspected(members, graph); worst; worst = mostSuspected(members, graph)) {
+  const times = new Map<string, number>()
+  for (const suspects of graph.values())
+    for (const name of suspects.keys()) times.set(name, (times.get(name) ?? 0) + 1)
+  for (
+    let worst = mostSuspected(members, graph, times);
+    worst;
+    worst = mostSuspected(members, graph, times)
+  ) {
     members.delete(worst)
+    times.delete(worst)
+    // Its suspicions no longer count.
+    for (const name of graph.get(worst)?.keys() ?? []) {
+      const rest = (times.get(name) ?? 0) - 1
+      if (rest > 0) times.set(name, rest)
+      else times.delete(name)
+    }
   }
   return members
 }
@@ -105,12 +128,12 @@ function suspicionGraph(candidates: ReadonlySet<string>, { reports, gossip }: Re
   return graph
 }
 
-function mostSuspected(members: ReadonlySet<string>, graph: SuspicionGraph): string | undefined {
-  const times = new Map<string, number>()
-  for (const [reporter, suspects] of graph) {
-    if (!members.has(reporter)) continue
-    for (const name of suspects.keys()) if (members.has(name)) times.set(name, (times.get(name) ?? 0) + 1)
-  }
+/** @param times by how many members each member is suspected, if by any */
+function mostSuspected(
+  members: ReadonlySet<string>,
+  graph: SuspicionGraph,
+  times: ReadonlyMap<string, number>,
+): string | undefined {
   const suspectedBy = (name: string) => {
     let count = 0
     for (const other of graph.get(name)?.keys() ?? []) if (members.has(other)) count++
