@@ -232,7 +232,7 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
   }
 
   send(): void {
-    this.#output.send()
+    this.#output.endBatch()
   }
 
   push(bytes: Buffer): void {

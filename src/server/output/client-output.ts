@@ -126,6 +126,15 @@ export class ClientOutput {
     this.enforceLimits()
   }
 
+  /**
+   * Ends a batch: hands the replies to the socket. If the next one is on its way from another node, they wait a moment
+   * for it: a system call costs as much as a dozen cheap commands.
+   */
+  endBatch(): void {
+    if (this.#outbox.awaitsPeer) this.#writer.hold()
+    else this.#writer.send()
+  }
+
   /** Hands the replies to the socket. */
   send(): void {
     this.#writer.send()

@@ -3,12 +3,21 @@
 export interface Flushable {
   /** Whether it is in the queue; maintained by `FlushQueue`. */
   isQueued: boolean
+  /** Whether its replies are held; maintained by `FlushQueue`. */
+  isHeld: boolean
   flushQueued(): void
+  /** Sends what is still held. */
+  flushHeld(): void
 }
+
+/** Replies are held for this long at most, ms. A hop to another node takes a part of it. */
+const HOLD_MS = 1
 
 export class FlushQueue {
   #connections: Flushable[] = []
+  #held: Flushable[] = []
   readonly #run = (): void => this.#flush()
+  readonly #endHold = (): void => this.#flushHeld()
 
   /** Flushes a connection after the current callback. */
   add(connection: Flushable): void {
@@ -18,12 +27,29 @@ export class FlushQueue {
     this.#connections.push(connection)
   }
 
+  /** Flushes a connection in a millisecond, if nothing has flushed it by then. */
+  hold(connection: Flushable): void {
+    if (connection.isHeld) return
+    connection.isHeld = true
+    if (this.#held.length === 0) setTimeout(this.#endHold, HOLD_MS)
+    this.#held.push(connection)
+  }
+
   #flush(): void {
     const connections = this.#connections
     this.#connections = []
     for (const connection of connections) {
       connection.isQueued = false
       connection.flushQueued()
+    }
+  }
+
+  #flushHeld(): void {
+    const connections = this.#held
+    this.#held = []
+    for (const connection of connections) {
+      connection.isHeld = false
+      connection.flushHeld()
     }
   }
 }

@@ -134,6 +134,11 @@ export class Outbox {
     return this.#queue.length === 0
   }
 
+  /** Whether the next reply in order is one of another node. */
+  get awaitsPeer(): boolean {
+    return this.#next < this.#queue.length && this.#queue[this.#next] instanceof ForwardedReplies
+  }
+
   /** Whether no more requests may be forwarded until replies have arrived. */
   get isFull(): boolean {
     return this.#outstanding > 1 && this.#outstanding * this.#expectedBytes > MAX_OUTSTANDING_BYTES

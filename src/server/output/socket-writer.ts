@@ -16,6 +16,9 @@ const NOTHING = Buffer.alloc(0)
  */
 const SOCKET_BYTES = 65_536
 
+/** Replies that wait to be sent together are copied into one buffer up to this size: a write of several takes longer. */
+const MAX_JOINED_BYTES = 4096
+
 export interface WriterServices {
   readonly flushQueue: FlushQueue
   readonly stats: NodeStats
@@ -24,6 +27,7 @@ export interface WriterServices {
 
 export class SocketWriter implements Sink, Flushable {
   isQueued = false
+  isHeld = false
   readonly #socket: Socket
   readonly #services: WriterServices
   /** Called when everything has been sent, after something had to wait. */
@@ -31,6 +35,9 @@ export class SocketWriter implements Sink, Flushable {
   /** Replies to be sent at the end of the event-loop batch. */
   #unsent: Buffer = NOTHING
   #released: () => void = nothing
+  /** What follows `#unsent`, to be joined with it, and its size. */
+  readonly #joined: Buffer[] = []
+  #joinedBytes = 0
   /** Created when it is first needed; most clients read. */
   #held: HeldOutput | undefined
   /** The part of `UnreadBytes.bytes` that is of this connection. */
@@ -48,7 +55,7 @@ export class SocketWriter implements Sink, Flushable {
   /** Bytes that the socket has not sent; none once it is closed, though the socket keeps its own for a moment. */
   get size(): number {
     if (this.#isClosed) return 0
-    return this.#socket.writableLength + this.#unsent.length + (this.#held?.size ?? 0)
+    return this.#socket.writableLength + this.#unsent.length + this.#joinedBytes + (this.#held?.size ?? 0)
   }
 
   /** Takes ownership of replies; `send` writes them to the socket. */
@@ -62,7 +69,19 @@ export class SocketWriter implements Sink, Flushable {
     const bytes = this.#unsent
     if (bytes.length === 0) return
     this.#unsent = NOTHING
-    this.#put(bytes, this.#released)
+    if (this.#joined.length === 0) this.#put(bytes, this.#released)
+    else this.#putJoined(bytes)
+  }
+
+  /** Ends a batch with more replies to come from other nodes: what is ready is sent with them, or in a moment. */
+  hold(): void {
+    if (this.#unsent.length === 0) return
+    if (this.#unsent.length + this.#joinedBytes > MAX_JOINED_BYTES) this.send()
+    else this.#services.flushQueue.hold(this)
+  }
+
+  flushHeld(): void {
+    if (!this.isQueued) this.send()
   }
 
   /** Sends bytes outside a batch, together with others of the same callback: replies of peers and loads often arrive together. */
@@ -70,6 +89,9 @@ export class SocketWriter implements Sink, Flushable {
     if (this.#unsent.length === 0) {
       this.#unsent = bytes
       this.#released = nothing
+    } else if (this.#unsent.length + this.#joinedBytes + bytes.length <= MAX_JOINED_BYTES) {
+      this.#joined.push(bytes)
+      this.#joinedBytes += bytes.length
     } else {
       const socket = this.#socket
       if (socket.writableCorked === 0) socket.cork()
@@ -98,6 +120,17 @@ export class SocketWriter implements Sink, Flushable {
     this.#held?.clear()
     this.#services.unread.bytes -= this.#counted
     this.#counted = 0
+  }
+
+  /** Sends `bytes`, which were unsent, and what was to be joined with them. */
+  #putJoined(bytes: Buffer): void {
+    const whole = Buffer.allocUnsafe(bytes.length + this.#joinedBytes)
+    let at = bytes.copy(whole, 0)
+    for (const part of this.#joined) at += part.copy(whole, at)
+    this.#joined.length = 0
+    this.#joinedBytes = 0
+    this.#released()
+    this.#put(whole, nothing)
   }
 
   #put(bytes: Buffer, released: () => void): void {
