@@ -25,6 +25,16 @@ import { type Waiter, Waiters } from './waiters.ts'
 /** Messages about one change of ownership arrive on several links: the later ones by about this much. */
 const MIN_COPY_TTL_MS = 5
 
+/** Copies come over the data link of this client; its number is that of no other one. */
+const COPY_CLIENT = 0
+
+/** A client whose write is forwarded. */
+interface Writer {
+  readonly id: number
+  readonly group: Group
+  readonly isProgram?: boolean
+}
+
 export class Cluster {
   /** By slot: the number of the member that owns it; 0 is this node. */
   owners: Uint16Array = new Uint16Array(SLOT_COUNT)
@@ -91,7 +101,7 @@ export class Cluster {
       fraction: settings.copies,
       // Invalidations are lost while a link is down: a copy must not live longer than the failure detection takes.
       maxAgeMs: Math.min(settings.copyMaxAge, settings.timeout),
-      fetch: (owner, group, key) => this.#fetchCopy(owner, group, key),
+      fetch: (owner, group, key, updates) => this.#fetchCopy(owner, group, key, updates),
     })
     this.#assignment = new Assignment({
       parts: () => this.#parts,
@@ -174,6 +184,18 @@ export class Cluster {
   /** The generation of this node's epoch; see `PeerRequests.agreedGeneration`. */
   get generation(): number {
     return this.#contexts.generation
+  }
+
+  /**
+   * A write of the key of argument `i` is about to be forwarded to its owner. Returns whether this node keeps its copy:
+   * the client must then read none until it has the reply. The invalidation arrives before that if both come over the
+   * same link. Otherwise, or if nobody knows which replies the client awaits (a program), the copy is dropped.
+   */
+  keepsCopy(client: Writer, args: Args, i: number, owner: Peer): boolean {
+    if (client.group.copies === undefined) return false
+    if (!client.isProgram && owner.data(client.id) === owner.data(COPY_CLIENT)) return true
+    this.copies.beforeForwardedWrite(client.group, args, i)
+    return false
   }
 
   /** The number of a request context, for `Link.send`. */
@@ -379,6 +401,8 @@ export class Cluster {
 
   #ownersChanged(): void {
     this.ownersVersion++
+    // An invalidation by the previous owner of a slot may arrive after the reply to a write at the new one.
+    this.copies.dropAll()
     // Their changes are not seen here any more.
     for (const { watchedKeys } of this.#options.groups)
       watchedKeys.lost((key) => this.owners[keySlot(key, 0, key.length)] !== SELF)
@@ -400,14 +424,14 @@ export class Cluster {
 
   /**
    * Uses a data link. With one data link to each peer (the default), the invalidation arrives before the reply to the
-   * write that caused it, so that a client never reads a copy from before its own write.
+   * write that caused it, so that a client never reads a copy from before its own write: see `keepsCopy`.
    */
-  async #fetchCopy(name: string, group: Group, key: Buffer): Promise<Reply> {
+  async #fetchCopy(name: string, group: Group, key: Buffer, updates: number): Promise<Reply> {
     const peer = this.#mesh.existing(name)
-    const link = peer.data(0)
+    const link = peer.data(COPY_CLIENT)
     if (peer.copyLink !== link) this.copies.linkLost(name)
     peer.copyLink = link
-    return this.#ask(link, group, ['PEER', 'COPY', key])
+    return this.#ask(link, group, ['PEER', 'COPY', key, String(updates)])
   }
 
   #ask(link: Link, group: Group, args: readonly (string | Buffer)[]): Promise<Reply> {

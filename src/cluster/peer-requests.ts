@@ -173,10 +173,17 @@ export class PeerRequests {
     return answer
   }
 
-  /** The copy of a key that a peer may keep; `undefined`: none. */
-  copyFor(holder: Holder, group: Group, bytes: Buffer, start: number, end: number): GrantedCopy | undefined {
+  /** The copy of a key that a peer may keep; `undefined`: none. `updates`: how many new values it takes. */
+  copyFor(
+    holder: Holder,
+    group: Group,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    updates: number,
+  ): GrantedCopy | undefined {
     const { parts, copies } = this.#options
     if (parts().ownership.owners[keySlot(bytes, start, end)] !== SELF) return undefined
-    return copies.grant(holder, group, bytes, start, end)
+    return copies.grant(holder, group, bytes, start, end, updates)
   }
 }

@@ -253,6 +253,61 @@ describe('hot copies', () => {
     await expect.poll(() => asking.get(key), { interval: 1 }).toBe(null)
   })
 
+  test('a write is followed by the new value: the copy is not fetched again', async () => {
+    const key = await keyOf(1, 'updated')
+    const [asking, owner] = clients
+    let lastWrite = 0
+    await owner.set(key, '0')
+    await expect.poll(() => hits(asking, key), { interval: 1 }).toBeGreaterThan(0)
+    const before = await copyField(asking, 'updates')
+    await expect
+      .poll(
+        async () => {
+          await owner.set(key, String(++lastWrite))
+          await hits(asking, key)
+          return copyField(asking, 'updates')
+        },
+        { interval: 1 },
+      )
+      .toBeGreaterThan(before + 10)
+    await expect.poll(() => asking.get(key), { interval: 1 }).toBe(String(lastWrite))
+    expect(await copyField(owner, 'updated')).toBeGreaterThan(10)
+  })
+
+  test('a client that has sent a write and not got the reply reads no copy', async () => {
+    const key = await keyOf(1, 'own')
+    const [asking, owner] = clients
+    await owner.set(key, 'old')
+    await expect.poll(() => hits(asking, key), { interval: 1 }).toBeGreaterThan(0)
+    for (let round = 0; round < 50; round++) {
+      const replies = await asking.pipeline().get(key).set(key, round).get(key).get('other').get(key).exec()
+      const values = replies?.map(([, value]) => value) ?? []
+      expect([values[2], values[4]]).toEqual([String(round), String(round)])
+      expect(await asking.get(key)).toBe(String(round))
+    }
+  })
+
+  test('replies from copies and from other nodes leave in the order of the requests', async () => {
+    const key = await keyOf(1, 'order')
+    const [asking] = clients
+    await asking.set(key, 'hot')
+    await expect.poll(() => hits(asking, key), { interval: 1 }).toBeGreaterThan(0)
+    for (const [i, other] of KEYS.entries()) await asking.set(other, `value ${i}`)
+    for (let round = 0; round < 20; round++) {
+      const pipeline = asking.pipeline()
+      const expected: string[] = []
+      for (const [i, other] of KEYS.entries()) {
+        for (let n = 0; n < (i + round) % 4; n++) {
+          pipeline.get(key)
+          expected.push('hot')
+        }
+        pipeline.get(other)
+        expected.push(`value ${i}`)
+      }
+      expect((await pipeline.exec())?.map(([, value]) => value)).toEqual(expected)
+    }
+  })
+
   /** Sends a hundred GETs and returns how many were served from a copy. */
   async function hits(client: Redis, key: string): Promise<number> {
     const before = await copyHits(client)
@@ -260,8 +315,13 @@ describe('hot copies', () => {
     return (await copyHits(client)) - before
   }
 
-  async function copyHits(client: Redis): Promise<number> {
-    return Number(/copies0:.*?hits=(\d+)/.exec(await client.info('cluster'))?.[1])
+  function copyHits(client: Redis): Promise<number> {
+    return copyField(client, 'hits')
+  }
+
+  async function copyField(client: Redis, field: string): Promise<number> {
+    const line = /^copies0:(.*)$/m.exec(await client.info('cluster'))?.[1] ?? ''
+    return Number(new RegExp(`(?:^|,)${field}=(\\d+)`).exec(line)?.[1])
   }
 })
 

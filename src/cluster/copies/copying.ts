@@ -1,21 +1,25 @@
-// Hot copies between nodes: fetches copies of keys that are read often here, and invalidates other nodes' copies on writes.
+// Hot copies between nodes: fetches copies of keys that are read often here, and on writes invalidates other nodes' copies
+// and sends them the new values.
 
 import type { Timers } from '../../bytes/clock.ts'
-import type { Hasher } from '../../bytes/hash.ts'
+import type { Hash, Hasher } from '../../bytes/hash.ts'
 import type { Instant } from '../../bytes/instant.ts'
-import { defaultCopyPolicy } from '../../group/copies/copies.ts'
-import { CopyDirectory } from '../../group/copies/directory.ts'
+import { type Copies, defaultCopyPolicy } from '../../group/copies/copies.ts'
+import { CopyDirectory, type CopyUpdates } from '../../group/copies/directory.ts'
 import { FrequencySketch } from '../../group/copies/frequency-sketch.ts'
+import { ReadCounts } from '../../group/copies/read-counts.ts'
 import type { Group } from '../../group/group.ts'
 import type { Args } from '../../resp/args.ts'
 import { NULL_REF } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
-import { copyValue, receivedValue, type Value } from '../../store/value.ts'
+import { Collection, copyValue, receivedValue, type Value } from '../../store/value.ts'
 import { encodeRequest, parseReplies, type Reply } from '../links/request.ts'
 
 /** A connection of another node, to which this one can push. */
 export interface Holder {
   push(bytes: Buffer): void
+  /** Bytes that it has not read. */
+  readonly outputBufferBytes: number
 }
 
 export interface HotCopiesOptions {
@@ -26,8 +30,10 @@ export interface HotCopiesOptions {
   /** The fraction of each group's budget that copies may take; 0: there are no copies. */
   readonly fraction: number
   readonly maxAgeMs: number
-  /** Asks the owner for a copy. */
-  readonly fetch: (owner: string, group: Group, key: Buffer) => Promise<Reply>
+  /** Asks the owner for a copy, and for so many new values after writes. */
+  readonly fetch: (owner: string, group: Group, key: Buffer, updates: number) => Promise<Reply>
+  /** Runs a function once the requests of this callback have run; by default after the callback. */
+  readonly soon?: (run: () => void) => void
 }
 
 /** A value that the owner lets another node keep. */
@@ -35,21 +41,46 @@ export interface GrantedCopy {
   readonly value: Value
   /** For how many ms it may be kept. */
   readonly remainingMs: number
+  /** As of which write it was read. */
+  readonly version: number
 }
 
 /** One of eight reads is counted. A key with HOT_COUNT of them is hot: about 60 reads per second. */
 const SAMPLE_MASK = 7
 const HOT_COUNT = 4
 
+/**
+ * An update costs the two nodes about as much as this many reads cost more when they are forwarded: 16 in long pipelines,
+ * fewer in short ones. A key that is read less often between writes is not updated, and not copied for a while.
+ */
+const READS_PER_UPDATE = 16
+/** The first updates, before it is known how often a key is read, and the most in one lease. */
+const MIN_UPDATES = 4
+const MAX_UPDATES = 100_000
+
+/** Larger values are not sent after a write: they are fetched again if they are still asked for. */
+const MAX_UPDATE_BYTES = 16 * 1024
+/** A holder with so many unread bytes is not sent new values. */
+const MAX_UNREAD_BYTES = 256 * 1024
+
 export class HotCopies {
   readonly #options: HotCopiesOptions
   readonly #sketch: FrequencySketch
+  /** The counted reads of each key since its last fetch. */
+  readonly #counts: ReadCounts
+  readonly #updates: CopyUpdates<Holder>
   #reads = 0
   readonly #directories = new Map<Group, CopyDirectory<Holder>>()
 
   constructor(options: HotCopiesOptions) {
     this.#options = options
     this.#sketch = new FrequencySketch(options.instant, { threshold: HOT_COUNT })
+    this.#counts = new ReadCounts(options.instant)
+    this.#updates = {
+      soon: options.soon ?? ((run) => process.nextTick(run)),
+      encode: (group, key, version) => this.#encodeUpdate(group, key, version),
+      send: sendUpdate,
+    }
     this.groupsChanged()
   }
 
@@ -67,7 +98,8 @@ export class HotCopies {
     for (const group of copied) {
       if (this.#directories.has(group)) continue
       if (fraction > 0) group.enableCopies({ ...defaultCopyPolicy, share: fraction, maxAgeMs })
-      const directory = new CopyDirectory(group, { maxAgeMs, hasher, timers, notify: sendInvalidation })
+      const notify = sendInvalidation
+      const directory = new CopyDirectory(group, { maxAgeMs, hasher, timers, notify, updates: this.#updates })
       this.#directories.set(group, directory)
     }
   }
@@ -86,20 +118,23 @@ export class HotCopies {
     const { hasher } = this.#options
     const hash = hasher.hash(buf, start, end)
     const isHot = isCounted && this.#sketch.touch(hash)
+    if (isCounted) this.#counts.count(hash)
     if (hasCopies) {
       // The hash is used to find the copy now and to read it later.
       hasher.prime(buf, start, end, hash)
-      if (copies.find(buf, start, end) !== NULL_REF) {
+      const ref = copies.find(buf, start, end)
+      if (ref !== NULL_REF) {
         group.hits++
+        if (isHot && copies.isAging(ref)) this.#fetch(group, buf, start, end, hash, owner)
         return true
       }
       hasher.forget()
     }
-    if (isHot) this.#fetch(group, buf, start, end, owner)
+    if (isHot) this.#fetch(group, buf, start, end, hash, owner)
     return false
   }
 
-  /** This node is about to forward a write of a key to its owner: drops its own copy. */
+  /** This node is about to forward a write of a key to its owner: drops its own copy. See also `Cluster.keepsCopy`. */
   beforeForwardedWrite(group: Group, args: Args, i: number): void {
     group.copies?.drop(args.buf, args.start[i], args.end[i])
   }
@@ -114,29 +149,52 @@ export class HotCopies {
     for (const { copies } of this.#options.groups) copies?.dropAll()
   }
 
-  /** Handles a pushed invalidation of a key, or of the whole group if it has none. */
+  /** Handles a push: an invalidation of a key, or of the whole group if it has none; or the new value of a key. */
   handlePush(frame: Buffer): void {
     const parts = partsOf(frame)
     if (parts === undefined) return
-    const [kind, name, key] = parts
-    if (String(kind) !== 'invalidate') return
-    const group = this.#options.groups.find((each) => each.name === String(name))
-    if (Buffer.isBuffer(key)) group?.copies?.drop(key, 0, key.length)
-    else group?.copies?.dropAll()
+    const [kind, name, key, version, bytes, type] = parts
+    const copies = this.#options.groups.find((each) => each.name === String(name))?.copies
+    if (copies === undefined) return
+    if (String(kind) === 'update') {
+      if (!Buffer.isBuffer(key) || !Buffer.isBuffer(bytes)) return
+      const value = receivedValue(bytes, type === undefined ? undefined : Number(type))
+      if (value !== undefined) copies.update(key, value, Number(version))
+    } else if (String(kind) === 'invalidate') {
+      if (!Buffer.isBuffer(key)) copies.dropAll()
+      else if (version !== undefined) copies.invalidate(key, Number(version))
+      else this.#leaseEnded(copies, key)
+    }
+  }
+
+  /** A write has ended the lease of a copy. If it was hardly read since its fetch, it does not pay. */
+  #leaseEnded(copies: Copies, key: Buffer): void {
+    copies.drop(key, 0, key.length)
+    const reads = this.#counts.of(this.#options.hasher.hash(key, 0, key.length)) * (SAMPLE_MASK + 1)
+    if (reads < READS_PER_UPDATE) copies.backOff(key, this.#options.maxAgeMs)
   }
 
   /** The copy of an own key that `holder` may keep; `undefined`: none. */
-  grant(holder: Holder, group: Group, bytes: Buffer, start: number, end: number): GrantedCopy | undefined {
+  grant(
+    holder: Holder,
+    group: Group,
+    bytes: Buffer,
+    start: number,
+    end: number,
+    updates = 0,
+  ): GrantedCopy | undefined {
     const { store } = group
     const ref = store.peek(bytes, start, end)
     if (ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT) return undefined
-    const mayKeep = this.#directories.get(group)?.add(bytes, start, end, holder) ?? 0
-    if (mayKeep === 0) return undefined
+    const directory = this.#directories.get(group)
+    const mayKeep = directory?.add(bytes, start, end, holder, updates) ?? 0
+    if (directory === undefined || mayKeep === 0) return undefined
     const deadline = store.records.deadline(ref)
     const left = deadline === 0 ? mayKeep : deadline - this.#options.instant.now
     // Stale: only the owner can decide whether it may still be served.
     if (left < 0) return undefined
-    return { value: copyValue(store, ref), remainingMs: Math.min(mayKeep, left) }
+    const { version } = directory
+    return { value: copyValue(store, ref), remainingMs: Math.min(mayKeep, left), version }
   }
 
   /** This node has lost slots. Their new owners do not know which nodes hold copies, so all copies are invalidated. */
@@ -154,19 +212,37 @@ export class HotCopies {
     for (const directory of this.#directories.values()) directory.connectionClosed(holder)
   }
 
-  #fetch(group: Group, bytes: Buffer, start: number, end: number, owner: string): void {
+  #fetch(group: Group, bytes: Buffer, start: number, end: number, hash: Hash, owner: string): void {
     const { copies } = group
     const ticket = copies?.begin(bytes, start, end, owner)
     if (copies === undefined || ticket === undefined) return
-    this.#options.fetch(owner, group, ticket.key).then(
+    const { maxAgeMs, fetch } = this.#options
+    const reads = this.#counts.restart(hash, maxAgeMs) * (SAMPLE_MASK + 1)
+    const updates = Math.min(MAX_UPDATES, Math.max(MIN_UPDATES, Math.floor(reads / READS_PER_UPDATE)))
+    fetch(owner, group, ticket.key, updates).then(
       (reply) => {
-        const [bytes, remainingMs, type] = Array.isArray(reply) ? reply : []
-        const value = Buffer.isBuffer(bytes) ? receivedValue(bytes, type) : undefined
-        if (value !== undefined && typeof remainingMs === 'number') copies.install(ticket, value, remainingMs)
+        const [bytes, remainingMs, type, version] = Array.isArray(reply) ? reply : []
+        const value = Buffer.isBuffer(bytes) ? receivedValue(bytes, type ?? undefined) : undefined
+        if (value !== undefined && typeof remainingMs === 'number')
+          copies.install(ticket, value, remainingMs, typeof version === 'number' ? version : 0)
         else copies.cancel(ticket)
       },
       () => copies.cancel(ticket),
     )
+  }
+
+  /** The message with the present value of an own key; `undefined`: holders are to fetch it, if they still need it. */
+  #encodeUpdate({ name, store }: Group, key: Buffer, version: number): Buffer | undefined {
+    const ref = store.peek(key, 0, key.length)
+    if (ref === NULL_REF || store.records.type(ref) === ValueType.ABSENT) return undefined
+    // A holder does not know how long the message takes: the value must outlive every lease.
+    const deadline = store.records.deadline(ref)
+    const { instant, maxAgeMs } = this.#options
+    if (deadline !== 0 && deadline - instant.now < maxAgeMs) return undefined
+    if (store.bytesOf(ref) > MAX_UPDATE_BYTES) return undefined
+    const value = copyValue(store, ref)
+    const head = ['update', name, key, String(version)]
+    return pushOf(value instanceof Collection ? [...head, value.dump, String(value.type)] : [...head, value])
   }
 }
 
@@ -183,8 +259,19 @@ function partsOf(frame: Buffer): Reply[] | undefined {
   }
 }
 
-function sendInvalidation(holder: Holder, group: string, key: Buffer | undefined): void {
-  const request = encodeRequest(key === undefined ? ['invalidate', group] : ['invalidate', group, key])
+function pushOf(parts: readonly (string | Buffer)[]): Buffer {
+  const request = encodeRequest(parts)
   request[0] = PUSH
-  holder.push(request)
+  return request
+}
+
+function sendInvalidation(holder: Holder, group: string, key: Buffer | undefined, version?: number): void {
+  const parts = key === undefined ? ['invalidate', group] : ['invalidate', group, key]
+  holder.push(pushOf(version === undefined ? parts : [...parts, String(version)]))
+}
+
+function sendUpdate(holder: Holder, update: Buffer): boolean {
+  if (holder.outputBufferBytes > MAX_UNREAD_BYTES) return false
+  holder.push(update)
+  return true
 }

@@ -137,12 +137,14 @@ function copyFields(cluster: Cluster, group: Group): Record<string, unknown> {
     name: group.name,
     hits: copies?.hits,
     installs: copies?.installs,
+    updates: copies?.updates,
     invalidations: copies?.invalidations,
     entries: copies?.entries,
     bytes: copies?.bytes,
     held_keys: directory?.size,
     allowed: directory?.registered,
     told: directory?.notified,
+    updated: directory?.updated,
   }
 }
 

@@ -135,9 +135,10 @@ export const peerCommands: readonly CommandSpec[] = [
       }),
       subcommand({
         name: 'copy',
-        arity: 3,
-        summary: 'Returns a value as a hot copy, with its time to live; a write of the key invalidates it.',
-        arguments: [arg('key', 'string')],
+        arity: -3,
+        summary:
+          'Returns a value as a hot copy, with its time to live; a write of the key invalidates it, and the new value follows, up to so many times.',
+        arguments: [arg('key', 'string'), arg('updates', 'integer', { optional: true })],
         ...forPeers(copy),
       }),
       subcommand({
@@ -305,22 +306,23 @@ function farewell(c: Context): void {
 
 function copy(c: Context): void {
   const { args, reply, client, host } = c
+  // A node of an earlier version takes no new values.
+  const takesUpdates = args.count > 3
+  const updates = takesUpdates ? Math.max(0, parseInteger(args.buf, args.start[3], args.end[3]) || 0) : 0
   const copied = hasNoSuchGroup(c)
     ? undefined
-    : host.cluster?.requests.copyFor(client, c.group, args.buf, args.start[2], args.end[2])
+    : host.cluster?.requests.copyFor(client, c.group, args.buf, args.start[2], args.end[2], updates)
   if (copied === undefined) {
     reply.nullArray()
     return
   }
-  const { value, remainingMs } = copied
-  if (value instanceof Collection) {
-    reply.array(3)
-    reply.bulk(value.dump, 0, value.dump.length)
-    reply.integer(remainingMs)
-    reply.integer(value.type)
-    return
-  }
-  reply.array(2)
-  reply.bulk(value, 0, value.length)
+  const { value, remainingMs, version } = copied
+  const bytes = value instanceof Collection ? value.dump : value
+  const isCollection = value instanceof Collection
+  reply.array(takesUpdates ? 4 : isCollection ? 3 : 2)
+  reply.bulk(bytes, 0, bytes.length)
   reply.integer(remainingMs)
+  if (isCollection) reply.integer(value.type)
+  else if (takesUpdates) reply.null()
+  if (takesUpdates) reply.integer(version)
 }

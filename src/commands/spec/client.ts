@@ -81,6 +81,8 @@ export abstract class ClientState {
   scans: { open: number; stamp: string } | undefined = undefined
   /** The version of the cluster view by which its outstanding requests were routed. */
   routedByView = 0
+  /** A write of it was forwarded since it last awaited no reply: until then it reads no hot copies, which may be older. */
+  hasForwardedWrite = false
   /** The commands queued since MULTI; `undefined` outside a transaction. */
   transaction: Transaction | undefined = undefined
   /** The keys that it watches; `undefined`: none. */

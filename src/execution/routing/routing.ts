@@ -87,9 +87,10 @@ export class Routing {
     const peer = cluster.peers[owner]
     if (peer === undefined) return this.#takeCharge(client, command)
     if (command.loadsThrough) {
-      // A copy may be older than the watch of its key.
-      if (client.watch === undefined && cluster.copies.serve(client.group, args, i, peer.name)) return COPY
-    } else if (command.isWrite) cluster.copies.beforeForwardedWrite(client.group, args, i)
+      // A copy may be older than the watch of its key, or than the client's own write.
+      const mayBeCopy = client.watch === undefined && !(client.hasForwardedWrite && awaitsWrite(client))
+      if (mayBeCopy && cluster.copies.serve(client.group, args, i, peer.name)) return COPY
+    } else if (command.isWrite && cluster.keepsCopy(client, args, i, peer)) client.hasForwardedWrite = true
     return this.#forward(client, command, args, peer)
   }
 
@@ -286,4 +287,10 @@ export class Routing {
   #forwardedRequest(client: Client): ForwardedRequest {
     return this.#dispatcher.forwardedRequest(forwardContextOf(client), deferReply(client))
   }
+}
+
+/** Whether a write of a client may still be on its way. */
+function awaitsWrite(client: Client): boolean {
+  client.hasForwardedWrite = client.awaitsReplies
+  return client.hasForwardedWrite
 }

@@ -8,14 +8,18 @@ import { EXPIRES, LOADED, recordBytes, ValueType } from '../../store/record.ts'
 import { Store } from '../../store/store.ts'
 import { putValue, type Value } from '../../store/value.ts'
 import { CopyFetches, type PendingFetch } from './fetches.ts'
+import { type Lease, Leases } from './leases.ts'
 
 /*
  * Why no copy is older than allowed:
  *
  *   - A fetch begins before its request leaves, and counts from then: the owner reads the value and its remaining
  *     lifetime later, so a copy dies no later than the owner's entry, whatever the clocks of the two nodes say.
- *   - An invalidation that arrives while a fetch is under way voids it: the order in which the two arrive, on
- *     whichever connections, does not matter.
+ *   - The owner numbers the writes of copied keys: versions. An invalidation has the version of its write, a value the
+ *     version as of which it was read. A value that is older than an invalidation is not stored: the order in which the
+ *     two arrive, on whichever connections, does not matter.
+ *   - After a write the owner sends the new value of its own accord. It takes the place of the old one, and expires when
+ *     that would have expired: only a fetch, of which this node knows when it began, makes a copy live longer.
  *   - A copy carries the number of the link it came over. When the link breaks, invalidations are lost, so
  *     the number becomes invalid: one step for any number of copies.
  *   - When the clock was set back, ages are unknown: all copies are dropped.
@@ -43,6 +47,10 @@ const MIN_BYTES = 4096
 const OVERHEAD_BYTES = 2 * UNIT_BYTES + MIN_INDEX_BYTES
 /** After a write voided a fetch, its key is not fetched again for this fraction of the maximum age. */
 const BACKOFF_SHARE = 0.1
+/** A copy is fetched again when this fraction of its lifetime is left. */
+const RENEWAL_SHARE = 0.25
+
+const FLAGS = EXPIRES | LOADED
 
 export interface CopiesOptions {
   readonly policy: CopyPolicy
@@ -55,9 +63,13 @@ export interface CopiesOptions {
 }
 
 export class Copies {
-  /** Reads answered from copies, copies stored, and copies and fetches that a write or a lost link invalidated. */
+  /**
+   * Reads answered from copies; copies stored, and those of them that the owner sent after a write; copies and fetches
+   * that a write or a lost link invalidated.
+   */
   hits = 0
   installs = 0
+  updates = 0
   invalidations = 0
   /** The copies; `undefined` while there are none. Only a reference from `find` may be read there. */
   store: Store | undefined
@@ -70,6 +82,7 @@ export class Copies {
   readonly #linkOfOwner = new Map<string, number>()
   readonly #validLinks = new Set<number>()
   readonly #fetches: CopyFetches
+  readonly #leases = new Leases()
   #setbacks: number
   readonly #options: CopiesOptions
 
@@ -142,35 +155,39 @@ export class Copies {
   }
 
   /**
-   * Stores a fetched value (null: an absence), unless the fetch was voided. `remainingMs`: the lifetime that the owner allows, -1: no
-   * limit. False: it was not stored.
+   * Stores a fetched value (null: an absence), unless a write has made it out of date. `remainingMs`: the lifetime that
+   * the owner allows, -1: no limit. `version`: as of which the value was read. False: it was not stored.
    */
-  install(ticket: PendingFetch, value: Value | null, remainingMs: number): boolean {
+  install(ticket: PendingFetch, value: Value | null, remainingMs: number, version = 0): boolean {
     this.#dropIfClockSetBack()
     if (ticket.isVoid) return false
-    const { instant, policy } = this.#options
-    const lifetime = remainingMs < 0 ? policy.maxAgeMs : Math.min(remainingMs, policy.maxAgeMs)
+    if (version < ticket.minVersion) {
+      this.#fetches.end(ticket, 0)
+      return false
+    }
+    const { maxAgeMs } = this.#options.policy
+    const { key, beganAt, link } = ticket
+    const lifetime = remainingMs < 0 ? maxAgeMs : Math.min(remainingMs, maxAgeMs)
     // An entry lives through the millisecond of its deadline, of which part may have passed when the fetch began.
-    const deadline = ticket.beganAt + lifetime - 1
-    const { key } = ticket
-    const flags = EXPIRES | LOADED
-    const bytes = recordBytes(key.length, value?.length ?? 0, flags) + OVERHEAD_BYTES
-    if (deadline < instant.now || bytes + MIN_INDEX_BYTES > this.#limit) {
+    const deadline = beganAt + lifetime - 1
+    if (!this.#mayStore(key, value, deadline)) {
       this.cancel(ticket)
       return false
     }
     this.#fetches.end(ticket, 0)
-    const store = this.#storeWithRoom(bytes)
-    store.deadline[0] = deadline
-    store.loadedAt[0] = ticket.beganAt
-    // Copies have no load time: the field holds the link number instead.
-    store.loadMs = ticket.link
-    const ref =
-      value === null
-        ? store.put(key, 0, key.length, NOTHING, 0, 0, ValueType.ABSENT, flags)
-        : putValue(store, key, 0, key.length, value, flags)
-    if (ref === NULL_REF) return false
-    this.installs++
+    this.#leases.delete(key, 0, key.length)
+    return this.#put(key, value, { link, beganAt, deadline })
+  }
+
+  /** The owner has sent the value that a key has since a write. False: there is no lease for it, or it is out of date. */
+  update(key: Buffer, value: Value, version: number): boolean {
+    this.#dropIfClockSetBack()
+    const lease = this.#leases.get(key, 0, key.length)
+    if (lease === undefined || version < lease.minVersion) return false
+    this.#leases.delete(key, 0, key.length)
+    if (!this.#validLinks.has(lease.link) || !this.#mayStore(key, value, lease.deadline)) return false
+    if (!this.#put(key, value, lease)) return false
+    this.updates++
     return true
   }
 
@@ -179,8 +196,41 @@ export class Copies {
     if (!ticket.isVoid) this.#fetches.end(ticket, this.#options.policy.maxAgeMs)
   }
 
+  /** A write, the one of this version, is about to change the key: its copy waits for the new value. */
+  invalidate(key: Buffer, version: number): void {
+    const end = key.length
+    const ticket = this.#fetches.get(key, 0, end)
+    if (ticket !== undefined) ticket.minVersion = Math.max(ticket.minVersion, version)
+    const waiting = this.#leases.get(key, 0, end)
+    if (waiting !== undefined) {
+      const minVersion = Math.max(waiting.minVersion, version)
+      this.#leases.set(key, 0, end, { ...waiting, minVersion })
+    }
+    const ref = this.#peek(key, 0, end)
+    if (ref === NULL_REF || this.store === undefined) return
+    const { records } = this.store
+    const [link, beganAt, deadline] = [records.loadMs(ref), records.loadedAt(ref), records.deadline(ref)]
+    this.#leases.set(key, 0, end, { link, beganAt, deadline, minVersion: version })
+    this.store.remove(ref)
+    this.invalidations++
+  }
+
+  /** The key is not copied for so long: it is written too often for the reads of it. */
+  backOff(key: Buffer, ms: number): void {
+    this.#fetches.backOff(key, 0, key.length, ms)
+  }
+
+  /** Whether a copy that was found, and is asked for often, is to be fetched again before it expires. */
+  isAging(ref: Ref): boolean {
+    if (this.store === undefined) return false
+    const { records } = this.store
+    const deadline = records.deadline(ref)
+    return deadline - this.#options.instant.now < (deadline - records.loadedAt(ref)) * RENEWAL_SHARE
+  }
+
   /** The key was written, or is about to be by a request of this node: drops its copy and voids its fetch. */
   drop(bytes: Buffer, start: number, end: number): void {
+    this.#leases.delete(bytes, start, end)
     const ticket = this.#fetches.get(bytes, start, end)
     if (ticket !== undefined) {
       this.#fetches.end(ticket, this.#options.policy.maxAgeMs * BACKOFF_SHARE)
@@ -207,6 +257,7 @@ export class Copies {
   /** Nothing fetched so far is good; the slice goes back to the group's own entries. */
   dropAll(): void {
     this.invalidations += this.#fetches.endAll() + this.entries
+    this.#leases.clear()
     this.#linkOfOwner.clear()
     this.#validLinks.clear()
     this.#release()
@@ -215,6 +266,7 @@ export class Copies {
   resetCounters(): void {
     this.hits = 0
     this.installs = 0
+    this.updates = 0
     this.invalidations = 0
     this.#expiredBefore = 0
     if (this.store !== undefined) this.store.expired = 0
@@ -224,7 +276,28 @@ export class Copies {
   sweep(slots: number): void {
     this.#dropIfClockSetBack()
     this.store?.sweep(slots)
+    this.#leases.sweep(this.#options.instant.now)
     if (this.entries === 0) this.#release()
+  }
+
+  #mayStore(key: Buffer, value: Value | null, deadline: number): boolean {
+    return deadline >= this.#options.instant.now && bytesOf(key, value) + MIN_INDEX_BYTES <= this.#limit
+  }
+
+  /** Stores a copy for the rest of a lease. Returns whether there was room. */
+  #put(key: Buffer, value: Value | null, { link, beganAt, deadline }: Omit<Lease, 'minVersion'>): boolean {
+    const store = this.#storeWithRoom(bytesOf(key, value))
+    store.deadline[0] = deadline
+    store.loadedAt[0] = beganAt
+    // Copies have no load time: the field holds the link number instead.
+    store.loadMs = link
+    const ref =
+      value === null
+        ? store.put(key, 0, key.length, NOTHING, 0, 0, ValueType.ABSENT, FLAGS)
+        : putValue(store, key, 0, key.length, value, FLAGS)
+    if (ref === NULL_REF) return false
+    this.installs++
+    return true
   }
 
   #peek(bytes: Buffer, start: number, end: number): Ref {
@@ -279,4 +352,9 @@ export class Copies {
     this.store = undefined
     this.#options.reserve(0)
   }
+}
+
+/** What a copy occupies at most. */
+function bytesOf(key: Buffer, value: Value | null): number {
+  return recordBytes(key.length, value?.length ?? 0, FLAGS) + OVERHEAD_BYTES
 }

@@ -14,16 +14,38 @@ export interface CopyDirectoryOptions<Holder extends object> {
   readonly maxAgeMs: number
   readonly hasher: Hasher
   readonly timers: Timers
-  /** Notifies a holder that a key, or every key of the group if undefined, is about to change. Must not throw. */
-  readonly notify: (holder: Holder, group: string, key: Buffer | undefined) => void
+  /**
+   * Notifies a holder that a key, or every key of the group if undefined, is about to change. With the version of the
+   * write, the new value follows; without, the holder has no copy any more. Must not throw.
+   */
+  readonly notify: (holder: Holder, group: string, key: Buffer | undefined, version?: number) => void
+  /** Sends values after writes; `undefined`: copies end with a write. */
+  readonly updates?: CopyUpdates<Holder> | undefined
   /** The most keys that are recorded; no more copies are granted then. */
   readonly maxKeys?: number
 }
 
+/** How the owner sends the new values of copied keys. */
+export interface CopyUpdates<Holder> {
+  /** Runs a function once the writes of this callback are done. */
+  readonly soon: (run: () => void) => void
+  /** The message with the present value of a key; `undefined`: it may not be kept for the maximum age of a copy. */
+  readonly encode: (group: Group, key: Buffer, version: number) => Buffer | undefined
+  /** Sends it. False: the holder does not read what it is sent. */
+  readonly send: (holder: Holder, update: Buffer) => boolean
+}
+
 interface Entry<Holder> {
+  readonly hash: Hash
   /** One character per byte. */
   readonly key: string
   readonly holders: Holder[]
+  /** By holder: how many more values it may be sent before it asks again. */
+  readonly updatesLeft: number[]
+  /** Its holders have been notified of a write, and none has got a value since. */
+  isInvalidated: boolean
+  /** The new value is about to be sent. */
+  isUpdating: boolean
 }
 
 /**
@@ -35,10 +57,15 @@ interface Entry<Holder> {
 export class CopyDirectory<Holder extends object> implements Watcher {
   /** The number of keys with copies. With 0, writes cost nothing. */
   size = 0
-  /** Copies granted, copies refused because the directory was full, notifications sent. */
+  /** Copies granted, copies refused because the directory was full, notifications and new values sent. */
   registered = 0
   refused = 0
   notified = 0
+  updated = 0
+  /** The number of writes of copied keys. A value that is read now has this version. */
+  version = 0
+  /** Entries whose new values are about to be sent. */
+  #updating: Entry<Holder>[] = []
   #recent = new Map<Hash, Entry<Holder>>()
   #old = new Map<Hash, Entry<Holder>>()
   readonly #closed = new WeakSet<Holder>()
@@ -55,9 +82,10 @@ export class CopyDirectory<Holder extends object> implements Watcher {
   /**
    * To be called when a holder asks for the key, before its value is read, and before it is loaded: then no write goes
    * untold. Returns for how many ms the holder may keep the value, 0: not at all. That is the answer beyond
-   * `maxKeys`: to forget another one instead would cost a message now and that holder's next request.
+   * `maxKeys`: to forget another one instead would cost a message now and that holder's next request. `updates`: how many
+   * new values the holder takes, after as many writes; it keeps the copy for no longer than without them.
    */
-  add(bytes: Buffer, start: number, end: number, holder: Holder): number {
+  add(bytes: Buffer, start: number, end: number, holder: Holder, updates = 0): number {
     if (this.#closed.has(holder) || end - start > MAX_COPIED_KEY) return 0
     const { hasher, maxAgeMs, maxKeys = MAX_KEYS } = this.#options
     const hash = hasher.hash(bytes, start, end)
@@ -69,18 +97,18 @@ export class CopyDirectory<Holder extends object> implements Watcher {
     }
     this.registered++
     if (younger !== undefined) {
-      if (!younger.holders.includes(holder)) younger.holders.push(holder)
+      addHolder(younger, holder, updates)
       return maxAgeMs
     }
     // Hash collision: the copies of the other key are invalidated.
     this.#recall(this.#recent, hash)
-    const holders = older === undefined ? [] : older.holders
+    const entry = older ?? entryOf<Holder>(hash, bytes.toString('latin1', start, end))
     if (older !== undefined) {
       this.#old.delete(hash)
       this.size--
     }
-    if (!holders.includes(holder)) holders.push(holder)
-    this.#recent.set(hash, { key: bytes.toString('latin1', start, end), holders })
+    addHolder(entry, holder, updates)
+    this.#recent.set(hash, entry)
     this.size++
     this.#stopWatching ??= this.#group.watch(this)
     this.#startTimer()
@@ -90,8 +118,14 @@ export class CopyDirectory<Holder extends object> implements Watcher {
   written(_group: Group, bytes: Buffer, start: number, end: number): void {
     if (this.size === 0) return
     const hash = this.#options.hasher.hash(bytes, start, end)
-    if (find(this.#recent, hash, bytes, start, end) !== undefined) this.#recall(this.#recent, hash)
-    if (find(this.#old, hash, bytes, start, end) !== undefined) this.#recall(this.#old, hash)
+    for (const entries of [this.#recent, this.#old]) {
+      const entry = find(entries, hash, bytes, start, end)
+      if (entry === undefined) continue
+      this.version++
+      if (this.#options.updates !== undefined && entry.updatesLeft.some((left) => left > 0))
+        this.#invalidate(entry, this.#options.updates)
+      else this.#recall(entries, hash)
+    }
     if (this.size === 0) this.#unwatch()
   }
 
@@ -116,6 +150,58 @@ export class CopyDirectory<Holder extends object> implements Watcher {
     this.#closed.add(holder)
   }
 
+  /** Notifies the holders of a key that is about to be written. Those that take no more values are removed. */
+  #invalidate(entry: Entry<Holder>, updates: CopyUpdates<Holder>): void {
+    if (!entry.isUpdating) {
+      entry.isUpdating = true
+      if (this.#updating.length === 0) updates.soon(() => this.#sendUpdates(updates))
+      this.#updating.push(entry)
+    }
+    if (entry.isInvalidated) return
+    entry.isInvalidated = true
+    const key = Buffer.from(entry.key, 'latin1')
+    removeHolders(entry, (holder, left) => {
+      this.#notify(holder, key, left > 0 ? this.version : undefined)
+      return left === 0
+    })
+  }
+
+  /** Sends the values that keys have since they were written. */
+  #sendUpdates(updates: CopyUpdates<Holder>): void {
+    const updating = this.#updating
+    this.#updating = []
+    for (const entry of updating) {
+      entry.isUpdating = false
+      const entries = this.#entriesOf(entry)
+      // Recalled meanwhile.
+      if (entries === undefined) continue
+      const key = Buffer.from(entry.key, 'latin1')
+      const update = updates.encode(this.#group, key, this.version)
+      if (update === undefined) {
+        this.#recall(entries, entry.hash)
+        continue
+      }
+      entry.isInvalidated = false
+      removeHolders(entry, (holder, left, i) => {
+        if (this.#closed.has(holder)) return true
+        if (left > 0 && updates.send(holder, update)) {
+          entry.updatesLeft[i]--
+          this.updated++
+          return false
+        }
+        this.#notify(holder, key, undefined)
+        return true
+      })
+      if (entry.holders.length === 0) this.#recall(entries, entry.hash)
+    }
+    if (this.size === 0) this.#unwatch()
+  }
+
+  /** The generation of an entry; `undefined`: it has been removed. */
+  #entriesOf(entry: Entry<Holder>): Map<Hash, Entry<Holder>> | undefined {
+    return [this.#recent, this.#old].find((entries) => entries.get(entry.hash) === entry)
+  }
+
   /** Notifies the holders of an entry and removes it. */
   #recall(entries: Map<Hash, Entry<Holder>>, hash: Hash): void {
     const entry = entries.get(hash)
@@ -126,10 +212,10 @@ export class CopyDirectory<Holder extends object> implements Watcher {
     for (const holder of entry.holders) this.#notify(holder, key)
   }
 
-  #notify(holder: Holder, key: Buffer | undefined): void {
+  #notify(holder: Holder, key: Buffer | undefined, version?: number): void {
     if (this.#closed.has(holder)) return
     this.notified++
-    this.#options.notify(holder, this.#group.name, key)
+    this.#options.notify(holder, this.#group.name, key, version)
   }
 
   /** At most one timer, and none while the directory is empty. */
@@ -149,6 +235,33 @@ export class CopyDirectory<Holder extends object> implements Watcher {
   #unwatch(): void {
     this.#stopWatching?.()
     this.#stopWatching = undefined
+  }
+}
+
+function entryOf<Holder>(hash: Hash, key: string): Entry<Holder> {
+  return { hash, key, holders: [], updatesLeft: [], isInvalidated: false, isUpdating: false }
+}
+
+/** A holder is about to get the value of an entry. */
+function addHolder<Holder>(entry: Entry<Holder>, holder: Holder, updates: number): void {
+  const { holders, updatesLeft } = entry
+  const known = holders.indexOf(holder)
+  const i = known < 0 ? holders.length : known
+  holders[i] = holder
+  updatesLeft[i] = updates
+  entry.isInvalidated = false
+}
+
+/** Removes the holders for which `isOver` returns true. */
+function removeHolders<Holder>(
+  { holders, updatesLeft }: Entry<Holder>,
+  isOver: (holder: Holder, updatesLeft: number, i: number) => boolean,
+): void {
+  for (let i = 0; i < holders.length; ) {
+    if (isOver(holders[i], updatesLeft[i], i)) {
+      holders.splice(i, 1)
+      updatesLeft.splice(i, 1)
+    } else i++
   }
 }
 

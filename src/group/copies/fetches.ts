@@ -16,6 +16,8 @@ export class PendingFetch {
   readonly beganAt: number
   /** Ended, or its value may be out of date. */
   isVoid = false
+  /** A value of an earlier version is out of date. */
+  minVersion = 0
 
   constructor(key: Buffer, link: number, beganAt: number) {
     this.key = key
@@ -60,6 +62,15 @@ export class CopyFetches {
     ticket.isVoid = true
     const name = ticket.key.toString('latin1')
     this.#fetches.delete(name)
+    this.#backOff(name, backoffMs)
+  }
+
+  /** A key is not fetched for `backoffMs`. */
+  backOff(bytes: Buffer, start: number, end: number, backoffMs: number): void {
+    this.#backOff(bytes.toString('latin1', start, end), backoffMs)
+  }
+
+  #backOff(name: string, backoffMs: number): void {
     if (backoffMs === 0) return
     if (this.#backoff.size >= MAX_BACKOFFS) this.#backoff.clear()
     this.#backoff.set(name, this.#instant.now + backoffMs)

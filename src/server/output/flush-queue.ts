@@ -11,7 +11,7 @@ export interface Flushable {
 }
 
 /** Replies are held for this long at most, ms. A hop to another node takes a part of it. */
-const HOLD_MS = 1
+const HOLD_MS = 2
 
 export class FlushQueue {
   #connections: Flushable[] = []
@@ -27,7 +27,7 @@ export class FlushQueue {
     this.#connections.push(connection)
   }
 
-  /** Flushes a connection in a millisecond, if nothing has flushed it by then. */
+  /** Flushes a connection in a moment, if nothing has flushed it by then. */
   hold(connection: Flushable): void {
     if (connection.isHeld) return
     connection.isHeld = true

@@ -36,7 +36,7 @@ test('a copy expires with its value, and a stale value is not copied', async () 
   })
   const key = Buffer.from('Tom')
   const grantedMs = (): number | undefined =>
-    copying.grant({ push: () => undefined }, group, key, 0, key.length)?.remainingMs
+    copying.grant({ push: () => undefined, outputBufferBytes: 0 }, group, key, 0, key.length)?.remainingMs
   await fetchValue(group, key)
   expect(grantedMs()).toBe(600)
   clock.advance(900)

@@ -41,11 +41,17 @@ class Simulation {
   /** The link is broken, and the holder has not noticed yet. */
   #isCut = false
   #version = 0
-  /** By key and version: the time when its fetch started. A copy that is served may not be older. */
+  /** What the owner does once the writes of its callback are done. */
+  #soon: (() => void)[] = []
+  /** By key: the time when the last fetch that gave a copy began. A copy that is served may not be older, updated or not. */
   readonly #fetchedAt = new Map<string, number>()
   served = 0
+  updated = 0
+  /** How many updates the holder asks for with a fetch. */
+  readonly #updates: number
 
-  constructor(skew: number, maxKeys: number) {
+  constructor(skew: number, maxKeys: number, updates: number) {
+    this.#updates = updates
     this.#skew = skew
     this.#ownerInstant = new Instant({ now: () => Math.floor(1e12 + this.#time) })
     this.#holderInstant = new Instant({ now: () => Math.floor(1e12 + this.#time + this.#skew) })
@@ -61,15 +67,43 @@ class Simulation {
       hasher,
       timers: this.#timers,
       maxKeys,
-      notify: (link, _, bytes) => {
+      notify: (link, _, bytes, version) => {
         const key = bytes?.toString()
         const run = (): void => {
           if (bytes === undefined) this.copies.dropAll()
-          else this.copies.drop(bytes, 0, bytes.length)
+          else if (version === undefined) this.copies.drop(bytes, 0, bytes.length)
+          else this.copies.invalidate(bytes, version)
         }
         link.calls.push({ key, run })
       },
+      updates: {
+        soon: (run) => this.#soon.push(run),
+        // The value, its version and its key travel as one message: here as text.
+        encode: (_, bytes, version) => {
+          const key = bytes.toString()
+          const value = this.#valueAtOwner(key)
+          const left = this.#remainingAtOwner(key)
+          const isShort = left !== undefined && left < MAX_AGE
+          return value === undefined || isShort ? undefined : Buffer.from(`${key}|${version}|${value}`)
+        },
+        send: (link, update) => {
+          if (link.calls.length > 20) return false
+          const [key, version, value] = update.toString().split('|')
+          const run = (): void => {
+            if (this.copies.update(Buffer.from(key), Buffer.from(value), Number(version))) this.updated++
+          }
+          link.calls.push({ key, run })
+          return true
+        },
+      },
     })
+  }
+
+  /** The callback of the owner ends. */
+  endCallback(): void {
+    const due = this.#soon
+    this.#soon = []
+    for (const run of due) run()
   }
 
   advance(ms: number): void {
@@ -116,7 +150,7 @@ class Simulation {
     this.served++
     const isAbsent = store.records.type(ref) === ValueType.ABSENT
     const value = isAbsent ? undefined : store.copyValue(ref).toString()
-    expect(this.#time - (this.#fetchedAt.get(`${key} ${value}`) ?? Number.NaN)).toBeLessThan(MAX_AGE)
+    expect(this.#time - (this.#fetchedAt.get(key) ?? Number.NaN)).toBeLessThan(MAX_AGE)
     const isNoticeInFlight = this.#link.calls.some((call) => call.key === undefined || call.key === key)
     if (!this.#isCut && !isNoticeInFlight) expect(value).toBe(this.#valueAtOwner(key))
   }
@@ -125,20 +159,26 @@ class Simulation {
     const link = this.#link
     const startedAt = this.#time
     link.requests.push(() => {
-      const { store } = this.owner
       const bytes = Buffer.from(key)
-      const lease = this.#holders.add(bytes, 0, bytes.length, link)
+      const lease = this.#holders.add(bytes, 0, bytes.length, link, this.#updates)
       const value = this.#valueAtOwner(key)
-      let remaining = lease
-      const ref = store.peek(bytes, 0, bytes.length)
-      if (ref !== NULL_REF && (store.records.flags(ref) & EXPIRES) !== 0 && store.records.deadline(ref) !== 0)
-        remaining = Math.min(lease, store.records.deadline(ref) - this.#ownerInstant.now)
+      const { version } = this.#holders
+      const remaining = Math.min(lease, this.#remainingAtOwner(key) ?? lease)
       link.replies.push(() => {
         if (lease === 0) return this.copies.cancel(pending)
-        if (this.copies.install(pending, value === undefined ? null : Buffer.from(value), remaining))
-          this.#fetchedAt.set(`${key} ${value}`, startedAt)
+        if (this.copies.install(pending, value === undefined ? null : Buffer.from(value), remaining, version))
+          this.#fetchedAt.set(key, startedAt)
       })
     })
+  }
+
+  /** The TTL of a key at the owner; `undefined`: it has none. */
+  #remainingAtOwner(key: string): number | undefined {
+    const { store } = this.owner
+    const ref = store.peek(Buffer.from(key), 0, key.length)
+    if (ref === NULL_REF || (store.records.flags(ref) & EXPIRES) === 0) return undefined
+    const deadline = store.records.deadline(ref)
+    return deadline === 0 ? undefined : deadline - this.#ownerInstant.now
   }
 
   #valueAtOwner(key: string): string | undefined {
@@ -156,6 +196,7 @@ class Simulation {
 
   /** Delivers all messages, requests first; none while the link is broken. */
   deliverAll(): void {
+    this.endCallback()
     for (const queue of ['calls', 'requests', 'replies', 'calls'] as const)
       while (!this.#isCut && this.#link[queue].length > 0) this.deliver(queue)
   }
@@ -206,6 +247,7 @@ class Simulation {
 
   /** After a while without reads, no copies and no holders are left. */
   settle(): void {
+    this.endCallback()
     this.advance(3 * MAX_AGE)
     this.copies.sweep(1000)
     expect([this.#holders.size, this.owner.isWatched, this.#timers.pending]).toEqual([0, false, 0])
@@ -251,6 +293,17 @@ const fetch = key.map(
       simulation.read(key)
     },
 )
+/** A write of a key that the holder has a copy of; messages about it may wait. */
+const rewrite = fc.tuple(key, fc.boolean()).map(
+  ([key, isDelivered]): Step =>
+    (simulation) => {
+      simulation.read(key)
+      simulation.deliverAll()
+      simulation.write(key, 0, 10)
+      if (isDelivered) simulation.deliverAll()
+      simulation.read(key)
+    },
+)
 const write = fc.tuple(key, ttl, size).map(
   ([key, ttl, size]): Step =>
     (simulation) =>
@@ -284,7 +337,9 @@ const faulty = steps([
     ),
   ],
   [4, fc.constant<Step>((simulation) => simulation.deliver('calls'))],
+  [6, fc.constant<Step>((simulation) => simulation.endCallback())],
   [6, fetch],
+  [4, rewrite],
   [2, readAtExpiry],
   [3, write],
   [
@@ -349,6 +404,7 @@ const quiet = steps([
   ],
   [4, passLong],
   [1, passShort],
+  [1, fc.constant<Step>((simulation) => simulation.endCallback())],
 ])
 
 test.each([
@@ -356,23 +412,27 @@ test.each([
   ['a quiet', quiet],
 ])('in %s run no copy outlives its maximum age, its deadline, or the notice of a write', (_, arbitrary) => {
   let served = 0
+  let updated = 0
   fc.assert(
     fc.property(
       arbitrary,
       fc.double({ min: -1e6, max: 1e6, noNaN: true }),
       fc.constantFrom(1, 2, 100),
-      (steps, skew, maxKeys) => {
-        const simulation = new Simulation(skew, maxKeys)
+      fc.constantFrom(0, 1, 1000),
+      (steps, skew, maxKeys, updates) => {
+        const simulation = new Simulation(skew, maxKeys, updates)
         for (const run of steps) {
           run(simulation)
           simulation.check()
         }
         simulation.settle()
         served += simulation.served
+        updated += simulation.updated
       },
     ),
     { numRuns: 500 },
   )
   // Otherwise the test would prove little.
   expect(served).toBeGreaterThan(1000)
+  expect(updated).toBeGreaterThan(300)
 })

@@ -342,3 +342,89 @@ function counters() {
   const { hits, installs, invalidations, expired, entries, bytes } = copies
   return { hits, installs, invalidations, expired, entries, bytes }
 }
+
+describe('the new value after a write', () => {
+  const invalidate = (name: string, version: number): void => copies.invalidate(Buffer.from(name), version)
+  const update = (name: string, value: string, version: number): boolean =>
+    copies.update(Buffer.from(name), Buffer.from(value), version)
+
+  test('takes the place of the old one until that would have expired', () => {
+    copy('Tom', '1')
+    advance(900)
+    invalidate('Tom', 1)
+    expect(find('Tom')).toBeUndefined()
+    expect(update('Tom', '2', 1)).toBe(true)
+    expect(find('Tom')).toBe('2')
+    expect(copies).toMatchObject({ installs: 2, updates: 1, invalidations: 1 })
+    advance(100)
+    expect(find('Tom')).toBeUndefined()
+    expect(update('Tom', '3', 2)).toBe(false)
+  })
+
+  test('is not stored without an invalidation, twice, or after the copy has ended', () => {
+    copy('Tom', '1')
+    expect(update('Tom', '2', 1)).toBe(false)
+    expect(update('Sam', '2', 1)).toBe(false)
+    invalidate('Tom', 1)
+    expect([update('Tom', '2', 1), update('Tom', '0', 1)]).toEqual([true, false])
+    invalidate('Tom', 2)
+    drop('Tom')
+    expect([update('Tom', '3', 2), find('Tom')]).toEqual([false, undefined])
+    copy('Tom', '3')
+    invalidate('Tom', 3)
+    copies.dropAll()
+    expect(update('Tom', '4', 3)).toBe(false)
+  })
+
+  test('is not stored if it is older than a later write, whatever it arrives after', () => {
+    copy('Tom', '1')
+    invalidate('Tom', 1)
+    invalidate('Tom', 3)
+    invalidate('Tom', 2)
+    expect([update('Tom', '2', 2), find('Tom')]).toEqual([false, undefined])
+    expect(update('Tom', '3', 3)).toBe(true)
+  })
+
+  test('is not stored when the link to the owner has broken', () => {
+    copy('Tom', '1')
+    copy('Jack', '1', -1, 'b:1')
+    invalidate('Tom', 1)
+    copies.dropOwner('a:1')
+    expect([update('Tom', '2', 1), find('Tom')]).toEqual([false, undefined])
+  })
+
+  test('a fetch that the owner has answered before a write is void, one that it has answered after it is not', () => {
+    const early = begin('Tom') as PendingFetch
+    invalidate('Tom', 7)
+    expect([copies.install(early, Buffer.from('6'), -1, 6), find('Tom')]).toEqual([false, undefined])
+    const late = begin('Tom') as PendingFetch
+    invalidate('Tom', 8)
+    expect([copies.install(late, Buffer.from('8'), -1, 8), find('Tom')]).toEqual([true, '8'])
+  })
+
+  test('waits for a bounded number of keys', () => {
+    for (let i = 0; i < 1500; i++) {
+      copy(`key ${i}`, '1')
+      invalidate(`key ${i}`, i)
+    }
+    expect([update('key 0', '2', 2000), update('key 1499', '2', 2000)]).toEqual([true, false])
+  })
+})
+
+test('a copy is to be fetched again in the last quarter of its lifetime', () => {
+  const isAging = (): boolean => copies.isAging(copies.find(Buffer.from('Tom'), 0, 3))
+  copy('Tom', '1', 800)
+  advance(500)
+  expect(isAging()).toBe(false)
+  advance(150)
+  expect(isAging()).toBe(true)
+  copy('Tom', '1', 800)
+  expect(isAging()).toBe(false)
+})
+
+test('a key that does not pay is not fetched for a while', () => {
+  copies.backOff(Buffer.from('Tom'), 500)
+  expect([begin('Tom'), begin('Jack')]).toEqual([undefined, expect.anything()])
+  advance(500)
+  expect(begin('Tom')).toBeDefined()
+})

@@ -8,6 +8,7 @@ import { writeValue } from '../../../src/group/calls.ts'
 import { CopyDirectory } from '../../../src/group/copies/directory.ts'
 import { MAX_COPIED_KEY } from '../../../src/group/copies/fetches.ts'
 import { Group } from '../../../src/group/group.ts'
+import { NULL_REF } from '../../../src/store/arena.ts'
 
 interface Link {
   readonly name: string
@@ -194,5 +195,112 @@ describe('the directory', () => {
   test('refuses long keys', () => {
     expect(add('x'.repeat(MAX_COPIED_KEY), a)).toBe(1000)
     expect(add('x'.repeat(MAX_COPIED_KEY + 1), a)).toBe(0)
+  })
+})
+
+describe('new values after writes', () => {
+  let soon: (() => void)[]
+  let isReading: boolean
+
+  beforeEach(() => {
+    soon = []
+    isReading = true
+    holdersOf()
+    holders = new CopyDirectory(group, {
+      maxAgeMs: 1000,
+      hasher: new Hasher({ low: 3, high: 4 }),
+      timers: clock,
+      notify: ({ name }, _, key, version) =>
+        notices.push(`${name} drops ${key ?? '*'} ${version ?? 'for good'}`),
+      updates: {
+        soon: (run) => soon.push(run),
+        encode: (_, key, version) => {
+          const ref = group.store.peek(key, 0, key.length)
+          return ref === NULL_REF ? undefined : Buffer.from(`${key}=${group.store.copyValue(ref)} ${version}`)
+        },
+        send: ({ name }, update) => isReading && notices.push(`${name} ${update}`) > 0,
+      },
+    })
+  })
+
+  function ask(name: string, holder: Link, updates: number): void {
+    holders.add(Buffer.from(name), 0, name.length, holder, updates)
+  }
+
+  function put(name: string, value: string): void {
+    writeValue(group, Buffer.from(name), Buffer.from(value), 0)
+  }
+
+  function endCallback(): void {
+    const due = soon
+    soon = []
+    for (const run of due) run()
+  }
+
+  test('follow their invalidation, once for all writes of a callback', () => {
+    ask('Tom', a, 9)
+    ask('Tom', b, 9)
+    put('Tom', '1')
+    put('Tom', '2')
+    expect(notices).toEqual(['a drops Tom 1', 'b drops Tom 1'])
+    endCallback()
+    expect(notices.slice(2)).toEqual(['a Tom=2 2', 'b Tom=2 2'])
+    put('Tom', '3')
+    endCallback()
+    expect(notices.slice(4)).toEqual(['a drops Tom 3', 'b drops Tom 3', 'a Tom=3 3', 'b Tom=3 3'])
+    expect(holders).toMatchObject({ size: 1, notified: 4, updated: 4, version: 3 })
+  })
+
+  test('are as many as a holder asked for: the next write ends its copy', () => {
+    ask('Tom', a, 1)
+    ask('Tom', b, 2)
+    for (const value of ['1', '2', '3']) {
+      put('Tom', value)
+      endCallback()
+    }
+    expect(notices.filter((notice) => notice.startsWith('a'))).toEqual([
+      'a drops Tom 1',
+      'a Tom=1 1',
+      'a drops Tom for good',
+    ])
+    expect(notices.filter((notice) => notice.startsWith('b')).at(-1)).toBe('b drops Tom for good')
+    expect([holders.size, group.isWatched]).toEqual([0, false])
+  })
+
+  test('a holder that gets the value between two writes of a callback is notified of the second', () => {
+    ask('Tom', a, 9)
+    put('Tom', '1')
+    ask('Tom', b, 9)
+    put('Tom', '2')
+    expect(notices).toEqual(['a drops Tom 1', 'a drops Tom 2', 'b drops Tom 2'])
+    endCallback()
+    expect(notices.slice(3)).toEqual(['a Tom=2 2', 'b Tom=2 2'])
+  })
+
+  test('a removal ends the copies', () => {
+    ask('Tom', a, 9)
+    group.remove(Buffer.from('Tom'))
+    endCallback()
+    expect(notices).toEqual(['a drops Tom 1', 'a drops Tom for good'])
+    expect(holders.size).toBe(0)
+  })
+
+  test('are not sent to a holder that does not read, to a closed one, or after a flush', () => {
+    ask('Tom', a, 9)
+    isReading = false
+    put('Tom', '1')
+    endCallback()
+    expect(notices).toEqual(['a drops Tom 1', 'a drops Tom for good'])
+    isReading = true
+    ask('Tom', a, 9)
+    ask('Tom', b, 9)
+    put('Tom', '2')
+    holders.connectionClosed(a)
+    endCallback()
+    expect(notices.slice(2)).toEqual(['a drops Tom 2', 'b drops Tom 2', 'b Tom=2 2'])
+    put('Tom', '3')
+    group.clear()
+    endCallback()
+    expect(notices.slice(5)).toEqual(['b drops Tom 3', 'b drops * for good'])
   })
 })

@@ -1,0 +1,102 @@
+// Replies on their way to a socket: joined into few writes, held for a moment for those of other nodes.
+
+import type { Socket } from 'node:net'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { FlushQueue } from '../../../src/server/output/flush-queue.ts'
+import { SocketWriter, type WriterServices } from '../../../src/server/output/socket-writer.ts'
+
+let written: string[]
+let corked: number
+let released: string[]
+let writer: SocketWriter
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  written = []
+  released = []
+  corked = 0
+  const socket = {
+    writableLength: 0,
+    get writableCorked() {
+      return corked
+    },
+    on: () => undefined,
+    cork: () => corked++,
+    uncork: () => corked--,
+    write: (bytes: Buffer, done: () => void) => {
+      written.push(String(bytes))
+      done()
+    },
+  }
+  const services = { flushQueue: new FlushQueue(), stats: { outputBytes: 0 }, unread: { bytes: 0 } }
+  writer = new SocketWriter(
+    socket as unknown as Socket,
+    services as unknown as WriterServices,
+    () => undefined,
+  )
+})
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+function write(text: string): void {
+  writer.write(Buffer.from(text), () => released.push(text))
+}
+
+async function endCallback(): Promise<void> {
+  await new Promise((resolve) => process.nextTick(resolve))
+}
+
+test('replies that are ready leave with those of other nodes, in order and in one write', async () => {
+  write('+1\r\n')
+  writer.hold()
+  expect([written, writer.size]).toEqual([[], 4])
+  writer.sendSoon(Buffer.from('+2\r\n'))
+  writer.sendSoon(Buffer.from('+3\r\n'))
+  expect(writer.size).toBe(12)
+  await endCallback()
+  expect(written).toEqual(['+1\r\n+2\r\n+3\r\n'])
+  expect(released).toEqual(['+1\r\n'])
+  expect(writer.size).toBe(0)
+  vi.runAllTimers()
+  expect(written.length).toBe(1)
+})
+
+test('replies of other nodes that do not come are not waited for', () => {
+  write('+1\r\n')
+  writer.hold()
+  vi.advanceTimersByTime(2)
+  expect([written, released]).toEqual([['+1\r\n'], ['+1\r\n']])
+  // Held again.
+  write('+2\r\n')
+  writer.hold()
+  vi.advanceTimersByTime(2)
+  expect(written).toEqual(['+1\r\n', '+2\r\n'])
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+test('further replies of the same node do not overtake what is held', async () => {
+  write('+1\r\n')
+  writer.hold()
+  writer.sendSoon(Buffer.from('+2\r\n'))
+  write('+3\r\n')
+  writer.send()
+  expect(written).toEqual(['+1\r\n+2\r\n', '+3\r\n'])
+  await endCallback()
+  vi.runAllTimers()
+  expect(written.length).toBe(2)
+})
+
+test('large replies are neither held nor copied', async () => {
+  const large = 'x'.repeat(5000)
+  write(large)
+  writer.hold()
+  expect(written).toEqual([large])
+  writer.sendSoon(Buffer.from('+1\r\n'))
+  writer.sendSoon(Buffer.from(large))
+  writer.sendSoon(Buffer.from('+2\r\n'))
+  await endCallback()
+  expect(written.slice(1).join('')).toBe(`+1\r\n${large}+2\r\n`)
+  expect([written.length, corked]).toEqual([4, 0])
+})
