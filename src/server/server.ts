@@ -378,8 +378,10 @@ export class Server implements Host {
     return this.#options.instant.now < this.#pausedUntil
   }
 
-  mustPause(_client: Client, command: Pick<CommandTraits, 'isWrite'>): boolean {
-    return this.#pausedUntil !== 0 && (this.#pausesAll || command.isWrite) && this.#isPaused
+  mustPause(client: Client, command: Pick<CommandTraits, 'isWrite'>): boolean {
+    if (this.#pausedUntil === 0) return false
+    client.isPaused = (this.#pausesAll || command.isWrite) && this.#isPaused
+    return client.isPaused
   }
 
   pause(until: number, all: boolean): void {
@@ -400,6 +402,7 @@ export class Server implements Host {
     this.#cancelPause?.()
     this.#pausedUntil = 0
     this.#pausesAll = false
+    for (const connection of this.clients.values()) connection.isPaused = false
     // Later: a command of another connection may be running, which ended the pause.
     queueMicrotask(() => {
       for (const connection of this.clients.values()) connection.resume()

@@ -69,6 +69,14 @@ describe('idle clients', () => {
   })
 })
 
+/** The bulk string that a request is answered. */
+async function askBulk(peer: Peer, request: string): Promise<string> {
+  peer.send(`${request}\r\n`)
+  let header = ''
+  while (!header.endsWith('\r\n')) header += await peer.receive(1)
+  return (await peer.receive(Number.parseInt(header.slice(1), 10) + 2)).slice(0, -2)
+}
+
 describe('CLIENT PAUSE', () => {
   test('queues all commands until its end', async () => {
     const peer = await start()
@@ -90,8 +98,13 @@ describe('CLIENT PAUSE', () => {
     await peer.exchange('SET a 1\r\nCLIENT PAUSE 100000 WRITE\r\n', '+OK\r\n+OK\r\n')
     other.send('GET a\r\nSET a 2\r\nGET a\r\nDEL a\r\nPING\r\n')
     expect(await other.receive(7)).toBe('$1\r\n1\r\n')
+    // It counts as blocked meanwhile, as in Redis.
+    expect(await askBulk(peer, 'INFO clients')).toContain('\r\nblocked_clients:1\r\n')
+    const list = await askBulk(peer, 'CLIENT LIST')
+    expect(list.match(/(?<= flags=)\w+/g)?.sort()).toEqual(['N', 'b'])
     await peer.exchange('GET a\r\nCLIENT UNPAUSE\r\n', '$1\r\n1\r\n+OK\r\n')
     expect(await other.receive(23)).toBe('+OK\r\n$1\r\n2\r\n:1\r\n+PONG\r\n')
+    expect(await askBulk(peer, 'INFO clients')).toContain('\r\nblocked_clients:0\r\n')
   })
 
   test('is not shortened or weakened by a second one', async () => {

@@ -1,5 +1,6 @@
 // One line of CLIENT LIST and CLIENT INFO.
 
+import type { Args } from '../../resp/args.ts'
 import type { Client } from '../spec/client.ts'
 import type { Context } from '../spec/context.ts'
 
@@ -8,7 +9,8 @@ const CONNECTION_BYTES = 8192
 
 /** The line of Redis 7.2 without its line break. Features that do not exist have the value of a client not using them. */
 export function clientInfo(c: Context, client: Client): string {
-  const { queryBufferBytes, outputBufferBytes, transaction } = client
+  const { outputBufferBytes, transaction } = client
+  const queryBufferBytes = client.queryBufferBytes + (client === c.client ? requestBytes(c.args) : 0)
   const now = c.instant.now
   const fields = [
     `id=${client.id}`,
@@ -45,13 +47,25 @@ export function clientInfo(c: Context, client: Client): string {
   return fields.join(' ')
 }
 
-/** Redis's letters: monitor, in a transaction, waits for a reply, closes after its replies, a watched key has changed, not
+/** The request that runs, as its client has sent it: Redis counts it, too. */
+function requestBytes(args: Args): number {
+  let bytes = headerBytes(args.count)
+  for (let i = 0; i < args.count; i++) bytes += headerBytes(args.length(i)) + args.length(i) + 2
+  return bytes
+}
+
+/** Bytes of `*1\r\n` or `$1\r\n`. */
+function headerBytes(count: number): number {
+  return String(count).length + 3
+}
+
+/** Redis's letters: monitor, in a transaction, waits for a reply or the end of a pause, closes after its replies, a watched key has changed, not
  * evicted, by a Unix socket, does not touch. */
 function flags(client: Client): string {
   let text = ''
   if (client.monitor) text += 'O'
   if (client.transaction !== undefined) text += 'x'
-  if (client.pending.size !== 0) text += 'b'
+  if (client.pending.size !== 0 || client.isPaused) text += 'b'
   if (client.closing) text += 'c'
   if (client.watch?.isBroken === true) text += 'd'
   if (client.noEvict) text += 'e'

@@ -84,7 +84,7 @@ export function clientsSection({ host, waits }: Context): Fields {
   for (const client of host.clients.values()) {
     input = Math.max(input, client.queryBufferBytes)
     output = Math.max(output, client.outputBufferBytes)
-    if (client.pending.size !== 0) waiting++
+    if (client.pending.size !== 0 || client.isPaused) waiting++
   }
   return [
     ['connected_clients', host.clients.size],

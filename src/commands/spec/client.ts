@@ -64,6 +64,8 @@ export abstract class ClientState {
   replyMode: 'on' | 'off' | 'skip' | 'skip-next' = 'on'
   noTouch = false
   noEvict = false
+  /** Its next command waits for the end of CLIENT PAUSE; set by the host. */
+  isPaused = false
   /** Whether it is in MONITOR; set by the host. */
   monitor = false
   /** Where the spans of its requests begin; `undefined`: nothing is traced. */

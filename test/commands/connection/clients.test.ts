@@ -44,6 +44,7 @@ describe('CLIENT LIST and INFO', () => {
       age: '90',
       flags: 'N',
       db: '1',
+      qbuf: String('*2\r\n$6\r\nCLIENT\r\n$4\r\nINFO\r\n'.length),
       cmd: 'client|info',
       user: 'default',
       resp: '2',
