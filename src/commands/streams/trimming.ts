@@ -23,9 +23,13 @@ const LIMIT_NODES = 100
 const MAX_LIMIT = 1_000_000
 const UNBOUNDED_NODE_LIMIT = 10_000
 
+/** Of XADD with no more than `*`. */
+const NEW_ENTRY: TrimOptions = { trimming: undefined, makesNoStream: false, id: undefined, idAt: 2 }
+
 /** Undefined after an error reply. */
 export function readTrimOptions(c: Context, isAdd: boolean): TrimOptions | undefined {
   const { args, reply } = c
+  if (isAdd && args.is(2, '*')) return NEW_ENTRY
   const fail = (text: string): undefined => {
     reply.error(text)
     return undefined

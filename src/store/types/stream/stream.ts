@@ -192,17 +192,18 @@ export class Stream {
     node.add(id, ranges, first, pairs, kind)
     const entry = this.#entries.append(id, entryBytes(ranges, first, pairs, kind))
     writeEntry(entry, ranges, first, pairs, kind)
-    this.#countAdded()
     this.#setWords(LAST_ID, id)
+    this.#countAdded()
   }
 
   /** One entry more was added: without a number of 64 bits. */
   #countAdded(): void {
     const { regions } = this.trees
-    const low = (regions.head(this.region, ENTRIES_ADDED) + 1) | 0
-    regions.setHead(this.region, ENTRIES_ADDED, low)
-    if (low === 0)
-      regions.setHead(this.region, ENTRIES_ADDED + 1, (regions.head(this.region, ENTRIES_ADDED + 1) + 1) | 0)
+    regions.locateHead(this.region)
+    const { words, at } = regions
+    const low = at + PAGE_HEADER_WORDS + ENTRIES_ADDED
+    words[low]++
+    if (words[low] === 0) words[low + 1]++
   }
 
   /** Throws when entries and nodes contradict each other. Returns the pages that they use. For tests. */

@@ -12,7 +12,7 @@ const { COUNT, HEAP, DATA, DATA_BYTES, LEAF_UNITS, FIRST_UNITS } = LAYOUT
 const SPARSE_BYTES = 1024
 const MERGED_BYTES = 3072
 
-/** A tree is long if it has more than this many times the entries of a leaf. */
+/** A tree with more than this many times the entries of a leaf is long. */
 const LONG_TREE = 32
 
 const scratch = Buffer.alloc(LEAF_UNITS * UNIT_BYTES)
@@ -173,10 +173,12 @@ export abstract class TreeLeaves extends TreeInnerPages {
     const count = this.leafCount
     if (i === count && this.isAtEdge(true)) {
       // What is appended goes to a new leaf: the old one stays as it is.
-      this.insertChild(height - 1, page, count, this.takePage(FIRST_UNITS), 0, [...this.key])
+      const units = this.#isLong(count) ? LEAF_UNITS : FIRST_UNITS
+      this.insertChild(height - 1, page, count, this.takePage(units), 0, [...this.key])
       return
     }
-    const at = i === 0 && this.isAtEdge(false) ? 1 : count >> 1
+    const isFirst = i === 0 && this.isAtEdge(false)
+    const at = isFirst ? 1 : count >> 1
     const leftBytes = this.#gather(0, at)
     const separator = this.end - this.view.getUint16(this.slots + 2 * at, true)
     const key = [0, 0, 0, 0]
@@ -185,8 +187,14 @@ export abstract class TreeLeaves extends TreeInnerPages {
     const rightBytes = this.#gather(at, count, leftBytes) - leftBytes
     const right = this.takePage(this.#unitsFor(count - at, rightBytes))
     this.#fill(right, this.regions.pageUnits, leftBytes, count - at, rightBytes)
-    this.#fill(page, this.#unitsFor(at, leftBytes), 0, at, leftBytes)
+    const leftUnits = isFirst && this.#isLong(count) ? LEAF_UNITS : this.#unitsFor(at, leftBytes)
+    this.#fill(page, leftUnits, 0, at, leftBytes)
     this.insertChild(height - 1, page, at, right, count - at, key)
+  }
+
+  /** Whether a leaf with `count` is a small part of the tree: one at an end, which is filled or emptied soon, may be roomy. */
+  #isLong(count: number): boolean {
+    return this.count > LONG_TREE * count
   }
 
   /** Whether the position is before all entries of the tree, or behind all; its leaf has `count`. */
@@ -205,7 +213,7 @@ export abstract class TreeLeaves extends TreeInnerPages {
     const isRoomy = units > FIRST_UNITS && needed < (units * UNIT_BYTES) / 2
     if (!isSparse && !isRoomy) return
     // What is taken from an end of a long list empties its leaf soon: it may be roomy meanwhile.
-    if (this.count > LONG_TREE * leafCount && this.#isOutermost(leafCount)) return
+    if (this.#isLong(leafCount) && this.#isOutermost(leafCount)) return
     if (isSparse && this.#mergeLeaf(needed)) return
     if (isRoomy) this.#pack(this.pages[height], this.#unitsFor(leafCount, live))
   }
