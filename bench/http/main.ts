@@ -1,13 +1,17 @@
-// The HTTP benchmark: GET of a held value of 32 bytes, beside a bare node:http server that answers a constant.
+// The HTTP benchmark: GET of a held value of 32 bytes, beside a bare node:http server that answers a constant, a plain
+// Fastify that does, and pogocache; these two where they are there.
 
+import { execFileSync } from 'node:child_process'
+import { createRequire } from 'node:module'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { median } from '../figures.ts'
 import { startHttpLoad } from '../helper.ts'
 import { fillKeys, keyOf } from '../load.ts'
-import { build, conditions, freePort, type Server, start, startErinys } from '../servers.ts'
+import { build, conditions, findProgram, freePort, type Server, start, startErinys } from '../servers.ts'
 
 const CONSTANT = fileURLToPath(new URL('./constant.ts', import.meta.url))
+const FASTIFY = fileURLToPath(new URL('./fastify.ts', import.meta.url))
 const CLIENTS = 50
 const VALUE_BYTES = 32
 
@@ -32,20 +36,18 @@ export async function benchHttp({ smoke }: { readonly smoke: boolean }): Promise
   const rounds = smoke ? 1 : 7
   const httpPort = await freePort()
   const erinys = await startErinys({ maxBytes: '64mb', httpPort })
-  const command = (port: number): readonly string[] => [
-    process.execPath,
-    '--import',
-    import.meta.resolve('tsx'),
-    CONSTANT,
-    String(port),
-  ]
-  const bare = await start({ name: 'node:http', version: process.version, command })
+  const bare = await startScript('node:http', process.version, CONSTANT)
+  const fastify = await startFastify()
+  const pogocache = await startPogocache()
   try {
     await fillKeys(erinys.port, 0, 2, VALUE_BYTES)
+    if (pogocache !== undefined) await fillKeys(pogocache.port, 0, 2, VALUE_BYTES)
     const path = `/cache/cache/${keyOf(0)}`
     const contenders: readonly Contender[] = [
       { server: bare, port: bare.port, path },
       { server: erinys, port: httpPort, path },
+      ...(fastify === undefined ? [] : [{ server: fastify, port: fastify.port, path }]),
+      ...(pogocache === undefined ? [] : [{ server: pogocache, port: pogocache.port, path: `/${keyOf(0)}` }]),
     ]
     const samples = new Map<string, Measured[]>()
     const seconds = smoke ? 0.2 : 4
@@ -62,8 +64,47 @@ export async function benchHttp({ smoke }: { readonly smoke: boolean }): Promise
     if (smoke || ratio >= GOAL) return []
     return [`GET over HTTP is ${ratio.toFixed(2)} × a bare node:http server, wants at least ${GOAL} ×`]
   } finally {
-    await Promise.all([erinys.stop(), bare.stop()])
+    await Promise.all([erinys, bare, fastify, pogocache].map((server) => server?.stop()))
   }
+}
+
+/** A server that is a script of this folder. */
+function startScript(name: string, version: string, path: string): Promise<Server> {
+  const tsx = import.meta.resolve('tsx')
+  const command = (port: number): readonly string[] => [process.execPath, '--import', tsx, path, String(port)]
+  return start({ name, version, command })
+}
+
+/** Fastify is no dependency: NODE_PATH names a folder that has it. */
+async function startFastify(): Promise<Server | undefined> {
+  const require = createRequire(import.meta.url)
+  try {
+    const { version } = require('fastify/package.json') as { version: string }
+    return await startScript('fastify', version, FASTIFY)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error
+    console.log('http: no Fastify, NODE_PATH names no folder with it')
+    return undefined
+  }
+}
+
+async function startPogocache(): Promise<Server | undefined> {
+  const program = findProgram('pogocache')
+  if (program === undefined) {
+    console.log('http: no pogocache on PATH')
+    return undefined
+  }
+  const version = /\d+\.\d+\S*/.exec(execFileSync(program, ['--version'], { encoding: 'utf8' }))?.[0] ?? '?'
+  const command = (port: number): readonly string[] => [
+    program,
+    '-h',
+    '127.0.0.1',
+    '-p',
+    String(port),
+    '--threads',
+    '1',
+  ]
+  return start({ name: 'pogocache', version, command })
 }
 
 async function measure({ server, port, path }: Contender, seconds: number): Promise<Measured> {

@@ -31,6 +31,7 @@ export class HttpConnection {
   #isExclusive = false
   readonly #waiting: (readonly [IncomingMessage, ServerResponse])[] = []
   #isPaused = false
+  #isClosing = false
   #caller: Caller | undefined
 
   /** @param served called when the response to a request was sent, or the connection is closed */
@@ -50,6 +51,11 @@ export class HttpConnection {
       this.#caller = { id, address, localAddress, authenticated: true, user }
     }
     return this.#caller
+  }
+
+  /** Closes once the requests that have begun have their responses. Those without any are closed by the server. */
+  close(): void {
+    this.#isClosing = true
   }
 
   /** Serves a request now, or after the earlier ones. */
@@ -76,6 +82,7 @@ export class HttpConnection {
   readonly #ended = (): void => {
     this.#active--
     this.#served()
+    if (this.#isClosing && this.#active === 0 && this.#waiting.length === 0) this.#socket.destroySoon()
     const { destroyed } = this.#socket
     while (this.#waiting.length > 0 && !destroyed) {
       const [request, response] = this.#waiting[0]

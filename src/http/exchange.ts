@@ -1,25 +1,18 @@
 // One request and its response, as handlers of routes see them.
 
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { parseReplies, type Reply, wholeReply } from '../cluster/links/request.ts'
 import type { Group } from '../group/group.ts'
 import type { Caller, Demand, Services } from './ports.ts'
+import type { Read } from './read.ts'
 import { RefusedError, type Uploads } from './requests/body.ts'
 import { decodeBytes, decodeText, type Target } from './requests/target.ts'
-import { PROBLEM_JSON, type Problem, problemBody, problemOf, quote } from './responses/problem.ts'
-
-/** Names and values in turn, as `writeHead` takes them: faster than an object. */
-export type Headers = (string | number)[]
-
-/** Node.js joins a body that is a string with the headers to one write: that is faster for a small one. */
-const MAX_JOINED = 2048
+import { type Problem, problemOf, quote } from './responses/problem.ts'
+import { type Headers, MAX_JOINED, Responder, SAFETY } from './responses/responder.ts'
 
 const JSON_TYPE = 'application/json'
 
-/** What every response has: nobody guesses a type of a value, and pages of other origins do not embed it. */
-const SAFETY = ['X-Content-Type-Options', 'nosniff', 'Cross-Origin-Resource-Policy', 'same-origin'] as const
-
-export class Exchange {
+export class Exchange extends Responder implements Read {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly target: Target
@@ -36,6 +29,7 @@ export class Exchange {
   #key: Buffer | undefined
 
   constructor(parts: ExchangeParts) {
+    super()
     this.request = parts.request
     this.response = parts.response
     this.target = parts.target
@@ -68,6 +62,18 @@ export class Exchange {
   get group(): Group {
     this.#group ??= groupNamed(this.services, this.text('group'))
     return this.#group
+  }
+
+  get method(): string | undefined {
+    return this.request.method
+  }
+
+  get headers(): IncomingHttpHeaders {
+    return this.request.headers
+  }
+
+  get isGone(): boolean {
+    return this.response.destroyed
   }
 
   get query(): URLSearchParams {
@@ -114,26 +120,10 @@ export class Exchange {
     return reply
   }
 
-  /** Sends a response with a body, or without one. */
-  send(status: number, headers: Headers, body?: Buffer | string): void {
-    const { response, request } = this
-    headers.push(...SAFETY)
-    if (this.#cors !== undefined) headers.push(...this.#cors)
-    if (body !== undefined)
-      headers.push('Content-Length', typeof body === 'string' ? Buffer.byteLength(body) : body.length)
-    else if (status !== 304 && status !== 204) headers.push('Content-Length', 0)
-    response.writeHead(status, headers)
-    if (body === undefined || request.method === 'HEAD') response.end()
-    else if (typeof body !== 'string' && body.length <= MAX_JOINED)
-      response.end(body.toString('latin1'), 'latin1')
-    else response.end(body)
-  }
-
   /** Begins a response whose body is written in parts. */
   begin(status: number, headers: Headers): void {
     headers.push(...SAFETY)
-    if (this.#cors !== undefined) headers.push(...this.#cors)
-    this.response.writeHead(status, headers)
+    this.#writeHead(status, headers)
   }
 
   json(status: number, value: unknown, headers: Headers = []): void {
@@ -144,16 +134,24 @@ export class Exchange {
     this.send(200, ['Content-Type', type, 'Cache-Control', 'no-store'], text)
   }
 
-  problem(problem: Problem, headers: Headers = []): void {
-    if (problem.retryAfter !== undefined) headers.push('Retry-After', problem.retryAfter)
-    if (!headers.includes('Cache-Control')) headers.push('Cache-Control', 'no-store')
-    headers.push('Content-Type', PROBLEM_JSON)
-    this.send(problem.status, headers, problemBody(problem))
-  }
-
   /** Answers what a handler throws; for those that go on after it has returned. */
   fail(error: unknown): void {
     this.#failed(error)
+  }
+
+  protected override write(status: number, headers: Headers, body: Buffer | string | undefined): void {
+    const { response, request } = this
+    this.#writeHead(status, headers)
+    if (body === undefined || request.method === 'HEAD') response.end()
+    // Node.js joins a string with the headers.
+    else if (typeof body !== 'string' && body.length <= MAX_JOINED)
+      response.end(body.toString('latin1'), 'latin1')
+    else response.end(body)
+  }
+
+  #writeHead(status: number, headers: Headers): void {
+    if (this.#cors !== undefined) headers.push(...this.#cors)
+    this.response.writeHead(status, headers)
   }
 
   #valueOf(name: string): string {

@@ -9,16 +9,20 @@ import { systemTimers } from '../bytes/clock.ts'
 import { RuntimeStats } from '../telemetry/runtime-stats.ts'
 import { begin, extracted, isTracing, SpanKind, within } from '../telemetry/tracing.ts'
 import { HttpConnection } from './connections.ts'
-import { Exchange, type Headers, jsonText } from './exchange.ts'
+import { Exchange, jsonText } from './exchange.ts'
 import { HttpListener, type TlsMaterial } from './listener.ts'
 import { Metrics } from './metrics/metrics.ts'
 import { openApiOf } from './openapi.ts'
+import type { Place, PlainHandlers } from './plain/connection.ts'
+import { PlainReads } from './plain/reads.ts'
+import type { PlainRequest } from './plain/request.ts'
 import type { Services } from './ports.ts'
 import { GoneError, RefusedError, Uploads } from './requests/body.ts'
 import { CHALLENGE, readCredentials } from './requests/credentials.ts'
 import { FOREIGN_HOST, OriginCheck } from './requests/origin-check.ts'
 import { readTarget, type Target } from './requests/target.ts'
 import { INTERNAL_ERROR, PROBLEM_JSON, type Problem, problemBody, quote } from './responses/problem.ts'
+import type { Headers } from './responses/responder.ts'
 import type { Route } from './route.ts'
 import { Router } from './router.ts'
 import { allRoutes } from './routes/table.ts'
@@ -53,6 +57,7 @@ export class HttpGateway {
   readonly #runtime: RuntimeStats
   readonly #router: Router
   readonly #check: OriginCheck
+  readonly #plainReads: PlainReads
   readonly #uploads: Uploads
   readonly #listener: HttpListener
   readonly #connections = new Set<HttpConnection>()
@@ -79,6 +84,7 @@ export class HttpGateway {
     this.#router = new Router(this.routes)
     const needsPassword = (): boolean => options.gate.anonymous === undefined
     this.#check = new OriginCheck(options.options, needsPassword)
+    this.#plainReads = new PlainReads(this.#services, this.#check)
     this.#uploads = new Uploads(options.options.maxUploads)
     this.#listener = new HttpListener({
       options: options.options,
@@ -121,6 +127,7 @@ export class HttpGateway {
   close(timeout: number): Promise<void> {
     this.#isClosing = true
     this.#runtime.stop()
+    for (const connection of this.#connections) connection.close()
     this.#closed ??= this.#close(timeout)
     if (timeout === 0) this.#listener.closeAll()
     return this.#closed
@@ -134,13 +141,25 @@ export class HttpGateway {
     await this.#listener.close().finally(() => clearTimeout(timer))
   }
 
-  #accept(socket: OwnSocket): void {
+  #accept(socket: OwnSocket): Omit<PlainHandlers, 'handOver'> {
     const connection = new HttpConnection(this.#nextId++, socket, this.#serveRequest, this.#requestEnded)
     socket[CONNECTION] = connection
     this.#connections.add(connection)
     socket.once('close', () => this.#connections.delete(connection))
     const { stats } = this.#services.host
     stats.connections++
+    return {
+      serve: (request, place) => this.#servePlain(connection, request, place),
+      served: this.#requestEnded,
+    }
+  }
+
+  #servePlain(connection: HttpConnection, request: PlainRequest, place: Place): boolean {
+    if (this.#active >= MAX_ACTIVE) return false
+    this.#active++
+    const isServed = this.#plainReads.serve(connection, request, place)
+    if (!isServed) this.#active--
+    return isServed
   }
 
   #received(request: IncomingMessage, response: ServerResponse): void {

@@ -5,11 +5,16 @@ import { createServer as createSecureServer, type ServerOptions as SecureOptions
 import type { AddressInfo, Socket } from 'node:net'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import type { HttpOptions } from './options.ts'
+import { PlainConnection, type PlainHandlers, type PlainLimits } from './plain/connection.ts'
 import type { GatewayLog } from './ports.ts'
 
 /** Longer headers are refused with 431. Keys of 8 KiB fit, percent-encoded as a whole. */
 const MAX_HEADER_BYTES = 32 * 1024
 const MAX_HEADERS = 100
+
+/** How long a connection without a request stays open, ms; and how long a request may take to arrive, without its body. */
+const IDLE_MS = 60_000
+const HEADERS_MS = 30_000
 
 /** How often slow requests are looked for, ms. */
 const CHECK_INTERVAL_MS = 1000
@@ -25,17 +30,27 @@ export interface ListenerOptions {
   /** Length of the queue of connections to accept. */
   readonly backlog: number
   readonly handshakeFailed?: ((error: Error, socket: TLSSocket) => void) | undefined
-  readonly onConnection: (socket: Socket) => void
+  /** Returns what serves the plain reads of the connection. */
+  readonly onConnection: (socket: Socket) => Omit<PlainHandlers, 'handOver'>
   readonly onRequest: RequestListener
 }
 
 export class HttpListener {
   readonly #options: ListenerOptions
   readonly #servers: HttpServer[] = []
+  /** Those that node:http does not know. */
+  readonly #plain = new Set<PlainConnection>()
+  readonly #limits: PlainLimits
   #isClosed = false
 
   constructor(options: ListenerOptions) {
     this.#options = options
+    const { timeout } = options.options
+    this.#limits = {
+      firstMs: Math.min(timeout, HEADERS_MS),
+      idleMs: Math.min(timeout, IDLE_MS),
+      busyMs: timeout,
+    }
   }
 
   get isSecure(): boolean {
@@ -71,6 +86,7 @@ export class HttpListener {
   /** Accepts no more connections, and closes those that are idle; others close with their response. */
   async close(): Promise<void> {
     this.#isClosed = true
+    for (const connection of this.#plain) connection.close()
     await Promise.all(
       this.#servers.map((server) => {
         const closed = new Promise((resolve) => server.close(resolve))
@@ -81,16 +97,18 @@ export class HttpListener {
   }
 
   closeAll(): void {
+    for (const connection of this.#plain) connection.destroy()
     for (const server of this.#servers) server.closeAllConnections()
   }
 
   #create(): HttpServer {
-    const { options, tls, handshakeFailed, onConnection, onRequest } = this.#options
+    const { options, tls, handshakeFailed, onRequest } = this.#options
+    const { firstMs, idleMs } = this.#limits
     const limits: ServerOptions = {
       maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: Math.min(options.timeout, 30_000),
+      headersTimeout: firstMs,
       requestTimeout: options.timeout,
-      keepAliveTimeout: Math.min(options.timeout, 60_000),
+      keepAliveTimeout: idleMs,
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
       noDelay: true,
       // `insecureHTTPParser` would accept requests that two parsers may read in two ways.
@@ -101,7 +119,7 @@ export class HttpListener {
     server.maxConnections = options.maxConnections
     // A connection without any traffic, such as one whose client does not read.
     server.setTimeout(options.timeout)
-    server.on(tls === undefined ? 'connection' : 'secureConnection', onConnection)
+    this.#takeConnections(server, tls === undefined ? 'connection' : 'secureConnection')
     server.on('request', onRequest)
     // Without it Node.js would ask for the body before the handler has seen its length.
     server.on('checkContinue', onRequest)
@@ -113,6 +131,28 @@ export class HttpListener {
     })
     server.on('dropRequest', (_request, socket: Socket) => socket.destroy())
     return server
+  }
+
+  /** Connections come here first, and to the server with the first request that is no plain read. */
+  #takeConnections(server: HttpServer, event: string): void {
+    const [serve] = server.listeners(event)
+    server.removeAllListeners(event)
+    server.on(event, (socket: Socket) => {
+      const forget = (): void => {
+        this.#plain.delete(connection)
+      }
+      const handOver = (received: Buffer): void => {
+        forget()
+        serve.call(server, socket)
+        // What has just been read is first; node:http may pause the connection again.
+        if (socket.isPaused()) socket.resume()
+        socket.emit('data', received)
+      }
+      const handlers = { ...this.#options.onConnection(socket), handOver }
+      const connection = new PlainConnection(socket, this.#limits, handlers)
+      this.#plain.add(connection)
+      socket.once('close', forget)
+    })
   }
 }
 

@@ -2,8 +2,8 @@
 
 import type { Group } from '../../group/group.ts'
 import type { GroupPolicy } from '../../group/policy.ts'
-import type { Headers } from '../exchange.ts'
 import type { Fetched } from './fetched.ts'
+import type { Headers } from './responder.ts'
 
 /** What shared and private caches may do with stale values: as the group does itself. By policy. */
 const extensions = new WeakMap<GroupPolicy, string>()

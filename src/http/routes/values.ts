@@ -2,7 +2,8 @@
 
 import { wholeReply } from '../../cluster/links/request.ts'
 import type { Group } from '../../group/group.ts'
-import { CLOSING, type Exchange, type Headers } from '../exchange.ts'
+import { CLOSING, type Exchange } from '../exchange.ts'
+import type { Read } from '../read.ts'
 import { lifetimeOf, listOf } from '../requests/fields.ts'
 import { BadRequestError } from '../requests/target.ts'
 import { codingFor, compressed } from '../responses/compression.ts'
@@ -10,6 +11,7 @@ import { type Fetched, readFetched } from '../responses/fetched.ts'
 import { addCourse, addFreshness } from '../responses/freshness.ts'
 import { jsonOf, type TextEncoding } from '../responses/json-value.ts'
 import { problemIn, quote } from '../responses/problem.ts'
+import type { Headers } from '../responses/responder.ts'
 import { entityTag, isNotModified, rangeOf } from '../responses/validators.ts'
 import { problem, type Route, type RouteParameter } from '../route.ts'
 
@@ -57,6 +59,9 @@ export const FAILURES = {
   504: problem('The origin has not answered in time (`origin-timeout`).'),
 } as const
 
+/** The access that the read of a value needs. */
+export const READ_ACCESS = { command: 'fetch', of: 'key' } as const
+
 export const valueRoutes: readonly Route[] = [
   {
     method: 'GET',
@@ -93,7 +98,7 @@ export const valueRoutes: readonly Route[] = [
       416: problem('The value has no such bytes.'),
       ...FAILURES,
     },
-    access: { command: 'fetch', of: 'key' },
+    access: READ_ACCESS,
     handle: getValue,
   },
   {
@@ -141,40 +146,36 @@ export const valueRoutes: readonly Route[] = [
   },
 ]
 
-function getValue(exchange: Exchange): void {
-  const group = exchange.group
+export function getValue(read: Read): void {
+  const { group } = read
   const startedAt = performance.now()
-  exchange.services.commands.run(exchange.caller, group, ['FETCH', exchange.key], {
+  read.services.commands.run(read.caller, group, ['FETCH', read.key], {
     replied: (first, rest, isForwarded) => {
-      if (exchange.response.destroyed) return
+      if (read.isGone) return
       const reply = wholeReply(first, rest)
       try {
         const refusal = problemIn(reply)
-        if (refusal !== undefined) exchange.problem(refusal)
-        else answer(exchange, group, readFetched(reply), isForwarded, performance.now() - startedAt)
+        if (refusal !== undefined) read.problem(refusal)
+        else answer(read, group, readFetched(reply), isForwarded, performance.now() - startedAt)
       } catch (error) {
-        exchange.fail(error)
+        read.fail(error)
       }
     },
-    closed: () => exchange.problem(CLOSING),
+    closed: () => read.problem(CLOSING),
   })
 }
 
 /** Sends what was fetched. @throws RefusedError */
-function answer(
-  exchange: Exchange,
-  group: Group,
-  fetched: Fetched,
-  isForwarded: boolean,
-  totalMs: number,
-): void {
-  const { request } = exchange
+function answer(read: Read, group: Group, fetched: Fetched, isForwarded: boolean, totalMs: number): void {
+  const { method, services } = read
+  const { compress } = services.options
+  const asked = read.headers
   const headers: Headers = []
-  addFreshness(headers, group, fetched, request.headers.authorization !== undefined)
+  addFreshness(headers, group, fetched, asked.authorization !== undefined)
   addCourse(headers, fetched, isForwarded, totalMs)
   const { value } = fetched
   if (value === undefined) {
-    exchange.problem(
+    read.problem(
       { status: 404, type: 'absent', detail: `group ${quote(group.name)} has no such key` },
       headers,
     )
@@ -182,51 +183,49 @@ function answer(
   }
   const isString = Buffer.isBuffer(value)
   const type = isString ? (group.policy.contentType ?? 'application/octet-stream') : 'application/json'
-  const body = isString ? value : Buffer.from(jsonOf(fetched, encodingOf(exchange)))
+  const body = isString ? value : Buffer.from(jsonOf(fetched, encodingOf(read)))
   headers.push('Content-Type', type)
   // RFC 9110, section 14.2: ranges are of GET only.
-  const range = request.method === 'GET' ? request.headers.range : undefined
+  const range = method === 'GET' ? asked.range : undefined
   const coding =
-    exchange.services.options.compress && range === undefined
-      ? codingFor(request.headers['accept-encoding'], type, body.length)
-      : undefined
-  if (exchange.services.options.compress) headers.push('Vary', 'Accept-Encoding')
+    compress && range === undefined ? codingFor(asked['accept-encoding'], type, body.length) : undefined
+  if (compress) headers.push('Vary', 'Accept-Encoding')
   const own = entityTag(body)
   // Another representation has another validator.
   const tag = coding === undefined ? own : `${own.slice(0, -1)}-${coding}"`
   headers.push('ETag', tag)
-  if (isNotModified(request.headers['if-none-match'], tag)) exchange.send(304, headers)
+  if (isNotModified(asked['if-none-match'], tag)) read.send(304, headers)
   else if (coding !== undefined) {
     headers.push('Content-Encoding', coding)
     void compressed(body, coding).then(
-      (bytes) => exchange.send(200, headers, bytes),
-      (error) => exchange.fail(error),
+      (bytes) => read.send(200, headers, bytes),
+      (error) => read.fail(error),
     )
   } else {
     headers.push('Accept-Ranges', 'bytes')
-    if (range === undefined) exchange.send(200, headers, body)
-    else sendRange(exchange, headers, body, tag)
+    if (range === undefined) read.send(200, headers, body)
+    else sendRange(read, headers, body, tag)
   }
 }
 
-function sendRange(exchange: Exchange, headers: Headers, body: Buffer, tag: string): void {
-  const range = rangeOf(exchange.request.headers, body.length, tag)
-  if (range === undefined) exchange.send(200, headers, body)
+function sendRange(read: Read, headers: Headers, body: Buffer, tag: string): void {
+  const range = rangeOf(read.headers, body.length, tag)
+  if (range === undefined) read.send(200, headers, body)
   else if (range === 'none') {
     const detail = `the value has ${body.length} bytes`
     const none: Headers = ['Content-Range', `bytes */${body.length}`, 'ETag', tag]
-    exchange.problem({ status: 416, type: 'range-not-satisfiable', detail }, none)
+    read.problem({ status: 416, type: 'range-not-satisfiable', detail }, none)
   } else {
     const { first, last } = range
     headers.push('Content-Range', `bytes ${first}-${last}/${body.length}`)
-    exchange.send(206, headers, body.subarray(first, last + 1))
+    read.send(206, headers, body.subarray(first, last + 1))
   }
 }
 
 /** @throws BadRequestError */
-export function encodingOf(exchange: Exchange): TextEncoding {
-  if (exchange.target.query === '') return 'utf8'
-  const encoding = exchange.query.get('encoding')
+export function encodingOf({ target }: Pick<Read, 'target'>): TextEncoding {
+  if (target.query === '') return 'utf8'
+  const encoding = new URLSearchParams(target.query).get('encoding')
   if (encoding === null || encoding === 'utf8') return 'utf8'
   if (encoding === 'base64') return 'base64'
   throw new BadRequestError(`got ${quote(encoding)} for encoding, wants base64`)

@@ -1,0 +1,221 @@
+// A connection of which only plain reads have come so far: they are answered without node:http.
+
+import type { Socket } from 'node:net'
+import { MAX_JOINED } from '../responses/responder.ts'
+import { type PlainRequest, PlainRequestReader } from './request.ts'
+
+/*
+ * node:http takes more time for a request than the read of a held value. So this class reads the requests of a connection
+ * as long as they are plain reads (see `PlainRequestReader`), and the client reads the responses. The first other request,
+ * and with it the connection, is handed over to node:http for good, once those before it have their responses.
+ *
+ * Reads run at the same time; their responses are sent in order.
+ */
+
+/** The connection is not read while so many of its requests have no response. */
+const MAX_PARALLEL = 64
+
+const NOTHING: Buffer = Buffer.alloc(0)
+
+/** How long a connection may have no traffic, ms. */
+export interface PlainLimits {
+  /** Before its first request. */
+  readonly firstMs: number
+  /** Between two requests. */
+  readonly idleMs: number
+  /** While a response is outstanding. */
+  readonly busyMs: number
+}
+
+export interface PlainHandlers {
+  /** Answers a request by filling the place. False: it is not for this class, and `place` is not used. */
+  serve(request: PlainRequest, place: Place): boolean
+  /** A place that `serve` has taken was filled, or its client is gone. */
+  served(): void
+  /** Serves the rest of the connection. `received`: what was read and not served. */
+  handOver(received: Buffer): void
+}
+
+export class PlainConnection {
+  readonly #socket: Socket
+  readonly #limits: PlainLimits
+  readonly #handlers: PlainHandlers
+  readonly #reader = new PlainRequestReader()
+  /** What was read; as text, with one character per byte; and where the next request begins. */
+  #received = NOTHING
+  #text = ''
+  #at = 0
+  /** The responses to come, in order. */
+  readonly #places: Place[] = []
+  #isServing = false
+  /** The client sends no more. */
+  #hasEnded = false
+  #isClosing = false
+
+  constructor(socket: Socket, limits: PlainLimits, handlers: PlainHandlers) {
+    this.#socket = socket
+    this.#limits = limits
+    this.#handlers = handlers
+    socket.setTimeout(limits.firstMs)
+    socket.on('data', this.#read).on('end', this.#end)
+    socket.on('timeout', this.#timedOut).on('error', this.#failed).on('close', this.#closed)
+  }
+
+  /** Closes: now if it is idle, otherwise with the last response to what was read. */
+  close(): void {
+    this.#isClosing = true
+    if (this.#places.length === 0) this.#socket.destroySoon()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  get isGone(): boolean {
+    return this.#socket.destroyed
+  }
+
+  /** Sends all responses whose turn it is. */
+  flush(): void {
+    const places = this.#places
+    while (places.length > 0 && places[0].isFilled) {
+      const place = places.shift() as Place
+      const isLast = this.#isClosing && places.length === 0
+      send(this.#socket, place.head + closingOf(this.#limits.idleMs, isLast), place.body)
+      this.#handlers.served()
+      if (isLast) this.#socket.destroySoon()
+    }
+    if (places.length === 0) this.#becomeIdle()
+    if (!this.#isServing && this.#text !== '') this.#serve()
+  }
+
+  #becomeIdle(): void {
+    const { idleMs } = this.#limits
+    if (this.#socket.timeout !== idleMs) this.#socket.setTimeout(idleMs)
+    if (this.#hasEnded) this.#socket.end()
+  }
+
+  readonly #read = (chunk: Buffer): void => {
+    this.#received = chunk
+    this.#text = chunk.toString('latin1')
+    this.#at = 0
+    this.#serve()
+  }
+
+  /** Serves what was read, as far as it can be served now. */
+  #serve(): void {
+    if (this.#text === '' || this.#isClosing) return
+    const places = this.#places
+    this.#isServing = true
+    while (this.#at < this.#text.length && places.length < MAX_PARALLEL && this.#serveNext()) {}
+    this.#isServing = false
+    if (this.#at === this.#text.length) {
+      this.#received = NOTHING
+      this.#text = ''
+      if (this.#socket.isPaused()) this.#socket.resume()
+    } else if (places.length === 0) this.#leave()
+    else this.#socket.pause()
+  }
+
+  /** False: the next request is for node:http. */
+  #serveNext(): boolean {
+    // It also deals with clients that do not read.
+    if (this.#socket.writableNeedDrain) return false
+    const request = this.#reader.read(this.#text, this.#at)
+    if (request === undefined) return false
+    const place = new Place(this)
+    // First: it may be filled at once.
+    this.#places.push(place)
+    if (!this.#handlers.serve(request, place)) {
+      this.#places.pop()
+      return false
+    }
+    this.#at = request.end
+    return true
+  }
+
+  #leave(): void {
+    const socket = this.#socket
+    const rest = this.#received.subarray(this.#at)
+    this.#received = NOTHING
+    this.#text = ''
+    socket.off('data', this.#read).off('end', this.#end)
+    socket.off('timeout', this.#timedOut).off('error', this.#failed).off('close', this.#closed)
+    this.#handlers.handOver(rest)
+  }
+
+  readonly #end = (): void => {
+    this.#hasEnded = true
+    if (this.#places.length === 0) this.#socket.end()
+  }
+
+  readonly #timedOut = (): void => {
+    const { busyMs } = this.#limits
+    const isBusy = this.#places.length > 0 || this.#socket.writableLength > 0
+    if (isBusy && this.#socket.timeout !== busyMs) this.#socket.setTimeout(busyMs)
+    else this.#socket.destroy()
+  }
+
+  /** The socket closes by itself. */
+  readonly #failed = (): void => {}
+
+  readonly #closed = (): void => {
+    for (const _ of this.#places) this.#handlers.served()
+    this.#places.length = 0
+    this.#text = ''
+  }
+}
+
+/** The place of a response in their order. */
+export class Place {
+  head = ''
+  body: Buffer | string | undefined
+  isFilled = false
+  readonly #connection: PlainConnection
+
+  constructor(connection: PlainConnection) {
+    this.#connection = connection
+  }
+
+  get isGone(): boolean {
+    return this.#connection.isGone
+  }
+
+  /** @param head the status line and header lines, without those of the connection */
+  fill(head: string, body: Buffer | string | undefined): void {
+    if (this.isFilled) return
+    this.head = head
+    this.body = body
+    this.isFilled = true
+    this.#connection.flush()
+  }
+}
+
+function send(socket: Socket, head: string, body: Buffer | string | undefined): void {
+  if (body === undefined) socket.write(head, 'latin1')
+  else if (typeof body !== 'string' && body.length <= MAX_JOINED)
+    socket.write(head + body.toString('latin1'), 'latin1')
+  else {
+    socket.cork()
+    socket.write(head, 'latin1')
+    socket.write(body)
+    socket.uncork()
+  }
+}
+
+/** The last header lines, for this second: as node:http has them. */
+let date = ''
+let dateSecond = 0
+let closing = ''
+let closingIdleMs = 0
+
+function closingOf(idleMs: number, isLast: boolean): string {
+  const second = Math.floor(Date.now() / 1000)
+  if (second !== dateSecond || idleMs !== closingIdleMs) {
+    dateSecond = second
+    closingIdleMs = idleMs
+    date = `Date: ${new Date(second * 1000).toUTCString()}\r\n`
+    closing = `${date}Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(idleMs / 1000)}\r\n\r\n`
+  }
+  return isLast ? `${date}Connection: close\r\n\r\n` : closing
+}

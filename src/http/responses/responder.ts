@@ -1,0 +1,38 @@
+// Responses, however they are sent: the headers that each of them has.
+
+import { PROBLEM_JSON, type Problem, problemBody } from './problem.ts'
+
+/** Names and values in turn, as `writeHead` takes them: faster than an object. */
+export type Headers = (string | number)[]
+
+/** What every response has: nobody guesses a type of a value, and pages of other origins do not embed it. */
+export const SAFETY = [
+  'X-Content-Type-Options',
+  'nosniff',
+  'Cross-Origin-Resource-Policy',
+  'same-origin',
+] as const
+
+/** Smaller bodies are joined with their headers to one string: one write, which is faster. */
+export const MAX_JOINED = 2048
+
+export abstract class Responder {
+  /** Sends a response with a body, or without one. */
+  send(status: number, headers: Headers, body?: Buffer | string): void {
+    headers.push(...SAFETY)
+    if (body !== undefined)
+      headers.push('Content-Length', typeof body === 'string' ? Buffer.byteLength(body) : body.length)
+    else if (status !== 304 && status !== 204) headers.push('Content-Length', 0)
+    this.write(status, headers, body)
+  }
+
+  problem(problem: Problem, headers: Headers = []): void {
+    if (problem.retryAfter !== undefined) headers.push('Retry-After', problem.retryAfter)
+    if (!headers.includes('Cache-Control')) headers.push('Cache-Control', 'no-store')
+    headers.push('Content-Type', PROBLEM_JSON)
+    this.send(problem.status, headers, problemBody(problem))
+  }
+
+  /** Sends a whole response. Without the body if the request was HEAD. */
+  protected abstract write(status: number, headers: Headers, body: Buffer | string | undefined): void
+}
