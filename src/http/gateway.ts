@@ -21,8 +21,8 @@ import { GoneError, RefusedError, Uploads } from './requests/body.ts'
 import { CHALLENGE, readCredentials } from './requests/credentials.ts'
 import { FOREIGN_HOST, OriginCheck } from './requests/origin-check.ts'
 import { readTarget, type Target } from './requests/target.ts'
-import { INTERNAL_ERROR, PROBLEM_JSON, type Problem, problemBody, quote } from './responses/problem.ts'
-import type { Headers } from './responses/responder.ts'
+import { INTERNAL_ERROR, type Problem, problemBody, quote } from './responses/problem.ts'
+import { addProblem, type Headers, SAFETY } from './responses/responder.ts'
 import type { Route } from './route.ts'
 import { Router } from './router.ts'
 import { allRoutes } from './routes/table.ts'
@@ -359,10 +359,9 @@ function sendProblem(
   cors: Headers | undefined,
 ): void {
   const body = problemBody(problem)
-  headers.push('Content-Type', PROBLEM_JSON, 'Content-Length', Buffer.byteLength(body))
-  headers.push('Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff')
+  addProblem(headers, problem)
+  headers.push(...SAFETY, 'Content-Length', Buffer.byteLength(body))
   if (problem.status === 401) headers.push('WWW-Authenticate', CHALLENGE)
-  if (problem.retryAfter !== undefined) headers.push('Retry-After', problem.retryAfter)
   if (cors !== undefined) headers.push(...cors)
   if (hasUnreadBody(request)) {
     headers.push('Connection', 'close')

@@ -27,12 +27,17 @@ export abstract class Responder {
   }
 
   problem(problem: Problem, headers: Headers = []): void {
-    if (problem.retryAfter !== undefined) headers.push('Retry-After', problem.retryAfter)
-    if (!headers.includes('Cache-Control')) headers.push('Cache-Control', 'no-store')
-    headers.push('Content-Type', PROBLEM_JSON)
+    addProblem(headers, problem)
     this.send(problem.status, headers, problemBody(problem))
   }
 
   /** Sends a whole response. Without the body if the request was HEAD. */
   protected abstract write(status: number, headers: Headers, body: Buffer | string | undefined): void
+}
+
+/** The headers of a problem. Those of an entry may say how long it lasts. */
+export function addProblem(headers: Headers, { retryAfter }: Problem): void {
+  if (retryAfter !== undefined) headers.push('Retry-After', retryAfter)
+  if (!headers.includes('Cache-Control')) headers.push('Cache-Control', 'no-store')
+  headers.push('Content-Type', PROBLEM_JSON)
 }

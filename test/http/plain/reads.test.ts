@@ -1,0 +1,154 @@
+// Plain reads are answered as node:http answers them, byte for byte; other requests of their connections are served, too.
+
+import { describe, expect, test } from 'vitest'
+import { ManualClock } from '../../../src/bytes/clock.ts'
+import { PlainRequestReader } from '../../../src/http/plain/request.ts'
+import { sortedSet } from '../../../src/index.ts'
+import { GatedOrigin } from '../../support/gated-origin.ts'
+import { closed, type HttpNode, open, received, startHttp } from '../../support/http.ts'
+
+const HEAD = 'Host: localhost\r\n'
+const get = (key: string, more = ''): string => `GET /cache/g/${key} HTTP/1.1\r\n${HEAD}${more}\r\n`
+
+/** The whole response to a request on a connection of its own, without the date. */
+async function responseTo(node: HttpNode, request: string): Promise<string> {
+  const socket = await open(node.port)
+  socket.write(request)
+  const isHead = request.startsWith('HEAD')
+  const text = await received(socket, (all) => {
+    const end = all.indexOf('\r\n\r\n')
+    const length = isHead ? 0 : Number(/\r\nContent-Length: (\d+)/.exec(all)?.[1] ?? 0)
+    return end >= 0 && all.length >= end + 4 + length
+  })
+  socket.destroy()
+  return text.replace(/\r\nDate: [^\r]+ GMT\r\n/, '\r\n')
+}
+
+describe('a response is the same as that of node:http', () => {
+  const large = 'y'.repeat(100_000)
+  const values: Record<string, unknown> = {
+    text: 'v',
+    empty: '',
+    large,
+    bytes: Buffer.from(Array.from({ length: 256 }, (_, i) => i)),
+    hash: { name: 'Ada', née: 'Byron' },
+    zset: sortedSet([['low', 1.5]]),
+    'no text': [Buffer.from([0xff])],
+  }
+  const origin = (key: string): never => {
+    if (key === 'fails') throw new Error('the tàble is gone')
+    return values[key] as never
+  }
+  const request = (method: string, key: string, more: string): string =>
+    `${method} /cache/g/${key} HTTP/1.1\r\n${HEAD}${more}\r\n`
+
+  test.each([
+    ['GET', 'text', ''],
+    ['HEAD', 'text', ''],
+    ['GET', 'empty', ''],
+    ['GET', 'large', ''],
+    ['HEAD', 'large', ''],
+    ['GET', 'bytes', ''],
+    ['GET', 'hash', ''],
+    ['GET', 'zset', ''],
+    ['GET', 'no%20text', ''],
+    ['GET', 'absent', ''],
+    ['HEAD', 'absent', ''],
+    ['GET', 'fails', ''],
+    ['GET', 'text', 'If-None-Match: *\r\n'],
+    ['GET', 'text', 'Range: bytes=0-0\r\n'],
+    ['GET', 'text', 'Range: bytes=5-\r\n'],
+    ['GET', 'large', 'Accept-Encoding: gzip\r\n'],
+  ])('%s %s %s', async (method, key, more) => {
+    const clock = new ManualClock(1_700_000_000_000)
+    const group = { ttl: '60s', jitter: 0, negativeTtl: '10s', staleIfError: '5m', contentType: 'text/plain' }
+    const node = await startHttp({ groups: { g: { ...group, origin } }, http: { compress: true } }, { clock })
+    const plain = request(method, key, more)
+    // With this header it is for node:http, which ignores it.
+    const other = request(method, key, `${more}Trailer: X\r\n`)
+    const reader = new PlainRequestReader()
+    expect([reader.read(plain, 0)?.method, reader.read(other, 0)]).toEqual([method, undefined])
+    // The first may be a miss.
+    await responseTo(node, plain)
+    clock.advance(5000)
+    const [own, theirs] = [await responseTo(node, plain), await responseTo(node, other)]
+    expect(own).toBe(theirs)
+    expect(own).toMatch(/^HTTP\/1\.1 \d{3} [A-Z]/)
+  })
+
+  test('also of a refusal', async () => {
+    const node = await startHttp({ groups: { g: { origin } } })
+    for (const path of ['/cache/nope/a', '/cache/g/%zz'])
+      for (const host of ['localhost', 'evil.example']) {
+        const head = `GET ${path} HTTP/1.1\r\nHost: ${host}\r\n`
+        const own = await responseTo(node, `${head}\r\n`)
+        expect(own).toBe(await responseTo(node, `${head}Trailer: X\r\n\r\n`))
+        expect(own).toMatch(/^HTTP\/1\.1 4/)
+      }
+  })
+})
+
+test('a connection changes over to node:http in the order of its requests', async () => {
+  const gated = new GatedOrigin()
+  const node = await startHttp({ groups: { g: { origin: gated }, h: {} } })
+  const socket = await open(node.port)
+  socket.write(get('a') + get('b'))
+  await gated.isAskedFor('a')
+  await gated.isAskedFor('b')
+  const put = `PUT /cache/h/k HTTP/1.1\r\n${HEAD}Content-Length: 2\r\n\r\n`
+  // The write comes in parts, and is followed by a plain read.
+  socket.write(put.slice(0, 9))
+  socket.write(`${put.slice(9)}v`)
+  gated.give('b', '<b>')
+  socket.write(`w${get('a')}GET /cache/h/k HTTP/1.1\r\n${HEAD}\r\n`)
+  gated.give('a', '<a>')
+  const text = await received(socket, (all) => all.endsWith('vw'))
+  expect([...text.matchAll(/HTTP\/1\.1 (\d+)|<\w>/g)].map(([found, status]) => status ?? found)).toEqual([
+    '200',
+    '<a>',
+    '200',
+    '<b>',
+    '204',
+    '200',
+    '<a>',
+    '200',
+  ])
+})
+
+test('a client that has sent all gets its responses', async () => {
+  const gated = new GatedOrigin()
+  const node = await startHttp({ groups: { g: { origin: gated } } })
+  const socket = await open(node.port)
+  socket.end(get('a'))
+  await gated.isAskedFor('a')
+  gated.give('a', '<a>')
+  await received(socket, (all) => all.endsWith('<a>'))
+  await closed(socket)
+})
+
+test('a client that goes away while its read waits leaves nothing behind', async () => {
+  const gated = new GatedOrigin()
+  const node = await startHttp({ groups: { g: { origin: gated } } })
+  const socket = await open(node.port)
+  socket.write(get('a'))
+  await gated.isAskedFor('a')
+  socket.destroy()
+  await closed(socket)
+  gated.give('a', '<a>')
+  expect((await node.ask('/cache/g/a')).text).toBe('<a>')
+  expect(node.warnings).toEqual([])
+})
+
+test('an idle connection is closed, before and after its first request', async () => {
+  const node = await startHttp({ groups: { g: { origin: () => '<v>' } }, http: { timeout: 100 } })
+  const silent = await open(node.port)
+  await closed(silent.resume())
+  const idle = await open(node.port)
+  idle.write(get('a'))
+  await closed(idle.resume())
+})
+
+test('with a password no read is plain', async () => {
+  const node = await startHttp({ requirepass: 'secret', groups: { g: { origin: () => 'v' } } })
+  expect(await responseTo(node, get('a'))).toContain('401 Unauthorized')
+})
