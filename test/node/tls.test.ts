@@ -2,11 +2,12 @@
 
 import { get, type RequestOptions } from 'node:https'
 import { join } from 'node:path'
-import type { TLSSocket } from 'node:tls'
+import { connect, type TLSSocket } from 'node:tls'
 import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { type Config, createNode, type Node } from '../../src/index.ts'
 import { Authority, TlsFolder } from '../support/authority.ts'
+import { received } from '../support/http.ts'
 import { freePorts } from '../support/ports.ts'
 import { Peer } from '../support/server.ts'
 
@@ -95,6 +96,25 @@ describe('HTTPS', () => {
     folder.put('node', authority.issue({ commonName: 'second' }))
     await node.reload({ ...config, http })
     expect(await ask(httpPort)).toBe('200 second')
+  })
+
+  test('a connection serves reads and writes', async () => {
+    const node = await start({ http })
+    await node.listen()
+    const [{ port: httpPort }] = node.httpAddresses
+    const socket = connect({ host: '127.0.0.1', port: httpPort, ca: authority.cert })
+    onTestFinished(() => void socket.destroy())
+    const read = 'GET /cache/cache/k HTTP/1.1\r\nHost: localhost\r\n\r\n'
+    const write = 'PUT /cache/cache/k HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\n<v>'
+    socket.write(read)
+    const absent = await received(socket, (text) => text.endsWith('}\n'))
+    socket.write(write + read)
+    const rest = await received(socket, (text) => text.endsWith('<v>'))
+    expect([...(absent + rest).matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)).toEqual([
+      '404',
+      '204',
+      '200',
+    ])
   })
 
   test('needs no port for TLS, and wants certificates of clients as the node does', async () => {
