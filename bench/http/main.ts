@@ -77,9 +77,9 @@ function startScript(name: string, version: string, path: string): Promise<Serve
 
 /** Fastify is no dependency: NODE_PATH names a folder that has it. */
 async function startFastify(): Promise<Server | undefined> {
-  const require = createRequire(import.meta.url)
+  const load = createRequire(import.meta.url)
   try {
-    const { version } = require('fastify/package.json') as { version: string }
+    const { version } = load('fastify/package.json') as { version: string }
     return await startScript('fastify', version, FASTIFY)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error
