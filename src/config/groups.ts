@@ -70,7 +70,8 @@ export interface GroupConfig {
   readonly onPartition?: 'serve' | 'refuse'
   /**
    * Which entry leaves when the budget is full. `lru`, the default: the least recently used one; `s3-fifo`: one that was
-   * read once at most, and then the oldest that was not read lately.
+   * read once at most, and then the oldest that was not read lately; `w-tinylfu`: the one whose key was accessed less
+   * often lately, of a new and an old one.
    */
   readonly eviction?: EvictionName
   /** Write-behind queue limit: maximum number of keys with pending writes. Default: 10000. */

@@ -276,7 +276,7 @@ export class Store {
 
   /** One step of a change of the eviction policy, over about `slots` slots of the index. True: there is none to do. */
   changeEviction(slots: number): boolean {
-    const next = this.#evictionChange.step(slots, this.#eviction, this.#evictionContext)
+    const next = this.#evictionChange.step(slots, this.#eviction)
     if (next !== undefined) this.#useEviction(next)
     return this.#evictionChange.isDone
   }

@@ -7,6 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { resolveConfig } from '../../src/config/config.ts'
 import { groupText, nonDefaultText } from '../../src/config/describe.ts'
 import { type GroupConfig, http, redis, sql } from '../../src/index.ts'
+import { EVICTION_NAMES } from '../../src/store/eviction/policies.ts'
 import { problems as problemsOf } from './problems.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'erinys-groups-'))
@@ -47,7 +48,7 @@ describe('a wrong policy', () => {
     batchWindow: `${DURATION}, at most 24d`,
     write: 'one of around, through, behind, refuse',
     onPartition: 'one of serve, refuse',
-    eviction: 'one of lru, s3-fifo',
+    eviction: `one of ${EVICTION_NAMES.join(', ')}`,
     writeQueue: 'a whole number, from 1 to 1000000',
     contentType: "a media type such as 'text/html; charset=utf-8'",
   }

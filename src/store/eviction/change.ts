@@ -16,15 +16,17 @@ export interface ChangedParts {
 /*
  * A policy gives all its records as one list, from the one that it would keep longest, and another one takes it over:
  * both in constant time. But the bits of the records mean something else to each policy. So the list goes to exact LRU
- * first, which uses no bits; a walk over the index sets them to 0, and new records have 0 there; then the list goes to
- * the new policy.
+ * first, which uses no bits; a walk over the index sets them to what the new policy gives records that it takes over,
+ * and those of new records are 0; then the list goes to the new policy.
  */
 export class EvictionChange {
   readonly #parts: ChangedParts
   /** The policy in use, or to be used after the walk. */
   #factory: EvictionPolicyFactory
-  /** Where the walk goes on; -1: there is none. */
-  #cursor = -1
+  /** The policy that is to take over after the walk. */
+  #next: EvictionPolicy | undefined
+  /** Where the walk goes on. */
+  #cursor = 0
 
   constructor(factory: EvictionPolicyFactory, parts: ChangedParts) {
     this.#factory = factory
@@ -32,7 +34,7 @@ export class EvictionChange {
   }
 
   get isDone(): boolean {
-    return this.#cursor < 0
+    return this.#next === undefined
   }
 
   /** @returns the policy to use until the change is done; `undefined`: the present one */
@@ -46,20 +48,22 @@ export class EvictionChange {
     const { records, arena } = this.#parts
     const next = factory(context)
     records.keepPolicyBits(next.usesBits)
-    this.#cursor = next.usesBits ? 0 : -1
+    this.#next = next.usesBits ? next : undefined
+    this.#cursor = 0
     return handOver(present, next.usesBits ? new Lru(arena) : next, arena)
   }
 
   /** One step of the walk, over about `slots` slots. @returns the new policy once the walk is done */
-  step(slots: number, present: EvictionPolicy, context: EvictionContext): EvictionPolicy | undefined {
-    if (this.isDone) return undefined
+  step(slots: number, present: EvictionPolicy): EvictionPolicy | undefined {
+    const next = this.#next
+    if (next === undefined) return undefined
     const { index, records, arena } = this.#parts
-    this.#cursor = index.walk(this.#cursor, Number.POSITIVE_INFINITY, slots, (ref) => {
-      records.setPolicyBits(ref, 0)
+    this.#cursor = index.walk(this.#cursor, Number.POSITIVE_INFINITY, slots, (ref, hash) => {
+      records.setPolicyBits(ref, next.adoptedBits(hash))
     })
     if (this.#cursor !== 0) return undefined
-    this.#cursor = -1
-    return handOver(present, this.#factory(context), arena)
+    this.#next = undefined
+    return handOver(present, next, arena)
   }
 }
 

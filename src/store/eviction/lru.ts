@@ -66,4 +66,8 @@ export class Lru implements EvictionPolicy {
   adopt(records: RecordList): void {
     this.#list.append(records, false)
   }
+
+  adoptedBits(): number {
+    return 0
+  }
 }

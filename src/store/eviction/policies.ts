@@ -2,11 +2,13 @@
 
 import { Lru } from './lru.ts'
 import type { EvictionPolicyFactory } from './policy.ts'
+import { Mode, Queues } from './queues.ts'
 import { S3Fifo } from './s3-fifo.ts'
 
 export const EVICTION_POLICIES = {
   lru: ({ arena }) => new Lru(arena),
   's3-fifo': (context) => new S3Fifo(context),
+  'w-tinylfu': (context) => new Queues(context, Mode.W_TINY_LFU),
 } as const satisfies Record<string, EvictionPolicyFactory>
 
 export type EvictionName = keyof typeof EVICTION_POLICIES

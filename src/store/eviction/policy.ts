@@ -65,8 +65,10 @@ export interface EvictionPolicy {
   prefetch(ref: Ref): number
   /** Another policy takes over: adds all records to a list, those to keep longest as the newest. */
   release(to: RecordList): void
-  /** Takes over the records of a list, all older than its own. Their bits are 0. The policy is new. */
+  /** Takes over the records of a list. Their bits are what `adoptedBits` gave. The policy is new. */
   adopt(records: RecordList): void
+  /** The bits of a record that it is to take over. Only with `usesBits`. */
+  adoptedBits(hash: Hash): number
 }
 
 export type EvictionPolicyFactory = (context: EvictionContext) => EvictionPolicy

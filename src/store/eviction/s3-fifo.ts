@@ -107,7 +107,9 @@ export class S3Fifo implements EvictionPolicy {
     const arena = this.#arena
     const small = this.#small
     const main = this.#main
-    const share = this.#context.units() / SMALL_SHARE
+    const { count, units } = this.#context
+    // With the record that is to come, of average size.
+    const share = units() / SMALL_SHARE - units() / count()
     for (let moves = 0; ; moves++) {
       let ref = main.oldestBut(except)
       const isSmall = ref === NULL_REF || this.#smallUnits >= share
@@ -179,6 +181,10 @@ export class S3Fifo implements EvictionPolicy {
 
   adopt(records: RecordList): void {
     this.#main.append(records, false)
+  }
+
+  adoptedBits(): number {
+    return 0
   }
 
   #isSmall(ref: Ref): boolean {

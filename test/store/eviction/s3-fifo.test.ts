@@ -134,12 +134,15 @@ class Model {
       const main = this.main.filter((ref) => ref !== except)
       const smallUnits = run.units(this.small)
       const isSmall =
-        small.length > 0 && (main.length === 0 || smallUnits * 10 >= smallUnits + run.units(this.main))
+        small.length > 0 &&
+        (main.length === 0 ||
+          smallUnits >=
+            (smallUnits + run.units(this.main)) * (1 / 10 - 1 / (this.small.length + this.main.length)))
       const ref = (isSmall ? small : main).at(0)
       if (ref === undefined) return NULL_REF
       const hits = this.#hitsOf(ref)
       if (hits < (isSmall ? 2 : 1)) {
-        if (isSmall) this.#ghost.add(hash, run.count * 0.9)
+        if (isSmall) this.#ghost.add(hash, (run.count + 1) * 0.9)
         this.remove(ref)
         return ref
       }

@@ -1,0 +1,113 @@
+// W-TinyLFU: what is accessed often stays, whatever passes by; and its queues and sketch after any operations.
+
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Hash } from '../../../src/bytes/hash.ts'
+import { NULL_REF } from '../../../src/store/arena.ts'
+import { EVICTION_POLICIES } from '../../../src/store/eviction/policies.ts'
+import { Mode, Queues } from '../../../src/store/eviction/queues.ts'
+import { FrequencySketch } from '../../../src/store/eviction/sketch.ts'
+import { evictionContract, NamedStore } from '../../contracts/eviction.contract.ts'
+import { seededRandom } from '../../support/random.ts'
+import { operations, PolicyRun } from './policy-run.ts'
+
+const wTinyLfu = EVICTION_POLICIES['w-tinylfu']
+
+evictionContract('w-tinylfu', wTinyLfu)
+
+describe('w-tinylfu', () => {
+  test('a scan of new keys evicts none that was read often', () => {
+    const at = new NamedStore(wTinyLfu, 256 * 1024)
+    const kept = Array.from({ length: 300 }, (_, i) => `kept${i}`)
+    for (const key of kept) at.put(key, 40)
+    for (let i = 0; i < 5; i++) for (const key of kept) at.get(key)
+    for (let i = 0; i < 10_000; i++) {
+      at.put(`scanned${i}`, 40)
+      at.get(kept[i % 300])
+    }
+    expect(kept.filter((key) => at.peek(key) === NULL_REF)).toEqual([])
+    expect(at.store.evicted).toBeGreaterThan(5000)
+  })
+
+  test('a loop over more keys than fit hits some of them, where LRU hits none', () => {
+    const hits = [wTinyLfu, EVICTION_POLICIES.lru].map((policy) => {
+      const at = new NamedStore(policy, 64 * 1024)
+      let found = 0
+      for (let i = 0; i < 30_000; i++) {
+        if (at.get(`k${i % 2000}`) === undefined) at.put(`k${i % 2000}`, 40)
+        else found++
+      }
+      return found
+    })
+    expect(hits[1]).toBe(0)
+    expect(hits[0]).toBeGreaterThan(3000)
+  })
+
+  // Every mode on the same queues: none loses a record, names an excepted one, or one that is not there.
+  test.each(Object.entries(Mode))('any operations in mode %s', (_, mode) => {
+    fc.assert(
+      fc.property(operations, (steps) => {
+        const run = new PolicyRun((context) => new Queues(context, mode))
+        const present = new Set<number>()
+        for (const step of steps) {
+          const done = run.apply(step)
+          if (done === undefined) continue
+          const { name, ref, other, before } = done
+          if (name === 'insert') {
+            present.delete(before)
+            present.add(ref)
+          } else if (name === 'move') {
+            present.delete(ref)
+            present.add(other)
+          } else if (name === 'remove') present.delete(ref)
+          else if (name === 'evict') {
+            expect(ref).not.toBe(other === NULL_REF ? undefined : other)
+            expect(ref === NULL_REF).toBe(present.size === (present.has(other) ? 1 : 0))
+            expect(present.delete(ref)).toBe(ref !== NULL_REF)
+          }
+          expect(new Set(run.listed())).toEqual(present)
+          expect(run.listed().length).toBe(present.size)
+        }
+      }),
+      { seed: 1, numRuns: 100 },
+    )
+  })
+})
+
+describe('the sketch', () => {
+  test('never counts less than a key was accessed within a period, and rarely more', () => {
+    const memory = { bytes: 0 }
+    const sketch = new FrequencySketch(memory)
+    const random = seededRandom(3)
+    const counts = new Map<Hash, number>()
+    for (let i = 0; i < 2000; i++) {
+      const hash = (random() | 0) as Hash
+      const times = random() % 4
+      counts.set(hash, times)
+      for (let j = 0; j < times; j++) sketch.add(hash, 2000)
+    }
+    let exact = 0
+    for (const [hash, times] of counts) {
+      expect(sketch.frequency(hash)).toBeGreaterThanOrEqual(times)
+      if (sketch.frequency(hash) === times) exact++
+    }
+    expect(exact).toBeGreaterThan(1800)
+    expect(memory.bytes).toBe(512 * 33)
+    sketch.clear()
+    expect(memory.bytes).toBe(0)
+    expect(sketch.frequency([...counts.keys()][0])).toBe(0)
+  })
+
+  test('halves the counts once a period, and keeps them when it grows', () => {
+    const sketch = new FrequencySketch({ bytes: 0 })
+    const hash = 12345 as Hash
+    for (let i = 0; i < 20; i++) sketch.add(hash, 100)
+    expect(sketch.frequency(hash)).toBe(15)
+    sketch.add(1 as Hash, 5000)
+    expect(sketch.frequency(hash)).toBe(15)
+    for (let i = 0; i < 600; i++) sketch.add(2 as Hash, 100)
+    expect(sketch.frequency(hash)).toBe(7)
+    for (let i = 0; i < 600; i++) sketch.add(2 as Hash, 100)
+    expect(sketch.frequency(hash)).toBe(3)
+  })
+})
