@@ -71,7 +71,7 @@ export interface GroupConfig {
   /**
    * Which entry leaves when the budget is full. `lru`, the default: the least recently used one; `s3-fifo`: one that was
    * read once at most, and then the oldest that was not read lately; `w-tinylfu`: the one whose key was accessed less
-   * often lately, of a new and an old one.
+   * often lately, of a new and an old one; `auto`: what the best of the three would evict.
    */
   readonly eviction?: EvictionName
   /** Write-behind queue limit: maximum number of keys with pending writes. Default: 10000. */

@@ -158,6 +158,7 @@ export class Store {
       memory: this.#evictionMemory,
       count: () => index.count,
       units: () => arena.liveUnits - regions.totalUnits,
+      maxBytes: () => this.#maxBytes,
     }
     const factory = options.eviction ?? EVICTION_POLICIES.lru
     const eviction = factory(this.#evictionContext)

@@ -1,5 +1,6 @@
 // The eviction policies by name. A new policy is one file beside this one, and one line here.
 
+import { Auto } from './auto.ts'
 import { Lru } from './lru.ts'
 import type { EvictionPolicyFactory } from './policy.ts'
 import { Mode, Queues } from './queues.ts'
@@ -9,6 +10,7 @@ export const EVICTION_POLICIES = {
   lru: ({ arena }) => new Lru(arena),
   's3-fifo': (context) => new S3Fifo(context),
   'w-tinylfu': (context) => new Queues(context, Mode.W_TINY_LFU),
+  auto: (context) => new Auto(context),
 } as const satisfies Record<string, EvictionPolicyFactory>
 
 export type EvictionName = keyof typeof EVICTION_POLICIES

@@ -15,6 +15,8 @@ export interface EvictionContext {
   readonly count: () => number
   /** Units of all records together, without the pages of large collections: what `arena.units` gives, summed up. */
   readonly units: () => number
+  /** The budget. */
+  readonly maxBytes: () => number
   readonly hashOf: (ref: Ref) => Hash
 }
 

@@ -96,8 +96,7 @@ export class Queues implements EvictionPolicy {
     if (before >= 0) this.#enter(ref, hitState(before & STATE))
     else if (this.#mode === Mode.LRU || (this.#mode === Mode.S3_FIFO && wasSeen)) this.#enter(ref, MAIN)
     else this.#enter(ref, ENTRANCE)
-    // With room for it nothing competes with what leaves the window.
-    if (this.#mode === Mode.W_TINY_LFU && !this.#isFull) this.#drainWindow(ref)
+    if (this.#mode === Mode.W_TINY_LFU) this.#drainWindow(ref)
     this.#isFull = false
   }
 
@@ -248,8 +247,13 @@ export class Queues implements EvictionPolicy {
     this.#enter(ref, ONE_HIT)
   }
 
+  /**
+   * With room for it, what leaves the window competes with nothing. Without, neither does what another mode has left
+   * there, more than the records that have just come.
+   */
   #drainWindow(except: Ref): void {
-    const most = this.context.units() * WINDOW_SHARE
+    const { count, units } = this.context
+    const most = units() * WINDOW_SHARE + (this.#isFull ? (2 * units()) / count() : 0)
     for (let i = 0; i < MAX_DEMOTED && this.#entranceUnits > most; i++) {
       const ref = this.#entrance.oldestBut(except)
       if (ref === NULL_REF) return

@@ -71,6 +71,12 @@ export class FrequencySketch {
     return least
   }
 
+  /** Forgets everything: every counter is 0 when it is next used. */
+  reset(): void {
+    this.#period = (this.#period + MAX_HALVINGS) & BYTE
+    this.#accesses = 0
+  }
+
   /** Forgets everything, and gives up the memory. */
   clear(): void {
     this.#memory.bytes -= this.#words.byteLength + this.#periods.byteLength

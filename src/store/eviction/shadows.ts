@@ -1,0 +1,277 @@
+// Shadow caches: what LRU, S3-FIFO and W-TinyLFU would hit, from a sample of the keys, without their values.
+
+import type { Hash } from '../../bytes/hash.ts'
+import { FrequencySketch } from './sketch.ts'
+
+/*
+ * A key has a slot, found by its hash. Each policy has its queues as doubly linked lists over the slots, and a state for
+ * each slot: in which queue it is, 0 for none. A slot without a queue is free. All entries count alike. Slots are int16:
+ * a shadow has at most some thousand entries.
+ */
+
+/** Bits of what `access` returns. */
+export const LRU_HIT = 1
+export const S3_HIT = 2
+export const TINY_LFU_HIT = 4
+
+/** Slots per entry of a shadow: the three, the ghost of S3-FIFO, and a new key in each. */
+const SLOTS_PER_ENTRY = 4
+const MORE_SLOTS = 16
+/** Bytes of the tables for each entry, about. */
+export const SHADOW_ENTRY_BYTES = 110
+const NONE = -1
+
+const SMALL_SHARE = 0.1
+const WINDOW_SHARE = 0.01
+const PROTECTED_SHARE = 0.8
+const MAX_HITS = 3
+
+/** Lists over slots, and which one each slot is in; 0: none. */
+class Lists {
+  readonly lengths: Int32Array
+  readonly list: Uint8Array
+  readonly #slots: number
+  readonly #newer: Int16Array
+  readonly #older: Int16Array
+
+  constructor(slots: number, count: number) {
+    this.#slots = slots
+    this.list = new Uint8Array(slots)
+    // The list `i` is a ring through the place after the slots and `i` others.
+    this.lengths = new Int32Array(count + 1)
+    this.#newer = new Int16Array(slots + count + 1)
+    this.#older = new Int16Array(slots + count + 1)
+    this.clear()
+  }
+
+  get bytes(): number {
+    return this.list.byteLength + 2 * this.#newer.byteLength
+  }
+
+  /** Makes a slot the newest of a list; of none with 0. */
+  put(slot: number, list: number): void {
+    const before = this.list[slot]
+    if (before !== 0) {
+      const newer = this.#newer[slot]
+      const older = this.#older[slot]
+      this.#older[newer] = older
+      this.#newer[older] = newer
+      this.lengths[before]--
+    }
+    this.list[slot] = list
+    if (list === 0) return
+    const ring = this.#slots + list
+    const second = this.#older[ring]
+    this.#older[slot] = second
+    this.#newer[slot] = ring
+    this.#newer[second] = slot
+    this.#older[ring] = slot
+    this.lengths[list]++
+  }
+
+  /** The oldest slot of a list that is not empty. */
+  oldest(list: number): number {
+    return this.#newer[this.#slots + list]
+  }
+
+  clear(): void {
+    this.list.fill(0)
+    this.lengths.fill(0)
+    for (let ring = this.#slots; ring < this.#newer.length; ring++)
+      this.#newer[ring] = this.#older[ring] = ring
+  }
+}
+
+/** Lists of each policy. */
+const ALL = 1
+const SMALL = 1
+const MAIN = 2
+const GHOST = 3
+const WINDOW = 1
+const PROBATION = 2
+const PROTECTED = 3
+
+export class Shadows {
+  /** The most entries of a shadow, a power of two. */
+  readonly entries: number
+  /** Bytes of the tables, without the sketch. */
+  readonly bytes: number
+  readonly #hashes: Int32Array
+  /** The next slot of the same bucket, or the next free one. */
+  readonly #next: Int16Array
+  readonly #buckets: Int16Array
+  readonly #bucketShift: number
+  #free = 0
+  readonly #lru: Lists
+  readonly #s3: Lists
+  readonly #hits: Uint8Array
+  readonly #tinyLfu: Lists
+  readonly #sketch: FrequencySketch
+
+  /** @param memory where the bytes of the tables count */
+  constructor(entries: number, memory: { bytes: number }) {
+    const slots = SLOTS_PER_ENTRY * entries + MORE_SLOTS
+    this.entries = entries
+    this.#hashes = new Int32Array(slots)
+    this.#next = new Int16Array(slots)
+    this.#buckets = new Int16Array(SLOTS_PER_ENTRY * entries)
+    this.#bucketShift = Math.clz32(this.#buckets.length) + 1
+    this.#lru = new Lists(slots, 1)
+    this.#s3 = new Lists(slots, 3)
+    this.#hits = new Uint8Array(slots)
+    this.#tinyLfu = new Lists(slots, 3)
+    const lists = this.#lru.bytes + this.#s3.bytes + this.#tinyLfu.bytes
+    this.bytes = lists + slots + this.#hashes.byteLength + this.#next.byteLength + this.#buckets.byteLength
+    memory.bytes += this.bytes
+    this.#sketch = new FrequencySketch(memory)
+    this.clear()
+  }
+
+  /** Counts an access of a key in shadows of `budget` entries each, and returns which of them hit. */
+  access(hash: Hash, budget: number): number {
+    const slot = this.#slotOf(hash)
+    return (
+      this.#accessLru(slot, budget) | this.#accessS3(slot, budget) | this.#accessTinyLfu(slot, hash, budget)
+    )
+  }
+
+  remove(hash: Hash): void {
+    const slot = this.#find(hash)
+    if (slot === NONE) return
+    this.#lru.put(slot, 0)
+    this.#s3.put(slot, 0)
+    this.#tinyLfu.put(slot, 0)
+    this.#release(slot)
+  }
+
+  /** Removes the keys that are not sampled any more. */
+  prune(isSampled: (hash: Hash) => boolean): void {
+    for (let slot = 0; slot < this.#next.length; slot++)
+      if (this.#isUsed(slot) && !isSampled(this.#hashes[slot] as Hash))
+        this.remove(this.#hashes[slot] as Hash)
+  }
+
+  clear(): void {
+    for (const lists of [this.#lru, this.#s3, this.#tinyLfu]) lists.clear()
+    this.#buckets.fill(NONE)
+    const { length } = this.#next
+    for (let slot = 0; slot < length; slot++) this.#next[slot] = slot + 1 < length ? slot + 1 : NONE
+    this.#free = 0
+    this.#sketch.clear()
+  }
+
+  #accessLru(slot: number, budget: number): number {
+    const lists = this.#lru
+    const hit = lists.list[slot] === 0 ? 0 : LRU_HIT
+    lists.put(slot, ALL)
+    while (lists.lengths[ALL] > budget) this.#drop(lists, lists.oldest(ALL))
+    return hit
+  }
+
+  #accessS3(slot: number, budget: number): number {
+    const lists = this.#s3
+    const hits = this.#hits
+    const list = lists.list[slot]
+    if (list === SMALL || list === MAIN) {
+      if (hits[slot] < MAX_HITS) hits[slot]++
+      return S3_HIT
+    }
+    const { lengths } = lists
+    lists.put(slot, 0)
+    const small = Math.max(1, Math.floor(budget * SMALL_SHARE))
+    while (lengths[SMALL] + lengths[MAIN] >= budget) {
+      const isSmall = lengths[SMALL] > 0 && (lengths[SMALL] >= small || lengths[MAIN] === 0)
+      const oldest = lists.oldest(isSmall ? SMALL : MAIN)
+      const count = hits[oldest]
+      if (count >= (isSmall ? 2 : 1)) {
+        hits[oldest] = isSmall ? 0 : count - 1
+        lists.put(oldest, MAIN)
+      } else if (isSmall) {
+        lists.put(oldest, GHOST)
+        if (lengths[GHOST] > budget - small) this.#drop(lists, lists.oldest(GHOST))
+      } else this.#drop(lists, oldest)
+    }
+    hits[slot] = 0
+    lists.put(slot, list === GHOST ? MAIN : SMALL)
+    return 0
+  }
+
+  #accessTinyLfu(slot: number, hash: Hash, budget: number): number {
+    const lists = this.#tinyLfu
+    const { lengths } = lists
+    this.#sketch.add(hash, budget)
+    const list = lists.list[slot]
+    const window = Math.max(1, Math.floor(budget * WINDOW_SHARE))
+    if (list !== 0) {
+      lists.put(slot, list === WINDOW ? WINDOW : PROTECTED)
+      if (lengths[PROTECTED] > (budget - window) * PROTECTED_SHARE)
+        lists.put(lists.oldest(PROTECTED), PROBATION)
+      return TINY_LFU_HIT
+    }
+    lists.put(slot, WINDOW)
+    while (lengths[WINDOW] > window) {
+      const candidate = lists.oldest(WINDOW)
+      lists.put(candidate, PROBATION)
+      if (lengths[WINDOW] + lengths[PROBATION] + lengths[PROTECTED] <= budget) continue
+      // The candidate is in probation: the oldest of it is another one, unless it is the only one.
+      const oldest = lengths[PROBATION] > 1 ? lists.oldest(PROBATION) : lists.oldest(PROTECTED)
+      const isWorse =
+        lengths[PROBATION] + lengths[PROTECTED] === 1 || this.#frequency(candidate) <= this.#frequency(oldest)
+      this.#drop(lists, isWorse ? candidate : oldest)
+    }
+    while (lengths[WINDOW] + lengths[PROBATION] + lengths[PROTECTED] > budget) {
+      const from = lengths[PROBATION] > 0 ? PROBATION : lengths[PROTECTED] > 0 ? PROTECTED : WINDOW
+      this.#drop(lists, lists.oldest(from))
+    }
+    return 0
+  }
+
+  #frequency(slot: number): number {
+    return this.#sketch.frequency(this.#hashes[slot] as Hash)
+  }
+
+  /** Takes a slot out of the lists of one policy. */
+  #drop(lists: Lists, slot: number): void {
+    lists.put(slot, 0)
+    if (!this.#isUsed(slot)) this.#release(slot)
+  }
+
+  #isUsed(slot: number): boolean {
+    return (this.#lru.list[slot] | this.#s3.list[slot] | this.#tinyLfu.list[slot]) !== 0
+  }
+
+  #find(hash: Hash): number {
+    let slot = this.#buckets[this.#bucketOf(hash)]
+    while (slot !== NONE && this.#hashes[slot] !== hash) slot = this.#next[slot]
+    return slot
+  }
+
+  /** The slot of a key, a new one if it has none. */
+  #slotOf(hash: Hash): number {
+    const found = this.#find(hash)
+    if (found !== NONE) return found
+    const slot = this.#free
+    this.#free = this.#next[slot]
+    const bucket = this.#bucketOf(hash)
+    this.#hashes[slot] = hash
+    this.#next[slot] = this.#buckets[bucket]
+    this.#buckets[bucket] = slot
+    return slot
+  }
+
+  #release(slot: number): void {
+    const bucket = this.#bucketOf(this.#hashes[slot])
+    let at = this.#buckets[bucket]
+    if (at === slot) this.#buckets[bucket] = this.#next[slot]
+    else {
+      while (this.#next[at] !== slot) at = this.#next[at]
+      this.#next[at] = this.#next[slot]
+    }
+    this.#next[slot] = this.#free
+    this.#free = slot
+  }
+
+  #bucketOf(hash: number): number {
+    return Math.imul(hash, 0x9e3779b1) >>> this.#bucketShift
+  }
+}

@@ -1,0 +1,132 @@
+// `auto` follows the policy that hits most, loses no record, and gives up its shadows where there is no room.
+
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { Hash } from '../../../src/bytes/hash.ts'
+import { NULL_REF } from '../../../src/store/arena.ts'
+import { Auto } from '../../../src/store/eviction/auto.ts'
+import { EVICTION_POLICIES, type EvictionName } from '../../../src/store/eviction/policies.ts'
+import { LRU_HIT, S3_HIT, Shadows, TINY_LFU_HIT } from '../../../src/store/eviction/shadows.ts'
+import { mix } from '../../../src/store/eviction/sketch.ts'
+import { evictionContract, NamedStore } from '../../contracts/eviction.contract.ts'
+import { seededRandom } from '../../support/random.ts'
+import { operations, PolicyRun } from './policy-run.ts'
+
+evictionContract('auto', EVICTION_POLICIES.auto)
+
+const MIB = 2 ** 20
+const ENTRIES = 400
+
+/** Percent of hits with room for `ENTRIES`. */
+function hits(policy: EvictionName, keys: Iterable<number>): number {
+  const at = new NamedStore(EVICTION_POLICIES[policy], 16 * MIB)
+  let found = 0
+  let all = 0
+  for (const key of keys) {
+    all++
+    if (at.get(`k${key}`) !== undefined) found++
+    else {
+      while (at.store.size >= ENTRIES) at.store.evict()
+      at.put(`k${key}`)
+    }
+  }
+  at.store.verify()
+  return (100 * found) / all
+}
+
+function* loop(): Generator<number> {
+  for (let i = 0; i < 60_000; i++) yield i % 1000
+}
+
+/** A working set that drifts: what was read lately is read again, nothing else. */
+function* drift(): Generator<number> {
+  const random = seededRandom(4)
+  for (let i = 0; i < 60_000; i++) yield Math.floor(i / 8) + (random() % 350)
+}
+
+function* both(): Generator<number> {
+  yield* loop()
+  yield* drift()
+  yield* loop()
+}
+
+describe('auto', () => {
+  test.each([
+    ['a loop', loop, 'w-tinylfu', 's3-fifo'],
+    ['a working set that drifts', drift, 'lru', 's3-fifo'],
+    ['one after the other', both, 'w-tinylfu', 's3-fifo'],
+  ] as const)('%s: comes near to the best policy', (_, keys, best, start) => {
+    const [found, most, least] = [hits('auto', keys()), hits(best, keys()), hits(start, keys())]
+    expect(most - least).toBeGreaterThan(5)
+    expect(most - found).toBeLessThan(3)
+  })
+
+  test('its memory counts, is bounded, and leaves when one record needs all room', () => {
+    const at = new NamedStore(EVICTION_POLICIES.auto, MIB)
+    for (let i = 0; i < 30_000; i++) {
+      at.put(`k${i}`, 40)
+      at.get(`k${i - 5}`)
+    }
+    expect(at.store.evictionBytes).toBeGreaterThan(90_000)
+    expect(at.store.evictionBytes).toBeLessThan(MIB / 6)
+    expect(at.put('large', MIB - at.store.minBytes - 64)).not.toBe(NULL_REF)
+    expect([at.scan(), at.store.evictionBytes]).toEqual([['large'], 0])
+    for (let i = 0; i < 30_000; i++) at.put(`k${i}`, 40)
+    at.store.clear()
+    expect(at.store.evictionBytes).toBe(0)
+    at.store.verify()
+  })
+
+  test('any operations: no record is lost', () => {
+    fc.assert(
+      fc.property(operations, (steps) => {
+        const run = new PolicyRun((context) => new Auto(context))
+        let count = 0
+        for (const step of steps) {
+          const done = run.apply(step)
+          if (done?.name === 'insert' && done.before === NULL_REF) count++
+          if (done?.name === 'remove' || (done?.name === 'evict' && done.ref !== NULL_REF)) count--
+          expect(new Set(run.listed()).size).toBe(count)
+          expect(run.listed().length).toBe(count)
+        }
+        run.policy.clear()
+        expect(run.memory.bytes).toBe(0)
+      }),
+      { seed: 1, numRuns: 60 },
+    )
+  })
+})
+
+describe('the shadows', () => {
+  test('LRU as with an array; every one keeps its budget, and removed keys miss', () => {
+    const memory = { bytes: 0 }
+    const shadows = new Shadows(64, memory)
+    const random = seededRandom(2)
+    let model: Hash[] = []
+    for (let i = 0; i < 30_000; i++) {
+      const hash = mix(Math.min(random() % 200, random() % 200)) as Hash
+      const budget = i % 10_000 < 5000 ? 64 : 20
+      if (random() % 20 === 0) {
+        shadows.remove(hash)
+        model = model.filter((each) => each !== hash)
+        continue
+      }
+      const found = shadows.access(hash, budget)
+      expect((found & LRU_HIT) !== 0).toBe(model.includes(hash))
+      model = [hash, ...model.filter((each) => each !== hash)].slice(0, budget)
+      if (random() % 50 === 0) {
+        shadows.remove(hash)
+        expect(shadows.access(hash, budget)).toBe(0)
+        expect(shadows.access(hash, budget) & (LRU_HIT | S3_HIT)).toBe(LRU_HIT | S3_HIT)
+        model = [hash, ...model.filter((each) => each !== hash)].slice(0, budget)
+      }
+    }
+    shadows.prune((hash) => hash % 2 === 0)
+    for (let key = 0; key < 200; key++) {
+      const hash = mix(key) as Hash
+      if (hash % 2 !== 0) expect(shadows.access(hash, 64) & (LRU_HIT | S3_HIT | TINY_LFU_HIT)).toBe(0)
+    }
+    shadows.clear()
+    expect(memory.bytes).toBe(shadows.bytes)
+  })
+})
