@@ -40,6 +40,7 @@ export interface Page {
   getByText(text: string | RegExp, options?: { exact?: boolean }): Locator
   locator(selector: string): Locator
   readonly keyboard: { press(key: string): Promise<void>; type(text: string): Promise<void> }
+  emulateMedia(options: { colorScheme: 'light' | 'dark' }): Promise<void>
   setViewportSize(size: { width: number; height: number }): Promise<void>
   screenshot(options: { path: string; fullPage?: boolean }): Promise<Buffer>
   waitForFunction(run: string): Promise<unknown>

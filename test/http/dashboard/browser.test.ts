@@ -249,9 +249,17 @@ describeWithBrowser('the dashboard in Chromium', (tools) => {
         const light = await background()
         await page.getByRole('button', { name: 'Theme: system' }).click()
         expect(await background()).toBe(light)
+        await page.emulateMedia({ colorScheme: 'dark' })
+        expect(await background()).toBe(light)
         await page.getByRole('button', { name: 'Theme: light' }).click()
         await page.getByRole('button', { name: 'Theme: dark' }).waitFor()
-        expect(await background()).not.toBe(light)
+        const dark = await background()
+        expect(dark).not.toBe(light)
+        await page.getByRole('button', { name: 'Theme: dark' }).click()
+        await page.getByRole('button', { name: 'Theme: system' }).waitFor()
+        expect(await background()).toBe(dark)
+        await page.emulateMedia({ colorScheme: 'light' })
+        await expect.poll(background).toBe(light)
       },
       { colorScheme: 'light' },
     )

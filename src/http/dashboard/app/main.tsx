@@ -7,7 +7,7 @@ import { type ApiError, api } from './api.ts'
 import { millis } from './format.ts'
 import { History } from './history.ts'
 import { Confirm, Pill, type Question, type Tone } from './parts/common.tsx'
-import { applyTheme, chosenTheme, nextTheme } from './theme.ts'
+import { applyTheme, chosenTheme, nextTheme, startTheme } from './theme.ts'
 import type { DashboardState } from './types.ts'
 import { ClusterView } from './views/cluster.tsx'
 import { Keys, type OpenKey } from './views/keys.tsx'
@@ -179,6 +179,6 @@ function Header({ state, view, problem, isPaused, pause }: HeaderProps) {
   )
 }
 
-applyTheme(chosenTheme())
+startTheme()
 const place = document.getElementById('app')
 if (place !== null) render(<App />, place)

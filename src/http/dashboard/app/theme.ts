@@ -5,6 +5,9 @@ export type Theme = 'system' | 'light' | 'dark'
 const KEY = 'erinys-theme'
 const THEMES: readonly Theme[] = ['system', 'light', 'dark']
 
+const systemIsDark = matchMedia('(prefers-color-scheme: dark)')
+let chosen = chosenTheme()
+
 export function chosenTheme(): Theme {
   try {
     const stored = localStorage.getItem(KEY) as Theme
@@ -14,9 +17,15 @@ export function chosenTheme(): Theme {
   }
 }
 
+/** Applies the stored choice, and follows the system from now on while it says so. */
+export function startTheme(): void {
+  systemIsDark.addEventListener('change', () => show(chosen))
+  show(chosen)
+}
+
 export function applyTheme(theme: Theme): void {
-  if (theme === 'system') delete document.documentElement.dataset.theme
-  else document.documentElement.dataset.theme = theme
+  chosen = theme
+  show(theme)
   try {
     localStorage.setItem(KEY, theme)
   } catch {
@@ -26,4 +35,10 @@ export function applyTheme(theme: Theme): void {
 
 export function nextTheme(theme: Theme): Theme {
   return THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length]
+}
+
+/** The style sheet knows light and dark only. */
+function show(theme: Theme): void {
+  const system = systemIsDark.matches ? 'dark' : 'light'
+  document.documentElement.dataset.theme = theme === 'system' ? system : theme
 }

@@ -43,14 +43,11 @@ export function Chart({ title, times, series, format }: ChartProps) {
     )
     resized.observe(element)
     // Colours are read when the chart is made.
-    const dark = matchMedia('(prefers-color-scheme: dark)')
-    dark.addEventListener('change', draw)
     const themed = new MutationObserver(draw)
     themed.observe(document.documentElement, { attributeFilter: ['data-theme'] })
     return () => {
       resized.disconnect()
       themed.disconnect()
-      dark.removeEventListener('change', draw)
       chart.current?.destroy()
       chart.current = undefined
     }
