@@ -131,3 +131,30 @@ test('for any reports the view is not empty, has no suspects, and does not depen
     { numRuns: 200, seed: 7 },
   )
 })
+
+test('members are removed in the order of suspicions counted anew after each removal', () => {
+  const names = [...'abcdefgh']
+  // At most two of seven each: nobody suspects most of the others.
+  const rows = fc.array(fc.uniqueArray(fc.nat(7), { maxLength: 2 }), { minLength: 8, maxLength: 8 })
+  fc.assert(
+    fc.property(rows, (suspected) => {
+      const suspects = names.map((name, i) =>
+        suspected[i].map((j) => names[j]).filter((each) => each !== name),
+      )
+      const left = new Set(names)
+      const by = (name: string) => suspects[names.indexOf(name)].filter((each) => left.has(each))
+      const times = (name: string) => [...left].filter((each) => by(each).includes(name)).length
+      const worse = (a: string, b: string) =>
+        times(b) - times(a) || by(b).length - by(a).length || (a > b ? -1 : 1)
+      for (;;) {
+        const [worst] = [...left].sort(worse)
+        if (times(worst) === 0) break
+        left.delete(worst)
+      }
+      const texts = suspects.map((each) => each.map((name) => `${name}!`).join(' '))
+      const reports = Object.fromEntries(names.map((name, i) => [name, texts[i]]))
+      expect(view('abcdefgh', reports)).toBe([...left].sort().join(''))
+    }),
+    { numRuns: 300, seed: 11 },
+  )
+})
