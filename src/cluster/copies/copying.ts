@@ -162,16 +162,21 @@ export class HotCopies {
       if (value !== undefined) copies.update(key, value, Number(version))
     } else if (String(kind) === 'invalidate') {
       if (!Buffer.isBuffer(key)) copies.dropAll()
-      else if (version !== undefined) copies.invalidate(key, Number(version))
-      else this.#leaseEnded(copies, key)
+      else this.#written(copies, key, version === undefined ? undefined : Number(version))
     }
   }
 
-  /** A write has ended the lease of a copy. If it was hardly read since its fetch, it does not pay. */
-  #leaseEnded(copies: Copies, key: Buffer): void {
+  /** The owner is about to write a key. Without a version the copy ends: if it was read too little, it does not pay. */
+  #written(copies: Copies, key: Buffer, version: number | undefined): void {
+    const hash = this.#options.hasher.hash(key, 0, key.length)
+    this.#counts.countWrite(hash)
+    if (version !== undefined) {
+      copies.invalidate(key, version)
+      return
+    }
     copies.drop(key, 0, key.length)
-    const reads = this.#counts.of(this.#options.hasher.hash(key, 0, key.length)) * (SAMPLE_MASK + 1)
-    if (reads < READS_PER_UPDATE) copies.backOff(key, this.#options.maxAgeMs)
+    const reads = this.#counts.of(hash) * (SAMPLE_MASK + 1)
+    if (reads < this.#counts.writesOf(hash) * READS_PER_UPDATE) copies.backOff(key, this.#options.maxAgeMs)
   }
 
   /** The copy of an own key that `holder` may keep; `undefined`: none. */

@@ -1,4 +1,4 @@
-// Counts the reads of each key since its last fetch: how many new values of it are worth sending.
+// Counts the reads and writes of each key since its last fetch: how many new values of it are worth sending.
 
 import type { Hash } from '../../bytes/hash.ts'
 import type { Instant } from '../../bytes/instant.ts'
@@ -11,6 +11,7 @@ const MIN_MS = 10
 export class ReadCounts {
   readonly #instant: Instant
   readonly #counts = new Uint32Array(COUNTERS)
+  readonly #writes = new Uint32Array(COUNTERS)
   /** When each was restarted, ms since the epoch. */
   readonly #since = new Float64Array(COUNTERS)
 
@@ -21,6 +22,16 @@ export class ReadCounts {
   /** Counts a read of the key with this hash. Allocates nothing. */
   count(hash: Hash): void {
     this.#counts[hash & (COUNTERS - 1)]++
+  }
+
+  /** Counts a write of a key. */
+  countWrite(hash: Hash): void {
+    this.#writes[hash & (COUNTERS - 1)]++
+  }
+
+  /** The writes of a key since it was restarted. */
+  writesOf(hash: Hash): number {
+    return this.#writes[hash & (COUNTERS - 1)]
   }
 
   /** The reads of a key since it was restarted. */
@@ -35,6 +46,7 @@ export class ReadCounts {
     const elapsed = now - this.#since[i]
     const count = this.#counts[i]
     this.#counts[i] = 0
+    this.#writes[i] = 0
     this.#since[i] = now
     if (elapsed < 0 || elapsed > 4 * ms) return 0
     return (count * ms) / Math.max(elapsed, MIN_MS)

@@ -26,9 +26,11 @@ test('reads are extrapolated from the time since the last restart', () => {
   read(TOM, 30)
   read(JACK, 7)
   expect([counts.of(TOM), counts.of(JACK)]).toEqual([30, 7])
+  counts.countWrite(TOM)
+  expect([counts.writesOf(TOM), counts.writesOf(JACK)]).toEqual([1, 0])
   pass(500)
   expect(counts.restart(TOM, 1000)).toBe(60)
-  expect(counts.of(TOM)).toBe(0)
+  expect([counts.of(TOM), counts.writesOf(TOM)]).toEqual([0, 0])
   read(TOM, 5)
   // Too short a time says little.
   expect(counts.restart(TOM, 1000)).toBe(500)
