@@ -158,7 +158,6 @@ export class Store {
       memory: this.#evictionMemory,
       count: () => index.count,
       units: () => arena.liveUnits - regions.totalUnits,
-      maxBytes: () => this.#maxBytes,
     }
     const factory = options.eviction ?? EVICTION_POLICIES.lru
     const eviction = factory(this.#evictionContext)

@@ -4,7 +4,7 @@ import type { Hash } from '../../bytes/hash.ts'
 import type { Ref } from '../arena.ts'
 import type { EvictionContext } from './policy.ts'
 import { FREE_BIT, Mode, Queues } from './queues.ts'
-import { LRU_HIT, S3_HIT, SHADOW_ENTRY_BYTES, Shadows, TINY_LFU_HIT } from './shadows.ts'
+import { LRU_HIT, S3_HIT, Shadows, TINY_LFU_HIT } from './shadows.ts'
 import { mix } from './sketch.ts'
 
 /*
@@ -18,7 +18,7 @@ const MODES = Object.values(Mode)
 const HIT_OF_MODE: readonly number[] = [LRU_HIT, S3_HIT, TINY_LFU_HIT]
 /** The threshold: this part of a shadow's entries, and at least so many hits. */
 const THRESHOLD_SHARE = 0.05
-const MIN_THRESHOLD = 32
+const MIN_THRESHOLD = 48
 /** After a change it is raised by this factor, at most to so many times itself; without one for `QUIET` it is lowered. */
 const RAISED = 1.5
 const MOST_RAISED = 16
@@ -26,19 +26,16 @@ const MOST_RAISED = 16
 const QUIET = 40
 const MIN_QUIET_ENTRIES = 200
 /** The sum of a policy is at least this many negative thresholds; each access lowers it a little. */
-const FLOOR = 2
+const FLOOR = 4
 const DRIFT = 0.002
 /** Accesses are counted in the sketch from this part of the threshold on: W-TinyLFU needs to know them when it starts. */
 const RECORDED_FROM = 0.25
 
-/** Entries of a shadow. */
-const MOST_ENTRIES = 1024
-const LEAST_ENTRIES = 16
-/** The shadows take at most this part of the budget. */
-const MEMORY_SHARE = 1 / 8
+/** Entries of a shadow. Their memory, about 220 KiB, is the same for every budget and does not count for it. */
+const ENTRIES = 2048
 
 export class Auto extends Queues {
-  /** `undefined` until the first eviction: before, every policy hits alike. */
+  /** `undefined` until the first record. */
   #shadows: Shadows | undefined
   #samplingBits = 0
   /** By mode: how far it is ahead of the present one. */
@@ -90,23 +87,14 @@ export class Auto extends Queues {
   override evicted(ref: Ref, hash: Hash): void {
     this.#isEvicting = true
     super.evicted(ref, hash)
-    this.#resize()
   }
 
   override clear(): void {
     super.clear()
+    this.#shadows?.clear()
+    this.#ahead.fill(0)
     this.#samplingBits = 0
     this.#hasRemoved = false
-  }
-
-  override forget(): void {
-    super.forget()
-    const shadows = this.#shadows
-    if (shadows === undefined) return
-    shadows.clear()
-    this.context.memory.bytes -= shadows.bytes
-    this.#shadows = undefined
-    this.#ahead.fill(0)
   }
 
   override adoptedBits(hash: Hash): number {
@@ -118,21 +106,9 @@ export class Auto extends Queues {
     return (mix(hash) >>> 1) >>> (31 - this.#samplingBits) === 0
   }
 
-  /** Keeps the number of sampled records at what the shadows hold. */
-  #resize(): void {
-    const { count, maxBytes, memory } = this.context
-    const records = count()
-    const shadows = this.#shadows
-    if (shadows === undefined || (records > shadows.entries && shadows.entries < MOST_ENTRIES)) {
-      const affordable = (maxBytes() * MEMORY_SHARE) / SHADOW_ENTRY_BYTES
-      const most = Math.min(MOST_ENTRIES, records * 2, affordable)
-      const entries = 2 ** Math.floor(Math.log2(Math.max(1, most)))
-      if (entries < LEAST_ENTRIES || entries <= (shadows?.entries ?? 0)) return
-      if (shadows !== undefined) memory.bytes -= shadows.bytes
-      shadows?.clear()
-      this.#shadows = new Shadows(entries, memory)
-      while (records >>> this.#samplingBits > entries) this.#samplingBits++
-    } else if (records >>> this.#samplingBits > shadows.entries) {
+  /** Halves the sample when there are more records than the shadows hold. */
+  #resize(shadows: Shadows): void {
+    while (this.context.count() >>> this.#samplingBits > shadows.entries) {
       this.#samplingBits++
       shadows.prune((hash) => this.#isSampled(hash))
     }
@@ -145,11 +121,12 @@ export class Auto extends Queues {
 
   /** An access of a sampled key. */
   #sample(hash: Hash): void {
-    this.#forgetRemoved()
+    this.#shadows ??= new Shadows(ENTRIES)
     const shadows = this.#shadows
-    if (shadows === undefined) return
+    this.#forgetRemoved()
+    this.#resize(shadows)
     const { mode } = this
-    const budget = Math.min(shadows.entries, Math.max(1, this.context.count() >>> this.#samplingBits))
+    const budget = Math.min(shadows.entries, Math.max(1, (this.context.count() + 1) >>> this.#samplingBits))
     const hits = shadows.access(hash, budget)
     const threshold = Math.max(MIN_THRESHOLD, THRESHOLD_SHARE * budget) * this.#raised
     const ahead = this.#ahead

@@ -16,7 +16,6 @@ export interface EvictionContext {
   /** Units of all records together, without the pages of large collections: what `arena.units` gives, summed up. */
   readonly units: () => number
   /** The budget. */
-  readonly maxBytes: () => number
   readonly hashOf: (ref: Ref) => Hash
 }
 

@@ -17,8 +17,6 @@ export const TINY_LFU_HIT = 4
 /** Slots per entry of a shadow: the three, the ghost of S3-FIFO, and a new key in each. */
 const SLOTS_PER_ENTRY = 4
 const MORE_SLOTS = 16
-/** Bytes of the tables for each entry, about. */
-export const SHADOW_ENTRY_BYTES = 110
 const NONE = -1
 
 const SMALL_SHARE = 0.1
@@ -42,10 +40,6 @@ class Lists {
     this.#newer = new Int16Array(slots + count + 1)
     this.#older = new Int16Array(slots + count + 1)
     this.clear()
-  }
-
-  get bytes(): number {
-    return this.list.byteLength + 2 * this.#newer.byteLength
   }
 
   /** Makes a slot the newest of a list; of none with 0. */
@@ -94,8 +88,6 @@ const PROTECTED = 3
 export class Shadows {
   /** The most entries of a shadow, a power of two. */
   readonly entries: number
-  /** Bytes of the tables, without the sketch. */
-  readonly bytes: number
   readonly #hashes: Int32Array
   /** The next slot of the same bucket, or the next free one. */
   readonly #next: Int16Array
@@ -108,8 +100,7 @@ export class Shadows {
   readonly #tinyLfu: Lists
   readonly #sketch: FrequencySketch
 
-  /** @param memory where the bytes of the tables count */
-  constructor(entries: number, memory: { bytes: number }) {
+  constructor(entries: number) {
     const slots = SLOTS_PER_ENTRY * entries + MORE_SLOTS
     this.entries = entries
     this.#hashes = new Int32Array(slots)
@@ -120,10 +111,7 @@ export class Shadows {
     this.#s3 = new Lists(slots, 3)
     this.#hits = new Uint8Array(slots)
     this.#tinyLfu = new Lists(slots, 3)
-    const lists = this.#lru.bytes + this.#s3.bytes + this.#tinyLfu.bytes
-    this.bytes = lists + slots + this.#hashes.byteLength + this.#next.byteLength + this.#buckets.byteLength
-    memory.bytes += this.bytes
-    this.#sketch = new FrequencySketch(memory)
+    this.#sketch = new FrequencySketch({ bytes: 0 })
     this.clear()
   }
 

@@ -55,7 +55,6 @@ export class PolicyRun {
       memory: this.memory,
       count: () => this.count,
       units: () => this.units([...this.#keys.keys()]),
-      maxBytes: () => 2 ** 20,
       hashOf: (ref) => this.hash(ref),
     })
     this.records.keepPolicyBits(this.policy.usesBits)
