@@ -81,6 +81,7 @@ export function policyFields(
     ['write', writes.mode],
     ['onPartition', policies.onPartition],
     ['eviction', policies.eviction],
+    ['evictionCost', policies.evictionCost],
     ['writeQueue', String(writes.queue)],
     ['contentType', policies.contentType ?? 'none'],
   ]

@@ -10,7 +10,12 @@ import { defaultWrites, WRITE_MODES, type WriteMode } from '../group/writes/writ
 import { FileOrigin } from '../origin/file.ts'
 import { functionOrigin, type Loader, type LoadFunction } from '../origin/function.ts'
 import { SqlOrigin } from '../origin/sql/sql.ts'
-import { EVICTION_NAMES, type EvictionName } from '../store/eviction/policies.ts'
+import {
+  EVICTION_COSTS,
+  EVICTION_NAMES,
+  type EvictionCost,
+  type EvictionName,
+} from '../store/eviction/policies.ts'
 import { identified } from './origins/identity.ts'
 import type { OriginConfig } from './origins/kinds.ts'
 import { originSchema } from './origins/schema.ts'
@@ -74,6 +79,8 @@ export interface GroupConfig {
    * often lately, of a new and an old one; `auto`: what the best of the three would evict.
    */
   readonly eviction?: EvictionName
+  /** `load-time`: an entry stays the longer, the more time its last load took per byte. Default: `none`. */
+  readonly evictionCost?: EvictionCost
   /** Write-behind queue limit: maximum number of keys with pending writes. Default: 10000. */
   readonly writeQueue?: number
   /** The media type of the group's strings over HTTP, such as `'text/html; charset=utf-8'`. Default: bytes of no known type. */
@@ -101,6 +108,7 @@ export const defaultPolicies: Policies = {
   writes: defaultWrites,
   onPartition: 'serve',
   eviction: 'lru',
+  evictionCost: 'none',
 }
 
 const MOST_BATCHED = 10_000
@@ -186,6 +194,7 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
     writeQueue: whole(1, MOST_CALLS).optional(),
     onPartition: oneOf('serve', 'refuse').optional(),
     eviction: oneOf(...EVICTION_NAMES).optional(),
+    evictionCost: oneOf(...EVICTION_COSTS).optional(),
     contentType: mediaType.optional(),
     origin: originSchema(directory).optional(),
   })
@@ -225,6 +234,7 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
       },
       onPartition: written.onPartition ?? defaultPolicies.onPartition,
       eviction: written.eviction ?? defaultPolicies.eviction,
+      evictionCost: written.evictionCost ?? defaultPolicies.evictionCost,
     }
     for (const [field, message] of contradictions(policies, written.origin))
       context.addIssue({ code: 'custom', message, path: [field] })
@@ -235,7 +245,7 @@ function groupSchema(directory: string): z.ZodType<Omit<WrittenGroup, 'name'>> {
 
 /** Fields of a group that contradict each other, with the reason. */
 function contradictions(
-  { ttlMs, originTimeoutMs, maxWaitMs, freshness, batch, writes }: Policies,
+  { ttlMs, originTimeoutMs, maxWaitMs, freshness, batch, writes, evictionCost }: Policies,
   origin: Origin | undefined,
 ): (readonly [field: keyof GroupConfig, message: string])[] {
   const found: (readonly [field: keyof GroupConfig, message: string])[] = []
@@ -250,6 +260,8 @@ function contradictions(
     if (staleIfErrorMs > 0) refuse('staleIfError', formatDuration(staleIfErrorMs), endless)
     if (refreshAhead > 0) refuse('refreshAhead', String(refreshAhead), endless)
   }
+  if (evictionCost !== 'none' && origin === undefined)
+    refuse('evictionCost', evictionCost, 'there is no origin to load from')
   if (maxWaitMs > 0) {
     const wait = formatDuration(maxWaitMs)
     if (origin === undefined) refuse('maxWait', wait, 'there is no origin to wait for')

@@ -14,7 +14,7 @@
 
 import type { Instant } from '../bytes/instant.ts'
 import { NULL_REF, type Ref } from '../store/arena.ts'
-import { EVICTION_POLICIES } from '../store/eviction/policies.ts'
+import { evictionFactory } from '../store/eviction/policies.ts'
 import type { EvictionPolicyFactory } from '../store/eviction/policy.ts'
 import { EXPIRES, FreshnessWindows, ValueType } from '../store/record.ts'
 import { Store } from '../store/store.ts'
@@ -50,8 +50,8 @@ const EVICTION_STEP_BYTES = 256 * 1024
 const EVICTION_STEP_SLOTS = 4096
 const EVICTION_PAUSE_MS = 1
 
-function evictionOf({ eviction = 'lru' }: GroupPolicy): EvictionPolicyFactory {
-  return EVICTION_POLICIES[eviction]
+function evictionOf({ eviction = 'lru', evictionCost = 'none' }: GroupPolicy): EvictionPolicyFactory {
+  return evictionFactory(eviction, evictionCost)
 }
 
 export class Group {

@@ -3,7 +3,7 @@
 import type { Timers } from '../bytes/clock.ts'
 import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
-import type { EvictionName } from '../store/eviction/policies.ts'
+import type { EvictionCost, EvictionName } from '../store/eviction/policies.ts'
 import type { EncodingLimits } from '../store/types/encoding-limits.ts'
 import type { BatchPolicy, Gather } from './flights/batcher.ts'
 import type { FreshnessPolicy } from './freshness.ts'
@@ -37,6 +37,8 @@ export interface GroupPolicy {
   readonly onPartition?: 'serve' | 'refuse'
   /** Which entry leaves when the budget is full; default: `lru`. */
   readonly eviction?: EvictionName
+  /** Whether an entry that was slow to load stays longer; default: `none`. */
+  readonly evictionCost?: EvictionCost
   /** Limits, retries and circuit breaker of the origin; default: none. */
   readonly governor?: GovernorPolicy
 }

@@ -93,6 +93,7 @@ describe('defaults', () => {
         writes: { mode: 'around', queue: 10_000, queueBytes: 64 * MB },
         onPartition: 'serve',
         eviction: 'lru',
+        evictionCost: 'none',
         origin: undefined,
       },
     ])

@@ -49,6 +49,7 @@ describe('a wrong policy', () => {
     write: 'one of around, through, behind, refuse',
     onPartition: 'one of serve, refuse',
     eviction: `one of ${EVICTION_NAMES.join(', ')}`,
+    evictionCost: 'one of none, load-time',
     writeQueue: 'a whole number, from 1 to 1000000',
     contentType: "a media type such as 'text/html; charset=utf-8'",
   }

@@ -2,7 +2,7 @@
 
 import type { Group } from '../../group/group.ts'
 import type { WriteMode } from '../../group/writes/writes.ts'
-import type { EvictionName } from '../../store/eviction/policies.ts'
+import type { EvictionCost, EvictionName } from '../../store/eviction/policies.ts'
 
 /** What a group holds on one node, its counters since the node started or CONFIG RESETSTAT, and its policies. */
 export interface GroupStats {
@@ -118,6 +118,8 @@ export interface GroupStats {
   readonly onPartition: 'serve' | 'refuse'
   /** Which entry leaves when the budget is full. */
   readonly eviction: EvictionName
+  /** `load-time`: an entry stays the longer, the more time its last load took per byte. */
+  readonly evictionCost: EvictionCost
   /** The kind of origin; `null`: none. */
   readonly origin: string | null
 }
@@ -185,6 +187,7 @@ export function groupStats(group: Group, index: number): GroupStats {
     write: policy.writes?.mode ?? 'around',
     onPartition: policy.onPartition ?? 'serve',
     eviction: policy.eviction ?? 'lru',
+    evictionCost: policy.evictionCost ?? 'none',
     origin: policy.origin?.kind ?? null,
   }
 }

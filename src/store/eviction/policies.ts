@@ -1,6 +1,7 @@
 // The eviction policies by name. A new policy is one file beside this one, and one line here.
 
 import { Auto } from './auto.ts'
+import { costAware } from './cost-aware.ts'
 import { Lru } from './lru.ts'
 import type { EvictionPolicyFactory } from './policy.ts'
 import { Mode, Queues } from './queues.ts'
@@ -17,3 +18,15 @@ export type EvictionName = keyof typeof EVICTION_POLICIES
 
 /** The names of a configuration. */
 export const EVICTION_NAMES = Object.keys(EVICTION_POLICIES) as readonly EvictionName[]
+
+export const EVICTION_COSTS = ['none', 'load-time'] as const
+export type EvictionCost = (typeof EVICTION_COSTS)[number]
+
+const COST_AWARE = new Map(
+  Object.entries(EVICTION_POLICIES).map(([name, policy]) => [name, costAware(policy)]),
+)
+
+/** The same one for the same arguments. */
+export function evictionFactory(name: EvictionName, cost: EvictionCost): EvictionPolicyFactory {
+  return cost === 'load-time' ? (COST_AWARE.get(name) as EvictionPolicyFactory) : EVICTION_POLICIES[name]
+}

@@ -154,9 +154,9 @@ export class Queues implements EvictionPolicy {
   }
 
   spare(ref: Ref): void {
-    const state = this.#state(ref)
-    this.#leave(ref, state)
-    this.#enter(ref, state === PROTECTED ? PROTECTED : MAIN)
+    const list = this.#listOf(this.#state(ref))
+    list.remove(ref)
+    list.add(ref)
   }
 
   latest(): Ref {

@@ -135,16 +135,9 @@ export class S3Fifo implements EvictionPolicy {
   }
 
   spare(ref: Ref): void {
-    const arena = this.#arena
-    const words = arena.words[ref >>> arena.shift]
-    const at = ((ref & arena.unitMask) << 1) + BITS_WORD
-    if ((words[at] & SMALL) === 0) this.#main.remove(ref)
-    else {
-      this.#small.remove(ref)
-      this.#smallUnits -= arena.units(ref)
-      words[at] &= ~SMALL
-    }
-    this.#main.add(ref)
+    const queue = this.#isSmall(ref) ? this.#small : this.#main
+    queue.remove(ref)
+    queue.add(ref)
   }
 
   latest(): Ref {

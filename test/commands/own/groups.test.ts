@@ -196,6 +196,7 @@ describe('GROUP', () => {
       write: 'around',
       'on-partition': 'serve',
       eviction: 'lru',
+      'eviction-cost': 'none',
       origin: 'function',
     })
     expect(await fields(harness, 'GROUP', 'INFO', '1')).toMatchObject({

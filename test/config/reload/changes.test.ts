@@ -49,6 +49,7 @@ test('every field of a group', () => {
     writeQueue: 9,
     onPartition: 'refuse',
     eviction: 's3-fifo',
+    evictionCost: 'load-time',
     contentType: 'text/html',
   } as const
   const origin = { load: () => 'x', loadMany: () => [], store: () => undefined, remove: () => undefined }
