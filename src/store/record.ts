@@ -73,11 +73,9 @@ const MAX_NARROW_KEY = 255
 const MAX_SLACK = 15
 const SECOND_SHIFT = 12
 /** The second of the last access has 20 bits and wraps after 12 days. */
-const SECOND_MASK = 0xfffff
+export const SECOND_MASK = 0xfffff
 /** The bits of w1 that an eviction policy may have: the lowest ones of the second. */
 const POLICY_BITS = 0xf << SECOND_SHIFT
-/** The longest idle time. A greater difference is an access in the future: its low bits were the policy's before. */
-export const MAX_IDLE_SECONDS: number = SECOND_MASK - (POLICY_BITS >>> SECOND_SHIFT)
 /** The lowest of the four bits. */
 export const POLICY_BITS_SHIFT = SECOND_SHIFT
 const TWO_32 = 2 ** 32
@@ -175,6 +173,8 @@ export class Records {
   keyTo = 0
   /** The bits of w1 that hold the second of the last access. */
   #secondBits = SECOND_MASK << SECOND_SHIFT
+  /** Once a policy had bits, a greater difference is an access in the future: its low bits were the policy's. */
+  #maxIdle: number = SECOND_MASK
   readonly #arena: Arena
 
   constructor(arena: Arena) {
@@ -187,6 +187,7 @@ export class Records {
    */
   keepPolicyBits(on: boolean): void {
     this.#secondBits = (SECOND_MASK << SECOND_SHIFT) & (on ? ~POLICY_BITS : -1)
+    if (on) this.#maxIdle = SECOND_MASK - (POLICY_BITS >>> SECOND_SHIFT)
   }
 
   /** The bits of the eviction policy, at their place in w1; 0 if it has none. */
@@ -402,7 +403,7 @@ export class Records {
   idleSeconds(ref: Ref, second: number): number {
     const bits = this.#secondBits
     const idle = (((second << SECOND_SHIFT) & bits) - (this.word(ref, 1) & bits)) >>> SECOND_SHIFT
-    return idle > MAX_IDLE_SECONDS ? 0 : idle
+    return idle > this.#maxIdle ? 0 : idle
   }
 
   setAccessSecond(ref: Ref, second: number): void {

@@ -3,7 +3,7 @@
 import { NULL_REF } from '../../store/arena.ts'
 import { dumpValue } from '../../store/rdb/dump-value.ts'
 import { Restorable } from '../../store/rdb/restore-value.ts'
-import { EXPIRES, MAX_IDLE_SECONDS } from '../../store/record.ts'
+import { EXPIRES, SECOND_MASK } from '../../store/record.ts'
 import { readInt64, readInteger } from '../spec/arguments.ts'
 import type { CommandSpec } from '../spec/command.ts'
 import type { Context } from '../spec/context.ts'
@@ -121,7 +121,7 @@ function restore(c: Context): void {
   }
   if (deadline !== 0n) store.records.setExactDeadline(ref, deadline)
   if (options.idle >= 0)
-    store.records.setAccessSecond(ref, instant.second - Math.min(options.idle, MAX_IDLE_SECONDS))
+    store.records.setAccessSecond(ref, instant.second - Math.min(options.idle, SECOND_MASK))
   reply.ok()
 }
 
