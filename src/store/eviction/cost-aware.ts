@@ -24,7 +24,7 @@ const AVERAGED = 256
 /** Records that one eviction spares. */
 const MAX_SPARED = 16
 
-export class CostAware implements EvictionPolicy {
+class CostAware implements EvictionPolicy {
   readonly usesBits: boolean
   readonly #policy: EvictionPolicy
   readonly #arena: Arena
