@@ -31,7 +31,7 @@ const DRIFT = 0.002
 /** Accesses are counted in the sketch from this part of the threshold on: W-TinyLFU needs to know them when it starts. */
 const RECORDED_FROM = 0.25
 
-/** Entries of a shadow. Their memory, about 220 KiB, is the same for every budget and does not count for it. */
+/** Entries of a shadow. Their memory, about 230 KiB, is the same for every budget and does not count for it. */
 const ENTRIES = 2048
 
 export class Auto extends Queues {

@@ -90,7 +90,10 @@ export class Queues implements EvictionPolicy {
 
   inserted(ref: Ref, hash: Hash, before: number): void {
     this.#latest = ref
-    if (this.counts) this.sketch.add(hash, this.context.count())
+    const records = this.context.count()
+    // Here only, since the store evicts for it: an access must take no memory. Without use it becomes small.
+    this.sketch.resizeFor(this.counts ? records : 0)
+    if (this.counts) this.sketch.add(hash, records)
     const wasSeen = this.#ghost.take(hash)
     if (this.#mode !== Mode.W_TINY_LFU) this.#drainProtected()
     if (before >= 0) this.#enter(ref, hitState(before & STATE))

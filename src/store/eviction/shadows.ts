@@ -187,6 +187,7 @@ export class Shadows {
   #accessTinyLfu(slot: number, hash: Hash, budget: number): number {
     const lists = this.#tinyLfu
     const { lengths } = lists
+    this.#sketch.resizeFor(budget)
     this.#sketch.add(hash, budget)
     const list = lists.list[slot]
     const window = Math.max(1, Math.floor(budget * WINDOW_SHARE))

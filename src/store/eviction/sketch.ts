@@ -15,18 +15,34 @@ import type { Hash } from '../../bytes/hash.ts'
 const WORDS = 8
 const ROWS = 4
 const MAX_COUNT = 15
-/** Keys per block: four counters a row for each. */
-const KEYS_PER_BLOCK = 4
+/** With the byte of its period. */
+const BLOCK_BYTES = WORDS * Int32Array.BYTES_PER_ELEMENT + 1
+/** Keys per block, on average: four rows of 16 counters for them. */
+const KEYS_PER_BLOCK = 3
 /** A period is this many accesses per stored record. */
 const PERIOD = 6
 /** Halvings after which every counter is 0. */
 const MAX_HALVINGS = 4
 const BYTE = 0xff
+/** Blocks of a chunk, a power of two: 33 KiB. */
+const CHUNK_SHIFT = 10
+const CHUNK_BLOCKS = 1 << CHUNK_SHIFT
+const IN_CHUNK = CHUNK_BLOCKS - 1
+/** It is made smaller when it would still have room for so many times the records. */
+const SHRUNK_FROM = 2
 
+/*
+ * The first chunk doubles; then the sketch grows by one chunk at a time, so that no insertion waits for a copy of all.
+ * That is linear hashing (Litwin 1980): a block has as many bits of the hash as the number of blocks needs, and one bit
+ * less where that block does not exist yet. A new chunk is a copy of the one which had its keys until then.
+ */
 export class FrequencySketch {
-  #words = new Int32Array(0)
-  #periods = new Uint8Array(0)
+  readonly #words: Int32Array[] = []
+  readonly #periods: Uint8Array[] = []
+  /** A power of two up to `CHUNK_BLOCKS`, then a multiple of it. */
   #blocks = 0
+  /** The least power of two that is not below `#blocks`, minus 1. */
+  #mask = 0
   #period = 0
   #accesses = 0
   readonly #memory: { bytes: number }
@@ -36,13 +52,28 @@ export class FrequencySketch {
     this.#memory = memory
   }
 
-  /** Counts an access of a key, in a store of `records` records. */
+  /** Goes one step, of at most one chunk, to the size for a store of `records` records. Only where memory may be taken. */
+  resizeFor(records: number): void {
+    const blocks = this.#blocks
+    while (this.#blocks < CHUNK_BLOCKS && this.#blocks * KEYS_PER_BLOCK < records)
+      this.#resizeFirst(Math.max(1, this.#blocks * 2))
+    if (this.#blocks !== blocks) return
+    const less = blocks > CHUNK_BLOCKS ? CHUNK_BLOCKS : blocks >>> 1
+    if (blocks * KEYS_PER_BLOCK < records) this.#addChunk()
+    else if (blocks > 1 && (blocks - less) * KEYS_PER_BLOCK > SHRUNK_FROM * records) {
+      if (blocks > CHUNK_BLOCKS) this.#removeChunk()
+      else this.#resizeFirst(less)
+    }
+  }
+
+  /** Counts an access of a key, in a store of `records` records. Takes no memory: before the first `resizeFor` it does nothing. */
   add(hash: Hash, records: number): void {
-    while (this.#blocks * KEYS_PER_BLOCK < records) this.#grow()
+    if (this.#blocks === 0) return
     const mixed = mix(hash)
-    const at = this.#blockOf(mixed)
+    const block = this.#blockOf(mixed)
     const places = mix(mixed)
-    const words = this.#words
+    const words = this.#words[block >>> CHUNK_SHIFT]
+    const at = (block & IN_CHUNK) * WORDS
     for (let row = 0; row < ROWS; row++) {
       const place = (places >>> (row << 3)) & 15
       const word = at + (row << 1) + (place >>> 3)
@@ -59,9 +90,10 @@ export class FrequencySketch {
   frequency(hash: Hash): number {
     if (this.#blocks === 0) return 0
     const mixed = mix(hash)
-    const at = this.#blockOf(mixed)
+    const block = this.#blockOf(mixed)
     const places = mix(mixed)
-    const words = this.#words
+    const words = this.#words[block >>> CHUNK_SHIFT]
+    const at = (block & IN_CHUNK) * WORDS
     let least = MAX_COUNT
     for (let row = 0; row < ROWS; row++) {
       const place = (places >>> (row << 3)) & 15
@@ -79,39 +111,61 @@ export class FrequencySketch {
 
   /** Forgets everything, and gives up the memory. */
   clear(): void {
-    this.#memory.bytes -= this.#words.byteLength + this.#periods.byteLength
-    this.#words = new Int32Array(0)
-    this.#periods = new Uint8Array(0)
-    this.#blocks = 0
+    this.#words.length = 0
+    this.#periods.length = 0
+    this.#setBlocks(0)
     this.#accesses = 0
   }
 
-  /** The first word of a block whose counters are right for the present period. */
+  /** The block of a key, whose counters are right for the present period then. */
   #blockOf(mixed: number): number {
-    const block = mixed & (this.#blocks - 1)
-    const at = block * WORDS
-    const age = (this.#period - this.#periods[block]) & BYTE
-    if (age !== 0) {
-      this.#periods[block] = this.#period
-      const halvings = Math.min(age, MAX_HALVINGS)
-      for (let i = at; i < at + WORDS; i++)
-        this.#words[i] = (this.#words[i] >>> halvings) & ((MAX_COUNT >>> halvings) * 0x11111111)
-    }
-    return at
+    let block = mixed & this.#mask
+    if (block >= this.#blocks) block &= this.#mask >>> 1
+    const periods = this.#periods[block >>> CHUNK_SHIFT]
+    const inChunk = block & IN_CHUNK
+    const age = (this.#period - periods[inChunk]) & BYTE
+    if (age === 0) return block
+    periods[inChunk] = this.#period
+    const words = this.#words[block >>> CHUNK_SHIFT]
+    const at = inChunk * WORDS
+    const halvings = Math.min(age, MAX_HALVINGS)
+    for (let i = at; i < at + WORDS; i++)
+      words[i] = (words[i] >>> halvings) & ((MAX_COUNT >>> halvings) * 0x11111111)
+    return block
   }
 
-  /** Twice as many blocks: a key finds its counters in both copies of its block. */
-  #grow(): void {
-    const [words, periods] = [this.#words, this.#periods]
-    const blocks = Math.max(1, this.#blocks * 2)
-    this.#words = new Int32Array(blocks * WORDS)
-    this.#periods = new Uint8Array(blocks)
-    for (const half of [0, this.#blocks]) {
-      this.#words.set(words, half * WORDS)
-      this.#periods.set(periods, half)
+  /** Twice as many blocks, where a key finds its counters in both copies of its block, or the first half of them. */
+  #resizeFirst(blocks: number): void {
+    const words = new Int32Array(blocks * WORDS)
+    const periods = new Uint8Array(blocks)
+    for (let at = 0; at < blocks && this.#blocks > 0; at += this.#blocks) {
+      words.set(this.#words[0].subarray(0, blocks * WORDS), at * WORDS)
+      periods.set(this.#periods[0].subarray(0, blocks), at)
     }
-    this.#memory.bytes += this.#words.byteLength - words.byteLength + blocks - this.#blocks
+    this.#words[0] = words
+    this.#periods[0] = periods
+    this.#setBlocks(blocks)
+  }
+
+  #addChunk(): void {
+    const chunk = this.#words.length
+    const from = chunk - 2 ** (31 - Math.clz32(chunk))
+    this.#words.push(this.#words[from].slice())
+    this.#periods.push(this.#periods[from].slice())
+    this.#setBlocks(this.#blocks + CHUNK_BLOCKS)
+  }
+
+  /** What the last chunk has counted is forgotten. */
+  #removeChunk(): void {
+    this.#words.pop()
+    this.#periods.pop()
+    this.#setBlocks(this.#blocks - CHUNK_BLOCKS)
+  }
+
+  #setBlocks(blocks: number): void {
+    this.#memory.bytes += (blocks - this.#blocks) * BLOCK_BYTES
     this.#blocks = blocks
+    this.#mask = blocks === 0 ? 0 : 2 ** (32 - Math.clz32(blocks - 1)) - 1
   }
 }
 

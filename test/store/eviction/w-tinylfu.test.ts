@@ -43,6 +43,32 @@ describe('w-tinylfu', () => {
     expect(hits[0]).toBeGreaterThan(3000)
   })
 
+  test('a read never takes memory: the budget holds while the sketch grows', () => {
+    const maxBytes = 2 ** 20
+    const at = new NamedStore(EVICTION_POLICIES.lru, maxBytes)
+    for (let i = 0; at.store.evicted < 10; i++) at.put(`k${i}`)
+    at.store.eviction = wTinyLfu
+    while (!at.store.changeEviction(10_000));
+    const [key] = at.scan()
+    for (let i = 0; i < 5000; i++) {
+      if (i % 3 === 0) at.put(`new${i}`)
+      else at.get(key)
+      expect(at.store.usedBytes).toBeLessThanOrEqual(maxBytes)
+    }
+    expect(at.store.evictionBytes).toBeGreaterThan(10 * at.store.size)
+    at.store.verify()
+  })
+
+  test('the sketch shrinks when large entries have taken the place of many small ones', () => {
+    const at = new NamedStore(wTinyLfu, 2 ** 20)
+    for (let i = 0; i < 30_000; i++) at.put(`k${i}`)
+    const { evictionBytes } = at.store
+    for (let i = 0; i < 4000; i++) at.get(`large${i % 150}`) ?? at.put(`large${i % 150}`, 10_000)
+    expect(at.store.size).toBeLessThan(200)
+    expect(at.store.evictionBytes).toBeLessThan(evictionBytes / 20)
+    at.store.verify()
+  })
+
   // Every mode on the same queues: none loses a record, names an excepted one, or one that is not there.
   test.each(Object.entries(Mode))('any operations in mode %s', (_, mode) => {
     fc.assert(
@@ -84,6 +110,7 @@ describe('the sketch', () => {
       const hash = (random() | 0) as Hash
       const times = random() % 4
       counts.set(hash, times)
+      sketch.resizeFor(2000)
       for (let j = 0; j < times; j++) sketch.add(hash, 2000)
     }
     let exact = 0
@@ -92,7 +119,7 @@ describe('the sketch', () => {
       if (sketch.frequency(hash) === times) exact++
     }
     expect(exact).toBeGreaterThan(1800)
-    expect(memory.bytes).toBe(512 * 33)
+    expect(memory.bytes).toBe(1024 * 33)
     sketch.clear()
     expect(memory.bytes).toBe(0)
     expect(sketch.frequency([...counts.keys()][0])).toBe(0)
@@ -101,13 +128,48 @@ describe('the sketch', () => {
   test('halves the counts once a period, and keeps them when it grows', () => {
     const sketch = new FrequencySketch({ bytes: 0 })
     const hash = 12345 as Hash
+    sketch.resizeFor(100)
     for (let i = 0; i < 20; i++) sketch.add(hash, 100)
     expect(sketch.frequency(hash)).toBe(15)
-    sketch.add(1 as Hash, 5000)
+    for (let i = 0; i < 10; i++) sketch.resizeFor(20_000)
     expect(sketch.frequency(hash)).toBe(15)
     for (let i = 0; i < 600; i++) sketch.add(2 as Hash, 100)
     expect(sketch.frequency(hash)).toBe(7)
     for (let i = 0; i < 600; i++) sketch.add(2 as Hash, 100)
     expect(sketch.frequency(hash)).toBe(3)
+  })
+
+  test('grows and shrinks by 33 KiB at a time, and finds its counts at every size on the way', () => {
+    const memory = { bytes: 0 }
+    const sketch = new FrequencySketch(memory)
+    const random = seededRandom(4)
+    const hashes = Array.from({ length: 500 }, () => (random() | 0) as Hash)
+    sketch.resizeFor(500)
+    for (const hash of hashes) for (let i = 0; i < 5; i++) sketch.add(hash, 100_000)
+    const resize = (records: number): number => {
+      let steps = 0
+      for (let before = -1; before !== memory.bytes; steps++) {
+        before = memory.bytes
+        sketch.resizeFor(records)
+        expect(Math.abs(memory.bytes - before)).toBeLessThanOrEqual(33 * 1024)
+      }
+      return steps
+    }
+    for (let records = 1000; records <= 24_000; records += 1000) {
+      resize(records)
+      for (const hash of hashes) expect(sketch.frequency(hash)).toBeGreaterThanOrEqual(5)
+      expect(memory.bytes).toBeGreaterThanOrEqual(11 * records)
+      expect(memory.bytes).toBeLessThan(11 * records + 33 * 1024)
+    }
+    expect(resize(200_000)).toBeGreaterThan(50)
+    for (const hash of hashes) sketch.add(hash, 200_000)
+    expect(Math.min(...hashes.map((hash) => sketch.frequency(hash)))).toBeGreaterThanOrEqual(6)
+    resize(200)
+    expect(memory.bytes).toBeLessThan(4 * 11 * 200)
+    resize(32_000)
+    for (const hash of hashes) sketch.add(hash, 32_000)
+    expect(Math.min(...hashes.map((hash) => sketch.frequency(hash)))).toBeGreaterThanOrEqual(1)
+    sketch.clear()
+    expect(memory.bytes).toBe(0)
   })
 })
