@@ -236,7 +236,9 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
   }
 
   push(bytes: Buffer): void {
-    if (!this.#closing) this.#output.push(bytes)
+    if (this.#closing) return
+    if (this.#peer === undefined) this.#output.push(bytes)
+    else this.#output.pushAhead(bytes)
   }
 
   /** Continues, in the next event-loop batch, with requests that have arrived or had to wait. */

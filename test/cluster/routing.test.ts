@@ -287,6 +287,17 @@ describe('hot copies', () => {
     }
   })
 
+  test('a transaction that writes a copied key gets a whole reply', async () => {
+    const key = await keyOf(1, 'block')
+    const [asking, owner] = clients
+    await owner.set(key, 'old')
+    await expect.poll(() => hits(asking, key), { interval: 1 }).toBeGreaterThan(0)
+    const multi = asking.multi().append(key, '.').set(key, 'new').get(key).exec()
+    const after = [asking.get(key), asking.get('other'), asking.get(key)]
+    expect((await multi)?.map(([, value]) => value)).toEqual([4, 'OK', 'new'])
+    expect(await Promise.all(after)).toEqual(['new', null, 'new'])
+  })
+
   test('replies from copies and from other nodes leave in the order of the requests', async () => {
     const key = await keyOf(1, 'order')
     const [asking] = clients

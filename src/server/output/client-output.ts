@@ -117,6 +117,15 @@ export class ClientOutput {
     this.enforceLimits()
   }
 
+  /**
+   * Sends bytes to another node, ahead of the replies in the shared reply writer: the last one may be half written (EXEC),
+   * and what is written may be rewound.
+   */
+  pushAhead(bytes: Buffer): void {
+    this.#writer.sendSoon(bytes)
+    this.enforceLimits()
+  }
+
   /** Takes the replies from the shared reply writer. */
   flush(): void {
     const { reply } = this.#services

@@ -60,6 +60,12 @@ export class SocketWriter implements Sink, Flushable {
 
   /** Takes ownership of replies; `send` writes them to the socket. */
   write(bytes: Buffer, released: () => void): void {
+    // What `sendSoon` has collected, such as a push, leaves in one write with the replies behind it.
+    if (this.isQueued && this.#mayJoin(bytes)) {
+      this.#join(Buffer.from(bytes))
+      released()
+      return
+    }
     this.send()
     this.#unsent = bytes
     this.#released = released
@@ -89,10 +95,8 @@ export class SocketWriter implements Sink, Flushable {
     if (this.#unsent.length === 0) {
       this.#unsent = bytes
       this.#released = nothing
-    } else if (this.#unsent.length + this.#joinedBytes + bytes.length <= MAX_JOINED_BYTES) {
-      this.#joined.push(bytes)
-      this.#joinedBytes += bytes.length
-    } else {
+    } else if (this.#mayJoin(bytes)) this.#join(bytes)
+    else {
       const socket = this.#socket
       if (socket.writableCorked === 0) socket.cork()
       this.send()
@@ -120,6 +124,16 @@ export class SocketWriter implements Sink, Flushable {
     this.#held?.clear()
     this.#services.unread.bytes -= this.#counted
     this.#counted = 0
+  }
+
+  #mayJoin(bytes: Buffer): boolean {
+    const unsent = this.#unsent.length
+    return unsent !== 0 && unsent + this.#joinedBytes + bytes.length <= MAX_JOINED_BYTES
+  }
+
+  #join(bytes: Buffer): void {
+    this.#joined.push(bytes)
+    this.#joinedBytes += bytes.length
   }
 
   /** Sends `bytes`, which were unsent, and what was to be joined with them. */
