@@ -96,6 +96,8 @@ export class Group {
   #maxBytes: number
   /** While a smaller budget evicts in steps: the bytes beyond it that are still to be freed. */
   #excess = 0
+  /** Whether a timer for the next step of a change of the eviction policy is set. */
+  #isChangingEviction = false
   readonly #admission: Admission
   readonly #origin: OriginAccess
   /** Whether change notifications from the source are interrupted at present. */
@@ -232,12 +234,14 @@ export class Group {
 
   /** Makes the store evict as the policy says, in steps: after a reload, and after SWAPDB. */
   changeEviction(): void {
-    const { store } = this
-    store.eviction = evictionOf(this.policy)
-    const step = (): void => {
-      if (!store.changeEviction(EVICTION_STEP_SLOTS)) this.environment.timers.after(EVICTION_PAUSE_MS, step)
-    }
-    step()
+    this.store.eviction = evictionOf(this.policy)
+    // One step at a time, however many changes: the store of a group may be exchanged between two steps.
+    if (!this.#isChangingEviction) this.#stepEviction()
+  }
+
+  #stepEviction(): void {
+    this.#isChangingEviction = !this.isRemoved && !this.store.changeEviction(EVICTION_STEP_SLOTS)
+    if (this.#isChangingEviction) this.environment.timers.after(EVICTION_PAUSE_MS, () => this.#stepEviction())
   }
 
   /** A reload removes the group: everything in it is dropped. Resolves when its origin is closed. */

@@ -1,6 +1,6 @@
 // A group that takes over another policy or origin while it works.
 
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { ManualClock } from '../../src/bytes/clock.ts'
 import { Hasher } from '../../src/bytes/hash.ts'
 import { Instant } from '../../src/bytes/instant.ts'
@@ -288,6 +288,32 @@ describe('another eviction policy', () => {
     await adopt(group, {})
     expect(scan(group)).toEqual([false, false, false])
     group.store.verify()
+  })
+
+  test('changes in quick succession take one step at a time, and a removed group none', async () => {
+    const group = groupOf({})
+    for (let i = 0; i < 9000; i++) set(group, `k${i}`)
+    for (const eviction of ['s3-fifo', 'w-tinylfu', 'auto', 's3-fifo', 'lru', 'auto'] as const)
+      await adopt(group, { eviction })
+    const step = vi.spyOn(group.store, 'changeEviction')
+    clock.advance(1)
+    expect(step.mock.results.map(({ value }) => value)).toEqual([false])
+    group.store.verify()
+    await group.retire()
+    clock.advance(1)
+    expect(step).toHaveBeenCalledTimes(1)
+  })
+
+  test('SWAPDB during a change: both groups end with their own policy', () => {
+    const [first, second] = [groupOf({ eviction: 's3-fifo' }), groupOf({ name: 'b' })]
+    for (const group of [first, second]) for (let i = 0; i < 9000; i++) set(group, `k${i}`)
+    for (let i = 0; i < 3; i++) exchangeKeys(first, second)
+    for (const group of [first, second]) for (const key of ['a', 'b', 'c']) set(group, key)
+    clock.advance(10)
+    for (const { store } of [first, second]) expect(store.changeEviction(0)).toBe(true)
+    expect(scan(first)).toEqual([true, true, true])
+    expect(scan(second)).toEqual([false, false, false])
+    for (const { store } of [first, second]) store.verify()
   })
 
   test('SWAPDB exchanges keys, not policies', () => {

@@ -45,7 +45,7 @@ export const objectCommands: readonly CommandSpec[] = [
         'freq',
         'Returns the logarithmic access frequency counter of a Redis object.',
         '4.0.0',
-        // Eviction is LRU; only LFU has frequencies.
+        // No policy keeps the counter of Redis's LFU.
         (c) => c.reply.error(NO_FREQUENCY),
       ),
       helpCommand('object', '6.2.0', HELP, { group: 'generic', categories: ['keyspace', 'slow'] }),

@@ -213,12 +213,13 @@ export const groupMetrics: readonly Metric<Group>[] = [
     'erinys_group_info',
     'The policies of a group: the kind of its origin (`none` without one), what a write does, what becomes of it on ' +
       'a node without a majority, and which entry leaves when the budget is full.',
-    ['origin', 'write', 'on_partition', 'eviction'],
+    ['origin', 'write', 'on_partition', 'eviction', 'eviction_cost'],
     ({ policy }) => [
       policy.origin?.kind ?? 'none',
       policy.writes?.mode ?? 'around',
       policy.onPartition ?? 'serve',
       policy.eviction ?? 'lru',
+      policy.evictionCost ?? 'none',
     ],
   ),
   ...reads,

@@ -52,7 +52,9 @@ test('what reads and loads did is told by group', async () => {
   expect(of('erinys_group_entries')).toBe(1)
   expect(of('erinys_group_negative_entries')).toBe(1)
   expect(of('erinys_group_used_bytes')).toBe(harness.groups[0].store.usedBytes)
-  expect(sampled(families, 'erinys_group_info', { group: 'scores', origin: 'function' })).toBe(1)
+  expect(
+    sampled(families, 'erinys_group_info', { group: 'scores', origin: 'function', eviction_cost: 'none' }),
+  ).toBe(1)
 })
 
 test('a group without an origin has no metrics of one, and any name of a group is a label', () => {
