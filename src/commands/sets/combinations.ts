@@ -16,6 +16,7 @@ import { createCollection, findCollection, hasRoom, readCollection } from '../sp
 /** Visits each member of a combination; `sets.member` is the member. `visit` returns false to end. */
 type Combine = (sets: Sets, refs: readonly Ref[], visit: () => boolean) => void
 
+/** Cleared after each command: a large result gives its memory back. */
 const result = new StringList()
 
 /** The sets of the keys from argument `first` to `last`; `NULL_REF`: none. `undefined` after WRONGTYPE. */
@@ -58,13 +59,18 @@ function subtract(sets: Sets, [first, ...rest]: readonly Ref[], visit: () => boo
   }
 }
 
+/** How many members a union has at most: a set that is named many times counts once. */
+function sizeOfAll({ store: { sets } }: Context, refs: readonly Ref[]): number {
+  let size = 0
+  for (const ref of new Set(refs)) if (ref !== NULL_REF) size += sets.size(ref)
+  return size
+}
+
 /** Collects a combination in `result`, in the order of Redis if that makes an `intset` of it. */
 function collect(c: Context, combine: Combine, refs: readonly Ref[]): void {
   const { store } = c
   const { member } = store.sets
-  result.clear()
-  const most = refs.reduce((sum, ref) => sum + (ref === NULL_REF ? 0 : store.sets.size(ref)), 0)
-  const distinct = combine === unite ? new DistinctStrings(result, most) : undefined
+  const distinct = combine === unite ? new DistinctStrings(result, sizeOfAll(c, refs)) : undefined
   combine(store.sets, refs, () => {
     const { bytes, start, end } = member
     if (distinct === undefined || distinct.indexOf(store.hashOf(bytes, start, end), bytes, start, end) < 0)
@@ -78,7 +84,15 @@ function collect(c: Context, combine: Combine, refs: readonly Ref[]): void {
 function reply(c: Context, combine: Combine): void {
   const refs = readSets(c, 1, c.args.count - 1)
   if (refs === undefined) return
-  collect(c, combine, refs)
+  try {
+    collect(c, combine, refs)
+    replyMembers(c)
+  } finally {
+    result.clear()
+  }
+}
+
+function replyMembers(c: Context): void {
   const { bytes, view, starts, ends, count } = result
   c.reply.set(count)
   for (let i = 0; i < count; i++) c.reply.bulk(bytes, starts[i], ends[i], view)
@@ -87,7 +101,15 @@ function reply(c: Context, combine: Combine): void {
 function store(c: Context, combine: Combine): void {
   const refs = readSets(c, 2, c.args.count - 1, findCollection)
   if (refs === undefined) return
-  collect(c, combine, refs)
+  try {
+    collect(c, combine, refs)
+    storeMembers(c)
+  } finally {
+    result.clear()
+  }
+}
+
+function storeMembers(c: Context): void {
   const { bytes, starts, ends, count } = result
   if (count > 0 && !hasRoom(c, NULL_REF, 1, result.size, count)) return
   const old = c.find(1)

@@ -111,7 +111,9 @@ function combine(c: Context, combination: Combination, inputs: Inputs): ScoredMe
 
 function union(c: Context, { sources, aggregate }: Inputs): ScoredMembers {
   const result = new ScoredMembers()
-  const most = sources.reduce((sum, { size }) => sum + size, 0)
+  // A source that is named many times counts once.
+  const sizes = new Map(sources.map(({ ref, size }) => [ref, size]))
+  const most = [...sizes.values()].reduce((sum, size) => sum + size, 0)
   const distinct = new DistinctStrings(result.members, most)
   const { store } = c
   for (const source of sources)
