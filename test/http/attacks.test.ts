@@ -244,6 +244,23 @@ test('a client that does not read is closed, and others are served', async () =>
   await poll(isServed, 'a response')
 })
 
+test('values are not read far ahead of a client that does not read the others', async () => {
+  const value = 'x'.repeat(64 * 1024)
+  const node = await startHttp({ groups: { g: { maxBytes: '64mb', origin: () => value } } })
+  const body = JSON.stringify(Array.from({ length: 400 }, (_, i) => `k${i}`))
+  expect((await node.ask('/cache/g', { method: 'POST', body })).status).toBe(200)
+  const socket = await open(node.port)
+  const head = `POST /cache/g HTTP/1.1\r\n${HEAD}Connection: close\r\nContent-Length: ${body.length}\r\n\r\n`
+  socket.write(head + body)
+  let bytes = (await received(socket, (text) => text !== '')).length
+  // The system holds a few MB for the client, which are up to 200 values.
+  const { hits } = await node.node.stats('g')
+  expect(hits).toBeLessThan(350)
+  for await (const part of socket) bytes += part.length
+  expect(bytes).toBeGreaterThan(400 * value.length)
+  expect((await node.node.stats('g')).hits).toBe(400)
+})
+
 test('more connections than are allowed are refused', async () => {
   const node = await startHttp({ groups: { g: {} }, http: { maxConnections: 2 } })
   const first = await open(node.port)

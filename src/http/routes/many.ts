@@ -18,6 +18,8 @@ import { ENCODING, encodingOf, FAILURES, KEYED, UNKNOWN_GROUP } from './values.t
 const MAX_BODY = 16 * 2 ** 20
 /** Keys that are read at the same time: their misses are loaded in batches. */
 const WINDOW = 512
+/** No more reads begin while the response has not taken so much text of those that have ended. */
+const AHEAD_LENGTH = 2 ** 20
 /** Text is sent in parts of about this size. */
 const PART_BYTES = 32 * 1024
 /** Failures that the trailer names. */
@@ -84,11 +86,15 @@ async function stream(
   const running: Promise<string | Problem>[] = []
   const failures: (readonly [name: string, problem: Problem])[] = []
   let next = 0
+  let ahead = 0
   let text = ''
   let isFirst = true
+  const ended = (value: string | Problem): void => {
+    if (typeof value === 'string') ahead += value.length
+  }
   const start = (): void => {
-    while (running.length < WINDOW && next < keys.length)
-      running.push(read(exchange, group, keys[next++].key, encoding))
+    while (running.length < WINDOW && next < keys.length && (running.length === 0 || ahead < AHEAD_LENGTH))
+      running.push(read(exchange, group, keys[next++].key, encoding, ended))
   }
   for (let i = 0; i < keys.length; i++) {
     start()
@@ -98,6 +104,7 @@ async function stream(
       failures.push([name, value])
       continue
     }
+    ahead -= value.length
     text += `${isFirst ? '{' : ','}${JSON.stringify(name)}:${value}`
     if (isFirst) {
       const headers: Headers = ['Content-Type', 'application/json', 'Cache-Control', 'no-store']
@@ -119,14 +126,19 @@ async function stream(
   response.end(`${text}}\n`)
 }
 
-/** A value as JSON, or why there is none. */
+/** A value as JSON, or why there is none. `ended` is called with it at once. */
 function read(
   exchange: Exchange,
   group: Group,
   key: Buffer,
   encoding: TextEncoding,
+  ended: (value: string | Problem) => void,
 ): Promise<string | Problem> {
-  return new Promise((resolve) => {
+  return new Promise((settle) => {
+    const resolve = (value: string | Problem): void => {
+      ended(value)
+      settle(value)
+    }
     exchange.services.commands.run(exchange.caller, group, ['FETCH', key], {
       replied: (first, rest) => {
         const reply = wholeReply(first, rest)
