@@ -64,10 +64,14 @@ export class HttpConnection {
     if (this.#active === 0 || (isSafe && !this.#isExclusive && this.#waiting.length === 0)) {
       this.#start(request, response, isSafe)
     } else this.#waiting.push([request, response])
-    if (!this.#isPaused && this.#active + this.#waiting.length >= MAX_PARALLEL) {
-      this.#isPaused = true
-      this.#socket.pause()
-    }
+    if (this.#active + this.#waiting.length < MAX_PARALLEL) return
+    this.#isPaused = true
+    // Later, and each time: node:http resumes the socket itself at the end of every request.
+    process.nextTick(this.#pause)
+  }
+
+  readonly #pause = (): void => {
+    if (this.#isPaused) this.#socket.pause()
   }
 
   #start(request: IncomingMessage, response: ServerResponse, isSafe: boolean): void {

@@ -144,14 +144,21 @@ export class HttpListener {
       const handOver = (received: Buffer): void => {
         forget()
         serve.call(server, socket)
-        // What has just been read is first; node:http may pause the connection again.
-        if (socket.isPaused()) socket.resume()
-        socket.emit('data', received)
+        const isPaused = socket.isPaused()
+        // Marks the stream as reading. Else it would begin to read by itself after this chunk, and so undo a pause:
+        // node:http takes the data of the socket without the stream.
+        socket.read(0)
+        // In front of what the socket holds; after its end nothing can be put there.
+        if (!socket.readableEnded) socket.unshift(received)
+        else socket.emit('data', received)
+        if (isPaused) socket.resume()
       }
       const handlers = { ...this.#options.onConnection(socket), handOver }
       const connection = new PlainConnection(socket, this.#limits, handlers)
       this.#plain.add(connection)
       socket.once('close', forget)
+      // Its TLS handshake has ended after the others were closed.
+      if (this.#isClosed) connection.close()
     })
   }
 }

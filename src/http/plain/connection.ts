@@ -92,7 +92,12 @@ export class PlainConnection {
   #becomeIdle(): void {
     const { idleMs } = this.#limits
     if (this.#socket.timeout !== idleMs) this.#socket.setTimeout(idleMs)
-    if (this.#hasEnded) this.#socket.end()
+    this.#endIfServed()
+  }
+
+  /** Ends with a client that sends no more. What was read before it ended is served first. */
+  #endIfServed(): void {
+    if (this.#hasEnded && this.#places.length === 0 && this.#text === '') this.#socket.end()
   }
 
   readonly #read = (chunk: Buffer): void => {
@@ -113,6 +118,7 @@ export class PlainConnection {
       this.#received = NOTHING
       this.#text = ''
       if (this.#socket.isPaused()) this.#socket.resume()
+      this.#endIfServed()
     } else if (places.length === 0) this.#leave()
     else this.#socket.pause()
   }
@@ -146,7 +152,7 @@ export class PlainConnection {
 
   readonly #end = (): void => {
     this.#hasEnded = true
-    if (this.#places.length === 0) this.#socket.end()
+    this.#endIfServed()
   }
 
   readonly #timedOut = (): void => {

@@ -18,8 +18,8 @@ const MALFORMED_ESCAPE = /%(?![\da-f]{2})/i
 
 const END = '\r\n\r\n'
 
-/** More are left to node:http. */
-const MAX_HEADER_CHARACTERS = 8192
+/** More, of the request line or of the headers, are left to node:http, which has a limit of both together. */
+const MAX_CHARACTERS = 8192
 
 /** A body, another protocol, or a response that depends on who asks. */
 const NOT_PLAIN: ReadonlySet<string> = new Set([
@@ -53,6 +53,7 @@ export class PlainRequestReader {
     const line = REQUEST_LINE.exec(text)
     if (line === null) return undefined
     const begin = REQUEST_LINE.lastIndex
+    if (begin - from > MAX_CHARACTERS) return undefined
     const end = this.#endOfHeaders(text, begin)
     if (end < 0 || this.#headers === undefined) return undefined
     const [, method, group, key] = line
@@ -65,7 +66,7 @@ export class PlainRequestReader {
     const known = this.#lines
     if (known !== '' && text.startsWith(known, begin)) return begin + known.length
     const end = text.indexOf(END, begin)
-    if (end < 0 || end - begin > MAX_HEADER_CHARACTERS) return -1
+    if (end < 0 || end - begin > MAX_CHARACTERS) return -1
     // A copy: a slice would keep all of the text.
     this.#lines = Buffer.from(text.slice(begin, end + END.length), 'latin1').toString('latin1')
     this.#headers = plainHeaders(this.#lines)

@@ -126,6 +126,84 @@ test('a client that has sent all gets its responses', async () => {
   await closed(socket)
 })
 
+test('a client that has sent more than is served at once, and then ends, gets all responses', async () => {
+  const gated = new GatedOrigin()
+  const node = await startHttp({ groups: { g: { origin: gated }, h: {} } })
+  const socket = await open(node.port)
+  // The last request is none for plain reads.
+  socket.end(`${get('a').repeat(100)}PUT /cache/h/k HTTP/1.1\r\n${HEAD}Content-Length: 1\r\n\r\nv`)
+  await gated.isAskedFor('a')
+  // By now the end has arrived, too.
+  for (let i = 0; i < 3; i++) await node.ask('/healthz')
+  gated.give('a', '<a>')
+  const text = await received(socket, (all) => all.includes('HTTP/1.1 204'))
+  expect(text.split('<a>').length - 1).toBe(100)
+})
+
+test('all reads of a client that has ended are followed by the end', async () => {
+  const gated = new GatedOrigin()
+  const node = await startHttp({ groups: { g: { origin: gated } } })
+  const socket = await open(node.port)
+  socket.end(get('a').repeat(100))
+  await gated.isAskedFor('a')
+  for (let i = 0; i < 3; i++) await node.ask('/healthz')
+  gated.give('a', '<a>')
+  const text = await received(socket, (all) => all.split('<a>').length > 100)
+  expect(text.endsWith('<a>')).toBe(true)
+  await closed(socket)
+})
+
+test.each([
+  ['waits', true],
+  ['does not wait', false],
+])(
+  'a connection that %s before it is handed over is not read while many of its requests wait',
+  async (_, waits) => {
+    const gated = new GatedOrigin()
+    const node = await startHttp({ groups: { g: { origin: gated } } })
+    const socket = await open(node.port)
+    const others = Array.from({ length: 64 }, (_, i) => get(`n${i}`, 'Trailer: X\r\n')).join('')
+    socket.write((waits ? get('a') : '') + others)
+    if (waits) {
+      await gated.isAskedFor('a')
+      gated.give('a', '<a>')
+    }
+    await gated.isAskedFor('n63')
+    socket.write(get('beyond', 'Trailer: X\r\n'))
+    for (let i = 0; i < 5; i++) await node.ask('/healthz')
+    expect(gated.asked).not.toContain('beyond')
+    for (let i = 0; i < 64; i++) gated.give(`n${i}`, `<n${i}>`)
+    await gated.isAskedFor('beyond')
+    gated.give('beyond', '<beyond>')
+    const text = await received(socket, (all) => all.endsWith('<beyond>'))
+    expect([...text.matchAll(/<(\w+)>/g)].map(([, key]) => key)).toEqual([
+      ...(waits ? ['a'] : []),
+      ...Array.from({ length: 64 }, (_, i) => `n${i}`),
+      'beyond',
+    ])
+  },
+)
+
+test('what arrives while a connection waits to be handed over is neither lost nor served before', async () => {
+  const gated = new GatedOrigin()
+  const node = await startHttp({ groups: { g: { origin: gated }, h: {} } })
+  const socket = await open(node.port)
+  const put = (value: string): string =>
+    `PUT /cache/h/k HTTP/1.1\r\n${HEAD}Content-Length: ${value.length}\r\n\r\n${value}`
+  socket.write(get('a') + put('1'))
+  await gated.isAskedFor('a')
+  // The socket is paused, and keeps what it reads meanwhile.
+  for (let i = 2; i < 100; i++) {
+    socket.write(put(String(i)))
+    if (i % 20 === 0) await node.ask('/healthz')
+  }
+  socket.write(`GET /cache/h/k HTTP/1.1\r\n${HEAD}\r\n`)
+  await node.ask('/healthz')
+  gated.give('a', '<a>')
+  const text = await received(socket, (all) => all.endsWith('\r\n\r\n99'))
+  expect(text.split('HTTP/1.1 204').length - 1).toBe(99)
+})
+
 test('a client that goes away while its read waits leaves nothing behind', async () => {
   const gated = new GatedOrigin()
   const node = await startHttp({ groups: { g: { origin: gated } } })

@@ -71,6 +71,7 @@ describe('what is left to node:http', () => {
     ['Upgrade', header('Upgrade: h2c')],
     ['credentials', header('Authorization: Bearer a')],
     ['a web origin', header('Origin: http://localhost')],
+    ['a long target', line(`GET /cache/g/${'a'.repeat(8192)} HTTP/1.1`)],
     ['long headers', header(`X: ${'a'.repeat(8192)}`)],
   ])('%s', (_, text) => {
     expect(read(text)).toBeUndefined()
