@@ -9,7 +9,7 @@ import type { StateMessage, Tombstone } from '../../src/cluster/liveness/state.t
 import type { Member } from '../../src/cluster/member.ts'
 import { MemberNames } from '../../src/cluster/membership/member-names.ts'
 import type { Ownership } from '../../src/cluster/ownership/ownership.ts'
-import { epochOf } from '../../src/cluster/ring/slots.ts'
+import { epochOf, TABLE_VERSION } from '../../src/cluster/ring/slots.ts'
 import { defaultOf } from './defaults.ts'
 import { membersOf } from './slot-table.ts'
 
@@ -52,6 +52,7 @@ export class SimulatedNode {
       clock,
       timeout,
       epochOf,
+      tableVersion: TABLE_VERSION,
       events: {
         onView: nothing,
         onDeclaredDead: nothing,

@@ -17,7 +17,7 @@ import { ListAgreement } from './membership/list-agreement.ts'
 import type { ClusterOptions } from './options.ts'
 import { Ownership } from './ownership/ownership.ts'
 import { Partition } from './partition.ts'
-import { assignSlots, epochOf } from './ring/slots.ts'
+import { assignSlots, epochOf, TABLE_VERSION } from './ring/slots.ts'
 
 export interface Parts {
   readonly self: Member
@@ -68,6 +68,7 @@ export function createParts(options: PartsOptions): Parts {
     clock,
     timeout: settings.timeout,
     epochOf,
+    tableVersion: TABLE_VERSION,
     repliedAt: (name) => mesh.get(name)?.repliedAt ?? 0,
     events: { ...events, onChanged: () => controlChannel.sendHeartbeats() },
   })
@@ -145,6 +146,7 @@ export function createParts(options: PartsOptions): Parts {
   const { timeout } = settings
   const listAgreement = new ListAgreement({
     differences: () => detector.listDifferences(),
+    otherVersions: () => detector.peersOfOtherVersions,
     lists: (name) => name === self.name || mesh.get(name) !== undefined,
     clock,
     log,

@@ -26,6 +26,7 @@ class Watched {
       clock: this.clock,
       timeout: TIMEOUT,
       epochOf: (members) => members.length,
+      tableVersion: 1,
       repliedAt: () => this.repliedAt,
       events: {
         onView: nothing,

@@ -79,6 +79,7 @@ export class SimCluster {
       clock,
       timeout,
       epochOf: fingerprint,
+      tableVersion: 1,
       ...(probation && { probation }),
       events: {
         onView: (view) => record({ at: at(), what: 'view', members: text(view) }),

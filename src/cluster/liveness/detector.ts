@@ -224,7 +224,7 @@ export class Detector {
 
   /** The next heartbeat. */
   message(): StateMessage {
-    const { self, runId } = this.#options
+    const { self, runId, tableVersion } = this.#options
     const { report, reached } = this.#localView
     return {
       name: self.name,
@@ -232,6 +232,7 @@ export class Detector {
       serial: ++this.#serial,
       at: this.#options.clock.now(),
       epoch: this.view.epoch,
+      table: tableVersion,
       weight: self.weight,
       ...(self.clientPorts && { clientPorts: self.clientPorts }),
       leaving: !this.#isPresent,
@@ -284,6 +285,11 @@ export class Detector {
   /** Peers that list other members than this node. */
   listDifferences(): ListDifference[] {
     return this.#derived.listDifferences(this.#listed)
+  }
+
+  /** The names of live peers that compute other owners of the slots: they run another version of the program. */
+  get peersOfOtherVersions(): string[] {
+    return this.#peers.ofOtherVersions(this.#options.tableVersion)
   }
 
   /**

@@ -68,6 +68,8 @@ export interface DetectorOptions {
   readonly timeout: number
   /** The fingerprint of a set of members. */
   readonly epochOf: (members: readonly Member[]) => number
+  /** The version of the slot assignment. Nodes of different versions never have the same epoch. */
+  readonly tableVersion: number
   readonly events: DetectorEvents
   /** When a peer last replied to a forwarded request, ms since the epoch; 0: never. */
   readonly repliedAt?: (name: string) => number

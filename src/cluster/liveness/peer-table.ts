@@ -66,6 +66,15 @@ export class PeerTable {
     return this.listed.has(name)
   }
 
+  /** The names of live peers whose slot assignment has another version. */
+  ofOtherVersions(version: number): string[] {
+    const names: string[] = []
+    for (const [name, { health, state }] of this.listed)
+      if (health.isAlive && state.message !== undefined && (state.message.table ?? 1) !== version)
+        names.push(name)
+    return names
+  }
+
   isAlive(name: string): boolean {
     return this.listed.get(name)?.health.isAlive === true
   }

@@ -55,6 +55,8 @@ export interface StateMessage {
   readonly lease?: number
   /** The fingerprint of the sender's view. */
   readonly epoch: number
+  /** The version of the sender's slot assignment; nodes before version 2 send none. */
+  readonly table?: number
   readonly weight: number
   /** The sender drains, or may not own slots. It is then in nobody's view. */
   readonly leaving: boolean
@@ -97,6 +99,7 @@ export function isStateMessage(value: unknown): value is StateMessage {
     at = 0,
     answersAt = 0,
     lease = 0,
+    table = 1,
     clientPorts = NO_PORTS,
   } = rest
   return (
@@ -104,7 +107,7 @@ export function isStateMessage(value: unknown): value is StateMessage {
     Array.isArray(listed) &&
     listed.every((each) => typeof each === 'string') &&
     [name, runId].every((text) => typeof text === 'string') &&
-    [serial, epoch, weight, at, answersAt, lease].every((number) => Number.isFinite(number)) &&
+    [serial, epoch, weight, at, answersAt, lease, table].every((number) => Number.isFinite(number)) &&
     typeof leaving === 'boolean' &&
     arePorts(clientPorts) &&
     [suspects, tombstones, weakTombstones, gossip].every(isObject) &&

@@ -1,4 +1,4 @@
-// Tells operators when members disagree about who belongs to the cluster.
+// Tells operators when members disagree about who belongs to the cluster, or about how slots are assigned.
 
 import type { Clock } from '../../bytes/clock.ts'
 import type { Log } from '../log.ts'
@@ -12,6 +12,8 @@ const SHOWN = 5
 
 export interface ListAgreementOptions {
   readonly differences: () => readonly ListDifference[]
+  /** The names of members that compute other owners of the slots. */
+  readonly otherVersions: () => readonly string[]
   /** Whether this node lists that name, or it is its own. */
   readonly lists: (name: string) => boolean
   readonly clock: Clock
@@ -46,7 +48,7 @@ export class ListAgreement {
     this.#comparedAt = now
     const problem = this.problem
     if (problem === undefined) {
-      if (this.#loggedAt !== undefined) log.info({}, 'all members list the same nodes again')
+      if (this.#loggedAt !== undefined) log.info({}, 'all members agree about the cluster again')
       this.#differsSince = this.#loggedAt = undefined
       return
     }
@@ -58,6 +60,18 @@ export class ListAgreement {
 
   /** What the members disagree about, and what follows; undefined: nothing. */
   get problem(): string | undefined {
+    const problems = [this.#versionProblem, this.#listProblem].filter((each) => each !== undefined)
+    return problems.length === 0 ? undefined : problems.join('; ')
+  }
+
+  /** Such nodes never have the same epoch, so they grant each other no votes. */
+  get #versionProblem(): string | undefined {
+    const names = this.#options.otherVersions()
+    if (names.length === 0) return undefined
+    return `members assign slots in another way than this node: ${shown(names)}: they cannot agree about owners, run the same version of Erinys on all nodes`
+  }
+
+  get #listProblem(): string | undefined {
     const { differences, clock, timeout, lists } = this.#options
     const found = differences().map(textOf)
     const now = clock.now()

@@ -72,7 +72,7 @@ export function slotRanges(owners: Uint16Array, index: number): [start: number, 
 }
 
 /** Part of the fingerprint: nodes that compute other tables must not agree. To be changed with the assignment. */
-const TABLE_VERSION = 2
+export const TABLE_VERSION = 2
 
 /** A fingerprint of the set of names and weights, 0 to 2^53 − 1. Equal sets have equal tables. */
 export function epochOf(members: readonly Weighted[]): number {

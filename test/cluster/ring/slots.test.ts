@@ -82,6 +82,20 @@ describe('the table', () => {
     )
   })
 
+  test('does not depend on the order of members whose names have unusual characters', () => {
+    const list = ['', '\0', 'é:1', 'e\u0301:1', '😀:1', '\uffff:1', 'a\nb,"]:1', '[::1]:7000'].map(
+      (name) => ({
+        name,
+        weight: 1,
+      }),
+    )
+    const owners = assignSlots(list)
+    const reversed = list.toReversed()
+    expect(assignSlots(reversed).map((owner) => list.length - 1 - owner)).toEqual(owners)
+    expect(epochOf(reversed)).toBe(epochOf(list))
+    expectBounded(list, owners)
+  })
+
   test('depends only on the ratios of the weights', () => {
     expect(digestOf(assignSlots(membersNamed(9, [2, 4, 8])))).toBe(
       digestOf(assignSlots(membersNamed(9, [1, 2, 4]))),
@@ -139,6 +153,22 @@ describe('what a join or leave moves', () => {
       const slots = moved(list, removed, owners)
       expect(slots).toBeLessThanOrEqual(bound * loads[removed])
       expect(slots).toBeLessThanOrEqual(bound * sharesOf(list)[removed])
+    }
+  })
+
+  test('every join from 1 to 100 members, and the loads after it', () => {
+    let list: Weighted[] = []
+    let owners: Uint16Array = new Uint16Array()
+    for (const member of membersNamed(100, [1], 3)) {
+      const before = owners
+      list = [...list, member]
+      owners = assignSlots(list)
+      expectBounded(list, owners)
+      if (list.length === 1) continue
+      // The new member has the last index, so the others keep theirs.
+      const slots = owners.reduce((sum, owner, slot) => sum + (owner === before[slot] ? 0 : 1), 0)
+      const bound = list.length <= 70 ? 1.25 : 1.3
+      expect(slots).toBeLessThanOrEqual(bound * (SLOT_COUNT / list.length))
     }
   })
 
