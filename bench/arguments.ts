@@ -45,9 +45,9 @@ export function parseArguments(words: readonly string[]): BenchArguments {
         `got ${word}, wants some of ${PARTS.join(', ')}, --node PATH…, --traces FOLDER and --smoke`,
       )
     takesNodes = word === '--node'
-    if (takesNodes && (words[i + 1] ?? '-').startsWith('-')) throw new Error('--node wants paths of Node.js')
-    if (word === '--traces' && (words[i + 1] ?? '-').startsWith('-'))
-      throw new Error('--traces wants a folder')
+    const next = words[i + 1] ?? '-'
+    if (takesNodes && (next.startsWith('-') || isPart(next))) throw new Error('--node wants paths of Node.js')
+    if (word === '--traces' && next.startsWith('-')) throw new Error('--traces wants a folder')
   }
   if (nodes.length > 0 && (traces !== undefined || parts.some((part) => part !== 'server')))
     throw new Error('--node is for the benchmark server only')

@@ -39,6 +39,8 @@ export function readTraces(folder: string): Trace[] {
     if (format === undefined) return []
     return [decode(file.slice(0, -format.ending.length), readFileSync(join(folder, file)), format.numbers)]
   })
+  const twice = traces.find(({ name }, i) => traces.findIndex((other) => other.name === name) < i)
+  if (twice !== undefined) throw new Error(`two traces in ${folder} are named ${twice.name}`)
   if (traces.length === 0) throw new Error(`no traces in ${folder}: ${WANTED}`)
   return traces
 }

@@ -28,6 +28,7 @@ test.each([
   [['server', '/usr/bin/node'], 'got /usr/bin/node,'],
   [['server', '--node'], '--node wants paths'],
   [['server', '--node', '--smoke'], '--node wants paths'],
+  [['--node', 'server'], '--node wants paths'],
   [['memory', '--node', '/usr/bin/node'], '--node is for the benchmark server only'],
   [['eviction', '--traces'], '--traces wants a folder'],
   [['eviction', '--traces', '--smoke'], '--traces wants a folder'],
