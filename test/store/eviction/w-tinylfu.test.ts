@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Hash } from '../../../src/bytes/hash.ts'
-import { NULL_REF } from '../../../src/store/arena.ts'
+import { NULL_REF, type Ref } from '../../../src/store/arena.ts'
 import { EVICTION_POLICIES } from '../../../src/store/eviction/policies.ts'
 import { Mode, Queues } from '../../../src/store/eviction/queues.ts'
 import { FrequencySketch } from '../../../src/store/eviction/sketch.ts'
@@ -68,6 +68,27 @@ describe('w-tinylfu', () => {
     expect(at.store.size).toBeLessThan(200)
     expect(at.store.evictionBytes).toBeLessThan(evictionBytes / 20)
     at.store.verify()
+  })
+
+  test('any operations: the same records in the same queues as with arrays', () => {
+    fc.assert(
+      fc.property(operations, (steps) => {
+        const run = new PolicyRun((context) => new Queues(context, Mode.W_TINY_LFU))
+        const model = new Model(run)
+        for (const step of steps) {
+          const done = run.apply(step)
+          if (done === undefined) continue
+          const { name, ref, other, hash, before } = done
+          if (name === 'insert') model.insert(ref, hash, before)
+          else if (name === 'access') model.access(ref)
+          else if (name === 'remove') model.remove(ref)
+          else if (name === 'move') model.move(ref, other)
+          else expect(ref).toBe(model.evict(other))
+          expect(run.listed()).toEqual(model.listed())
+        }
+      }),
+      { seed: 1, numRuns: 100 },
+    )
   })
 
   // Every mode on the same queues: none loses a record, names an excepted one, or one that is not there.
@@ -174,3 +195,100 @@ describe('the sketch', () => {
     expect(memory.bytes).toBe(0)
   })
 })
+
+/** The algorithm with arrays, the oldest first. Only the sketch is the same. */
+class Model {
+  window: Ref[] = []
+  probation: Ref[] = []
+  protected: Ref[] = []
+  readonly #run: PolicyRun
+  readonly #hashes = new Map<Ref, Hash>()
+  readonly #sketch = new FrequencySketch({ bytes: 0 })
+  #isFull = false
+
+  constructor(run: PolicyRun) {
+    this.#run = run
+  }
+
+  insert(ref: Ref, hash: Hash, before: Ref): void {
+    // A record that replaces another one stays in its queue.
+    const queue = this.protected.includes(before)
+      ? 'protected'
+      : this.probation.includes(before)
+        ? 'probation'
+        : 'window'
+    this.remove(before)
+    this[queue].push(ref)
+    this.#hashes.set(ref, hash)
+    this.#sketch.resizeFor(this.#count)
+    this.#sketch.add(hash, this.#count)
+    const most = this.#units * 0.01 + (this.#isFull ? (2 * this.#units) / this.#count : 0)
+    for (let i = 0; i < 2 && this.#run.units(this.window) > most; i++) {
+      const oldest = this.window.find((each) => each !== ref)
+      if (oldest === undefined) break
+      this.#move(oldest, 'probation')
+    }
+    this.#isFull = false
+  }
+
+  access(ref: Ref): void {
+    this.#sketch.add(this.#hashes.get(ref) as Hash, this.#count)
+    if (this.window.includes(ref)) {
+      this.#move(ref, 'window')
+      return
+    }
+    this.#move(ref, 'protected')
+    for (let i = 0; i < 2 && this.#run.units(this.protected) > this.#units * (0.8 * 0.99); i++)
+      this.#move(this.protected[0], 'probation')
+  }
+
+  remove(ref: Ref): void {
+    for (const queue of ['window', 'probation', 'protected'] as const)
+      this[queue] = this[queue].filter((each) => each !== ref)
+  }
+
+  move(from: Ref, to: Ref): void {
+    this.#hashes.set(to, this.#hashes.get(from) as Hash)
+    for (const queue of ['window', 'probation', 'protected'] as const)
+      this[queue] = this[queue].map((each) => (each === from ? to : each))
+  }
+
+  /** The victim, which leaves. */
+  evict(except: Ref): Ref {
+    const candidate = this.window.find((ref) => ref !== except)
+    const oldest = [...this.probation, ...this.protected].find((ref) => ref !== except)
+    let victim = candidate ?? oldest
+    if (victim === undefined) return NULL_REF
+    if (candidate !== undefined && oldest !== undefined) {
+      const isShort = this.#run.units(this.window) < this.#units * 0.01
+      const wins = this.#frequency(candidate) > this.#frequency(oldest)
+      victim = isShort || wins ? oldest : candidate
+      if (wins && !isShort) this.#move(candidate, 'probation')
+    }
+    this.remove(victim)
+    this.#isFull = true
+    return victim
+  }
+
+  /** As the policy lists them. */
+  listed(): Ref[] {
+    return [...this.protected.toReversed(), ...this.probation.toReversed(), ...this.window.toReversed()]
+  }
+
+  #move(ref: Ref, queue: 'window' | 'probation' | 'protected'): void {
+    this.remove(ref)
+    this[queue].push(ref)
+  }
+
+  #frequency(ref: Ref): number {
+    return this.#sketch.frequency(this.#hashes.get(ref) as Hash)
+  }
+
+  get #units(): number {
+    return this.#run.units(this.listed())
+  }
+
+  get #count(): number {
+    return this.listed().length
+  }
+}
