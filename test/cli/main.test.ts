@@ -25,12 +25,14 @@ function stop({ child, outcome }: Running, signal: NodeJS.Signals = 'SIGTERM'): 
   return outcome
 }
 
+/** Written once: tests run at the same time, and a node that starts must not find the file empty. */
+let hanging: string | undefined
+
 /** A node with a GET under way whose origin never answers. */
 async function startHanging(...args: string[]): Promise<Running> {
-  const config = write(
-    'hanging.mjs',
-    'export default { groups: { a: { origin: () => new Promise(() => {}) } } }',
-  )
+  const origin = '() => new Promise(() => {})'
+  hanging ??= write('hanging.mjs', `export default { groups: { a: { origin: ${origin} } } }`)
+  const config = hanging
   const running = await start(['--config', config, ...args], { cwd: folder })
   const socket = connect(running.port, '127.0.0.1').on('error', () => {})
   socket.write('GET Tom\r\n')
