@@ -2,6 +2,7 @@
 
 import { afterEach, describe, expect, test } from 'vitest'
 import { writeValue } from '../../src/group/calls.ts'
+import { bufferBytes } from '../support/garbage.ts'
 import { type Peer, TestServer, type TestServerOptions } from '../support/server.ts'
 
 let running: TestServer
@@ -210,10 +211,10 @@ describe('announced lengths', () => {
   test('allocate nothing before the bytes arrive', async () => {
     const peer = await start()
     await peer.exchange('PING\r\n', '+PONG\r\n')
-    const before = process.memoryUsage().arrayBuffers
+    const before = bufferBytes()
     peer.send('*1000000\r\n$536870912\r\nabc')
     await until(() => [...running.server.clients.values()][0].queryBufferBytes > 0)
-    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(MB)
+    expect(bufferBytes() - before).toBeLessThan(MB)
   })
 
   test('are bounded by client-query-buffer-limit', async () => {

@@ -3,9 +3,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
+import { collectGarbage } from '../support/garbage.ts'
 import { TestServer } from '../support/server.ts'
 
 const WANTED = 10_000
@@ -40,10 +39,7 @@ function connectionCount(): number {
 
 /** Resident bytes of the process after a collection of garbage. */
 function memory(): number {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
-  collect()
-  collect()
+  collectGarbage()
   return process.memoryUsage().rss
 }
 
