@@ -8,6 +8,7 @@ import { POLICY_BITS_SHIFT } from '../record.ts'
 import { GhostKeys } from './ghost.ts'
 import type { EvictionContext, EvictionPolicy } from './policy.ts'
 import { RecordList } from './record-list.ts'
+import { GHOST_SHARE, MAX_MOVES, SMALL_SHARE } from './s3-fifo.ts'
 import { FrequencySketch } from './sketch.ts'
 
 /*
@@ -38,13 +39,8 @@ const PROTECTED = STATE
 export const FREE_BIT: number = 8 << POLICY_BITS_SHIFT
 
 /** Parts of all units. */
-const SMALL_SHARE = 0.1
 const WINDOW_SHARE = 0.01
 const PROTECTED_SHARE = 0.8 * (1 - WINDOW_SHARE)
-/** The ghost remembers this many evicted keys per stored record. */
-const GHOST_SHARE = 0.9
-/** Records that one eviction moves on. */
-const MAX_MOVES = 1024
 /** Records that one access moves from a queue above its share to the next one. */
 const MAX_DEMOTED = 2
 

@@ -26,14 +26,14 @@ const SMALL = 1 << POLICY_BITS_SHIFT
 const HIT = 2 << POLICY_BITS_SHIFT
 const HITS = 3 * HIT
 
-/** The small queue has this part of all units, one in so many. */
-const SMALL_SHARE = 10
+/** The small queue has this part of all units. */
+export const SMALL_SHARE = 0.1
 /** Hits that take a record from the small queue to the main queue. */
 const PROMOTED_FROM = 2 * HIT
 /** The ghost remembers this many evicted keys per stored record. */
-const GHOST_SHARE = 0.9
+export const GHOST_SHARE = 0.9
 /** Records that one eviction moves on: without a limit, one eviction could go through all records three times. */
-const MAX_MOVES = 1024
+export const MAX_MOVES = 1024
 
 export class S3Fifo implements EvictionPolicy {
   readonly usesBits: boolean = true
@@ -109,7 +109,7 @@ export class S3Fifo implements EvictionPolicy {
     const main = this.#main
     const { count, units } = this.#context
     // With the record that is to come, of average size.
-    const share = units() / SMALL_SHARE - units() / count()
+    const share = units() * SMALL_SHARE - units() / count()
     for (let moves = 0; ; moves++) {
       let ref = main.oldestBut(except)
       const isSmall = ref === NULL_REF || this.#smallUnits >= share
