@@ -25,9 +25,9 @@ import { type Lease, Leases } from './leases.ts'
  *   - When the clock was set back, ages are unknown: all copies are dropped.
  */
 
-/** How copies of other nodes' keys are kept. */
 const NOTHING = Buffer.alloc(0)
 
+/** How copies of other nodes' keys are kept. */
 export interface CopyPolicy {
   /** The fraction of the group's budget that copies may take, at most a half; 0: there are none. */
   readonly share: number
