@@ -1,8 +1,7 @@
 // Measures hot functions: operations per second with tinybench, and bytes allocated per operation.
 
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { Bench } from 'tinybench'
+import { collectGarbage } from '../../test/support/garbage.ts'
 
 /** A function to measure. One call does `operations` operations, enough for the resolution of the clock. */
 export interface Case {
@@ -93,15 +92,4 @@ function medianGrowth(run: () => void, calls: number): number {
 function allocated(): number {
   const { heapUsed, arrayBuffers } = process.memoryUsage()
   return heapUsed + arrayBuffers
-}
-
-let collect: (() => void) | undefined
-
-function collectGarbage(): void {
-  if (collect === undefined) {
-    // Works without --expose-gc on the command line: the flag applies to contexts created later.
-    setFlagsFromString('--expose-gc')
-    collect = runInNewContext('gc') as () => void
-  }
-  collect()
 }

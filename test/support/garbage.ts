@@ -3,9 +3,14 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
+let collect: (() => void) | undefined
+
 export function collectGarbage(): void {
-  setFlagsFromString('--expose-gc')
-  const collect = runInNewContext('gc') as () => void
+  if (collect === undefined) {
+    // Works without --expose-gc on the command line: the flag applies to contexts created later.
+    setFlagsFromString('--expose-gc')
+    collect = runInNewContext('gc') as () => void
+  }
   collect()
   collect()
 }
