@@ -199,7 +199,7 @@ export class Node extends NodeCalls {
   }
 
   async #close(): Promise<void> {
-    // Nothing that is waited for here keeps the process alive: it would end before what waits is written.
+    // Nothing that is awaited here keeps the process alive: it would end before pending writes are written.
     const alive = setTimeout(() => undefined, MAX_TIMER_MS)
     await this.#closeAll().finally(() => clearTimeout(alive))
     this.#setClosed()
@@ -213,7 +213,7 @@ export class Node extends NodeCalls {
       await Promise.race([this.#parts.cluster?.drain(budget * HANDOVER_SHARE), this.#hurried])
     this.#parts.state.isClosed = true
     const left = (): number => (budget === 0 ? 0 : Math.max(1, budget - (performance.now() - startedAt)))
-    // Once the others see this node go, they write its keys: then what waits here would be older.
+    // Once the others see that this node is gone, they write its keys: then writes that wait here would be older.
     if (this.#parts.cluster?.isAlone === false) await this.#endWrites(left() / 2)
     await Promise.all([this.#parts.gateway?.close(left()), this.#parts.server.close(left())])
     this.#parts.certificates?.close()
@@ -223,7 +223,7 @@ export class Node extends NodeCalls {
     await Promise.all([...groups.values(), ...retired].map((group) => group.close(left())))
   }
 
-  /** Writes what waits for an origin, for so many ms at most, and nothing more. */
+  /** Sends the pending writes to their origins, for at most `mostMs`; further writes are rejected. */
   async #endWrites(mostMs: number): Promise<void> {
     const end = async ({ name, writes }: Group, ms: number): Promise<void> => {
       const lost = (await writes?.close(ms)) ?? 0

@@ -29,7 +29,7 @@ import { enableTracing } from './telemetry/tracing.ts'
 import { Certificates } from './tls/certificates.ts'
 import { peerConnector } from './tls/peer-connector.ts'
 
-/** What a node tells of itself; pino's loggers are one. */
+/** The log of a node, such as a logger of pino. */
 export interface Log {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
@@ -61,7 +61,7 @@ export interface NodeOptions {
   readonly connectPeer?: (member: ListenAddress) => Socket
 }
 
-/** Why nothing is taken over any more. */
+/** The error of a reload once the node closes. */
 export const CLOSING = 'the node is closing'
 
 /** What changes while a node runs. */

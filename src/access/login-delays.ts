@@ -1,30 +1,30 @@
-// Slows the guessing of passwords down: after failed logins an address waits before the next one is looked at.
+// Slows down password guessing: after failed logins, further logins from the same address are delayed.
 
-/** So many failures cost nothing: people mistype, and programs start with an old password. */
+/** This many failures cause no delay: people mistype, and programs start with an old password. */
 const FREE_FAILURES = 10
 /** The first wait, doubled with each further failure up to the longest, ms. */
 const FIRST_WAIT_MS = 50
 const LONGEST_WAIT_MS = 1000
-/** A failure is forgotten after so long, ms. */
+/** A failure is forgotten after this time, ms. */
 const FORGOTTEN_AFTER_MS = 5000
 /** An attacker may have many addresses: those whose last failure is the oldest are forgotten. */
 const MAX_ADDRESSES = 10_000
 
 interface Failures {
   count: number
-  /** The last one, or since when none is forgotten any more. */
+  /** When the last failure happened, ms. */
   at: number
 }
 
 /**
- * The right password waits like a wrong one: otherwise whoever gets no answer at once would know that it was wrong, and
- * try the next one on another connection. So a client that shares its address with an attacker waits a second, too.
+ * A correct password is delayed like a wrong one: otherwise a delay would reveal that the password is wrong, and the
+ * attacker would try the next one on another connection. So a client that shares its address with an attacker waits, too.
  */
 export class LoginDelays {
   /** By address; the oldest last failure first. */
   readonly #failures = new Map<string, Failures>()
 
-  /** How long a login from an address has to wait before its password is looked at, ms. */
+  /** How long a login from an address has to wait before its password is checked, ms. */
   waitOf(address: string, now: number): number {
     const excess = this.#countOf(address, now) - FREE_FAILURES
     return excess < 0 ? 0 : Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(excess, 10))
@@ -49,7 +49,7 @@ export class LoginDelays {
   }
 }
 
-/** The address of a client without its port: what a login waits for. */
+/** The address of a client without its port. */
 export function hostOf(address: string): string {
   return address.slice(0, address.lastIndexOf(':'))
 }

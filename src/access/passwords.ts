@@ -38,7 +38,7 @@ export class Passwords {
     this.#digests.clear()
   }
 
-  /** Compares with every password, so that the time tells nothing about any of them. */
+  /** Compares with every password, so that the time reveals nothing about any of them. */
   match(digest: Buffer): boolean {
     let isFound = false
     for (const each of this.#digests.values()) if (timingSafeEqual(each, digest)) isFound = true

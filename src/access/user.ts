@@ -11,14 +11,14 @@ import { newSelector, parseSelector, type RuleContext, type Selector } from './s
 export class User {
   readonly name: string
   isEnabled = false
-  /** Any password will do. */
+  /** Any password is accepted. */
   needsNoPassword = false
   /** Whether RESTORE checks what it gets. Kept and printed; it always does here. */
   sanitizesPayload: boolean | undefined
   passwords = new Passwords()
   /** The first one, the root, has the rules outside of parentheses. */
   selectors: readonly Selector[]
-  /** It may run every command on every key of every group: nothing has to be checked. */
+  /** Whether it may run every command on every key of every group: then nothing has to be checked. */
   isUnlimited = false
   readonly #context: RuleContext
 
@@ -48,7 +48,7 @@ export class User {
     this.update()
   }
 
-  /** Notes what follows from the rules. Called when they have changed. */
+  /** Updates what is derived from the rules. To be called when they have changed. */
   update(): void {
     this.isUnlimited = this.selectors.some(
       (selector) =>
@@ -173,7 +173,7 @@ const WORDS: ReadonlyMap<string, (user: User) => void> = new Map([
   ['reset', (user) => user.reset()],
 ])
 
-/** What a user may do who may do everything: nodes of the cluster, the program that embeds the node. */
+/** The user that may do everything: for nodes of the cluster and the program that embeds the node. */
 export const SUPERUSER: User = superuser()
 
 function superuser(): User {

@@ -14,27 +14,27 @@ export interface UserDefinition {
   readonly place: string
 }
 
-/** Who is told that users have changed. */
+/** Is notified when users have changed. */
 export interface UsersObserver {
-  /** Its rules or passwords are others now. */
+  /** Its rules or passwords have changed. */
   changed(user: User): void
-  /** There is no such user any more. */
+  /** The user was removed. */
   removed(user: User): void
 }
 
 const BAD_NAME = "Usernames can't contain spaces or null characters"
 
-/** Of all problems of a file: what is said at the end. */
+/** The end of a message with all problems of a file. */
 const NOTHING_CHANGED =
   'WARNING: ACL errors detected, no change to the previously active ACL rules was performed'
 
 export class Users {
-  /** Every client is this user until it says another name. */
+  /** Every client is this user until it logs in as another one. */
   readonly default: User
   observer: UsersObserver = { changed: () => undefined, removed: () => undefined }
   readonly #context: RuleContext
   readonly #byName = new Map<string, User>()
-  /** The rules of the default user about its password, where no definition says anything about it. */
+  /** The password rules of the default user, used where no definition has any. */
   #defaultPassword: readonly string[] = ['nopass']
 
   constructor(context: RuleContext) {

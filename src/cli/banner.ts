@@ -14,7 +14,7 @@ import type { LoadedConfig } from '../config/file.ts'
 import { machineMemory } from '../config/settings.ts'
 import { version } from '../config/version.ts'
 
-/** The oldest release line that gets the README's figures, nearly. */
+/** The oldest release line of Node.js that comes close to the throughput of the newest one. */
 const RECOMMENDED_NODE = 22
 
 export interface Address {
@@ -41,7 +41,7 @@ export function logConfig(log: Logger, loaded: LoadedConfig): void {
   log.info(`budget of a group without maxBytes: ${valueText('maxmemory', config.maxmemory)} (${source})`)
 }
 
-/** Logs what works, but would work better otherwise. */
+/** Logs warnings about settings that work but could be better. */
 export function logAdvice(log: Logger, { config }: LoadedConfig): void {
   const total = totalBudget(config.groups)
   if (total > machineMemory)
@@ -50,7 +50,7 @@ export function logAdvice(log: Logger, { config }: LoadedConfig): void {
   if (advice !== undefined) log.info(advice)
 }
 
-/** One line for whoever runs an old Node.js. */
+/** A recommendation for an old Node.js. */
 export function nodeAdvice(running: string): string | undefined {
   if (Number.parseInt(running, 10) >= RECOMMENDED_NODE) return undefined
   return `Node.js ${running} works; newer ones are supported and faster: 24 and 26 need 15-25 % less CPU per command`

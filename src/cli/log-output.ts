@@ -15,7 +15,7 @@ const LAST_TRIES = 3
 const LINE_END = Buffer.from('\n')
 
 export interface LogOutputOptions {
-  /** Writes what the file descriptor accepts, and returns how many bytes that were. By default the system's call. */
+  /** Writes what the file descriptor accepts, and returns the number of bytes. By default the system call. */
   readonly write?: (bytes: Buffer) => number
   /** Calls `run` later. By default a timer that does not keep the process alive. */
   readonly later?: (run: () => void) => void

@@ -17,7 +17,7 @@ const SECRET_FLAGS: ReadonlySet<string> = new Set(
   ].map((name) => `--${kebabName(name)}`),
 )
 
-/** The folders that are tried: `--report-directory`, the working directory, which may be read-only, and `/tmp`. */
+/** The folders to try: `--report-directory`, the working directory, which may be read-only, and `/tmp`. */
 function folders(): readonly string[] {
   return [process.report.directory || process.cwd(), tmpdir()]
 }

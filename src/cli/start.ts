@@ -38,7 +38,7 @@ export async function startNode(load: () => Promise<LoadedConfig>, isMember = fa
   const reload = reloader(started, log)
   onReloadSignal((signal) => void reload(signal))
   onReportSignal(() => logReport(log))
-  // Imported late: --help and check do without the server.
+  // Imported here: --help and check do not need the server.
   const { createNode } = await import('../node.ts')
   const { CLOSED } = await import('../server/program.ts')
   const readConfig = async (): Promise<NodeConfig> => {
@@ -58,7 +58,7 @@ export async function startNode(load: () => Promise<LoadedConfig>, isMember = fa
     })
   if (isMember)
     process.once('disconnect', () => {
-      // The other end of the log is gone too.
+      // The reader of the log is gone too.
       log.level = 'silent'
       close('the end of erinys cluster')
     })

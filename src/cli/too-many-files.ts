@@ -1,6 +1,6 @@
-// What is said when the limit on open files does not suffice to start. It imports nothing: the program cannot be loaded then.
+// The error when the limit on open files is too low to start. It imports nothing: the program cannot be loaded then.
 
-/** `undefined`: the error is another one. */
+/** `undefined` for any other error. */
 export function tooManyFiles({ code }: NodeJS.ErrnoException): string | undefined {
   if (code === 'EMFILE')
     return 'too many open files: the limit of this process is too low to start; raise it, such as by `ulimit -n 1024`'

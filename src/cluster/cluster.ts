@@ -22,10 +22,10 @@ import { type ClusterReport, reportOf } from './report.ts'
 import { type ScanStep, scanOrder } from './scan-order.ts'
 import { type Waiter, Waiters } from './waiters.ts'
 
-/** Messages about one change of ownership arrive on several links: the later ones by about this much. */
+/** Messages about one change of ownership arrive on several links, at most about this long after one another, ms. */
 const MIN_COPY_TTL_MS = 5
 
-/** Copies come over the data link of this client; its number is that of no other one. */
+/** Copies are fetched over the data link with this client number, which no client has. */
 const COPY_CLIENT = 0
 
 /** A client whose write is forwarded. */
@@ -234,7 +234,7 @@ export class Cluster {
     this.#waiters.add(waiter)
   }
 
-  /** Runs a function after messages about ownership that are in flight have probably arrived. */
+  /** Runs a function once messages about ownership that are in flight should have arrived. */
   afterInvalidations(run: () => void): void {
     this.after(MIN_COPY_TTL_MS, run)
   }
@@ -270,7 +270,7 @@ export class Cluster {
     return this.#running?.detector.isCutOff ?? false
   }
 
-  /** What an operator must know and mend; undefined: nothing is wrong. */
+  /** A problem that needs an operator; undefined: there is none. */
   get problem(): string | undefined {
     const { partition, listAgreement } = this.#running ?? {}
     const problems = [partition?.problem, listAgreement?.problem].filter((each) => each !== undefined)

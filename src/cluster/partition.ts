@@ -1,8 +1,8 @@
-// Groups with `onPartition: 'refuse'`: what a node refuses while it cannot rely on being with a majority of the members.
+// Groups with `onPartition: 'refuse'`: which keys a node refuses while it does not hold leases of a majority of the members.
 //
-// A node refuses the keys that it owns while its leases of a majority are out (liveness/majority.ts). A node that takes
-// slots over from a member that is gone refuses their keys until that member's leases must be out: until all members of
-// the view have agreed on it, and `timeout` has passed since, with a tenth of it for clocks that run differently.
+// A node refuses the keys that it owns while it holds no leases of a majority (liveness/majority.ts). A node that takes
+// slots over from a member that is gone refuses their keys until that member's leases have expired: until all members of
+// the view have agreed on it, and 1.1 × `timeout` has passed since: a tenth for clocks that run at different speeds.
 
 import type { CancelTimer, Clock, Timers } from '../bytes/clock.ts'
 import { SLOT_COUNT } from '../bytes/crc16.ts'
@@ -10,7 +10,7 @@ import type { Group } from '../group/group.ts'
 import type { Majority } from './liveness/majority.ts'
 import type { Log } from './log.ts'
 
-/** How long a value is kept that is loaded while this node refuses, ms: until all that wait for the load have it. */
+/** How long a value that is loaded while this node refuses is kept, ms: until all waiters of the load have it. */
 const LOADED_LIFETIME_MS = 50
 
 const CLOCK_DRIFT = 0.1
@@ -61,7 +61,7 @@ export class Partition {
     this.isRefusing = false
   }
 
-  /** Looks at the clock. Called before each batch of commands. */
+  /** Updates the state by the clock. Called before each batch of commands. */
   check(): void {
     if (this.#refusing.length === 0) return
     const { clock, majority, log } = this.#options

@@ -30,13 +30,13 @@ export interface Parts {
   readonly partition: Partition
 }
 
-/** A flush is on its way to a node for at most as many timeouts. */
+/** A flush takes at most this many timeouts to reach a node. */
 const RELAY_TIMEOUTS = 10
 
 /** Lists from DNS or etcd may differ between members for this long, ms, before that is logged. */
 const DYNAMIC_LIST_DELAY_MS = 30_000
 
-/** What the parts ask of the cluster, and tell it. */
+/** What the parts need of the cluster, and how they notify it. */
 export interface PartsOptions {
   readonly cluster: ClusterOptions
   readonly self: Member

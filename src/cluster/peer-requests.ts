@@ -71,8 +71,8 @@ export class PeerRequests {
   }
 
   /**
-   * A peer is taken for dead. If only the network has failed, what it had sent is still on its way, and it has sent these
-   * requests to other nodes since: here, an old write would run after newer ones.
+   * A peer is considered dead. If only the network has failed, its requests are still on their way here, and it has sent them
+   * to other nodes since. Run here, an old write would follow newer ones.
    */
   peerDown(name: string): void {
     for (const connection of this.#connections.get(name) ?? []) connection.close(false)
@@ -173,7 +173,7 @@ export class PeerRequests {
     return answer
   }
 
-  /** The copy of a key that a peer may keep; `undefined`: none. `updates`: how many new values it takes. */
+  /** The copy of a key that a peer may keep; `undefined`: none. `updates`: how many new values it accepts. */
   copyFor(
     holder: Holder,
     group: Group,

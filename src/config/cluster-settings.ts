@@ -41,7 +41,7 @@ const DNS_NAME = /^(?=.{1,254}$)([\w]([\w-]{0,61}[\w])?\.)*[\w]([\w-]{0,61}[\w])
 const ENDPOINT = /^(https?:\/\/)?([^/]+)\/?$/i
 const KEY_PREFIX = /^[^\s\p{Cc}]*[^\s\p{Cc}/]$/u
 
-/** They mean all addresses of a machine; no other node can connect to them. */
+/** Addresses that stand for all addresses of a machine; no other node can connect to them. */
 export const WILDCARDS: readonly string[] = ['0.0.0.0', '::']
 
 const asText = (value: string | number): string => String(value)

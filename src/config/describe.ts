@@ -110,7 +110,7 @@ export function totalBudget(groups: readonly GroupPolicy[]): number {
   return groups.reduce((sum, { maxBytes }) => sum + maxBytes, 0)
 }
 
-/** Why the budgets exceed the memory of the machine or control group; `undefined`: they do not, or may. */
+/** An error if the budgets exceed the memory of the machine or control group; `undefined`: they do not, or it is allowed. */
 export function overcommitted(
   { groups, overcommit }: Pick<LoadedConfig['config'], 'groups' | 'overcommit'>,
   memory = machineMemory,

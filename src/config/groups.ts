@@ -34,7 +34,7 @@ export interface GroupConfig {
   /** Timeout of a load; 0: no limit. Default: '10s'. */
   readonly originTimeout?: number | string
   /**
-   * How long a command waits for a load; then it is answered a stale value or an error, and the load goes on.
+   * How long a command waits for a load; then it gets a stale value or an error, and the load goes on.
    * Default: 0, until the load ends.
    */
   readonly maxWait?: number | string
@@ -74,7 +74,7 @@ export interface GroupConfig {
    */
   readonly onPartition?: 'serve' | 'refuse'
   /**
-   * Which entry leaves when the budget is full. `lru`, the default: the least recently used one; `s3-fifo`: one that was
+   * Which entry is evicted when the budget is full. `lru`, the default: the least recently used one; `s3-fifo`: one that was
    * read once at most, and then the oldest that was not read lately; `w-tinylfu`: the one whose key was accessed less
    * often lately, of a new and an old one; `auto`: what the best of the three would evict.
    */

@@ -56,7 +56,7 @@ export type HttpInput =
 export interface HttpConfig extends HttpOptions {
   /** 0: the system chooses one. */
   readonly port: number
-  /** Nobody has asked for this port: if it is in use, the node starts without HTTP. */
+  /** The port is the default, not configured: if it is in use, the node starts without HTTP. */
   readonly isDefaultPort: boolean
   readonly bind: readonly BindAddress[]
   /** HTTPS, and no HTTP. */

@@ -1,4 +1,4 @@
-// Where a node listens: checks that the settings of ports, TLS and protected mode fit together, and says it in words.
+// Where a node listens: checks that the settings of ports, TLS and protected mode fit together, and describes the result.
 
 import { addressName } from '../cluster/member.ts'
 import { loadMaterial } from '../tls/material.ts'
@@ -14,7 +14,7 @@ const NEEDS_SECRET =
   'cluster.secret: there are users, and without a secret anybody who reaches the port can act as a node, which ' +
   'no rule limits: set secret'
 
-/** What does not fit together; files are not read. */
+/** The contradictions; files are not read. */
 export function listeningProblems(
   settings: Settings,
   users: ConfiguredUsers,

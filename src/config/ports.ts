@@ -5,7 +5,7 @@ import type { Settings } from './settings.ts'
 export type Ports = Pick<Settings, 'port' | 'tlsPort' | 'unixsocket'>
 
 /**
- * Whether there is a port without TLS. Port 0 means any free port where a node listens nowhere else; beside a TLS port or
+ * Whether there is a port without TLS. Port 0 means any free port, if the node listens nowhere else; beside a TLS port or
  * a Unix socket it means none, as in Redis.
  */
 export function hasPlainPort({ port, tlsPort, unixsocket }: Ports): boolean {

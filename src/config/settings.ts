@@ -112,7 +112,7 @@ export const settings = {
     fallbackText: "a quarter of the machine's memory",
     write: formatSize,
   }),
-  /** Whether a node starts whose budgets together exceed the memory of the machine. */
+  /** Whether a node starts although its budgets together exceed the memory of the machine. */
   overcommit: setting({
     reads: yesNo,
     fallback: false,
@@ -208,7 +208,7 @@ export const settings = {
     summary: 'unread output after which a client is disconnected: class, hard limit, soft limit, seconds',
     write: writeOutputLimits,
   }),
-  /** What all clients together may hold; above it those with the most are disconnected; 0: no limit. */
+  /** Maximum memory of all clients together; above it those with the most are disconnected; 0: no limit. */
   maxmemoryClients: setting({
     reads: size('0'),
     fallback: Math.floor(machineMemory / 4),

@@ -5,7 +5,7 @@ import { defaultTlsSettings } from '../tls/settings.ts'
 import { duration, oneOf, reader, secret, text, whole, yesNo } from './readers.ts'
 import { asDuration, asPath, asSecret, asYesNo, type Setting, setting } from './setting.ts'
 
-/** Longest path of a Unix socket: the system's `sun_path` without its end. Longer ones would be cut off silently. */
+/** Longest path of a Unix socket: the system's `sun_path` without its end. Longer ones would be truncated silently. */
 const MOST_SOCKET_PATH = process.platform === 'linux' ? 107 : 103
 
 const PROTOCOLS = ['TLSv1.2', 'TLSv1.3']
@@ -88,7 +88,7 @@ export const tlsSettings = {
   tlsCiphers: names('ciphers for TLS 1.2, by the names of OpenSSL, separated by colons', '<ciphers>'),
   /** Ciphers for TLS 1.3, by OpenSSL's names, separated by colons. */
   tlsCiphersuites: names('ciphers for TLS 1.3, by the names of OpenSSL, separated by colons', '<ciphers>'),
-  /** Whether the order of this node's ciphers counts, or that of the client's. */
+  /** Whether the order of this node's ciphers takes precedence over that of the client. */
   tlsPreferServerCiphers: setting({
     reads: yesNo,
     fallback: fallbacks.tlsPreferServerCiphers,
@@ -104,7 +104,7 @@ export const tlsSettings = {
     summary: 'close connections whose TLS handshake takes longer',
     write: formatDuration,
   }),
-  /** How often the files of certificates and keys are looked at; 0: never. */
+  /** How often the files of certificates and keys are checked for changes; 0: never. */
   tlsAutoReloadInterval: setting({
     reads: duration(0, 'timed'),
     fallback: fallbacks.tlsAutoReloadInterval,

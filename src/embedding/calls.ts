@@ -1,4 +1,4 @@
-// What a program calls on the node that it embeds: reads, writes, invalidation and what a group tells.
+// The calls of a program on the node that it embeds: reads, writes, invalidation, and the state of groups and keys.
 
 import type { Instant } from '../bytes/instant.ts'
 import { explanationIn } from '../commands/own/explain.ts'
@@ -126,7 +126,7 @@ export class NodeCalls {
   }
 
   /**
-   * Removes all keys of a group, by default of every group, from the caches of all nodes. Origins are not written.
+   * Removes all keys of a group, by default of every group, from the caches of all nodes. Origins keep their data.
    * @throws PeerDownError, RangeError for an unknown group, TypeError for a name of another type
    */
   async flush(group?: string): Promise<void> {

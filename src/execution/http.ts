@@ -1,5 +1,5 @@
 // Recognizes HTTP requests that were sent to the port of the Redis protocol: a page in a browser, or a server that an
-// attacker can make send requests, would have commands run that are lines of the body (cross-protocol scripting).
+// attacker can make send requests, could run the lines of a body as commands (cross-protocol scripting).
 
 import { equalsUpper } from '../bytes/ascii.ts'
 import type { Args } from '../resp/args.ts'

@@ -1,4 +1,4 @@
-// Checks what the users of clients may do, where their requests come in, and logs what is refused.
+// Checks the permissions of clients' users at the node of the client, and logs refused requests.
 
 import type { Refused } from '../access/log.ts'
 import { latin1 } from '../access/text.ts'

@@ -71,7 +71,7 @@ export class Admission {
       store.put(key, 0, key.length, NOTHING, 0, 0, ValueType.ABSENT, absent)
       return undefined
     }
-    // Stale from the first: kept for a stale window, or to be validated by the next load.
+    // Stale from the beginning: kept for a stale window, or to be validated by the next load.
     if (facts?.ttl === 0 && store.windows.retention === 0) return undefined
     store.deadline[0] = deadline
     // A collection is larger in the store than its encoding.
@@ -100,7 +100,7 @@ export class Admission {
     return store.records.type(ref) === ValueType.ABSENT ? null : copyValue(store, ref)
   }
 
-  /** The stale value for a read whose load has failed, or takes too long. */
+  /** The stale value for a read whose load has failed or takes too long. */
   staleValue(key: Buffer): Value | undefined {
     const { store, freshness } = this.#group
     const ref = store.peek(key, 0, key.length)

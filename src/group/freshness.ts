@@ -97,7 +97,7 @@ export class Freshness {
     lifetime: number,
     longest: number,
   ): Buffer | undefined {
-    // A value that is stale from the first is served only as its origin says.
+    // A value that is stale from the beginning is served only as its origin says.
     const { staleWhileRevalidateMs, staleIfErrorMs } = facts?.ttl === 0 ? noFreshness : this.#policy
     const max = Math.max(0, Math.min(MAX_WINDOW_MS, Math.floor(longest - lifetime)))
     const within = (window: number): number => Math.min(Math.ceil(window), max)

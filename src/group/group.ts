@@ -34,7 +34,7 @@ import { hashOfTag } from './tags.ts'
 import { WatchedKeys } from './watches/watched-keys.ts'
 import { GROUP_REMOVED, type Writes } from './writes/writes.ts'
 
-/** Is notified of every write before it happens, even of one that then changes nothing. Not notified: eviction and expiry. */
+/** Is notified before every write, even of one that then changes nothing; not of eviction and expiry. */
 export interface Watcher {
   written(group: Group, bytes: Buffer, start: number, end: number): void
   flushed(group: Group): void
@@ -66,9 +66,9 @@ export class Group {
   hits = 0
   negativeHits = 0
   misses = 0
-  /** Those of the hits that were on stale values (served while revalidating). */
+  /** Hits on stale values (served while revalidating). */
   staleHits = 0
-  /** Those of the misses that were answered with a stale value because the load failed, or took longer than `maxWait`. */
+  /** Misses that were answered with a stale value because the load failed, or took longer than `maxWait`. */
   rescued = 0
   freshness!: Freshness
   /** `undefined` without a policy for it, or without an origin. */

@@ -1,4 +1,4 @@
-// Keys that clients ask for when they connect, without their user's doing.
+// Keys that client libraries ask for by themselves when they connect.
 
 /**
  * StackExchange.Redis asks every server for its vote in the choice of a primary (`ConfigurationOptions.TieBreaker`).
@@ -7,7 +7,7 @@
  */
 const HANDSHAKE_KEYS: readonly Buffer[] = [Buffer.from('__Booksleeve_TieBreak')]
 
-/** Whether the origin is not asked for a key: to it, this is an unknown or invalid key. */
+/** Whether the origin is not asked for a key, because it would not know it, or reject it. */
 export function isHandshakeKey(key: Buffer): boolean {
   return HANDSHAKE_KEYS.some((known) => known.length === key.length && known.equals(key))
 }

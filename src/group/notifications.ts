@@ -1,4 +1,4 @@
-// What change notifications of an origin do to its group.
+// Applies the change notifications of an origin to its group.
 
 import type { ChangeListener, OriginLog } from './origin.ts'
 import { reasonOf } from './result.ts'
@@ -16,7 +16,7 @@ export interface NotifiedGroup {
 
 /**
  * The listener of a group. Interruptions and their ends are logged; messages of the log name the group. While a group is
- * to take over another origin, the new one notifies it already: an invalidation too many does no harm, and none is missed.
+ * to take over another origin, the new one notifies it already: a needless invalidation is harmless, a missed one is not.
  */
 export class Notifications implements ChangeListener {
   readonly #group: NotifiedGroup
@@ -36,7 +36,7 @@ export class Notifications implements ChangeListener {
     return this.#group.name
   }
 
-  /** The group uses the origin from now on. `isSeamless`: other notifications have told of all changes until now. */
+  /** The group uses the origin from now on. `isSeamless`: other notifications have reported all changes until now. */
   begin(isSeamless: boolean): void {
     this.#state = 'current'
     this.#group.isDisconnected = this.interruption !== undefined

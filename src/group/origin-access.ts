@@ -218,7 +218,7 @@ export class OriginAccess {
     this.waitLimit = undefined
     if (maxWaitMs === 0) return
     const { freshValue, staleValue, reportFault } = options
-    // The first question after a timer: the time must be read.
+    // The first query after a timer: the clock must be read.
     const currentValue = (key: Buffer): Value | null | undefined => {
       instant.refresh()
       return freshValue(key)
@@ -262,7 +262,7 @@ export class OriginAccess {
   #useWrites(policy: GroupPolicy, origin: Origin): void {
     const writes = policy.writes ?? defaultWrites
     if (writes.mode === 'around') {
-      // What the origin is being written is older than what clients write from now on.
+      // Values that are being written to the origin are older than those that clients write from now on.
       this.writes?.noteAllChanged()
       this.writes = undefined
       return

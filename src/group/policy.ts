@@ -33,9 +33,9 @@ export interface GroupPolicy {
   readonly writes?: WritePolicy
   /** The media type of its values over HTTP; default: bytes of no known type. */
   readonly contentType?: string
-  /** What becomes of it on a node that is not with a majority of the cluster's members; default: `serve`. */
+  /** What a node that is not with a majority of the cluster's members does with it; default: `serve`. */
   readonly onPartition?: 'serve' | 'refuse'
-  /** Which entry leaves when the budget is full; default: `lru`. */
+  /** Which entry is evicted when the budget is full; default: `lru`. */
   readonly eviction?: EvictionName
   /** Whether an entry that was slow to load stays longer; default: `none`. */
   readonly evictionCost?: EvictionCost

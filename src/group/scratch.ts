@@ -1,4 +1,4 @@
-// Keyspaces beside the one of a group: for dry runs of commands, and for values that only one command may see.
+// Temporary keyspaces: for dry runs of commands, and for values that only one command may see.
 
 import { Store } from '../store/store.ts'
 import { Group } from './group.ts'

@@ -17,7 +17,7 @@ export function tagsOf(store: Store, ref: Ref): readonly number[] {
 }
 
 /**
- * Sets the tags of a load result as arguments of `store.put`, with the epoch of the start of the load: later
+ * Sets the tags of a load result as arguments of `store.put`, with the epoch of the start of the load, so that later
  * invalidations apply to it. An unchanged value keeps its tags. False: too many tags.
  */
 export function takeLoadedTags(

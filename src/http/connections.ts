@@ -26,7 +26,7 @@ export class HttpConnection {
   readonly #socket: Socket
   readonly #serve: Serve
   readonly #served: () => void
-  /** Requests that have no response yet, and whether one of them may change something. */
+  /** Requests without a response, and whether one of them may change something. */
   #active = 0
   #isExclusive = false
   readonly #waiting: (readonly [IncomingMessage, ServerResponse])[] = []

@@ -41,7 +41,7 @@ export interface GatewayOptions extends Omit<Services, 'openApi' | 'metrics'> {
   readonly handshakeFailed?: (error: Error, socket: TLSSocket) => void
 }
 
-/** How much of a body that nobody wants is received, and for how long. */
+/** How much of an unwanted body is received, and for how long. */
 const LINGER_BYTES = 2 ** 20
 const LINGER_MS = 2000
 
@@ -375,7 +375,7 @@ function sendProblem(
 }
 
 /**
- * Ends a connection whose request has a body that nobody wants. A part of it is received: a socket that is closed with
+ * Ends a connection whose request has an unwanted body. A part of it is received: a socket that is closed with
  * unread input is reset, and the client may lose the response.
  */
 function endAfterBody(request: IncomingMessage, response: ServerResponse): void {

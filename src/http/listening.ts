@@ -6,7 +6,7 @@ import type { GatewayLog } from './ports.ts'
 export interface HttpPlace {
   /** 0: the system chooses one, the same on every address. */
   readonly port: number
-  /** Nobody has asked for this port: if it is in use, the node starts without HTTP. */
+  /** The port is the default, not configured: if it is in use, the node starts without HTTP. */
   readonly isDefaultPort: boolean
   /** An optional address need not exist on the machine. */
   readonly bind: readonly { readonly host: string; readonly optional: boolean }[]

@@ -1,4 +1,4 @@
-// What the HTTP gateway asks of the node that it belongs to.
+// What the HTTP gateway needs of the node that it belongs to.
 
 import type { User } from '../access/user.ts'
 import type { Host } from '../commands/spec/host.ts'
@@ -20,19 +20,19 @@ export interface Demand {
   readonly key: Buffer | undefined
 }
 
-/** Decides who may do what. */
+/** Checks credentials and permissions. */
 export interface Gate {
   /** Requests without credentials are served, as those of a user that this names. */
   readonly anonymous: User | undefined
   /** Who a request to a public route comes from, where credentials are needed: no command is run for it. */
   readonly nobody: User
-  /** How long credentials from an address have to wait before they are looked at, ms. */
+  /** How long credentials from an address have to wait before they are checked, ms. */
   waitOf(address: string): number
   /** `undefined`: the credentials are wrong. `address`: whose they are, for the log. */
   authenticate(credentials: Credentials, address: string): User | undefined
   /** Whether a user may do what a route stands for. A refusal is logged. */
   allows(user: User, demand: Demand, address: string): boolean
-  /** The same for what nobody has asked for: whether to show it, or a button for it. Nothing is logged. */
+  /** The same to decide whether to show something, or a button for it. Nothing is logged. */
   wouldAllow(user: User, demand: Demand): boolean
 }
 
@@ -66,7 +66,7 @@ export interface GatewayLog {
   error(fields: object, message: string): void
 }
 
-/** How far a node is. */
+/** The state of a node. */
 export type Phase = 'starting' | 'ready' | 'draining'
 
 /** What handlers of routes work with. */

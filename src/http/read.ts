@@ -1,4 +1,4 @@
-// What the read of a value takes from its request, and how it answers: whichever way the request came.
+// What the read of a value needs of its request and response, whichever path the request took.
 
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Group } from '../group/group.ts'

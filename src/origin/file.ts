@@ -47,7 +47,7 @@ export class FileOrigin implements Origin {
 
   load(key: string): OriginValue | Promise<OriginValue> {
     const since = this.#clock.now() - this.#lookedAt
-    // Check too if the clock was turned back.
+    // Also check if the clock was set back.
     if (this.#looking === undefined && this.#stamp !== undefined && since >= 0 && since < LOOK_INTERVAL) {
       return this.#valueOf(key)
     }

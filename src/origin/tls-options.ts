@@ -1,4 +1,4 @@
-// How an origin is reached by TLS; the names are those of `node:tls`.
+// The TLS options of an origin; the names are those of `node:tls`.
 
 export interface TlsOptions {
   /** PEM. */

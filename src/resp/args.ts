@@ -7,7 +7,7 @@ const NOTHING = Buffer.alloc(0)
 /** Initial room for arguments: more than most requests have. */
 const INITIAL_CAPACITY = 16
 
-/** Text is truncated to this many bytes: V8's longest string has almost 2^29 characters. */
+/** Text is truncated to this many bytes: the longest string of V8 has almost 2^29 characters. */
 const MAX_TEXT = 2 ** 28
 
 /** Range arrays above this capacity (two times 256 KiB) are freed after the request. */

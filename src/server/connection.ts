@@ -39,7 +39,7 @@ const TLS_ON_PLAIN_PORT = Buffer.from('-ERR this port is without TLS\r\n')
 
 /**
  * A connection of another node takes no more requests while more bytes of replies than this are unread. Clients are
- * served on, as Redis does: one that writes all its requests before it reads would otherwise wait for ever.
+ * still served, as in Redis: one that writes all its requests before it reads would otherwise wait for ever.
  */
 const PEER_OUTPUT_BYTES = 1024 * 1024
 
@@ -63,11 +63,11 @@ export interface ConnectionServices extends OutputServices {
   readonly settings: ServerSettings
   readonly log: Logger
   closed(connection: Connection): void
-  /** A client speaks TLS where there is none; its connection is closed. */
+  /** A client speaks TLS on the port without it; its connection is closed. */
   speaksTls(connection: Connection): void
 }
 
-/** How a connection came. */
+/** How a connection was accepted. */
 export interface ConnectionOrigin {
   /** The Unix socket. */
   readonly unixPath?: string | undefined
@@ -362,8 +362,8 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
   }
 
   /**
-   * After a request: whether others are served before the next one of this connection. A request that is known to be
-   * cheap does not look at the clock.
+   * After a request: whether other connections are served before the next request of this one. After a request known to be
+   * cheap, the clock is not read.
    */
   #mustYield(): boolean {
     const { reply, batch, executor } = this.#services
@@ -400,7 +400,7 @@ export class Connection extends ClientState implements Client, Served, OutputOwn
     log.debug?.({ client: this.id, address: this.address }, error)
   }
 
-  /** What a client of TLS gets is no TLS either: its library calls it a wrong version. */
+  /** A TLS client gets an answer that is not TLS: its library reports a wrong version. */
   #refuseTls(): void {
     this.#services.speaksTls(this)
     this.#output.push(TLS_ON_PLAIN_PORT)

@@ -24,7 +24,7 @@ const TURN_MICROS = 5000
 /** A queue that takes longer has run a slow command, µs. */
 const SLOW_MICROS = 50_000
 
-/** What `serve` says: nothing left to do now. */
+/** Results of `serve`: nothing left to do now. */
 export const IDLE = 0
 /** There is more work now. The replies are ready for `send`. */
 export const MORE = 1
@@ -91,7 +91,7 @@ class Queue {
  * system calls. With 50 clients and pipelines of 16 that saves a tenth of the time. It also means that serving
  * never nests: what a command unblocks is served in the next batch.
  *
- * FAIRNESS. A connection is served for its share of the time (`SHARE_MICROS`), and keeps the rest of its requests for
+ * FAIRNESS. A connection is served for its time share (`SHARE_MICROS`), and keeps the rest of its requests for
  * another turn; it is not read meanwhile. A turn serves, in this order,
  *
  * 1. connections of other nodes, so that heartbeats and forwarded requests do not wait for clients;

@@ -1,4 +1,4 @@
-// The log of whoever embeds a node: an exception in it is counted as a lost line, and goes no further.
+// The log of an embedding program: an exception in it is counted as a lost line and not passed on.
 
 import type { Logger } from './logger.ts'
 

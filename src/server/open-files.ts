@@ -7,10 +7,10 @@ import type { ServerSettings } from './settings.ts'
 /** For files, listening sockets, origins and Node.js itself (Redis: 32). */
 const RESERVED_FILES = 64
 
-/** In a cluster, this share of the others is for links from and to other nodes, half of it for each direction. */
+/** In a cluster, this share of the remaining files is for links from and to other nodes, half of it for each direction. */
 const LINK_SHARE = 0.25
 
-/** Connections beyond `maxclients` that only other nodes may use, where files suffice. */
+/** Connections beyond `maxclients` that only other nodes may use, if the limit on open files allows it. */
 const MOST_PEERS = 4096
 
 /** How many connections the limit on open files allows. */

@@ -25,7 +25,7 @@ export interface ProgramServices {
   readonly now: () => number
 }
 
-/** Who has requests run that come over no connection of the Redis protocol. */
+/** A caller whose requests do not come over a connection of the Redis protocol. */
 export interface Caller {
   /** Which connection to another node carries its requests, where there are several. */
   readonly id: number
@@ -33,7 +33,7 @@ export interface Caller {
   readonly address: string
   readonly localAddress: string
   readonly authenticated: boolean
-  /** Whose rights it has; by default it may do everything. */
+  /** The user whose rights it has; by default it may do everything. */
   readonly user?: User
 }
 
@@ -132,7 +132,7 @@ class Request extends ClientState implements Client, Served {
   #isForwarded = false
   /** The span of the way to another node and back. */
   #hop: Traced | undefined
-  /** Whether it was executed or abandoned: it must not run (again). */
+  /** Whether it has run or was abandoned: it must not run again. */
   #isServed = false
   #hasEnded = false
   #isAbandoned = false

@@ -58,12 +58,12 @@ export interface ServerOptions {
   readonly users?: readonly UserDefinition[]
   /** Those of the stores of the groups. Changed by CONFIG SET. */
   readonly encodingLimits?: EncodingLimits
-  /** What TLS is done with; `undefined`: there is none. */
+  /** The certificates; `undefined`: there is no TLS. */
   readonly certificates?: Certificates | undefined
   readonly timers: Timers
   /** A monotonic clock, in microseconds. */
   readonly micros: () => number
-  /** Told of each turn: the groups' batches of loads wait for its end. */
+  /** Is notified of each turn: the batches of loads of the groups wait for its end. */
   readonly turn?: Turn
   readonly log: Logger
   readonly identity: NodeIdentity
@@ -232,7 +232,7 @@ export class Server implements Host {
   /** The same for connections by TLS. */
   async listenTls(host: string, port: number): Promise<AddressInfo> {
     this.#tlsClients.begin()
-    // Who closes its end during the handshake is gone.
+    // A client that closes its end during the handshake is gone.
     const address = await this.#listeners.tcp(host, port, (socket) => this.#acceptTls(socket), false)
     this.stats.tlsPort ||= address.port
     this.stats.listeners.push(['tls', address.address, address.port])
@@ -295,7 +295,7 @@ export class Server implements Host {
     this.#serve(socket, { unixPath, mustBePeer: this.#isFull })
   }
 
-  /** Begins the handshake of a connection. Without room it is closed without a word: nothing can be said before TLS. */
+  /** Begins the handshake of a connection. Beyond `maxclients` it is closed without an error: none can be sent before TLS. */
   #acceptTls(socket: Socket): void {
     if (this.#hasRoom) this.#tlsClients.accept(socket)
     else {
@@ -444,7 +444,7 @@ export class Server implements Host {
     for (const client of this.clients.values()) {
       const { peer, group } = client
       if (peer !== undefined && peer.groupName !== '') {
-        // Its next request may be for the same group, of which it does not tell again.
+        // Its next request may be for the same group, which it does not name again.
         const meant = byName.get(peer.groupName)
         peer.isUnknownGroup = meant === undefined
         client.group = meant ?? group
@@ -472,7 +472,7 @@ export class Server implements Host {
     })
   }
 
-  /** The name is not logged: people type passwords there, too. */
+  /** The name is not logged: users type passwords there, too. */
   loginFailed({ id, address }: Pick<Client, 'id' | 'address'>): void {
     this.#failedLogins.give((suppressed) => {
       const failures = suppressed + 1

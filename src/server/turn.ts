@@ -18,8 +18,8 @@ interface Pipeline {
  * Lets the batches of loads depart at the end of a turn.
  *
  * A long pipeline is served in shares, in several turns; its misses are to be loaded together all the same. So a batch
- * stays while the pipelines of ALL connections that wait for its loads go on: who has nothing more to ask does not wait
- * for others. It leaves after `MAX_TURNS`, or after a slow command, so that a pipeline of slow commands does not hold up
+ * waits while the pipelines of ALL connections that wait for its loads go on: a client without further requests does not
+ * wait for others. It leaves after `MAX_TURNS`, or after a slow command, so that a pipeline of slow commands does not delay
  * its own loads either.
  */
 export class Turn {
@@ -59,7 +59,7 @@ class Wait implements BatchWait {
 
   joined(): void {
     const { serving } = this.#turn
-    // A load that no connection's request has started: nothing more of it is to come.
+    // A load that no connection has started: no further request of it follows.
     if (serving === undefined) this.#end()
     else if (!this.#pipelines.includes(serving)) this.#pipelines.push(serving)
   }

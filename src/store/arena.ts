@@ -1,6 +1,6 @@
 // The allocator: blocks of 8-byte units in off-heap segments, in constant time, with coalescing and evacuation.
 //
-// Somewhat more than 300 lines: the header bits of a block stay constants of the one file that reads them on every lookup.
+// More than 300 lines: the header bits of a block stay constants of the file that reads them on every lookup.
 
 import { BufferPool } from './buffer-pool.ts'
 import { binOf, FreeBins, fittingBin } from './free-bins.ts'

@@ -17,7 +17,7 @@ export interface StoreParts {
   readonly findOwnKey: (ref: Ref) => Ref
 }
 
-/** @throws Error that says what contradicts what */
+/** @throws Error that describes the contradiction */
 export function checkIntegrity({
   arena,
   index,

@@ -223,7 +223,7 @@ export class Store {
     )
   }
 
-  /** Those of them that the eviction policy has beside the records. */
+  /** The part of them that the eviction policy has besides the records. */
   get evictionBytes(): number {
     return this.#evictionMemory.bytes
   }

@@ -22,10 +22,10 @@ const MAX_KEYS = 256
 const MAX_SCALE = 1e9
 /** Keys with a smaller share of the accesses are not reported. */
 const MIN_SHARE = 0.01
-/** An access counts as recent for so many whole seconds: without reads, it tells whether the head is old. */
+/** An access counts as recent for this many whole seconds: without reads, it shows whether the head is old. */
 const RECENT_SECONDS = 1
 
-/** What is sampled. The store of copies has keys of other nodes. */
+/** The stores that are sampled. The store of copies has keys of other nodes. */
 export interface SampledGroup {
   readonly hits: number
   readonly negativeHits: number

@@ -1,4 +1,4 @@
-// Latency events: what took longer than a threshold (LATENCY HISTORY, LATENCY DOCTOR).
+// Latency events: operations that took longer than a threshold (LATENCY HISTORY, LATENCY DOCTOR).
 
 /** Samples kept per event (Redis: `LATENCY_TS_LEN`). */
 const MAX_SAMPLES = 160

@@ -23,7 +23,7 @@ export class NodeStats {
   /** Complete handshakes of TLS, and failed ones. */
   tlsHandshakes = 0
   tlsHandshakeFailures = 0
-  /** Certificates whose common name is not that of a user who may log in so. */
+  /** Certificates whose common name is not a user that may log in by certificate. */
   tlsUsersDenied = 0
   connections = 0
   rejectedConnections = 0

@@ -1,4 +1,4 @@
-// The calls of a group's origin as operators see them: how long they take, which are slow, whether they fail.
+// Statistics of the calls of a group's origin: how long they take, which are slow, and which fail.
 
 import { Histogram } from './histogram.ts'
 import { RareWarning } from './rare-warning.ts'
@@ -53,7 +53,7 @@ const WORDS = {
   store: { failed: 'a write to the origin failed', recovered: 'writes succeed again' },
 } as const
 
-/** What the log knows of one kind of calls. */
+/** The failures of one kind of calls, for the log. */
 interface Failing {
   readonly warning: RareWarning
   /** Failures since calls last succeeded. */

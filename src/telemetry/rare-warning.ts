@@ -1,4 +1,4 @@
-// Warnings that may come in floods: at most one in a while is logged.
+// Rate-limited warnings: at most one per interval is logged.
 
 export class RareWarning {
   readonly #intervalMs: number

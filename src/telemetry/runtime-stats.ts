@@ -1,4 +1,4 @@
-// What the JavaScript runtime does beside the commands: delays of the event loop, garbage collection.
+// Statistics of the JavaScript runtime: delays of the event loop, garbage collection.
 
 import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks'
 import type { CancelTimer, Timers } from '../bytes/clock.ts'

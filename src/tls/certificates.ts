@@ -25,14 +25,14 @@ export interface CertificatesOptions {
 
 /** Settings and files that were checked. */
 export interface PreparedTls {
-  /** Whether certificates, keys or CAs are other ones. */
+  /** Whether certificates, keys or CAs have changed. */
   readonly isNew: boolean
   readonly apply: () => void
 }
 
 const DAY_MS = 86_400_000
 
-/** From so long before its end on, a certificate that is not replaced is warned of, once a day. */
+/** A certificate that expires within this time is logged as a warning, once a day. */
 const EXPIRES_SOON_MS = 14 * DAY_MS
 
 export class Certificates {
@@ -61,7 +61,7 @@ export class Certificates {
     this.#warnOfExpiry()
   }
 
-  /** For a server, without what it wants of clients. */
+  /** For a server, without the settings about clients. */
   get serverOptions(): TlsOptions {
     const { settings } = this
     return contextOptions(this.#material.server, this.#material, settings)
@@ -102,7 +102,7 @@ export class Certificates {
     return () => this.#replaced.delete(run)
   }
 
-  /** Looks at the files from now on, at the interval of the settings. */
+  /** Checks the files from now on, at the interval of the settings. */
   watch(): void {
     this.#isWatching = true
     this.#cancel?.()
@@ -121,7 +121,7 @@ export class Certificates {
   }
 
   /**
-   * Looks at the files once. Changed files are loaded at the second look that finds them the same: certificate and key
+   * Checks the files once. Changed files are loaded when the next check finds them unchanged: certificate and key
    * are seldom replaced at one instant.
    */
   async check(): Promise<void> {
@@ -129,7 +129,7 @@ export class Certificates {
     if (this.#isClosed) return
     this.#warnOfExpiry()
     if (found === this.#known) this.#changing = undefined
-    // The first look: they may have changed since they were loaded, which a comparison of the content shows.
+    // The first check: they may have changed since they were loaded, which a comparison of the content shows.
     else if (this.#known !== undefined && found !== this.#changing) this.#changing = found
     else {
       this.#known = found

@@ -1,8 +1,8 @@
-// Why a handshake failed, in words.
+// The reason why a handshake failed, as text.
 
 import type { TLSSocket } from 'node:tls'
 
-/** Handshakes that somebody just does not finish say nothing: load balancers and port scanners do so all the time. */
+/** Abandoned handshakes are not a sign of a mistake: load balancers and port scanners cause them all the time. */
 const HANGUPS: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED'])
 
 const VERIFICATION: Readonly<Record<string, string>> = {
@@ -41,7 +41,7 @@ const PROTOCOL: readonly (readonly [RegExp, string])[] = [
 
 interface HandshakeFailure {
   readonly reason: string
-  /** Whether it says nothing about a mistake. */
+  /** Whether it is no sign of a mistake. */
   readonly isHangup: boolean
 }
 

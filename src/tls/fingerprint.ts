@@ -1,4 +1,4 @@
-// Tells whether files have changed: by what the system says about them, not by their content.
+// Detects whether files have changed, by their metadata and not by their content.
 
 import type { BigIntStats } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'

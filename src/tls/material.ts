@@ -1,4 +1,4 @@
-// What TLS is done with: the certificate and key of this node, and the CAs. Loaded together, and checked together.
+// The TLS material: the certificate and key of this node, and the CAs. Loaded together, and checked together.
 
 import type { X509Certificate } from 'node:crypto'
 import { createSecureContext, type SecureContextOptions, type SecureVersion } from 'node:tls'

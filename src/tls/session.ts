@@ -1,4 +1,4 @@
-// What TLS says about the other end of a connection: its certificate, and what only both ends know.
+// The TLS session of a connection: the certificate of the other end, and a secret that only both ends know.
 
 import { isIP } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -40,7 +40,7 @@ export class TlsSession {
 
   /**
    * Hexadecimal; the same at both ends of a connection, and different for every connection (RFC 5705). A proof that
-   * covers it cannot be passed on by somebody who stands between two connections.
+   * covers it cannot be relayed by a man in the middle.
    */
   get binding(): string {
     return bindingOf(this.#socket)

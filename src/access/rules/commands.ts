@@ -106,7 +106,7 @@ export class CommandRules {
     return undefined
   }
 
-  /** Notes a rule in place of earlier ones that it replaces. One that says what is so anyway is not noted. */
+  /** Records a rule, and removes earlier ones that it replaces. A rule without an effect is not recorded. */
   #write(name: string, isAllowed: boolean, commands: readonly CataloguedCommand[]): void {
     for (const earlier of this.#written.keys())
       if (earlier === name || earlier.startsWith(`${name}|`)) this.#written.delete(earlier)
@@ -115,7 +115,7 @@ export class CommandRules {
     this.allowsAll = this.#isSubtractive && ![...this.#written.values()].includes(false)
   }
 
-  /** Whether a rule that was noted allows, or forbids, one of these commands. */
+  /** Whether a recorded rule allows, or forbids, one of these commands. */
   #isTouched(commands: readonly CataloguedCommand[], allows: boolean): boolean {
     const ids = new Set(commands.map(({ id }) => id))
     return [...this.#written].some(([name, isAllowed]) => {

@@ -23,7 +23,7 @@ export interface ScreenOptions {
 const HOT_KEYS = 8
 const SLOW_ENTRIES = 5
 
-/** A column of a table: its title, and whether it is of figures. */
+/** A column of a table: its title, and whether it has numbers. */
 type Column = readonly [title: string, isNumber?: boolean]
 
 export function screenOf(nodes: readonly Watched[], options: ScreenOptions): string[] {

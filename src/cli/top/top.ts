@@ -20,7 +20,7 @@ export interface TopOptions {
 const ENTER = '\x1b[?1049h\x1b[?25l'
 const LEAVE = '\x1b[?25h\x1b[?1049l'
 const HOME = '\x1b[H'
-/** To the end of the line; of the screen. */
+/** Clears to the end of the line; of the screen. */
 const CLEAR_LINE = '\x1b[K'
 const CLEAR_REST = '\x1b[J'
 
@@ -59,7 +59,7 @@ class Node implements Watched {
   async read(): Promise<void> {
     try {
       const sample = await readNode(this.address, this.client, () => performance.now())
-      // Another process answers: its counters are others.
+      // Another process answers: its counters started at 0.
       const isSame = this.now?.info.run_id === sample.info.run_id
       this.before = isSame ? this.now : undefined
       this.now = sample

@@ -30,7 +30,7 @@ export interface HotCopiesOptions {
   /** The fraction of each group's budget that copies may take; 0: there are no copies. */
   readonly fraction: number
   readonly maxAgeMs: number
-  /** Asks the owner for a copy, and for so many new values after writes. */
+  /** Asks the owner for a copy, and for up to `updates` new values after writes. */
   readonly fetch: (owner: string, group: Group, key: Buffer, updates: number) => Promise<Reply>
   /** Runs a function once the requests of this callback have run; by default after the callback. */
   readonly soon?: (run: () => void) => void
@@ -39,9 +39,9 @@ export interface HotCopiesOptions {
 /** A value that the owner lets another node keep. */
 export interface GrantedCopy {
   readonly value: Value
-  /** For how many ms it may be kept. */
+  /** How long it may be kept, ms. */
   readonly remainingMs: number
-  /** As of which write it was read. */
+  /** The version of the last write before it was read. */
   readonly version: number
 }
 
@@ -50,7 +50,7 @@ const SAMPLE_MASK = 7
 const HOT_COUNT = 4
 
 /**
- * An update costs the two nodes about as much as this many reads cost more when they are forwarded: 16 in long pipelines,
+ * An update costs the two nodes about as much as it saves if this many reads are not forwarded: 16 in long pipelines,
  * fewer in short ones. A key that is read less often between writes is not updated, and not copied for a while.
  */
 const READS_PER_UPDATE = 16
@@ -166,7 +166,10 @@ export class HotCopies {
     }
   }
 
-  /** The owner is about to write a key. Without a version the copy ends: if it was read too little, it does not pay. */
+  /**
+   * The owner is about to write a key. Without a version the copy is dropped. If it was read too rarely to be worth its
+   * cost, the key is not copied again for a while.
+   */
   #written(copies: Copies, key: Buffer, version: number | undefined): void {
     const hash = this.#options.hasher.hash(key, 0, key.length)
     this.#counts.countWrite(hash)

@@ -16,7 +16,7 @@ import type { Instant } from '../../bytes/instant.ts'
 import type { Group } from '../../group/group.ts'
 import type { Reply } from '../links/request.ts'
 
-/** The wait before a node is asked again, ms. */
+/** The delay before a node is asked again, ms. */
 const RETRY_MS = 5
 
 export interface FlushRelayOptions {
@@ -43,7 +43,7 @@ export class FlushRelay {
     this.#releasedAt.set(to, this.#options.instant.now)
   }
 
-  /** A member has died, restarted or left: whoever takes its place got nothing from this node. */
+  /** A member has died, restarted or left: its successor received nothing from this node. */
   peerGone(name: string): void {
     this.#releasedAt.delete(name)
     for (const flush of this.#passing) if (flush.to === name) this.#passing.delete(flush)

@@ -7,8 +7,8 @@
 //                                                    ←   [name, runId, proof]
 //
 // Each proof covers both nonces and the side that makes it. So a proof cannot be replayed on another connection, nor
-// reflected to its sender. With TLS it also covers the connection's own binding (tls/session.ts): somebody between two
-// connections, with a certificate of the same CA, cannot pass it on.
+// reflected to its sender. With TLS it also covers the connection's own binding (tls/session.ts): a man in the middle
+// with a certificate of the same CA cannot relay it.
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { encodeRequest, type Reply } from './request.ts'

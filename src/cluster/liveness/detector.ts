@@ -252,7 +252,7 @@ export class Detector {
     return mustTell ? { ...message, listed: [...this.#listed.names] } : message
   }
 
-  /** For how long this node will not take a member for dead, ms; 0: the member is not in the view. */
+  /** How long this node will not consider a member dead, ms; 0: the member is not in the view. */
   #leaseFor(name: string): number {
     const peer = this.#peers.get(name)
     if (peer === undefined || !peer.health.isAlive) return 0
@@ -294,7 +294,7 @@ export class Detector {
 
   /**
    * The names of live peers that are leaving. By their newest messages: an older one may arrive later, on the other of
-   * two links, and a node that leaves must not be taken for one that stays, or for one that is gone.
+   * two links, and a node that leaves must not be mistaken for one that stays, or for one that is gone.
    */
   get leavingPeers(): string[] {
     return [...this.#derived.leaving]

@@ -32,7 +32,7 @@ export interface DetectorEvents {
    * false: the check is over. If the node was declared dead, `onDeclaredDead` came before.
    */
   onLeaseCheck(isRunning: boolean): void
-  /** A peer is taken for dead from now on, and has not left in order. */
+  /** A peer is considered dead from now on, and has not left in order. */
   onPeerDown(name: string): void
   /** Whether more than half of the others are silent, so that this node may be the one that is cut off. */
   onIsolated(isolated: boolean): void

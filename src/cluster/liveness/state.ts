@@ -51,7 +51,7 @@ export interface StateMessage {
   /** When it was sent, ms of the sender's clock. In an answer also that of the heartbeat that it answers. */
   readonly at?: number
   readonly answersAt?: number
-  /** In an answer: for how many ms since that heartbeat was sent the sender does not take the receiver for dead. */
+  /** In an answer: for how many ms since that heartbeat was sent the sender does not consider the receiver dead. */
   readonly lease?: number
   /** The fingerprint of the sender's view. */
   readonly epoch: number

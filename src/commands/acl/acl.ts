@@ -19,7 +19,7 @@ import {
   whoAmI,
 } from './users.ts'
 
-/** Of subcommands for everybody, and of those for operators. */
+/** The flags of subcommands for everybody, and of those for operators. */
 const COMMON = {
   flags: ['noscript', 'loading', 'stale'],
   categories: ['slow'],

@@ -1,4 +1,4 @@
-// ACL LOG: the latest refusals, or none of them any more.
+// ACL LOG: lists the latest refusals, or clears the list.
 
 import type { LogEntry } from '../../access/log.ts'
 import { readInteger } from '../spec/arguments.ts'

@@ -81,7 +81,7 @@ function runNarrow({ reply, store }: Context, operation: Operation): void {
     return
   }
   const operand = Number(operation.operand)
-  // Redis takes the operand of SET for an unsigned number: a negative one is too large, not too small.
+  // Redis takes the operand of SET for an unsigned number: a negative one counts as too large, not as too small.
   const isHuge = kind === 'set' && !signed && operand < 0
   const wanted = kind === 'set' ? operand : old + operand
   const value = settle(wanted, bits, signed, overflow, isHuge)

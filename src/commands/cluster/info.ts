@@ -29,7 +29,7 @@ export function clusterInfo(cluster: Cluster, report: ClusterReport, topology: T
     ['cluster_stats_messages_sent', talks.reduce((sum, { requests }) => sum + requests, 0)],
     ['cluster_stats_messages_received', talks.reduce((sum, { replies }) => sum + replies, 0)],
     ['total_cluster_links_buffer_limit_exceeded', 0],
-    // Not a field of Redis: only where there is something to tell.
+    // Not a field of Redis: it is only there if there is a problem.
     ...(problem === undefined ? [] : [['cluster_problem', problem] as const]),
   ]
   return fields.map(([name, value]) => `${name}:${value}\r\n`).join('')

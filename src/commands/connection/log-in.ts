@@ -1,4 +1,4 @@
-// Makes a client another user: AUTH and HELLO AUTH. Logins from an address where many have failed have to wait.
+// Logs a client in: AUTH and HELLO AUTH. Logins from an address with many failed logins are delayed.
 
 import type { Access } from '../../access/access.ts'
 import { hostOf } from '../../access/login-delays.ts'
@@ -10,8 +10,8 @@ import { clientInfo } from './client-info.ts'
 const GONE: Buffer = Buffer.from('-ERR the client is gone\r\n')
 
 /**
- * Logs the context's client in, at once or after the wait that its address has to take; later commands of the client wait
- * for it. Within a transaction there is no time to wait: such a login fails.
+ * Logs the context's client in, at once or after the delay of its address; later commands of the client wait
+ * for it. A transaction cannot wait: a login that would be delayed fails there.
  *
  * @param nameAt position of the name; 0: the default user
  * @param answer writes the reply; it must not use the context's arguments

@@ -1,4 +1,4 @@
-// PFDEBUG and PFSELFTEST: what tests of HyperLogLogs ask.
+// PFDEBUG and PFSELFTEST: for tests of HyperLogLogs.
 
 import { estimate } from '../../bytes/hyperloglog/estimate.ts'
 import { hashElement } from '../../bytes/hyperloglog/hash.ts'

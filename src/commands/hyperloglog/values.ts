@@ -10,7 +10,7 @@ import { tooLarge } from '../spec/errors.ts'
 const NOT_A_SKETCH = 'WRONGTYPE Key is not a valid HyperLogLog string value.'
 export const CORRUPT_SKETCH = 'INVALIDOBJ Corrupted HLL object detected'
 
-/** The one that commands change; its content is of one command. */
+/** The HyperLogLog that a command works on; its content is valid during one command only. */
 export const sketch = new Sketch()
 
 /** Locates a value that is a HyperLogLog. False after an error reply: it is none. */

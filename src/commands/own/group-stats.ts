@@ -58,9 +58,9 @@ export interface GroupStats {
   readonly storeMaxMs: number
   /** Running loads. */
   readonly loading: number
-  /** Those of the hits that were served stale while revalidating. */
+  /** Hits that were served stale while revalidating. */
   readonly staleHits: number
-  /** Those of the misses that were served stale on error, or after `maxWait`. */
+  /** Misses that were served stale on error, or after `maxWait`. */
   readonly rescued: number
   /** Loads in the background. */
   readonly refreshes: number
@@ -114,9 +114,9 @@ export interface GroupStats {
   readonly refreshAhead: number
   /** What a write does besides changing the cache. */
   readonly write: WriteMode
-  /** What becomes of it on a node that is not with a majority of the members. */
+  /** What a node that is not with a majority of the members does: `serve` or `refuse`. */
   readonly onPartition: 'serve' | 'refuse'
-  /** Which entry leaves when the budget is full. */
+  /** Which entry is evicted when the budget is full. */
   readonly eviction: EvictionName
   /** `load-time`: an entry stays the longer, the more time its last load took per byte. */
   readonly evictionCost: EvictionCost

@@ -5,7 +5,7 @@ import { wrongArguments } from '../spec/errors.ts'
 import { findGroup, unknownGroup } from '../spec/selection.ts'
 import { arg } from '../spec/shorthand.ts'
 
-/** At most so many keys of a group on each node. */
+/** The maximum number of keys of a group on each node. */
 const MAX_KEYS = 16
 /** The name of a node that is in no cluster, as in EXPLAIN. */
 const SELF = 'self'

@@ -22,7 +22,7 @@ const LOCAL = /^(\/|127\.|\[::1\]|\[::ffff:127\.)/
 /** Longest suffix of a key: a colon and a number. */
 const MAX_SUFFIX = 17
 
-/** DEBUG POPULATE creates at most so many keys, or so many bytes of values, in a step of a fraction of a millisecond. */
+/** The most keys, and bytes of values, that DEBUG POPULATE creates in a step of a fraction of a millisecond. */
 const STEP_KEYS = 200
 const STEP_BYTES = 2 ** 20
 

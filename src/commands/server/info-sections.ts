@@ -167,8 +167,8 @@ export function memorySection({ host }: Context): Fields {
 }
 
 /**
- * There is no persistence: the values of a Redis without changes to save. The last save is now, because alerts on the
- * age of a backup would otherwise report one that is not missing.
+ * There is no persistence: the values are those of a Redis without unsaved changes. The last save is now, because alerts on
+ * the age of a backup would fire otherwise.
  */
 export function persistenceSection({ instant }: Context): Fields {
   return [

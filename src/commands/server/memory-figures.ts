@@ -60,7 +60,7 @@ export function ratio(a: number, b: number): number {
   return b === 0 ? 0 : a / b
 }
 
-/** What clients have sent and not got yet. */
+/** Bytes that clients have sent or have not read yet. */
 export function clientBytes({ clients }: Pick<Host, 'clients'>): number {
   let bytes = 0
   for (const client of clients.values()) {

@@ -8,7 +8,7 @@ import { runInSlices } from './sliced.ts'
 
 /** Entries visited in a step. */
 const STEP = 1000
-/** A walk over at most so many entries is not sliced: it takes a few milliseconds. */
+/** A walk over at most this many entries is not sliced: it takes a few milliseconds. */
 const MAX_AT_ONCE = 10_000
 
 export interface KeyWalk {
@@ -20,7 +20,7 @@ export interface KeyWalk {
   visit(ref: Ref): boolean
   /** Called after a number of keys: the references become invalid. */
   endStep?(): void
-  /** Takes what `endStep` has written. */
+  /** Called with what `endStep` has written. */
   keep?(written: Buffer): void
   /** Writes the reply. `next` is the cursor where the walk has ended; 0: at the end. */
   answer(next: number): void

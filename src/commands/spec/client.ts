@@ -22,7 +22,7 @@ export interface CompleteReply {
 
 /** The reserved place of a deferred reply: replies to later commands wait behind it. */
 export interface PendingReply {
-  /** For a reply to another node: the number under which it will follow. */
+  /** For a deferred reply to another node: its number. */
   readonly number?: number
   /** Fills the place; an empty buffer means no reply. Ignored once the client is disconnected. */
   complete: CompleteReply
@@ -58,7 +58,7 @@ export abstract class ClientState {
   libVersion = ''
   protocol: 2 | 3 = 2
   group: Group
-  /** Whose rights it has; an adapter sets another one. */
+  /** The user whose rights it has; an adapter may set another one. */
   user: User = SUPERUSER
   /** CLIENT REPLY: 'skip' suppresses the reply to the command after the one that asked for it. */
   replyMode: 'on' | 'off' | 'skip' | 'skip-next' = 'on'
@@ -83,7 +83,7 @@ export abstract class ClientState {
   scans: { open: number; stamp: string } | undefined = undefined
   /** The version of the cluster view by which its outstanding requests were routed. */
   routedByView = 0
-  /** A write of it was forwarded since it last awaited no reply: until then it reads no hot copies, which may be older. */
+  /** A write of it was forwarded, and replies are outstanding: until it has them it reads no hot copies, which may be older. */
   hasForwardedWrite = false
   /** The commands queued since MULTI; `undefined` outside a transaction. */
   transaction: Transaction | undefined = undefined

@@ -72,7 +72,7 @@ export interface KeySpec {
   readonly keyword?: string
   /** With `keyword`: the keys are only the first one of this many equal parts. */
   readonly limit?: number
-  /** Their positions, or their names, follow from no rule that clients know. The command needs `findKeys`. */
+  /** Clients have no rule for their positions or names. The command needs `findKeys`. */
   readonly unknown?: true
 }
 
@@ -110,7 +110,10 @@ export interface ArgumentSpec {
  */
 type LoadMode = 'through' | 'first'
 
-/** The sum, all elements, OK from all, any that is not nil, or one node after the other by a cursor. */
+/**
+ * How replies of all nodes are merged: their sum, all elements, OK from all, any that is not nil, or node by node with a
+ * cursor.
+ */
 export type FanOut = 'sum' | 'list' | 'ok' | 'any' | 'cursor'
 
 /** The argument that says how long a command waits at most, and its unit. */
@@ -135,8 +138,8 @@ export interface CommandSpec {
    */
   readonly merge?: 'values' | 'sum' | 'ok'
   /**
-   * How a command without keys is put together from the replies of all nodes. Without it, it is of this node only. A
-   * function decides by the arguments; where it gives none, the command has keys.
+   * How a command without keys merges the replies of all nodes. Without it, the command concerns this node only. A
+   * function decides by the arguments; where it returns none, the command has keys.
    */
   readonly fanOut?: FanOut | ((args: Args) => FanOut | undefined)
   /** Arguments placed before the keys in the part of a split command that is sent to one owner. */
@@ -160,7 +163,7 @@ export interface CommandSpec {
   readonly deprecated?: { readonly since: string; readonly replacedBy: string }
   /** For operators and tools, not for applications. */
   readonly isSystem?: true
-  /** Refused where a client comes in, so that no node forwards it on a connection that other nodes trust. */
+  /** Refused at the node of the client, so that no node forwards it on a connection that other nodes trust. */
   readonly isForPeers?: true
   readonly arguments?: readonly ArgumentSpec[]
   readonly subcommands?: readonly CommandSpec[]

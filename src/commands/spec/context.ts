@@ -26,7 +26,7 @@ export interface KeyWait {
    * client waits on. The clients that wait for a key are asked in the order in which they came.
    */
   serve(c: Context, i: number): boolean
-  /** Writes the reply at the end of the time. */
+  /** Writes the reply after the timeout. */
   timedOut(c: Context): void
   /** The key in argument `i` was written and has no value of the type. Replies with an error, or returns false. */
   lost?(c: Context, i: number): boolean
@@ -64,7 +64,7 @@ export class Context {
   loaded = false
   /** How long the command has waited for its loads, ms. */
   waitedMs = 0
-  /** Within EXEC: a command must not wait for anything, and a blocking one acts as if its time were up. */
+  /** Within EXEC: a command must not wait for anything, and a blocking one acts as if its timeout had passed. */
   inTransaction = false
   /** Set by `stall`. */
   isStalled = false
@@ -72,7 +72,7 @@ export class Context {
   keepsReply = false
   transactions!: Transactions
   waits!: Waits
-  /** Takes what the command would wait for: it is only tried out, on a copy of its keys. */
+  /** Set during a dry run on a copy of the keys: called with what the command would wait for. */
   wantsToWait: ((wait: KeyWait) => void) | undefined
 
   constructor(reply: ReplyWriter, instant: Instant, host: Host) {
@@ -95,7 +95,7 @@ export class Context {
     else this.waits.add(wait)
   }
 
-  /** The command cannot run yet and has had no effect: it is to be offered again when the client is resumed. */
+  /** The command cannot run yet and has had no effect: the adapter offers it again when the client is resumed. */
   stall(): void {
     this.missed = true
     this.isDeferred = true

@@ -12,13 +12,13 @@ export const INDEX_OUT_OF_RANGE = 'ERR DB index is out of range'
 /** INVALIDATE and GROUP FLUSH on a node cut off from the majority: only reachable nodes have dropped the entries. */
 export const CUT_OFF =
   'PEERDOWN most of the other nodes cannot be reached from here, and may not have dropped it: repeat it when INFO cluster shows them'
-/** A node has run a flush, and passes it on to nodes that have just been given slots: PEER FLUSHED says when it has. */
+/** A node has run a flush, and is passing it on to nodes that have just received slots: PEER FLUSHED says when it is done. */
 export const PASSING_FLUSH =
   'TRYAGAIN the flush is being passed on to nodes that were just given slots: repeat it'
 /** A group with `onPartition: 'refuse'`. Redis's code for a node that does not reach a majority. */
 export const NO_MAJORITY =
   'CLUSTERDOWN this node cannot rely on being with a majority of the members, and the group refuses then: ask another node, or see CLUSTER INFO'
-/** A command between nodes, said by a client. */
+/** A client sent a command that only nodes may send. */
 export const NOT_A_PEER = 'NOPERM only nodes of the cluster may say this: they show its secret first'
 /** A peer's request for a group that this node does not have: their configurations differ. */
 export const UNKNOWN_PEER_GROUP =

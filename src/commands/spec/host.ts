@@ -49,9 +49,9 @@ export interface Host {
   readonly cluster: Cluster | undefined
   /** By id. */
   readonly clients: ReadonlyMap<number, Client>
-  /** Who may do what, and what was refused. */
+  /** Users and their rules, and the log of refused requests. */
   readonly access: Access
-  /** Where users are kept; `undefined`: no file is configured. */
+  /** The file of users; `undefined`: none is configured. */
   readonly aclFile: AclFile | undefined
   /** The longest string that a command may make, in bytes (Redis: `proto-max-bulk-len`); CONFIG SET changes it. */
   readonly protoMaxBulkLen: number

@@ -36,10 +36,10 @@ export class Command implements CommandTraits, CataloguedCommand {
   readonly loadsThrough: boolean
   /** Whether clients that know the nodes send it to each of them, as its tips say. */
   readonly isForEveryNode: boolean
-  /** Whether it may wait for keys, and then holds up later commands of its client, and no others. */
+  /** Whether it may wait for keys. Then later commands of the same client wait for it, and no others. */
   readonly mayWait: boolean
   readonly needsNoAuth: boolean
-  /** Whether only other nodes may say it. */
+  /** Whether only other nodes may send it. */
   readonly isForPeers: boolean
   /** Whether MONITOR shows it. */
   readonly isShown: boolean
@@ -136,7 +136,7 @@ export class Command implements CommandTraits, CataloguedCommand {
     return this.keyAccess
   }
 
-  /** How it is put together from the replies of all nodes; undefined: it is not asked of all. */
+  /** How the replies of all nodes are merged; undefined: it is not sent to all nodes. */
   fanOutOf(args: Args): FanOut | undefined {
     const { fanOut } = this.spec
     return typeof fanOut === 'function' ? fanOut(args) : fanOut

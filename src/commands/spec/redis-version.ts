@@ -1,3 +1,3 @@
-// The version of Redis whose behaviour is followed, for clients that choose by it what they may send.
+// The version of Redis whose behaviour is followed. Clients decide by it which commands they may send.
 
 export const REDIS_VERSION = '7.2.4'

@@ -10,7 +10,7 @@ const MAX_INT = 2 ** 31 - 1
 /** Redis: `getIntFromObjectOrReply`. */
 const NOT_AN_INT = `ERR value is out of range, value must between ${MIN_INT} and ${MAX_INT}`
 
-/** Of more groups an error names only so many. */
+/** The most groups that an error names. */
 const MAX_NAMED = 20
 
 /** The group that argument `i` names; `undefined`: none. A name of digits is always its group's index. */

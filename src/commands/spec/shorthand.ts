@@ -1,4 +1,4 @@
-// Short words for what many command specifications say.
+// Shorthand for parts that many command specifications have in common.
 
 import { parseInteger } from '../../bytes/numbers/decimal.ts'
 import type { ArgumentSpec, KeyFlag, KeySpec } from './command.ts'

@@ -63,7 +63,7 @@ function readOptions(c: Context): ClaimOptions | undefined {
       return undefined
     }
   }
-  // A time that cannot be is replaced: the client's clock may be ahead.
+  // A time in the future is replaced: the client's clock may be ahead.
   if (time < 0 || time > instant.now) time = instant.now
   const deliveries = retries !== undefined && retries >= 0n ? retries : undefined
   return { ids, time, deliveries, isForced, onlyIds, lastId }

@@ -48,7 +48,7 @@ function writeCounter(c: Context, ref: Ref, n: number): boolean {
   const length = integerDigits(n)
   let written = ref
   if (ref === NULL_REF || records.isRaw(ref) || records.hasFreshness(ref)) {
-    // APPEND and SETRANGE leave raw strings, a counter is none; a stored validator belongs to the loaded value.
+    // APPEND and SETRANGE leave raw strings, and a counter is not one; a stored validator belongs to the loaded value.
     written = setKeepingDeadline(c, ref, digits, 0, writeInteger(digits, 0, n))
   } else {
     if (records.valueEnd - records.valueStart !== length) {

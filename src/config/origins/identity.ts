@@ -3,7 +3,7 @@
 import type { Origin } from '../../group/origin.ts'
 
 interface OriginIdentity {
-  /** What decides about its values: where they are, and how they are read. Without credentials. */
+  /** What its values depend on: where they are, and how they are read. Without credentials. */
   readonly source: string
   /** All of its fields, credentials included; `undefined`: code, which may depend on more than its text. */
   readonly whole: string | undefined
@@ -40,7 +40,7 @@ export function compareOrigins(
   return a.whole !== undefined && a.whole === b.whole ? 'same' : 'reconnected'
 }
 
-/** Whether an origin is code of the configuration: it is taken over each time. */
+/** Whether an origin is code of the configuration: each reload takes it over. */
 export function isCode(origin: Origin): boolean {
   return identities.get(origin)?.whole === undefined
 }

@@ -1,4 +1,4 @@
-// How a configuration differs from the one that a node runs with: what changes at once, and what a restart takes.
+// How a configuration differs from the one that a node runs with: what changes at once, and what needs a restart.
 
 import type { UserDefinition } from '../../access/users.ts'
 import { kebabName } from '../../bytes/names.ts'

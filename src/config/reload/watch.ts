@@ -1,4 +1,4 @@
-// Watches the configuration file: looks at it once a second, and says when its content has changed and is at rest.
+// Watches the configuration file: checks it once a second, and reports a changed content once it is no longer being written.
 
 import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
@@ -6,14 +6,14 @@ import type { CancelTimer, Timers } from '../../bytes/clock.ts'
 
 /*
  * The file may be written in place, replaced by a rename, or reached through a symbolic link that is replaced, as that of
- * a ConfigMap in Kubernetes. So the path is looked at anew each time, which works on network file systems too, where
- * fs.watch does not. A change counts when two looks in a row find the same file: what writes it is done then. While
+ * a ConfigMap in Kubernetes. So the path is resolved anew each time, which works on network file systems too, where
+ * fs.watch does not. A change counts when two checks in a row find the same file: the writer is done then. While
  * there is no file, the last one applies.
  */
 
 const INTERVAL_MS = 1000
 
-/** What is seen of a file. */
+/** The state of a file at a check. */
 export interface FileView {
   /** Changes with each write and each replacement; `undefined`: there is no such file. */
   stamp(path: string): Promise<string | undefined>
@@ -26,7 +26,7 @@ export interface ConfigWatchOptions {
   readonly timers: Timers
   /** Whether it is to be watched at present. */
   readonly isOn: () => boolean
-  /** The content has changed. Looks go on when it has resolved. */
+  /** The content has changed. Checks continue when the promise has resolved. */
   readonly changed: () => Promise<void>
   /** The digest of the content that the node was started with, which may have changed since; by default the present one. */
   readonly known?: string | undefined
@@ -56,7 +56,7 @@ export class ConfigWatch {
   static async start(options: ConfigWatchOptions): Promise<ConfigWatch> {
     const watch = new ConfigWatch(options)
     const { path, known } = options
-    // With a known content, the first looks compare it with the present one.
+    // With a known content, the first checks compare it with the present one.
     if (known === undefined) watch.#stamp = await watch.#view.stamp(path)
     watch.#known = known ?? (await watch.#view.digest(path))
     watch.#lookLater()

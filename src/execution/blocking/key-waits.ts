@@ -1,4 +1,4 @@
-// Clients that wait for keys (BLPOP and the like): who waits for which key, and who is served when it is written.
+// Clients that wait for keys (BLPOP and the like): which client waits for which key, and which is served after a write.
 
 import { Context, type KeyWait, type Waits } from '../../commands/spec/context.ts'
 import type { Host } from '../../commands/spec/host.ts'
@@ -27,7 +27,7 @@ interface WaitedKey {
   readonly group: Group
   readonly name: string
   readonly waiting: Set<Waiting>
-  /** How many of them want to know that the key has no value for them. */
+  /** How many of them are to be told that the key has no value of their type. */
   losable: number
 }
 

@@ -1,4 +1,4 @@
-// A command that waits for its keys: its time, and what completes it.
+// A command that waits for its keys: its timeout, and what completes it.
 
 import { type CancelTimer, MAX_TIMER_MS, type Timers } from '../../bytes/clock.ts'
 import type { Instant } from '../../bytes/instant.ts'

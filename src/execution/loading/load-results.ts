@@ -18,8 +18,8 @@ export const CHANGED_IN_EACH = `the key was changed during each of ${MAX_ATTEMPT
 export type LoadResults = Map<string, LoadResult>
 
 /**
- * A string that identifies a key. Keys too long to be loaded may share one, and then wait for each other without
- * need: V8 has no string for the longest keys.
+ * A string that identifies a key. Keys too long to be loaded may share one, and then wait for each other needlessly:
+ * V8 has no string for the longest keys.
  */
 export function keyName(args: Args, i: number): string {
   const length = args.length(i)

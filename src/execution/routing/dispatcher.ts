@@ -51,7 +51,7 @@ const MAX_QUICK_REDIRECTIONS = 2
 /** The wait before a request is sent again: the first one, doubled up to the longest, ms. */
 const FIRST_WAIT = 2
 const LONGEST_WAIT = 50
-/** How long keys that must have one owner may have two while slots move, ms. */
+/** How long to wait while slots move if keys that must have one owner have two, ms. */
 const CROSS_SLOT_WAIT = 1000
 
 interface DispatcherParts {

@@ -14,7 +14,7 @@ interface FanOutRequest extends ReplyTarget {
   readonly request: Buffer
   /** Whether this node is partitioned from members that may go on serving. */
   readonly isCutOff: () => boolean
-  /** Whether it does no harm to run it again. */
+  /** Whether it may run twice. */
   readonly isRepeatable: boolean
   /** How long nodes that pass a flush on are waited for, ms. */
   readonly timeout: number

@@ -7,7 +7,7 @@ import type { Ask } from './scatter.ts'
 
 const SIZE = encodeRequest(['PEER', 'SIZE'])
 
-/** The wait before nodes are asked again of which some know each other and one was not asked, ms, and how often. */
+/** The delay before nodes are asked again because one names a node that was not asked, ms, and how often. */
 const RETRY_MS = 5
 const MAX_ROUNDS = 50
 
@@ -107,8 +107,8 @@ function sizeOf(reports: readonly KeyReport[]): number {
 }
 
 /**
- * Which nodes between which nothing is under way contradict each other. A whole handover may have passed between their
- * reports: then they agree when they are asked again. Otherwise they have lost sight of each other before.
+ * Nodes whose reports contradict each other although no entries are under way. A whole handover may have passed between
+ * their reports: then they agree when they are asked again. Otherwise the link between them broke before.
  */
 function differenceOf(reports: readonly KeyReport[]): string {
   return pairsOf(reports)

@@ -141,7 +141,7 @@ export class BlockExecution {
       if (error === undefined && isIntact) {
         if (this.#resendIfMoved(pending)) return
         loads.storeTemporarily()
-        // The block takes place now: what changes from now on comes after it.
+        // The block runs now: later changes come after it.
         watch?.release()
         error = await writes
           .write(this.#runner, this.#blocks, client)

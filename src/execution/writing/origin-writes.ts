@@ -82,7 +82,7 @@ interface PendingWrite extends PendingCommand, DeferredCommand {
   readonly plain: PlainWrite | undefined
 }
 
-/** What a command waits for, as long as it has nothing to do. */
+/** What a command waits for. */
 type LetWait = (wait: KeyWait, written: PendingWrite) => void
 
 export class OriginWrites {

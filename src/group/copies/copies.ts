@@ -39,9 +39,9 @@ export interface CopyPolicy {
 
 export const defaultCopyPolicy: CopyPolicy = { share: 1 / 8, maxAgeMs: 1000, maxFetches: 64 }
 
-/** The slice grows in steps of this size, so that each step evicts few of the group's own entries. */
+/** The share grows in steps of this size, so that each step evicts few of the group's own entries. */
 const STEP_BYTES = 256 * 1024
-/** A smaller slice is not worth having. */
+/** A smaller share is not used. */
 const MIN_BYTES = 4096
 /** A record's block may be a unit larger than asked; its index slot, and the next growth of the index. */
 const OVERHEAD_BYTES = 2 * UNIT_BYTES + MIN_INDEX_BYTES
@@ -54,11 +54,11 @@ const FLAGS = EXPIRES | LOADED
 
 export interface CopiesOptions {
   readonly policy: CopyPolicy
-  /** The group's budget: the copies' slice is a share of it. */
+  /** The group's budget, of which the copies have a share. */
   readonly budget: number
   readonly instant: Instant
   readonly hasher: Hasher
-  /** Called with the new size of the slice before it grows, and after it shrinks; 0: none. */
+  /** Called with the new size of the share before it grows, and after it shrinks; 0: none. */
   readonly reserve: (bytes: number) => void
 }
 
@@ -73,7 +73,7 @@ export class Copies {
   invalidations = 0
   /** The copies; `undefined` while there are none. Only a reference from `find` may be read there. */
   store: Store | undefined
-  /** The most the slice may grow to. */
+  /** The largest size of the share. */
   #limit: number
   /** The count of stores that were released. */
   #expiredBefore = 0
@@ -101,7 +101,7 @@ export class Copies {
     return this.store?.usedBytes ?? 0
   }
 
-  /** Bytes of the slice at present: what the group's own entries must leave. */
+  /** Bytes of the share at present: the group's own entries must leave them free. */
   get reserved(): number {
     return this.store?.maxBytes ?? 0
   }
@@ -120,7 +120,7 @@ export class Copies {
     return this.#fetches.size
   }
 
-  /** The group has another budget; a smaller slice evicts at once. */
+  /** The group has another budget; a smaller share evicts at once. */
   setBudget(bytes: number): void {
     this.#limit = Math.floor(bytes * this.#options.policy.share)
     if (this.#limit < MIN_BYTES) this.dropAll()
@@ -156,7 +156,7 @@ export class Copies {
 
   /**
    * Stores a fetched value (null: an absence), unless a write has made it out of date. `remainingMs`: the lifetime that
-   * the owner allows, -1: no limit. `version`: as of which the value was read. False: it was not stored.
+   * the owner allows, -1: no limit. `version`: that of the value. False: it was not stored.
    */
   install(ticket: PendingFetch, value: Value | null, remainingMs: number, version = 0): boolean {
     this.#dropIfClockSetBack()
@@ -215,7 +215,7 @@ export class Copies {
     this.invalidations++
   }
 
-  /** The key is not copied for so long: it is written too often for the reads of it. */
+  /** The key is not copied for this time: it is written too often for the number of its reads. */
   backOff(key: Buffer, ms: number): void {
     this.#fetches.backOff(key, 0, key.length, ms)
   }
@@ -244,7 +244,7 @@ export class Copies {
     this.invalidations++
   }
 
-  /** The link to an owner broke: nobody tells any more of writes to what came over it. */
+  /** The link to an owner broke: copies that came over it are no longer invalidated by writes. */
   dropOwner(owner: string): void {
     const link = this.#linkOfOwner.get(owner)
     if (link === undefined) return
@@ -254,7 +254,7 @@ export class Copies {
     if (this.#validLinks.size === 0) this.dropAll()
   }
 
-  /** Nothing fetched so far is good; the slice goes back to the group's own entries. */
+  /** Drops all copies and fetches; the share goes back to the group's own entries. */
   dropAll(): void {
     this.invalidations += this.#fetches.endAll() + this.entries
     this.#leases.clear()
@@ -272,7 +272,7 @@ export class Copies {
     if (this.store !== undefined) this.store.expired = 0
   }
 
-  /** Reclaims expired copies among the next `slots` of the index, and the slice when none is left. */
+  /** Reclaims expired copies among the next `slots` of the index, and the share when none is left. */
   sweep(slots: number): void {
     this.#dropIfClockSetBack()
     this.store?.sweep(slots)
@@ -328,7 +328,7 @@ export class Copies {
     return link
   }
 
-  /** The store, with room for so many bytes more where the slice may still grow. */
+  /** The store, with room for this many bytes more if the share may still grow. */
   #storeWithRoom(bytes: number): Store {
     const { instant, hasher, reserve } = this.#options
     const limit = this.#limit
@@ -338,7 +338,7 @@ export class Copies {
     if (store === undefined || (wants > has && has < limit)) {
       const slice = Math.min(limit, Math.max(wants, has + STEP_BYTES))
       reserve(slice)
-      // Made for the whole slice, of which it takes nothing before it may.
+      // Made for the whole share; it takes no bytes before it may.
       store ??= new Store({ maxBytes: limit, hasher, instant })
       store.maxBytes = slice
       this.store = store

@@ -5,7 +5,7 @@ import type { Hash, Hasher } from '../../bytes/hash.ts'
 import type { Group, Watcher } from '../group.ts'
 import { MAX_COPIED_KEY } from './fetches.ts'
 
-/** Timers may fire early by less than this. */
+/** A timer fires early by less than this, ms. */
 const MARGIN_MS = 50
 const MAX_KEYS = 100_000
 
@@ -19,7 +19,7 @@ export interface CopyDirectoryOptions<Holder extends object> {
    * write, the new value follows; without, the holder has no copy any more. Must not throw.
    */
   readonly notify: (holder: Holder, group: string, key: Buffer | undefined, version?: number) => void
-  /** Sends values after writes; `undefined`: copies end with a write. */
+  /** Sends values after writes; `undefined`: a write drops the copies. */
   readonly updates?: CopyUpdates<Holder> | undefined
   /** The most keys that are recorded; no more copies are granted then. */
   readonly maxKeys?: number
@@ -29,7 +29,7 @@ export interface CopyDirectoryOptions<Holder extends object> {
 export interface CopyUpdates<Holder> {
   /** Runs a function once the writes of this callback are done. */
   readonly soon: (run: () => void) => void
-  /** The message with the present value of a key; `undefined`: it may not be kept for the maximum age of a copy. */
+  /** The message with the present value of a key; `undefined`: it must not be kept for the maximum age of a copy. */
   readonly encode: (group: Group, key: Buffer, version: number) => Buffer | undefined
   /** Sends it. False: the holder does not read what it is sent. */
   readonly send: (holder: Holder, update: Buffer) => boolean
@@ -51,8 +51,8 @@ interface Entry<Holder> {
 /**
  * A holder is a connection, not a node: copies die with it, and those that came over the next one are other copies.
  *
- * Entries are in two generations. Every maxAgeMs (by timer: no clock that is set can shorten it) the older one is
- * forgotten, by when its copies have died, and the younger becomes the older.
+ * Entries are in two generations. Every maxAgeMs (by a timer, which setting the clock does not shorten) the older one is
+ * dropped, as its copies have expired, and the younger becomes the older.
  */
 export class CopyDirectory<Holder extends object> implements Watcher {
   /** The number of keys with copies. With 0, writes cost nothing. */
@@ -80,10 +80,10 @@ export class CopyDirectory<Holder extends object> implements Watcher {
   }
 
   /**
-   * To be called when a holder asks for the key, before its value is read, and before it is loaded: then no write goes
-   * untold. Returns for how many ms the holder may keep the value, 0: not at all. That is the answer beyond
+   * To be called when a holder asks for the key, before its value is read, and before it is loaded: then the holder misses
+   * no write. Returns for how many ms the holder may keep the value, 0: not at all. That is the answer beyond
    * `maxKeys`: to forget another one instead would cost a message now and that holder's next request. `updates`: how many
-   * new values the holder takes, after as many writes; it keeps the copy for no longer than without them.
+   * new values the holder accepts, after as many writes; they do not prolong the life of the copy.
    */
   add(bytes: Buffer, start: number, end: number, holder: Holder, updates = 0): number {
     if (this.#closed.has(holder) || end - start > MAX_COPIED_KEY) return 0
@@ -140,7 +140,7 @@ export class CopyDirectory<Holder extends object> implements Watcher {
     for (const holder of holders) this.#notify(holder, undefined)
   }
 
-  /** Which keys are concerned is not known: all copies are invalidated. */
+  /** It is not known which keys are concerned: all copies are invalidated. */
   invalidated(): void {
     this.flushed()
   }
@@ -150,7 +150,7 @@ export class CopyDirectory<Holder extends object> implements Watcher {
     this.#closed.add(holder)
   }
 
-  /** Notifies the holders of a key that is about to be written. Those that take no more values are removed. */
+  /** Notifies the holders of a key that is about to be written. Those that accept no more values are removed. */
   #invalidate(entry: Entry<Holder>, updates: CopyUpdates<Holder>): void {
     if (!entry.isUpdating) {
       entry.isUpdating = true

@@ -4,7 +4,7 @@ import type { Hash } from '../../bytes/hash.ts'
 import type { Instant } from '../../bytes/instant.ts'
 
 /*
- * Two rows of 65,536 counters of 4 bits, 64 KiB. A key has one counter in each row, and was asked for at most as
+ * Two rows of 65,536 counters of 4 bits, 64 KiB. A key has one counter in each row, and was read at most as
  * often as the lesser of them says: only the lesser counts on (conservative update), which keeps the share of the
  * other keys small. Every `halveMs` all counts are halved, so that a key asked for r times a second settles between
  * r/4 and r/2. Four rows of half the length would be little more exact at three times the time.
@@ -13,7 +13,7 @@ import type { Instant } from '../../bytes/instant.ts'
  */
 
 const ROW_WORDS = 8192
-/** Leaves the bits that tell a row's counters apart: the upper tell the word, the lowest three the place in it. */
+/** Keeps the bits that select a counter of a row: the upper ones the word, the lowest three the place in it. */
 const ROW_SHIFT = 16
 const MAX_COUNT = 15
 /** The counts of eight counters, each without the bit that came from its neighbour when all were halved. */

@@ -3,7 +3,7 @@
 /** Beyond this many, a copy loses its lease with its value, and is fetched again. */
 const MAX_LEASES = 1000
 
-/** For how long a key may be copied: what its last fetch was granted. Times are milliseconds since the epoch. */
+/** How long a key may be copied, as granted to its last fetch. Times are milliseconds since the epoch. */
 export interface Lease {
   /** The number of the link over which it was granted. */
   readonly link: number

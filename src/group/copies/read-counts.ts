@@ -1,4 +1,4 @@
-// Counts the reads and writes of each key since its last fetch: how many new values of it are worth sending.
+// Counts the reads and writes of each key since its last fetch: they decide how many new values of it are worth sending.
 
 import type { Hash } from '../../bytes/hash.ts'
 import type { Instant } from '../../bytes/instant.ts'

@@ -70,7 +70,7 @@ export class Flights {
     this.#batcher = this.#createBatcher()
   }
 
-  /** Later loads are started with these options. Loads under way go on as they began, and share their key's later misses. */
+  /** Later loads use these options. Loads under way keep theirs, and later misses of their keys still join them. */
   reconfigure(options: FlightOptions): void {
     this.#options = options
     this.#batcher = this.#createBatcher()

@@ -10,9 +10,9 @@ export interface WaitLimitOptions {
   readonly maxWaitMs: number
   readonly flights: Flights
   readonly timers: Timers
-  /** The value that the cache holds and a read may be given without a load; `null`: the key is known to be absent. */
+  /** The cached value with which a read may be answered without a load; `null`: the key is known to be absent. */
   readonly freshValue: (key: Buffer) => Value | null | undefined
-  /** The value that a read may be given where a load gives none in time. */
+  /** The value with which a read may be answered if a load gives none in time. */
   readonly staleValue: (key: Buffer) => Value | undefined
   /** Called with an exception of a waiter: a defect of the node, not of the origin. */
   readonly reportFault: (error: unknown) => void
@@ -44,7 +44,7 @@ export class WaitLimit {
       waiter(loadResult)
     }
     const flight = flights.join(key, limited)
-    // A load has no waiters any more that it has told its result.
+    // A load that has passed on its result has no waiters any more.
     const cancel =
       flight &&
       timers.after(Math.max(0, maxWaitMs - waitedMs), () => {

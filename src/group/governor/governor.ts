@@ -124,7 +124,7 @@ export class Governor {
   }
 
   /**
-   * Takes over other limits. `isOtherSource`: what is known of the previous source does not apply, and the circuit breaker
+   * Takes over other limits. `isOtherSource`: the state of the previous source does not apply, and the circuit breaker
    * is closed.
    */
   reconfigure(policy: GovernorPolicy, isOtherSource: boolean): void {

@@ -88,7 +88,7 @@ export class WatchedKeys implements ChangeListener {
     this.#peek(key, 0, key.length)
   }
 
-  /** A store finds out that a record is over when it looks that up. */
+  /** A store notices that a record has expired when it looks it up. */
   #peek(bytes: Buffer, start: number, end: number): Ref {
     const { store } = this.#group
     const ref = store.peek(bytes, start, end)

@@ -92,7 +92,7 @@ const STREAM = 'a stream cannot be written to the origin: set `write` of the gro
 /** Collects the parts of a collection. */
 class PartsSink implements RdbSink {
   value: StoredCollection | undefined
-  /** Why there is no value. */
+  /** The reason why there is no value. */
   refusal = 'a dump of a collection is malformed'
   #add: (text: ByteRange, value: ByteRange | undefined, score: number) => boolean = () => false
 

@@ -7,7 +7,7 @@ const MAX_SHOWN = 256
 export interface KeyName {
   /** Percent-encoded: the key in the path of a route. */
   readonly id: string
-  /** For people: shortened, and with escapes for what is no text. */
+  /** For display: shortened, and with escapes for bytes that are not text. */
   readonly text: string
 }
 
@@ -32,7 +32,7 @@ export function encodeKey(key: Buffer): string {
   return text
 }
 
-/** Text as it is; control characters, and bytes that are no UTF-8, as `\x00`. At most so many characters. */
+/** Text as it is; control characters, and bytes that are not UTF-8, as `\x00`. At most `most` characters. */
 export function shownText(bytes: Buffer, most = MAX_SHOWN): string {
   const part = bytes.subarray(0, most)
   const decoded = part.toString('utf8')

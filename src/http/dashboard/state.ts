@@ -126,7 +126,7 @@ export interface StateSources {
   readonly runtime: RuntimeStats
   readonly phase: Phase
   readonly may: DashboardState['may']
-  /** Keys are data: who may not browse a group does not see their names. */
+  /** Keys are data: a user who may not browse a group does not see them. */
   readonly seesKeysOf: (group: Group) => boolean
   /** Its entries are commands of all clients, on keys of any group. */
   readonly seesSlowLog: boolean

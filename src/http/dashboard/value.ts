@@ -33,7 +33,7 @@ interface ShownElements {
 }
 
 /**
- * Reads a value that is cached, and nothing that is not: to look at a key must not load it. The read counts as one.
+ * Reads a value if it is cached: looking at a key must not load it. It counts as one read.
  * @throws RefusedError
  */
 export async function readValue(exchange: Exchange, group: Group, key: Buffer): Promise<ShownValue> {

@@ -23,7 +23,7 @@ export interface Samples {
   ): void
 }
 
-/** A metric of a subject: of a group, of a command, of the node. */
+/** A metric of a subject: a group, a command, or the node. */
 export interface Metric<Subject> {
   readonly name: string
   readonly type: MetricType

@@ -3,7 +3,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
 /*
- * To be recognized a request must be beyond doubt: it has no query, no body, no credentials, no web origin, no header
+ * Only unambiguous requests are recognized: no query, no body, no credentials, no web origin, no header
  * twice, and each of its bytes is where RFC 9112 wants it. Whatever is not, malformed requests included, is for
  * node:http: nothing is ever refused here.
  */

@@ -10,7 +10,7 @@ import type { Instant } from '../../bytes/instant.ts'
 import type { Credentials, Demand, Gate } from '../ports.ts'
 import { BadRequestError } from './target.ts'
 
-/** What a 401 says about how to authenticate. */
+/** The value of `WWW-Authenticate` in a 401. */
 export const CHALLENGE = 'Basic realm="erinys", charset="UTF-8", Bearer realm="erinys"'
 
 /** Longer headers are refused before they are decoded. */
@@ -36,7 +36,7 @@ export function readCredentials(header: string | undefined): Credentials | undef
   throw new BadRequestError('the header Authorization must be Basic with a name and a password, or Bearer')
 }
 
-/** What the gate needs of the node. */
+/** What the access check needs of the node. */
 interface GateNode {
   readonly access: Access
   readonly instant: Instant

@@ -5,7 +5,7 @@ import type { GroupPolicy } from '../../group/policy.ts'
 import type { Fetched } from './fetched.ts'
 import type { Headers } from './responder.ts'
 
-/** What shared and private caches may do with stale values: as the group does itself. By policy. */
+/** The directives that let other caches serve stale values as the group does, by policy. */
 const extensions = new WeakMap<GroupPolicy, string>()
 
 /**

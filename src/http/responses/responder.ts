@@ -5,7 +5,7 @@ import { PROBLEM_JSON, type Problem, problemBody } from './problem.ts'
 /** Names and values in turn, as `writeHead` takes them: faster than an object. */
 export type Headers = (string | number)[]
 
-/** What every response has: nobody guesses a type of a value, and pages of other origins do not embed it. */
+/** Headers of every response: browsers do not guess the type of a value, and pages of other origins do not embed it. */
 export const SAFETY = [
   'X-Content-Type-Options',
   'nosniff',

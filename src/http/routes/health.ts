@@ -1,4 +1,4 @@
-// Whether a node is alive, and whether it wants requests: for containers and load balancers.
+// Whether a node is alive, and whether it accepts requests: for containers and load balancers.
 
 import { problem, type Route } from '../route.ts'
 

@@ -1,4 +1,4 @@
-// What a node tells of itself: its groups, what would answer a read, its cluster, and the description of all routes.
+// The state of a node: its groups, what would answer a read, its cluster, and the description of all routes.
 
 import { rangesOf } from '../../cluster/report.ts'
 import { explanationIn } from '../../commands/own/explain.ts'

@@ -93,7 +93,7 @@ function storedOf(headers: ResponseHeaders): Stored {
 
 function derive(stored: Stored, headers: ResponseHeaders, times: ResponseTimes): LoadedFacts {
   const directives = parseCacheControl(stored.control ?? '')
-  // A cache that understands the status may store what is marked for those that do not (RFC 9111 §5.2.2.3).
+  // `must-understand`: a cache that understands the status ignores `no-store` (RFC 9111 §5.2.2.3).
   const mayStore =
     !directives.has('private') && (!directives.has('no-store') || directives.has('must-understand'))
   const validator = mayStore ? formatStored(stored) : undefined

@@ -54,7 +54,7 @@ type Purpose = 'origin' | 'redirect'
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
 
-/** How a connection ends that the server closes while a request is on its way. */
+/** Errors of a connection that the server closes while a request is on its way. */
 const CLOSED = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
 
 export class HttpClient {
@@ -85,7 +85,7 @@ export class HttpClient {
       await response.body.dump()
       if (left === 0) throw new BadRequest(`was redirected more than ${redirects} times`)
       const target = this.#targetOf(location, at, server)
-      // A server that has been asked through another one is not trusted with more than that one.
+      // After a redirect to another server, no target receives configured headers, the first server included.
       if (target.origin !== server) purpose = 'redirect'
       at = target.href
     }

@@ -1,4 +1,4 @@
-// What goes wrong between this node and an HTTP server, in words for a client and for the log.
+// Errors between this node and an HTTP server, as text for clients and the log.
 
 import { notApplied } from '../../group/origin.ts'
 import { errorText } from '../abortable.ts'
@@ -25,7 +25,7 @@ export function failureOf(error: unknown, url: string, options: ClientOptions): 
   return isUnsent ? notApplied(failure) : failure
 }
 
-/** Errors of a certificate, or of a server that does not speak TLS: trying again does not mend them. */
+/** Errors of a certificate, or of a server that does not speak TLS: a retry does not help. */
 export function isLasting(error: unknown): boolean {
   const { code = '' } = error as NodeJS.ErrnoException
   return (

@@ -1,4 +1,4 @@
-// What is no string at a Redis: copied by DUMP, or by the read commands of its type where its dumps cannot be read.
+// Collections of a Redis: copied by DUMP, or by the read commands of their type where dumps cannot be read.
 
 import type { ChainableCommander } from 'ioredis'
 import { BadRequest, type OriginValue, sortedSet } from '../../group/origin.ts'

@@ -13,7 +13,7 @@ export const REPLY_ERROR = 'ReplyError'
 export const GONE = -2
 export const ENDLESS = -1
 
-/** Replies that do not pass by themselves: about the password, the user, its rights, the database. */
+/** Permanent errors: about the password, the user, its rights, the database. */
 const LASTING = /^(WRONGPASS|NOAUTH|ERR (invalid|wrong) password|NOPERM .*command|ERR (DB index|invalid DB))/i
 
 /** Replies of servers and proxies that do not have a command, or do not allow it. */
@@ -23,7 +23,7 @@ export function isRefused(error: Error | null): error is Error {
   return error !== null && REFUSED.test(error.message)
 }
 
-/** The reply of GET for a key that is no string. */
+/** The reply of GET for a key that is not a string. */
 export function isWrongType(error: Error | null): boolean {
   return error?.message.startsWith('WRONGTYPE') === true
 }
@@ -40,7 +40,7 @@ export function commandOf(error: unknown): string | undefined {
   return (error as { readonly command?: { readonly name?: string } } | undefined)?.command?.name
 }
 
-/** Whether an error does not pass by itself: it needs another password, user or database. */
+/** Whether an error is permanent: it needs another password, user or database. */
 export function isLasting(error: unknown): boolean {
   const found = nodeError(error)
   if (!(found instanceof Error)) return false

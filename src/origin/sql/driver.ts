@@ -63,7 +63,7 @@ export interface Driver {
    * @param parameters the number of parameters it must have
    */
   prepare(sql: string, parameters: number, signal: AbortSignal): Promise<Change>
-  /** Whether an error does not pass by itself: wrong credentials, an unknown database or file. */
+  /** Whether an error is permanent: wrong credentials, an unknown database or file. */
   isLasting(error: unknown): boolean
   close(): Promise<void>
 }

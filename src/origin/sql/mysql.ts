@@ -46,7 +46,7 @@ const PASSING_ERRORS = new Set([
 ])
 
 /**
- * Errors of connecting that do not pass by themselves: access (to a database, for a user, from a host, without TLS), an
+ * Permanent errors of connecting: access (to a database, for a user, from a host, without TLS), an
  * unknown database, an unknown or unsupported way to log in, an expired password, a locked account.
  */
 const LASTING_ERRORS = new Set([1044, 1045, 1049, 1130, 1251, 1524, 1698, 1820, 1862, 3118, 3159, 3955, 4151])

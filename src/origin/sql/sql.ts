@@ -24,10 +24,10 @@ import { placeOf, protocolOf } from './url.ts'
 /** Connections of a pool often break together: at most one is logged in this time. */
 const BROKEN_INTERVAL_MS = 1000
 
-/** The one spelling of an integer. */
+/** The canonical spelling of an integer. */
 const INTEGER = /^(?:0|-?[1-9]\d*)$/
 
-/** A faulty trigger notifies as often as rows change. */
+/** A faulty trigger may notify at every change of a row: such warnings are rate-limited. */
 const UNUSABLE_INTERVAL_MS = 60_000
 
 export interface SqlOptions extends Omit<DriverOptions, 'onIdleError' | 'writes'>, Statements {

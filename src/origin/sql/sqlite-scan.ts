@@ -1,6 +1,6 @@
 // The parameters of a SQLite statement, found in its text: not every engine counts them.
 
-/** What there is to know of a statement without a database. */
+/** What the text of a statement reveals without a database. */
 export interface ScannedSql {
   /** Whether there is a statement, and more than one. */
   readonly statements: 'none' | 'one' | 'many'

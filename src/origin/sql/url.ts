@@ -1,4 +1,4 @@
-// The URLs of databases: which forms there are, what is wrong with one, and what a message may say of it.
+// The URLs of databases: their forms, what is wrong with one, and how messages show it.
 
 import type { TlsOptions } from '../tls-options.ts'
 import { ENCODE_HINT, UNREADABLE_URL } from '../url-hint.ts'

@@ -8,7 +8,7 @@ import type { Logger } from '../logger.ts'
 
 const INTERVAL_MS = 10_000
 
-/** Reasons come from OpenSSL as well: so many are told apart, the others share one limit. */
+/** Reasons come from OpenSSL as well: this many are distinguished, the others share one limit. */
 const MOST_REASONS = 32
 
 export class HandshakeLog {

@@ -49,7 +49,7 @@ export class Listeners {
     restrict(path, mode)
   }
 
-  /** Accepts no more connections. Resolves when those that were accepted are closed. */
+  /** Accepts no more connections. Resolves when the accepted ones are closed. */
   async close(): Promise<void> {
     this.#isClosed = true
     await Promise.all(this.#servers.map((server) => new Promise((resolve) => server.close(resolve))))

@@ -1,4 +1,4 @@
-// Clients that come by TLS: their handshakes, and the users that their certificates name.
+// Clients with TLS: their handshakes, and the users that their certificates name.
 
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -19,7 +19,7 @@ export interface TlsClientsOptions {
   readonly users: Users
   readonly stats: NodeStats
   readonly log: HandshakeLog
-  /** Serves a connection; `undefined`: it is too late for that. */
+  /** Serves a connection; `undefined`: it is closed already. */
   readonly serve: (socket: TLSSocket, tls: TlsSession) => Client | undefined
 }
 

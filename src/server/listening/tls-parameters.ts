@@ -1,5 +1,5 @@
 // TLS and the Unix socket in CONFIG: Redis's names. Certificates, keys and what is wanted of clients can be changed while
-// the node runs; what is given in one CONFIG SET is checked together, files included, and applied together.
+// the node runs; all parameters of one CONFIG SET are checked together, files included, and applied together.
 
 import { resolve } from 'node:path'
 import { kebabName } from '../../bytes/names.ts'
@@ -39,7 +39,7 @@ const PARSERS: { readonly [Name in Exclude<keyof TlsSettings, 'tlsCluster'>]: (t
 const PROTOCOLS = 'argument must be TLSv1.2, TLSv1.3 or both, separated by a space'
 const WITHOUT_TLS = 'this node was started without TLS (tls-port)'
 
-/** The passphrases: nobody is shown them. */
+/** The passphrases are never shown. */
 const SECRETS: ReadonlySet<string> = new Set(['tlsKeyFilePass', 'tlsClientKeyFilePass'])
 
 type Name = keyof typeof PARSERS

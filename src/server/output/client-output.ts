@@ -20,7 +20,7 @@ export interface OutputServices extends WriterServices {
   tooMuchUnread(): void
 }
 
-/** What the output needs of its connection. */
+/** What the output needs from its connection. */
 export interface OutputOwner {
   /** Whether the connection's requests are being run: its replies are then in the shared reply writer. */
   readonly isRunning: boolean

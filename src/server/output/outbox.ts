@@ -176,7 +176,7 @@ export class Outbox {
     this.#queue.push(bytes)
   }
 
-  /** The connection is closed: what waits counts no more. */
+  /** The connection is closed: waiting bytes no longer count. */
   close(): void {
     this.#isClosed = true
     this.#unread.bytes -= this.size

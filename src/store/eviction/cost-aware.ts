@@ -1,4 +1,4 @@
-// Any eviction policy, with entries that are slow to load staying longer: by the load time that a byte of them saves.
+// Adds load times to any eviction policy: an entry stays the longer, the more load time each of its bytes saves.
 
 import type { Hash } from '../../bytes/hash.ts'
 import { type Arena, NULL_REF, type Ref, UNIT_BYTES } from '../arena.ts'

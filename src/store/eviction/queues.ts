@@ -87,7 +87,7 @@ export class Queues implements EvictionPolicy {
   inserted(ref: Ref, hash: Hash, before: number): void {
     this.#latest = ref
     const records = this.context.count()
-    // Here only, since the store evicts for it: an access must take no memory. Without use it becomes small.
+    // Only here, since the store evicts for it: an access must not allocate. If it is not used, it shrinks.
     this.sketch.resizeFor(this.counts ? records : 0)
     if (this.counts) this.sketch.add(hash, records)
     const wasSeen = this.#ghost.take(hash)

@@ -31,7 +31,7 @@ export function tagHash(bytes: Uint8Array, start: number, end: number): number {
 export const MAX_RECENT_CHANGES = 2 ** 16
 
 /**
- * Under which hash a table remembers that the entries of a tag became stale: tables go from node to node as they are, and
+ * The hash under which a table records that the entries of a tag became stale: tables are sent between nodes as they are, and
  * a node without this distinction ignores it.
  */
 export function softHash(hash: number): number {

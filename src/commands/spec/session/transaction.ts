@@ -6,7 +6,7 @@ import type { Group } from '../../../group/group.ts'
 export interface Transaction {
   /** How many commands are queued. */
   readonly size: number
-  /** Of their arguments, with an estimate for the objects that hold them. */
+  /** Bytes of their arguments, with an estimate for the objects that hold them. */
   readonly bytes: number
   /** The group of the commands after a queued SELECT; `undefined`: none is queued. */
   readonly selected: Group | undefined

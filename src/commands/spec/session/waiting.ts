@@ -1,4 +1,4 @@
-// What others see of a command that waits for keys.
+// The interface of a command that waits for keys.
 
 /** A command of a client that waits, on this node or at the owner of its keys. */
 export interface ClientWait {
@@ -8,6 +8,6 @@ export interface ClientWait {
   cancel(): void
   /** The rights of its client's user have changed: it ends with an error if they forbid it now. */
   recheck(): void
-  /** It goes on as another one of the same command. */
+  /** Continues it as a copy of the same command. */
   continuesAs?(wait: ClientWait): void
 }

@@ -12,7 +12,7 @@ const OUT_OF_RANGE = 'ERR value is out of range'
 const MAX_INT64 = '9223372036854775807'
 /** The most elements that one command draws with repetition. Redis replies until its memory is full. */
 const MAX_DRAWS = 2 ** 24
-/** With a second value for each element a reply has twice as many: Redis's limit is half of the largest int64. */
+/** With a second value for each element, a reply has twice as many values: Redis's limit is half of the largest int64. */
 const MAX_PAIRS = 2 ** 62
 
 /** How the elements of a type of collection are read and replied. */

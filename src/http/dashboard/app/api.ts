@@ -2,7 +2,7 @@
 
 import type { DashboardState, KeyName, ShownValue } from './types.ts'
 
-/** What a request was answered with instead: the text is for people. */
+/** The error of a request; its text is for users. */
 export class ApiError extends Error {
   readonly status: number
 

@@ -1,10 +1,10 @@
-// What was seen in the last minutes: counters become rates by the difference of two answers.
+// The answers of the last minutes: the difference of two answers turns counters into rates.
 
 import type { DashboardState, GroupState } from './types.ts'
 
 /** Five minutes, one answer each second. */
 const MAX_SAMPLES = 300
-/** The figures in words are means of so many seconds: the last second alone jumps. */
+/** Figures in text are means of this many seconds: those of a single second would jump. */
 const WINDOW_SECONDS = 5
 
 /** Rates per second of a group, or of several together. */
@@ -143,7 +143,7 @@ export class History {
 
   add(state: DashboardState): void {
     const before = this.latest
-    // Another process answers: its counters are others.
+    // Another process answers: its counters started at 0.
     if (before !== undefined && before.node.startedAt !== state.node.startedAt) {
       this.#states = [state]
       return

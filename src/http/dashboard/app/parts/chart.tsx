@@ -21,7 +21,7 @@ interface ChartProps {
 }
 
 const HEIGHT = 200
-/** At least so much is shown, also when less is known: the line grows in from the right. */
+/** The shortest time that is shown, even if less is known: the line grows in from the right. */
 const MIN_SECONDS = 60
 
 export function Chart({ title, times, series, format }: ChartProps) {

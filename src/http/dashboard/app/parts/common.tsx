@@ -142,7 +142,7 @@ interface ConfirmProps {
   readonly close: () => void
 }
 
-/** Asks back before something that cannot be undone. */
+/** Asks for confirmation before something that cannot be undone. */
 export function Confirm({ question, close }: ConfirmProps) {
   const dialog = useRef<HTMLDialogElement>(null)
   useEffect(() => {
