@@ -78,16 +78,16 @@ for (const name of httpSettingNames) {
 program
   .command('start')
   .allowExcessArguments(false)
-  .description('start a node, as without a command')
+  .description('start a node (the default command)')
   .action(async (_, command: Command) => startNode(() => load(command.optsWithGlobals())))
 
 program
   .command('check')
   .allowExcessArguments(false)
-  .description('check the configuration and print it in words')
+  .description('check the configuration and print what it means')
   .option(
     '--diff [file]',
-    'print instead what this file would change; without a file, what a reload of the running node would change',
+    'print what this file would change instead; without a file, what a reload of the running node would change',
   )
   .addHelpText(
     'after',
@@ -115,9 +115,9 @@ program
   .command('top')
   .argument('[address]', 'host:port of a node (default: this machine, and the port of --port)')
   .allowExcessArguments(false)
-  .description('show what a node, or its whole cluster, does now; q quits')
-  .option('--interval <duration>', 'time between two looks', '1s')
-  .option('--once', 'print once, after one interval, and end')
+  .description('show a live view of a node and its whole cluster; q quits')
+  .option('--interval <duration>', 'interval between updates', '1s')
+  .option('--once', 'print once, after one interval, and exit')
   .option('--user <name>', 'user name; the password is requirepass (ERINYS_REQUIREPASS)')
   .action(async (address: string | undefined, _, command: Command) => {
     const { runTop } = await import('./top/top.ts')

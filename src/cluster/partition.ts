@@ -126,7 +126,7 @@ export class Partition {
     this.check()
     if (this.isMinority) return REFUSING
     if (this.#waitingCount === 0) return undefined
-    return `${this.#waitingCount} slots of members that are gone are refused by groups with onPartition 'refuse' until these must have stopped`
+    return `${this.#waitingCount} slots of members that are gone are refused by groups with onPartition 'refuse' until the leases of these members have expired`
   }
 
   #set(slot: number, isWaiting: boolean): void {

@@ -128,7 +128,7 @@ export const clusterSettings = {
     reads: wholeSeconds(1, 3600),
     fallback: 10_000,
     argument: '<duration>',
-    summary: 'lease of a registration: a silent node is a member for as long',
+    summary: 'lease of a registration: how long a silent node stays a member',
     write: formatDuration,
   }),
   etcdUsername: setting({

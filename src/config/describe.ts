@@ -93,11 +93,11 @@ export function clusterText({ announce: { host, port }, membership, secret }: Cl
   return [name, secret === '' ? 'without a secret' : 'with a secret', membershipText(membership)].join(', ')
 }
 
-/** `http://127.0.0.1:7080, http://[::1]:7080 (if it is there)`: where a node answers HTTP. */
+/** `http://127.0.0.1:7080, http://[::1]:7080 (if available)`: where a node answers HTTP. */
 function httpText({ bind, port }: HttpConfig): string {
   const url = (host: string): string =>
     port === 0 ? `http://${host}, any free port` : `http://${addressName(host, port)}`
-  return bind.map(({ host, optional }) => `${url(host)}${optional ? ' (if it is there)' : ''}`).join(', ')
+  return bind.map(({ host, optional }) => `${url(host)}${optional ? ' (if available)' : ''}`).join(', ')
 }
 
 /** The file of the configuration. */
@@ -146,7 +146,7 @@ export function describeConfig(loaded: LoadedConfig): string {
       return [`${head}${groupText(group)}`, ...rest]
     }),
     `Together ${formatSize(total)} of the ${formatSize(machineMemory)} of memory here${
-      total > machineMemory ? ': MORE THAN THERE IS' : ''
+      total > machineMemory ? ': MORE THAN THE MACHINE HAS' : ''
     }.`,
     '',
     ...(config.cluster === undefined ? [] : [`Cluster: ${clusterText(config.cluster)}.`, '']),

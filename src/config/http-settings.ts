@@ -98,7 +98,7 @@ export const httpSettings = {
     ),
     fallback: [],
     argument: '<name...>',
-    summary: 'host names by which HTTP clients may ask, besides addresses and localhost; *: any',
+    summary: 'host names accepted in HTTP requests, besides addresses and localhost; *: any',
     fallbackText: 'any with a password, else none',
     write: (names) => names.join(' '),
   }),
@@ -134,7 +134,7 @@ export const httpSettings = {
     reads: duration(100, 'timed'),
     fallback: 60_000,
     argument: '<duration>',
-    summary: 'close HTTP connections without any traffic for longer, and requests that take longer to arrive',
+    summary: 'close HTTP connections that are idle, or receive an incomplete request, for longer',
     write: formatDuration,
   }),
   httpMaxUploads: setting({

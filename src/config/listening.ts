@@ -52,12 +52,12 @@ export function usesTls({ tlsPort, http }: Pick<Settings, 'tlsPort'> & UsesHttp)
   return tlsPort !== 0 || http?.tls === true
 }
 
-/** `127.0.0.1:7000, ::1:7000 (if it is there)`. */
+/** `127.0.0.1:7000, ::1:7000 (if available)`. */
 export function listeningText(settings: Settings): string {
   const { bind, port, tlsPort, unixsocket } = settings
   const at = (number: number, how: string): string[] =>
     bind.map(
-      ({ host, optional }) => `${addressName(host, number)}${how}${optional ? ' (if it is there)' : ''}`,
+      ({ host, optional }) => `${addressName(host, number)}${how}${optional ? ' (if available)' : ''}`,
     )
   return [
     ...(hasPlainPort(settings) ? at(port, '') : []),

@@ -133,7 +133,7 @@ export const settings = {
     reads: yesNo,
     fallback: false,
     argument: '<yes|no>',
-    summary: 'take over the configuration file whenever it changes',
+    summary: 'reload the configuration file whenever it changes',
     write: asYesNo,
   }),
   /** The log level, by Redis's names. */

@@ -19,11 +19,11 @@ export const tlsSettings = {
     fallback: 0,
     argument: '<port>',
     summary:
-      'port to listen on for TLS; 0: none. With a TLS port or a Unix socket, --port 0 means no other port',
+      'port to listen on for TLS; 0: none. With a TLS port or a Unix socket, --port 0 means no port without TLS',
     write: String,
   }),
   /** A PEM file: the certificate of this node, and those that lead from it to its CA. */
-  tlsCertFile: file('certificate for TLS and those between it and its CA, PEM'),
+  tlsCertFile: file('certificate for TLS and its intermediate certificates, PEM'),
   /** A PEM file: the private key of the certificate. */
   tlsKeyFile: file('private key of the certificate, PEM'),
   /** The passphrase of an encrypted key. */
@@ -35,7 +35,7 @@ export const tlsSettings = {
   /** The passphrase of `tlsClientKeyFile`. */
   tlsClientKeyFilePass: pass('passphrase of that key'),
   /** A PEM file: the CAs that clients and other nodes are verified by. */
-  tlsCaCertFile: file('certificates of the CAs that clients and nodes are verified by, PEM'),
+  tlsCaCertFile: file('CA certificates by which clients and nodes are verified, PEM'),
   /** A folder of PEM files, with further CAs. */
   tlsCaCertDir: file('folder of such files, besides or instead of tls-ca-cert-file', '<folder>'),
   /** Whether clients must show a certificate. */
@@ -43,7 +43,7 @@ export const tlsSettings = {
     reads: oneOf('yes', 'no', 'optional'),
     fallback: fallbacks.tlsAuthClients,
     argument: '<yes|no|optional>',
-    summary: 'whether clients must show a certificate of a CA',
+    summary: 'whether clients must present a certificate of one of the CAs',
     write: String,
   }),
   /** Whether the common name of a client's certificate is its user. */
@@ -62,7 +62,7 @@ export const tlsSettings = {
     reads: yesNo,
     fallback: fallbacks.tlsCluster,
     argument: '<yes|no>',
-    summary: 'links between nodes use mutual TLS, on their TLS ports, and nothing else',
+    summary: 'nodes connect to each other by mutual TLS only, on their TLS ports',
     write: asYesNo,
   }),
   /** `any`, `address` or a DNS name. */
@@ -93,7 +93,7 @@ export const tlsSettings = {
     reads: yesNo,
     fallback: fallbacks.tlsPreferServerCiphers,
     argument: '<yes|no>',
-    summary: "whether the order of this node's ciphers counts, or that of the client's",
+    summary: "prefer this node's order of ciphers to the client's",
     write: asYesNo,
   }),
   /** Connections whose handshake takes longer are closed. */
@@ -109,7 +109,7 @@ export const tlsSettings = {
     reads: duration(0, 'timed'),
     fallback: fallbacks.tlsAutoReloadInterval,
     argument: '<duration>',
-    summary: 'how often the files of TLS are looked at, to replace certificates that have changed; 0: never',
+    summary: 'interval at which the TLS files are checked for changes and reloaded; 0: never',
     write: asDuration,
   }),
   /** The path of a Unix socket to listen on. */

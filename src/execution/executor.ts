@@ -58,7 +58,7 @@ export const STALLED = 1
 export type Outcome = typeof DONE | typeof STALLED
 
 /** It was to be written to an origin, to which the group does not write since its configuration was reloaded. */
-const POLICY_CHANGED = 'TRYAGAIN the group has just been given another `write`: repeat the command'
+const POLICY_CHANGED = 'TRYAGAIN the `write` of the group has just changed: repeat the command'
 
 interface DelayedRequest extends ForwardContext {
   readonly command: Command

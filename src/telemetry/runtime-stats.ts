@@ -24,7 +24,7 @@ export interface RuntimeStatsOptions {
 }
 
 export class RuntimeStats {
-  /** How much later than asked a timer ran. */
+  /** Delay of a timer beyond its interval. */
   readonly eventLoopDelay = new Histogram()
   /** Pauses for garbage collection. */
   readonly collections: Readonly<Record<CollectionKind, Histogram>> = {

@@ -156,7 +156,7 @@ export class Certificates {
       const text = problems.join('; ')
       log.warn(
         { problems },
-        `TLS: the changed files cannot be used, so the certificates from before stay: ${text}`,
+        `TLS: the changed files cannot be used, so the previous certificates stay in use: ${text}`,
       )
       return problems
     }

@@ -8,7 +8,7 @@ const HANGUPS: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORT
 const VERIFICATION: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'its certificate has expired',
   CERT_NOT_YET_VALID: 'its certificate is not valid yet',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed, and no CA of this node',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed, and not a CA of this node',
   SELF_SIGNED_CERT_IN_CHAIN: 'its certificate is issued by a CA that this node does not know',
   UNABLE_TO_GET_ISSUER_CERT: 'its certificate is issued by a CA that this node does not know',
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'its certificate is issued by a CA that this node does not know',
@@ -29,7 +29,7 @@ const PROTOCOL: readonly (readonly [RegExp, string])[] = [
   ],
   [/NO_SHARED_CIPHER|HANDSHAKE_FAILURE|NO_SUITABLE_SIGNATURE/, 'it has no cipher in common with this node'],
   [/PEER_DID_NOT_RETURN_A_CERTIFICATE/, 'it shows no certificate'],
-  [/CERTIFICATE_REQUIRED/, 'it wants a certificate of this node'],
+  [/CERTIFICATE_REQUIRED/, 'it requires a certificate of this node'],
   [/ALERT_CERTIFICATE_EXPIRED/, "it refuses this node's certificate: expired"],
   [/ALERT_UNKNOWN_CA/, "it refuses this node's certificate: unknown CA"],
   [

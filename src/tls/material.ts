@@ -136,7 +136,7 @@ function checkContext(material: Material, settings: TlsSettings): void {
       )
     }
     const reason = message.replace(/^error:[^:]*:[^:]*::/, '')
-    throw new TlsError(`tls-cert-file: ${settings.tlsCertFile}: OpenSSL does not take it: ${reason}`)
+    throw new TlsError(`tls-cert-file: ${settings.tlsCertFile}: OpenSSL rejects it: ${reason}`)
   }
 }
 

@@ -205,7 +205,7 @@ describe.concurrent('erinys check', () => {
     })
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     expect(stdout).toContain(`Valid: ${config}\n`)
-    expect(stdout).toContain('Listens on 127.0.0.1:7001, [::1]:7001 (if it is there), with a password.')
+    expect(stdout).toContain('Listens on 127.0.0.1:7001, [::1]:7001 (if available), with a password.')
     expect(stdout).toContain(
       '0  scores  64mb, ttl 5m with 10% jitter, origin function with timeout 10s, negative caching for 5s\n',
     )

@@ -96,7 +96,7 @@ test('every node has users of its own, and nodes are not limited by them', async
 })
 
 test('commands between nodes are refused where the client comes in, and do not reach the owner of their keys', async () => {
-  const refusal = 'NOPERM only nodes of the cluster may say this: they show its secret first'
+  const refusal = 'NOPERM only nodes of the cluster may send this: they prove its secret first'
   const own = new Redis(cluster.ports[0], { username: 'u', password: 'p' })
   const smuggled = '*3\r\n$3\r\nSET\r\n$6\r\nclosed\r\n$1\r\n1\r\n'
   const exec = ['EXEC', '0', '1', elsewhere, 'other', smuggled] as const

@@ -123,7 +123,7 @@ test('a flag that is wrong names itself', () => {
 
 test('the description says where HTTP is', () => {
   const text = describeConfig({ ...resolveLayers({ httpPort: 7080 }), file: undefined })
-  expect(text).toContain('\nHTTP on http://127.0.0.1:7080, http://[::1]:7080 (if it is there).\n')
+  expect(text).toContain('\nHTTP on http://127.0.0.1:7080, http://[::1]:7080 (if available).\n')
   expect(text).toMatch(/\n {2}http-port +7080\n/)
   expect(describeConfig({ ...resolveLayers({}), file: undefined })).not.toContain('HTTP')
 })

@@ -138,7 +138,7 @@ describe('HTTPS', () => {
     const peer = await Peer.connect(node.httpAddresses[0].port)
     peer.send('GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n')
     expect(await peer.rest()).not.toContain('200')
-    expect(warnings).toEqual(['a TLS handshake failed; about the client: it sends HTTP without TLS'])
+    expect(warnings).toEqual(['the TLS handshake of a client failed: it sends HTTP without TLS'])
   })
 })
 

@@ -116,7 +116,7 @@ describe('a client', () => {
     await start({ tlsProtocols: 'TLSv1.3' })
     await refused({ ...plain, maxVersion: 'TLSv1.2' })
     expect(await warning()).toBe(
-      'a TLS handshake failed; about the client: it has no version of TLS in common with this node',
+      'the TLS handshake of a client failed: it has no version of TLS in common with this node',
     )
   })
 
@@ -141,7 +141,7 @@ describe('client certificates', () => {
     const peer = await running.connectTls(showing())
     await peer.exchange('PING\r\n', '+PONG\r\n')
     await refused(plain)
-    expect(await warning()).toBe('a TLS handshake failed; about the client: it shows no certificate')
+    expect(await warning()).toBe('the TLS handshake of a client failed: it shows no certificate')
     await refused(showing({}, stranger))
     expect(await warning()).toContain('its certificate is issued by a CA that this node does not know')
     await refused(showing({ from: -3, to: -1 }))
@@ -195,7 +195,7 @@ describe('the wrong protocol', () => {
     const peer = await running.connectRaw(running.tlsPort)
     peer.send('*1\r\n$4\r\nPING\r\n')
     await peer.rest()
-    expect(await warning()).toBe('a TLS handshake failed; about the client: it does not speak TLS')
+    expect(await warning()).toBe('the TLS handshake of a client failed: it does not speak TLS')
   })
 
   test('HTTP to the port for TLS is closed and logged', async () => {
@@ -234,7 +234,7 @@ describe('handshakes that are not finished', () => {
     const peer = await running.connectRaw(running.tlsPort)
     await peer.rest()
     expect(await warning()).toBe(
-      'a TLS handshake failed; about the client: it does not finish the handshake in time',
+      'the TLS handshake of a client failed: it does not finish the handshake in time',
     )
   })
 

@@ -89,11 +89,11 @@ describe('a file that is there already', () => {
   test('is left alone if it is anything else', async () => {
     writeFileSync(path, 'precious')
     await expect(running.server.listenUnix(path, 0)).rejects.toThrow(
-      `unixsocket: ${path}: it is there already, and is no socket`,
+      `unixsocket: ${path}: it exists already and is not a socket`,
     )
     rmSync(path)
     mkdirSync(path)
-    await expect(running.server.listenUnix(path, 0)).rejects.toThrow('it is there already, and is no socket')
+    await expect(running.server.listenUnix(path, 0)).rejects.toThrow('it exists already and is not a socket')
   })
 })
 

@@ -160,7 +160,7 @@ describe('files that are of no use', () => {
     expect(name()).toBe('CN=first')
     expect(certificates.failures).toBe(1)
     expect(log).toEqual([
-      'warn TLS: the changed files cannot be used, so the certificates from before stay: ' +
+      'warn TLS: the changed files cannot be used, so the previous certificates stay in use: ' +
         `tls-cert-file: ${folder.file('node.crt')}: there is no certificate in it, wants PEM`,
     ])
     put('second')

@@ -56,7 +56,7 @@ export const transfers: readonly CommandSpec[] = [
   subcommand({
     name: 'tally',
     arity: -2,
-    summary: 'Says how many entries of groups the sender has transferred, in all.',
+    summary: 'Reports how many entries of each group the sender has transferred in all.',
     arguments: [
       arg('data', 'block', {
         multiple: true,

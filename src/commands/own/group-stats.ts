@@ -16,7 +16,7 @@ export interface GroupStats {
   readonly used: number
   /** Bytes in use by the index. */
   readonly indexBytes: number
-  /** Bytes in use by the eviction policy beside the entries. */
+  /** Bytes in use by the eviction policy besides the entries. */
   readonly evictionBytes: number
   /** Bytes that the arena has committed, free space included. */
   readonly arenaBytes: number
@@ -80,7 +80,7 @@ export interface GroupStats {
   readonly breaker: 'closed' | 'open' | 'half-open' | 'none'
   /** How often the circuit breaker has opened. */
   readonly breakerOpened: number
-  /** Writes that the origin has done. */
+  /** Writes that the origin has accepted. */
   readonly writes: number
   /** Failed attempts to write to the origin. */
   readonly writeFailures: number

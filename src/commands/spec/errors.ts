@@ -17,9 +17,9 @@ export const PASSING_FLUSH =
   'TRYAGAIN the flush is being passed on to nodes that were just given slots: repeat it'
 /** A group with `onPartition: 'refuse'`. Redis's code for a node that does not reach a majority. */
 export const NO_MAJORITY =
-  'CLUSTERDOWN this node cannot rely on being with a majority of the members, and the group refuses then: ask another node, or see CLUSTER INFO'
+  'CLUSTERDOWN this node holds no leases of a majority of the members, so the group refuses: ask another node, or see CLUSTER INFO'
 /** A client sent a command that only nodes may send. */
-export const NOT_A_PEER = 'NOPERM only nodes of the cluster may say this: they show its secret first'
+export const NOT_A_PEER = 'NOPERM only nodes of the cluster may send this: they prove its secret first'
 /** A peer's request for a group that this node does not have: their configurations differ. */
 export const UNKNOWN_PEER_GROUP =
   'PEERDOWN the owner of the key has no group of this name: configure the same groups on all nodes, and reload those that differ'

@@ -38,7 +38,7 @@ export const transactionCommands: readonly CommandSpec[] = [
     arity: 1,
     flags: FLAGS,
     categories: CATEGORIES,
-    summary: 'Drops all commands queued since MULTI, and ends the watches of the client.',
+    summary: 'Drops all commands queued since MULTI, and ends all watches of the client.',
     since: '2.0.0',
     group: 'transactions',
     complexity: 'O(N), when N is the number of queued commands',

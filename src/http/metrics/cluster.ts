@@ -55,7 +55,7 @@ export const clusterMetrics: readonly Metric<ClusterView>[] = [
   ),
   gauge(
     'erinys_cluster_problem',
-    '1 while CLUSTER INFO names a problem that an operator has to mend.',
+    '1 while CLUSTER INFO names a problem that needs an operator.',
     ({ cluster }) => Number(cluster.problem !== undefined),
   ),
   gauge('erinys_cluster_cut_off', '1 while most other members are silent.', ({ cluster }) =>
@@ -78,7 +78,7 @@ export const clusterMetrics: readonly Metric<ClusterView>[] = [
   ),
   counter(
     'erinys_handover_dropped_entries_total',
-    'Entries of lost slots that nobody wanted.',
+    'Entries of lost slots that no other node took over.',
     ({ report }) => report.handover.dropped,
   ),
   counter(

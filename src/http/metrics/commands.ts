@@ -6,7 +6,7 @@ import { COMMAND_SECONDS, counter, durations, type Metric } from './metric.ts'
 export const commandMetrics: readonly Metric<CommandStats>[] = [
   counter(
     'erinys_command_calls_total',
-    'Calls, with those of other nodes for their clients.',
+    'Calls, including those that other nodes forward for their clients.',
     ({ calls }) => calls,
   ),
   counter(

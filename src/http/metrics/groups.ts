@@ -23,12 +23,12 @@ const reads: readonly Metric<Group>[] = [
   ),
   counter(
     'erinys_group_stale_hits_total',
-    'Those of the hits that were served stale while the value was revalidated.',
+    'Hits that were served stale while the value was revalidated.',
     ({ staleHits }) => staleHits,
   ),
   counter(
     'erinys_group_rescued_reads_total',
-    'Those of the misses that were served stale because the load failed or took longer than maxWait.',
+    'Misses that were served stale because the load failed or took longer than maxWait.',
     ({ rescued }) => rescued,
   ),
 ]
@@ -129,7 +129,7 @@ const origins: readonly Metric<Group>[] = [
 ]
 
 const writes: readonly Metric<Group>[] = [
-  counter('erinys_group_writes_total', 'Writes that the origin has done.', ({ writes }) => writes?.written),
+  counter('erinys_group_writes_total', 'Writes that the origin has accepted.', ({ writes }) => writes?.written),
   counter(
     'erinys_group_write_failures_total',
     'Failed attempts to write to the origin.',
@@ -174,7 +174,7 @@ const contents: readonly Metric<Group>[] = [
   gauge('erinys_group_index_bytes', 'Bytes in use by the index.', ({ store }) => store.indexBytes),
   gauge(
     'erinys_group_eviction_bytes',
-    'Bytes in use by the eviction policy beside the entries.',
+    'Bytes in use by the eviction policy besides the entries.',
     ({ store }) => store.evictionBytes,
   ),
   gauge(
@@ -197,7 +197,7 @@ const contents: readonly Metric<Group>[] = [
   gauge('erinys_group_copy_bytes', 'Bytes that hot copies occupy.', ({ copies }) => copies?.bytes),
   counter(
     'erinys_group_copy_hits_total',
-    'Those of the hits that were answered from hot copies.',
+    'Hits that were answered from hot copies.',
     ({ copies }) => copies?.hits,
   ),
   counter('erinys_group_copy_fetches_total', 'Hot copies stored.', ({ copies }) => copies?.installs),

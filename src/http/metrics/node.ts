@@ -75,7 +75,7 @@ const node: readonly Metric<NodeView>[] = [
   ),
   gauge(
     'erinys_unsent_reply_bytes',
-    'Replies that clients have not taken yet.',
+    'Bytes of replies that clients have not read yet.',
     ({ clients }) => clients.unsentBytes,
   ),
   gauge('erinys_max_clients', 'The limit of connections (maxclients).', ({ host }) =>
@@ -174,7 +174,7 @@ const runtime: readonly Metric<NodeView>[] = [
   ),
   durations(
     'nodejs_eventloop_delay_seconds',
-    'How much later than asked a timer ran.',
+    'Delay of a timer beyond its interval.',
     COMMAND_SECONDS,
     ({ runtime: { eventLoopDelay } }) => eventLoopDelay,
   ),

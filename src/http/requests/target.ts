@@ -28,7 +28,7 @@ export function readTarget(url: string): Target {
     if (absolute === null) {
       // `OPTIONS *` asks about the server.
       if (url === '*') return { path: '*', query: '', authority }
-      throw new BadRequestError('the target of the request is no path')
+      throw new BadRequestError('the target of the request is not a path')
     }
     authority = absolute[1]
     rest = url.slice(absolute[0].length)
@@ -81,7 +81,7 @@ export function decodeText(text: string): string {
   const bytes = decodeBytes(text)
   const decoded = bytes.toString('utf8')
   if (decoded.includes('\uFFFD') && !Buffer.from(decoded).equals(bytes))
-    throw new BadRequestError('the path has bytes that are no UTF-8 where a name is wanted')
+    throw new BadRequestError('the path has bytes that are not UTF-8 in a name')
   return decoded
 }
 

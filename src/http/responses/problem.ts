@@ -30,11 +30,11 @@ export const PROBLEMS = {
   rejected: 'The command was rejected',
   'internal-error': 'The node has failed',
   'origin-failed': 'The origin has failed',
-  'origin-unavailable': 'The origin is not called at present',
+  'origin-unavailable': 'The origin is not being called',
   'origin-timeout': 'The origin has not answered in time',
   'peer-down': 'The node that owns the key cannot be reached',
   overloaded: 'The node is overloaded',
-  'not-ready': 'The node wants no requests',
+  'not-ready': 'The node accepts no requests',
   closing: 'The node is closing',
 } as const
 

@@ -93,7 +93,7 @@ const views: readonly Route[] = [
     path: '/dashboard/keys/{group}',
     operation: 'browseKeys',
     tag: 'Dashboard',
-    summary: 'Some keys of a group, and where to go on.',
+    summary: 'Some keys of a group, and the cursor for the next ones.',
     parameters: [
       GROUP,
       {
@@ -182,7 +182,7 @@ const actions: readonly Route[] = [
     operation: 'drainNode',
     tag: 'Dashboard',
     summary: 'Hands everything that this node holds over to the others.',
-    description: 'Answers when the node begins: `/dashboard/state` tells how far it is.',
+    description: 'Answers when the drain begins: `/dashboard/state` shows its progress.',
     responses: { 202: DONE, 400: problem('The node is in no cluster.') },
     access: { command: COMMANDS.drain },
     handle: drain,

@@ -22,7 +22,7 @@ export const healthRoutes: readonly Route[] = [
     path: '/readyz',
     operation: 'isReady',
     tag: 'Health',
-    summary: 'Whether the node wants requests.',
+    summary: 'Whether the node accepts requests.',
     description: 'It listens, has joined its cluster if it has one, and is not about to close.',
     responses: {
       200: { description: 'It does.', content: TEXT },

@@ -177,10 +177,10 @@ function keysIn(body: Buffer): readonly string[] {
   try {
     parsed = JSON.parse(body.toString('utf8'))
   } catch {
-    throw new BadRequestError('the body is no JSON: wants an array of keys')
+    throw new BadRequestError('the body is not JSON: wants an array of keys')
   }
   if (!Array.isArray(parsed) || !parsed.every((each) => typeof each === 'string'))
-    throw new BadRequestError('the body is no JSON array of strings, which are keys')
+    throw new BadRequestError('the body is not a JSON array of strings, the keys')
   return [...new Set(parsed as string[])]
 }
 
@@ -189,7 +189,7 @@ function keyOf(name: string, encoding: TextEncoding): Buffer {
   if (encoding === 'utf8') return Buffer.from(name, 'utf8')
   const key = Buffer.from(name, 'base64')
   if (key.toString('base64').replace(/=+$/, '') !== name.replace(/=+$/, ''))
-    throw new BadRequestError(`the key ${quote(name)} is no base64`)
+    throw new BadRequestError(`the key ${quote(name)} is not base64`)
   return key
 }
 

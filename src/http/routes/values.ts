@@ -37,7 +37,7 @@ export const ENCODING: RouteParameter = {
   name: 'encoding',
   in: 'query',
   description:
-    'How the strings of a JSON body stand for bytes. Without it bytes that are no UTF-8 are an error.',
+    'How the strings of a JSON body stand for bytes. Without it, bytes that are not UTF-8 are an error.',
   schema: { enum: ['base64'] },
 }
 

@@ -156,9 +156,9 @@ export class HttpClient {
     const encoded = encodeBytes(location)
     const target = URL.canParse(encoded, from) ? new URL(encoded, from) : undefined
     if (target === undefined || !/^https?:$/.test(target.protocol))
-      throw new BadRequest('was redirected to what is no URL')
+      throw new BadRequest('was redirected to an invalid URL')
     if (new URL(from).protocol === 'https:' && target.protocol !== 'https:')
-      throw new BadRequest('was redirected to what is not encrypted')
+      throw new BadRequest('was redirected from https to http')
     target.hash = ''
     if (target.origin !== server && !this.#options.redirectTo.includes(target.origin))
       throw new BadRequest(`was redirected to ${target.origin}, which is not one of redirectTo`)

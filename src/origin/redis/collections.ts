@@ -102,7 +102,7 @@ async function readByType(names: readonly string[], send: Send): Promise<Collect
 function unreadable(name: string, type: string): BadRequest {
   const why =
     type === 'stream'
-      ? 'which only DUMP copies, and this source has none that can be read'
+      ? 'which only DUMP copies, and this source has no dumps that can be read'
       : 'which cannot be copied'
   return new BadRequest(`${showKey(name)} is of the type ${type}, ${why}`)
 }

@@ -56,7 +56,7 @@ class RedisLine implements ListenerConnection {
       this.#options.servers(),
       ...this.#connections.map((connection) => connection.ping()),
     ])
-    if (namesOf(servers) !== this.#names) throw new Error('the cluster has other masters now')
+    if (namesOf(servers) !== this.#names) throw new Error('the masters of the cluster have changed')
   }
 
   close(): void {

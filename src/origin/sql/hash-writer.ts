@@ -38,7 +38,7 @@ export class HashWriter {
     const { names } = statement
     const other = [...names].find((name) => name !== KEY && !columns.includes(name))
     if (other !== undefined)
-      refuse(`:${other} is no column of query, whose columns are ${columns.join(', ')}`)
+      refuse(`:${other} is not a column of query, whose columns are ${columns.join(', ')}`)
     if (!names.has(KEY) || names.size === 1)
       refuse(`as: 'hash' wants parameters with names: :key, and those of fields, such as :${columns[0]}`)
     const writer = new HashWriter(statement, style, driver)

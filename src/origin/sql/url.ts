@@ -117,7 +117,7 @@ function postgresProblem({ host, params }: Parts): string | undefined {
   if (mode === null || [WITHOUT_TLS, UNVERIFIED, ...VERIFIED].includes(mode)) return undefined
   const known = `wants sslmode=${WITHOUT_TLS}, ${UNVERIFIED} or ${VERIFIED.join(', ')}, which all verify the certificate`
   return mode === 'allow' || mode === 'prefer'
-    ? `got sslmode=${mode}, with which anybody on the way can turn TLS off: ${known}`
+    ? `got sslmode=${mode}, with which a man in the middle can turn TLS off: ${known}`
     : `got sslmode=${mode}: ${known}`
 }
 

@@ -29,8 +29,8 @@ export class HandshakeLog {
     const { reason, isHangup } = handshakeFailure(error, socket)
     const address = `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? 0}`
     this.#stats.tlsHandshakeFailures++
-    if (isHangup) this.#log.debug?.({ address, reason }, `a TLS handshake failed: ${reason}`)
-    else this.#warn(reason, address, 'a TLS handshake failed; about the client')
+    if (isHangup) this.#log.debug?.({ address, reason }, `the TLS handshake of a client failed: ${reason}`)
+    else this.#warn(reason, address, 'the TLS handshake of a client failed')
   }
 
   /** A client speaks TLS on the port without it. */

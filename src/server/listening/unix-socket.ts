@@ -13,11 +13,11 @@ const STALE = 'ECONNREFUSED'
 export async function releasePath(path: string): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false })
   if (found === undefined) return
-  if (!found.isSocket()) throw new Error(`unixsocket: ${path}: it is there already, and is no socket`)
+  if (!found.isSocket()) throw new Error(`unixsocket: ${path}: it exists already and is not a socket`)
   const code = await knock(path)
   if (code === STALE) unlinkSync(path)
   else if (code === '') throw new Error(`unixsocket: ${path}: another process listens on it`)
-  else throw new Error(`unixsocket: ${path}: it is there already, and cannot be connected to (${code})`)
+  else throw new Error(`unixsocket: ${path}: it exists already and cannot be connected to (${code})`)
 }
 
 /** Connects to a socket. Returns the code of the error; empty: there is somebody. */

@@ -6,8 +6,8 @@ import type { FaultyCluster } from '../../support/faulty-cluster.ts'
 import { poll } from '../../support/poll.ts'
 import { RespClient } from '../../support/resp-client.ts'
 
-const DOWN = /CLUSTERDOWN this node cannot rely on being with a majority/
-const ERRORS = /^(CLUSTERDOWN this node cannot rely|PEERDOWN )/
+const DOWN = /CLUSTERDOWN this node holds no leases of a majority/
+const ERRORS = /^(CLUSTERDOWN this node holds no leases|PEERDOWN )/
 
 let loads = 0
 const CONFIG = {

@@ -198,7 +198,7 @@ describe('requests', () => {
       ['/end', undefined],
     ])
     await expect(load(origin, '3')).rejects.toThrow('was redirected more than 2 times')
-    await expect(load(origin, 'bad')).rejects.toThrow('was redirected to what is no URL')
+    await expect(load(origin, 'bad')).rejects.toThrow('was redirected to an invalid URL')
     seen.length = 0
     await expect(load(originOf(options), '2')).rejects.toThrow(
       `was redirected to http://127.0.0.1:${other}, which is not one of redirectTo`,
@@ -588,7 +588,7 @@ test("TLS: the server's certificate is verified, and the client's is sent", asyn
   const mutual = { ca: certificate, cert: certificate, key: privateKey }
   expect(textOf(await load(originOf({ url, tls: mutual }), 'a'))).toBe('known')
   await expect(load(originOf({ url, tls: mutual }), 'redirected')).rejects.toThrow(
-    'was redirected to what is not encrypted',
+    'was redirected from https to http',
   )
 })
 

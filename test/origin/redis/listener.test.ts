@@ -245,7 +245,7 @@ describeWithRedis(
           await agreed(one(), other())
           clock.advance(CHECK_INTERVAL)
           expect(await listener.next(1)).toEqual(['lost'])
-          expect(listener.losses).toEqual([expect.any(String), 'the cluster has other masters now'])
+          expect(listener.losses).toEqual([expect.any(String), 'the masters of the cluster have changed'])
           clock.advance(100)
           expect(await listener.next(1)).toEqual(['gap'])
           await one().call('SET', 'a', '1')

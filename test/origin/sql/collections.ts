@@ -171,7 +171,7 @@ export function collectionTests({ url, one, many, options = {} }: Database): voi
   test.each([
     [
       'update writers set name = :nme where id = :key',
-      ':nme is no column of query, whose columns are name, points, note',
+      ':nme is not a column of query, whose columns are name, points, note',
     ],
     ['update writers set name = :name', "as: 'hash' wants parameters with names: :key"],
     [`update writers set name = 'x' where id = ${one}`, "as: 'hash' wants parameters with names: :key"],

@@ -28,7 +28,7 @@ test.each([
   ['postgres://h/db?service=x', 'got the parameter service, which is not supported'],
   [
     'postgres://h/db?sslmode=prefer',
-    'got sslmode=prefer, with which anybody on the way can turn TLS off: wants',
+    'got sslmode=prefer, with which a man in the middle can turn TLS off: wants',
   ],
   ['postgres://h/db?sslmode=on', 'got sslmode=on: wants sslmode=disable, no-verify or require,'],
   ['postgres://me:sec/ret@h/db', 'got a URL that cannot be read: the characters @ : / ? # %'],
