@@ -56,7 +56,7 @@ export { PeerDownError } from './server/program.ts'
  * await node.listen()
  * ```
  *
- * @throws ConfigError
+ * @throws ConfigError for an invalid configuration, OriginError if an origin refuses its own
  */
 export async function createNode(config: Config = {}, options?: NodeOptions): Promise<Node> {
   return compose(resolveConfig(config), options)
