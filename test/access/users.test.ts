@@ -183,7 +183,7 @@ describe('an ACL file', () => {
     )
   })
 
-  test('removes users that it does not name, and tells of it', () => {
+  test('removes users that it does not name, and reports that', () => {
     const users = newUsers()
     users.set('a', [])
     users.set('b', [])

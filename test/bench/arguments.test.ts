@@ -8,7 +8,7 @@ test('without a name, all benchmarks run', () => {
   expect(parseArguments(['--smoke'])).toEqual({ parts: PARTS, smoke: true, nodes: [] })
 })
 
-test('--node takes the paths behind it, up to the next word that is none', () => {
+test('--node takes the paths behind it, up to the next word that is not a path', () => {
   const nodes = ['/usr/bin/node', '../node-26/bin/node']
   const wanted = { parts: ['server'], smoke: true, nodes }
   expect(parseArguments(['server', '--node', ...nodes, '--smoke'])).toEqual(wanted)

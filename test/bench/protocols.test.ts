@@ -61,7 +61,7 @@ test.each([
   await expect(counted(protocol, [Buffer.from(reply)], 1)).rejects.toThrow(`the server answered ${answer}`)
 })
 
-test('the floor tells the requests of redis-benchmark apart, and answers each with one reply', async () => {
+test('the floor separates the requests of redis-benchmark, and answers each with one reply', async () => {
   const { get, set } = PROTOCOLS.resp
   for (const request of [get(keyOf(7)), set(keyOf(7), 'v'.repeat(32))]) {
     const exchange = exchangeOf(Buffer.from(request))

@@ -42,7 +42,7 @@ test('the oldest Node.js, and the newest with long-term support', () => {
   expect(programsOf([...rows, ...others])).toBe('erinys 1.0.0, redis 7.0.15')
 })
 
-test('a Node.js program tells its version; another path is an error that names it', () => {
+test('the version of a Node.js program is found; another path is an error that names it', () => {
   expect(nodeProgram(execPath)).toMatchObject({ path: execPath, version: process.versions.node })
   expect(() => nodeProgram('./no/node')).toThrow('./no/node is no Node.js program')
 })

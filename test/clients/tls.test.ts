@@ -56,7 +56,7 @@ describe('a node that wants certificates of its clients', () => {
     expect(await client.get('node-redis')).toBe('630')
   })
 
-  test('refuses who has none', async () => {
+  test('refuses requests without credentials', async () => {
     const client = new Redis(port, host, { tls: { ca }, lazyConnect: true, retryStrategy: null })
     client.on('error', () => undefined)
     onTestFinished(() => client.disconnect())

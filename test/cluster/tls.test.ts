@@ -153,7 +153,7 @@ describe('a cluster with tls-cluster', () => {
     expect(await redis.info('server')).toContain(`tcp_port:${ports[0]}\r`)
   })
 
-  test('goes on while certificates are replaced, and with the new ones', async () => {
+  test('continues while certificates are replaced, and with the new ones', async () => {
     const cluster = await start(3, { starts: 2, tlsAutoReloadInterval: 20 })
     const [first, second] = cluster.members
     await first.watcher.set('Tom', '630')

@@ -116,7 +116,7 @@ test('commands between nodes are refused where the client comes in, and do not r
   own.disconnect()
 })
 
-test('keys of a group are named by HOTKEYS to those only who may use it', async () => {
+test('HOTKEYS names keys of a group only to users that may use it', async () => {
   await expect(client.call('HOTKEYS', 'other')).rejects.toThrow("access the 'other' group")
   await expect(client.call('HOTKEYS')).rejects.toThrow("access the 'other' group")
   expect(await client.call('HOTKEYS', 'cache')).toBeInstanceOf(Array)

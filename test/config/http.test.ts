@@ -29,7 +29,7 @@ describe('on or off', () => {
     expect(resolveLayers(layers).config.http?.port).toBe(port)
   })
 
-  test('only a port that nobody has asked for may be missing', () => {
+  test('only the default port may be unavailable', () => {
     expect(resolveLayers({ httpPort: 7080 }).config.http?.isDefaultPort).toBe(true)
     expect(resolveConfig({ http: {} }).http?.isDefaultPort).toBe(true)
     expect(resolveConfig({ http: { port: 7080 } }).http?.isDefaultPort).toBe(false)

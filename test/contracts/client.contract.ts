@@ -288,7 +288,7 @@ export function clientContract(library: ClientLibrary): void {
       await client.close()
     })
 
-    test('connects as a user, who may do what the rules say', async () => {
+    test('connects as a user with the rights of its rules', async () => {
       const client = await library.connect({
         port: node.port,
         username: 'reader',

@@ -105,7 +105,7 @@ export function evictionContract(name: string, eviction: EvictionPolicyFactory):
       }
     })
 
-    test('takes over the records of any other policy, and gives them to any', () => {
+    test('takes over the records of any other policy, and hands them over to any', () => {
       const policies = [...Object.values(EVICTION_POLICIES), eviction]
       for (const other of policies) {
         const at = new NamedStore(other, 64 * KIB)

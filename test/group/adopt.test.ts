@@ -273,7 +273,7 @@ describe('another eviction policy', () => {
     return kept.map((key) => isCached(group, key))
   }
 
-  test('all entries stay, and leave as the new policy says; the change goes on between commands', async () => {
+  test('all entries stay, and are evicted as the new policy says; the change proceeds between commands', async () => {
     const group = groupOf({})
     for (const key of ['a', 'b', 'c']) set(group, key)
     for (let i = 0; i < 9000; i++) set(group, `k${i}`)

@@ -358,7 +358,7 @@ describe('validators and ranges', () => {
   })
 })
 
-test('one load serves all who ask at the same time, over HTTP and RESP', async () => {
+test('one load serves all requests at the same time, over HTTP and RESP', async () => {
   const gated = new GatedOrigin()
   const node = await startHttp({ groups: { g: { origin: gated } } })
   const client = await RespClient.connect(node.respPort)

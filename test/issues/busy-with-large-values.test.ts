@@ -56,7 +56,7 @@ class Watched {
   }
 }
 
-test('who replies to forwarded requests is not silent', () => {
+test('a member that replies to forwarded requests is not silent', () => {
   const watched = new Watched()
   watched.pass(3 * TIMEOUT, true)
   expect(watched.status).toBe('up')
@@ -75,7 +75,7 @@ test('the link for heartbeats may be closed meanwhile for want of an answer', ()
   expect(watched.status).toBe('down')
 })
 
-test('who is taken for dead is not alive again because of a late reply', () => {
+test('a member declared dead does not come alive again by a late reply', () => {
   const watched = new Watched()
   watched.pass(TIMEOUT, false)
   expect(watched.status).toBe('down')

@@ -57,7 +57,7 @@ test('a flood of them writes one line a minute', async () => {
   expect(running.log).toHaveLength(2)
 })
 
-test('a key or a value that looks like a header is none', async () => {
+test('a key or a value that looks like a header is not taken for one', async () => {
   running = await TestServer.start()
   const peer = await running.connect()
   await peer.exchange('SET Host: POST\r\nGET Host:\r\n', '+OK\r\n$4\r\nPOST\r\n')

@@ -80,7 +80,7 @@ test('without `maxWait` a read waits until the load ends', async () => {
   expect(replies).toEqual(['$3\r\n630\r\n'])
 })
 
-test('EXPLAIN says how long a read waits, and who waits still', async () => {
+test('EXPLAIN says how long a read waits, and counts the waiters that are left', async () => {
   const at = new Setup()
   await at.ask(['GET', 'Tom'])
   const explain = async (): Promise<unknown> =>

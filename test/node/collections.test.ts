@@ -70,7 +70,7 @@ test('Sets are sets, sortedSet() is a sorted set', async () => {
   expect(await watcher.hget('large hash', 'field 999')).toBe('999')
 })
 
-test('what is no value is an error that says so', async () => {
+test('anything but a value is an error that says so', async () => {
   const values: Record<string, unknown> = {
     date: new Date(0),
     nested: { a: { b: 1 } },

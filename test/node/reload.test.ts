@@ -303,7 +303,7 @@ describe('origins', () => {
     expect((await node.stats('a')).origin).toBeNull()
   })
 
-  test('a new origin tells of changes from the moment it is used', async () => {
+  test('a new origin reports changes from the moment it is used', async () => {
     const listeners = new Map<string, (key: string) => void>()
     const loader = (name: string): Loader => ({
       kind: name,

@@ -178,7 +178,7 @@ describe('periodic work', () => {
     expect([store.size, store.expired]).toEqual([50, 50])
   })
 
-  test('reclaims none after DEBUG SET-ACTIVE-EXPIRE 0', async () => {
+  test('reclaims no entry after DEBUG SET-ACTIVE-EXPIRE 0', async () => {
     const peer = await start()
     await peer.exchange('SET a 1 PX 10\r\nDEBUG SET-ACTIVE-EXPIRE 0\r\n', '+OK\r\n+OK\r\n')
     running.clock.advance(10_000)

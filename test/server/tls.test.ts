@@ -182,7 +182,7 @@ describe('client certificates', () => {
     await without.exchange('PING\r\n', '-NOAUTH Authentication required.\r\n')
   })
 
-  test('log nobody in that no CA of the node has issued', async () => {
+  test('do not log in a client whose certificate no CA of the node has issued', async () => {
     await start({ tlsAuthClients: 'no', tlsAuthClientsUser: 'CN', tlsCluster: true, requirepass: 'secret' })
     const peer = await running.connectTls(showing({ commonName: 'default' }, stranger))
     await peer.exchange('PING\r\n', '-NOAUTH Authentication required.\r\n')
@@ -266,7 +266,7 @@ describe('handshakes that are not finished', () => {
     await peer.exchange('PING\r\n', '+PONG\r\n')
   })
 
-  test('in a flood hold up nobody who is connected, and are logged once', async () => {
+  test('in a flood do not delay connected clients, and are logged once', async () => {
     await start()
     const witness = await running.connectTls(plain)
     const flood = await Promise.all(Array.from({ length: 200 }, () => running.connectRaw(running.tlsPort)))
@@ -295,7 +295,7 @@ describe('certificates that are replaced', () => {
     return (peer.socket as TLSSocket).getPeerCertificate().subject.CN as string
   }
 
-  test('are those of new clients; those who are connected stay', async () => {
+  test('apply to new clients; connected clients stay', async () => {
     await start()
     const early = await running.connectTls(plain)
     folder.put('node', authority.issue({ commonName: 'second' }))
@@ -318,7 +318,7 @@ describe('certificates that are replaced', () => {
     expect(String(reply)).toBe('+PONG\r\n')
   })
 
-  test('do not let in who had a session by an authority that is not trusted any more', async () => {
+  test('refuse a client with a session by a CA that is no longer trusted', async () => {
     await start({ tlsAuthClients: 'yes' })
     const client = showing()
     const peer = await running.connectTls(client)
@@ -359,7 +359,7 @@ describe('CONFIG', () => {
     await other.exchange('PING\r\n', '+PONG\r\n')
   })
 
-  test('refuses what cannot be, in words of Redis', async () => {
+  test('refuses invalid values with the errors of Redis', async () => {
     await start()
     const peer = await running.connect()
     const failed = (name: string, why: string): string =>

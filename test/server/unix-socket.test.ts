@@ -65,7 +65,7 @@ test('CONFIG SET maxclients counts its clients', async () => {
 })
 
 describe('a file that is there already', () => {
-  test('is replaced if it is a socket that nobody listens on', async () => {
+  test('is replaced if it is a socket on which no process listens', async () => {
     // The process ends without a chance to remove it.
     const program = `require('node:net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 'SIGKILL'))`
     spawnSync(process.execPath, ['-e', program])

@@ -41,7 +41,7 @@ test('a key that is read often is found, with its rate and share', async () => {
   expect(share).toBeLessThan(60)
 })
 
-test('keys of other groups are told apart, and one group can be asked for', async () => {
+test('keys of other groups are kept apart, and one group can be asked for', async () => {
   const harness = new Harness()
   const other = harness.connect()
   await other.call('SELECT', 'other')

@@ -69,7 +69,7 @@ test('a request over HTTP is traced to the origin, which gets the context', asyn
   }
 })
 
-test('many keys are one batch, linked to the other loads; a failure is told', async () => {
+test('many keys are one batch, linked to the other loads; a failure is recorded', async () => {
   const loadMany = (keys: readonly string[]): Map<string, string> => {
     if (keys.includes('broken')) throw new Error('no such table')
     return new Map(keys.map((key) => [key, key]))

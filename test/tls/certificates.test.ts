@@ -61,7 +61,7 @@ async function look(): Promise<void> {
 }
 
 describe('files that change', () => {
-  test('are loaded, once nobody writes them any more', async () => {
+  test('are loaded once writes have stopped', async () => {
     put('first')
     open()
     await look()
@@ -150,7 +150,7 @@ describe('files that change', () => {
 })
 
 describe('files that are of no use', () => {
-  test('leave everything as it was, which is told once', async () => {
+  test('leave everything as it was, which is logged once', async () => {
     put('first')
     open()
     await look()

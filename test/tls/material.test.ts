@@ -56,7 +56,7 @@ describe('files', () => {
     ])
   })
 
-  test('all problems are told at once', () => {
+  test('all problems are reported at once', () => {
     const [cert, ca] = [folder.file('none.crt'), folder.file('none.ca')]
     expect(problems({ tlsCertFile: cert, tlsCaCertFile: ca })).toEqual([
       `tls-cert-file: ${cert}: there is no such file`,
@@ -122,7 +122,7 @@ describe('encrypted keys', () => {
 })
 
 describe('authorities', () => {
-  test('are needed where somebody is verified', () => {
+  test('are needed if clients or nodes are verified', () => {
     expect(problems({ tlsCaCertFile: '' })).toEqual([
       'tls-ca-cert-file: got nothing, wants the CA that clients (tls-auth-clients yes) are verified by, or tls-auth-clients no',
     ])

@@ -36,7 +36,7 @@ async function waiting({ watcher }: TestMember, count: number): Promise<void> {
   )
 }
 
-test('clients of all nodes are served in the order in which they came, and hold up nobody else', async () => {
+test('clients of all nodes are served in the order in which they came, and block no other client', async () => {
   cluster = await startCluster(3)
   const { members } = cluster
   const key = await keyOf(cluster, 1)

@@ -45,7 +45,7 @@ test.each([0, 1])('XREAD with $ gets what is added after it has begun, at node %
   for (const [i, key] of KEYS.entries()) expect(await reads[i]).toEqual([[key, [['2-1', ['n', 'after']]]]])
 })
 
-test('a command that goes on at another node waits for the rest of its time', async () => {
+test('a command that continues at another node waits for the rest of its timeout', async () => {
   cluster = await startCluster(2, { starts: 1 })
   const [first] = cluster.members
   const lists = KEYS.map((key) => connect(first).blpop(key, 3600))

@@ -9,7 +9,7 @@ import { MovingNode, RandomScheduler } from './simulated-handover.ts'
 const key = Buffer.from('key')
 const slot = keySlot(key, 0, key.length)
 
-test('a closed node asks nobody for entries or to flush any more', async () => {
+test('a closed node asks no other node for entries or to flush', async () => {
   const scheduler = new RandomScheduler(seededRandom(1))
   const { groups, instant, clock } = new MovingNode('node', 1_700_000_000_000, scheduler, 1)
   const asked: string[] = []

@@ -24,7 +24,7 @@ describe('a network partition', () => {
     expect(events().slice(2)).toEqual(Array(others.length).fill('acde abcde'))
   })
 
-  test('around one of three: it is isolated and declared dead, the others go on', () => {
+  test('around one of three: it is isolated and declared dead, the others continue', () => {
     const cluster = SimCluster.started({ nodes: 3 })
     const [a, b, c] = cluster.nodes
     const events = logsSince(cluster.nodes)

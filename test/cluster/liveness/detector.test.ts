@@ -211,7 +211,7 @@ describe('a paused process', () => {
     for (const other of others) expect(other.countEvents('declaredDead')).toBe(0)
   })
 
-  test('shorter than the timeout: it checks its lease and goes on', () => {
+  test('shorter than the timeout: it checks its lease and continues', () => {
     const cluster = SimCluster.started({ nodes: 3 })
     const [a] = cluster.nodes
     const events = logsSince(cluster.nodes)

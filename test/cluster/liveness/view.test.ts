@@ -41,7 +41,7 @@ describe('the candidates', () => {
     expect([...reachable(reportSet('abc', { a: 'c!', b: '' }))].sort()).toEqual(['a', 'b', 'c'])
   })
 
-  test('do not include members that nobody has contacted', () => {
+  test('do not include members that no node has contacted', () => {
     expect(view('abc', { a: 'c~', b: 'c~' })).toBe('ab')
     expect(view('abc', { a: 'c~', b: '' })).toBe('abc')
   })

@@ -193,7 +193,7 @@ describe('groups', () => {
     )
   })
 
-  test('are told by DRYRUN, and logged', async () => {
+  test('are shown by DRYRUN, and logged', async () => {
     const { harness, client } = await withUser('+@all ~* @group:cache', { groups })
     expect(await harness.call('ACL', 'DRYRUN', 'u', 'GET', 'a')).toBe(
       "This user has no permissions to access the 'scores' group",
@@ -289,7 +289,7 @@ describe('a blocked command', () => {
     expect(await harness.call('LLEN', 'list')).toBe(1)
   })
 
-  test('goes on when other rights change', async () => {
+  test('continues when other rights change', async () => {
     const { harness, client, set } = await withUser('+blpop ~list')
     const reply = client.call('BLPOP', 'list', '0')
     await set('+get ~other')

@@ -133,7 +133,7 @@ test('a BLMOVE onto its own list is not served again', async () => {
   expect(await call(harness, 'LRANGE', 'a', '0', '-1')).toEqual(['y', 'x'])
 })
 
-test('a key of another type serves nobody; a wrong type at the destination is an error, and nothing moves', async () => {
+test('a key of another type unblocks no client; a wrong type at the destination is an error, and nothing moves', async () => {
   const harness = new Harness()
   const pop = pending(harness.connect(), 'BLPOP', 'k', '0')
   const move = pending(harness.connect(), 'BLMOVE', 'm', 'k', 'LEFT', 'LEFT', '0')
@@ -149,7 +149,7 @@ test('a key of another type serves nobody; a wrong type at the destination is an
   expect(pop.reply).toMatch(/y/)
 })
 
-test('a list that comes by RENAME, COPY, RESTORE or SWAPDB serves a client, too', async () => {
+test('a list that arrives by RENAME, COPY, RESTORE or SWAPDB unblocks a client, too', async () => {
   const harness = new Harness()
   await call(harness, 'RPUSH', 'list', 'x')
   const dump = Buffer.from(String(await call(harness, 'DUMP', 'list')), 'latin1')

@@ -21,7 +21,7 @@ const DEFAULT = [
 ]
 
 describe('INFO', () => {
-  test('has the usual sections, all, some, or none', async () => {
+  test('has the usual sections, all of them, some, or no section', async () => {
     const harness = new Harness()
     expect(Object.keys(await sectionsOf(harness))).toEqual(DEFAULT)
     expect(Object.keys(await sectionsOf(harness, 'default'))).toEqual(DEFAULT)

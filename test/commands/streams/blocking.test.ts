@@ -39,7 +39,7 @@ test('all clients that wait for a stream get its new entries', async () => {
   expect(waits[2]?.reply).toBe(reply('1-3'))
 })
 
-test('an entry that is gone before the command has ended serves nobody', async () => {
+test('an entry that is gone before the command has ended unblocks no client', async () => {
   const harness = new Harness()
   const wait = pending(harness.connect(), 'XREAD BLOCK 0 STREAMS s $')
   await run(harness, 'MULTI | XADD s 1-1 f v | DEL s | LPUSH s x | EXEC')

@@ -143,7 +143,7 @@ test('the same content again is no change', async () => {
   expect(changes).toBe(0)
 })
 
-test('while it is off, nothing is looked at; a change of that time counts when it is on again', async () => {
+test('while it is off, the file is not checked; a change during that time counts when it is on again', async () => {
   const path = join(folder, 'file.json')
   writeFileSync(path, '1')
   isOn = false

@@ -45,7 +45,7 @@ test('the first client takes the element, and the others wait no longer than the
   expect(await b.call('PING')).toBe('PONG')
 })
 
-test('a value that another client has loaded serves who waits for it', async () => {
+test('a value that another client has loaded is given to all clients that wait for it', async () => {
   let list: string[] | null = null
   const harness = new Harness({ groups: { cache: { origin: async () => list, negativeTtlMs: 100 } } })
   const [waiting, other] = [harness.connect(), harness.connect()]

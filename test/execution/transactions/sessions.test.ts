@@ -109,7 +109,7 @@ test('an aborted transaction keeps no commands', async () => {
   await peer.exchange('EXEC\r\n', '-EXECABORT Transaction discarded because of previous errors.\r\n')
 })
 
-test('CLIENT INFO tells of the transaction', async () => {
+test('CLIENT INFO shows the transaction', async () => {
   const [, peer] = await start()
   await peer.exchange('WATCH a\r\nSET a 1\r\nMULTI\r\n', '+OK\r\n+OK\r\n+OK\r\n')
   const other = await (server as TestServer).connect()

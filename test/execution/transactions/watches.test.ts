@@ -177,7 +177,7 @@ test('a watched key may change while the keys of the block are loaded', async ()
   expect(await exec).toBeNull()
 })
 
-test('nothing is watched once nobody watches', async () => {
+test('no key is watched once no client watches', async () => {
   const harness = new Harness()
   const { watchedKeys, store } = harness.groups[0]
   await harness.call('WATCH', 'Tom', 'Jack', 'Tom')

@@ -113,7 +113,7 @@ describe('batching of misses', () => {
     ])
   })
 
-  test('a batch that waits for more is told of each request that waits for it, until it departs', async () => {
+  test('a waiting batch is notified of each request that waits for it, until it departs', async () => {
     let requests = 0
     let depart: () => void = () => undefined
     const flights = flightsOf(undefined, undefined, (run) => {

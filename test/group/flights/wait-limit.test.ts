@@ -104,7 +104,7 @@ test('a load that fails in time is the result', async () => {
   expect([errors(results), at.limit.ended]).toEqual([['timed out after 80 ms'], 0])
 })
 
-test('a load that times out after its waiters have left tells nobody twice', async () => {
+test('a load that times out after its waiters have left notifies no waiter twice', async () => {
   const at = new Setup(150)
   const results = at.join()
   await at.settle()

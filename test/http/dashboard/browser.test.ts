@@ -279,7 +279,7 @@ describeWithBrowser('the dashboard in Chromium', (tools) => {
     )
   })
 
-  test('says so when the node is gone, and goes on when it is back', async () => {
+  test('says so when the node is gone, and continues when it is back', async () => {
     const own = await createNode({
       port: 0,
       bind: '127.0.0.1',

@@ -104,7 +104,7 @@ describe('rates', () => {
   })
 })
 
-test('who may not browse sees no keys', async () => {
+test('a user that may not browse sees no keys', async () => {
   const { harness, state } = start()
   await harness.call('CONFIG', 'SET', 'slowlog-log-slower-than', '0')
   await harness.call('GET', 'broken')

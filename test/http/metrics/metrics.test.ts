@@ -33,7 +33,7 @@ const scores = {
   negativeTtlMs: 1000,
 }
 
-test('what reads and loads did is told by group', async () => {
+test('reads and loads are counted by group', async () => {
   const { harness, scrape } = start({ groups: { scores, 'other "one"\\': {} } })
   await Promise.all([harness.call('GET', 'Tom'), harness.connect().call('GET', 'Tom')])
   await harness.call('GET', 'Tom')
@@ -66,7 +66,7 @@ test('a group without an origin has no metrics of one, and any name of a group i
   expect(sampled(families, 'erinys_group_info', { ...labels, origin: 'none' })).toBe(1)
 })
 
-test('commands are told by name once they were called', async () => {
+test('commands have metrics by name once they were called', async () => {
   const { harness, scrape } = start({})
   await harness.call('SET', 'key', 'value')
   await harness.call('LPUSH', 'key', 'value').catch(() => undefined)
@@ -82,7 +82,7 @@ test('commands are told by name once they were called', async () => {
   expect(sampled(families, 'erinys_error_replies_total', { code: 'WRONGTYPE' })).toBe(1)
 })
 
-test('batches are told by the number of their keys', async () => {
+test('batches are counted by their number of keys', async () => {
   const load = (key: string): string => key
   const loadMany = (keys: readonly string[]): Map<string, string> => new Map(keys.map((key) => [key, key]))
   const { harness, scrape } = start({ groups: { batched: { origin: { load, loadMany } } } })
@@ -113,7 +113,7 @@ test('the breaker is in one of its states', async () => {
   expect(sampled(families, 'erinys_origin_concurrency_limit')).toBe(4)
 })
 
-test('a node of a cluster tells of the cluster', async () => {
+test('a node of a cluster has the metrics of the cluster', async () => {
   const { harness, scrape } = start({ cluster: { host: '10.0.0.1', port: 7000 } })
   await harness.joined
   const families = scrape()

@@ -18,7 +18,7 @@ async function withNode(requirepass: string, run: (url: string, node: Node) => P
   }
 }
 
-test('answers Prometheus, and OpenMetrics to whoever asks for it', async () => {
+test('answers in the format of Prometheus, or OpenMetrics if the client asks for it', async () => {
   await withNode('', async (url, node) => {
     await node.get('scores', 'Tom')
     const plain = await fetch(url)

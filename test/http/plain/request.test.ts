@@ -34,7 +34,7 @@ test('the parts of a request, and where the next begins', () => {
   expect(reader.read(text, GET.length + head.length)).toMatchObject({ headers: { host: 'localhost' } })
 })
 
-test('part of a request is none, wherever it ends', () => {
+test('part of a request is not recognized, wherever it ends', () => {
   for (let end = 0; end < GET.length; end++) expect(read(GET.slice(0, end)), `${end} bytes`).toBeUndefined()
 })
 

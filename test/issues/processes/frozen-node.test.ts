@@ -7,7 +7,7 @@ import { RespClient } from '../../support/resp-client.ts'
 
 const KEYS = 300
 
-test('writes that other nodes had sent to a frozen owner do not run when it goes on', async () => {
+test('writes that other nodes had sent to a frozen owner do not run when it continues', async () => {
   const nodes = await startMembers(3, { args: ['--cluster-timeout', '4s'] })
   const [first, second, frozen] = nodes
   const keys = keysOf(

@@ -31,7 +31,7 @@ function limitedTo(files: number): [string, ...string[]] {
   return ['/bin/sh', '-c', `ulimit -n ${files}; exec "$0" "$@"`, ...compiledProgram()]
 }
 
-test('of more clients than files, none is closed without a word', async () => {
+test('with more clients than files, no client is closed without an error', async () => {
   node = await start([], { program: limitedTo(LIMIT) })
   const { port } = node
   const words: string[] = []
@@ -42,7 +42,7 @@ test('of more clients than files, none is closed without a word', async () => {
   expect(node.log()).toContain(`maxclients is ${served} instead of 10000`)
 })
 
-test('a limit that does not suffice to start is said in one line', async () => {
+test('a limit that is too low to start gives a one-line error', async () => {
   const { code, stdout, stderr } = await run(['start', '--port', '0'], { program: limitedTo(24) })
   expect(stderr).toBe(
     'erinys: too many open files: the limit of this process is too low to start; raise it, such as by `ulimit -n 1024`\n',

@@ -118,7 +118,7 @@ describeWithSqlite('SQLite', (open) => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
   const query = 'select value from things where id = ?'
 
-  test('a file that does not exist, is none, or is no database', async () => {
+  test('a file that does not exist, is a folder, or is not a database', async () => {
     const [none, text] = [join(folder, 'none.db'), join(folder, 'text.db')]
     writeFileSync(text, 'this is no database, but a text of some length'.repeat(100))
     for (const path of [none, join(none, 'deeper.db'), folder, text])

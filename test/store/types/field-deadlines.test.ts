@@ -179,7 +179,7 @@ test('a hash goes with its last field, in steps, and no byte is lost', () => {
   expect(store.usedBytes).toBeLessThanOrEqual(empty + 16 * 32)
 })
 
-test('a hash whose fields are all expired does not exist, though none is removed yet', () => {
+test('a hash whose fields are all expired does not exist, even before they are removed', () => {
   const twin = new TimedTwin(2 ** 20)
   twin.set('field', 'value', false)
   twin.expire('field', twin.instant.now + 10, undefined)

@@ -179,7 +179,7 @@ describe.each(TYPES)('a %s', (type) => {
     expect(small.size).toBe(1)
   })
 
-  test('goes on as any other one', () => {
+  test('continues like any other one', () => {
     const elements = Array.from({ length: 3000 }, (_, i) => Buffer.from(`element:${(i * 7919) % 3001}`))
     const store = makeStore(2 ** 24)
     const other = makeStore(2 ** 24)
