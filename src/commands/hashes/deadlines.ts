@@ -1,4 +1,4 @@
-// What the commands on lifetimes of fields share: the parsing of deadlines and of `FIELDS numfields field …`.
+// What the commands on TTLs of fields share: the parsing of deadlines and of `FIELDS numfields field …`.
 
 import { integerAt, readInteger } from '../spec/arguments.ts'
 import type { Context } from '../spec/context.ts'

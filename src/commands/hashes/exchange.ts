@@ -1,4 +1,4 @@
-// Fields together with their lifetimes: HGETEX, HSETEX, HGETDEL.
+// Fields together with their TTLs: HGETEX, HSETEX, HGETDEL.
 
 import { NULL_REF } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
@@ -203,7 +203,7 @@ export const hashExchangeCommands: readonly CommandSpec[] = [
     name: 'hgetex',
     arity: -5,
     keys: oneKey('RW', 'access', 'update'),
-    summary: 'Returns the values of fields of a hash, and sets or removes their lifetime.',
+    summary: 'Returns the values of fields of a hash, and sets or removes their TTL.',
     complexity: 'O(N) where N is the number of specified fields',
     arguments: [KEY, oneOf('expiration', [...LIFETIMES, token('PERSIST')], { optional: true }), FIELDS],
     run: getAndExpire,
@@ -214,7 +214,7 @@ export const hashExchangeCommands: readonly CommandSpec[] = [
     arity: -6,
     flags: ['write', 'denyoom', 'fast'],
     keys: oneKey('RW', 'update'),
-    summary: 'Sets fields of a hash together with their lifetime.',
+    summary: 'Sets fields of a hash together with their TTL.',
     complexity: 'O(N) where N is the number of fields being set.',
     arguments: [
       KEY,

@@ -1,4 +1,4 @@
-// The lifetimes of fields: HEXPIRE, HPEXPIRE, HEXPIREAT, HPEXPIREAT, HTTL, HPTTL, HEXPIRETIME, HPEXPIRETIME, HPERSIST.
+// The TTLs of fields: HEXPIRE, HPEXPIRE, HEXPIREAT, HPEXPIREAT, HTTL, HPTTL, HEXPIRETIME, HPEXPIRETIME, HPERSIST.
 
 import { NULL_REF } from '../../store/arena.ts'
 import { ValueType } from '../../store/record.ts'
@@ -116,14 +116,14 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
   {
     ...WRITE,
     name: 'hexpire',
-    summary: 'Sets the lifetime of fields of a hash, in seconds.',
+    summary: 'Sets the TTL of fields of a hash, in seconds.',
     arguments: [KEY, arg('seconds', 'integer'), CONDITION, FIELDS],
     run: (c) => expire(c, 1000, true),
   },
   {
     ...WRITE,
     name: 'hpexpire',
-    summary: 'Sets the lifetime of fields of a hash, in milliseconds.',
+    summary: 'Sets the TTL of fields of a hash, in milliseconds.',
     arguments: [KEY, arg('milliseconds', 'integer'), CONDITION, FIELDS],
     run: (c) => expire(c, 1, true),
   },
@@ -144,14 +144,14 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
   {
     ...READ,
     name: 'httl',
-    summary: 'Returns the remaining lifetime of fields of a hash, in seconds.',
+    summary: 'Returns the remaining TTL of fields of a hash, in seconds.',
     tips: ['nondeterministic_output'],
     run: (c) => readDeadlines(c, 1000, true),
   },
   {
     ...READ,
     name: 'hpttl',
-    summary: 'Returns the remaining lifetime of fields of a hash, in milliseconds.',
+    summary: 'Returns the remaining TTL of fields of a hash, in milliseconds.',
     tips: ['nondeterministic_output'],
     run: (c) => readDeadlines(c, 1, true),
   },
@@ -172,7 +172,7 @@ export const hashExpiryCommands: readonly CommandSpec[] = [
     name: 'hpersist',
     arity: -5,
     flags: ['write', 'fast'],
-    summary: 'Removes the lifetime of fields of a hash.',
+    summary: 'Removes the TTL of fields of a hash.',
     arguments: [KEY, FIELDS],
     run: persist,
   },

@@ -13,7 +13,7 @@ const ADVICE: ReadonlyMap<string, string> = new Map([
     'fast-command',
     'Constant-time commands were slow: the machine is short of CPU or memory, or values are huge.',
   ],
-  ['expire-cycle', 'Many entries expire at the same time: spread their lifetimes (jitter).'],
+  ['expire-cycle', 'Many entries expire at the same time: spread their TTLs (jitter).'],
   ['eviction-cycle', 'A budget was made much smaller: do so in steps.'],
 ])
 

@@ -8,7 +8,7 @@ import { BadRequestError } from './target.ts'
 const MAX_TTL_MS = 2 ** 52
 
 /**
- * A lifetime in ms: `5m`, `250ms` or a number of ms.
+ * A TTL in ms: `5m`, `250ms` or a number of ms.
  * @throws BadRequestError
  */
 export function lifetimeOf(text: string | null): number | undefined {

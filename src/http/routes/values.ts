@@ -84,7 +84,7 @@ export const valueRoutes: readonly Route[] = [
         content: { 'application/octet-stream': { type: 'string', format: 'binary' }, 'application/json': {} },
         headers: {
           ETag: 'The validator of the body.',
-          'Cache-Control': 'The lifetime of the entry, and what the group does with stale values.',
+          'Cache-Control': 'The TTL of the entry, and what the group does with stale values.',
           Age: 'Seconds since the value was loaded.',
           'X-Cache': 'What answered: `hit`, `miss` (loaded for this request), `stale`, `absent` or `copy`.',
           'Server-Timing':
@@ -112,7 +112,7 @@ export const valueRoutes: readonly Route[] = [
       {
         name: 'ttl',
         in: 'query',
-        description: 'Its lifetime, such as `5m` or `250ms`, or milliseconds. Default: that of the group.',
+        description: 'Its TTL, such as `5m` or `250ms`, or milliseconds. Default: that of the group.',
         schema: { type: 'string' },
       },
       header('X-Tags', 'Its tags, separated by commas.'),
