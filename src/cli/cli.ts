@@ -41,13 +41,16 @@ const program = new Command('erinys')
     outputError: (text, write) =>
       write(text.replace(/^error: /, PREFIX).replace(/\n\(Did you mean (.*)\?\)/s, ', did you mean $1?')),
   })
-  .option('-c, --config <file>', 'configuration file (default: erinys.config.{ts,mts,js,mjs,json} here)')
+  .option(
+    '-c, --config <file>',
+    'configuration file (default: erinys.config.{ts,mts,js,mjs,json} in the working directory)',
+  )
   .addHelpText(
     'after',
     `
 Every option is also an environment variable (ERINYS_PORT, ERINYS_CONFIG…) and, in camel case, a field of the
-configuration file (cluster options: a field of its object cluster). Options override variables, variables
-override the file. Sizes: bytes or 64mb; durations: 250ms or 5m.
+configuration file (cluster and HTTP options: a field of its object cluster or http). Options override variables,
+variables override the file. Sizes: bytes or 64mb; durations: 250ms or 5m.
 Exit code: 0 after an orderly shutdown or a valid check; 1 for an unknown option, an invalid configuration, a
 start that fails, an uncaught exception, or a second signal.`,
   )

@@ -56,9 +56,7 @@ export function usesTls({ tlsPort, http }: Pick<Settings, 'tlsPort'> & UsesHttp)
 export function listeningText(settings: Settings): string {
   const { bind, port, tlsPort, unixsocket } = settings
   const at = (number: number, how: string): string[] =>
-    bind.map(
-      ({ host, optional }) => `${addressName(host, number)}${how}${optional ? ' (if available)' : ''}`,
-    )
+    bind.map(({ host, optional }) => `${addressName(host, number)}${how}${optional ? ' (if available)' : ''}`)
   return [
     ...(hasPlainPort(settings) ? at(port, '') : []),
     ...(tlsPort === 0 ? [] : at(tlsPort, ' by TLS')),

@@ -29,9 +29,9 @@ export const tlsSettings = {
   /** The passphrase of an encrypted key. */
   tlsKeyFilePass: pass('passphrase of the private key'),
   /** For links to other nodes, where `tlsCertFile` is for servers only. */
-  tlsClientCertFile: file('certificate that this node shows to other nodes; default: tls-cert-file'),
+  tlsClientCertFile: file('certificate that this node shows to other nodes', '<file>', 'tls-cert-file'),
   /** A PEM file: the private key of `tlsClientCertFile`. */
-  tlsClientKeyFile: file('private key of that certificate'),
+  tlsClientKeyFile: file('private key of that certificate', '<file>', 'tls-key-file'),
   /** The passphrase of `tlsClientKeyFile`. */
   tlsClientKeyFilePass: pass('passphrase of that key'),
   /** A PEM file: the CAs that clients and other nodes are verified by. */
@@ -140,13 +140,13 @@ export const tlsSettings = {
 }
 
 /** The path of a file; empty: none. */
-function file(summary: string, argument = '<file>'): Setting<string, string> {
+function file(summary: string, argument = '<file>', fallbackText = 'none'): Setting<string, string> {
   return {
     reads: text('a path', (path) => !path.includes('\0')),
     fallback: '',
     argument,
     summary,
-    fallbackText: 'none',
+    fallbackText,
     isPath: true,
     write: asPath,
   }

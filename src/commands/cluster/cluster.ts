@@ -182,7 +182,8 @@ export function clusterCommands(): readonly CommandSpec[] {
         arity: -2,
         flags: ['admin', 'stale'],
         categories: ['admin', 'slow', 'dangerous'],
-        summary: 'Hands all slots and entries of this node over to the others; it keeps running and forwards requests.',
+        summary:
+          'Hands all slots and entries of this node over to the others; it keeps running and forwards requests.',
         since: '7.2.0',
         complexity: 'O(N) where N is the number of keys that this node holds.',
         arguments: [option('TIMEOUT', 'milliseconds', 'integer', { optional: true })],

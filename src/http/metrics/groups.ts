@@ -129,7 +129,11 @@ const origins: readonly Metric<Group>[] = [
 ]
 
 const writes: readonly Metric<Group>[] = [
-  counter('erinys_group_writes_total', 'Writes that the origin has accepted.', ({ writes }) => writes?.written),
+  counter(
+    'erinys_group_writes_total',
+    'Writes that the origin has accepted.',
+    ({ writes }) => writes?.written,
+  ),
   counter(
     'erinys_group_write_failures_total',
     'Failed attempts to write to the origin.',

@@ -195,7 +195,10 @@ export class HttpOrigin implements Origin {
   #body(response: Response): Promise<Buffer> {
     const warn = (mistake: string): void => {
       const { origin: server } = new URL(response.url)
-      this.#log?.warn({ server }, `${server} sends Content-Encoding: ${mistake}, which is not a content coding: ignored`)
+      this.#log?.warn(
+        { server },
+        `${server} sends Content-Encoding: ${mistake}, which is not a content coding: ignored`,
+      )
     }
     return readBody(response, this.#options.maxResponse, (mistake) =>
       this.#mistakes.give(() => warn(mistake)),
