@@ -72,7 +72,12 @@ test.each([
   ['-0.001', 'timeout is negative'],
   ['x', 'timeout is not a float or out of range'],
   ['', 'timeout is not a float or out of range'],
+  ['nan', 'timeout is not a float or out of range'],
   ['1e30', 'timeout is out of range'],
+  ['inf', 'timeout is out of range'],
+  ['-inf', 'timeout is negative'],
+  // The end of the time would be no int64.
+  ['9223372036854775', 'timeout is out of range'],
 ])('the timeout %j is refused', async (timeout, error) => {
   const harness = new Harness()
   for (const command of [
@@ -82,6 +87,14 @@ test.each([
     ['BRPOPLPUSH', 'k', 'l', timeout],
   ])
     expect(await harness.raw(...command)).toBe(`-ERR ${error}\r\n`)
+})
+
+test.each(['0', '-0', '-0.0005', '9000000000000000'])('the timeout %j does not end', async (timeout) => {
+  const harness = new Harness()
+  const wait = pending(harness.connect(), 'BLPOP', 'k', timeout)
+  harness.clock.advance(2 ** 40)
+  await harness.settle()
+  expect(wait.reply).toBe('waits')
 })
 
 test('later commands of the client wait', async () => {

@@ -12,6 +12,7 @@ test.each([
   ['WAIT 1 x', '-ERR timeout is not an integer or out of range\r\n'],
   ['WAIT 1 1.5', '-ERR timeout is not an integer or out of range\r\n'],
   ['WAIT 1 -1', '-ERR timeout is negative\r\n'],
+  ['WAIT 1 9223372036854775807', '-ERR timeout is out of range\r\n'],
   ['WAITAOF 0 0 0', '*2\r\n:0\r\n:0\r\n'],
   ['WAITAOF 1 0 0', NO_AOF],
   ['WAITAOF 2 0 0', '-ERR value is out of range, value must between 0 and 1\r\n'],

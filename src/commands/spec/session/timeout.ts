@@ -24,25 +24,33 @@ export function timeoutText(ms: number, { unitMs }: TimeoutArgument): string {
 
 const MAX_INT64 = 2 ** 63
 const NEGATIVE = 'ERR timeout is negative'
+const OUT_OF_RANGE = 'ERR timeout is out of range'
 
-/** Argument `i`, seconds, as milliseconds, rounded up; 0: without end. -1 after an error reply. */
-export function readTimeout({ args, reply }: Context, i: number): number {
+/**
+ * Argument `i`, seconds, as milliseconds, rounded up; 0: without end. -1 after an error reply. As in Redis, so are -0.5 ms,
+ * which are rounded up to 0.
+ */
+export function readTimeout({ args, instant, reply }: Context, i: number): number {
   const seconds = parseLongDouble(args.buf, args.start[i], args.end[i])
   if (seconds === null) reply.error('ERR timeout is not a float or out of range')
   else {
-    const ms = Math.ceil(Number(seconds.significand) * 2 ** seconds.exponent * 1000)
-    if (ms >= MAX_INT64) reply.error('ERR timeout is out of range')
-    else if (seconds.negative && ms > 0) reply.error(NEGATIVE)
-    else return ms
+    const isInfinite = seconds.exponent === Number.POSITIVE_INFINITY
+    const exact = isInfinite ? seconds.exponent : Number(seconds.significand) * 2 ** seconds.exponent * 1000
+    const ms = seconds.negative ? -Math.floor(exact) : Math.ceil(exact)
+    // Redis: it ends at a time that is an int64.
+    if (ms >= MAX_INT64 - instant.now) reply.error(OUT_OF_RANGE)
+    else if (ms < 0) reply.error(NEGATIVE)
+    else return Math.abs(ms)
   }
   return -1
 }
 
 /** Argument `i`, milliseconds; 0: without end. -1 after an error reply. */
-export function readTimeoutMs({ args, reply }: Context, i: number): number {
+export function readTimeoutMs({ args, instant, reply }: Context, i: number): number {
   const ms = parseInt64(args.buf, args.start[i], args.end[i])
   if (ms === null) reply.error('ERR timeout is not an integer or out of range')
   else if (ms < 0n) reply.error(NEGATIVE)
+  else if (Number(ms) >= MAX_INT64 - instant.now) reply.error(OUT_OF_RANGE)
   else return Number(ms)
   return -1
 }
