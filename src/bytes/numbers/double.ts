@@ -2,6 +2,7 @@
 
 import { writeInteger } from './decimal.ts'
 import { roundBinary, scanFloat } from './float-text.ts'
+import { parseLongDecimal } from './long-decimal.ts'
 
 const MINUS = 0x2d
 const DOT = 0x2e
@@ -30,11 +31,13 @@ const INTEGER_LIMIT = 2 ** 62
 /**
  * The double in `bytes[start, end)`, correctly rounded; NaN where Redis replies "value is not a valid float". Accepts what
  * Redis's `string2d` does: the grammar of `strtod`, with `inf`, hexadecimal numbers and `-0`, but without leading spaces,
- * NaN, and numbers that overflow or underflow. Short decimals allocate nothing.
+ * NaN, and numbers that overflow or underflow. Decimals without an exponent mostly allocate nothing.
  */
 export function parseDouble(bytes: Uint8Array, start: number, end: number): number {
   const simple = parseSimple(bytes, start, end)
   if (!Number.isNaN(simple)) return simple
+  const long = parseLongDecimal(bytes, start, end)
+  if (!Number.isNaN(long)) return long
   const text = scanFloat(bytes, start, end, MAX_DIGITS)
   if (text === null) return Number.NaN
   const sign = text.negative ? -1 : 1
