@@ -4,14 +4,23 @@ import { orderOfHashes } from './bulk/hash-order.ts'
 import { rankOrder } from './bulk/scored-members.ts'
 import type { Collections } from './collections.ts'
 import { NO_PAGE } from './regions.ts'
-import type { StringList } from './string-list.ts'
-import { memberBytes, TreeKind } from './tree/layout.ts'
+import { compareBytes } from './span.ts'
+import { StringList } from './string-list.ts'
+import { DOUBLE_BYTES, KEY_WORDS, memberBytes, TreeKind } from './tree/layout.ts'
 import { Tree } from './tree/tree.ts'
 
 /*
  *   RANKING: score, member                     gives the order and ranks
  *   SCORES:  hash of the member → score, member   finds a member
  */
+
+/** Where the score and the member are in an entry of SCORES. */
+const SCORE_AT = 4 * KEY_WORDS[TreeKind.SCORES]
+const MEMBER_AT = SCORE_AT + DOUBLE_BYTES[TreeKind.SCORES]
+
+/** Of a range of at least FEW members, and this share of all, the scores are removed by a look at all scores. */
+const FEW = 64
+const SMALL_SHARE = 64
 
 /** `open` chooses the region. A member that `find` has looked for is changed by the calls that follow it. */
 export class RankedMembers {
@@ -141,13 +150,60 @@ export class RankedMembers {
   removeRange(region: number, rank: number, count: number): void {
     const ranking = this.openRanking(region)
     const scores = this.openScores(region)
-    ranking.seekRank(rank)
-    for (let left = count; left > 0; left--) {
-      this.#removeScore(scores, ranking)
-      if (left > 1) ranking.next()
+    if (count >= FEW && count * SMALL_SHARE >= ranking.count) this.#filterScores(scores, ranking, rank, count)
+    else if (count >= FEW) this.#removeScores(scores, ranking, rank, count)
+    else {
+      ranking.seekRank(rank)
+      for (let left = count; left > 0; left--) {
+        this.#removeScore(scores, ranking)
+        if (left > 1) ranking.next()
+      }
     }
     if (count === 1) ranking.remove()
-    else if (count > 1) ranking.removeRange(rank, count)
+    else ranking.removeRange(rank, count)
+  }
+
+  /** Removes the members of a range of RANKING from SCORES in the order of that tree: neighbours are in the cache. */
+  #removeScores(scores: Tree, ranking: Tree, rank: number, count: number): void {
+    const members = new StringList()
+    const { span } = ranking
+    ranking.seekRank(rank)
+    for (let i = 0; i < count; i++) {
+      ranking.readString(ranking.stringsAt)
+      members.add(span.bytes, span.start, span.end)
+      if (i + 1 < count) ranking.next()
+    }
+    const { bytes, starts, ends } = members
+    const hashes = this.#parts.hashesOf(members)
+    for (const i of orderOfHashes(hashes))
+      if (scores.seekString(hashes[i], bytes, starts[i], ends[i])) scores.remove()
+  }
+
+  /**
+   * Removes the members of a range of RANKING from SCORES, by a look at all scores: that costs less than to find each of
+   * many members. Only those with the score of an end of the range have to be compared.
+   */
+  #filterScores(scores: Tree, ranking: Tree, rank: number, count: number): void {
+    ranking.seekRank(rank)
+    const least = ranking.view.getFloat64(ranking.at, true)
+    ranking.readString(ranking.stringsAt)
+    const first = ranking.span.copy()
+    ranking.seekRank(rank + count - 1)
+    const most = ranking.view.getFloat64(ranking.at, true)
+    ranking.readString(ranking.stringsAt)
+    const last = ranking.span.copy()
+    const { span } = scores
+    scores.removeWhere((at) => {
+      const score = scores.view.getFloat64(at + SCORE_AT, true)
+      if (score < least || score > most) return false
+      if (score > least && score < most) return true
+      scores.readString(at + MEMBER_AT)
+      const { bytes, start, end } = span
+      return (
+        (score > least || compareBytes(bytes, start, end, first, 0, first.length) >= 0) &&
+        (score < most || compareBytes(bytes, start, end, last, 0, last.length) <= 0)
+      )
+    })
   }
 
   /** Removes the member at the position of a tree that is open as RANKING. */

@@ -203,3 +203,34 @@ test('a large sorted set drains without losing a byte', () => {
   // The rows of the regions stay.
   expect(twin.store.usedBytes).toBeLessThanOrEqual(empty + 16 * 32)
 })
+
+// Few scores: so ranges begin and end between members of the same one. A range is removed member by member, in the order of
+// the members' hashes, or by a look at all scores, as its size and that of the sorted set demand.
+test.each([
+  ['few distinct scores', 5],
+  ['nearly as many as members', 4000],
+])('ranges of any size are removed: %s', (_, scores) => {
+  const twin = new SortedSetTwin(2 ** 24)
+  const random = seededRandom(scores)
+  const fill = (): void => {
+    while ((twin.model.get('k')?.size ?? 0) < 4400) {
+      const name = `m${random() % 100_000}`
+      twin.add(
+        'k',
+        random() % 40 === 0 ? name.padEnd(40 + (random() % 700), '-') : name,
+        (random() % scores) - 2,
+      )
+    }
+  }
+  for (const [at, count] of [
+    [0.3, 40],
+    [0.5, 66],
+    [0.99, 1000],
+    [0, 300],
+    [0.4, 2500],
+  ]) {
+    fill()
+    twin.removeRange('k', at, Math.min(1, (count + 0.5) / (4400 * (1 - at))))
+    twin.check()
+  }
+})

@@ -218,6 +218,35 @@ export abstract class TreeLeaves extends TreeInnerPages {
     if (isRoomy) this.#pack(this.pages[height], this.#unitsFor(leafCount, live))
   }
 
+  /**
+   * Removes the entries for which `isRemoved` returns true, leaf by leaf: it is called for each one, with its position in
+   * `view`. There is no position afterwards. Their strings must not have pages of their own, or these belong to another
+   * tree.
+   */
+  removeWhere(isRemoved: (at: number) => boolean): void {
+    for (let rank = 0; rank < this.count; ) {
+      this.seekRank(rank)
+      const first = this.indexes[this.height]
+      const { leaf, leafAt, leafCount, view, slots } = this
+      let to = first
+      let bytes = 0
+      for (let i = first; i < leafCount; i++) {
+        const distance = view.getUint16(slots + 2 * i, true)
+        const at = this.end - distance
+        if (isRemoved(at)) bytes += this.entryBytes(at)
+        else view.setUint16(slots + 2 * to++, distance, true)
+      }
+      rank += to - first
+      if (to === leafCount) continue
+      leaf[leafAt + COUNT] = to | ((leaf[leafAt + COUNT] & ~0xffff) + (bytes << 16))
+      this.leafCount = to
+      this.countAbove(to - leafCount)
+      if (to === 0) this.removePage(this.height)
+      else this.shrinkLeaf()
+    }
+    this.save()
+  }
+
   /** Merges the leaf of the path, which needs `bytes`, with a neighbour below the same page. False: it does not fit. */
   #mergeLeaf(bytes: number): boolean {
     const regions = this.regions
