@@ -3,10 +3,8 @@
 import type { CancelTimer, Timers } from '../bytes/clock.ts'
 import type { Instant } from '../bytes/instant.ts'
 import type { Host } from '../commands/spec/host.ts'
-import type { Connection } from './connection.ts'
+import type { Clients } from './clients/clients.ts'
 import { ExpiryCycle } from './expiry.ts'
-import { evictByHeld } from './output/client-eviction.ts'
-import type { UnreadBytes } from './output/unread-bytes.ts'
 import { Rate } from './rates.ts'
 import type { ServerSettings } from './settings.ts'
 
@@ -18,8 +16,7 @@ const CHECK_EVERY = 1000
 
 export interface HousekeepingParts {
   readonly host: Host
-  readonly connections: ReadonlyMap<number, Connection>
-  readonly unread: UnreadBytes
+  readonly clients: Clients
   readonly instant: Instant
   readonly settings: ServerSettings
   readonly timers: Timers
@@ -69,9 +66,7 @@ export class Housekeeping {
     this.#measure()
     if (instant.now - this.#checkedAt < CHECK_EVERY && instant.now >= this.#checkedAt) return
     this.#checkedAt = instant.now
-    const { connections, unread } = this.#parts
-    for (const connection of connections.values()) connection.check(instant.now)
-    evictByHeld(connections, unread.limit)
+    this.#parts.clients.check(instant.now)
   }
 
   #measure(): void {

@@ -1,47 +1,44 @@
-// The TCP server: accepts connections, keeps their registry, and implements the host that commands see.
+// The server: joins its parts (endpoints, clients, executor, users), and is the host that commands see.
 
 import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Access } from '../access/access.ts'
-import { latin1 } from '../access/text.ts'
-import type { User } from '../access/user.ts'
 import type { UserDefinition } from '../access/users.ts'
-import { type CancelTimer, MAX_TIMER_MS, type Timers } from '../bytes/clock.ts'
+import type { Timers } from '../bytes/clock.ts'
 import type { Hasher } from '../bytes/hash.ts'
 import type { Instant } from '../bytes/instant.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import { monitorLine } from '../commands/connection/monitor.ts'
 import { SliceQueue } from '../commands/slices/slice-queue.ts'
 import type { Client } from '../commands/spec/client.ts'
 import { Context } from '../commands/spec/context.ts'
 import { type AclFile, type CommandTraits, type Host, ReloadError } from '../commands/spec/host.ts'
 import type { Parameter } from '../commands/spec/parameter.ts'
-import { discardTransaction } from '../commands/transactions/transactions.ts'
 import { Executor } from '../execution/executor.ts'
 import { createCommandTable } from '../execution/table.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
-import { defaultLimits } from '../resp/limits.ts'
+import { type DecoderLimits, defaultLimits } from '../resp/limits.ts'
 import { ReplyWriter } from '../resp/reply.ts'
 import { defaultEncodingLimits, type EncodingLimits } from '../store/types/encoding-limits.ts'
 import { type NodeIdentity, NodeStats } from '../telemetry/node-stats.ts'
-import { RareWarning } from '../telemetry/rare-warning.ts'
 import { Telemetry } from '../telemetry/telemetry.ts'
 import type { Certificates } from '../tls/certificates.ts'
 import { UsersFile } from './access/acl-file.ts'
 import { createAccess } from './access/create.ts'
-import { Connection, type ConnectionOrigin, type ConnectionServices, TOO_MANY_CLIENTS } from './connection.ts'
+import { Clients } from './clients/clients.ts'
+import { Monitors } from './clients/monitors.ts'
+import { connectionRoom, openFilesLimit } from './clients/open-files.ts'
+import { ClientPause } from './clients/pause.ts'
+import { ClientWarnings } from './clients/warnings.ts'
+import type { Connection } from './connection.ts'
 import { EventLoopBatch } from './event-loop-batch.ts'
 import { Housekeeping } from './housekeeping.ts'
+import { Endpoints } from './listening/endpoints.ts'
 import { HandshakeLog } from './listening/handshake-log.ts'
-import { Listeners } from './listening/listeners.ts'
-import { TlsClients } from './listening/tls-clients.ts'
+import { LiveSettings } from './live-settings.ts'
 import type { Logger } from './logger.ts'
-import { type ConnectionRoom, connectionRoom, limitClients, openFilesLimit } from './open-files.ts'
-import { evictClients } from './output/client-eviction.ts'
 import { FlushQueue } from './output/flush-queue.ts'
 import { UnreadBytes } from './output/unread-bytes.ts'
-import { applySettings, createParameters, logLevelOf, type ParameterTargets } from './parameters.ts'
 import { Program } from './program.ts'
 import type { ServerSettings } from './settings.ts'
 import { Turn } from './turn.ts'
@@ -77,86 +74,69 @@ export interface ServerOptions {
 
 const NO_RELOAD = 'the node was not started from a configuration file: the program that embeds it reloads it'
 
-/** HTTP requests are logged at most this often, and so are failed logins (Redis: once a minute). */
-const WARNING_INTERVAL_MS = 60_000
-
 export class Server implements Host {
   readonly groups: readonly Group[]
   readonly cluster: Cluster | undefined
-  readonly clients = new Map<number, Connection>()
+  readonly clients: ReadonlyMap<number, Connection>
   readonly access: Access
   readonly aclFile: AclFile | undefined
   readonly telemetry: Telemetry
   readonly slices: SliceQueue
   readonly stats: NodeStats
-  parameters: ReadonlyMap<string, Parameter>
   /** The embedding program, a client without a connection. */
   readonly program: Program
   activeExpiry = true
   readonly #options: ServerOptions
-  readonly #services: ConnectionServices
-  readonly #housekeeping: Housekeeping
-  readonly #listeners: Listeners
-  readonly #handshakes: HandshakeLog
-  readonly #tlsClients: TlsClients
-  readonly #monitors = new Set<Client>()
-  readonly #room: ConnectionRoom
+  readonly #limits: DecoderLimits
+  readonly #settings: LiveSettings
   readonly #executor: Executor
-  readonly #targets: ParameterTargets
-  #nextId = 1
+  readonly #clients: Clients
+  readonly #endpoints: Endpoints
+  readonly #handshakeLog: HandshakeLog
+  readonly #monitors: Monitors
+  readonly #pause: ClientPause
+  readonly #warnings: ClientWarnings
+  readonly #housekeeping: Housekeeping
   #closed: Promise<void> | undefined
-  /** Called when the last connection is closed. */
-  readonly #emptied: ((value: undefined) => void)[] = []
-  /** CLIENT PAUSE: its end (ms since the epoch; 0: no pause), and whether it delays reads, too. */
-  #pausedUntil = 0
-  #pausesAll = false
-  #cancelPause: CancelTimer | undefined
-  readonly #failedLogins: RareWarning
-  readonly #httpRequests: RareWarning
 
   constructor(options: ServerOptions) {
     this.#options = options
-    const { groups, instant, settings, micros, log } = options
+    const { groups, cluster, instant, settings, micros, timers, certificates, log } = options
+    const steady = (): number => instant.monotonicMs
     this.groups = groups
-    this.cluster = options.cluster
+    this.cluster = cluster
     this.stats = new NodeStats(options.identity)
-    this.#failedLogins = new RareWarning(WARNING_INTERVAL_MS, () => instant.monotonicMs)
-    this.#httpRequests = new RareWarning(WARNING_INTERVAL_MS, () => instant.monotonicMs)
-    this.#room = connectionRoom(options.openFiles ?? openFilesLimit(), this.cluster !== undefined)
-    limitClients(settings, this.#room, log)
+    this.#warnings = new ClientWarnings(log, steady)
+    this.#monitors = new Monitors(groups, () => instant.now)
+    this.#pause = new ClientPause(instant, timers, () => this.#pauseEnded())
+    const room = connectionRoom(options.openFiles ?? openFilesLimit(), cluster !== undefined)
     const table = createCommandTable()
-    this.access = createAccess(table, settings, options.users)
-    this.access.users.observer = {
-      changed: (user) => this.#userChanged(user),
-      removed: (user) => this.#userRemoved(user),
-    }
-    this.aclFile =
-      settings.aclfile === '' ? undefined : new UsersFile(settings.aclfile, this.access.users, log)
+    const access = createAccess(table, settings, options.users)
+    this.access = access
+    this.aclFile = settings.aclfile === '' ? undefined : new UsersFile(settings.aclfile, access.users, log)
     const telemetry = new Telemetry({ commands: table.stats, micros, instant })
     this.telemetry = telemetry
     this.slices = new SliceQueue(micros)
     const limits = defaultLimits()
+    this.#limits = limits
     const unread = new UnreadBytes()
-    this.#targets = {
+    this.#settings = new LiveSettings({
       settings,
-      maxclients: this.#room.clients,
+      room,
       groups,
       encodingLimits: options.encodingLimits ?? defaultEncodingLimits(),
       limits,
       unread,
       telemetry,
-      certificates: options.certificates,
+      certificates,
       log,
-      access: this.access,
-      keepaliveChanged: () => this.#keepaliveChanged(),
-      evicting: (run: () => void) => this.#evicting(run),
-    }
-    applySettings(this.#targets)
-    this.parameters = createParameters(this.#targets)
+      access,
+      instant,
+      keepaliveChanged: () => this.#clients.keepaliveChanged(),
+    })
     const reply = new ReplyWriter()
     const executor = new Executor(table, new Context(reply, instant, this), this, options.hasher)
     this.#executor = executor
-    const { cluster } = options
     const begin = (): void => {
       instant.refresh()
       telemetry.beginChunk()
@@ -168,42 +148,49 @@ export class Server implements Host {
     }
     const batch = new EventLoopBatch(executor, options.turn ?? new Turn(), micros, begin, end)
     this.program = new Program({ executor, reply, batch, now: () => instant.now })
-    this.#services = {
-      executor,
-      reply,
-      batch,
-      flushQueue: new FlushQueue(),
-      unread,
-      instant,
-      limits,
-      settings,
-      stats: this.stats,
-      log,
-      speaksTls: (connection) => this.#handshakes.onPlainPort(connection.address),
-      closed: (connection) => this.#removed(connection),
-      tooMuchUnread: () => evictClients(this.clients, unread),
-    }
-    this.#listeners = new Listeners({ backlog: () => settings.tcpBacklog, log })
-    this.#handshakes = new HandshakeLog(this.stats, log, () => instant.monotonicMs)
-    this.#tlsClients = new TlsClients({
-      certificates: options.certificates,
-      settings,
-      users: this.access.users,
-      stats: this.stats,
-      log: this.#handshakes,
-      serve: (socket, tls) =>
-        this.#closed === undefined ? this.#serve(socket, { tls, mustBePeer: this.#isFull }) : undefined,
+    const { stats } = this
+    const handshakeLog = new HandshakeLog(stats, log, steady)
+    this.#handshakeLog = handshakeLog
+    const flushQueue = new FlushQueue()
+    const clients = new Clients({
+      groups,
+      cluster,
+      access,
+      peers: room.peers,
+      services: {
+        executor,
+        reply,
+        batch,
+        flushQueue,
+        unread,
+        instant,
+        limits,
+        settings,
+        stats,
+        log,
+        speaksTls: (connection) => handshakeLog.onPlainPort(connection.address),
+      },
+      handshakes: () => this.handshakes,
+      removed: (connection) => this.#monitors.removed(connection),
     })
+    this.#clients = clients
+    this.clients = clients.byId
+    const { users } = access
+    this.#endpoints = new Endpoints({ clients, certificates, users, settings, stats, handshakeLog, log })
+    const mayExpire = (): boolean => this.activeExpiry && !this.#pause.isRunning
     this.#housekeeping = new Housekeeping({
       host: this,
-      connections: this.clients,
-      unread,
+      clients,
       instant,
       settings,
-      timers: options.timers,
+      timers,
       micros,
-      mayExpire: () => this.activeExpiry && !this.#isPaused,
+      mayExpire,
     })
+  }
+
+  get parameters(): ReadonlyMap<string, Parameter> {
+    return this.#settings.parameters
   }
 
   get clientQueryBufferLimit(): number {
@@ -211,7 +198,7 @@ export class Server implements Host {
   }
 
   get protoMaxBulkLen(): number {
-    return this.#services.limits.maxBulk
+    return this.#limits.maxBulk
   }
 
   get hllSparseMaxBytes(): number {
@@ -222,27 +209,18 @@ export class Server implements Host {
    * Listens on one more address, without TLS. Port 0: any free port.
    * @throws if the address cannot be used, or the server is closed meanwhile
    */
-  async listen(host: string, port: number): Promise<AddressInfo> {
-    const address = await this.#listeners.tcp(host, port, (socket) => this.accept(socket))
-    this.stats.port ||= address.port
-    this.stats.listeners.push(['tcp', address.address, address.port])
-    return address
+  listen(host: string, port: number): Promise<AddressInfo> {
+    return this.#endpoints.tcp(host, port)
   }
 
   /** The same for connections by TLS. */
-  async listenTls(host: string, port: number): Promise<AddressInfo> {
-    this.#tlsClients.begin()
-    // A client that closes its end during the handshake is gone.
-    const address = await this.#listeners.tcp(host, port, (socket) => this.#acceptTls(socket), false)
-    this.stats.tlsPort ||= address.port
-    this.stats.listeners.push(['tls', address.address, address.port])
-    return address
+  listenTls(host: string, port: number): Promise<AddressInfo> {
+    return this.#endpoints.tls(host, port)
   }
 
   /** Listens on a Unix socket. */
-  async listenUnix(path: string, mode: number): Promise<void> {
-    await this.#listeners.unix(path, mode, (socket) => this.accept(socket, path))
-    this.stats.listeners.push(['unix', path, 0])
+  listenUnix(path: string, mode: number): Promise<void> {
+    return this.#endpoints.unix(path, mode)
   }
 
   /**
@@ -258,15 +236,7 @@ export class Server implements Host {
   async #close(timeout: number): Promise<void> {
     this.unpause()
     this.#housekeeping.stop()
-    const closed: Promise<unknown>[] = [this.#listeners.close()]
-    this.#tlsClients.close()
-    if (this.clients.size > 0) closed.push(new Promise((resolve) => this.#emptied.push(resolve)))
-    closed.push(this.program.close())
-    for (const connection of this.clients.values()) {
-      // What a client waits for will not come any more. Other nodes send their clients' commands to the next owner.
-      if (!connection.isPeer) for (const wait of connection.waits.values()) wait.cancel()
-      connection.closeAfterReplies()
-    }
+    const closed = [this.#endpoints.close(), this.program.close(), this.#clients.close()]
     const onTimeout = (): void => {
       this.#options.log.warn({ timeout }, 'some replies were not sent in time')
       this.#endAll()
@@ -277,7 +247,7 @@ export class Server implements Host {
   }
 
   #endAll(): void {
-    for (const connection of this.clients.values()) connection.close(false)
+    this.#clients.abandon()
     this.program.abandon()
   }
 
@@ -286,67 +256,16 @@ export class Server implements Host {
    * @param unixPath that of the Unix socket that it came by
    */
   accept(socket: Socket, unixPath?: string): void {
-    if (!this.#hasRoom) {
-      this.stats.rejectedConnections++
-      socket.on('error', () => socket.destroy())
-      socket.end(`-${TOO_MANY_CLIENTS}\r\n`, () => socket.destroy())
-      return
-    }
-    this.#serve(socket, { unixPath, mustBePeer: this.#isFull })
-  }
-
-  /** Begins the handshake of a connection. Beyond `maxclients` it is closed without an error: none can be sent before TLS. */
-  #acceptTls(socket: Socket): void {
-    if (this.#hasRoom) this.#tlsClients.accept(socket)
-    else {
-      this.stats.rejectedConnections++
-      socket.destroy()
-    }
+    this.#clients.accept(socket, unixPath)
   }
 
   /** A handshake on a port of HTTPS has failed. */
   handshakeFailed(error: Error, socket: TLSSocket): void {
-    this.#handshakes.failed(error, socket)
-  }
-
-  /** Handshakes under way count as clients. */
-  get #connections(): number {
-    return this.clients.size + this.handshakes
-  }
-
-  /** Clients must not use up the connections of the cluster's nodes. */
-  get #isFull(): boolean {
-    return this.#connections >= this.#options.settings.maxclients
-  }
-
-  get #hasRoom(): boolean {
-    return this.#connections < this.#options.settings.maxclients + this.#room.peers
-  }
-
-  #serve(socket: Socket, how: ConnectionOrigin): Connection {
-    const { settings, instant } = this.#options
-    instant.refresh()
-    this.stats.connections++
-    if (settings.tcpKeepalive > 0) socket.setKeepAlive(true, settings.tcpKeepalive)
-    const connection = new Connection(this.#nextId++, socket, this.groups[0], this.#services, how)
-    connection.user = this.access.users.default
-    connection.authenticated = connection.user.isOpen
-    this.clients.set(connection.id, connection)
-    return connection
-  }
-
-  #removed(connection: Connection): void {
-    this.clients.delete(connection.id)
-    this.#monitors.delete(connection)
-    discardTransaction(connection)
-    for (const wait of connection.waits.values()) wait.cancel()
-    const { peer } = connection
-    if (peer !== undefined) this.cluster?.connectionClosed(peer.name, connection)
-    if (this.clients.size === 0) for (const resolve of this.#emptied.splice(0)) resolve(undefined)
+    this.#handshakeLog.failed(error, socket)
   }
 
   get monitors(): number {
-    return this.#monitors.size
+    return this.#monitors.count
   }
 
   get tls(): Certificates | undefined {
@@ -354,7 +273,7 @@ export class Server implements Host {
   }
 
   get handshakes(): number {
-    return this.#tlsClients.pending
+    return this.#endpoints.handshakes
   }
 
   get droppedLogLines(): number {
@@ -362,50 +281,30 @@ export class Server implements Host {
   }
 
   setMonitor(client: Client, on: boolean): void {
-    client.monitor = on
-    if (on) this.#monitors.add(client)
-    else this.#monitors.delete(client)
+    this.#monitors.set(client, on)
   }
 
   feedMonitors(client: Client, command: CommandTraits, args: Args): void {
-    const { now } = this.#options.instant
-    const index = this.groups.indexOf(client.group)
-    const line = monitorLine(now, index, client.address, args, command.secretsOf(args))
-    for (const monitor of this.#monitors) monitor.push(line)
-  }
-
-  get #isPaused(): boolean {
-    return this.#options.instant.now < this.#pausedUntil
+    this.#monitors.feed(client, command, args)
   }
 
   mustPause(client: Client, command: Pick<CommandTraits, 'isWrite'>): boolean {
-    if (this.#pausedUntil === 0) return false
-    client.isPaused = (this.#pausesAll || command.isWrite) && this.#isPaused
-    return client.isPaused
+    return this.#pause.delays(client, command)
   }
 
   pause(until: number, all: boolean): void {
-    const { instant, timers } = this.#options
-    // A pause under way is never weakened (Redis: `pauseClients`).
-    this.#pausesAll = all || (this.#pausesAll && this.#isPaused)
-    this.#pausedUntil = Math.max(until, this.#pausedUntil)
-    this.#cancelPause?.()
-    this.#cancelPause = timers.after(Math.min(this.#pausedUntil - instant.now, MAX_TIMER_MS), () => {
-      instant.refresh()
-      if (this.#isPaused) this.pause(this.#pausedUntil, this.#pausesAll)
-      else this.unpause()
-    })
+    this.#pause.begin(until, all)
   }
 
   unpause(): void {
-    if (this.#pausedUntil === 0) return
-    this.#cancelPause?.()
-    this.#pausedUntil = 0
-    this.#pausesAll = false
-    for (const connection of this.clients.values()) connection.isPaused = false
+    this.#pause.end()
+  }
+
+  #pauseEnded(): void {
+    this.#clients.unpause()
     // Later: a command of another connection may be running, which ended the pause.
     queueMicrotask(() => {
-      for (const connection of this.clients.values()) connection.resume()
+      this.#clients.resume()
       this.program.resume()
     })
   }
@@ -418,42 +317,19 @@ export class Server implements Host {
 
   /** The most clients, of so many that are wanted: as many as the limit on open files allows. */
   mostClients(wanted: number): number {
-    return Math.min(wanted, this.#room.clients)
+    return this.#settings.mostClients(wanted)
   }
 
   /** Takes over settings that can change while the server runs. */
   applySettings(changed: Partial<ServerSettings>): void {
-    const { settings, log } = this.#options
-    const { requirepass, tcpKeepalive, loglevel } = settings
-    Object.assign(settings, changed)
-    limitClients(settings, this.#room, log)
-    applySettings(this.#targets)
-    const { access } = this
-    if (settings.requirepass !== requirepass) access.users.setDefaultPassword(latin1(settings.requirepass))
-    access.log.maxLength = settings.acllogMaxLen
-    access.rules.allowsChannels = settings.aclPubsubDefault === 'allchannels'
-    if (settings.tcpKeepalive !== tcpKeepalive) this.#keepaliveChanged()
-    if (settings.loglevel !== loglevel) log.level = logLevelOf(settings.loglevel)
+    this.#settings.apply(changed)
   }
 
   /** Groups were added to the list or removed from it, or have other policies. */
   groupsChanged(removed: readonly Group[]): void {
-    this.parameters = createParameters(this.#targets)
+    this.#settings.groupsChanged()
     this.#executor.groupsChanged(removed)
-    const byName = new Map(this.groups.map((group) => [group.name, group]))
-    for (const client of this.clients.values()) {
-      const { peer, group } = client
-      if (peer !== undefined && peer.groupName !== '') {
-        // Its next request may be for the same group, which it does not name again.
-        const meant = byName.get(peer.groupName)
-        peer.isUnknownGroup = meant === undefined
-        client.group = meant ?? group
-      } else if (group.isRemoved) {
-        client.transaction?.abort()
-        // A group of this name is there again.
-        client.group = byName.get(group.name) ?? group
-      }
-    }
+    this.#clients.groupsChanged()
   }
 
   shutdown(now: boolean): void {
@@ -462,61 +338,15 @@ export class Server implements Host {
   }
 
   refuseHttp(client: Client): void {
-    const { id, address } = client
     client.close(false)
-    this.#httpRequests.give(() => {
-      this.#options.log.warn(
-        { client: id, address },
-        'possible attack: a client has sent an HTTP request (POST or Host:); its connection is closed',
-      )
-    })
+    this.#warnings.httpRequest(client)
   }
 
-  /** The name is not logged: users type passwords there, too. */
-  loginFailed({ id, address }: Pick<Client, 'id' | 'address'>): void {
-    this.#failedLogins.give((suppressed) => {
-      const failures = suppressed + 1
-      this.#options.log.warn(
-        { client: id, address, failures },
-        'a client gave a wrong name or password: see ACL LOG',
-      )
-    })
+  loginFailed(client: Pick<Client, 'id' | 'address'>): void {
+    this.#warnings.loginFailed(client)
   }
 
   reportFault(err: unknown, command: string): void {
     this.#options.log.error({ err, command }, 'a command failed')
-  }
-
-  /**
-   * If the default user needs no password, all clients are authenticated. A new password does not affect authenticated
-   * clients (as Redis).
-   */
-  #userChanged(user: User): void {
-    const isOpen = user === this.access.users.default && user.isOpen
-    for (const connection of this.clients.values()) {
-      if (isOpen) connection.authenticated = true
-      if (connection.user === user) for (const wait of connection.waits.values()) wait.recheck()
-    }
-  }
-
-  /** The client that has deleted its own user still gets its replies (as Redis). */
-  #userRemoved(user: User): void {
-    for (const connection of this.clients.values()) {
-      if (connection.user !== user) continue
-      connection.user = this.access.users.default
-      connection.authenticated = false
-      connection.close(connection.isRunning)
-    }
-  }
-
-  #keepaliveChanged(): void {
-    for (const connection of this.clients.values()) connection.applyKeepalive()
-  }
-
-  #evicting(run: () => void): void {
-    const startedAt = this.telemetry.now()
-    run()
-    const ms = (this.telemetry.now() - startedAt) / 1000
-    this.telemetry.events.add('eviction-cycle', ms, Math.floor(this.#options.instant.now / 1000))
   }
 }

@@ -1,7 +1,7 @@
 // Too few open files for all clients: connections beyond the limit were closed without a word.
 
 import { afterEach, expect, test } from 'vitest'
-import { connectionRoom } from '../../src/server/open-files.ts'
+import { connectionRoom } from '../../src/server/clients/open-files.ts'
 import { TestServer } from '../support/server.ts'
 
 let running: TestServer

@@ -1,8 +1,8 @@
 // The limit on open files (`ulimit -n`): a connection beyond it would be closed by the system without a word.
 
 import { readFileSync } from 'node:fs'
-import type { Logger } from './logger.ts'
-import type { ServerSettings } from './settings.ts'
+import type { Logger } from '../logger.ts'
+import type { ServerSettings } from '../settings.ts'
 
 /** For files, listening sockets, origins and Node.js itself (Redis: 32). */
 const RESERVED_FILES = 64
