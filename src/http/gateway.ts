@@ -4,7 +4,6 @@ import { type IncomingMessage, METHODS, type ServerResponse } from 'node:http'
 import type { ServerOptions as SecureOptions } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import type { User } from '../access/user.ts'
 import { systemTimers } from '../bytes/clock.ts'
 import { RuntimeStats } from '../telemetry/runtime-stats.ts'
 import { begin, extracted, isTracing, SpanKind, within } from '../telemetry/tracing.ts'
@@ -17,21 +16,21 @@ import type { Place, PlainHandlers } from './plain/connection.ts'
 import { PlainReads } from './plain/reads.ts'
 import type { PlainRequest } from './plain/request.ts'
 import type { Services } from './ports.ts'
+import { requireAccess, userOf } from './requests/authorization.ts'
 import { GoneError, RefusedError, Uploads } from './requests/body.ts'
-import { CHALLENGE, readCredentials } from './requests/credentials.ts'
-import { FOREIGN_HOST, OriginCheck } from './requests/origin-check.ts'
+import { OriginCheck } from './requests/origin-check.ts'
+import { allowed, foreignProblem, overloaded, unknownMethod, unknownRoute } from './requests/refused.ts'
 import { readTarget, type Target } from './requests/target.ts'
-import { INTERNAL_ERROR, type Problem, problemBody, quote } from './responses/problem.ts'
-import { addProblem, type Headers, SAFETY } from './responses/responder.ts'
+import { corsHeaders, preflightHeaders } from './responses/cors.ts'
+import { INTERNAL_ERROR } from './responses/problem.ts'
+import { sendProblem } from './responses/refusal.ts'
+import type { Headers } from './responses/responder.ts'
 import type { Route } from './route.ts'
 import { Router } from './router.ts'
 import { allRoutes } from './routes/table.ts'
 
 /** Requests without a response beyond which new ones are refused. */
 const MAX_ACTIVE = 20_000
-
-/** How long a page of another web origin may remember what it may do, seconds. */
-const PREFLIGHT_SECONDS = 600
 
 export interface GatewayOptions extends Omit<Services, 'openApi' | 'metrics'> {
   /** With it the gateway speaks HTTPS. */
@@ -40,10 +39,6 @@ export interface GatewayOptions extends Omit<Services, 'openApi' | 'metrics'> {
   /** A TLS handshake has failed. */
   readonly handshakeFailed?: (error: Error, socket: TLSSocket) => void
 }
-
-/** How much of an unwanted body is received, and for how long. */
-const LINGER_BYTES = 2 ** 20
-const LINGER_MS = 2000
 
 const CONNECTION = Symbol('connection')
 
@@ -180,13 +175,13 @@ export class HttpGateway {
   #answer(connection: HttpConnection, request: IncomingMessage, response: ServerResponse): void {
     let cors: Headers | undefined
     try {
-      if (this.#active > MAX_ACTIVE) throw new RefusedError(OVERLOADED)
+      if (this.#active > MAX_ACTIVE) throw new RefusedError(overloaded(MAX_ACTIVE))
       const method = request.method ?? ''
       const target = readTarget(request.url ?? '')
       const { headers } = request
       const foreign = this.#check.problemOf(headers, target.authority, method)
       if (foreign !== undefined) throw new RefusedError(foreignProblem(foreign, headers.host ?? ''))
-      cors = this.#corsOf(headers.origin)
+      cors = corsHeaders(this.#check.allowedOrigin(headers.origin))
       if (method === 'OPTIONS') {
         this.#answerOptions(response, target, cors)
         return
@@ -204,8 +199,8 @@ export class HttpGateway {
         return
       }
       const { route, names, values } = found
-      const user = this.#userOf(connection, headers.authorization, route)
       const services = this.#services
+      const user = userOf(services.gate, headers.authorization, connection.address, route)
       const caller = connection.callerFor(user)
       const uploads = this.#uploads
       const exchange = new Exchange({
@@ -220,58 +215,12 @@ export class HttpGateway {
         cors,
         failed: (error) => this.#failed(request, response, error, cors),
       })
-      this.#requireAccess(exchange, route, user)
+      requireAccess(exchange, route, user)
       const handled = isTracing() ? handleTraced(exchange, route) : route.handle(exchange)
       if (handled !== undefined) handled.catch((error) => exchange.fail(error))
     } catch (error) {
       this.#failed(request, response, error, cors)
     }
-  }
-
-  /** @throws RefusedError */
-  #userOf(connection: HttpConnection, authorization: string | undefined, { access }: Route): User {
-    const { gate } = this.#services
-    if (access === 'public') return gate.anonymous ?? gate.nobody
-    const credentials = readCredentials(authorization)
-    if (credentials === undefined) {
-      if (gate.anonymous !== undefined) return gate.anonymous
-      throw new RefusedError({
-        status: 401,
-        type: 'unauthorized',
-        detail: 'give a password (Basic or Bearer)',
-      })
-    }
-    const user = gate.authenticate(credentials, connection.address)
-    if (user === undefined)
-      throw new RefusedError({
-        status: 401,
-        type: 'unauthorized',
-        detail: 'the name or the password is wrong',
-      })
-    return user
-  }
-
-  /** @throws RefusedError */
-  #requireAccess(exchange: Exchange, { access }: Route, user: User): void {
-    if (access === 'public') return
-    const group = access.of === undefined ? undefined : exchange.group
-    const key = access.of === 'key' ? exchange.key : undefined
-    if (exchange.allows({ command: access.command, group, key })) return
-    const detail = `the user ${quote(user.name)} may not run ${access.command.replace('|', ' ').toUpperCase()} here`
-    throw new RefusedError({ status: 403, type: 'forbidden', detail })
-  }
-
-  #corsOf(origin: string | undefined): Headers | undefined {
-    const allowedOrigin = this.#check.allowedOrigin(origin)
-    if (allowedOrigin === undefined) return undefined
-    return [
-      'Access-Control-Allow-Origin',
-      allowedOrigin,
-      'Access-Control-Expose-Headers',
-      'Age, ETag, Retry-After, Server-Timing, X-Cache',
-      'Vary',
-      'Origin',
-    ]
   }
 
   /** The methods of a path; to a page of an origin that may ask, also what it may send. */
@@ -280,16 +229,7 @@ export class HttpGateway {
     if (found === undefined || !('methods' in found)) throw new RefusedError(unknownRoute(target.path))
     const methods = allowed(found.methods).join(', ')
     const headers: Headers = ['Allow', methods]
-    if (cors !== undefined)
-      headers.push(
-        ...cors,
-        'Access-Control-Allow-Methods',
-        methods,
-        'Access-Control-Allow-Headers',
-        'Authorization, Content-Type, If-None-Match, Range, Soft-Purge, Surrogate-Key, Cache-Tag, X-Tags, traceparent',
-        'Access-Control-Max-Age',
-        PREFLIGHT_SECONDS,
-      )
+    if (cors !== undefined) headers.push(...cors, ...preflightHeaders(methods))
     response.writeHead(204, headers)
     response.end()
   }
@@ -336,83 +276,4 @@ function handleTraced(exchange: Exchange, route: Route): void | Promise<void> {
     })
   })
   return within(span?.context, () => route.handle(exchange))
-}
-
-const OVERLOADED: Problem = {
-  status: 503,
-  type: 'overloaded',
-  detail: `more than ${MAX_ACTIVE} HTTP requests have no response yet`,
-  retryAfter: 1,
-}
-
-/** Whether a body of a request was not read, and would have to be before the next request. */
-function hasUnreadBody(request: IncomingMessage): boolean {
-  if (request.complete) return false
-  return request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined
-}
-
-function sendProblem(
-  request: IncomingMessage,
-  response: ServerResponse,
-  problem: Problem,
-  headers: Headers,
-  cors: Headers | undefined,
-): void {
-  const body = problemBody(problem)
-  addProblem(headers, problem)
-  headers.push(...SAFETY, 'Content-Length', Buffer.byteLength(body))
-  if (problem.status === 401) headers.push('WWW-Authenticate', CHALLENGE)
-  if (cors !== undefined) headers.push(...cors)
-  if (hasUnreadBody(request)) {
-    headers.push('Connection', 'close')
-    response.writeHead(problem.status, headers)
-    response.write(body)
-    endAfterBody(request, response)
-    return
-  }
-  response.writeHead(problem.status, headers)
-  response.end(request.method === 'HEAD' ? undefined : body)
-}
-
-/**
- * Ends a connection whose request has an unwanted body. A part of it is received: a socket that is closed with
- * unread input is reset, and the client may lose the response.
- */
-function endAfterBody(request: IncomingMessage, response: ServerResponse): void {
-  let bytes = 0
-  const end = (): void => {
-    clearTimeout(timer)
-    response.end()
-  }
-  const timer = setTimeout(end, LINGER_MS)
-  request.once('end', end).once('close', end)
-  request.on('data', (part: Buffer) => {
-    bytes += part.length
-    if (bytes > LINGER_BYTES) end()
-  })
-}
-
-function allowed(methods: readonly string[]): readonly string[] {
-  return methods.includes('GET') ? [...new Set([...methods, 'HEAD', 'OPTIONS'])] : [...methods, 'OPTIONS']
-}
-
-function unknownRoute(path: string): Problem {
-  return {
-    status: 404,
-    type: 'unknown-route',
-    detail: `there is nothing at ${quote(path)}: values are at /cache/<group>/<key>, all routes in /openapi.json`,
-  }
-}
-
-function unknownMethod(method: string, methods: readonly string[]): Problem {
-  const detail = `got ${method}, this path has ${allowed(methods).join(', ')}`
-  return { status: 405, type: 'unknown-method', detail }
-}
-
-function foreignProblem(type: 'foreign-host' | 'foreign-origin', host: string): Problem {
-  const detail =
-    type === FOREIGN_HOST
-      ? `the host ${quote(host)} is not accepted by this node: add it to http.hosts`
-      : 'a web page of another origin may not send requests: add its origin to http.cors'
-  return { status: 403, type, detail }
 }
