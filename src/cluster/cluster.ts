@@ -4,6 +4,7 @@ import { keySlot, SLOT_COUNT } from '../bytes/crc16.ts'
 import type { Group } from '../group/group.ts'
 import type { Args } from '../resp/args.ts'
 import { Assignment } from './assignment.ts'
+import { CopyLinks, type Writer } from './copies/copy-links.ts'
 import { type Holder, HotCopies } from './copies/copying.ts'
 import { ClusterEvents } from './events.ts'
 import { PendingWrites } from './handover/pending-writes.ts'
@@ -12,28 +13,17 @@ import { Mesh } from './links/mesh.ts'
 import type { Peer } from './links/peer.ts'
 import { ask, type Reply } from './links/request.ts'
 import { type RequestContext, RequestContexts } from './links/request-contexts.ts'
-import { type Address, clientPort, type Member } from './member.ts'
+import type { Member } from './member.ts'
 import type { ClusterOptions } from './options.ts'
 import { SELF } from './ownership/protocol.ts'
 import type { Partition } from './partition.ts'
 import { createParts, type Parts } from './parts.ts'
 import { PeerRequests } from './peer-requests.ts'
-import { type ClusterReport, reportOf } from './report.ts'
-import { type ScanStep, scanOrder } from './scan-order.ts'
+import { ClusterStatus, NOT_STARTED } from './status.ts'
 import { type Waiter, Waiters } from './waiters.ts'
 
 /** Messages about one change of ownership arrive on several links, at most about this long after one another, ms. */
 const MIN_COPY_TTL_MS = 5
-
-/** Copies are fetched over the data link with this client number, which no client has. */
-const COPY_CLIENT = 0
-
-/** A client whose write is forwarded. */
-interface Writer {
-  readonly id: number
-  readonly group: Group
-  readonly isProgram?: boolean
-}
 
 export class Cluster {
   /** By slot: the number of the member that owns it; 0 is this node. */
@@ -52,6 +42,9 @@ export class Cluster {
   partition: Partition | undefined
   readonly random: () => number
   readonly copies: HotCopies
+  readonly status: ClusterStatus
+  /** The answers to requests of other nodes. */
+  readonly requests: PeerRequests
   readonly #options: ClusterOptions
   readonly #contexts: RequestContexts
   readonly #mesh: Mesh
@@ -61,8 +54,7 @@ export class Cluster {
   readonly #pendingWrites: PendingWrites
   readonly #assignment: Assignment
   readonly #events: ClusterEvents
-  /** The answers to requests of other nodes. */
-  readonly requests: PeerRequests
+  readonly #copyLinks: CopyLinks
   #running: Parts | undefined
   #isClosed = false
   #setReady = (): void => {}
@@ -90,8 +82,14 @@ export class Cluster {
       closed: (peer, link, how) => this.#events.linkClosed(peer, link, how),
       pushed: (frame) => this.copies.handlePush(frame),
     })
+    this.status = new ClusterStatus(this.#mesh, () => this.#running)
     this.ready = new Promise((resolve) => {
       this.#setReady = resolve
+    })
+    this.#copyLinks = new CopyLinks({
+      mesh: this.#mesh,
+      copies: () => this.copies,
+      ask: (link, group, args) => this.#ask(link, group, args),
     })
     this.copies = new HotCopies({
       groups,
@@ -101,7 +99,7 @@ export class Cluster {
       fraction: settings.copies,
       // Invalidations are lost while a link is down: a copy must not live longer than the failure detection takes.
       maxAgeMs: Math.min(settings.copyMaxAge, settings.timeout),
-      fetch: (owner, group, key, updates) => this.#fetchCopy(owner, group, key, updates),
+      fetch: (owner, group, key, updates) => this.#copyLinks.fetch(owner, group, key, updates),
     })
     this.#assignment = new Assignment({
       parts: () => this.#parts,
@@ -186,16 +184,9 @@ export class Cluster {
     return this.#contexts.generation
   }
 
-  /**
-   * A write of the key of argument `i` is about to be forwarded to its owner. Returns whether this node keeps its copy:
-   * the client must then read none until it has the reply. The invalidation arrives before that if both come over the
-   * same link. Otherwise, or if nobody knows which replies the client awaits (a program), the copy is dropped.
-   */
+  /** See `CopyLinks.keepsCopy`. */
   keepsCopy(client: Writer, args: Args, i: number, owner: Peer): boolean {
-    if (client.group.copies === undefined) return false
-    if (!client.isProgram && owner.data(client.id) === owner.data(COPY_CLIENT)) return true
-    this.copies.beforeForwardedWrite(client.group, args, i)
-    return false
+    return this.#copyLinks.keepsCopy(client, args, i, owner)
   }
 
   /** The number of a request context, for `Link.send`. */
@@ -211,22 +202,6 @@ export class Cluster {
   /** The number of the member with this name, 0 for this node; `undefined`: no member has it. */
   indexOf(name: string): number | undefined {
     return name === this.#running?.self.name ? SELF : this.#mesh.get(name)?.index
-  }
-
-  /** Where a client that uses TLS, or does not, reaches the member with this number; `undefined`: there is none. */
-  clientAddress(number: number, byTls: boolean): Address | undefined {
-    const peer = this.peers[number]
-    if (peer === undefined) return undefined
-    const { member, clientPorts } = peer
-    return { host: member.host, port: clientPort(clientPorts ? { ...member, clientPorts } : member, byTls) }
-  }
-
-  /** Whether this node considers the member with this number down. Other nodes may still reach it. */
-  isDown(number: number): boolean {
-    const name = this.peers[number]?.name
-    return (
-      this.#running?.detector.peers().some((peer) => peer.name === name && peer.status === 'down') ?? false
-    )
   }
 
   /** Resumes `waiter` once `isLeasePending` is false. */
@@ -255,37 +230,6 @@ export class Cluster {
   /** The name of the member that owns a key; `undefined`: this node does. */
   ownerOf(bytes: Uint8Array, start: number, end: number): string | undefined {
     return this.peers[this.owners[keySlot(bytes, start, end)]]?.name
-  }
-
-  /** The numbers of the live members, including this node. */
-  get liveOwners(): readonly number[] {
-    const { detector } = this.#parts
-    const live = new Set(detector.view.members.map(({ name }) => name))
-    for (const { name, status } of detector.peers()) if (status === 'up') live.add(name)
-    return [SELF, ...[...live].map((name) => this.#mesh.get(name)?.index ?? SELF).filter((n) => n !== SELF)]
-  }
-
-  /** Whether most other members are silent: they may continue without this node. */
-  get isCutOff(): boolean {
-    return this.#running?.detector.isCutOff ?? false
-  }
-
-  /** A problem that needs an operator; undefined: there is none. */
-  get problem(): string | undefined {
-    const { partition, listAgreement } = this.#running ?? {}
-    const problems = [partition?.problem, listAgreement?.problem].filter((each) => each !== undefined)
-    return problems.length === 0 ? undefined : problems.join('; ')
-  }
-
-  /** The state of the cluster as seen by this node; `undefined`: it has not joined yet. */
-  get report(): ClusterReport | undefined {
-    return this.#running && reportOf(this.#running, this.#mesh, this.#running.leaving.names)
-  }
-
-  /** The order in which SCAN visits the nodes. */
-  get scanOrder(): readonly ScanStep[] {
-    const { self } = this.#parts
-    return scanOrder(this.liveOwners.map((owner) => ({ name: this.peers[owner]?.name ?? self.name, owner })))
   }
 
   /** Sends a request to a member on its control link. Rejects when there is no reply. */
@@ -381,7 +325,7 @@ export class Cluster {
   }
 
   get #parts(): Parts {
-    if (this.#running === undefined) throw new Error('the cluster has not been started')
+    if (this.#running === undefined) throw new Error(NOT_STARTED)
     return this.#running
   }
 
@@ -420,18 +364,6 @@ export class Cluster {
       )
     partition.agreementChanged()
     leaving.check()
-  }
-
-  /**
-   * Uses a data link. With one data link to each peer (the default), the invalidation arrives before the reply to the
-   * write that caused it, so that a client never reads a copy from before its own write: see `keepsCopy`.
-   */
-  async #fetchCopy(name: string, group: Group, key: Buffer, updates: number): Promise<Reply> {
-    const peer = this.#mesh.existing(name)
-    const link = peer.data(COPY_CLIENT)
-    if (peer.copyLink !== link) this.copies.linkLost(name)
-    peer.copyLink = link
-    return this.#ask(link, group, ['PEER', 'COPY', key, String(updates)])
   }
 
   #ask(link: Link, group: Group, args: readonly (string | Buffer)[]): Promise<Reply> {

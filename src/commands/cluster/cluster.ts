@@ -44,7 +44,7 @@ export function clusterCommands(): readonly CommandSpec[] {
   function joined(run: (c: Context, joined: Joined) => void): (c: Context) => void {
     return (c) => {
       const { cluster } = c.host
-      const report = cluster?.report
+      const report = cluster?.status.report
       if (cluster === undefined || report === undefined) {
         c.reply.error(NOT_JOINED)
         return
@@ -249,14 +249,16 @@ function drain(c: Context, { cluster }: Joined): void {
     reply.error(Number.isNaN(timeout) ? NOT_AN_INTEGER : 'ERR timeout is negative')
     return
   }
-  if (cluster.liveOwners.length === 1) {
+  if (cluster.status.liveOwners.length === 1) {
     reply.error('ERR there is no other node to hand anything over to')
     return
   }
   const complete = deferReply(client)
   void cluster
     .drain(timeout)
-    .then((isDone) => complete(isDone ? DRAINED : cluster.report?.living === 0 ? NOBODY_STAYS : NOT_DRAINED))
+    .then((isDone) =>
+      complete(isDone ? DRAINED : cluster.status.report?.living === 0 ? NOBODY_STAYS : NOT_DRAINED),
+    )
 }
 
 const DRAINED = Buffer.from('+OK\r\n')

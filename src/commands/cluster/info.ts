@@ -13,7 +13,7 @@ type Field = readonly [field: string, value: string | number]
 /** The text of CLUSTER INFO. Epochs count this node's views; messages are those between nodes. */
 export function clusterInfo(cluster: Cluster, report: ClusterReport, topology: Topology): string {
   const { members, views } = report
-  const { problem } = cluster
+  const { problem } = cluster.status
   const { assigned, suspect, down } = topology.count(members)
   const talks = members.flatMap(({ peer }) => (peer === undefined ? [] : [peer.controlTraffic]))
   const fields: readonly Field[] = [
@@ -83,7 +83,7 @@ function linkTo(name: string): (link: Link) => LinkShown {
 export function clusterSection({ host }: Context): readonly Field[] {
   const { cluster } = host
   if (cluster === undefined) return [['cluster_enabled', 0]]
-  const { report } = cluster
+  const { report } = cluster.status
   if (report === undefined) return [['cluster_enabled', 1]]
   const topology = new Topology()
   topology.update(cluster.owners, report)
@@ -93,7 +93,7 @@ export function clusterSection({ host }: Context): readonly Field[] {
   return [
     ['cluster_enabled', 1],
     ['cluster_state', stateOf(cluster, topology.count(members).assigned)],
-    ['cluster_problem', cluster.problem ?? 'none'],
+    ['cluster_problem', cluster.status.problem ?? 'none'],
     ['cluster_name', self.name],
     ['cluster_members', living],
     ['cluster_known_nodes', members.length],

@@ -75,7 +75,7 @@ function explainThere(c: Context, cluster: Cluster, owner: string): void {
 
 /** As in CLUSTER INFO. */
 function problemOf(cluster: Cluster): string {
-  return cluster.problem ?? 'none'
+  return cluster.status.problem ?? 'none'
 }
 
 /** A reply to EXPLAIN, a map as RESP2 has it, as an object. */

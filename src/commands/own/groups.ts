@@ -39,7 +39,7 @@ export const groupCommands: readonly CommandSpec[] = [
           else if (group === undefined) c.reply.error(`ERR no such group: ${unknownGroup(c, 2)}`)
           else {
             group.clear()
-            if (c.host.cluster?.isCutOff) c.reply.error(CUT_OFF)
+            if (c.host.cluster?.status.isCutOff) c.reply.error(CUT_OFF)
             else replyToFlush(c, [group])
           }
         },

@@ -30,7 +30,7 @@ export const hotKeysCommands: readonly CommandSpec[] = [
       if (args.count > 2) reply.error(wrongArguments('hotkeys'))
       else if (args.count > 1 && group === undefined) reply.error(`ERR no such group: ${unknownGroup(c, 1)}`)
       else {
-        const node = host.cluster?.report?.self.name ?? SELF
+        const node = host.cluster?.status.report?.self.name ?? SELF
         const groups = group === undefined ? host.groups : [group]
         const found = groups
           .flatMap((each) => each.hotKeys.top(MAX_KEYS).map((hot) => ({ ...hot, group: each.name })))

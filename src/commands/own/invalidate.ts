@@ -41,7 +41,7 @@ function keysOf({ args }: Context): number[] {
 
 function invalidate(c: Context): void {
   const { args, group, reply, host, command } = c
-  const isCutOff = host.cluster?.isCutOff ?? false
+  const isCutOff = host.cluster?.status.isCutOff ?? false
   if (isEmpty(args)) {
     reply.error(wrongArguments(command.fullName))
     return

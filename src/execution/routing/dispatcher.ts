@@ -292,7 +292,7 @@ export class Dispatcher implements ForwardedRequests {
   /** A broken link does not mean that the node is dead, and its keys must not be left out. */
   #retryMember(forwarded: ForwardedRequest, request: Buffer, member: number, reason: string): void {
     const { cluster } = this.#parts
-    const mayAnswer = forwarded.losses < MAX_ATTEMPTS && cluster.liveOwners.includes(member)
+    const mayAnswer = forwarded.losses < MAX_ATTEMPTS && cluster.status.liveOwners.includes(member)
     if (mayAnswer) cluster.afterInvalidations(() => this.sendToMember(forwarded, request, member))
     else forwarded.fail(`PEERDOWN ${reason}`)
   }
@@ -310,7 +310,7 @@ export class Dispatcher implements ForwardedRequests {
       if (forwarded.isCharge) this.#sendLater(forwarded, request, CROSS_SLOT_WAIT, CROSS_SLOT)
       else forwarded.fail(CROSS_SLOT)
     } else if (parts.length > 1) this.scatter(forwarded, command, args, parts)
-    else if (forwarded.losses < MAX_TRIES_OF_DEAD_OWNER || !cluster.isDown(parts[0].owner))
+    else if (forwarded.losses < MAX_TRIES_OF_DEAD_OWNER || !cluster.status.isDown(parts[0].owner))
       this.send(forwarded, request, parts[0].owner)
     else
       this.#runWithoutOwner(

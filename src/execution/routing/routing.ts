@@ -213,7 +213,7 @@ export class Routing {
 
   /** The error that sends a client to the owner of a slot. */
   #moved(slot: number, owner: number): string | undefined {
-    const address = this.#cluster.clientAddress(owner, this.#context.client.tls !== undefined)
+    const address = this.#cluster.status.clientAddress(owner, this.#context.client.tls !== undefined)
     return address && `MOVED ${slot} ${address.host}:${address.port}`
   }
 
@@ -247,17 +247,18 @@ export class Routing {
     }
     const nodes: Nodes = {
       ask,
-      owners: () => cluster.liveOwners,
+      owners: () => cluster.status.liveOwners,
       after: (ms, run) => cluster.after(ms, run),
     }
-    if (kind === 'cursor') fanOutByCursor({ ...target, client, args, steps: () => cluster.scanOrder }, nodes)
+    if (kind === 'cursor')
+      fanOutByCursor({ ...target, client, args, steps: () => cluster.status.scanOrder }, nodes)
     else if (kind === 'list') fanOutList({ ...target, request: requestBytes(args) }, nodes)
     else {
       const whole = {
         ...target,
         merge: kind,
         request: requestBytes(args),
-        isCutOff: () => cluster.isCutOff,
+        isCutOff: () => cluster.status.isCutOff,
         isRepeatable: command.isRepeatable(args),
         timeout: cluster.agreementTimeout(context.group),
         random: cluster.random,

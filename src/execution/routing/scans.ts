@@ -1,7 +1,7 @@
 // SCAN over all nodes, one after the other.
 
 import { encodeRequest } from '../../cluster/links/request.ts'
-import type { ScanStep } from '../../cluster/scan-order.ts'
+import type { ScanStep } from '../../cluster/ring/scan-order.ts'
 import type { Client } from '../../commands/spec/client.ts'
 import type { Args } from '../../resp/args.ts'
 import { completeWith, isGone, type ReplyTarget, readReply, writeReply } from './gather.ts'

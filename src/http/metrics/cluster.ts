@@ -14,7 +14,8 @@ export interface ClusterView {
 
 /** `undefined`: the node has not joined the cluster yet. */
 export function clusterView(cluster: Cluster): ClusterView | undefined {
-  const { report, owners } = cluster
+  const { owners } = cluster
+  const { report } = cluster.status
   if (report === undefined) return undefined
   const slotCounts = new Map<number, number>()
   for (const owner of owners) slotCounts.set(owner, (slotCounts.get(owner) ?? 0) + 1)
@@ -55,11 +56,11 @@ export const clusterMetrics: readonly Metric<ClusterView>[] = [
   ),
   gauge(
     'erinys_cluster_problem',
-    '1 while CLUSTER INFO names a problem that needs an operator.',
-    ({ cluster }) => Number(cluster.problem !== undefined),
+    '1 while CLUSTER INFO names a problem that an operator has to mend.',
+    ({ cluster }) => Number(cluster.status.problem !== undefined),
   ),
   gauge('erinys_cluster_cut_off', '1 while most other members are silent.', ({ cluster }) =>
-    Number(cluster.isCutOff),
+    Number(cluster.status.isCutOff),
   ),
   gauge(
     'erinys_cluster_settling',

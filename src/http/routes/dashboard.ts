@@ -241,7 +241,7 @@ async function browse(exchange: Exchange): Promise<void> {
 async function drain(exchange: Exchange): Promise<void> {
   const { host, log } = exchange.services
   const { cluster } = host
-  if (cluster === undefined || cluster.liveOwners.length === 1) {
+  if (cluster === undefined || cluster.status.liveOwners.length === 1) {
     const detail = 'there is no other node to hand anything over to'
     exchange.problem({ status: 400, type: 'rejected', detail })
     return

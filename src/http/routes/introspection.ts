@@ -94,7 +94,7 @@ function listGroups(exchange: Exchange): void {
 }
 
 function clusterOf({ host: { cluster } }: Services): object {
-  const report = cluster?.report
+  const report = cluster?.status.report
   if (cluster === undefined) return { enabled: false }
   if (report === undefined) return { enabled: true, joined: false, members: [] }
   const ranges = rangesOf(cluster.owners)
@@ -106,7 +106,7 @@ function clusterOf({ host: { cluster } }: Services): object {
     views: report.views,
     living: report.living,
     isPending: report.isPending,
-    problem: cluster.problem ?? null,
+    problem: cluster.status.problem ?? null,
     members: report.members.map(({ member, index, state, health }) => {
       const own = ranges.filter(({ owner }) => owner === index)
       return {

@@ -115,7 +115,7 @@ export class SimMember {
 
   /** Whether it agrees with as many others as there are, and has and waits for nothing that is not its own. */
   isSettled(members: number): boolean {
-    const { report } = this.cluster
+    const { report } = this.cluster.status
     return (
       report !== undefined &&
       report.living === members &&

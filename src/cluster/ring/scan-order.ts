@@ -1,6 +1,6 @@
 // The order in which SCAN visits the nodes.
 
-import { nodeId } from './member.ts'
+import { nodeId } from '../member.ts'
 
 /** A node and its position, a unique integer from 1 to 2^20 - 1. */
 export interface ScanStep {
