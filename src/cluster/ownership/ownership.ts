@@ -1,53 +1,11 @@
-// The effective slot table of this node: which member owns each slot now, and how ownership moves.
-
-/*
- * The protocol
- *
- * The target table of a view says which member is to own a slot. `owners` says where this node sends requests for it
- * now. Ownership moves as in distributed mutual exclusion (Ricart and Agrawala, 1981; a vote stays valid until it is
- * withdrawn, as in Carvalho and Roucairol, 1983):
- *
- *   1. The target owner of a slot asks every other live member for its vote (`OwnershipRequest.ask`). A member with the
- *      same epoch that does not own the slot grants it. The current owner answers `held` and keeps serving the slot.
- *   2. When all members but the current owner have granted, the target owner asks that one to release the slot
- *      (`take`). Its reply (`given`) transfers the slot. Until then it goes on serving, so no request waits.
- *   3. With all votes granted and no current owner, the slot is gained without a source of entries.
- *
- * Who may reply for a slot: only a node whose `owners[slot]` is `SELF`, without exception. All others forward to
- * `owners[slot]`, which may be wrong while a slot moves: between the release and the arrival of its reply nobody owns
- * the slot, and the previous and the next owner name each other. Requests wait for that moment: see `Dispatcher`.
- *
- * What a vote means: "I do not own this slot, and I will not take it on votes that I was granted earlier." A member
- * that releases a slot of which it is the target owner itself restarts its own votes. A vote is valid until its receiver
- * stops being the target owner, is declared dead, or one of the two leaves the view. A reply to a request that was sent
- * before then is ignored (`#votesSince`, `#resetSequence`, `memberSince`).
- *
- * Invariants:
- *   - As long as no live node is declared dead, at most one node owns a slot at any time.
- *   - Two nodes with the same `agreedEpoch` (not 0) never both own a slot, and each owns every slot that the other one
- *     sends to it. So a peer with the same epoch need not check who owns the key.
- *   - A slot is not released while it is busy (`OwnershipOptions.busy`): entries are still being transferred to this
- *     node, entries from before it gained the slot are not dropped yet, or writes to an origin are pending. The
- *     requester then gets `held` and asks again.
- *   - `lost` runs before the reply that releases a slot is sent: when the next owner starts, flights are fenced, hot
- *     copies are recalled and the handover has begun.
- *   - A lost reply is repeated: `#givenTo` remembers to whom a slot was released. Requests are numbered, and a request
- *     older than the last one of that member is not answered.
- *
- * Failures: when an owner is declared dead, nobody answers `held`, and the target owner gains its slots as soon as all
- * live members have granted their votes. Not before: that a member is gone which was to own a slot does not mean that
- * it did. While nodes join together their views differ for a moment, and a third one may still own the slot. Only a
- * node that is alone takes slots without votes (`#confirmed` is 0); it asks for the votes when it sees others, and
- * gives such a slot up at once if the target changes first. A node that learns that it was declared dead drops
- * everything and owns nothing until it has been granted votes again (`declaredDead`). Between the two events both may
- * serve the slot; the lease check of the failure detector keeps that time short.
- */
+// The effective slot table of this node: which member owns each slot now, and how ownership moves; see `protocol.ts`.
 
 import { SLOT_COUNT } from '../../bytes/crc16.ts'
+import { type ChangeEvents, SlotChanges } from './changes.ts'
 import { type OwnershipReply, type OwnershipRequest, SELF, UNKNOWN_OWNER, type View } from './protocol.ts'
 import { MemberVotes, Votes } from './votes.ts'
 
-export interface OwnershipOptions {
+export interface OwnershipOptions extends ChangeEvents {
   readonly self: string
   /** The number of another member in `owners`, from 1 to 65,534. It never changes. */
   readonly indexOf: (name: string) => number
@@ -56,10 +14,6 @@ export interface OwnershipOptions {
   readonly assign: (members: readonly string[]) => Uint16Array
   /** Whether a transfer of entries to this node or a write to an origin is pending in this slot: it is not released then. */
   readonly busy: (slot: number) => boolean
-  /** This node now owns these slots. `from` hands their entries over; `undefined`: there are none. */
-  readonly gained: (slots: readonly number[], from: string | undefined) => void
-  /** This node no longer owns these slots. `to` receives their entries; `undefined`: they are dropped. */
-  readonly lost: (slots: readonly number[], to: string | undefined) => void
   /**
    * The first sequence number, larger than any that an earlier run of this node has used. Microseconds since the
    * epoch are: a change of the members increments the sequence by at most the number of slots.
@@ -97,12 +51,12 @@ export class Ownership {
   #view: View | undefined
   /** The number of slots in `#takingFrom` that are not 0. */
   #takeCount = 0
-  readonly #gains = new Map<string | undefined, number[]>()
-  readonly #losses = new Map<string | undefined, number[]>()
+  readonly #changes: SlotChanges
 
   constructor(options: OwnershipOptions) {
     const slots = options.slots ?? SLOT_COUNT
     this.#options = options
+    this.#changes = new SlotChanges(options)
     this.#sequence = options.firstSequence
     this.#votes = new Votes(slots)
     this.owners = new Uint16Array(slots).fill(UNKNOWN_OWNER)
@@ -154,7 +108,7 @@ export class Ownership {
     this.#updateMembers([...view.members, ...view.leaving])
     this.#retarget(view)
     this.#countVotes()
-    this.#notify()
+    this.#changes.notify()
   }
 
   /** There is no other node: this one owns all slots. */
@@ -167,7 +121,7 @@ export class Ownership {
   declaredDead(): void {
     this.#resetSequence = ++this.#sequence
     for (let slot = 0; slot < this.owners.length; slot++)
-      if (this.owners[slot] === SELF) record(this.#losses, undefined, slot)
+      if (this.owners[slot] === SELF) this.#changes.lost(slot, undefined)
     for (const table of [this.#confirmed, this.#givenTo, this.#entriesAt, this.#takingFrom]) table.fill(0)
     for (const table of [this.owners, this.#target]) table.fill(UNKNOWN_OWNER)
     for (const { taking, answers } of this.#votes.members.values()) {
@@ -178,7 +132,7 @@ export class Ownership {
     this.slotCount = 0
     if (this.#view !== undefined) this.#retarget(this.#view)
     this.#countVotes()
-    this.#notify()
+    this.#changes.notify()
   }
 
   /**
@@ -215,7 +169,7 @@ export class Ownership {
     this.#lastRequestIds.set(by, request.id)
     for (const slot of request.take) this.#decide(member, slot, true, reply)
     for (const slot of request.ask) this.#decide(member, slot, false, reply)
-    this.#notify()
+    this.#changes.notify()
     return reply
   }
 
@@ -246,7 +200,7 @@ export class Ownership {
       this.#votes.grant(member, slot)
       if (this.#votes.missing[slot] === 0) this.#complete(slot)
     }
-    this.#notify()
+    this.#changes.notify()
     return this.#votes.missingTotal < missingTotal || this.#votes.ownersFound > ownersFound
   }
 
@@ -296,7 +250,7 @@ export class Ownership {
       this.owners[slot] = member.index
     }
     reply.given.push(slot)
-    record(this.#losses, member.name, slot)
+    this.#changes.lost(slot, member.name)
   }
 
   /** Removes the members that left and adds new ones. */
@@ -336,7 +290,7 @@ export class Ownership {
       // Taken without votes and no longer ours: a target owner with all votes from before would not ask for its release.
       if (to !== SELF && this.owners[slot] === SELF && this.#confirmed[slot] === 0) {
         this.#lose(slot, to)
-        record(this.#losses, to === UNKNOWN_OWNER ? undefined : this.#options.nameOf(to), slot)
+        this.#changes.lost(slot, to === UNKNOWN_OWNER ? undefined : this.#options.nameOf(to))
       }
       if (this.owners[slot] === SELF) continue
       if (to !== SELF) {
@@ -388,7 +342,7 @@ export class Ownership {
     this.#confirmed[slot] = confirmed ? 1 : 0
     this.#givenTo[slot] = 0
     this.slotCount++
-    record(this.#gains, from, slot)
+    this.#changes.gained(slot, from)
   }
 
   #lose(slot: number, to: number): void {
@@ -396,20 +350,4 @@ export class Ownership {
     this.#confirmed[slot] = 0
     this.slotCount--
   }
-
-  /** Calls `lost` and `gained`, after all tables are updated. */
-  #notify(): void {
-    const losses = [...this.#losses]
-    const gains = [...this.#gains]
-    this.#losses.clear()
-    this.#gains.clear()
-    for (const [to, slots] of losses) this.#options.lost(slots, to)
-    for (const [from, slots] of gains) this.#options.gained(slots, from)
-  }
-}
-
-function record(lists: Map<string | undefined, number[]>, name: string | undefined, slot: number): void {
-  const list = lists.get(name)
-  if (list === undefined) lists.set(name, [slot])
-  else list.push(slot)
 }

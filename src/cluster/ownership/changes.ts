@@ -1,0 +1,42 @@
+// The slots that this node has gained and lost, by the member that had or gets their entries, until others are told.
+
+export interface ChangeEvents {
+  /** This node now owns these slots. `from` hands their entries over; `undefined`: there are none. */
+  readonly gained: (slots: readonly number[], from: string | undefined) => void
+  /** This node no longer owns these slots. `to` receives their entries; `undefined`: they are dropped. */
+  readonly lost: (slots: readonly number[], to: string | undefined) => void
+}
+
+export class SlotChanges {
+  readonly #events: ChangeEvents
+  readonly #gains = new Map<string | undefined, number[]>()
+  readonly #losses = new Map<string | undefined, number[]>()
+
+  constructor(events: ChangeEvents) {
+    this.#events = events
+  }
+
+  gained(slot: number, from: string | undefined): void {
+    add(this.#gains, from, slot)
+  }
+
+  lost(slot: number, to: string | undefined): void {
+    add(this.#losses, to, slot)
+  }
+
+  /** Calls `lost` and `gained`. All tables must be updated. */
+  notify(): void {
+    const losses = [...this.#losses]
+    const gains = [...this.#gains]
+    this.#losses.clear()
+    this.#gains.clear()
+    for (const [to, slots] of losses) this.#events.lost(slots, to)
+    for (const [from, slots] of gains) this.#events.gained(slots, from)
+  }
+}
+
+function add(lists: Map<string | undefined, number[]>, name: string | undefined, slot: number): void {
+  const list = lists.get(name)
+  if (list === undefined) lists.set(name, [slot])
+  else list.push(slot)
+}
