@@ -1,4 +1,7 @@
 // A group: one bounded keyspace with its origin and policies; the read path begins here.
+//
+// More than 300 lines: reads, writes and invalidations meet here, on one entry, its flight and its copies. What stands on
+// its own does elsewhere: admission, freshness, memory, origin access.
 
 /*
  * The read path, numbered as in README.md and docs/concepts.md:
@@ -14,8 +17,6 @@
 
 import type { Instant } from '../bytes/instant.ts'
 import { NULL_REF, type Ref } from '../store/arena.ts'
-import { evictionFactory } from '../store/eviction/policies.ts'
-import type { EvictionPolicyFactory } from '../store/eviction/policy.ts'
 import { EXPIRES, FreshnessWindows, ValueType } from '../store/record.ts'
 import { Store } from '../store/store.ts'
 import { HotKeys } from '../telemetry/hot-keys.ts'
@@ -27,8 +28,9 @@ import type { Flights } from './flights/flights.ts'
 import type { WaitLimit } from './flights/wait-limit.ts'
 import { Freshness, noFreshness } from './freshness.ts'
 import type { Governor } from './governor/governor.ts'
+import { evictionOf, GroupMemory } from './memory.ts'
 import type { OriginLog } from './origin.ts'
-import { OriginAccess, type PreparedPolicy } from './origin-access.ts'
+import { OriginAccess, type PreparedPolicy } from './origin-access/origin-access.ts'
 import type { GroupEnvironment, GroupPolicy } from './policy.ts'
 import { hashOfTag } from './tags.ts'
 import { WatchedKeys } from './watches/watched-keys.ts'
@@ -42,16 +44,6 @@ export interface Watcher {
   loaded?(group: Group, bytes: Buffer, start: number, end: number): void
   /** Unknown entries became invalid or stale. */
   invalidated?(group: Group): void
-}
-
-/** About 1 ms of evictions. */
-const EVICTION_STEP_BYTES = 256 * 1024
-/** Less than a millisecond of a change of the eviction policy. */
-const EVICTION_STEP_SLOTS = 4096
-const EVICTION_PAUSE_MS = 1
-
-function evictionOf({ eviction = 'lru', evictionCost = 'none' }: GroupPolicy): EvictionPolicyFactory {
-  return evictionFactory(eviction, evictionCost)
 }
 
 export class Group {
@@ -93,11 +85,7 @@ export class Group {
   readonly environment: GroupEnvironment
   /** The clock of the environment, read once per received chunk. */
   readonly instant: Instant
-  #maxBytes: number
-  /** While a smaller budget evicts in steps: the bytes beyond it that are still to be freed. */
-  #excess = 0
-  /** Whether a timer for the next step of a change of the eviction policy is set. */
-  #isChangingEviction = false
+  readonly #memory: GroupMemory
   readonly #admission: Admission
   readonly #origin: OriginAccess
   /** Whether change notifications from the source are interrupted at present. */
@@ -111,7 +99,7 @@ export class Group {
     this.policy = policy
     this.environment = environment
     this.instant = environment.instant
-    this.#maxBytes = policy.maxBytes
+    this.#memory = new GroupMemory(this, policy.maxBytes, environment.timers)
     this.store = new Store({
       maxBytes: policy.maxBytes,
       hasher: environment.hasher,
@@ -122,14 +110,14 @@ export class Group {
     this.watchedKeys = new WatchedKeys(this, environment.hasher)
     this.#admission = new Admission(this, environment.instant)
     this.#origin = new OriginAccess(this, this.#admission, environment)
-    this.originCalls = this.#origin.calls
+    this.originCalls = this.#origin.parts.calls
     this.hotKeys = new HotKeys(this, environment.instant.monotonicMs)
     this.#usePolicy()
   }
 
   #usePolicy(): void {
     const { onPartition, freshness } = this.policy
-    const { governor, writes, flights, waitLimit } = this.#origin
+    const { governor, writes, flights, waitLimit } = this.#origin.parts
     this.refuses = onPartition === 'refuse'
     this.freshness = new Freshness(freshness ?? noFreshness, this.environment.random)
     this.governor = governor
@@ -144,43 +132,17 @@ export class Group {
 
   /** The budget in bytes of the store and the copies together. */
   get maxBytes(): number {
-    return this.#maxBytes
+    return this.#memory.maxBytes
   }
 
   /** A smaller budget evicts at once what no longer fits. */
   set maxBytes(bytes: number) {
-    this.#maxBytes = bytes
-    this.#excess = 0
-    this.copies?.setBudget(bytes)
-    this.#limitStore()
+    this.#memory.maxBytes = bytes
   }
 
   /** The same, but a smaller budget evicts in steps, between which commands run. Until then more than `maxBytes` is in use. */
   changeBudget(bytes: number): void {
-    const excess = this.store.usedBytes + (this.copies?.reserved ?? 0) - bytes
-    if (excess <= EVICTION_STEP_BYTES) {
-      this.maxBytes = bytes
-      return
-    }
-    const isRunning = this.#excess > 0
-    this.#maxBytes = bytes
-    this.#excess = excess
-    this.copies?.setBudget(bytes)
-    this.#limitStore()
-    if (!isRunning) this.#evictLater()
-  }
-
-  #evictLater(): void {
-    this.environment.timers.after(EVICTION_PAUSE_MS, () => {
-      if (this.#excess === 0) return
-      this.#excess = Math.max(0, this.#excess - EVICTION_STEP_BYTES)
-      this.#limitStore()
-      if (this.#excess > 0) this.#evictLater()
-    })
-  }
-
-  #limitStore(): void {
-    this.store.maxBytes = this.#maxBytes + this.#excess - (this.copies?.reserved ?? 0)
+    this.#memory.changeBudget(bytes)
   }
 
   /**
@@ -189,10 +151,8 @@ export class Group {
    */
   enableCopies(policy: CopyPolicy): void {
     const { instant, hasher } = this.environment
-    const reserve = (bytes: number): void => {
-      this.store.maxBytes = this.#maxBytes + this.#excess - bytes
-    }
-    const copies = new Copies({ policy, budget: this.#maxBytes, instant, hasher, reserve })
+    const reserve = (bytes: number): void => this.#memory.limitStore(bytes)
+    const copies = new Copies({ policy, budget: this.maxBytes, instant, hasher, reserve })
     this.copies?.dropAll()
     this.copies = copies
   }
@@ -200,7 +160,7 @@ export class Group {
   disableCopies(): void {
     this.copies?.dropAll()
     this.copies = undefined
-    this.#limitStore()
+    this.#memory.limitStore()
   }
 
   /**
@@ -234,20 +194,13 @@ export class Group {
 
   /** Makes the store evict as the policy says, in steps: after a reload, and after SWAPDB. */
   changeEviction(): void {
-    this.store.eviction = evictionOf(this.policy)
-    // One step at a time, however many changes: the store of a group may be exchanged between two steps.
-    if (!this.#isChangingEviction) this.#stepEviction()
-  }
-
-  #stepEviction(): void {
-    this.#isChangingEviction = !this.isRemoved && !this.store.changeEviction(EVICTION_STEP_SLOTS)
-    if (this.#isChangingEviction) this.environment.timers.after(EVICTION_PAUSE_MS, () => this.#stepEviction())
+    this.#memory.changeEviction()
   }
 
   /** A reload removes the group: everything in it is dropped. Resolves when its origin is closed. */
   retire(): Promise<void> {
     this.isRemoved = true
-    this.#excess = 0
+    this.#memory.retire()
     this.watchedKeys.invalidated()
     this.clear()
     return this.#origin.retire()

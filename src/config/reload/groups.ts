@@ -2,7 +2,7 @@
 
 import { MAX_GROUPS } from '../../cluster/links/request-contexts.ts'
 import type { Group } from '../../group/group.ts'
-import type { PreparedPolicy } from '../../group/origin-access.ts'
+import type { PreparedPolicy } from '../../group/origin-access/origin-access.ts'
 import type { GroupPolicy } from '../../group/policy.ts'
 import type { NodeConfig } from '../config.ts'
 import { type ChangedGroup, compareGroups, type GroupChanges, groupLines } from './changes.ts'

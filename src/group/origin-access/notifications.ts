@@ -1,7 +1,7 @@
 // Applies the change notifications of an origin to its group.
 
-import type { ChangeListener, OriginLog } from './origin.ts'
-import { reasonOf } from './result.ts'
+import type { ChangeListener, OriginLog } from '../origin.ts'
+import { reasonOf } from '../result.ts'
 
 /** The group that receives the notifications. */
 export interface NotifiedGroup {

@@ -1,0 +1,47 @@
+// The start and the close of an origin.
+
+import type { Timers } from '../../bytes/clock.ts'
+import { plainError } from '../../telemetry/plain-error.ts'
+import type { Origin, OriginLog } from '../origin.ts'
+
+/** What origins add to the warning about a source that does not answer, when a node starts. */
+const LOADS_FAIL = ', loads fail until it does'
+
+/**
+ * Starts an origin that another one is to be replaced by. The present one works: what is a warning when a node starts, a
+ * source that does not answer, is an error here.
+ */
+export async function startStrictly(origin: Origin, log: OriginLog): Promise<void> {
+  let warning: string | undefined
+  let isStarting = true
+  const strict: OriginLog = {
+    info: (fields, message) => log.info(fields, message),
+    warn: (fields, message) => {
+      if (isStarting) warning ??= message
+      else log.warn(fields, message)
+    },
+  }
+  await origin.start?.(strict)
+  isStarting = false
+  if (warning !== undefined) throw new Error(warning.replace(LOADS_FAIL, ''))
+}
+
+/** Waits for a promise for at most `ms`: an origin that does not close holds nothing up. */
+export async function within(ms: number, timers: Timers, end: unknown): Promise<void> {
+  if (end === undefined) return
+  let cancel = (): void => undefined
+  const late = new Promise<void>((resolve) => {
+    cancel = timers.after(ms, resolve)
+  })
+  await Promise.race([end, late]).finally(cancel)
+}
+
+/** A log whose messages name the group, and whose errors are plain ones. */
+export function prefixedLog(group: string, log: OriginLog): OriginLog {
+  const plain = (fields: object): object =>
+    'err' in fields ? { ...fields, err: plainError(fields.err), group } : { ...fields, group }
+  return {
+    info: (fields, message) => log.info(plain(fields), `group ${group}: ${message}`),
+    warn: (fields, message) => log.warn(plain(fields), `group ${group}: ${message}`),
+  }
+}
