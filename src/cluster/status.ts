@@ -46,7 +46,7 @@ export class ClusterStatus {
     return this.#running()?.detector.isCutOff ?? false
   }
 
-  /** What an operator must know and mend; undefined: nothing is wrong. */
+  /** A problem that needs an operator; undefined: there is none. */
   get problem(): string | undefined {
     const { partition, listAgreement } = this.#running() ?? {}
     const problems = [partition?.problem, listAgreement?.problem].filter((each) => each !== undefined)

@@ -8,7 +8,7 @@ import type { Peer } from '../links/peer.ts'
 import type { Reply } from '../links/request.ts'
 import type { HotCopies } from './copying.ts'
 
-/** Copies come over the data link of this client; its number is that of no other one. */
+/** Copies are fetched over the data link with this client number, which no client has. */
 const COPY_CLIENT = 0
 
 /** A client whose write is forwarded. */

@@ -30,7 +30,7 @@ export function unknownMethod(method: string, methods: readonly string[]): Probl
 export function foreignProblem(type: typeof FOREIGN_HOST | typeof FOREIGN_ORIGIN, host: string): Problem {
   const detail =
     type === FOREIGN_HOST
-      ? `the host ${quote(host)} is none that this node is asked by: add it to http.hosts`
-      : 'a web page of another origin may not ask: add its origin to http.cors'
+      ? `the host ${quote(host)} is not accepted by this node: add it to http.hosts`
+      : 'a web page of another origin may not send requests: add its origin to http.cors'
   return { status: 403, type, detail }
 }

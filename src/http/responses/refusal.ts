@@ -5,7 +5,7 @@ import { CHALLENGE } from '../requests/credentials.ts'
 import { type Problem, problemBody } from './problem.ts'
 import { addProblem, type Headers, SAFETY } from './responder.ts'
 
-/** How much of a body that nobody wants is received, and for how long. */
+/** How much of an unwanted body is received, and for how long. */
 const LINGER_BYTES = 2 ** 20
 const LINGER_MS = 2000
 
@@ -39,7 +39,7 @@ function hasUnreadBody(request: IncomingMessage): boolean {
 }
 
 /**
- * Ends a connection whose request has a body that nobody wants. A part of it is received: a socket that is closed with
+ * Ends a connection whose request has an unwanted body. A part of it is received: a socket that is closed with
  * unread input is reset, and the client may lose the response.
  */
 function endAfterBody(request: IncomingMessage, response: ServerResponse): void {

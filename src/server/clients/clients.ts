@@ -137,7 +137,7 @@ export class Clients {
     for (const client of this.byId.values()) {
       const { peer, group } = client
       if (peer !== undefined && peer.groupName !== '') {
-        // Its next request may be for the same group, of which it does not tell again.
+        // Its next request may be for the same group, which it does not name again.
         const meant = byName.get(peer.groupName)
         peer.isUnknownGroup = meant === undefined
         client.group = meant ?? group

@@ -28,7 +28,7 @@ export class ClientWarnings {
     })
   }
 
-  /** The name is not logged: people type passwords there, too. */
+  /** The name is not logged: users type passwords there, too. */
   loginFailed({ id, address }: Pick<Client, 'id' | 'address'>): void {
     this.#failedLogins.give((suppressed) => {
       const failures = suppressed + 1

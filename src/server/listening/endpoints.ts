@@ -60,7 +60,7 @@ export class Endpoints {
   /** See `Server.listenTls`. */
   async tls(host: string, port: number): Promise<AddressInfo> {
     this.#tlsClients.begin()
-    // Who closes its end during the handshake is gone.
+    // A client that closes its end during the handshake is gone.
     const address = await this.#listeners.tcp(host, port, (socket) => this.#acceptTls(socket), false)
     this.#stats.tlsPort ||= address.port
     this.#stats.listeners.push(['tls', address.address, address.port])
@@ -81,7 +81,7 @@ export class Endpoints {
     return closed
   }
 
-  /** Begins the handshake of a connection. Without room it is closed without a word: nothing can be said before TLS. */
+  /** Begins the handshake of a connection. Beyond `maxclients` it is closed without an error: none can be sent before TLS. */
   #acceptTls(socket: Socket): void {
     if (this.#clients.hasRoom) this.#tlsClients.accept(socket)
     else {
